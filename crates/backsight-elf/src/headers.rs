@@ -1,0 +1,101 @@
+//! The ELF header and the program headers.
+
+use backsight_types::{Arch, BuildId, FileOffset, Perms, Segment, Segments, VirtOffset};
+use object::elf;
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::{Endianness, FileKind, ReadRef};
+
+use crate::build_id;
+
+/// The kernel itself loads no more than this (64 KiB of headers, in
+/// `load_elf_phdrs`, would be fewer still).
+const MAX_PROGRAM_HEADERS: usize = 0xffff;
+
+/// What an ELF file's headers say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// The machine the code is for.
+    pub arch: Arch,
+    /// The `PT_LOAD` headers; empty in an object file.
+    pub segments: Segments,
+    /// The GNU build ID, if there is one.
+    pub build_id: Option<BuildId>,
+}
+
+/// Bytes that are not a readable ELF file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The first bytes are not those of an ELF file.
+    #[error("not an ELF file")]
+    NotElf,
+    /// It begins as an ELF file and then contradicts itself, or ends too early.
+    #[error("malformed ELF file: {0}")]
+    Malformed(&'static str),
+}
+
+impl Headers {
+    /// Reads the headers of a 32 or 64-bit ELF file of either byte order.
+    ///
+    /// A build ID note that cannot be read counts as none: the rest of the
+    /// headers is still worth having.
+    ///
+    /// # Errors
+    /// [`Error::NotElf`] for other bytes, [`Error::Malformed`] when the ELF header
+    /// or the program headers cannot be read.
+    pub fn parse<'d>(data: impl ReadRef<'d>) -> Result<Self, Error> {
+        match FileKind::parse(data) {
+            Ok(FileKind::Elf32) => parse::<elf::FileHeader32<Endianness>>(data),
+            Ok(FileKind::Elf64) => parse::<elf::FileHeader64<Endianness>>(data),
+            _ => Err(Error::NotElf),
+        }
+    }
+}
+
+fn parse<'d, Elf: FileHeader<Endian = Endianness>>(
+    data: impl ReadRef<'d>,
+) -> Result<Headers, Error> {
+    let header = Elf::parse(data).map_err(|_| Error::Malformed("the ELF header"))?;
+    let endian = header
+        .endian()
+        .map_err(|_| Error::Malformed("the byte order"))?;
+    let count = header
+        .phnum(endian, data)
+        .map_err(|_| Error::Malformed("the program headers"))?;
+    if count > MAX_PROGRAM_HEADERS {
+        return Err(Error::Malformed(
+            "more program headers than any linker writes",
+        ));
+    }
+    let programs = header
+        .program_headers(endian, data)
+        .map_err(|_| Error::Malformed("the program headers lie outside the file"))?;
+    let loads = programs
+        .iter()
+        .filter(|program| program.p_type(endian) == elf::PT_LOAD);
+    Ok(Headers {
+        arch: Arch(header.e_machine(endian).0),
+        segments: Segments::new(loads.map(|load| segment(load, endian)).collect()),
+        build_id: build_id::find(header, endian, programs, data),
+    })
+}
+
+fn segment<P: ProgramHeader<Endian = Endianness>>(load: &P, endian: Endianness) -> Segment {
+    let flags = load.p_flags(endian);
+    let when = |flag, perm| {
+        if (flags & flag).0 == 0 {
+            Perms::NONE
+        } else {
+            perm
+        }
+    };
+    Segment {
+        flags: when(elf::PF_R, Perms::READ)
+            | when(elf::PF_W, Perms::WRITE)
+            | when(elf::PF_X, Perms::EXECUTE),
+        file_offset: FileOffset(load.p_offset(endian).into()),
+        virt_offset: VirtOffset(load.p_vaddr(endian).into()),
+        file_size: load.p_filesz(endian).into(),
+        memory_size: load.p_memsz(endian).into(),
+    }
+}

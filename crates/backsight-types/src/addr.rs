@@ -1,0 +1,168 @@
+//! Three address spaces, one type each, all of them a bare `u64` in memory.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bytemuck::{Pod, TransparentWrapper, Zeroable};
+
+macro_rules! address_space {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable,
+            TransparentWrapper,
+        )]
+        #[repr(transparent)]
+        pub struct $name(pub u64);
+
+        impl $name {
+            /// Views a slice of numbers as this type, without copying.
+            #[must_use]
+            pub fn from_slice(raw: &[u64]) -> &[Self] {
+                TransparentWrapper::wrap_slice(raw)
+            }
+
+            /// Views a slice of this type as its numbers, without copying.
+            #[must_use]
+            pub fn as_raw_slice(these: &[Self]) -> &[u64] {
+                TransparentWrapper::peel_slice(these)
+            }
+
+            /// Returns the place `bytes` further on, or `None` past `u64::MAX`.
+            #[must_use]
+            pub fn checked_add(self, bytes: u64) -> Option<Self> {
+                self.0.checked_add(bytes).map(Self)
+            }
+
+            /// Returns how many bytes `self` lies behind `origin`, or `None`
+            /// when it lies before it.
+            #[must_use]
+            pub fn distance_from(self, origin: Self) -> Option<u64> {
+                self.0.checked_sub(origin.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:#x}", self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({:#x})"), self.0)
+            }
+        }
+
+        impl fmt::LowerHex for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::LowerHex::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseAddrError;
+
+            /// Reads hexadecimal digits, with or without `0x`.
+            fn from_str(text: &str) -> Result<Self, ParseAddrError> {
+                parse_hex(text).map(Self)
+            }
+        }
+    };
+}
+
+address_space! {
+    /// An absolute address: what a process sees. Others say AVMA.
+    AbsAddr
+}
+address_space! {
+    /// A byte's place in a file. Not yet an address that ELF or DWARF speaks of:
+    /// `Segments` converts.
+    FileOffset
+}
+address_space! {
+    /// A virtual offset: a place in the `p_vaddr` space of an ELF file, which its
+    /// symbols and DWARF use. Others say SVMA.
+    VirtOffset
+}
+
+/// A text that is not a hexadecimal address of at most 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseAddrError {
+    /// There are no digits, or only `0x`.
+    #[error("no hexadecimal digits")]
+    Empty,
+    /// Something else than a hexadecimal digit stands in it.
+    #[error("not a hexadecimal address")]
+    NotHex,
+    /// The number does not fit 64 bits.
+    #[error("more than 64 bits")]
+    TooLarge,
+}
+
+fn parse_hex(text: &str) -> Result<u64, ParseAddrError> {
+    let digits = text
+        .strip_prefix("0x")
+        .or_else(|| text.strip_prefix("0X"))
+        .unwrap_or(text);
+    if digits.is_empty() {
+        return Err(ParseAddrError::Empty);
+    }
+    // `from_str_radix` would take a sign.
+    if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(ParseAddrError::NotHex);
+    }
+    u64::from_str_radix(digits, 16).map_err(|_| ParseAddrError::TooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AbsAddr, FileOffset, ParseAddrError};
+
+    #[test]
+    fn addresses_are_read_with_and_without_prefix() {
+        let cases = [
+            ("plain", "7fff", Ok(0x7fff)),
+            ("prefix", "0x7FfF", Ok(0x7fff)),
+            ("capital prefix", "0X10", Ok(0x10)),
+            ("highest", "ffffffffffffffff", Ok(u64::MAX)),
+            ("leading zeros", "0x00000000000000000001", Ok(1)),
+            (
+                "65 bits",
+                "0x10000000000000000",
+                Err(ParseAddrError::TooLarge),
+            ),
+            ("empty", "", Err(ParseAddrError::Empty)),
+            ("only a prefix", "0x", Err(ParseAddrError::Empty)),
+            ("a sign", "+10", Err(ParseAddrError::NotHex)),
+            ("a word", "main", Err(ParseAddrError::NotHex)),
+            ("a space", "0x10 ", Err(ParseAddrError::NotHex)),
+        ];
+        for (name, text, want) in cases {
+            assert_eq!(text.parse::<AbsAddr>(), want.map(AbsAddr), "{name}");
+        }
+    }
+
+    #[test]
+    fn slices_cast_in_place() {
+        let raw = [1_u64, 2, 3];
+        let addrs = AbsAddr::from_slice(&raw);
+        assert_eq!(addrs, [AbsAddr(1), AbsAddr(2), AbsAddr(3)]);
+        assert_eq!(AbsAddr::as_raw_slice(addrs).as_ptr(), raw.as_ptr());
+    }
+
+    #[test]
+    fn sums_are_checked() {
+        assert_eq!(FileOffset(u64::MAX).checked_add(1), None);
+        assert_eq!(FileOffset(5).distance_from(FileOffset(6)), None);
+        assert_eq!(FileOffset(6).distance_from(FileOffset(5)), Some(1));
+    }
+
+    #[test]
+    fn an_address_shows_as_hexadecimal() {
+        assert_eq!(AbsAddr(0x7fff).to_string(), "0x7fff");
+        assert_eq!(format!("{:?}", AbsAddr(16)), "AbsAddr(0x10)");
+        assert_eq!(format!("{:08x}", AbsAddr(16)), "00000010");
+    }
+}

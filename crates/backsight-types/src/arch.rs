@@ -1,0 +1,60 @@
+//! The machine an ELF file is for.
+
+use std::fmt;
+
+/// An ELF `e_machine` number. It shows as the name Linux gives that machine,
+/// or as `em-N` when it has none here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Arch(pub u16);
+
+/// `e_machine` numbers of the gABI and the names `uname -m` prints for them.
+const NAMES: [(u16, &str); 10] = [
+    (3, "i386"),
+    (8, "mips"),
+    (20, "ppc"),
+    (21, "ppc64"),
+    (22, "s390x"),
+    (40, "arm"),
+    (62, "x86_64"),
+    (183, "aarch64"),
+    (243, "riscv"),
+    (258, "loongarch"),
+];
+
+impl Arch {
+    /// Reads a name as [`fmt::Display`] writes it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let named = NAMES
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(number, _)| *number);
+        named
+            .or_else(|| name.strip_prefix("em-")?.parse().ok())
+            .map(Self)
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match NAMES.iter().find(|(number, _)| *number == self.0) {
+            Some((_, name)) => f.write_str(name),
+            None => write!(f, "em-{}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arch;
+
+    #[test]
+    fn names_are_written_and_read() {
+        for arch in [Arch(62), Arch(183), Arch(9999)] {
+            assert_eq!(Arch::from_name(&arch.to_string()), Some(arch));
+        }
+        assert_eq!(Arch(62).to_string(), "x86_64");
+        assert_eq!(Arch(9999).to_string(), "em-9999");
+        assert_eq!(Arch::from_name("pdp11"), None);
+    }
+}

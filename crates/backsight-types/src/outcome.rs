@@ -1,0 +1,162 @@
+//! What becomes of one address: a place in a module, or the reason why not.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{FileOffset, ModuleIdx};
+
+/// What normalization found for one address. 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The address lies in executable, file-backed memory (or in the vDSO).
+    Located {
+        /// The module in the list that came with this outcome.
+        module: ModuleIdx,
+        /// The byte of that module's file.
+        file_offset: FileOffset,
+    },
+    /// The address has no place in a file.
+    Unresolved(Reason),
+}
+
+// A batch of ten thousand addresses should stay within a cache of 256 KiB.
+const _: () = assert!(size_of::<Outcome>() == 16);
+
+/// Why an address, or a module, has no answer. The names are part of the
+/// NDJSON format and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// No VMA covers the address.
+    Unmapped,
+    /// The VMA that covers it does not allow execution.
+    NotExecutable,
+    /// Executable memory without a file: just-in-time compiled code, most often.
+    Anonymous,
+    /// In the vDSO, whose image could not be read or has no symbol there.
+    VdsoNoSymbols,
+    /// In the kernel's half of the address space.
+    Kernel,
+    /// The file was deleted or replaced, and cannot be reached any more.
+    Deleted,
+    /// The file cannot be opened or read, or is not an ELF file.
+    Unreadable,
+    /// A file stands under the path, but nothing proves that it is the mapped one.
+    IdentityUnproven,
+    /// The file has no symbol and no debug information for it.
+    NoSymbols,
+    /// A file offset alone was given, and the program headers that turn it into
+    /// a virtual offset are not at hand.
+    NeedsProgramHeaders,
+    /// A limit on memory, depth or work was reached.
+    Limit,
+    /// The process ended before its turn.
+    ProcessGone,
+}
+
+impl Reason {
+    /// Every reason, in the order of the documentation.
+    pub const ALL: [Self; 12] = [
+        Self::Unmapped,
+        Self::NotExecutable,
+        Self::Anonymous,
+        Self::VdsoNoSymbols,
+        Self::Kernel,
+        Self::Deleted,
+        Self::Unreadable,
+        Self::IdentityUnproven,
+        Self::NoSymbols,
+        Self::NeedsProgramHeaders,
+        Self::Limit,
+        Self::ProcessGone,
+    ];
+
+    /// Returns the name that the formats use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unmapped => "unmapped",
+            Self::NotExecutable => "not-executable",
+            Self::Anonymous => "anonymous",
+            Self::VdsoNoSymbols => "vdso-no-symbols",
+            Self::Kernel => "kernel",
+            Self::Deleted => "deleted",
+            Self::Unreadable => "unreadable",
+            Self::IdentityUnproven => "identity-unproven",
+            Self::NoSymbols => "no-symbols",
+            Self::NeedsProgramHeaders => "needs-program-headers",
+            Self::Limit => "limit",
+            Self::ProcessGone => "process-gone",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A reason whose name this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown reason {0:?}")]
+pub struct UnknownReason(pub String);
+
+impl FromStr for Reason {
+    type Err = UnknownReason;
+
+    fn from_str(text: &str) -> Result<Self, UnknownReason> {
+        let known = Self::ALL.into_iter().find(|reason| reason.as_str() == text);
+        known.ok_or_else(|| UnknownReason(text.to_owned()))
+    }
+}
+
+/// What kind of memory an address lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddrKind {
+    /// A file's bytes.
+    File,
+    /// The code page that the kernel maps into every process.
+    Vdso,
+    /// Executable memory without a file.
+    Anonymous,
+    /// The kernel's half of the address space.
+    Kernel,
+}
+
+impl AddrKind {
+    /// Returns the name that the formats use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Vdso => "vdso",
+            Self::Anonymous => "anonymous",
+            Self::Kernel => "kernel",
+        }
+    }
+}
+
+/// How a captured address is to be looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Lookup {
+    /// The address of the instruction itself: the first of a stack.
+    #[default]
+    Exact,
+    /// Where a call returns to: the call stands one byte before, and there it is
+    /// looked up. The address itself stays as captured.
+    Return,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    #[test]
+    fn reasons_are_read_as_they_are_written() {
+        for reason in Reason::ALL {
+            assert_eq!(reason.as_str().parse(), Ok(reason), "{reason}");
+        }
+        assert!("no-reason".parse::<Reason>().is_err());
+    }
+}
