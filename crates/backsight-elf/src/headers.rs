@@ -9,7 +9,7 @@ use crate::build_id;
 
 /// The kernel itself loads no more than this (64 KiB of headers, in
 /// `load_elf_phdrs`, would be fewer still).
-const MAX_PROGRAM_HEADERS: usize = 0xffff;
+const MAX_PROGRAM_HEADERS: u32 = 0xffff;
 
 /// What an ELF file's headers say.
 #[derive(Clone, Debug, PartialEq, Eq)]
