@@ -1,1 +1,28 @@
-//! Being built.
+//! The formats backsight reads and writes, one file each.
+//!
+//! | format | in | out |
+//! |---|---|---|
+//! | [`ndjson`]: one JSON object a line, `schema_version` 1 | yes | yes |
+//! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
+//! | [`address_list`]: hexadecimal addresses, line by line | yes | |
+//! | [`escape`]: names and paths for a terminal | | yes |
+//!
+//! Bytes and values, both ways: nothing here opens a path, prints, or knows a
+//! process. Input is taken for hostile. A malformed line is a value with its
+//! number and never ends the reading; a line's length is bounded.
+
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc
+)]
+
+pub mod address_list;
+pub mod escape;
+mod lines;
+pub mod maps_text;
+pub mod ndjson;

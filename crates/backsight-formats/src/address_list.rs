@@ -1,0 +1,164 @@
+//! Lists of addresses: hexadecimal, with or without `0x`, as many on a line as one
+//! likes, `#` to the end of the line a comment.
+//!
+//! The reader goes line by line and never waits for more than the line's end, so
+//! that a process at the other end of a pipe gets its answer before it asks on.
+
+use std::io::{self, BufRead};
+
+use backsight_types::{AbsAddr, ParseAddrError};
+
+use crate::lines::{Line, Lines};
+
+/// A hundred thousand addresses on one line still fit.
+const MAX_LINE: u64 = 2 << 20;
+
+/// How much of a malformed entry is kept to show.
+const MAX_SHOWN: usize = 64;
+
+/// Something in the list that is not an address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {cause}: {text:?}")]
+pub struct Malformed {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// The entry, cut after 64 bytes. Bytes that are not UTF-8 show as �.
+    pub text: String,
+    /// What is wrong with it.
+    pub cause: Cause,
+}
+
+/// What is wrong with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It is not a hexadecimal number of at most 64 bits.
+    #[error(transparent)]
+    Address(#[from] ParseAddrError),
+    /// The line has more than 2 MiB.
+    #[error("a line longer than 2 MiB")]
+    LineTooLong,
+}
+
+/// Reads a list of addresses.
+#[derive(Debug)]
+pub struct Reader<R> {
+    lines: Lines<R>,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Takes the input. What it has buffered is read before it is asked for more.
+    pub fn new(input: R) -> Self {
+        Self {
+            lines: Lines::new(input, MAX_LINE),
+        }
+    }
+
+    /// Replaces `entries` by those of the next line, in its order: none for a
+    /// blank line or a comment. Returns `false` at the end of the input.
+    ///
+    /// # Errors
+    /// Those of the input. A malformed entry is none: it stands among `entries`.
+    pub fn read_line(&mut self, entries: &mut Vec<Result<AbsAddr, Malformed>>) -> io::Result<bool> {
+        entries.clear();
+        let Some((number, line)) = self.lines.next()? else {
+            return Ok(false);
+        };
+        match line {
+            Line::Whole(bytes) => entries.extend(parse_line(number, bytes)),
+            Line::TooLong => entries.push(Err(Malformed {
+                line: number,
+                text: String::new(),
+                cause: Cause::LineTooLong,
+            })),
+        }
+        Ok(true)
+    }
+}
+
+fn parse_line(number: u64, bytes: &[u8]) -> impl Iterator<Item = Result<AbsAddr, Malformed>> {
+    let content = bytes.split(|byte| *byte == b'#').next().unwrap_or_default();
+    let entries = content
+        .split(u8::is_ascii_whitespace)
+        .filter(|entry| !entry.is_empty());
+    entries.map(move |entry| {
+        let text = str::from_utf8(entry).map_err(|_| ParseAddrError::NotHex);
+        text.and_then(str::parse).map_err(|cause| Malformed {
+            line: number,
+            text: String::from_utf8_lossy(entry.get(..MAX_SHOWN).unwrap_or(entry)).into_owned(),
+            cause: cause.into(),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_types::AbsAddr;
+
+    use super::Reader;
+
+    type Read = Vec<Result<u64, String>>;
+
+    fn read(text: &[u8]) -> Read {
+        let mut reader = Reader::new(text);
+        let (mut all, mut entries) = (Vec::new(), Vec::new());
+        while reader.read_line(&mut entries).unwrap() {
+            let plain = entries.drain(..).map(|entry| match entry {
+                Ok(AbsAddr(raw)) => Ok(raw),
+                Err(malformed) => Err(malformed.to_string()),
+            });
+            all.extend(plain);
+        }
+        all
+    }
+
+    #[test]
+    fn entries_come_in_order_and_a_bad_one_does_not_end_it() {
+        let wrong = |text: &str| Err(text.to_owned());
+        let cases: [(&str, &[u8], Read); 8] = [
+            ("nothing", b"", vec![]),
+            ("one a line", b"10\n0x20\n", vec![Ok(0x10), Ok(0x20)]),
+            ("no end", b"10", vec![Ok(0x10)]),
+            ("many a line", b" 1\t2  3 \r\n", vec![Ok(1), Ok(2), Ok(3)]),
+            ("comments", b"# x\n\n1 # 2\n#3\n", vec![Ok(1)]),
+            (
+                "a word among them",
+                b"1\nmain 2\n",
+                vec![
+                    Ok(1),
+                    wrong("line 2: not a hexadecimal address: \"main\""),
+                    Ok(2),
+                ],
+            ),
+            (
+                "the highest and one too many",
+                b"ffffffffffffffff 10000000000000000",
+                vec![
+                    Ok(u64::MAX),
+                    wrong("line 1: more than 64 bits: \"10000000000000000\""),
+                ],
+            ),
+            (
+                "not UTF-8",
+                b"\xff\n5",
+                vec![
+                    wrong("line 1: not a hexadecimal address: \"\u{fffd}\""),
+                    Ok(5),
+                ],
+            ),
+        ];
+        for (name, text, want) in cases {
+            assert_eq!(read(text), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused_and_skipped() {
+        let mut text = vec![b'1'; 3 << 20];
+        text.extend_from_slice(b"\n7\n");
+        let got = read(&text);
+        assert_eq!(got.len(), 2);
+        assert!(got[0].as_ref().unwrap_err().contains("line 1"));
+        assert_eq!(got[1], Ok(7));
+    }
+}

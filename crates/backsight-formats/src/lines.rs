@@ -1,0 +1,117 @@
+//! Lines of an untrusted input: numbered, and bounded in length.
+
+use std::io::{self, BufRead, Read};
+
+/// Reads line by line into one buffer.
+#[derive(Debug)]
+pub(crate) struct Lines<R> {
+    input: R,
+    limit: u64,
+    buffer: Vec<u8>,
+    number: u64,
+}
+
+/// One line, without its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Line<'a> {
+    Whole(&'a [u8]),
+    /// It has more bytes than the limit; they were skipped.
+    TooLong,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Takes the input; `limit` is the most bytes a line may have.
+    pub(crate) fn new(input: R, limit: u64) -> Self {
+        Self {
+            input,
+            limit,
+            buffer: Vec::new(),
+            number: 0,
+        }
+    }
+
+    /// Returns the next line and its number, which counts from 1; `None` at the end.
+    pub(crate) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
+        self.buffer.clear();
+        // One more for the line's end.
+        let most = self.limit.saturating_add(1);
+        let mut part = self.input.by_ref().take(most);
+        if part.read_until(b'\n', &mut self.buffer)? == 0 {
+            return Ok(None);
+        }
+        self.number = self.number.saturating_add(1);
+        let ended = self.buffer.pop_if(|last| *last == b'\n').is_some();
+        let line = if ended || part.limit() > 0 {
+            self.buffer.pop_if(|last| *last == b'\r');
+            Line::Whole(&self.buffer)
+        } else {
+            self.skip_rest()?;
+            Line::TooLong
+        };
+        Ok(Some((self.number, line)))
+    }
+
+    fn skip_rest(&mut self) -> io::Result<()> {
+        loop {
+            self.buffer.clear();
+            let mut part = self.input.by_ref().take(self.limit.max(1));
+            let count = part.read_until(b'\n', &mut self.buffer)?;
+            if count == 0 || self.buffer.last() == Some(&b'\n') {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Line, Lines};
+
+    fn read(text: &[u8]) -> Vec<(u64, Option<Vec<u8>>)> {
+        let mut lines = Lines::new(text, 4);
+        let mut all = Vec::new();
+        while let Some((number, line)) = lines.next().unwrap() {
+            let whole = match line {
+                Line::Whole(bytes) => Some(bytes.to_vec()),
+                Line::TooLong => None,
+            };
+            all.push((number, whole));
+        }
+        all
+    }
+
+    #[test]
+    fn lines_are_numbered_and_bounded() {
+        let whole = |number, text: &str| (number, Some(text.as_bytes().to_vec()));
+        let cases = [
+            ("nothing", "", vec![]),
+            ("an empty line", "\n", vec![whole(1, "")]),
+            ("no end", "ab", vec![whole(1, "ab")]),
+            (
+                "carriage return",
+                "ab\r\nc",
+                vec![whole(1, "ab"), whole(2, "c")],
+            ),
+            (
+                "at the limit",
+                "abcd\nx\n",
+                vec![whole(1, "abcd"), whole(2, "x")],
+            ),
+            ("at the limit, no end", "abcd", vec![whole(1, "abcd")]),
+            (
+                "over the limit",
+                "abcde\nx\n",
+                vec![(1, None), whole(2, "x")],
+            ),
+            (
+                "far over",
+                "abcdefghijklm\nx",
+                vec![(1, None), whole(2, "x")],
+            ),
+            ("over, no end", "abcdefgh", vec![(1, None)]),
+        ];
+        for (name, text, want) in cases {
+            assert_eq!(read(text.as_bytes()), want, "{name}");
+        }
+    }
+}

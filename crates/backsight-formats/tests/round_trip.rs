@@ -1,0 +1,182 @@
+//! What is written is read back, whatever it holds.
+
+use std::borrow::Cow;
+
+use backsight_formats::ndjson::{Address, Frame, Header, Mapping, Reader, Record, Sample, Writer};
+use backsight_types::{
+    AbsAddr, AddrKind, Arch, BuildId, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind,
+    Perms, Reason, Segment, Segments, VirtOffset,
+};
+use proptest::option;
+use proptest::prelude::*;
+
+fn build_id() -> impl Strategy<Value = BuildId> {
+    prop::collection::vec(any::<u8>(), 1..=64)
+        .prop_map(|raw| BuildId::from_bytes(&raw).expect("a length in range"))
+}
+
+fn reason() -> impl Strategy<Value = Reason> {
+    prop::sample::select(&Reason::ALL[..])
+}
+
+prop_compose! {
+    fn segment()(
+        bits in 0_u8..8, file: u64, virt: u64, file_size: u64, memory_size: u64
+    ) -> Segment {
+        Segment {
+            flags: Perms::from_bits(bits),
+            file_offset: FileOffset(file),
+            virt_offset: VirtOffset(virt),
+            file_size,
+            memory_size,
+        }
+    }
+}
+
+prop_compose! {
+    fn module()(
+        vdso: bool,
+        path: Vec<u8>,
+        deleted: bool,
+        (major, minor, inode) in any::<(u32, u32, u64)>(),
+        build_id in option::of(build_id()),
+        segments in option::of(prop::collection::vec(segment(), 0..4)),
+        arch in option::of(any::<u16>()),
+        unreadable in option::of(reason()),
+    ) -> Module {
+        Module {
+            kind: if vdso { ModuleKind::Vdso } else { ModuleKind::File },
+            path,
+            deleted,
+            device: Device { major, minor },
+            inode,
+            build_id,
+            segments: segments.map(Segments::new),
+            arch: arch.map(Arch),
+            unreadable,
+        }
+    }
+}
+
+prop_compose! {
+    fn frame()(
+        function in option::of(any::<String>()),
+        linkage_name in option::of(any::<String>()),
+        file in option::of(any::<String>()),
+        line: Option<u32>,
+        column: Option<u32>,
+        inlined: bool,
+        start: Option<u64>,
+    ) -> Frame<'static> {
+        Frame {
+            function: function.map(Cow::Owned),
+            linkage_name: linkage_name.map(Cow::Owned),
+            file: file.map(Cow::Owned),
+            line,
+            column,
+            inlined,
+            start: start.map(VirtOffset),
+        }
+    }
+}
+
+prop_compose! {
+    fn address()(
+        (address, file_offset, virtual_offset) in any::<[Option<u64>; 3]>().prop_map(<(_, _, _)>::from),
+        module: Option<u32>,
+        kind in option::of(prop::sample::select(vec![
+            AddrKind::File, AddrKind::Vdso, AddrKind::Anonymous, AddrKind::Kernel,
+        ])),
+        returns: bool,
+        reason in option::of(reason()),
+        frames in prop::collection::vec(frame(), 0..3),
+    ) -> Address<'static> {
+        Address {
+            address: address.map(AbsAddr),
+            module: module.map(ModuleIdx),
+            file_offset: file_offset.map(FileOffset),
+            virtual_offset: virtual_offset.map(VirtOffset),
+            kind,
+            lookup: if returns { Lookup::Return } else { Lookup::Exact },
+            reason,
+            frames,
+        }
+    }
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        (
+            any::<String>(),
+            any::<Option<u32>>(),
+            any::<Option<String>>()
+        )
+            .prop_map(|(tool, pid, backend)| Record::Header(Header {
+                pid,
+                backend,
+                ..Header::new(tool)
+            })),
+        (any::<u32>(), module()).prop_map(|(index, module)| Record::Module {
+            index: ModuleIdx(index),
+            module
+        }),
+        address().prop_map(Record::Address),
+        (
+            any::<[u64; 3]>(),
+            0_u8..16,
+            any::<(u32, Option<u32>, Option<u64>)>()
+        )
+            .prop_map(|([start, end, offset], bits, (pid, module, time_ns))| {
+                Record::Mapping(Mapping {
+                    pid,
+                    start: AbsAddr(start),
+                    end: AbsAddr(end),
+                    file_offset: FileOffset(offset),
+                    perms: Perms::from_bits(bits),
+                    module: module.map(ModuleIdx),
+                    time_ns,
+                })
+            }),
+        any::<(u32, Option<u32>, Option<u64>, Vec<i64>, Vec<u64>)>().prop_map(
+            |(pid, tid, time_ns, values, stack)| Record::Sample(Sample {
+                pid,
+                tid,
+                time_ns,
+                values,
+                stack
+            })
+        ),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn records_are_read_as_they_were_written(records in prop::collection::vec(record(), 0..6)) {
+        let mut writer = Writer::new(Vec::new());
+        for record in &records {
+            writer.record(record).unwrap();
+        }
+        let bytes = writer.into_inner();
+        prop_assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), records.len());
+        let read: Vec<Record> = Reader::new(&bytes[..])
+            .map(|item| item.map(|(_, record)| record))
+            .collect::<Result<_, _>>()
+            .unwrap();
+        prop_assert_eq!(read, records);
+    }
+
+    #[test]
+    fn no_input_makes_it_panic(bytes: Vec<u8>) {
+        let _ = Reader::new(&bytes[..]).count();
+    }
+
+    #[test]
+    fn no_bent_line_makes_it_panic(record in record(), at: prop::sample::Index, byte: u8) {
+        let mut writer = Writer::new(Vec::new());
+        writer.record(&record).unwrap();
+        let mut bytes = writer.into_inner();
+        let place = at.index(bytes.len());
+        bytes[place] = byte;
+        let _ = Reader::new(&bytes[..]).count();
+    }
+}
