@@ -1,0 +1,92 @@
+//! What can go wrong between a process and its VMAs.
+
+use std::io;
+
+use nix::errno::Errno;
+
+/// A failed VMA query.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such process, or `/proc` hides it from the caller (`hidepid`).
+    #[error("no such process")]
+    NoSuchProcess,
+    /// The process ended, before or during the query, or replaced its program
+    /// by `exec` since it was opened. Kernel threads and zombies answer the same:
+    /// they have no memory of their own.
+    #[error("the process has ended, has exec'd, or has no user memory")]
+    ProcessGone,
+    /// The caller may not ptrace-read the process (see `ptrace(2)`, "Ptrace
+    /// access mode checking").
+    #[error("permission denied")]
+    Denied(#[source] io::Error),
+    /// The kernel has no `PROCMAP_QUERY` (Linux before 6.11, gVisor, a seccomp
+    /// filter), and the caller asked for it alone. The text backend works.
+    #[error("this kernel does not answer PROCMAP_QUERY")]
+    Unsupported,
+    /// The file descriptor that was handed in is not a maps file.
+    #[error("not a /proc/PID/maps file")]
+    NotMaps,
+    /// A maps line that the kernel would not print; `line` counts from 1.
+    #[error("malformed maps text, line {line}: {reason}")]
+    Malformed {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The process changed its mappings while its maps text was read, and the
+    /// text came out with ranges that overlap or run backwards, again and again.
+    #[error("the maps text kept changing while it was read")]
+    Torn,
+    /// Any other failure of a system call.
+    #[error("{0}")]
+    Io(#[source] io::Error),
+}
+
+/// What this crate's functions return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Names the failure of an open below `/proc/PID`.
+    pub(crate) fn from_open(error: io::Error) -> Self {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOENT) => Self::NoSuchProcess,
+            _ => Self::from_io(error),
+        }
+    }
+
+    /// Names the failure of a read or query on an open maps file.
+    pub(crate) fn from_io(error: io::Error) -> Self {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ESRCH) => Self::ProcessGone,
+            Some(Errno::EACCES | Errno::EPERM) => Self::Denied(error),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use nix::errno::Errno;
+
+    use super::Error;
+
+    #[test]
+    fn each_errno_of_an_open_has_its_variant() {
+        let named = |errno| Error::from_open(io::Error::from(errno));
+        assert!(matches!(named(Errno::ENOENT), Error::NoSuchProcess));
+        assert!(matches!(named(Errno::ESRCH), Error::ProcessGone));
+        assert!(matches!(named(Errno::EACCES), Error::Denied(_)));
+        assert!(matches!(named(Errno::EPERM), Error::Denied(_)));
+        assert!(matches!(named(Errno::EMFILE), Error::Io(_)));
+    }
+
+    #[test]
+    fn a_file_that_vanishes_from_an_open_process_is_no_missing_process() {
+        let named = Error::from_io(io::Error::from(Errno::ENOENT));
+        assert!(matches!(named, Error::Io(_)));
+    }
+}

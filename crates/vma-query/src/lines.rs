@@ -1,0 +1,194 @@
+//! The lines of a live maps text, read piece by piece.
+//!
+//! The kernel answers a read of any size with at most a page of text. `pread`
+//! leaves the position of the open file alone, which a file descriptor that was
+//! passed to us shares with its sender. Reading on costs the same; only a jump
+//! makes the kernel walk from the start.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use crate::error::{Error, Result};
+
+/// Twice what one read returns: a piece, and the start of the line it cut.
+const CAPACITY: usize = 8192;
+
+/// No line of a kernel is near this: what has one is another kind of file, such
+/// as `/dev/zero` handed in as a descriptor.
+const MAX_LINE: usize = 1 << 20;
+
+/// Where in a maps text the reading stands.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    buffer: Vec<u8>,
+    /// The part of `buffer` that is read and not yet handed out.
+    from: usize,
+    until: usize,
+    /// Where in the text the next piece begins.
+    position: u64,
+    ended: bool,
+    /// Lines handed out.
+    count: usize,
+}
+
+impl Lines {
+    /// Starts at the first line.
+    pub(crate) fn new() -> Self {
+        Self {
+            buffer: vec![0; CAPACITY],
+            from: 0,
+            until: 0,
+            position: 0,
+            ended: false,
+            count: 0,
+        }
+    }
+
+    /// Goes back to the first line; the buffer stays.
+    pub(crate) fn rewind(&mut self) {
+        (self.from, self.until, self.position) = (0, 0, 0);
+        (self.ended, self.count) = (false, 0);
+    }
+
+    /// Returns the number of the line handed out last, from 1.
+    pub(crate) fn number(&self) -> usize {
+        self.count
+    }
+
+    /// Returns the next line without its newline, or `None` behind the last.
+    ///
+    /// # Errors
+    /// [`Error::ProcessGone`] when the process ended meanwhile: the kernel then
+    /// cuts the text short without an error, so the end is asked to prove itself.
+    pub(crate) fn next(&mut self, maps: &File) -> Result<Option<&[u8]>> {
+        let mut seen = self.from;
+        loop {
+            let unseen = self.buffer.get(seen..self.until).unwrap_or_default();
+            if let Some(into) = memchr::memchr(b'\n', unseen) {
+                let start = self.from;
+                let end = seen.saturating_add(into);
+                self.from = end.saturating_add(1);
+                self.count = self.count.saturating_add(1);
+                return Ok(self.buffer.get(start..end));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            self.make_room()?;
+            seen = self.until;
+            self.fill(maps)?;
+        }
+    }
+
+    /// Moves the cut line to the front, and grows the buffer when it fills it: a
+    /// path can be longer than any fixed size.
+    fn make_room(&mut self) -> Result<()> {
+        self.buffer.copy_within(self.from..self.until, 0);
+        self.until = self.until.saturating_sub(self.from);
+        self.from = 0;
+        if self.until.saturating_mul(2) > self.buffer.len() {
+            let larger = self.buffer.len().saturating_mul(2);
+            if larger > MAX_LINE {
+                return Err(Error::NotMaps);
+            }
+            self.buffer.resize(larger, 0);
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, maps: &File) -> Result<()> {
+        let room = self.buffer.get_mut(self.until..).unwrap_or_default();
+        let read = read_at(maps, room, self.position)?;
+        if read == 0 {
+            self.ended = true;
+            return if self.position == 0 {
+                Err(Error::ProcessGone)
+            } else {
+                still_there(maps)
+            };
+        }
+        self.until = self.until.saturating_add(read);
+        self.position = self.position.saturating_add(read as u64);
+        Ok(())
+    }
+}
+
+/// An exited process has an empty text, so one byte of it is proof of life.
+fn still_there(maps: &File) -> Result<()> {
+    match read_at(maps, &mut [0], 0)? {
+        0 => Err(Error::ProcessGone),
+        _ => Ok(()),
+    }
+}
+
+fn read_at(maps: &File, buffer: &mut [u8], position: u64) -> Result<usize> {
+    loop {
+        match maps.read_at(buffer, position) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            done => return done.map_err(Error::from_io),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::Lines;
+    use crate::Error;
+
+    fn lines_of(text: &[u8]) -> Vec<Vec<u8>> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text).unwrap();
+        let mut lines = Lines::new();
+        let mut all = Vec::new();
+        while let Some(line) = lines.next(&file).unwrap() {
+            all.push(line.to_vec());
+        }
+        assert_eq!(lines.number(), all.len());
+        all
+    }
+
+    #[test]
+    fn lines_that_straddle_reads_come_whole() {
+        let want: Vec<Vec<u8>> = (0..3000).map(|n| vec![b'a' + (n % 26) as u8; n]).collect();
+        let text: Vec<u8> = want
+            .iter()
+            .flat_map(|line| [line.as_slice(), b"\n"].concat())
+            .collect();
+        assert_eq!(lines_of(&text), want);
+    }
+
+    #[test]
+    fn a_line_longer_than_the_buffer_comes_whole() {
+        let long = vec![b'x'; 100_000];
+        let text = [b"short\n", long.as_slice(), b"\nlast\n"].concat();
+        assert_eq!(lines_of(&text), [b"short".to_vec(), long, b"last".to_vec()]);
+    }
+
+    #[test]
+    fn a_file_without_lines_is_no_maps_file() {
+        let zero = std::fs::File::open("/dev/zero").unwrap();
+        assert!(matches!(Lines::new().next(&zero), Err(Error::NotMaps)));
+    }
+
+    #[test]
+    fn an_empty_text_is_a_process_that_is_gone() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(matches!(Lines::new().next(&file), Err(Error::ProcessGone)));
+    }
+
+    #[test]
+    fn after_rewinding_the_first_line_comes_again() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"one\ntwo\n").unwrap();
+        let mut lines = Lines::new();
+        for _ in 0..2 {
+            assert_eq!(lines.next(&file).unwrap(), Some(&b"one"[..]));
+            assert_eq!(lines.next(&file).unwrap(), Some(&b"two"[..]));
+            assert_eq!(lines.next(&file).unwrap(), None);
+            assert_eq!(lines.next(&file).unwrap(), None);
+            lines.rewind();
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! What a VMA is called: raw bytes, and what they mean.
+
+use std::fmt;
+
+/// Enough for nearly every path; the kernel allocates as much for each question.
+const FIRST_CAPACITY: usize = 512;
+
+/// The longest name that the kernel puts into an answer (`PATH_MAX`).
+const FULL_CAPACITY: usize = 4096;
+
+/// A buffer for the name of one VMA, to be used again and again.
+pub struct NameBuf {
+    /// All of it is room; a name begins at 0 and has `len` bytes.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl NameBuf {
+    /// Makes room for a usual name; longer ones find more.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            bytes: vec![0; FIRST_CAPACITY],
+            len: 0,
+        }
+    }
+
+    /// Makes room for the longest name that a query returns; `false` when it was
+    /// there already.
+    pub(crate) fn grow(&mut self) -> bool {
+        let grows = self.bytes.len() < FULL_CAPACITY;
+        if grows {
+            self.bytes.resize(FULL_CAPACITY, 0);
+        }
+        grows
+    }
+
+    /// Returns the raw bytes: the text's `\012` is a newline here, and
+    /// ` (deleted)` is still there. Empty when the VMA has no name.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Returns what the name means.
+    #[must_use]
+    pub fn name(&self) -> VmaName<'_> {
+        VmaName::new(self.as_bytes())
+    }
+
+    /// Makes it empty.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Takes raw bytes.
+    pub(crate) fn set(&mut self, raw: &[u8]) {
+        self.len = 0;
+        self.push(raw);
+    }
+
+    /// Returns the room that the kernel may write into.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Sets the length after the kernel wrote `with_nul` bytes.
+    pub(crate) fn set_written(&mut self, with_nul: usize) {
+        self.len = with_nul.saturating_sub(1);
+    }
+
+    /// Takes a name as the text prints it.
+    pub(crate) fn set_from_text(&mut self, printed: &[u8]) {
+        let mut rest = printed;
+        self.len = 0;
+        while let Some(at) = memchr::memmem::find(rest, NEWLINE_IN_TEXT) {
+            let (plain, behind) = rest.split_at(at);
+            self.push(plain);
+            self.push(b"\n");
+            rest = behind.get(NEWLINE_IN_TEXT.len()..).unwrap_or_default();
+        }
+        self.push(rest);
+    }
+
+    fn push(&mut self, more: &[u8]) {
+        let end = self.len.saturating_add(more.len());
+        if end > self.bytes.len() {
+            self.bytes.resize(end, 0);
+        }
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.copy_from_slice(more);
+            self.len = end;
+        }
+    }
+}
+
+/// The one escape of the maps text. A file may be called `\012` itself: the text
+/// cannot tell, the ioctl can.
+const NEWLINE_IN_TEXT: &[u8] = br"\012";
+
+impl Default for NameBuf {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for NameBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "NameBuf({:?})",
+            self.as_bytes().escape_ascii().to_string()
+        )
+    }
+}
+
+/// What the name of a VMA means.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VmaName<'a> {
+    /// Nameless: anonymous memory.
+    None,
+    /// The path of the mapped file, seen from the process's root.
+    Path {
+        /// Without ` (deleted)`.
+        path: &'a [u8],
+        /// Whether the kernel marked it ` (deleted)`. A file whose real name ends
+        /// so looks the same.
+        deleted: bool,
+    },
+    /// A `memfd_create` file: `/memfd:NAME`.
+    Memfd {
+        /// What the creator called it.
+        name: &'a [u8],
+    },
+    /// `[heap]`: the program break.
+    Heap,
+    /// `[stack]`: the main thread's stack.
+    Stack,
+    /// `[vdso]`: code that the kernel maps into every process.
+    Vdso,
+    /// `[vvar]`, or a later sibling such as `[vvar_vclock]`: the vDSO's data.
+    Vvar,
+    /// `[vsyscall]`: a fixed page of old x86-64 system call entries.
+    Vsyscall,
+    /// `[uprobes]`: where instructions displaced by uprobes run.
+    Uprobes,
+    /// `[anon:NAME]`: private memory that the process named by `prctl`.
+    Anon(&'a [u8]),
+    /// `[anon_shmem:NAME]`: shared memory that the process named by `prctl`.
+    AnonShmem(&'a [u8]),
+    /// Anything else, kept raw: `anon_inode:[…]`, names of kernels to come.
+    Other(&'a [u8]),
+}
+
+impl<'a> VmaName<'a> {
+    /// Reads the raw bytes of a name.
+    #[must_use]
+    pub fn new(raw: &'a [u8]) -> Self {
+        match raw {
+            b"" => Self::None,
+            b"[heap]" => Self::Heap,
+            b"[stack]" => Self::Stack,
+            b"[vdso]" => Self::Vdso,
+            b"[vsyscall]" => Self::Vsyscall,
+            b"[uprobes]" => Self::Uprobes,
+            [b'/', ..] => {
+                let bare = raw.strip_suffix(DELETED).unwrap_or(raw);
+                match bare.strip_prefix(b"/memfd:") {
+                    Some(name) => Self::Memfd { name },
+                    None => Self::Path {
+                        path: bare,
+                        deleted: bare.len() < raw.len(),
+                    },
+                }
+            }
+            _ if raw.starts_with(b"[vvar") => Self::Vvar,
+            _ => bracketed(raw, b"[anon:")
+                .map(Self::Anon)
+                .or_else(|| bracketed(raw, b"[anon_shmem:").map(Self::AnonShmem))
+                .unwrap_or(Self::Other(raw)),
+        }
+    }
+}
+
+/// What the kernel puts behind the path of an unlinked file.
+pub(crate) const DELETED: &[u8] = b" (deleted)";
+
+fn bracketed<'a>(raw: &'a [u8], before: &[u8]) -> Option<&'a [u8]> {
+    raw.strip_prefix(before)?.strip_suffix(b"]")
+}
+
+impl fmt::Debug for VmaName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, text): (_, &[u8]) = match self {
+            Self::None => ("None", b""),
+            Self::Path {
+                path,
+                deleted: false,
+            } => ("Path", path),
+            Self::Path {
+                path,
+                deleted: true,
+            } => ("DeletedPath", path),
+            Self::Memfd { name } => ("Memfd", name),
+            Self::Heap => ("Heap", b""),
+            Self::Stack => ("Stack", b""),
+            Self::Vdso => ("Vdso", b""),
+            Self::Vvar => ("Vvar", b""),
+            Self::Vsyscall => ("Vsyscall", b""),
+            Self::Uprobes => ("Uprobes", b""),
+            Self::Anon(name) => ("Anon", name),
+            Self::AnonShmem(name) => ("AnonShmem", name),
+            Self::Other(raw) => ("Other", raw),
+        };
+        write!(f, "{kind}({:?})", text.escape_ascii().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NameBuf, VmaName};
+
+    #[test]
+    fn names_are_read_by_their_form() {
+        let path = |path, deleted| VmaName::Path { path, deleted };
+        let cases: [(&[u8], VmaName<'_>); 20] = [
+            (b"", VmaName::None),
+            (b"[heap]", VmaName::Heap),
+            (b"[stack]", VmaName::Stack),
+            (b"[vdso]", VmaName::Vdso),
+            (b"[vvar]", VmaName::Vvar),
+            (b"[vvar_vclock]", VmaName::Vvar),
+            (b"[vsyscall]", VmaName::Vsyscall),
+            (b"[uprobes]", VmaName::Uprobes),
+            (b"[anon:a b]", VmaName::Anon(b"a b")),
+            (b"[anon:]]", VmaName::Anon(b"]")),
+            (b"[anon_shmem:x]", VmaName::AnonShmem(b"x")),
+            (b"[stack:77]", VmaName::Other(b"[stack:77]")),
+            (
+                b"anon_inode:[perf_event]",
+                VmaName::Other(b"anon_inode:[perf_event]"),
+            ),
+            (b"/memfd:jit (deleted)", VmaName::Memfd { name: b"jit" }),
+            (
+                b"/memfd:a (deleted) (deleted)",
+                VmaName::Memfd {
+                    name: b"a (deleted)",
+                },
+            ),
+            (b"/lib/x.so", path(b"/lib/x.so", false)),
+            (b"/lib/x.so (deleted)", path(b"/lib/x.so", true)),
+            (
+                b"/lib/x (deleted) (deleted)",
+                path(b"/lib/x (deleted)", true),
+            ),
+            (b"/SYSV0000002a (deleted)", path(b"/SYSV0000002a", true)),
+            (b"/a b\nc", path(b"/a b\nc", false)),
+        ];
+        for (raw, want) in cases {
+            assert_eq!(VmaName::new(raw), want, "{}", raw.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_texts_escaped_newlines_come_back() {
+        let mut name = NameBuf::new();
+        for (printed, want) in [
+            (&b"/plain"[..], &b"/plain"[..]),
+            (br"/a\012b", b"/a\nb"),
+            (br"\012\012", b"\n\n"),
+            (br"/a\01", br"/a\01"),
+            (b"", b""),
+        ] {
+            name.set_from_text(printed);
+            assert_eq!(name.as_bytes(), want, "{}", printed.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_text_may_carry_a_name_beyond_any_query() {
+        let long = vec![b'x'; 9000];
+        let mut name = NameBuf::new();
+        name.set_from_text(&long);
+        assert_eq!(name.as_bytes(), long);
+    }
+}

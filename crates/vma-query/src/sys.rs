@@ -1,0 +1,218 @@
+//! The ABI of `PROCMAP_QUERY`, and the crate's only `unsafe`.
+//!
+//! Source: `struct procmap_query` in Linux `include/uapi/linux/fs.h`, since 6.11.
+//! The structure is the same for 32 and 64-bit programs.
+
+use std::fs::File;
+use std::mem::offset_of;
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+
+/// `PROCMAP_QUERY_COVERING_OR_NEXT_VMA`.
+pub(crate) const COVERING_OR_NEXT: u64 = 0x10;
+/// `PROCMAP_QUERY_FILE_BACKED_VMA`.
+pub(crate) const FILE_BACKED: u64 = 0x20;
+
+/// One question to the kernel, and its answer.
+///
+/// The sizes and addresses of the two buffers are private: only [`run`] sets
+/// them, from slices it holds, and clears them again.
+///
+/// [`run`]: ProcmapQuery::run
+#[repr(C)]
+#[derive(Clone, Debug)]
+pub(crate) struct ProcmapQuery {
+    size: u64,
+    query_flags: u64,
+    query_addr: u64,
+    pub(crate) vma_start: u64,
+    pub(crate) vma_end: u64,
+    pub(crate) vma_flags: u64,
+    vma_page_size: u64,
+    pub(crate) vma_offset: u64,
+    pub(crate) inode: u64,
+    pub(crate) dev_major: u32,
+    pub(crate) dev_minor: u32,
+    vma_name_size: u32,
+    build_id_size: u32,
+    vma_name_addr: u64,
+    build_id_addr: u64,
+}
+
+/// `size` as the kernel reads it: also the size in the ioctl's number.
+const SIZE: u64 = size_of::<ProcmapQuery>() as u64;
+
+// A wrong layout must not compile: the ioctl number carries the size.
+const _: () = assert!(size_of::<ProcmapQuery>() == 0x68);
+const _: () = assert!(offset_of!(ProcmapQuery, query_flags) == 8);
+const _: () = assert!(offset_of!(ProcmapQuery, query_addr) == 16);
+const _: () = assert!(offset_of!(ProcmapQuery, vma_start) == 24);
+const _: () = assert!(offset_of!(ProcmapQuery, vma_flags) == 40);
+const _: () = assert!(offset_of!(ProcmapQuery, vma_page_size) == 48);
+const _: () = assert!(offset_of!(ProcmapQuery, vma_offset) == 56);
+const _: () = assert!(offset_of!(ProcmapQuery, inode) == 64);
+const _: () = assert!(offset_of!(ProcmapQuery, dev_major) == 72);
+const _: () = assert!(offset_of!(ProcmapQuery, vma_name_size) == 80);
+const _: () = assert!(offset_of!(ProcmapQuery, vma_name_addr) == 88);
+const _: () = assert!(offset_of!(ProcmapQuery, build_id_addr) == 96);
+const _: () = assert!(nix::request_code_readwrite!(b'f', 17, SIZE as usize) == 0xC068_6611);
+
+mod raw {
+    nix::ioctl_readwrite!(
+        /// Runs `PROCMAP_QUERY`.
+        procmap_query, b'f', 17, super::ProcmapQuery
+    );
+}
+
+/// How many bytes the kernel wrote into each buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Bytes of the name, its closing NUL among them; 0 when it has no name.
+    pub(crate) name: usize,
+    /// Bytes of the build ID; 0 when there is none.
+    pub(crate) build_id: usize,
+}
+
+impl ProcmapQuery {
+    /// Returns the question with these flags about the address `query_addr`.
+    pub(crate) const fn new(query_flags: u64, query_addr: u64) -> Self {
+        Self {
+            size: SIZE,
+            query_flags,
+            query_addr,
+            vma_start: 0,
+            vma_end: 0,
+            vma_flags: 0,
+            vma_page_size: 0,
+            vma_offset: 0,
+            inode: 0,
+            dev_major: 0,
+            dev_minor: 0,
+            vma_name_size: 0,
+            build_id_size: 0,
+            vma_name_addr: 0,
+            build_id_addr: 0,
+        }
+    }
+
+    /// Asks, with room for the name and for the build ID; an empty slice says
+    /// that it is not wanted. The call is repeated when a signal interrupts it.
+    ///
+    /// # Errors
+    /// The kernel's errno as it is; `ENOENT` says that no VMA matches.
+    #[inline]
+    pub(crate) fn run(
+        &mut self,
+        maps: &File,
+        name: &mut [u8],
+        build_id: &mut [u8],
+    ) -> Result<Written, Errno> {
+        loop {
+            // In and out: each call leaves the written lengths there.
+            (self.vma_name_addr, self.vma_name_size) = room(name);
+            (self.build_id_addr, self.build_id_size) = room(build_id);
+            // SAFETY: `self` is exclusively borrowed, and its private `size` is
+            // its own length, so the kernel stays inside it. The two private
+            // addresses and sizes were set from `name` and `build_id` just now;
+            // both are exclusively borrowed until this call returns, so the
+            // kernel writes into nothing else.
+            let done = unsafe { raw::procmap_query(maps.as_raw_fd(), self) };
+            let written = Written {
+                name: self.vma_name_size as usize,
+                build_id: self.build_id_size as usize,
+            };
+            match done {
+                Ok(_) => return Ok(written),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+}
+
+/// Returns the address and the size of a buffer as the kernel wants them: both
+/// zero for an empty one, or it answers `EINVAL`.
+#[inline]
+fn room(buffer: &mut [u8]) -> (u64, u32) {
+    if buffer.is_empty() {
+        return (0, 0);
+    }
+    let size = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+    (buffer.as_mut_ptr() as u64, size)
+}
+
+#[cfg(test)]
+mod tests {
+    //! What the kernel says to questions that the safe wrapper never asks.
+
+    use std::fs::File;
+
+    use nix::errno::Errno;
+
+    use super::{COVERING_OR_NEXT, ProcmapQuery, SIZE};
+
+    fn ask(change: impl FnOnce(&mut ProcmapQuery)) -> Result<(), Errno> {
+        let maps = File::open("/proc/self/maps").unwrap();
+        let mut query = ProcmapQuery::new(COVERING_OR_NEXT, 0);
+        change(&mut query);
+        query.run(&maps, &mut [], &mut []).map(drop)
+    }
+
+    #[test]
+    fn malformed_questions_are_refused_as_documented() {
+        if let testkit::kernel::Ioctl::Refused(errno) = testkit::kernel::ioctl() {
+            assert_eq!(
+                ask(|_| ()),
+                Err(errno),
+                "an old kernel refuses them all alike"
+            );
+            return;
+        }
+        assert_eq!(ask(|_| ()), Ok(()), "a sound question");
+        assert_eq!(
+            ask(|query| query.size = 23),
+            Err(Errno::EINVAL),
+            "size below 24"
+        );
+        assert_eq!(
+            ask(|query| query.size = 4097),
+            Err(Errno::E2BIG),
+            "size above 4096"
+        );
+        assert_eq!(
+            ask(|query| query.query_flags = 0x40),
+            Err(Errno::EINVAL),
+            "unknown flag"
+        );
+    }
+
+    #[test]
+    fn a_shorter_structure_is_answered() {
+        // What a program built against an older header would send.
+        if matches!(testkit::kernel::ioctl(), testkit::kernel::Ioctl::Answers) {
+            assert_eq!(ask(|query| query.size = SIZE - 8), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_maps_file_does_not_know_the_question() {
+        let null = File::open("/dev/null").unwrap();
+        let answer = ProcmapQuery::new(0, 0).run(&null, &mut [], &mut []);
+        assert!(matches!(
+            answer,
+            Err(Errno::ENOTTY | Errno::EINVAL | Errno::EPERM | Errno::ENOSYS)
+        ));
+    }
+
+    #[test]
+    fn a_buffer_too_small_for_the_name_is_said() {
+        if matches!(testkit::kernel::ioctl(), testkit::kernel::Ioctl::Refused(_)) {
+            return;
+        }
+        let maps = File::open("/proc/self/maps").unwrap();
+        let mut query = ProcmapQuery::new(COVERING_OR_NEXT, 0);
+        let answer = query.run(&maps, &mut [0; 2], &mut []);
+        assert_eq!(answer.map(drop), Err(Errno::ENAMETOOLONG));
+    }
+}

@@ -1,0 +1,54 @@
+//! The one VMA that the text shows and the ioctl does not.
+//!
+//! x86-64 kernels give every 64-bit process a page of old system call entries
+//! at a fixed address. No VMA of the process stands behind it, so the ioctl
+//! cannot find it; `get_gate_vma` in Linux `arch/x86/entry/vsyscall` makes it up
+//! for the text alone. How it shows (`r-xp`, `--xp`, or not at all) is a setting
+//! of the whole kernel, so our own text tells it once for all processes. Only a
+//! 32-bit build of this crate cannot learn it so: its own text lacks the page.
+
+use std::fs::File;
+use std::sync::OnceLock;
+
+use backsight_types::AbsAddr;
+
+use crate::lines::Lines;
+use crate::{Query, Vma, ioctl, text};
+
+/// What the kernel calls it.
+pub(crate) const NAME: &[u8] = b"[vsyscall]";
+
+/// Where 32-bit processes have no memory: they have no such page either.
+const ABOVE_32_BITS: AbsAddr = AbsAddr(1 << 32);
+
+/// Returns the page when it answers `query` about the process of `maps`, given
+/// that the kernel found no VMA.
+pub(crate) fn answer(maps: &File, query: Query) -> Option<Vma> {
+    let page = page()?;
+    let reached = query.addr < page.end && query.is_answered_by(page);
+    (reached && has_64_bits(maps)).then_some(*page)
+}
+
+fn page() -> Option<&'static Vma> {
+    static PAGE: OnceLock<Option<Vma>> = OnceLock::new();
+    PAGE.get_or_init(|| {
+        if cfg!(not(target_arch = "x86_64")) {
+            return None;
+        }
+        let maps = File::open("/proc/self/maps").ok()?;
+        let mut lines = Lines::new();
+        while let Some(line) = lines.next(&maps).ok()? {
+            if let Ok((vma, NAME)) = text::parse_line(line) {
+                return Some(vma);
+            }
+        }
+        None
+    })
+    .as_ref()
+}
+
+/// A 64-bit process has at least its stack up there.
+fn has_64_bits(maps: &File) -> bool {
+    let query = Query::covering_or_next(ABOVE_32_BITS);
+    matches!(ioctl::ask(maps, query), ioctl::Answer::Found(_))
+}

@@ -1,0 +1,78 @@
+//! Iterators over VMAs.
+
+use backsight_types::AbsAddr;
+
+use crate::error::Result;
+use crate::{Cursor, Filter, NameBuf, Vma};
+
+/// All VMAs of a process from an address on, upwards.
+///
+/// As an iterator it yields them without names; [`next_named`](Self::next_named)
+/// yields names too, into a buffer that is used again and again.
+///
+/// The process runs on meanwhile: a walk by ioctl sees each VMA as it is when its
+/// turn comes, and never one that begins below where it stands.
+#[derive(Debug)]
+pub struct Vmas<'m> {
+    cursor: Cursor<'m>,
+    /// Where the walk stands; `None` behind its end.
+    next: Option<AbsAddr>,
+}
+
+impl<'m> Vmas<'m> {
+    pub(crate) fn new(cursor: Cursor<'m>) -> Self {
+        Self {
+            cursor,
+            next: Some(AbsAddr(0)),
+        }
+    }
+
+    /// Yields only the VMAs that pass `filter`. By ioctl the kernel passes over the
+    /// others, several times faster than one query for each.
+    #[must_use]
+    pub fn only(self, filter: Filter) -> Self {
+        Self {
+            cursor: self.cursor.only(filter),
+            ..self
+        }
+    }
+
+    /// Begins with the VMA that covers `addr`, or the first above it.
+    #[must_use]
+    pub fn from(self, addr: AbsAddr) -> Self {
+        Self {
+            next: Some(addr),
+            ..self
+        }
+    }
+
+    /// Yields the next VMA and puts its name into `name`.
+    ///
+    /// After an error it ends.
+    pub fn next_named(&mut self, name: &mut NameBuf) -> Option<Result<Vma>> {
+        let from = self.next.take()?;
+        let found = self.cursor.seek_named(from, name);
+        self.step(from, found)
+    }
+
+    fn step(&mut self, from: AbsAddr, found: Result<Option<Vma>>) -> Option<Result<Vma>> {
+        let found = found.transpose()?;
+        if let Ok(vma) = &found {
+            // An end at or below `from` would loop for ever: stop instead.
+            self.next = Some(vma.end).filter(|end| *end > from);
+        }
+        Some(found)
+    }
+}
+
+impl Iterator for Vmas<'_> {
+    type Item = Result<Vma>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let from = self.next.take()?;
+        let found = self.cursor.seek(from);
+        self.step(from, found)
+    }
+}
+
+impl std::iter::FusedIterator for Vmas<'_> {}
