@@ -1,1 +1,28 @@
-//! Being built.
+//! What backsight's tests share. Nothing of it ships.
+//!
+//! | module | what a test gets |
+//! |---|---|
+//! | [`child`] | a process whose memory looks as the test says, stopped while it looks |
+//! | [`kernel`] | what this kernel does with `PROCMAP_QUERY`, found without our code |
+//! | [`maps`] | maps texts, printed as the kernel prints them |
+//! | [`naive`] | the slow and obvious answer to "what is at this address?" |
+//! | [`old_kernel`] | a filter that makes this kernel refuse `PROCMAP_QUERY` |
+//! | [`tools`] | `readelf` and others, as oracles |
+//! | [`user`] | the eyes of a user without privileges |
+//!
+//! No crate under test is used in here: an oracle that shares code with what it
+//! judges agrees with its mistakes.
+
+#![warn(clippy::undocumented_unsafe_blocks)]
+
+pub mod child;
+pub mod kernel;
+pub mod maps;
+pub mod naive;
+pub mod old_kernel;
+mod skip;
+pub mod tools;
+pub mod user;
+
+pub use skip::skip;
+pub use user::is_root;

@@ -1,0 +1,312 @@
+//! A process whose memory looks as the test says.
+//!
+//! ```no_run
+//! let mut child = testkit::child::Child::spawn();
+//! let code = child.map("/bin/true", "r-xp");
+//! let jit = child.anon("rwxp", 0x3000);
+//! // … look at code.start and jit.end - 1 in child.pid(): it stands still.
+//! child.unmap(code);
+//! child.exec_itself(); // the same process, another address space
+//! child.exit(); // a zombie, until it is reaped or dropped
+//! ```
+//!
+//! The process runs `child.c`, compiled once and kept beside the test executable:
+//! a C program of its own, because a fork of the threads of a test harness can do
+//! little, and because it looks the same under `cargo test` and nextest.
+//!
+//! Permissions are written as in the maps text, `r-xp`; `s` is shared. A step
+//! that fails panics with its errno; those that a kernel may lack are `Option`s.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, ChildStdin, ChildStdout, Command, Stdio};
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+
+use crate::tools::compile;
+
+const SOURCE: &str = include_str!("child.c");
+
+/// A process that ends, and is reaped, when this is dropped.
+#[derive(Debug)]
+pub struct Child {
+    process: KillOnDrop,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+/// Any process that is killed and reaped with the test that started it.
+#[derive(Debug)]
+pub struct KillOnDrop(pub process::Child);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Child {
+    /// Starts a process as the current user.
+    ///
+    /// # Panics
+    /// When there is no C compiler, or no process to be had.
+    #[must_use]
+    pub fn spawn() -> Self {
+        Self::start(&mut Command::new(program()))
+    }
+
+    /// Starts a process of the user and group `uid`, which only root may do.
+    ///
+    /// # Panics
+    /// As [`spawn`](Self::spawn), and when the user may not be changed.
+    #[must_use]
+    pub fn spawn_as(uid: u32) -> Self {
+        Self::start(Command::new(program()).arg(format!("{uid:x}")))
+    }
+
+    /// Starts a 32-bit process, which has short addresses and `[vdso]` elsewhere.
+    ///
+    /// Returns `None` when the C compiler or the kernel cannot do that; the
+    /// caller then calls [`skip`](crate::skip).
+    #[must_use]
+    pub fn spawn_32_bit() -> Option<Self> {
+        let program = compile("child32", SOURCE, &["-m32", "-pthread"]).ok()?;
+        let runs = Command::new(&program).stdin(Stdio::null()).output().is_ok();
+        runs.then(|| Self::start(&mut Command::new(program)))
+    }
+
+    /// Starts a process by `command`, which must end in running
+    /// [`program`]: under `setpriv`, in a namespace, with a filter.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("the child's program runs");
+        let commands = process.stdin.take().expect("stdin is a pipe");
+        let answers = BufReader::new(process.stdout.take().expect("stdout is a pipe"));
+        let mut child = Self {
+            process: KillOnDrop(process),
+            commands,
+            answers,
+        };
+        child.answer().expect("the child is ready");
+        child
+    }
+
+    /// Returns the process ID.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// Maps a whole file.
+    pub fn map(&mut self, path: impl AsRef<Path>, perms: &str) -> Range<u64> {
+        self.map_part(path, perms, 0..0)
+    }
+
+    /// Maps bytes of a file: from a page boundary on, and to the end of the last
+    /// page. An empty range means up to the file's end.
+    pub fn map_part(
+        &mut self,
+        path: impl AsRef<Path>,
+        perms: &str,
+        bytes: Range<u64>,
+    ) -> Range<u64> {
+        self.map_at(0, path, perms, bytes)
+    }
+
+    /// Maps bytes of a file at an address, in place of what is there.
+    pub fn map_at(
+        &mut self,
+        start: u64,
+        path: impl AsRef<Path>,
+        perms: &str,
+        bytes: Range<u64>,
+    ) -> Range<u64> {
+        let (path, offset) = (hex(path), bytes.start);
+        let len = bytes.end - bytes.start;
+        self.does(&format!("map {path} {perms} {offset:x} {len:x} {start:x}"))
+    }
+
+    /// Maps memory without a file: `rwxp` for just-in-time code, `rw-s` for what
+    /// the kernel calls `/dev/zero (deleted)`.
+    pub fn anon(&mut self, perms: &str, len: u64) -> Range<u64> {
+        self.does(&format!("anon {perms} {len:x} 0"))
+    }
+
+    /// Maps huge pages without a file, or `None` where there are none. They are
+    /// not reserved: nobody may touch them.
+    pub fn anon_huge(&mut self, perms: &str, len: u64) -> Option<Range<u64>> {
+        self.ask(&format!("anon {perms} {len:x} 1")).ok()
+    }
+
+    /// Names memory without a file, as in `[anon:name]`, or returns `None` on a
+    /// kernel without `CONFIG_ANON_VMA_NAME`.
+    pub fn name_anon(&mut self, range: &Range<u64>, name: &str) -> Option<()> {
+        let (Range { start, end }, name) = (range, hex(name));
+        self.ask(&format!("name {start:x} {end:x} {name}"))
+            .ok()
+            .map(drop)
+    }
+
+    /// Maps a memfd called `name` that holds the bytes of the file `content`.
+    pub fn memfd(&mut self, name: &str, perms: &str, content: impl AsRef<Path>) -> Range<u64> {
+        let (name, content) = (hex(name), hex(content));
+        self.does(&format!("memfd {name} {perms} {content}"))
+    }
+
+    /// Maps a System V shared memory segment.
+    pub fn sysv(&mut self, perms: &str, len: u64) -> Range<u64> {
+        self.does(&format!("sysv {perms} {len:x}"))
+    }
+
+    /// Maps `count` VMAs of a page each, side by side, as a loader leaves them:
+    /// `r--`, `r-x`, `r--` and `rw-` of the file, `rw-` without one, and again.
+    pub fn layout(&mut self, path: impl AsRef<Path>, count: u64) -> Range<u64> {
+        let path = hex(path);
+        self.does(&format!("layout {path} {count:x}"))
+    }
+
+    /// Maps the file's first page `r-x` into every other page of a range:
+    /// `count` VMAs and as many gaps.
+    pub fn gaps(&mut self, path: impl AsRef<Path>, count: u64) -> Range<u64> {
+        let path = hex(path);
+        self.does(&format!("gaps {path} {count:x}"))
+    }
+
+    /// Changes what memory allows.
+    pub fn protect(&mut self, range: &Range<u64>, perms: &str) {
+        let Range { start, end } = range;
+        self.does(&format!("protect {start:x} {end:x} {perms}"));
+    }
+
+    /// Takes memory away.
+    pub fn unmap(&mut self, range: Range<u64>) {
+        let Range { start, end } = range;
+        self.does(&format!("unmap {start:x} {end:x}"));
+    }
+
+    /// Returns `len` bytes of heap.
+    pub fn heap(&mut self, len: u64) -> Range<u64> {
+        self.does(&format!("heap {len:x}"))
+    }
+
+    /// Returns a page of the stack.
+    pub fn stack(&mut self) -> Range<u64> {
+        self.does("stack")
+    }
+
+    /// Starts a thread that maps, unmaps and protects pages without end. What is
+    /// mapped elsewhere stays. Returns the range that is never at rest.
+    pub fn churn(&mut self) -> Range<u64> {
+        self.does("churn")
+    }
+
+    /// Forks a copy that stands still for as long as this process lives, and
+    /// returns its process ID.
+    pub fn fork(&mut self) -> u32 {
+        u32::try_from(self.does("fork").start).expect("a process ID")
+    }
+
+    /// Ends the thread that the process began with, while another goes on.
+    pub fn end_leader(&mut self) {
+        self.tell("leave");
+        self.stack(); // the other thread answers
+        let status = format!("/proc/{}/stat", self.pid());
+        while !std::fs::read_to_string(&status)
+            .expect("the process is there")
+            .contains(") Z ")
+        {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Replaces the program by itself: the same process, a new address space, and
+    /// the same commands.
+    pub fn exec_itself(&mut self) {
+        self.does(&format!("exec {}", hex("/proc/self/exe")));
+    }
+
+    /// Replaces the program by `/bin/cat`, which stands still as well. It takes
+    /// no more commands.
+    pub fn exec_cat(&mut self) {
+        self.tell(&format!("exec {}", hex("/bin/cat")));
+        let line = "a line that cat repeats";
+        self.tell(line);
+        let mut echo = String::new();
+        self.answers.read_line(&mut echo).expect("cat answers");
+        assert_eq!(echo.trim_end(), line);
+    }
+
+    /// Ends the process and leaves it a zombie: it keeps its process ID.
+    pub fn exit(&mut self) {
+        self.tell("exit 0");
+        let pid = i32::try_from(self.pid()).expect("a process ID");
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(Pid::from_raw(pid)), flags).expect("a child of ours");
+    }
+
+    /// Ends the process altogether. The process ID is free again.
+    pub fn kill(&mut self) {
+        self.process.0.kill().expect("a child of ours");
+        self.process.0.wait().expect("a child of ours");
+    }
+
+    /// Sends one command; the answer is the range it made, or the errno.
+    fn ask(&mut self, command: &str) -> Result<Range<u64>, Errno> {
+        self.tell(command);
+        self.answer()
+    }
+
+    fn does(&mut self, command: &str) -> Range<u64> {
+        self.ask(command)
+            .unwrap_or_else(|errno| panic!("child: {command}: {errno}"))
+    }
+
+    fn tell(&mut self, command: &str) {
+        let line = format!("{command}\n");
+        let written = self.commands.write_all(line.as_bytes());
+        written.expect("the child reads");
+    }
+
+    fn answer(&mut self) -> Result<Range<u64>, Errno> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("the child writes");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let hex = |word| u64::from_str_radix(word, 16).expect("a hexadecimal number");
+        match words[..] {
+            ["ok", start, end] => Ok(hex(start)..hex(end)),
+            ["no", errno, _] => Err(Errno::from_raw(errno.parse().expect("an errno"))),
+            _ => panic!("the child answered {line:?}"),
+        }
+    }
+}
+
+/// Returns the program that children run.
+///
+/// # Panics
+/// When there is no C compiler.
+#[must_use]
+pub fn program() -> PathBuf {
+    compile("child", SOURCE, &["-pthread"]).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// Any byte but a zero may stand in a name, and must not end a command.
+fn hex(name: impl AsRef<Path>) -> String {
+    let bytes = name.as_ref().as_os_str().as_bytes();
+    if bytes.is_empty() {
+        return "-".to_owned();
+    }
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}

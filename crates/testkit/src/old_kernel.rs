@@ -1,0 +1,100 @@
+//! A filter that makes this kernel refuse `PROCMAP_QUERY`, as an old one would.
+//!
+//! Only this one request is refused, with the errno asked for. Children inherit
+//! the filter, and nothing takes it off again: apply it to a thread or a command
+//! made for the purpose.
+
+#![expect(unsafe_code, reason = "a filter must be in place before exec")]
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use nix::errno::Errno;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+
+use crate::kernel::PROCMAP_QUERY;
+
+/// The refusals worth testing: a kernel before 6.11 says `ENOTTY`; the others
+/// are what sandboxes and emulators have been seen to say.
+pub const ERRNOS: [Errno; 4] = [Errno::ENOTTY, Errno::EINVAL, Errno::EPERM, Errno::ENOSYS];
+
+/// Returns the errno of [`ERRNOS`] called `name`.
+#[must_use]
+pub fn errno_named(name: &str) -> Option<Errno> {
+    ERRNOS
+        .into_iter()
+        .find(|errno| format!("{errno:?}") == name)
+}
+
+/// Refuses `PROCMAP_QUERY` to the calling thread and those it starts, for good.
+///
+/// # Panics
+/// When the kernel takes no filter.
+pub fn filter_this_thread(errno: Errno) {
+    seccompiler::apply_filter(&program(errno)).expect("the kernel takes a seccomp filter");
+}
+
+/// Has `command` run, with all its children, on a kernel that refuses
+/// `PROCMAP_QUERY`.
+pub fn filter_command(command: &mut Command, errno: Errno) -> &mut Command {
+    let program = program(errno);
+    let filter =
+        move || seccompiler::apply_filter(&program).map_err(|_| std::io::Error::last_os_error());
+    // SAFETY: between fork and exec the closure makes two system calls and
+    // allocates nothing; the program was compiled above.
+    unsafe { command.pre_exec(filter) }
+}
+
+fn program(errno: Errno) -> BpfProgram {
+    let is_procmap_query = SeccompCondition::new(
+        1,
+        SeccompCmpArgLen::Dword,
+        SeccompCmpOp::Eq,
+        PROCMAP_QUERY.into(),
+    );
+    let rule = SeccompRule::new(vec![is_procmap_query.expect("argument 1 of 6")]);
+    let rules = [(libc::SYS_ioctl, vec![rule.expect("one condition")])];
+    let refuse = SeccompAction::Errno(errno as u32);
+    let arch = std::env::consts::ARCH.try_into();
+    let filter = SeccompFilter::new(
+        rules.into_iter().collect(),
+        SeccompAction::Allow,
+        refuse,
+        arch.expect("an architecture that seccompiler knows"),
+    );
+    filter
+        .and_then(TryInto::try_into)
+        .expect("a filter of one rule")
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::{ERRNOS, errno_named, filter_this_thread};
+    use crate::kernel::{Ioctl, ioctl};
+
+    #[test]
+    fn a_filtered_thread_is_refused_as_asked_and_others_are_not() {
+        let before = ioctl();
+        for errno in ERRNOS {
+            let refused = std::thread::spawn(move || {
+                filter_this_thread(errno);
+                ioctl()
+            });
+            // An outer filter, older than this one, may refuse with a value of its
+            // own; of two errnos the younger filter's counts.
+            assert_eq!(refused.join().unwrap(), Ioctl::Refused(errno));
+        }
+        assert_eq!(ioctl(), before);
+    }
+
+    #[test]
+    fn the_errnos_go_by_their_names() {
+        assert_eq!(errno_named("ENOTTY"), Some(Errno::ENOTTY));
+        assert_eq!(errno_named("EBADF"), None);
+    }
+}
