@@ -1,1 +1,63 @@
-//! Being built.
+//! Absolute addresses of a process in, modules and offsets out.
+//!
+//! An address caught by a profiler means something only on the machine and in the
+//! process where it was caught. Normalizing makes it portable:
+//!
+//! ```text
+//!   AbsAddr ──VMA──▶ module (device, inode, build ID) + FileOffset
+//!                      └─ its segments ──▶ VirtOffset
+//! ```
+//!
+//! ```
+//! use backsight_normalize::{Options, Session};
+//! use backsight_types::{AbsAddr, Outcome};
+//!
+//! # fn main() -> Result<(), backsight_normalize::Error> {
+//! let mut session = Session::open_self(Options::default())?;
+//! let here = AbsAddr(main as *const () as u64);
+//! let mut outcomes = Vec::new();
+//! session.normalize(&[here, AbsAddr(0)], &mut outcomes)?;
+//!
+//! let Outcome::Located { module, file_offset } = outcomes[0] else { panic!() };
+//! let module = &session.modules()[module.as_usize()].module;
+//! println!("{}+{file_offset}, build ID {:?}", module.path_lossy(), module.build_id);
+//! assert_eq!(outcomes[1], Outcome::Unresolved(backsight_types::Reason::Unmapped));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Addresses in executable, file-backed memory are located, and those in the vDSO,
+//! whose file is its image. Every other address gets its true reason. There is one
+//! outcome for each address, in the caller's order; one bad address or file never
+//! loses the batch. Nothing here prints, and no environment is read.
+
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+#![cfg_attr(
+    test,
+    expect(clippy::arithmetic_side_effects, reason = "tests choose their numbers")
+)]
+
+mod batch;
+mod build_id;
+mod module_file;
+mod modules;
+mod normalizer;
+mod options;
+mod vdso;
+
+pub use backsight_types::{AbsAddr, FileOffset, Module, ModuleIdx, Outcome, Reason, VirtOffset};
+pub use vma_query::{Backend, Error, Snapshot};
+
+pub use modules::{Image, NormalizedModule};
+pub use normalizer::{Normalized, Session, normalize, normalize_snapshot};
+pub use options::{BuildIds, Options};

@@ -1,0 +1,235 @@
+//! The file behind a VMA: found, opened, and proven to be the one.
+//!
+//! A path in a maps text names whatever stands there now, seen from the process's
+//! root, not from ours. So there are two ways, in this order:
+//!
+//! 1. `/proc/PID/map_files/START-END` is the mapped file itself, deleted, replaced
+//!    or in another mount namespace. It wants `CAP_CHECKPOINT_RESTORE`.
+//! 2. The path, resolved inside the process's root. What is found there must have
+//!    the inode of the VMA, and the build ID that the kernel read from the mapped
+//!    file. Overlayfs and btrfs give `stat` another device than the maps text, so
+//!    a different device alone is no mismatch; but where there is no build ID to
+//!    compare, the device must match too, or nothing is proven.
+//!
+//! Only regular files are opened: opening a FIFO can hang, opening a device can
+//! start a tape.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use backsight_elf::Headers;
+use backsight_types::{BuildId, Device, Reason};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor};
+use object::read::ReadCache;
+use vma_query::Vma;
+
+use crate::build_id;
+use crate::modules::{Image, NormalizedModule, Process};
+use crate::options::{BuildIds, Options};
+
+/// Finds files of one process.
+#[derive(Debug, Default)]
+pub(crate) struct FileFinder {
+    /// The process's root directory, once it was needed.
+    root: OnceLock<Option<OwnedFd>>,
+}
+
+/// A file whose identity is proven.
+struct Proven {
+    file: File,
+    /// `None` when it is no ELF file.
+    headers: Option<Headers>,
+}
+
+impl FileFinder {
+    /// Fills in what `process.options` asks for of the file behind `vma`.
+    pub(crate) fn learn(&self, process: &Process<'_>, vma: &Vma, learnt: &mut NormalizedModule) {
+        let options = process.options;
+        let by_kernel = match options.build_ids {
+            BuildIds::Auto | BuildIds::Kernel => build_id::by_kernel(process, vma),
+            BuildIds::File | BuildIds::None => None,
+        };
+        learnt.module.build_id = by_kernel;
+        if !needs_file(options, by_kernel) {
+            return;
+        }
+        match self.open(process, vma, &learnt.module.path, by_kernel) {
+            Ok(Proven {
+                file,
+                headers: Some(headers),
+            }) => {
+                if matches!(options.build_ids, BuildIds::Auto | BuildIds::File) {
+                    learnt.module.build_id = by_kernel.or(headers.build_id);
+                }
+                if options.segments {
+                    learnt.module.arch = Some(headers.arch);
+                    learnt.module.segments = Some(headers.segments);
+                }
+                learnt.image = options.images.then(|| Image::File(Arc::new(file)));
+            }
+            Ok(Proven { headers: None, .. }) => {
+                learnt.module.unreadable = Some(Reason::Unreadable);
+            }
+            Err(_) if learnt.module.deleted => learnt.module.unreadable = Some(Reason::Deleted),
+            Err(reason) => learnt.module.unreadable = Some(reason),
+        }
+    }
+
+    fn open(
+        &self,
+        process: &Process<'_>,
+        vma: &Vma,
+        path: &[u8],
+        by_kernel: Option<BuildId>,
+    ) -> Result<Proven, Reason> {
+        let directory = process.maps.directory().ok_or(Reason::Unreadable)?;
+        if process.options.map_files {
+            let link = format!("map_files/{:x}-{:x}", vma.start, vma.end);
+            let target = openat(directory, link.as_str(), OPEN_PATH, Mode::empty());
+            if let Ok((file, status)) = target.map_err(io::Error::from).and_then(open_regular)
+                // Another file may have come to the same range in the meantime.
+                && status.st_ino == vma.inode
+            {
+                let headers = headers_of(&file);
+                return Ok(Proven { file, headers });
+            }
+        }
+        let root = self.root(directory).ok_or(Reason::Unreadable)?;
+        let how = OpenHow::new()
+            .flags(OPEN_PATH)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        let target = openat2(root, Path::new(OsStr::from_bytes(path)), how);
+        let opened = target.map_err(io::Error::from).and_then(open_regular);
+        let (file, status) = opened.map_err(|_| Reason::Unreadable)?;
+        let headers = headers_of(&file);
+        let evidence = Evidence {
+            same_inode: status.st_ino == vma.inode,
+            same_device: device_of(&status) == vma.device,
+            in_file: headers.as_ref().and_then(|headers| headers.build_id),
+        };
+        let by_kernel = || by_kernel.or_else(|| build_id::by_kernel(process, vma));
+        match evidence.proves(by_kernel) {
+            true => Ok(Proven { file, headers }),
+            false => Err(Reason::IdentityUnproven),
+        }
+    }
+
+    fn root(&self, directory: BorrowedFd<'_>) -> Option<BorrowedFd<'_>> {
+        let open = || {
+            openat(
+                directory,
+                "root",
+                OPEN_PATH | OFlag::O_DIRECTORY,
+                Mode::empty(),
+            )
+            .ok()
+        };
+        self.root.get_or_init(open).as_ref().map(AsFd::as_fd)
+    }
+}
+
+fn needs_file(options: &Options, by_kernel: Option<BuildId>) -> bool {
+    options.segments
+        || options.images
+        || options.build_ids == BuildIds::File
+        || (options.build_ids == BuildIds::Auto && by_kernel.is_none())
+}
+
+/// Opens a place without opening what stands there.
+const OPEN_PATH: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
+
+/// Opens what `place` stands for, when it is a regular file.
+fn open_regular(place: OwnedFd) -> io::Result<(File, FileStat)> {
+    let status = fstat(&place)?;
+    if status.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits() {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    let again = format!("/proc/self/fd/{}", place.as_raw_fd());
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = open(again.as_str(), flags, Mode::empty())?;
+    Ok((File::from(file), status))
+}
+
+fn headers_of(file: &File) -> Option<Headers> {
+    Headers::parse(&ReadCache::new(file)).ok()
+}
+
+fn device_of(status: &FileStat) -> Device {
+    let part = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    Device {
+        major: part(major(status.st_dev)),
+        minor: part(minor(status.st_dev)),
+    }
+}
+
+/// What speaks for a file found by path.
+struct Evidence {
+    same_inode: bool,
+    same_device: bool,
+    /// The build ID in the file's own notes.
+    in_file: Option<BuildId>,
+}
+
+impl Evidence {
+    /// Returns whether it is the mapped file, whose build ID the kernel knows.
+    fn proves(&self, by_kernel: impl FnOnce() -> Option<BuildId>) -> bool {
+        self.same_inode
+            && match by_kernel() {
+                Some(mapped) => self.in_file == Some(mapped),
+                None => self.same_device,
+            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_types::BuildId;
+
+    use super::Evidence;
+
+    #[test]
+    fn what_proves_a_file_is_inode_and_build_id_or_device() {
+        let id = |byte| BuildId::from_bytes(&[byte; 20]).ok();
+        let cases = [
+            // same inode, same device, in the file, by the kernel
+            ("all the same", true, true, id(1), id(1), true),
+            ("overlayfs", true, false, id(1), id(1), true),
+            (
+                "inode reused on another device",
+                true,
+                false,
+                id(1),
+                id(2),
+                false,
+            ),
+            (
+                "inode reused on the same device",
+                true,
+                true,
+                id(1),
+                id(2),
+                false,
+            ),
+            ("the id was stripped", true, true, None, id(1), false),
+            ("another inode", false, true, id(1), id(1), false),
+            ("no id, same device", true, true, None, None, true),
+            ("no id, another device", true, false, None, None, false),
+            ("by text, same device", true, true, id(1), None, true),
+            ("by text, overlayfs", true, false, id(1), None, false),
+        ];
+        for (name, same_inode, same_device, in_file, by_kernel, want) in cases {
+            let evidence = Evidence {
+                same_inode,
+                same_device,
+                in_file,
+            };
+            assert_eq!(evidence.proves(|| by_kernel), want, "{name}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a caller wants to know of each module.
+
+use std::path::PathBuf;
+
+use vma_query::{Backend, OpenOptions};
+
+/// Where build IDs come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BuildIds {
+    /// The kernel's answer, or else the notes of the file.
+    #[default]
+    Auto,
+    /// The kernel's answer alone: no file is opened for it.
+    Kernel,
+    /// The notes of the file alone.
+    File,
+    /// None are asked for.
+    None,
+}
+
+/// How a process is normalized.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How VMAs are read.
+    pub backend: Backend,
+    /// Where build IDs come from.
+    pub build_ids: BuildIds,
+    /// Whether the program headers of each module are read, so that its file
+    /// offsets can be turned into ELF virtual offsets here and elsewhere.
+    pub segments: bool,
+    /// Whether the file of each module is kept open, or the vDSO's image kept, to
+    /// be handed to a symbolizer: one file descriptor for each module.
+    pub images: bool,
+    /// Whether files are opened through `/proc/PID/map_files` where that is
+    /// permitted. Such a link is the mapped file itself, deleted or replaced.
+    pub map_files: bool,
+    /// Where processes are found instead of `/proc`.
+    pub proc_root: PathBuf,
+}
+
+impl Default for Options {
+    /// Everything that makes an address meaningful elsewhere, and no open files.
+    fn default() -> Self {
+        Self {
+            backend: Backend::Auto,
+            build_ids: BuildIds::Auto,
+            segments: true,
+            images: false,
+            map_files: true,
+            proc_root: "/proc".into(),
+        }
+    }
+}
+
+impl Options {
+    /// Returns options that know addresses and paths alone, and touch no file.
+    #[must_use]
+    pub fn bare() -> Self {
+        Self {
+            build_ids: BuildIds::None,
+            segments: false,
+            ..Self::default()
+        }
+    }
+
+    /// Whether anything of a process but its maps will be opened.
+    fn opens_files(&self) -> bool {
+        self.segments || self.images || matches!(self.build_ids, BuildIds::Auto | BuildIds::File)
+    }
+
+    pub(crate) fn open(&self) -> OpenOptions {
+        OpenOptions::new()
+            .backend(self.backend)
+            .proc_root(&self.proc_root)
+            .directory(self.opens_files())
+    }
+}
