@@ -3,6 +3,7 @@
 //! | module | what a test gets |
 //! |---|---|
 //! | [`child`] | a process whose memory looks as the test says, stopped while it looks |
+//! | [`elf`] | ELF files of any shape, lying ones included |
 //! | [`kernel`] | what this kernel does with `PROCMAP_QUERY`, found without our code |
 //! | [`maps`] | maps texts, printed as the kernel prints them |
 //! | [`naive`] | the slow and obvious answer to "what is at this address?" |
@@ -16,6 +17,7 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 pub mod child;
+pub mod elf;
 pub mod kernel;
 pub mod maps;
 pub mod naive;

@@ -48,3 +48,58 @@ fn compile_to(program: &Path, source: &str, args: &[&str]) -> Result<(), String>
     }
     std::fs::rename(dir.path().join("output"), program).map_err(say)
 }
+
+/// A `PT_LOAD` header as `readelf -lW` prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// `p_offset`.
+    pub offset: u64,
+    /// `p_vaddr`.
+    pub virt: u64,
+    /// `p_filesz`.
+    pub file_size: u64,
+    /// `p_memsz`.
+    pub memory_size: u64,
+    /// Which of `R`, `W` and `E` stand there, in this order.
+    pub flags: String,
+}
+
+/// Returns the `PT_LOAD` headers of an ELF file by `readelf`, or `None` when that
+/// is not installed. A file that is not ELF has none.
+#[must_use]
+pub fn readelf_segments(path: &Path) -> Option<Vec<Load>> {
+    let text = readelf("-lW", path)?;
+    let loads = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("LOAD")).then_some(())?;
+        let mut hex = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
+        let (offset, virt, _phys) = (hex()?, hex()?, hex()?);
+        let (file_size, memory_size) = (hex()?, hex()?);
+        // `R E`: the flags are words of their own, the alignment follows.
+        let flags = words.filter(|word| !word.starts_with("0x")).collect();
+        Some(Load {
+            offset,
+            virt,
+            file_size,
+            memory_size,
+            flags,
+        })
+    });
+    Some(loads.collect())
+}
+
+/// Returns the digits of the build ID of an ELF file by `readelf`: the first that
+/// it prints, which is one of the sections' notes if there are any. The outer `None` says that `readelf` is not installed.
+#[must_use]
+pub fn readelf_build_id(path: &Path) -> Option<Option<String>> {
+    let text = readelf("-nW", path)?;
+    let digits = text.lines().find_map(|line| line.split_once("Build ID: "));
+    Some(digits.map(|(_, digits)| digits.trim().to_owned()))
+}
+
+fn readelf(what: &str, path: &Path) -> Option<String> {
+    let mut command = Command::new(tool("readelf")?);
+    let output = command.env("LC_ALL", "C").arg(what).arg(path).output();
+    let text = output.expect("readelf runs").stdout;
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
