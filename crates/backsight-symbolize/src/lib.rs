@@ -1,1 +1,83 @@
-//! Being built.
+//! From a place in a module to the functions and the line that stand there.
+//!
+//! ```text
+//!   (module, VirtOffset | FileOffset) ──▶ [inlined frame, …, physical frame]
+//!                                          function, file, line, column
+//! ```
+//!
+//! A [`Symbolizer`] is given modules (an open file, bytes, or a build ID alone)
+//! and then batches of [`Request`]s. It answers with one value per request, in
+//! the caller's order: [`Frames`], innermost first, or the [`Reason`] why there
+//! are none. One bad file or address never loses a batch.
+//!
+//! What is known of a place comes, best first, from
+//!
+//! 1. DWARF 2 to 5 in the separate debug file that carries the same build ID,
+//!    else in the module itself;
+//! 2. ELF symbols: `.symtab`, then `.dynsym`.
+//!
+//! The crate never sees a process: no pid, no path under `/proc`. It prints
+//! nothing and reads no environment. Every byte of a file is taken for hostile:
+//! sums are checked, walks are loops and not recursion, sizes are refused before
+//! anything is allocated, and [`Limits`] bounds the rest.
+//!
+//! Not yet here: split DWARF (`.dwo`, `.dwp`), dwz, `.gnu_debuglink`,
+//! MiniDebugInfo, relocatable objects.
+//!
+//! ```
+//! use backsight_symbolize::{Options, Place, Request, Source, Symbolizer};
+//! use backsight_types::{Lookup, VirtOffset};
+//!
+//! let symbolizer = Symbolizer::new(Options::default());
+//! let source = Source::open(&std::env::current_exe()?)?;
+//! let module = symbolizer.add(source, None, None);
+//! let request = Request { module, place: Place::Virt(VirtOffset(0x1000)), lookup: Lookup::Exact };
+//! for frames in symbolizer.symbolize(&[request]) {
+//!     match frames {
+//!         Ok(frames) => println!("{:?}", frames.first()),
+//!         Err(reason) => println!("[{reason}]"),
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Reason`]: backsight_types::Reason
+
+#![deny(unsafe_code)]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+#![cfg_attr(
+    test,
+    expect(clippy::arithmetic_side_effects, reason = "tests choose their numbers")
+)]
+
+mod cover;
+mod demangle;
+mod dwarf;
+mod elf;
+mod error;
+mod frame;
+mod image;
+mod limits;
+mod locate;
+mod module;
+mod options;
+mod request;
+mod symbolizer;
+
+pub use demangle::demangle;
+pub use error::Error;
+pub use frame::{Frame, Frames};
+pub use limits::Limits;
+pub use options::{Access, Options};
+pub use request::{ModuleId, Place, Request, Source};
+pub use symbolizer::Symbolizer;

@@ -1,0 +1,188 @@
+//! Ranges that may overlap, made into a table that bisection can search.
+//!
+//! Compilers mean ranges to be disjoint or nested. Forged files, identical code
+//! folding and functions the linker dropped say otherwise, and a search that
+//! assumes it would answer by chance, or walk every range for each address. So
+//! the overlaps are resolved once, in n·log n, into disjoint spans, each with the
+//! best few values that cover it:
+//!
+//! ```text
+//!   a ├──────────────┤
+//!   b      ├────┤               spans:  a │ b,a │ a │ – │ c
+//!   c                    ├──┤
+//! ```
+
+use std::collections::BTreeSet;
+
+/// A half-open range, `begin` to `end`, and what it stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Item {
+    pub(crate) begin: u64,
+    pub(crate) end: u64,
+    /// Lower goes first. Among equals the range that begins last, then the one
+    /// that ends first, then the one with the lower value: the innermost.
+    pub(crate) rank: u32,
+    pub(crate) value: u32,
+}
+
+/// Disjoint spans in ascending order and the values that cover each.
+#[derive(Debug, Default)]
+pub(crate) struct Cover {
+    spans: Vec<Span>,
+    values: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    begin: u64,
+    first: u32,
+    count: u32,
+}
+
+impl Cover {
+    /// Resolves the overlaps; a span keeps at most `keep` values.
+    ///
+    /// Empty and backward ranges count as absent. Values past 2^32 in all are
+    /// dropped, which takes more ranges than any limit lets through.
+    pub(crate) fn new(mut items: Vec<Item>, keep: usize) -> Self {
+        items.retain(|item| item.begin < item.end);
+        items.sort_unstable_by_key(|item| (item.begin, item.end, item.rank, item.value));
+        let mut cover = Self::default();
+        // Ordered by preference, respectively by end.
+        let mut active: BTreeSet<(u32, u64, u64, u32)> = BTreeSet::new();
+        let mut ends: BTreeSet<(u64, u64, u32, u32)> = BTreeSet::new();
+        let mut items = items.into_iter().peekable();
+        loop {
+            let next_begin = items.peek().map(|item| item.begin);
+            let next_end = ends.first().map(|end| end.0);
+            let Some(at) = next_begin.into_iter().chain(next_end).min() else {
+                break;
+            };
+            while let Some(&(end, begin, rank, value)) = ends.first().filter(|end| end.0 == at) {
+                ends.remove(&(end, begin, rank, value));
+                active.remove(&(rank, u64::MAX ^ begin, end, value));
+            }
+            while let Some(item) = items.next_if(|item| item.begin == at) {
+                active.insert((item.rank, u64::MAX ^ item.begin, item.end, item.value));
+                ends.insert((item.end, item.begin, item.rank, item.value));
+            }
+            cover.push(at, active.iter().take(keep).map(|entry| entry.3));
+        }
+        cover.spans.shrink_to_fit();
+        cover.values.shrink_to_fit();
+        cover
+    }
+
+    fn push(&mut self, begin: u64, values: impl Iterator<Item = u32>) {
+        let from = self.values.len();
+        self.values.extend(values);
+        let new = self.values.get(from..).unwrap_or_default();
+        let same = self.spans.last().is_some_and(|last| self.of(last) == new);
+        if same {
+            self.values.truncate(from);
+            return;
+        }
+        let count = u32::try_from(new.len());
+        if let (Ok(first), Ok(count)) = (u32::try_from(from), count) {
+            self.spans.push(Span {
+                begin,
+                first,
+                count,
+            });
+        }
+    }
+
+    fn of(&self, span: &Span) -> &[u32] {
+        let from = usize::try_from(span.first).unwrap_or(usize::MAX);
+        let count = usize::try_from(span.count).unwrap_or(0);
+        let values = self.values.get(from..).unwrap_or_default();
+        values.get(..count).unwrap_or_default()
+    }
+
+    /// Returns the values whose ranges cover `addr`, the preferred first.
+    pub(crate) fn find(&self, addr: u64) -> &[u32] {
+        let after = self.spans.partition_point(|span| span.begin <= addr);
+        let span = after.checked_sub(1).and_then(|at| self.spans.get(at));
+        span.map(|span| self.of(span)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cover, Item};
+
+    fn items(ranges: &[(u64, u64, u32)]) -> Vec<Item> {
+        let numbered = ranges.iter().zip(0..);
+        numbered
+            .map(|(&(begin, end, rank), value)| Item {
+                begin,
+                end,
+                rank,
+                value,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_innermost_range_goes_first() {
+        let cover = Cover::new(
+            items(&[
+                (10, 50, 0),
+                (20, 30, 0),
+                (60, 70, 0),
+                (20, 30, 0),
+                (40, 40, 0),
+                (9, 8, 0),
+            ]),
+            2,
+        );
+        let cases: [(u64, &[u32]); 9] = [
+            (9, &[]),
+            (10, &[0]),
+            (19, &[0]),
+            (20, &[1, 3]),
+            (30, &[0]),
+            (49, &[0]),
+            (50, &[]),
+            (60, &[2]),
+            (u64::MAX, &[]),
+        ];
+        for (addr, want) in cases {
+            assert_eq!(cover.find(addr), want, "{addr}");
+        }
+    }
+
+    #[test]
+    fn rank_goes_before_nesting() {
+        let cover = Cover::new(items(&[(0, 100, 0), (10, 20, 1)]), 1);
+        assert_eq!(cover.find(15), [0]);
+    }
+
+    #[test]
+    fn a_naive_search_agrees() {
+        // A small generator is enough to reach all ways of overlapping.
+        let mut state = 1_u64;
+        let mut next = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % below
+        };
+        for _ in 0..200 {
+            let ranges: Vec<(u64, u64, u32)> = (0..next(12))
+                .map(|_| (next(30), next(30), u32::try_from(next(2)).unwrap()))
+                .collect();
+            let list = items(&ranges);
+            let cover = Cover::new(list.clone(), 3);
+            for addr in 0..32 {
+                let mut want: Vec<&Item> = list
+                    .iter()
+                    .filter(|item| item.begin <= addr && addr < item.end)
+                    .collect();
+                want.sort_by_key(|item| (item.rank, u64::MAX - item.begin, item.end, item.value));
+                let want: Vec<u32> = want.iter().take(3).map(|item| item.value).collect();
+                assert_eq!(cover.find(addr), want, "{addr} in {ranges:?}");
+            }
+        }
+    }
+}

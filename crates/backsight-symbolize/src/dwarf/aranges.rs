@@ -1,0 +1,54 @@
+//! `.debug_aranges`: which addresses belong to which unit, without a look into
+//! the units.
+//!
+//! Read here and not by gimli, whose iterator calls itself for every all-zero
+//! entry: a section full of zeros would exhaust the stack.
+
+use gimli::{Format, Reader};
+
+use super::{Fault, Slice};
+
+/// Calls `found` with the unit's offset in `.debug_info`, the begin and the end
+/// of each range. Stops at the first set that is malformed; those before count.
+pub(super) fn for_each(
+    section: Slice<'_>,
+    found: &mut impl FnMut(usize, u64, u64),
+) -> Result<(), Fault> {
+    let mut rest = section;
+    while !rest.is_empty() {
+        let (length, format) = rest.read_initial_length()?;
+        let mut set = rest.split(length)?;
+        let set_start = set;
+        let version = set.read_u16()?;
+        let unit = set.read_offset(format)?;
+        let address_size = set.read_u8()?;
+        let segment_size = set.read_u8()?;
+        if version != 2 || segment_size != 0 || !matches!(address_size, 4 | 8) {
+            continue;
+        }
+        // Entries are aligned to twice an address, counted from the set's very
+        // beginning, its length included.
+        let length_size = match format {
+            Format::Dwarf32 => 4,
+            Format::Dwarf64 => 12,
+        };
+        let read = set_start.len().saturating_sub(set.len());
+        let entry_size = usize::from(address_size).saturating_mul(2);
+        let header = read.saturating_add(length_size);
+        let padded = header.checked_next_multiple_of(entry_size);
+        let padding = padded.and_then(|padded| padded.checked_sub(header));
+        if set.skip(padding.ok_or(Fault::Malformed)?).is_err() {
+            continue;
+        }
+        while set.len() >= entry_size {
+            let begin = set.read_address(address_size)?;
+            let length = set.read_address(address_size)?;
+            // A pair of zeros should end the set, but linkers also leave one
+            // where they dropped a function.
+            if let Some(end) = begin.checked_add(length).filter(|end| *end > begin) {
+                found(unit, begin, end);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! One file's DWARF, owned: the sections and the index that borrows from them.
+
+use std::sync::Arc;
+
+use super::index::Index;
+use super::sections::Sections;
+use super::{Fault, Found};
+use crate::Options;
+use crate::elf::ElfFile;
+
+/// What the index borrows from.
+struct Owner {
+    sections: Sections,
+    options: Arc<Options>,
+}
+
+self_cell::self_cell! {
+    /// The DWARF of one file.
+    pub(crate) struct DwarfFile {
+        owner: Owner,
+        #[not_covariant]
+        dependent: Index,
+    }
+}
+
+impl DwarfFile {
+    /// Returns the file's DWARF, or `None` when it has none.
+    pub(crate) fn open(elf: &Arc<ElfFile>, options: &Arc<Options>) -> Option<Result<Self, Fault>> {
+        if !Sections::present(elf) {
+            return None;
+        }
+        let sections = Sections::load(Arc::clone(elf), options.limits.unpacked_bytes);
+        Some(sections.map(|sections| {
+            let options = Arc::clone(options);
+            Self::new(Owner { sections, options }, |owner| {
+                Index::new(&owner.sections, &owner.options)
+            })
+        }))
+    }
+
+    /// Returns what is known of the code at this virtual offset.
+    pub(crate) fn find(&self, addr: u64) -> Found {
+        self.with_dependent(|_, index| index.find(addr))
+    }
+}
+
+impl std::fmt::Debug for DwarfFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DwarfFile").finish_non_exhaustive()
+    }
+}

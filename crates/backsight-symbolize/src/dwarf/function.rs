@@ -1,0 +1,143 @@
+//! The functions of one unit, by address.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use gimli::UnitOffset;
+
+use super::index::Index;
+use super::inline::Body;
+use super::range::RangeAttrs;
+use super::unit::{Root, Unit};
+use super::{Fault, Fuel};
+use crate::cover::{Cover, Item};
+
+/// The functions of one unit that have code.
+#[derive(Debug)]
+pub(super) struct Functions {
+    list: Vec<Function>,
+    cover: Cover,
+    /// Whether a limit left some out.
+    pub(super) limited: bool,
+    /// What the bodies of all functions together may cost. Functions nested in
+    /// functions would otherwise have each body walked again and again.
+    fuel: Mutex<Fuel>,
+}
+
+/// A `DW_TAG_subprogram` with code. Its inside is read when it is first hit.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) die: UnitOffset,
+    /// Where it is entered: `DW_AT_low_pc`, else the first of its ranges, which
+    /// is where compilers put the part that is not cold.
+    pub(super) start: u64,
+    body: OnceLock<Box<Body>>,
+}
+
+impl Functions {
+    /// Walks all DIEs of the unit, of `length` bytes. What stands before a
+    /// malformed DIE, or before a limit, counts.
+    pub(super) fn read<'d>(
+        root: &Root<'d>,
+        index: &Index<'d>,
+        length: usize,
+    ) -> Result<Self, Fault> {
+        let mut list = Vec::new();
+        let mut items = Vec::new();
+        let mut fuel = index.fuel_for(length);
+        let walked = walk(root, index, &mut fuel, &mut list, &mut items);
+        Ok(Self {
+            list,
+            cover: Cover::new(items, 1),
+            limited: walked == Err(Fault::Limit),
+            fuel: Mutex::new(index.fuel_for(length)),
+        })
+    }
+
+    /// Returns the innermost function that covers `addr`.
+    pub(super) fn find(&self, addr: u64) -> Option<&Function> {
+        let at = self.cover.find(addr).first()?;
+        self.list.get(usize::try_from(*at).ok()?)
+    }
+
+    /// Lends the fuel that is left to `walk`, and takes back what it left.
+    pub(super) fn with_fuel<T>(&self, walk: impl FnOnce(&mut Fuel) -> T) -> T {
+        let lock = || self.fuel.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not locked during the walk, so that lookups do not wait for it.
+        let before = lock().left();
+        let mut lent = Fuel::of(before);
+        let result = walk(&mut lent);
+        let spent = before.saturating_sub(lent.left());
+        let mut fuel = lock();
+        *fuel = Fuel::of(fuel.left().saturating_sub(spent));
+        result
+    }
+}
+
+fn walk<'d>(
+    root: &Root<'d>,
+    index: &Index<'d>,
+    fuel: &mut Fuel,
+    list: &mut Vec<Function>,
+    items: &mut Vec<Item>,
+) -> Result<(), Fault> {
+    let unit = root.unit_ref(index);
+    let limit = index.options.limits.rows_per_unit;
+    let mut entries = unit.entries_raw(None)?;
+    while !entries.is_empty() {
+        let die = entries.next_offset();
+        let Some(abbrev) = entries.read_abbreviation()? else {
+            continue;
+        };
+        fuel.spend(abbrev.attributes().len().saturating_add(1))?;
+        if abbrev.tag() != gimli::DW_TAG_subprogram {
+            entries.skip_attributes(abbrev.attributes())?;
+            continue;
+        }
+        let mut ranges = RangeAttrs::default();
+        for spec in abbrev.attributes() {
+            ranges.take(&entries.read_attribute(*spec)?);
+        }
+        let value = u32::try_from(list.len()).map_err(|_| Fault::Limit)?;
+        let mut start = None;
+        let mut full = false;
+        // A function whose ranges are malformed does not spoil the others.
+        let walked = ranges.for_each(unit, fuel, |begin, end| {
+            full |= items.len() >= limit;
+            if !full && index.elf.is_code(begin) {
+                start = start.or(Some(begin));
+                items.push(Item {
+                    begin,
+                    end,
+                    rank: 0,
+                    value,
+                });
+            }
+        });
+        if full || walked == Err(Fault::Limit) {
+            return Err(Fault::Limit);
+        }
+        if let Some(first) = start {
+            list.push(Function {
+                die,
+                start: ranges.low(unit).unwrap_or(first),
+                body: OnceLock::new(),
+            });
+        }
+    }
+    Ok(())
+}
+
+impl Function {
+    /// Returns what is inlined in it.
+    pub(super) fn body<'d>(
+        &self,
+        unit: &Unit<'d>,
+        functions: &Functions,
+        index: &Index<'d>,
+    ) -> &Body {
+        self.body.get_or_init(|| {
+            let read = |fuel: &mut Fuel| Body::read(self.die, unit, index, fuel);
+            Box::new(functions.with_fuel(read))
+        })
+    }
+}

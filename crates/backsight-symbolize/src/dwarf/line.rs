@@ -1,0 +1,262 @@
+//! The line table of one unit: from an address to file, line and column.
+
+use std::sync::{Arc, OnceLock};
+
+use gimli::{ColumnType, LineProgramHeader, Reader, Section};
+
+use super::index::Index;
+use super::unit::{Root, Unit};
+use super::{Fault, Slice};
+use crate::cover::{Cover, Item};
+
+/// A place in the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) file: Option<Arc<str>>,
+    /// From 1.
+    pub(crate) line: Option<u32>,
+    /// From 1.
+    pub(crate) column: Option<u32>,
+}
+
+/// All rows of one unit's line program.
+#[derive(Debug)]
+pub(super) struct Lines<'d> {
+    header: Option<LineProgramHeader<Slice<'d>>>,
+    rows: Vec<Row>,
+    sequences: Vec<Sequence>,
+    cover: Cover,
+    /// Paths by file index, each joined when first asked for.
+    files: Vec<OnceLock<Option<Arc<str>>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    addr: u64,
+    file: u32,
+    line: u32,
+    column: u32,
+}
+
+/// A run of rows with ascending addresses: one section's code, as a rule.
+#[derive(Clone, Copy, Debug)]
+struct Sequence {
+    begin: u64,
+    end: u64,
+    first: usize,
+    count: usize,
+}
+
+impl<'d> Lines<'d> {
+    /// Runs the unit's line program. A unit without one has no rows. What stands
+    /// before a malformed opcode counts.
+    pub(super) fn read(root: &Root<'d>, index: &Index<'d>) -> Result<Self, Fault> {
+        let mut lines = Self {
+            header: None,
+            rows: Vec::new(),
+            sequences: Vec::new(),
+            cover: Cover::default(),
+            files: Vec::new(),
+        };
+        let Some(offset) = root.line_program else {
+            return Ok(lines);
+        };
+        let limits = &index.options.limits;
+        let section = &index.dwarf.debug_line;
+        check_header(*section.reader(), offset.0, limits.line_header_bytes)?;
+        let program = section.program(
+            offset,
+            root.unit.header.address_size(),
+            root.unit.comp_dir,
+            root.unit.name,
+        )?;
+        let header = program.header();
+        // Up to DWARF 4 files count from 1, and 0 is the unit's own.
+        let count = header.file_names().len().saturating_add(1);
+        lines.files.resize_with(count, OnceLock::new);
+        lines.header = Some(header.clone());
+        lines.run(program, index)?;
+        let numbered = lines.sequences.iter().zip(0..);
+        let items = numbered.map(|(sequence, value)| Item {
+            begin: sequence.begin,
+            end: sequence.end,
+            rank: 0,
+            value,
+        });
+        lines.cover = Cover::new(items.collect(), 1);
+        Ok(lines)
+    }
+
+    fn run(
+        &mut self,
+        program: gimli::IncompleteLineProgram<Slice<'d>>,
+        index: &Index<'d>,
+    ) -> Result<(), Fault> {
+        let limit = index.options.limits.rows_per_unit;
+        let mut first = 0;
+        let mut rows = program.rows();
+        while let Ok(Some((_, row))) = rows.next_row() {
+            let addr = row.address();
+            if row.end_sequence() {
+                self.end_sequence(first, addr, index);
+                first = self.rows.len();
+                continue;
+            }
+            let new = Row {
+                addr,
+                file: u32::try_from(row.file_index()).unwrap_or(u32::MAX),
+                line: narrow(row.line().map_or(0, std::num::NonZero::get)),
+                column: match row.column() {
+                    ColumnType::LeftEdge => 0,
+                    ColumnType::Column(column) => narrow(column.get()),
+                },
+            };
+            // Of rows at one address the last counts: the others have no code.
+            let started = self.rows.len() > first;
+            let count = self.rows.len();
+            match self.rows.last_mut().filter(|_| started) {
+                Some(last) if last.addr == addr => *last = new,
+                _ if count >= limit => return Err(Fault::Limit),
+                _ => self.rows.push(new),
+            }
+        }
+        // A sequence without its end does not say how far it reaches.
+        self.rows.truncate(first);
+        Ok(())
+    }
+
+    fn end_sequence(&mut self, first: usize, end: u64, index: &Index<'d>) {
+        let begin = self.rows.get(first).map(|row| row.addr);
+        // Functions the linker dropped leave their lines at address 0.
+        match begin.filter(|begin| *begin < end && index.elf.is_code(*begin)) {
+            Some(begin) => self.sequences.push(Sequence {
+                begin,
+                end,
+                first,
+                count: self.rows.len().saturating_sub(first),
+            }),
+            None => self.rows.truncate(first),
+        }
+    }
+
+    /// Returns where the instruction at `addr` comes from.
+    pub(super) fn find(&self, addr: u64, unit: &Unit<'d>, index: &Index<'d>) -> Option<Location> {
+        let at = usize::try_from(*self.cover.find(addr).first()?).ok()?;
+        let sequence = self.sequences.get(at)?;
+        let rows = self.rows.get(sequence.first..)?.get(..sequence.count)?;
+        let after = rows.partition_point(|row| row.addr <= addr);
+        let row = rows.get(after.checked_sub(1)?)?;
+        let known = row.line > 0;
+        Some(Location {
+            file: self.file(row.file.into(), unit, index),
+            line: known.then_some(row.line),
+            column: Some(row.column).filter(|column| known && *column > 0),
+        })
+    }
+
+    /// Returns the path of the file with this index.
+    pub(super) fn file(&self, file: u64, unit: &Unit<'d>, index: &Index<'d>) -> Option<Arc<str>> {
+        let slot = self.files.get(usize::try_from(file).ok()?)?;
+        let path = slot.get_or_init(|| self.join_path(file, unit, index).map(Arc::from));
+        path.clone()
+    }
+
+    /// Joins compilation directory, include directory and name. Directory 0 is
+    /// the compilation directory itself.
+    fn join_path(&self, file: u64, unit: &Unit<'d>, index: &Index<'d>) -> Option<String> {
+        let root = unit.own_root(index).ok()?;
+        let unit = root.unit_ref(index);
+        let limit = index.options.limits.name_bytes;
+        let header = self.header.as_ref()?;
+        let entry = header.file(file)?;
+        let mut path = String::new();
+        let mut push = |part: Slice<'_>| {
+            let fits = part.len() <= limit;
+            fits.then(|| push_path(&mut path, &part.to_string_lossy()))
+        };
+        if let Some(dir) = root.unit.comp_dir {
+            push(dir)?;
+        }
+        if entry.directory_index() != 0 {
+            if let Some(dir) = entry.directory(header) {
+                push(unit.attr_string(dir).ok()?)?;
+            }
+        }
+        push(unit.attr_string(entry.path_name()).ok()?)?;
+        (path.len() <= limit).then_some(path)
+    }
+
+    pub(super) fn row_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        let sequences = self.sequences.iter();
+        sequences.map(|sequence| (sequence.begin, sequence.end))
+    }
+}
+
+/// gimli sets room aside for as many files as the header says there are, up to
+/// one per byte of it: its size is checked first.
+fn check_header(section: Slice<'_>, offset: usize, limit: u64) -> Result<(), Fault> {
+    let mut rest = section;
+    rest.skip(offset)?;
+    let (_, format) = rest.read_initial_length()?;
+    if rest.read_u16()? >= 5 {
+        // The sizes of an address and of a segment selector.
+        rest.skip(2)?;
+    }
+    let length = rest.read_length(format)?;
+    let length = u64::try_from(length).unwrap_or(u64::MAX);
+    if length > limit {
+        Err(Fault::Limit)
+    } else {
+        Ok(())
+    }
+}
+
+/// No source has 2^32 lines: such a number is no number.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+/// Puts `part` behind `path`, or in its place when it is absolute, in the manner
+/// of Unix or of Windows: cross compilers write both.
+fn push_path(path: &mut String, part: &str) {
+    let drive = |text: &str, slash| text.get(1..3) == Some(slash);
+    let windows = |text: &str| text.starts_with('\\') || drive(text, ":\\");
+    if part.starts_with('/') || drive(part, ":/") || windows(part) {
+        path.clear();
+    } else {
+        let separator = if windows(path) { '\\' } else { '/' };
+        if !path.is_empty() && !path.ends_with(separator) {
+            path.push(separator);
+        }
+    }
+    path.push_str(part);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_path;
+
+    #[test]
+    fn an_absolute_part_replaces_the_path() {
+        let cases = [
+            ("", "a.c", "a.c"),
+            ("/src", "a.c", "/src/a.c"),
+            ("/src/", "a.c", "/src/a.c"),
+            ("/src", "../a.c", "/src/../a.c"),
+            ("/src", "/b/a.c", "/b/a.c"),
+            ("C:\\src", "a.c", "C:\\src\\a.c"),
+            ("/src", "C:\\a.c", "C:\\a.c"),
+            ("/src", "C:/a.c", "C:/a.c"),
+            ("/src", "", "/src/"),
+        ];
+        for (path, part, want) in cases {
+            let mut joined = path.to_owned();
+            push_path(&mut joined, part);
+            assert_eq!(joined, want, "{path} and {part}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! DWARF 2 to 5: from an address to functions, inlined functions and lines.
+//!
+//! ```text
+//!   addr ──units──▶ unit ──functions──▶ function ──inlines──▶ call levels
+//!                     └────lines──────▶ row: file, line, column
+//! ```
+//!
+//! Each arrow is a [`Cover`](crate::cover::Cover) built when first needed and
+//! kept: units when the file is opened, functions and lines per unit, inlined
+//! calls per function. No walk recurses, and each spends [`Fuel`], of which
+//! there is only so much per byte of input.
+
+mod abbrev;
+mod aranges;
+mod file;
+mod fuel;
+mod function;
+mod index;
+mod inline;
+mod line;
+mod name;
+mod range;
+mod sections;
+mod unit;
+
+pub(crate) use file::DwarfFile;
+pub(crate) use line::Location;
+pub(crate) use name::Name;
+
+use fuel::Fuel;
+
+/// Bytes in the file's byte order.
+type Slice<'d> = gimli::EndianSlice<'d, gimli::RunTimeEndian>;
+
+/// Why something of the DWARF is not to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It contradicts itself, ends too early, or is of a kind we do not read.
+    Malformed,
+    /// A limit was reached.
+    Limit,
+}
+
+impl From<gimli::Error> for Fault {
+    fn from(_: gimli::Error) -> Self {
+        Self::Malformed
+    }
+}
+
+/// One call level as DWARF has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Level {
+    pub(crate) name: Name,
+    pub(crate) location: Location,
+    pub(crate) inlined: bool,
+    /// Where the physical function starts; `None` when inlined.
+    pub(crate) start: Option<u64>,
+}
+
+/// What DWARF knows of one address.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    /// Innermost first; empty when no function is known there.
+    pub(crate) levels: Vec<Level>,
+    /// Where the line table alone knows the address: hand-written assembly.
+    pub(crate) location: Option<Location>,
+    /// Whether something was left out because of a limit.
+    pub(crate) limited: bool,
+}

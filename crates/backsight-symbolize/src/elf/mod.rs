@@ -1,0 +1,9 @@
+//! ELF: sections, their bytes, and symbols. 32 and 64 bits, either byte order.
+
+mod file;
+mod section;
+mod symbols;
+
+pub(crate) use file::ElfFile;
+pub(crate) use section::{SectionBytes, UnpackError};
+pub(crate) use symbols::Symbols;

@@ -1,0 +1,220 @@
+//! Sections, and their bytes as they were before compression.
+//!
+//! Three layouts are in use: bytes as they are, `SHF_COMPRESSED` (a header that
+//! names zlib or zstd and the size), and the older `.zdebug_` (the letters
+//! `ZLIB` and a big-endian size). The declared size is weighed against a budget
+//! before anything is allocated, and unpacking stops there: a stream that goes
+//! on is refused, not followed.
+
+use flate2::{Decompress, FlushDecompress, Status};
+use object::elf::{self, CompressionHeader32, CompressionHeader64};
+use object::read::elf::{CompressionHeader, SectionHeader};
+use object::{Endianness, pod};
+
+use super::ElfFile;
+
+/// A section header, the same for both classes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Section {
+    /// Where the name starts in the file, and where the names end.
+    name: (u64, u64),
+    pub(crate) kind: u32,
+    flags: u64,
+    pub(crate) addr: u64,
+    offset: u64,
+    pub(crate) size: u64,
+    pub(crate) link: u32,
+}
+
+/// Why a section's bytes are not to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnpackError {
+    /// It lies outside the file, or does not unpack to what it declares.
+    Malformed,
+    /// It declares more than the budget allows.
+    Limit,
+}
+
+impl Section {
+    pub(super) fn new<S: SectionHeader<Endian = Endianness>>(
+        section: &S,
+        endian: Endianness,
+        names: Option<(u64, u64)>,
+    ) -> Self {
+        let (start, size) = names.unwrap_or_default();
+        Self {
+            name: (
+                start.saturating_add(section.sh_name(endian).into()),
+                start.saturating_add(size),
+            ),
+            kind: section.sh_type(endian).0,
+            flags: section.sh_flags(endian).0,
+            addr: section.sh_addr(endian).into(),
+            offset: section.sh_offset(endian).into(),
+            size: section.sh_size(endian).into(),
+            link: section.sh_link(endian),
+        }
+    }
+
+    pub(super) fn name<'d>(&self, image: &'d [u8]) -> &'d [u8] {
+        let bytes = slice(image, self.name.0, self.name.1.saturating_sub(self.name.0));
+        let bytes = bytes.unwrap_or_default();
+        // A name longer than any we ask for is as good as none.
+        let head = bytes.get(..64).unwrap_or(bytes);
+        head.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+
+    pub(crate) fn is_code(&self) -> bool {
+        let needed = elf::SHF_ALLOC.0 | elf::SHF_EXECINSTR.0;
+        self.flags & needed == needed && self.size > 0
+    }
+
+    pub(crate) fn is_nobits(&self) -> bool {
+        self.kind == elf::SHT_NOBITS.0
+    }
+
+    /// Returns the bytes as they stand in the file.
+    pub(crate) fn raw<'d>(&self, image: &'d [u8]) -> Option<&'d [u8]> {
+        if self.is_nobits() {
+            return None;
+        }
+        slice(image, self.offset, self.size)
+    }
+}
+
+/// A section's bytes: in the image, or unpacked.
+#[derive(Debug)]
+pub(crate) enum SectionBytes {
+    /// A range of the image.
+    InImage {
+        offset: usize,
+        size: usize,
+    },
+    Unpacked(Vec<u8>),
+}
+
+impl SectionBytes {
+    /// Returns the bytes of `section`, unpacked; `budget` is what may still be
+    /// allocated, and is less by what was.
+    pub(crate) fn load(
+        file: &ElfFile,
+        section: &Section,
+        budget: &mut u64,
+    ) -> Result<Self, UnpackError> {
+        let raw = section.raw(file.image()).ok_or(UnpackError::Malformed)?;
+        let packed = if section.flags & elf::SHF_COMPRESSED.0 != 0 {
+            header(file, raw)?
+        } else if section.name(file.image()).starts_with(b".zdebug_") {
+            old_header(raw)?
+        } else {
+            return Ok(Self::InImage {
+                offset: usize::try_from(section.offset).map_err(|_| UnpackError::Malformed)?,
+                size: raw.len(),
+            });
+        };
+        *budget = budget.checked_sub(packed.size).ok_or(UnpackError::Limit)?;
+        packed.unpack().map(Self::Unpacked)
+    }
+
+    pub(crate) fn get<'d>(&'d self, image: &'d [u8]) -> &'d [u8] {
+        match self {
+            Self::InImage { offset, size } => {
+                let bytes = image.get(*offset..).unwrap_or_default();
+                bytes.get(..*size).unwrap_or_default()
+            }
+            Self::Unpacked(bytes) => bytes,
+        }
+    }
+}
+
+enum Scheme {
+    Zlib,
+    Zstd,
+}
+
+struct Packed<'d> {
+    scheme: Scheme,
+    bytes: &'d [u8],
+    /// What it declares to unpack to.
+    size: u64,
+}
+
+fn header<'d>(file: &ElfFile, raw: &'d [u8]) -> Result<Packed<'d>, UnpackError> {
+    fn read<'d, H>(raw: &'d [u8], endian: Endianness) -> Result<Packed<'d>, UnpackError>
+    where
+        H: CompressionHeader<Endian = Endianness>,
+    {
+        let (header, bytes) = pod::from_bytes::<H>(raw).map_err(|()| UnpackError::Malformed)?;
+        let scheme = match header.ch_type(endian) {
+            elf::ELFCOMPRESS_ZLIB => Scheme::Zlib,
+            elf::ELFCOMPRESS_ZSTD => Scheme::Zstd,
+            _ => return Err(UnpackError::Malformed),
+        };
+        let size = header.ch_size(endian).into();
+        Ok(Packed {
+            scheme,
+            bytes,
+            size,
+        })
+    }
+    if file.is_64() {
+        read::<CompressionHeader64<Endianness>>(raw, file.endian())
+    } else {
+        read::<CompressionHeader32<Endianness>>(raw, file.endian())
+    }
+}
+
+fn old_header(raw: &[u8]) -> Result<Packed<'_>, UnpackError> {
+    let rest = raw.strip_prefix(b"ZLIB").ok_or(UnpackError::Malformed)?;
+    let (size, bytes) = rest.split_first_chunk().ok_or(UnpackError::Malformed)?;
+    Ok(Packed {
+        scheme: Scheme::Zlib,
+        bytes,
+        size: u64::from_be_bytes(*size),
+    })
+}
+
+impl Packed<'_> {
+    fn unpack(&self) -> Result<Vec<u8>, UnpackError> {
+        let size = usize::try_from(self.size).map_err(|_| UnpackError::Limit)?;
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(size)
+            .map_err(|_| UnpackError::Limit)?;
+        match self.scheme {
+            Scheme::Zlib => unpack_zlib(self.bytes, &mut bytes),
+            Scheme::Zstd => zstd::bulk::Decompressor::new()
+                .and_then(|mut zstd| zstd.decompress_to_buffer(self.bytes, &mut bytes))
+                .map(drop)
+                .map_err(|_| UnpackError::Malformed),
+        }?;
+        if bytes.len() == size {
+            Ok(bytes)
+        } else {
+            Err(UnpackError::Malformed)
+        }
+    }
+}
+
+/// Fills the room that `bytes` has reserved and no more.
+fn unpack_zlib(packed: &[u8], bytes: &mut Vec<u8>) -> Result<(), UnpackError> {
+    let mut zlib = Decompress::new(true);
+    loop {
+        let (read, written) = (zlib.total_in(), zlib.total_out());
+        let rest = usize::try_from(read).ok().and_then(|at| packed.get(at..));
+        let status = zlib
+            .decompress_vec(rest.unwrap_or_default(), bytes, FlushDecompress::Finish)
+            .map_err(|_| UnpackError::Malformed)?;
+        let stuck = (read, written) == (zlib.total_in(), zlib.total_out());
+        if status == Status::StreamEnd || stuck {
+            return Ok(());
+        }
+    }
+}
+
+/// Returns `size` bytes from `offset` on, or `None` past the end.
+fn slice(image: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
+    let offset = usize::try_from(offset).ok()?;
+    let size = usize::try_from(size).ok()?;
+    image.get(offset..)?.get(..size)
+}

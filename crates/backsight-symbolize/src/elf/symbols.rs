@@ -1,0 +1,221 @@
+//! Function symbols of one table, searchable by address.
+//!
+//! Which symbol names an address follows from these rules alone, so that the
+//! same file gives the same name every time:
+//!
+//! 1. A symbol covers `st_value` up to `st_value + st_size`. One of size zero
+//!    covers up to the next symbol or the end of its section, but only where no
+//!    sized symbol does: hand-written labels stand inside sized functions.
+//! 2. Of nested symbols the innermost counts: the one that starts last, then the
+//!    one that ends first.
+//! 3. Of aliases, global goes before weak before local, functions (`STT_FUNC`,
+//!    `STT_GNU_IFUNC`) before untyped, then fewer leading underscores, then the
+//!    shorter name, then the alphabet: `malloc`, not `__libc_malloc`.
+//!
+//! Objects, sections, files, thread-local and undefined symbols name no code,
+//! nor do the mapping symbols of ARM and RISC-V (`$x`, `$d`).
+
+use std::cmp::Reverse;
+
+use object::elf::{self, FileHeader32, FileHeader64};
+use object::read::elf::{FileHeader, Sym};
+use object::{Endianness, pod};
+
+use super::ElfFile;
+use super::section::Section;
+use crate::cover::{Cover, Item};
+
+/// One function symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Symbol<'d> {
+    /// Its place among the symbols of its table.
+    pub(crate) at: usize,
+    /// The virtual offset of its first byte.
+    pub(crate) start: u64,
+    /// The raw name.
+    pub(crate) name: &'d [u8],
+}
+
+/// The function symbols of one table.
+#[derive(Debug, Default)]
+pub(crate) struct Symbols {
+    entries: Vec<Entry>,
+    cover: Cover,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    start: u64,
+    size: u64,
+    /// The end of the section it lies in.
+    limit: u64,
+    /// In the file: where the name starts, and its length.
+    name: (usize, usize),
+    binding: u8,
+    untyped: bool,
+}
+
+impl Symbols {
+    /// Reads the table of this kind (`SHT_SYMTAB` or `SHT_DYNSYM`). A table that
+    /// is missing or malformed has no symbols. Names longer than `name_bytes`
+    /// are dropped.
+    pub(crate) fn read(file: &ElfFile, kind: elf::SectionType, name_bytes: usize) -> Self {
+        let mut sections = file.sections().iter();
+        let Some(table) = sections.find(|section| section.kind == kind.0) else {
+            return Self::default();
+        };
+        let mut entries = if file.is_64() {
+            read_entries::<FileHeader64<Endianness>>(file, table, name_bytes)
+        } else {
+            read_entries::<FileHeader32<Endianness>>(file, table, name_bytes)
+        }
+        .unwrap_or_default();
+        entries.sort_by_cached_key(|entry| preference(entry, file.image()));
+        // The preferred alias is the first of each (start, size); a sized symbol
+        // takes the place of an unsized one at the same address.
+        entries.dedup_by_key(|entry| (entry.start, entry.size));
+        let cover = cover_of(&entries);
+        Self { entries, cover }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns the symbol that covers `addr`; `file` is the one it was read of.
+    pub(crate) fn find<'d>(&self, addr: u64, file: &'d ElfFile) -> Option<Symbol<'d>> {
+        let at = usize::try_from(*self.cover.find(addr).first()?).ok()?;
+        let entry = self.entries.get(at)?;
+        Some(Symbol {
+            at,
+            start: entry.start,
+            name: name_of(entry, file.image()),
+        })
+    }
+}
+
+fn name_of<'d>(entry: &Entry, image: &'d [u8]) -> &'d [u8] {
+    let bytes = image.get(entry.name.0..).unwrap_or_default();
+    bytes.get(..entry.name.1).unwrap_or_default()
+}
+
+type Preference<'d> = (u64, Reverse<u64>, u8, bool, usize, usize, &'d [u8]);
+
+fn preference<'d>(entry: &Entry, image: &'d [u8]) -> Preference<'d> {
+    let name = name_of(entry, image);
+    let underscores = name.iter().take_while(|byte| **byte == b'_').count();
+    (
+        entry.start,
+        Reverse(entry.size),
+        entry.binding,
+        entry.untyped,
+        underscores,
+        name.len(),
+        name,
+    )
+}
+
+/// The entries are sorted by start.
+fn cover_of(entries: &[Entry]) -> Cover {
+    let mut next_start = u64::MAX;
+    let mut items = Vec::with_capacity(entries.len());
+    for (at, entry) in entries.iter().enumerate().rev() {
+        let after = entries.get(at.saturating_add(1));
+        if let Some(after) = after.filter(|after| after.start > entry.start) {
+            next_start = after.start;
+        }
+        let sized = entry.size > 0;
+        let end = if sized {
+            // A symbol at the top of the address space must not wrap around.
+            entry.start.saturating_add(entry.size)
+        } else {
+            next_start.min(entry.limit)
+        };
+        if let Ok(value) = u32::try_from(at) {
+            items.push(Item {
+                begin: entry.start,
+                end,
+                rank: u32::from(!sized),
+                value,
+            });
+        }
+    }
+    Cover::new(items, 1)
+}
+
+fn read_entries<Elf: FileHeader<Endian = Endianness>>(
+    file: &ElfFile,
+    table: &Section,
+    name_bytes: usize,
+) -> Option<Vec<Entry>> {
+    let (image, endian) = (file.image(), file.endian());
+    let bytes = table.raw(image)?;
+    // A table cut off in mid-symbol keeps those before.
+    let count = bytes.len().checked_div(size_of::<Elf::Sym>())?;
+    let (symbols, _) = pod::slice_from_bytes::<Elf::Sym>(bytes, count).ok()?;
+    let strings = usize::try_from(table.link).ok();
+    let strings = file.sections().get(strings?)?.raw(image)?;
+    let strings_at = offset_in(image, strings)?;
+    let thumb = file.machine() == elf::EM_ARM.0;
+
+    let mut entries = Vec::new();
+    for symbol in symbols {
+        let kind = symbol.st_type();
+        let function = kind == elf::STT_FUNC || kind == elf::STT_GNU_IFUNC;
+        if !(function || kind == elf::STT_NOTYPE) || symbol.is_undefined(endian) {
+            continue;
+        }
+        let mut start: u64 = symbol.st_value(endian).into();
+        if thumb && function {
+            // The lowest bit says which instruction set, not where.
+            start &= !1;
+        }
+        let section = symbol.st_shndx(endian).index().map(usize::from);
+        let section = section.and_then(|at| file.sections().get(at));
+        if !section.map_or_else(|| file.is_code(start), Section::is_code) {
+            continue;
+        }
+        let limit = section.map_or(u64::MAX, |section| {
+            section.addr.saturating_add(section.size)
+        });
+        let at = usize::try_from(symbol.st_name(endian)).ok()?;
+        let Some(length) = name_length(strings, at, name_bytes) else {
+            continue;
+        };
+        let name = (strings_at.saturating_add(at), length);
+        if image.get(name.0) == Some(&b'$') {
+            continue;
+        }
+        entries.push(Entry {
+            start,
+            size: symbol.st_size(endian).into(),
+            limit,
+            name,
+            binding: binding_rank(symbol.st_bind()),
+            untyped: !function,
+        });
+    }
+    Some(entries)
+}
+
+/// Returns the length of the name at `at`, unless it is empty, too long or runs
+/// out of the table.
+fn name_length(strings: &[u8], at: usize, limit: usize) -> Option<usize> {
+    let rest = strings.get(at..)?;
+    let rest = rest.get(..limit.saturating_add(1)).unwrap_or(rest);
+    rest.iter()
+        .position(|byte| *byte == 0)
+        .filter(|length| *length > 0)
+}
+
+fn offset_in(image: &[u8], part: &[u8]) -> Option<usize> {
+    (part.as_ptr().addr()).checked_sub(image.as_ptr().addr())
+}
+
+fn binding_rank(binding: elf::SymbolBind) -> u8 {
+    match binding {
+        elf::STB_GLOBAL | elf::STB_GNU_UNIQUE => 0,
+        elf::STB_WEAK => 1,
+        _ => 2,
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a module has no bytes to look into.
+
+use backsight_types::Reason;
+
+/// Why a module, or a debug file, cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It cannot be opened, mapped or read.
+    #[error("cannot be read: {}", std::io::Error::from(*.0))]
+    Io(std::io::ErrorKind),
+    /// It is a directory, a FIFO, a socket or a device.
+    #[error("not a regular file")]
+    NotRegularFile,
+    /// It is larger than the limit for files that are read into memory.
+    #[error("larger than the limit of {limit} bytes for files that are not mapped")]
+    TooLarge {
+        /// [`Limits::file_bytes`](crate::Limits::file_bytes).
+        limit: u64,
+    },
+    /// It is not an ELF file, or contradicts itself.
+    #[error(transparent)]
+    Elf(#[from] backsight_elf::Error),
+    /// It is a relocatable object (`ET_REL`): its code has no addresses yet.
+    #[error("a relocatable object file, which has no addresses yet")]
+    Relocatable,
+    /// It is not the file that was asked for.
+    #[error("its build ID is missing or differs from the one asked for")]
+    BuildIdMismatch,
+    /// No debug directory has a file of this build ID.
+    #[error("no debug file of this build ID in the debug directories")]
+    NotFound,
+}
+
+impl Error {
+    /// Returns what each address of such a module is answered with.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::TooLarge { .. } => Reason::Limit,
+            Self::BuildIdMismatch => Reason::IdentityUnproven,
+            Self::NotFound => Reason::NoSymbols,
+            Self::Io(_) | Self::NotRegularFile | Self::Elf(_) | Self::Relocatable => {
+                Reason::Unreadable
+            }
+        }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error.kind())
+    }
+}

@@ -1,0 +1,115 @@
+//! The bytes of a file: mapped where that is safe, else read.
+//!
+//! A mapped file that shrinks kills whoever touches the missing page (SIGBUS),
+//! and any user who can write a file can shrink it. So by default only files
+//! that root or we ourselves own, and nobody else may write, are mapped. This is
+//! the crate's only `unsafe`.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::ops::Deref;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+use crate::{Access, Error};
+
+/// Group and others may write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// A file's bytes. They do not move while the image lives.
+#[derive(Debug)]
+pub(crate) enum Image {
+    Mapped(Mmap),
+    Read(Vec<u8>),
+    Given(Arc<[u8]>),
+}
+
+impl Deref for Image {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Read(bytes) => bytes,
+            Self::Given(bytes) => bytes,
+        }
+    }
+}
+
+impl Image {
+    /// Takes the bytes of an open file; `limit` bounds those that are read.
+    pub(crate) fn of_file(file: &File, access: Access, limit: u64) -> Result<Self, Error> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(Error::NotRegularFile);
+        }
+        let map = match access {
+            Access::Map => true,
+            Access::Read => false,
+            Access::Auto => only_we_can_change(&metadata),
+        };
+        // An empty file cannot be mapped.
+        if map && metadata.len() > 0 {
+            return map_file(file).map(Self::Mapped);
+        }
+        read_file(file, metadata.len(), limit).map(Self::Read)
+    }
+}
+
+/// Opens a regular file and nothing else, without waiting for a FIFO's writer.
+pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    options.custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY);
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(Error::NotRegularFile)
+    }
+}
+
+fn only_we_can_change(metadata: &Metadata) -> bool {
+    let owner = metadata.uid();
+    let ours = owner == 0 || owner == nix::unistd::geteuid().as_raw();
+    ours && metadata.mode() & WRITABLE_BY_OTHERS == 0
+}
+
+#[expect(unsafe_code, reason = "mapping a file is unsafe in any crate")]
+fn map_file(file: &File) -> Result<Mmap, Error> {
+    // SAFETY: the mapping is private and read-only, so nothing here writes to
+    // it. That the file does not change underneath is what `Access` is for:
+    // `Auto` comes here only when `only_we_can_change` saw an owner and a mode
+    // that keep every other user out, and `Map` is the caller's own promise.
+    // The bytes are parsed as untrusted, whatever they turn into.
+    let map = unsafe { Mmap::map(file) }?;
+    Ok(map)
+}
+
+fn read_file(file: &File, size: u64, limit: u64) -> Result<Vec<u8>, Error> {
+    let too_large = Error::TooLarge { limit };
+    if size > limit {
+        return Err(too_large);
+    }
+    let size = usize::try_from(size).map_err(|_| too_large)?;
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(size)
+        .map_err(|_| Error::Io(std::io::ErrorKind::OutOfMemory))?;
+    bytes.resize(size, 0);
+    // A file that shrinks meanwhile ends early; one that grows is cut off where
+    // it ended before.
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, u64::try_from(filled).unwrap_or(u64::MAX)) {
+            Ok(0) => break,
+            Ok(count) => filled = filled.saturating_add(count),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}

@@ -1,0 +1,59 @@
+//! What a hostile or a broken file may cost, in one struct.
+
+/// Bounds on bytes, depth and work. Each has a default that no file seen in
+/// practice reaches; a caller with larger files raises it.
+///
+/// A limit that is reached costs the answer only where it was reached: the
+/// symbols still stand when the DWARF is refused, and [`Frames::limit_reached`]
+/// or [`Reason::Limit`] says so.
+///
+/// [`Frames::limit_reached`]: crate::Frames::limit_reached
+/// [`Reason::Limit`]: backsight_types::Reason::Limit
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a file that is read into memory because it cannot be mapped
+    /// safely. 1 GiB.
+    pub file_bytes: u64,
+    /// Bytes that all compressed sections of one file may unpack to, judged by
+    /// what they declare, before anything is allocated. 256 MiB.
+    pub unpacked_bytes: u64,
+    /// Inlined frames at one address. Those nearest the physical function are
+    /// kept. 128.
+    pub inline_depth: u16,
+    /// How many `DW_AT_abstract_origin` and `DW_AT_specification` links are
+    /// followed to a name. 16.
+    pub name_links: u16,
+    /// Steps (a DIE, an attribute, a range) for each byte of DWARF. Real files
+    /// need about one; a forged one repeats forms of no size. 32.
+    pub steps_per_byte: u64,
+    /// Units of one file. 2^20.
+    pub units: usize,
+    /// Line rows, or address ranges, that one unit may have. 2^24.
+    pub rows_per_unit: usize,
+    /// Bytes of one line program's header, which is where its file names stand.
+    /// 2 MiB.
+    pub line_header_bytes: u64,
+    /// Units that are searched for one address when several claim it. 16.
+    pub units_per_address: usize,
+    /// Bytes of a name: longer symbols and paths are dropped, and no name is
+    /// demangled from or to more than this. 64 KiB.
+    pub name_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 1 << 30,
+            unpacked_bytes: 256 << 20,
+            inline_depth: 128,
+            name_links: 16,
+            steps_per_byte: 32,
+            units: 1 << 20,
+            rows_per_unit: 1 << 24,
+            line_header_bytes: 2 << 20,
+            units_per_address: 16,
+            name_bytes: 64 << 10,
+        }
+    }
+}

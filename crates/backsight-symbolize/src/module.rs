@@ -1,0 +1,227 @@
+//! One module: its own file, its debug file, and how the two answer together.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
+use object::elf;
+
+use crate::dwarf::{DwarfFile, Fault, Found, Level, Location, Name};
+use crate::elf::{ElfFile, Symbols};
+use crate::image::Image;
+use crate::{Error, Frame, Frames, Options, Place, Source, locate};
+
+/// A module as it was given, and what was read of it so far.
+#[derive(Debug)]
+pub(crate) struct Module {
+    /// Taken, and so closed, when the files are read.
+    source: Mutex<Option<Source>>,
+    expected: Option<BuildId>,
+    given_segments: Option<Segments>,
+    options: Arc<Options>,
+    files: OnceLock<Result<Files, Error>>,
+}
+
+/// The files of a module, and what they hold, read when first needed.
+#[derive(Debug)]
+struct Files {
+    /// The executable or library itself. It may be missing while the debug file
+    /// is there.
+    own: Result<Arc<ElfFile>, Error>,
+    debug: Option<Arc<ElfFile>>,
+    dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
+    /// The tables that may name an address, the best first.
+    tables: Vec<Table>,
+}
+
+/// A symbol table: of which file, of which kind.
+#[derive(Debug)]
+struct Table {
+    file: Arc<ElfFile>,
+    kind: elf::SectionType,
+    symbols: OnceLock<(Symbols, Vec<OnceLock<Name>>)>,
+}
+
+impl Module {
+    pub(crate) fn new(
+        source: Source,
+        expected: Option<BuildId>,
+        segments: Option<Segments>,
+        options: Arc<Options>,
+    ) -> Self {
+        Self {
+            source: Mutex::new(Some(source)),
+            expected,
+            given_segments: segments,
+            options,
+            files: OnceLock::new(),
+        }
+    }
+
+    /// Reads the files, the first time; says why not when neither the module
+    /// itself nor a debug file can be used.
+    pub(crate) fn load(&self) -> Result<(), Error> {
+        self.files().map(drop)
+    }
+
+    fn files(&self) -> Result<&Files, Error> {
+        let files = self.files.get_or_init(|| {
+            let lock = || self.source.lock().unwrap_or_else(PoisonError::into_inner);
+            let source = lock().take().ok_or(Error::NotFound)?;
+            Files::open(source, self.expected, &self.options)
+        });
+        files.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns the virtual offset to look up.
+    pub(crate) fn resolve(&self, place: Place, lookup: Lookup) -> Result<VirtOffset, Reason> {
+        // A call at the very end of a function returns to the next one.
+        let back = match lookup {
+            Lookup::Exact => 0,
+            Lookup::Return => 1,
+        };
+        let earlier = |raw: u64| raw.checked_sub(back).ok_or(Reason::NoSymbols);
+        let offset = match place {
+            Place::Virt(virt) => return earlier(virt.0).map(VirtOffset),
+            Place::File(offset) => FileOffset(earlier(offset.0)?),
+        };
+        let own = || self.files().ok()?.own.as_ref().ok()?.segments();
+        let segments = self.given_segments.as_ref().or_else(own);
+        let segments = segments.ok_or_else(|| match self.load() {
+            Ok(()) => Reason::NeedsProgramHeaders,
+            Err(error) => error.reason(),
+        })?;
+        segments.virt_offset_of(offset).ok_or(Reason::NoSymbols)
+    }
+
+    /// Returns what stands at this virtual offset.
+    pub(crate) fn find(&self, virt: VirtOffset) -> Result<Frames, Reason> {
+        let files = self.files().map_err(|error| error.reason())?;
+        files.find(virt.0, &self.options)
+    }
+}
+
+impl Files {
+    fn open(
+        source: Source,
+        expected: Option<BuildId>,
+        options: &Arc<Options>,
+    ) -> Result<Self, Error> {
+        let (own, expected) = match source {
+            Source::BuildId(id) => (Err(Error::NotFound), Some(id)),
+            Source::Bytes(bytes) => (Ok(Image::Given(bytes)), expected),
+            Source::File(file) => {
+                let limit = options.limits.file_bytes;
+                (Image::of_file(&file, options.access, limit), expected)
+            }
+        };
+        let own = own.and_then(ElfFile::parse).and_then(|own| match expected {
+            Some(id) if own.build_id() != Some(id) => Err(Error::BuildIdMismatch),
+            _ => Ok(Arc::new(own)),
+        });
+        let own_id = || own.as_ref().ok()?.build_id();
+        let debug = expected.or_else(own_id);
+        let debug = debug.and_then(|id| locate::debug_file(&id, options));
+        let debug = debug.map(Arc::new);
+        if let (Err(error), None) = (&own, &debug) {
+            return Err(error.clone());
+        }
+        let table = |file: &Arc<ElfFile>, kind| Table {
+            file: Arc::clone(file),
+            kind,
+            symbols: OnceLock::new(),
+        };
+        let files = debug.iter().chain(own.as_ref().ok());
+        let full = files.map(|file| table(file, elf::SHT_SYMTAB));
+        let dynamic = own.iter().map(|own| table(own, elf::SHT_DYNSYM));
+        let tables = full.chain(dynamic).collect();
+        Ok(Self {
+            own,
+            debug,
+            dwarf: OnceLock::new(),
+            tables,
+        })
+    }
+
+    fn find(&self, addr: u64, options: &Arc<Options>) -> Result<Frames, Reason> {
+        let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
+        let mut found = match dwarf {
+            Some(Ok(dwarf)) => dwarf.find(addr),
+            Some(Err(fault)) => Found {
+                limited: *fault == Fault::Limit,
+                ..Found::default()
+            },
+            None => Found::default(),
+        };
+        let nameless = found
+            .levels
+            .last()
+            .is_none_or(|last| last.name.function.is_none());
+        let symbol = nameless.then(|| self.symbol(addr, options)).flatten();
+        if found.levels.is_empty() && (symbol.is_some() || found.location.is_some()) {
+            found.levels.push(Level {
+                name: Name::default(),
+                location: found.location.take().unwrap_or_default(),
+                inlined: false,
+                start: None,
+            });
+        }
+        if let (Some(last), Some((name, start))) = (found.levels.last_mut(), symbol) {
+            last.name = name;
+            last.start = last.start.or(Some(start));
+        }
+        if found.levels.is_empty() {
+            return Err(if found.limited {
+                Reason::Limit
+            } else {
+                Reason::NoSymbols
+            });
+        }
+        let frames = found.levels.into_iter().map(frame);
+        Ok(Frames::new(frames.collect(), found.limited))
+    }
+
+    /// The debug file's, if it has any, else the module's own. DWARF that cannot
+    /// be used at all gives way to the other file's.
+    fn open_dwarf(&self, options: &Arc<Options>) -> Option<Result<DwarfFile, Fault>> {
+        let mut failed = None;
+        for file in self.debug.iter().chain(self.own.as_ref().ok()) {
+            match DwarfFile::open(file, options) {
+                Some(Ok(dwarf)) => return Some(Ok(dwarf)),
+                Some(Err(fault)) => failed = Some(Err(fault)),
+                None => {}
+            }
+        }
+        failed
+    }
+
+    /// Returns the name and the start of the symbol that covers `addr`.
+    fn symbol(&self, addr: u64, options: &Options) -> Option<(Name, u64)> {
+        self.tables.iter().find_map(|table| {
+            let (symbols, names) = table.symbols.get_or_init(|| {
+                let limit = options.limits.name_bytes;
+                let symbols = Symbols::read(&table.file, table.kind, limit);
+                let mut names = Vec::new();
+                names.resize_with(symbols.len(), OnceLock::new);
+                (symbols, names)
+            });
+            let symbol = symbols.find(addr, &table.file)?;
+            let name = names.get(symbol.at)?;
+            let name = name.get_or_init(|| Name::of_linkage(symbol.name, options));
+            Some((name.clone(), symbol.start))
+        })
+    }
+}
+
+fn frame(level: Level) -> Frame {
+    let Name { function, linkage } = level.name;
+    let Location { file, line, column } = level.location;
+    Frame {
+        function,
+        linkage_name: linkage,
+        file,
+        line,
+        column,
+        inlined: level.inlined,
+        start: level.start.map(VirtOffset),
+    }
+}

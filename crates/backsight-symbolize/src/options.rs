@@ -1,0 +1,48 @@
+//! How a symbolizer works, chosen once.
+
+use std::path::PathBuf;
+
+use crate::Limits;
+
+/// How file bytes get into memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Maps a file that only root or this process's user can change, and reads
+    /// every other. A file that someone truncates while it is mapped kills the
+    /// process with SIGBUS, so a stranger's file is never mapped.
+    #[default]
+    Auto,
+    /// Maps always. For callers who know that nobody changes the files.
+    Map,
+    /// Reads always.
+    Read,
+}
+
+/// How a [`Symbolizer`](crate::Symbolizer) works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where separate debug files are looked for, each as
+    /// `DIR/.build-id/xx/rest.debug`; the first with the right build ID counts.
+    pub debug_dirs: Vec<PathBuf>,
+    /// Whether [`Frame::function`](crate::Frame::function) is demangled.
+    pub demangle: bool,
+    /// Whether inlined frames are given. Without them the physical function
+    /// stands alone, at the line in it (not at the line inlined there).
+    pub inlines: bool,
+    /// What a hostile file may cost.
+    pub limits: Limits,
+    /// How file bytes get into memory.
+    pub access: Access,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            debug_dirs: vec![PathBuf::from("/usr/lib/debug")],
+            demangle: true,
+            inlines: true,
+            limits: Limits::default(),
+            access: Access::Auto,
+        }
+    }
+}

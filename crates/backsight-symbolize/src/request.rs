@@ -1,0 +1,68 @@
+//! What is asked: a module's bytes, and places in it.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use backsight_types::{BuildId, FileOffset, Lookup, VirtOffset};
+
+use crate::{Error, image};
+
+/// Where a module's bytes come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// An open file, whose position does not matter and does not change. Only a
+    /// regular file is taken; it is closed as soon as its bytes are mapped or
+    /// read, which happens at the first lookup.
+    File(Arc<File>),
+    /// Bytes in memory: a vDSO, or a file that was fetched from elsewhere.
+    Bytes(Arc<[u8]>),
+    /// The module itself is not at hand: its debug file is looked for in
+    /// [`Options::debug_dirs`](crate::Options::debug_dirs). File offsets have no
+    /// answer then, as a debug file has lost the program headers they need.
+    BuildId(BuildId),
+}
+
+impl Source {
+    /// Opens a regular file. Never waits, as opening a FIFO would.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be opened, [`Error::NotRegularFile`] for a
+    /// directory, FIFO, socket or device.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        image::open_regular(path).map(Self::from)
+    }
+}
+
+impl From<File> for Source {
+    fn from(file: File) -> Self {
+        Self::File(Arc::new(file))
+    }
+}
+
+/// A module that was given to a [`Symbolizer`](crate::Symbolizer). Means nothing
+/// to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModuleId(pub(crate) usize);
+
+/// A place in a module, in one of the two address spaces of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// An ELF virtual offset.
+    Virt(VirtOffset),
+    /// A file offset, in bytes from the start of the executable or library (not
+    /// of its debug file).
+    File(FileOffset),
+}
+
+/// One place to look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Request {
+    /// The module.
+    pub module: ModuleId,
+    /// The place in it.
+    pub place: Place,
+    /// Whether the place is an instruction, or what a call returns to: then the
+    /// byte before is looked up.
+    pub lookup: Lookup,
+}
