@@ -6,7 +6,6 @@ use std::sync::Arc;
 use backsight_types::{Device, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
 
-use crate::build_id;
 use crate::module_file::FileFinder;
 use crate::options::Options;
 use crate::vdso;
@@ -56,8 +55,8 @@ pub(crate) struct ModuleTable {
     met: Vec<(Vma, ModuleIdx)>,
 }
 
-type FileKey = (ModuleKindKey, u64, Device);
-type ModuleKindKey = bool;
+/// Whether it is the vDSO, which has neither inode nor device; inode; device.
+type FileKey = (bool, u64, Device);
 
 impl ModuleTable {
     pub(crate) fn as_slice(&self) -> &[NormalizedModule] {
@@ -97,7 +96,7 @@ impl ModuleTable {
         if let Some(module) = self.met(vma) {
             return Some(module);
         }
-        let module = match self.known(vma, backing, raw_name, process) {
+        let module = match self.known(vma, backing, raw_name) {
             Some(module) => module,
             None => self.learn(vma, backing, raw_name, process)?,
         };
@@ -119,32 +118,20 @@ impl ModuleTable {
         }
     }
 
-    /// Returns the module with the same device, inode and name; or the one with
-    /// another name whose build ID, too, is the same.
-    fn known(
-        &self,
-        vma: &Vma,
-        backing: Backing,
-        raw_name: &[u8],
-        process: Option<&Process<'_>>,
-    ) -> Option<ModuleIdx> {
-        let key = file_key(vma, backing);
+    /// Returns the modules with this device and inode.
+    fn same_inode(&self, key: FileKey) -> impl Iterator<Item = (ModuleIdx, &Module)> {
         let first = self.by_file.partition_point(|(known, _)| *known < key);
-        let same_file = || {
-            let behind = self.by_file.get(first..).unwrap_or_default().iter();
-            behind
-                .take_while(|(known, _)| *known == key)
-                .map(|(_, module)| *module)
-        };
-        let of = |module: &ModuleIdx| self.modules.get(module.as_usize()).map(|m| &m.module);
+        let behind = self.by_file.get(first..).unwrap_or_default().iter();
+        let same = behind.take_while(move |(known, _)| *known == key);
+        same.filter_map(|(_, at)| Some((*at, &self.modules.get(at.as_usize())?.module)))
+    }
+
+    /// Returns the module with the same device, inode and name.
+    fn known(&self, vma: &Vma, backing: Backing, raw_name: &[u8]) -> Option<ModuleIdx> {
         let (path, deleted) = shown(raw_name);
-        let by_name = |m: &Module| m.path == path && m.deleted == deleted;
-        if let Some(known) = same_file().find(|module| of(module).is_some_and(by_name)) {
-            return Some(known);
-        }
-        same_file().next()?;
-        let build_id = build_id::by_kernel(process?, vma)?;
-        same_file().find(|module| of(module).is_some_and(|m| m.build_id == Some(build_id)))
+        let mut same = self.same_inode(file_key(vma, backing));
+        same.find(|(_, module)| module.path == path && module.deleted == deleted)
+            .map(|(at, _)| at)
     }
 
     fn learn(
@@ -176,10 +163,17 @@ impl ModuleTable {
                 Backing::Vdso => vdso::learn(process, vma, &mut learnt),
             }
         }
+        let key = file_key(vma, backing);
+        // Another path to a file that was met: a hard link, a bind mount.
+        let is_this = |module: &Module| {
+            module.build_id.is_some() && module.build_id == learnt.module.build_id
+        };
+        if let Some((met, _)) = self.same_inode(key).find(|(_, module)| is_this(module)) {
+            return Some(met);
+        }
         self.modules.push(learnt);
-        let key = (file_key(vma, backing), index);
-        let place = self.by_file.partition_point(|known| *known < key);
-        self.by_file.insert(place, key);
+        let place = self.by_file.partition_point(|known| *known < (key, index));
+        self.by_file.insert(place, (key, index));
         Some(index)
     }
 }

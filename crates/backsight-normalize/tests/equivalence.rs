@@ -1,0 +1,298 @@
+//! By ioctl, by live text, by saved text and by a naive scan: one answer.
+
+use std::fs;
+use std::ops::Range;
+
+use backsight_normalize::{
+    AbsAddr, Backend, Normalized, Options, Outcome, Reason, Session, Snapshot, normalize,
+    normalize_snapshot,
+};
+use backsight_types::ModuleKind;
+use testkit::child::Child;
+use testkit::kernel::{Ioctl, ioctl};
+use testkit::naive::{self, Found};
+use testkit::tools::{Load, readelf_build_id, readelf_segments, tool};
+
+/// Adds a mapping to a process.
+type Shape = dyn Fn(&mut Child) -> Range<u64>;
+
+/// Twenty processes of many shapes, all standing still, and what must outlive them.
+fn processes() -> (Vec<Child>, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let own = std::env::current_exe().unwrap();
+    fs::copy("/bin/cat", at("a b\nc")).unwrap();
+    fs::copy("/bin/cat", at("x (deleted)")).unwrap();
+    fs::copy("/bin/cat", at("gone")).unwrap();
+    fs::write(at("no-elf"), vec![1; 0x3000]).unwrap();
+    let shapes: [&Shape; 10] = [
+        &|child| child.map(&own, "r-xp"),
+        &|child| child.anon("rwxp", 0x4000),
+        &|child| child.memfd("jit", "r-xp", "/bin/cat"),
+        &|child| child.sysv("r-xs", 0x2000),
+        &|child| child.anon("rwxs", 0x2000),
+        &|child| child.map(at("a b\nc"), "r-xp"),
+        &|child| child.map(at("x (deleted)"), "--xp"),
+        &|child| child.layout("/bin/ls", 400),
+        &|child| child.gaps("/bin/ls", 100),
+        &|child| child.map(at("no-elf"), "r-xs"),
+    ];
+    let children = (0..20).map(|n| {
+        let mut child = Child::spawn();
+        // Each has its own mixture: one shape, or two, or all of them.
+        for (place, shape) in shapes.iter().enumerate() {
+            if n == place || n / 2 == place || n == 19 {
+                shape(&mut child);
+            }
+        }
+        child.map(at("gone"), "r-xp");
+        child.heap(0x2000);
+        child
+    });
+    let children = children.collect();
+    fs::remove_file(at("gone")).unwrap();
+    (children, dir)
+}
+
+/// A number generator that needs no seed from outside: failures repeat.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 20) % limit
+    }
+}
+
+/// Addresses in VMAs, at their edges, in gaps and at the ends of everything.
+fn addresses(text: &[u8], count: usize, random: &mut Random) -> Vec<AbsAddr> {
+    let lines: Vec<_> = naive::lines(text).collect();
+    let code: Vec<_> = lines.iter().filter(|line| line.perms[2] == b'x').collect();
+    let one = |random: &mut Random| {
+        let any = &lines[random.below(lines.len() as u64) as usize];
+        let code = code[random.below(code.len() as u64) as usize];
+        match random.below(12) {
+            0 => any.start,
+            1 => any.end,
+            2 => any.end - 1,
+            3 => any.start.wrapping_sub(1),
+            4 => random.below(1 << 47),
+            5 => any.start + random.below(any.end - any.start),
+            6 => [0, u64::MAX, 1 << 47, naive::KERNEL, naive::KERNEL - 1][random.below(5) as usize],
+            _ => code.start + random.below(code.end - code.start),
+        }
+    };
+    (0..count).map(|_| AbsAddr(one(random))).collect()
+}
+
+/// Holds one result against the naive scan, address by address.
+fn assert_naive(got: &Normalized, addrs: &[AbsAddr], want: &[Found], who: &str) {
+    assert_eq!(got.outcomes.len(), addrs.len(), "{who}");
+    for ((addr, outcome), want) in addrs.iter().zip(&got.outcomes).zip(want) {
+        let unresolved = |reason| assert_eq!(*outcome, Outcome::Unresolved(reason), "{who} {addr}");
+        let located = |kind, path: &[u8], offset| {
+            let Outcome::Located {
+                module,
+                file_offset,
+            } = *outcome
+            else {
+                panic!("{who} {addr}: {outcome:?}")
+            };
+            let module = &got.modules[module.as_usize()].module;
+            let mut shown = module.path.clone();
+            if module.deleted || module.path.starts_with(b"/memfd:") {
+                shown.extend_from_slice(b" (deleted)");
+            }
+            assert_eq!(module.kind, kind, "{who} {addr}");
+            assert_eq!(
+                shown.escape_ascii().to_string(),
+                path.escape_ascii().to_string(),
+                "{who}"
+            );
+            assert_eq!(file_offset.0, offset, "{who} {addr}");
+            module
+        };
+        match want {
+            Found::Unmapped => unresolved(Reason::Unmapped),
+            Found::NotExecutable => unresolved(Reason::NotExecutable),
+            Found::Anonymous => unresolved(Reason::Anonymous),
+            Found::Kernel => unresolved(Reason::Kernel),
+            Found::Vdso { start } => {
+                located(ModuleKind::Vdso, b"[vdso]", addr.0 - *start);
+            }
+            Found::Located { line, file_offset } => {
+                let module = located(ModuleKind::File, &line.name, *file_offset);
+                let device = (module.device.major, module.device.minor);
+                assert_eq!(
+                    (module.inode, device),
+                    (line.inode, (line.major, line.minor)),
+                    "{who}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_addresses_in_twenty_processes() {
+    let (children, _dir) = processes();
+    let mut random = Random(42);
+    let mut compared = 0;
+    for child in &children {
+        let text = naive::text_of(child.pid()).unwrap();
+        let mut addrs = addresses(&text, 500, &mut random);
+        for sorted in [false, true] {
+            if sorted {
+                addrs.sort_unstable();
+            }
+            let want: Vec<_> = addrs
+                .iter()
+                .map(|addr| naive::find(&text, addr.0))
+                .collect();
+            let by = |backend| {
+                normalize(
+                    child.pid(),
+                    &addrs,
+                    Options {
+                        backend,
+                        ..Options::default()
+                    },
+                )
+                .unwrap()
+            };
+            let by_text = by(Backend::Text);
+            assert_naive(&by_text, &addrs, &want, "text");
+            if ioctl() == Ioctl::Answers {
+                let by_ioctl = by(Backend::Ioctl);
+                assert_naive(&by_ioctl, &addrs, &want, "ioctl");
+                assert_same(&by_ioctl, &by_text);
+            }
+            let saved = Snapshot::parse(&text).unwrap();
+            let by_saved = normalize_snapshot(&saved, &addrs).unwrap();
+            assert_naive(&by_saved, &addrs, &want, "saved");
+        }
+        compared += addrs.len();
+    }
+    assert_eq!(compared, 10_000);
+}
+
+/// Outcomes and modules alike, field for field.
+fn assert_same(one: &Normalized, other: &Normalized) {
+    assert_eq!(one.outcomes, other.outcomes);
+    let modules = |of: &Normalized| {
+        of.modules
+            .iter()
+            .map(|m| m.module.clone())
+            .collect::<Vec<_>>()
+    };
+    let (mut one, mut other) = (modules(one), modules(other));
+    if !testkit::is_root() {
+        // Without map_files a deleted file's build ID is the kernel's to give, and
+        // only the ioctl asks the kernel.
+        for module in one
+            .iter_mut()
+            .chain(&mut other)
+            .filter(|module| module.deleted)
+        {
+            module.build_id = None;
+        }
+    }
+    assert_eq!(one, other);
+}
+
+#[test]
+fn virtual_offsets_and_build_ids_are_readelfs() {
+    if tool("readelf").is_none() {
+        return testkit::skip("readelf is not installed");
+    }
+    let (children, _dir) = processes();
+    let mut random = Random(7);
+    let mut compared = 0;
+    let mut oracle = std::collections::HashMap::new();
+    for child in &children {
+        let text = naive::text_of(child.pid()).unwrap();
+        let addrs = addresses(&text, 500, &mut random);
+        let got = normalize(child.pid(), &addrs, Options::default()).unwrap();
+        for outcome in &got.outcomes {
+            let Outcome::Located {
+                module: index,
+                file_offset,
+            } = *outcome
+            else {
+                continue;
+            };
+            let module = &got.modules[index.as_usize()].module;
+            let path = std::path::PathBuf::from(module.path_lossy().into_owned());
+            if module.deleted || module.kind == ModuleKind::Vdso || !path.is_file() {
+                continue;
+            }
+            let (segments, build_id) = oracle.entry(path.clone()).or_insert_with(|| {
+                (
+                    readelf_segments(&path).unwrap(),
+                    readelf_build_id(&path).unwrap(),
+                )
+            });
+            // Code first, as documented: segments may share bytes of the file.
+            let virt_of = |segment: &Load| {
+                let into = file_offset.0.checked_sub(segment.offset)?;
+                (into < segment.file_size).then_some(segment.virt + into)
+            };
+            let code = segments
+                .iter()
+                .filter(|segment| segment.flags.contains('E'));
+            let by_readelf = code.chain(&*segments).find_map(virt_of);
+            let virt = got.virt_offset(index, file_offset).map(|virt| virt.0);
+            assert_eq!(virt, by_readelf, "{path:?} {file_offset}");
+            assert_eq!(
+                module.build_id.map(|id| id.to_string()),
+                *build_id,
+                "{path:?}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(
+        compared > 3000,
+        "only {compared} addresses were located in files"
+    );
+}
+
+#[test]
+fn a_batch_is_its_addresses_one_by_one_in_any_order() {
+    let mut child = Child::spawn();
+    child.layout("/bin/ls", 100);
+    child.anon("rwxp", 0x2000);
+    let text = naive::text_of(child.pid()).unwrap();
+    let mut addrs = addresses(&text, 300, &mut Random(3));
+    let options = || Options::bare();
+    let mut one_by_one = Session::open(child.pid(), options()).unwrap();
+    for _ in 0..3 {
+        let batch = normalize(child.pid(), &addrs, options()).unwrap();
+        for (addr, whole) in addrs.iter().zip(&batch.outcomes) {
+            let mut alone = Vec::new();
+            one_by_one.normalize(&[*addr], &mut alone).unwrap();
+            match (alone[0], *whole) {
+                (
+                    Outcome::Located {
+                        module: a,
+                        file_offset: at_a,
+                    },
+                    Outcome::Located {
+                        module: b,
+                        file_offset: at_b,
+                    },
+                ) => {
+                    let of_a = &one_by_one.modules()[a.as_usize()].module;
+                    let of_b = &batch.modules[b.as_usize()].module;
+                    assert_eq!((of_a, at_a), (of_b, at_b), "{addr}");
+                }
+                (alone, whole) => assert_eq!(alone, whole, "{addr}"),
+            }
+        }
+        addrs.rotate_left(101);
+        addrs.swap(0, 7);
+    }
+}
