@@ -14,7 +14,7 @@ use testkit::naive::{self, Found};
 use testkit::tools::{Load, readelf_build_id, readelf_segments, tool};
 
 /// Adds a mapping to a process.
-type Shape = dyn Fn(&mut Child) -> Range<u64>;
+type Shape<'s> = dyn Fn(&mut Child) -> Range<u64> + 's;
 
 /// Twenty processes of many shapes, all standing still, and what must outlive them.
 fn processes() -> (Vec<Child>, tempfile::TempDir) {
@@ -25,7 +25,7 @@ fn processes() -> (Vec<Child>, tempfile::TempDir) {
     fs::copy("/bin/cat", at("x (deleted)")).unwrap();
     fs::copy("/bin/cat", at("gone")).unwrap();
     fs::write(at("no-elf"), vec![1; 0x3000]).unwrap();
-    let shapes: [&Shape; 10] = [
+    let shapes: [&Shape<'_>; 10] = [
         &|child| child.map(&own, "r-xp"),
         &|child| child.anon("rwxp", 0x4000),
         &|child| child.memfd("jit", "r-xp", "/bin/cat"),
