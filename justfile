@@ -1,0 +1,26 @@
+# What is done often. `just` alone lists it.
+_default:
+    @just --list
+
+# The newcomer's first minute: a real stack, normalized and symbolized
+demo:
+    cargo run --release -- demo
+
+# All tests
+test:
+    cargo test --workspace
+
+# What CI holds, without installing anything
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    cargo test --workspace
+
+# The suite as old kernels would run it: ERRNO is ENOTTY, EINVAL, EPERM, ENOSYS or all
+old-kernel ERRNO="all":
+    cargo xtask old-kernel {{ERRNO}}
+
+# Us against the floor and the peers; ROW is a family (N) or a row (N1)
+ratios ROW="":
+    cargo bench -p benches --bench ratios -- {{ROW}}
