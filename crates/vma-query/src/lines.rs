@@ -72,7 +72,12 @@ impl Lines {
                 return Ok(self.buffer.get(start..end));
             }
             if self.ended {
-                return Ok(None);
+                // The kernel ends each line: what ends in the middle of one is
+                // some other file.
+                return match self.from == self.until {
+                    true => Ok(None),
+                    false => Err(Error::NotMaps),
+                };
             }
             self.make_room()?;
             seen = self.until;

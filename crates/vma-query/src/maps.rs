@@ -324,11 +324,15 @@ impl ProcMaps {
 
     fn query_text(&self, query: Query, name: Option<&mut NameBuf>) -> Result<Option<Vma>> {
         let mut cursor = Cursor::text(self).only(query.filter);
-        let found = match name {
-            Some(name) => cursor.seek_named(query.addr, name)?,
-            None => cursor.seek(query.addr)?,
+        let answers = |vma: &Vma| query.is_answered_by(vma);
+        let Some(name) = name else {
+            return Ok(cursor.seek(query.addr)?.filter(answers));
         };
-        Ok(found.filter(|vma| query.is_answered_by(vma)))
+        let found = cursor.seek_named(query.addr, name)?.filter(answers);
+        if found.is_none() {
+            name.clear();
+        }
+        Ok(found)
     }
 }
 

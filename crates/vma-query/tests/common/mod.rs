@@ -1,0 +1,142 @@
+//! What the tests of this crate share.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use testkit::kernel::Ioctl;
+use testkit::maps::Line;
+use vma_query::{AbsAddr, Backend, Filter, NameBuf, OpenOptions, ProcMaps, Query, Result, Vma};
+
+/// Asks for the first VMA: every process has one.
+pub(crate) const FIRST: Query = Query::covering_or_next(AbsAddr(0));
+
+/// Returns whether the ioctl works here. Every test holds either way.
+pub(crate) fn ioctl_answers() -> bool {
+    testkit::kernel::ioctl() == Ioctl::Answers
+}
+
+/// Returns the backends that answer on this kernel.
+pub(crate) fn backends() -> Vec<Backend> {
+    let mut all = vec![Backend::Auto, Backend::Text];
+    all.extend(ioctl_answers().then_some(Backend::Ioctl));
+    all
+}
+
+/// Opens a process for one backend.
+pub(crate) fn open(pid: u32, backend: Backend) -> ProcMaps {
+    let opened = OpenOptions::new().backend(backend).open(pid);
+    opened.expect("the process is there and ours")
+}
+
+/// Returns a VMA and its name as the oracle would have them.
+pub(crate) fn line(vma: Vma, name: &[u8]) -> Line {
+    Line {
+        start: vma.start.0,
+        end: vma.end.0,
+        perms: vma.perms.to_bytes(),
+        offset: vma.offset.0,
+        major: vma.device.major,
+        minor: vma.device.minor,
+        inode: vma.inode,
+        name: name.to_vec(),
+    }
+}
+
+/// Returns a line without its name.
+pub(crate) fn nameless(line: &Line) -> Line {
+    Line {
+        name: Vec::new(),
+        ..line.clone()
+    }
+}
+
+/// Walks over all VMAs with their names.
+pub(crate) fn walk(maps: &ProcMaps) -> Result<Vec<Line>> {
+    let mut vmas = maps.vmas();
+    let mut name = NameBuf::new();
+    let mut all = Vec::new();
+    while let Some(vma) = vmas.next_named(&mut name) {
+        all.push(line(vma?, name.as_bytes()));
+    }
+    Ok(all)
+}
+
+/// Puts every question to `maps` and returns the answers without their content.
+pub(crate) fn ask_all(maps: &ProcMaps) -> Vec<(&'static str, Result<()>)> {
+    let mut name = NameBuf::new();
+    let mut answers = vec![
+        ("query", maps.query(FIRST).map(drop)),
+        ("query_named", maps.query_named(FIRST, &mut name).map(drop)),
+        ("seek", maps.cursor().seek(AbsAddr(0)).map(drop)),
+        ("vmas", maps.vmas().next().expect("an answer").map(drop)),
+        ("snapshot", maps.snapshot().map(drop)),
+    ];
+    if ioctl_answers() && maps.backend() == Backend::Ioctl {
+        answers.push(("query_build_id", maps.query_build_id(FIRST).map(drop)));
+    }
+    answers
+}
+
+/// Returns the first line that reaches above `addr` and passes: the answer to
+/// "covering or next".
+pub(crate) fn first_reaching(
+    lines: &[Line],
+    addr: AbsAddr,
+    passes: impl Fn(&Line) -> bool,
+) -> Option<&Line> {
+    lines.iter().find(|line| line.end > addr.0 && passes(line))
+}
+
+/// Returns the line that holds `addr`.
+pub(crate) fn covering(lines: &[Line], addr: AbsAddr) -> Option<&Line> {
+    lines
+        .iter()
+        .find(|line| (line.start..line.end).contains(&addr.0))
+}
+
+/// Returns the addresses where answers change, sorted: around both ends of every
+/// line, in its middle, and at the ends of the world.
+pub(crate) fn telling_addresses(lines: &[Line]) -> Vec<AbsAddr> {
+    let around = |line: &Line| {
+        let middle = line.start + (line.end - line.start) / 2;
+        [
+            line.start.saturating_sub(1),
+            line.start,
+            middle,
+            line.end - 1,
+            line.end,
+        ]
+    };
+    let mut all: Vec<u64> = lines.iter().flat_map(around).collect();
+    all.extend([0, 1 << 32, 1 << 47, u64::MAX]);
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().map(AbsAddr).collect()
+}
+
+/// All sets of the five conditions, each with a plain reading of what it asks.
+pub(crate) fn filters() -> impl Iterator<Item = (Filter, impl Fn(&Line) -> bool)> {
+    (0..32_u8).map(|set| {
+        let conditions = [
+            Filter::READABLE,
+            Filter::WRITABLE,
+            Filter::EXECUTABLE,
+            Filter::SHARED,
+            Filter::FILE_BACKED,
+        ];
+        let wanted = move |nth: usize| set >> nth & 1 == 1;
+        let filter = (0..5)
+            .filter(|nth| wanted(*nth))
+            .fold(Filter::ANY, |sum, nth| sum | conditions[nth]);
+        let passes = move |line: &Line| {
+            let holds = [
+                line.perms[0] == b'r',
+                line.perms[1] == b'w',
+                line.perms[2] == b'x',
+                line.perms[3] == b's',
+                (line.inode, line.major, line.minor) != (0, 0, 0),
+            ];
+            (0..5).all(|nth| holds[nth] || !wanted(nth))
+        };
+        (filter, passes)
+    })
+}

@@ -1,0 +1,170 @@
+//! Every way a question can fail has its type, the same by both backends.
+
+mod common;
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+use common::{FIRST, ask_all, backends, ioctl_answers, open};
+use nix::unistd::{dup, pipe};
+use testkit::child::Child;
+use testkit::user::unprivileged;
+use testkit::{is_root, skip};
+use vma_query::{Backend, Error, OpenOptions, ProcMaps};
+
+fn assert_all_gone(maps: &ProcMaps, why: &str) {
+    for (question, answer) in ask_all(maps) {
+        let gone = matches!(answer, Err(Error::ProcessGone));
+        assert!(
+            gone,
+            "{why}: {question} by {:?}: {answer:?}",
+            maps.backend()
+        );
+    }
+}
+
+#[test]
+fn a_process_that_ended_or_execd_since_it_was_opened_is_gone() {
+    let ways: [(&str, fn(&mut Child)); 4] = [
+        ("zombie", Child::exit),
+        ("reaped", Child::kill),
+        ("exec of another program", Child::exec_cat),
+        ("exec of the same program", Child::exec_itself),
+    ];
+    for (why, end) in ways {
+        let mut child = Child::spawn();
+        let opened: Vec<ProcMaps> = backends().iter().map(|it| open(child.pid(), *it)).collect();
+        for maps in &opened {
+            maps.query(FIRST).unwrap().expect("it lives");
+        }
+        end(&mut child);
+        for maps in &opened {
+            assert_all_gone(maps, why);
+        }
+    }
+}
+
+#[test]
+fn a_walk_through_a_process_that_ends_says_so() {
+    for backend in backends() {
+        let mut child = Child::spawn();
+        child.layout("/proc/self/exe", 500);
+        let maps = open(child.pid(), backend);
+        let mut vmas = maps.vmas();
+        vmas.next().expect("a first VMA").unwrap();
+        child.kill();
+        let last = vmas.by_ref().last().expect("no silent end");
+        assert!(
+            matches!(last, Err(Error::ProcessGone)),
+            "{backend:?} {last:?}"
+        );
+        assert!(vmas.next().is_none(), "an error ends the walk");
+    }
+}
+
+#[test]
+fn an_execd_process_answers_when_opened_again() {
+    let mut child = Child::spawn();
+    child.exec_itself();
+    for backend in backends() {
+        let maps = open(child.pid(), backend);
+        assert!(maps.query(FIRST).unwrap().is_some(), "{backend:?}");
+    }
+}
+
+#[test]
+fn zombies_and_kernel_threads_have_no_memory() {
+    let mut zombie = Child::spawn();
+    zombie.exit();
+    let mut pids = vec![zombie.pid()];
+    match std::fs::read_to_string("/proc/2/comm").as_deref() {
+        Ok("kthreadd\n") if is_root() => pids.push(2),
+        _ => skip("no kernel thread to be seen, or not as root"),
+    }
+    for pid in pids {
+        for backend in backends() {
+            // Kernels differ in whether the open says it already.
+            match OpenOptions::new().backend(backend).open(pid) {
+                Ok(maps) => assert_all_gone(&maps, "no memory"),
+                Err(why) => assert!(matches!(why, Error::ProcessGone), "{pid}: {why:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pid_that_nobody_has_is_no_process() {
+    for directory in [true, false] {
+        let options = OpenOptions::new().directory(directory);
+        for pid in [0, u32::MAX, 1 << 22] {
+            let opened = options.open(pid);
+            assert!(matches!(opened, Err(Error::NoSuchProcess)), "{opened:?}");
+        }
+        let opened = options.open_task(std::process::id(), u32::MAX);
+        assert!(matches!(opened, Err(Error::NoSuchProcess)), "{opened:?}");
+    }
+}
+
+#[test]
+fn another_users_process_is_denied() {
+    let child = Child::spawn();
+    let pid = if is_root() { child.pid() } else { 1 };
+    for directory in [true, false] {
+        let opened = unprivileged(|| OpenOptions::new().directory(directory).open(pid));
+        // Where `/proc` is mounted with hidepid it is invisible instead.
+        let refused = matches!(opened, Err(Error::Denied(_) | Error::NoSuchProcess));
+        assert!(refused, "{opened:?}");
+    }
+}
+
+#[test]
+fn access_is_checked_at_the_open_alone() {
+    let child = Child::spawn();
+    for backend in backends() {
+        let maps = open(child.pid(), backend);
+        unprivileged(|| {
+            for (question, answer) in ask_all(&maps) {
+                assert!(answer.is_ok(), "{question}: {answer:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_descriptor_of_another_kind_is_refused_by_both() {
+    let regular = |content: &str| {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, content.as_bytes()).unwrap();
+        OwnedFd::from(file)
+    };
+    // Its write end stays open: a read that waits would wait for ever.
+    let (read_end, _write_end) = pipe().unwrap();
+    let device = |path| OwnedFd::from(File::open(path).unwrap());
+    let kinds = [
+        ("null", device("/dev/null")),
+        ("zero", device("/dev/zero")),
+        ("folder", device("/")),
+        ("another file of /proc", device("/proc/self/status")),
+        ("pipe", read_end),
+        ("empty file", regular("")),
+        ("text without a line", regular("no newline")),
+        ("text of other lines", regular("one\ntwo\n")),
+    ];
+    for (kind, fd) in kinds {
+        for backend in [Backend::Auto, Backend::Ioctl, Backend::Text] {
+            let maps = OpenOptions::new()
+                .backend(backend)
+                .from_fd(dup(&fd).unwrap());
+            for (question, answer) in ask_all(&maps) {
+                assert!(
+                    answer.is_err(),
+                    "{kind}: {question} by {backend:?} succeeds"
+                );
+                if ioctl_answers() && backend != Backend::Text && question != "snapshot" {
+                    let typed = matches!(answer, Err(Error::NotMaps));
+                    assert!(typed, "{kind}: {question} by {backend:?}: {answer:?}");
+                }
+            }
+        }
+    }
+}
