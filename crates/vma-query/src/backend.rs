@@ -1,8 +1,7 @@
 //! The two ways to the same answers, and which of them an open process uses.
 
 use std::fs::File;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use backsight_types::AbsAddr;
 
@@ -85,14 +84,22 @@ pub(crate) enum Refusal {
     UseText,
 }
 
-/// Returns whether the ioctl works on this process's own maps. Asked once: old
-/// kernels, gVisor, qemu's user mode and seccomp filters refuse it with one errno
-/// or another, so any failure counts as a no.
+/// Returns whether the ioctl works on this process's own maps: old kernels, gVisor,
+/// qemu's user mode and seccomp filters refuse it with one errno or another, so any
+/// failure counts as a no.
+///
+/// Asked until the first no. A yes may become a no: a sandbox takes system calls
+/// away in the middle of a life, but never gives one back.
 fn kernel_answers() -> bool {
-    static ANSWERS: OnceLock<bool> = OnceLock::new();
-    *ANSWERS.get_or_init(|| {
-        let any = Query::covering_or_next(AbsAddr(0));
-        File::open("/proc/self/maps")
-            .is_ok_and(|maps| matches!(ioctl::ask(&maps, any), ioctl::Answer::Found(_)))
-    })
+    static REFUSES: AtomicBool = AtomicBool::new(false);
+    if REFUSES.load(Ordering::Relaxed) {
+        return false;
+    }
+    let any = Query::covering_or_next(AbsAddr(0));
+    let answers = File::open("/proc/self/maps")
+        .is_ok_and(|maps| matches!(ioctl::ask(&maps, any), ioctl::Answer::Found(_)));
+    if !answers {
+        REFUSES.store(true, Ordering::Relaxed);
+    }
+    answers
 }
