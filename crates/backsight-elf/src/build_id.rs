@@ -10,8 +10,9 @@ use object::elf;
 use object::read::elf::{FileHeader, NoteIterator, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadRef};
 
-/// A note segment beyond this is not looked at: real ones have a few hundred
-/// bytes, and a forged size must not make us read a whole file.
+/// The notes of a file beyond this are not looked at: real ones have a few
+/// hundred bytes, and a forged size must not make us read a whole file. Nor may
+/// many headers: 65,535 of them can claim the same mebibyte.
 const MAX_NOTES_SIZE: u64 = 1 << 20;
 
 /// An object file made with `-ffunction-sections` can pass 65,535; four times
@@ -29,32 +30,48 @@ where
     Elf: FileHeader<Endian = Endianness>,
     R: ReadRef<'d>,
 {
+    let mut budget = MAX_NOTES_SIZE;
     let segments = programs
         .iter()
-        .filter(|program| program.p_filesz(endian).into() <= MAX_NOTES_SIZE);
-    let in_segments = segments
-        .filter_map(|program| program.notes(endian, data).ok().flatten())
-        .find_map(|notes| gnu_build_id::<Elf>(notes, endian));
+        .filter(|program| program.p_type(endian) == elf::PT_NOTE)
+        .filter(|program| spend(&mut budget, program.p_filesz(endian).into()))
+        .filter_map(|program| program.notes(endian, data).ok().flatten());
+    let in_segments = find_in::<Elf>(segments, endian);
     in_segments.or_else(|| {
         if header.shnum(endian, data).ok()? > MAX_SECTIONS {
             return None;
         }
+        let mut budget = MAX_NOTES_SIZE;
         let sections = header.section_headers(endian, data).ok()?.iter();
-        sections
-            .filter(|section| section.sh_size(endian).into() <= MAX_NOTES_SIZE)
-            .filter_map(|section| section.notes(endian, data).ok().flatten())
-            .find_map(|notes| gnu_build_id::<Elf>(notes, endian))
+        let sections = sections
+            .filter(|section| section.sh_type(endian) == elf::SHT_NOTE)
+            .filter(|section| spend(&mut budget, section.sh_size(endian).into()))
+            .filter_map(|section| section.notes(endian, data).ok().flatten());
+        find_in::<Elf>(sections, endian)
     })
 }
 
-fn gnu_build_id<Elf>(mut notes: NoteIterator<'_, Elf>, endian: Endianness) -> Option<BuildId>
+/// Takes `size` off the budget, or returns false when it is not enough.
+fn spend(budget: &mut u64, size: u64) -> bool {
+    let rest = budget.checked_sub(size);
+    *budget = rest.unwrap_or(*budget);
+    rest.is_some()
+}
+
+/// A note whose descriptor no build ID can have is passed over, as the kernel
+/// does: another one may follow.
+fn find_in<'d, Elf>(
+    mut regions: impl Iterator<Item = NoteIterator<'d, Elf>>,
+    endian: Endianness,
+) -> Option<BuildId>
 where
     Elf: FileHeader<Endian = Endianness>,
 {
-    while let Ok(Some(note)) = notes.next() {
-        if note.name() == elf::ELF_NOTE_GNU && note.n_type(endian) == elf::NT_GNU_BUILD_ID {
-            return BuildId::from_bytes(note.desc()).ok();
-        }
-    }
-    None
+    regions.find_map(|region| {
+        let notes = region.map_while(Result::ok);
+        notes
+            .filter(|note| note.name() == elf::ELF_NOTE_GNU)
+            .filter(|note| note.n_type(endian) == elf::NT_GNU_BUILD_ID)
+            .find_map(|note| BuildId::from_bytes(note.desc()).ok())
+    })
 }

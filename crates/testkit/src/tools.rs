@@ -64,42 +64,76 @@ pub struct Load {
     pub flags: String,
 }
 
-/// Returns the `PT_LOAD` headers of an ELF file by `readelf`, or `None` when that
-/// is not installed. A file that is not ELF has none.
+/// What `readelf` says of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The `PT_LOAD` headers, in the file's order.
+    pub loads: Vec<Load>,
+    /// The digits of the first build ID printed. It is one of the sections' notes
+    /// if there are any, else of the segments'.
+    pub build_id: Option<String>,
+}
+
+/// Returns what `readelf` says of these files, in their order, or `None` when it is
+/// not installed. A file that is not ELF has no facts.
+///
+/// # Panics
+/// When `readelf` cannot be run.
+#[must_use]
+pub fn readelf(files: &[impl AsRef<Path>]) -> Option<Vec<Facts>> {
+    let program = tool("readelf")?;
+    // Many files a run, for speed; not all of them, for arguments are limited.
+    let runs = files.chunks(100).flat_map(|files| {
+        let mut command = Command::new(&program);
+        command.env("LC_ALL", "C").arg("-lnW");
+        // With a second file each begins with a line that names it.
+        command
+            .args(files.iter().map(AsRef::as_ref))
+            .arg("/dev/null");
+        let text = command.output().expect("readelf runs").stdout;
+        let text = String::from_utf8_lossy(&text);
+        let mut parts: Vec<Facts> = text.split("\nFile: ").skip(1).map(facts).collect();
+        parts.resize(files.len(), Facts::default());
+        parts
+    });
+    Some(runs.collect())
+}
+
+/// Returns the `PT_LOAD` headers of one file by [`readelf`].
 #[must_use]
 pub fn readelf_segments(path: &Path) -> Option<Vec<Load>> {
-    let text = readelf("-lW", path)?;
-    let loads = text.lines().filter_map(|line| {
-        let mut words = line.split_whitespace();
-        (words.next() == Some("LOAD")).then_some(())?;
-        let mut hex = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
-        let (offset, virt, _phys) = (hex()?, hex()?, hex()?);
-        let (file_size, memory_size) = (hex()?, hex()?);
-        // `R E`: the flags are words of their own, the alignment follows.
-        let flags = words.filter(|word| !word.starts_with("0x")).collect();
-        Some(Load {
-            offset,
-            virt,
-            file_size,
-            memory_size,
-            flags,
-        })
-    });
-    Some(loads.collect())
+    readelf(&[path])?.pop().map(|facts| facts.loads)
 }
 
-/// Returns the digits of the build ID of an ELF file by `readelf`: the first that
-/// it prints, which is one of the sections' notes if there are any. The outer `None` says that `readelf` is not installed.
+/// Returns the digits of the build ID of one file by [`readelf`]. The outer `None`
+/// says that it is not installed.
 #[must_use]
 pub fn readelf_build_id(path: &Path) -> Option<Option<String>> {
-    let text = readelf("-nW", path)?;
-    let digits = text.lines().find_map(|line| line.split_once("Build ID: "));
-    Some(digits.map(|(_, digits)| digits.trim().to_owned()))
+    readelf(&[path])?.pop().map(|facts| facts.build_id)
 }
 
-fn readelf(what: &str, path: &Path) -> Option<String> {
-    let mut command = Command::new(tool("readelf")?);
-    let output = command.env("LC_ALL", "C").arg(what).arg(path).output();
-    let text = output.expect("readelf runs").stdout;
-    Some(String::from_utf8_lossy(&text).into_owned())
+fn facts(text: &str) -> Facts {
+    let build_id = text.lines().find_map(|line| line.split_once("Build ID: "));
+    Facts {
+        loads: text.lines().filter_map(load).collect(),
+        build_id: build_id.map(|(_, digits)| digits.trim().to_owned()),
+    }
+}
+
+/// Reads `  LOAD  0x001000 0x0000000000401000 0x… 0x000010 0x000010 R E 0x1000`.
+fn load(line: &str) -> Option<Load> {
+    let mut words = line.split_whitespace();
+    (words.next() == Some("LOAD")).then_some(())?;
+    let mut hex = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
+    let (offset, virt, _phys) = (hex()?, hex()?, hex()?);
+    let (file_size, memory_size) = (hex()?, hex()?);
+    // Flags that are not set part the others; the alignment follows.
+    let flags = words.filter(|word| !word.starts_with("0x")).collect();
+    Some(Load {
+        offset,
+        virt,
+        file_size,
+        memory_size,
+        flags,
+    })
 }
