@@ -55,11 +55,6 @@
     clippy::print_stdout,
     clippy::print_stderr
 )]
-#![cfg_attr(
-    test,
-    expect(clippy::arithmetic_side_effects, reason = "tests choose their numbers")
-)]
-
 mod cover;
 mod demangle;
 mod dwarf;

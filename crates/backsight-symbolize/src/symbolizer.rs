@@ -97,9 +97,8 @@ impl Symbolizer {
         wanted.sort_unstable();
         wanted.dedup();
         wanted.par_iter().for_each(|at| {
-            let loaded = modules.get(*at).map(|module| module.load());
-            // What failed is answered per address.
-            drop(loaded);
+            // What fails here is answered per address.
+            let _ = modules.get(*at).map(|module| module.load());
         });
 
         let places: Vec<Result<VirtOffset, Reason>> = requests

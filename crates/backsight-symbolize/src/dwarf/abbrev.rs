@@ -13,8 +13,10 @@ use super::{Fault, Fuel, Slice};
 /// The tables that the units of one file name, each parsed when first asked for.
 #[derive(Debug)]
 pub(super) struct AbbrevTables {
-    tables: Vec<(usize, OnceLock<Result<Arc<Abbreviations>, Fault>>)>,
+    tables: Vec<(usize, OnceLock<Table>)>,
 }
+
+type Table = Result<Arc<Abbreviations>, Fault>;
 
 impl AbbrevTables {
     /// Takes the offsets that unit headers name, in any order.
@@ -33,7 +35,7 @@ impl AbbrevTables {
         section: Slice<'_>,
         offset: DebugAbbrevOffset,
         fuel: &mut Fuel,
-    ) -> Result<Arc<Abbreviations>, Fault> {
+    ) -> Table {
         let at = self.tables.binary_search_by_key(&offset.0, |table| table.0);
         let table = at.ok().and_then(|at| self.tables.get(at));
         let (_, table) = table.ok_or(Fault::Malformed)?;
@@ -41,7 +43,7 @@ impl AbbrevTables {
     }
 }
 
-fn parse(section: Slice<'_>, offset: usize, fuel: &mut Fuel) -> Result<Arc<Abbreviations>, Fault> {
+fn parse(section: Slice<'_>, offset: usize, fuel: &mut Fuel) -> Table {
     let mut rest = section;
     rest.skip(offset)?;
     let length = table_length(rest, fuel)?;

@@ -177,10 +177,9 @@ impl<'d> Lines<'d> {
         if let Some(dir) = root.unit.comp_dir {
             push(dir)?;
         }
-        if entry.directory_index() != 0 {
-            if let Some(dir) = entry.directory(header) {
-                push(unit.attr_string(dir).ok()?)?;
-            }
+        let dir = entry.directory(header);
+        if let Some(dir) = dir.filter(|_| entry.directory_index() != 0) {
+            push(unit.attr_string(dir).ok()?)?;
         }
         push(unit.attr_string(entry.path_name()).ok()?)?;
         (path.len() <= limit).then_some(path)

@@ -8,9 +8,10 @@
 //!    sized symbol does: hand-written labels stand inside sized functions.
 //! 2. Of nested symbols the innermost counts: the one that starts last, then the
 //!    one that ends first.
-//! 3. Of aliases, global goes before weak before local, functions (`STT_FUNC`,
-//!    `STT_GNU_IFUNC`) before untyped, then fewer leading underscores, then the
-//!    shorter name, then the alphabet: `malloc`, not `__libc_malloc`.
+//! 3. Of aliases, global and weak go before local, functions (`STT_FUNC`,
+//!    `STT_GNU_IFUNC`) before untyped, then fewer leading underscores, then global
+//!    before weak, then the shorter name, then the alphabet: `malloc`, not
+//!    `__libc_malloc`, and `kill`, though it is weak, not `__kill`.
 //!
 //! Objects, sections, files, thread-local and undefined symbols name no code,
 //! nor do the mapping symbols of ARM and RISC-V (`$x`, `$d`).
@@ -99,7 +100,7 @@ fn name_of<'d>(entry: &Entry, image: &'d [u8]) -> &'d [u8] {
     bytes.get(..entry.name.1).unwrap_or_default()
 }
 
-type Preference<'d> = (u64, Reverse<u64>, u8, bool, usize, usize, &'d [u8]);
+type Preference<'d> = (u64, Reverse<u64>, (bool, bool, usize, u8, usize), &'d [u8]);
 
 fn preference<'d>(entry: &Entry, image: &'d [u8]) -> Preference<'d> {
     let name = name_of(entry, image);
@@ -107,10 +108,13 @@ fn preference<'d>(entry: &Entry, image: &'d [u8]) -> Preference<'d> {
     (
         entry.start,
         Reverse(entry.size),
-        entry.binding,
-        entry.untyped,
-        underscores,
-        name.len(),
+        (
+            entry.binding == LOCAL,
+            entry.untyped,
+            underscores,
+            entry.binding,
+            name.len(),
+        ),
         name,
     )
 }
@@ -212,10 +216,13 @@ fn offset_in(image: &[u8], part: &[u8]) -> Option<usize> {
     (part.as_ptr().addr()).checked_sub(image.as_ptr().addr())
 }
 
+/// The rank of what only its own file sees.
+const LOCAL: u8 = 2;
+
 fn binding_rank(binding: elf::SymbolBind) -> u8 {
     match binding {
         elf::STB_GLOBAL | elf::STB_GNU_UNIQUE => 0,
         elf::STB_WEAK => 1,
-        _ => 2,
+        _ => LOCAL,
     }
 }

@@ -1,0 +1,208 @@
+//! The same addresses asked of us and of three others: the `addr2line` crate,
+//! llvm-symbolizer and binutils' addr2line.
+//!
+//! Frames, linkage names, files, lines and columns must be equal. Where they are
+//! not, one of the [`known`] differences must hold, each with its reason; any
+//! other fails the test. The counts are printed: `--nocapture` shows them.
+
+#[path = "../common/mod.rs"]
+pub(crate) mod common;
+mod known;
+mod oracles;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use backsight_symbolize::Options;
+use common::{Fixture, at, symbolizer_with};
+use known::{Difference, KNOWN, Subject, What};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
+use oracles::{Level, Oracle};
+
+const ADDRESSES: usize = 10_000;
+
+#[test]
+fn libc_with_its_debug_file() {
+    let candidates = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/lib/libc.so.6"];
+    let Some(path) = candidates.map(PathBuf::from).into_iter().find(|path| path.exists()) else {
+        return testkit::skip("no libc.so.6 where it usually is");
+    };
+    let bytes = std::fs::read(&path).expect("readable");
+    let id = backsight_elf::Headers::parse(&*bytes).expect("an ELF file").build_id;
+    let id = id.expect("a build ID").to_string();
+    let debug = format!("/usr/lib/debug/.build-id/{}/{}.debug", &id[..2], &id[2..]);
+    let debug = PathBuf::from(debug);
+    if !debug.exists() {
+        return testkit::skip("no debug symbols of libc (libc6-dbg)");
+    }
+    compare(&path, &debug);
+}
+
+#[test]
+fn this_test_itself() {
+    let path = std::env::current_exe().expect("this executable");
+    compare(&path, &path);
+}
+
+#[test]
+fn an_optimized_rust_program() {
+    let fixture = Fixture::new();
+    fixture.write("a.rs", include_str!("words.rs"));
+    if let Err(words) = fixture.run("rustc", &["-O", "-g", "--edition=2021", "a.rs"]) {
+        return testkit::skip(&words);
+    }
+    compare(&fixture.path("a"), &fixture.path("a"));
+}
+
+#[test]
+fn an_optimized_cpp_program() {
+    let fixture = Fixture::new();
+    fixture.write("a.cpp", include_str!("words.cpp"));
+    if let Err(words) = fixture.run("g++", &["-O2", "-g", "-o", "a", "a.cpp"]) {
+        return testkit::skip(&words);
+    }
+    compare(&fixture.path("a"), &fixture.path("a"));
+}
+
+/// Asks everyone about `path`, whose debug information is in `debug`.
+fn compare(path: &Path, debug: &Path) {
+    let addrs = sample(path);
+    let ours = ask_us(path, &addrs);
+    let subject = subject_of(&[path, debug]);
+    let mut all: Vec<(Oracle, Vec<Vec<Level>>)> = Vec::new();
+    for oracle in Oracle::ALL {
+        match oracle.ask(path, debug, &addrs) {
+            Ok(theirs) => all.push((oracle, theirs)),
+            Err(words) => testkit::skip(&words),
+        }
+    }
+    let mut failures = Vec::new();
+    for (oracle, theirs) in &all {
+        assert_eq!(theirs.len(), addrs.len(), "{oracle:?} answers every address");
+        let others: Vec<_> = all.iter().filter(|(other, _)| other != oracle).collect();
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for (at, addr) in addrs.iter().enumerate() {
+            let mut names: Vec<&str> = Vec::new();
+            for what in differences(&ours[at], &theirs[at], *oracle) {
+                let agrees = |(_, others): &&(Oracle, Vec<Vec<Level>>)| {
+                    known::same_for(&what, &ours[at], &others[at])
+                };
+                let alone = others.iter().all(agrees);
+                let difference = Difference { addr: *addr, oracle: *oracle, what, alone };
+                let known = KNOWN.iter().find(|known| (known.holds)(&subject, &difference));
+                names.push(known.map_or("UNKNOWN", |known| known.name));
+                if known.is_none() {
+                    let (ours, theirs) = (&ours[at], &theirs[at]);
+                    failures.push(format!("{difference:?}\n    ours {ours:?}\n    theirs {theirs:?}"));
+                }
+            }
+            names.sort_unstable();
+            names.dedup();
+            if names.is_empty() {
+                names.push("equal");
+            }
+            for name in names {
+                *counts.entry(name).or_default() += 1;
+            }
+        }
+        println!("{} against {oracle:?}: {counts:?}", path.display());
+    }
+    let shown = failures.iter().take(10).cloned().collect::<Vec<_>>().join("\n");
+    assert!(failures.is_empty(), "{} unknown differences:\n{shown}", failures.len());
+}
+
+/// Returns addresses spread evenly at random over the sections that hold code.
+fn sample(path: &Path) -> Vec<u64> {
+    let bytes = std::fs::read(path).expect("readable");
+    let file = object::File::parse(&*bytes).expect("an object file");
+    let sections = file.sections();
+    let code: Vec<(u64, u64)> = sections
+        .filter(|section| section.kind() == object::SectionKind::Text)
+        .map(|section| (section.address(), section.size()))
+        .collect();
+    let total: u64 = code.iter().map(|(_, size)| size).sum();
+    // Any generator does, as long as each run asks for the same addresses.
+    let mut state = 42_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut into = (state >> 20) % total;
+        for (start, size) in &code {
+            if into < *size {
+                return start + into;
+            }
+            into -= size;
+        }
+        unreachable!("the sizes add up to the total")
+    };
+    (0..ADDRESSES).map(|_| next()).collect()
+}
+
+fn ask_us(path: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
+    let mut options = Options::default();
+    options.demangle = false;
+    let (symbolizer, module) = symbolizer_with(options, path);
+    let requests: Vec<_> = addrs.iter().map(|addr| at(module, *addr)).collect();
+    let cold = std::time::Instant::now();
+    let answers = symbolizer.symbolize(&requests);
+    let cold = cold.elapsed();
+    let warm = std::time::Instant::now();
+    assert_eq!(symbolizer.symbolize(&requests), answers, "the second time as the first");
+    println!("{}: {} addresses in {cold:?}, again in {:?}", path.display(), addrs.len(), warm.elapsed());
+    let levels = answers.into_iter().map(|answer| {
+        let Ok(frames) = answer else {
+            return Vec::new();
+        };
+        assert!(!frames.limit_reached(), "no limit is for real files");
+        let levels = frames.iter().map(|frame| Level {
+            name: frame.function.as_deref().map(String::from),
+            file: frame.file.as_deref().map(String::from),
+            line: frame.line.unwrap_or(0),
+            column: frame.column.unwrap_or(0),
+        });
+        levels.collect()
+    });
+    levels.collect()
+}
+
+fn subject_of(paths: &[&Path]) -> Subject {
+    let mut places = Vec::new();
+    let mut files = HashSet::new();
+    for path in paths {
+        let bytes = std::fs::read(path).expect("readable");
+        let file = object::File::parse(&*bytes).expect("an object file");
+        for symbol in file.symbols().chain(file.dynamic_symbols()) {
+            let name = String::from_utf8_lossy(symbol.name_bytes().unwrap_or_default());
+            if symbol.kind() == object::SymbolKind::File {
+                files.insert(name.into_owned());
+            } else if !symbol.is_undefined() {
+                places.push((name.into_owned(), symbol.address(), symbol.size()));
+            }
+        }
+    }
+    Subject::new(&places, files)
+}
+
+fn differences(ours: &[Level], theirs: &[Level], oracle: Oracle) -> Vec<What> {
+    if ours.len() != theirs.len() {
+        return vec![What::Depth(ours.to_vec(), theirs.to_vec())];
+    }
+    let mut found = Vec::new();
+    for (at, (our, their)) in ours.iter().zip(theirs).enumerate() {
+        let physical = at + 1 == ours.len();
+        if our.name != their.name {
+            let name = |level: &Level| level.name.clone().unwrap_or_default();
+            found.push(What::Name { ours: name(our), theirs: name(their), physical });
+        }
+        if our.file != their.file {
+            let file = |level: &Level| level.file.clone().unwrap_or_default();
+            found.push(What::File { ours: file(our), theirs: file(their) });
+        }
+        if our.line != their.line {
+            found.push(What::Line { ours: our.clone(), theirs: their.clone(), inner: at > 0 });
+        }
+        if our.column != their.column && oracle.has_columns() {
+            found.push(What::Column { ours: our.clone(), theirs: their.clone() });
+        }
+    }
+    found
+}
