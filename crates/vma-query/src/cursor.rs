@@ -3,7 +3,7 @@
 use backsight_types::AbsAddr;
 
 use crate::error::{Error, Result};
-use crate::lines::Lines;
+use crate::lines::{Lines, READINGS, Turn};
 use crate::maps::Reply;
 use crate::{Filter, NameBuf, ProcMaps, Query, Snapshot, Vma, text};
 
@@ -12,7 +12,9 @@ use crate::{Filter, NameBuf, ProcMaps, Query, Snapshot, Vma, text};
 /// By ioctl each [`seek`](Self::seek) is one query. By text the reading goes on
 /// from where it stands, so a whole sorted batch costs one pass that stops behind
 /// its last address. An address lower than the one before is found too, but the
-/// text is then read from its start again.
+/// text is then read from its start again; so it is when the process changed its
+/// mappings and the text came out torn, or when two cursors over one
+/// [`ProcMaps`] take turns.
 #[derive(Debug)]
 pub struct Cursor<'m> {
     source: Source<'m>,
@@ -136,17 +138,32 @@ impl TextWalk {
     }
 
     fn seek(&mut self, maps: &ProcMaps, query: Query) -> Result<Option<Vma>> {
-        let Query { addr, filter, .. } = query;
+        let addr = query.addr;
         if addr < self.addr {
-            self.lines.rewind();
-            (self.stop, self.floor) = (None, AbsAddr(0));
+            self.rewind();
         }
         self.addr = addr;
         if let Some(vma) = self.stop.filter(|vma| vma.end > addr) {
             return Ok(Some(vma));
         }
+        let mut turn = maps.file().turn();
+        for _ in 0..READINGS {
+            match self.read_on(&mut turn, query) {
+                Err(Error::Torn) => self.rewind(),
+                done => return done,
+            }
+        }
+        Err(Error::Torn)
+    }
+
+    fn rewind(&mut self) {
+        self.lines.rewind();
+        (self.stop, self.floor) = (None, AbsAddr(0));
+    }
+
+    fn read_on(&mut self, turn: &mut Turn<'_>, query: Query) -> Result<Option<Vma>> {
         self.stop = None;
-        while let Some(line) = self.lines.next(maps.file())? {
+        while let Some(line) = self.lines.next(turn)? {
             let (vma, name) = match text::parse_line(line) {
                 Ok(parsed) => parsed,
                 Err(reason) => {
@@ -160,7 +177,7 @@ impl TextWalk {
                 return Err(Error::Torn);
             }
             self.floor = vma.end;
-            if vma.end > addr && filter.passes(&vma) {
+            if vma.end > query.addr && query.filter.passes(&vma) {
                 self.printed_name.clear();
                 self.printed_name.extend_from_slice(name);
                 self.stop = Some(vma);

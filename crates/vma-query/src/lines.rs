@@ -4,9 +4,15 @@
 //! leaves the position of the open file alone, which a file descriptor that was
 //! passed to us shares with its sender. Reading on costs the same; only a jump
 //! makes the kernel walk from the start.
+//!
+//! Such a jump counts bytes of a text that is printed anew. When the process has
+//! changed meanwhile, it lands elsewhere, and lines in between are lost. So two
+//! readings of one open file must not take turns: see [`MapsFile`].
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
@@ -17,9 +23,50 @@ const CAPACITY: usize = 8192;
 /// as `/dev/zero` handed in as a descriptor.
 const MAX_LINE: usize = 1 << 20;
 
+/// How often a text is read again that came out torn. Under a thread that did
+/// nothing but `mprotect`, up to one reading in a hundred was.
+pub(crate) const READINGS: usize = 5;
+
+/// An open maps file, and which reading of its text was the last.
+#[derive(Debug)]
+pub(crate) struct MapsFile {
+    file: File,
+    last: Mutex<u64>,
+}
+
+/// The right to read a text, held until an answer is found.
+#[derive(Debug)]
+pub(crate) struct Turn<'m> {
+    file: &'m File,
+    last: MutexGuard<'m, u64>,
+}
+
+impl MapsFile {
+    pub(crate) fn new(file: File) -> Self {
+        let last = Mutex::default();
+        Self { file, last }
+    }
+
+    /// Returns the file for the ioctl, which has no position to lose.
+    #[inline]
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Waits until nobody reads the text.
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        Turn {
+            file: &self.file,
+            last: self.last.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
 /// Where in a maps text the reading stands.
 #[derive(Debug)]
 pub(crate) struct Lines {
+    /// Which reading this is, of all that this process ever made.
+    id: u64,
     buffer: Vec<u8>,
     /// The part of `buffer` that is read and not yet handed out.
     from: usize,
@@ -34,7 +81,9 @@ pub(crate) struct Lines {
 impl Lines {
     /// Starts at the first line.
     pub(crate) fn new() -> Self {
+        static LAST_ID: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: LAST_ID.fetch_add(1, Ordering::Relaxed).wrapping_add(1),
             buffer: vec![0; CAPACITY],
             from: 0,
             until: 0,
@@ -60,7 +109,8 @@ impl Lines {
     /// # Errors
     /// [`Error::ProcessGone`] when the process ended meanwhile: the kernel then
     /// cuts the text short without an error, so the end is asked to prove itself.
-    pub(crate) fn next(&mut self, maps: &File) -> Result<Option<&[u8]>> {
+    /// [`Error::Torn`] when another reading came between.
+    pub(crate) fn next(&mut self, turn: &mut Turn<'_>) -> Result<Option<&[u8]>> {
         let mut seen = self.from;
         loop {
             let unseen = self.buffer.get(seen..self.until).unwrap_or_default();
@@ -81,7 +131,7 @@ impl Lines {
             }
             self.make_room()?;
             seen = self.until;
-            self.fill(maps)?;
+            self.fill(turn)?;
         }
     }
 
@@ -101,15 +151,19 @@ impl Lines {
         Ok(())
     }
 
-    fn fill(&mut self, maps: &File) -> Result<()> {
+    fn fill(&mut self, turn: &mut Turn<'_>) -> Result<()> {
+        if self.position > 0 && *turn.last != self.id {
+            return Err(Error::Torn);
+        }
+        *turn.last = self.id;
         let room = self.buffer.get_mut(self.until..).unwrap_or_default();
-        let read = read_at(maps, room, self.position)?;
+        let read = read_at(turn.file, room, self.position)?;
         if read == 0 {
             self.ended = true;
             return if self.position == 0 {
                 Err(Error::ProcessGone)
             } else {
-                still_there(maps)
+                still_there(turn.file)
             };
         }
         self.until = self.until.saturating_add(read);
@@ -139,15 +193,21 @@ fn read_at(maps: &File, buffer: &mut [u8], position: u64) -> Result<usize> {
 mod tests {
     use std::io::Write;
 
-    use super::Lines;
+    use super::{Lines, MapsFile};
     use crate::Error;
 
-    fn lines_of(text: &[u8]) -> Vec<Vec<u8>> {
+    fn holding(text: &[u8]) -> MapsFile {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(text).unwrap();
+        MapsFile::new(file)
+    }
+
+    fn lines_of(text: &[u8]) -> Vec<Vec<u8>> {
+        let maps = holding(text);
+        let mut turn = maps.turn();
         let mut lines = Lines::new();
         let mut all = Vec::new();
-        while let Some(line) = lines.next(&file).unwrap() {
+        while let Some(line) = lines.next(&mut turn).unwrap() {
             all.push(line.to_vec());
         }
         assert_eq!(lines.number(), all.len());
@@ -173,27 +233,48 @@ mod tests {
 
     #[test]
     fn a_file_without_lines_is_no_maps_file() {
-        let zero = std::fs::File::open("/dev/zero").unwrap();
-        assert!(matches!(Lines::new().next(&zero), Err(Error::NotMaps)));
+        let zero = MapsFile::new(std::fs::File::open("/dev/zero").unwrap());
+        let first = Lines::new().next(&mut zero.turn()).map(drop);
+        assert!(matches!(first, Err(Error::NotMaps)));
     }
 
     #[test]
     fn an_empty_text_is_a_process_that_is_gone() {
-        let file = tempfile::tempfile().unwrap();
-        assert!(matches!(Lines::new().next(&file), Err(Error::ProcessGone)));
+        let first = Lines::new().next(&mut holding(b"").turn()).map(drop);
+        assert!(matches!(first, Err(Error::ProcessGone)));
     }
 
     #[test]
     fn after_rewinding_the_first_line_comes_again() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"one\ntwo\n").unwrap();
+        let maps = holding(b"one\ntwo\n");
+        let mut turn = maps.turn();
         let mut lines = Lines::new();
         for _ in 0..2 {
-            assert_eq!(lines.next(&file).unwrap(), Some(&b"one"[..]));
-            assert_eq!(lines.next(&file).unwrap(), Some(&b"two"[..]));
-            assert_eq!(lines.next(&file).unwrap(), None);
-            assert_eq!(lines.next(&file).unwrap(), None);
+            assert_eq!(lines.next(&mut turn).unwrap(), Some(&b"one"[..]));
+            assert_eq!(lines.next(&mut turn).unwrap(), Some(&b"two"[..]));
+            assert_eq!(lines.next(&mut turn).unwrap(), None);
+            assert_eq!(lines.next(&mut turn).unwrap(), None);
             lines.rewind();
         }
+    }
+
+    #[test]
+    fn a_reading_that_another_came_between_is_torn() {
+        let long_enough_for_two_pieces = b"a line\n".repeat(2000);
+        let maps = holding(&long_enough_for_two_pieces);
+        let mut turn = maps.turn();
+        let (mut first, mut second) = (Lines::new(), Lines::new());
+        first.next(&mut turn).unwrap();
+        second.next(&mut turn).unwrap();
+        let end = loop {
+            match first.next(&mut turn) {
+                Ok(Some(_)) => {}
+                end => break end.map(drop),
+            }
+        };
+        assert!(matches!(end, Err(Error::Torn)), "{end:?}");
+        first.rewind();
+        while first.next(&mut turn).unwrap().is_some() {}
+        assert_eq!(first.number(), 2000);
     }
 }

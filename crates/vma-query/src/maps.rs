@@ -13,6 +13,7 @@ use crate::backend::{Backend, Choice, Refusal};
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::ioctl::{self, Answer};
+use crate::lines::MapsFile;
 use crate::walk::Vmas;
 use crate::{NameBuf, Query, Snapshot, Vma, vsyscall};
 
@@ -114,6 +115,11 @@ impl OpenOptions {
 
     /// Takes an open maps file, wherever it came from. Access was checked when it
     /// was opened: a process that could not open it itself may use it.
+    ///
+    /// A descriptor that was passed on or duplicated is still the same open file.
+    /// Only one of its holders should read its text at a time: a reading that is
+    /// interrupted by another's can lose lines when the process changes meanwhile.
+    /// The ioctl knows no such trouble.
     #[must_use]
     pub fn from_fd(&self, maps: OwnedFd) -> ProcMaps {
         self.wrap(maps, None)
@@ -134,7 +140,7 @@ impl OpenOptions {
 
     fn wrap(&self, maps: OwnedFd, directory: Option<OwnedFd>) -> ProcMaps {
         ProcMaps {
-            file: File::from(maps),
+            file: MapsFile::new(File::from(maps)),
             directory,
             choice: Choice::new(self.backend),
         }
@@ -147,7 +153,7 @@ impl OpenOptions {
 /// documentation for what that guarantees. Sharing it among threads is fine.
 #[derive(Debug)]
 pub struct ProcMaps {
-    file: File,
+    file: MapsFile,
     directory: Option<OwnedFd>,
     choice: Choice,
 }
@@ -226,11 +232,11 @@ impl ProcMaps {
         if self.choice.is_text() {
             return Err(Error::Unsupported);
         }
-        match self.heard(ioctl::ask_build_id(&self.file, query))? {
+        match self.heard(ioctl::ask_build_id(self.file.file(), query))? {
             Heard::Found(found) => Ok(Some(found)),
             Heard::UseText => Err(Error::Unsupported),
             Heard::NoMatch | Heard::NameTooLong => {
-                Ok(vsyscall::answer(&self.file, query).map(|page| (page, None)))
+                Ok(vsyscall::answer(self.file.file(), query).map(|page| (page, None)))
             }
         }
     }
@@ -247,7 +253,7 @@ impl ProcMaps {
         Cursor::live(self)
     }
 
-    /// Reads the whole text, whatever the backend.
+    /// Reads the whole text, whatever the backend, and again when it came out torn.
     ///
     /// # Errors
     /// [`Error::ProcessGone`], [`Error::Malformed`], and [`Error::Torn`] when the
@@ -256,7 +262,7 @@ impl ProcMaps {
         Snapshot::of(&self.file)
     }
 
-    pub(crate) fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &MapsFile {
         &self.file
     }
 
@@ -266,11 +272,11 @@ impl ProcMaps {
         if self.choice.is_text() {
             return Ok(Reply::UseText);
         }
-        match self.heard(ioctl::ask(&self.file, query))? {
+        match self.heard(ioctl::ask(self.file.file(), query))? {
             Heard::Found(vma) => Ok(Reply::Answer(Some(vma))),
             Heard::UseText => Ok(Reply::UseText),
             Heard::NoMatch | Heard::NameTooLong => {
-                Ok(Reply::Answer(vsyscall::answer(&self.file, query)))
+                Ok(Reply::Answer(vsyscall::answer(self.file.file(), query)))
             }
         }
     }
@@ -283,13 +289,13 @@ impl ProcMaps {
         }
         loop {
             return Ok(
-                match self.heard(ioctl::ask_named(&self.file, query, name))? {
+                match self.heard(ioctl::ask_named(self.file.file(), query, name))? {
                     Heard::Found(vma) => Reply::Answer(Some(vma)),
                     Heard::UseText => Reply::UseText,
                     Heard::NameTooLong if name.grow() => continue,
                     Heard::NameTooLong => Reply::Answer(self.query_text(query, Some(name))?),
                     Heard::NoMatch => {
-                        let page = vsyscall::answer(&self.file, query);
+                        let page = vsyscall::answer(self.file.file(), query);
                         name.set(if page.is_some() { vsyscall::NAME } else { b"" });
                         Reply::Answer(page)
                     }

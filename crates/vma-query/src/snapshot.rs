@@ -1,17 +1,12 @@
 //! A whole maps text, live or saved, searched by bisection.
 
-use std::fs::File;
 use std::ops::Range;
 
 use backsight_types::AbsAddr;
 
 use crate::error::{Error, Result};
-use crate::lines::Lines;
+use crate::lines::{Lines, MapsFile, READINGS};
 use crate::{Cursor, Filter, NameBuf, Vma, VmaName, text};
-
-/// How often a live text is read again that came out torn. Under a thread that
-/// did nothing but `mprotect`, up to one reading in a hundred was.
-const READINGS: usize = 5;
 
 /// All VMAs of a process at about one moment.
 #[derive(Clone, Debug, Default)]
@@ -74,13 +69,14 @@ impl Snapshot {
     }
 
     /// Reads a live text, again when it came out torn.
-    pub(crate) fn of(maps: &File) -> Result<Self> {
+    pub(crate) fn of(maps: &MapsFile) -> Result<Self> {
+        let mut turn = maps.turn();
         let mut lines = Lines::new();
         let mut name = NameBuf::new();
         'reading: for _ in 0..READINGS {
             lines.rewind();
             let mut snapshot = Self::default();
-            while let Some(line) = lines.next(maps)? {
+            while let Some(line) = lines.next(&mut turn)? {
                 match snapshot.push(line, &mut name) {
                     Ok(Order::Upward) => {}
                     Ok(Order::Torn) => continue 'reading,

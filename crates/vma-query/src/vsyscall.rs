@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use backsight_types::AbsAddr;
 
-use crate::lines::Lines;
+use crate::lines::{Lines, MapsFile};
 use crate::{Query, Vma, ioctl, text};
 
 /// What the kernel calls it.
@@ -35,9 +35,10 @@ fn page() -> Option<&'static Vma> {
         if cfg!(not(target_arch = "x86_64")) {
             return None;
         }
-        let maps = File::open("/proc/self/maps").ok()?;
+        let maps = MapsFile::new(File::open("/proc/self/maps").ok()?);
+        let mut turn = maps.turn();
         let mut lines = Lines::new();
-        while let Some(line) = lines.next(&maps).ok()? {
+        while let Some(line) = lines.next(&mut turn).ok()? {
             if let Ok((vma, NAME)) = text::parse_line(line) {
                 return Some(vma);
             }

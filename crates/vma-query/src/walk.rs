@@ -10,8 +10,9 @@ use crate::{Cursor, Filter, NameBuf, Vma};
 /// As an iterator it yields them without names; [`next_named`](Self::next_named)
 /// yields names too, into a buffer that is used again and again.
 ///
-/// The process runs on meanwhile: a walk by ioctl sees each VMA as it is when its
-/// turn comes, and never one that begins below where it stands.
+/// The process runs on meanwhile: a walk sees each VMA as it is when its turn
+/// comes. Each ends above the one before, but may begin below that one's end: the
+/// two were merged in between, or it grew downward.
 #[derive(Debug)]
 pub struct Vmas<'m> {
     cursor: Cursor<'m>,
