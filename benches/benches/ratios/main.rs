@@ -1,0 +1,19 @@
+//! Ours against floors and peers, one file a family: see `docs/BENCHMARKS.md`.
+//!
+//! To add a family, write its file with a `ROWS`, and name it here twice.
+
+mod floor;
+mod n;
+mod peers;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use benches::command;
+
+fn main() -> ExitCode {
+    let rows = [n::ROWS].concat();
+    // Cargo gives a place below its target directory alone.
+    let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ratios.json");
+    command::run(&rows, json)
+}

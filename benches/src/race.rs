@@ -1,0 +1,328 @@
+//! Contestants that do the same work, one after the other, round after round.
+//!
+//! ```text
+//!   round 1        round 2        round 3
+//!   floor ours A   floor ours A   floor ours A   …
+//! ```
+//!
+//! What slows the machine for a while slows a whole round, so the ratio of two
+//! contestants is taken within each round, and the median of those ratios is the
+//! figure that counts.
+//!
+//! Time is the processor's, spent by the calling thread in user space and in the
+//! kernel: it does not run while another process has the processor. On an idle
+//! machine it is the wall's. Work that waits, or that other threads do, is to be
+//! measured by the [wall's clock](Clock::Wall).
+
+use std::fmt;
+use std::hint::black_box;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+
+use crate::stats::Spread;
+use crate::target::{Bound, Target, Verdict};
+
+/// How long the fastest contestant's turn lasts, at least. The others make as
+/// many calls.
+const TURN: Duration = Duration::from_millis(4);
+
+/// How long a turn may last: a contestant a thousand times slower than another
+/// makes fewer calls.
+const LONGEST_TURN: Duration = Duration::from_millis(200);
+
+/// How much work a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// N: the VMAs that the process has.
+    pub vmas: usize,
+    /// K: the addresses asked for.
+    pub addresses: usize,
+    /// M: the VMAs that they lie in.
+    pub touched: usize,
+}
+
+/// What time is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clock {
+    /// The time that this thread had a processor.
+    Thread,
+    /// The time that went by.
+    Wall,
+}
+
+impl Clock {
+    fn now(self) -> Duration {
+        let clock = match self {
+            Self::Thread => ClockId::CLOCK_THREAD_CPUTIME_ID,
+            Self::Wall => ClockId::CLOCK_MONOTONIC,
+        };
+        Duration::from(clock_gettime(clock).expect("every kernel has both clocks"))
+    }
+}
+
+/// What a contestant stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The least that must be done, by raw calls.
+    Floor,
+    /// Backsight.
+    Ours,
+    /// Another project's code for the same.
+    Peer,
+}
+
+struct Contestant<'a> {
+    name: &'static str,
+    role: Role,
+    /// Makes that many calls and returns how long they took.
+    turn: Box<dyn FnMut(u32, Clock) -> Duration + 'a>,
+}
+
+/// A workload, who does it, and what is asked of their times.
+pub struct Race<'a> {
+    row: &'static str,
+    part: &'static str,
+    sizes: Sizes,
+    clock: Clock,
+    contestants: Vec<Contestant<'a>>,
+    targets: Vec<Target>,
+}
+
+impl fmt::Debug for Race<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.contestants.iter().map(|contestant| contestant.name);
+        write!(f, "Race({}, {}: ", self.row, self.part)?;
+        f.debug_list().entries(names).finish()?;
+        f.write_str(")")
+    }
+}
+
+impl<'a> Race<'a> {
+    /// Begins the race `part` of the row `row`.
+    #[must_use]
+    pub fn new(row: &'static str, part: &'static str, sizes: Sizes) -> Self {
+        Self {
+            row,
+            part,
+            sizes,
+            clock: Clock::Thread,
+            contestants: Vec::new(),
+            targets: Vec::new(),
+        }
+    }
+
+    /// Takes time by `clock`; by the thread's unless told otherwise.
+    #[must_use]
+    pub fn clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Adds a contestant. What `call` returns is dropped within its time.
+    #[must_use]
+    pub fn enter<R>(
+        mut self,
+        role: Role,
+        name: &'static str,
+        mut call: impl FnMut() -> R + 'a,
+    ) -> Self {
+        // The loop is inside, so that the call through a pointer is made once.
+        let turn = Box::new(move |calls, clock: Clock| {
+            let begin = clock.now();
+            for _ in 0..calls {
+                black_box(call());
+            }
+            clock.now().saturating_sub(begin)
+        });
+        self.contestants.push(Contestant { name, role, turn });
+        self
+    }
+
+    /// Asks that `of` takes at most `times` as long as `against`.
+    #[must_use]
+    pub fn at_most(mut self, times: f64, of: &'static str, against: &'static str) -> Self {
+        let bound = Bound::AtMost(times);
+        self.targets.push(Target { of, against, bound });
+        self
+    }
+
+    /// Asks that `of` is at least `times` as fast as `against`.
+    #[must_use]
+    pub fn faster(mut self, times: f64, of: &'static str, against: &'static str) -> Self {
+        let bound = Bound::FasterBy(times);
+        self.targets.push(Target { of, against, bound });
+        self
+    }
+
+    /// Runs all rounds.
+    ///
+    /// # Panics
+    /// When a target names a contestant that did not enter.
+    #[must_use]
+    pub fn run(mut self, rounds: u32) -> Outcome {
+        let calls = self.calls_a_turn();
+        let mut times: Vec<Vec<f64>> = vec![Vec::new(); self.contestants.len()];
+        for _ in 0..rounds {
+            for ((contestant, calls), times) in
+                self.contestants.iter_mut().zip(&calls).zip(&mut times)
+            {
+                let took = (contestant.turn)(*calls, self.clock);
+                times.push(took.as_secs_f64() * 1e9 / f64::from(*calls));
+            }
+        }
+        let lanes = self.contestants.iter().zip(calls).zip(times);
+        let lanes: Vec<Lane> = lanes
+            .map(|((contestant, calls), times)| Lane {
+                name: contestant.name,
+                role: contestant.role,
+                calls,
+                ns: Spread::of(times.iter().copied()),
+                times,
+            })
+            .collect();
+        let verdicts = self.targets.iter().map(|target| target.judge(&lanes));
+        Outcome {
+            row: self.row,
+            part: self.part,
+            sizes: self.sizes,
+            clock: self.clock,
+            rounds,
+            verdicts: verdicts.collect(),
+            lanes,
+        }
+    }
+
+    /// Returns how many calls each makes in a turn; also warms all of them up.
+    fn calls_a_turn(&mut self) -> Vec<u32> {
+        let clock = self.clock;
+        let each: Vec<f64> = self
+            .contestants
+            .iter_mut()
+            .map(|each| time_of_a_call(each, clock))
+            .collect();
+        let fastest = each.iter().copied().fold(f64::INFINITY, f64::min);
+        let calls = |turn: Duration, call: f64| (turn.as_secs_f64() / call).ceil();
+        let all = calls(TURN, fastest);
+        let bounded = each.iter().map(|call| all.min(calls(LONGEST_TURN, *call)));
+        // A cast of a float saturates.
+        bounded.map(|calls| calls as u32).collect()
+    }
+}
+
+/// Returns the seconds of one call, from as many calls as make a quarter turn.
+fn time_of_a_call(contestant: &mut Contestant<'_>, clock: Clock) -> f64 {
+    let mut calls = 1_u32;
+    loop {
+        let took = (contestant.turn)(calls, clock);
+        if took >= TURN / 4 || calls >= 1 << 30 {
+            return took.as_secs_f64().max(1e-9) / f64::from(calls);
+        }
+        calls *= 2;
+    }
+}
+
+/// How long one contestant took.
+#[derive(Clone, Debug, Serialize)]
+pub struct Lane {
+    /// The contestant.
+    pub name: &'static str,
+    /// What it stands for.
+    pub role: Role,
+    /// Calls in each turn.
+    pub calls: u32,
+    /// Nanoseconds a call.
+    pub ns: Spread,
+    /// Nanoseconds a call in each round.
+    #[serde(skip)]
+    pub times: Vec<f64>,
+}
+
+impl Lane {
+    /// Returns how many times as long as `other` this one took, round by round.
+    #[must_use]
+    pub fn ratio_to(&self, other: &Self) -> Spread {
+        let rounds = self.times.iter().zip(&other.times);
+        Spread::of(rounds.map(|(this, that)| this / that))
+    }
+}
+
+/// What a race gave.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The row it belongs to.
+    pub row: &'static str,
+    /// Which of the row's races it is.
+    pub part: &'static str,
+    /// How much work a call was.
+    pub sizes: Sizes,
+    /// How time was taken.
+    pub clock: Clock,
+    /// Turns of each contestant.
+    pub rounds: u32,
+    /// One for each contestant, in the order of their turns.
+    pub lanes: Vec<Lane>,
+    /// One for each target.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Outcome {
+    /// Returns the first contestant of a role.
+    #[must_use]
+    pub fn first(&self, role: Role) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| lane.role == role)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::{Clock, Lane, Race, Role, Sizes};
+    use crate::stats::Spread;
+
+    const SIZES: Sizes = Sizes {
+        vmas: 1,
+        addresses: 1,
+        touched: 1,
+    };
+
+    #[test]
+    fn contestants_take_turns_with_equal_calls() {
+        let order = RefCell::new(Vec::new());
+        let call = |who: char| {
+            let mut order = order.borrow_mut();
+            if order.last() != Some(&who) {
+                order.push(who);
+            }
+            std::thread::sleep(std::time::Duration::from_micros(50));
+        };
+        let outcome = Race::new("T1", "", SIZES)
+            .enter(Role::Floor, "a", || call('a'))
+            .enter(Role::Ours, "b", || call('b'))
+            .enter(Role::Peer, "c", || call('c'))
+            .clock(Clock::Wall)
+            .run(3);
+        let order: String = order.borrow().iter().collect();
+        assert_eq!(order, "abc".repeat(1 + 3), "a warm-up and three rounds");
+        let calls: Vec<u32> = outcome.lanes.iter().map(|lane| lane.calls).collect();
+        assert!(calls[0] > 1 && calls.iter().all(|each| *each == calls[0]));
+        assert!(outcome.lanes.iter().all(|lane| lane.times.len() == 3));
+    }
+
+    #[test]
+    fn a_ratio_is_taken_within_each_round() {
+        let lane = |times: [f64; 3]| Lane {
+            name: "",
+            role: Role::Ours,
+            calls: 1,
+            ns: Spread::of(times),
+            times: times.into(),
+        };
+        // Everything was ten times slower in the second round, for both.
+        let (ours, floor) = (lane([3.0, 30.0, 2.9]), lane([2.0, 20.0, 2.0]));
+        assert_eq!(ours.ratio_to(&floor).median, 1.5);
+    }
+}

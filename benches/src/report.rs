@@ -1,0 +1,248 @@
+//! A table for the eye, and JSON for everything else.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::race::{Lane, Outcome, Role};
+
+/// All that a run measured.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The machine, as far as ratios depend on it.
+    pub machine: Machine,
+    /// The races, in the order they were run.
+    pub races: Vec<Outcome>,
+    /// Rows that could not be measured, and why.
+    pub failures: Vec<Failure>,
+}
+
+/// What of a machine a ratio may depend on.
+#[derive(Debug, Serialize)]
+pub struct Machine {
+    /// `x86_64` and the like.
+    pub arch: &'static str,
+    /// `6.18` and the like; empty where it does not say.
+    pub linux: String,
+    /// Processors that this process may use.
+    pub cpus: usize,
+}
+
+/// A row that could not be measured.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    /// The row.
+    pub row: &'static str,
+    /// Why not.
+    pub reason: String,
+}
+
+impl Machine {
+    /// Returns the machine that this runs on.
+    #[must_use]
+    pub fn here() -> Self {
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let numbers: Vec<&str> = release.split('.').take(2).collect();
+        Self {
+            arch: std::env::consts::ARCH,
+            linux: numbers.join("."),
+            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+impl Report {
+    /// Returns what `--check` fails for: each missed target and unmeasured row.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let missed = self.races.iter().flat_map(|race| {
+            let missed = race.verdicts.iter().filter(|verdict| !verdict.met);
+            missed.map(|verdict| format!("{}, {}: {verdict}", race.row, race.part))
+        });
+        let unmeasured = self
+            .failures
+            .iter()
+            .map(|Failure { row, reason }| format!("{row}: not measured: {reason}"));
+        missed.chain(unmeasured).collect()
+    }
+
+    /// Writes all of it to `path` as JSON.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        fs::write(path, json)
+    }
+}
+
+/// Returns a race as text: what it was, a Markdown table, and its targets.
+#[must_use]
+pub fn table(race: &Outcome) -> String {
+    let Outcome {
+        row, part, sizes, ..
+    } = race;
+    let mut text = format!(
+        "{row}: {part}\nN = {} VMAs, K = {} addresses, M = {} VMAs touched; {} rounds of {} calls\n\n",
+        sizes.vmas,
+        sizes.addresses,
+        sizes.touched,
+        race.rounds,
+        race.lanes.iter().map(|lane| lane.calls).max().unwrap_or(0),
+    );
+    let (floor, ours) = (race.first(Role::Floor), race.first(Role::Ours));
+    let (unit, ns) = unit(race);
+    let heading = [
+        "contestant".to_owned(),
+        format!("{unit} a call"),
+        "p10–p90".to_owned(),
+        "× floor".to_owned(),
+        "× ours".to_owned(),
+    ];
+    let lines = race.lanes.iter().map(|lane| {
+        let times = |other: Option<&Lane>| {
+            other.map_or("–".to_owned(), |other| {
+                format!("{:.3}", lane.ratio_to(other).median)
+            })
+        };
+        [
+            lane.name.to_owned(),
+            format!("{:.3}", lane.ns.median / ns),
+            format!("{:.3}–{:.3}", lane.ns.p10 / ns, lane.ns.p90 / ns),
+            times(floor),
+            times(ours),
+        ]
+    });
+    let lines: Vec<[String; 5]> = std::iter::once(heading).chain(lines).collect();
+    let widths: [usize; 5] = std::array::from_fn(|column| {
+        let of = |line: &[String; 5]| line[column].chars().count();
+        lines.iter().map(of).max().unwrap_or(0)
+    });
+    for (number, [name, figures @ ..]) in lines.iter().enumerate() {
+        text += &format!("| {name:0$} |", widths[0]);
+        for (figure, width) in figures.iter().zip(&widths[1..]) {
+            text += &format!(" {figure:>width$} |");
+        }
+        text.push('\n');
+        if number == 0 {
+            text += &format!("|{:-<1$}|", "", widths[0] + 2);
+            for width in &widths[1..] {
+                text += &format!("{:-<1$}:|", "", width + 1);
+            }
+            text.push('\n');
+        }
+    }
+    if !race.verdicts.is_empty() {
+        text.push('\n');
+    }
+    for verdict in &race.verdicts {
+        text += &format!("- {verdict}\n");
+    }
+    text
+}
+
+/// Returns the unit that suits the fastest contestant, and its nanoseconds.
+fn unit(race: &Outcome) -> (&'static str, f64) {
+    let medians = race.lanes.iter().map(|lane| lane.ns.median);
+    match medians.fold(f64::INFINITY, f64::min) {
+        fastest if fastest < 1e3 => ("ns", 1.0),
+        fastest if fastest < 1e6 => ("µs", 1e3),
+        _ => ("ms", 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, Machine, Report, table};
+    use crate::race::{Clock, Lane, Outcome, Role, Sizes};
+    use crate::stats::Spread;
+    use crate::target::{Bound, Verdict};
+
+    fn race() -> Outcome {
+        let lane = |name, role, ns: f64| Lane {
+            name,
+            role,
+            calls: 20,
+            ns: Spread::of([ns]),
+            times: vec![ns],
+        };
+        let verdict = |bound, ratio, met| Verdict {
+            of: "ours",
+            against: "floor",
+            bound,
+            ratio: Spread::of([ratio]),
+            met,
+        };
+        Outcome {
+            row: "T1",
+            part: "a race",
+            sizes: Sizes {
+                vmas: 30,
+                addresses: 5,
+                touched: 2,
+            },
+            clock: Clock::Thread,
+            rounds: 11,
+            lanes: vec![
+                lane("floor", Role::Floor, 1000.0),
+                lane("ours", Role::Ours, 1500.0),
+            ],
+            verdicts: vec![
+                verdict(Bound::AtMost(2.0), 1.5, true),
+                verdict(Bound::AtMost(1.2), 1.5, false),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_table_is_markdown_with_sizes_and_verdicts() {
+        let want = "\
+T1: a race
+N = 30 VMAs, K = 5 addresses, M = 2 VMAs touched; 11 rounds of 20 calls
+
+| contestant | µs a call |     p10–p90 | × floor | × ours |
+|------------|----------:|------------:|--------:|-------:|
+| floor      |     1.000 | 1.000–1.000 |   1.000 |  0.667 |
+| ours       |     1.500 | 1.500–1.500 |   1.500 |  1.000 |
+
+- ours ≤ 2 × floor: 1.5 (1.5–1.5), met
+- ours ≤ 1.2 × floor: 1.50 (1.50–1.50), MISSED by 25.0 %
+";
+        assert_eq!(table(&race()), want);
+    }
+
+    #[test]
+    fn a_check_complains_of_misses_and_of_rows_that_did_not_run() {
+        let mut report = Report {
+            machine: Machine::here(),
+            races: vec![race()],
+            failures: vec![Failure {
+                row: "T2",
+                reason: "no ioctl".to_owned(),
+            }],
+        };
+        let complaints = report.complaints();
+        assert_eq!(complaints.len(), 2, "{complaints:?}");
+        assert!(complaints[0].starts_with("T1, a race: ours ≤ 1.2 × floor"));
+        assert_eq!(complaints[1], "T2: not measured: no ioctl");
+        report.races[0].verdicts.pop();
+        report.failures.clear();
+        assert!(report.complaints().is_empty());
+    }
+
+    #[test]
+    fn json_carries_every_figure() {
+        let json = serde_json::to_value(race()).unwrap();
+        assert_eq!(json["sizes"]["vmas"], 30);
+        assert_eq!(json["lanes"][1]["ns"]["median"], 1500.0);
+        assert_eq!(json["lanes"][1]["role"], "ours");
+        assert_eq!(json["verdicts"][1]["bound"]["at_most"], 1.2);
+        assert_eq!(json["verdicts"][1]["met"], false);
+    }
+}
