@@ -21,15 +21,18 @@ use crate::{NameBuf, Query, Snapshot, Vma, vsyscall};
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     backend: Backend,
-    proc_root: PathBuf,
+    proc_root: Option<PathBuf>,
     directory: bool,
 }
+
+/// Enough for `/proc/PID/task/TID/maps`.
+const PATH_ROOM: usize = 64;
 
 impl Default for OpenOptions {
     fn default() -> Self {
         Self {
             backend: Backend::Auto,
-            proc_root: "/proc".into(),
+            proc_root: None,
             directory: true,
         }
     }
@@ -53,7 +56,7 @@ impl OpenOptions {
     #[must_use]
     pub fn proc_root(self, proc_root: impl Into<PathBuf>) -> Self {
         Self {
-            proc_root: proc_root.into(),
+            proc_root: Some(proc_root.into()),
             ..self
         }
     }
@@ -77,16 +80,20 @@ impl OpenOptions {
     /// the caller may not ptrace-read it; [`Error::ProcessGone`]; [`Error::Io`],
     /// for one when descriptors are exhausted.
     pub fn open(&self, pid: u32) -> Result<ProcMaps> {
-        self.open_below(pid.to_string().as_ref())
+        self.open_below(&pid.to_string())
     }
 
     /// Opens thread `tid` of process `pid`. Its VMAs are those of the process; it
-    /// serves where only the thread is known to live.
+    /// serves where only the thread is known to live: a process whose first thread
+    /// has ended opens by another alone.
+    ///
+    /// When the thread ends and the process lives on, the ioctl goes on answering;
+    /// the text says [`Error::ProcessGone`].
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_task(&self, pid: u32, tid: u32) -> Result<ProcMaps> {
-        self.open_below(format!("{pid}/task/{tid}").as_ref())
+        self.open_below(&format!("{pid}/task/{tid}"))
     }
 
     /// Opens the calling process. The answer stays bound to it across `fork`.
@@ -94,7 +101,7 @@ impl OpenOptions {
     /// # Errors
     /// As [`open`](Self::open), when `/proc` is not mounted.
     pub fn open_self(&self) -> Result<ProcMaps> {
-        self.open_below("self".as_ref())
+        self.open_below("self")
     }
 
     /// Takes an open directory `/proc/PID`: a process held so is never confused
@@ -125,16 +132,21 @@ impl OpenOptions {
         self.wrap(maps, None)
     }
 
-    fn open_below(&self, process: &Path) -> Result<ProcMaps> {
-        let directory = self.proc_root.join(process);
+    fn open_below(&self, process: &str) -> Result<ProcMaps> {
         let opened = |path: &Path, flags| {
             open(path, flags | OFlag::O_CLOEXEC, Mode::empty())
                 .map_err(|errno| Error::from_open(errno.into()))
         };
+        // A path that grows by pieces would allocate with each of them, and this
+        // one is a part of what a one-shot query costs.
+        let mut path = PathBuf::with_capacity(PATH_ROOM);
+        path.push(self.proc_root.as_deref().unwrap_or("/proc".as_ref()));
+        path.push(process);
         if self.directory {
-            self.open_dir(opened(&directory, OFlag::O_PATH | OFlag::O_DIRECTORY)?)
+            self.open_dir(opened(&path, OFlag::O_PATH | OFlag::O_DIRECTORY)?)
         } else {
-            Ok(self.wrap(opened(&directory.join("maps"), OFlag::O_RDONLY)?, None))
+            path.push("maps");
+            Ok(self.wrap(opened(&path, OFlag::O_RDONLY)?, None))
         }
     }
 
