@@ -1,2 +1,88 @@
-//! Being built.
-fn main() {}
+//! `backsight`: raw stack addresses of Linux processes to functions and lines.
+//!
+//! One file a subcommand, each thin: it reads its arguments, wires the crates
+//! together, and writes where it is told. Results go to stdout alone, messages to
+//! stderr.
+
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod args;
+mod buildid;
+mod demo;
+mod failure;
+mod file;
+mod input;
+mod maps;
+mod normalize;
+mod sink;
+mod symbolize;
+mod threads;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use failure::{Failure, Result};
+
+/// The program and its version, for headers.
+const TOOL: &str = concat!("backsight ", env!("CARGO_PKG_VERSION"));
+
+/// Raw stack addresses of Linux processes to functions and lines
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 with --strict when an address is
+/// unresolved or a line of input malformed.
+#[derive(Debug, Parser)]
+#[command(name = "backsight", version, arg_required_else_help = true)]
+struct Backsight {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Maps(maps::Maps),
+    Normalize(normalize::Normalize),
+    Symbolize(symbolize::Symbolize),
+    #[command(name = "buildid")]
+    BuildId(buildid::BuildId),
+    Demo(demo::Demo),
+    /// The process that `demo` looks at
+    #[command(hide = true)]
+    DemoChild,
+}
+
+fn main() -> ExitCode {
+    let command = Backsight::parse().command;
+    failure::exit_code(run(command))
+}
+
+fn run(command: Command) -> Result {
+    // The standard library's stdout would flush at each line's end, and again
+    // without a word about errors when the process ends.
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    let stdout = stdout.map_err(|error| Failure::of("standard output", error))?;
+    let mut out = BufWriter::new(File::from(stdout));
+    let result = match command {
+        Command::Maps(maps) => maps.run(&mut out),
+        Command::Normalize(normalize) => normalize.run(&mut out),
+        Command::Symbolize(symbolize) => symbolize.run(&mut out),
+        Command::BuildId(build_id) => build_id.run(&mut out),
+        Command::Demo(demo) => demo.run(&mut out),
+        Command::DemoChild => demo::child(),
+    };
+    // What was found before a failure is still worth having.
+    match (result, out.flush()) {
+        (Ok(_), Err(error)) => Err(error.into()),
+        (result, _) => result,
+    }
+}

@@ -40,6 +40,17 @@ pub enum Cause {
     LineTooLong,
 }
 
+/// What [`Reader::read_line`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A line with entries, or with a comment alone.
+    Entries,
+    /// A blank line, which may part one stack from the next.
+    Blank,
+    /// The end of the input.
+    End,
+}
+
 /// Reads a list of addresses.
 #[derive(Debug)]
 pub struct Reader<R> {
@@ -54,17 +65,17 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// Replaces `entries` by those of the next line, in its order: none for a
-    /// blank line or a comment. Returns `false` at the end of the input.
+    /// Replaces `entries` by those of the next line, in its order.
     ///
     /// # Errors
     /// Those of the input. A malformed entry is none: it stands among `entries`.
-    pub fn read_line(&mut self, entries: &mut Vec<Result<AbsAddr, Malformed>>) -> io::Result<bool> {
+    pub fn read_line(&mut self, entries: &mut Vec<Result<AbsAddr, Malformed>>) -> io::Result<Next> {
         entries.clear();
         let Some((number, line)) = self.lines.next()? else {
-            return Ok(false);
+            return Ok(Next::End);
         };
         match line {
+            Line::Whole(bytes) if bytes.trim_ascii().is_empty() => return Ok(Next::Blank),
             Line::Whole(bytes) => entries.extend(parse_line(number, bytes)),
             Line::TooLong => entries.push(Err(Malformed {
                 line: number,
@@ -72,7 +83,12 @@ impl<R: BufRead> Reader<R> {
                 cause: Cause::LineTooLong,
             })),
         }
-        Ok(true)
+        Ok(Next::Entries)
+    }
+
+    /// Returns the input, for a look at what it has buffered.
+    pub fn get_ref(&self) -> &R {
+        self.lines.get_ref()
     }
 }
 
@@ -95,14 +111,14 @@ fn parse_line(number: u64, bytes: &[u8]) -> impl Iterator<Item = Result<AbsAddr,
 mod tests {
     use backsight_types::AbsAddr;
 
-    use super::Reader;
+    use super::{Next, Reader};
 
     type Read = Vec<Result<u64, String>>;
 
     fn read(text: &[u8]) -> Read {
         let mut reader = Reader::new(text);
         let (mut all, mut entries) = (Vec::new(), Vec::new());
-        while reader.read_line(&mut entries).unwrap() {
+        while reader.read_line(&mut entries).unwrap() != Next::End {
             let plain = entries.drain(..).map(|entry| match entry {
                 Ok(AbsAddr(raw)) => Ok(raw),
                 Err(malformed) => Err(malformed.to_string()),

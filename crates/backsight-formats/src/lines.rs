@@ -30,6 +30,10 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    pub(crate) fn get_ref(&self) -> &R {
+        &self.input
+    }
+
     /// Returns the next line and its number, which counts from 1; `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         self.buffer.clear();

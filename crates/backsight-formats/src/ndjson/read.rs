@@ -58,6 +58,11 @@ impl<R: BufRead> Reader<R> {
             ended: false,
         }
     }
+
+    /// Returns the input, for a look at what it has buffered.
+    pub fn get_ref(&self) -> &R {
+        self.lines.get_ref()
+    }
 }
 
 impl<R: BufRead> Iterator for Reader<R> {

@@ -20,6 +20,11 @@ impl<W: Write> Writer<W> {
         Self { out }
     }
 
+    /// Returns it, for lines of another kind.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Gives it back.
     pub fn into_inner(self) -> W {
         self.out

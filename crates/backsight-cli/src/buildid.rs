@@ -1,0 +1,45 @@
+//! `backsight buildid`: the GNU build ID of each file.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Done, Result, complain};
+use crate::file::{Shown, headers, open_regular};
+
+/// Print the GNU build ID of files, one a line
+///
+/// One file prints its build ID alone, several print `ID  FILE`. A file without
+/// one, or that cannot be read, is named on standard error, and the exit code is 1.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BuildId {
+    /// ELF files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl BuildId {
+    pub(crate) fn run(self, out: &mut impl Write) -> Result {
+        let several = self.files.len() > 1;
+        let mut done = Done::Fully;
+        for path in &self.files {
+            match read(path) {
+                Ok(id) if several => writeln!(out, "{id}  {}", Shown(path))?,
+                Ok(id) => writeln!(out, "{id}")?,
+                Err(cause) => {
+                    // Results and complaints in the order of the files.
+                    out.flush()?;
+                    complain(format_args!("{}: {cause}", Shown(path)));
+                    done = Done::InPart;
+                }
+            }
+        }
+        Ok(done)
+    }
+}
+
+fn read(path: &Path) -> Result<backsight_types::BuildId, String> {
+    let file = open_regular(path).map_err(|error| error.to_string())?;
+    headers(&file)?
+        .build_id
+        .ok_or_else(|| "it has no GNU build ID: link it with -Wl,--build-id".to_owned())
+}

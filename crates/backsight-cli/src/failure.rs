@@ -1,0 +1,109 @@
+//! Why a command ends early: what failed, and the way out.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// A command that cannot go on.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It was called in a way that makes no sense, which clap could not see.
+    Usage(String),
+    /// Something it needs is not there; the text names it, the cause and the way
+    /// out.
+    Failed(String),
+    /// The results cannot be written.
+    Output(io::Error),
+}
+
+/// How a command that went through ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// An unresolved address is an answer as well.
+    Fully,
+    /// Under `--strict` something was unresolved or malformed.
+    WithGaps,
+    /// Some of several files failed, and each was named.
+    InPart,
+}
+
+pub(crate) type Result<T = Done, E = Failure> = std::result::Result<T, E>;
+
+impl Done {
+    /// Returns how a command ends that met `gaps`: entries malformed or unresolved.
+    pub(crate) fn under(strict: bool, gaps: u64) -> Self {
+        if strict && gaps > 0 {
+            Self::WithGaps
+        } else {
+            Self::Fully
+        }
+    }
+}
+
+impl Failure {
+    /// Names what failed and why.
+    pub(crate) fn of(what: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self::Failed(format!("{what}: {cause}"))
+    }
+}
+
+/// Only the writers of results give a bare `io::Error`. All else that reads or
+/// opens says what it was about by [`Failure::of`].
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Turns a command's end into an exit code, and says on stderr what failed.
+pub(crate) fn exit_code(result: Result) -> ExitCode {
+    let (code, message) = match result {
+        Ok(Done::Fully) => return ExitCode::SUCCESS,
+        Ok(Done::InPart) => return ExitCode::from(1),
+        Ok(Done::WithGaps) => return ExitCode::from(3),
+        // Whoever reads us has seen enough: `backsight … | head`.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return ExitCode::SUCCESS;
+        }
+        Err(Failure::Output(error)) => (1, format!("cannot write the results: {error}")),
+        Err(Failure::Failed(message)) => (1, message),
+        Err(Failure::Usage(message)) => (2, message),
+    };
+    complain(format_args!("{message}"));
+    ExitCode::from(code)
+}
+
+/// Says something on stderr. Results never go there.
+pub(crate) fn complain(message: fmt::Arguments<'_>) {
+    use io::Write;
+    // Nobody is left to hear that stderr is closed.
+    let _ = writeln!(io::stderr(), "backsight: {message}");
+}
+
+/// Names a failed look at a process.
+pub(crate) fn process(pid: u32, error: &vma_query::Error) -> Failure {
+    use vma_query::Error;
+    Failure::Failed(match error {
+        Error::NoSuchProcess => format!(
+            "no process {pid}: it has ended or never was; \
+             where /proc hides the processes of others (hidepid), ask as its user or root"
+        ),
+        Error::ProcessGone => format!(
+            "process {pid}: it has ended, has exec'd, or has no memory of its own \
+             (a kernel thread, a zombie)"
+        ),
+        Error::Denied(_) => format!(
+            "process {pid}: permission denied: run as the same user or root, \
+             or with CAP_PERFMON or CAP_SYS_PTRACE"
+        ),
+        Error::Unsupported => format!(
+            "process {pid}: this kernel does not answer PROCMAP_QUERY, which came with \
+             Linux 6.11: use --backend text, or auto"
+        ),
+        Error::Torn => format!(
+            "process {pid}: its mappings change faster than their text can be read: \
+             try again, or use --backend ioctl"
+        ),
+        other => format!("process {pid}: {other}"),
+    })
+}

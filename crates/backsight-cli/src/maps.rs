@@ -1,0 +1,195 @@
+//! `backsight maps`: the VMAs of a process, as the kernel prints them.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use backsight_formats::maps_text::MapsLine;
+use backsight_formats::ndjson::{self, Writer};
+use backsight_types::{AbsAddr, BuildId, Device};
+use vma_query::{Error, Filter, NameBuf, OpenOptions, ProcMaps, Query, Vma, VmaName};
+
+use crate::args::{Backend, Format, parse_addr, parse_pid};
+use crate::failure::{self, Done, Failure, Result, complain};
+
+/// List the VMAs of a process
+///
+/// The text form is that of /proc/PID/maps, byte for byte, whichever backend is
+/// used.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Maps {
+    /// The process
+    #[arg(short, long, value_name = "PID", value_parser = parse_pid)]
+    pid: u32,
+
+    /// Only the VMA that covers this address
+    #[arg(long, value_name = "ADDR", value_parser = parse_addr)]
+    at: Option<AbsAddr>,
+
+    /// Only executable VMAs
+    #[arg(long)]
+    exec: bool,
+
+    /// Only VMAs with a file behind them
+    #[arg(long)]
+    file_backed: bool,
+
+    /// Add the build ID that the kernel reads from the mapped file (in text form
+    /// behind a tab); needs the ioctl
+    #[arg(long)]
+    build_id: bool,
+
+    /// How to read the VMAs
+    #[arg(long, value_enum, default_value_t)]
+    backend: Backend,
+
+    /// How to write them
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Maps {
+    pub(crate) fn run(self, out: &mut impl Write) -> Result {
+        if self.build_id && self.backend == Backend::Text {
+            let message = "--build-id asks the ioctl, as the text has no build IDs: \
+                           leave --backend text out, or use `backsight normalize`";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        let pid = self.pid;
+        let failed = |error: Error| failure::process(pid, &error);
+        let maps = OpenOptions::new()
+            .backend(self.backend.into())
+            .directory(false)
+            .open(pid)
+            .map_err(failed)?;
+        let mut build_ids = self.build_id.then(|| BuildIds::new(&maps));
+        let mut name = NameBuf::new();
+        let mut vmas = maps
+            .vmas()
+            .only(self.filter())
+            .from(self.at.unwrap_or_default());
+        let mut any = false;
+        while let Some(vma) = vmas.next_named(&mut name) {
+            let vma = vma.map_err(failed)?;
+            if self.at.is_some_and(|at| !vma.contains(at)) {
+                break;
+            }
+            let build_id = match &mut build_ids {
+                Some(ids) => ids.of(&vma).map_err(failed)?,
+                None => None,
+            };
+            self.write(&vma, &name, build_id, out)?;
+            any = true;
+            if self.at.is_some() {
+                break;
+            }
+        }
+        if let (Some(at), false) = (self.at, any) {
+            complain(format_args!("process {pid}: no such VMA covers {at}"));
+        }
+        Ok(Done::Fully)
+    }
+
+    fn filter(&self) -> Filter {
+        let when = |wanted, filter| if wanted { filter } else { Filter::ANY };
+        when(self.exec, Filter::EXECUTABLE) | when(self.file_backed, Filter::FILE_BACKED)
+    }
+
+    fn write(
+        &self,
+        vma: &Vma,
+        name: &NameBuf,
+        build_id: Option<BuildId>,
+        out: &mut impl Write,
+    ) -> Result<()> {
+        let line = MapsLine {
+            range: vma.range(),
+            perms: vma.perms,
+            file_offset: vma.offset,
+            device: vma.device,
+            inode: vma.inode,
+            name: name.as_bytes(),
+        };
+        match (self.format, build_id) {
+            (Format::Text, None) => line.write(out)?,
+            (Format::Text, Some(id)) => {
+                let mut text = Vec::new();
+                line.write(&mut text)?;
+                text.pop_if(|last| *last == b'\n');
+                out.write_all(&text)?;
+                writeln!(out, "\t{id}")?;
+            }
+            (Format::Json, _) => {
+                let (name, deleted, kind) = describe(name.name(), name.as_bytes());
+                let line = MapsLine { name, ..line };
+                let vma = ndjson::Vma::new(&line, deleted, kind, build_id);
+                Writer::new(out).vma(&vma)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the name without ` (deleted)`, whether that stood there, and the kind.
+fn describe<'n>(name: VmaName<'n>, raw: &'n [u8]) -> (&'n [u8], bool, &'static str) {
+    match name {
+        VmaName::Path { path, deleted } => (path, deleted, "file"),
+        VmaName::Memfd { .. } => (
+            raw.strip_suffix(b" (deleted)").unwrap_or(raw),
+            false,
+            "memfd",
+        ),
+        VmaName::None => (raw, false, "anonymous"),
+        VmaName::Heap => (raw, false, "heap"),
+        VmaName::Stack => (raw, false, "stack"),
+        VmaName::Vdso => (raw, false, "vdso"),
+        VmaName::Vvar => (raw, false, "vvar"),
+        VmaName::Vsyscall => (raw, false, "vsyscall"),
+        VmaName::Uprobes => (raw, false, "uprobes"),
+        VmaName::Anon(_) => (raw, false, "anon"),
+        VmaName::AnonShmem(_) => (raw, false, "anon_shmem"),
+        _ => (raw, false, "other"),
+    }
+}
+
+/// The build ID of each file, asked once.
+struct BuildIds<'m> {
+    maps: &'m ProcMaps,
+    known: HashMap<(Device, u64), Option<BuildId>>,
+    unsupported: bool,
+}
+
+impl<'m> BuildIds<'m> {
+    fn new(maps: &'m ProcMaps) -> Self {
+        Self {
+            maps,
+            known: HashMap::new(),
+            unsupported: false,
+        }
+    }
+
+    fn of(&mut self, vma: &Vma) -> Result<Option<BuildId>, Error> {
+        if !vma.is_file_backed() || self.unsupported {
+            return Ok(None);
+        }
+        let file = (vma.device, vma.inode);
+        if let Some(id) = self.known.get(&file) {
+            return Ok(*id);
+        }
+        let id = match self.maps.query_build_id(Query::covering(vma.start)) {
+            // Another file may stand there by now.
+            Ok(Some((now, id))) if (now.device, now.inode) == file => id,
+            Ok(_) => return Ok(None),
+            Err(Error::Unsupported) => {
+                self.unsupported = true;
+                complain(format_args!(
+                    "no build IDs: this kernel does not answer PROCMAP_QUERY; \
+                     `backsight normalize` reads them from the files"
+                ));
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        self.known.insert(file, id);
+        Ok(id)
+    }
+}

@@ -1,0 +1,269 @@
+//! `backsight normalize`: addresses of a process to modules and offsets.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use backsight_formats::ndjson::{Address, Header};
+use backsight_normalize::{BuildIds, Options, Session, normalize_snapshot};
+use backsight_types::{AbsAddr, Device, Module, ModuleIdx, Outcome};
+use clap::ValueEnum;
+use vma_query::Snapshot;
+
+use crate::TOOL;
+use crate::args::{Backend, Format, backend_name, parse_pid};
+use crate::failure::{self, Done, Failure, Result};
+use crate::file::Shown;
+use crate::input::{Addresses, Batch};
+use crate::sink::Sink;
+
+/// Turn addresses of a process into modules and offsets, which mean the same
+/// on any host
+///
+/// Every address gets an answer, in the order given: a module with the offset in
+/// its file, the virtual offset that its symbols use, and its build ID; or the
+/// reason why not.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("source").required(true))]
+pub(crate) struct Normalize {
+    /// The process
+    #[arg(short, long, value_name = "PID", value_parser = parse_pid, group = "source")]
+    pid: Option<u32>,
+
+    /// A saved /proc/PID/maps instead of a live process
+    #[arg(long, value_name = "FILE", group = "source")]
+    maps: Option<PathBuf>,
+
+    #[command(flatten)]
+    addresses: Addresses,
+
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// How to write the answers
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// How to read the VMAs of the process
+    #[arg(long, value_enum, default_value_t, conflicts_with = "maps")]
+    backend: Backend,
+
+    /// Where build IDs come from
+    #[arg(long, value_enum, default_value_t, conflicts_with = "maps")]
+    build_id: BuildIdFrom,
+
+    /// Whether program headers are read, which turn file offsets into virtual
+    /// offsets
+    #[arg(long, value_enum, default_value_t, conflicts_with = "maps")]
+    virtual_offset: When,
+
+    /// Whether files are opened through /proc/PID/map_files where this is permitted:
+    /// the mapped file itself, even if it was deleted or replaced
+    #[arg(long, value_enum, default_value_t, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "auto", conflicts_with = "maps")]
+    map_files: When,
+
+    /// Where processes are found instead of /proc, such as /host/proc in a sidecar
+    #[arg(long, value_name = "DIR", conflicts_with = "maps")]
+    proc_root: Option<PathBuf>,
+
+    /// Exit with 3 when an address has no place in a file, or a line is malformed
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum BuildIdFrom {
+    /// The kernel, else the file
+    #[default]
+    Auto,
+    /// The kernel alone, by the ioctl
+    Kernel,
+    /// The notes of the file alone
+    File,
+    /// Nowhere
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// Where it is possible
+    #[default]
+    Auto,
+    /// Not at all
+    Never,
+}
+
+impl Normalize {
+    pub(crate) fn run(self, out: &mut impl Write) -> Result {
+        match &self.output {
+            None => self.write(out),
+            Some(path) => {
+                let failed = |error| Failure::of(Shown(path), error);
+                let mut out = BufWriter::new(File::create(path).map_err(failed)?);
+                let done = self.write(&mut out)?;
+                out.flush()?;
+                Ok(done)
+            }
+        }
+    }
+
+    fn write(self, out: &mut impl Write) -> Result {
+        let mut origin = self.origin()?;
+        let mut header = Some(Header {
+            pid: self.pid,
+            ..Header::new(TOOL)
+        });
+        let mut sink = Sink::new(out, self.format);
+        let mut outcomes = Vec::new();
+        let malformed = self.addresses.each_batch(|batch: &Batch| {
+            origin.normalize(&batch.addrs, &mut outcomes)?;
+            if let Some(header) = header.take() {
+                sink.header(&Header {
+                    backend: origin.backend(),
+                    ..header
+                })?;
+            }
+            for ((addr, lookup), outcome) in batch.iter().zip(&outcomes) {
+                let module = origin.module_of(*outcome);
+                let answer = Address::normalized(addr, lookup, *outcome, module);
+                sink.answer(&answer, module)?;
+            }
+            Ok(sink.flush()?)
+        })?;
+        if let Some(header) = header {
+            sink.header(&header)?;
+        }
+        Ok(Done::under(self.strict, malformed + sink.unresolved))
+    }
+
+    fn origin(&self) -> Result<Origin> {
+        if let Some(path) = &self.maps {
+            return Ok(Origin::Saved(Box::new(Saved::read(path)?)));
+        }
+        // clap lets nobody come here without one of the two.
+        let pid = self.pid.unwrap_or_default();
+        let options = Options {
+            backend: self.backend.into(),
+            build_ids: match self.build_id {
+                BuildIdFrom::Auto => BuildIds::Auto,
+                BuildIdFrom::Kernel => BuildIds::Kernel,
+                BuildIdFrom::File => BuildIds::File,
+                BuildIdFrom::None => BuildIds::None,
+            },
+            segments: self.virtual_offset == When::Auto,
+            map_files: self.map_files == When::Auto,
+            images: false,
+            proc_root: self.proc_root.clone(),
+        };
+        let session = Session::open(pid, options);
+        let session = session.map_err(|error| failure::process(pid, &error))?;
+        Ok(Origin::Live(Box::new(session), pid))
+    }
+}
+
+/// What addresses are looked up in.
+enum Origin {
+    Live(Box<Session>, u32),
+    Saved(Box<Saved>),
+}
+
+impl Origin {
+    fn normalize(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<()> {
+        match self {
+            Self::Live(session, pid) => session
+                .normalize(addrs, outcomes)
+                .map_err(|error| failure::process(*pid, &error)),
+            Self::Saved(saved) => saved.normalize(addrs, outcomes),
+        }
+    }
+
+    fn module_of(&self, outcome: Outcome) -> Option<&Module> {
+        let Outcome::Located { module, .. } = outcome else {
+            return None;
+        };
+        match self {
+            Self::Live(session, _) => {
+                let known = session.modules().get(module.as_usize());
+                known.map(|known| &known.module)
+            }
+            Self::Saved(saved) => saved.modules.get(module.as_usize()),
+        }
+    }
+
+    fn backend(&self) -> Option<String> {
+        match self {
+            Self::Live(session, _) => backend_name(session.backend()).map(str::to_owned),
+            Self::Saved(_) => Some("text".to_owned()),
+        }
+    }
+}
+
+/// A saved maps text, and the modules of all batches.
+struct Saved {
+    snapshot: Snapshot,
+    modules: Vec<Module>,
+    known: HashMap<(Device, u64, Vec<u8>, bool), ModuleIdx>,
+}
+
+/// Two million VMAs, the most a process was seen with, have a quarter of this.
+const MAX_TEXT: u64 = 1 << 30;
+
+impl Saved {
+    /// Reads a text, from a pipe too: `--maps <(ssh host cat /proc/1/maps)`.
+    fn read(path: &Path) -> Result<Self> {
+        let failed = |error| Failure::of(Shown(path), error);
+        let file = File::open(path).map_err(failed)?;
+        let mut text = Vec::new();
+        let mut bounded = file.take(MAX_TEXT + 1);
+        bounded.read_to_end(&mut text).map_err(failed)?;
+        if bounded.limit() == 0 {
+            return Err(Failure::of(Shown(path), "larger than 1 GiB"));
+        }
+        let snapshot = Snapshot::parse(&text).map_err(|error| Failure::of(Shown(path), error))?;
+        Ok(Self {
+            snapshot,
+            modules: Vec::new(),
+            known: HashMap::new(),
+        })
+    }
+
+    /// Each batch has modules of its own; here they get an index that stays.
+    fn normalize(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<()> {
+        let found = normalize_snapshot(&self.snapshot, addrs)
+            .map_err(|error| Failure::of("the maps text", error))?;
+        let lasting: Vec<ModuleIdx> = found
+            .modules
+            .into_iter()
+            .map(|new| self.index_of(new.module))
+            .collect();
+        outcomes.clear();
+        outcomes.extend(found.outcomes.into_iter().map(|outcome| match outcome {
+            Outcome::Located {
+                module,
+                file_offset,
+            } => Outcome::Located {
+                module: lasting.get(module.as_usize()).copied().unwrap_or(module),
+                file_offset,
+            },
+            unresolved => unresolved,
+        }));
+        Ok(())
+    }
+
+    fn index_of(&mut self, module: Module) -> ModuleIdx {
+        let next = ModuleIdx(u32::try_from(self.modules.len()).unwrap_or(u32::MAX));
+        let key = (
+            module.device,
+            module.inode,
+            module.path.clone(),
+            module.deleted,
+        );
+        *self.known.entry(key).or_insert_with(|| {
+            self.modules.push(module);
+            next
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! `symbolize -i`: addresses that were normalized before, here or on another host.
+//!
+//! The stream goes through: modules, mappings and samples come out as they came
+//! in, and addresses with their frames.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use backsight_formats::ndjson::{Address, Error, Header, Reader, Record};
+use backsight_symbolize::Symbolizer;
+use backsight_types::{Module, ModuleIdx};
+
+use super::Symbols;
+use super::find;
+use super::lookup::{Known, Lookups};
+use crate::TOOL;
+use crate::failure::{Failure, Result, complain};
+use crate::file::Shown;
+use crate::sink::Sink;
+
+/// The longest batch: about 1.5 MiB of NDJSON.
+const BUFFER: usize = 1 << 20;
+
+/// Answers for a capture, and returns how many of its lines were malformed.
+pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -> Result<u64> {
+    let failed = |error| Failure::of(Shown(path), error);
+    let input = if path == Path::new("-") {
+        io::stdin().as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        File::open(path)
+    };
+    let input = BufReader::with_capacity(BUFFER, input.map_err(failed)?);
+    let mut capture = Capture {
+        symbolizer: Symbolizer::new(symbols.options()),
+        modules: HashMap::new(),
+        batch: Vec::new(),
+        begun: false,
+        malformed: 0,
+    };
+    let mut reader = Reader::new(input);
+    while let Some(item) = reader.next() {
+        match item {
+            Ok((line, record)) => capture.take(path, line, record, sink)?,
+            Err(malformed @ Error::Malformed { .. }) => capture.complain(path, &malformed),
+            Err(error) => {
+                capture.finish_batch(sink)?;
+                return Err(Failure::of(Shown(path), error));
+            }
+        }
+        // Answer before the next line has to be waited for.
+        if !reader.get_ref().buffer().contains(&b'\n') {
+            capture.finish_batch(sink)?;
+            sink.flush()?;
+        }
+    }
+    capture.finish_batch(sink)?;
+    capture.begin(None, sink)?;
+    Ok(capture.malformed)
+}
+
+struct Capture {
+    symbolizer: Symbolizer,
+    modules: HashMap<ModuleIdx, (Module, Option<Known>)>,
+    batch: Vec<Address<'static>>,
+    begun: bool,
+    malformed: u64,
+}
+
+impl Capture {
+    fn take(
+        &mut self,
+        path: &Path,
+        line: u64,
+        record: Record,
+        sink: &mut Sink<impl Write>,
+    ) -> Result<()> {
+        match record {
+            Record::Header(header) => {
+                self.finish_batch(sink)?;
+                self.begin(Some(header), sink)?;
+            }
+            Record::Module { index, module } => {
+                // The addresses before it meant the module before it.
+                self.finish_batch(sink)?;
+                sink.forget_module(index);
+                self.modules.insert(index, (module, None));
+            }
+            Record::Address(address) => match address.module {
+                Some(index) if !self.modules.contains_key(&index) => {
+                    let cause = format!("no line before introduces module {}", index.0);
+                    self.complain(path, &Error::Malformed { line, cause });
+                }
+                _ => self.batch.push(address),
+            },
+            other => {
+                self.finish_batch(sink)?;
+                self.begin(None, sink)?;
+                sink.pass_on(&other)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_batch(&mut self, sink: &mut Sink<impl Write>) -> Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.begin(None, sink)?;
+        let mut lookups = Lookups::default();
+        for address in self.batch.drain(..) {
+            let index = address.module;
+            let entry = index.and_then(|index| self.modules.get_mut(&index));
+            let known = entry.map(|(module, known)| {
+                *known.get_or_insert_with(|| find::introduce(&self.symbolizer, module))
+            });
+            let virtual_offset = address.virtual_offset.or_else(|| {
+                let (module, _) = self.modules.get(&index?)?;
+                module.virt_offset_of(address.file_offset?)
+            });
+            lookups.push(
+                Address {
+                    virtual_offset,
+                    ..address
+                },
+                known,
+            );
+        }
+        lookups.finish(&self.symbolizer, |answer| {
+            let module = answer.module.and_then(|index| self.modules.get(&index));
+            Ok(sink.answer(answer, module.map(|(module, _)| module))?)
+        })
+    }
+
+    /// Writes the header: ours, with what the capture's own says of its process.
+    fn begin(&mut self, theirs: Option<Header>, sink: &mut Sink<impl Write>) -> Result<()> {
+        if self.begun && theirs.is_none() {
+            return Ok(());
+        }
+        self.begun = true;
+        let theirs = theirs.unwrap_or_default();
+        sink.header(&Header {
+            pid: theirs.pid,
+            backend: theirs.backend,
+            ..Header::new(TOOL)
+        })?;
+        Ok(())
+    }
+
+    fn complain(&mut self, path: &Path, error: &Error) {
+        self.malformed += 1;
+        complain(format_args!("{}, {error}", Shown(path)));
+    }
+}

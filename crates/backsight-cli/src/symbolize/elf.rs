@@ -1,0 +1,98 @@
+//! `symbolize -e`: places in one ELF file, without a process.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use backsight_formats::ndjson::{Address, Header};
+use backsight_symbolize::{Source, Symbolizer};
+use backsight_types::{
+    AbsAddr, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset,
+};
+use nix::sys::stat::{major, minor};
+
+use super::lookup::{Known, Lookups};
+use super::{AddrKind, Symbols};
+use crate::TOOL;
+use crate::failure::{Failure, Result};
+use crate::file::{self, Shown, open_regular};
+use crate::input::Addresses;
+use crate::sink::Sink;
+
+/// Answers for a file, and returns how many lines of input were malformed.
+pub(super) fn run(
+    path: &Path,
+    kind: AddrKind,
+    addresses: Addresses,
+    symbols: &Symbols,
+    sink: &mut Sink<impl Write>,
+) -> Result<u64> {
+    let file = open_regular(path).map_err(|error| Failure::of(Shown(path), error))?;
+    let module = describe(path, &file).map_err(|cause| Failure::of(Shown(path), cause))?;
+    let symbolizer = Symbolizer::new(symbols.options());
+    let known = Known::readable(&symbolizer, Source::from(file), &module);
+    if let Some(id) = known.id {
+        let loaded = symbolizer.load(id);
+        loaded.map_err(|error| Failure::of(Shown(path), error))?;
+    }
+    sink.shows_file_offsets = kind == AddrKind::Offset;
+    sink.header(&Header::new(TOOL))?;
+    addresses.each_batch(|batch| {
+        let mut lookups = Lookups::default();
+        for (addr, lookup) in batch.iter() {
+            lookups.push(place(addr, lookup, kind, &module), Some(known));
+        }
+        lookups.finish(&symbolizer, |answer| sink.answer(answer, Some(&module)))?;
+        Ok(sink.flush()?)
+    })
+}
+
+fn describe(path: &Path, file: &File) -> Result<Module, String> {
+    let headers = file::headers(file)?;
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    let part = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    Ok(Module {
+        kind: ModuleKind::File,
+        path: path.as_os_str().as_bytes().to_vec(),
+        device: Device {
+            major: part(major(metadata.dev())),
+            minor: part(minor(metadata.dev())),
+        },
+        inode: metadata.ino(),
+        build_id: headers.build_id,
+        segments: Some(headers.segments),
+        arch: Some(headers.arch),
+        ..Module::default()
+    })
+}
+
+/// The absolute address stays unknown; what was asked stands in its own key.
+fn place(
+    AbsAddr(raw): AbsAddr,
+    lookup: Lookup,
+    kind: AddrKind,
+    module: &Module,
+) -> Address<'static> {
+    let (file_offset, virtual_offset) = match kind {
+        AddrKind::Virtual => {
+            let virt = VirtOffset(raw);
+            let segments = module.segments.as_ref();
+            let offset = segments.and_then(|segments| segments.file_offset_of(virt));
+            (offset, Some(virt))
+        }
+        AddrKind::Offset => {
+            let offset = FileOffset(raw);
+            (Some(offset), module.virt_offset_of(offset))
+        }
+    };
+    Address {
+        module: Some(ModuleIdx(0)),
+        file_offset,
+        virtual_offset,
+        kind: Some(backsight_types::AddrKind::File),
+        lookup,
+        ..Address::default()
+    }
+}

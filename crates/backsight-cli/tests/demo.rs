@@ -1,0 +1,57 @@
+//! `backsight demo` is the first thing a newcomer runs.
+
+mod common;
+
+use common::{Ran, backends, backsight, run};
+
+/// The chain is written in the demo's source, innermost first.
+fn shows_the_chain(text: &str) {
+    let stack = text
+        .split("Symbolized:")
+        .nth(1)
+        .expect("a symbolized stack");
+    let chain = [
+        "clock_gettime",
+        "demo::child::read_clock",
+        "demo::child::aim [inlined]",
+        "demo::child::station",
+        "demo::child::survey",
+        "demo::child::run",
+        "main",
+    ];
+    let mut rest = stack;
+    for name in chain {
+        let at = rest.find(name);
+        rest = &rest[at.unwrap_or_else(|| panic!("no {name} in {stack}"))..];
+    }
+    assert!(stack.contains("demo/child.rs:"), "{stack}");
+    for module in ["([vdso])", "libc"] {
+        assert!(stack.contains(module), "{module} in {stack}");
+    }
+}
+
+#[test]
+fn the_known_chain_is_found_and_both_backends_agree() {
+    let text = run(["demo"]).ok();
+    shows_the_chain(&text);
+    if backends().contains(&"ioctl") {
+        assert!(
+            text.contains("Both give the same modules, build IDs and offsets"),
+            "{text}"
+        );
+        assert_eq!(text.matches(" µs").count(), 2, "{text}");
+    } else {
+        assert!(text.contains("this kernel does not answer it"), "{text}");
+    }
+}
+
+#[test]
+fn an_old_kernel_is_said_and_the_text_does() {
+    let mut command = backsight();
+    testkit::old_kernel::filter_command(command.arg("demo"), testkit::old_kernel::ERRNOS[0]);
+    let ran: Ran = command.output().expect("it runs").into();
+    let text = ran.ok();
+    assert!(text.contains("this kernel does not answer it"), "{text}");
+    assert_eq!(text.matches(" µs").count(), 1, "{text}");
+    shows_the_chain(&text);
+}
