@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part of this")]
 
+pub(crate) mod dwarf;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,6 +61,15 @@ pub(crate) fn symbolizer_with(options: Options, path: &Path) -> (Symbolizer, Mod
     let symbolizer = Symbolizer::new(options);
     let source = Source::open(path).expect("a regular file");
     let module = symbolizer.add(source, None, None);
+    (symbolizer, module)
+}
+
+/// As [`symbolizer_of`], of bytes.
+pub(crate) fn symbolizer_of_bytes(bytes: Vec<u8>) -> (Symbolizer, ModuleId) {
+    let mut options = Options::default();
+    options.debug_dirs.clear();
+    let symbolizer = Symbolizer::new(options);
+    let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
     (symbolizer, module)
 }
 

@@ -9,10 +9,24 @@ use crate::oracles::{Level, Oracle};
 pub(crate) enum What {
     /// The number of levels.
     Depth(Vec<Level>, Vec<Level>),
-    Name { ours: String, theirs: String, physical: bool },
-    File { ours: String, theirs: String },
-    Line { ours: Level, theirs: Level, inner: bool },
-    Column { ours: Level, theirs: Level },
+    Name {
+        ours: String,
+        theirs: String,
+        physical: bool,
+    },
+    File {
+        ours: String,
+        theirs: String,
+    },
+    Line {
+        ours: Level,
+        theirs: Level,
+        inner: bool,
+    },
+    Column {
+        ours: Level,
+        theirs: Level,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -55,20 +69,37 @@ impl Subject {
     pub(crate) fn new(symbols: &[(String, u64, u64)], files: HashSet<String>) -> Self {
         let mut by_name: HashMap<String, Vec<(u64, u64)>> = HashMap::new();
         for (name, start, size) in symbols {
-            by_name.entry(name.clone()).or_default().push((*start, *size));
+            by_name
+                .entry(name.clone())
+                .or_default()
+                .push((*start, *size));
         }
-        Self { symbols: by_name, files }
+        Self {
+            symbols: by_name,
+            files,
+        }
     }
 
     /// Whether a symbol of this name covers the address.
     fn covers(&self, name: &str, addr: u64) -> bool {
-        let places = self.symbols.get(name).map(Vec::as_slice).unwrap_or_default();
-        places.iter().any(|(start, size)| *start <= addr && addr - start < *size)
+        let places = self
+            .symbols
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        places
+            .iter()
+            .any(|(start, size)| *start <= addr && addr - start < *size)
     }
 
     /// Whether symbols of these names stand at one address.
     fn share_start(&self, one: &str, other: &str) -> bool {
-        let places = |name| self.symbols.get(name).map(Vec::as_slice).unwrap_or_default();
+        let places = |name| {
+            self.symbols
+                .get(name)
+                .map(Vec::as_slice)
+                .unwrap_or_default()
+        };
         let starts = |start| places(other).iter().any(|place| place.0 == start);
         places(one).iter().any(|place| starts(place.0))
     }
@@ -76,7 +107,11 @@ impl Subject {
     /// Whether the name is a symbol's that ends before the address, or has no
     /// size at all.
     fn stretches(&self, name: &str, addr: u64) -> bool {
-        let places = self.symbols.get(name).map(Vec::as_slice).unwrap_or_default();
+        let places = self
+            .symbols
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         places.iter().any(|(start, _)| *start <= addr) && !self.covers(name, addr)
     }
 }
@@ -95,7 +130,11 @@ pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "alias",
         holds: |subject, found| match &found.what {
-            What::Name { ours, theirs, physical: true } => {
+            What::Name {
+                ours,
+                theirs,
+                physical: true,
+            } => {
                 let both = [ours, theirs].map(|name| subject.covers(name, found.addr));
                 both == [true, true] || subject.share_start(ours, theirs)
             }
@@ -108,7 +147,11 @@ pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "symbol's name over DWARF's",
         holds: |subject, found| match &found.what {
-            What::Name { ours, theirs, physical: true } => {
+            What::Name {
+                ours,
+                theirs,
+                physical: true,
+            } => {
                 found.oracle == Oracle::LlvmSymbolizer
                     && subject.covers(theirs, found.addr)
                     && !ours.is_empty()
@@ -121,7 +164,11 @@ pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "symbol stretched past its end",
         holds: |subject, found| match &found.what {
-            What::Name { ours, theirs, physical: true } => {
+            What::Name {
+                ours,
+                theirs,
+                physical: true,
+            } => {
                 found.oracle != Oracle::Addr2lineCrate
                     && ours.is_empty()
                     && subject.stretches(theirs, found.addr)
@@ -143,7 +190,11 @@ pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "function of another place",
         holds: |subject, found| match &found.what {
-            What::Name { ours, theirs, physical: true } => {
+            What::Name {
+                ours,
+                theirs,
+                physical: true,
+            } => {
                 found.oracle == Oracle::BinutilsAddr2line
                     && !ours.is_empty()
                     && !subject.covers(theirs, found.addr)

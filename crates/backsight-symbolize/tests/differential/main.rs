@@ -23,12 +23,22 @@ const ADDRESSES: usize = 10_000;
 
 #[test]
 fn libc_with_its_debug_file() {
-    let candidates = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/lib/libc.so.6"];
-    let Some(path) = candidates.map(PathBuf::from).into_iter().find(|path| path.exists()) else {
+    let candidates = [
+        "/lib/x86_64-linux-gnu/libc.so.6",
+        "/lib64/libc.so.6",
+        "/lib/libc.so.6",
+    ];
+    let Some(path) = candidates
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| path.exists())
+    else {
         return testkit::skip("no libc.so.6 where it usually is");
     };
     let bytes = std::fs::read(&path).expect("readable");
-    let id = backsight_elf::Headers::parse(&*bytes).expect("an ELF file").build_id;
+    let id = backsight_elf::Headers::parse(&*bytes)
+        .expect("an ELF file")
+        .build_id;
     let id = id.expect("a build ID").to_string();
     let debug = format!("/usr/lib/debug/.build-id/{}/{}.debug", &id[..2], &id[2..]);
     let debug = PathBuf::from(debug);
@@ -78,7 +88,11 @@ fn compare(path: &Path, debug: &Path) {
     }
     let mut failures = Vec::new();
     for (oracle, theirs) in &all {
-        assert_eq!(theirs.len(), addrs.len(), "{oracle:?} answers every address");
+        assert_eq!(
+            theirs.len(),
+            addrs.len(),
+            "{oracle:?} answers every address"
+        );
         let others: Vec<_> = all.iter().filter(|(other, _)| other != oracle).collect();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for (at, addr) in addrs.iter().enumerate() {
@@ -88,12 +102,21 @@ fn compare(path: &Path, debug: &Path) {
                     known::same_for(&what, &ours[at], &others[at])
                 };
                 let alone = others.iter().all(agrees);
-                let difference = Difference { addr: *addr, oracle: *oracle, what, alone };
-                let known = KNOWN.iter().find(|known| (known.holds)(&subject, &difference));
+                let difference = Difference {
+                    addr: *addr,
+                    oracle: *oracle,
+                    what,
+                    alone,
+                };
+                let known = KNOWN
+                    .iter()
+                    .find(|known| (known.holds)(&subject, &difference));
                 names.push(known.map_or("UNKNOWN", |known| known.name));
                 if known.is_none() {
                     let (ours, theirs) = (&ours[at], &theirs[at]);
-                    failures.push(format!("{difference:?}\n    ours {ours:?}\n    theirs {theirs:?}"));
+                    failures.push(format!(
+                        "{difference:?}\n    ours {ours:?}\n    theirs {theirs:?}"
+                    ));
                 }
             }
             names.sort_unstable();
@@ -107,8 +130,17 @@ fn compare(path: &Path, debug: &Path) {
         }
         println!("{} against {oracle:?}: {counts:?}", path.display());
     }
-    let shown = failures.iter().take(10).cloned().collect::<Vec<_>>().join("\n");
-    assert!(failures.is_empty(), "{} unknown differences:\n{shown}", failures.len());
+    let shown = failures
+        .iter()
+        .take(10)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(
+        failures.is_empty(),
+        "{} unknown differences:\n{shown}",
+        failures.len()
+    );
 }
 
 /// Returns addresses spread evenly at random over the sections that hold code.
@@ -124,7 +156,9 @@ fn sample(path: &Path) -> Vec<u64> {
     // Any generator does, as long as each run asks for the same addresses.
     let mut state = 42_u64;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let mut into = (state >> 20) % total;
         for (start, size) in &code {
             if into < *size {
@@ -146,8 +180,17 @@ fn ask_us(path: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
     let answers = symbolizer.symbolize(&requests);
     let cold = cold.elapsed();
     let warm = std::time::Instant::now();
-    assert_eq!(symbolizer.symbolize(&requests), answers, "the second time as the first");
-    println!("{}: {} addresses in {cold:?}, again in {:?}", path.display(), addrs.len(), warm.elapsed());
+    assert_eq!(
+        symbolizer.symbolize(&requests),
+        answers,
+        "the second time as the first"
+    );
+    println!(
+        "{}: {} addresses in {cold:?}, again in {:?}",
+        path.display(),
+        addrs.len(),
+        warm.elapsed()
+    );
     let levels = answers.into_iter().map(|answer| {
         let Ok(frames) = answer else {
             return Vec::new();
@@ -191,17 +234,31 @@ fn differences(ours: &[Level], theirs: &[Level], oracle: Oracle) -> Vec<What> {
         let physical = at + 1 == ours.len();
         if our.name != their.name {
             let name = |level: &Level| level.name.clone().unwrap_or_default();
-            found.push(What::Name { ours: name(our), theirs: name(their), physical });
+            found.push(What::Name {
+                ours: name(our),
+                theirs: name(their),
+                physical,
+            });
         }
         if our.file != their.file {
             let file = |level: &Level| level.file.clone().unwrap_or_default();
-            found.push(What::File { ours: file(our), theirs: file(their) });
+            found.push(What::File {
+                ours: file(our),
+                theirs: file(their),
+            });
         }
         if our.line != their.line {
-            found.push(What::Line { ours: our.clone(), theirs: their.clone(), inner: at > 0 });
+            found.push(What::Line {
+                ours: our.clone(),
+                theirs: their.clone(),
+                inner: at > 0,
+            });
         }
         if our.column != their.column && oracle.has_columns() {
-            found.push(What::Column { ours: our.clone(), theirs: their.clone() });
+            found.push(What::Column {
+                ours: our.clone(),
+                theirs: their.clone(),
+            });
         }
     }
     found

@@ -46,7 +46,9 @@ impl Oracle {
         };
         let known = |level: &Level| *level != Level::default();
         let levels = answers.into_iter();
-        Ok(levels.map(|levels| levels.into_iter().filter(known).collect()).collect())
+        Ok(levels
+            .map(|levels| levels.into_iter().filter(known).collect())
+            .collect())
     }
 }
 
@@ -58,7 +60,9 @@ fn ask_crate(debug: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
         while let Some(frame) = frames.next().expect("it can read the DWARF") {
             let place = frame.location.as_ref();
             levels.push(Level {
-                name: frame.function.map(|name| name.raw_name().expect("text").into_owned()),
+                name: frame
+                    .function
+                    .map(|name| name.raw_name().expect("text").into_owned()),
                 file: place.and_then(|place| place.file).map(String::from),
                 line: place.and_then(|place| place.line).unwrap_or(0),
                 column: place.and_then(|place| place.column).unwrap_or(0),
@@ -68,7 +72,10 @@ fn ask_crate(debug: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
         let symbol = || loader.find_symbol(*addr).map(String::from);
         match levels.last_mut() {
             Some(last) => last.name = last.name.take().or_else(symbol),
-            None => levels.push(Level { name: symbol(), ..Level::default() }),
+            None => levels.push(Level {
+                name: symbol(),
+                ..Level::default()
+            }),
         }
         levels
     };
@@ -78,13 +85,18 @@ fn ask_crate(debug: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
 fn ask_llvm(path: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
     let args = ["--output-style=JSON", "--inlines", "--no-demangle"];
     let object = format!("--obj={}", path.display());
-    let output = feed(Command::new("llvm-symbolizer").args(args).arg(object), addrs)?;
+    let output = feed(
+        Command::new("llvm-symbolizer").args(args).arg(object),
+        addrs,
+    )?;
     let text = |value: &serde_json::Value| {
-        value.as_str().filter(|text| !text.is_empty()).map(String::from)
+        value
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(String::from)
     };
-    let number = |value: &serde_json::Value| {
-        u32::try_from(value.as_u64().unwrap_or(0)).expect("32 bits")
-    };
+    let number =
+        |value: &serde_json::Value| u32::try_from(value.as_u64().unwrap_or(0)).expect("32 bits");
     let level = |value: &serde_json::Value| Level {
         name: text(&value["FunctionName"]),
         file: text(&value["FileName"]),
@@ -94,13 +106,20 @@ fn ask_llvm(path: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
     let answers = output.lines().map(|line| {
         let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
         let levels = value["Symbol"].as_array();
-        levels.map(|levels| levels.iter().map(level).collect()).unwrap_or_default()
+        levels
+            .map(|levels| levels.iter().map(level).collect())
+            .unwrap_or_default()
     });
     Ok(answers.collect())
 }
 
 fn ask_binutils(path: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
-    let output = feed(Command::new("addr2line").args(["-a", "-f", "-i", "-e"]).arg(path), addrs)?;
+    let output = feed(
+        Command::new("addr2line")
+            .args(["-a", "-f", "-i", "-e"])
+            .arg(path),
+        addrs,
+    )?;
     let known = |text: &str| Some(String::from(text)).filter(|text| text != "??");
     let mut answers: Vec<Vec<Level>> = Vec::new();
     let mut lines = output.lines();
@@ -128,12 +147,19 @@ fn ask_binutils(path: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
 fn feed(command: &mut Command, addrs: &[u64]) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("{name}: {error}"))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("{name}: {error}"))?;
     let mut stdin = child.stdin.take().expect("piped");
     let text: String = addrs.iter().map(|addr| format!("{addr:#x}\n")).collect();
     // Its answers fill the pipe while we still ask.
     let asking = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
-    let output = child.wait_with_output().map_err(|error| format!("{name}: {error}"))?;
-    asking.join().expect("no panic").map_err(|error| format!("{name}: {error}"))?;
+    let output = child
+        .wait_with_output()
+        .map_err(|error| format!("{name}: {error}"))?;
+    asking
+        .join()
+        .expect("no panic")
+        .map_err(|error| format!("{name}: {error}"))?;
     String::from_utf8(output.stdout).map_err(|error| format!("{name}: {error}"))
 }

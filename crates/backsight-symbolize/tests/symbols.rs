@@ -1,0 +1,172 @@
+//! Names out of ELF symbol tables alone, in every word size and byte order.
+
+mod common;
+
+use common::{brief, dwarf, find, symbolizer_of_bytes};
+use testkit::elf::{Shape, Symbol};
+
+fn symbol(name: &str, value: u64, size: u64, info: u8) -> Symbol {
+    Symbol {
+        info,
+        ..Symbol::function(name, value, size)
+    }
+}
+
+const LOCAL: u8 = 0x00;
+const GLOBAL: u8 = 0x10;
+const WEAK: u8 = 0x20;
+const UNTYPED: u8 = 0;
+const OBJECT: u8 = 1;
+const FUNCTION: u8 = 2;
+const INDIRECT: u8 = 10;
+
+#[test]
+fn a_symbol_covers_what_its_size_says() {
+    let symbols = [
+        symbol("sized", 0x1000, 0x10, GLOBAL | FUNCTION),
+        symbol("outer", 0x1100, 0x100, GLOBAL | FUNCTION),
+        symbol("inner", 0x1140, 0x10, GLOBAL | FUNCTION),
+        symbol("label", 0x1180, 0, LOCAL | UNTYPED),
+        symbol("unsized", 0x1300, 0, GLOBAL | FUNCTION),
+        symbol("next", 0x1320, 0x10, GLOBAL | FUNCTION),
+        symbol("resolver", 0x1400, 0x10, GLOBAL | INDIRECT),
+        symbol("table", 0x1500, 0x10, GLOBAL | OBJECT),
+        symbol("$x", 0x1600, 0, LOCAL | UNTYPED),
+        symbol("", 0x1700, 0x10, GLOBAL | FUNCTION),
+        Symbol {
+            section: 0,
+            ..symbol("elsewhere", 0x1800, 0x10, GLOBAL | FUNCTION)
+        },
+        symbol("last", 0x1f00, 0, GLOBAL | FUNCTION),
+    ];
+    let cases = [
+        ("first byte", 0x1000, "sized@?"),
+        ("last byte", 0x100f, "sized@?"),
+        ("the end is exclusive", 0x1010, "[no-symbols]"),
+        ("around the inner", 0x113f, "outer@?"),
+        ("inner", 0x1140, "inner@?"),
+        ("behind the inner", 0x1150, "outer@?"),
+        ("a label inside a function is none", 0x1180, "outer@?"),
+        ("unsized", 0x1300, "unsized@?"),
+        ("up to the next", 0x131f, "unsized@?"),
+        ("next", 0x1320, "next@?"),
+        ("IFUNC", 0x1408, "resolver@?"),
+        ("data is no code", 0x1508, "[no-symbols]"),
+        ("mapping symbols name nothing", 0x1600, "[no-symbols]"),
+        ("nor do empty names", 0x1708, "[no-symbols]"),
+        ("nor undefined symbols", 0x1808, "[no-symbols]"),
+        ("up to the section's end", 0x1fff, "last@?"),
+        ("not behind it", 0x2000, "[no-symbols]"),
+        ("before all", 0xfff, "[no-symbols]"),
+        ("the top", u64::MAX, "[no-symbols]"),
+    ];
+    for shape in Shape::ALL {
+        for kind in [".symtab", ".dynsym"] {
+            let elf = dwarf::elf(shape, &[]);
+            let elf = match kind {
+                ".symtab" => elf.symbols(&symbols),
+                _ => elf.dynamic_symbols(&symbols),
+            };
+            let (symbolizer, module) = symbolizer_of_bytes(elf.build());
+            for (name, addr, want) in cases {
+                let found = find(&symbolizer, module, addr);
+                assert_eq!(brief(&found), want, "{name} in {kind} of {shape:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_aliases_always_the_same_is_chosen() {
+    let cases = [
+        (
+            "fewer underscores",
+            vec![("__libc_malloc", GLOBAL), ("malloc", GLOBAL)],
+            "malloc",
+        ),
+        (
+            "weak as good as global",
+            vec![("__kill", GLOBAL), ("kill", WEAK)],
+            "kill",
+        ),
+        (
+            "global before weak",
+            vec![("aaaa", WEAK), ("bbbb", GLOBAL)],
+            "bbbb",
+        ),
+        ("local last", vec![("a", LOCAL), ("__a", WEAK)], "__a"),
+        (
+            "the shorter",
+            vec![("memcpy", GLOBAL), ("bcopy", GLOBAL)],
+            "bcopy",
+        ),
+        (
+            "the alphabet",
+            vec![("stat64", GLOBAL), ("fstat6", GLOBAL)],
+            "fstat6",
+        ),
+    ];
+    for (name, aliases, want) in cases {
+        for reversed in [false, true] {
+            let mut symbols: Vec<Symbol> = aliases
+                .iter()
+                .map(|(name, binding)| symbol(name, 0x1000, 0x10, binding | FUNCTION))
+                .collect();
+            if reversed {
+                symbols.reverse();
+            }
+            let elf = dwarf::elf(Shape::ELF64_LITTLE, &[]).symbols(&symbols);
+            let (symbolizer, module) = symbolizer_of_bytes(elf.build());
+            let found = find(&symbolizer, module, 0x1000).expect("a symbol");
+            assert_eq!(found[0].function.as_deref(), Some(want), "{name}");
+        }
+    }
+}
+
+#[test]
+fn symtab_goes_before_dynsym() {
+    let full = [symbol("full", 0x1000, 0x10, LOCAL | FUNCTION)];
+    let dynamic = [
+        symbol("exported", 0x1000, 0x10, GLOBAL | FUNCTION),
+        symbol("only_exported", 0x1010, 0x10, GLOBAL | FUNCTION),
+    ];
+    let elf = dwarf::elf(Shape::ELF64_LITTLE, &[])
+        .symbols(&full)
+        .dynamic_symbols(&dynamic);
+    let (symbolizer, module) = symbolizer_of_bytes(elf.build());
+    assert_eq!(brief(&find(&symbolizer, module, 0x1000)), "full@?");
+    assert_eq!(brief(&find(&symbolizer, module, 0x1010)), "only_exported@?");
+}
+
+#[test]
+fn a_frame_of_a_symbol_has_its_names_and_its_start() {
+    let symbols = [symbol("_ZN3foo3barEv", 0x1000, 0x10, GLOBAL | FUNCTION)];
+    let elf = dwarf::elf(Shape::ELF64_LITTLE, &[]).symbols(&symbols);
+    let (symbolizer, module) = symbolizer_of_bytes(elf.build());
+    let found = find(&symbolizer, module, 0x1008).expect("a symbol");
+    let frame = found.physical().expect("a frame");
+    assert_eq!(frame.function.as_deref(), Some("foo::bar()"));
+    assert_eq!(frame.linkage_name.as_deref(), Some("_ZN3foo3barEv"));
+    assert_eq!(frame.start, Some(backsight_types::VirtOffset(0x1000)));
+    assert_eq!(
+        (frame.file.as_ref(), frame.line, frame.inlined),
+        (None, None, false)
+    );
+}
+
+#[test]
+fn a_symbol_at_the_top_of_the_address_space_does_not_wrap() {
+    let top = u64::MAX;
+    let symbols = [
+        symbol("top", top, 0x10, GLOBAL | FUNCTION),
+        symbol("huge", 0x1000, top, GLOBAL | FUNCTION),
+        symbol("below", top - 1, 0, GLOBAL | FUNCTION),
+    ];
+    let elf = dwarf::elf(Shape::ELF64_LITTLE, &[]).symbols(&symbols);
+    let (symbolizer, module) = symbolizer_of_bytes(elf.build());
+    for addr in [top, top - 1, top - 2, 0x1000, 0xfff, 0] {
+        let found = brief(&find(&symbolizer, module, addr));
+        assert!(!found.contains("limit"), "{addr:#x}: {found}");
+    }
+    assert_eq!(brief(&find(&symbolizer, module, 0x1000)), "huge@?");
+}
