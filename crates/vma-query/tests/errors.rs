@@ -25,7 +25,8 @@ fn assert_all_gone(maps: &ProcMaps, why: &str) {
 
 #[test]
 fn a_process_that_ended_or_execd_since_it_was_opened_is_gone() {
-    let ways: [(&str, fn(&mut Child)); 4] = [
+    type End = fn(&mut Child);
+    let ways: [(&str, End); 4] = [
         ("zombie", Child::exit),
         ("reaped", Child::kill),
         ("exec of another program", Child::exec_cat),

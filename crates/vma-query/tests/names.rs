@@ -1,12 +1,11 @@
-//! Names that not every kernel gives, read from texts as other kernels printed
-//! them.
+//! Names that not every kernel gives, read from a text as other kernels print it.
 
 use testkit::child::Child;
 use vma_query::{AbsAddr, NameBuf, ProcMaps, Query, Snapshot, VmaName};
 
-/// Lines of several kernels and processes, put in order. `anon` names come from
-/// an Android phone, `[stack:TID]` from before Linux 4.5, `anon_shmem` and the
-/// split `vvar` from after 6.2 and 6.13.
+/// Lines in the manner of several kernels: `[anon:…]` as Android's runtime names
+/// its heap, `[stack:TID]` from before Linux 4.5, `[anon_shmem:…]` since 6.2, a
+/// second `vvar` since 6.13, `[vectors]` of 32-bit ARM.
 const TEXT: &[u8] = br"12c00000-12c40000 rw-p 00000000 00:00 0                                  [anon:dalvik-main space (region space)]
 12c40000-12c80000 rw-p 00000000 00:00 0                                  [anon:]
 12c80000-12cc0000 rw-s 00000000 00:01 1024                               [anon_shmem:queue of frames]
