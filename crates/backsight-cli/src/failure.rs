@@ -1,8 +1,10 @@
 //! Why a command ends early: what failed, and the way out.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
+
+use backsight_formats::escape::Terminal;
 
 /// A command that cannot go on.
 #[derive(Debug)]
@@ -74,10 +76,13 @@ pub(crate) fn exit_code(result: Result) -> ExitCode {
 }
 
 /// Says something on stderr. Results never go there.
+///
+/// A message may quote what a hostile input holds, so it is escaped whole.
 pub(crate) fn complain(message: fmt::Arguments<'_>) {
-    use io::Write;
+    let message = message.to_string();
+    let line = format!("backsight: {}\n", Terminal(message.as_bytes()));
     // Nobody is left to hear that stderr is closed.
-    let _ = writeln!(io::stderr(), "backsight: {message}");
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// Names a failed look at a process.

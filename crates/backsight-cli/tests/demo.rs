@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Ran, backends, backsight, run};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 /// The chain is written in the demo's source, innermost first.
 fn shows_the_chain(text: &str) {
@@ -54,4 +55,24 @@ fn an_old_kernel_is_said_and_the_text_does() {
     assert!(text.contains("this kernel does not answer it"), "{text}");
     assert_eq!(text.matches(" µs").count(), 1, "{text}");
     shows_the_chain(&text);
+}
+
+#[test]
+fn where_tracing_is_forbidden_it_says_how_to_allow_it() {
+    let rules = [(nix::libc::SYS_ptrace, vec![])];
+    let filter = SeccompFilter::new(
+        rules.into_iter().collect(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(nix::libc::EPERM.unsigned_abs()),
+        std::env::consts::ARCH.try_into().unwrap(),
+    );
+    let program: BpfProgram = filter.unwrap().try_into().unwrap();
+    // A filter is the thread's, and that of what it starts.
+    let forbidden = std::thread::spawn(move || {
+        seccompiler::apply_filter(&program).unwrap();
+        run(["demo"])
+    });
+    let ran = forbidden.join().unwrap();
+    ran.fails(1, &["ptrace_scope", "--cap-add SYS_PTRACE"]);
+    assert_eq!(ran.stdout, "");
 }

@@ -94,7 +94,7 @@ fn a_file_that_may_not_be_read() {
     let (dir, program) = public_copy();
     let secret = dir.path().join("secret");
     fs::write(&secret, "x").unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     let path = secret.to_str().unwrap();
     for args in [&["symbolize", "-e", path, "10"][..], &["buildid", path]] {
         let ran: Ran = unprivileged(|| Command::new(&program).args(args).output().unwrap().into());

@@ -281,4 +281,7 @@ fn names_are_escaped_for_the_terminal() {
     );
     let text = run_with(["symbolize", "-i", "-"], capture.as_bytes()).ok();
     assert!(text.contains(r"/tmp/\x1b]0;x\x07\u{202e}+0x1"), "{text}");
+    let hostile = r#"{"type":"module","index":0,"kind":"\u001b[31m"}"#;
+    let ran = run_with(["symbolize", "-i", "-"], hostile.as_bytes());
+    ran.fails(0, &[r"line 1: unknown variant `\x1b[31m`"]);
 }

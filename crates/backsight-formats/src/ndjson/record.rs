@@ -180,6 +180,10 @@ pub struct Sample {
 }
 
 /// A VMA, as `backsight maps --format json` writes it: a line without `"type"`.
+///
+/// `"kind"` is one of `file`, `memfd`, `anonymous` (without a name), `heap`, `stack`,
+/// `vdso`, `vvar`, `vsyscall`, `uprobes`, `anon` and `anon_shmem` (named by the
+/// process), and `other`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Vma<'a> {
     #[serde(with = "text")]
