@@ -97,17 +97,14 @@ impl Pass<'_> {
         })
     }
 
-    /// A session that knows modules asks without the name first: most often it is
-    /// a VMA it has met, and a name costs as much again as half the query.
+    /// A name costs half as much again as the query, so a VMA that was met is asked
+    /// for without: one query for each VMA, unless it changed since.
     fn seek(&mut self, addr: AbsAddr) -> Result<Option<Vma>, Error> {
-        if !self.modules.has_met_any() {
-            return self.cursor.seek_named(addr, self.name);
-        }
-        let Some(vma) = self.cursor.seek(addr)? else {
-            return Ok(None);
-        };
-        if !vma.is_executable() || self.modules.met(&vma).is_some() {
-            return Ok(Some(vma));
+        if self.modules.has_met_at(addr) {
+            let found = self.cursor.seek(addr)?;
+            if found.is_none_or(|vma| !vma.is_executable() || self.modules.met(&vma).is_some()) {
+                return Ok(found);
+            }
         }
         self.cursor.seek_named(addr, self.name)
     }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use backsight_types::{Device, Module, ModuleIdx, ModuleKind};
+use backsight_types::{AbsAddr, Device, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
 
 use crate::module_file::FileFinder;
@@ -67,9 +67,11 @@ impl ModuleTable {
         self.modules
     }
 
-    /// Returns whether any VMA was met.
-    pub(crate) fn has_met_any(&self) -> bool {
-        !self.met.is_empty()
+    /// Returns whether a VMA was met that covered `addr`.
+    pub(crate) fn has_met_at(&self, addr: AbsAddr) -> bool {
+        let above = self.met.partition_point(|(met, _)| met.start <= addr);
+        let below = above.checked_sub(1).and_then(|last| self.met.get(last));
+        below.is_some_and(|(met, _)| met.contains(addr))
     }
 
     /// Returns the module of a VMA that was met just as it is now.

@@ -35,7 +35,7 @@ pub struct Options {
     /// permitted. Such a link is the mapped file itself, deleted or replaced.
     pub map_files: bool,
     /// Where processes are found instead of `/proc`.
-    pub proc_root: PathBuf,
+    pub proc_root: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -47,7 +47,7 @@ impl Default for Options {
             segments: true,
             images: false,
             map_files: true,
-            proc_root: "/proc".into(),
+            proc_root: None,
         }
     }
 }
@@ -69,9 +69,12 @@ impl Options {
     }
 
     pub(crate) fn open(&self) -> OpenOptions {
-        OpenOptions::new()
+        let open = OpenOptions::new()
             .backend(self.backend)
-            .proc_root(&self.proc_root)
-            .directory(self.opens_files())
+            .directory(self.opens_files());
+        match &self.proc_root {
+            Some(proc_root) => open.proc_root(proc_root),
+            None => open,
+        }
     }
 }
