@@ -11,6 +11,8 @@
 //! | [`tools`] | `readelf` and others, as oracles |
 //! | [`user`] | the eyes of a user without privileges |
 //!
+//! And [`skip`], [`is_root`] and [`fixture`].
+//!
 //! No crate under test is used in here: an oracle that shares code with what it
 //! judges agrees with its mistakes.
 
@@ -18,6 +20,7 @@
 
 pub mod child;
 pub mod elf;
+mod fixtures;
 pub mod kernel;
 pub mod maps;
 pub mod naive;
@@ -26,5 +29,6 @@ mod skip;
 pub mod tools;
 pub mod user;
 
+pub use fixtures::{fixture, fixture_path};
 pub use skip::skip;
 pub use user::is_root;

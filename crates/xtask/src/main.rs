@@ -1,2 +1,55 @@
-//! Being built.
-fn main() {}
+//! Chores of the repository: `cargo xtask` and one of
+//!
+//! ```text
+//! tidy                          the invariants that a scan of the text can hold
+//! fixtures [rebuild]            each fixture is what its hash says
+//! old-kernel ERRNO|all [ARGS]   the suite on a kernel that refuses PROCMAP_QUERY;
+//!                               ARGS go to cargo test
+//! ```
+//!
+//! The first two also run as tests of this crate.
+
+#![forbid(unsafe_code)]
+
+mod fixtures;
+mod old_kernel;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask tidy | fixtures [rebuild] | old-kernel ERRNO|all [ARGS]";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["tidy"] => tidy::run(),
+        ["fixtures"] => fixtures::verify(&root().join("fixtures")),
+        ["fixtures", "rebuild"] => fixtures::rebuild(&root().join("fixtures")),
+        ["old-kernel", errno, args @ ..] => old_kernel::run(errno, args),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns the root of the repository.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors()
+        .nth(2)
+        .expect("crates/xtask lies two below the root")
+        .to_owned()
+}

@@ -1,0 +1,71 @@
+//! Inputs that are kept in the repository.
+
+use std::path::{Path, PathBuf};
+
+/// Returns the path of a file below `fixtures/`, as in `maps/x86-64.maps`.
+#[must_use]
+pub fn fixture_path(name: &str) -> PathBuf {
+    // Joined by name, not by `..`: messages then show a path that people can read.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.unwrap_or(Path::new(".")).join("fixtures").join(name)
+}
+
+/// Returns the bytes of a file below `fixtures/`.
+///
+/// # Panics
+/// When there is no such file.
+#[must_use]
+pub fn fixture(name: &str) -> Vec<u8> {
+    let path = fixture_path(name);
+    std::fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fixture, fixture_path};
+    use crate::{maps, naive};
+
+    /// Returns the names of the texts that a kernel could have printed.
+    fn texts() -> Vec<String> {
+        let files = std::fs::read_dir(fixture_path("maps")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name != "torn.maps").collect()
+    }
+
+    #[test]
+    fn maps_texts_are_as_a_kernel_prints_them() {
+        for name in texts() {
+            // A 32-bit kernel has another column; a name with the four characters
+            // `\012` reads as one with a newline, and is printed the same again.
+            if name == "i386-kernel.maps" {
+                continue;
+            }
+            let text = fixture(&format!("maps/{name}"));
+            let lines: Vec<_> = naive::lines(&text).collect();
+            assert_eq!(
+                maps::text(&lines).escape_ascii().to_string(),
+                text.escape_ascii().to_string(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn ranges_rise_in_every_text_but_the_torn_one() {
+        let rises = |text: &[u8]| {
+            let lines: Vec<_> = naive::lines(text).collect();
+            let forward = lines.iter().all(|line| line.start < line.end);
+            forward && lines.windows(2).all(|pair| pair[0].end <= pair[1].start)
+        };
+        for name in texts() {
+            assert!(rises(&fixture(&format!("maps/{name}"))), "{name}");
+        }
+        assert!(!rises(&fixture("maps/torn.maps")));
+    }
+
+    #[test]
+    fn both_32_bit_texts_say_the_same() {
+        let lines = |name| naive::lines(&fixture(name)).collect::<Vec<_>>();
+        assert_eq!(lines("maps/i386.maps"), lines("maps/i386-kernel.maps"));
+    }
+}

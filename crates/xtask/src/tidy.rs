@@ -1,0 +1,112 @@
+//! The invariants of the house that a scan of the text can hold.
+//!
+//! Each rule is a function from the tree of files to complaints, named for what it
+//! holds. To add one, write it and put it into [`RULES`].
+
+mod code;
+mod files;
+mod manifests;
+mod rust;
+mod tree;
+
+use std::fmt;
+
+use tree::Tree;
+
+/// A place in the tree that breaks a rule.
+#[derive(Debug, PartialEq, Eq)]
+struct Complaint {
+    path: String,
+    /// Counted from 1; 0 is the file as a whole.
+    line: usize,
+    what: String,
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.what)
+    }
+}
+
+type Rule = fn(&Tree) -> Vec<Complaint>;
+
+const RULES: &[(&str, Rule)] = &[
+    ("unsafe is where it may be", code::unsafe_is_where_it_may_be),
+    ("the others forbid unsafe", code::others_forbid_unsafe),
+    (
+        "below the command nothing prints",
+        code::below_the_command_nothing_prints,
+    ),
+    (
+        "below the command nothing reads the environment",
+        code::nothing_reads_the_environment,
+    ),
+    (
+        "the symbolizer sees no process",
+        code::the_symbolizer_sees_no_process,
+    ),
+    ("nothing is left undone", code::nothing_is_left_undone),
+    (
+        "files open with their idea",
+        code::files_open_with_their_idea,
+    ),
+    (
+        "crates depend along the arrow",
+        manifests::crates_depend_along_the_arrow,
+    ),
+    (
+        "peers are for comparison",
+        manifests::peers_are_for_comparison,
+    ),
+    (
+        "dependencies have reasons",
+        manifests::dependencies_have_reasons,
+    ),
+    (
+        "versions stand in one place",
+        manifests::versions_stand_in_one_place,
+    ),
+    (
+        "crates take the workspace's lints",
+        manifests::crates_take_the_lints,
+    ),
+    (
+        "crates say what they are",
+        manifests::crates_say_what_they_are,
+    ),
+    ("files are short", files::files_are_short),
+    ("files are small", files::files_are_small),
+    ("no machine's paths", files::no_machine_paths),
+];
+
+/// Applies every rule to the tracked files.
+pub(crate) fn run() -> Result<String, String> {
+    let tree = Tree::of_git(&crate::root())?;
+    let complaints: Vec<String> = RULES
+        .iter()
+        .flat_map(|(name, rule)| {
+            rule(&tree)
+                .into_iter()
+                .map(move |it| format!("{it} [{name}]"))
+        })
+        .collect();
+    match complaints.is_empty() {
+        true => Ok(format!(
+            "tidy: {} rules, {} files",
+            RULES.len(),
+            tree.files.len()
+        )),
+        false => Err(complaints.join("\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_tree_is_tidy() {
+        if !crate::root().join(".git").exists() {
+            return testkit::skip("not a git checkout: what is tracked cannot be told");
+        }
+        super::run().unwrap_or_else(|complaints| panic!("\n{complaints}\n"));
+    }
+}
