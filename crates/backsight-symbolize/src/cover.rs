@@ -48,6 +48,11 @@ impl Cover {
         items.retain(|item| item.begin < item.end);
         items.sort_unstable_by_key(|item| (item.begin, item.end, item.rank, item.value));
         let mut cover = Self::default();
+        let disjoint = |pair: &[Item]| matches!(pair, [a, b] if a.end <= b.begin);
+        if items.windows(2).all(disjoint) {
+            cover.take_disjoint(&items, keep);
+            return cover;
+        }
         // Ordered by preference, respectively by end.
         let mut active: BTreeSet<(u32, u64, u64, u32)> = BTreeSet::new();
         let mut ends: BTreeSet<(u64, u64, u32, u32)> = BTreeSet::new();
@@ -71,6 +76,21 @@ impl Cover {
         cover.spans.shrink_to_fit();
         cover.values.shrink_to_fit();
         cover
+    }
+
+    /// What nearly every table is: nothing to resolve.
+    fn take_disjoint(&mut self, items: &[Item], keep: usize) {
+        let mut last_end = None;
+        for item in items {
+            if let Some(end) = last_end.filter(|end| *end < item.begin) {
+                self.push(end, std::iter::empty());
+            }
+            self.push(item.begin, std::iter::once(item.value).take(keep));
+            last_end = Some(item.end);
+        }
+        if let Some(end) = last_end {
+            self.push(end, std::iter::empty());
+        }
     }
 
     fn push(&mut self, begin: u64, values: impl Iterator<Item = u32>) {
@@ -168,9 +188,18 @@ mod tests {
                 .wrapping_add(1);
             (state >> 33) % below
         };
-        for _ in 0..200 {
-            let ranges: Vec<(u64, u64, u32)> = (0..next(12))
-                .map(|_| (next(30), next(30), u32::try_from(next(2)).unwrap()))
+        for round in 0..400 {
+            let ranges: Vec<(u64, u64, u32)> = (0..next(7))
+                .map(|_| {
+                    let begin = next(30);
+                    // Short ones are disjoint at times.
+                    let end = if round % 2 == 0 {
+                        next(30)
+                    } else {
+                        begin + next(4)
+                    };
+                    (begin, end, u32::try_from(next(2)).unwrap())
+                })
                 .collect();
             let list = items(&ranges);
             let cover = Cover::new(list.clone(), 3);

@@ -69,3 +69,62 @@ fn debug_information_of_dropped_functions_is_not_looked_at() {
     assert_eq!(brief(&find(&symbolizer, module, 0x1100)), "kept@?");
     assert_eq!(brief(&find(&symbolizer, module, 0x1000)), "[no-symbols]");
 }
+
+/// One set for one unit, of these ranges.
+fn aranges(unit: u32, ranges: &[(u64, u64)]) -> Vec<u8> {
+    let mut bytes = vec![0; 4];
+    bytes.extend(2_u16.to_le_bytes());
+    bytes.extend(unit.to_le_bytes());
+    bytes.extend([8, 0]);
+    bytes.extend([0; 4]);
+    for (begin, size) in ranges.iter().chain(&[(0, 0)]) {
+        bytes.extend(begin.to_le_bytes());
+        bytes.extend(size.to_le_bytes());
+    }
+    let length = u32::try_from(bytes.len() - 4).expect("32 bits");
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn address_ranges_that_leave_code_out_do_not_hide_it() {
+    let shape = Shape::ELF64_LITTLE;
+    let mut first = dwarf::Unit::new(shape);
+    first.function("listed", 0x1000..0x1100);
+    first.end();
+    first.function("forgotten", 0x1100..0x1200);
+    first.end();
+    let mut second = dwarf::Unit::new(shape);
+    second.function("unlisted", 0x1200..0x1300);
+    second.end();
+    let mut info = first.finish();
+    info.extend(second.finish());
+    let cases = [
+        ("no list", Vec::new()),
+        ("a part", aranges(0, &[(0x1000, 0x100)])),
+        (
+            "a zero pair in the middle",
+            aranges(0, &[(0x1000, 0x80), (0, 0), (0x1080, 0x180)]),
+        ),
+        ("the wrong unit", aranges(3, &[(0x1000, 0x300)])),
+        ("all of it to one unit", aranges(0, &[(0x1000, 0x300)])),
+        ("a sum that wraps", aranges(0, &[(u64::MAX, 0x1000)])),
+        ("cut off", aranges(0, &[(0x1000, 0x100)])[..20].to_vec()),
+    ];
+    for (name, list) in cases {
+        let sections = [
+            (".debug_info", &*info),
+            (".debug_abbrev", dwarf::ABBREV),
+            (".debug_aranges", &*list),
+        ];
+        let (symbolizer, module) = symbolizer_of_bytes(dwarf::elf(shape, &sections).build());
+        let wants = [
+            (0x1000, "listed@?"),
+            (0x1100, "forgotten@?"),
+            (0x1200, "unlisted@?"),
+        ];
+        for (addr, want) in wants {
+            assert_eq!(brief(&find(&symbolizer, module, addr)), want, "{name}");
+        }
+    }
+}

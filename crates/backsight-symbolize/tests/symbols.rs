@@ -124,6 +124,13 @@ fn of_aliases_always_the_same_is_chosen() {
 }
 
 #[test]
+fn a_file_without_section_headers_has_no_symbols() {
+    let elf = dwarf::elf(Shape::ELF64_LITTLE, &[]).symbols(&[Symbol::function("f", 0x1000, 1)]);
+    let (symbolizer, module) = symbolizer_of_bytes(elf.without_sections().build());
+    assert_eq!(brief(&find(&symbolizer, module, 0x1000)), "[no-symbols]");
+}
+
+#[test]
 fn symtab_goes_before_dynsym() {
     let full = [symbol("full", 0x1000, 0x10, LOCAL | FUNCTION)];
     let dynamic = [

@@ -39,6 +39,7 @@ impl Fixture {
         let output = command.args(args).current_dir(self.dir.path()).output();
         let output = output.map_err(|error| format!("{tool}: {error}"))?;
         let words = String::from_utf8_lossy(&output.stderr);
+        let words = words.lines().next().unwrap_or("no words");
         let done = output.status.success();
         done.then_some(()).ok_or_else(|| format!("{tool}: {words}"))
     }

@@ -18,11 +18,7 @@ pub(crate) enum What {
         ours: String,
         theirs: String,
     },
-    Line {
-        ours: Level,
-        theirs: Level,
-        inner: bool,
-    },
+    Line,
     Column {
         ours: Level,
         theirs: Level,
@@ -52,7 +48,7 @@ pub(crate) fn same_for(what: &What, ours: &[Level], other: &[Level]) -> bool {
             (Some(our), Some(other)) => our == other || other.ends_with(&format!("/{our}")),
             (our, other) => our == other,
         }),
-        What::Line { .. } => levels.all(|(our, other)| our.line == other.line),
+        What::Line => levels.all(|(our, other)| our.line == other.line),
         What::Column { .. } => levels.all(|(our, other)| our.column == other.column),
     }
 }

@@ -172,8 +172,10 @@ fn sample(path: &Path) -> Vec<u64> {
 }
 
 fn ask_us(path: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
-    let mut options = Options::default();
-    options.demangle = false;
+    let options = Options {
+        demangle: false,
+        ..Options::default()
+    };
     let (symbolizer, module) = symbolizer_with(options, path);
     let requests: Vec<_> = addrs.iter().map(|addr| at(module, *addr)).collect();
     let cold = std::time::Instant::now();
@@ -248,11 +250,7 @@ fn differences(ours: &[Level], theirs: &[Level], oracle: Oracle) -> Vec<What> {
             });
         }
         if our.line != their.line {
-            found.push(What::Line {
-                ours: our.clone(),
-                theirs: their.clone(),
-                inner: at > 0,
-            });
+            found.push(What::Line);
         }
         if our.column != their.column && oracle.has_columns() {
             found.push(What::Column {

@@ -1,0 +1,169 @@
+//! What a batch promises: one value per request, in order, whatever else is in
+//! it.
+
+mod common;
+
+use std::sync::OnceLock;
+
+use backsight_symbolize::{Frames, ModuleId, Options, Place, Request, Source, Symbolizer};
+use backsight_types::{FileOffset, Lookup, Reason, VirtOffset};
+use common::{Fixture, at, brief, find, symbol, symbolizer_of};
+use proptest::prelude::*;
+
+const SOURCE: &str = r#"
+static volatile int sink;
+static inline __attribute__((always_inline)) void folded(int x) { sink = x; }
+__attribute__((noinline)) void first(int x) { folded(x); }
+__attribute__((noinline)) void second(int x) { sink = -x; folded(x); }
+int main(int argc, char **argv) { first(argc); second(argc); return 0; }
+"#;
+
+/// A symbolizer and three modules: two good ones and one that is no ELF file.
+fn shared() -> &'static (Symbolizer, [ModuleId; 3]) {
+    static SHARED: OnceLock<(Symbolizer, [ModuleId; 3])> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let fixture = Fixture::new();
+        fixture.write("a.c", SOURCE);
+        fixture.must("cc", &["-g", "-O2", "-o", "a", "a.c"]);
+        fixture.must("cc", &["-O0", "-o", "b", "a.c"]);
+        let symbolizer = Symbolizer::new(Options::default());
+        let sources = [
+            Source::open(&fixture.path("a")).expect("a file"),
+            Source::open(&fixture.path("b")).expect("a file"),
+            Source::Bytes(b"garbage".as_slice().into()),
+        ];
+        let modules = sources.map(|source| symbolizer.add(source, None, None));
+        for module in &modules[..2] {
+            symbolizer.load(*module).expect("readable");
+        }
+        (symbolizer, modules)
+    })
+}
+
+fn requests() -> impl Strategy<Value = Vec<Request>> {
+    let request = (0..3_usize, 0x1000..0x1300_u64, any::<bool>(), any::<bool>());
+    let request = request.prop_map(|(module, raw, virt, exact)| Request {
+        module: shared().1[module],
+        place: match virt {
+            true => Place::Virt(VirtOffset(raw)),
+            false => Place::File(FileOffset(raw)),
+        },
+        lookup: match exact {
+            true => Lookup::Exact,
+            false => Lookup::Return,
+        },
+    });
+    prop::collection::vec(request, 0..600)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_batch_is_its_requests_one_by_one(requests in requests()) {
+        let symbolizer = &shared().0;
+        let one_by_one: Vec<Result<Frames, Reason>> = requests
+            .iter()
+            .flat_map(|request| symbolizer.symbolize(&[*request]))
+            .collect();
+        prop_assert_eq!(symbolizer.symbolize(&requests), one_by_one);
+    }
+
+    #[test]
+    fn a_batch_backwards_is_the_answers_backwards(requests in requests()) {
+        let symbolizer = &shared().0;
+        let backwards: Vec<Request> = requests.iter().rev().copied().collect();
+        let mut answers = symbolizer.symbolize(&backwards);
+        answers.reverse();
+        prop_assert_eq!(symbolizer.symbolize(&requests), answers);
+    }
+}
+
+#[test]
+fn a_bad_module_costs_only_its_own_addresses() {
+    let (symbolizer, [good, _, bad]) = shared();
+    let stranger = {
+        let other = Symbolizer::new(Options::default());
+        let ids = [(); 9].map(|()| other.add(Source::Bytes(Vec::new().into()), None, None));
+        ids[8]
+    };
+    let requests = [
+        at(*bad, 0x1100),
+        at(*good, u64::MAX),
+        at(stranger, 0x1100),
+        at(*bad, 0),
+    ];
+    let answers = symbolizer.symbolize(&requests);
+    let want = [
+        Reason::Unreadable,
+        Reason::NoSymbols,
+        Reason::NoSymbols,
+        Reason::Unreadable,
+    ];
+    assert_eq!(answers, want.map(Err));
+    assert!(symbolizer.symbolize(&[]).is_empty());
+}
+
+#[test]
+fn threads_share_a_symbolizer() {
+    let fixture = Fixture::new();
+    fixture.write("a.c", SOURCE);
+    fixture.must("cc", &["-g", "-O2", "-o", "a", "a.c"]);
+    let path = fixture.path("a");
+    let (start, size) = symbol(&path, "second");
+    let (symbolizer, module) = symbolizer_of(&path);
+    let ask = || -> Vec<_> {
+        let addrs = start..start + size;
+        addrs
+            .map(|addr| brief(&find(&symbolizer, module, addr)))
+            .collect()
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let (one, other) = (scope.spawn(ask), scope.spawn(ask));
+        (
+            one.join().expect("no panic"),
+            other.join().expect("no panic"),
+        )
+    });
+    assert_eq!(one, other);
+}
+
+#[test]
+fn a_return_address_is_looked_up_at_the_call() {
+    let fixture = Fixture::new();
+    // The call is the last instruction of `calls`: it returns into what follows.
+    let source = "
+        __attribute__((noreturn, noinline)) void stops(void) { __builtin_trap(); }
+        __attribute__((noreturn, noinline)) void calls(void) {
+            stops();
+        }
+        int main(void) { calls(); }
+    ";
+    fixture.write("a.c", source);
+    fixture.must(
+        "cc",
+        &["-g", "-O1", "-fno-optimize-sibling-calls", "-o", "a", "a.c"],
+    );
+    let path = fixture.path("a");
+    let (start, size) = symbol(&path, "calls");
+    let (symbolizer, module) = symbolizer_of(&path);
+    let end = start + size;
+    let request = Request {
+        lookup: Lookup::Return,
+        ..at(module, end)
+    };
+    let answers = symbolizer.symbolize(&[
+        request,
+        Request {
+            lookup: Lookup::Return,
+            ..at(module, 0)
+        },
+    ]);
+    assert_eq!(brief(&answers[0]), "calls@4");
+    assert_ne!(brief(&find(&symbolizer, module, end)), "calls@4");
+    assert_eq!(
+        answers[1],
+        Err(Reason::NoSymbols),
+        "nothing stands before 0"
+    );
+}

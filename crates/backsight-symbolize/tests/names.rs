@@ -1,0 +1,116 @@
+//! Names as Rust, C++ and assembly programs have them.
+
+mod common;
+
+use backsight_symbolize::{Frame, Options};
+use common::{Fixture, find, symbol, symbolizer_of, symbolizer_with};
+use object::{Object as _, ObjectSymbol as _};
+
+/// Returns the frame of the function whose linkage name contains `part`.
+fn frame_of(fixture: &Fixture, part: &str, options: Options) -> Frame {
+    let path = fixture.path("a");
+    let bytes = std::fs::read(&path).expect("readable");
+    let file = object::File::parse(&*bytes).expect("an object file");
+    let mut symbols = file.symbols();
+    let found = symbols.find(|symbol| {
+        symbol.is_definition() && symbol.name().is_ok_and(|name| name.contains(part))
+    });
+    let start = found
+        .unwrap_or_else(|| panic!("no symbol with {part}"))
+        .address();
+    let (symbolizer, module) = symbolizer_with(options, &path);
+    let frames = find(&symbolizer, module, start).expect("an answer");
+    frames.physical().expect("a frame").clone()
+}
+
+#[test]
+fn rust_names_are_demangled_in_both_schemes() {
+    let source = r#"
+        mod walks { #[inline(never)] pub fn stride<T: Copy>(x: T) -> T { std::hint::black_box(x) } }
+        fn main() { walks::stride(1_u8); }
+    "#;
+    // Stable compilers take no flag for the legacy scheme: it is their default.
+    let cases = [
+        (None, "a::walks::stride"),
+        (
+            Some("-Csymbol-mangling-version=v0"),
+            "a::walks::stride::<u8>",
+        ),
+    ];
+    for (flag, want) in cases {
+        let fixture = Fixture::new();
+        fixture.write("a.rs", source);
+        let mut args = vec!["-g", "a.rs"];
+        args.extend(flag);
+        if let Err(words) = fixture.run("rustc", &args) {
+            return testkit::skip(&words);
+        }
+        let frame = frame_of(&fixture, "stride", Options::default());
+        assert_eq!(frame.function.as_deref(), Some(want));
+        assert_eq!(frame.line, Some(2), "{want}");
+        let linkage = frame.linkage_name.expect("a linkage name");
+        assert!(
+            linkage.starts_with("_ZN") || linkage.starts_with("_R"),
+            "{linkage}"
+        );
+    }
+}
+
+#[test]
+fn cpp_names_are_demangled_unless_that_is_not_wanted() {
+    let fixture = Fixture::new();
+    let source = r#"
+        namespace walks {
+        struct Leg { int length; Leg(int length); __attribute__((noinline)) int stride(const char *) const; };
+        Leg::Leg(int length) : length(length) {}
+        int Leg::stride(const char *) const { return length; }
+        }
+        int main(int argc, char **argv) { return walks::Leg(argc).stride(argv[0]); }
+    "#;
+    fixture.write("a.cpp", source);
+    if let Err(words) = fixture.run("g++", &["-g", "-o", "a", "a.cpp"]) {
+        return testkit::skip(&words);
+    }
+    let cases = [
+        ("stride", true, "walks::Leg::stride(char const*) const"),
+        ("stride", false, "_ZNK5walks3Leg6strideEPKc"),
+        // The constructor's name stands two links away: copy, abstract instance,
+        // declaration.
+        ("LegC", true, "walks::Leg::Leg(int)"),
+        ("main", true, "main"),
+    ];
+    for (part, demangle, want) in cases {
+        let options = Options {
+            demangle,
+            ..Options::default()
+        };
+        let frame = frame_of(&fixture, part, options);
+        assert_eq!(frame.function.as_deref(), Some(want));
+    }
+}
+
+#[test]
+fn assembly_has_the_symbols_name_and_the_line_tables_line() {
+    let fixture = Fixture::new();
+    // `nop` and `ret` are known to most assemblers.
+    let assembly = ".text\n.globl by_hand\n.type by_hand, %function\nby_hand:\n nop\n ret\n.size by_hand, .-by_hand\n.section .note.GNU-stack,\"\",%progbits\n";
+    fixture.write("b.s", assembly);
+    fixture.write(
+        "a.c",
+        "void by_hand(void); int main(void) { by_hand(); return 0; }",
+    );
+    if let Err(words) = fixture.run("cc", &["-g", "-o", "a", "a.c", "b.s"]) {
+        return testkit::skip(&words);
+    }
+    let (start, _) = symbol(&fixture.path("a"), "by_hand");
+    let (symbolizer, module) = symbolizer_of(&fixture.path("a"));
+    let frames = find(&symbolizer, module, start).expect("an answer");
+    assert_eq!(common::brief(&Ok(frames.clone())), "by_hand@5");
+    assert!(
+        frames[0]
+            .file
+            .as_deref()
+            .is_some_and(|file| file.ends_with("/b.s"))
+    );
+    assert_eq!(frames[0].start.map(|start| start.0), Some(start));
+}
