@@ -31,39 +31,29 @@ const BUILD_ID_ROOM: usize = 20;
 /// Asks for a VMA alone.
 #[inline]
 pub(crate) fn ask(maps: &File, query: Query) -> Answer<Vma> {
-    run(maps, query, &mut [], &mut []).map(|(vma, _)| vma)
+    run(maps, query, &mut Vec::new(), &mut []).map(|(vma, _)| vma)
 }
 
 /// Asks for a VMA and its name.
 #[inline]
 pub(crate) fn ask_named(maps: &File, query: Query, name: &mut NameBuf) -> Answer<Vma> {
-    let answer = run(maps, query, name.room(), &mut []);
-    if let Answer::Found((_, written)) = &answer {
-        name.set_written(written.name);
-    }
-    answer.map(|(vma, _)| vma)
+    run(maps, query, name.room(), &mut []).map(|(vma, _)| vma)
 }
 
 /// Asks for a VMA and the GNU build ID in the file behind it.
 pub(crate) fn ask_build_id(maps: &File, query: Query) -> Answer<(Vma, Option<BuildId>)> {
     let mut bytes = [0; BUILD_ID_ROOM];
-    let answer = run(maps, query, &mut [], &mut bytes);
-    answer.map(|(vma, written)| {
-        let build_id = bytes.get(..written.build_id).map(BuildId::from_bytes);
+    run(maps, query, &mut Vec::new(), &mut bytes).map(|(vma, written)| {
+        let build_id = bytes.get(..written).map(BuildId::from_bytes);
         (vma, build_id.and_then(Result::ok))
     })
 }
 
 #[inline]
-fn run(
-    maps: &File,
-    query: Query,
-    name: &mut [u8],
-    build_id: &mut [u8],
-) -> Answer<(Vma, crate::sys::Written)> {
+fn run(maps: &File, query: Query, name: &mut Vec<u8>, build_id: &mut [u8]) -> Answer<(Vma, usize)> {
     let mut raw = ProcmapQuery::new(query.flags(), query.addr.0);
     match raw.run(maps, name, build_id) {
-        Ok(written) => Answer::Found((vma(&raw), written)),
+        Ok(build_id) => Answer::Found((vma(&raw), build_id)),
         Err(errno) => refused(errno),
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use backsight_types::BuildId;
+use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
@@ -101,6 +102,10 @@ impl OpenOptions {
     /// # Errors
     /// As [`open`](Self::open), when `/proc` is not mounted.
     pub fn open_self(&self) -> Result<ProcMaps> {
+        if self.proc_root.is_none() && !self.directory {
+            // Where most one-shot queries begin: no path is put together.
+            return Ok(self.wrap(opened(c"/proc/self/maps", OFlag::O_RDONLY)?, None));
+        }
         self.open_below("self")
     }
 
@@ -133,12 +138,7 @@ impl OpenOptions {
     }
 
     fn open_below(&self, process: &str) -> Result<ProcMaps> {
-        let opened = |path: &Path, flags| {
-            open(path, flags | OFlag::O_CLOEXEC, Mode::empty())
-                .map_err(|errno| Error::from_open(errno.into()))
-        };
-        // A path that grows by pieces would allocate with each of them, and this
-        // one is a part of what a one-shot query costs.
+        // A path that grows by pieces would allocate with each of them.
         let mut path = PathBuf::with_capacity(PATH_ROOM);
         path.push(self.proc_root.as_deref().unwrap_or("/proc".as_ref()));
         path.push(process);
@@ -157,6 +157,11 @@ impl OpenOptions {
             choice: Choice::new(self.backend),
         }
     }
+}
+
+fn opened(path: &(impl NixPath + ?Sized), flags: OFlag) -> Result<OwnedFd> {
+    open(path, flags | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(|errno| Error::from_open(errno.into()))
 }
 
 /// An open process, to be asked for its VMAs.

@@ -3,35 +3,30 @@
 use std::fmt;
 
 /// Enough for nearly every path; the kernel allocates as much for each question.
-const FIRST_CAPACITY: usize = 512;
+const USUAL_ROOM: usize = 512;
 
 /// The longest name that the kernel puts into an answer (`PATH_MAX`).
-const FULL_CAPACITY: usize = 4096;
+const FULL_ROOM: usize = 4096;
 
 /// A buffer for the name of one VMA, to be used again and again.
+#[derive(Default)]
 pub struct NameBuf {
-    /// All of it is room; a name begins at 0 and has `len` bytes.
     bytes: Vec<u8>,
-    len: usize,
 }
 
 impl NameBuf {
-    /// Makes room for a usual name; longer ones find more.
+    /// Returns an empty one. The first name makes room, a longer one more.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            bytes: vec![0; FIRST_CAPACITY],
-            len: 0,
-        }
+        Self::default()
     }
 
     /// Makes room for the longest name that a query returns; `false` when it was
     /// there already.
     pub(crate) fn grow(&mut self) -> bool {
-        let grows = self.bytes.len() < FULL_CAPACITY;
-        if grows {
-            self.bytes.resize(FULL_CAPACITY, 0);
-        }
+        let grows = self.bytes.capacity() < FULL_ROOM;
+        self.clear();
+        self.bytes.reserve(FULL_ROOM);
         grows
     }
 
@@ -39,7 +34,7 @@ impl NameBuf {
     /// ` (deleted)` is still there. Empty when the VMA has no name.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        &self.bytes
     }
 
     /// Returns what the name means.
@@ -50,59 +45,40 @@ impl NameBuf {
 
     /// Makes it empty.
     pub(crate) fn clear(&mut self) {
-        self.len = 0;
+        self.bytes.clear();
     }
 
     /// Takes raw bytes.
     pub(crate) fn set(&mut self, raw: &[u8]) {
-        self.len = 0;
-        self.push(raw);
+        self.clear();
+        self.bytes.extend_from_slice(raw);
     }
 
-    /// Returns the room that the kernel may write into.
-    pub(crate) fn room(&mut self) -> &mut [u8] {
+    /// Makes it empty, and returns it with room for a usual name.
+    #[inline]
+    pub(crate) fn room(&mut self) -> &mut Vec<u8> {
+        self.clear();
+        self.bytes.reserve(USUAL_ROOM);
         &mut self.bytes
-    }
-
-    /// Sets the length after the kernel wrote `with_nul` bytes.
-    pub(crate) fn set_written(&mut self, with_nul: usize) {
-        self.len = with_nul.saturating_sub(1);
     }
 
     /// Takes a name as the text prints it.
     pub(crate) fn set_from_text(&mut self, printed: &[u8]) {
         let mut rest = printed;
-        self.len = 0;
+        self.clear();
         while let Some(at) = memchr::memmem::find(rest, NEWLINE_IN_TEXT) {
             let (plain, behind) = rest.split_at(at);
-            self.push(plain);
-            self.push(b"\n");
+            self.bytes.extend_from_slice(plain);
+            self.bytes.push(b'\n');
             rest = behind.get(NEWLINE_IN_TEXT.len()..).unwrap_or_default();
         }
-        self.push(rest);
-    }
-
-    fn push(&mut self, more: &[u8]) {
-        let end = self.len.saturating_add(more.len());
-        if end > self.bytes.len() {
-            self.bytes.resize(end, 0);
-        }
-        if let Some(room) = self.bytes.get_mut(self.len..end) {
-            room.copy_from_slice(more);
-            self.len = end;
-        }
+        self.bytes.extend_from_slice(rest);
     }
 }
 
 /// The one escape of the maps text. A file may be called `\012` itself: the text
 /// cannot tell, the ioctl can.
 const NEWLINE_IN_TEXT: &[u8] = br"\012";
-
-impl Default for NameBuf {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 impl fmt::Debug for NameBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,7 +17,7 @@ pub(crate) const FILE_BACKED: u64 = 0x20;
 /// One question to the kernel, and its answer.
 ///
 /// The sizes and addresses of the two buffers are private: only [`run`] sets
-/// them, from slices it holds, and clears them again.
+/// them, from what it holds.
 ///
 /// [`run`]: ProcmapQuery::run
 #[repr(C)]
@@ -65,15 +65,6 @@ mod raw {
     );
 }
 
-/// How many bytes the kernel wrote into each buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
-    /// Bytes of the name, its closing NUL among them; 0 when it has no name.
-    pub(crate) name: usize,
-    /// Bytes of the build ID; 0 when there is none.
-    pub(crate) build_id: usize,
-}
-
 impl ProcmapQuery {
     /// Returns the question with these flags about the address `query_addr`.
     pub(crate) const fn new(query_flags: u64, query_addr: u64) -> Self {
@@ -96,8 +87,11 @@ impl ProcmapQuery {
         }
     }
 
-    /// Asks, with room for the name and for the build ID; an empty slice says
-    /// that it is not wanted. The call is repeated when a signal interrupts it.
+    /// Asks, and puts the name behind what is in `name`, in the room that it has;
+    /// and the build ID into `build_id`. One without room is not wanted. The call
+    /// is repeated when a signal interrupts it.
+    ///
+    /// Returns the length of the build ID, 0 when there is none.
     ///
     /// # Errors
     /// The kernel's errno as it is; `ENOENT` says that no VMA matches.
@@ -105,41 +99,43 @@ impl ProcmapQuery {
     pub(crate) fn run(
         &mut self,
         maps: &File,
-        name: &mut [u8],
+        name: &mut Vec<u8>,
         build_id: &mut [u8],
-    ) -> Result<Written, Errno> {
+    ) -> Result<usize, Errno> {
         loop {
             // In and out: each call leaves the written lengths there.
-            (self.vma_name_addr, self.vma_name_size) = room(name);
-            (self.build_id_addr, self.build_id_size) = room(build_id);
+            let room = name.spare_capacity_mut();
+            (self.vma_name_addr, self.vma_name_size) = given(room.as_mut_ptr(), room.len());
+            (self.build_id_addr, self.build_id_size) = given(build_id.as_mut_ptr(), build_id.len());
             // SAFETY: `self` is exclusively borrowed, and its private `size` is
             // its own length, so the kernel stays inside it. The two private
             // addresses and sizes were set from `name` and `build_id` just now;
             // both are exclusively borrowed until this call returns, so the
             // kernel writes into nothing else.
-            let done = unsafe { raw::procmap_query(maps.as_raw_fd(), self) };
-            let written = Written {
-                name: self.vma_name_size as usize,
-                build_id: self.build_id_size as usize,
-            };
-            match done {
-                Ok(_) => return Ok(written),
+            match unsafe { raw::procmap_query(maps.as_raw_fd(), self) } {
+                Ok(_) => break,
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
             }
         }
+        // The kernel counts the closing NUL; 0 says that there is no name.
+        let written = self.vma_name_size.saturating_sub(1) as usize;
+        let len = name.len().saturating_add(written).min(name.capacity());
+        // SAFETY: `len` is no more than the capacity, and the kernel wrote the
+        // `written` bytes behind the old length.
+        unsafe { name.set_len(len) };
+        Ok(self.build_id_size as usize)
     }
 }
 
 /// Returns the address and the size of a buffer as the kernel wants them: both
 /// zero for an empty one, or it answers `EINVAL`.
 #[inline]
-fn room(buffer: &mut [u8]) -> (u64, u32) {
-    if buffer.is_empty() {
+fn given<T>(buffer: *mut T, len: usize) -> (u64, u32) {
+    if len == 0 {
         return (0, 0);
     }
-    let size = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
-    (buffer.as_mut_ptr() as u64, size)
+    (buffer as u64, u32::try_from(len).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -156,7 +152,7 @@ mod tests {
         let maps = File::open("/proc/self/maps").unwrap();
         let mut query = ProcmapQuery::new(COVERING_OR_NEXT, 0);
         change(&mut query);
-        query.run(&maps, &mut [], &mut []).map(drop)
+        query.run(&maps, &mut Vec::new(), &mut []).map(drop)
     }
 
     #[test]
@@ -198,7 +194,7 @@ mod tests {
     #[test]
     fn a_file_that_is_no_maps_file_does_not_know_the_question() {
         let null = File::open("/dev/null").unwrap();
-        let answer = ProcmapQuery::new(0, 0).run(&null, &mut [], &mut []);
+        let answer = ProcmapQuery::new(0, 0).run(&null, &mut Vec::new(), &mut []);
         assert!(matches!(
             answer,
             Err(Errno::ENOTTY | Errno::EINVAL | Errno::EPERM | Errno::ENOSYS)
@@ -212,7 +208,7 @@ mod tests {
         }
         let maps = File::open("/proc/self/maps").unwrap();
         let mut query = ProcmapQuery::new(COVERING_OR_NEXT, 0);
-        let answer = query.run(&maps, &mut [0; 2], &mut []);
+        let answer = query.run(&maps, &mut Vec::with_capacity(2), &mut []);
         assert_eq!(answer.map(drop), Err(Errno::ENAMETOOLONG));
     }
 }
