@@ -47,13 +47,17 @@ pub(crate) enum Backing {
 #[derive(Debug, Default)]
 pub(crate) struct ModuleTable {
     modules: Vec<NormalizedModule>,
-    /// Sorted. A device and inode can stand here more than once: btrfs gives the
-    /// same inode number to files of different subvolumes, and one file can be
-    /// mapped by several paths.
+    /// All but the first [`FEW`], sorted. A device and inode can stand here more
+    /// than once: btrfs gives the same inode number to files of different
+    /// subvolumes, and one file can be mapped by several paths.
     by_file: Vec<(FileKey, ModuleIdx)>,
     /// Sorted by start.
     met: Vec<(Vma, ModuleIdx)>,
 }
+
+/// So many modules are looked through one by one. Most one-shot batches meet no
+/// more, and save an allocation.
+const FEW: usize = 8;
 
 /// Whether it is the vDSO, which has neither inode nor device; inode; device.
 type FileKey = (bool, u64, Device);
@@ -98,9 +102,11 @@ impl ModuleTable {
         if let Some(module) = self.met(vma) {
             return Some(module);
         }
-        let module = match self.known(vma, backing, raw_name) {
+        let key = (backing == Backing::Vdso, vma.inode, vma.device);
+        let shown = shown(raw_name);
+        let module = match self.known(key, shown) {
             Some(module) => module,
-            None => self.learn(vma, backing, raw_name, process)?,
+            None => self.learn(vma, key, shown, process)?,
         };
         self.remember(vma, module);
         Some(module)
@@ -122,35 +128,39 @@ impl ModuleTable {
 
     /// Returns the modules with this device and inode.
     fn same_inode(&self, key: FileKey) -> impl Iterator<Item = (ModuleIdx, &Module)> {
+        let few = (0..).map(ModuleIdx).zip(self.modules.iter().take(FEW));
         let first = self.by_file.partition_point(|(known, _)| *known < key);
         let behind = self.by_file.get(first..).unwrap_or_default().iter();
-        let same = behind.take_while(move |(known, _)| *known == key);
-        same.filter_map(|(_, at)| Some((*at, &self.modules.get(at.as_usize())?.module)))
+        let others = behind.take_while(move |(known, _)| *known == key);
+        few.map(|(at, known)| (at, &known.module))
+            .filter(move |(_, module)| file_key(module) == key)
+            .chain(
+                others.filter_map(|(_, at)| Some((*at, &self.modules.get(at.as_usize())?.module))),
+            )
     }
 
     /// Returns the module with the same device, inode and name.
-    fn known(&self, vma: &Vma, backing: Backing, raw_name: &[u8]) -> Option<ModuleIdx> {
-        let (path, deleted) = shown(raw_name);
-        let mut same = self.same_inode(file_key(vma, backing));
-        same.find(|(_, module)| module.path == path && module.deleted == deleted)
+    fn known(&self, key: FileKey, (path, deleted): (&[u8], bool)) -> Option<ModuleIdx> {
+        self.same_inode(key)
+            .find(|(_, module)| module.path == path && module.deleted == deleted)
             .map(|(at, _)| at)
     }
 
     fn learn(
         &mut self,
         vma: &Vma,
-        backing: Backing,
-        raw_name: &[u8],
+        key: FileKey,
+        (path, deleted): (&[u8], bool),
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
         let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
-        let (path, deleted) = shown(raw_name);
+        let kind = match key {
+            (true, ..) => ModuleKind::Vdso,
+            (false, ..) => ModuleKind::File,
+        };
         let mut learnt = NormalizedModule {
             module: Module {
-                kind: match backing {
-                    Backing::File => ModuleKind::File,
-                    Backing::Vdso => ModuleKind::Vdso,
-                },
+                kind,
                 path: path.to_vec(),
                 deleted,
                 device: vma.device,
@@ -159,29 +169,29 @@ impl ModuleTable {
             },
             image: None,
         };
-        if let Some(process) = process {
-            match backing {
-                Backing::File => process.files.learn(process, vma, &mut learnt),
-                Backing::Vdso => vdso::learn(process, vma, &mut learnt),
+        if let Some(process) = process.filter(|process| process.options.reads_modules()) {
+            match kind {
+                ModuleKind::File => process.files.learn(process, vma, &mut learnt),
+                ModuleKind::Vdso => vdso::learn(process, vma, &mut learnt),
+            }
+            // Another path to a file that was met: a hard link, a bind mount.
+            let build_id = learnt.module.build_id;
+            let is_this = |module: &Module| build_id.is_some() && module.build_id == build_id;
+            if let Some((met, _)) = self.same_inode(key).find(|(_, module)| is_this(module)) {
+                return Some(met);
             }
         }
-        let key = file_key(vma, backing);
-        // Another path to a file that was met: a hard link, a bind mount.
-        let is_this = |module: &Module| {
-            module.build_id.is_some() && module.build_id == learnt.module.build_id
-        };
-        if let Some((met, _)) = self.same_inode(key).find(|(_, module)| is_this(module)) {
-            return Some(met);
-        }
         self.modules.push(learnt);
-        let place = self.by_file.partition_point(|known| *known < (key, index));
-        self.by_file.insert(place, (key, index));
+        if index.as_usize() >= FEW {
+            let place = self.by_file.partition_point(|known| *known < (key, index));
+            self.by_file.insert(place, (key, index));
+        }
         Some(index)
     }
 }
 
-fn file_key(vma: &Vma, backing: Backing) -> FileKey {
-    (backing == Backing::Vdso, vma.inode, vma.device)
+fn file_key(module: &Module) -> FileKey {
+    (module.kind == ModuleKind::Vdso, module.inode, module.device)
 }
 
 /// Returns the path for show, and whether it was marked deleted.
@@ -194,5 +204,37 @@ fn shown(raw_name: &[u8]) -> (&[u8], bool) {
             false,
         ),
         _ => (raw_name, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_types::AbsAddr;
+    use vma_query::Snapshot;
+
+    use super::FEW;
+    use crate::{Outcome, normalize_snapshot};
+
+    #[test]
+    fn a_file_mapped_again_is_the_same_module_among_few_and_among_many() {
+        let files = 3 * FEW as u64;
+        let line = |nth: u64| {
+            let (start, file) = (0x1000 + nth * 0x1000, nth % files);
+            let (end, inode) = (start + 0x1000, 100 + (file * 7) % files);
+            format!("{start:x}-{end:x} r-xp 0 08:01 {inode} /lib/{file}\n")
+        };
+        let text: String = (0..2 * files).map(line).collect();
+        let maps = Snapshot::parse(text.as_bytes()).unwrap();
+        let addrs: Vec<AbsAddr> = (0..2 * files)
+            .map(|nth| AbsAddr(0x1000 + nth * 0x1000))
+            .collect();
+        let found = normalize_snapshot(&maps, &addrs).unwrap();
+        assert_eq!(found.modules.len() as u64, files);
+        for (nth, outcome) in found.outcomes.iter().enumerate() {
+            let Outcome::Located { module, .. } = outcome else {
+                panic!("{outcome:?}");
+            };
+            assert_eq!(module.as_usize(), nth % (3 * FEW), "VMA {nth}");
+        }
     }
 }

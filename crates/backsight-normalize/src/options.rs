@@ -63,6 +63,11 @@ impl Options {
         }
     }
 
+    /// Whether anything is to be known of a module beyond its path and inode.
+    pub(crate) fn reads_modules(&self) -> bool {
+        self.opens_files() || self.build_ids == BuildIds::Kernel
+    }
+
     /// Whether anything of a process but its maps will be opened.
     fn opens_files(&self) -> bool {
         self.segments || self.images || matches!(self.build_ids, BuildIds::Auto | BuildIds::File)

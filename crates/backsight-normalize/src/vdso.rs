@@ -19,9 +19,6 @@ const MAX_SIZE: u64 = 1 << 20;
 /// kernel (32 and 64-bit), so no other process's will do.
 pub(crate) fn learn(process: &Process<'_>, vma: &Vma, learnt: &mut NormalizedModule) {
     let options = process.options;
-    if options.build_ids == BuildIds::None && !options.segments && !options.images {
-        return;
-    }
     let module = &mut learnt.module;
     let Some((image, headers)) = read(process, vma) else {
         module.unreadable = Some(Reason::VdsoNoSymbols);
