@@ -18,7 +18,7 @@
 //! that fails panics with its errno; those that a kernel may lack are `Option`s.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,14 @@ pub struct Child {
 /// Any process that is killed and reaped with the test that started it.
 #[derive(Debug)]
 pub struct KillOnDrop(pub process::Child);
+
+impl KillOnDrop {
+    /// Returns the process ID.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
@@ -70,17 +78,6 @@ impl Child {
         Self::start(Command::new(program()).arg(format!("{uid:x}")))
     }
 
-    /// Starts a 32-bit process, which has short addresses and `[vdso]` elsewhere.
-    ///
-    /// Returns `None` when the C compiler or the kernel cannot do that; the
-    /// caller then calls [`skip`](crate::skip).
-    #[must_use]
-    pub fn spawn_32_bit() -> Option<Self> {
-        let program = compile("child32", SOURCE, &["-m32", "-pthread"]).ok()?;
-        let runs = Command::new(&program).stdin(Stdio::null()).output().is_ok();
-        runs.then(|| Self::start(&mut Command::new(program)))
-    }
-
     /// Starts a process by `command`, which must end in running
     /// [`program`]: under `setpriv`, in a namespace, with a filter.
     ///
@@ -104,7 +101,7 @@ impl Child {
     /// Returns the process ID.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.process.0.id()
+        self.process.pid()
     }
 
     /// Maps a whole file.
@@ -288,6 +285,32 @@ impl Child {
             _ => panic!("the child answered {line:?}"),
         }
     }
+}
+
+/// Starts a 32-bit process that stands still: short addresses, its own `[vdso]`.
+/// It takes no commands.
+///
+/// Returns `None` when the C compiler or the kernel cannot do that, and on other
+/// machines than x86-64; the caller then calls [`skip`](crate::skip).
+#[must_use]
+pub fn spawn_32_bit() -> Option<KillOnDrop> {
+    if !cfg!(target_arch = "x86_64") {
+        return None;
+    }
+    let flags = [
+        "-m32",
+        "-ffreestanding",
+        "-fno-stack-protector",
+        "-nostdlib",
+        "-static",
+    ];
+    let program = compile("child32", include_str!("child32.c"), &flags).ok()?;
+    let mut command = Command::new(program);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = KillOnDrop(command.spawn().ok()?);
+    // A kernel without 32-bit system calls ends it here.
+    let ready = process.0.stdout.as_mut()?.read_exact(&mut [0]);
+    ready.ok().map(|()| process)
 }
 
 /// Returns the program that children run.
