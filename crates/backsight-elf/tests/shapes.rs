@@ -38,6 +38,22 @@ fn every_shape_reads_alike() {
     }
 }
 
+/// What `readelf -lnW` says of this file.
+#[test]
+fn a_file_of_another_machine_and_linker_reads_alike() {
+    let bytes = testkit::fixture("elf/aarch64-lld.so");
+    let headers = Headers::parse(bytes.as_slice()).unwrap();
+    assert_eq!(headers.arch, Arch(183));
+    let want = [
+        segment(Perms::READ, 0, 0, 0x390, 0x390),
+        segment(Perms::READ | Perms::EXECUTE, 0x390, 0x1_0390, 0x60, 0x60),
+        segment(Perms::READ | Perms::WRITE, 0x3f0, 0x2_03f0, 0xf0, 0xc10),
+    ];
+    assert_eq!(headers.segments.as_slice(), want);
+    let id = headers.build_id.unwrap().to_string();
+    assert_eq!(id, "e65ddb9520383f0f89b86f0f28ea9316163853c9");
+}
+
 #[test]
 fn bytes_may_lie_at_any_address_of_memory() {
     for shape in Shape::ALL {

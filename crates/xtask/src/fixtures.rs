@@ -89,7 +89,8 @@ pub(crate) fn rebuild(dir: &Path) -> Result<String, String> {
         let new = hash(&made.stdout);
         if new != entry.sha256 {
             changed += 1;
-            text = text.replace(&entry.sha256, &new);
+            let line = |hash: &str| format!("sha256 = \"{hash}\"\n");
+            text = text.replace(&line(&entry.sha256), &line(&new));
             std::fs::write(dir.join(&entry.path), made.stdout).map_err(|why| why.to_string())?;
         }
     }
@@ -183,8 +184,14 @@ mod tests {
     #[test]
     fn a_command_makes_its_file_anew() {
         let dir = Scratch::new("anew").unwrap();
-        let manifest = "[[file]]\npath = \"a\"\nsha256 = \"00\"\nrecipe = \"printf\"\n\
-                        command = \"printf 1\"\n";
+        // The hash of the other holds a 4 too: it stays as it is.
+        let other = hash(b"other");
+        let manifest = format!(
+            "[[file]]\npath = \"other\"\nsha256 = \"{other}\"\nrecipe = \"by hand\"\n\
+             [[file]]\npath = \"a\"\nsha256 = \"4\"\nrecipe = \"printf\"\n\
+             command = \"printf 1\"\n"
+        );
+        std::fs::write(dir.0.join("other"), "other").unwrap();
         std::fs::write(dir.0.join("manifest.toml"), manifest).unwrap();
         assert!(verify(&dir.0).is_err());
         rebuild(&dir.0).unwrap();
