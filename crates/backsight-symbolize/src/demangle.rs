@@ -121,4 +121,34 @@ mod tests {
         assert_eq!(demangle(&bomb, 64 << 10), None);
         assert_eq!(demangle("_Z3fooi", 3), None, "the name itself is too long");
     }
+
+    #[test]
+    fn a_name_that_nests_too_deep_stays_raw() {
+        for depth in [100, 10_000, 65_000] {
+            let cases = [
+                ("pointers", format!("_Z1f{}i", "P".repeat(depth))),
+                (
+                    "templates",
+                    format!("_Z1f{}i{}", "1aI".repeat(depth / 4), "E".repeat(depth / 4)),
+                ),
+                (
+                    "nested names",
+                    format!("_Z{}1a{}", "N".repeat(depth / 2), "E".repeat(depth / 2)),
+                ),
+                ("v0 references", format!("_RMC1a{}h", "R".repeat(depth))),
+                (
+                    "v0 paths",
+                    format!("_R{}C1a{}", "Nv".repeat(depth / 4), "1b".repeat(depth / 4)),
+                ),
+            ];
+            for (name, mangled) in cases {
+                let shown = demangle(&mangled, 64 << 10);
+                let whole = |text: &String| !text.contains("limit reached");
+                assert!(
+                    shown.as_ref().is_none_or(whole),
+                    "{name}, {depth} deep: {shown:?}"
+                );
+            }
+        }
+    }
 }

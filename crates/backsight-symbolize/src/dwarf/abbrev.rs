@@ -1,10 +1,11 @@
 //! Abbreviation tables, parsed once each.
 //!
 //! Units may share a table, and forged ones may each claim a different tail of
-//! the same huge one. So a table's length is found first, paid for in fuel, and
+//! the same huge one. So a table's length is found first, paid for out of fuel
+//! that suffices for the section as a whole many times over, and the table is
 //! then parsed from just these bytes.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use gimli::{Abbreviations, DebugAbbrevOffset, Reader};
 
@@ -14,32 +15,33 @@ use super::{Fault, Fuel, Slice};
 #[derive(Debug)]
 pub(super) struct AbbrevTables {
     tables: Vec<(usize, OnceLock<Table>)>,
+    fuel: Mutex<Fuel>,
 }
 
 type Table = Result<Arc<Abbreviations>, Fault>;
 
 impl AbbrevTables {
     /// Takes the offsets that unit headers name, in any order.
-    pub(super) fn new(mut offsets: Vec<usize>) -> Self {
+    pub(super) fn new(mut offsets: Vec<usize>, fuel: Fuel) -> Self {
         offsets.sort_unstable();
         offsets.dedup();
         let tables = offsets.into_iter();
         Self {
             tables: tables.map(|offset| (offset, OnceLock::new())).collect(),
+            fuel: Mutex::new(fuel),
         }
     }
 
     /// Returns the table at `offset` of `.debug_abbrev`.
-    pub(super) fn get(
-        &self,
-        section: Slice<'_>,
-        offset: DebugAbbrevOffset,
-        fuel: &mut Fuel,
-    ) -> Table {
+    pub(super) fn get(&self, section: Slice<'_>, offset: DebugAbbrevOffset) -> Table {
         let at = self.tables.binary_search_by_key(&offset.0, |table| table.0);
         let table = at.ok().and_then(|at| self.tables.get(at));
         let (_, table) = table.ok_or(Fault::Malformed)?;
-        table.get_or_init(|| parse(section, offset.0, fuel)).clone()
+        let parse = || {
+            let mut fuel = self.fuel.lock().unwrap_or_else(PoisonError::into_inner);
+            parse(section, offset.0, &mut fuel)
+        };
+        table.get_or_init(parse).clone()
     }
 }
 

@@ -59,8 +59,10 @@ impl<'d> Index<'d> {
             units.push(Unit::new(header, offset));
         }
         let tables = units.iter().map(|unit| unit.header.debug_abbrev_offset().0);
+        let abbrev_bytes = dwarf.debug_abbrev.reader().len();
+        let fuel = Fuel::for_bytes(abbrev_bytes, options.limits.steps_per_byte);
         Self {
-            abbrevs: AbbrevTables::new(tables.collect()),
+            abbrevs: AbbrevTables::new(tables.collect(), fuel),
             names: Names::default(),
             options,
             elf: &sections.elf,
@@ -190,7 +192,6 @@ impl<'d> Index<'d> {
         });
         let limits = &self.options.limits;
         let bytes = self.dwarf.debug_info.reader().len();
-        let bytes = bytes.saturating_add(self.dwarf.debug_abbrev.reader().len());
         let ranges = self.dwarf.ranges.debug_ranges().reader().len();
         let lists = self.dwarf.ranges.debug_rnglists().reader().len();
         let mut fuel = self.fuel_for(bytes.saturating_add(ranges).saturating_add(lists));

@@ -1,6 +1,6 @@
 //! The address ranges of a DIE.
 
-use gimli::{Attribute, AttributeValue, DebugAddrIndex, UnitRef};
+use gimli::{Attribute, AttributeValue, UnitRef};
 
 use super::{Fault, Fuel, Slice};
 
@@ -66,9 +66,7 @@ fn address<'d>(
 ) -> Result<u64, Fault> {
     match value {
         AttributeValue::Addr(address) => Ok(address),
-        AttributeValue::DebugAddrIndex(DebugAddrIndex(index)) => {
-            Ok(unit.address(DebugAddrIndex(index))?)
-        }
+        AttributeValue::DebugAddrIndex(index) => Ok(unit.address(index)?),
         _ => Err(Fault::Malformed),
     }
 }

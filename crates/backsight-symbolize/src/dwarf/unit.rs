@@ -83,7 +83,7 @@ impl<'d> Root<'d> {
         let dwarf = &index.dwarf;
         let table = header.debug_abbrev_offset();
         let section = *dwarf.debug_abbrev.reader();
-        let abbreviations = index.abbrevs.get(section, table, fuel)?;
+        let abbreviations = index.abbrevs.get(section, table)?;
         let file_type = dwarf.file_type;
         let encoding = header.encoding();
         let mut unit = gimli::Unit {

@@ -19,7 +19,11 @@ use known::{Difference, KNOWN, Subject, What};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use oracles::{Level, Oracle};
 
+/// Addresses in each file, spread over all of its code.
 const ADDRESSES: usize = 10_000;
+
+/// Enough for small programs.
+const FEW: usize = 2_500;
 
 #[test]
 fn libc_with_its_debug_file() {
@@ -45,13 +49,13 @@ fn libc_with_its_debug_file() {
     if !debug.exists() {
         return testkit::skip("no debug symbols of libc (libc6-dbg)");
     }
-    compare(&path, &debug);
+    compare(&path, &debug, ADDRESSES);
 }
 
 #[test]
 fn this_test_itself() {
     let path = std::env::current_exe().expect("this executable");
-    compare(&path, &path);
+    compare(&path, &path, ADDRESSES);
 }
 
 #[test]
@@ -61,7 +65,7 @@ fn an_optimized_rust_program() {
     if let Err(words) = fixture.run("rustc", &["-O", "-g", "--edition=2021", "a.rs"]) {
         return testkit::skip(&words);
     }
-    compare(&fixture.path("a"), &fixture.path("a"));
+    compare(&fixture.path("a"), &fixture.path("a"), FEW);
 }
 
 #[test]
@@ -71,12 +75,12 @@ fn an_optimized_cpp_program() {
     if let Err(words) = fixture.run("g++", &["-O2", "-g", "-o", "a", "a.cpp"]) {
         return testkit::skip(&words);
     }
-    compare(&fixture.path("a"), &fixture.path("a"));
+    compare(&fixture.path("a"), &fixture.path("a"), FEW);
 }
 
 /// Asks everyone about `path`, whose debug information is in `debug`.
-fn compare(path: &Path, debug: &Path) {
-    let addrs = sample(path);
+fn compare(path: &Path, debug: &Path, count: usize) {
+    let addrs = sample(path, count);
     let ours = ask_us(path, &addrs);
     let subject = subject_of(&[path, debug]);
     let mut all: Vec<(Oracle, Vec<Vec<Level>>)> = Vec::new();
@@ -144,7 +148,7 @@ fn compare(path: &Path, debug: &Path) {
 }
 
 /// Returns addresses spread evenly at random over the sections that hold code.
-fn sample(path: &Path) -> Vec<u64> {
+fn sample(path: &Path, count: usize) -> Vec<u64> {
     let bytes = std::fs::read(path).expect("readable");
     let file = object::File::parse(&*bytes).expect("an object file");
     let sections = file.sections();
@@ -168,7 +172,7 @@ fn sample(path: &Path) -> Vec<u64> {
         }
         unreachable!("the sizes add up to the total")
     };
-    (0..ADDRESSES).map(|_| next()).collect()
+    (0..count).map(|_| next()).collect()
 }
 
 fn ask_us(path: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
