@@ -5,21 +5,16 @@ mod common;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use common::{
-    backends, covering, first_reaching, ioctl_answers, line, nameless, open, telling_addresses,
-    walk,
-};
+use common::{backends, covering, first_reaching, line, nameless, open, telling_addresses, walk};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
-use testkit::child::{Child, KillOnDrop};
+use testkit::child::{Child, spawn_32_bit};
 use testkit::maps::Line;
-use testkit::{kernel, naive, skip, tools};
+use testkit::{naive, skip};
 use vma_query::{AbsAddr, Backend, NameBuf, ProcMaps, Query, VmaName};
 
 /// A small ELF file that every Linux with a C compiler has under `/proc`.
@@ -80,19 +75,16 @@ fn a_path_above_4_kib_reads_the_same() {
 
 #[test]
 fn a_32_bit_process_reads_the_same() {
-    if !ioctl_answers() && kernel::version() >= (6, 11) {
-        return; // the filter that stands for an old kernel ends 32-bit programs
-    }
     let Some(child) = spawn_32_bit() else {
         return skip("no 32-bit programs on this host");
     };
-    let want = text(child.0.id());
+    let want = text(child.pid());
     let last = want.last().unwrap();
     assert!(
         last.end <= 1 << 32,
         "no [vsyscall] and no high stack: {last:?}"
     );
-    assert_same(child.0.id());
+    assert_same(child.pid());
 }
 
 #[test]
@@ -275,31 +267,4 @@ fn file_below_deep_folders(dir: &Path, levels: usize) -> OwnedFd {
     let file = openat(&folder, "file", flags, Mode::S_IRUSR).unwrap();
     nix::unistd::write(&file, b"x").unwrap();
     file
-}
-
-/// Starts a 32-bit process that stands still. It needs no 32-bit C library.
-fn spawn_32_bit() -> Option<KillOnDrop> {
-    let source = r#"
-        static int call(int number, int a, const char *b, int c)
-        {
-            __asm__ volatile ("int $0x80" : "+a"(number) : "b"(a), "c"(b), "d"(c) : "memory");
-            return number;
-        }
-        void _start(void)
-        {
-            call(4, 1, "r", 1); /* write: ready */
-            for (;;)
-                call(29, 0, 0, 0); /* pause */
-        }
-    "#;
-    let flags = ["-m32", "-nostdlib", "-static", "-fno-pic", "-no-pie"];
-    if !cfg!(target_arch = "x86_64") {
-        return None;
-    }
-    let program = tools::compile("pause32", source, &flags).ok()?;
-    let spawned = Command::new(program).stdout(Stdio::piped()).spawn().ok()?;
-    let mut process = KillOnDrop(spawned);
-    let mut ready = process.0.stdout.take()?;
-    ready.read_exact(&mut [0]).ok()?;
-    Some(process)
 }

@@ -171,3 +171,36 @@ fn a_descriptor_of_another_kind_is_refused_by_both() {
         }
     }
 }
+
+#[test]
+fn a_text_that_stays_torn_or_is_malformed_is_said_with_its_line() {
+    let line = |start: u32, end: u32| format!("{start:08x}-{end:08x} r-xp 00000000 00:00 0 \n");
+    let upward: String = (1..200)
+        .map(|nth| line(nth << 12, (nth + 1) << 12))
+        .collect();
+    let torn = |text: &str| matches!(ask_text(text), Err(Error::Torn));
+    assert!(torn(&[&upward, line(1 << 12, 2 << 12).as_str()].concat()));
+    assert!(torn(
+        &[&upward, line(199 << 12, 201 << 12).as_str()].concat()
+    ));
+    assert!(!torn(
+        &[&upward, line(200 << 12, 201 << 12).as_str()].concat()
+    ));
+    for (text, want) in [("x\n", 1), (&[&upward, "\n"].concat(), 200)] {
+        let answer = ask_text(text);
+        let there = matches!(answer, Err(Error::Malformed { line, .. }) if line == want);
+        assert!(there, "line {want}: {answer:?}");
+    }
+}
+
+/// Walks over a text and takes a snapshot of it; both fail alike or neither does.
+fn ask_text(text: &str) -> vma_query::Result<()> {
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    let options = OpenOptions::new().backend(Backend::Text);
+    let maps = options.from_fd(OwnedFd::from(file));
+    let walked = maps.vmas().try_for_each(|vma| vma.map(drop));
+    let read = maps.snapshot().map(drop);
+    assert_eq!(format!("{walked:?}"), format!("{read:?}"));
+    walked
+}
