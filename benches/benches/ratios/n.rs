@@ -72,15 +72,18 @@ fn n1_race(rounds: u32, addrs: &[u64; K], full: bool) -> Result<race::Outcome, S
         addresses: K,
         touched: M,
     };
+    let (mut outcomes_ioctl, mut outcomes_text) = (Vec::new(), Vec::new());
     let race = Race::new("N1", part, sizes)
         .enter(Role::Floor, "floor", || floor.run(black_box(addrs)))
         .enter(Role::Ours, "ours, ioctl", || {
-            own(black_box(addrs), &by_ioctl)
+            own(black_box(addrs), &by_ioctl, &mut outcomes_ioctl)
         })
         .enter(Role::Peer, "blazesym, ioctl", || {
             peer_ioctl.run(black_box(addrs))
         })
-        .enter(Role::Ours, "ours, text", || own(black_box(addrs), &by_text))
+        .enter(Role::Ours, "ours, text", || {
+            own(black_box(addrs), &by_text, &mut outcomes_text)
+        })
         .enter(Role::Peer, "blazesym, text", || {
             peer_text.run(black_box(addrs))
         });
@@ -103,32 +106,41 @@ fn ours(backend: Backend, full: bool) -> Options {
     Options { backend, ..options }
 }
 
-/// One call of ours, all of it: nothing is kept for the next.
-#[inline(never)]
-fn own(addrs: &[u64; K], options: &Options) -> (Session, Vec<Outcome>, u64) {
-    let mut session = Session::open_self(options.clone()).expect("we run");
-    let mut outcomes = Vec::new();
-    session
-        .normalize(AbsAddr::from_slice(addrs), &mut outcomes)
-        .expect("we run");
-    let mut sum = 0;
-    if options.segments {
-        for outcome in &outcomes {
-            if let Outcome::Located {
-                module,
-                file_offset,
-            } = outcome
-            {
-                let module = &session.modules()[module.as_usize()].module;
-                sum ^= module.virt_offset_of(*file_offset).map_or(0, |virt| virt.0);
-            }
+/// One call of ours, all of it: what it learns is dropped before the next. The
+/// outcomes go where the caller says, as those of the floor do. With segments it
+/// turns file offsets into virtual offsets too.
+fn own(addrs: &[u64; K], options: &Options, outcomes: &mut Vec<Outcome>) -> u64 {
+    let session = one_shot(addrs, options, outcomes);
+    let virt = |outcome: &Outcome| match *outcome {
+        Outcome::Located {
+            module,
+            file_offset,
+        } => {
+            let module = &session.modules()[module.as_usize()].module;
+            module.virt_offset_of(file_offset)
         }
+        Outcome::Unresolved(_) => None,
+    };
+    match options.segments {
+        true => outcomes
+            .iter()
+            .filter_map(virt)
+            .fold(0, |sum, virt| sum ^ virt.0),
+        false => session.modules().len() as u64,
     }
-    (session, outcomes, sum)
+}
+
+#[inline]
+fn one_shot(addrs: &[u64; K], options: &Options, outcomes: &mut Vec<Outcome>) -> Session {
+    let mut session = Session::open_self(options.clone()).expect("we run");
+    let addrs = AbsAddr::from_slice(addrs);
+    session.normalize(addrs, outcomes).expect("we run");
+    session
 }
 
 fn places(addrs: &[u64; K], options: &Options) -> Vec<Option<Place>> {
-    let (session, outcomes, _) = own(addrs, options);
+    let mut outcomes = Vec::new();
+    let session = one_shot(addrs, options, &mut outcomes);
     let place = |outcome| match outcome {
         Outcome::Located {
             module,
