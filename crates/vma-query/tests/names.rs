@@ -1,60 +1,68 @@
-//! Names that not every kernel gives, read from a text as other kernels print it.
+//! Names that not every kernel gives, and saved texts of several machines.
+
+mod common;
 
 use testkit::child::Child;
-use vma_query::{AbsAddr, NameBuf, ProcMaps, Query, Snapshot, VmaName};
-
-/// Lines in the manner of several kernels: `[anon:…]` as Android's runtime names
-/// its heap, `[stack:TID]` from before Linux 4.5, `[anon_shmem:…]` since 6.2, a
-/// second `vvar` since 6.13, `[vectors]` of 32-bit ARM.
-const TEXT: &[u8] = br"12c00000-12c40000 rw-p 00000000 00:00 0                                  [anon:dalvik-main space (region space)]
-12c40000-12c80000 rw-p 00000000 00:00 0                                  [anon:]
-12c80000-12cc0000 rw-s 00000000 00:01 1024                               [anon_shmem:queue of frames]
-12cc0000-12d00000 rw-s 00000000 00:01 2                                  /dev/zero (deleted)
-12d00000-12d40000 rw-s 00000000 00:01 32769                              /SYSV0000002a (deleted)
-12d40000-12d80000 r-xp 00000000 00:01 77                                 /memfd:jit-cache (deleted)
-12d80000-12dc0000 rw-s 00000000 00:0f 15                                 anon_inode:[perf_event]
-12dc0000-12e00000 rw-s 00000000 00:0e 1032                               anon_inode:i915.gem
-12e00000-12e40000 rw-s 00000000 00:08 31                                 socket:[31]
-30000000-30020000 rw-p 00000000 00:00 0                                  [heap]
-40000000-40001000 rw-p 00000000 103:05 1448 /a/path\012of two lines (deleted)
-50000000-50021000 rw-p 00000000 00:00 0                                  [stack:1001]
-60000000-60001000 --xp 00000000 00:00 0                                  [uprobes]
-7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0                          [stack]
-7ffd00100000-7ffd00104000 r--p 00000000 00:00 0                          [vvar]
-7ffd00104000-7ffd00106000 r--p 00000000 00:00 0                          [vvar_vclock]
-7ffd00106000-7ffd00108000 r-xp 00000000 00:00 0                          [vdso]
-7ffd00108000-7ffd00109000 r-xp 00000000 00:00 0                          [vectors]
-ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]
-";
+use testkit::maps::Line;
+use testkit::{fixture, naive};
+use vma_query::{AbsAddr, Error, NameBuf, ProcMaps, Query, Snapshot, VmaName};
 
 #[test]
 fn names_of_many_kernels_are_told_apart() {
+    let path = |path| VmaName::Path {
+        path,
+        deleted: false,
+    };
     let deleted = |path| VmaName::Path {
         path,
         deleted: true,
     };
     let want = [
-        VmaName::Anon(b"dalvik-main space (region space)"),
-        VmaName::Anon(b""),
-        VmaName::AnonShmem(b"queue of frames"),
-        deleted(b"/dev/zero"),
-        deleted(b"/SYSV0000002a"),
-        VmaName::Memfd { name: b"jit-cache" },
-        VmaName::Other(b"anon_inode:[perf_event]"),
-        VmaName::Other(b"anon_inode:i915.gem"),
-        VmaName::Other(b"socket:[31]"),
+        path(b"/opt/a name with spaces/lib x.so"),
+        path(b"/opt/two\nlines\n.so"),
+        // Its name is \012: the one thing that the text cannot tell.
+        path(b"/opt/four characters \n of its own"),
+        deleted(b"/opt/replaced.so"),
+        deleted(b"/opt/twice (deleted)"),
+        deleted(b"/opt/really named so"),
+        path(b"/opt/trailing space "),
+        path(b"/opt/two  spaces"),
+        path(b"/opt/not \xff\xfe UTF-8.so"),
+        path("/opt/ümläut.so".as_bytes()),
+        path(b"/opt/\x1b[31mred\x1b[0m.so"),
+        path(b"/opt/a\ttab"),
         VmaName::Heap,
-        deleted(b"/a/path\nof two lines"),
-        VmaName::Other(b"[stack:1001]"),
+        VmaName::None,
+        VmaName::Anon(b"plain"),
+        VmaName::Anon(b"with spaces (and more)"),
+        VmaName::Anon(b""),
+        VmaName::AnonShmem(b"shared one"),
+        VmaName::Memfd { name: b"code" },
+        VmaName::Memfd { name: b"" },
+        VmaName::Memfd {
+            name: b"a b (deleted)",
+        },
+        path(b"/dev/zero"),
+        deleted(b"/dev/zero"),
+        deleted(b"/SYSV00000000"),
+        deleted(b"/SYSVdeadbeef"),
+        deleted(b"/anon_hugepage"),
+        path(b"/dev/hugepages/pool"),
+        deleted(b"/i915"),
+        VmaName::Other(b"anon_inode:[perf_event]"),
+        VmaName::Other(b"anon_inode:[io_uring]"),
+        VmaName::Other(b"socket:[48213]"),
         VmaName::Uprobes,
-        VmaName::Stack,
         VmaName::Vvar,
         VmaName::Vvar,
         VmaName::Vdso,
-        VmaName::Other(b"[vectors]"),
+        path(b"//deleted"),
+        path(b"/"),
+        VmaName::Stack,
+        VmaName::Other(b"[stack:4711]"),
         VmaName::Vsyscall,
     ];
-    let saved = Snapshot::parse(TEXT).unwrap();
+    let saved = Snapshot::parse(&fixture("maps/names.maps")).unwrap();
     assert_eq!(saved.len(), want.len());
     let mut cursor = saved.cursor();
     let mut name = NameBuf::new();
@@ -63,8 +71,37 @@ fn names_of_many_kernels_are_told_apart() {
         cursor.seek_named(found.vma.start, &mut name).unwrap();
         assert_eq!(name.name(), want);
     }
-    let code = saved.iter().filter(|found| found.vma.is_file_backed());
-    assert_eq!(code.count(), 8, "a device without a path is a file too");
+}
+
+#[test]
+fn saved_texts_of_all_machines_are_read() {
+    let texts = [
+        "x86-64",
+        "aarch64",
+        "android-aarch64",
+        "i386",
+        "i386-kernel",
+        "long-paths",
+        "names",
+        "wide-numbers",
+    ];
+    for text in texts {
+        let text = fixture(&format!("maps/{text}.maps"));
+        let saved = Snapshot::parse(&text).unwrap();
+        let read = saved.iter().map(|it| common::line(it.vma, it.raw_name));
+        let want: Vec<Line> = naive::lines(&text).collect();
+        assert_eq!(read.collect::<Vec<_>>(), want);
+    }
+}
+
+#[test]
+fn a_torn_text_and_that_of_a_zombie_are_refused() {
+    for (text, want) in [("torn", 3), ("zombie", 1)] {
+        match Snapshot::parse(&fixture(&format!("maps/{text}.maps"))) {
+            Err(Error::Malformed { line, .. }) => assert_eq!(line, want, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
 }
 
 #[test]

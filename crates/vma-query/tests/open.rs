@@ -223,11 +223,10 @@ fn is_closed_on_exec(fdinfo: &PathBuf) -> bool {
     u32::from_str_radix(flags.trim(), 8).unwrap() & O_CLOEXEC != 0
 }
 
-const fn shared_among_threads<T: Send + Sync>() {}
-const _: () = shared_among_threads::<ProcMaps>();
-const _: () = shared_among_threads::<OpenOptions>();
-const _: () = shared_among_threads::<Snapshot>();
-const _: () = shared_among_threads::<Cursor<'_>>();
-const _: () = shared_among_threads::<Vmas<'_>>();
-const _: () = shared_among_threads::<Error>();
-const _: () = shared_among_threads::<(NameBuf, Backend, Query)>();
+#[test]
+fn threads_may_share_and_send_all_of_it() {
+    fn may<T: Send + Sync>() {}
+    may::<(ProcMaps, OpenOptions, Snapshot)>();
+    may::<(Cursor<'_>, Vmas<'_>)>();
+    may::<(NameBuf, Backend, Query, Error)>();
+}
