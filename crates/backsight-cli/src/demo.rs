@@ -111,8 +111,8 @@ fn compare(out: &mut impl Write, pid: u32, stack: &[AbsAddr], by_text: &Normaliz
         if differing == 0 {
             writeln!(
                 out,
-                "Both give the same modules, build IDs and offsets for all of them; the text \
-                 takes {ratio:.1} times as long."
+                "Both agree on the module, build ID and offsets of each; the text takes {ratio:.1} \
+                 times as long."
             )?;
         } else {
             let message = format!(

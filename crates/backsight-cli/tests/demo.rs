@@ -37,7 +37,7 @@ fn the_known_chain_is_found_and_both_backends_agree() {
     shows_the_chain(&text);
     if backends().contains(&"ioctl") {
         assert!(
-            text.contains("Both give the same modules, build IDs and offsets"),
+            text.contains("Both agree on the module, build ID and offsets of each"),
             "{text}"
         );
         assert_eq!(text.matches(" µs").count(), 2, "{text}");

@@ -3,9 +3,11 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::Stdio;
 
-use common::{code_of, json, of_type, program_counter, run, run_with, sleeping};
+use common::{backsight, code_of, json, of_type, program_counter, run, run_with, sleeping};
 use nix::sys::stat::Mode;
 use testkit::child::Child;
 
@@ -32,6 +34,42 @@ fn a_sleeping_process_names_the_function_it_sleeps_in() {
         (&sample["tid"], &sample["stack"][0]),
         (&pid.into(), &0.into())
     );
+}
+
+#[test]
+fn standard_input_is_answered_line_by_line() {
+    let child = sleeping();
+    let pid = child.0.id();
+    let pc = format!("{:#x}", program_counter(pid));
+    let capture = format!(
+        "{}\n",
+        r#"{"type":"address","address":"0x10","reason":"unmapped"}"#
+    );
+    let pid = pid.to_string();
+    let cases = [
+        (vec!["-p", &pid, "-"], format!("{pc}\n"), "nanosleep+0x"),
+        (vec!["-i", "-"], capture, "[unmapped]"),
+    ];
+    for (args, ask, want) in cases {
+        let mut process = backsight()
+            .arg("symbolize")
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut asks = process.stdin.take().unwrap();
+        let mut answers = BufReader::new(process.stdout.take().unwrap());
+        for _ in 0..2 {
+            asks.write_all(ask.as_bytes()).unwrap();
+            let mut line = String::new();
+            // Waits for ever if the answer is not flushed.
+            answers.read_line(&mut line).unwrap();
+            assert!(line.contains(want), "{line}");
+        }
+        drop(asks);
+        assert!(process.wait().unwrap().success());
+    }
 }
 
 #[test]

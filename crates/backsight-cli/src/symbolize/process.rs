@@ -6,6 +6,7 @@ use backsight_formats::ndjson::{Address, Header};
 use backsight_normalize::{Image, NormalizedModule, Options, Session};
 use backsight_symbolize::{Source, Symbolizer};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::Symbols;
 use super::lookup::{Known, Lookups};
@@ -52,6 +53,7 @@ impl Live {
             images: true,
             ..Options::default()
         };
+        allow_open_files();
         let session = Session::open(pid, options);
         Ok(Self {
             pid,
@@ -150,6 +152,15 @@ impl Live {
             ..Header::new(TOOL)
         })?;
         Ok(())
+    }
+}
+
+/// Raises this process's limit of open files as far as it may: a file stays open for
+/// each module, and the usual limit of 1,024 is less than some processes have.
+fn allow_open_files() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Refused, it is as before; a module that cannot be opened says so.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
 
