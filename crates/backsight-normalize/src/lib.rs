@@ -42,6 +42,10 @@
     clippy::print_stdout,
     clippy::print_stderr
 )]
+#![cfg_attr(
+    test,
+    expect(clippy::arithmetic_side_effects, reason = "tests choose their numbers")
+)]
 
 mod batch;
 mod build_id;
@@ -49,11 +53,19 @@ mod module_file;
 mod modules;
 mod normalizer;
 mod options;
+mod page_index;
+mod session;
+mod shared_modules;
 mod vdso;
+mod vma_cache;
 
-pub use backsight_types::{AbsAddr, FileOffset, Module, ModuleIdx, Outcome, Reason, VirtOffset};
+pub use backsight_types::{
+    AbsAddr, AbsRange, FileOffset, Module, ModuleIdx, Outcome, Reason, VirtOffset,
+};
 pub use vma_query::{Backend, Error, Snapshot};
 
 pub use modules::{Image, NormalizedModule};
-pub use normalizer::{Normalized, Session, normalize, normalize_snapshot};
-pub use options::{BuildIds, Options};
+pub use normalizer::{Normalized, normalize, normalize_self, normalize_snapshot};
+pub use options::{BuildIds, Options, Trust};
+pub use session::Session;
+pub use shared_modules::{ModulesRef, SharedModules};

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use backsight_types::{AbsAddr, Device, Module, ModuleIdx, ModuleKind};
+use backsight_types::{Device, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
 
+use crate::build_id;
 use crate::module_file::FileFinder;
-use crate::options::Options;
+use crate::options::{BuildIds, Options};
 use crate::vdso;
 
 /// A module, and its bytes where they could be had and were asked for.
@@ -43,16 +44,17 @@ pub(crate) enum Backing {
     Vdso,
 }
 
-/// All modules met so far, and the VMAs they were met in.
+/// All modules met so far.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleTable {
     modules: Vec<NormalizedModule>,
     /// All but the first [`FEW`], sorted. A device and inode can stand here more
     /// than once: btrfs gives the same inode number to files of different
-    /// subvolumes, and one file can be mapped by several paths.
+    /// subvolumes, one file can be mapped by several paths, and the number of a
+    /// deleted file is given to another.
     by_file: Vec<(FileKey, ModuleIdx)>,
-    /// Sorted by start.
-    met: Vec<(Vma, ModuleIdx)>,
+    /// How many modules there were when the call began.
+    before_call: usize,
 }
 
 /// So many modules are looked through one by one. Most one-shot batches meet no
@@ -71,23 +73,9 @@ impl ModuleTable {
         self.modules
     }
 
-    /// Returns whether a VMA was met that covered `addr`.
-    pub(crate) fn has_met_at(&self, addr: AbsAddr) -> bool {
-        let above = self.met.partition_point(|(met, _)| met.start <= addr);
-        let below = above.checked_sub(1).and_then(|last| self.met.get(last));
-        below.is_some_and(|(met, _)| met.contains(addr))
-    }
-
-    /// Returns the module of a VMA that was met just as it is now.
-    pub(crate) fn met(&self, vma: &Vma) -> Option<ModuleIdx> {
-        let place = self
-            .met
-            .binary_search_by_key(&vma.start, |(met, _)| met.start)
-            .ok()?;
-        self.met
-            .get(place)
-            .filter(|(met, _)| met == vma)
-            .map(|(_, module)| *module)
+    /// Begins a call: from now on what is known must prove itself.
+    pub(crate) fn begin(&mut self) {
+        self.before_call = self.modules.len();
     }
 
     /// Returns the module behind an executable VMA called `raw_name`, which is
@@ -99,30 +87,11 @@ impl ModuleTable {
         raw_name: &[u8],
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
-        if let Some(module) = self.met(vma) {
-            return Some(module);
-        }
         let key = (backing == Backing::Vdso, vma.inode, vma.device);
         let shown = shown(raw_name);
-        let module = match self.known(key, shown) {
-            Some(module) => module,
-            None => self.learn(vma, key, shown, process)?,
-        };
-        self.remember(vma, module);
-        Some(module)
-    }
-
-    fn remember(&mut self, vma: &Vma, module: ModuleIdx) {
-        match self
-            .met
-            .binary_search_by_key(&vma.start, |(met, _)| met.start)
-        {
-            Ok(place) => {
-                if let Some(met) = self.met.get_mut(place) {
-                    *met = (*vma, module);
-                }
-            }
-            Err(place) => self.met.insert(place, (*vma, module)),
+        match self.known(key, shown) {
+            Some(known) if self.is_still(known, vma, process) => Some(known),
+            _ => self.learn(vma, key, shown, process),
         }
     }
 
@@ -139,11 +108,31 @@ impl ModuleTable {
             )
     }
 
-    /// Returns the module with the same device, inode and name.
+    /// Returns the latest module with the same device, inode and name.
     fn known(&self, key: FileKey, (path, deleted): (&[u8], bool)) -> Option<ModuleIdx> {
         self.same_inode(key)
-            .find(|(_, module)| module.path == path && module.deleted == deleted)
+            .filter(|(_, module)| module.path == path && module.deleted == deleted)
             .map(|(at, _)| at)
+            .last()
+    }
+
+    /// Returns whether the file behind a VMA is the module of the same device, inode
+    /// and name, and not a later file that was given the inode of a deleted one.
+    ///
+    /// A file that was met in this call is mapped still, so its inode is taken. Of one
+    /// met earlier the kernel's build ID is asked. Where no build IDs are wanted,
+    /// device, inode and name are all there is to a module.
+    fn is_still(&self, known: ModuleIdx, vma: &Vma, process: Option<&Process<'_>>) -> bool {
+        let Some(process) = process.filter(|it| it.options.build_ids != BuildIds::None) else {
+            return true;
+        };
+        let module = self
+            .modules
+            .get(known.as_usize())
+            .map(|known| &known.module);
+        known.as_usize() >= self.before_call
+            || build_id::by_kernel(process, vma)
+                .is_some_and(|now| module.is_some_and(|module| module.build_id == Some(now)))
     }
 
     fn learn(
@@ -174,10 +163,10 @@ impl ModuleTable {
                 ModuleKind::File => process.files.learn(process, vma, &mut learnt),
                 ModuleKind::Vdso => vdso::learn(process, vma, &mut learnt),
             }
-            // Another path to a file that was met: a hard link, a bind mount.
-            let build_id = learnt.module.build_id;
-            let is_this = |module: &Module| build_id.is_some() && module.build_id == build_id;
-            if let Some((met, _)) = self.same_inode(key).find(|(_, module)| is_this(module)) {
+            // Met before: by another path (a hard link, a bind mount), or in an
+            // earlier call when nothing but reading it could prove it.
+            let is_this = |known: &Module| is_same_file(known, &learnt.module);
+            if let Some((met, _)) = self.same_inode(key).find(|(_, known)| is_this(known)) {
                 return Some(met);
             }
         }
@@ -187,6 +176,16 @@ impl ModuleTable {
             self.by_file.insert(place, (key, index));
         }
         Some(index)
+    }
+}
+
+/// Returns whether two files of one device and inode, met at different times, are
+/// one: by build ID, or without one by all else that is known.
+fn is_same_file(known: &Module, now: &Module) -> bool {
+    match (known.build_id, now.build_id) {
+        (Some(known), Some(now)) => known == now,
+        (None, None) => known == now,
+        _ => false,
     }
 }
 

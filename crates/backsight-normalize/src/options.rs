@@ -18,6 +18,16 @@ pub enum BuildIds {
     None,
 }
 
+/// How far a session relies on what it learnt in earlier calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Each VMA and gap is asked about again, once in each call.
+    #[default]
+    Recheck,
+    /// Nothing is asked about twice, until the caller says that it changed.
+    UntilTold,
+}
+
 /// How a process is normalized.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -34,6 +44,8 @@ pub struct Options {
     /// Whether files are opened through `/proc/PID/map_files` where that is
     /// permitted. Such a link is the mapped file itself, deleted or replaced.
     pub map_files: bool,
+    /// How far a session relies on what it learnt in earlier calls.
+    pub trust: Trust,
     /// Where processes are found instead of `/proc`.
     pub proc_root: Option<PathBuf>,
 }
@@ -47,6 +59,7 @@ impl Default for Options {
             segments: true,
             images: false,
             map_files: true,
+            trust: Trust::Recheck,
             proc_root: None,
         }
     }

@@ -151,11 +151,8 @@ fn what_a_session_learnt_stays_and_what_is_unmapped_goes() {
                 ..
             }
         ));
-        let paths: Vec<_> = session
-            .modules()
-            .iter()
-            .map(|m| m.module.path_lossy())
-            .collect();
+        let modules = session.modules();
+        let paths: Vec<_> = modules.iter().map(|m| m.module.path_lossy()).collect();
         assert!(
             paths[0].ends_with("/cat") && paths[1].ends_with("/ls"),
             "{paths:?}"

@@ -1,0 +1,412 @@
+//! What is known of an address space: which answer holds where.
+//!
+//! Each [`Span`] is a range of addresses with one answer: a VMA that was met, or a
+//! gap that was proven. They lie disjoint and sorted, so a lookup is a bisection;
+//! [`PageIndex`](crate::page_index::PageIndex) stands in front of it for batches
+//! that jump about.
+//!
+//! A session that re-checks what it knows *closes* its spans between two calls: a
+//! closed span has no size, so that no address falls into it, and the slow way asks
+//! the kernel once and opens it again. So the fast way looks at nothing else.
+
+use backsight_types::{AbsAddr, AbsRange, FileOffset, Outcome, Reason};
+use vma_query::Vma;
+
+use crate::page_index::PageIndex;
+
+/// A range of addresses with one answer. 40 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    start: AbsAddr,
+    /// In bytes; 0 while it is closed.
+    size: u64,
+    /// The answer for address 0: an address is added to its file offset, wrapping.
+    at_zero: Outcome,
+    /// Its place in [`VmaCache::known`].
+    known: u32,
+}
+
+impl Span {
+    /// Returns the span of `range`, whose addresses are all answered by `outcome`.
+    pub(crate) fn of(range: AbsRange, outcome: Outcome) -> Self {
+        Self {
+            start: range.start,
+            size: range.size(),
+            at_zero: outcome,
+            known: NOT_KEPT,
+        }
+    }
+
+    /// Returns the span of a VMA whose first byte is answered by `outcome`.
+    pub(crate) fn of_vma(vma: &Vma, outcome: Outcome) -> Self {
+        let at_zero = match outcome {
+            Outcome::Located {
+                module,
+                file_offset,
+            } => Outcome::Located {
+                module,
+                file_offset: FileOffset(file_offset.0.wrapping_sub(vma.start.0)),
+            },
+            unresolved @ Outcome::Unresolved(_) => unresolved,
+        };
+        Self::of(vma.range(), at_zero)
+    }
+
+    /// Returns whether `addr` lies in it, and it is open.
+    #[inline]
+    pub(crate) fn contains(&self, addr: AbsAddr) -> bool {
+        addr.0.wrapping_sub(self.start.0) < self.size
+    }
+
+    /// Returns the outcome of an address that it contains.
+    #[inline]
+    pub(crate) fn outcome(&self, addr: AbsAddr) -> Outcome {
+        match self.at_zero {
+            Outcome::Located {
+                module,
+                file_offset,
+            } => Outcome::Located {
+                module,
+                file_offset: FileOffset(file_offset.0.wrapping_add(addr.0)),
+            },
+            unresolved @ Outcome::Unresolved(_) => unresolved,
+        }
+    }
+
+    /// Returns the place behind its last byte that `addrs`, if they go up, reach: how
+    /// many of them lie in it.
+    #[inline]
+    pub(crate) fn run_of(&self, addrs: &[AbsAddr]) -> usize {
+        let inside = |addr: &AbsAddr| self.contains(*addr);
+        let mut bound = 8;
+        while addrs.get(bound).is_some_and(inside) {
+            bound = bound.saturating_mul(2);
+        }
+        addrs.get(..bound).unwrap_or(addrs).partition_point(inside)
+    }
+
+    /// Appends the outcomes of `addrs`; says whether all of them do lie in it.
+    ///
+    /// Without a branch for each address: what lies outside sets the top bit of one
+    /// of the two differences, as user addresses and sizes are below 2^63.
+    #[inline]
+    pub(crate) fn answer_run(&self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> bool {
+        let last = self.size.wrapping_sub(1);
+        let mut outside = 0_u64;
+        let mut note = |addr: AbsAddr| {
+            let into = addr.0.wrapping_sub(self.start.0);
+            outside |= into | last.wrapping_sub(into);
+        };
+        match self.at_zero {
+            Outcome::Located {
+                module,
+                file_offset,
+            } => {
+                outcomes.extend(addrs.iter().map(|addr| {
+                    note(*addr);
+                    let file_offset = FileOffset(file_offset.0.wrapping_add(addr.0));
+                    Outcome::Located {
+                        module,
+                        file_offset,
+                    }
+                }));
+            }
+            unresolved @ Outcome::Unresolved(_) => {
+                outcomes.extend(addrs.iter().map(|addr| {
+                    note(*addr);
+                    unresolved
+                }));
+            }
+        }
+        outside >> 63 == 0
+    }
+
+    /// Returns a span that contains nothing.
+    pub(crate) const fn nowhere() -> Self {
+        let at_zero = Outcome::Unresolved(Reason::Unmapped);
+        Self {
+            start: AbsAddr(0),
+            size: 0,
+            at_zero,
+            known: NOT_KEPT,
+        }
+    }
+
+    /// Returns the span from `start` to the last address there is.
+    pub(crate) const fn from(start: AbsAddr, reason: Reason) -> Self {
+        let at_zero = Outcome::Unresolved(reason);
+        Self {
+            start,
+            size: start.0.wrapping_neg(),
+            at_zero,
+            known: NOT_KEPT,
+        }
+    }
+}
+
+/// Stands for [`Span::known`] in a cache that keeps nothing for later calls.
+const NOT_KEPT: u32 = u32::MAX;
+
+/// What a span must be compared with before it is opened again.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    size: u64,
+    /// `None` for a gap.
+    vma: Option<Vma>,
+}
+
+/// How long what was found stays true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// For one call: nothing is kept that a later call would need.
+    Call,
+    /// Until it is asked about again, once in each call.
+    Recheck,
+    /// Until the caller says otherwise.
+    Trust,
+}
+
+/// Where a lookup found something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found {
+    /// It holds.
+    Open(Span),
+    /// It held in an earlier call. The VMA, or `None` for a gap.
+    Closed(Slot, Option<Vma>),
+    /// Nothing is known there.
+    Nothing,
+}
+
+/// A span's place, good until the next change of the cache.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    fresh: bool,
+    at: usize,
+}
+
+/// All spans of one address space.
+#[derive(Debug)]
+pub(crate) struct VmaCache {
+    lifetime: Lifetime,
+    /// Sorted, disjoint.
+    spans: Vec<Span>,
+    /// As `spans`, and disjoint with them: what came lately, out of order. Merged
+    /// into `spans` when it is an eighth of them, so that many spans cost no more
+    /// moves than few.
+    fresh: Vec<Span>,
+    known: Vec<Known>,
+    /// The starts of the spans that this call opened.
+    opened: Vec<AbsAddr>,
+    index: PageIndex,
+}
+
+/// So many fresh spans are borne in any case.
+const FEW_FRESH: usize = 32;
+
+impl VmaCache {
+    pub(crate) fn new(lifetime: Lifetime) -> Self {
+        Self {
+            lifetime,
+            spans: Vec::new(),
+            fresh: Vec::new(),
+            known: Vec::new(),
+            opened: Vec::new(),
+            index: PageIndex::default(),
+        }
+    }
+
+    /// Begins a call: closes what the last one opened.
+    pub(crate) fn begin(&mut self) {
+        if self.lifetime != Lifetime::Recheck {
+            return;
+        }
+        if self.opened.len().saturating_mul(8) > self.spans.len() {
+            for span in self.spans.iter_mut().chain(&mut self.fresh) {
+                span.size = 0;
+            }
+        } else {
+            for start in &self.opened {
+                for spans in [&mut self.spans, &mut self.fresh] {
+                    if let Ok(at) = spans.binary_search_by_key(start, |span| span.start)
+                        && let Some(span) = spans.get_mut(at)
+                    {
+                        span.size = 0;
+                    }
+                }
+            }
+        }
+        self.opened.clear();
+    }
+
+    /// Returns the open span that the index names for `addr`, if it is the right one.
+    #[inline]
+    pub(crate) fn indexed(&self, addr: AbsAddr) -> Option<&Span> {
+        let place = self.index.place_of(addr);
+        let span = self.spans.get(place)?;
+        if span.contains(addr) {
+            return Some(span);
+        }
+        // A page may begin with the end of the span below.
+        self.spans
+            .get(place.wrapping_sub(1))
+            .filter(|below| below.contains(addr))
+    }
+
+    /// Returns what is known at `addr`, by bisection.
+    pub(crate) fn find(&self, addr: AbsAddr) -> Found {
+        for (spans, fresh) in [(&self.spans, false), (&self.fresh, true)] {
+            let Some(at) = spans
+                .partition_point(|span| span.start <= addr)
+                .checked_sub(1)
+            else {
+                continue;
+            };
+            let Some(span) = spans.get(at) else { continue };
+            if span.contains(addr) {
+                return Found::Open(*span);
+            }
+            if span.size == 0
+                && let Some(known) = known_of(&self.known, span)
+                && addr.0.wrapping_sub(span.start.0) < known.size
+            {
+                return Found::Closed(Slot { fresh, at }, known.vma);
+            }
+        }
+        Found::Nothing
+    }
+
+    /// Opens a span again that was found to hold still.
+    pub(crate) fn open(&mut self, slot: Slot) -> Option<Span> {
+        let spans = if slot.fresh {
+            &mut self.fresh
+        } else {
+            &mut self.spans
+        };
+        let span = spans.get_mut(slot.at)?;
+        let known = known_of(&self.known, span)?;
+        span.size = known.size;
+        self.opened.push(span.start);
+        Some(*span)
+    }
+
+    /// Takes up what was just found, in place of all that overlaps it.
+    pub(crate) fn insert(&mut self, mut span: Span, vma: Option<Vma>) {
+        if self.lifetime == Lifetime::Recheck {
+            // What overlaps is from an earlier call: within one call, or where
+            // nothing is asked twice, only unknown addresses are asked about.
+            self.remove(AbsRange {
+                start: span.start,
+                end: end_of(&span),
+            });
+            self.opened.push(span.start);
+        }
+        if self.lifetime != Lifetime::Call {
+            span.known = u32::try_from(self.known.len()).unwrap_or(NOT_KEPT);
+            self.known.push(Known {
+                size: span.size,
+                vma,
+            });
+        }
+        if self.fresh.is_empty() && self.spans.last().is_none_or(|last| last.start < span.start) {
+            self.spans.push(span);
+            return;
+        }
+        let at = self.fresh.partition_point(|other| other.start < span.start);
+        self.fresh.insert(at, span);
+        if self.fresh.len() > FEW_FRESH.max(self.spans.len() / 8) {
+            self.merge();
+        }
+    }
+
+    /// Forgets all spans that overlap `range`.
+    pub(crate) fn remove(&mut self, range: AbsRange) {
+        let Self {
+            spans,
+            fresh,
+            known,
+            ..
+        } = self;
+        let end = |span: &Span| {
+            let size = known_of(known, span).map_or(span.size, |known| known.size);
+            AbsAddr(span.start.0.saturating_add(size))
+        };
+        let mut removed = 0;
+        for spans in [spans, fresh] {
+            let first = spans.partition_point(|span| end(span) <= range.start);
+            let behind = spans
+                .partition_point(|span| span.start < range.end)
+                .max(first);
+            removed = spans.drain(first..behind).count().max(removed);
+        }
+        if removed > 0 {
+            self.index.clear();
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.spans.clear();
+        self.fresh.clear();
+        self.known.clear();
+        self.opened.clear();
+        self.index.clear();
+    }
+
+    /// Prepares for many addresses that jump about.
+    pub(crate) fn build_index(&mut self, effort: usize) {
+        self.merge();
+        let Self {
+            spans,
+            known,
+            index,
+            ..
+        } = self;
+        let range = |span: &Span| {
+            (
+                span.start,
+                known_of(known, span).map_or(span.size, |it| it.size),
+            )
+        };
+        index.build(spans.iter().map(range), effort);
+    }
+
+    /// Returns whether the index knows all spans that there are.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.fresh.is_empty() && self.index.covers(self.spans.len())
+    }
+
+    fn merge(&mut self) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        // Both halves are sorted, and a stable sort merges such runs in one pass.
+        self.spans.append(&mut self.fresh);
+        self.spans.sort_by_key(|span| span.start);
+        self.index.clear();
+        self.drop_unused();
+    }
+
+    /// Spans come and go over a long session; what was kept for those that went is
+    /// dropped when it is the greater part.
+    fn drop_unused(&mut self) {
+        if self.known.len() <= self.spans.len().saturating_mul(2) {
+            return;
+        }
+        let old = std::mem::take(&mut self.known);
+        for span in &mut self.spans {
+            if let Some(known) = known_of(&old, span) {
+                span.known = u32::try_from(self.known.len()).unwrap_or(NOT_KEPT);
+                self.known.push(*known);
+            }
+        }
+    }
+}
+
+fn known_of<'k>(known: &'k [Known], span: &Span) -> Option<&'k Known> {
+    known.get(usize::try_from(span.known).ok()?)
+}
+
+/// The last span can reach to the end of the address space.
+fn end_of(span: &Span) -> AbsAddr {
+    AbsAddr(span.start.0.saturating_add(span.size))
+}
