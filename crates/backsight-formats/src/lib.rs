@@ -3,6 +3,7 @@
 //! | format | in | out |
 //! |---|---|---|
 //! | [`ndjson`]: one JSON object a line, `schema_version` 1 | yes | yes |
+//! | [`addr2line_text`]: the listing of binutils' `addr2line` | | yes |
 //! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |
 //! | [`escape`]: names and paths for a terminal | | yes |
@@ -21,6 +22,7 @@
     clippy::missing_panics_doc
 )]
 
+pub mod addr2line_text;
 pub mod address_list;
 pub mod escape;
 mod lines;

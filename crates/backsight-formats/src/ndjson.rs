@@ -17,12 +17,14 @@
 //! - A path or name that is not UTF-8 stands twice: as text with � in it, and whole
 //!   as hexadecimal digits in `path_hex` (`name_hex`).
 
+mod check;
 mod module;
 mod read;
 mod record;
 mod text;
 mod write;
 
+pub use check::Check;
 pub use read::{Error, Reader};
 pub use record::{Address, Frame, Header, Mapping, Record, Sample, Vma};
 pub use write::Writer;

@@ -2,7 +2,7 @@
 
 use backsight_formats::maps_text::MapsLine;
 use backsight_formats::ndjson::{
-    Address, Frame, Header, Mapping, Reader, Record, Sample, Vma, Writer,
+    Address, Check, Frame, Header, Mapping, Reader, Record, Sample, Vma, Writer,
 };
 use backsight_types::{
     AbsAddr, AbsRange, AddrKind, Arch, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind,
@@ -203,4 +203,34 @@ fn outcomes_come_back() {
             }
         }
     }
+}
+
+/// `backsight doctor --format json`.
+#[test]
+fn a_check_is_spelled_so() {
+    let mut writer = Writer::new(Vec::new());
+    let check = Check {
+        name: "map-files",
+        state: "limited",
+        found: "may not be followed",
+        advice: Some("run as root"),
+    };
+    writer.check(&check).unwrap();
+    let fine = Check {
+        state: "ok",
+        advice: None,
+        ..check
+    };
+    writer.check(&fine).unwrap();
+    let want = concat!(
+        r#"{"type":"check","name":"map-files","state":"limited","#,
+        r#""found":"may not be followed","advice":"run as root"}"#,
+        "\n",
+        r#"{"type":"check","name":"map-files","state":"ok","found":"may not be followed"}"#,
+        "\n",
+    );
+    let lines = writer.into_inner();
+    assert_eq!(str::from_utf8(&lines), Ok(want));
+    // Whoever reads addresses passes over it.
+    assert_eq!(Reader::new(lines.as_slice()).count(), 0);
 }

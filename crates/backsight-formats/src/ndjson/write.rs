@@ -6,7 +6,7 @@ use backsight_types::{Module, ModuleIdx};
 use serde::Serialize;
 
 use super::module::ModuleLine;
-use super::{Address, Header, Mapping, Record, Sample, Vma};
+use super::{Address, Check, Header, Mapping, Record, Sample, Vma};
 
 /// Writes line by line. Nothing is buffered here.
 #[derive(Debug)]
@@ -76,6 +76,14 @@ impl<W: Write> Writer<W> {
     /// Those of the output.
     pub fn vma(&mut self, vma: &Vma<'_>) -> io::Result<()> {
         self.line(vma)
+    }
+
+    /// Writes a finding of `backsight doctor`.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn check(&mut self, check: &Check<'_>) -> io::Result<()> {
+        self.line(check)
     }
 
     /// Writes any record.

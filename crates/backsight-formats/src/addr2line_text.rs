@@ -1,0 +1,234 @@
+//! The listing of binutils' `addr2line`, so that scripts which read it can switch.
+//!
+//! ```text
+//! flags      a place                     one that was inlined there
+//! (none)     /src/a.c:12
+//! -f         inner                       …
+//!            /src/a.c:12
+//! -f -i      inner                       outer
+//!            /src/a.c:12                 /src/a.c:40
+//! -p -f -i   inner at /src/a.c:12
+//!             (inlined by) outer at /src/a.c:40
+//! -a         0x0000000000001139          before the rest; with -p on its line, `: `
+//! ```
+//!
+//! `??` stands for a function that is not known, `??:?` for a place in code of which
+//! no line is known, and `??:0` for one of which nothing is. Discriminators are not
+//! written. Names are escaped, which `addr2line` does not do: a newline in a name
+//! would otherwise count as the next answer.
+
+use std::io::{self, Write};
+
+use crate::escape::Terminal;
+use crate::ndjson::Frame;
+
+/// Which parts of the listing are wanted: `addr2line`'s flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// `-a`: the address comes first.
+    pub addresses: bool,
+    /// `-f`: the function before its place.
+    pub functions: bool,
+    /// `-i`: the functions into which this one was inlined, too.
+    pub inlines: bool,
+    /// `-p`: a line for each function.
+    pub pretty: bool,
+    /// `-s`: files without their directories.
+    pub basenames: bool,
+    /// `-C`: names as people wrote them, not as the linker needs them.
+    pub demangle: bool,
+}
+
+/// How many hexadecimal digits an address has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Width {
+    /// Sixteen, in a 64-bit file.
+    #[default]
+    Wide,
+    /// Eight, in a 32-bit file.
+    Narrow,
+}
+
+impl Style {
+    /// Writes what is known of one address: frames innermost first, none if nothing
+    /// is. `address` is what was asked for, 0 if that is not known.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(
+        &self,
+        out: &mut impl Write,
+        address: u64,
+        width: Width,
+        frames: &[Frame<'_>],
+    ) -> io::Result<()> {
+        if self.addresses {
+            match width {
+                Width::Wide => write!(out, "{address:#018x}")?,
+                Width::Narrow => write!(out, "{address:#010x}")?,
+            }
+            out.write_all(if self.pretty { b": " } else { b"\n" })?;
+        }
+        let Some((first, outer)) = frames.split_first() else {
+            if self.functions {
+                // Without the "at" that stands before a place.
+                out.write_all(if self.pretty { b"?? " } else { b"??\n" })?;
+            }
+            return out.write_all(b"??:0\n");
+        };
+        self.frame(out, first)?;
+        let outer = if self.inlines { outer } else { &[] };
+        for frame in outer {
+            if self.pretty {
+                out.write_all(b" (inlined by) ")?;
+            }
+            self.frame(out, frame)?;
+        }
+        Ok(())
+    }
+
+    fn frame(&self, out: &mut impl Write, frame: &Frame<'_>) -> io::Result<()> {
+        if self.functions {
+            let name = self.name(frame).unwrap_or("??");
+            write!(out, "{}", Terminal(name.as_bytes()))?;
+            out.write_all(if self.pretty { b" at " } else { b"\n" })?;
+        }
+        let file = frame.file.as_deref().unwrap_or("??");
+        write!(out, "{}", Terminal(self.shown(file).as_bytes()))?;
+        match frame.line {
+            Some(line) if frame.file.is_some() => writeln!(out, ":{line}"),
+            _ => writeln!(out, ":?"),
+        }
+    }
+
+    fn name<'f>(&self, frame: &'f Frame<'_>) -> Option<&'f str> {
+        let (plain, linkage) = (frame.function.as_deref(), frame.linkage_name.as_deref());
+        if self.demangle {
+            plain.or(linkage)
+        } else {
+            linkage.or(plain)
+        }
+    }
+
+    fn shown<'f>(&self, file: &'f str) -> &'f str {
+        match file.rsplit_once('/') {
+            Some((_, base)) if self.basenames => base,
+            _ => file,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Style, Width};
+    use crate::ndjson::Frame;
+
+    fn inner() -> Frame<'static> {
+        Frame {
+            function: Some("a::inner".into()),
+            linkage_name: Some("_ZN1a5innerE".into()),
+            file: Some("/src/a.c".into()),
+            line: Some(12),
+            inlined: true,
+            ..Frame::default()
+        }
+    }
+
+    fn outer() -> Frame<'static> {
+        Frame {
+            function: Some("outer".into()),
+            file: Some("/src/b.c".into()),
+            line: Some(40),
+            ..Frame::default()
+        }
+    }
+
+    /// Reads flags as one types them.
+    fn style(flags: &str) -> Style {
+        let has = |flag| flags.contains(flag);
+        Style {
+            addresses: has('a'),
+            functions: has('f'),
+            inlines: has('i'),
+            pretty: has('p'),
+            basenames: has('s'),
+            demangle: has('C'),
+        }
+    }
+
+    fn written(flags: &str, width: Width, frames: &[Frame<'_>]) -> String {
+        let mut out = Vec::new();
+        style(flags)
+            .write(&mut out, 0x1139, width, frames)
+            .expect("a vector takes all");
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn each_flag_has_its_part() {
+        let cases = [
+            ("", "/src/a.c:12\n"),
+            ("s", "a.c:12\n"),
+            ("f", "_ZN1a5innerE\n/src/a.c:12\n"),
+            ("fC", "a::inner\n/src/a.c:12\n"),
+            ("i", "/src/a.c:12\n/src/b.c:40\n"),
+            ("fi", "_ZN1a5innerE\n/src/a.c:12\nouter\n/src/b.c:40\n"),
+            ("a", "0x0000000000001139\n/src/a.c:12\n"),
+            ("ap", "0x0000000000001139: /src/a.c:12\n"),
+            ("p", "/src/a.c:12\n"),
+            (
+                "apfisC",
+                "0x0000000000001139: a::inner at a.c:12\n (inlined by) outer at b.c:40\n",
+            ),
+            ("pi", "/src/a.c:12\n (inlined by) /src/b.c:40\n"),
+        ];
+        for (flags, want) in cases {
+            let got = written(flags, Width::Wide, &[inner(), outer()]);
+            assert_eq!(got, want, "-{flags}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_has_its_marks() {
+        let no_line = Frame {
+            line: None,
+            ..outer()
+        };
+        let name_alone = Frame {
+            function: Some("outer".into()),
+            ..Frame::default()
+        };
+        let cases = [
+            ("nothing", "", vec![], "??:0\n"),
+            ("nothing", "f", vec![], "??\n??:0\n"),
+            ("nothing", "pf", vec![], "?? ??:0\n"),
+            ("nothing", "apf", vec![], "0x0000000000001139: ?? ??:0\n"),
+            ("no line", "f", vec![no_line], "outer\n/src/b.c:?\n"),
+            ("a name", "f", vec![name_alone], "outer\n??:?\n"),
+            ("no name", "f", vec![Frame::default()], "??\n??:?\n"),
+        ];
+        for (name, flags, frames, want) in cases {
+            assert_eq!(
+                written(flags, Width::Wide, &frames),
+                want,
+                "{name}, -{flags}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_32_bit_file_has_short_addresses() {
+        assert_eq!(written("a", Width::Narrow, &[]), "0x00001139\n??:0\n");
+    }
+
+    #[test]
+    fn a_name_stays_on_its_line() {
+        let hostile = Frame {
+            function: Some("a\nb".into()),
+            file: Some("/x\n/y".into()),
+            line: Some(1),
+            ..Frame::default()
+        };
+        assert_eq!(written("f", Width::Wide, &[hostile]), "a\\nb\n/x\\n/y:1\n");
+    }
+}
