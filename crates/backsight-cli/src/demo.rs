@@ -12,9 +12,9 @@ use backsight_normalize::{Normalized, Options, normalize};
 use backsight_types::{AbsAddr, Lookup, Outcome};
 use vma_query::{Backend, Error, ProcMaps};
 
-use crate::args::Format;
 use crate::failure::{self, Done, Result};
-use crate::sink::Sink;
+use crate::palette::Palette;
+use crate::sink::{Layout, Sink};
 use crate::symbolize::{Live, Symbols};
 
 /// Odd, so that there is one in the middle.
@@ -50,7 +50,8 @@ impl Demo {
         let by_text = by(Backend::Text, pid, &stack)?;
         compare(out, pid, &stack, &by_text)?;
         writeln!(out, "\nNormalized, innermost first:")?;
-        let mut sink = Sink::new(&mut *out, Format::Text);
+        let layout = Layout::Text(Palette::of_stdout());
+        let mut sink = Sink::new(&mut *out, layout);
         for ((addr, lookup), outcome) in lookups(&stack).zip(&by_text.outcomes) {
             let module = match outcome {
                 Outcome::Located { module, .. } => by_text.modules.get(module.as_usize()),
@@ -60,8 +61,8 @@ impl Demo {
             sink.answer(&Address::normalized(addr, lookup, *outcome, module), module)?;
         }
         writeln!(out, "\nSymbolized:")?;
-        let mut live = Live::open(pid, &Symbols::default())?;
-        live.answer(lookups(&stack), &mut Sink::new(&mut *out, Format::Text))?;
+        let mut live = Live::open(pid, None, &Symbols::default())?;
+        live.answer(lookups(&stack), &mut Sink::new(&mut *out, layout))?;
         Ok(Done::Fully)
     }
 }

@@ -70,6 +70,15 @@ impl Addresses {
         self.list.is_empty()
     }
 
+    /// Reads them from standard input when none are given.
+    pub(crate) fn or_stdin(self) -> Self {
+        if self.list.is_empty() {
+            let list = vec![Entry::Stdin];
+            return Self { list, ..self };
+        }
+        self
+    }
+
     /// Has every batch answered, and returns how many entries were malformed.
     ///
     /// A command line is one batch. Standard input is cut where reading on would

@@ -13,14 +13,19 @@
     clippy::print_stderr
 )]
 
+mod addr2line;
 mod args;
 mod buildid;
+mod completions;
 mod demo;
+mod doctor;
 mod failure;
 mod file;
 mod input;
+mod man;
 mod maps;
 mod normalize;
+mod palette;
 mod sink;
 mod symbolize;
 mod threads;
@@ -53,9 +58,13 @@ enum Command {
     Maps(maps::Maps),
     Normalize(normalize::Normalize),
     Symbolize(symbolize::Symbolize),
+    Addr2line(addr2line::Addr2line),
     #[command(name = "buildid")]
     BuildId(buildid::BuildId),
     Demo(demo::Demo),
+    Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(man::Man),
     /// The process that `demo` looks at
     #[command(hide = true)]
     DemoChild,
@@ -77,6 +86,10 @@ fn run(command: Command) -> Result {
         Command::Normalize(normalize) => normalize.run(&mut out),
         Command::Symbolize(symbolize) => symbolize.run(&mut out),
         Command::BuildId(build_id) => build_id.run(&mut out),
+        Command::Addr2line(addr2line) => addr2line.run(&mut out),
+        Command::Doctor(doctor) => doctor.run(&mut out),
+        Command::Completions(completions) => completions.run(&mut out),
+        Command::Man(man) => man.run(&mut out),
         Command::Demo(demo) => demo.run(&mut out),
         Command::DemoChild => demo::child(),
     };

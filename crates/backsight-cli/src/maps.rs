@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::path::PathBuf;
 
 use backsight_formats::maps_text::MapsLine;
 use backsight_formats::ndjson::{self, Writer};
@@ -38,6 +39,10 @@ pub(crate) struct Maps {
     #[arg(long)]
     build_id: bool,
 
+    /// Where the process is found instead of /proc, such as /host/proc in a sidecar
+    #[arg(long, value_name = "DIR")]
+    proc_root: Option<PathBuf>,
+
     /// How to read the VMAs
     #[arg(long, value_enum, default_value_t)]
     backend: Backend,
@@ -56,11 +61,13 @@ impl Maps {
         }
         let pid = self.pid;
         let failed = |error: Error| failure::process(pid, &error);
-        let maps = OpenOptions::new()
+        let mut open = OpenOptions::new()
             .backend(self.backend.into())
-            .directory(false)
-            .open(pid)
-            .map_err(failed)?;
+            .directory(false);
+        if let Some(proc_root) = &self.proc_root {
+            open = open.proc_root(proc_root);
+        }
+        let maps = open.open(pid).map_err(failed)?;
         let mut build_ids = self.build_id.then(|| BuildIds::new(&maps));
         let mut name = NameBuf::new();
         let mut vmas = maps

@@ -16,7 +16,8 @@ use crate::args::{Backend, Format, backend_name, parse_pid};
 use crate::failure::{self, Done, Failure, Result};
 use crate::file::Shown;
 use crate::input::{Addresses, Batch};
-use crate::sink::Sink;
+use crate::palette::Palette;
+use crate::sink::{Layout, Sink};
 
 /// Turn addresses of a process into modules and offsets, which mean the same
 /// on any host
@@ -99,24 +100,24 @@ enum When {
 impl Normalize {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         match &self.output {
-            None => self.write(out),
+            None => self.write(out, Palette::of_stdout()),
             Some(path) => {
                 let failed = |error| Failure::of(Shown(path), error);
                 let mut out = BufWriter::new(File::create(path).map_err(failed)?);
-                let done = self.write(&mut out)?;
+                let done = self.write(&mut out, Palette::default())?;
                 out.flush()?;
                 Ok(done)
             }
         }
     }
 
-    fn write(self, out: &mut impl Write) -> Result {
+    fn write(self, out: &mut impl Write, palette: Palette) -> Result {
         let mut origin = self.origin()?;
         let mut header = Some(Header {
             pid: self.pid,
             ..Header::new(TOOL)
         });
-        let mut sink = Sink::new(out, self.format);
+        let mut sink = Sink::new(out, Layout::new(self.format, palette));
         let mut outcomes = Vec::new();
         let malformed = self.addresses.each_batch(|batch: &Batch| {
             origin.normalize(&batch.addrs, &mut outcomes)?;
@@ -157,6 +158,7 @@ impl Normalize {
             map_files: self.map_files == When::Auto,
             images: false,
             proc_root: self.proc_root.clone(),
+            ..Options::default()
         };
         let session = Session::open(pid, options);
         let session = session.map_err(|error| failure::process(pid, &error))?;

@@ -1,6 +1,6 @@
-//! Where answers go: text for people, or NDJSON.
+//! Where answers go: text for people, NDJSON, or the listing of `addr2line`.
 //!
-//! Both show the same record, so neither knows more than the other. The text:
+//! All show the same record, so none knows more than the others. The text:
 //!
 //! ```text
 //! 0x55d0c0de1234     survey::aim [inlined]  src/survey.rs:33:5
@@ -9,25 +9,45 @@
 //! 0x10               [unmapped]
 //! ```
 
+mod text;
+
 use std::collections::HashSet;
-use std::fmt::{self, Display};
 use std::io::{self, Write};
 
-use backsight_formats::escape::Terminal;
-use backsight_formats::ndjson::{Address, Frame, Header, Record, Sample, Writer};
-use backsight_types::{Module, ModuleIdx};
+use backsight_formats::addr2line_text::{Style, Width};
+use backsight_formats::ndjson::{Address, Header, Record, Sample, Writer};
+use backsight_types::{Arch, Module, ModuleIdx};
 
 use crate::args::Format;
+use crate::palette::Palette;
 use crate::threads::Thread;
 
-/// Wide enough for 64 bits, and most addresses of user space leave room.
-const ADDRESS_WIDTH: usize = 18;
+/// How answers are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Layout {
+    /// For people, in these colours.
+    Text(Palette),
+    /// NDJSON.
+    Json,
+    /// As `addr2line` lists them.
+    Addr2line(Style),
+}
+
+impl Layout {
+    /// Returns the layout of a format, text in these colours.
+    pub(crate) fn new(format: Format, palette: Palette) -> Self {
+        match format {
+            Format::Text => Self::Text(palette),
+            Format::Json => Self::Json,
+        }
+    }
+}
 
 /// Writes answers as they come.
 #[derive(Debug)]
 pub(crate) struct Sink<W> {
     out: Writer<W>,
-    format: Format,
+    layout: Layout,
     /// Modules whose line is out.
     introduced: HashSet<ModuleIdx>,
     /// Lines of type `address` so far.
@@ -40,10 +60,10 @@ pub(crate) struct Sink<W> {
 }
 
 impl<W: Write> Sink<W> {
-    pub(crate) fn new(out: W, format: Format) -> Self {
+    pub(crate) fn new(out: W, layout: Layout) -> Self {
         Self {
             out: Writer::new(out),
-            format,
+            layout,
             introduced: HashSet::new(),
             count: 0,
             unresolved: 0,
@@ -51,11 +71,11 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Writes what made the answers that follow; text has no such line.
+    /// Writes what made the answers that follow; NDJSON alone has such a line.
     pub(crate) fn header(&mut self, header: &Header) -> io::Result<()> {
-        match self.format {
-            Format::Text => Ok(()),
-            Format::Json => self.out.header(header),
+        match self.layout {
+            Layout::Text(_) | Layout::Addr2line(_) => Ok(()),
+            Layout::Json => self.out.header(header),
         }
     }
 
@@ -69,14 +89,17 @@ impl<W: Write> Sink<W> {
         if answer.reason.is_some() && answer.frames.is_empty() {
             self.unresolved += 1;
         }
-        if self.format == Format::Text {
-            let offset = if self.shows_file_offsets {
-                answer.file_offset.map(|offset| offset.0)
-            } else {
-                answer.virtual_offset.map(|offset| offset.0)
-            };
-            let asked = answer.address.map(|address| address.0).or(offset);
-            return write_text(self.out.get_mut(), asked, answer, module);
+        match &self.layout {
+            Layout::Text(palette) => {
+                let asked = asked(answer, self.shows_file_offsets);
+                return text::write(self.out.get_mut(), palette, asked, answer, module);
+            }
+            Layout::Addr2line(style) => {
+                let asked = asked(answer, self.shows_file_offsets).unwrap_or_default();
+                let out = self.out.get_mut();
+                return style.write(out, asked, width(module), &answer.frames);
+            }
+            Layout::Json => {}
         }
         if let (Some(index), Some(module)) = (answer.module, module)
             && self.introduced.insert(index)
@@ -87,11 +110,11 @@ impl<W: Write> Sink<W> {
     }
 
     /// Begins what is said of a thread. Text names it first; NDJSON does so behind
-    /// its address.
+    /// its address, and the listing of `addr2line` not at all.
     pub(crate) fn begin_thread(&mut self, thread: &Thread) -> io::Result<()> {
-        if self.format == Format::Json {
+        let Layout::Text(_) = self.layout else {
             return Ok(());
-        }
+        };
         let Thread { tid, name, pc } = thread;
         let state = if pc.is_some() { "" } else { "  [running]" };
         writeln!(self.out.get_mut(), "thread {tid} {name}{state}")
@@ -99,9 +122,9 @@ impl<W: Write> Sink<W> {
 
     /// Ends it. A thread that stands somewhere was answered for last.
     pub(crate) fn end_thread(&mut self, pid: u32, thread: &Thread) -> io::Result<()> {
-        if self.format == Format::Text {
+        let Layout::Json = self.layout else {
             return Ok(());
-        }
+        };
         let last = self.count.checked_sub(1).filter(|_| thread.pc.is_some());
         self.out.sample(&Sample {
             pid,
@@ -112,11 +135,11 @@ impl<W: Write> Sink<W> {
         })
     }
 
-    /// Writes a record that is no answer: in NDJSON as it is, in text not at all.
+    /// Writes a record that is no answer: in NDJSON as it is, else not at all.
     pub(crate) fn pass_on(&mut self, record: &Record) -> io::Result<()> {
-        match self.format {
-            Format::Text => Ok(()),
-            Format::Json => self.out.record(record),
+        match self.layout {
+            Layout::Text(_) | Layout::Addr2line(_) => Ok(()),
+            Layout::Json => self.out.record(record),
         }
     }
 
@@ -131,211 +154,24 @@ impl<W: Write> Sink<W> {
     }
 }
 
-/// Writes an answer for people: a line a frame, or the place and the reason.
-fn write_text(
-    out: &mut impl Write,
-    asked: Option<u64>,
-    answer: &Address<'_>,
-    module: Option<&Module>,
-) -> io::Result<()> {
-    let asked = asked.map_or_else(|| "?".to_owned(), |raw| format!("{raw:#x}"));
-    write!(out, "{asked:<ADDRESS_WIDTH$} ")?;
-    if answer.frames.is_empty() {
-        return write_place(out, answer, module);
-    }
-    for (i, frame) in answer.frames.iter().enumerate() {
-        if i > 0 {
-            write!(out, "{:ADDRESS_WIDTH$} ", "")?;
-        }
-        write_frame(out, frame, answer)?;
-        let last = i + 1 == answer.frames.len();
-        if let (true, Some(module)) = (last, module) {
-            write!(out, "  ({})", Path(module))?;
-        }
-        if let (true, Some(reason)) = (last, answer.reason) {
-            write!(out, "  [{reason}]")?;
-        }
-        writeln!(out)?;
-    }
-    Ok(())
+/// Returns the number that was asked for.
+fn asked(answer: &Address<'_>, by_file_offset: bool) -> Option<u64> {
+    let offset = if by_file_offset {
+        answer.file_offset.map(|offset| offset.0)
+    } else {
+        answer.virtual_offset.map(|offset| offset.0)
+    };
+    answer.address.map(|address| address.0).or(offset)
 }
 
-fn write_frame(out: &mut impl Write, frame: &Frame<'_>, answer: &Address<'_>) -> io::Result<()> {
-    match &frame.function {
-        Some(name) => write!(out, "{}", Terminal(name.as_bytes()))?,
-        None => write!(out, "??")?,
-    }
-    if frame.inlined {
-        write!(out, " [inlined]")?;
-    } else if let (Some(start), Some(at)) = (frame.start, answer.virtual_offset)
-        && let Some(into) = at.distance_from(start)
-    {
-        write!(out, "+{into:#x}")?;
-    }
-    if let Some(file) = &frame.file {
-        write!(out, "  {}", Terminal(file.as_bytes()))?;
-        // A line of 0 is DWARF's word for none.
-        for place in [frame.line, frame.column]
-            .into_iter()
-            .map_while(|place| place)
-        {
-            write!(out, ":{place}")?;
-        }
-    }
-    Ok(())
-}
-
-/// Writes what normalization knows: no frame, but never nothing.
-fn write_place(
-    out: &mut impl Write,
-    answer: &Address<'_>,
-    module: Option<&Module>,
-) -> io::Result<()> {
-    if let Some(module) = module {
-        write!(out, "{}", Path(module))?;
-        match (answer.file_offset, answer.virtual_offset) {
-            (Some(file), virt) => {
-                write!(out, "+{file}")?;
-                if let Some(virt) = virt {
-                    write!(out, "  virtual {virt}")?;
-                }
-            }
-            (None, Some(virt)) => write!(out, "+{virt}")?,
-            (None, None) => {}
-        }
-        if let Some(id) = module.build_id {
-            write!(out, "  [build id {id}]")?;
-        }
-        if let (Some(reason), None) = (module.unreadable, answer.reason) {
-            write!(out, "  [{reason}]")?;
-        }
-    }
-    if let Some(reason) = answer.reason {
-        let gap = if module.is_some() { "  " } else { "" };
-        write!(out, "{gap}[{reason}]")?;
-    }
-    writeln!(out)
-}
-
-/// A module's path on a terminal.
-struct Path<'m>(&'m Module);
-
-impl Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Terminal(&self.0.path).fmt(f)?;
-        if self.0.deleted {
-            f.write_str(" (deleted)")?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use backsight_formats::ndjson::{Address, Frame};
-    use backsight_types::{AbsAddr, FileOffset, Module, Reason, VirtOffset};
-
-    use super::write_text;
-
-    fn shown(answer: &Address<'_>, module: Option<&Module>) -> String {
-        let mut out = Vec::new();
-        write_text(&mut out, Some(0x7f00_0000_1040), answer, module).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    fn libc() -> Module {
-        Module {
-            path: b"/lib/libc.so.6".to_vec(),
-            build_id: Some("77c7".parse().unwrap()),
-            ..Module::default()
-        }
-    }
-
-    fn located() -> Address<'static> {
-        Address {
-            address: Some(AbsAddr(0x7f00_0000_1040)),
-            file_offset: Some(FileOffset(0x1040)),
-            virtual_offset: Some(VirtOffset(0x2040)),
-            ..Address::default()
-        }
-    }
-
-    #[test]
-    fn an_address_always_shows_something() {
-        let frame = Frame {
-            function: Some("outer".into()),
-            file: Some("/src/a.rs".into()),
-            line: Some(40),
-            start: Some(VirtOffset(0x2000)),
-            ..Frame::default()
-        };
-        let inner = Frame {
-            function: Some("in\x1bner".into()),
-            file: Some("/src/b.rs".into()),
-            line: Some(12),
-            column: Some(5),
-            inlined: true,
-            ..Frame::default()
-        };
-        let no_name = Frame::default();
-        let with = |frames: Vec<Frame<'static>>, reason| Address {
-            frames,
-            reason,
-            ..located()
-        };
-        let gone = Module {
-            deleted: true,
-            unreadable: Some(Reason::Deleted),
-            build_id: None,
-            ..libc()
-        };
-        let cases = [
-            (
-                "frames",
-                shown(&with(vec![inner, frame], None), Some(&libc())),
-                "0x7f0000001040     in\\x1bner [inlined]  /src/b.rs:12:5\n                   outer+0x40  /src/a.rs:40  (/lib/libc.so.6)\n",
-            ),
-            (
-                "a frame without a name, cut short",
-                shown(&with(vec![no_name], Some(Reason::Limit)), Some(&libc())),
-                "0x7f0000001040     ??  (/lib/libc.so.6)  [limit]\n",
-            ),
-            (
-                "a place",
-                shown(&located(), Some(&libc())),
-                "0x7f0000001040     /lib/libc.so.6+0x1040  virtual 0x2040  [build id 77c7]\n",
-            ),
-            (
-                "a place and a reason",
-                shown(&with(vec![], Some(Reason::NoSymbols)), Some(&libc())),
-                "0x7f0000001040     /lib/libc.so.6+0x1040  virtual 0x2040  [build id 77c7]  [no-symbols]\n",
-            ),
-            (
-                "a module that cannot be read",
-                shown(
-                    &Address {
-                        virtual_offset: None,
-                        ..located()
-                    },
-                    Some(&gone),
-                ),
-                "0x7f0000001040     /lib/libc.so.6 (deleted)+0x1040  [deleted]\n",
-            ),
-            (
-                "a reason alone",
-                shown(
-                    &Address {
-                        address: Some(AbsAddr(u64::MAX)),
-                        reason: Some(Reason::Kernel),
-                        ..Address::default()
-                    },
-                    None,
-                ),
-                "0x7f0000001040     [kernel]\n",
-            ),
-        ];
-        for (name, got, want) in cases {
-            assert_eq!(got, want, "{name}");
-        }
+/// Returns how wide the addresses of a module are, as far as its machine tells: those
+/// that are 64 bits wide or either count as wide.
+fn width(module: Option<&Module>) -> Width {
+    const I386: Arch = Arch(3);
+    const PPC: Arch = Arch(20);
+    const ARM: Arch = Arch(40);
+    match module.and_then(|module| module.arch) {
+        Some(I386 | PPC | ARM) => Width::Narrow,
+        _ => Width::Wide,
     }
 }

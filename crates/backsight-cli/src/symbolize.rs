@@ -1,21 +1,25 @@
 //! `backsight symbolize`: addresses to functions, files and lines.
 
 mod captured;
-mod elf;
+pub(crate) mod elf;
 mod find;
+mod listing;
 mod lookup;
 mod process;
 
 use std::io::Write;
 use std::path::PathBuf;
 
+use backsight_formats::addr2line_text::Style;
 use clap::ValueEnum;
 
-use crate::args::{Format, parse_pid};
+use crate::args::parse_pid;
 use crate::failure::{Done, Failure, Result};
 use crate::input::Addresses;
-use crate::sink::Sink;
+use crate::palette::Palette;
+use crate::sink::{Layout, Sink};
 
+pub(crate) use listing::Listing;
 pub(crate) use process::Live;
 
 /// Turn addresses into functions, files and lines, inlined functions included
@@ -48,18 +52,44 @@ pub(crate) struct Symbolize {
     #[command(flatten)]
     symbols: Symbols,
 
-    /// How to write the answers
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// Where the process is found instead of /proc, such as /host/proc in a sidecar
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["elf", "input"])]
+    proc_root: Option<PathBuf>,
+
+    /// How to write the answers [default: text; with a flag of addr2line, addr2line]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 
     /// Exit with 3 when an address has no frame, or a line is malformed
     #[arg(long)]
     strict: bool,
+
+    #[command(flatten)]
+    listing: Listing,
+
+    /// Show the functions into which the code was inlined, too (addr2line's -i)
+    #[arg(long, conflicts_with = "no_inlines", help_heading = "As addr2line")]
+    inlines: bool,
+
+    /// Put each function and its place on one line (addr2line's -p)
+    #[arg(long, help_heading = "As addr2line")]
+    pretty_print: bool,
+}
+
+/// How answers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people: all that is known, inlined functions included
+    Text,
+    /// One JSON object a line (NDJSON); documented, and stable within a schema_version
+    Json,
+    /// The listing of binutils' addr2line: what its flags ask for, and no more
+    Addr2line,
 }
 
 /// What an address of a file is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum AddrKind {
+pub(crate) enum AddrKind {
     /// An ELF virtual offset, as nm and objdump print it
     #[default]
     Virtual,
@@ -86,6 +116,14 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
+    /// The usual lookup, with debug files from these folders alone, if there are any.
+    pub(crate) fn in_debug_dirs(debug_dir: Vec<PathBuf>) -> Self {
+        Self {
+            debug_dir,
+            ..Self::default()
+        }
+    }
+
     fn options(&self) -> backsight_symbolize::Options {
         let mut options = backsight_symbolize::Options {
             inlines: !self.no_inlines,
@@ -105,7 +143,7 @@ impl Symbolize {
             pool.build_global()
                 .map_err(|error| Failure::of(format_args!("-j {jobs}"), error))?;
         }
-        let mut sink = Sink::new(out, self.format);
+        let mut sink = Sink::new(out, self.layout()?);
         let malformed = if let Some(input) = &self.input {
             if !self.addresses.is_empty() || self.addresses.stack {
                 let message = "-i brings its own addresses: give none, and no --stack";
@@ -123,8 +161,27 @@ impl Symbolize {
         } else {
             // clap lets nobody come here without one of the three.
             let pid = self.pid.unwrap_or_default();
-            process::run(pid, self.addresses, &self.symbols, &mut sink)?
+            let proc_root = self.proc_root;
+            process::run(pid, proc_root, self.addresses, &self.symbols, &mut sink)?
         };
         Ok(Done::under(self.strict, malformed + sink.unresolved))
+    }
+
+    /// A flag of addr2line asks for its listing; with another format it would do
+    /// nothing, and says so.
+    fn layout(&self) -> Result<Layout> {
+        let style = self.listing.style(self.inlines, self.pretty_print);
+        let flagged = style != Style::default();
+        match self.format {
+            Some(Format::Addr2line) => Ok(Layout::Addr2line(style)),
+            None if flagged => Ok(Layout::Addr2line(style)),
+            Some(_) if flagged => {
+                let message = "-a, -f, -C, -s, --inlines and --pretty-print shape the listing of \
+                               addr2line: leave --format out, or the flags";
+                Err(Failure::Usage(message.to_owned()))
+            }
+            Some(Format::Json) => Ok(Layout::Json),
+            Some(Format::Text) | None => Ok(Layout::Text(Palette::of_stdout())),
+        }
     }
 }

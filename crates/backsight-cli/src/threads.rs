@@ -11,6 +11,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use backsight_formats::escape::Terminal;
 use backsight_types::AbsAddr;
@@ -29,8 +30,9 @@ pub(crate) struct Thread {
 
 /// Returns the threads of a process, in the order of their IDs. Those that end
 /// meanwhile are left out.
-pub(crate) fn of_process(pid: u32) -> Result<Vec<Thread>> {
-    let tasks = format!("/proc/{pid}/task");
+pub(crate) fn of_process(proc_root: Option<&Path>, pid: u32) -> Result<Vec<Thread>> {
+    let proc_root = proc_root.unwrap_or(Path::new("/proc"));
+    let tasks = proc_root.join(format!("{pid}/task"));
     let entries = fs::read_dir(&tasks).map_err(|error| failed(pid, &error))?;
     let mut threads = Vec::new();
     for entry in entries.flatten() {

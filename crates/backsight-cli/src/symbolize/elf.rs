@@ -22,7 +22,7 @@ use crate::input::Addresses;
 use crate::sink::Sink;
 
 /// Answers for a file, and returns how many lines of input were malformed.
-pub(super) fn run(
+pub(crate) fn run(
     path: &Path,
     kind: AddrKind,
     addresses: Addresses,

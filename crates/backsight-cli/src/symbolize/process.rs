@@ -1,6 +1,7 @@
 //! `symbolize -p`: a live process, whose files come with their identity proven.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use backsight_formats::ndjson::{Address, Header};
 use backsight_normalize::{Image, NormalizedModule, Options, Session};
@@ -20,11 +21,12 @@ use crate::threads;
 /// Answers for a process, and returns how many lines of input were malformed.
 pub(super) fn run(
     pid: u32,
+    proc_root: Option<PathBuf>,
     addresses: Addresses,
     symbols: &Symbols,
     sink: &mut Sink<impl Write>,
 ) -> Result<u64> {
-    let mut live = Live::open(pid, symbols)?;
+    let mut live = Live::open(pid, proc_root, symbols)?;
     if addresses.is_empty() {
         live.threads(sink)?;
         return Ok(0);
@@ -39,6 +41,7 @@ pub(super) fn run(
 #[derive(Debug)]
 pub(crate) struct Live {
     pid: u32,
+    proc_root: Option<PathBuf>,
     session: Session,
     symbolizer: Symbolizer,
     /// One for each module of the session.
@@ -48,15 +51,18 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn open(pid: u32, symbols: &Symbols) -> Result<Self> {
+    /// Opens a process, found in `proc_root` instead of `/proc` if there is one.
+    pub(crate) fn open(pid: u32, proc_root: Option<PathBuf>, symbols: &Symbols) -> Result<Self> {
         let options = Options {
             images: true,
+            proc_root: proc_root.clone(),
             ..Options::default()
         };
         allow_open_files();
         let session = Session::open(pid, options);
         Ok(Self {
             pid,
+            proc_root,
             session: session.map_err(|error| failure::process(pid, &error))?,
             symbolizer: Symbolizer::new(symbols.options()),
             known: Vec::new(),
@@ -82,7 +88,7 @@ impl Live {
         // The kernel calls the thread of a zombie running: ask whether the process
         // has memory at all.
         self.normalize(&[AbsAddr(0)])?;
-        let threads = threads::of_process(pid)?;
+        let threads = threads::of_process(self.proc_root.as_deref(), pid)?;
         let standing = threads.iter().filter_map(|thread| thread.pc);
         let asked = standing.map(|pc| (pc, Lookup::Exact));
         let mut left = threads.iter().peekable();

@@ -1,0 +1,192 @@
+//! `backsight doctor`: what this kernel and this user can do.
+//!
+//! One file a check. Each looks at one thing, says what it found, and what to do
+//! about what is not there. Nothing is changed, and nothing but the look itself is
+//! tried: no process is traced, no event opened.
+
+mod debug_files;
+mod descriptors;
+mod hidepid;
+mod host;
+mod kernel;
+mod kernel_symbols;
+mod map_files;
+mod perf_events;
+mod procmap_query;
+mod ptrace;
+mod seccomp;
+mod yama;
+
+use std::io::Write;
+
+use anstyle::Style;
+use backsight_formats::escape::Terminal;
+use backsight_formats::ndjson::{Check, Header, Writer};
+
+use crate::TOOL;
+use crate::args::Format;
+use crate::failure::{Done, Result};
+use crate::palette::Palette;
+use host::Host;
+
+/// Say what this kernel and this user can do, and what to do about the rest
+///
+/// Each line begins with ok, limited (some of it works, or another way is taken) or
+/// missing. The exit code is 0 whatever was found.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    /// How to write the findings
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// How well something works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// As well as it can.
+    Ok,
+    /// In part, or another way is taken.
+    Limited,
+    /// Not at all.
+    Missing,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Finding {
+    state: State,
+    found: String,
+    advice: Option<String>,
+}
+
+/// A check's name, which is part of the JSON, and the check.
+type Named = (&'static str, fn(&Host) -> Finding);
+
+const CHECKS: [Named; 12] = [
+    ("kernel", kernel::check),
+    ("procmap-query", procmap_query::check),
+    ("seccomp", seccomp::check),
+    ("map-files", map_files::check),
+    ("ptrace", ptrace::check),
+    ("yama", yama::check),
+    ("hidepid", hidepid::check),
+    ("descriptors", descriptors::check),
+    ("debug-files", debug_files::check),
+    ("kernel-symbols", kernel_symbols::check),
+    ("perf-events", perf_events::check),
+    ("user", host::user),
+];
+
+impl Doctor {
+    pub(crate) fn run(self, out: &mut impl Write) -> Result {
+        let host = Host::this();
+        let findings = CHECKS.map(|(name, check)| (name, check(&host)));
+        match self.format {
+            Format::Text => write_text(out, &Palette::of_stdout(), &findings)?,
+            Format::Json => {
+                let mut writer = Writer::new(out);
+                writer.header(&Header::new(TOOL))?;
+                for (name, finding) in &findings {
+                    writer.check(&Check {
+                        name,
+                        state: finding.state.name(),
+                        found: &finding.found,
+                        advice: finding.advice.as_deref(),
+                    })?;
+                }
+            }
+        }
+        Ok(Done::Fully)
+    }
+}
+
+fn write_text(
+    out: &mut impl Write,
+    palette: &Palette,
+    findings: &[(&str, Finding)],
+) -> std::io::Result<()> {
+    for (name, finding) in findings {
+        let colour = finding.state.colour(palette);
+        let state = finding.state.name();
+        // Some of it comes from the kernel, some from the environment.
+        let found = Terminal(finding.found.as_bytes());
+        writeln!(out, "{colour}{state:<8}{colour:#} {name:<15} {found}")?;
+        if let Some(advice) = &finding.advice {
+            let advice = Terminal(advice.as_bytes());
+            writeln!(out, "{:<8} {:<15} → {advice}", "", "")?;
+        }
+    }
+    Ok(())
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Limited => "limited",
+            Self::Missing => "missing",
+        }
+    }
+
+    fn colour(self, palette: &Palette) -> Style {
+        match self {
+            Self::Ok => palette.good,
+            Self::Limited => palette.limited,
+            Self::Missing => palette.missing,
+        }
+    }
+}
+
+impl Finding {
+    fn ok(found: impl Into<String>) -> Self {
+        Self {
+            state: State::Ok,
+            found: found.into(),
+            advice: None,
+        }
+    }
+
+    fn limited(found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            state: State::Limited,
+            found: found.into(),
+            advice: Some(advice.into()),
+        }
+    }
+
+    fn missing(found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            state: State::Missing,
+            ..Self::limited(found, advice)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Finding, write_text};
+    use crate::palette::Palette;
+
+    #[test]
+    fn a_finding_is_a_line_and_its_advice_another() {
+        let findings = [
+            ("kernel", Finding::ok("Linux 6.18")),
+            ("map-files", Finding::limited("no\x1b", "do this")),
+        ];
+        let mut out = Vec::new();
+        write_text(&mut out, &Palette::default(), &findings).unwrap();
+        let want = "ok       kernel          Linux 6.18\n\
+                    limited  map-files       no\\x1b\n                         → do this\n";
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    #[test]
+    fn whatever_is_not_ok_has_its_advice() {
+        let host = super::host::Host::this();
+        for (name, check) in super::CHECKS {
+            let finding = check(&host);
+            let is_ok = finding.state == super::State::Ok;
+            assert!(is_ok || finding.advice.is_some(), "{name}: {finding:?}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Whether separate debug files are installed where they are looked for.
+
+use std::fs;
+use std::path::Path;
+
+use super::Finding;
+use super::host::Host;
+
+pub(super) fn check(_: &Host) -> Finding {
+    let dirs = backsight_symbolize::Options::default().debug_dirs;
+    let full = dirs.iter().find(|dir| has_build_ids(dir));
+    match full {
+        Some(dir) => Finding::ok(format!("{}/.build-id has some", dir.display())),
+        None => Finding::missing(
+            "none are installed: files of the distribution have function names at best, \
+             no lines and inlined functions",
+            "install debug packages (libc6-dbg, *-dbgsym, *-debuginfo), or name a folder of \
+             them by --debug-dir",
+        ),
+    }
+}
+
+/// Whether a file may stand in one of the folders named for a build ID's first byte.
+fn has_build_ids(dir: &Path) -> bool {
+    fs::read_dir(dir.join(".build-id")).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_build_ids;
+
+    #[test]
+    fn an_empty_folder_has_none() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!has_build_ids(dir.path()));
+        std::fs::create_dir(dir.path().join(".build-id")).unwrap();
+        assert!(!has_build_ids(dir.path()));
+        std::fs::create_dir(dir.path().join(".build-id/77")).unwrap();
+        assert!(has_build_ids(dir.path()));
+    }
+}

@@ -1,0 +1,44 @@
+//! How many files may be open.
+//!
+//! `symbolize -p` keeps one open for each module of the process, and raises the soft
+//! limit to the hard one by itself.
+
+use nix::sys::resource::{Resource, getrlimit};
+
+use super::Finding;
+use super::host::Host;
+
+/// More modules than this, and few processes have them.
+const ENOUGH: u64 = 1024;
+
+pub(super) fn check(_: &Host) -> Finding {
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((_, most)) => of_limit(most),
+        Err(errno) => Finding::limited(
+            format!("the limit cannot be read: {}", errno.desc()),
+            "nothing: a module that cannot be opened says so",
+        ),
+    }
+}
+
+fn of_limit(most: u64) -> Finding {
+    if most >= ENOUGH {
+        return Finding::ok(format!("{most} files may be open at once"));
+    }
+    Finding::limited(
+        format!("{most} files may be open at once: symbolize -p keeps one open for each module"),
+        "raise the hard limit: ulimit -Hn 4096 as root, or nofile in limits.conf",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::of_limit;
+
+    #[test]
+    fn a_thousand_is_enough() {
+        assert_eq!(of_limit(1024).state, State::Ok);
+        assert_eq!(of_limit(64).state, State::Limited);
+    }
+}

@@ -1,0 +1,133 @@
+//! What several checks look at: `/proc`, and what it says of this process.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+
+use super::Finding;
+
+/// `capability.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Capability {
+    SysPtrace = 19,
+    SysAdmin = 21,
+    Syslog = 34,
+    Perfmon = 38,
+}
+
+/// Where the checks look.
+#[derive(Debug)]
+pub(super) struct Host {
+    proc: PathBuf,
+    status: Status,
+}
+
+/// What `/proc/self/status` says, as far as it matters here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Status {
+    /// `CapEff`, a bit for each [`Capability`].
+    pub(super) capabilities: u64,
+    /// `Seccomp`: 0 is none, 1 strict, 2 a filter.
+    pub(super) seccomp: u32,
+}
+
+impl Host {
+    /// Returns the host that this process runs on.
+    pub(super) fn this() -> Self {
+        Self::new("/proc")
+    }
+
+    /// Returns the host whose processes stand in this folder.
+    pub(super) fn new(proc: impl Into<PathBuf>) -> Self {
+        let proc = proc.into();
+        // Bytes: it begins with this process's name, which may be any.
+        let status = fs::read(proc.join("self/status")).unwrap_or_default();
+        let status = Status::parse(&String::from_utf8_lossy(&status));
+        Self { proc, status }
+    }
+
+    pub(super) fn path(&self, below: impl AsRef<Path>) -> PathBuf {
+        self.proc.join(below)
+    }
+
+    /// Reads a small file below `/proc`, without the blanks around it.
+    pub(super) fn read(&self, below: &str) -> Option<String> {
+        let text = fs::read(self.path(below)).ok()?;
+        Some(String::from_utf8_lossy(&text).trim().to_owned())
+    }
+
+    /// Reads a file that holds a number.
+    pub(super) fn number(&self, below: &str) -> Option<i64> {
+        self.read(below)?.parse().ok()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    pub(super) fn may(&self, capability: Capability) -> bool {
+        self.status.capabilities & (1 << (capability as u32)) != 0
+    }
+}
+
+impl Status {
+    fn parse(text: &str) -> Self {
+        let field = |name: &str| {
+            let mut lines = text.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"))
+        };
+        let hex = |digits: &str| u64::from_str_radix(digits, 16).ok();
+        Self {
+            capabilities: field("CapEff").and_then(hex).unwrap_or_default(),
+            seccomp: field("Seccomp")
+                .and_then(|digits| digits.parse().ok())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// Who asks. Never less than ok: an ordinary user is not ill.
+pub(super) fn user(host: &Host) -> Finding {
+    let named = [
+        (Capability::SysPtrace, "CAP_SYS_PTRACE"),
+        (Capability::SysAdmin, "CAP_SYS_ADMIN"),
+        (Capability::Syslog, "CAP_SYSLOG"),
+        (Capability::Perfmon, "CAP_PERFMON"),
+    ];
+    let held: Vec<&str> = named
+        .iter()
+        .filter(|(capability, _)| host.may(*capability))
+        .map(|(_, name)| *name)
+        .collect();
+    let held = match held.is_empty() {
+        true => "none of the capabilities that matter here".to_owned(),
+        false => held.join(", "),
+    };
+    Finding::ok(format!("user {}, with {held}", geteuid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Capability, Host, Status};
+
+    #[test]
+    fn the_status_file_tells_capabilities_and_filters() {
+        let text = "Name:\tSeccomp\nCapEff:\t000001fffeffffff\nSeccomp:\t2\nSeccomp_filters:\t7\n";
+        let status = Status::parse(text);
+        assert_eq!(status.capabilities, 0x1ff_feff_ffff);
+        assert_eq!(status.seccomp, 2);
+        assert_eq!(Status::parse(""), Status::default());
+    }
+
+    #[test]
+    fn a_capability_is_a_bit() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("self")).unwrap();
+        let status = dir.path().join("self/status");
+        std::fs::write(status, "CapEff:\t0000000000080000\n").unwrap();
+        let host = Host::new(dir.path());
+        assert!(host.may(Capability::SysPtrace));
+        assert!(!host.may(Capability::SysAdmin));
+    }
+}

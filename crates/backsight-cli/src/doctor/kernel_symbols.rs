@@ -1,0 +1,68 @@
+//! Whether `/proc/kallsyms` shows addresses, which `kptr_restrict` decides.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+
+use super::Finding;
+use super::host::Host;
+
+pub(super) fn check(host: &Host) -> Finding {
+    let restrict = host.number("sys/kernel/kptr_restrict");
+    let shown = restrict.map_or_else(|| "not there".to_owned(), |number| number.to_string());
+    match shows_addresses(host) {
+        Ok(true) => Finding::ok(format!(
+            "kallsyms shows addresses (kptr_restrict is {shown}); nothing here uses them yet"
+        )),
+        Ok(false) => Finding::limited(
+            format!(
+                "kallsyms hides addresses (kptr_restrict is {shown}); nothing here uses them yet"
+            ),
+            "run with CAP_SYSLOG, and kernel.kptr_restrict at 1 or less",
+        ),
+        Err(error) => Finding::missing(
+            format!("/proc/kallsyms: {error}; nothing here uses it yet"),
+            "a kernel with CONFIG_KALLSYMS has it",
+        ),
+    }
+}
+
+/// Whether any of the first symbols has an address that is not zero.
+fn shows_addresses(host: &Host) -> io::Result<bool> {
+    // The first few of a module-less machine are per-processor variables from zero on.
+    const LINES: usize = 2000;
+    let file = BufReader::new(File::open(host.path("kallsyms"))?);
+    for line in file.split(b'\n').take(LINES) {
+        let line = line?;
+        let address = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        if address.iter().any(|digit| *digit != b'0') {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::super::host::Host;
+    use super::check;
+
+    #[test]
+    fn zeros_are_hidden_addresses() {
+        let cases = [
+            (
+                "0000000000000000 A a\n0000000000000000 T b\n",
+                State::Limited,
+            ),
+            ("0000000000000000 A a\nffffffff81000000 T b\n", State::Ok),
+            ("", State::Limited),
+        ];
+        for (text, want) in cases {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("kallsyms"), text).unwrap();
+            assert_eq!(check(&Host::new(dir.path())).state, want, "{text}");
+        }
+        let none = tempfile::tempdir().unwrap();
+        assert_eq!(check(&Host::new(none.path())).state, State::Missing);
+    }
+}

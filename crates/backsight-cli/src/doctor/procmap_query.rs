@@ -1,0 +1,59 @@
+//! Whether `PROCMAP_QUERY` answers, tried on this process.
+
+use backsight_types::AbsAddr;
+use vma_query::{Backend, Error, OpenOptions, Query};
+
+use super::Finding;
+use super::host::Host;
+use super::kernel;
+
+pub(super) fn check(host: &Host) -> Finding {
+    let asked = OpenOptions::new()
+        .backend(Backend::Ioctl)
+        .directory(false)
+        .open_self()
+        .and_then(|maps| maps.query(Query::covering_or_next(AbsAddr(0))));
+    match asked {
+        Ok(_) => Finding::ok("answers: each VMA that an address meets costs one question"),
+        Err(Error::Unsupported) => refused(kernel::is_old(host), host.status().seccomp > 0),
+        Err(error) => Finding::missing(
+            format!("/proc/self/maps: {error}"),
+            "mount /proc: mount -t proc proc /proc",
+        ),
+    }
+}
+
+fn refused(is_old: bool, is_filtered: bool) -> Finding {
+    let found = "refused; the text of /proc/PID/maps is read instead, with the same answers";
+    let advice = match (is_old, is_filtered) {
+        (true, _) => "it came with Linux 6.11: for speed use that or a later one",
+        (false, true) => {
+            "the kernel is new enough and a seccomp filter is in force: let the filter of this \
+             container or sandbox allow ioctl 0xc0686611 on /proc/PID/maps"
+        }
+        (false, false) => {
+            "the kernel calls itself new enough: ask whoever emulates it (gVisor, qemu-user) for \
+             ioctl 0xc0686611 on /proc/PID/maps"
+        }
+    };
+    Finding::limited(found, advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refused;
+
+    #[test]
+    fn a_refusal_names_whoever_can_change_it() {
+        let cases = [
+            (true, true, "Linux 6.11"),
+            (true, false, "Linux 6.11"),
+            (false, true, "seccomp"),
+            (false, false, "gVisor"),
+        ];
+        for (old, filtered, word) in cases {
+            let advice = refused(old, filtered).advice.unwrap();
+            assert!(advice.contains(word), "{old}, {filtered}: {advice}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Whether system calls are filtered.
+
+use super::Finding;
+use super::host::Host;
+
+pub(super) fn check(host: &Host) -> Finding {
+    of_mode(host.status().seccomp)
+}
+
+fn of_mode(mode: u32) -> Finding {
+    if mode == 0 {
+        return Finding::ok("no filter");
+    }
+    Finding::limited(
+        "a filter is in force: it may refuse what the kernel could do",
+        "nothing, as long as the other lines are fine; a container runs without one by \
+         --security-opt seccomp=unconfined",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::of_mode;
+
+    #[test]
+    fn a_filter_may_take_something_away() {
+        assert_eq!(of_mode(0).state, State::Ok);
+        assert_eq!(of_mode(2).state, State::Limited);
+    }
+}

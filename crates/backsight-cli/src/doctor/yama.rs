@@ -1,0 +1,58 @@
+//! The Yama module's say in attaching to processes.
+//!
+//! It never forbids reading memory maps, so `maps` and `normalize` are free of it;
+//! `symbolize -p` without addresses and `demo` are not.
+
+use super::Finding;
+use super::host::{Capability, Host};
+
+pub(super) fn check(host: &Host) -> Finding {
+    let scope = host.number("sys/kernel/yama/ptrace_scope");
+    of_scope(scope, host.may(Capability::SysPtrace))
+}
+
+fn of_scope(scope: Option<i64>, may_ptrace: bool) -> Finding {
+    let lower = "lower it with sysctl kernel.yama.ptrace_scope=0, or run as root";
+    match scope {
+        None => Finding::ok("not in this kernel: it forbids nothing"),
+        Some(0) => Finding::ok("ptrace_scope is 0: it forbids nothing"),
+        Some(scope @ (1 | 2)) if may_ptrace => Finding::ok(format!(
+            "ptrace_scope is {scope}: with CAP_SYS_PTRACE it forbids nothing"
+        )),
+        Some(1) => Finding::limited(
+            "ptrace_scope is 1: where threads stand is told of child processes alone",
+            lower,
+        ),
+        Some(2) => Finding::limited(
+            "ptrace_scope is 2: where threads stand is told to administrators alone",
+            lower,
+        ),
+        Some(scope) => Finding::missing(
+            format!("ptrace_scope is {scope}: nobody may attach, until the next boot"),
+            "give addresses to symbolize -p; `demo`, and where threads stand, need a boot with a \
+             lower kernel.yama.ptrace_scope",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::of_scope;
+
+    #[test]
+    fn the_scope_says_who_may_attach() {
+        let cases = [
+            (None, false, State::Ok),
+            (Some(0), false, State::Ok),
+            (Some(1), false, State::Limited),
+            (Some(1), true, State::Ok),
+            (Some(2), false, State::Limited),
+            (Some(2), true, State::Ok),
+            (Some(3), true, State::Missing),
+        ];
+        for (scope, capable, want) in cases {
+            assert_eq!(of_scope(scope, capable).state, want, "{scope:?}, {capable}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What the command gives to shells and to `man`.
+
+mod common;
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use common::{run, run_with};
+
+const SUBCOMMANDS: [&str; 9] = [
+    "maps",
+    "normalize",
+    "symbolize",
+    "addr2line",
+    "buildid",
+    "demo",
+    "doctor",
+    "completions",
+    "man",
+];
+
+#[test]
+fn completions_know_every_subcommand_and_none_that_is_hidden() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(["completions", shell]).ok();
+        for name in SUBCOMMANDS {
+            assert!(script.contains(name), "{shell}: no {name}");
+        }
+        assert!(
+            script.contains("--proc-root") || script.contains("proc-root"),
+            "{shell}"
+        );
+        assert!(!script.contains("demo-child"), "{shell}");
+    }
+    run(["completions", "cmd"]).fails(2, &["possible values", "bash"]);
+}
+
+#[test]
+fn shells_accept_their_completions() {
+    for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
+        let Some(program) = testkit::tools::tool(shell) else {
+            // The others are there seldom enough.
+            if shell == "bash" {
+                testkit::skip("no bash");
+            }
+            continue;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("completions");
+        fs::write(&file, run(["completions", shell]).ok()).unwrap();
+        let read = Command::new(program)
+            .arg(check)
+            .arg(&file)
+            .output()
+            .unwrap();
+        let words = String::from_utf8_lossy(&read.stderr);
+        assert!(
+            read.status.success() && words.is_empty(),
+            "{shell}: {words}"
+        );
+    }
+}
+
+/// Each request of roff stands at the start of a line, and of known ones.
+#[test]
+fn man_pages_are_roff() {
+    let all = run(["man"]).ok();
+    assert_eq!(
+        all.matches("\n.TH backsight").count(),
+        1 + SUBCOMMANDS.len()
+    );
+    for line in all.lines().filter(|line| line.starts_with(['.', '\''])) {
+        let request = line.split(' ').next().unwrap();
+        let known = [
+            ".TH", ".SH", ".TP", ".PP", ".RS", ".RE", ".IP", ".br", ".ie", ".el",
+        ];
+        assert!(known.contains(&request), "{line}");
+    }
+    assert!(!all.contains("demo\\-child"), "hidden");
+    for name in SUBCOMMANDS {
+        let one = run(["man", name]).ok();
+        assert!(one.contains(&format!("\n.TH backsight-{name} 1")), "{one}");
+        assert!(all.contains(&one), "{name}");
+    }
+    run(["man", "nonsense"]).fails(2, &["nonsense", "--help"]);
+}
+
+#[test]
+fn man_pages_go_to_a_folder_and_render() {
+    let dir = tempfile::tempdir().unwrap();
+    let pages = dir.path().join("share/man1");
+    let to = pages.to_str().unwrap();
+    assert_eq!(run(["man", "--out", to]).ok(), "");
+    assert_eq!(fs::read_dir(&pages).unwrap().count(), 1 + SUBCOMMANDS.len());
+    run(["man", "--out", "/dev/null/x"]).fails(1, &["/dev/null/x: Not a directory"]);
+    if testkit::tools::tool("man").is_none() {
+        return testkit::skip("no man");
+    }
+    for name in SUBCOMMANDS {
+        let page = pages.join(format!("backsight-{name}.1"));
+        let shown = Command::new("man")
+            .env("LC_ALL", "C.UTF-8")
+            .env("MAN_KEEP_FORMATTING", "")
+            .args(["--warnings", "-P", "cat", "-l"])
+            .arg(&page)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let (text, words) = (
+            String::from_utf8_lossy(&shown.stdout),
+            String::from_utf8_lossy(&shown.stderr),
+        );
+        assert!(
+            shown.status.success() && words.is_empty(),
+            "{name}: {words}"
+        );
+        for part in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS"] {
+            assert!(text.contains(part), "{name}: no {part} in {text}");
+        }
+    }
+}
+
+#[test]
+fn pages_and_completions_are_output_like_any_other() {
+    for args in [&["man"][..], &["completions", "bash"], &["doctor"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran: common::Ran = common::backsight()
+            .args(args)
+            .stdout(full)
+            .output()
+            .unwrap()
+            .into();
+        ran.fails(1, &["cannot write the results: No space left on device"]);
+    }
+    // Nothing is asked of them.
+    assert!(!run_with(["man", "maps"], b"x").ok().is_empty());
+}
