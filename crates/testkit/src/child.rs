@@ -160,6 +160,13 @@ impl Child {
         self.does(&format!("memfd {name} {perms} {content}"))
     }
 
+    /// Maps a memfd of huge pages, or `None` where there are none. They are not
+    /// reserved: nobody may touch them.
+    pub fn memfd_huge(&mut self, name: &str, perms: &str, len: u64) -> Option<Range<u64>> {
+        let name = hex(name);
+        self.ask(&format!("memfd_huge {name} {perms} {len:x}")).ok()
+    }
+
     /// Maps a System V shared memory segment.
     pub fn sysv(&mut self, perms: &str, len: u64) -> Range<u64> {
         self.does(&format!("sysv {perms} {len:x}"))
@@ -205,6 +212,20 @@ impl Child {
     /// mapped elsewhere stays. Returns the range that is never at rest.
     pub fn churn(&mut self) -> Range<u64> {
         self.does("churn")
+    }
+
+    /// Sets a uprobe on a function of the child's own and calls it, so that the
+    /// kernel maps the page where displaced instructions run; on a function that
+    /// begins with a `nop` of five bytes, what Linux 6.18 maps for such a probe.
+    /// `None` where nobody may probe, or on other machines than x86-64.
+    pub fn uprobe(&mut self, five_bytes: bool) -> Option<Range<u64>> {
+        self.ask(&format!("uprobe {:x}", u8::from(five_bytes))).ok()
+    }
+
+    /// Closes the process to all but privileged users, as a change of user does:
+    /// the `prctl` `PR_SET_DUMPABLE`. Its owner can open its maps no more.
+    pub fn close(&mut self) {
+        self.does("close");
     }
 
     /// Forks a copy that stands still for as long as this process lives, and
