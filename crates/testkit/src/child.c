@@ -12,6 +12,8 @@
 #define _FILE_OFFSET_BITS 64
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -77,8 +79,9 @@ static void map(char **word)
 		return no("open");
 	if (!len)
 		len = (u64)st.st_size - offset;
-	void *start = mmap((void *)(uintptr_t)at, len, prot(perms),
-			   sharing(perms) | (at ? MAP_FIXED : 0), fd, (off_t)offset);
+	/* Not reserved: a file of huge pages needs none to be there. */
+	int flags = sharing(perms) | (at ? MAP_FIXED : 0) | MAP_NORESERVE;
+	void *start = mmap((void *)(uintptr_t)at, len, prot(perms), flags, fd, (off_t)offset);
 	int why = errno;
 	close(fd);
 	errno = why;
@@ -126,6 +129,20 @@ static void memfd(char **word)
 	close(from);
 	close(fd);
 	ok_at(start, pages_up(total));
+}
+
+/* memfd_huge NAME PERMS LEN: of huge pages that are not reserved; nobody may touch them */
+static void memfd_huge(char **word)
+{
+	u64 len = number(word[3]);
+	int fd = (int)syscall(SYS_memfd_create, name(word[1]), 5 /* MFD_CLOEXEC, MFD_HUGETLB */);
+	if (fd < 0 || ftruncate(fd, (off_t)len))
+		return no("open");
+	void *start = mmap(NULL, len, prot(word[2]), sharing(word[2]) | MAP_NORESERVE, fd, 0);
+	if (start == MAP_FAILED)
+		return no("mmap");
+	close(fd);
+	ok_at(start, len);
 }
 
 /* sysv PERMS LEN */
@@ -268,6 +285,51 @@ static void copy(void)
 	ok((u64)pid, (u64)pid);
 }
 
+#if defined(__x86_64__)
+/* An instruction that runs elsewhere when it is probed, and the five-byte one that
+ * Linux 6.18 turns into a call. */
+__asm__(".pushsection .text\n.balign 16\n"
+	"displaced:\tmov $1, %eax\n\tret\n.balign 16\n"
+	"five_bytes:\t.byte 0x0f, 0x1f, 0x44, 0, 0\n\tret\n.popsection\n");
+extern void displaced(void), five_bytes(void);
+
+/* Puts into *data the offset in our file of the address that it holds. */
+static int to_offset(struct dl_phdr_info *program, size_t size, void *data)
+{
+	u64 *at = data, address = *at;
+	for (int i = 0; i < program->dlpi_phnum && size; i++) {
+		const ElfW(Phdr) *it = &program->dlpi_phdr[i];
+		u64 into = address - program->dlpi_addr - it->p_vaddr;
+		if (it->p_type == PT_LOAD && into < it->p_filesz)
+			*at = into + it->p_offset;
+	}
+	return 1; /* the program alone, which comes first */
+}
+
+/* uprobe FIVE: probes a function of this program and calls it often enough for the
+ * kernel to map what it needs. The probe stays. */
+static void uprobe(char **word)
+{
+	void (*function)(void) = number(word[1]) ? five_bytes : displaced;
+	u64 at = (uintptr_t)function;
+	dl_iterate_phdr(to_offset, &at);
+	FILE *type = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+	struct perf_event_attr attr = {.size = sizeof attr};
+	if (!type || fscanf(type, "%u", &attr.type) != 1)
+		return no("type");
+	fclose(type);
+	attr.config1 = (uintptr_t) "/proc/self/exe";
+	attr.config2 = at;
+	if (syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0) < 0)
+		return no("perf_event_open");
+	for (int i = 0; i < 20; i++)
+		function();
+	ok((uintptr_t)function, (uintptr_t)function + 1);
+}
+#else
+static void uprobe(char **word) { errno = ENOSYS, no(*word); }
+#endif
+
 static void obey(void);
 
 static void *obey_on(void *unused)
@@ -293,6 +355,7 @@ static void command(char **word)
 	else if (!strcmp(verb, "anon")) anon(word);
 	else if (!strcmp(verb, "name")) name_anon(word);
 	else if (!strcmp(verb, "memfd")) memfd(word);
+	else if (!strcmp(verb, "memfd_huge")) memfd_huge(word);
 	else if (!strcmp(verb, "sysv")) sysv(word);
 	else if (!strcmp(verb, "layout")) layout(word);
 	else if (!strcmp(verb, "gaps")) gaps(word);
@@ -302,7 +365,9 @@ static void command(char **word)
 	else if (!strcmp(verb, "stack")) stack(word);
 	else if (!strcmp(verb, "churn")) churn(word);
 	else if (!strcmp(verb, "fork")) copy();
+	else if (!strcmp(verb, "uprobe")) uprobe(word);
 	else if (!strcmp(verb, "leave")) leave();
+	else if (!strcmp(verb, "close")) prctl(PR_SET_DUMPABLE, 0), ok(0, 0);
 	else if (!strcmp(verb, "exec")) {
 		execl(name(word[1]), "child", (char *)NULL);
 		no("exec");

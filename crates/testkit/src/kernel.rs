@@ -23,6 +23,41 @@ pub enum Ioctl {
     Refused(Errno),
 }
 
+/// Asks in the words of `struct procmap_query`: the first is its size in bytes, and
+/// the answer comes where the question was. What lies behind that size, or behind
+/// what the kernel knows, stays as it is.
+///
+/// Buffers for names and build IDs cannot be asked for: words 11 and 12.
+///
+/// # Errors
+/// What the kernel says.
+///
+/// # Panics
+/// When `words` is shorter than a structure of today or than its size says, or has
+/// the address of a buffer.
+pub fn procmap_query(maps: &impl AsRawFd, words: &mut [u64]) -> Result<(), Errno> {
+    query_by_number(maps, PROCMAP_QUERY, words)
+}
+
+/// As [`procmap_query`], by another request number.
+///
+/// # Errors
+/// As [`procmap_query`].
+///
+/// # Panics
+/// As [`procmap_query`], and for a number of another group than `'f'`, 17.
+pub fn query_by_number(maps: &impl AsRawFd, request: u32, words: &mut [u64]) -> Result<(), Errno> {
+    assert_eq!(request & 0xffff, PROCMAP_QUERY & 0xffff);
+    assert!(words.len() >= WORDS && words[11] == 0 && words[12] == 0);
+    let fits = words[0] <= size_of_val(words) as u64;
+    assert!(fits || words[0] > 4096, "the kernel refuses larger ones");
+    // SAFETY: a kernel writes the smaller of the structure that it knows and the
+    // size in the first word, which `words` has; it refuses sizes above 4096, and
+    // numbers that it does not know. The addresses of both buffers are zero.
+    let status = unsafe { libc::ioctl(maps.as_raw_fd(), request.into(), words.as_mut_ptr()) };
+    Errno::result(status).map(drop)
+}
+
 /// Asks for the first VMA of this process.
 ///
 /// # Panics
@@ -34,13 +69,9 @@ pub fn ioctl() -> Ioctl {
     let mut query = [0_u64; WORDS];
     query[0] = 104;
     query[1] = COVERING_OR_NEXT;
-    // SAFETY: the kernel writes at most the 104 bytes that the request number
-    // carries, which `query` has; both buffer addresses in it are zero.
-    let status = unsafe { libc::ioctl(maps.as_raw_fd(), PROCMAP_QUERY.into(), &mut query) };
-    if status == 0 {
-        Ioctl::Answers
-    } else {
-        Ioctl::Refused(Errno::last())
+    match procmap_query(&maps, &mut query) {
+        Ok(()) => Ioctl::Answers,
+        Err(errno) => Ioctl::Refused(errno),
     }
 }
 
