@@ -3,8 +3,9 @@
 use backsight_types::AbsAddr;
 
 use crate::error::{Error, Result};
-use crate::lines::{Lines, READINGS, Turn};
+use crate::lines::{Lines, READINGS};
 use crate::maps::Reply;
+use crate::maps_file::Turn;
 use crate::{Filter, NameBuf, ProcMaps, Query, Snapshot, Vma, text};
 
 /// Finds VMAs for addresses that go up.

@@ -72,7 +72,9 @@ mod error;
 mod ioctl;
 mod lines;
 mod maps;
+mod maps_file;
 mod name;
+mod open;
 mod query;
 mod snapshot;
 #[expect(
@@ -81,6 +83,7 @@ mod snapshot;
 )]
 mod sys;
 mod text;
+mod thread;
 mod vma;
 mod vsyscall;
 mod walk;
@@ -90,8 +93,9 @@ pub use backsight_types::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms}
 pub use backend::Backend;
 pub use cursor::Cursor;
 pub use error::{Error, Result};
-pub use maps::{OpenOptions, ProcMaps};
+pub use maps::ProcMaps;
 pub use name::{NameBuf, VmaName};
+pub use open::OpenOptions;
 pub use query::{Filter, Query};
 pub use snapshot::{NamedVma, Snapshot};
 pub use vma::Vma;

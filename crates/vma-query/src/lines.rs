@@ -7,14 +7,14 @@
 //!
 //! Such a jump counts bytes of a text that is printed anew. When the process has
 //! changed meanwhile, it lands elsewhere, and lines in between are lost. So two
-//! readings of one open file must not take turns: see [`MapsFile`].
+//! readings of one open file must not take turns: see [`Turn`].
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
+use crate::maps_file::Turn;
 
 /// Twice what one read returns: a piece, and the start of the line it cut.
 const CAPACITY: usize = 8192;
@@ -26,41 +26,6 @@ const MAX_LINE: usize = 1 << 20;
 /// How often a text is read again that came out torn. Under a thread that did
 /// nothing but `mprotect`, up to one reading in a hundred was.
 pub(crate) const READINGS: usize = 5;
-
-/// An open maps file, and which reading of its text was the last.
-#[derive(Debug)]
-pub(crate) struct MapsFile {
-    file: File,
-    last: Mutex<u64>,
-}
-
-/// The right to read a text, held until an answer is found.
-#[derive(Debug)]
-pub(crate) struct Turn<'m> {
-    file: &'m File,
-    last: MutexGuard<'m, u64>,
-}
-
-impl MapsFile {
-    pub(crate) fn new(file: File) -> Self {
-        let last = Mutex::default();
-        Self { file, last }
-    }
-
-    /// Returns the file for the ioctl, which has no position to lose.
-    #[inline]
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Waits until nobody reads the text.
-    pub(crate) fn turn(&self) -> Turn<'_> {
-        Turn {
-            file: &self.file,
-            last: self.last.lock().unwrap_or_else(PoisonError::into_inner),
-        }
-    }
-}
 
 /// Where in a maps text the reading stands.
 #[derive(Debug)]
@@ -156,14 +121,17 @@ impl Lines {
             return Err(Error::Torn);
         }
         *turn.last = self.id;
+        let file = turn.maps.file();
         let room = self.buffer.get_mut(self.until..).unwrap_or_default();
-        let read = read_at(turn.file, room, self.position)?;
-        if read == 0 {
+        let read = read_at(file, room, self.position)?;
+        if read == 0 && self.position > 0 {
             self.ended = true;
-            return if self.position == 0 {
-                Err(Error::ProcessGone)
-            } else {
-                still_there(turn.file)
+            return still_there(file);
+        }
+        if read == 0 {
+            return match turn.maps.instead_of(file) {
+                Some(_) => self.fill(turn),
+                None => Err(Error::ProcessGone),
             };
         }
         self.until = self.until.saturating_add(read);
@@ -193,8 +161,9 @@ fn read_at(maps: &File, buffer: &mut [u8], position: u64) -> Result<usize> {
 mod tests {
     use std::io::Write;
 
-    use super::{Lines, MapsFile};
+    use super::Lines;
     use crate::Error;
+    use crate::maps_file::MapsFile;
 
     fn holding(text: &[u8]) -> MapsFile {
         let mut file = tempfile::tempfile().unwrap();

@@ -1,168 +1,18 @@
 //! One process's VMAs, asked one by one.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::os::fd::BorrowedFd;
 
 use backsight_types::BuildId;
-use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::Mode;
 
-use crate::backend::{Backend, Choice, Refusal};
+use crate::backend::{Choice, Refusal};
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::ioctl::{self, Answer};
-use crate::lines::MapsFile;
+use crate::maps_file::MapsFile;
 use crate::walk::Vmas;
-use crate::{NameBuf, Query, Snapshot, Vma, vsyscall};
-
-/// How a process is opened.
-#[derive(Clone, Debug)]
-pub struct OpenOptions {
-    backend: Backend,
-    proc_root: Option<PathBuf>,
-    directory: bool,
-}
-
-/// Enough for `/proc/PID/task/TID/maps`.
-const PATH_ROOM: usize = 64;
-
-impl Default for OpenOptions {
-    fn default() -> Self {
-        Self {
-            backend: Backend::Auto,
-            proc_root: None,
-            directory: true,
-        }
-    }
-}
-
-impl OpenOptions {
-    /// The backend is chosen by the first query, and `/proc` is `/proc`.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Uses this backend.
-    #[must_use]
-    pub fn backend(self, backend: Backend) -> Self {
-        Self { backend, ..self }
-    }
-
-    /// Looks for processes here instead of `/proc`: a sidecar container sees the
-    /// host's processes in `/host/proc` or the like.
-    #[must_use]
-    pub fn proc_root(self, proc_root: impl Into<PathBuf>) -> Self {
-        Self {
-            proc_root: Some(proc_root.into()),
-            ..self
-        }
-    }
-
-    /// Whether the process's directory is kept open beside its maps (it is, unless
-    /// told otherwise). Through it other files of the same process can be opened
-    /// later, even if its pid was given to another meanwhile. Without it an open
-    /// is half as dear: about 1 µs instead of 2.
-    #[must_use]
-    pub fn directory(self, keep: bool) -> Self {
-        Self {
-            directory: keep,
-            ..self
-        }
-    }
-
-    /// Opens process `pid`.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchProcess`], also when `/proc` hides it; [`Error::Denied`] when
-    /// the caller may not ptrace-read it; [`Error::ProcessGone`]; [`Error::Io`],
-    /// for one when descriptors are exhausted.
-    pub fn open(&self, pid: u32) -> Result<ProcMaps> {
-        self.open_below(&pid.to_string())
-    }
-
-    /// Opens thread `tid` of process `pid`. Its VMAs are those of the process; it
-    /// serves where only the thread is known to live: a process whose first thread
-    /// has ended opens by another alone.
-    ///
-    /// When the thread ends and the process lives on, the ioctl goes on answering;
-    /// the text says [`Error::ProcessGone`].
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn open_task(&self, pid: u32, tid: u32) -> Result<ProcMaps> {
-        self.open_below(&format!("{pid}/task/{tid}"))
-    }
-
-    /// Opens the calling process. The answer stays bound to it across `fork`.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), when `/proc` is not mounted.
-    pub fn open_self(&self) -> Result<ProcMaps> {
-        if self.proc_root.is_none() && !self.directory {
-            // Where most one-shot queries begin: no path is put together.
-            return Ok(self.wrap(opened(c"/proc/self/maps", OFlag::O_RDONLY)?, None));
-        }
-        self.open_below("self")
-    }
-
-    /// Takes an open directory `/proc/PID`: a process held so is never confused
-    /// with a later one of the same pid.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn open_dir(&self, directory: OwnedFd) -> Result<ProcMaps> {
-        let maps = openat(
-            &directory,
-            "maps",
-            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        );
-        let file = maps.map_err(|errno| Error::from_open(errno.into()))?;
-        Ok(self.wrap(file, self.directory.then_some(directory)))
-    }
-
-    /// Takes an open maps file, wherever it came from. Access was checked when it
-    /// was opened: a process that could not open it itself may use it.
-    ///
-    /// A descriptor that was passed on or duplicated is still the same open file.
-    /// Only one of its holders should read its text at a time: a reading that is
-    /// interrupted by another's can lose lines when the process changes meanwhile.
-    /// The ioctl knows no such trouble.
-    #[must_use]
-    pub fn from_fd(&self, maps: OwnedFd) -> ProcMaps {
-        self.wrap(maps, None)
-    }
-
-    fn open_below(&self, process: &str) -> Result<ProcMaps> {
-        // A path that grows by pieces would allocate with each of them.
-        let mut path = PathBuf::with_capacity(PATH_ROOM);
-        path.push(self.proc_root.as_deref().unwrap_or("/proc".as_ref()));
-        path.push(process);
-        if self.directory {
-            self.open_dir(opened(&path, OFlag::O_PATH | OFlag::O_DIRECTORY)?)
-        } else {
-            path.push("maps");
-            Ok(self.wrap(opened(&path, OFlag::O_RDONLY)?, None))
-        }
-    }
-
-    fn wrap(&self, maps: OwnedFd, directory: Option<OwnedFd>) -> ProcMaps {
-        ProcMaps {
-            file: MapsFile::new(File::from(maps)),
-            directory,
-            choice: Choice::new(self.backend),
-        }
-    }
-}
-
-fn opened(path: &(impl NixPath + ?Sized), flags: OFlag) -> Result<OwnedFd> {
-    open(path, flags | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(|errno| Error::from_open(errno.into()))
-}
+use crate::{Backend, NameBuf, OpenOptions, Query, Snapshot, Vma, vsyscall};
 
 /// An open process, to be asked for its VMAs.
 ///
@@ -171,11 +21,17 @@ fn opened(path: &(impl NixPath + ?Sized), flags: OFlag) -> Result<OwnedFd> {
 #[derive(Debug)]
 pub struct ProcMaps {
     file: MapsFile,
-    directory: Option<OwnedFd>,
     choice: Choice,
 }
 
 impl ProcMaps {
+    pub(crate) fn new(file: MapsFile, backend: Backend) -> Self {
+        Self {
+            file,
+            choice: Choice::new(backend),
+        }
+    }
+
     /// Opens process `pid` with the default [`OpenOptions`].
     ///
     /// # Errors
@@ -199,10 +55,12 @@ impl ProcMaps {
     }
 
     /// Returns the open directory of the process, if it was kept: the way to its
-    /// `root`, `map_files` and `mem`.
+    /// `root`, `map_files` and `mem`. When another thread stands in for a first one
+    /// that has ended (see [`OpenOptions::open`]), it is that thread's, which has no
+    /// `map_files`; so ask it after the first query, not before.
     #[must_use]
     pub fn directory(&self) -> Option<BorrowedFd<'_>> {
-        self.directory.as_ref().map(AsFd::as_fd)
+        self.file.directory()
     }
 
     /// Returns the VMA that `query` asks for, or `None`.
@@ -249,7 +107,7 @@ impl ProcMaps {
         if self.choice.is_text() {
             return Err(Error::Unsupported);
         }
-        match self.heard(ioctl::ask_build_id(self.file.file(), query))? {
+        match self.asked(|maps| ioctl::ask_build_id(maps, query))? {
             Heard::Found(found) => Ok(Some(found)),
             Heard::UseText => Err(Error::Unsupported),
             Heard::NoMatch | Heard::NameTooLong => {
@@ -289,7 +147,7 @@ impl ProcMaps {
         if self.choice.is_text() {
             return Ok(Reply::UseText);
         }
-        match self.heard(ioctl::ask(self.file.file(), query))? {
+        match self.asked(|maps| ioctl::ask(maps, query))? {
             Heard::Found(vma) => Ok(Reply::Answer(Some(vma))),
             Heard::UseText => Ok(Reply::UseText),
             Heard::NoMatch | Heard::NameTooLong => {
@@ -306,7 +164,7 @@ impl ProcMaps {
         }
         loop {
             return Ok(
-                match self.heard(ioctl::ask_named(self.file.file(), query, name))? {
+                match self.asked(|maps| ioctl::ask_named(maps, query, name))? {
                     Heard::Found(vma) => Reply::Answer(Some(vma)),
                     Heard::UseText => Reply::UseText,
                     Heard::NameTooLong if name.grow() => continue,
@@ -318,6 +176,19 @@ impl ProcMaps {
                     }
                 },
             );
+        }
+    }
+
+    /// Asks, and once more of another thread when the first had ended at the open.
+    #[inline]
+    fn asked<T>(&self, mut ask: impl FnMut(&File) -> Answer<T>) -> Result<Heard<T>> {
+        let file = self.file.file();
+        match self.heard(ask(file)) {
+            Err(Error::ProcessGone) => match self.file.instead_of(file) {
+                Some(other) => self.heard(ask(other)),
+                None => Err(Error::ProcessGone),
+            },
+            heard => heard,
         }
     }
 

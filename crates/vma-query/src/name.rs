@@ -119,7 +119,8 @@ pub enum VmaName<'a> {
     Vvar,
     /// `[vsyscall]`: a fixed page of old x86-64 system call entries.
     Vsyscall,
-    /// `[uprobes]`: where instructions displaced by uprobes run.
+    /// `[uprobes]`: where instructions displaced by uprobes run; or, since Linux 6.18,
+    /// `[uprobes-trampoline]`: what probed five-byte `nop`s call.
     Uprobes,
     /// `[anon:NAME]`: private memory that the process named by `prctl`.
     Anon(&'a [u8]),
@@ -139,7 +140,7 @@ impl<'a> VmaName<'a> {
             b"[stack]" => Self::Stack,
             b"[vdso]" => Self::Vdso,
             b"[vsyscall]" => Self::Vsyscall,
-            b"[uprobes]" => Self::Uprobes,
+            b"[uprobes]" | b"[uprobes-trampoline]" => Self::Uprobes,
             [b'/', ..] => {
                 let bare = raw.strip_suffix(DELETED).unwrap_or(raw);
                 match bare.strip_prefix(b"/memfd:") {
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn names_are_read_by_their_form() {
         let path = |path, deleted| VmaName::Path { path, deleted };
-        let cases: [(&[u8], VmaName<'_>); 20] = [
+        let cases: [(&[u8], VmaName<'_>); 21] = [
             (b"", VmaName::None),
             (b"[heap]", VmaName::Heap),
             (b"[stack]", VmaName::Stack),
@@ -209,6 +210,7 @@ mod tests {
             (b"[vvar_vclock]", VmaName::Vvar),
             (b"[vsyscall]", VmaName::Vsyscall),
             (b"[uprobes]", VmaName::Uprobes),
+            (b"[uprobes-trampoline]", VmaName::Uprobes),
             (b"[anon:a b]", VmaName::Anon(b"a b")),
             (b"[anon:]]", VmaName::Anon(b"]")),
             (b"[anon_shmem:x]", VmaName::AnonShmem(b"x")),

@@ -5,7 +5,8 @@ use std::ops::Range;
 use backsight_types::AbsAddr;
 
 use crate::error::{Error, Result};
-use crate::lines::{Lines, MapsFile, READINGS};
+use crate::lines::{Lines, READINGS};
+use crate::maps_file::MapsFile;
 use crate::{Cursor, Filter, NameBuf, Vma, VmaName, text};
 
 /// All VMAs of a process at about one moment.

@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 
 use backsight_types::AbsAddr;
 
-use crate::lines::{Lines, MapsFile};
+use crate::lines::Lines;
+use crate::maps_file::MapsFile;
 use crate::{Query, Vma, ioctl, text};
 
 /// What the kernel calls it.

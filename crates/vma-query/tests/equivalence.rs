@@ -5,13 +5,14 @@ mod common;
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use common::{backends, covering, first_reaching, line, nameless, open, telling_addresses, walk};
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, mkdirat};
+use common::{
+    backends, covering, file_below_deep_folders, first_reaching, line, nameless, open,
+    telling_addresses, walk,
+};
 use testkit::child::{Child, spawn_32_bit};
 use testkit::maps::Line;
 use testkit::{naive, skip};
@@ -251,20 +252,4 @@ fn child_of_all_shapes(dir: &Path) -> Child {
         }
     }
     child
-}
-
-/// Makes folders inside each other until the path is longer than any system call
-/// takes, and a file in the innermost.
-fn file_below_deep_folders(dir: &Path, levels: usize) -> OwnedFd {
-    let name = "d".repeat(250);
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_DIRECTORY;
-    let mut folder = OwnedFd::from(fs::File::open(dir).unwrap());
-    for _ in 0..levels {
-        mkdirat(&folder, name.as_str(), Mode::S_IRWXU).unwrap();
-        folder = openat(&folder, name.as_str(), flags, Mode::empty()).unwrap();
-    }
-    let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_CLOEXEC;
-    let file = openat(&folder, "file", flags, Mode::S_IRUSR).unwrap();
-    nix::unistd::write(&file, b"x").unwrap();
-    file
 }

@@ -73,49 +73,6 @@ fn where_there_is_no_proc_there_is_no_process() {
     assert!(matches!(opened, Err(Error::Io(_))), "{opened:?}");
 }
 
-#[test]
-fn a_process_whose_first_thread_ended_opens_by_another() {
-    let mut child = Child::spawn();
-    let pid = child.pid();
-    let before: Vec<ProcMaps> = backends().into_iter().map(|it| open(pid, it)).collect();
-    child.end_leader();
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let tids = tasks.map(|task| task.unwrap().file_name().into_string().unwrap());
-    let other: u32 = tids
-        .map(|tid| tid.parse().unwrap())
-        .find(|tid| *tid != pid)
-        .unwrap();
-    let want: Vec<Line> = naive::lines(&naive::text_of(other).unwrap()).collect();
-    assert!(want.len() > 5);
-    for (backend, before) in backends().into_iter().zip(before) {
-        assert_eq!(walk(&before).unwrap(), want, "{backend:?}: opened before");
-        let options = OpenOptions::new().backend(backend);
-        let by_task = options.open_task(pid, other).unwrap();
-        assert_eq!(walk(&by_task).unwrap(), want, "{backend:?}: by task");
-        let by_pid = options.open(pid).and_then(|maps| maps.query(FIRST));
-        assert!(matches!(by_pid, Err(Error::ProcessGone)), "{by_pid:?}");
-    }
-}
-
-#[test]
-fn a_thread_that_ended_takes_the_text_with_it() {
-    let opened = std::thread::spawn(|| {
-        let tid = nix::unistd::gettid().as_raw().unsigned_abs();
-        let by_task = |it| OpenOptions::new().backend(it).open_task(process::id(), tid);
-        backends().into_iter().map(by_task).collect::<Vec<_>>()
-    });
-    let opened = opened.join().unwrap();
-    let this_process = ProcMaps::open_self().unwrap().query(FIRST).unwrap();
-    // A joined thread may still be on its way out: until it is gone, both answer.
-    for maps in opened.into_iter().map(Result::unwrap) {
-        match (maps.query(FIRST), maps.backend()) {
-            (Ok(found), _) => assert_eq!(found, this_process),
-            (Err(Error::ProcessGone), Backend::Text) => {}
-            (Err(why), backend) => panic!("{backend:?}: {why:?}"),
-        }
-    }
-}
-
 const OPENER: &str = "VMA_QUERY_OPENER";
 const ADDRESS: &str = "VMA_QUERY_ADDRESS";
 

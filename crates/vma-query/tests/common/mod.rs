@@ -2,6 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, mkdirat};
 use testkit::kernel::Ioctl;
 use testkit::maps::Line;
 use vma_query::{AbsAddr, Backend, Filter, NameBuf, OpenOptions, ProcMaps, Query, Result, Vma};
@@ -139,4 +145,20 @@ pub(crate) fn filters() -> impl Iterator<Item = (Filter, impl Fn(&Line) -> bool)
         };
         (filter, passes)
     })
+}
+
+/// Makes folders inside each other until the path is longer than any system call
+/// takes, and a file in the innermost.
+pub(crate) fn file_below_deep_folders(dir: &Path, levels: usize) -> OwnedFd {
+    let name = "d".repeat(250);
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_DIRECTORY;
+    let mut folder = OwnedFd::from(File::open(dir).unwrap());
+    for _ in 0..levels {
+        mkdirat(&folder, name.as_str(), Mode::S_IRWXU).unwrap();
+        folder = openat(&folder, name.as_str(), flags, Mode::empty()).unwrap();
+    }
+    let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_CLOEXEC;
+    let file = openat(&folder, "file", flags, Mode::S_IRUSR).unwrap();
+    nix::unistd::write(&file, b"x").unwrap();
+    file
 }

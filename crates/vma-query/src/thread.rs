@@ -1,0 +1,163 @@
+//! A process whose first thread has ended, asked through another of its threads.
+//!
+//! `/proc/PID/maps` is about the memory of the process's *first* thread. A program
+//! may end that one and go on (`pthread_exit` in `main`): the file then opens, and
+//! is as empty as a zombie's, while `/proc/PID/task/TID/maps` of any thread that
+//! lives shows all.
+//!
+//! An empty file is also what is left of a program that exec'd since the open, and
+//! nobody may get the new program's answers for the old one's. What tells the two
+//! apart is age: `exec` ends all threads but the one that calls it, and that one
+//! takes the place of the first. So a thread that lives, is not the first, and is
+//! older than our open proves that the program is the one we opened. A pid that was
+//! given to another process cannot deceive it either: all threads of that one are
+//! younger than our open.
+//!
+//! Start times count in hundredths of a second: a thread as young as that at our
+//! open proves nothing, and the process counts as gone.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use nix::dir::Dir;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{SysconfVar, sysconf};
+
+/// Where a process is found, and when it was opened.
+#[derive(Debug)]
+pub(crate) struct Process {
+    /// `/proc/PID`.
+    path: Cow<'static, Path>,
+    opened: Moment,
+}
+
+impl Process {
+    pub(crate) fn new(path: impl Into<Cow<'static, Path>>, opened: Moment) -> Self {
+        let path = path.into();
+        Self { path, opened }
+    }
+
+    pub(crate) fn now(path: impl Into<Cow<'static, Path>>) -> Self {
+        Self::new(path, Moment::now())
+    }
+}
+
+/// The maps of a thread that is not the first, and the thread's directory.
+#[derive(Debug)]
+pub(crate) struct StandIn {
+    pub(crate) maps: File,
+    pub(crate) directory: OwnedFd,
+}
+
+/// A time since the machine started; `None` where it is not to be had.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment(Option<nix::sys::time::TimeSpec>);
+
+impl Moment {
+    pub(crate) fn now() -> Self {
+        Self(clock_gettime(ClockId::CLOCK_BOOTTIME).ok())
+    }
+
+    /// Returns the number of whole clock ticks, as start times are counted.
+    fn in_ticks(self) -> Option<u64> {
+        let a_second = u64::try_from(sysconf(SysconfVar::CLK_TCK).ok()??).ok()?;
+        let time = self.0?;
+        let nanos_a_tick = 1_000_000_000_u64.checked_div(a_second)?;
+        let seconds = u64::try_from(time.tv_sec()).ok()?.checked_mul(a_second)?;
+        let rest = u64::try_from(time.tv_nsec()).ok()?;
+        seconds.checked_add(rest.checked_div(nanos_a_tick)?)
+    }
+}
+
+const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_CLOEXEC);
+
+/// Finds a thread to stand in for the first one, below the kept `directory` if
+/// there is one.
+pub(crate) fn stand_in(process: &Process, directory: Option<BorrowedFd<'_>>) -> Option<StandIn> {
+    let opened = process.opened.in_ticks()?;
+    let flags = READ.union(OFlag::O_DIRECTORY);
+    let own;
+    let directory = match directory {
+        Some(kept) => kept,
+        None => {
+            own = open(&*process.path, flags, Mode::empty()).ok()?;
+            own.as_fd()
+        }
+    };
+    let first = read_stat(directory)?;
+    let mut tasks = Dir::openat(directory, "task", flags, Mode::empty()).ok()?;
+    // Names first: the list and the opens share the folder's descriptor.
+    let names: Vec<_> = tasks.iter().flatten().collect();
+    let names = names.iter().map(|entry| entry.file_name());
+    let mut others = names.filter(|name| {
+        let is_thread = name.to_bytes().first().is_some_and(u8::is_ascii_digit);
+        is_thread && name.to_bytes() != number(&first)
+    });
+    others.find_map(|name| {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let thread = openat(&tasks, name, flags, Mode::empty()).ok()?;
+        with_memory(thread, opened)
+    })
+}
+
+/// Takes a thread if it lives, and has since before `opened`.
+fn with_memory(directory: OwnedFd, opened: u64) -> Option<StandIn> {
+    let maps = File::from(openat(&directory, "maps", READ, Mode::empty()).ok()?);
+    // Those on their way out have no text.
+    let has_text = maps.read_at(&mut [0], 0).is_ok_and(|read| read > 0);
+    // After the open: what it says of the thread's life held then too.
+    let older = started(&read_stat(directory.as_fd())?)? < opened;
+    (has_text && older).then_some(StandIn { maps, directory })
+}
+
+fn read_stat(directory: BorrowedFd<'_>) -> Option<Vec<u8>> {
+    let file = openat(directory, "stat", READ, Mode::empty()).ok()?;
+    let mut stat = Vec::new();
+    File::from(file).take(4096).read_to_end(&mut stat).ok()?;
+    Some(stat)
+}
+
+/// Returns the first field of a `stat` file: the number of the process or thread.
+fn number(stat: &[u8]) -> &[u8] {
+    stat.split(|byte| *byte == b' ').next().unwrap_or_default()
+}
+
+/// Returns the 22nd field of a `stat` file: when the thread started, in ticks.
+///
+/// Source: `proc_pid_stat(5)`. The second field is a name in parentheses, and may
+/// hold parentheses and spaces itself.
+fn started(stat: &[u8]) -> Option<u64> {
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let behind = std::str::from_utf8(stat.get(name_end..)?).ok()?;
+    // The parenthesis itself is the second.
+    behind.split_whitespace().nth(20)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Moment, started};
+
+    #[test]
+    fn the_start_is_found_behind_any_name() {
+        let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21";
+        for name in ["(sh)", "(a) b (c)", "()", "( S 1 )"] {
+            let stat = format!("42 {name} {fields}\n");
+            assert_eq!(started(stat.as_bytes()), Some(4711), "{name}");
+        }
+        for broken in ["", "42 (sh", "42 (sh) S 1", "42 (sh) S x"] {
+            assert_eq!(started(broken.as_bytes()), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_process_started_before_now() {
+        let stat = std::fs::read("/proc/self/stat").unwrap();
+        assert!(started(&stat).unwrap() <= Moment::now().in_ticks().unwrap());
+    }
+}
