@@ -8,11 +8,10 @@
 //! upwards, they are sorted first.
 
 use backsight_types::{AbsAddr, AbsRange, Outcome, Reason};
-use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
+use vma_query::{Error, Vma};
 
-use crate::modules::{Backing, Process};
-use crate::shared_modules::Modules;
-use crate::vma_cache::{Found, Span, VmaCache};
+use crate::span::Span;
+use crate::vma_cache::{Found, VmaCache};
 
 /// From here on addresses are the kernel's, on every machine that Linux runs on
 /// with 64 bits: 5-level paging on x86-64 begins the upper half here, the others
@@ -25,19 +24,35 @@ const IN_KERNEL: Span = Span::from(KERNEL, Reason::Kernel);
 /// So many addresses are looked up between two looks at whether an index pays.
 const CHUNK: usize = 256;
 
-/// What one call works with.
-pub(crate) struct Pass<'p> {
-    pub(crate) cursor: Cursor<'p>,
-    pub(crate) process: Option<&'p Process<'p>>,
-    pub(crate) modules: &'p mut Modules,
-    pub(crate) cache: &'p mut VmaCache,
-    pub(crate) name: &'p mut NameBuf,
-    pub(crate) order: &'p mut Vec<usize>,
-    /// The VMA above the last gap, whose name is in `name`.
-    pub(crate) ahead: Option<Vma>,
+/// What addresses are looked up in: a process as it is now, or as it was.
+pub(crate) trait Ground {
+    /// Whether going down costs as much as beginning again.
+    fn reads_upwards(&self) -> bool;
+
+    /// Returns the VMA that covers `addr` now, or else the first above it.
+    fn vma_now(&mut self, addr: AbsAddr) -> Result<Option<Vma>, Error>;
+
+    /// Returns what `addr` lies in, of which nothing is known yet.
+    fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error>;
 }
 
-impl Pass<'_> {
+/// What an address lies in.
+pub(crate) enum Lie {
+    /// Nothing, up to the start of the next VMA, if there is one.
+    Gap(Option<AbsAddr>),
+    /// A VMA, and the outcome of its first byte.
+    Vma(Vma, Outcome),
+}
+
+/// What one call works with.
+pub(crate) struct Pass<'p, G> {
+    pub(crate) ground: G,
+    pub(crate) cache: &'p mut VmaCache,
+    /// Room for the places of addresses in sorted order.
+    pub(crate) order: &'p mut Vec<usize>,
+}
+
+impl<G: Ground> Pass<'_, G> {
     /// Puts one outcome for each address into `outcomes`, which must be empty. When
     /// the process ends on the way, those still open are [`Reason::ProcessGone`].
     ///
@@ -79,12 +94,9 @@ impl Pass<'_> {
             below = run.last().copied().unwrap_or(below);
             rest = behind;
         }
-        let by_text = self
-            .process
-            .is_some_and(|it| it.maps.backend() == Backend::Text);
         match rest.is_empty() {
             true => Ok(()),
-            false if by_text => self.run_sorted(rest, outcomes),
+            false if self.ground.reads_upwards() => self.run_sorted(rest, outcomes),
             false => self.run_jumping(rest, outcomes),
         }
     }
@@ -170,14 +182,14 @@ impl Pass<'_> {
             Found::Open(span) => Ok(span),
             Found::Nothing => self.learn(addr),
             // A name costs half as much again as the question, and is known.
-            Found::Closed(slot, Some(vma)) => match self.cursor.seek(addr)? {
+            Found::Closed(slot, Some(vma)) => match self.ground.vma_now(addr)? {
                 Some(now) if now == vma => match self.cache.open(slot) {
                     Some(span) => Ok(span),
                     None => self.learn(addr),
                 },
                 _ => self.learn(addr),
             },
-            Found::Closed(_, None) => match self.cursor.seek(addr)? {
+            Found::Closed(_, None) => match self.ground.vma_now(addr)? {
                 Some(now) if now.contains(addr) => self.learn(addr),
                 next => Ok(self.gap(addr, next.map(|next| next.start))),
             },
@@ -185,17 +197,14 @@ impl Pass<'_> {
     }
 
     fn learn(&mut self, addr: AbsAddr) -> Result<Span, Error> {
-        let vma = match self.ahead.take().filter(|vma| vma.contains(addr)) {
-            Some(vma) => Some(vma),
-            None => self.cursor.seek_named(addr, self.name)?,
-        };
-        let Some(vma) = vma.filter(|vma| vma.contains(addr)) else {
-            self.ahead = vma;
-            return Ok(self.gap(addr, vma.map(|vma| vma.start)));
-        };
-        let span = Span::of_vma(&vma, self.outcome_of(&vma));
-        self.cache.insert(span, Some(vma));
-        Ok(span)
+        match self.ground.lie_at(addr)? {
+            Lie::Gap(next) => Ok(self.gap(addr, next)),
+            Lie::Vma(vma, outcome) => {
+                let span = Span::of_vma(&vma, outcome);
+                self.cache.insert(span, Some(vma));
+                Ok(span)
+            }
+        }
     }
 
     /// One answer proves a gap up to the VMA it names, or up to the end.
@@ -205,33 +214,5 @@ impl Pass<'_> {
         let span = Span::of(range, Outcome::Unresolved(Reason::Unmapped));
         self.cache.insert(span, None);
         span
-    }
-
-    /// Returns the outcome of the first byte of a VMA whose name is in `name`.
-    fn outcome_of(&mut self, vma: &Vma) -> Outcome {
-        if !vma.is_executable() {
-            return Outcome::Unresolved(Reason::NotExecutable);
-        }
-        let backing = if vma.is_file_backed() {
-            Backing::File
-        } else if self.name.name() == VmaName::Vdso {
-            Backing::Vdso
-        } else {
-            return Outcome::Unresolved(Reason::Anonymous);
-        };
-        // A forged text can claim offsets that pass the end of all files.
-        if vma.offset.checked_add(vma.range().size()).is_none() {
-            return Outcome::Unresolved(Reason::Unreadable);
-        }
-        match self
-            .modules
-            .module_of(vma, backing, self.name.as_bytes(), self.process)
-        {
-            Some(module) => Outcome::Located {
-                module,
-                file_offset: vma.offset,
-            },
-            None => Outcome::Unresolved(Reason::Limit),
-        }
     }
 }

@@ -47,15 +47,20 @@
     expect(clippy::arithmetic_side_effects, reason = "tests choose their numbers")
 )]
 
+mod address_space;
 mod batch;
 mod build_id;
+mod live;
 mod module_file;
 mod modules;
 mod normalizer;
 mod options;
 mod page_index;
+mod replay;
 mod session;
 mod shared_modules;
+mod span;
+mod trace_modules;
 mod vdso;
 mod vma_cache;
 
@@ -67,5 +72,6 @@ pub use vma_query::{Backend, Error, Snapshot};
 pub use modules::{Image, NormalizedModule};
 pub use normalizer::{Normalized, normalize, normalize_self, normalize_snapshot};
 pub use options::{BuildIds, Options, Trust};
+pub use replay::{Change, Mapping, Record, Replayed, Sample, replay};
 pub use session::Session;
 pub use shared_modules::{ModulesRef, SharedModules};

@@ -19,6 +19,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -156,8 +157,16 @@ fn open_regular(place: OwnedFd) -> io::Result<(File, FileStat)> {
     Ok((File::from(file), status))
 }
 
+/// Reads the headers, most often by one system call: program headers and the build ID
+/// stand in the first page of nearly every file.
 fn headers_of(file: &File) -> Option<Headers> {
-    Headers::parse(&ReadCache::new(file)).ok()
+    let mut first_page = [0; 4096];
+    let read = file.read_at(&mut first_page, 0).ok()?;
+    match Headers::parse(first_page.get(..read)?) {
+        Ok(headers) if headers.build_id.is_some() => Some(headers),
+        Err(backsight_elf::Error::NotElf) => None,
+        _ => Headers::parse(&ReadCache::new(file)).ok(),
+    }
 }
 
 fn device_of(status: &FileStat) -> Device {

@@ -194,7 +194,7 @@ fn file_key(module: &Module) -> FileKey {
 }
 
 /// Returns the path for show, and whether it was marked deleted.
-fn shown(raw_name: &[u8]) -> (&[u8], bool) {
+pub(crate) fn shown(raw_name: &[u8]) -> (&[u8], bool) {
     match VmaName::new(raw_name) {
         VmaName::Path { path, deleted } => (path, deleted),
         // A memfd never had a path, so ` (deleted)` says nothing of it.

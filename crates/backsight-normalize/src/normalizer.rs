@@ -4,6 +4,7 @@ use backsight_types::{AbsAddr, FileOffset, ModuleIdx, Outcome, VirtOffset};
 use vma_query::{Backend, Error, NameBuf, Snapshot};
 
 use crate::batch::Pass;
+use crate::live::Live;
 use crate::modules::{ModuleTable, NormalizedModule};
 use crate::options::Options;
 use crate::session::Session;
@@ -58,14 +59,18 @@ pub fn normalize_self(addrs: &[AbsAddr], options: Options) -> Result<Normalized,
 pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
     let mut modules = Modules::Own(ModuleTable::default());
     let mut outcomes = Vec::new();
-    let pass = Pass {
+    let ground = Live {
         cursor: maps.cursor(),
         process: None,
         modules: &mut modules,
-        cache: &mut VmaCache::new(Lifetime::Call),
         name: &mut NameBuf::new(),
-        order: &mut Vec::new(),
         ahead: None,
+    };
+    let (mut cache, mut order) = (VmaCache::new(Lifetime::Call), Vec::new());
+    let pass = Pass {
+        ground,
+        cache: &mut cache,
+        order: &mut order,
     };
     pass.run(addrs, &mut outcomes)?;
     Ok(Normalized {

@@ -4,6 +4,7 @@ use backsight_types::{AbsAddr, AbsRange, Outcome};
 use vma_query::{Backend, Error, NameBuf, ProcMaps};
 
 use crate::batch::Pass;
+use crate::live::Live;
 use crate::module_file::FileFinder;
 use crate::modules::{ModuleTable, NormalizedModule, Process};
 use crate::normalizer::Normalized;
@@ -126,16 +127,18 @@ impl Session {
             options,
         };
         modules.begin();
-        let cursor = maps.cursor();
-        let process = Some(&process);
-        Pass {
+        let (cursor, process) = (maps.cursor(), Some(&process));
+        let ground = Live {
             cursor,
             process,
             modules,
-            cache,
             name,
-            order,
             ahead: None,
+        };
+        Pass {
+            ground,
+            cache,
+            order,
         }
         .run(addrs, outcomes)
     }

@@ -9,143 +9,11 @@
 //! closed span has no size, so that no address falls into it, and the slow way asks
 //! the kernel once and opens it again. So the fast way looks at nothing else.
 
-use backsight_types::{AbsAddr, AbsRange, FileOffset, Outcome, Reason};
+use backsight_types::{AbsAddr, AbsRange};
 use vma_query::Vma;
 
 use crate::page_index::PageIndex;
-
-/// A range of addresses with one answer. 40 bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Span {
-    start: AbsAddr,
-    /// In bytes; 0 while it is closed.
-    size: u64,
-    /// The answer for address 0: an address is added to its file offset, wrapping.
-    at_zero: Outcome,
-    /// Its place in [`VmaCache::known`].
-    known: u32,
-}
-
-impl Span {
-    /// Returns the span of `range`, whose addresses are all answered by `outcome`.
-    pub(crate) fn of(range: AbsRange, outcome: Outcome) -> Self {
-        Self {
-            start: range.start,
-            size: range.size(),
-            at_zero: outcome,
-            known: NOT_KEPT,
-        }
-    }
-
-    /// Returns the span of a VMA whose first byte is answered by `outcome`.
-    pub(crate) fn of_vma(vma: &Vma, outcome: Outcome) -> Self {
-        let at_zero = match outcome {
-            Outcome::Located {
-                module,
-                file_offset,
-            } => Outcome::Located {
-                module,
-                file_offset: FileOffset(file_offset.0.wrapping_sub(vma.start.0)),
-            },
-            unresolved @ Outcome::Unresolved(_) => unresolved,
-        };
-        Self::of(vma.range(), at_zero)
-    }
-
-    /// Returns whether `addr` lies in it, and it is open.
-    #[inline]
-    pub(crate) fn contains(&self, addr: AbsAddr) -> bool {
-        addr.0.wrapping_sub(self.start.0) < self.size
-    }
-
-    /// Returns the outcome of an address that it contains.
-    #[inline]
-    pub(crate) fn outcome(&self, addr: AbsAddr) -> Outcome {
-        match self.at_zero {
-            Outcome::Located {
-                module,
-                file_offset,
-            } => Outcome::Located {
-                module,
-                file_offset: FileOffset(file_offset.0.wrapping_add(addr.0)),
-            },
-            unresolved @ Outcome::Unresolved(_) => unresolved,
-        }
-    }
-
-    /// Returns the place behind its last byte that `addrs`, if they go up, reach: how
-    /// many of them lie in it.
-    #[inline]
-    pub(crate) fn run_of(&self, addrs: &[AbsAddr]) -> usize {
-        let inside = |addr: &AbsAddr| self.contains(*addr);
-        let mut bound = 8;
-        while addrs.get(bound).is_some_and(inside) {
-            bound = bound.saturating_mul(2);
-        }
-        addrs.get(..bound).unwrap_or(addrs).partition_point(inside)
-    }
-
-    /// Appends the outcomes of `addrs`; says whether all of them do lie in it.
-    ///
-    /// Without a branch for each address: what lies outside sets the top bit of one
-    /// of the two differences, as user addresses and sizes are below 2^63.
-    #[inline]
-    pub(crate) fn answer_run(&self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> bool {
-        let last = self.size.wrapping_sub(1);
-        let mut outside = 0_u64;
-        let mut note = |addr: AbsAddr| {
-            let into = addr.0.wrapping_sub(self.start.0);
-            outside |= into | last.wrapping_sub(into);
-        };
-        match self.at_zero {
-            Outcome::Located {
-                module,
-                file_offset,
-            } => {
-                outcomes.extend(addrs.iter().map(|addr| {
-                    note(*addr);
-                    let file_offset = FileOffset(file_offset.0.wrapping_add(addr.0));
-                    Outcome::Located {
-                        module,
-                        file_offset,
-                    }
-                }));
-            }
-            unresolved @ Outcome::Unresolved(_) => {
-                outcomes.extend(addrs.iter().map(|addr| {
-                    note(*addr);
-                    unresolved
-                }));
-            }
-        }
-        outside >> 63 == 0
-    }
-
-    /// Returns a span that contains nothing.
-    pub(crate) const fn nowhere() -> Self {
-        let at_zero = Outcome::Unresolved(Reason::Unmapped);
-        Self {
-            start: AbsAddr(0),
-            size: 0,
-            at_zero,
-            known: NOT_KEPT,
-        }
-    }
-
-    /// Returns the span from `start` to the last address there is.
-    pub(crate) const fn from(start: AbsAddr, reason: Reason) -> Self {
-        let at_zero = Outcome::Unresolved(reason);
-        Self {
-            start,
-            size: start.0.wrapping_neg(),
-            at_zero,
-            known: NOT_KEPT,
-        }
-    }
-}
-
-/// Stands for [`Span::known`] in a cache that keeps nothing for later calls.
-const NOT_KEPT: u32 = u32::MAX;
+use crate::span::{NOT_KEPT, Span};
 
 /// What a span must be compared with before it is opened again.
 #[derive(Clone, Copy, Debug)]
@@ -291,13 +159,12 @@ impl VmaCache {
 
     /// Takes up what was just found, in place of all that overlaps it.
     pub(crate) fn insert(&mut self, mut span: Span, vma: Option<Vma>) {
+        // What overlaps is older: the process has changed since.
+        self.remove(AbsRange {
+            start: span.start,
+            end: end_of(&span),
+        });
         if self.lifetime == Lifetime::Recheck {
-            // What overlaps is from an earlier call: within one call, or where
-            // nothing is asked twice, only unknown addresses are asked about.
-            self.remove(AbsRange {
-                start: span.start,
-                end: end_of(&span),
-            });
             self.opened.push(span.start);
         }
         if self.lifetime != Lifetime::Call {

@@ -1,0 +1,75 @@
+//! A process as it is now, or a saved text of one: what lies at an address.
+
+use backsight_types::{AbsAddr, Outcome, Reason};
+use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
+
+use crate::batch::{Ground, Lie};
+use crate::modules::{Backing, Process};
+use crate::shared_modules::Modules;
+
+/// VMAs by a cursor, and modules learnt as their VMAs are met.
+pub(crate) struct Live<'p> {
+    pub(crate) cursor: Cursor<'p>,
+    /// `None` for a saved text.
+    pub(crate) process: Option<&'p Process<'p>>,
+    pub(crate) modules: &'p mut Modules,
+    /// The name of the VMA that was asked about last.
+    pub(crate) name: &'p mut NameBuf,
+    /// The VMA above the last gap, whose name is in `name`.
+    pub(crate) ahead: Option<Vma>,
+}
+
+impl Ground for Live<'_> {
+    fn reads_upwards(&self) -> bool {
+        self.process
+            .is_some_and(|process| process.maps.backend() == Backend::Text)
+    }
+
+    fn vma_now(&mut self, addr: AbsAddr) -> Result<Option<Vma>, Error> {
+        self.cursor.seek(addr)
+    }
+
+    fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error> {
+        let vma = match self.ahead.take().filter(|vma| vma.contains(addr)) {
+            Some(vma) => Some(vma),
+            None => self.cursor.seek_named(addr, self.name)?,
+        };
+        match vma {
+            Some(vma) if vma.contains(addr) => Ok(Lie::Vma(vma, self.outcome_of(&vma))),
+            next => {
+                self.ahead = next;
+                Ok(Lie::Gap(next.map(|next| next.start)))
+            }
+        }
+    }
+}
+
+impl Live<'_> {
+    /// Returns the outcome of the first byte of a VMA whose name is in `name`.
+    fn outcome_of(&mut self, vma: &Vma) -> Outcome {
+        if !vma.is_executable() {
+            return Outcome::Unresolved(Reason::NotExecutable);
+        }
+        let backing = if vma.is_file_backed() {
+            Backing::File
+        } else if self.name.name() == VmaName::Vdso {
+            Backing::Vdso
+        } else {
+            return Outcome::Unresolved(Reason::Anonymous);
+        };
+        // A forged text can claim offsets that pass the end of all files.
+        if vma.offset.checked_add(vma.range().size()).is_none() {
+            return Outcome::Unresolved(Reason::Unreadable);
+        }
+        match self
+            .modules
+            .module_of(vma, backing, self.name.as_bytes(), self.process)
+        {
+            Some(module) => Outcome::Located {
+                module,
+                file_offset: vma.offset,
+            },
+            None => Outcome::Unresolved(Reason::Limit),
+        }
+    }
+}

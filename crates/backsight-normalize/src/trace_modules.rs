@@ -1,0 +1,92 @@
+//! The modules of a trace: what its records say of files, each file once.
+
+use std::collections::HashMap;
+
+use backsight_types::{BuildId, Device, Module, ModuleIdx, ModuleKind};
+use vma_query::{Vma, VmaName};
+
+use crate::address_space::Mapped;
+use crate::modules::{NormalizedModule, shown};
+use crate::replay::Mapping;
+
+/// A file's identity as far as a record holds it. A record with a build ID may have
+/// neither device nor inode, so the name must tell files apart.
+type Identity = (Vec<u8>, Device, u64, Option<BuildId>);
+
+/// Modules in the order in which records name them.
+#[derive(Debug, Default)]
+pub(crate) struct TraceModules {
+    modules: Vec<NormalizedModule>,
+    by_identity: HashMap<Identity, ModuleIdx>,
+}
+
+impl TraceModules {
+    pub(crate) fn into_vec(self) -> Vec<NormalizedModule> {
+        self.modules
+    }
+
+    /// Returns a mapping with its module; without one when no file is behind it, or
+    /// when there are 2^32 modules.
+    pub(crate) fn mapped(&mut self, mapping: &Mapping) -> Mapped {
+        let Mapping {
+            range,
+            offset,
+            perms,
+            device,
+            inode,
+            ..
+        } = *mapping;
+        let vma = Vma {
+            start: range.start,
+            end: range.end,
+            offset,
+            perms,
+            device,
+            inode,
+        };
+        Mapped {
+            vma,
+            module: self.module_of(mapping),
+        }
+    }
+
+    fn module_of(&mut self, mapping: &Mapping) -> Option<ModuleIdx> {
+        let kind = match VmaName::new(&mapping.name) {
+            VmaName::Vdso => ModuleKind::Vdso,
+            // perf writes `//anon` for memory without a file.
+            VmaName::Path {
+                path: b"//anon", ..
+            } => return None,
+            VmaName::Path { .. } | VmaName::Memfd { .. } => ModuleKind::File,
+            _ if mapping.inode != 0 || mapping.build_id.is_some() => ModuleKind::File,
+            _ => return None,
+        };
+        let Mapping {
+            device,
+            inode,
+            build_id,
+            ..
+        } = *mapping;
+        let next = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
+        let identity = (mapping.name.clone(), device, inode, build_id);
+        let index = *self.by_identity.entry(identity).or_insert(next);
+        if index == next {
+            let (path, deleted) = shown(&mapping.name);
+            let path = path.to_vec();
+            let module = Module {
+                kind,
+                path,
+                deleted,
+                device,
+                inode,
+                build_id,
+                ..Module::default()
+            };
+            self.modules.push(NormalizedModule {
+                module,
+                image: None,
+            });
+        }
+        Some(index)
+    }
+}

@@ -1,0 +1,315 @@
+//! A trace replayed, against the last record that speaks of an address.
+
+use backsight_normalize::{
+    AbsAddr, AbsRange, Change, FileOffset, Mapping, Outcome, Reason, Record, Replayed, Sample,
+    replay,
+};
+use backsight_types::{BuildId, Perms};
+
+const PAGE: u64 = 0x1000;
+
+fn pages(from: u64, to: u64) -> AbsRange {
+    AbsRange {
+        start: AbsAddr(from * PAGE),
+        end: AbsAddr(to * PAGE),
+    }
+}
+
+fn code(range: AbsRange, offset: u64, name: &str) -> Mapping {
+    Mapping {
+        range,
+        offset: FileOffset(offset),
+        perms: Perms::READ | Perms::EXECUTE,
+        inode: u64::from(name.as_bytes().last().copied().unwrap_or(0)),
+        name: name.into(),
+        ..Mapping::default()
+    }
+}
+
+fn at(time_ns: u64, pid: u32, change: Change) -> Record {
+    Record {
+        time_ns,
+        pid,
+        change,
+    }
+}
+
+fn sample(time_ns: u64, pid: u32, addrs: &[u64]) -> Sample {
+    Sample {
+        time_ns,
+        pid,
+        addrs: addrs.iter().copied().map(AbsAddr).collect(),
+    }
+}
+
+/// Each outcome as `path+offset` or as its reason.
+fn shown(got: &Replayed) -> Vec<Vec<String>> {
+    let one = |outcome: &Outcome| match *outcome {
+        Outcome::Located {
+            module,
+            file_offset,
+        } => {
+            let path = got.modules[module.as_usize()]
+                .module
+                .path_lossy()
+                .into_owned();
+            format!("{path}+{file_offset}")
+        }
+        Outcome::Unresolved(reason) => reason.to_string(),
+    };
+    got.outcomes
+        .iter()
+        .map(|of| of.iter().map(one).collect())
+        .collect()
+}
+
+#[test]
+fn a_mapping_belongs_to_the_time_of_the_sample() {
+    let records = [
+        at(10, 1, Change::Mmap(code(pages(1, 3), 0, "/a"))),
+        at(30, 1, Change::Mmap(code(pages(2, 4), 0x5000, "/b"))),
+        at(50, 1, Change::Munmap(pages(1, 2))),
+        at(60, 1, Change::Mprotect(pages(2, 3), Perms::READ)),
+        at(70, 1, Change::Exec),
+        at(80, 1, Change::Exit),
+    ];
+    let addrs = [0x1010, 0x2010, 0x3010];
+    let samples: Vec<Sample> = [5, 10, 20, 30, 40, 55, 65, 75, 85]
+        .map(|time| sample(time, 1, &addrs))
+        .to_vec();
+    let want = [
+        ["unmapped", "unmapped", "unmapped"],
+        ["/a+0x10", "/a+0x1010", "unmapped"],
+        ["/a+0x10", "/a+0x1010", "unmapped"],
+        ["/a+0x10", "/b+0x5010", "/b+0x6010"],
+        ["/a+0x10", "/b+0x5010", "/b+0x6010"],
+        ["unmapped", "/b+0x5010", "/b+0x6010"],
+        ["unmapped", "not-executable", "/b+0x6010"],
+        ["unmapped", "unmapped", "unmapped"],
+        ["process-gone", "process-gone", "process-gone"],
+    ];
+    assert_eq!(shown(&replay(&records, &samples)), want);
+    // In any order of the input.
+    let backwards: Vec<Sample> = samples.into_iter().rev().collect();
+    let mut records = records.to_vec();
+    records.reverse();
+    let mut got = shown(&replay(&records, &backwards));
+    got.reverse();
+    assert_eq!(got, want);
+}
+
+#[test]
+fn a_fork_has_what_its_parent_had_then() {
+    let records = [
+        at(10, 1, Change::Mmap(code(pages(1, 2), 0, "/a"))),
+        at(20, 2, Change::Fork { parent: 1 }),
+        at(30, 1, Change::Munmap(pages(1, 2))),
+        at(40, 2, Change::Exit),
+        at(50, 2, Change::Fork { parent: 1 }),
+    ];
+    let samples = [
+        sample(25, 2, &[0x1000]),
+        sample(35, 2, &[0x1000]),
+        sample(45, 2, &[0x1000]),
+        sample(55, 2, &[0x1000]),
+    ];
+    let want = [["/a+0x0"], ["/a+0x0"], ["process-gone"], ["unmapped"]];
+    assert_eq!(shown(&replay(&records, &samples)), want);
+}
+
+#[test]
+fn what_lies_at_an_address_has_its_true_reason() {
+    let anon = Mapping {
+        inode: 0,
+        name: b"//anon".to_vec(),
+        ..code(pages(1, 2), 0, "/x")
+    };
+    let nameless = Mapping {
+        inode: 0,
+        name: Vec::new(),
+        ..code(pages(3, 4), 0, "/x")
+    };
+    let vdso = Mapping {
+        inode: 0,
+        name: b"[vdso]".to_vec(),
+        ..code(pages(5, 6), 0, "/x")
+    };
+    let forged = code(pages(7, 9), u64::MAX - 0x1800, "/forged");
+    let records = [anon, nameless, vdso, forged].map(|m| at(1, 1, Change::Mmap(m)));
+    let samples = [
+        sample(2, 1, &[0x1000, 0x3000, 0x5010, 0x7000, 0, u64::MAX]),
+        sample(2, 9, &[0x1000, u64::MAX]),
+        sample(2, 1, &[]),
+    ];
+    let want: [&[&str]; 3] = [
+        &[
+            "anonymous",
+            "anonymous",
+            "[vdso]+0x10",
+            "unreadable",
+            "unmapped",
+            "kernel",
+        ],
+        &["unmapped", "kernel"],
+        &[],
+    ];
+    assert_eq!(shown(&replay(&records, &samples)), want);
+}
+
+#[test]
+fn a_module_is_what_its_records_say_it_is() {
+    let id = |byte| BuildId::from_bytes(&[byte; 20]).ok();
+    let with = |range, id, name| Mapping {
+        inode: 0,
+        build_id: id,
+        ..code(range, 0, name)
+    };
+    let records = [
+        at(1, 1, Change::Mmap(with(pages(1, 2), id(1), "/lib"))),
+        at(2, 2, Change::Mmap(with(pages(8, 9), id(1), "/lib"))),
+        at(3, 1, Change::Mmap(with(pages(2, 3), id(2), "/lib"))),
+        at(
+            4,
+            1,
+            Change::Mmap(with(pages(3, 4), id(2), "/gone (deleted)")),
+        ),
+    ];
+    let samples = [
+        sample(9, 1, &[0x1000, 0x2000, 0x3000]),
+        sample(9, 2, &[0x8000]),
+    ];
+    let got = replay(&records, &samples);
+    let ids: Vec<_> = got
+        .modules
+        .iter()
+        .map(|m| (m.module.build_id, m.module.deleted))
+        .collect();
+    assert_eq!(ids, [(id(1), false), (id(2), false), (id(2), true)]);
+    let module = |outcome: Outcome| match outcome {
+        Outcome::Located { module, .. } => module.0,
+        Outcome::Unresolved(reason) => panic!("{reason}"),
+    };
+    let modules: Vec<Vec<u32>> = got
+        .outcomes
+        .iter()
+        .map(|of| of.iter().copied().map(module).collect())
+        .collect();
+    assert_eq!(modules, [vec![0, 1, 2], vec![0]]);
+}
+
+/// The slow and obvious answer: the last record before `limit` that speaks of `addr`.
+fn naive(records: &[Record], limit: usize, pid: u32, addr: u64) -> String {
+    let (mut perms, mut later) = (None, false);
+    for (place, record) in records.iter().enumerate().take(limit).rev() {
+        if record.pid != pid {
+            continue;
+        }
+        let inside = |range: &AbsRange| range.contains(AbsAddr(addr));
+        match &record.change {
+            Change::Mmap(mapping) if inside(&mapping.range) => {
+                if !perms.unwrap_or(mapping.perms).is_executable() {
+                    return Reason::NotExecutable.to_string();
+                }
+                let offset = addr - mapping.range.start.0 + mapping.offset.0;
+                return format!("{}+{offset:#x}", String::from_utf8_lossy(&mapping.name));
+            }
+            Change::Munmap(range) if inside(range) => break,
+            Change::Mprotect(range, now) if inside(range) => perms = perms.or(Some(*now)),
+            Change::Fork { parent } => {
+                // What was protected since still holds; what the parent did too.
+                let inherited = naive(records, place, *parent, addr);
+                return match perms {
+                    None => inherited,
+                    Some(_) if inherited == "unmapped" || inherited == "process-gone" => {
+                        "unmapped".to_owned()
+                    }
+                    Some(now) if !now.is_executable() => Reason::NotExecutable.to_string(),
+                    Some(_) => naive_ignoring_perms(records, place, *parent, addr),
+                }
+                .replace("process-gone", "unmapped");
+            }
+            Change::Exec => break,
+            // What comes after an exit is another process of the same ID.
+            Change::Exit if later => break,
+            Change::Exit => return Reason::ProcessGone.to_string(),
+            _ => {}
+        }
+        later = true;
+    }
+    Reason::Unmapped.to_string()
+}
+
+fn naive_ignoring_perms(records: &[Record], limit: usize, pid: u32, addr: u64) -> String {
+    let open: Vec<Record> = records
+        .iter()
+        .map(|record| {
+            let mut record = record.clone();
+            match &mut record.change {
+                Change::Mmap(mapping) => mapping.perms = Perms::EXECUTE,
+                Change::Mprotect(_, perms) => *perms = Perms::EXECUTE,
+                _ => {}
+            }
+            record
+        })
+        .collect();
+    naive(&open, limit, pid, addr)
+}
+
+#[test]
+fn long_traces_agree_with_the_naive_answer() {
+    let mut seed = 11_u64;
+    let mut below = |limit: u64| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 24) % limit
+    };
+    let mut compared = 0;
+    for _ in 0..40 {
+        let mut records = Vec::new();
+        let mut samples = Vec::new();
+        for time in 0..200_u64 {
+            let pid = below(4) as u32 + 1;
+            let from = below(40);
+            let range = pages(from, from + 1 + below(8));
+            let perms = Perms::from_bits(below(16) as u8);
+            records.push(at(
+                2 * time,
+                pid,
+                match below(20) {
+                    0..=8 => {
+                        let name = ["/a", "/b", "/c"][below(3) as usize];
+                        Change::Mmap(Mapping {
+                            perms,
+                            ..code(range, below(8) * PAGE, name)
+                        })
+                    }
+                    9..=12 => Change::Munmap(range),
+                    13..=15 => Change::Mprotect(range, perms),
+                    16..=17 => Change::Fork {
+                        parent: below(4) as u32 + 1,
+                    },
+                    18 => Change::Exec,
+                    _ => Change::Exit,
+                },
+            ));
+            let addrs: Vec<u64> = (0..20).map(|_| below(50 * PAGE)).collect();
+            samples.push(sample(2 * time + 1, below(4) as u32 + 1, &addrs));
+        }
+        let got = shown(&replay(&records, &samples));
+        for (limit, (sample, got)) in samples.iter().zip(&got).enumerate() {
+            for (addr, got) in sample.addrs.iter().zip(got) {
+                let want = naive(&records, limit + 1, sample.pid, addr.0);
+                assert_eq!(
+                    *got,
+                    want,
+                    "{addr} of {} after {:?}",
+                    sample.pid,
+                    &records[..=limit]
+                );
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 160_000);
+}
