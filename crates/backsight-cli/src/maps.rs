@@ -9,7 +9,7 @@ use backsight_formats::ndjson::{self, Writer};
 use backsight_types::{AbsAddr, BuildId, Device};
 use vma_query::{Error, Filter, NameBuf, OpenOptions, ProcMaps, Query, Vma, VmaName};
 
-use crate::args::{Backend, Format, parse_addr, parse_pid};
+use crate::args::{Backend, Format, check_proc_root, parse_addr, parse_pid};
 use crate::failure::{self, Done, Failure, Result, complain};
 
 /// List the VMAs of a process
@@ -59,6 +59,7 @@ impl Maps {
                            leave --backend text out, or use `backsight normalize`";
             return Err(Failure::Usage(message.to_owned()));
         }
+        check_proc_root(self.proc_root.as_deref())?;
         let pid = self.pid;
         let failed = |error: Error| failure::process(pid, &error);
         let mut open = OpenOptions::new()

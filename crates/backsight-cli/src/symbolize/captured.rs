@@ -18,7 +18,7 @@ use super::find;
 use super::lookup::{Known, Lookups};
 use crate::TOOL;
 use crate::failure::{Failure, Result, complain};
-use crate::file::Shown;
+use crate::file::{Shown, open_text};
 use crate::sink::Sink;
 
 /// The longest batch: about 1.5 MiB of NDJSON.
@@ -26,11 +26,11 @@ const BUFFER: usize = 1 << 20;
 
 /// Answers for a capture, and returns how many of its lines were malformed.
 pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -> Result<u64> {
-    let failed = |error| Failure::of(Shown(path), error);
+    let failed = |error| Failure::io(Shown(path), &error);
     let input = if path == Path::new("-") {
         io::stdin().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        File::open(path)
+        open_text(path)
     };
     let input = BufReader::with_capacity(BUFFER, input.map_err(failed)?);
     let mut capture = Capture {
