@@ -69,7 +69,7 @@ impl Maps {
             open = open.proc_root(proc_root);
         }
         let maps = open.open(pid).map_err(failed)?;
-        let mut build_ids = self.build_id.then(|| BuildIds::new(&maps));
+        let mut build_ids = self.build_id.then(|| BuildIds::new(pid, &maps));
         let mut name = NameBuf::new();
         let mut vmas = maps
             .vmas()
@@ -161,14 +161,16 @@ fn describe<'n>(name: VmaName<'n>, raw: &'n [u8]) -> (&'n [u8], bool, &'static s
 
 /// The build ID of each file, asked once.
 struct BuildIds<'m> {
+    pid: u32,
     maps: &'m ProcMaps,
     known: HashMap<(Device, u64), Option<BuildId>>,
     unsupported: bool,
 }
 
 impl<'m> BuildIds<'m> {
-    fn new(maps: &'m ProcMaps) -> Self {
+    fn new(pid: u32, maps: &'m ProcMaps) -> Self {
         Self {
+            pid,
             maps,
             known: HashMap::new(),
             unsupported: false,
@@ -190,8 +192,9 @@ impl<'m> BuildIds<'m> {
             Err(Error::Unsupported) => {
                 self.unsupported = true;
                 complain(format_args!(
-                    "no build IDs: this kernel does not answer PROCMAP_QUERY; \
-                     `backsight normalize` reads them from the files"
+                    "process {}: no build IDs: this kernel does not answer PROCMAP_QUERY; \
+                     `backsight normalize` reads them from the files",
+                    self.pid
                 ));
                 return Ok(None);
             }

@@ -281,7 +281,10 @@ fn a_capture_from_a_newer_version_is_refused_and_a_bad_line_is_named() {
         ["symbolize", "-i", "-"],
         br#"{"type":"header","schema_version":2}"#,
     );
-    newer.fails(1, &["line 1", "schema_version 2", "newer"]);
+    newer.fails(
+        1,
+        &["standard input", "line 1", "schema_version 2", "newer"],
+    );
     let capture = concat!(
         r#"{"type":"header","schema_version":1,"pid":7}"#,
         "\n",
