@@ -104,12 +104,15 @@ impl Snapshot {
             return Ok(Order::Torn);
         }
         name.set_from_text(printed);
-        let start = self.names.len();
-        self.names.extend_from_slice(name.as_bytes());
-        self.vmas.push(Entry {
-            vma,
-            name: start..self.names.len(),
+        // A file's VMAs follow each other: their name is kept once.
+        let above = self.vmas.last().map(|above| above.name.clone());
+        let same = above.filter(|at| self.names.get(at.clone()) == Some(name.as_bytes()));
+        let name = same.unwrap_or_else(|| {
+            let start = self.names.len();
+            self.names.extend_from_slice(name.as_bytes());
+            start..self.names.len()
         });
+        self.vmas.push(Entry { vma, name });
         Ok(Order::Upward)
     }
 
