@@ -32,6 +32,9 @@ const TURN: Duration = Duration::from_millis(4);
 /// makes fewer calls.
 const LONGEST_TURN: Duration = Duration::from_millis(200);
 
+/// How many calls a turn is that is counted, not timed.
+const COUNTED_CALLS: u32 = 64;
+
 /// How much work a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Sizes {
@@ -44,13 +47,19 @@ pub struct Sizes {
 }
 
 /// What time is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Clock {
     /// The time that this thread had a processor.
     Thread,
     /// The time that went by.
     Wall,
+    /// No time: what this function counts is taken for nanoseconds.
+    Count {
+        /// Returns the count so far.
+        #[serde(skip)]
+        now: fn() -> u64,
+    },
 }
 
 impl Clock {
@@ -58,6 +67,7 @@ impl Clock {
         let clock = match self {
             Self::Thread => ClockId::CLOCK_THREAD_CPUTIME_ID,
             Self::Wall => ClockId::CLOCK_MONOTONIC,
+            Self::Count { now } => return Duration::from_nanos(now()),
         };
         Duration::from(clock_gettime(clock).expect("every kernel has both clocks"))
     }
@@ -165,6 +175,23 @@ impl<'a> Race<'a> {
         self
     }
 
+    /// Asks that `of` takes at most so many nanoseconds more than `against`.
+    #[must_use]
+    pub fn beyond(mut self, ns: f64, of: &'static str, against: &'static str) -> Self {
+        let bound = Bound::Beyond(ns);
+        self.targets.push(Target { of, against, bound });
+        self
+    }
+
+    /// Asks that `of` takes at most so many nanoseconds a call, or of what else is
+    /// counted.
+    #[must_use]
+    pub fn a_call(mut self, most: f64, of: &'static str) -> Self {
+        let (against, bound) = ("", Bound::ACall(most));
+        self.targets.push(Target { of, against, bound });
+        self
+    }
+
     /// Runs all rounds.
     ///
     /// # Panics
@@ -206,6 +233,12 @@ impl<'a> Race<'a> {
     /// Returns how many calls each makes in a turn; also warms all of them up.
     fn calls_a_turn(&mut self) -> Vec<u32> {
         let clock = self.clock;
+        if let Clock::Count { .. } = clock {
+            for each in &mut self.contestants {
+                (each.turn)(COUNTED_CALLS, clock);
+            }
+            return vec![COUNTED_CALLS; self.contestants.len()];
+        }
         let each: Vec<f64> = self
             .contestants
             .iter_mut()

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::race::{Lane, Outcome, Role};
+use crate::race::{Clock, Lane, Outcome, Role};
 
 /// All that a run measured.
 #[derive(Debug, Serialize)]
@@ -107,9 +107,9 @@ pub fn table(race: &Outcome) -> String {
     ];
     let lines = race.lanes.iter().map(|lane| {
         let times = |other: Option<&Lane>| {
-            other.map_or("–".to_owned(), |other| {
-                format!("{:.3}", lane.ratio_to(other).median)
-            })
+            let ratio = other.map(|other| lane.ratio_to(other).median);
+            let ratio = ratio.filter(|ratio| ratio.is_finite());
+            ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.3}"))
         };
         [
             lane.name.to_owned(),
@@ -149,6 +149,9 @@ pub fn table(race: &Outcome) -> String {
 
 /// Returns the unit that suits the fastest contestant, and its nanoseconds.
 fn unit(race: &Outcome) -> (&'static str, f64) {
+    if let Clock::Count { .. } = race.clock {
+        return ("count", 1.0);
+    }
     let medians = race.lanes.iter().map(|lane| lane.ns.median);
     match medians.fold(f64::INFINITY, f64::min) {
         fastest if fastest < 1e3 => ("ns", 1.0),

@@ -30,6 +30,8 @@ pub enum Bound {
     Each(f64),
     /// At most so many nanoseconds more than the other.
     Beyond(f64),
+    /// At most so many nanoseconds, or what else is counted, a call.
+    ACall(f64),
 }
 
 /// A bound, and what was measured.
@@ -55,14 +57,17 @@ impl Bound {
             Self::AtMost(number)
             | Self::FasterBy(number)
             | Self::Each(number)
-            | Self::Beyond(number) => number,
+            | Self::Beyond(number)
+            | Self::ACall(number) => number,
         }
     }
 
     fn is_met_by(self, figure: f64) -> bool {
         match self {
             Self::FasterBy(least) => figure >= least,
-            Self::AtMost(most) | Self::Each(most) | Self::Beyond(most) => figure <= most,
+            Self::AtMost(most) | Self::Each(most) | Self::Beyond(most) | Self::ACall(most) => {
+                figure <= most
+            }
         }
     }
 }
@@ -80,6 +85,7 @@ impl Target {
             Bound::AtMost(_) => of.ratio_to(lane(self.against)),
             Bound::FasterBy(_) => lane(self.against).ratio_to(of),
             Bound::Each(_) => Spread::of(of.times.iter().map(|time| time / addresses as f64)),
+            Bound::ACall(_) => of.ns,
             Bound::Beyond(_) => {
                 let rounds = of.times.iter().zip(&lane(self.against).times);
                 Spread::of(rounds.map(|(this, that)| this - that))
@@ -117,6 +123,7 @@ impl fmt::Display for Verdict {
             Bound::FasterBy(least) => write!(f, "{of} ≥ {least} × faster than {against}: ")?,
             Bound::Each(most) => write!(f, "{of} ≤ {most} ns an address: ")?,
             Bound::Beyond(most) => write!(f, "{of} ≤ {against} + {most} ns: ")?,
+            Bound::ACall(most) => write!(f, "{of} ≤ {most} a call: ")?,
         }
         let asked = bound.number();
         // As many digits as the target has, and one more to tell a close call.
@@ -126,8 +133,11 @@ impl fmt::Display for Verdict {
         if *met {
             return f.write_str("met");
         }
-        let beyond = (median / asked - 1.0).abs();
-        write!(f, "MISSED by {:.1} %", beyond * 100.0)?;
+        f.write_str("MISSED")?;
+        if asked > 0.0 {
+            let beyond = (median / asked - 1.0).abs();
+            write!(f, " by {:.1} %", beyond * 100.0)?;
+        }
         match floor {
             Some(floor) if !bound.is_met_by(*floor) => {
                 write!(f, "; out of reach here: the floor itself gets {floor:.digits$}")

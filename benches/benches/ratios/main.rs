@@ -2,6 +2,7 @@
 //!
 //! To add a family, write its file with a `ROWS`, and name it here twice.
 
+mod allocator;
 mod floor;
 mod n;
 mod ours;
@@ -9,6 +10,7 @@ mod peers;
 mod process;
 mod raw;
 mod target;
+mod text;
 
 use std::path::Path;
 use std::process::ExitCode;

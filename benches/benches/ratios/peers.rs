@@ -2,6 +2,7 @@
 
 use blazesym::Pid;
 use blazesym::normalize::{NormalizeOpts, Normalizer, UserMeta, UserOutput};
+use procfs::process::MMapPath;
 
 use crate::process::{Place, Process};
 
@@ -61,5 +62,36 @@ impl Blazesym {
             _ => None,
         };
         output.outputs.iter().map(place).collect()
+    }
+}
+
+/// Procfs: the whole text into a list, which the caller searches.
+#[derive(Debug)]
+pub(crate) struct Procfs(Process);
+
+impl Procfs {
+    pub(crate) fn new(process: Process) -> Self {
+        Self(process)
+    }
+
+    /// Returns the places of sorted addresses.
+    pub(crate) fn places(&self, addrs: &[u64]) -> Vec<Option<Place>> {
+        let process = match self.0 {
+            Process::Myself => procfs::process::Process::myself(),
+            Process::Child(pid) => procfs::process::Process::new(pid.cast_signed()),
+        };
+        let maps = process.and_then(|process| process.maps());
+        let maps = maps.expect("the process can be read").0;
+        let place = |addr: &u64| {
+            let after = maps.partition_point(|map| map.address.0 <= *addr);
+            let map = &maps[after.checked_sub(1)?];
+            let MMapPath::Path(path) = &map.pathname else {
+                return None;
+            };
+            let into = addr - map.address.0;
+            (*addr < map.address.1)
+                .then(|| (path.as_os_str().as_encoded_bytes().to_vec(), map.offset + into))
+        };
+        addrs.iter().map(place).collect()
     }
 }

@@ -49,6 +49,13 @@ impl Target {
         Process::Child(self.child.pid())
     }
 
+    /// Returns `count` places of code, from the lowest to the highest.
+    pub(crate) fn spread(&self, count: usize) -> Vec<Range<u64>> {
+        let last = self.code.len() - 1;
+        let nth = |nth: usize| self.code[last * nth / (count - 1)].clone();
+        (0..count).map(nth).collect()
+    }
+
     /// Maps groups of five VMAs, `r--`, `r-x`, `r--`, `rw-` and one without a file,
     /// until there are `vmas`.
     pub(crate) fn fill(&mut self, vmas: u64) {
@@ -80,7 +87,7 @@ impl Target {
     }
 
     /// Makes a sparse ELF file with a build ID.
-    fn file(&mut self, size: u64) -> PathBuf {
+    pub(crate) fn file(&mut self, size: u64) -> PathBuf {
         self.files += 1;
         let name = format!("x86_64-linux-gnu/libmodule-{:03}.so.6.0", self.files);
         let path = self.directory.path().join(name);

@@ -13,12 +13,12 @@ use crate::raw::{Maps, With};
 use crate::target::{Batches, Random, Rotation, Target};
 
 const VMAS: u64 = 1_130;
-const K: usize = 10_000;
+pub(super) const K: usize = 10_000;
 const M: usize = 100;
 const BATCHES: usize = 32;
 
 /// All modules of 64 KiB.
-fn alike() -> Target {
+pub(super) fn alike() -> Target {
     of_sizes([64 << 10; M])
 }
 

@@ -1,8 +1,13 @@
 //! Normalization: addresses of a process to files and offsets.
 
 mod batches;
+mod allocations;
+mod large;
+mod mixed;
 mod own;
+mod text;
 mod tool;
+mod walk;
 
 use benches::command::Row;
 
@@ -28,6 +33,11 @@ pub(crate) const ROWS: &[Row] = &[
         run: tool::n4,
     },
     Row {
+        id: "N5",
+        measures: "all executable VMAs with a file, named: perf's pattern",
+        run: walk::n5,
+    },
+    Row {
         id: "N6",
         measures: "10,000 unsorted addresses in 100 modules, one-shot",
         run: batches::n6,
@@ -36,5 +46,25 @@ pub(crate) const ROWS: &[Row] = &[
         id: "N7",
         measures: "N6 in a warm session, trusted and re-checked",
         run: batches::n7,
+    },
+    Row {
+        id: "N8",
+        measures: "by text: 5 addresses, one-shot",
+        run: text::n8,
+    },
+    Row {
+        id: "N9",
+        measures: "heap allocations of a warm session",
+        run: allocations::n9,
+    },
+    Row {
+        id: "N10",
+        measures: "200 addresses in 10 VMAs of a process of 20,000, one-shot",
+        run: large::n10,
+    },
+    Row {
+        id: "N11",
+        measures: "addresses in JIT memory, vdso, stack, holes and data, one-shot",
+        run: mixed::n11,
     },
 ];

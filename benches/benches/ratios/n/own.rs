@@ -17,7 +17,7 @@ const M: usize = 2;
 
 const ME: Process = Process::Myself;
 
-fn addrs() -> [u64; 5] {
+pub(super) fn addrs() -> [u64; 5] {
     let mut addrs = [
         libc::chdir as *const () as u64,
         libc::fopen as *const () as u64,

@@ -10,19 +10,17 @@ use crate::ours::{self, Know};
 use crate::process::{Process, Truth};
 use crate::raw::With;
 use crate::target::{Batches, Random, Rotation, Target};
+use crate::text::{ByChar, ByMemchr, Fscanf, Matched, Parser};
 
-const VMAS: u64 = 659;
-const K: usize = 3_244;
+pub(super) const VMAS: u64 = 659;
+pub(super) const K: usize = 3_244;
 const UNIQUE: usize = 464;
-const M: usize = 5;
+pub(super) const M: usize = 5;
 
 /// Batches of 3,244 addresses, 464 of them unique, in five VMAs from the bottom to
 /// the top of the process.
-fn batches(target: &Target) -> Batches {
-    let code = &target.code;
-    let touched: Vec<_> = (0..M)
-        .map(|nth| code[(code.len() - 1) * nth / (M - 1)].clone())
-        .collect();
+pub(super) fn batches(target: &Target) -> Batches {
+    let touched = target.spread(M);
     let mut random = Random::new();
     Batches::draw(16, || {
         let unique: Vec<u64> = (0..UNIQUE)
@@ -71,6 +69,17 @@ fn n4_race(
         addresses: K,
         touched: M,
     };
+    let (mut by_char, mut by_memchr) = (ByChar::new(process), ByMemchr::new(process));
+    let mut fscanf = Fscanf::new(process);
+    let [mut chars, mut lines, mut scanned] = [(); 3].map(|()| Matched::default());
+    for sorted in &batches.sorted {
+        chars.run(sorted, &mut by_char);
+        truth.check(ByChar::NAME, sorted, &chars.places())?;
+        lines.run(sorted, &mut by_memchr);
+        truth.check(ByMemchr::NAME, sorted, &lines.places())?;
+        scanned.run(sorted, &mut fscanf);
+        truth.check(Fscanf::NAME, sorted, &scanned.places())?;
+    }
     let [mut of_floor, mut of_sorted] = [(); 2].map(|()| Rotation::of(&batches.sorted));
     let mut of_jumping = Rotation::of(&batches.jumping);
     let (mut outcomes, mut outcomes_jumping) = (Vec::new(), Vec::new());
@@ -84,11 +93,24 @@ fn n4_race(
         .enter(Role::Ours, "ours, unsorted", || {
             ours::one_shot(process, of_jumping.next(), &options, &mut outcomes_jumping)
         });
-    let race = match know {
-        Know::All => race,
-        Know::Names => race
-            .at_most(1.1, "ours, sorted", "floor")
-            .at_most(1.6, "ours, unsorted", "floor"),
-    };
+    if know == Know::All {
+        return Ok(race.run(rounds));
+    }
+    let [mut of_chars, mut of_lines, mut of_scanned] =
+        [(); 3].map(|()| Rotation::of(&batches.sorted));
+    let race = race
+        .enter(Role::Peer, ByMemchr::NAME, || {
+            lines.run(of_lines.next(), &mut by_memchr);
+        })
+        .enter(Role::Peer, ByChar::NAME, || {
+            chars.run(of_chars.next(), &mut by_char);
+        })
+        .enter(Role::Peer, Fscanf::NAME, || {
+            scanned.run(of_scanned.next(), &mut fscanf);
+        })
+        .at_most(1.1, "ours, sorted", "floor")
+        .at_most(1.6, "ours, unsorted", "floor")
+        .faster(90.0, "ours, sorted", Fscanf::NAME)
+        .faster(30.0, "ours, sorted", ByMemchr::NAME);
     Ok(race.run(rounds))
 }

@@ -1,0 +1,61 @@
+//! What a warm call takes from the heap: nothing. `tests/allocations.rs` of
+//! backsight-normalize holds it too.
+
+use backsight_normalize::Backend;
+use benches::race::{self, Clock, Race, Role, Sizes};
+
+use super::tool;
+use crate::allocator;
+use crate::ours::{self, Know};
+use crate::peers::{Blazesym, Usage};
+use crate::target::{Rotation, Target};
+
+const OURS: [&str; 4] = [
+    "ours, re-checked, sorted",
+    "ours, re-checked, unsorted",
+    "ours, trusted, sorted",
+    "ours, trusted, unsorted",
+];
+
+pub(super) fn n9(rounds: u32) -> Result<Vec<race::Outcome>, String> {
+    let target = Target::of_size(tool::VMAS);
+    let (process, batches) = (target.process(), tool::batches(&target));
+    let sizes = Sizes {
+        vmas: process.vmas(),
+        addresses: tool::K,
+        touched: tool::M,
+    };
+    let part = "N4's batches; heap allocations instead of time";
+    let mut race = Race::new("N9", part, sizes).clock(Clock::Count {
+        now: allocator::counted,
+    });
+    let rechecked = ours::options(Backend::Ioctl, Know::Names);
+    let trusted = ours::trusting(rechecked.clone());
+    for (nth, name) in OURS.into_iter().enumerate() {
+        let options = [&rechecked, &trusted][nth / 2].clone();
+        let mut rotation = Rotation::of([&batches.sorted, &batches.jumping][nth % 2]);
+        let (mut session, mut outcomes) = (ours::open(process, &options), Vec::new());
+        race = race
+            .enter(Role::Ours, name, move || {
+                ours::call(&mut session, rotation.next(), &options, &mut outcomes)
+            })
+            .a_call(0.0, name);
+    }
+    for (name, cached) in [("blazesym", false), ("blazesym, cached", true)] {
+        let usage = Usage {
+            ioctl: true,
+            cached,
+            ..Usage::default()
+        };
+        let peer = Blazesym::new(process, usage);
+        let mut rotation = Rotation::of(&batches.jumping);
+        race = race.enter(Role::Peer, name, move || {
+            // Dropped here: what it returns borrows from it.
+            peer.run(rotation.next()).outputs.len()
+        });
+    }
+    allocator::count();
+    let outcome = race.run(rounds);
+    allocator::stop();
+    Ok(vec![outcome])
+}

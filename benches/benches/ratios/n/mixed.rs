@@ -1,0 +1,258 @@
+//! Addresses that are not all in files: each has its own reason.
+
+use std::hint::black_box;
+use std::ops::Range;
+
+use backsight_normalize::{Backend, Options, Outcome, Reason, Session};
+use backsight_types::AbsAddr;
+use benches::race::{self, Race, Role, Sizes};
+
+use super::batches::{self, K};
+use crate::floor::Floor;
+use crate::ours::{self, Know};
+use crate::process::Process;
+use crate::raw::{Maps, With};
+use crate::target::{Batches, PAGE, Random, Rotation, Target};
+
+pub(super) fn n11(rounds: u32) -> Result<Vec<race::Outcome>, String> {
+    let barren = Barren::new();
+    Ok(vec![
+        among_modules(rounds)?,
+        barren.batch(rounds)?,
+        barren.slowest(rounds),
+    ])
+}
+
+/// Memory without a file, and none at all: so many of each, apart from each other.
+const ELSEWHERE: usize = 10;
+
+fn among_modules(rounds: u32) -> Result<race::Outcome, String> {
+    let mut target = batches::alike();
+    let mut jit = Vec::new();
+    let mut holes = Vec::new();
+    for _ in 0..ELSEWHERE {
+        jit.push(target.child.anon("r-xp", 0x1_0000));
+        holes.push(target.child.anon("rw-p", 0x1_0000));
+        target.child.map("/proc/self/exe", "r--p"); // or they would be one
+    }
+    holes.iter().for_each(|hole| target.child.unmap(hole.clone()));
+    let process = target.process();
+    let maps = Text::of(process);
+    let (vdso, stack) = (maps.named("[vdso]"), maps.named("[stack]"));
+
+    let mut random = Random::new();
+    let elsewhere = [&jit[..], &[vdso], &[stack], &holes];
+    let batches = Batches::draw(32, || {
+        let addr = |nth: usize| match nth % 20 {
+            kind @ 0..4 => random.addr_in(elsewhere[kind]),
+            _ => random.addr_in(&target.code),
+        };
+        let mut batch: Vec<u64> = (0..K).map(addr).collect();
+        random_order(&mut batch);
+        batch
+    });
+    let options = ours::options(Backend::Ioctl, Know::Names);
+    let touched = maps.check(process, &batches.jumping, &options)?;
+
+    let sizes = Sizes {
+        vmas: process.vmas(),
+        addresses: K,
+        touched,
+    };
+    let mut floor = Floor::new(process, With::Name, K, touched + 1);
+    let mut of_floor = Rotation::of(&batches.sorted);
+    let mut of_ours = Rotation::of(&batches.jumping);
+    let mut outcomes = Vec::new();
+    let part = "N6 with a fifth of the addresses in JIT memory, vdso, stack and holes";
+    let race = Race::new("N11", part, sizes)
+        .enter(Role::Floor, "floor", || {
+            floor.one_shot(black_box(of_floor.next()));
+        })
+        .enter(Role::Ours, "ours", || {
+            ours::one_shot(process, of_ours.next(), &options, &mut outcomes)
+        })
+        .at_most(1.3, "ours", "floor");
+    Ok(race.run(rounds))
+}
+
+fn random_order(batch: &mut [u64]) {
+    Random::new().shuffle(batch);
+}
+
+/// A process of 20,000 VMAs that hold no code, with holes.
+struct Barren {
+    target: Target,
+    addrs: Batches,
+}
+
+impl Barren {
+    const VMAS: u64 = 20_000;
+    const ADDRS: usize = 2_000;
+
+    fn new() -> Self {
+        let mut target = Target::new();
+        let file = target.file(PAGE);
+        let mut areas: Vec<Range<u64>> = Vec::new();
+        // Neighbours of equal permissions would become one.
+        for perms in ["r--p", "rw-p"].iter().cycle().take(Self::VMAS as usize) {
+            areas.push(target.child.map(&file, perms));
+        }
+        areas.sort_by_key(|area| area.start);
+        // Every tenth is asked about, and of those every fourth is a hole.
+        let tenth: Vec<Range<u64>> = areas.into_iter().step_by(10).collect();
+        for hole in tenth.iter().step_by(4) {
+            target.child.unmap(hole.clone());
+        }
+        let mut random = Random::new();
+        let addrs = Batches::draw(8, || {
+            let mut batch: Vec<u64> = tenth
+                .iter()
+                .map(|area| area.start + random.below(PAGE))
+                .collect();
+            random.shuffle(&mut batch);
+            batch
+        });
+        Self { target, addrs }
+    }
+
+    fn batch(&self, rounds: u32) -> Result<race::Outcome, String> {
+        let (process, batches) = (self.target.process(), &self.addrs);
+        let options = ours::options(Backend::Ioctl, Know::Names);
+        let touched = Text::of(process).check(process, &batches.jumping, &options)?;
+        let sizes = Sizes {
+            vmas: process.vmas(),
+            addresses: Self::ADDRS,
+            touched,
+        };
+        let [mut floor, mut named] = [With::Nothing, With::Name]
+            .map(|with| Floor::new(process, with, Self::ADDRS, Self::ADDRS));
+        let [mut of_floor, mut of_named, mut of_sorted] =
+            [(); 3].map(|()| Rotation::of(&batches.sorted));
+        let mut of_jumping = Rotation::of(&batches.jumping);
+        let (mut outcomes, mut outcomes_jumping) = (Vec::new(), Vec::new());
+        let part = "one address in each of 2,000 VMAs and holes among 20,000 VMAs without code";
+        let race = Race::new("N11", part, sizes)
+            .enter(Role::Floor, "floor, no names", || {
+                floor.one_shot(black_box(of_floor.next()));
+            })
+            .enter(Role::Floor, "floor, names", || {
+                named.one_shot(black_box(of_named.next()));
+            })
+            .enter(Role::Ours, "ours, sorted", || {
+                ours::one_shot(process, of_sorted.next(), &options, &mut outcomes)
+            })
+            .enter(Role::Ours, "ours, unsorted", || {
+                ours::one_shot(process, of_jumping.next(), &options, &mut outcomes_jumping)
+            })
+            .at_most(1.3, "ours, sorted", "floor, no names")
+            .at_most(1.3, "ours, unsorted", "floor, no names");
+        Ok(race.run(rounds))
+    }
+
+    /// Looks for the address whose call takes longest beyond its own question.
+    fn slowest(&self, rounds: u32) -> race::Outcome {
+        let process = self.target.process();
+        let options = ours::options(Backend::Ioctl, Know::Names);
+        let addrs = self.addrs.sorted[0].iter().step_by(Self::ADDRS / 40);
+        let race = |addr: &u64| {
+            let addr = std::slice::from_ref(addr);
+            let mut floor = Floor::new(process, With::Nothing, 1, 1);
+            let maps = Maps::open(floor.path());
+            let (mut session, mut outcomes): (Session, _) =
+                (ours::open(process, &options), Vec::new());
+            let sizes = Sizes {
+                vmas: process.vmas(),
+                addresses: 1,
+                touched: 1,
+            };
+            let part = "one address a call, in a session: the slowest of 40";
+            Race::new("N11", part, sizes)
+                .enter(Role::Floor, "floor", || {
+                    floor.batch(&maps, black_box(addr));
+                })
+                .enter(Role::Ours, "ours", || {
+                    ours::call(&mut session, black_box(addr), &options, &mut outcomes)
+                })
+                .beyond(1000.0, "ours", "floor")
+                .run(rounds.min(11))
+        };
+        let beyond = |outcome: &race::Outcome| outcome.verdicts[0].figure.median;
+        let slower = |a: &race::Outcome, b: &race::Outcome| beyond(a).total_cmp(&beyond(b));
+        addrs.map(race).max_by(slower).expect("forty addresses")
+    }
+}
+
+/// What the maps text says of addresses, read the slow and obvious way.
+struct Text(Vec<(Range<u64>, String)>);
+
+impl Text {
+    fn of(process: Process) -> Self {
+        let path = process.maps().into_string().expect("ASCII");
+        let text = std::fs::read_to_string(path).expect("the process is there");
+        let line = |line: &str| {
+            let (range, rest) = line.split_once(' ').expect("a range");
+            let (start, end) = range.split_once('-').expect("a range");
+            let [start, end] =
+                [start, end].map(|it| u64::from_str_radix(it, 16).expect("an address"));
+            (start..end, rest.to_owned())
+        };
+        Self(text.lines().map(line).collect())
+    }
+
+    fn named(&self, name: &str) -> Range<u64> {
+        let mut lines = self.0.iter();
+        let line = lines.find(|(_, rest)| rest.ends_with(name));
+        line.expect("every process has it").0.clone()
+    }
+
+    /// Checks each outcome and each reason, and returns how many VMAs and holes the
+    /// addresses of a batch lie in, at most.
+    fn check(
+        &self,
+        process: Process,
+        batches: &[Vec<u64>],
+        options: &Options,
+    ) -> Result<usize, String> {
+        let mut most = 0;
+        for batch in batches {
+            let mut session = ours::open(process, options);
+            let mut outcomes = Vec::new();
+            let addrs = AbsAddr::from_slice(batch);
+            let done = session.normalize(addrs, &mut outcomes);
+            done.map_err(|error| error.to_string())?;
+            let mut touched = Vec::new();
+            for (addr, outcome) in batch.iter().zip(&outcomes) {
+                let after = self.0.partition_point(|(range, _)| range.start <= *addr);
+                let line = after.checked_sub(1).map(|at| &self.0[at]);
+                let line = line.filter(|(range, _)| range.contains(addr));
+                touched.push((after, line.is_some()));
+                let path = |outcome: &Outcome| match outcome {
+                    Outcome::Located { module, .. } => {
+                        let module = &session.modules()[module.as_usize()].module;
+                        Ok(module.path_lossy().into_owned())
+                    }
+                    Outcome::Unresolved(reason) => Err(*reason),
+                };
+                if path(outcome) != wanted(line.map(|(_, rest)| rest.as_str())) {
+                    return Err(format!("{addr:#x}: {outcome:?}, but it is {line:?}"));
+                }
+            }
+            touched.sort_unstable();
+            touched.dedup();
+            most = most.max(touched.len());
+        }
+        Ok(most)
+    }
+}
+
+/// Returns the path, or the reason, for an address in a line of the text.
+fn wanted(line: Option<&str>) -> Result<String, Reason> {
+    let line = line.ok_or(Reason::Unmapped)?;
+    let name = line.splitn(5, ' ').nth(4).unwrap_or_default().trim_start();
+    let inode = line.split(' ').nth(3);
+    match line.as_bytes().get(2) {
+        Some(b'x') if inode == Some("0") && name != "[vdso]" => Err(Reason::Anonymous),
+        Some(b'x') => Ok(name.to_owned()),
+        _ => Err(Reason::NotExecutable),
+    }
+}

@@ -1,0 +1,95 @@
+//! As many small tools, the kernel patch series' among them, read maps texts.
+
+#![expect(unsafe_code, reason = "the C library's own fscanf is the contestant")]
+
+use std::ffi::{CString, c_char, c_int, c_ulong};
+use std::ptr::null_mut;
+
+use super::{Line, Parser, Sink, Wanted};
+use crate::process::Process;
+
+/// A name's most bytes, with the closing NUL.
+const ROOM: usize = 4096;
+
+/// The C library's `fscanf`, called for each line.
+#[derive(Debug)]
+pub(crate) struct Fscanf {
+    maps: CString,
+    name: Vec<c_char>,
+}
+
+/// An open stream, closed when dropped.
+struct Stream(*mut libc::FILE);
+
+impl Fscanf {
+    pub(crate) fn new(process: Process) -> Self {
+        Self {
+            maps: process.maps(),
+            name: vec![0; ROOM],
+        }
+    }
+}
+
+impl Parser for Fscanf {
+    const NAME: &'static str = "text, fscanf";
+
+    fn read(&mut self, mut wanted: Wanted, sink: &mut impl Sink) {
+        // SAFETY: both strings end in a NUL and are only read.
+        let stream = unsafe { libc::fopen(self.maps.as_ptr(), c"re".as_ptr()) };
+        assert!(stream != null_mut(), "the process is there");
+        let stream = Stream(stream);
+        let (mut start, mut end, mut offset, mut inode): (c_ulong, c_ulong, c_ulong, c_ulong);
+        let mut perms = [0_u8; 5];
+        loop {
+            (start, end, offset, inode) = (0, 0, 0, 0);
+            self.name[0] = 0;
+            // The rest of the line, or none of it: without a name `%[` fails, and
+            // the newline is white space for the next call's first number.
+            // SAFETY: the stream is open; each conversion has a pointer of its
+            // type, and the two texts have room for their widths and a NUL.
+            let fields: c_int = unsafe {
+                libc::fscanf(
+                    stream.0,
+                    c"%lx-%lx %4s %lx %*x:%*x %lu%*[ ]%4095[^\n]".as_ptr(),
+                    &raw mut start,
+                    &raw mut end,
+                    perms.as_mut_ptr(),
+                    &raw mut offset,
+                    &raw mut inode,
+                    self.name.as_mut_ptr(),
+                )
+            };
+            if fields < 5 {
+                return;
+            }
+            let name = self.name.iter().take_while(|byte| **byte != 0).count();
+            let line = Line {
+                start,
+                end,
+                executable: perms[2] == b'x',
+                offset,
+                inode,
+                name: bytes(&self.name[..name]),
+            };
+            if wanted.wants(&line) {
+                match sink.take(line) {
+                    Some(from_here) => wanted = from_here,
+                    None => return,
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // SAFETY: `read` opened the stream, and nothing else has it.
+        let status = unsafe { libc::fclose(self.0) };
+        debug_assert_eq!(status, 0, "it was open");
+    }
+}
+
+fn bytes(chars: &[c_char]) -> &[u8] {
+    // SAFETY: a `c_char` is a byte, signed or not, and both are borrowed alike.
+    unsafe { std::slice::from_raw_parts(chars.as_ptr().cast(), chars.len()) }
+}

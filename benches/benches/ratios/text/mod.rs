@@ -1,0 +1,162 @@
+//! Parsers of the maps text, written from the description of others.
+//!
+//! Each is as fast as its kind can be: it allocates nothing once warm, and stops
+//! behind the last address.
+
+mod by_char;
+mod fscanf;
+mod memchr;
+
+use crate::process::{Place, Process};
+use crate::raw::Maps;
+
+pub(crate) use by_char::ByChar;
+pub(crate) use fscanf::Fscanf;
+pub(crate) use memchr::ByMemchr;
+
+/// A line of the text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<'t> {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) executable: bool,
+    pub(crate) offset: u64,
+    pub(crate) inode: u64,
+    pub(crate) name: &'t [u8],
+}
+
+/// Which lines are wanted; a parser may leave out the others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted {
+    /// Those that end above an address.
+    EndingAbove(u64),
+    /// Those of executable memory with a file.
+    Code,
+}
+
+/// What is done with a line; says which lines are wanted from there on, or `None`
+/// when no more are.
+pub(crate) trait Sink {
+    fn take(&mut self, line: Line<'_>) -> Option<Wanted>;
+}
+
+/// Reads lines one by one from an open text.
+pub(crate) trait Parser {
+    const NAME: &'static str;
+
+    /// Opens the text, hands over lines from the first on, and closes.
+    fn read(&mut self, wanted: Wanted, sink: &mut impl Sink);
+}
+
+/// The answers of a sorted batch, matched in one pass upwards.
+#[derive(Debug, Default)]
+pub(crate) struct Matched {
+    addrs: Vec<u64>,
+    answers: Vec<Option<(usize, u64)>>,
+    names: Vec<u8>,
+    /// Where each VMA's name ends among `names`.
+    ends: Vec<usize>,
+}
+
+impl Matched {
+    /// Finds the places of sorted addresses.
+    pub(crate) fn run(&mut self, addrs: &[u64], parser: &mut impl Parser) {
+        self.addrs.clear();
+        self.addrs.extend_from_slice(addrs);
+        self.answers.clear();
+        self.names.clear();
+        self.ends.clear();
+        if let Some(first) = addrs.first() {
+            parser.read(Wanted::EndingAbove(*first), self);
+        }
+        self.answers.resize(addrs.len(), None);
+    }
+
+    pub(crate) fn places(&self) -> Vec<Option<Place>> {
+        let place = |answer: &Option<(usize, u64)>| {
+            let (vma, offset) = (*answer)?;
+            let start = vma.checked_sub(1).map_or(0, |below| self.ends[below]);
+            let name = &self.names[start..self.ends[vma]];
+            (!name.is_empty()).then(|| (name.to_vec(), offset))
+        };
+        self.answers.iter().map(place).collect()
+    }
+}
+
+impl Sink for Matched {
+    fn take(&mut self, line: Line<'_>) -> Option<Wanted> {
+        let Self {
+            addrs,
+            answers,
+            names,
+            ends,
+        } = self;
+        let known = ends.len();
+        for addr in &addrs[answers.len()..] {
+            if *addr >= line.end {
+                return Some(Wanted::EndingAbove(*addr));
+            }
+            if *addr < line.start {
+                answers.push(None);
+                continue;
+            }
+            if ends.len() == known {
+                names.extend_from_slice(line.name);
+                ends.push(names.len());
+            }
+            answers.push(Some((known, addr - line.start + line.offset)));
+        }
+        None
+    }
+}
+
+/// Returns the path of a process's maps, and room for a piece of it: the kernel
+/// gives 4 KiB at most.
+fn opened(process: Process) -> (std::ffi::CString, Vec<u8>) {
+    (process.maps(), vec![0; 2 * 4096])
+}
+
+/// Reads a text to behind its byte `until` and throws it away: what the kernel
+/// alone costs.
+#[derive(Debug)]
+pub(crate) struct Unparsed {
+    maps: std::ffi::CString,
+    room: Vec<u8>,
+    until: usize,
+}
+
+impl Unparsed {
+    /// Reads as much as the lines up to the one of `addr` need.
+    pub(crate) fn up_to(process: Process, addr: u64) -> Self {
+        let (maps, room) = opened(process);
+        let text = std::fs::read(maps.to_str().expect("ASCII")).expect("the process is there");
+        let mut until = 0;
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            until += line.len();
+            if memchr::end_of(line) > addr {
+                break;
+            }
+        }
+        Self { maps, room, until }
+    }
+
+    /// Reads everything, and that it was everything.
+    pub(crate) fn whole(process: Process) -> Self {
+        let (maps, room) = opened(process);
+        let until = usize::MAX;
+        Self { maps, room, until }
+    }
+
+    #[inline]
+    pub(crate) fn run(&mut self) -> usize {
+        let maps = Maps::open(&self.maps);
+        let mut total = 0;
+        while total < self.until {
+            match maps.read(&mut self.room) {
+                0 => break,
+                read => total += read,
+            }
+        }
+        total
+    }
+}
