@@ -15,6 +15,9 @@ pub(crate) struct Span {
     pub(crate) known: u32,
 }
 
+/// So many addresses are looked at one by one.
+const NEAR: usize = 8;
+
 impl Span {
     /// Returns the span of `range`, whose addresses are all answered by `outcome`.
     pub(crate) fn of(range: AbsRange, outcome: Outcome) -> Self {
@@ -67,7 +70,11 @@ impl Span {
     #[inline]
     pub(crate) fn run_of(&self, addrs: &[AbsAddr]) -> usize {
         let inside = |addr: &AbsAddr| self.contains(*addr);
-        let mut bound = 8;
+        // Most runs of a stack are shorter than a search.
+        if let Some(near) = addrs.iter().take(NEAR).position(|addr| !inside(addr)) {
+            return near;
+        }
+        let mut bound = NEAR;
         while addrs.get(bound).is_some_and(inside) {
             bound = bound.saturating_mul(2);
         }

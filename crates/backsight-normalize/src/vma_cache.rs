@@ -12,7 +12,7 @@
 use backsight_types::{AbsAddr, AbsRange};
 use vma_query::Vma;
 
-use crate::page_index::PageIndex;
+use crate::page_index::{PageIndex, View};
 use crate::span::{NOT_KEPT, Span};
 
 /// What a span must be compared with before it is opened again.
@@ -66,6 +66,27 @@ pub(crate) struct VmaCache {
     /// The starts of the spans that this call opened.
     opened: Vec<AbsAddr>,
     index: PageIndex,
+    /// The addresses that an index was wanted for.
+    jumped: usize,
+    /// The pages that the index was allowed.
+    effort: usize,
+}
+
+/// Spans behind their index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Jumps<'c> {
+    spans: &'c [Span],
+    index: View<'c>,
+}
+
+impl<'c> Jumps<'c> {
+    /// Returns the open span that the index names for `addr`, if it is the right one.
+    #[inline]
+    pub(crate) fn span_at(self, addr: AbsAddr) -> Option<&'c Span> {
+        self.spans
+            .get(self.index.place_of(addr))
+            .filter(|span| span.contains(addr))
+    }
 }
 
 /// So many fresh spans are borne in any case.
@@ -80,6 +101,8 @@ impl VmaCache {
             known: Vec::new(),
             opened: Vec::new(),
             index: PageIndex::default(),
+            jumped: 0,
+            effort: 0,
         }
     }
 
@@ -106,18 +129,13 @@ impl VmaCache {
         self.opened.clear();
     }
 
-    /// Returns the open span that the index names for `addr`, if it is the right one.
+    /// Returns what the index knows, for many addresses that jump about.
     #[inline]
-    pub(crate) fn indexed(&self, addr: AbsAddr) -> Option<&Span> {
-        let place = self.index.place_of(addr);
-        let span = self.spans.get(place)?;
-        if span.contains(addr) {
-            return Some(span);
+    pub(crate) fn jumps(&self) -> Jumps<'_> {
+        Jumps {
+            spans: &self.spans,
+            index: self.index.view(),
         }
-        // A page may begin with the end of the span below.
-        self.spans
-            .get(place.wrapping_sub(1))
-            .filter(|below| below.contains(addr))
     }
 
     /// Returns what is known at `addr`, by bisection.
@@ -159,15 +177,15 @@ impl VmaCache {
 
     /// Takes up what was just found, in place of all that overlaps it.
     pub(crate) fn insert(&mut self, mut span: Span, vma: Option<Vma>) {
-        // What overlaps is older: the process has changed since.
-        self.remove(AbsRange {
-            start: span.start,
-            end: end_of(&span),
-        });
         if self.lifetime == Lifetime::Recheck {
             self.opened.push(span.start);
         }
         if self.lifetime != Lifetime::Call {
+            // What overlaps is older: the process has changed since.
+            self.remove(AbsRange {
+                start: span.start,
+                end: end_of(&span),
+            });
             span.known = u32::try_from(self.known.len()).unwrap_or(NOT_KEPT);
             self.known.push(Known {
                 size: span.size,
@@ -197,16 +215,18 @@ impl VmaCache {
             let size = known_of(known, span).map_or(span.size, |known| known.size);
             AbsAddr(span.start.0.saturating_add(size))
         };
-        let mut removed = 0;
         for spans in [spans, fresh] {
             let first = spans.partition_point(|span| end(span) <= range.start);
-            let behind = spans
-                .partition_point(|span| span.start < range.end)
-                .max(first);
-            removed = spans.drain(first..behind).count().max(removed);
-        }
-        if removed > 0 {
-            self.index.clear();
+            // Most often nothing overlaps: the next span begins behind the range.
+            let overlapping = spans
+                .iter()
+                .skip(first)
+                .take_while(|span| span.start < range.end);
+            let behind = first.saturating_add(overlapping.count());
+            if behind > first {
+                spans.drain(first..behind);
+                self.index.clear();
+            }
         }
     }
 
@@ -219,8 +239,18 @@ impl VmaCache {
         self.index.clear();
     }
 
-    /// Prepares for many addresses that jump about.
-    pub(crate) fn build_index(&mut self, effort: usize) {
+    /// Prepares for `coming` more addresses that jump about, after some that the index
+    /// did not serve.
+    ///
+    /// The more addresses a session has had, the finer an index pays: it is built anew
+    /// when it is outdated, or could be four times as fine.
+    pub(crate) fn build_index(&mut self, coming: usize) {
+        self.jumped = self.jumped.saturating_add(coming);
+        let effort = self.jumped / 4;
+        if self.is_indexed() && effort / 4 < self.effort {
+            return;
+        }
+        self.effort = effort;
         self.merge();
         let Self {
             spans,
@@ -238,7 +268,7 @@ impl VmaCache {
     }
 
     /// Returns whether the index knows all spans that there are.
-    pub(crate) fn is_indexed(&self) -> bool {
+    fn is_indexed(&self) -> bool {
         self.fresh.is_empty() && self.index.covers(self.spans.len())
     }
 
