@@ -44,6 +44,10 @@ pub(crate) trait Ground {
     /// Returns the VMA that covers `addr` now, or else the first above it.
     fn vma_now(&mut self, addr: AbsAddr) -> Result<Option<Vma>, Error>;
 
+    /// Returns whether `outcome` is still that of the first byte of a VMA with the same
+    /// range as before.
+    fn is_still(&self, vma: &Vma, outcome: Outcome) -> bool;
+
     /// Returns what `addr` lies in, of which nothing is known yet.
     fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error>;
 }
@@ -205,15 +209,16 @@ impl<G: Ground> Pass<'_, G> {
             Found::Open(span) => Ok(span),
             Found::Nothing => self.learn(addr),
             // A name costs half as much again as the question, and is known.
-            Found::Closed(slot, Some(vma)) => match self.ground.vma_now(addr)? {
-                Some(now) if now == vma => match self.cache.open(slot) {
-                    Some(span) => Ok(span),
-                    None => self.learn(addr),
-                },
-                _ => self.learn(addr),
-            },
-            Found::Closed(_, None) => match self.ground.vma_now(addr)? {
-                Some(now) if now.contains(addr) => self.learn(addr),
+            Found::Closed(slot, span) => match self.ground.vma_now(addr)? {
+                Some(now) if now.contains(addr) => {
+                    if now.range() == span.range()
+                        && self.ground.is_still(&now, span.outcome(now.start))
+                    {
+                        self.cache.open(slot);
+                        return Ok(span.opened());
+                    }
+                    self.learn(addr)
+                }
                 next => Ok(self.gap(addr, next.map(|next| next.start))),
             },
         }
@@ -224,7 +229,7 @@ impl<G: Ground> Pass<'_, G> {
             Lie::Gap(next) => Ok(self.gap(addr, next)),
             Lie::Vma(vma, outcome) => {
                 let span = Span::of_vma(&vma, outcome);
-                self.cache.insert(span, Some(vma));
+                self.cache.insert(span);
                 Ok(span)
             }
         }
@@ -235,7 +240,7 @@ impl<G: Ground> Pass<'_, G> {
         let end = next.unwrap_or(KERNEL).min(KERNEL);
         let range = AbsRange { start: addr, end };
         let span = Span::of(range, Outcome::Unresolved(Reason::Unmapped));
-        self.cache.insert(span, None);
+        self.cache.insert(span);
         span
     }
 }

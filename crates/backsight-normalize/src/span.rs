@@ -8,11 +8,11 @@ use vma_query::Vma;
 pub(crate) struct Span {
     pub(crate) start: AbsAddr,
     /// In bytes; 0 while it is closed.
-    pub(crate) size: u64,
+    size: u64,
+    /// In bytes, open or closed.
+    pub(crate) whole: u64,
     /// The answer for address 0: an address is added to its file offset, wrapping.
     at_zero: Outcome,
-    /// Where the cache keeps what it needs to open it again; [`NOT_KEPT`] if nowhere.
-    pub(crate) known: u32,
 }
 
 /// So many addresses are looked at one by one.
@@ -24,8 +24,8 @@ impl Span {
         Self {
             start: range.start,
             size: range.size(),
+            whole: range.size(),
             at_zero: outcome,
-            known: NOT_KEPT,
         }
     }
 
@@ -48,6 +48,38 @@ impl Span {
     #[inline]
     pub(crate) fn contains(&self, addr: AbsAddr) -> bool {
         addr.0.wrapping_sub(self.start.0) < self.size
+    }
+
+    /// Returns whether `addr` lies in it, open or closed.
+    pub(crate) fn covers(&self, addr: AbsAddr) -> bool {
+        addr.0.wrapping_sub(self.start.0) < self.whole
+    }
+
+    /// Returns the addresses, open or closed; the last span there can be ends with the
+    /// address space.
+    pub(crate) fn range(&self) -> AbsRange {
+        AbsRange {
+            start: self.start,
+            end: AbsAddr(self.start.0.saturating_add(self.whole)),
+        }
+    }
+
+    /// Lets no address fall into it, until it is opened again.
+    pub(crate) fn close(&mut self) {
+        self.size = 0;
+    }
+
+    /// Takes back [`close`](Self::close).
+    pub(crate) fn open(&mut self) {
+        *self = self.opened();
+    }
+
+    /// Returns it open.
+    pub(crate) const fn opened(self) -> Self {
+        Self {
+            size: self.whole,
+            ..self
+        }
     }
 
     /// Returns the outcome of an address that it contains.
@@ -123,8 +155,8 @@ impl Span {
         Self {
             start: AbsAddr(0),
             size: 0,
+            whole: 0,
             at_zero,
-            known: NOT_KEPT,
         }
     }
 
@@ -134,11 +166,8 @@ impl Span {
         Self {
             start,
             size: start.0.wrapping_neg(),
+            whole: start.0.wrapping_neg(),
             at_zero,
-            known: NOT_KEPT,
         }
     }
 }
-
-/// Stands for [`Span::known`] in a cache that keeps nothing for later calls.
-pub(crate) const NOT_KEPT: u32 = u32::MAX;
