@@ -27,6 +27,9 @@ const OPEN: Outcome = Outcome::Unresolved(Reason::ProcessGone);
 /// So many addresses are looked up between two looks at whether an index pays.
 const CHUNK: usize = 256;
 
+/// So many bisections cost as much as building an index: 512 of 20 ns each.
+const WORTH_AN_INDEX: usize = 512;
+
 /// How many addresses of a chunk went the slow way.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slow {
@@ -141,8 +144,9 @@ impl<G: Ground> Pass<'_, G> {
                 return Ok(());
             }
             rest = behind;
-            // As long as new spans turn up, an index would be outdated at once.
-            if slow.asked < CHUNK / 16 && slow.bisected > CHUNK / 8 && rest.len() >= CHUNK {
+            // While most of what comes is new, an index would be outdated at once.
+            let to_save = slow.bisected.saturating_mul(rest.len() / CHUNK);
+            if slow.asked < CHUNK / 2 && to_save > WORTH_AN_INDEX {
                 self.cache.build_index(rest.len());
             }
         }

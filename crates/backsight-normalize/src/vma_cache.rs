@@ -70,10 +70,15 @@ pub(crate) struct Jumps<'c> {
 
 impl<'c> Jumps<'c> {
     /// Returns the open span that the index names for `addr`, if it is the right one.
+    ///
+    /// A page may begin with the end of the span below; which of the two it is jumps
+    /// about with the addresses, so no branch asks.
     #[inline]
     pub(crate) fn span_at(self, addr: AbsAddr) -> Option<&'c Span> {
+        let place = self.index.place_of(addr);
+        let below = addr < self.spans.get(place)?.start;
         self.spans
-            .get(self.index.place_of(addr))
+            .get(place.wrapping_sub(usize::from(below)))
             .filter(|span| span.contains(addr))
     }
 }
