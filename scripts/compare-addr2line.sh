@@ -12,7 +12,7 @@ set -eu
 export LC_ALL=C
 
 count=${COUNT:-1000}
-kinds='alias stretched symtab-file file-table binutils-alone unexplained'
+kinds='alias symbol-name inlined-name assembly stretched symtab-file file-table binutils-alone unexplained'
 
 main() {
     command -v addr2line >/dev/null && command -v readelf >/dev/null || {
@@ -44,7 +44,7 @@ default_files() {
 }
 
 row() {
-    printf '%-22s %9s %5s %13s %9s %5s %9s %11s %10s %14s %11s\n' "$@"
+    printf '%-22s %9s %5s %13s %9s %5s %11s %12s %8s %9s %11s %10s %14s %11s\n' "$@"
 }
 
 compare() {
@@ -124,9 +124,14 @@ classes='
     # Names stand in even places, files and lines in odd ones.
     function difference(i, n) {
         if (i % 2 == 0) {
-            if (i < n - 1) return "none"
+            # An inlined function under the name of the one around it.
+            if (i < n - 1) return index(their[i], their[n - 1]) ? "inlined-name" : "none"
             if (our[i] == "??" && their[i] in starts) return "stretched"
-            return same_start(our[i], their[i]) ? "alias" : "none"
+            if (same_start(our[i], their[i])) return "alias"
+            # _M_invoke and _ZNSt17_Function_handler…9_M_invoke…
+            if (their[i] in starts && index(their[i], our[i])) return "symbol-name"
+            if (our[i] in starts && our[i + 1] ~ /\.[sS]:/) return "assembly"
+            return "none"
         }
         if (our[i] ~ /^\?\?:[?0]$/ && their[i] ~ /:\?$/) {
             # Without a function of ours, all that they know is a symbol.

@@ -157,6 +157,14 @@ impl<'a> Race<'a> {
         self
     }
 
+    /// Asks that `of` takes at most so many nanoseconds for each address.
+    #[must_use]
+    pub fn each(mut self, ns: f64, of: &'static str) -> Self {
+        let (against, bound) = ("", Bound::Each(ns));
+        self.targets.push(Target { of, against, bound });
+        self
+    }
+
     /// Runs all rounds.
     ///
     /// # Panics
@@ -183,7 +191,7 @@ impl<'a> Race<'a> {
                 times,
             })
             .collect();
-        let verdicts = self.targets.iter().map(|target| target.judge(&lanes));
+        let verdicts = self.targets.iter().map(|target| target.judge(&lanes, self.sizes.addresses));
         Outcome {
             row: self.row,
             part: self.part,

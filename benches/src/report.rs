@@ -176,8 +176,9 @@ mod tests {
             of: "ours",
             against: "floor",
             bound,
-            ratio: Spread::of([ratio]),
+            figure: Spread::of([ratio]),
             met,
+            floor: None,
         };
         Outcome {
             row: "T1",

@@ -4,21 +4,21 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::race::Lane;
+use crate::race::{Lane, Role};
 use crate::stats::Spread;
 
-/// What is asked of one contestant's time against another's.
+/// What is asked of one contestant's time.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Who must reach it.
     pub of: &'static str,
-    /// The floor or the peer.
+    /// The floor or the peer; nobody where the bound is of the time itself.
     pub against: &'static str,
-    /// What the ratio must be.
+    /// What it must be.
     pub bound: Bound,
 }
 
-/// A bound of a ratio.
+/// A bound of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
@@ -26,80 +26,114 @@ pub enum Bound {
     AtMost(f64),
     /// The other takes at least so many times as long.
     FasterBy(f64),
+    /// At most so many nanoseconds for each address, whatever others take.
+    Each(f64),
+    /// At most so many nanoseconds more than the other.
+    Beyond(f64),
 }
 
-/// A target, and what was measured.
+/// A bound, and what was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
     /// Who must reach it.
     pub of: &'static str,
-    /// The floor or the peer.
+    /// The floor or the peer; nobody where the bound is of the time itself.
     pub against: &'static str,
-    /// What the ratio must be.
+    /// What it must be.
     pub bound: Bound,
-    /// The ratio as `bound` counts it.
-    pub ratio: Spread,
+    /// What was measured, as `bound` counts it.
+    pub figure: Spread,
     /// Whether the median reaches it.
     pub met: bool,
+    /// What the row's first floor would have got, unless the bound is against it.
+    pub floor: Option<f64>,
+}
+
+impl Bound {
+    fn number(self) -> f64 {
+        match self {
+            Self::AtMost(number)
+            | Self::FasterBy(number)
+            | Self::Each(number)
+            | Self::Beyond(number) => number,
+        }
+    }
+
+    fn is_met_by(self, figure: f64) -> bool {
+        match self {
+            Self::FasterBy(least) => figure >= least,
+            Self::AtMost(most) | Self::Each(most) | Self::Beyond(most) => figure <= most,
+        }
+    }
 }
 
 impl Target {
-    pub(crate) fn judge(&self, lanes: &[Lane]) -> Verdict {
+    pub(crate) fn judge(&self, lanes: &[Lane], addresses: usize) -> Verdict {
         let lane = |name| {
             lanes
                 .iter()
                 .find(|lane| lane.name == name)
                 .unwrap_or_else(|| panic!("a target names {name:?}, which did not enter"))
         };
-        let (of, against) = (lane(self.of), lane(self.against));
-        let (ratio, met) = match self.bound {
-            Bound::AtMost(most) => {
-                let ratio = of.ratio_to(against);
-                (ratio, ratio.median <= most)
-            }
-            Bound::FasterBy(least) => {
-                let ratio = against.ratio_to(of);
-                (ratio, ratio.median >= least)
+        let of = lane(self.of);
+        let figure_of = |of: &Lane| match self.bound {
+            Bound::AtMost(_) => of.ratio_to(lane(self.against)),
+            Bound::FasterBy(_) => lane(self.against).ratio_to(of),
+            Bound::Each(_) => Spread::of(of.times.iter().map(|time| time / addresses as f64)),
+            Bound::Beyond(_) => {
+                let rounds = of.times.iter().zip(&lane(self.against).times);
+                Spread::of(rounds.map(|(this, that)| this - that))
             }
         };
+        let figure = figure_of(of);
+        let floor = lanes.iter().find(|lane| lane.role == Role::Floor);
         Verdict {
             of: self.of,
             against: self.against,
             bound: self.bound,
-            ratio,
-            met,
+            figure,
+            met: self.bound.is_met_by(figure.median),
+            floor: floor
+                .filter(|floor| floor.name != self.against && lane(self.of).name != floor.name)
+                .map(|floor| figure_of(floor).median),
         }
     }
 }
 
 impl fmt::Display for Verdict {
-    /// Writes target and ratio, and of a miss by how much.
+    /// Writes bound and figure, of a miss by how much, and whether the floor, too,
+    /// would miss it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             of,
             against,
             bound,
-            ratio,
+            figure,
             met,
+            floor,
         } = self;
-        let (asked, beyond) = match bound {
-            Bound::AtMost(most) => {
-                write!(f, "{of} ≤ {most} × {against}: ")?;
-                (most, ratio.median / most - 1.0)
-            }
-            Bound::FasterBy(least) => {
-                write!(f, "{of} ≥ {least} × faster than {against}: ")?;
-                (least, 1.0 - ratio.median / least)
-            }
-        };
+        match bound {
+            Bound::AtMost(most) => write!(f, "{of} ≤ {most} × {against}: ")?,
+            Bound::FasterBy(least) => write!(f, "{of} ≥ {least} × faster than {against}: ")?,
+            Bound::Each(most) => write!(f, "{of} ≤ {most} ns an address: ")?,
+            Bound::Beyond(most) => write!(f, "{of} ≤ {against} + {most} ns: ")?,
+        }
+        let asked = bound.number();
         // As many digits as the target has, and one more to tell a close call.
         let digits = asked.to_string().split('.').nth(1).map_or(0, str::len) + 1;
-        let Spread { p10, median, p90 } = ratio;
+        let Spread { p10, median, p90 } = figure;
         write!(f, "{median:.digits$} ({p10:.digits$}–{p90:.digits$}), ")?;
         if *met {
-            f.write_str("met")
-        } else {
-            write!(f, "MISSED by {:.1} %", beyond * 100.0)
+            return f.write_str("met");
+        }
+        let beyond = (median / asked - 1.0).abs();
+        write!(f, "MISSED by {:.1} %", beyond * 100.0)?;
+        match floor {
+            Some(floor) if !bound.is_met_by(*floor) => {
+                write!(f, "; out of reach here: the floor itself gets {floor:.digits$}")
+            }
+            Some(floor) => write!(f, "; the floor gets {floor:.digits$}"),
+            None => Ok(()),
         }
     }
 }
@@ -154,7 +188,7 @@ mod tests {
         ];
         for (name, of, bound, want) in cases {
             let against = if of == "ours" { "other" } else { "ours" };
-            let verdict = Target { of, against, bound }.judge(&lanes);
+            let verdict = Target { of, against, bound }.judge(&lanes, 1);
             let said = verdict.to_string();
             assert!(said.ends_with(want), "{name}: {said}");
             assert_eq!(verdict.met, want.ends_with(", met"), "{name}");

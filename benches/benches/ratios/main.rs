@@ -4,7 +4,11 @@
 
 mod floor;
 mod n;
+mod ours;
 mod peers;
+mod process;
+mod raw;
+mod target;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,37 +1,54 @@
 //! Other projects' code for the same work.
 
 use blazesym::Pid;
-use blazesym::normalize::{NormalizeOpts, Normalizer, UserMeta};
+use blazesym::normalize::{NormalizeOpts, Normalizer, UserMeta, UserOutput};
 
-/// An address's file and its offset there, as any contestant gives it.
-pub(crate) type Place = (Vec<u8>, u64);
+use crate::process::{Place, Process};
 
 /// Blazesym's normalizer as its own benchmark has it: built once, used for every
-/// call, addresses sorted, nothing cached.
+/// call.
 #[derive(Debug)]
 pub(crate) struct Blazesym {
+    pid: Pid,
     normalizer: Normalizer,
     opts: NormalizeOpts,
 }
 
+/// How it is used; by text and of unsorted addresses, unless said otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) ioctl: bool,
+    pub(crate) sorted: bool,
+    pub(crate) build_ids: bool,
+    /// Whether all VMAs, and build IDs, are kept from the first call on.
+    pub(crate) cached: bool,
+}
+
 impl Blazesym {
-    pub(crate) fn new(ioctl: bool, build_ids: bool) -> Self {
+    pub(crate) fn new(process: Process, usage: Usage) -> Self {
         let normalizer = Normalizer::builder()
-            .enable_procmap_query(ioctl)
-            .enable_build_ids(build_ids)
+            .enable_procmap_query(usage.ioctl)
+            .enable_build_ids(usage.build_ids)
+            .enable_vma_caching(usage.cached)
+            .enable_build_id_caching(usage.cached)
             .build();
         let opts = NormalizeOpts {
-            sorted_addrs: true,
+            sorted_addrs: usage.sorted,
             ..NormalizeOpts::default()
         };
-        Self { normalizer, opts }
+        let pid = process.pid();
+        Self {
+            pid,
+            normalizer,
+            opts,
+        }
     }
 
-    /// Normalizes addresses of this process.
-    pub(crate) fn run<'s>(&'s self, addrs: &[u64]) -> blazesym::normalize::UserOutput<'s> {
+    #[inline]
+    pub(crate) fn run<'s>(&'s self, addrs: &[u64]) -> UserOutput<'s> {
         self.normalizer
-            .normalize_user_addrs_opts(Pid::Slf, addrs, &self.opts)
-            .expect("our own process can be read")
+            .normalize_user_addrs_opts(self.pid, addrs, &self.opts)
+            .expect("the process can be read")
     }
 
     pub(crate) fn places(&self, addrs: &[u64]) -> Vec<Option<Place>> {

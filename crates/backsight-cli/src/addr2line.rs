@@ -52,6 +52,7 @@ impl Addr2line {
         let style = self.listing.style(self.inlines, self.pretty_print);
         let mut sink = Sink::new(out, Layout::Addr2line(style));
         let symbols = Symbols::in_debug_dirs(self.debug_dir);
+        symbols.check();
         // As addr2line: without addresses they come on standard input.
         let addresses = self.addresses.or_stdin();
         let malformed = elf::run(&self.elf, AddrKind::Virtual, addresses, &symbols, &mut sink)?;

@@ -1,7 +1,12 @@
 //! Options that several commands have.
 
+use std::path::Path;
+
 use backsight_types::AbsAddr;
 use clap::ValueEnum;
+
+use crate::failure::Failure;
+use crate::file::Shown;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -53,6 +58,23 @@ pub(crate) fn parse_addr(text: &str) -> Result<AbsAddr, String> {
 pub(crate) fn parse_pid(text: &str) -> Result<u32, String> {
     let pid = text.parse().ok().filter(|pid| (1..=MAX_PID).contains(pid));
     pid.ok_or_else(|| "a process ID is a number from 1 to 2147483647".to_owned())
+}
+
+/// Returns whether processes can be looked for in a folder at all. One that is not
+/// there would make every process look absent.
+pub(crate) fn check_proc_root(proc_root: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = proc_root else {
+        return Ok(());
+    };
+    let what = format!("--proc-root {}", Shown(path));
+    let metadata = path.metadata();
+    match metadata
+        .map_err(|error| Failure::io(&what, &error))?
+        .is_dir()
+    {
+        true => Ok(()),
+        false => Err(Failure::of(what, "not a directory: name a mounted /proc")),
+    }
 }
 
 const MAX_PID: u32 = i32::MAX.unsigned_abs();

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use backsight_formats::escape::Terminal;
+use nix::errno::Errno;
 
 /// A command that cannot go on.
 #[derive(Debug)]
@@ -46,6 +47,37 @@ impl Failure {
     /// Names what failed and why.
     pub(crate) fn of(what: impl fmt::Display, cause: impl fmt::Display) -> Self {
         Self::Failed(format!("{what}: {cause}"))
+    }
+
+    /// Names the file that results cannot be written to, where it is not standard
+    /// output.
+    pub(crate) fn on_writing(self, file: &impl fmt::Display) -> Self {
+        match self {
+            Self::Output(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Self::io(file, &error)
+            }
+            other => other,
+        }
+    }
+
+    /// Names a file, or another thing of the system, that failed.
+    pub(crate) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
+        Self::of(what, Cause(error))
+    }
+}
+
+/// An error of the system, with the way out where there is one to name.
+pub(crate) struct Cause<'a>(pub(crate) &'a io::Error);
+
+impl fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way_out = match self.0.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EMFILE) => ": allow more open files, with ulimit -n",
+            Some(Errno::ENFILE) => ": the machine's files are used up, see sysctl fs.file-max",
+            Some(Errno::EACCES | Errno::EPERM) => ": run as a user who may, or as root",
+            _ => "",
+        };
+        write!(f, "{}{way_out}", self.0)
     }
 }
 
@@ -109,6 +141,7 @@ pub(crate) fn process(pid: u32, error: &vma_query::Error) -> Failure {
             "process {pid}: its mappings change faster than their text can be read: \
              try again, or use --backend ioctl"
         ),
+        Error::Io(error) => format!("process {pid}: {}", Cause(error)),
         other => format!("process {pid}: {other}"),
     })
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use backsight_elf::Headers;
@@ -23,6 +23,23 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     }
     let message = "not a regular file";
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
+/// Opens a text that someone names, which may come out of a pipe or be typed. Waits
+/// for the writer of a FIFO, as a shell does. A device would give bytes without end.
+pub(crate) fn open_text(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NOCTTY)
+        .open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_block_device() || (kind.is_char_device() && !file.is_terminal()) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a device: give a file or a pipe",
+        ));
+    }
+    Ok(file)
 }
 
 /// Reads the ELF headers alone, however large the file.

@@ -87,7 +87,7 @@ impl Addresses {
     pub(crate) fn each_batch(self, answer: impl FnMut(&Batch) -> Result<()>) -> Result<u64> {
         if self.list == [Entry::Stdin] {
             let stdin = io::stdin().as_fd().try_clone_to_owned();
-            let stdin = stdin.map_err(|error| Failure::of("standard input", error))?;
+            let stdin = stdin.map_err(|error| Failure::io("standard input", &error))?;
             return each_batch_of(File::from(stdin), self.stack, answer);
         }
         self.command_line(answer)
@@ -124,7 +124,7 @@ fn each_batch_of(
     loop {
         let next = reader
             .read_line(&mut entries)
-            .map_err(|error| Failure::of("standard input", error))?;
+            .map_err(|error| Failure::io("standard input", &error))?;
         if next == Next::Blank {
             lookups = Stack::new(stack);
         }

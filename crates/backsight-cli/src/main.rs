@@ -79,7 +79,7 @@ fn run(command: Command) -> Result {
     // The standard library's stdout would flush at each line's end, and again
     // without a word about errors when the process ends.
     let stdout = io::stdout().as_fd().try_clone_to_owned();
-    let stdout = stdout.map_err(|error| Failure::of("standard output", error))?;
+    let stdout = stdout.map_err(|error| Failure::io("standard output", &error))?;
     let mut out = BufWriter::new(File::from(stdout));
     let result = match command {
         Command::Maps(maps) => maps.run(&mut out),

@@ -45,7 +45,7 @@ impl Man {
             }
             return Ok(Done::Fully);
         };
-        let failed = |path: &PathBuf, error: io::Error| Failure::of(Shown(path), error);
+        let failed = |path: &PathBuf, error: io::Error| Failure::io(Shown(path), &error);
         fs::create_dir_all(&dir).map_err(|error| failed(&dir, error))?;
         for page in pages {
             let path = dir.join(page.get_filename());

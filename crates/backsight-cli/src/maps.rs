@@ -9,7 +9,7 @@ use backsight_formats::ndjson::{self, Writer};
 use backsight_types::{AbsAddr, BuildId, Device};
 use vma_query::{Error, Filter, NameBuf, OpenOptions, ProcMaps, Query, Vma, VmaName};
 
-use crate::args::{Backend, Format, parse_addr, parse_pid};
+use crate::args::{Backend, Format, check_proc_root, parse_addr, parse_pid};
 use crate::failure::{self, Done, Failure, Result, complain};
 
 /// List the VMAs of a process
@@ -59,6 +59,7 @@ impl Maps {
                            leave --backend text out, or use `backsight normalize`";
             return Err(Failure::Usage(message.to_owned()));
         }
+        check_proc_root(self.proc_root.as_deref())?;
         let pid = self.pid;
         let failed = |error: Error| failure::process(pid, &error);
         let mut open = OpenOptions::new()
@@ -68,7 +69,7 @@ impl Maps {
             open = open.proc_root(proc_root);
         }
         let maps = open.open(pid).map_err(failed)?;
-        let mut build_ids = self.build_id.then(|| BuildIds::new(&maps));
+        let mut build_ids = self.build_id.then(|| BuildIds::new(pid, &maps));
         let mut name = NameBuf::new();
         let mut vmas = maps
             .vmas()
@@ -160,14 +161,16 @@ fn describe<'n>(name: VmaName<'n>, raw: &'n [u8]) -> (&'n [u8], bool, &'static s
 
 /// The build ID of each file, asked once.
 struct BuildIds<'m> {
+    pid: u32,
     maps: &'m ProcMaps,
     known: HashMap<(Device, u64), Option<BuildId>>,
     unsupported: bool,
 }
 
 impl<'m> BuildIds<'m> {
-    fn new(maps: &'m ProcMaps) -> Self {
+    fn new(pid: u32, maps: &'m ProcMaps) -> Self {
         Self {
+            pid,
             maps,
             known: HashMap::new(),
             unsupported: false,
@@ -189,8 +192,9 @@ impl<'m> BuildIds<'m> {
             Err(Error::Unsupported) => {
                 self.unsupported = true;
                 complain(format_args!(
-                    "no build IDs: this kernel does not answer PROCMAP_QUERY; \
-                     `backsight normalize` reads them from the files"
+                    "process {}: no build IDs: this kernel does not answer PROCMAP_QUERY; \
+                     `backsight normalize` reads them from the files",
+                    self.pid
                 ));
                 return Ok(None);
             }

@@ -12,9 +12,9 @@ use clap::ValueEnum;
 use vma_query::Snapshot;
 
 use crate::TOOL;
-use crate::args::{Backend, Format, backend_name, parse_pid};
-use crate::failure::{self, Done, Failure, Result};
-use crate::file::Shown;
+use crate::args::{Backend, Format, backend_name, check_proc_root, parse_pid};
+use crate::failure::{self, Done, Failure, Result, complain};
+use crate::file::{Shown, open_text};
 use crate::input::{Addresses, Batch};
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
@@ -102,11 +102,12 @@ impl Normalize {
         match &self.output {
             None => self.write(out, Palette::of_stdout()),
             Some(path) => {
-                let failed = |error| Failure::of(Shown(path), error);
-                let mut out = BufWriter::new(File::create(path).map_err(failed)?);
-                let done = self.write(&mut out, Palette::default())?;
-                out.flush()?;
-                Ok(done)
+                let failed = |error| Failure::io(Shown(path), &error);
+                let path = path.clone();
+                let mut out = BufWriter::new(File::create(&path).map_err(failed)?);
+                let done = self.write(&mut out, Palette::default());
+                let done = done.and_then(|done| Ok(out.flush().map(|()| done)?));
+                done.map_err(|failure| failure.on_writing(&Shown(&path)))
             }
         }
     }
@@ -144,6 +145,7 @@ impl Normalize {
         if let Some(path) = &self.maps {
             return Ok(Origin::Saved(Box::new(Saved::read(path)?)));
         }
+        check_proc_root(self.proc_root.as_deref())?;
         // clap lets nobody come here without one of the two.
         let pid = self.pid.unwrap_or_default();
         let options = Options {
@@ -216,15 +218,24 @@ const MAX_TEXT: u64 = 1 << 30;
 impl Saved {
     /// Reads a text, from a pipe too: `--maps <(ssh host cat /proc/1/maps)`.
     fn read(path: &Path) -> Result<Self> {
-        let failed = |error| Failure::of(Shown(path), error);
-        let file = File::open(path).map_err(failed)?;
+        let failed = |error| Failure::io(Shown(path), &error);
+        let file = open_text(path).map_err(failed)?;
         let mut text = Vec::new();
         let mut bounded = file.take(MAX_TEXT + 1);
         bounded.read_to_end(&mut text).map_err(failed)?;
         if bounded.limit() == 0 {
-            return Err(Failure::of(Shown(path), "larger than 1 GiB"));
+            let cause = "larger than 1 GiB: no maps text of one process";
+            return Err(Failure::of(Shown(path), cause));
         }
-        let snapshot = Snapshot::parse(&text).map_err(|error| Failure::of(Shown(path), error))?;
+        let snapshot = Snapshot::parse(&text).map_err(|error| {
+            let way_out = "give the text of /proc/PID/maps whole, as one process had it";
+            Failure::of(Shown(path), format_args!("{error}: {way_out}"))
+        })?;
+        // Its end may have been lost in the middle of a name, and lines with it.
+        if text.last().is_some_and(|last| *last != b'\n') {
+            let cause = "its last line has no end: the text may be cut short";
+            complain(format_args!("{}: {cause}", Shown(path)));
+        }
         Ok(Self {
             snapshot,
             modules: Vec::new(),

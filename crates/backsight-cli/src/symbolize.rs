@@ -13,8 +13,9 @@ use std::path::PathBuf;
 use backsight_formats::addr2line_text::Style;
 use clap::ValueEnum;
 
-use crate::args::parse_pid;
-use crate::failure::{Done, Failure, Result};
+use crate::args::{check_proc_root, parse_pid};
+use crate::failure::{Cause, Done, Failure, Result, complain};
+use crate::file::Shown;
 use crate::input::Addresses;
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
@@ -124,6 +125,18 @@ impl Symbols {
         }
     }
 
+    /// Says which folders are none. The others may still do.
+    pub(crate) fn check(&self) {
+        for dir in &self.debug_dir {
+            let cause = match dir.metadata() {
+                Ok(metadata) if metadata.is_dir() => continue,
+                Ok(_) => "not a directory".to_owned(),
+                Err(error) => Cause(&error).to_string(),
+            };
+            complain(format_args!("--debug-dir {}: {cause}", Shown(dir)));
+        }
+    }
+
     fn options(&self) -> backsight_symbolize::Options {
         let mut options = backsight_symbolize::Options {
             inlines: !self.no_inlines,
@@ -143,6 +156,7 @@ impl Symbolize {
             pool.build_global()
                 .map_err(|error| Failure::of(format_args!("-j {jobs}"), error))?;
         }
+        self.symbols.check();
         let mut sink = Sink::new(out, self.layout()?);
         let malformed = if let Some(input) = &self.input {
             if !self.addresses.is_empty() || self.addresses.stack {
@@ -162,6 +176,7 @@ impl Symbolize {
             // clap lets nobody come here without one of the three.
             let pid = self.pid.unwrap_or_default();
             let proc_root = self.proc_root;
+            check_proc_root(proc_root.as_deref())?;
             process::run(pid, proc_root, self.addresses, &self.symbols, &mut sink)?
         };
         Ok(Done::under(self.strict, malformed + sink.unresolved))

@@ -84,7 +84,7 @@ fn failed(pid: u32, error: &io::Error) -> Failure {
              than its memory map does: run as root or with CAP_SYS_PTRACE, or as the same user \
              with kernel.yama.ptrace_scope=0"
         )),
-        _ => Failure::of(
+        _ => Failure::io(
             format_args!("process {pid}: where its threads stand"),
             error,
         ),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -143,49 +143,6 @@ fn a_zombie_has_no_memory() {
     run(["maps", "-p", &pid]).fails(1, &[&pid, "has ended"]);
     run(["normalize", "-p", &pid, "10"]).fails(1, &[&pid, "has ended"]);
     run(["symbolize", "-p", &pid]).fails(1, &[&pid]);
-}
-
-#[test]
-fn a_full_disk_is_a_failure() {
-    let child = sleeping();
-    let pid = child.0.id().to_string();
-    let cases: [&[&str]; 4] = [
-        &["maps", "-p", &pid],
-        &["normalize", "-p", &pid, "10"],
-        &["symbolize", "-p", &pid, "--format", "json"],
-        &["buildid", env!("CARGO_BIN_EXE_backsight")],
-    ];
-    for args in cases {
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let ran: Ran = backsight().args(args).stdout(full).output().unwrap().into();
-        ran.fails(1, &["cannot write the results: No space left on device"]);
-    }
-}
-
-#[test]
-fn a_reader_who_has_seen_enough_is_no_failure() {
-    let child = sleeping();
-    let pid = child.0.id().to_string();
-    let many: Vec<String> = (0..20_000).map(|addr| format!("{addr:x}")).collect();
-    let args = ["normalize", "-p", &pid].into_iter();
-    let mut process = backsight()
-        .args(args.chain(many.iter().map(String::as_str)))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = [0; 10];
-    let mut stdout = process.stdout.take().unwrap();
-    stdout.read_exact(&mut first).unwrap();
-    drop(stdout);
-    let mut stderr = String::new();
-    process
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut stderr)
-        .unwrap();
-    assert_eq!((process.wait().unwrap().code(), &*stderr), (Some(0), ""));
 }
 
 #[test]

@@ -281,7 +281,10 @@ fn a_capture_from_a_newer_version_is_refused_and_a_bad_line_is_named() {
         ["symbolize", "-i", "-"],
         br#"{"type":"header","schema_version":2}"#,
     );
-    newer.fails(1, &["line 1", "schema_version 2", "newer"]);
+    newer.fails(
+        1,
+        &["standard input", "line 1", "schema_version 2", "newer"],
+    );
     let capture = concat!(
         r#"{"type":"header","schema_version":1,"pid":7}"#,
         "\n",
@@ -322,4 +325,98 @@ fn names_are_escaped_for_the_terminal() {
     let hostile = r#"{"type":"module","index":0,"kind":"\u001b[31m"}"#;
     let ran = run_with(["symbolize", "-i", "-"], hostile.as_bytes());
     ran.fails(0, &[r"line 1: unknown variant `\x1b[31m`"]);
+}
+
+/// A return address names the call before it, not what stands behind.
+#[test]
+fn all_but_the_first_address_of_a_stack_are_looked_up_before() {
+    let program = testkit::child::program();
+    let elf = program.to_str().unwrap();
+    let Some(nm) = testkit::tools::tool("nm") else {
+        return testkit::skip("no nm");
+    };
+    let symbols = std::process::Command::new(nm)
+        .arg(&program)
+        .output()
+        .unwrap();
+    let symbols = String::from_utf8(symbols.stdout).unwrap();
+    let main = symbols
+        .lines()
+        .find_map(|line| line.strip_suffix(" T main"));
+    let main = main.expect("a main").trim_start_matches('0');
+    let names = |args: &[&str]| {
+        let lines = json(&run([&["symbolize", "-e", elf, "--format", "json"], args].concat()).ok());
+        let answers = of_type(&lines, "address");
+        answers
+            .iter()
+            .map(|line| {
+                line["frames"][0]["start"]
+                    .as_str()
+                    .is_some_and(|start| start.ends_with(main))
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[main, main]), [true, true]);
+    assert_eq!(names(&["--stack", main, main, main]), [true, false, false]);
+    let listed = run(["addr2line", "-e", elf, "-f", "--stack", main, main]).ok();
+    assert_eq!(
+        listed.lines().filter(|line| *line == "main").count(),
+        1,
+        "{listed}"
+    );
+    // A capture says of each address itself what it is.
+    run(["symbolize", "-i", "-", "--stack"]).fails(2, &["-i", "--stack"]);
+}
+
+#[test]
+fn strict_says_by_its_code_that_an_address_has_no_frame() {
+    let child = sleeping();
+    let pid = child.0.id();
+    let pc = format!("{:x}", program_counter(pid));
+    let pid = pid.to_string();
+    let own = env!("CARGO_BIN_EXE_backsight");
+    run(["symbolize", "-p", &pid, "--strict", &pc]).ok();
+    run(["symbolize", "-p", &pid, "--strict"]).ok();
+    let cases: [&[&str]; 3] = [
+        &["symbolize", "-p", &pid, "--strict", &pc, "10"],
+        &["symbolize", "-e", own, "--strict", "fffffffff"],
+        &[
+            "symbolize",
+            "-e",
+            own,
+            "--strict",
+            "--format",
+            "json",
+            "fffffffff",
+        ],
+    ];
+    for args in cases {
+        let ran = run(args);
+        assert_eq!((ran.code, &*ran.stderr), (Some(3), ""), "{args:?}");
+        assert!(!ran.stdout.is_empty());
+    }
+    let bad = run_with(
+        ["symbolize", "-p", &pid, "--strict", "-"],
+        format!("{pc}\nzz\n").as_bytes(),
+    );
+    bad.fails(3, &["line 2"]);
+}
+
+#[test]
+fn a_debug_folder_that_is_none_is_said() {
+    let own = env!("CARGO_BIN_EXE_backsight");
+    for command in ["symbolize", "addr2line"] {
+        let ran = run([
+            command,
+            "-e",
+            own,
+            "--debug-dir",
+            "/no/such",
+            "--debug-dir",
+            own,
+            "10",
+        ]);
+        let file = format!("--debug-dir {own}: not a directory");
+        ran.fails(0, &["--debug-dir /no/such: No such file", &file]);
+    }
 }

@@ -28,9 +28,28 @@ use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use crate::tools::compile;
+use crate::tools::{Program, compile};
 
-const SOURCE: &str = include_str!("child.c");
+/// What [`Child`] runs. Where tests have no compiler it is put beside them before, by
+/// its [`file_name`](Program::file_name).
+pub const CHILD: Program<'static> = Program {
+    name: "child",
+    source: include_str!("child.c"),
+    args: &["-pthread"],
+};
+
+/// What [`spawn_32_bit`] runs, on x86-64 alone.
+pub const CHILD_32_BIT: Program<'static> = Program {
+    name: "child32",
+    source: include_str!("child32.c"),
+    args: &[
+        "-m32",
+        "-ffreestanding",
+        "-fno-stack-protector",
+        "-nostdlib",
+        "-static",
+    ],
+};
 
 /// A process that ends, and is reaped, when this is dropped.
 #[derive(Debug)]
@@ -318,14 +337,7 @@ pub fn spawn_32_bit() -> Option<KillOnDrop> {
     if !cfg!(target_arch = "x86_64") {
         return None;
     }
-    let flags = [
-        "-m32",
-        "-ffreestanding",
-        "-fno-stack-protector",
-        "-nostdlib",
-        "-static",
-    ];
-    let program = compile("child32", include_str!("child32.c"), &flags).ok()?;
+    let program = compiled(&CHILD_32_BIT).ok()?;
     let mut command = Command::new(program);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = KillOnDrop(command.spawn().ok()?);
@@ -340,7 +352,11 @@ pub fn spawn_32_bit() -> Option<KillOnDrop> {
 /// When there is no C compiler.
 #[must_use]
 pub fn program() -> PathBuf {
-    compile("child", SOURCE, &["-pthread"]).unwrap_or_else(|why| panic!("{why}"))
+    compiled(&CHILD).unwrap_or_else(|why| panic!("{why}"))
+}
+
+fn compiled(program: &Program<'_>) -> Result<PathBuf, String> {
+    compile(program.name, program.source, program.args)
 }
 
 /// Any byte but a zero may stand in a name, and must not end a command.

@@ -13,40 +13,70 @@ pub fn tool(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// A C program that tests run.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'a> {
+    /// What it is, in a word.
+    pub name: &'a str,
+    /// Its only file.
+    pub source: &'a str,
+    /// What the compiler is told besides.
+    pub args: &'a [&'a str],
+}
+
+impl Program<'_> {
+    /// Returns the name under which it stands beside the tests that run it: it tells
+    /// all that went into it, so that a change of it is another file.
+    ///
+    /// Where there is no compiler, a program of that name may be put there before.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let mut hash = DefaultHasher::new();
+        (self.source, self.args).hash(&mut hash);
+        format!("testkit-{}-{:016x}", self.name, hash.finish())
+    }
+
+    /// Compiles it by `cc`, which may be one for another machine.
+    ///
+    /// Side by side callers each compile their own and rename it to `to`: whoever
+    /// comes last wins.
+    ///
+    /// # Errors
+    /// What the compiler had to say, or that there is none.
+    pub fn compile(&self, cc: &str, to: &Path) -> Result<(), String> {
+        let say = |why: std::io::Error| format!("{cc}: {why}");
+        let dir = tempfile::tempdir_in(to.parent().unwrap_or(Path::new("."))).map_err(say)?;
+        let input = dir.path().join("input.c");
+        std::fs::write(&input, self.source).map_err(say)?;
+        // Relative names: none of this machine's paths enters the debug information.
+        let mut command = Command::new(cc);
+        command
+            .current_dir(dir.path())
+            .args(["-O1", "-g", "-o", "output", "input.c"]);
+        let done = command.args(self.args).output().map_err(say)?;
+        if !done.status.success() {
+            return Err(format!("{cc}: {}", String::from_utf8_lossy(&done.stderr)));
+        }
+        std::fs::rename(dir.path().join("output"), to).map_err(say)
+    }
+}
+
 /// Compiles a C source with `cc` and these arguments, and returns the executable.
 ///
-/// It is kept beside the test executable under a name that is a hash of all that
-/// went into it, so that the next call and the next run find it. Side by side
-/// callers each compile their own and rename it there: whoever comes last wins.
+/// It is kept beside the test executable, so that the next call and the next run
+/// find it.
 ///
 /// # Errors
 /// What the compiler had to say, or that there is none.
 pub fn compile(name: &str, source: &str, args: &[&str]) -> Result<PathBuf, String> {
     let tests = std::env::current_exe().map_err(|why| why.to_string())?;
     let dir = tests.parent().ok_or("the test executable has no folder")?;
-    let mut hash = DefaultHasher::new();
-    (source, args).hash(&mut hash);
-    let program = dir.join(format!("testkit-{name}-{:016x}", hash.finish()));
-    if !program.exists() {
-        compile_to(&program, source, args)?;
+    let program = Program { name, source, args };
+    let file = dir.join(program.file_name());
+    if !file.exists() {
+        program.compile("cc", &file)?;
     }
-    Ok(program)
-}
-
-fn compile_to(program: &Path, source: &str, args: &[&str]) -> Result<(), String> {
-    let say = |why: std::io::Error| format!("cc: {why}");
-    let dir = tempfile::tempdir_in(program.parent().unwrap_or(Path::new("."))).map_err(say)?;
-    let input = dir.path().join("input.c");
-    std::fs::write(&input, source).map_err(say)?;
-    // Relative names: none of this machine's paths enters the debug information.
-    let mut cc = Command::new("cc");
-    cc.current_dir(dir.path())
-        .args(["-O1", "-g", "-o", "output", "input.c"]);
-    let done = cc.args(args).output().map_err(say)?;
-    if !done.status.success() {
-        return Err(format!("cc: {}", String::from_utf8_lossy(&done.stderr)));
-    }
-    std::fs::rename(dir.path().join("output"), program).map_err(say)
+    Ok(file)
 }
 
 /// A `PT_LOAD` header as `readelf -lW` prints it.

@@ -62,7 +62,7 @@ impl Choice {
 
     /// Says what a refusal of the ioctl means for this file.
     pub(crate) fn ioctl_refused(&self) -> Refusal {
-        if kernel_answers() {
+        if kernel_answers() == Some(true) {
             return Refusal::ThisFileAlone;
         }
         if self.0.load(Ordering::Relaxed) == IOCTL_FORCED {
@@ -86,20 +86,21 @@ pub(crate) enum Refusal {
 
 /// Returns whether the ioctl works on this process's own maps: old kernels, gVisor,
 /// qemu's user mode and seccomp filters refuse it with one errno or another, so any
-/// failure counts as a no.
+/// failure counts as a no. `None` when those maps cannot be opened, for want of
+/// descriptors or of `/proc`: then this file is read by text, and the next asks again.
 ///
 /// Asked until the first no. A yes may become a no: a sandbox takes system calls
 /// away in the middle of a life, but never gives one back.
-fn kernel_answers() -> bool {
+fn kernel_answers() -> Option<bool> {
     static REFUSES: AtomicBool = AtomicBool::new(false);
     if REFUSES.load(Ordering::Relaxed) {
-        return false;
+        return Some(false);
     }
+    let maps = File::open("/proc/self/maps").ok()?;
     let any = Query::covering_or_next(AbsAddr(0));
-    let answers = File::open("/proc/self/maps")
-        .is_ok_and(|maps| matches!(ioctl::ask(&maps, any), ioctl::Answer::Found(_)));
+    let answers = matches!(ioctl::ask(&maps, any), ioctl::Answer::Found(_));
     if !answers {
         REFUSES.store(true, Ordering::Relaxed);
     }
-    answers
+    Some(answers)
 }

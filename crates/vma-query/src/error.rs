@@ -27,6 +27,15 @@ pub enum Error {
     /// The file descriptor that was handed in is not a maps file.
     #[error("not a /proc/PID/maps file")]
     NotMaps,
+    /// The other end of the socket was closed before a maps file had passed.
+    #[error("the other end of the socket is closed")]
+    PeerClosed,
+    /// A message came over the socket, but not one maps file with it.
+    #[error("no maps file came over the socket: {reason}")]
+    NotPassed {
+        /// What came instead.
+        reason: &'static str,
+    },
     /// A maps line that the kernel would not print; `line` counts from 1.
     #[error("malformed maps text, line {line}: {reason}")]
     Malformed {

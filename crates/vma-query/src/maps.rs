@@ -111,7 +111,7 @@ impl ProcMaps {
             Heard::Found(found) => Ok(Some(found)),
             Heard::UseText => Err(Error::Unsupported),
             Heard::NoMatch | Heard::NameTooLong => {
-                Ok(vsyscall::answer(self.file.file(), query).map(|page| (page, None)))
+                Ok(vsyscall::answer(&self.file, query).map(|page| (page, None)))
             }
         }
     }
@@ -151,7 +151,7 @@ impl ProcMaps {
             Heard::Found(vma) => Ok(Reply::Answer(Some(vma))),
             Heard::UseText => Ok(Reply::UseText),
             Heard::NoMatch | Heard::NameTooLong => {
-                Ok(Reply::Answer(vsyscall::answer(self.file.file(), query)))
+                Ok(Reply::Answer(vsyscall::answer(&self.file, query)))
             }
         }
     }
@@ -170,7 +170,7 @@ impl ProcMaps {
                     Heard::NameTooLong if name.grow() => continue,
                     Heard::NameTooLong => Reply::Answer(self.query_text(query, Some(name))?),
                     Heard::NoMatch => {
-                        let page = vsyscall::answer(self.file.file(), query);
+                        let page = vsyscall::answer(&self.file, query);
                         name.set(if page.is_some() { vsyscall::NAME } else { b"" });
                         Reply::Answer(page)
                     }

@@ -1,13 +1,17 @@
-//! The ABI of `PROCMAP_QUERY`, and the crate's only `unsafe`.
+//! The ABI of `PROCMAP_QUERY`, descriptors that arrive as numbers, and the crate's
+//! only `unsafe`.
 //!
 //! Source: `struct procmap_query` in Linux `include/uapi/linux/fs.h`, since 6.11.
 //! The structure is the same for 32 and 64-bit programs.
 
 use std::fs::File;
+use std::io::IoSliceMut;
 use std::mem::offset_of;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{MsgFlags, recvmsg};
 
 /// `PROCMAP_QUERY_COVERING_OR_NEXT_VMA`.
 pub(crate) const COVERING_OR_NEXT: u64 = 0x10;
@@ -138,6 +142,84 @@ fn given<T>(buffer: *mut T, len: usize) -> (u64, u32) {
     (buffer as u64, u32::try_from(len).unwrap_or(u32::MAX))
 }
 
+/// What came in one message.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The bytes of its payload; 0 when the other end is closed.
+    pub(crate) bytes: usize,
+    /// All descriptors that came with it: what is not taken is closed.
+    pub(crate) files: Vec<OwnedFd>,
+    /// Whether something besides the payload did not fit: a buffer, or the number
+    /// of files that this process may have open.
+    pub(crate) cut_off: bool,
+}
+
+/// Room for as many descriptors as a message can have (`SCM_MAX_FD`, 253), and for
+/// credentials and security labels where the socket's owner asked for them.
+const CONTROL_ROOM: usize = 8192;
+
+/// `SCM_PIDFD` (Linux 6.5): a descriptor too.
+const SCM_PIDFD: i32 = 4;
+
+/// Receives one message, and owns every descriptor in it. The call is repeated when
+/// a signal interrupts it.
+///
+/// # Errors
+/// Those of `recvmsg`.
+pub(crate) fn receive(socket: BorrowedFd<'_>, payload: &mut [u8]) -> Result<Received, Errno> {
+    // Zeros, so that the end of what the kernel wrote is seen.
+    let mut control = vec![0; CONTROL_ROOM];
+    let (bytes, flags) = loop {
+        let mut payload = [IoSliceMut::new(payload)];
+        let (socket, flags) = (socket.as_raw_fd(), MsgFlags::MSG_CMSG_CLOEXEC);
+        match recvmsg::<()>(socket, &mut payload, Some(&mut control), flags) {
+            Ok(message) => break (message.bytes, message.flags),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    };
+    // nix's own way through the messages refuses one that was cut off, and what
+    // had arrived of it would stay open for ever.
+    let own = |raw| {
+        // SAFETY: the kernel wrote this number into `control` for a descriptor that
+        // it opened with this very call; the buffer is ours and held zeros before,
+        // so no other number can stand there, and nobody else has seen it.
+        unsafe { OwnedFd::from_raw_fd(raw) }
+    };
+    Ok(Received {
+        bytes,
+        files: descriptors(&control).into_iter().map(own).collect(),
+        cut_off: flags.contains(MsgFlags::MSG_CTRUNC),
+    })
+}
+
+/// Returns the numbers of all descriptors in control data, as `cmsg(3)` lays it out:
+/// length with header, level and kind, data, padding.
+fn descriptors(control: &[u8]) -> Vec<RawFd> {
+    const LEVEL: usize = size_of::<usize>();
+    const KIND: usize = LEVEL + size_of::<i32>();
+    const DATA: usize = KIND + size_of::<i32>();
+    let int = |bytes: &[u8]| bytes.try_into().map(i32::from_ne_bytes).ok();
+    let mut found = Vec::new();
+    let mut rest = control;
+    while let Some((len, _)) = rest.split_first_chunk() {
+        let len = usize::from_ne_bytes(*len);
+        let Some(message) = rest.get(..len.min(rest.len())).filter(|_| len >= DATA) else {
+            break;
+        };
+        let level = message.get(LEVEL..KIND).and_then(int);
+        let kind = message.get(KIND..DATA).and_then(int);
+        if level == Some(libc::SOL_SOCKET) && matches!(kind, Some(libc::SCM_RIGHTS | SCM_PIDFD)) {
+            let numbers = message.get(DATA..).unwrap_or_default().chunks_exact(4);
+            // A pidfd that could not be made is a negative errno.
+            found.extend(numbers.filter_map(int).filter(|number| *number >= 0));
+        }
+        let padded = len.checked_next_multiple_of(size_of::<usize>());
+        rest = padded.and_then(|len| rest.get(len..)).unwrap_or_default();
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     //! What the kernel says to questions that the safe wrapper never asks.
@@ -146,7 +228,7 @@ mod tests {
 
     use nix::errno::Errno;
 
-    use super::{COVERING_OR_NEXT, ProcmapQuery, SIZE};
+    use super::{COVERING_OR_NEXT, ProcmapQuery, SIZE, descriptors};
 
     fn ask(change: impl FnOnce(&mut ProcmapQuery)) -> Result<(), Errno> {
         let maps = File::open("/proc/self/maps").unwrap();
@@ -210,5 +292,55 @@ mod tests {
         let mut query = ProcmapQuery::new(COVERING_OR_NEXT, 0);
         let answer = query.run(&maps, &mut Vec::with_capacity(2), &mut []);
         assert_eq!(answer.map(drop), Err(Errno::ENAMETOOLONG));
+    }
+
+    type Messages<'a> = &'a [(i32, i32, &'a [i32])];
+
+    fn control(messages: Messages<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (level, kind, data) in messages {
+            let len = size_of::<usize>() + 8 + size_of_val(*data);
+            bytes.extend(len.to_ne_bytes());
+            for number in [level, kind].into_iter().chain(*data) {
+                bytes.extend(number.to_ne_bytes());
+            }
+            bytes.resize(bytes.len().next_multiple_of(size_of::<usize>()), 0);
+        }
+        bytes
+    }
+
+    #[test]
+    fn every_descriptor_in_control_data_is_found() {
+        let socket = super::libc::SOL_SOCKET;
+        let (rights, credentials) = (super::libc::SCM_RIGHTS, super::libc::SCM_CREDENTIALS);
+        let cases: [(Messages<'_>, &[i32]); 6] = [
+            (&[], &[]),
+            (&[(socket, rights, &[7])], &[7]),
+            (&[(socket, rights, &[7, 8, 9])], &[7, 8, 9]),
+            (
+                &[(socket, credentials, &[1, 2, 3]), (socket, rights, &[4])],
+                &[4],
+            ),
+            (
+                &[
+                    (socket, super::SCM_PIDFD, &[5]),
+                    (socket, super::SCM_PIDFD, &[-3]),
+                ],
+                &[5],
+            ),
+            (&[(socket + 1, rights, &[6])], &[]),
+        ];
+        for (messages, want) in cases {
+            let mut bytes = control(messages);
+            assert_eq!(descriptors(&bytes), want, "{messages:?}");
+            bytes.extend([0; 64]);
+            assert_eq!(descriptors(&bytes), want, "zeros end {messages:?}");
+        }
+        let mut long = control(&[(socket, rights, &[7, 8])]);
+        long[0] = 0xff;
+        assert_eq!(descriptors(&long), [7, 8], "a length beyond the end");
+        for len in 0..long.len() {
+            let _ = descriptors(&long[..len]);
+        }
     }
 }

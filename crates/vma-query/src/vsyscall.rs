@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use backsight_types::AbsAddr;
 
+use crate::error::Result;
 use crate::lines::Lines;
 use crate::maps_file::MapsFile;
 use crate::{Query, Vma, ioctl, text};
@@ -24,29 +25,41 @@ const ABOVE_32_BITS: AbsAddr = AbsAddr(1 << 32);
 
 /// Returns the page when it answers `query` about the process of `maps`, given
 /// that the kernel found no VMA.
-pub(crate) fn answer(maps: &File, query: Query) -> Option<Vma> {
-    let page = page()?;
-    let reached = query.addr < page.end && query.is_answered_by(page);
-    (reached && has_64_bits(maps)).then_some(*page)
+pub(crate) fn answer(maps: &MapsFile, query: Query) -> Option<Vma> {
+    if cfg!(not(target_arch = "x86_64")) {
+        return None;
+    }
+    let page = page(maps)?;
+    let answers = query.addr < page.end && query.is_answered_by(&page);
+    (answers && has_64_bits(maps.file())).then_some(page)
 }
 
-fn page() -> Option<&'static Vma> {
+/// Returns how this kernel shows the page: learnt once.
+fn page(maps: &MapsFile) -> Option<Vma> {
     static PAGE: OnceLock<Option<Vma>> = OnceLock::new();
-    PAGE.get_or_init(|| {
-        if cfg!(not(target_arch = "x86_64")) {
-            return None;
+    if let Some(page) = PAGE.get() {
+        return *page;
+    }
+    // In a sandbox without /proc, or where no more files can be opened, the other
+    // process's own text tells; what cannot be read is asked for again next time.
+    let found = match File::open("/proc/self/maps") {
+        Ok(own) => find_in(&MapsFile::new(own)),
+        Err(_) if has_64_bits(maps.file()) => find_in(maps),
+        Err(_) => return None,
+    };
+    let found = found.ok()?;
+    *PAGE.get_or_init(|| found)
+}
+
+fn find_in(maps: &MapsFile) -> Result<Option<Vma>> {
+    let mut turn = maps.turn();
+    let mut lines = Lines::new();
+    while let Some(line) = lines.next(&mut turn)? {
+        if let Ok((vma, NAME)) = text::parse_line(line) {
+            return Ok(Some(vma));
         }
-        let maps = MapsFile::new(File::open("/proc/self/maps").ok()?);
-        let mut turn = maps.turn();
-        let mut lines = Lines::new();
-        while let Some(line) = lines.next(&mut turn).ok()? {
-            if let Ok((vma, NAME)) = text::parse_line(line) {
-                return Some(vma);
-            }
-        }
-        None
-    })
-    .as_ref()
+    }
+    Ok(None)
 }
 
 /// A 64-bit process has at least its stack up there.

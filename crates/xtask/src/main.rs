@@ -5,6 +5,8 @@
 //! fixtures [rebuild]            each fixture is what its hash says
 //! old-kernel ERRNO|all [ARGS]   the suite on a kernel that refuses PROCMAP_QUERY;
 //!                               ARGS go to cargo test
+//! kernels [--only 6.1|…]        the suites that ask the kernel, on Debian's kernels
+//!                               in an emulator
 //! ```
 //!
 //! The first two also run as tests of this crate.
@@ -12,13 +14,16 @@
 #![forbid(unsafe_code)]
 
 mod fixtures;
+mod kernels;
+mod libtest;
 mod old_kernel;
 mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy | fixtures [rebuild] | old-kernel ERRNO|all [ARGS]";
+const USAGE: &str = "usage: cargo xtask tidy | fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
+     kernels [--only 6.1|6.12|amd64|arm64]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +33,7 @@ fn main() -> ExitCode {
         ["fixtures"] => fixtures::verify(&root().join("fixtures")),
         ["fixtures", "rebuild"] => fixtures::rebuild(&root().join("fixtures")),
         ["old-kernel", errno, args @ ..] => old_kernel::run(errno, args),
+        ["kernels", args @ ..] => return kernels::run(args),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

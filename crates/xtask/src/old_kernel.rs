@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use crate::libtest;
 use testkit::old_kernel::{ERRNOS, errno_named, filter_command};
 
 /// Builds unfiltered, then runs `cargo test` under the filter, once for each errno,
@@ -57,21 +58,12 @@ impl std::fmt::Display for Run {
 impl Run {
     /// Counts a line of libtest, or one by which a test says that it skips itself.
     fn count(&mut self, line: &str) {
-        if line.starts_with("SKIPPED ") {
+        if libtest::skip(line).is_some() {
             self.skipped += 1;
         }
-        let Some(counts) = line.strip_prefix("test result: ") else {
-            return;
-        };
-        // `ok. 3 passed; 0 failed; …`
-        let words: Vec<&str> = counts.split(|c: char| !c.is_alphanumeric()).collect();
-        for pair in words.windows(2) {
-            let number: u64 = pair[0].parse().unwrap_or(0);
-            match pair[1] {
-                "passed" => self.passed += number,
-                "failed" => self.failed += number,
-                _ => {}
-            }
+        if let Some((passed, failed)) = libtest::result(line) {
+            self.passed += passed;
+            self.failed += failed;
         }
     }
 }

@@ -18,7 +18,7 @@ use super::find;
 use super::lookup::{Known, Lookups};
 use crate::TOOL;
 use crate::failure::{Failure, Result, complain};
-use crate::file::Shown;
+use crate::file::{Shown, open_text};
 use crate::sink::Sink;
 
 /// The longest batch: about 1.5 MiB of NDJSON.
@@ -26,13 +26,20 @@ const BUFFER: usize = 1 << 20;
 
 /// Answers for a capture, and returns how many of its lines were malformed.
 pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -> Result<u64> {
-    let failed = |error| Failure::of(Shown(path), error);
-    let input = if path == Path::new("-") {
+    let is_stdin = path == Path::new("-");
+    let input = if is_stdin {
         io::stdin().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        File::open(path)
+        open_text(path)
     };
-    let input = BufReader::with_capacity(BUFFER, input.map_err(failed)?);
+    // For messages.
+    let path = if is_stdin {
+        Path::new("standard input")
+    } else {
+        path
+    };
+    let input = input.map_err(|error| Failure::io(Shown(path), &error))?;
+    let input = BufReader::with_capacity(BUFFER, input);
     let mut capture = Capture {
         symbolizer: Symbolizer::new(symbols.options()),
         modules: HashMap::new(),

@@ -29,7 +29,7 @@ pub(crate) fn run(
     symbols: &Symbols,
     sink: &mut Sink<impl Write>,
 ) -> Result<u64> {
-    let file = open_regular(path).map_err(|error| Failure::of(Shown(path), error))?;
+    let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
     let module = describe(path, &file).map_err(|cause| Failure::of(Shown(path), cause))?;
     let symbolizer = Symbolizer::new(symbols.options());
     let known = Known::readable(&symbolizer, Source::from(file), &module);

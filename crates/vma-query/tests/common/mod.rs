@@ -3,10 +3,12 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
+use std::process::Command;
 
 use nix::fcntl::{OFlag, openat};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, mkdirat};
 use testkit::kernel::Ioctl;
 use testkit::maps::Line;
@@ -161,4 +163,51 @@ pub(crate) fn file_below_deep_folders(dir: &Path, levels: usize) -> OwnedFd {
     let file = openat(&folder, "file", flags, Mode::S_IRUSR).unwrap();
     nix::unistd::write(&file, b"x").unwrap();
     file
+}
+
+/// Set in a process that runs one test alone.
+const ALONE: &str = "VMA_QUERY_TEST_ALONE";
+
+/// Runs `test`, which goes by `name`, in a process of its own: descriptors, limits and
+/// what was learnt of the kernel are a process's.
+pub(crate) fn alone(name: &str, test: impl FnOnce()) {
+    if std::env::var_os(ALONE).is_some() {
+        return test();
+    }
+    let done = again(name).output().expect("a second process");
+    let said = String::from_utf8_lossy(&done.stdout);
+    let err = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}{err}");
+    // A skip in there is one out here.
+    for line in err.lines().filter(|line| line.starts_with("SKIPPED")) {
+        testkit::skip(line.rsplit(": ").next().unwrap_or(line));
+    }
+}
+
+/// Returns a command that runs one test of this file alone.
+pub(crate) fn again(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
+    command.env(ALONE, "1");
+    command
+}
+
+/// Runs `see` while this process, which is [`alone`], can open `room` files more.
+pub(crate) fn with_room_for<T>(room: u64, see: impl FnOnce() -> T) -> T {
+    let null = || File::open("/dev/null").unwrap();
+    let numbers = std::fs::read_dir("/proc/self/fd").unwrap();
+    let numbers = numbers.map(|it| it.unwrap().file_name().into_string().unwrap());
+    let highest: i32 = numbers.map(|it| it.parse().unwrap()).max().unwrap();
+    // Numbers below that are free would be room too.
+    let mut filled = vec![null()];
+    while filled.last().unwrap().as_raw_fd() < highest {
+        filled.push(null());
+    }
+    let behind = filled.last().unwrap().as_raw_fd() + 1;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let limit = u64::try_from(behind).unwrap() + room;
+    setrlimit(Resource::RLIMIT_NOFILE, limit, hard).unwrap();
+    let seen = see();
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+    seen
 }

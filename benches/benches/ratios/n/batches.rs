@@ -1,0 +1,180 @@
+//! Large batches that jump about among a hundred modules.
+
+use std::hint::black_box;
+
+use backsight_normalize::Backend;
+use benches::race::{self, Race, Role, Sizes};
+
+use crate::floor::Floor;
+use crate::ours::{self, Know};
+use crate::peers::{Blazesym, Usage};
+use crate::process::{Process, Truth};
+use crate::raw::{Maps, With};
+use crate::target::{Batches, Random, Rotation, Target};
+
+const VMAS: u64 = 1_130;
+const K: usize = 10_000;
+const M: usize = 100;
+const BATCHES: usize = 32;
+
+/// All modules of 64 KiB.
+fn alike() -> Target {
+    of_sizes([64 << 10; M])
+}
+
+/// From 16 KiB to 64 MiB, as many of each magnitude, in no order.
+fn mixed() -> Target {
+    of_sizes(std::array::from_fn(|nth| {
+        let nth = nth * 37 % M;
+        let size = 16384.0 * 4096_f64.powf(nth as f64 / (M - 1) as f64);
+        (size as u64).next_multiple_of(4096)
+    }))
+}
+
+fn of_sizes(sizes: [u64; M]) -> Target {
+    let mut target = Target::new();
+    sizes.into_iter().for_each(|size| target.module(size));
+    let modules = target.code.clone();
+    target.fill(VMAS);
+    target.code = modules;
+    target
+}
+
+fn batches(target: &Target) -> Batches {
+    let mut random = Random::new();
+    Batches::draw(BATCHES, || {
+        (0..K).map(|_| random.addr_in(&target.code)).collect()
+    })
+}
+
+fn truth(process: Process, batches: &Batches) -> Truth {
+    let mut truth = Truth::default();
+    let mut floor = Floor::new(process, With::Name, K, M);
+    for sorted in &batches.sorted {
+        floor.one_shot(sorted);
+        truth.learn(sorted, floor.places(K));
+    }
+    truth
+}
+
+fn sizes(process: Process) -> Sizes {
+    Sizes {
+        vmas: process.vmas(),
+        addresses: K,
+        touched: M,
+    }
+}
+
+/// One-shot.
+pub(super) fn n6(rounds: u32) -> Result<Vec<race::Outcome>, String> {
+    let target = alike();
+    let (process, batches) = (target.process(), batches(&target));
+    Ok(vec![
+        n6_race(rounds, process, &batches, Know::Names)?,
+        n6_race(rounds, process, &batches, Know::All)?,
+    ])
+}
+
+fn n6_race(
+    rounds: u32,
+    process: Process,
+    batches: &Batches,
+    know: Know,
+) -> Result<race::Outcome, String> {
+    let (part, with) = match know {
+        Know::Names => ("modules of 64 KiB; names alone", With::Name),
+        Know::All => (
+            "modules of 64 KiB; build IDs too, ours also virtual offsets",
+            With::NameAndBuildId,
+        ),
+    };
+    let options = ours::options(Backend::Ioctl, know);
+    let usage = Usage {
+        ioctl: true,
+        build_ids: know == Know::All,
+        ..Usage::default()
+    };
+    let peer = Blazesym::new(process, usage);
+    let truth = truth(process, batches);
+    for batch in &batches.jumping {
+        let places = ours::places(&mut ours::open(process, &options), batch);
+        truth.check("ours", batch, &places)?;
+        truth.check("blazesym", batch, &peer.places(batch))?;
+    }
+    let mut floor = Floor::new(process, with, K, M);
+    let mut of_floor = Rotation::of(&batches.sorted);
+    let [mut of_ours, mut of_peer] = [(); 2].map(|()| Rotation::of(&batches.jumping));
+    let mut outcomes = Vec::new();
+    let race = Race::new("N6", part, sizes(process))
+        .enter(Role::Floor, "floor", || {
+            floor.one_shot(black_box(of_floor.next()));
+        })
+        .enter(Role::Ours, "ours", || {
+            ours::one_shot(process, of_ours.next(), &options, &mut outcomes)
+        })
+        .enter(Role::Peer, "blazesym, ioctl", || peer.run(of_peer.next()));
+    let race = match know {
+        Know::All => race,
+        Know::Names => race
+            .at_most(1.45, "ours", "floor")
+            .each(6.0, "ours")
+            .faster(16.0, "ours", "blazesym, ioctl"),
+    };
+    Ok(race.run(rounds))
+}
+
+/// Warm.
+pub(super) fn n7(rounds: u32) -> Result<Vec<race::Outcome>, String> {
+    Ok(vec![
+        n7_race(rounds, &alike(), "modules of 64 KiB", 1.5)?,
+        n7_race(rounds, &mixed(), "modules from 16 KiB to 64 MiB", 3.5)?,
+    ])
+}
+
+fn n7_race(
+    rounds: u32,
+    target: &Target,
+    part: &'static str,
+    ns: f64,
+) -> Result<race::Outcome, String> {
+    let (process, batches) = (target.process(), batches(target));
+    let options = ours::options(Backend::Ioctl, Know::Names);
+    let trusting = ours::trusting(options.clone());
+    let mut trusted = ours::open(process, &trusting);
+    let mut rechecked = ours::open(process, &options);
+    let usage = Usage {
+        ioctl: true,
+        cached: true,
+        ..Usage::default()
+    };
+    let peer = Blazesym::new(process, usage);
+    let truth = truth(process, &batches);
+    for batch in &batches.jumping {
+        for session in [&mut trusted, &mut rechecked] {
+            truth.check("ours", batch, &ours::places(session, batch))?;
+        }
+        truth.check("blazesym", batch, &peer.places(batch))?;
+    }
+    let mut floor = Floor::new(process, With::Nothing, K, M);
+    let maps = Maps::open(floor.path());
+    let mut of_floor = Rotation::of(&batches.sorted);
+    let [mut of_trusted, mut of_rechecked, mut of_peer] =
+        [(); 3].map(|()| Rotation::of(&batches.jumping));
+    let (mut outcomes, mut outcomes_rechecked) = (Vec::new(), Vec::new());
+    let race = Race::new("N7", part, sizes(process))
+        .enter(Role::Floor, "floor, re-checked", || {
+            floor.batch(&maps, black_box(of_floor.next()));
+        })
+        .enter(Role::Ours, "ours, trusted", || {
+            ours::call(&mut trusted, of_trusted.next(), &trusting, &mut outcomes)
+        })
+        .enter(Role::Ours, "ours, re-checked", || {
+            let addrs = of_rechecked.next();
+            ours::call(&mut rechecked, addrs, &options, &mut outcomes_rechecked)
+        })
+        .enter(Role::Peer, "blazesym, cached", || peer.run(of_peer.next()))
+        .each(ns, "ours, trusted")
+        .each(4.5, "ours, re-checked")
+        .faster(50.0, "ours, trusted", "blazesym, cached");
+    Ok(race.run(rounds))
+}

@@ -1,0 +1,182 @@
+//! The benchmark of the kernel patch series, and of blazesym: three addresses in
+//! libc and two of this program.
+
+use std::hint::black_box;
+
+use backsight_normalize::Backend;
+use benches::race::{self, Race, Role, Sizes};
+
+use crate::floor::Floor;
+use crate::ours::{self, Know};
+use crate::peers::{Blazesym, Usage};
+use crate::process::{Process, Truth};
+use crate::raw::{Maps, With};
+
+/// How many VMAs they lie in.
+const M: usize = 2;
+
+const ME: Process = Process::Myself;
+
+fn addrs() -> [u64; 5] {
+    let mut addrs = [
+        libc::chdir as *const () as u64,
+        libc::fopen as *const () as u64,
+        libc::qsort as *const () as u64,
+        n1 as *const () as u64,
+        n2 as *const () as u64,
+    ];
+    addrs.sort_unstable();
+    addrs
+}
+
+fn sizes() -> Sizes {
+    Sizes {
+        vmas: ME.vmas(),
+        addresses: addrs().len(),
+        touched: M,
+    }
+}
+
+fn truth() -> Truth {
+    let (addrs, mut truth) = (addrs(), Truth::default());
+    let mut floor = Floor::new(ME, With::Name, addrs.len(), M);
+    floor.one_shot(&addrs);
+    truth.learn(&addrs, floor.places(addrs.len()));
+    truth
+}
+
+fn blazesym(ioctl: bool, build_ids: bool, cached: bool) -> Result<Blazesym, String> {
+    let usage = Usage {
+        ioctl,
+        sorted: true,
+        build_ids,
+        cached,
+    };
+    let peer = Blazesym::new(ME, usage);
+    let addrs = addrs();
+    truth().check("blazesym", &addrs, &peer.places(&addrs))?;
+    Ok(peer)
+}
+
+/// One-shot.
+pub(super) fn n1(rounds: u32) -> Result<Vec<race::Outcome>, String> {
+    Ok(vec![
+        n1_race(rounds, Know::Names)?,
+        n1_race(rounds, Know::All)?,
+    ])
+}
+
+fn n1_race(rounds: u32, know: Know) -> Result<race::Outcome, String> {
+    let (part, with) = match know {
+        Know::Names => ("names, no build IDs, no virtual offsets", With::Name),
+        Know::All => (
+            "names and build IDs; ours also virtual offsets, which the others do not give",
+            With::NameAndBuildId,
+        ),
+    };
+    let addrs = &addrs();
+    let mut floor = Floor::new(ME, with, addrs.len(), M);
+    let [by_ioctl, by_text] =
+        [Backend::Ioctl, Backend::Text].map(|backend| ours::options(backend, know));
+    for options in [&by_ioctl, &by_text] {
+        let places = ours::places(&mut ours::open(ME, options), addrs);
+        truth().check("ours", addrs, &places)?;
+    }
+    let build_ids = know == Know::All;
+    let peer_ioctl = blazesym(true, build_ids, false)?;
+    let peer_text = blazesym(false, build_ids, false)?;
+    let (mut outcomes_ioctl, mut outcomes_text) = (Vec::new(), Vec::new());
+    let race = Race::new("N1", part, sizes())
+        .enter(Role::Floor, "floor", || floor.one_shot(black_box(addrs)))
+        .enter(Role::Ours, "ours, ioctl", || {
+            ours::one_shot(ME, black_box(addrs), &by_ioctl, &mut outcomes_ioctl)
+        })
+        .enter(Role::Peer, "blazesym, ioctl", || {
+            peer_ioctl.run(black_box(addrs))
+        })
+        .enter(Role::Ours, "ours, text", || {
+            ours::one_shot(ME, black_box(addrs), &by_text, &mut outcomes_text)
+        })
+        .enter(Role::Peer, "blazesym, text", || {
+            peer_text.run(black_box(addrs))
+        });
+    let race = match know {
+        Know::All => race,
+        Know::Names => race
+            .at_most(1.06, "ours, ioctl", "floor")
+            .faster(1.5, "ours, ioctl", "blazesym, ioctl")
+            .faster(5.5, "ours, ioctl", "blazesym, text"),
+    };
+    Ok(race.run(rounds))
+}
+
+/// A session that re-checks every VMA.
+pub(super) fn n2(rounds: u32) -> Result<Vec<race::Outcome>, String> {
+    let addrs = &addrs();
+    let mut floor = Floor::new(ME, With::Nothing, addrs.len(), M);
+    let maps = Maps::open(floor.path());
+    let options = ours::options(Backend::Ioctl, Know::Names);
+    let mut session = ours::open(ME, &options);
+    for _ in 0..2 {
+        truth().check("ours", addrs, &ours::places(&mut session, addrs))?;
+    }
+    let peer = blazesym(true, false, false)?;
+    let mut outcomes = Vec::new();
+    let race = Race::new("N2", "names, no build IDs, no virtual offsets", sizes())
+        .enter(Role::Floor, "floor", || {
+            floor.batch(&maps, black_box(addrs));
+        })
+        .enter(Role::Ours, "ours", || {
+            ours::call(&mut session, black_box(addrs), &options, &mut outcomes)
+        })
+        .enter(Role::Peer, "blazesym, ioctl", || peer.run(black_box(addrs)))
+        .at_most(1.06, "ours", "floor")
+        .faster(6.0, "ours", "blazesym, ioctl");
+    Ok(vec![race.run(rounds)])
+}
+
+/// The same with build IDs.
+pub(super) fn n3(rounds: u32) -> Result<Vec<race::Outcome>, String> {
+    let addrs = &addrs();
+    let mut floor = Floor::new(ME, With::Nothing, addrs.len(), M);
+    let maps = Maps::open(floor.path());
+    let bare = ours::options(Backend::Ioctl, Know::Names);
+    let all = ours::options(Backend::Ioctl, Know::All);
+    let with_build_ids = backsight_normalize::Options {
+        segments: false,
+        ..all.clone()
+    };
+    let mut sessions = [&bare, &with_build_ids, &all].map(|options| ours::open(ME, options));
+    for session in &mut sessions {
+        truth().check("ours", addrs, &ours::places(session, addrs))?;
+    }
+    let [without, with, full] = &mut sessions;
+    let identified = with.modules().iter().filter(|it| it.module.build_id.is_some());
+    if identified.count() != M {
+        return Err("a module has no build ID".to_owned());
+    }
+    let [peer, cached] = [false, true].map(|cached| blazesym(true, true, cached));
+    let (peer, cached) = (peer?, cached?);
+    let mut outcomes: [Vec<_>; 3] = Default::default();
+    let [outcomes_bare, outcomes_with, outcomes_full] = &mut outcomes;
+    let race = Race::new("N3", "a session that has learnt the build IDs", sizes())
+        .enter(Role::Floor, "floor", || {
+            floor.batch(&maps, black_box(addrs));
+        })
+        .enter(Role::Ours, "ours, with build IDs", || {
+            ours::call(with, black_box(addrs), &with_build_ids, outcomes_with)
+        })
+        .enter(Role::Ours, "ours, without (N2)", || {
+            ours::call(without, black_box(addrs), &bare, outcomes_bare)
+        })
+        .enter(Role::Ours, "ours, virtual offsets too", || {
+            ours::call(full, black_box(addrs), &all, outcomes_full)
+        })
+        .enter(Role::Peer, "blazesym, ioctl", || peer.run(black_box(addrs)))
+        .enter(Role::Peer, "blazesym, ioctl, cached", || {
+            cached.run(black_box(addrs))
+        })
+        .at_most(1.05, "ours, with build IDs", "ours, without (N2)")
+        .faster(12.0, "ours, with build IDs", "blazesym, ioctl");
+    Ok(vec![race.run(rounds)])
+}

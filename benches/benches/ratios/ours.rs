@@ -1,0 +1,95 @@
+//! Backsight, as a contestant.
+
+use backsight_normalize::{Backend, Options, Session, Trust};
+use backsight_types::{AbsAddr, Outcome};
+
+use crate::process::{Place, Process};
+
+/// Names alone, or build IDs and segments too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Know {
+    Names,
+    All,
+}
+
+pub(crate) fn options(backend: Backend, know: Know) -> Options {
+    let options = match know {
+        Know::Names => Options::bare(),
+        Know::All => Options::default(),
+    };
+    Options { backend, ..options }
+}
+
+pub(crate) fn trusting(options: Options) -> Options {
+    Options {
+        trust: Trust::UntilTold,
+        ..options
+    }
+}
+
+#[inline]
+pub(crate) fn open(process: Process, options: &Options) -> Session {
+    match process {
+        Process::Myself => Session::open_self(options.clone()),
+        Process::Child(pid) => Session::open(pid, options.clone()),
+    }
+    .expect("the process is there")
+}
+
+/// One call, all of it: what it learns is dropped before the next. The outcomes go
+/// where the caller says, as those of the floor do. With segments it turns file
+/// offsets into virtual offsets too.
+#[inline]
+pub(crate) fn one_shot(
+    process: Process,
+    addrs: &[u64],
+    options: &Options,
+    outcomes: &mut Vec<Outcome>,
+) -> u64 {
+    call(&mut open(process, options), addrs, options, outcomes)
+}
+
+/// A call of a session; with segments to virtual offsets too.
+#[inline]
+pub(crate) fn call(
+    session: &mut Session,
+    addrs: &[u64],
+    options: &Options,
+    outcomes: &mut Vec<Outcome>,
+) -> u64 {
+    let addrs = AbsAddr::from_slice(addrs);
+    session.normalize(addrs, outcomes).expect("it lives");
+    if !options.segments {
+        return session.modules().len() as u64;
+    }
+    let virt = |outcome: &Outcome| match *outcome {
+        Outcome::Located {
+            module,
+            file_offset,
+        } => {
+            let module = &session.modules()[module.as_usize()].module;
+            module.virt_offset_of(file_offset)
+        }
+        Outcome::Unresolved(_) => None,
+    };
+    let virts = outcomes.iter().filter_map(virt);
+    virts.fold(0, |sum, virt| sum ^ virt.0)
+}
+
+/// Returns what a session says.
+pub(crate) fn places(session: &mut Session, addrs: &[u64]) -> Vec<Option<Place>> {
+    let mut outcomes = Vec::new();
+    let addrs = AbsAddr::from_slice(addrs);
+    session.normalize(addrs, &mut outcomes).expect("it lives");
+    let place = |outcome| match outcome {
+        Outcome::Located {
+            module,
+            file_offset,
+        } => {
+            let module = &session.modules()[module.as_usize()].module;
+            Some((module.path.clone(), file_offset.0))
+        }
+        Outcome::Unresolved(_) => None,
+    };
+    outcomes.into_iter().map(place).collect()
+}

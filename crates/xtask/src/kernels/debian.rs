@@ -1,0 +1,203 @@
+//! Debian's packages of any of its releases and machines, by apt, beside this
+//! system's own: nothing is installed, and apt's own files stay as they are.
+//!
+//! The mirror, and with it proxies and whatever else apt has been told, is the
+//! system's; the suite, the machine and all folders are ours.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Stop;
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// A release of Debian for a machine, as in `trixie` and `arm64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Release {
+    pub(super) suite: &'static str,
+    pub(super) arch: &'static str,
+}
+
+impl Release {
+    /// Returns the folder of its newest cloud kernel, unpacked.
+    pub(super) fn kernel(self, cache: &Path) -> Result<PathBuf, Stop> {
+        self.unpacked(cache, "kernel", |apt| {
+            let newest = format!("linux-image-cloud-{}", self.arch);
+            let said = apt.ask("apt-cache", &["depends", "--important", &newest])?;
+            let image = said
+                .lines()
+                .find_map(|line| line.trim().strip_prefix("Depends: "));
+            let image = image.filter(|name| name.starts_with("linux-image-"));
+            let none = || Stop::CannotBeHad(format!("{newest} names no kernel:\n{said}"));
+            image.map(|name| vec![name.to_owned()]).ok_or_else(none)
+        })
+    }
+
+    /// Returns a folder with these packages, unpacked.
+    pub(super) fn programs(self, cache: &Path, packages: &[&str]) -> Result<PathBuf, Stop> {
+        let names = packages.iter().map(|name| (*name).to_owned()).collect();
+        // Others than last time are another folder.
+        let mut hash = DefaultHasher::new();
+        packages.hash(&mut hash);
+        let what = format!("programs-{:08x}", hash.finish() as u32);
+        self.unpacked(cache, &what, |_| Ok(names))
+    }
+
+    /// Downloads and unpacks, unless an earlier run has: the folder appears whole.
+    fn unpacked(
+        self,
+        cache: &Path,
+        what: &str,
+        packages: impl FnOnce(&Apt) -> Result<Vec<String>, Stop>,
+    ) -> Result<PathBuf, Stop> {
+        let Self { suite, arch } = self;
+        let folder = cache.join(format!("{what}-{suite}-{arch}"));
+        if folder.exists() {
+            return Ok(folder);
+        }
+        let apt = Apt::new(cache, self)?;
+        let packages = packages(&apt)?;
+        let debs = empty(&cache.join(format!("debs-{what}-{suite}-{arch}")))?;
+        let names: Vec<&str> = packages.iter().map(String::as_str).collect();
+        println!("kernels: downloads {} from {suite} {arch}", names.join(" "));
+        apt.download(&names, &debs)?;
+        let unfinished = empty(&folder.with_extension("unfinished"))?;
+        for deb in fs::read_dir(&debs).map_err(|why| why.to_string())? {
+            let deb = deb.map_err(|why| why.to_string())?.path();
+            let mut unpack = Command::new("dpkg-deb");
+            unpack.arg("-x").arg(&deb).arg(&unfinished);
+            said(&mut unpack).map_err(Stop::Failed)?;
+        }
+        fs::rename(&unfinished, &folder).map_err(|why| why.to_string())?;
+        fs::remove_dir_all(&debs).map_err(|why| why.to_string())?;
+        Ok(folder)
+    }
+}
+
+/// An apt that keeps all it has in a folder of ours.
+#[derive(Debug)]
+struct Apt {
+    config: PathBuf,
+}
+
+impl Apt {
+    /// Sets it up and fetches the lists of packages.
+    fn new(cache: &Path, release: Release) -> Result<Self, Stop> {
+        let Release { suite, arch } = release;
+        let dir = cache.join(format!("apt-{suite}-{arch}"));
+        let make = |below| fs::create_dir_all(dir.join(below)).map_err(|why| why.to_string());
+        make("lists/partial")?;
+        make("archives/partial")?;
+        make("none")?;
+        let write = |name: &str, text: &str| {
+            fs::write(dir.join(name), text).map_err(|why| format!("{name}: {why}"))
+        };
+        let source = source(&mirror()?, suite);
+        write("sources.list", &source)?;
+        write("status", "")?;
+        write("apt.conf", &config(&dir.display().to_string(), arch))?;
+        let apt = Self {
+            config: dir.join("apt.conf"),
+        };
+        apt.ask("apt-get", &["update", "-qq", "--error-on=any"])?;
+        Ok(apt)
+    }
+
+    fn ask(&self, program: &str, args: &[&str]) -> Result<String, Stop> {
+        let mut command = Command::new(program);
+        command.arg("-c").arg(&self.config).args(args);
+        said(&mut command).map_err(Stop::CannotBeHad)
+    }
+
+    fn download(&self, packages: &[&str], to: &Path) -> Result<(), Stop> {
+        let mut command = Command::new("apt-get");
+        command.arg("-c").arg(&self.config).current_dir(to);
+        command.args(["download", "-qq"]).args(packages);
+        said(&mut command).map(drop).map_err(Stop::CannotBeHad)
+    }
+}
+
+/// Returns where this system gets Debian's packages from.
+fn mirror() -> Result<String, Stop> {
+    let mut ask = Command::new("apt-get");
+    ask.args(["indextargets", "--format", "$(REPO_URI) $(LABEL)"]);
+    let all = said(ask.arg("Created-By: Packages")).map_err(Stop::CannotBeHad)?;
+    // The label is known when the lists are; a system without them has addresses.
+    let is_debian = |(uri, label): &(&str, &str)| {
+        *label == "Debian" || uri.trim_end_matches('/').ends_with("/debian")
+    };
+    let mut mirrors = all.lines().filter_map(|line| line.split_once(' '));
+    let none = || Stop::CannotBeHad("this system's apt knows no mirror of Debian".to_owned());
+    let mirror = mirrors.find(is_debian);
+    mirror.map(|(uri, _)| uri.to_owned()).ok_or_else(none)
+}
+
+fn source(mirror: &str, suite: &str) -> String {
+    format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n")
+}
+
+/// Returns a configuration that is read after the system's, and turns to `dir` all
+/// that it would write.
+fn config(dir: &str, arch: &str) -> String {
+    format!(
+        r##"// The system's hooks are for the system's packages.
+#clear APT::Architectures;
+#clear APT::Update;
+#clear DPkg;
+APT::Architecture "{arch}";
+APT::Architectures {{ "{arch}"; }};
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Dir::Etc::SourceList "{dir}/sources.list";
+Dir::Etc::SourceParts "{dir}/none";
+Dir::Etc::Preferences "{dir}/none/preferences";
+Dir::Etc::PreferencesParts "{dir}/none";
+Dir::State "{dir}";
+Dir::State::lists "{dir}/lists";
+Dir::State::status "{dir}/status";
+Dir::Cache "{dir}";
+Dir::Cache::archives "{dir}/archives";
+"##
+    )
+}
+
+/// Returns a folder with nothing in it.
+fn empty(folder: &Path) -> Result<PathBuf, String> {
+    let say = |why: std::io::Error| format!("{}: {why}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(say)?;
+    }
+    fs::create_dir_all(folder).map_err(say)?;
+    Ok(folder.to_owned())
+}
+
+/// Runs a command and returns what it prints, or what it complains of.
+fn said(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let done = command.env("LC_ALL", "C").output();
+    let done = done.map_err(|why| format!("{name}: {why}"))?;
+    if !done.status.success() {
+        return Err(format!("{name}: {}", String::from_utf8_lossy(&done.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::config;
+
+    #[test]
+    fn every_folder_of_the_configuration_is_ours() {
+        let config = config("/ours", "arm64");
+        let folders = config.lines().filter(|line| line.starts_with("Dir::"));
+        assert!(folders.clone().count() > 5);
+        for line in folders {
+            assert!(line.contains("\"/ours"), "{line}");
+        }
+        assert!(config.contains("APT::Architectures { \"arm64\"; };"));
+    }
+}

@@ -1,0 +1,106 @@
+//! The machines that guests have, by the names that each tool gives them.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use testkit::tools::tool;
+
+/// A kind of machine.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Machine {
+    /// What Rust and `uname` call it.
+    pub(super) arch: &'static str,
+    /// What Debian calls it.
+    pub(super) debian: &'static str,
+    /// The emulator, and the package that has it.
+    pub(super) emulator: (&'static str, &'static str),
+    /// The emulator's machine, and a processor that it emulates fast. Of those for
+    /// x86-64, `microvm` has no clock to start by when the host is busy.
+    pub(super) model: [&'static str; 4],
+    /// The first serial port.
+    pub(super) console: &'static str,
+    /// The path of the dynamic linker, which every program names.
+    pub(super) linker: &'static str,
+}
+
+pub(super) const X86_64: Machine = Machine {
+    arch: "x86_64",
+    debian: "amd64",
+    emulator: ("qemu-system-x86_64", "qemu-system-x86"),
+    model: ["-machine", "pc", "-cpu", "Nehalem"],
+    console: "ttyS0",
+    linker: "lib64/ld-linux-x86-64.so.2",
+};
+
+pub(super) const AARCH64: Machine = Machine {
+    arch: "aarch64",
+    debian: "arm64",
+    emulator: ("qemu-system-aarch64", "qemu-system-arm"),
+    model: ["-machine", "virt", "-cpu", "cortex-a72"],
+    console: "ttyAMA0",
+    linker: "lib/ld-linux-aarch64.so.1",
+};
+
+impl Machine {
+    /// Whether this process runs on such a machine.
+    pub(super) fn is_this_one(&self) -> bool {
+        self.arch == std::env::consts::ARCH
+    }
+
+    /// Returns what Rust calls it in full.
+    pub(super) fn target(&self) -> String {
+        format!("{}-unknown-linux-gnu", self.arch)
+    }
+
+    /// Returns what GNU calls it.
+    pub(super) fn triple(&self) -> String {
+        format!("{}-linux-gnu", self.arch)
+    }
+
+    /// Returns the C compiler for it.
+    pub(super) fn cc(&self) -> String {
+        match self.is_this_one() {
+            true => "cc".to_owned(),
+            false => format!("{}-gcc", self.triple()),
+        }
+    }
+
+    /// Returns what is missing to build for it and to run it, a line each.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let gcc = match self.is_this_one() {
+            true => "gcc and libc6-dev".to_owned(),
+            false => format!("gcc-{}", self.triple().replace('_', "-")),
+        };
+        let (emulator, package) = self.emulator;
+        let programs = [
+            ("apt-get", "apt"),
+            ("dpkg-deb", "dpkg"),
+            (emulator, package),
+            (&self.cc(), &gcc),
+        ];
+        let absent = programs
+            .iter()
+            .filter(|(program, _)| tool(program).is_none());
+        let mut missing: Vec<String> = absent
+            .map(|(program, package)| format!("no {program}: apt-get install {package}"))
+            .collect();
+        if !self.is_this_one() && !self.has_std() {
+            let target = self.target();
+            missing.push(format!("no Rust for it: rustup target add {target}"));
+        }
+        missing
+    }
+
+    /// Whether the compiler has a standard library for it.
+    fn has_std(&self) -> bool {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let asked = Command::new(rustc)
+            .current_dir(crate::root())
+            .args(["--print", "target-libdir", "--target", &self.target()])
+            .output();
+        asked.is_ok_and(|said| {
+            let folder = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+            PathBuf::from(folder).is_dir()
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! What a run of the suites said, line by line, and what it comes to.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::libtest;
+
+/// Begins each line that is not the suites'.
+pub(super) const MARK: &str = "@@ ";
+
+/// One run of all suites on one kernel.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    release: String,
+    machine: String,
+    /// Whether the kernel answers the ioctl; unknown until it says so.
+    pub(super) answers: Option<bool>,
+    passed: u64,
+    failed: u64,
+    skipped: BTreeSet<(String, String)>,
+    begun: Option<String>,
+    ended: usize,
+    done: bool,
+    /// What went wrong, a line each.
+    wrong: Vec<String>,
+}
+
+impl Report {
+    /// Takes a line in.
+    pub(super) fn read(&mut self, line: &str) {
+        let line = line.trim_end();
+        if let Some(said) = line.strip_prefix(MARK) {
+            let words: Vec<&str> = said.split(' ').collect();
+            return self.marked(&words);
+        }
+        if let Some((passed, failed)) = libtest::result(line) {
+            self.passed += passed;
+            self.failed += failed;
+        }
+        if let Some((test, why)) = libtest::skip(line) {
+            let test = format!("{}::{test}", self.suite());
+            self.skipped.insert((test, why.to_owned()));
+        }
+        if let Some(test) = libtest::failure(line) {
+            self.wrong.push(format!("{}::{test} failed", self.suite()));
+        }
+    }
+
+    fn marked(&mut self, words: &[&str]) {
+        match words {
+            ["kernel", release, machine] => {
+                (*release).clone_into(&mut self.release);
+                (*machine).clone_into(&mut self.machine);
+            }
+            ["ioctl", "answers"] => self.answers = Some(true),
+            ["ioctl", "refused", _] => self.answers = Some(false),
+            ["begin", suite] => self.begun = Some((*suite).to_owned()),
+            ["end", suite, status] => {
+                self.ended += 1;
+                // 101 is that of failed tests, which are counted by themselves.
+                if !matches!(*status, "0" | "101") {
+                    self.wrong.push(format!("{suite} ended with {status}"));
+                }
+                self.begun = None;
+            }
+            ["done"] => self.done = true,
+            _ => self.wrong.push(format!("said {words:?}")),
+        }
+    }
+
+    /// Returns the running suite without the hash that cargo gave it.
+    fn suite(&self) -> &str {
+        let suite = self.begun.as_deref().unwrap_or("?");
+        suite.rsplit_once('-').map_or(suite, |(name, _)| name)
+    }
+
+    /// Notes what is known from outside.
+    pub(super) fn complain(&mut self, what: String) {
+        self.wrong.push(what);
+    }
+
+    /// Holds the run against what it was to be: so many suites, on such a kernel.
+    pub(super) fn expect(&mut self, suites: usize, answers: Option<bool>) {
+        if let Some(suite) = &self.begun {
+            self.wrong.push(format!("{suite} did not end"));
+        } else if !self.done {
+            self.wrong.push("the kernel did not finish".to_owned());
+        }
+        if self.ended != suites {
+            let ended = self.ended;
+            self.wrong.push(format!("{ended} of {suites} suites ended"));
+        }
+        if self.failed > 0 && self.wrong.is_empty() {
+            self.wrong.push(format!("{} tests failed", self.failed));
+        }
+        if answers.is_some() && answers != self.answers {
+            self.wrong.push("the ioctl is not as expected".to_owned());
+        }
+    }
+
+    /// Whether all is as it should be.
+    pub(super) fn succeeded(&self) -> bool {
+        self.wrong.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backend = match self.answers {
+            Some(true) => "ioctl and text",
+            Some(false) => "text only",
+            None => "?",
+        };
+        let tests: BTreeSet<&str> = self.skipped.iter().map(|(test, _)| test.as_str()).collect();
+        let skipped = tests.len() as u64;
+        let passed = self.passed.saturating_sub(skipped);
+        let kernel = format!("Linux {}", self.release);
+        write!(f, "{kernel:<38} {:<8} {backend:<14} ", self.machine)?;
+        write!(
+            f,
+            "{passed} passed, {} failed, {skipped} skipped",
+            self.failed
+        )?;
+        for (test, why) in &self.skipped {
+            write!(f, "\n    skipped {test}: {why}")?;
+        }
+        for what in &self.wrong {
+            write!(f, "\n    WRONG: {what}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Report;
+
+    fn of(text: &str) -> Report {
+        let mut report = Report::default();
+        text.lines().for_each(|line| report.read(line));
+        report
+    }
+
+    const GOOD: &str = "\
+        [    0.000000] a line of the kernel\r\n\
+        @@ kernel 6.1.0-9-cloud-amd64 x86_64\r\n\
+        @@ ioctl refused 25\r\n\
+        @@ begin open-01ab\r\n\
+        running 3 tests\r\n\
+        test one ... SKIPPED two: no cat\r\n\
+        SKIPPED two: no dog\r\n\
+        test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\r\n\
+        @@ end open-01ab 0\r\n";
+
+    #[test]
+    fn a_good_run_is_one_line_and_its_skips() {
+        let mut report = of(&format!("{GOOD}@@ done\r\n"));
+        report.expect(1, Some(false));
+        assert!(report.succeeded(), "{report}");
+        let text = report.to_string();
+        let words: Vec<&str> = text.lines().next().unwrap().split_whitespace().collect();
+        let want = "Linux 6.1.0-9-cloud-amd64 x86_64 text only 2 passed, 0 failed, 1 skipped";
+        assert_eq!(words.join(" "), want);
+        assert!(text.contains("\n    skipped open::two: no cat"), "{text}");
+    }
+
+    #[test]
+    fn whatever_is_missing_is_wrong() {
+        let cases = [
+            ("no end", "", Some(false), "the kernel did not finish"),
+            ("another kernel", "@@ done", Some(true), "not as expected"),
+            (
+                "a crash",
+                "@@ begin a\n@@ end a 139\n@@ done",
+                None,
+                "a ended with 139",
+            ),
+            (
+                "a suite too many",
+                "@@ begin a\n@@ end a 0\n@@ done",
+                None,
+                "2 of 1 suites",
+            ),
+            ("a hang", "@@ begin a", None, "a did not end"),
+            (
+                "a failure",
+                "test x ... FAILED\n@@ done",
+                None,
+                "::x failed",
+            ),
+            (
+                "a count alone",
+                "test result: FAILED. 0 passed; 1 failed\n@@ done",
+                None,
+                "1 tests",
+            ),
+        ];
+        for (name, more, answers, want) in cases {
+            let mut report = of(&format!("{GOOD}{more}"));
+            report.expect(1, answers);
+            assert!(!report.succeeded(), "{name}");
+            assert!(report.to_string().contains(want), "{name}: {report}");
+        }
+    }
+}
