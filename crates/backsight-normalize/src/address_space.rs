@@ -105,6 +105,11 @@ impl Ground for &AddressSpace {
         Ok(self.covering_or_next(addr).map(|mapped| mapped.vma))
     }
 
+    fn is_still(&self, _: &Vma, _: Outcome) -> bool {
+        // A replay is told of every change, so nothing is asked about again.
+        true
+    }
+
     fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error> {
         Ok(match self.covering_or_next(addr) {
             Some(mapped) if mapped.vma.contains(addr) => Lie::Vma(mapped.vma, mapped.outcome()),

@@ -21,8 +21,23 @@ const KERNEL: AbsAddr = AbsAddr(0xff00_0000_0000_0000);
 /// What holds there.
 const IN_KERNEL: Span = Span::from(KERNEL, Reason::Kernel);
 
+/// Stands for an outcome as long as it is open, and for good when the process ends.
+const OPEN: Outcome = Outcome::Unresolved(Reason::ProcessGone);
+
 /// So many addresses are looked up between two looks at whether an index pays.
 const CHUNK: usize = 256;
+
+/// So many bisections cost as much as building an index: 512 of 20 ns each.
+const WORTH_AN_INDEX: usize = 512;
+
+/// How many addresses of a chunk went the slow way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slow {
+    /// They were known, and the index did not name them.
+    bisected: usize,
+    /// They had to be asked about.
+    asked: usize,
+}
 
 /// What addresses are looked up in: a process as it is now, or as it was.
 pub(crate) trait Ground {
@@ -31,6 +46,10 @@ pub(crate) trait Ground {
 
     /// Returns the VMA that covers `addr` now, or else the first above it.
     fn vma_now(&mut self, addr: AbsAddr) -> Result<Option<Vma>, Error>;
+
+    /// Returns whether `outcome` is still that of the first byte of a VMA with the same
+    /// range as before.
+    fn is_still(&self, vma: &Vma, outcome: Outcome) -> bool;
 
     /// Returns what `addr` lies in, of which nothing is known yet.
     fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error>;
@@ -68,7 +87,7 @@ impl<G: Ground> Pass<'_, G> {
         let done = self.run_upwards(addrs, outcomes);
         match done {
             Err(Error::ProcessGone) if !outcomes.is_empty() => {
-                outcomes.resize(addrs.len(), Outcome::Unresolved(Reason::ProcessGone));
+                outcomes.resize(addrs.len(), OPEN);
                 Ok(())
             }
             done => done,
@@ -106,28 +125,28 @@ impl<G: Ground> Pass<'_, G> {
         let mut rest = addrs;
         loop {
             let (chunk, behind) = rest.split_at_checked(CHUNK).unwrap_or((rest, &[]));
-            let (mut asked, mut failed) = (0_usize, None);
-            outcomes.extend(chunk.iter().map_while(|addr| {
-                if let Some(span) = self.cache.indexed(*addr) {
-                    return Some(span.outcome(*addr));
-                }
-                match self.span_found_at(*addr, &mut asked) {
-                    Ok(span) => Some(span.outcome(*addr)),
-                    Err(error) => {
-                        failed = Some(error);
-                        None
-                    }
+            let first = outcomes.len();
+            let (known, mut missed) = (self.cache.jumps(), false);
+            let note = &mut missed;
+            // `move` keeps what is known in registers, past the writes.
+            outcomes.extend(chunk.iter().map(move |addr| match known.span_at(*addr) {
+                Some(span) => span.outcome(*addr),
+                None => {
+                    *note = true;
+                    OPEN
                 }
             }));
-            if let Some(error) = failed {
-                return Err(error);
-            }
+            let slow = match missed {
+                true => self.answer_open(chunk, outcomes.get_mut(first..).unwrap_or_default())?,
+                false => Slow::default(),
+            };
             if behind.is_empty() {
                 return Ok(());
             }
             rest = behind;
-            // As long as new spans turn up, an index would be outdated at once.
-            if asked < CHUNK / 16 && !self.cache.is_indexed() && rest.len() >= CHUNK {
+            // While most of what comes is new, an index would be outdated at once.
+            let to_save = slow.bisected.saturating_mul(rest.len() / CHUNK);
+            if slow.asked < CHUNK / 2 && to_save > WORTH_AN_INDEX {
                 self.cache.build_index(rest.len());
             }
         }
@@ -140,10 +159,7 @@ impl<G: Ground> Pass<'_, G> {
         self.order.extend(0..addrs.len());
         self.order.sort_unstable_by_key(|place| addrs.get(*place));
         // Those that are never reached have been lost with the process.
-        outcomes.resize(
-            first.saturating_add(addrs.len()),
-            Outcome::Unresolved(Reason::ProcessGone),
-        );
+        outcomes.resize(first.saturating_add(addrs.len()), OPEN);
         let mut span = Span::nowhere();
         for nth in 0..addrs.len() {
             let Some(place) = self.order.get(nth).copied() else {
@@ -162,35 +178,51 @@ impl<G: Ground> Pass<'_, G> {
         Ok(())
     }
 
-    fn span_found_at(&mut self, addr: AbsAddr, asked: &mut usize) -> Result<Span, Error> {
-        if addr >= KERNEL {
-            return Ok(IN_KERNEL);
+    /// Answers those that the index did not.
+    #[cold]
+    fn answer_open(&mut self, addrs: &[AbsAddr], outcomes: &mut [Outcome]) -> Result<Slow, Error> {
+        let mut slow = Slow::default();
+        for (addr, outcome) in addrs.iter().zip(outcomes) {
+            if *outcome != OPEN {
+                continue;
+            }
+            let span = match self.cache.find(*addr) {
+                Found::Open(span) => {
+                    slow.bisected = slow.bisected.saturating_add(1);
+                    span
+                }
+                found => {
+                    slow.asked = slow.asked.saturating_add(usize::from(*addr < KERNEL));
+                    self.span_from(found, *addr)?
+                }
+            };
+            *outcome = span.outcome(*addr);
         }
-        if let Found::Open(span) = self.cache.find(addr) {
-            return Ok(span);
-        }
-        *asked = asked.saturating_add(1);
-        self.span_at(addr)
+        Ok(slow)
     }
 
     /// Returns the span that holds for `addr`: a known one, or what the kernel says.
     fn span_at(&mut self, addr: AbsAddr) -> Result<Span, Error> {
-        if addr >= KERNEL {
-            return Ok(IN_KERNEL);
-        }
-        match self.cache.find(addr) {
+        let found = self.cache.find(addr);
+        self.span_from(found, addr)
+    }
+
+    fn span_from(&mut self, found: Found, addr: AbsAddr) -> Result<Span, Error> {
+        match found {
+            _ if addr >= KERNEL => Ok(IN_KERNEL),
             Found::Open(span) => Ok(span),
             Found::Nothing => self.learn(addr),
             // A name costs half as much again as the question, and is known.
-            Found::Closed(slot, Some(vma)) => match self.ground.vma_now(addr)? {
-                Some(now) if now == vma => match self.cache.open(slot) {
-                    Some(span) => Ok(span),
-                    None => self.learn(addr),
-                },
-                _ => self.learn(addr),
-            },
-            Found::Closed(_, None) => match self.ground.vma_now(addr)? {
-                Some(now) if now.contains(addr) => self.learn(addr),
+            Found::Closed(slot, span) => match self.ground.vma_now(addr)? {
+                Some(now) if now.contains(addr) => {
+                    if now.range() == span.range()
+                        && self.ground.is_still(&now, span.outcome(now.start))
+                    {
+                        self.cache.open(slot);
+                        return Ok(span.opened());
+                    }
+                    self.learn(addr)
+                }
                 next => Ok(self.gap(addr, next.map(|next| next.start))),
             },
         }
@@ -201,7 +233,7 @@ impl<G: Ground> Pass<'_, G> {
             Lie::Gap(next) => Ok(self.gap(addr, next)),
             Lie::Vma(vma, outcome) => {
                 let span = Span::of_vma(&vma, outcome);
-                self.cache.insert(span, Some(vma));
+                self.cache.insert(span);
                 Ok(span)
             }
         }
@@ -212,7 +244,7 @@ impl<G: Ground> Pass<'_, G> {
         let end = next.unwrap_or(KERNEL).min(KERNEL);
         let range = AbsRange { start: addr, end };
         let span = Span::of(range, Outcome::Unresolved(Reason::Unmapped));
-        self.cache.insert(span, None);
+        self.cache.insert(span);
         span
     }
 }

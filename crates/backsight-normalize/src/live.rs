@@ -29,6 +29,20 @@ impl Ground for Live<'_> {
         self.cursor.seek(addr)
     }
 
+    fn is_still(&self, vma: &Vma, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Located {
+                module,
+                file_offset,
+            } => {
+                vma.is_executable() && vma.offset == file_offset && self.modules.is_of(module, vma)
+            }
+            Outcome::Unresolved(Reason::NotExecutable) => !vma.is_executable(),
+            Outcome::Unresolved(Reason::Anonymous) => vma.is_executable() && !vma.is_file_backed(),
+            Outcome::Unresolved(_) => false,
+        }
+    }
+
     fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error> {
         let vma = match self.ahead.take().filter(|vma| vma.contains(addr)) {
             Some(vma) => Some(vma),

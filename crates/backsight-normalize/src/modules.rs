@@ -95,6 +95,15 @@ impl ModuleTable {
         }
     }
 
+    /// Returns whether a VMA's device and inode are those of this module.
+    pub(crate) fn is_of(&self, module: ModuleIdx, vma: &Vma) -> bool {
+        let module = self
+            .modules
+            .get(module.as_usize())
+            .map(|known| &known.module);
+        module.is_some_and(|module| module.inode == vma.inode && module.device == vma.device)
+    }
+
     /// Returns the modules with this device and inode.
     fn same_inode(&self, key: FileKey) -> impl Iterator<Item = (ModuleIdx, &Module)> {
         let few = (0..).map(ModuleIdx).zip(self.modules.iter().take(FEW));

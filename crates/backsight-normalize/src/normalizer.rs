@@ -6,10 +6,10 @@ use vma_query::{Backend, Error, NameBuf, Snapshot};
 use crate::batch::Pass;
 use crate::live::Live;
 use crate::modules::{ModuleTable, NormalizedModule};
-use crate::options::Options;
+use crate::options::{Options, Trust};
 use crate::session::Session;
 use crate::shared_modules::Modules;
-use crate::vma_cache::{Lifetime, VmaCache};
+use crate::vma_cache::VmaCache;
 
 /// What one call found.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
         name: &mut NameBuf::new(),
         ahead: None,
     };
-    let (mut cache, mut order) = (VmaCache::new(Lifetime::Call), Vec::new());
+    let (mut cache, mut order) = (VmaCache::new(Trust::Recheck), Vec::new());
     let pass = Pass {
         ground,
         cache: &mut cache,

@@ -13,11 +13,11 @@ use backsight_types::AbsAddr;
 /// 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The smallest page that the table tells apart: 64 KiB.
-const MIN_SHIFT: u32 = 16;
+/// The smallest page that the table tells apart: the processor's.
+const MIN_SHIFT: u32 = 12;
 
 /// Says that a slot names no span.
-const EMPTY: u32 = u32::MAX;
+const EMPTY: u16 = u16::MAX;
 
 /// The largest: 4 GiB.
 const MAX_SHIFT: u32 = 32;
@@ -29,39 +29,65 @@ const MAX_PAGES: usize = 1 << 18;
 const SHARE: u64 = 2;
 
 /// So many multipliers are tried for one under which pages do not meet.
-const TRIES: u32 = 8;
+const TRIES: u32 = 3;
 
 /// A table from pages to places in a list of spans.
 #[derive(Debug, Default)]
 pub(crate) struct PageIndex {
     /// A power of two of slots, or none.
-    slots: Vec<u32>,
-    page_shift: u32,
-    hash_shift: u32,
-    multiplier: u64,
+    slots: Vec<u16>,
+    hash: Hash,
     /// How many spans the list had when it was built.
     covered: usize,
 }
 
-impl PageIndex {
-    /// Returns the place that the table names for `addr`: a guess.
-    #[inline]
-    pub(crate) fn place_of(&self, addr: AbsAddr) -> usize {
-        let slot = self.slot(addr.0.wrapping_shr(self.page_shift));
-        // `EMPTY` is beyond any list, as is the end of an empty table.
-        self.slots
-            .get(slot)
-            .map_or(usize::MAX, |place| *place as usize)
-    }
+/// From an address to its slot.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hash {
+    /// Takes the place in its page off an address. A mask costs less than a shift.
+    page_mask: u64,
+    multiplier: u64,
+    hash_shift: u32,
+}
 
+impl Hash {
     #[inline]
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a hash is shifted down to the number of slots, 2^19 at the most"
     )]
-    fn slot(&self, page: u64) -> usize {
+    fn slot_of(self, addr: AbsAddr) -> usize {
+        let page = addr.0 & self.page_mask;
         page.wrapping_mul(self.multiplier)
             .wrapping_shr(self.hash_shift) as usize
+    }
+}
+
+/// A [`PageIndex`] to look things up in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'i> {
+    slots: &'i [u16],
+    hash: Hash,
+}
+
+impl View<'_> {
+    /// Returns the place that the table names for `addr`: a guess.
+    #[inline]
+    pub(crate) fn place_of(self, addr: AbsAddr) -> usize {
+        let slot = self.hash.slot_of(addr);
+        // `EMPTY` is beyond what the table names, and so is the end of an empty one.
+        self.slots
+            .get(slot)
+            .map_or(usize::MAX, |place| usize::from(*place))
+    }
+}
+
+impl PageIndex {
+    /// Returns a view for many lookups, which stays in registers.
+    #[inline]
+    pub(crate) fn view(&self) -> View<'_> {
+        let Self { slots, hash, .. } = self;
+        View { slots, hash: *hash }
     }
 
     /// Returns whether it was built for a list of this length.
@@ -98,38 +124,41 @@ impl PageIndex {
         let slots = pages
             .clamp(8, MAX_PAGES)
             .next_power_of_two()
-            .saturating_mul(2);
-        self.page_shift = shift;
-        self.hash_shift = u64::BITS.saturating_sub(slots.trailing_zeros());
-        let mut best = (usize::MAX, GOLDEN);
-        self.multiplier = GOLDEN;
+            .saturating_mul(4);
+        self.hash.page_mask = u64::MAX.wrapping_shl(shift);
+        self.hash.hash_shift = u64::BITS.saturating_sub(slots.trailing_zeros());
+        let (mut spread, mut best) = (GOLDEN, (usize::MAX, GOLDEN));
         for _ in 0..TRIES {
-            let met = self.fill(slots, spans.clone(), effort);
-            if met.saturating_mul(64) <= slots {
+            // A masked address is its page's number times the page's size, so the
+            // multiplier is as much smaller.
+            self.hash.multiplier = spread.wrapping_shr(shift) | 1;
+            let met = self.fill(slots, spans.clone(), shift, effort);
+            if met.saturating_mul(64) <= pages {
                 return;
             }
-            best = best.min((met, self.multiplier));
-            self.multiplier = self.multiplier.wrapping_mul(GOLDEN) | 1;
+            best = best.min((met, self.hash.multiplier));
+            spread = spread.wrapping_mul(GOLDEN) | 1;
         }
-        self.multiplier = best.1;
-        self.fill(slots, spans, effort);
+        self.hash.multiplier = best.1;
+        self.fill(slots, spans, shift, effort);
     }
 
     /// Fills the table, and returns how often a page met another.
-    fn fill<I>(&mut self, slots: usize, spans: I, effort: u64) -> usize
+    fn fill<I>(&mut self, slots: usize, spans: I, shift: u32, effort: u64) -> usize
     where
         I: Iterator<Item = (AbsAddr, u64)>,
     {
         self.slots.clear();
         self.slots.resize(slots, EMPTY);
         let mut met = 0_usize;
-        for (place, span) in (0_u32..).zip(spans) {
-            let pages = pages_of(span, self.page_shift);
+        // The list may be longer than the table can name; bisection serves the rest.
+        for (place, span) in (0..EMPTY).zip(spans) {
+            let pages = pages_of(span, shift);
             if count_of(&pages) > effort / SHARE {
                 continue;
             }
             for page in pages {
-                let slot = self.slot(page);
+                let slot = self.hash.slot_of(AbsAddr(page.wrapping_shl(shift)));
                 if let Some(slot) = self.slots.get_mut(slot) {
                     // Neighbours share a page; whoever looks knows that.
                     let stranger = *slot != EMPTY && slot.wrapping_add(1) != place;
@@ -184,7 +213,7 @@ mod tests {
             let mut missed = 0;
             for (place, (start, size)) in spans.iter().enumerate() {
                 for nth in 0..100 {
-                    let named = index.place_of(AbsAddr(start.0 + nth * (size / 100)));
+                    let named = index.view().place_of(AbsAddr(start.0 + nth * (size / 100)));
                     // A neighbour shares the page.
                     missed += usize::from(named != place && named != place + 1);
                 }
@@ -199,13 +228,13 @@ mod tests {
     #[test]
     fn an_empty_table_and_a_span_too_large_name_nothing() {
         let mut index = PageIndex::default();
-        assert!(index.place_of(AbsAddr(0x1000)) > 1_000_000);
+        assert!(index.view().place_of(AbsAddr(0x1000)) > 60_000);
         index.build(
             [(AbsAddr(0), u64::MAX), (AbsAddr(u64::MAX), 1)].into_iter(),
             100,
         );
-        assert!(index.place_of(AbsAddr(0x1000)) > 1_000_000);
+        assert!(index.view().place_of(AbsAddr(0x1000)) > 60_000);
         index.build([(AbsAddr(0), 0)].into_iter(), 100);
-        assert!(index.place_of(AbsAddr(0)) > 1_000_000);
+        assert!(index.view().place_of(AbsAddr(0)) > 60_000);
     }
 }

@@ -22,8 +22,9 @@ use rayon::prelude::*;
 use crate::address_space::{AddressSpace, Mapped};
 use crate::batch::Pass;
 use crate::modules::NormalizedModule;
+use crate::options::Trust;
 use crate::trace_modules::TraceModules;
-use crate::vma_cache::{Lifetime, VmaCache};
+use crate::vma_cache::VmaCache;
 
 /// What a process mapped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -209,7 +210,7 @@ impl Life {
         self.samples.sort_by_key(|(time_ns, _)| *time_ns);
         let mut done = Vec::with_capacity(self.samples.len());
         let mut space = AddressSpace::default();
-        let mut cache = VmaCache::new(Lifetime::Trust);
+        let mut cache = VmaCache::new(Trust::UntilTold);
         let mut order = Vec::new();
         let mut gone = false;
         let mut steps = self.steps.iter().peekable();

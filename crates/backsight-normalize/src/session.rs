@@ -8,9 +8,9 @@ use crate::live::Live;
 use crate::module_file::FileFinder;
 use crate::modules::{ModuleTable, NormalizedModule, Process};
 use crate::normalizer::Normalized;
-use crate::options::{Options, Trust};
+use crate::options::Options;
 use crate::shared_modules::{Modules, SharedModules};
-use crate::vma_cache::{Lifetime, VmaCache};
+use crate::vma_cache::VmaCache;
 
 /// One process, asked again and again.
 ///
@@ -64,16 +64,12 @@ impl Session {
     /// no segments and images.
     #[must_use]
     pub fn new(maps: ProcMaps, options: Options) -> Self {
-        let lifetime = match options.trust {
-            Trust::Recheck => Lifetime::Recheck,
-            Trust::UntilTold => Lifetime::Trust,
-        };
         Self {
+            cache: VmaCache::new(options.trust),
             maps,
             options,
             files: FileFinder::default(),
             modules: Modules::Own(ModuleTable::default()),
-            cache: VmaCache::new(lifetime),
             name: NameBuf::new(),
             order: Vec::new(),
             exited: false,
@@ -195,9 +191,8 @@ impl Session {
         self.exited = true;
     }
 
-    /// One call and no more: nothing is kept that another would need.
+    /// One call and no more.
     pub(crate) fn into_normalized(mut self, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
-        self.cache = VmaCache::new(Lifetime::Call);
         let mut outcomes = Vec::new();
         self.normalize(addrs, &mut outcomes)?;
         let backend = self.backend();

@@ -77,6 +77,14 @@ impl Modules {
         }
     }
 
+    /// As [`ModuleTable::is_of`].
+    pub(crate) fn is_of(&self, module: ModuleIdx, vma: &Vma) -> bool {
+        match self {
+            Self::Own(table) => table.is_of(module, vma),
+            Self::Shared(shared) => shared.read().0.is_of(module, vma),
+        }
+    }
+
     /// As [`ModuleTable::module_of`].
     pub(crate) fn module_of(
         &mut self,

@@ -8,12 +8,15 @@ use vma_query::Vma;
 pub(crate) struct Span {
     pub(crate) start: AbsAddr,
     /// In bytes; 0 while it is closed.
-    pub(crate) size: u64,
+    size: u64,
+    /// In bytes, open or closed.
+    pub(crate) whole: u64,
     /// The answer for address 0: an address is added to its file offset, wrapping.
     at_zero: Outcome,
-    /// Where the cache keeps what it needs to open it again; [`NOT_KEPT`] if nowhere.
-    pub(crate) known: u32,
 }
+
+/// So many addresses are looked at one by one.
+const NEAR: usize = 8;
 
 impl Span {
     /// Returns the span of `range`, whose addresses are all answered by `outcome`.
@@ -21,8 +24,8 @@ impl Span {
         Self {
             start: range.start,
             size: range.size(),
+            whole: range.size(),
             at_zero: outcome,
-            known: NOT_KEPT,
         }
     }
 
@@ -47,6 +50,38 @@ impl Span {
         addr.0.wrapping_sub(self.start.0) < self.size
     }
 
+    /// Returns whether `addr` lies in it, open or closed.
+    pub(crate) fn covers(&self, addr: AbsAddr) -> bool {
+        addr.0.wrapping_sub(self.start.0) < self.whole
+    }
+
+    /// Returns the addresses, open or closed; the last span there can be ends with the
+    /// address space.
+    pub(crate) fn range(&self) -> AbsRange {
+        AbsRange {
+            start: self.start,
+            end: AbsAddr(self.start.0.saturating_add(self.whole)),
+        }
+    }
+
+    /// Lets no address fall into it, until it is opened again.
+    pub(crate) fn close(&mut self) {
+        self.size = 0;
+    }
+
+    /// Takes back [`close`](Self::close).
+    pub(crate) fn open(&mut self) {
+        *self = self.opened();
+    }
+
+    /// Returns it open.
+    pub(crate) const fn opened(self) -> Self {
+        Self {
+            size: self.whole,
+            ..self
+        }
+    }
+
     /// Returns the outcome of an address that it contains.
     #[inline]
     pub(crate) fn outcome(&self, addr: AbsAddr) -> Outcome {
@@ -67,7 +102,11 @@ impl Span {
     #[inline]
     pub(crate) fn run_of(&self, addrs: &[AbsAddr]) -> usize {
         let inside = |addr: &AbsAddr| self.contains(*addr);
-        let mut bound = 8;
+        // Most runs of a stack are shorter than a search.
+        if let Some(near) = addrs.iter().take(NEAR).position(|addr| !inside(addr)) {
+            return near;
+        }
+        let mut bound = NEAR;
         while addrs.get(bound).is_some_and(inside) {
             bound = bound.saturating_mul(2);
         }
@@ -116,8 +155,8 @@ impl Span {
         Self {
             start: AbsAddr(0),
             size: 0,
+            whole: 0,
             at_zero,
-            known: NOT_KEPT,
         }
     }
 
@@ -127,11 +166,8 @@ impl Span {
         Self {
             start,
             size: start.0.wrapping_neg(),
+            whole: start.0.wrapping_neg(),
             at_zero,
-            known: NOT_KEPT,
         }
     }
 }
-
-/// Stands for [`Span::known`] in a cache that keeps nothing for later calls.
-pub(crate) const NOT_KEPT: u32 = u32::MAX;

@@ -10,37 +10,18 @@
 //! the kernel once and opens it again. So the fast way looks at nothing else.
 
 use backsight_types::{AbsAddr, AbsRange};
-use vma_query::Vma;
 
-use crate::page_index::PageIndex;
-use crate::span::{NOT_KEPT, Span};
-
-/// What a span must be compared with before it is opened again.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    size: u64,
-    /// `None` for a gap.
-    vma: Option<Vma>,
-}
-
-/// How long what was found stays true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lifetime {
-    /// For one call: nothing is kept that a later call would need.
-    Call,
-    /// Until it is asked about again, once in each call.
-    Recheck,
-    /// Until the caller says otherwise.
-    Trust,
-}
+use crate::options::Trust;
+use crate::page_index::{PageIndex, View};
+use crate::span::Span;
 
 /// Where a lookup found something.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found {
     /// It holds.
     Open(Span),
-    /// It held in an earlier call. The VMA, or `None` for a gap.
-    Closed(Slot, Option<Vma>),
+    /// It held in an earlier call.
+    Closed(Slot, Span),
     /// Nothing is known there.
     Nothing,
 }
@@ -55,69 +36,119 @@ pub(crate) struct Slot {
 /// All spans of one address space.
 #[derive(Debug)]
 pub(crate) struct VmaCache {
-    lifetime: Lifetime,
+    trust: Trust,
     /// Sorted, disjoint.
     spans: Vec<Span>,
     /// As `spans`, and disjoint with them: what came lately, out of order. Merged
     /// into `spans` when it is an eighth of them, so that many spans cost no more
     /// moves than few.
     fresh: Vec<Span>,
-    known: Vec<Known>,
-    /// The starts of the spans that this call opened.
-    opened: Vec<AbsAddr>,
+    /// The starts of the spans that this call opened, or that they are too many.
+    opened: Opened,
     index: PageIndex,
+    /// The addresses that an index was wanted for.
+    jumped: usize,
+    /// The pages that the index was allowed.
+    effort: usize,
+}
+
+/// What must be closed when the next call begins.
+#[derive(Debug)]
+enum Opened {
+    /// These spans.
+    Some(Vec<AbsAddr>),
+    /// So many, or among so few, that all are looked at.
+    Any,
+}
+
+/// Spans behind their index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Jumps<'c> {
+    spans: &'c [Span],
+    index: View<'c>,
+}
+
+impl<'c> Jumps<'c> {
+    /// Returns the open span that the index names for `addr`, if it is the right one.
+    ///
+    /// A page may begin with the end of the span below; which of the two it is jumps
+    /// about with the addresses, so no branch asks.
+    #[inline]
+    pub(crate) fn span_at(self, addr: AbsAddr) -> Option<&'c Span> {
+        let place = self.index.place_of(addr);
+        let below = addr < self.spans.get(place)?.start;
+        self.spans
+            .get(place.wrapping_sub(usize::from(below)))
+            .filter(|span| span.contains(addr))
+    }
 }
 
 /// So many fresh spans are borne in any case.
 const FEW_FRESH: usize = 32;
 
+/// Among so few spans it is not worth while to remember which are open.
+const FEW_SPANS: usize = 64;
+
 impl VmaCache {
-    pub(crate) fn new(lifetime: Lifetime) -> Self {
+    pub(crate) fn new(trust: Trust) -> Self {
         Self {
-            lifetime,
+            trust,
             spans: Vec::new(),
             fresh: Vec::new(),
-            known: Vec::new(),
-            opened: Vec::new(),
+            opened: Opened::Any,
             index: PageIndex::default(),
+            jumped: 0,
+            effort: 0,
         }
     }
 
     /// Begins a call: closes what the last one opened.
     pub(crate) fn begin(&mut self) {
-        if self.lifetime != Lifetime::Recheck {
+        if self.trust == Trust::UntilTold {
             return;
         }
-        if self.opened.len().saturating_mul(8) > self.spans.len() {
-            for span in self.spans.iter_mut().chain(&mut self.fresh) {
-                span.size = 0;
-            }
-        } else {
-            for start in &self.opened {
-                for spans in [&mut self.spans, &mut self.fresh] {
-                    if let Ok(at) = spans.binary_search_by_key(start, |span| span.start)
-                        && let Some(span) = spans.get_mut(at)
-                    {
-                        span.size = 0;
+        let Self {
+            spans,
+            fresh,
+            opened,
+            ..
+        } = self;
+        match opened {
+            Opened::Any => spans.iter_mut().chain(fresh).for_each(Span::close),
+            Opened::Some(starts) => {
+                for start in starts.drain(..) {
+                    for spans in [&mut *spans, &mut *fresh] {
+                        if let Ok(at) = spans.binary_search_by_key(&start, |span| span.start)
+                            && let Some(span) = spans.get_mut(at)
+                        {
+                            span.close();
+                        }
                     }
                 }
             }
         }
-        self.opened.clear();
+        if self.spans.len() >= FEW_SPANS && matches!(self.opened, Opened::Any) {
+            self.opened = Opened::Some(Vec::new());
+        }
     }
 
-    /// Returns the open span that the index names for `addr`, if it is the right one.
-    #[inline]
-    pub(crate) fn indexed(&self, addr: AbsAddr) -> Option<&Span> {
-        let place = self.index.place_of(addr);
-        let span = self.spans.get(place)?;
-        if span.contains(addr) {
-            return Some(span);
+    fn note_open(&mut self, start: AbsAddr) {
+        if let Opened::Some(starts) = &mut self.opened {
+            if starts.len() > self.spans.len() / 8 {
+                self.opened = Opened::Any;
+            } else {
+                starts.push(start);
+            }
         }
-        // A page may begin with the end of the span below.
-        self.spans
-            .get(place.wrapping_sub(1))
-            .filter(|below| below.contains(addr))
+    }
+
+    /// Returns what the index knows, for many addresses that jump about.
+    #[inline]
+    pub(crate) fn jumps(&self) -> Jumps<'_> {
+        Jumps {
+            spans: &self.spans,
+            index: self.index.view(),
+        }
     }
 
     /// Returns what is known at `addr`, by bisection.
@@ -133,47 +164,32 @@ impl VmaCache {
             if span.contains(addr) {
                 return Found::Open(*span);
             }
-            if span.size == 0
-                && let Some(known) = known_of(&self.known, span)
-                && addr.0.wrapping_sub(span.start.0) < known.size
-            {
-                return Found::Closed(Slot { fresh, at }, known.vma);
+            if span.covers(addr) {
+                return Found::Closed(Slot { fresh, at }, *span);
             }
         }
         Found::Nothing
     }
 
     /// Opens a span again that was found to hold still.
-    pub(crate) fn open(&mut self, slot: Slot) -> Option<Span> {
+    pub(crate) fn open(&mut self, slot: Slot) {
         let spans = if slot.fresh {
             &mut self.fresh
         } else {
             &mut self.spans
         };
-        let span = spans.get_mut(slot.at)?;
-        let known = known_of(&self.known, span)?;
-        span.size = known.size;
-        self.opened.push(span.start);
-        Some(*span)
+        if let Some(span) = spans.get_mut(slot.at) {
+            span.open();
+            let start = span.start;
+            self.note_open(start);
+        }
     }
 
     /// Takes up what was just found, in place of all that overlaps it.
-    pub(crate) fn insert(&mut self, mut span: Span, vma: Option<Vma>) {
+    pub(crate) fn insert(&mut self, span: Span) {
         // What overlaps is older: the process has changed since.
-        self.remove(AbsRange {
-            start: span.start,
-            end: end_of(&span),
-        });
-        if self.lifetime == Lifetime::Recheck {
-            self.opened.push(span.start);
-        }
-        if self.lifetime != Lifetime::Call {
-            span.known = u32::try_from(self.known.len()).unwrap_or(NOT_KEPT);
-            self.known.push(Known {
-                size: span.size,
-                vma,
-            });
-        }
+        self.remove(span.range());
+        self.note_open(span.start);
         if self.fresh.is_empty() && self.spans.last().is_none_or(|last| last.start < span.start) {
             self.spans.push(span);
             return;
@@ -187,26 +203,18 @@ impl VmaCache {
 
     /// Forgets all spans that overlap `range`.
     pub(crate) fn remove(&mut self, range: AbsRange) {
-        let Self {
-            spans,
-            fresh,
-            known,
-            ..
-        } = self;
-        let end = |span: &Span| {
-            let size = known_of(known, span).map_or(span.size, |known| known.size);
-            AbsAddr(span.start.0.saturating_add(size))
-        };
-        let mut removed = 0;
-        for spans in [spans, fresh] {
-            let first = spans.partition_point(|span| end(span) <= range.start);
-            let behind = spans
-                .partition_point(|span| span.start < range.end)
-                .max(first);
-            removed = spans.drain(first..behind).count().max(removed);
-        }
-        if removed > 0 {
-            self.index.clear();
+        for spans in [&mut self.spans, &mut self.fresh] {
+            let first = spans.partition_point(|span| span.range().end <= range.start);
+            // Most often nothing overlaps: the next span begins behind the range.
+            let overlapping = spans
+                .iter()
+                .skip(first)
+                .take_while(|span| span.start < range.end);
+            let behind = first.saturating_add(overlapping.count());
+            if behind > first {
+                spans.drain(first..behind);
+                self.index.clear();
+            }
         }
     }
 
@@ -214,31 +222,29 @@ impl VmaCache {
     pub(crate) fn clear(&mut self) {
         self.spans.clear();
         self.fresh.clear();
-        self.known.clear();
-        self.opened.clear();
+        self.opened = Opened::Any;
         self.index.clear();
     }
 
-    /// Prepares for many addresses that jump about.
-    pub(crate) fn build_index(&mut self, effort: usize) {
+    /// Prepares for `coming` more addresses that jump about, after some that the index
+    /// did not serve.
+    ///
+    /// The more addresses a session has had, the finer an index pays: it is built anew
+    /// when it is outdated, or could be four times as fine.
+    pub(crate) fn build_index(&mut self, coming: usize) {
+        self.jumped = self.jumped.saturating_add(coming);
+        let effort = self.jumped / 4;
+        if self.is_indexed() && effort / 4 < self.effort {
+            return;
+        }
+        self.effort = effort;
         self.merge();
-        let Self {
-            spans,
-            known,
-            index,
-            ..
-        } = self;
-        let range = |span: &Span| {
-            (
-                span.start,
-                known_of(known, span).map_or(span.size, |it| it.size),
-            )
-        };
-        index.build(spans.iter().map(range), effort);
+        let range = |span: &Span| (span.start, span.whole);
+        self.index.build(self.spans.iter().map(range), effort);
     }
 
     /// Returns whether the index knows all spans that there are.
-    pub(crate) fn is_indexed(&self) -> bool {
+    fn is_indexed(&self) -> bool {
         self.fresh.is_empty() && self.index.covers(self.spans.len())
     }
 
@@ -250,30 +256,5 @@ impl VmaCache {
         self.spans.append(&mut self.fresh);
         self.spans.sort_by_key(|span| span.start);
         self.index.clear();
-        self.drop_unused();
     }
-
-    /// Spans come and go over a long session; what was kept for those that went is
-    /// dropped when it is the greater part.
-    fn drop_unused(&mut self) {
-        if self.known.len() <= self.spans.len().saturating_mul(2) {
-            return;
-        }
-        let old = std::mem::take(&mut self.known);
-        for span in &mut self.spans {
-            if let Some(known) = known_of(&old, span) {
-                span.known = u32::try_from(self.known.len()).unwrap_or(NOT_KEPT);
-                self.known.push(*known);
-            }
-        }
-    }
-}
-
-fn known_of<'k>(known: &'k [Known], span: &Span) -> Option<&'k Known> {
-    known.get(usize::try_from(span.known).ok()?)
-}
-
-/// The last span can reach to the end of the address space.
-fn end_of(span: &Span) -> AbsAddr {
-    AbsAddr(span.start.0.saturating_add(span.size))
 }

@@ -7,6 +7,8 @@ use crate::{FileOffset, ModuleIdx};
 
 /// What normalization found for one address. 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Whole words: with a tag of one byte, writing an outcome takes five stores.
+#[repr(u32)]
 pub enum Outcome {
     /// The address lies in executable, file-backed memory (or in the vDSO).
     Located {
@@ -26,6 +28,7 @@ const _: () = assert!(size_of::<Outcome>() == 16);
 /// NDJSON format and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[repr(u32)]
 pub enum Reason {
     /// No VMA covers the address.
     Unmapped,
