@@ -70,8 +70,11 @@ impl Machine {
     /// Returns what is missing to build for it and to run it, a line each.
     pub(super) fn missing(&self) -> Vec<String> {
         let gcc = match self.is_this_one() {
-            true => "gcc and libc6-dev".to_owned(),
-            false => format!("gcc-{}", self.triple().replace('_', "-")),
+            true => "gcc libc6-dev".to_owned(),
+            false => {
+                let triple = self.triple().replace('_', "-");
+                format!("gcc-{triple} libc6-dev-{}-cross", self.debian)
+            }
         };
         let (emulator, package) = self.emulator;
         let programs = [
