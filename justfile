@@ -21,6 +21,10 @@ check:
 old-kernel ERRNO="all":
     cargo xtask old-kernel {{ERRNO}}
 
+# The suites that ask the kernel, on Debian's kernels; ONLY is 6.1, 6.12, amd64 or arm64
+kernels ONLY="":
+    cargo xtask kernels {{ if ONLY == "" { "" } else { "--only " + ONLY } }}
+
 # Us against the floor and the peers; ROW is a family (N) or a row (N1)
 ratios ROW="":
     cargo bench -p benches --bench ratios -- {{ROW}}
