@@ -70,7 +70,7 @@ pub use backsight_types::{
 pub use vma_query::{Backend, Error, Snapshot};
 
 pub use modules::{Image, NormalizedModule};
-pub use normalizer::{Normalized, normalize, normalize_self, normalize_snapshot};
+pub use normalizer::{Normalized, normalize, normalize_self, normalize_snapshot, normalize_text};
 pub use options::{BuildIds, Options, Trust};
 pub use replay::{Change, Mapping, Record, Replayed, Sample, replay};
 pub use session::Session;

@@ -1,7 +1,9 @@
 //! One call: a process or a saved text, addresses, and what became of them.
 
+use std::io::BufRead;
+
 use backsight_types::{AbsAddr, FileOffset, ModuleIdx, Outcome, VirtOffset};
-use vma_query::{Backend, Error, NameBuf, Snapshot};
+use vma_query::{Backend, Error, NameBuf, Snapshot, Vma};
 
 use crate::batch::Pass;
 use crate::live::Live;
@@ -78,4 +80,20 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
         outcomes,
         backend: Backend::Text,
     })
+}
+
+/// As [`normalize_snapshot`], of a text that streams in: only the VMAs that an address
+/// falls into are kept, however many there are.
+///
+/// # Errors
+/// [`Error::Malformed`] names the line that is no maps line; [`Error::Io`] when the
+/// reader fails.
+pub fn normalize_text(text: impl BufRead, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
+    let mut sorted = addrs.to_vec();
+    sorted.sort_unstable();
+    let is_hit = |vma: &Vma| {
+        let first = sorted.partition_point(|addr| *addr < vma.start);
+        sorted.get(first).is_some_and(|addr| vma.contains(*addr))
+    };
+    normalize_snapshot(&Snapshot::read(text, is_hit)?, addrs)
 }

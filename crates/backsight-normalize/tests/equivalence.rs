@@ -296,3 +296,51 @@ fn a_batch_is_its_addresses_one_by_one_in_any_order() {
         addrs.swap(0, 7);
     }
 }
+
+#[test]
+fn a_text_of_two_million_lines_streams_past() {
+    // A reader that makes its lines as they are asked for: nobody holds the text.
+    struct Lines(u64, Vec<u8>, usize);
+    impl std::io::Read for Lines {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            if self.2 == self.1.len() && self.0 < 2_000_000 {
+                let start = 0x10_0000 + self.0 * 0x2000;
+                self.1 = format!(
+                    "{start:x}-{:x} r-xp 0 08:01 {} /lib/{}\n",
+                    start + 0x1000,
+                    self.0 + 1,
+                    self.0
+                )
+                .into_bytes();
+                (self.0, self.2) = (self.0 + 1, 0);
+            }
+            let rest = &self.1[self.2..];
+            let count = rest.len().min(into.len());
+            into[..count].copy_from_slice(&rest[..count]);
+            self.2 += count;
+            Ok(count)
+        }
+    }
+    let addr = |line: u64, into: u64| AbsAddr(0x10_0000 + line * 0x2000 + into);
+    let addrs = [
+        addr(1_999_999, 5),
+        addr(0, 0),
+        addr(7, 0x1000),
+        addr(1_000_000, 0xfff),
+        AbsAddr(1),
+    ];
+    let text = std::io::BufReader::new(Lines(0, Vec::new(), 0));
+    let got = backsight_normalize::normalize_text(text, &addrs).unwrap();
+    let paths: Vec<_> = got
+        .modules
+        .iter()
+        .map(|m| m.module.path_lossy().into_owned())
+        .collect();
+    assert_eq!(
+        paths,
+        ["/lib/1999999", "/lib/0", "/lib/1000000"],
+        "and no other is kept"
+    );
+    assert_eq!(got.outcomes[2], Outcome::Unresolved(Reason::Unmapped));
+    assert_eq!(got.outcomes[4], Outcome::Unresolved(Reason::Unmapped));
+}

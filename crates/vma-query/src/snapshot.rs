@@ -1,5 +1,6 @@
 //! A whole maps text, live or saved, searched by bisection.
 
+use std::io::{BufRead, Read};
 use std::ops::Range;
 
 use backsight_types::AbsAddr;
@@ -9,11 +10,15 @@ use crate::lines::{Lines, READINGS};
 use crate::maps_file::MapsFile;
 use crate::{Cursor, Filter, NameBuf, Vma, VmaName, text};
 
+/// No line of a saved text is longer: paths have a few thousand bytes at the most.
+const MAX_LINE: u64 = 1 << 20;
+
 /// All VMAs of a process at about one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     vmas: Vec<Entry>,
     names: Vec<u8>,
+    is_cut: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -46,27 +51,57 @@ impl Snapshot {
     /// [`Error::Malformed`] names the line, from 1, and what is wrong with it: no
     /// maps line, ranges that overlap or run backwards, or nothing at all.
     pub fn parse(text: &[u8]) -> Result<Self> {
+        Self::read(text, |_| true)
+    }
+
+    /// Reads a saved text as it streams in, and keeps the VMAs that `keep` says.
+    ///
+    /// Memory is needed for those and for the longest line, however long the text is:
+    /// processes with two million VMAs were seen, and stacks touch a few dozen.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), of all lines, kept or not; [`Error::Io`] when the
+    /// reader fails.
+    pub fn read(mut text: impl BufRead, mut keep: impl FnMut(&Vma) -> bool) -> Result<Self> {
         let mut snapshot = Self::default();
-        let mut name = NameBuf::new();
-        let lines = text
-            .strip_suffix(b"\n")
-            .unwrap_or(text)
-            .split(|byte| *byte == b'\n');
-        for (number, line) in (1..).zip(lines) {
+        let (mut name, mut floor) = (NameBuf::new(), AbsAddr(0));
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
             let malformed = |reason| Error::Malformed {
                 line: number,
                 reason,
             };
+            let read = (&mut text).take(MAX_LINE).read_until(b'\n', &mut line);
+            if read.map_err(Error::Io)? == 0 && number > 1 {
+                break;
+            }
+            snapshot.is_cut = line.pop_if(|last| *last == b'\n').is_none();
+            if snapshot.is_cut && line.len() as u64 == MAX_LINE {
+                return Err(malformed("a line of more than 1 MiB"));
+            }
             if line.is_empty() && number == 1 {
                 return Err(malformed(
                     "the text is empty, as that of a process that has ended",
                 ));
             }
-            if snapshot.push(line, &mut name).map_err(malformed)? == Order::Torn {
+            let (vma, printed) = text::parse_line(&line).map_err(malformed)?;
+            if vma.start < floor {
                 return Err(malformed("the range begins before the one above it ends"));
+            }
+            floor = vma.end;
+            if keep(&vma) {
+                snapshot.push(vma, printed, &mut name);
             }
         }
         Ok(snapshot)
+    }
+
+    /// Returns whether a saved text ended without a newline: its end may have been lost
+    /// in the middle of a name, and lines with it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Reads a live text, again when it came out torn.
@@ -77,10 +112,14 @@ impl Snapshot {
         'reading: for _ in 0..READINGS {
             lines.rewind();
             let mut snapshot = Self::default();
+            let mut floor = AbsAddr(0);
             while let Some(line) = lines.next(&mut turn)? {
-                match snapshot.push(line, &mut name) {
-                    Ok(Order::Upward) => {}
-                    Ok(Order::Torn) => continue 'reading,
+                match text::parse_line(line) {
+                    Ok((vma, _)) if vma.start < floor => continue 'reading,
+                    Ok((vma, printed)) => {
+                        floor = vma.end;
+                        snapshot.push(vma, printed, &mut name);
+                    }
                     Err(reason) => {
                         return Err(Error::Malformed {
                             line: lines.number(),
@@ -94,15 +133,7 @@ impl Snapshot {
         Err(Error::Torn)
     }
 
-    fn push(&mut self, line: &[u8], name: &mut NameBuf) -> Result<Order, text::Reason> {
-        let (vma, printed) = text::parse_line(line)?;
-        if self
-            .vmas
-            .last()
-            .is_some_and(|above| vma.start < above.vma.end)
-        {
-            return Ok(Order::Torn);
-        }
+    fn push(&mut self, vma: Vma, printed: &[u8], name: &mut NameBuf) {
         name.set_from_text(printed);
         // A file's VMAs follow each other: their name is kept once.
         let above = self.vmas.last().map(|above| above.name.clone());
@@ -113,7 +144,6 @@ impl Snapshot {
             start..self.names.len()
         });
         self.vmas.push(Entry { vma, name });
-        Ok(Order::Upward)
     }
 
     /// Returns the number of VMAs.
@@ -164,14 +194,6 @@ impl Snapshot {
             raw_name,
         }
     }
-}
-
-/// How a line stands to the one above it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    Upward,
-    /// It begins before the one above ends: the mappings changed in between.
-    Torn,
 }
 
 #[cfg(test)]
