@@ -134,10 +134,15 @@ pub(crate) fn code_of(pid: u32, name: &str) -> u64 {
 }
 
 /// Returns the command where every user can reach it.
+///
+/// Another process writes it: a file that we had open for writing would be open in
+/// every child that some other test starts meanwhile, and "busy" for whoever runs it.
 pub(crate) fn public_copy() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("backsight");
-    fs::copy(env!("CARGO_BIN_EXE_backsight"), &path).expect("a copy");
+    let mut copy = Command::new("cp");
+    copy.arg(env!("CARGO_BIN_EXE_backsight")).arg(&path);
+    assert!(copy.status().expect("cp").success());
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("ours");
     (dir, path)
 }
