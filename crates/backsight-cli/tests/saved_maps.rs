@@ -56,7 +56,7 @@ fn a_text_that_no_kernel_prints_is_refused_by_line_and_cause() {
             "line 1",
             "not hexadecimal",
         ),
-        ("one long line", long, "line 1", "not hexadecimal"),
+        ("one long line", long, "line 1", "1 MiB"),
         ("empty", Vec::new(), "line 1", "empty"),
         (
             "another text",
