@@ -3,7 +3,7 @@
 use backsight_types::BuildId;
 use vma_query::{Query, Vma};
 
-use crate::modules::Process;
+use crate::process::Process;
 
 /// Returns the build ID that the kernel reads from the file behind `vma`.
 ///

@@ -50,16 +50,19 @@
 mod address_space;
 mod batch;
 mod build_id;
+mod image;
 mod live;
 mod module_file;
 mod modules;
 mod normalizer;
 mod options;
 mod page_index;
+mod process;
 mod replay;
 mod session;
 mod shared_modules;
 mod span;
+mod trace;
 mod trace_modules;
 mod vdso;
 mod vma_cache;
@@ -69,9 +72,10 @@ pub use backsight_types::{
 };
 pub use vma_query::{Backend, Error, Snapshot};
 
-pub use modules::{Image, NormalizedModule};
+pub use image::{Image, NormalizedModule};
 pub use normalizer::{Normalized, normalize, normalize_self, normalize_snapshot, normalize_text};
 pub use options::{BuildIds, Options, Trust};
-pub use replay::{Change, Mapping, Record, Replayed, Sample, replay};
+pub use replay::{Replayed, replay};
 pub use session::Session;
 pub use shared_modules::{ModulesRef, SharedModules};
+pub use trace::{Change, Mapping, Record, Sample};

@@ -4,7 +4,8 @@ use backsight_types::{AbsAddr, Outcome, Reason};
 use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
 
 use crate::batch::{Ground, Lie};
-use crate::modules::{Backing, Process};
+use crate::modules::Backing;
+use crate::process::Process;
 use crate::shared_modules::Modules;
 
 /// VMAs by a cursor, and modules learnt as their VMAs are met.

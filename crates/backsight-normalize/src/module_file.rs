@@ -17,11 +17,11 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use backsight_elf::Headers;
 use backsight_types::{BuildId, Device, Reason};
@@ -31,15 +31,9 @@ use object::read::ReadCache;
 use vma_query::Vma;
 
 use crate::build_id;
-use crate::modules::{Image, NormalizedModule, Process};
+use crate::image::{Image, NormalizedModule};
 use crate::options::{BuildIds, Options};
-
-/// Finds files of one process.
-#[derive(Debug, Default)]
-pub(crate) struct FileFinder {
-    /// The process's root directory, once it was needed.
-    root: OnceLock<Option<OwnedFd>>,
-}
+use crate::process::{OPEN_PATH, Process};
 
 /// A file whose identity is proven.
 struct Proven {
@@ -48,90 +42,74 @@ struct Proven {
     headers: Option<Headers>,
 }
 
-impl FileFinder {
-    /// Fills in what `process.options` asks for of the file behind `vma`.
-    pub(crate) fn learn(&self, process: &Process<'_>, vma: &Vma, learnt: &mut NormalizedModule) {
-        let options = process.options;
-        let by_kernel = match options.build_ids {
-            BuildIds::Auto | BuildIds::Kernel => build_id::by_kernel(process, vma),
-            BuildIds::File | BuildIds::None => None,
-        };
-        learnt.module.build_id = by_kernel;
-        if !needs_file(options, by_kernel) {
-            return;
-        }
-        match self.open(process, vma, &learnt.module.path, by_kernel) {
-            Ok(Proven {
-                file,
-                headers: Some(headers),
-            }) => {
-                if matches!(options.build_ids, BuildIds::Auto | BuildIds::File) {
-                    learnt.module.build_id = by_kernel.or(headers.build_id);
-                }
-                if options.segments {
-                    learnt.module.arch = Some(headers.arch);
-                    learnt.module.segments = Some(headers.segments);
-                }
-                learnt.image = options.images.then(|| Image::File(Arc::new(file)));
-            }
-            Ok(Proven { headers: None, .. }) => {
-                learnt.module.unreadable = Some(Reason::Unreadable);
-            }
-            Err(_) if learnt.module.deleted => learnt.module.unreadable = Some(Reason::Deleted),
-            Err(reason) => learnt.module.unreadable = Some(reason),
-        }
+/// Fills in what `process.options` asks for of the file behind `vma`.
+pub(crate) fn learn(process: &Process<'_>, vma: &Vma, learnt: &mut NormalizedModule) {
+    let options = process.options;
+    let by_kernel = match options.build_ids {
+        BuildIds::Auto | BuildIds::Kernel => build_id::by_kernel(process, vma),
+        BuildIds::File | BuildIds::None => None,
+    };
+    learnt.module.build_id = by_kernel;
+    if !needs_file(options, by_kernel) {
+        return;
     }
+    match open_proven(process, vma, &learnt.module.path, by_kernel) {
+        Ok(Proven {
+            file,
+            headers: Some(headers),
+        }) => {
+            if matches!(options.build_ids, BuildIds::Auto | BuildIds::File) {
+                learnt.module.build_id = by_kernel.or(headers.build_id);
+            }
+            if options.segments {
+                learnt.module.arch = Some(headers.arch);
+                learnt.module.segments = Some(headers.segments);
+            }
+            learnt.image = options.images.then(|| Image::File(Arc::new(file)));
+        }
+        Ok(Proven { headers: None, .. }) => {
+            learnt.module.unreadable = Some(Reason::Unreadable);
+        }
+        Err(_) if learnt.module.deleted => learnt.module.unreadable = Some(Reason::Deleted),
+        Err(reason) => learnt.module.unreadable = Some(reason),
+    }
+}
 
-    fn open(
-        &self,
-        process: &Process<'_>,
-        vma: &Vma,
-        path: &[u8],
-        by_kernel: Option<BuildId>,
-    ) -> Result<Proven, Reason> {
-        let directory = process.maps.directory().ok_or(Reason::Unreadable)?;
-        if process.options.map_files {
-            let link = format!("map_files/{:x}-{:x}", vma.start, vma.end);
-            let target = openat(directory, link.as_str(), OPEN_PATH, Mode::empty());
-            if let Ok((file, status)) = target.map_err(io::Error::from).and_then(open_regular)
+fn open_proven(
+    process: &Process<'_>,
+    vma: &Vma,
+    path: &[u8],
+    by_kernel: Option<BuildId>,
+) -> Result<Proven, Reason> {
+    let directory = process.maps.directory().ok_or(Reason::Unreadable)?;
+    if process.options.map_files {
+        let link = format!("map_files/{:x}-{:x}", vma.start, vma.end);
+        let target = openat(directory, link.as_str(), OPEN_PATH, Mode::empty());
+        if let Ok((file, status)) = target.map_err(io::Error::from).and_then(open_regular)
                 // Another file may have come to the same range in the meantime.
                 && status.st_ino == vma.inode
-            {
-                let headers = headers_of(&file);
-                return Ok(Proven { file, headers });
-            }
-        }
-        let root = self.root(directory).ok_or(Reason::Unreadable)?;
-        let how = OpenHow::new()
-            .flags(OPEN_PATH)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        let target = openat2(root, Path::new(OsStr::from_bytes(path)), how);
-        let opened = target.map_err(io::Error::from).and_then(open_regular);
-        let (file, status) = opened.map_err(|_| Reason::Unreadable)?;
-        let headers = headers_of(&file);
-        let evidence = Evidence {
-            same_inode: status.st_ino == vma.inode,
-            same_device: device_of(&status) == vma.device,
-            in_file: headers.as_ref().and_then(|headers| headers.build_id),
-        };
-        let by_kernel = || by_kernel.or_else(|| build_id::by_kernel(process, vma));
-        match evidence.proves(by_kernel) {
-            true => Ok(Proven { file, headers }),
-            false => Err(Reason::IdentityUnproven),
+        {
+            let headers = headers_of(&file);
+            return Ok(Proven { file, headers });
         }
     }
-
-    fn root(&self, directory: BorrowedFd<'_>) -> Option<BorrowedFd<'_>> {
-        let open = || {
-            openat(
-                directory,
-                "root",
-                OPEN_PATH | OFlag::O_DIRECTORY,
-                Mode::empty(),
-            )
-            .ok()
-        };
-        self.root.get_or_init(open).as_ref().map(AsFd::as_fd)
+    let root = process.root().ok_or(Reason::Unreadable)?;
+    let how = OpenHow::new()
+        .flags(OPEN_PATH)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    let target = openat2(root, Path::new(OsStr::from_bytes(path)), how);
+    let opened = target.map_err(io::Error::from).and_then(open_regular);
+    let (file, status) = opened.map_err(|_| Reason::Unreadable)?;
+    let headers = headers_of(&file);
+    let evidence = Evidence {
+        same_inode: status.st_ino == vma.inode,
+        same_device: device_of(&status) == vma.device,
+        in_file: headers.as_ref().and_then(|headers| headers.build_id),
+    };
+    let by_kernel = || by_kernel.or_else(|| build_id::by_kernel(process, vma));
+    match evidence.proves(by_kernel) {
+        true => Ok(Proven { file, headers }),
+        false => Err(Reason::IdentityUnproven),
     }
 }
 
@@ -141,9 +119,6 @@ fn needs_file(options: &Options, by_kernel: Option<BuildId>) -> bool {
         || options.build_ids == BuildIds::File
         || (options.build_ids == BuildIds::Auto && by_kernel.is_none())
 }
-
-/// Opens a place without opening what stands there.
-const OPEN_PATH: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 
 /// Opens what `place` stands for, when it is a regular file.
 fn open_regular(place: OwnedFd) -> io::Result<(File, FileStat)> {

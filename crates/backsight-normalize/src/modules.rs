@@ -1,41 +1,14 @@
 //! File identity to module: who was met, and what was learnt of them once.
 
-use std::fs::File;
-use std::sync::Arc;
-
 use backsight_types::{Device, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
 
 use crate::build_id;
-use crate::module_file::FileFinder;
-use crate::options::{BuildIds, Options};
+use crate::image::NormalizedModule;
+use crate::module_file;
+use crate::options::BuildIds;
+use crate::process::Process;
 use crate::vdso;
-
-/// A module, and its bytes where they could be had and were asked for.
-#[derive(Debug)]
-pub struct NormalizedModule {
-    /// Its identity and layout: what is handed to another host.
-    pub module: Module,
-    /// Its bytes, to be handed to a symbolizer on this host.
-    pub image: Option<Image>,
-}
-
-/// The bytes of a module, whose identity was proven.
-#[derive(Clone, Debug)]
-pub enum Image {
-    /// The open file. Shared, as clones of a `File` would share its position
-    /// anyway; read it by offset.
-    File(Arc<File>),
-    /// The vDSO's image, copied out of the process.
-    Bytes(Arc<[u8]>),
-}
-
-/// The process that modules are learnt from; a saved text has none.
-pub(crate) struct Process<'p> {
-    pub(crate) maps: &'p vma_query::ProcMaps,
-    pub(crate) files: &'p FileFinder,
-    pub(crate) options: &'p Options,
-}
 
 /// What stands behind an executable VMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +142,7 @@ impl ModuleTable {
         };
         if let Some(process) = process.filter(|process| process.options.reads_modules()) {
             match kind {
-                ModuleKind::File => process.files.learn(process, vma, &mut learnt),
+                ModuleKind::File => module_file::learn(process, vma, &mut learnt),
                 ModuleKind::Vdso => vdso::learn(process, vma, &mut learnt),
             }
             // Met before: by another path (a hard link, a bind mount), or in an

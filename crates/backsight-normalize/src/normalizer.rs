@@ -6,8 +6,9 @@ use backsight_types::{AbsAddr, FileOffset, ModuleIdx, Outcome, VirtOffset};
 use vma_query::{Backend, Error, NameBuf, Snapshot, Vma};
 
 use crate::batch::Pass;
+use crate::image::NormalizedModule;
 use crate::live::Live;
-use crate::modules::{ModuleTable, NormalizedModule};
+use crate::modules::ModuleTable;
 use crate::options::{Options, Trust};
 use crate::session::Session;
 use crate::shared_modules::Modules;
@@ -41,7 +42,7 @@ impl Normalized {
 /// # Errors
 /// As [`Session::open`] and [`Session::normalize`].
 pub fn normalize(pid: u32, addrs: &[AbsAddr], options: Options) -> Result<Normalized, Error> {
-    Session::open(pid, options)?.into_normalized(addrs)
+    one_shot(Session::open(pid, options)?, addrs)
 }
 
 /// Normalizes addresses of the calling process.
@@ -49,7 +50,18 @@ pub fn normalize(pid: u32, addrs: &[AbsAddr], options: Options) -> Result<Normal
 /// # Errors
 /// As [`Session::open_self`] and [`Session::normalize`].
 pub fn normalize_self(addrs: &[AbsAddr], options: Options) -> Result<Normalized, Error> {
-    Session::open_self(options)?.into_normalized(addrs)
+    one_shot(Session::open_self(options)?, addrs)
+}
+
+fn one_shot(mut session: Session, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
+    let mut outcomes = Vec::new();
+    session.normalize(addrs, &mut outcomes)?;
+    let backend = session.backend();
+    Ok(Normalized {
+        modules: session.into_modules(),
+        outcomes,
+        backend,
+    })
 }
 
 /// Normalizes addresses against a saved maps text: one that was copied from

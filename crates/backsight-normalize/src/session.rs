@@ -4,11 +4,11 @@ use backsight_types::{AbsAddr, AbsRange, Outcome};
 use vma_query::{Backend, Error, NameBuf, ProcMaps};
 
 use crate::batch::Pass;
+use crate::image::NormalizedModule;
 use crate::live::Live;
-use crate::module_file::FileFinder;
-use crate::modules::{ModuleTable, NormalizedModule, Process};
-use crate::normalizer::Normalized;
+use crate::modules::ModuleTable;
 use crate::options::Options;
+use crate::process::{Process, Root};
 use crate::shared_modules::{Modules, SharedModules};
 use crate::vma_cache::VmaCache;
 
@@ -31,7 +31,7 @@ use crate::vma_cache::VmaCache;
 pub struct Session {
     maps: ProcMaps,
     options: Options,
-    files: FileFinder,
+    root: Root,
     modules: Modules,
     cache: VmaCache,
     name: NameBuf,
@@ -68,7 +68,7 @@ impl Session {
             cache: VmaCache::new(options.trust),
             maps,
             options,
-            files: FileFinder::default(),
+            root: Root::default(),
             modules: Modules::Own(ModuleTable::default()),
             name: NameBuf::new(),
             order: Vec::new(),
@@ -110,7 +110,7 @@ impl Session {
         let Self {
             maps,
             options,
-            files,
+            root,
             modules,
             cache,
             name,
@@ -119,7 +119,7 @@ impl Session {
         } = self;
         let process = Process {
             maps,
-            files,
+            root,
             options,
         };
         modules.begin();
@@ -177,7 +177,7 @@ impl Session {
     pub fn on_exec(&mut self) -> Result<(), Error> {
         self.cache.clear();
         // A new program may live in another root.
-        self.files = FileFinder::default();
+        self.root = Root::default();
         let directory = self.maps.directory().ok_or(Error::ProcessGone)?;
         let directory = directory.try_clone_to_owned().map_err(Error::Io)?;
         self.maps = self.options.open().open_dir(directory)?;
@@ -191,15 +191,8 @@ impl Session {
         self.exited = true;
     }
 
-    /// One call and no more.
-    pub(crate) fn into_normalized(mut self, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
-        let mut outcomes = Vec::new();
-        self.normalize(addrs, &mut outcomes)?;
-        let backend = self.backend();
-        Ok(Normalized {
-            modules: self.modules.into_own(),
-            outcomes,
-            backend,
-        })
+    /// Gives up the session for its modules.
+    pub(crate) fn into_modules(self) -> Vec<NormalizedModule> {
+        self.modules.into_own()
     }
 }

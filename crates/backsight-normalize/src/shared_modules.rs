@@ -6,7 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use backsight_types::ModuleIdx;
 use vma_query::Vma;
 
-use crate::modules::{Backing, ModuleTable, NormalizedModule, Process};
+use crate::image::NormalizedModule;
+use crate::modules::{Backing, ModuleTable};
+use crate::process::Process;
 
 /// Modules that several sessions share: an agent reads the build ID of a library
 /// once for all processes that map it, and an index means the same in all of them.

@@ -9,8 +9,9 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use vma_query::Vma;
 
-use crate::modules::{Image, NormalizedModule, Process};
+use crate::image::{Image, NormalizedModule};
 use crate::options::BuildIds;
+use crate::process::Process;
 
 /// Real images have 4 to 16 KiB.
 const MAX_SIZE: u64 = 1 << 20;

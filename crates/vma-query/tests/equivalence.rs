@@ -41,22 +41,28 @@ fn thousands_of_vmas_read_the_same() {
 
 #[test]
 fn this_process_reads_the_same() {
-    // The harness runs meanwhile: the text must be the same before and after.
-    for _ in 0..1000 {
-        let pid = std::process::id();
+    // The harness runs meanwhile, and its other thread may map something for a moment
+    // that neither text shows. A difference that is ours stays through all attempts.
+    let pid = std::process::id();
+    let mut last = None;
+    for _ in 0..200 {
         let before = text(pid);
         let walks: Vec<_> = backends()
             .into_iter()
             .map(|backend| walk(&open(pid, backend)))
             .collect();
-        if text(pid) == before {
-            for walk in walks {
-                assert_eq!(walk.unwrap(), before);
-            }
-            return;
+        if text(pid) != before {
+            continue;
+        }
+        match walks
+            .into_iter()
+            .find(|walk| walk.as_ref().ok() != Some(&before))
+        {
+            None => return,
+            Some(other) => last = Some((other, before)),
         }
     }
-    panic!("this process never stood still");
+    panic!("it never stood still, or the backends differ: {last:?}");
 }
 
 #[test]

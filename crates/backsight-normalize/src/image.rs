@@ -1,0 +1,25 @@
+//! A module with its bytes at hand.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use backsight_types::Module;
+
+/// A module, and its bytes where they could be had and were asked for.
+#[derive(Debug)]
+pub struct NormalizedModule {
+    /// Its identity and layout: what is handed to another host.
+    pub module: Module,
+    /// Its bytes, to be handed to a symbolizer on this host.
+    pub image: Option<Image>,
+}
+
+/// The bytes of a module, whose identity was proven.
+#[derive(Clone, Debug)]
+pub enum Image {
+    /// The open file. Shared, as clones of a `File` would share its position
+    /// anyway; read it by offset.
+    File(Arc<File>),
+    /// The vDSO's image, copied out of the process.
+    Bytes(Arc<[u8]>),
+}
