@@ -18,6 +18,10 @@ pub(crate) struct Live<'p> {
     pub(crate) name: &'p mut NameBuf,
     /// The VMA above the last gap, whose name is in `name`.
     pub(crate) ahead: Option<Vma>,
+    /// Whether the last address that was asked about lay in code. Then the next one is
+    /// asked about with its name at once; a name costs half as much again, and neither
+    /// gaps nor data need one.
+    pub(crate) expects_code: bool,
 }
 
 impl Ground for Live<'_> {
@@ -45,25 +49,40 @@ impl Ground for Live<'_> {
     }
 
     fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error> {
-        let vma = match self.ahead.take().filter(|vma| vma.contains(addr)) {
+        let ahead = self.ahead.take().filter(|vma| vma.contains(addr));
+        if ahead.is_none() && !self.expects_code {
+            let found = self.cursor.seek(addr)?;
+            match found.filter(|vma| vma.contains(addr)) {
+                None => return Ok(Lie::Gap(found.map(|next| next.start))),
+                Some(vma) if !vma.is_executable() => return Ok(Lie::Vma(vma, NOT_EXECUTABLE)),
+                // Its name is wanted too, and likely that of the next.
+                Some(_) => {}
+            }
+        }
+        let found = match ahead {
             Some(vma) => Some(vma),
             None => self.cursor.seek_named(addr, self.name)?,
         };
-        match vma {
-            Some(vma) if vma.contains(addr) => Ok(Lie::Vma(vma, self.outcome_of(&vma))),
-            next => {
-                self.ahead = next;
-                Ok(Lie::Gap(next.map(|next| next.start)))
+        let covering = found.filter(|vma| vma.contains(addr));
+        self.expects_code = covering.is_some_and(|vma| vma.is_executable());
+        match covering {
+            Some(vma) => Ok(Lie::Vma(vma, self.outcome_of(&vma))),
+            None => {
+                self.ahead = found;
+                Ok(Lie::Gap(found.map(|next| next.start)))
             }
         }
     }
 }
 
+/// What holds for all of a VMA without code; its name is nobody's concern.
+const NOT_EXECUTABLE: Outcome = Outcome::Unresolved(Reason::NotExecutable);
+
 impl Live<'_> {
     /// Returns the outcome of the first byte of a VMA whose name is in `name`.
     fn outcome_of(&mut self, vma: &Vma) -> Outcome {
         if !vma.is_executable() {
-            return Outcome::Unresolved(Reason::NotExecutable);
+            return NOT_EXECUTABLE;
         }
         let backing = if vma.is_file_backed() {
             Backing::File

@@ -79,6 +79,7 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
         modules: &mut modules,
         name: &mut NameBuf::new(),
         ahead: None,
+        expects_code: true,
     };
     let (mut cache, mut order) = (VmaCache::new(Trust::Recheck), Vec::new());
     let pass = Pass {

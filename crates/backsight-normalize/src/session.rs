@@ -130,6 +130,7 @@ impl Session {
             modules,
             name,
             ahead: None,
+            expects_code: true,
         };
         Pass {
             ground,
