@@ -218,7 +218,10 @@ impl<'a> Race<'a> {
                 times,
             })
             .collect();
-        let verdicts = self.targets.iter().map(|target| target.judge(&lanes, self.sizes.addresses));
+        let verdicts = self
+            .targets
+            .iter()
+            .map(|target| target.judge(&lanes, self.sizes.addresses));
         Outcome {
             row: self.row,
             part: self.part,

@@ -140,7 +140,10 @@ impl fmt::Display for Verdict {
         }
         match floor {
             Some(floor) if !bound.is_met_by(*floor) => {
-                write!(f, "; out of reach here: the floor itself gets {floor:.digits$}")
+                write!(
+                    f,
+                    "; out of reach here: the floor itself gets {floor:.digits$}"
+                )
             }
             Some(floor) => write!(f, "; the floor gets {floor:.digits$}"),
             None => Ok(()),

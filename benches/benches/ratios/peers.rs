@@ -89,8 +89,12 @@ impl Procfs {
                 return None;
             };
             let into = addr - map.address.0;
-            (*addr < map.address.1)
-                .then(|| (path.as_os_str().as_encoded_bytes().to_vec(), map.offset + into))
+            (*addr < map.address.1).then(|| {
+                (
+                    path.as_os_str().as_encoded_bytes().to_vec(),
+                    map.offset + into,
+                )
+            })
         };
         addrs.iter().map(place).collect()
     }

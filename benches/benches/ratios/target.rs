@@ -80,9 +80,7 @@ impl Target {
         self.child.map_part(&file, "r--p", 0..PAGE);
         let code = self.child.map_part(&file, "r-xp", 0..size);
         self.child.map_part(&file, "r--p", 0..PAGE);
-        let at = self
-            .code
-            .partition_point(|other| other.start < code.start);
+        let at = self.code.partition_point(|other| other.start < code.start);
         self.code.insert(at, code);
     }
 

@@ -38,8 +38,8 @@ impl Program<'_> {
 
     /// Compiles it by `cc`, which may be one for another machine.
     ///
-    /// Side by side callers each compile their own and rename it to `to`: whoever
-    /// comes last wins.
+    /// Side by side callers each compile their own and link it to `to`: whoever comes
+    /// first wins, as what runs already must keep its name.
     ///
     /// # Errors
     /// What the compiler had to say, or that there is none.
@@ -57,7 +57,10 @@ impl Program<'_> {
         if !done.status.success() {
             return Err(format!("{cc}: {}", String::from_utf8_lossy(&done.stderr)));
         }
-        std::fs::rename(dir.path().join("output"), to).map_err(say)
+        match std::fs::hard_link(dir.path().join("output"), to) {
+            Err(why) if why.kind() != std::io::ErrorKind::AlreadyExists => Err(say(why)),
+            _ => Ok(()),
+        }
     }
 }
 

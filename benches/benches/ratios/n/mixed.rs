@@ -35,7 +35,9 @@ fn among_modules(rounds: u32) -> Result<race::Outcome, String> {
         holes.push(target.child.anon("rw-p", 0x1_0000));
         target.child.map("/proc/self/exe", "r--p"); // or they would be one
     }
-    holes.iter().for_each(|hole| target.child.unmap(hole.clone()));
+    holes
+        .iter()
+        .for_each(|hole| target.child.unmap(hole.clone()));
     let process = target.process();
     let maps = Text::of(process);
     let (vdso, stack) = (maps.named("[vdso]"), maps.named("[stack]"));

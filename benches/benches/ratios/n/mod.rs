@@ -1,7 +1,7 @@
 //! Normalization: addresses of a process to files and offsets.
 
-mod batches;
 mod allocations;
+mod batches;
 mod large;
 mod mixed;
 mod own;

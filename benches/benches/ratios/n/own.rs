@@ -151,7 +151,10 @@ pub(super) fn n3(rounds: u32) -> Result<Vec<race::Outcome>, String> {
         truth().check("ours", addrs, &ours::places(session, addrs))?;
     }
     let [without, with, full] = &mut sessions;
-    let identified = with.modules().iter().filter(|it| it.module.build_id.is_some());
+    let identified = with
+        .modules()
+        .iter()
+        .filter(|it| it.module.build_id.is_some());
     if identified.count() != M {
         return Err("a module has no build ID".to_owned());
     }

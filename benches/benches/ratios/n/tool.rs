@@ -51,7 +51,10 @@ fn n4_race(
 ) -> Result<race::Outcome, String> {
     let (part, with) = match know {
         Know::Names => ("names, no build IDs, no virtual offsets", With::Name),
-        Know::All => ("build IDs too; ours also virtual offsets", With::NameAndBuildId),
+        Know::All => (
+            "build IDs too; ours also virtual offsets",
+            With::NameAndBuildId,
+        ),
     };
     let mut floor = Floor::new(process, with, K, M);
     let options = ours::options(Backend::Ioctl, know);

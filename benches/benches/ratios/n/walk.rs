@@ -21,7 +21,9 @@ impl Sink for Sum {
     #[inline]
     fn take(&mut self, line: Line<'_>) -> Option<Wanted> {
         let name = line.name.len() as u64;
-        self.0 = self.0.wrapping_add(line.start ^ line.end ^ line.offset ^ name);
+        self.0 = self
+            .0
+            .wrapping_add(line.start ^ line.end ^ line.offset ^ name);
         Some(Wanted::Code)
     }
 }
