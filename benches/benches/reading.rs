@@ -4,16 +4,14 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use testkit::child::Child;
-use vma_query::{AbsAddr, Backend, NameBuf, OpenOptions, Query};
+use vma_query::{AbsAddr, Backend, Filter, NameBuf, OpenOptions, Query};
 
 fn one_lookup(c: &mut Criterion) {
     let mut group = c.benchmark_group("one lookup");
-    for more in [0, 200, 2_000, 20_000] {
+    for more in [25, 200, 650, 2_000, 20_000] {
         let mut child = Child::spawn();
         let code = child.map("/bin/true", "r-xp");
-        if more > 0 {
-            child.layout("/bin/true", more);
-        }
+        child.layout("/bin/true", more);
         let open = |backend| OpenOptions::new().backend(backend).open(child.pid());
         let [by_ioctl, by_text] =
             [Backend::Ioctl, Backend::Text].map(|backend| open(backend).expect("a child of ours"));
@@ -55,5 +53,33 @@ fn all(c: &mut Criterion) {
     }
 }
 
-criterion_group!(reading, one_lookup, all);
+/// What a profiler asks for up front: all executable VMAs with a file, named.
+fn code(c: &mut Criterion) {
+    for vmas in [650, 20_000] {
+        let mut child = Child::spawn();
+        child.layout("/bin/true", vmas);
+        let mut group = c.benchmark_group(format!("the code among {vmas} VMAs, named"));
+        let mut name = NameBuf::new();
+        for backend in [Backend::Ioctl, Backend::Text] {
+            group.bench_function(format!("{backend:?}"), |b| {
+                b.iter(|| {
+                    let maps = OpenOptions::new()
+                        .backend(backend)
+                        .open(child.pid())
+                        .expect("a child of ours");
+                    let filter = Filter::EXECUTABLE | Filter::FILE_BACKED;
+                    let mut code = maps.vmas().only(filter);
+                    let mut letters = 0;
+                    while let Some(vma) = code.next_named(&mut name) {
+                        vma.expect("a child of ours");
+                        letters += name.as_bytes().len();
+                    }
+                    letters
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(reading, one_lookup, all, code);
 criterion_main!(reading);

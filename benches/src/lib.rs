@@ -15,6 +15,7 @@
 //! | [`race`] | contestants that run in turn, and how long each took |
 //! | [`stats`] | medians and spreads |
 //! | [`target`] | what a ratio must be, and whether it is |
+//! | [`plot`] | lines over two axes, as SVG |
 //! | [`report`] | the table and the JSON |
 //! | [`command`] | the command line and the rows it selects |
 //!
@@ -22,6 +23,7 @@
 //! knows what is measured.
 
 pub mod command;
+pub mod plot;
 pub mod race;
 pub mod report;
 pub mod stats;

@@ -285,6 +285,15 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// Returns the floor of this one of `lanes`: the last that entered before it, or
+    /// itself.
+    #[must_use]
+    pub fn floor_among<'l>(&self, lanes: &'l [Self]) -> Option<&'l Self> {
+        let this = lanes.iter().position(|lane| lane.name == self.name)?;
+        let until = lanes.get(..=this)?;
+        until.iter().rfind(|lane| lane.role == Role::Floor)
+    }
+
     /// Returns how many times as long as `other` this one took, round by round.
     #[must_use]
     pub fn ratio_to(&self, other: &Self) -> Spread {

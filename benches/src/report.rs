@@ -96,7 +96,7 @@ pub fn table(race: &Outcome) -> String {
         race.rounds,
         race.lanes.iter().map(|lane| lane.calls).max().unwrap_or(0),
     );
-    let (floor, ours) = (race.first(Role::Floor), race.first(Role::Ours));
+    let ours = race.first(Role::Ours);
     let (unit, ns) = unit(race);
     let heading = [
         "contestant".to_owned(),
@@ -115,7 +115,7 @@ pub fn table(race: &Outcome) -> String {
             lane.name.to_owned(),
             format!("{:.3}", lane.ns.median / ns),
             format!("{:.3}–{:.3}", lane.ns.p10 / ns, lane.ns.p90 / ns),
-            times(floor),
+            times(lane.floor_among(&race.lanes)),
             times(ours),
         ]
     });

@@ -47,7 +47,7 @@ pub struct Verdict {
     pub figure: Spread,
     /// Whether the median reaches it.
     pub met: bool,
-    /// What the row's first floor would have got, unless the bound is against it.
+    /// What its floor would have got, unless the bound is against that.
     pub floor: Option<f64>,
 }
 
@@ -92,16 +92,18 @@ impl Target {
             }
         };
         let figure = figure_of(of);
-        let floor = lanes.iter().find(|lane| lane.role == Role::Floor);
+        let against_floor = || lane(self.against).role == Role::Floor;
+        let floor = match self.bound {
+            Bound::AtMost(_) | Bound::Beyond(_) if against_floor() => None,
+            _ => of.floor_among(lanes),
+        };
         Verdict {
             of: self.of,
             against: self.against,
             bound: self.bound,
             figure,
             met: self.bound.is_met_by(figure.median),
-            floor: floor
-                .filter(|floor| floor.name != self.against && lane(self.of).name != floor.name)
-                .map(|floor| figure_of(floor).median),
+            floor: floor.map(|floor| figure_of(floor).median),
         }
     }
 }

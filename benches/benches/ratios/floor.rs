@@ -26,6 +26,14 @@ pub(crate) struct Floor {
     with: With,
     pub(crate) answers: Vec<Answer>,
     rooms: Vec<Room>,
+    known: Vec<Known>,
+}
+
+/// Where a VMA ends, and what turns its addresses into file offsets.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    until: u64,
+    to_offset: u64,
 }
 
 impl Floor {
@@ -36,6 +44,7 @@ impl Floor {
             with,
             answers: vec![Answer::default(); k],
             rooms: vec![Room::EMPTY; m],
+            known: Vec::new(),
         }
     }
 
@@ -77,6 +86,44 @@ impl Floor {
                 };
                 at += 1;
             }
+        }
+    }
+
+    /// Learns the VMAs that sorted addresses lie in.
+    pub(crate) fn learn(&mut self, maps: &Maps, addrs: &[u64]) {
+        let mut until = 0;
+        for addr in addrs {
+            if *addr < until {
+                continue;
+            }
+            let vma = maps.ask(*addr, 0, self.with, &mut Room::EMPTY.clone());
+            let vma = vma.expect("it is mapped");
+            until = vma.vma_end;
+            let to_offset = vma.vma_offset.wrapping_sub(vma.vma_start);
+            self.known.push(Known { until, to_offset });
+        }
+    }
+
+    /// Answers for sorted addresses that lie in known VMAs, without any question.
+    #[inline]
+    pub(crate) fn trusted(&mut self, addrs: &[u64]) {
+        let mut known = (0_u64..).zip(&self.known);
+        let (mut vma, mut now) = (
+            NOWHERE,
+            Known {
+                until: 0,
+                to_offset: 0,
+            },
+        );
+        for (answer, addr) in self.answers.iter_mut().zip(addrs) {
+            while *addr >= now.until {
+                let (nth, next) = known.next().expect("all are known");
+                (vma, now) = (nth, *next);
+            }
+            *answer = Answer {
+                vma,
+                file_offset: addr.wrapping_add(now.to_offset),
+            };
         }
     }
 

@@ -3,6 +3,7 @@
 //! To add a family, write its file with a `ROWS`, and name it here twice.
 
 mod allocator;
+mod e;
 mod floor;
 mod n;
 mod ours;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use benches::command;
 
 fn main() -> ExitCode {
-    let rows = [n::ROWS].concat();
+    let rows = [n::ROWS, e::ROWS].concat();
     // Cargo gives a place below its target directory alone.
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ratios.json");
     command::run(&rows, json)

@@ -52,7 +52,7 @@ impl Target {
     /// Returns `count` places of code, from the lowest to the highest.
     pub(crate) fn spread(&self, count: usize) -> Vec<Range<u64>> {
         let last = self.code.len() - 1;
-        let nth = |nth: usize| self.code[last * nth / (count - 1)].clone();
+        let nth = |nth: usize| self.code[last * nth / (count - 1).max(1)].clone();
         (0..count).map(nth).collect()
     }
 

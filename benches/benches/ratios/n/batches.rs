@@ -18,7 +18,7 @@ const M: usize = 100;
 const BATCHES: usize = 32;
 
 /// All modules of 64 KiB.
-pub(super) fn alike() -> Target {
+pub(crate) fn alike() -> Target {
     of_sizes([64 << 10; M])
 }
 
@@ -157,16 +157,21 @@ fn n7_race(
     }
     let mut floor = Floor::new(process, With::Nothing, K, M);
     let maps = Maps::open(floor.path());
-    let mut of_floor = Rotation::of(&batches.sorted);
+    let mut known = Floor::new(process, With::Nothing, K, M);
+    known.learn(&maps, &batches.sorted[0]);
+    let [mut of_known, mut of_floor] = [(); 2].map(|()| Rotation::of(&batches.sorted));
     let [mut of_trusted, mut of_rechecked, mut of_peer] =
         [(); 3].map(|()| Rotation::of(&batches.jumping));
     let (mut outcomes, mut outcomes_rechecked) = (Vec::new(), Vec::new());
     let race = Race::new("N7", part, sizes(process))
-        .enter(Role::Floor, "floor, re-checked", || {
-            floor.batch(&maps, black_box(of_floor.next()));
+        .enter(Role::Floor, "floor, trusted", || {
+            known.trusted(black_box(of_known.next()));
         })
         .enter(Role::Ours, "ours, trusted", || {
             ours::call(&mut trusted, of_trusted.next(), &trusting, &mut outcomes)
+        })
+        .enter(Role::Floor, "floor, re-checked", || {
+            floor.batch(&maps, black_box(of_floor.next()));
         })
         .enter(Role::Ours, "ours, re-checked", || {
             let addrs = of_rechecked.next();

@@ -103,7 +103,7 @@ fn n10_race(
     }
     let [mut chars, mut lines, mut scanned] = [(); 3].map(|()| Matched::default());
     let race = race
-        .enter(Role::Floor, "text, kernel alone", || unparsed.run())
+        .enter(Role::Peer, "text, kernel alone", || unparsed.run())
         .enter(Role::Peer, ByChar::NAME, || {
             chars.run(sorted, &mut by_char);
         })

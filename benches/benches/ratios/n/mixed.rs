@@ -134,11 +134,11 @@ impl Barren {
         let (mut outcomes, mut outcomes_jumping) = (Vec::new(), Vec::new());
         let part = "one address in each of 2,000 VMAs and holes among 20,000 VMAs without code";
         let race = Race::new("N11", part, sizes)
-            .enter(Role::Floor, "floor, no names", || {
-                floor.one_shot(black_box(of_floor.next()));
-            })
             .enter(Role::Floor, "floor, names", || {
                 named.one_shot(black_box(of_named.next()));
+            })
+            .enter(Role::Floor, "floor, no names", || {
+                floor.one_shot(black_box(of_floor.next()));
             })
             .enter(Role::Ours, "ours, sorted", || {
                 ours::one_shot(process, of_sorted.next(), &options, &mut outcomes)

@@ -11,6 +11,8 @@ mod walk;
 
 use benches::command::Row;
 
+pub(crate) use batches::alike;
+
 pub(crate) const ROWS: &[Row] = &[
     Row {
         id: "N1",

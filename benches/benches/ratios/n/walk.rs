@@ -91,7 +91,7 @@ fn n5_race(rounds: u32, vmas: u64, part: &'static str) -> Result<race::Outcome, 
         .enter(Role::Peer, Fscanf::NAME, || {
             summed(|sum| fscanf.read(Wanted::Code, sum))
         })
-        .enter(Role::Floor, "text, kernel alone", || unparsed.run())
+        .enter(Role::Peer, "text, kernel alone", || unparsed.run())
         .faster(2.0, "ours, ioctl", "ours, text")
         .faster(2.5, "ours, ioctl", ByChar::NAME);
     Ok(race.run(rounds))

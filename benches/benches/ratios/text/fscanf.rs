@@ -3,7 +3,6 @@
 #![expect(unsafe_code, reason = "the C library's own fscanf is the contestant")]
 
 use std::ffi::{CString, c_char, c_int, c_ulong};
-use std::ptr::null_mut;
 
 use super::{Line, Parser, Sink, Wanted};
 use crate::process::Process;
@@ -36,7 +35,7 @@ impl Parser for Fscanf {
     fn read(&mut self, mut wanted: Wanted, sink: &mut impl Sink) {
         // SAFETY: both strings end in a NUL and are only read.
         let stream = unsafe { libc::fopen(self.maps.as_ptr(), c"re".as_ptr()) };
-        assert!(stream != null_mut(), "the process is there");
+        assert!(!stream.is_null(), "the process is there");
         let stream = Stream(stream);
         let (mut start, mut end, mut offset, mut inode): (c_ulong, c_ulong, c_ulong, c_ulong);
         let mut perms = [0_u8; 5];
