@@ -98,7 +98,7 @@ impl Plot<'_> {
             );
         };
         text(LEFT, 25.0, "start", self.title);
-        text(LEFT - 8.0, TOP - 10.0, "end", self.y);
+        text(8.0, TOP - 10.0, "start", self.y);
         text((LEFT + RIGHT) / 2.0, HEIGHT - 10.0, "middle", self.x);
         x.ticks()
             .for_each(|(value, at)| text(at, BOTTOM + 18.0, "middle", &count(value)));
