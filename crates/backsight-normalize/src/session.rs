@@ -19,11 +19,11 @@ use crate::vma_cache::VmaCache;
 /// into by `exec`. What it learnt of VMAs and modules it keeps; how far it relies
 /// on that is [`Options::trust`]:
 ///
-/// - [`Trust::Recheck`] asks the kernel once in each call about every VMA and gap
+/// - [`Trust::Recheck`](crate::Trust::Recheck) asks the kernel once in each call about every VMA and gap
 ///   that an address falls into. Its answers are as fresh as a first call's; what it
 ///   saves is opening, names, build IDs and files. A VMA with the same range, file
 ///   offset, permissions, device and inode as before is taken for the same mapping.
-/// - [`Trust::UntilTold`] asks about nothing twice. A caller that sees the process's
+/// - [`Trust::UntilTold`](crate::Trust::UntilTold) asks about nothing twice. A caller that sees the process's
 ///   mappings change, as a profiler that receives mmap events does, tells by
 ///   [`on_mmap`](Self::on_mmap) and its siblings; between such words the answers are
 ///   those of the moment when each range was first asked about.
