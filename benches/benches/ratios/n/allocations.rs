@@ -4,11 +4,11 @@
 use backsight_normalize::Backend;
 use benches::race::{self, Clock, Race, Role, Sizes};
 
-use super::tool;
+use super::{batches, mixed, tool};
 use crate::allocator;
 use crate::ours::{self, Know};
 use crate::peers::{Blazesym, Usage};
-use crate::target::{Rotation, Target};
+use crate::target::{Batches, Rotation, Target};
 
 const OURS: [&str; 4] = [
     "ours, re-checked, sorted",
@@ -18,14 +18,50 @@ const OURS: [&str; 4] = [
 ];
 
 pub(super) fn n9(rounds: u32) -> Result<Vec<race::Outcome>, String> {
-    let target = Target::of_size(tool::VMAS);
-    let (process, batches) = (target.process(), tool::batches(&target));
+    let few = Target::of_size(tool::VMAS);
+    let of_few = tool::batches(&few);
+    let many = batches::alike();
+    let of_many = batches::batches(&many);
+    let (mixed, of_mixed) = mixed::elsewhere();
+    let touched = batches::M + mixed::RANGES;
+    Ok(vec![
+        n9_race(
+            rounds,
+            &few,
+            &of_few,
+            tool::M,
+            "heap allocations: N4's batches",
+        ),
+        n9_race(
+            rounds,
+            &many,
+            &of_many,
+            batches::M,
+            "heap allocations: N6's",
+        ),
+        n9_race(
+            rounds,
+            &mixed,
+            &of_mixed,
+            touched,
+            "heap allocations: N11's",
+        ),
+    ])
+}
+
+fn n9_race(
+    rounds: u32,
+    target: &Target,
+    batches: &Batches,
+    touched: usize,
+    part: &'static str,
+) -> race::Outcome {
+    let process = target.process();
     let sizes = Sizes {
         vmas: process.vmas(),
-        addresses: tool::K,
-        touched: tool::M,
+        addresses: batches.sorted[0].len(),
+        touched,
     };
-    let part = "N4's batches; heap allocations instead of time";
     let mut race = Race::new("N9", part, sizes).clock(Clock::Count {
         now: allocator::counted,
     });
@@ -57,5 +93,5 @@ pub(super) fn n9(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     allocator::count();
     let outcome = race.run(rounds);
     allocator::stop();
-    Ok(vec![outcome])
+    outcome
 }

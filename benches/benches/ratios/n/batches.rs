@@ -14,7 +14,7 @@ use crate::target::{Batches, Random, Rotation, Target};
 
 const VMAS: u64 = 1_130;
 pub(super) const K: usize = 10_000;
-const M: usize = 100;
+pub(super) const M: usize = 100;
 const BATCHES: usize = 32;
 
 /// All modules of 64 KiB.
@@ -40,7 +40,7 @@ fn of_sizes(sizes: [u64; M]) -> Target {
     target
 }
 
-fn batches(target: &Target) -> Batches {
+pub(super) fn batches(target: &Target) -> Batches {
     let mut random = Random::new();
     Batches::draw(BATCHES, || {
         (0..K).map(|_| random.addr_in(&target.code)).collect()

@@ -26,7 +26,11 @@ pub(super) fn n11(rounds: u32) -> Result<Vec<race::Outcome>, String> {
 /// Memory without a file, and none at all: so many of each, apart from each other.
 const ELSEWHERE: usize = 10;
 
-fn among_modules(rounds: u32) -> Result<race::Outcome, String> {
+/// How many ranges that is, with vdso and stack.
+pub(super) const RANGES: usize = 2 * ELSEWHERE + 2;
+
+/// N6's process and batches, with a fifth of the addresses elsewhere.
+pub(super) fn elsewhere() -> (Target, Batches) {
     let mut target = batches::alike();
     let mut jit = Vec::new();
     let mut holes = Vec::new();
@@ -43,18 +47,24 @@ fn among_modules(rounds: u32) -> Result<race::Outcome, String> {
     let (vdso, stack) = (maps.named("[vdso]"), maps.named("[stack]"));
 
     let mut random = Random::new();
-    let elsewhere = [&jit[..], &[vdso], &[stack], &holes];
+    let places = [&jit[..], &[vdso], &[stack], &holes];
     let batches = Batches::draw(32, || {
         let addr = |nth: usize| match nth % 20 {
-            kind @ 0..4 => random.addr_in(elsewhere[kind]),
+            kind @ 0..4 => random.addr_in(places[kind]),
             _ => random.addr_in(&target.code),
         };
         let mut batch: Vec<u64> = (0..K).map(addr).collect();
         random_order(&mut batch);
         batch
     });
+    (target, batches)
+}
+
+fn among_modules(rounds: u32) -> Result<race::Outcome, String> {
+    let (target, batches) = elsewhere();
+    let process = target.process();
     let options = ours::options(Backend::Ioctl, Know::Names);
-    let touched = maps.check(process, &batches.jumping, &options)?;
+    let touched = Text::of(process).check(process, &batches.jumping, &options)?;
 
     let sizes = Sizes {
         vmas: process.vmas(),
