@@ -43,7 +43,6 @@ pub(crate) struct VmaCache {
     /// into `spans` when it is an eighth of them, so that many spans cost no more
     /// moves than few.
     fresh: Vec<Span>,
-    /// The starts of the spans that this call opened, or that they are too many.
     opened: Opened,
     index: PageIndex,
     /// The addresses that an index was wanted for.
@@ -53,12 +52,12 @@ pub(crate) struct VmaCache {
 }
 
 /// What must be closed when the next call begins.
-#[derive(Debug)]
-enum Opened {
-    /// These spans.
-    Some(Vec<AbsAddr>),
-    /// So many, or among so few, that all are looked at.
-    Any,
+#[derive(Debug, Default)]
+struct Opened {
+    starts: Vec<AbsAddr>,
+    /// Whether they are not all there: so many, or among so few, that all spans are
+    /// looked at instead.
+    incomplete: bool,
 }
 
 /// Spans behind their index.
@@ -95,7 +94,10 @@ impl VmaCache {
             trust,
             spans: Vec::new(),
             fresh: Vec::new(),
-            opened: Opened::Any,
+            opened: Opened {
+                incomplete: true,
+                ..Opened::default()
+            },
             index: PageIndex::default(),
             jumped: 0,
             effort: 0,
@@ -113,33 +115,33 @@ impl VmaCache {
             opened,
             ..
         } = self;
-        match opened {
-            Opened::Any => spans.iter_mut().chain(fresh).for_each(Span::close),
-            Opened::Some(starts) => {
-                for start in starts.drain(..) {
-                    for spans in [&mut *spans, &mut *fresh] {
-                        if let Ok(at) = spans.binary_search_by_key(&start, |span| span.start)
-                            && let Some(span) = spans.get_mut(at)
-                        {
-                            span.close();
-                        }
+        if opened.incomplete {
+            spans.iter_mut().chain(fresh).for_each(Span::close);
+        } else {
+            for start in &opened.starts {
+                for spans in [&mut *spans, &mut *fresh] {
+                    if let Ok(at) = spans.binary_search_by_key(start, |span| span.start)
+                        && let Some(span) = spans.get_mut(at)
+                    {
+                        span.close();
                     }
                 }
             }
         }
-        if self.spans.len() >= FEW_SPANS && matches!(self.opened, Opened::Any) {
-            self.opened = Opened::Some(Vec::new());
-        }
+        self.forget_opened();
+    }
+
+    fn forget_opened(&mut self) {
+        self.opened.starts.clear();
+        self.opened.incomplete = self.spans.len() < FEW_SPANS;
     }
 
     fn note_open(&mut self, start: AbsAddr) {
-        if let Opened::Some(starts) = &mut self.opened {
-            if starts.len() > self.spans.len() / 8 {
-                self.opened = Opened::Any;
-            } else {
-                starts.push(start);
-            }
+        if self.opened.incomplete {
+            return;
         }
+        self.opened.starts.push(start);
+        self.opened.incomplete = self.opened.starts.len() > self.spans.len() / 8;
     }
 
     /// Returns what the index knows, for many addresses that jump about.
@@ -222,8 +224,8 @@ impl VmaCache {
     pub(crate) fn clear(&mut self) {
         self.spans.clear();
         self.fresh.clear();
-        self.opened = Opened::Any;
         self.index.clear();
+        self.forget_opened();
     }
 
     /// Prepares for `coming` more addresses that jump about, after some that the index
@@ -252,9 +254,29 @@ impl VmaCache {
         if self.fresh.is_empty() {
             return;
         }
-        // Both halves are sorted, and a stable sort merges such runs in one pass.
-        self.spans.append(&mut self.fresh);
-        self.spans.sort_by_key(|span| span.start);
+        // From the back, in the room that grows there: nothing else is allocated.
+        let Self { spans, fresh, .. } = self;
+        let mut below = spans.len();
+        spans.resize(below.saturating_add(fresh.len()), Span::nowhere());
+        for to in (0..spans.len()).rev() {
+            let (Some(new), last) = (fresh.last(), below.wrapping_sub(1)) else {
+                break;
+            };
+            let old = spans
+                .get(last)
+                .copied()
+                .filter(|old| below > 0 && old.start > new.start);
+            let next = match old {
+                Some(old) => {
+                    below = last;
+                    Some(old)
+                }
+                None => fresh.pop(),
+            };
+            if let (Some(place), Some(next)) = (spans.get_mut(to), next) {
+                *place = next;
+            }
+        }
         self.index.clear();
     }
 }
