@@ -22,6 +22,8 @@ fn on_a_terminal(args: &[&str], environment: &[(&str, &str)]) -> String {
     command
         .env("TERM", "xterm")
         .envs(environment.iter().copied());
+    // Where this is set, colours are taken to be wanted whatever the terminal is.
+    command.env_remove("CI");
     command.args(args).stdout(Stdio::from(terminal.slave));
     let mut child = command.spawn().expect("it runs");
     // The command holds the terminal open too, until it is dropped.

@@ -5,7 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use backsight_normalize::{AbsAddr, Backend, BuildIds, Options, Session, Trust};
+use backsight_normalize::{AbsAddr, BuildIds, Options, Session, Trust};
 use testkit::child::Child;
 use testkit::kernel::{Ioctl, ioctl};
 
@@ -78,20 +78,19 @@ fn wishes() -> [(&'static str, Options); 3] {
     ]
 }
 
-/// Normalizes the same again, and fails when that takes anything from the heap.
+/// What a call that reads the text may take: its buffer, and a name.
+const BY_TEXT: u64 = 8;
+
+/// Normalizes the same again, and fails when that takes anything from the heap. By text
+/// a session that asks again reads again, into a buffer of that call.
 fn holds(trust: Trust, vmas: u64) {
-    if !matches!(ioctl(), Ioctl::Answers) {
-        return testkit::skip("by text there is a buffer to read into");
-    }
+    let by_text = matches!(ioctl(), Ioctl::Refused(_)) && trust == Trust::Recheck;
+    let allowed = if by_text { 3 * BY_TEXT } else { 0 };
     for count in [5, 100, 10_000] {
         let mut child = Child::spawn();
         let batches = batches(&mut child, count, vmas);
         for (wish, options) in wishes() {
-            let options = Options {
-                trust,
-                backend: Backend::Ioctl,
-                ..options
-            };
+            let options = Options { trust, ..options };
             let mut session = Session::open(child.pid(), options).unwrap();
             let mut outcomes = Vec::new();
             for (order, batch) in &batches {
@@ -104,7 +103,10 @@ fn holds(trust: Trust, vmas: u64) {
                         session.normalize(batch, &mut outcomes).unwrap();
                     }
                 });
-                assert_eq!(warm, 0, "{count} {order} in {vmas} VMAs, {wish}");
+                assert!(
+                    warm <= allowed,
+                    "{warm}: {count} {order} in {vmas} VMAs, {wish}"
+                );
             }
         }
     }
@@ -117,10 +119,11 @@ fn a_session_that_trusts_allocates_nothing() {
     }
 }
 
-/// With more VMAs some still do: the row N9 of `ratios` tells how many.
 #[test]
-fn a_session_that_rechecks_a_few_vmas_allocates_nothing() {
-    holds(Trust::Recheck, 10);
+fn a_session_that_rechecks_allocates_nothing() {
+    for vmas in [10, 200] {
+        holds(Trust::Recheck, vmas);
+    }
 }
 
 #[test]
