@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::race::Outcome;
-use crate::report::{Failure, Machine, Report, table};
+use crate::report::{Failure, Machine, Report};
 
 /// One row of the targets.
 #[derive(Clone, Copy, Debug)]
@@ -96,8 +96,7 @@ fn measure(rows: &[&Row], rounds: u32) -> Report {
         match (row.run)(rounds) {
             Ok(races) => {
                 for race in races {
-                    println!("{}", table(&race));
-                    report.races.push(race);
+                    report.add(race);
                 }
             }
             Err(reason) => report.failures.push(Failure {

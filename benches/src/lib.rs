@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`race`] | contestants that run in turn, and how long each took |
 //! | [`stats`] | medians and spreads |
+//! | [`work`] | how much a call is asked |
 //! | [`target`] | what a ratio must be, and whether it is |
 //! | [`plot`] | lines over two axes, as SVG |
 //! | [`report`] | the table and the JSON |
@@ -28,3 +29,4 @@ pub mod race;
 pub mod report;
 pub mod stats;
 pub mod target;
+pub mod work;

@@ -14,6 +14,7 @@
 //! machine it is the wall's. Work that waits, or that other threads do, is to be
 //! measured by the [wall's clock](Clock::Wall).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hint::black_box;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use serde::Serialize;
 
 use crate::stats::Spread;
 use crate::target::{Bound, Target, Verdict};
+use crate::work::Work;
+pub use crate::work::{FileSizes, Sizes};
 
 /// How long the fastest contestant's turn lasts, at least. The others make as
 /// many calls.
@@ -35,16 +38,12 @@ const LONGEST_TURN: Duration = Duration::from_millis(200);
 /// How many calls a turn is that is counted, not timed.
 const COUNTED_CALLS: u32 = 64;
 
-/// How much work a call is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Sizes {
-    /// N: the VMAs that the process has.
-    pub vmas: usize,
-    /// K: the addresses asked for.
-    pub addresses: usize,
-    /// M: the VMAs that they lie in.
-    pub touched: usize,
-}
+/// Rounds of a race where a turn takes a tenth of a second, or a whole one: there are
+/// no more than these.
+const SLOW_ROUNDS: [(Duration, u32); 2] = [
+    (Duration::from_millis(100), 11),
+    (Duration::from_secs(1), 5),
+];
 
 /// What time is taken.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -60,6 +59,11 @@ pub enum Clock {
         #[serde(skip)]
         now: fn() -> u64,
     },
+    /// No time: all contestants are [gauges](Race::gauge) that tell this.
+    Gauge {
+        /// What they tell: `KiB`.
+        unit: &'static str,
+    },
 }
 
 impl Clock {
@@ -68,6 +72,7 @@ impl Clock {
             Self::Thread => ClockId::CLOCK_THREAD_CPUTIME_ID,
             Self::Wall => ClockId::CLOCK_MONOTONIC,
             Self::Count { now } => return Duration::from_nanos(now()),
+            Self::Gauge { .. } => return Duration::ZERO,
         };
         Duration::from(clock_gettime(clock).expect("every kernel has both clocks"))
     }
@@ -95,9 +100,10 @@ struct Contestant<'a> {
 /// A workload, who does it, and what is asked of their times.
 pub struct Race<'a> {
     row: &'static str,
-    part: &'static str,
-    sizes: Sizes,
+    part: Cow<'static, str>,
+    sizes: Work,
     clock: Clock,
+    cycle: u32,
     contestants: Vec<Contestant<'a>>,
     targets: Vec<Target>,
 }
@@ -114,12 +120,17 @@ impl fmt::Debug for Race<'_> {
 impl<'a> Race<'a> {
     /// Begins the race `part` of the row `row`.
     #[must_use]
-    pub fn new(row: &'static str, part: &'static str, sizes: Sizes) -> Self {
+    pub fn new(
+        row: &'static str,
+        part: impl Into<Cow<'static, str>>,
+        sizes: impl Into<Work>,
+    ) -> Self {
         Self {
             row,
-            part,
-            sizes,
+            part: part.into(),
+            sizes: sizes.into(),
             clock: Clock::Thread,
+            cycle: 1,
             contestants: Vec::new(),
             targets: Vec::new(),
         }
@@ -129,6 +140,16 @@ impl<'a> Race<'a> {
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// Makes every turn a multiple of `calls`, which differ from each other: all
+    /// contestants are timed over all of them.
+    #[must_use]
+    pub fn cycle(self, calls: u32) -> Self {
+        Self {
+            cycle: calls.max(1),
+            ..self
+        }
     }
 
     /// Adds a contestant. What `call` returns is dropped within its time.
@@ -146,6 +167,23 @@ impl<'a> Race<'a> {
                 black_box(call());
             }
             clock.now().saturating_sub(begin)
+        });
+        self.contestants.push(Contestant { name, role, turn });
+        self
+    }
+
+    /// Adds a contestant that tells its own figure for each call: nanoseconds that it
+    /// took in another process, or what a [`Clock::Gauge`] names.
+    #[must_use]
+    pub fn gauge(
+        mut self,
+        role: Role,
+        name: &'static str,
+        mut figure: impl FnMut() -> u64 + 'a,
+    ) -> Self {
+        let turn = Box::new(move |calls, _| {
+            let figures = (0..calls).map(|_| Duration::from_nanos(figure()));
+            figures.sum()
         });
         self.contestants.push(Contestant { name, role, turn });
         self
@@ -198,7 +236,7 @@ impl<'a> Race<'a> {
     /// When a target names a contestant that did not enter.
     #[must_use]
     pub fn run(mut self, rounds: u32) -> Outcome {
-        let calls = self.calls_a_turn();
+        let (calls, rounds) = self.calls_and_rounds(rounds);
         let mut times: Vec<Vec<f64>> = vec![Vec::new(); self.contestants.len()];
         for _ in 0..rounds {
             for ((contestant, calls), times) in
@@ -221,7 +259,7 @@ impl<'a> Race<'a> {
         let verdicts = self
             .targets
             .iter()
-            .map(|target| target.judge(&lanes, self.sizes.addresses));
+            .map(|target| target.judge(&lanes, self.sizes.addresses()));
         Outcome {
             row: self.row,
             part: self.part,
@@ -230,35 +268,50 @@ impl<'a> Race<'a> {
             rounds,
             verdicts: verdicts.collect(),
             lanes,
+            unmeasured: None,
         }
     }
 
-    /// Returns how many calls each makes in a turn; also warms all of them up.
-    fn calls_a_turn(&mut self) -> Vec<u32> {
+    /// Returns how many calls each makes in a turn, and how many rounds there are; also
+    /// warms all of them up.
+    fn calls_and_rounds(&mut self, rounds: u32) -> (Vec<u32>, u32) {
         let clock = self.clock;
-        if let Clock::Count { .. } = clock {
-            for each in &mut self.contestants {
-                (each.turn)(COUNTED_CALLS, clock);
+        match clock {
+            Clock::Thread | Clock::Wall => {}
+            Clock::Count { .. } => {
+                for each in &mut self.contestants {
+                    (each.turn)(COUNTED_CALLS, clock);
+                }
+                return (vec![COUNTED_CALLS; self.contestants.len()], rounds);
             }
-            return vec![COUNTED_CALLS; self.contestants.len()];
+            Clock::Gauge { .. } => return (vec![1; self.contestants.len()], rounds),
         }
         let each: Vec<f64> = self
             .contestants
             .iter_mut()
-            .map(|each| time_of_a_call(each, clock))
+            .map(|each| time_of_a_call(each, clock, self.cycle))
             .collect();
         let fastest = each.iter().copied().fold(f64::INFINITY, f64::min);
         let calls = |turn: Duration, call: f64| (turn.as_secs_f64() / call).ceil();
         let all = calls(TURN, fastest);
         let bounded = each.iter().map(|call| all.min(calls(LONGEST_TURN, *call)));
         // A cast of a float saturates.
-        bounded.map(|calls| calls as u32).collect()
+        let calls: Vec<u32> = bounded
+            .map(|calls| (calls as u32).next_multiple_of(self.cycle))
+            .collect();
+        let turns = each.iter().zip(&calls);
+        let longest = turns.map(|(call, calls)| call * f64::from(*calls));
+        let longest = longest.fold(0.0, f64::max);
+        let slow = SLOW_ROUNDS
+            .iter()
+            .rfind(|(turn, _)| longest > turn.as_secs_f64());
+        (calls, slow.map_or(rounds, |(_, most)| rounds.min(*most)))
     }
 }
 
 /// Returns the seconds of one call, from as many calls as make a quarter turn.
-fn time_of_a_call(contestant: &mut Contestant<'_>, clock: Clock) -> f64 {
-    let mut calls = 1_u32;
+fn time_of_a_call(contestant: &mut Contestant<'_>, clock: Clock, cycle: u32) -> f64 {
+    let mut calls = cycle;
     loop {
         let took = (contestant.turn)(calls, clock);
         if took >= TURN / 4 || calls >= 1 << 30 {
@@ -308,9 +361,9 @@ pub struct Outcome {
     /// The row it belongs to.
     pub row: &'static str,
     /// Which of the row's races it is.
-    pub part: &'static str,
+    pub part: Cow<'static, str>,
     /// How much work a call was.
-    pub sizes: Sizes,
+    pub sizes: Work,
     /// How time was taken.
     pub clock: Clock,
     /// Turns of each contestant.
@@ -319,9 +372,21 @@ pub struct Outcome {
     pub lanes: Vec<Lane>,
     /// One for each target.
     pub verdicts: Vec<Verdict>,
+    /// Why it was not run, if it was not.
+    #[serde(skip)]
+    pub unmeasured: Option<String>,
 }
 
 impl Outcome {
+    /// A race that could not be run, while others of its row could.
+    #[must_use]
+    pub fn unmeasured(row: &'static str, part: impl Into<Cow<'static, str>>, why: String) -> Self {
+        Self {
+            unmeasured: Some(why),
+            ..Race::new(row, part, FileSizes::default()).run(0)
+        }
+    }
+
     /// Returns the first contestant of a role.
     #[must_use]
     pub fn first(&self, role: Role) -> Option<&Lane> {

@@ -54,6 +54,20 @@ impl Machine {
 }
 
 impl Report {
+    /// Prints a race and keeps it.
+    pub fn add(&mut self, race: Outcome) {
+        match &race.unmeasured {
+            None => {
+                println!("{}", table(&race));
+                self.races.push(race);
+            }
+            Some(why) => self.failures.push(Failure {
+                row: race.row,
+                reason: format!("{}: {why}", race.part),
+            }),
+        }
+    }
+
     /// Returns what `--check` fails for: each missed target and unmeasured row.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
@@ -89,10 +103,7 @@ pub fn table(race: &Outcome) -> String {
         row, part, sizes, ..
     } = race;
     let mut text = format!(
-        "{row}: {part}\nN = {} VMAs, K = {} addresses, M = {} VMAs touched; {} rounds of {} calls\n\n",
-        sizes.vmas,
-        sizes.addresses,
-        sizes.touched,
+        "{row}: {part}\n{sizes}; {} rounds of {} calls\n\n",
         race.rounds,
         race.lanes.iter().map(|lane| lane.calls).max().unwrap_or(0),
     );
@@ -149,8 +160,10 @@ pub fn table(race: &Outcome) -> String {
 
 /// Returns the unit that suits the fastest contestant, and its nanoseconds.
 fn unit(race: &Outcome) -> (&'static str, f64) {
-    if let Clock::Count { .. } = race.clock {
-        return ("count", 1.0);
+    match race.clock {
+        Clock::Thread | Clock::Wall => {}
+        Clock::Count { .. } => return ("count", 1.0),
+        Clock::Gauge { unit } => return (unit, 1.0),
     }
     let medians = race.lanes.iter().map(|lane| lane.ns.median);
     match medians.fold(f64::INFINITY, f64::min) {
@@ -166,6 +179,7 @@ mod tests {
     use crate::race::{Clock, Lane, Outcome, Role, Sizes};
     use crate::stats::Spread;
     use crate::target::{Bound, Verdict};
+    use crate::work::Work;
 
     fn race() -> Outcome {
         let lane = |name, role, ns: f64| Lane {
@@ -185,12 +199,12 @@ mod tests {
         };
         Outcome {
             row: "T1",
-            part: "a race",
-            sizes: Sizes {
+            part: "a race".into(),
+            sizes: Work::Process(Sizes {
                 vmas: 30,
                 addresses: 5,
                 touched: 2,
-            },
+            }),
             clock: Clock::Thread,
             rounds: 11,
             lanes: vec![
@@ -201,6 +215,7 @@ mod tests {
                 verdict(Bound::AtMost(2.0), 1.5, true),
                 verdict(Bound::AtMost(1.2), 1.5, false),
             ],
+            unmeasured: None,
         }
     }
 

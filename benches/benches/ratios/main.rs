@@ -10,6 +10,7 @@ mod ours;
 mod peers;
 mod process;
 mod raw;
+mod s;
 mod target;
 mod text;
 
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use benches::command;
 
 fn main() -> ExitCode {
-    let rows = [n::ROWS, e::ROWS].concat();
+    let rows = [n::ROWS, s::ROWS, e::ROWS].concat();
     // Cargo gives a place below its target directory alone.
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ratios.json");
     command::run(&rows, json)

@@ -10,6 +10,7 @@
 //! | [`old_kernel`] | a filter that makes this kernel refuse `PROCMAP_QUERY` |
 //! | [`tools`] | `readelf` and others, as oracles |
 //! | [`user`] | the eyes of a user without privileges |
+//! | [`workload`] | large programs with debug information, made by `cargo xtask workloads` |
 //!
 //! And [`skip`], [`is_root`] and [`fixture`].
 //!
@@ -28,6 +29,7 @@ pub mod old_kernel;
 mod skip;
 pub mod tools;
 pub mod user;
+pub mod workload;
 
 pub use fixtures::{fixture, fixture_path};
 pub use skip::skip;

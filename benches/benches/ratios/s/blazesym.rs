@@ -1,0 +1,59 @@
+//! Blazesym's symbolizer on an ELF file.
+
+use std::path::{Path, PathBuf};
+
+use blazesym::symbolize::source::{Elf, Source};
+use blazesym::symbolize::{CodeInfo, Input, Symbolizer};
+
+use super::consumed::Consumed;
+
+/// A symbolizer, and the file it is asked about.
+#[derive(Debug)]
+pub(crate) struct Blazesym {
+    symbolizer: Symbolizer,
+    source: Source<'static>,
+}
+
+impl Blazesym {
+    /// Knows the file that has the debug information, and has read nothing of it.
+    pub(crate) fn open(file: &Path) -> Self {
+        let symbolizer = Symbolizer::builder()
+            // It would follow the debug link that a debug file has too.
+            .set_debug_dirs(Some::<[PathBuf; 0]>([]))
+            .enable_auto_reload(false)
+            .build();
+        let source = Source::from(Elf::new(file));
+        Self { symbolizer, source }
+    }
+
+    /// Looks all addresses up.
+    pub(crate) fn run(&self, addrs: &[u64]) -> Consumed {
+        let mut consumed = Consumed::default();
+        let input = Input::VirtOffset(addrs);
+        let answers = self.symbolizer.symbolize(&self.source, input);
+        for answer in answers.expect("a workload can be read") {
+            let Some(sym) = answer.as_sym() else {
+                continue;
+            };
+            for inlined in &sym.inlined {
+                level(&mut consumed, &inlined.name, inlined.code_info.as_ref());
+            }
+            level(&mut consumed, &sym.name, sym.code_info.as_deref());
+        }
+        consumed
+    }
+
+    /// Opens and looks up.
+    pub(crate) fn cold(file: &Path, addrs: &[u64]) -> Consumed {
+        Self::open(file).run(addrs)
+    }
+}
+
+fn level(consumed: &mut Consumed, name: &str, info: Option<&CodeInfo<'_>>) {
+    let dir = info.and_then(|info| info.dir.as_deref());
+    let dir = dir.map(|dir| dir.as_os_str().as_encoded_bytes());
+    let file = info.map(|info| info.file.as_encoded_bytes());
+    let line = info.and_then(|info| info.line).unwrap_or(0);
+    let column = info.and_then(|info| info.column).unwrap_or(0);
+    consumed.level(name, dir.into_iter().chain(file), line, u32::from(column));
+}

@@ -1,0 +1,85 @@
+//! A file that is opened for what is asked, and forgotten; its bytes are in the page
+//! cache.
+
+use benches::race::{Clock, Outcome, Race, Role};
+
+use super::addr2line;
+use super::blazesym::Blazesym;
+use super::ours::Ours;
+use super::workload::{self, K, Subject};
+use crate::target::Rotation;
+
+/// Cold starts in a turn, each for another address.
+const STARTS: usize = 5;
+
+/// One address.
+pub(super) fn s1(rounds: u32) -> Result<Vec<Outcome>, String> {
+    workload::each("S1", |subject| {
+        let addrs = subject.addresses().random;
+        Ok(vec![first("S1", rounds, subject, &addrs)?])
+    })
+}
+
+/// One address, of debug sections that are compressed.
+pub(super) fn s7(rounds: u32) -> Result<Vec<Outcome>, String> {
+    workload::each("S7", |subject| {
+        let addrs = subject.addresses().random;
+        let copies = subject.compressed.iter();
+        copies
+            .map(|copy| first("S7", rounds, copy, &addrs))
+            .collect()
+    })
+}
+
+fn first(
+    row: &'static str,
+    rounds: u32,
+    subject: &Subject,
+    addrs: &[u64],
+) -> Result<Outcome, String> {
+    let addrs: Vec<Vec<u64>> = addrs.chunks(1).take(STARTS).map(<[u64]>::to_vec).collect();
+    for addr in &addrs {
+        let ours = Ours::cold(subject, addr);
+        ours.compare("addr2line", addr2line::cold(subject.debug(), addr))?;
+        ours.compare("blazesym", Blazesym::cold(subject.debug(), addr))?;
+    }
+    let [mut of_ours, mut of_addr2line, mut of_blazesym] = [(); 3].map(|()| Rotation::of(&addrs));
+    let race = Race::new(row, subject.name.clone(), subject.sizes(1))
+        .clock(Clock::Wall)
+        .cycle(STARTS as u32)
+        .enter(Role::Ours, "ours", || Ours::cold(subject, of_ours.next()))
+        .enter(Role::Peer, "addr2line", || {
+            addr2line::cold(subject.debug(), of_addr2line.next())
+        })
+        .enter(Role::Peer, "blazesym", || {
+            Blazesym::cold(subject.debug(), of_blazesym.next())
+        })
+        .at_most(0.7, "ours", "addr2line")
+        .at_most(0.7, "ours", "blazesym");
+    Ok(race.run(rounds))
+}
+
+/// Many addresses.
+pub(super) fn s2(rounds: u32) -> Result<Vec<Outcome>, String> {
+    workload::each("S2", |subject| {
+        let times = match subject.name.as_str() {
+            "rg" | "cpp" => 5.0,
+            _ => 4.0,
+        };
+        let addrs = subject.addresses().random;
+        let ours = Ours::cold(subject, &addrs);
+        ours.compare("addr2line", addr2line::cold(subject.debug(), &addrs))?;
+        ours.compare("blazesym", Blazesym::cold(subject.debug(), &addrs))?;
+        let race = Race::new("S2", subject.name.clone(), subject.sizes(K))
+            .clock(Clock::Wall)
+            .enter(Role::Ours, "ours", || Ours::cold(subject, &addrs))
+            .enter(Role::Peer, "addr2line", || {
+                addr2line::cold(subject.debug(), &addrs)
+            })
+            .enter(Role::Peer, "blazesym", || {
+                Blazesym::cold(subject.debug(), &addrs)
+            })
+            .faster(times, "ours", "addr2line");
+        Ok(vec![race.run(rounds)])
+    })
+}

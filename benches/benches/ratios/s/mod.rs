@@ -1,0 +1,42 @@
+//! Symbolization: addresses of a file to functions, files and lines.
+//!
+//! The files are real programs that `cargo xtask workloads` fetches and builds. Each
+//! row has a race for each of them, and says which are missing.
+
+mod addr2line;
+mod blazesym;
+mod cold;
+mod consumed;
+mod ours;
+mod warm;
+mod workload;
+
+use benches::command::Row;
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        id: "S1",
+        measures: "cold: open a file and look one address up",
+        run: cold::s1,
+    },
+    Row {
+        id: "S2",
+        measures: "cold: open a file and look 100,000 addresses up, all over its functions",
+        run: cold::s2,
+    },
+    Row {
+        id: "S3",
+        measures: "warm: 100,000 addresses, uniform and as Zipf has them, one thread",
+        run: warm::s3,
+    },
+    Row {
+        id: "S3s",
+        measures: "warm: 100,000 addresses, sorted, one thread",
+        run: warm::s3s,
+    },
+    Row {
+        id: "S7",
+        measures: "S1 where debug sections are compressed",
+        run: cold::s7,
+    },
+];

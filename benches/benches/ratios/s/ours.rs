@@ -1,0 +1,77 @@
+//! All calls to backsight of this family.
+
+use std::path::Path;
+
+use backsight_symbolize::{ModuleId, Options, Place, Request, Source, Symbolizer};
+use backsight_types::{Lookup, VirtOffset};
+use rayon::ThreadPoolBuilder;
+
+use super::consumed::Consumed;
+use super::workload::Subject;
+
+/// A symbolizer with one module.
+#[derive(Debug)]
+pub(crate) struct Ours {
+    symbolizer: Symbolizer,
+    module: ModuleId,
+}
+
+impl Ours {
+    /// Knows the file, and has read nothing of it.
+    pub(crate) fn open(subject: &Subject) -> Self {
+        let options = Options {
+            debug_dirs: subject
+                .debug_dir()
+                .map(Path::to_owned)
+                .into_iter()
+                .collect(),
+            ..Options::default()
+        };
+        let symbolizer = Symbolizer::new(options);
+        let source = Source::open(&subject.executable).expect("a workload's executable");
+        let module = symbolizer.add(source, None, None);
+        Self { symbolizer, module }
+    }
+
+    /// Looks up what [`requests`](Self::requests) made.
+    pub(crate) fn run(&self, requests: &[Request]) -> Consumed {
+        let mut consumed = Consumed::default();
+        for answer in self.symbolizer.symbolize(requests) {
+            for frame in answer.iter().flatten() {
+                consumed.level(
+                    frame.function.as_deref().unwrap_or_default(),
+                    frame.file.as_deref().map(str::as_bytes),
+                    frame.line.unwrap_or(0),
+                    frame.column.unwrap_or(0),
+                );
+            }
+        }
+        consumed
+    }
+
+    /// Opens and looks up.
+    pub(crate) fn cold(subject: &Subject, addrs: &[u64]) -> Consumed {
+        let ours = Self::open(subject);
+        ours.run(&ours.requests(addrs))
+    }
+
+    pub(crate) fn requests(&self, addrs: &[u64]) -> Vec<Request> {
+        let request = |addr: &u64| Request {
+            module: self.module,
+            place: Place::Virt(VirtOffset(*addr)),
+            lookup: Lookup::Exact,
+        };
+        addrs.iter().map(request).collect()
+    }
+}
+
+/// Runs `work` on a thread that is a whole pool, so that its clock sees all that ours
+/// does.
+pub(crate) fn on_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    let alone = || {
+        let pool = ThreadPoolBuilder::new().num_threads(1).use_current_thread();
+        let _pool = pool.build().expect("a new thread is in no pool");
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(alone).join()).expect("no panic")
+}
