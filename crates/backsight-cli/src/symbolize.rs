@@ -101,10 +101,15 @@ pub(crate) enum AddrKind {
 /// How symbols are looked up.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Symbols {
-    /// Look here for separate debug files, as DIR/.build-id/xx/rest.debug, instead
-    /// of in /usr/lib/debug; may be given several times
+    /// Look here for separate debug files, as DIR/.build-id/xx/rest.debug or by their
+    /// debug links, instead of in /usr/lib/debug; may be given several times
     #[arg(long, value_name = "DIR")]
     debug_dir: Vec<PathBuf>,
+
+    /// The root directory that the files' paths begin at: separate debug files are
+    /// looked for in it before they are on this host [default: with -p the process's]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
 
     /// Give only the functions that have code of their own, without those that were
     /// inlined there
@@ -127,13 +132,19 @@ impl Symbols {
 
     /// Says which folders are none. The others may still do.
     pub(crate) fn check(&self) {
-        for dir in &self.debug_dir {
+        let debug_dirs = self.debug_dir.iter().map(|dir| ("--debug-dir", dir));
+        let root = self.root.iter().map(|dir| ("--root", dir));
+        for (flag, dir) in debug_dirs.chain(root) {
+            let inside = |root: &PathBuf| Some(root.join(dir.strip_prefix("/").ok()?));
+            if (self.root.as_ref().and_then(inside)).is_some_and(|dir| dir.is_dir()) {
+                continue;
+            }
             let cause = match dir.metadata() {
                 Ok(metadata) if metadata.is_dir() => continue,
                 Ok(_) => "not a directory".to_owned(),
                 Err(error) => Cause(&error).to_string(),
             };
-            complain(format_args!("--debug-dir {}: {cause}", Shown(dir)));
+            complain(format_args!("{flag} {}: {cause}", Shown(dir)));
         }
     }
 
@@ -142,6 +153,7 @@ impl Symbols {
             inlines: !self.no_inlines,
             ..backsight_symbolize::Options::default()
         };
+        options.root.clone_from(&self.root);
         if !self.debug_dir.is_empty() {
             options.debug_dirs.clone_from(&self.debug_dir);
         }

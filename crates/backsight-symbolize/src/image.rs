@@ -58,12 +58,20 @@ impl Image {
     }
 }
 
+/// How files are opened, besides for reading: a FIFO is not waited for, and no
+/// terminal becomes ours.
+pub(crate) const OPEN_FLAGS: i32 = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+
 /// Opens a regular file and nothing else, without waiting for a FIFO's writer.
 pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true);
-    options.custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY);
-    let file = options.open(path)?;
+    options.custom_flags(OPEN_FLAGS);
+    regular(options.open(path)?)
+}
+
+/// Returns the file if it is a regular one.
+pub(crate) fn regular(file: File) -> Result<File, Error> {
     if file.metadata()?.is_file() {
         Ok(file)
     } else {

@@ -8,7 +8,8 @@ use object::elf;
 use crate::dwarf::{DwarfFile, Fault, Found, Level, Location, Name};
 use crate::elf::{ElfFile, Symbols};
 use crate::image::Image;
-use crate::{Error, Frame, Frames, Options, Place, Source, locate};
+use crate::locate::Search;
+use crate::{Error, Frame, Frames, Options, Place, Source};
 
 /// A module as it was given, and what was read of it so far.
 #[derive(Debug)]
@@ -106,22 +107,26 @@ impl Files {
         expected: Option<BuildId>,
         options: &Arc<Options>,
     ) -> Result<Self, Error> {
-        let (own, expected) = match source {
-            Source::BuildId(id) => (Err(Error::NotFound), Some(id)),
-            Source::Bytes(bytes) => (Ok(Image::Given(bytes)), expected),
-            Source::File(file) => {
+        let (own, path, expected) = match source {
+            Source::BuildId(id) => (Err(Error::NotFound), None, Some(id)),
+            Source::Bytes(bytes) => (Ok(Image::Given(bytes)), None, expected),
+            Source::File { file, path } => {
                 let limit = options.limits.file_bytes;
-                (Image::of_file(&file, options.access, limit), expected)
+                (Image::of_file(&file, options.access, limit), path, expected)
             }
         };
         let own = own.and_then(ElfFile::parse).and_then(|own| match expected {
             Some(id) if own.build_id() != Some(id) => Err(Error::BuildIdMismatch),
             _ => Ok(Arc::new(own)),
         });
-        let own_id = || own.as_ref().ok()?.build_id();
-        let debug = expected.or_else(own_id);
-        let debug = debug.and_then(|id| locate::debug_file(&id, options));
-        let debug = debug.map(Arc::new);
+        let search = Search {
+            options,
+            path: path.as_deref(),
+        };
+        let readable = own.as_deref().ok();
+        let id = expected.or_else(|| readable?.build_id());
+        let debug = search.debug_file(id, readable);
+        let debug = debug.map(|found| Arc::new(found.elf));
         if let (Err(error), None) = (&own, &debug) {
             return Err(error.clone());
         }

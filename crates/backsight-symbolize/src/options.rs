@@ -22,8 +22,15 @@ pub enum Access {
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where separate debug files are looked for, each as
-    /// `DIR/.build-id/xx/rest.debug`; the first with the right build ID counts.
+    /// `DIR/.build-id/xx/rest.debug`, and as the module's debug link says; the
+    /// first that is proven to be the right one counts.
     pub debug_dirs: Vec<PathBuf>,
+    /// The root directory that the modules' paths begin at, when it is not this
+    /// process's own: that of a container, an image or a chroot. Separate files
+    /// are looked for inside it first, in each of `debug_dirs` and beside the
+    /// module, then on the host. No symbolic link leads out of it. Wants `openat2`
+    /// (Linux 5.6); without it, nothing is found inside.
+    pub root: Option<PathBuf>,
     /// Whether [`Frame::function`](crate::Frame::function) is demangled.
     pub demangle: bool,
     /// Whether inlined frames are given. Without them the physical function
@@ -39,6 +46,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             debug_dirs: vec![PathBuf::from("/usr/lib/debug")],
+            root: None,
             demangle: true,
             inlines: true,
             limits: Limits::default(),

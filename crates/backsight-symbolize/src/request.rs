@@ -1,7 +1,7 @@
 //! What is asked: a module's bytes, and places in it.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backsight_types::{BuildId, FileOffset, Lookup, VirtOffset};
@@ -11,10 +11,17 @@ use crate::{Error, image};
 /// Where a module's bytes come from.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// An open file, whose position does not matter and does not change. Only a
-    /// regular file is taken; it is closed as soon as its bytes are mapped or
-    /// read, which happens at the first lookup.
-    File(Arc<File>),
+    /// An open file. Only a regular one is taken.
+    File {
+        /// Its position does not matter and does not change. It is closed as soon
+        /// as its bytes are mapped or read, which happens at the first lookup.
+        file: Arc<File>,
+        /// Where it stands, in [`Options::root`](crate::Options::root) or on the
+        /// host. It is never opened again: files that go with it, such as one that
+        /// its debug link names, are looked for around there. Without a path they
+        /// are looked for by build ID alone.
+        path: Option<PathBuf>,
+    },
     /// Bytes in memory: a vDSO, or a file that was fetched from elsewhere.
     Bytes(Arc<[u8]>),
     /// The module itself is not at hand: its debug file is looked for in
@@ -24,19 +31,26 @@ pub enum Source {
 }
 
 impl Source {
-    /// Opens a regular file. Never waits, as opening a FIFO would.
+    /// Opens a regular file, and knows its path. Never waits, as opening a FIFO
+    /// would.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be opened, [`Error::NotRegularFile`] for a
     /// directory, FIFO, socket or device.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        image::open_regular(path).map(Self::from)
+        Ok(Self::File {
+            file: Arc::new(image::open_regular(path)?),
+            path: Some(path.to_owned()),
+        })
     }
 }
 
 impl From<File> for Source {
     fn from(file: File) -> Self {
-        Self::File(Arc::new(file))
+        Self::File {
+            file: Arc::new(file),
+            path: None,
+        }
     }
 }
 

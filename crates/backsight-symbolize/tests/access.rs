@@ -4,7 +4,6 @@ mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use backsight_symbolize::{Access, Error, Options, Source, Symbolizer};
 use backsight_types::Reason;
@@ -40,7 +39,7 @@ fn only_regular_files_are_opened_and_none_is_waited_for() {
 fn an_open_file_that_is_not_regular_is_refused_too() {
     let symbolizer = Symbolizer::new(Options::default());
     let file = std::fs::File::open("/dev/null").expect("a device");
-    let module = symbolizer.add(Source::File(Arc::new(file)), None, None);
+    let module = symbolizer.add(Source::from(file), None, None);
     assert_eq!(symbolizer.load(module), Err(Error::NotRegularFile));
     assert_eq!(find(&symbolizer, module, 0x1000), Err(Reason::Unreadable));
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use backsight_formats::ndjson::{Address, Header};
 use backsight_symbolize::{Source, Symbolizer};
@@ -32,7 +33,11 @@ pub(crate) fn run(
     let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
     let module = describe(path, &file).map_err(|cause| Failure::of(Shown(path), cause))?;
     let symbolizer = Symbolizer::new(symbols.options());
-    let known = Known::readable(&symbolizer, Source::from(file), &module);
+    let source = Source::File {
+        file: Arc::new(file),
+        path: Some(path.to_owned()),
+    };
+    let known = Known::readable(&symbolizer, source, &module);
     if let Some(id) = known.id {
         let loaded = symbolizer.load(id);
         loaded.map_err(|error| Failure::of(Shown(path), error))?;

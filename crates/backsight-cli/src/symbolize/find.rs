@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use backsight_elf::Headers;
 use backsight_symbolize::{Source, Symbolizer};
@@ -48,7 +49,10 @@ fn file_of(module: &Module) -> Result<Source, Reason> {
         None => is_same_file(&file, module),
     };
     if proven {
-        Ok(Source::from(file))
+        Ok(Source::File {
+            file: Arc::new(file),
+            path: Some(path.to_owned()),
+        })
     } else {
         Err(Reason::IdentityUnproven)
     }

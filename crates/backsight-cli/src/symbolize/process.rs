@@ -1,7 +1,9 @@
 //! `symbolize -p`: a live process, whose files come with their identity proven.
 
+use std::ffi::OsStr;
 use std::io::Write;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use backsight_formats::ndjson::{Address, Header};
 use backsight_normalize::{Image, NormalizedModule, Options, Session};
@@ -60,11 +62,15 @@ impl Live {
         };
         allow_open_files();
         let session = Session::open(pid, options);
+        let mut options = symbols.options();
+        options
+            .root
+            .get_or_insert_with(|| root_of(pid, proc_root.as_deref()));
         Ok(Self {
             pid,
             proc_root,
             session: session.map_err(|error| failure::process(pid, &error))?,
-            symbolizer: Symbolizer::new(symbols.options()),
+            symbolizer: Symbolizer::new(options),
             known: Vec::new(),
             outcomes: Vec::new(),
             begun: false,
@@ -161,6 +167,13 @@ impl Live {
     }
 }
 
+/// Returns the root directory of a process. One that may not be entered holds no
+/// debug files, and the host's are left.
+fn root_of(pid: u32, proc_root: Option<&Path>) -> PathBuf {
+    let proc_root = proc_root.unwrap_or(Path::new("/proc"));
+    proc_root.join(pid.to_string()).join("root")
+}
+
 /// Raises this process's limit of open files as far as it may: a file stays open for
 /// each module, and the usual limit of 1,024 is less than some processes have.
 fn allow_open_files() {
@@ -183,7 +196,11 @@ fn module_of(session: &Session, outcome: Outcome) -> Option<&Module> {
 fn introduce(symbolizer: &Symbolizer, known: &NormalizedModule) -> Known {
     let module = &known.module;
     let source = match &known.image {
-        Some(Image::File(file)) => Source::File(file.clone()),
+        Some(Image::File(file)) => Source::File {
+            file: file.clone(),
+            // As the process names it: it begins at the process's root.
+            path: Some(OsStr::from_bytes(&module.path).into()),
+        },
         Some(Image::Bytes(bytes)) => Source::Bytes(bytes.clone()),
         _ => {
             let otherwise = module.unreadable.unwrap_or(Reason::NoSymbols);

@@ -1,6 +1,7 @@
 //! ELF: sections, their bytes, and symbols. 32 and 64 bits, either byte order.
 
 mod file;
+mod links;
 mod section;
 mod symbols;
 

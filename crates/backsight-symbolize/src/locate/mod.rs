@@ -1,0 +1,155 @@
+//! Where separate debug files are.
+//!
+//! By build ID, then by the link that `objcopy --add-gnu-debuglink` leaves:
+//!
+//! ```text
+//!   DEBUG_DIR/.build-id/77/c7…4d.debug      DEBUG_DIR is /usr/lib/debug by default
+//!   FOLDER/NAME                             FOLDER is the module's own
+//!   FOLDER/.debug/NAME
+//!   DEBUG_DIR/FOLDER/NAME
+//! ```
+//!
+//! Each first inside the target's root ([`Options::root`]), then on the host. A
+//! file found there counts only when its content proves it: a stale one would give
+//! wrong lines without a word. By build ID it must carry the build ID itself. By
+//! link its checksum must be the link's; and where both files have a build ID,
+//! these must be equal too. What does not count is passed over, and the next place
+//! is looked at.
+
+mod site;
+
+use std::path::{Path, PathBuf};
+
+use backsight_types::BuildId;
+use flate2::Crc;
+
+use crate::elf::ElfFile;
+use crate::image::Image;
+use crate::{Error, Options};
+
+pub(crate) use site::Site;
+
+/// A file that was found, and where.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) elf: ElfFile,
+    #[expect(dead_code, reason = "files named relative to it are looked for next")]
+    pub(crate) site: Site,
+}
+
+/// Looks for the files that go with one module.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search<'o> {
+    pub(crate) options: &'o Options,
+    /// Where the module itself stands, where that is known.
+    pub(crate) path: Option<&'o Path>,
+}
+
+impl Search<'_> {
+    /// Returns the first debug file of this build ID that can be used, or else the
+    /// first that the debug link of `own` leads to.
+    ///
+    /// Returns `None` when there is none, as well as when those that stand there
+    /// cannot be read or are proven to be others.
+    pub(crate) fn debug_file(self, id: Option<BuildId>, own: Option<&ElfFile>) -> Option<Found> {
+        let by_id = || id.and_then(|id| self.by_build_id(&id));
+        let by_link = || self.by_debug_link(id, own?);
+        by_id().or_else(by_link)
+    }
+
+    fn by_build_id(self, id: &BuildId) -> Option<Found> {
+        let path = path_of(id);
+        self.debug_dirs()
+            .map(|dir| dir.join(&path))
+            .find_map(|site| {
+                let elf = self.read(&site).ok()?;
+                (elf.build_id() == Some(*id)).then_some(Found { elf, site })
+            })
+    }
+
+    fn by_debug_link(self, id: Option<BuildId>, own: &ElfFile) -> Option<Found> {
+        let link = own.debug_link()?;
+        let name = Path::new(link.name);
+        let proven = |site: Site| {
+            let elf = self.read(&site).ok()?;
+            let other = id.is_some() && elf.build_id().is_some() && elf.build_id() != id;
+            let same = !other && self.checksum(&elf) == Some(link.crc);
+            same.then_some(Found { elf, site })
+        };
+        let mut folders = Vec::new();
+        for site in Site::of(self.path?, self.options.root.as_deref()) {
+            let canonical = site.canonical();
+            folders.extend([site].into_iter().chain(canonical));
+        }
+        let hidden = Path::new(".debug").join(name);
+        folders.iter().find_map(|module| {
+            let own = [name, &hidden].map(|name| module.beside(name));
+            let elsewhere = self.debug_dirs().filter_map(|dir| {
+                let folder = module.path().parent()?.strip_prefix("/").ok()?;
+                dir.in_root_of(module).then(|| dir.join(&folder.join(name)))
+            });
+            own.into_iter().chain(elsewhere).find_map(proven)
+        })
+    }
+
+    /// The target's before the host's.
+    fn debug_dirs(self) -> impl Iterator<Item = Site> {
+        let root = self.options.root.as_deref();
+        let dirs = self.options.debug_dirs.iter();
+        let sites: Vec<Vec<Site>> = dirs.map(|dir| Site::of(dir, root)).collect();
+        let of = |inside: bool| {
+            let sites = sites.iter().flatten();
+            sites.filter(move |site| site.is_inside() == inside)
+        };
+        of(true)
+            .chain(of(false))
+            .cloned()
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// Returns the CRC-32 of the whole file, or `None` when it is larger than what
+    /// may be read of a file.
+    fn checksum(self, elf: &ElfFile) -> Option<u32> {
+        let bytes = elf.image();
+        let size = u64::try_from(bytes.len()).ok()?;
+        if size > self.options.limits.file_bytes {
+            return None;
+        }
+        let mut crc = Crc::new();
+        crc.update(bytes);
+        Some(crc.sum())
+    }
+
+    fn read(self, site: &Site) -> Result<ElfFile, Error> {
+        let limit = self.options.limits.file_bytes;
+        let image = Image::of_file(&site.open()?, self.options.access, limit)?;
+        ElfFile::parse(image)
+    }
+}
+
+fn path_of(build_id: &BuildId) -> PathBuf {
+    let digits = build_id.to_string();
+    let (first, rest) = digits.split_at_checked(2).unwrap_or((&digits, ""));
+    Path::new(".build-id")
+        .join(first)
+        .join(format!("{rest}.debug"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::path_of;
+
+    #[test]
+    fn the_first_byte_is_the_directory() {
+        let cases = [
+            ("77c7aa4d", ".build-id/77/c7aa4d.debug"),
+            ("ab", ".build-id/ab/.debug"),
+        ];
+        for (id, want) in cases {
+            assert_eq!(path_of(&id.parse().unwrap()), PathBuf::from(want), "{id}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Where a file stands: a path, and the root directory that it begins at.
+//!
+//! A module of a container has a path that means nothing on the host. Inside a
+//! root, each step of a path is taken as a process of that root would take it
+//! (`openat2` with `RESOLVE_IN_ROOT`, Linux 5.6): no symbolic link and no `..`
+//! leads out of it. On the host a path is what it always is.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::sys::stat::Mode;
+
+use crate::Error;
+use crate::image::{self, OPEN_FLAGS};
+
+/// A place that may hold a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Site {
+    /// `None` is the host's own root.
+    root: Option<PathBuf>,
+    path: PathBuf,
+}
+
+impl Site {
+    /// Returns where the path may lead: inside `root` first, then on the host.
+    ///
+    /// A path that begins with `root` is the host's name for what is inside. A
+    /// relative path is relative to the host's working directory, so it names
+    /// nothing else inside.
+    pub(crate) fn of(path: &Path, root: Option<&Path>) -> Vec<Self> {
+        let inside = root.and_then(|root| {
+            let path = match path.strip_prefix(root) {
+                Ok(rest) => Path::new("/").join(rest),
+                Err(_) => path.to_owned(),
+            };
+            let root = Some(root.to_owned());
+            path.is_absolute().then_some(Self { root, path })
+        });
+        let host = Self {
+            root: None,
+            path: path.to_owned(),
+        };
+        inside.into_iter().chain([host]).collect()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is inside the target's root.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// Whether both are inside the target's root, or both on the host.
+    pub(crate) fn in_root_of(&self, other: &Self) -> bool {
+        self.is_inside() == other.is_inside()
+    }
+
+    /// Returns what has this path in the folder that stands here.
+    pub(crate) fn join(&self, path: &Path) -> Self {
+        Self {
+            root: self.root.clone(),
+            path: self.path.join(path),
+        }
+    }
+
+    /// Returns the place of this path in the same root; a relative path counts
+    /// from the folder of this file.
+    pub(crate) fn beside(&self, path: &Path) -> Self {
+        let dir = self.path.parent().unwrap_or(Path::new(""));
+        Self {
+            root: self.root.clone(),
+            path: dir.join(path),
+        }
+    }
+
+    /// Returns the same file under the name that no symbolic link is part of, if
+    /// that is another. Inside a root names are taken as they are.
+    pub(crate) fn canonical(&self) -> Option<Self> {
+        if self.root.is_some() {
+            return None;
+        }
+        let path = self.path.canonicalize().ok()?;
+        let root = None;
+        (path != self.path).then_some(Self { root, path })
+    }
+
+    /// Opens a regular file and nothing else, without waiting for a FIFO's writer.
+    pub(crate) fn open(&self) -> Result<File, Error> {
+        let Some(root) = &self.root else {
+            return image::open_regular(&self.path);
+        };
+        let error = |errno: nix::errno::Errno| Error::from(std::io::Error::from(errno));
+        let dir = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let root = open(root, dir, Mode::empty()).map_err(error)?;
+        let how = OpenHow::new()
+            .flags(OFlag::from_bits_retain(OPEN_FLAGS) | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        let file = openat2(root, &self.path, how).map_err(error)?;
+        image::regular(File::from(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Site;
+
+    #[test]
+    fn the_target_goes_before_the_host() {
+        let cases: [(&str, Option<&str>, &[&str]); 4] = [
+            ("/usr/a", None, &["/usr/a"]),
+            ("/usr/a", Some("/target"), &["/target:/usr/a", "/usr/a"]),
+            (
+                "/target/usr/a",
+                Some("/target"),
+                &["/target:/usr/a", "/target/usr/a"],
+            ),
+            ("a", Some("/target"), &["a"]),
+        ];
+        for (path, root, want) in cases {
+            let sites = Site::of(Path::new(path), root.map(Path::new));
+            let shown: Vec<String> = sites
+                .iter()
+                .map(|site| match &site.root {
+                    Some(root) => format!("{}:{}", root.display(), site.path.display()),
+                    None => site.path.display().to_string(),
+                })
+                .collect();
+            assert_eq!(shown, want, "{path} in {root:?}");
+        }
+    }
+
+    #[test]
+    fn beside_is_in_the_same_folder_and_root() {
+        let cases = [
+            ("/usr/bin/a", "a.debug", "/usr/bin/a.debug"),
+            ("/usr/bin/a", "/elsewhere/b", "/elsewhere/b"),
+            ("a", "a.debug", "a.debug"),
+        ];
+        for (file, name, want) in cases {
+            let site = Site::of(Path::new(file), None).remove(0);
+            assert_eq!(site.beside(Path::new(name)).path(), Path::new(want));
+        }
+    }
+}
