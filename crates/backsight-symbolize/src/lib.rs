@@ -12,17 +12,17 @@
 //!
 //! What is known of a place comes, best first, from
 //!
-//! 1. DWARF 2 to 5 in the separate debug file that carries the same build ID,
+//! 1. DWARF 2 to 5 in the separate debug file, found by build ID or by debug link,
 //!    else in the module itself;
-//! 2. ELF symbols: `.symtab`, then `.dynsym`.
+//! 2. ELF symbols: `.symtab` of the debug file, of the module and of its
+//!    MiniDebugInfo, then `.dynsym`.
 //!
 //! The crate never sees a process: no pid, no path under `/proc`. It prints
 //! nothing and reads no environment. Every byte of a file is taken for hostile:
 //! sums are checked, walks are loops and not recursion, sizes are refused before
 //! anything is allocated, and [`Limits`] bounds the rest.
 //!
-//! Not yet here: split DWARF (`.dwo`, `.dwp`), dwz, `.gnu_debuglink`,
-//! MiniDebugInfo, relocatable objects.
+//! Not yet here: split DWARF (`.dwo`, `.dwp`), dwz, relocatable objects.
 //!
 //! ```
 //! use backsight_symbolize::{Options, Place, Request, Source, Symbolizer};
@@ -67,6 +67,7 @@ mod locate;
 mod module;
 mod options;
 mod request;
+mod symbol_tables;
 mod symbolizer;
 
 pub use demangle::demangle;

@@ -18,6 +18,9 @@ pub struct Limits {
     /// Bytes that all compressed sections of one file may unpack to, judged by
     /// what they declare, before anything is allocated. 256 MiB.
     pub unpacked_bytes: u64,
+    /// Bytes that a MiniDebugInfo section, which does not declare it, may unpack
+    /// to. 64 MiB.
+    pub mini_debug_bytes: u64,
     /// Inlined frames at one address. Those nearest the physical function are
     /// kept. 128.
     pub inline_depth: u16,
@@ -46,6 +49,7 @@ impl Default for Limits {
         Self {
             file_bytes: 1 << 30,
             unpacked_bytes: 256 << 20,
+            mini_debug_bytes: 64 << 20,
             inline_depth: 128,
             name_links: 16,
             steps_per_byte: 32,

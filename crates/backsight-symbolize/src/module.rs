@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
-use object::elf;
 
 use crate::dwarf::{DwarfFile, Fault, Found, Level, Location, Name};
-use crate::elf::{ElfFile, Symbols};
+use crate::elf::ElfFile;
 use crate::image::Image;
 use crate::locate::Search;
+use crate::symbol_tables::SymbolTables;
 use crate::{Error, Frame, Frames, Options, Place, Source};
 
 /// A module as it was given, and what was read of it so far.
@@ -30,16 +30,7 @@ struct Files {
     own: Result<Arc<ElfFile>, Error>,
     debug: Option<Arc<ElfFile>>,
     dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
-    /// The tables that may name an address, the best first.
-    tables: Vec<Table>,
-}
-
-/// A symbol table: of which file, of which kind.
-#[derive(Debug)]
-struct Table {
-    file: Arc<ElfFile>,
-    kind: elf::SectionType,
-    symbols: OnceLock<(Symbols, Vec<OnceLock<Name>>)>,
+    symbols: SymbolTables,
 }
 
 impl Module {
@@ -130,20 +121,12 @@ impl Files {
         if let (Err(error), None) = (&own, &debug) {
             return Err(error.clone());
         }
-        let table = |file: &Arc<ElfFile>, kind| Table {
-            file: Arc::clone(file),
-            kind,
-            symbols: OnceLock::new(),
-        };
-        let files = debug.iter().chain(own.as_ref().ok());
-        let full = files.map(|file| table(file, elf::SHT_SYMTAB));
-        let dynamic = own.iter().map(|own| table(own, elf::SHT_DYNSYM));
-        let tables = full.chain(dynamic).collect();
+        let symbols = SymbolTables::new(own.as_ref().ok(), debug.as_ref());
         Ok(Self {
             own,
             debug,
             dwarf: OnceLock::new(),
-            tables,
+            symbols,
         })
     }
 
@@ -161,7 +144,14 @@ impl Files {
             .levels
             .last()
             .is_none_or(|last| last.name.function.is_none());
-        let symbol = nameless.then(|| self.symbol(addr, options)).flatten();
+        let symbol = match nameless.then(|| self.symbols.find(addr, options)) {
+            Some(Ok(symbol)) => symbol,
+            Some(Err(fault)) => {
+                found.limited |= fault == Fault::Limit;
+                None
+            }
+            None => None,
+        };
         if found.levels.is_empty() && (symbol.is_some() || found.location.is_some()) {
             found.levels.push(Level {
                 name: Name::default(),
@@ -197,23 +187,6 @@ impl Files {
             }
         }
         failed
-    }
-
-    /// Returns the name and the start of the symbol that covers `addr`.
-    fn symbol(&self, addr: u64, options: &Options) -> Option<(Name, u64)> {
-        self.tables.iter().find_map(|table| {
-            let (symbols, names) = table.symbols.get_or_init(|| {
-                let limit = options.limits.name_bytes;
-                let symbols = Symbols::read(&table.file, table.kind, limit);
-                let mut names = Vec::new();
-                names.resize_with(symbols.len(), OnceLock::new);
-                (symbols, names)
-            });
-            let symbol = symbols.find(addr, &table.file)?;
-            let name = names.get(symbol.at)?;
-            let name = name.get_or_init(|| Name::of_linkage(symbol.name, options));
-            Some((name.clone(), symbol.start))
-        })
     }
 }
 

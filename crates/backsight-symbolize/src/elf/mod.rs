@@ -2,9 +2,11 @@
 
 mod file;
 mod links;
+mod mini;
 mod section;
 mod symbols;
 
 pub(crate) use file::ElfFile;
+pub(crate) use mini::mini_debug_info;
 pub(crate) use section::{SectionBytes, UnpackError};
 pub(crate) use symbols::Symbols;

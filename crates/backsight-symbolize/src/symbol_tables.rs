@@ -1,0 +1,104 @@
+//! The symbol tables of a module's files, in the order in which they are asked.
+
+use std::sync::{Arc, OnceLock};
+
+use object::elf;
+
+use crate::Options;
+use crate::dwarf::{Fault, Name};
+use crate::elf::{ElfFile, Symbols, UnpackError, mini_debug_info};
+
+/// The tables that may name an address, the best first: `.symtab` of the debug file,
+/// of the module and of its MiniDebugInfo, then `.dynsym`. Each is read when those
+/// before it had no answer.
+#[derive(Debug)]
+pub(crate) struct SymbolTables(Vec<Table>);
+
+/// A symbol table: of which file, of which kind.
+#[derive(Debug)]
+struct Table {
+    file: Arc<ElfFile>,
+    /// Whether it stands in the file that is packed inside `file`.
+    is_mini: bool,
+    kind: elf::SectionType,
+    content: OnceLock<Result<Content, Fault>>,
+}
+
+#[derive(Debug)]
+struct Content {
+    file: Arc<ElfFile>,
+    symbols: Symbols,
+    names: Vec<OnceLock<Name>>,
+}
+
+impl SymbolTables {
+    pub(crate) fn new(own: Option<&Arc<ElfFile>>, debug: Option<&Arc<ElfFile>>) -> Self {
+        let table = |file: &Arc<ElfFile>, is_mini, kind| Table {
+            file: Arc::clone(file),
+            is_mini,
+            kind,
+            content: OnceLock::new(),
+        };
+        let (full, dynamic) = (elf::SHT_SYMTAB, elf::SHT_DYNSYM);
+        let files = debug.into_iter().chain(own);
+        let mut tables: Vec<Table> = files.map(|file| table(file, false, full)).collect();
+        tables.extend(own.map(|own| table(own, true, full)));
+        tables.extend(own.map(|own| table(own, false, dynamic)));
+        Self(tables)
+    }
+
+    /// Returns the name and the start of the symbol that covers `addr`.
+    ///
+    /// [`Fault::Limit`] says that none does as far as is known, and that a limit kept
+    /// a table from being read.
+    pub(crate) fn find(&self, addr: u64, options: &Options) -> Result<Option<(Name, u64)>, Fault> {
+        let mut fault = None;
+        for table in &self.0 {
+            match table.find(addr, options) {
+                Ok(None) => {}
+                Ok(found) => return Ok(found),
+                Err(Fault::Malformed) => {}
+                Err(Fault::Limit) => fault = Some(Fault::Limit),
+            }
+        }
+        fault.map_or(Ok(None), Err)
+    }
+}
+
+impl Table {
+    fn find(&self, addr: u64, options: &Options) -> Result<Option<(Name, u64)>, Fault> {
+        let content = self.content.get_or_init(|| self.read(options));
+        let content = content.as_ref().map_err(|fault| *fault)?;
+        Ok(content.find(addr, options))
+    }
+
+    fn read(&self, options: &Options) -> Result<Content, Fault> {
+        let limits = &options.limits;
+        let file = if self.is_mini {
+            match mini_debug_info(&self.file, limits.mini_debug_bytes) {
+                Some(Ok(file)) => Arc::new(file),
+                Some(Err(UnpackError::Limit)) => return Err(Fault::Limit),
+                Some(Err(UnpackError::Malformed)) | None => return Err(Fault::Malformed),
+            }
+        } else {
+            Arc::clone(&self.file)
+        };
+        let symbols = Symbols::read(&file, self.kind, limits.name_bytes);
+        let mut names = Vec::new();
+        names.resize_with(symbols.len(), OnceLock::new);
+        Ok(Content {
+            file,
+            symbols,
+            names,
+        })
+    }
+}
+
+impl Content {
+    fn find(&self, addr: u64, options: &Options) -> Option<(Name, u64)> {
+        let symbol = self.symbols.find(addr, &self.file)?;
+        let name = self.names.get(symbol.at)?;
+        let name = name.get_or_init(|| Name::of_linkage(symbol.name, options));
+        Some((name.clone(), symbol.start))
+    }
+}
