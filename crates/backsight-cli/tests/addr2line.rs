@@ -69,6 +69,24 @@ fn binutils(program: &Path, flags: &[&str], addrs: &[String]) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
+/// With one section of code, an object's addresses are the offsets in it.
+#[test]
+fn an_object_file_is_listed_as_binutils_does() {
+    // It is kept like a program, and so has a name of its own.
+    let object = testkit::tools::compile("object", PROGRAM, &["-c", "-Og", "-gdwarf-5"]);
+    let object = match object {
+        Ok(object) if testkit::tools::tool("addr2line").is_some() => object,
+        Ok(_) => return testkit::skip("no addr2line"),
+        Err(why) => return testkit::skip(&why),
+    };
+    let addrs: Vec<String> = (0..0x30).map(|addr| format!("{addr:#x}")).collect();
+    let theirs = binutils(&object, &["-fia"], &addrs);
+    assert!(theirs.contains("survey\n"), "{theirs}");
+    let own = ["addr2line", "-fia", "-e", object.to_str().unwrap()];
+    let addrs = addrs.iter().map(String::as_str);
+    assert_eq!(run(own.into_iter().chain(addrs)).ok(), theirs);
+}
+
 #[test]
 fn every_flag_lists_as_binutils_does() {
     let Some((program, addrs)) = program() else {

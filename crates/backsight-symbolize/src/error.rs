@@ -21,9 +21,6 @@ pub enum Error {
     /// It is not an ELF file, or contradicts itself.
     #[error(transparent)]
     Elf(#[from] backsight_elf::Error),
-    /// It is a relocatable object (`ET_REL`): its code has no addresses yet.
-    #[error("a relocatable object file, which has no addresses yet")]
-    Relocatable,
     /// It is not the file that was asked for.
     #[error("its build ID is missing or differs from the one asked for")]
     BuildIdMismatch,
@@ -40,9 +37,7 @@ impl Error {
             Self::TooLarge { .. } => Reason::Limit,
             Self::BuildIdMismatch => Reason::IdentityUnproven,
             Self::NotFound => Reason::NoSymbols,
-            Self::Io(_) | Self::NotRegularFile | Self::Elf(_) | Self::Relocatable => {
-                Reason::Unreadable
-            }
+            Self::Io(_) | Self::NotRegularFile | Self::Elf(_) => Reason::Unreadable,
         }
     }
 }

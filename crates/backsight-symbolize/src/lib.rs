@@ -22,7 +22,12 @@
 //! sums are checked, walks are loops and not recursion, sizes are refused before
 //! anything is allocated, and [`Limits`] bounds the rest.
 //!
-//! Not yet here: split DWARF (`.dwo`, `.dwp`), dwz, relocatable objects.
+//! Object files and kernel modules are modules like others: their code sections get
+//! virtual offsets one behind another, in the order of the file, aligned as they ask,
+//! initialization (`.init…`) last. With one section of code, a virtual offset is the
+//! offset in it.
+//!
+//! Not yet here: split DWARF (`.dwo`, `.dwp`), dwz.
 //!
 //! ```
 //! use backsight_symbolize::{Options, Place, Request, Source, Symbolizer};

@@ -77,7 +77,10 @@ impl Module {
             Place::File(offset) => FileOffset(earlier(offset.0)?),
         };
         let own = || self.files().ok()?.own.as_ref().ok()?.segments();
-        let segments = self.given_segments.as_ref().or_else(own);
+        // An object file's headers say nothing: its sections do.
+        let given = self.given_segments.as_ref();
+        let given = given.filter(|given| !given.as_slice().is_empty());
+        let segments = given.or_else(own);
         let segments = segments.ok_or_else(|| match self.load() {
             Ok(()) => Reason::NeedsProgramHeaders,
             Err(error) => error.reason(),

@@ -6,6 +6,7 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, FileKind};
 
+use super::layout;
 use super::section::Section;
 use crate::Error;
 use crate::cover::{Cover, Item};
@@ -18,6 +19,7 @@ pub(crate) struct ElfFile {
     image: Image,
     headers: Headers,
     is_64: bool,
+    relocatable: bool,
     endian: Endianness,
     sections: Vec<Section>,
     code: Cover,
@@ -29,20 +31,22 @@ impl ElfFile {
     /// Section headers that cannot be read count as none: a file stripped of
     /// them, or cut off, still has segments and a build ID.
     pub(crate) fn parse(image: Image) -> Result<Self, Error> {
-        let headers = Headers::parse(&*image)?;
-        let (is_64, (endian, relocatable, sections)) = match FileKind::parse(&*image) {
+        let mut headers = Headers::parse(&*image)?;
+        let (is_64, (endian, relocatable, mut sections)) = match FileKind::parse(&*image) {
             Ok(FileKind::Elf32) => (false, parse::<FileHeader32<Endianness>>(&image)?),
             Ok(FileKind::Elf64) => (true, parse::<FileHeader64<Endianness>>(&image)?),
             _ => return Err(ElfError::NotElf.into()),
         };
         if relocatable {
-            return Err(Error::Relocatable);
+            layout::lay_out(&mut sections, &image);
+            headers.segments = layout::segments(&sections);
         }
         let code = code_of(&sections, &headers.segments);
         Ok(Self {
             image,
             headers,
             is_64,
+            relocatable,
             endian,
             sections,
             code,
@@ -62,6 +66,12 @@ impl ElfFile {
         self.is_64
     }
 
+    /// Whether it is an object file or a kernel module (`ET_REL`), whose sections have
+    /// the addresses that [`layout`] gave them.
+    pub(crate) fn is_relocatable(&self) -> bool {
+        self.relocatable
+    }
+
     pub(crate) fn endian(&self) -> Endianness {
         self.endian
     }
@@ -75,14 +85,21 @@ impl ElfFile {
     }
 
     /// Returns the section of this name, or of its `.zdebug_` spelling.
+    ///
+    /// An object has a `.debug_info` for each type unit besides its own
+    /// (`-fdebug-types-section`), each in a group: these come last.
     pub(crate) fn section(&self, name: &str) -> Option<&Section> {
         let packed = name.strip_prefix(".debug_");
-        self.sections.iter().find(|section| {
+        let mut named = self.sections.iter().filter(|section| {
             let bytes = section.name(&self.image);
             let old = || bytes.strip_prefix(b".zdebug_".as_slice());
             bytes == name.as_bytes()
                 || packed.is_some_and(|packed| old() == Some(packed.as_bytes()))
-        })
+        });
+        let first = named.next()?;
+        let mut all = [first].into_iter().chain(named);
+        let alone = all.find(|section| !section.is_in_group());
+        Some(alone.unwrap_or(first))
     }
 
     /// Returns whether code can stand at this virtual offset.
@@ -93,7 +110,8 @@ impl ElfFile {
         !self.code.find(addr).is_empty()
     }
 
-    /// Returns the `PT_LOAD` headers, unless this is a split debug file.
+    /// Returns the `PT_LOAD` headers, or what stands for them in a relocatable
+    /// object, unless this is a split debug file.
     ///
     /// `objcopy --only-keep-debug` turns code into `SHT_NOBITS` and rewrites
     /// `p_offset`: its headers no longer say where the executable's bytes are.
@@ -125,9 +143,9 @@ fn sections<Elf: FileHeader<Endian = Endianness>>(
     let names = header.shstrndx(endian, data)?;
     let names = usize::try_from(names).ok().and_then(|at| headers.get(at));
     let names = names.and_then(|section| section.file_range(endian));
-    Ok(headers
-        .iter()
-        .map(|section| Section::new(section, endian, names))
+    let numbered = headers.iter().enumerate();
+    Ok(numbered
+        .map(|(index, section)| Section::new(section, index, endian, names))
         .collect())
 }
 

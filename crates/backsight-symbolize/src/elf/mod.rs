@@ -1,8 +1,10 @@
 //! ELF: sections, their bytes, and symbols. 32 and 64 bits, either byte order.
 
 mod file;
+mod layout;
 mod links;
 mod mini;
+mod relocate;
 mod section;
 mod symbols;
 

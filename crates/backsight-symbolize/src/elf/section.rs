@@ -1,4 +1,5 @@
-//! Sections, and their bytes as they were before compression.
+//! Sections, and their bytes as they were before compression, and as they would be
+//! after linking.
 //!
 //! Three layouts are in use: bytes as they are, `SHF_COMPRESSED` (a header that
 //! names zlib or zstd and the size), and the older `.zdebug_` (the letters
@@ -12,6 +13,7 @@ use object::read::elf::{CompressionHeader, SectionHeader};
 use object::{Endianness, pod};
 
 use super::ElfFile;
+use super::relocate::relocate;
 
 /// A section header, the same for both classes.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +23,13 @@ pub(crate) struct Section {
     pub(crate) kind: u32,
     flags: u64,
     pub(crate) addr: u64,
-    offset: u64,
+    pub(super) offset: u64,
     pub(crate) size: u64,
     pub(crate) link: u32,
+    info: u32,
+    pub(super) align: u64,
+    /// Its place among the section headers.
+    index: usize,
 }
 
 /// Why a section's bytes are not to be had.
@@ -38,6 +44,7 @@ pub(crate) enum UnpackError {
 impl Section {
     pub(super) fn new<S: SectionHeader<Endian = Endianness>>(
         section: &S,
+        index: usize,
         endian: Endianness,
         names: Option<(u64, u64)>,
     ) -> Self {
@@ -53,6 +60,9 @@ impl Section {
             offset: section.sh_offset(endian).into(),
             size: section.sh_size(endian).into(),
             link: section.sh_link(endian),
+            info: section.sh_info(endian),
+            align: section.sh_addralign(endian).into(),
+            index,
         }
     }
 
@@ -67,6 +77,21 @@ impl Section {
     pub(crate) fn is_code(&self) -> bool {
         let needed = elf::SHF_ALLOC.0 | elf::SHF_EXECINSTR.0;
         self.flags & needed == needed && self.size > 0
+    }
+
+    pub(super) fn is_loaded(&self) -> bool {
+        self.flags & elf::SHF_ALLOC.0 != 0
+    }
+
+    /// Whether it is one of several that a linker would take one of.
+    pub(super) fn is_in_group(&self) -> bool {
+        self.flags & elf::SHF_GROUP.0 != 0
+    }
+
+    /// Whether it holds relocations for the section at `index`.
+    fn relocates(&self, index: usize) -> bool {
+        let kinds = [elf::SHT_REL.0, elf::SHT_RELA.0, elf::SHT_CREL.0];
+        kinds.contains(&self.kind) && usize::try_from(self.info) == Ok(index)
     }
 
     pub(crate) fn is_nobits(&self) -> bool {
@@ -94,18 +119,26 @@ pub(crate) enum SectionBytes {
 }
 
 impl SectionBytes {
-    /// Returns the bytes of `section`, unpacked; `budget` is what may still be
-    /// allocated, and is less by what was.
+    /// Returns the bytes of `section`, unpacked and relocated; `budget` is what may
+    /// still be allocated, and is less by what was.
     pub(crate) fn load(
         file: &ElfFile,
         section: &Section,
         budget: &mut u64,
     ) -> Result<Self, UnpackError> {
         let raw = section.raw(file.image()).ok_or(UnpackError::Malformed)?;
+        let mut all = file.sections().iter();
+        let relocated = file.is_relocatable() && all.any(|other| other.relocates(section.index));
         let packed = if section.flags & elf::SHF_COMPRESSED.0 != 0 {
             header(file, raw)?
         } else if section.name(file.image()).starts_with(b".zdebug_") {
             old_header(raw)?
+        } else if relocated {
+            Packed {
+                scheme: Scheme::None,
+                bytes: raw,
+                size: section.size,
+            }
         } else {
             return Ok(Self::InImage {
                 offset: usize::try_from(section.offset).map_err(|_| UnpackError::Malformed)?,
@@ -113,7 +146,11 @@ impl SectionBytes {
             });
         };
         *budget = budget.checked_sub(packed.size).ok_or(UnpackError::Limit)?;
-        packed.unpack().map(Self::Unpacked)
+        let mut bytes = packed.unpack()?;
+        if relocated {
+            relocate(file, section.index, &mut bytes);
+        }
+        Ok(Self::Unpacked(bytes))
     }
 
     pub(crate) fn get<'d>(&'d self, image: &'d [u8]) -> &'d [u8] {
@@ -128,6 +165,8 @@ impl SectionBytes {
 }
 
 enum Scheme {
+    /// Not packed, but about to be changed.
+    None,
     Zlib,
     Zstd,
 }
@@ -182,6 +221,10 @@ impl Packed<'_> {
             .try_reserve_exact(size)
             .map_err(|_| UnpackError::Limit)?;
         match self.scheme {
+            Scheme::None => {
+                bytes.extend_from_slice(self.bytes);
+                Ok(())
+            }
             Scheme::Zlib => unpack_zlib(self.bytes, &mut bytes),
             Scheme::Zstd => zstd::bulk::Decompressor::new()
                 .and_then(|mut zstd| zstd.decompress_to_buffer(self.bytes, &mut bytes))

@@ -176,6 +176,14 @@ fn read_entries<Elf: FileHeader<Endian = Endianness>>(
         }
         let section = symbol.st_shndx(endian).index().map(usize::from);
         let section = section.and_then(|at| file.sections().get(at));
+        if file.is_relocatable() {
+            // There a value counts from the section's begin, wherever that is.
+            let base = section.map(|section| section.addr);
+            let Some(virt) = base.and_then(|base| base.checked_add(start)) else {
+                continue;
+            };
+            start = virt;
+        }
         if !section.map_or_else(|| file.is_code(start), Section::is_code) {
             continue;
         }
