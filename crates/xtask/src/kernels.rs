@@ -2,7 +2,7 @@
 //! machines: Debian's, in an emulator.
 //!
 //! ```text
-//! debian    a kernel, a C library and some programs, by apt       ─┐
+//! Release   a kernel, a C library and some programs, by apt       ─┐
 //! suites    the test executables, by cargo                        ─┼─▶ guest ─▶ boot ─▶ report
 //! init.c    process 1: runs each suite, says how it ended         ─┘
 //! ```
@@ -13,7 +13,6 @@
 
 mod boot;
 mod cpio;
-mod debian;
 mod guest;
 mod machine;
 mod report;
@@ -24,14 +23,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use boot::Guest;
-use debian::Release;
 use machine::{AARCH64, Machine, X86_64};
 use report::Report;
 use suites::Suite;
 
-/// Says that what is needed is not to be had here: no failure of the suites. Other
-/// test tools use it so.
-const CANNOT_BE_HAD: u8 = 77;
+use crate::debian::Release;
+use crate::stop::{CANNOT_BE_HAD, Stop};
 
 /// A kernel to run the suites on.
 #[derive(Debug)]
@@ -67,21 +64,6 @@ const KERNELS: [Kernel; 3] = [
 /// Has the C library and the programs of every guest: a new C library runs what an
 /// older one was linked for, and old kernels run it.
 const PROGRAMS: &str = "trixie";
-
-/// Why there is no result.
-#[derive(Debug)]
-enum Stop {
-    /// A tool, a package or the net is missing.
-    CannotBeHad(String),
-    /// All is there, and does not work.
-    Failed(String),
-}
-
-impl From<String> for Stop {
-    fn from(why: String) -> Self {
-        Self::Failed(why)
-    }
-}
 
 /// Runs the suites on this machine's kernel and on all others, or on those that
 /// `--only` names by version or machine.

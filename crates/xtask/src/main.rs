@@ -7,23 +7,27 @@
 //!                               ARGS go to cargo test
 //! kernels [--only 6.1|…]        the suites that ask the kernel, on Debian's kernels
 //!                               in an emulator
+//! workloads [--dir DIR] [NAME…] the large programs that symbolization is measured on
 //! ```
 //!
 //! The first two also run as tests of this crate.
 
 #![forbid(unsafe_code)]
 
+mod debian;
 mod fixtures;
 mod kernels;
 mod libtest;
 mod old_kernel;
+mod stop;
 mod tidy;
+mod workloads;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask tidy | fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
-     kernels [--only 6.1|6.12|amd64|arm64]";
+     kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         ["fixtures", "rebuild"] => fixtures::rebuild(&root().join("fixtures")),
         ["old-kernel", errno, args @ ..] => old_kernel::run(errno, args),
         ["kernels", args @ ..] => return kernels::run(args),
+        ["workloads", args @ ..] => return workloads::run(args),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

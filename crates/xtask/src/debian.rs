@@ -9,34 +9,26 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Stop;
+use crate::stop::Stop;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// A release of Debian for a machine, as in `trixie` and `arm64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Release {
-    pub(super) suite: &'static str,
-    pub(super) arch: &'static str,
+pub(crate) struct Release {
+    pub(crate) suite: &'static str,
+    pub(crate) arch: &'static str,
 }
 
 impl Release {
     /// Returns the folder of its newest cloud kernel, unpacked.
-    pub(super) fn kernel(self, cache: &Path) -> Result<PathBuf, Stop> {
-        self.unpacked(cache, "kernel", |apt| {
-            let newest = format!("linux-image-cloud-{}", self.arch);
-            let said = apt.ask("apt-cache", &["depends", "--important", &newest])?;
-            let image = said
-                .lines()
-                .find_map(|line| line.trim().strip_prefix("Depends: "));
-            let image = image.filter(|name| name.starts_with("linux-image-"));
-            let none = || Stop::CannotBeHad(format!("{newest} names no kernel:\n{said}"));
-            image.map(|name| vec![name.to_owned()]).ok_or_else(none)
-        })
+    pub(crate) fn kernel(self, cache: &Path) -> Result<PathBuf, Stop> {
+        let newest = format!("linux-image-cloud-{}", self.arch);
+        self.unpacked(cache, "kernel", |apt| Ok(vec![apt.newest(&newest)?]))
     }
 
     /// Returns a folder with these packages, unpacked.
-    pub(super) fn programs(self, cache: &Path, packages: &[&str]) -> Result<PathBuf, Stop> {
+    pub(crate) fn programs(self, cache: &Path, packages: &[&str]) -> Result<PathBuf, Stop> {
         let names = packages.iter().map(|name| (*name).to_owned()).collect();
         // Others than last time are another folder.
         let mut hash = DefaultHasher::new();
@@ -57,15 +49,9 @@ impl Release {
         if folder.exists() {
             return Ok(folder);
         }
-        let apt = Apt::new(cache, self)?;
-        let packages = packages(&apt)?;
         let debs = empty(&cache.join(format!("debs-{what}-{suite}-{arch}")))?;
-        let names: Vec<&str> = packages.iter().map(String::as_str).collect();
-        println!("kernels: downloads {} from {suite} {arch}", names.join(" "));
-        apt.download(&names, &debs)?;
         let unfinished = empty(&folder.with_extension("unfinished"))?;
-        for deb in fs::read_dir(&debs).map_err(|why| why.to_string())? {
-            let deb = deb.map_err(|why| why.to_string())?.path();
+        for deb in self.packages(cache, &debs, packages)? {
             let mut unpack = Command::new("dpkg-deb");
             unpack.arg("-x").arg(&deb).arg(&unfinished);
             said(&mut unpack).map_err(Stop::Failed)?;
@@ -74,19 +60,54 @@ impl Release {
         fs::remove_dir_all(&debs).map_err(|why| why.to_string())?;
         Ok(folder)
     }
+
+    /// Downloads packages into an empty folder, and returns their files.
+    pub(crate) fn packages(
+        self,
+        cache: &Path,
+        to: &Path,
+        packages: impl FnOnce(&Apt) -> Result<Vec<String>, Stop>,
+    ) -> Result<Vec<PathBuf>, Stop> {
+        let apt = Apt::new(cache, self, Kind::Binary)?;
+        let names = packages(&apt)?;
+        apt.fetch(to, &["download"], &names)
+    }
+
+    /// Downloads the source of a package into an empty folder, and returns its files.
+    pub(crate) fn source(
+        self,
+        cache: &Path,
+        to: &Path,
+        package: &str,
+    ) -> Result<Vec<PathBuf>, Stop> {
+        let apt = Apt::new(cache, self, Kind::Source)?;
+        apt.fetch(to, &["source", "--download-only"], &[package.to_owned()])
+    }
+}
+
+/// What is wanted of a package.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Binary,
+    Source,
 }
 
 /// An apt that keeps all it has in a folder of ours.
 #[derive(Debug)]
-struct Apt {
+pub(crate) struct Apt {
+    release: Release,
     config: PathBuf,
 }
 
 impl Apt {
     /// Sets it up and fetches the lists of packages.
-    fn new(cache: &Path, release: Release) -> Result<Self, Stop> {
+    fn new(cache: &Path, release: Release, kind: Kind) -> Result<Self, Stop> {
         let Release { suite, arch } = release;
-        let dir = cache.join(format!("apt-{suite}-{arch}"));
+        let (kind, of) = match kind {
+            Kind::Binary => ("deb", arch),
+            Kind::Source => ("deb-src", "source"),
+        };
+        let dir = cache.join(format!("apt-{suite}-{of}"));
         let make = |below| fs::create_dir_all(dir.join(below)).map_err(|why| why.to_string());
         make("lists/partial")?;
         make("archives/partial")?;
@@ -94,11 +115,12 @@ impl Apt {
         let write = |name: &str, text: &str| {
             fs::write(dir.join(name), text).map_err(|why| format!("{name}: {why}"))
         };
-        let source = source(&mirror()?, suite);
+        let source = source(kind, &mirror()?, suite);
         write("sources.list", &source)?;
         write("status", "")?;
         write("apt.conf", &config(&dir.display().to_string(), arch))?;
         let apt = Self {
+            release,
             config: dir.join("apt.conf"),
         };
         apt.ask("apt-get", &["update", "-qq", "--error-on=any"])?;
@@ -111,11 +133,30 @@ impl Apt {
         said(&mut command).map_err(Stop::CannotBeHad)
     }
 
-    fn download(&self, packages: &[&str], to: &Path) -> Result<(), Stop> {
+    /// Returns the kernel's package that this one stands for: the newest.
+    pub(crate) fn newest(&self, meta: &str) -> Result<String, Stop> {
+        let said = self.ask("apt-cache", &["depends", "--important", meta])?;
+        let image = said
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Depends: "));
+        let image = image.filter(|name| name.starts_with("linux-image-"));
+        let none = || Stop::CannotBeHad(format!("{meta} names no kernel:\n{said}"));
+        image.map(str::to_owned).ok_or_else(none)
+    }
+
+    /// Has apt-get put something into an empty folder.
+    fn fetch(&self, to: &Path, how: &[&str], names: &[String]) -> Result<Vec<PathBuf>, Stop> {
+        let Release { suite, arch } = self.release;
+        let what = names.join(" ");
+        println!("apt: downloads {what} from {suite} {arch}");
         let mut command = Command::new("apt-get");
         command.arg("-c").arg(&self.config).current_dir(to);
-        command.args(["download", "-qq"]).args(packages);
-        said(&mut command).map(drop).map_err(Stop::CannotBeHad)
+        command.args(how).arg("-qq").args(names);
+        said(&mut command).map_err(Stop::CannotBeHad)?;
+        let files = fs::read_dir(to).map_err(|why| why.to_string())?;
+        let files = files.map(|file| file.map(|file| file.path()));
+        let files: Result<Vec<PathBuf>, _> = files.collect();
+        Ok(files.map_err(|why| why.to_string())?)
     }
 }
 
@@ -134,8 +175,8 @@ fn mirror() -> Result<String, Stop> {
     mirror.map(|(uri, _)| uri.to_owned()).ok_or_else(none)
 }
 
-fn source(mirror: &str, suite: &str) -> String {
-    format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n")
+fn source(kind: &str, mirror: &str, suite: &str) -> String {
+    format!("{kind} [signed-by={KEYRING}] {mirror} {suite} main\n")
 }
 
 /// Returns a configuration that is read after the system's, and turns to `dir` all
@@ -166,7 +207,7 @@ Dir::Cache::archives "{dir}/archives";
 }
 
 /// Returns a folder with nothing in it.
-fn empty(folder: &Path) -> Result<PathBuf, String> {
+pub(crate) fn empty(folder: &Path) -> Result<PathBuf, String> {
     let say = |why: std::io::Error| format!("{}: {why}", folder.display());
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(say)?;
@@ -176,7 +217,7 @@ fn empty(folder: &Path) -> Result<PathBuf, String> {
 }
 
 /// Runs a command and returns what it prints, or what it complains of.
-fn said(command: &mut Command) -> Result<String, String> {
+pub(crate) fn said(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let done = command.env("LC_ALL", "C").output();
     let done = done.map_err(|why| format!("{name}: {why}"))?;

@@ -1,0 +1,20 @@
+//! Why a chore has no result: what it needs is not here, or does not work.
+
+/// Says that what is needed is not to be had here: no failure of the suites. Other
+/// test tools use it so.
+pub(crate) const CANNOT_BE_HAD: u8 = 77;
+
+/// Why there is no result.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A tool, a package or the net is missing.
+    CannotBeHad(String),
+    /// All is there, and does not work.
+    Failed(String),
+}
+
+impl From<String> for Stop {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
