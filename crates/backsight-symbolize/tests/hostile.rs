@@ -93,14 +93,14 @@ fn functions_nested_in_functions_are_not_walked_again_and_again() {
     assert!(answers.iter().all(Result::is_ok), "each has its function");
 }
 
-#[test]
-fn attributes_of_no_size_cost_fuel() {
-    // Each DIE is one byte and has 20,000 flags that take none.
+/// Two functions, and between them 200,000 DIEs of one byte each, of this tag
+/// and with 20,000 attributes of no size.
+fn attributes_of_no_size(tag: u8, attribute: [u8; 2]) -> Vec<u8> {
     let mut abbrev = dwarf::ABBREV.to_vec();
     abbrev.pop();
-    abbrev.extend([7, 0x34, 0]);
+    abbrev.extend([7, tag, 0]);
     for _ in 0..20_000 {
-        abbrev.extend([0x3f, 0x19]);
+        abbrev.extend(attribute);
     }
     abbrev.extend([0, 0, 0]);
     let mut unit = dwarf::Unit::new(SHAPE);
@@ -111,11 +111,29 @@ fn attributes_of_no_size_cost_fuel() {
     }
     unit.function("late", 0x1100..0x1200);
     unit.end();
-    let elf = file(&unit.finish(), &abbrev);
-    let (symbolizer, module) = symbolizer_of_bytes(elf.build());
+    file(&unit.finish(), &abbrev).build()
+}
+
+#[test]
+fn attributes_of_no_size_that_are_asked_for_cost_fuel() {
+    // Functions, each with 20,000 flags for a name.
+    let bytes = attributes_of_no_size(0x2e, [0x03, 0x19]);
+    let (symbolizer, module) = symbolizer_of_bytes(bytes);
     let early = soon(|| find(&symbolizer, module, 0x1000)).expect("it stands before the limit");
     assert!(early.limit_reached());
     assert_eq!(find(&symbolizer, module, 0x1100), Err(Reason::Limit));
+}
+
+#[test]
+fn attributes_of_no_size_that_nobody_asks_for_cost_nothing() {
+    // Variables, each with 20,000 flags.
+    let bytes = attributes_of_no_size(0x34, [0x3f, 0x19]);
+    let (symbolizer, module) = symbolizer_of_bytes(bytes);
+    for (name, addr) in [("early@?", 0x1000), ("late@?", 0x1100)] {
+        let found = soon(|| find(&symbolizer, module, addr));
+        assert_eq!(brief(&found), name);
+        assert!(!found.expect("an answer").limit_reached());
+    }
 }
 
 #[test]

@@ -5,53 +5,91 @@
 //! that suffices for the section as a whole many times over, and the table is
 //! then parsed from just these bytes.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use gimli::{Abbreviations, DebugAbbrevOffset, Reader};
+use gimli::{Abbreviations, DebugAbbrevOffset, Encoding, Reader, UnitHeader};
 
+use super::plan::Plans;
 use super::{Fault, Fuel, Slice};
 
 /// The tables that the units of one file name, each parsed when first asked for.
 #[derive(Debug)]
-pub(super) struct AbbrevTables {
-    tables: Vec<(usize, OnceLock<Table>)>,
+pub(super) struct AbbrevTables<'d> {
+    section: Slice<'d>,
+    tables: Mutex<HashMap<usize, Arc<Table>>>,
     fuel: Mutex<Fuel>,
 }
 
-type Table = Result<Arc<Abbreviations>, Fault>;
+/// One table, as gimli has it and compiled.
+#[derive(Debug, Default)]
+struct Table {
+    parsed: OnceLock<Parsed>,
+    plans: OnceLock<(Encoding, Compiled)>,
+    /// For units that share the table and nothing else.
+    more_plans: Mutex<Vec<(Encoding, Compiled)>>,
+}
 
-impl AbbrevTables {
-    /// Takes the offsets that unit headers name, in any order.
-    pub(super) fn new(mut offsets: Vec<usize>, fuel: Fuel) -> Self {
-        offsets.sort_unstable();
-        offsets.dedup();
-        let tables = offsets.into_iter();
+type Parsed = Result<Arc<Abbreviations>, Fault>;
+type Compiled = Result<Arc<Plans>, Fault>;
+
+impl<'d> AbbrevTables<'d> {
+    /// Takes `.debug_abbrev`, and what all of its tables together may cost.
+    pub(super) fn new(section: Slice<'d>, fuel: Fuel) -> Self {
         Self {
-            tables: tables.map(|offset| (offset, OnceLock::new())).collect(),
+            section,
+            tables: Mutex::default(),
             fuel: Mutex::new(fuel),
         }
     }
 
     /// Returns the table at `offset` of `.debug_abbrev`.
-    pub(super) fn get(&self, section: Slice<'_>, offset: DebugAbbrevOffset) -> Table {
-        let at = self.tables.binary_search_by_key(&offset.0, |table| table.0);
-        let table = at.ok().and_then(|at| self.tables.get(at));
-        let (_, table) = table.ok_or(Fault::Malformed)?;
+    pub(super) fn get(&self, offset: DebugAbbrevOffset) -> Parsed {
+        let table = self.table(offset);
         let parse = || {
             let mut fuel = self.fuel.lock().unwrap_or_else(PoisonError::into_inner);
-            parse(section, offset.0, &mut fuel)
+            let bytes = self.bytes(offset, &mut fuel)?;
+            let parsed = gimli::DebugAbbrev::from(bytes).abbreviations(DebugAbbrevOffset(0))?;
+            Ok(Arc::new(parsed))
         };
-        table.get_or_init(parse).clone()
+        table.parsed.get_or_init(parse).clone()
     }
-}
 
-fn parse(section: Slice<'_>, offset: usize, fuel: &mut Fuel) -> Table {
-    let mut rest = section;
-    rest.skip(offset)?;
-    let length = table_length(rest, fuel)?;
-    rest.truncate(length)?;
-    let table = gimli::DebugAbbrev::from(rest).abbreviations(DebugAbbrevOffset(0))?;
-    Ok(Arc::new(table))
+    /// Returns the unit's table, compiled.
+    pub(super) fn plans(&self, unit: &UnitHeader<Slice<'d>>) -> Compiled {
+        let (offset, encoding) = (unit.debug_abbrev_offset(), unit.encoding());
+        let table = self.table(offset);
+        let compile = || {
+            let mut fuel = self.fuel.lock().unwrap_or_else(PoisonError::into_inner);
+            let bytes = self.bytes(offset, &mut fuel)?;
+            Plans::compile(bytes, encoding, &mut fuel).map(Arc::new)
+        };
+        let (first, plans) = table.plans.get_or_init(|| (encoding, compile()));
+        if *first == encoding {
+            return plans.clone();
+        }
+        let more = table.more_plans.lock();
+        let mut more = more.unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, plans)) = more.iter().find(|(of, _)| *of == encoding) {
+            return plans.clone();
+        }
+        let plans = compile();
+        more.push((encoding, plans.clone()));
+        plans
+    }
+
+    fn table(&self, offset: DebugAbbrevOffset) -> Arc<Table> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tables.entry(offset.0).or_default())
+    }
+
+    fn bytes(&self, offset: DebugAbbrevOffset, fuel: &mut Fuel) -> Result<Slice<'d>, Fault> {
+        let mut rest = self.section;
+        rest.skip(offset.0)?;
+        let length = table_length(rest, fuel)?;
+        rest.truncate(length)?;
+        Ok(rest)
+    }
 }
 
 /// DWARF 5, 7.5.3: entries of code, tag, has-children and (name, form) pairs,

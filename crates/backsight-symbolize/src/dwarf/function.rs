@@ -6,8 +6,9 @@ use gimli::UnitOffset;
 
 use super::index::Index;
 use super::inline::Body;
-use super::range::RangeAttrs;
-use super::unit::{Root, Unit};
+use super::plan::Kind;
+use super::unit::Unit;
+use super::walk::CodeDies;
 use super::{Fault, Fuel};
 use crate::cover::{Cover, Item};
 
@@ -34,22 +35,18 @@ pub(super) struct Function {
 }
 
 impl Functions {
-    /// Walks all DIEs of the unit, of `length` bytes. What stands before a
-    /// malformed DIE, or before a limit, counts.
-    pub(super) fn read<'d>(
-        root: &Root<'d>,
-        index: &Index<'d>,
-        length: usize,
-    ) -> Result<Self, Fault> {
+    /// Walks all DIEs of the unit. What stands before a malformed DIE, or before
+    /// a limit, counts.
+    pub(super) fn read<'d>(unit: &Unit<'d>, index: &Index<'d>) -> Result<Self, Fault> {
         let mut list = Vec::new();
         let mut items = Vec::new();
-        let mut fuel = index.fuel_for(length);
-        let walked = walk(root, index, &mut fuel, &mut list, &mut items);
+        let mut fuel = index.fuel_for(unit.length());
+        let walked = walk(unit, index, &mut fuel, &mut list, &mut items);
         Ok(Self {
             list,
             cover: Cover::new(items, 1),
             limited: walked == Err(Fault::Limit),
-            fuel: Mutex::new(index.fuel_for(length)),
+            fuel: Mutex::new(index.fuel_for(unit.length())),
         })
     }
 
@@ -74,34 +71,24 @@ impl Functions {
 }
 
 fn walk<'d>(
-    root: &Root<'d>,
+    unit: &Unit<'d>,
     index: &Index<'d>,
     fuel: &mut Fuel,
     list: &mut Vec<Function>,
     items: &mut Vec<Item>,
 ) -> Result<(), Fault> {
-    let unit = root.unit_ref(index);
+    let unit_ref = unit.own_root(index)?.unit_ref(index);
     let limit = index.options.limits.rows_per_unit;
-    let mut entries = unit.entries_raw(None)?;
-    while !entries.is_empty() {
-        let die = entries.next_offset();
-        let Some(abbrev) = entries.read_abbreviation()? else {
+    let mut dies = CodeDies::of_unit(unit, index)?;
+    while let Some(die) = dies.next(fuel)? {
+        if die.kind != Kind::Function {
             continue;
-        };
-        fuel.spend(abbrev.attributes().len().saturating_add(1))?;
-        if abbrev.tag() != gimli::DW_TAG_subprogram {
-            entries.skip_attributes(abbrev.attributes())?;
-            continue;
-        }
-        let mut ranges = RangeAttrs::default();
-        for spec in abbrev.attributes() {
-            ranges.take(&entries.read_attribute(*spec)?);
         }
         let value = u32::try_from(list.len()).map_err(|_| Fault::Limit)?;
         let mut start = None;
         let mut full = false;
         // A function whose ranges are malformed does not spoil the others.
-        let walked = ranges.for_each(unit, fuel, |begin, end| {
+        let walked = die.ranges.for_each(unit_ref, fuel, |begin, end| {
             full |= items.len() >= limit;
             if !full && index.elf.is_code(begin) {
                 start = start.or(Some(begin));
@@ -118,8 +105,8 @@ fn walk<'d>(
         }
         if let Some(first) = start {
             list.push(Function {
-                die,
-                start: ranges.low(unit).unwrap_or(first),
+                die: die.die,
+                start: die.ranges.low(unit_ref).unwrap_or(first),
                 body: OnceLock::new(),
             });
         }

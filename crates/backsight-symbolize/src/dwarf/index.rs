@@ -21,7 +21,7 @@ use crate::elf::ElfFile;
 #[derive(Debug)]
 pub(super) struct Index<'d> {
     pub(super) dwarf: gimli::Dwarf<Slice<'d>>,
-    pub(super) abbrevs: AbbrevTables,
+    pub(super) abbrevs: AbbrevTables<'d>,
     pub(super) names: Names<'d>,
     pub(super) options: &'d Options,
     pub(super) elf: &'d ElfFile,
@@ -58,11 +58,10 @@ impl<'d> Index<'d> {
             }
             units.push(Unit::new(header, offset));
         }
-        let tables = units.iter().map(|unit| unit.header.debug_abbrev_offset().0);
-        let abbrev_bytes = dwarf.debug_abbrev.reader().len();
-        let fuel = Fuel::for_bytes(abbrev_bytes, options.limits.steps_per_byte);
+        let abbrevs = *dwarf.debug_abbrev.reader();
+        let fuel = Fuel::for_bytes(abbrevs.len(), options.limits.steps_per_byte);
         Self {
-            abbrevs: AbbrevTables::new(tables.collect(), fuel),
+            abbrevs: AbbrevTables::new(abbrevs, fuel),
             names: Names::default(),
             options,
             elf: &sections.elf,
@@ -169,6 +168,12 @@ impl<'d> Index<'d> {
         let after = self.units.partition_point(|unit| unit.offset <= offset.0);
         let unit = self.units.get(after.checked_sub(1)?)?;
         Some((unit, UnitOffset(offset.0.checked_sub(unit.offset)?)))
+    }
+
+    /// In the order of `.debug_info`.
+    #[cfg(test)]
+    pub(super) fn units(&self) -> &[Unit<'d>] {
+        &self.units
     }
 
     /// Returns fuel for a walk over so many bytes of DIEs.

@@ -5,15 +5,16 @@
 
 use std::sync::OnceLock;
 
-use gimli::{Attribute, AttributeValue, UnitOffset};
+use gimli::UnitOffset;
 
 use super::function::{Function, Functions};
 use super::index::Index;
 use super::line::{Lines, Location};
 use super::name::Name;
-use super::range::RangeAttrs;
+use super::plan::Kind;
 use super::unit::Unit;
-use super::{Fault, Fuel, Slice, name};
+use super::walk::{CodeDie, CodeDies};
+use super::{Fault, Fuel, name};
 use crate::cover::{Cover, Item};
 
 /// The inside of one function.
@@ -64,36 +65,20 @@ impl Body {
         items: &mut Vec<Item>,
     ) -> Result<(), Fault> {
         let limits = &index.options.limits;
-        let root = unit.own_root(index)?;
-        let unit_ref = root.unit_ref(index);
-        let mut entries = unit_ref.entries_raw(Some(die))?;
-        let top = entries.next_depth();
-        let abbrev = entries.read_abbreviation()?.ok_or(Fault::Malformed)?;
-        entries.skip_attributes(abbrev.attributes())?;
-
+        let unit_ref = unit.own_root(index)?.unit_ref(index);
+        let mut dies = CodeDies::of_subtree(die, unit, index)?;
         // The inlined calls that enclose the next DIE, outermost first.
         let mut open: Vec<(isize, u32)> = Vec::new();
-        // Inside a nested function, or below the deepest level: skip to here.
-        let mut skip_to = None;
-        while !entries.is_empty() && entries.next_depth() > top {
-            let depth = entries.next_depth();
-            let die = entries.next_offset();
-            let Some(abbrev) = entries.read_abbreviation()? else {
+        while let Some(die) = dies.next(fuel)? {
+            if die.depth == 0 {
                 continue;
-            };
-            fuel.spend(abbrev.attributes().len().saturating_add(1))?;
-            if skip_to.is_some_and(|to| depth <= to) {
-                skip_to = None;
             }
-            while open.last().is_some_and(|(of, _)| *of >= depth) {
+            while open.last().is_some_and(|(depth, _)| *depth >= die.closed) {
                 open.pop();
             }
-            let inlined = abbrev.tag() == gimli::DW_TAG_inlined_subroutine;
-            if skip_to.is_some() || !inlined {
-                if skip_to.is_none() && abbrev.tag() == gimli::DW_TAG_subprogram {
-                    skip_to = Some(depth);
-                }
-                entries.skip_attributes(abbrev.attributes())?;
+            // A nested function has a body of its own.
+            if die.kind == Kind::Function {
+                dies.skip_children(&die);
                 continue;
             }
             let parent = open.last().map(|(_, inline)| *inline);
@@ -102,21 +87,13 @@ impl Body {
                 if let Some(parent) = parent {
                     parent.cut = true;
                 }
-                skip_to = Some(depth);
-                entries.skip_attributes(abbrev.attributes())?;
+                dies.skip_children(&die);
                 continue;
-            }
-            let mut inline = Inline::new(die, parent);
-            let mut ranges = RangeAttrs::default();
-            for spec in abbrev.attributes() {
-                let attr = entries.read_attribute(*spec)?;
-                ranges.take(&attr);
-                inline.take(&attr, unit.header.version());
             }
             let value = u32::try_from(self.inlines.len()).map_err(|_| Fault::Limit)?;
             let level = u32::try_from(open.len()).unwrap_or(u32::MAX);
             let mut full = false;
-            let walked = ranges.for_each(unit_ref, fuel, |begin, end| {
+            let walked = die.ranges.for_each(unit_ref, fuel, |begin, end| {
                 full |= items.len() >= limits.rows_per_unit;
                 if !full {
                     items.push(Item {
@@ -130,8 +107,10 @@ impl Body {
             if full || walked == Err(Fault::Limit) {
                 return Err(Fault::Limit);
             }
-            self.inlines.push(inline);
-            open.push((depth, value));
+            self.inlines.push(Inline::new(&die, parent, unit));
+            if die.has_children {
+                open.push((die.depth, value));
+            }
         }
         Ok(())
     }
@@ -157,31 +136,17 @@ impl Body {
 }
 
 impl Inline {
-    fn new(die: UnitOffset, parent: Option<u32>) -> Self {
+    fn new(die: &CodeDie<'_>, parent: Option<u32>, unit: &Unit<'_>) -> Self {
+        // File 0 meant "none" until DWARF 5 gave it to the unit's own file.
+        let own_file = unit.header.version() >= 5;
         Self {
-            die,
+            die: die.die,
             parent,
-            call_file: None,
-            call_line: 0,
-            call_column: 0,
+            call_file: die.call_file.filter(|file| *file > 0 || own_file),
+            call_line: die.call_line,
+            call_column: die.call_column,
             cut: false,
             name: OnceLock::new(),
-        }
-    }
-
-    fn take(&mut self, attr: &Attribute<Slice<'_>>, version: u16) {
-        let number = || u32::try_from(attr.udata_value().unwrap_or(0)).unwrap_or(0);
-        match attr.name() {
-            gimli::DW_AT_call_file => {
-                // File 0 meant "none" until DWARF 5 gave it to the unit's own
-                // file.
-                if let AttributeValue::FileIndex(file) = attr.value() {
-                    self.call_file = Some(file).filter(|file| *file > 0 || version >= 5);
-                }
-            }
-            gimli::DW_AT_call_line => self.call_line = number(),
-            gimli::DW_AT_call_column => self.call_column = number(),
-            _ => {}
         }
     }
 

@@ -12,16 +12,20 @@
 
 mod abbrev;
 mod aranges;
+mod cursor;
 mod file;
+mod form;
 mod fuel;
 mod function;
 mod index;
 mod inline;
 mod line;
 mod name;
+mod plan;
 mod range;
 mod sections;
 mod unit;
+mod walk;
 
 pub(crate) use file::DwarfFile;
 pub(crate) use line::Location;

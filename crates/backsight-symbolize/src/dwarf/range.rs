@@ -1,26 +1,41 @@
 //! The address ranges of a DIE.
 
-use gimli::{Attribute, AttributeValue, UnitRef};
+use gimli::{Attribute, AttributeValue, DwAt, RawRangeListsOffset, UnitRef};
 
+use super::form::Value;
 use super::{Fault, Fuel, Slice};
 
 /// The attributes that say where a DIE's code is, collected while its attributes
 /// go by, and evaluated behind them: their order is free.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RangeAttrs<'d> {
-    low: Option<AttributeValue<Slice<'d>>>,
-    high: Option<AttributeValue<Slice<'d>>>,
-    list: Option<AttributeValue<Slice<'d>>>,
+    pub(super) low: Option<Value<'d>>,
+    pub(super) high: Option<Value<'d>>,
+    pub(super) list: Option<Value<'d>>,
 }
 
 impl<'d> RangeAttrs<'d> {
-    pub(super) fn take(&mut self, attr: &Attribute<Slice<'d>>) {
-        match attr.name() {
-            gimli::DW_AT_low_pc => self.low = Some(attr.value()),
-            gimli::DW_AT_high_pc => self.high = Some(attr.value()),
-            gimli::DW_AT_ranges => self.list = Some(attr.value()),
+    #[inline]
+    pub(super) fn take(&mut self, name: DwAt, value: Value<'d>) {
+        match name {
+            gimli::DW_AT_low_pc => self.low = Some(value),
+            gimli::DW_AT_high_pc => self.high = Some(value),
+            gimli::DW_AT_ranges => self.list = Some(value),
             _ => {}
         }
+    }
+
+    /// The same, of an attribute that gimli read.
+    pub(super) fn take_attribute(&mut self, attr: &Attribute<Slice<'d>>) {
+        let value = match attr.value() {
+            AttributeValue::Addr(address) => Value::Address(address),
+            AttributeValue::DebugAddrIndex(at) => Value::AddressAt(at.0),
+            AttributeValue::Udata(number) => Value::Number(number),
+            AttributeValue::RangeListsRef(offset) => Value::Offset(offset.0),
+            AttributeValue::DebugRngListsIndex(at) => Value::RangeListAt(at.0),
+            _ => Value::Other,
+        };
+        self.take(attr.name(), value);
     }
 
     /// Returns `DW_AT_low_pc`.
@@ -36,8 +51,16 @@ impl<'d> RangeAttrs<'d> {
         fuel: &mut Fuel,
         mut found: impl FnMut(u64, u64),
     ) -> Result<(), Fault> {
-        let list = self.list.map(|list| unit.attr_ranges_offset(list));
-        if let Some(offset) = list.transpose()?.flatten() {
+        let list = match self.list {
+            Some(Value::Offset(offset)) => {
+                Some(unit.ranges_offset_from_raw(RawRangeListsOffset(offset)))
+            }
+            Some(Value::RangeListAt(at)) => {
+                Some(unit.ranges_offset(gimli::DebugRngListsIndex(at))?)
+            }
+            _ => None,
+        };
+        if let Some(offset) = list {
             let mut ranges = unit.ranges(offset)?;
             while let Some(range) = ranges.next()? {
                 fuel.spend(1)?;
@@ -50,7 +73,7 @@ impl<'d> RangeAttrs<'d> {
         };
         let begin = address(unit, low)?;
         let end = match high {
-            AttributeValue::Udata(size) => begin.checked_add(size),
+            Value::Number(size) => begin.checked_add(size),
             high => Some(address(unit, high)?),
         };
         if let Some(end) = end.filter(|end| *end > begin) {
@@ -60,13 +83,10 @@ impl<'d> RangeAttrs<'d> {
     }
 }
 
-fn address<'d>(
-    unit: UnitRef<'_, Slice<'d>>,
-    value: AttributeValue<Slice<'d>>,
-) -> Result<u64, Fault> {
+fn address(unit: UnitRef<'_, Slice<'_>>, value: Value<'_>) -> Result<u64, Fault> {
     match value {
-        AttributeValue::Addr(address) => Ok(address),
-        AttributeValue::DebugAddrIndex(index) => Ok(unit.address(index)?),
+        Value::Address(address) => Ok(address),
+        Value::AddressAt(at) => Ok(unit.address(gimli::DebugAddrIndex(at))?),
         _ => Err(Fault::Malformed),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use gimli::{AttributeValue, DebugInfoOffset, DebugLineOffset, Section, UnitHeader, UnitRef};
+use gimli::{AttributeValue, DebugInfoOffset, DebugLineOffset, UnitHeader, UnitRef};
 
 use super::function::Functions;
 use super::index::Index;
@@ -57,7 +57,7 @@ impl<'d> Unit<'d> {
     }
 
     pub(super) fn functions(&self, index: &Index<'d>) -> Result<&Functions, Fault> {
-        let read = || Functions::read(self.own_root(index)?, index, self.length());
+        let read = || Functions::read(self, index);
         let functions = self.functions.get_or_init(read);
         functions.as_ref().map_err(|fault| *fault)
     }
@@ -82,8 +82,7 @@ impl<'d> Root<'d> {
     ) -> Result<Self, Fault> {
         let dwarf = &index.dwarf;
         let table = header.debug_abbrev_offset();
-        let section = *dwarf.debug_abbrev.reader();
-        let abbreviations = index.abbrevs.get(section, table)?;
+        let abbreviations = index.abbrevs.get(table)?;
         let file_type = dwarf.file_type;
         let encoding = header.encoding();
         let mut unit = gimli::Unit {
@@ -112,7 +111,7 @@ impl<'d> Root<'d> {
         fuel.spend(abbrev.attributes().len())?;
         for spec in abbrev.attributes() {
             let attr = entries.read_attribute(*spec)?;
-            ranges.take(&attr);
+            ranges.take_attribute(&attr);
             match (attr.name(), attr.value()) {
                 (gimli::DW_AT_name, value) => name = Some(value),
                 (gimli::DW_AT_comp_dir, value) => comp_dir = Some(value),

@@ -1,0 +1,195 @@
+//! A place in the bytes of a section, and the numbers that follow it.
+//!
+//! gimli's own reader carries a slice that shrinks; here a position moves, so
+//! that an offset in the unit costs nothing, and a number of one byte, which
+//! most are, is read without a loop.
+
+use super::{Fault, Slice};
+
+/// Bytes and a position in them, which never passes their end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor<'d> {
+    bytes: &'d [u8],
+    at: usize,
+    big: bool,
+}
+
+impl<'d> Cursor<'d> {
+    /// Starts at `at`, or at the end if that comes first.
+    pub(super) fn new(bytes: Slice<'d>, at: usize) -> Self {
+        Self {
+            at: at.min(bytes.len()),
+            big: gimli::Reader::endian(&bytes) == gimli::RunTimeEndian::Big,
+            bytes: bytes.slice(),
+        }
+    }
+
+    /// Returns how many bytes stand before.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    /// Returns the place behind the last byte.
+    pub(super) fn end(&self) -> Self {
+        Self {
+            at: self.bytes.len(),
+            ..*self
+        }
+    }
+
+    #[inline]
+    pub(super) fn skip(&mut self, count: usize) -> Result<(), Fault> {
+        let at = self.at.checked_add(count);
+        let at = at.filter(|at| *at <= self.bytes.len());
+        self.at = at.ok_or(Fault::Malformed)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let array = *rest.first_chunk().ok_or(Fault::Malformed)?;
+        // It is within the bytes: the sum cannot pass their length.
+        self.at = self.at.saturating_add(N);
+        Ok(array)
+    }
+
+    #[inline]
+    pub(super) fn byte(&mut self) -> Result<u8, Fault> {
+        let byte = *self.bytes.get(self.at).ok_or(Fault::Malformed)?;
+        self.at = self.at.saturating_add(1);
+        Ok(byte)
+    }
+
+    /// Reads a number of `size` bytes: 1, 2, 3, 4 or 8.
+    #[inline]
+    pub(super) fn number(&mut self, size: u8) -> Result<u64, Fault> {
+        Ok(match (size, self.big) {
+            (1, _) => self.byte()?.into(),
+            (2, false) => u16::from_le_bytes(self.array()?).into(),
+            (2, true) => u16::from_be_bytes(self.array()?).into(),
+            (4, false) => u32::from_le_bytes(self.array()?).into(),
+            (4, true) => u32::from_be_bytes(self.array()?).into(),
+            (8, false) => u64::from_le_bytes(self.array()?),
+            (8, true) => u64::from_be_bytes(self.array()?),
+            (3, false) => {
+                let [a, b, c] = self.array()?;
+                u32::from_le_bytes([a, b, c, 0]).into()
+            }
+            (3, true) => {
+                let [a, b, c] = self.array()?;
+                u32::from_be_bytes([0, a, b, c]).into()
+            }
+            _ => return Err(Fault::Malformed),
+        })
+    }
+
+    /// Reads an unsigned LEB128 number. One that does not fit 64 bits is
+    /// malformed.
+    #[inline]
+    pub(super) fn uleb(&mut self) -> Result<u64, Fault> {
+        let byte = self.byte()?;
+        if byte < 0x80 {
+            return Ok(byte.into());
+        }
+        self.long_uleb(byte)
+    }
+
+    fn long_uleb(&mut self, first: u8) -> Result<u64, Fault> {
+        let mut number = u64::from(first & 0x7f);
+        for shift in (7..63).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        match self.byte()? {
+            top @ (0 | 1) => Ok(number | u64::from(top) << 63),
+            _ => Err(Fault::Malformed),
+        }
+    }
+
+    /// Reads a signed LEB128 number. One that does not fit 64 bits is malformed.
+    #[inline]
+    pub(super) fn sleb(&mut self) -> Result<i64, Fault> {
+        let mut number = 0_i64;
+        for shift in (0..63).step_by(7) {
+            let byte = self.byte()?;
+            number |= i64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                // What the sign bit says holds for all bits above it.
+                let unused = 57_u32.saturating_sub(shift);
+                return Ok(number << unused >> unused);
+            }
+        }
+        match self.byte()? {
+            0 => Ok(number),
+            0x7f => Ok(number | i64::MIN),
+            _ => Err(Fault::Malformed),
+        }
+    }
+
+    #[inline]
+    pub(super) fn skip_leb(&mut self) -> Result<(), Fault> {
+        while self.byte()? >= 0x80 {}
+        Ok(())
+    }
+
+    /// Reads so many bytes.
+    #[inline]
+    pub(super) fn split(&mut self, count: u64) -> Result<&'d [u8], Fault> {
+        let count = usize::try_from(count).map_err(|_| Fault::Malformed)?;
+        let from = self.at;
+        self.skip(count)?;
+        Ok(self.bytes.get(from..self.at).unwrap_or_default())
+    }
+
+    /// Reads a text that a zero ends, and passes the zero.
+    pub(super) fn text(&mut self) -> Result<&'d [u8], Fault> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let text = std::ffi::CStr::from_bytes_until_nul(rest);
+        let text = text.map_err(|_| Fault::Malformed)?.to_bytes();
+        self.skip(text.len().saturating_add(1))?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gimli::{EndianSlice, Reader as _, RunTimeEndian};
+    use proptest::prelude::*;
+
+    use super::Cursor;
+
+    proptest! {
+        #[test]
+        fn numbers_are_those_that_gimli_reads(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0x80_u8..=0xff], 0..14),
+            size in prop_oneof![Just(1_u8), Just(2), Just(3), Just(4), Just(8)],
+            big in any::<bool>(),
+        ) {
+            let endian = if big { RunTimeEndian::Big } else { RunTimeEndian::Little };
+            let slice = EndianSlice::new(&bytes, endian);
+            let cursor = || Cursor::new(slice, 0);
+
+            let (mut ours, mut theirs) = (cursor(), slice);
+            prop_assert_eq!(ours.uleb().ok(), theirs.read_uleb128().ok());
+            let (mut ours, mut theirs) = (cursor(), slice);
+            prop_assert_eq!(ours.sleb().ok(), theirs.read_sleb128().ok());
+            let (mut ours, mut theirs) = (cursor(), slice);
+            let fixed = theirs.read_uint(size.into()).ok();
+            prop_assert_eq!(ours.number(size).ok(), fixed);
+            if fixed.is_some() {
+                prop_assert_eq!(bytes.get(ours.at()..), Some(theirs.slice()));
+            }
+            let (mut ours, mut theirs) = (cursor(), slice);
+            let text = theirs.read_null_terminated_slice().ok();
+            prop_assert_eq!(ours.text().ok(), text.map(|text| text.slice()));
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The walk against gimli's, over files that compilers made and over units that
+//! chance made.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "these numbers are the test's own"
+)]
+
+mod forged;
+
+use std::sync::Arc;
+
+use gimli::{Attribute, AttributeValue, DwAt, RunTimeEndian, Section as _, UnitOffset};
+use proptest::prelude::*;
+
+use forged::forged;
+
+use super::{CodeDie, CodeDies};
+use crate::Options;
+use crate::dwarf::form::Value;
+use crate::dwarf::index::Index;
+use crate::dwarf::plan::Kind;
+use crate::dwarf::range::RangeAttrs;
+use crate::dwarf::sections::Sections;
+use crate::dwarf::unit::Unit;
+use crate::dwarf::{Fault, Fuel, Slice};
+use crate::elf::ElfFile;
+use crate::image::Image;
+
+/// A DIE, by either walk.
+#[derive(Debug, PartialEq)]
+struct Seen<'d> {
+    die: UnitOffset,
+    depth: isize,
+    /// The nearest function or inlined call around it.
+    parent: Option<UnitOffset>,
+    kind: Kind,
+    has_children: bool,
+    attributes: Vec<(DwAt, AttributeValue<Slice<'d>>)>,
+}
+
+type Walked<'d> = (Vec<Seen<'d>>, Result<(), Fault>);
+
+/// The attributes of which the walks must agree.
+const ASKED: [(DwAt, [bool; 2]); 10] = [
+    // In functions, in inlined calls.
+    (gimli::DW_AT_low_pc, [true, true]),
+    (gimli::DW_AT_high_pc, [true, true]),
+    (gimli::DW_AT_ranges, [true, true]),
+    (gimli::DW_AT_abstract_origin, [true, true]),
+    (gimli::DW_AT_specification, [true, true]),
+    (gimli::DW_AT_linkage_name, [true, false]),
+    (gimli::DW_AT_name, [true, false]),
+    (gimli::DW_AT_call_file, [false, true]),
+    (gimli::DW_AT_call_line, [false, true]),
+    (gimli::DW_AT_call_column, [false, true]),
+];
+
+fn is_asked(name: DwAt, kind: Kind) -> bool {
+    let column = usize::from(kind == Kind::Inlined);
+    let mut asked = ASKED.iter();
+    kind != Kind::Other && asked.any(|(asked, of)| *asked == name && of[column])
+}
+
+/// Only what a function needs of a value is compared.
+fn plain<'d>(attr: &Attribute<Slice<'d>>) -> Option<AttributeValue<Slice<'d>>> {
+    if let Some(number) = attr.udata_value() {
+        return Some(AttributeValue::Udata(number));
+    }
+    let is_number = matches!(
+        attr.name(),
+        gimli::DW_AT_call_file | gimli::DW_AT_call_line | gimli::DW_AT_call_column
+    );
+    if is_number {
+        return None;
+    }
+    Some(match attr.value() {
+        AttributeValue::SecOffset(offset) => {
+            AttributeValue::RangeListsRef(gimli::RawRangeListsOffset(offset))
+        }
+        value @ (AttributeValue::Addr(_)
+        | AttributeValue::DebugAddrIndex(_)
+        | AttributeValue::RangeListsRef(_)
+        | AttributeValue::DebugRngListsIndex(_)
+        | AttributeValue::UnitRef(_)
+        | AttributeValue::DebugInfoRef(_)
+        | AttributeValue::DebugInfoRefSup(_)
+        | AttributeValue::String(_)
+        | AttributeValue::DebugStrRef(_)
+        | AttributeValue::DebugLineStrRef(_)
+        | AttributeValue::DebugStrOffsetsIndex(_)
+        | AttributeValue::DebugStrRefSup(_)) => value,
+        _ => return None,
+    })
+}
+
+fn gimli_walk<'d>(unit: &Unit<'d>, index: &Index<'d>, from: Option<UnitOffset>) -> Walked<'d> {
+    let mut seen = Vec::new();
+    let mut open: Vec<(isize, UnitOffset)> = Vec::new();
+    let mut walk = || {
+        let abbreviations = index.abbrevs.get(unit.header.debug_abbrev_offset())?;
+        let mut entries = unit.header.entries_raw(&abbreviations, from)?;
+        while !entries.is_empty() {
+            let (die, depth) = (entries.next_offset(), entries.next_depth());
+            let Some(abbrev) = entries.read_abbreviation()? else {
+                if from.is_some() && entries.next_depth() <= 0 {
+                    break;
+                }
+                continue;
+            };
+            while open.last().is_some_and(|(of, _)| *of >= depth) {
+                open.pop();
+            }
+            let kind = match abbrev.tag() {
+                gimli::DW_TAG_subprogram => Kind::Function,
+                gimli::DW_TAG_inlined_subroutine => Kind::Inlined,
+                _ => Kind::Other,
+            };
+            let mut attributes = Vec::new();
+            for spec in abbrev.attributes() {
+                // The older name of the same.
+                let name = match spec.name() {
+                    gimli::DW_AT_MIPS_linkage_name => gimli::DW_AT_linkage_name,
+                    name => name,
+                };
+                if is_asked(name, kind) {
+                    let attr = entries.read_attribute(*spec)?;
+                    attributes.retain(|(before, _)| *before != name);
+                    attributes.extend(Some(name).zip(plain(&attr)));
+                } else {
+                    entries.skip_attributes(std::slice::from_ref(spec))?;
+                }
+            }
+            if kind != Kind::Other {
+                attributes.sort_by_key(|(name, _)| name.0);
+                seen.push(Seen {
+                    die,
+                    depth,
+                    parent: open.last().map(|(_, die)| *die),
+                    kind,
+                    has_children: abbrev.has_children(),
+                    attributes,
+                });
+                open.push((depth, die));
+            }
+            if from.is_some() && entries.next_depth() <= 0 {
+                break;
+            }
+        }
+        Ok(())
+    };
+    let result = walk();
+    (seen, result)
+}
+
+fn our_walk<'d>(unit: &Unit<'d>, index: &Index<'d>, from: Option<UnitOffset>) -> Walked<'d> {
+    let endian = gimli::Reader::endian(index.dwarf.debug_info.reader());
+    let mut seen = Vec::new();
+    let mut open: Vec<(isize, UnitOffset)> = Vec::new();
+    let mut fuel = Fuel::of(u64::MAX);
+    let mut walk = || {
+        let mut dies = match from {
+            Some(from) => CodeDies::of_subtree(from, unit, index)?,
+            None => CodeDies::of_unit(unit, index)?,
+        };
+        while let Some(die) = dies.next(&mut fuel)? {
+            while open.last().is_some_and(|(of, _)| *of >= die.closed) {
+                open.pop();
+            }
+            seen.push(Seen {
+                die: die.die,
+                depth: die.depth,
+                parent: open.last().map(|(_, die)| *die),
+                kind: die.kind,
+                has_children: die.has_children,
+                attributes: attributes(&die, endian),
+            });
+            if die.has_children {
+                open.push((die.depth, die.die));
+            }
+        }
+        Ok(())
+    };
+    let result = walk();
+    (seen, result)
+}
+
+fn attributes<'d>(
+    die: &CodeDie<'d>,
+    endian: RunTimeEndian,
+) -> Vec<(DwAt, AttributeValue<Slice<'d>>)> {
+    let RangeAttrs { low, high, list } = die.ranges;
+    let line = |number: u32| (number > 0).then_some(Value::Number(number.into()));
+    let mut attributes: Vec<_> = [
+        (gimli::DW_AT_low_pc, low),
+        (gimli::DW_AT_high_pc, high),
+        (gimli::DW_AT_ranges, list),
+        (gimli::DW_AT_abstract_origin, die.origin),
+        (gimli::DW_AT_specification, die.specification),
+        (gimli::DW_AT_linkage_name, die.linkage),
+        (gimli::DW_AT_name, die.name),
+        (gimli::DW_AT_call_file, die.call_file.map(Value::Number)),
+        (gimli::DW_AT_call_line, line(die.call_line)),
+        (gimli::DW_AT_call_column, line(die.call_column)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, to_gimli(value?, endian)?)))
+    .collect();
+    attributes.sort_by_key(|(name, _)| name.0);
+    attributes
+}
+
+fn to_gimli(value: Value<'_>, endian: RunTimeEndian) -> Option<AttributeValue<Slice<'_>>> {
+    Some(match value {
+        Value::Address(address) => AttributeValue::Addr(address),
+        Value::AddressAt(at) => AttributeValue::DebugAddrIndex(gimli::DebugAddrIndex(at)),
+        Value::Number(number) => AttributeValue::Udata(number),
+        Value::Offset(offset) => AttributeValue::RangeListsRef(gimli::RawRangeListsOffset(offset)),
+        Value::RangeListAt(at) => AttributeValue::DebugRngListsIndex(gimli::DebugRngListsIndex(at)),
+        Value::UnitRef(offset) => AttributeValue::UnitRef(offset),
+        Value::InfoRef(offset) => AttributeValue::DebugInfoRef(offset),
+        Value::SupRef(offset) => AttributeValue::DebugInfoRefSup(offset),
+        Value::Text(text) => AttributeValue::String(Slice::new(text, endian)),
+        Value::Str(offset) => AttributeValue::DebugStrRef(offset),
+        Value::LineStr(offset) => AttributeValue::DebugLineStrRef(offset),
+        Value::StrAt(at) => AttributeValue::DebugStrOffsetsIndex(at),
+        Value::SupStr(offset) => AttributeValue::DebugStrRefSup(offset),
+        Value::Other => return None,
+    })
+}
+
+/// Both call a line or a column that does not fit, or is none, nothing.
+fn settle(walked: &mut Walked<'_>) {
+    for die in &mut walked.0 {
+        die.attributes.retain(|(name, value)| {
+            let place = *name == gimli::DW_AT_call_line || *name == gimli::DW_AT_call_column;
+            let number = match value {
+                AttributeValue::Udata(number) => u32::try_from(*number).unwrap_or(0),
+                _ => 0,
+            };
+            !place || number > 0
+        });
+    }
+}
+
+/// Returns how many functions and inlined calls both walks saw.
+fn compare(bytes: Vec<u8>, every: usize) -> usize {
+    let elf = ElfFile::parse(Image::Given(bytes.into())).expect("an ELF file");
+    let sections = Sections::load(Arc::new(elf), u64::MAX).expect("sections");
+    let options = Options::default();
+    let index = Index::new(&sections, &options);
+    let mut count = 0;
+    for unit in index.units().iter().step_by(every) {
+        let mut theirs = gimli_walk(unit, &index, None);
+        settle(&mut theirs);
+        let ours = our_walk(unit, &index, None);
+        assert_same(&ours, &theirs);
+        count += ours.0.len();
+        for die in ours.0.iter().step_by(29) {
+            let mut theirs = gimli_walk(unit, &index, Some(die.die));
+            settle(&mut theirs);
+            assert_same(&our_walk(unit, &index, Some(die.die)), &theirs);
+        }
+    }
+    count
+}
+
+fn assert_same<'d>(ours: &Walked<'d>, theirs: &Walked<'d>) {
+    for (ours, theirs) in ours.0.iter().zip(&theirs.0) {
+        assert_eq!(ours, theirs, "ours, then gimli's");
+    }
+    assert_eq!(ours.0.len(), theirs.0.len(), "{:?} {:?}", ours.1, theirs.1);
+    assert_eq!(ours.1, theirs.1);
+}
+
+#[test]
+fn this_test_itself_reads_as_gimli_reads_it() {
+    let path = std::env::current_exe().expect("this executable");
+    let count = compare(std::fs::read(path).expect("readable"), 41);
+    assert!(count > 1000, "{count}");
+}
+
+#[test]
+fn all_versions_read_as_gimli_reads_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let source = "static inline __attribute__((always_inline)) int f(int x) { return x * x; }\n\
+                  struct s { int a; struct s *b; };\n\
+                  int main(int c, char **v) { struct s t = { f(c), 0 }; return t.a + f(3); }\n";
+    std::fs::write(dir.path().join("a.c"), source).expect("written");
+    let dwarf64 = ["-gdwarf-5", "-gdwarf64"];
+    let versions = ["-gdwarf-2", "-gdwarf-3", "-gdwarf-4", "-gdwarf-5"].map(|flag| vec![flag]);
+    for flags in versions.into_iter().chain([dwarf64.to_vec()]) {
+        let mut cc = std::process::Command::new("cc");
+        cc.args(["-O1", "-o", "a", "a.c"]).args(&flags);
+        let done = cc.current_dir(dir.path()).status();
+        if !done.is_ok_and(|status| status.success()) {
+            testkit::skip(&format!("cc {flags:?}"));
+            continue;
+        }
+        let count = compare(std::fs::read(dir.path().join("a")).expect("readable"), 1);
+        assert!(count >= 3, "{count} with {flags:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #[test]
+    fn forged_units_read_as_gimli_reads_them(forged in forged()) {
+        if !forged.dies.is_empty() {
+            compare(forged.build(), 1);
+        }
+    }
+}
