@@ -274,33 +274,50 @@ fn assert_same<'d>(ours: &Walked<'d>, theirs: &Walked<'d>) {
 }
 
 #[test]
-fn this_test_itself_reads_as_gimli_reads_it() {
-    let path = std::env::current_exe().expect("this executable");
-    let count = compare(std::fs::read(path).expect("readable"), 41);
-    assert!(count > 1000, "{count}");
-}
-
-#[test]
-fn all_versions_read_as_gimli_reads_them() {
+fn what_compilers_write_reads_as_gimli_reads_it() {
     let dir = tempfile::tempdir().expect("a directory");
-    let source = "static inline __attribute__((always_inline)) int f(int x) { return x * x; }\n\
-                  struct s { int a; struct s *b; };\n\
-                  int main(int c, char **v) { struct s t = { f(c), 0 }; return t.a + f(3); }\n";
-    std::fs::write(dir.path().join("a.c"), source).expect("written");
-    let dwarf64 = ["-gdwarf-5", "-gdwarf64"];
-    let versions = ["-gdwarf-2", "-gdwarf-3", "-gdwarf-4", "-gdwarf-5"].map(|flag| vec![flag]);
-    for flags in versions.into_iter().chain([dwarf64.to_vec()]) {
-        let mut cc = std::process::Command::new("cc");
-        cc.args(["-O1", "-o", "a", "a.c"]).args(&flags);
-        let done = cc.current_dir(dir.path()).status();
+    let sources = [
+        ("a.c", A_C),
+        (
+            "a.cpp",
+            include_str!("../../../tests/differential/words.cpp"),
+        ),
+        ("a.rs", include_str!("../../../tests/differential/words.rs")),
+    ];
+    for (name, source) in sources {
+        std::fs::write(dir.path().join(name), source).expect("written");
+    }
+    let commands = [
+        "cc -gdwarf-2 -O1 -o a a.c",
+        "cc -gdwarf-3 -O1 -o a a.c",
+        "cc -gdwarf-4 -O1 -o a a.c",
+        "cc -gdwarf-5 -O1 -o a a.c",
+        "cc -gdwarf-5 -gdwarf64 -O1 -o a a.c",
+        "g++ -g -O2 -o a a.cpp",
+        "rustc -g -O --edition=2021 -o a a.rs",
+    ];
+    for command in commands {
+        let mut words = command.split(' ');
+        let mut tool = std::process::Command::new(words.next().expect("a tool"));
+        let done = tool.args(words).current_dir(dir.path()).status();
         if !done.is_ok_and(|status| status.success()) {
-            testkit::skip(&format!("cc {flags:?}"));
+            testkit::skip(command);
             continue;
         }
-        let count = compare(std::fs::read(dir.path().join("a")).expect("readable"), 1);
-        assert!(count >= 3, "{count} with {flags:?}");
+        let every = if command.ends_with(".c") { 1 } else { 37 };
+        let count = compare(
+            std::fs::read(dir.path().join("a")).expect("readable"),
+            every,
+        );
+        assert!(count >= 3, "{count} by {command}");
     }
 }
+
+const A_C: &str = "
+static inline __attribute__((always_inline)) int f(int x) { return x * x; }
+struct s { int a; struct s *b; };
+int main(int c, char **v) { struct s t = { f(c), 0 }; return t.a + f(3); }
+";
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
