@@ -5,9 +5,19 @@ use std::path::{Path, PathBuf};
 /// Returns the path of a file below `fixtures/`, as in `maps/x86-64.maps`.
 #[must_use]
 pub fn fixture_path(name: &str) -> PathBuf {
-    // Joined by name, not by `..`: messages then show a path that people can read.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    // Every crate that asks lies two below the root. Joined by name, not by `..`:
+    // messages then show a path that people can read.
+    let crate_folder = crate_folder();
+    let root = crate_folder.ancestors().nth(2);
     root.unwrap_or(Path::new(".")).join("fixtures").join(name)
+}
+
+/// Returns the folder of the crate whose test runs, as cargo says it to each test: it
+/// may be another than at the build, when the tree was moved or the test was carried
+/// to another machine.
+fn crate_folder() -> PathBuf {
+    let said = std::env::var_os("CARGO_MANIFEST_DIR");
+    said.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 /// Returns the bytes of a file below `fixtures/`.

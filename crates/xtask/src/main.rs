@@ -23,7 +23,7 @@ mod stop;
 mod tidy;
 mod workloads;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask tidy | fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
@@ -56,9 +56,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the root of the repository.
+/// Returns the root of the repository: of the tree that cargo runs this in, which need
+/// not be the one that it was built in.
 fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let said = std::env::var_os("CARGO_MANIFEST_DIR");
+    let here = said.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     here.ancestors()
         .nth(2)
         .expect("crates/xtask lies two below the root")

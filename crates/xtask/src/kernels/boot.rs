@@ -91,6 +91,7 @@ pub(super) fn here(suites: &[Suite]) -> Result<Report, String> {
         let mut command = Command::new(&suite.program);
         command
             .current_dir(&suite.folder)
+            .env("CARGO_MANIFEST_DIR", &suite.folder)
             .args(["--color", "never"]);
         let code = read(&mut command, &mut |line| report.read(line))?;
         report.read(&format!("{MARK}end {name} {code}"));

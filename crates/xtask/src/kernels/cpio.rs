@@ -33,6 +33,12 @@ impl Archive {
         self.member(path, FOLDER, b"");
     }
 
+    /// Returns the paths of all members so far, without the first slash.
+    #[cfg(test)]
+    pub(super) fn members(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(String::as_str)
+    }
+
     /// Returns the whole archive.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.put("TRAILER!!!", 0, b"");
@@ -98,7 +104,7 @@ mod tests {
         archive.file("/usr/bin/cat", b"");
         archive.link("/usr/bin/true", "cat");
         archive.folder("/usr");
-        let members: Vec<&str> = archive.members.iter().map(String::as_str).collect();
+        let members: Vec<&str> = archive.members().collect();
         assert_eq!(members, ["usr", "usr/bin", "usr/bin/cat", "usr/bin/true"]);
         let text = String::from_utf8_lossy(&archive.bytes).into_owned();
         let at = |name| text.match_indices(name).map(|(at, _)| at).next();

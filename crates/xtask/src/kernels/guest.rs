@@ -41,6 +41,9 @@ const PACKAGES: [&str; 14] = [
     "zlib1g",
 ];
 
+/// Where a guest has what the suites want of the repository.
+const REPOSITORY: &str = "/repository";
+
 /// Returns the packages that a guest has files of.
 pub(super) fn packages(machine: &Machine) -> Vec<String> {
     let binutils = format!("binutils-{}", machine.triple().replace('_', "-"));
@@ -93,24 +96,29 @@ pub(super) fn archive(
         );
     }
     archive.file("init", &compiled(&INIT, machine, work)?);
+    add_repository(&mut archive, suites, &crate::root())?;
+    Ok(archive.finish())
+}
+
+/// Adds what lies in the repository: the suites with the folders to run them in, and
+/// the fixtures. In a guest that is [`REPOSITORY`], wherever `root` is here: a guest
+/// mounts folders of its own over some, `/tmp` for one, and what lay below is gone.
+fn add_repository(archive: &mut Archive, suites: &[Suite], root: &Path) -> Result<(), String> {
     let mut list = String::new();
     for suite in suites {
-        let (name, folder) = (suite.name(), suite.folder.display().to_string());
-        archive.file(&format!("suites/{name}"), &read(&suite.program)?);
+        let folder = format!("{REPOSITORY}/crates/{}", name_of(&suite.folder));
+        archive.file(&format!("suites/{}", suite.name()), &read(&suite.program)?);
         archive.folder(&folder);
-        list.push_str(&format!("{name} {folder}\n"));
+        list.push_str(&format!("{} {folder}\n", suite.name()));
     }
     archive.file("suites/list", list.as_bytes());
-
-    // Tests know the fixtures by the path that they were built with.
-    let fixtures = crate::root().join("fixtures");
-    let folders = [fixtures.join("maps"), fixtures.join("elf"), fixtures];
-    for folder in folders {
-        for file in files_in(&folder)? {
-            archive.file(&file.display().to_string(), &read(&file)?);
+    for folder in ["fixtures", "fixtures/maps", "fixtures/elf"] {
+        for file in files_in(&root.join(folder))? {
+            let path = format!("{REPOSITORY}/{folder}/{}", name_of(&file));
+            archive.file(&path, &read(&file)?);
         }
     }
-    Ok(archive.finish())
+    Ok(())
 }
 
 fn compiled(program: &Program<'_>, machine: &Machine, work: &Path) -> Result<Vec<u8>, String> {
@@ -139,4 +147,51 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
 fn name_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::{Archive, INIT, Suite, add_repository};
+
+    /// Returns the folders that process 1 mounts something over.
+    fn mounted() -> Vec<&'static str> {
+        let calls = INIT.source.lines().map(str::trim);
+        let calls = calls.filter_map(|line| line.strip_prefix("mounted(\""));
+        calls.filter_map(|call| call.split('"').nth(2)).collect()
+    }
+
+    fn made_of(root: &Path) -> Archive {
+        let folder = root.join("crates/some");
+        let program = folder.join("open-01");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(&program, "a suite").unwrap();
+        for folder in ["fixtures/maps", "fixtures/elf"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+            fs::write(root.join(folder).join("one"), folder).unwrap();
+        }
+        let mut archive = Archive::default();
+        add_repository(&mut archive, &[Suite { program, folder }], root).unwrap();
+        archive
+    }
+
+    #[test]
+    fn a_guest_does_not_depend_on_where_the_repository_lies() {
+        let [one, other] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let archive = made_of(one.path());
+        assert!(mounted().contains(&"/tmp"), "{:?}", mounted());
+        for member in archive.members() {
+            let hidden = mounted().into_iter().find(|folder| {
+                let below = Path::new("/").join(member);
+                below.starts_with(folder)
+            });
+            assert_eq!(hidden, None, "{member} lies below a mount");
+        }
+        let suite = "open-01 /repository/crates/some\n";
+        let bytes = archive.finish();
+        assert!(String::from_utf8_lossy(&bytes).contains(suite));
+        assert_eq!(bytes, made_of(other.path()).finish());
+    }
 }

@@ -9,7 +9,8 @@
  *   @@ end NAME STATUS      128 and the signal, if one ended it
  *   @@ done
  *
- * /suites/list has a line for each suite: its name and the folder to run it in.
+ * /suites/list has a line for each suite: its name and the folder of its crate, where
+ * it runs as under cargo.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -52,7 +53,7 @@ static void run(const char *name, const char *dir)
 	printf("@@ begin %s\n", name);
 	pid_t ended, suite = fork();
 	if (suite == 0) {
-		if (chdir(dir))
+		if (chdir(dir) || setenv("CARGO_MANIFEST_DIR", dir, 1))
 			_exit(126);
 		/* On one thread libtest runs tests without their names. */
 		execl(program, program, "--color", "never", "--test-threads", "2", (char *)NULL);
