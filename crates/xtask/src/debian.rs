@@ -13,6 +13,9 @@ use crate::stop::Stop;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+/// How many seconds apt has to fetch its lists or to look into them.
+const PATIENCE: &str = "300";
+
 /// A release of Debian for a machine, as in `trixie` and `arm64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Release {
@@ -128,7 +131,7 @@ impl Apt {
     }
 
     fn ask(&self, program: &str, args: &[&str]) -> Result<String, Stop> {
-        let mut command = Command::new(program);
+        let mut command = limited(program);
         command.arg("-c").arg(&self.config).args(args);
         said(&mut command).map_err(Stop::CannotBeHad)
     }
@@ -191,6 +194,9 @@ APT::Architecture "{arch}";
 APT::Architectures {{ "{arch}"; }};
 APT::Sandbox::User "";
 Acquire::Languages "none";
+Acquire::Retries "2";
+Acquire::http::Timeout "20";
+Acquire::https::Timeout "20";
 Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Dir::Etc::SourceList "{dir}/sources.list";
@@ -216,13 +222,28 @@ pub(crate) fn empty(folder: &Path) -> Result<PathBuf, String> {
     Ok(folder.to_owned())
 }
 
+/// Returns a command that is ended after [`PATIENCE`].
+fn limited(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg(PATIENCE).arg(program);
+    command
+}
+
 /// Runs a command and returns what it prints, or what it complains of.
 pub(crate) fn said(command: &mut Command) -> Result<String, String> {
-    let name = command.get_program().to_string_lossy().into_owned();
+    // The program itself is an argument of `timeout`.
+    let mut words = std::iter::once(command.get_program()).chain(command.get_args());
+    let is_name = |word: &&std::ffi::OsStr| *word != "timeout" && *word != PATIENCE;
+    let name = words.find(is_name).unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
     let done = command.env("LC_ALL", "C").output();
     let done = done.map_err(|why| format!("{name}: {why}"))?;
     if !done.status.success() {
-        return Err(format!("{name}: {}", String::from_utf8_lossy(&done.stderr)));
+        let why = String::from_utf8_lossy(&done.stderr);
+        return Err(match done.status.code() {
+            Some(124) => format!("{name}: does not end"),
+            _ => format!("{name}: {why}"),
+        });
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }

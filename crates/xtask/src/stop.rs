@@ -13,6 +13,15 @@ pub(crate) enum Stop {
     Failed(String),
 }
 
+impl Stop {
+    /// Turns a failure into a lack, where it says nothing of what is to be shown.
+    pub(crate) fn into_lack(self) -> Self {
+        match self {
+            Self::CannotBeHad(why) | Self::Failed(why) => Self::CannotBeHad(why),
+        }
+    }
+}
+
 impl From<String> for Stop {
     fn from(why: String) -> Self {
         Self::Failed(why)

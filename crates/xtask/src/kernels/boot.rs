@@ -1,26 +1,32 @@
 //! Runs the suites: in an emulator on a kernel, or right here.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use testkit::child::KillOnDrop;
 use testkit::kernel::{Ioctl, ioctl};
 
+use super::Stop;
+use super::limited::{self, End, Limits};
 use super::machine::Machine;
 use super::report::{MARK, Report};
 use super::suites::Suite;
 
-/// Above this, a kernel or a test hangs.
-const TIMEOUT: Duration = Duration::from_secs(600);
+/// A kernel comes to process 1 in seconds, on a busy host in half a minute.
+const START: Duration = Duration::from_secs(120);
 
-/// How often a kernel may fail before process 1: emulators do not patch running code
-/// as kernels do when they start, and a busy host makes them miss their clocks. What
-/// fails later is a result.
+/// A suite silent for so long hangs. The longest test takes one minute in an emulator
+/// that has a processor for itself.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// All boots of one guest together: who is slower, but goes on, has an emulator too
+/// slow to tell anything.
+const TIMEOUT: Duration = Duration::from_secs(900);
+
+/// How often the emulator may fail: they do not patch running code as kernels do when
+/// they start, and a busy host makes them miss their clocks. What a suite says is a
+/// result, the first time.
 const BOOTS: usize = 3;
 
 /// What a guest is made of.
@@ -35,27 +41,52 @@ pub(super) struct Guest<'a> {
 }
 
 /// Boots a guest and reads its console until it quits.
-pub(super) fn in_guest(guest: &Guest<'_>) -> Result<Report, String> {
+///
+/// # Errors
+/// [`Stop::CannotBeHad`] when the emulator does not carry it to its end. A suite that
+/// hangs is no error but a report of it.
+pub(super) fn in_guest(guest: &Guest<'_>) -> Result<Report, Stop> {
     let image = image(guest.kernel)?;
-    let mut text = String::new();
-    let mut report = Report::default();
+    let end = Instant::now() + TIMEOUT;
+    let mut console = String::new();
+    let mut last = String::new();
     for _ in 0..BOOTS {
-        report = Report::default();
-        let mut command = emulator(guest, &image);
-        let ran = read(&mut command, &mut |line| {
-            text.push_str(line);
+        let mut report = Report::default();
+        let limits = Limits {
+            end,
+            silence: START,
+        };
+        let ended = limited::run(&mut emulator(guest, &image), limits, &mut |line| {
+            console.push_str(line);
+            if !line.trim().is_empty() {
+                line.trim().clone_into(&mut last);
+            }
             report.read(line);
+            match report.answers {
+                Some(_) => SILENCE,
+                None => START,
+            }
         });
-        if let Err(why) = ran {
-            report.complain(why);
-        }
-        if report.answers.is_some() {
-            break;
+        let log = guest.log;
+        fs::write(log, &console).map_err(|why| format!("{}: {why}", log.display()))?;
+        match ended? {
+            _ if report.is_done() => return Ok(report),
+            End::Silent if report.answers.is_some() => {
+                let seconds = SILENCE.as_secs();
+                report.complain(format!("hangs: nothing said for {seconds} s"));
+                return Ok(report);
+            }
+            End::Late => {
+                let seconds = TIMEOUT.as_secs();
+                let why = format!("the emulator is too slow: no end in {seconds} s: {last}");
+                return Err(Stop::CannotBeHad(why));
+            }
+            // The kernel did not start, or the machine died under the suites.
+            End::Silent | End::Quit(_) => {}
         }
     }
-    let log = guest.log;
-    fs::write(log, text).map_err(|why| format!("{}: {why}", log.display()))?;
-    Ok(report)
+    let why = format!("the emulator failed {BOOTS} times, the last time after: {last}");
+    Err(Stop::CannotBeHad(why))
 }
 
 /// Returns the command that boots a guest.
@@ -79,6 +110,10 @@ fn emulator(guest: &Guest<'_>, image: &Path) -> Command {
 
 /// Runs the suites on this machine's own kernel.
 pub(super) fn here(suites: &[Suite]) -> Result<Report, String> {
+    let limits = Limits {
+        end: Instant::now() + TIMEOUT,
+        silence: SILENCE,
+    };
     let mut report = Report::default();
     let release = fs::read_to_string("/proc/sys/kernel/osrelease");
     let release = release.map_err(|why| format!("osrelease: {why}"))?;
@@ -93,52 +128,20 @@ pub(super) fn here(suites: &[Suite]) -> Result<Report, String> {
             .current_dir(&suite.folder)
             .env("CARGO_MANIFEST_DIR", &suite.folder)
             .args(["--color", "never"]);
-        let code = read(&mut command, &mut |line| report.read(line))?;
-        report.read(&format!("{MARK}end {name} {code}"));
+        let ended = limited::run(&mut command, limits, &mut |line| {
+            report.read(line);
+            SILENCE
+        });
+        match ended? {
+            End::Quit(code) => report.read(&format!("{MARK}end {name} {code}")),
+            end => {
+                report.complain(format!("hangs, or takes too long: {end:?}"));
+                return Ok(report);
+            }
+        }
     }
     report.read(&format!("{MARK}done"));
     Ok(report)
-}
-
-/// Runs a command and hands on each line it prints, to either stream. Returns how it
-/// ended; one that takes too long is ended and is an error.
-fn read(command: &mut Command, take: &mut dyn FnMut(&str)) -> Result<i32, String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let say = |why: std::io::Error| format!("{name}: {why}");
-    let (from, to) = std::io::pipe().map_err(say)?;
-    let both = OwnedFd::from(to);
-    command.stdout(both.try_clone().map_err(say)?).stderr(both);
-    let mut child = KillOnDrop(command.spawn().map_err(say)?);
-    // The command keeps the pipe's other end open: with it, reading would not end.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let (send, lines) = channel();
-    let reader = move || {
-        let mut from = BufReader::new(from);
-        let mut line = Vec::new();
-        while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
-            if send
-                .send(String::from_utf8_lossy(&line).into_owned())
-                .is_err()
-            {
-                break;
-            }
-            line.clear();
-        }
-    };
-    std::thread::spawn(reader);
-    let deadline = Instant::now() + TIMEOUT;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match lines.recv_timeout(left) {
-            Ok(line) => take(&line),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                return Err(format!("{name}: no end after {} s", TIMEOUT.as_secs()));
-            }
-        }
-    }
-    let status = child.0.wait().map_err(say)?;
-    Ok(status.code().unwrap_or(-1))
 }
 
 /// Returns the bootable file of a kernel package.

@@ -1,12 +1,15 @@
 //! What a run of the suites said, line by line, and what it comes to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
 use crate::libtest;
 
 /// Begins each line that is not the suites'.
 pub(super) const MARK: &str = "@@ ";
+
+/// How much of a suite that failed is shown: libtest sums its failures up at the end.
+const TAIL: usize = 100;
 
 /// One run of all suites on one kernel.
 #[derive(Debug, Default)]
@@ -20,7 +23,15 @@ pub(super) struct Report {
     skipped: BTreeSet<(String, String)>,
     begun: Option<String>,
     ended: usize,
+    /// How many suites said what they came to.
+    counted: usize,
+    /// How many tests of the running suite failed.
+    failed_now: u64,
     done: bool,
+    /// The last lines since the running suite began.
+    tail: VecDeque<String>,
+    /// The last lines of the suites that failed.
+    said: Vec<String>,
     /// What went wrong, a line each.
     wrong: Vec<String>,
 }
@@ -29,13 +40,19 @@ impl Report {
     /// Takes a line in.
     pub(super) fn read(&mut self, line: &str) {
         let line = line.trim_end();
+        if self.tail.len() == TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line.to_owned());
         if let Some(said) = line.strip_prefix(MARK) {
             let words: Vec<&str> = said.split(' ').collect();
             return self.marked(&words);
         }
         if let Some((passed, failed)) = libtest::result(line) {
+            self.counted += 1;
             self.passed += passed;
             self.failed += failed;
+            self.failed_now += failed;
         }
         if let Some((test, why)) = libtest::skip(line) {
             let test = format!("{}::{test}", self.suite());
@@ -54,12 +71,19 @@ impl Report {
             }
             ["ioctl", "answers"] => self.answers = Some(true),
             ["ioctl", "refused", _] => self.answers = Some(false),
-            ["begin", suite] => self.begun = Some((*suite).to_owned()),
+            ["begin", suite] => {
+                self.begun = Some((*suite).to_owned());
+                self.failed_now = 0;
+                self.tail.clear();
+            }
             ["end", suite, status] => {
                 self.ended += 1;
                 // 101 is that of failed tests, which are counted by themselves.
-                if !matches!(*status, "0" | "101") {
-                    self.wrong.push(format!("{suite} ended with {status}"));
+                if *status != "0" {
+                    self.said.extend(self.tail.drain(..));
+                    if *status != "101" || self.failed_now == 0 {
+                        self.wrong.push(format!("{suite} ended with {status}"));
+                    }
                 }
                 self.begun = None;
             }
@@ -79,6 +103,31 @@ impl Report {
         self.wrong.push(what);
     }
 
+    /// Returns the kernel's release and machine.
+    pub(super) fn kernel(&self) -> String {
+        format!("Linux {} {}", self.release, self.machine)
+    }
+
+    /// Whether it came to its end, with whatever result.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether no suite ran a test, and none says why: what was built is not for that
+    /// machine, as when its C library is older than the one here. 126 is no folder to
+    /// run in, a mistake of ours.
+    pub(super) fn ran_nothing(&self) -> bool {
+        let is_folder = |what: &String| what.ends_with(" 126");
+        self.done && self.ended > 0 && self.counted == 0 && !self.wrong.iter().any(is_folder)
+    }
+
+    /// Returns the last lines of what went wrong.
+    pub(super) fn said(&self) -> impl Iterator<Item = &str> {
+        let hung = self.begun.is_some().then_some(&self.tail);
+        let said = self.said.iter().chain(hung.into_iter().flatten());
+        said.map(String::as_str)
+    }
+
     /// Holds the run against what it was to be: so many suites, on such a kernel.
     pub(super) fn expect(&mut self, suites: usize, answers: Option<bool>) {
         if let Some(suite) = &self.begun {
@@ -89,6 +138,11 @@ impl Report {
         if self.ended != suites {
             let ended = self.ended;
             self.wrong.push(format!("{ended} of {suites} suites ended"));
+        }
+        if self.counted < self.ended {
+            let (counted, ended) = (self.counted, self.ended);
+            let what = format!("{counted} of {ended} suites said what they came to");
+            self.wrong.push(what);
         }
         if self.failed > 0 && self.wrong.is_empty() {
             self.wrong.push(format!("{} tests failed", self.failed));
@@ -162,6 +216,31 @@ mod tests {
         let want = "Linux 6.1.0-9-cloud-amd64 x86_64 text only 2 passed, 0 failed, 1 skipped";
         assert_eq!(words.join(" "), want);
         assert!(text.contains("\n    skipped open::two: no cat"), "{text}");
+        assert_eq!(report.said().count(), 0);
+        assert!(report.is_done() && !report.ran_nothing());
+    }
+
+    #[test]
+    fn the_last_lines_of_a_failed_suite_are_kept() {
+        let failed = "@@ begin a-1\n---- x stdout ----\nwhy\ntest x ... FAILED\n\
+                      test result: FAILED. 0 passed; 1 failed\n@@ end a-1 101\n@@ done";
+        let mut report = of(&format!("{GOOD}{failed}"));
+        report.expect(2, None);
+        let text = report.to_string();
+        assert!(text.ends_with("\n    WRONG: a::x failed"), "{text}");
+        assert_eq!(report.said().nth(1), Some("why"));
+
+        let hung = format!("{GOOD}@@ begin a-1\n{}", "line\n".repeat(1000));
+        assert_eq!(of(&hung).said().count(), super::TAIL);
+    }
+
+    #[test]
+    fn suites_that_do_not_run_there_are_told_from_those_that_fail() {
+        let with = |status| of(&format!("@@ begin a\n@@ end a {status}\n@@ done"));
+        assert!(with(1).ran_nothing());
+        assert!(with(127).ran_nothing());
+        assert!(!with(126).ran_nothing());
+        assert!(!of(&format!("{GOOD}@@ done")).ran_nothing());
     }
 
     #[test]
@@ -180,6 +259,18 @@ mod tests {
                 "@@ begin a\n@@ end a 0\n@@ done",
                 None,
                 "2 of 1 suites",
+            ),
+            (
+                "no count",
+                "@@ begin a\n@@ end a 0\n@@ done",
+                None,
+                "1 of 2 suites said",
+            ),
+            (
+                "101 without a failure",
+                "@@ begin a\n@@ end a 101\n@@ done",
+                None,
+                "a ended with 101",
             ),
             ("a hang", "@@ begin a", None, "a did not end"),
             (

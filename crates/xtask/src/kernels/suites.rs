@@ -24,12 +24,33 @@ impl Suite {
     }
 }
 
+/// Fetches the sources of what the suites are built from, some of which only this
+/// machine may ask for.
+pub(super) fn fetch(machine: &Machine) -> Result<(), Stop> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(crate::root());
+    command.args([
+        "fetch",
+        "--quiet",
+        "--locked",
+        "--target",
+        &machine.target(),
+    ]);
+    match command.output() {
+        Ok(done) if done.status.success() => Ok(()),
+        Ok(done) => Err(String::from_utf8_lossy(&done.stderr).into_owned().into()),
+        Err(why) => Err(format!("cargo: {why}").into()),
+    }
+}
+
 /// Builds the suites for a machine, small and fast enough for an emulator.
 pub(super) fn build(machine: &Machine) -> Result<Vec<Suite>, Stop> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(crate::root()).stderr(Stdio::inherit());
-    command.args(["test", "--no-run", "--quiet", "--message-format=json"]);
+    command.args(["test", "--no-run", "--quiet", "--locked"]);
+    command.arg("--message-format=json");
     command.args(["--profile", "guest"]);
     command.args(CRATES.iter().flat_map(|name| ["--package", name]));
     if !machine.is_this_one() {
@@ -39,14 +60,19 @@ pub(super) fn build(machine: &Machine) -> Result<Vec<Suite>, Stop> {
         command.args(["--target", &target]);
     }
     let done = command.output().map_err(|why| format!("cargo: {why}"))?;
+    let messages = String::from_utf8_lossy(&done.stdout);
     if !done.status.success() {
-        let of = machine.arch;
-        return Err(Stop::Failed(format!("the suites do not build for {of}")));
+        let what = format!("the suites do not build for {}", machine.arch);
+        let errors: Vec<String> = messages.lines().filter_map(error).collect();
+        errors.iter().for_each(|error| eprintln!("{error}"));
+        // A linker for another machine that cannot do it is a lack of this one.
+        let links = |error: &String| error.contains("linking with `");
+        return Err(match !machine.is_this_one() && errors.iter().any(links) {
+            true => Stop::CannotBeHad(what),
+            false => Stop::Failed(what),
+        });
     }
-    let mut suites: Vec<Suite> = String::from_utf8_lossy(&done.stdout)
-        .lines()
-        .filter_map(suite)
-        .collect();
+    let mut suites: Vec<Suite> = messages.lines().filter_map(suite).collect();
     suites.sort_by(|one, other| one.program.cmp(&other.program));
     Ok(suites)
 }
@@ -62,9 +88,31 @@ fn suite(message: &str) -> Option<Suite> {
     })
 }
 
+/// Reads a message of cargo, if it is an error, as people are shown it.
+fn error(message: &str) -> Option<String> {
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    let said = message.get("message")?;
+    (said["level"] == "error").then_some(())?;
+    Some(said["rendered"].as_str()?.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Suite, suite};
+    use super::{Suite, error, suite};
+
+    #[test]
+    fn errors_are_told_from_what_else_the_compiler_says() {
+        let message = |level: &str| {
+            format!(
+                r#"{{"reason":"compiler-message","message":{{"level":"{level}",
+                "rendered":"error: linking with `cc` failed"}}}}"#
+            )
+        };
+        let rendered = error(&message("error")).unwrap();
+        assert_eq!(rendered, "error: linking with `cc` failed");
+        assert_eq!(error(&message("warning")), None);
+        assert_eq!(error(r#"{"reason":"build-finished"}"#), None);
+    }
 
     #[test]
     fn test_executables_are_told_from_what_else_cargo_built() {
