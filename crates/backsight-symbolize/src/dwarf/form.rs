@@ -3,218 +3,206 @@
 //!
 //! Source: DWARF 5, 7.5.5 and 7.5.6; the `GNU` forms: the headers of binutils.
 
-use gimli::{
-    DebugInfoOffset, DebugLineStrOffset, DebugStrOffset, DebugStrOffsetsIndex, DwForm, Encoding,
-    UnitOffset,
-};
+use gimli::{DwForm, Encoding};
 
 use super::Fault;
 use super::cursor::Cursor;
 
-/// What an attribute says, as far as functions need it. Whatever else there is
-/// (expressions, flags, signatures of types) is [`Value::Other`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'d> {
-    Address(u64),
-    /// In `.debug_addr`.
-    AddressAt(usize),
-    /// A constant that is not negative.
-    Number(u64),
-    /// In a section that the attribute implies.
-    Offset(usize),
-    /// A range list, by its number.
-    RangeListAt(usize),
-    /// A DIE of the same unit.
-    UnitRef(UnitOffset),
-    /// A DIE anywhere in `.debug_info`.
-    InfoRef(DebugInfoOffset),
-    /// A DIE in the supplementary file.
-    SupRef(DebugInfoOffset),
-    Text(&'d [u8]),
-    /// In `.debug_str`.
-    Str(DebugStrOffset),
-    /// In `.debug_line_str`.
-    LineStr(DebugLineStrOffset),
-    /// In `.debug_str`, by way of `.debug_str_offsets`.
-    StrAt(DebugStrOffsetsIndex),
-    /// In the `.debug_str` of the supplementary file.
-    SupStr(DebugStrOffset),
-    Other,
+/// What an attribute says, as far as functions need it: 16 bytes, as walks copy
+/// many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) class: Class,
+    /// What [`Class`] says it is.
+    pub(super) number: u64,
 }
 
-/// Returns how many bytes each value of this form takes, where all take the same.
-pub(super) fn fixed_size(form: DwForm, encoding: Encoding) -> Option<u8> {
+/// What the number of a value counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The attribute is absent, or its value is nothing that functions need: a
+    /// flag, an expression, a type's signature, a negative number.
+    #[default]
+    Nothing,
+    Address,
+    /// A place in `.debug_addr`.
+    AddressAt,
+    Number,
+    /// In a section that the attribute implies.
+    Offset,
+    /// A range list, by its place in the list of them.
+    RangeListAt,
+    /// A DIE of the same unit.
+    UnitRef,
+    /// A DIE anywhere in `.debug_info`.
+    InfoRef,
+    /// A DIE in the supplementary file.
+    SupRef,
+    /// A text right there, at this offset in the unit.
+    Text,
+    /// In `.debug_str`.
+    Str,
+    /// In `.debug_line_str`.
+    LineStr,
+    /// In `.debug_str`, by way of `.debug_str_offsets`.
+    StrAt,
+    /// In the `.debug_str` of the supplementary file.
+    SupStr,
+}
+
+/// How long a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// So many bytes.
+    Fixed(u8),
+    Uleb,
+    Sleb,
+    /// Up to a zero.
+    Text,
+    /// A block whose length stands before it, in so many bytes.
+    Block(u8),
+    /// The same, the length being a LEB128 number.
+    UlebBlock,
+    /// The form stands before the value.
+    Indirect,
+    /// No form we know: the DIE, and with it the rest of the unit, is unreadable.
+    Unknown,
+}
+
+/// Returns how values of this form are written, and what they are.
+pub(super) fn of(form: DwForm, encoding: Encoding) -> (Size, Class) {
     let offset_size = encoding.format.word_size();
-    Some(match form {
-        gimli::DW_FORM_implicit_const | gimli::DW_FORM_flag_present => 0,
-        gimli::DW_FORM_data1
-        | gimli::DW_FORM_flag
-        | gimli::DW_FORM_ref1
-        | gimli::DW_FORM_strx1
-        | gimli::DW_FORM_addrx1 => 1,
-        gimli::DW_FORM_data2
-        | gimli::DW_FORM_ref2
-        | gimli::DW_FORM_strx2
-        | gimli::DW_FORM_addrx2 => 2,
-        gimli::DW_FORM_strx3 | gimli::DW_FORM_addrx3 => 3,
-        gimli::DW_FORM_data4
-        | gimli::DW_FORM_ref4
-        | gimli::DW_FORM_ref_sup4
-        | gimli::DW_FORM_strx4
-        | gimli::DW_FORM_addrx4 => 4,
-        gimli::DW_FORM_data8
-        | gimli::DW_FORM_ref8
-        | gimli::DW_FORM_ref_sig8
-        | gimli::DW_FORM_ref_sup8 => 8,
-        gimli::DW_FORM_data16 => 16,
-        gimli::DW_FORM_addr => encoding.address_size,
-        gimli::DW_FORM_sec_offset
-        | gimli::DW_FORM_strp
-        | gimli::DW_FORM_line_strp
-        | gimli::DW_FORM_strp_sup
-        | gimli::DW_FORM_GNU_strp_alt
-        | gimli::DW_FORM_GNU_ref_alt => offset_size,
+    let (size, class) = match form {
+        gimli::DW_FORM_flag_present => (0, Class::Nothing),
+        gimli::DW_FORM_data1 => (1, Class::Number),
+        gimli::DW_FORM_data2 => (2, Class::Number),
+        gimli::DW_FORM_data4 => (4, Class::Number),
+        gimli::DW_FORM_data8 => (8, Class::Number),
+        gimli::DW_FORM_data16 => (16, Class::Nothing),
+        gimli::DW_FORM_flag => (1, Class::Nothing),
+        gimli::DW_FORM_ref1 => (1, Class::UnitRef),
+        gimli::DW_FORM_ref2 => (2, Class::UnitRef),
+        gimli::DW_FORM_ref4 => (4, Class::UnitRef),
+        gimli::DW_FORM_ref8 => (8, Class::UnitRef),
+        gimli::DW_FORM_strx1 => (1, Class::StrAt),
+        gimli::DW_FORM_strx2 => (2, Class::StrAt),
+        gimli::DW_FORM_strx3 => (3, Class::StrAt),
+        gimli::DW_FORM_strx4 => (4, Class::StrAt),
+        gimli::DW_FORM_addrx1 => (1, Class::AddressAt),
+        gimli::DW_FORM_addrx2 => (2, Class::AddressAt),
+        gimli::DW_FORM_addrx3 => (3, Class::AddressAt),
+        gimli::DW_FORM_addrx4 => (4, Class::AddressAt),
+        gimli::DW_FORM_ref_sup4 => (4, Class::SupRef),
+        gimli::DW_FORM_ref_sup8 => (8, Class::SupRef),
+        gimli::DW_FORM_ref_sig8 => (8, Class::Nothing),
+        gimli::DW_FORM_addr => (encoding.address_size, Class::Address),
+        gimli::DW_FORM_sec_offset => (offset_size, Class::Offset),
+        gimli::DW_FORM_strp => (offset_size, Class::Str),
+        gimli::DW_FORM_line_strp => (offset_size, Class::LineStr),
+        gimli::DW_FORM_strp_sup | gimli::DW_FORM_GNU_strp_alt => (offset_size, Class::SupStr),
+        gimli::DW_FORM_GNU_ref_alt => (offset_size, Class::SupRef),
         // DWARF 2 gave it the size of an address; later versions that of an
         // offset.
-        gimli::DW_FORM_ref_addr if encoding.version <= 2 => encoding.address_size,
-        gimli::DW_FORM_ref_addr => offset_size,
-        _ => return None,
-    })
-}
-
-/// Passes a value of a form that has no fixed size, or whose form is written with
-/// it.
-pub(super) fn skip(form: DwForm, cursor: &mut Cursor<'_>, encoding: Encoding) -> Result<(), Fault> {
-    let form = resolve(form, cursor)?;
-    let count = match form {
-        gimli::DW_FORM_block1 => cursor.number(1)?,
-        gimli::DW_FORM_block2 => cursor.number(2)?,
-        gimli::DW_FORM_block4 => cursor.number(4)?,
-        gimli::DW_FORM_block | gimli::DW_FORM_exprloc => cursor.uleb()?,
-        gimli::DW_FORM_string => return cursor.text().map(drop),
-        gimli::DW_FORM_udata
-        | gimli::DW_FORM_sdata
-        | gimli::DW_FORM_ref_udata
-        | gimli::DW_FORM_strx
-        | gimli::DW_FORM_GNU_str_index
-        | gimli::DW_FORM_addrx
-        | gimli::DW_FORM_GNU_addr_index
-        | gimli::DW_FORM_loclistx
-        | gimli::DW_FORM_rnglistx => return cursor.skip_leb(),
-        _ => fixed_size(form, encoding).ok_or(Fault::Malformed)?.into(),
+        gimli::DW_FORM_ref_addr if encoding.version <= 2 => (encoding.address_size, Class::InfoRef),
+        gimli::DW_FORM_ref_addr => (offset_size, Class::InfoRef),
+        form => return variable(form),
     };
-    cursor.split(count).map(drop)
+    (Size::Fixed(size), class)
 }
 
-/// Follows `DW_FORM_indirect`, each of which takes a byte.
-fn resolve(mut form: DwForm, cursor: &mut Cursor<'_>) -> Result<DwForm, Fault> {
-    while form == gimli::DW_FORM_indirect {
-        form = DwForm(u16::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)?);
+fn variable(form: DwForm) -> (Size, Class) {
+    match form {
+        gimli::DW_FORM_udata => (Size::Uleb, Class::Number),
+        gimli::DW_FORM_sdata => (Size::Sleb, Class::Number),
+        gimli::DW_FORM_ref_udata => (Size::Uleb, Class::UnitRef),
+        gimli::DW_FORM_strx | gimli::DW_FORM_GNU_str_index => (Size::Uleb, Class::StrAt),
+        gimli::DW_FORM_addrx | gimli::DW_FORM_GNU_addr_index => (Size::Uleb, Class::AddressAt),
+        gimli::DW_FORM_rnglistx => (Size::Uleb, Class::RangeListAt),
+        gimli::DW_FORM_loclistx => (Size::Uleb, Class::Nothing),
+        gimli::DW_FORM_string => (Size::Text, Class::Text),
+        gimli::DW_FORM_block1 => (Size::Block(1), Class::Nothing),
+        gimli::DW_FORM_block2 => (Size::Block(2), Class::Nothing),
+        gimli::DW_FORM_block4 => (Size::Block(4), Class::Nothing),
+        gimli::DW_FORM_block | gimli::DW_FORM_exprloc => (Size::UlebBlock, Class::Nothing),
+        gimli::DW_FORM_indirect => (Size::Indirect, Class::Nothing),
+        _ => (Size::Unknown, Class::Nothing),
     }
-    Ok(form)
 }
 
-impl<'d> Value<'d> {
-    /// Reads a value. Not for `DW_FORM_implicit_const`, whose value stands in the
-    /// abbreviation.
-    ///
-    /// Up to DWARF 3 an offset was written as data of its size. `is_offset` says
-    /// that the attribute is one; then such data is a [`Value::Offset`].
+impl Size {
+    /// Passes a value.
     #[inline]
-    pub(super) fn read(
-        form: DwForm,
-        is_offset: bool,
-        cursor: &mut Cursor<'d>,
-        encoding: Encoding,
-    ) -> Result<Self, Fault> {
-        let form = resolve(form, cursor)?;
-        if let Some(size) = fixed_size(form, encoding) {
-            return Self::read_fixed(form, size, is_offset, cursor, encoding);
+    pub(super) fn skip(self, cursor: &mut Cursor<'_>, encoding: Encoding) -> Result<(), Fault> {
+        let count = match self {
+            Self::Fixed(count) => count.into(),
+            Self::Uleb | Self::Sleb => return cursor.skip_leb(),
+            Self::UlebBlock => cursor.uleb()?,
+            Self::Block(size) => cursor.number(size)?,
+            Self::Text => return cursor.skip_text(),
+            Self::Indirect => return resolve(cursor, encoding)?.0.skip(cursor, encoding),
+            Self::Unknown => return Err(Fault::Malformed),
+        };
+        cursor.skip(usize::try_from(count).map_err(|_| Fault::Malformed)?)
+    }
+}
+
+/// Follows `DW_FORM_indirect`, each of which takes a byte, to a form that is none.
+fn resolve(cursor: &mut Cursor<'_>, encoding: Encoding) -> Result<(Size, Class), Fault> {
+    loop {
+        let form = u16::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)?;
+        let (size, class) = of(DwForm(form), encoding);
+        if size != Size::Indirect {
+            return Ok((size, class));
         }
-        Ok(match form {
-            gimli::DW_FORM_string => Self::Text(cursor.text()?),
-            gimli::DW_FORM_udata => Self::Number(cursor.uleb()?),
-            gimli::DW_FORM_sdata => Self::signed(cursor.sleb()?),
-            gimli::DW_FORM_ref_udata => Self::UnitRef(UnitOffset(index(cursor)?)),
-            gimli::DW_FORM_strx | gimli::DW_FORM_GNU_str_index => {
-                Self::StrAt(DebugStrOffsetsIndex(index(cursor)?))
-            }
-            gimli::DW_FORM_addrx | gimli::DW_FORM_GNU_addr_index => Self::AddressAt(index(cursor)?),
-            gimli::DW_FORM_rnglistx => Self::RangeListAt(index(cursor)?),
-            gimli::DW_FORM_loclistx => {
-                index(cursor)?;
-                Self::Other
-            }
-            _ => {
-                skip(form, cursor, encoding)?;
-                Self::Other
-            }
-        })
+    }
+}
+
+impl Value {
+    pub(super) fn new(class: Class, number: u64) -> Self {
+        Self { class, number }
     }
 
-    #[inline]
-    fn read_fixed(
-        form: DwForm,
-        size: u8,
-        is_offset: bool,
-        cursor: &mut Cursor<'d>,
-        encoding: Encoding,
-    ) -> Result<Self, Fault> {
-        if size == 16 || form == gimli::DW_FORM_ref_sig8 {
-            cursor.skip(size.into())?;
-            return Ok(Self::Other);
-        }
-        if size == 0 {
-            // A flag says nothing, and an implicit constant that is not in the
-            // abbreviation has no value.
-            let flag = form == gimli::DW_FORM_flag_present;
-            return flag.then_some(Self::Other).ok_or(Fault::Malformed);
-        }
-        let number = cursor.number(size)?;
-        let offset = || usize::try_from(number).map_err(|_| Fault::Malformed);
-        Ok(match form {
-            gimli::DW_FORM_addr => Self::Address(number),
-            gimli::DW_FORM_data4 | gimli::DW_FORM_data8
-                if is_offset && size == encoding.format.word_size() =>
-            {
-                Self::Offset(offset()?)
-            }
-            gimli::DW_FORM_data1
-            | gimli::DW_FORM_data2
-            | gimli::DW_FORM_data4
-            | gimli::DW_FORM_data8 => Self::Number(number),
-            gimli::DW_FORM_sec_offset => Self::Offset(offset()?),
-            gimli::DW_FORM_ref1
-            | gimli::DW_FORM_ref2
-            | gimli::DW_FORM_ref4
-            | gimli::DW_FORM_ref8 => Self::UnitRef(UnitOffset(offset()?)),
-            gimli::DW_FORM_ref_addr => Self::InfoRef(DebugInfoOffset(offset()?)),
-            gimli::DW_FORM_ref_sup4 | gimli::DW_FORM_ref_sup8 | gimli::DW_FORM_GNU_ref_alt => {
-                Self::SupRef(DebugInfoOffset(offset()?))
-            }
-            gimli::DW_FORM_strp => Self::Str(DebugStrOffset(offset()?)),
-            gimli::DW_FORM_line_strp => Self::LineStr(DebugLineStrOffset(offset()?)),
-            gimli::DW_FORM_strp_sup | gimli::DW_FORM_GNU_strp_alt => {
-                Self::SupStr(DebugStrOffset(offset()?))
-            }
-            gimli::DW_FORM_strx1
-            | gimli::DW_FORM_strx2
-            | gimli::DW_FORM_strx3
-            | gimli::DW_FORM_strx4 => Self::StrAt(DebugStrOffsetsIndex(offset()?)),
-            gimli::DW_FORM_addrx1
-            | gimli::DW_FORM_addrx2
-            | gimli::DW_FORM_addrx3
-            | gimli::DW_FORM_addrx4 => Self::AddressAt(offset()?),
-            _ => Self::Other,
-        })
+    /// Returns it unless it is nothing.
+    pub(super) fn some(self) -> Option<Self> {
+        (self.class != Class::Nothing).then_some(self)
+    }
+
+    /// Returns the number, of a value that is one.
+    pub(super) fn as_number(self) -> Option<u64> {
+        (self.class == Class::Number).then_some(self.number)
     }
 
     /// A negative number counts nothing that we ask for.
     pub(super) fn signed(number: i64) -> Self {
-        u64::try_from(number).map_or(Self::Other, Self::Number)
+        let number = u64::try_from(number);
+        number.map_or(Self::default(), |number| Self::new(Class::Number, number))
     }
-}
 
-fn index(cursor: &mut Cursor<'_>) -> Result<usize, Fault> {
-    usize::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)
+    /// Reads a value.
+    #[inline]
+    pub(super) fn read(
+        size: Size,
+        class: Class,
+        cursor: &mut Cursor<'_>,
+        encoding: Encoding,
+    ) -> Result<Self, Fault> {
+        match size {
+            Size::Fixed(size @ 1..=8) => Ok(Self::new(class, cursor.number(size)?)),
+            Size::Uleb => Ok(Self::new(class, cursor.uleb()?)),
+            Size::Sleb => Ok(Self::signed(cursor.sleb()?)),
+            Size::Text => {
+                let at = u64::try_from(cursor.at()).map_err(|_| Fault::Malformed)?;
+                cursor.skip_text()?;
+                Ok(Self::new(class, at))
+            }
+            Size::Indirect => {
+                let (size, class) = resolve(cursor, encoding)?;
+                Self::read(size, class, cursor, encoding)
+            }
+            size => {
+                size.skip(cursor, encoding)?;
+                Ok(Self::default())
+            }
+        }
+    }
 }

@@ -88,7 +88,7 @@ fn walk<'d>(
         let mut start = None;
         let mut full = false;
         // A function whose ranges are malformed does not spoil the others.
-        let walked = die.ranges.for_each(unit_ref, fuel, |begin, end| {
+        let walked = die.ranges().for_each(unit_ref, fuel, |begin, end| {
             full |= items.len() >= limit;
             if !full && index.elf.is_code(begin) {
                 start = start.or(Some(begin));
@@ -106,7 +106,7 @@ fn walk<'d>(
         if let Some(first) = start {
             list.push(Function {
                 die: die.die,
-                start: die.ranges.low(unit_ref).unwrap_or(first),
+                start: die.ranges().low(unit_ref).unwrap_or(first),
                 body: OnceLock::new(),
             });
         }

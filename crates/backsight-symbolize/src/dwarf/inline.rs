@@ -93,7 +93,7 @@ impl Body {
             let value = u32::try_from(self.inlines.len()).map_err(|_| Fault::Limit)?;
             let level = u32::try_from(open.len()).unwrap_or(u32::MAX);
             let mut full = false;
-            let walked = die.ranges.for_each(unit_ref, fuel, |begin, end| {
+            let walked = die.ranges().for_each(unit_ref, fuel, |begin, end| {
                 full |= items.len() >= limits.rows_per_unit;
                 if !full {
                     items.push(Item {
@@ -136,15 +136,15 @@ impl Body {
 }
 
 impl Inline {
-    fn new(die: &CodeDie<'_>, parent: Option<u32>, unit: &Unit<'_>) -> Self {
+    fn new(die: &CodeDie, parent: Option<u32>, unit: &Unit<'_>) -> Self {
         // File 0 meant "none" until DWARF 5 gave it to the unit's own file.
         let own_file = unit.header.version() >= 5;
         Self {
             die: die.die,
             parent,
-            call_file: die.call_file.filter(|file| *file > 0 || own_file),
-            call_line: die.call_line,
-            call_column: die.call_column,
+            call_file: die.call_file().filter(|file| *file > 0 || own_file),
+            call_line: die.call_line(),
+            call_column: die.call_column(),
             cut: false,
             name: OnceLock::new(),
         }

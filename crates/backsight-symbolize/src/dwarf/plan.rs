@@ -14,7 +14,7 @@
 use gimli::{DwAt, DwForm, DwTag, Encoding};
 
 use super::cursor::Cursor;
-use super::form::{self, Value};
+use super::form::{self, Class, Size, Value};
 use super::{Fault, Fuel, Slice};
 
 /// The plans for all abbreviations of one table, in one encoding.
@@ -58,11 +58,30 @@ pub(super) enum Step {
     /// So many bytes.
     Skip(u32),
     /// A value whose size depends on it.
-    Pass(DwForm),
-    Read(DwAt, DwForm),
+    Pass(Size),
+    /// A value that goes to this place in [`Values`].
+    Read(Slot, Size, Class),
     /// `DW_FORM_implicit_const`.
-    Constant(DwAt, i64),
+    Constant(Slot, i64),
 }
+
+/// The attributes that are read. Functions have no call site and inlined calls
+/// no name of their own, so that these share places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Low = 0,
+    High = 1,
+    Ranges = 2,
+    Origin = 3,
+    Specification = 4,
+    NameOrCallFile = 5,
+    LinkageOrCallLine = 6,
+    CallColumn = 7,
+}
+
+/// What was read of one DIE.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Values([Value; 8]);
 
 impl Plans {
     /// Compiles the table that `table` starts with.
@@ -133,31 +152,36 @@ impl Plans {
             } else {
                 None
             };
-            if kind.wants(name) {
-                self.steps.push(match constant {
-                    Some(constant) => Step::Constant(name, constant),
-                    None => Step::Read(name, form),
-                });
-                continue;
-            }
-            let Some(size) = form::fixed_size(form, self.encoding) else {
-                self.steps.push(Step::Pass(form));
-                continue;
+            let (size, class) = form::of(form, self.encoding);
+            let step = match (kind.slot(name), constant, size) {
+                (Some(slot), Some(constant), _) => Step::Constant(slot, constant),
+                (Some(slot), None, Size::Fixed(bytes))
+                    if name == gimli::DW_AT_ranges
+                        && matches!(form, gimli::DW_FORM_data4 | gimli::DW_FORM_data8)
+                        && bytes == self.encoding.format.word_size() =>
+                {
+                    // How offsets were written up to DWARF 3.
+                    Step::Read(slot, size, Class::Offset)
+                }
+                (Some(slot), None, size) => Step::Read(slot, size, class),
+                (None, Some(_), _) => continue,
+                (None, None, Size::Fixed(more)) => {
+                    let more = u32::from(more);
+                    let before = self.steps.get_mut(first..).unwrap_or_default();
+                    let run = match before.last_mut() {
+                        None => Some(&mut head),
+                        Some(Step::Skip(run)) => Some(run),
+                        Some(_) => None,
+                    };
+                    if let Some(run) = run {
+                        *run = run.checked_add(more).ok_or(Fault::Limit)?;
+                        continue;
+                    }
+                    Step::Skip(more)
+                }
+                (None, None, size) => Step::Pass(size),
             };
-            let run = match self
-                .steps
-                .get_mut(first..)
-                .and_then(|steps| steps.last_mut())
-            {
-                None => Some(&mut head),
-                Some(Step::Skip(run)) => Some(run),
-                Some(_) => None,
-            };
-            match run.map(|run| (run.checked_add(size.into()), run)) {
-                Some((Some(sum), run)) => *run = sum,
-                _ if size > 0 => self.steps.push(Step::Skip(size.into())),
-                _ => {}
-            }
+            self.steps.push(step);
         }
         let count = self.steps.len().saturating_sub(first);
         let small = |number: usize| u32::try_from(number).map_err(|_| Fault::Limit);
@@ -195,57 +219,74 @@ impl Plans {
 }
 
 impl Kind {
-    fn wants(self, name: DwAt) -> bool {
-        let place = matches!(
-            name,
-            gimli::DW_AT_low_pc
-                | gimli::DW_AT_high_pc
-                | gimli::DW_AT_ranges
-                | gimli::DW_AT_abstract_origin
-                | gimli::DW_AT_specification
-        );
-        match self {
-            Self::Function => {
-                place
-                    || matches!(
-                        name,
-                        gimli::DW_AT_name
-                            | gimli::DW_AT_linkage_name
-                            | gimli::DW_AT_MIPS_linkage_name
-                    )
+    /// Returns where the attribute goes, unless nobody asks for it.
+    fn slot(self, name: DwAt) -> Option<Slot> {
+        if self == Self::Other {
+            return None;
+        }
+        Some(match name {
+            gimli::DW_AT_low_pc => Slot::Low,
+            gimli::DW_AT_high_pc => Slot::High,
+            gimli::DW_AT_ranges => Slot::Ranges,
+            gimli::DW_AT_abstract_origin => Slot::Origin,
+            gimli::DW_AT_specification => Slot::Specification,
+            gimli::DW_AT_name if self == Self::Function => Slot::NameOrCallFile,
+            gimli::DW_AT_linkage_name | gimli::DW_AT_MIPS_linkage_name
+                if self == Self::Function =>
+            {
+                Slot::LinkageOrCallLine
             }
-            Self::Inlined => {
-                place
-                    || matches!(
-                        name,
-                        gimli::DW_AT_call_file | gimli::DW_AT_call_line | gimli::DW_AT_call_column
-                    )
-            }
-            Self::Other => false,
+            gimli::DW_AT_call_file if self == Self::Inlined => Slot::NameOrCallFile,
+            gimli::DW_AT_call_line if self == Self::Inlined => Slot::LinkageOrCallLine,
+            gimli::DW_AT_call_column if self == Self::Inlined => Slot::CallColumn,
+            _ => return None,
+        })
+    }
+}
+
+impl Values {
+    #[inline]
+    pub(super) fn get(&self, slot: Slot) -> Value {
+        self.0.get(slot as usize).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, slot: Slot, value: Value) {
+        if let Some(place) = self.0.get_mut(slot as usize) {
+            *place = value;
         }
     }
 }
 
 impl Step {
-    /// Passes the bytes, and returns what was read on the way.
+    /// Passes the bytes.
     #[inline]
-    pub(super) fn run<'d>(
-        self,
-        cursor: &mut Cursor<'d>,
-        encoding: Encoding,
-    ) -> Result<Option<(DwAt, Value<'d>)>, Fault> {
+    pub(super) fn skip(self, cursor: &mut Cursor<'_>, encoding: Encoding) -> Result<(), Fault> {
         match self {
-            Self::Skip(count) => {
-                cursor.skip(usize::try_from(count).map_err(|_| Fault::Malformed)?)?;
-                Ok(None)
+            Self::Skip(count) => cursor.skip(usize::try_from(count).map_err(|_| Fault::Malformed)?),
+            Self::Pass(size) | Self::Read(_, size, _) => size.skip(cursor, encoding),
+            Self::Constant(..) => Ok(()),
+        }
+    }
+
+    /// Passes the bytes, and keeps what is asked for.
+    #[inline]
+    pub(super) fn read(
+        self,
+        cursor: &mut Cursor<'_>,
+        encoding: Encoding,
+        values: &mut Values,
+    ) -> Result<(), Fault> {
+        match self {
+            Self::Read(slot, size, class) => {
+                values.set(slot, Value::read(size, class, cursor, encoding)?);
+                Ok(())
             }
-            Self::Pass(form) => form::skip(form, cursor, encoding).map(|()| None),
-            Self::Constant(name, value) => Ok(Some((name, Value::signed(value)))),
-            Self::Read(name, form) => {
-                let is_offset = name == gimli::DW_AT_ranges;
-                let value = Value::read(form, is_offset, cursor, encoding)?;
-                Ok(Some((name, value)))
+            Self::Constant(slot, value) => {
+                values.set(slot, Value::signed(value));
+                Ok(())
             }
+            step => step.skip(cursor, encoding),
         }
     }
 }

@@ -1,63 +1,57 @@
 //! The address ranges of a DIE.
 
-use gimli::{Attribute, AttributeValue, DwAt, RawRangeListsOffset, UnitRef};
+use gimli::{
+    Attribute, AttributeValue, DebugAddrIndex, DebugRngListsIndex, RawRangeListsOffset, UnitRef,
+};
 
-use super::form::Value;
+use super::form::{Class, Value};
 use super::{Fault, Fuel, Slice};
 
-/// The attributes that say where a DIE's code is, collected while its attributes
-/// go by, and evaluated behind them: their order is free.
+/// The attributes that say where a DIE's code is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RangeAttrs<'d> {
-    pub(super) low: Option<Value<'d>>,
-    pub(super) high: Option<Value<'d>>,
-    pub(super) list: Option<Value<'d>>,
+pub(super) struct RangeAttrs {
+    pub(super) low: Value,
+    pub(super) high: Value,
+    pub(super) list: Value,
 }
 
-impl<'d> RangeAttrs<'d> {
-    #[inline]
-    pub(super) fn take(&mut self, name: DwAt, value: Value<'d>) {
-        match name {
-            gimli::DW_AT_low_pc => self.low = Some(value),
-            gimli::DW_AT_high_pc => self.high = Some(value),
-            gimli::DW_AT_ranges => self.list = Some(value),
+impl RangeAttrs {
+    /// Takes an attribute that gimli read, if it is one of them.
+    pub(super) fn take(&mut self, attr: &Attribute<Slice<'_>>) {
+        let offset = |offset| u64::try_from(offset).unwrap_or(u64::MAX);
+        let value = match attr.value() {
+            AttributeValue::Addr(address) => Value::new(Class::Address, address),
+            AttributeValue::DebugAddrIndex(at) => Value::new(Class::AddressAt, offset(at.0)),
+            AttributeValue::Udata(number) => Value::new(Class::Number, number),
+            AttributeValue::RangeListsRef(at) => Value::new(Class::Offset, offset(at.0)),
+            AttributeValue::DebugRngListsIndex(at) => Value::new(Class::RangeListAt, offset(at.0)),
+            _ => Value::default(),
+        };
+        match attr.name() {
+            gimli::DW_AT_low_pc => self.low = value,
+            gimli::DW_AT_high_pc => self.high = value,
+            gimli::DW_AT_ranges => self.list = value,
             _ => {}
         }
     }
 
-    /// The same, of an attribute that gimli read.
-    pub(super) fn take_attribute(&mut self, attr: &Attribute<Slice<'d>>) {
-        let value = match attr.value() {
-            AttributeValue::Addr(address) => Value::Address(address),
-            AttributeValue::DebugAddrIndex(at) => Value::AddressAt(at.0),
-            AttributeValue::Udata(number) => Value::Number(number),
-            AttributeValue::RangeListsRef(offset) => Value::Offset(offset.0),
-            AttributeValue::DebugRngListsIndex(at) => Value::RangeListAt(at.0),
-            _ => Value::Other,
-        };
-        self.take(attr.name(), value);
-    }
-
     /// Returns `DW_AT_low_pc`.
-    pub(super) fn low(&self, unit: UnitRef<'_, Slice<'d>>) -> Option<u64> {
-        address(unit, self.low?).ok()
+    pub(super) fn low(&self, unit: UnitRef<'_, Slice<'_>>) -> Option<u64> {
+        address(unit, self.low).ok()
     }
 
     /// Calls `found` with the begin and end of each range. Ranges whose sum
     /// passes 2^64 are tombstones, and absent.
     pub(super) fn for_each(
         &self,
-        unit: UnitRef<'_, Slice<'d>>,
+        unit: UnitRef<'_, Slice<'_>>,
         fuel: &mut Fuel,
         mut found: impl FnMut(u64, u64),
     ) -> Result<(), Fault> {
-        let list = match self.list {
-            Some(Value::Offset(offset)) => {
-                Some(unit.ranges_offset_from_raw(RawRangeListsOffset(offset)))
-            }
-            Some(Value::RangeListAt(at)) => {
-                Some(unit.ranges_offset(gimli::DebugRngListsIndex(at))?)
-            }
+        let at = || usize::try_from(self.list.number).map_err(|_| Fault::Malformed);
+        let list = match self.list.class {
+            Class::Offset => Some(unit.ranges_offset_from_raw(RawRangeListsOffset(at()?))),
+            Class::RangeListAt => Some(unit.ranges_offset(DebugRngListsIndex(at()?))?),
             _ => None,
         };
         if let Some(offset) = list {
@@ -68,13 +62,13 @@ impl<'d> RangeAttrs<'d> {
             }
             return Ok(());
         }
-        let (Some(low), Some(high)) = (self.low, self.high) else {
+        let (Some(low), Some(high)) = (self.low.some(), self.high.some()) else {
             return Ok(());
         };
         let begin = address(unit, low)?;
-        let end = match high {
-            Value::Number(size) => begin.checked_add(size),
-            high => Some(address(unit, high)?),
+        let end = match high.as_number() {
+            Some(size) => begin.checked_add(size),
+            None => Some(address(unit, high)?),
         };
         if let Some(end) = end.filter(|end| *end > begin) {
             found(begin, end);
@@ -83,10 +77,13 @@ impl<'d> RangeAttrs<'d> {
     }
 }
 
-fn address(unit: UnitRef<'_, Slice<'_>>, value: Value<'_>) -> Result<u64, Fault> {
-    match value {
-        Value::Address(address) => Ok(address),
-        Value::AddressAt(at) => Ok(unit.address(gimli::DebugAddrIndex(at))?),
+fn address(unit: UnitRef<'_, Slice<'_>>, value: Value) -> Result<u64, Fault> {
+    match value.class {
+        Class::Address => Ok(value.number),
+        Class::AddressAt => {
+            let at = usize::try_from(value.number).map_err(|_| Fault::Malformed)?;
+            Ok(unit.address(DebugAddrIndex(at))?)
+        }
         _ => Err(Fault::Malformed),
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Unit<'d> {
 pub(super) struct Root<'d> {
     pub(super) unit: gimli::Unit<Slice<'d>>,
     pub(super) line_program: Option<DebugLineOffset>,
-    pub(super) ranges: RangeAttrs<'d>,
+    pub(super) ranges: RangeAttrs,
 }
 
 impl<'d> Unit<'d> {
@@ -111,7 +111,7 @@ impl<'d> Root<'d> {
         fuel.spend(abbrev.attributes().len())?;
         for spec in abbrev.attributes() {
             let attr = entries.read_attribute(*spec)?;
-            ranges.take_attribute(&attr);
+            ranges.take(&attr);
             match (attr.name(), attr.value()) {
                 (gimli::DW_AT_name, value) => name = Some(value),
                 (gimli::DW_AT_comp_dir, value) => comp_dir = Some(value),

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use gimli::UnitOffset;
 
 use super::cursor::Cursor;
-use super::form::Value;
 use super::index::Index;
-use super::plan::{Kind, Plan, Plans};
+use super::plan::{Kind, Plans, Slot, Values};
 use super::range::RangeAttrs;
 use super::unit::Unit;
 use super::{Fault, Fuel};
@@ -34,7 +33,7 @@ pub(super) struct CodeDies<'d> {
 
 /// A function or an inlined call.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CodeDie<'d> {
+pub(super) struct CodeDie {
     pub(super) die: UnitOffset,
     /// Below where the walk began, which has depth 0.
     pub(super) depth: isize,
@@ -44,21 +43,7 @@ pub(super) struct CodeDie<'d> {
     /// [`Kind::Function`] or [`Kind::Inlined`].
     pub(super) kind: Kind,
     pub(super) has_children: bool,
-    pub(super) ranges: RangeAttrs<'d>,
-    /// `DW_AT_abstract_origin`: what this is a copy of.
-    pub(super) origin: Option<Value<'d>>,
-    /// `DW_AT_specification`: what declares it.
-    pub(super) specification: Option<Value<'d>>,
-    /// Of functions: `DW_AT_linkage_name`.
-    pub(super) linkage: Option<Value<'d>>,
-    /// Of functions: `DW_AT_name`.
-    pub(super) name: Option<Value<'d>>,
-    /// Of inlined calls: `DW_AT_call_file`.
-    pub(super) call_file: Option<u64>,
-    /// Of inlined calls: `DW_AT_call_line`, 0 when it does not say.
-    pub(super) call_line: u32,
-    /// Of inlined calls: `DW_AT_call_column`, 0 when it does not say.
-    pub(super) call_column: u32,
+    values: Values,
 }
 
 impl<'d> CodeDies<'d> {
@@ -104,7 +89,7 @@ impl<'d> CodeDies<'d> {
     /// [`Fault::Malformed`] where the bytes make no sense, [`Fault::Limit`] when
     /// the fuel does not last; what was returned before counts, and nothing comes
     /// after.
-    pub(super) fn next(&mut self, fuel: &mut Fuel) -> Result<Option<CodeDie<'d>>, Fault> {
+    pub(super) fn next(&mut self, fuel: &mut Fuel) -> Result<Option<CodeDie>, Fault> {
         while !self.cursor.is_empty() {
             let die = UnitOffset(self.cursor.at());
             let code = self.cursor.uleb()?;
@@ -130,63 +115,38 @@ impl<'d> CodeDies<'d> {
                 .skip(usize::try_from(plan.head).map_err(|_| Fault::Malformed)?)?;
             if plan.kind == Kind::Other || depth > self.ceiling {
                 for step in self.plans.steps(&plan) {
-                    step.run(&mut self.cursor, self.plans.encoding)?;
+                    step.skip(&mut self.cursor, self.plans.encoding)?;
                 }
                 if self.depth <= self.floor {
                     break;
                 }
                 continue;
             }
-            let found = self.read(die, depth, &plan)?;
+            let mut values = Values::default();
+            for step in self.plans.steps(&plan) {
+                step.read(&mut self.cursor, self.plans.encoding, &mut values)?;
+            }
+            let closed = self.closed.min(depth);
             self.closed = isize::MAX;
             if self.depth <= self.floor {
                 self.stop();
             }
-            return Ok(Some(found));
+            return Ok(Some(CodeDie {
+                die,
+                depth,
+                closed,
+                kind: plan.kind,
+                has_children: plan.has_children,
+                values,
+            }));
         }
         self.stop();
         Ok(None)
     }
 
     /// Passes all descendants of the DIE that was returned last.
-    pub(super) fn skip_children(&mut self, of: &CodeDie<'d>) {
+    pub(super) fn skip_children(&mut self, of: &CodeDie) {
         self.ceiling = of.depth;
-    }
-
-    fn read(&mut self, die: UnitOffset, depth: isize, plan: &Plan) -> Result<CodeDie<'d>, Fault> {
-        let mut found = CodeDie {
-            die,
-            depth,
-            closed: self.closed.min(depth),
-            kind: plan.kind,
-            has_children: plan.has_children,
-            ranges: RangeAttrs::default(),
-            origin: None,
-            specification: None,
-            linkage: None,
-            name: None,
-            call_file: None,
-            call_line: 0,
-            call_column: 0,
-        };
-        for step in self.plans.steps(plan) {
-            let Some((name, value)) = step.run(&mut self.cursor, self.plans.encoding)? else {
-                continue;
-            };
-            match name {
-                gimli::DW_AT_abstract_origin => found.origin = Some(value),
-                gimli::DW_AT_specification => found.specification = Some(value),
-                gimli::DW_AT_linkage_name | gimli::DW_AT_MIPS_linkage_name => {
-                    found.linkage = Some(value);
-                }
-                gimli::DW_AT_name => found.name = Some(value),
-                gimli::DW_AT_call_file => found.call_file = number(value),
-                gimli::DW_AT_call_line => found.call_line = narrow(value),
-                gimli::DW_AT_call_column => found.call_column = narrow(value),
-                _ => found.ranges.take(name, value),
-            }
-        }
-        Ok(found)
     }
 
     fn stop(&mut self) {
@@ -194,17 +154,36 @@ impl<'d> CodeDies<'d> {
     }
 }
 
-fn number(value: Value<'_>) -> Option<u64> {
-    match value {
-        Value::Number(number) => Some(number),
-        _ => None,
+impl CodeDie {
+    /// Returns where its code is.
+    pub(super) fn ranges(&self) -> RangeAttrs {
+        RangeAttrs {
+            low: self.values.get(Slot::Low),
+            high: self.values.get(Slot::High),
+            list: self.values.get(Slot::Ranges),
+        }
     }
-}
 
-/// No source has 2^32 lines: such a number is no number.
-fn narrow(value: Value<'_>) -> u32 {
-    let number = number(value).and_then(|number| u32::try_from(number).ok());
-    number.unwrap_or(0)
+    /// Returns `DW_AT_call_file`, of an inlined call.
+    pub(super) fn call_file(&self) -> Option<u64> {
+        self.values.get(Slot::NameOrCallFile).as_number()
+    }
+
+    /// Returns `DW_AT_call_line`, of an inlined call; 0 when it does not say.
+    pub(super) fn call_line(&self) -> u32 {
+        self.narrow(Slot::LinkageOrCallLine)
+    }
+
+    /// Returns `DW_AT_call_column`, of an inlined call; 0 when it does not say.
+    pub(super) fn call_column(&self) -> u32 {
+        self.narrow(Slot::CallColumn)
+    }
+
+    /// No source has 2^32 lines: such a number is no number.
+    fn narrow(&self, slot: Slot) -> u32 {
+        let number = self.values.get(slot).as_number();
+        number.map_or(0, |number| u32::try_from(number).unwrap_or(0))
+    }
 }
 
 #[cfg(test)]
