@@ -3,6 +3,7 @@
 //! | module | what a test gets |
 //! |---|---|
 //! | [`child`] | a process whose memory looks as the test says, stopped while it looks |
+//! | `differential` | other symbolizers, and how they are known to differ (a feature) |
 //! | [`elf`] | ELF files of any shape, lying ones included |
 //! | [`kernel`] | what this kernel does with `PROCMAP_QUERY`, found without our code |
 //! | [`maps`] | maps texts, printed as the kernel prints them |
@@ -20,6 +21,8 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 pub mod child;
+#[cfg(feature = "differential")]
+pub mod differential;
 pub mod elf;
 mod fixtures;
 pub mod kernel;

@@ -2,22 +2,18 @@
 //! llvm-symbolizer and binutils' addr2line.
 //!
 //! Frames, linkage names, files, lines and columns must be equal. Where they are
-//! not, one of the [`known`] differences must hold, each with its reason; any
-//! other fails the test. The counts are printed: `--nocapture` shows them.
+//! not, one of the differences that `testkit::differential` knows must hold, each with
+//! its reason; any other fails the test. The counts are printed: `--nocapture` shows them.
 
 #[path = "../common/mod.rs"]
 pub(crate) mod common;
-mod known;
-mod oracles;
 
-use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use backsight_symbolize::Options;
 use common::{Fixture, at, symbolizer_with};
-use known::{Difference, KNOWN, Subject, What};
-use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
-use oracles::{Level, Oracle};
+use object::{Object as _, ObjectSection as _};
+use testkit::differential::{self, Level, Oracle, Subject};
 
 /// Addresses in each file, spread over all of its code.
 const ADDRESSES: usize = 10_000;
@@ -82,7 +78,6 @@ fn an_optimized_cpp_program() {
 fn compare(path: &Path, debug: &Path, count: usize) {
     let addrs = sample(path, count);
     let ours = ask_us(path, &addrs);
-    let subject = subject_of(&[path, debug]);
     let mut all: Vec<(Oracle, Vec<Vec<Level>>)> = Vec::new();
     for oracle in Oracle::ALL {
         match oracle.ask(path, debug, &addrs) {
@@ -90,61 +85,16 @@ fn compare(path: &Path, debug: &Path, count: usize) {
             Err(words) => testkit::skip(&words),
         }
     }
-    let mut failures = Vec::new();
-    for (oracle, theirs) in &all {
-        assert_eq!(
-            theirs.len(),
-            addrs.len(),
-            "{oracle:?} answers every address"
-        );
-        let others: Vec<_> = all.iter().filter(|(other, _)| other != oracle).collect();
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for (at, addr) in addrs.iter().enumerate() {
-            let mut names: Vec<&str> = Vec::new();
-            for what in differences(&ours[at], &theirs[at], *oracle) {
-                let agrees = |(_, others): &&(Oracle, Vec<Vec<Level>>)| {
-                    known::same_for(&what, &ours[at], &others[at])
-                };
-                let alone = others.iter().all(agrees);
-                let difference = Difference {
-                    addr: *addr,
-                    oracle: *oracle,
-                    what,
-                    alone,
-                };
-                let known = KNOWN
-                    .iter()
-                    .find(|known| (known.holds)(&subject, &difference));
-                names.push(known.map_or("UNKNOWN", |known| known.name));
-                if known.is_none() {
-                    let (ours, theirs) = (&ours[at], &theirs[at]);
-                    failures.push(format!(
-                        "{difference:?}\n    ours {ours:?}\n    theirs {theirs:?}"
-                    ));
-                }
-            }
-            names.sort_unstable();
-            names.dedup();
-            if names.is_empty() {
-                names.push("equal");
-            }
-            for name in names {
-                *counts.entry(name).or_default() += 1;
-            }
-        }
+    let mut unknown = Vec::new();
+    let subject = Subject::of(&[path, debug]);
+    for (oracle, comparison) in differential::compare(&subject, &addrs, &ours, &all) {
+        let counts = comparison.counts;
         println!("{} against {oracle:?}: {counts:?}", path.display());
+        unknown.extend(comparison.unknown);
     }
-    let shown = failures
-        .iter()
-        .take(10)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("\n");
-    assert!(
-        failures.is_empty(),
-        "{} unknown differences:\n{shown}",
-        failures.len()
-    );
+    let shown: Vec<&str> = unknown.iter().take(10).map(String::as_str).collect();
+    let (count, shown) = (unknown.len(), shown.join("\n"));
+    assert!(unknown.is_empty(), "{count} unknown differences:\n{shown}");
 }
 
 /// Returns addresses spread evenly at random over the sections that hold code.
@@ -211,57 +161,4 @@ fn ask_us(path: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
         levels.collect()
     });
     levels.collect()
-}
-
-fn subject_of(paths: &[&Path]) -> Subject {
-    let mut places = Vec::new();
-    let mut files = HashSet::new();
-    for path in paths {
-        let bytes = std::fs::read(path).expect("readable");
-        let file = object::File::parse(&*bytes).expect("an object file");
-        for symbol in file.symbols().chain(file.dynamic_symbols()) {
-            let name = String::from_utf8_lossy(symbol.name_bytes().unwrap_or_default());
-            if symbol.kind() == object::SymbolKind::File {
-                files.insert(name.into_owned());
-            } else if !symbol.is_undefined() {
-                places.push((name.into_owned(), symbol.address(), symbol.size()));
-            }
-        }
-    }
-    Subject::new(&places, files)
-}
-
-fn differences(ours: &[Level], theirs: &[Level], oracle: Oracle) -> Vec<What> {
-    if ours.len() != theirs.len() {
-        return vec![What::Depth(ours.to_vec(), theirs.to_vec())];
-    }
-    let mut found = Vec::new();
-    for (at, (our, their)) in ours.iter().zip(theirs).enumerate() {
-        let physical = at + 1 == ours.len();
-        if our.name != their.name {
-            let name = |level: &Level| level.name.clone().unwrap_or_default();
-            found.push(What::Name {
-                ours: name(our),
-                theirs: name(their),
-                physical,
-            });
-        }
-        if our.file != their.file {
-            let file = |level: &Level| level.file.clone().unwrap_or_default();
-            found.push(What::File {
-                ours: file(our),
-                theirs: file(their),
-            });
-        }
-        if our.line != their.line {
-            found.push(What::Line);
-        }
-        if our.column != their.column && oracle.has_columns() {
-            found.push(What::Column {
-                ours: our.clone(),
-                theirs: their.clone(),
-            });
-        }
-    }
-    found
 }

@@ -1,60 +1,15 @@
 //! Every way in which the others are known to differ, and why.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
-use crate::oracles::{Level, Oracle};
+use object::{Object as _, ObjectSymbol as _};
 
-/// What differs at one address.
-#[derive(Clone, Debug)]
-pub(crate) enum What {
-    /// The number of levels.
-    Depth(Vec<Level>, Vec<Level>),
-    Name {
-        ours: String,
-        theirs: String,
-        physical: bool,
-    },
-    File {
-        ours: String,
-        theirs: String,
-    },
-    Line,
-    Column {
-        ours: Level,
-        theirs: Level,
-    },
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Difference {
-    pub(crate) addr: u64,
-    pub(crate) oracle: Oracle,
-    pub(crate) what: What,
-    /// Whether all other oracles say what we say, up to `relative directory
-    /// twice`.
-    pub(crate) alone: bool,
-}
-
-/// Whether another oracle says what we say, in the respect in which one differs.
-pub(crate) fn same_for(what: &What, ours: &[Level], other: &[Level]) -> bool {
-    if ours.len() != other.len() {
-        return false;
-    }
-    let mut levels = ours.iter().zip(other);
-    match what {
-        What::Depth(..) => true,
-        What::Name { .. } => levels.all(|(our, other)| our.name == other.name),
-        What::File { .. } => levels.all(|(our, other)| match (&our.file, &other.file) {
-            (Some(our), Some(other)) => our == other || other.ends_with(&format!("/{our}")),
-            (our, other) => our == other,
-        }),
-        What::Line => levels.all(|(our, other)| our.line == other.line),
-        What::Column { .. } => levels.all(|(our, other)| our.column == other.column),
-    }
-}
+use super::{Difference, Oracle, What};
 
 /// The symbols of the file in question.
-pub(crate) struct Subject {
+#[derive(Debug)]
+pub struct Subject {
     /// Where each name stands: start and size.
     symbols: HashMap<String, Vec<(u64, u64)>>,
     /// The names of `STT_FILE` symbols.
@@ -62,17 +17,31 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    pub(crate) fn new(symbols: &[(String, u64, u64)], files: HashSet<String>) -> Self {
-        let mut by_name: HashMap<String, Vec<(u64, u64)>> = HashMap::new();
-        for (name, start, size) in symbols {
-            by_name
-                .entry(name.clone())
-                .or_default()
-                .push((*start, *size));
+    /// Reads the symbols of an executable, and of its debug file.
+    ///
+    /// # Panics
+    /// When a file cannot be read or is no ELF file.
+    #[must_use]
+    pub fn of(files: &[&Path]) -> Self {
+        let mut symbols: HashMap<String, Vec<(u64, u64)>> = HashMap::new();
+        let mut names_of_files = HashSet::new();
+        for path in files {
+            let bytes = std::fs::read(path).expect("readable");
+            let file = object::File::parse(&*bytes).expect("an object file");
+            for symbol in file.symbols().chain(file.dynamic_symbols()) {
+                let name = String::from_utf8_lossy(symbol.name_bytes().unwrap_or_default());
+                let name = name.into_owned();
+                if symbol.kind() == object::SymbolKind::File {
+                    names_of_files.insert(name);
+                } else if !symbol.is_undefined() {
+                    let places = symbols.entry(name).or_default();
+                    places.push((symbol.address(), symbol.size()));
+                }
+            }
         }
         Self {
-            symbols: by_name,
-            files,
+            symbols,
+            files: names_of_files,
         }
     }
 
@@ -113,13 +82,14 @@ impl Subject {
 }
 
 /// A known difference, and whether this is it.
-pub(crate) struct Known {
-    pub(crate) name: &'static str,
-    pub(crate) holds: fn(&Subject, &Difference) -> bool,
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) name: &'static str,
+    pub(super) holds: fn(&Subject, &Difference) -> bool,
 }
 
 /// The list. The first that holds counts.
-pub(crate) const KNOWN: &[Known] = &[
+pub(super) const KNOWN: &[Known] = &[
     // Several symbols stand at one address, and each tool has its own taste:
     // `__memmove_ssse3` and `__memcpy_ssse3`, two instances of a generic that the
     // linker folded. Ours is the rule in src/elf/symbols.rs.

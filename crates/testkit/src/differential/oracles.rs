@@ -4,41 +4,39 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// One call level, raw names. Zero is "unknown".
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Level {
-    pub(crate) name: Option<String>,
-    pub(crate) file: Option<String>,
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-}
+use super::Level;
 
+/// Who is asked besides us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Oracle {
+pub enum Oracle {
+    /// The addr2line crate: its loader, which asks the symbol table too.
     Addr2lineCrate,
+    /// `llvm-symbolizer`.
     LlvmSymbolizer,
+    /// `addr2line` of binutils.
     BinutilsAddr2line,
 }
 
 impl Oracle {
-    pub(crate) const ALL: [Self; 3] = [
+    /// All of them.
+    pub const ALL: [Self; 3] = [
         Self::Addr2lineCrate,
         Self::LlvmSymbolizer,
         Self::BinutilsAddr2line,
     ];
 
-    pub(crate) fn has_columns(self) -> bool {
+    pub(super) fn has_columns(self) -> bool {
         self != Self::BinutilsAddr2line
     }
 
-    /// Returns the levels at each address, innermost first; or why it cannot be
-    /// asked.
-    pub(crate) fn ask(
-        self,
-        path: &Path,
-        debug: &Path,
-        addrs: &[u64],
-    ) -> Result<Vec<Vec<Level>>, String> {
+    /// Returns the levels at each address, innermost first.
+    ///
+    /// # Errors
+    /// Says why it cannot be asked: the tool is not there.
+    ///
+    /// # Panics
+    /// When it says what cannot be understood.
+    pub fn ask(self, path: &Path, debug: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
         let answers = match self {
             Self::Addr2lineCrate => ask_crate(debug, addrs),
             Self::LlvmSymbolizer => ask_llvm(path, addrs)?,

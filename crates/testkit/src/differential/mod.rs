@@ -1,0 +1,175 @@
+//! The same addresses asked of a symbolizer of ours and of others: frames, linkage
+//! names, files, lines and columns must be equal, or differ in a way that is
+//! [known], with its reason.
+
+mod known;
+mod oracles;
+
+use std::collections::BTreeMap;
+
+pub use known::Subject;
+pub use oracles::Oracle;
+
+use known::KNOWN;
+
+/// One call level, with its raw name. Zero is "unknown".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// The linkage name.
+    pub name: Option<String>,
+    /// The source file's path.
+    pub file: Option<String>,
+    /// The line in it.
+    pub line: u32,
+    /// The column in that.
+    pub column: u32,
+}
+
+/// What differs at one address.
+#[derive(Clone, Debug)]
+enum What {
+    /// The number of levels.
+    Depth(Vec<Level>, Vec<Level>),
+    Name {
+        ours: String,
+        theirs: String,
+        physical: bool,
+    },
+    File {
+        ours: String,
+        theirs: String,
+    },
+    Line,
+    Column {
+        ours: Level,
+        theirs: Level,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Difference {
+    addr: u64,
+    oracle: Oracle,
+    what: What,
+    /// Whether all other oracles say what we say, up to `relative directory
+    /// twice`.
+    alone: bool,
+}
+
+/// Whether another oracle says what we say, in the respect in which one differs.
+fn same_for(what: &What, ours: &[Level], other: &[Level]) -> bool {
+    if ours.len() != other.len() {
+        return false;
+    }
+    let mut levels = ours.iter().zip(other);
+    match what {
+        What::Depth(..) => true,
+        What::Name { .. } => levels.all(|(our, other)| our.name == other.name),
+        What::File { .. } => levels.all(|(our, other)| match (&our.file, &other.file) {
+            (Some(our), Some(other)) => our == other || other.ends_with(&format!("/{our}")),
+            (our, other) => our == other,
+        }),
+        What::Line => levels.all(|(our, other)| our.line == other.line),
+        What::Column { .. } => levels.all(|(our, other)| our.column == other.column),
+    }
+}
+
+/// How an oracle's answers differ from ours.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// Addresses by the name of a known difference there, by `equal` or by `UNKNOWN`.
+    pub counts: BTreeMap<&'static str, usize>,
+    /// Each difference that is not known, in words.
+    pub unknown: Vec<String>,
+}
+
+/// Compares our answers with those of each oracle.
+///
+/// # Panics
+/// When the lists of answers are not as long as that of addresses.
+#[must_use]
+pub fn compare(
+    subject: &Subject,
+    addrs: &[u64],
+    ours: &[Vec<Level>],
+    oracles: &[(Oracle, Vec<Vec<Level>>)],
+) -> Vec<(Oracle, Comparison)> {
+    assert_eq!(ours.len(), addrs.len(), "we answer every address");
+    let compare_one = |(oracle, theirs): &(Oracle, Vec<Vec<Level>>)| {
+        let count = theirs.len();
+        assert_eq!(count, addrs.len(), "{oracle:?} answers every address");
+        let others: Vec<_> = oracles
+            .iter()
+            .filter(|(other, _)| other != oracle)
+            .collect();
+        let mut comparison = Comparison::default();
+        for (at, addr) in addrs.iter().enumerate() {
+            let mut names: Vec<&str> = Vec::new();
+            for what in differences(&ours[at], &theirs[at], *oracle) {
+                let agrees = |(_, others): &&(Oracle, Vec<Vec<Level>>)| {
+                    same_for(&what, &ours[at], &others[at])
+                };
+                let alone = others.iter().all(agrees);
+                let difference = Difference {
+                    addr: *addr,
+                    oracle: *oracle,
+                    what,
+                    alone,
+                };
+                let known = (KNOWN.iter()).find(|known| (known.holds)(subject, &difference));
+                names.push(known.map_or("UNKNOWN", |known| known.name));
+                if known.is_none() {
+                    let (ours, theirs) = (&ours[at], &theirs[at]);
+                    comparison.unknown.push(format!(
+                        "{difference:x?}\n    ours {ours:?}\n    theirs {theirs:?}"
+                    ));
+                }
+            }
+            names.sort_unstable();
+            names.dedup();
+            if names.is_empty() {
+                names.push("equal");
+            }
+            for name in names {
+                *comparison.counts.entry(name).or_default() += 1;
+            }
+        }
+        (*oracle, comparison)
+    };
+    oracles.iter().map(compare_one).collect()
+}
+
+fn differences(ours: &[Level], theirs: &[Level], oracle: Oracle) -> Vec<What> {
+    if ours.len() != theirs.len() {
+        return vec![What::Depth(ours.to_vec(), theirs.to_vec())];
+    }
+    let mut found = Vec::new();
+    for (at, (our, their)) in ours.iter().zip(theirs).enumerate() {
+        let physical = at + 1 == ours.len();
+        if our.name != their.name {
+            let name = |level: &Level| level.name.clone().unwrap_or_default();
+            found.push(What::Name {
+                ours: name(our),
+                theirs: name(their),
+                physical,
+            });
+        }
+        if our.file != their.file {
+            let file = |level: &Level| level.file.clone().unwrap_or_default();
+            found.push(What::File {
+                ours: file(our),
+                theirs: file(their),
+            });
+        }
+        if our.line != their.line {
+            found.push(What::Line);
+        }
+        if our.column != their.column && oracle.has_columns() {
+            found.push(What::Column {
+                ours: our.clone(),
+                theirs: their.clone(),
+            });
+        }
+    }
+    found
+}
