@@ -116,6 +116,11 @@ pub fn table(race: &Outcome) -> String {
         "× floor".to_owned(),
         "× ours".to_owned(),
     ];
+    // What is counted comes in whole numbers.
+    let digits = match race.clock {
+        Clock::Thread | Clock::Wall => 3,
+        Clock::Count { .. } | Clock::Gauge { .. } => 0,
+    };
     let lines = race.lanes.iter().map(|lane| {
         let times = |other: Option<&Lane>| {
             let ratio = other.map(|other| lane.ratio_to(other).median);
@@ -124,8 +129,12 @@ pub fn table(race: &Outcome) -> String {
         };
         [
             lane.name.to_owned(),
-            format!("{:.3}", lane.ns.median / ns),
-            format!("{:.3}–{:.3}", lane.ns.p10 / ns, lane.ns.p90 / ns),
+            format!("{:.digits$}", lane.ns.median / ns),
+            format!(
+                "{:.digits$}–{:.digits$}",
+                lane.ns.p10 / ns,
+                lane.ns.p90 / ns
+            ),
             times(lane.floor_among(&race.lanes)),
             times(ours),
         ]

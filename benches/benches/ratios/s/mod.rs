@@ -4,14 +4,18 @@
 //! row has a race for each of them, and says which are missing.
 
 mod addr2line;
+mod agree;
 mod blazesym;
 mod cold;
 mod consumed;
 mod ours;
+mod peak;
 mod warm;
 mod workload;
 
 use benches::command::Row;
+
+pub(crate) use peak::is_child;
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -33,6 +37,16 @@ pub(crate) const ROWS: &[Row] = &[
         id: "S3s",
         measures: "warm: 100,000 addresses, sorted, one thread",
         run: warm::s3s,
+    },
+    Row {
+        id: "S5",
+        measures: "peak memory of S2",
+        run: peak::s5,
+    },
+    Row {
+        id: "S6",
+        measures: "agreement with addr2line (100,000 addresses) and llvm-symbolizer (10,000)",
+        run: agree::s6,
     },
     Row {
         id: "S7",

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use backsight_symbolize::{ModuleId, Options, Place, Request, Source, Symbolizer};
-use backsight_types::{Lookup, VirtOffset};
+use backsight_symbolize::{Frame, Frames, ModuleId, Options, Place, Request, Source, Symbolizer};
+use backsight_types::{Lookup, Reason, VirtOffset};
 use rayon::ThreadPoolBuilder;
+use testkit::differential::Level;
 
 use super::consumed::Consumed;
 use super::workload::Subject;
@@ -19,14 +20,10 @@ pub(crate) struct Ours {
 impl Ours {
     /// Knows the file, and has read nothing of it.
     pub(crate) fn open(subject: &Subject) -> Self {
-        let options = Options {
-            debug_dirs: subject
-                .debug_dir()
-                .map(Path::to_owned)
-                .into_iter()
-                .collect(),
-            ..Options::default()
-        };
+        Self::with(options(subject), subject)
+    }
+
+    fn with(options: Options, subject: &Subject) -> Self {
         let symbolizer = Symbolizer::new(options);
         let source = Source::open(&subject.executable).expect("a workload's executable");
         let module = symbolizer.add(source, None, None);
@@ -62,6 +59,34 @@ impl Ours {
             lookup: Lookup::Exact,
         };
         addrs.iter().map(request).collect()
+    }
+}
+
+/// Returns every level at each address, with raw names.
+pub(crate) fn levels(subject: &Subject, addrs: &[u64]) -> Vec<Vec<Level>> {
+    let raw = Options {
+        demangle: false,
+        ..options(subject)
+    };
+    let ours = Ours::with(raw, subject);
+    let answers = ours.symbolizer.symbolize(&ours.requests(addrs));
+    let level = |frame: &Frame| Level {
+        name: frame.function.as_deref().map(String::from),
+        file: frame.file.as_deref().map(String::from),
+        line: frame.line.unwrap_or(0),
+        column: frame.column.unwrap_or(0),
+    };
+    let levels = |answer: &Result<Frames, Reason>| {
+        let frames = answer.iter().flatten();
+        frames.map(level).collect()
+    };
+    answers.iter().map(levels).collect()
+}
+
+fn options(subject: &Subject) -> Options {
+    Options {
+        debug_dirs: (subject.debug_dir().map(Path::to_owned).into_iter()).collect(),
+        ..Options::default()
     }
 }
 

@@ -39,7 +39,7 @@ impl Oracle {
     pub fn ask(self, path: &Path, debug: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
         let answers = match self {
             Self::Addr2lineCrate => ask_crate(debug, addrs),
-            Self::LlvmSymbolizer => ask_llvm(path, addrs)?,
+            Self::LlvmSymbolizer => ask_llvm(path, debug, addrs)?,
             Self::BinutilsAddr2line => ask_binutils(path, addrs)?,
         };
         let known = |level: &Level| *level != Level::default();
@@ -80,13 +80,14 @@ fn ask_crate(debug: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
     addrs.iter().map(levels_at).collect()
 }
 
-fn ask_llvm(path: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
+fn ask_llvm(path: &Path, debug: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
     let args = ["--output-style=JSON", "--inlines", "--no-demangle"];
-    let object = format!("--obj={}", path.display());
-    let output = feed(
-        Command::new("llvm-symbolizer").args(args).arg(object),
-        addrs,
-    )?;
+    let mut command = Command::new("llvm-symbolizer");
+    command.args(args).arg(format!("--obj={}", path.display()));
+    // It appends `.build-id/xx/rest.debug` itself.
+    let dir = debug.ancestors().nth(3).filter(|_| debug != path);
+    let dir = dir.map(|dir| format!("--debug-file-directory={}", dir.display()));
+    let output = feed(command.args(dir), addrs)?;
     let text = |value: &serde_json::Value| {
         value
             .as_str()
