@@ -38,11 +38,12 @@ const LONGEST_TURN: Duration = Duration::from_millis(200);
 /// How many calls a turn is that is counted, not timed.
 const COUNTED_CALLS: u32 = 64;
 
-/// Rounds of a race where a turn takes a tenth of a second, or a whole one: there are
-/// no more than these.
-const SLOW_ROUNDS: [(Duration, u32); 2] = [
+/// Rounds of a race where a turn takes a tenth of a second, a whole one, or ten: there
+/// are no more than these.
+const SLOW_ROUNDS: [(Duration, u32); 3] = [
     (Duration::from_millis(100), 11),
     (Duration::from_secs(1), 5),
+    (Duration::from_secs(10), 3),
 ];
 
 /// What time is taken.

@@ -6,6 +6,7 @@
 //! DIR/libc/libc.so.6
 //! DIR/libc/debug/.build-id/xx/rest.debug
 //! DIR/rg/rg …
+//! DIR/peers
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -64,6 +65,10 @@ pub struct Missing {
     /// Why not.
     pub why: String,
 }
+
+/// The name, in the directory of a manifest, of the program that has the peers which the
+/// workspace cannot take in: `benches/peers`.
+pub const PEERS: &str = "peers";
 
 /// The manifest's name in its directory.
 const FILE: &str = "manifest.json";

@@ -6,6 +6,8 @@
 //!                    fetched, built       whole        for the benches to find
 //! ```
 //!
+//! Beside them it puts the peers that the workspace cannot take in (`benches/peers`).
+//!
 //! What is there stays as it is; remove its folder to have it made anew. What cannot be
 //! had is said, here and in the manifest, and the others are made all the same.
 
@@ -15,7 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use testkit::workload::{self, Compressed, Manifest, Missing, Workload};
+use testkit::workload::{self, Compressed, Manifest, Missing, PEERS, Workload};
 
 use crate::debian::{empty, said};
 use crate::stop::{CANNOT_BE_HAD, Stop};
@@ -93,6 +95,15 @@ fn make(dir: &Path, names: &[&str]) -> Result<ExitCode, String> {
         }
         let say = |why| format!("{}: {why}", dir.display());
         relative(&manifest, dir).write(dir).map_err(say)?;
+    }
+    if names.is_empty() {
+        match recipes::peers(&dir.join(".making"), &dir.join(PEERS)) {
+            Ok(()) => println!("workloads: {PEERS} is built"),
+            Err(Stop::CannotBeHad(why) | Stop::Failed(why)) => {
+                eprintln!("workloads: {PEERS}: {why}");
+                code = ExitCode::from(if failed { 1 } else { CANNOT_BE_HAD });
+            }
+        }
     }
     println!(
         "workloads: {} in {}",

@@ -8,8 +8,10 @@ mod agree;
 mod blazesym;
 mod cold;
 mod consumed;
+mod index;
 mod ours;
 mod peak;
+mod symcache;
 mod warm;
 mod workload;
 
@@ -39,8 +41,13 @@ pub(crate) const ROWS: &[Row] = &[
         run: warm::s3s,
     },
     Row {
+        id: "S4",
+        measures: "an index made beforehand: open and look up, size, build",
+        run: index::s4,
+    },
+    Row {
         id: "S5",
-        measures: "peak memory of S2",
+        measures: "peak memory of S2, and of as many lookups in an index",
         run: peak::s5,
     },
     Row {

@@ -8,6 +8,7 @@ use benches::race::{Clock, Outcome, Race, Role};
 use super::addr2line;
 use super::blazesym::Blazesym;
 use super::ours::Ours;
+use super::symcache::SymCache;
 use super::workload::{self, K, Subject};
 
 /// Says which contestant a child of this program is to be, and with which workload.
@@ -40,10 +41,24 @@ pub(super) fn s5(rounds: u32) -> Result<Vec<Outcome>, String> {
                 peak(name, &subject.name).expect("it could a moment ago")
             });
         }
-        Ok(vec![
-            race.at_most(1.0, "ours", "addr2line").run(rounds.min(3)),
-        ])
+        let cold = race.at_most(1.0, "ours", "addr2line").run(rounds.min(3));
+        let indexed = indexed(rounds, subject).unwrap_or_else(|why| {
+            Outcome::unmeasured("S5", format!("{}, index", subject.name), why)
+        });
+        Ok(vec![cold, indexed])
     })
+}
+
+/// As many lookups in an index.
+fn indexed(rounds: u32, subject: &Subject) -> Result<Outcome, String> {
+    let addrs = subject.addresses().random;
+    let cache = SymCache::build(subject.debug())?;
+    let part = format!("{}, index", subject.name);
+    let race = Race::new("S5", part, subject.sizes(K)).clock(Clock::Gauge { unit: "KiB" });
+    let race = race.gauge(Role::Peer, "SymCache", || {
+        cache.all(&addrs).expect("it could be made").peak_kib
+    });
+    Ok(race.run(rounds.min(3)))
 }
 
 /// Returns what a child took at most, in KiB.

@@ -195,6 +195,16 @@ fn crates(parts: &Path, name: &str, version: &str) -> Result<String, Stop> {
     Ok(format!("{name} {version}, release with debug=2"))
 }
 
+/// Builds the peers that have a workspace of their own; cargo knows when they are built.
+pub(super) fn peers(making: &Path, program: &Path) -> Result<(), Stop> {
+    let target = making.join("peers");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--locked", "--manifest-path"]);
+    cargo.arg(crate::root().join("benches/peers/Cargo.toml"));
+    run(cargo.env("CARGO_TARGET_DIR", &target))?;
+    copy(&target.join("release/peers"), program)
+}
+
 /// Adds the same with compressed debug sections, as far as objcopy can.
 fn compressed(whole: &Path, name: &str, what: String) -> Result<Made, Stop> {
     let mut copies = Vec::new();

@@ -1,0 +1,113 @@
+//! Indexes that are made beforehand and kept: how soon one answers, how large it is
+//! and how long it takes to make.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use benches::race::{Clock, Outcome, Race, Role};
+
+use super::symcache::SymCache;
+use super::workload::{self, K, Subject};
+
+/// Cold starts in a turn, each for another address.
+const STARTS: usize = 5;
+
+pub(super) fn s4(rounds: u32) -> Result<Vec<Outcome>, String> {
+    let gsymutil = gsymutil();
+    workload::each("S4", |subject| {
+        let addrs = subject.addresses().random;
+        let mut cache = SymCache::build(subject.debug())?;
+        let mut outcomes = vec![
+            first(rounds, subject, &mut cache, &addrs),
+            lookups(rounds, subject, &cache, &addrs),
+        ];
+        let directory = tempfile::tempdir().map_err(|why| why.to_string())?;
+        let gsym = directory.path().join("gsym");
+        let gsymutil = gsymutil.as_deref();
+        outcomes.push(build(rounds, subject, &mut cache, gsymutil, &gsym));
+        outcomes.push(size(subject, &cache, &gsym));
+        Ok(outcomes)
+    })
+}
+
+fn race<'a>(subject: &Subject, what: &str, addresses: usize) -> Race<'a> {
+    let part = format!("{}, {what}", subject.name);
+    Race::new("S4", part, subject.sizes(addresses)).clock(Clock::Wall)
+}
+
+/// Opens an index and looks one address up.
+fn first(rounds: u32, subject: &Subject, cache: &mut SymCache, addrs: &[u64]) -> Outcome {
+    let mut addrs = addrs[..STARTS].iter().cycle();
+    race(subject, "open and one address", 1)
+        .cycle(STARTS as u32)
+        .gauge(Role::Peer, "SymCache", || {
+            let addr = addrs.next().expect("an endless iterator");
+            cache.first(*addr).expect("it could be made")
+        })
+        .run(rounds)
+}
+
+/// Looks many up.
+fn lookups(rounds: u32, subject: &Subject, cache: &SymCache, addrs: &[u64]) -> Outcome {
+    race(subject, "uniform, no columns", K)
+        .gauge(Role::Peer, "SymCache", || {
+            let all = cache.all(addrs).expect("it could be made");
+            assert!(all.levels >= K as u64 / 2, "it knows most of them");
+            all.ns
+        })
+        .run(rounds)
+}
+
+/// Makes one.
+fn build(
+    rounds: u32,
+    subject: &Subject,
+    cache: &mut SymCache,
+    gsymutil: Option<&Path>,
+    gsym: &Path,
+) -> Outcome {
+    let mut race = race(subject, "build", 0).gauge(Role::Peer, "SymCache", || {
+        cache.rebuild(subject.debug()).expect("it could before")
+    });
+    if let Some(gsymutil) = gsymutil {
+        race = race.enter(Role::Peer, "llvm-gsymutil", move || {
+            let _ = std::fs::remove_file(gsym);
+            let mut convert = Command::new(gsymutil);
+            convert.arg("--convert").arg(subject.debug());
+            convert.arg("--out-file").arg(gsym).arg("--num-threads=2");
+            convert.stdout(Stdio::null()).stderr(Stdio::null());
+            convert.status().expect("it was there")
+        });
+    }
+    race.run(rounds)
+}
+
+/// Says how large they are.
+fn size(subject: &Subject, cache: &SymCache, gsym: &Path) -> Outcome {
+    let bytes = cache.bytes;
+    let unit = "bytes";
+    let mut race = race(subject, "size", 0).clock(Clock::Gauge { unit }).gauge(
+        Role::Peer,
+        "SymCache",
+        move || bytes,
+    );
+    if let Ok(file) = std::fs::metadata(gsym) {
+        race = race.gauge(Role::Peer, "llvm-gsymutil", move || file.len());
+    }
+    race.run(1)
+}
+
+/// Returns llvm-gsymutil, which Debian keeps out of the way of other versions.
+fn gsymutil() -> Option<PathBuf> {
+    const NAME: &str = "llvm-gsymutil";
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let versions = std::fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let llvm = versions.filter(|it| it.file_name().to_string_lossy().starts_with("llvm-"));
+    dirs.extend(llvm.map(|it| it.path().join("bin")));
+    let mut found = dirs.into_iter().map(|dir| dir.join(NAME));
+    found.find(|file| file.is_file())
+}
