@@ -134,6 +134,17 @@ impl<'d> Cursor<'d> {
         Ok(())
     }
 
+    /// Passes so many bytes, and returns a cursor that sees them alone.
+    pub(super) fn split(&mut self, count: u64) -> Result<Self, Fault> {
+        let from = self.at;
+        self.skip(usize::try_from(count).map_err(|_| Fault::Malformed)?)?;
+        Ok(Self {
+            bytes: self.bytes.get(..self.at).unwrap_or_default(),
+            at: from,
+            big: self.big,
+        })
+    }
+
     /// Passes a text and the zero that ends it.
     pub(super) fn skip_text(&mut self) -> Result<(), Fault> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();

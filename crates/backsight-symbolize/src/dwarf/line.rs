@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use gimli::{ColumnType, LineProgramHeader, Reader, Section};
+use gimli::{LineProgramHeader, Reader, Section};
 
 use super::index::Index;
+use super::program::{Program, Stop};
 use super::unit::{Root, Unit};
 use super::{Fault, Slice};
 use crate::cover::{Cover, Item};
@@ -50,7 +51,13 @@ struct Sequence {
 impl<'d> Lines<'d> {
     /// Runs the unit's line program. A unit without one has no rows. What stands
     /// before a malformed opcode counts.
-    pub(super) fn read(root: &Root<'d>, index: &Index<'d>) -> Result<Self, Fault> {
+    ///
+    /// With `only`, what is kept suffices for this address, and for none other.
+    pub(super) fn read(
+        root: &Root<'d>,
+        only: Option<u64>,
+        index: &Index<'d>,
+    ) -> Result<Self, Fault> {
         let mut lines = Self {
             header: None,
             rows: Vec::new(),
@@ -75,7 +82,7 @@ impl<'d> Lines<'d> {
         let count = header.file_names().len().saturating_add(1);
         lines.files.resize_with(count, OnceLock::new);
         lines.header = Some(header.clone());
-        lines.run(program, index)?;
+        lines.run(Program::new(program.header()), only, index)?;
         let numbered = lines.sequences.iter().zip(0..);
         let items = numbered.map(|(sequence, value)| Item {
             begin: sequence.begin,
@@ -89,46 +96,53 @@ impl<'d> Lines<'d> {
 
     fn run(
         &mut self,
-        program: gimli::IncompleteLineProgram<Slice<'d>>,
+        mut program: Program<'d>,
+        only: Option<u64>,
         index: &Index<'d>,
     ) -> Result<(), Fault> {
         let limit = index.options.limits.rows_per_unit;
-        let mut first = 0;
-        let mut rows = program.rows();
-        while let Ok(Some((_, row))) = rows.next_row() {
-            let addr = row.address();
-            if row.end_sequence() {
-                self.end_sequence(first, addr, index);
-                first = self.rows.len();
-                continue;
+        loop {
+            let first = self.rows.len();
+            let mut full = false;
+            let stop = program.sequence(|row| {
+                let new = Row {
+                    addr: row.addr,
+                    file: u32::try_from(row.file).unwrap_or(u32::MAX),
+                    line: narrow(row.line),
+                    column: narrow(row.column),
+                };
+                // Of rows at one address the last counts: the others have no
+                // code.
+                let count = self.rows.len();
+                match self.rows.last_mut().filter(|_| count > first) {
+                    Some(last) if last.addr == new.addr => *last = new,
+                    _ if count >= limit => full = true,
+                    _ => self.rows.push(new),
+                }
+            });
+            if full {
+                return Err(Fault::Limit);
             }
-            let new = Row {
-                addr,
-                file: u32::try_from(row.file_index()).unwrap_or(u32::MAX),
-                line: narrow(row.line().map_or(0, std::num::NonZero::get)),
-                column: match row.column() {
-                    ColumnType::LeftEdge => 0,
-                    ColumnType::Column(column) => narrow(column.get()),
-                },
-            };
-            // Of rows at one address the last counts: the others have no code.
-            let started = self.rows.len() > first;
-            let count = self.rows.len();
-            match self.rows.last_mut().filter(|_| started) {
-                Some(last) if last.addr == addr => *last = new,
-                _ if count >= limit => return Err(Fault::Limit),
-                _ => self.rows.push(new),
+            match stop {
+                Ok(Stop::Sequence(end)) => self.end_sequence(first, end, only, index),
+                Ok(Stop::Dropped) => self.rows.truncate(first),
+                // A sequence without its end does not say how far it reaches.
+                Ok(Stop::Program) | Err(_) => {
+                    self.rows.truncate(first);
+                    return Ok(());
+                }
             }
         }
-        // A sequence without its end does not say how far it reaches.
-        self.rows.truncate(first);
-        Ok(())
     }
 
-    fn end_sequence(&mut self, first: usize, end: u64, index: &Index<'d>) {
+    fn end_sequence(&mut self, first: usize, end: u64, only: Option<u64>, index: &Index<'d>) {
         let begin = self.rows.get(first).map(|row| row.addr);
         // Functions the linker dropped leave their lines at address 0.
-        match begin.filter(|begin| *begin < end && index.elf.is_code(*begin)) {
+        let wanted = |begin: u64| match only {
+            Some(addr) => begin <= addr && addr < end,
+            None => begin < end,
+        };
+        match begin.filter(|begin| wanted(*begin) && index.elf.is_code(*begin)) {
             Some(begin) => self.sequences.push(Sequence {
                 begin,
                 end,

@@ -22,6 +22,7 @@ mod inline;
 mod line;
 mod name;
 mod plan;
+mod program;
 mod range;
 mod sections;
 mod unit;

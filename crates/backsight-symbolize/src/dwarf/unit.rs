@@ -63,7 +63,7 @@ impl<'d> Unit<'d> {
     }
 
     pub(super) fn lines(&self, index: &Index<'d>) -> Result<&Lines<'d>, Fault> {
-        let read = || Lines::read(self.own_root(index)?, index);
+        let read = || Lines::read(self.own_root(index)?, None, index);
         let lines = self.lines.get_or_init(read);
         lines.as_ref().map_err(|fault| *fault)
     }
