@@ -7,6 +7,53 @@
 use gimli::{Format, Reader};
 
 use super::{Fault, Slice};
+use crate::cover::{Cover, Item};
+use crate::elf::ElfFile;
+
+/// Which units the section says an address belongs to.
+#[derive(Debug)]
+pub(super) struct Aranges {
+    /// Of the units, where they begin in `.debug_info`.
+    offsets: Vec<usize>,
+    cover: Cover,
+}
+
+impl Aranges {
+    /// Reads the section. A set that is malformed ends it; those before count.
+    ///
+    /// With `only`, what is kept suffices for this address, and for none other:
+    /// a pass over the section, and nothing sorted. Of units that claim the same
+    /// address `keep` are kept.
+    pub(super) fn read(section: Slice<'_>, only: Option<u64>, keep: usize, elf: &ElfFile) -> Self {
+        let mut offsets = Vec::new();
+        let mut items = Vec::new();
+        let _ = for_each(section, &mut |unit, begin, end| {
+            let wanted = only.is_none_or(|addr| begin <= addr && addr < end);
+            if !wanted || !elf.is_code(begin) {
+                return;
+            }
+            if offsets.last() != Some(&unit) {
+                offsets.push(unit);
+            }
+            items.push(Item {
+                begin,
+                end,
+                rank: 0,
+                value: u32::try_from(offsets.len().saturating_sub(1)).unwrap_or(u32::MAX),
+            });
+        });
+        Self {
+            offsets,
+            cover: Cover::new(items, keep),
+        }
+    }
+
+    /// Returns where the units begin that cover `addr`, the preferred first.
+    pub(super) fn find(&self, addr: u64) -> impl Iterator<Item = usize> {
+        let places = self.cover.find(addr).iter();
+        places.filter_map(|at| self.offsets.get(usize::try_from(*at).ok()?).copied())
+    }
+}
 
 /// Calls `found` with the unit's offset in `.debug_info`, the begin and the end
 /// of each range. Stops at the first set that is malformed; those before count.

@@ -37,11 +37,17 @@ pub(super) struct Function {
 impl Functions {
     /// Walks all DIEs of the unit. What stands before a malformed DIE, or before
     /// a limit, counts.
-    pub(super) fn read<'d>(unit: &Unit<'d>, index: &Index<'d>) -> Result<Self, Fault> {
+    ///
+    /// With `only`, what is kept suffices for this address, and for none other.
+    pub(super) fn read<'d>(
+        unit: &Unit<'d>,
+        only: Option<u64>,
+        index: &Index<'d>,
+    ) -> Result<Self, Fault> {
         let mut list = Vec::new();
         let mut items = Vec::new();
         let mut fuel = index.fuel_for(unit.length());
-        let walked = walk(unit, index, &mut fuel, &mut list, &mut items);
+        let walked = walk(unit, only, index, &mut fuel, &mut list, &mut items);
         Ok(Self {
             list,
             cover: Cover::new(items, 1),
@@ -72,6 +78,7 @@ impl Functions {
 
 fn walk<'d>(
     unit: &Unit<'d>,
+    only: Option<u64>,
     index: &Index<'d>,
     fuel: &mut Fuel,
     list: &mut Vec<Function>,
@@ -86,24 +93,28 @@ fn walk<'d>(
         }
         let value = u32::try_from(list.len()).map_err(|_| Fault::Limit)?;
         let mut start = None;
+        let mut wanted = false;
         let mut full = false;
         // A function whose ranges are malformed does not spoil the others.
         let walked = die.ranges().for_each(unit_ref, fuel, |begin, end| {
             full |= items.len() >= limit;
             if !full && index.elf.is_code(begin) {
                 start = start.or(Some(begin));
-                items.push(Item {
-                    begin,
-                    end,
-                    rank: 0,
-                    value,
-                });
+                if only.is_none_or(|addr| begin <= addr && addr < end) {
+                    wanted = true;
+                    items.push(Item {
+                        begin,
+                        end,
+                        rank: 0,
+                        value,
+                    });
+                }
             }
         });
         if full || walked == Err(Fault::Limit) {
             return Err(Fault::Limit);
         }
-        if let Some(first) = start {
+        if let Some(first) = start.filter(|_| wanted) {
             list.push(Function {
                 die: die.die,
                 start: die.ranges().low(unit_ref).unwrap_or(first),

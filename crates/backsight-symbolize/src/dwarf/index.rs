@@ -1,21 +1,32 @@
-//! All units of one file, and which of them hold an address.
+//! What is known of an address: which unit holds it, and what the unit says.
 //!
-//! `.debug_aranges` leads straight to a unit; only the units it leaves out have
-//! their root DIE read. Should that miss (some compilers list a part only), the
-//! root DIEs of all units are read, once.
+//! `.debug_aranges` leads straight to a unit. Should that miss, the root DIEs of
+//! the units it leaves out are read, once; and should that miss too (some
+//! compilers list a part only), those of all units.
+//!
+//! The first few lookups build no tables: they pass over what a table would be
+//! made of, and keep what covers the one address. The rules are the tables' own,
+//! so the answers are equal.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gimli::{DebugInfoOffset, Section, SectionId, UnitOffset, UnitType};
 
 use super::abbrev::AbbrevTables;
+use super::aranges::{self, Aranges};
+use super::held::Held;
 use super::name::Names;
 use super::sections::Sections;
 use super::unit::Unit;
-use super::{Fault, Found, Fuel, Level, Slice, aranges};
+use super::units::Units;
+use super::{Fault, Found, Fuel, Level, Slice};
 use crate::Options;
 use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
+
+/// Lookups in one file for which no table is built.
+const FEW: usize = 4;
 
 /// What is known of a file's DWARF so far; grows under shared references.
 #[derive(Debug)]
@@ -25,39 +36,26 @@ pub(super) struct Index<'d> {
     pub(super) names: Names<'d>,
     pub(super) options: &'d Options,
     pub(super) elf: &'d ElfFile,
+    pub(super) units: Units<'d>,
     aranges: Slice<'d>,
-    /// In the order of `.debug_info`.
-    units: Vec<Unit<'d>>,
-    /// Whether there are more units than the limit allows.
-    cut: bool,
-    listed: OnceLock<Units>,
-    all: OnceLock<Units>,
+    lookups: AtomicUsize,
+    listed: OnceLock<Aranges>,
+    unlisted: OnceLock<Roots>,
+    all: OnceLock<Roots>,
 }
 
-/// Units by address.
+/// Units by the addresses that their root DIEs claim.
 #[derive(Debug, Default)]
-struct Units {
+struct Roots {
+    offsets: Vec<usize>,
     cover: Cover,
     limited: bool,
 }
 
 impl<'d> Index<'d> {
-    /// Reads the unit headers. A malformed one hides those behind it.
+    /// Reads nothing yet.
     pub(super) fn new(sections: &'d Sections, options: &'d Options) -> Self {
         let dwarf = sections.dwarf();
-        let mut units = Vec::new();
-        let mut cut = false;
-        let mut headers = dwarf.units();
-        while let Ok(Some(header)) = headers.next() {
-            let Some(offset) = header.debug_info_offset() else {
-                continue;
-            };
-            if units.len() >= options.limits.units {
-                cut = true;
-                break;
-            }
-            units.push(Unit::new(header, offset));
-        }
         let abbrevs = *dwarf.debug_abbrev.reader();
         let fuel = Fuel::for_bytes(abbrevs.len(), options.limits.steps_per_byte);
         Self {
@@ -65,45 +63,59 @@ impl<'d> Index<'d> {
             names: Names::default(),
             options,
             elf: &sections.elf,
+            units: Units::new(dwarf.debug_info, options.limits.units),
             aranges: sections.slice(SectionId::DebugAranges),
-            dwarf,
-            units,
-            cut,
+            lookups: AtomicUsize::new(0),
             listed: OnceLock::new(),
+            unlisted: OnceLock::new(),
             all: OnceLock::new(),
+            dwarf,
         }
     }
 
     /// Returns what is known of `addr`.
     pub(super) fn find(&self, addr: u64) -> Found {
-        let mut found = Found {
-            limited: self.cut,
-            ..Found::default()
-        };
+        let mut found = Found::default();
         if !self.elf.is_code(addr) {
             return found;
         }
-        let listed = self.listed.get_or_init(|| self.collect(true));
-        self.search(listed, addr, &mut found);
-        let silent = found.levels.is_empty() && found.location.is_none();
-        if silent && !self.aranges.is_empty() {
-            let all = self.all.get_or_init(|| self.collect(false));
-            self.search(all, addr, &mut found);
+        let few = self.lookups.load(Ordering::Relaxed) < FEW;
+        if few {
+            self.lookups.fetch_add(1, Ordering::Relaxed);
         }
+        let listed = match self.listed.get() {
+            None if few => Held::Own(self.read_aranges(Some(addr))),
+            _ => Held::Kept(self.listed.get_or_init(|| self.read_aranges(None))),
+        };
+        self.search(listed.find(addr), addr, few, &mut found);
+        let passes = [(&self.unlisted, true), (&self.all, false)];
+        for (roots, unlisted_only) in passes {
+            let silent = found.levels.is_empty() && found.location.is_none();
+            if silent && (unlisted_only || !self.aranges.is_empty()) {
+                let roots = roots.get_or_init(|| self.read_roots(unlisted_only));
+                found.limited |= roots.limited;
+                self.search(roots.find(addr), addr, few, &mut found);
+            }
+        }
+        found.limited |= self.units.cut();
         found
     }
 
-    fn search(&self, units: &Units, addr: u64, found: &mut Found) {
-        found.limited |= units.limited;
-        let candidates = units.cover.find(addr).iter();
-        for unit in candidates.filter_map(|at| self.units.get(usize::try_from(*at).ok()?)) {
-            let levels = self.levels(unit, addr, &mut found.limited);
+    fn search(
+        &self,
+        candidates: impl Iterator<Item = usize>,
+        addr: u64,
+        few: bool,
+        found: &mut Found,
+    ) {
+        for unit in candidates.filter_map(|offset| self.units.at(offset)) {
+            let levels = self.levels(unit, addr, few, &mut found.limited);
             if !levels.is_empty() {
                 found.levels = levels;
                 return;
             }
             if found.location.is_none() {
-                match unit.lines(self) {
+                match unit.lines_at(addr, few, self) {
                     Ok(lines) => found.location = lines.find(addr, unit, self),
                     Err(fault) => found.limited |= fault == Fault::Limit,
                 }
@@ -111,11 +123,16 @@ impl<'d> Index<'d> {
         }
     }
 
+    fn read_aranges(&self, only: Option<u64>) -> Aranges {
+        let keep = self.options.limits.units_per_address;
+        Aranges::read(self.aranges, only, keep, self.elf)
+    }
+
     /// Returns the function in this unit and what is inlined in it, innermost
     /// first; nothing when the unit has no function there.
-    fn levels(&self, unit: &Unit<'d>, addr: u64, limited: &mut bool) -> Vec<Level> {
+    fn levels(&self, unit: &Unit<'d>, addr: u64, few: bool, limited: &mut bool) -> Vec<Level> {
         let mut note = |fault: Fault| *limited |= fault == Fault::Limit;
-        let functions = match unit.functions(self) {
+        let functions = match unit.functions_at(addr, few, self) {
             Ok(functions) => functions,
             Err(fault) => {
                 note(fault);
@@ -128,11 +145,12 @@ impl<'d> Index<'d> {
         let Some(function) = functions.find(addr) else {
             return Vec::new();
         };
-        let body = function.body(unit, functions, self);
+        let body = function.body(unit, &functions, self);
         if body.limited {
             note(Fault::Limit);
         }
-        let lines = unit.lines(self).map_err(&mut note).ok();
+        let lines = unit.lines_at(addr, few, self).map_err(&mut note).ok();
+        let lines = lines.as_deref();
         let row = lines.and_then(|lines| lines.find(addr, unit, self));
         // Each level stands where the next inner one was called; the innermost
         // where the line table says.
@@ -146,7 +164,7 @@ impl<'d> Index<'d> {
             let location = std::mem::replace(&mut location, call);
             if self.options.inlines {
                 levels.push(Level {
-                    name: inline.name(unit, functions, self),
+                    name: inline.name(unit, &functions, self),
                     location,
                     inlined: true,
                     start: None,
@@ -154,7 +172,7 @@ impl<'d> Index<'d> {
             }
         }
         levels.push(Level {
-            name: body.name(function, unit, functions, self),
+            name: body.name(function, unit, &functions, self),
             location,
             inlined: false,
             start: Some(function.start),
@@ -165,15 +183,7 @@ impl<'d> Index<'d> {
     /// Returns the unit that holds the DIE at this offset of `.debug_info`, and
     /// the offset in it.
     pub(super) fn unit_of(&self, offset: DebugInfoOffset) -> Option<(&Unit<'d>, UnitOffset)> {
-        let after = self.units.partition_point(|unit| unit.offset <= offset.0);
-        let unit = self.units.get(after.checked_sub(1)?)?;
-        Some((unit, UnitOffset(offset.0.checked_sub(unit.offset)?)))
-    }
-
-    /// In the order of `.debug_info`.
-    #[cfg(test)]
-    pub(super) fn units(&self) -> &[Unit<'d>] {
-        &self.units
+        self.units.around(offset)
     }
 
     /// Returns fuel for a walk over so many bytes of DIEs.
@@ -181,35 +191,33 @@ impl<'d> Index<'d> {
         Fuel::for_bytes(bytes, self.options.limits.steps_per_byte)
     }
 
-    fn collect(&self, listed_only: bool) -> Units {
-        let mut items = Vec::new();
-        let mut has_ranges = vec![false; self.units.len()];
-        // A set that is malformed ends the list; the units it leaves out are
-        // asked themselves.
-        let _ = aranges::for_each(self.aranges, &mut |offset, begin, end| {
-            let found = self.units.binary_search_by_key(&offset, |unit| unit.offset);
-            if let Some(has) = found.ok().and_then(|at| has_ranges.get_mut(at)) {
-                if self.elf.is_code(begin) {
-                    items.push(item(begin, end, found.unwrap_or_default()));
-                }
-                *has = true;
+    /// Reads the root DIEs of all units, or of those that the address ranges
+    /// leave out.
+    fn read_roots(&self, unlisted_only: bool) -> Roots {
+        let mut listed = Vec::new();
+        let _ = aranges::for_each(self.aranges, &mut |offset, _, _| {
+            if listed.last() != Some(&offset) {
+                listed.push(offset);
             }
         });
+        listed.sort_unstable();
         let limits = &self.options.limits;
         let bytes = self.dwarf.debug_info.reader().len();
         let ranges = self.dwarf.ranges.debug_ranges().reader().len();
         let lists = self.dwarf.ranges.debug_rnglists().reader().len();
         let mut fuel = self.fuel_for(bytes.saturating_add(ranges).saturating_add(lists));
         let mut rows_left = limits.rows_per_unit;
-        let mut limited = false;
-        for (at, (unit, listed)) in self.units.iter().zip(has_ranges).enumerate() {
-            let code = matches!(
-                unit.header.type_(),
-                UnitType::Compilation | UnitType::Skeleton(_)
-            );
-            if !code || (listed && listed_only) {
+        let mut items = Vec::new();
+        let mut roots = Roots::default();
+        for offset in self.units.offsets() {
+            let listed = listed.binary_search(&offset).is_ok();
+            if listed && unlisted_only {
                 continue;
             }
+            let Some(unit) = self.units.at(offset).filter(|unit| has_code(unit)) else {
+                continue;
+            };
+            let at = roots.offsets.len();
             let before = items.len();
             let ranges = unit.root(self, &mut fuel).and_then(|root| {
                 let unit = root.unit_ref(self);
@@ -219,12 +227,13 @@ impl<'d> Index<'d> {
                     }
                 })
             });
-            limited |= ranges == Err(Fault::Limit) || items.len() >= limits.rows_per_unit;
+            roots.offsets.push(offset);
+            roots.limited |= ranges == Err(Fault::Limit) || items.len() >= limits.rows_per_unit;
             if items.len() == before && !listed {
                 // It does not say: its lines may. Old compilers are like that.
                 if let Ok(lines) = unit.lines(self) {
                     let Some(left) = rows_left.checked_sub(lines.row_count()) else {
-                        limited = true;
+                        roots.limited = true;
                         break;
                     };
                     rows_left = left;
@@ -232,11 +241,24 @@ impl<'d> Index<'d> {
                 }
             }
         }
-        Units {
-            cover: Cover::new(items, limits.units_per_address),
-            limited,
-        }
+        roots.cover = Cover::new(items, limits.units_per_address);
+        roots
     }
+}
+
+impl Roots {
+    /// Returns where the units begin that cover `addr`, the preferred first.
+    fn find(&self, addr: u64) -> impl Iterator<Item = usize> {
+        let places = self.cover.find(addr).iter();
+        places.filter_map(|at| self.offsets.get(usize::try_from(*at).ok()?).copied())
+    }
+}
+
+fn has_code(unit: &Unit<'_>) -> bool {
+    matches!(
+        unit.header.type_(),
+        UnitType::Compilation | UnitType::Skeleton(_)
+    )
 }
 
 fn item(begin: u64, end: u64, unit: usize) -> Item {

@@ -17,6 +17,7 @@ mod file;
 mod form;
 mod fuel;
 mod function;
+mod held;
 mod index;
 mod inline;
 mod line;
@@ -26,6 +27,7 @@ mod program;
 mod range;
 mod sections;
 mod unit;
+mod units;
 mod walk;
 
 pub(crate) use file::DwarfFile;

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use gimli::{AttributeValue, DebugInfoOffset, DebugLineOffset, UnitHeader, UnitRef};
 
 use super::function::Functions;
+use super::held::Held;
 use super::index::Index;
 use super::line::Lines;
 use super::range::RangeAttrs;
@@ -56,10 +57,34 @@ impl<'d> Unit<'d> {
         self.root(index, &mut index.fuel_for(self.length()))
     }
 
-    pub(super) fn functions(&self, index: &Index<'d>) -> Result<&Functions, Fault> {
-        let read = || Functions::read(self, index);
-        let functions = self.functions.get_or_init(read);
-        functions.as_ref().map_err(|fault| *fault)
+    /// Returns the unit's functions; with `few`, what suffices for `addr` unless
+    /// all are known.
+    pub(super) fn functions_at(
+        &self,
+        addr: u64,
+        few: bool,
+        index: &Index<'d>,
+    ) -> Result<Held<'_, Functions>, Fault> {
+        if few && self.functions.get().is_none() {
+            return Functions::read(self, Some(addr), index).map(Held::Own);
+        }
+        let read = || Functions::read(self, None, index);
+        let functions = self.functions.get_or_init(read).as_ref();
+        functions.map(Held::Kept).map_err(|fault| *fault)
+    }
+
+    /// Returns the unit's lines; with `few`, what suffices for `addr` unless all
+    /// are known.
+    pub(super) fn lines_at(
+        &self,
+        addr: u64,
+        few: bool,
+        index: &Index<'d>,
+    ) -> Result<Held<'_, Lines<'d>>, Fault> {
+        if few && self.lines.get().is_none() {
+            return Lines::read(self.own_root(index)?, Some(addr), index).map(Held::Own);
+        }
+        self.lines(index).map(Held::Kept)
     }
 
     pub(super) fn lines(&self, index: &Index<'d>) -> Result<&Lines<'d>, Fault> {

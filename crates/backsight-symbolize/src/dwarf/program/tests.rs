@@ -1,5 +1,10 @@
 //! Our rows against gimli's, of programs that chance made.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "these numbers are the test's own"
+)]
+
 use gimli::{ColumnType, DebugLine, DebugLineOffset, EndianSlice, Format, RunTimeEndian};
 use proptest::prelude::*;
 

@@ -1,0 +1,109 @@
+//! The units of one file, by their place in `.debug_info`.
+//!
+//! A file has thousands, and to list them each header must be touched: a page
+//! fault every few. Whoever knows where a unit begins, as `.debug_aranges` does,
+//! gets the first few without.
+
+use std::sync::OnceLock;
+
+use gimli::{DebugInfo, DebugInfoOffset, UnitOffset};
+
+use super::Slice;
+use super::unit::Unit;
+
+/// Units that are had without listing all. More, and listing has paid off.
+const EARLY: usize = 16;
+
+/// All units, each parsed when first asked for.
+#[derive(Debug)]
+pub(super) struct Units<'d> {
+    info: DebugInfo<Slice<'d>>,
+    /// How many there may be.
+    limit: usize,
+    early: [OnceLock<Box<Unit<'d>>>; EARLY],
+    listed: OnceLock<List<'d>>,
+}
+
+#[derive(Debug)]
+struct List<'d> {
+    /// In the order of `.debug_info`.
+    units: Vec<Unit<'d>>,
+    /// Whether there are more than the limit allows.
+    cut: bool,
+}
+
+impl<'d> Units<'d> {
+    pub(super) fn new(info: DebugInfo<Slice<'d>>, limit: usize) -> Self {
+        Self {
+            info,
+            limit,
+            early: [const { OnceLock::new() }; EARLY],
+            listed: OnceLock::new(),
+        }
+    }
+
+    /// Returns the unit whose header begins at `offset`.
+    pub(super) fn at(&self, offset: usize) -> Option<&Unit<'d>> {
+        let early = self.early.iter().find_map(|slot| {
+            // Not `get_or_try_init`, which is not stable. When another thread is
+            // quicker its unit may be this one.
+            if slot.get().is_none() && self.listed.get().is_none() {
+                let header = self.info.header_from_offset(DebugInfoOffset(offset)).ok()?;
+                let unit = Unit::new(header, DebugInfoOffset(offset));
+                slot.get_or_init(|| Box::new(unit));
+            }
+            slot.get().filter(|unit| unit.offset == offset)
+        });
+        if let Some(unit) = early {
+            return Some(unit);
+        }
+        let units = &self.list().units;
+        let at = units.binary_search_by_key(&offset, |unit| unit.offset);
+        units.get(at.ok()?)
+    }
+
+    /// Returns the unit that holds the DIE at this offset of `.debug_info`, and
+    /// the offset in it.
+    pub(super) fn around(&self, offset: DebugInfoOffset) -> Option<(&Unit<'d>, UnitOffset)> {
+        let inside = |unit: &Unit<'d>| {
+            let inside = offset.0.checked_sub(unit.offset)?;
+            (inside < unit.length()).then_some(UnitOffset(inside))
+        };
+        let early = self.early.iter().map_while(|slot| slot.get());
+        let mut early = early.filter_map(|unit| Some((&**unit, inside(unit)?)));
+        early.next().or_else(|| {
+            let units = &self.list().units;
+            let after = units.partition_point(|unit| unit.offset <= offset.0);
+            let unit = units.get(after.checked_sub(1)?)?;
+            Some((self.at(unit.offset)?, inside(unit)?))
+        })
+    }
+
+    /// Returns where each begins, in the order of `.debug_info`. A malformed
+    /// header hides those behind it.
+    pub(super) fn offsets(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.list().units.iter().map(|unit| unit.offset)
+    }
+
+    /// Returns whether there are more than the limit allows.
+    pub(super) fn cut(&self) -> bool {
+        self.listed.get().is_some_and(|list| list.cut)
+    }
+
+    fn list(&self) -> &List<'d> {
+        self.listed.get_or_init(|| {
+            let mut units = Vec::new();
+            let mut headers = self.info.units();
+            while let Ok(Some(header)) = headers.next() {
+                let Some(offset) = header.debug_info_offset() else {
+                    continue;
+                };
+                if units.len() >= self.limit {
+                    return List { units, cut: true };
+                }
+                units.push(Unit::new(header, offset));
+            }
+            List { units, cut: false }
+        })
+    }
+}
