@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+use crate::counting::Counting;
 use crate::race::Outcome;
 use crate::report::{Failure, Machine, Report};
 
@@ -39,6 +40,15 @@ struct Args {
     /// ratios.json in cargo's target directory]
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
+    /// Instead of racing, make calls of this contestant alone, for a profiler to count.
+    #[arg(long, value_name = "CONTESTANT", conflicts_with_all = ["check", "rounds"])]
+    only: Option<String>,
+    /// In the races whose title begins so.
+    #[arg(long, value_name = "TITLE", default_value = "", requires = "only")]
+    part: String,
+    /// How many calls that is.
+    #[arg(long, value_name = "COUNT", default_value_t = 32, requires = "only")]
+    calls: u32,
     /// List the rows instead of running them.
     #[arg(long)]
     list: bool,
@@ -64,6 +74,12 @@ pub fn run(all: &[Row], json: PathBuf) -> ExitCode {
         for row in rows {
             println!("{:4} {}", row.id, row.measures);
         }
+        return ExitCode::SUCCESS;
+    }
+    if let Some(only) = args.only {
+        let Args { part, calls, .. } = args;
+        Counting { only, part, calls }.want();
+        measure(&rows, 1);
         return ExitCode::SUCCESS;
     }
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

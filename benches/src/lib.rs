@@ -24,6 +24,7 @@
 //! knows what is measured.
 
 pub mod command;
+pub mod counting;
 pub mod plot;
 pub mod race;
 pub mod report;

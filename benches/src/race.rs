@@ -22,6 +22,7 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
+use crate::counting::{Counting, counted_turn};
 use crate::stats::Spread;
 use crate::target::{Bound, Target, Verdict};
 use crate::work::Work;
@@ -237,13 +238,16 @@ impl<'a> Race<'a> {
     /// When a target names a contestant that did not enter.
     #[must_use]
     pub fn run(mut self, rounds: u32) -> Outcome {
-        let (calls, rounds) = self.calls_and_rounds(rounds);
+        let (calls, rounds) = match Counting::wanted() {
+            Some(counting) => self.leave_only(counting),
+            None => self.calls_and_rounds(rounds),
+        };
         let mut times: Vec<Vec<f64>> = vec![Vec::new(); self.contestants.len()];
         for _ in 0..rounds {
             for ((contestant, calls), times) in
                 self.contestants.iter_mut().zip(&calls).zip(&mut times)
             {
-                let took = (contestant.turn)(*calls, self.clock);
+                let took = counted_turn(&mut || (contestant.turn)(*calls, self.clock));
                 times.push(took.as_secs_f64() * 1e9 / f64::from(*calls));
             }
         }
@@ -271,6 +275,18 @@ impl<'a> Race<'a> {
             lanes,
             unmeasured: None,
         }
+    }
+
+    /// Sends all contestants away but the one that is to be counted, and warms it up.
+    fn leave_only(&mut self, counting: &Counting) -> (Vec<u32>, u32) {
+        let is_it = self.part.starts_with(&counting.part);
+        self.contestants
+            .retain(|each| is_it && each.name == counting.only);
+        self.targets.clear();
+        for each in &mut self.contestants {
+            (each.turn)(counting.calls, self.clock);
+        }
+        (vec![counting.calls; self.contestants.len()], 1)
     }
 
     /// Returns how many calls each makes in a turn, and how many rounds there are; also
