@@ -25,7 +25,7 @@ pub struct Cursor<'m> {
 #[derive(Debug)]
 enum Source<'m> {
     /// A process, and where its text stands once it is read instead of the ioctl.
-    Live(&'m ProcMaps, Option<TextWalk>),
+    Live(&'m ProcMaps, Option<Box<TextWalk>>),
     Saved(&'m Snapshot),
 }
 
@@ -39,7 +39,7 @@ impl<'m> Cursor<'m> {
 
     pub(crate) fn text(maps: &'m ProcMaps) -> Self {
         Self {
-            source: Source::Live(maps, Some(TextWalk::new())),
+            source: Source::Live(maps, Some(Box::new(TextWalk::new()))),
             filter: Filter::ANY,
         }
     }
@@ -72,7 +72,8 @@ impl<'m> Cursor<'m> {
                 {
                     return Ok(found);
                 }
-                walk.get_or_insert_with(TextWalk::new).seek(maps, query)
+                walk.get_or_insert_with(|| Box::new(TextWalk::new()))
+                    .seek(maps, query)
             }
             Source::Saved(saved) => Ok(saved
                 .covering_or_next(addr, self.filter)
@@ -95,7 +96,7 @@ impl<'m> Cursor<'m> {
                 {
                     return Ok(found);
                 }
-                let walk = walk.get_or_insert_with(TextWalk::new);
+                let walk = walk.get_or_insert_with(|| Box::new(TextWalk::new()));
                 let found = walk.seek(maps, query)?;
                 if found.is_some() {
                     name.set_from_text(&walk.printed_name);

@@ -6,22 +6,23 @@ use backsight_types::{AbsAddr, BuildId, Device, FileOffset, Perms};
 use nix::errno::Errno;
 
 use crate::sys::ProcmapQuery;
-use crate::{Error, NameBuf, Query, Vma};
+use crate::{NameBuf, Query, Vma};
 
-/// What the kernel says to a question. Which errno comes when was measured on
-/// Linux 6.18 and read from `do_procmap_query` in `fs/proc/task_mmu.c`.
-#[derive(Debug)]
-pub(crate) enum Answer<T> {
-    /// The VMA asked for.
-    Found(T),
+/// Why there is no answer. Which errno comes when was measured on Linux 6.18 and read
+/// from `do_procmap_query` in `fs/proc/task_mmu.c`. Small, as it travels with each
+/// answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum No {
     /// `ENOENT`: no VMA matches.
-    NoMatch,
+    Match,
     /// `ENAMETOOLONG`: the VMA is there, its name does not fit any buffer.
-    NameTooLong,
+    RoomForName,
+    /// `ESRCH`: the process is gone.
+    Process,
+    /// `ENOMEM`: the kernel is out of memory.
+    Memory,
     /// An errno that says nothing of the VMA: the ioctl itself may be unknown.
-    Refused(Errno),
-    /// The process is gone, or the kernel is out of memory.
-    Failed(Error),
+    Ioctl(Errno),
 }
 
 /// The most bytes of a build ID that the kernel writes (`BUILD_ID_SIZE_MAX`).
@@ -30,41 +31,41 @@ const BUILD_ID_ROOM: usize = 20;
 
 /// Asks for a VMA alone.
 #[inline]
-pub(crate) fn ask(maps: &File, query: Query) -> Answer<Vma> {
-    run(maps, query, &mut Vec::new(), &mut []).map(|(vma, _)| vma)
+pub(crate) fn ask(maps: &File, query: Query) -> Result<Vma, No> {
+    let mut raw = ProcmapQuery::new(query.flags(), query.addr.0);
+    match raw.run(maps, &mut Vec::new(), &mut []) {
+        Ok(_) => Ok(vma(&raw)),
+        Err(errno) => Err(no(errno)),
+    }
 }
 
 /// Asks for a VMA and its name.
 #[inline]
-pub(crate) fn ask_named(maps: &File, query: Query, name: &mut NameBuf) -> Answer<Vma> {
-    run(maps, query, name.room(), &mut []).map(|(vma, _)| vma)
-}
-
-/// Asks for a VMA and the GNU build ID in the file behind it.
-pub(crate) fn ask_build_id(maps: &File, query: Query) -> Answer<(Vma, Option<BuildId>)> {
-    let mut bytes = [0; BUILD_ID_ROOM];
-    run(maps, query, &mut Vec::new(), &mut bytes).map(|(vma, written)| {
-        let build_id = bytes.get(..written).map(BuildId::from_bytes);
-        (vma, build_id.and_then(Result::ok))
-    })
-}
-
-#[inline]
-fn run(maps: &File, query: Query, name: &mut Vec<u8>, build_id: &mut [u8]) -> Answer<(Vma, usize)> {
+pub(crate) fn ask_named(maps: &File, query: Query, name: &mut NameBuf) -> Result<Vma, No> {
     let mut raw = ProcmapQuery::new(query.flags(), query.addr.0);
-    match raw.run(maps, name, build_id) {
-        Ok(build_id) => Answer::Found((vma(&raw), build_id)),
-        Err(errno) => refused(errno),
+    match raw.run(maps, name.room(), &mut []) {
+        Ok(_) => Ok(vma(&raw)),
+        Err(errno) => Err(no(errno)),
     }
 }
 
-fn refused<T>(errno: Errno) -> Answer<T> {
+/// Asks for a VMA and the GNU build ID in the file behind it.
+pub(crate) fn ask_build_id(maps: &File, query: Query) -> Result<(Vma, Option<BuildId>), No> {
+    let mut raw = ProcmapQuery::new(query.flags(), query.addr.0);
+    let mut bytes = [0; BUILD_ID_ROOM];
+    let written = raw.run(maps, &mut Vec::new(), &mut bytes).map_err(no)?;
+    let build_id = bytes.get(..written).map(BuildId::from_bytes);
+    Ok((vma(&raw), build_id.and_then(Result::ok)))
+}
+
+#[cold]
+fn no(errno: Errno) -> No {
     match errno {
-        Errno::ENOENT => Answer::NoMatch,
-        Errno::ENAMETOOLONG => Answer::NameTooLong,
-        Errno::ESRCH => Answer::Failed(Error::ProcessGone),
-        Errno::ENOMEM => Answer::Failed(Error::Io(errno.into())),
-        _ => Answer::Refused(errno),
+        Errno::ENOENT => No::Match,
+        Errno::ENAMETOOLONG => No::RoomForName,
+        Errno::ESRCH => No::Process,
+        Errno::ENOMEM => No::Memory,
+        _ => No::Ioctl(errno),
     }
 }
 
@@ -85,41 +86,23 @@ fn vma(raw: &ProcmapQuery) -> Vma {
     }
 }
 
-impl<T> Answer<T> {
-    #[inline]
-    fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
-        match self {
-            Self::Found(found) => Answer::Found(change(found)),
-            Self::NoMatch => Answer::NoMatch,
-            Self::NameTooLong => Answer::NameTooLong,
-            Self::Refused(errno) => Answer::Refused(errno),
-            Self::Failed(error) => Answer::Failed(error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use nix::errno::Errno;
 
-    use super::{Answer, refused};
-    use crate::Error;
+    use super::{No, no};
 
     #[test]
     fn each_errno_has_its_meaning() {
-        assert!(matches!(refused::<()>(Errno::ENOENT), Answer::NoMatch));
-        assert!(matches!(
-            refused::<()>(Errno::ENAMETOOLONG),
-            Answer::NameTooLong
-        ));
-        assert!(matches!(
-            refused::<()>(Errno::ESRCH),
-            Answer::Failed(Error::ProcessGone)
-        ));
-        assert!(matches!(
-            refused::<()>(Errno::ENOMEM),
-            Answer::Failed(Error::Io(_))
-        ));
+        let cases = [
+            (Errno::ENOENT, No::Match),
+            (Errno::ENAMETOOLONG, No::RoomForName),
+            (Errno::ESRCH, No::Process),
+            (Errno::ENOMEM, No::Memory),
+        ];
+        for (errno, want) in cases {
+            assert_eq!(no(errno), want, "{errno}");
+        }
         for errno in [
             Errno::ENOTTY,
             Errno::EINVAL,
@@ -129,10 +112,7 @@ mod tests {
             Errno::EFAULT,
             Errno::EACCES,
         ] {
-            assert!(
-                matches!(refused::<()>(errno), Answer::Refused(e) if e == errno),
-                "{errno}"
-            );
+            assert_eq!(no(errno), No::Ioctl(errno));
         }
     }
 }

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use crate::backend::{Choice, Refusal};
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
-use crate::ioctl::{self, Answer};
+use crate::ioctl::{self, No};
 use crate::maps_file::MapsFile;
 use crate::walk::Vmas;
 use crate::{Backend, NameBuf, OpenOptions, Query, Snapshot, Vma, vsyscall};
@@ -179,28 +179,43 @@ impl ProcMaps {
         }
     }
 
-    /// Asks, and once more of another thread when the first had ended at the open.
+    /// Asks the ioctl.
     #[inline]
-    fn asked<T>(&self, mut ask: impl FnMut(&File) -> Answer<T>) -> Result<Heard<T>> {
+    fn asked<T>(&self, mut ask: impl FnMut(&File) -> Result<T, No>) -> Result<Heard<T>> {
         let file = self.file.file();
-        match self.heard(ask(file)) {
-            Err(Error::ProcessGone) => match self.file.instead_of(file) {
-                Some(other) => self.heard(ask(other)),
-                None => Err(Error::ProcessGone),
-            },
-            heard => heard,
+        match ask(file) {
+            Ok(found) => {
+                self.choice.ioctl_answered();
+                Ok(Heard::Found(found))
+            }
+            Err(no) => self.unanswered(no, file, ask),
         }
     }
 
-    /// Sorts what the kernel said: answers, failures, and a kernel too old.
-    #[inline]
-    fn heard<T>(&self, answer: Answer<T>) -> Result<Heard<T>> {
-        let heard = match answer {
-            Answer::Found(found) => Heard::Found(found),
-            Answer::NoMatch => Heard::NoMatch,
-            Answer::NameTooLong => Heard::NameTooLong,
-            Answer::Failed(error) => return Err(error),
-            Answer::Refused(errno) => return self.refused(errno),
+    /// Asks once more, of another thread, when the first had ended at the open.
+    #[cold]
+    fn unanswered<T>(
+        &self,
+        no: No,
+        file: &File,
+        mut ask: impl FnMut(&File) -> Result<T, No>,
+    ) -> Result<Heard<T>> {
+        let other = (no == No::Process).then(|| self.file.instead_of(file));
+        match other.flatten().map_or(Err(no), &mut ask) {
+            Ok(found) => Ok(Heard::Found(found)),
+            Err(no) => self.heard(no),
+        }
+    }
+
+    /// Sorts what the kernel said instead of an answer: that there is none, failures,
+    /// and a kernel too old.
+    fn heard<T>(&self, no: No) -> Result<Heard<T>> {
+        let heard = match no {
+            No::Match => Heard::NoMatch,
+            No::RoomForName => Heard::NameTooLong,
+            No::Process => return Err(Error::ProcessGone),
+            No::Memory => return Err(Error::Io(Errno::ENOMEM.into())),
+            No::Ioctl(errno) => return self.refused(errno),
         };
         self.choice.ioctl_answered();
         Ok(heard)

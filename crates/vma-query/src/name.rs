@@ -58,7 +58,9 @@ impl NameBuf {
     #[inline]
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         self.clear();
-        self.bytes.reserve(USUAL_ROOM);
+        if self.bytes.capacity() < USUAL_ROOM {
+            self.bytes = Vec::with_capacity(USUAL_ROOM);
+        }
         &mut self.bytes
     }
 

@@ -1,7 +1,8 @@
 //! The ways to open a process.
 
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nix::NixPath;
 use nix::fcntl::{OFlag, open, openat};
@@ -9,7 +10,7 @@ use nix::sys::stat::Mode;
 
 use crate::error::{Error, Result};
 use crate::maps_file::MapsFile;
-use crate::thread::{Moment, Process};
+use crate::thread::{Moment, Place, Process};
 use crate::{Backend, ProcMaps};
 
 /// How a process is opened.
@@ -79,6 +80,9 @@ impl OpenOptions {
     /// the caller may not ptrace-read it; [`Error::ProcessGone`]; [`Error::Io`],
     /// for one when descriptors are exhausted.
     pub fn open(&self, pid: u32) -> Result<ProcMaps> {
+        if self.is_usual() {
+            return self.open_maps(MapsPath::of(pid).as_c_str(), Place::Pid(pid));
+        }
         self.open_below(&pid.to_string())
     }
 
@@ -99,11 +103,8 @@ impl OpenOptions {
     /// # Errors
     /// As [`open`](Self::open), when `/proc` is not mounted.
     pub fn open_self(&self) -> Result<ProcMaps> {
-        if self.proc_root.is_none() && !self.directory {
-            // Where most one-shot queries begin: no path is put together.
-            let process = Process::now(Path::new("/proc/self"));
-            let maps = opened(c"/proc/self/maps", OFlag::O_RDONLY)?;
-            return Ok(self.wrap(maps, None, Some(process)));
+        if self.is_usual() {
+            return self.open_maps(c"/proc/self/maps", Place::Own);
         }
         self.open_below("self")
     }
@@ -115,7 +116,9 @@ impl OpenOptions {
     /// As [`open`](Self::open).
     pub fn open_dir(&self, directory: OwnedFd) -> Result<ProcMaps> {
         // Without its directory no other thread can be found later.
-        let process = self.directory.then(|| Process::now(PathBuf::new()));
+        let process = self
+            .directory
+            .then(|| Process::now(Place::Path(PathBuf::new())));
         self.open_in(directory, process)
     }
 
@@ -131,6 +134,17 @@ impl OpenOptions {
         self.wrap(maps, None, None)
     }
 
+    /// Whether it is opened as most one-shot queries are: then no path is put together.
+    fn is_usual(&self) -> bool {
+        self.proc_root.is_none() && !self.directory
+    }
+
+    fn open_maps(&self, path: &CStr, place: Place) -> Result<ProcMaps> {
+        let process = Process::now(place);
+        let maps = opened(path, OFlag::O_RDONLY)?;
+        Ok(self.wrap(maps, None, Some(process)))
+    }
+
     fn open_below(&self, process: &str) -> Result<ProcMaps> {
         // A path that grows by pieces would allocate with each of them.
         let mut path = PathBuf::with_capacity(PATH_ROOM);
@@ -139,12 +153,14 @@ impl OpenOptions {
         let opened_at = Moment::now();
         if self.directory {
             let directory = opened(&path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
-            return self.open_in(directory, Some(Process::new(path, opened_at)));
+            let process = Process::new(Place::Path(path), opened_at);
+            return self.open_in(directory, Some(process));
         }
         path.push("maps");
         let maps = opened(&path, OFlag::O_RDONLY)?;
         path.pop();
-        Ok(self.wrap(maps, None, Some(Process::new(path, opened_at))))
+        let process = Process::new(Place::Path(path), opened_at);
+        Ok(self.wrap(maps, None, Some(process)))
     }
 
     fn open_in(&self, directory: OwnedFd, process: Option<Process>) -> Result<ProcMaps> {
@@ -165,7 +181,59 @@ impl OpenOptions {
     }
 }
 
+/// `/proc/PID/maps`, put together without the heap.
+struct MapsPath([u8; MapsPath::ROOM]);
+
+impl MapsPath {
+    const BEFORE: &'static [u8] = b"/proc/";
+    const BEHIND: &'static [u8] = b"/maps\0";
+    /// A pid has ten digits at the most.
+    const ROOM: usize = Self::BEFORE.len() + 10 + Self::BEHIND.len();
+
+    fn of(pid: u32) -> Self {
+        let mut path = [0; Self::ROOM];
+        // From the back, as digits come.
+        let mut room = path.iter_mut().rev();
+        let mut put = |byte: u8| {
+            if let Some(place) = room.next() {
+                *place = byte;
+            }
+        };
+        Self::BEHIND.iter().rev().for_each(|byte| put(*byte));
+        let mut rest = pid;
+        loop {
+            put(b'0'.wrapping_add((rest % 10) as u8));
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        Self::BEFORE.iter().rev().for_each(|byte| put(*byte));
+        Self(path)
+    }
+
+    fn as_c_str(&self) -> &CStr {
+        let start = self.0.iter().position(|byte| *byte != 0);
+        let path = self.0.get(start.unwrap_or_default()..).unwrap_or_default();
+        CStr::from_bytes_with_nul(path).unwrap_or_default()
+    }
+}
+
 fn opened(path: &(impl NixPath + ?Sized), flags: OFlag) -> Result<OwnedFd> {
     open(path, flags | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(|errno| Error::from_open(errno.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MapsPath;
+
+    #[test]
+    fn a_pid_of_any_length_has_its_path() {
+        for pid in [0, 7, 10, 4711, 4_194_304, u32::MAX] {
+            let path = MapsPath::of(pid);
+            let want = format!("/proc/{pid}/maps");
+            assert_eq!(path.as_c_str().to_str(), Ok(want.as_str()));
+        }
+    }
 }

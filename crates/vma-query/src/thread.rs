@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, open, openat};
@@ -32,19 +32,37 @@ use nix::unistd::{SysconfVar, sysconf};
 /// Where a process is found, and when it was opened.
 #[derive(Debug)]
 pub(crate) struct Process {
-    /// `/proc/PID`.
-    path: Cow<'static, Path>,
+    place: Place,
     opened: Moment,
 }
 
+/// Where a process is found. The usual places need no memory, as their path is seldom
+/// wanted again.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// `/proc/self`.
+    Own,
+    /// `/proc/PID`.
+    Pid(u32),
+    /// Any other.
+    Path(PathBuf),
+}
+
 impl Process {
-    pub(crate) fn new(path: impl Into<Cow<'static, Path>>, opened: Moment) -> Self {
-        let path = path.into();
-        Self { path, opened }
+    pub(crate) fn new(place: Place, opened: Moment) -> Self {
+        Self { place, opened }
     }
 
-    pub(crate) fn now(path: impl Into<Cow<'static, Path>>) -> Self {
-        Self::new(path, Moment::now())
+    pub(crate) fn now(place: Place) -> Self {
+        Self::new(place, Moment::now())
+    }
+
+    fn path(&self) -> Cow<'_, Path> {
+        match &self.place {
+            Place::Own => Path::new("/proc/self").into(),
+            Place::Pid(pid) => PathBuf::from(format!("/proc/{pid}")).into(),
+            Place::Path(path) => path.into(),
+        }
     }
 }
 
@@ -86,7 +104,7 @@ pub(crate) fn stand_in(process: &Process, directory: Option<BorrowedFd<'_>>) -> 
     let directory = match directory {
         Some(kept) => kept,
         None => {
-            own = open(&*process.path, flags, Mode::empty()).ok()?;
+            own = open(&*process.path(), flags, Mode::empty()).ok()?;
             own.as_fd()
         }
     };
