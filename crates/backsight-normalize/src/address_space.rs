@@ -3,7 +3,8 @@
 use backsight_types::{AbsAddr, AbsRange, ModuleIdx, Outcome, Perms, Reason};
 use vma_query::{Error, Vma};
 
-use crate::batch::{Ground, Lie};
+use crate::batch::Ground;
+use crate::span::Span;
 
 /// A mapping, and the module behind it.
 #[derive(Clone, Copy, Debug)]
@@ -110,10 +111,12 @@ impl Ground for &AddressSpace {
         true
     }
 
-    fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error> {
+    fn learn(&mut self, addr: AbsAddr) -> Result<Span, Error> {
         Ok(match self.covering_or_next(addr) {
-            Some(mapped) if mapped.vma.contains(addr) => Lie::Vma(mapped.vma, mapped.outcome()),
-            next => Lie::Gap(next.map(|next| next.vma.start)),
+            Some(mapped) if mapped.vma.contains(addr) => {
+                Span::of_vma(&mapped.vma, mapped.outcome())
+            }
+            next => Span::gap(addr, next.map(|next| next.vma)),
         })
     }
 }

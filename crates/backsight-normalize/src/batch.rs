@@ -3,20 +3,28 @@
 //! Sorted addresses come in runs: one lookup for each span, then a loop without a
 //! branch. The order is not looked at beforehand, which would cost as much as the
 //! answer; a run checks its own addresses instead, and the first one that does not
-//! go up sends the rest the other way. Addresses that jump about go through an index
-//! over pages, built once nothing new turns up. By text, which can only be read
-//! upwards, they are sorted first.
+//! go up sends the rest the other way.
+//!
+//! Addresses that jump about come in waves:
+//!
+//! ```text
+//!   wave 1: 64 addresses     all open: sorted, and asked about upwards ─┐
+//!   wave 2: 512      ┌─── index over pages ◀── what the waves before learnt
+//!   wave 3: 4,096    ▼
+//!     …              most are answered by the index; those still open are sorted …
+//! ```
+//!
+//! So each VMA and each gap costs one question a wave at the most, a gap is asked about
+//! at its lowest address, and what is learnt comes in order. By text, which can only be
+//! read upwards, all addresses are one wave.
 
-use backsight_types::{AbsAddr, AbsRange, Outcome, Reason};
+use std::mem;
+
+use backsight_types::{AbsAddr, Outcome, Reason};
 use vma_query::{Error, Vma};
 
-use crate::span::Span;
-use crate::vma_cache::{Found, VmaCache};
-
-/// From here on addresses are the kernel's, on every machine that Linux runs on
-/// with 64 bits: 5-level paging on x86-64 begins the upper half here, the others
-/// above. No user memory is ever there, so nothing is asked.
-const KERNEL: AbsAddr = AbsAddr(0xff00_0000_0000_0000);
+use crate::span::{KERNEL, NEAR, Span};
+use crate::vma_cache::{Found, Slot, VmaCache};
 
 /// What holds there.
 const IN_KERNEL: Span = Span::from(KERNEL, Reason::Kernel);
@@ -24,20 +32,20 @@ const IN_KERNEL: Span = Span::from(KERNEL, Reason::Kernel);
 /// Stands for an outcome as long as it is open, and for good when the process ends.
 const OPEN: Outcome = Outcome::Unresolved(Reason::ProcessGone);
 
-/// So many addresses are looked up between two looks at whether an index pays.
-const CHUNK: usize = 256;
+/// How many addresses the first wave has. Most processes are known by then.
+const FIRST_WAVE: usize = 64;
 
-/// So many bisections cost as much as building an index: 512 of 20 ns each.
-const WORTH_AN_INDEX: usize = 512;
+/// How many times as many each wave has as the one before.
+const GROWTH: usize = 8;
 
-/// How many addresses of a chunk went the slow way.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slow {
-    /// They were known, and the index did not name them.
-    bisected: usize,
-    /// They had to be asked about.
-    asked: usize,
-}
+/// So many addresses are looked up between two looks for those still open.
+const BLOCK: usize = 512;
+
+/// Room for so many open addresses is made at once: more are rare.
+const USUALLY_OPEN: usize = 1024;
+
+/// No wave is larger: places in it have 32 bits.
+const LARGEST_WAVE: usize = 1 << 30;
 
 /// What addresses are looked up in: a process as it is now, or as it was.
 pub(crate) trait Ground {
@@ -52,23 +60,18 @@ pub(crate) trait Ground {
     fn is_still(&self, vma: &Vma, outcome: Outcome) -> bool;
 
     /// Returns what `addr` lies in, of which nothing is known yet.
-    fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error>;
+    fn learn(&mut self, addr: AbsAddr) -> Result<Span, Error>;
 }
 
-/// What an address lies in.
-pub(crate) enum Lie {
-    /// Nothing, up to the start of the next VMA, if there is one.
-    Gap(Option<AbsAddr>),
-    /// A VMA, and the outcome of its first byte.
-    Vma(Vma, Outcome),
-}
+/// An address that waits for its outcome, and its place in the wave.
+pub(crate) type Open = (AbsAddr, u32);
 
 /// What one call works with.
 pub(crate) struct Pass<'p, G> {
     pub(crate) ground: G,
     pub(crate) cache: &'p mut VmaCache,
-    /// Room for the places of addresses in sorted order.
-    pub(crate) order: &'p mut Vec<usize>,
+    /// Room for those addresses of a wave that are still open, and their places.
+    pub(crate) open: &'p mut Vec<Open>,
 }
 
 impl<G: Ground> Pass<'_, G> {
@@ -102,148 +105,135 @@ impl<G: Ground> Pass<'_, G> {
                 break;
             }
             let span = self.span_at(*first)?;
-            let answered = outcomes.len();
-            let (run, behind) = rest
-                .split_at_checked(span.run_of(rest).max(1))
-                .unwrap_or((rest, &[]));
-            if !span.answer_run(run, outcomes) {
-                outcomes.truncate(answered);
+            let near = span.near(rest).max(1);
+            let run = if near < NEAR { near } else { span.run_of(rest) };
+            let (run, behind) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+            if near < NEAR {
+                outcomes.extend(run.iter().map(|addr| span.outcome(*addr)));
+            } else if !span.answer_run(run, outcomes) {
+                outcomes.truncate(outcomes.len().saturating_sub(run.len()));
                 break;
             }
             below = run.last().copied().unwrap_or(below);
             rest = behind;
         }
-        match rest.is_empty() {
-            true => Ok(()),
-            false if self.ground.reads_upwards() => self.run_sorted(rest, outcomes),
-            false => self.run_jumping(rest, outcomes),
-        }
-    }
-
-    /// Addresses in any order, where any order costs the same.
-    fn run_jumping(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<(), Error> {
-        let mut rest = addrs;
-        loop {
-            let (chunk, behind) = rest.split_at_checked(CHUNK).unwrap_or((rest, &[]));
-            let first = outcomes.len();
-            let (known, mut missed) = (self.cache.jumps(), false);
-            let note = &mut missed;
-            // `move` keeps what is known in registers, past the writes.
-            outcomes.extend(chunk.iter().map(move |addr| match known.span_at(*addr) {
-                Some(span) => span.outcome(*addr),
-                None => {
-                    *note = true;
-                    OPEN
-                }
-            }));
-            let slow = match missed {
-                true => self.answer_open(chunk, outcomes.get_mut(first..).unwrap_or_default())?,
-                false => Slow::default(),
-            };
-            if behind.is_empty() {
-                return Ok(());
-            }
+        let mut wave = match self.ground.reads_upwards() {
+            true => LARGEST_WAVE,
+            false => FIRST_WAVE,
+        };
+        while !rest.is_empty() {
+            let (now, behind) = rest.split_at_checked(wave).unwrap_or((rest, &[]));
+            self.run_wave(now, outcomes)?;
             rest = behind;
-            // While most of what comes is new, an index would be outdated at once.
-            let to_save = slow.bisected.saturating_mul(rest.len() / CHUNK);
-            if slow.asked < CHUNK / 2 && to_save > WORTH_AN_INDEX {
-                self.cache.build_index(rest.len());
-            }
-        }
-    }
-
-    /// Addresses in any order, where going down means to begin again.
-    fn run_sorted(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<(), Error> {
-        let first = outcomes.len();
-        self.order.clear();
-        self.order.extend(0..addrs.len());
-        self.order.sort_unstable_by_key(|place| addrs.get(*place));
-        // Those that are never reached have been lost with the process.
-        outcomes.resize(first.saturating_add(addrs.len()), OPEN);
-        let mut span = Span::nowhere();
-        for nth in 0..addrs.len() {
-            let Some(place) = self.order.get(nth).copied() else {
-                break;
-            };
-            let Some(addr) = addrs.get(place).copied() else {
-                break;
-            };
-            if !span.contains(addr) {
-                span = self.span_at(addr)?;
-            }
-            if let Some(outcome) = outcomes.get_mut(first.saturating_add(place)) {
-                *outcome = span.outcome(addr);
-            }
+            wave = wave.saturating_mul(GROWTH).min(LARGEST_WAVE);
+            self.cache.build_index(rest.len().min(wave));
         }
         Ok(())
     }
 
-    /// Answers those that the index did not.
-    #[cold]
-    fn answer_open(&mut self, addrs: &[AbsAddr], outcomes: &mut [Outcome]) -> Result<Slow, Error> {
-        let mut slow = Slow::default();
-        for (addr, outcome) in addrs.iter().zip(outcomes) {
-            if *outcome != OPEN {
+    /// Addresses in any order: those that the index knows, then the others upwards.
+    fn run_wave(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<(), Error> {
+        let first = outcomes.len();
+        self.open.clear();
+        self.open.reserve(addrs.len().min(USUALLY_OPEN));
+        for (places, block) in (0..).step_by(BLOCK).zip(addrs.chunks(BLOCK)) {
+            let from = outcomes.len();
+            outcomes.resize(from.saturating_add(block.len()), OPEN);
+            let answers = outcomes.get_mut(from..).unwrap_or_default();
+            if self.cache.jumps().answer(block, answers) {
                 continue;
             }
-            let span = match self.cache.find(*addr) {
-                Found::Open(span) => {
-                    slow.bisected = slow.bisected.saturating_add(1);
-                    span
+            for ((place, addr), answer) in (places..).zip(block).zip(answers) {
+                if *answer != OPEN {
+                    continue;
                 }
-                found => {
-                    slow.asked = slow.asked.saturating_add(usize::from(*addr < KERNEL));
-                    self.span_from(found, *addr)?
+                match *addr >= KERNEL {
+                    true => *answer = IN_KERNEL.outcome(*addr),
+                    false => self.open.push((*addr, place)),
                 }
-            };
-            *outcome = span.outcome(*addr);
+            }
         }
-        Ok(slow)
+        let answers = outcomes.get_mut(first..).unwrap_or_default();
+        self.answer_open(answers)
+    }
+
+    /// Answers what the index did not, in order of the addresses.
+    fn answer_open(&mut self, outcomes: &mut [Outcome]) -> Result<(), Error> {
+        let mut open = mem::take(self.open);
+        open.sort_unstable_by_key(|(addr, _)| *addr);
+        let mut span = Span::nowhere();
+        for (addr, place) in &open {
+            if !span.contains(*addr) {
+                span = self.span_at(*addr)?;
+            }
+            if let Some(outcome) = outcomes.get_mut(*place as usize) {
+                *outcome = span.outcome(*addr);
+            }
+        }
+        *self.open = open;
+        Ok(())
     }
 
     /// Returns the span that holds for `addr`: a known one, or what the kernel says.
+    #[inline]
     fn span_at(&mut self, addr: AbsAddr) -> Result<Span, Error> {
         let found = self.cache.find(addr);
         self.span_from(found, addr)
     }
 
+    #[inline]
     fn span_from(&mut self, found: Found, addr: AbsAddr) -> Result<Span, Error> {
         match found {
             _ if addr >= KERNEL => Ok(IN_KERNEL),
             Found::Open(span) => Ok(span),
             Found::Nothing => self.learn(addr),
-            // A name costs half as much again as the question, and is known.
-            Found::Closed(slot, span) => match self.ground.vma_now(addr)? {
-                Some(now) if now.contains(addr) => {
-                    if now.range() == span.range()
-                        && self.ground.is_still(&now, span.outcome(now.start))
-                    {
-                        self.cache.open(slot);
-                        return Ok(span.opened());
-                    }
-                    self.learn(addr)
+            Found::Closed(slot, span) => self.ask_again(slot, span, addr),
+        }
+    }
+
+    /// Asks whether a span that was known still holds where `addr` is.
+    #[inline]
+    fn ask_again(&mut self, slot: Slot, span: Span, addr: AbsAddr) -> Result<Span, Error> {
+        // A name costs half as much again as the question, and is known.
+        if span.is_gap() {
+            return self.ask_gap_again(slot, span, addr);
+        }
+        match self.ground.vma_now(addr)? {
+            Some(now) if now.contains(addr) => {
+                let is_same = now.range() == span.range();
+                if is_same && self.ground.is_still(&now, span.outcome(now.start)) {
+                    self.cache.open(slot);
+                    return Ok(span.opened());
                 }
-                next => Ok(self.gap(addr, next.map(|next| next.start))),
-            },
-        }
-    }
-
-    fn learn(&mut self, addr: AbsAddr) -> Result<Span, Error> {
-        match self.ground.lie_at(addr)? {
-            Lie::Gap(next) => Ok(self.gap(addr, next)),
-            Lie::Vma(vma, outcome) => {
-                let span = Span::of_vma(&vma, outcome);
-                self.cache.insert(span);
-                Ok(span)
+                self.learn(addr)
             }
+            next => Ok(self.insert(Span::gap(addr, next))),
         }
     }
 
-    /// One answer proves a gap up to the VMA it names, or up to the end.
-    fn gap(&mut self, addr: AbsAddr, next: Option<AbsAddr>) -> Span {
-        let end = next.unwrap_or(KERNEL).min(KERNEL);
-        let range = AbsRange { start: addr, end };
-        let span = Span::of(range, Outcome::Unresolved(Reason::Unmapped));
+    /// A gap is asked about at its start: then one answer proves all of it.
+    #[cold]
+    fn ask_gap_again(&mut self, slot: Slot, span: Span, addr: AbsAddr) -> Result<Span, Error> {
+        let next = self.ground.vma_now(span.start())?;
+        if next.is_some_and(|next| next.start <= addr) {
+            return self.learn(addr);
+        }
+        let now = Span::gap(span.start(), next);
+        if now.range() != span.range() {
+            return Ok(self.insert(now));
+        }
+        self.cache.open(slot);
+        Ok(now)
+    }
+
+    #[inline]
+    fn learn(&mut self, addr: AbsAddr) -> Result<Span, Error> {
+        let span = self.ground.learn(addr)?;
+        Ok(self.insert(span))
+    }
+
+    #[inline]
+    fn insert(&mut self, span: Span) -> Span {
         self.cache.insert(span);
         span
     }

@@ -3,10 +3,11 @@
 use backsight_types::{AbsAddr, Outcome, Reason};
 use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
 
-use crate::batch::{Ground, Lie};
+use crate::batch::Ground;
 use crate::modules::Backing;
 use crate::process::Process;
 use crate::shared_modules::Modules;
+use crate::span::Span;
 
 /// VMAs by a cursor, and modules learnt as their VMAs are met.
 pub(crate) struct Live<'p> {
@@ -30,10 +31,12 @@ impl Ground for Live<'_> {
             .is_some_and(|process| process.maps.backend() == Backend::Text)
     }
 
+    #[inline]
     fn vma_now(&mut self, addr: AbsAddr) -> Result<Option<Vma>, Error> {
         self.cursor.seek(addr)
     }
 
+    #[inline]
     fn is_still(&self, vma: &Vma, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Located {
@@ -48,13 +51,15 @@ impl Ground for Live<'_> {
         }
     }
 
-    fn lie_at(&mut self, addr: AbsAddr) -> Result<Lie, Error> {
+    fn learn(&mut self, addr: AbsAddr) -> Result<Span, Error> {
         let ahead = self.ahead.take().filter(|vma| vma.contains(addr));
         if ahead.is_none() && !self.expects_code {
             let found = self.cursor.seek(addr)?;
             match found.filter(|vma| vma.contains(addr)) {
-                None => return Ok(Lie::Gap(found.map(|next| next.start))),
-                Some(vma) if !vma.is_executable() => return Ok(Lie::Vma(vma, NOT_EXECUTABLE)),
+                None => return Ok(self.gap(addr, found)),
+                Some(vma) if !vma.is_executable() => {
+                    return Ok(Span::of_vma(&vma, NOT_EXECUTABLE));
+                }
                 // Its name is wanted too, and likely that of the next.
                 Some(_) => {}
             }
@@ -63,22 +68,37 @@ impl Ground for Live<'_> {
             Some(vma) => Some(vma),
             None => self.cursor.seek_named(addr, self.name)?,
         };
-        let covering = found.filter(|vma| vma.contains(addr));
-        self.expects_code = covering.is_some_and(|vma| vma.is_executable());
-        match covering {
-            Some(vma) => Ok(Lie::Vma(vma, self.outcome_of(&vma))),
+        match found.filter(|vma| vma.contains(addr)) {
+            Some(vma) => {
+                self.expects_code = vma.is_executable();
+                Ok(Span::of_vma(&vma, self.outcome_of(&vma)))
+            }
             None => {
+                self.expects_code = false;
                 self.ahead = found;
-                Ok(Lie::Gap(found.map(|next| next.start)))
+                Ok(self.gap(addr, found))
             }
         }
     }
 }
 
+/// No machine that Linux runs on has smaller pages.
+const SMALLEST_PAGE: u64 = 4096;
+
 /// What holds for all of a VMA without code; its name is nobody's concern.
 const NOT_EXECUTABLE: Outcome = Outcome::Unresolved(Reason::NotExecutable);
 
 impl Live<'_> {
+    /// Returns the gap around `addr`: the kernel maps whole pages, so all of its page
+    /// belongs to it. A saved text may say otherwise.
+    fn gap(&self, addr: AbsAddr, next: Option<Vma>) -> Span {
+        let into_page = match self.process {
+            Some(_) => SMALLEST_PAGE.wrapping_sub(1),
+            None => 0,
+        };
+        Span::gap(AbsAddr(addr.0 & !into_page), next)
+    }
+
     /// Returns the outcome of the first byte of a VMA whose name is in `name`.
     fn outcome_of(&mut self, vma: &Vma) -> Outcome {
         if !vma.is_executable() {

@@ -21,11 +21,11 @@ pub(crate) enum Backing {
 #[derive(Debug, Default)]
 pub(crate) struct ModuleTable {
     modules: Vec<NormalizedModule>,
-    /// All but the first [`FEW`], sorted. A device and inode can stand here more
+    /// All by [`digest`], sorted, once there are more than [`FEW`]. A device and inode can stand here more
     /// than once: btrfs gives the same inode number to files of different
     /// subvolumes, one file can be mapped by several paths, and the number of a
     /// deleted file is given to another.
-    by_file: Vec<(FileKey, ModuleIdx)>,
+    by_file: Vec<(u64, ModuleIdx)>,
     /// How many modules there were when the call began.
     before_call: usize,
 }
@@ -33,6 +33,12 @@ pub(crate) struct ModuleTable {
 /// So many modules are looked through one by one. Most one-shot batches meet no
 /// more, and save an allocation.
 const FEW: usize = 8;
+
+/// One more than a few.
+const SOME: usize = FEW + 1;
+
+/// Room for so many is made at once: what the C library hands out fastest.
+const FIRST_MODULES: usize = 6;
 
 /// Whether it is the vDSO, which has neither inode nor device; inode; device.
 type FileKey = (bool, u64, Device);
@@ -79,15 +85,20 @@ impl ModuleTable {
 
     /// Returns the modules with this device and inode.
     fn same_inode(&self, key: FileKey) -> impl Iterator<Item = (ModuleIdx, &Module)> {
-        let few = (0..).map(ModuleIdx).zip(self.modules.iter().take(FEW));
-        let first = self.by_file.partition_point(|(known, _)| *known < key);
+        let few = match self.by_file.is_empty() {
+            true => self.modules.as_slice(),
+            false => &[],
+        };
+        let few = (0..).map(ModuleIdx).zip(few);
+        let wanted = digest(key);
+        let first = self.by_file.partition_point(|(known, _)| *known < wanted);
         let behind = self.by_file.get(first..).unwrap_or_default().iter();
-        let others = behind.take_while(move |(known, _)| *known == key);
+        let sorted = behind.take_while(move |(known, _)| *known == wanted);
+        let sorted =
+            sorted.filter_map(|(_, at)| Some((*at, &self.modules.get(at.as_usize())?.module)));
         few.map(|(at, known)| (at, &known.module))
+            .chain(sorted)
             .filter(move |(_, module)| file_key(module) == key)
-            .chain(
-                others.filter_map(|(_, at)| Some((*at, &self.modules.get(at.as_usize())?.module))),
-            )
     }
 
     /// Returns the latest module with the same device, inode and name.
@@ -152,12 +163,34 @@ impl ModuleTable {
                 return Some(met);
             }
         }
+        make_room(&mut self.modules, FIRST_MODULES);
         self.modules.push(learnt);
-        if index.as_usize() >= FEW {
-            let place = self.by_file.partition_point(|known| *known < (key, index));
-            self.by_file.insert(place, (key, index));
+        match self.modules.len() {
+            ..=FEW => {}
+            SOME => {
+                let all = (0..).map(ModuleIdx).zip(&self.modules);
+                let all = all.map(|(at, known)| (digest(file_key(&known.module)), at));
+                self.by_file = all.collect();
+                self.by_file.sort_unstable();
+            }
+            _ => {
+                let new = (digest(key), index);
+                let place = self.by_file.partition_point(|known| *known < new);
+                self.by_file.insert(place, new);
+            }
         }
         Some(index)
+    }
+}
+
+/// Makes room for one more: for `first` at first, and later for three times as many as
+/// there are, since each growth moves them all.
+#[inline]
+pub(crate) fn make_room<T>(list: &mut Vec<T>, first: usize) {
+    if list.capacity() == 0 {
+        *list = Vec::with_capacity(first);
+    } else if list.len() == list.capacity() {
+        list.reserve(list.len().saturating_mul(3));
     }
 }
 
@@ -173,6 +206,12 @@ fn is_same_file(known: &Module, now: &Module) -> bool {
 
 fn file_key(module: &Module) -> FileKey {
     (module.kind == ModuleKind::Vdso, module.inode, module.device)
+}
+
+/// Returns a number that is the same for the same file, and seldom for others.
+fn digest((is_vdso, inode, device): FileKey) -> u64 {
+    let device = u64::from(device.major).rotate_left(20) ^ u64::from(device.minor);
+    (inode ^ device.rotate_left(32)).wrapping_add(u64::from(is_vdso))
 }
 
 /// Returns the path for show, and whether it was marked deleted.

@@ -81,11 +81,11 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
         ahead: None,
         expects_code: true,
     };
-    let (mut cache, mut order) = (VmaCache::new(Trust::Recheck), Vec::new());
+    let (mut cache, mut open) = (VmaCache::new(Trust::Recheck), Vec::new());
     let pass = Pass {
         ground,
         cache: &mut cache,
-        order: &mut order,
+        open: &mut open,
     };
     pass.run(addrs, &mut outcomes)?;
     Ok(Normalized {

@@ -1,14 +1,18 @@
 //! From an address straight to its span, for batches that jump about.
 //!
-//! A table over the high bits of addresses, in front of a sorted list. Multiplying
-//! by an odd constant near 2^64 divided by the golden ratio spreads consecutive
-//! pages evenly over the table (Fibonacci hashing), so that hardly two meet. Each
-//! slot names one span; whoever looks there must check that it is the right one, and
-//! bisect when it is not.
+//! A table over the high bits of addresses, in front of a sorted list. Each slot names
+//! one span; whoever looks there must check that it is the right one, and bisect when it
+//! is not. There are two ways to a slot, by the same three instructions:
+//!
+//! - where spans lie close to each other, as libraries do, the low bits of the page's
+//!   number: neighbours have neighbouring slots, and none meet. What lies far away, as
+//!   the stack, is moved aside when it would;
+//! - else a multiplication by an odd constant near 2^64 divided by the golden ratio,
+//!   which spreads pages evenly over a table four times as large (Fibonacci hashing).
 
 use std::ops::Range;
 
-use backsight_types::AbsAddr;
+use backsight_types::{AbsAddr, AbsRange};
 
 /// 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -22,14 +26,14 @@ const EMPTY: u16 = u16::MAX;
 /// The largest: 4 GiB.
 const MAX_SHIFT: u32 = 32;
 
+/// A table for fewer costs as little.
+const LEAST_PAGES: usize = 64;
+
 /// More pages than this would leave the processor's caches.
 const MAX_PAGES: usize = 1 << 18;
 
 /// A span may take this part of the pages: a gap of terabytes would take all.
 const SHARE: u64 = 2;
-
-/// So many multipliers are tried for one under which pages do not meet.
-const TRIES: u32 = 3;
 
 /// A table from pages to places in a list of spans.
 #[derive(Debug, Default)]
@@ -71,11 +75,17 @@ pub(crate) struct View<'i> {
 }
 
 impl View<'_> {
+    /// Returns whether no page has two spans: a page of the processor never has.
+    #[inline]
+    pub(crate) fn tells_all(self) -> bool {
+        self.hash.page_mask == u64::MAX.wrapping_shl(MIN_SHIFT)
+    }
+
     /// Returns the place that the table names for `addr`: a guess.
     #[inline]
     pub(crate) fn place_of(self, addr: AbsAddr) -> usize {
-        let slot = self.hash.slot_of(addr);
-        // `EMPTY` is beyond what the table names, and so is the end of an empty one.
+        // The mask changes nothing; it shows the compiler that no slot is beyond the end.
+        let slot = self.hash.slot_of(addr) & self.slots.len().wrapping_sub(1);
         self.slots
             .get(slot)
             .map_or(usize::MAX, |place| usize::from(*place))
@@ -95,74 +105,85 @@ impl PageIndex {
         self.covered == spans
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.slots.clear();
-        self.covered = 0;
+    /// Takes note that spans have changed, each in its place.
+    pub(crate) fn outdate(&mut self) {
+        self.covered = usize::MAX;
     }
 
-    /// Builds the table for spans given as start and size, sorted, for `effort` pages
-    /// at the most: it must cost less than it saves. The larger the spans, the larger
-    /// the pages; a span beyond all others, such as a gap, is left to bisection.
+    /// Takes note that spans have changed their places.
+    pub(crate) fn clear(&mut self) {
+        self.slots.clear();
+        self.outdate();
+    }
+
+    /// Builds the table for spans, sorted, for `effort` pages at the most: it must cost
+    /// less than it saves. The larger the spans, the larger the pages; a span beyond all
+    /// others, such as a gap, is left to bisection.
     pub(crate) fn build<I>(&mut self, spans: I, effort: usize)
     where
-        I: ExactSizeIterator<Item = (AbsAddr, u64)> + Clone,
+        I: DoubleEndedIterator<Item = AbsRange> + ExactSizeIterator + Clone,
     {
         self.clear();
         self.covered = spans.len();
-        let effort = effort as u64;
-        let count = |shift: u32| {
-            let counts = spans.clone().map(|span| count_of(&pages_of(span, shift)));
-            counts
-                .filter(|count| *count <= effort / SHARE)
-                .fold(0_u64, u64::saturating_add)
-        };
-        let fits = |shift: &u32| (1..=effort).contains(&count(*shift));
+        let effort = effort.min(MAX_PAGES) as u64;
+        let large = effort / SHARE;
+        let fits = |shift: &u32| (1..=effort).contains(&pages_in(spans.clone(), *shift, large));
         let Some(shift) = (MIN_SHIFT..=MAX_SHIFT).step_by(2).find(fits) else {
             return;
         };
-        let pages = usize::try_from(count(shift)).unwrap_or(usize::MAX);
-        let slots = pages
-            .clamp(8, MAX_PAGES)
+        let small = spans
+            .clone()
+            .filter(|span| count_of(&pages_of(*span, shift)) <= large);
+        let pages = pages_in(small.clone(), shift, large);
+        let slots = usize::try_from(pages)
+            .unwrap_or(MAX_PAGES)
+            .clamp(LEAST_PAGES, MAX_PAGES)
             .next_power_of_two()
             .saturating_mul(4);
+        let lowest = small.clone().next().map_or(0, |span| span.start.0);
+        let highest = small.clone().next_back().map_or(0, |span| span.end.0);
+        let reach = usize::try_from(highest.wrapping_sub(lowest).wrapping_shr(shift));
+        let reach = reach.unwrap_or(usize::MAX).saturating_add(2);
+        // Where the spans lie apart from each other, their pages may meet all the same.
+        let slots = match reach <= slots {
+            true => reach.next_power_of_two(),
+            false => slots,
+        };
         self.hash.page_mask = u64::MAX.wrapping_shl(shift);
         self.hash.hash_shift = u64::BITS.saturating_sub(slots.trailing_zeros());
-        let (mut spread, mut best) = (GOLDEN, (usize::MAX, GOLDEN));
-        for _ in 0..TRIES {
-            // A masked address is its page's number times the page's size, so the
-            // multiplier is as much smaller.
-            self.hash.multiplier = spread.wrapping_shr(shift) | 1;
-            let met = self.fill(slots, spans.clone(), shift, effort);
-            if met.saturating_mul(64) <= pages {
+        let mut best = (usize::MAX, 0);
+        for (multiplier, bearable) in multipliers(self.hash.hash_shift, shift) {
+            self.hash.multiplier = multiplier;
+            let met = self.fill(slots, spans.clone(), shift, large);
+            if met.saturating_mul(bearable) <= slots {
                 return;
             }
-            best = best.min((met, self.hash.multiplier));
-            spread = spread.wrapping_mul(GOLDEN) | 1;
+            best = best.min((met, multiplier));
         }
         self.hash.multiplier = best.1;
-        self.fill(slots, spans, shift, effort);
+        self.fill(slots, spans, shift, large);
     }
 
     /// Fills the table, and returns how often a page met another.
-    fn fill<I>(&mut self, slots: usize, spans: I, shift: u32, effort: u64) -> usize
+    fn fill<I>(&mut self, slots: usize, spans: I, shift: u32, large: u64) -> usize
     where
-        I: Iterator<Item = (AbsAddr, u64)>,
+        I: Iterator<Item = AbsRange>,
     {
         self.slots.clear();
         self.slots.resize(slots, EMPTY);
-        let mut met = 0_usize;
+        let (mut met, mut last) = (0_usize, None);
         // The list may be longer than the table can name; bisection serves the rest.
         for (place, span) in (0..EMPTY).zip(spans) {
             let pages = pages_of(span, shift);
-            if count_of(&pages) > effort / SHARE {
+            if count_of(&pages) > large {
                 continue;
             }
             for page in pages {
+                // Neighbours share a page; whoever looks knows that.
+                let shared = last.replace(page) == Some(page);
                 let slot = self.hash.slot_of(AbsAddr(page.wrapping_shl(shift)));
                 if let Some(slot) = self.slots.get_mut(slot) {
-                    // Neighbours share a page; whoever looks knows that.
-                    let stranger = *slot != EMPTY && slot.wrapping_add(1) != place;
-                    met = met.saturating_add(usize::from(stranger));
+                    met = met.saturating_add(usize::from(*slot != EMPTY && !shared));
                     *slot = place;
                 }
             }
@@ -171,15 +192,40 @@ impl PageIndex {
     }
 }
 
+/// Returns the ways to a slot, in the order in which they are tried, and how many slots
+/// there must be for each two pages that meet.
+fn multipliers(hash_shift: u32, shift: u32) -> [(u64, usize); 6] {
+    let in_a_row = 1_u64.wrapping_shl(hash_shift.wrapping_sub(shift));
+    // As many slots aside as the page's number has multiples of a power of two: so
+    // libraries and stack, far from each other, come to other places.
+    let aside = |power: u32| in_a_row | in_a_row.wrapping_shr(power);
+    // A masked address is its page's number times the page's size, so a multiplier of
+    // pages is as much smaller.
+    let spread = |power: u32| GOLDEN.wrapping_pow(power).wrapping_shr(shift) | 1;
+    [
+        (in_a_row, 2048),
+        (aside(13), 2048),
+        (aside(14), 2048),
+        (aside(15), 2048),
+        (spread(1), 256),
+        (spread(3), 256),
+    ]
+}
+
+/// Returns how many pages the spans touch that touch no more than `large` each.
+fn pages_in(spans: impl Iterator<Item = AbsRange>, shift: u32, large: u64) -> u64 {
+    spans
+        .map(|span| count_of(&pages_of(span, shift)))
+        .filter(|count| *count <= large)
+        .fold(0, u64::saturating_add)
+}
+
 /// Returns the numbers of the pages that a span touches; none of an empty one.
-fn pages_of((start, size): (AbsAddr, u64), shift: u32) -> Range<u64> {
-    let Some(last) = size
-        .checked_sub(1)
-        .and_then(|last| start.0.checked_add(last))
-    else {
+fn pages_of(span: AbsRange, shift: u32) -> Range<u64> {
+    let Some(last) = span.end.0.checked_sub(1).filter(|_| span.size() > 0) else {
         return 0..0;
     };
-    start.0.wrapping_shr(shift)..last.wrapping_shr(shift).saturating_add(1)
+    span.start.0.wrapping_shr(shift)..last.wrapping_shr(shift).saturating_add(1)
 }
 
 fn count_of(pages: &Range<u64>) -> u64 {
@@ -188,15 +234,35 @@ fn count_of(pages: &Range<u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use backsight_types::AbsAddr;
+    use backsight_types::{AbsAddr, AbsRange};
 
     use super::PageIndex;
 
+    fn span(start: u64, size: u64) -> AbsRange {
+        let [start, end] = [start, start.saturating_add(size)].map(AbsAddr);
+        AbsRange { start, end }
+    }
+
     /// A hundred spans of a page size each, every `step` bytes.
-    fn spans(size: u64, step: u64) -> Vec<(AbsAddr, u64)> {
-        (0..100)
-            .map(|n| (AbsAddr(0x7f12_3450_0000 + n * step), size))
-            .collect()
+    fn spans(size: u64, step: u64) -> Vec<AbsRange> {
+        let nth = |nth: u64| span(0x7f12_3450_0000 + nth * step, size);
+        (0..100).map(nth).collect()
+    }
+
+    /// Returns how many of 10,000 addresses find neither their span nor its neighbour,
+    /// which may share the page.
+    fn missed(spans: &[AbsRange], effort: usize) -> usize {
+        let mut index = PageIndex::default();
+        index.build(spans.iter().copied(), effort);
+        let mut missed = 0;
+        for (place, span) in spans.iter().enumerate() {
+            for nth in 0..100 {
+                let addr = AbsAddr(span.start.0 + nth * (span.size() / 100));
+                let named = index.view().place_of(addr);
+                missed += usize::from(named != place && named != place + 1);
+            }
+        }
+        missed
     }
 
     #[test]
@@ -206,35 +272,32 @@ mod tests {
             (0x1_0000, 0x1_0000, 1000),
             (0x40_0000, 0x41_0000, 10_000),
             (0x400_0000, 0x500_0000, 10_000),
+            (0x1_0000, 0x1000_0000, 10_000),
         ] {
-            let spans = spans(size, step);
-            let mut index = PageIndex::default();
-            index.build(spans.iter().copied(), effort);
-            let mut missed = 0;
-            for (place, (start, size)) in spans.iter().enumerate() {
-                for nth in 0..100 {
-                    let named = index.view().place_of(AbsAddr(start.0 + nth * (size / 100)));
-                    // A neighbour shares the page.
-                    missed += usize::from(named != place && named != place + 1);
-                }
-            }
+            let missed = missed(&spans(size, step), effort);
             assert!(
                 missed < 300,
-                "{size:#x} every {step:#x}: {missed} of 10,000 missed"
+                "{size:#x} every {step:#x}: {missed} of 10,000"
             );
         }
+    }
+
+    #[test]
+    fn spans_close_to_each_other_do_not_meet() {
+        assert_eq!(missed(&spans(0x1_0000, 0x1_5000), 10_000), 0);
+        let mut with_a_program = spans(0x1_0000, 0x1_5000);
+        with_a_program.insert(0, span(0x5555_5555_4000, 0x1_0000));
+        let missed = missed(&with_a_program, 10_000);
+        assert!(missed < 300, "{missed} of 10,100");
     }
 
     #[test]
     fn an_empty_table_and_a_span_too_large_name_nothing() {
         let mut index = PageIndex::default();
         assert!(index.view().place_of(AbsAddr(0x1000)) > 60_000);
-        index.build(
-            [(AbsAddr(0), u64::MAX), (AbsAddr(u64::MAX), 1)].into_iter(),
-            100,
-        );
+        index.build([span(0, u64::MAX), span(u64::MAX, 1)].into_iter(), 100);
         assert!(index.view().place_of(AbsAddr(0x1000)) > 60_000);
-        index.build([(AbsAddr(0), 0)].into_iter(), 100);
+        index.build([span(0, 0)].into_iter(), 100);
         assert!(index.view().place_of(AbsAddr(0)) > 60_000);
     }
 }

@@ -151,7 +151,7 @@ impl Life {
         let mut done = Vec::with_capacity(self.samples.len());
         let mut space = AddressSpace::default();
         let mut cache = VmaCache::new(Trust::UntilTold);
-        let mut order = Vec::new();
+        let mut open = Vec::new();
         let mut gone = false;
         let mut steps = self.steps.iter().peekable();
         for (time_ns, place) in self.samples {
@@ -171,7 +171,7 @@ impl Life {
                 let pass = Pass {
                     ground: &space,
                     cache: &mut cache,
-                    order: &mut order,
+                    open: &mut open,
                 };
                 // A trace has no system call that could fail.
                 let _: Result<(), vma_query::Error> = pass.run(&sample.addrs, &mut outcomes);

@@ -3,7 +3,7 @@
 use backsight_types::{AbsAddr, AbsRange, Outcome};
 use vma_query::{Backend, Error, NameBuf, ProcMaps};
 
-use crate::batch::Pass;
+use crate::batch::{Open, Pass};
 use crate::image::NormalizedModule;
 use crate::live::Live;
 use crate::modules::ModuleTable;
@@ -35,7 +35,7 @@ pub struct Session {
     modules: Modules,
     cache: VmaCache,
     name: NameBuf,
-    order: Vec<usize>,
+    open: Vec<Open>,
     /// The process was said to have exited.
     exited: bool,
 }
@@ -71,7 +71,7 @@ impl Session {
             root: Root::default(),
             modules: Modules::Own(ModuleTable::default()),
             name: NameBuf::new(),
-            order: Vec::new(),
+            open: Vec::new(),
             exited: false,
         }
     }
@@ -114,7 +114,7 @@ impl Session {
             modules,
             cache,
             name,
-            order,
+            open,
             ..
         } = self;
         let process = Process {
@@ -135,7 +135,7 @@ impl Session {
         Pass {
             ground,
             cache,
-            order,
+            open,
         }
         .run(addrs, outcomes)
     }

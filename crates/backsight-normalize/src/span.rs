@@ -3,33 +3,50 @@
 use backsight_types::{AbsAddr, AbsRange, FileOffset, Outcome, Reason};
 use vma_query::Vma;
 
-/// A range of addresses with one answer. 40 bytes.
+/// A range of addresses with one answer. 32 bytes, so that two share a line of the
+/// processor's cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
-    pub(crate) start: AbsAddr,
-    /// In bytes; 0 while it is closed.
-    size: u64,
+    /// The first address; above all others while it is [`CLOSED`].
+    base: u64,
     /// In bytes, open or closed.
-    pub(crate) whole: u64,
+    size: u64,
     /// The answer for address 0: an address is added to its file offset, wrapping.
     at_zero: Outcome,
 }
 
+const _: () = assert!(size_of::<Span>() == 32);
+
+/// Set in the base of a closed span: so far above every address that none falls into
+/// it, and the fast way needs no second condition. User addresses and sizes are below
+/// 2^63.
+const CLOSED: u64 = 1 << 63;
+
+/// From here on addresses are the kernel's, on every machine that Linux runs on
+/// with 64 bits: 5-level paging on x86-64 begins the upper half here, the others
+/// above. No user memory is ever there, so nothing is asked.
+pub(crate) const KERNEL: AbsAddr = AbsAddr(0xff00_0000_0000_0000);
+
+/// What reaches above is not remembered: no user memory does, only forged texts say so,
+/// and a closed span could not be told from it.
+pub(crate) const LIMIT: AbsAddr = AbsAddr(CLOSED);
+
 /// So many addresses are looked at one by one.
-const NEAR: usize = 8;
+pub(crate) const NEAR: usize = 8;
 
 impl Span {
     /// Returns the span of `range`, whose addresses are all answered by `outcome`.
+    #[inline]
     pub(crate) fn of(range: AbsRange, outcome: Outcome) -> Self {
         Self {
-            start: range.start,
+            base: range.start.0,
             size: range.size(),
-            whole: range.size(),
             at_zero: outcome,
         }
     }
 
     /// Returns the span of a VMA whose first byte is answered by `outcome`.
+    #[inline]
     pub(crate) fn of_vma(vma: &Vma, outcome: Outcome) -> Self {
         let at_zero = match outcome {
             Outcome::Located {
@@ -44,40 +61,73 @@ impl Span {
         Self::of(vma.range(), at_zero)
     }
 
+    /// Returns the span without memory from `start` up to `next`, the VMA that the kernel
+    /// names when it is asked there, or up to the end.
+    #[inline]
+    pub(crate) fn gap(start: AbsAddr, next: Option<Vma>) -> Self {
+        let end = if start < LIMIT { LIMIT } else { KERNEL };
+        let end = next.map_or(end, |next| next.start.min(end));
+        Self::of(
+            AbsRange { start, end },
+            Outcome::Unresolved(Reason::Unmapped),
+        )
+    }
+
+    /// Returns whether nothing is mapped there.
+    pub(crate) fn is_gap(&self) -> bool {
+        self.at_zero == Outcome::Unresolved(Reason::Unmapped)
+    }
+
+    /// Returns the first address, open or closed.
+    #[inline]
+    pub(crate) fn start(&self) -> AbsAddr {
+        AbsAddr(self.base & !CLOSED)
+    }
+
+    /// Returns whether it begins above `addr`; a closed one always does.
+    #[inline]
+    pub(crate) fn is_above(&self, addr: AbsAddr) -> bool {
+        addr.0 < self.base
+    }
+
     /// Returns whether `addr` lies in it, and it is open.
     #[inline]
     pub(crate) fn contains(&self, addr: AbsAddr) -> bool {
-        addr.0.wrapping_sub(self.start.0) < self.size
+        addr.0.wrapping_sub(self.base) < self.size
     }
 
     /// Returns whether `addr` lies in it, open or closed.
+    #[inline]
     pub(crate) fn covers(&self, addr: AbsAddr) -> bool {
-        addr.0.wrapping_sub(self.start.0) < self.whole
+        addr.0.wrapping_sub(self.base & !CLOSED) < self.size
     }
 
     /// Returns the addresses, open or closed; the last span there can be ends with the
     /// address space.
+    #[inline]
     pub(crate) fn range(&self) -> AbsRange {
-        AbsRange {
-            start: self.start,
-            end: AbsAddr(self.start.0.saturating_add(self.whole)),
-        }
+        let start = self.start();
+        let end = AbsAddr(start.0.saturating_add(self.size));
+        AbsRange { start, end }
+    }
+
+    /// Returns whether all of it lies below `other`.
+    #[inline]
+    pub(crate) fn is_below(&self, other: &Self) -> bool {
+        self.range().end <= other.start()
     }
 
     /// Lets no address fall into it, until it is opened again.
+    #[inline]
     pub(crate) fn close(&mut self) {
-        self.size = 0;
-    }
-
-    /// Takes back [`close`](Self::close).
-    pub(crate) fn open(&mut self) {
-        *self = self.opened();
+        self.base |= CLOSED;
     }
 
     /// Returns it open.
+    #[inline]
     pub(crate) const fn opened(self) -> Self {
         Self {
-            size: self.whole,
+            base: self.base & !CLOSED,
             ..self
         }
     }
@@ -93,19 +143,25 @@ impl Span {
                 module,
                 file_offset: FileOffset(file_offset.0.wrapping_add(addr.0)),
             },
-            unresolved @ Outcome::Unresolved(_) => unresolved,
+            // Taken apart, so that nothing is said of the word behind the reason: the
+            // compiler may then write the sum there, and needs no branch.
+            Outcome::Unresolved(reason) => Outcome::Unresolved(reason),
         }
+    }
+
+    /// Returns how many of the first addresses lie in it, [`NEAR`] at the most. Most runs
+    /// of a stack are shorter than a search.
+    #[inline]
+    pub(crate) fn near(&self, addrs: &[AbsAddr]) -> usize {
+        let mut near = addrs.iter().take(NEAR);
+        let all = near.len();
+        near.position(|addr| !self.contains(*addr)).unwrap_or(all)
     }
 
     /// Returns the place behind its last byte that `addrs`, if they go up, reach: how
     /// many of them lie in it.
-    #[inline]
     pub(crate) fn run_of(&self, addrs: &[AbsAddr]) -> usize {
         let inside = |addr: &AbsAddr| self.contains(*addr);
-        // Most runs of a stack are shorter than a search.
-        if let Some(near) = addrs.iter().take(NEAR).position(|addr| !inside(addr)) {
-            return near;
-        }
         let mut bound = NEAR;
         while addrs.get(bound).is_some_and(inside) {
             bound = bound.saturating_mul(2);
@@ -115,15 +171,12 @@ impl Span {
 
     /// Appends the outcomes of `addrs`; says whether all of them do lie in it.
     ///
-    /// Without a branch for each address: what lies outside sets the top bit of one
-    /// of the two differences, as user addresses and sizes are below 2^63.
+    /// Without a branch for each address: those outside are counted.
     #[inline]
     pub(crate) fn answer_run(&self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> bool {
-        let last = self.size.wrapping_sub(1);
         let mut outside = 0_u64;
         let mut note = |addr: AbsAddr| {
-            let into = addr.0.wrapping_sub(self.start.0);
-            outside |= into | last.wrapping_sub(into);
+            outside = outside.wrapping_add(u64::from(!self.contains(addr)));
         };
         match self.at_zero {
             Outcome::Located {
@@ -146,16 +199,15 @@ impl Span {
                 }));
             }
         }
-        outside >> 63 == 0
+        outside == 0
     }
 
     /// Returns a span that contains nothing.
     pub(crate) const fn nowhere() -> Self {
         let at_zero = Outcome::Unresolved(Reason::Unmapped);
         Self {
-            start: AbsAddr(0),
+            base: 0,
             size: 0,
-            whole: 0,
             at_zero,
         }
     }
@@ -164,9 +216,8 @@ impl Span {
     pub(crate) const fn from(start: AbsAddr, reason: Reason) -> Self {
         let at_zero = Outcome::Unresolved(reason);
         Self {
-            start,
+            base: start.0,
             size: start.0.wrapping_neg(),
-            whole: start.0.wrapping_neg(),
             at_zero,
         }
     }

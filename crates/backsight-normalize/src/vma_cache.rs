@@ -5,15 +5,16 @@
 //! [`PageIndex`](crate::page_index::PageIndex) stands in front of it for batches
 //! that jump about.
 //!
-//! A session that re-checks what it knows *closes* its spans between two calls: a
-//! closed span has no size, so that no address falls into it, and the slow way asks
-//! the kernel once and opens it again. So the fast way looks at nothing else.
+//! A session that re-checks what it knows *closes* its spans between two calls: no
+//! address falls into a closed span, and the slow way asks the kernel once and opens it
+//! again. So the fast way looks at nothing else.
 
-use backsight_types::{AbsAddr, AbsRange};
+use backsight_types::{AbsAddr, AbsRange, Outcome};
 
+use crate::modules::make_room;
 use crate::options::Trust;
 use crate::page_index::{PageIndex, View};
-use crate::span::Span;
+use crate::span::{LIMIT, Span};
 
 /// Where a lookup found something.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,7 @@ pub(crate) struct VmaCache {
     fresh: Vec<Span>,
     opened: Opened,
     index: PageIndex,
-    /// The addresses that an index was wanted for.
+    /// The addresses that jumped about since a span changed.
     jumped: usize,
     /// The pages that the index was allowed.
     effort: usize,
@@ -67,20 +68,44 @@ pub(crate) struct Jumps<'c> {
     index: View<'c>,
 }
 
-impl<'c> Jumps<'c> {
-    /// Returns the open span that the index names for `addr`, if it is the right one.
-    ///
-    /// A page may begin with the end of the span below; which of the two it is jumps
-    /// about with the addresses, so no branch asks.
-    #[inline]
-    pub(crate) fn span_at(self, addr: AbsAddr) -> Option<&'c Span> {
-        let place = self.index.place_of(addr);
-        let below = addr < self.spans.get(place)?.start;
-        self.spans
-            .get(place.wrapping_sub(usize::from(below)))
-            .filter(|span| span.contains(addr))
+impl Jumps<'_> {
+    /// Puts an outcome for each address, in any order, and leaves alone those for which
+    /// the index does not name the right span. Returns whether all are known.
+    pub(crate) fn answer(self, addrs: &[AbsAddr], outcomes: &mut [Outcome]) -> bool {
+        match self.index.tells_all() {
+            true => self.answer_by::<true>(addrs, outcomes),
+            false => self.answer_by::<false>(addrs, outcomes),
+        }
+    }
+
+    /// On its own, so that what the loop needs stays in registers.
+    #[inline(never)]
+    fn answer_by<const EXACT: bool>(self, addrs: &[AbsAddr], outcomes: &mut [Outcome]) -> bool {
+        let Self { spans, index } = self;
+        let mut all = true;
+        for (addr, outcome) in addrs.iter().zip(outcomes) {
+            let place = index.place_of(*addr);
+            let mut named = spans.get(place);
+            if !EXACT {
+                // The page may begin with the end of the span below; which of the two
+                // it is jumps about with the addresses, so no branch asks.
+                let below = named.is_some_and(|span| span.is_above(*addr));
+                named = spans.get(place.wrapping_sub(usize::from(below)));
+            }
+            match named.filter(|span| span.contains(*addr)) {
+                Some(span) => *outcome = span.outcome(*addr),
+                None => all = false,
+            }
+        }
+        all
     }
 }
+
+/// Room for so many spans is made at once.
+const FIRST_SPANS: usize = 16;
+
+/// An index of so many pages is always worth while.
+const LEAST_EFFORT: usize = 64;
 
 /// So many fresh spans are borne in any case.
 const FEW_FRESH: usize = 32;
@@ -120,7 +145,7 @@ impl VmaCache {
         } else {
             for start in &opened.starts {
                 for spans in [&mut *spans, &mut *fresh] {
-                    if let Ok(at) = spans.binary_search_by_key(start, |span| span.start)
+                    if let Ok(at) = spans.binary_search_by_key(start, Span::start)
                         && let Some(span) = spans.get_mut(at)
                     {
                         span.close();
@@ -157,7 +182,7 @@ impl VmaCache {
     pub(crate) fn find(&self, addr: AbsAddr) -> Found {
         for (spans, fresh) in [(&self.spans, false), (&self.fresh, true)] {
             let Some(at) = spans
-                .partition_point(|span| span.start <= addr)
+                .partition_point(|span| span.start() <= addr)
                 .checked_sub(1)
             else {
                 continue;
@@ -181,26 +206,59 @@ impl VmaCache {
             &mut self.spans
         };
         if let Some(span) = spans.get_mut(slot.at) {
-            span.open();
-            let start = span.start;
+            *span = span.opened();
+            let start = span.start();
             self.note_open(start);
         }
     }
 
     /// Takes up what was just found, in place of all that overlaps it.
     pub(crate) fn insert(&mut self, span: Span) {
-        // What overlaps is older: the process has changed since.
-        self.remove(span.range());
-        self.note_open(span.start);
-        if self.fresh.is_empty() && self.spans.last().is_none_or(|last| last.start < span.start) {
+        if span.range().end > LIMIT {
+            return;
+        }
+        self.note_open(span.start());
+        if self.fresh.is_empty() && self.spans.last().is_none_or(|last| last.is_below(&span)) {
+            make_room(&mut self.spans, FIRST_SPANS);
             self.spans.push(span);
             return;
         }
-        let at = self.fresh.partition_point(|other| other.start < span.start);
+        if self.lengthens(span) {
+            return;
+        }
+        // What overlaps is older: the process has changed since.
+        self.remove(span.range());
+        let at = self
+            .fresh
+            .partition_point(|other| other.start() < span.start());
         self.fresh.insert(at, span);
         if self.fresh.len() > FEW_FRESH.max(self.spans.len() / 8) {
             self.merge();
         }
+    }
+
+    /// Lets a gap begin lower than it was known to, if `span` is such a one. No place
+    /// changes, so the index stays good for what it knows.
+    fn lengthens(&mut self, span: Span) -> bool {
+        if !span.is_gap() {
+            return false;
+        }
+        for spans in [&mut self.spans, &mut self.fresh] {
+            let at = spans.partition_point(|known| known.start() <= span.start());
+            let below = at.checked_sub(1).and_then(|below| spans.get(below));
+            if below.is_some_and(|below| !below.is_below(&span)) {
+                return false;
+            }
+            if let Some(known) = spans.get_mut(at)
+                && known.is_gap()
+                && known.range().end == span.range().end
+            {
+                *known = span;
+                self.index.outdate();
+                return true;
+            }
+        }
+        false
     }
 
     /// Forgets all spans that overlap `range`.
@@ -211,7 +269,7 @@ impl VmaCache {
             let overlapping = spans
                 .iter()
                 .skip(first)
-                .take_while(|span| span.start < range.end);
+                .take_while(|span| span.start() < range.end);
             let behind = first.saturating_add(overlapping.count());
             if behind > first {
                 spans.drain(first..behind);
@@ -228,21 +286,26 @@ impl VmaCache {
         self.forget_opened();
     }
 
-    /// Prepares for `coming` more addresses that jump about, after some that the index
-    /// did not serve.
+    /// Prepares for `coming` more addresses that jump about.
     ///
-    /// The more addresses a session has had, the finer an index pays: it is built anew
-    /// when it is outdated, or could be four times as fine.
+    /// The more addresses come while no span changes, the finer an index pays: it is
+    /// built anew when it is outdated, or could be four times as fine.
     pub(crate) fn build_index(&mut self, coming: usize) {
-        self.jumped = self.jumped.saturating_add(coming);
-        let effort = self.jumped / 4;
-        if self.is_indexed() && effort / 4 < self.effort {
+        if coming == 0 || self.spans.is_empty() {
+            return;
+        }
+        let outdated = !self.is_indexed();
+        self.jumped = match outdated {
+            true => coming,
+            false => self.jumped.saturating_add(coming),
+        };
+        let effort = (self.jumped / 2).max(LEAST_EFFORT);
+        if !outdated && (effort / 4 < self.effort || self.index.view().tells_all()) {
             return;
         }
         self.effort = effort;
         self.merge();
-        let range = |span: &Span| (span.start, span.whole);
-        self.index.build(self.spans.iter().map(range), effort);
+        self.index.build(self.spans.iter().map(Span::range), effort);
     }
 
     /// Returns whether the index knows all spans that there are.
@@ -265,7 +328,7 @@ impl VmaCache {
             let old = spans
                 .get(last)
                 .copied()
-                .filter(|old| below > 0 && old.start > new.start);
+                .filter(|old| below > 0 && old.start() > new.start());
             let next = match old {
                 Some(old) => {
                     below = last;
