@@ -31,11 +31,18 @@ fn linked(dir: &Path) -> Result<String, String> {
         dir,
         "objcopy --strip-debug --add-gnu-debuglink=a.debug full bin/a",
     )?;
-    let symbols = Command::new("nm").arg(dir.join("full")).output();
+    address_of(&dir.join("full"), "called")
+}
+
+/// Returns where `nm` says that a function is.
+fn address_of(elf: &Path, name: &str) -> Result<String, String> {
+    let symbols = Command::new("nm").arg(elf).output();
     let symbols = symbols.map_err(|error| error.to_string())?.stdout;
     let symbols = String::from_utf8_lossy(&symbols).into_owned();
-    let called = symbols.lines().find(|line| line.ends_with(" called"));
-    let addr = called.and_then(|line| line.split(' ').next());
+    let line = symbols
+        .lines()
+        .find(|line| line.ends_with(&format!(" {name}")));
+    let addr = line.and_then(|line| line.split(' ').next());
     addr.map(str::to_owned).ok_or_else(|| "no symbol".into())
 }
 
@@ -65,4 +72,31 @@ fn a_debug_link_is_followed_beside_the_file_and_in_a_root() {
     }
     let ran = run(["symbolize", "-e", elf, "--root=/no/such", &addr]);
     ran.fails(0, &["--root /no/such: No such file"]);
+}
+
+#[test]
+fn split_units_are_found_and_done_without() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let source = "static volatile int sink;\nstatic inline __attribute__((always_inline)) void \
+                  folded(int x) {\n    sink = x;\n}\nint main(int count, char **args) {\n    \
+                  folded(count);\n    return args == 0;\n}\n";
+    std::fs::write(dir.path().join("a.c"), source).expect("ours");
+    let compiled = tool(dir.path(), "cc -g -gsplit-dwarf -O1 -c a.c")
+        .and_then(|()| tool(dir.path(), "cc -o a a.o"));
+    let addr = match compiled.and_then(|()| address_of(&dir.path().join("a"), "main")) {
+        Ok(addr) => addr,
+        Err(words) => return testkit::skip(&words),
+    };
+    let elf = dir.path().join("a");
+    let ask = || run(["symbolize", "-e", elf.to_str().expect("text"), &addr]).ok();
+    let shown = ask();
+    assert!(shown.contains("folded [inlined]"), "{shown}");
+    std::fs::remove_file(dir.path().join("a.dwo")).expect("it was beside the object");
+    // The skeleton has the lines, the symbol table the name.
+    let shown = ask();
+    assert!(
+        shown.contains("main+0x0") && shown.contains("a.c:3"),
+        "{shown}"
+    );
+    assert!(!shown.contains("folded"), "{shown}");
 }

@@ -13,7 +13,8 @@
 //! What is known of a place comes, best first, from
 //!
 //! 1. DWARF 2 to 5 in the separate debug file, found by build ID or by debug link,
-//!    else in the module itself;
+//!    else in the module itself; with the parts of it that are in `.dwo` files, in a
+//!    `.dwp` package, or in a supplementary file (dwz);
 //! 2. ELF symbols: `.symtab` of the debug file, of the module and of its
 //!    MiniDebugInfo, then `.dynsym`.
 //!
@@ -26,8 +27,6 @@
 //! virtual offsets one behind another, in the order of the file, aligned as they ask,
 //! initialization (`.init…`) last. With one section of code, a virtual offset is the
 //! offset in it.
-//!
-//! Not yet here: split DWARF (`.dwo`, `.dwp`), dwz.
 //!
 //! ```
 //! use backsight_symbolize::{Options, Place, Request, Source, Symbolizer};

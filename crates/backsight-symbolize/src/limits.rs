@@ -13,14 +13,19 @@
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of a file that is read into memory because it cannot be mapped
-    /// safely. 1 GiB.
+    /// safely; and of all files together that go with one file's DWARF (`.dwo`).
+    /// 1 GiB.
     pub file_bytes: u64,
-    /// Bytes that all compressed sections of one file may unpack to, judged by
-    /// what they declare, before anything is allocated. 256 MiB.
+    /// Bytes that all compressed sections of one file, and of those that go with its
+    /// DWARF, may unpack to, judged by what they declare, before anything is
+    /// allocated. 256 MiB.
     pub unpacked_bytes: u64,
     /// Bytes that a MiniDebugInfo section, which does not declare it, may unpack
     /// to. 64 MiB.
     pub mini_debug_bytes: u64,
+    /// Files (`.dwo`) that the units of one file may be split into. Each that is
+    /// mapped is a mapping of ours, of which Linux allows 65,530 by default. 32,768.
+    pub split_files: usize,
     /// Inlined frames at one address. Those nearest the physical function are
     /// kept. 128.
     pub inline_depth: u16,
@@ -50,6 +55,7 @@ impl Default for Limits {
             file_bytes: 1 << 30,
             unpacked_bytes: 256 << 20,
             mini_debug_bytes: 64 << 20,
+            split_files: 1 << 15,
             inline_depth: 128,
             name_links: 16,
             steps_per_byte: 32,

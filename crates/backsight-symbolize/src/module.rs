@@ -7,7 +7,7 @@ use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset}
 use crate::dwarf::{DwarfFile, Fault, Found, Level, Location, Name};
 use crate::elf::ElfFile;
 use crate::image::Image;
-use crate::locate::Search;
+use crate::locate::{self, Search, Site};
 use crate::symbol_tables::SymbolTables;
 use crate::{Error, Frame, Frames, Options, Place, Source};
 
@@ -28,7 +28,9 @@ struct Files {
     /// The executable or library itself. It may be missing while the debug file
     /// is there.
     own: Result<Arc<ElfFile>, Error>,
-    debug: Option<Arc<ElfFile>>,
+    debug: Option<(Arc<ElfFile>, Site)>,
+    /// Where the module stands, by each of its names.
+    near: Vec<Site>,
     dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
     symbols: SymbolTables,
 }
@@ -113,21 +115,24 @@ impl Files {
             Some(id) if own.build_id() != Some(id) => Err(Error::BuildIdMismatch),
             _ => Ok(Arc::new(own)),
         });
+        let near = path.map_or_else(Vec::new, |path| locate::sites_of(&path, options));
         let search = Search {
             options,
-            path: path.as_deref(),
+            near: &near,
         };
         let readable = own.as_deref().ok();
         let id = expected.or_else(|| readable?.build_id());
         let debug = search.debug_file(id, readable);
-        let debug = debug.map(|found| Arc::new(found.elf));
+        let debug = debug.map(|found| (Arc::new(found.elf), found.site));
         if let (Err(error), None) = (&own, &debug) {
             return Err(error.clone());
         }
-        let symbols = SymbolTables::new(own.as_ref().ok(), debug.as_ref());
+        let debug_elf = debug.as_ref().map(|(elf, _)| elf);
+        let symbols = SymbolTables::new(own.as_ref().ok(), debug_elf);
         Ok(Self {
             own,
             debug,
+            near,
             dwarf: OnceLock::new(),
             symbols,
         })
@@ -181,9 +186,14 @@ impl Files {
     /// The debug file's, if it has any, else the module's own. DWARF that cannot
     /// be used at all gives way to the other file's.
     fn open_dwarf(&self, options: &Arc<Options>) -> Option<Result<DwarfFile, Fault>> {
+        let debug = self.debug.as_ref().map(|(elf, site)| {
+            let near = site.clone().with_canonical();
+            (elf, near.chain(self.near.iter().cloned()).collect())
+        });
+        let own = self.own.iter().map(|own| (own, self.near.clone()));
         let mut failed = None;
-        for file in self.debug.iter().chain(self.own.as_ref().ok()) {
-            match DwarfFile::open(file, options) {
+        for (file, near) in debug.into_iter().chain(own) {
+            match DwarfFile::open(file, near, options) {
                 Some(Ok(dwarf)) => return Some(Ok(dwarf)),
                 Some(Err(fault)) => failed = Some(Err(fault)),
                 None => {}

@@ -31,6 +31,11 @@ pub struct Options {
     /// module, then on the host. No symbolic link leads out of it. Wants `openat2`
     /// (Linux 5.6); without it, nothing is found inside.
     pub root: Option<PathBuf>,
+    /// Whether files are opened by paths that stand in debug information: `.dwo`
+    /// files, and the supplementary file of `dwz` other than by its build ID. They
+    /// count only if their content proves them; but whoever made a file then chooses
+    /// which paths of this host are tried.
+    pub named_files: bool,
     /// Whether [`Frame::function`](crate::Frame::function) is demangled.
     pub demangle: bool,
     /// Whether inlined frames are given. Without them the physical function
@@ -47,6 +52,7 @@ impl Default for Options {
         Self {
             debug_dirs: vec![PathBuf::from("/usr/lib/debug")],
             root: None,
+            named_files: true,
             demangle: true,
             inlines: true,
             limits: Limits::default(),

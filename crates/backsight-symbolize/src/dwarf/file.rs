@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use super::companions::Companions;
 use super::index::Index;
-use super::sections::Sections;
+use super::sections::{Role, Sections};
 use super::{Fault, Found};
 use crate::Options;
 use crate::elf::ElfFile;
+use crate::locate::Site;
 
 /// What the index borrows from.
 struct Owner {
     sections: Sections,
+    companions: Companions,
     options: Arc<Options>,
 }
 
@@ -24,16 +27,28 @@ self_cell::self_cell! {
 }
 
 impl DwarfFile {
-    /// Returns the file's DWARF, or `None` when it has none.
-    pub(crate) fn open(elf: &Arc<ElfFile>, options: &Arc<Options>) -> Option<Result<Self, Fault>> {
+    /// Returns the file's DWARF, or `None` when it has none. Files that go with it are
+    /// looked for near these places: its own, then the module's.
+    pub(crate) fn open(
+        elf: &Arc<ElfFile>,
+        near: Vec<Site>,
+        options: &Arc<Options>,
+    ) -> Option<Result<Self, Fault>> {
         if !Sections::present(elf) {
             return None;
         }
-        let sections = Sections::load(Arc::clone(elf), options.limits.unpacked_bytes);
+        let mut budget = options.limits.unpacked_bytes;
+        let sections = Sections::load(Arc::clone(elf), Role::Main, &mut budget);
         Some(sections.map(|sections| {
             let options = Arc::clone(options);
-            Self::new(Owner { sections, options }, |owner| {
-                Index::new(&owner.sections, &owner.options)
+            let companions = Companions::new(elf, near, budget, Arc::clone(&options));
+            let owner = Owner {
+                sections,
+                companions,
+                options,
+            };
+            Self::new(owner, |owner| {
+                Index::new(&owner.sections, &owner.companions, &owner.options)
             })
         }))
     }

@@ -84,9 +84,9 @@ fn walk<'d>(
     list: &mut Vec<Function>,
     items: &mut Vec<Item>,
 ) -> Result<(), Fault> {
-    let unit_ref = unit.own_root(index)?.unit_ref(index);
+    let unit_ref = unit.own_root(index)?.unit_ref();
     let limit = index.options.limits.rows_per_unit;
-    let mut dies = CodeDies::of_unit(unit, index)?;
+    let mut dies = CodeDies::of_unit(unit)?;
     while let Some(die) = dies.next(fuel)? {
         if die.kind != Kind::Function {
             continue;

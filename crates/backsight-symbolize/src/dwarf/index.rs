@@ -8,14 +8,15 @@
 //! made of, and keep what covers the one address. The rules are the tables' own,
 //! so the answers are equal.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use gimli::{DebugInfoOffset, Section, SectionId, UnitOffset, UnitType};
+use gimli::{AttributeValue, DwarfPackage, Section, SectionId, UnitOffset, UnitType};
 
-use super::abbrev::AbbrevTables;
 use super::aranges::{self, Aranges};
+use super::companions::Companions;
 use super::held::Held;
+use super::home::{Home, HomeKind};
 use super::name::Names;
 use super::sections::Sections;
 use super::unit::Unit;
@@ -31,13 +32,17 @@ const FEW: usize = 4;
 /// What is known of a file's DWARF so far; grows under shared references.
 #[derive(Debug)]
 pub(super) struct Index<'d> {
-    pub(super) dwarf: gimli::Dwarf<Slice<'d>>,
-    pub(super) abbrevs: AbbrevTables<'d>,
+    /// The main file.
+    pub(super) home: Arc<Home<'d>>,
+    pub(super) companions: &'d Companions,
     pub(super) names: Names<'d>,
     pub(super) options: &'d Options,
     pub(super) elf: &'d ElfFile,
     pub(super) units: Units<'d>,
     aranges: Slice<'d>,
+    /// The units of the supplementary file.
+    supplementary: Option<Units<'d>>,
+    package: OnceLock<Option<DwarfPackage<Slice<'d>>>>,
     lookups: AtomicUsize,
     listed: OnceLock<Aranges>,
     unlisted: OnceLock<Roots>,
@@ -54,22 +59,33 @@ struct Roots {
 
 impl<'d> Index<'d> {
     /// Reads nothing yet.
-    pub(super) fn new(sections: &'d Sections, options: &'d Options) -> Self {
-        let dwarf = sections.dwarf();
-        let abbrevs = *dwarf.debug_abbrev.reader();
-        let fuel = Fuel::for_bytes(abbrevs.len(), options.limits.steps_per_byte);
+    pub(super) fn new(
+        sections: &'d Sections,
+        companions: &'d Companions,
+        options: &'d Options,
+    ) -> Self {
+        let limits = &options.limits;
+        let mut dwarf = sections.dwarf();
+        let supplementary = companions.supplementary().map(|sections| {
+            dwarf.sup = Some(Arc::new(sections.dwarf()));
+            let home = Home::new(sections.dwarf(), HomeKind::Supplementary, limits);
+            Units::new(Arc::new(home), limits.units)
+        });
+        let home = Arc::new(Home::new(dwarf, HomeKind::Main, limits));
         Self {
-            abbrevs: AbbrevTables::new(abbrevs, fuel),
+            units: Units::new(Arc::clone(&home), limits.units),
+            home,
+            companions,
             names: Names::default(),
             options,
             elf: &sections.elf,
-            units: Units::new(dwarf.debug_info, options.limits.units),
             aranges: sections.slice(SectionId::DebugAranges),
+            supplementary,
+            package: OnceLock::new(),
             lookups: AtomicUsize::new(0),
             listed: OnceLock::new(),
             unlisted: OnceLock::new(),
             all: OnceLock::new(),
-            dwarf,
         }
     }
 
@@ -97,7 +113,7 @@ impl<'d> Index<'d> {
                 self.search(roots.find(addr), addr, few, &mut found);
             }
         }
-        found.limited |= self.units.cut();
+        found.limited |= self.units.cut() || self.companions.limited();
         found
     }
 
@@ -132,7 +148,8 @@ impl<'d> Index<'d> {
     /// first; nothing when the unit has no function there.
     fn levels(&self, unit: &Unit<'d>, addr: u64, few: bool, limited: &mut bool) -> Vec<Level> {
         let mut note = |fault: Fault| *limited |= fault == Fault::Limit;
-        let functions = match unit.functions_at(addr, few, self) {
+        let full = unit.full(self);
+        let functions = match full.functions_at(addr, few, self) {
             Ok(functions) => functions,
             Err(fault) => {
                 note(fault);
@@ -145,7 +162,7 @@ impl<'d> Index<'d> {
         let Some(function) = functions.find(addr) else {
             return Vec::new();
         };
-        let body = function.body(unit, &functions, self);
+        let body = function.body(full, &functions, self);
         if body.limited {
             note(Fault::Limit);
         }
@@ -164,7 +181,7 @@ impl<'d> Index<'d> {
             let location = std::mem::replace(&mut location, call);
             if self.options.inlines {
                 levels.push(Level {
-                    name: inline.name(unit, &functions, self),
+                    name: inline.name(full, &functions, self),
                     location,
                     inlined: true,
                     start: None,
@@ -172,7 +189,7 @@ impl<'d> Index<'d> {
             }
         }
         levels.push(Level {
-            name: body.name(function, unit, &functions, self),
+            name: body.name(function, full, &functions, self),
             location,
             inlined: false,
             start: Some(function.start),
@@ -180,10 +197,37 @@ impl<'d> Index<'d> {
         levels
     }
 
-    /// Returns the unit that holds the DIE at this offset of `.debug_info`, and
-    /// the offset in it.
-    pub(super) fn unit_of(&self, offset: DebugInfoOffset) -> Option<(&Unit<'d>, UnitOffset)> {
-        self.units.around(offset)
+    /// Returns the unit and the DIE in it that an attribute of a DIE of `unit` refers
+    /// to, in whichever file that is.
+    pub(super) fn target<'r>(
+        &'r self,
+        unit: &'r Unit<'d>,
+        link: AttributeValue<Slice<'d>>,
+    ) -> Option<(&'r Unit<'d>, UnitOffset)> {
+        match (link, unit.home.kind) {
+            (AttributeValue::UnitRef(offset), _) => Some((unit, offset)),
+            (AttributeValue::DebugInfoRef(offset), HomeKind::Main) => self.units.around(offset),
+            (AttributeValue::DebugInfoRef(offset), HomeKind::Supplementary)
+            | (AttributeValue::DebugInfoRefSup(offset), _) => {
+                self.supplementary.as_ref()?.around(offset)
+            }
+            // Compilers keep split units from referring to each other.
+            (AttributeValue::DebugInfoRef(offset), HomeKind::Split(_)) => {
+                let inside = offset.0.checked_sub(unit.offset)?;
+                (inside < unit.length()).then_some((unit, UnitOffset(inside)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the package of split units.
+    pub(super) fn package(&self) -> Option<&DwarfPackage<Slice<'d>>> {
+        let open = || {
+            let sections = self.companions.package()?;
+            let empty = Slice::new(&[], gimli::Reader::endian(&self.aranges));
+            DwarfPackage::load(|id| Ok::<_, gimli::Error>(sections.slice(id)), empty).ok()
+        };
+        self.package.get_or_init(open).as_ref()
     }
 
     /// Returns fuel for a walk over so many bytes of DIEs.
@@ -202,9 +246,9 @@ impl<'d> Index<'d> {
         });
         listed.sort_unstable();
         let limits = &self.options.limits;
-        let bytes = self.dwarf.debug_info.reader().len();
-        let ranges = self.dwarf.ranges.debug_ranges().reader().len();
-        let lists = self.dwarf.ranges.debug_rnglists().reader().len();
+        let bytes = self.home.dwarf.debug_info.reader().len();
+        let ranges = self.home.dwarf.ranges.debug_ranges().reader().len();
+        let lists = self.home.dwarf.ranges.debug_rnglists().reader().len();
         let mut fuel = self.fuel_for(bytes.saturating_add(ranges).saturating_add(lists));
         let mut rows_left = limits.rows_per_unit;
         let mut items = Vec::new();
@@ -219,13 +263,13 @@ impl<'d> Index<'d> {
             };
             let at = roots.offsets.len();
             let before = items.len();
-            let ranges = unit.root(self, &mut fuel).and_then(|root| {
-                let unit = root.unit_ref(self);
-                root.ranges.for_each(unit, &mut fuel, |begin, end| {
-                    if items.len() < limits.rows_per_unit && self.elf.is_code(begin) {
-                        items.push(item(begin, end, at));
-                    }
-                })
+            let ranges = unit.root(&mut fuel).and_then(|root| {
+                root.ranges
+                    .for_each(root.unit_ref(), &mut fuel, |begin, end| {
+                        if items.len() < limits.rows_per_unit && self.elf.is_code(begin) {
+                            items.push(item(begin, end, at));
+                        }
+                    })
             });
             roots.offsets.push(offset);
             roots.limited |= ranges == Err(Fault::Limit) || items.len() >= limits.rows_per_unit;

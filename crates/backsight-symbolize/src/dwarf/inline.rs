@@ -65,8 +65,8 @@ impl Body {
         items: &mut Vec<Item>,
     ) -> Result<(), Fault> {
         let limits = &index.options.limits;
-        let unit_ref = unit.own_root(index)?.unit_ref(index);
-        let mut dies = CodeDies::of_subtree(die, unit, index)?;
+        let unit_ref = unit.own_root(index)?.unit_ref();
+        let mut dies = CodeDies::of_subtree(die, unit)?;
         // The inlined calls that enclose the next DIE, outermost first.
         let mut open: Vec<(isize, u32)> = Vec::new();
         while let Some(die) = dies.next(fuel)? {

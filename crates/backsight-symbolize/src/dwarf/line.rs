@@ -69,7 +69,7 @@ impl<'d> Lines<'d> {
             return Ok(lines);
         };
         let limits = &index.options.limits;
-        let section = &index.dwarf.debug_line;
+        let section = &root.unit_ref().dwarf.debug_line;
         check_header(*section.reader(), offset.0, limits.line_header_bytes)?;
         let program = section.program(
             offset,
@@ -179,7 +179,7 @@ impl<'d> Lines<'d> {
     /// the compilation directory itself.
     fn join_path(&self, file: u64, unit: &Unit<'d>, index: &Index<'d>) -> Option<String> {
         let root = unit.own_root(index).ok()?;
-        let unit = root.unit_ref(index);
+        let unit = root.unit_ref();
         let limit = index.options.limits.name_bytes;
         let header = self.header.as_ref()?;
         let entry = header.file(file)?;

@@ -12,12 +12,15 @@
 
 mod abbrev;
 mod aranges;
+mod arena;
+mod companions;
 mod cursor;
 mod file;
 mod form;
 mod fuel;
 mod function;
 mod held;
+mod home;
 mod index;
 mod inline;
 mod line;
@@ -26,6 +29,7 @@ mod plan;
 mod program;
 mod range;
 mod sections;
+mod split;
 mod unit;
 mod units;
 mod walk;

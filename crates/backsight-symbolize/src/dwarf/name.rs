@@ -65,12 +65,7 @@ pub(super) fn of<'d>(die: UnitOffset, unit: &Unit<'d>, index: &Index<'d>, fuel: 
         if linkage.is_some() {
             break;
         }
-        let target = match entry.link {
-            Some(AttributeValue::UnitRef(offset)) => Some((unit, offset)),
-            Some(AttributeValue::DebugInfoRef(offset)) => index.unit_of(offset),
-            _ => None,
-        };
-        match target {
+        match entry.link.and_then(|link| index.target(unit, link)) {
             Some(target) => (unit, die) = target,
             None => break,
         }
@@ -95,7 +90,7 @@ fn read<'d>(
     index: &Index<'d>,
     fuel: &mut Fuel,
 ) -> Result<Entry<'d>, Fault> {
-    let unit = unit.own_root(index)?.unit_ref(index);
+    let unit = unit.own_root(index)?.unit_ref();
     let mut entries = unit.entries_raw(Some(die))?;
     let abbrev = entries.read_abbreviation()?.ok_or(Fault::Malformed)?;
     fuel.spend(abbrev.attributes().len().saturating_add(1))?;

@@ -1,14 +1,16 @@
 //! One unit: its root DIE, and its functions and lines once they are needed.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use gimli::{AttributeValue, DebugInfoOffset, DebugLineOffset, UnitHeader, UnitRef};
+use gimli::{AttributeValue, DebugInfoOffset, DebugLineOffset, UnitHeader, UnitRef, UnitType};
 
 use super::function::Functions;
 use super::held::Held;
+use super::home::{Home, HomeKind};
 use super::index::Index;
 use super::line::Lines;
 use super::range::RangeAttrs;
+use super::split::{self, SplitName};
 use super::{Fault, Fuel, Slice};
 
 /// A unit whose header is read. The rest comes when it is asked for.
@@ -17,6 +19,10 @@ pub(super) struct Unit<'d> {
     pub(super) header: UnitHeader<Slice<'d>>,
     /// In `.debug_info`.
     pub(super) offset: usize,
+    /// Whose sections its offsets mean.
+    pub(super) home: Arc<Home<'d>>,
+    /// What it is the skeleton of.
+    split: OnceLock<Option<Box<Unit<'d>>>>,
     root: OnceLock<Result<Root<'d>, Fault>>,
     functions: OnceLock<Result<Functions, Fault>>,
     lines: OnceLock<Result<Lines<'d>, Fault>>,
@@ -28,16 +34,24 @@ pub(super) struct Unit<'d> {
 /// most of the cost and not wanted before a line is.
 #[derive(Debug)]
 pub(super) struct Root<'d> {
+    home: Arc<Home<'d>>,
     pub(super) unit: gimli::Unit<Slice<'d>>,
     pub(super) line_program: Option<DebugLineOffset>,
     pub(super) ranges: RangeAttrs,
+    pub(super) split: Option<SplitName<'d>>,
 }
 
 impl<'d> Unit<'d> {
-    pub(super) fn new(header: UnitHeader<Slice<'d>>, offset: DebugInfoOffset) -> Self {
+    pub(super) fn new(
+        header: UnitHeader<Slice<'d>>,
+        offset: DebugInfoOffset,
+        home: Arc<Home<'d>>,
+    ) -> Self {
         Self {
             header,
             offset: offset.0,
+            home,
+            split: OnceLock::new(),
             root: OnceLock::new(),
             functions: OnceLock::new(),
             lines: OnceLock::new(),
@@ -45,16 +59,24 @@ impl<'d> Unit<'d> {
     }
 
     /// Returns the root DIE; `fuel` pays when this is the first time.
-    pub(super) fn root(&self, index: &Index<'d>, fuel: &mut Fuel) -> Result<&Root<'d>, Fault> {
+    pub(super) fn root(&self, fuel: &mut Fuel) -> Result<&Root<'d>, Fault> {
         let root = self
             .root
-            .get_or_init(|| Root::read(&self.header, index, fuel));
+            .get_or_init(|| Root::read(&self.header, &self.home, fuel));
         root.as_ref().map_err(|fault| *fault)
     }
 
     /// Returns the root DIE, with fuel of its own.
     pub(super) fn own_root(&self, index: &Index<'d>) -> Result<&Root<'d>, Fault> {
-        self.root(index, &mut index.fuel_for(self.length()))
+        self.root(&mut index.fuel_for(self.length()))
+    }
+
+    /// Returns the unit that has the functions and their names: the split unit, where
+    /// this is a skeleton and the file is found, else this one. Lines and files of the
+    /// line table stay here.
+    pub(super) fn full(&self, index: &Index<'d>) -> &Unit<'d> {
+        let open = || split::full_unit(self, index).map(Box::new);
+        self.split.get_or_init(open).as_deref().unwrap_or(self)
     }
 
     /// Returns the unit's functions; with `few`, what suffices for `addr` unless
@@ -100,19 +122,19 @@ impl<'d> Unit<'d> {
 }
 
 impl<'d> Root<'d> {
-    fn read(
+    pub(super) fn read(
         header: &UnitHeader<Slice<'d>>,
-        index: &Index<'d>,
+        home: &Arc<Home<'d>>,
         fuel: &mut Fuel,
     ) -> Result<Self, Fault> {
-        let dwarf = &index.dwarf;
+        let dwarf = &home.dwarf;
         let table = header.debug_abbrev_offset();
-        let abbreviations = index.abbrevs.get(table)?;
+        let abbreviations = home.abbrevs.get(table)?;
         let file_type = dwarf.file_type;
         let encoding = header.encoding();
         let mut unit = gimli::Unit {
             header: *header,
-            abbreviations: std::sync::Arc::clone(&abbreviations),
+            abbreviations: Arc::clone(&abbreviations),
             name: None,
             comp_dir: None,
             low_pc: 0,
@@ -127,8 +149,19 @@ impl<'d> Root<'d> {
                 encoding, file_type,
             ),
             line_program: None,
-            dwo_id: None,
+            dwo_id: match header.type_() {
+                UnitType::Skeleton(id) | UnitType::SplitCompilation(id) => Some(id),
+                _ => None,
+            },
         };
+        if let HomeKind::Split(inherited) = home.kind {
+            unit.low_pc = inherited.low_pc;
+            unit.addr_base = inherited.addr_base;
+            if header.version() < 5 {
+                unit.rnglists_base = inherited.ranges_base;
+            }
+        }
+        let mut dwo_name = None;
         let (mut name, mut comp_dir, mut low, mut line_program) = (None, None, None, None);
         let mut ranges = RangeAttrs::default();
         let mut entries = header.entries_raw(&abbreviations, None)?;
@@ -140,6 +173,10 @@ impl<'d> Root<'d> {
             match (attr.name(), attr.value()) {
                 (gimli::DW_AT_name, value) => name = Some(value),
                 (gimli::DW_AT_comp_dir, value) => comp_dir = Some(value),
+                (gimli::DW_AT_dwo_name | gimli::DW_AT_GNU_dwo_name, value) => {
+                    dwo_name = Some(value);
+                }
+                (gimli::DW_AT_GNU_dwo_id, AttributeValue::DwoId(id)) => unit.dwo_id = Some(id),
                 (gimli::DW_AT_low_pc, value) => low = Some(value),
                 (gimli::DW_AT_stmt_list, AttributeValue::DebugLineRef(offset)) => {
                     line_program = Some(offset);
@@ -161,18 +198,23 @@ impl<'d> Root<'d> {
         // The bases that these need may have stood behind them.
         let text = |value| dwarf.attr_string(&unit, value).ok();
         let (name, comp_dir) = (name.and_then(text), comp_dir.and_then(text));
+        let dwo_name = dwo_name.and_then(text);
         let low_pc = low.map(|low| dwarf.attr_address(&unit, low)).transpose()?;
         unit.name = name;
         unit.comp_dir = comp_dir;
-        unit.low_pc = low_pc.flatten().unwrap_or(0);
+        unit.low_pc = low_pc.flatten().unwrap_or(unit.low_pc);
+        let split = dwo_name.zip(unit.dwo_id);
         Ok(Self {
+            home: Arc::clone(home),
             unit,
             line_program,
             ranges,
+            split: split.map(|(name, id)| SplitName { id, name }),
         })
     }
 
-    pub(super) fn unit_ref<'r>(&'r self, index: &'r Index<'d>) -> UnitRef<'r, Slice<'d>> {
-        UnitRef::new(&index.dwarf, &self.unit)
+    /// Returns the unit as gimli wants it, with the sections of its home.
+    pub(super) fn unit_ref(&self) -> UnitRef<'_, Slice<'d>> {
+        UnitRef::new(&self.home.dwarf, &self.unit)
     }
 }

@@ -4,11 +4,11 @@
 //! fault every few. Whoever knows where a unit begins, as `.debug_aranges` does,
 //! gets the first few without.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use gimli::{DebugInfo, DebugInfoOffset, UnitOffset};
+use gimli::{DebugInfoOffset, UnitOffset};
 
-use super::Slice;
+use super::home::Home;
 use super::unit::Unit;
 
 /// Units that are had without listing all. More, and listing has paid off.
@@ -17,7 +17,7 @@ const EARLY: usize = 16;
 /// All units, each parsed when first asked for.
 #[derive(Debug)]
 pub(super) struct Units<'d> {
-    info: DebugInfo<Slice<'d>>,
+    home: Arc<Home<'d>>,
     /// How many there may be.
     limit: usize,
     early: [OnceLock<Box<Unit<'d>>>; EARLY],
@@ -33,9 +33,9 @@ struct List<'d> {
 }
 
 impl<'d> Units<'d> {
-    pub(super) fn new(info: DebugInfo<Slice<'d>>, limit: usize) -> Self {
+    pub(super) fn new(home: Arc<Home<'d>>, limit: usize) -> Self {
         Self {
-            info,
+            home,
             limit,
             early: [const { OnceLock::new() }; EARLY],
             listed: OnceLock::new(),
@@ -48,8 +48,10 @@ impl<'d> Units<'d> {
             // Not `get_or_try_init`, which is not stable. When another thread is
             // quicker its unit may be this one.
             if slot.get().is_none() && self.listed.get().is_none() {
-                let header = self.info.header_from_offset(DebugInfoOffset(offset)).ok()?;
-                let unit = Unit::new(header, DebugInfoOffset(offset));
+                let info = &self.home.dwarf.debug_info;
+                let offset = DebugInfoOffset(offset);
+                let header = info.header_from_offset(offset).ok()?;
+                let unit = Unit::new(header, offset, Arc::clone(&self.home));
                 slot.get_or_init(|| Box::new(unit));
             }
             slot.get().filter(|unit| unit.offset == offset)
@@ -93,7 +95,7 @@ impl<'d> Units<'d> {
     fn list(&self) -> &List<'d> {
         self.listed.get_or_init(|| {
             let mut units = Vec::new();
-            let mut headers = self.info.units();
+            let mut headers = self.home.dwarf.debug_info.units();
             while let Ok(Some(header)) = headers.next() {
                 let Some(offset) = header.debug_info_offset() else {
                     continue;
@@ -101,7 +103,7 @@ impl<'d> Units<'d> {
                 if units.len() >= self.limit {
                     return List { units, cut: true };
                 }
-                units.push(Unit::new(header, offset));
+                units.push(Unit::new(header, offset, Arc::clone(&self.home)));
             }
             List { units, cut: false }
         })

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use gimli::UnitOffset;
 
 use super::cursor::Cursor;
-use super::index::Index;
 use super::plan::{Kind, Plans, Slot, Values};
 use super::range::RangeAttrs;
 use super::unit::Unit;
@@ -48,35 +47,26 @@ pub(super) struct CodeDie {
 
 impl<'d> CodeDies<'d> {
     /// Begins with the root of the unit and ends with the last byte of it.
-    pub(super) fn of_unit(unit: &Unit<'d>, index: &Index<'d>) -> Result<Self, Fault> {
+    pub(super) fn of_unit(unit: &Unit<'d>) -> Result<Self, Fault> {
         let root = unit.header.root_offset();
-        Self::new(root, isize::MIN, unit, index)
+        Self::new(root, isize::MIN, unit)
     }
 
     /// Begins with the DIE at `die` and ends with its last descendant.
-    pub(super) fn of_subtree(
-        die: UnitOffset,
-        unit: &Unit<'d>,
-        index: &Index<'d>,
-    ) -> Result<Self, Fault> {
-        Self::new(die, 0, unit, index)
+    pub(super) fn of_subtree(die: UnitOffset, unit: &Unit<'d>) -> Result<Self, Fault> {
+        Self::new(die, 0, unit)
     }
 
-    fn new(
-        die: UnitOffset,
-        floor: isize,
-        unit: &Unit<'d>,
-        index: &Index<'d>,
-    ) -> Result<Self, Fault> {
+    fn new(die: UnitOffset, floor: isize, unit: &Unit<'d>) -> Result<Self, Fault> {
         if !die.is_in_bounds(&unit.header) {
             return Err(Fault::Malformed);
         }
-        let mut bytes = *gimli::Section::reader(&index.dwarf.debug_info);
+        let mut bytes = *gimli::Section::reader(&unit.home.dwarf.debug_info);
         gimli::Reader::skip(&mut bytes, unit.offset)?;
         gimli::Reader::truncate(&mut bytes, unit.length())?;
         Ok(Self {
             cursor: Cursor::new(bytes, die.0),
-            plans: index.abbrevs.plans(&unit.header)?,
+            plans: unit.home.abbrevs.plans(&unit.header)?,
             depth: 0,
             floor,
             ceiling: isize::MAX,

@@ -80,6 +80,14 @@ impl ElfFile {
         &self.image
     }
 
+    /// Returns how many bytes of memory the image takes: none when it is mapped.
+    pub(crate) fn read_bytes(&self) -> u64 {
+        match &self.image {
+            Image::Read(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            Image::Mapped(_) | Image::Given(_) => 0,
+        }
+    }
+
     pub(crate) fn sections(&self) -> &[Section] {
         &self.sections
     }

@@ -9,6 +9,7 @@ mod section;
 mod symbols;
 
 pub(crate) use file::ElfFile;
+pub(crate) use links::{AltLink, Proof};
 pub(crate) use mini::mini_debug_info;
-pub(crate) use section::{SectionBytes, UnpackError};
+pub(crate) use section::{Loading, SectionBytes, UnpackError};
 pub(crate) use symbols::Symbols;

@@ -119,38 +119,34 @@ pub(crate) enum SectionBytes {
 }
 
 impl SectionBytes {
-    /// Returns the bytes of `section`, unpacked and relocated; `budget` is what may
-    /// still be allocated, and is less by what was.
-    pub(crate) fn load(
-        file: &ElfFile,
+    /// Returns what is to be done for the bytes of `section`, unpacked and relocated.
+    pub(crate) fn plan<'d>(
+        file: &'d ElfFile,
         section: &Section,
-        budget: &mut u64,
-    ) -> Result<Self, UnpackError> {
+    ) -> Result<Loading<'d>, UnpackError> {
         let raw = section.raw(file.image()).ok_or(UnpackError::Malformed)?;
         let mut all = file.sections().iter();
         let relocated = file.is_relocatable() && all.any(|other| other.relocates(section.index));
         let packed = if section.flags & elf::SHF_COMPRESSED.0 != 0 {
-            header(file, raw)?
+            Some(header(file, raw)?)
         } else if section.name(file.image()).starts_with(b".zdebug_") {
-            old_header(raw)?
+            Some(old_header(raw)?)
         } else if relocated {
-            Packed {
+            Some(Packed {
                 scheme: Scheme::None,
                 bytes: raw,
                 size: section.size,
-            }
+            })
         } else {
-            return Ok(Self::InImage {
-                offset: usize::try_from(section.offset).map_err(|_| UnpackError::Malformed)?,
-                size: raw.len(),
-            });
+            None
         };
-        *budget = budget.checked_sub(packed.size).ok_or(UnpackError::Limit)?;
-        let mut bytes = packed.unpack()?;
-        if relocated {
-            relocate(file, section.index, &mut bytes);
-        }
-        Ok(Self::Unpacked(bytes))
+        Ok(Loading {
+            file,
+            offset: usize::try_from(section.offset).map_err(|_| UnpackError::Malformed)?,
+            size: raw.len(),
+            packed,
+            relocated: relocated.then_some(section.index),
+        })
     }
 
     pub(crate) fn get<'d>(&'d self, image: &'d [u8]) -> &'d [u8] {
@@ -161,6 +157,37 @@ impl SectionBytes {
             }
             Self::Unpacked(bytes) => bytes,
         }
+    }
+}
+
+/// A section whose bytes are about to be had.
+pub(crate) struct Loading<'d> {
+    file: &'d ElfFile,
+    offset: usize,
+    size: usize,
+    /// `None` when the bytes are used as they stand in the image.
+    packed: Option<Packed<'d>>,
+    /// Its place among the section headers, when relocations are to be applied.
+    relocated: Option<usize>,
+}
+
+impl Loading<'_> {
+    /// Returns how many bytes this takes besides the image: what is declared.
+    pub(crate) fn cost(&self) -> u64 {
+        self.packed.as_ref().map_or(0, |packed| packed.size)
+    }
+
+    /// Allocates what [`cost`](Self::cost) says, and no more.
+    pub(crate) fn finish(&self) -> Result<SectionBytes, UnpackError> {
+        let Some(packed) = &self.packed else {
+            let (offset, size) = (self.offset, self.size);
+            return Ok(SectionBytes::InImage { offset, size });
+        };
+        let mut bytes = packed.unpack()?;
+        if let Some(index) = self.relocated {
+            relocate(self.file, index, &mut bytes);
+        }
+        Ok(SectionBytes::Unpacked(bytes))
     }
 }
 

@@ -1,6 +1,7 @@
-//! Where separate debug files are.
+//! Where the files are that go with a module.
 //!
-//! By build ID, then by the link that `objcopy --add-gnu-debuglink` leaves:
+//! Its debug file by build ID, then by the link that `objcopy --add-gnu-debuglink`
+//! leaves:
 //!
 //! ```text
 //!   DEBUG_DIR/.build-id/77/c7…4d.debug      DEBUG_DIR is /usr/lib/debug by default
@@ -9,6 +10,8 @@
 //!   DEBUG_DIR/FOLDER/NAME
 //! ```
 //!
+//! and, for the file that has the DWARF, what [`named`] it.
+//!
 //! Each first inside the target's root ([`Options::root`]), then on the host. A
 //! file found there counts only when its content proves it: a stale one would give
 //! wrong lines without a word. By build ID it must carry the build ID itself. By
@@ -16,6 +19,7 @@
 //! these must be equal too. What does not count is passed over, and the next place
 //! is looked at.
 
+mod named;
 mod site;
 
 use std::path::{Path, PathBuf};
@@ -33,16 +37,22 @@ pub(crate) use site::Site;
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) elf: ElfFile,
-    #[expect(dead_code, reason = "files named relative to it are looked for next")]
     pub(crate) site: Site,
 }
 
-/// Looks for the files that go with one module.
+/// Looks for the files that go with one file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Search<'o> {
     pub(crate) options: &'o Options,
-    /// Where the module itself stands, where that is known.
-    pub(crate) path: Option<&'o Path>,
+    /// Where the file itself stands, by each of its names; then where others stand
+    /// that it goes with.
+    pub(crate) near: &'o [Site],
+}
+
+/// Returns where a module of this path may stand, by each of its names.
+pub(crate) fn sites_of(path: &Path, options: &Options) -> Vec<Site> {
+    let sites = Site::of(path, options.root.as_deref()).into_iter();
+    sites.flat_map(Site::with_canonical).collect()
 }
 
 impl Search<'_> {
@@ -62,7 +72,7 @@ impl Search<'_> {
         self.debug_dirs()
             .map(|dir| dir.join(&path))
             .find_map(|site| {
-                let elf = self.read(&site).ok()?;
+                let elf = self.read(&site, self.options.limits.file_bytes).ok()?;
                 (elf.build_id() == Some(*id)).then_some(Found { elf, site })
             })
     }
@@ -71,23 +81,15 @@ impl Search<'_> {
         let link = own.debug_link()?;
         let name = Path::new(link.name);
         let proven = |site: Site| {
-            let elf = self.read(&site).ok()?;
+            let elf = self.read(&site, self.options.limits.file_bytes).ok()?;
             let other = id.is_some() && elf.build_id().is_some() && elf.build_id() != id;
             let same = !other && self.checksum(&elf) == Some(link.crc);
             same.then_some(Found { elf, site })
         };
-        let mut folders = Vec::new();
-        for site in Site::of(self.path?, self.options.root.as_deref()) {
-            let canonical = site.canonical();
-            folders.extend([site].into_iter().chain(canonical));
-        }
         let hidden = Path::new(".debug").join(name);
-        folders.iter().find_map(|module| {
+        self.near.iter().find_map(|module| {
             let own = [name, &hidden].map(|name| module.beside(name));
-            let elsewhere = self.debug_dirs().filter_map(|dir| {
-                let folder = module.path().parent()?.strip_prefix("/").ok()?;
-                dir.in_root_of(module).then(|| dir.join(&folder.join(name)))
-            });
+            let elsewhere = self.debug_dirs_of(module).map(|dir| dir.join(name));
             own.into_iter().chain(elsewhere).find_map(proven)
         })
     }
@@ -96,16 +98,19 @@ impl Search<'_> {
     fn debug_dirs(self) -> impl Iterator<Item = Site> {
         let root = self.options.root.as_deref();
         let dirs = self.options.debug_dirs.iter();
-        let sites: Vec<Vec<Site>> = dirs.map(|dir| Site::of(dir, root)).collect();
-        let of = |inside: bool| {
-            let sites = sites.iter().flatten();
-            sites.filter(move |site| site.is_inside() == inside)
-        };
-        of(true)
-            .chain(of(false))
-            .cloned()
-            .collect::<Vec<_>>()
-            .into_iter()
+        let mut sites: Vec<Site> = dirs.flat_map(|dir| Site::of(dir, root)).collect();
+        sites.sort_by_key(|site| !site.is_inside());
+        sites.into_iter()
+    }
+
+    /// Returns what the folder of this file is called in each debug directory of its
+    /// root.
+    fn debug_dirs_of(self, file: &Site) -> impl Iterator<Item = Site> {
+        let folder = file.path().parent();
+        let folder = folder.and_then(|folder| folder.strip_prefix("/").ok());
+        let dirs = self.debug_dirs();
+        dirs.filter(|dir| dir.is_inside() == file.is_inside())
+            .filter_map(move |dir| folder.map(|folder| dir.join(folder)))
     }
 
     /// Returns the CRC-32 of the whole file, or `None` when it is larger than what
@@ -121,8 +126,9 @@ impl Search<'_> {
         Some(crc.sum())
     }
 
-    fn read(self, site: &Site) -> Result<ElfFile, Error> {
-        let limit = self.options.limits.file_bytes;
+    /// Reads the file that stands there; `limit` bounds the bytes of one that cannot
+    /// be mapped.
+    pub(crate) fn read(self, site: &Site, limit: u64) -> Result<ElfFile, Error> {
         let image = Image::of_file(&site.open()?, self.options.access, limit)?;
         ElfFile::parse(image)
     }

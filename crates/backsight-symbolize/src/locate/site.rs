@@ -53,11 +53,6 @@ impl Site {
         self.root.is_some()
     }
 
-    /// Whether both are inside the target's root, or both on the host.
-    pub(crate) fn in_root_of(&self, other: &Self) -> bool {
-        self.is_inside() == other.is_inside()
-    }
-
     /// Returns what has this path in the folder that stands here.
     pub(crate) fn join(&self, path: &Path) -> Self {
         Self {
@@ -76,15 +71,14 @@ impl Site {
         }
     }
 
-    /// Returns the same file under the name that no symbolic link is part of, if
-    /// that is another. Inside a root names are taken as they are.
-    pub(crate) fn canonical(&self) -> Option<Self> {
-        if self.root.is_some() {
-            return None;
-        }
-        let path = self.path.canonicalize().ok()?;
-        let root = None;
-        (path != self.path).then_some(Self { root, path })
+    /// Returns this place, and the same under the name that no symbolic link is part
+    /// of, if that is another. Inside a root names are taken as they are.
+    pub(crate) fn with_canonical(self) -> impl Iterator<Item = Self> {
+        let on_host = self.root.is_none();
+        let path = on_host.then(|| self.path.canonicalize().ok()).flatten();
+        let path = path.filter(|path| *path != self.path);
+        let canonical = path.map(|path| Self { root: None, path });
+        [self].into_iter().chain(canonical)
     }
 
     /// Opens a regular file and nothing else, without waiting for a FIFO's writer.

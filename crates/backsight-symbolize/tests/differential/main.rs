@@ -74,14 +74,76 @@ fn an_optimized_cpp_program() {
     compare(&fixture.path("a"), &fixture.path("a"), FEW);
 }
 
+/// `.dwo` files, then a package of them; by gcc and clang, before and in the standard.
+#[test]
+fn a_split_cpp_program() {
+    // binutils 2.40 does not look into `.dwo` files for names.
+    let oracles = [Oracle::Addr2lineCrate, Oracle::LlvmSymbolizer];
+    for (compiler, version) in [
+        ("g++", "-gdwarf-4"),
+        ("g++", "-gdwarf-5"),
+        ("clang++", "-gdwarf-5"),
+    ] {
+        let fixture = Fixture::new();
+        fixture.write("a.cpp", include_str!("words.cpp"));
+        let flags = ["-O2", "-gsplit-dwarf", version];
+        let compiled = [&flags[..], &["-c", "-o", "a.o", "a.cpp"]].concat();
+        if let Err(words) = fixture.run(compiler, &compiled) {
+            testkit::skip(&words);
+            continue;
+        }
+        fixture.must("g++", &["-o", "a", "a.o"]);
+        let path = fixture.path("a");
+        compare_with(&oracles, &path, &path, None, FEW);
+        if let Err(words) = fixture.run("llvm-dwp", &["-e", "a", "-o", "a.dwp"]) {
+            testkit::skip(&words);
+            continue;
+        }
+        std::fs::remove_file(fixture.path("a.dwo")).expect("it was beside the object");
+        compare_with(&oracles, &path, &path, None, FEW);
+    }
+}
+
+/// Two programs whose common parts `dwz` moves to a third file.
+#[test]
+fn a_cpp_program_with_a_supplementary_file() {
+    let fixture = Fixture::new();
+    fixture.write("a.cpp", include_str!("words.cpp"));
+    for (name, level) in [("a", "-O2"), ("b", "-O1")] {
+        let flags = [level, "-g", "-o", name, "a.cpp"];
+        if let Err(words) = fixture.run("g++", &flags) {
+            return testkit::skip(&words);
+        }
+    }
+    if let Err(words) = fixture.run("dwz", &["-m", "common", "a", "b"]) {
+        return testkit::skip(&words);
+    }
+    let (path, common) = (fixture.path("a"), fixture.path("common"));
+    // llvm-symbolizer 14 does not look into supplementary files.
+    let oracles = [Oracle::Addr2lineCrate, Oracle::BinutilsAddr2line];
+    compare_with(&oracles, &path, &path, Some(&common), FEW);
+}
+
 /// Asks everyone about `path`, whose debug information is in `debug`.
 fn compare(path: &Path, debug: &Path, count: usize) {
+    compare_with(&Oracle::ALL, path, debug, None, count);
+}
+
+/// Asks these about `path`, whose debug information is in `debug` and in the
+/// supplementary file.
+fn compare_with(
+    oracles: &[Oracle],
+    path: &Path,
+    debug: &Path,
+    supplementary: Option<&Path>,
+    count: usize,
+) {
     let addrs = sample(path, count);
     let ours = ask_us(path, &addrs);
     let mut all: Vec<(Oracle, Vec<Vec<Level>>)> = Vec::new();
-    for oracle in Oracle::ALL {
-        match oracle.ask(path, debug, &addrs) {
-            Ok(theirs) => all.push((oracle, theirs)),
+    for oracle in oracles {
+        match oracle.ask_with(path, debug, supplementary, &addrs) {
+            Ok(theirs) => all.push((*oracle, theirs)),
             Err(words) => testkit::skip(&words),
         }
     }

@@ -37,8 +37,26 @@ impl Oracle {
     /// # Panics
     /// When it says what cannot be understood.
     pub fn ask(self, path: &Path, debug: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
+        self.ask_with(path, debug, None, addrs)
+    }
+
+    /// The same of a file with a supplementary file, which the crate is told of; the
+    /// others find it.
+    ///
+    /// # Errors
+    /// Says why it cannot be asked: the tool is not there.
+    ///
+    /// # Panics
+    /// When it says what cannot be understood.
+    pub fn ask_with(
+        self,
+        path: &Path,
+        debug: &Path,
+        supplementary: Option<&Path>,
+        addrs: &[u64],
+    ) -> Result<Vec<Vec<Level>>, String> {
         let answers = match self {
-            Self::Addr2lineCrate => ask_crate(debug, addrs),
+            Self::Addr2lineCrate => ask_crate(debug, supplementary, addrs),
             Self::LlvmSymbolizer => ask_llvm(path, debug, addrs)?,
             Self::BinutilsAddr2line => ask_binutils(path, addrs)?,
         };
@@ -50,8 +68,9 @@ impl Oracle {
     }
 }
 
-fn ask_crate(debug: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
-    let loader = addr2line::Loader::new(debug).expect("it can read the file");
+fn ask_crate(debug: &Path, supplementary: Option<&Path>, addrs: &[u64]) -> Vec<Vec<Level>> {
+    let loader = addr2line::Loader::new_with_sup(debug, supplementary);
+    let loader = loader.expect("it can read the files");
     let levels_at = |addr: &u64| {
         let mut levels = Vec::new();
         let mut frames = loader.find_frames(*addr).expect("it can read the DWARF");

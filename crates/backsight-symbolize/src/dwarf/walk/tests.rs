@@ -16,12 +16,13 @@ use proptest::prelude::*;
 use forged::forged;
 
 use super::{CodeDie, CodeDies};
-use crate::Options;
+use crate::Limits;
 use crate::dwarf::form::{Class, Value};
-use crate::dwarf::index::Index;
+use crate::dwarf::home::{Home, HomeKind};
 use crate::dwarf::plan::{Kind, Slot};
-use crate::dwarf::sections::Sections;
+use crate::dwarf::sections::{Role, Sections};
 use crate::dwarf::unit::Unit;
+use crate::dwarf::units::Units;
 use crate::dwarf::{Fault, Fuel, Slice};
 use crate::elf::ElfFile;
 use crate::image::Image;
@@ -93,11 +94,11 @@ fn plain<'d>(attr: &Attribute<Slice<'d>>) -> Option<AttributeValue<Slice<'d>>> {
     })
 }
 
-fn gimli_walk<'d>(unit: &Unit<'d>, index: &Index<'d>, from: Option<UnitOffset>) -> Walked<'d> {
+fn gimli_walk<'d>(unit: &Unit<'d>, from: Option<UnitOffset>) -> Walked<'d> {
     let mut seen = Vec::new();
     let mut open: Vec<(isize, UnitOffset)> = Vec::new();
     let mut walk = || {
-        let abbreviations = index.abbrevs.get(unit.header.debug_abbrev_offset())?;
+        let abbreviations = unit.home.abbrevs.get(unit.header.debug_abbrev_offset())?;
         let mut entries = unit.header.entries_raw(&abbreviations, from)?;
         while !entries.is_empty() {
             let (die, depth) = (entries.next_offset(), entries.next_depth());
@@ -152,14 +153,14 @@ fn gimli_walk<'d>(unit: &Unit<'d>, index: &Index<'d>, from: Option<UnitOffset>) 
     (seen, result)
 }
 
-fn our_walk<'d>(unit: &Unit<'d>, index: &Index<'d>, from: Option<UnitOffset>) -> Walked<'d> {
+fn our_walk<'d>(unit: &Unit<'d>, from: Option<UnitOffset>) -> Walked<'d> {
     let mut seen = Vec::new();
     let mut open: Vec<(isize, UnitOffset)> = Vec::new();
     let mut fuel = Fuel::of(u64::MAX);
     let mut walk = || {
         let mut dies = match from {
-            Some(from) => CodeDies::of_subtree(from, unit, index)?,
-            None => CodeDies::of_unit(unit, index)?,
+            Some(from) => CodeDies::of_subtree(from, unit)?,
+            None => CodeDies::of_unit(unit)?,
         };
         while let Some(die) = dies.next(&mut fuel)? {
             while open.last().is_some_and(|(of, _)| *of >= die.closed) {
@@ -171,7 +172,7 @@ fn our_walk<'d>(unit: &Unit<'d>, index: &Index<'d>, from: Option<UnitOffset>) ->
                 parent: open.last().map(|(_, die)| *die),
                 kind: die.kind,
                 has_children: die.has_children,
-                attributes: attributes(&die, unit, index),
+                attributes: attributes(&die, unit),
             });
             if die.has_children {
                 open.push((die.depth, die.die));
@@ -183,11 +184,7 @@ fn our_walk<'d>(unit: &Unit<'d>, index: &Index<'d>, from: Option<UnitOffset>) ->
     (seen, result)
 }
 
-fn attributes<'d>(
-    die: &CodeDie,
-    unit: &Unit<'d>,
-    index: &Index<'d>,
-) -> Vec<(DwAt, AttributeValue<Slice<'d>>)> {
+fn attributes<'d>(die: &CodeDie, unit: &Unit<'d>) -> Vec<(DwAt, AttributeValue<Slice<'d>>)> {
     let mut slots = vec![
         (gimli::DW_AT_low_pc, Slot::Low),
         (gimli::DW_AT_high_pc, Slot::High),
@@ -213,7 +210,7 @@ fn attributes<'d>(
     };
     let values = slots.into_iter();
     let values = values.filter_map(|(name, slot)| {
-        let value = to_gimli(die.values.get(slot), unit, index)?;
+        let value = to_gimli(die.values.get(slot), unit)?;
         Some((name, value))
     });
     let numbers = numbers.into_iter();
@@ -223,11 +220,7 @@ fn attributes<'d>(
     attributes
 }
 
-fn to_gimli<'d>(
-    value: Value,
-    unit: &Unit<'d>,
-    index: &Index<'d>,
-) -> Option<AttributeValue<Slice<'d>>> {
+fn to_gimli<'d>(value: Value, unit: &Unit<'d>) -> Option<AttributeValue<Slice<'d>>> {
     let at = usize::try_from(value.number).expect("64 bits");
     Some(match value.class {
         Class::Nothing => return None,
@@ -240,7 +233,7 @@ fn to_gimli<'d>(
         Class::InfoRef => AttributeValue::DebugInfoRef(gimli::DebugInfoOffset(at)),
         Class::SupRef => AttributeValue::DebugInfoRefSup(gimli::DebugInfoOffset(at)),
         Class::Text => {
-            let mut text = *index.dwarf.debug_info.reader();
+            let mut text = *unit.home.dwarf.debug_info.reader();
             text.skip(unit.offset + at).expect("in the unit");
             AttributeValue::String(text.read_null_terminated_slice().expect("a text"))
         }
@@ -268,21 +261,23 @@ fn settle(walked: &mut Walked<'_>) {
 /// Returns how many functions and inlined calls both walks saw.
 fn compare(bytes: Vec<u8>, every: usize) -> usize {
     let elf = ElfFile::parse(Image::Given(bytes.into())).expect("an ELF file");
-    let sections = Sections::load(Arc::new(elf), u64::MAX).expect("sections");
-    let options = Options::default();
-    let index = Index::new(&sections, &options);
+    let sections = Sections::load(Arc::new(elf), Role::Main, &mut { u64::MAX });
+    let sections = sections.expect("sections");
+    let limits = Limits::default();
+    let home = Arc::new(Home::new(sections.dwarf(), HomeKind::Main, &limits));
+    let units = Units::new(home, limits.units);
     let mut count = 0;
-    let units = index.units.offsets().step_by(every);
-    for unit in units.filter_map(|offset| index.units.at(offset)) {
-        let mut theirs = gimli_walk(unit, &index, None);
+    let offsets = units.offsets().step_by(every);
+    for unit in offsets.filter_map(|offset| units.at(offset)) {
+        let mut theirs = gimli_walk(unit, None);
         settle(&mut theirs);
-        let ours = our_walk(unit, &index, None);
+        let ours = our_walk(unit, None);
         assert_same(&ours, &theirs);
         count += ours.0.len();
         for die in ours.0.iter().step_by(29) {
-            let mut theirs = gimli_walk(unit, &index, Some(die.die));
+            let mut theirs = gimli_walk(unit, Some(die.die));
             settle(&mut theirs);
-            assert_same(&our_walk(unit, &index, Some(die.die)), &theirs);
+            assert_same(&our_walk(unit, Some(die.die)), &theirs);
         }
     }
     count

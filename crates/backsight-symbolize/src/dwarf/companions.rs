@@ -1,0 +1,136 @@
+//! The files that go with a file's DWARF, opened when they are first needed.
+//!
+//! They are kept here, beside the sections of the main file, so that an index can
+//! borrow from all of them alike.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use gimli::DwoId;
+
+use super::arena::Arena;
+use super::sections::{Role, Sections};
+use super::{Fault, split};
+use crate::Options;
+use crate::elf::ElfFile;
+use crate::locate::{Search, Site};
+
+/// What was found, and what finding more may cost.
+#[derive(Debug)]
+pub(super) struct Companions {
+    options: Arc<Options>,
+    /// Where the file with the DWARF stands, and then the module.
+    near: Vec<Site>,
+    supplementary: Option<Sections>,
+    package: OnceLock<Option<Sections>>,
+    split: Arena<Sections>,
+    /// Bytes that may still be unpacked, and bytes that may still be read.
+    budget: Mutex<(u64, u64)>,
+    limited: AtomicBool,
+}
+
+impl Companions {
+    /// Opens the supplementary file, without which strings of the main file are
+    /// missing; `unpacked_bytes` may be unpacked for all companions.
+    pub(super) fn new(
+        main: &ElfFile,
+        near: Vec<Site>,
+        unpacked_bytes: u64,
+        options: Arc<Options>,
+    ) -> Self {
+        let mut companions = Self {
+            budget: Mutex::new((unpacked_bytes, options.limits.file_bytes)),
+            options,
+            near,
+            supplementary: None,
+            package: OnceLock::new(),
+            split: Arena::default(),
+            limited: AtomicBool::new(false),
+        };
+        let link = main.alt_link();
+        let found = link.and_then(|link| companions.search().supplementary(&link));
+        companions.supplementary = found.and_then(|elf| companions.load(elf, Role::Supplementary));
+        companions
+    }
+
+    pub(super) fn supplementary(&self) -> Option<&Sections> {
+        self.supplementary.as_ref()
+    }
+
+    /// Returns the package of split units.
+    pub(super) fn package(&self) -> Option<&Sections> {
+        let open = || {
+            let mut found = self.search().packages();
+            found.find_map(|site| {
+                let elf = self.read(&site)?;
+                self.load(elf, Role::Package)
+            })
+        };
+        self.package.get_or_init(open).as_ref()
+    }
+
+    /// Returns the `.dwo` file of this name that has the unit of this id.
+    pub(super) fn split_file(
+        &self,
+        name: &[u8],
+        comp_dir: Option<&[u8]>,
+        id: DwoId,
+    ) -> Option<&Sections> {
+        let sites = self.search().split_files(name, comp_dir);
+        sites.into_iter().find_map(|site| {
+            if self.split.len() >= self.options.limits.split_files {
+                self.limited.store(true, Ordering::Relaxed);
+                return None;
+            }
+            let elf = self.read(&site)?;
+            let sections = self.load(elf, Role::Split)?;
+            let has_unit = split::has_unit(&sections, id, &self.options.limits);
+            has_unit.then(|| self.split.keep(sections)).flatten()
+        })
+    }
+
+    /// Whether a limit kept one from being read.
+    pub(super) fn limited(&self) -> bool {
+        self.limited.load(Ordering::Relaxed)
+    }
+
+    fn search(&self) -> Search<'_> {
+        Search {
+            options: &self.options,
+            near: &self.near,
+        }
+    }
+
+    /// Reads a file, as far as the budget for all of them lasts.
+    fn read(&self, site: &Site) -> Option<ElfFile> {
+        let lock = || self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = lock().1;
+        match self.search().read(site, left) {
+            Ok(elf) => {
+                let mut budget = lock();
+                budget.1 = budget.1.saturating_sub(elf.read_bytes());
+                Some(elf)
+            }
+            Err(crate::Error::TooLarge { .. }) => {
+                self.limited.store(true, Ordering::Relaxed);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn load(&self, elf: ElfFile, role: Role) -> Option<Sections> {
+        let lock = || self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not locked meanwhile: unpacking takes time. Two at once may together take
+        // more than was left, each no more than that.
+        let before = lock().0;
+        let mut left = before;
+        let sections = Sections::load(Arc::new(elf), role, &mut left);
+        let mut budget = lock();
+        budget.0 = budget.0.saturating_sub(before.saturating_sub(left));
+        if sections.as_ref().is_err_and(|fault| *fault == Fault::Limit) {
+            self.limited.store(true, Ordering::Relaxed);
+        }
+        sections.ok()
+    }
+}

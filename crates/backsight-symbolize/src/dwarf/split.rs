@@ -1,0 +1,92 @@
+//! Split DWARF: the functions of a unit in a file of their own.
+//!
+//! `-gsplit-dwarf` leaves a *skeleton* unit in the linked file (line table, address
+//! ranges, and all addresses, in `.debug_addr`) and puts the rest into `NAME.dwo`
+//! beside the object file, which no linker ever reads. `dwp` gathers these into a
+//! package, `FILE.dwp`. Skeleton and split unit carry the same id, which proves that
+//! they belong together. Up to DWARF 4 this was an extension of GNU, with other
+//! attributes; the DWARF 5 standard describes it in 3.1.2 and 7.3.
+
+use std::sync::Arc;
+
+use gimli::{DwoId, Section, UnitType};
+
+use super::home::{Home, HomeKind, Inherited};
+use super::index::Index;
+use super::sections::Sections;
+use super::unit::{Root, Unit};
+use super::{Fuel, Slice};
+use crate::Limits;
+
+/// Where a skeleton unit says that its functions are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SplitName<'d> {
+    pub(super) id: DwoId,
+    /// A path; relative to the compilation directory.
+    pub(super) name: Slice<'d>,
+}
+
+/// Returns the split unit that this unit is the skeleton of.
+///
+/// The package is looked at first. Returns `None` for units that are no skeletons, and
+/// when no file has the split unit: the skeleton then says what it can.
+pub(super) fn full_unit<'d>(unit: &Unit<'d>, index: &Index<'d>) -> Option<Unit<'d>> {
+    if !matches!(unit.home.kind, HomeKind::Main) {
+        return None;
+    }
+    let root = unit.own_root(index).ok()?;
+    let SplitName { id, name } = root.split?;
+    let kind = HomeKind::Split(Inherited {
+        low_pc: root.unit.low_pc,
+        addr_base: root.unit.addr_base,
+        ranges_base: root.unit.rnglists_base,
+    });
+    let limits = &index.options.limits;
+    let in_home = |dwarf| find_unit(dwarf, kind, id, limits);
+    let packed = index.package().and_then(|package| {
+        let dwarf = package.find_cu(id, &unit.home.dwarf).ok()??;
+        in_home(dwarf)
+    });
+    packed.or_else(|| {
+        let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
+        let sections = index.companions.split_file(name.slice(), comp_dir, id)?;
+        let mut dwarf = sections.dwarf();
+        dwarf.make_dwo(&unit.home.dwarf);
+        in_home(dwarf)
+    })
+}
+
+/// Returns whether this is a `.dwo` file with the unit of this id.
+pub(super) fn has_unit(sections: &Sections, id: DwoId, limits: &Limits) -> bool {
+    let mut dwarf = sections.dwarf();
+    dwarf.file_type = gimli::DwarfFileType::Dwo;
+    find_unit(dwarf, HomeKind::Split(Inherited::NOTHING), id, limits).is_some()
+}
+
+fn find_unit<'d>(
+    dwarf: gimli::Dwarf<Slice<'d>>,
+    kind: HomeKind,
+    id: DwoId,
+    limits: &Limits,
+) -> Option<Unit<'d>> {
+    let bytes = dwarf.debug_info.reader().len();
+    let home = Arc::new(Home::new(dwarf, kind, limits));
+    let mut fuel = Fuel::for_bytes(bytes, limits.steps_per_byte);
+    let mut headers = home.dwarf.units();
+    for _ in 0..limits.units {
+        let header = headers.next().ok()??;
+        let is_it = match header.type_() {
+            UnitType::SplitCompilation(own) => own == id,
+            UnitType::Compilation => {
+                let root = Root::read(&header, &home, &mut fuel);
+                root.is_ok_and(|root| root.unit.dwo_id == Some(id))
+            }
+            _ => false,
+        };
+        if is_it {
+            let offset = header.debug_info_offset()?;
+            return Some(Unit::new(header, offset, home));
+        }
+    }
+    None
+}
