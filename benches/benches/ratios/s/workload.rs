@@ -144,6 +144,8 @@ pub(super) fn each(
     })?;
     let mut outcomes = Vec::new();
     for name in NAMES {
+        // It takes minutes: a sign of life, apart from the tables.
+        eprintln!("{row}: {name} …");
         match subject(&manifest, name).and_then(|subject| races(&subject)) {
             Ok(races) => outcomes.extend(races),
             Err(why) => outcomes.push(Outcome::unmeasured(row, name, why)),
