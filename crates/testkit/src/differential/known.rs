@@ -151,6 +151,24 @@ pub(super) const KNOWN: &[Known] = &[
             _ => false,
         },
     },
+    // A label inside hand-written assembly (`__bn_sqrx8x_reduction`, no size) is nearer
+    // to the address than the function around it (`bn_sqrx8x_internal`), which covers it:
+    // llvm-symbolizer takes the nearer.
+    Known {
+        name: "label inside a function",
+        holds: |subject, found| match &found.what {
+            What::Name {
+                ours,
+                theirs,
+                physical: true,
+            } => {
+                found.oracle == Oracle::LlvmSymbolizer
+                    && subject.covers(ours, found.addr)
+                    && subject.stretches(theirs, found.addr)
+            }
+            _ => false,
+        },
+    },
     // In hand-written assembly, binutils names the code after the function of
     // another unit that ends before it.
     Known {
