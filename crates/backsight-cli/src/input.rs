@@ -70,6 +70,15 @@ impl Addresses {
         self.list.is_empty()
     }
 
+    /// Returns all of them, when none is still to come from standard input.
+    pub(crate) fn all(&self) -> Option<Vec<AbsAddr>> {
+        let addr = |entry: &Entry| match entry {
+            Entry::Addr(addr) => Some(*addr),
+            Entry::Stdin => None,
+        };
+        self.list.iter().map(addr).collect()
+    }
+
     /// Reads them from standard input when none are given.
     pub(crate) fn or_stdin(self) -> Self {
         if self.list.is_empty() {

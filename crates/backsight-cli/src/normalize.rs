@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use backsight_formats::ndjson::{Address, Header};
 use backsight_normalize::{BuildIds, Options, Session, normalize_snapshot};
 use backsight_types::{AbsAddr, Device, Module, ModuleIdx, Outcome};
 use clap::ValueEnum;
-use vma_query::Snapshot;
+use vma_query::{Error, Snapshot};
 
 use crate::TOOL;
 use crate::args::{Backend, Format, backend_name, check_proc_root, parse_pid};
@@ -143,7 +143,8 @@ impl Normalize {
 
     fn origin(&self) -> Result<Origin> {
         if let Some(path) = &self.maps {
-            return Ok(Origin::Saved(Box::new(Saved::read(path)?)));
+            let saved = Saved::read(path, self.addresses.all().as_deref())?;
+            return Ok(Origin::Saved(Box::new(saved)));
         }
         check_proc_root(self.proc_root.as_deref())?;
         // clap lets nobody come here without one of the two.
@@ -217,22 +218,32 @@ const MAX_TEXT: u64 = 1 << 30;
 
 impl Saved {
     /// Reads a text, from a pipe too: `--maps <(ssh host cat /proc/1/maps)`.
-    fn read(path: &Path) -> Result<Self> {
-        let failed = |error| Failure::io(Shown(path), &error);
-        let file = open_text(path).map_err(failed)?;
-        let mut text = Vec::new();
-        let mut bounded = file.take(MAX_TEXT + 1);
-        bounded.read_to_end(&mut text).map_err(failed)?;
-        if bounded.limit() == 0 {
+    ///
+    /// When all addresses are known beforehand, only the lines that they lie in are
+    /// kept, however long the text is. Those that are still to come may lie anywhere.
+    fn read(path: &Path, addrs: Option<&[AbsAddr]>) -> Result<Self> {
+        let file = open_text(path).map_err(|error| Failure::io(Shown(path), &error))?;
+        let (read, is_all) = match addrs {
+            Some(addrs) => (Snapshot::read_at(BufReader::new(file), addrs), true),
+            None => {
+                let mut bounded = BufReader::new(file).take(MAX_TEXT + 1);
+                let read = Snapshot::read(&mut bounded, |_| true);
+                (read, bounded.limit() > 0)
+            }
+        };
+        if !is_all {
             let cause = "larger than 1 GiB: no maps text of one process";
             return Err(Failure::of(Shown(path), cause));
         }
-        let snapshot = Snapshot::parse(&text).map_err(|error| {
-            let way_out = "give the text of /proc/PID/maps whole, as one process had it";
-            Failure::of(Shown(path), format_args!("{error}: {way_out}"))
+        let snapshot = read.map_err(|error| match error {
+            Error::Io(error) => Failure::io(Shown(path), &error),
+            error => {
+                let way_out = "give the text of /proc/PID/maps whole, as one process had it";
+                Failure::of(Shown(path), format_args!("{error}: {way_out}"))
+            }
         })?;
         // Its end may have been lost in the middle of a name, and lines with it.
-        if text.last().is_some_and(|last| *last != b'\n') {
+        if snapshot.is_cut() {
             let cause = "its last line has no end: the text may be cut short";
             complain(format_args!("{}: {cause}", Shown(path)));
         }

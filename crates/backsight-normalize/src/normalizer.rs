@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use backsight_types::{AbsAddr, FileOffset, ModuleIdx, Outcome, VirtOffset};
-use vma_query::{Backend, Error, NameBuf, Snapshot, Vma};
+use vma_query::{Backend, Error, NameBuf, Snapshot};
 
 use crate::batch::Pass;
 use crate::image::NormalizedModule;
@@ -102,11 +102,5 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
 /// [`Error::Malformed`] names the line that is no maps line; [`Error::Io`] when the
 /// reader fails.
 pub fn normalize_text(text: impl BufRead, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
-    let mut sorted = addrs.to_vec();
-    sorted.sort_unstable();
-    let is_hit = |vma: &Vma| {
-        let first = sorted.partition_point(|addr| *addr < vma.start);
-        sorted.get(first).is_some_and(|addr| vma.contains(*addr))
-    };
-    normalize_snapshot(&Snapshot::read(text, is_hit)?, addrs)
+    normalize_snapshot(&Snapshot::read_at(text, addrs)?, addrs)
 }

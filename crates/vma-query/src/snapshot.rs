@@ -97,6 +97,20 @@ impl Snapshot {
         Ok(snapshot)
     }
 
+    /// As [`read`](Self::read), and keeps the VMAs that any of `addrs` falls into: memory
+    /// is bounded by the addresses, whatever the text.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_at(text: impl BufRead, addrs: &[AbsAddr]) -> Result<Self> {
+        let mut sorted = addrs.to_vec();
+        sorted.sort_unstable();
+        Self::read(text, |vma| {
+            let first = sorted.partition_point(|addr| *addr < vma.start);
+            sorted.get(first).is_some_and(|addr| vma.contains(*addr))
+        })
+    }
+
     /// Returns whether a saved text ended without a newline: its end may have been lost
     /// in the middle of a name, and lines with it.
     #[must_use]
