@@ -166,7 +166,18 @@ impl TextWalk {
     fn read_on(&mut self, turn: &mut Turn<'_>, query: Query) -> Result<Option<Vma>> {
         self.stop = None;
         while let Some(line) = self.lines.next(turn)? {
-            let (vma, name) = match text::parse_line(line) {
+            // Most lines are passed over: of those no more than the range is read.
+            let begun = text::parse_range(line);
+            if let Ok(text::Begun { range, .. }) = begun {
+                if range.start < self.floor {
+                    return Err(Error::Torn);
+                }
+                self.floor = range.end;
+                if range.end <= query.addr {
+                    continue;
+                }
+            }
+            let (vma, name) = match begun.and_then(text::Begun::parse) {
                 Ok(parsed) => parsed,
                 Err(reason) => {
                     return Err(Error::Malformed {
@@ -175,11 +186,7 @@ impl TextWalk {
                     });
                 }
             };
-            if vma.start < self.floor {
-                return Err(Error::Torn);
-            }
-            self.floor = vma.end;
-            if vma.end > query.addr && query.filter.passes(&vma) {
+            if query.filter.passes(&vma) {
                 self.printed_name.clear();
                 self.printed_name.extend_from_slice(name);
                 self.stop = Some(vma);

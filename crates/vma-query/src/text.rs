@@ -10,7 +10,7 @@
 //!
 //! Source: `show_map_vma` in Linux `fs/proc/task_mmu.c`.
 
-use backsight_types::{AbsAddr, Device, FileOffset, Perms};
+use backsight_types::{AbsAddr, AbsRange, Device, FileOffset, Perms};
 
 use crate::Vma;
 
@@ -19,6 +19,18 @@ pub(crate) type Reason = &'static str;
 
 /// Returns the VMA of one line (without its newline), and its name as printed.
 pub(crate) fn parse_line(line: &[u8]) -> Result<(Vma, &[u8]), Reason> {
+    parse_range(line)?.parse()
+}
+
+/// A line of which only the range is read: enough to pass over it.
+pub(crate) struct Begun<'a> {
+    pub(crate) range: AbsRange,
+    fields: Fields<'a>,
+}
+
+/// Reads the range that a line begins with.
+#[inline]
+pub(crate) fn parse_range(line: &[u8]) -> Result<Begun<'_>, Reason> {
     let mut fields = Fields { rest: line };
     let start = fields.hex().ok_or("the start address is not hexadecimal")?;
     fields.skip(b'-').ok_or("no `-` between start and end")?;
@@ -26,29 +38,39 @@ pub(crate) fn parse_line(line: &[u8]) -> Result<(Vma, &[u8]), Reason> {
     if end <= start {
         return Err("the range ends before it begins");
     }
-    fields.skip(b' ').ok_or("no space before the permissions")?;
-    let perms = fields
-        .perms()
-        .ok_or("the permissions are not of the form r-xp")?;
-    fields.skip(b' ').ok_or("no space before the offset")?;
-    let offset = fields.hex().ok_or("the offset is not hexadecimal")?;
-    fields.skip(b' ').ok_or("no space before the device")?;
-    let major = fields.hex_u32().ok_or("the device is not hexadecimal")?;
-    fields.skip(b':').ok_or("no `:` in the device")?;
-    let minor = fields.hex_u32().ok_or("the device is not hexadecimal")?;
-    fields.skip(b' ').ok_or("no space before the inode")?;
-    let inode = fields
-        .decimal()
-        .ok_or("the inode is not a decimal number")?;
-    let vma = Vma {
-        start: AbsAddr(start),
-        end: AbsAddr(end),
-        offset: FileOffset(offset),
-        perms,
-        device: Device { major, minor },
-        inode,
-    };
-    Ok((vma, fields.name().ok_or("no space behind the inode")?))
+    let [start, end] = [start, end].map(AbsAddr);
+    let range = AbsRange { start, end };
+    Ok(Begun { range, fields })
+}
+
+impl<'a> Begun<'a> {
+    /// Reads the rest: returns the VMA and its name as printed.
+    pub(crate) fn parse(self) -> Result<(Vma, &'a [u8]), Reason> {
+        let Self { range, mut fields } = self;
+        fields.skip(b' ').ok_or("no space before the permissions")?;
+        let perms = fields
+            .perms()
+            .ok_or("the permissions are not of the form r-xp")?;
+        fields.skip(b' ').ok_or("no space before the offset")?;
+        let offset = fields.hex().ok_or("the offset is not hexadecimal")?;
+        fields.skip(b' ').ok_or("no space before the device")?;
+        let major = fields.hex_u32().ok_or("the device is not hexadecimal")?;
+        fields.skip(b':').ok_or("no `:` in the device")?;
+        let minor = fields.hex_u32().ok_or("the device is not hexadecimal")?;
+        fields.skip(b' ').ok_or("no space before the inode")?;
+        let inode = fields
+            .decimal()
+            .ok_or("the inode is not a decimal number")?;
+        let vma = Vma {
+            start: range.start,
+            end: range.end,
+            offset: FileOffset(offset),
+            perms,
+            device: Device { major, minor },
+            inode,
+        };
+        Ok((vma, fields.name().ok_or("no space behind the inode")?))
+    }
 }
 
 /// What of a line is still to be read.
@@ -69,7 +91,8 @@ impl<'a> Fields<'a> {
         let mut value: u64 = 0;
         let mut rest = self.rest;
         while let [first, tail @ ..] = rest {
-            let Some(digit) = char::from(*first).to_digit(16) else {
+            let digit = DIGITS.get(usize::from(*first)).copied();
+            let Some(digit @ 0..16) = digit else {
                 break;
             };
             if value >> 60 != 0 {
@@ -130,6 +153,23 @@ impl<'a> Fields<'a> {
         (self.rest.is_empty() || name.len() < self.rest.len()).then_some(name)
     }
 }
+
+/// What each byte is worth as a hexadecimal digit; 16 where it is none.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "computed by the compiler, which would refuse what is out of bounds"
+)]
+const DIGITS: [u8; 256] = {
+    let mut digits = [16; 256];
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        if let Some(digit) = (byte as char).to_digit(16) {
+            digits[byte as usize] = digit as u8;
+        }
+        byte += 1;
+    }
+    digits
+};
 
 /// The letter of each permission, what stands in its place, and its bit.
 const LETTERS: [(u8, u8, u8); 4] = [
