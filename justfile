@@ -25,6 +25,10 @@ old-kernel ERRNO="all":
 kernels ONLY="":
     cargo xtask kernels {{ if ONLY == "" { "" } else { "--only " + ONLY } }}
 
+# The large programs that the benches of symbolization ask about, outside the repository
+workloads:
+    cargo xtask workloads
+
 # Us against the floor and the peers; ROW is a family (N) or a row (N1)
 ratios ROW="":
     cargo bench -p benches --bench ratios -- {{ROW}}
