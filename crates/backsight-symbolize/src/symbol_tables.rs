@@ -1,5 +1,6 @@
 //! The symbol tables of a module's files, in the order in which they are asked.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use object::elf;
@@ -14,6 +15,10 @@ use crate::elf::{ElfFile, Symbols, UnpackError, mini_debug_info};
 #[derive(Debug)]
 pub(crate) struct SymbolTables(Vec<Table>);
 
+/// Lookups in a table before it is sorted: to sort the kernel's costs as much as forty
+/// passes over it.
+const FEW: usize = 32;
+
 /// A symbol table: of which file, of which kind.
 #[derive(Debug)]
 struct Table {
@@ -21,6 +26,7 @@ struct Table {
     /// Whether it stands in the file that is packed inside `file`.
     is_mini: bool,
     kind: elf::SectionType,
+    lookups: AtomicUsize,
     content: OnceLock<Result<Content, Fault>>,
 }
 
@@ -37,6 +43,7 @@ impl SymbolTables {
             file: Arc::clone(file),
             is_mini,
             kind,
+            lookups: AtomicUsize::new(0),
             content: OnceLock::new(),
         };
         let (full, dynamic) = (elf::SHT_SYMTAB, elf::SHT_DYNSYM);
@@ -67,12 +74,18 @@ impl SymbolTables {
 
 impl Table {
     fn find(&self, addr: u64, options: &Options) -> Result<Option<(Name, u64)>, Fault> {
-        let content = self.content.get_or_init(|| self.read(options));
+        // To unpack MiniDebugInfo costs more than to sort it.
+        let early = self.content.get().is_none() && !self.is_mini;
+        if early && self.lookups.fetch_add(1, Ordering::Relaxed) < FEW {
+            return Ok(self.read(Some(addr), options)?.find(addr, options));
+        }
+        let content = self.content.get_or_init(|| self.read(None, options));
         let content = content.as_ref().map_err(|fault| *fault)?;
         Ok(content.find(addr, options))
     }
 
-    fn read(&self, options: &Options) -> Result<Content, Fault> {
+    /// With `only`, what is read suffices for this address.
+    fn read(&self, only: Option<u64>, options: &Options) -> Result<Content, Fault> {
         let limits = &options.limits;
         let file = if self.is_mini {
             match mini_debug_info(&self.file, limits.mini_debug_bytes) {
@@ -83,7 +96,7 @@ impl Table {
         } else {
             Arc::clone(&self.file)
         };
-        let symbols = Symbols::read(&file, self.kind, limits.name_bytes);
+        let symbols = Symbols::read(&file, self.kind, limits.name_bytes, only);
         let mut names = Vec::new();
         names.resize_with(symbols.len(), OnceLock::new);
         Ok(Content {

@@ -3,10 +3,11 @@
 mod common;
 
 use common::{Fixture, at, brief, dwarf, find, symbol, symbolizer_of, symbolizer_of_bytes};
-use testkit::elf::Shape;
+use proptest::prelude::*;
+use testkit::elf::{Shape, Symbol};
 
 /// More lookups than go without tables.
-const MANY: usize = 16;
+const MANY: usize = 40;
 
 #[test]
 fn compiled_programs_answer_the_same_first_and_later() {
@@ -27,13 +28,13 @@ fn compiled_programs_answer_the_same_first_and_later() {
             continue;
         }
         let path = fixture.path(name);
-        let (start, _) = symbol(&path, "main");
+        let (start, size) = symbol(&path, "main");
         let (later, module) = symbolizer_of(&path);
-        let step = 7;
-        let addrs: Vec<u64> = (0..100).map(|at| start + at * step).collect();
+        let step = usize::try_from(size / 16).expect("small").max(1);
+        let addrs: Vec<u64> = (start..start + size).step_by(step).collect();
         let requests: Vec<_> = addrs.iter().map(|addr| at(module, *addr)).collect();
         let _tables = later.symbolize(&requests);
-        for addr in addrs.into_iter().step_by(20) {
+        for addr in addrs.into_iter().step_by(4) {
             let (first, module) = symbolizer_of(&path);
             let answer = find(&first, module, addr);
             assert_eq!(answer, find(&later, module, addr), "{addr:#x} in {name}");
@@ -84,5 +85,36 @@ fn of_overlapping_code_the_same_is_chosen_first_and_later() {
         let (first, module) = symbolizer_of_bytes(bytes.clone());
         assert_eq!(brief(&find(&first, module, addr)), want, "first, {addr:#x}");
         assert_eq!(brief(&find(&later, module, addr)), want, "later, {addr:#x}");
+    }
+}
+
+/// Symbols near each other, sized and not, of every kind.
+fn symbols() -> impl Strategy<Value = Vec<Symbol>> {
+    let size = prop_oneof![2 => Just(0), 3 => 0..40_u64, 1 => Just(u64::MAX)];
+    let info = (0..3_u8, 0..3_u8).prop_map(|(binding, kind)| binding << 4 | kind);
+    let symbol = (0..6_usize, 0x1000..0x1060_u64, size, info);
+    let named = symbol.prop_map(|(name, start, size, info)| Symbol {
+        info,
+        ..Symbol::function(["", "$x", "a", "_b", "__b", "longer"][name], start, size)
+    });
+    proptest::collection::vec(named, 0..12)
+}
+
+proptest! {
+    #[test]
+    fn symbols_answer_the_same_first_and_later(symbols in symbols()) {
+        let bytes = dwarf::elf(Shape::ELF64_LITTLE, &[]).symbols(&symbols).build();
+        let (later, module) = symbolizer_of_bytes(bytes.clone());
+        for addr in 0x1000..0x1000 + MANY as u64 {
+            let _table = find(&later, module, addr);
+        }
+        for addr in (0x1000..0x1070).step_by(3) {
+            let (first, module) = symbolizer_of_bytes(bytes.clone());
+            prop_assert_eq!(
+                find(&first, module, addr),
+                find(&later, module, addr),
+                "{:#x}", addr
+            );
+        }
     }
 }

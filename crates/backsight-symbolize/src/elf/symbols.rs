@@ -60,15 +60,23 @@ impl Symbols {
     /// Reads the table of this kind (`SHT_SYMTAB` or `SHT_DYNSYM`). A table that
     /// is missing or malformed has no symbols. Names longer than `name_bytes`
     /// are dropped.
-    pub(crate) fn read(file: &ElfFile, kind: elf::SectionType, name_bytes: usize) -> Self {
+    ///
+    /// With `only`, what is kept suffices for this address, and for none other: a
+    /// pass over the table, and little to sort.
+    pub(crate) fn read(
+        file: &ElfFile,
+        kind: elf::SectionType,
+        name_bytes: usize,
+        only: Option<u64>,
+    ) -> Self {
         let mut sections = file.sections().iter();
         let Some(table) = sections.find(|section| section.kind == kind.0) else {
             return Self::default();
         };
         let mut entries = if file.is_64() {
-            read_entries::<FileHeader64<Endianness>>(file, table, name_bytes)
+            read_entries::<FileHeader64<Endianness>>(file, table, name_bytes, only)
         } else {
-            read_entries::<FileHeader32<Endianness>>(file, table, name_bytes)
+            read_entries::<FileHeader32<Endianness>>(file, table, name_bytes, only)
         }
         .unwrap_or_default();
         entries.sort_by_cached_key(|entry| preference(entry, file.image()));
@@ -151,6 +159,7 @@ fn read_entries<Elf: FileHeader<Endian = Endianness>>(
     file: &ElfFile,
     table: &Section,
     name_bytes: usize,
+    only: Option<u64>,
 ) -> Option<Vec<Entry>> {
     let (image, endian) = (file.image(), file.endian());
     let bytes = table.raw(image)?;
@@ -163,6 +172,10 @@ fn read_entries<Elf: FileHeader<Endian = Endianness>>(
     let thumb = file.machine() == elf::EM_ARM.0;
 
     let mut entries = Vec::new();
+    let mut near = Near {
+        addr: only,
+        start: 0,
+    };
     for symbol in symbols {
         let kind = symbol.st_type();
         let function = kind == elf::STT_FUNC || kind == elf::STT_GNU_IFUNC;
@@ -184,6 +197,10 @@ fn read_entries<Elf: FileHeader<Endian = Endianness>>(
             };
             start = virt;
         }
+        let size: u64 = symbol.st_size(endian).into();
+        if !near.wants(start, size) {
+            continue;
+        }
         if !section.map_or_else(|| file.is_code(start), Section::is_code) {
             continue;
         }
@@ -198,16 +215,40 @@ fn read_entries<Elf: FileHeader<Endian = Endianness>>(
         if image.get(name.0) == Some(&b'$') {
             continue;
         }
+        near.met(start);
         entries.push(Entry {
             start,
-            size: symbol.st_size(endian).into(),
+            size,
             limit,
             name,
             binding: binding_rank(symbol.st_bind()),
             untyped: !function,
         });
     }
+    entries.retain(|entry| near.wants(entry.start, entry.size));
     Some(entries)
+}
+
+/// Which symbols matter to an address: those that cover it, and of the unsized the
+/// last before it, as these reach up to the next.
+struct Near {
+    /// Without one, all matter.
+    addr: Option<u64>,
+    /// The last start before it so far.
+    start: u64,
+}
+
+impl Near {
+    fn wants(&self, start: u64, size: u64) -> bool {
+        self.addr.is_none_or(|addr| {
+            let covers = addr < start.saturating_add(size);
+            start <= addr && (covers || start >= self.start)
+        })
+    }
+
+    fn met(&mut self, start: u64) {
+        self.start = self.start.max(start);
+    }
 }
 
 /// Returns the length of the name at `at`, unless it is empty, too long or runs
