@@ -12,7 +12,8 @@
 //!   c                    ├──┤
 //! ```
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
 
 /// A half-open range, `begin` to `end`, and what it stands for.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,12 @@ impl Cover {
         let disjoint = |pair: &[Item]| matches!(pair, [a, b] if a.end <= b.begin);
         if items.windows(2).all(disjoint) {
             cover.take_disjoint(&items, keep);
+            return cover;
+        }
+        if keep == 1 {
+            innermost(&items, &mut BinaryHeap::new(), |begin, value| {
+                cover.push(begin, value.into_iter());
+            });
             return cover;
         }
         // Ordered by preference, respectively by end.
@@ -119,11 +126,70 @@ impl Cover {
         values.get(..count).unwrap_or_default()
     }
 
+    /// Returns each span that a value covers: its begin, its end, its values,
+    /// the preferred first.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (u64, u64, &[u32])> {
+        // Behind the last span nothing is covered: it ends all others.
+        let ends = self.spans.iter().skip(1).map(|span| span.begin);
+        let spans = self.spans.iter().zip(ends);
+        let spans = spans.map(|(span, end)| (span.begin, end, self.of(span)));
+        spans.filter(|(_, _, values)| !values.is_empty())
+    }
+
+    /// Returns each span that a value covers: its begin, its end, the preferred
+    /// value.
+    pub(crate) fn covered(&self) -> impl Iterator<Item = (u64, u64, u32)> {
+        self.spans()
+            .filter_map(|(begin, end, values)| Some((begin, end, *values.first()?)))
+    }
+
     /// Returns the values whose ranges cover `addr`, the preferred first.
     pub(crate) fn find(&self, addr: u64) -> &[u32] {
         let after = self.spans.partition_point(|span| span.begin <= addr);
         let span = after.checked_sub(1).and_then(|at| self.spans.get(at));
         span.map(|span| self.of(span)).unwrap_or_default()
+    }
+}
+
+/// What [`innermost`] works in, kept between calls.
+pub(crate) type Active = BinaryHeap<Reverse<(u32, u64, u64, u32)>>;
+
+/// Calls `found` wherever the preferred value changes, in ascending order, and
+/// where there is none any more. Expects the items sorted by begin.
+///
+/// A range that has ended stays among the active ones until it would be
+/// preferred: only then does its end matter. So nested ranges, which nearly all
+/// are, cost no more than a stack would.
+pub(crate) fn innermost(
+    items: &[Item],
+    active: &mut Active,
+    mut found: impl FnMut(u64, Option<u32>),
+) {
+    active.clear();
+    let mut items = items.iter().peekable();
+    let mut last = None;
+    loop {
+        let best_end = active.peek().map(|Reverse(best)| best.2);
+        let next = items.peek().map(|item| item.begin);
+        let Some(at) = next.into_iter().chain(best_end).min() else {
+            break;
+        };
+        while active.peek().is_some_and(|Reverse(best)| best.2 <= at) {
+            active.pop();
+        }
+        while let Some(item) = items.next_if(|item| item.begin == at) {
+            active.push(Reverse((
+                item.rank,
+                u64::MAX ^ item.begin,
+                item.end,
+                item.value,
+            )));
+        }
+        let best = active.peek().map(|Reverse(best)| best.3);
+        if best != last {
+            found(at, best);
+            last = best;
+        }
     }
 }
 
@@ -203,6 +269,7 @@ mod tests {
                 .collect();
             let list = items(&ranges);
             let cover = Cover::new(list.clone(), 3);
+            let best = Cover::new(list.clone(), 1);
             for addr in 0..32 {
                 let mut want: Vec<&Item> = list
                     .iter()
@@ -211,6 +278,8 @@ mod tests {
                 want.sort_by_key(|item| (item.rank, u64::MAX - item.begin, item.end, item.value));
                 let want: Vec<u32> = want.iter().take(3).map(|item| item.value).collect();
                 assert_eq!(cover.find(addr), want, "{addr} in {ranges:?}");
+                let first = want.get(..1).unwrap_or_default();
+                assert_eq!(best.find(addr), first, "{addr} in {ranges:?}");
             }
         }
     }

@@ -59,25 +59,36 @@
     clippy::print_stdout,
     clippy::print_stderr
 )]
+mod answers;
+mod claims;
+mod code_map;
 mod cover;
 mod demangle;
 mod dwarf;
 mod elf;
 mod error;
+mod flat;
 mod frame;
 mod image;
+mod index;
+mod indexed;
 mod limits;
 mod locate;
 mod module;
+mod name;
 mod options;
 mod request;
+mod symbol_index;
 mod symbol_tables;
 mod symbolizer;
 
+pub use answers::{Answers, FrameRef, Stack, StackFrames};
 pub use demangle::demangle;
 pub use error::Error;
 pub use frame::{Frame, Frames};
+pub use index::IndexError;
 pub use limits::Limits;
-pub use options::{Access, Options};
+pub use options::{Access, Options, Tier};
 pub use request::{ModuleId, Place, Request, Source};
+pub use symbol_index::{SymbolIndex, TableSize};
 pub use symbolizer::Symbolizer;

@@ -4,12 +4,20 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
 
-use crate::dwarf::{DwarfFile, Fault, Found, Level, Location, Name};
+use crate::code_map::CodeMap;
+use crate::dwarf::{DwarfFile, Fault, Found, Level, Location};
 use crate::elf::ElfFile;
+use crate::flat::{self, Sources};
 use crate::image::Image;
+use crate::index::Index;
+use crate::indexed::Indexed;
 use crate::locate::{self, Search, Site};
+use crate::name::Name;
 use crate::symbol_tables::SymbolTables;
 use crate::{Error, Frame, Frames, Options, Place, Source};
+
+/// Fewer addresses than this never pay for an index.
+const FEW: usize = 64;
 
 /// A module as it was given, and what was read of it so far.
 #[derive(Debug)]
@@ -33,6 +41,8 @@ struct Files {
     near: Vec<Site>,
     dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
     symbols: SymbolTables,
+    /// All of it, flat, once a batch asked for most of it.
+    indexed: OnceLock<Option<Arc<Indexed>>>,
 }
 
 impl Module {
@@ -90,6 +100,38 @@ impl Module {
         segments.virt_offset_of(offset).ok_or(Reason::NoSymbols)
     }
 
+    /// Returns the module's flat index, if it was built.
+    #[inline]
+    pub(crate) fn indexed(&self) -> Option<&Arc<Indexed>> {
+        self.files.get()?.as_ref().ok()?.indexed.get()?.as_ref()
+    }
+
+    /// Returns the module's flat index, and builds it the first time. `None` when
+    /// the files cannot be indexed.
+    pub(crate) fn index(&self) -> Option<&Arc<Indexed>> {
+        let files = self.files().ok()?;
+        let build = || {
+            let index = files.index(self.expected, &self.options).ok()?;
+            Some(Arc::new(Indexed::new(index, Arc::clone(&self.options))))
+        };
+        files.indexed.get_or_init(build).as_ref()
+    }
+
+    /// Returns a flat index for the caller.
+    pub(crate) fn build_index(&self) -> Result<Index, Error> {
+        self.files()?.index(self.expected, &self.options)
+    }
+
+    /// Returns whether these places lie in units that make up so much of the
+    /// module's debug information that indexing all of it is the faster.
+    pub(crate) fn is_touched_widely<P: Iterator<Item = VirtOffset>>(
+        &self,
+        places: impl FnOnce() -> P,
+    ) -> bool {
+        self.files()
+            .is_ok_and(|files| files.is_touched_widely(places(), &self.options))
+    }
+
     /// Returns what stands at this virtual offset.
     pub(crate) fn find(&self, virt: VirtOffset) -> Result<Frames, Reason> {
         let files = self.files().map_err(|error| error.reason())?;
@@ -135,6 +177,7 @@ impl Files {
             near,
             dwarf: OnceLock::new(),
             symbols,
+            indexed: OnceLock::new(),
         })
     }
 
@@ -181,6 +224,53 @@ impl Files {
         }
         let frames = found.levels.into_iter().map(frame);
         Ok(Frames::new(frames.collect(), found.limited))
+    }
+
+    /// Returns the flat index of all that the files say.
+    fn index(&self, expected: Option<BuildId>, options: &Arc<Options>) -> Result<Index, Error> {
+        let too_large = |limit| Error::TooLarge { limit };
+        let own = match (&self.own, &self.debug) {
+            (Ok(own), _) => own,
+            (Err(_), Some((debug, _))) => debug,
+            (Err(error), None) => return Err(error.clone()),
+        };
+        let code = CodeMap::new(own.code_ranges()).ok_or(too_large(u32::MAX.into()))?;
+        let (dwarf, (symbols, limited)) = rayon::join(
+            || self.dwarf.get_or_init(|| self.open_dwarf(options)),
+            || self.symbols.read_all(options),
+        );
+        let dwarf = match dwarf {
+            Some(Ok(dwarf)) => Some(dwarf),
+            // What a limit keeps from being read is said per address.
+            Some(Err(Fault::Limit)) => return Err(too_large(options.limits.unpacked_bytes)),
+            Some(Err(Fault::Malformed)) | None => None,
+        };
+        Ok(flat::build(Sources {
+            build_id: expected.or_else(|| own.build_id()),
+            code,
+            dwarf,
+            symbols,
+            limited,
+            limits: &options.limits,
+        }))
+    }
+
+    fn is_touched_widely(
+        &self,
+        places: impl Iterator<Item = VirtOffset>,
+        options: &Arc<Options>,
+    ) -> bool {
+        let mut places: Vec<u64> = places.map(|place| place.0).collect();
+        if places.len() < FEW {
+            return false;
+        }
+        places.sort_unstable();
+        places.dedup();
+        match self.dwarf.get_or_init(|| self.open_dwarf(options)) {
+            Some(Ok(dwarf)) => dwarf.is_touched_widely(&places),
+            // Without debug information the symbol tables are all there is.
+            _ => places.len() >= FEW,
+        }
     }
 
     /// The debug file's, if it has any, else the module's own. DWARF that cannot

@@ -18,6 +18,22 @@ pub enum Access {
     Read,
 }
 
+/// How a module's debug information is made searchable.
+///
+/// The answers are the same. Where a file contradicts itself (units that claim
+/// what they do not hold, limits that are reached), they may differ in what they
+/// leave out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// Unit by unit, until a batch touches most of a module: then all of it.
+    #[default]
+    Auto,
+    /// Unit by unit, each when an address first falls into it.
+    Lazy,
+    /// The whole module as one flat index, at its first lookup.
+    Flat,
+}
+
 /// How a [`Symbolizer`](crate::Symbolizer) works.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -45,6 +61,8 @@ pub struct Options {
     pub limits: Limits,
     /// How file bytes get into memory.
     pub access: Access,
+    /// How debug information is made searchable.
+    pub tier: Tier,
 }
 
 impl Default for Options {
@@ -57,6 +75,7 @@ impl Default for Options {
             inlines: true,
             limits: Limits::default(),
             access: Access::Auto,
+            tier: Tier::Auto,
         }
     }
 }

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use object::elf;
+use rayon::prelude::*;
 
 use crate::Options;
-use crate::dwarf::{Fault, Name};
+use crate::dwarf::Fault;
 use crate::elf::{ElfFile, Symbols, UnpackError, mini_debug_info};
+use crate::name::Name;
 
 /// The tables that may name an address, the best first: `.symtab` of the debug file,
 /// of the module and of its MiniDebugInfo, then `.dynsym`. Each is read when those
@@ -70,6 +72,19 @@ impl SymbolTables {
         }
         fault.map_or(Ok(None), Err)
     }
+
+    /// Returns all tables, read side by side, each with the file it stands in; and
+    /// whether a limit kept one from being read.
+    pub(crate) fn read_all(&self, options: &Options) -> (Vec<(&Symbols, &ElfFile)>, bool) {
+        let tables = self.0.par_iter();
+        let contents: Vec<_> = tables.map(|table| table.content(options)).collect();
+        let limited = contents
+            .iter()
+            .any(|content| matches!(content, Err(Fault::Limit)));
+        let read = contents.into_iter().flatten();
+        let tables = read.map(|content| (&content.symbols, &*content.file));
+        (tables.collect(), limited)
+    }
 }
 
 impl Table {
@@ -79,9 +94,12 @@ impl Table {
         if early && self.lookups.fetch_add(1, Ordering::Relaxed) < FEW {
             return Ok(self.read(Some(addr), options)?.find(addr, options));
         }
+        Ok(self.content(options)?.find(addr, options))
+    }
+
+    fn content(&self, options: &Options) -> Result<&Content, Fault> {
         let content = self.content.get_or_init(|| self.read(None, options));
-        let content = content.as_ref().map_err(|fault| *fault)?;
-        Ok(content.find(addr, options))
+        content.as_ref().map_err(|fault| *fault)
     }
 
     /// With `only`, what is read suffices for this address.

@@ -5,12 +5,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 use backsight_types::{BuildId, Reason, Segments, VirtOffset};
 use rayon::prelude::*;
 
+use crate::answers::{Answers, Entry, Stack};
+use crate::index::NONE;
+use crate::indexed::Indexed;
 use crate::module::Module;
+use crate::options::Tier;
 use crate::{Error, Frames, ModuleId, Options, Request, Source};
 
 /// Addresses that one thread takes at a time: enough to outweigh the handing
 /// over, few enough to share a single large module among all threads.
 const CHUNK: usize = 256;
+
+/// Indexed requests below this number are answered before another thread is
+/// awake.
+const PARALLEL: usize = 2048;
 
 /// Turns places in modules into functions and lines.
 ///
@@ -19,7 +27,7 @@ const CHUNK: usize = 256;
 #[derive(Debug)]
 pub struct Symbolizer {
     options: Arc<Options>,
-    modules: RwLock<Vec<Arc<Module>>>,
+    modules: RwLock<Arc<Vec<Arc<Module>>>>,
 }
 
 // Not to compile if a field ever forbids sharing it.
@@ -61,7 +69,7 @@ impl Symbolizer {
     ) -> ModuleId {
         let module = Module::new(source, build_id, segments, Arc::clone(&self.options));
         let mut modules = self.modules.write().unwrap_or_else(PoisonError::into_inner);
-        modules.push(Arc::new(module));
+        Arc::make_mut(&mut modules).push(Arc::new(module));
         ModuleId(modules.len().saturating_sub(1))
     }
 
@@ -81,6 +89,9 @@ impl Symbolizer {
     /// Looks all requests up, in parallel, and returns one value for each in the
     /// order of the requests.
     ///
+    /// Each value has texts of its own, which outlive the symbolizer.
+    /// [`symbolize_into`](Self::symbolize_into) borrows them, and is the faster.
+    ///
     /// Runs in rayon's current thread pool: call it inside
     /// `ThreadPool::install` to choose the number of threads.
     ///
@@ -90,48 +101,183 @@ impl Symbolizer {
     /// modules, [`Reason::Unreadable`] and [`Reason::IdentityUnproven`].
     #[must_use]
     pub fn symbolize(&self, requests: &[Request]) -> Vec<Result<Frames, Reason>> {
-        let modules = self.modules();
-        // File offsets need a module's program headers, and so its file: the
-        // modules are opened side by side first.
-        let mut wanted: Vec<usize> = requests.iter().map(|request| request.module.0).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        wanted.par_iter().for_each(|at| {
-            // What fails here is answered per address.
-            let _ = modules.get(*at).map(|module| module.load());
-        });
+        let mut answers = Answers::default();
+        self.symbolize_into(requests, &mut answers);
+        let own = |stack: Result<Stack<'_>, Reason>| stack.map(|stack| stack.to_frames());
+        let entries = answers.entries.par_iter().with_min_len(CHUNK);
+        entries.map(|entry| own(answers.answer(entry))).collect()
+    }
 
-        let places: Vec<Result<VirtOffset, Reason>> = requests
+    /// Looks all requests up, in parallel, and puts one answer for each into
+    /// `answers`, in the order of the requests, instead of what stood there.
+    ///
+    /// Once the modules are indexed ([`Options::tier`]), and with the same
+    /// `answers` again, a batch allocates only for names it meets first.
+    pub fn symbolize_into(&self, requests: &[Request], answers: &mut Answers) {
+        answers.clear();
+        let modules = self.modules();
+        let plan = Plan::new(&modules, requests, &self.options, answers);
+        let missing = Entry::Missing(Reason::NoSymbols);
+        answers.entries.resize(requests.len(), missing);
+        let find = |request: &Request| plan.find(request, &answers.indexed);
+        if requests.len() < PARALLEL {
+            for (entry, request) in answers.entries.iter_mut().zip(requests) {
+                *entry = find(request);
+            }
+        } else {
+            let entries = answers.entries.par_iter_mut().with_min_len(CHUNK);
+            entries
+                .zip(requests)
+                .for_each(|(entry, request)| *entry = find(request));
+        }
+        if plan.walks_units {
+            plan.walk_units(requests, answers);
+        }
+    }
+
+    fn modules(&self) -> Arc<Vec<Arc<Module>>> {
+        let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&modules)
+    }
+}
+
+/// How a batch goes about each of its modules.
+struct Plan<'m> {
+    modules: &'m [Arc<Module>],
+    /// For each module the number of its index among those of the answers, or
+    /// [`NONE`] when it is looked up unit by unit.
+    numbers: Vec<u32>,
+    /// Whether any module of the batch is.
+    walks_units: bool,
+}
+
+impl<'m> Plan<'m> {
+    /// Opens the modules of the batch, side by side, and indexes those that the
+    /// batch touches in most places.
+    fn new(
+        modules: &'m [Arc<Module>],
+        requests: &[Request],
+        options: &Options,
+        answers: &mut Answers,
+    ) -> Self {
+        let mut numbers = vec![NONE; modules.len()];
+        let mut wanted: Vec<usize> = Vec::new();
+        for request in requests {
+            // Seen for the first time: any number but NONE will do until then.
+            if let Some(number) = numbers.get_mut(request.module.0).filter(|at| **at == NONE) {
+                *number = 0;
+                wanted.push(request.module.0);
+            }
+        }
+        let indexed = |at: &usize| {
+            let module = modules.get(*at)?;
+            if let Some(indexed) = module.indexed() {
+                return Some(Arc::clone(indexed));
+            }
+            // What fails here is answered per address.
+            module.load().ok()?;
+            let flat = match options.tier {
+                Tier::Lazy => false,
+                Tier::Flat => true,
+                Tier::Auto => module.is_touched_widely(|| {
+                    let own = requests.iter().filter(|request| request.module.0 == *at);
+                    own.filter_map(|request| module.resolve(request.place, request.lookup).ok())
+                }),
+            };
+            flat.then(|| module.index()).flatten().map(Arc::clone)
+        };
+        let found: Vec<Option<Arc<Indexed>>> = match wanted.as_slice() {
+            [one] => vec![indexed(one)],
+            many => many.par_iter().with_max_len(1).map(indexed).collect(),
+        };
+        let mut walks_units = false;
+        for (at, indexed) in wanted.iter().zip(found) {
+            walks_units |= indexed.is_none();
+            let number = indexed.and_then(|indexed| {
+                let number = u32::try_from(answers.indexed.len()).ok()?;
+                answers.indexed.push(indexed);
+                Some(number)
+            });
+            if let Some(slot) = numbers.get_mut(*at) {
+                *slot = number.unwrap_or(NONE);
+            }
+        }
+        Self {
+            modules,
+            numbers,
+            walks_units,
+        }
+    }
+
+    /// Answers a request from its module's index, if it has one.
+    #[inline]
+    fn find(&self, request: &Request, indexes: &[Arc<Indexed>]) -> Entry {
+        let missing = Entry::Missing(Reason::NoSymbols);
+        let at = request.module.0;
+        let (Some(module), Some(number)) = (self.modules.get(at), self.numbers.get(at)) else {
+            return missing;
+        };
+        let indexed = usize::try_from(*number).ok().and_then(|at| indexes.get(at));
+        let Some(indexed) = indexed else {
+            return missing;
+        };
+        match module.resolve(request.place, request.lookup) {
+            Err(reason) => Entry::Missing(reason),
+            Ok(virt) => match indexed.find(virt.0) {
+                Some(hit) => Entry::Indexed(*number, hit),
+                None if indexed.index().meta().limited => Entry::Missing(Reason::Limit),
+                None => missing,
+            },
+        }
+    }
+
+    /// Answers the requests whose modules have no index, each distinct address
+    /// once.
+    fn walk_units(&self, requests: &[Request], answers: &mut Answers) {
+        let is_indexed = |request: &Request| {
+            let number = self.numbers.get(request.module.0);
+            number.is_none_or(|number| *number != NONE)
+        };
+        let resolve = |(at, request): (usize, &Request)| {
+            if is_indexed(request) {
+                return None;
+            }
+            let module = self.modules.get(request.module.0)?;
+            let place = module.resolve(request.place, request.lookup);
+            Some((request.module.0, place, at))
+        };
+        let places: Vec<(usize, Result<VirtOffset, Reason>, usize)> = requests
             .par_iter()
+            .enumerate()
             .with_min_len(CHUNK)
-            .map(|request| {
-                let module = modules.get(request.module.0).ok_or(Reason::NoSymbols)?;
-                module.resolve(request.place, request.lookup)
-            })
+            .filter_map(resolve)
             .collect();
-        let mut order: Vec<(usize, VirtOffset, usize)> = (places.iter().zip(requests).enumerate())
-            .filter_map(|(at, (place, request))| Some((request.module.0, place.ok()?, at)))
-            .collect();
+        let mut order = Vec::with_capacity(places.len());
+        for (module, place, at) in places {
+            match (place, answers.entries.get_mut(at)) {
+                (Ok(virt), _) => order.push((module, virt, at)),
+                (Err(reason), Some(entry)) => *entry = Entry::Missing(reason),
+                (Err(_), None) => {}
+            }
+        }
         order.par_sort_unstable();
         let groups = groups(&order);
-        let found = look_up(&modules, &groups);
-
-        let failed =
-            |place: Result<VirtOffset, Reason>| Err(place.err().unwrap_or(Reason::NoSymbols));
-        let mut answers: Vec<Result<Frames, Reason>> = places.into_iter().map(failed).collect();
+        let found = look_up(self.modules, &groups);
         for (group, result) in groups.iter().zip(found) {
+            let entry = match result {
+                Ok(frames) => {
+                    let at = u32::try_from(answers.frames.len()).unwrap_or(NONE);
+                    answers.frames.push(frames);
+                    Entry::Frames(at)
+                }
+                Err(reason) => Entry::Missing(reason),
+            };
             for (_, _, at) in order.get(group.requests.clone()).unwrap_or_default() {
-                if let Some(answer) = answers.get_mut(*at) {
-                    answer.clone_from(&result);
+                if let Some(slot) = answers.entries.get_mut(*at) {
+                    *slot = entry;
                 }
             }
         }
-        answers
-    }
-
-    fn modules(&self) -> Vec<Arc<Module>> {
-        let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
-        modules.clone()
     }
 }
 

@@ -14,8 +14,8 @@ use crate::elf::ElfFile;
 #[derive(Debug)]
 pub(super) struct Aranges {
     /// Of the units, where they begin in `.debug_info`.
-    offsets: Vec<usize>,
-    cover: Cover,
+    pub(super) offsets: Vec<usize>,
+    pub(super) cover: Cover,
 }
 
 impl Aranges {

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::companions::Companions;
+use super::flatten::{UnitPart, flatten};
 use super::index::Index;
 use super::sections::{Role, Sections};
 use super::{Fault, Found};
 use crate::Options;
+use crate::claims::Claims;
+use crate::code_map::CodeMap;
 use crate::elf::ElfFile;
 use crate::locate::Site;
 
@@ -56,6 +59,46 @@ impl DwarfFile {
     /// Returns what is known of the code at this virtual offset.
     pub(crate) fn find(&self, addr: u64) -> Found {
         self.with_dependent(|_, index| index.find(addr))
+    }
+
+    /// Returns whether the units that these addresses, ascending, lie in are most
+    /// of the file's.
+    pub(crate) fn is_touched_widely(&self, addrs: &[u64]) -> bool {
+        self.with_dependent(|_, index| index.is_touched_widely(addrs))
+    }
+
+    /// Lends the file's units to `work`.
+    pub(crate) fn with_units<T>(&self, work: impl FnOnce(Units<'_, '_>) -> T) -> T {
+        self.with_dependent(|_, index| work(Units(index)))
+    }
+}
+
+/// The units of one file, by their place in `.debug_info`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Units<'u, 'd>(&'u Index<'d>);
+
+impl<'d> Units<'_, 'd> {
+    /// Returns where each unit begins, and how many bytes it has.
+    pub(crate) fn list(self) -> Vec<(usize, usize)> {
+        let offsets: Vec<usize> = self.0.units.offsets().collect();
+        let ends = offsets.iter().skip(1).copied();
+        let ends = ends.chain(std::iter::once(usize::MAX));
+        let pairs = offsets.iter().zip(ends);
+        pairs
+            .map(|(at, end)| (*at, end.saturating_sub(*at)))
+            .collect()
+    }
+
+    /// Returns all that the unit that begins at `offset` says of its code.
+    pub(crate) fn flatten(self, offset: usize, code: &CodeMap) -> UnitPart<'d> {
+        let unit = self.0.units.at(offset);
+        let unit = unit.filter(|unit| unit.may_hold_code());
+        unit.map_or_else(UnitPart::default, |unit| flatten(unit, self.0, code))
+    }
+
+    /// Returns which units a lookup would ask where.
+    pub(crate) fn claims(self, code: &CodeMap) -> Claims {
+        self.0.claims(code)
     }
 }
 

@@ -10,7 +10,7 @@ use super::cursor::Cursor;
 
 /// What an attribute says, as far as functions need it: 16 bytes, as walks copy
 /// many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Value {
     pub(super) class: Class,
     /// What [`Class`] says it is.
@@ -18,7 +18,7 @@ pub(super) struct Value {
 }
 
 /// What the number of a value counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Class {
     /// The attribute is absent, or its value is nothing that functions need: a
     /// flag, an expression, a type's signature, a negative number.

@@ -11,7 +11,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use gimli::{AttributeValue, DwarfPackage, Section, SectionId, UnitOffset, UnitType};
+use gimli::{AttributeValue, DwarfPackage, Section, SectionId, UnitOffset};
 
 use super::aranges::{self, Aranges};
 use super::companions::Companions;
@@ -23,8 +23,15 @@ use super::unit::Unit;
 use super::units::Units;
 use super::{Fault, Found, Fuel, Level, Slice};
 use crate::Options;
+use crate::claims::Claims;
+use crate::code_map::CodeMap;
 use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
+use crate::index::NONE;
+
+/// A batch touches a file widely when its units are one part in so many of
+/// `.debug_info`.
+const WIDELY: usize = 2;
 
 /// Lookups in one file for which no table is built.
 const FEW: usize = 4;
@@ -144,6 +151,51 @@ impl<'d> Index<'d> {
         Aranges::read(self.aranges, only, keep, self.elf)
     }
 
+    /// Returns which units [`find`](Self::find) would ask where, as places in the
+    /// order of `.debug_info`.
+    pub(super) fn claims(&self, code: &CodeMap) -> Claims {
+        let mut claims = Claims::default();
+        let places: Vec<usize> = self.units.offsets().collect();
+        let place = |offset: &usize| {
+            let at = places.binary_search(offset).ok();
+            at.and_then(|at| u32::try_from(at).ok()).unwrap_or(NONE)
+        };
+        let listed = self.listed.get_or_init(|| self.read_aranges(None));
+        let units: Vec<u32> = listed.offsets.iter().map(place).collect();
+        claims.fill(&listed.cover, &units, code);
+        let passes = [(&self.unlisted, true), (&self.all, false)];
+        for (roots, unlisted_only) in passes {
+            if unlisted_only || !self.aranges.is_empty() {
+                let roots = roots.get_or_init(|| self.read_roots(unlisted_only));
+                let units: Vec<u32> = roots.offsets.iter().map(place).collect();
+                claims.fill(&roots.cover, &units, code);
+                claims.limited |= roots.limited;
+            }
+        }
+        claims.limited |= self.units.cut() || self.companions.limited();
+        claims
+    }
+
+    /// Returns whether the units that these addresses lie in are most of the
+    /// file's.
+    pub(super) fn is_touched_widely(&self, addrs: &[u64]) -> bool {
+        let listed = self.listed.get_or_init(|| self.read_aranges(None));
+        let mut touched: Vec<usize> = addrs
+            .iter()
+            .filter_map(|addr| {
+                listed.find(*addr).next().or_else(|| {
+                    let roots = self.unlisted.get_or_init(|| self.read_roots(true));
+                    roots.find(*addr).next()
+                })
+            })
+            .collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let units = touched.iter().filter_map(|offset| self.units.at(*offset));
+        let bytes = units.fold(0_usize, |sum, unit| sum.saturating_add(unit.length()));
+        bytes.saturating_mul(WIDELY) >= self.home.dwarf.debug_info.reader().len()
+    }
+
     /// Returns the function in this unit and what is inlined in it, innermost
     /// first; nothing when the unit has no function there.
     fn levels(&self, unit: &Unit<'d>, addr: u64, few: bool, limited: &mut bool) -> Vec<Level> {
@@ -258,7 +310,7 @@ impl<'d> Index<'d> {
             if listed && unlisted_only {
                 continue;
             }
-            let Some(unit) = self.units.at(offset).filter(|unit| has_code(unit)) else {
+            let Some(unit) = self.units.at(offset).filter(|unit| unit.may_hold_code()) else {
                 continue;
             };
             let at = roots.offsets.len();
@@ -296,13 +348,6 @@ impl Roots {
         let places = self.cover.find(addr).iter();
         places.filter_map(|at| self.offsets.get(usize::try_from(*at).ok()?).copied())
     }
-}
-
-fn has_code(unit: &Unit<'_>) -> bool {
-    matches!(
-        unit.header.type_(),
-        UnitType::Compilation | UnitType::Skeleton(_)
-    )
 }
 
 fn item(begin: u64, end: u64, unit: usize) -> Item {

@@ -10,12 +10,12 @@ use gimli::UnitOffset;
 use super::function::{Function, Functions};
 use super::index::Index;
 use super::line::{Lines, Location};
-use super::name::Name;
 use super::plan::Kind;
 use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
 use super::{Fault, Fuel, name};
 use crate::cover::{Cover, Item};
+use crate::name::Name;
 
 /// The inside of one function.
 #[derive(Debug, Default)]

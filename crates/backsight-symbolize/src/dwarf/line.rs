@@ -32,11 +32,48 @@ pub(super) struct Lines<'d> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    addr: u64,
-    file: u32,
-    line: u32,
-    column: u32,
+pub(super) struct Row {
+    pub(super) addr: u64,
+    pub(super) file: u32,
+    /// 0 is unknown.
+    pub(super) line: u32,
+    /// 0 is unknown.
+    pub(super) column: u32,
+}
+
+/// What a file's path is joined from, as the line program has it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PathParts<'d> {
+    comp_dir: Option<&'d [u8]>,
+    dir: Option<&'d [u8]>,
+    name: &'d [u8],
+}
+
+impl PathParts<'_> {
+    /// Returns the path, unless it has more than `limit` bytes.
+    pub(crate) fn join(&self, limit: usize) -> Option<String> {
+        let mut path = String::new();
+        let parts = self.comp_dir.into_iter().chain(self.dir);
+        for part in parts.chain(std::iter::once(self.name)) {
+            if part.len() > limit {
+                return None;
+            }
+            push_path(&mut path, &String::from_utf8_lossy(part));
+        }
+        (path.len() <= limit).then_some(path)
+    }
+
+    /// Returns where each part stands and how long it is: the same for parts that
+    /// are the same bytes of the file.
+    pub(crate) fn addresses(&self) -> [(usize, usize); 3] {
+        let place = |part: &[u8]| (part.as_ptr().addr(), part.len());
+        let optional = |part: Option<&[u8]>| part.map_or((0, 0), place);
+        [
+            optional(self.comp_dir),
+            optional(self.dir),
+            place(self.name),
+        ]
+    }
 }
 
 /// A run of rows with ascending addresses: one section's code, as a rule.
@@ -175,28 +212,50 @@ impl<'d> Lines<'d> {
         path.clone()
     }
 
-    /// Joins compilation directory, include directory and name. Directory 0 is
-    /// the compilation directory itself.
     fn join_path(&self, file: u64, unit: &Unit<'d>, index: &Index<'d>) -> Option<String> {
+        self.path_parts(file, unit, index)?
+            .join(index.options.limits.name_bytes)
+    }
+
+    /// Returns what the path of the file with this index is joined from.
+    pub(super) fn path_parts(
+        &self,
+        file: u64,
+        unit: &Unit<'d>,
+        index: &Index<'d>,
+    ) -> Option<PathParts<'d>> {
         let root = unit.own_root(index).ok()?;
         let unit = root.unit_ref();
-        let limit = index.options.limits.name_bytes;
         let header = self.header.as_ref()?;
         let entry = header.file(file)?;
-        let mut path = String::new();
-        let mut push = |part: Slice<'_>| {
-            let fits = part.len() <= limit;
-            fits.then(|| push_path(&mut path, &part.to_string_lossy()))
-        };
-        if let Some(dir) = root.unit.comp_dir {
-            push(dir)?;
-        }
+        // Directory 0 is the compilation directory itself.
         let dir = entry.directory(header);
-        if let Some(dir) = dir.filter(|_| entry.directory_index() != 0) {
-            push(unit.attr_string(dir).ok()?)?;
+        let dir = dir.filter(|_| entry.directory_index() != 0);
+        let dir = dir.map(|dir| unit.attr_string(dir)).transpose().ok()?;
+        Some(PathParts {
+            comp_dir: root.unit.comp_dir.map(|dir| dir.slice()),
+            dir: dir.map(|dir| dir.slice()),
+            name: unit.attr_string(entry.path_name()).ok()?.slice(),
+        })
+    }
+
+    /// Returns how many files may be asked for.
+    pub(super) fn file_count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Calls `found` for each run of rows, in ascending order: where it begins and
+    /// ends, and the rows of the sequence it is a part of.
+    pub(super) fn for_each_run(&self, mut found: impl FnMut(u64, u64, &[Row])) {
+        for (begin, end, value) in self.cover.covered() {
+            let sequence = usize::try_from(value).ok();
+            let sequence = sequence.and_then(|at| self.sequences.get(at));
+            let rows = sequence.and_then(|sequence| {
+                let rows = self.rows.get(sequence.first..)?;
+                rows.get(..sequence.count)
+            });
+            found(begin, end, rows.unwrap_or_default());
         }
-        push(unit.attr_string(entry.path_name()).ok()?)?;
-        (path.len() <= limit).then_some(path)
     }
 
     pub(super) fn row_count(&self) -> usize {

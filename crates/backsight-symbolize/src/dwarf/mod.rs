@@ -16,6 +16,7 @@ mod arena;
 mod companions;
 mod cursor;
 mod file;
+mod flatten;
 mod form;
 mod fuel;
 mod function;
@@ -34,11 +35,14 @@ mod unit;
 mod units;
 mod walk;
 
-pub(crate) use file::DwarfFile;
-pub(crate) use line::Location;
-pub(crate) use name::Name;
+pub(crate) use file::{DwarfFile, Units};
+pub(crate) use flatten::{Block, LineRow, UnitPart};
+pub(crate) use line::{Location, PathParts};
+pub(crate) use name::RawName;
 
 use fuel::Fuel;
+
+use crate::name::Name;
 
 /// Bytes in the file's byte order.
 type Slice<'d> = gimli::EndianSlice<'d, gimli::RunTimeEndian>;

@@ -7,7 +7,7 @@
 //! limited.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use gimli::{AttributeValue, UnitOffset, UnitRef};
 
@@ -15,29 +15,7 @@ use super::index::Index;
 use super::unit::Unit;
 use super::{Fault, Fuel, Slice};
 use crate::Options;
-
-/// A function's name, ready to be handed out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Name {
-    /// For people: demangled if so wished and possible.
-    pub(crate) function: Option<Arc<str>>,
-    /// For the linker.
-    pub(crate) linkage: Option<Arc<str>>,
-}
-
-impl Name {
-    /// Returns the name whose linkage name has these bytes.
-    pub(crate) fn of_linkage(raw: &[u8], options: &Options) -> Self {
-        let linkage: Arc<str> = String::from_utf8_lossy(raw).into();
-        let wanted = options.demangle;
-        let demangled = wanted.then(|| crate::demangle(&linkage, options.limits.name_bytes));
-        let function = demangled.flatten().map(Arc::from);
-        Self {
-            function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),
-            linkage: Some(linkage),
-        }
-    }
-}
+use crate::name::Name;
 
 /// Names met so far: the same function folded into many others is demangled
 /// once.
@@ -50,19 +28,48 @@ enum Found<'d> {
     Plain(&'d [u8]),
 }
 
+/// What the DIEs of a function say of it, in bytes of the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct RawName<'d> {
+    pub(crate) linkage: Option<&'d [u8]>,
+    pub(crate) plain: Option<&'d [u8]>,
+    /// The line where the source declares it, from 1; 0 when unknown.
+    pub(crate) line: u32,
+}
+
 /// Returns the name of the function that the DIE at `die` is, or is a copy of.
 pub(super) fn of<'d>(die: UnitOffset, unit: &Unit<'d>, index: &Index<'d>, fuel: &mut Fuel) -> Name {
+    let raw = raw(die, unit, index, fuel);
+    let linkage = raw.linkage.map(Found::Linkage);
+    match linkage.or(raw.plain.map(Found::Plain)) {
+        Some(found) => index.names.get(found, index.options),
+        None => Name::default(),
+    }
+}
+
+/// Reads the names of the function that the DIE at `die` is, or is a copy of.
+///
+/// Names longer than the limit are absent. A linkage name ends the search: what
+/// lies behind it is the same function's.
+pub(super) fn raw<'d>(
+    die: UnitOffset,
+    unit: &Unit<'d>,
+    index: &Index<'d>,
+    fuel: &mut Fuel,
+) -> RawName<'d> {
     let limits = &index.options.limits;
     let (mut unit, mut die) = (unit, die);
-    let mut plain = None;
-    let mut linkage = None;
+    let mut raw = RawName::default();
     for _ in 0..=limits.name_links {
         let Ok(entry) = read(die, unit, index, fuel) else {
             break;
         };
-        plain = plain.or(entry.plain);
-        linkage = entry.linkage;
-        if linkage.is_some() {
+        raw.plain = raw.plain.or(entry.name.plain);
+        raw.linkage = entry.name.linkage;
+        if raw.line == 0 {
+            raw.line = entry.name.line;
+        }
+        if raw.linkage.is_some() {
             break;
         }
         match entry.link.and_then(|link| index.target(unit, link)) {
@@ -71,16 +78,13 @@ pub(super) fn of<'d>(die: UnitOffset, unit: &Unit<'d>, index: &Index<'d>, fuel: 
         }
     }
     let short = |name: &&[u8]| name.len() <= limits.name_bytes;
-    let linkage = linkage.filter(short).map(Found::Linkage);
-    match linkage.or(plain.filter(short).map(Found::Plain)) {
-        Some(found) => index.names.get(found, index.options),
-        None => Name::default(),
-    }
+    raw.linkage = raw.linkage.filter(short);
+    raw.plain = raw.plain.filter(short);
+    raw
 }
 
 struct Entry<'d> {
-    linkage: Option<&'d [u8]>,
-    plain: Option<&'d [u8]>,
+    name: RawName<'d>,
     link: Option<AttributeValue<Slice<'d>>>,
 }
 
@@ -94,25 +98,26 @@ fn read<'d>(
     let mut entries = unit.entries_raw(Some(die))?;
     let abbrev = entries.read_abbreviation()?.ok_or(Fault::Malformed)?;
     fuel.spend(abbrev.attributes().len().saturating_add(1))?;
-    let mut entry = Entry {
-        linkage: None,
-        plain: None,
-        link: None,
-    };
+    let mut name = RawName::default();
+    let mut link = None;
     for spec in abbrev.attributes() {
         let attr = entries.read_attribute(*spec)?;
         match attr.name() {
             gimli::DW_AT_linkage_name | gimli::DW_AT_MIPS_linkage_name => {
-                entry.linkage = text(unit, attr.value());
+                name.linkage = text(unit, attr.value());
             }
-            gimli::DW_AT_name => entry.plain = text(unit, attr.value()),
+            gimli::DW_AT_name => name.plain = text(unit, attr.value()),
+            gimli::DW_AT_decl_line => {
+                let line = attr.udata_value().map(u32::try_from);
+                name.line = line.and_then(Result::ok).unwrap_or(0);
+            }
             gimli::DW_AT_abstract_origin | gimli::DW_AT_specification => {
-                entry.link = Some(attr.value());
+                link = Some(attr.value());
             }
             _ => {}
         }
     }
-    Ok(entry)
+    Ok(Entry { name, link })
 }
 
 fn text<'d>(unit: UnitRef<'_, Slice<'d>>, value: AttributeValue<Slice<'d>>) -> Option<&'d [u8]> {
@@ -129,10 +134,7 @@ impl<'d> Names<'d> {
         // Two threads may both get here; the names are equal.
         let name = match found {
             Found::Linkage(raw) => Name::of_linkage(raw, options),
-            Found::Plain(raw) => Name {
-                function: Some(String::from_utf8_lossy(raw).into()),
-                linkage: None,
-            },
+            Found::Plain(raw) => Name::of_plain(raw),
         };
         lock().entry(found).or_insert(name).clone()
     }

@@ -115,6 +115,12 @@ impl<'d> Unit<'d> {
         lines.as_ref().map_err(|fault| *fault)
     }
 
+    /// Returns whether code may be described here, and not types alone.
+    pub(super) fn may_hold_code(&self) -> bool {
+        let kind = self.header.type_();
+        matches!(kind, UnitType::Compilation | UnitType::Skeleton(_))
+    }
+
     /// In bytes.
     pub(super) fn length(&self) -> usize {
         self.header.length_including_self()

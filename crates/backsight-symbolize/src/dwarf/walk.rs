@@ -10,6 +10,7 @@ use std::sync::Arc;
 use gimli::UnitOffset;
 
 use super::cursor::Cursor;
+use super::form::Value;
 use super::plan::{Kind, Plans, Slot, Values};
 use super::range::RangeAttrs;
 use super::unit::Unit;
@@ -152,6 +153,19 @@ impl CodeDie {
             high: self.values.get(Slot::High),
             list: self.values.get(Slot::Ranges),
         }
+    }
+
+    /// Returns `DW_AT_abstract_origin`, what this is a copy of, or else
+    /// `DW_AT_specification`, what declares it.
+    pub(super) fn origin(&self) -> Option<Value> {
+        let origin = self.values.get(Slot::Origin).some();
+        origin.or(self.values.get(Slot::Specification).some())
+    }
+
+    /// Returns whether a function has a name of its own.
+    pub(super) fn is_named(&self) -> bool {
+        let mut slots = [Slot::NameOrCallFile, Slot::LinkageOrCallLine].into_iter();
+        self.kind == Kind::Function && slots.any(|slot| self.values.get(slot).some().is_some())
     }
 
     /// Returns `DW_AT_call_file`, of an inlined call.

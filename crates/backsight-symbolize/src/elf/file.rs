@@ -118,6 +118,11 @@ impl ElfFile {
         !self.code.find(addr).is_empty()
     }
 
+    /// Returns where code can stand: ascending, disjoint virtual offsets.
+    pub(crate) fn code_ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.code.covered().map(|(begin, end, _)| (begin, end))
+    }
+
     /// Returns the `PT_LOAD` headers, or what stands for them in a relocatable
     /// object, unless this is a split debug file.
     ///

@@ -33,6 +33,8 @@ pub(crate) struct Symbol<'d> {
     pub(crate) at: usize,
     /// The virtual offset of its first byte.
     pub(crate) start: u64,
+    /// In bytes; 0 when the table does not say.
+    pub(crate) size: u64,
     /// The raw name.
     pub(crate) name: &'d [u8],
 }
@@ -94,12 +96,25 @@ impl Symbols {
     /// Returns the symbol that covers `addr`; `file` is the one it was read of.
     pub(crate) fn find<'d>(&self, addr: u64, file: &'d ElfFile) -> Option<Symbol<'d>> {
         let at = usize::try_from(*self.cover.find(addr).first()?).ok()?;
+        self.at(at, file)
+    }
+
+    /// Returns the symbol of this place; `file` is the one it was read of.
+    pub(crate) fn at<'d>(&self, at: usize, file: &'d ElfFile) -> Option<Symbol<'d>> {
         let entry = self.entries.get(at)?;
         Some(Symbol {
             at,
             start: entry.start,
+            size: entry.size,
             name: name_of(entry, file.image()),
         })
+    }
+
+    /// Returns what is covered, in ascending order: begin, end, and the place of
+    /// the symbol that counts there.
+    pub(crate) fn covered(&self) -> impl Iterator<Item = (u64, u64, usize)> {
+        let spans = self.cover.covered();
+        spans.filter_map(|(begin, end, value)| Some((begin, end, usize::try_from(value).ok()?)))
     }
 }
 

@@ -1,0 +1,444 @@
+//! All that one unit says of its code, as flat tables.
+//!
+//! One walk over the unit's DIEs and one run of its line program, nothing looked
+//! up in between: what a lookup finds step by step, laid out in advance. The
+//! answers are the same; a batch that touches most units gets them sooner.
+
+use std::collections::HashMap;
+
+use super::form::{Class, Value};
+use super::index::Index;
+use super::line::{Lines, PathParts, Row};
+use super::name::{self, RawName};
+use super::plan::Kind;
+use super::unit::Unit;
+use super::walk::{CodeDie, CodeDies};
+use super::{Fault, Fuel};
+use crate::code_map::CodeMap;
+use crate::cover::{Active, Cover, Item, innermost};
+use crate::index::{Le16, Le32, NONE, Node};
+
+/// One unit's part of the index. Rows refer to rows of the same part.
+#[derive(Debug, Default)]
+pub(crate) struct UnitPart<'d> {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) node_columns: Vec<Le16>,
+    pub(crate) functions: Vec<RawName<'d>>,
+    pub(crate) files: Vec<PathParts<'d>>,
+    /// Code offsets where the call level changes, and the node from there on.
+    pub(crate) scopes: Vec<(Le32, Le32)>,
+    /// The scopes of one function's range each.
+    pub(crate) scope_blocks: Vec<Block>,
+    pub(crate) lines: Vec<LineRow>,
+    /// The lines of one sequence each.
+    pub(crate) line_blocks: Vec<Block>,
+    pub(crate) limited: bool,
+}
+
+/// Rows that hold from `begin` to `end`, in code offsets; the first row starts at
+/// `begin`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    pub(crate) begin: u32,
+    pub(crate) end: u32,
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+}
+
+/// One row of the line table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LineRow {
+    /// A code offset.
+    pub(crate) start: u32,
+    /// A row of the files, or [`NONE`].
+    pub(crate) file: u32,
+    /// 0 is unknown.
+    pub(crate) line: u32,
+    /// 0 is unknown.
+    pub(crate) column: u16,
+}
+
+/// A function with code, on its way into the part.
+struct Function {
+    /// Its root node.
+    node: u32,
+    /// Where its body's spans are.
+    spans: std::ops::Range<usize>,
+}
+
+/// A DIE whose descendants are being walked.
+struct Open {
+    depth: isize,
+    /// Inlined calls around the next DIE, this one included.
+    level: u32,
+    /// The node of this DIE; `None` for a function without code.
+    node: Option<u32>,
+    /// Set for functions: where its inlined ranges begin among all that are open,
+    /// and which function it is.
+    function: Option<(usize, Option<usize>)>,
+    /// Whether it lies below the deepest level that is kept.
+    too_deep: bool,
+}
+
+/// A unit on its way into a part.
+struct Flattening<'f, 'd> {
+    /// Has the lines and their files.
+    unit: &'f Unit<'d>,
+    /// Has the functions and their names.
+    full: &'f Unit<'d>,
+    index: &'f Index<'d>,
+    code: &'f CodeMap,
+    lines: Option<&'f Lines<'d>>,
+    part: UnitPart<'d>,
+    /// Rows of the files by their number in the line program.
+    file_rows: Vec<u32>,
+    /// Rows of the functions by the DIE that names them.
+    function_rows: HashMap<Value, u32>,
+    functions: Vec<Function>,
+    /// The functions' ranges; the value is a row of `functions`.
+    ranges: Vec<Item>,
+    open: Vec<Open>,
+    /// The ranges inlined into the functions that are open; the value is a node.
+    inlined: Vec<Item>,
+    /// Begins and nodes of the bodies that are closed.
+    spans: Vec<(u64, Option<u32>)>,
+    active: Active,
+    fuel: Fuel,
+}
+
+/// Flattens one unit. What stands before a malformed DIE or row, or before a
+/// limit, counts.
+pub(super) fn flatten<'d>(unit: &Unit<'d>, index: &Index<'d>, code: &CodeMap) -> UnitPart<'d> {
+    let lines = unit
+        .own_root(index)
+        .and_then(|root| Lines::read(root, None, index));
+    let limited = matches!(lines, Err(Fault::Limit));
+    let lines = lines.ok();
+    let full = unit.full(index);
+    let mut flattening = Flattening {
+        unit,
+        full,
+        index,
+        code,
+        part: UnitPart::default(),
+        file_rows: vec![NONE; lines.as_ref().map_or(0, Lines::file_count)],
+        lines: lines.as_ref(),
+        function_rows: HashMap::new(),
+        functions: Vec::new(),
+        ranges: Vec::new(),
+        open: Vec::new(),
+        inlined: Vec::new(),
+        spans: Vec::new(),
+        active: Active::new(),
+        // A walk, and the names of all it meets.
+        fuel: index.fuel_for(full.length().saturating_mul(2)),
+    };
+    let walked = flattening.walk();
+    flattening.part.limited = limited || walked == Err(Fault::Limit);
+    flattening.close_down_to(isize::MIN);
+    flattening.lay_out_scopes();
+    flattening.lay_out_lines();
+    flattening.part
+}
+
+impl<'d> Flattening<'_, 'd> {
+    fn walk(&mut self) -> Result<(), Fault> {
+        let mut dies = CodeDies::of_unit(self.full)?;
+        while let Some(die) = dies.next(&mut self.fuel)? {
+            self.close_down_to(die.closed);
+            match die.kind {
+                Kind::Function => self.function(&die)?,
+                _ => self.inlined_call(&die)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes what is open at this depth or deeper.
+    fn close_down_to(&mut self, depth: isize) {
+        while let Some(open) = self.open.pop_if(|open| open.depth >= depth) {
+            let Some((from, function)) = open.function else {
+                continue;
+            };
+            if let Some(function) = function.and_then(|at| self.functions.get_mut(at)) {
+                let items = self.inlined.get_mut(from..).unwrap_or_default();
+                items.sort_unstable_by_key(|item| (item.begin, item.end, item.rank, item.value));
+                let first = self.spans.len();
+                let spans = &mut self.spans;
+                innermost(items, &mut self.active, |begin, node| {
+                    spans.push((begin, node))
+                });
+                function.spans = first..self.spans.len();
+            }
+            self.inlined.truncate(from);
+        }
+    }
+
+    fn function(&mut self, die: &CodeDie) -> Result<(), Fault> {
+        let root = self.full.own_root(self.index)?;
+        let unit = root.unit_ref();
+        let limit = self.index.options.limits.rows_per_unit;
+        let value = u32::try_from(self.functions.len()).map_err(|_| Fault::Limit)?;
+        let mut first_range = None;
+        let mut full = false;
+        let (ranges, elf) = (&mut self.ranges, self.index.elf);
+        // A function whose ranges are malformed does not spoil the others.
+        let walked = die.ranges().for_each(unit, &mut self.fuel, |begin, end| {
+            full |= ranges.len() >= limit;
+            if !full && begin < end && elf.is_code(begin) {
+                first_range = first_range.or(Some((begin, end)));
+                ranges.push(Item {
+                    begin,
+                    end,
+                    rank: 0,
+                    value,
+                });
+            }
+        });
+        if full || walked == Err(Fault::Limit) {
+            return Err(Fault::Limit);
+        }
+        let mut open = Open {
+            depth: die.depth,
+            level: 0,
+            node: None,
+            function: Some((self.inlined.len(), None)),
+            too_deep: false,
+        };
+        if let Some((begin, end)) = first_range {
+            let low = die.ranges().low(unit);
+            let entry = low.and_then(|low| self.code.offset(low));
+            let entry = entry.or_else(|| self.code.offset(begin)).unwrap_or(0);
+            let size = u32::try_from(end.saturating_sub(begin)).unwrap_or(0);
+            let function = self.function_row(die);
+            let node = self.push_node(Node::root(function, entry, size), 0)?;
+            self.functions.push(Function { node, spans: 0..0 });
+            open.node = Some(node);
+            open.function = Some((self.inlined.len(), self.functions.len().checked_sub(1)));
+        }
+        self.enclose(die, open);
+        Ok(())
+    }
+
+    fn inlined_call(&mut self, die: &CodeDie) -> Result<(), Fault> {
+        // Outside of functions with code there is nothing to be inlined into.
+        let Some(outer) = self.open.last() else {
+            return Ok(());
+        };
+        let Some(parent) = outer.node else {
+            return Ok(());
+        };
+        let (level, outer_too_deep) = (outer.level, outer.too_deep);
+        let limits = &self.index.options.limits;
+        let mut open = Open {
+            depth: die.depth,
+            level: level.saturating_add(1),
+            node: Some(parent),
+            function: None,
+            too_deep: true,
+        };
+        if outer_too_deep {
+            self.enclose(die, open);
+            return Ok(());
+        }
+        if level >= u32::from(limits.inline_depth) {
+            let parent = usize::try_from(parent).ok();
+            if let Some(parent) = parent.and_then(|at| self.part.nodes.get_mut(at)) {
+                *parent = parent.cut();
+            }
+            self.enclose(die, open);
+            return Ok(());
+        }
+        // File 0 meant "none" until DWARF 5 gave it to the unit's own file.
+        let own_file = self.full.header.version() >= 5;
+        let file = die.call_file().filter(|file| *file > 0 || own_file);
+        let file = file.map_or(NONE, |file| self.file_row(file));
+        let function = self.function_row(die);
+        let node = Node::inlined(parent, function, file, die.call_line());
+        let value = self.push_node(node, column(die.call_column()))?;
+        let root = self.full.own_root(self.index)?;
+        let unit = root.unit_ref();
+        let mut full = false;
+        let (inlined, limit) = (&mut self.inlined, limits.rows_per_unit);
+        let walked = die.ranges().for_each(unit, &mut self.fuel, |begin, end| {
+            full |= inlined.len() >= limit;
+            if !full && begin < end {
+                inlined.push(Item {
+                    begin,
+                    end,
+                    rank: u32::MAX.saturating_sub(level),
+                    value,
+                });
+            }
+        });
+        if full || walked == Err(Fault::Limit) {
+            return Err(Fault::Limit);
+        }
+        open.node = Some(value);
+        open.too_deep = false;
+        self.enclose(die, open);
+        Ok(())
+    }
+
+    /// Notes what encloses the next DIEs. One without children encloses none, and
+    /// the walk would not say when it ends.
+    fn enclose(&mut self, die: &CodeDie, open: Open) {
+        if die.has_children {
+            self.open.push(open);
+        }
+    }
+
+    fn push_node(&mut self, node: Node, column: u16) -> Result<u32, Fault> {
+        let at = u32::try_from(self.part.nodes.len()).map_err(|_| Fault::Limit)?;
+        self.part.nodes.push(node);
+        self.part.node_columns.push(Le16::new(column));
+        Ok(at)
+    }
+
+    /// Returns the row of the function that this DIE is, or is a copy of.
+    fn function_row(&mut self, die: &CodeDie) -> u32 {
+        // Copies share their original's row, unless they have a name themselves.
+        let origin = die.origin().filter(|_| !die.is_named());
+        let shared = [Class::UnitRef, Class::InfoRef, Class::SupRef];
+        let key = origin.filter(|origin| shared.contains(&origin.class));
+        if let Some(row) = key.and_then(|key| self.function_rows.get(&key)) {
+            return *row;
+        }
+        let raw = name::raw(die.die, self.full, self.index, &mut self.fuel);
+        let row = u32::try_from(self.part.functions.len()).unwrap_or(NONE);
+        self.part.functions.push(raw);
+        if let Some(key) = key {
+            self.function_rows.insert(key, row);
+        }
+        row
+    }
+
+    /// Returns the row of the file with this number in the line program.
+    fn file_row(&mut self, file: u64) -> u32 {
+        let slot = usize::try_from(file).ok();
+        let Some(slot) = slot.and_then(|at| self.file_rows.get_mut(at)) else {
+            return NONE;
+        };
+        if *slot == NONE {
+            let parts = self
+                .lines
+                .and_then(|lines| lines.path_parts(file, self.unit, self.index));
+            if let Some(parts) = parts {
+                *slot = u32::try_from(self.part.files.len()).unwrap_or(NONE);
+                self.part.files.push(parts);
+            }
+        }
+        *slot
+    }
+
+    fn lay_out_scopes(&mut self) {
+        let cover = Cover::new(std::mem::take(&mut self.ranges), 1);
+        for (begin, end, value) in cover.covered() {
+            let function = usize::try_from(value).ok();
+            let Some(function) = function.and_then(|at| self.functions.get(at)) else {
+                continue;
+            };
+            let spans = self.spans.get(function.spans.clone()).unwrap_or_default();
+            let part = &mut self.part;
+            self.code.parts(begin, end, |virt, from, to| {
+                push_scopes(part, virt, from, to, function.node, spans);
+            });
+        }
+    }
+
+    fn lay_out_lines(&mut self) {
+        let Some(lines) = self.lines else {
+            return;
+        };
+        lines.for_each_run(|begin, end, rows| {
+            self.code.parts(begin, end, |virt, from, to| {
+                self.push_lines(virt, from, to, rows);
+            });
+        });
+    }
+
+    /// Lays out the rows that hold from `virt` on, for the code offsets `begin`
+    /// to `end`.
+    fn push_lines(&mut self, virt: u64, begin: u32, end: u32, rows: &[Row]) {
+        let first = self.part.lines.len();
+        let at = rows.partition_point(|row| row.addr <= virt);
+        let rows = rows.get(at.saturating_sub(1)..).unwrap_or_default();
+        for row in rows {
+            let into = row.addr.saturating_sub(virt);
+            let start = u32::try_from(into)
+                .ok()
+                .and_then(|into| begin.checked_add(into));
+            let Some(start) = start.filter(|start| *start < end) else {
+                break;
+            };
+            let known = row.line > 0;
+            let new = LineRow {
+                start,
+                file: self.file_row(row.file.into()),
+                line: row.line,
+                column: if known { column(row.column) } else { 0 },
+            };
+            let same = |last: &LineRow| LineRow { start, ..*last } == new;
+            let block = self.part.lines.get(first..).unwrap_or_default();
+            if !block.last().is_some_and(same) {
+                self.part.lines.push(new);
+            }
+        }
+        push_block(
+            &mut self.part.line_blocks,
+            begin,
+            end,
+            first,
+            self.part.lines.len(),
+        );
+    }
+}
+
+/// Lays out one function's range: the spans inlined into it, and the function
+/// itself between them.
+fn push_scopes(
+    part: &mut UnitPart<'_>,
+    virt: u64,
+    begin: u32,
+    end: u32,
+    root: u32,
+    spans: &[(u64, Option<u32>)],
+) {
+    let first = part.scopes.len();
+    let at = spans.partition_point(|span| span.0 <= virt);
+    let before = at.checked_sub(1).and_then(|at| spans.get(at)?.1);
+    let mut last = before.unwrap_or(root);
+    part.scopes.push((Le32::new(begin), Le32::new(last)));
+    for (span, node) in spans.get(at..).unwrap_or_default() {
+        let into = u32::try_from(span.saturating_sub(virt)).ok();
+        let start = into.and_then(|into| begin.checked_add(into));
+        let Some(start) = start.filter(|start| *start < end) else {
+            break;
+        };
+        let node = node.unwrap_or(root);
+        if node != last {
+            part.scopes.push((Le32::new(start), Le32::new(node)));
+            last = node;
+        }
+    }
+    push_block(&mut part.scope_blocks, begin, end, first, part.scopes.len());
+}
+
+fn push_block(blocks: &mut Vec<Block>, begin: u32, end: u32, first: usize, last: usize) {
+    let rows = u32::try_from(first)
+        .ok()
+        .zip(u32::try_from(last.saturating_sub(first)).ok());
+    if let Some((first, count)) = rows.filter(|(_, count)| *count > 0) {
+        blocks.push(Block {
+            begin,
+            end,
+            first,
+            count,
+        });
+    }
+}
+
+/// Compilers keep 16 bits of a column, and say 0 where it has more.
+fn column(column: u32) -> u16 {
+    u16::try_from(column).unwrap_or(0)
+}

@@ -1,0 +1,76 @@
+//! The source files of all units, each once.
+
+use std::collections::HashMap;
+
+use crate::dwarf::PathParts;
+use crate::index::{FileRecord, Le32, NONE, PointerMap, StringTable};
+
+/// Files on their way into an index.
+#[derive(Debug, Default)]
+pub(super) struct Files<'d> {
+    records: Vec<FileRecord>,
+    strings: StringTable<'d>,
+    /// By where the parts stand, which is the same for many units since linkers
+    /// merge strings: joining them is what costs.
+    by_parts: PointerMap<[(usize, usize); 3], u32>,
+    directories: HashMap<String, u32>,
+    by_record: HashMap<(u32, String), u32>,
+    limit: usize,
+}
+
+impl<'d> Files<'d> {
+    /// `limit` is the most bytes a path may have.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the file's row, or [`NONE`] when its path is too long.
+    pub(super) fn add(&mut self, parts: &PathParts<'d>) -> u32 {
+        let key = parts.addresses();
+        if let Some(row) = self.by_parts.get(&key) {
+            return *row;
+        }
+        let row = match parts.join(self.limit) {
+            Some(path) => self.add_path(&path),
+            None => NONE,
+        };
+        self.by_parts.insert(key, row);
+        row
+    }
+
+    fn add_path(&mut self, path: &str) -> u32 {
+        let (directory, name) = match path.rsplit_once('/') {
+            // A name that is empty would stand for no name.
+            Some((directory, name)) if !directory.is_empty() && !name.is_empty() => {
+                (directory, name)
+            }
+            _ => ("", path),
+        };
+        let directory = match self.directories.get(directory) {
+            Some(at) => *at,
+            None => {
+                let at = self.strings.add_new(directory.as_bytes());
+                self.directories.insert(directory.to_owned(), at);
+                at
+            }
+        };
+        let key = (directory, name.to_owned());
+        if let Some(row) = self.by_record.get(&key) {
+            return *row;
+        }
+        let row = u32::try_from(self.records.len()).unwrap_or(NONE);
+        self.records.push(FileRecord {
+            directory: Le32::new(directory),
+            name: Le32::new(self.strings.add_new(name.as_bytes())),
+        });
+        self.by_record.insert(key, row);
+        row
+    }
+
+    pub(super) fn into_tables(self) -> (Vec<FileRecord>, Vec<u8>) {
+        (self.records, self.strings.into_bytes())
+    }
+}

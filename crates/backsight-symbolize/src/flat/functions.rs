@@ -1,0 +1,46 @@
+//! The functions of all units, each once.
+
+use crate::dwarf::RawName;
+use crate::index::{FunctionRecord, Le32, PointerMap, StringTable};
+
+/// Functions on their way into an index.
+///
+/// The same function is folded into many units, and each has a copy of its
+/// DIE. As linkers merge strings, equal names are the same bytes.
+#[derive(Debug, Default)]
+pub(super) struct Functions<'d> {
+    records: Vec<FunctionRecord>,
+    strings: StringTable<'d>,
+    known: PointerMap<FunctionRecord, u32>,
+}
+
+impl<'d> Functions<'d> {
+    /// Returns the function's row.
+    pub(super) fn add(&mut self, name: &RawName<'d>) -> u32 {
+        let linkage = self.strings.add(name.linkage.unwrap_or_default());
+        let plain = self.strings.add(name.plain.unwrap_or_default());
+        let record = FunctionRecord {
+            linkage: Le32::new(linkage),
+            plain: Le32::new(plain),
+            line: Le32::new(name.line),
+        };
+        let next = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
+        let row = *self.known.entry(record).or_insert(next);
+        if row == next {
+            self.records.push(record);
+        }
+        row
+    }
+
+    /// Returns whether the function of this row has no name.
+    pub(super) fn is_nameless(&self, row: u32) -> bool {
+        let record = usize::try_from(row)
+            .ok()
+            .and_then(|at| self.records.get(at));
+        record.is_none_or(|record| record.linkage.get() == 0 && record.plain.get() == 0)
+    }
+
+    pub(super) fn into_tables(self) -> (Vec<FunctionRecord>, Vec<u8>) {
+        (self.records, self.strings.into_bytes())
+    }
+}

@@ -1,0 +1,165 @@
+//! What no debug information covers: ELF symbols fill it in.
+//!
+//! Assembly, stubs and whole libraries have a name and a size but no DIE.
+
+use std::collections::HashMap;
+
+use super::Sources;
+use super::functions::Functions;
+use super::merge::Scopes;
+use crate::code_map::CodeMap;
+use crate::dwarf::RawName;
+use crate::elf::{ElfFile, Symbols};
+use crate::index::{Le32, NONE, Node};
+
+/// What one symbol covers, in code offsets.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    begin: u32,
+    end: u32,
+    /// Its row in the symbol table.
+    symbol: usize,
+}
+
+/// Fills the gaps between scopes, and names the functions that have no name, from
+/// each symbol table in turn.
+pub(super) fn fill<'d>(
+    mut scopes: Scopes,
+    nodes: &mut Vec<Node>,
+    functions: &mut Functions<'d>,
+    sources: &Sources<'d>,
+) -> Scopes {
+    for (symbols, file) in &sources.symbols {
+        let nameless = nodes.iter().any(|node| is_nameless_root(node, functions));
+        let whole = scopes.first().is_some_and(|scope| scope.0.get() == 0)
+            && scopes
+                .iter()
+                .rev()
+                .skip(1)
+                .all(|scope| scope.1.get() != NONE);
+        if whole && !nameless {
+            break;
+        }
+        let spans = spans(symbols, &sources.code);
+        if nameless {
+            name_roots(nodes, functions, &spans, symbols, file);
+        }
+        let mut namer = Namer {
+            nodes,
+            functions,
+            symbols,
+            file,
+            code: &sources.code,
+            known: HashMap::new(),
+        };
+        scopes = fill_from(&scopes, &spans, &mut namer, sources.code.size());
+    }
+    scopes
+}
+
+fn spans(symbols: &Symbols, code: &CodeMap) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for (begin, end, symbol) in symbols.covered() {
+        code.parts(begin, end, |_, begin, end| {
+            spans.push(Span { begin, end, symbol });
+        });
+    }
+    spans
+}
+
+fn is_nameless_root(node: &Node, functions: &Functions<'_>) -> bool {
+    node.parent().is_none() && functions.is_nameless(node.function())
+}
+
+fn name_roots<'d>(
+    nodes: &mut [Node],
+    functions: &mut Functions<'d>,
+    spans: &[Span],
+    symbols: &Symbols,
+    file: &'d ElfFile,
+) {
+    for node in nodes {
+        if !is_nameless_root(node, functions) {
+            continue;
+        }
+        let after = spans.partition_point(|span| span.begin <= node.place());
+        let span = after.checked_sub(1).and_then(|at| spans.get(at));
+        let span = span.filter(|span| node.place() < span.end);
+        if let Some(symbol) = span.and_then(|span| symbols.at(span.symbol, file)) {
+            *node = node.named(functions.add(&of_linker(symbol.name)));
+        }
+    }
+}
+
+fn of_linker(name: &[u8]) -> RawName<'_> {
+    RawName {
+        linkage: Some(name),
+        ..RawName::default()
+    }
+}
+
+/// Makes a root node for each symbol that fills a gap.
+struct Namer<'n, 'd> {
+    nodes: &'n mut Vec<Node>,
+    functions: &'n mut Functions<'d>,
+    symbols: &'n Symbols,
+    file: &'d ElfFile,
+    code: &'n CodeMap,
+    known: HashMap<usize, u32>,
+}
+
+impl Namer<'_, '_> {
+    fn node(&mut self, span: &Span) -> u32 {
+        if let Some(node) = self.known.get(&span.symbol) {
+            return *node;
+        }
+        let Some(symbol) = self.symbols.at(span.symbol, self.file) else {
+            return NONE;
+        };
+        let function = self.functions.add(&of_linker(symbol.name));
+        let entry = self.code.offset(symbol.start).unwrap_or(span.begin);
+        let size = u32::try_from(symbol.size).unwrap_or(0);
+        let node = u32::try_from(self.nodes.len()).unwrap_or(NONE);
+        self.nodes.push(Node::root(function, entry, size));
+        self.known.insert(span.symbol, node);
+        node
+    }
+}
+
+fn fill_from(scopes: &Scopes, spans: &[Span], namer: &mut Namer<'_, '_>, size: u32) -> Scopes {
+    let mut filled = Vec::with_capacity(scopes.len().saturating_add(spans.len()));
+    let mut spans = spans.iter().peekable();
+    // Before the first scope is a gap, too.
+    let starts = scopes.iter().map(|scope| scope.0.get());
+    let ends = starts.chain(std::iter::once(size));
+    let before = (Le32::new(0), Le32::new(NONE));
+    let all = std::iter::once(&before).chain(scopes);
+    for (scope, end) in all.zip(ends) {
+        let begin = scope.0.get();
+        if begin == end {
+            continue;
+        }
+        if scope.1.get() != NONE {
+            filled.push(*scope);
+            continue;
+        }
+        let mut at = begin;
+        while spans.next_if(|span| span.end <= begin).is_some() {}
+        while let Some(span) = spans.peek().filter(|span| span.begin < end) {
+            let from = span.begin.max(begin);
+            if at < from {
+                filled.push((Le32::new(at), Le32::new(NONE)));
+            }
+            filled.push((Le32::new(from), Le32::new(namer.node(span))));
+            at = span.end.min(end);
+            if span.end > end {
+                break;
+            }
+            spans.next();
+        }
+        if at < end {
+            filled.push((Le32::new(at), Le32::new(NONE)));
+        }
+    }
+    filled
+}

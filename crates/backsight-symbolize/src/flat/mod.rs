@@ -1,0 +1,67 @@
+//! Building the flat index of a module: all units at once, in parallel.
+//!
+//! ```text
+//!   unit ─flatten─▶ part ─┐
+//!   unit ─flatten─▶ part ─┼─merge─▶ scopes, lines ─symbols fill the gaps─▶ Index
+//!   unit ─flatten─▶ part ─┘
+//! ```
+//!
+//! Which unit answers where several claim an address, and which symbol where no
+//! unit does, follows the same rules as a lookup without an index.
+
+mod blocks;
+mod files;
+mod functions;
+mod gaps;
+mod merge;
+
+use backsight_types::BuildId;
+use rayon::prelude::*;
+
+use crate::claims::Claims;
+use crate::code_map::CodeMap;
+use crate::dwarf::{DwarfFile, UnitPart, Units};
+use crate::elf::{ElfFile, Symbols};
+use crate::index::Index;
+use crate::limits::Limits;
+
+/// What an index is made of.
+#[derive(Debug)]
+pub(crate) struct Sources<'s> {
+    pub(crate) build_id: Option<BuildId>,
+    /// Where code is.
+    pub(crate) code: CodeMap,
+    pub(crate) dwarf: Option<&'s DwarfFile>,
+    /// Symbol tables and the files they were read of, the best first.
+    pub(crate) symbols: Vec<(&'s Symbols, &'s ElfFile)>,
+    /// Whether a limit kept a symbol table from being read.
+    pub(crate) limited: bool,
+    pub(crate) limits: &'s Limits,
+}
+
+/// Builds the index, in rayon's current thread pool.
+pub(crate) fn build(sources: Sources<'_>) -> Index {
+    let Sources { dwarf, .. } = sources;
+    let Some(dwarf) = dwarf else {
+        return merge::merge(&[], &Claims::default(), sources);
+    };
+    dwarf.with_units(|units| {
+        let (parts, claims) = rayon::join(
+            || flatten_all(units, &sources.code),
+            || units.claims(&sources.code),
+        );
+        merge::merge(&parts, &claims, sources)
+    })
+}
+
+fn flatten_all<'d>(units: Units<'_, 'd>, code: &CodeMap) -> Vec<UnitPart<'d>> {
+    // The largest first, so that no thread is left alone with one at the end.
+    let mut order = units.list();
+    order.sort_by_key(|(_, length)| std::cmp::Reverse(*length));
+    let parts = order.into_par_iter().with_max_len(1);
+    let mut parts: Vec<(usize, UnitPart<'d>)> = parts
+        .map(|(offset, _)| (offset, units.flatten(offset, code)))
+        .collect();
+    parts.sort_unstable_by_key(|(offset, _)| *offset);
+    parts.into_iter().map(|(_, part)| part).collect()
+}

@@ -1,0 +1,292 @@
+//! The index as a file: written whole, opened without reading it through.
+//!
+//! docs/index-format.md has the layout. Opening checks the frame: the header and
+//! its checksum, that each table lies within the file and has as many rows as the
+//! tables beside it. What the rows say is checked where they are used, so that
+//! opening costs the same for any size. [`Index::verify`] reads everything.
+
+use std::io::{self, Write};
+
+use super::header::{self, Entry, Kind, TABLES_AT};
+use super::layout::NONE;
+use super::table::{Column, Index, Parts};
+use crate::Error;
+use crate::image::Image;
+
+/// Why a file does not serve as an index.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// It cannot be opened, read or written, or is no regular file.
+    #[error(transparent)]
+    File(#[from] Error),
+    /// It does not begin like one.
+    #[error("not a symbol index")]
+    NotAnIndex,
+    /// It was written by another version, and has to be built again.
+    #[error("a symbol index of version {0}, where {expected} is read: build it again", expected = header::VERSION)]
+    Version(u32),
+    /// It contradicts itself.
+    #[error("a damaged symbol index: {0} is wrong; build it again")]
+    Malformed(&'static str),
+    /// It describes another module.
+    #[error("the symbol index of another build ID")]
+    BuildIdMismatch,
+}
+
+impl From<io::Error> for IndexError {
+    fn from(error: io::Error) -> Self {
+        Self::File(error.into())
+    }
+}
+
+impl Index {
+    /// Takes the bytes of an index file.
+    ///
+    /// # Errors
+    /// All of [`IndexError`] but a wrong build ID, which the caller knows.
+    pub(crate) fn open(image: Image) -> Result<Self, IndexError> {
+        let (meta, entries) = header::decode(&image)?;
+        let mut parts = Parts {
+            meta,
+            ..Parts::default()
+        };
+        for entry in &entries {
+            place(&mut parts, entry, image.len())?;
+        }
+        let index = Self {
+            image: Some(image),
+            parts,
+        };
+        index.check_frame()?;
+        Ok(index)
+    }
+
+    /// Writes the index.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut offset = TABLES_AT;
+        let mut entries = Vec::new();
+        for (kind, bytes) in self.tables() {
+            entries.push(Entry {
+                kind,
+                checksum: crc32fast::hash(bytes),
+                offset: u64::try_from(offset).unwrap_or(u64::MAX),
+                size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            });
+            offset = offset.saturating_add(padded(bytes.len()));
+        }
+        out.write_all(&header::encode(self.meta(), &entries))?;
+        for (_, bytes) in self.tables() {
+            out.write_all(bytes)?;
+            let padding = padded(bytes.len()).saturating_sub(bytes.len());
+            out.write_all([0; 8].get(..padding).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// Returns the bytes that [`write`](Self::write) writes.
+    pub(crate) fn file_size(&self) -> usize {
+        let tables = self.tables().into_iter();
+        let tables = tables.map(|(_, bytes)| padded(bytes.len()));
+        tables.fold(TABLES_AT, usize::saturating_add)
+    }
+
+    /// Checks that tables which belong together have as many rows.
+    fn check_frame(&self) -> Result<(), IndexError> {
+        let same = |name, rows: usize, optional: bool, of: usize| {
+            let fits = rows == of || (optional && rows == 0);
+            fits.then_some(()).ok_or(IndexError::Malformed(name))
+        };
+        let scopes = self.scope_starts().len();
+        same(
+            "the number of scopes",
+            self.scope_nodes().len(),
+            false,
+            scopes,
+        )?;
+        let lines = self.line_starts().len();
+        same(
+            "the number of line files",
+            self.line_files().len(),
+            false,
+            lines,
+        )?;
+        same("the number of lines", self.lines().len(), false, lines)?;
+        same(
+            "the number of columns",
+            self.line_columns().len(),
+            true,
+            lines,
+        )?;
+        let nodes = self.nodes().len();
+        same(
+            "the number of call columns",
+            self.node_columns().len(),
+            true,
+            nodes,
+        )?;
+        let functions = self.functions().len();
+        same(
+            "the number of demangled names",
+            self.demangled().len(),
+            true,
+            functions,
+        )?;
+        let code = self.code_size()?;
+        let buckets = usize::try_from(code >> self.meta().bucket_shift);
+        let buckets = buckets.map_or(0, |last| last.saturating_add(1));
+        same(
+            "the number of buckets",
+            self.scope_buckets().len(),
+            false,
+            buckets,
+        )?;
+        same(
+            "the number of buckets",
+            self.line_buckets().len(),
+            false,
+            buckets,
+        )
+    }
+
+    /// Returns the bytes of code, having checked that the windows lie end to end.
+    fn code_size(&self) -> Result<u32, IndexError> {
+        let wrong = IndexError::Malformed("where code lies");
+        let (mut size, mut end) = (0_u32, 0_u64);
+        for window in self.windows() {
+            if window.first() != size || window.start() < end {
+                return Err(wrong);
+            }
+            size = size.checked_add(window.size()).ok_or(wrong.clone())?;
+            end = window
+                .start()
+                .checked_add(window.size().into())
+                .ok_or(wrong.clone())?;
+        }
+        Ok(size)
+    }
+
+    /// Reads the whole index: each table's checksum, the order of its rows, and
+    /// that each row another one points to is there.
+    ///
+    /// # Errors
+    /// [`IndexError::Malformed`] with what is wrong first.
+    pub(crate) fn verify(&self) -> Result<(), IndexError> {
+        if let Some(image) = &self.image {
+            self.verify_bytes(image)?;
+        }
+        let wrong = |what, holds: bool| holds.then_some(()).ok_or(IndexError::Malformed(what));
+        let ascending = |rows: &[super::layout::Le32]| {
+            let mut pairs = rows.windows(2);
+            pairs.all(|pair| matches!(pair, [a, b] if a.get() < b.get()))
+        };
+        wrong("the order of scopes", ascending(self.scope_starts()))?;
+        wrong("the order of lines", ascending(self.line_starts()))?;
+        let below = |count: usize| {
+            move |at: u32| at == NONE || usize::try_from(at).is_ok_and(|at| at < count)
+        };
+        let (nodes, functions) = (below(self.nodes().len()), below(self.functions().len()));
+        let files = below(self.files().len());
+        let scopes = self.scope_nodes().iter();
+        wrong("a scope's node", scopes.map(|row| row.get()).all(&nodes))?;
+        let rows = self.line_files().iter();
+        wrong("a line's file", rows.map(|row| row.get()).all(&files))?;
+        for (node, at) in self.nodes().iter().zip(0_u32..) {
+            wrong("a node's function", functions(node.function()))?;
+            // Parents go before their children, so no walk runs in circles.
+            wrong(
+                "a node's parent",
+                node.parent().is_none_or(|parent| parent < at),
+            )?;
+            wrong(
+                "a call's file",
+                node.parent().is_none() || files(node.place()),
+            )?;
+        }
+        let text = |at: u32| at == 0 || self.text(at).is_some();
+        for function in self.functions() {
+            let texts = text(function.linkage.get()) && text(function.plain.get());
+            wrong("a function's name", texts)?;
+        }
+        for file in self.files() {
+            let texts = text(file.directory.get()) && text(file.name.get());
+            wrong("a file's path", texts)?;
+        }
+        let demangled = self.demangled().iter();
+        wrong("a demangled name", demangled.map(|row| row.get()).all(text))?;
+        let (shift, size) = (self.meta().bucket_shift, self.code_size()?);
+        for (starts, buckets) in [
+            (self.scope_starts(), self.scope_buckets()),
+            (self.line_starts(), self.line_buckets()),
+        ] {
+            wrong(
+                "a bucket",
+                super::search::buckets(starts, shift, size) == buckets,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Checks that each byte is a table's, whose checksum it fits, or zero.
+    fn verify_bytes(&self, image: &[u8]) -> Result<(), IndexError> {
+        let (meta, entries) = header::decode(image)?;
+        let head = header::encode(&meta, &entries);
+        if image.get(..TABLES_AT) != Some(head.as_slice()) {
+            return Err(IndexError::Malformed("its header"));
+        }
+        let mut end = TABLES_AT;
+        for (entry, (kind, bytes)) in entries.iter().zip(self.tables()) {
+            let padding = padded(bytes.len());
+            let gap = image.get(end.saturating_add(bytes.len())..end.saturating_add(padding));
+            let placed = usize::try_from(entry.offset) == Ok(end);
+            let clean = gap.is_some_and(|gap| gap.iter().all(|byte| *byte == 0));
+            if !placed || !clean || entry.checksum != crc32fast::hash(bytes) {
+                return Err(IndexError::Malformed(kind.name()));
+            }
+            end = end.saturating_add(padding);
+        }
+        if end == image.len() {
+            Ok(())
+        } else {
+            Err(IndexError::Malformed("its length"))
+        }
+    }
+}
+
+fn padded(size: usize) -> usize {
+    size.checked_next_multiple_of(8).unwrap_or(usize::MAX)
+}
+
+/// Says where in the file one table is.
+fn place(parts: &mut Parts, entry: &Entry, file_size: usize) -> Result<(), IndexError> {
+    let wrong = IndexError::Malformed(entry.kind.name());
+    let offset = usize::try_from(entry.offset).map_err(|_| wrong.clone())?;
+    let size = usize::try_from(entry.size).map_err(|_| wrong.clone())?;
+    let end = offset.checked_add(size).ok_or(wrong.clone())?;
+    let whole = size.checked_rem(entry.kind.row_size()) == Some(0);
+    // Rows are numbered in 32 bits, with one number set aside.
+    if end > file_size || !whole || u32::try_from(size).is_err() {
+        return Err(wrong);
+    }
+    match entry.kind {
+        Kind::Windows => parts.windows = Column::InFile(offset, size),
+        Kind::ScopeStarts => parts.scope_starts = Column::InFile(offset, size),
+        Kind::ScopeNodes => parts.scope_nodes = Column::InFile(offset, size),
+        Kind::ScopeBuckets => parts.scope_buckets = Column::InFile(offset, size),
+        Kind::LineStarts => parts.line_starts = Column::InFile(offset, size),
+        Kind::LineFiles => parts.line_files = Column::InFile(offset, size),
+        Kind::Lines => parts.lines = Column::InFile(offset, size),
+        Kind::LineColumns => parts.line_columns = Column::InFile(offset, size),
+        Kind::LineBuckets => parts.line_buckets = Column::InFile(offset, size),
+        Kind::Nodes => parts.nodes = Column::InFile(offset, size),
+        Kind::NodeColumns => parts.node_columns = Column::InFile(offset, size),
+        Kind::Functions => parts.functions = Column::InFile(offset, size),
+        Kind::Demangled => parts.demangled = Column::InFile(offset, size),
+        Kind::Files => parts.files = Column::InFile(offset, size),
+        Kind::Strings => parts.strings = Column::InFile(offset, size),
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! What stands before the tables in a file: who it is for, and where they are.
+
+use backsight_types::BuildId;
+
+use super::file::IndexError;
+
+/// What is known of an index as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meta {
+    pub(crate) build_id: Option<BuildId>,
+    /// A bucket of the search tables holds `1 << bucket_shift` code offsets.
+    pub(crate) bucket_shift: u32,
+    /// The most inlined calls above one another.
+    pub(crate) inline_depth: u32,
+    /// Whether a limit left something out.
+    pub(crate) limited: bool,
+}
+
+impl Default for Meta {
+    fn default() -> Self {
+        Self {
+            build_id: None,
+            bucket_shift: 7,
+            inline_depth: 128,
+            limited: false,
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($kind:ident = $number:literal, $row:literal, $name:literal;)*) => {
+        /// The kinds of tables, with the numbers by which a file names them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind {
+            $($kind,)*
+        }
+
+        impl Kind {
+            pub(crate) const ALL: [Self; [$($number),*].len()] = [$(Self::$kind),*];
+
+            /// By which a file names it.
+            fn number(self) -> u32 {
+                match self {
+                    $(Self::$kind => $number,)*
+                }
+            }
+
+            /// In bytes.
+            pub(crate) fn row_size(self) -> usize {
+                match self {
+                    $(Self::$kind => $row,)*
+                }
+            }
+
+            /// What `index show` calls it.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Windows = 1, 16, "windows";
+    ScopeStarts = 2, 4, "scope starts";
+    ScopeNodes = 3, 4, "scope nodes";
+    ScopeBuckets = 4, 4, "scope buckets";
+    LineStarts = 5, 4, "line starts";
+    LineFiles = 6, 4, "line files";
+    Lines = 7, 4, "lines";
+    LineColumns = 8, 2, "line columns";
+    LineBuckets = 9, 4, "line buckets";
+    Nodes = 10, 16, "nodes";
+    NodeColumns = 11, 2, "call columns";
+    Functions = 12, 12, "functions";
+    Demangled = 13, 4, "demangled names";
+    Files = 14, 8, "files";
+    Strings = 15, 1, "strings";
+}
+
+/// The first bytes of the file: not text, and broken by a transfer as text.
+const MAGIC: [u8; 8] = *b"\x89BSIX\r\n\n";
+
+/// The version of the layout. A file of another one is built again, not read.
+pub(crate) const VERSION: u32 = 1;
+
+/// Set in the flags when a limit left something out.
+const LIMITED: u32 = 1;
+
+/// Before the directory of tables: magic, version, flags, bucket shift, inline
+/// depth, length of the build ID, number of tables.
+const FIXED: usize = 8 + 6 * 4 + BuildId::MAX_LEN;
+
+/// In the directory: kind, checksum, offset and size, both of 64 bits.
+const ENTRY: usize = 4 + 4 + 8 + 8;
+
+/// Where the first table starts: behind the directory and its checksum, aligned
+/// to 8 as all are.
+pub(crate) const TABLES_AT: usize = (FIXED + Kind::ALL.len() * ENTRY + 4).next_multiple_of(8);
+
+/// Where one table is, and what its bytes sum up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) kind: Kind,
+    /// CRC-32 of its bytes.
+    pub(crate) checksum: u32,
+    pub(crate) offset: u64,
+    /// In bytes.
+    pub(crate) size: u64,
+}
+
+/// Returns the bytes before the tables.
+pub(crate) fn encode(meta: &Meta, entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(TABLES_AT);
+    bytes.extend_from_slice(&MAGIC);
+    let id = meta.build_id.as_ref().map_or(&[][..], BuildId::as_bytes);
+    let numbers = [
+        VERSION,
+        if meta.limited { LIMITED } else { 0 },
+        meta.bucket_shift,
+        meta.inline_depth,
+        u32::try_from(id.len()).unwrap_or(0),
+        u32::try_from(entries.len()).unwrap_or(0),
+    ];
+    bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    bytes.extend_from_slice(id);
+    bytes.resize(FIXED, 0);
+    for entry in entries {
+        let kind: u32 = entry.kind.number();
+        bytes.extend_from_slice(&kind.to_le_bytes());
+        bytes.extend_from_slice(&entry.checksum.to_le_bytes());
+        bytes.extend_from_slice(&entry.offset.to_le_bytes());
+        bytes.extend_from_slice(&entry.size.to_le_bytes());
+    }
+    let checksum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes.resize(TABLES_AT, 0);
+    bytes
+}
+
+/// Reads the bytes before the tables.
+///
+/// # Errors
+/// [`IndexError::NotAnIndex`], [`IndexError::Version`] and
+/// [`IndexError::Malformed`].
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Meta, Vec<Entry>), IndexError> {
+    let magic = bytes.get(..MAGIC.len());
+    if magic != Some(&MAGIC) {
+        return Err(IndexError::NotAnIndex);
+    }
+    let mut rest = Reader(bytes.get(MAGIC.len()..).unwrap_or_default());
+    let cut = IndexError::Malformed("it ends in its header");
+    // The version is read first: all behind it may look different in another.
+    let version = rest.u32().ok_or(cut.clone())?;
+    if version != VERSION {
+        return Err(IndexError::Version(version));
+    }
+    let head = bytes.get(..FIXED.saturating_add(Kind::ALL.len().saturating_mul(ENTRY)));
+    let head = head.ok_or(cut.clone())?;
+    let sum = bytes
+        .get(head.len()..)
+        .map(Reader)
+        .and_then(|mut rest| rest.u32());
+    if sum != Some(crc32fast::hash(head)) {
+        return Err(IndexError::Malformed("the checksum of its header"));
+    }
+    let mut number = || rest.u32().ok_or(cut.clone());
+    let (flags, bucket_shift, inline_depth) = (number()?, number()?, number()?);
+    let (id_length, count) = (number()?, number()?);
+    let id = rest.take(BuildId::MAX_LEN).ok_or(cut.clone())?;
+    let id = usize::try_from(id_length)
+        .ok()
+        .and_then(|length| id.get(..length));
+    let id = id.ok_or(IndexError::Malformed("the length of its build ID"))?;
+    if bucket_shift >= 32 || usize::try_from(count) != Ok(Kind::ALL.len()) {
+        return Err(IndexError::Malformed("its bucket size or number of tables"));
+    }
+    let mut entries = Vec::with_capacity(Kind::ALL.len());
+    for kind in Kind::ALL {
+        let (number, checksum) = (rest.u32(), rest.u32());
+        let (offset, size) = (rest.u64(), rest.u64());
+        if number != Some(kind.number()) {
+            return Err(IndexError::Malformed("the order of its tables"));
+        }
+        entries.push(Entry {
+            kind,
+            checksum: checksum.ok_or(cut.clone())?,
+            offset: offset.ok_or(cut.clone())?,
+            size: size.ok_or(cut.clone())?,
+        });
+    }
+    let meta = Meta {
+        build_id: BuildId::from_bytes(id).ok(),
+        bucket_shift,
+        inline_depth,
+        limited: flags & LIMITED != 0,
+    };
+    Ok((meta, entries))
+}
+
+/// Little-endian numbers, one after another.
+struct Reader<'b>(&'b [u8]);
+
+impl<'b> Reader<'b> {
+    fn take(&mut self, count: usize) -> Option<&'b [u8]> {
+        let (head, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u32::from_le_bytes(*head))
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*head))
+    }
+}

@@ -1,0 +1,210 @@
+//! The records of the index: little-endian, without alignment, all values valid.
+//!
+//! Every record is a row of 32-bit words, so that a table is a cast away from
+//! the bytes of a file on any machine.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Where a table would say "row 7", and there is no row.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// A 32-bit number as it stands in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub(crate) struct Le32([u8; 4]);
+
+impl Le32 {
+    #[inline]
+    pub(crate) fn new(value: u32) -> Self {
+        Self(value.to_le_bytes())
+    }
+
+    #[inline]
+    pub(crate) fn get(self) -> u32 {
+        u32::from_le_bytes(self.0)
+    }
+}
+
+/// A 16-bit number as it stands in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub(crate) struct Le16([u8; 2]);
+
+impl Le16 {
+    #[inline]
+    pub(crate) fn new(value: u16) -> Self {
+        Self(value.to_le_bytes())
+    }
+
+    #[inline]
+    pub(crate) fn get(self) -> u16 {
+        u16::from_le_bytes(self.0)
+    }
+}
+
+/// A stretch of virtual offsets that holds code, and its first code offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Window {
+    start_low: Le32,
+    start_high: Le32,
+    size: Le32,
+    first: Le32,
+}
+
+impl Window {
+    pub(crate) fn new(start: u64, size: u32, first: u32) -> Self {
+        let [low, high] = halves(start);
+        Self {
+            start_low: Le32::new(low),
+            start_high: Le32::new(high),
+            size: Le32::new(size),
+            first: Le32::new(first),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn start(&self) -> u64 {
+        u64::from(self.start_high.get()) << 32 | u64::from(self.start_low.get())
+    }
+
+    /// In bytes.
+    #[inline]
+    pub(crate) fn size(&self) -> u32 {
+        self.size.get()
+    }
+
+    /// The code offset of its first byte.
+    #[inline]
+    pub(crate) fn first(&self) -> u32 {
+        self.first.get()
+    }
+}
+
+fn halves(value: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+    [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes)
+}
+
+/// One call level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Node {
+    /// The node this one was folded into; [`NONE`] at a root.
+    parent: Le32,
+    /// The function, and in the highest bit whether a limit was reached here.
+    function: Le32,
+    /// Of an inlined call: the file it stands in, or [`NONE`]. Of a root: the
+    /// code offset where the function is entered.
+    place: Le32,
+    /// Of an inlined call: its line, or 0. Of a root: the bytes of its first
+    /// range.
+    extent: Le32,
+}
+
+/// Set in the function of a node whose answer lacks something because of a limit.
+const CUT: u32 = 1 << 31;
+
+impl Node {
+    pub(crate) fn root(function: u32, entry: u32, size: u32) -> Self {
+        Self::raw(NONE, function, entry, size)
+    }
+
+    pub(crate) fn inlined(parent: u32, function: u32, file: u32, line: u32) -> Self {
+        Self::raw(parent, function, file, line)
+    }
+
+    fn raw(parent: u32, function: u32, place: u32, extent: u32) -> Self {
+        Self {
+            parent: Le32::new(parent),
+            function: Le32::new(function),
+            place: Le32::new(place),
+            extent: Le32::new(extent),
+        }
+    }
+
+    /// The same, whose answer lacks something because of a limit.
+    pub(crate) fn cut(self) -> Self {
+        Self {
+            function: Le32::new(self.function.get() | CUT),
+            ..self
+        }
+    }
+
+    /// The same with another function.
+    pub(crate) fn named(self, function: u32) -> Self {
+        Self {
+            function: Le32::new(function | (self.function.get() & CUT)),
+            ..self
+        }
+    }
+
+    /// The same in a larger index, whose rows of each kind go before.
+    pub(crate) fn moved(self, nodes: u32, functions: &[u32], files: &[u32]) -> Self {
+        let row = |rows: &[u32], at: u32| {
+            let at = usize::try_from(at).ok();
+            at.and_then(|at| rows.get(at)).copied().unwrap_or(NONE)
+        };
+        let function = row(functions, self.function()) | (self.function.get() & CUT);
+        match self.parent() {
+            Some(parent) => Self::inlined(
+                parent.saturating_add(nodes),
+                function,
+                row(files, self.place()),
+                self.extent(),
+            ),
+            None => Self::root(function, self.place(), self.extent()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn parent(&self) -> Option<u32> {
+        Some(self.parent.get()).filter(|parent| *parent != NONE)
+    }
+
+    #[inline]
+    pub(crate) fn function(&self) -> u32 {
+        self.function.get() & !CUT
+    }
+
+    #[inline]
+    pub(crate) fn is_cut(&self) -> bool {
+        self.function.get() & CUT != 0
+    }
+
+    #[inline]
+    pub(crate) fn place(&self) -> u32 {
+        self.place.get()
+    }
+
+    #[inline]
+    pub(crate) fn extent(&self) -> u32 {
+        self.extent.get()
+    }
+}
+
+/// A function's names, each where its text starts in the string table, or 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct FunctionRecord {
+    pub(crate) linkage: Le32,
+    pub(crate) plain: Le32,
+    /// The line that declares it, or 0.
+    pub(crate) line: Le32,
+}
+
+/// A source file's path: directory and name as texts of the string table.
+///
+/// The path is the directory, a slash, the name; or the name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct FileRecord {
+    pub(crate) directory: Le32,
+    pub(crate) name: Le32,
+}
+
+impl std::hash::Hash for Le32 {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.get().hash(state);
+    }
+}

@@ -1,0 +1,135 @@
+//! Names and paths, each made once.
+//!
+//! Demangling and joining paths cost far more than finding what to demangle, so
+//! both are kept. The first lookup of a call level makes the texts of all levels
+//! above it; from then on a level costs a look at one bit.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::layout::{FileRecord, NONE};
+use super::search::Hit;
+use super::table::Index;
+use crate::Options;
+use crate::name::Name;
+
+/// The texts that lookups in one index have asked for so far.
+#[derive(Debug)]
+pub(crate) struct Memo {
+    names: Vec<OnceLock<Name>>,
+    files: Vec<OnceLock<Option<Arc<str>>>>,
+    /// A bit for each node, and one for each row of the line table.
+    seen_nodes: Vec<AtomicU64>,
+    seen_rows: Vec<AtomicU64>,
+}
+
+impl Memo {
+    pub(crate) fn new(index: &Index) -> Self {
+        Self {
+            names: cells(index.functions().len()),
+            files: cells(index.files().len()),
+            seen_nodes: bits(index.nodes().len()),
+            seen_rows: bits(index.line_starts().len()),
+        }
+    }
+
+    /// Makes every text that the call levels of `hit` will be asked for.
+    #[inline]
+    pub(crate) fn prepare(&self, index: &Index, hit: Hit, options: &Options) {
+        let known = |bits: &[AtomicU64], at: u32| at == NONE || is_set(bits, at);
+        if known(&self.seen_nodes, hit.node) && known(&self.seen_rows, hit.row) {
+            return;
+        }
+        self.make(index, hit, options);
+    }
+
+    #[cold]
+    fn make(&self, index: &Index, hit: Hit, options: &Options) {
+        let mut walk = index.walk(hit);
+        while let Some(level) = walk.next(index) {
+            if let Some(function) = level.function {
+                self.name(index, function, options);
+            }
+            if let Some(file) = level.file {
+                self.file(index, file);
+            }
+        }
+        set(&self.seen_nodes, hit.node);
+        set(&self.seen_rows, hit.row);
+    }
+
+    /// Returns the name of this row of the function table.
+    pub(crate) fn name(&self, index: &Index, function: u32, options: &Options) -> Option<&Name> {
+        let cell = self.names.get(usize::try_from(function).ok()?)?;
+        Some(cell.get_or_init(|| make_name(index, function, options).unwrap_or_default()))
+    }
+
+    /// Returns the path of this row of the file table.
+    pub(crate) fn file(&self, index: &Index, file: u32) -> Option<&Arc<str>> {
+        let cell = self.files.get(usize::try_from(file).ok()?)?;
+        let path = cell.get_or_init(|| {
+            let record = index.files().get(usize::try_from(file).ok()?)?;
+            path(index, record).map(Arc::from)
+        });
+        path.as_ref()
+    }
+}
+
+fn make_name(index: &Index, function: u32, options: &Options) -> Option<Name> {
+    let at = usize::try_from(function).ok()?;
+    let record = index.functions().get(at)?;
+    let Some(linkage) = index.text(record.linkage.get()) else {
+        return index.text(record.plain.get()).map(Name::of_plain);
+    };
+    let stored = index.demangled().get(at).filter(|_| options.demangle);
+    match stored.and_then(|at| index.text(at.get())) {
+        Some(demangled) => Some(Name {
+            function: Some(String::from_utf8_lossy(demangled).into()),
+            linkage: Some(String::from_utf8_lossy(linkage).into()),
+        }),
+        None => Some(Name::of_linkage(linkage, options)),
+    }
+}
+
+/// Joins the two parts that the path was split into.
+pub(crate) fn path(index: &Index, record: &FileRecord) -> Option<String> {
+    let name = index.text(record.name.get())?;
+    let mut path = Vec::new();
+    if let Some(directory) = index.text(record.directory.get()) {
+        path.extend_from_slice(directory);
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    Some(String::from_utf8_lossy(&path).into_owned())
+}
+
+fn cells<T>(count: usize) -> Vec<OnceLock<T>> {
+    let mut cells = Vec::new();
+    cells.resize_with(count, OnceLock::new);
+    cells
+}
+
+fn bits(count: usize) -> Vec<AtomicU64> {
+    let mut bits = Vec::new();
+    bits.resize_with(count.div_ceil(64), AtomicU64::default);
+    bits
+}
+
+#[inline]
+fn word(bits: &[AtomicU64], at: u32) -> Option<(&AtomicU64, u64)> {
+    let word = bits.get(usize::try_from(at >> 6).ok()?)?;
+    Some((word, 1 << (at & 63)))
+}
+
+#[inline]
+fn is_set(bits: &[AtomicU64], at: u32) -> bool {
+    // Acquire, so that what was made before the bit was set is seen; the cells
+    // themselves would wait for a maker, too.
+    word(bits, at).is_some_and(|(word, bit)| word.load(Ordering::Acquire) & bit != 0)
+}
+
+fn set(bits: &[AtomicU64], at: u32) {
+    if let Some((word, bit)) = word(bits, at) {
+        word.fetch_or(bit, Ordering::Release);
+    }
+}

@@ -1,0 +1,31 @@
+//! The flat symbol index: what a module's debug files say, as sorted tables.
+//!
+//! ```text
+//!   virtual offset ─windows─▶ code offset ─┬─scopes─▶ node ─parent─▶ … ─▶ root
+//!                                          └─lines──▶ row: file, line, column
+//! ```
+//!
+//! A *code offset* counts the bytes of all code sections laid end to end, so
+//! that 32 bits suffice wherever the linker put them. A *node* is one call level
+//! inside one function: an inlined call, or at the root the function itself.
+//!
+//! The same tables serve in memory and, as [`open`](Index::open) and
+//! [`write`](Index::write) have them, in a file. A file is hostile until proven
+//! otherwise: its frame is checked when it is opened, and each number in it
+//! where it is used.
+
+mod file;
+mod header;
+mod layout;
+mod memo;
+mod search;
+mod strings;
+mod table;
+
+pub use file::IndexError;
+pub(crate) use header::Meta;
+pub(crate) use layout::{FileRecord, FunctionRecord, Le16, Le32, NONE, Node, Window};
+pub(crate) use memo::Memo;
+pub(crate) use search::{Hit, Level, Walk, buckets};
+pub(crate) use strings::{PointerMap, StringTable};
+pub(crate) use table::{Column, Index, Parts};

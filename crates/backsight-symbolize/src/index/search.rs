@@ -1,0 +1,209 @@
+//! From a virtual offset to call levels.
+
+use super::layout::{Le32, NONE};
+use super::table::Index;
+
+/// What stands at a place: rows of the index, worth nothing without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hit {
+    /// The innermost call level, or [`NONE`].
+    pub(crate) node: u32,
+    /// The row of the line table, or [`NONE`].
+    pub(crate) row: u32,
+}
+
+impl Hit {
+    /// Nothing is known there.
+    pub(crate) const NOTHING: Self = Self {
+        node: NONE,
+        row: NONE,
+    };
+}
+
+/// One call level of a hit, still in numbers of the index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Level {
+    pub(crate) function: Option<u32>,
+    pub(crate) file: Option<u32>,
+    /// 0 is unknown.
+    pub(crate) line: u32,
+    /// 0 is unknown.
+    pub(crate) column: u16,
+    pub(crate) inlined: bool,
+    /// The code offset where the physical function is entered.
+    pub(crate) entry: Option<u32>,
+}
+
+/// A place in the source, in numbers of the index.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spot {
+    file: Option<u32>,
+    line: u32,
+    column: u16,
+}
+
+/// How far the walk over a hit's call levels has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walk {
+    next: Option<u32>,
+    spot: Spot,
+    /// Levels that may follow: a forged file may lead in circles.
+    left: u32,
+}
+
+impl Index {
+    /// Returns what stands at the virtual offset `addr`.
+    #[inline]
+    pub(crate) fn find(&self, addr: u64) -> Hit {
+        let Some(at) = self.code_offset(addr) else {
+            return Hit::NOTHING;
+        };
+        let shift = self.meta().bucket_shift;
+        let scope = find_row(self.scope_starts(), self.scope_buckets(), shift, at);
+        let node = scope.and_then(|scope| self.scope_nodes().get(scope));
+        let line = find_row(self.line_starts(), self.line_buckets(), shift, at);
+        Hit {
+            node: node.map_or(NONE, |node| node.get()),
+            row: line
+                .and_then(|line| u32::try_from(line).ok())
+                .unwrap_or(NONE),
+        }
+    }
+
+    /// Returns the code offset of a virtual offset; `None` where no code is.
+    #[inline]
+    pub(crate) fn code_offset(&self, addr: u64) -> Option<u32> {
+        let windows = self.windows();
+        // A dozen at most, but for relocatable objects.
+        let after = windows.partition_point(|window| window.start() <= addr);
+        let window = windows.get(after.checked_sub(1)?)?;
+        let into = u32::try_from(addr.checked_sub(window.start())?).ok()?;
+        if into >= window.size() {
+            return None;
+        }
+        window.first().checked_add(into)
+    }
+
+    /// Returns the virtual offset of a code offset.
+    #[inline]
+    pub(crate) fn virt_offset(&self, at: u32) -> Option<u64> {
+        let windows = self.windows();
+        let after = windows.partition_point(|window| window.first() <= at);
+        let window = windows.get(after.checked_sub(1)?)?;
+        let into = at.checked_sub(window.first())?;
+        if into >= window.size() {
+            return None;
+        }
+        window.start().checked_add(into.into())
+    }
+
+    /// Returns whether a hit has a function, a file or a line.
+    #[inline]
+    pub(crate) fn says_something(&self, hit: Hit) -> bool {
+        let spot = || self.spot(hit.row);
+        hit.node != NONE || spot().file.is_some() || spot().line > 0
+    }
+
+    /// Returns whether a limit left something out of this hit's answer.
+    pub(crate) fn is_cut(&self, hit: Hit) -> bool {
+        let node = usize::try_from(hit.node).ok();
+        let node = node.and_then(|at| self.nodes().get(at));
+        self.meta().limited || node.is_some_and(|node| node.is_cut())
+    }
+
+    /// Starts at the innermost call level of `hit`.
+    #[inline]
+    pub(crate) fn walk(&self, hit: Hit) -> Walk {
+        Walk {
+            next: Some(hit.node),
+            spot: self.spot(hit.row),
+            left: self.meta().inline_depth.saturating_add(1),
+        }
+    }
+
+    #[inline]
+    fn spot(&self, row: u32) -> Spot {
+        let Ok(row) = usize::try_from(row) else {
+            return Spot::default();
+        };
+        let (Some(file), Some(line)) = (self.line_files().get(row), self.lines().get(row)) else {
+            return Spot::default();
+        };
+        let column = self.line_columns().get(row);
+        Spot {
+            file: Some(file.get()).filter(|file| *file != NONE),
+            line: line.get(),
+            column: column.map_or(0, |column| column.get()),
+        }
+    }
+}
+
+impl Walk {
+    /// Returns the next call level outwards. Of a hit without a function the
+    /// only level says where the line table places it.
+    #[inline]
+    pub(crate) fn next(&mut self, index: &Index) -> Option<Level> {
+        let at = self.next.take()?;
+        self.left = self.left.checked_sub(1)?;
+        let spot = self.spot;
+        let mut level = Level {
+            file: spot.file,
+            line: spot.line,
+            column: spot.column,
+            ..Level::default()
+        };
+        let row = usize::try_from(at).ok().filter(|_| at != NONE);
+        let Some(node) = row.and_then(|row| index.nodes().get(row)) else {
+            return (spot.file.is_some() || spot.line > 0).then_some(level);
+        };
+        level.function = Some(node.function());
+        match node.parent() {
+            Some(parent) => {
+                level.inlined = true;
+                let column = row.and_then(|row| index.node_columns().get(row));
+                self.spot = Spot {
+                    file: Some(node.place()).filter(|file| *file != NONE),
+                    line: node.extent(),
+                    column: column.map_or(0, |column| column.get()),
+                };
+                self.next = Some(parent);
+            }
+            None => level.entry = Some(node.place()),
+        }
+        Some(level)
+    }
+}
+
+/// Returns the last row that starts at or before `at`.
+#[inline]
+fn find_row(starts: &[Le32], buckets: &[Le32], shift: u32, at: u32) -> Option<usize> {
+    let bucket = usize::try_from(at >> shift).ok()?;
+    let before = match bucket.checked_sub(1) {
+        Some(before) => usize::try_from(buckets.get(before)?.get()).ok()?,
+        None => 0,
+    };
+    let end = usize::try_from(buckets.get(bucket)?.get()).ok()?;
+    // Forged buckets may point anywhere; ranges that are none have no rows.
+    let inside = starts.get(before..end)?;
+    let after = inside.partition_point(|start| start.get() <= at);
+    before.checked_add(after)?.checked_sub(1)
+}
+
+/// Returns for each bucket of `1 << shift` code offsets how many rows start
+/// before its end.
+pub(crate) fn buckets(starts: &[Le32], shift: u32, code_size: u32) -> Vec<Le32> {
+    let count = usize::try_from(code_size >> shift).map_or(0, |last| last.saturating_add(1));
+    let mut buckets = Vec::with_capacity(count);
+    let mut rows: u32 = 0;
+    let mut rest = starts.iter().peekable();
+    for bucket in 0_u32..=(code_size >> shift) {
+        while rest
+            .next_if(|start| start.get() >> shift <= bucket)
+            .is_some()
+        {
+            rows = rows.saturating_add(1);
+        }
+        buckets.push(Le32::new(rows));
+    }
+    buckets
+}

@@ -1,0 +1,168 @@
+//! The string table: each text once, found by where it starts.
+//!
+//! A text is its length (ULEB128) and its bytes. Text 0 is absent, which is what
+//! a record without a name points to.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::marker::PhantomData;
+
+use super::layout::NONE;
+
+/// Texts on their way into an index.
+///
+/// A text is known by the address and length of the bytes it comes from, not by
+/// their content: linkers have merged equal strings already, and hashing a
+/// pointer costs nothing beside hashing a mangled name.
+#[derive(Debug)]
+pub(crate) struct StringTable<'d> {
+    bytes: Vec<u8>,
+    known: PointerMap<(usize, usize), u32>,
+    texts: PhantomData<&'d [u8]>,
+}
+
+impl Default for StringTable<'_> {
+    fn default() -> Self {
+        Self {
+            bytes: vec![0],
+            known: HashMap::default(),
+            texts: PhantomData,
+        }
+    }
+}
+
+impl<'d> StringTable<'d> {
+    /// Returns where `text` starts.
+    ///
+    /// An empty text is absent; so are texts once the table is full, at 4 GiB.
+    pub(crate) fn add(&mut self, text: &'d [u8]) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
+        let key = (text.as_ptr().addr(), text.len());
+        if let Some(at) = self.known.get(&key) {
+            return *at;
+        }
+        let at = push(&mut self.bytes, text);
+        self.known.insert(key, at);
+        at
+    }
+
+    /// Stores a text that is known to be new, and returns where it starts.
+    pub(crate) fn add_new(&mut self, text: &[u8]) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
+        push(&mut self.bytes, text)
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+fn push(bytes: &mut Vec<u8>, text: &[u8]) -> u32 {
+    let at = u32::try_from(bytes.len()).unwrap_or(NONE);
+    if at == NONE {
+        return 0;
+    }
+    let mut length = text.len();
+    while length >= 0x80 {
+        bytes.push(u8::try_from(length & 0x7f).unwrap_or(0) | 0x80);
+        length >>= 7;
+    }
+    bytes.push(u8::try_from(length).unwrap_or(0));
+    bytes.extend_from_slice(text);
+    at
+}
+
+/// Returns the text that starts at `at`, unless that is 0 or lies outside.
+#[inline]
+pub(crate) fn get(table: &[u8], at: u32) -> Option<&[u8]> {
+    let mut rest = table.get(usize::try_from(at).ok().filter(|at| *at > 0)?..)?;
+    let mut length: usize = 0;
+    for shift in [0, 7, 14, 21, 28] {
+        let (byte, after) = rest.split_first()?;
+        rest = after;
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return rest.get(..length);
+        }
+    }
+    None
+}
+
+/// A map whose keys are places in memory, or numbers made from such.
+pub(crate) type PointerMap<K, V> = HashMap<K, V, BuildHasherDefault<PointerHasher>>;
+
+/// Mixes a pointer and a length; no attacker chooses where a file is mapped.
+#[derive(Debug, Default)]
+pub(crate) struct PointerHasher(u64);
+
+impl Hasher for PointerHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+
+    #[inline]
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(u64::try_from(value).unwrap_or(0));
+    }
+
+    #[inline]
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(value.into());
+    }
+
+    #[inline]
+    fn write_u64(&mut self, value: u64) {
+        // Fibonacci hashing: the golden ratio's bits spread neighbours apart.
+        let mixed = (self.0.rotate_left(32) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 29);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{StringTable, get};
+
+    #[test]
+    fn a_text_is_stored_once_and_found_again() {
+        let long = "x".repeat(70_000);
+        let texts = ["main", "", "ä\u{fffd}", &long];
+        let mut table = StringTable::default();
+        let starts: Vec<u32> = texts
+            .iter()
+            .map(|text| table.add(text.as_bytes()))
+            .collect();
+        let again: Vec<u32> = texts
+            .iter()
+            .map(|text| table.add(text.as_bytes()))
+            .collect();
+        assert_eq!(starts, again);
+        let bytes = table.into_bytes();
+        let back: Vec<Option<&[u8]>> = starts.iter().map(|at| get(&bytes, *at)).collect();
+        let want = texts.map(|text| Some(text.as_bytes()).filter(|text| !text.is_empty()));
+        assert_eq!(back, want);
+    }
+
+    #[test]
+    fn a_length_past_the_end_is_no_text() {
+        let cases: [(&[u8], u32); 5] = [
+            (b"\0\x05abc", 1),
+            (b"\0\xff\xff\xff\xff\xff\xff", 1),
+            (b"\0", 1),
+            (b"\0", u32::MAX),
+            (b"\0\x80", 1),
+        ];
+        for (table, at) in cases {
+            assert_eq!(get(table, at), None, "{table:?} at {at}");
+        }
+    }
+}

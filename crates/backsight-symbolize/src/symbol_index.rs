@@ -1,0 +1,148 @@
+//! The flat index as a value of its own: built once, kept in a file, used later.
+
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use backsight_types::BuildId;
+
+use crate::image::{self, Image};
+use crate::index::{Index, IndexError};
+use crate::module::Module;
+use crate::{Error, Options, Source};
+
+/// All that a module's debug files say of its code, as sorted tables.
+///
+/// `docs/index-format.md` describes the file. An index holds what lookups need
+/// and nothing else; it stands in for the debug files, which may be gone.
+#[derive(Debug)]
+pub struct SymbolIndex {
+    pub(crate) index: Index,
+}
+
+/// One table of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableSize {
+    /// What it holds.
+    pub name: &'static str,
+    /// How many rows it has; of texts, how many bytes.
+    pub rows: usize,
+    /// What it takes in a file.
+    pub bytes: usize,
+}
+
+impl SymbolIndex {
+    /// Reads a module and its debug file, and builds the index of it in rayon's
+    /// current thread pool.
+    ///
+    /// `build_id` is the build ID that the module must have.
+    ///
+    /// # Errors
+    /// Those of [`Symbolizer::load`](crate::Symbolizer::load), and
+    /// [`Error::TooLarge`] for a module of 4 GiB of code or more, or whose debug
+    /// information exceeds [`Limits::unpacked_bytes`](crate::Limits::unpacked_bytes).
+    pub fn build(
+        source: Source,
+        build_id: Option<BuildId>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let module = Module::new(source, build_id, None, options.clone().into());
+        let index = module.build_index()?;
+        Ok(Self { index })
+    }
+
+    /// Opens an index file. Costs the same for any size: what is in the tables is
+    /// checked where it is used.
+    ///
+    /// The file is mapped or read as [`Options::access`] says, within
+    /// [`Limits::file_bytes`](crate::Limits::file_bytes).
+    ///
+    /// # Errors
+    /// All of [`IndexError`] but [`IndexError::BuildIdMismatch`].
+    pub fn open(path: &Path, options: &Options) -> Result<Self, IndexError> {
+        let file = image::open_regular(path)?;
+        let image = Image::of_file(&file, options.access, options.limits.file_bytes)?;
+        let index = Index::open(image)?;
+        Ok(Self { index })
+    }
+
+    /// Takes the bytes of an index file.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(bytes: std::sync::Arc<[u8]>) -> Result<Self, IndexError> {
+        let index = Index::open(Image::Given(bytes))?;
+        Ok(Self { index })
+    }
+
+    /// Writes the index to `path`, all of it or nothing: to a file beside it,
+    /// which then takes its name. Others who do the same at the same time, or read
+    /// it, see one whole file or another.
+    ///
+    /// # Errors
+    /// [`IndexError::File`].
+    pub fn write(&self, path: &Path) -> Result<(), IndexError> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}.new", std::process::id()));
+        let beside = Path::new(&beside);
+        let written = self.write_new(beside).and_then(|()| {
+            std::fs::rename(beside, path)?;
+            Ok(())
+        });
+        if written.is_err() {
+            // What is left of it is of no use; that it cannot be removed is not
+            // the error to report.
+            let _ = std::fs::remove_file(beside);
+        }
+        written
+    }
+
+    fn write_new(&self, path: &Path) -> Result<(), IndexError> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).open(path)?;
+        let mut out = BufWriter::with_capacity(1 << 18, file);
+        self.index.write(&mut out)?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Reads the index through: checksums, the order of its rows, and that each
+    /// place a row points to is there.
+    ///
+    /// # Errors
+    /// [`IndexError::Malformed`] with what is wrong.
+    pub fn verify(&self) -> Result<(), IndexError> {
+        self.index.verify()
+    }
+
+    /// Returns the build ID of the module it describes.
+    #[must_use]
+    pub fn build_id(&self) -> Option<BuildId> {
+        self.index.build_id()
+    }
+
+    /// Returns whether a limit left something out of it.
+    #[must_use]
+    pub fn limit_reached(&self) -> bool {
+        self.index.meta().limited
+    }
+
+    /// Returns what takes how much room, in the order of the file.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableSize> {
+        let tables = self.index.tables().into_iter();
+        let sizes = tables.map(|(kind, bytes)| TableSize {
+            name: kind.name(),
+            rows: bytes.len().checked_div(kind.row_size()).unwrap_or(0),
+            bytes: bytes.len(),
+        });
+        sizes.collect()
+    }
+
+    /// Returns the size of the file that [`write`](Self::write) writes, in bytes.
+    #[must_use]
+    pub fn file_size(&self) -> usize {
+        self.index.file_size()
+    }
+}

@@ -1,0 +1,120 @@
+//! The index as a file: what is written is read, and what is damaged is refused.
+
+mod common;
+
+use std::path::Path;
+
+use backsight_symbolize::{IndexError, Options, Source, SymbolIndex};
+use common::Fixture;
+
+fn index_of(path: &Path) -> SymbolIndex {
+    let source = Source::open(path).expect("a regular file");
+    SymbolIndex::build(source, None, &Options::default()).expect("an index")
+}
+
+/// A small program's index file, or `None` and a word why not.
+fn small(fixture: &Fixture) -> Option<Vec<u8>> {
+    fixture.write("a.cpp", include_str!("differential/words.cpp"));
+    let args = ["-O2", "-g", "-Wl,--build-id", "-o", "a", "a.cpp"];
+    if let Err(words) = fixture.run("g++", &args) {
+        testkit::skip(&words);
+        return None;
+    }
+    let index = index_of(&fixture.path("a"));
+    index.write(&fixture.path("a.index")).expect("written");
+    Some(std::fs::read(fixture.path("a.index")).expect("read back"))
+}
+
+fn open(bytes: &[u8]) -> Result<SymbolIndex, IndexError> {
+    SymbolIndex::from_bytes(bytes.into())
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let fixture = Fixture::new();
+    let Some(bytes) = small(&fixture) else { return };
+    let built = index_of(&fixture.path("a"));
+    assert_eq!(built.file_size(), bytes.len());
+    let opened = SymbolIndex::open(&fixture.path("a.index"), &Options::default());
+    for opened in [opened.expect("opened"), open(&bytes).expect("opened")] {
+        assert_eq!(opened.verify(), Ok(()));
+        assert_eq!(opened.tables(), built.tables());
+        assert_eq!(opened.build_id(), built.build_id());
+        assert!(opened.build_id().is_some() && !opened.limit_reached());
+        // Written again it is the same, byte for byte.
+        opened.write(&fixture.path("again")).expect("written");
+        assert!(std::fs::read(fixture.path("again")).expect("read") == bytes);
+    }
+}
+
+#[test]
+fn building_twice_gives_the_same_bytes() {
+    let fixture = Fixture::new();
+    let Some(bytes) = small(&fixture) else { return };
+    assert!(small(&fixture).expect("the tools were there") == bytes);
+}
+
+#[test]
+fn verify_finds_every_flipped_bit() {
+    let fixture = Fixture::new();
+    let Some(bytes) = small(&fixture) else { return };
+    // Bytes all over the header and the tables.
+    let step = (bytes.len() / 60).max(1);
+    for at in (0..500).step_by(7).chain((500..bytes.len()).step_by(step)) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        let verified = open(&flipped).and_then(|index| index.verify());
+        assert!(verified.is_err(), "byte {at} of {}", bytes.len());
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_refused() {
+    let fixture = Fixture::new();
+    let Some(bytes) = small(&fixture) else { return };
+    let step = (bytes.len() / 60).max(1);
+    for length in (0..500).step_by(7).chain((500..bytes.len()).step_by(step)) {
+        let cut = open(&bytes[..length]).and_then(|index| index.verify());
+        assert!(cut.is_err(), "{length} bytes of {}", bytes.len());
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    let longer = open(&longer).expect("its tables are there");
+    assert_eq!(longer.verify(), Err(IndexError::Malformed("its length")));
+}
+
+#[test]
+fn what_is_no_index_is_said() {
+    let fixture = Fixture::new();
+    let Some(bytes) = small(&fixture) else { return };
+    assert_eq!(open(b"").err(), Some(IndexError::NotAnIndex));
+    assert_eq!(
+        open(b"\x7fELF and more").err(),
+        Some(IndexError::NotAnIndex)
+    );
+    let mut other = bytes.clone();
+    other[8] = 9;
+    assert_eq!(open(&other).err(), Some(IndexError::Version(9)));
+    let missing = SymbolIndex::open(&fixture.path("nowhere"), &Options::default());
+    assert!(matches!(missing.err(), Some(IndexError::File(_))));
+    let directory = SymbolIndex::open(&fixture.path(""), &Options::default());
+    assert!(matches!(directory.err(), Some(IndexError::File(_))));
+}
+
+#[test]
+fn nothing_is_left_of_a_write_that_fails() {
+    let fixture = Fixture::new();
+    let Some(_) = small(&fixture) else { return };
+    let index = index_of(&fixture.path("a"));
+    // A directory stands where the file should go.
+    fixture.write("taken/file", "");
+    let failed = index.write(&fixture.path("taken"));
+    assert!(matches!(failed, Err(IndexError::File(_))));
+    let names = std::fs::read_dir(fixture.path("")).expect("listed");
+    let names = names.map(|entry| entry.expect("an entry").file_name());
+    assert!(
+        names
+            .filter_map(|name| name.into_string().ok())
+            .all(|name| !name.ends_with(".new"))
+    );
+}
