@@ -1,5 +1,6 @@
 //! One module: its own file, its debug file, and how the two answer together.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
@@ -11,7 +12,7 @@ use crate::flat::{self, Sources};
 use crate::image::Image;
 use crate::index::Index;
 use crate::indexed::Indexed;
-use crate::locate::{self, Search, Site};
+use crate::locate::{Near, Search, Site};
 use crate::name::Name;
 use crate::symbol_tables::SymbolTables;
 use crate::{Error, Frame, Frames, Options, Place, Source};
@@ -37,8 +38,8 @@ struct Files {
     /// is there.
     own: Result<Arc<ElfFile>, Error>,
     debug: Option<(Arc<ElfFile>, Site)>,
-    /// Where the module stands, by each of its names.
-    near: Vec<Site>,
+    /// Where the module stands, if that is known.
+    path: Option<PathBuf>,
     dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
     symbols: SymbolTables,
     /// All of it, flat, once a batch asked for most of it.
@@ -157,7 +158,7 @@ impl Files {
             Some(id) if own.build_id() != Some(id) => Err(Error::BuildIdMismatch),
             _ => Ok(Arc::new(own)),
         });
-        let near = path.map_or_else(Vec::new, |path| locate::sites_of(&path, options));
+        let near = Near::new(None, path.clone());
         let search = Search {
             options,
             near: &near,
@@ -174,7 +175,7 @@ impl Files {
         Ok(Self {
             own,
             debug,
-            near,
+            path,
             dwarf: OnceLock::new(),
             symbols,
             indexed: OnceLock::new(),
@@ -277,10 +278,11 @@ impl Files {
     /// be used at all gives way to the other file's.
     fn open_dwarf(&self, options: &Arc<Options>) -> Option<Result<DwarfFile, Fault>> {
         let debug = self.debug.as_ref().map(|(elf, site)| {
-            let near = site.clone().with_canonical();
-            (elf, near.chain(self.near.iter().cloned()).collect())
+            let near = Near::new(Some(site.clone()), self.path.clone());
+            (elf, near)
         });
-        let own = self.own.iter().map(|own| (own, self.near.clone()));
+        let own = self.own.iter();
+        let own = own.map(|own| (own, Near::new(None, self.path.clone())));
         let mut failed = None;
         for (file, near) in debug.into_iter().chain(own) {
             match DwarfFile::open(file, near, options) {

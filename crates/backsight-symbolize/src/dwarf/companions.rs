@@ -13,14 +13,14 @@ use super::sections::{Role, Sections};
 use super::{Fault, split};
 use crate::Options;
 use crate::elf::ElfFile;
-use crate::locate::{Search, Site};
+use crate::locate::{Near, Search, Site};
 
 /// What was found, and what finding more may cost.
 #[derive(Debug)]
 pub(super) struct Companions {
     options: Arc<Options>,
     /// Where the file with the DWARF stands, and then the module.
-    near: Vec<Site>,
+    near: Near,
     supplementary: Option<Sections>,
     package: OnceLock<Option<Sections>>,
     split: Arena<Sections>,
@@ -34,7 +34,7 @@ impl Companions {
     /// missing; `unpacked_bytes` may be unpacked for all companions.
     pub(super) fn new(
         main: &ElfFile,
-        near: Vec<Site>,
+        near: Near,
         unpacked_bytes: u64,
         options: Arc<Options>,
     ) -> Self {

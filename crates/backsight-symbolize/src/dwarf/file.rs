@@ -11,7 +11,7 @@ use crate::Options;
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
 use crate::elf::ElfFile;
-use crate::locate::Site;
+use crate::locate::Near;
 
 /// What the index borrows from.
 struct Owner {
@@ -34,7 +34,7 @@ impl DwarfFile {
     /// looked for near these places: its own, then the module's.
     pub(crate) fn open(
         elf: &Arc<ElfFile>,
-        near: Vec<Site>,
+        near: Near,
         options: &Arc<Options>,
     ) -> Option<Result<Self, Fault>> {
         if !Sections::present(elf) {

@@ -20,6 +20,7 @@
 //! is looked at.
 
 mod named;
+mod near;
 mod site;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use crate::elf::ElfFile;
 use crate::image::Image;
 use crate::{Error, Options};
 
+pub(crate) use near::Near;
 pub(crate) use site::Site;
 
 /// A file that was found, and where.
@@ -44,18 +46,10 @@ pub(crate) struct Found {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Search<'o> {
     pub(crate) options: &'o Options,
-    /// Where the file itself stands, by each of its names; then where others stand
-    /// that it goes with.
-    pub(crate) near: &'o [Site],
+    pub(crate) near: &'o Near,
 }
 
-/// Returns where a module of this path may stand, by each of its names.
-pub(crate) fn sites_of(path: &Path, options: &Options) -> Vec<Site> {
-    let sites = Site::of(path, options.root.as_deref()).into_iter();
-    sites.flat_map(Site::with_canonical).collect()
-}
-
-impl Search<'_> {
+impl<'o> Search<'o> {
     /// Returns the first debug file of this build ID that can be used, or else the
     /// first that the debug link of `own` leads to.
     ///
@@ -87,11 +81,15 @@ impl Search<'_> {
             same.then_some(Found { elf, site })
         };
         let hidden = Path::new(".debug").join(name);
-        self.near.iter().find_map(|module| {
+        self.sites().iter().find_map(|module| {
             let own = [name, &hidden].map(|name| module.beside(name));
             let elsewhere = self.debug_dirs_of(module).map(|dir| dir.join(name));
             own.into_iter().chain(elsewhere).find_map(proven)
         })
+    }
+
+    fn sites(self) -> &'o [Site] {
+        self.near.sites(self.options)
     }
 
     /// The target's before the host's.

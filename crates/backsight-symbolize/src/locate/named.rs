@@ -18,7 +18,7 @@ use std::path::Path;
 use super::{Search, Site, path_of};
 use crate::elf::{AltLink, ElfFile, Proof};
 
-impl Search<'_> {
+impl<'o> Search<'o> {
     /// Returns the supplementary file that the link of a file leads to.
     pub(crate) fn supplementary(self, link: &AltLink<'_>) -> Option<ElfFile> {
         let named = if self.options.named_files {
@@ -42,7 +42,7 @@ impl Search<'_> {
 
     /// Returns where a package of split units may be.
     pub(crate) fn packages(self) -> impl Iterator<Item = Site> {
-        self.near.iter().flat_map(move |file| {
+        self.sites().iter().flat_map(move |file| {
             let mut name = file.path().file_name().unwrap_or_default().to_owned();
             name.push(".dwp");
             let beside = file.beside(Path::new(&name));
@@ -66,7 +66,7 @@ impl Search<'_> {
         let moved = [Some(name), short].into_iter().flatten();
         let moved: Vec<&Path> = moved.filter(|name| name.is_relative()).collect();
         for name in moved {
-            sites.extend(self.near.iter().map(|file| file.beside(name)));
+            sites.extend(self.sites().iter().map(|file| file.beside(name)));
         }
         sites
     }
@@ -77,7 +77,7 @@ impl Search<'_> {
         if path.is_absolute() {
             Site::of(path, self.options.root.as_deref())
         } else {
-            self.near.iter().map(|file| file.beside(path)).collect()
+            self.sites().iter().map(|file| file.beside(path)).collect()
         }
     }
 }

@@ -1,0 +1,37 @@
+//! Where the files stand that others are looked for around.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::Site;
+use crate::Options;
+
+/// The places of one file and of the module that it goes with. Most files need no
+/// others, so that links are resolved only when a place is asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Near {
+    /// The file's own, when it is not the module itself.
+    file: Option<Site>,
+    module: Option<PathBuf>,
+    sites: OnceLock<Vec<Site>>,
+}
+
+impl Near {
+    pub(crate) fn new(file: Option<Site>, module: Option<PathBuf>) -> Self {
+        Self {
+            file,
+            module,
+            sites: OnceLock::new(),
+        }
+    }
+
+    /// Returns where the file stands, by each of its names, and then the module.
+    pub(super) fn sites(&self, options: &Options) -> &[Site] {
+        self.sites.get_or_init(|| {
+            let of = |path: &PathBuf| Site::of(path, options.root.as_deref());
+            let module = self.module.iter().flat_map(of);
+            let all = self.file.iter().cloned().chain(module);
+            all.flat_map(Site::with_canonical).collect()
+        })
+    }
+}
