@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{Options, Source, Symbolizer};
+use backsight_symbolize::{Options, Source, Symbolizer, Tier};
 use common::{Fixture, brief, find, symbol};
 
 /// Enough in common that `dwz` finds it worthwhile.
@@ -64,6 +64,16 @@ impl Fixture {
             ..Options::default()
         };
         change(&mut options, self);
+        let flat = Options {
+            tier: Tier::Flat,
+            ..options.clone()
+        };
+        let said = self.ask_with(options);
+        assert_eq!(self.ask_with(flat), said, "indexed as a whole");
+        said
+    }
+
+    fn ask_with(&self, options: Options) -> String {
         let symbolizer = Symbolizer::new(options);
         let source = Source::open(&self.path("bin/a")).expect("a file");
         let module = symbolizer.add(source, None, None);

@@ -8,9 +8,9 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use backsight_symbolize::{ModuleId, Place, Request, Symbolizer};
+use backsight_symbolize::{ModuleId, Options, Place, Request, Symbolizer, Tier};
 use backsight_types::{FileOffset, Lookup};
-use common::{Fixture, brief, find, symbolizer_of};
+use common::{Fixture, brief, find, symbolizer_of, symbolizer_with};
 use object::{Object as _, ObjectSection as _};
 
 /// Sections of several alignments, an inlined call in two of them.
@@ -118,7 +118,18 @@ fn ask_us(symbolizer: &Symbolizer, module: ModuleId, addr: u64) -> Vec<String> {
 
 /// Compares every byte of the code.
 fn compare(path: &Path, what: &str) {
-    let (symbolizer, module) = symbolizer_of(path);
+    for tier in [Tier::Lazy, Tier::Flat] {
+        let options = Options {
+            tier,
+            debug_dirs: Vec::new(),
+            ..Options::default()
+        };
+        compare_with(options, path, &format!("{tier:?} {what}"));
+    }
+}
+
+fn compare_with(options: Options, path: &Path, what: &str) {
+    let (symbolizer, module) = symbolizer_with(options, path);
     let sections = code_of(path);
     assert!(sections.len() >= 3, "{sections:?} of {what}");
     for section in sections {

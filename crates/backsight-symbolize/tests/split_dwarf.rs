@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
-use backsight_symbolize::{Options, Source, Symbolizer};
+use backsight_symbolize::{Options, Source, Symbolizer, Tier};
 use common::{Fixture, brief, find, symbol};
 
 const SOURCE: &str = r#"
@@ -56,8 +56,19 @@ impl Fixture {
         self.ask_source(options, source)
     }
 
-    /// Says the first answer with the line of `deep` that is in `outer`.
+    /// Says the first answer with the line of `deep` that is in `outer`, by whichever
+    /// tier.
     fn ask_source(&self, options: Options, source: Source) -> String {
+        let flat = Options {
+            tier: Tier::Flat,
+            ..options.clone()
+        };
+        let said = self.ask_tier(options, source.clone());
+        assert_eq!(self.ask_tier(flat, source), said, "indexed as a whole");
+        said
+    }
+
+    fn ask_tier(&self, options: Options, source: Source) -> String {
         let symbolizer = Symbolizer::new(options);
         let module = symbolizer.add(source, None, None);
         let (start, size) = symbol(&self.path("bin/a"), "outer");
