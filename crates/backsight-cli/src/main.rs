@@ -21,6 +21,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod file;
+mod index;
 mod input;
 mod man;
 mod maps;
@@ -61,6 +62,7 @@ enum Command {
     Addr2line(addr2line::Addr2line),
     #[command(name = "buildid")]
     BuildId(buildid::BuildId),
+    Index(index::Index),
     Demo(demo::Demo),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -87,6 +89,7 @@ fn run(command: Command) -> Result {
         Command::Symbolize(symbolize) => symbolize.run(&mut out),
         Command::BuildId(build_id) => build_id.run(&mut out),
         Command::Addr2line(addr2line) => addr2line.run(&mut out),
+        Command::Index(index) => index.run(&mut out),
         Command::Doctor(doctor) => doctor.run(&mut out),
         Command::Completions(completions) => completions.run(&mut out),
         Command::Man(man) => man.run(&mut out),

@@ -59,10 +59,12 @@ impl Man {
 
 /// Returns the page of the command, then those of its subcommands.
 fn pages() -> Vec<Page> {
-    let mut command = Backsight::command().disable_help_subcommand(true);
-    // Names subcommands after the command: backsight-maps.
+    let command = Backsight::command().disable_help_subcommand(true);
+    let mut command = command.mut_subcommands(|it| it.disable_help_subcommand(true));
+    // Names subcommands after the command: backsight-maps, backsight-index-build.
     command.build();
     let shown = command.get_subcommands().filter(|it| !it.is_hide_set());
+    let shown = shown.flat_map(|it| std::iter::once(it).chain(it.get_subcommands()));
     let subcommands: Vec<_> = shown.cloned().collect();
     let all = std::iter::once(command).chain(subcommands);
     all.map(|it| Page::new(it).source(TOOL).manual("backsight"))

@@ -148,7 +148,8 @@ impl Symbols {
         }
     }
 
-    fn options(&self) -> backsight_symbolize::Options {
+    /// Returns what the symbolizer is told.
+    pub(crate) fn options(&self) -> backsight_symbolize::Options {
         let mut options = backsight_symbolize::Options {
             inlines: !self.no_inlines,
             ..backsight_symbolize::Options::default()

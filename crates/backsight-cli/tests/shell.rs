@@ -7,17 +7,24 @@ use std::process::{Command, Stdio};
 
 use common::{run, run_with};
 
-const SUBCOMMANDS: [&str; 9] = [
+const SUBCOMMANDS: [&str; 10] = [
     "maps",
     "normalize",
     "symbolize",
     "addr2line",
     "buildid",
+    "index",
     "demo",
     "doctor",
     "completions",
     "man",
 ];
+
+/// Subcommands of subcommands, which have pages as well.
+const NESTED: [&str; 3] = ["index-build", "index-show", "index-verify"];
+
+/// That of the command itself, and theirs.
+const PAGES: usize = 1 + SUBCOMMANDS.len() + NESTED.len();
 
 #[test]
 fn completions_know_every_subcommand_and_none_that_is_hidden() {
@@ -65,10 +72,7 @@ fn shells_accept_their_completions() {
 #[test]
 fn man_pages_are_roff() {
     let all = run(["man"]).ok();
-    assert_eq!(
-        all.matches("\n.TH backsight").count(),
-        1 + SUBCOMMANDS.len()
-    );
+    assert_eq!(all.matches("\n.TH backsight").count(), PAGES);
     for line in all.lines().filter(|line| line.starts_with(['.', '\''])) {
         let request = line.split(' ').next().unwrap();
         let known = [
@@ -77,7 +81,7 @@ fn man_pages_are_roff() {
         assert!(known.contains(&request), "{line}");
     }
     assert!(!all.contains("demo\\-child"), "hidden");
-    for name in SUBCOMMANDS {
+    for name in SUBCOMMANDS.iter().chain(&NESTED) {
         let one = run(["man", name]).ok();
         assert!(one.contains(&format!("\n.TH backsight-{name} 1")), "{one}");
         assert!(all.contains(&one), "{name}");
@@ -91,12 +95,12 @@ fn man_pages_go_to_a_folder_and_render() {
     let pages = dir.path().join("share/man1");
     let to = pages.to_str().unwrap();
     assert_eq!(run(["man", "--out", to]).ok(), "");
-    assert_eq!(fs::read_dir(&pages).unwrap().count(), 1 + SUBCOMMANDS.len());
+    assert_eq!(fs::read_dir(&pages).unwrap().count(), PAGES);
     run(["man", "--out", "/dev/null/x"]).fails(1, &["/dev/null/x: Not a directory"]);
     if testkit::tools::tool("man").is_none() {
         return testkit::skip("no man");
     }
-    for name in SUBCOMMANDS {
+    for name in SUBCOMMANDS.iter().chain(&NESTED) {
         let page = pages.join(format!("backsight-{name}.1"));
         let shown = Command::new("man")
             .env("LC_ALL", "C.UTF-8")

@@ -18,6 +18,7 @@
 //!   as hexadecimal digits in `path_hex` (`name_hex`).
 
 mod check;
+mod index;
 mod module;
 mod read;
 mod record;
@@ -25,6 +26,7 @@ mod text;
 mod write;
 
 pub use check::Check;
+pub use index::{Index, IndexTable};
 pub use read::{Error, Reader};
 pub use record::{Address, Frame, Header, Mapping, Record, Sample, Vma};
 pub use write::Writer;

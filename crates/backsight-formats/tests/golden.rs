@@ -2,11 +2,11 @@
 
 use backsight_formats::maps_text::MapsLine;
 use backsight_formats::ndjson::{
-    Address, Check, Frame, Header, Mapping, Reader, Record, Sample, Vma, Writer,
+    Address, Check, Frame, Header, Index, IndexTable, Mapping, Reader, Record, Sample, Vma, Writer,
 };
 use backsight_types::{
-    AbsAddr, AbsRange, AddrKind, Arch, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind,
-    Outcome, Perms, Reason, Segment, Segments, VirtOffset,
+    AbsAddr, AbsRange, AddrKind, Arch, BuildId, Device, FileOffset, Lookup, Module, ModuleIdx,
+    ModuleKind, Outcome, Perms, Reason, Segment, Segments, VirtOffset,
 };
 
 const GOLDEN: &str = include_str!("golden/schema_version_1.ndjson");
@@ -227,6 +227,34 @@ fn a_check_is_spelled_so() {
         r#""found":"may not be followed","advice":"run as root"}"#,
         "\n",
         r#"{"type":"check","name":"map-files","state":"ok","found":"may not be followed"}"#,
+        "\n",
+    );
+    let lines = writer.into_inner();
+    assert_eq!(str::from_utf8(&lines), Ok(want));
+    // Whoever reads addresses passes over it.
+    assert_eq!(Reader::new(lines.as_slice()).count(), 0);
+}
+
+/// `backsight index show --format json`.
+#[test]
+fn an_index_is_spelled_so() {
+    let mut writer = Writer::new(Vec::new());
+    let tables = [IndexTable {
+        name: "windows",
+        rows: 2,
+        bytes: 32,
+    }];
+    let id = BuildId::from_bytes(&[0xab, 1]).ok();
+    let whole = Index::new(b"a.index", id, 4096, false, &tables);
+    writer.index(&whole).unwrap();
+    let nameless = Index::new(b"\xff", None, 496, true, &[]);
+    writer.index(&nameless).unwrap();
+    let want = concat!(
+        r#"{"type":"index","path":"a.index","build_id":"ab01","size":4096,"#,
+        r#""limit_reached":false,"tables":[{"name":"windows","rows":2,"bytes":32}]}"#,
+        "\n",
+        r#"{"type":"index","path":"�","path_hex":"ff","size":496,"#,
+        r#""limit_reached":true,"tables":[]}"#,
         "\n",
     );
     let lines = writer.into_inner();

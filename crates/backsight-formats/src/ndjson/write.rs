@@ -6,7 +6,7 @@ use backsight_types::{Module, ModuleIdx};
 use serde::Serialize;
 
 use super::module::ModuleLine;
-use super::{Address, Check, Header, Mapping, Record, Sample, Vma};
+use super::{Address, Check, Header, Index, Mapping, Record, Sample, Vma};
 
 /// Writes line by line. Nothing is buffered here.
 #[derive(Debug)]
@@ -84,6 +84,14 @@ impl<W: Write> Writer<W> {
     /// Those of the output.
     pub fn check(&mut self, check: &Check<'_>) -> io::Result<()> {
         self.line(check)
+    }
+
+    /// Writes what `backsight index` says of a file.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn index(&mut self, index: &Index<'_>) -> io::Result<()> {
+        self.line(index)
     }
 
     /// Writes any record.

@@ -1,0 +1,33 @@
+//! `backsight index show`: what an index holds.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::listing;
+use crate::args::Format;
+use crate::failure::{Done, Failure, Result};
+use crate::file::Shown;
+
+/// Print which module an index is of, and what takes how much room in it
+///
+/// The header alone is read: `index verify` reads everything.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// An index file
+    #[arg(value_name = "FILE.index")]
+    file: PathBuf,
+
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Show {
+    pub(crate) fn run(self, out: &mut impl Write) -> Result {
+        let index = super::open(&self.file);
+        let index = index.map_err(|cause| Failure::of(Shown(&self.file), cause))?;
+        listing::begin(out, self.format)?;
+        listing::write(out, self.format, &self.file, &index)?;
+        Ok(Done::Fully)
+    }
+}

@@ -1,0 +1,55 @@
+//! `backsight index verify`: whether index files are sound.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use backsight_symbolize::SymbolIndex;
+
+use super::listing::{self, Summary};
+use crate::args::Format;
+use crate::failure::{Done, Result, complain};
+use crate::file::Shown;
+
+/// Read index files through, and print a line for each that is sound
+///
+/// Checksums, the order of all rows, and that whatever a row points to is there. A
+/// file that is not sound, or cannot be read, is named on standard error with the
+/// cause, and the exit code is 1.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// Index files
+    #[arg(required = true, value_name = "FILE.index")]
+    files: Vec<PathBuf>,
+
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Verify {
+    pub(crate) fn run(self, out: &mut impl Write) -> Result {
+        listing::begin(out, self.format)?;
+        let mut done = Done::Fully;
+        for path in &self.files {
+            match read(path) {
+                Ok(index) => match self.format {
+                    Format::Text => writeln!(out, "{}  sound", Summary(path, &index))?,
+                    Format::Json => listing::write(out, self.format, path, &index)?,
+                },
+                Err(cause) => {
+                    // Results and complaints in the order of the files.
+                    out.flush()?;
+                    complain(format_args!("{}: {cause}", Shown(path)));
+                    done = Done::InPart;
+                }
+            }
+        }
+        Ok(done)
+    }
+}
+
+fn read(path: &Path) -> Result<SymbolIndex, String> {
+    let index = super::open(path)?;
+    index.verify().map_err(|error| super::cause(&error))?;
+    Ok(index)
+}
