@@ -191,6 +191,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Meta, Vec<Entry>), IndexError> {
             size: size.ok_or(cut.clone())?,
         });
     }
+    // It bounds walks that forged parents lead in circles, so it needs a bound.
+    if inline_depth > u16::MAX.into() {
+        return Err(IndexError::Malformed("its inline depth"));
+    }
     let meta = Meta {
         build_id: BuildId::from_bytes(id).ok(),
         bucket_shift,
@@ -220,5 +224,34 @@ impl<'b> Reader<'b> {
         let (head, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u64::from_le_bytes(*head))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, IndexError, Kind, Meta, decode, encode};
+
+    #[test]
+    fn numbers_outside_their_bounds_are_refused() {
+        let entries = Kind::ALL.map(|kind| Entry {
+            kind,
+            checksum: 0,
+            offset: 0,
+            size: 0,
+        });
+        let of = |bucket_shift, inline_depth| {
+            let meta = Meta {
+                bucket_shift,
+                inline_depth,
+                ..Meta::default()
+            };
+            decode(&encode(&meta, &entries)).map(|(meta, _)| meta.inline_depth)
+        };
+        let deep = IndexError::Malformed("its inline depth");
+        let bucket = IndexError::Malformed("its bucket size or number of tables");
+        assert_eq!(of(31, 0xffff), Ok(0xffff));
+        assert_eq!(of(31, 0x1_0000), Err(deep.clone()));
+        assert_eq!(of(7, u32::MAX), Err(deep));
+        assert_eq!(of(32, 128), Err(bucket));
     }
 }
