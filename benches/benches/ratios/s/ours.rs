@@ -1,8 +1,9 @@
 //! All calls to backsight of this family.
 
+use std::cell::RefCell;
 use std::path::Path;
 
-use backsight_symbolize::{Frame, Frames, ModuleId, Options, Place, Request, Source, Symbolizer};
+use backsight_symbolize::{Answers, Frame, Frames, ModuleId, Options, Place, Request, Source, Symbolizer};
 use backsight_types::{Lookup, Reason, VirtOffset};
 use rayon::ThreadPoolBuilder;
 use testkit::differential::Level;
@@ -15,6 +16,8 @@ use super::workload::Subject;
 pub(crate) struct Ours {
     symbolizer: Symbolizer,
     module: ModuleId,
+    /// Used again by each batch, as an agent would.
+    answers: RefCell<Answers>,
 }
 
 impl Ours {
@@ -27,17 +30,23 @@ impl Ours {
         let symbolizer = Symbolizer::new(options);
         let source = Source::open(&subject.executable).expect("a workload's executable");
         let module = symbolizer.add(source, None, None);
-        Self { symbolizer, module }
+        Self {
+            symbolizer,
+            module,
+            answers: RefCell::default(),
+        }
     }
 
     /// Looks up what [`requests`](Self::requests) made.
     pub(crate) fn run(&self, requests: &[Request]) -> Consumed {
         let mut consumed = Consumed::default();
-        for answer in self.symbolizer.symbolize(requests) {
-            for frame in answer.iter().flatten() {
+        let mut answers = self.answers.borrow_mut();
+        self.symbolizer.symbolize_into(requests, &mut answers);
+        for stack in answers.iter().flatten() {
+            for frame in stack {
                 consumed.level(
-                    frame.function.as_deref().unwrap_or_default(),
-                    frame.file.as_deref().map(str::as_bytes),
+                    frame.function.unwrap_or_default(),
+                    frame.file.map(str::as_bytes),
                     frame.line.unwrap_or(0),
                     frame.column.unwrap_or(0),
                 );
