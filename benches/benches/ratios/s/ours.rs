@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use backsight_symbolize::{Answers, Frame, Frames, ModuleId, Options, Place, Request, Source, Symbolizer};
+use backsight_symbolize::{
+    Answers, Frame, Frames, ModuleId, Options, Place, Request, Source, Symbolizer,
+};
 use backsight_types::{Lookup, Reason, VirtOffset};
 use rayon::ThreadPoolBuilder;
 use testkit::differential::Level;

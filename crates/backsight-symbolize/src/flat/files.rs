@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use crate::dwarf::PathParts;
-use crate::index::{FileRecord, Le32, NONE, PointerMap, StringTable};
+use crate::index::{FileRecord, Le32, NONE, PointerMap, push_text};
 
 /// Files on their way into an index.
 #[derive(Debug, Default)]
-pub(super) struct Files<'d> {
+pub(super) struct Files {
     records: Vec<FileRecord>,
-    strings: StringTable<'d>,
+    strings: Vec<u8>,
     /// By where the parts stand, which is the same for many units since linkers
     /// merge strings: joining them is what costs.
     by_parts: PointerMap<[(usize, usize); 3], u32>,
@@ -18,7 +18,7 @@ pub(super) struct Files<'d> {
     limit: usize,
 }
 
-impl<'d> Files<'d> {
+impl Files {
     /// `limit` is the most bytes a path may have.
     pub(super) fn new(limit: usize) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl<'d> Files<'d> {
     }
 
     /// Returns the file's row, or [`NONE`] when its path is too long.
-    pub(super) fn add(&mut self, parts: &PathParts<'d>) -> u32 {
+    pub(super) fn add(&mut self, parts: &PathParts<'_>) -> u32 {
         let key = parts.addresses();
         if let Some(row) = self.by_parts.get(&key) {
             return *row;
@@ -52,7 +52,7 @@ impl<'d> Files<'d> {
         let directory = match self.directories.get(directory) {
             Some(at) => *at,
             None => {
-                let at = self.strings.add_new(directory.as_bytes());
+                let at = self.add_text(directory);
                 self.directories.insert(directory.to_owned(), at);
                 at
             }
@@ -62,15 +62,30 @@ impl<'d> Files<'d> {
             return *row;
         }
         let row = u32::try_from(self.records.len()).unwrap_or(NONE);
+        let at = self.add_text(name);
         self.records.push(FileRecord {
             directory: Le32::new(directory),
-            name: Le32::new(self.strings.add_new(name.as_bytes())),
+            name: Le32::new(at),
         });
         self.by_record.insert(key, row);
         row
     }
 
+    /// Stores a text that is not there yet, and returns where it starts. The place
+    /// 0 says that there is none.
+    fn add_text(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
+        if self.strings.is_empty() {
+            self.strings.push(0);
+        }
+        let at = u32::try_from(self.strings.len()).unwrap_or(0);
+        push_text(&mut self.strings, text.as_bytes());
+        at
+    }
+
     pub(super) fn into_tables(self) -> (Vec<FileRecord>, Vec<u8>) {
-        (self.records, self.strings.into_bytes())
+        (self.records, self.strings)
     }
 }

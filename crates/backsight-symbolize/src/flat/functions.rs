@@ -7,7 +7,7 @@ use crate::index::{FunctionRecord, Le32, PointerMap, StringTable};
 ///
 /// The same function is folded into many units, and each has a copy of its
 /// DIE. As linkers merge strings, equal names are the same bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Functions<'d> {
     records: Vec<FunctionRecord>,
     strings: StringTable<'d>,
@@ -15,6 +15,15 @@ pub(super) struct Functions<'d> {
 }
 
 impl<'d> Functions<'d> {
+    /// Makes room for so many, to be filled without growing on the way.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self {
+            records: Vec::with_capacity(count),
+            strings: StringTable::with_capacity(count),
+            known: PointerMap::with_capacity_and_hasher(count, Default::default()),
+        }
+    }
+
     /// Returns the function's row.
     pub(super) fn add(&mut self, name: &RawName<'d>) -> u32 {
         let linkage = self.strings.add(name.linkage.unwrap_or_default());

@@ -90,7 +90,9 @@ pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Source
 }
 
 fn function_rows<'d>(parts: &[UnitPart<'d>]) -> (Functions<'d>, Vec<Vec<u32>>) {
-    let mut functions = Functions::default();
+    // Half of them are new, as a rule.
+    let count = parts.iter().map(|part| part.functions.len()).sum::<usize>() / 2;
+    let mut functions = Functions::with_capacity(count);
     let mut add = |part: &UnitPart<'d>| {
         let names = part.functions.iter();
         names.map(|name| functions.add(name)).collect()
@@ -99,9 +101,9 @@ fn function_rows<'d>(parts: &[UnitPart<'d>]) -> (Functions<'d>, Vec<Vec<u32>>) {
     (functions, rows)
 }
 
-fn file_rows<'d>(parts: &[UnitPart<'d>], limit: usize) -> (Files<'d>, Vec<Vec<u32>>) {
+fn file_rows(parts: &[UnitPart<'_>], limit: usize) -> (Files, Vec<Vec<u32>>) {
     let mut files = Files::new(limit);
-    let mut add = |part: &UnitPart<'d>| {
+    let mut add = |part: &UnitPart<'_>| {
         let paths = part.files.iter();
         paths.map(|parts| files.add(parts)).collect()
     };
@@ -110,7 +112,7 @@ fn file_rows<'d>(parts: &[UnitPart<'d>], limit: usize) -> (Files<'d>, Vec<Vec<u3
 }
 
 /// Puts the files' strings behind the functions', and moves the records along.
-fn files_behind(strings: &mut Vec<u8>, files: Files<'_>) -> Vec<FileRecord> {
+fn files_behind(strings: &mut Vec<u8>, files: Files) -> Vec<FileRecord> {
     let (records, more) = files.into_tables();
     // A table that outgrows 32 bits has texts that are not found, not wrong ones.
     let before = u32::try_from(strings.len()).unwrap_or(NONE);

@@ -46,10 +46,9 @@ pub(crate) fn build(sources: Sources<'_>) -> Index {
         return merge::merge(&[], &Claims::default(), sources);
     };
     dwarf.with_units(|units| {
-        let (parts, claims) = rayon::join(
-            || flatten_all(units, &sources.code),
-            || units.claims(&sources.code),
-        );
+        let parts = flatten_all(units, &sources.code);
+        // Behind the walk, which has read the root DIEs that claims need.
+        let claims = units.claims(&sources.code);
         merge::merge(&parts, &claims, sources)
     })
 }

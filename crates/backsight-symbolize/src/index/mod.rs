@@ -27,5 +27,5 @@ pub(crate) use header::Meta;
 pub(crate) use layout::{FileRecord, FunctionRecord, Le16, Le32, NONE, Node, Window};
 pub(crate) use memo::Memo;
 pub(crate) use search::{Hit, Level, Walk, buckets};
-pub(crate) use strings::{PointerMap, StringTable};
+pub(crate) use strings::{PointerMap, StringTable, push as push_text};
 pub(crate) use table::{Column, Index, Parts};

@@ -5,33 +5,36 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::marker::PhantomData;
 
-use super::layout::NONE;
+use rayon::prelude::*;
 
 /// Texts on their way into an index.
 ///
 /// A text is known by the address and length of the bytes it comes from, not by
 /// their content: linkers have merged equal strings already, and hashing a
-/// pointer costs nothing beside hashing a mangled name.
+/// pointer costs nothing beside hashing a mangled name. The bytes are copied at
+/// the end, by all threads.
 #[derive(Debug)]
 pub(crate) struct StringTable<'d> {
-    bytes: Vec<u8>,
+    texts: Vec<&'d [u8]>,
+    /// Where the next text starts.
+    end: usize,
     known: PointerMap<(usize, usize), u32>,
-    texts: PhantomData<&'d [u8]>,
 }
 
-impl Default for StringTable<'_> {
-    fn default() -> Self {
-        Self {
-            bytes: vec![0],
-            known: HashMap::default(),
-            texts: PhantomData,
-        }
-    }
-}
+/// Texts that one thread copies at a time.
+const CHUNK: usize = 4096;
 
 impl<'d> StringTable<'d> {
+    /// Makes room for so many texts.
+    pub(crate) fn with_capacity(count: usize) -> Self {
+        Self {
+            texts: Vec::with_capacity(count),
+            end: 1,
+            known: PointerMap::with_capacity_and_hasher(count, BuildHasherDefault::default()),
+        }
+    }
+
     /// Returns where `text` starts.
     ///
     /// An empty text is absent; so are texts once the table is full, at 4 GiB.
@@ -43,29 +46,40 @@ impl<'d> StringTable<'d> {
         if let Some(at) = self.known.get(&key) {
             return *at;
         }
-        let at = push(&mut self.bytes, text);
+        let Ok(at) = u32::try_from(self.end) else {
+            return 0;
+        };
+        self.end = self.end.saturating_add(stored_size(text));
+        self.texts.push(text);
         self.known.insert(key, at);
         at
     }
 
-    /// Stores a text that is known to be new, and returns where it starts.
-    pub(crate) fn add_new(&mut self, text: &[u8]) -> u32 {
-        if text.is_empty() {
-            return 0;
-        }
-        push(&mut self.bytes, text)
-    }
-
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        let chunks = self.texts.par_chunks(CHUNK).map(|texts| {
+            let size = texts.iter().map(|text| stored_size(text)).sum();
+            let mut bytes = Vec::with_capacity(size);
+            for text in texts {
+                push(&mut bytes, text);
+            }
+            bytes
+        });
+        let mut bytes = vec![0];
+        bytes.append(&mut chunks.collect::<Vec<_>>().concat());
+        bytes
     }
 }
 
-fn push(bytes: &mut Vec<u8>, text: &[u8]) -> u32 {
-    let at = u32::try_from(bytes.len()).unwrap_or(NONE);
-    if at == NONE {
-        return 0;
-    }
+/// Returns the bytes that a text takes with its length.
+fn stored_size(text: &[u8]) -> usize {
+    // Seven bits of the length a byte.
+    let bits = usize::BITS.saturating_sub(text.len().leading_zeros());
+    let length = usize::try_from(bits.div_ceil(7)).unwrap_or(0).max(1);
+    length.saturating_add(text.len())
+}
+
+/// Appends a text.
+pub(crate) fn push(bytes: &mut Vec<u8>, text: &[u8]) {
     let mut length = text.len();
     while length >= 0x80 {
         bytes.push(u8::try_from(length & 0x7f).unwrap_or(0) | 0x80);
@@ -73,7 +87,6 @@ fn push(bytes: &mut Vec<u8>, text: &[u8]) -> u32 {
     }
     bytes.push(u8::try_from(length).unwrap_or(0));
     bytes.extend_from_slice(text);
-    at
 }
 
 /// Returns the text that starts at `at`, unless that is 0 or lies outside.
@@ -135,8 +148,8 @@ mod tests {
     #[test]
     fn a_text_is_stored_once_and_found_again() {
         let long = "x".repeat(70_000);
-        let texts = ["main", "", "ä\u{fffd}", &long];
-        let mut table = StringTable::default();
+        let texts = ["main", "", "ä\u{fffd}", &long, &long[..127], &long[..128]];
+        let mut table = StringTable::with_capacity(4);
         let starts: Vec<u32> = texts
             .iter()
             .map(|text| table.add(text.as_bytes()))
