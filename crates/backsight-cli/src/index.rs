@@ -15,9 +15,9 @@ use crate::file::open_regular;
 
 /// Make and look into symbol indexes: what debug files say, as sorted tables
 ///
-/// An index answers as the debug files that it was made of do, and stands in for
-/// them. It holds for the module it was made of, whose build ID it carries. An index
-/// of another version of backsight may have to be built again.
+/// An index holds all that lookups need of the debug files that it was made of, and
+/// the build ID of the module it is for. An index of another version of backsight may
+/// have to be built again. `backsight symbolize` does not read indexes yet.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Index {
     #[command(subcommand)]
