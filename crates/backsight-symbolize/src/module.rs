@@ -62,6 +62,30 @@ impl Module {
         }
     }
 
+    /// A module of which the index is all there is.
+    pub(crate) fn of_index(
+        index: Index,
+        segments: Option<Segments>,
+        options: Arc<Options>,
+    ) -> Self {
+        let indexed = Arc::new(Indexed::new(index, Arc::clone(&options)));
+        let files = Files {
+            own: Err(Error::NotFound),
+            debug: None,
+            path: None,
+            dwarf: OnceLock::new(),
+            symbols: SymbolTables::new(None, None),
+            indexed: OnceLock::from(Some(indexed)),
+        };
+        Self {
+            source: Mutex::new(None),
+            expected: None,
+            given_segments: segments,
+            options,
+            files: OnceLock::from(Ok(files)),
+        }
+    }
+
     /// Reads the files, the first time; says why not when neither the module
     /// itself nor a debug file can be used.
     pub(crate) fn load(&self) -> Result<(), Error> {

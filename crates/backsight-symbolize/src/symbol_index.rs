@@ -1,8 +1,8 @@
 //! The flat index as a value of its own: built once, kept in a file, used later.
 
-use std::fs::OpenOptions;
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use backsight_types::BuildId;
 
@@ -83,24 +83,20 @@ impl SymbolIndex {
     /// # Errors
     /// [`IndexError::File`].
     pub fn write(&self, path: &Path) -> Result<(), IndexError> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(format!(".{}.new", std::process::id()));
-        let beside = Path::new(&beside);
-        let written = self.write_new(beside).and_then(|()| {
-            std::fs::rename(beside, path)?;
+        let (beside, file) = create_beside(path)?;
+        let written = self.write_to(file).and_then(|()| {
+            std::fs::rename(&beside, path)?;
             Ok(())
         });
         if written.is_err() {
             // What is left of it is of no use; that it cannot be removed is not
             // the error to report.
-            let _ = std::fs::remove_file(beside);
+            let _ = std::fs::remove_file(&beside);
         }
         written
     }
 
-    fn write_new(&self, path: &Path) -> Result<(), IndexError> {
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).open(path)?;
+    fn write_to(&self, file: File) -> Result<(), IndexError> {
         let mut out = BufWriter::with_capacity(1 << 18, file);
         self.index.write(&mut out)?;
         out.flush()?;
@@ -144,5 +140,25 @@ impl SymbolIndex {
     #[must_use]
     pub fn file_size(&self) -> usize {
         self.index.file_size()
+    }
+}
+
+/// Creates a new file in the directory of `path`. Never opens one that is there,
+/// as someone else may have put a link in its place.
+fn create_beside(path: &Path) -> Result<(PathBuf, File), IndexError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut number = 0_u32;
+    loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}-{number}.new", std::process::id()));
+        match options.open(&name) {
+            Ok(file) => return Ok((name.into(), file)),
+            // Of another thread, or left by a process that died.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && number < 1_000 => {
+                number = number.saturating_add(1);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::index::NONE;
 use crate::indexed::Indexed;
 use crate::module::Module;
 use crate::options::Tier;
-use crate::{Error, Frames, ModuleId, Options, Request, Source};
+use crate::{Error, Frames, ModuleId, Options, Request, Source, SymbolIndex};
 
 /// Addresses that one thread takes at a time: enough to outweigh the handing
 /// over, few enough to share a single large module among all threads.
@@ -67,7 +67,24 @@ impl Symbolizer {
         build_id: Option<BuildId>,
         segments: Option<Segments>,
     ) -> ModuleId {
-        let module = Module::new(source, build_id, segments, Arc::clone(&self.options));
+        self.push(Module::new(
+            source,
+            build_id,
+            segments,
+            Arc::clone(&self.options),
+        ))
+    }
+
+    /// Takes a module of which an index is at hand, and nothing else is needed.
+    ///
+    /// `segments` are the executable's program headers: an index has none, and
+    /// file offsets need them.
+    pub fn add_index(&self, index: SymbolIndex, segments: Option<Segments>) -> ModuleId {
+        let options = Arc::clone(&self.options);
+        self.push(Module::of_index(index.index, segments, options))
+    }
+
+    fn push(&self, module: Module) -> ModuleId {
         let mut modules = self.modules.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut modules).push(Arc::new(module));
         ModuleId(modules.len().saturating_sub(1))

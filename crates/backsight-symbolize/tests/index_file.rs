@@ -4,7 +4,8 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{IndexError, Options, Source, SymbolIndex};
+use backsight_symbolize::{IndexError, Options, Place, Request, Source, SymbolIndex, Symbolizer};
+use backsight_types::{FileOffset, Reason};
 use common::Fixture;
 
 fn index_of(path: &Path) -> SymbolIndex {
@@ -117,4 +118,33 @@ fn nothing_is_left_of_a_write_that_fails() {
             .filter_map(|name| name.into_string().ok())
             .all(|name| !name.ends_with(".new"))
     );
+}
+
+#[test]
+fn an_index_answers_for_a_module_that_is_gone() {
+    let fixture = Fixture::new();
+    let Some(bytes) = small(&fixture) else { return };
+    let path = fixture.path("a");
+    let (symbolizer, module) = common::symbolizer_of(&path);
+    let addresses: Vec<u64> = (0..0x6000).collect();
+    let requests = |module| -> Vec<Request> {
+        addresses
+            .iter()
+            .map(|addr| common::at(module, *addr))
+            .collect()
+    };
+    let want = symbolizer.symbolize(&requests(module));
+    std::fs::remove_file(&path).expect("removed");
+    // Of a file's bytes, and of an index that was never in a file.
+    let symbolizer = Symbolizer::new(Options::default());
+    let module = symbolizer.add_index(open(&bytes).expect("an index"), None);
+    assert_eq!(symbolizer.symbolize(&requests(module)), want);
+    assert!(want.iter().filter(|answer| answer.is_ok()).count() > 1_000);
+    // The index has no program headers.
+    let request = Request {
+        place: Place::File(FileOffset(0x1000)),
+        ..common::at(module, 0)
+    };
+    let answers = symbolizer.symbolize(&[request]);
+    assert_eq!(answers, [Err(Reason::NeedsProgramHeaders)]);
 }

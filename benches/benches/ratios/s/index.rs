@@ -4,8 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use backsight_symbolize::SymbolIndex;
 use benches::race::{Clock, Outcome, Race, Role};
 
+use super::ours;
 use super::symcache::SymCache;
 use super::workload::{self, K, Subject};
 
@@ -17,15 +19,18 @@ pub(super) fn s4(rounds: u32) -> Result<Vec<Outcome>, String> {
     workload::each("S4", |subject| {
         let addrs = subject.addresses().random;
         let mut cache = SymCache::build(subject.debug())?;
+        let directory = tempfile::tempdir().map_err(|why| why.to_string())?;
+        let index = ours::index(subject);
+        let file = directory.path().join("index");
+        index.write(&file).map_err(|why| why.to_string())?;
         let mut outcomes = vec![
-            first(rounds, subject, &mut cache, &addrs),
+            first(rounds, subject, &mut cache, &file, &addrs),
             lookups(rounds, subject, &cache, &addrs),
         ];
-        let directory = tempfile::tempdir().map_err(|why| why.to_string())?;
         let gsym = directory.path().join("gsym");
         let gsymutil = gsymutil.as_deref();
         outcomes.push(build(rounds, subject, &mut cache, gsymutil, &gsym));
-        outcomes.push(size(subject, &cache, &gsym));
+        outcomes.push(size(subject, &cache, &gsym, &index));
         Ok(outcomes)
     })
 }
@@ -36,14 +41,26 @@ fn race<'a>(subject: &Subject, what: &str, addresses: usize) -> Race<'a> {
 }
 
 /// Opens an index and looks one address up.
-fn first(rounds: u32, subject: &Subject, cache: &mut SymCache, addrs: &[u64]) -> Outcome {
+fn first(
+    rounds: u32,
+    subject: &Subject,
+    cache: &mut SymCache,
+    file: &Path,
+    addrs: &[u64],
+) -> Outcome {
+    let mut own = addrs[..STARTS].iter().cycle();
     let mut addrs = addrs[..STARTS].iter().cycle();
     race(subject, "open and one address", 1)
         .cycle(STARTS as u32)
+        .enter(Role::Ours, "ours", || {
+            let addr = own.next().expect("an endless iterator");
+            ours::indexed(file, &[*addr])
+        })
         .gauge(Role::Peer, "SymCache", || {
             let addr = addrs.next().expect("an endless iterator");
             cache.first(*addr).expect("it could be made")
         })
+        .a_call(100_000.0, "ours")
         .run(rounds)
 }
 
@@ -66,9 +83,12 @@ fn build(
     gsymutil: Option<&Path>,
     gsym: &Path,
 ) -> Outcome {
-    let mut race = race(subject, "build", 0).gauge(Role::Peer, "SymCache", || {
-        cache.rebuild(subject.debug()).expect("it could before")
-    });
+    let mut race = race(subject, "build", 0)
+        .enter(Role::Ours, "ours", || ours::index(subject))
+        .gauge(Role::Peer, "SymCache", || {
+            cache.rebuild(subject.debug()).expect("it could before")
+        })
+        .faster(3.0, "ours", "SymCache");
     if let Some(gsymutil) = gsymutil {
         race = race.enter(Role::Peer, "llvm-gsymutil", move || {
             let _ = std::fs::remove_file(gsym);
@@ -78,19 +98,26 @@ fn build(
             convert.stdout(Stdio::null()).stderr(Stdio::null());
             convert.status().expect("it was there")
         });
+        race = race.faster(3.0, "ours", "llvm-gsymutil");
     }
     race.run(rounds)
 }
 
-/// Says how large they are.
-fn size(subject: &Subject, cache: &SymCache, gsym: &Path) -> Outcome {
-    let bytes = cache.bytes;
+/// Says how large they are. SymCache has no columns, and ours are counted apart.
+fn size(subject: &Subject, cache: &SymCache, gsym: &Path, index: &SymbolIndex) -> Outcome {
+    let (bytes, whole) = (cache.bytes, index.file_size());
+    let tables = index.tables();
+    let columns = tables
+        .iter()
+        .filter(|table| table.name.ends_with("columns"));
+    let columns: usize = columns.map(|table| table.bytes).sum();
     let unit = "bytes";
-    let mut race = race(subject, "size", 0).clock(Clock::Gauge { unit }).gauge(
-        Role::Peer,
-        "SymCache",
-        move || bytes,
-    );
+    let mut race = race(subject, "size", 0)
+        .clock(Clock::Gauge { unit })
+        .gauge(Role::Ours, "ours", move || (whole - columns) as u64)
+        .gauge(Role::Ours, "ours, with columns", move || whole as u64)
+        .gauge(Role::Peer, "SymCache", move || bytes)
+        .at_most(1.0, "ours", "SymCache");
     if let Ok(file) = std::fs::metadata(gsym) {
         race = race.gauge(Role::Peer, "llvm-gsymutil", move || file.len());
     }

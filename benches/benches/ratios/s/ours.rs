@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use backsight_symbolize::{
-    Answers, Frame, Frames, ModuleId, Options, Place, Request, Source, Symbolizer,
+    Answers, Frame, Frames, ModuleId, Options, Place, Request, Source, SymbolIndex, Symbolizer,
 };
 use backsight_types::{Lookup, Reason, VirtOffset};
 use rayon::ThreadPoolBuilder;
@@ -32,6 +32,10 @@ impl Ours {
         let symbolizer = Symbolizer::new(options);
         let source = Source::open(&subject.executable).expect("a workload's executable");
         let module = symbolizer.add(source, None, None);
+        Self::new(symbolizer, module)
+    }
+
+    fn new(symbolizer: Symbolizer, module: ModuleId) -> Self {
         Self {
             symbolizer,
             module,
@@ -71,6 +75,21 @@ impl Ours {
         };
         addrs.iter().map(request).collect()
     }
+}
+
+/// Builds a module's index.
+pub(crate) fn index(subject: &Subject) -> SymbolIndex {
+    let source = Source::open(&subject.executable).expect("a workload's executable");
+    SymbolIndex::build(source, None, &options(subject)).expect("it can be indexed")
+}
+
+/// Opens an index file and looks up.
+pub(crate) fn indexed(file: &Path, addrs: &[u64]) -> Consumed {
+    let symbolizer = Symbolizer::new(Options::default());
+    let index = SymbolIndex::open(file, &Options::default()).expect("written just now");
+    let module = symbolizer.add_index(index, None);
+    let ours = Ours::new(symbolizer, module);
+    ours.run(&ours.requests(addrs))
 }
 
 /// Returns every level at each address, with raw names.

@@ -16,27 +16,51 @@ use crate::name::Name;
 /// The texts that lookups in one index have asked for so far.
 #[derive(Debug)]
 pub(crate) struct Memo {
-    names: Vec<OnceLock<Name>>,
-    files: Vec<OnceLock<Option<Arc<str>>>>,
+    names: Chunked<OnceLock<Name>>,
+    files: Chunked<OnceLock<Option<Arc<str>>>>,
     /// A bit for each node, and one for each row of the line table.
-    seen_nodes: Vec<AtomicU64>,
-    seen_rows: Vec<AtomicU64>,
+    seen_nodes: Chunked<AtomicU64>,
+    seen_rows: Chunked<AtomicU64>,
+}
+
+/// A value for each row of a table, those of neighbours made together when one is
+/// asked for: the first lookup in a large index must not wait for all.
+#[derive(Debug)]
+struct Chunked<T>(Vec<OnceLock<Box<[T]>>>);
+
+/// Values made together.
+const CHUNK: usize = 256;
+
+impl<T: Default> Chunked<T> {
+    fn new(count: usize) -> Self {
+        let mut chunks = Vec::new();
+        chunks.resize_with(count.div_ceil(CHUNK), OnceLock::new);
+        Self(chunks)
+    }
+
+    #[inline]
+    fn get(&self, at: usize) -> Option<&T> {
+        let chunk = self.0.get(at / CHUNK)?;
+        let chunk = chunk.get_or_init(|| std::iter::repeat_with(T::default).take(CHUNK).collect());
+        chunk.get(at % CHUNK)
+    }
 }
 
 impl Memo {
     pub(crate) fn new(index: &Index) -> Self {
+        let words = |bits: usize| bits.div_ceil(64);
         Self {
-            names: cells(index.functions().len()),
-            files: cells(index.files().len()),
-            seen_nodes: bits(index.nodes().len()),
-            seen_rows: bits(index.line_starts().len()),
+            names: Chunked::new(index.functions().len()),
+            files: Chunked::new(index.files().len()),
+            seen_nodes: Chunked::new(words(index.nodes().len())),
+            seen_rows: Chunked::new(words(index.line_starts().len())),
         }
     }
 
     /// Makes every text that the call levels of `hit` will be asked for.
     #[inline]
     pub(crate) fn prepare(&self, index: &Index, hit: Hit, options: &Options) {
-        let known = |bits: &[AtomicU64], at: u32| at == NONE || is_set(bits, at);
+        let known = |bits: &Chunked<AtomicU64>, at: u32| at == NONE || is_set(bits, at);
         if known(&self.seen_nodes, hit.node) && known(&self.seen_rows, hit.row) {
             return;
         }
@@ -103,32 +127,20 @@ pub(crate) fn path(index: &Index, record: &FileRecord) -> Option<String> {
     Some(String::from_utf8_lossy(&path).into_owned())
 }
 
-fn cells<T>(count: usize) -> Vec<OnceLock<T>> {
-    let mut cells = Vec::new();
-    cells.resize_with(count, OnceLock::new);
-    cells
-}
-
-fn bits(count: usize) -> Vec<AtomicU64> {
-    let mut bits = Vec::new();
-    bits.resize_with(count.div_ceil(64), AtomicU64::default);
-    bits
-}
-
 #[inline]
-fn word(bits: &[AtomicU64], at: u32) -> Option<(&AtomicU64, u64)> {
+fn word(bits: &Chunked<AtomicU64>, at: u32) -> Option<(&AtomicU64, u64)> {
     let word = bits.get(usize::try_from(at >> 6).ok()?)?;
     Some((word, 1 << (at & 63)))
 }
 
 #[inline]
-fn is_set(bits: &[AtomicU64], at: u32) -> bool {
+fn is_set(bits: &Chunked<AtomicU64>, at: u32) -> bool {
     // Acquire, so that what was made before the bit was set is seen; the cells
     // themselves would wait for a maker, too.
     word(bits, at).is_some_and(|(word, bit)| word.load(Ordering::Acquire) & bit != 0)
 }
 
-fn set(bits: &[AtomicU64], at: u32) {
+fn set(bits: &Chunked<AtomicU64>, at: u32) {
     if let Some((word, bit)) = word(bits, at) {
         word.fetch_or(bit, Ordering::Release);
     }
