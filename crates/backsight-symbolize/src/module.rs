@@ -1,6 +1,7 @@
 //! One module: its own file, its debug file, and how the two answer together.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
@@ -20,6 +21,10 @@ use crate::{Error, Frame, Frames, Options, Place, Source};
 /// Fewer addresses than this never pay for an index.
 const FEW: usize = 64;
 
+/// An index pays once an address was asked for each so many bytes of
+/// `.debug_info`. docs/decisions/0009 has the measurement.
+const WORTH: usize = 2048;
+
 /// A module as it was given, and what was read of it so far.
 #[derive(Debug)]
 pub(crate) struct Module {
@@ -29,6 +34,8 @@ pub(crate) struct Module {
     given_segments: Option<Segments>,
     options: Arc<Options>,
     files: OnceLock<Result<Files, Error>>,
+    /// Addresses that were asked for so far while there was no index.
+    asked: AtomicUsize,
 }
 
 /// The files of a module, and what they hold, read when first needed.
@@ -59,6 +66,7 @@ impl Module {
             given_segments: segments,
             options,
             files: OnceLock::new(),
+            asked: AtomicUsize::new(0),
         }
     }
 
@@ -83,6 +91,7 @@ impl Module {
             given_segments: segments,
             options,
             files: OnceLock::from(Ok(files)),
+            asked: AtomicUsize::new(0),
         }
     }
 
@@ -147,14 +156,15 @@ impl Module {
         self.files()?.index(self.expected, &self.options)
     }
 
-    /// Returns whether these places lie in units that make up so much of the
-    /// module's debug information that indexing all of it is the faster.
-    pub(crate) fn is_touched_widely<P: Iterator<Item = VirtOffset>>(
-        &self,
-        places: impl FnOnce() -> P,
-    ) -> bool {
-        self.files()
-            .is_ok_and(|files| files.is_touched_widely(places(), &self.options))
+    /// Notes that so many addresses are asked for, and returns whether with them
+    /// indexing the whole module costs less than going on unit by unit.
+    pub(crate) fn is_worth_indexing(&self, addresses: usize) -> bool {
+        let before = self.asked.fetch_add(addresses, Ordering::Relaxed);
+        let asked = before.saturating_add(addresses);
+        asked >= FEW
+            && self
+                .files()
+                .is_ok_and(|files| asked.saturating_mul(WORTH) >= files.info_size(&self.options))
     }
 
     /// Returns what stands at this virtual offset.
@@ -280,21 +290,11 @@ impl Files {
         }))
     }
 
-    fn is_touched_widely(
-        &self,
-        places: impl Iterator<Item = VirtOffset>,
-        options: &Arc<Options>,
-    ) -> bool {
-        let mut places: Vec<u64> = places.map(|place| place.0).collect();
-        if places.len() < FEW {
-            return false;
-        }
-        places.sort_unstable();
-        places.dedup();
+    /// Returns the bytes of debug information to be walked.
+    fn info_size(&self, options: &Arc<Options>) -> usize {
         match self.dwarf.get_or_init(|| self.open_dwarf(options)) {
-            Some(Ok(dwarf)) => dwarf.is_touched_widely(&places),
-            // Without debug information the symbol tables are all there is.
-            _ => places.len() >= FEW,
+            Some(Ok(dwarf)) => dwarf.info_size(),
+            _ => 0,
         }
     }
 

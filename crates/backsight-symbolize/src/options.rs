@@ -25,7 +25,8 @@ pub enum Access {
 /// leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tier {
-    /// Unit by unit, until a batch touches most of a module: then all of it.
+    /// Unit by unit, until so many addresses of a module were asked for that
+    /// indexing it as a whole would have cost no more: then all of it.
     #[default]
     Auto,
     /// Unit by unit, each when an address first falls into it.

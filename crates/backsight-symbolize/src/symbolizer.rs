@@ -169,8 +169,8 @@ struct Plan<'m> {
 }
 
 impl<'m> Plan<'m> {
-    /// Opens the modules of the batch, side by side, and indexes those that the
-    /// batch touches in most places.
+    /// Opens the modules of the batch, side by side, and indexes those of which
+    /// enough was asked.
     fn new(
         modules: &'m [Arc<Module>],
         requests: &[Request],
@@ -196,10 +196,10 @@ impl<'m> Plan<'m> {
             let flat = match options.tier {
                 Tier::Lazy => false,
                 Tier::Flat => true,
-                Tier::Auto => module.is_touched_widely(|| {
+                Tier::Auto => {
                     let own = requests.iter().filter(|request| request.module.0 == *at);
-                    own.filter_map(|request| module.resolve(request.place, request.lookup).ok())
-                }),
+                    module.is_worth_indexing(own.count())
+                }
             };
             flat.then(|| module.index()).flatten().map(Arc::clone)
         };

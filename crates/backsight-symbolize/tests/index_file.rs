@@ -3,6 +3,7 @@
 mod common;
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use backsight_symbolize::{IndexError, Options, Place, Request, Source, SymbolIndex, Symbolizer};
 use backsight_types::{FileOffset, Reason};
@@ -13,16 +14,29 @@ fn index_of(path: &Path) -> SymbolIndex {
     SymbolIndex::build(source, None, &Options::default()).expect("an index")
 }
 
-/// A small program's index file, or `None` and a word why not.
-fn small(fixture: &Fixture) -> Option<Vec<u8>> {
+/// A small program, compiled once for all tests.
+static PROGRAM: LazyLock<Result<Vec<u8>, String>> = LazyLock::new(|| {
+    let fixture = Fixture::new();
     fixture.write("a.cpp", include_str!("differential/words.cpp"));
     let args = ["-O2", "-g", "-Wl,--build-id", "-o", "a", "a.cpp"];
-    if let Err(words) = fixture.run("g++", &args) {
-        testkit::skip(&words);
-        return None;
-    }
-    let index = index_of(&fixture.path("a"));
-    index.write(&fixture.path("a.index")).expect("written");
+    fixture.run("g++", &args)?;
+    Ok(std::fs::read(fixture.path("a")).expect("compiled"))
+});
+
+/// Puts the program into the fixture and returns its index file; `None`, and a word
+/// why not, without a compiler.
+fn small(fixture: &Fixture) -> Option<Vec<u8>> {
+    let program = match &*PROGRAM {
+        Ok(program) => program,
+        Err(words) => {
+            testkit::skip(words);
+            return None;
+        }
+    };
+    let path = fixture.write("a", program);
+    index_of(&path)
+        .write(&fixture.path("a.index"))
+        .expect("written");
     Some(std::fs::read(fixture.path("a.index")).expect("read back"))
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use gimli::Section;
+
 use super::companions::Companions;
 use super::flatten::{UnitPart, flatten};
 use super::index::Index;
@@ -61,10 +63,9 @@ impl DwarfFile {
         self.with_dependent(|_, index| index.find(addr))
     }
 
-    /// Returns whether the units that these addresses, ascending, lie in are most
-    /// of the file's.
-    pub(crate) fn is_touched_widely(&self, addrs: &[u64]) -> bool {
-        self.with_dependent(|_, index| index.is_touched_widely(addrs))
+    /// Returns the bytes of `.debug_info`.
+    pub(crate) fn info_size(&self) -> usize {
+        self.with_dependent(|_, index| index.home.dwarf.debug_info.reader().len())
     }
 
     /// Lends the file's units to `work`.

@@ -29,10 +29,6 @@ use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
 use crate::index::NONE;
 
-/// A batch touches a file widely when its units are one part in so many of
-/// `.debug_info`.
-const WIDELY: usize = 2;
-
 /// Lookups in one file for which no table is built.
 const FEW: usize = 4;
 
@@ -174,26 +170,6 @@ impl<'d> Index<'d> {
         }
         claims.limited |= self.units.cut() || self.companions.limited();
         claims
-    }
-
-    /// Returns whether the units that these addresses lie in are most of the
-    /// file's.
-    pub(super) fn is_touched_widely(&self, addrs: &[u64]) -> bool {
-        let listed = self.listed.get_or_init(|| self.read_aranges(None));
-        let mut touched: Vec<usize> = addrs
-            .iter()
-            .filter_map(|addr| {
-                listed.find(*addr).next().or_else(|| {
-                    let roots = self.unlisted.get_or_init(|| self.read_roots(true));
-                    roots.find(*addr).next()
-                })
-            })
-            .collect();
-        touched.sort_unstable();
-        touched.dedup();
-        let units = touched.iter().filter_map(|offset| self.units.at(*offset));
-        let bytes = units.fold(0_usize, |sum, unit| sum.saturating_add(unit.length()));
-        bytes.saturating_mul(WIDELY) >= self.home.dwarf.debug_info.reader().len()
     }
 
     /// Returns the function in this unit and what is inlined in it, innermost

@@ -27,7 +27,9 @@ impl<'d> Functions<'d> {
     /// Returns the function's row.
     pub(super) fn add(&mut self, name: &RawName<'d>) -> u32 {
         let linkage = self.strings.add(name.linkage.unwrap_or_default());
-        let plain = self.strings.add(name.plain.unwrap_or_default());
+        // A function that the linker knows by name is shown by that name.
+        let plain = name.plain.filter(|_| name.linkage.is_none());
+        let plain = self.strings.add(plain.unwrap_or_default());
         let record = FunctionRecord {
             linkage: Le32::new(linkage),
             plain: Le32::new(plain),
