@@ -62,11 +62,11 @@ mod replay;
 mod session;
 mod shared_modules;
 mod span;
-mod trace;
 mod trace_modules;
 mod vdso;
 mod vma_cache;
 
+pub use backsight_types::trace::{Change, Mapping, Record, Sample};
 pub use backsight_types::{
     AbsAddr, AbsRange, FileOffset, Module, ModuleIdx, Outcome, Reason, VirtOffset,
 };
@@ -78,4 +78,3 @@ pub use options::{BuildIds, Options, Trust};
 pub use replay::{Replayed, replay};
 pub use session::Session;
 pub use shared_modules::{ModulesRef, SharedModules};
-pub use trace::{Change, Mapping, Record, Sample};

@@ -136,9 +136,11 @@ impl ModuleTable {
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
         let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
-        let kind = match key {
-            (true, ..) => ModuleKind::Vdso,
-            (false, ..) => ModuleKind::File,
+        let (is_vdso, ..) = key;
+        let kind = if is_vdso {
+            ModuleKind::Vdso
+        } else {
+            ModuleKind::File
         };
         let mut learnt = NormalizedModule {
             module: Module {
@@ -152,9 +154,10 @@ impl ModuleTable {
             image: None,
         };
         if let Some(process) = process.filter(|process| process.options.reads_modules()) {
-            match kind {
-                ModuleKind::File => module_file::learn(process, vma, &mut learnt),
-                ModuleKind::Vdso => vdso::learn(process, vma, &mut learnt),
+            if is_vdso {
+                vdso::learn(process, vma, &mut learnt);
+            } else {
+                module_file::learn(process, vma, &mut learnt);
             }
             // Met before: by another path (a hard link, a bind mount), or in an
             // earlier call when nothing but reading it could prove it.

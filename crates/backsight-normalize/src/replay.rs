@@ -16,6 +16,7 @@
 
 use std::collections::HashMap;
 
+use backsight_types::trace::{Change, Record, Sample};
 use backsight_types::{AbsAddr, AbsRange, Outcome, Perms, Reason};
 use rayon::prelude::*;
 
@@ -23,7 +24,6 @@ use crate::address_space::{AddressSpace, Mapped};
 use crate::batch::Pass;
 use crate::image::NormalizedModule;
 use crate::options::Trust;
-use crate::trace::{Change, Record, Sample};
 use crate::trace_modules::TraceModules;
 use crate::vma_cache::VmaCache;
 

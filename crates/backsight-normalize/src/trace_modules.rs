@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use backsight_types::trace::Mapping;
 use backsight_types::{BuildId, Device, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
 
 use crate::address_space::Mapped;
 use crate::image::NormalizedModule;
 use crate::modules::shown;
-use crate::trace::Mapping;
 
 /// A file's identity as far as a record holds it. A record with a build ID may have
 /// neither device nor inode, so the name must tell files apart.

@@ -30,8 +30,10 @@ mod build_id;
 mod module;
 mod outcome;
 mod perms;
+pub mod profile;
 mod range;
 mod segments;
+pub mod trace;
 
 pub use addr::{AbsAddr, FileOffset, ParseAddrError, VirtOffset};
 pub use arch::Arch;

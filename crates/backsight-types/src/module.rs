@@ -42,6 +42,9 @@ pub enum ModuleKind {
     File,
     /// The code page that the kernel maps into every process.
     Vdso,
+    /// The kernel's image, or one of its modules, in a captured trace. File offsets
+    /// count from the first address of its mapping: of the image, from `_text`.
+    Kernel,
 }
 
 /// A file's identity across processes, and what is known of its layout.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{FileOffset, ModuleIdx};
+use crate::{FileOffset, ModuleIdx, ModuleKind};
 
 /// What normalization found for one address. 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +125,16 @@ pub enum AddrKind {
     Anonymous,
     /// The kernel's half of the address space.
     Kernel,
+}
+
+impl From<ModuleKind> for AddrKind {
+    fn from(kind: ModuleKind) -> Self {
+        match kind {
+            ModuleKind::File => Self::File,
+            ModuleKind::Vdso => Self::Vdso,
+            ModuleKind::Kernel => Self::Kernel,
+        }
+    }
 }
 
 impl AddrKind {

@@ -27,6 +27,7 @@ pub(super) fn introduce(symbolizer: &Symbolizer, module: &Module) -> Known {
     let found = match module.kind {
         ModuleKind::File => file_of(module),
         ModuleKind::Vdso => vdso_of(module),
+        ModuleKind::Kernel => Err(Reason::Kernel),
     };
     match found {
         Ok(source) => Known::readable(symbolizer, source, module),

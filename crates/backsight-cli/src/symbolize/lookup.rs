@@ -25,6 +25,7 @@ impl Known {
             otherwise: match module.kind {
                 ModuleKind::File => Reason::NoSymbols,
                 ModuleKind::Vdso => Reason::VdsoNoSymbols,
+                ModuleKind::Kernel => Reason::Kernel,
             },
         }
     }

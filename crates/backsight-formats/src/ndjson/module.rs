@@ -58,6 +58,7 @@ enum KindText {
     #[default]
     File,
     Vdso,
+    Kernel,
 }
 
 impl KindText {
@@ -102,6 +103,7 @@ impl ModuleLine {
             kind: match module.kind {
                 ModuleKind::File => KindText::File,
                 ModuleKind::Vdso => KindText::Vdso,
+                ModuleKind::Kernel => KindText::Kernel,
             },
             path,
             path_hex,
@@ -135,6 +137,7 @@ impl ModuleLine {
             kind: match self.kind {
                 KindText::File => ModuleKind::File,
                 KindText::Vdso => ModuleKind::Vdso,
+                KindText::Kernel => ModuleKind::Kernel,
             },
             path: self
                 .path_hex

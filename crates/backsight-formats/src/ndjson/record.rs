@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use backsight_types::{
-    AbsAddr, AddrKind, BuildId, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Outcome, Perms,
-    Reason, VirtOffset,
+    AbsAddr, AddrKind, BuildId, FileOffset, Lookup, Module, ModuleIdx, Outcome, Perms, Reason,
+    VirtOffset,
 };
 use serde::{Deserialize, Serialize};
 
@@ -270,10 +270,7 @@ impl Address<'_> {
                 module: Some(index),
                 file_offset: Some(file_offset),
                 virtual_offset: module.and_then(|module| module.virt_offset_of(file_offset)),
-                kind: module.map(|module| match module.kind {
-                    ModuleKind::File => AddrKind::File,
-                    ModuleKind::Vdso => AddrKind::Vdso,
-                }),
+                kind: module.map(|module| module.kind.into()),
                 ..line
             },
             Outcome::Unresolved(reason) => Self {

@@ -1,6 +1,10 @@
 //! What a captured trace tells: records and samples, each at its time.
 
-use backsight_types::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms};
+use crate::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms};
+
+/// The process that the kernel's own mappings are recorded under: its image, and its
+/// modules.
+pub const KERNEL_PID: u32 = u32::MAX;
 
 /// What a process mapped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

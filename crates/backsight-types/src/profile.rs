@@ -1,0 +1,295 @@
+//! The plain model of a profile: what every format is read into and written from.
+//!
+//! ```text
+//!   Sample ──▶ Thread ──▶ Process            who
+//!     │ └────▶ values, labels                how much, and what else
+//!     └──────▶ Stack ──▶ Location ──▶ Module where, innermost first
+//!                            └──────▶ Frames what it is called, once symbolized
+//! ```
+//!
+//! Everything stands once, in a table, and is named by its place there. A location is
+//! what normalization left of an address: a place in a module, or a reason. Its frames
+//! come with symbolization, and there are several when calls were inlined.
+//!
+//! Nothing here is checked against itself: a reader of hostile input must take care
+//! that what it names is there, and a writer that it is. Both go through the `get`
+//! methods, and a name that leads nowhere is `None`.
+
+mod samples;
+mod stacks;
+mod strings;
+
+pub use samples::{Label, LabelValue, Sample, Samples};
+pub use stacks::{StackIdx, Stacks};
+pub use strings::{StrIdx, Strings};
+
+use crate::{
+    AbsAddr, AbsRange, AddrKind, FileOffset, Lookup, Module, ModuleIdx, Perms, Reason, VirtOffset,
+};
+
+/// Declares the place of a row in its table.
+macro_rules! index {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            /// Returns the place behind the last row of a table that has `rows` now;
+            /// `None` when there are 2^32.
+            #[must_use]
+            pub fn behind(rows: usize) -> Option<Self> {
+                u32::try_from(rows).ok().map(Self)
+            }
+
+            /// Returns the place as a slice index.
+            #[must_use]
+            pub fn as_usize(self) -> usize {
+                // `usize` has at least 32 bits wherever Linux runs.
+                usize::try_from(self.0).unwrap_or(usize::MAX)
+            }
+        }
+    };
+}
+use index;
+
+index!(
+    /// The place of a process in [`Profile::processes`].
+    ProcessIdx
+);
+index!(
+    /// The place of a thread in [`Profile::threads`].
+    ThreadIdx
+);
+index!(
+    /// The place of a location in [`Profile::locations`].
+    LocationIdx
+);
+
+/// What one capture came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// What the values of the samples count.
+    pub sample_types: Vec<ValueType>,
+    /// How often samples were taken: one for each so many units.
+    pub period: Option<(ValueType, i64)>,
+    /// When the first sample could have been taken, in nanoseconds since 1970.
+    pub start_ns: Option<u64>,
+    /// For how long samples were taken, in nanoseconds.
+    pub duration_ns: Option<u64>,
+    /// What made the capture, and what it says of itself, for people.
+    pub comments: Vec<StrIdx>,
+    /// The processes. A process ID that was used twice stands twice.
+    pub processes: Vec<Process>,
+    /// Their threads.
+    pub threads: Vec<Thread>,
+    /// The files that addresses lie in.
+    pub modules: Vec<Module>,
+    /// Where they were mapped, and when.
+    pub mappings: Vec<Mapping>,
+    /// What stacks are made of.
+    pub locations: Vec<Location>,
+    /// The frames of all locations.
+    pub frames: Vec<Frame>,
+    /// The stacks, each once.
+    pub stacks: Stacks,
+    /// The samples, with their values and labels.
+    pub samples: Samples,
+    /// Names and paths, each once.
+    pub strings: Strings,
+}
+
+/// What a value counts, and in what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ValueType {
+    /// What is counted: `samples`, `cpu-clock`, `alloc_space`.
+    pub kind: StrIdx,
+    /// In what: `count`, `nanoseconds`, `bytes`.
+    pub unit: StrIdx,
+}
+
+/// A process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Its ID; [`KERNEL_PID`](crate::trace::KERNEL_PID) for the kernel's own mappings.
+    pub pid: u32,
+    /// Its name.
+    pub name: Option<StrIdx>,
+    /// When it began, in nanoseconds on the clock of the samples.
+    pub start_ns: Option<u64>,
+    /// When it ended, on the same clock.
+    pub end_ns: Option<u64>,
+}
+
+/// A thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// The process.
+    pub process: ProcessIdx,
+    /// Its ID, when the format knows threads.
+    pub tid: Option<u32>,
+    /// Its name.
+    pub name: Option<StrIdx>,
+}
+
+/// Where a module was mapped in a process, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The process; `None` where the format knows no processes.
+    pub process: Option<ProcessIdx>,
+    /// The addresses.
+    pub range: AbsRange,
+    /// The byte of the file at the first of them.
+    pub file_offset: FileOffset,
+    /// What may be done with it.
+    pub perms: Perms,
+    /// The module.
+    pub module: Option<ModuleIdx>,
+    /// Since when, in nanoseconds on the clock of the samples.
+    pub start_ns: Option<u64>,
+}
+
+/// A place in code, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Location {
+    /// What the process saw. Absent where the place in the module says it all: then a
+    /// location is shared by all processes.
+    pub address: Option<AbsAddr>,
+    /// How to look it up.
+    pub lookup: Lookup,
+    /// The kind of memory.
+    pub kind: Option<AddrKind>,
+    /// The module.
+    pub module: Option<ModuleIdx>,
+    /// The byte of the module's file.
+    pub file_offset: Option<FileOffset>,
+    /// The same place as the file's symbols and DWARF call it.
+    pub virt_offset: Option<VirtOffset>,
+    /// Why there is no answer, or why there is no more of one.
+    pub reason: Option<Reason>,
+    /// Its frames in [`Profile::frames`], innermost first; none before symbolization.
+    pub frames: FrameRange,
+}
+
+/// Places in [`Profile::frames`] that follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FrameRange {
+    /// The first.
+    pub start: u32,
+    /// How many.
+    pub len: u32,
+}
+
+/// One call level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// The function's name for people.
+    pub function: Option<StrIdx>,
+    /// Its name for the linker, when it is another one.
+    pub linkage_name: Option<StrIdx>,
+    /// The source file.
+    pub file: Option<StrIdx>,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// The column, from 1.
+    pub column: Option<u32>,
+    /// The line that the function begins on, from 1.
+    pub start_line: Option<u32>,
+    /// Whether the compiler folded it into the frame that follows.
+    pub inlined: bool,
+    /// Where the function begins.
+    pub start: Option<VirtOffset>,
+}
+
+impl Profile {
+    /// Returns a module.
+    #[must_use]
+    pub fn module(&self, index: ModuleIdx) -> Option<&Module> {
+        self.modules.get(index.as_usize())
+    }
+
+    /// Returns a process.
+    #[must_use]
+    pub fn process(&self, index: ProcessIdx) -> Option<&Process> {
+        self.processes.get(index.as_usize())
+    }
+
+    /// Returns a thread.
+    #[must_use]
+    pub fn thread(&self, index: ThreadIdx) -> Option<&Thread> {
+        self.threads.get(index.as_usize())
+    }
+
+    /// Returns a location.
+    #[must_use]
+    pub fn location(&self, index: LocationIdx) -> Option<&Location> {
+        self.locations.get(index.as_usize())
+    }
+
+    /// Returns the frames of a location, innermost first; none when it has none.
+    #[must_use]
+    pub fn frames_of(&self, location: &Location) -> &[Frame] {
+        let FrameRange { start, len } = location.frames;
+        let all = usize::try_from(start)
+            .ok()
+            .and_then(|start| self.frames.get(start..));
+        let len = usize::try_from(len).ok();
+        all.zip(len)
+            .and_then(|(all, len)| all.get(..len))
+            .unwrap_or_default()
+    }
+
+    /// Adds a location; `None` when there are 2^32.
+    ///
+    /// Equal ones are not looked for: each format has a key of its own that is cheaper.
+    pub fn add_location(&mut self, location: Location) -> Option<LocationIdx> {
+        let index = LocationIdx::behind(self.locations.len())?;
+        self.locations.push(location);
+        Some(index)
+    }
+
+    /// Adds the frames of one location, innermost first; `None` when there are 2^32.
+    pub fn add_frames(&mut self, frames: impl IntoIterator<Item = Frame>) -> Option<FrameRange> {
+        let start = u32::try_from(self.frames.len()).ok()?;
+        self.frames.extend(frames);
+        let end = u32::try_from(self.frames.len()).ok()?;
+        let len = end.checked_sub(start)?;
+        Some(FrameRange { start, len })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Frame, FrameRange, Location, Profile};
+
+    #[test]
+    fn frames_that_are_not_there_are_none() {
+        let mut profile = Profile::default();
+        let frame = |line| Frame {
+            line: Some(line),
+            ..Frame::default()
+        };
+        profile.add_frames([frame(1)]);
+        let frames = profile.add_frames([frame(2), frame(3)]).unwrap();
+        let of = |frames| {
+            let location = Location {
+                frames,
+                ..Location::default()
+            };
+            let frames = profile.frames_of(&location);
+            frames
+                .iter()
+                .filter_map(|frame| frame.line)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(frames), [2, 3]);
+        assert_eq!(of(FrameRange { start: 2, len: 2 }), []);
+        assert_eq!(
+            of(FrameRange {
+                start: u32::MAX,
+                len: u32::MAX
+            }),
+            []
+        );
+    }
+}
