@@ -127,11 +127,11 @@ impl<W: Write> Sink<W> {
         };
         let last = self.count.checked_sub(1).filter(|_| thread.pc.is_some());
         self.out.sample(&Sample {
-            pid,
+            pid: Some(pid),
             tid: Some(thread.tid),
-            time_ns: None,
             values: vec![1],
             stack: last.into_iter().collect(),
+            ..Sample::default()
         })
     }
 
@@ -143,10 +143,14 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Has the module's line written again before its next answer: the index means
-    /// another one from here on.
-    pub(crate) fn forget_module(&mut self, index: ModuleIdx) {
-        self.introduced.remove(&index);
+    /// Writes a module whether or not an answer names it. The index means this one
+    /// from here on.
+    pub(crate) fn module(&mut self, index: ModuleIdx, module: &Module) -> io::Result<()> {
+        let Layout::Json = self.layout else {
+            return Ok(());
+        };
+        self.introduced.insert(index);
+        self.out.module(index, module)
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {

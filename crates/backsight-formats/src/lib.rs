@@ -2,7 +2,7 @@
 //!
 //! | format | in | out |
 //! |---|---|---|
-//! | [`ndjson`]: one JSON object a line, `schema_version` 1 | yes | yes |
+//! | [`ndjson`]: one JSON object a line, `schema_version` 1; whole profiles too | yes | yes |
 //! | [`addr2line_text`]: the listing of binutils' `addr2line` | | yes |
 //! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |

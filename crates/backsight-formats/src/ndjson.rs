@@ -12,6 +12,8 @@
 //! - What is unknown is absent, never `null` or zero.
 //! - A module's line stands before the first address that names it, so that a
 //!   stream can be worked on as it comes.
+//! - A whole profile is lines too: `profile`, `process`, `thread`, `mapping` and
+//!   `sample` ([`ProfileWriter`], [`ProfileReader`]).
 //! - Keys may be added within a version, never changed. A reader passes over keys
 //!   and types of records it does not know.
 //! - A path or name that is not UTF-8 stands twice: as text with � in it, and whole
@@ -20,6 +22,7 @@
 mod check;
 mod index;
 mod module;
+mod profile;
 mod read;
 mod record;
 mod text;
@@ -27,6 +30,10 @@ mod write;
 
 pub use check::Check;
 pub use index::{Index, IndexTable};
+pub use profile::{
+    About, Label, Period, Process, ProfileReader, ProfileWriter, Thread, ValueType, read_profile,
+    write_profile,
+};
 pub use read::{Error, Reader};
 pub use record::{Address, Frame, Header, Mapping, Record, Sample, Vma};
 pub use write::Writer;

@@ -62,7 +62,7 @@ fn records() -> Vec<Record> {
         line: Some(12),
         column: Some(5),
         inlined: true,
-        start: None,
+        ..Frame::default()
     };
     let outer = Frame {
         function: Some("outer".into()),
@@ -121,7 +121,8 @@ fn records() -> Vec<Record> {
             ..Address::default()
         }),
         Record::Mapping(Mapping {
-            pid: 1,
+            pid: Some(1),
+            process: None,
             start: AbsAddr(0x1000),
             end: AbsAddr(0x2000),
             file_offset: FileOffset(0),
@@ -130,11 +131,12 @@ fn records() -> Vec<Record> {
             time_ns: Some(0),
         }),
         Record::Sample(Sample {
-            pid: 1,
+            pid: Some(1),
             tid: Some(1),
             time_ns: Some(0),
             values: vec![1],
             stack: vec![0, 1],
+            ..Sample::default()
         }),
     ]
 }

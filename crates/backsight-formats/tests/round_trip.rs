@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use backsight_formats::ndjson::{Address, Frame, Header, Mapping, Reader, Record, Sample, Writer};
+use backsight_formats::ndjson::{
+    About, Address, Frame, Header, Label, Mapping, Period, Process, Reader, Record, Sample, Thread,
+    ValueType, Writer,
+};
 use backsight_types::{
     AbsAddr, AddrKind, Arch, BuildId, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind,
     Perms, Reason, Segment, Segments, VirtOffset,
@@ -65,6 +68,7 @@ prop_compose! {
         file in option::of(any::<String>()),
         line: Option<u32>,
         column: Option<u32>,
+        start_line: Option<u32>,
         inlined: bool,
         start: Option<u64>,
     ) -> Frame<'static> {
@@ -74,6 +78,7 @@ prop_compose! {
             file: file.map(Cow::Owned),
             line,
             column,
+            start_line,
             inlined,
             start: start.map(VirtOffset),
         }
@@ -82,6 +87,7 @@ prop_compose! {
 
 prop_compose! {
     fn address()(
+        index: Option<u64>,
         (address, file_offset, virtual_offset) in any::<[Option<u64>; 3]>().prop_map(<(_, _, _)>::from),
         module: Option<u32>,
         kind in option::of(prop::sample::select(vec![
@@ -92,6 +98,7 @@ prop_compose! {
         frames in prop::collection::vec(frame(), 0..3),
     ) -> Address<'static> {
         Address {
+            index,
             address: address.map(AbsAddr),
             module: module.map(ModuleIdx),
             file_offset: file_offset.map(FileOffset),
@@ -100,6 +107,45 @@ prop_compose! {
             lookup: if returns { Lookup::Return } else { Lookup::Exact },
             reason,
             frames,
+        }
+    }
+}
+
+prop_compose! {
+    fn sample()(
+        [pid, tid, thread] in any::<[Option<u32>; 3]>(),
+        time_ns: Option<u64>,
+        values: Vec<i64>,
+        value_type: u32,
+        stack: Vec<u64>,
+        labels in prop::collection::vec(label(), 0..3),
+    ) -> Sample {
+        Sample { pid, tid, thread, time_ns, values, value_type, stack, labels }
+    }
+}
+
+prop_compose! {
+    fn label()(
+        key: String, text: Option<String>, number: Option<i64>, unit: Option<String>
+    ) -> Label {
+        Label { key, text, number, unit }
+    }
+}
+
+prop_compose! {
+    fn about()(
+        types: Vec<(String, String)>,
+        period: Option<(String, String, i64)>,
+        [start_ns, duration_ns] in any::<[Option<u64>; 2]>(),
+        comments: Vec<String>,
+    ) -> About {
+        let value_type = |(kind, unit)| ValueType { kind, unit };
+        About {
+            sample_types: types.into_iter().map(value_type).collect(),
+            period: period.map(|(kind, unit, value)| Period { kind, unit, value }),
+            start_ns,
+            duration_ns,
+            comments,
         }
     }
 }
@@ -124,28 +170,41 @@ fn record() -> impl Strategy<Value = Record> {
         (
             any::<[u64; 3]>(),
             0_u8..16,
-            any::<(u32, Option<u32>, Option<u64>)>()
+            any::<([Option<u32>; 3], Option<u64>)>()
         )
-            .prop_map(|([start, end, offset], bits, (pid, module, time_ns))| {
-                Record::Mapping(Mapping {
-                    pid,
-                    start: AbsAddr(start),
-                    end: AbsAddr(end),
-                    file_offset: FileOffset(offset),
-                    perms: Perms::from_bits(bits),
-                    module: module.map(ModuleIdx),
-                    time_ns,
-                })
-            }),
-        any::<(u32, Option<u32>, Option<u64>, Vec<i64>, Vec<u64>)>().prop_map(
-            |(pid, tid, time_ns, values, stack)| Record::Sample(Sample {
+            .prop_map(
+                |([start, end, offset], bits, ([pid, process, module], time_ns))| {
+                    Record::Mapping(Mapping {
+                        pid,
+                        process,
+                        start: AbsAddr(start),
+                        end: AbsAddr(end),
+                        file_offset: FileOffset(offset),
+                        perms: Perms::from_bits(bits),
+                        module: module.map(ModuleIdx),
+                        time_ns,
+                    })
+                }
+            ),
+        sample().prop_map(Record::Sample),
+        about().prop_map(Record::About),
+        any::<(u32, u32, Option<String>, [Option<u64>; 2])>().prop_map(
+            |(index, pid, name, [start_ns, end_ns])| Record::Process(Process {
+                index,
                 pid,
-                tid,
-                time_ns,
-                values,
-                stack
+                name,
+                start_ns,
+                end_ns,
             })
         ),
+        any::<(u32, u32, Option<u32>, Option<String>)>().prop_map(|(index, process, tid, name)| {
+            Record::Thread(Thread {
+                index,
+                process,
+                tid,
+                name,
+            })
+        }),
     ]
 }
 

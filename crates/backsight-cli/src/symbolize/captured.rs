@@ -1,7 +1,7 @@
 //! `symbolize -i`: addresses that were normalized before, here or on another host.
 //!
-//! The stream goes through: modules, mappings and samples come out as they came
-//! in, and addresses with their frames.
+//! The stream goes through: all other lines come out as they came in, and addresses
+//! with their frames.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -92,7 +92,8 @@ impl Capture {
             Record::Module { index, module } => {
                 // The addresses before it meant the module before it.
                 self.finish_batch(sink)?;
-                sink.forget_module(index);
+                self.begin(None, sink)?;
+                sink.module(index, &module)?;
                 self.modules.insert(index, (module, None));
             }
             Record::Address(address) => match address.module {

@@ -52,9 +52,12 @@ pub(super) struct Lookups<'a> {
 }
 
 impl<'a> Lookups<'a> {
-    /// Takes an answer that normalization began. `known` is the module it names.
+    /// Takes an answer that normalization began. `known` is the module it names. Frames
+    /// that it has already stay: whoever caught it may have known more than this host,
+    /// of its kernel above all.
     pub(super) fn push(&mut self, mut answer: Address<'a>, known: Option<Known>) {
         let place = match (answer.virtual_offset, answer.file_offset) {
+            _ if !answer.frames.is_empty() => None,
             (Some(virt), _) => Some(Place::Virt(virt)),
             (None, Some(offset)) => Some(Place::File(offset)),
             (None, None) => None,
@@ -113,6 +116,7 @@ fn shown(frames: &Frames) -> Vec<Frame<'_>> {
             column: frame.column,
             inlined: frame.inlined,
             start: frame.start,
+            ..Frame::default()
         })
         .collect()
 }

@@ -143,6 +143,9 @@ fn parse(line: &[u8]) -> Result<Option<Record>, Wrong> {
         "address" => Record::Address(json(line)?),
         "mapping" => Record::Mapping(json(line)?),
         "sample" => Record::Sample(json(line)?),
+        "profile" => Record::About(json(line)?),
+        "process" => Record::Process(json(line)?),
+        "thread" => Record::Thread(json(line)?),
         _ => return Ok(None),
     };
     Ok(Some(record))

@@ -8,6 +8,7 @@ use backsight_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::profile::{About, Label, Process, Thread};
 use super::text::{self, DeviceText, HexBytes};
 use crate::maps_text::MapsLine;
 
@@ -30,6 +31,12 @@ pub enum Record {
     Mapping(Mapping),
     /// A stack with its time and values.
     Sample(Sample),
+    /// What the samples mean.
+    About(About),
+    /// A process.
+    Process(Process),
+    /// A thread.
+    Thread(Thread),
 }
 
 /// What made the lines that follow.
@@ -53,6 +60,11 @@ pub struct Header {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "address")]
 pub struct Address<'a> {
+    /// Which line of type `address` it is, counted from 0; without it, the one behind
+    /// the line before. Profiles have it, so that a line that was lost on the way does
+    /// not move all stacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u64>,
     /// What the process saw; absent when only an offset was asked for.
     #[serde(
         default,
@@ -117,6 +129,9 @@ pub struct Frame<'a> {
     /// The column, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
+    /// The line that the function begins on, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_line: Option<u32>,
     /// Whether the compiler folded it into the frame that follows.
     #[serde(default)]
     pub inlined: bool,
@@ -133,8 +148,12 @@ pub struct Frame<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "mapping")]
 pub struct Mapping {
-    /// The process.
-    pub pid: u32,
+    /// The ID of the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The index of the process, in a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<u32>,
     /// The first address.
     #[serde(with = "text")]
     pub start: AbsAddr,
@@ -163,20 +182,31 @@ pub struct Mapping {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "sample")]
 pub struct Sample {
-    /// The process.
-    pub pid: u32,
-    /// The thread.
+    /// The ID of the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The ID of the thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tid: Option<u32>,
+    /// The index of the thread, in a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<u32>,
     /// When it was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_ns: Option<u64>,
-    /// What was counted.
+    /// What was counted, in the order of the profile's sample types.
     #[serde(default)]
     pub values: Vec<i64>,
+    /// What the first of the values counts: a place among the sample types, from 0.
+    /// All that have no value here are zero.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub value_type: u32,
     /// Lines of type `address`, counted from 0, innermost first.
     #[serde(default)]
     pub stack: Vec<u64>,
+    /// What else is known of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
 }
 
 /// A VMA, as `backsight maps --format json` writes it: a line without `"type"`.
@@ -298,6 +328,14 @@ impl Address<'_> {
             _ => self.reason.map(Outcome::Unresolved),
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A module's index is a plain number.

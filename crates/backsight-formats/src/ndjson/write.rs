@@ -105,6 +105,9 @@ impl<W: Write> Writer<W> {
             Record::Address(address) => self.address(address),
             Record::Mapping(mapping) => self.mapping(mapping),
             Record::Sample(sample) => self.sample(sample),
+            Record::About(about) => self.line(about),
+            Record::Process(process) => self.line(process),
+            Record::Thread(thread) => self.line(thread),
         }
     }
 
@@ -116,7 +119,7 @@ impl<W: Write> Writer<W> {
         self.out.flush()
     }
 
-    fn line(&mut self, value: &impl Serialize) -> io::Result<()> {
+    pub(super) fn line(&mut self, value: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.out, value)?;
         self.out.write_all(b"\n")
     }

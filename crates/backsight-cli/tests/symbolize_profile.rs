@@ -1,0 +1,36 @@
+//! Profiles through `symbolize -i`: only their addresses change.
+
+mod common;
+
+use common::{json, of_type, run_with};
+use serde_json::json;
+
+/// All that the golden file of a profile has, and an address in this very command.
+fn profile() -> String {
+    let golden = include_str!("../../backsight-formats/tests/golden/profile.ndjson");
+    golden.replace("/usr/bin/survey", env!("CARGO_BIN_EXE_backsight"))
+}
+
+#[test]
+fn the_lines_of_a_profile_come_out_as_they_came_in() {
+    let profile = profile();
+    let ran = run_with(
+        ["symbolize", "-i", "-", "--format", "json"],
+        profile.as_bytes(),
+    );
+    let (before, after) = (json(&profile), json(&ran.ok()));
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(&after) {
+        match before["type"].as_str() {
+            Some("header") => assert_eq!(after["schema_version"], 1),
+            Some("address") => assert_eq!(after["index"], before["index"]),
+            _ => assert_eq!(after, before),
+        }
+    }
+    // Nothing proves that the module is this file; frames that were there stay.
+    let reasons: Vec<_> = of_type(&after, "address")
+        .iter()
+        .map(|line| line["reason"].clone())
+        .collect();
+    assert_eq!(reasons, [json!("identity-unproven"), json!(null)]);
+}

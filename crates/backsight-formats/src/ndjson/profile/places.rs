@@ -1,0 +1,75 @@
+//! Which location each line of type `address` became.
+
+use backsight_types::profile::LocationIdx;
+
+use super::read::TOO_MANY;
+
+/// Which location each numbered line became.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// Sorted by their numbers.
+    rows: Vec<(u64, LocationIdx)>,
+}
+
+impl Places {
+    /// Takes the location of a line: of the number it states, or of the next one.
+    pub(super) fn add(&mut self, number: Option<u64>, at: LocationIdx) -> Result<(), String> {
+        let next = match self.rows.last() {
+            Some((last, _)) => last.checked_add(1).ok_or(TOO_MANY)?,
+            None => 0,
+        };
+        let number = number.unwrap_or(next);
+        if number < next {
+            return Err(format!("address {number} stands before it already"));
+        }
+        self.rows.push((number, at));
+        Ok(())
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<LocationIdx> {
+        // Where none was lost, each stands at its number.
+        let straight = usize::try_from(number).ok();
+        let row = straight.and_then(|at| self.rows.get(at));
+        if let Some((_, location)) = row.filter(|(of, _)| *of == number) {
+            return Some(*location);
+        }
+        let at = self.rows.binary_search_by_key(&number, |(of, _)| *of);
+        self.rows.get(at.ok()?).map(|(_, location)| *location)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_types::profile::LocationIdx;
+
+    use super::Places;
+
+    #[test]
+    fn a_lost_line_moves_no_other() {
+        let mut places = Places::default();
+        let given = [None, Some(1), Some(3), None, Some(u64::MAX)];
+        for (at, number) in (0..).zip(given) {
+            places.add(number, LocationIdx(at)).unwrap();
+        }
+        let cases = [
+            (0, Some(0)),
+            (1, Some(1)),
+            (2, None),
+            (3, Some(2)),
+            (4, Some(3)),
+            (5, None),
+            (u64::MAX, Some(4)),
+        ];
+        for (number, want) in cases {
+            assert_eq!(places.get(number), want.map(LocationIdx), "{number}");
+        }
+        assert!(
+            places.add(None, LocationIdx(5)).is_err(),
+            "no number is left"
+        );
+        assert!(
+            places.add(Some(2), LocationIdx(5)).is_err(),
+            "it stands behind"
+        );
+    }
+}

@@ -1,0 +1,366 @@
+//! Lines into a profile.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+
+use backsight_types::profile::{
+    self, FrameRange, LabelValue, Location, LocationIdx, ProcessIdx, Profile, StrIdx, ThreadIdx,
+};
+use backsight_types::{AbsRange, ModuleIdx};
+
+use super::lines::{About, Label, Process, Thread};
+use super::places::Places;
+use crate::ndjson::{Address, Error, Frame, Mapping, Reader, Record, Sample};
+
+/// Reads a profile, and hands what is malformed to `malformed`.
+///
+/// With `summed`, samples that are alike but for their time become one.
+///
+/// # Errors
+/// [`Error::NewerSchema`] and [`Error::Io`].
+pub fn read_profile(
+    input: impl BufRead,
+    summed: bool,
+    mut malformed: impl FnMut(&Error),
+) -> Result<Profile, Error> {
+    let mut profile = ProfileReader::new(summed);
+    for item in Reader::new(input) {
+        let taken = match item {
+            Ok((line, record)) => profile
+                .take(record)
+                .map_err(|cause| Error::Malformed { line, cause }),
+            Err(error @ Error::Malformed { .. }) => Err(error),
+            Err(error) => return Err(error),
+        };
+        if let Err(error) = taken {
+            malformed(&error);
+        }
+    }
+    Ok(profile.into_profile())
+}
+
+/// Puts a profile together from records, in the order in which they come.
+#[derive(Debug, Default)]
+pub struct ProfileReader {
+    profile: Profile,
+    summed: bool,
+    /// What the indexes of this capture mean.
+    modules: HashMap<u32, ModuleIdx>,
+    processes: HashMap<u32, ProcessIdx>,
+    threads: HashMap<u32, ThreadIdx>,
+    places: Places,
+    /// Processes and threads that samples and mappings name by their IDs alone.
+    pids: HashMap<u32, ProcessIdx>,
+    tids: HashMap<(u32, Option<u32>), ThreadIdx>,
+    /// What stands for an address that no line tells of.
+    lost: Option<LocationIdx>,
+}
+
+impl ProfileReader {
+    /// Begins an empty one. With `summed`, samples that are alike but for their time
+    /// become one.
+    #[must_use]
+    pub fn new(summed: bool) -> Self {
+        Self {
+            summed,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a record in.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people. It is skipped then, or taken without the
+    /// wrong part: a sample keeps its place and its values whatever its stack names.
+    pub fn take(&mut self, record: Record) -> Result<(), String> {
+        match record {
+            Record::Header(_) => self.begin(),
+            Record::About(about) => self.about(about)?,
+            Record::Process(process) => self.process(process)?,
+            Record::Thread(thread) => self.thread(thread)?,
+            Record::Module { index, module } => {
+                let at = ProcessIdx::behind(self.profile.modules.len()).ok_or(TOO_MANY)?;
+                self.profile.modules.push(module);
+                self.modules.insert(index.0, ModuleIdx(at.0));
+            }
+            Record::Mapping(mapping) => self.mapping(&mapping)?,
+            Record::Address(address) => self.address(&address)?,
+            Record::Sample(sample) => self.sample(&sample)?,
+        }
+        Ok(())
+    }
+
+    /// Returns what was read so far, to look at its samples and drain them.
+    pub fn profile_mut(&mut self) -> &mut Profile {
+        &mut self.profile
+    }
+
+    /// Returns what was read.
+    #[must_use]
+    pub fn into_profile(self) -> Profile {
+        self.profile
+    }
+
+    /// Begins a capture behind another.
+    fn begin(&mut self) {
+        self.modules.clear();
+        self.processes.clear();
+        self.threads.clear();
+        self.places = Places::default();
+        self.pids.clear();
+        self.tids.clear();
+    }
+
+    fn about(&mut self, about: About) -> Result<(), String> {
+        let profile = &mut self.profile;
+        let mut value_type = |kind: &str, unit: &str| profile::ValueType {
+            kind: profile.strings.intern(kind),
+            unit: profile.strings.intern(unit),
+        };
+        let types: Vec<profile::ValueType> = about
+            .sample_types
+            .iter()
+            .map(|of| value_type(&of.kind, &of.unit))
+            .collect();
+        let period = about.period.as_ref();
+        let period = period.map(|of| (value_type(&of.kind, &of.unit), of.value));
+        if !profile.samples.is_empty() && types != profile.sample_types {
+            return Err("samples of other types stand before it".to_owned());
+        }
+        profile.sample_types = types;
+        profile.period = period;
+        profile.start_ns = about.start_ns;
+        profile.duration_ns = about.duration_ns;
+        let comments = about.comments.iter();
+        profile.comments = comments.map(|text| profile.strings.intern(text)).collect();
+        Ok(())
+    }
+
+    fn process(&mut self, line: Process) -> Result<(), String> {
+        let profile = &mut self.profile;
+        let process = profile::Process {
+            pid: line.pid,
+            name: line.name.map(|name| profile.strings.intern(&name)),
+            start_ns: line.start_ns,
+            end_ns: line.end_ns,
+        };
+        let known = self.processes.get(&line.index);
+        if let Some(row) = known.and_then(|at| profile.processes.get_mut(at.as_usize())) {
+            *row = process;
+            return Ok(());
+        }
+        let at = ProcessIdx::behind(profile.processes.len()).ok_or(TOO_MANY)?;
+        profile.processes.push(process);
+        self.processes.insert(line.index, at);
+        self.pids.insert(line.pid, at);
+        Ok(())
+    }
+
+    fn thread(&mut self, line: Thread) -> Result<(), String> {
+        let known = self.processes.get(&line.process).copied();
+        let process =
+            known.ok_or_else(|| format!("no line before introduces process {}", line.process))?;
+        let profile = &mut self.profile;
+        let thread = profile::Thread {
+            process,
+            tid: line.tid,
+            name: line.name.map(|name| profile.strings.intern(&name)),
+        };
+        let known = self.threads.get(&line.index);
+        if let Some(row) = known.and_then(|at| profile.threads.get_mut(at.as_usize())) {
+            *row = thread;
+            return Ok(());
+        }
+        let at = ThreadIdx::behind(profile.threads.len()).ok_or(TOO_MANY)?;
+        profile.threads.push(thread);
+        self.threads.insert(line.index, at);
+        if let Some(process) = self.profile.process(process) {
+            self.tids.insert((process.pid, line.tid), at);
+        }
+        Ok(())
+    }
+
+    fn mapping(&mut self, line: &Mapping) -> Result<(), String> {
+        let range = AbsRange::new(line.start, line.end).ok_or("its end stands before its start")?;
+        let process = match (line.process, line.pid) {
+            (Some(index), _) => {
+                let known = self.processes.get(&index).copied();
+                let unknown = || format!("no line before introduces process {index}");
+                Some(known.ok_or_else(unknown)?)
+            }
+            (None, Some(pid)) => Some(self.process_of(pid)?),
+            (None, None) => None,
+        };
+        let module = line.module.map(|index| self.module(index)).transpose()?;
+        self.profile.mappings.push(profile::Mapping {
+            process,
+            range,
+            file_offset: line.file_offset,
+            perms: line.perms,
+            module,
+            start_ns: line.time_ns,
+        });
+        Ok(())
+    }
+
+    fn module(&self, index: ModuleIdx) -> Result<ModuleIdx, String> {
+        let known = self.modules.get(&index.0).copied();
+        known.ok_or_else(|| format!("no line before introduces module {}", index.0))
+    }
+
+    fn process_of(&mut self, pid: u32) -> Result<ProcessIdx, String> {
+        if let Some(known) = self.pids.get(&pid) {
+            return Ok(*known);
+        }
+        let at = ProcessIdx::behind(self.profile.processes.len()).ok_or(TOO_MANY)?;
+        self.profile.processes.push(profile::Process {
+            pid,
+            ..profile::Process::default()
+        });
+        self.pids.insert(pid, at);
+        Ok(at)
+    }
+
+    /// An address without its module, or a number that was given before, still takes
+    /// its place: stacks name it.
+    fn address(&mut self, line: &Address<'_>) -> Result<(), String> {
+        let module = line.module.map(|index| self.module(index));
+        let (module, wrong) = match module {
+            None => (None, None),
+            Some(Ok(module)) => (Some(module), None),
+            Some(Err(cause)) => (None, Some(cause)),
+        };
+        let frames = self.frames(&line.frames)?;
+        let location = Location {
+            address: line.address,
+            lookup: line.lookup,
+            kind: line.kind,
+            module,
+            file_offset: line.file_offset,
+            virt_offset: line.virtual_offset,
+            reason: line.reason,
+            frames,
+        };
+        let at = self.profile.add_location(location).ok_or(TOO_MANY)?;
+        self.places.add(line.index, at)?;
+        wrong.map_or(Ok(()), Err)
+    }
+
+    fn frames(&mut self, lines: &[Frame<'_>]) -> Result<FrameRange, String> {
+        if lines.is_empty() {
+            return Ok(FrameRange::default());
+        }
+        let Profile {
+            strings, frames, ..
+        } = &mut self.profile;
+        let start = u32::try_from(frames.len()).map_err(|_| TOO_MANY)?;
+        let len = u32::try_from(lines.len()).map_err(|_| TOO_MANY)?;
+        start.checked_add(len).ok_or(TOO_MANY)?;
+        let mut name = |text: &Option<_>| -> Option<StrIdx> {
+            let text: Option<&std::borrow::Cow<'_, str>> = text.as_ref();
+            text.map(|text| strings.intern(text))
+        };
+        frames.extend(lines.iter().map(|line| profile::Frame {
+            function: name(&line.function),
+            linkage_name: name(&line.linkage_name),
+            file: name(&line.file),
+            line: line.line,
+            column: line.column,
+            start_line: line.start_line,
+            inlined: line.inlined,
+            start: line.start,
+        }));
+        Ok(FrameRange { start, len })
+    }
+
+    fn sample(&mut self, line: &Sample) -> Result<(), String> {
+        let mut wrong = None;
+        let thread = match self.thread_of(line) {
+            Ok(thread) => thread,
+            Err(cause) => {
+                wrong = Some(cause);
+                None
+            }
+        };
+        let mut stack = None;
+        for number in line.stack.iter().rev() {
+            let location = match self.places.get(*number) {
+                Some(location) => location,
+                None => {
+                    wrong = Some(format!("no line before is address {number}"));
+                    self.lost()?
+                }
+            };
+            stack = Some(self.profile.stacks.call(stack, location));
+        }
+        let labels: Result<Vec<profile::Label>, String> =
+            line.labels.iter().map(|label| self.label(label)).collect();
+        let labels = labels.unwrap_or_else(|cause| {
+            wrong = Some(cause);
+            Vec::new()
+        });
+        let sample = profile::Sample {
+            thread,
+            time_ns: line.time_ns,
+            stack,
+            first_type: line.value_type,
+        };
+        let samples = &mut self.profile.samples;
+        if self.summed {
+            samples.sum(sample, &line.values, &labels);
+        } else {
+            samples.push(sample, &line.values, &labels);
+        }
+        wrong.map_or(Ok(()), Err)
+    }
+
+    fn thread_of(&mut self, line: &Sample) -> Result<Option<ThreadIdx>, String> {
+        if let Some(index) = line.thread {
+            let known = self.threads.get(&index).copied();
+            let known = known.ok_or_else(|| format!("no line before introduces thread {index}"));
+            return known.map(Some);
+        }
+        let Some(pid) = line.pid else {
+            return Ok(None);
+        };
+        if let Some(known) = self.tids.get(&(pid, line.tid)) {
+            return Ok(Some(*known));
+        }
+        let process = self.process_of(pid)?;
+        let at = ThreadIdx::behind(self.profile.threads.len()).ok_or(TOO_MANY)?;
+        self.profile.threads.push(profile::Thread {
+            process,
+            tid: line.tid,
+            name: None,
+        });
+        self.tids.insert((pid, line.tid), at);
+        Ok(Some(at))
+    }
+
+    fn lost(&mut self) -> Result<LocationIdx, String> {
+        if let Some(lost) = self.lost {
+            return Ok(lost);
+        }
+        let lost = self.profile.add_location(Location::default());
+        self.lost = lost;
+        lost.ok_or_else(|| TOO_MANY.to_owned())
+    }
+
+    fn label(&mut self, line: &Label) -> Result<profile::Label, String> {
+        let strings = &mut self.profile.strings;
+        let value = match (&line.text, line.number) {
+            (Some(text), _) => LabelValue::Text(strings.intern(text)),
+            (None, Some(number)) => {
+                let unit = line.unit.as_ref();
+                LabelValue::Number(number, unit.map(|unit| strings.intern(unit)))
+            }
+            (None, None) => return Err(format!("label {:?} has no value", line.key)),
+        };
+        Ok(profile::Label {
+            key: strings.intern(&line.key),
+            value,
+        })
+    }
+}
+
+pub(super) const TOO_MANY: &str = "there are 2^32 before it, and no more fit";

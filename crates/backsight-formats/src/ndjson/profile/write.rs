@@ -1,0 +1,262 @@
+//! A profile, line by line, as far as it is not written yet.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use backsight_types::ModuleIdx;
+use backsight_types::profile::{self, Location, LocationIdx, ProcessIdx, Profile, StrIdx};
+
+use super::lines::{About, Label, Period, Process, Thread, ValueType};
+use crate::ndjson::{Address, Frame, Header, Mapping, Record, Sample, Writer};
+
+/// Writes a whole profile.
+///
+/// # Errors
+/// Those of the output.
+pub fn write_profile(header: &Header, profile: &Profile, out: impl Write) -> io::Result<()> {
+    let mut writer = ProfileWriter::new(header, out)?;
+    writer.write(profile)?;
+    writer.flush()
+}
+
+/// Writes a profile as it grows: each call what is new in its tables, and its samples.
+#[derive(Debug)]
+pub struct ProfileWriter<W> {
+    out: Writer<W>,
+    about: Option<About>,
+    processes: Vec<profile::Process>,
+    threads: Vec<profile::Thread>,
+    modules: usize,
+    mappings: usize,
+    locations: usize,
+}
+
+impl<W: Write> ProfileWriter<W> {
+    /// Writes the header. Nothing is buffered here.
+    ///
+    /// # Errors
+    /// Those of the output, here and below.
+    pub fn new(header: &Header, out: W) -> io::Result<Self> {
+        let mut out = Writer::new(out);
+        out.header(header)?;
+        Ok(Self {
+            out,
+            about: None,
+            processes: Vec::new(),
+            threads: Vec::new(),
+            modules: 0,
+            mappings: 0,
+            locations: 0,
+        })
+    }
+
+    /// Writes what is new and all samples, and removes the samples: what a profile
+    /// takes in memory is then what its tables do, however long the capture is.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn drain(&mut self, profile: &mut Profile) -> io::Result<()> {
+        self.write(profile)?;
+        profile.samples.clear();
+        Ok(())
+    }
+
+    /// Writes what is new in the tables, and all samples.
+    ///
+    /// Modules, mappings and locations are written once: what is changed in one that
+    /// was written is lost. Processes and threads are written again.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn write(&mut self, profile: &Profile) -> io::Result<()> {
+        let about = about(profile);
+        if self.about.as_ref() != Some(&about) {
+            self.out.line(&about)?;
+            self.about = Some(about);
+        }
+        self.write_processes(profile)?;
+        self.write_threads(profile)?;
+        for (at, module) in profile.modules.iter().enumerate().skip(self.modules) {
+            if let Some(index) = ProcessIdx::behind(at) {
+                self.out.module(ModuleIdx(index.0), module)?;
+            }
+        }
+        self.modules = profile.modules.len();
+        for mapping in profile.mappings.iter().skip(self.mappings) {
+            self.out.mapping(&mapping_line(profile, mapping))?;
+        }
+        self.mappings = profile.mappings.len();
+        let new = profile.locations.iter().enumerate().skip(self.locations);
+        for (at, location) in new {
+            let index = LocationIdx::behind(at);
+            self.out.address(&address(profile, index, location))?;
+        }
+        self.locations = profile.locations.len();
+        for (sample, values, labels) in profile.samples.iter() {
+            self.out
+                .sample(&sample_line(profile, sample, values, labels))?;
+        }
+        Ok(())
+    }
+
+    fn write_processes(&mut self, profile: &Profile) -> io::Result<()> {
+        for (at, process) in profile.processes.iter().enumerate() {
+            if self.processes.get(at) == Some(process) {
+                continue;
+            }
+            let Some(ProcessIdx(index)) = ProcessIdx::behind(at) else {
+                break;
+            };
+            self.out.record(&Record::Process(Process {
+                index,
+                pid: process.pid,
+                name: process.name.map(|name| text(profile, name)),
+                start_ns: process.start_ns,
+                end_ns: process.end_ns,
+            }))?;
+        }
+        self.processes.clone_from(&profile.processes);
+        Ok(())
+    }
+
+    fn write_threads(&mut self, profile: &Profile) -> io::Result<()> {
+        for (at, thread) in profile.threads.iter().enumerate() {
+            if self.threads.get(at) == Some(thread) {
+                continue;
+            }
+            let Some(ProcessIdx(index)) = ProcessIdx::behind(at) else {
+                break;
+            };
+            self.out.record(&Record::Thread(Thread {
+                index,
+                process: thread.process.0,
+                tid: thread.tid,
+                name: thread.name.map(|name| text(profile, name)),
+            }))?;
+        }
+        self.threads.clone_from(&profile.threads);
+        Ok(())
+    }
+
+    /// Sends on what the output has buffered.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Gives the output back.
+    pub fn into_inner(self) -> W {
+        self.out.into_inner()
+    }
+}
+
+fn about(profile: &Profile) -> About {
+    let spelled = |of: &profile::ValueType| ValueType {
+        kind: text(profile, of.kind),
+        unit: text(profile, of.unit),
+    };
+    About {
+        sample_types: profile.sample_types.iter().map(spelled).collect(),
+        period: profile.period.as_ref().map(|(of, value)| {
+            let ValueType { kind, unit } = spelled(of);
+            Period {
+                kind,
+                unit,
+                value: *value,
+            }
+        }),
+        start_ns: profile.start_ns,
+        duration_ns: profile.duration_ns,
+        comments: profile
+            .comments
+            .iter()
+            .map(|at| text(profile, *at))
+            .collect(),
+    }
+}
+
+fn mapping_line(profile: &Profile, mapping: &profile::Mapping) -> Mapping {
+    let process = mapping.process;
+    Mapping {
+        pid: process.and_then(|index| Some(profile.process(index)?.pid)),
+        process: process.map(|index| index.0),
+        start: mapping.range.start,
+        end: mapping.range.end,
+        file_offset: mapping.file_offset,
+        perms: mapping.perms,
+        module: mapping.module,
+        time_ns: mapping.start_ns,
+    }
+}
+
+fn address<'a>(
+    profile: &'a Profile,
+    index: Option<LocationIdx>,
+    location: &Location,
+) -> Address<'a> {
+    let name = |at: Option<StrIdx>| profile.strings.get(at?).map(Cow::Borrowed);
+    let frame = |frame: &profile::Frame| Frame {
+        function: name(frame.function),
+        linkage_name: name(frame.linkage_name),
+        file: name(frame.file),
+        line: frame.line,
+        column: frame.column,
+        start_line: frame.start_line,
+        inlined: frame.inlined,
+        start: frame.start,
+    };
+    Address {
+        index: index.map(|index| u64::from(index.0)),
+        address: location.address,
+        module: location.module,
+        file_offset: location.file_offset,
+        virtual_offset: location.virt_offset,
+        kind: location.kind,
+        lookup: location.lookup,
+        reason: location.reason,
+        frames: profile.frames_of(location).iter().map(frame).collect(),
+    }
+}
+
+fn sample_line(
+    profile: &Profile,
+    sample: profile::Sample,
+    values: &[i64],
+    labels: &[profile::Label],
+) -> Sample {
+    let thread = sample.thread.and_then(|index| profile.thread(index));
+    let process = thread.and_then(|thread| profile.process(thread.process));
+    let label = |label: &profile::Label| {
+        let key = text(profile, label.key);
+        match label.value {
+            profile::LabelValue::Text(value) => Label {
+                key,
+                text: Some(text(profile, value)),
+                ..Label::default()
+            },
+            profile::LabelValue::Number(number, unit) => Label {
+                key,
+                number: Some(number),
+                unit: unit.map(|unit| text(profile, unit)),
+                ..Label::default()
+            },
+        }
+    };
+    let stack = profile.stacks.iter(sample.stack);
+    Sample {
+        pid: process.map(|process| process.pid),
+        tid: thread.and_then(|thread| thread.tid),
+        thread: sample.thread.map(|index| index.0),
+        time_ns: sample.time_ns,
+        values: values.to_vec(),
+        value_type: sample.first_type,
+        stack: stack.map(|location| u64::from(location.0)).collect(),
+        labels: labels.iter().map(label).collect(),
+    }
+}
+
+fn text(profile: &Profile, at: StrIdx) -> String {
+    profile.strings.get(at).unwrap_or_default().to_owned()
+}
