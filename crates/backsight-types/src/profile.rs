@@ -71,6 +71,9 @@ index!(
 pub struct Profile {
     /// What the values of the samples count.
     pub sample_types: Vec<ValueType>,
+    /// Which of them is shown when nobody asks for another: a place among them. `None`
+    /// is the first.
+    pub default_type: Option<u32>,
     /// How often samples were taken: one for each so many units.
     pub period: Option<(ValueType, i64)>,
     /// When the first sample could have been taken, in nanoseconds since 1970.
