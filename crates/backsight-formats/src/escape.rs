@@ -1,9 +1,11 @@
-//! One escape per sink. So far the terminal's; JSON is escaped by its writer.
+//! One escape per sink: the terminal's, and that of folded stacks. JSON and XML are
+//! escaped by their writers.
 //!
 //! A symbol name or a path is whatever bytes an attacker put into a file. Printed
 //! raw, `ESC ] 0 ; …` renames the window, a carriage return overwrites the line,
 //! and U+202E shows text backwards.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 /// Text that shows its control characters instead of acting on them.
@@ -36,6 +38,72 @@ impl fmt::Display for Terminal<'_> {
     }
 }
 
+/// A name among folded stacks, where `;` parts names and each stack has a line.
+///
+/// `;` and what a terminal would act on show as `\xNN` or `\u{NNNN}`, without `;`: the
+/// tools that read folded stacks know no escape. A backslash stays, but for one that
+/// an `x` or `u` follows (`\x5c`), so that [`unfolded`] tells them apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Folded<'a>(pub &'a str);
+
+impl fmt::Display for Folded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(at) = rest.find(|c: char| is_folded_away(c)) {
+            let (plain, tail) = rest.split_at(at);
+            f.write_str(plain)?;
+            let mut chars = tail.chars();
+            match chars.next() {
+                Some('\\') if !chars.as_str().starts_with(['x', 'u']) => f.write_char('\\')?,
+                Some(active) if active.is_ascii() => write!(f, "\\x{:02x}", u32::from(active))?,
+                Some(active) => write!(f, "\\u{{{:x}}}", u32::from(active))?,
+                None => {}
+            }
+            rest = chars.as_str();
+        }
+        f.write_str(rest)
+    }
+}
+
+/// Returns the name that [`Folded`] wrote. Escapes that it would not write stay as
+/// they are, as in the names of other tools.
+#[must_use]
+pub fn unfolded(text: &str) -> Cow<'_, str> {
+    let Some(first) = text.find('\\') else {
+        return Cow::Borrowed(text);
+    };
+    let (plain, mut rest) = text.split_at(first);
+    let mut name = plain.to_owned();
+    while !rest.is_empty() {
+        if let Some((meant, behind)) = escaped(rest) {
+            name.push(meant);
+            rest = behind;
+        } else {
+            let next = rest.char_indices().skip(1).find(|(_, c)| *c == '\\');
+            let (plain, behind) = rest.split_at(next.map_or(rest.len(), |(at, _)| at));
+            name.push_str(plain);
+            rest = behind;
+        }
+    }
+    Cow::Owned(name)
+}
+
+/// Reads the escape that a text begins with, and returns what is behind it.
+fn escaped(text: &str) -> Option<(char, &str)> {
+    let (digits, behind) = if let Some(tail) = text.strip_prefix("\\x") {
+        tail.split_at_checked(2)?
+    } else {
+        text.strip_prefix("\\u{")?.split_once('}')?
+    };
+    let meant = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+    let is_ours = is_folded_away(meant) && text.starts_with("\\x") == meant.is_ascii();
+    is_ours.then_some((meant, behind))
+}
+
+fn is_folded_away(c: char) -> bool {
+    is_active(c) || matches!(c, ';' | '\\')
+}
+
 fn write_escaped(active: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match active {
         '\n' => f.write_str("\\n"),
@@ -64,7 +132,7 @@ fn is_active(c: char) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Terminal, is_active};
+    use super::{Folded, Terminal, is_active, unfolded};
 
     #[test]
     fn what_acts_on_a_terminal_is_shown() {
@@ -88,7 +156,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_folded_name_holds_no_separator() {
+        let cases = [
+            ("plain", "core::fmt::write<T, U>", "core::fmt::write<T, U>"),
+            ("a closure's signature", "fn(&[u8; 4])", "fn(&[u8\\x3b 4])"),
+            ("a line end", "a\nb", "a\\x0ab"),
+            ("a namespace", "App\\name", "App\\name"),
+            ("what looks escaped", "\\x3b", "\\x5cx3b"),
+            ("bidi", "a\u{202e}", "a\\u{202e}"),
+            ("a last backslash", "a\\", "a\\"),
+        ];
+        for (name, raw, want) in cases {
+            assert_eq!(Folded(raw).to_string(), want, "{name}");
+            assert_eq!(unfolded(want), raw, "{name}");
+        }
+        for foreign in ["\\x41", "\\xé", "\\u{3b}", "\\u{110000}", "\\x", "\\u{3b"] {
+            assert_eq!(unfolded(foreign), foreign);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn folded_names_are_read_back(raw in "([ -~äλ]|\\\\[xu]|[;\u{0}-\u{9f}\u{202e}]|x3b|\\{a\\})*") {
+            let shown = Folded(&raw).to_string();
+            prop_assert!(!shown.contains(|c| c == ';' || is_active(c)));
+            prop_assert_eq!(unfolded(&shown), raw);
+        }
+
         #[test]
         fn nothing_active_comes_out(raw: Vec<u8>) {
             prop_assert!(!Terminal(&raw).to_string().contains(is_active));

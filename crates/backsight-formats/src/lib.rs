@@ -3,10 +3,11 @@
 //! | format | in | out |
 //! |---|---|---|
 //! | [`ndjson`]: one JSON object a line, `schema_version` 1; whole profiles too | yes | yes |
+//! | [`folded`]: a stack a line, outermost first, with its value | yes | yes |
 //! | [`addr2line_text`]: the listing of binutils' `addr2line` | | yes |
 //! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |
-//! | [`escape`]: names and paths for a terminal | | yes |
+//! | [`escape`]: names and paths for a terminal, names for folded stacks | | yes |
 //!
 //! Bytes and values, both ways: nothing here opens a path, prints, or knows a
 //! process. Input is taken for hostile. A malformed line is a value with its
@@ -25,6 +26,10 @@
 pub mod addr2line_text;
 pub mod address_list;
 pub mod escape;
+pub mod folded;
 mod lines;
 pub mod maps_text;
 pub mod ndjson;
+mod place_name;
+
+pub use place_name::place_name;

@@ -1,0 +1,146 @@
+//! The stacks of a profile as a tree of names.
+
+use std::collections::HashMap;
+
+use backsight_types::profile::{Location, Profile, StackIdx, StrIdx, Strings};
+
+use crate::place_name::place_name;
+
+/// A place among the nodes.
+pub(super) type NodeIdx = usize;
+
+/// Names, each below its caller's: stacks that read alike have one node.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    nodes: Vec<Node>,
+    places: HashMap<(Option<NodeIdx>, StrIdx), NodeIdx>,
+    /// Names that are not the profile's own, and those that are.
+    pub(super) names: Strings,
+    /// The names of each location, innermost first, once it was met.
+    of_locations: HashMap<u32, Vec<StrIdx>>,
+}
+
+#[derive(Debug)]
+struct Node {
+    name: StrIdx,
+    children: Vec<NodeIdx>,
+    /// The sum of what ended here.
+    value: i64,
+}
+
+impl Tree {
+    /// Returns the node of a name below its caller's.
+    pub(super) fn call(&mut self, caller: Option<NodeIdx>, name: StrIdx) -> NodeIdx {
+        if let Some(known) = self.places.get(&(caller, name)) {
+            return *known;
+        }
+        let at = self.nodes.len();
+        self.nodes.push(Node {
+            name,
+            children: Vec::new(),
+            value: 0,
+        });
+        if let Some(caller) = caller.and_then(|at| self.nodes.get_mut(at)) {
+            caller.children.push(at);
+        }
+        self.places.insert((caller, name), at);
+        at
+    }
+
+    /// Returns the node of a stack below a root. `known` holds those that were met
+    /// below that root.
+    pub(super) fn stack(
+        &mut self,
+        profile: &Profile,
+        root: Option<NodeIdx>,
+        stack: Option<StackIdx>,
+        known: &mut HashMap<StackIdx, NodeIdx>,
+    ) -> Option<NodeIdx> {
+        // Up to where it is known, and down again.
+        let mut new = Vec::new();
+        let mut at = stack;
+        let mut node = loop {
+            let Some(here) = at else { break root };
+            if let Some(node) = known.get(&here) {
+                break Some(*node);
+            }
+            let Some((location, caller)) = profile.stacks.get(here) else {
+                break root;
+            };
+            new.push((here, location));
+            at = caller;
+        };
+        for (here, location) in new.into_iter().rev() {
+            for name in self.names_of(profile, location.0).into_iter().rev() {
+                node = Some(self.call(node, name));
+            }
+            if let Some(node) = node {
+                known.insert(here, node);
+            }
+        }
+        node
+    }
+
+    fn names_of(&mut self, profile: &Profile, location: u32) -> Vec<StrIdx> {
+        if let Some(names) = self.of_locations.get(&location) {
+            return names.clone();
+        }
+        let index = backsight_types::profile::LocationIdx(location);
+        let nowhere = Location::default();
+        let place = profile.location(index).unwrap_or(&nowhere);
+        let mut names = Vec::new();
+        for frame in profile.frames_of(place) {
+            let named = [frame.function, frame.linkage_name].into_iter().flatten();
+            let mut named = named.filter_map(|at| profile.strings.get(at));
+            names.push(match named.find(|name| !name.is_empty()) {
+                Some(name) => self.names.intern(name),
+                None => self.names.intern(&place_name(profile, place)),
+            });
+        }
+        if names.is_empty() {
+            names.push(self.names.intern(&place_name(profile, place)));
+        }
+        self.of_locations.insert(location, names.clone());
+        names
+    }
+
+    /// Adds to what ended at a node.
+    pub(super) fn add(&mut self, node: NodeIdx, value: i64) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.value = node.value.saturating_add(value);
+        }
+    }
+
+    /// Walks over the nodes, callers first and siblings by their names, and gives each
+    /// with its depth to `each`.
+    pub(super) fn walk<E>(
+        &self,
+        mut each: impl FnMut(usize, &str, i64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let name = |at: &NodeIdx| {
+            let node = self.nodes.get(*at);
+            node.and_then(|node| self.names.get(node.name))
+        };
+        let by_name = |mut all: Vec<NodeIdx>| {
+            // The last is taken first.
+            all.sort_by(|a, b| name(b).cmp(&name(a)));
+            all
+        };
+        let roots = self
+            .places
+            .iter()
+            .filter(|((caller, _), _)| caller.is_none());
+        let roots = by_name(roots.map(|(_, at)| *at).collect());
+        let mut open: Vec<(usize, NodeIdx)> = roots.into_iter().map(|at| (0, at)).collect();
+        while let Some((depth, at)) = open.pop() {
+            let Some(node) = self.nodes.get(at) else {
+                continue;
+            };
+            each(depth, name(&at).unwrap_or_default(), node.value)?;
+            let below = by_name(node.children.clone());
+            let deeper = depth.saturating_add(1);
+            open.extend(below.into_iter().map(|at| (deeper, at)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! A profile as folded stacks.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use backsight_types::profile::{Profile, Sample, StackIdx, StrIdx, ThreadIdx};
+
+use super::tree::{NodeIdx, Tree};
+use crate::escape::Folded;
+use crate::place_name::UNKNOWN;
+
+/// What a stack begins with, before its functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lead {
+    /// Its first function.
+    #[default]
+    None,
+    /// The name of the process: the `comm` that `stackcollapse-perf.pl` gives; `123`,
+    /// its ID, when it has no name.
+    Process,
+    /// The name of the thread, `-`, the process ID, `/`, and the thread's.
+    Thread,
+}
+
+/// Writes each stack with the sum of one of its values, sorted by names.
+///
+/// `sample_type` is a place among the profile's sample types. Stacks whose sum is zero
+/// are left out. One without a single address is `[unknown]`.
+///
+/// # Errors
+/// Those of the output.
+pub fn write(
+    profile: &Profile,
+    sample_type: usize,
+    lead: Lead,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut tree = Tree::default();
+    let mut roots: Vec<Root> = Vec::new();
+    let mut root_of: HashMap<Option<ThreadIdx>, usize> = HashMap::new();
+    for (sample, values, _) in profile.samples.iter() {
+        let Some(value) = value_of(sample, values, sample_type).filter(|value| *value != 0) else {
+            continue;
+        };
+        let at = *root_of.entry(sample.thread).or_insert_with(|| {
+            let lead = lead_of(profile, sample, lead).map(|lead| tree.names.intern(&lead));
+            let node = lead.map(|lead| tree.call(None, lead));
+            roots
+                .iter()
+                .position(|root| root.node == node)
+                .unwrap_or_else(|| {
+                    let known = HashMap::new();
+                    roots.push(Root { node, known });
+                    roots.len().saturating_sub(1)
+                })
+        });
+        let Some(Root { node, known }) = roots.get_mut(at) else {
+            continue;
+        };
+        let node = match tree.stack(profile, *node, sample.stack, known) {
+            Some(node) => node,
+            None => {
+                let unknown = tree.names.intern(UNKNOWN);
+                tree.call(None, unknown)
+            }
+        };
+        tree.add(node, value);
+    }
+    // The line so far, and where each name of it ends.
+    let mut line = String::new();
+    let mut ends: Vec<usize> = Vec::new();
+    tree.walk(|depth, name, value| {
+        use std::fmt::Write as _;
+        ends.truncate(depth);
+        line.truncate(ends.last().copied().unwrap_or_default());
+        if depth > 0 {
+            line.push(';');
+        }
+        // A string takes all.
+        let _ = write!(line, "{}", Folded(name));
+        ends.push(line.len());
+        if value == 0 {
+            return Ok(());
+        }
+        writeln!(out, "{line} {value}")
+    })
+}
+
+/// Where the stacks of some threads begin.
+struct Root {
+    node: Option<NodeIdx>,
+    /// The nodes of stacks that were met below it.
+    known: HashMap<StackIdx, NodeIdx>,
+}
+
+/// Returns the value of one type.
+fn value_of(sample: Sample, values: &[i64], sample_type: usize) -> Option<i64> {
+    let first = usize::try_from(sample.first_type).ok()?;
+    values.get(sample_type.checked_sub(first)?).copied()
+}
+
+fn lead_of(profile: &Profile, sample: Sample, lead: Lead) -> Option<String> {
+    let thread = profile.thread(sample.thread?)?;
+    let process = profile.process(thread.process)?;
+    let name = |at: Option<StrIdx>| {
+        let name = profile.strings.get(at?)?;
+        (!name.is_empty()).then_some(name)
+    };
+    let pid = process.pid;
+    match lead {
+        Lead::None => None,
+        Lead::Process => {
+            let name = name(process.name).map(str::to_owned);
+            Some(name.unwrap_or_else(|| pid.to_string()))
+        }
+        Lead::Thread => {
+            let name = name(thread.name).or(name(process.name)).unwrap_or(UNKNOWN);
+            let tid = thread
+                .tid
+                .map_or_else(|| "?".to_owned(), |tid| tid.to_string());
+            Some(format!("{name}-{pid}/{tid}"))
+        }
+    }
+}

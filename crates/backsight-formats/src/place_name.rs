@@ -1,0 +1,120 @@
+//! What a place is called that has no function.
+
+use std::borrow::Cow;
+
+use backsight_types::Module;
+use backsight_types::profile::{Location, Profile};
+
+/// Returns `libc.so.6+0x8e123`, `[unmapped]`, or as much of that as is known.
+///
+/// The module is the last part of its path, and the offset counts in its file; where
+/// that is not known, from its first virtual address. Without a module the reason
+/// stands in brackets, and without one of these the address. Never empty.
+///
+/// The path is as hostile as ever; what is not UTF-8 in it shows as �.
+#[must_use]
+pub fn place_name(profile: &Profile, location: &Location) -> String {
+    let module = location.module.and_then(|index| profile.module(index));
+    let file = location.file_offset.map(|offset| offset.0);
+    let offset = file.or(location.virt_offset.map(|offset| offset.0));
+    let name = module.map(base_name).filter(|name| !name.is_empty());
+    match (name, offset, location.reason, location.address) {
+        (Some(name), Some(offset), ..) => format!("{name}+{offset:#x}"),
+        (Some(name), None, Some(reason), _) => format!("{name} [{reason}]"),
+        (Some(name), None, None, _) => name.into_owned(),
+        (None, _, Some(reason), _) => format!("[{reason}]"),
+        (None, _, None, Some(address)) => address.to_string(),
+        (None, Some(offset), None, None) => format!("[unknown]+{offset:#x}"),
+        (None, None, None, None) => UNKNOWN.to_owned(),
+    }
+}
+
+/// The name of what nothing is known of.
+pub(crate) const UNKNOWN: &str = "[unknown]";
+
+/// Returns the last part of a module's path.
+pub(crate) fn base_name(module: &Module) -> Cow<'_, str> {
+    let path = module.path.as_slice();
+    let name = path.rsplit(|byte| *byte == b'/').next();
+    String::from_utf8_lossy(name.unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_types::profile::{Location, Profile};
+    use backsight_types::{AbsAddr, FileOffset, Module, ModuleIdx, Reason, VirtOffset};
+
+    use super::place_name;
+
+    #[test]
+    fn a_place_always_has_a_name() {
+        let libc = Module {
+            path: b"/usr/lib/libc.so.6".to_vec(),
+            ..Module::default()
+        };
+        let folder = Module {
+            path: b"/".to_vec(),
+            ..Module::default()
+        };
+        let bytes = Module {
+            path: b"/tmp/\xff".to_vec(),
+            ..Module::default()
+        };
+        let profile = Profile {
+            modules: vec![libc, folder, bytes],
+            ..Profile::default()
+        };
+        let nothing = Location::default();
+        let at = |module| Location {
+            module: Some(ModuleIdx(module)),
+            file_offset: Some(FileOffset(0x10)),
+            virt_offset: Some(VirtOffset(0x20)),
+            reason: Some(Reason::NoSymbols),
+            ..nothing
+        };
+        let cases = [
+            ("a byte of a file", at(0), "libc.so.6+0x10"),
+            ("no UTF-8", at(2), "\u{fffd}+0x10"),
+            ("no name", at(1), "[no-symbols]"),
+            ("no such module", at(9), "[no-symbols]"),
+            (
+                "a virtual offset",
+                Location {
+                    file_offset: None,
+                    ..at(0)
+                },
+                "libc.so.6+0x20",
+            ),
+            (
+                "a module alone",
+                Location {
+                    file_offset: None,
+                    virt_offset: None,
+                    ..at(0)
+                },
+                "libc.so.6 [no-symbols]",
+            ),
+            (
+                "an address with its reason",
+                Location {
+                    address: Some(AbsAddr(0x10)),
+                    reason: Some(Reason::Unmapped),
+                    ..nothing
+                },
+                "[unmapped]",
+            ),
+            (
+                "an address",
+                Location {
+                    address: Some(AbsAddr(0x10)),
+                    ..nothing
+                },
+                "0x10",
+            ),
+            ("nothing", nothing, "[unknown]"),
+        ];
+        for (name, location, want) in cases {
+            assert_eq!(place_name(&profile, &location), want, "{name}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Folded stacks, in and out.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use backsight_formats::folded::{Lead, read, write};
+use backsight_formats::place_name;
+use backsight_types::profile::{
+    Frame, Location, Process, ProcessIdx, Profile, Sample, Thread, ThreadIdx, ValueType,
+};
+use backsight_types::{AddrKind, FileOffset, Module, ModuleIdx, Reason};
+use common::profile;
+use proptest::prelude::*;
+
+fn folded(profile: &Profile, sample_type: usize, lead: Lead) -> String {
+    let mut out = Vec::new();
+    write(profile, sample_type, lead, &mut out).expect("a vector takes it");
+    String::from_utf8(out).expect("names are UTF-8")
+}
+
+fn unfold(text: &str) -> (Profile, Vec<String>) {
+    let mut malformed = Vec::new();
+    let profile = read(text.as_bytes(), |error| malformed.push(error.to_string()));
+    (profile.expect("a slice does not fail"), malformed)
+}
+
+/// The names of each stack and the sum of its values: read off the model alone.
+fn sums(profile: &Profile, sample_type: usize) -> BTreeMap<Vec<String>, i64> {
+    let mut sums = BTreeMap::new();
+    for (sample, values, _) in profile.samples.iter() {
+        let mut names = Vec::new();
+        for at in profile.stacks.iter(sample.stack) {
+            let location = profile.location(at).expect("it is there");
+            let of = |frame: &Frame| {
+                let known = [frame.function, frame.linkage_name].into_iter().flatten();
+                let mut known = known.map(|at| profile.strings.get(at).expect("it is there"));
+                let name = known.find(|name| !name.is_empty()).map(str::to_owned);
+                name.unwrap_or_else(|| place_name(profile, location))
+            };
+            let frames = profile.frames_of(location);
+            names.extend(frames.iter().map(of));
+            if frames.is_empty() {
+                names.push(place_name(profile, location));
+            }
+        }
+        if names.is_empty() {
+            names.push("[unknown]".to_owned());
+        }
+        names.reverse();
+        let first = usize::try_from(sample.first_type).expect("it fits");
+        let value = sample_type.checked_sub(first).and_then(|at| values.get(at));
+        let sum: &mut i64 = sums.entry(names).or_default();
+        *sum = sum.saturating_add(value.copied().unwrap_or_default());
+    }
+    sums.retain(|_, sum| *sum != 0);
+    sums
+}
+
+proptest! {
+    #[test]
+    fn stacks_and_sums_are_read_back(profile in profile()) {
+        for sample_type in 0..profile.sample_types.len() {
+            let text = folded(&profile, sample_type, Lead::None);
+            let (again, malformed) = unfold(&text);
+            prop_assert_eq!(malformed, Vec::<String>::new());
+            prop_assert_eq!(sums(&again, 0), sums(&profile, sample_type));
+            prop_assert_eq!(folded(&again, 0, Lead::None), text);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        let mut malformed = 0;
+        let profile = read(bytes.as_slice(), |_| malformed += 1).unwrap();
+        let lines = bytes.split(|byte| *byte == b'\n').count();
+        prop_assert!(profile.samples.len() + malformed <= lines);
+    }
+}
+
+/// A process of two threads: an inlined call, a place without a name, one in no file.
+fn survey() -> Profile {
+    let mut profile = Profile::default();
+    let [kind, unit, name, worker, main, read, aim] = [
+        "samples", "count", "survey", "worker;1", "main", "read", "aim\n",
+    ]
+    .map(|text| profile.strings.intern(text));
+    profile.sample_types = vec![ValueType { kind, unit }; 2];
+    let process = |pid, name| Process {
+        pid,
+        name,
+        ..Process::default()
+    };
+    profile.processes = vec![process(7, Some(name)), process(8, None)];
+    let thread = |process, tid, name| Thread {
+        process: ProcessIdx(process),
+        tid,
+        name,
+    };
+    profile.threads = vec![
+        thread(0, Some(7), None),
+        thread(0, Some(9), Some(worker)),
+        thread(1, None, None),
+    ];
+    profile.modules.push(Module {
+        path: b"/usr/lib/libc.so.6".to_vec(),
+        ..Module::default()
+    });
+    let frame = |function, inlined| Frame {
+        function: Some(function),
+        inlined,
+        ..Frame::default()
+    };
+    let in_main = profile.add_frames([frame(main, false)]).unwrap();
+    let in_aim = profile
+        .add_frames([frame(aim, true), frame(read, false)])
+        .unwrap();
+    let with = |frames| Location {
+        frames,
+        ..Location::default()
+    };
+    let main = profile.add_location(with(in_main)).unwrap();
+    let aim = profile.add_location(with(in_aim)).unwrap();
+    let libc = profile.add_location(Location {
+        module: Some(ModuleIdx(0)),
+        file_offset: Some(FileOffset(0x8e123)),
+        kind: Some(AddrKind::File),
+        ..Location::default()
+    });
+    let nowhere = profile.add_location(Location {
+        reason: Some(Reason::Unmapped),
+        ..Location::default()
+    });
+    let stacks = [
+        (0, profile.stacks.intern([main, aim]), 40),
+        (1, profile.stacks.intern([main, aim]), 2),
+        (0, profile.stacks.intern([main, libc.unwrap()]), 1),
+        (2, profile.stacks.intern(nowhere), 3),
+        (2, None, 4),
+    ];
+    for (time, (thread, stack, value)) in (0..).zip(stacks) {
+        let sample = Sample {
+            thread: Some(ThreadIdx(thread)),
+            time_ns: Some(time),
+            stack,
+            first_type: 0,
+        };
+        profile.samples.push(sample, &[value, value * 10], &[]);
+    }
+    profile
+}
+
+#[test]
+fn each_lead_is_written_so() {
+    let profile = survey();
+    let cases = [
+        (
+            "none",
+            folded(&profile, 0, Lead::None),
+            "[unknown] 4\n[unmapped] 3\nmain;libc.so.6+0x8e123 1\nmain;read;aim\\x0a 42\n",
+        ),
+        (
+            "the second type",
+            folded(&profile, 1, Lead::None),
+            "[unknown] 40\n[unmapped] 30\nmain;libc.so.6+0x8e123 10\nmain;read;aim\\x0a 420\n",
+        ),
+        (
+            "a type that is not there",
+            folded(&profile, 2, Lead::None),
+            "",
+        ),
+        (
+            "the process",
+            folded(&profile, 0, Lead::Process),
+            "8 4\n8;[unmapped] 3\nsurvey;main;libc.so.6+0x8e123 1\nsurvey;main;read;aim\\x0a 42\n",
+        ),
+        (
+            "the thread",
+            folded(&profile, 0, Lead::Thread),
+            "[unknown]-8/? 4\n[unknown]-8/?;[unmapped] 3\nsurvey-7/7;main;libc.so.6+0x8e123 1\n\
+             survey-7/7;main;read;aim\\x0a 40\nworker\\x3b1-7/9;main;read;aim\\x0a 2\n",
+        ),
+    ];
+    for (name, got, want) in cases {
+        assert_eq!(got, want, "{name}");
+    }
+}
+
+#[test]
+fn what_others_write_is_read() {
+    let text = "\nswapper;[k] do idle 3\r\nswapper;[k] do idle 4\na;;b 1.5\nhalf 0.4\n\
+                novalue\nword x\na 99999999999999999999\nx -1\nlast 1";
+    let (profile, malformed) = unfold(text);
+    let want = [
+        "line 6: no value behind a space at its end",
+        "line 7: its value is no number of 64 bits",
+        "line 8: its value is no number of 64 bits",
+    ];
+    assert_eq!(malformed, want);
+    let sums = sums(&profile, 0);
+    let sums: Vec<(String, i64)> = sums
+        .into_iter()
+        .map(|(names, sum)| (names.join(" | "), sum))
+        .collect();
+    let want = [
+        ("a | [unknown] | b", 2),
+        ("last", 1),
+        ("swapper | [k] do idle", 7),
+        ("x", -1),
+    ];
+    assert_eq!(sums, want.map(|(names, sum)| (names.to_owned(), sum)));
+}
