@@ -135,6 +135,7 @@ prop_compose! {
 prop_compose! {
     fn about()(
         types: Vec<(String, String)>,
+        default_type: Option<u32>,
         period: Option<(String, String, i64)>,
         [start_ns, duration_ns] in any::<[Option<u64>; 2]>(),
         comments: Vec<String>,
@@ -142,6 +143,7 @@ prop_compose! {
         let value_type = |(kind, unit)| ValueType { kind, unit };
         About {
             sample_types: types.into_iter().map(value_type).collect(),
+            default_type,
             period: period.map(|(kind, unit, value)| Period { kind, unit, value }),
             start_ns,
             duration_ns,

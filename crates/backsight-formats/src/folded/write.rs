@@ -37,6 +37,7 @@ pub fn write(
 ) -> io::Result<()> {
     let mut tree = Tree::default();
     let mut roots: Vec<Root> = Vec::new();
+    let mut root_at: HashMap<Option<NodeIdx>, usize> = HashMap::new();
     let mut root_of: HashMap<Option<ThreadIdx>, usize> = HashMap::new();
     for (sample, values, _) in profile.samples.iter() {
         let Some(value) = value_of(sample, values, sample_type).filter(|value| *value != 0) else {
@@ -45,14 +46,11 @@ pub fn write(
         let at = *root_of.entry(sample.thread).or_insert_with(|| {
             let lead = lead_of(profile, sample, lead).map(|lead| tree.names.intern(&lead));
             let node = lead.map(|lead| tree.call(None, lead));
-            roots
-                .iter()
-                .position(|root| root.node == node)
-                .unwrap_or_else(|| {
-                    let known = HashMap::new();
-                    roots.push(Root { node, known });
-                    roots.len().saturating_sub(1)
-                })
+            *root_at.entry(node).or_insert_with(|| {
+                let known = HashMap::new();
+                roots.push(Root { node, known });
+                roots.len().saturating_sub(1)
+            })
         });
         let Some(Root { node, known }) = roots.get_mut(at) else {
             continue;

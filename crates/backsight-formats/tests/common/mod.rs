@@ -189,6 +189,7 @@ pub(crate) fn profile() -> impl Strategy<Value = Profile> {
                     (ValueType { kind, unit }, value)
                 });
                 (profile.start_ns, profile.duration_ns) = (start_ns, duration_ns);
+                profile.default_type = start_ns.map(|number| u32::try_from(number % 2).unwrap());
                 profile.comments = comments.iter().map(|text| strings.intern(text)).collect();
                 for (pid, name, [start_ns, end_ns]) in processes {
                     let name = name.map(|name| strings.intern(&name));
@@ -309,13 +310,14 @@ pub(crate) fn said(profile: &Profile) -> Vec<String> {
     let names = |at: Option<StrIdx>| at.map(name);
     let value_type = |of: &ValueType| (name(of.kind), name(of.unit));
     let mut said = vec![format!(
-        "{:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?}",
         profile
             .sample_types
             .iter()
             .map(value_type)
             .collect::<Vec<_>>(),
         profile.period.map(|(of, value)| (value_type(&of), value)),
+        profile.default_type,
         profile.start_ns,
         profile.duration_ns,
         profile

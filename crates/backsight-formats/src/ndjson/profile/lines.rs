@@ -10,6 +10,9 @@ pub struct About {
     /// What the values of a sample count, in their order.
     #[serde(default)]
     pub sample_types: Vec<ValueType>,
+    /// Which of them is shown when nobody asks for another: a place among them, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_type: Option<u32>,
     /// How often samples were taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<Period>,

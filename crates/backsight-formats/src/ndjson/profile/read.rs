@@ -128,6 +128,7 @@ impl ProfileReader {
             return Err("samples of other types stand before it".to_owned());
         }
         profile.sample_types = types;
+        profile.default_type = about.default_type;
         profile.period = period;
         profile.start_ns = about.start_ns;
         profile.duration_ns = about.duration_ns;

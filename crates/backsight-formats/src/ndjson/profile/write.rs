@@ -159,6 +159,7 @@ fn about(profile: &Profile) -> About {
     };
     About {
         sample_types: profile.sample_types.iter().map(spelled).collect(),
+        default_type: profile.default_type,
         period: profile.period.as_ref().map(|(of, value)| {
             let ValueType { kind, unit } = spelled(of);
             Period {
