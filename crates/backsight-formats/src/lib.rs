@@ -7,6 +7,7 @@
 //! | [`addr2line_text`]: the listing of binutils' `addr2line` | | yes |
 //! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |
+//! | [`pprof`]: `profile.proto`, packed by gzip or not | yes | yes |
 //! | [`escape`]: names and paths for a terminal, names for folded stacks | | yes |
 //!
 //! Bytes and values, both ways: nothing here opens a path, prints, or knows a
@@ -26,10 +27,13 @@
 pub mod addr2line_text;
 pub mod address_list;
 pub mod escape;
+pub mod flaws;
 pub mod folded;
 mod lines;
 pub mod maps_text;
 pub mod ndjson;
 mod place_name;
+mod placement;
+pub mod pprof;
 
 pub use place_name::place_name;

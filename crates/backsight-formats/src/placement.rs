@@ -1,0 +1,340 @@
+//! Where locations stand in the mappings of a format that numbers both.
+//!
+//! pprof and OTLP give each location an address inside a mapping. No process is needed
+//! for that: the addresses here are those of the file itself, the same wherever it was
+//! mapped.
+//!
+//! ```text
+//!   virtual offsets known     address = virtual offset   start = that of the first byte
+//!   program headers unknown   address = file offset      start = file offset
+//! ```
+//!
+//! Both serve the tools that look symbols up by `address - start + file offset`, and a
+//! mapping is the same one in all captures of a file.
+
+use std::collections::HashMap;
+
+use backsight_types::profile::{Location, Profile};
+use backsight_types::{FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset};
+
+/// Mappings begin and end where pages do, of which 4 KiB is the smallest.
+const PAGE: u64 = 0x1000;
+
+/// What the addresses of a module are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Space {
+    Virtual,
+    File,
+}
+
+/// A mapping to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Row {
+    pub(crate) module: ModuleIdx,
+    pub(crate) start: u64,
+    pub(crate) limit: u64,
+    pub(crate) file_offset: u64,
+    pub(crate) space: Space,
+}
+
+/// Where a location stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The place of its mapping in [`Placement::rows`].
+    pub(crate) row: Option<u32>,
+    /// Its address there; 0 when it has none.
+    pub(crate) address: u64,
+}
+
+/// All mappings of a profile, and where its locations stand in them.
+#[derive(Debug, Default)]
+pub(crate) struct Placement {
+    pub(crate) rows: Vec<Row>,
+    /// One for each location, in their order.
+    pub(crate) places: Vec<Place>,
+}
+
+impl Placement {
+    pub(crate) fn new(profile: &Profile) -> Self {
+        let mut builder = Builder {
+            spaces: spaces_of(profile),
+            spans: Spans::new(profile),
+            ..Builder::default()
+        };
+        let locations = profile.locations.iter();
+        let places = locations.map(|it| builder.place(profile, it)).collect();
+        builder.finish(profile, places)
+    }
+}
+
+/// The instruction that a location means, in its module: a return address stands one
+/// byte behind its call.
+#[derive(Clone, Copy, Debug)]
+struct Spot {
+    file_offset: Option<u64>,
+    virt_offset: Option<u64>,
+}
+
+impl Spot {
+    fn of(location: &Location, module: &Module) -> Self {
+        let back = back(location.lookup);
+        let file = (location.file_offset).map(|at| FileOffset(at.0.saturating_sub(back)));
+        let virt = (location.virt_offset).map(|at| VirtOffset(at.0.saturating_sub(back)));
+        let segments = module.segments.as_ref();
+        let file_of = |virt| segments?.file_offset_of(virt);
+        let virt_of = |file| segments?.virt_offset_of(file);
+        Self {
+            file_offset: file.or_else(|| file_of(virt?)).map(|at| at.0),
+            virt_offset: virt.or_else(|| virt_of(file?)).map(|at| at.0),
+        }
+    }
+}
+
+/// Returns how far before its address a location's instruction is looked for.
+pub(crate) fn back(lookup: Lookup) -> u64 {
+    match lookup {
+        Lookup::Exact => 0,
+        Lookup::Return => 1,
+    }
+}
+
+/// Returns what the addresses of each module are. Modules of one path have one answer,
+/// as the path is all by which a reader can name them.
+fn spaces_of(profile: &Profile) -> Vec<Space> {
+    let mut by_path: HashMap<(&[u8], bool), Space> = HashMap::new();
+    let named = |module: ModuleIdx| profile.module(module).map(|it| (it, name_of(it)));
+    for location in &profile.locations {
+        let Some((module, name)) = location.module.and_then(named) else {
+            continue;
+        };
+        let spot = Spot::of(location, module);
+        if spot.file_offset.is_some() && spot.virt_offset.is_none() {
+            by_path.insert(name, Space::File);
+        }
+    }
+    let modules = profile.modules.iter();
+    let space = |module| by_path.get(&name_of(module)).copied();
+    modules
+        .map(|module| space(module).unwrap_or(Space::Virtual))
+        .collect()
+}
+
+fn name_of(module: &Module) -> (&[u8], bool) {
+    (&module.path, module.deleted)
+}
+
+#[derive(Debug, Default)]
+struct Builder {
+    spaces: Vec<Space>,
+    spans: Spans,
+    rows: Vec<Row>,
+    by_row: HashMap<Row, u32>,
+    /// The first row of each module.
+    by_module: HashMap<ModuleIdx, u32>,
+    /// Rows of which nothing but the locations inside is known, by module, the distance
+    /// from file offsets to addresses, and the gap between spans that they lie in.
+    grown: HashMap<(ModuleIdx, u64, usize), u32>,
+}
+
+impl Builder {
+    fn place(&mut self, profile: &Profile, location: &Location) -> Place {
+        let module = location
+            .module
+            .and_then(|index| Some((index, profile.module(index)?)));
+        let Some((index, module)) = module else {
+            let address = location.address.map_or(0, |at| at.0);
+            return Place {
+                row: None,
+                address: address.saturating_sub(back(location.lookup)),
+            };
+        };
+        let space = self.spaces.get(index.as_usize()).copied();
+        let space = space.unwrap_or(Space::File);
+        let spot = Spot::of(location, module);
+        let address = match space {
+            Space::Virtual => spot.virt_offset,
+            Space::File => spot.file_offset,
+        };
+        let row = match (address, spot.file_offset) {
+            (Some(address), Some(offset)) => match self.spans.around(index, module, offset) {
+                Some(span) => Some(self.row(row_of(index, space, span, address, offset))),
+                None => self.grow(index, space, address, offset),
+            },
+            (Some(_), None) => Some(self.row(unknown_row(index, space))),
+            (None, _) => Some(match self.by_module.get(&index) {
+                Some(row) => *row,
+                None => self.row(unknown_row(index, space)),
+            }),
+        };
+        Place {
+            row,
+            address: address.unwrap_or(0),
+        }
+    }
+
+    fn row(&mut self, row: Row) -> u32 {
+        if let Some(place) = self.by_row.get(&row) {
+            return *place;
+        }
+        let place = self.push(row);
+        self.by_row.insert(row, place);
+        place
+    }
+
+    fn push(&mut self, row: Row) -> u32 {
+        // No more rows than locations, which have 2^32 at most.
+        let place = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        self.rows.push(row);
+        self.by_module.entry(row.module).or_insert(place);
+        place
+    }
+
+    /// Takes a location into a row that reaches just around all of its kind.
+    fn grow(&mut self, module: ModuleIdx, space: Space, address: u64, offset: u64) -> Option<u32> {
+        let page = Span {
+            offset: offset & !(PAGE - 1),
+            end: (offset | (PAGE - 1)).saturating_add(1),
+        };
+        let new = row_of(module, space, page, address, offset);
+        let gap = self.spans.gap(module, offset);
+        let key = (module, address.wrapping_sub(offset), gap);
+        let Some(place) = self.grown.get(&key).copied() else {
+            let place = self.push(new);
+            self.grown.insert(key, place);
+            return Some(place);
+        };
+        let row = self.rows.get_mut(usize::try_from(place).ok()?)?;
+        if new.start < row.start {
+            (row.start, row.file_offset) = (new.start, new.file_offset);
+        }
+        row.limit = row.limit.max(new.limit);
+        Some(place)
+    }
+
+    /// Puts the rows in order: the programs' files first, as a reader takes the first
+    /// mapping for the main program's.
+    fn finish(self, profile: &Profile, mut places: Vec<Place>) -> Placement {
+        let mut order: Vec<(usize, Row)> = self.rows.into_iter().enumerate().collect();
+        let is_other = |row: &Row| {
+            let module = profile.module(row.module);
+            module.is_none_or(|module| module.kind != ModuleKind::File)
+        };
+        order.sort_by_key(|(_, row)| (is_other(row), row.module, row.file_offset, row.start));
+        let mut now = vec![0_u32; order.len()];
+        for (new, (old, _)) in (0..).zip(&order) {
+            if let Some(now) = now.get_mut(*old) {
+                *now = new;
+            }
+        }
+        for place in &mut places {
+            let old = place.row.and_then(|row| usize::try_from(row).ok());
+            place.row = old.and_then(|old| now.get(old).copied());
+        }
+        Placement {
+            rows: order.into_iter().map(|(_, row)| row).collect(),
+            places,
+        }
+    }
+}
+
+/// Returns the row of which `address` is the byte `offset` of the file.
+fn row_of(module: ModuleIdx, space: Space, span: Span, address: u64, offset: u64) -> Row {
+    // A forged file can have code below what precedes it in its mapping: then the row
+    // begins later.
+    let before = offset.saturating_sub(span.offset).min(address);
+    let start = address.saturating_sub(before);
+    let file_offset = offset.saturating_sub(before);
+    let size = span.end.saturating_sub(file_offset);
+    Row {
+        module,
+        start,
+        limit: start.saturating_add(size),
+        file_offset,
+        space,
+    }
+}
+
+/// The row of locations that no file offset is known of.
+fn unknown_row(module: ModuleIdx, space: Space) -> Row {
+    Row {
+        module,
+        start: 0,
+        limit: 0,
+        file_offset: 0,
+        space,
+    }
+}
+
+/// Bytes of a file that are mapped together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    offset: u64,
+    end: u64,
+}
+
+/// What was mapped of each module, by any process.
+#[derive(Debug, Default)]
+struct Spans {
+    /// In order of their offsets, each of which stands once: executable, and others.
+    by_module: HashMap<ModuleIdx, [Vec<Span>; 2]>,
+}
+
+impl Spans {
+    fn new(profile: &Profile) -> Self {
+        let mut by_module: HashMap<ModuleIdx, [Vec<Span>; 2]> = HashMap::new();
+        for mapping in &profile.mappings {
+            let Some(module) = mapping.module else {
+                continue;
+            };
+            let [code, other] = by_module.entry(module).or_default();
+            let spans = match mapping.perms.is_executable() {
+                true => code,
+                false => other,
+            };
+            let offset = mapping.file_offset.0;
+            let end = offset.saturating_add(mapping.range.size());
+            spans.push(Span { offset, end });
+        }
+        for spans in by_module.values_mut().flatten() {
+            // Of equal offsets the longest is kept.
+            spans.sort_by_key(|span| (span.offset, std::cmp::Reverse(span.end)));
+            spans.dedup_by_key(|span| span.offset);
+        }
+        Self { by_module }
+    }
+
+    /// Returns behind how many spans of code a byte lies.
+    fn gap(&self, index: ModuleIdx, offset: u64) -> usize {
+        let code = self.by_module.get(&index).map(|[code, _]| code);
+        code.map_or(0, |code| code.partition_point(|span| span.offset <= offset))
+    }
+
+    /// Returns what is mapped around a byte: as the mappings say, else the segment.
+    fn around(&self, index: ModuleIdx, module: &Module, offset: u64) -> Option<Span> {
+        let mapped = self.by_module.get(&index);
+        let mapped = mapped.and_then(|all| all.iter().find_map(|spans| nearest(spans, offset)));
+        mapped.or_else(|| {
+            let segments = module.segments.as_ref()?.as_slice();
+            let loaded = segments.iter().filter_map(|segment| {
+                let end = segment.file_offset.0.checked_add(segment.file_size)?;
+                let holds = segment.file_offset.0 <= offset && offset < end;
+                holds.then_some((segment, end))
+            });
+            let (segment, end) = loaded
+                .clone()
+                .find(|(segment, _)| segment.flags.is_executable())
+                .or_else(|| loaded.clone().next())?;
+            Some(Span {
+                offset: segment.file_offset.0 & !(PAGE - 1),
+                end: end.checked_next_multiple_of(PAGE).unwrap_or(end),
+            })
+        })
+    }
+}
+
+/// Returns the span that begins last before a byte, if it holds it.
+fn nearest(spans: &[Span], offset: u64) -> Option<Span> {
+    let behind = spans.partition_point(|span| span.offset <= offset);
+    let span = *spans.get(behind.checked_sub(1)?)?;
+    (offset < span.end).then_some(span)
+}

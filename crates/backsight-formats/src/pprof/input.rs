@@ -1,0 +1,88 @@
+//! The bytes of a file, unpacked, and the budget of memory they are counted on.
+
+use std::io::{self, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::Error;
+
+/// How gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// What may still be held in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    limit: u64,
+    left: u64,
+}
+
+impl Budget {
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, left: limit }
+    }
+
+    /// Takes so many bytes.
+    pub(super) fn take(&mut self, bytes: usize) -> Result<(), Error> {
+        let left = u64::try_from(bytes)
+            .ok()
+            .and_then(|bytes| self.left.checked_sub(bytes));
+        self.left = left.ok_or(Error::TooLarge { limit: self.limit })?;
+        Ok(())
+    }
+
+    /// Says whether so many bytes could be taken: for what is let go at once.
+    pub(super) fn check(&self, bytes: usize) -> Result<(), Error> {
+        { *self }.take(bytes)
+    }
+
+    /// Takes what `count` rows of this type occupy.
+    pub(super) fn take_rows<T>(&mut self, count: usize) -> Result<(), Error> {
+        self.take(count.saturating_mul(size_of::<T>()))
+    }
+}
+
+/// Returns the message of a file, which may be packed by gzip or not.
+pub(super) fn unpack(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
+    let mut input = io::BufReader::with_capacity(1 << 16, input);
+    let mut head = Vec::with_capacity(GZIP.len());
+    input
+        .by_ref()
+        .take(2)
+        .read_to_end(&mut head)
+        .map_err(Error::Io)?;
+    let packed = head == GZIP;
+    let input = io::Cursor::new(head).chain(input);
+    if packed {
+        read_all(MultiGzDecoder::new(input), budget).map_err(|why| match why {
+            // The kinds with which the decoder speaks of its input.
+            Error::Io(why)
+                if matches!(
+                    why.kind(),
+                    io::ErrorKind::InvalidData
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                Error::Malformed {
+                    offset: 0,
+                    reason: "what gzip packed is damaged or cut off",
+                }
+            }
+            why => why,
+        })
+    } else {
+        read_all(input, budget)
+    }
+}
+
+fn read_all(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    // One more tells that there is too much.
+    let most = budget.left.saturating_add(1);
+    input
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(Error::Io)?;
+    budget.take(bytes.len())?;
+    Ok(bytes)
+}

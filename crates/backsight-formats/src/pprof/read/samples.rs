@@ -1,0 +1,193 @@
+//! Samples, and the labels of them that tell process, thread and time.
+
+use backsight_types::profile::{
+    Label, LabelValue, LocationIdx, Process, ProcessIdx, Profile, Sample, StrIdx, Thread, ThreadIdx,
+};
+use hashbrown::HashMap;
+use prost::Message as _;
+
+use super::super::input::Budget;
+use super::super::wire::{Fields, Value};
+use super::super::{Error, labels, proto};
+use super::tables::Tables;
+use crate::flaws::Flaws;
+
+/// What a new node of the tree of stacks takes, its place in the table included.
+const NODE: usize = 24;
+
+/// What a sample takes besides its values and labels.
+const SAMPLE: usize = 64;
+
+impl Tables<'_> {
+    /// Walks over the message once more, for its samples.
+    pub(super) fn samples(
+        &mut self,
+        message: &[u8],
+        ids: &HashMap<u64, LocationIdx>,
+        profile: &mut Profile,
+        budget: &mut Budget,
+        flaws: &mut Flaws,
+    ) -> Result<(), Error> {
+        let mut threads = Threads::default();
+        let mut row = proto::Sample::default();
+        let mut labels = Vec::new();
+        let mut fields = Fields::new(message);
+        while let Some(field) = fields.next()? {
+            let (2, Value::Bytes(bytes)) = field else {
+                continue;
+            };
+            // A label of two bytes takes as much room as a long one.
+            let most = size_of::<proto::Label>().max(size_of::<[u64; 2]>());
+            budget.check(bytes.len().saturating_mul(most))?;
+            row.clear();
+            if row.merge(bytes).is_err() {
+                flaws.count("samples that cannot be decoded");
+                continue;
+            }
+            let nodes = profile.stacks.len();
+            let found = row.location_id.iter().rev().filter_map(|id| {
+                let found = ids.get(id).copied();
+                if found.is_none() {
+                    flaws.count("stacks that name a location that is not there");
+                }
+                found
+            });
+            let stack = profile.stacks.intern(found);
+            labels.clear();
+            let mut known = Known::default();
+            for label in &row.label {
+                match self.label(label, profile, flaws) {
+                    Some(label) if known.take(&label, profile) => {}
+                    label => labels.extend(label),
+                }
+            }
+            let types = profile.sample_types.len();
+            if row.value.len() != types {
+                flaws.count("samples that do not have one value for each sample type");
+                row.value.truncate(types);
+            }
+            let nodes = profile.stacks.len().saturating_sub(nodes);
+            budget.take(nodes.saturating_mul(NODE).saturating_add(SAMPLE))?;
+            budget.take_rows::<i64>(row.value.len())?;
+            budget.take_rows::<Label>(row.label.len())?;
+            let thread = threads.thread(&mut known, &mut labels, profile);
+            let sample = Sample {
+                thread,
+                time_ns: known.time_ns,
+                stack,
+                first_type: 0,
+            };
+            profile.samples.push(sample, &row.value, &labels);
+        }
+        Ok(())
+    }
+
+    fn label(
+        &mut self,
+        row: &proto::Label,
+        profile: &mut Profile,
+        flaws: &mut Flaws,
+    ) -> Option<Label> {
+        let strings = &mut profile.strings;
+        let Some(key) = self.texts.text(row.key, strings, flaws) else {
+            flaws.count("labels without a name");
+            return None;
+        };
+        let value = match self.texts.text(row.str, strings, flaws) {
+            Some(text) => LabelValue::Text(text),
+            None => LabelValue::Number(row.num, self.texts.text(row.num_unit, strings, flaws)),
+        };
+        Some(Label { key, value })
+    }
+}
+
+/// What the labels of a sample say of its process, thread and time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    pid: Option<(u32, Label)>,
+    process_name: Option<(StrIdx, Label)>,
+    tid: Option<(u32, Label)>,
+    thread_name: Option<(StrIdx, Label)>,
+    time_ns: Option<u64>,
+}
+
+impl Known {
+    /// Takes a label if it is one of those, and the first of its kind.
+    fn take(&mut self, label: &Label, profile: &Profile) -> bool {
+        let key = profile.strings.get(label.key).unwrap_or_default();
+        match (key, label.value) {
+            (labels::PID, LabelValue::Number(pid, None)) => set(&mut self.pid, pid, label),
+            (labels::TID, LabelValue::Number(tid, None)) => set(&mut self.tid, tid, label),
+            (labels::PROCESS_NAME, LabelValue::Text(name)) => {
+                set(&mut self.process_name, name, label)
+            }
+            (labels::THREAD_NAME, LabelValue::Text(name)) => {
+                set(&mut self.thread_name, name, label)
+            }
+            (labels::TIME, LabelValue::Number(time, None)) if self.time_ns.is_none() => {
+                self.time_ns = u64::try_from(time).ok();
+                self.time_ns.is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives back the labels that only a process ID makes sense of.
+    fn give_back(&mut self, labels: &mut Vec<Label>) {
+        labels.extend(self.process_name.take().map(|(_, label)| label));
+        labels.extend(self.tid.take().map(|(_, label)| label));
+        labels.extend(self.thread_name.take().map(|(_, label)| label));
+    }
+}
+
+fn set<T, V>(place: &mut Option<(T, Label)>, value: V, label: &Label) -> bool
+where
+    T: TryFrom<V>,
+{
+    match T::try_from(value) {
+        Ok(value) if place.is_none() => {
+            *place = Some((value, *label));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The processes and threads met so far.
+#[derive(Debug, Default)]
+struct Threads {
+    processes: HashMap<(u32, Option<StrIdx>), ProcessIdx>,
+    threads: HashMap<(ProcessIdx, Option<u32>, Option<StrIdx>), ThreadIdx>,
+}
+
+impl Threads {
+    fn thread(
+        &mut self,
+        known: &mut Known,
+        labels: &mut Vec<Label>,
+        profile: &mut Profile,
+    ) -> Option<ThreadIdx> {
+        let Some((pid, _)) = known.pid else {
+            known.give_back(labels);
+            return None;
+        };
+        let name = known.process_name.map(|(name, _)| name);
+        // No more of either than samples, which the budget limits.
+        let behind = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
+        let process = *self.processes.entry((pid, name)).or_insert_with(|| {
+            profile.processes.push(Process {
+                pid,
+                name,
+                ..Process::default()
+            });
+            ProcessIdx(behind(profile.processes.len().saturating_sub(1)))
+        });
+        let tid = known.tid.map(|(tid, _)| tid);
+        let name = known.thread_name.map(|(name, _)| name);
+        let thread = self.threads.entry((process, tid, name));
+        Some(*thread.or_insert_with(|| {
+            profile.threads.push(Thread { process, tid, name });
+            ThreadIdx(behind(profile.threads.len().saturating_sub(1)))
+        }))
+    }
+}

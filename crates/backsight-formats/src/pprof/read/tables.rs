@@ -1,0 +1,287 @@
+//! The tables of a file, as far as they stand by themselves: strings, types, functions.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use backsight_types::profile::{Profile, StrIdx, Strings, ValueType};
+use hashbrown::HashMap;
+
+use super::super::input::Budget;
+use super::super::wire::{Fields, Value, varint};
+use super::super::{Error, FILE_OFFSETS, VIRTUAL_OFFSETS, labels, proto};
+use crate::flaws::Flaws;
+
+/// The most sample types: what is written has a value of each in every sample.
+const MOST_TYPES: usize = 1024;
+
+/// All rows of a file but its samples.
+#[derive(Debug, Default)]
+pub(super) struct Tables<'a> {
+    pub(super) texts: Texts<'a>,
+    pub(super) mappings: Vec<proto::Mapping>,
+    pub(super) functions: HashMap<u64, proto::Function>,
+    /// Not decoded yet: their lines take more room than their bytes.
+    pub(super) locations: Vec<&'a [u8]>,
+    sample_types: Vec<proto::ValueType>,
+    period_type: Option<proto::ValueType>,
+    comments: Vec<u64>,
+    /// The fields 7 to 15 that are numbers, by their numbers; the last of each counts.
+    numbers: HashMap<u32, u64>,
+}
+
+/// What addresses are, as comments of ours say.
+#[derive(Debug, Default)]
+pub(super) struct Spaces<'a> {
+    pub(super) is_virtual: bool,
+    /// The file names that are excepted.
+    pub(super) but: HashSet<&'a str>,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn read(
+        message: &'a [u8],
+        budget: &mut Budget,
+        flaws: &mut Flaws,
+    ) -> Result<Self, Error> {
+        let mut tables = Self::default();
+        let mut fields = Fields::new(message);
+        while let Some((number, value)) = fields.next()? {
+            tables.field(number, value, budget, flaws)?;
+        }
+        if tables.texts.rows.first() != Some(&&b""[..]) {
+            // Any text file may happen to be made of fields; none has this.
+            return Err(Error::Malformed {
+                offset: 0,
+                reason: "no table of strings that begins with the empty one",
+            });
+        }
+        tables.texts.known = vec![None; tables.texts.rows.len()];
+        Ok(tables)
+    }
+
+    fn field(
+        &mut self,
+        number: u32,
+        value: Value<'a>,
+        budget: &mut Budget,
+        flaws: &mut Flaws,
+    ) -> Result<(), Error> {
+        match (number, value) {
+            (1, Value::Bytes(_)) if self.sample_types.len() >= MOST_TYPES => {
+                flaws.count("sample types past the 1024th");
+            }
+            (1, Value::Bytes(row)) => {
+                budget.take_rows::<proto::ValueType>(2)?;
+                // One that is not understood keeps its place: values go by places.
+                let kind =
+                    decode(row, "sample types that cannot be decoded", flaws).unwrap_or_default();
+                self.sample_types.push(kind);
+            }
+            // Samples: once the tables are known.
+            (2, Value::Bytes(_)) => {}
+            (3, Value::Bytes(row)) => {
+                budget.take_rows::<proto::Mapping>(2)?;
+                self.mappings.extend(decode::<proto::Mapping>(
+                    row,
+                    "mappings that cannot be decoded",
+                    flaws,
+                ));
+            }
+            (4, Value::Bytes(row)) => {
+                budget.take_rows::<&[u8]>(2)?;
+                self.locations.push(row);
+            }
+            (5, Value::Bytes(row)) => {
+                budget.take_rows::<proto::Function>(2)?;
+                if let Some(function) =
+                    decode::<proto::Function>(row, "functions that cannot be decoded", flaws)
+                {
+                    self.function(function, flaws);
+                }
+            }
+            (6, Value::Bytes(row)) => {
+                budget.take_rows::<(&[u8], Option<StrIdx>)>(2)?;
+                self.texts.rows.push(row);
+            }
+            (11, Value::Bytes(row)) => {
+                self.period_type = decode(row, "period types that cannot be decoded", flaws)
+            }
+            (13, Value::Varint(comment)) => {
+                budget.take_rows::<u64>(2)?;
+                self.comments.push(comment);
+            }
+            (13, Value::Bytes(mut packed)) => {
+                budget.take_rows::<u64>(packed.len().saturating_mul(2))?;
+                while !packed.is_empty() {
+                    let Some(comment) = varint(&mut packed) else {
+                        flaws.count("comments that cannot be decoded");
+                        break;
+                    };
+                    self.comments.push(comment);
+                }
+            }
+            (7..=10 | 12 | 14 | 15, Value::Varint(value)) => {
+                self.numbers.insert(number, value);
+            }
+            _ => flaws.count("fields that the format does not have"),
+        }
+        Ok(())
+    }
+
+    fn function(&mut self, function: proto::Function, flaws: &mut Flaws) {
+        if function.id == 0 {
+            flaws.count("functions without an ID");
+        } else if self.functions.contains_key(&function.id) {
+            flaws.count("functions whose ID another one has");
+        } else {
+            self.functions.insert(function.id, function);
+        }
+    }
+
+    /// Reads what is said once, and returns what comments of ours say of addresses.
+    pub(super) fn head(&mut self, profile: &mut Profile, flaws: &mut Flaws) -> Spaces<'a> {
+        let strings = &mut profile.strings;
+        for kind in &self.sample_types {
+            let kind = self.texts.value_type(*kind, strings, flaws);
+            profile.sample_types.push(kind);
+        }
+        profile.default_type = self.default_type(flaws);
+        profile.start_ns = self.nanos(9, flaws);
+        profile.duration_ns = self.nanos(10, flaws);
+        let period = self.numbers.get(&12).map(|period| signed(*period));
+        if period.is_some() || self.period_type.is_some() {
+            let kind = self.period_type.unwrap_or_default();
+            let kind = self.texts.value_type(kind, strings, flaws);
+            profile.period = Some((kind, period.unwrap_or(0)));
+        }
+        self.comments(profile, flaws)
+    }
+
+    /// Finds the type that readers show: the last, where the file does not say.
+    fn default_type(&self, flaws: &mut Flaws) -> Option<u32> {
+        let named = self.numbers.get(&14).map_or(0, |place| signed(*place));
+        let last = self.sample_types.len().checked_sub(1)?;
+        let at = match self.texts.bytes(named, flaws) {
+            None => last,
+            Some(name) => {
+                let is_it = |kind: &proto::ValueType| {
+                    self.texts.bytes(kind.kind, &mut Flaws::default()) == Some(name)
+                };
+                self.sample_types.iter().position(is_it).unwrap_or_else(|| {
+                    flaws.count("default sample types that are none of the types");
+                    last
+                })
+            }
+        };
+        u32::try_from(at).ok()
+    }
+
+    fn comments(&mut self, profile: &mut Profile, flaws: &mut Flaws) -> Spaces<'a> {
+        let mut spaces = Spaces::default();
+        for (field, begin) in labels::KEPT {
+            let place = self.numbers.get(&field).map_or(0, |place| signed(*place));
+            if let Some(bytes) = self.texts.bytes(place, flaws) {
+                let text = format!("{begin}{}", String::from_utf8_lossy(bytes));
+                profile.comments.push(profile.strings.intern(&text));
+            }
+        }
+        for comment in std::mem::take(&mut self.comments) {
+            let comment = signed(comment);
+            let text = self.texts.bytes(comment, flaws);
+            let text = text.and_then(|bytes| str::from_utf8(bytes).ok());
+            if text == Some(VIRTUAL_OFFSETS) {
+                spaces.is_virtual = true;
+            } else if let Some(name) = text.and_then(|text| text.strip_prefix(FILE_OFFSETS)) {
+                spaces.but.insert(name);
+            } else {
+                let text = self.texts.text(comment, &mut profile.strings, flaws);
+                profile.comments.extend(text);
+            }
+        }
+        spaces
+    }
+
+    /// Returns a time, or a span of time; `None` when it is not told.
+    fn nanos(&self, field: u32, flaws: &mut Flaws) -> Option<u64> {
+        let nanos = signed(*self.numbers.get(&field)?);
+        if nanos < 0 {
+            flaws.count("times before 1970");
+        }
+        u64::try_from(nanos).ok().filter(|nanos| *nanos > 0)
+    }
+}
+
+/// The string table.
+#[derive(Debug, Default)]
+pub(super) struct Texts<'a> {
+    rows: Vec<&'a [u8]>,
+    /// Where those that were asked for stand in the profile.
+    known: Vec<Option<StrIdx>>,
+}
+
+impl<'a> Texts<'a> {
+    /// Returns a row of the table; `None` for the empty text, and for one that is not
+    /// there, which is counted.
+    pub(super) fn bytes(&self, place: i64, flaws: &mut Flaws) -> Option<&'a [u8]> {
+        let row = usize::try_from(place).ok().and_then(|at| self.rows.get(at));
+        if row.is_none() {
+            flaws.count("names that the table of strings does not have");
+        }
+        row.copied().filter(|row| !row.is_empty())
+    }
+
+    /// The same, taken into the profile.
+    pub(super) fn text(
+        &mut self,
+        place: i64,
+        strings: &mut Strings,
+        flaws: &mut Flaws,
+    ) -> Option<StrIdx> {
+        let bytes = self.bytes(place, flaws)?;
+        let known = usize::try_from(place)
+            .ok()
+            .and_then(|at| self.known.get_mut(at))?;
+        if known.is_none() {
+            let text = String::from_utf8_lossy(bytes);
+            if matches!(text, Cow::Owned(_)) {
+                flaws.count("names that are not UTF-8");
+            }
+            *known = Some(strings.intern(&text));
+        }
+        *known
+    }
+
+    fn value_type(
+        &mut self,
+        kind: proto::ValueType,
+        strings: &mut Strings,
+        flaws: &mut Flaws,
+    ) -> ValueType {
+        let mut text = |place| match self.text(place, strings, flaws) {
+            Some(text) => text,
+            None => strings.intern(""),
+        };
+        ValueType {
+            kind: text(kind.kind),
+            unit: text(kind.unit),
+        }
+    }
+}
+
+/// Decodes a row; when it cannot be, that is counted.
+pub(super) fn decode<M: prost::Message + Default>(
+    row: &[u8],
+    why_not: &'static str,
+    flaws: &mut Flaws,
+) -> Option<M> {
+    let decoded = M::decode(row).ok();
+    if decoded.is_none() {
+        flaws.count(why_not);
+    }
+    decoded
+}
+
+/// An `int64` as it stands in the bytes.
+fn signed(value: u64) -> i64 {
+    i64::from_ne_bytes(value.to_ne_bytes())
+}

@@ -1,0 +1,122 @@
+//! The string table of a file that is written: each text once, the empty one first.
+
+use std::collections::HashMap;
+
+use backsight_types::profile::{StrIdx, Strings};
+
+/// Texts in the order in which they were first asked for.
+///
+/// Those of the profile are not copied; they are looked up when they are written.
+#[derive(Debug)]
+pub(super) struct StringTable<'a> {
+    strings: &'a Strings,
+    /// Where each of the profile's texts stands; 0 for one that was not asked for.
+    places: Vec<i64>,
+    own: HashMap<String, i64>,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+enum Row {
+    Profile(StrIdx),
+    Own(String),
+}
+
+impl<'a> StringTable<'a> {
+    pub(super) fn new(strings: &'a Strings) -> Self {
+        Self {
+            strings,
+            places: vec![0; strings.len()],
+            own: HashMap::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Returns the place of one of the profile's texts; that of the empty one, 0, when
+    /// there is no such text.
+    pub(super) fn place(&mut self, index: StrIdx) -> i64 {
+        let next = self.next();
+        let Some(place) = self.places.get_mut(index.as_usize()) else {
+            return 0;
+        };
+        if *place == 0 && self.strings.get(index).is_some_and(|text| !text.is_empty()) {
+            *place = next;
+            self.rows.push(Row::Profile(index));
+        }
+        *place
+    }
+
+    /// Returns the place of a text of our own.
+    pub(super) fn own(&mut self, text: &str) -> i64 {
+        if text.is_empty() {
+            return 0;
+        }
+        if let Some(index) = self.strings.find(text) {
+            return self.place(index);
+        }
+        if let Some(place) = self.own.get(text) {
+            return *place;
+        }
+        let place = self.next();
+        self.own.insert(text.to_owned(), place);
+        self.rows.push(Row::Own(text.to_owned()));
+        place
+    }
+
+    fn next(&self) -> i64 {
+        // The empty text stands before all rows.
+        let behind = self.rows.len().saturating_add(1);
+        i64::try_from(behind).unwrap_or(i64::MAX)
+    }
+
+    /// Walks over the whole table.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        let rows = self.rows.iter().map(|row| match row {
+            Row::Profile(index) => self.strings.get(*index).unwrap_or_default(),
+            Row::Own(text) => text.as_str(),
+        });
+        std::iter::once("").chain(rows)
+    }
+}
+
+/// Returns bytes as text; those that are not UTF-8 show as `\xNN`.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_types::profile::Strings;
+
+    use super::{StringTable, shown};
+
+    #[test]
+    fn each_text_stands_once_and_the_empty_one_first() {
+        let mut strings = Strings::default();
+        let [unused, empty, main] = ["unused", "", "main"].map(|text| strings.intern(text));
+        let mut table = StringTable::new(&strings);
+        let places = [
+            table.own("libc.so.6"),
+            table.place(main),
+            table.own("main"),
+            table.place(empty),
+            table.own(""),
+            table.own("libc.so.6"),
+        ];
+        assert_eq!(places, [1, 2, 2, 0, 0, 1]);
+        assert_eq!(table.iter().collect::<Vec<_>>(), ["", "libc.so.6", "main"]);
+        assert_eq!(table.place(unused), 3);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown() {
+        assert_eq!(shown(b"/tmp/\xff\xc3\xa4\xc3"), "/tmp/\\xffä\\xc3");
+    }
+}

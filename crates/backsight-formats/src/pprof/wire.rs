@@ -1,0 +1,145 @@
+//! The fields of a protobuf message, one by one, as they stand in the bytes.
+//!
+//! The top of a profile is walked field by field instead of being decoded as a whole:
+//! two bytes of input can stand for a sample of seventy bytes in memory.
+
+use super::Error;
+
+/// Walks over the fields of one message.
+#[derive(Clone, Debug)]
+pub(super) struct Fields<'a> {
+    whole: &'a [u8],
+    rest: &'a [u8],
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    Varint(u64),
+    Bytes(&'a [u8]),
+    /// Four or eight bytes, which no field of a profile has.
+    Fixed,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(message: &'a [u8]) -> Self {
+        Self {
+            whole: message,
+            rest: message,
+        }
+    }
+
+    /// Returns the next field with its number; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Error> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let begin = self.rest;
+        let field = self.field();
+        field.map(Some).ok_or_else(|| {
+            let offset = self.whole.len().saturating_sub(begin.len());
+            Error::Malformed {
+                offset: u64::try_from(offset).unwrap_or(u64::MAX),
+                reason: "no field of a protobuf message, or one cut off",
+            }
+        })
+    }
+
+    fn field(&mut self) -> Option<(u32, Value<'a>)> {
+        let key = varint(&mut self.rest)?;
+        let number = u32::try_from(key >> 3).ok().filter(|number| *number > 0)?;
+        let value = match key & 7 {
+            0 => Value::Varint(varint(&mut self.rest)?),
+            1 => self.bytes(8).map(|_| Value::Fixed)?,
+            2 => {
+                let length = varint(&mut self.rest)?;
+                Value::Bytes(self.bytes(usize::try_from(length).ok()?)?)
+            }
+            5 => self.bytes(4).map(|_| Value::Fixed)?,
+            _ => return None,
+        };
+        Some((number, value))
+    }
+
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+}
+
+/// Takes a number of up to ten bytes, seven bits each, lowest first.
+pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..70).step_by(7) {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        // Bits past the 64th are dropped, as protobuf's own decoders do.
+        number |= u64::from(first & 0x7f).checked_shl(shift).unwrap_or(0);
+        if first & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fields, Value, varint};
+
+    #[test]
+    fn numbers_are_read() {
+        let cases: [(&str, &[u8], Option<u64>); 6] = [
+            ("one byte", &[0x7f], Some(0x7f)),
+            ("two bytes", &[0x80, 0x01], Some(0x80)),
+            (
+                "minus one",
+                &[255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
+                Some(u64::MAX),
+            ),
+            ("eleven bytes", &[0x80; 11], None),
+            ("cut off", &[0x80], None),
+            ("nothing", &[], None),
+        ];
+        for (name, mut bytes, want) in cases {
+            assert_eq!(varint(&mut bytes), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn fields_are_walked_and_broken_ones_said() {
+        let fields = |bytes| {
+            let mut fields = Fields::new(bytes);
+            let mut all = Vec::new();
+            loop {
+                match fields.next() {
+                    Ok(Some(field)) => all.push(field),
+                    Ok(None) => break Ok(all),
+                    Err(why) => break Err(why.to_string()),
+                }
+            }
+        };
+        let all = fields(&[0x08, 5, 0x12, 2, b'h', b'i', 0x1d, 0, 0, 0, 0]);
+        let want = [
+            (1, Value::Varint(5)),
+            (2, Value::Bytes(b"hi")),
+            (3, Value::Fixed),
+        ];
+        assert_eq!(all.as_deref(), Ok(&want[..]));
+        let broken: [(&str, &[u8]); 4] = [
+            ("longer than the rest", &[0x08, 5, 0x12, 3, b'h', b'i']),
+            ("field 0", &[0x08, 5, 0x00, 0]),
+            ("a group", &[0x08, 5, 0x0b]),
+            (
+                "2^64 bytes",
+                &[
+                    0x08, 5, 0x12, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1,
+                ],
+            ),
+        ];
+        for (name, bytes) in broken {
+            let why = fields(bytes).expect_err(name);
+            assert!(why.contains("byte 2"), "{name}: {why}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! pprof, written and read: what the format can hold comes back.
+
+mod profiles;
+
+use backsight_formats::flaws::Flaws;
+use backsight_formats::pprof::{self, Limits, Options};
+use backsight_types::profile::Profile;
+use profiles::{profiles, said};
+use proptest::prelude::*;
+
+const WITH_TIMES: Options = Options {
+    gzip: true,
+    times: true,
+};
+
+fn written(profile: &Profile, options: &Options) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let flaws = pprof::write(profile, &mut bytes, options).unwrap();
+    assert!(flaws.is_empty(), "{flaws:?}");
+    bytes
+}
+
+fn read(bytes: &[u8]) -> Profile {
+    let (profile, flaws) = pprof::read(bytes, &Limits::default()).unwrap();
+    assert_eq!(flaws, Flaws::default());
+    profile
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(profile in profiles()) {
+        let again = read(&written(&profile, &WITH_TIMES));
+        prop_assert_eq!(said(&again, true), said(&profile, true));
+        let texts = |profile: &Profile| {
+            let text = |index| profile.strings.get(index).unwrap().to_owned();
+            let types = profile.sample_types.iter().map(|it| (text(it.kind), text(it.unit)));
+            let types: Vec<_> = types.collect();
+            let comments: Vec<_> = profile.comments.iter().map(|it| text(*it)).collect();
+            let period = profile.period.map(|(it, n)| (text(it.kind), text(it.unit), n));
+            (types, comments, period, profile.start_ns, profile.duration_ns, profile.default_type)
+        };
+        prop_assert_eq!(texts(&again), texts(&profile));
+    }
+
+    #[test]
+    fn what_was_read_is_written_as_it_was(profile in profiles()) {
+        let plain = Options { gzip: false, times: true };
+        let once = written(&read(&written(&profile, &plain)), &plain);
+        let twice = written(&read(&once), &plain);
+        prop_assert_eq!(twice, once);
+    }
+}

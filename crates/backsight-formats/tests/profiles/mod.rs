@@ -1,0 +1,348 @@
+//! Profiles made at random, and what each sample of a profile says in full.
+
+use backsight_types::profile::{
+    Frame, Label, LabelValue, Location, Mapping, Process, ProcessIdx, Profile, Sample, StackIdx,
+    Thread, ThreadIdx, ValueType,
+};
+use backsight_types::{
+    AbsAddr, AbsRange, BuildId, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Perms, Reason,
+    VirtOffset,
+};
+use proptest::prelude::*;
+
+/// A sample with nothing left to look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) values: Vec<i64>,
+    pub(crate) time_ns: Option<u64>,
+    /// Process ID and name, thread ID and name.
+    pub(crate) thread: Option<(u32, String, Option<u32>, String)>,
+    pub(crate) labels: Vec<String>,
+    /// Innermost first.
+    pub(crate) stack: Vec<String>,
+}
+
+/// Returns what all samples say; with `times` or without.
+pub(crate) fn said(profile: &Profile, times: bool) -> Vec<Said> {
+    let samples = profile.samples.iter();
+    let said = samples.map(|(sample, given, labels)| {
+        let mut values = vec![0; profile.sample_types.len()];
+        let first = usize::try_from(sample.first_type).unwrap();
+        values[first..first + given.len()].copy_from_slice(given);
+        let text = |index| profile.strings.get(index).unwrap();
+        let name = |index: Option<_>| index.map_or("", text).to_owned();
+        let label = |label: &Label| match label.value {
+            LabelValue::Text(value) => format!("{}={:?}", text(label.key), text(value)),
+            LabelValue::Number(number, unit) => {
+                format!("{}={number} {:?}", text(label.key), name(unit))
+            }
+        };
+        Said {
+            values,
+            time_ns: sample.time_ns.filter(|_| times),
+            thread: sample.thread.map(|index| {
+                let thread = profile.thread(index).unwrap();
+                let process = profile.process(thread.process).unwrap();
+                (
+                    process.pid,
+                    name(process.name),
+                    thread.tid,
+                    name(thread.name),
+                )
+            }),
+            labels: labels.iter().map(label).collect(),
+            stack: (profile.stacks.iter(sample.stack))
+                .map(|index| place(profile, profile.location(index).unwrap()))
+                .collect(),
+        }
+    });
+    said.collect()
+}
+
+/// Returns all that formats hold of a location. Return addresses are one less, as is
+/// the place that they are looked up at.
+fn place(profile: &Profile, location: &Location) -> String {
+    let text = |index: Option<_>| index.map_or("", |index| profile.strings.get(index).unwrap());
+    let back = u64::from(location.lookup == Lookup::Return);
+    let module = location.module.map(|index| {
+        let module = profile.module(index).unwrap();
+        let id = module.build_id.map(|id| id.to_string());
+        (
+            module.path_lossy().into_owned(),
+            module.kind,
+            module.deleted,
+            id,
+        )
+    });
+    let frames: Vec<String> = (profile.frames_of(location).iter())
+        .map(|frame| {
+            let Frame {
+                line,
+                column,
+                start_line,
+                inlined,
+                ..
+            } = *frame;
+            let [function, linkage, file] =
+                [frame.function, frame.linkage_name, frame.file].map(text);
+            format!(
+                "{function:?} {linkage:?} {file:?} {line:?}:{column:?} {start_line:?} {inlined}"
+            )
+        })
+        .collect();
+    let reason = location
+        .reason
+        .filter(|_| module.is_none() && frames.is_empty());
+    format!(
+        "{module:?} {:x?} {:x?} {:x?} {reason:?} {frames:?}",
+        location.file_offset.map(|at| at.0 - back),
+        location.virt_offset.map(|at| at.0 - back),
+        location.address.map(|at| at.0 - back),
+    )
+}
+
+/// Names with all that a sink could stumble over.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z:<>]{1,12}",
+        "[\n\r\t\"'<>&;\\\\%\u{1b}\u{7f}\u{202e}ä\u{0} -~]{1,8}",
+        Just("]]>\u{1b}[31m;\n".to_owned()),
+    ]
+}
+
+/// How a module is made: its kind, name, distance to virtual offsets if they are known,
+/// build ID, and the pages of it that are mapped.
+type MadeModule = (
+    ModuleKind,
+    String,
+    Option<u64>,
+    Option<[u8; 20]>,
+    Vec<(u64, u64)>,
+);
+
+fn module() -> impl Strategy<Value = MadeModule> {
+    let kind = prop_oneof![
+        3 => Just(ModuleKind::File),
+        1 => Just(ModuleKind::Vdso),
+        1 => Just(ModuleKind::Kernel),
+    ];
+    let bias = prop::option::of(prop_oneof![Just(0), Just(0x1000), Just(0x40_0000)]);
+    let pages = prop::collection::vec((0_u64..4, 1_u64..5), 1..4);
+    (
+        kind,
+        name(),
+        bias,
+        prop::option::of(any::<[u8; 20]>()),
+        pages,
+    )
+}
+
+/// How a location is made: its module, where in it, how it is looked up, its frames.
+type MadeLocation = (usize, u64, bool, Vec<MadeFrame>);
+type MadeFrame = (String, Option<String>, Option<String>, u32, u32);
+
+fn location() -> impl Strategy<Value = MadeLocation> {
+    let frame = (
+        name(),
+        prop::option::of(name()),
+        prop::option::of(name()),
+        0_u32..99,
+        0_u32..9,
+    );
+    let frames = prop::collection::vec(frame, 0..3);
+    (0..8_usize, 1_u64..0x4000, any::<bool>(), frames)
+}
+
+/// How a sample is made: locations, thread, time, values, labels.
+type MadeSample = (
+    Vec<usize>,
+    usize,
+    Option<u64>,
+    Vec<i64>,
+    Vec<(String, MadeLabel)>,
+);
+type MadeLabel = Result<String, (i64, Option<String>)>;
+
+fn sample() -> impl Strategy<Value = MadeSample> {
+    let value = prop_oneof![
+        name().prop_map(Ok),
+        (any::<i64>(), prop::option::of(name())).prop_map(Err),
+    ];
+    (
+        prop::collection::vec(0..16_usize, 0..6),
+        0..4_usize,
+        prop::option::of(1..1_u64 << 62),
+        prop::collection::vec(any::<i64>(), 2),
+        prop::collection::vec((name(), value), 0..2),
+    )
+}
+
+/// Profiles that say all that a profile can.
+pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
+    (
+        prop::collection::vec(module(), 1..4),
+        prop::collection::vec(location(), 1..12),
+        prop::collection::vec(sample(), 0..12),
+        prop::collection::vec(
+            (
+                0_u32..9,
+                prop::option::of(name()),
+                prop::option::of(0_u32..9),
+            ),
+            3,
+        ),
+        (name(), name(), name()),
+    )
+        .prop_map(
+            |(modules, locations, samples, threads, (unit, comment, period))| {
+                let mut profile = Profile::default();
+                for (at, module) in modules.iter().enumerate() {
+                    add_module(&mut profile, at, module);
+                }
+                for location in &locations {
+                    add_location(&mut profile, &modules, location);
+                }
+                let [unit, comment, period] =
+                    [unit, comment, period].map(|text| profile.strings.intern(&text));
+                profile.sample_types = ["samples", "cycles"]
+                    .map(|kind| ValueType {
+                        kind: profile.strings.intern(kind),
+                        unit,
+                    })
+                    .to_vec();
+                profile.default_type = Some(1);
+                profile.comments.push(comment);
+                profile.period = Some((ValueType { kind: period, unit }, 4001));
+                (profile.start_ns, profile.duration_ns) =
+                    (Some(1_700_000_000_000_000_000), Some(5));
+                for (pid, name, tid) in threads {
+                    add_thread(&mut profile, pid, name, tid);
+                }
+                for sample in &samples {
+                    add_sample(&mut profile, sample);
+                }
+                profile
+            },
+        )
+}
+
+fn add_module(profile: &mut Profile, at: usize, (kind, name, _, id, pages): &MadeModule) {
+    // Paths tell the kind, and apart.
+    let path = match kind {
+        ModuleKind::File => format!("/usr/lib/{at}{name}"),
+        ModuleKind::Vdso => format!("[vdso{at}]"),
+        ModuleKind::Kernel => format!("[{at}{name}]"),
+    };
+    let index = ModuleIdx(u32::try_from(at).unwrap());
+    profile.modules.push(Module {
+        kind: *kind,
+        path: path.into_bytes(),
+        deleted: at == 2,
+        build_id: id.map(|id| BuildId::from_bytes(&id).unwrap()),
+        ..Module::default()
+    });
+    let mut offset = 0;
+    for (gap, size) in pages {
+        offset += gap * 0x1000;
+        let start = AbsAddr(0x7f00_0000_0000 + offset);
+        let end = AbsAddr(start.0 + size * 0x1000);
+        profile.mappings.push(Mapping {
+            process: None,
+            range: AbsRange::new(start, end).unwrap(),
+            file_offset: FileOffset(offset),
+            perms: Perms::READ | Perms::EXECUTE,
+            module: Some(index),
+            start_ns: None,
+        });
+        offset += size * 0x1000;
+    }
+}
+
+fn add_location(profile: &mut Profile, modules: &[MadeModule], made: &MadeLocation) {
+    let (module, offset, is_return, frames) = made;
+    let last = frames.len().saturating_sub(1);
+    let frames: Vec<Frame> = (frames.iter().enumerate())
+        .map(|(at, (function, linkage, file, line, column))| {
+            let mut intern = |text: &String| profile.strings.intern(text);
+            let number = |number: u32| Some(number).filter(|number| *number > 0);
+            let function = intern(function);
+            Frame {
+                function: Some(function),
+                linkage_name: linkage
+                    .as_ref()
+                    .map(&mut intern)
+                    .filter(|it| *it != function),
+                file: file.as_ref().map(&mut intern),
+                line: number(*line),
+                column: number(*column),
+                start_line: number(line / 2),
+                inlined: at < last,
+                start: None,
+            }
+        })
+        .collect();
+    let lookup = if *is_return {
+        Lookup::Return
+    } else {
+        Lookup::Exact
+    };
+    let mut location = Location {
+        lookup,
+        ..Location::default()
+    };
+    match modules.get(*module) {
+        Some((_, _, bias, _, _)) => {
+            location.module = Some(ModuleIdx(u32::try_from(*module).unwrap()));
+            location.file_offset = Some(FileOffset(*offset));
+            location.virt_offset = bias.map(|bias| VirtOffset(offset + bias));
+        }
+        None => {
+            location.address = Some(AbsAddr(0x10_0000 + offset));
+            location.reason = Some(Reason::ALL[module % Reason::ALL.len()]);
+        }
+    }
+    location.frames = profile.add_frames(frames).unwrap();
+    if location.frames.len > 0 && location.module.is_none() {
+        location.reason = None;
+    }
+    profile.add_location(location).unwrap();
+}
+
+fn add_thread(profile: &mut Profile, pid: u32, name: Option<String>, tid: Option<u32>) {
+    let name = name.map(|name| profile.strings.intern(&name));
+    let process = ProcessIdx::behind(profile.processes.len()).unwrap();
+    profile.processes.push(Process {
+        pid,
+        name,
+        ..Process::default()
+    });
+    profile.threads.push(Thread { process, tid, name });
+}
+
+fn add_sample(profile: &mut Profile, (stack, thread, time_ns, values, labels): &MadeSample) {
+    let locations = profile.locations.len();
+    let stack: Option<StackIdx> =
+        profile.stacks.intern((stack.iter()).map(|at| {
+            backsight_types::profile::LocationIdx(u32::try_from(at % locations).unwrap())
+        }));
+    let sample = Sample {
+        thread: (*thread < 3).then(|| ThreadIdx(u32::try_from(*thread).unwrap())),
+        time_ns: *time_ns,
+        stack,
+        first_type: 0,
+    };
+    let labels: Vec<Label> = labels
+        .iter()
+        .map(|(key, value)| Label {
+            key: profile.strings.intern(key),
+            value: match value {
+                Ok(text) => LabelValue::Text(profile.strings.intern(text)),
+                Err((number, unit)) => LabelValue::Number(
+                    *number,
+                    unit.as_ref().map(|unit| profile.strings.intern(unit)),
+                ),
+            },
+        })
+        .collect();
+    profile.samples.push(sample, values, &labels);
+}
