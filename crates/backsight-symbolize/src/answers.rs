@@ -58,6 +58,8 @@ pub struct FrameRef<'a> {
     pub line: Option<u32>,
     /// As [`Frame::column`].
     pub column: Option<u32>,
+    /// As [`Frame::start_line`].
+    pub start_line: Option<u32>,
     /// As [`Frame::inlined`].
     pub inlined: bool,
     /// As [`Frame::start`].
@@ -72,6 +74,7 @@ impl<'a> From<&'a Frame> for FrameRef<'a> {
             file: frame.file.as_deref(),
             line: frame.line,
             column: frame.column,
+            start_line: frame.start_line,
             inlined: frame.inlined,
             start: frame.start,
         }

@@ -8,7 +8,7 @@
 //! Sections may lie anywhere in 64 bits, but no file has 4 GiB of code: numbered
 //! so, every place in it fits 32 bits.
 
-use crate::index::Window;
+use crate::index::{Window, code_offset, window_at};
 
 /// Where a file's code is.
 #[derive(Debug)]
@@ -42,15 +42,13 @@ impl CodeMap {
 
     /// Returns the code offset of `addr`, `None` where no code is.
     pub(crate) fn offset(&self, addr: u64) -> Option<u32> {
-        let window = self.windows.get(self.window_at(addr)?)?;
-        let into = u32::try_from(addr.checked_sub(window.start())?).ok()?;
-        (into < window.size()).then(|| window.first().saturating_add(into))
+        code_offset(&self.windows, addr)
     }
 
     /// Calls `found` for each part of `begin..end` that is code: the virtual
     /// offset where it begins, and the code offsets where it begins and ends.
     pub(crate) fn parts(&self, begin: u64, end: u64, mut found: impl FnMut(u64, u32, u32)) {
-        let first = self.window_at(begin).unwrap_or(0);
+        let first = window_at(&self.windows, begin).unwrap_or(0);
         for window in self.windows.get(first..).unwrap_or_default() {
             let (start, size) = (window.start(), window.size());
             if start >= end {
@@ -68,13 +66,6 @@ impl CodeMap {
                 found(begin.max(start), from, to);
             }
         }
-    }
-
-    fn window_at(&self, addr: u64) -> Option<usize> {
-        let after = self
-            .windows
-            .partition_point(|window| window.start() <= addr);
-        after.checked_sub(1)
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Frame {
     pub line: Option<u32>,
     /// The column in that line, from 1. `None` also for the left edge.
     pub column: Option<u32>,
+    /// The line where the source declares the function, from 1.
+    pub start_line: Option<u32>,
     /// Whether the compiler folded this level into the next.
     pub inlined: bool,
     /// Where the function begins: on the physical function alone, as an ELF

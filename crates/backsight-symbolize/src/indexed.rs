@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use backsight_types::VirtOffset;
 
-use crate::index::{Hit, Index, Memo, Walk};
+use crate::index::{Hit, Index, Level, Memo, Walk};
+use crate::name::Name;
 use crate::{Frame, FrameRef, Options};
 
 /// An index, and the texts that lookups in it have made so far.
@@ -57,36 +58,21 @@ impl Indexed {
 
     /// Returns the call levels with texts of their own.
     pub(crate) fn frames(&self, hit: Hit) -> Vec<Frame> {
-        let mut walk = self.index.walk(hit);
+        let mut levels = self.levels(hit);
         let mut frames = Vec::new();
-        while let Some(level) = self.step(&mut walk) {
-            let name = level.function;
-            let name = name.and_then(|at| self.memo.name(&self.index, at, &self.options));
-            let file = level.file.and_then(|at| self.memo.file(&self.index, at));
+        while let Some(Shown { level, name, file }) = levels.step() {
             frames.push(Frame {
                 function: name.and_then(|name| name.function.clone()),
                 linkage_name: name.and_then(|name| name.linkage.clone()),
                 file: file.cloned(),
-                line: Some(level.line).filter(|line| *line > 0),
-                column: Some(level.column.into()).filter(|column| *column > 0),
+                line: known(level.line),
+                column: known(level.column.into()),
+                start_line: name.and_then(|name| known(name.line)),
                 inlined: level.inlined,
                 start: self.start(level.entry),
             });
         }
         frames
-    }
-
-    /// Returns the next call level that is to be shown.
-    #[inline]
-    fn step(&self, walk: &mut Walk) -> Option<crate::index::Level> {
-        let mut level = walk.next(&self.index)?;
-        if !self.options.inlines {
-            // The physical function alone, at the line in it.
-            while level.inlined {
-                level = walk.next(&self.index)?;
-            }
-        }
-        Some(level)
     }
 
     #[inline]
@@ -104,26 +90,57 @@ pub(crate) struct Levels<'i> {
     walk: Walk,
 }
 
+impl<'i> Levels<'i> {
+    /// Returns the next call level that is to be shown, with its texts.
+    #[inline]
+    fn step(&mut self) -> Option<Shown<'i>> {
+        let Indexed {
+            index,
+            memo,
+            options,
+        } = self.indexed;
+        let mut level = self.walk.next(index)?;
+        if !options.inlines {
+            // The physical function alone, at the line in it.
+            while level.inlined {
+                level = self.walk.next(index)?;
+            }
+        }
+        let name = level.function;
+        let name = name.and_then(|at| memo.name(index, at, options));
+        let file = level.file.and_then(|at| memo.file(index, at));
+        Some(Shown { level, name, file })
+    }
+}
+
+/// A call level with its texts.
+struct Shown<'i> {
+    level: Level,
+    name: Option<&'i Name>,
+    file: Option<&'i Arc<str>>,
+}
+
 impl<'i> Iterator for Levels<'i> {
     type Item = FrameRef<'i>;
 
     #[inline]
     fn next(&mut self) -> Option<FrameRef<'i>> {
-        let indexed = self.indexed;
-        let level = indexed.step(&mut self.walk)?;
-        let name = level.function;
-        let name = name.and_then(|at| indexed.memo.name(&indexed.index, at, &indexed.options));
-        let file = level
-            .file
-            .and_then(|at| indexed.memo.file(&indexed.index, at));
+        let Shown { level, name, file } = self.step()?;
         Some(FrameRef {
             function: name.and_then(|name| name.function.as_deref()),
             linkage_name: name.and_then(|name| name.linkage.as_deref()),
             file: file.map(|file| &**file),
-            line: Some(level.line).filter(|line| *line > 0),
-            column: Some(level.column.into()).filter(|column| *column > 0),
+            line: known(level.line),
+            column: known(level.column.into()),
+            start_line: name.and_then(|name| known(name.line)),
             inlined: level.inlined,
-            start: indexed.start(level.entry),
+            start: self.indexed.start(level.entry),
         })
     }
+}
+
+/// Of lines and columns 0 is unknown.
+#[inline]
+fn known(number: u32) -> Option<u32> {
+    Some(number).filter(|number| *number > 0)
 }

@@ -320,10 +320,15 @@ impl Files {
 }
 
 fn frame(level: Level) -> Frame {
-    let Name { function, linkage } = level.name;
+    let Name {
+        function,
+        linkage,
+        line: start_line,
+    } = level.name;
     let Location { file, line, column } = level.location;
     Frame {
         function,
+        start_line: Some(start_line).filter(|line| *line > 0),
         linkage_name: linkage,
         file,
         line,

@@ -11,6 +11,8 @@ pub(crate) struct Name {
     pub(crate) function: Option<Arc<str>>,
     /// For the linker.
     pub(crate) linkage: Option<Arc<str>>,
+    /// The line where the source declares the function, from 1; 0 when unknown.
+    pub(crate) line: u32,
 }
 
 impl Name {
@@ -23,7 +25,23 @@ impl Name {
         Self {
             function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),
             linkage: Some(linkage),
+            line: 0,
         }
+    }
+
+    /// Returns the name of which the demangled form is known.
+    pub(crate) fn of_both(raw: &[u8], demangled: &[u8]) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into();
+        Self {
+            function: Some(text(demangled)),
+            linkage: Some(text(raw)),
+            line: 0,
+        }
+    }
+
+    /// Returns the same name, declared on this line.
+    pub(crate) fn at_line(self, line: u32) -> Self {
+        Self { line, ..self }
     }
 
     /// Returns the name of a function that the linker does not know by name.
@@ -31,6 +49,7 @@ impl Name {
         Self {
             function: Some(String::from_utf8_lossy(raw).into()),
             linkage: None,
+            line: 0,
         }
     }
 }

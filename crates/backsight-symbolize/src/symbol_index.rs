@@ -52,6 +52,14 @@ impl SymbolIndex {
         Ok(Self { index })
     }
 
+    /// Stores the demangled names of all functions, in rayon's current thread pool.
+    ///
+    /// Lookups need not make them then, and readers of the file no demangler; the
+    /// index takes longer to build and more room.
+    pub fn add_demangled(&mut self, options: &Options) {
+        self.index.add_demangled(options.limits.name_bytes);
+    }
+
     /// Opens an index file. Costs the same for any size: what is in the tables is
     /// checked where it is used.
     ///

@@ -178,15 +178,23 @@ impl<'m> Plan<'m> {
         answers: &mut Answers,
     ) -> Self {
         let mut numbers = vec![NONE; modules.len()];
-        let mut wanted: Vec<usize> = Vec::new();
+        // The modules of the batch in the order in which they come, and how many
+        // requests each has; until they are open, `numbers` are places in here.
+        let mut wanted: Vec<(usize, usize)> = Vec::new();
         for request in requests {
-            // Seen for the first time: any number but NONE will do until then.
-            if let Some(number) = numbers.get_mut(request.module.0).filter(|at| **at == NONE) {
-                *number = 0;
-                wanted.push(request.module.0);
+            let Some(number) = numbers.get_mut(request.module.0) else {
+                continue;
+            };
+            let place = usize::try_from(*number).ok();
+            match place.and_then(|at| wanted.get_mut(at)) {
+                Some((_, count)) => *count = count.saturating_add(1),
+                None => {
+                    *number = u32::try_from(wanted.len()).unwrap_or(NONE);
+                    wanted.push((request.module.0, 1));
+                }
             }
         }
-        let indexed = |at: &usize| {
+        let indexed = |(at, count): &(usize, usize)| {
             let module = modules.get(*at)?;
             if let Some(indexed) = module.indexed() {
                 return Some(Arc::clone(indexed));
@@ -196,10 +204,7 @@ impl<'m> Plan<'m> {
             let flat = match options.tier {
                 Tier::Lazy => false,
                 Tier::Flat => true,
-                Tier::Auto => {
-                    let own = requests.iter().filter(|request| request.module.0 == *at);
-                    module.is_worth_indexing(own.count())
-                }
+                Tier::Auto => module.is_worth_indexing(*count),
             };
             flat.then(|| module.index()).flatten().map(Arc::clone)
         };
@@ -208,7 +213,7 @@ impl<'m> Plan<'m> {
             many => many.par_iter().with_max_len(1).map(indexed).collect(),
         };
         let mut walks_units = false;
-        for (at, indexed) in wanted.iter().zip(found) {
+        for ((at, _), indexed) in wanted.iter().zip(found) {
             walks_units |= indexed.is_none();
             let number = indexed.and_then(|indexed| {
                 let number = u32::try_from(answers.indexed.len()).ok()?;

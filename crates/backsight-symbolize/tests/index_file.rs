@@ -162,3 +162,37 @@ fn an_index_answers_for_a_module_that_is_gone() {
     let answers = symbolizer.symbolize(&[request]);
     assert_eq!(answers, [Err(Reason::NeedsProgramHeaders)]);
 }
+
+#[test]
+fn stored_names_are_the_demangled_ones() {
+    let fixture = Fixture::new();
+    let Some(bytes) = small(&fixture) else { return };
+    let mut index = open(&bytes).expect("an index");
+    index.add_demangled(&Options::default());
+    index.write(&fixture.path("named")).expect("written");
+    let named = std::fs::read(fixture.path("named")).expect("read back");
+    let open_named = || open(&named).expect("an index");
+    assert_eq!(open_named().verify(), Ok(()));
+    let rows = |index: &SymbolIndex, name| {
+        let tables = index.tables();
+        let table = tables.iter().find(|table| table.name == name);
+        table.expect("a table").rows
+    };
+    let index = open_named();
+    assert_eq!(rows(&index, "demangled names"), rows(&index, "functions"));
+    for demangle in [true, false] {
+        let answers = |index: SymbolIndex| {
+            let options = Options {
+                demangle,
+                ..Options::default()
+            };
+            let symbolizer = Symbolizer::new(options);
+            let module = symbolizer.add_index(index, None);
+            let requests: Vec<Request> = (0..0x6000).map(|addr| common::at(module, addr)).collect();
+            symbolizer.symbolize(&requests)
+        };
+        let plain = answers(open(&bytes).expect("an index"));
+        assert!(plain.iter().flatten().count() > 1_000);
+        assert_eq!(answers(open_named()), plain, "demangled: {demangle}");
+    }
+}

@@ -105,6 +105,35 @@ fn a_program_that_has_symbols_alone() {
 }
 
 #[test]
+fn columns_beyond_16_bits_are_unknown_to_both() {
+    let fixture = Fixture::new();
+    fixture.write(
+        "a.s",
+        ".text\n.globl _start\n.type _start, @function\n_start:\n\
+         .file 1 \"a.c\"\n.loc 1 2 65535\nnop\n.loc 1 3 65536\nnop\n.loc 1 4 7\nret\n\
+         .size _start, . - _start\n",
+    );
+    let args = ["-g", "-nostdlib", "-static", "-o", "a", "a.s"];
+    if let Err(words) = fixture.run("gcc", &args) {
+        return testkit::skip(&words);
+    }
+    let path = fixture.path("a");
+    assert!(compare(&path) > 0);
+    let bytes = std::fs::read(&path).expect("readable");
+    let start = object::File::parse(&*bytes)
+        .expect("an object file")
+        .entry();
+    let answers = answers_of(&path, Tier::Lazy, &[start, start + 1, start + 2]);
+    let places: Vec<_> = answers
+        .iter()
+        .flatten()
+        .map(|frames| (frames[0].line, frames[0].column))
+        .collect();
+    let want = [(Some(2), Some(65535)), (Some(3), None), (Some(4), Some(7))];
+    assert_eq!(places, want);
+}
+
+#[test]
 fn a_relocatable_object() {
     let fixture = Fixture::new();
     fixture.write("a.cpp", include_str!("differential/words.cpp"));

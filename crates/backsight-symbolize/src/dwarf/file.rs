@@ -5,8 +5,9 @@ use std::sync::Arc;
 use gimli::Section;
 
 use super::companions::Companions;
-use super::flatten::{UnitPart, flatten};
+use super::flatten::flatten;
 use super::index::Index;
+use super::part::UnitPart;
 use super::sections::{Role, Sections};
 use super::{Fault, Found};
 use crate::Options;
@@ -69,16 +70,16 @@ impl DwarfFile {
     }
 
     /// Lends the file's units to `work`.
-    pub(crate) fn with_units<T>(&self, work: impl FnOnce(Units<'_, '_>) -> T) -> T {
-        self.with_dependent(|_, index| work(Units(index)))
+    pub(crate) fn with_units<T>(&self, work: impl FnOnce(FileUnits<'_, '_>) -> T) -> T {
+        self.with_dependent(|_, index| work(FileUnits(index)))
     }
 }
 
 /// The units of one file, by their place in `.debug_info`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Units<'u, 'd>(&'u Index<'d>);
+pub(crate) struct FileUnits<'u, 'd>(&'u Index<'d>);
 
-impl<'d> Units<'_, 'd> {
+impl<'d> FileUnits<'_, 'd> {
     /// Returns where each unit begins, and how many bytes it has.
     pub(crate) fn list(self) -> Vec<(usize, usize)> {
         let offsets: Vec<usize> = self.0.units.offsets().collect();

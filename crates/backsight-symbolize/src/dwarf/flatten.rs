@@ -8,55 +8,17 @@ use std::collections::HashMap;
 
 use super::form::{Class, Value};
 use super::index::Index;
-use super::line::{Lines, PathParts, Row};
-use super::name::{self, RawName};
+use super::line::Lines;
+use super::name;
+use super::part::UnitPart;
 use super::plan::Kind;
+use super::range::Sink;
 use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
 use super::{Fault, Fuel};
 use crate::code_map::CodeMap;
 use crate::cover::{Active, Cover, Item, innermost};
-use crate::index::{Le16, Le32, NONE, Node};
-
-/// One unit's part of the index. Rows refer to rows of the same part.
-#[derive(Debug, Default)]
-pub(crate) struct UnitPart<'d> {
-    pub(crate) nodes: Vec<Node>,
-    pub(crate) node_columns: Vec<Le16>,
-    pub(crate) functions: Vec<RawName<'d>>,
-    pub(crate) files: Vec<PathParts<'d>>,
-    /// Code offsets where the call level changes, and the node from there on.
-    pub(crate) scopes: Vec<(Le32, Le32)>,
-    /// The scopes of one function's range each.
-    pub(crate) scope_blocks: Vec<Block>,
-    pub(crate) lines: Vec<LineRow>,
-    /// The lines of one sequence each.
-    pub(crate) line_blocks: Vec<Block>,
-    pub(crate) limited: bool,
-}
-
-/// Rows that hold from `begin` to `end`, in code offsets; the first row starts at
-/// `begin`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Block {
-    pub(crate) begin: u32,
-    pub(crate) end: u32,
-    pub(crate) first: u32,
-    pub(crate) count: u32,
-}
-
-/// One row of the line table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LineRow {
-    /// A code offset.
-    pub(crate) start: u32,
-    /// A row of the files, or [`NONE`].
-    pub(crate) file: u32,
-    /// 0 is unknown.
-    pub(crate) line: u32,
-    /// 0 is unknown.
-    pub(crate) column: u16,
-}
+use crate::index::{Le16, NONE, Node};
 
 /// A function with code, on its way into the part.
 struct Function {
@@ -80,18 +42,45 @@ struct Open {
     too_deep: bool,
 }
 
-/// A unit on its way into a part.
-struct Flattening<'f, 'd> {
+/// The files of the line program that the part has rows of.
+struct FileRows<'f, 'd> {
     /// Has the lines and their files.
     unit: &'f Unit<'d>,
+    index: &'f Index<'d>,
+    lines: Option<&'f Lines<'d>>,
+    /// Rows by the files' numbers in the line program.
+    rows: Vec<u32>,
+}
+
+impl<'d> FileRows<'_, 'd> {
+    /// Returns the row of the file with this number in the line program.
+    fn row(&mut self, file: u64, part: &mut UnitPart<'d>) -> u32 {
+        let slot = usize::try_from(file).ok();
+        let Some(slot) = slot.and_then(|at| self.rows.get_mut(at)) else {
+            return NONE;
+        };
+        if *slot == NONE {
+            let parts = self
+                .lines
+                .and_then(|lines| lines.path_parts(file, self.unit, self.index));
+            if let Some(parts) = parts {
+                *slot = u32::try_from(part.files.len()).unwrap_or(NONE);
+                part.files.push(parts);
+            }
+        }
+        *slot
+    }
+}
+
+/// A unit on its way into a part.
+struct Flattening<'f, 'd> {
     /// Has the functions and their names.
     full: &'f Unit<'d>,
     index: &'f Index<'d>,
     code: &'f CodeMap,
     lines: Option<&'f Lines<'d>>,
     part: UnitPart<'d>,
-    /// Rows of the files by their number in the line program.
-    file_rows: Vec<u32>,
+    files: FileRows<'f, 'd>,
     /// Rows of the functions by the DIE that names them.
     function_rows: HashMap<Value, u32>,
     functions: Vec<Function>,
@@ -116,12 +105,16 @@ pub(super) fn flatten<'d>(unit: &Unit<'d>, index: &Index<'d>, code: &CodeMap) ->
     let lines = lines.ok();
     let full = unit.full(index);
     let mut flattening = Flattening {
-        unit,
         full,
         index,
         code,
         part: UnitPart::default(),
-        file_rows: vec![NONE; lines.as_ref().map_or(0, Lines::file_count)],
+        files: FileRows {
+            unit,
+            index,
+            lines: lines.as_ref(),
+            rows: vec![NONE; lines.as_ref().map_or(0, Lines::file_count)],
+        },
         lines: lines.as_ref(),
         function_rows: HashMap::new(),
         functions: Vec::new(),
@@ -180,24 +173,21 @@ impl<'d> Flattening<'_, 'd> {
         let limit = self.index.options.limits.rows_per_unit;
         let value = u32::try_from(self.functions.len()).map_err(|_| Fault::Limit)?;
         let mut first_range = None;
-        let mut full = false;
-        let (ranges, elf) = (&mut self.ranges, self.index.elf);
-        // A function whose ranges are malformed does not spoil the others.
-        let walked = die.ranges().for_each(unit, &mut self.fuel, |begin, end| {
-            full |= ranges.len() >= limit;
-            if !full && begin < end && elf.is_code(begin) {
-                first_range = first_range.or(Some((begin, end)));
-                ranges.push(Item {
-                    begin,
-                    end,
-                    rank: 0,
-                    value,
-                });
-            }
-        });
-        if full || walked == Err(Fault::Limit) {
-            return Err(Fault::Limit);
-        }
+        let elf = self.index.elf;
+        let sink = Sink {
+            items: &mut self.ranges,
+            limit,
+            rank: 0,
+            value,
+        };
+        die.ranges()
+            .collect(unit, &mut self.fuel, sink, |begin, end| {
+                let is_code = elf.is_code(begin);
+                if is_code {
+                    first_range = first_range.or(Some((begin, end)));
+                }
+                is_code
+            })?;
         let mut open = Open {
             depth: die.depth,
             level: 0,
@@ -249,31 +239,21 @@ impl<'d> Flattening<'_, 'd> {
             self.enclose(die, open);
             return Ok(());
         }
-        // File 0 meant "none" until DWARF 5 gave it to the unit's own file.
-        let own_file = self.full.header.version() >= 5;
-        let file = die.call_file().filter(|file| *file > 0 || own_file);
-        let file = file.map_or(NONE, |file| self.file_row(file));
+        let file = die.call_file(self.full);
+        let file = file.map_or(NONE, |file| self.files.row(file, &mut self.part));
         let function = self.function_row(die);
         let node = Node::inlined(parent, function, file, die.call_line());
-        let value = self.push_node(node, column(die.call_column()))?;
+        let value = self.push_node(node, die.call_column())?;
         let root = self.full.own_root(self.index)?;
         let unit = root.unit_ref();
-        let mut full = false;
-        let (inlined, limit) = (&mut self.inlined, limits.rows_per_unit);
-        let walked = die.ranges().for_each(unit, &mut self.fuel, |begin, end| {
-            full |= inlined.len() >= limit;
-            if !full && begin < end {
-                inlined.push(Item {
-                    begin,
-                    end,
-                    rank: u32::MAX.saturating_sub(level),
-                    value,
-                });
-            }
-        });
-        if full || walked == Err(Fault::Limit) {
-            return Err(Fault::Limit);
-        }
+        let sink = Sink {
+            items: &mut self.inlined,
+            limit: limits.rows_per_unit,
+            rank: u32::MAX.saturating_sub(level),
+            value,
+        };
+        die.ranges()
+            .collect(unit, &mut self.fuel, sink, |_, _| true)?;
         open.node = Some(value);
         open.too_deep = false;
         self.enclose(die, open);
@@ -313,24 +293,6 @@ impl<'d> Flattening<'_, 'd> {
         row
     }
 
-    /// Returns the row of the file with this number in the line program.
-    fn file_row(&mut self, file: u64) -> u32 {
-        let slot = usize::try_from(file).ok();
-        let Some(slot) = slot.and_then(|at| self.file_rows.get_mut(at)) else {
-            return NONE;
-        };
-        if *slot == NONE {
-            let parts = self
-                .lines
-                .and_then(|lines| lines.path_parts(file, self.unit, self.index));
-            if let Some(parts) = parts {
-                *slot = u32::try_from(self.part.files.len()).unwrap_or(NONE);
-                self.part.files.push(parts);
-            }
-        }
-        *slot
-    }
-
     fn lay_out_scopes(&mut self) {
         let cover = Cover::new(std::mem::take(&mut self.ranges), 1);
         for (begin, end, value) in cover.covered() {
@@ -341,7 +303,7 @@ impl<'d> Flattening<'_, 'd> {
             let spans = self.spans.get(function.spans.clone()).unwrap_or_default();
             let part = &mut self.part;
             self.code.parts(begin, end, |virt, from, to| {
-                push_scopes(part, virt, from, to, function.node, spans);
+                part.push_scopes(virt, (from, to), function.node, spans);
             });
         }
     }
@@ -350,95 +312,13 @@ impl<'d> Flattening<'_, 'd> {
         let Some(lines) = self.lines else {
             return;
         };
+        let Self { part, files, .. } = self;
         lines.for_each_run(|begin, end, rows| {
             self.code.parts(begin, end, |virt, from, to| {
-                self.push_lines(virt, from, to, rows);
+                part.push_lines(virt, (from, to), rows, |part, file| {
+                    files.row(file.into(), part)
+                });
             });
         });
     }
-
-    /// Lays out the rows that hold from `virt` on, for the code offsets `begin`
-    /// to `end`.
-    fn push_lines(&mut self, virt: u64, begin: u32, end: u32, rows: &[Row]) {
-        let first = self.part.lines.len();
-        let at = rows.partition_point(|row| row.addr <= virt);
-        let rows = rows.get(at.saturating_sub(1)..).unwrap_or_default();
-        for row in rows {
-            let into = row.addr.saturating_sub(virt);
-            let start = u32::try_from(into)
-                .ok()
-                .and_then(|into| begin.checked_add(into));
-            let Some(start) = start.filter(|start| *start < end) else {
-                break;
-            };
-            let known = row.line > 0;
-            let new = LineRow {
-                start,
-                file: self.file_row(row.file.into()),
-                line: row.line,
-                column: if known { column(row.column) } else { 0 },
-            };
-            let same = |last: &LineRow| LineRow { start, ..*last } == new;
-            let block = self.part.lines.get(first..).unwrap_or_default();
-            if !block.last().is_some_and(same) {
-                self.part.lines.push(new);
-            }
-        }
-        push_block(
-            &mut self.part.line_blocks,
-            begin,
-            end,
-            first,
-            self.part.lines.len(),
-        );
-    }
-}
-
-/// Lays out one function's range: the spans inlined into it, and the function
-/// itself between them.
-fn push_scopes(
-    part: &mut UnitPart<'_>,
-    virt: u64,
-    begin: u32,
-    end: u32,
-    root: u32,
-    spans: &[(u64, Option<u32>)],
-) {
-    let first = part.scopes.len();
-    let at = spans.partition_point(|span| span.0 <= virt);
-    let before = at.checked_sub(1).and_then(|at| spans.get(at)?.1);
-    let mut last = before.unwrap_or(root);
-    part.scopes.push((Le32::new(begin), Le32::new(last)));
-    for (span, node) in spans.get(at..).unwrap_or_default() {
-        let into = u32::try_from(span.saturating_sub(virt)).ok();
-        let start = into.and_then(|into| begin.checked_add(into));
-        let Some(start) = start.filter(|start| *start < end) else {
-            break;
-        };
-        let node = node.unwrap_or(root);
-        if node != last {
-            part.scopes.push((Le32::new(start), Le32::new(node)));
-            last = node;
-        }
-    }
-    push_block(&mut part.scope_blocks, begin, end, first, part.scopes.len());
-}
-
-fn push_block(blocks: &mut Vec<Block>, begin: u32, end: u32, first: usize, last: usize) {
-    let rows = u32::try_from(first)
-        .ok()
-        .zip(u32::try_from(last.saturating_sub(first)).ok());
-    if let Some((first, count)) = rows.filter(|(_, count)| *count > 0) {
-        blocks.push(Block {
-            begin,
-            end,
-            first,
-            count,
-        });
-    }
-}
-
-/// Compilers keep 16 bits of a column, and say 0 where it has more.
-fn column(column: u32) -> u16 {
-    u16::try_from(column).unwrap_or(0)
 }

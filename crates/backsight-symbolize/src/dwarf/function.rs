@@ -7,6 +7,7 @@ use gimli::UnitOffset;
 use super::index::Index;
 use super::inline::Body;
 use super::plan::Kind;
+use super::range::Sink;
 use super::unit::Unit;
 use super::walk::CodeDies;
 use super::{Fault, Fuel};
@@ -94,26 +95,21 @@ fn walk<'d>(
         let value = u32::try_from(list.len()).map_err(|_| Fault::Limit)?;
         let mut start = None;
         let mut wanted = false;
-        let mut full = false;
-        // A function whose ranges are malformed does not spoil the others.
-        let walked = die.ranges().for_each(unit_ref, fuel, |begin, end| {
-            full |= items.len() >= limit;
-            if !full && index.elf.is_code(begin) {
-                start = start.or(Some(begin));
-                if only.is_none_or(|addr| begin <= addr && addr < end) {
-                    wanted = true;
-                    items.push(Item {
-                        begin,
-                        end,
-                        rank: 0,
-                        value,
-                    });
-                }
+        let sink = Sink {
+            items,
+            limit,
+            rank: 0,
+            value,
+        };
+        die.ranges().collect(unit_ref, fuel, sink, |begin, end| {
+            if !index.elf.is_code(begin) {
+                return false;
             }
-        });
-        if full || walked == Err(Fault::Limit) {
-            return Err(Fault::Limit);
-        }
+            start = start.or(Some(begin));
+            let is_asked = only.is_none_or(|addr| begin <= addr && addr < end);
+            wanted |= is_asked;
+            is_asked
+        })?;
         if let Some(first) = start.filter(|_| wanted) {
             list.push(Function {
                 die: die.die,

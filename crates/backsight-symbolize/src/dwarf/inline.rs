@@ -11,6 +11,7 @@ use super::function::{Function, Functions};
 use super::index::Index;
 use super::line::{Lines, Location};
 use super::plan::Kind;
+use super::range::Sink;
 use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
 use super::{Fault, Fuel, name};
@@ -33,7 +34,7 @@ pub(super) struct Inline {
     parent: Option<u32>,
     call_file: Option<u64>,
     call_line: u32,
-    call_column: u32,
+    call_column: u16,
     /// Whether deeper calls were left out, being too deep.
     pub(super) cut: bool,
     name: OnceLock<Name>,
@@ -92,21 +93,13 @@ impl Body {
             }
             let value = u32::try_from(self.inlines.len()).map_err(|_| Fault::Limit)?;
             let level = u32::try_from(open.len()).unwrap_or(u32::MAX);
-            let mut full = false;
-            let walked = die.ranges().for_each(unit_ref, fuel, |begin, end| {
-                full |= items.len() >= limits.rows_per_unit;
-                if !full {
-                    items.push(Item {
-                        begin,
-                        end,
-                        rank: u32::MAX.saturating_sub(level),
-                        value,
-                    });
-                }
-            });
-            if full || walked == Err(Fault::Limit) {
-                return Err(Fault::Limit);
-            }
+            let sink = Sink {
+                items,
+                limit: limits.rows_per_unit,
+                rank: u32::MAX.saturating_sub(level),
+                value,
+            };
+            die.ranges().collect(unit_ref, fuel, sink, |_, _| true)?;
             self.inlines.push(Inline::new(&die, parent, unit));
             if die.has_children {
                 open.push((die.depth, value));
@@ -137,12 +130,10 @@ impl Body {
 
 impl Inline {
     fn new(die: &CodeDie, parent: Option<u32>, unit: &Unit<'_>) -> Self {
-        // File 0 meant "none" until DWARF 5 gave it to the unit's own file.
-        let own_file = unit.header.version() >= 5;
         Self {
             die: die.die,
             parent,
-            call_file: die.call_file().filter(|file| *file > 0 || own_file),
+            call_file: die.call_file(unit),
             call_line: die.call_line(),
             call_column: die.call_column(),
             cut: false,
@@ -161,7 +152,7 @@ impl Inline {
         Location {
             file: file.and_then(|(file, lines)| lines.file(file, unit, index)),
             line: Some(self.call_line).filter(|line| *line > 0),
-            column: Some(self.call_column).filter(|column| *column > 0),
+            column: Some(self.call_column.into()).filter(|column| *column > 0),
         }
     }
 

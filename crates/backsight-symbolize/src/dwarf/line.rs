@@ -38,7 +38,7 @@ pub(super) struct Row {
     /// 0 is unknown.
     pub(super) line: u32,
     /// 0 is unknown.
-    pub(super) column: u32,
+    pub(super) column: u16,
 }
 
 /// What a file's path is joined from, as the line program has it.
@@ -146,7 +146,7 @@ impl<'d> Lines<'d> {
                     addr: row.addr,
                     file: u32::try_from(row.file).unwrap_or(u32::MAX),
                     line: narrow(row.line),
-                    column: narrow(row.column),
+                    column: column(row.column),
                 };
                 // Of rows at one address the last counts: the others have no
                 // code.
@@ -201,7 +201,7 @@ impl<'d> Lines<'d> {
         Some(Location {
             file: self.file(row.file.into(), unit, index),
             line: known.then_some(row.line),
-            column: Some(row.column).filter(|column| known && *column > 0),
+            column: Some(row.column.into()).filter(|column| known && *column > 0),
         })
     }
 
@@ -290,6 +290,12 @@ fn check_header(section: Slice<'_>, offset: usize, limit: u64) -> Result<(), Fau
 /// No source has 2^32 lines: such a number is no number.
 fn narrow(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(0)
+}
+
+/// Compilers keep 16 bits of a column and say 0 where it has more; so do we, since an
+/// index has no room for others.
+pub(super) fn column(number: u64) -> u16 {
+    u16::try_from(number).unwrap_or(0)
 }
 
 /// Puts `part` behind `path`, or in its place when it is absolute, in the manner

@@ -26,6 +26,7 @@ mod index;
 mod inline;
 mod line;
 mod name;
+mod part;
 mod plan;
 mod program;
 mod range;
@@ -35,10 +36,10 @@ mod unit;
 mod units;
 mod walk;
 
-pub(crate) use file::{DwarfFile, Units};
-pub(crate) use flatten::{Block, LineRow, UnitPart};
+pub(crate) use file::{DwarfFile, FileUnits};
 pub(crate) use line::{Location, PathParts};
 pub(crate) use name::RawName;
+pub(crate) use part::{Block, LineRow, UnitPart};
 
 use fuel::Fuel;
 

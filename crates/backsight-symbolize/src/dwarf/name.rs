@@ -41,10 +41,11 @@ pub(crate) struct RawName<'d> {
 pub(super) fn of<'d>(die: UnitOffset, unit: &Unit<'d>, index: &Index<'d>, fuel: &mut Fuel) -> Name {
     let raw = raw(die, unit, index, fuel);
     let linkage = raw.linkage.map(Found::Linkage);
-    match linkage.or(raw.plain.map(Found::Plain)) {
+    let name = match linkage.or(raw.plain.map(Found::Plain)) {
         Some(found) => index.names.get(found, index.options),
         None => Name::default(),
-    }
+    };
+    name.at_line(raw.line)
 }
 
 /// Reads the names of the function that the DIE at `die` is, or is a copy of.

@@ -6,6 +6,7 @@ use gimli::{
 
 use super::form::{Class, Value};
 use super::{Fault, Fuel, Slice};
+use crate::cover::Item;
 
 /// The attributes that say where a DIE's code is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +73,53 @@ impl RangeAttrs {
         };
         if let Some(end) = end.filter(|end| *end > begin) {
             found(begin, end);
+        }
+        Ok(())
+    }
+}
+
+/// Where ranges are collected, and as what.
+#[derive(Debug)]
+pub(super) struct Sink<'s> {
+    pub(super) items: &'s mut Vec<Item>,
+    /// How many items there may be.
+    pub(super) limit: usize,
+    pub(super) rank: u32,
+    pub(super) value: u32,
+}
+
+impl RangeAttrs {
+    /// Adds an item for each range that `keep` asks for. A DIE whose ranges are
+    /// malformed does not spoil the others.
+    ///
+    /// [`Fault::Limit`] when there are too many, or when the fuel does not last.
+    pub(super) fn collect(
+        &self,
+        unit: UnitRef<'_, Slice<'_>>,
+        fuel: &mut Fuel,
+        sink: Sink<'_>,
+        mut keep: impl FnMut(u64, u64) -> bool,
+    ) -> Result<(), Fault> {
+        let Sink {
+            items,
+            limit,
+            rank,
+            value,
+        } = sink;
+        let mut full = false;
+        let walked = self.for_each(unit, fuel, |begin, end| {
+            full |= items.len() >= limit;
+            if !full && begin < end && keep(begin, end) {
+                items.push(Item {
+                    begin,
+                    end,
+                    rank,
+                    value,
+                });
+            }
+        });
+        if full || walked == Err(Fault::Limit) {
+            return Err(Fault::Limit);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use gimli::UnitOffset;
 
 use super::cursor::Cursor;
 use super::form::Value;
+use super::line;
 use super::plan::{Kind, Plans, Slot, Values};
 use super::range::RangeAttrs;
 use super::unit::Unit;
@@ -168,9 +169,12 @@ impl CodeDie {
         self.kind == Kind::Function && slots.any(|slot| self.values.get(slot).some().is_some())
     }
 
-    /// Returns `DW_AT_call_file`, of an inlined call.
-    pub(super) fn call_file(&self) -> Option<u64> {
-        self.values.get(Slot::NameOrCallFile).as_number()
+    /// Returns `DW_AT_call_file`, of an inlined call of this unit.
+    pub(super) fn call_file(&self, unit: &Unit<'_>) -> Option<u64> {
+        // File 0 meant "none" until DWARF 5 gave it to the unit's own file.
+        let own_file = unit.header.version() >= 5;
+        let file = self.values.get(Slot::NameOrCallFile).as_number();
+        file.filter(|file| *file > 0 || own_file)
     }
 
     /// Returns `DW_AT_call_line`, of an inlined call; 0 when it does not say.
@@ -179,8 +183,8 @@ impl CodeDie {
     }
 
     /// Returns `DW_AT_call_column`, of an inlined call; 0 when it does not say.
-    pub(super) fn call_column(&self) -> u32 {
-        self.narrow(Slot::CallColumn)
+    pub(super) fn call_column(&self) -> u16 {
+        line::column(self.narrow(Slot::CallColumn).into())
     }
 
     /// No source has 2^32 lines: such a number is no number.

@@ -56,12 +56,9 @@ pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Source
         || nodes(&merged),
         || rayon::join(|| scopes(&merged, claims), || lines(&merged, claims)),
     );
-    let node_columns: Vec<Le16> = parts
-        .iter()
-        .flat_map(|part| part.node_columns.iter().copied())
-        .collect();
     let scopes = gaps::fill(scopes, &mut nodes, &mut functions, &sources);
-    let mut node_columns = node_columns;
+    let columns = parts.iter().flat_map(|part| &part.node_columns);
+    let mut node_columns: Vec<Le16> = columns.copied().collect();
     node_columns.resize(nodes.len(), Le16::default());
 
     let (function_records, mut strings) = functions.into_tables();

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
-use crate::dwarf::{DwarfFile, UnitPart, Units};
+use crate::dwarf::{DwarfFile, FileUnits, UnitPart};
 use crate::elf::{ElfFile, Symbols};
 use crate::index::Index;
 use crate::limits::Limits;
@@ -53,7 +53,7 @@ pub(crate) fn build(sources: Sources<'_>) -> Index {
     })
 }
 
-fn flatten_all<'d>(units: Units<'_, 'd>, code: &CodeMap) -> Vec<UnitPart<'d>> {
+fn flatten_all<'d>(units: FileUnits<'_, 'd>, code: &CodeMap) -> Vec<UnitPart<'d>> {
     // The largest first, so that no thread is left alone with one at the end.
     let mut order = units.list();
     order.sort_by_key(|(_, length)| std::cmp::Reverse(*length));

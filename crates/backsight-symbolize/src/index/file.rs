@@ -7,9 +7,9 @@
 
 use std::io::{self, Write};
 
-use super::header::{self, Entry, Kind, TABLES_AT};
+use super::header::{self, Entry, TABLES_AT};
 use super::layout::NONE;
-use super::table::{Column, Index, Parts};
+use super::table::{Index, Parts};
 use crate::Error;
 use crate::image::Image;
 
@@ -271,22 +271,6 @@ fn place(parts: &mut Parts, entry: &Entry, file_size: usize) -> Result<(), Index
     if end > file_size || !whole || u32::try_from(size).is_err() {
         return Err(wrong);
     }
-    match entry.kind {
-        Kind::Windows => parts.windows = Column::InFile(offset, size),
-        Kind::ScopeStarts => parts.scope_starts = Column::InFile(offset, size),
-        Kind::ScopeNodes => parts.scope_nodes = Column::InFile(offset, size),
-        Kind::ScopeBuckets => parts.scope_buckets = Column::InFile(offset, size),
-        Kind::LineStarts => parts.line_starts = Column::InFile(offset, size),
-        Kind::LineFiles => parts.line_files = Column::InFile(offset, size),
-        Kind::Lines => parts.lines = Column::InFile(offset, size),
-        Kind::LineColumns => parts.line_columns = Column::InFile(offset, size),
-        Kind::LineBuckets => parts.line_buckets = Column::InFile(offset, size),
-        Kind::Nodes => parts.nodes = Column::InFile(offset, size),
-        Kind::NodeColumns => parts.node_columns = Column::InFile(offset, size),
-        Kind::Functions => parts.functions = Column::InFile(offset, size),
-        Kind::Demangled => parts.demangled = Column::InFile(offset, size),
-        Kind::Files => parts.files = Column::InFile(offset, size),
-        Kind::Strings => parts.strings = Column::InFile(offset, size),
-    }
+    parts.place(entry.kind, offset, size);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use backsight_types::BuildId;
 
 use super::file::IndexError;
+use super::table::Kind;
 
 /// What is known of an index as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,59 +26,6 @@ impl Default for Meta {
             limited: false,
         }
     }
-}
-
-macro_rules! kinds {
-    ($($kind:ident = $number:literal, $row:literal, $name:literal;)*) => {
-        /// The kinds of tables, with the numbers by which a file names them.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Kind {
-            $($kind,)*
-        }
-
-        impl Kind {
-            pub(crate) const ALL: [Self; [$($number),*].len()] = [$(Self::$kind),*];
-
-            /// By which a file names it.
-            fn number(self) -> u32 {
-                match self {
-                    $(Self::$kind => $number,)*
-                }
-            }
-
-            /// In bytes.
-            pub(crate) fn row_size(self) -> usize {
-                match self {
-                    $(Self::$kind => $row,)*
-                }
-            }
-
-            /// What `index show` calls it.
-            pub(crate) fn name(self) -> &'static str {
-                match self {
-                    $(Self::$kind => $name,)*
-                }
-            }
-        }
-    };
-}
-
-kinds! {
-    Windows = 1, 16, "windows";
-    ScopeStarts = 2, 4, "scope starts";
-    ScopeNodes = 3, 4, "scope nodes";
-    ScopeBuckets = 4, 4, "scope buckets";
-    LineStarts = 5, 4, "line starts";
-    LineFiles = 6, 4, "line files";
-    Lines = 7, 4, "lines";
-    LineColumns = 8, 2, "line columns";
-    LineBuckets = 9, 4, "line buckets";
-    Nodes = 10, 16, "nodes";
-    NodeColumns = 11, 2, "call columns";
-    Functions = 12, 12, "functions";
-    Demangled = 13, 4, "demangled names";
-    Files = 14, 8, "files";
-    Strings = 15, 1, "strings";
 }
 
 /// The first bytes of the file: not text, and broken by a transfer as text.

@@ -102,17 +102,15 @@ impl Memo {
 fn make_name(index: &Index, function: u32, options: &Options) -> Option<Name> {
     let at = usize::try_from(function).ok()?;
     let record = index.functions().get(at)?;
-    let Some(linkage) = index.text(record.linkage.get()) else {
-        return index.text(record.plain.get()).map(Name::of_plain);
+    let name = match index.text(record.linkage.get()) {
+        None => index.text(record.plain.get()).map(Name::of_plain)?,
+        Some(linkage) => match index.demangled().get(at).filter(|_| options.demangle) {
+            None => Name::of_linkage(linkage, options),
+            // Without a text of its own it is no mangled name.
+            Some(stored) => Name::of_both(linkage, index.text(stored.get()).unwrap_or(linkage)),
+        },
     };
-    let stored = index.demangled().get(at).filter(|_| options.demangle);
-    match stored.and_then(|at| index.text(at.get())) {
-        Some(demangled) => Some(Name {
-            function: Some(String::from_utf8_lossy(demangled).into()),
-            linkage: Some(String::from_utf8_lossy(linkage).into()),
-        }),
-        None => Some(Name::of_linkage(linkage, options)),
-    }
+    Some(name.at_line(record.line.get()))
 }
 
 /// Joins the two parts that the path was split into.

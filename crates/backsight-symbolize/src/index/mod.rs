@@ -14,6 +14,7 @@
 //! otherwise: its frame is checked when it is opened, and each number in it
 //! where it is used.
 
+mod demangled;
 mod file;
 mod header;
 mod layout;
@@ -21,6 +22,7 @@ mod memo;
 mod search;
 mod strings;
 mod table;
+mod windows;
 
 pub use file::IndexError;
 pub(crate) use header::Meta;
@@ -29,3 +31,4 @@ pub(crate) use memo::Memo;
 pub(crate) use search::{Hit, Level, Walk, buckets};
 pub(crate) use strings::{PointerMap, StringTable, push as push_text};
 pub(crate) use table::{Column, Index, Parts};
+pub(crate) use windows::{code_offset, window_at};

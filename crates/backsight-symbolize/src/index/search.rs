@@ -2,6 +2,7 @@
 
 use super::layout::{Le32, NONE};
 use super::table::Index;
+use super::windows::{code_offset, virt_offset};
 
 /// What stands at a place: rows of the index, worth nothing without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Index {
     /// Returns what stands at the virtual offset `addr`.
     #[inline]
     pub(crate) fn find(&self, addr: u64) -> Hit {
-        let Some(at) = self.code_offset(addr) else {
+        let Some(at) = code_offset(self.windows(), addr) else {
             return Hit::NOTHING;
         };
         let shift = self.meta().bucket_shift;
@@ -70,31 +71,10 @@ impl Index {
         }
     }
 
-    /// Returns the code offset of a virtual offset; `None` where no code is.
-    #[inline]
-    pub(crate) fn code_offset(&self, addr: u64) -> Option<u32> {
-        let windows = self.windows();
-        // A dozen at most, but for relocatable objects.
-        let after = windows.partition_point(|window| window.start() <= addr);
-        let window = windows.get(after.checked_sub(1)?)?;
-        let into = u32::try_from(addr.checked_sub(window.start())?).ok()?;
-        if into >= window.size() {
-            return None;
-        }
-        window.first().checked_add(into)
-    }
-
     /// Returns the virtual offset of a code offset.
     #[inline]
     pub(crate) fn virt_offset(&self, at: u32) -> Option<u64> {
-        let windows = self.windows();
-        let after = windows.partition_point(|window| window.first() <= at);
-        let window = windows.get(after.checked_sub(1)?)?;
-        let into = at.checked_sub(window.first())?;
-        if into >= window.size() {
-            return None;
-        }
-        window.start().checked_add(into.into())
+        virt_offset(self.windows(), at)
     }
 
     /// Returns whether a hit has a function, a file or a line.

@@ -3,7 +3,7 @@
 use backsight_types::BuildId;
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::header::{Kind, Meta};
+use super::header::Meta;
 use super::layout::{FileRecord, FunctionRecord, Le16, Le32, Node, Window};
 use super::strings;
 use crate::image::Image;
@@ -36,36 +36,105 @@ impl<T: AnyBitPattern + NoUninit> Column<T> {
     }
 }
 
-/// The tables, and what is known of them as a whole.
-#[derive(Debug, Default)]
-pub(crate) struct Parts {
-    pub(crate) meta: Meta,
+/// Declares the tables: their order in a file, the numbers by which it names them,
+/// what `index show` calls them, and what their rows are.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $kind:ident $name:ident: $row:ty = $number:literal, $shown:literal;)*) => {
+        /// The kinds of tables.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind {
+            $($kind,)*
+        }
+
+        impl Kind {
+            /// In the order of a file.
+            pub(crate) const ALL: [Self; [$($number),*].len()] = [$(Self::$kind),*];
+
+            /// By which a file names it.
+            pub(super) fn number(self) -> u32 {
+                match self {
+                    $(Self::$kind => $number,)*
+                }
+            }
+
+            /// In bytes.
+            pub(crate) fn row_size(self) -> usize {
+                match self {
+                    $(Self::$kind => size_of::<$row>(),)*
+                }
+            }
+
+            /// What `index show` calls it.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $shown,)*
+                }
+            }
+        }
+
+        /// The tables, and what is known of them as a whole.
+        #[derive(Debug, Default)]
+        pub(crate) struct Parts {
+            pub(crate) meta: Meta,
+            $($(#[$doc])* pub(crate) $name: Column<$row>,)*
+        }
+
+        impl Parts {
+            /// Says where in the file one table is: where its bytes start, and how
+            /// many there are.
+            pub(super) fn place(&mut self, kind: Kind, start: usize, size: usize) {
+                match kind {
+                    $(Kind::$kind => self.$name = Column::InFile(start, size),)*
+                }
+            }
+        }
+
+        impl Index {
+            $(#[inline]
+            pub(crate) fn $name(&self) -> &[$row] {
+                self.parts.$name.get(self.image.as_ref())
+            })*
+
+            fn bytes(&self, kind: Kind) -> &[u8] {
+                match kind {
+                    $(Kind::$kind => bytemuck::cast_slice(self.$name()),)*
+                }
+            }
+        }
+    };
+}
+
+tables! {
     /// Ascending and disjoint in both offsets.
-    pub(crate) windows: Column<Window>,
+    Windows windows: Window = 1, "windows";
     /// Code offsets where the innermost call level changes, ascending.
-    pub(crate) scope_starts: Column<Le32>,
+    ScopeStarts scope_starts: Le32 = 2, "scope starts";
     /// The level from there on: a node, or `NONE`.
-    pub(crate) scope_nodes: Column<Le32>,
+    ScopeNodes scope_nodes: Le32 = 3, "scope nodes";
     /// For each bucket of code offsets, how many scopes start before its end.
-    pub(crate) scope_buckets: Column<Le32>,
+    ScopeBuckets scope_buckets: Le32 = 4, "scope buckets";
     /// Code offsets where the line changes, ascending.
-    pub(crate) line_starts: Column<Le32>,
+    LineStarts line_starts: Le32 = 5, "line starts";
     /// The file from there on, or `NONE`.
-    pub(crate) line_files: Column<Le32>,
+    LineFiles line_files: Le32 = 6, "line files";
     /// The line from there on; 0 is unknown.
-    pub(crate) lines: Column<Le32>,
+    Lines lines: Le32 = 7, "lines";
     /// The column from there on; 0 is unknown. May be left out.
-    pub(crate) line_columns: Column<Le16>,
+    LineColumns line_columns: Le16 = 8, "line columns";
     /// For each bucket, how many lines start before its end.
-    pub(crate) line_buckets: Column<Le32>,
-    pub(crate) nodes: Column<Node>,
+    LineBuckets line_buckets: Le32 = 9, "line buckets";
+    /// The call levels.
+    Nodes nodes: Node = 10, "nodes";
     /// Of inlined calls, the call's column; 0 is unknown. May be left out.
-    pub(crate) node_columns: Column<Le16>,
-    pub(crate) functions: Column<FunctionRecord>,
-    /// Demangled names, as texts. May be left out.
-    pub(crate) demangled: Column<Le32>,
-    pub(crate) files: Column<FileRecord>,
-    pub(crate) strings: Column<u8>,
+    NodeColumns node_columns: Le16 = 11, "call columns";
+    /// Their names.
+    Functions functions: FunctionRecord = 12, "functions";
+    /// Demangled names of the functions, as texts. May be left out.
+    Demangled demangled: Le32 = 13, "demangled names";
+    /// Source files.
+    Files files: FileRecord = 14, "files";
+    /// All texts.
+    Strings strings: u8 = 15, "strings";
 }
 
 /// A module's flat symbol index.
@@ -73,35 +142,6 @@ pub(crate) struct Parts {
 pub(crate) struct Index {
     pub(super) image: Option<Image>,
     pub(super) parts: Parts,
-}
-
-macro_rules! columns {
-    ($($name:ident: $row:ty),* $(,)?) => {
-        impl Index {
-            $(#[inline]
-            pub(crate) fn $name(&self) -> &[$row] {
-                self.parts.$name.get(self.image.as_ref())
-            })*
-        }
-    };
-}
-
-columns! {
-    windows: Window,
-    scope_starts: Le32,
-    scope_nodes: Le32,
-    scope_buckets: Le32,
-    line_starts: Le32,
-    line_files: Le32,
-    lines: Le32,
-    line_columns: Le16,
-    line_buckets: Le32,
-    nodes: Node,
-    node_columns: Le16,
-    functions: FunctionRecord,
-    demangled: Le32,
-    files: FileRecord,
-    strings: u8,
 }
 
 impl Index {
@@ -128,25 +168,5 @@ impl Index {
     /// Returns each table's kind and bytes, in the order of the file.
     pub(crate) fn tables(&self) -> [(Kind, &[u8]); Kind::ALL.len()] {
         Kind::ALL.map(|kind| (kind, self.bytes(kind)))
-    }
-
-    fn bytes(&self, kind: Kind) -> &[u8] {
-        match kind {
-            Kind::Windows => bytemuck::cast_slice(self.windows()),
-            Kind::ScopeStarts => bytemuck::cast_slice(self.scope_starts()),
-            Kind::ScopeNodes => bytemuck::cast_slice(self.scope_nodes()),
-            Kind::ScopeBuckets => bytemuck::cast_slice(self.scope_buckets()),
-            Kind::LineStarts => bytemuck::cast_slice(self.line_starts()),
-            Kind::LineFiles => bytemuck::cast_slice(self.line_files()),
-            Kind::Lines => bytemuck::cast_slice(self.lines()),
-            Kind::LineColumns => bytemuck::cast_slice(self.line_columns()),
-            Kind::LineBuckets => bytemuck::cast_slice(self.line_buckets()),
-            Kind::Nodes => bytemuck::cast_slice(self.nodes()),
-            Kind::NodeColumns => bytemuck::cast_slice(self.node_columns()),
-            Kind::Functions => bytemuck::cast_slice(self.functions()),
-            Kind::Demangled => bytemuck::cast_slice(self.demangled()),
-            Kind::Files => bytemuck::cast_slice(self.files()),
-            Kind::Strings => self.strings(),
-        }
     }
 }

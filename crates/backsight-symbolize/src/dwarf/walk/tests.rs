@@ -202,9 +202,9 @@ fn attributes<'d>(die: &CodeDie, unit: &Unit<'d>) -> Vec<(DwAt, AttributeValue<S
     let number = |number: u32| (number > 0).then_some(u64::from(number));
     let numbers = match die.kind {
         Kind::Inlined => vec![
-            (gimli::DW_AT_call_file, die.call_file()),
+            (gimli::DW_AT_call_file, die.call_file(unit)),
             (gimli::DW_AT_call_line, number(die.call_line())),
-            (gimli::DW_AT_call_column, number(die.call_column())),
+            (gimli::DW_AT_call_column, number(die.call_column().into())),
         ],
         _ => Vec::new(),
     };

@@ -1,0 +1,37 @@
+//! Demangled names, stored so that no lookup has to make them.
+
+use rayon::prelude::*;
+
+use super::layout::{FunctionRecord, Le32};
+use super::strings;
+use super::table::{Column, Index};
+
+impl Index {
+    /// Stores the demangled names of all functions, in rayon's current thread pool.
+    /// Names of more than `limit` bytes stay as they are.
+    pub(crate) fn add_demangled(&mut self, limit: usize) {
+        let demangled = |function: &FunctionRecord| {
+            let linkage = self.text(function.linkage.get())?;
+            let linkage = std::str::from_utf8(linkage).ok()?;
+            crate::demangle(linkage, limit).filter(|name| name != linkage)
+        };
+        let functions = self.functions().par_iter();
+        let names: Vec<Option<String>> = functions.map(demangled).collect();
+        let mut texts = self.strings().to_vec();
+        if texts.is_empty() {
+            // The place 0 says that there is none.
+            texts.push(0);
+        }
+        let add = |name: Option<String>| {
+            let place = name.map_or(Some(0), |name| {
+                let at = u32::try_from(texts.len()).ok();
+                strings::push(&mut texts, name.as_bytes());
+                at
+            });
+            Le32::new(place.unwrap_or(0))
+        };
+        let rows = names.into_iter().map(add).collect();
+        self.parts.demangled = Column::Built(rows);
+        self.parts.strings = Column::Built(texts);
+    }
+}
