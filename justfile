@@ -8,14 +8,14 @@ demo:
 
 # All tests
 test:
-    cargo test --workspace
+    cargo test --workspace --all-features
 
 # What CI holds, without installing anything
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
-    cargo test --workspace
+    cargo test --workspace --all-features
 
 # The suite as old kernels would run it: ERRNO is ENOTTY, EINVAL, EPERM, ENOSYS or all
 old-kernel ERRNO="all":

@@ -15,6 +15,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
+use crate::tally::bytes_of;
+
 /// A half-open range, `begin` to `end`, and what it stands for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item {
@@ -98,6 +100,11 @@ impl Cover {
         if let Some(end) = last_end {
             self.push(end, std::iter::empty());
         }
+    }
+
+    /// Returns the bytes that its tables take.
+    pub(crate) fn bytes(&self) -> usize {
+        bytes_of(&self.spans).saturating_add(bytes_of(&self.values))
     }
 
     fn push(&mut self, begin: u64, values: impl Iterator<Item = u32>) {

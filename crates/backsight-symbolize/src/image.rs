@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
+use crate::tally::wide;
 use crate::{Access, Error};
 
 /// Group and others may write.
@@ -55,6 +56,16 @@ impl Image {
             return map_file(file).map(Self::Mapped);
         }
         read_file(file, metadata.len(), limit).map(Self::Read)
+    }
+}
+
+impl Image {
+    /// Returns the bytes of memory it takes: none when it is mapped, or the caller's.
+    pub(crate) fn read_bytes(&self) -> u64 {
+        match self {
+            Self::Read(bytes) => wide(bytes.len()),
+            Self::Mapped(_) | Self::Given(_) => 0,
+        }
     }
 }
 

@@ -30,6 +30,11 @@ impl Indexed {
         &self.index
     }
 
+    /// Returns the bytes of memory that it takes.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.index.kept_bytes().saturating_add(self.memo.bytes())
+    }
+
     /// Returns what stands at this virtual offset, and makes the texts of it.
     #[inline]
     pub(crate) fn find(&self, addr: u64) -> Option<Hit> {

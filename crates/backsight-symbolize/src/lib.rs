@@ -60,6 +60,8 @@
     clippy::print_stderr
 )]
 mod answers;
+mod batch;
+mod budget;
 mod claims;
 mod code_map;
 mod cover;
@@ -67,10 +69,12 @@ mod demangle;
 mod dwarf;
 mod elf;
 mod error;
+mod files;
 mod flat;
 mod frame;
 mod image;
 mod index;
+mod index_dir;
 mod indexed;
 mod limits;
 mod locate;
@@ -81,12 +85,16 @@ mod request;
 mod symbol_index;
 mod symbol_tables;
 mod symbolizer;
+mod tally;
+mod trace;
 
 pub use answers::{Answers, FrameRef, Stack, StackFrames};
+pub use budget::{Budget, Usage};
 pub use demangle::demangle;
 pub use error::Error;
 pub use frame::{Frame, Frames};
 pub use index::IndexError;
+pub use index_dir::IndexDir;
 pub use limits::Limits;
 pub use options::{Access, Options, Tier};
 pub use request::{ModuleId, Place, Request, Source};

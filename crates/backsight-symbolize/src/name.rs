@@ -39,6 +39,17 @@ impl Name {
         }
     }
 
+    /// Returns the bytes that its texts take.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+        let shared = match (&self.function, &self.linkage) {
+            (Some(function), Some(linkage)) => Arc::ptr_eq(function, linkage),
+            _ => false,
+        };
+        let linkage = if shared { 0 } else { text(&self.linkage) };
+        text(&self.function).saturating_add(linkage)
+    }
+
     /// Returns the same name, declared on this line.
     pub(crate) fn at_line(self, line: u32) -> Self {
         Self { line, ..self }

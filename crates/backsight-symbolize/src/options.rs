@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Limits;
+use crate::{Budget, IndexDir, Limits};
 
 /// How file bytes get into memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,13 @@ pub struct Options {
     pub inlines: bool,
     /// What a hostile file may cost.
     pub limits: Limits,
+    /// What may be kept between batches.
+    pub budget: Budget,
+    /// A directory of indexes. A module whose index is there is looked up in it, and
+    /// none of its debug files are opened. An index that is built is written to it if
+    /// the module has a build ID, all its debug information was found, and no limit
+    /// left something out.
+    pub index_dir: Option<IndexDir>,
     /// How file bytes get into memory.
     pub access: Access,
     /// How debug information is made searchable.
@@ -75,6 +82,8 @@ impl Default for Options {
             demangle: true,
             inlines: true,
             limits: Limits::default(),
+            budget: Budget::default(),
+            index_dir: None,
             access: Access::Auto,
             tier: Tier::Auto,
         }

@@ -47,7 +47,7 @@ impl SymbolIndex {
         build_id: Option<BuildId>,
         options: &Options,
     ) -> Result<Self, Error> {
-        let module = Module::new(source, build_id, None, options.clone().into());
+        let module = Module::new(source, build_id, None, false, options.clone().into());
         let index = module.build_index()?;
         Ok(Self { index })
     }
@@ -130,6 +130,14 @@ impl SymbolIndex {
     #[must_use]
     pub fn limit_reached(&self) -> bool {
         self.index.meta().limited
+    }
+
+    /// Returns whether debug information, or a part of it that stands in a file of
+    /// its own, was not found when it was built: then it says no more than the files
+    /// that were.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.index.meta().incomplete
     }
 
     /// Returns what takes how much room, in the order of the file.

@@ -10,6 +10,7 @@ use crate::Options;
 use crate::dwarf::Fault;
 use crate::elf::{ElfFile, Symbols, UnpackError, mini_debug_info};
 use crate::name::Name;
+use crate::tally::{bytes_of, wide};
 
 /// The tables that may name an address, the best first: `.symtab` of the debug file,
 /// of the module and of its MiniDebugInfo, then `.dynsym`. Each is read when those
@@ -20,6 +21,9 @@ pub(crate) struct SymbolTables(Vec<Table>);
 /// Lookups in a table before it is sorted: to sort the kernel's costs as much as forty
 /// passes over it.
 const FEW: usize = 32;
+
+/// Bytes of a name, for want of a count: the mean of a C++ library.
+const COMMON_NAME: usize = 64;
 
 /// A symbol table: of which file, of which kind.
 #[derive(Debug)]
@@ -71,6 +75,18 @@ impl SymbolTables {
             }
         }
         fault.map_or(Ok(None), Err)
+    }
+
+    /// Returns the bytes of memory that they take.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        let sizes = self.0.iter().filter_map(|table| {
+            let content = table.content.get()?.as_ref().ok()?;
+            // Any other file is kept, and counted, by the module.
+            let own = content.file.read_bytes();
+            let own = if table.is_mini { own } else { 0 };
+            Some(own.saturating_add(wide(content.bytes())))
+        });
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// Returns all tables, read side by side, each with the file it stands in; and
@@ -126,6 +142,13 @@ impl Table {
 }
 
 impl Content {
+    fn bytes(&self) -> usize {
+        // Names are counted as if all were made, each of a common length.
+        let names = self.names.len().saturating_mul(COMMON_NAME);
+        let cells = bytes_of(&self.names).saturating_add(names);
+        cells.saturating_add(self.symbols.bytes())
+    }
+
     fn find(&self, addr: u64, options: &Options) -> Option<(Name, u64)> {
         let symbol = self.symbols.find(addr, &self.file)?;
         let name = self.names.get(symbol.at)?;

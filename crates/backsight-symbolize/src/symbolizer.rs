@@ -1,24 +1,25 @@
 //! The batch entry: requests in, one value each, in the caller's order.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use backsight_types::{BuildId, Reason, Segments, VirtOffset};
+use backsight_types::{BuildId, Reason, Segments};
 use rayon::prelude::*;
 
 use crate::answers::{Answers, Entry, Stack};
-use crate::index::NONE;
-use crate::indexed::Indexed;
+use crate::batch::{CHUNK, Plan};
+use crate::files::Files;
 use crate::module::Module;
-use crate::options::Tier;
-use crate::{Error, Frames, ModuleId, Options, Request, Source, SymbolIndex};
-
-/// Addresses that one thread takes at a time: enough to outweigh the handing
-/// over, few enough to share a single large module among all threads.
-const CHUNK: usize = 256;
+use crate::trace::event;
+use crate::{Error, Frames, ModuleId, Options, Request, Source, SymbolIndex, Usage};
 
 /// Indexed requests below this number are answered before another thread is
 /// awake.
 const PARALLEL: usize = 2048;
+
+/// Where all modules are indexed, what is kept grows by names alone: so many batches
+/// go by before it is summed up again, which costs as much as a small batch.
+const BATCHES_OF_NAMES: u64 = 64;
 
 /// Turns places in modules into functions and lines.
 ///
@@ -28,6 +29,10 @@ const PARALLEL: usize = 2048;
 pub struct Symbolizer {
     options: Arc<Options>,
     modules: RwLock<Arc<Vec<Arc<Module>>>>,
+    /// Batches so far.
+    batches: AtomicU64,
+    /// Modules that were evicted so far.
+    evicted: AtomicU64,
 }
 
 // Not to compile if a field ever forbids sharing it.
@@ -36,14 +41,6 @@ const _: fn() = || {
     shared::<Symbolizer>();
 };
 
-/// One distinct address of a batch, and the requests that ask for it.
-struct Group {
-    module: usize,
-    virt: VirtOffset,
-    /// In the sorted list of requests.
-    requests: std::ops::Range<usize>,
-}
-
 impl Symbolizer {
     /// Returns a symbolizer without modules.
     #[must_use]
@@ -51,6 +48,8 @@ impl Symbolizer {
         Self {
             options: Arc::new(options),
             modules: RwLock::default(),
+            batches: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
         }
     }
 
@@ -67,11 +66,14 @@ impl Symbolizer {
         build_id: Option<BuildId>,
         segments: Option<Segments>,
     ) -> ModuleId {
+        let options = Arc::clone(&self.options);
+        let may_stay_open = self.modules().len() < options.budget.open_files;
         self.push(Module::new(
             source,
             build_id,
             segments,
-            Arc::clone(&self.options),
+            may_stay_open,
+            options,
         ))
     }
 
@@ -85,7 +87,7 @@ impl Symbolizer {
     }
 
     fn push(&self, module: Module) -> ModuleId {
-        let mut modules = self.modules.write().unwrap_or_else(PoisonError::into_inner);
+        let mut modules = self.modules_mut();
         Arc::make_mut(&mut modules).push(Arc::new(module));
         ModuleId(modules.len().saturating_sub(1))
     }
@@ -116,13 +118,51 @@ impl Symbolizer {
     /// and no debug information covers (and for an id of another symbolizer),
     /// [`Reason::NeedsProgramHeaders`], [`Reason::Limit`], and, for whole
     /// modules, [`Reason::Unreadable`] and [`Reason::IdentityUnproven`].
+    ///
+    /// Modules are worked through a few at a time, and what was read of them is let go
+    /// of when the [`Budget`](crate::Budget) asks for it: a batch over hundreds takes
+    /// no more memory than one over a few.
     #[must_use]
     pub fn symbolize(&self, requests: &[Request]) -> Vec<Result<Frames, Reason>> {
+        let mut modules: Vec<ModuleId> = requests.iter().map(|request| request.module).collect();
+        modules.sort_unstable();
+        modules.dedup();
+        let at_once = rayon::current_num_threads().max(1);
         let mut answers = Answers::default();
-        self.symbolize_into(requests, &mut answers);
+        if modules.len() <= at_once {
+            return self.symbolize_owned(requests, &mut answers);
+        }
+        let mut all = vec![Err(Reason::NoSymbols); requests.len()];
+        let mut order: Vec<usize> = (0..requests.len()).collect();
+        let request = |at: &usize| requests.get(*at).copied();
+        order.sort_by_key(|at| request(at).map(|request| request.module));
+        for few in modules.chunks(at_once) {
+            let is_theirs =
+                |at: &usize| request(at).is_some_and(|request| few.last() >= Some(&request.module));
+            let rest = order.split_off(order.partition_point(is_theirs));
+            let theirs: Vec<Request> = order.iter().filter_map(request).collect();
+            let found = self.symbolize_owned(&theirs, &mut answers);
+            for (at, found) in order.iter().zip(found) {
+                if let Some(slot) = all.get_mut(*at) {
+                    *slot = found;
+                }
+            }
+            order = rest;
+        }
+        all
+    }
+
+    fn symbolize_owned(
+        &self,
+        requests: &[Request],
+        answers: &mut Answers,
+    ) -> Vec<Result<Frames, Reason>> {
+        self.symbolize_into(requests, answers);
         let own = |stack: Result<Stack<'_>, Reason>| stack.map(|stack| stack.to_frames());
         let entries = answers.entries.par_iter().with_min_len(CHUNK);
-        entries.map(|entry| own(answers.answer(entry))).collect()
+        let owned = entries.map(|entry| own(answers.answer(entry))).collect();
+        answers.clear();
+        owned
     }
 
     /// Looks all requests up, in parallel, and puts one answer for each into
@@ -133,7 +173,8 @@ impl Symbolizer {
     pub fn symbolize_into(&self, requests: &[Request], answers: &mut Answers) {
         answers.clear();
         let modules = self.modules();
-        let plan = Plan::new(&modules, requests, &self.options, answers);
+        let batch = self.batches.fetch_add(1, Ordering::Relaxed);
+        let plan = Plan::new(&modules, requests, batch, &self.options, answers);
         let missing = Entry::Missing(Reason::NoSymbols);
         answers.entries.resize(requests.len(), missing);
         let find = |request: &Request| plan.find(request, &answers.indexed);
@@ -150,203 +191,81 @@ impl Symbolizer {
         if plan.walks_units {
             plan.walk_units(requests, answers);
         }
+        let grew = plan.reads || batch.is_multiple_of(BATCHES_OF_NAMES);
+        drop(modules);
+        if grew {
+            self.evict(self.options.budget.kept_bytes);
+        }
+    }
+
+    /// Lets go of what was read of the modules that were asked for longest ago, until
+    /// the others keep no more than so many bytes. Happens by itself after each batch,
+    /// down to [`Budget::kept_bytes`](crate::Budget::kept_bytes).
+    ///
+    /// A module that is asked for again is read again. Answers stay what they are:
+    /// they keep the tables that they point into.
+    pub fn evict(&self, down_to_bytes: u64) {
+        let modules = self.modules();
+        let kept = modules
+            .iter()
+            .map(|module| module.read_files().map_or(0, Files::kept_bytes));
+        let mut kept: Vec<(u64, usize, u64)> = (modules.iter().zip(kept).zip(0..))
+            .map(|((module, kept), at)| (module.used(), at, kept))
+            .filter(|(_, _, kept)| *kept > 0)
+            .collect();
+        let mut total = kept
+            .iter()
+            .map(|(_, _, kept)| *kept)
+            .fold(0, u64::saturating_add);
+        if total <= down_to_bytes {
+            return;
+        }
+        drop(modules);
+        kept.sort_unstable();
+        let mut modules = self.modules_mut();
+        let modules = Arc::make_mut(&mut modules);
+        for (_, at, kept) in kept {
+            if total <= down_to_bytes {
+                break;
+            }
+            let Some(slot) = modules.get_mut(at) else {
+                continue;
+            };
+            if let Some(anew) = slot.forget() {
+                *slot = Arc::new(anew);
+                total = total.saturating_sub(kept);
+                event!("evicted", bytes = kept, left = total);
+                self.evicted.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Returns what is held at the moment.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let modules = self.modules();
+        let mut usage = Usage {
+            modules: modules.len(),
+            evicted: self.evicted.load(Ordering::Relaxed),
+            ..Usage::default()
+        };
+        for files in modules.iter().filter_map(|module| module.read_files()) {
+            usage.loaded = usage.loaded.saturating_add(1);
+            usage.indexed = usage
+                .indexed
+                .saturating_add(files.indexed().is_some().into());
+            usage.kept_bytes = usage.kept_bytes.saturating_add(files.kept_bytes());
+            usage.not_written = usage.not_written.saturating_add(files.not_written().into());
+        }
+        usage
     }
 
     fn modules(&self) -> Arc<Vec<Arc<Module>>> {
         let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&modules)
     }
-}
 
-/// How a batch goes about each of its modules.
-struct Plan<'m> {
-    modules: &'m [Arc<Module>],
-    /// For each module the number of its index among those of the answers, or
-    /// [`NONE`] when it is looked up unit by unit.
-    numbers: Vec<u32>,
-    /// Whether any module of the batch is.
-    walks_units: bool,
-}
-
-impl<'m> Plan<'m> {
-    /// Opens the modules of the batch, side by side, and indexes those of which
-    /// enough was asked.
-    fn new(
-        modules: &'m [Arc<Module>],
-        requests: &[Request],
-        options: &Options,
-        answers: &mut Answers,
-    ) -> Self {
-        let mut numbers = vec![NONE; modules.len()];
-        // The modules of the batch in the order in which they come, and how many
-        // requests each has; until they are open, `numbers` are places in here.
-        let mut wanted: Vec<(usize, usize)> = Vec::new();
-        for request in requests {
-            let Some(number) = numbers.get_mut(request.module.0) else {
-                continue;
-            };
-            let place = usize::try_from(*number).ok();
-            match place.and_then(|at| wanted.get_mut(at)) {
-                Some((_, count)) => *count = count.saturating_add(1),
-                None => {
-                    *number = u32::try_from(wanted.len()).unwrap_or(NONE);
-                    wanted.push((request.module.0, 1));
-                }
-            }
-        }
-        let indexed = |(at, count): &(usize, usize)| {
-            let module = modules.get(*at)?;
-            if let Some(indexed) = module.indexed() {
-                return Some(Arc::clone(indexed));
-            }
-            // What fails here is answered per address.
-            module.load().ok()?;
-            let flat = match options.tier {
-                Tier::Lazy => false,
-                Tier::Flat => true,
-                Tier::Auto => module.is_worth_indexing(*count),
-            };
-            flat.then(|| module.index()).flatten().map(Arc::clone)
-        };
-        let found: Vec<Option<Arc<Indexed>>> = match wanted.as_slice() {
-            [one] => vec![indexed(one)],
-            many => many.par_iter().with_max_len(1).map(indexed).collect(),
-        };
-        let mut walks_units = false;
-        for ((at, _), indexed) in wanted.iter().zip(found) {
-            walks_units |= indexed.is_none();
-            let number = indexed.and_then(|indexed| {
-                let number = u32::try_from(answers.indexed.len()).ok()?;
-                answers.indexed.push(indexed);
-                Some(number)
-            });
-            if let Some(slot) = numbers.get_mut(*at) {
-                *slot = number.unwrap_or(NONE);
-            }
-        }
-        Self {
-            modules,
-            numbers,
-            walks_units,
-        }
+    fn modules_mut(&self) -> RwLockWriteGuard<'_, Arc<Vec<Arc<Module>>>> {
+        self.modules.write().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Answers a request from its module's index, if it has one.
-    #[inline]
-    fn find(&self, request: &Request, indexes: &[Arc<Indexed>]) -> Entry {
-        let missing = Entry::Missing(Reason::NoSymbols);
-        let at = request.module.0;
-        let (Some(module), Some(number)) = (self.modules.get(at), self.numbers.get(at)) else {
-            return missing;
-        };
-        let indexed = usize::try_from(*number).ok().and_then(|at| indexes.get(at));
-        let Some(indexed) = indexed else {
-            return missing;
-        };
-        match module.resolve(request.place, request.lookup) {
-            Err(reason) => Entry::Missing(reason),
-            Ok(virt) => match indexed.find(virt.0) {
-                Some(hit) => Entry::Indexed(*number, hit),
-                None if indexed.index().meta().limited => Entry::Missing(Reason::Limit),
-                None => missing,
-            },
-        }
-    }
-
-    /// Answers the requests whose modules have no index, each distinct address
-    /// once.
-    fn walk_units(&self, requests: &[Request], answers: &mut Answers) {
-        let is_indexed = |request: &Request| {
-            let number = self.numbers.get(request.module.0);
-            number.is_none_or(|number| *number != NONE)
-        };
-        let resolve = |(at, request): (usize, &Request)| {
-            if is_indexed(request) {
-                return None;
-            }
-            let module = self.modules.get(request.module.0)?;
-            let place = module.resolve(request.place, request.lookup);
-            Some((request.module.0, place, at))
-        };
-        let places: Vec<(usize, Result<VirtOffset, Reason>, usize)> = requests
-            .par_iter()
-            .enumerate()
-            .with_min_len(CHUNK)
-            .filter_map(resolve)
-            .collect();
-        let mut order = Vec::with_capacity(places.len());
-        for (module, place, at) in places {
-            match (place, answers.entries.get_mut(at)) {
-                (Ok(virt), _) => order.push((module, virt, at)),
-                (Err(reason), Some(entry)) => *entry = Entry::Missing(reason),
-                (Err(_), None) => {}
-            }
-        }
-        order.par_sort_unstable();
-        let groups = groups(&order);
-        let found = look_up(self.modules, &groups);
-        for (group, result) in groups.iter().zip(found) {
-            let entry = match result {
-                Ok(frames) => {
-                    let at = u32::try_from(answers.frames.len()).unwrap_or(NONE);
-                    answers.frames.push(frames);
-                    Entry::Frames(at)
-                }
-                Err(reason) => Entry::Missing(reason),
-            };
-            for (_, _, at) in order.get(group.requests.clone()).unwrap_or_default() {
-                if let Some(slot) = answers.entries.get_mut(*at) {
-                    *slot = entry;
-                }
-            }
-        }
-    }
-}
-
-/// Returns the distinct addresses of a sorted list.
-fn groups(order: &[(usize, VirtOffset, usize)]) -> Vec<Group> {
-    let mut groups = Vec::new();
-    let mut start: usize = 0;
-    for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        let end = start.saturating_add(same.len());
-        if let Some((module, virt, _)) = same.first() {
-            groups.push(Group {
-                module: *module,
-                virt: *virt,
-                requests: start..end,
-            });
-        }
-        start = end;
-    }
-    groups
-}
-
-/// Looks the groups up, the modules with most addresses first, so that no thread
-/// is left alone with a large one at the end.
-fn look_up(modules: &[Arc<Module>], groups: &[Group]) -> Vec<Result<Frames, Reason>> {
-    let mut by_module: Vec<(usize, &[Group])> = Vec::new();
-    let mut start: usize = 0;
-    for same in groups.chunk_by(|a, b| a.module == b.module) {
-        by_module.push((start, same));
-        start = start.saturating_add(same.len());
-    }
-    by_module.sort_by_key(|(_, groups)| std::cmp::Reverse(groups.len()));
-    let chunks: Vec<(usize, &[Group])> = by_module
-        .into_iter()
-        .flat_map(|(start, groups)| {
-            let starts = (start..).step_by(CHUNK);
-            starts.zip(groups.chunks(CHUNK))
-        })
-        .collect();
-    let find = |group: &Group| {
-        let module = modules.get(group.module).ok_or(Reason::NoSymbols)?;
-        module.find(group.virt)
-    };
-    let mut found: Vec<(usize, Vec<Result<Frames, Reason>>)> = chunks
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|(start, groups)| (start, groups.iter().map(find).collect()))
-        .collect();
-    found.sort_unstable_by_key(|(start, _)| *start);
-    found.into_iter().flat_map(|(_, results)| results).collect()
 }

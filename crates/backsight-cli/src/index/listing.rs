@@ -41,6 +41,12 @@ fn write_text(out: &mut impl Write, path: &Path, index: &SymbolIndex) -> io::Res
     if index.limit_reached() {
         writeln!(out, "  a limit left something out of it")?;
     }
+    if index.is_incomplete() {
+        writeln!(
+            out,
+            "  debug information, or a file that it names, was not found"
+        )?;
+    }
     Ok(())
 }
 

@@ -26,7 +26,10 @@ pub(super) struct Companions {
     split: Arena<Sections>,
     /// Bytes that may still be unpacked, and bytes that may still be read.
     budget: Mutex<(u64, u64)>,
+    /// What the budget began with.
+    whole_budget: (u64, u64),
     limited: AtomicBool,
+    missing: AtomicBool,
 }
 
 impl Companions {
@@ -38,18 +41,24 @@ impl Companions {
         unpacked_bytes: u64,
         options: Arc<Options>,
     ) -> Self {
+        let whole_budget = (unpacked_bytes, options.limits.file_bytes);
         let mut companions = Self {
-            budget: Mutex::new((unpacked_bytes, options.limits.file_bytes)),
+            budget: Mutex::new(whole_budget),
+            whole_budget,
             options,
             near,
             supplementary: None,
             package: OnceLock::new(),
             split: Arena::default(),
             limited: AtomicBool::new(false),
+            missing: AtomicBool::new(false),
         };
         let link = main.alt_link();
         let found = link.and_then(|link| companions.search().supplementary(&link));
         companions.supplementary = found.and_then(|elf| companions.load(elf, Role::Supplementary));
+        if link.is_some() && companions.supplementary.is_none() {
+            companions.missing = AtomicBool::new(true);
+        }
         companions
     }
 
@@ -77,7 +86,7 @@ impl Companions {
         id: DwoId,
     ) -> Option<&Sections> {
         let sites = self.search().split_files(name, comp_dir);
-        sites.into_iter().find_map(|site| {
+        let found = sites.into_iter().find_map(|site| {
             if self.split.len() >= self.options.limits.split_files {
                 self.limited.store(true, Ordering::Relaxed);
                 return None;
@@ -86,12 +95,28 @@ impl Companions {
             let sections = self.load(elf, Role::Split)?;
             let has_unit = split::has_unit(&sections, id, &self.options.limits);
             has_unit.then(|| self.split.keep(sections)).flatten()
-        })
+        });
+        if found.is_none() {
+            self.missing.store(true, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// Returns the bytes of memory that they take.
+    pub(super) fn taken_bytes(&self) -> u64 {
+        let left = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let unpacked = self.whole_budget.0.saturating_sub(left.0);
+        unpacked.saturating_add(self.whole_budget.1.saturating_sub(left.1))
     }
 
     /// Whether a limit kept one from being read.
     pub(super) fn limited(&self) -> bool {
         self.limited.load(Ordering::Relaxed)
+    }
+
+    /// Whether one was looked for and not found.
+    pub(super) fn missing(&self) -> bool {
+        self.missing.load(Ordering::Relaxed)
     }
 
     fn search(&self) -> Search<'_> {

@@ -69,6 +69,21 @@ impl DwarfFile {
         self.with_dependent(|_, index| index.home.dwarf.debug_info.reader().len())
     }
 
+    /// Returns whether a file that goes with it was looked for and not found.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.borrow_owner().companions.missing()
+    }
+
+    /// Returns the bytes of memory that it takes: what was unpacked, and its tables.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        let owner = self.borrow_owner();
+        let unpacked = owner.sections.unpacked_bytes();
+        let tables = self.with_dependent(|_, index| index.kept.get());
+        unpacked
+            .saturating_add(owner.companions.taken_bytes())
+            .saturating_add(tables)
+    }
+
     /// Lends the file's units to `work`.
     pub(crate) fn with_units<T>(&self, work: impl FnOnce(FileUnits<'_, '_>) -> T) -> T {
         self.with_dependent(|_, index| work(FileUnits(index)))

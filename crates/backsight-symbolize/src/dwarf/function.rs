@@ -12,6 +12,7 @@ use super::unit::Unit;
 use super::walk::CodeDies;
 use super::{Fault, Fuel};
 use crate::cover::{Cover, Item};
+use crate::tally::bytes_of;
 
 /// The functions of one unit that have code.
 #[derive(Debug)]
@@ -55,6 +56,11 @@ impl Functions {
             limited: walked == Err(Fault::Limit),
             fuel: Mutex::new(index.fuel_for(unit.length())),
         })
+    }
+
+    /// Returns the bytes that its tables take.
+    pub(super) fn bytes(&self) -> usize {
+        bytes_of(&self.list).saturating_add(self.cover.bytes())
     }
 
     /// Returns the innermost function that covers `addr`.
@@ -131,7 +137,9 @@ impl Function {
     ) -> &Body {
         self.body.get_or_init(|| {
             let read = |fuel: &mut Fuel| Body::read(self.die, unit, index, fuel);
-            Box::new(functions.with_fuel(read))
+            let body = functions.with_fuel(read);
+            index.kept.add(body.bytes());
+            Box::new(body)
         })
     }
 }

@@ -28,6 +28,7 @@ use crate::code_map::CodeMap;
 use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
 use crate::index::NONE;
+use crate::tally::Tally;
 
 /// Lookups in one file for which no table is built.
 const FEW: usize = 4;
@@ -47,6 +48,8 @@ pub(super) struct Index<'d> {
     supplementary: Option<Units<'d>>,
     package: OnceLock<Option<DwarfPackage<Slice<'d>>>>,
     lookups: AtomicUsize,
+    /// What the tables of units and their names take.
+    pub(super) kept: Tally,
     listed: OnceLock<Aranges>,
     unlisted: OnceLock<Roots>,
     all: OnceLock<Roots>,
@@ -86,6 +89,7 @@ impl<'d> Index<'d> {
             supplementary,
             package: OnceLock::new(),
             lookups: AtomicUsize::new(0),
+            kept: Tally::default(),
             listed: OnceLock::new(),
             unlisted: OnceLock::new(),
             all: OnceLock::new(),

@@ -17,6 +17,7 @@ use super::walk::{CodeDie, CodeDies};
 use super::{Fault, Fuel, name};
 use crate::cover::{Cover, Item};
 use crate::name::Name;
+use crate::tally::bytes_of;
 
 /// The inside of one function.
 #[derive(Debug, Default)]
@@ -106,6 +107,12 @@ impl Body {
             }
         }
         Ok(())
+    }
+
+    /// Returns the bytes that its tables take.
+    pub(super) fn bytes(&self) -> usize {
+        let tables = bytes_of(&self.inlines).saturating_add(self.cover.bytes());
+        tables.saturating_add(size_of::<Self>())
     }
 
     /// Returns the calls folded together at `addr`, innermost first.

@@ -9,6 +9,7 @@ use super::program::{Program, Stop};
 use super::unit::{Root, Unit};
 use super::{Fault, Slice};
 use crate::cover::{Cover, Item};
+use crate::tally::bytes_of;
 
 /// A place in the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -256,6 +257,17 @@ impl<'d> Lines<'d> {
             });
             found(begin, end, rows.unwrap_or_default());
         }
+    }
+
+    /// Returns the bytes that its tables take.
+    pub(super) fn bytes(&self) -> usize {
+        let tables = [
+            bytes_of(&self.rows),
+            bytes_of(&self.sequences),
+            bytes_of(&self.files),
+            self.cover.bytes(),
+        ];
+        tables.into_iter().fold(0, usize::saturating_add)
     }
 
     pub(super) fn row_count(&self) -> usize {

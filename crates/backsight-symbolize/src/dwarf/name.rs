@@ -14,7 +14,6 @@ use gimli::{AttributeValue, UnitOffset, UnitRef};
 use super::index::Index;
 use super::unit::Unit;
 use super::{Fault, Fuel, Slice};
-use crate::Options;
 use crate::name::Name;
 
 /// Names met so far: the same function folded into many others is demangled
@@ -42,7 +41,7 @@ pub(super) fn of<'d>(die: UnitOffset, unit: &Unit<'d>, index: &Index<'d>, fuel: 
     let raw = raw(die, unit, index, fuel);
     let linkage = raw.linkage.map(Found::Linkage);
     let name = match linkage.or(raw.plain.map(Found::Plain)) {
-        Some(found) => index.names.get(found, index.options),
+        Some(found) => index.names.get(found, index),
         None => Name::default(),
     };
     name.at_line(raw.line)
@@ -127,16 +126,19 @@ fn text<'d>(unit: UnitRef<'_, Slice<'d>>, value: AttributeValue<Slice<'d>>) -> O
 }
 
 impl<'d> Names<'d> {
-    fn get(&self, found: Found<'d>, options: &Options) -> Name {
+    fn get(&self, found: Found<'d>, index: &Index<'d>) -> Name {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&found) {
             return known.clone();
         }
         // Two threads may both get here; the names are equal.
         let name = match found {
-            Found::Linkage(raw) => Name::of_linkage(raw, options),
+            Found::Linkage(raw) => Name::of_linkage(raw, index.options),
             Found::Plain(raw) => Name::of_plain(raw),
         };
+        index
+            .kept
+            .add(name.bytes().saturating_add(size_of::<(Found<'d>, Name)>()));
         lock().entry(found).or_insert(name).clone()
     }
 }

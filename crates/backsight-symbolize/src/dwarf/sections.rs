@@ -122,6 +122,12 @@ impl Sections {
         found.map_or(&[], |(_, bytes)| bytes.get(self.elf.image()))
     }
 
+    /// Returns the bytes of memory that sections take: those that were packed.
+    pub(super) fn unpacked_bytes(&self) -> u64 {
+        let sizes = self.loaded.iter().map(|(_, bytes)| bytes.unpacked_bytes());
+        sizes.fold(0, u64::saturating_add)
+    }
+
     pub(super) fn slice(&self, id: SectionId) -> Slice<'_> {
         let endian = match self.elf.endian() {
             Endianness::Little => RunTimeEndian::Little,

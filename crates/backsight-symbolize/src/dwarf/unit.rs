@@ -90,7 +90,13 @@ impl<'d> Unit<'d> {
         if few && self.functions.get().is_none() {
             return Functions::read(self, Some(addr), index).map(Held::Own);
         }
-        let read = || Functions::read(self, None, index);
+        let read = || {
+            let functions = Functions::read(self, None, index);
+            index
+                .kept
+                .add(functions.as_ref().map_or(0, Functions::bytes));
+            functions
+        };
         let functions = self.functions.get_or_init(read).as_ref();
         functions.map(Held::Kept).map_err(|fault| *fault)
     }
@@ -110,7 +116,11 @@ impl<'d> Unit<'d> {
     }
 
     pub(super) fn lines(&self, index: &Index<'d>) -> Result<&Lines<'d>, Fault> {
-        let read = || Lines::read(self.own_root(index)?, None, index);
+        let read = || {
+            let lines = Lines::read(self.own_root(index)?, None, index)?;
+            index.kept.add(lines.bytes());
+            Ok(lines)
+        };
         let lines = self.lines.get_or_init(read);
         lines.as_ref().map_err(|fault| *fault)
     }

@@ -82,10 +82,7 @@ impl ElfFile {
 
     /// Returns how many bytes of memory the image takes: none when it is mapped.
     pub(crate) fn read_bytes(&self) -> u64 {
-        match &self.image {
-            Image::Read(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            Image::Mapped(_) | Image::Given(_) => 0,
-        }
+        self.image.read_bytes()
     }
 
     pub(crate) fn sections(&self) -> &[Section] {

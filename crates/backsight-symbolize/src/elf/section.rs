@@ -14,6 +14,7 @@ use object::{Endianness, pod};
 
 use super::ElfFile;
 use super::relocate::relocate;
+use crate::tally::wide;
 
 /// A section header, the same for both classes.
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +148,14 @@ impl SectionBytes {
             packed,
             relocated: relocated.then_some(section.index),
         })
+    }
+
+    /// Returns the bytes of memory it takes: none when it is in the image.
+    pub(crate) fn unpacked_bytes(&self) -> u64 {
+        match self {
+            Self::InImage { .. } => 0,
+            Self::Unpacked(bytes) => wide(bytes.len()),
+        }
     }
 
     pub(crate) fn get<'d>(&'d self, image: &'d [u8]) -> &'d [u8] {

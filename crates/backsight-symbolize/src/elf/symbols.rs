@@ -25,6 +25,7 @@ use object::{Endianness, pod};
 use super::ElfFile;
 use super::section::Section;
 use crate::cover::{Cover, Item};
+use crate::tally::bytes_of;
 
 /// One function symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,11 @@ impl Symbols {
         entries.dedup_by_key(|entry| (entry.start, entry.size));
         let cover = cover_of(&entries);
         Self { entries, cover }
+    }
+
+    /// Returns the bytes that its tables take.
+    pub(crate) fn bytes(&self) -> usize {
+        bytes_of(&self.entries).saturating_add(self.cover.bytes())
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -7,7 +7,7 @@ use super::files::Files;
 use super::functions::Functions;
 use super::{Sources, gaps};
 use crate::claims::Claims;
-use crate::dwarf::{LineRow, UnitPart};
+use crate::dwarf::{DwarfFile, LineRow, UnitPart};
 use crate::index::{Column, FileRecord, Index, Le16, Le32, Meta, NONE, Node, Parts, buckets};
 
 /// Blocks that one thread lays out at a time.
@@ -27,6 +27,7 @@ pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Source
     let meta = Meta {
         build_id: sources.build_id,
         inline_depth: sources.limits.inline_depth.into(),
+        incomplete: sources.dwarf.is_none_or(DwarfFile::is_incomplete),
         limited: sources.limited || claims.limited || parts.iter().any(|part| part.limited),
         ..Meta::default()
     };

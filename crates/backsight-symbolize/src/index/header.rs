@@ -15,6 +15,8 @@ pub(crate) struct Meta {
     pub(crate) inline_depth: u32,
     /// Whether a limit left something out.
     pub(crate) limited: bool,
+    /// Whether debug information, or a file that it names, was not found.
+    pub(crate) incomplete: bool,
 }
 
 impl Default for Meta {
@@ -24,6 +26,7 @@ impl Default for Meta {
             bucket_shift: 7,
             inline_depth: 128,
             limited: false,
+            incomplete: false,
         }
     }
 }
@@ -36,6 +39,9 @@ pub(crate) const VERSION: u32 = 1;
 
 /// Set in the flags when a limit left something out.
 const LIMITED: u32 = 1;
+
+/// Set in the flags when debug information, or a file that it names, was not found.
+const INCOMPLETE: u32 = 2;
 
 /// Before the directory of tables: magic, version, flags, bucket shift, inline
 /// depth, length of the build ID, number of tables.
@@ -66,7 +72,10 @@ pub(crate) fn encode(meta: &Meta, entries: &[Entry]) -> Vec<u8> {
     let id = meta.build_id.as_ref().map_or(&[][..], BuildId::as_bytes);
     let numbers = [
         VERSION,
-        if meta.limited { LIMITED } else { 0 },
+        [(meta.limited, LIMITED), (meta.incomplete, INCOMPLETE)]
+            .iter()
+            .filter(|(is_set, _)| *is_set)
+            .fold(0, |flags, (_, flag)| flags | flag),
         meta.bucket_shift,
         meta.inline_depth,
         u32::try_from(id.len()).unwrap_or(0),
@@ -148,6 +157,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Meta, Vec<Entry>), IndexError> {
         bucket_shift,
         inline_depth,
         limited: flags & LIMITED != 0,
+        incomplete: flags & INCOMPLETE != 0,
     };
     Ok((meta, entries))
 }

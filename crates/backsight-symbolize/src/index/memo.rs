@@ -12,6 +12,7 @@ use super::search::Hit;
 use super::table::Index;
 use crate::Options;
 use crate::name::Name;
+use crate::tally::{Tally, bytes_of, wide};
 
 /// The texts that lookups in one index have asked for so far.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Memo {
     /// A bit for each node, and one for each row of the line table.
     seen_nodes: Chunked<AtomicU64>,
     seen_rows: Chunked<AtomicU64>,
+    /// What names and paths take.
+    texts: Tally,
 }
 
 /// A value for each row of a table, those of neighbours made together when one is
@@ -36,6 +39,12 @@ impl<T: Default> Chunked<T> {
         let mut chunks = Vec::new();
         chunks.resize_with(count.div_ceil(CHUNK), OnceLock::new);
         Self(chunks)
+    }
+
+    fn bytes(&self) -> usize {
+        let made = self.0.iter().filter_map(OnceLock::get);
+        let made = made.map(|chunk| bytes_of(chunk));
+        made.fold(bytes_of(&self.0), usize::saturating_add)
     }
 
     #[inline]
@@ -54,7 +63,20 @@ impl Memo {
             files: Chunked::new(index.files().len()),
             seen_nodes: Chunked::new(words(index.nodes().len())),
             seen_rows: Chunked::new(words(index.line_starts().len())),
+            texts: Tally::default(),
         }
+    }
+
+    /// Returns the bytes that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let cells = [
+            self.names.bytes(),
+            self.files.bytes(),
+            self.seen_nodes.bytes(),
+            self.seen_rows.bytes(),
+        ];
+        let cells = cells.into_iter().fold(0, usize::saturating_add);
+        self.texts.get().saturating_add(wide(cells))
     }
 
     /// Makes every text that the call levels of `hit` will be asked for.
@@ -85,7 +107,11 @@ impl Memo {
     /// Returns the name of this row of the function table.
     pub(crate) fn name(&self, index: &Index, function: u32, options: &Options) -> Option<&Name> {
         let cell = self.names.get(usize::try_from(function).ok()?)?;
-        Some(cell.get_or_init(|| make_name(index, function, options).unwrap_or_default()))
+        Some(cell.get_or_init(|| {
+            let name = make_name(index, function, options).unwrap_or_default();
+            self.texts.add(name.bytes());
+            name
+        }))
     }
 
     /// Returns the path of this row of the file table.
@@ -93,7 +119,9 @@ impl Memo {
         let cell = self.files.get(usize::try_from(file).ok()?)?;
         let path = cell.get_or_init(|| {
             let record = index.files().get(usize::try_from(file).ok()?)?;
-            path(index, record).map(Arc::from)
+            let path: Arc<str> = path(index, record)?.into();
+            self.texts.add(path.len());
+            Some(path)
         });
         path.as_ref()
     }

@@ -7,6 +7,7 @@ use super::header::Meta;
 use super::layout::{FileRecord, FunctionRecord, Le16, Le32, Node, Window};
 use super::strings;
 use crate::image::Image;
+use crate::tally::wide;
 
 /// One table: built here, or somewhere in the file.
 #[derive(Debug)]
@@ -148,6 +149,14 @@ impl Index {
     /// Takes tables that were just built.
     pub(crate) fn new(parts: Parts) -> Self {
         Self { image: None, parts }
+    }
+
+    /// Returns the bytes of memory that its tables take: none when they are mapped.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        match &self.image {
+            Some(image) => image.read_bytes(),
+            None => wide(self.file_size()),
+        }
     }
 
     pub(crate) fn meta(&self) -> &Meta {

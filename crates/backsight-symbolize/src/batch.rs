@@ -1,0 +1,231 @@
+//! How one batch goes about its modules: which are looked up in an index, and which
+//! unit by unit.
+
+use std::sync::Arc;
+
+use backsight_types::{Reason, VirtOffset};
+use rayon::prelude::*;
+
+use crate::answers::{Answers, Entry};
+use crate::index::NONE;
+use crate::indexed::Indexed;
+use crate::module::Module;
+use crate::options::Tier;
+use crate::{Frames, Options, Request};
+
+/// Addresses that one thread takes at a time: enough to outweigh the handing
+/// over, few enough to share a single large module among all threads.
+pub(crate) const CHUNK: usize = 256;
+
+/// One distinct address of a batch, and the requests that ask for it.
+struct Group {
+    module: usize,
+    virt: VirtOffset,
+    /// In the sorted list of requests.
+    requests: std::ops::Range<usize>,
+}
+
+/// How a batch goes about each of its modules.
+pub(crate) struct Plan<'m> {
+    modules: &'m [Arc<Module>],
+    /// For each module the number of its index among those of the answers, or
+    /// [`NONE`] when it is looked up unit by unit.
+    numbers: Vec<u32>,
+    /// Whether any module of the batch is.
+    pub(crate) walks_units: bool,
+    /// Whether any module of the batch was not indexed before, and so had files or
+    /// tables read.
+    pub(crate) reads: bool,
+}
+
+impl<'m> Plan<'m> {
+    /// Opens the modules of the batch, side by side, and indexes those of which
+    /// enough was asked.
+    pub(crate) fn new(
+        modules: &'m [Arc<Module>],
+        requests: &[Request],
+        batch: u64,
+        options: &Options,
+        answers: &mut Answers,
+    ) -> Self {
+        let mut numbers = vec![NONE; modules.len()];
+        // The modules of the batch in the order in which they come, and how many
+        // requests each has; until they are open, `numbers` are places in here.
+        let mut wanted: Vec<(usize, usize)> = Vec::new();
+        for request in requests {
+            let Some(number) = numbers.get_mut(request.module.0) else {
+                continue;
+            };
+            let place = usize::try_from(*number).ok();
+            match place.and_then(|at| wanted.get_mut(at)) {
+                Some((_, count)) => *count = count.saturating_add(1),
+                None => {
+                    *number = u32::try_from(wanted.len()).unwrap_or(NONE);
+                    wanted.push((request.module.0, 1));
+                }
+            }
+        }
+        let is_indexed = |at: usize| {
+            modules
+                .get(at)
+                .is_some_and(|module| module.indexed().is_some())
+        };
+        let reads = wanted.iter().any(|(at, _)| !is_indexed(*at));
+        let indexed = |(at, count): &(usize, usize)| {
+            let module = modules.get(*at)?;
+            module.note_use(batch);
+            // What fails here is answered per address.
+            module.load().ok()?;
+            if let Some(indexed) = module.indexed() {
+                return Some(Arc::clone(indexed));
+            }
+            let flat = match options.tier {
+                Tier::Lazy => false,
+                Tier::Flat => true,
+                Tier::Auto => module.is_worth_indexing(*count),
+            };
+            flat.then(|| module.index()).flatten().map(Arc::clone)
+        };
+        let found: Vec<Option<Arc<Indexed>>> = match wanted.as_slice() {
+            [one] => vec![indexed(one)],
+            many => many.par_iter().with_max_len(1).map(indexed).collect(),
+        };
+        let mut walks_units = false;
+        for ((at, _), indexed) in wanted.iter().zip(found) {
+            walks_units |= indexed.is_none();
+            let number = indexed.and_then(|indexed| {
+                let number = u32::try_from(answers.indexed.len()).ok()?;
+                answers.indexed.push(indexed);
+                Some(number)
+            });
+            if let Some(slot) = numbers.get_mut(*at) {
+                *slot = number.unwrap_or(NONE);
+            }
+        }
+        Self {
+            modules,
+            numbers,
+            walks_units,
+            reads,
+        }
+    }
+
+    /// Answers a request from its module's index, if it has one.
+    #[inline]
+    pub(crate) fn find(&self, request: &Request, indexes: &[Arc<Indexed>]) -> Entry {
+        let missing = Entry::Missing(Reason::NoSymbols);
+        let at = request.module.0;
+        let (Some(module), Some(number)) = (self.modules.get(at), self.numbers.get(at)) else {
+            return missing;
+        };
+        let indexed = usize::try_from(*number).ok().and_then(|at| indexes.get(at));
+        let Some(indexed) = indexed else {
+            return missing;
+        };
+        match module.resolve(request.place, request.lookup) {
+            Err(reason) => Entry::Missing(reason),
+            Ok(virt) => match indexed.find(virt.0) {
+                Some(hit) => Entry::Indexed(*number, hit),
+                None if indexed.index().meta().limited => Entry::Missing(Reason::Limit),
+                None => missing,
+            },
+        }
+    }
+
+    /// Answers the requests whose modules have no index, each distinct address
+    /// once.
+    pub(crate) fn walk_units(&self, requests: &[Request], answers: &mut Answers) {
+        let is_indexed = |request: &Request| {
+            let number = self.numbers.get(request.module.0);
+            number.is_none_or(|number| *number != NONE)
+        };
+        let resolve = |(at, request): (usize, &Request)| {
+            if is_indexed(request) {
+                return None;
+            }
+            let module = self.modules.get(request.module.0)?;
+            let place = module.resolve(request.place, request.lookup);
+            Some((request.module.0, place, at))
+        };
+        let places: Vec<(usize, Result<VirtOffset, Reason>, usize)> = requests
+            .par_iter()
+            .enumerate()
+            .with_min_len(CHUNK)
+            .filter_map(resolve)
+            .collect();
+        let mut order = Vec::with_capacity(places.len());
+        for (module, place, at) in places {
+            match (place, answers.entries.get_mut(at)) {
+                (Ok(virt), _) => order.push((module, virt, at)),
+                (Err(reason), Some(entry)) => *entry = Entry::Missing(reason),
+                (Err(_), None) => {}
+            }
+        }
+        order.par_sort_unstable();
+        let groups = groups(&order);
+        let found = look_up(self.modules, &groups);
+        for (group, result) in groups.iter().zip(found) {
+            let entry = match result {
+                Ok(frames) => {
+                    let at = u32::try_from(answers.frames.len()).unwrap_or(NONE);
+                    answers.frames.push(frames);
+                    Entry::Frames(at)
+                }
+                Err(reason) => Entry::Missing(reason),
+            };
+            for (_, _, at) in order.get(group.requests.clone()).unwrap_or_default() {
+                if let Some(slot) = answers.entries.get_mut(*at) {
+                    *slot = entry;
+                }
+            }
+        }
+    }
+}
+
+/// Returns the distinct addresses of a sorted list.
+fn groups(order: &[(usize, VirtOffset, usize)]) -> Vec<Group> {
+    let mut groups = Vec::new();
+    let mut start: usize = 0;
+    for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let end = start.saturating_add(same.len());
+        if let Some((module, virt, _)) = same.first() {
+            groups.push(Group {
+                module: *module,
+                virt: *virt,
+                requests: start..end,
+            });
+        }
+        start = end;
+    }
+    groups
+}
+
+/// Looks the groups up, the modules with most addresses first, so that no thread
+/// is left alone with a large one at the end.
+fn look_up(modules: &[Arc<Module>], groups: &[Group]) -> Vec<Result<Frames, Reason>> {
+    let mut by_module: Vec<(usize, &[Group])> = Vec::new();
+    let mut start: usize = 0;
+    for same in groups.chunk_by(|a, b| a.module == b.module) {
+        by_module.push((start, same));
+        start = start.saturating_add(same.len());
+    }
+    by_module.sort_by_key(|(_, groups)| std::cmp::Reverse(groups.len()));
+    let chunks: Vec<(usize, &[Group])> = by_module
+        .into_iter()
+        .flat_map(|(start, groups)| {
+            let starts = (start..).step_by(CHUNK);
+            starts.zip(groups.chunks(CHUNK))
+        })
+        .collect();
+    let find = |group: &Group| {
+        let module = modules.get(group.module).ok_or(Reason::NoSymbols)?;
+        module.find(group.virt)
+    };
+    let mut found: Vec<(usize, Vec<Result<Frames, Reason>>)> = chunks
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(start, groups)| (start, groups.iter().map(find).collect()))
+        .collect();
+    found.sort_unstable_by_key(|(start, _)| *start);
+    found.into_iter().flat_map(|(_, results)| results).collect()
+}

@@ -1,0 +1,319 @@
+//! The files of a module, and what was read of them.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use backsight_types::{BuildId, Reason, Segments, VirtOffset};
+
+use crate::code_map::CodeMap;
+use crate::dwarf::{DwarfFile, Fault, Found, Level, Location};
+use crate::elf::ElfFile;
+use crate::flat::{self, Sources};
+use crate::image::Image;
+use crate::index::Index;
+use crate::indexed::Indexed;
+use crate::locate::{Near, Search, Site};
+use crate::name::Name;
+use crate::options::Tier;
+use crate::symbol_tables::SymbolTables;
+use crate::trace::{event, in_span};
+use crate::{Error, Frame, Frames, Options, Source, SymbolIndex};
+
+/// Where a module's own bytes come from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// As it was given.
+    Source(Source),
+    /// It is mapped, and stands there.
+    Mapped(Arc<ElfFile>, Option<PathBuf>),
+}
+
+/// The files of a module, and what they hold, read when first needed.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// The executable or library itself. It may be missing while the debug file
+    /// is there.
+    own: Result<Arc<ElfFile>, Error>,
+    debug: Option<(Arc<ElfFile>, Site)>,
+    /// Where the module stands, if that is known.
+    path: Option<PathBuf>,
+    dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
+    symbols: SymbolTables,
+    /// All of it, flat, once a batch asked for most of it.
+    indexed: OnceLock<Option<Arc<Indexed>>>,
+    /// Whether the index should have been written to the directory, and was not.
+    not_written: AtomicBool,
+}
+
+impl Files {
+    /// Finds and opens them; says why not when neither the module itself nor a debug
+    /// file nor an index can be used.
+    pub(crate) fn open(
+        origin: &Origin,
+        expected: Option<BuildId>,
+        options: &Arc<Options>,
+    ) -> Result<Self, Error> {
+        let limit = options.limits.file_bytes;
+        let parse = |image: Result<Image, Error>| image.and_then(ElfFile::parse).map(Arc::new);
+        let (own, path, expected) = match origin {
+            Origin::Source(Source::BuildId(id)) => (Err(Error::NotFound), None, Some(*id)),
+            Origin::Source(Source::Bytes(bytes)) => {
+                (parse(Ok(Image::Given(Arc::clone(bytes)))), None, expected)
+            }
+            Origin::Source(Source::File { file, path }) => {
+                let image = Image::of_file(file, options.access, limit);
+                (parse(image), path.clone(), expected)
+            }
+            Origin::Mapped(own, path) => (Ok(Arc::clone(own)), path.clone(), expected),
+        };
+        let own = own.and_then(|own| match expected {
+            Some(id) if own.build_id() != Some(id) => Err(Error::BuildIdMismatch),
+            _ => Ok(own),
+        });
+        let readable = own.as_deref().ok();
+        let id = expected.or_else(|| readable?.build_id());
+        let kept = id.and_then(|id| kept_index(id, options));
+        let near = Near::new(None, path.clone());
+        let search = Search {
+            options,
+            near: &near,
+        };
+        let debug = match kept {
+            Some(_) => None,
+            None => search.debug_file(id, readable),
+        };
+        let debug = debug.map(|found| (Arc::new(found.elf), found.site));
+        if let (Err(error), None, None) = (&own, &debug, &kept) {
+            return Err(error.clone());
+        }
+        let (has_debug, has_index) = (debug.is_some(), kept.is_some());
+        event!("opened", debug_file = has_debug, index = has_index);
+        let debug_elf = debug.as_ref().map(|(elf, _)| elf);
+        let symbols = SymbolTables::new(own.as_ref().ok(), debug_elf);
+        Ok(Self {
+            own,
+            debug,
+            path,
+            dwarf: OnceLock::new(),
+            symbols,
+            indexed: kept.map_or_else(OnceLock::new, |kept| OnceLock::from(Some(kept))),
+            not_written: AtomicBool::new(false),
+        })
+    }
+
+    /// Files of which the index is all there is.
+    pub(crate) fn of_index(index: Index, options: Arc<Options>) -> Self {
+        let indexed = Arc::new(Indexed::new(index, options));
+        Self {
+            own: Err(Error::NotFound),
+            debug: None,
+            path: None,
+            dwarf: OnceLock::new(),
+            symbols: SymbolTables::new(None, None),
+            indexed: OnceLock::from(Some(indexed)),
+            not_written: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns where the module can be read from again: `None` when its file would
+    /// have to stay open for that and may not.
+    pub(crate) fn again(&self, origin: Origin, may_stay_open: bool) -> Option<Origin> {
+        match (origin, &self.own) {
+            (Origin::Source(Source::File { path, .. }), Ok(own)) if own.read_bytes() == 0 => {
+                Some(Origin::Mapped(Arc::clone(own), path))
+            }
+            (Origin::Source(Source::File { .. }), _) if !may_stay_open => None,
+            (origin, _) => Some(origin),
+        }
+    }
+
+    /// Returns the program headers of the module itself.
+    pub(crate) fn segments(&self) -> Option<&Segments> {
+        self.own.as_ref().ok()?.segments()
+    }
+
+    /// Returns the flat index, if there is one.
+    #[inline]
+    pub(crate) fn indexed(&self) -> Option<&Arc<Indexed>> {
+        self.indexed.get()?.as_ref()
+    }
+
+    /// Returns the flat index, and builds it the first time. `None` when the files
+    /// cannot be indexed.
+    pub(crate) fn make_indexed(
+        &self,
+        expected: Option<BuildId>,
+        options: &Arc<Options>,
+    ) -> Option<&Arc<Indexed>> {
+        let build = || {
+            let built = in_span!("index", self.index(expected, options));
+            let index = SymbolIndex { index: built.ok()? };
+            let is_whole = !index.limit_reached() && !index.is_incomplete();
+            let dir = options.index_dir.as_ref().filter(|_| is_whole);
+            if let Some(dir) = dir.filter(|_| index.build_id().is_some()) {
+                let written = dir.keep(&index);
+                self.not_written.store(written.is_err(), Ordering::Relaxed);
+                event!("index written", succeeded = written.is_ok());
+            }
+            Some(Arc::new(Indexed::new(index.index, Arc::clone(options))))
+        };
+        self.indexed.get_or_init(build).as_ref()
+    }
+
+    /// Returns the bytes of memory that they and their tables take.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        let own = self.own.as_ref().map_or(0, |own| own.read_bytes());
+        let debug = self.debug.as_ref().map_or(0, |(elf, _)| elf.read_bytes());
+        let dwarf = match self.dwarf.get() {
+            Some(Some(Ok(dwarf))) => dwarf.kept_bytes(),
+            _ => 0,
+        };
+        let indexed = self.indexed().map_or(0, |indexed| indexed.kept_bytes());
+        [own, debug, dwarf, self.symbols.kept_bytes(), indexed]
+            .into_iter()
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Returns whether an index should have been written, and was not.
+    pub(crate) fn not_written(&self) -> bool {
+        self.not_written.load(Ordering::Relaxed)
+    }
+
+    /// Returns what stands at this virtual offset.
+    pub(crate) fn find(&self, addr: u64, options: &Arc<Options>) -> Result<Frames, Reason> {
+        let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
+        let mut found = match dwarf {
+            Some(Ok(dwarf)) => dwarf.find(addr),
+            Some(Err(fault)) => Found {
+                limited: *fault == Fault::Limit,
+                ..Found::default()
+            },
+            None => Found::default(),
+        };
+        let nameless = found
+            .levels
+            .last()
+            .is_none_or(|last| last.name.function.is_none());
+        let symbol = match nameless.then(|| self.symbols.find(addr, options)) {
+            Some(Ok(symbol)) => symbol,
+            Some(Err(fault)) => {
+                found.limited |= fault == Fault::Limit;
+                None
+            }
+            None => None,
+        };
+        if found.levels.is_empty() && (symbol.is_some() || found.location.is_some()) {
+            found.levels.push(Level {
+                name: Name::default(),
+                location: found.location.take().unwrap_or_default(),
+                inlined: false,
+                start: None,
+            });
+        }
+        if let (Some(last), Some((name, start))) = (found.levels.last_mut(), symbol) {
+            last.name = name;
+            last.start = last.start.or(Some(start));
+        }
+        if found.levels.is_empty() {
+            return Err(if found.limited {
+                Reason::Limit
+            } else {
+                Reason::NoSymbols
+            });
+        }
+        let frames = found.levels.into_iter().map(frame);
+        Ok(Frames::new(frames.collect(), found.limited))
+    }
+
+    /// Returns the flat index of all that the files say.
+    pub(crate) fn index(
+        &self,
+        expected: Option<BuildId>,
+        options: &Arc<Options>,
+    ) -> Result<Index, Error> {
+        let too_large = |limit| Error::TooLarge { limit };
+        let own = match (&self.own, &self.debug) {
+            (Ok(own), _) => own,
+            (Err(_), Some((debug, _))) => debug,
+            (Err(error), None) => return Err(error.clone()),
+        };
+        let code = CodeMap::new(own.code_ranges()).ok_or(too_large(u32::MAX.into()))?;
+        let (dwarf, (symbols, limited)) = rayon::join(
+            || self.dwarf.get_or_init(|| self.open_dwarf(options)),
+            || self.symbols.read_all(options),
+        );
+        let dwarf = match dwarf {
+            Some(Ok(dwarf)) => Some(dwarf),
+            // What a limit keeps from being read is said per address.
+            Some(Err(Fault::Limit)) => return Err(too_large(options.limits.unpacked_bytes)),
+            Some(Err(Fault::Malformed)) | None => None,
+        };
+        Ok(flat::build(Sources {
+            build_id: expected.or_else(|| own.build_id()),
+            code,
+            dwarf,
+            symbols,
+            limited,
+            limits: &options.limits,
+        }))
+    }
+
+    /// Returns the bytes of debug information to be walked.
+    pub(crate) fn info_size(&self, options: &Arc<Options>) -> usize {
+        match self.dwarf.get_or_init(|| self.open_dwarf(options)) {
+            Some(Ok(dwarf)) => dwarf.info_size(),
+            _ => 0,
+        }
+    }
+
+    /// The debug file's, if it has any, else the module's own. DWARF that cannot
+    /// be used at all gives way to the other file's.
+    fn open_dwarf(&self, options: &Arc<Options>) -> Option<Result<DwarfFile, Fault>> {
+        let debug = self.debug.as_ref().map(|(elf, site)| {
+            let near = Near::new(Some(site.clone()), self.path.clone());
+            (elf, near)
+        });
+        let own = self.own.iter();
+        let own = own.map(|own| (own, Near::new(None, self.path.clone())));
+        let mut failed = None;
+        for (file, near) in debug.into_iter().chain(own) {
+            match DwarfFile::open(file, near, options) {
+                Some(Ok(dwarf)) => return Some(Ok(dwarf)),
+                Some(Err(fault)) => failed = Some(Err(fault)),
+                None => {}
+            }
+        }
+        failed
+    }
+}
+
+/// An index stands in for the debug files, and is only looked for where indexes are
+/// wanted at all.
+fn kept_index(id: BuildId, options: &Arc<Options>) -> Option<Arc<Indexed>> {
+    let dir = options.index_dir.as_ref()?;
+    if options.tier == Tier::Lazy {
+        return None;
+    }
+    let index = dir.get(id, options)?.index;
+    Some(Arc::new(Indexed::new(index, Arc::clone(options))))
+}
+
+fn frame(level: Level) -> Frame {
+    let Name {
+        function,
+        linkage,
+        line: start_line,
+    } = level.name;
+    let Location { file, line, column } = level.location;
+    Frame {
+        function,
+        start_line: Some(start_line).filter(|line| *line > 0),
+        linkage_name: linkage,
+        file,
+        line,
+        column,
+        inlined: level.inlined,
+        start: level.start.map(VirtOffset),
+    }
+}
