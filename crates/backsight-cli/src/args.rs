@@ -60,6 +60,25 @@ pub(crate) fn parse_pid(text: &str) -> Result<u32, String> {
     pid.ok_or_else(|| "a process ID is a number from 1 to 2147483647".to_owned())
 }
 
+/// For clap: a number of bytes, with K, M, G or T behind it for 1024 to the first,
+/// second, third or fourth.
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+    let unit = text
+        .chars()
+        .last()
+        .and_then(|last| match last.to_ascii_uppercase() {
+            'K' => Some(10),
+            'M' => Some(20),
+            'G' => Some(30),
+            'T' => Some(40),
+            _ => None,
+        });
+    let digits = unit.map_or(text, |_| &text[..text.len() - 1]);
+    let number: Option<u64> = digits.parse().ok();
+    let bytes = number.and_then(|number| number.checked_mul(1 << unit.unwrap_or(0)));
+    bytes.ok_or_else(|| "a size is a number of bytes, as 500M or 4G".to_owned())
+}
+
 /// Returns whether processes can be looked for in a folder at all. One that is not
 /// there would make every process look absent.
 pub(crate) fn check_proc_root(proc_root: Option<&Path>) -> Result<(), Failure> {
@@ -78,3 +97,26 @@ pub(crate) fn check_proc_root(proc_root: Option<&Path>) -> Result<(), Failure> {
 }
 
 const MAX_PID: u32 = i32::MAX.unsigned_abs();
+
+#[cfg(test)]
+mod tests {
+    use super::parse_size;
+
+    #[test]
+    fn sizes_have_units() {
+        let cases = [
+            ("0", Ok(0)),
+            ("123", Ok(123)),
+            ("2k", Ok(2048)),
+            ("500M", Ok(500 << 20)),
+            ("4G", Ok(4 << 30)),
+            ("1t", Ok(1 << 40)),
+        ];
+        for (text, want) in cases {
+            assert_eq!(parse_size(text), want, "{text}");
+        }
+        for text in ["", "G", "-1", "1.5G", "4GB", "99999999999G", "é"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+}

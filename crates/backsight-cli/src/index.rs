@@ -1,6 +1,7 @@
 //! `backsight index`: all that debug files say of a module, in one file.
 
 mod build;
+mod kept;
 mod listing;
 mod show;
 mod verify;
@@ -13,11 +14,14 @@ use backsight_symbolize::{Error, IndexError, Options, SymbolIndex};
 use crate::failure::{Cause, Result};
 use crate::file::open_regular;
 
+pub(crate) use kept::KeptIndexes;
+
 /// Make and look into symbol indexes: what debug files say, as sorted tables
 ///
 /// An index holds all that lookups need of the debug files that it was made of, and
 /// the build ID of the module it is for. An index of another version of backsight may
-/// have to be built again. `backsight symbolize` does not read indexes yet.
+/// have to be built again. `backsight symbolize --index-dir DIR` looks symbols up in
+/// the indexes that are kept in DIR.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Index {
     #[command(subcommand)]

@@ -16,6 +16,7 @@ use clap::ValueEnum;
 use crate::args::{check_proc_root, parse_pid};
 use crate::failure::{Cause, Done, Failure, Result, complain};
 use crate::file::Shown;
+use crate::index::KeptIndexes;
 use crate::input::Addresses;
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
@@ -111,6 +112,9 @@ pub(crate) struct Symbols {
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 
+    #[command(flatten)]
+    index_dir: KeptIndexes,
+
     /// Give only the functions that have code of their own, without those that were
     /// inlined there
     #[arg(long)]
@@ -155,6 +159,7 @@ impl Symbols {
             ..backsight_symbolize::Options::default()
         };
         options.root.clone_from(&self.root);
+        options.index_dir = self.index_dir.dir();
         if !self.debug_dir.is_empty() {
             options.debug_dirs.clone_from(&self.debug_dir);
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{Ran, backsight, json, of_type, run};
+use object::{Object as _, ObjectSymbol as _};
 
 const SOURCE: &str = "static inline __attribute__((always_inline)) int folded(int x) {\n    \
                       return x + 1;\n}\nint main(int count, char **args) {\n    \
@@ -218,4 +219,51 @@ fn a_debug_file_is_found_where_it_is_told() {
     let ran = built.run(&["index", "build", "bare", "--debug-dir", "none"]);
     ran.fails(0, &["bare: neither it nor", "has symbols", "--debug-dir"]);
     assert!(ran.stdout.starts_with("bare.index  "), "{ran:?}");
+}
+
+#[test]
+fn an_index_that_is_kept_serves_where_the_symbols_are_gone() {
+    let Some(built) = Built::new() else { return };
+    let Some(objcopy) = testkit::tools::tool("objcopy") else {
+        return testkit::skip("no objcopy");
+    };
+    let program = fs::read(built.dir.path().join("prog")).expect("ours");
+    let main = object::File::parse(&*program).expect("an ELF file");
+    let main = main.symbols().find(|symbol| symbol.name() == Ok("main"));
+    let main = format!("{:x}", main.expect("a program").address());
+    let whole = built.run(&["symbolize", "-e", "prog", &main]).ok();
+    assert!(whole.contains("input.c:5"), "{whole}");
+    let kept = ["--index-dir", "kept", "--demangled", "prog"];
+    let shown = built.run(&[&["index", "build"], &kept[..]].concat()).ok();
+    assert!(shown.starts_with("kept/"), "{shown}");
+    let mut strip = Command::new(objcopy);
+    strip
+        .args(["--strip-all", "prog"])
+        .current_dir(built.dir.path());
+    assert!(strip.status().expect("it runs").success());
+    let ask = |more: &[&str]| {
+        let args = [&["symbolize", "-e", "prog", main.as_str()], more].concat();
+        built.run(&args).ok()
+    };
+    assert_ne!(ask(&[]), whole);
+    assert_eq!(ask(&["--index-dir", "kept"]), whole);
+}
+
+#[test]
+fn what_cannot_be_kept_is_said() {
+    let Some(built) = Built::new() else { return };
+    let build =
+        |args: &[&str]| built.run(&[&["index", "build", "prog", "--index-dir"], args].concat());
+    let small = build(&["kept", "--index-dir-size", "1K"]);
+    small.fails(
+        1,
+        &[
+            "prog: its index takes",
+            "--index-dir-size allows 1024 in all",
+        ],
+    );
+    built.write("taken", b"");
+    build(&["taken"]).fails(1, &["taken/", "cannot be written"]);
+    let words = "a size is a number of bytes, as 500M or 4G";
+    build(&["kept", "--index-dir-size", "4GB"]).fails(2, &[words]);
 }

@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use backsight_symbolize::{Source, SymbolIndex};
+use backsight_symbolize::{Error, IndexDir, IndexError, Source, SymbolIndex};
 
-use super::listing;
+use super::{KeptIndexes, listing};
 use crate::args::Format;
 use crate::failure::{Cause, Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
@@ -26,8 +26,16 @@ pub(crate) struct Build {
 
     /// Where to write the index [default: in the current directory, under the name
     /// of FILE with .index behind it]
-    #[arg(short, long, value_name = "OUT")]
+    #[arg(short, long, value_name = "OUT", conflicts_with = "index_dir")]
     output: Option<PathBuf>,
+
+    #[command(flatten)]
+    kept: KeptIndexes,
+
+    /// Store demangled names too: lookups need not make them, and the index takes more
+    /// room
+    #[arg(long)]
+    demangled: bool,
 
     /// Look here for separate debug files, as DIR/.build-id/xx/rest.debug or by their
     /// debug links, instead of in /usr/lib/debug; may be given several times
@@ -43,16 +51,23 @@ impl Build {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         let path = &self.file;
         let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
-        let to = self.output.unwrap_or_else(|| beside_us(path));
-        check_place(&to, &file).map_err(|cause| Failure::of(Shown(&to), cause))?;
+        let dir = self.kept.dir();
+        let beside = self.output.unwrap_or_else(|| beside_us(path));
+        if dir.is_none() {
+            check_place(&beside, &file).map_err(|cause| Failure::of(Shown(&beside), cause))?;
+        }
         let symbols = Symbols::in_debug_dirs(self.debug_dir);
         symbols.check();
         let source = Source::File {
             file: Arc::new(file),
             path: Some(path.clone()),
         };
-        let index = SymbolIndex::build(source, None, &symbols.options());
-        let index = index.map_err(|error| Failure::of(Shown(path), error))?;
+        let options = symbols.options();
+        let index = SymbolIndex::build(source, None, &options);
+        let mut index = index.map_err(|error| Failure::of(Shown(path), error))?;
+        if self.demangled {
+            index.add_demangled(&options);
+        }
         // Not an error: that a place has no symbols is an answer.
         if index
             .tables()
@@ -63,15 +78,43 @@ impl Build {
                          debug file is with --debug-dir";
             complain(format_args!("{}: {cause}", Shown(path)));
         }
-        let written = index.write(&to);
-        written.map_err(|error| {
-            let cause = super::cause(&error);
-            Failure::of(Shown(&to), format_args!("cannot be written: {cause}"))
-        })?;
+        let to = match dir {
+            Some(dir) => keep(&index, &dir, path)?,
+            None => {
+                let written = index.write(&beside);
+                written.map_err(|error| not_written(&beside, &error))?;
+                beside
+            }
+        };
         listing::begin(out, self.format)?;
         listing::write(out, self.format, &to, &index)?;
         Ok(Done::Fully)
     }
+}
+
+/// Writes the index into the directory, and returns its path there.
+fn keep(index: &SymbolIndex, dir: &IndexDir, module: &Path) -> Result<PathBuf, Failure> {
+    let Some(id) = index.build_id() else {
+        let cause = "no build ID, by which indexes are kept: write the index to a file with -o";
+        return Err(Failure::of(Shown(module), cause));
+    };
+    let to = dir.path_of(id);
+    let kept = dir.keep(index);
+    kept.map_err(|error| match error {
+        IndexError::File(Error::TooLarge { limit }) => {
+            let size = index.file_size();
+            let cause =
+                format!("its index takes {size} bytes, and --index-dir-size allows {limit} in all");
+            Failure::of(Shown(module), cause)
+        }
+        error => not_written(&to, &error),
+    })?;
+    Ok(to)
+}
+
+fn not_written(to: &Path, error: &IndexError) -> Failure {
+    let cause = super::cause(error);
+    Failure::of(Shown(to), format_args!("cannot be written: {cause}"))
 }
 
 /// The directory of a system's library is seldom one to write to.
