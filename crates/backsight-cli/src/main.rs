@@ -17,6 +17,7 @@ mod addr2line;
 mod args;
 mod buildid;
 mod completions;
+mod convert;
 mod demo;
 mod doctor;
 mod failure;
@@ -26,7 +27,9 @@ mod input;
 mod man;
 mod maps;
 mod normalize;
+mod output;
 mod palette;
+mod progress;
 mod sink;
 mod symbolize;
 mod threads;
@@ -59,6 +62,7 @@ enum Command {
     Maps(maps::Maps),
     Normalize(normalize::Normalize),
     Symbolize(symbolize::Symbolize),
+    Convert(convert::Convert),
     Addr2line(addr2line::Addr2line),
     #[command(name = "buildid")]
     BuildId(buildid::BuildId),
@@ -87,6 +91,7 @@ fn run(command: Command) -> Result {
         Command::Maps(maps) => maps.run(&mut out),
         Command::Normalize(normalize) => normalize.run(&mut out),
         Command::Symbolize(symbolize) => symbolize.run(&mut out),
+        Command::Convert(convert) => convert.run(&mut out),
         Command::BuildId(build_id) => build_id.run(&mut out),
         Command::Addr2line(addr2line) => addr2line.run(&mut out),
         Command::Index(index) => index.run(&mut out),

@@ -6,6 +6,7 @@ mod find;
 mod listing;
 mod lookup;
 mod process;
+pub(crate) mod profile;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -152,6 +153,16 @@ impl Symbols {
         }
     }
 
+    /// Has as many threads work as were asked for.
+    pub(crate) fn use_jobs(&self) -> Result<()> {
+        let Some(jobs) = self.jobs else {
+            return Ok(());
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs);
+        let built = pool.build_global();
+        built.map_err(|error| Failure::of(format_args!("-j {jobs}"), error))
+    }
+
     /// Returns what the symbolizer is told.
     pub(crate) fn options(&self) -> backsight_symbolize::Options {
         let mut options = backsight_symbolize::Options {
@@ -169,11 +180,7 @@ impl Symbols {
 
 impl Symbolize {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
-        if let Some(jobs) = self.symbols.jobs {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs);
-            pool.build_global()
-                .map_err(|error| Failure::of(format_args!("-j {jobs}"), error))?;
-        }
+        self.symbols.use_jobs()?;
         self.symbols.check();
         let mut sink = Sink::new(out, self.layout()?);
         let malformed = if let Some(input) = &self.input {

@@ -11,6 +11,7 @@ const SUBCOMMANDS: [&str; 10] = [
     "maps",
     "normalize",
     "symbolize",
+    "convert",
     "addr2line",
     "buildid",
     "index",

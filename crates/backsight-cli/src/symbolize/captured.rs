@@ -96,13 +96,16 @@ impl Capture {
                 sink.module(index, &module)?;
                 self.modules.insert(index, (module, None));
             }
-            Record::Address(address) => match address.module {
-                Some(index) if !self.modules.contains_key(&index) => {
+            Record::Address(mut address) => {
+                let module = address.module;
+                if let Some(index) = module.filter(|index| !self.modules.contains_key(index)) {
                     let cause = format!("no line before introduces module {}", index.0);
                     self.complain(path, &Error::Malformed { line, cause });
+                    // Samples count lines: it keeps its place.
+                    address.module = None;
                 }
-                _ => self.batch.push(address),
-            },
+                self.batch.push(address);
+            }
             other => {
                 self.finish_batch(sink)?;
                 self.begin(None, sink)?;

@@ -1,0 +1,93 @@
+//! Which format a file has: by what is in it, else by its name.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use crate::failure::{Failure, Result};
+use crate::file::Shown;
+
+/// A format that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Input {
+    /// What `backsight normalize` and `convert` write, one JSON object a line
+    Ndjson,
+    /// A stack a line, as stackcollapse-perf.pl writes
+    Folded,
+}
+
+/// A format that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// One JSON object a line
+    Ndjson,
+    /// A stack a line, as flamegraph.pl reads
+    Folded,
+    /// A flame graph for a browser
+    Svg,
+}
+
+/// How names end, longest first where one is the end of another.
+const INPUTS: [(&str, Input); 4] = [
+    (".ndjson", Input::Ndjson),
+    (".jsonl", Input::Ndjson),
+    (".folded", Input::Folded),
+    (".collapsed", Input::Folded),
+];
+
+const OUTPUTS: [(&str, Output); 5] = [
+    (".ndjson", Output::Ndjson),
+    (".jsonl", Output::Ndjson),
+    (".folded", Output::Folded),
+    (".collapsed", Output::Folded),
+    (".svg", Output::Svg),
+];
+
+impl Input {
+    /// Returns the format of a file that begins so. What was asked for goes first.
+    pub(crate) fn of(path: &Path, asked: Option<Self>, begin: &[u8]) -> Result<Self> {
+        let found = asked
+            .or_else(|| Self::of_content(begin))
+            .or_else(|| by_name(path, &INPUTS));
+        found.ok_or_else(|| {
+            let cause = "neither its name nor its content tells its format: give --from";
+            Failure::of(Shown(path), cause)
+        })
+    }
+
+    /// Knows those that begin with what no other begins with.
+    fn of_content(begin: &[u8]) -> Option<Self> {
+        begin.starts_with(b"{\"").then_some(Self::Ndjson)
+    }
+}
+
+impl Output {
+    /// Returns the format that a file is to have. What was asked for goes first.
+    pub(crate) fn of(path: &Path, asked: Option<Self>) -> Result<Self> {
+        let found = asked.or_else(|| by_name(path, &OUTPUTS));
+        found.ok_or_else(|| {
+            let known: Vec<&str> = OUTPUTS.iter().map(|(end, _)| *end).collect();
+            Failure::Usage(format!(
+                "{}: its name tells no format: end it in {}, or give --to",
+                Shown(path),
+                known.join(", ")
+            ))
+        })
+    }
+
+    /// Returns whether each sample stands for itself, with its time.
+    pub(crate) fn has_time(self) -> bool {
+        match self {
+            Self::Ndjson => true,
+            Self::Folded | Self::Svg => false,
+        }
+    }
+}
+
+fn by_name<T: Copy>(path: &Path, known: &[(&str, T)]) -> Option<T> {
+    let name = path.file_name().map(OsStr::as_bytes)?;
+    let found = known.iter().find(|(end, _)| name.ends_with(end.as_bytes()));
+    found.map(|(_, format)| *format)
+}

@@ -1,0 +1,88 @@
+//! Any input as a profile.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use backsight_formats::{folded, ndjson};
+use backsight_types::profile::Profile;
+
+use super::format::Input;
+use crate::failure::{Failure, Result, complain};
+use crate::file::{Shown, open_text};
+use crate::progress::{Progress, Reading};
+
+/// Reads a profile, and returns how much of it was malformed. With `summed`, samples
+/// that are alike but for their time become one where the format is read so.
+pub(super) fn run(path: &Path, asked: Option<Input>, summed: bool) -> Result<(Profile, u64)> {
+    let is_stdin = path == Path::new("-");
+    let file = if is_stdin {
+        io::stdin().as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        open_text(path)
+    };
+    let path = if is_stdin {
+        Path::new("standard input")
+    } else {
+        path
+    };
+    let failed = |error: io::Error| Failure::io(Shown(path), &error);
+    let file = file.map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let length = metadata.is_file().then_some(metadata.len());
+    let progress = Progress::bytes("reading", length);
+    let mut input = BufReader::with_capacity(1 << 18, progress.reading(file));
+    let format = Input::of(path, asked, input.fill_buf().map_err(failed)?)?;
+    let mut malformed = Malformed::new(path);
+    let profile = read(path, format, input, summed, &mut malformed)?;
+    Ok((profile, malformed.finish()))
+}
+
+fn read(
+    path: &Path,
+    format: Input,
+    input: BufReader<Reading<File>>,
+    summed: bool,
+    malformed: &mut Malformed<'_>,
+) -> Result<Profile> {
+    match format {
+        Input::Ndjson => ndjson::read_profile(input, summed, |error| malformed.tell(error))
+            .map_err(|error| Failure::of(Shown(path), error)),
+        Input::Folded => folded::read(input, |error| malformed.tell(error))
+            .map_err(|error| Failure::io(Shown(path), &error)),
+    }
+}
+
+/// Says what is malformed: the first few, and how many there were.
+struct Malformed<'p> {
+    path: &'p Path,
+    count: u64,
+}
+
+impl<'p> Malformed<'p> {
+    /// A file of another kind than it was taken for has a line of wrongs for each of
+    /// its own.
+    const SHOWN: u64 = 10;
+
+    fn new(path: &'p Path) -> Self {
+        Self { path, count: 0 }
+    }
+
+    fn tell(&mut self, error: &dyn std::error::Error) {
+        self.count = self.count.saturating_add(1);
+        if self.count <= Self::SHOWN {
+            complain(format_args!("{}, {error}", Shown(self.path)));
+        }
+    }
+
+    fn finish(self) -> u64 {
+        if let Some(more) = self.count.checked_sub(Self::SHOWN).filter(|more| *more > 0) {
+            complain(format_args!(
+                "{}: {more} more of this kind",
+                Shown(self.path)
+            ));
+        }
+        self.count
+    }
+}

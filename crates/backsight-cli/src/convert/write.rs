@@ -1,0 +1,29 @@
+//! A profile as any output.
+
+use std::io::Write;
+
+use backsight_formats::folded::{self, Lead};
+use backsight_formats::ndjson::{self, Header};
+use backsight_types::profile::Profile;
+
+use super::flame_graph;
+use super::format::Output;
+use crate::TOOL;
+use crate::failure::Result;
+
+/// Writes a profile.
+pub(super) fn run(
+    profile: &Profile,
+    format: Output,
+    lead: Lead,
+    out: &mut impl Write,
+) -> Result<()> {
+    let shown = profile.default_type.and_then(|at| usize::try_from(at).ok());
+    let shown = shown.unwrap_or_default();
+    match format {
+        Output::Ndjson => ndjson::write_profile(&Header::new(TOOL), profile, out)?,
+        Output::Folded => folded::write(profile, shown, lead, out)?,
+        Output::Svg => flame_graph::write(profile, shown, lead, out)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! The frames of a whole profile.
+
+use std::collections::HashMap;
+
+use backsight_symbolize::{Answers, FrameRef, Place, Request, Stack, Symbolizer};
+use backsight_types::profile::{Frame, FrameRange, Location, Profile, Strings};
+use backsight_types::{ModuleIdx, Reason};
+use rayon::prelude::*;
+
+use super::Symbols;
+use super::find;
+use super::lookup::Known;
+
+/// Places that are looked up together: with 40 bytes each for question and answer they
+/// stay below 100 MB.
+const BATCH: usize = 1 << 20;
+
+/// Looks every location up that has a place in a module and no frames yet, module by
+/// module in parallel, and fills in its frames or the reason why there are none.
+///
+/// Frames that are there stay: whoever caught the profile may have known more.
+pub(crate) fn run(profile: &mut Profile, symbols: &Symbols) {
+    let symbolizer = Symbolizer::new(symbols.options());
+    let known = introduce(profile, &symbolizer);
+    let mut answers = Answers::default();
+    for start in (0..profile.locations.len()).step_by(BATCH) {
+        let end = profile.locations.len().min(start + BATCH);
+        let mut asked: Vec<(usize, Reason)> = Vec::new();
+        let mut requests = Vec::new();
+        let batch = profile.locations.iter_mut().enumerate();
+        for (at, location) in batch.take(end).skip(start) {
+            let Some((place, Known { id, otherwise })) = question(location, &known) else {
+                continue;
+            };
+            match id {
+                Some(module) => {
+                    asked.push((at, otherwise));
+                    requests.push(Request {
+                        module,
+                        place,
+                        lookup: location.lookup,
+                    });
+                }
+                None => location.reason = Some(otherwise),
+            }
+        }
+        symbolizer.symbolize_into(&requests, &mut answers);
+        for ((at, otherwise), answer) in asked.into_iter().zip(answers.iter()) {
+            let filled = answer.map(|stack| fill(profile, stack));
+            let Some(location) = profile.locations.get_mut(at) else {
+                continue;
+            };
+            match filled {
+                Ok((frames, reason)) => (location.frames, location.reason) = (frames, reason),
+                Err(Reason::NoSymbols) => location.reason = Some(otherwise),
+                Err(reason) => location.reason = Some(reason),
+            }
+        }
+    }
+}
+
+/// Finds the files of the modules that are asked about, side by side.
+fn introduce(profile: &Profile, symbolizer: &Symbolizer) -> HashMap<ModuleIdx, Known> {
+    let mut wanted: Vec<ModuleIdx> = profile
+        .locations
+        .iter()
+        .filter(|location| location.frames.len == 0)
+        .filter_map(|location| location.module)
+        .collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let known = wanted.into_par_iter().filter_map(|index| {
+        let module = profile.module(index)?;
+        Some((index, find::introduce(symbolizer, module)))
+    });
+    known.collect()
+}
+
+fn question(location: &Location, known: &HashMap<ModuleIdx, Known>) -> Option<(Place, Known)> {
+    let place = match (location.virt_offset, location.file_offset) {
+        _ if location.frames.len > 0 => None,
+        (Some(virt), _) => Some(Place::Virt(virt)),
+        (None, Some(offset)) => Some(Place::File(offset)),
+        (None, None) => None,
+    };
+    let known = location.module.and_then(|index| known.get(&index));
+    place.zip(known.copied())
+}
+
+fn fill(profile: &mut Profile, stack: Stack<'_>) -> (FrameRange, Option<Reason>) {
+    let Profile {
+        frames, strings, ..
+    } = profile;
+    let start = frames.len();
+    frames.extend(stack.frames().map(|frame| shown(strings, frame)));
+    let len = u32::try_from(frames.len() - start);
+    // A profile of 2^32 frames has no room for more.
+    let range = u32::try_from(start).ok().zip(len.ok());
+    let range = range.map(|(start, len)| FrameRange { start, len });
+    let reason = stack.limit_reached().then_some(Reason::Limit);
+    (range.unwrap_or_default(), reason)
+}
+
+fn shown(strings: &mut Strings, frame: FrameRef<'_>) -> Frame {
+    let linkage = frame
+        .linkage_name
+        .filter(|name| frame.function != Some(name));
+    let mut name = |text: Option<&str>| text.map(|text| strings.intern(text));
+    Frame {
+        function: name(frame.function),
+        linkage_name: name(linkage),
+        file: name(frame.file),
+        line: frame.line,
+        column: frame.column,
+        start_line: None,
+        inlined: frame.inlined,
+        start: frame.start,
+    }
+}
