@@ -85,6 +85,20 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
         "{svg}"
     );
 
+    // What pprof and NDJSON kept gives the same stacks, without another look at the
+    // program.
+    for name in ["out.pb.gz", "out.pb", "kept.ndjson"] {
+        let kept = dir.path().join(name);
+        convert(&input, &kept, &[]).ok();
+        let again = dir.path().join("again.folded");
+        convert(&kept, &again, &["--no-symbols"]).ok();
+        assert_eq!(
+            fs::read_to_string(again).expect("it was written"),
+            nanoseconds,
+            "{name}"
+        );
+    }
+
     // NDJSON has all of it, and says the same as `symbolize -i` does of each address.
     let lines = json(&to("out.ndjson", &[]));
     let input = fs::read_to_string(&input).expect("ours");

@@ -16,6 +16,8 @@ pub(crate) enum Input {
     Ndjson,
     /// A stack a line, as stackcollapse-perf.pl writes
     Folded,
+    /// profile.proto, packed by gzip or not
+    Pprof,
 }
 
 /// A format that is written.
@@ -27,17 +29,27 @@ pub(crate) enum Output {
     Folded,
     /// A flame graph for a browser
     Svg,
+    /// profile.proto, packed by gzip: for go tool pprof
+    Pprof,
+    /// profile.proto as it is
+    Pb,
 }
 
 /// How names end, longest first where one is the end of another.
-const INPUTS: [(&str, Input); 4] = [
+const INPUTS: [(&str, Input); 7] = [
+    (".pb.gz", Input::Pprof),
+    (".pprof", Input::Pprof),
+    (".pb", Input::Pprof),
     (".ndjson", Input::Ndjson),
     (".jsonl", Input::Ndjson),
     (".folded", Input::Folded),
     (".collapsed", Input::Folded),
 ];
 
-const OUTPUTS: [(&str, Output); 5] = [
+const OUTPUTS: [(&str, Output); 8] = [
+    (".pb.gz", Output::Pprof),
+    (".pprof", Output::Pprof),
+    (".pb", Output::Pb),
     (".ndjson", Output::Ndjson),
     (".jsonl", Output::Ndjson),
     (".folded", Output::Folded),
@@ -59,7 +71,12 @@ impl Input {
 
     /// Knows those that begin with what no other begins with.
     fn of_content(begin: &[u8]) -> Option<Self> {
-        begin.starts_with(b"{\"").then_some(Self::Ndjson)
+        match begin {
+            [b'{', b'"', ..] => Some(Self::Ndjson),
+            // gzip, and nothing else that is read is packed so.
+            [0x1f, 0x8b, ..] => Some(Self::Pprof),
+            _ => None,
+        }
     }
 }
 
@@ -81,7 +98,7 @@ impl Output {
     pub(crate) fn has_time(self) -> bool {
         match self {
             Self::Ndjson => true,
-            Self::Folded | Self::Svg => false,
+            Self::Folded | Self::Svg | Self::Pprof | Self::Pb => false,
         }
     }
 }

@@ -5,7 +5,8 @@ use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use backsight_formats::{folded, ndjson};
+use backsight_formats::flaws::Flaws;
+use backsight_formats::{folded, ndjson, pprof};
 use backsight_types::profile::Profile;
 
 use super::format::Input;
@@ -51,13 +52,21 @@ fn read(
             .map_err(|error| Failure::of(Shown(path), error)),
         Input::Folded => folded::read(input, |error| malformed.tell(error))
             .map_err(|error| Failure::io(Shown(path), &error)),
+        Input::Pprof => {
+            let read = pprof::read(input, &pprof::Limits::default());
+            let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
+            malformed.count(&flaws);
+            Ok(profile)
+        }
     }
 }
 
 /// Says what is malformed: the first few, and how many there were.
 struct Malformed<'p> {
     path: &'p Path,
+    /// Those with a line.
     count: u64,
+    unnumbered: u64,
 }
 
 impl<'p> Malformed<'p> {
@@ -66,13 +75,25 @@ impl<'p> Malformed<'p> {
     const SHOWN: u64 = 10;
 
     fn new(path: &'p Path) -> Self {
-        Self { path, count: 0 }
+        Self {
+            path,
+            count: 0,
+            unnumbered: 0,
+        }
     }
 
     fn tell(&mut self, error: &dyn std::error::Error) {
         self.count = self.count.saturating_add(1);
         if self.count <= Self::SHOWN {
             complain(format_args!("{}, {error}", Shown(self.path)));
+        }
+    }
+
+    /// Says what is malformed of a format without lines.
+    fn count(&mut self, flaws: &Flaws) {
+        for (what, count) in flaws.iter() {
+            self.unnumbered = self.unnumbered.saturating_add(count);
+            complain(format_args!("{}: {count} {what}", Shown(self.path)));
         }
     }
 
@@ -83,6 +104,6 @@ impl<'p> Malformed<'p> {
                 Shown(self.path)
             ));
         }
-        self.count
+        self.count.saturating_add(self.unnumbered)
     }
 }

@@ -4,14 +4,15 @@ use std::io::Write;
 
 use backsight_formats::folded::{self, Lead};
 use backsight_formats::ndjson::{self, Header};
+use backsight_formats::pprof;
 use backsight_types::profile::Profile;
 
 use super::flame_graph;
 use super::format::Output;
 use crate::TOOL;
-use crate::failure::Result;
+use crate::failure::{Result, complain};
 
-/// Writes a profile.
+/// Writes a profile, and says what of it could not be written as it is.
 pub(super) fn run(
     profile: &Profile,
     format: Output,
@@ -23,6 +24,17 @@ pub(super) fn run(
     match format {
         Output::Ndjson => ndjson::write_profile(&Header::new(TOOL), profile, out)?,
         Output::Folded => folded::write(profile, shown, lead, out)?,
+        Output::Pprof | Output::Pb => {
+            let options = pprof::Options {
+                gzip: format == Output::Pprof,
+                ..pprof::Options::default()
+            };
+            for (what, count) in pprof::write(profile, out, &options)?.iter() {
+                complain(format_args!(
+                    "not in the output as they were: {count} {what}"
+                ));
+            }
+        }
         Output::Svg => flame_graph::write(profile, shown, lead, out)?,
     }
     Ok(())

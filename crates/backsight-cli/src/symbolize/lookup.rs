@@ -114,9 +114,9 @@ fn shown(frames: &Frames) -> Vec<Frame<'_>> {
             file: text(&frame.file),
             line: frame.line,
             column: frame.column,
+            start_line: frame.start_line,
             inlined: frame.inlined,
             start: frame.start,
-            ..Frame::default()
         })
         .collect()
 }

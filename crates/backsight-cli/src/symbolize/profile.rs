@@ -112,7 +112,7 @@ fn shown(strings: &mut Strings, frame: FrameRef<'_>) -> Frame {
         file: name(frame.file),
         line: frame.line,
         column: frame.column,
-        start_line: None,
+        start_line: frame.start_line,
         inlined: frame.inlined,
         start: frame.start,
     }
