@@ -1,12 +1,14 @@
 //! pprof, written and read: what the format can hold comes back.
 
 mod profiles;
+mod said;
 
 use backsight_formats::flaws::Flaws;
 use backsight_formats::pprof::{self, Limits, Options};
 use backsight_types::profile::Profile;
-use profiles::{profiles, said};
+use profiles::profiles;
 use proptest::prelude::*;
+use said::said;
 
 const WITH_TIMES: Options = Options {
     gzip: true,
