@@ -24,6 +24,7 @@ mod failure;
 mod file;
 mod index;
 mod input;
+mod inspect;
 mod man;
 mod maps;
 mod normalize;
@@ -67,6 +68,7 @@ enum Command {
     #[command(name = "buildid")]
     BuildId(buildid::BuildId),
     Index(index::Index),
+    Inspect(inspect::Inspect),
     Demo(demo::Demo),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -95,6 +97,7 @@ fn run(command: Command) -> Result {
         Command::BuildId(build_id) => build_id.run(&mut out),
         Command::Addr2line(addr2line) => addr2line.run(&mut out),
         Command::Index(index) => index.run(&mut out),
+        Command::Inspect(inspect) => inspect.run(&mut out),
         Command::Doctor(doctor) => doctor.run(&mut out),
         Command::Completions(completions) => completions.run(&mut out),
         Command::Man(man) => man.run(&mut out),

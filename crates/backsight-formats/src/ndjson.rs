@@ -25,6 +25,7 @@ mod module;
 mod profile;
 mod read;
 mod record;
+mod symbol;
 mod text;
 mod write;
 
@@ -36,6 +37,7 @@ pub use profile::{
 };
 pub use read::{Error, Reader};
 pub use record::{Address, Frame, Header, Mapping, Record, Sample, Vma};
+pub use symbol::Symbol;
 pub use write::Writer;
 
 /// The version that is written, and the highest that is read.

@@ -8,7 +8,7 @@ use backsight_types::{BuildId, Reason, Segments, VirtOffset};
 
 use crate::code_map::CodeMap;
 use crate::dwarf::{DwarfFile, Fault, Found, Level, Location};
-use crate::elf::ElfFile;
+use crate::elf::{ElfFile, Row, SymbolKind, for_each};
 use crate::flat::{self, Sources};
 use crate::image::Image;
 use crate::index::Index;
@@ -173,6 +173,24 @@ impl Files {
         [own, debug, dwarf, self.symbols.kept_bytes(), indexed]
             .into_iter()
             .fold(0, u64::saturating_add)
+    }
+
+    /// Calls `found` for each symbol of all tables, with its name. Those of objects in
+    /// a file that is not linked are nowhere.
+    pub(crate) fn for_each_symbol(&self, options: &Options, mut found: impl FnMut(&Row<'_>, &str)) {
+        self.symbols.for_each_table(options, |file, table| {
+            for_each(file, table, |row| {
+                let placed = row.is_in_code(file)
+                    || (row.kind == SymbolKind::Object && !file.is_relocatable());
+                let name = row.name(options.limits.name_bytes).filter(|_| placed);
+                let name =
+                    name.and_then(|(start, length)| file.image().get(start..)?.get(..length));
+                // Mapping symbols of ARM and RISC-V are no names.
+                if let Some(name) = name.filter(|name| name.first() != Some(&b'$')) {
+                    found(&row, &String::from_utf8_lossy(name));
+                }
+            });
+        });
     }
 
     /// Returns whether an index should have been written, and was not.

@@ -30,6 +30,28 @@ impl Indexed {
         &self.index
     }
 
+    /// Calls `found` for each function that has code of its own, with its name, where
+    /// it is entered and the bytes of its first range.
+    pub(crate) fn for_each_function(&self, mut found: impl FnMut(&str, u64, u32)) {
+        let index = &self.index;
+        for node in index.nodes().iter().filter(|node| node.parent().is_none()) {
+            let name = self.memo.name(index, node.function(), &self.options);
+            let name = name.and_then(|name| name.linkage.as_ref().or(name.function.as_ref()));
+            let start = index.virt_offset(node.place());
+            if let (Some(name), Some(start)) = (name, start) {
+                found(name, start, node.extent());
+            }
+        }
+    }
+
+    /// Returns the file and line that the instruction at this virtual offset comes
+    /// from, in the function that has code of its own there.
+    pub(crate) fn place(&self, addr: u64) -> Option<(Option<Arc<str>>, Option<u32>)> {
+        let frames = self.frames(self.find(addr)?);
+        let physical = frames.into_iter().last()?;
+        Some((physical.file, physical.line))
+    }
+
     /// Returns the bytes of memory that it takes.
     pub(crate) fn kept_bytes(&self) -> u64 {
         self.index.kept_bytes().saturating_add(self.memo.bytes())

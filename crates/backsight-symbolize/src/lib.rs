@@ -65,6 +65,7 @@ mod budget;
 mod claims;
 mod code_map;
 mod cover;
+mod definitions;
 mod demangle;
 mod dwarf;
 mod elf;
@@ -90,6 +91,7 @@ mod trace;
 
 pub use answers::{Answers, FrameRef, Stack, StackFrames};
 pub use budget::{Budget, Usage};
+pub use definitions::{Definition, DefinitionKind};
 pub use demangle::demangle;
 pub use error::Error;
 pub use frame::{Frame, Frames};

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::Options;
 use crate::dwarf::Fault;
-use crate::elf::{ElfFile, Symbols, UnpackError, mini_debug_info};
+use crate::elf::{ElfFile, Section, Symbols, UnpackError, mini_debug_info};
 use crate::name::Name;
 use crate::tally::{bytes_of, wide};
 
@@ -75,6 +75,26 @@ impl SymbolTables {
             }
         }
         fault.map_or(Ok(None), Err)
+    }
+
+    /// Calls `found` for each table with the file it stands in.
+    pub(crate) fn for_each_table(
+        &self,
+        options: &Options,
+        mut found: impl FnMut(&ElfFile, &Section),
+    ) {
+        for table in &self.0 {
+            let packed = if table.is_mini {
+                table.content(options).ok().map(|content| &content.file)
+            } else {
+                Some(&table.file)
+            };
+            let Some(file) = packed else { continue };
+            let mut sections = file.sections().iter();
+            if let Some(section) = sections.find(|section| section.kind == table.kind.0) {
+                found(file, section);
+            }
+        }
     }
 
     /// Returns the bytes of memory that they take.

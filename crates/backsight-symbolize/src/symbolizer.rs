@@ -101,8 +101,7 @@ impl Symbolizer {
     /// Every variant of [`Error`]; [`Error::NotFound`] also for an id of another
     /// symbolizer.
     pub fn load(&self, module: ModuleId) -> Result<(), Error> {
-        let modules = self.modules();
-        modules.get(module.0).ok_or(Error::NotFound)?.load()
+        self.module(module).ok_or(Error::NotFound)?.load()
     }
 
     /// Looks all requests up, in parallel, and returns one value for each in the
@@ -258,6 +257,14 @@ impl Symbolizer {
             usage.not_written = usage.not_written.saturating_add(files.not_written().into());
         }
         usage
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn module(&self, module: ModuleId) -> Option<Arc<Module>> {
+        self.modules().get(module.0).cloned()
     }
 
     fn modules(&self) -> Arc<Vec<Arc<Module>>> {

@@ -6,7 +6,7 @@ use backsight_types::{Module, ModuleIdx};
 use serde::Serialize;
 
 use super::module::ModuleLine;
-use super::{Address, Check, Header, Index, Mapping, Record, Sample, Vma};
+use super::{Address, Check, Header, Index, Mapping, Record, Sample, Symbol, Vma};
 
 /// Writes line by line. Nothing is buffered here.
 #[derive(Debug)]
@@ -92,6 +92,14 @@ impl<W: Write> Writer<W> {
     /// Those of the output.
     pub fn index(&mut self, index: &Index<'_>) -> io::Result<()> {
         self.line(index)
+    }
+
+    /// Writes what `backsight inspect` lists.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn symbol(&mut self, symbol: &Symbol<'_>) -> io::Result<()> {
+        self.line(symbol)
     }
 
     /// Writes any record.

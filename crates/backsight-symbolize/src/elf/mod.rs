@@ -6,10 +6,12 @@ mod links;
 mod mini;
 mod relocate;
 mod section;
+mod symbol_table;
 mod symbols;
 
 pub(crate) use file::ElfFile;
 pub(crate) use links::{AltLink, Proof};
 pub(crate) use mini::mini_debug_info;
-pub(crate) use section::{Loading, SectionBytes, UnpackError};
+pub(crate) use section::{Loading, Section, SectionBytes, UnpackError};
+pub(crate) use symbol_table::{Row, SymbolKind, for_each};
 pub(crate) use symbols::Symbols;

@@ -18,12 +18,11 @@
 
 use std::cmp::Reverse;
 
-use object::elf::{self, FileHeader32, FileHeader64};
-use object::read::elf::{FileHeader, Sym};
-use object::{Endianness, pod};
+use object::elf;
 
 use super::ElfFile;
 use super::section::Section;
+use super::symbol_table::{SymbolKind, for_each};
 use crate::cover::{Cover, Item};
 use crate::tally::bytes_of;
 
@@ -76,12 +75,7 @@ impl Symbols {
         let Some(table) = sections.find(|section| section.kind == kind.0) else {
             return Self::default();
         };
-        let mut entries = if file.is_64() {
-            read_entries::<FileHeader64<Endianness>>(file, table, name_bytes, only)
-        } else {
-            read_entries::<FileHeader32<Endianness>>(file, table, name_bytes, only)
-        }
-        .unwrap_or_default();
+        let mut entries = read_entries(file, table, name_bytes, only);
         entries.sort_by_cached_key(|entry| preference(entry, file.image()));
         // The preferred alias is the first of each (start, size); a sized symbol
         // takes the place of an unsized one at the same address.
@@ -176,78 +170,44 @@ fn cover_of(entries: &[Entry]) -> Cover {
     Cover::new(items, 1)
 }
 
-fn read_entries<Elf: FileHeader<Endian = Endianness>>(
+fn read_entries(
     file: &ElfFile,
     table: &Section,
     name_bytes: usize,
     only: Option<u64>,
-) -> Option<Vec<Entry>> {
-    let (image, endian) = (file.image(), file.endian());
-    let bytes = table.raw(image)?;
-    // A table cut off in mid-symbol keeps those before.
-    let count = bytes.len().checked_div(size_of::<Elf::Sym>())?;
-    let (symbols, _) = pod::slice_from_bytes::<Elf::Sym>(bytes, count).ok()?;
-    let strings = usize::try_from(table.link).ok();
-    let strings = file.sections().get(strings?)?.raw(image)?;
-    let strings_at = offset_in(image, strings)?;
-    let thumb = file.machine() == elf::EM_ARM.0;
-
+) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut near = Near {
         addr: only,
         start: 0,
     };
-    for symbol in symbols {
-        let kind = symbol.st_type();
-        let function = kind == elf::STT_FUNC || kind == elf::STT_GNU_IFUNC;
-        if !(function || kind == elf::STT_NOTYPE) || symbol.is_undefined(endian) {
-            continue;
+    for_each(file, table, |symbol| {
+        let code = matches!(symbol.kind, SymbolKind::Function | SymbolKind::Untyped);
+        if !code || !near.wants(symbol.start, symbol.size) || !symbol.is_in_code(file) {
+            return;
         }
-        let mut start: u64 = symbol.st_value(endian).into();
-        if thumb && function {
-            // The lowest bit says which instruction set, not where.
-            start &= !1;
-        }
-        let section = symbol.st_shndx(endian).index().map(usize::from);
-        let section = section.and_then(|at| file.sections().get(at));
-        if file.is_relocatable() {
-            // There a value counts from the section's begin, wherever that is.
-            let base = section.map(|section| section.addr);
-            let Some(virt) = base.and_then(|base| base.checked_add(start)) else {
-                continue;
-            };
-            start = virt;
-        }
-        let size: u64 = symbol.st_size(endian).into();
-        if !near.wants(start, size) {
-            continue;
-        }
-        if !section.map_or_else(|| file.is_code(start), Section::is_code) {
-            continue;
-        }
-        let limit = section.map_or(u64::MAX, |section| {
+        let limit = symbol.section.map_or(u64::MAX, |section| {
             section.addr.saturating_add(section.size)
         });
-        let at = usize::try_from(symbol.st_name(endian)).ok()?;
-        let Some(length) = name_length(strings, at, name_bytes) else {
-            continue;
+        let Some(name) = symbol.name(name_bytes) else {
+            return;
         };
-        let name = (strings_at.saturating_add(at), length);
-        if image.get(name.0) == Some(&b'$') {
-            continue;
+        // Mapping symbols of ARM and RISC-V.
+        if file.image().get(name.0) == Some(&b'$') {
+            return;
         }
-        near.met(start);
+        near.met(symbol.start);
         entries.push(Entry {
-            start,
-            size,
+            start: symbol.start,
+            size: symbol.size,
             limit,
             name,
-            binding: binding_rank(symbol.st_bind()),
-            untyped: !function,
+            binding: binding_rank(symbol.binding),
+            untyped: symbol.kind == SymbolKind::Untyped,
         });
-    }
+    });
     entries.retain(|entry| near.wants(entry.start, entry.size));
-    Some(entries)
+    entries
 }
 
 /// Which symbols matter to an address: those that cover it, and of the unsized the
@@ -270,20 +230,6 @@ impl Near {
     fn met(&mut self, start: u64) {
         self.start = self.start.max(start);
     }
-}
-
-/// Returns the length of the name at `at`, unless it is empty, too long or runs
-/// out of the table.
-fn name_length(strings: &[u8], at: usize, limit: usize) -> Option<usize> {
-    let rest = strings.get(at..)?;
-    let rest = rest.get(..limit.saturating_add(1)).unwrap_or(rest);
-    rest.iter()
-        .position(|byte| *byte == 0)
-        .filter(|length| *length > 0)
-}
-
-fn offset_in(image: &[u8], part: &[u8]) -> Option<usize> {
-    (part.as_ptr().addr()).checked_sub(image.as_ptr().addr())
 }
 
 /// The rank of what only its own file sees.

@@ -1,0 +1,117 @@
+//! `backsight inspect`: what a file defines, by name.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use backsight_formats::escape::Terminal;
+use backsight_formats::ndjson::{Header, Symbol, Writer};
+use backsight_symbolize::{Definition, DefinitionKind, Source, Symbolizer};
+
+use crate::TOOL;
+use crate::args::Format;
+use crate::failure::{Done, Failure, Result, complain};
+use crate::file::{Shown, open_regular};
+use crate::symbolize::Symbols;
+
+/// List the functions and data that a file defines, or find them by name
+///
+/// From its symbol tables and its debug files: every name with its virtual offset, its
+/// size, and the source line that a function begins on. A name that is not there is
+/// named on standard error, and the exit code is 1.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inspect {
+    /// An executable, a library, an object file or a debug file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Names, as the linker or as people know them: memchr, _ZN3abs3runEv, 'abs::run()'
+    /// [default: list all]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+
+    #[command(flatten)]
+    symbols: Symbols,
+
+    /// How to write them
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Inspect {
+    pub(crate) fn run(self, out: &mut impl Write) -> Result {
+        let path = &self.file;
+        let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
+        self.symbols.check();
+        let symbolizer = Symbolizer::new(self.symbols.options());
+        let source = Source::File {
+            file: file.into(),
+            path: Some(path.clone()),
+        };
+        let module = symbolizer.add(source, None, None);
+        let failed = |error| Failure::of(Shown(path), error);
+        if self.format == Format::Json {
+            Writer::new(&mut *out).header(&Header::new(TOOL))?;
+        }
+        if self.names.is_empty() {
+            let all = symbolizer.definitions(module).map_err(failed)?;
+            self.write(out, &all)?;
+            return Ok(Done::Fully);
+        }
+        let mut done = Done::Fully;
+        for name in &self.names {
+            let found = symbolizer.definitions_named(module, name);
+            let found = found.map_err(failed)?;
+            self.write(out, &found)?;
+            if found.is_empty() {
+                // Results and complaints in the order of the names.
+                out.flush()?;
+                complain(format_args!("{}: no definition of {name}", Shown(path)));
+                done = Done::InPart;
+            }
+        }
+        Ok(done)
+    }
+
+    fn write(&self, out: &mut impl Write, definitions: &[Definition]) -> std::io::Result<()> {
+        for definition in definitions {
+            match self.format {
+                Format::Text => write_text(out, definition)?,
+                Format::Json => Writer::new(&mut *out).symbol(&line(definition))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kind(definition: &Definition) -> &'static str {
+    match definition.kind {
+        DefinitionKind::Function => "function",
+        DefinitionKind::Object => "object",
+        _ => "label",
+    }
+}
+
+fn write_text(out: &mut impl Write, definition: &Definition) -> std::io::Result<()> {
+    let (start, size, kind) = (definition.start.0, definition.size, kind(definition));
+    let shown = Terminal(definition.shown.as_bytes());
+    write!(out, "{start:#018x} {size:>8} {kind:<8} {shown}")?;
+    if let Some(file) = &definition.file {
+        write!(out, "  {}", Terminal(file.as_bytes()))?;
+        if let Some(line) = definition.line {
+            write!(out, ":{line}")?;
+        }
+    }
+    writeln!(out)
+}
+
+fn line(definition: &Definition) -> Symbol<'_> {
+    Symbol {
+        name: &definition.name,
+        function: Some(&*definition.shown).filter(|shown| *shown != &*definition.name),
+        kind: kind(definition),
+        start: definition.start,
+        size: Some(definition.size).filter(|size| *size > 0),
+        file: definition.file.as_deref(),
+        line: definition.line,
+    }
+}
