@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use common::{run, run_with};
 
-const SUBCOMMANDS: [&str; 11] = [
+const SUBCOMMANDS: [&str; 12] = [
     "maps",
     "normalize",
     "symbolize",
@@ -15,6 +15,7 @@ const SUBCOMMANDS: [&str; 11] = [
     "addr2line",
     "buildid",
     "index",
+    "inspect",
     "demo",
     "doctor",
     "completions",
