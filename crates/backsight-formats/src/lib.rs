@@ -7,6 +7,7 @@
 //! | [`addr2line_text`]: the listing of binutils' `addr2line` | | yes |
 //! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |
+//! | [`perf_data`]: recordings of Linux `perf` | yes | |
 //! | [`pprof`]: `profile.proto`, packed by gzip or not | yes | yes |
 //! | [`escape`]: names and paths for a terminal, names for folded stacks | | yes |
 //!
@@ -23,6 +24,10 @@
     clippy::missing_errors_doc,
     clippy::missing_panics_doc
 )]
+#![cfg_attr(
+    test,
+    expect(clippy::arithmetic_side_effects, reason = "tests choose their numbers")
+)]
 
 pub mod addr2line_text;
 pub mod address_list;
@@ -32,6 +37,7 @@ pub mod folded;
 mod lines;
 pub mod maps_text;
 pub mod ndjson;
+pub mod perf_data;
 mod place_name;
 mod placement;
 pub mod pprof;

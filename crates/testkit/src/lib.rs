@@ -9,6 +9,7 @@
 //! | [`maps`] | maps texts, printed as the kernel prints them |
 //! | [`naive`] | the slow and obvious answer to "what is at this address?" |
 //! | [`old_kernel`] | a filter that makes this kernel refuse `PROCMAP_QUERY` |
+//! | [`perf`] | recordings made by `perf`, and what it says of them |
 //! | [`tools`] | `readelf` and others, as oracles |
 //! | [`user`] | the eyes of a user without privileges |
 //! | [`workload`] | large programs with debug information, made by `cargo xtask workloads` |
@@ -29,6 +30,7 @@ pub mod kernel;
 pub mod maps;
 pub mod naive;
 pub mod old_kernel;
+pub mod perf;
 mod skip;
 pub mod tools;
 pub mod user;

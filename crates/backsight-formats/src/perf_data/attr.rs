@@ -1,0 +1,217 @@
+//! What `perf_event_open` was asked for: it decides how a sample is laid out.
+//!
+//! Source: `struct perf_event_attr` and `PERF_RECORD_SAMPLE` in
+//! `include/uapi/linux/perf_event.h`.
+
+use super::bytes::Bytes;
+
+/// `PERF_SAMPLE_*`: what a sample holds, in this order but for `IDENTIFIER`.
+pub(super) mod sample {
+    pub(crate) const IP: u64 = 1;
+    pub(crate) const TID: u64 = 1 << 1;
+    pub(crate) const TIME: u64 = 1 << 2;
+    pub(crate) const ADDR: u64 = 1 << 3;
+    pub(crate) const READ: u64 = 1 << 4;
+    pub(crate) const CALLCHAIN: u64 = 1 << 5;
+    pub(crate) const ID: u64 = 1 << 6;
+    pub(crate) const CPU: u64 = 1 << 7;
+    pub(crate) const PERIOD: u64 = 1 << 8;
+    pub(crate) const STREAM_ID: u64 = 1 << 9;
+    pub(crate) const RAW: u64 = 1 << 10;
+    pub(crate) const BRANCH_STACK: u64 = 1 << 11;
+    pub(crate) const REGS_USER: u64 = 1 << 12;
+    pub(crate) const STACK_USER: u64 = 1 << 13;
+    /// The first word of a sample, the last of any other record.
+    pub(crate) const IDENTIFIER: u64 = 1 << 16;
+}
+
+const FLAG_FREQ: u64 = 1 << 10;
+const FLAG_SAMPLE_ID_ALL: u64 = 1 << 18;
+
+/// The part of an attribute that reading needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Attr {
+    pub(super) kind: u32,
+    pub(super) config: u64,
+    /// The period, or the frequency when `is_freq`.
+    pub(super) period: u64,
+    pub(super) is_freq: bool,
+    pub(super) sample_type: u64,
+    pub(super) read_format: u64,
+    pub(super) branch_type: u64,
+    pub(super) user_regs: u64,
+    pub(super) sample_id_all: bool,
+    pub(super) clock_id: i32,
+}
+
+impl Attr {
+    /// Reads an attribute and returns it with its own size. An older one is shorter,
+    /// and what it lacks is zero, as in the kernel.
+    pub(super) fn parse(bytes: &[u8], big: bool) -> Option<(Self, usize)> {
+        let mut at = Bytes::new(bytes, big);
+        let kind = at.u32()?;
+        // `PERF_ATTR_SIZE_VER0` of files that left the size out.
+        let size = match at.u32()? {
+            0 => 64,
+            size => usize::try_from(size).ok()?,
+        };
+        let mut at = Bytes::new(bytes.get(8..size)?, big);
+        let config = at.u64()?;
+        let period = at.u64()?;
+        let sample_type = at.u64()?;
+        let read_format = at.u64()?;
+        let flags = at.u64()?;
+        // Bit fields begin at the highest bit where bytes do.
+        let flags = if big { flags.reverse_bits() } else { flags };
+        // wakeup_events and bp_type, config1: the first version ends behind them.
+        at.take(16)?;
+        let _config2 = at.u64();
+        let branch_type = at.u64().unwrap_or_default();
+        let user_regs = at.u64().unwrap_or_default();
+        let _stack_size = at.u32();
+        let clock_id = at.u32().unwrap_or_default().cast_signed();
+        let attr = Self {
+            kind,
+            config,
+            period,
+            is_freq: flags & FLAG_FREQ != 0,
+            sample_type,
+            read_format,
+            branch_type,
+            user_regs,
+            sample_id_all: flags & FLAG_SAMPLE_ID_ALL != 0,
+            clock_id,
+        };
+        Some((attr, size))
+    }
+
+    /// Returns whether samples and records hold `what`.
+    pub(super) fn has(&self, what: u64) -> bool {
+        self.sample_type & what != 0
+    }
+
+    /// Returns where in a sample the time stands, in bytes.
+    pub(super) fn time_in_sample(&self) -> Option<usize> {
+        let before = sample::IDENTIFIER | sample::IP | sample::TID;
+        self.has(sample::TIME).then(|| self.words(before))
+    }
+
+    /// Returns how far before the end of any other record the time stands.
+    pub(super) fn time_before_end(&self) -> Option<usize> {
+        use sample::{CPU, ID, IDENTIFIER, STREAM_ID, TIME};
+        let from = TIME | ID | STREAM_ID | CPU | IDENTIFIER;
+        (self.sample_id_all && self.has(TIME)).then(|| self.words(from))
+    }
+
+    /// Returns where in a sample its event's ID stands.
+    pub(super) fn id_in_sample(&self) -> Option<usize> {
+        use sample::{ADDR, ID, IDENTIFIER, IP, TID, TIME};
+        if self.has(IDENTIFIER) {
+            return Some(0);
+        }
+        self.has(ID).then(|| self.words(IP | TID | TIME | ADDR))
+    }
+
+    /// Returns how far before the end of any other record the ID stands.
+    pub(super) fn id_before_end(&self) -> Option<usize> {
+        use sample::{CPU, ID, IDENTIFIER, STREAM_ID};
+        match self.sample_id_all {
+            true if self.has(IDENTIFIER) => Some(8),
+            true if self.has(ID) => Some(self.words(ID | STREAM_ID | CPU)),
+            _ => None,
+        }
+    }
+
+    /// Returns the size of those of `these` that are there. Each has a word.
+    fn words(&self, these: u64) -> usize {
+        let count = (self.sample_type & these).count_ones();
+        usize::try_from(count).unwrap_or_default().saturating_mul(8)
+    }
+
+    /// Returns the name that perf gives the event when it writes none.
+    pub(super) fn fallback_name(&self) -> String {
+        const HARDWARE: [&str; 10] = [
+            "cycles",
+            "instructions",
+            "cache-references",
+            "cache-misses",
+            "branches",
+            "branch-misses",
+            "bus-cycles",
+            "stalled-cycles-frontend",
+            "stalled-cycles-backend",
+            "ref-cycles",
+        ];
+        const SOFTWARE: [&str; 12] = [
+            "cpu-clock",
+            "task-clock",
+            "page-faults",
+            "context-switches",
+            "cpu-migrations",
+            "minor-faults",
+            "major-faults",
+            "alignment-faults",
+            "emulation-faults",
+            "dummy",
+            "bpf-output",
+            "cgroup-switches",
+        ];
+        let names: &[&str] = match self.kind {
+            0 => &HARDWARE,
+            1 => &SOFTWARE,
+            _ => &[],
+        };
+        let config = usize::try_from(self.config).unwrap_or(usize::MAX);
+        match names.get(config) {
+            Some(name) => (*name).to_owned(),
+            None => format!("event {}:{:#x}", self.kind, self.config),
+        }
+    }
+
+    /// Returns whether the period counts nanoseconds: `PERF_COUNT_SW_CPU_CLOCK` and
+    /// `PERF_COUNT_SW_TASK_CLOCK`.
+    pub(super) fn counts_time(&self) -> bool {
+        self.kind == 1 && self.config <= 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Attr, sample};
+
+    #[test]
+    fn what_an_attribute_lacks_is_zero() {
+        let mut raw = [0_u8; 64];
+        raw[0] = 1;
+        raw[4] = 64;
+        raw[8] = 1;
+        raw[24] = 7;
+        raw[42] = 4; // sample_id_all, bit 18 of the flags
+        let (attr, size) = Attr::parse(&raw, false).unwrap();
+        assert_eq!(size, 64);
+        assert!(attr.sample_id_all && attr.counts_time() && !attr.is_freq);
+        assert_eq!(attr.fallback_name(), "task-clock");
+        assert_eq!((attr.branch_type, attr.user_regs), (0, 0));
+        assert_eq!(Attr::parse(&raw[..63], false), None);
+        raw[4] = 4;
+        assert_eq!(Attr::parse(&raw, false), None);
+    }
+
+    #[test]
+    fn places_follow_from_what_is_sampled() {
+        let attr = |sample_type| Attr {
+            sample_type,
+            sample_id_all: true,
+            ..Attr::default()
+        };
+        let plain = attr(sample::IP | sample::TID | sample::TIME | sample::ID | sample::PERIOD);
+        assert_eq!(plain.time_in_sample(), Some(16));
+        assert_eq!(plain.id_in_sample(), Some(24));
+        assert_eq!(plain.time_before_end(), Some(16));
+        assert_eq!(plain.id_before_end(), Some(8));
+        let by_identifier = attr(sample::IDENTIFIER | sample::IP | sample::CPU);
+        assert_eq!(by_identifier.time_in_sample(), None);
+        assert_eq!(by_identifier.id_in_sample(), Some(0));
+        assert_eq!(by_identifier.id_before_end(), Some(8));
+    }
+}

@@ -1,0 +1,102 @@
+//! Numbers out of untrusted bytes, in the byte order of the machine that wrote them.
+
+/// A place in a record; every read says whether there was as much.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bytes<'a> {
+    rest: &'a [u8],
+    big: bool,
+}
+
+impl<'a> Bytes<'a> {
+    /// Takes bytes, and whether their numbers have the highest byte first.
+    pub(super) fn new(rest: &'a [u8], big: bool) -> Self {
+        Self { rest, big }
+    }
+
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    /// Takes as many bytes as a number in the file says.
+    pub(super) fn take_u64(&mut self, count: u64) -> Option<&'a [u8]> {
+        self.take(usize::try_from(count).ok()?)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*taken)
+    }
+
+    pub(super) fn u16(&mut self) -> Option<u16> {
+        let raw = self.array()?;
+        Some(match self.big {
+            true => u16::from_be_bytes(raw),
+            false => u16::from_le_bytes(raw),
+        })
+    }
+
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        let raw = self.array()?;
+        Some(match self.big {
+            true => u32::from_be_bytes(raw),
+            false => u32::from_le_bytes(raw),
+        })
+    }
+
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        let raw = self.array()?;
+        Some(match self.big {
+            true => u64::from_be_bytes(raw),
+            false => u64::from_le_bytes(raw),
+        })
+    }
+
+    /// Takes the bytes before the first zero, or all when there is none.
+    pub(super) fn text(&self) -> &'a [u8] {
+        until_zero(self.rest)
+    }
+
+    /// Takes a `perf_header_string`: its length with padding, then its bytes.
+    pub(super) fn string(&mut self) -> Option<&'a [u8]> {
+        let len = u64::from(self.u32()?);
+        self.take_u64(len).map(until_zero)
+    }
+}
+
+/// Returns the bytes before the first zero.
+pub(super) fn until_zero(bytes: &[u8]) -> &[u8] {
+    let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
+    bytes.get(..end).unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bytes;
+
+    #[test]
+    fn numbers_come_in_either_byte_order() {
+        let raw = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        let mut little = Bytes::new(&raw, false);
+        assert_eq!(little.u16(), Some(0x0201));
+        assert_eq!(little.u32(), Some(0x0605_0403));
+        assert_eq!(little.u64(), None);
+        assert_eq!(little.rest(), [7, 8, 9]);
+        assert_eq!(Bytes::new(&raw, true).u64(), Some(0x0102_0304_0506_0708));
+    }
+
+    #[test]
+    fn a_string_has_its_length_before_it() {
+        let raw = [4, 0, 0, 0, b'a', b'b', 0, 0, b'c'];
+        let mut bytes = Bytes::new(&raw, false);
+        assert_eq!(bytes.string(), Some(&b"ab"[..]));
+        assert_eq!(bytes.text(), b"c");
+        assert_eq!(Bytes::new(&[9, 0, 0, 0, b'a'], false).string(), None);
+    }
+}

@@ -1,0 +1,204 @@
+//! The events that were recorded, and which of them a record belongs to.
+
+use std::collections::HashMap;
+
+use super::attr::Attr;
+use super::bytes::Bytes;
+use super::error::Error;
+use super::raw::{RawRecord, kind};
+
+/// An event that was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventType {
+    /// Its name, such as `cpu-clock`.
+    pub name: String,
+    /// What its periods count.
+    pub unit: Unit,
+    /// A sample was taken each so many units, when that was fixed beforehand.
+    pub period: Option<u64>,
+    /// So many samples a second were aimed at.
+    pub frequency: Option<u64>,
+}
+
+/// What the periods of an event count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// How often it happened.
+    Count,
+    /// Nanoseconds of a clock.
+    Nanoseconds,
+}
+
+impl Unit {
+    /// Returns the unit's name in a profile.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Nanoseconds => "nanoseconds",
+        }
+    }
+}
+
+/// An event's attribute as the file has it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Described {
+    pub(super) attr: Attr,
+    pub(super) name: Option<String>,
+    pub(super) ids: Vec<u64>,
+}
+
+/// All events of a recording.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    events: Vec<Described>,
+    by_id: HashMap<u64, usize>,
+    /// The ID that was asked for last: runs of records belong to one event.
+    last: Option<(u64, usize)>,
+}
+
+/// More events than a recording has; a forged header may count up to 2^32.
+const MAX_EVENTS: usize = 1 << 16;
+
+/// More IDs than events times processors.
+const MAX_IDS: usize = 1 << 24;
+
+impl Events {
+    pub(super) fn add(&mut self, described: Described) {
+        let index = self.events.len();
+        if index >= MAX_EVENTS {
+            return;
+        }
+        let room = MAX_IDS.saturating_sub(self.by_id.len());
+        let ids = described.ids.iter().take(room);
+        self.by_id.extend(ids.map(|id| (*id, index)));
+        self.events.push(described);
+    }
+
+    /// Checks that each record can be told which event it belongs to.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Some(first) = self.events.first() else {
+            return Err(Error::Malformed("it describes no event"));
+        };
+        let place = |event: &Described| (event.attr.id_in_sample(), event.attr.id_before_end());
+        let is_told = self.events.iter().all(|event| place(event) == place(first));
+        let is_alike = |event: &Described| event.attr.sample_type == first.attr.sample_type;
+        if is_told || self.events.iter().all(is_alike) {
+            return Ok(());
+        }
+        let reason = "its events are laid out differently, and no record says which it is of";
+        Err(Error::Unsupported(reason))
+    }
+
+    pub(super) fn types(&self) -> Vec<EventType> {
+        let of = |event: &Described| {
+            let attr = &event.attr;
+            let named = event.name.clone().filter(|name| !name.is_empty());
+            EventType {
+                name: named.unwrap_or_else(|| attr.fallback_name()),
+                unit: match attr.counts_time() {
+                    true => Unit::Nanoseconds,
+                    false => Unit::Count,
+                },
+                period: (!attr.is_freq && attr.period > 0).then_some(attr.period),
+                frequency: attr.is_freq.then_some(attr.period),
+            }
+        };
+        self.events.iter().map(of).collect()
+    }
+
+    pub(super) fn attr(&self, event: usize) -> Attr {
+        (self.events.get(event)).map_or_else(Attr::default, |event| event.attr)
+    }
+
+    /// Returns the event that a record of the kernel belongs to.
+    pub(super) fn of(&mut self, record: &RawRecord<'_>) -> usize {
+        if self.events.len() < 2 {
+            return 0;
+        }
+        let attr = self.attr(0);
+        let at = match record.kind {
+            kind::SAMPLE => attr.id_in_sample(),
+            _ => (attr.id_before_end()).and_then(|back| record.body.len().checked_sub(back)),
+        };
+        let id = at.and_then(|at| word(record, at));
+        let Some(id) = id else { return 0 };
+        if let Some((last, event)) = self.last
+            && last == id
+        {
+            return event;
+        }
+        // perf writes 0 for what it made up itself.
+        let event = self.by_id.get(&id).copied().unwrap_or_default();
+        self.last = Some((id, event));
+        event
+    }
+
+    /// Returns the time of a record of the kernel, in nanoseconds.
+    pub(super) fn time_of(&self, event: usize, record: &RawRecord<'_>) -> Option<u64> {
+        let attr = self.events.get(event)?.attr;
+        let at = match record.kind {
+            kind::SAMPLE => attr.time_in_sample()?,
+            _ => record.body.len().checked_sub(attr.time_before_end()?)?,
+        };
+        word(record, at)
+    }
+
+    /// Names the event with this ID.
+    pub(super) fn name(&mut self, id: u64, name: String) {
+        let event = self.by_id.get(&id).copied();
+        if let Some(event) = event.and_then(|at| self.events.get_mut(at)) {
+            event.name.get_or_insert(name);
+        }
+    }
+
+    /// Takes the descriptions of a feature section, which also have names and IDs, in
+    /// the place of those of the header. Keeps what there is when it is damaged.
+    pub(super) fn take_descriptions(&mut self, section: &[u8], big: bool) {
+        let mut at = Bytes::new(section, big);
+        let (Some(count), Some(size)) = (at.u32(), at.u32()) else {
+            return;
+        };
+        let mut described = Vec::new();
+        for _ in 0..count {
+            let one = |at: &mut Bytes<'_>| {
+                let (attr, _) = Attr::parse(at.take_u64(u64::from(size))?, big)?;
+                let ids = u64::from(at.u32()?);
+                let name = String::from_utf8_lossy(at.string()?).into_owned();
+                let ids = numbers(at.take_u64(ids.checked_mul(8)?)?, big);
+                let name = Some(name);
+                Some(Described { attr, name, ids })
+            };
+            match one(&mut at) {
+                Some(one) => described.push(one),
+                None => return,
+            }
+        }
+        if !described.is_empty() {
+            *self = Self::default();
+            described.into_iter().for_each(|one| self.add(one));
+        }
+    }
+
+    /// Takes the names alone: of a stream, whose attributes came before.
+    pub(super) fn take_names(&mut self, section: &[u8], big: bool) {
+        let mut named = Self::default();
+        named.take_descriptions(section, big);
+        for event in named.events {
+            let (Some(id), Some(name)) = (event.ids.first(), event.name) else {
+                continue;
+            };
+            self.name(*id, name);
+        }
+    }
+}
+
+/// Returns 64-bit numbers; bytes left over are none.
+pub(super) fn numbers(bytes: &[u8], big: bool) -> Vec<u64> {
+    let mut at = Bytes::new(bytes, big);
+    std::iter::from_fn(|| at.u64()).collect()
+}
+
+fn word(record: &RawRecord<'_>, at: usize) -> Option<u64> {
+    Bytes::new(record.body.get(at..)?, record.big).u64()
+}

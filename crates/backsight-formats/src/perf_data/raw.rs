@@ -1,0 +1,353 @@
+//! Records as bytes: out of the input, and out of compressed records.
+//!
+//! ```text
+//!   input ──▶ header, body ──▶ of the kernel or of perf: given out
+//!                 └ COMPRESSED ──▶ zstd ──▶ header, body ──▶ given out
+//! ```
+//!
+//! What zstd gives is one stream over all compressed records, and a record may begin
+//! in one of them and end in the next. It is decompressed piece by piece, so that a
+//! few bytes that stand for gigabytes take no memory; that they take no time either,
+//! a compressed record may grow by a factor of [`MAX_GROWTH`] only.
+//!
+//! Source: `tools/perf/util/event.h` and `session.c` of the kernel.
+
+use std::io::{self, Read};
+
+use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
+
+use super::bytes::Bytes;
+use super::error::End;
+
+/// `PERF_RECORD_*`: what the kernel writes, and from 64 on perf itself.
+pub(super) mod kind {
+    pub(crate) const MMAP: u32 = 1;
+    pub(crate) const LOST: u32 = 2;
+    pub(crate) const COMM: u32 = 3;
+    pub(crate) const EXIT: u32 = 4;
+    pub(crate) const THROTTLE: u32 = 5;
+    pub(crate) const FORK: u32 = 7;
+    pub(crate) const SAMPLE: u32 = 9;
+    pub(crate) const MMAP2: u32 = 10;
+    pub(crate) const LOST_SAMPLES: u32 = 13;
+    pub(crate) const KSYMBOL: u32 = 17;
+    /// The first that perf writes by itself.
+    pub(crate) const FIRST_OF_PERF: u32 = 64;
+    pub(crate) const HEADER_ATTR: u32 = 64;
+    pub(crate) const HEADER_BUILD_ID: u32 = 67;
+    pub(crate) const FINISHED_ROUND: u32 = 68;
+    pub(crate) const AUXTRACE: u32 = 71;
+    pub(crate) const EVENT_UPDATE: u32 = 78;
+    pub(crate) const HEADER_FEATURE: u32 = 80;
+    pub(crate) const COMPRESSED: u32 = 81;
+    /// Since perf 6.16: as the former, with its size before it.
+    pub(crate) const COMPRESSED2: u32 = 83;
+}
+
+/// The size of `perf_event_header`.
+const HEADER: usize = 8;
+
+/// Bytes that are read at once.
+const CHUNK: usize = 1 << 20;
+
+/// A compressed record may become so many times as large. Real ones grow by 10 to 50.
+pub const MAX_GROWTH: u64 = 1024;
+
+/// One record, undecoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawRecord<'a> {
+    pub(super) kind: u32,
+    pub(super) misc: u16,
+    pub(super) body: &'a [u8],
+    pub(super) big: bool,
+}
+
+/// Reads records one by one.
+pub(super) struct Records<R> {
+    plain: Plain<R>,
+    /// What is inside of compressed records.
+    inner: Option<Inner>,
+    big: bool,
+}
+
+/// What the input has, buffered.
+struct Plain<R> {
+    input: R,
+    /// Bytes that may still be taken from the input; `None` up to its end.
+    left: Option<u64>,
+    buffer: Vec<u8>,
+    at: usize,
+    /// Of the next record, in bytes from the first.
+    offset: u64,
+}
+
+/// Either a record, or why there is none. `Ok(None)` is the proper end.
+type Step<T> = Result<Option<T>, End>;
+
+impl<R: Read> Records<R> {
+    /// Takes an input that stands at the first record, and how many bytes they have
+    /// if that is known.
+    pub(super) fn new(input: R, size: Option<u64>, big: bool) -> Self {
+        Self {
+            plain: Plain {
+                input,
+                left: size,
+                buffer: Vec::new(),
+                at: 0,
+                offset: 0,
+            },
+            inner: None,
+            big,
+        }
+    }
+
+    /// Returns the next record.
+    pub(super) fn next(&mut self) -> Step<RawRecord<'_>> {
+        let big = self.big;
+        loop {
+            if let Some(inner) = &mut self.inner
+                && inner
+                    .advance(big)
+                    .map_err(|reason| self.plain.damaged(reason))?
+            {
+                break;
+            }
+            let Some((kind, misc, size)) = self.plain.peek(big)? else {
+                return match &self.inner {
+                    // The rest of a record is missing that had begun.
+                    Some(inner) if inner.holds_part() => Err(End::Cut),
+                    _ => Ok(None),
+                };
+            };
+            let whole = self.plain.hold(size)?;
+            match kind {
+                kind::COMPRESSED | kind::COMPRESSED2 => {
+                    let body = self.plain.take(size);
+                    let packed = packed_in(kind, body, big);
+                    let inner = match &mut self.inner {
+                        Some(inner) => inner,
+                        none => none.insert(Inner::new().map_err(End::Io)?),
+                    };
+                    inner.feed(packed);
+                }
+                _ if !whole => return Err(End::Cut),
+                kind::AUXTRACE => {
+                    let more = Bytes::new(self.plain.take(size), big).u64();
+                    self.plain.skip(more.unwrap_or_default())?;
+                }
+                _ => {
+                    let body = self.plain.take(size);
+                    return Ok(Some(RawRecord {
+                        kind,
+                        misc,
+                        body,
+                        big,
+                    }));
+                }
+            }
+        }
+        // Out here, since a borrow that is returned from within the loop lasts too long.
+        Ok(self.inner.as_mut().and_then(|inner| inner.take(big)))
+    }
+}
+
+/// Returns what is compressed in a record.
+fn packed_in(kind: u32, body: &[u8], big: bool) -> &[u8] {
+    if kind == kind::COMPRESSED {
+        return body;
+    }
+    let mut at = Bytes::new(body, big);
+    let size = at.u64().unwrap_or_default();
+    // A record that was cut has less.
+    at.take_u64(size).unwrap_or(at.rest())
+}
+
+impl<R: Read> Plain<R> {
+    /// Reads on until `size` bytes are there. Returns whether they are.
+    fn hold(&mut self, size: usize) -> Result<bool, End> {
+        let held = |plain: &Self| plain.buffer.len().saturating_sub(plain.at);
+        if held(self) >= size {
+            return Ok(true);
+        }
+        self.buffer.drain(..self.at.min(self.buffer.len()));
+        self.at = 0;
+        while self.buffer.len() < size {
+            let room = CHUNK.saturating_sub(self.buffer.len()).max(size);
+            let most = (self.left).map_or(room, |left| {
+                usize::try_from(left).map_or(room, |left| left.min(room))
+            });
+            let from = self.buffer.len();
+            self.buffer.resize(from.saturating_add(most), 0);
+            let read = loop {
+                match self
+                    .input
+                    .read(self.buffer.get_mut(from..).unwrap_or_default())
+                {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    read => break read,
+                }
+            };
+            let count = *read.as_ref().unwrap_or(&0);
+            self.buffer.truncate(from.saturating_add(count));
+            read.map_err(End::Io)?;
+            if count == 0 {
+                return Ok(false);
+            }
+            if let Some(left) = &mut self.left {
+                *left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns type, `misc` and size of the next record, without taking it.
+    fn peek(&mut self, big: bool) -> Step<(u32, u16, usize)> {
+        if !self.hold(HEADER)? {
+            let is_end = self.buffer.is_empty() && self.left.unwrap_or_default() == 0;
+            return if is_end { Ok(None) } else { Err(End::Cut) };
+        }
+        let rest = self.buffer.get(self.at..).unwrap_or_default();
+        match header(rest, big) {
+            Some(header) => Ok(Some(header)),
+            None => Err(self.damaged("a record smaller than its header")),
+        }
+    }
+
+    /// Takes a record of this size, or what there is of it, and returns its body.
+    fn take(&mut self, size: usize) -> &[u8] {
+        let end = self.at.saturating_add(size).min(self.buffer.len());
+        let record = self.buffer.get(self.at..end).unwrap_or_default();
+        self.at = end;
+        let size = u64::try_from(size).unwrap_or(u64::MAX);
+        self.offset = self.offset.saturating_add(size);
+        record.get(HEADER..).unwrap_or_default()
+    }
+
+    /// Passes over what stands between two records.
+    fn skip(&mut self, count: u64) -> Result<(), End> {
+        let mut left = count;
+        while left > 0 {
+            let most = u64::try_from(CHUNK).unwrap_or(u64::MAX).min(left);
+            let some = usize::try_from(most).unwrap_or(CHUNK);
+            if !self.hold(some)? {
+                return Err(End::Cut);
+            }
+            self.at = self.at.saturating_add(some);
+            left = left.saturating_sub(most);
+        }
+        self.offset = self.offset.saturating_add(count);
+        Ok(())
+    }
+
+    fn damaged(&self, reason: &'static str) -> End {
+        let offset = self.offset;
+        End::Damaged { offset, reason }
+    }
+}
+
+/// Returns type, `misc` and size of the record that begins here; `None` for a size
+/// that no record has, and when there are too few bytes.
+fn header(bytes: &[u8], big: bool) -> Option<(u32, u16, usize)> {
+    let mut at = Bytes::new(bytes, big);
+    let (kind, misc) = (at.u32()?, at.u16()?);
+    let size = usize::from(at.u16()?);
+    (size >= HEADER).then_some((kind, misc, size))
+}
+
+/// The records inside of compressed ones.
+struct Inner {
+    decoder: Decoder<'static>,
+    /// What was compressed, and how far it is read.
+    packed: Vec<u8>,
+    packed_at: usize,
+    /// Whether the decoder has more to give than fitted.
+    full: bool,
+    unpacked: Vec<u8>,
+    at: usize,
+    /// Bytes that the packed ones may still become.
+    budget: u64,
+}
+
+/// So much is unpacked at once, and no record is larger.
+const PIECE: usize = 1 << 17;
+
+impl Inner {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            decoder: Decoder::new()?,
+            packed: Vec::new(),
+            packed_at: 0,
+            full: false,
+            unpacked: Vec::new(),
+            at: 0,
+            budget: 0,
+        })
+    }
+
+    fn feed(&mut self, packed: &[u8]) {
+        self.packed.clear();
+        self.packed.extend_from_slice(packed);
+        self.packed_at = 0;
+        let size = u64::try_from(packed.len()).unwrap_or(u64::MAX);
+        let piece = u64::try_from(PIECE).unwrap_or(u64::MAX);
+        self.budget = size.saturating_mul(MAX_GROWTH).saturating_add(piece);
+    }
+
+    fn holds_part(&self) -> bool {
+        self.at < self.unpacked.len()
+    }
+
+    /// Unpacks until a record is whole. Returns whether one is.
+    fn advance(&mut self, big: bool) -> Result<bool, &'static str> {
+        loop {
+            let rest = self.unpacked.get(self.at..).unwrap_or_default();
+            if rest.len() >= HEADER {
+                let (_, _, size) = header(rest, big).ok_or("a record smaller than its header")?;
+                if size <= rest.len() {
+                    return Ok(true);
+                }
+            }
+            if self.packed_at >= self.packed.len() && !self.full {
+                return Ok(false);
+            }
+            self.unpack()?;
+        }
+    }
+
+    fn unpack(&mut self) -> Result<(), &'static str> {
+        self.unpacked.drain(..self.at.min(self.unpacked.len()));
+        self.at = 0;
+        let from = self.unpacked.len();
+        self.unpacked.resize(from.saturating_add(PIECE), 0);
+        let room = self.unpacked.get_mut(from..).unwrap_or_default();
+        let mut input = InBuffer::around(self.packed.get(self.packed_at..).unwrap_or_default());
+        let mut output = OutBuffer::around(room);
+        let run = self.decoder.run(&mut input, &mut output);
+        let (read, written) = (input.pos(), output.pos());
+        self.full = written == PIECE;
+        self.packed_at = self.packed_at.saturating_add(read);
+        self.unpacked.truncate(from.saturating_add(written));
+        let written = u64::try_from(written).unwrap_or(u64::MAX);
+        run.map_err(|_| "a compressed record that cannot be decompressed")?;
+        self.budget = (self.budget.checked_sub(written))
+            .ok_or("a compressed record that becomes more than a thousand times as large")?;
+        // A decoder that takes nothing and gives nothing would be asked for ever.
+        if read == 0 && written == 0 {
+            self.packed_at = self.packed.len();
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, big: bool) -> Option<RawRecord<'_>> {
+        let rest = self.unpacked.get(self.at..)?;
+        let (kind, misc, size) = header(rest, big)?;
+        let body = rest.get(HEADER..size)?;
+        self.at = self.at.saturating_add(size);
+        Some(RawRecord {
+            kind,
+            misc,
+            body,
+            big,
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! Records about processes: what they mapped, became, and are called.
+//!
+//! Source: `enum perf_event_type` in `include/uapi/linux/perf_event.h`, and for what
+//! perf makes up itself `tools/perf/util/synthetic-events.c`.
+
+use backsight_types::trace::{Change, KERNEL_PID, Mapping, Record};
+use backsight_types::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms};
+
+use super::bytes::{Bytes, until_zero};
+use super::raw::{RawRecord, kind};
+use super::sample::Context;
+
+/// What became of a thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ThreadChange {
+    /// It began, with the name of the thread that began it.
+    Began {
+        /// The process of that thread.
+        parent_pid: u32,
+        /// That thread.
+        parent_tid: u32,
+    },
+    /// It has this name now.
+    Named(Vec<u8>),
+    /// It ended.
+    Ended,
+}
+
+/// A bit of `misc` with a meaning for each kind: the name came with an exec; the
+/// mapping is of data; perf made the fork up, and the mappings are told by themselves.
+const BIT_13: u16 = 1 << 13;
+/// An MMAP2 has a build ID in the place of device and inode.
+const HAS_BUILD_ID: u16 = 1 << 14;
+
+/// What a record says, as far as it is of use.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) change: Option<Record>,
+    pub(super) thread: Option<(u32, u32, ThreadChange)>,
+}
+
+impl Told {
+    fn change(time_ns: u64, pid: u32, change: Change) -> Self {
+        let change = Some(Record {
+            time_ns,
+            pid,
+            change,
+        });
+        Self {
+            change,
+            thread: None,
+        }
+    }
+}
+
+/// Reads a record about a process; `None` when it is damaged.
+pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<Told> {
+    let mut at = Bytes::new(record.body, record.big);
+    match record.kind {
+        kind::MMAP | kind::MMAP2 => mapping(record, &mut at, time),
+        kind::KSYMBOL => kernel_symbol(&mut at, time),
+        kind::COMM => {
+            let (pid, tid) = (at.u32()?, at.u32()?);
+            let named = ThreadChange::Named(at.text().to_vec());
+            let is_exec = record.misc & BIT_13 != 0;
+            let mut told = match is_exec {
+                true => Told::change(time, pid, Change::Exec),
+                false => Told::default(),
+            };
+            told.thread = Some((pid, tid, named));
+            Some(told)
+        }
+        kind::FORK => {
+            let (pid, parent_pid) = (at.u32()?, at.u32()?);
+            let (tid, parent_tid) = (at.u32()?, at.u32()?);
+            let began = ThreadChange::Began {
+                parent_pid,
+                parent_tid,
+            };
+            let told = match record.misc & BIT_13 {
+                _ if pid == parent_pid => Told::default(),
+                0 => Told::change(time, pid, Change::Fork { parent: parent_pid }),
+                _ => Told::change(time, pid, Change::Exec),
+            };
+            Some(Told {
+                thread: Some((pid, tid, began)),
+                ..told
+            })
+        }
+        kind::EXIT => {
+            let (pid, _parent) = (at.u32()?, at.u32()?);
+            let thread = Some((pid, at.u32()?, ThreadChange::Ended));
+            Some(Told {
+                change: None,
+                thread,
+            })
+        }
+        _ => Some(Told::default()),
+    }
+}
+
+fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Told> {
+    let (pid, _tid) = (at.u32()?, at.u32()?);
+    let (start, size, offset) = (at.u64()?, at.u64()?, at.u64()?);
+    let mut mapping = Mapping {
+        range: AbsRange {
+            start: AbsAddr(start),
+            end: AbsAddr(start.saturating_add(size)),
+        },
+        offset: FileOffset(offset),
+        ..Mapping::default()
+    };
+    if record.kind == kind::MMAP2 {
+        if record.misc & HAS_BUILD_ID != 0 {
+            let mut id = Bytes::new(at.take(24)?, record.big);
+            let size = id.take(4)?.first().copied().unwrap_or_default();
+            let id = id.rest().get(..usize::from(size))?;
+            mapping.build_id = BuildId::from_bytes(id).ok();
+        } else {
+            let (major, minor) = (at.u32()?, at.u32()?);
+            mapping.device = Device { major, minor };
+            mapping.inode = at.u64()?;
+            let _generation = at.u64()?;
+        }
+        let (protection, flags) = (at.u32()?, at.u32()?);
+        mapping.perms = perms(protection, flags);
+    } else {
+        mapping.perms = match record.misc & BIT_13 {
+            0 => Perms::READ | Perms::EXECUTE,
+            _ => Perms::READ,
+        };
+    }
+    mapping.name = at.text().to_vec();
+    match Context::of_misc(record.misc) {
+        Context::Kernel => as_kernel(&mut mapping),
+        // What a guest maps, it maps elsewhere.
+        Context::Guest => return Some(Told::default()),
+        Context::User | Context::Hypervisor => {}
+    }
+    Some(Told::change(time, pid, Change::Mmap(mapping)))
+}
+
+/// Bits of `mmap(2)`: the first three of `prot` are those of [`Perms`].
+fn perms(protection: u32, flags: u32) -> Perms {
+    const MAP_SHARED: u32 = 1;
+    let rwx = Perms::from_bits(u8::try_from(protection & 7).unwrap_or_default());
+    match flags & MAP_SHARED {
+        0 => rwx,
+        _ => rwx | Perms::SHARED,
+    }
+}
+
+/// The kernel's image is told from `_text` on, its offset being that address. An old
+/// perf says that it begins at 0. Newer ones leave its permissions out.
+fn as_kernel(mapping: &mut Mapping) {
+    const IMAGE: &[u8] = b"[kernel.kallsyms]";
+    mapping.perms = Perms::READ | Perms::EXECUTE;
+    if mapping.name.starts_with(IMAGE) {
+        mapping.name.truncate(IMAGE.len());
+        let text = AbsAddr(mapping.offset.0);
+        if mapping.range.contains(text) {
+            mapping.range.start = text;
+        }
+    }
+    mapping.offset = FileOffset(0);
+}
+
+/// Code that the kernel made at run time: BPF programs, trampolines.
+fn kernel_symbol(at: &mut Bytes<'_>, time: u64) -> Option<Told> {
+    const GONE: u16 = 1;
+    let (start, size) = (at.u64()?, at.u32()?);
+    let (_kind, flags) = (at.u16()?, at.u16()?);
+    let range = AbsRange {
+        start: AbsAddr(start),
+        end: AbsAddr(start.saturating_add(u64::from(size))),
+    };
+    let change = match flags & GONE {
+        0 => Change::Mmap(Mapping {
+            range,
+            perms: Perms::READ | Perms::EXECUTE,
+            name: until_zero(at.rest()).to_vec(),
+            ..Mapping::default()
+        }),
+        _ => Change::Munmap(range),
+    };
+    Some(Told::change(time, KERNEL_PID, change))
+}

@@ -1,0 +1,148 @@
+//! Recordings made here and now, against what `perf script` says of them.
+
+use std::fs::File;
+use std::io::BufReader;
+
+use backsight_formats::perf_data::{Event, Reader};
+use testkit::perf::{self, Recording};
+use testkit::skip;
+
+/// The ways in which people record.
+const WAYS: [(&str, &[&str], &str); 10] = [
+    ("plain", &["-e", "cpu-clock"], "spin"),
+    ("frame pointers", &["-e", "cpu-clock", "-g"], "spin"),
+    (
+        "user stacks",
+        &["-e", "cpu-clock", "--call-graph", "dwarf,4096"],
+        "spin",
+    ),
+    ("all processes", &["-e", "cpu-clock", "-a", "-g"], "forks"),
+    (
+        "build IDs of mappings",
+        &["-e", "cpu-clock", "-g", "--buildid-mmap"],
+        "forks",
+    ),
+    (
+        "several events",
+        &["-e", "cpu-clock,task-clock,page-faults", "-g"],
+        "forks",
+    ),
+    ("threads", &["-e", "cpu-clock", "-g"], "threads"),
+    ("compressed", &["-e", "cpu-clock", "-g", "-z"], "forks"),
+    ("piped", &["-e", "cpu-clock", "-g", "-o", "-"], "threads"),
+    (
+        "compressed, all processes, data mappings",
+        &["-e", "cpu-clock,page-faults", "-g", "-z", "-a", "-d"],
+        "forks",
+    ),
+];
+
+fn record(args: &[&str], what: &str) -> Option<Recording> {
+    let Some(program) = perf::program() else {
+        skip("no C compiler");
+        return None;
+    };
+    let args = [&["-F", "2000"], args].concat();
+    let command = [program.to_str().unwrap(), what, "100000"];
+    match perf::record(&args, &command) {
+        Ok(recording) => Some(recording),
+        Err(why) => {
+            skip(&why);
+            None
+        }
+    }
+}
+
+/// One sample as both sides can say it: pid, tid, time, period, event and chain.
+fn ours(recording: &Recording) -> Vec<String> {
+    let file = BufReader::new(File::open(&recording.data).unwrap());
+    let mut reader = Reader::open(file).unwrap();
+    let mut samples = Vec::new();
+    loop {
+        let line = match reader.next() {
+            None => break,
+            Some(Event::Sample(sample)) => {
+                let chain: Vec<String> = (sample.chain())
+                    .map(|entry| format!("{:x}", entry.addr))
+                    .collect();
+                let time = sample.time_ns.unwrap();
+                let line = format!(
+                    "{}/{} {}.{:09} {} ",
+                    sample.pid.cast_signed(),
+                    sample.tid.cast_signed(),
+                    time / 1_000_000_000,
+                    time % 1_000_000_000,
+                    sample.period
+                );
+                (sample.event, line, chain)
+            }
+            Some(_) => continue,
+        };
+        let (event, line, chain) = line;
+        let event = &reader.facts().events[event].name;
+        samples.push(format!("{line}{event}: {}", chain.join(" ")));
+    }
+    assert!(reader.problems().is_empty(), "{:?}", reader.problems());
+    samples
+}
+
+/// The same of `perf script`: one line of fields, and what the raw dump has as chain.
+fn theirs(recording: &Recording) -> Vec<String> {
+    let heads = recording.script(&["-G", "--ns", "-F", "pid,tid,time,period,event"]);
+    let dump = recording.script(&["-D", "-G", "--no-inline"]);
+    let mut chains: Vec<Vec<String>> = Vec::new();
+    for line in dump.lines() {
+        if let Some((_, ip)) = line.split_once("PERF_RECORD_SAMPLE(") {
+            let ip = ip
+                .split_whitespace()
+                .nth(3)
+                .unwrap()
+                .trim_start_matches("0x");
+            chains.push(vec![ip.to_owned()]);
+        } else if let Some(rest) = line.strip_prefix(".....") {
+            let Some((number, addr)) = rest.split_once(": ") else {
+                continue;
+            };
+            let addr = u64::from_str_radix(addr.trim(), 16);
+            let is_entry = number.trim().parse::<usize>().is_ok();
+            if let Some(chain) = chains.last_mut().filter(|_| is_entry) {
+                chain.push(format!("{:x}", addr.unwrap()));
+            }
+        }
+    }
+    let heads: Vec<&str> = heads.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(
+        heads.len(),
+        chains.len(),
+        "{:?}",
+        heads.iter().take(3).collect::<Vec<_>>()
+    );
+    let one = |(head, mut chain): (&&str, Vec<String>)| {
+        if chain.len() > 1 {
+            chain.remove(0);
+        }
+        chain.retain(|addr| !addr.starts_with("fffffffffffff"));
+        let head: Vec<&str> = head.split_whitespace().collect();
+        let [who, time, period, event] = head[..] else {
+            panic!("{head:?}");
+        };
+        let time = time.trim_end_matches(':');
+        format!("{who} {time} {period} {event} {}", chain.join(" "))
+    };
+    heads.iter().zip(chains).map(one).collect()
+}
+
+#[test]
+fn samples_are_those_that_perf_reads() {
+    for (name, args, what) in WAYS {
+        let Some(recording) = record(args, what) else {
+            return;
+        };
+        let (ours, theirs) = (ours(&recording), theirs(&recording));
+        assert!(theirs.len() > 50, "{name}: {}", theirs.len());
+        for (place, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            assert_eq!(ours, theirs, "{name}, sample {place}");
+        }
+        assert_eq!(ours.len(), theirs.len(), "{name}");
+    }
+}
