@@ -169,7 +169,9 @@ impl<R: Read> Reader<R> {
             match self.sorter.peek(self.big)?.record.kind {
                 kind::SAMPLE if self.sample_is_whole() => break,
                 kind::SAMPLE => {
-                    self.problems.add("a sample that is not as its event says");
+                    self.problems
+                        .flaws
+                        .count("samples that are not as their event says");
                     self.sorter.next(self.big)?;
                 }
                 _ => {
@@ -208,7 +210,8 @@ impl<R: Read> Reader<R> {
         }
         let Some(told) = record::parse(&record, time_ns) else {
             self.problems
-                .add("a record about a process that is too short");
+                .flaws
+                .count("records about a process that are too short");
             return None;
         };
         let mut first = told.change.map(Event::Record);
@@ -254,7 +257,8 @@ impl<R: Read> Reader<R> {
                     let Self { events, facts, .. } = self;
                     if take_metadata(&record, events, facts).is_none() {
                         self.problems
-                            .add("a record about the recording that is too short");
+                            .flaws
+                            .count("records about the recording that are too short");
                     }
                 }
                 Ok(None) => self.finish(None),

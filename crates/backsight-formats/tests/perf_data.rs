@@ -121,7 +121,8 @@ fn theirs(recording: &Recording) -> Vec<String> {
         if chain.len() > 1 {
             chain.remove(0);
         }
-        chain.retain(|addr| !addr.starts_with("fffffffffffff"));
+        // What is not above PERF_CONTEXT_MAX is an address, odd as it may be.
+        chain.retain(|addr| u64::from_str_radix(addr, 16).unwrap() < -4095_i64 as u64);
         let head: Vec<&str> = head.split_whitespace().collect();
         let [who, time, period, event] = head[..] else {
             panic!("{head:?}");

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::flaws::Flaws;
+
 /// A recording that cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,9 +26,7 @@ pub enum Error {
 #[derive(Debug, Default)]
 pub struct Problems {
     /// Records that were passed over, since they are damaged.
-    pub malformed: u64,
-    /// What was wrong with the first of them.
-    pub first: Option<&'static str>,
+    pub flaws: Flaws,
     /// Why the reading ended before the recording did.
     pub end: Option<End>,
     /// Records that came so late that others of a later time had been given out.
@@ -51,15 +51,10 @@ pub enum End {
 }
 
 impl Problems {
-    pub(super) fn add(&mut self, reason: &'static str) {
-        self.malformed = self.malformed.saturating_add(1);
-        self.first.get_or_insert(reason);
-    }
-
     /// Returns whether there is nothing to say.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.malformed == 0 && self.end.is_none() && self.late == 0
+        self.flaws.is_empty() && self.end.is_none() && self.late == 0
     }
 }
 
