@@ -1,5 +1,7 @@
 //! The mappings of a process at one time of a trace.
 
+use std::sync::Arc;
+
 use backsight_types::{AbsAddr, AbsRange, ModuleIdx, Outcome, Perms, Reason};
 use vma_query::{Error, Vma};
 
@@ -14,9 +16,10 @@ pub(crate) struct Mapped {
     pub(crate) module: Option<ModuleIdx>,
 }
 
-/// Mappings, sorted and disjoint.
+/// Mappings, sorted and disjoint. Copies share them until one is changed, as a process
+/// shares its memory with what it forks, most of which then runs another program.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AddressSpace(Vec<Mapped>);
+pub(crate) struct AddressSpace(Arc<Vec<Mapped>>);
 
 impl AddressSpace {
     /// Maps in place of what was there, as `mmap` with `MAP_FIXED` does.
@@ -29,17 +32,20 @@ impl AddressSpace {
         let at = self
             .0
             .partition_point(|other| other.vma.start < range.start);
-        self.0.insert(at, mapped);
+        Arc::make_mut(&mut self.0).insert(at, mapped);
     }
 
     pub(crate) fn unmap(&mut self, range: AbsRange) {
         let inside = self.cut_out(range);
-        self.0.drain(inside);
+        if !inside.is_empty() {
+            Arc::make_mut(&mut self.0).drain(inside);
+        }
     }
 
     pub(crate) fn protect(&mut self, range: AbsRange, perms: Perms) {
         let inside = self.cut_out(range);
-        for mapped in self.0.get_mut(inside).unwrap_or_default() {
+        let mappings = Arc::make_mut(&mut self.0);
+        for mapped in mappings.get_mut(inside).unwrap_or_default() {
             mapped.vma.perms = perms;
         }
     }
@@ -57,7 +63,12 @@ impl AddressSpace {
     /// first one that begins there or above.
     fn cut_at(&mut self, addr: AbsAddr) -> usize {
         let at = self.0.partition_point(|mapped| mapped.vma.end <= addr);
-        let Some(lower) = self.0.get_mut(at).filter(|mapped| mapped.vma.start < addr) else {
+        let is_inside = |mapped: &Mapped| mapped.vma.start < addr;
+        if !self.0.get(at).is_some_and(is_inside) {
+            return at;
+        }
+        let mappings = Arc::make_mut(&mut self.0);
+        let Some(lower) = mappings.get_mut(at) else {
             return at;
         };
         let mut upper = *lower;
@@ -67,8 +78,19 @@ impl AddressSpace {
         // What a forged record says past the end of all files is judged at lookup.
         upper.vma.offset.0 = upper.vma.offset.0.saturating_add(into);
         let place = at.saturating_add(1);
-        self.0.insert(place, upper);
+        mappings.insert(place, upper);
         place
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Mapped] {
+        &self.0
+    }
+
+    /// Returns the outcome of an address; `None` where nothing is mapped.
+    pub(crate) fn outcome_at(&self, addr: AbsAddr) -> Option<Outcome> {
+        let mapped = self.covering_or_next(addr)?;
+        let inside = mapped.vma.contains(addr);
+        inside.then(|| Span::of_vma(&mapped.vma, mapped.outcome()).outcome(addr))
     }
 
     fn covering_or_next(&self, addr: AbsAddr) -> Option<&Mapped> {

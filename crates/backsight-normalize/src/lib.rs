@@ -66,7 +66,7 @@ mod trace_modules;
 mod vdso;
 mod vma_cache;
 
-pub use backsight_types::trace::{Change, Mapping, Record, Sample};
+pub use backsight_types::trace::{Change, KERNEL_PID, Mapping, Record, Sample};
 pub use backsight_types::{
     AbsAddr, AbsRange, FileOffset, Module, ModuleIdx, Outcome, Reason, VirtOffset,
 };
@@ -75,6 +75,6 @@ pub use vma_query::{Backend, Error, Snapshot};
 pub use image::{Image, NormalizedModule};
 pub use normalizer::{Normalized, normalize, normalize_self, normalize_snapshot, normalize_text};
 pub use options::{BuildIds, Options, Trust};
-pub use replay::{Replayed, replay};
+pub use replay::{CodeMapping, Replay, Replayed, replay};
 pub use session::Session;
 pub use shared_modules::{ModulesRef, SharedModules};

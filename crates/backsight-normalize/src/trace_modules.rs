@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use backsight_types::trace::Mapping;
-use backsight_types::{BuildId, Device, Module, ModuleIdx, ModuleKind};
+use backsight_types::trace::{KERNEL_PID, Mapping};
+use backsight_types::{BuildId, Device, FileOffset, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
 
 use crate::address_space::Mapped;
@@ -22,13 +22,18 @@ pub(crate) struct TraceModules {
 }
 
 impl TraceModules {
+    pub(crate) fn as_slice(&self) -> &[NormalizedModule] {
+        &self.modules
+    }
+
     pub(crate) fn into_vec(self) -> Vec<NormalizedModule> {
         self.modules
     }
 
     /// Returns a mapping with its module; without one when no file is behind it, or
     /// when there are 2^32 modules.
-    pub(crate) fn mapped(&mut self, mapping: &Mapping) -> Mapped {
+    pub(crate) fn mapped(&mut self, pid: u32, mapping: &Mapping) -> Mapped {
+        let is_kernel = pid == KERNEL_PID;
         let Mapping {
             range,
             offset,
@@ -40,19 +45,21 @@ impl TraceModules {
         let vma = Vma {
             start: range.start,
             end: range.end,
-            offset,
+            // What the kernel runs is no longer laid out as its file is.
+            offset: if is_kernel { FileOffset(0) } else { offset },
             perms,
             device,
             inode,
         };
         Mapped {
             vma,
-            module: self.module_of(mapping),
+            module: self.module_of(is_kernel, mapping),
         }
     }
 
-    fn module_of(&mut self, mapping: &Mapping) -> Option<ModuleIdx> {
+    fn module_of(&mut self, is_kernel: bool, mapping: &Mapping) -> Option<ModuleIdx> {
         let kind = match VmaName::new(&mapping.name) {
+            _ if is_kernel => ModuleKind::Kernel,
             VmaName::Vdso => ModuleKind::Vdso,
             // perf writes `//anon` for memory without a file.
             VmaName::Path {
