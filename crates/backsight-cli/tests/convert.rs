@@ -99,6 +99,22 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
         );
     }
 
+    // Its tables are held by the format's own tests.
+    let firefox: Value = serde_json::from_str(&to("out.json", &[])).expect("JSON");
+    let id = run(["buildid".as_ref(), program.as_os_str()]).ok();
+    assert_eq!(firefox["libs"][0]["codeId"], id.trim());
+    let thread = &firefox["threads"][0];
+    assert_eq!(
+        (&thread["name"], &thread["tid"]),
+        (&json!("worker"), &json!("8"))
+    );
+    assert!(
+        thread["stringArray"]
+            .as_array()
+            .expect("strings")
+            .contains(&json!("main"))
+    );
+
     // NDJSON has all of it, and says the same as `symbolize -i` does of each address.
     let lines = json(&to("out.ndjson", &[]));
     let input = fs::read_to_string(&input).expect("ours");

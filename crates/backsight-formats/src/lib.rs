@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`ndjson`]: one JSON object a line, `schema_version` 1; whole profiles too | yes | yes |
 //! | [`folded`]: a stack a line, outermost first, with its value | yes | yes |
+//! | [`firefox`]: the Firefox Profiler's JSON | | yes |
 //! | [`addr2line_text`]: the listing of binutils' `addr2line` | | yes |
 //! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |
@@ -32,6 +33,7 @@
 pub mod addr2line_text;
 pub mod address_list;
 pub mod escape;
+pub mod firefox;
 pub mod flaws;
 pub mod folded;
 mod lines;

@@ -33,6 +33,8 @@ pub(crate) enum Output {
     Pprof,
     /// profile.proto as it is
     Pb,
+    /// The Firefox Profiler's JSON, for profiler.firefox.com
+    Firefox,
 }
 
 /// How names end, longest first where one is the end of another.
@@ -46,7 +48,8 @@ const INPUTS: [(&str, Input); 7] = [
     (".collapsed", Input::Folded),
 ];
 
-const OUTPUTS: [(&str, Output); 8] = [
+const OUTPUTS: [(&str, Output); 9] = [
+    (".json", Output::Firefox),
     (".pb.gz", Output::Pprof),
     (".pprof", Output::Pprof),
     (".pb", Output::Pb),
@@ -97,7 +100,7 @@ impl Output {
     /// Returns whether each sample stands for itself, with its time.
     pub(crate) fn has_time(self) -> bool {
         match self {
-            Self::Ndjson => true,
+            Self::Ndjson | Self::Firefox => true,
             Self::Folded | Self::Svg | Self::Pprof | Self::Pb => false,
         }
     }

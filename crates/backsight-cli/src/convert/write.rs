@@ -4,7 +4,7 @@ use std::io::Write;
 
 use backsight_formats::folded::{self, Lead};
 use backsight_formats::ndjson::{self, Header};
-use backsight_formats::pprof;
+use backsight_formats::{firefox, pprof};
 use backsight_types::profile::Profile;
 
 use super::flame_graph;
@@ -35,6 +35,7 @@ pub(super) fn run(
                 ));
             }
         }
+        Output::Firefox => firefox::write(profile, shown, out)?,
         Output::Svg => flame_graph::write(profile, shown, lead, out)?,
     }
     Ok(())

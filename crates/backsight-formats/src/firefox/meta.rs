@@ -1,0 +1,149 @@
+//! What the profile says of itself, and the clock of its samples.
+
+use backsight_types::profile::{Profile, StrIdx};
+use serde::Serialize;
+
+/// The version of the format.
+const VERSION: u32 = 55;
+
+/// Where frames stand: the first is what a stack without another has.
+pub(super) const OTHER: u32 = 0;
+pub(super) const USER: u32 = 1;
+pub(super) const KERNEL: u32 = 2;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Meta {
+    categories: [Category; 3],
+    debug: bool,
+    extensions: Extensions,
+    /// In milliseconds, as all times.
+    interval: f64,
+    preprocessed_profile_version: u32,
+    process_type: u32,
+    product: &'static str,
+    sample_units: SampleUnits,
+    start_time: f64,
+    symbolicated: bool,
+    paused_ranges: [(); 0],
+    /// Of the format that Firefox itself hands over; nobody reads it here.
+    version: u32,
+    uses_only_one_stack_type: bool,
+    source_code_is_not_on_searchfox: bool,
+    marker_schema: [(); 0],
+}
+
+#[derive(Debug, Serialize)]
+struct Category {
+    name: &'static str,
+    color: &'static str,
+    subcategories: [&'static str; 1],
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Extensions {
+    length: u32,
+    #[serde(rename = "baseURL")]
+    base_url: [(); 0],
+    id: [(); 0],
+    name: [(); 0],
+}
+
+#[derive(Debug, Serialize)]
+struct SampleUnits {
+    time: &'static str,
+    #[serde(rename = "eventDelay")]
+    event_delay: &'static str,
+    #[serde(rename = "threadCPUDelta")]
+    thread_cpu_delta: &'static str,
+}
+
+impl Meta {
+    pub(super) fn new(profile: &Profile, clock: &Clock) -> Self {
+        let category = |name, color| Category {
+            name,
+            color,
+            subcategories: ["Other"],
+        };
+        let has_name = |name: Option<StrIdx>| name.is_some();
+        Self {
+            // In the order of their numbers.
+            categories: [
+                category("Other", "grey"),
+                category("User", "yellow"),
+                category("Kernel", "orange"),
+            ],
+            debug: false,
+            extensions: Extensions::default(),
+            interval: clock.interval_ms,
+            preprocessed_profile_version: VERSION,
+            process_type: 0,
+            product: "backsight",
+            sample_units: SampleUnits {
+                time: "ms",
+                event_delay: "ms",
+                thread_cpu_delta: "µs",
+            },
+            start_time: ms(profile.start_ns.unwrap_or_default()),
+            // Else the page would ask symbol servers.
+            symbolicated: profile.frames.iter().any(|frame| has_name(frame.function)),
+            paused_ranges: [],
+            version: 24,
+            uses_only_one_stack_type: true,
+            source_code_is_not_on_searchfox: true,
+            marker_schema: [],
+        }
+    }
+}
+
+/// Tells when each sample was taken.
+#[derive(Debug)]
+pub(super) struct Clock {
+    /// The first sample; `None` when no sample has a time.
+    start_ns: Option<u64>,
+    pub(super) interval_ms: f64,
+}
+
+impl Clock {
+    pub(super) fn new(profile: &Profile) -> Self {
+        let times = profile
+            .samples
+            .iter()
+            .filter_map(|(sample, ..)| sample.time_ns);
+        let period = profile.period.filter(|(of, value)| {
+            let unit = profile.strings.get(of.unit);
+            unit == Some("nanoseconds") && *value > 0
+        });
+        let period = period.and_then(|(_, value)| u64::try_from(value).ok());
+        Self {
+            start_ns: times.min(),
+            interval_ms: period.map_or(1.0, ms),
+        }
+    }
+
+    /// Returns how many milliseconds after the first sample this one was taken, the
+    /// `nth` of its thread. One without time among others counts as the first.
+    pub(super) fn time(&self, time_ns: Option<u64>, nth: usize) -> f64 {
+        match (time_ns, self.start_ns) {
+            (Some(time_ns), _) => self.ms_at(time_ns),
+            (None, Some(_)) => 0.0,
+            (None, None) => float(u64::try_from(nth).unwrap_or(u64::MAX)) * self.interval_ms,
+        }
+    }
+
+    /// The same, of when a process began or ended.
+    pub(super) fn ms_at(&self, time_ns: u64) -> f64 {
+        ms(time_ns.saturating_sub(self.start_ns.unwrap_or_default()))
+    }
+}
+
+/// Returns nanoseconds as milliseconds.
+pub(super) fn ms(ns: u64) -> f64 {
+    float(ns) / 1e6
+}
+
+/// JSON has no other numbers in a browser.
+#[expect(clippy::cast_precision_loss, reason = "a browser reads it so anyway")]
+fn float(number: u64) -> f64 {
+    number as f64
+}

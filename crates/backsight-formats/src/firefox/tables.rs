@@ -1,0 +1,153 @@
+//! The tables of a thread, as columns.
+
+use serde::Serialize;
+
+/// Declares a table whose rows are pushed and whose columns are written, each under its
+/// name, behind the number of rows.
+macro_rules! table {
+    ($(#[$doc:meta])* $table:ident of $row:ident {
+        $($(#[$column_doc:meta])* $column:ident: $type:ty = $name:literal,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Serialize)]
+        pub(super) struct $table {
+            length: usize,
+            $(#[serde(rename = $name)] $column: Vec<$type>,)*
+        }
+
+        #[derive(Clone, Copy, Debug)]
+        pub(super) struct $row {
+            $($(#[$column_doc])* pub(super) $column: $type,)*
+        }
+
+        impl $table {
+            /// Adds a row and returns its place.
+            pub(super) fn push(&mut self, row: $row) -> usize {
+                let at = self.length;
+                self.length = at.saturating_add(1);
+                $(self.$column.push(row.$column);)*
+                at
+            }
+        }
+    };
+}
+
+table! {
+    /// A call level at an address.
+    FrameTable of FrameRow {
+        /// −1 where the library is unknown.
+        address: i64 = "address",
+        inline_depth: u32 = "inlineDepth",
+        category: u32 = "category",
+        subcategory: u32 = "subcategory",
+        func: usize = "func",
+        native_symbol: Option<usize> = "nativeSymbol",
+        window: u32 = "innerWindowID",
+        line: Option<u32> = "line",
+        column: Option<u32> = "column",
+    }
+}
+
+table! {
+    /// A function.
+    FuncTable of FuncRow {
+        name: usize = "name",
+        is_js: bool = "isJS",
+        relevant_for_js: bool = "relevantForJS",
+        /// −1 without a library.
+        resource: i64 = "resource",
+        file: Option<usize> = "fileName",
+        line: Option<u32> = "lineNumber",
+        column: Option<u32> = "columnNumber",
+    }
+}
+
+table! {
+    /// A library, as functions name it.
+    ResourceTable of ResourceRow {
+        lib: usize = "lib",
+        name: usize = "name",
+        host: Option<usize> = "host",
+        /// 1: a library.
+        kind: u32 = "type",
+    }
+}
+
+table! {
+    /// A function that has code of its own.
+    NativeSymbols of NativeSymbolRow {
+        address: u64 = "address",
+        size: Option<u64> = "functionSize",
+        lib: usize = "libIndex",
+        name: usize = "name",
+    }
+}
+
+table! {
+    /// A frame, and the stack that called it.
+    StackTable of StackRow {
+        prefix: Option<usize> = "prefix",
+        frame: usize = "frame",
+    }
+}
+
+/// The samples of a thread, in order of their times.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Samples {
+    pub(super) length: usize,
+    pub(super) weight_type: &'static str,
+    pub(super) stack: Vec<Option<usize>>,
+    /// In milliseconds since the one before; of the first, since the first of all.
+    pub(super) time_deltas: Vec<f64>,
+    pub(super) weight: Vec<Weight>,
+    #[serde(rename = "threadCPUDelta")]
+    pub(super) thread_cpu_delta: Vec<Option<u32>>,
+}
+
+/// How much a sample counts.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Weight {
+    Count(i64),
+    Milliseconds(f64),
+}
+
+/// No marker is known, but the table has to be there.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Markers {
+    length: u32,
+    category: [(); 0],
+    data: [(); 0],
+    end_time: [(); 0],
+    name: [(); 0],
+    phase: [(); 0],
+    start_time: [(); 0],
+}
+
+/// A thread with all that it names.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Thread {
+    pub(super) frame_table: FrameTable,
+    pub(super) func_table: FuncTable,
+    pub(super) markers: Markers,
+    pub(super) name: String,
+    pub(super) is_main_thread: bool,
+    pub(super) native_symbols: NativeSymbols,
+    pub(super) paused_ranges: [(); 0],
+    pub(super) pid: String,
+    pub(super) process_name: String,
+    pub(super) process_shutdown_time: Option<f64>,
+    pub(super) process_startup_time: f64,
+    pub(super) process_type: &'static str,
+    pub(super) register_time: f64,
+    pub(super) resource_table: ResourceTable,
+    pub(super) samples: Samples,
+    pub(super) stack_table: StackTable,
+    pub(super) string_array: Vec<String>,
+    pub(super) tid: String,
+    pub(super) unregister_time: Option<f64>,
+    pub(super) show_markers_in_timeline: bool,
+}
