@@ -230,6 +230,79 @@ const HOSTILE: [&str; 12] = [
     "x_[k]",
 ];
 
+/// A profile in which all hostile texts are names, of everything that has one.
+fn hostile() -> String {
+    let mut lines = vec![json!({"type": "header", "schema_version": 1})];
+    let types: Vec<Value> = HOSTILE
+        .iter()
+        .map(|name| json!({"kind": name, "unit": name}))
+        .collect();
+    lines.push(json!({"type": "profile", "sample_types": types, "comments": HOSTILE}));
+    for (index, name) in HOSTILE.iter().enumerate() {
+        lines.push(json!({"type": "process", "index": index, "pid": index, "name": name}));
+        lines.push(json!({"type": "thread", "index": index, "process": index, "name": name}));
+        lines.push(json!({"type": "module", "index": index, "path": format!("/{name}")}));
+        lines.push(
+            json!({"type": "address", "index": 2 * index, "module": index,
+            "file_offset": "0x10"}),
+        );
+        lines.push(
+            json!({"type": "address", "index": 2 * index + 1, "module": index,
+            "frames": [{"function": name, "linkage_name": name, "file": name}]}),
+        );
+        lines.push(json!({"type": "sample", "thread": index, "values": [1],
+            "stack": [2 * index, 2 * index + 1], "labels": [{"key": name, "text": name}]}));
+    }
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn hostile_names_stay_names_in_every_format() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let input = dir.path().join("in.ndjson");
+    fs::write(&input, hostile()).expect("ours");
+    let to = |name: &str, flags: &[&str]| {
+        let path = dir.path().join(name);
+        convert(&input, &path, &[&["--no-symbols"], flags].concat()).ok();
+        fs::read(path).expect("it was written")
+    };
+    for lead in ["process", "thread", "none"] {
+        let folded = String::from_utf8(to("out.folded", &["--lead", lead])).expect("UTF-8");
+        assert_eq!(folded.lines().count(), HOSTILE.len(), "{folded}");
+        for line in folded.lines() {
+            let depth = if lead == "none" { 2 } else { 3 };
+            assert_eq!(line.split(';').count(), depth, "{line}");
+            assert!(
+                !line.contains(['\u{1b}', '\u{202e}', '\u{0}', '\r']),
+                "{line}"
+            );
+        }
+    }
+    let svg = String::from_utf8(to("out.svg", &[])).expect("UTF-8");
+    let mut reader = quick_xml::Reader::from_str(&svg);
+    while reader.read_event().expect("XML") != quick_xml::events::Event::Eof {}
+    let firefox: Value = serde_json::from_slice(&to("out.json", &[])).expect("JSON");
+    let threads = firefox["threads"].as_array().expect("threads");
+    for (thread, name) in threads.iter().zip(HOSTILE) {
+        assert_eq!(
+            (&thread["processName"], &thread["name"]),
+            (&json!(name), &json!(name))
+        );
+        let strings = thread["stringArray"].as_array().expect("strings");
+        assert!(strings.contains(&json!(name)), "{name:?}");
+    }
+    // What keeps names whole gives the same folded stacks again.
+    let folded = to("out.folded", &[]);
+    for name in ["out.ndjson", "out.pb.gz"] {
+        to(name, &[]);
+        let again = dir.path().join("again.folded");
+        let flags = ["--no-symbols", "--sample-type", HOSTILE[0]];
+        convert(&dir.path().join(name), &again, &flags).ok();
+        assert_eq!(fs::read(again).expect("ours"), folded, "{name}");
+    }
+}
+
 #[test]
 fn hostile_names_stay_names_in_a_flame_graph() {
     let mut lines = vec![json!({"type": "profile", "sample_types": [

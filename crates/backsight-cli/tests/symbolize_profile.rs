@@ -34,3 +34,11 @@ fn the_lines_of_a_profile_come_out_as_they_came_in() {
         .collect();
     assert_eq!(reasons, [json!("identity-unproven"), json!(null)]);
 }
+
+#[test]
+fn other_formats_are_named_a_way() {
+    for begin in [&b"\x1f\x8b\x08"[..], b"PERFILE2"] {
+        let ran = run_with(["symbolize", "-i", "-"], begin);
+        ran.fails(1, &["standard input: no NDJSON", "backsight convert"]);
+    }
+}

@@ -43,6 +43,7 @@ proptest! {
         // What becomes known only later.
         profile.duration_ns = None;
         profile.processes[0].end_ns = None;
+        let last_id = profile.modules.last_mut().and_then(|module| module.build_id.take());
         for (nth, (sample, values, labels)) in samples.iter().enumerate() {
             profile.samples.push(sample, values, labels);
             if nth == at {
@@ -52,6 +53,9 @@ proptest! {
         }
         profile.duration_ns = whole.duration_ns;
         profile.processes[0].end_ns = whole.processes[0].end_ns;
+        if let Some(module) = profile.modules.last_mut() {
+            module.build_id = last_id;
+        }
         writer.drain(&mut profile).unwrap();
         let (again, malformed) = read(&writer.into_inner());
         prop_assert_eq!(malformed, Vec::<String>::new());

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -39,7 +39,13 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
         path
     };
     let input = input.map_err(|error| Failure::io(Shown(path), &error))?;
-    let input = BufReader::with_capacity(BUFFER, input);
+    let mut input = BufReader::with_capacity(BUFFER, input);
+    let begin = input.fill_buf();
+    if is_binary(begin.map_err(|error| Failure::io(Shown(path), &error))?) {
+        let way_out = "no NDJSON: `backsight convert` reads other formats, and looks up their \
+                       functions as well";
+        return Err(Failure::of(Shown(path), way_out));
+    }
     let mut capture = Capture {
         symbolizer: Symbolizer::new(symbols.options()),
         modules: HashMap::new(),
@@ -66,6 +72,11 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
     capture.finish_batch(sink)?;
     capture.begin(None, sink)?;
     Ok(capture.malformed)
+}
+
+/// Returns whether an input that begins so is one of the binary formats.
+fn is_binary(begin: &[u8]) -> bool {
+    begin.starts_with(&[0x1f, 0x8b]) || begin.starts_with(b"PERFILE2")
 }
 
 struct Capture {

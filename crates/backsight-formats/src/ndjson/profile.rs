@@ -18,7 +18,8 @@
 //!   themselves (`index`), so that one that is lost moves no other.
 //! - Indexes are per capture: a header begins them anew, and captures can follow each
 //!   other in one stream.
-//! - A process or thread of which more became known has another line.
+//! - A process, thread or module of which more became known has another line, and so has
+//!   the profile itself.
 
 mod lines;
 mod places;

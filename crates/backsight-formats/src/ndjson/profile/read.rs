@@ -6,7 +6,7 @@ use std::io::BufRead;
 use backsight_types::profile::{
     self, FrameRange, LabelValue, Location, LocationIdx, ProcessIdx, Profile, StrIdx, ThreadIdx,
 };
-use backsight_types::{AbsRange, ModuleIdx};
+use backsight_types::{AbsRange, Module, ModuleIdx};
 
 use super::lines::{About, Label, Process, Thread};
 use super::places::Places;
@@ -78,11 +78,7 @@ impl ProfileReader {
             Record::About(about) => self.about(about)?,
             Record::Process(process) => self.process(process)?,
             Record::Thread(thread) => self.thread(thread)?,
-            Record::Module { index, module } => {
-                let at = ProcessIdx::behind(self.profile.modules.len()).ok_or(TOO_MANY)?;
-                self.profile.modules.push(module);
-                self.modules.insert(index.0, ModuleIdx(at.0));
-            }
+            Record::Module { index, module } => self.introduce(index, module)?,
             Record::Mapping(mapping) => self.mapping(&mapping)?,
             Record::Address(address) => self.address(&address)?,
             Record::Sample(sample) => self.sample(&sample)?,
@@ -124,7 +120,8 @@ impl ProfileReader {
             .collect();
         let period = about.period.as_ref();
         let period = period.map(|of| (value_type(&of.kind, &of.unit), of.value));
-        if !profile.samples.is_empty() && types != profile.sample_types {
+        // Behind those that are there, more can come.
+        if !profile.samples.is_empty() && !types.starts_with(&profile.sample_types) {
             return Err("samples of other types stand before it".to_owned());
         }
         profile.sample_types = types;
@@ -178,6 +175,25 @@ impl ProfileReader {
         if let Some(process) = self.profile.process(process) {
             self.tids.insert((process.pid, line.tid), at);
         }
+        Ok(())
+    }
+
+    /// The same file again is one of which more became known.
+    fn introduce(&mut self, index: ModuleIdx, module: Module) -> Result<(), String> {
+        let modules = &mut self.profile.modules;
+        let known = self.modules.get(&index.0);
+        let known = known.and_then(|at| modules.get_mut(at.as_usize()));
+        let is_it = |known: &&mut Module| {
+            (&known.path, known.kind) == (&module.path, module.kind)
+                && (known.build_id.is_none() || known.build_id == module.build_id)
+        };
+        if let Some(known) = known.filter(is_it) {
+            *known = module;
+            return Ok(());
+        }
+        let at = ProcessIdx::behind(modules.len()).ok_or(TOO_MANY)?;
+        modules.push(module);
+        self.modules.insert(index.0, ModuleIdx(at.0));
         Ok(())
     }
 

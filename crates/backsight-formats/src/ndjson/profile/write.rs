@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use backsight_types::ModuleIdx;
 use backsight_types::profile::{self, Location, LocationIdx, ProcessIdx, Profile, StrIdx};
+use backsight_types::{Module, ModuleIdx};
 
 use super::lines::{About, Label, Period, Process, Thread, ValueType};
 use crate::ndjson::{Address, Frame, Header, Mapping, Record, Sample, Writer};
@@ -26,7 +26,7 @@ pub struct ProfileWriter<W> {
     about: Option<About>,
     processes: Vec<profile::Process>,
     threads: Vec<profile::Thread>,
-    modules: usize,
+    modules: Vec<Module>,
     mappings: usize,
     locations: usize,
 }
@@ -44,7 +44,7 @@ impl<W: Write> ProfileWriter<W> {
             about: None,
             processes: Vec::new(),
             threads: Vec::new(),
-            modules: 0,
+            modules: Vec::new(),
             mappings: 0,
             locations: 0,
         })
@@ -63,8 +63,8 @@ impl<W: Write> ProfileWriter<W> {
 
     /// Writes what is new in the tables, and all samples.
     ///
-    /// Modules, mappings and locations are written once: what is changed in one that
-    /// was written is lost. Processes and threads are written again.
+    /// A process, thread or module of which more became known is written again. Mappings
+    /// and locations are written once: what is changed in one that was written is lost.
     ///
     /// # Errors
     /// Those of the output.
@@ -76,12 +76,15 @@ impl<W: Write> ProfileWriter<W> {
         }
         self.write_processes(profile)?;
         self.write_threads(profile)?;
-        for (at, module) in profile.modules.iter().enumerate().skip(self.modules) {
+        for (at, module) in profile.modules.iter().enumerate() {
+            if self.modules.get(at) == Some(module) {
+                continue;
+            }
             if let Some(index) = ProcessIdx::behind(at) {
                 self.out.module(ModuleIdx(index.0), module)?;
             }
         }
-        self.modules = profile.modules.len();
+        self.modules.clone_from(&profile.modules);
         for mapping in profile.mappings.iter().skip(self.mappings) {
             self.out.mapping(&mapping_line(profile, mapping))?;
         }
