@@ -37,11 +37,16 @@ pub mod firefox;
 pub mod flaws;
 pub mod folded;
 mod lines;
+mod mapped_file;
 pub mod maps_text;
 pub mod ndjson;
 pub mod perf_data;
 mod place_name;
 mod placement;
 pub mod pprof;
+pub mod protobuf;
+mod string_table;
+mod texts;
+mod threads;
 
 pub use place_name::place_name;

@@ -24,16 +24,12 @@
 //! `is_folded`, the times of processes and mappings. A text that is not UTF-8 is read with
 //! � for what is not; a path is read as it is, and written with `\xNN` for that.
 
-mod input;
 mod labels;
 mod proto;
 mod read;
-mod strings;
-mod wire;
 mod write;
 
-use std::io;
-
+pub use crate::protobuf::{Error, Limits};
 pub use read::read;
 pub use write::{Options, write};
 
@@ -42,41 +38,3 @@ pub const VIRTUAL_OFFSETS: &str = "backsight: addresses are virtual offsets";
 
 /// How the comment begins that excepts the file name behind it.
 pub const FILE_OFFSETS: &str = "backsight: addresses are file offsets in ";
-
-/// A profile that could not be read at all.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The input could not be read.
-    #[error("cannot read the profile: {0}")]
-    Io(#[source] io::Error),
-    /// It is no pprof file, or a damaged one.
-    #[error("not a pprof profile: {reason}, at byte {offset}")]
-    Malformed {
-        /// Where, counted in bytes of the unpacked message.
-        offset: u64,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// Unpacked, and as the model holds it, it takes more than [`Limits::memory`].
-    #[error("the profile takes more than the {limit} bytes of memory that it may")]
-    TooLarge {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-}
-
-/// What a hostile file may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The most memory that the unpacked message and what becomes of it may take
-    /// together, in bytes, counted to within a factor of two.
-    pub memory: u64,
-}
-
-impl Default for Limits {
-    /// One GiB.
-    fn default() -> Self {
-        Self { memory: 1 << 30 }
-    }
-}

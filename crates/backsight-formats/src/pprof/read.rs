@@ -12,9 +12,9 @@ use std::io::Read;
 use backsight_types::profile::Profile;
 
 use self::tables::Tables;
-use super::input::{Budget, unpack};
 use super::{Error, Limits};
 use crate::flaws::Flaws;
+use crate::protobuf::{Budget, unpack};
 
 /// Reads a profile, packed by gzip or not, and returns what was wrong with parts of it.
 ///

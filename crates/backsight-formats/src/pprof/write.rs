@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use backsight_types::Module;
 use backsight_types::profile::{
     Frame, Label, LabelValue, Location, LocationIdx, Profile, Sample, Samples, StrIdx, ValueType,
 };
@@ -11,11 +10,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message as _;
 
-use super::strings::{StringTable, shown};
 use super::{FILE_OFFSETS, VIRTUAL_OFFSETS, labels, proto};
 use crate::flaws::Flaws;
 use crate::place_name::UNKNOWN;
 use crate::placement::{Place, Placement, Row, Space};
+use crate::string_table::{StringTable, file_name};
 
 /// How a profile is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -430,13 +429,4 @@ impl<'a, W: Write> Writer<'a, W> {
 
 fn location_id(location: LocationIdx) -> u64 {
     u64::from(location.0).saturating_add(1)
-}
-
-/// Returns the path as the kernel prints it.
-fn file_name(module: &Module) -> String {
-    let mut name = shown(&module.path);
-    if module.deleted {
-        name.push_str(" (deleted)");
-    }
-    name
 }

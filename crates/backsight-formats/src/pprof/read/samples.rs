@@ -1,16 +1,14 @@
 //! Samples, and the labels of them that tell process, thread and time.
 
-use backsight_types::profile::{
-    Label, LabelValue, LocationIdx, Process, ProcessIdx, Profile, Sample, StrIdx, Thread, ThreadIdx,
-};
+use backsight_types::profile::{Label, LabelValue, LocationIdx, Profile, Sample, StrIdx};
 use hashbrown::HashMap;
 use prost::Message as _;
 
-use super::super::input::Budget;
-use super::super::wire::{Fields, Value};
 use super::super::{Error, labels, proto};
 use super::tables::Tables;
 use crate::flaws::Flaws;
+use crate::protobuf::{Budget, Fields, Value};
+use crate::threads::Threads;
 
 /// What a new node of the tree of stacks takes, its place in the table included.
 const NODE: usize = 24;
@@ -70,7 +68,18 @@ impl Tables<'_> {
             budget.take(nodes.saturating_mul(NODE).saturating_add(SAMPLE))?;
             budget.take_rows::<i64>(row.value.len())?;
             budget.take_rows::<Label>(row.label.len())?;
-            let thread = threads.thread(&mut known, &mut labels, profile);
+            let thread = match known.pid {
+                Some((pid, _)) => {
+                    let process = (pid, known.process_name.map(|(name, _)| name));
+                    let thread = known.tid.map(|(tid, _)| tid);
+                    let thread = (thread, known.thread_name.map(|(name, _)| name));
+                    threads.thread(process, thread, profile)
+                }
+                None => {
+                    known.give_back(&mut labels);
+                    None
+                }
+            };
             let sample = Sample {
                 thread,
                 time_ns: known.time_ns,
@@ -150,44 +159,5 @@ where
             true
         }
         _ => false,
-    }
-}
-
-/// The processes and threads met so far.
-#[derive(Debug, Default)]
-struct Threads {
-    processes: HashMap<(u32, Option<StrIdx>), ProcessIdx>,
-    threads: HashMap<(ProcessIdx, Option<u32>, Option<StrIdx>), ThreadIdx>,
-}
-
-impl Threads {
-    fn thread(
-        &mut self,
-        known: &mut Known,
-        labels: &mut Vec<Label>,
-        profile: &mut Profile,
-    ) -> Option<ThreadIdx> {
-        let Some((pid, _)) = known.pid else {
-            known.give_back(labels);
-            return None;
-        };
-        let name = known.process_name.map(|(name, _)| name);
-        // No more of either than samples, which the budget limits.
-        let behind = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
-        let process = *self.processes.entry((pid, name)).or_insert_with(|| {
-            profile.processes.push(Process {
-                pid,
-                name,
-                ..Process::default()
-            });
-            ProcessIdx(behind(profile.processes.len().saturating_sub(1)))
-        });
-        let tid = known.tid.map(|(tid, _)| tid);
-        let name = known.thread_name.map(|(name, _)| name);
-        let thread = self.threads.entry((process, tid, name));
-        Some(*thread.or_insert_with(|| {
-            profile.threads.push(Thread { process, tid, name });
-            ThreadIdx(behind(profile.threads.len().saturating_sub(1)))
-        }))
     }
 }

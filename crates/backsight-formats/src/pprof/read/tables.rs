@@ -1,15 +1,14 @@
 //! The tables of a file, as far as they stand by themselves: strings, types, functions.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
-use backsight_types::profile::{Profile, StrIdx, Strings, ValueType};
+use backsight_types::profile::Profile;
 use hashbrown::HashMap;
 
-use super::super::input::Budget;
-use super::super::wire::{Fields, Value, varint};
 use super::super::{Error, FILE_OFFSETS, VIRTUAL_OFFSETS, labels, proto};
 use crate::flaws::Flaws;
+use crate::protobuf::{Budget, Fields, Value, decode, varint};
+use crate::texts::Texts;
 
 /// The most sample types: what is written has a value of each in every sample.
 const MOST_TYPES: usize = 1024;
@@ -48,14 +47,7 @@ impl<'a> Tables<'a> {
         while let Some((number, value)) = fields.next()? {
             tables.field(number, value, budget, flaws)?;
         }
-        if tables.texts.rows.first() != Some(&&b""[..]) {
-            // Any text file may happen to be made of fields; none has this.
-            return Err(Error::Malformed {
-                offset: 0,
-                reason: "no table of strings that begins with the empty one",
-            });
-        }
-        tables.texts.known = vec![None; tables.texts.rows.len()];
+        tables.texts.check()?;
         Ok(tables)
     }
 
@@ -100,8 +92,7 @@ impl<'a> Tables<'a> {
                 }
             }
             (6, Value::Bytes(row)) => {
-                budget.take_rows::<(&[u8], Option<StrIdx>)>(2)?;
-                self.texts.rows.push(row);
+                self.texts.push(row, budget)?;
             }
             (11, Value::Bytes(row)) => {
                 self.period_type = decode(row, "period types that cannot be decoded", flaws)
@@ -142,7 +133,9 @@ impl<'a> Tables<'a> {
     pub(super) fn head(&mut self, profile: &mut Profile, flaws: &mut Flaws) -> Spaces<'a> {
         let strings = &mut profile.strings;
         for kind in &self.sample_types {
-            let kind = self.texts.value_type(*kind, strings, flaws);
+            let kind = self
+                .texts
+                .value_type((kind.kind, kind.unit), strings, flaws);
             profile.sample_types.push(kind);
         }
         profile.default_type = self.default_type(flaws);
@@ -151,7 +144,9 @@ impl<'a> Tables<'a> {
         let period = self.numbers.get(&12).map(|period| signed(*period));
         if period.is_some() || self.period_type.is_some() {
             let kind = self.period_type.unwrap_or_default();
-            let kind = self.texts.value_type(kind, strings, flaws);
+            let kind = self
+                .texts
+                .value_type((kind.kind, kind.unit), strings, flaws);
             profile.period = Some((kind, period.unwrap_or(0)));
         }
         self.comments(profile, flaws)
@@ -209,76 +204,6 @@ impl<'a> Tables<'a> {
         }
         u64::try_from(nanos).ok().filter(|nanos| *nanos > 0)
     }
-}
-
-/// The string table.
-#[derive(Debug, Default)]
-pub(super) struct Texts<'a> {
-    rows: Vec<&'a [u8]>,
-    /// Where those that were asked for stand in the profile.
-    known: Vec<Option<StrIdx>>,
-}
-
-impl<'a> Texts<'a> {
-    /// Returns a row of the table; `None` for the empty text, and for one that is not
-    /// there, which is counted.
-    pub(super) fn bytes(&self, place: i64, flaws: &mut Flaws) -> Option<&'a [u8]> {
-        let row = usize::try_from(place).ok().and_then(|at| self.rows.get(at));
-        if row.is_none() {
-            flaws.count("names that the table of strings does not have");
-        }
-        row.copied().filter(|row| !row.is_empty())
-    }
-
-    /// The same, taken into the profile.
-    pub(super) fn text(
-        &mut self,
-        place: i64,
-        strings: &mut Strings,
-        flaws: &mut Flaws,
-    ) -> Option<StrIdx> {
-        let bytes = self.bytes(place, flaws)?;
-        let known = usize::try_from(place)
-            .ok()
-            .and_then(|at| self.known.get_mut(at))?;
-        if known.is_none() {
-            let text = String::from_utf8_lossy(bytes);
-            if matches!(text, Cow::Owned(_)) {
-                flaws.count("names that are not UTF-8");
-            }
-            *known = Some(strings.intern(&text));
-        }
-        *known
-    }
-
-    fn value_type(
-        &mut self,
-        kind: proto::ValueType,
-        strings: &mut Strings,
-        flaws: &mut Flaws,
-    ) -> ValueType {
-        let mut text = |place| match self.text(place, strings, flaws) {
-            Some(text) => text,
-            None => strings.intern(""),
-        };
-        ValueType {
-            kind: text(kind.kind),
-            unit: text(kind.unit),
-        }
-    }
-}
-
-/// Decodes a row; when it cannot be, that is counted.
-pub(super) fn decode<M: prost::Message + Default>(
-    row: &[u8],
-    why_not: &'static str,
-    flaws: &mut Flaws,
-) -> Option<M> {
-    let decoded = M::decode(row).ok();
-    if decoded.is_none() {
-        flaws.count(why_not);
-    }
-    decoded
 }
 
 /// An `int64` as it stands in the bytes.

@@ -11,18 +11,18 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What may still be held in memory.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     limit: u64,
     left: u64,
 }
 
 impl Budget {
-    pub(super) fn new(limit: u64) -> Self {
+    pub(crate) fn new(limit: u64) -> Self {
         Self { limit, left: limit }
     }
 
     /// Takes so many bytes.
-    pub(super) fn take(&mut self, bytes: usize) -> Result<(), Error> {
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Error> {
         let left = u64::try_from(bytes)
             .ok()
             .and_then(|bytes| self.left.checked_sub(bytes));
@@ -31,18 +31,18 @@ impl Budget {
     }
 
     /// Says whether so many bytes could be taken: for what is let go at once.
-    pub(super) fn check(&self, bytes: usize) -> Result<(), Error> {
+    pub(crate) fn check(&self, bytes: usize) -> Result<(), Error> {
         { *self }.take(bytes)
     }
 
     /// Takes what `count` rows of this type occupy.
-    pub(super) fn take_rows<T>(&mut self, count: usize) -> Result<(), Error> {
+    pub(crate) fn take_rows<T>(&mut self, count: usize) -> Result<(), Error> {
         self.take(count.saturating_mul(size_of::<T>()))
     }
 }
 
 /// Returns the message of a file, which may be packed by gzip or not.
-pub(super) fn unpack(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
+pub(crate) fn unpack(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
     let mut input = io::BufReader::with_capacity(1 << 16, input);
     let mut head = Vec::with_capacity(GZIP.len());
     input

@@ -1,20 +1,21 @@
 //! The fields of a protobuf message, one by one, as they stand in the bytes.
 //!
-//! The top of a profile is walked field by field instead of being decoded as a whole:
-//! two bytes of input can stand for a sample of seventy bytes in memory.
+//! Long messages are walked field by field instead of being decoded as a whole: two
+//! bytes of input can stand for a sample of seventy bytes in memory.
 
 use super::Error;
+use crate::flaws::Flaws;
 
 /// Walks over the fields of one message.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     whole: &'a [u8],
     rest: &'a [u8],
 }
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
     /// Four or eight bytes, which no field of a profile has.
@@ -22,7 +23,7 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(message: &'a [u8]) -> Self {
+    pub(crate) fn new(message: &'a [u8]) -> Self {
         Self {
             whole: message,
             rest: message,
@@ -30,7 +31,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the next field with its number; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Error> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -69,7 +70,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Takes a number of up to ten bytes, seven bits each, lowest first.
-pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..70).step_by(7) {
         let (first, rest) = bytes.split_first()?;
@@ -81,6 +82,19 @@ pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+/// Decodes a row; when it cannot be, that is counted.
+pub(crate) fn decode<M: prost::Message + Default>(
+    row: &[u8],
+    why_not: &'static str,
+    flaws: &mut Flaws,
+) -> Option<M> {
+    let decoded = M::decode(row).ok();
+    if decoded.is_none() {
+        flaws.count(why_not);
+    }
+    decoded
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use backsight_types::Module;
 use backsight_types::profile::{StrIdx, Strings};
 
 /// Texts in the order in which they were first asked for.
 ///
 /// Those of the profile are not copied; they are looked up when they are written.
 #[derive(Debug)]
-pub(super) struct StringTable<'a> {
+pub(crate) struct StringTable<'a> {
     strings: &'a Strings,
     /// Where each of the profile's texts stands; 0 for one that was not asked for.
     places: Vec<i64>,
@@ -23,7 +24,7 @@ enum Row {
 }
 
 impl<'a> StringTable<'a> {
-    pub(super) fn new(strings: &'a Strings) -> Self {
+    pub(crate) fn new(strings: &'a Strings) -> Self {
         Self {
             strings,
             places: vec![0; strings.len()],
@@ -34,7 +35,7 @@ impl<'a> StringTable<'a> {
 
     /// Returns the place of one of the profile's texts; that of the empty one, 0, when
     /// there is no such text.
-    pub(super) fn place(&mut self, index: StrIdx) -> i64 {
+    pub(crate) fn place(&mut self, index: StrIdx) -> i64 {
         let next = self.next();
         let Some(place) = self.places.get_mut(index.as_usize()) else {
             return 0;
@@ -47,7 +48,7 @@ impl<'a> StringTable<'a> {
     }
 
     /// Returns the place of a text of our own.
-    pub(super) fn own(&mut self, text: &str) -> i64 {
+    pub(crate) fn own(&mut self, text: &str) -> i64 {
         if text.is_empty() {
             return 0;
         }
@@ -70,7 +71,7 @@ impl<'a> StringTable<'a> {
     }
 
     /// Walks over the whole table.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         let rows = self.rows.iter().map(|row| match row {
             Row::Profile(index) => self.strings.get(*index).unwrap_or_default(),
             Row::Own(text) => text.as_str(),
@@ -80,7 +81,7 @@ impl<'a> StringTable<'a> {
 }
 
 /// Returns bytes as text; those that are not UTF-8 show as `\xNN`.
-pub(super) fn shown(bytes: &[u8]) -> String {
+fn shown(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
@@ -89,6 +90,15 @@ pub(super) fn shown(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// Returns the path as the kernel prints it, as text.
+pub(crate) fn file_name(module: &Module) -> String {
+    let mut name = shown(&module.path);
+    if module.deleted {
+        name.push_str(" (deleted)");
+    }
+    name
 }
 
 #[cfg(test)]

@@ -1,0 +1,156 @@
+//! The files that the mappings of a format are of, and places in them.
+
+use backsight_types::profile::{Location, Mapping, Profile};
+use backsight_types::{
+    AbsAddr, AbsRange, AddrKind, FileOffset, Module, ModuleIdx, ModuleKind, Perms, Reason,
+    VirtOffset,
+};
+use hashbrown::HashMap;
+
+use crate::flaws::Flaws;
+
+/// No program is linked to addresses from here on: they are those of a process. A file
+/// of ours that was merged with one of another tool's holds both kinds.
+const FIRST_ABSOLUTE: u64 = 1 << 40;
+
+/// A mapping as a file tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) start: u64,
+    /// 0 when it is not known what was mapped.
+    pub(crate) limit: u64,
+    pub(crate) file_offset: u64,
+    pub(crate) name: &'a [u8],
+    /// In hexadecimal digits; empty when it is not known.
+    pub(crate) build_id: &'a [u8],
+    /// Whether addresses are said to be virtual offsets.
+    pub(crate) is_virtual: bool,
+}
+
+/// What is known of addresses in a mapping.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MappedFile {
+    module: Option<(ModuleIdx, ModuleKind)>,
+    start: u64,
+    limit: u64,
+    file_offset: u64,
+    is_virtual: bool,
+}
+
+/// The modules met so far.
+#[derive(Debug, Default)]
+pub(crate) struct MappedFiles<'a> {
+    /// By name and build ID.
+    modules: HashMap<(&'a [u8], &'a [u8]), ModuleIdx>,
+}
+
+impl<'a> MappedFiles<'a> {
+    /// Takes a mapping in, and its file if that is new.
+    pub(crate) fn take(
+        &mut self,
+        told: &Told<'a>,
+        profile: &mut Profile,
+        flaws: &mut Flaws,
+    ) -> MappedFile {
+        let Told { name, build_id, .. } = *told;
+        // Without either it is no file: Go says so of what it knows nothing of.
+        let module = (!name.is_empty() || !build_id.is_empty()).then(|| {
+            *self.modules.entry((name, build_id)).or_insert_with(|| {
+                // There are no more modules than bytes of input.
+                let place = u32::try_from(profile.modules.len()).unwrap_or(u32::MAX);
+                profile.modules.push(module(name, build_id, flaws));
+                ModuleIdx(place)
+            })
+        });
+        match AbsRange::new(AbsAddr(told.start), AbsAddr(told.limit)) {
+            Some(range) if range.end.0 == 0 => {}
+            Some(range) => profile.mappings.push(Mapping {
+                process: None,
+                range,
+                file_offset: FileOffset(told.file_offset),
+                perms: Perms::READ | Perms::EXECUTE,
+                module,
+                start_ns: None,
+            }),
+            None => flaws.count("mappings that end before they begin"),
+        }
+        MappedFile {
+            module: module.and_then(|index| Some((index, profile.module(index)?.kind))),
+            start: told.start,
+            limit: told.limit,
+            file_offset: told.file_offset,
+            is_virtual: told.is_virtual && told.start < FIRST_ABSOLUTE,
+        }
+    }
+}
+
+impl MappedFile {
+    /// Returns the place in the file that an address means; `None` when the mapping is
+    /// of no file.
+    pub(crate) fn location(&self, address: u64, flaws: &mut Flaws) -> Option<Location> {
+        let (module, kind) = self.module?;
+        let known = self.limit != 0;
+        let into = address.checked_sub(self.start);
+        let inside = known && into.is_some() && address < self.limit;
+        if known && !inside && address != 0 {
+            flaws.count("locations outside of their mappings");
+        }
+        let file_offset = into.filter(|_| inside);
+        let file_offset = file_offset.and_then(|into| self.file_offset.checked_add(into));
+        let is_virtual = self.is_virtual && (inside || (!known && address != 0));
+        Some(Location {
+            module: Some(module),
+            kind: Some(AddrKind::from(kind)),
+            // What no file offset can be told of stays as it is.
+            address: (!inside && !is_virtual && address != 0).then_some(AbsAddr(address)),
+            file_offset: file_offset.map(FileOffset),
+            virt_offset: is_virtual.then_some(VirtOffset(address)),
+            ..Location::default()
+        })
+    }
+}
+
+/// Returns a location in no file, of which the name of its only function is known, if it
+/// has one: writers put a reason there.
+pub(crate) fn elsewhere(address: u64, function: Option<&[u8]>) -> Location {
+    let reason = function.and_then(|name| {
+        let name = name.strip_prefix(b"[")?.strip_suffix(b"]")?;
+        str::from_utf8(name).ok()?.parse::<Reason>().ok()
+    });
+    Location {
+        address: (address != 0).then_some(AbsAddr(address)),
+        reason,
+        ..Location::default()
+    }
+}
+
+fn module(name: &[u8], build_id: &[u8], flaws: &mut Flaws) -> Module {
+    let deleted = name.strip_suffix(b" (deleted)");
+    let path = deleted.unwrap_or(name);
+    let digits = str::from_utf8(build_id).ok();
+    let id = digits.and_then(|digits| digits.parse().ok());
+    if id.is_none() && !build_id.is_empty() {
+        flaws.count("build IDs that are not hexadecimal digits");
+    }
+    Module {
+        kind: kind_of(path),
+        path: path.to_vec(),
+        deleted: deleted.is_some(),
+        build_id: id,
+        ..Module::default()
+    }
+}
+
+/// Tells by its name what a mapping is of: `[vdso]`, `[kernel.kallsyms]`, `[nf_tables]`,
+/// `/lib/modules/…/nf_tables.ko.xz`.
+fn kind_of(path: &[u8]) -> ModuleKind {
+    let bracketed = path.starts_with(b"[");
+    let packings: [&[u8]; 4] = [b".ko", b".ko.xz", b".ko.gz", b".ko.zst"];
+    if path.starts_with(b"[vdso") {
+        ModuleKind::Vdso
+    } else if bracketed || packings.iter().any(|end| path.ends_with(end)) {
+        ModuleKind::Kernel
+    } else {
+        ModuleKind::File
+    }
+}

@@ -1,0 +1,93 @@
+//! The string table of a file that is read.
+
+use std::borrow::Cow;
+
+use backsight_types::profile::{StrIdx, Strings, ValueType};
+
+use crate::flaws::Flaws;
+use crate::protobuf::{Budget, Error};
+
+/// Its rows, the empty text first.
+#[derive(Debug, Default)]
+pub(crate) struct Texts<'a> {
+    rows: Vec<&'a [u8]>,
+    /// Where those that were asked for stand in the profile.
+    known: Vec<Option<StrIdx>>,
+}
+
+impl<'a> Texts<'a> {
+    /// Takes the next row.
+    pub(crate) fn push(&mut self, row: &'a [u8], budget: &mut Budget) -> Result<(), Error> {
+        budget.take_rows::<(&[u8], Option<StrIdx>)>(2)?;
+        self.rows.push(row);
+        self.known.push(None);
+        Ok(())
+    }
+
+    /// Checks that the table begins as it must. Any file may happen to be made of
+    /// fields, but this holds of no other.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let is_one = self.rows.first().is_some_and(|first| first.is_empty());
+        is_one.then_some(()).ok_or(Error::Malformed {
+            offset: 0,
+            reason: "no table of strings that begins with the empty one",
+        })
+    }
+
+    /// Returns a row of the table; `None` for the empty text, and for one that is not
+    /// there, which is counted.
+    pub(crate) fn bytes(&self, place: i64, flaws: &mut Flaws) -> Option<&'a [u8]> {
+        let row = usize::try_from(place).ok().and_then(|at| self.rows.get(at));
+        if row.is_none() {
+            flaws.count("names that the table of strings does not have");
+        }
+        row.copied().filter(|row| !row.is_empty())
+    }
+
+    /// The same, taken into the profile.
+    pub(crate) fn text(
+        &mut self,
+        place: i64,
+        strings: &mut Strings,
+        flaws: &mut Flaws,
+    ) -> Option<StrIdx> {
+        let bytes = self.bytes(place, flaws)?;
+        let known = usize::try_from(place)
+            .ok()
+            .and_then(|at| self.known.get_mut(at))?;
+        if known.is_none() {
+            let text = String::from_utf8_lossy(bytes);
+            if matches!(text, Cow::Owned(_)) {
+                flaws.count("names that are not UTF-8");
+            }
+            *known = Some(strings.intern(&text));
+        }
+        *known
+    }
+
+    /// Returns a kind and a unit; the empty text stands for those that are not told.
+    pub(crate) fn value_type(
+        &mut self,
+        (kind, unit): (i64, i64),
+        strings: &mut Strings,
+        flaws: &mut Flaws,
+    ) -> ValueType {
+        let mut text = |place| match self.text(place, strings, flaws) {
+            Some(text) => text,
+            None => strings.intern(""),
+        };
+        ValueType {
+            kind: text(kind),
+            unit: text(unit),
+        }
+    }
+}
+
+/// Returns a line or column; `None` for 0, which says that it is not known.
+pub(crate) fn number(number: i64, flaws: &mut Flaws) -> Option<u32> {
+    let known = u32::try_from(number);
+    if known.is_err() {
+        flaws.count("lines and columns that do not fit 32 bits");
+    }
+    known.ok().filter(|number| *number > 0)
+}

@@ -1,0 +1,46 @@
+//! The processes and threads that samples name one by one.
+
+use backsight_types::profile::{Process, ProcessIdx, Profile, StrIdx, Thread, ThreadIdx};
+use hashbrown::HashMap;
+
+/// Those met so far.
+#[derive(Debug, Default)]
+pub(crate) struct Threads {
+    processes: HashMap<(u32, Option<StrIdx>), ProcessIdx>,
+    threads: HashMap<(ProcessIdx, Option<u32>, Option<StrIdx>), ThreadIdx>,
+}
+
+impl Threads {
+    /// Returns the thread of a process, both of which are taken in if they are new. The
+    /// same IDs under another name are another one.
+    pub(crate) fn thread(
+        &mut self,
+        process: (u32, Option<StrIdx>),
+        thread: (Option<u32>, Option<StrIdx>),
+        profile: &mut Profile,
+    ) -> Option<ThreadIdx> {
+        let process = match self.processes.get(&process) {
+            Some(known) => *known,
+            None => {
+                let new = ProcessIdx::behind(profile.processes.len())?;
+                let (pid, name) = process;
+                profile.processes.push(Process {
+                    pid,
+                    name,
+                    ..Process::default()
+                });
+                self.processes.insert(process, new);
+                new
+            }
+        };
+        let (tid, name) = thread;
+        let key = (process, tid, name);
+        if let Some(known) = self.threads.get(&key) {
+            return Some(*known);
+        }
+        let new = ThreadIdx::behind(profile.threads.len())?;
+        profile.threads.push(Thread { process, tid, name });
+        self.threads.insert(key, new);
+        Some(new)
+    }
+}
