@@ -8,6 +8,7 @@ use backsight_types::{
 use hashbrown::HashMap;
 
 use crate::flaws::Flaws;
+use crate::protobuf::{Budget, Error};
 
 /// No program is linked to addresses from here on: they are those of a process. A file
 /// of ours that was merged with one of another tool's holds both kinds.
@@ -39,29 +40,27 @@ pub(crate) struct MappedFile {
 
 /// The modules met so far.
 #[derive(Debug, Default)]
-pub(crate) struct MappedFiles<'a> {
+pub(crate) struct MappedFiles {
     /// By name and build ID.
-    modules: HashMap<(&'a [u8], &'a [u8]), ModuleIdx>,
+    modules: HashMap<(Vec<u8>, Vec<u8>), ModuleIdx>,
 }
 
-impl<'a> MappedFiles<'a> {
+impl MappedFiles {
     /// Takes a mapping in, and its file if that is new.
     pub(crate) fn take(
         &mut self,
-        told: &Told<'a>,
+        told: &Told<'_>,
         profile: &mut Profile,
+        budget: &mut Budget,
         flaws: &mut Flaws,
-    ) -> MappedFile {
+    ) -> Result<MappedFile, Error> {
+        budget.take_rows::<(Mapping, MappedFile)>(2)?;
         let Told { name, build_id, .. } = *told;
         // Without either it is no file: Go says so of what it knows nothing of.
-        let module = (!name.is_empty() || !build_id.is_empty()).then(|| {
-            *self.modules.entry((name, build_id)).or_insert_with(|| {
-                // There are no more modules than bytes of input.
-                let place = u32::try_from(profile.modules.len()).unwrap_or(u32::MAX);
-                profile.modules.push(module(name, build_id, flaws));
-                ModuleIdx(place)
-            })
-        });
+        let module = match !name.is_empty() || !build_id.is_empty() {
+            true => Some(self.module(name, build_id, profile, budget, flaws)?),
+            false => None,
+        };
         match AbsRange::new(AbsAddr(told.start), AbsAddr(told.limit)) {
             Some(range) if range.end.0 == 0 => {}
             Some(range) => profile.mappings.push(Mapping {
@@ -74,13 +73,36 @@ impl<'a> MappedFiles<'a> {
             }),
             None => flaws.count("mappings that end before they begin"),
         }
-        MappedFile {
+        Ok(MappedFile {
             module: module.and_then(|index| Some((index, profile.module(index)?.kind))),
             start: told.start,
             limit: told.limit,
             file_offset: told.file_offset,
             is_virtual: told.is_virtual && told.start < FIRST_ABSOLUTE,
+        })
+    }
+
+    fn module(
+        &mut self,
+        name: &[u8],
+        build_id: &[u8],
+        profile: &mut Profile,
+        budget: &mut Budget,
+        flaws: &mut Flaws,
+    ) -> Result<ModuleIdx, Error> {
+        let key = (name.to_vec(), build_id.to_vec());
+        if let Some(known) = self.modules.get(&key) {
+            return Ok(*known);
         }
+        // Many modules can have one long name, of which each has a copy, as has the key.
+        let texts = name.len().saturating_add(build_id.len());
+        budget.take(texts.saturating_mul(2))?;
+        budget.take_rows::<(Module, ModuleIdx)>(2)?;
+        // The budget ends before the numbers do.
+        let index = ModuleIdx(u32::try_from(profile.modules.len()).unwrap_or(u32::MAX));
+        profile.modules.push(module(name, build_id, flaws));
+        self.modules.insert(key, index);
+        Ok(index)
     }
 }
 

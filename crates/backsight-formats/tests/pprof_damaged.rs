@@ -1,6 +1,7 @@
 //! pprof files that are damaged, forged or of other tools: what can be read is read,
 //! what is wrong is counted, and nothing costs more memory than it may.
 
+mod message;
 mod profiles;
 
 use std::io::Write as _;
@@ -10,45 +11,11 @@ use backsight_formats::flaws::Flaws;
 use backsight_formats::pprof::{self, Error, Limits, Options};
 use backsight_types::profile::{LocationIdx, Profile};
 use backsight_types::{AbsAddr, FileOffset, VirtOffset};
+use message::Message;
 use profiles::profiles;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-
-/// A message of protobuf, field by field.
-#[derive(Clone, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn number(mut self, field: u64, value: u64) -> Self {
-        self.varint(field << 3);
-        self.varint(value);
-        self
-    }
-
-    fn bytes(mut self, field: u64, value: impl AsRef<[u8]>) -> Self {
-        self.varint(field << 3 | 2);
-        self.varint(value.as_ref().len() as u64);
-        self.0.extend_from_slice(value.as_ref());
-        self
-    }
-
-    fn message(self, field: u64, numbers: &[(u64, u64)]) -> Self {
-        let rows = numbers.iter();
-        let inner = rows.fold(Self::default(), |inner, (field, value)| {
-            inner.number(*field, *value)
-        });
-        self.bytes(field, inner.0)
-    }
-
-    fn varint(&mut self, mut value: u64) {
-        while value > 0x7f {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-}
 
 fn read(message: &Message) -> (Profile, Vec<(&'static str, u64)>) {
     let (profile, flaws) = pprof::read(&*message.0, &Limits::default()).unwrap();

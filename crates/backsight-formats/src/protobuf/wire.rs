@@ -18,8 +18,9 @@ pub(crate) struct Fields<'a> {
 pub(crate) enum Value<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
-    /// Four or eight bytes, which no field of a profile has.
-    Fixed,
+    Fixed64(u64),
+    /// Four bytes, which no field of a profile has.
+    Fixed32,
 }
 
 impl<'a> Fields<'a> {
@@ -51,12 +52,15 @@ impl<'a> Fields<'a> {
         let number = u32::try_from(key >> 3).ok().filter(|number| *number > 0)?;
         let value = match key & 7 {
             0 => Value::Varint(varint(&mut self.rest)?),
-            1 => self.bytes(8).map(|_| Value::Fixed)?,
+            1 => {
+                let bytes = self.bytes(8)?.try_into().ok()?;
+                Value::Fixed64(u64::from_le_bytes(bytes))
+            }
             2 => {
                 let length = varint(&mut self.rest)?;
                 Value::Bytes(self.bytes(usize::try_from(length).ok()?)?)
             }
-            5 => self.bytes(4).map(|_| Value::Fixed)?,
+            5 => self.bytes(4).map(|_| Value::Fixed32)?,
             _ => return None,
         };
         Some((number, value))
@@ -137,7 +141,7 @@ mod tests {
         let want = [
             (1, Value::Varint(5)),
             (2, Value::Bytes(b"hi")),
-            (3, Value::Fixed),
+            (3, Value::Fixed32),
         ];
         assert_eq!(all.as_deref(), Ok(&want[..]));
         let broken: [(&str, &[u8]); 4] = [

@@ -1,7 +1,6 @@
 //! Mappings to modules, and locations to places in them.
 
-use backsight_types::Module;
-use backsight_types::profile::{Frame, Location, LocationIdx, Mapping, Profile};
+use backsight_types::profile::{Frame, Location, LocationIdx, Profile};
 use hashbrown::HashMap;
 
 use super::super::{Error, proto};
@@ -23,7 +22,6 @@ impl Tables<'_> {
         let mut files = HashMap::new();
         let mut modules = MappedFiles::default();
         for row in &self.mappings {
-            budget.take_rows::<(Module, Mapping, MappedFile)>(2)?;
             if row.id == 0 {
                 flaws.count("mappings without an ID");
                 continue;
@@ -42,7 +40,7 @@ impl Tables<'_> {
                 build_id: self.texts.bytes(row.build_id, flaws).unwrap_or_default(),
                 is_virtual: spaces.is_virtual && !excepted,
             };
-            files.insert(row.id, modules.take(&told, profile, flaws));
+            files.insert(row.id, modules.take(&told, profile, budget, flaws)?);
         }
         Ok(files)
     }

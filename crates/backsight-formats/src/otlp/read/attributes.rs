@@ -1,0 +1,148 @@
+//! Attributes: labels of samples, and those that stand for process and thread.
+
+use backsight_types::profile::{Label, LabelValue, StrIdx};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::profiles::v1development::KeyValueAndUnit;
+
+use super::super::{Error, keys};
+use super::Reader;
+use crate::protobuf::decode;
+
+/// An attribute as the model has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attribute {
+    pub(super) label: Label,
+    pub(super) role: Option<Role>,
+}
+
+/// What it says of process and thread.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role {
+    Pid(u32),
+    ProcessName(StrIdx),
+    Tid(u32),
+    ThreadName(StrIdx),
+}
+
+/// What is known of process and thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Context {
+    pub(super) pid: Option<u32>,
+    pub(super) process_name: Option<StrIdx>,
+    pub(super) tid: Option<u32>,
+    pub(super) thread_name: Option<StrIdx>,
+}
+
+impl Context {
+    /// Takes what an attribute says, in place of what was known.
+    pub(super) fn take(&mut self, role: Option<Role>) -> bool {
+        match role {
+            Some(Role::Pid(pid)) => self.pid = Some(pid),
+            Some(Role::ProcessName(name)) => self.process_name = Some(name),
+            Some(Role::Tid(tid)) => self.tid = Some(tid),
+            Some(Role::ThreadName(name)) => self.thread_name = Some(name),
+            None => return false,
+        }
+        true
+    }
+}
+
+impl Attribute {
+    /// Returns its value, when that is a text.
+    pub(super) fn text(&self) -> Option<StrIdx> {
+        match self.label.value {
+            LabelValue::Text(text) => Some(text),
+            LabelValue::Number(..) => None,
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Reads an attribute that stands by itself.
+    pub(super) fn key_value(&mut self, row: &[u8]) -> Result<Option<Attribute>, Error> {
+        self.check_attribute(row)?;
+        let why_not = "attributes that cannot be decoded";
+        let Some(row) = decode::<KeyValue>(row, why_not, &mut self.flaws) else {
+            return Ok(None);
+        };
+        let strings = &mut self.profile.strings;
+        let key = match row.key.as_str() {
+            "" => {
+                let place = row.key_strindex.into();
+                (self.dictionary.texts).text(place, strings, &mut self.flaws)
+            }
+            key => Some(strings.intern(key)),
+        };
+        Ok(self.attribute(key, row.value, 0))
+    }
+
+    /// Reads an attribute of the dictionary.
+    pub(super) fn row_attribute(&mut self, row: &[u8]) -> Result<Option<Attribute>, Error> {
+        self.check_attribute(row)?;
+        let why_not = "attributes that cannot be decoded";
+        let Some(row) = decode::<KeyValueAndUnit>(row, why_not, &mut self.flaws) else {
+            return Ok(None);
+        };
+        let strings = &mut self.profile.strings;
+        let place = row.key_strindex.into();
+        let key = (self.dictionary.texts).text(place, strings, &mut self.flaws);
+        Ok(self.attribute(key, row.value, row.unit_strindex))
+    }
+
+    /// A list of values takes thirty times its bytes.
+    pub(super) fn check_attribute(&self, row: &[u8]) -> Result<(), Error> {
+        self.budget
+            .check(row.len().saturating_mul(size_of::<AnyValue>()))
+    }
+
+    fn attribute(
+        &mut self,
+        key: Option<StrIdx>,
+        value: Option<AnyValue>,
+        unit: i32,
+    ) -> Option<Attribute> {
+        let Some(key) = key else {
+            self.flaws.count("attributes without a name");
+            return None;
+        };
+        let strings = &mut self.profile.strings;
+        let value = match value.and_then(|value| value.value) {
+            Some(Value::StringValue(text)) => LabelValue::Text(strings.intern(&text)),
+            Some(Value::StringValueStrindex(place)) => {
+                let text = (self.dictionary.texts).text(place.into(), strings, &mut self.flaws);
+                LabelValue::Text(text.unwrap_or_else(|| strings.intern("")))
+            }
+            Some(Value::IntValue(number)) => {
+                let unit = (self.dictionary.texts).text(unit.into(), strings, &mut self.flaws);
+                LabelValue::Number(number, unit)
+            }
+            Some(Value::BoolValue(value)) => LabelValue::Text(strings.intern(&value.to_string())),
+            Some(Value::DoubleValue(value)) => LabelValue::Text(strings.intern(&value.to_string())),
+            Some(Value::ArrayValue(_) | Value::KvlistValue(_) | Value::BytesValue(_)) | None => {
+                self.flaws
+                    .count("attributes that are neither texts nor numbers");
+                return None;
+            }
+        };
+        let small = match value {
+            LabelValue::Number(number, None) => u32::try_from(number).ok(),
+            _ => None,
+        };
+        let text = match value {
+            LabelValue::Text(text) => Some(text),
+            LabelValue::Number(..) => None,
+        };
+        let role = match strings.get(key).unwrap_or_default() {
+            keys::PID => small.map(Role::Pid),
+            keys::TID => small.map(Role::Tid),
+            keys::PROCESS_NAME => text.map(Role::ProcessName),
+            keys::THREAD_NAME => text.map(Role::ThreadName),
+            _ => None,
+        };
+        Some(Attribute {
+            label: Label { key, value },
+            role,
+        })
+    }
+}

@@ -1,0 +1,320 @@
+//! The dictionary of a file that is read, and what became of its rows.
+
+use backsight_types::profile::{Frame, LocationIdx, StackIdx};
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::profiles::v1development as proto;
+
+use super::super::{ADDRESSES, Error, keys};
+use super::Reader;
+use super::attributes::Attribute;
+use crate::flaws::Flaws;
+use crate::mapped_file::{MappedFile, MappedFiles, Told, elsewhere};
+use crate::protobuf::{Budget, Fields, Value, decode};
+use crate::texts::{Texts, number};
+
+/// The tables as they stand in the file.
+#[derive(Debug, Default)]
+pub(super) struct Dictionary<'a> {
+    pub(super) texts: Texts<'a>,
+    functions: Vec<&'a [u8]>,
+    mappings: Table<'a, MappedFile>,
+    locations: Table<'a, LocationIdx>,
+    attributes: Table<'a, Attribute>,
+    stacks: Table<'a, StackIdx>,
+    files: MappedFiles,
+}
+
+/// Rows, and what became of those that were referred to: `Some(None)` of one that came
+/// to nothing.
+#[derive(Debug)]
+struct Table<'a, T> {
+    rows: Vec<&'a [u8]>,
+    known: Vec<Option<Option<T>>>,
+}
+
+impl<T> Default for Table<'_, T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            known: Vec::new(),
+        }
+    }
+}
+
+impl<'a, T: Copy> Table<'a, T> {
+    fn push(&mut self, row: &'a [u8], budget: &mut Budget) -> Result<(), Error> {
+        budget.take_rows::<(&[u8], Option<Option<T>>)>(2)?;
+        self.rows.push(row);
+        self.known.push(None);
+        Ok(())
+    }
+
+    /// Returns what is known of a row, and the row itself where nothing is; the zero
+    /// element stands for nothing.
+    fn look(&self, place: i32, flaws: &mut Flaws) -> Look<'a, T> {
+        if place == 0 {
+            return Look::Known(None);
+        }
+        let at = usize::try_from(place).unwrap_or(usize::MAX);
+        match (self.known.get(at), self.rows.get(at)) {
+            (Some(Some(known)), _) => Look::Known(*known),
+            (_, Some(row)) => Look::New(at, row),
+            _ => {
+                flaws.count("references past the end of a table");
+                Look::Known(None)
+            }
+        }
+    }
+
+    fn keep(&mut self, at: usize, value: Option<T>) -> Option<T> {
+        if let Some(known) = self.known.get_mut(at) {
+            *known = Some(value);
+        }
+        value
+    }
+}
+
+enum Look<'a, T> {
+    Known(Option<T>),
+    New(usize, &'a [u8]),
+}
+
+impl<'a> Dictionary<'a> {
+    pub(super) fn read(message: &'a [u8], budget: &mut Budget) -> Result<Self, Error> {
+        let mut dictionary = Self::default();
+        let mut fields = Fields::new(message);
+        while let Some(field) = fields.next()? {
+            if let (2, Value::Bytes(part)) = field {
+                let mut tables = Fields::new(part);
+                while let Some(table) = tables.next()? {
+                    dictionary.row(table, budget)?;
+                }
+            }
+        }
+        dictionary.texts.check()?;
+        Ok(dictionary)
+    }
+
+    fn row(&mut self, field: (u32, Value<'a>), budget: &mut Budget) -> Result<(), Error> {
+        match field {
+            (1, Value::Bytes(row)) => self.mappings.push(row, budget),
+            (2, Value::Bytes(row)) => self.locations.push(row, budget),
+            (3, Value::Bytes(row)) => {
+                budget.take_rows::<&[u8]>(2)?;
+                self.functions.push(row);
+                Ok(())
+            }
+            (5, Value::Bytes(row)) => self.texts.push(row, budget),
+            (6, Value::Bytes(row)) => self.attributes.push(row, budget),
+            (7, Value::Bytes(row)) => self.stacks.push(row, budget),
+            // Links to spans, and what later versions add.
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn stack(&mut self, place: i32) -> Result<Option<StackIdx>, Error> {
+        let (at, row) = match self.dictionary.stacks.look(place, &mut self.flaws) {
+            Look::Known(known) => return Ok(known),
+            Look::New(at, row) => (at, row),
+        };
+        // Each byte of it can be a location.
+        self.budget
+            .check(row.len().saturating_mul(size_of::<[LocationIdx; 2]>()))?;
+        let why_not = "stacks that cannot be decoded";
+        let row = decode::<proto::Stack>(row, why_not, &mut self.flaws).unwrap_or_default();
+        let mut stack = None;
+        let nodes = self.profile.stacks.len();
+        for place in row.location_indices.iter().rev() {
+            if let Some(location) = self.location(*place)? {
+                stack = Some(self.profile.stacks.call(stack, location));
+            }
+        }
+        let nodes = self.profile.stacks.len().saturating_sub(nodes);
+        self.budget.take_rows::<[LocationIdx; 6]>(nodes)?;
+        Ok(self.dictionary.stacks.keep(at, stack))
+    }
+
+    fn location(&mut self, place: i32) -> Result<Option<LocationIdx>, Error> {
+        let (at, row) = match self.dictionary.locations.look(place, &mut self.flaws) {
+            Look::Known(known) => return Ok(known),
+            Look::New(at, row) => (at, row),
+        };
+        // A line of two bytes takes as much room as a long one.
+        let most_lines = row.len() / 2;
+        self.budget
+            .check(most_lines.saturating_mul(size_of::<[(proto::Line, Frame); 2]>()))?;
+        let why_not = "locations that cannot be decoded";
+        let Some(row) = decode::<proto::Location>(row, why_not, &mut self.flaws) else {
+            return Ok(self.dictionary.locations.keep(at, None));
+        };
+        self.budget
+            .take_rows::<Frame>(row.lines.len().saturating_mul(2))?;
+        self.budget
+            .take_rows::<backsight_types::profile::Location>(2)?;
+        self.other_attributes(&row.attribute_indices, &[keys::FRAME_TYPE])?;
+        let file = self.mapped_file(row.mapping_index)?;
+        let in_file = file.and_then(|file| file.location(row.address, &mut self.flaws));
+        let mut location =
+            in_file.unwrap_or_else(|| elsewhere(row.address, self.bare_function(&row)));
+        if location.reason.is_none() {
+            let last = row.lines.len().saturating_sub(1);
+            let lines = row.lines.iter().enumerate();
+            let frames: Vec<Frame> = lines
+                .map(|(at, line)| Frame {
+                    inlined: at < last,
+                    ..self.frame(line)
+                })
+                .collect();
+            location.frames = self.profile.add_frames(frames).unwrap_or_default();
+        }
+        let index = self.profile.add_location(location);
+        Ok(self.dictionary.locations.keep(at, index))
+    }
+
+    /// Returns the name of the only function, if its file and line are not told.
+    fn bare_function(&self, row: &proto::Location) -> Option<&[u8]> {
+        let [line] = row.lines.as_slice() else {
+            return None;
+        };
+        let unsaid = &mut Flaws::default();
+        let function = self.function(line.function_index, unsaid)?;
+        let is_bare = line.line == 0 && function.filename_strindex == 0;
+        let name = self
+            .dictionary
+            .texts
+            .bytes(function.name_strindex.into(), unsaid);
+        name.filter(|_| is_bare)
+    }
+
+    fn function(&self, place: i32, flaws: &mut Flaws) -> Option<proto::Function> {
+        let row = (usize::try_from(place).ok()).and_then(|at| self.dictionary.functions.get(at));
+        if row.is_none() && place != 0 {
+            flaws.count("references past the end of a table");
+        }
+        decode(row?, "functions that cannot be decoded", flaws)
+    }
+
+    fn frame(&mut self, line: &proto::Line) -> Frame {
+        let mut flaws = std::mem::take(&mut self.flaws);
+        let function = self.function(line.function_index, &mut flaws);
+        let function = function.unwrap_or_default();
+        let mut text = |place: i32| {
+            let strings = &mut self.profile.strings;
+            (self.dictionary.texts).text(place.into(), strings, &mut flaws)
+        };
+        let name = text(function.name_strindex);
+        let linkage_name = text(function.system_name_strindex);
+        let file = text(function.filename_strindex);
+        let frame = Frame {
+            function: name,
+            linkage_name: linkage_name.filter(|linkage| Some(*linkage) != name),
+            file,
+            line: number(line.line, &mut flaws),
+            column: number(line.column, &mut flaws),
+            start_line: number(function.start_line, &mut flaws),
+            inlined: false,
+            start: None,
+        };
+        self.flaws = flaws;
+        frame
+    }
+
+    fn mapped_file(&mut self, place: i32) -> Result<Option<MappedFile>, Error> {
+        let (at, row) = match self.dictionary.mappings.look(place, &mut self.flaws) {
+            Look::Known(known) => return Ok(known),
+            Look::New(at, row) => (at, row),
+        };
+        let why_not = "mappings that cannot be decoded";
+        let Some(row) = decode::<proto::Mapping>(row, why_not, &mut self.flaws) else {
+            return Ok(self.dictionary.mappings.keep(at, None));
+        };
+        let mut build_id = String::new();
+        let mut is_virtual = false;
+        for place in &row.attribute_indices {
+            let Some(attribute) = self.sample_attribute(*place)? else {
+                continue;
+            };
+            let key = self.profile.strings.get(attribute.label.key);
+            let text = attribute
+                .text()
+                .and_then(|text| self.profile.strings.get(text));
+            match (key, text) {
+                (Some(keys::BUILD_ID), Some(text)) => text.clone_into(&mut build_id),
+                (Some(ADDRESSES), Some(text)) => is_virtual = text == keys::VIRTUAL_OFFSETS,
+                _ => self.count_unplaced(),
+            }
+        }
+        let texts = &self.dictionary.texts;
+        let name = texts.bytes(row.filename_strindex.into(), &mut self.flaws);
+        let told = Told {
+            start: row.memory_start,
+            limit: row.memory_limit,
+            file_offset: row.file_offset,
+            name: name.unwrap_or_default(),
+            build_id: build_id.as_bytes(),
+            is_virtual,
+        };
+        let files = &mut self.dictionary.files;
+        let file = files.take(&told, &mut self.profile, &mut self.budget, &mut self.flaws)?;
+        Ok(self.dictionary.mappings.keep(at, Some(file)))
+    }
+
+    /// Returns an attribute of the dictionary.
+    pub(super) fn sample_attribute(&mut self, place: i32) -> Result<Option<Attribute>, Error> {
+        match self.dictionary.attributes.look(place, &mut self.flaws) {
+            Look::Known(known) => Ok(known),
+            Look::New(at, row) => {
+                let attribute = self.row_attribute(row)?;
+                Ok(self.dictionary.attributes.keep(at, attribute))
+            }
+        }
+    }
+
+    /// Counts attributes but those of these names.
+    fn other_attributes(&mut self, places: &[i32], names: &[&str]) -> Result<(), Error> {
+        for place in places {
+            let attribute = self.sample_attribute(*place)?;
+            let key = attribute.and_then(|it| self.profile.strings.get(it.label.key));
+            if key.is_some_and(|key| !names.contains(&key)) {
+                self.count_unplaced();
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn count_unplaced(&mut self) {
+        self.flaws.count(
+            "attributes of mappings, locations and profiles that the model has no place for",
+        );
+    }
+
+    /// Returns the texts of an attribute that is a list of them, if it has this name.
+    pub(super) fn text_list(
+        &mut self,
+        place: i32,
+        name: &str,
+    ) -> Result<Option<Vec<String>>, Error> {
+        let at = usize::try_from(place).ok().filter(|at| *at > 0);
+        let Some(row) = at.and_then(|at| self.dictionary.attributes.rows.get(at).copied()) else {
+            return Ok(None);
+        };
+        self.check_attribute(row)?;
+        let unsaid = &mut Flaws::default();
+        let row = decode::<proto::KeyValueAndUnit>(row, "", unsaid).unwrap_or_default();
+        let key = self.dictionary.texts.bytes(row.key_strindex.into(), unsaid);
+        if key != Some(name.as_bytes()) {
+            return Ok(None);
+        }
+        let values = match row.value.and_then(|value| value.value) {
+            Some(Any::ArrayValue(list)) => list.values,
+            value => vec![opentelemetry_proto::tonic::common::v1::AnyValue { value }],
+        };
+        let texts = values.into_iter().filter_map(|value| match value.value {
+            Some(Any::StringValue(text)) => Some(text),
+            _ => None,
+        });
+        Ok(Some(texts.collect()))
+    }
+}
