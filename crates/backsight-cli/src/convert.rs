@@ -27,8 +27,8 @@ use format::{Input, Output};
 /// Turn a captured profile into another format, with functions and lines
 ///
 /// The formats go by the files' names and what is in them: NDJSON (.ndjson), pprof
-/// (.pb.gz) and folded stacks (.folded) in and out; the Firefox Profiler's JSON (.json)
-/// and flame graphs (.svg) out.
+/// (.pb.gz), OpenTelemetry's profiles (.otlp) and folded stacks (.folded) in and out; the
+/// Firefox Profiler's JSON (.json) and flame graphs (.svg) out.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Convert {
     /// What to read; `-` is standard input

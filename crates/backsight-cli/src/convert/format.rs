@@ -18,6 +18,9 @@ pub(crate) enum Input {
     Folded,
     /// profile.proto, packed by gzip or not
     Pprof,
+    /// OpenTelemetry's profiles in protobuf, packed by gzip or not
+    #[cfg(feature = "otlp")]
+    Otlp,
 }
 
 /// A format that is written.
@@ -35,10 +38,20 @@ pub(crate) enum Output {
     Pb,
     /// The Firefox Profiler's JSON, for profiler.firefox.com
     Firefox,
+    /// OpenTelemetry's profiles in protobuf
+    #[cfg(feature = "otlp")]
+    Otlp,
+    /// The same, packed by gzip
+    #[cfg(feature = "otlp")]
+    OtlpGz,
 }
 
 /// How names end, longest first where one is the end of another.
-const INPUTS: [(&str, Input); 7] = [
+const INPUTS: &[(&str, Input)] = &[
+    #[cfg(feature = "otlp")]
+    (".otlp", Input::Otlp),
+    #[cfg(feature = "otlp")]
+    (".otlp.gz", Input::Otlp),
     (".pb.gz", Input::Pprof),
     (".pprof", Input::Pprof),
     (".pb", Input::Pprof),
@@ -48,7 +61,11 @@ const INPUTS: [(&str, Input); 7] = [
     (".collapsed", Input::Folded),
 ];
 
-const OUTPUTS: [(&str, Output); 9] = [
+const OUTPUTS: &[(&str, Output)] = &[
+    #[cfg(feature = "otlp")]
+    (".otlp", Output::Otlp),
+    #[cfg(feature = "otlp")]
+    (".otlp.gz", Output::OtlpGz),
     (".json", Output::Firefox),
     (".pb.gz", Output::Pprof),
     (".pprof", Output::Pprof),
@@ -65,7 +82,9 @@ impl Input {
     pub(crate) fn of(path: &Path, asked: Option<Self>, begin: &[u8]) -> Result<Self> {
         let found = asked
             .or_else(|| Self::of_content(begin))
-            .or_else(|| by_name(path, &INPUTS));
+            .or_else(|| by_name(path, INPUTS))
+            // gzip, and most that is packed so is this.
+            .or_else(|| begin.starts_with(&[0x1f, 0x8b]).then_some(Self::Pprof));
         found.ok_or_else(|| {
             let cause = "neither its name nor its content tells its format: give --from";
             Failure::of(Shown(path), cause)
@@ -74,19 +93,14 @@ impl Input {
 
     /// Knows those that begin with what no other begins with.
     fn of_content(begin: &[u8]) -> Option<Self> {
-        match begin {
-            [b'{', b'"', ..] => Some(Self::Ndjson),
-            // gzip, and nothing else that is read is packed so.
-            [0x1f, 0x8b, ..] => Some(Self::Pprof),
-            _ => None,
-        }
+        begin.starts_with(b"{\"").then_some(Self::Ndjson)
     }
 }
 
 impl Output {
     /// Returns the format that a file is to have. What was asked for goes first.
     pub(crate) fn of(path: &Path, asked: Option<Self>) -> Result<Self> {
-        let found = asked.or_else(|| by_name(path, &OUTPUTS));
+        let found = asked.or_else(|| by_name(path, OUTPUTS));
         found.ok_or_else(|| {
             let known: Vec<&str> = OUTPUTS.iter().map(|(end, _)| *end).collect();
             Failure::Usage(format!(
@@ -101,6 +115,8 @@ impl Output {
     pub(crate) fn has_time(self) -> bool {
         match self {
             Self::Ndjson | Self::Firefox => true,
+            #[cfg(feature = "otlp")]
+            Self::Otlp | Self::OtlpGz => true,
             Self::Folded | Self::Svg | Self::Pprof | Self::Pb => false,
         }
     }

@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use backsight_formats::flaws::Flaws;
+#[cfg(feature = "otlp")]
+use backsight_formats::otlp;
 use backsight_formats::{folded, ndjson, pprof};
 use backsight_types::profile::Profile;
 
@@ -54,6 +56,13 @@ fn read(
             .map_err(|error| Failure::io(Shown(path), &error)),
         Input::Pprof => {
             let read = pprof::read(input, &pprof::Limits::default());
+            let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
+            malformed.count(&flaws);
+            Ok(profile)
+        }
+        #[cfg(feature = "otlp")]
+        Input::Otlp => {
+            let read = otlp::read(input, &otlp::Limits::default());
             let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
             malformed.count(&flaws);
             Ok(profile)

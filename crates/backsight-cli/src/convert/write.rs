@@ -2,8 +2,11 @@
 
 use std::io::Write;
 
+use backsight_formats::flaws::Flaws;
 use backsight_formats::folded::{self, Lead};
 use backsight_formats::ndjson::{self, Header};
+#[cfg(feature = "otlp")]
+use backsight_formats::otlp;
 use backsight_formats::{firefox, pprof};
 use backsight_types::profile::Profile;
 
@@ -29,14 +32,27 @@ pub(super) fn run(
                 gzip: format == Output::Pprof,
                 ..pprof::Options::default()
             };
-            for (what, count) in pprof::write(profile, out, &options)?.iter() {
-                complain(format_args!(
-                    "not in the output as they were: {count} {what}"
-                ));
-            }
+            complain_of(&pprof::write(profile, out, &options)?);
+        }
+        #[cfg(feature = "otlp")]
+        Output::Otlp | Output::OtlpGz => {
+            let options = otlp::Options {
+                gzip: format == Output::OtlpGz,
+                times: true,
+            };
+            complain_of(&otlp::write(profile, out, &options)?);
         }
         Output::Firefox => firefox::write(profile, shown, out)?,
         Output::Svg => flame_graph::write(profile, shown, lead, out)?,
     }
     Ok(())
+}
+
+/// Says what could not be written as it is.
+fn complain_of(flaws: &Flaws) {
+    for (what, count) in flaws.iter() {
+        complain(format_args!(
+            "not in the output as they were: {count} {what}"
+        ));
+    }
 }
