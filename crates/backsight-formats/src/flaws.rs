@@ -1,33 +1,52 @@
-//! What was wrong with an input that could be read all the same.
+//! What was wrong with an input that could be read all the same, and what was right but
+//! has no place on the other side.
 //!
-//! A malformed part never ends the reading and is never dropped in silence: it is
-//! counted under a few words that can be shown to people.
+//! Neither ends the reading or is dropped in silence: it is counted under a few words
+//! that can be shown to people.
 
-/// Kinds of malformed parts, and how many there were of each.
+/// Kinds of malformed parts and of parts left out, and how many there were of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flaws {
-    /// In the order in which they were met. There are few kinds, so a walk finds one.
-    kinds: Vec<(&'static str, u64)>,
+    malformed: Kinds,
+    left_out: Kinds,
 }
+
+/// In the order in which they were met. There are few kinds, so a walk finds one.
+type Kinds = Vec<(&'static str, u64)>;
 
 impl Flaws {
     /// Counts one more malformed part. `what` is a plural: `samples that name no stack`.
     pub fn count(&mut self, what: &'static str) {
-        match self.kinds.iter_mut().find(|(kind, _)| *kind == what) {
-            Some((_, count)) => *count = count.saturating_add(1),
-            None => self.kinds.push((what, 1)),
-        }
+        count(&mut self.malformed, what);
     }
 
-    /// Walks over the kinds, in the order in which they were met, with their counts.
+    /// Counts one more part that is as it should be, and that there is no place for.
+    pub fn leave_out(&mut self, what: &'static str) {
+        count(&mut self.left_out, what);
+    }
+
+    /// Walks over the kinds of malformed parts, in the order in which they were met, with
+    /// their counts.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.kinds.iter().copied()
+        self.malformed.iter().copied()
     }
 
-    /// Returns whether nothing was wrong.
+    /// The same of parts that were left out.
+    pub fn left_out(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.left_out.iter().copied()
+    }
+
+    /// Returns whether nothing was malformed and nothing left out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.kinds.is_empty()
+        self.malformed.is_empty() && self.left_out.is_empty()
+    }
+}
+
+fn count(kinds: &mut Kinds, what: &'static str) {
+    match kinds.iter_mut().find(|(kind, _)| *kind == what) {
+        Some((_, count)) => *count = count.saturating_add(1),
+        None => kinds.push((what, 1)),
     }
 }
 
@@ -44,5 +63,8 @@ mod tests {
         }
         let counts: Vec<_> = flaws.iter().collect();
         assert_eq!(counts, [("odd ends", 2), ("loose ends", 1)]);
+        flaws.leave_out("odd ends");
+        let left_out: Vec<_> = flaws.left_out().collect();
+        assert_eq!((left_out, flaws.iter().count()), (vec![("odd ends", 1)], 2));
     }
 }

@@ -98,11 +98,17 @@ impl<'p> Malformed<'p> {
         }
     }
 
-    /// Says what is malformed of a format without lines.
+    /// Says what is malformed of a format without lines, and what there is no place for.
     fn count(&mut self, flaws: &Flaws) {
         for (what, count) in flaws.iter() {
             self.unnumbered = self.unnumbered.saturating_add(count);
             complain(format_args!("{}: {count} {what}", Shown(self.path)));
+        }
+        for (what, count) in flaws.left_out() {
+            complain(format_args!(
+                "{}, left out: {count} {what}",
+                Shown(self.path)
+            ));
         }
     }
 

@@ -50,7 +50,7 @@ pub(super) fn run(
 
 /// Says what could not be written as it is.
 fn complain_of(flaws: &Flaws) {
-    for (what, count) in flaws.iter() {
+    for (what, count) in flaws.iter().chain(flaws.left_out()) {
         complain(format_args!(
             "not in the output as they were: {count} {what}"
         ));

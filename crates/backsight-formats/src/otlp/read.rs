@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
                 };
                 if !context.take(attribute.role) {
                     self.flaws
-                        .count("attributes of resources that the model has no place for");
+                        .leave_out("attributes of resources that the model has no place for");
                 }
             }
         }

@@ -121,7 +121,7 @@ impl Reader<'_> {
             Some(Value::DoubleValue(value)) => LabelValue::Text(strings.intern(&value.to_string())),
             Some(Value::ArrayValue(_) | Value::KvlistValue(_) | Value::BytesValue(_)) | None => {
                 self.flaws
-                    .count("attributes that are neither texts nor numbers");
+                    .leave_out("attributes that are neither texts nor numbers");
                 return None;
             }
         };

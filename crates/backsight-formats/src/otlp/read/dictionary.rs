@@ -243,7 +243,7 @@ impl Reader<'_> {
             match (key, text) {
                 (Some(keys::BUILD_ID), Some(text)) => text.clone_into(&mut build_id),
                 (Some(ADDRESSES), Some(text)) => is_virtual = text == keys::VIRTUAL_OFFSETS,
-                _ => self.count_unplaced(),
+                _ => self.leave_out_attribute(),
             }
         }
         let texts = &self.dictionary.texts;
@@ -272,20 +272,20 @@ impl Reader<'_> {
         }
     }
 
-    /// Counts attributes but those of these names.
+    /// Leaves out attributes but those of these names.
     fn other_attributes(&mut self, places: &[i32], names: &[&str]) -> Result<(), Error> {
         for place in places {
             let attribute = self.sample_attribute(*place)?;
             let key = attribute.and_then(|it| self.profile.strings.get(it.label.key));
             if key.is_some_and(|key| !names.contains(&key)) {
-                self.count_unplaced();
+                self.leave_out_attribute();
             }
         }
         Ok(())
     }
 
-    pub(super) fn count_unplaced(&mut self) {
-        self.flaws.count(
+    pub(super) fn leave_out_attribute(&mut self) {
+        self.flaws.leave_out(
             "attributes of mappings, locations and profiles that the model has no place for",
         );
     }

@@ -35,7 +35,7 @@ impl<'a> Reader<'a> {
         let (mut kind, mut period_type, mut period) = ((0, 0), None, 0);
         let mut attributes = Vec::new();
         let mut fields = Fields::new(message);
-        // Where it is broken, it ends: that was counted when the samples are read.
+        // Where it is broken, it ends: it is counted with the samples.
         while let Ok(Some(field)) = fields.next() {
             match field {
                 (1, Value::Bytes(row)) => kind = self.value_type(row),
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
-            None if place != 0 => self.count_unplaced(),
+            None if place != 0 => self.leave_out_attribute(),
             None => {}
         }
         Ok(())
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Error> {
         if row.link_index != 0 {
             self.flaws
-                .count("links to spans, which the model has no place for");
+                .leave_out("links to spans, which the model has no place for");
         }
         let stack = self.stack(row.stack_index)?;
         let mut context = head.context;

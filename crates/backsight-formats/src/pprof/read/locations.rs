@@ -88,7 +88,7 @@ impl Tables<'_> {
         flaws: &mut Flaws,
     ) -> Location {
         if row.is_folded {
-            flaws.count("locations of functions that the linker folded into one");
+            flaws.leave_out("locations of functions that the linker folded into one");
         }
         let file = files.get(&row.mapping_id);
         if file.is_none() && row.mapping_id != 0 {

@@ -114,7 +114,7 @@ impl<'a> Tables<'a> {
             (7..=10 | 12 | 14 | 15, Value::Varint(value)) => {
                 self.numbers.insert(number, value);
             }
-            _ => flaws.count("fields that the format does not have"),
+            _ => flaws.leave_out("fields that the format does not have"),
         }
         Ok(())
     }
