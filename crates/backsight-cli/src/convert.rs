@@ -6,8 +6,8 @@
 //! ```
 
 mod flame_graph;
-mod format;
-mod read;
+pub(crate) mod format;
+pub(crate) mod read;
 mod write;
 
 use std::io::Write;
@@ -26,9 +26,9 @@ use format::{Input, Output};
 
 /// Turn a captured profile into another format, with functions and lines
 ///
-/// The formats go by the files' names and what is in them: NDJSON (.ndjson), pprof
-/// (.pb.gz), OpenTelemetry's profiles (.otlp) and folded stacks (.folded) in and out; the
-/// Firefox Profiler's JSON (.json) and flame graphs (.svg) out.
+/// The formats go by the files' names and what is in them: perf.data in; NDJSON
+/// (.ndjson), pprof (.pb.gz), OpenTelemetry's profiles (.otlp) and folded stacks
+/// (.folded) in and out; the Firefox Profiler's JSON (.json) and flame graphs (.svg) out.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Convert {
     /// What to read; `-` is standard input

@@ -16,6 +16,8 @@
 mod addr2line;
 mod args;
 mod buildid;
+mod call_frames;
+mod capture;
 mod completions;
 mod convert;
 mod demo;

@@ -1,30 +1,34 @@
-//! `backsight normalize`: addresses of a process to modules and offsets.
+//! `backsight normalize`: addresses of a process, or a whole recording, to modules and
+//! offsets.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use backsight_formats::ndjson::{Address, Header};
+use backsight_formats::ndjson::{Address, Header, ProfileWriter};
 use backsight_normalize::{BuildIds, Options, Session, normalize_snapshot};
+use backsight_types::profile::Location;
 use backsight_types::{AbsAddr, Device, Module, ModuleIdx, Outcome};
 use clap::ValueEnum;
 use vma_query::{Error, Snapshot};
 
 use crate::TOOL;
 use crate::args::{Backend, Format, backend_name, check_proc_root, parse_pid};
+use crate::convert::read;
 use crate::failure::{self, Done, Failure, Result, complain};
 use crate::file::{Shown, open_text};
 use crate::input::{Addresses, Batch};
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
 
-/// Turn addresses of a process into modules and offsets, which mean the same
-/// on any host
+/// Turn addresses of a process, or of a recording, into modules and offsets, which mean
+/// the same on any host
 ///
 /// Every address gets an answer, in the order given: a module with the offset in
 /// its file, the virtual offset that its symbols use, and its build ID; or the
-/// reason why not.
+/// reason why not. A recording comes out as NDJSON, sample for sample, for
+/// `symbolize -i` or `convert` on another host.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("source").required(true))]
 pub(crate) struct Normalize {
@@ -35,6 +39,12 @@ pub(crate) struct Normalize {
     /// A saved /proc/PID/maps instead of a live process
     #[arg(long, value_name = "FILE", group = "source")]
     maps: Option<PathBuf>,
+
+    /// A recording instead of addresses: what `perf record` wrote; `-` is standard input
+    #[arg(short, long, value_name = "CAPTURE", group = "source")]
+    #[arg(conflicts_with_all = ["list", "stack", "format", "backend", "build_id"])]
+    #[arg(conflicts_with_all = ["virtual_offset", "map_files", "proc_root"])]
+    input: Option<PathBuf>,
 
     #[command(flatten)]
     addresses: Addresses,
@@ -113,6 +123,9 @@ impl Normalize {
     }
 
     fn write(self, out: &mut impl Write, palette: Palette) -> Result {
+        if let Some(path) = &self.input {
+            return recording(path, self.strict, out);
+        }
         let mut origin = self.origin()?;
         let mut header = Some(Header {
             pid: self.pid,
@@ -167,6 +180,18 @@ impl Normalize {
         let session = session.map_err(|error| failure::process(pid, &error))?;
         Ok(Origin::Live(Box::new(session), pid))
     }
+}
+
+/// Writes a recording as it is read: no more of it is kept than its tables.
+fn recording(path: &Path, strict: bool, out: &mut impl Write) -> Result {
+    let mut writer = ProfileWriter::new(&Header::new(TOOL), out)?;
+    let (profile, malformed) =
+        read::in_pieces(path, None, false, |profile| Ok(writer.drain(profile)?))?;
+    writer.flush()?;
+    let is_open = |location: &&Location| location.reason.is_some() && location.frames.len == 0;
+    let open = profile.locations.iter().filter(is_open).count();
+    let open = u64::try_from(open).unwrap_or(u64::MAX);
+    Ok(Done::under(strict, malformed.saturating_add(open)))
 }
 
 /// What addresses are looked up in.

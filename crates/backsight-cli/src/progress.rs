@@ -1,6 +1,6 @@
 //! How far a long command is: on stderr, when it is a terminal.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -68,5 +68,13 @@ impl<R: Read> Read for Reading<R> {
         let count = self.0.read(room)?;
         self.1.inc(u64::try_from(count).unwrap_or_default());
         Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Reading<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = self.0.seek(to)?;
+        self.1.set_position(at);
+        Ok(at)
     }
 }

@@ -2,7 +2,7 @@
 
 mod captured;
 pub(crate) mod elf;
-mod find;
+pub(crate) mod find;
 mod listing;
 mod lookup;
 mod process;

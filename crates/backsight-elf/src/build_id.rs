@@ -51,6 +51,15 @@ where
     })
 }
 
+/// Returns the GNU build ID among notes that stand by themselves, in the byte order of
+/// this machine: of the running kernel, such as `/sys/kernel/notes` has.
+#[must_use]
+pub fn build_id_in_notes(notes: &[u8]) -> Option<BuildId> {
+    let endian = Endianness::default();
+    let notes = NoteIterator::<elf::FileHeader64<Endianness>>::new(endian, 4, notes).ok()?;
+    find_in(std::iter::once(notes), endian)
+}
+
 /// Takes `size` off the budget, or returns false when it is not enough.
 fn spend(budget: &mut u64, size: u64) -> bool {
     let rest = budget.checked_sub(size);

@@ -22,4 +22,5 @@
 mod build_id;
 mod headers;
 
+pub use build_id::build_id_in_notes;
 pub use headers::{Error, Headers};

@@ -117,12 +117,9 @@ impl<R: Read> Reader<R> {
     }
 
     fn new(input: R, head: Head) -> Result<Self, Error> {
-        if !head.is_pipe {
-            head.events.check()?;
-        }
         let mut facts = head.facts;
         facts.events = head.events.types();
-        Ok(Self {
+        let mut reader = Self {
             records: Records::new(input, head.size, head.big),
             sorter: Sorter::new(),
             events: head.events,
@@ -135,7 +132,13 @@ impl<R: Read> Reader<R> {
             big: head.big,
             also: None,
             done: false,
-        })
+        };
+        // A pipe tells all of that before its first sample.
+        if head.is_pipe {
+            reader.read_round();
+        }
+        reader.events.check()?;
+        Ok(reader)
     }
 
     /// Returns what the recording says of itself, as far as it was read.
@@ -146,6 +149,11 @@ impl<R: Read> Reader<R> {
     /// Returns what was wrong with it, as far as it was read.
     pub fn problems(&self) -> &Problems {
         &self.problems
+    }
+
+    /// Returns what was wrong with it, when it was read.
+    pub fn into_problems(self) -> Problems {
+        self.problems
     }
 
     /// Returns the next event; `None` at the end, of which [`Reader::problems`] says

@@ -18,7 +18,7 @@
 
 use std::collections::HashMap;
 
-use backsight_types::trace::{Change, KERNEL_PID, Record, Sample};
+use backsight_types::trace::{Change, KERNEL_PID, Mapping, Record, Sample};
 use backsight_types::{AbsAddr, AbsRange, FileOffset, ModuleIdx, Outcome, Perms, Reason};
 use rayon::prelude::*;
 
@@ -98,6 +98,12 @@ impl Replay {
     #[must_use]
     pub fn modules(&self) -> &[NormalizedModule] {
         self.modules.as_slice()
+    }
+
+    /// Returns the module of a mapping that was fed; `None` for memory without a file.
+    #[must_use]
+    pub fn module_of(&self, mapping: &Mapping) -> Option<ModuleIdx> {
+        self.modules.find(mapping)
     }
 
     /// Returns the modules of all pieces.

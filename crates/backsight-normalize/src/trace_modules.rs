@@ -57,6 +57,11 @@ impl TraceModules {
         }
     }
 
+    /// Returns the module of a mapping that was taken before.
+    pub(crate) fn find(&self, mapping: &Mapping) -> Option<ModuleIdx> {
+        self.by_identity.get(&identity(mapping)).copied()
+    }
+
     fn module_of(&mut self, is_kernel: bool, mapping: &Mapping) -> Option<ModuleIdx> {
         let kind = match VmaName::new(&mapping.name) {
             _ if is_kernel => ModuleKind::Kernel,
@@ -76,8 +81,7 @@ impl TraceModules {
             ..
         } = *mapping;
         let next = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
-        let identity = (mapping.name.clone(), device, inode, build_id);
-        let index = *self.by_identity.entry(identity).or_insert(next);
+        let index = *self.by_identity.entry(identity(mapping)).or_insert(next);
         if index == next {
             let (path, deleted) = shown(&mapping.name);
             let path = path.to_vec();
@@ -97,4 +101,14 @@ impl TraceModules {
         }
         Some(index)
     }
+}
+
+fn identity(mapping: &Mapping) -> Identity {
+    let Mapping {
+        device,
+        inode,
+        build_id,
+        ..
+    } = *mapping;
+    (mapping.name.clone(), device, inode, build_id)
 }

@@ -21,6 +21,8 @@ pub(crate) enum Input {
     /// OpenTelemetry's profiles in protobuf, packed by gzip or not
     #[cfg(feature = "otlp")]
     Otlp,
+    /// What `perf record` writes
+    Perf,
 }
 
 /// A format that is written.
@@ -48,6 +50,7 @@ pub(crate) enum Output {
 
 /// How names end, longest first where one is the end of another.
 const INPUTS: &[(&str, Input)] = &[
+    ("perf.data", Input::Perf),
     #[cfg(feature = "otlp")]
     (".otlp", Input::Otlp),
     #[cfg(feature = "otlp")]
@@ -93,7 +96,14 @@ impl Input {
 
     /// Knows those that begin with what no other begins with.
     fn of_content(begin: &[u8]) -> Option<Self> {
-        begin.starts_with(b"{\"").then_some(Self::Ndjson)
+        let known: [(&[u8], Self); 3] = [
+            (b"{\"", Self::Ndjson),
+            (b"PERFILE2", Self::Perf),
+            // In the other byte order.
+            (b"2ELIFREP", Self::Perf),
+        ];
+        let found = known.iter().find(|(magic, _)| begin.starts_with(magic));
+        found.map(|(_, format)| *format)
     }
 }
 

@@ -12,6 +12,7 @@ use backsight_formats::{folded, ndjson, pprof};
 use backsight_types::profile::Profile;
 
 use super::format::Input;
+use crate::capture;
 use crate::failure::{Failure, Result, complain};
 use crate::file::{Shown, open_text};
 use crate::progress::{Progress, Reading};
@@ -19,6 +20,17 @@ use crate::progress::{Progress, Reading};
 /// Reads a profile, and returns how much of it was malformed. With `summed`, samples
 /// that are alike but for their time become one where the format is read so.
 pub(super) fn run(path: &Path, asked: Option<Input>, summed: bool) -> Result<(Profile, u64)> {
+    in_pieces(path, asked, summed, |_| Ok(()))
+}
+
+/// As [`run`]. A format that is streamed gives the profile to `drain` piece by piece,
+/// which may take the samples out; any other gives it once, at the end.
+pub(crate) fn in_pieces(
+    path: &Path,
+    asked: Option<Input>,
+    summed: bool,
+    drain: impl FnMut(&mut Profile) -> Result<()>,
+) -> Result<(Profile, u64)> {
     let is_stdin = path == Path::new("-");
     let file = if is_stdin {
         io::stdin().as_fd().try_clone_to_owned().map(File::from)
@@ -38,36 +50,47 @@ pub(super) fn run(path: &Path, asked: Option<Input>, summed: bool) -> Result<(Pr
     let mut input = BufReader::with_capacity(1 << 18, progress.reading(file));
     let format = Input::of(path, asked, input.fill_buf().map_err(failed)?)?;
     let mut malformed = Malformed::new(path);
-    let profile = read(path, format, input, summed, &mut malformed)?;
+    let can_seek = length.is_some();
+    let profile = read(format, input, can_seek, summed, &mut malformed, drain)?;
     Ok((profile, malformed.finish()))
 }
 
 fn read(
-    path: &Path,
     format: Input,
     input: BufReader<Reading<File>>,
+    can_seek: bool,
     summed: bool,
     malformed: &mut Malformed<'_>,
+    mut drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<Profile> {
-    match format {
+    let path = malformed.path;
+    let mut profile = match format {
         Input::Ndjson => ndjson::read_profile(input, summed, |error| malformed.tell(error))
-            .map_err(|error| Failure::of(Shown(path), error)),
+            .map_err(|error| Failure::of(Shown(path), error))?,
         Input::Folded => folded::read(input, |error| malformed.tell(error))
-            .map_err(|error| Failure::io(Shown(path), &error)),
+            .map_err(|error| Failure::io(Shown(path), &error))?,
         Input::Pprof => {
             let read = pprof::read(input, &pprof::Limits::default());
             let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
             malformed.count(&flaws);
-            Ok(profile)
+            profile
         }
         #[cfg(feature = "otlp")]
         Input::Otlp => {
             let read = otlp::read(input, &otlp::Limits::default());
             let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
             malformed.count(&flaws);
-            Ok(profile)
+            profile
         }
-    }
+        Input::Perf => {
+            let (profile, problems) = capture::perf_data(path, input, can_seek, summed, drain)?;
+            malformed.count(&problems.flaws);
+            malformed.unnumbered += u64::from(problems.end.is_some());
+            return Ok(profile);
+        }
+    };
+    drain(&mut profile)?;
+    Ok(profile)
 }
 
 /// Says what is malformed: the first few, and how many there were.

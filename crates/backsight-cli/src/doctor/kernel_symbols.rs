@@ -11,16 +11,17 @@ pub(super) fn check(host: &Host) -> Finding {
     let shown = restrict.map_or_else(|| "not there".to_owned(), |number| number.to_string());
     match shows_addresses(host) {
         Ok(true) => Finding::ok(format!(
-            "kallsyms shows addresses (kptr_restrict is {shown}); nothing here uses them yet"
+            "kallsyms shows addresses (kptr_restrict is {shown}): recordings of this kernel get names"
         )),
         Ok(false) => Finding::limited(
             format!(
-                "kallsyms hides addresses (kptr_restrict is {shown}); nothing here uses them yet"
+                "kallsyms hides addresses (kptr_restrict is {shown}): the kernel's functions in \
+                 recordings get no names"
             ),
             "run with CAP_SYSLOG, and kernel.kptr_restrict at 1 or less",
         ),
         Err(error) => Finding::missing(
-            format!("/proc/kallsyms: {error}; nothing here uses it yet"),
+            format!("/proc/kallsyms: {error}: the kernel's functions get no names"),
             "a kernel with CONFIG_KALLSYMS has it",
         ),
     }

@@ -36,7 +36,23 @@ pub(super) fn introduce(symbolizer: &Symbolizer, module: &Module) -> Known {
 }
 
 fn file_of(module: &Module) -> Result<Source, Reason> {
-    let path = Path::new(OsStr::from_bytes(&module.path));
+    let file = open_proven(module)?;
+    Ok(Source::File {
+        file: Arc::new(file),
+        path: Some(path_of(module).to_owned()),
+    })
+}
+
+fn path_of(module: &Module) -> &Path {
+    Path::new(OsStr::from_bytes(&module.path))
+}
+
+/// Opens the file of a module, if what stands under its path is proven to be it.
+///
+/// # Errors
+/// The reason why there is none.
+pub(crate) fn open_proven(module: &Module) -> Result<File, Reason> {
+    let path = path_of(module);
     // A path that does not begin at the root names something else here.
     if !path.is_absolute() {
         return Err(module.unreadable.unwrap_or(Reason::Unreadable));
@@ -49,14 +65,7 @@ fn file_of(module: &Module) -> Result<Source, Reason> {
         Some(id) => file::headers(&file).is_ok_and(|headers| headers.build_id == Some(id)),
         None => is_same_file(&file, module),
     };
-    if proven {
-        Ok(Source::File {
-            file: Arc::new(file),
-            path: Some(path.to_owned()),
-        })
-    } else {
-        Err(Reason::IdentityUnproven)
-    }
+    proven.then_some(file).ok_or(Reason::IdentityUnproven)
 }
 
 fn is_same_file(file: &File, module: &Module) -> bool {
@@ -78,10 +87,12 @@ fn is_same_file(file: &File, module: &Module) -> bool {
 /// tells.
 fn vdso_of(module: &Module) -> Result<Source, Reason> {
     let wanted = module.build_id.ok_or(Reason::VdsoNoSymbols)?;
-    own_vdso(wanted).ok_or(Reason::VdsoNoSymbols)
+    let image = vdso_image(wanted).ok_or(Reason::VdsoNoSymbols)?;
+    Ok(Source::Bytes(image.into()))
 }
 
-fn own_vdso(wanted: BuildId) -> Option<Source> {
+/// Returns the image of our own vDSO, if it has this build ID.
+pub(crate) fn vdso_image(wanted: BuildId) -> Option<Vec<u8>> {
     /// A vDSO has a few pages.
     const MAX_SIZE: u64 = 1 << 20;
     let maps = ProcMaps::open_self().ok()?;
@@ -95,7 +106,7 @@ fn own_vdso(wanted: BuildId) -> Option<Source> {
         let memory = File::open("/proc/self/mem").ok()?;
         memory.read_exact_at(&mut image, vma.start.0).ok()?;
         let headers = Headers::parse(image.as_slice()).ok()?;
-        return (headers.build_id == Some(wanted)).then(|| Source::Bytes(image.into()));
+        return (headers.build_id == Some(wanted)).then_some(image);
     }
     None
 }

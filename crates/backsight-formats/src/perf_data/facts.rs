@@ -26,8 +26,6 @@ pub struct Facts {
     pub events: Vec<EventType>,
     /// The build IDs of files. `perf record` reads them when it ends.
     pub build_ids: Vec<FileId>,
-    /// The times of the first and the last sample, in nanoseconds.
-    pub sample_times: Option<(u64, u64)>,
     /// One instant in nanoseconds since 1970, and on the recording's clock.
     pub clock: Option<(u64, u64)>,
 }
@@ -53,7 +51,6 @@ pub(super) mod feature {
     pub(crate) const CPU_DESC: u64 = 8;
     pub(crate) const CMDLINE: u64 = 11;
     pub(crate) const EVENT_DESC: u64 = 12;
-    pub(crate) const SAMPLE_TIME: u64 = 21;
     pub(crate) const CLOCK_DATA: u64 = 29;
     /// One after the last there is room for.
     pub(crate) const END: u64 = 256;
@@ -63,7 +60,7 @@ impl Facts {
     /// Returns whether anything is made of this feature.
     pub(super) fn is_read(feature: u64) -> bool {
         use feature::{ARCH, BUILD_ID, CLOCK_DATA, CMDLINE, CPU_DESC, EVENT_DESC};
-        use feature::{HOSTNAME, OS_RELEASE, SAMPLE_TIME, VERSION};
+        use feature::{HOSTNAME, OS_RELEASE, VERSION};
         matches!(
             feature,
             BUILD_ID
@@ -74,7 +71,6 @@ impl Facts {
                 | CPU_DESC
                 | CMDLINE
                 | EVENT_DESC
-                | SAMPLE_TIME
                 | CLOCK_DATA
         )
     }
@@ -96,7 +92,6 @@ impl Facts {
                 let count = at.u32().unwrap_or_default();
                 self.command = (0..count).map_while(|_| text(&mut at)).collect();
             }
-            feature::SAMPLE_TIME => self.sample_times = at.u64().zip(at.u64()),
             feature::CLOCK_DATA => {
                 let _version_and_clock = at.u64();
                 self.clock = at.u64().zip(at.u64());

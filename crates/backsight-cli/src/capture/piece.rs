@@ -1,0 +1,220 @@
+//! A piece of a recording: what waits to be replayed together.
+
+use backsight_formats::perf_data::{ChainEntry, Sample};
+use backsight_normalize::{KERNEL_PID, Record, Replay};
+use backsight_types::ModuleKind;
+use backsight_types::profile::{self, Profile};
+use backsight_types::trace;
+use hashbrown::HashMap;
+
+use super::KERNEL_IMAGE;
+use super::chains::{ChainIdx, Chains, Setting};
+use super::files;
+use super::kernel::{KernelSymbols, RecordedKernel};
+use super::people::Mapped;
+use super::places::Places;
+
+/// A piece ends when so many samples or records wait, or so many addresses of chains
+/// that are new. They take 10 MB at the most.
+const MAX_SAMPLES: usize = 1 << 16;
+const MAX_RECORDS: usize = 1 << 14;
+const MAX_ENTRIES: usize = 1 << 18;
+
+/// What waits, and what earlier pieces left.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    replay: Replay,
+    chains: Chains,
+    pub(super) places: Places,
+    /// How often what a process has mapped has changed.
+    epochs: HashMap<u32, u32>,
+    last_epoch: Option<(u32, u32)>,
+    /// Whether files are believed to be those of the recording for their inode.
+    pub(super) trust_inodes: bool,
+    pub(super) recorded_kernel: RecordedKernel,
+    records: Vec<Record>,
+    waiting: Vec<Waiting>,
+    /// The chains that are new, and their entries, one chain behind the other.
+    fresh: Vec<(ChainIdx, trace::Sample)>,
+    entries: Vec<ChainEntry>,
+}
+
+/// A sample whose stack is not known yet.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    sample: profile::Sample,
+    period: i64,
+    chain: ChainIdx,
+}
+
+impl Piece {
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= MAX_SAMPLES
+            || self.records.len() >= MAX_RECORDS
+            || self.entries.len() >= MAX_ENTRIES
+    }
+
+    pub(super) fn has_records(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    /// Returns the replay as the last piece left it.
+    pub(super) fn replay(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// Takes a record. Its time is its place among all events.
+    pub(super) fn record(&mut self, record: Record) {
+        let epoch = self.epochs.entry(record.pid).or_default();
+        *epoch = epoch.wrapping_add(1);
+        self.last_epoch = None;
+        self.records.push(record);
+    }
+
+    /// Takes a sample, with its place among all events. `unwound` goes behind its chain.
+    pub(super) fn push(
+        &mut self,
+        order: u64,
+        sample: &Sample<'_>,
+        unwound: Option<&Unwound>,
+        row: profile::Sample,
+    ) {
+        let setting = Setting {
+            pid: sample.pid,
+            epoch: self.epoch(sample.pid),
+            kernel_epoch: self.epochs.get(&KERNEL_PID).copied().unwrap_or_default(),
+            context: sample.context as u8,
+        };
+        let pc = sample.pc.map(|pc| pc.0.to_ne_bytes());
+        let key = match (unwound, sample.raw_chain()) {
+            (Some(unwound), _) => &unwound.key,
+            (None, []) => pc.as_ref().map_or(&[][..], |pc| &pc[..]),
+            (None, chain) => chain,
+        };
+        let (chain, is_new) = self.chains.place(setting, key);
+        if is_new {
+            let from = self.entries.len();
+            match unwound {
+                Some(unwound) => self.entries.extend_from_slice(&unwound.entries),
+                None => self.entries.extend(sample.chain()),
+            }
+            let entries = self.entries.iter().skip(from);
+            let fresh = trace::Sample {
+                time_ns: order,
+                pid: sample.pid,
+                addrs: entries.map(|entry| entry.addr).collect(),
+            };
+            self.fresh.push((chain, fresh));
+        }
+        self.waiting.push(Waiting {
+            sample: row,
+            period: i64::try_from(sample.period).unwrap_or(i64::MAX),
+            chain,
+        });
+    }
+
+    fn epoch(&mut self, pid: u32) -> u32 {
+        match self.last_epoch {
+            Some((last, epoch)) if last == pid => epoch,
+            _ => {
+                let epoch = self.epochs.get(&pid).copied().unwrap_or_default();
+                self.last_epoch = Some((pid, epoch));
+                epoch
+            }
+        }
+    }
+
+    /// Replays the piece, and puts its samples into the profile.
+    pub(super) fn finish(&mut self, profile: &mut Profile, summed: bool) {
+        let (places, fresh): (Vec<ChainIdx>, Vec<trace::Sample>) = self.fresh.drain(..).unzip();
+        let outcomes = self.replay.feed(&self.records, &fresh);
+        self.records.clear();
+        self.add_modules(profile);
+        let mut entries = self.entries.drain(..);
+        let mut locations = Vec::new();
+        for ((place, sample), outcomes) in places.into_iter().zip(&fresh).zip(outcomes) {
+            locations.clear();
+            let entries = entries.by_ref().take(sample.addrs.len());
+            for (entry, outcome) in entries.zip(outcomes) {
+                locations.extend(self.places.location(&entry, outcome, profile));
+            }
+            let stack = profile.stacks.intern(locations.iter().rev().copied());
+            self.chains.resolve(place, stack);
+        }
+        drop(entries);
+        for waiting in self.waiting.drain(..) {
+            let stack = self.chains.stack(waiting.chain);
+            let sample = profile::Sample {
+                stack,
+                ..waiting.sample
+            };
+            let values = [1, waiting.period];
+            match summed {
+                true => profile.samples.sum(sample, &values, &[]),
+                false => profile.samples.push(sample, &values, &[]),
+            }
+        }
+        self.chains.forget_some();
+    }
+
+    fn add_modules(&mut self, profile: &mut Profile) {
+        let first = profile.modules.len();
+        for (at, known) in self.replay.modules().iter().enumerate().skip(first) {
+            let mut module = known.module.clone();
+            files::learn(&mut module, self.trust_inodes);
+            if module.kind == ModuleKind::Kernel && module.path == KERNEL_IMAGE {
+                let mut mapped = self.replay.code_of(KERNEL_PID);
+                let image = mapped.find(|mapped| mapped.module.as_usize() == at);
+                if let Some(image) = image {
+                    let text = image.range.start;
+                    self.places.kernel =
+                        KernelSymbols::of_running(&self.recorded_kernel, &module, text);
+                }
+            }
+            profile.modules.push(module);
+        }
+    }
+
+    /// Puts mappings into the profile. Their modules are those of a finished piece.
+    pub(super) fn add_mappings(&self, mapped: Vec<Mapped>, profile: &mut Profile) {
+        for Mapped {
+            process,
+            time_ns,
+            mapping,
+        } in mapped
+        {
+            let Some(module) = self.replay.module_of(&mapping) else {
+                continue;
+            };
+            profile.mappings.push(profile::Mapping {
+                process: Some(process),
+                range: mapping.range,
+                file_offset: mapping.offset,
+                perms: mapping.perms,
+                module: Some(module),
+                start_ns: Some(time_ns),
+            });
+        }
+    }
+}
+
+/// What came of a user stack, with the chain before it.
+#[derive(Debug, Default)]
+pub(super) struct Unwound {
+    pub(super) entries: Vec<ChainEntry>,
+    /// Equal for equal entries, and for no others.
+    pub(super) key: Vec<u8>,
+}
+
+impl Unwound {
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.key.clear();
+    }
+
+    pub(super) fn push(&mut self, entry: ChainEntry) {
+        self.key.extend(entry.addr.0.to_ne_bytes());
+        self.key.push(entry.context as u8);
+        self.entries.push(entry);
+    }
+}
