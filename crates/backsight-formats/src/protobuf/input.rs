@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::Error;
+use super::{Error, Fields};
 
 /// How gzip begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -75,10 +75,15 @@ pub(crate) fn unpack(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, E
     }
 }
 
-fn read_all(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
+fn read_all(mut input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
+    // A gigabyte of something else is refused before it is read.
+    let begin = input.by_ref().take(1 << 16).read_to_end(&mut bytes);
+    begin.map_err(Error::Io)?;
+    Fields::check_begin(&bytes)?;
     // One more tells that there is too much.
-    let most = budget.left.saturating_add(1);
+    let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let most = budget.left.saturating_add(1).saturating_sub(read);
     input
         .take(most)
         .read_to_end(&mut bytes)

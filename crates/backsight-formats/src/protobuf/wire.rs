@@ -47,6 +47,26 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Checks that what is here of a message can be the beginning of one.
+    pub(crate) fn check_begin(begin: &'a [u8]) -> Result<(), Error> {
+        let mut fields = Self::new(begin);
+        loop {
+            let mut rest = fields.rest;
+            let length = rest.len();
+            match fields.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                Err(why) => {
+                    let is_cut = match varint(&mut rest) {
+                        Some(key) => key >> 3 != 0 && matches!(key & 7, 0 | 1 | 2 | 5),
+                        None => length < 10,
+                    };
+                    return if is_cut { Ok(()) } else { Err(why) };
+                }
+            }
+        }
+    }
+
     fn field(&mut self) -> Option<(u32, Value<'a>)> {
         let key = varint(&mut self.rest)?;
         let number = u32::try_from(key >> 3).ok().filter(|number| *number > 0)?;
@@ -156,6 +176,13 @@ mod tests {
             ),
         ];
         for (name, bytes) in broken {
+            // What is longer than the rest may come to an end behind it.
+            let may_go_on = Fields::check_begin(bytes).is_ok();
+            assert_eq!(
+                may_go_on,
+                name.contains("rest") || name.contains("2^64"),
+                "{name}"
+            );
             let why = fields(bytes).expect_err(name);
             assert!(why.contains("byte 2"), "{name}: {why}");
         }
