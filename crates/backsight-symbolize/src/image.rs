@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 
 use crate::tally::wide;
 use crate::{Access, Error};
@@ -67,6 +67,26 @@ impl Image {
             Self::Mapped(_) | Self::Given(_) => 0,
         }
     }
+}
+
+impl Image {
+    /// Gives the pages of a mapped file back, which were read and will hardly be again:
+    /// they come back from the file when they are.
+    pub(crate) fn release(&self) {
+        if let Self::Mapped(map) = self {
+            release_pages(map);
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "that pages may be dropped is unsafe in memmap2")]
+fn release_pages(map: &Mmap) {
+    // SAFETY: nothing is ever written to the mapping, so no page of it differs from the
+    // file's: a page that is dropped is read from the same file when it is touched
+    // again, and that the file does not change is what `map_file` argues.
+    let released = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
+    // It is for the sake of memory alone, and whoever refuses it keeps the pages.
+    drop(released);
 }
 
 /// How files are opened, besides for reading: a FIFO is not waited for, and no

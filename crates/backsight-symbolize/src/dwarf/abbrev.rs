@@ -4,6 +4,9 @@
 //! the same huge one. So a table's length is found first, paid for out of fuel
 //! that suffices for the section as a whole many times over, and the table is
 //! then parsed from just these bytes.
+//!
+//! Walks and names go by our own [`Plans`]; gimli's form is for the one abbreviation
+//! of root DIEs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -24,6 +27,8 @@ pub(super) struct AbbrevTables<'d> {
 /// One table, as gimli has it and compiled.
 #[derive(Debug, Default)]
 struct Table {
+    /// The abbreviation of root DIEs, by its code: those that share a table share it.
+    root: OnceLock<(u64, Parsed)>,
     parsed: OnceLock<Parsed>,
     plans: OnceLock<(Encoding, Compiled)>,
     /// For units that share the table and nothing else.
@@ -40,6 +45,43 @@ impl<'d> AbbrevTables<'d> {
             section,
             tables: Mutex::default(),
             fuel: Mutex::new(fuel),
+        }
+    }
+
+    /// Returns the abbreviation of this code, of the table at `offset` of
+    /// `.debug_abbrev`, and no others unless that costs nothing more: a root DIE needs
+    /// one of hundreds.
+    pub(super) fn of_root(&self, offset: DebugAbbrevOffset, code: u64) -> Parsed {
+        let table = self.table(offset);
+        let (known, parsed) = table.root.get_or_init(|| {
+            let mut fuel = self.fuel.lock().unwrap_or_else(PoisonError::into_inner);
+            (code, self.one(offset, code, &mut fuel))
+        });
+        if *known == code {
+            return parsed.clone();
+        }
+        self.get(offset)
+    }
+
+    fn one(&self, offset: DebugAbbrevOffset, code: u64, fuel: &mut Fuel) -> Parsed {
+        let mut rest = self.section;
+        rest.skip(offset.0)?;
+        loop {
+            let entry = rest;
+            let found = rest.read_uleb128()?;
+            if found == 0 {
+                return Err(Fault::Malformed);
+            }
+            pass_entry(&mut rest, fuel)?;
+            if found == code {
+                let length = entry.len().checked_sub(rest.len());
+                let entry = length.and_then(|length| entry.slice().get(..length));
+                // A table of its own, with the zero that ends one.
+                let alone = [entry.ok_or(Fault::Malformed)?, &[0]].concat();
+                let alone = Slice::new(&alone, self.section.endian());
+                let parsed = gimli::DebugAbbrev::from(alone).abbreviations(DebugAbbrevOffset(0))?;
+                return Ok(Arc::new(parsed));
+            }
         }
     }
 
@@ -97,19 +139,24 @@ impl<'d> AbbrevTables<'d> {
 fn table_length(table: Slice<'_>, fuel: &mut Fuel) -> Result<usize, Fault> {
     let mut rest = table;
     while rest.read_uleb128()? != 0 {
-        rest.read_uleb128()?;
-        rest.read_u8()?;
-        loop {
-            fuel.spend(1)?;
-            let name = rest.read_uleb128()?;
-            let form = rest.read_uleb128()?;
-            if form == u64::from(gimli::DW_FORM_implicit_const.0) {
-                rest.read_sleb128()?;
-            }
-            if name == 0 && form == 0 {
-                break;
-            }
-        }
+        pass_entry(&mut rest, fuel)?;
     }
     table.len().checked_sub(rest.len()).ok_or(Fault::Malformed)
+}
+
+/// Passes what stands behind the code of an entry.
+fn pass_entry(rest: &mut Slice<'_>, fuel: &mut Fuel) -> Result<(), Fault> {
+    rest.read_uleb128()?;
+    rest.read_u8()?;
+    loop {
+        fuel.spend(1)?;
+        let name = rest.read_uleb128()?;
+        let form = rest.read_uleb128()?;
+        if form == u64::from(gimli::DW_FORM_implicit_const.0) {
+            rest.read_sleb128()?;
+        }
+        if name == 0 && form == 0 {
+            return Ok(());
+        }
+    }
 }

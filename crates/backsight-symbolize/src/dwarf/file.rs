@@ -113,6 +113,11 @@ impl<'d> FileUnits<'_, 'd> {
         unit.map_or_else(UnitPart::default, |unit| flatten(unit, self.0, code))
     }
 
+    /// Gives the pages of the file back: what was flattened is not read again.
+    pub(crate) fn release(self) {
+        self.0.elf.release();
+    }
+
     /// Returns which units a lookup would ask where.
     pub(crate) fn claims(self, code: &CodeMap) -> Claims {
         self.0.claims(code)

@@ -3,10 +3,11 @@
 //!
 //! Source: DWARF 5, 7.5.5 and 7.5.6; the `GNU` forms: the headers of binutils.
 
-use gimli::{DwForm, Encoding};
+use gimli::{AttributeValue, DwForm, Encoding, Reader, Section, UnitOffset};
 
-use super::Fault;
 use super::cursor::Cursor;
+use super::unit::Unit;
+use super::{Fault, Slice};
 
 /// What an attribute says, as far as functions need it: 16 bytes, as walks copy
 /// many.
@@ -170,6 +171,32 @@ impl Value {
     /// Returns the number, of a value that is one.
     pub(super) fn as_number(self) -> Option<u64> {
         (self.class == Class::Number).then_some(self.number)
+    }
+
+    /// Returns it as gimli has it, for an attribute of a DIE of `unit`; `None` when it
+    /// is nothing.
+    pub(super) fn to_attribute<'d>(self, unit: &Unit<'d>) -> Option<AttributeValue<Slice<'d>>> {
+        let at = usize::try_from(self.number).ok()?;
+        Some(match self.class {
+            Class::Nothing => return None,
+            Class::Address => AttributeValue::Addr(self.number),
+            Class::AddressAt => AttributeValue::DebugAddrIndex(gimli::DebugAddrIndex(at)),
+            Class::Number => AttributeValue::Udata(self.number),
+            Class::Offset => AttributeValue::RangeListsRef(gimli::RawRangeListsOffset(at)),
+            Class::RangeListAt => AttributeValue::DebugRngListsIndex(gimli::DebugRngListsIndex(at)),
+            Class::UnitRef => AttributeValue::UnitRef(UnitOffset(at)),
+            Class::InfoRef => AttributeValue::DebugInfoRef(gimli::DebugInfoOffset(at)),
+            Class::SupRef => AttributeValue::DebugInfoRefSup(gimli::DebugInfoOffset(at)),
+            Class::Text => {
+                let mut text = *unit.home.dwarf.debug_info.reader();
+                text.skip(unit.offset.checked_add(at)?).ok()?;
+                AttributeValue::String(text.read_null_terminated_slice().ok()?)
+            }
+            Class::Str => AttributeValue::DebugStrRef(gimli::DebugStrOffset(at)),
+            Class::LineStr => AttributeValue::DebugLineStrRef(gimli::DebugLineStrOffset(at)),
+            Class::StrAt => AttributeValue::DebugStrOffsetsIndex(gimli::DebugStrOffsetsIndex(at)),
+            Class::SupStr => AttributeValue::DebugStrRefSup(gimli::DebugStrOffset(at)),
+        })
     }
 
     /// A negative number counts nothing that we ask for.

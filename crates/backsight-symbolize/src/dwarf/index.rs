@@ -11,10 +11,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use gimli::{AttributeValue, DwarfPackage, Section, SectionId, UnitOffset};
+use gimli::{DebugInfoOffset, DwarfPackage, Section, SectionId, UnitOffset};
 
 use super::aranges::{self, Aranges};
 use super::companions::Companions;
+use super::form::{Class, Value};
 use super::held::Held;
 use super::home::{Home, HomeKind};
 use super::name::Names;
@@ -234,18 +235,18 @@ impl<'d> Index<'d> {
     pub(super) fn target<'r>(
         &'r self,
         unit: &'r Unit<'d>,
-        link: AttributeValue<Slice<'d>>,
+        link: Value,
     ) -> Option<(&'r Unit<'d>, UnitOffset)> {
-        match (link, unit.home.kind) {
-            (AttributeValue::UnitRef(offset), _) => Some((unit, offset)),
-            (AttributeValue::DebugInfoRef(offset), HomeKind::Main) => self.units.around(offset),
-            (AttributeValue::DebugInfoRef(offset), HomeKind::Supplementary)
-            | (AttributeValue::DebugInfoRefSup(offset), _) => {
-                self.supplementary.as_ref()?.around(offset)
+        let at = usize::try_from(link.number).ok()?;
+        match (link.class, unit.home.kind) {
+            (Class::UnitRef, _) => Some((unit, UnitOffset(at))),
+            (Class::InfoRef, HomeKind::Main) => self.units.around(DebugInfoOffset(at)),
+            (Class::InfoRef, HomeKind::Supplementary) | (Class::SupRef, _) => {
+                self.supplementary.as_ref()?.around(DebugInfoOffset(at))
             }
             // Compilers keep split units from referring to each other.
-            (AttributeValue::DebugInfoRef(offset), HomeKind::Split(_)) => {
-                let inside = offset.0.checked_sub(unit.offset)?;
+            (Class::InfoRef, HomeKind::Split(_)) => {
+                let inside = at.checked_sub(unit.offset)?;
                 (inside < unit.length()).then_some((unit, UnitOffset(inside)))
             }
             _ => None,

@@ -9,11 +9,13 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use gimli::{AttributeValue, UnitOffset, UnitRef};
+use gimli::UnitOffset;
 
+use super::form::Value;
 use super::index::Index;
 use super::unit::Unit;
-use super::{Fault, Fuel, Slice};
+use super::walk::CodeDie;
+use super::{Fault, Fuel};
 use crate::name::Name;
 
 /// Names met so far: the same function folded into many others is demangled
@@ -83,9 +85,10 @@ pub(super) fn raw<'d>(
     raw
 }
 
+/// What one DIE says, and which other it is a copy of or declared by.
 struct Entry<'d> {
     name: RawName<'d>,
-    link: Option<AttributeValue<Slice<'d>>>,
+    link: Option<Value>,
 }
 
 fn read<'d>(
@@ -94,35 +97,22 @@ fn read<'d>(
     index: &Index<'d>,
     fuel: &mut Fuel,
 ) -> Result<Entry<'d>, Fault> {
-    let unit = unit.own_root(index)?.unit_ref();
-    let mut entries = unit.entries_raw(Some(die))?;
-    let abbrev = entries.read_abbreviation()?.ok_or(Fault::Malformed)?;
-    fuel.spend(abbrev.attributes().len().saturating_add(1))?;
-    let mut name = RawName::default();
-    let mut link = None;
-    for spec in abbrev.attributes() {
-        let attr = entries.read_attribute(*spec)?;
-        match attr.name() {
-            gimli::DW_AT_linkage_name | gimli::DW_AT_MIPS_linkage_name => {
-                name.linkage = text(unit, attr.value());
-            }
-            gimli::DW_AT_name => name.plain = text(unit, attr.value()),
-            gimli::DW_AT_decl_line => {
-                let line = attr.udata_value().map(u32::try_from);
-                name.line = line.and_then(Result::ok).unwrap_or(0);
-            }
-            gimli::DW_AT_abstract_origin | gimli::DW_AT_specification => {
-                link = Some(attr.value());
-            }
-            _ => {}
-        }
-    }
-    Ok(Entry { name, link })
-}
-
-fn text<'d>(unit: UnitRef<'_, Slice<'d>>, value: AttributeValue<Slice<'d>>) -> Option<&'d [u8]> {
-    let text = unit.attr_string(value).ok()?.slice();
-    (!text.is_empty()).then_some(text)
+    let read = CodeDie::read(die, unit, fuel)?;
+    // Names link functions to functions; whatever else is named, no frame is.
+    let die = read.ok_or(Fault::Malformed)?;
+    let unit_ref = unit.own_root(index)?.unit_ref();
+    let text = |value: Option<Value>| {
+        let text = unit_ref.attr_string(value?.to_attribute(unit)?).ok()?;
+        Some(text.slice()).filter(|text| !text.is_empty())
+    };
+    Ok(Entry {
+        name: RawName {
+            linkage: text(die.linkage_name()),
+            plain: text(die.name()),
+            line: die.decl_line(),
+        },
+        link: die.origin(),
+    })
 }
 
 impl<'d> Names<'d> {

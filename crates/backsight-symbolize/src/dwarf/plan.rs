@@ -76,7 +76,7 @@ pub(super) enum Slot {
     Specification = 4,
     NameOrCallFile = 5,
     LinkageOrCallLine = 6,
-    CallColumn = 7,
+    DeclLineOrCallColumn = 7,
 }
 
 /// What was read of one DIE.
@@ -209,6 +209,16 @@ impl Plans {
         sparse.get(at)
     }
 
+    /// Reads what is asked for of a DIE, behind the head of its plan.
+    #[inline]
+    pub(super) fn read(&self, plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Values, Fault> {
+        let mut values = Values::default();
+        for step in self.steps(plan) {
+            step.read(cursor, self.encoding, &mut values)?;
+        }
+        Ok(values)
+    }
+
     #[inline]
     pub(super) fn steps(&self, plan: &Plan) -> &[Step] {
         let (first, count) = (usize::try_from(plan.first), usize::try_from(plan.count));
@@ -238,7 +248,8 @@ impl Kind {
             }
             gimli::DW_AT_call_file if self == Self::Inlined => Slot::NameOrCallFile,
             gimli::DW_AT_call_line if self == Self::Inlined => Slot::LinkageOrCallLine,
-            gimli::DW_AT_call_column if self == Self::Inlined => Slot::CallColumn,
+            gimli::DW_AT_decl_line if self == Self::Function => Slot::DeclLineOrCallColumn,
+            gimli::DW_AT_call_column if self == Self::Inlined => Slot::DeclLineOrCallColumn,
             _ => return None,
         })
     }
@@ -271,7 +282,7 @@ impl Step {
 
     /// Passes the bytes, and keeps what is asked for.
     #[inline]
-    pub(super) fn read(
+    fn read(
         self,
         cursor: &mut Cursor<'_>,
         encoding: Encoding,

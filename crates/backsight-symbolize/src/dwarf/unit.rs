@@ -2,13 +2,18 @@
 
 use std::sync::{Arc, OnceLock};
 
-use gimli::{AttributeValue, DebugInfoOffset, DebugLineOffset, UnitHeader, UnitRef, UnitType};
+use gimli::{
+    AttributeValue, DebugInfoOffset, DebugLineOffset, Reader, Section, UnitHeader, UnitOffset,
+    UnitRef, UnitType,
+};
 
+use super::cursor::Cursor;
 use super::function::Functions;
 use super::held::Held;
 use super::home::{Home, HomeKind};
 use super::index::Index;
 use super::line::Lines;
+use super::plan::Plans;
 use super::range::RangeAttrs;
 use super::split::{self, SplitName};
 use super::{Fault, Fuel, Slice};
@@ -24,6 +29,7 @@ pub(super) struct Unit<'d> {
     /// What it is the skeleton of.
     split: OnceLock<Option<Box<Unit<'d>>>>,
     root: OnceLock<Result<Root<'d>, Fault>>,
+    plans: OnceLock<Result<Arc<Plans>, Fault>>,
     functions: OnceLock<Result<Functions, Fault>>,
     lines: OnceLock<Result<Lines<'d>, Fault>>,
 }
@@ -53,6 +59,7 @@ impl<'d> Unit<'d> {
             home,
             split: OnceLock::new(),
             root: OnceLock::new(),
+            plans: OnceLock::new(),
             functions: OnceLock::new(),
             lines: OnceLock::new(),
         }
@@ -69,6 +76,25 @@ impl<'d> Unit<'d> {
     /// Returns the root DIE, with fuel of its own.
     pub(super) fn own_root(&self, index: &Index<'d>) -> Result<&Root<'d>, Fault> {
         self.root(&mut index.fuel_for(self.length()))
+    }
+
+    /// Starts at a DIE, and sees no more than the unit.
+    pub(super) fn cursor(&self, die: UnitOffset) -> Result<Cursor<'d>, Fault> {
+        if !die.is_in_bounds(&self.header) {
+            return Err(Fault::Malformed);
+        }
+        let mut bytes = *self.home.dwarf.debug_info.reader();
+        bytes.skip(self.offset)?;
+        bytes.truncate(self.length())?;
+        Ok(Cursor::new(bytes, die.0))
+    }
+
+    /// Returns what is to be done with each shape of DIE.
+    pub(super) fn plans(&self) -> Result<&Arc<Plans>, Fault> {
+        let plans = self
+            .plans
+            .get_or_init(|| self.home.abbrevs.plans(&self.header));
+        plans.as_ref().map_err(|fault| *fault)
     }
 
     /// Returns the unit that has the functions and their names: the split unit, where
@@ -145,7 +171,8 @@ impl<'d> Root<'d> {
     ) -> Result<Self, Fault> {
         let dwarf = &home.dwarf;
         let table = header.debug_abbrev_offset();
-        let abbreviations = home.abbrevs.get(table)?;
+        let code = code_at(header, home)?;
+        let abbreviations = home.abbrevs.of_root(table, code)?;
         let file_type = dwarf.file_type;
         let encoding = header.encoding();
         let mut unit = gimli::Unit {
@@ -233,4 +260,13 @@ impl<'d> Root<'d> {
     pub(super) fn unit_ref(&self) -> UnitRef<'_, Slice<'d>> {
         UnitRef::new(&self.home.dwarf, &self.unit)
     }
+}
+
+/// Returns the abbreviation code of the root DIE.
+fn code_at(header: &UnitHeader<Slice<'_>>, home: &Home<'_>) -> Result<u64, Fault> {
+    let offset = header.debug_info_offset().ok_or(Fault::Malformed)?;
+    let at = offset.0.checked_add(header.root_offset().0);
+    let mut bytes = *home.dwarf.debug_info.reader();
+    bytes.skip(at.ok_or(Fault::Malformed)?)?;
+    Ok(bytes.read_uleb128()?)
 }

@@ -60,15 +60,9 @@ impl<'d> CodeDies<'d> {
     }
 
     fn new(die: UnitOffset, floor: isize, unit: &Unit<'d>) -> Result<Self, Fault> {
-        if !die.is_in_bounds(&unit.header) {
-            return Err(Fault::Malformed);
-        }
-        let mut bytes = *gimli::Section::reader(&unit.home.dwarf.debug_info);
-        gimli::Reader::skip(&mut bytes, unit.offset)?;
-        gimli::Reader::truncate(&mut bytes, unit.length())?;
         Ok(Self {
-            cursor: Cursor::new(bytes, die.0),
-            plans: unit.home.abbrevs.plans(&unit.header)?,
+            cursor: unit.cursor(die)?,
+            plans: Arc::clone(unit.plans()?),
             depth: 0,
             floor,
             ceiling: isize::MAX,
@@ -114,10 +108,7 @@ impl<'d> CodeDies<'d> {
                 }
                 continue;
             }
-            let mut values = Values::default();
-            for step in self.plans.steps(&plan) {
-                step.read(&mut self.cursor, self.plans.encoding, &mut values)?;
-            }
+            let values = self.plans.read(&plan, &mut self.cursor)?;
             let closed = self.closed.min(depth);
             self.closed = isize::MAX;
             if self.depth <= self.floor {
@@ -147,6 +138,31 @@ impl<'d> CodeDies<'d> {
 }
 
 impl CodeDie {
+    /// Reads the DIE at `die` alone; `None` when it is neither a function nor an
+    /// inlined call.
+    pub(super) fn read(
+        die: UnitOffset,
+        unit: &Unit<'_>,
+        fuel: &mut Fuel,
+    ) -> Result<Option<Self>, Fault> {
+        let plans = unit.plans()?;
+        let mut cursor = unit.cursor(die)?;
+        let plan = *plans.get(cursor.uleb()?).ok_or(Fault::Malformed)?;
+        fuel.spend(usize::try_from(plan.cost).unwrap_or(usize::MAX))?;
+        if plan.kind == Kind::Other {
+            return Ok(None);
+        }
+        cursor.skip(usize::try_from(plan.head).map_err(|_| Fault::Malformed)?)?;
+        Ok(Some(Self {
+            die,
+            depth: 0,
+            closed: 0,
+            kind: plan.kind,
+            has_children: plan.has_children,
+            values: plans.read(&plan, &mut cursor)?,
+        }))
+    }
+
     /// Returns where its code is.
     pub(super) fn ranges(&self) -> RangeAttrs {
         RangeAttrs {
@@ -165,8 +181,30 @@ impl CodeDie {
 
     /// Returns whether a function has a name of its own.
     pub(super) fn is_named(&self) -> bool {
-        let mut slots = [Slot::NameOrCallFile, Slot::LinkageOrCallLine].into_iter();
-        self.kind == Kind::Function && slots.any(|slot| self.values.get(slot).some().is_some())
+        self.name().is_some() || self.linkage_name().is_some()
+    }
+
+    /// Returns `DW_AT_linkage_name`, of a function.
+    pub(super) fn linkage_name(&self) -> Option<Value> {
+        self.of_function(Slot::LinkageOrCallLine)
+    }
+
+    /// Returns `DW_AT_name`, of a function.
+    pub(super) fn name(&self) -> Option<Value> {
+        self.of_function(Slot::NameOrCallFile)
+    }
+
+    fn of_function(&self, slot: Slot) -> Option<Value> {
+        let value = self.values.get(slot);
+        value.some().filter(|_| self.kind == Kind::Function)
+    }
+
+    /// Returns `DW_AT_decl_line`, of a function; 0 when it does not say.
+    pub(super) fn decl_line(&self) -> u32 {
+        match self.kind {
+            Kind::Function => self.narrow(Slot::DeclLineOrCallColumn),
+            _ => 0,
+        }
     }
 
     /// Returns `DW_AT_call_file`, of an inlined call of this unit.
@@ -184,7 +222,7 @@ impl CodeDie {
 
     /// Returns `DW_AT_call_column`, of an inlined call; 0 when it does not say.
     pub(super) fn call_column(&self) -> u16 {
-        line::column(self.narrow(Slot::CallColumn).into())
+        line::column(self.narrow(Slot::DeclLineOrCallColumn).into())
     }
 
     /// No source has 2^32 lines: such a number is no number.

@@ -80,6 +80,11 @@ impl ElfFile {
         &self.image
     }
 
+    /// Gives the pages back that were read of a mapped file.
+    pub(crate) fn release(&self) {
+        self.image.release();
+    }
+
     /// Returns how many bytes of memory the image takes: none when it is mapped.
     pub(crate) fn read_bytes(&self) -> u64 {
         self.image.read_bytes()

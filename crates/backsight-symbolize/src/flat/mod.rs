@@ -49,7 +49,11 @@ pub(crate) fn build(sources: Sources<'_>) -> Index {
         let parts = flatten_all(units, &sources.code);
         // Behind the walk, which has read the root DIEs that claims need.
         let claims = units.claims(&sources.code);
-        merge::merge(&parts, &claims, sources)
+        // Merging needs nothing of the file but names.
+        units.release();
+        let index = merge::merge(&parts, &claims, sources);
+        units.release();
+        index
     })
 }
 

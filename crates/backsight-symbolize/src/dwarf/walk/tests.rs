@@ -10,14 +10,13 @@ mod forged;
 
 use std::sync::Arc;
 
-use gimli::{Attribute, AttributeValue, DwAt, Reader as _, Section as _, UnitOffset};
+use gimli::{Attribute, AttributeValue, DwAt, UnitOffset};
 use proptest::prelude::*;
 
 use forged::forged;
 
 use super::{CodeDie, CodeDies};
 use crate::Limits;
-use crate::dwarf::form::{Class, Value};
 use crate::dwarf::home::{Home, HomeKind};
 use crate::dwarf::plan::{Kind, Slot};
 use crate::dwarf::sections::{Role, Sections};
@@ -210,7 +209,7 @@ fn attributes<'d>(die: &CodeDie, unit: &Unit<'d>) -> Vec<(DwAt, AttributeValue<S
     };
     let values = slots.into_iter();
     let values = values.filter_map(|(name, slot)| {
-        let value = to_gimli(die.values.get(slot), unit)?;
+        let value = die.values.get(slot).to_attribute(unit)?;
         Some((name, value))
     });
     let numbers = numbers.into_iter();
@@ -218,30 +217,6 @@ fn attributes<'d>(die: &CodeDie, unit: &Unit<'d>) -> Vec<(DwAt, AttributeValue<S
     let mut attributes: Vec<_> = values.chain(numbers).collect();
     attributes.sort_by_key(|(name, _)| name.0);
     attributes
-}
-
-fn to_gimli<'d>(value: Value, unit: &Unit<'d>) -> Option<AttributeValue<Slice<'d>>> {
-    let at = usize::try_from(value.number).expect("64 bits");
-    Some(match value.class {
-        Class::Nothing => return None,
-        Class::Address => AttributeValue::Addr(value.number),
-        Class::AddressAt => AttributeValue::DebugAddrIndex(gimli::DebugAddrIndex(at)),
-        Class::Number => AttributeValue::Udata(value.number),
-        Class::Offset => AttributeValue::RangeListsRef(gimli::RawRangeListsOffset(at)),
-        Class::RangeListAt => AttributeValue::DebugRngListsIndex(gimli::DebugRngListsIndex(at)),
-        Class::UnitRef => AttributeValue::UnitRef(UnitOffset(at)),
-        Class::InfoRef => AttributeValue::DebugInfoRef(gimli::DebugInfoOffset(at)),
-        Class::SupRef => AttributeValue::DebugInfoRefSup(gimli::DebugInfoOffset(at)),
-        Class::Text => {
-            let mut text = *unit.home.dwarf.debug_info.reader();
-            text.skip(unit.offset + at).expect("in the unit");
-            AttributeValue::String(text.read_null_terminated_slice().expect("a text"))
-        }
-        Class::Str => AttributeValue::DebugStrRef(gimli::DebugStrOffset(at)),
-        Class::LineStr => AttributeValue::DebugLineStrRef(gimli::DebugLineStrOffset(at)),
-        Class::StrAt => AttributeValue::DebugStrOffsetsIndex(gimli::DebugStrOffsetsIndex(at)),
-        Class::SupStr => AttributeValue::DebugStrRefSup(gimli::DebugStrOffset(at)),
-    })
 }
 
 /// Both call a line or a column that does not fit, or is none, nothing.
