@@ -36,6 +36,10 @@ pub(crate) struct Plan<'m> {
     /// Whether any module of the batch was not indexed before, and so had files or
     /// tables read.
     pub(crate) reads: bool,
+    /// The modules of which an index was built, or read.
+    pub(crate) newly_indexed: Vec<usize>,
+    /// What indexing the largest of them may have taken for a while.
+    pub(crate) transient_bytes: u64,
 }
 
 impl<'m> Plan<'m> {
@@ -70,7 +74,11 @@ impl<'m> Plan<'m> {
                 .get(at)
                 .is_some_and(|module| module.indexed().is_some())
         };
-        let reads = wanted.iter().any(|(at, _)| !is_indexed(*at));
+        let unindexed: Vec<usize> = wanted
+            .iter()
+            .map(|(at, _)| *at)
+            .filter(|at| !is_indexed(*at))
+            .collect();
         let indexed = |(at, count): &(usize, usize)| {
             let module = modules.get(*at)?;
             module.note_use(batch);
@@ -102,11 +110,22 @@ impl<'m> Plan<'m> {
                 *slot = number.unwrap_or(NONE);
             }
         }
+        let newly_indexed: Vec<usize> = unindexed
+            .iter()
+            .copied()
+            .filter(|at| is_indexed(*at))
+            .collect();
         Self {
             modules,
             numbers,
             walks_units,
-            reads,
+            reads: !unindexed.is_empty(),
+            transient_bytes: newly_indexed
+                .iter()
+                .filter_map(|at| Some(modules.get(*at)?.transient_bytes()))
+                .max()
+                .unwrap_or(0),
+            newly_indexed,
         }
     }
 

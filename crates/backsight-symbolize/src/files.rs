@@ -116,6 +116,23 @@ impl Files {
         }
     }
 
+    /// Returns the same files with their index and nothing else that was read of them:
+    /// `None` without an index, or when there is nothing else.
+    pub(crate) fn indexed_alone(&self) -> Option<Self> {
+        let indexed = Arc::clone(self.indexed()?);
+        self.dwarf.get()?;
+        let debug_elf = self.debug.as_ref().map(|(elf, _)| elf);
+        Some(Self {
+            symbols: SymbolTables::new(self.own.as_ref().ok(), debug_elf),
+            own: self.own.clone(),
+            debug: self.debug.clone(),
+            path: self.path.clone(),
+            dwarf: OnceLock::new(),
+            indexed: OnceLock::from(Some(indexed)),
+            not_written: AtomicBool::new(self.not_written()),
+        })
+    }
+
     /// Returns where the module can be read from again: `None` when its file would
     /// have to stay open for that and may not.
     pub(crate) fn again(&self, origin: Origin, may_stay_open: bool) -> Option<Origin> {

@@ -20,7 +20,7 @@ const WORTH: usize = 2048;
 
 /// Bytes that building an index takes for a while, for each byte of `.debug_info`.
 /// docs/BENCHMARKS.md has the measurement.
-const TRANSIENT: u64 = 4;
+const TRANSIENT: u64 = 3;
 
 /// A module as it was given, and what was read of it so far.
 #[derive(Debug)]
@@ -83,16 +83,28 @@ impl Module {
     pub(crate) fn forget(&self) -> Option<Self> {
         self.files.get()?;
         let origin = self.origin().take()?;
-        Some(Self {
-            origin: Mutex::new(Some(origin)),
+        Some(self.with(Some(origin), OnceLock::new()))
+    }
+
+    /// Returns the module without what its index has made useless: `None` when there
+    /// is nothing of the kind.
+    pub(crate) fn indexed_alone(&self) -> Option<Self> {
+        let files = self.read_files()?.indexed_alone()?;
+        let origin = self.origin().take();
+        Some(self.with(origin, OnceLock::from(Ok(files))))
+    }
+
+    fn with(&self, origin: Option<Origin>, files: OnceLock<Result<Files, Error>>) -> Self {
+        Self {
+            origin: Mutex::new(origin),
             may_stay_open: self.may_stay_open,
             expected: self.expected,
             given_segments: self.given_segments.clone(),
             options: Arc::clone(&self.options),
-            files: OnceLock::new(),
+            files,
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(self.used()),
-        })
+        }
     }
 
     fn origin(&self) -> MutexGuard<'_, Option<Origin>> {
@@ -182,8 +194,15 @@ impl Module {
             return false;
         };
         let size = files.info_size(&self.options);
-        let transient = wide(size).saturating_mul(TRANSIENT);
-        asked.saturating_mul(WORTH) >= size && transient <= self.options.budget.transient_bytes
+        asked.saturating_mul(WORTH) >= size
+            && self.transient_bytes() <= self.options.budget.transient_bytes
+    }
+
+    /// Returns the bytes that indexing it may take for a while, as far as is known.
+    pub(crate) fn transient_bytes(&self) -> u64 {
+        let files = self.files().ok();
+        let size = files.map_or(0, |files| files.info_size(&self.options));
+        wide(size).saturating_mul(TRANSIENT)
     }
 
     /// Returns what stands at this virtual offset.

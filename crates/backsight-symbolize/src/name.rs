@@ -41,7 +41,7 @@ impl Name {
 
     /// Returns the bytes that its texts take.
     pub(crate) fn bytes(&self) -> usize {
-        let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+        let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text_bytes(text));
         let shared = match (&self.function, &self.linkage) {
             (Some(function), Some(linkage)) => Arc::ptr_eq(function, linkage),
             _ => false,
@@ -63,4 +63,10 @@ impl Name {
             line: 0,
         }
     }
+}
+
+/// Returns the bytes that a shared text takes: its own, two counts, and what allocators
+/// add, 16 as a rule.
+pub(crate) fn text_bytes(text: &str) -> usize {
+    text.len().saturating_add(32)
 }

@@ -33,6 +33,8 @@ pub struct Symbolizer {
     batches: AtomicU64,
     /// Modules that were evicted so far.
     evicted: AtomicU64,
+    /// What indexing the largest module so far may have taken for a while.
+    transient: AtomicU64,
 }
 
 // Not to compile if a field ever forbids sharing it.
@@ -50,6 +52,7 @@ impl Symbolizer {
             modules: RwLock::default(),
             batches: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
+            transient: AtomicU64::new(0),
         }
     }
 
@@ -190,10 +193,31 @@ impl Symbolizer {
         if plan.walks_units {
             plan.walk_units(requests, answers);
         }
-        let grew = plan.reads || batch.is_multiple_of(BATCHES_OF_NAMES);
+        let (reads, new) = (plan.reads, plan.newly_indexed);
+        let took = plan.transient_bytes;
         drop(modules);
-        if grew {
-            self.evict(self.options.budget.kept_bytes);
+        self.transient.fetch_max(took, Ordering::Relaxed);
+        self.keep_indexes_alone(&new);
+        if reads || batch.is_multiple_of(BATCHES_OF_NAMES) {
+            let kept = self.options.budget.kept_bytes;
+            let free = self.transient.load(Ordering::Relaxed).min(kept / 2);
+            self.evict(kept.saturating_sub(free));
+        }
+    }
+
+    /// Lets go of the debug information of which an index was just built.
+    fn keep_indexes_alone(&self, modules: &[usize]) {
+        if modules.is_empty() {
+            return;
+        }
+        let mut all = self.modules_mut();
+        let all = Arc::make_mut(&mut all);
+        for at in modules {
+            if let Some(slot) = all.get_mut(*at)
+                && let Some(alone) = slot.indexed_alone()
+            {
+                *slot = Arc::new(alone);
+            }
         }
     }
 

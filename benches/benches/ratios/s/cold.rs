@@ -5,7 +5,7 @@ use benches::race::{Clock, Outcome, Race, Role};
 
 use super::addr2line;
 use super::blazesym::Blazesym;
-use super::ours::Ours;
+use super::ours::{self, Ours};
 use super::workload::{self, K, Subject};
 use crate::target::Rotation;
 
@@ -73,13 +73,17 @@ pub(super) fn s2(rounds: u32) -> Result<Vec<Outcome>, String> {
         let race = Race::new("S2", subject.name.clone(), subject.sizes(K))
             .clock(Clock::Wall)
             .enter(Role::Ours, "ours", || Ours::cold(subject, &addrs))
+            .enter(Role::Ours, "ours, one thread", || {
+                ours::on_one_thread(|| Ours::cold(subject, &addrs))
+            })
             .enter(Role::Peer, "addr2line", || {
                 addr2line::cold(subject.debug(), &addrs)
             })
             .enter(Role::Peer, "blazesym", || {
                 Blazesym::cold(subject.debug(), &addrs)
             })
-            .faster(times, "ours", "addr2line");
+            .faster(times, "ours", "addr2line")
+            .faster(1.7, "ours", "ours, one thread");
         Ok(vec![race.run(rounds)])
     })
 }

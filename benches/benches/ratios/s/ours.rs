@@ -92,6 +92,26 @@ pub(crate) fn indexed(file: &Path, addrs: &[u64]) -> Consumed {
     ours.run(&ours.requests(addrs))
 }
 
+/// Looks the addresses up in so many modules one after the other, each of which is the
+/// subject's executable, and keeps no more than `budget` bytes.
+pub(crate) fn many(subject: &Subject, modules: usize, budget: u64, addrs: &[u64]) {
+    let mut options = options(subject);
+    options.budget.kept_bytes = budget;
+    let symbolizer = Symbolizer::new(options);
+    for _ in 0..modules {
+        let source = Source::open(&subject.executable).expect("a workload's executable");
+        let module = symbolizer.add(source, None, None);
+        let request = |addr: &u64| Request {
+            module,
+            place: Place::Virt(VirtOffset(*addr)),
+            lookup: Lookup::Exact,
+        };
+        let requests: Vec<Request> = addrs.iter().map(request).collect();
+        let known = symbolizer.symbolize(&requests).into_iter().flatten();
+        assert!(known.count() > addrs.len() / 2, "most are known");
+    }
+}
+
 /// Returns every level at each address, with raw names.
 pub(crate) fn levels(subject: &Subject, addrs: &[u64]) -> Vec<Vec<Level>> {
     let raw = Options {

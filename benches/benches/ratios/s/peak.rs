@@ -1,22 +1,33 @@
 //! Peak memory: each contestant alone in a process of its own, which is this program
 //! once more.
 
+use std::path::Path;
 use std::process::Command;
 
 use benches::race::{Clock, Outcome, Race, Role};
 
 use super::addr2line;
 use super::blazesym::Blazesym;
-use super::ours::Ours;
+use super::ours::{self, Ours};
 use super::symcache::SymCache;
 use super::workload::{self, K, Subject};
 
 /// Says which contestant a child of this program is to be, and with which workload.
 const VARIABLE: &str = "BACKSIGHT_RATIOS_PEAK";
 
+/// Where such a child finds the index that it opens.
+const INDEX: &str = "BACKSIGHT_RATIOS_INDEX";
+
+/// Modules of which a server would have many, and what it may keep of them.
+const MODULES: usize = 200;
+const BUDGET: u64 = 256 << 20;
+
+/// Enough of each to be worth an index.
+const PER_MODULE: usize = 10_000;
+
 type Contestant = (&'static str, Role, fn(&Subject, &[u64]));
 
-const CONTESTANTS: [Contestant; 4] = [
+const CONTESTANTS: [Contestant; 6] = [
     ("ours", Role::Ours, |subject, addrs| {
         Ours::cold(subject, addrs);
     }),
@@ -27,45 +38,87 @@ const CONTESTANTS: [Contestant; 4] = [
         Blazesym::cold(subject.debug(), addrs);
     }),
     ("only the addresses", Role::Floor, |_, _| {}),
+    (OURS_INDEXED, Role::Ours, |_, addrs| {
+        let file = std::env::var_os(INDEX).expect("the parent made one");
+        ours::indexed(Path::new(&file), addrs);
+    }),
+    (MANY, Role::Ours, |subject, addrs| {
+        ours::many(subject, MODULES, BUDGET, &addrs[..PER_MODULE]);
+    }),
 ];
+
+const OURS_INDEXED: &str = "ours, index";
+const MANY: &str = "200 modules";
 
 /// A cold batch.
 pub(super) fn s5(rounds: u32) -> Result<Vec<Outcome>, String> {
     workload::each("S5", |subject| {
         let mut race = Race::new("S5", subject.name.clone(), subject.sizes(K));
         race = race.clock(Clock::Gauge { unit: "KiB" });
-        for (name, role, _) in CONTESTANTS {
+        for (name, role, _) in &CONTESTANTS[..4] {
             // Also makes sure that there is an answer.
-            peak(name, &subject.name)?;
-            race = race.gauge(role, name, || {
-                peak(name, &subject.name).expect("it could a moment ago")
+            peak(name, &subject.name, None)?;
+            race = race.gauge(*role, name, || {
+                peak(name, &subject.name, None).expect("it could a moment ago")
             });
         }
         let cold = race.at_most(1.0, "ours", "addr2line").run(rounds.min(3));
         let indexed = indexed(rounds, subject).unwrap_or_else(|why| {
             Outcome::unmeasured("S5", format!("{}, index", subject.name), why)
         });
-        Ok(vec![cold, indexed])
+        let mut outcomes = vec![cold, indexed];
+        if subject.name == "rg" {
+            outcomes.push(many(rounds, subject));
+        }
+        Ok(outcomes)
     })
 }
 
 /// As many lookups in an index.
 fn indexed(rounds: u32, subject: &Subject) -> Result<Outcome, String> {
     let addrs = subject.addresses().random;
-    let cache = SymCache::build(subject.debug())?;
+    let directory = tempfile::tempdir().map_err(|why| why.to_string())?;
+    let file = directory.path().join("index");
+    let written = ours::index(subject).write(&file);
+    written.map_err(|why| why.to_string())?;
+    let own = || peak(OURS_INDEXED, &subject.name, Some(&file));
+    own()?;
     let part = format!("{}, index", subject.name);
+    // Without it, ours is still worth a figure.
+    let cache = SymCache::build(subject.debug());
     let race = Race::new("S5", part, subject.sizes(K)).clock(Clock::Gauge { unit: "KiB" });
-    let race = race.gauge(Role::Peer, "SymCache", || {
-        cache.all(&addrs).expect("it could be made").peak_kib
-    });
+    let mut race = race.gauge(Role::Ours, "ours", || own().expect("it could a moment ago"));
+    if let Ok(cache) = &cache {
+        race = race
+            .gauge(Role::Peer, "SymCache", || {
+                cache.all(&addrs).expect("it could be made").peak_kib
+            })
+            .at_most(1.0, "ours", "SymCache");
+    }
     Ok(race.run(rounds.min(3)))
 }
 
+/// Many modules, all of them to be indexed, within a budget.
+fn many(rounds: u32, subject: &Subject) -> Outcome {
+    let part = format!("{}, {MODULES} times", subject.name);
+    let sizes = subject.sizes(MODULES * PER_MODULE);
+    let race = Race::new("S5", part, sizes).clock(Clock::Gauge { unit: "KiB" });
+    let race = race.gauge(Role::Ours, "ours", || {
+        peak(MANY, &subject.name, None).expect("it has what the others had")
+    });
+    let budget = (BUDGET >> 10) as f64;
+    race.a_call(budget, "ours").run(rounds.min(1))
+}
+
 /// Returns what a child took at most, in KiB.
-fn peak(contestant: &str, workload: &str) -> Result<u64, String> {
+fn peak(contestant: &str, workload: &str, index: Option<&Path>) -> Result<u64, String> {
     let this = std::env::current_exe().map_err(|why| why.to_string())?;
     let value = format!("{contestant}/{workload}");
-    let said = Command::new(this).env(VARIABLE, value).output();
+    let mut child = Command::new(this);
+    child
+        .env(VARIABLE, value)
+        .envs(index.map(|index| (INDEX, index)));
+    let said = child.output();
     let said = said.map_err(|why| why.to_string())?;
     let number = String::from_utf8_lossy(&said.stdout).trim().parse();
     number.map_err(|_| format!("{contestant}: {}", String::from_utf8_lossy(&said.stderr)))

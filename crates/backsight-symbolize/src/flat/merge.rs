@@ -188,12 +188,20 @@ impl LineTable {
         self.columns.push(Le16::new(row.column));
     }
 
-    fn append(mut self, mut other: Self) -> Self {
-        self.starts.append(&mut other.starts);
-        self.files.append(&mut other.files);
-        self.lines.append(&mut other.lines);
-        self.columns.append(&mut other.columns);
-        self
+    /// Returns the rows of all, in tables that are no larger than that takes.
+    fn concat(tables: &[Self]) -> Self {
+        fn column<'t, T: Copy + 't>(
+            tables: &'t [LineTable],
+            of: impl Fn(&'t LineTable) -> &'t [T],
+        ) -> Vec<T> {
+            tables.iter().map(of).collect::<Vec<_>>().concat()
+        }
+        Self {
+            starts: column(tables, |table| &table.starts),
+            files: column(tables, |table| &table.files),
+            lines: column(tables, |table| &table.lines),
+            columns: column(tables, |table| &table.columns),
+        }
     }
 }
 
@@ -231,10 +239,7 @@ fn lines(merged: &[Source<'_, '_>], claims: &Claims) -> LineTable {
     let tables: Vec<LineTable> = chunks(&placed)
         .map(|(placed, next)| lay_out(placed, next))
         .collect();
-    tables
-        .into_iter()
-        .reduce(LineTable::append)
-        .unwrap_or_default()
+    LineTable::concat(&tables)
 }
 
 /// Chunks of blocks, each with where the first block behind it begins.

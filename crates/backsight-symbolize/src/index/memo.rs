@@ -11,7 +11,7 @@ use super::layout::{FileRecord, NONE};
 use super::search::Hit;
 use super::table::Index;
 use crate::Options;
-use crate::name::Name;
+use crate::name::{Name, text_bytes};
 use crate::tally::{Tally, bytes_of, wide};
 
 /// The texts that lookups in one index have asked for so far.
@@ -120,7 +120,7 @@ impl Memo {
         let path = cell.get_or_init(|| {
             let record = index.files().get(usize::try_from(file).ok()?)?;
             let path: Arc<str> = path(index, record)?.into();
-            self.texts.add(path.len());
+            self.texts.add(text_bytes(&path));
             Some(path)
         });
         path.as_ref()

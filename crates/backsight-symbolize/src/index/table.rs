@@ -24,6 +24,13 @@ impl<T> Default for Column<T> {
 }
 
 impl<T: AnyBitPattern + NoUninit> Column<T> {
+    /// Gives the room back that was made for more rows than came.
+    fn shrink(&mut self) {
+        if let Self::Built(rows) = self {
+            rows.shrink_to_fit();
+        }
+    }
+
     #[inline]
     fn get<'i>(&'i self, image: Option<&'i Image>) -> &'i [T] {
         match self {
@@ -81,6 +88,10 @@ macro_rules! tables {
         }
 
         impl Parts {
+            fn shrink(&mut self) {
+                $(self.$name.shrink();)*
+            }
+
             /// Says where in the file one table is: where its bytes start, and how
             /// many there are.
             pub(super) fn place(&mut self, kind: Kind, start: usize, size: usize) {
@@ -147,7 +158,8 @@ pub(crate) struct Index {
 
 impl Index {
     /// Takes tables that were just built.
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(mut parts: Parts) -> Self {
+        parts.shrink();
         Self { image: None, parts }
     }
 
