@@ -313,9 +313,11 @@ impl<'d> Flattening<'_, 'd> {
             return;
         };
         let Self { part, files, .. } = self;
-        lines.for_each_run(|begin, end, rows| {
+        lines.for_each_run(|begin, end, sequence, rows| {
             self.code.parts(begin, end, |virt, from, to| {
-                part.push_lines(virt, (from, to), rows, |part, file| {
+                // The run lies within the sequence.
+                let into = virt.saturating_sub(sequence);
+                part.push_lines(into, (from, to), rows, |part, file| {
                     files.row(file.into(), part)
                 });
             });

@@ -32,9 +32,11 @@ pub(super) struct Lines<'d> {
     files: Vec<OnceLock<Option<Arc<str>>>>,
 }
 
+/// One row: 16 bytes, as a kernel has millions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
-    pub(super) addr: u64,
+    /// Bytes from the begin of its sequence.
+    pub(super) into: u32,
     pub(super) file: u32,
     /// 0 is unknown.
     pub(super) line: u32,
@@ -142,9 +144,15 @@ impl<'d> Lines<'d> {
         loop {
             let first = self.rows.len();
             let mut full = false;
+            let mut begin = None;
             let stop = program.sequence(|row| {
+                let into = row.addr.checked_sub(*begin.get_or_insert(row.addr));
+                // No sequence spans 4 GiB; what a forged one has behind that is lost.
+                let Some(into) = into.and_then(|into| u32::try_from(into).ok()) else {
+                    return;
+                };
                 let new = Row {
-                    addr: row.addr,
+                    into,
                     file: u32::try_from(row.file).unwrap_or(u32::MAX),
                     line: narrow(row.line),
                     column: column(row.column),
@@ -153,7 +161,7 @@ impl<'d> Lines<'d> {
                 // code.
                 let count = self.rows.len();
                 match self.rows.last_mut().filter(|_| count > first) {
-                    Some(last) if last.addr == new.addr => *last = new,
+                    Some(last) if last.into == new.into => *last = new,
                     _ if count >= limit => full = true,
                     _ => self.rows.push(new),
                 }
@@ -162,7 +170,7 @@ impl<'d> Lines<'d> {
                 return Err(Fault::Limit);
             }
             match stop {
-                Ok(Stop::Sequence(end)) => self.end_sequence(first, end, only, index),
+                Ok(Stop::Sequence(end)) => self.end_sequence(first, begin, end, only, index),
                 Ok(Stop::Dropped) => self.rows.truncate(first),
                 // A sequence without its end does not say how far it reaches.
                 Ok(Stop::Program) | Err(_) => {
@@ -173,8 +181,14 @@ impl<'d> Lines<'d> {
         }
     }
 
-    fn end_sequence(&mut self, first: usize, end: u64, only: Option<u64>, index: &Index<'d>) {
-        let begin = self.rows.get(first).map(|row| row.addr);
+    fn end_sequence(
+        &mut self,
+        first: usize,
+        begin: Option<u64>,
+        end: u64,
+        only: Option<u64>,
+        index: &Index<'d>,
+    ) {
         // Functions the linker dropped leave their lines at address 0.
         let wanted = |begin: u64| match only {
             Some(addr) => begin <= addr && addr < end,
@@ -196,7 +210,8 @@ impl<'d> Lines<'d> {
         let at = usize::try_from(*self.cover.find(addr).first()?).ok()?;
         let sequence = self.sequences.get(at)?;
         let rows = self.rows.get(sequence.first..)?.get(..sequence.count)?;
-        let after = rows.partition_point(|row| row.addr <= addr);
+        let into = addr.checked_sub(sequence.begin)?;
+        let after = rows.partition_point(|row| u64::from(row.into) <= into);
         let row = rows.get(after.checked_sub(1)?)?;
         let known = row.line > 0;
         Some(Location {
@@ -246,16 +261,15 @@ impl<'d> Lines<'d> {
     }
 
     /// Calls `found` for each run of rows, in ascending order: where it begins and
-    /// ends, and the rows of the sequence it is a part of.
-    pub(super) fn for_each_run(&self, mut found: impl FnMut(u64, u64, &[Row])) {
+    /// ends, and where the sequence begins that it is a part of, with its rows.
+    pub(super) fn for_each_run(&self, mut found: impl FnMut(u64, u64, u64, &[Row])) {
         for (begin, end, value) in self.cover.covered() {
             let sequence = usize::try_from(value).ok();
             let sequence = sequence.and_then(|at| self.sequences.get(at));
-            let rows = sequence.and_then(|sequence| {
-                let rows = self.rows.get(sequence.first..)?;
-                rows.get(..sequence.count)
-            });
-            found(begin, end, rows.unwrap_or_default());
+            let Some(sequence) = sequence else { continue };
+            let rows = self.rows.get(sequence.first..);
+            let rows = rows.and_then(|rows| rows.get(..sequence.count));
+            found(begin, end, sequence.begin, rows.unwrap_or_default());
         }
     }
 

@@ -73,20 +73,19 @@ impl UnitPart<'_> {
         push_block(&mut self.scope_blocks, begin, end, first, self.scopes.len());
     }
 
-    /// Lays out the rows of a line table that hold from the virtual offset `virt`
-    /// on, for the code offsets `begin` to `end`. `file_row` is asked for the row
-    /// of a file.
+    /// Lays out the rows of a sequence that hold from so many bytes into it on, for
+    /// the code offsets `begin` to `end`. `file_row` is asked for the row of a file.
     pub(super) fn push_lines(
         &mut self,
-        virt: u64,
+        into: u64,
         (begin, end): (u32, u32),
         rows: &[Row],
         mut file_row: impl FnMut(&mut Self, u32) -> u32,
     ) {
         let first = self.lines.len();
-        let at = rows.partition_point(|row| row.addr <= virt);
+        let at = rows.partition_point(|row| u64::from(row.into) <= into);
         for row in rows.get(at.saturating_sub(1)..).unwrap_or_default() {
-            let Some(start) = moved(row.addr, virt, begin, end) else {
+            let Some(start) = moved(row.into.into(), into, begin, end) else {
                 break;
             };
             let new = LineRow {
