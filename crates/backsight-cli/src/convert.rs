@@ -6,23 +6,28 @@
 //! ```
 
 mod flame_graph;
-pub(crate) mod format;
-pub(crate) mod read;
+mod format;
+mod read;
 mod write;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use backsight_formats::ndjson::{Header, ProfileWriter};
 use backsight_types::profile::{Location, Profile};
 use clap::ValueEnum;
 
+use crate::TOOL;
 use crate::failure::{Done, Failure, Result};
 use crate::file::Shown;
 use crate::output;
 use crate::progress::Progress;
-use crate::symbolize::{self, Symbols};
+use crate::symbolize::Symbols;
+use crate::symbolize::profile::Places;
 
-use format::{Input, Output};
+use format::Input;
+
+pub(crate) use format::Output;
 
 /// Turn a captured profile into another format, with functions and lines
 ///
@@ -91,39 +96,97 @@ impl From<Lead> for backsight_formats::folded::Lead {
 }
 
 impl Convert {
+    /// `normalize -i`: for sending off, where nothing is to be looked up.
+    pub(crate) fn without_symbols(
+        input: PathBuf,
+        output: Option<PathBuf>,
+        to: Output,
+        strict: bool,
+    ) -> Self {
+        Self {
+            input,
+            output: output.unwrap_or_else(|| PathBuf::from("-")),
+            from: None,
+            to: Some(to),
+            sample_type: None,
+            lead: Lead::default(),
+            no_symbols: true,
+            symbols: Symbols::default(),
+            strict,
+        }
+    }
+
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         let to = Output::of(&self.output, self.to)?;
         self.symbols.use_jobs()?;
         if !self.no_symbols {
             self.symbols.check();
         }
-        let (mut profile, malformed) = read::run(&self.input, self.from, !to.has_time())?;
-        if let Some(name) = &self.sample_type {
-            choose_type(&mut profile, name)?;
-        }
-        if !self.no_symbols {
-            let _shown = Progress::step("looking functions up");
-            symbolize::profile::run(&mut profile, &self.symbols);
-        }
-        let lead = self.lead.into();
-        if self.output == Path::new("-") {
-            write::run(&profile, to, lead, out)?;
-        } else {
-            let _shown = Progress::step("writing");
-            output::replace(&self.output, |mut out| {
-                let done = write::run(&profile, to, lead, &mut out);
-                done.map_err(|failure| match failure {
-                    Failure::Failed(cause) => Failure::of(Shown(&self.output), cause),
-                    other => other,
-                })
-            })?;
-        }
+        let (profile, malformed) = match to {
+            Output::Ndjson => self.streamed(out)?,
+            _ => self.whole(to, out)?,
+        };
         let has_gap = |location: &&Location| {
             location.reason.is_some() && profile.frames_of(location).is_empty()
         };
         let gaps = profile.locations.iter().filter(has_gap).count();
         let gaps = u64::try_from(gaps).unwrap_or(u64::MAX);
         Ok(Done::under(self.strict, malformed.saturating_add(gaps)))
+    }
+
+    /// What is new is written as it comes, so that memory does not grow with the input
+    /// where its format is streamed.
+    fn streamed(&self, out: &mut impl Write) -> Result<(Profile, u64)> {
+        let mut places = (!self.no_symbols).then(|| Places::new(&self.symbols));
+        self.to_output(out, |out| {
+            let mut writer = ProfileWriter::new(&Header::new(TOOL), out)?;
+            let read = read::in_pieces(&self.input, self.from, false, |profile| {
+                self.choose_type(profile)?;
+                if let Some(places) = &mut places {
+                    places.look_up(profile);
+                }
+                Ok(writer.drain(profile)?)
+            })?;
+            writer.flush()?;
+            Ok(read)
+        })
+    }
+
+    fn whole(&self, to: Output, out: &mut impl Write) -> Result<(Profile, u64)> {
+        let (mut profile, malformed) = read::run(&self.input, self.from, !to.has_time())?;
+        self.choose_type(&mut profile)?;
+        if !self.no_symbols {
+            let _shown = Progress::step("looking functions up");
+            Places::new(&self.symbols).look_up(&mut profile);
+        }
+        let _shown = Progress::step("writing");
+        self.to_output(out, |mut out| {
+            let done = write::run(&profile, to, self.lead.into(), &mut out);
+            done.map_err(|failure| match failure {
+                Failure::Failed(cause) => Failure::of(Shown(&self.output), cause),
+                other => other,
+            })
+        })?;
+        Ok((profile, malformed))
+    }
+
+    fn to_output<T>(
+        &self,
+        out: &mut impl Write,
+        write: impl FnOnce(&mut dyn Write) -> Result<T>,
+    ) -> Result<T> {
+        if self.output == Path::new("-") {
+            write(out)
+        } else {
+            output::replace(&self.output, write)
+        }
+    }
+
+    fn choose_type(&self, profile: &mut Profile) -> Result<()> {
+        match &self.sample_type {
+            Some(name) => choose_type(profile, name),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,16 +6,15 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use backsight_formats::ndjson::{Address, Header, ProfileWriter};
+use backsight_formats::ndjson::{Address, Header};
 use backsight_normalize::{BuildIds, Options, Session, normalize_snapshot};
-use backsight_types::profile::Location;
 use backsight_types::{AbsAddr, Device, Module, ModuleIdx, Outcome};
 use clap::ValueEnum;
 use vma_query::{Error, Snapshot};
 
 use crate::TOOL;
-use crate::args::{Backend, Format, backend_name, check_proc_root, parse_pid};
-use crate::convert::read;
+use crate::args::{Backend, backend_name, check_proc_root, parse_pid};
+use crate::convert::{self, Convert};
 use crate::failure::{self, Done, Failure, Result, complain};
 use crate::file::{Shown, open_text};
 use crate::input::{Addresses, Batch};
@@ -27,8 +26,8 @@ use crate::sink::{Layout, Sink};
 ///
 /// Every address gets an answer, in the order given: a module with the offset in
 /// its file, the virtual offset that its symbols use, and its build ID; or the
-/// reason why not. A recording comes out as NDJSON, sample for sample, for
-/// `symbolize -i` or `convert` on another host.
+/// reason why not. A recording comes out as NDJSON, sample for sample, or as a profile of
+/// another format, for `convert` (or `symbolize -i`) on another host.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("source").required(true))]
 pub(crate) struct Normalize {
@@ -42,7 +41,7 @@ pub(crate) struct Normalize {
 
     /// A recording instead of addresses: what `perf record` wrote; `-` is standard input
     #[arg(short, long, value_name = "CAPTURE", group = "source")]
-    #[arg(conflicts_with_all = ["list", "stack", "format", "backend", "build_id"])]
+    #[arg(conflicts_with_all = ["list", "stack", "backend", "build_id"])]
     #[arg(conflicts_with_all = ["virtual_offset", "map_files", "proc_root"])]
     input: Option<PathBuf>,
 
@@ -53,9 +52,9 @@ pub(crate) struct Normalize {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// How to write the answers
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// How to write the answers [default: text; of a recording, json]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 
     /// How to read the VMAs of the process
     #[arg(long, value_enum, default_value_t, conflicts_with = "maps")]
@@ -85,6 +84,20 @@ pub(crate) struct Normalize {
     strict: bool,
 }
 
+/// How answers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line (NDJSON); documented, and stable within a schema_version
+    Json,
+    /// Of a recording: profile.proto, packed by gzip
+    Pprof,
+    /// Of a recording: OpenTelemetry's profiles in protobuf
+    #[cfg(feature = "otlp")]
+    Otlp,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum BuildIdFrom {
     /// The kernel, else the file
@@ -109,6 +122,19 @@ enum When {
 
 impl Normalize {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
+        if let Some(input) = self.input {
+            let to = match self.format {
+                None | Some(Format::Json) => convert::Output::Ndjson,
+                Some(Format::Pprof) => convert::Output::Pprof,
+                #[cfg(feature = "otlp")]
+                Some(Format::Otlp) => convert::Output::Otlp,
+                Some(Format::Text) => {
+                    let message = "a recording is not written as text: leave --format out";
+                    return Err(Failure::Usage(message.to_owned()));
+                }
+            };
+            return Convert::without_symbols(input, self.output, to, self.strict).run(out);
+        }
         match &self.output {
             None => self.write(out, Palette::of_stdout()),
             Some(path) => {
@@ -123,15 +149,21 @@ impl Normalize {
     }
 
     fn write(self, out: &mut impl Write, palette: Palette) -> Result {
-        if let Some(path) = &self.input {
-            return recording(path, self.strict, out);
-        }
+        let layout = match self.format {
+            None | Some(Format::Text) => Layout::Text(palette),
+            Some(Format::Json) => Layout::Json,
+            Some(_) => {
+                let message = "a profile is written of a recording alone: give -i, or another \
+                               --format";
+                return Err(Failure::Usage(message.to_owned()));
+            }
+        };
         let mut origin = self.origin()?;
         let mut header = Some(Header {
             pid: self.pid,
             ..Header::new(TOOL)
         });
-        let mut sink = Sink::new(out, Layout::new(self.format, palette));
+        let mut sink = Sink::new(out, layout);
         let mut outcomes = Vec::new();
         let malformed = self.addresses.each_batch(|batch: &Batch| {
             origin.normalize(&batch.addrs, &mut outcomes)?;
@@ -180,18 +212,6 @@ impl Normalize {
         let session = session.map_err(|error| failure::process(pid, &error))?;
         Ok(Origin::Live(Box::new(session), pid))
     }
-}
-
-/// Writes a recording as it is read: no more of it is kept than its tables.
-fn recording(path: &Path, strict: bool, out: &mut impl Write) -> Result {
-    let mut writer = ProfileWriter::new(&Header::new(TOOL), out)?;
-    let (profile, malformed) =
-        read::in_pieces(path, None, false, |profile| Ok(writer.drain(profile)?))?;
-    writer.flush()?;
-    let is_open = |location: &&Location| location.reason.is_some() && location.frames.len == 0;
-    let open = profile.locations.iter().filter(is_open).count();
-    let open = u64::try_from(open).unwrap_or(u64::MAX);
-    Ok(Done::under(strict, malformed.saturating_add(open)))
 }
 
 /// What addresses are looked up in.

@@ -18,7 +18,6 @@ use backsight_formats::addr2line_text::{Style, Width};
 use backsight_formats::ndjson::{Address, Header, Record, Sample, Writer};
 use backsight_types::{Arch, Module, ModuleIdx};
 
-use crate::args::Format;
 use crate::palette::Palette;
 use crate::threads::Thread;
 
@@ -31,16 +30,6 @@ pub(crate) enum Layout {
     Json,
     /// As `addr2line` lists them.
     Addr2line(Style),
-}
-
-impl Layout {
-    /// Returns the layout of a format, text in these colours.
-    pub(crate) fn new(format: Format, palette: Palette) -> Self {
-        match format {
-            Format::Text => Self::Text(palette),
-            Format::Json => Self::Json,
-        }
-    }
 }
 
 /// Writes answers as they come.

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use backsight_formats::flaws::Flaws;
+use backsight_formats::ndjson::ProfileReader;
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
 use backsight_formats::{folded, ndjson, pprof};
@@ -16,6 +17,9 @@ use crate::capture;
 use crate::failure::{Failure, Result, complain};
 use crate::file::{Shown, open_text};
 use crate::progress::{Progress, Reading};
+
+/// Samples that are read before some are written.
+const PIECE: usize = 1 << 16;
 
 /// Reads a profile, and returns how much of it was malformed. With `summed`, samples
 /// that are alike but for their time become one where the format is read so.
@@ -65,8 +69,7 @@ fn read(
 ) -> Result<Profile> {
     let path = malformed.path;
     let mut profile = match format {
-        Input::Ndjson => ndjson::read_profile(input, summed, |error| malformed.tell(error))
-            .map_err(|error| Failure::of(Shown(path), error))?,
+        Input::Ndjson => records(input, summed, malformed, &mut drain)?,
         Input::Folded => folded::read(input, |error| malformed.tell(error))
             .map_err(|error| Failure::io(Shown(path), &error))?,
         Input::Pprof => {
@@ -91,6 +94,33 @@ fn read(
     };
     drain(&mut profile)?;
     Ok(profile)
+}
+
+/// Reads NDJSON piece by piece.
+fn records(
+    input: BufReader<Reading<File>>,
+    summed: bool,
+    malformed: &mut Malformed<'_>,
+    drain: &mut impl FnMut(&mut Profile) -> Result<()>,
+) -> Result<Profile> {
+    let mut reader = ProfileReader::new(summed);
+    for item in ndjson::Reader::new(input) {
+        let taken = match item {
+            Ok((line, record)) => reader
+                .take(record)
+                .map_err(|cause| ndjson::Error::Malformed { line, cause }),
+            Err(error @ ndjson::Error::Malformed { .. }) => Err(error),
+            Err(error) => return Err(Failure::of(Shown(malformed.path), error)),
+        };
+        if let Err(error) = taken {
+            malformed.tell(&error);
+        }
+        let profile = reader.profile_mut();
+        if profile.samples.len() >= PIECE {
+            drain(profile)?;
+        }
+    }
+    Ok(reader.into_profile())
 }
 
 /// Says what is malformed: the first few, and how many there were.

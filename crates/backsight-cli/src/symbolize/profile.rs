@@ -1,4 +1,4 @@
-//! The frames of a whole profile.
+//! The frames of a profile.
 
 use std::collections::HashMap;
 
@@ -15,21 +15,46 @@ use super::lookup::Known;
 /// stay below 100 MB.
 const BATCH: usize = 1 << 20;
 
-/// Looks every location up that has a place in a module and no frames yet, module by
-/// module in parallel, and fills in its frames or the reason why there are none.
-///
-/// Frames that are there stay: whoever caught the profile may have known more.
-pub(crate) fn run(profile: &mut Profile, symbols: &Symbols) {
-    let symbolizer = Symbolizer::new(symbols.options());
-    let known = introduce(profile, &symbolizer);
-    let mut answers = Answers::default();
-    for start in (0..profile.locations.len()).step_by(BATCH) {
-        let end = profile.locations.len().min(start + BATCH);
+/// Looks up the places of a profile, once or as it grows.
+#[derive(Debug)]
+pub(crate) struct Places {
+    symbolizer: Symbolizer,
+    known: HashMap<ModuleIdx, Known>,
+    answers: Answers,
+    /// Locations before this one have their answer.
+    done: usize,
+}
+
+impl Places {
+    pub(crate) fn new(symbols: &Symbols) -> Self {
+        Self {
+            symbolizer: Symbolizer::new(symbols.options()),
+            known: HashMap::new(),
+            answers: Answers::default(),
+            done: 0,
+        }
+    }
+
+    /// Looks every new location up that has a place in a module and no frames yet,
+    /// module by module in parallel, and fills in its frames or the reason why there are
+    /// none.
+    ///
+    /// Frames that are there stay: whoever caught the profile may have known more.
+    pub(crate) fn look_up(&mut self, profile: &mut Profile) {
+        self.introduce(profile);
+        while self.done < profile.locations.len() {
+            let end = profile.locations.len().min(self.done + BATCH);
+            self.batch(profile, end);
+            self.done = end;
+        }
+    }
+
+    fn batch(&mut self, profile: &mut Profile, end: usize) {
         let mut asked: Vec<(usize, Reason)> = Vec::new();
         let mut requests = Vec::new();
         let batch = profile.locations.iter_mut().enumerate();
-        for (at, location) in batch.take(end).skip(start) {
-            let Some((place, Known { id, otherwise })) = question(location, &known) else {
+        for (at, location) in batch.take(end).skip(self.done) {
+            let Some((place, Known { id, otherwise })) = question(location, &self.known) else {
                 continue;
             };
             match id {
@@ -44,8 +69,8 @@ pub(crate) fn run(profile: &mut Profile, symbols: &Symbols) {
                 None => location.reason = Some(otherwise),
             }
         }
-        symbolizer.symbolize_into(&requests, &mut answers);
-        for ((at, otherwise), answer) in asked.into_iter().zip(answers.iter()) {
+        self.symbolizer.symbolize_into(&requests, &mut self.answers);
+        for ((at, otherwise), answer) in asked.into_iter().zip(self.answers.iter()) {
             let filled = answer.map(|stack| fill(profile, stack));
             let Some(location) = profile.locations.get_mut(at) else {
                 continue;
@@ -57,23 +82,25 @@ pub(crate) fn run(profile: &mut Profile, symbols: &Symbols) {
             }
         }
     }
-}
 
-/// Finds the files of the modules that are asked about, side by side.
-fn introduce(profile: &Profile, symbolizer: &Symbolizer) -> HashMap<ModuleIdx, Known> {
-    let mut wanted: Vec<ModuleIdx> = profile
-        .locations
-        .iter()
-        .filter(|location| location.frames.len == 0)
-        .filter_map(|location| location.module)
-        .collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let known = wanted.into_par_iter().filter_map(|index| {
-        let module = profile.module(index)?;
-        Some((index, find::introduce(symbolizer, module)))
-    });
-    known.collect()
+    /// Finds the files of the modules that are asked about first, side by side.
+    fn introduce(&mut self, profile: &Profile) {
+        let new = profile.locations.iter().skip(self.done);
+        let mut wanted: Vec<ModuleIdx> = new
+            .filter(|location| location.frames.len == 0)
+            .filter_map(|location| location.module)
+            .filter(|module| !self.known.contains_key(module))
+            .collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let symbolizer = &self.symbolizer;
+        let found = wanted.into_par_iter().filter_map(|index| {
+            let module = profile.module(index)?;
+            Some((index, find::introduce(symbolizer, module)))
+        });
+        let found: Vec<(ModuleIdx, Known)> = found.collect();
+        self.known.extend(found);
+    }
 }
 
 fn question(location: &Location, known: &HashMap<ModuleIdx, Known>) -> Option<(Place, Known)> {
