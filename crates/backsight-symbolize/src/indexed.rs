@@ -66,7 +66,14 @@ impl Indexed {
         }
         self.memo.prepare(&self.index, hit, &self.options);
         // A line table's gap leaves a row that says nothing.
-        self.index.says_something(hit).then_some(hit)
+        if !self.index.says_something(hit) {
+            return None;
+        }
+        // Calls that lead to no function that they were folded into are forged.
+        if !self.options.inlines && self.levels(hit).step().is_none() {
+            return None;
+        }
+        Some(hit)
     }
 
     /// Returns the call levels of a hit, innermost first.

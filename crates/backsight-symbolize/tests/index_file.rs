@@ -196,3 +196,41 @@ fn stored_names_are_the_demangled_ones() {
         assert_eq!(answers(open_named()), plain, "demangled: {demangle}");
     }
 }
+
+#[test]
+fn no_forged_row_makes_an_answer_without_frames() {
+    let fixture = Fixture::new();
+    let source = "static inline __attribute__((always_inline)) int f(int x) { return x * 3; }\n\
+                  int main(int count, char **args) { return f(count) + (args == 0); }\n";
+    fixture.write("a.c", source);
+    if let Err(words) = fixture.run("gcc", &["-O1", "-g", "-o", "a", "a.c"]) {
+        return testkit::skip(&words);
+    }
+    let index = index_of(&fixture.path("a"));
+    index.write(&fixture.path("index")).expect("written");
+    let bytes = std::fs::read(fixture.path("index")).expect("read back");
+    let mut known = 0;
+    for inlines in [true, false] {
+        // Behind the header and its checksum: rows of all tables.
+        for at in (500..bytes.len() - 4).step_by(4) {
+            for number in [0, 1, 0x00ff_fff0, u32::MAX] {
+                let mut forged = bytes.clone();
+                forged[at..at + 4].copy_from_slice(&number.to_le_bytes());
+                let Ok(index) = open(&forged) else { continue };
+                let symbolizer = Symbolizer::new(Options {
+                    inlines,
+                    ..Options::default()
+                });
+                let module = symbolizer.add_index(index, None);
+                let addresses = (0x1000..0x1200).step_by(4);
+                let requests: Vec<Request> =
+                    addresses.map(|addr| common::at(module, addr)).collect();
+                for frames in symbolizer.symbolize(&requests).iter().flatten() {
+                    assert!(!frames.is_empty(), "{at}: {number}");
+                    known += 1;
+                }
+            }
+        }
+    }
+    assert!(known > 1_000);
+}

@@ -77,11 +77,13 @@ impl Index {
         virt_offset(self.windows(), at)
     }
 
-    /// Returns whether a hit has a function, a file or a line.
+    /// Returns whether a hit has a function, a file or a line. A forged one may name a
+    /// node that is not there.
     #[inline]
     pub(crate) fn says_something(&self, hit: Hit) -> bool {
+        let node = usize::try_from(hit.node).ok();
         let spot = || self.spot(hit.row);
-        hit.node != NONE || spot().file.is_some() || spot().line > 0
+        node.is_some_and(|at| at < self.nodes().len()) || spot().file.is_some() || spot().line > 0
     }
 
     /// Returns whether a limit left something out of this hit's answer.

@@ -1,0 +1,15 @@
+//! A pprof file that was read is written, and what is written is read again.
+#![no_main]
+
+use backsight_formats::pprof::{self, Limits};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let limits = Limits { memory: 64 << 20 };
+    let Ok((profile, _)) = pprof::read(bytes, &limits) else {
+        return;
+    };
+    let mut written = Vec::new();
+    pprof::write(&profile, &mut written, &pprof::Options::default()).expect("memory takes all");
+    pprof::read(&*written, &Limits::default()).expect("what we write, we read");
+});

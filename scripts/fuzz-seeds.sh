@@ -1,0 +1,46 @@
+#!/bin/sh
+# Makes the first inputs of the fuzz targets, below crates/fuzz/corpus: small programs in
+# several forms of DWARF, their indexes, a maps text, a recording and what it converts to.
+# Wants gcc, objcopy, perf and a built backsight: scripts/fuzz-seeds.sh [BACKSIGHT]
+set -eu
+backsight=${1:-target/release/backsight}
+corpus=crates/fuzz/corpus
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for target in maps_text elf_image index_open folded_in ndjson_in pprof_in otlp_in perf_data_in; do
+    mkdir -p "$corpus/$target"
+done
+
+cat >"$work/a.c" <<'C'
+static inline __attribute__((always_inline)) int inner(int x) { return x * x + 1; }
+static inline __attribute__((always_inline)) int outer(int x) { return inner(x) + inner(x + 1); }
+int data = 3;
+int main(int count, char **args) {
+    volatile int sum = args == 0;
+    for (int n = 0; n < 400000000; n++)
+        sum += outer(n + count + data);
+    return sum == 0;
+}
+C
+for version in 2 3 4 5; do
+    gcc "-gdwarf-$version" -O1 -nostartfiles -Wl,-e,main -static -nostdlib \
+        -Wl,--build-id -o "$work/v$version" "$work/a.c"
+    cp "$work/v$version" "$corpus/elf_image/"
+    "$backsight" index build "$work/v$version" -o "$corpus/index_open/v$version" >/dev/null
+done
+gcc -g -c -o "$corpus/elf_image/object" "$work/a.c"
+objcopy --compress-debug-sections=zlib "$work/v5" "$corpus/elf_image/zlib"
+objcopy --compress-debug-sections=zstd "$work/v5" "$corpus/elf_image/zstd" 2>/dev/null || true
+
+cp /proc/self/maps "$corpus/maps_text/self"
+gcc -g -O1 -fno-omit-frame-pointer -o "$work/prog" "$work/a.c"
+if perf record -q -e cpu-clock -F 99 -g -o "$work/perf.data" "$work/prog" 2>/dev/null; then
+    cp "$work/perf.data" "$corpus/perf_data_in/file"
+    "$backsight" convert -i "$work/perf.data" -o "$corpus/pprof_in/prog.pb.gz"
+    gzip -dc "$corpus/pprof_in/prog.pb.gz" >"$corpus/pprof_in/prog.pb"
+    "$backsight" convert -i "$work/perf.data" -o "$corpus/otlp_in/prog.otlp"
+    "$backsight" convert -i "$work/perf.data" -o "$corpus/folded_in/prog.folded"
+    "$backsight" convert -i "$work/perf.data" -o "$corpus/ndjson_in/prog.ndjson"
+else
+    echo "perf does not record here: no seeds of profiles" >&2
+fi
