@@ -41,8 +41,6 @@ use unwind::Unwinders;
 /// A recording that is being read.
 struct Capture {
     profile: Profile,
-    /// Whether samples that are alike but for their time become one.
-    summed: bool,
     piece: Piece,
     people: People,
     unwinders: Unwinders,
@@ -125,7 +123,6 @@ impl Capture {
     fn new(facts: &Facts, summed: bool) -> Self {
         let mut capture = Self {
             profile: Profile::default(),
-            summed,
             piece: Piece::default(),
             people: People::default(),
             unwinders: Unwinders::new(facts.arch.as_deref()),
@@ -136,6 +133,7 @@ impl Capture {
             lost: 0,
             throttled: 0,
         };
+        capture.piece.summed = summed;
         capture.piece.trust_inodes = files::is_this_host(facts.hostname.as_deref());
         capture.piece.recorded_kernel = RecordedKernel {
             hostname: facts.hostname.clone(),
@@ -284,10 +282,9 @@ impl Capture {
             piece,
             profile,
             people,
-            summed,
             ..
         } = self;
-        piece.finish(profile, *summed);
+        piece.finish(profile);
         piece.add_mappings(people.take_mapped(), profile);
     }
 

@@ -31,9 +31,10 @@ pub(crate) use format::Output;
 
 /// Turn a captured profile into another format, with functions and lines
 ///
-/// The formats go by the files' names and what is in them: perf.data in; NDJSON
-/// (.ndjson), pprof (.pb.gz), OpenTelemetry's profiles (.otlp) and folded stacks
-/// (.folded) in and out; the Firefox Profiler's JSON (.json) and flame graphs (.svg) out.
+/// The formats go by the files' names and what is in them: perf.data and the text of
+/// perf script in; NDJSON (.ndjson), pprof (.pb.gz), OpenTelemetry's profiles (.otlp) and
+/// folded stacks (.folded) in and out; the Firefox Profiler's JSON (.json) and flame
+/// graphs (.svg) out.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Convert {
     /// What to read; `-` is standard input

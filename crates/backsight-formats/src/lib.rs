@@ -9,6 +9,7 @@
 //! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |
 //! | [`perf_data`]: recordings of Linux `perf` | yes | |
+//! | [`perf_script`]: what `perf script` prints | yes | |
 //! | `otlp`: OpenTelemetry's profiles, with the feature `otlp` | yes | yes |
 //! | [`pprof`]: `profile.proto`, packed by gzip or not | yes | yes |
 //! | [`escape`]: names and paths for a terminal, names for folded stacks | | yes |
@@ -44,6 +45,7 @@ pub mod ndjson;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod perf_data;
+pub mod perf_script;
 mod place_name;
 mod placement;
 pub mod pprof;

@@ -49,6 +49,7 @@ use bytes::Bytes;
 use events::{Described, Events};
 use header::Head;
 use raw::{RawRecord, Records, kind};
+use sample::Fields;
 use sorter::Sorter;
 use threads::Threads;
 
@@ -163,7 +164,7 @@ impl<R: Read> Reader<R> {
         reason = "a sample borrows from the reader"
     )]
     pub fn next(&mut self) -> Option<Event<'_>> {
-        loop {
+        let (fields, event) = loop {
             if self.also.is_some() {
                 return self.also.take();
             }
@@ -173,33 +174,26 @@ impl<R: Read> Reader<R> {
                 }
                 self.read_round();
             }
-            // Looked at first without keeping it: a sample borrows from here.
-            match self.sorter.peek(self.big)?.record.kind {
-                kind::SAMPLE if self.sample_is_whole() => break,
-                kind::SAMPLE => {
-                    self.problems
-                        .flaws
-                        .count("samples that are not as their event says");
+            let next = self.sorter.peek(self.big)?;
+            if next.record.kind != kind::SAMPLE {
+                if let Some(event) = self.tell() {
+                    return Some(event);
+                }
+                continue;
+            }
+            let attr = self.events.attr(next.event);
+            match Fields::parse(&next.record, attr, next.time) {
+                Some(fields) => break (fields, next.event),
+                None => {
+                    let what = "samples that are not as their event says";
+                    self.problems.flaws.count(what);
                     self.sorter.next(self.big)?;
                 }
-                _ => {
-                    if let Some(event) = self.tell() {
-                        return Some(event);
-                    }
-                }
             }
-        }
-        let Self { sorter, events, .. } = self;
-        let next = sorter.next(self.big)?;
-        let attr = events.attr(next.event);
-        Sample::parse(&next.record, &attr, next.event, next.time).map(Event::Sample)
-    }
-
-    fn sample_is_whole(&self) -> bool {
-        self.sorter.peek(self.big).is_some_and(|next| {
-            let attr = self.events.attr(next.event);
-            Sample::parse(&next.record, &attr, next.event, next.time).is_some()
-        })
+        };
+        // Taken out here, since the borrow of a sample outlives the loop.
+        let next = self.sorter.next(self.big)?;
+        Some(Event::Sample(fields.sample(&next.record, event)))
     }
 
     /// Takes a record that is no sample, and returns what it says.

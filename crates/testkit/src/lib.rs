@@ -7,6 +7,7 @@
 //! | [`elf`] | ELF files of any shape, lying ones included |
 //! | [`kernel`] | what this kernel does with `PROCMAP_QUERY`, found without our code |
 //! | [`maps`] | maps texts, printed as the kernel prints them |
+//! | [`memory`] | how much of it a command takes |
 //! | [`naive`] | the slow and obvious answer to "what is at this address?" |
 //! | [`old_kernel`] | a filter that makes this kernel refuse `PROCMAP_QUERY` |
 //! | [`perf`] | recordings made by `perf`, and what it says of them |
@@ -28,6 +29,7 @@ pub mod elf;
 mod fixtures;
 pub mod kernel;
 pub mod maps;
+pub mod memory;
 pub mod naive;
 pub mod old_kernel;
 pub mod perf;

@@ -98,3 +98,68 @@ pub fn script(data: &Path, args: &[&str]) -> String {
     assert!(done.status.success(), "{}", said(&done));
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
+
+/// Writes a recording of at least `size` bytes: the records of one of ours again and
+/// again, each time later, so that time goes on. Features are left out.
+///
+/// # Panics
+/// When the input is no little-endian perf.data with times in the same place for all
+/// events, or the output cannot be written.
+pub fn enlarge(data: &Path, to: &Path, size: u64) {
+    use std::io::Write;
+    let bytes = std::fs::read(data).expect("a recording");
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
+    let place = |at: usize| usize::try_from(word(at)).expect("a place");
+    let (attrs, start, len) = (place(24), place(40), place(48));
+    let records = &bytes[start..start + len];
+    let sample_type = word(attrs + 24);
+    let events = (attrs..attrs + place(32)).step_by(place(16));
+    let mut others = events.map(|attr| word(attr + 24) ^ sample_type);
+    assert!(
+        others.all(|other| other & 0x1_02c7 == 0),
+        "times in two places"
+    );
+    assert!(sample_type & 4 != 0, "no times");
+    // `PERF_SAMPLE_IDENTIFIER`, `IP` and `TID` stand before the time of a sample; `TIME`,
+    // `ID`, `STREAM_ID`, `CPU` and `IDENTIFIER` from it on in other records.
+    let words = |mask: u64| (sample_type & mask).count_ones() as usize * 8;
+    let (in_sample, before_end) = (8 + words(0x1_0003), words(0x1_02c4));
+    let mut times = Vec::new();
+    let mut at = 0;
+    while at + 8 <= records.len() {
+        let kind = u32::from_le_bytes(records[at..at + 4].try_into().expect("4 bytes"));
+        let size = usize::from(u16::from_le_bytes([records[at + 6], records[at + 7]]));
+        match kind {
+            9 => times.push(at + in_sample),
+            1..64 => times.push(at + size - before_end),
+            _ => {}
+        }
+        at += size;
+    }
+    let time = |at: usize| u64::from_le_bytes(records[at..at + 8].try_into().expect("8 bytes"));
+    let all: Vec<u64> = times
+        .iter()
+        .map(|at| time(*at))
+        .filter(|time| *time > 0)
+        .collect();
+    let first = all.iter().min().expect("a time");
+    let span = all.iter().max().expect("a time") - first + 1_000_000;
+    let turns = size.div_ceil(len as u64);
+    let mut out = std::io::BufWriter::new(std::fs::File::create(to).expect("a file"));
+    let mut header = bytes[..start].to_vec();
+    header[48..56].copy_from_slice(&(turns * len as u64).to_le_bytes());
+    header[72..104].fill(0);
+    out.write_all(&header).expect("room");
+    for turn in 0..turns {
+        let mut later = records.to_vec();
+        for at in &times {
+            let time = time(*at);
+            if time > 0 {
+                let time = time + turn * span;
+                later[*at..at + 8].copy_from_slice(&time.to_le_bytes());
+            }
+        }
+        out.write_all(&later).expect("room");
+    }
+    out.flush().expect("room");
+}

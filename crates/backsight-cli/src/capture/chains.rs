@@ -46,6 +46,8 @@ struct Chain {
     hash: u64,
     /// `None` for one without an address, and as long as it is not known.
     stack: Option<StackIdx>,
+    /// A number of the caller's: the place of the last sample with this chain.
+    note: usize,
 }
 
 impl Chains {
@@ -72,6 +74,7 @@ impl Chains {
             len: bytes.len(),
             hash,
             stack: None,
+            note: usize::MAX,
         });
         all.extend_from_slice(bytes);
         let rehash = |place: &u32| chain(chains, *place).map_or(0, |chain| chain.hash);
@@ -90,6 +93,13 @@ impl Chains {
     /// Returns which stack a chain is.
     pub(super) fn stack(&self, place: ChainIdx) -> Option<StackIdx> {
         chain(&self.chains, place.0)?.stack
+    }
+
+    /// Puts a number to a chain, and returns the last one.
+    pub(super) fn note(&mut self, place: ChainIdx, note: usize) -> Option<usize> {
+        let at = usize::try_from(place.0).ok()?;
+        let chain = self.chains.get_mut(at)?;
+        Some(std::mem::replace(&mut chain.note, note))
     }
 
     /// Forgets all, if that is much. No place is good any more.

@@ -18,6 +18,7 @@ use super::places::Places;
 /// that are new. They take 10 MB at the most.
 const MAX_SAMPLES: usize = 1 << 16;
 const MAX_RECORDS: usize = 1 << 14;
+const MAX_SUMMED_UP: usize = 1 << 20;
 const MAX_ENTRIES: usize = 1 << 18;
 
 /// What waits, and what earlier pieces left.
@@ -32,6 +33,10 @@ pub(super) struct Piece {
     /// Whether files are believed to be those of the recording for their inode.
     pub(super) trust_inodes: bool,
     pub(super) recorded_kernel: RecordedKernel,
+    /// Whether samples that are alike but for their time become one.
+    pub(super) summed: bool,
+    /// How many were added to another in this piece.
+    summed_up: usize,
     records: Vec<Record>,
     waiting: Vec<Waiting>,
     /// The chains that are new, and their entries, one chain behind the other.
@@ -43,6 +48,7 @@ pub(super) struct Piece {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     sample: profile::Sample,
+    count: i64,
     period: i64,
     chain: ChainIdx,
 }
@@ -50,6 +56,7 @@ struct Waiting {
 impl Piece {
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() >= MAX_SAMPLES
+            || self.summed_up >= MAX_SUMMED_UP
             || self.records.len() >= MAX_RECORDS
             || self.entries.len() >= MAX_ENTRIES
     }
@@ -106,11 +113,35 @@ impl Piece {
             };
             self.fresh.push((chain, fresh));
         }
-        self.waiting.push(Waiting {
+        let waiting = Waiting {
             sample: row,
+            count: 1,
             period: i64::try_from(sample.period).unwrap_or(i64::MAX),
             chain,
-        });
+        };
+        if self.summed && self.add_to_last(&waiting) {
+            self.summed_up += 1;
+            return;
+        }
+        self.waiting.push(waiting);
+    }
+
+    /// Adds a sample to the last one with its chain, if they are alike. Most are, and
+    /// this costs less than to look for one in the profile.
+    fn add_to_last(&mut self, sample: &Waiting) -> bool {
+        let last = self.chains.note(sample.chain, self.waiting.len());
+        let Some((at, last)) = last.and_then(|at| Some((at, self.waiting.get_mut(at)?))) else {
+            return false;
+        };
+        let (a, b) = (&last.sample, &sample.sample);
+        let is_alike =
+            last.chain == sample.chain && (a.thread, a.first_type) == (b.thread, b.first_type);
+        if is_alike {
+            last.count += 1;
+            last.period = last.period.saturating_add(sample.period);
+            self.chains.note(sample.chain, at);
+        }
+        is_alike
     }
 
     fn epoch(&mut self, pid: u32) -> u32 {
@@ -125,7 +156,7 @@ impl Piece {
     }
 
     /// Replays the piece, and puts its samples into the profile.
-    pub(super) fn finish(&mut self, profile: &mut Profile, summed: bool) {
+    pub(super) fn finish(&mut self, profile: &mut Profile) {
         let (places, fresh): (Vec<ChainIdx>, Vec<trace::Sample>) = self.fresh.drain(..).unzip();
         let outcomes = self.replay.feed(&self.records, &fresh);
         self.records.clear();
@@ -148,12 +179,13 @@ impl Piece {
                 stack,
                 ..waiting.sample
             };
-            let values = [1, waiting.period];
-            match summed {
+            let values = [waiting.count, waiting.period];
+            match self.summed {
                 true => profile.samples.sum(sample, &values, &[]),
                 false => profile.samples.push(sample, &values, &[]),
             }
         }
+        self.summed_up = 0;
         self.chains.forget_some();
     }
 

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use backsight_formats::perf_script;
 use clap::ValueEnum;
 
 use crate::failure::{Failure, Result};
@@ -23,6 +24,8 @@ pub(crate) enum Input {
     Otlp,
     /// What `perf record` writes
     Perf,
+    /// What `perf script` prints
+    PerfScript,
 }
 
 /// A format that is written.
@@ -51,6 +54,7 @@ pub(crate) enum Output {
 /// How names end, longest first where one is the end of another.
 const INPUTS: &[(&str, Input)] = &[
     ("perf.data", Input::Perf),
+    (".perf", Input::PerfScript),
     #[cfg(feature = "otlp")]
     (".otlp", Input::Otlp),
     #[cfg(feature = "otlp")]
@@ -103,7 +107,8 @@ impl Input {
             (b"2ELIFREP", Self::Perf),
         ];
         let found = known.iter().find(|(magic, _)| begin.starts_with(magic));
-        found.map(|(_, format)| *format)
+        let found = found.map(|(_, format)| *format);
+        found.or_else(|| perf_script::is_one(begin).then_some(Self::PerfScript))
     }
 }
 

@@ -9,7 +9,7 @@ use backsight_formats::flaws::Flaws;
 use backsight_formats::ndjson::ProfileReader;
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
-use backsight_formats::{folded, ndjson, pprof};
+use backsight_formats::{folded, ndjson, perf_script, pprof};
 use backsight_types::profile::Profile;
 
 use super::format::Input;
@@ -85,6 +85,8 @@ fn read(
             malformed.count(&flaws);
             profile
         }
+        Input::PerfScript => perf_script::read(input, summed, |error| malformed.tell(error))
+            .map_err(|error| Failure::io(Shown(path), &error))?,
         Input::Perf => {
             let (profile, problems) = capture::perf_data(path, input, can_seek, summed, drain)?;
             malformed.count(&problems.flaws);

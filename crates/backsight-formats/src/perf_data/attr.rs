@@ -45,6 +45,22 @@ pub(super) struct Attr {
 }
 
 impl Attr {
+    /// Returns the attribute of an event that samples nothing.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            kind: 0,
+            config: 0,
+            period: 0,
+            is_freq: false,
+            sample_type: 0,
+            read_format: 0,
+            branch_type: 0,
+            user_regs: 0,
+            sample_id_all: false,
+            clock_id: 0,
+        }
+    }
+
     /// Reads an attribute and returns it with its own size. An older one is shorter,
     /// and what it lacks is zero, as in the kernel.
     pub(super) fn parse(bytes: &[u8], big: bool) -> Option<(Self, usize)> {

@@ -9,14 +9,17 @@ pub(super) struct Bytes<'a> {
 
 impl<'a> Bytes<'a> {
     /// Takes bytes, and whether their numbers have the highest byte first.
+    #[inline]
     pub(super) fn new(rest: &'a [u8], big: bool) -> Self {
         Self { rest, big }
     }
 
+    #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
+    #[inline]
     pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
@@ -24,16 +27,19 @@ impl<'a> Bytes<'a> {
     }
 
     /// Takes as many bytes as a number in the file says.
+    #[inline]
     pub(super) fn take_u64(&mut self, count: u64) -> Option<&'a [u8]> {
         self.take(usize::try_from(count).ok()?)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(*taken)
     }
 
+    #[inline]
     pub(super) fn u16(&mut self) -> Option<u16> {
         let raw = self.array()?;
         Some(match self.big {
@@ -42,6 +48,7 @@ impl<'a> Bytes<'a> {
         })
     }
 
+    #[inline]
     pub(super) fn u32(&mut self) -> Option<u32> {
         let raw = self.array()?;
         Some(match self.big {
@@ -50,6 +57,7 @@ impl<'a> Bytes<'a> {
         })
     }
 
+    #[inline]
     pub(super) fn u64(&mut self) -> Option<u64> {
         let raw = self.array()?;
         Some(match self.big {

@@ -40,6 +40,9 @@ impl Unit {
     }
 }
 
+/// What an event that is not there has: nothing.
+const NONE: Attr = Attr::nothing();
+
 /// An event's attribute as the file has it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Described {
@@ -107,8 +110,8 @@ impl Events {
         self.events.iter().map(of).collect()
     }
 
-    pub(super) fn attr(&self, event: usize) -> Attr {
-        (self.events.get(event)).map_or_else(Attr::default, |event| event.attr)
+    pub(super) fn attr(&self, event: usize) -> &Attr {
+        self.events.get(event).map_or(&NONE, |event| &event.attr)
     }
 
     /// Returns the event that a record of the kernel belongs to.
@@ -136,7 +139,7 @@ impl Events {
 
     /// Returns the time of a record of the kernel, in nanoseconds.
     pub(super) fn time_of(&self, event: usize, record: &RawRecord<'_>) -> Option<u64> {
-        let attr = self.events.get(event)?.attr;
+        let attr = &self.events.get(event)?.attr;
         let at = match record.kind {
             kind::SAMPLE => attr.time_in_sample()?,
             _ => record.body.len().checked_sub(attr.time_before_end()?)?,

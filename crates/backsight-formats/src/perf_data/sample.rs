@@ -97,69 +97,156 @@ impl Context {
     }
 }
 
-impl<'a> Sample<'a> {
-    /// Reads a sample that is laid out as `attr` says.
-    pub(super) fn parse(
-        record: &RawRecord<'a>,
-        attr: &Attr,
-        event: usize,
-        time: u64,
-    ) -> Option<Self> {
-        let big = record.big;
-        let mut at = Bytes::new(record.body, big);
-        let word = |at: &mut Bytes<'a>, what| match attr.has(what) {
+/// A sample that was read, and where in its record the long parts are. It borrows from
+/// nothing, so that a reader can look before it gives a sample out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fields {
+    time_ns: Option<u64>,
+    pid: u32,
+    tid: u32,
+    cpu: Option<u32>,
+    period: u64,
+    pc: Option<AbsAddr>,
+    chain: Part,
+    user: Option<UserFields>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct UserFields {
+    is_32_bit: bool,
+    mask: u64,
+    regs: Part,
+    stack: Part,
+}
+
+/// Bytes of a record.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    start: usize,
+    len: usize,
+}
+
+impl Part {
+    /// Takes the next `size` bytes of `at`, which is the rest of `record`.
+    fn take(at: &mut Bytes<'_>, record: &RawRecord<'_>, size: u64) -> Option<Self> {
+        let start = record.body.len().checked_sub(at.rest().len())?;
+        let len = at.take_u64(size)?.len();
+        Some(Self { start, len })
+    }
+
+    fn of<'a>(self, record: &RawRecord<'a>) -> &'a [u8] {
+        let rest = record.body.get(self.start..).unwrap_or_default();
+        rest.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Fields {
+    /// Reads a sample that is laid out as `attr` says; `None` for one that is not.
+    pub(super) fn parse(record: &RawRecord<'_>, attr: &Attr, time: u64) -> Option<Self> {
+        let mut at = Bytes::new(record.body, record.big);
+        let at = &mut at;
+        let word = |at: &mut Bytes<'_>, what| match attr.has(what) {
             true => at.u64().map(Some),
             false => Some(None),
         };
-        word(&mut at, sample::IDENTIFIER)?;
-        let pc = word(&mut at, sample::IP)?.map(AbsAddr);
-        let (mut pid, mut tid) = (0, 0);
+        let mut fields = Self::default();
+        word(at, sample::IDENTIFIER)?;
+        fields.pc = word(at, sample::IP)?.map(AbsAddr);
         if attr.has(sample::TID) {
-            (pid, tid) = (at.u32()?, at.u32()?);
+            (fields.pid, fields.tid) = (at.u32()?, at.u32()?);
         }
-        let time_ns = word(&mut at, sample::TIME)?.map(|_| time);
-        word(&mut at, sample::ADDR)?;
-        word(&mut at, sample::ID)?;
-        word(&mut at, sample::STREAM_ID)?;
-        let mut cpu = None;
+        fields.time_ns = word(at, sample::TIME)?.map(|_| time);
+        word(at, sample::ADDR)?;
+        word(at, sample::ID)?;
+        word(at, sample::STREAM_ID)?;
         if attr.has(sample::CPU) {
-            cpu = Some(at.u32()?);
+            fields.cpu = Some(at.u32()?);
             at.u32()?;
         }
         // Without it each sample stands for the period that was asked for.
         let otherwise = if attr.is_freq { 1 } else { attr.period };
-        let period = word(&mut at, sample::PERIOD)?.unwrap_or(otherwise);
+        fields.period = word(at, sample::PERIOD)?.unwrap_or(otherwise);
         if attr.has(sample::READ) {
-            skip_read(&mut at, attr.read_format)?;
+            skip_read(at, attr.read_format)?;
         }
-        let mut chain = &[][..];
         if attr.has(sample::CALLCHAIN) {
             let size = at.u64()?.checked_mul(8)?;
-            chain = at.take_u64(size)?;
+            fields.chain = Part::take(at, record, size)?;
         }
         if attr.has(sample::RAW) {
             let size = at.u32()?;
             at.take_u64(u64::from(size))?;
         }
         if attr.has(sample::BRANCH_STACK) {
-            skip_branches(&mut at, attr.branch_type)?;
+            skip_branches(at, attr.branch_type)?;
         }
-        let user = UserStack::parse(&mut at, attr, big)?;
-        Some(Self {
-            time_ns,
-            pid,
-            tid,
-            cpu,
-            event,
-            period,
-            pc,
-            context: Context::of_misc(record.misc),
-            user,
-            chain,
-            big,
-        })
+        if attr.has(sample::REGS_USER | sample::STACK_USER) {
+            fields.user = user_fields(at, record, attr)?;
+        }
+        Some(fields)
     }
 
+    /// Returns the sample, of the record that it was read from.
+    pub(super) fn sample<'a>(&self, record: &RawRecord<'a>, event: usize) -> Sample<'a> {
+        let big = record.big;
+        Sample {
+            time_ns: self.time_ns,
+            pid: self.pid,
+            tid: self.tid,
+            cpu: self.cpu,
+            event,
+            period: self.period,
+            pc: self.pc,
+            context: Context::of_misc(record.misc),
+            user: self.user.map(|user| UserStack {
+                is_32_bit: user.is_32_bit,
+                mask: user.mask,
+                regs: user.regs.of(record),
+                stack: user.stack.of(record),
+                big,
+            }),
+            chain: self.chain.of(record),
+            big,
+        }
+    }
+}
+
+/// Reads registers and stack. The outer `None` says that the sample is damaged.
+#[expect(clippy::option_option, reason = "damaged, or not there")]
+fn user_fields(
+    at: &mut Bytes<'_>,
+    record: &RawRecord<'_>,
+    attr: &Attr,
+) -> Option<Option<UserFields>> {
+    const ABI_32: u64 = 1;
+    let mut abi = 0;
+    let mut user = UserFields {
+        mask: attr.user_regs,
+        ..UserFields::default()
+    };
+    if attr.has(sample::REGS_USER) {
+        abi = at.u64()?;
+        if abi != 0 {
+            let count = u64::from(attr.user_regs.count_ones());
+            user.regs = Part::take(at, record, count.checked_mul(8)?)?;
+        }
+    }
+    if attr.has(sample::STACK_USER) {
+        let size = at.u64()?;
+        user.stack = Part::take(at, record, size)?;
+        if size > 0 {
+            // Of the bytes taken, so many were really there.
+            let valid = usize::try_from(at.u64()?).unwrap_or(usize::MAX);
+            user.stack.len = user.stack.len.min(valid);
+        }
+    }
+    user.is_32_bit = abi == ABI_32;
+    // A kernel thread has none.
+    let is_there = abi != 0 && attr.has(sample::STACK_USER);
+    Some(is_there.then_some(user))
+}
+
+impl<'a> Sample<'a> {
     /// Walks over the call chain, innermost first; over the program counter alone when
     /// there is none.
     pub fn chain(&self) -> impl Iterator<Item = ChainEntry> {
@@ -228,39 +315,7 @@ fn skip_branches(at: &mut Bytes<'_>, branch_type: u64) -> Option<()> {
     at.take_u64(count.checked_mul(each)?).map(drop)
 }
 
-impl<'a> UserStack<'a> {
-    /// Reads registers and stack. The outer `None` says that the sample is damaged.
-    #[expect(clippy::option_option, reason = "damaged, or not there")]
-    fn parse(at: &mut Bytes<'a>, attr: &Attr, big: bool) -> Option<Option<Self>> {
-        const ABI_32: u64 = 1;
-        let (mut abi, mut regs, mut stack) = (0, &[][..], &[][..]);
-        if attr.has(sample::REGS_USER) {
-            abi = at.u64()?;
-            if abi != 0 {
-                let count = u64::from(attr.user_regs.count_ones());
-                regs = at.take_u64(count.checked_mul(8)?)?;
-            }
-        }
-        if attr.has(sample::STACK_USER) {
-            let size = at.u64()?;
-            stack = at.take_u64(size)?;
-            if size > 0 {
-                // Of the bytes taken, so many were really there.
-                let valid = usize::try_from(at.u64()?).unwrap_or(usize::MAX);
-                stack = stack.get(..valid).unwrap_or(stack);
-            }
-        }
-        // A kernel thread has none.
-        let is_there = abi != 0 && attr.has(sample::STACK_USER);
-        Some(is_there.then_some(Self {
-            is_32_bit: abi == ABI_32,
-            mask: attr.user_regs,
-            regs,
-            stack,
-            big,
-        }))
-    }
-
+impl UserStack<'_> {
     /// Returns a register, by its number in `asm/perf_regs.h`; `None` when it was not
     /// taken.
     #[must_use]

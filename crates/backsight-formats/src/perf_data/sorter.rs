@@ -27,7 +27,7 @@ pub const MAX_HELD: usize = 64 << 20;
 #[derive(Clone, Copy, Debug)]
 struct Held {
     time: u64,
-    /// Of its body, in the buffer. It also tells which of two came first.
+    /// Of its body, in the buffer.
     start: u32,
     len: u32,
     kind: u32,
@@ -156,10 +156,9 @@ impl Sorter {
             }
             goes_out
         });
-        let is_sorted = held.is_sorted_by_key(|held| held.time);
-        if !is_sorted {
-            held.sort_unstable_by_key(|held| (held.time, held.start));
-        }
+        // What came first stays first. Each processor's records are in order already,
+        // and a stable sort merges such runs.
+        held.sort_by_key(|held| held.time);
         if let Some(last) = held.last() {
             self.latest_out = self.latest_out.max(last.time);
         }
