@@ -3,6 +3,7 @@
 //! To add a family, write its file with a `ROWS`, and name it here twice.
 
 mod allocator;
+mod converting;
 mod e;
 mod floor;
 mod n;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     if s::is_child() {
         return ExitCode::SUCCESS;
     }
-    let rows = [n::ROWS, s::ROWS, e::ROWS].concat();
+    let rows = [n::ROWS, s::ROWS, e::ROWS, converting::ROWS].concat();
     // Cargo gives a place below its target directory alone.
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ratios.json");
     command::run(&rows, json)
