@@ -7,7 +7,8 @@ backsight=${1:-target/release/backsight}
 corpus=crates/fuzz/corpus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for target in maps_text elf_image index_open folded_in ndjson_in pprof_in otlp_in perf_data_in; do
+for target in maps_text elf_image index_open folded_in ndjson_in pprof_in otlp_in perf_data_in \
+    perf_script_in kallsyms; do
     mkdir -p "$corpus/$target"
 done
 
@@ -33,9 +34,14 @@ objcopy --compress-debug-sections=zlib "$work/v5" "$corpus/elf_image/zlib"
 objcopy --compress-debug-sections=zstd "$work/v5" "$corpus/elf_image/zstd" 2>/dev/null || true
 
 cp /proc/self/maps "$corpus/maps_text/self"
+head -n 60 /proc/kallsyms >"$corpus/kallsyms/head"
 gcc -g -O1 -fno-omit-frame-pointer -o "$work/prog" "$work/a.c"
 if perf record -q -e cpu-clock -F 99 -g -o "$work/perf.data" "$work/prog" 2>/dev/null; then
     cp "$work/perf.data" "$corpus/perf_data_in/file"
+    perf record -q -e cpu-clock -F 99 -g -z -o "$corpus/perf_data_in/packed" "$work/prog"
+    perf record -q -e cpu-clock -F 99 -g -o - "$work/prog" >"$corpus/perf_data_in/pipe"
+    perf script -i "$work/perf.data" | head -n 60 >"$corpus/perf_script_in/chains"
+    perf script -i "$work/perf.data" -G | head -n 20 >"$corpus/perf_script_in/flat"
     "$backsight" convert -i "$work/perf.data" -o "$corpus/pprof_in/prog.pb.gz"
     gzip -dc "$corpus/pprof_in/prog.pb.gz" >"$corpus/pprof_in/prog.pb"
     "$backsight" convert -i "$work/perf.data" -o "$corpus/otlp_in/prog.otlp"

@@ -1,5 +1,6 @@
 //! The mappings of a process at one time of a trace.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use backsight_types::{AbsAddr, AbsRange, ModuleIdx, Outcome, Perms, Reason};
@@ -16,10 +17,10 @@ pub(crate) struct Mapped {
     pub(crate) module: Option<ModuleIdx>,
 }
 
-/// Mappings, sorted and disjoint. Copies share them until one is changed, as a process
-/// shares its memory with what it forks, most of which then runs another program.
+/// Disjoint mappings, by where they begin. Copies share them until one is changed, as a
+/// process shares its memory with what it forks, most of which then runs another program.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AddressSpace(Arc<Vec<Mapped>>);
+pub(crate) struct AddressSpace(Arc<BTreeMap<AbsAddr, Mapped>>);
 
 impl AddressSpace {
     /// Maps in place of what was there, as `mmap` with `MAP_FIXED` does.
@@ -29,61 +30,65 @@ impl AddressSpace {
             return;
         }
         self.unmap(range);
-        let at = self
-            .0
-            .partition_point(|other| other.vma.start < range.start);
-        Arc::make_mut(&mut self.0).insert(at, mapped);
+        Arc::make_mut(&mut self.0).insert(range.start, mapped);
     }
 
     pub(crate) fn unmap(&mut self, range: AbsRange) {
-        let inside = self.cut_out(range);
-        if !inside.is_empty() {
-            Arc::make_mut(&mut self.0).drain(inside);
+        self.cut_out(range);
+        while let Some(start) = self.first_in(range) {
+            Arc::make_mut(&mut self.0).remove(&start);
         }
     }
 
     pub(crate) fn protect(&mut self, range: AbsRange, perms: Perms) {
-        let inside = self.cut_out(range);
-        let mappings = Arc::make_mut(&mut self.0);
-        for mapped in mappings.get_mut(inside).unwrap_or_default() {
-            mapped.vma.perms = perms;
+        self.cut_out(range);
+        if self.first_in(range).is_some() {
+            let inside = Arc::make_mut(&mut self.0).range_mut(range.start..range.end);
+            inside.for_each(|(_, mapped)| mapped.vma.perms = perms);
         }
     }
 
-    /// Splits mappings at both ends of `range`, and returns the places of those that
-    /// then lie inside.
-    fn cut_out(&mut self, range: AbsRange) -> std::ops::Range<usize> {
-        let first = self.cut_at(range.start);
+    /// Returns how many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Walks over the mappings, by address.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Mapped> {
+        self.0.values()
+    }
+
+    fn first_in(&self, range: AbsRange) -> Option<AbsAddr> {
         // A range that runs backwards has nothing inside.
-        let behind = self.cut_at(range.end).max(first);
-        first..behind
+        let end = range.end.max(range.start);
+        self.0
+            .range(range.start..end)
+            .next()
+            .map(|(start, _)| *start)
     }
 
-    /// Splits the mapping that `addr` lies inside of, and returns the place of the
-    /// first one that begins there or above.
-    fn cut_at(&mut self, addr: AbsAddr) -> usize {
-        let at = self.0.partition_point(|mapped| mapped.vma.end <= addr);
-        let is_inside = |mapped: &Mapped| mapped.vma.start < addr;
-        if !self.0.get(at).is_some_and(is_inside) {
-            return at;
-        }
-        let mappings = Arc::make_mut(&mut self.0);
-        let Some(lower) = mappings.get_mut(at) else {
-            return at;
+    /// Splits mappings at both ends of `range`.
+    fn cut_out(&mut self, range: AbsRange) {
+        self.cut_at(range.start);
+        self.cut_at(range.end);
+    }
+
+    /// Splits the mapping that `addr` lies inside of.
+    fn cut_at(&mut self, addr: AbsAddr) {
+        let below = self.0.range(..addr).next_back();
+        let Some((start, lower)) = below.filter(|(_, lower)| lower.vma.end > addr) else {
+            return;
         };
-        let mut upper = *lower;
-        lower.vma.end = addr;
-        let into = addr.0.wrapping_sub(upper.vma.start.0);
+        let (start, mut upper) = (*start, *lower);
+        let into = addr.0.wrapping_sub(start.0);
         upper.vma.start = addr;
         // What a forged record says past the end of all files is judged at lookup.
         upper.vma.offset.0 = upper.vma.offset.0.saturating_add(into);
-        let place = at.saturating_add(1);
-        mappings.insert(place, upper);
-        place
-    }
-
-    pub(crate) fn as_slice(&self) -> &[Mapped] {
-        &self.0
+        let mappings = Arc::make_mut(&mut self.0);
+        if let Some(lower) = mappings.get_mut(&start) {
+            lower.vma.end = addr;
+        }
+        mappings.insert(addr, upper);
     }
 
     /// Returns the outcome of an address; `None` where nothing is mapped.
@@ -94,8 +99,10 @@ impl AddressSpace {
     }
 
     fn covering_or_next(&self, addr: AbsAddr) -> Option<&Mapped> {
-        self.0
-            .get(self.0.partition_point(|mapped| mapped.vma.end <= addr))
+        let below = self.0.range(..=addr).next_back();
+        let covering = below.filter(|(_, mapped)| mapped.vma.contains(addr));
+        let found = covering.or_else(|| self.0.range(addr..).next());
+        found.map(|(_, mapped)| mapped)
     }
 }
 

@@ -16,17 +16,19 @@
 //!
 //! Nothing is opened here: a module is what its records say it is.
 
+mod life;
+
 use std::collections::HashMap;
 
 use backsight_types::trace::{Change, KERNEL_PID, Mapping, Record, Sample};
-use backsight_types::{AbsAddr, AbsRange, FileOffset, ModuleIdx, Outcome, Perms, Reason};
+use backsight_types::{AbsRange, FileOffset, ModuleIdx, Outcome, Reason};
 use rayon::prelude::*;
 
+use life::{KernelLife, Life, Lived, Step};
+
 use crate::address_space::{AddressSpace, Mapped};
-use crate::batch::Pass;
 use crate::image::NormalizedModule;
 use crate::options::Trust;
-use crate::span::KERNEL;
 use crate::trace_modules::TraceModules;
 use crate::vma_cache::VmaCache;
 
@@ -52,11 +54,24 @@ pub fn replay(records: &[Record], samples: &[Sample]) -> Replayed {
 
 /// A trace that is replayed piece by piece: what is kept is what processes have mapped
 /// now, however long the trace is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Replay {
     modules: TraceModules,
     processes: HashMap<u32, Process>,
+    /// How many mappings all processes have together, and how many they may have.
+    mappings: usize,
+    most: usize,
 }
+
+impl Default for Replay {
+    fn default() -> Self {
+        Self::holding(MAX_MAPPINGS)
+    }
+}
+
+/// All processes together have no more mappings, of 80 bytes each. Forks multiply them:
+/// without a limit a few megabytes of records could ask for any amount of memory.
+const MAX_MAPPINGS: usize = 1 << 21;
 
 /// Where executable memory of a process comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +89,8 @@ pub struct CodeMapping {
 struct Process {
     space: AddressSpace,
     cache: VmaCache,
-    gone: bool,
+    /// Why nothing is known of it.
+    lost: Option<Reason>,
 }
 
 impl Default for Process {
@@ -82,7 +98,7 @@ impl Default for Process {
         Self {
             space: AddressSpace::default(),
             cache: VmaCache::new(Trust::UntilTold),
-            gone: false,
+            lost: None,
         }
     }
 }
@@ -92,6 +108,15 @@ impl Replay {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn holding(most: usize) -> Self {
+        Self {
+            modules: TraceModules::default(),
+            processes: HashMap::new(),
+            mappings: 0,
+            most,
+        }
     }
 
     /// Returns the modules so far, each once, in the order of the records.
@@ -115,9 +140,8 @@ impl Replay {
     /// Walks over the code that a process has mapped from files at the end of what was
     /// fed, by address. An unwinder needs it; samples need not ask.
     pub fn code_of(&self, pid: u32) -> impl Iterator<Item = CodeMapping> {
-        let process = self.processes.get(&pid);
-        let mappings = process.map(|process| process.space.as_slice());
-        let mappings = mappings.unwrap_or_default().iter();
+        let process = self.processes.get(&pid).into_iter();
+        let mappings = process.flat_map(|process| process.space.iter());
         mappings.filter_map(|Mapped { vma, module }| {
             Some(CodeMapping {
                 range: vma.range(),
@@ -139,15 +163,23 @@ impl Replay {
     /// process that the records do not know is [`Reason::Unmapped`]. One in the kernel's
     /// half is looked up in what is mapped under [`KERNEL_PID`], whose offsets count
     /// from the start of each mapping; where that has nothing, it is [`Reason::Kernel`].
+    /// Of a process with which there would be more than 2^21 mappings nothing is kept
+    /// until it execs, and its addresses are [`Reason::Limit`].
     pub fn feed(&mut self, records: &[Record], samples: &[Sample]) -> Vec<Vec<Outcome>> {
         let mut lives: HashMap<u32, Life> = HashMap::new();
         let mut order: Vec<&Record> = records.iter().collect();
         order.sort_by_key(|record| record.time_ns);
         for record in order {
-            let step = self.step_of(record);
+            let mut step = self.step_of(record);
             let process = self.processes.entry(record.pid).or_default();
             let life = lives.entry(record.pid).or_insert_with(|| process.begin());
+            let others = self.mappings.saturating_sub(process.space.len());
             step.apply(&mut process.space);
+            if others.saturating_add(process.space.len()) > self.most {
+                step = Step::Lose(Reason::Limit);
+                step.apply(&mut process.space);
+            }
+            self.mappings = others.saturating_add(process.space.len());
             life.steps.push((record.time_ns, step));
         }
         for (place, sample) in samples.iter().enumerate() {
@@ -173,7 +205,7 @@ impl Replay {
             // A process without records has nothing to be remembered.
             if let Some(process) = self.processes.get_mut(&pid) {
                 process.cache = lived.cache;
-                process.gone = lived.gone;
+                process.lost = lived.lost;
             }
             in_kernel.extend(lived.in_kernel);
             for (place, found) in lived.outcomes {
@@ -200,7 +232,7 @@ impl Replay {
                 )
             }
             Change::Exec => Step::Become(AddressSpace::default()),
-            Change::Exit => Step::Exit,
+            Change::Exit => Step::Lose(Reason::ProcessGone),
         }
     }
 
@@ -221,173 +253,72 @@ impl Process {
         Life {
             space: self.space.clone(),
             cache: std::mem::replace(&mut self.cache, VmaCache::new(Trust::UntilTold)),
-            gone: self.gone,
+            lost: self.lost,
             ..Life::default()
         }
     }
 }
 
-/// A process ID within one piece.
-#[derive(Debug)]
-struct Life {
-    /// As the piece before left it.
-    space: AddressSpace,
-    cache: VmaCache,
-    gone: bool,
-    /// In order of time.
-    steps: Vec<(u64, Step)>,
-    /// The times and places of its samples.
-    samples: Vec<(u64, usize)>,
-}
+#[cfg(test)]
+mod tests {
+    use backsight_types::trace::{Change, Mapping, Record, Sample};
+    use backsight_types::{AbsAddr, AbsRange, Outcome, Perms, Reason};
 
-impl Default for Life {
-    fn default() -> Self {
-        let Process { space, cache, gone } = Process::default();
-        Self {
-            space,
-            cache,
-            gone,
-            steps: Vec::new(),
-            samples: Vec::new(),
-        }
-    }
-}
+    use super::Replay;
 
-/// What became of a process in one piece.
-struct Lived {
-    /// Of its samples, each with the sample's place.
-    outcomes: Vec<(usize, Vec<Outcome>)>,
-    /// The times and places of samples with addresses in the kernel's half.
-    in_kernel: Vec<(u64, usize)>,
-    cache: VmaCache,
-    gone: bool,
-}
-
-/// What a process does by itself: forks have their parent's mappings already.
-#[derive(Clone, Debug)]
-enum Step {
-    Map(Mapped),
-    Unmap(AbsRange),
-    Protect(AbsRange, Perms),
-    Become(AddressSpace),
-    Exit,
-}
-
-impl Step {
-    fn apply(&self, space: &mut AddressSpace) {
-        match self {
-            Self::Map(mapped) => space.map(*mapped),
-            Self::Unmap(range) => space.unmap(*range),
-            Self::Protect(range, perms) => space.protect(*range, *perms),
-            Self::Become(other) => space.clone_from(other),
-            Self::Exit => *space = AddressSpace::default(),
+    fn map(time_ns: u64, pid: u32, page: u64) -> Record {
+        let start = AbsAddr(page << 12);
+        let end = AbsAddr((page + 1) << 12);
+        let change = Change::Mmap(Mapping {
+            range: AbsRange { start, end },
+            perms: Perms::READ | Perms::EXECUTE,
+            name: b"/a".to_vec(),
+            ..Mapping::default()
+        });
+        Record {
+            time_ns,
+            pid,
+            change,
         }
     }
 
-    /// Returns the addresses of which nothing remembered holds any more.
-    fn touches(&self) -> AbsRange {
-        match self {
-            Self::Map(mapped) => mapped.vma.range(),
-            Self::Unmap(range) | Self::Protect(range, _) => *range,
-            Self::Become(_) | Self::Exit => AbsRange {
-                start: AbsAddr(0),
-                end: AbsAddr(u64::MAX),
-            },
-        }
-    }
-}
-
-impl Life {
-    fn replay(mut self, samples: &[Sample]) -> Lived {
-        self.samples.sort_by_key(|(time_ns, _)| *time_ns);
-        let mut outcomes = Vec::with_capacity(self.samples.len());
-        let mut in_kernel = Vec::new();
-        let mut open = Vec::new();
-        let steps = std::mem::take(&mut self.steps);
-        let mut steps = steps.iter().peekable();
-        for (time_ns, place) in std::mem::take(&mut self.samples) {
-            while let Some((_, step)) = steps.next_if(|(at, _)| *at <= time_ns) {
-                self.take(step);
-            }
-            let Some(sample) = samples.get(place) else {
-                continue;
-            };
-            let mut found = Vec::new();
-            if self.gone {
-                found.extend(sample.addrs.iter().map(|addr| match *addr >= KERNEL {
-                    true => Outcome::Unresolved(Reason::Kernel),
-                    false => Outcome::Unresolved(Reason::ProcessGone),
-                }));
-            } else {
-                let pass = Pass {
-                    ground: &self.space,
-                    cache: &mut self.cache,
-                    open: &mut open,
-                };
-                // A trace has no system call that could fail.
-                let _: Result<(), vma_query::Error> = pass.run(&sample.addrs, &mut found);
-            }
-            if sample.addrs.iter().any(|addr| *addr >= KERNEL) {
-                in_kernel.push((time_ns, place));
-            }
-            outcomes.push((place, found));
-        }
-        for (_, step) in steps {
-            self.take(step);
-        }
-        Lived {
-            outcomes,
-            in_kernel,
-            cache: self.cache,
-            gone: self.gone,
+    fn at(time_ns: u64, pid: u32, change: Change) -> Record {
+        Record {
+            time_ns,
+            pid,
+            change,
         }
     }
 
-    fn take(&mut self, step: &Step) {
-        step.apply(&mut self.space);
-        self.cache.remove(step.touches());
-        self.gone = matches!(step, Step::Exit);
-    }
-
-    fn for_kernel(&self) -> KernelLife {
-        KernelLife {
-            space: self.space.clone(),
-            steps: self.steps.clone(),
+    #[test]
+    fn forks_that_would_take_all_memory_are_not_followed() {
+        let mut records: Vec<Record> = (0..10).map(|page| map(0, 1, page)).collect();
+        // Each has what its parent has, and one more.
+        for child in 2..=4 {
+            records.push(at(1, child, Change::Fork { parent: 1 }));
+            records.push(map(2, child, 20));
         }
-    }
-}
-
-/// What the kernel has mapped in one piece.
-struct KernelLife {
-    space: AddressSpace,
-    steps: Vec<(u64, Step)>,
-}
-
-impl KernelLife {
-    /// Gives the addresses of the kernel's half their places.
-    fn resolve(
-        mut self,
-        mut in_kernel: Vec<(u64, usize)>,
-        samples: &[Sample],
-        outcomes: &mut [Vec<Outcome>],
-    ) {
-        in_kernel.sort_by_key(|(time_ns, _)| *time_ns);
-        let mut steps = self.steps.iter().peekable();
-        for (time_ns, place) in in_kernel {
-            while let Some((_, step)) = steps.next_if(|(at, _)| *at <= time_ns) {
-                step.apply(&mut self.space);
-            }
-            let (Some(sample), Some(outcomes)) = (samples.get(place), outcomes.get_mut(place))
-            else {
-                continue;
-            };
-            for (addr, outcome) in sample.addrs.iter().zip(outcomes) {
-                if *outcome == Outcome::Unresolved(Reason::Kernel)
-                    && let Some(found) = self.space.outcome_at(*addr)
-                {
-                    *outcome = found;
-                }
-            }
-        }
+        records.push(map(3, 4, 21));
+        let addrs = vec![AbsAddr(0x1000), AbsAddr(0x14_000), AbsAddr(u64::MAX)];
+        let sample = |time_ns, pid| Sample {
+            time_ns,
+            pid,
+            addrs: addrs.clone(),
+        };
+        let mut replay = Replay::holding(35);
+        let outcomes = replay.feed(&records, &[sample(4, 3), sample(4, 4)]);
+        assert!(
+            outcomes[0][..2]
+                .iter()
+                .all(|o| matches!(o, Outcome::Located { .. }))
+        );
+        let [limit, kernel] = [Reason::Limit, Reason::Kernel].map(Outcome::Unresolved);
+        assert_eq!(outcomes[1], [limit, limit, kernel]);
+        // It is followed again when it runs another program.
+        let records = [at(5, 4, Change::Exec), map(6, 4, 1)];
+        let outcomes = replay.feed(&records, &[sample(7, 4)]);
+        let unmapped = Outcome::Unresolved(Reason::Unmapped);
+        assert!(matches!(outcomes[0][0], Outcome::Located { .. }));
+        assert_eq!(outcomes[0][1..], [unmapped, kernel]);
     }
 }

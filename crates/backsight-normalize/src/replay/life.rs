@@ -1,0 +1,181 @@
+//! One process within one piece of a trace, and the kernel, which is one for all.
+
+use backsight_types::trace::Sample;
+use backsight_types::{AbsAddr, AbsRange, Outcome, Perms, Reason};
+
+use super::Process;
+use crate::address_space::{AddressSpace, Mapped};
+use crate::batch::Pass;
+use crate::span::KERNEL;
+use crate::vma_cache::VmaCache;
+
+/// A process ID within one piece.
+#[derive(Debug)]
+pub(super) struct Life {
+    /// As the piece before left it.
+    pub(super) space: AddressSpace,
+    pub(super) cache: VmaCache,
+    pub(super) lost: Option<Reason>,
+    /// In order of time.
+    pub(super) steps: Vec<(u64, Step)>,
+    /// The times and places of its samples.
+    pub(super) samples: Vec<(u64, usize)>,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        let Process { space, cache, lost } = Process::default();
+        Self {
+            space,
+            cache,
+            lost,
+            steps: Vec::new(),
+            samples: Vec::new(),
+        }
+    }
+}
+
+/// What became of a process in one piece.
+pub(super) struct Lived {
+    /// Of its samples, each with the sample's place.
+    pub(super) outcomes: Vec<(usize, Vec<Outcome>)>,
+    /// The times and places of samples with addresses in the kernel's half.
+    pub(super) in_kernel: Vec<(u64, usize)>,
+    pub(super) cache: VmaCache,
+    pub(super) lost: Option<Reason>,
+}
+
+/// What a process does by itself: forks have their parent's mappings already.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Map(Mapped),
+    Unmap(AbsRange),
+    Protect(AbsRange, Perms),
+    Become(AddressSpace),
+    /// Nothing is known of it any more.
+    Lose(Reason),
+}
+
+impl Step {
+    pub(super) fn apply(&self, space: &mut AddressSpace) {
+        match self {
+            Self::Map(mapped) => space.map(*mapped),
+            Self::Unmap(range) => space.unmap(*range),
+            Self::Protect(range, perms) => space.protect(*range, *perms),
+            Self::Become(other) => space.clone_from(other),
+            Self::Lose(_) => *space = AddressSpace::default(),
+        }
+    }
+
+    /// Returns the addresses of which nothing remembered holds any more.
+    fn touches(&self) -> AbsRange {
+        match self {
+            Self::Map(mapped) => mapped.vma.range(),
+            Self::Unmap(range) | Self::Protect(range, _) => *range,
+            Self::Become(_) | Self::Lose(_) => AbsRange {
+                start: AbsAddr(0),
+                end: AbsAddr(u64::MAX),
+            },
+        }
+    }
+}
+
+impl Life {
+    pub(super) fn replay(mut self, samples: &[Sample]) -> Lived {
+        self.samples.sort_by_key(|(time_ns, _)| *time_ns);
+        let mut outcomes = Vec::with_capacity(self.samples.len());
+        let mut in_kernel = Vec::new();
+        let mut open = Vec::new();
+        let steps = std::mem::take(&mut self.steps);
+        let mut steps = steps.iter().peekable();
+        for (time_ns, place) in std::mem::take(&mut self.samples) {
+            while let Some((_, step)) = steps.next_if(|(at, _)| *at <= time_ns) {
+                self.take(step);
+            }
+            let Some(sample) = samples.get(place) else {
+                continue;
+            };
+            let mut found = Vec::new();
+            if let Some(reason) = self.lost {
+                found.extend(sample.addrs.iter().map(|addr| match *addr >= KERNEL {
+                    true => Outcome::Unresolved(Reason::Kernel),
+                    false => Outcome::Unresolved(reason),
+                }));
+            } else {
+                let pass = Pass {
+                    ground: &self.space,
+                    cache: &mut self.cache,
+                    open: &mut open,
+                };
+                // A trace has no system call that could fail.
+                let _: Result<(), vma_query::Error> = pass.run(&sample.addrs, &mut found);
+            }
+            if sample.addrs.iter().any(|addr| *addr >= KERNEL) {
+                in_kernel.push((time_ns, place));
+            }
+            outcomes.push((place, found));
+        }
+        for (_, step) in steps {
+            self.take(step);
+        }
+        Lived {
+            outcomes,
+            in_kernel,
+            cache: self.cache,
+            lost: self.lost,
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        step.apply(&mut self.space);
+        self.cache.remove(step.touches());
+        self.lost = match step {
+            Step::Lose(reason) => Some(*reason),
+            Step::Become(_) => None,
+            // A process that is not whole does not become so by what it maps next.
+            _ => self.lost.filter(|reason| *reason == Reason::Limit),
+        };
+    }
+
+    pub(super) fn for_kernel(&self) -> KernelLife {
+        KernelLife {
+            space: self.space.clone(),
+            steps: self.steps.clone(),
+        }
+    }
+}
+
+/// What the kernel has mapped in one piece.
+pub(super) struct KernelLife {
+    pub(super) space: AddressSpace,
+    pub(super) steps: Vec<(u64, Step)>,
+}
+
+impl KernelLife {
+    /// Gives the addresses of the kernel's half their places.
+    pub(super) fn resolve(
+        mut self,
+        mut in_kernel: Vec<(u64, usize)>,
+        samples: &[Sample],
+        outcomes: &mut [Vec<Outcome>],
+    ) {
+        in_kernel.sort_by_key(|(time_ns, _)| *time_ns);
+        let mut steps = self.steps.iter().peekable();
+        for (time_ns, place) in in_kernel {
+            while let Some((_, step)) = steps.next_if(|(at, _)| *at <= time_ns) {
+                step.apply(&mut self.space);
+            }
+            let (Some(sample), Some(outcomes)) = (samples.get(place), outcomes.get_mut(place))
+            else {
+                continue;
+            };
+            for (addr, outcome) in sample.addrs.iter().zip(outcomes) {
+                if *outcome == Outcome::Unresolved(Reason::Kernel)
+                    && let Some(found) = self.space.outcome_at(*addr)
+                {
+                    *outcome = found;
+                }
+            }
+        }
+    }
+}
