@@ -1,6 +1,6 @@
 //! The same addresses asked of a symbolizer of ours and of others: frames, linkage
 //! names, files, lines and columns must be equal, or differ in a way that is
-//! [known], with its reason.
+//! `known.rs`, with its reason.
 
 mod known;
 mod oracles;
