@@ -15,6 +15,10 @@ use super::lookup::Known;
 /// stay below 100 MB.
 const BATCH: usize = 1 << 20;
 
+/// A place is looked up once, so that keeping tables pays only while a recording goes
+/// on naming new ones: a recording of a whole machine names hundreds of modules.
+const KEPT: u64 = 96 << 20;
+
 /// Looks up the places of a profile, once or as it grows.
 #[derive(Debug)]
 pub(crate) struct Places {
@@ -27,8 +31,10 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn new(symbols: &Symbols) -> Self {
+        let mut options = symbols.options();
+        options.budget.kept_bytes = KEPT;
         Self {
-            symbolizer: Symbolizer::new(symbols.options()),
+            symbolizer: Symbolizer::new(options),
             known: HashMap::new(),
             answers: Answers::default(),
             done: 0,
@@ -50,8 +56,8 @@ impl Places {
     }
 
     fn batch(&mut self, profile: &mut Profile, end: usize) {
-        let mut asked: Vec<(usize, Reason)> = Vec::new();
-        let mut requests = Vec::new();
+        // Where to put the answer, what to say otherwise, and the question.
+        let mut asked: Vec<(usize, Reason, Request)> = Vec::new();
         let batch = profile.locations.iter_mut().enumerate();
         for (at, location) in batch.take(end).skip(self.done) {
             let Some((place, Known { id, otherwise })) = question(location, &self.known) else {
@@ -59,25 +65,41 @@ impl Places {
             };
             match id {
                 Some(module) => {
-                    asked.push((at, otherwise));
-                    requests.push(Request {
+                    let lookup = location.lookup;
+                    let request = Request {
                         module,
                         place,
-                        lookup: location.lookup,
-                    });
+                        lookup,
+                    };
+                    asked.push((at, otherwise, request));
                 }
                 None => location.reason = Some(otherwise),
             }
         }
+        // Module by module, so that what is read of one can go before the next.
+        asked.sort_by_key(|(.., request)| request.module);
+        let mut few = Vec::new();
+        for same in asked.chunk_by(|a, b| a.2.module == b.2.module) {
+            few.push(same);
+            if few.len() == rayon::current_num_threads() {
+                self.answer(profile, &few.concat());
+                few.clear();
+            }
+        }
+        self.answer(profile, &few.concat());
+    }
+
+    fn answer(&mut self, profile: &mut Profile, asked: &[(usize, Reason, Request)]) {
+        let requests: Vec<Request> = asked.iter().map(|(.., request)| *request).collect();
         self.symbolizer.symbolize_into(&requests, &mut self.answers);
-        for ((at, otherwise), answer) in asked.into_iter().zip(self.answers.iter()) {
+        for ((at, otherwise, _), answer) in asked.iter().zip(self.answers.iter()) {
             let filled = answer.map(|stack| fill(profile, stack));
-            let Some(location) = profile.locations.get_mut(at) else {
+            let Some(location) = profile.locations.get_mut(*at) else {
                 continue;
             };
             match filled {
                 Ok((frames, reason)) => (location.frames, location.reason) = (frames, reason),
-                Err(Reason::NoSymbols) => location.reason = Some(otherwise),
+                Err(Reason::NoSymbols) => location.reason = Some(*otherwise),
                 Err(reason) => location.reason = Some(reason),
             }
         }

@@ -1,5 +1,5 @@
 //! The same addresses asked of a symbolizer of ours and of others: frames, linkage
-//! names, files, lines and columns must be equal, or differ in a way that is
+//! names, files, lines and columns must be equal, or differ in a way that stands in
 //! `known.rs`, with its reason.
 
 mod known;
