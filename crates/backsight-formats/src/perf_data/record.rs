@@ -150,6 +150,11 @@ fn perms(protection: u32, flags: u32) -> Perms {
     }
 }
 
+/// How far the kernel's image reaches at least. perf records it up to `_etext`, but the
+/// code that starts a processor lies behind, and idle processors come from there. What
+/// else is mapped in so many bytes is told behind it, and takes its place.
+const IMAGE_REACH: u64 = 256 << 20;
+
 /// The kernel's image is told from `_text` on, its offset being that address. An old
 /// perf says that it begins at 0. Newer ones leave its permissions out.
 fn as_kernel(mapping: &mut Mapping) {
@@ -161,6 +166,8 @@ fn as_kernel(mapping: &mut Mapping) {
         if mapping.range.contains(text) {
             mapping.range.start = text;
         }
+        let reach = AbsAddr(mapping.range.start.0.saturating_add(IMAGE_REACH));
+        mapping.range.end = mapping.range.end.max(reach);
     }
     mapping.offset = FileOffset(0);
 }
@@ -184,4 +191,33 @@ fn kernel_symbol(at: &mut Bytes<'_>, time: u64) -> Option<Told> {
         _ => Change::Munmap(range),
     };
     Some(Told::change(time, KERNEL_PID, change))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AbsAddr, AbsRange, FileOffset, Mapping, as_kernel};
+
+    #[test]
+    fn the_kernel_s_image_reaches_behind_its_text() {
+        let text = 0xffff_ffff_8100_0000;
+        let mut image = Mapping {
+            range: AbsRange {
+                start: AbsAddr(text),
+                end: AbsAddr(text + 0x120_bb08),
+            },
+            offset: FileOffset(text),
+            name: b"[kernel.kallsyms]_text".to_vec(),
+            ..Mapping::default()
+        };
+        as_kernel(&mut image);
+        assert_eq!(
+            (image.range.start, image.offset),
+            (AbsAddr(text), FileOffset(0))
+        );
+        assert_eq!(image.name, b"[kernel.kallsyms]");
+        // `start_kernel` of a kernel of 2026, in the call chain of each idle processor.
+        assert!(image.range.contains(AbsAddr(0xffff_ffff_8378_423d)));
+        // The page that user space calls into is none of it.
+        assert!(!image.range.contains(AbsAddr(0xffff_ffff_ff60_0000)));
+    }
 }
