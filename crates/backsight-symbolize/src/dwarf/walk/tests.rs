@@ -13,7 +13,7 @@ use std::sync::Arc;
 use gimli::{Attribute, AttributeValue, DwAt, UnitOffset};
 use proptest::prelude::*;
 
-use forged::forged;
+use forged::{Forged, forged};
 
 use super::{CodeDie, CodeDies};
 use crate::Limits;
@@ -219,16 +219,16 @@ fn attributes<'d>(die: &CodeDie, unit: &Unit<'d>) -> Vec<(DwAt, AttributeValue<S
     attributes
 }
 
-/// Both call a line or a column that does not fit, or is none, nothing.
+/// A line of more than 32 bits or a column of more than 16 is none, as 0 is.
 fn settle(walked: &mut Walked<'_>) {
     for die in &mut walked.0 {
         die.attributes.retain(|(name, value)| {
-            let place = *name == gimli::DW_AT_call_line || *name == gimli::DW_AT_call_column;
-            let number = match value {
-                AttributeValue::Udata(number) => u32::try_from(*number).unwrap_or(0),
-                _ => 0,
+            let most = match *name {
+                gimli::DW_AT_call_line => u32::MAX.into(),
+                gimli::DW_AT_call_column => u16::MAX.into(),
+                _ => return true,
             };
-            !place || number > 0
+            matches!(value, AttributeValue::Udata(number) if (1..=most).contains(number))
         });
     }
 }
@@ -311,6 +311,14 @@ static inline __attribute__((always_inline)) int f(int x) { return x * x; }
 struct s { int a; struct s *b; };
 int main(int c, char **v) { struct s t = { f(c), 0 }; return t.a + f(3); }
 ";
+
+/// Chance seldom makes the first that has no room.
+#[test]
+fn a_column_reads_as_gimli_reads_it_up_to_16_bits() {
+    for column in [0_u32, 1, 0xffff, 0x1_0000, u32::MAX] {
+        assert_eq!(compare(Forged::call_at_column(column).build(), 1), 1);
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]

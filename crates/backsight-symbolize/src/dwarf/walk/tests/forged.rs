@@ -20,6 +20,18 @@ pub(super) struct Forged {
 }
 
 impl Forged {
+    /// One inlined call.
+    pub(super) fn call_at_column(column: u32) -> Self {
+        let attribute = (gimli::DW_AT_call_column.0, gimli::DW_FORM_data4.0);
+        Self {
+            version: 5,
+            format: Format::Dwarf32,
+            shape: Shape::ALL[0],
+            abbrevs: vec![(gimli::DW_TAG_inlined_subroutine.0, false, vec![attribute])],
+            dies: [&[1], &column.to_le_bytes()[..]].concat(),
+        }
+    }
+
     pub(super) fn build(&self) -> Vec<u8> {
         let mut abbrev = Vec::new();
         let put = |bytes: &mut Vec<u8>, value: u16| {
