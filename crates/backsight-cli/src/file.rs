@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
@@ -11,6 +12,8 @@ use backsight_elf::Headers;
 use backsight_formats::escape::Terminal;
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
 use object::ReadCache;
+
+use crate::failure::Failure;
 
 /// Opens a regular file. A FIFO without a writer would keep an open waiting for
 /// ever, and a device can do anything.
@@ -40,6 +43,19 @@ pub(crate) fn open_text(path: &Path) -> io::Result<File> {
         ));
     }
     Ok(file)
+}
+
+/// Opens what `-i` names: a text by [`open_text`], or standard input for `-`. Returns it
+/// with what messages call it.
+pub(crate) fn open_input(path: &Path) -> Result<(File, &Path), Failure> {
+    let (file, name) = if path == Path::new("-") {
+        let stdin = io::stdin().as_fd().try_clone_to_owned();
+        (stdin.map(File::from), Path::new("standard input"))
+    } else {
+        (open_text(path), path)
+    };
+    let file = file.map_err(|error| Failure::io(Shown(name), &error))?;
+    Ok((file, name))
 }
 
 /// Reads the ELF headers alone, however large the file.

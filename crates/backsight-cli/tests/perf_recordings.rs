@@ -1,4 +1,4 @@
-//! Ten recordings made here and now, sample for sample against `perf script`.
+//! Eleven recordings made here and now, sample for sample against `perf script`.
 //!
 //! The leaf of each sample must lie in the module that perf names. Its function must
 //! have the name that perf gives, or begin where perf's begins: then it is another name
@@ -12,35 +12,6 @@ use common::{json, of_type, run};
 use serde_json::Value;
 use testkit::perf::{self, Recording};
 use testkit::skip;
-
-const WAYS: [(&str, &[&str], &str); 10] = [
-    ("plain", &["-e", "cpu-clock"], "spin"),
-    ("frame pointers", &["-e", "cpu-clock", "-g"], "spin"),
-    (
-        "user stacks",
-        &["-e", "cpu-clock", "--call-graph", "dwarf,8192"],
-        "threads",
-    ),
-    ("all processes", &["-e", "cpu-clock", "-a", "-g"], "forks"),
-    (
-        "build IDs of mappings",
-        &["-e", "cpu-clock", "-g", "--buildid-mmap"],
-        "forks",
-    ),
-    (
-        "several events",
-        &["-e", "cpu-clock,task-clock,page-faults", "-g"],
-        "forks",
-    ),
-    ("threads", &["-e", "cpu-clock", "-g"], "threads"),
-    ("compressed", &["-e", "cpu-clock", "-g", "-z"], "forks"),
-    ("piped", &["-e", "cpu-clock", "-g", "-o", "-"], "threads"),
-    (
-        "without build IDs",
-        &["-e", "cpu-clock,page-faults", "-B", "-N"],
-        "forks",
-    ),
-];
 
 /// A leaf as either side sees it.
 #[derive(Debug, PartialEq, Eq)]
@@ -184,7 +155,7 @@ fn leaves_are_those_of_perf() {
         return skip("no C compiler");
     };
     let program = program.to_str().unwrap();
-    for (way, args, what) in WAYS {
+    for (way, args, what) in perf::WAYS {
         let args = [&["-F", "2000"], args].concat();
         let recording = match perf::record(&args, &[program, what, "100000"]) {
             Ok(recording) => recording,

@@ -7,36 +7,6 @@ use backsight_formats::perf_data::{Event, Reader};
 use testkit::perf::{self, Recording};
 use testkit::skip;
 
-/// The ways in which people record.
-const WAYS: [(&str, &[&str], &str); 10] = [
-    ("plain", &["-e", "cpu-clock"], "spin"),
-    ("frame pointers", &["-e", "cpu-clock", "-g"], "spin"),
-    (
-        "user stacks",
-        &["-e", "cpu-clock", "--call-graph", "dwarf,4096"],
-        "spin",
-    ),
-    ("all processes", &["-e", "cpu-clock", "-a", "-g"], "forks"),
-    (
-        "build IDs of mappings",
-        &["-e", "cpu-clock", "-g", "--buildid-mmap"],
-        "forks",
-    ),
-    (
-        "several events",
-        &["-e", "cpu-clock,task-clock,page-faults", "-g"],
-        "forks",
-    ),
-    ("threads", &["-e", "cpu-clock", "-g"], "threads"),
-    ("compressed", &["-e", "cpu-clock", "-g", "-z"], "forks"),
-    ("piped", &["-e", "cpu-clock", "-g", "-o", "-"], "threads"),
-    (
-        "compressed, all processes, data mappings",
-        &["-e", "cpu-clock,page-faults", "-g", "-z", "-a", "-d"],
-        "forks",
-    ),
-];
-
 fn record(args: &[&str], what: &str) -> Option<Recording> {
     let Some(program) = perf::program() else {
         skip("no C compiler");
@@ -135,7 +105,7 @@ fn theirs(recording: &Recording) -> Vec<String> {
 
 #[test]
 fn samples_are_those_that_perf_reads() {
-    for (name, args, what) in WAYS {
+    for (name, args, what) in perf::WAYS {
         let Some(recording) = record(args, what) else {
             return;
         };

@@ -121,50 +121,72 @@ impl Symbolizer {
     /// [`Reason::NeedsProgramHeaders`], [`Reason::Limit`], and, for whole
     /// modules, [`Reason::Unreadable`] and [`Reason::IdentityUnproven`].
     ///
-    /// Modules are worked through a few at a time, and what was read of them is let go
-    /// of when the [`Budget`](crate::Budget) asks for it: a batch over hundreds takes
-    /// no more memory than one over a few.
+    /// Modules are worked through a few at a time, as by
+    /// [`symbolize_each`](Self::symbolize_each).
     #[must_use]
     pub fn symbolize(&self, requests: &[Request]) -> Vec<Result<Frames, Reason>> {
-        let mut modules: Vec<ModuleId> = requests.iter().map(|request| request.module).collect();
-        modules.sort_unstable();
-        modules.dedup();
-        let at_once = rayon::current_num_threads().max(1);
-        let mut answers = Answers::default();
-        if modules.len() <= at_once {
-            return self.symbolize_owned(requests, &mut answers);
-        }
         let mut all = vec![Err(Reason::NoSymbols); requests.len()];
-        let mut order: Vec<usize> = (0..requests.len()).collect();
-        let request = |at: &usize| requests.get(*at).copied();
-        order.sort_by_key(|at| request(at).map(|request| request.module));
-        for few in modules.chunks(at_once) {
-            let is_theirs =
-                |at: &usize| request(at).is_some_and(|request| few.last() >= Some(&request.module));
-            let rest = order.split_off(order.partition_point(is_theirs));
-            let theirs: Vec<Request> = order.iter().filter_map(request).collect();
-            let found = self.symbolize_owned(&theirs, &mut answers);
-            for (at, found) in order.iter().zip(found) {
+        self.a_few_modules_at_a_time(requests, &mut Answers::default(), |places, answers| {
+            let own = |stack: Result<Stack<'_>, Reason>| stack.map(|stack| stack.to_frames());
+            let entries = answers.entries.par_iter().with_min_len(CHUNK);
+            let owned: Vec<_> = entries.map(|entry| own(answers.answer(entry))).collect();
+            for (at, found) in places.iter().zip(owned) {
                 if let Some(slot) = all.get_mut(*at) {
                     *slot = found;
                 }
             }
-            order = rest;
-        }
+        });
         all
     }
 
-    fn symbolize_owned(
+    /// Looks all requests up, in parallel, and gives each one's place and answer to
+    /// `found`, module by module. `answers` is used again, as by
+    /// [`symbolize_into`](Self::symbolize_into), and empty in the end.
+    ///
+    /// Modules are worked through a few at a time, and what was read of them is let go
+    /// of when the [`Budget`](crate::Budget) asks for it: a batch over hundreds takes
+    /// no more memory than one over a few.
+    pub fn symbolize_each(
         &self,
         requests: &[Request],
         answers: &mut Answers,
-    ) -> Vec<Result<Frames, Reason>> {
-        self.symbolize_into(requests, answers);
-        let own = |stack: Result<Stack<'_>, Reason>| stack.map(|stack| stack.to_frames());
-        let entries = answers.entries.par_iter().with_min_len(CHUNK);
-        let owned = entries.map(|entry| own(answers.answer(entry))).collect();
-        answers.clear();
-        owned
+        mut found: impl FnMut(usize, Result<Stack<'_>, Reason>),
+    ) {
+        self.a_few_modules_at_a_time(requests, answers, |places, answers| {
+            for (at, answer) in places.iter().zip(answers.iter()) {
+                found(*at, answer);
+            }
+        });
+    }
+
+    /// Calls `found` with the places of some requests and their answers, until all are
+    /// answered.
+    fn a_few_modules_at_a_time(
+        &self,
+        requests: &[Request],
+        answers: &mut Answers,
+        mut found: impl FnMut(&[usize], &Answers),
+    ) {
+        let mut order: Vec<(ModuleId, usize)> = requests
+            .iter()
+            .zip(0..)
+            .map(|(request, at)| (request.module, at))
+            .collect();
+        order.sort_unstable();
+        let mut modules = order.chunk_by(|a, b| a.0 == b.0);
+        loop {
+            let few = modules.by_ref().take(rayon::current_num_threads().max(1));
+            let places: Vec<usize> = few.flatten().map(|(_, at)| *at).collect();
+            if places.is_empty() {
+                break;
+            }
+            let theirs = places.iter().filter_map(|at| requests.get(*at).copied());
+            let theirs: Vec<Request> = theirs.collect();
+            self.symbolize_into(&theirs, answers);
+            found(&places, answers);
+            // What they point into may be what has to go.
+            answers.clear();
+        }
     }
 
     /// Looks all requests up, in parallel, and puts one answer for each into

@@ -158,3 +158,20 @@ fn a_module_that_would_take_too_much_is_not_indexed() {
         assert_eq!(symbolizer.usage().indexed, indexed);
     }
 }
+
+#[test]
+fn each_request_is_answered_once_by_its_place() {
+    let Some(fixture) = programs() else { return };
+    let (symbolizer, modules) = symbolizer(&fixture, options(0, Tier::Auto, Access::Auto));
+    let mut requests = requests(&modules);
+    // In no order of modules.
+    requests.reverse();
+    let want = symbolizer.symbolize(&requests);
+    let mut found = vec![Vec::new(); requests.len()];
+    symbolizer.symbolize_each(&requests, &mut Answers::default(), |place, answer| {
+        found[place].push(answer.map(|stack| stack.to_frames()));
+    });
+    let once: Vec<_> = want.into_iter().map(|answer| vec![answer]).collect();
+    assert_eq!(found, once);
+    symbolizer.symbolize_each(&[], &mut Answers::default(), |_, _| unreachable!());
+}

@@ -17,6 +17,42 @@ pub struct Recording {
     pub data: PathBuf,
 }
 
+/// The ways in which people record: a name, `perf record`'s arguments, and what the
+/// [`program`] does meanwhile.
+pub const WAYS: [(&str, &[&str], &str); 11] = [
+    ("plain", &["-e", "cpu-clock"], "spin"),
+    ("frame pointers", &["-e", "cpu-clock", "-g"], "spin"),
+    (
+        "user stacks",
+        &["-e", "cpu-clock", "--call-graph", "dwarf,8192"],
+        "threads",
+    ),
+    ("all processes", &["-e", "cpu-clock", "-a", "-g"], "forks"),
+    (
+        "build IDs of mappings",
+        &["-e", "cpu-clock", "-g", "--buildid-mmap"],
+        "forks",
+    ),
+    (
+        "several events",
+        &["-e", "cpu-clock,task-clock,page-faults", "-g"],
+        "forks",
+    ),
+    ("threads", &["-e", "cpu-clock", "-g"], "threads"),
+    ("compressed", &["-e", "cpu-clock", "-g", "-z"], "forks"),
+    ("piped", &["-e", "cpu-clock", "-g", "-o", "-"], "threads"),
+    (
+        "without build IDs",
+        &["-e", "cpu-clock,page-faults", "-B", "-N"],
+        "forks",
+    ),
+    (
+        "compressed, all processes, data mappings",
+        &["-e", "cpu-clock,page-faults", "-g", "-z", "-a", "-d"],
+        "forks",
+    ),
+];
+
 /// The events that work on every machine.
 pub const EVENTS: [&str; 3] = ["cpu-clock", "task-clock", "page-faults"];
 

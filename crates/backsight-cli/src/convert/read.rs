@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::os::fd::AsFd;
 use std::path::Path;
 
 use backsight_formats::flaws::Flaws;
@@ -15,7 +14,7 @@ use backsight_types::profile::Profile;
 use super::format::Input;
 use crate::capture;
 use crate::failure::{Failure, Result, complain};
-use crate::file::{Shown, open_text};
+use crate::file::{Shown, open_input};
 use crate::progress::{Progress, Reading};
 
 /// Samples that are read before some are written.
@@ -35,19 +34,8 @@ pub(crate) fn in_pieces(
     summed: bool,
     drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<(Profile, u64)> {
-    let is_stdin = path == Path::new("-");
-    let file = if is_stdin {
-        io::stdin().as_fd().try_clone_to_owned().map(File::from)
-    } else {
-        open_text(path)
-    };
-    let path = if is_stdin {
-        Path::new("standard input")
-    } else {
-        path
-    };
+    let (file, path) = open_input(path)?;
     let failed = |error: io::Error| Failure::io(Shown(path), &error);
-    let file = file.map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let length = metadata.is_file().then_some(metadata.len());
     let progress = Progress::bytes("reading", length);

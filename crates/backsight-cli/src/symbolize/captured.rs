@@ -4,9 +4,7 @@
 //! with their frames.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::AsFd;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use backsight_formats::ndjson::{Address, Error, Header, Reader, Record};
@@ -18,7 +16,7 @@ use super::find;
 use super::lookup::{Known, Lookups};
 use crate::TOOL;
 use crate::failure::{Failure, Result, complain};
-use crate::file::{Shown, open_text};
+use crate::file::{Shown, open_input};
 use crate::sink::Sink;
 
 /// The longest batch: about 1.5 MiB of NDJSON.
@@ -26,19 +24,7 @@ const BUFFER: usize = 1 << 20;
 
 /// Answers for a capture, and returns how many of its lines were malformed.
 pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -> Result<u64> {
-    let is_stdin = path == Path::new("-");
-    let input = if is_stdin {
-        io::stdin().as_fd().try_clone_to_owned().map(File::from)
-    } else {
-        open_text(path)
-    };
-    // For messages.
-    let path = if is_stdin {
-        Path::new("standard input")
-    } else {
-        path
-    };
-    let input = input.map_err(|error| Failure::io(Shown(path), &error))?;
+    let (input, path) = open_input(path)?;
     let mut input = BufReader::with_capacity(BUFFER, input);
     let begin = input.fill_buf();
     if is_binary(begin.map_err(|error| Failure::io(Shown(path), &error))?) {

@@ -56,8 +56,8 @@ impl Places {
     }
 
     fn batch(&mut self, profile: &mut Profile, end: usize) {
-        // Where to put the answer, what to say otherwise, and the question.
-        let mut asked: Vec<(usize, Reason, Request)> = Vec::new();
+        let mut asked: Vec<(usize, Reason)> = Vec::new();
+        let mut requests = Vec::new();
         let batch = profile.locations.iter_mut().enumerate();
         for (at, location) in batch.take(end).skip(self.done) {
             let Some((place, Known { id, otherwise })) = question(location, &self.known) else {
@@ -65,44 +65,32 @@ impl Places {
             };
             match id {
                 Some(module) => {
-                    let lookup = location.lookup;
-                    let request = Request {
+                    asked.push((at, otherwise));
+                    requests.push(Request {
                         module,
                         place,
-                        lookup,
-                    };
-                    asked.push((at, otherwise, request));
+                        lookup: location.lookup,
+                    });
                 }
                 None => location.reason = Some(otherwise),
             }
         }
-        // Module by module, so that what is read of one can go before the next.
-        asked.sort_by_key(|(.., request)| request.module);
-        let mut few = Vec::new();
-        for same in asked.chunk_by(|a, b| a.2.module == b.2.module) {
-            few.push(same);
-            if few.len() == rayon::current_num_threads() {
-                self.answer(profile, &few.concat());
-                few.clear();
-            }
-        }
-        self.answer(profile, &few.concat());
-    }
-
-    fn answer(&mut self, profile: &mut Profile, asked: &[(usize, Reason, Request)]) {
-        let requests: Vec<Request> = asked.iter().map(|(.., request)| *request).collect();
-        self.symbolizer.symbolize_into(&requests, &mut self.answers);
-        for ((at, otherwise, _), answer) in asked.iter().zip(self.answers.iter()) {
-            let filled = answer.map(|stack| fill(profile, stack));
-            let Some(location) = profile.locations.get_mut(*at) else {
-                continue;
-            };
-            match filled {
-                Ok((frames, reason)) => (location.frames, location.reason) = (frames, reason),
-                Err(Reason::NoSymbols) => location.reason = Some(*otherwise),
-                Err(reason) => location.reason = Some(reason),
-            }
-        }
+        let answers = &mut self.answers;
+        self.symbolizer
+            .symbolize_each(&requests, answers, |place, answer| {
+                let filled = answer.map(|stack| fill(profile, stack));
+                let Some((at, otherwise)) = asked.get(place) else {
+                    return;
+                };
+                let Some(location) = profile.locations.get_mut(*at) else {
+                    return;
+                };
+                match filled {
+                    Ok((frames, reason)) => (location.frames, location.reason) = (frames, reason),
+                    Err(Reason::NoSymbols) => location.reason = Some(*otherwise),
+                    Err(reason) => location.reason = Some(reason),
+                }
+            });
     }
 
     /// Finds the files of the modules that are asked about first, side by side.
