@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::blocks::{self, Placed};
 use super::files::Files;
 use super::functions::Functions;
+use super::nodes::Nodes;
 use super::{Sources, gaps};
 use crate::claims::Claims;
 use crate::dwarf::{DwarfFile, LineRow, UnitPart};
@@ -16,9 +17,9 @@ const CHUNK: usize = 4096;
 /// A unit's part, and the rows that its own have in the index.
 struct Source<'p, 'd> {
     part: &'p UnitPart<'d>,
+    nodes: Nodes,
     /// Its nodes follow those of the units before it.
     nodes_before: u32,
-    functions: Vec<u32>,
     files: Vec<u32>,
 }
 
@@ -35,31 +36,29 @@ pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Source
         || function_rows(parts),
         || file_rows(parts, sources.limits.name_bytes),
     );
-    let mut nodes_before: u32 = 0;
-    let rows = function_rows.into_iter().zip(file_rows);
-    let merged: Vec<Source<'_, 'd>> = parts
-        .iter()
+    let rows = function_rows.into_par_iter().zip(file_rows);
+    let mut merged: Vec<Source<'_, 'd>> = parts
+        .par_iter()
         .zip(rows)
-        .map(|(part, (functions, files))| {
-            let source = Source {
-                part,
-                nodes_before,
-                functions,
-                files,
-            };
-            let count = u32::try_from(part.nodes.len()).unwrap_or(NONE);
-            nodes_before = nodes_before.saturating_add(count);
-            source
+        .map(|(part, (functions, files))| Source {
+            part,
+            nodes: Nodes::of(part, &functions, &files),
+            nodes_before: 0,
+            files,
         })
         .collect();
+    let mut nodes_before: u32 = 0;
+    for source in &mut merged {
+        source.nodes_before = nodes_before;
+        let count = u32::try_from(source.nodes.len()).unwrap_or(NONE);
+        nodes_before = nodes_before.saturating_add(count);
+    }
 
-    let (mut nodes, (scopes, lines)) = rayon::join(
-        || nodes(&merged),
+    let ((mut nodes, mut node_columns), (scopes, lines)) = rayon::join(
+        || all_nodes(&merged),
         || rayon::join(|| scopes(&merged, claims), || lines(&merged, claims)),
     );
     let scopes = gaps::fill(scopes, &mut nodes, &mut functions, &sources);
-    let columns = parts.iter().flat_map(|part| &part.node_columns);
-    let mut node_columns: Vec<Le16> = columns.copied().collect();
     node_columns.resize(nodes.len(), Le16::default());
 
     let (function_records, mut strings) = functions.into_tables();
@@ -128,15 +127,11 @@ fn files_behind(strings: &mut Vec<u8>, files: Files) -> Vec<FileRecord> {
         .collect()
 }
 
-fn nodes(merged: &[Source<'_, '_>]) -> Vec<Node> {
-    let moved = |source: &Source<'_, '_>| {
-        let nodes = source.part.nodes.iter();
-        let moved =
-            nodes.map(|node| node.moved(source.nodes_before, &source.functions, &source.files));
-        moved.collect()
-    };
+fn all_nodes(merged: &[Source<'_, '_>]) -> (Vec<Node>, Vec<Le16>) {
+    let moved = |source: &Source<'_, '_>| source.nodes.behind(source.nodes_before);
     let parts: Vec<Vec<Node>> = merged.par_iter().map(moved).collect();
-    parts.concat()
+    let columns = merged.iter().map(|source| source.nodes.columns());
+    (parts.concat(), columns.collect::<Vec<_>>().concat())
 }
 
 /// Scopes: where they start, and the node or [`NONE`].
@@ -156,7 +151,8 @@ fn scopes(merged: &[Source<'_, '_>], claims: &Claims) -> Scopes {
             let rows = rows_of(&source.part.scopes, block, |scope| scope.0.get());
             for (start, node) in rows {
                 let start = start.get().max(block.begin);
-                let node = node.get().saturating_add(source.nodes_before);
+                let node = source.nodes.row_of(node.get());
+                let node = node.saturating_add(source.nodes_before);
                 scopes.push((Le32::new(start), Le32::new(node)));
             }
             if gap {

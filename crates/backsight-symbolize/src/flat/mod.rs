@@ -14,6 +14,7 @@ mod files;
 mod functions;
 mod gaps;
 mod merge;
+mod nodes;
 
 use backsight_types::BuildId;
 use rayon::prelude::*;

@@ -87,7 +87,7 @@ fn halves(value: u64) -> [u32; 2] {
 }
 
 /// One call level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Node {
     /// The node this one was folded into; [`NONE`] at a root.
@@ -139,8 +139,8 @@ impl Node {
         }
     }
 
-    /// The same in a larger index, whose rows of each kind go before.
-    pub(crate) fn moved(self, nodes: u32, functions: &[u32], files: &[u32]) -> Self {
+    /// The same by other rows: for each row of its kind, the one that it becomes.
+    pub(crate) fn moved(self, nodes: &[u32], functions: &[u32], files: &[u32]) -> Self {
         let row = |rows: &[u32], at: u32| {
             let at = usize::try_from(at).ok();
             at.and_then(|at| rows.get(at)).copied().unwrap_or(NONE)
@@ -148,12 +148,23 @@ impl Node {
         let function = row(functions, self.function()) | (self.function.get() & CUT);
         match self.parent() {
             Some(parent) => Self::inlined(
-                parent.saturating_add(nodes),
+                row(nodes, parent),
                 function,
                 row(files, self.place()),
                 self.extent(),
             ),
             None => Self::root(function, self.place(), self.extent()),
+        }
+    }
+
+    /// The same where so many other nodes go before.
+    pub(crate) fn behind(self, others: u32) -> Self {
+        match self.parent() {
+            Some(parent) => Self {
+                parent: Le32::new(parent.saturating_add(others)),
+                ..self
+            },
+            None => self,
         }
     }
 
@@ -206,5 +217,11 @@ pub(crate) struct FileRecord {
 impl std::hash::Hash for Le32 {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.get().hash(state);
+    }
+}
+
+impl std::hash::Hash for Le16 {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        u32::from(self.get()).hash(state);
     }
 }
