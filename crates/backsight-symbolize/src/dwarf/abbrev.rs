@@ -1,14 +1,15 @@
 //! Abbreviation tables, parsed once each.
 //!
 //! Units may share a table, and forged ones may each claim a different tail of
-//! the same huge one. So a table's length is found first, paid for out of fuel
-//! that suffices for the section as a whole many times over, and the table is
-//! then parsed from just these bytes.
+//! the same huge one. So what is read is paid for out of fuel that suffices for the
+//! section as a whole many times over. gimli asks for none: before it parses a table
+//! the length is found, and paid for.
 //!
 //! Walks and names go by our own [`Plans`]; gimli's form is for the one abbreviation
 //! of root DIEs.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use gimli::{Abbreviations, DebugAbbrevOffset, Encoding, Reader, UnitHeader};
@@ -21,7 +22,8 @@ use super::{Fault, Fuel, Slice};
 pub(super) struct AbbrevTables<'d> {
     section: Slice<'d>,
     tables: Mutex<HashMap<usize, Arc<Table>>>,
-    fuel: Mutex<Fuel>,
+    /// In steps, for all of them.
+    fuel: AtomicU64,
 }
 
 /// One table, as gimli has it and compiled.
@@ -44,7 +46,7 @@ impl<'d> AbbrevTables<'d> {
         Self {
             section,
             tables: Mutex::default(),
-            fuel: Mutex::new(fuel),
+            fuel: AtomicU64::new(fuel.left()),
         }
     }
 
@@ -53,10 +55,8 @@ impl<'d> AbbrevTables<'d> {
     /// one of hundreds.
     pub(super) fn of_root(&self, offset: DebugAbbrevOffset, code: u64) -> Parsed {
         let table = self.table(offset);
-        let (known, parsed) = table.root.get_or_init(|| {
-            let mut fuel = self.fuel.lock().unwrap_or_else(PoisonError::into_inner);
-            (code, self.one(offset, code, &mut fuel))
-        });
+        let one = || self.with_fuel(|fuel| self.one(offset, code, fuel));
+        let (known, parsed) = table.root.get_or_init(|| (code, one()));
         if *known == code {
             return parsed.clone();
         }
@@ -89,8 +89,7 @@ impl<'d> AbbrevTables<'d> {
     pub(super) fn get(&self, offset: DebugAbbrevOffset) -> Parsed {
         let table = self.table(offset);
         let parse = || {
-            let mut fuel = self.fuel.lock().unwrap_or_else(PoisonError::into_inner);
-            let bytes = self.bytes(offset, &mut fuel)?;
+            let bytes = self.with_fuel(|fuel| self.bytes(offset, fuel))?;
             let parsed = gimli::DebugAbbrev::from(bytes).abbreviations(DebugAbbrevOffset(0))?;
             Ok(Arc::new(parsed))
         };
@@ -102,9 +101,10 @@ impl<'d> AbbrevTables<'d> {
         let (offset, encoding) = (unit.debug_abbrev_offset(), unit.encoding());
         let table = self.table(offset);
         let compile = || {
-            let mut fuel = self.fuel.lock().unwrap_or_else(PoisonError::into_inner);
-            let bytes = self.bytes(offset, &mut fuel)?;
-            Plans::compile(bytes, encoding, &mut fuel).map(Arc::new)
+            let mut rest = self.section;
+            rest.skip(offset.0)?;
+            let plans = self.with_fuel(|fuel| Plans::compile(rest, encoding, fuel));
+            plans.map(Arc::new)
         };
         let (first, plans) = table.plans.get_or_init(|| (encoding, compile()));
         if *first == encoding {
@@ -118,6 +118,22 @@ impl<'d> AbbrevTables<'d> {
         let plans = compile();
         more.push((encoding, plans.clone()));
         plans
+    }
+
+    /// Lends what is left of the fuel, and notes what is spent.
+    ///
+    /// Not locked meanwhile: tables are read side by side. Those that are may
+    /// together take more than was left, each no more than that.
+    fn with_fuel<T>(&self, work: impl FnOnce(&mut Fuel) -> T) -> T {
+        let before = self.fuel.load(Ordering::Relaxed);
+        let mut fuel = Fuel::of(before);
+        let done = work(&mut fuel);
+        let spent = before.saturating_sub(fuel.left());
+        let less = |left: u64| Some(left.saturating_sub(spent));
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        // It always has a new value.
+        let _ = self.fuel.fetch_update(set, fetch, less);
+        done
     }
 
     fn table(&self, offset: DebugAbbrevOffset) -> Arc<Table> {

@@ -4,7 +4,7 @@
 //! up in between: what a lookup finds step by step, laid out in advance. The
 //! answers are the same; a batch that touches most units gets them sooner.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::form::{Class, Value};
 use super::index::Index;

@@ -6,7 +6,7 @@
 use gimli::{AttributeValue, DwForm, Encoding, Reader, Section, UnitOffset};
 
 use super::cursor::Cursor;
-use super::unit::Unit;
+use super::unit::{Root, Unit};
 use super::{Fault, Slice};
 
 /// What an attribute says, as far as functions need it: 16 bytes, as walks copy
@@ -197,6 +197,22 @@ impl Value {
             Class::StrAt => AttributeValue::DebugStrOffsetsIndex(gimli::DebugStrOffsetsIndex(at)),
             Class::SupStr => AttributeValue::DebugStrRefSup(gimli::DebugStrOffset(at)),
         })
+    }
+
+    /// Returns the text that it leads to, without the zero that ends it.
+    #[inline]
+    pub(super) fn text<'d>(self, unit: &Unit<'d>, root: &Root<'d>) -> Option<&'d [u8]> {
+        let section = match self.class {
+            Class::Str => unit.home.dwarf.debug_str.reader(),
+            Class::LineStr => unit.home.dwarf.debug_line_str.reader(),
+            _ => {
+                let text = root.unit_ref().attr_string(self.to_attribute(unit)?);
+                return text.ok().map(|text| text.slice());
+            }
+        };
+        let text = section.slice().get(usize::try_from(self.number).ok()?..)?;
+        // gimli looks for the zero byte by byte.
+        text.get(..memchr::memchr(0, text)?)
     }
 
     /// A negative number counts nothing that we ask for.

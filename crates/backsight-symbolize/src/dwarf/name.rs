@@ -100,10 +100,10 @@ fn read<'d>(
     let read = CodeDie::read(die, unit, fuel)?;
     // Names link functions to functions; whatever else is named, no frame is.
     let die = read.ok_or(Fault::Malformed)?;
-    let unit_ref = unit.own_root(index)?.unit_ref();
+    let root = unit.own_root(index)?;
     let text = |value: Option<Value>| {
-        let text = unit_ref.attr_string(value?.to_attribute(unit)?).ok()?;
-        Some(text.slice()).filter(|text| !text.is_empty())
+        let text = value?.text(unit, root)?;
+        Some(text).filter(|text| !text.is_empty())
     };
     Ok(Entry {
         name: RawName {

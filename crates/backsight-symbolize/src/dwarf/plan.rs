@@ -40,6 +40,8 @@ pub(super) struct Plan {
     pub(super) head: u32,
     first: u32,
     count: u32,
+    /// What the numbers are that [`Step::Number`] reads.
+    classes: [Class; Slot::COUNT],
 }
 
 /// The DIEs that are asked for, and all others.
@@ -59,6 +61,9 @@ pub(super) enum Step {
     Skip(u32),
     /// A value whose size depends on it.
     Pass(Size),
+    /// A number of so many bytes, 1 to 8, that goes to this place in [`Values`]: the
+    /// plan says what it is. Nearly all values are such.
+    Number(Slot, u8),
     /// A value that goes to this place in [`Values`].
     Read(Slot, Size, Class),
     /// `DW_FORM_implicit_const`.
@@ -79,21 +84,29 @@ pub(super) enum Slot {
     DeclLineOrCallColumn = 7,
 }
 
+impl Slot {
+    const COUNT: usize = 8;
+}
+
 /// What was read of one DIE.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Values([Value; 8]);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Values {
+    classes: [Class; Slot::COUNT],
+    numbers: [u64; Slot::COUNT],
+}
 
 impl Plans {
-    /// Compiles the table that `table` starts with.
+    /// Compiles the table that `table` starts with, at two steps of fuel for each
+    /// attribute.
     pub(super) fn compile(
         table: Slice<'_>,
         encoding: Encoding,
         fuel: &mut Fuel,
     ) -> Result<Self, Fault> {
         let mut compiled = Self {
-            plans: Vec::new(),
+            plans: Vec::with_capacity(32),
             dense: 0,
-            steps: Vec::new(),
+            steps: Vec::with_capacity(64),
             encoding,
         };
         let mut cursor = Cursor::new(table, 0);
@@ -138,8 +151,11 @@ impl Plans {
         };
         let first = self.steps.len();
         let mut head = 0_u32;
+        let mut classes = [Class::Nothing; Slot::COUNT];
+        let mut met = [false; Slot::COUNT];
         loop {
-            fuel.spend(1)?;
+            // One for the bytes, one for the room of a step.
+            fuel.spend(2)?;
             let name = u16::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)?;
             let form = u16::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)?;
             let (name, form) = match (name, form) {
@@ -153,7 +169,10 @@ impl Plans {
                 None
             };
             let (size, class) = form::of(form, self.encoding);
-            let step = match (kind.slot(name), constant, size) {
+            let slot = kind.slot(name);
+            let met = slot.and_then(|slot| met.get_mut(slot as usize));
+            let again = met.is_some_and(|met| std::mem::replace(met, true));
+            let step = match (slot, constant, size) {
                 (Some(slot), Some(constant), _) => Step::Constant(slot, constant),
                 (Some(slot), None, Size::Fixed(bytes))
                     if name == gimli::DW_AT_ranges
@@ -162,6 +181,13 @@ impl Plans {
                 {
                     // How offsets were written up to DWARF 3.
                     Step::Read(slot, size, Class::Offset)
+                }
+                // Of an attribute that is there twice the last counts, whatever it is.
+                (Some(slot), None, Size::Fixed(bytes @ 1..=8)) if !again => {
+                    if let Some(place) = classes.get_mut(slot as usize) {
+                        *place = class;
+                    }
+                    Step::Number(slot, bytes)
                 }
                 (Some(slot), None, size) => Step::Read(slot, size, class),
                 (None, Some(_), _) => continue,
@@ -193,6 +219,7 @@ impl Plans {
             head,
             first: small(first)?,
             count: small(count)?,
+            classes,
         });
         Ok(())
     }
@@ -212,7 +239,10 @@ impl Plans {
     /// Reads what is asked for of a DIE, behind the head of its plan.
     #[inline]
     pub(super) fn read(&self, plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Values, Fault> {
-        let mut values = Values::default();
+        let mut values = Values {
+            classes: plan.classes,
+            numbers: [0; Slot::COUNT],
+        };
         for step in self.steps(plan) {
             step.read(cursor, self.encoding, &mut values)?;
         }
@@ -258,14 +288,23 @@ impl Kind {
 impl Values {
     #[inline]
     pub(super) fn get(&self, slot: Slot) -> Value {
-        self.0.get(slot as usize).copied().unwrap_or_default()
+        let class = self.classes.get(slot as usize).copied();
+        let number = self.numbers.get(slot as usize).copied();
+        Value::new(class.unwrap_or_default(), number.unwrap_or_default())
     }
 
     #[inline]
-    pub(super) fn set(&mut self, slot: Slot, value: Value) {
-        if let Some(place) = self.0.get_mut(slot as usize) {
-            *place = value;
+    fn set_number(&mut self, slot: Slot, number: u64) {
+        if let Some(place) = self.numbers.get_mut(slot as usize) {
+            *place = number;
         }
+    }
+
+    fn set(&mut self, slot: Slot, value: Value) {
+        if let Some(place) = self.classes.get_mut(slot as usize) {
+            *place = value.class;
+        }
+        self.set_number(slot, value.number);
     }
 }
 
@@ -275,6 +314,7 @@ impl Step {
     pub(super) fn skip(self, cursor: &mut Cursor<'_>, encoding: Encoding) -> Result<(), Fault> {
         match self {
             Self::Skip(count) => cursor.skip(usize::try_from(count).map_err(|_| Fault::Malformed)?),
+            Self::Number(_, bytes) => cursor.skip(bytes.into()),
             Self::Pass(size) | Self::Read(_, size, _) => size.skip(cursor, encoding),
             Self::Constant(..) => Ok(()),
         }
@@ -289,6 +329,10 @@ impl Step {
         values: &mut Values,
     ) -> Result<(), Fault> {
         match self {
+            Self::Number(slot, bytes) => {
+                values.set_number(slot, cursor.number(bytes)?);
+                Ok(())
+            }
             Self::Read(slot, size, class) => {
                 values.set(slot, Value::read(size, class, cursor, encoding)?);
                 Ok(())
