@@ -7,6 +7,7 @@ use backsight_types::{Reason, VirtOffset};
 use rayon::prelude::*;
 
 use crate::answers::{Answers, Entry};
+use crate::distinct::Distinct;
 use crate::index::NONE;
 use crate::indexed::Indexed;
 use crate::module::Module;
@@ -54,7 +55,7 @@ impl<'m> Plan<'m> {
     ) -> Self {
         let mut numbers = vec![NONE; modules.len()];
         // The modules of the batch in the order in which they come, and how many
-        // requests each has; until they are open, `numbers` are places in here.
+        // addresses each is asked for; until they are open, `numbers` are places in here.
         let mut wanted: Vec<(usize, usize)> = Vec::new();
         for request in requests {
             let Some(number) = numbers.get_mut(request.module.0) else {
@@ -79,6 +80,9 @@ impl<'m> Plan<'m> {
             .map(|(at, _)| *at)
             .filter(|at| !is_indexed(*at))
             .collect();
+        if options.tier == Tier::Auto {
+            count_distinct(&mut wanted, &numbers, requests, is_indexed);
+        }
         let indexed = |(at, count): &(usize, usize)| {
             let module = modules.get(*at)?;
             module.note_use(batch);
@@ -198,6 +202,33 @@ impl<'m> Plan<'m> {
                 }
             }
         }
+    }
+}
+
+/// Counts the different addresses of each module that has no index, where requests were
+/// counted: only they cost something. `numbers` are places in `wanted`.
+fn count_distinct(
+    wanted: &mut [(usize, usize)],
+    numbers: &[u32],
+    requests: &[Request],
+    is_indexed: impl Fn(usize) -> bool,
+) {
+    let counted = |(at, count): &(usize, usize)| {
+        (*count > CHUNK && !is_indexed(*at)).then(|| Distinct::of(*count))
+    };
+    let mut counts: Vec<Option<Distinct>> = wanted.iter().map(counted).collect();
+    if counts.iter().all(Option::is_none) {
+        return;
+    }
+    for request in requests {
+        let number = numbers.get(request.module.0);
+        let place = number.and_then(|number| usize::try_from(*number).ok());
+        if let Some(Some(distinct)) = place.and_then(|at| counts.get_mut(at)) {
+            distinct.insert(request);
+        }
+    }
+    for ((_, count), distinct) in wanted.iter_mut().zip(&counts) {
+        *count = distinct.as_ref().map_or(*count, Distinct::count);
     }
 }
 

@@ -67,6 +67,7 @@ mod code_map;
 mod cover;
 mod definitions;
 mod demangle;
+mod distinct;
 mod dwarf;
 mod elf;
 mod error;
