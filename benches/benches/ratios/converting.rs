@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use benches::command::Row;
 use benches::race::{Clock, FileSizes, Outcome, Race, Role};
-use testkit::workload::{self, Manifest};
+use testkit::workload;
+
+use crate::s;
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -94,13 +96,7 @@ impl Bench {
     fn new(stripped: bool) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         let searched = workload::dir().ok_or("nowhere to look for workloads: no HOME")?;
-        let manifest = Manifest::read(&searched)
-            .map_err(|why| format!("no workloads ({why}): `cargo xtask workloads` makes them"))?;
-        let rg = manifest
-            .workloads
-            .into_iter()
-            .find(|workload| workload.name == "rg");
-        let rg = rg.ok_or("the workload rg is missing")?.executable;
+        let rg = s::named("rg")?.executable;
         let program = dir.path().join("rg");
         let flags: &[&str] = if stripped { &["--strip-debug"] } else { &[] };
         run(Command::new("objcopy").args(flags).arg(rg).arg(&program))?;

@@ -6,6 +6,7 @@ mod allocator;
 mod converting;
 mod e;
 mod floor;
+mod live;
 mod n;
 mod ours;
 mod peers;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     if s::is_child() {
         return ExitCode::SUCCESS;
     }
-    let rows = [n::ROWS, s::ROWS, e::ROWS, converting::ROWS].concat();
+    let rows = [n::ROWS, s::ROWS, live::ROWS, converting::ROWS, e::ROWS].concat();
     // Cargo gives a place below its target directory alone.
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ratios.json");
     command::run(&rows, json)

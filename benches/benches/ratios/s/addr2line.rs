@@ -34,7 +34,7 @@ pub(crate) fn open<R>(file: &Path, with: impl FnOnce(&Context<Reader<'_>>) -> R)
 }
 
 #[expect(unsafe_code, reason = "mapping a file")]
-pub(super) fn map(file: &Path) -> Mmap {
+pub(crate) fn map(file: &Path) -> Mmap {
     let file = File::open(file).expect("a workload's file");
     // SAFETY: nobody writes a workload while benches run; a run of `cargo xtask
     // workloads` puts new files in place by renaming.

@@ -1,13 +1,14 @@
-//! Blazesym's symbolizer on an ELF file.
+//! Blazesym's symbolizer on an ELF file, or on a process.
 
 use std::path::{Path, PathBuf};
 
-use blazesym::symbolize::source::{Elf, Source};
+use blazesym::Pid;
+use blazesym::symbolize::source::{Elf, Process, Source};
 use blazesym::symbolize::{CodeInfo, Input, Symbolizer};
 
 use super::consumed::Consumed;
 
-/// A symbolizer, and the file it is asked about.
+/// A symbolizer, and what it is asked about.
 #[derive(Debug)]
 pub(crate) struct Blazesym {
     symbolizer: Symbolizer,
@@ -26,12 +27,22 @@ impl Blazesym {
         Self { symbolizer, source }
     }
 
+    /// Knows the process, and looks for debug files where they usually are.
+    pub(crate) fn of_process(pid: u32) -> Self {
+        let symbolizer = Symbolizer::builder().enable_auto_reload(false).build();
+        let source = Source::from(Process::new(Pid::from(pid)));
+        Self { symbolizer, source }
+    }
+
     /// Looks all addresses up.
     pub(crate) fn run(&self, addrs: &[u64]) -> Consumed {
         let mut consumed = Consumed::default();
-        let input = Input::VirtOffset(addrs);
+        let input = match self.source {
+            Source::Process(_) => Input::AbsAddr(addrs),
+            _ => Input::VirtOffset(addrs),
+        };
         let answers = self.symbolizer.symbolize(&self.source, input);
-        for answer in answers.expect("a workload can be read") {
+        for answer in answers.expect("it can be read") {
             let Some(sym) = answer.as_sym() else {
                 continue;
             };

@@ -1,6 +1,8 @@
 //! What a contestant does with an answer: it looks at every level, at both ends of
 //! every string, and at every number.
 
+use backsight_symbolize::Answers;
+
 /// What was seen. Contestants that see as many levels have looked up the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Consumed {
@@ -10,6 +12,22 @@ pub(crate) struct Consumed {
 }
 
 impl Consumed {
+    /// Takes all levels of all answers of ours.
+    pub(crate) fn of(answers: &Answers) -> Self {
+        let mut consumed = Self::default();
+        for stack in answers.iter().flatten() {
+            for frame in stack {
+                consumed.level(
+                    frame.function.unwrap_or_default(),
+                    frame.file.map(str::as_bytes),
+                    frame.line.unwrap_or(0),
+                    frame.column.unwrap_or(0),
+                );
+            }
+        }
+        consumed
+    }
+
     /// Takes one level: the function's name, the file's path in as many pieces as the
     /// contestant has it, line and column.
     #[inline]

@@ -17,7 +17,12 @@ mod workload;
 
 use benches::command::Row;
 
+pub(crate) use addr2line::map;
+pub(crate) use blazesym::Blazesym;
+pub(crate) use consumed::Consumed;
+pub(crate) use ours::on_one_thread;
 pub(crate) use peak::is_child;
+pub(crate) use workload::named;
 
 pub(crate) const ROWS: &[Row] = &[
     Row {

@@ -45,20 +45,9 @@ impl Ours {
 
     /// Looks up what [`requests`](Self::requests) made.
     pub(crate) fn run(&self, requests: &[Request]) -> Consumed {
-        let mut consumed = Consumed::default();
         let mut answers = self.answers.borrow_mut();
         self.symbolizer.symbolize_into(requests, &mut answers);
-        for stack in answers.iter().flatten() {
-            for frame in stack {
-                consumed.level(
-                    frame.function.unwrap_or_default(),
-                    frame.file.map(str::as_bytes),
-                    frame.line.unwrap_or(0),
-                    frame.column.unwrap_or(0),
-                );
-            }
-        }
-        consumed
+        Consumed::of(&answers)
     }
 
     /// Opens and looks up.

@@ -137,11 +137,7 @@ pub(super) fn each(
     row: &'static str,
     mut races: impl FnMut(&Subject) -> Result<Vec<Outcome>, String>,
 ) -> Result<Vec<Outcome>, String> {
-    let dir = workload::dir().ok_or("nowhere to look for workloads: no HOME")?;
-    let manifest = Manifest::read(&dir).map_err(|why| {
-        let dir = dir.display();
-        format!("no workloads in {dir} ({why}): `cargo xtask workloads` makes them")
-    })?;
+    let manifest = manifest()?;
     let mut outcomes = Vec::new();
     for name in NAMES {
         // It takes minutes: a sign of life, apart from the tables.
@@ -152,6 +148,19 @@ pub(super) fn each(
         }
     }
     Ok(outcomes)
+}
+
+/// Returns one of them.
+pub(crate) fn named(name: &str) -> Result<Subject, String> {
+    subject(&manifest()?, name)
+}
+
+fn manifest() -> Result<Manifest, String> {
+    let dir = workload::dir().ok_or("nowhere to look for workloads: no HOME")?;
+    Manifest::read(&dir).map_err(|why| {
+        let dir = dir.display();
+        format!("no workloads in {dir} ({why}): `cargo xtask workloads` makes them")
+    })
 }
 
 fn subject(manifest: &Manifest, name: &str) -> Result<Subject, String> {
