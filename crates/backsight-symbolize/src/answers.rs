@@ -4,11 +4,12 @@
 //! there, and the names and paths borrowed, when they are looked at. The vectors
 //! are kept, so that a batch after another allocates nothing.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use backsight_types::{Reason, VirtOffset};
 
-use crate::index::Hit;
+use crate::index::{Hit, Level};
 use crate::indexed::{Indexed, Levels};
 use crate::{Frame, Frames};
 
@@ -44,39 +45,83 @@ enum Place<'a> {
     Frames(&'a Frames),
 }
 
-/// One call level, as [`Frame`] has it, its texts borrowed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// One call level, as [`Frame`] has it, its texts borrowed. What is rarely asked for is
+/// looked up when it is.
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FrameRef<'a> {
     /// As [`Frame::function`].
     pub function: Option<&'a str>,
-    /// As [`Frame::linkage_name`].
-    pub linkage_name: Option<&'a str>,
     /// As [`Frame::file`].
     pub file: Option<&'a str>,
     /// As [`Frame::line`].
     pub line: Option<u32>,
     /// As [`Frame::column`].
     pub column: Option<u32>,
-    /// As [`Frame::start_line`].
-    pub start_line: Option<u32>,
     /// As [`Frame::inlined`].
     pub inlined: bool,
-    /// As [`Frame::start`].
-    pub start: Option<VirtOffset>,
+    pub(crate) origin: Origin<'a>,
 }
+
+/// Where the rest of a call level is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Origin<'a> {
+    Indexed(&'a Indexed, Level),
+    Frame(&'a Frame),
+}
+
+impl<'a> FrameRef<'a> {
+    /// As [`Frame::linkage_name`]: borrowed from the index if its bytes are UTF-8.
+    #[must_use]
+    pub fn linkage_name(&self) -> Option<Cow<'a, str>> {
+        match self.origin {
+            Origin::Indexed(indexed, level) => indexed.linkage_name(&level),
+            Origin::Frame(frame) => frame.linkage_name.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    /// As [`Frame::start_line`].
+    #[must_use]
+    pub fn start_line(&self) -> Option<u32> {
+        match self.origin {
+            Origin::Indexed(indexed, level) => indexed.start_line(&level),
+            Origin::Frame(frame) => frame.start_line,
+        }
+    }
+
+    /// As [`Frame::start`].
+    #[must_use]
+    pub fn start(&self) -> Option<VirtOffset> {
+        match self.origin {
+            Origin::Indexed(indexed, level) => indexed.start(&level),
+            Origin::Frame(frame) => frame.start,
+        }
+    }
+}
+
+/// Equal in all that a [`Frame`] has.
+impl PartialEq for FrameRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let shown = |frame: &Self| (frame.function, frame.file, frame.line, frame.column);
+        shown(self) == shown(other)
+            && self.inlined == other.inlined
+            && self.linkage_name() == other.linkage_name()
+            && self.start_line() == other.start_line()
+            && self.start() == other.start()
+    }
+}
+
+impl Eq for FrameRef<'_> {}
 
 impl<'a> From<&'a Frame> for FrameRef<'a> {
     fn from(frame: &'a Frame) -> Self {
         Self {
             function: frame.function.as_deref(),
-            linkage_name: frame.linkage_name.as_deref(),
             file: frame.file.as_deref(),
             line: frame.line,
             column: frame.column,
-            start_line: frame.start_line,
             inlined: frame.inlined,
-            start: frame.start,
+            origin: Origin::Frame(frame),
         }
     }
 }

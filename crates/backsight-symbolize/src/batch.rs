@@ -18,6 +18,15 @@ use crate::{Frames, Options, Request};
 /// over, few enough to share a single large module among all threads.
 pub(crate) const CHUNK: usize = 256;
 
+/// Which names of its answers a batch makes beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// Those that will be borrowed.
+    Borrowed,
+    /// None: its answers will get names of their own.
+    Owned,
+}
+
 /// One distinct address of a batch, and the requests that ask for it.
 struct Group {
     module: usize,
@@ -135,7 +144,7 @@ impl<'m> Plan<'m> {
 
     /// Answers a request from its module's index, if it has one.
     #[inline]
-    pub(crate) fn find(&self, request: &Request, indexes: &[Arc<Indexed>]) -> Entry {
+    fn find(&self, request: &Request, indexes: &[Arc<Indexed>]) -> Entry {
         let missing = Entry::Missing(Reason::NoSymbols);
         let at = request.module.0;
         let (Some(module), Some(number)) = (self.modules.get(at), self.numbers.get(at)) else {
@@ -152,6 +161,38 @@ impl<'m> Plan<'m> {
                 None if indexed.index().meta().limited => Entry::Missing(Reason::Limit),
                 None => missing,
             },
+        }
+    }
+
+    /// Answers requests from their modules' indexes. What is not answered stays as it
+    /// is.
+    pub(crate) fn find_all(
+        &self,
+        requests: &[Request],
+        entries: &mut [Entry],
+        indexes: &[Arc<Indexed>],
+        names: Names,
+    ) {
+        for (entry, request) in entries.iter_mut().zip(requests) {
+            *entry = self.find(request, indexes);
+        }
+        if names == Names::Owned {
+            return;
+        }
+        let index_of = |entry: &Entry| match entry {
+            Entry::Indexed(number, _) => Some(*number),
+            Entry::Frames(_) | Entry::Missing(_) => None,
+        };
+        for same in entries.chunk_by(|a, b| index_of(a) == index_of(b)) {
+            let number = same.first().and_then(index_of);
+            let at = number.and_then(|number| usize::try_from(number).ok());
+            let Some(indexed) = at.and_then(|at| indexes.get(at)) else {
+                continue;
+            };
+            indexed.prepare(same.iter().filter_map(|entry| match entry {
+                Entry::Indexed(_, hit) => Some(*hit),
+                Entry::Frames(_) | Entry::Missing(_) => None,
+            }));
         }
     }
 

@@ -1,11 +1,12 @@
 //! A module whose flat index is at hand, and the texts it has handed out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use backsight_types::VirtOffset;
 
-use crate::index::{Hit, Index, Level, Memo, Walk};
-use crate::name::Name;
+use crate::answers::Origin;
+use crate::index::{Hit, Index, Level, Memo, Walk, name};
 use crate::{Frame, FrameRef, Options};
 
 /// An index, and the texts that lookups in it have made so far.
@@ -35,11 +36,11 @@ impl Indexed {
     pub(crate) fn for_each_function(&self, mut found: impl FnMut(&str, u64, u32)) {
         let index = &self.index;
         for node in index.nodes().iter().filter(|node| node.parent().is_none()) {
-            let name = self.memo.name(index, node.function(), &self.options);
-            let name = name.and_then(|name| name.linkage.as_ref().or(name.function.as_ref()));
+            let name = name(index, node.function(), &self.options);
+            let name = name.and_then(|name| name.linkage.or(name.function));
             let start = index.virt_offset(node.place());
             if let (Some(name), Some(start)) = (name, start) {
-                found(name, start, node.extent());
+                found(&name, start, node.extent());
             }
         }
     }
@@ -57,14 +58,18 @@ impl Indexed {
         self.index.kept_bytes().saturating_add(self.memo.bytes())
     }
 
-    /// Returns what stands at this virtual offset, and makes the texts of it.
+    /// Makes the names that these hits will be asked for.
+    pub(crate) fn prepare(&self, hits: impl Iterator<Item = Hit>) {
+        self.memo.prepare(&self.index, hits, &self.options);
+    }
+
+    /// Returns what stands at this virtual offset.
     #[inline]
     pub(crate) fn find(&self, addr: u64) -> Option<Hit> {
         let hit = self.index.find(addr);
         if hit == Hit::NOTHING {
             return None;
         }
-        self.memo.prepare(&self.index, hit, &self.options);
         // A line table's gap leaves a row that says nothing.
         if !self.index.says_something(hit) {
             return None;
@@ -94,26 +99,42 @@ impl Indexed {
     pub(crate) fn frames(&self, hit: Hit) -> Vec<Frame> {
         let mut levels = self.levels(hit);
         let mut frames = Vec::new();
-        while let Some(Shown { level, name, file }) = levels.step() {
+        while let Some(level) = levels.step() {
+            let name = level.function;
+            let name = name.and_then(|at| self.memo.owned(&self.index, at, &self.options));
             frames.push(Frame {
                 function: name.and_then(|name| name.function.clone()),
                 linkage_name: name.and_then(|name| name.linkage.clone()),
-                file: file.cloned(),
+                file: self.file(&level).cloned(),
                 line: known(level.line),
                 column: known(level.column.into()),
                 start_line: name.and_then(|name| known(name.line)),
                 inlined: level.inlined,
-                start: self.start(level.entry),
+                start: self.start(&level),
             });
         }
         frames
     }
 
     #[inline]
-    fn start(&self, entry: Option<u32>) -> Option<VirtOffset> {
-        entry
-            .and_then(|at| self.index.virt_offset(at))
-            .map(VirtOffset)
+    fn file(&self, level: &Level) -> Option<&Arc<str>> {
+        self.memo.file(&self.index, level.file?)
+    }
+
+    /// Returns the name of a call level's function as the linker knows it.
+    pub(crate) fn linkage_name(&self, level: &Level) -> Option<Cow<'_, str>> {
+        let linkage = self.index.function(level.function?)?.linkage.get();
+        self.index.text(linkage).map(String::from_utf8_lossy)
+    }
+
+    /// Returns the line that declares a call level's function.
+    pub(crate) fn start_line(&self, level: &Level) -> Option<u32> {
+        known(self.index.function(level.function?)?.line.get())
+    }
+
+    /// Returns where a call level's function is entered.
+    pub(crate) fn start(&self, level: &Level) -> Option<VirtOffset> {
+        self.index.virt_offset(level.entry?).map(VirtOffset)
     }
 }
 
@@ -124,15 +145,11 @@ pub(crate) struct Levels<'i> {
     walk: Walk,
 }
 
-impl<'i> Levels<'i> {
-    /// Returns the next call level that is to be shown, with its texts.
+impl Levels<'_> {
+    /// Returns the next call level that is to be shown.
     #[inline]
-    fn step(&mut self) -> Option<Shown<'i>> {
-        let Indexed {
-            index,
-            memo,
-            options,
-        } = self.indexed;
+    fn step(&mut self) -> Option<Level> {
+        let Indexed { index, options, .. } = self.indexed;
         let mut level = self.walk.next(index)?;
         if !options.inlines {
             // The physical function alone, at the line in it.
@@ -140,18 +157,8 @@ impl<'i> Levels<'i> {
                 level = self.walk.next(index)?;
             }
         }
-        let name = level.function;
-        let name = name.and_then(|at| memo.name(index, at, options));
-        let file = level.file.and_then(|at| memo.file(index, at));
-        Some(Shown { level, name, file })
+        Some(level)
     }
-}
-
-/// A call level with its texts.
-struct Shown<'i> {
-    level: Level,
-    name: Option<&'i Name>,
-    file: Option<&'i Arc<str>>,
 }
 
 impl<'i> Iterator for Levels<'i> {
@@ -159,16 +166,21 @@ impl<'i> Iterator for Levels<'i> {
 
     #[inline]
     fn next(&mut self) -> Option<FrameRef<'i>> {
-        let Shown { level, name, file } = self.step()?;
+        let level = self.step()?;
+        let indexed = self.indexed;
+        let Indexed {
+            index,
+            memo,
+            options,
+        } = indexed;
+        let function = level.function;
         Some(FrameRef {
-            function: name.and_then(|name| name.function.as_deref()),
-            linkage_name: name.and_then(|name| name.linkage.as_deref()),
-            file: file.map(|file| &**file),
+            function: function.and_then(|at| memo.shown(index, at, options)),
+            file: indexed.file(&level).map(|file| &**file),
             line: known(level.line),
             column: known(level.column.into()),
-            start_line: name.and_then(|name| known(name.line)),
             inlined: level.inlined,
-            start: self.indexed.start(level.entry),
+            origin: Origin::Indexed(indexed, level),
         })
     }
 }

@@ -7,7 +7,7 @@ use backsight_types::{BuildId, Reason, Segments};
 use rayon::prelude::*;
 
 use crate::answers::{Answers, Entry, Stack};
-use crate::batch::{CHUNK, Plan};
+use crate::batch::{CHUNK, Names, Plan};
 use crate::files::Files;
 use crate::module::Module;
 use crate::trace::event;
@@ -126,7 +126,8 @@ impl Symbolizer {
     #[must_use]
     pub fn symbolize(&self, requests: &[Request]) -> Vec<Result<Frames, Reason>> {
         let mut all = vec![Err(Reason::NoSymbols); requests.len()];
-        self.a_few_modules_at_a_time(requests, &mut Answers::default(), |places, answers| {
+        let mut answers = Answers::default();
+        self.a_few_modules_at_a_time(requests, &mut answers, Names::Owned, |places, answers| {
             let own = |stack: Result<Stack<'_>, Reason>| stack.map(|stack| stack.to_frames());
             let entries = answers.entries.par_iter().with_min_len(CHUNK);
             let owned: Vec<_> = entries.map(|entry| own(answers.answer(entry))).collect();
@@ -152,7 +153,7 @@ impl Symbolizer {
         answers: &mut Answers,
         mut found: impl FnMut(usize, Result<Stack<'_>, Reason>),
     ) {
-        self.a_few_modules_at_a_time(requests, answers, |places, answers| {
+        self.a_few_modules_at_a_time(requests, answers, Names::Borrowed, |places, answers| {
             for (at, answer) in places.iter().zip(answers.iter()) {
                 found(*at, answer);
             }
@@ -165,6 +166,7 @@ impl Symbolizer {
         &self,
         requests: &[Request],
         answers: &mut Answers,
+        names: Names,
         mut found: impl FnMut(&[usize], &Answers),
     ) {
         let mut order: Vec<(ModuleId, usize)> = requests
@@ -182,7 +184,7 @@ impl Symbolizer {
             }
             let theirs = places.iter().filter_map(|at| requests.get(*at).copied());
             let theirs: Vec<Request> = theirs.collect();
-            self.symbolize_into(&theirs, answers);
+            self.look_up(&theirs, answers, names);
             found(&places, answers);
             // What they point into may be what has to go.
             answers.clear();
@@ -195,22 +197,27 @@ impl Symbolizer {
     /// Once the modules are indexed ([`Options::tier`]), and with the same
     /// `answers` again, a batch allocates only for names it meets first.
     pub fn symbolize_into(&self, requests: &[Request], answers: &mut Answers) {
+        self.look_up(requests, answers, Names::Borrowed);
+    }
+
+    fn look_up(&self, requests: &[Request], answers: &mut Answers, names: Names) {
         answers.clear();
         let modules = self.modules();
         let batch = self.batches.fetch_add(1, Ordering::Relaxed);
         let plan = Plan::new(&modules, requests, batch, &self.options, answers);
         let missing = Entry::Missing(Reason::NoSymbols);
         answers.entries.resize(requests.len(), missing);
-        let find = |request: &Request| plan.find(request, &answers.indexed);
+        let Answers {
+            entries, indexed, ..
+        } = answers;
         if requests.len() < PARALLEL {
-            for (entry, request) in answers.entries.iter_mut().zip(requests) {
-                *entry = find(request);
-            }
+            plan.find_all(requests, entries, indexed, names);
         } else {
-            let entries = answers.entries.par_iter_mut().with_min_len(CHUNK);
-            entries
-                .zip(requests)
-                .for_each(|(entry, request)| *entry = find(request));
+            let entries = entries.par_chunks_mut(CHUNK);
+            let chunks = entries.zip(requests.par_chunks(CHUNK));
+            chunks.for_each(|(entries, requests)| {
+                plan.find_all(requests, entries, indexed, names);
+            });
         }
         if plan.walks_units {
             plan.walk_units(requests, answers);

@@ -139,8 +139,9 @@ fn fill(profile: &mut Profile, stack: Stack<'_>) -> (FrameRange, Option<Reason>)
 }
 
 fn shown(strings: &mut Strings, frame: FrameRef<'_>) -> Frame {
-    let linkage = frame
-        .linkage_name
+    let linkage = frame.linkage_name();
+    let linkage = linkage
+        .as_deref()
         .filter(|name| frame.function != Some(name));
     let mut name = |text: Option<&str>| text.map(|text| strings.intern(text));
     Frame {
@@ -149,8 +150,8 @@ fn shown(strings: &mut Strings, frame: FrameRef<'_>) -> Frame {
         file: name(frame.file),
         line: frame.line,
         column: frame.column,
-        start_line: frame.start_line,
+        start_line: frame.start_line(),
         inlined: frame.inlined,
-        start: frame.start,
+        start: frame.start(),
     }
 }

@@ -1,15 +1,18 @@
 //! Names and paths, each made once.
 //!
 //! Demangling and joining paths cost far more than finding what to demangle, so
-//! both are kept. The first lookup of a call level makes the texts of all levels
-//! above it; from then on a level costs a look at one bit.
+//! both are kept. A batch makes the names that it is the first to need before it is
+//! read, many at once, so that they lie together; what nobody made is made when it is
+//! asked for.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::layout::{FileRecord, NONE};
+use super::layout::{FileRecord, FunctionRecord, NONE};
 use super::search::Hit;
 use super::table::Index;
+use super::texts::{Inside, Place, Segment, Texts};
 use crate::Options;
 use crate::name::{Name, text_bytes};
 use crate::tally::{Tally, bytes_of, wide};
@@ -17,14 +20,23 @@ use crate::tally::{Tally, bytes_of, wide};
 /// The texts that lookups in one index have asked for so far.
 #[derive(Debug)]
 pub(crate) struct Memo {
-    names: Chunked<OnceLock<Name>>,
+    /// The bits of the [`Place`] of each function's name, [`UNKNOWN`] or [`NAMELESS`].
+    names: Chunked<AtomicU64>,
+    texts: Texts,
+    /// Names that outlive the index, for those who ask for such.
+    owned: Chunked<OnceLock<Name>>,
     files: Chunked<OnceLock<Option<Arc<str>>>>,
-    /// A bit for each node, and one for each row of the line table.
-    seen_nodes: Chunked<AtomicU64>,
-    seen_rows: Chunked<AtomicU64>,
-    /// What names and paths take.
-    texts: Tally,
+    /// A bit for each node.
+    seen: Chunked<AtomicU64>,
+    /// What owned names and paths take.
+    bytes: Tally,
 }
+
+/// Of a name that was not asked for yet.
+const UNKNOWN: u64 = 0;
+
+/// Of a function that has none.
+const NAMELESS: u64 = 1;
 
 /// A value for each row of a table, those of neighbours made together when one is
 /// asked for: the first lookup in a large index must not wait for all.
@@ -57,13 +69,13 @@ impl<T: Default> Chunked<T> {
 
 impl Memo {
     pub(crate) fn new(index: &Index) -> Self {
-        let words = |bits: usize| bits.div_ceil(64);
         Self {
             names: Chunked::new(index.functions().len()),
+            texts: Texts::default(),
+            owned: Chunked::new(index.functions().len()),
             files: Chunked::new(index.files().len()),
-            seen_nodes: Chunked::new(words(index.nodes().len())),
-            seen_rows: Chunked::new(words(index.line_starts().len())),
-            texts: Tally::default(),
+            seen: Chunked::new(index.nodes().len().div_ceil(64)),
+            bytes: Tally::default(),
         }
     }
 
@@ -71,74 +83,165 @@ impl Memo {
     pub(crate) fn bytes(&self) -> u64 {
         let cells = [
             self.names.bytes(),
+            self.owned.bytes(),
             self.files.bytes(),
-            self.seen_nodes.bytes(),
-            self.seen_rows.bytes(),
+            self.seen.bytes(),
         ];
         let cells = cells.into_iter().fold(0, usize::saturating_add);
-        self.texts.get().saturating_add(wide(cells))
+        let texts = self.texts.bytes().saturating_add(self.bytes.get());
+        texts.saturating_add(wide(cells))
     }
 
-    /// Makes every text that the call levels of `hit` will be asked for.
-    #[inline]
-    pub(crate) fn prepare(&self, index: &Index, hit: Hit, options: &Options) {
-        let known = |bits: &Chunked<AtomicU64>, at: u32| at == NONE || is_set(bits, at);
-        if known(&self.seen_nodes, hit.node) && known(&self.seen_rows, hit.row) {
-            return;
+    /// Makes the names that the call levels of these hits will be asked for.
+    pub(crate) fn prepare(
+        &self,
+        index: &Index,
+        hits: impl Iterator<Item = Hit>,
+        options: &Options,
+    ) {
+        let mut new = Vec::new();
+        for hit in hits {
+            if hit.node != NONE && !is_set(&self.seen, hit.node) {
+                self.gather(index, hit, &mut new);
+            }
         }
-        self.make(index, hit, options);
+        if !new.is_empty() {
+            new.sort_unstable();
+            new.dedup();
+            self.make(index, &new, options);
+        }
     }
 
+    /// Adds the functions of a hit's call levels whose names are not there yet.
     #[cold]
-    fn make(&self, index: &Index, hit: Hit, options: &Options) {
+    fn gather(&self, index: &Index, hit: Hit, new: &mut Vec<u32>) {
         let mut walk = index.walk(hit);
         while let Some(level) = walk.next(index) {
-            if let Some(function) = level.function {
-                self.name(index, function, options);
-            }
-            if let Some(file) = level.file {
-                self.file(index, file);
-            }
+            let function = level.function;
+            new.extend(function.filter(|function| self.bits(*function) == Some(UNKNOWN)));
         }
-        set(&self.seen_nodes, hit.node);
-        set(&self.seen_rows, hit.row);
+        // Whoever sees the bit and comes before the names are there makes them itself.
+        set(&self.seen, hit.node);
     }
 
-    /// Returns the name of this row of the function table.
-    pub(crate) fn name(&self, index: &Index, function: u32, options: &Options) -> Option<&Name> {
-        let cell = self.names.get(usize::try_from(function).ok()?)?;
+    fn make(&self, index: &Index, functions: &[u32], options: &Options) {
+        let mut segment = Segment::default();
+        let mut made = Vec::with_capacity(functions.len());
+        for function in functions {
+            let Some(name) = shown(index, *function, options) else {
+                self.set(*function, NAMELESS);
+                continue;
+            };
+            let mut place = segment.push(&name);
+            if place.is_none() {
+                self.keep(std::mem::take(&mut segment), &mut made);
+                place = segment.push(&name);
+            }
+            made.extend(place.map(|place| (*function, place)));
+        }
+        self.keep(segment, &mut made);
+    }
+
+    fn keep(&self, segment: Segment, made: &mut Vec<(u32, Inside)>) {
+        if made.is_empty() {
+            return;
+        }
+        let place_of = self.texts.keep(segment);
+        for (function, inside) in made.drain(..) {
+            let place = place_of.as_ref().map(|place_of| place_of(inside).bits());
+            self.set(function, place.unwrap_or(NAMELESS));
+        }
+    }
+
+    fn set(&self, function: u32, bits: u64) {
+        if let Some(cell) = self.cell(function) {
+            // Release, so that whoever sees the place finds the text.
+            cell.store(bits, Ordering::Release);
+        }
+    }
+
+    /// Returns the name for people of this row of the function table.
+    #[inline]
+    pub(crate) fn shown(&self, index: &Index, function: u32, options: &Options) -> Option<&str> {
+        let mut bits = self.bits(function)?;
+        if bits == UNKNOWN {
+            self.make(index, &[function], options);
+            bits = self.bits(function)?;
+        }
+        self.texts.get(Place::from_bits(bits)?)
+    }
+
+    /// Returns both names of this row of the function table, to be kept without the
+    /// index.
+    pub(crate) fn owned(&self, index: &Index, function: u32, options: &Options) -> Option<&Name> {
+        let cell = self.owned.get(usize::try_from(function).ok()?)?;
         Some(cell.get_or_init(|| {
-            let name = make_name(index, function, options).unwrap_or_default();
-            self.texts.add(name.bytes());
+            let name = name(index, function, options).unwrap_or_default();
+            self.bytes.add(name.bytes());
             name
         }))
     }
 
+    #[inline]
+    fn cell(&self, function: u32) -> Option<&AtomicU64> {
+        self.names.get(usize::try_from(function).ok()?)
+    }
+
+    #[inline]
+    fn bits(&self, function: u32) -> Option<u64> {
+        Some(self.cell(function)?.load(Ordering::Acquire))
+    }
+
     /// Returns the path of this row of the file table.
+    #[inline]
     pub(crate) fn file(&self, index: &Index, file: u32) -> Option<&Arc<str>> {
         let cell = self.files.get(usize::try_from(file).ok()?)?;
         let path = cell.get_or_init(|| {
             let record = index.files().get(usize::try_from(file).ok()?)?;
             let path: Arc<str> = path(index, record)?.into();
-            self.texts.add(text_bytes(&path));
+            self.bytes.add(text_bytes(&path));
             Some(path)
         });
         path.as_ref()
     }
 }
 
-fn make_name(index: &Index, function: u32, options: &Options) -> Option<Name> {
-    let at = usize::try_from(function).ok()?;
-    let record = index.functions().get(at)?;
+/// Returns the name for people, from the text that has it.
+fn shown<'i>(index: &'i Index, function: u32, options: &Options) -> Option<Cow<'i, str>> {
+    let (record, stored) = rows(index, function)?;
+    let Some(linkage) = index.text(record.linkage.get()) else {
+        return index.text(record.plain.get()).map(String::from_utf8_lossy);
+    };
+    let linkage = String::from_utf8_lossy(linkage);
+    let demangled = match stored.filter(|_| options.demangle) {
+        // Without a text of its own it is no mangled name.
+        Some(stored) => index.text(stored).map(String::from_utf8_lossy),
+        None if options.demangle => {
+            crate::demangle(&linkage, options.limits.name_bytes).map(Cow::Owned)
+        }
+        None => None,
+    };
+    Some(demangled.unwrap_or(linkage))
+}
+
+/// Returns both names.
+pub(crate) fn name(index: &Index, function: u32, options: &Options) -> Option<Name> {
+    let (record, stored) = rows(index, function)?;
     let name = match index.text(record.linkage.get()) {
         None => index.text(record.plain.get()).map(Name::of_plain)?,
-        Some(linkage) => match index.demangled().get(at).filter(|_| options.demangle) {
+        Some(linkage) => match stored.filter(|_| options.demangle) {
             None => Name::of_linkage(linkage, options),
-            // Without a text of its own it is no mangled name.
-            Some(stored) => Name::of_both(linkage, index.text(stored.get()).unwrap_or(linkage)),
+            Some(stored) => Name::of_both(linkage, index.text(stored).unwrap_or(linkage)),
         },
     };
     Some(name.at_line(record.line.get()))
+}
+
+/// Returns a function's row, and where its demangled name is if the index stores such.
+fn rows(index: &Index, function: u32) -> Option<(&FunctionRecord, Option<u32>)> {
+    let at = usize::try_from(function).ok()?;
+    let stored = index.demangled().get(at).map(|stored| stored.get());
+    Some((index.functions().get(at)?, stored))
 }
 
 /// Joins the two parts that the path was split into.
@@ -161,13 +264,11 @@ fn word(bits: &Chunked<AtomicU64>, at: u32) -> Option<(&AtomicU64, u64)> {
 
 #[inline]
 fn is_set(bits: &Chunked<AtomicU64>, at: u32) -> bool {
-    // Acquire, so that what was made before the bit was set is seen; the cells
-    // themselves would wait for a maker, too.
-    word(bits, at).is_some_and(|(word, bit)| word.load(Ordering::Acquire) & bit != 0)
+    word(bits, at).is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
 }
 
 fn set(bits: &Chunked<AtomicU64>, at: u32) {
     if let Some((word, bit)) = word(bits, at) {
-        word.fetch_or(bit, Ordering::Release);
+        word.fetch_or(bit, Ordering::Relaxed);
     }
 }

@@ -22,12 +22,13 @@ mod memo;
 mod search;
 mod strings;
 mod table;
+mod texts;
 mod windows;
 
 pub use file::IndexError;
 pub(crate) use header::Meta;
 pub(crate) use layout::{FileRecord, FunctionRecord, Le16, Le32, NONE, Node, Window};
-pub(crate) use memo::Memo;
+pub(crate) use memo::{Memo, name};
 pub(crate) use search::{Hit, Level, Walk, buckets};
 pub(crate) use strings::{PointerMap, StringTable, push as push_text};
 pub(crate) use table::{Column, Index, Parts};

@@ -180,6 +180,12 @@ impl Index {
         self.parts.meta.build_id
     }
 
+    /// Returns a row of the function table.
+    #[inline]
+    pub(crate) fn function(&self, row: u32) -> Option<&FunctionRecord> {
+        self.functions().get(usize::try_from(row).ok()?)
+    }
+
     /// Returns the text that starts at `at`.
     #[inline]
     pub(crate) fn text(&self, at: u32) -> Option<&[u8]> {
