@@ -23,23 +23,18 @@ use std::mem;
 use backsight_types::{AbsAddr, Outcome, Reason};
 use vma_query::{Error, Vma};
 
-use crate::span::{KERNEL, NEAR, Span};
+use crate::missed::{BLOCK, Missed};
+use crate::span::{KERNEL, NEAR, OPEN, Span};
 use crate::vma_cache::{Found, Slot, VmaCache};
 
 /// What holds there.
 const IN_KERNEL: Span = Span::from(KERNEL, Reason::Kernel);
-
-/// Stands for an outcome as long as it is open, and for good when the process ends.
-const OPEN: Outcome = Outcome::Unresolved(Reason::ProcessGone);
 
 /// How many addresses the first wave has. Most processes are known by then.
 const FIRST_WAVE: usize = 64;
 
 /// How many times as many each wave has as the one before.
 const GROWTH: usize = 8;
-
-/// So many addresses are looked up between two looks for those still open.
-const BLOCK: usize = 512;
 
 /// Room for so many open addresses is made at once: more are rare.
 const USUALLY_OPEN: usize = 1024;
@@ -126,7 +121,7 @@ impl<G: Ground> Pass<'_, G> {
             self.run_wave(now, outcomes)?;
             rest = behind;
             wave = wave.saturating_mul(GROWTH).min(LARGEST_WAVE);
-            self.cache.build_index(rest.len().min(wave));
+            self.cache.build_index(rest.get(..wave).unwrap_or(rest));
         }
         Ok(())
     }
@@ -136,20 +131,21 @@ impl<G: Ground> Pass<'_, G> {
         let first = outcomes.len();
         self.open.clear();
         self.open.reserve(addrs.len().min(USUALLY_OPEN));
-        for (places, block) in (0..).step_by(BLOCK).zip(addrs.chunks(BLOCK)) {
+        let mut missed = Missed::new();
+        for (places, block) in (0_u32..).step_by(BLOCK).zip(addrs.chunks(BLOCK)) {
             let from = outcomes.len();
-            outcomes.resize(from.saturating_add(block.len()), OPEN);
+            let count = self.cache.answer_jumps(block, outcomes, &mut missed);
             let answers = outcomes.get_mut(from..).unwrap_or_default();
-            if self.cache.jumps().answer(block, answers) {
-                continue;
-            }
-            for ((place, addr), answer) in (places..).zip(block).zip(answers) {
-                if *answer != OPEN {
-                    continue;
-                }
-                match *addr >= KERNEL {
-                    true => *answer = IN_KERNEL.outcome(*addr),
-                    false => self.open.push((*addr, place)),
+            for nth in 0..count {
+                let at = missed.at(nth);
+                let place = places.saturating_add(u32::from(at));
+                let at = usize::from(at);
+                match (block.get(at), answers.get_mut(at)) {
+                    (Some(addr), Some(answer)) if *addr >= KERNEL => {
+                        *answer = IN_KERNEL.outcome(*addr);
+                    }
+                    (Some(addr), _) => self.open.push((*addr, place)),
+                    _ => {}
                 }
             }
         }

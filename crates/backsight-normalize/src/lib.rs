@@ -48,10 +48,14 @@
 )]
 
 mod address_space;
+mod answers;
 mod batch;
 mod build_id;
+mod exact_index;
 mod image;
+mod index;
 mod live;
+mod missed;
 mod module_file;
 mod modules;
 mod normalizer;

@@ -193,7 +193,8 @@ pub(crate) fn make_room<T>(list: &mut Vec<T>, first: usize) {
     if list.capacity() == 0 {
         *list = Vec::with_capacity(first);
     } else if list.len() == list.capacity() {
-        list.reserve(list.len().saturating_mul(3));
+        let factor = if list.len() < 64 { 3 } else { 1 };
+        list.reserve(list.len().saturating_mul(factor));
     }
 }
 

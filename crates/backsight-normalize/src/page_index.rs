@@ -41,8 +41,6 @@ pub(crate) struct PageIndex {
     /// A power of two of slots, or none.
     slots: Vec<u16>,
     hash: Hash,
-    /// How many spans the list had when it was built.
-    covered: usize,
 }
 
 /// From an address to its slot.
@@ -81,6 +79,11 @@ impl View<'_> {
         self.hash.page_mask == u64::MAX.wrapping_shl(MIN_SHIFT)
     }
 
+    /// Returns whether there is a table.
+    pub(crate) fn is_built(self) -> bool {
+        !self.slots.is_empty()
+    }
+
     /// Returns the place that the table names for `addr`: a guess.
     #[inline]
     pub(crate) fn place_of(self, addr: AbsAddr) -> usize {
@@ -100,20 +103,9 @@ impl PageIndex {
         View { slots, hash: *hash }
     }
 
-    /// Returns whether it was built for a list of this length.
-    pub(crate) fn covers(&self, spans: usize) -> bool {
-        self.covered == spans
-    }
-
-    /// Takes note that spans have changed, each in its place.
-    pub(crate) fn outdate(&mut self) {
-        self.covered = usize::MAX;
-    }
-
-    /// Takes note that spans have changed their places.
+    /// Forgets the table.
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
-        self.outdate();
     }
 
     /// Builds the table for spans, sorted, for `effort` pages at the most: it must cost
@@ -124,7 +116,6 @@ impl PageIndex {
         I: DoubleEndedIterator<Item = AbsRange> + ExactSizeIterator + Clone,
     {
         self.clear();
-        self.covered = spans.len();
         let effort = effort.min(MAX_PAGES) as u64;
         let large = effort / SHARE;
         let fits = |shift: &u32| (1..=effort).contains(&pages_in(spans.clone(), *shift, large));
@@ -133,7 +124,7 @@ impl PageIndex {
         };
         let small = spans
             .clone()
-            .filter(|span| count_of(&pages_of(*span, shift)) <= large);
+            .filter(|span| (1..=large).contains(&count_of(&pages_of(*span, shift))));
         let pages = pages_in(small.clone(), shift, large);
         let slots = usize::try_from(pages)
             .unwrap_or(MAX_PAGES)

@@ -31,6 +31,9 @@ pub(crate) const KERNEL: AbsAddr = AbsAddr(0xff00_0000_0000_0000);
 /// and a closed span could not be told from it.
 pub(crate) const LIMIT: AbsAddr = AbsAddr(CLOSED);
 
+/// Stands for an outcome as long as it is open, and for good when the process ends.
+pub(crate) const OPEN: Outcome = Outcome::Unresolved(Reason::ProcessGone);
+
 /// So many addresses are looked at one by one.
 pub(crate) const NEAR: usize = 8;
 
@@ -135,18 +138,17 @@ impl Span {
     /// Returns the outcome of an address that it contains.
     #[inline]
     pub(crate) fn outcome(&self, addr: AbsAddr) -> Outcome {
-        match self.at_zero {
-            Outcome::Located {
-                module,
-                file_offset,
-            } => Outcome::Located {
-                module,
-                file_offset: FileOffset(file_offset.0.wrapping_add(addr.0)),
-            },
-            // Taken apart, so that nothing is said of the word behind the reason: the
-            // compiler may then write the sum there, and needs no branch.
-            Outcome::Unresolved(reason) => Outcome::Unresolved(reason),
-        }
+        outcome_at(&self.at_zero, addr)
+    }
+
+    /// Returns the answer for address 0.
+    pub(crate) fn at_zero(&self) -> Outcome {
+        self.at_zero
+    }
+
+    /// Returns whether no address falls into it now.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.base & CLOSED != 0
     }
 
     /// Returns how many of the first addresses lie in it, [`NEAR`] at the most. Most runs
@@ -220,5 +222,22 @@ impl Span {
             size: start.0.wrapping_neg(),
             at_zero,
         }
+    }
+}
+
+/// Returns the outcome of an address by the answer for address 0.
+#[inline]
+pub(crate) fn outcome_at(at_zero: &Outcome, addr: AbsAddr) -> Outcome {
+    match *at_zero {
+        Outcome::Located {
+            module,
+            file_offset,
+        } => Outcome::Located {
+            module,
+            file_offset: FileOffset(file_offset.0.wrapping_add(addr.0)),
+        },
+        // Taken apart, so that nothing is said of the word behind the reason: the
+        // compiler may then write the sum there, and needs no branch.
+        Outcome::Unresolved(reason) => Outcome::Unresolved(reason),
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! Each [`Span`] is a range of addresses with one answer: a VMA that was met, or a
 //! gap that was proven. They lie disjoint and sorted, so a lookup is a bisection;
-//! [`PageIndex`](crate::page_index::PageIndex) stands in front of it for batches
-//! that jump about.
+//! an [`Index`] stands in front of it for batches that jump about.
 //!
 //! A session that re-checks what it knows *closes* its spans between two calls: no
 //! address falls into a closed span, and the slow way asks the kernel once and opens it
@@ -11,9 +10,10 @@
 
 use backsight_types::{AbsAddr, AbsRange, Outcome};
 
+use crate::index::Index;
+use crate::missed::Missed;
 use crate::modules::make_room;
 use crate::options::Trust;
-use crate::page_index::{PageIndex, View};
 use crate::span::{LIMIT, Span};
 
 /// Where a lookup found something.
@@ -45,11 +45,10 @@ pub(crate) struct VmaCache {
     /// moves than few.
     fresh: Vec<Span>,
     opened: Opened,
-    index: PageIndex,
+    /// Of `spans`, once addresses jumped about.
+    index: Option<Box<Index>>,
     /// The addresses that jumped about since a span changed.
     jumped: usize,
-    /// The pages that the index was allowed.
-    effort: usize,
 }
 
 /// What must be closed when the next call begins.
@@ -61,51 +60,8 @@ struct Opened {
     incomplete: bool,
 }
 
-/// Spans behind their index.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Jumps<'c> {
-    spans: &'c [Span],
-    index: View<'c>,
-}
-
-impl Jumps<'_> {
-    /// Puts an outcome for each address, in any order, and leaves alone those for which
-    /// the index does not name the right span. Returns whether all are known.
-    pub(crate) fn answer(self, addrs: &[AbsAddr], outcomes: &mut [Outcome]) -> bool {
-        match self.index.tells_all() {
-            true => self.answer_by::<true>(addrs, outcomes),
-            false => self.answer_by::<false>(addrs, outcomes),
-        }
-    }
-
-    /// On its own, so that what the loop needs stays in registers.
-    #[inline(never)]
-    fn answer_by<const EXACT: bool>(self, addrs: &[AbsAddr], outcomes: &mut [Outcome]) -> bool {
-        let Self { spans, index } = self;
-        let mut all = true;
-        for (addr, outcome) in addrs.iter().zip(outcomes) {
-            let place = index.place_of(*addr);
-            let mut named = spans.get(place);
-            if !EXACT {
-                // The page may begin with the end of the span below; which of the two
-                // it is jumps about with the addresses, so no branch asks.
-                let below = named.is_some_and(|span| span.is_above(*addr));
-                named = spans.get(place.wrapping_sub(usize::from(below)));
-            }
-            match named.filter(|span| span.contains(*addr)) {
-                Some(span) => *outcome = span.outcome(*addr),
-                None => all = false,
-            }
-        }
-        all
-    }
-}
-
 /// Room for so many spans is made at once.
 const FIRST_SPANS: usize = 16;
-
-/// An index of so many pages is always worth while.
-const LEAST_EFFORT: usize = 64;
 
 /// So many fresh spans are borne in any case.
 const FEW_FRESH: usize = 32;
@@ -123,9 +79,8 @@ impl VmaCache {
                 incomplete: true,
                 ..Opened::default()
             },
-            index: PageIndex::default(),
+            index: None,
             jumped: 0,
-            effort: 0,
         }
     }
 
@@ -138,17 +93,24 @@ impl VmaCache {
             spans,
             fresh,
             opened,
+            index,
             ..
         } = self;
         if opened.incomplete {
             spans.iter_mut().chain(fresh).for_each(Span::close);
+            if let Some(index) = index {
+                index.close_all();
+            }
         } else {
             for start in &opened.starts {
-                for spans in [&mut *spans, &mut *fresh] {
+                for (spans, index) in [(&mut *spans, index.as_mut()), (&mut *fresh, None)] {
                     if let Ok(at) = spans.binary_search_by_key(start, Span::start)
                         && let Some(span) = spans.get_mut(at)
                     {
                         span.close();
+                        if let Some(index) = index {
+                            index.put(at, span);
+                        }
                     }
                 }
             }
@@ -169,12 +131,19 @@ impl VmaCache {
         self.opened.incomplete = self.opened.starts.len() > self.spans.len() / 8;
     }
 
-    /// Returns what the index knows, for many addresses that jump about.
+    /// Appends what the index knows of addresses that jump about, and
+    /// [`OPEN`](crate::span::OPEN) for those of which it knows nothing. Notes these in
+    /// `missed`, and returns how many they are.
     #[inline]
-    pub(crate) fn jumps(&self) -> Jumps<'_> {
-        Jumps {
-            spans: &self.spans,
-            index: self.index.view(),
+    pub(crate) fn answer_jumps(
+        &self,
+        addrs: &[AbsAddr],
+        outcomes: &mut Vec<Outcome>,
+        missed: &mut Missed,
+    ) -> usize {
+        match &self.index {
+            Some(index) => index.answer(&self.spans, addrs, outcomes, missed),
+            None => missed.all(addrs, outcomes),
         }
     }
 
@@ -200,13 +169,15 @@ impl VmaCache {
 
     /// Opens a span again that was found to hold still.
     pub(crate) fn open(&mut self, slot: Slot) {
-        let spans = if slot.fresh {
-            &mut self.fresh
-        } else {
-            &mut self.spans
+        let (spans, index) = match slot.fresh {
+            true => (&mut self.fresh, None),
+            false => (&mut self.spans, self.index.as_mut()),
         };
         if let Some(span) = spans.get_mut(slot.at) {
             *span = span.opened();
+            if let Some(index) = index {
+                index.put(slot.at, span);
+            }
             let start = span.start();
             self.note_open(start);
         }
@@ -254,7 +225,9 @@ impl VmaCache {
                 && known.range().end == span.range().end
             {
                 *known = span;
-                self.index.outdate();
+                if let Some(index) = &mut self.index {
+                    index.outdate();
+                }
                 return true;
             }
         }
@@ -273,7 +246,7 @@ impl VmaCache {
             let behind = first.saturating_add(overlapping.count());
             if behind > first {
                 spans.drain(first..behind);
-                self.index.clear();
+                clear(&mut self.index);
             }
         }
     }
@@ -282,35 +255,36 @@ impl VmaCache {
     pub(crate) fn clear(&mut self) {
         self.spans.clear();
         self.fresh.clear();
-        self.index.clear();
+        clear(&mut self.index);
         self.forget_opened();
     }
 
-    /// Prepares for `coming` more addresses that jump about.
+    /// Prepares for more addresses that jump about.
     ///
     /// The more addresses come while no span changes, the finer an index pays: it is
     /// built anew when it is outdated, or could be four times as fine.
-    pub(crate) fn build_index(&mut self, coming: usize) {
-        if coming == 0 || self.spans.is_empty() {
+    pub(crate) fn build_index(&mut self, coming: &[AbsAddr]) {
+        if coming.is_empty() || self.spans.is_empty() {
             return;
         }
         let outdated = !self.is_indexed();
         self.jumped = match outdated {
-            true => coming,
-            false => self.jumped.saturating_add(coming),
+            true => coming.len(),
+            false => self.jumped.saturating_add(coming.len()),
         };
-        let effort = (self.jumped / 2).max(LEAST_EFFORT);
-        if !outdated && (effort / 4 < self.effort || self.index.view().tells_all()) {
+        let is_fine = |index: &Index| !index.could_be_finer(self.jumped);
+        if !outdated && self.index.as_deref().is_some_and(is_fine) {
             return;
         }
-        self.effort = effort;
         self.merge();
-        self.index.build(self.spans.iter().map(Span::range), effort);
+        let index = self.index.get_or_insert_default();
+        index.build(&self.spans, coming, self.jumped);
     }
 
     /// Returns whether the index knows all spans that there are.
     fn is_indexed(&self) -> bool {
-        self.fresh.is_empty() && self.index.covers(self.spans.len())
+        let covers = |index: &Index| index.covers(self.spans.len());
+        self.fresh.is_empty() && self.index.as_deref().is_some_and(covers)
     }
 
     fn merge(&mut self) {
@@ -340,6 +314,13 @@ impl VmaCache {
                 *place = next;
             }
         }
-        self.index.clear();
+        clear(&mut self.index);
+    }
+}
+
+/// Takes note that spans have changed their places.
+fn clear(index: &mut Option<Box<Index>>) {
+    if let Some(index) = index {
+        index.clear();
     }
 }

@@ -1,0 +1,187 @@
+//! The answers that an [`ExactIndex`](crate::exact_index::ExactIndex) names by number.
+//!
+//! Most of them are places in files, and one loop without a branch puts together a place
+//! for each address. What is none stands as a place in a module that does not exist, and
+//! is put right behind that loop.
+
+use backsight_types::{AbsAddr, FileOffset, ModuleIdx, Outcome};
+
+use crate::exact_index::Numbers;
+use crate::missed::Missed;
+use crate::span::{OPEN, Span};
+
+/// How many there are; a power of two, so that no number needs a check.
+pub(crate) const ANSWERS: usize = 512;
+
+/// Answers for address 0, by number. That of 0 is always [`OPEN`].
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    places: Option<Box<[Place; ANSWERS]>>,
+    /// The same as they are.
+    any: Vec<Outcome>,
+    /// Whether many addresses are expected that are in no place.
+    are_mixed: bool,
+}
+
+/// A place in a file, or what stands for one.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    module: ModuleIdx,
+    file_offset: u64,
+}
+
+impl Place {
+    /// Set in the number of no module, but in the number of an answer that is no place.
+    const NONE: u32 = 1 << 31;
+
+    fn of(number: u32, at_zero: &Outcome) -> Self {
+        let (module, file_offset) = match *at_zero {
+            Outcome::Located {
+                module,
+                file_offset,
+            } if module.0 & Self::NONE == 0 => (module, file_offset.0),
+            _ => (ModuleIdx(number | Self::NONE), 0),
+        };
+        Self {
+            module,
+            file_offset,
+        }
+    }
+
+    /// Returns the number of the answer that an outcome stands for, if it does.
+    #[inline]
+    fn number(outcome: &Outcome) -> Option<u32> {
+        match outcome {
+            Outcome::Located { module, .. } if module.0 & Self::NONE != 0 => {
+                Some(module.0 & !Self::NONE)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Answers {
+    /// Takes those of spans, counted from 1; `passed` says whether many addresses lie
+    /// outside all of them.
+    pub(crate) fn prepare(&mut self, spans: &[Span], passed: bool) {
+        let is_place = |span: &Span| matches!(span.at_zero(), Outcome::Located { .. });
+        self.are_mixed = passed || !spans.iter().all(is_place);
+        let nothing = Place::of(0, &OPEN);
+        self.places
+            .get_or_insert_with(|| Box::new([nothing; ANSWERS]));
+        self.any.clear();
+        self.any.resize(spans.len().saturating_add(1), OPEN);
+        for (number, span) in (1..).zip(spans) {
+            self.put(number, span);
+        }
+    }
+
+    /// Takes note of what a span is now, open or closed.
+    pub(crate) fn put(&mut self, number: u32, span: &Span) {
+        let at_zero = match span.is_closed() {
+            true => OPEN,
+            false => span.at_zero(),
+        };
+        self.set(number, at_zero);
+    }
+
+    fn set(&mut self, number: u32, at_zero: Outcome) {
+        let places = self.places.as_deref_mut();
+        if let Some(any) = self.any.get_mut(number as usize)
+            && let Some(place) = places.and_then(|places| places.get_mut(number as usize))
+        {
+            *any = at_zero;
+            *place = Place::of(number, &at_zero);
+        }
+    }
+
+    /// Takes note that all spans were closed.
+    pub(crate) fn close_all(&mut self) {
+        let all = u32::try_from(self.any.len()).unwrap_or(u32::MAX);
+        (0..all).for_each(|number| self.set(number, OPEN));
+    }
+
+    /// Appends an outcome for each address, [`OPEN`] where none is known. Notes those
+    /// that are no places in `missed`, and returns how many there are.
+    pub(crate) fn answer(
+        &self,
+        numbers: Numbers<'_>,
+        addrs: &[AbsAddr],
+        outcomes: &mut Vec<Outcome>,
+        missed: &mut Missed,
+    ) -> usize {
+        let from = outcomes.len();
+        let Some(places) = self.places.as_deref() else {
+            return missed.all(addrs, outcomes);
+        };
+        if self.are_mixed {
+            let (_, count) = locate::<true>(numbers, places, addrs, outcomes, missed);
+            return self.settle(outcomes.get_mut(from..).unwrap_or_default(), missed, count);
+        }
+        let (modules, _) = locate::<false>(numbers, places, addrs, outcomes, missed);
+        if modules & Place::NONE == 0 {
+            return 0;
+        }
+        let outcomes = outcomes.get_mut(from..).unwrap_or_default();
+        let mut count = 0_usize;
+        for (at, outcome) in (0..).zip(outcomes.iter()) {
+            missed.put(count, at);
+            count = count.wrapping_add(usize::from(Place::number(outcome).is_some()));
+        }
+        self.settle(outcomes, missed, count)
+    }
+
+    /// Puts in what the missed ones stand for. Returns how many are open.
+    fn settle(&self, outcomes: &mut [Outcome], missed: &mut Missed, count: usize) -> usize {
+        let mut open = 0_usize;
+        for nth in 0..count {
+            let at = missed.at(nth);
+            if let Some(outcome) = outcomes.get_mut(usize::from(at)) {
+                let number = Place::number(outcome).unwrap_or_default();
+                *outcome = self.any.get(number as usize).copied().unwrap_or(OPEN);
+                missed.put(open, at);
+                open = open.wrapping_add(usize::from(*outcome == OPEN));
+            }
+        }
+        open
+    }
+}
+
+/// Appends a place for each address. Returns all bits of their modules; or, if told so,
+/// notes those that stand for something else, and returns how many there are.
+///
+/// On its own, so that what the loop needs stays in registers. Which address is missed
+/// jumps about as they do, so no branch asks.
+#[inline(never)]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a remainder of the length; a `get` costs a tenth of the loop"
+)]
+fn locate<const NOTES: bool>(
+    numbers: Numbers<'_>,
+    places: &[Place; ANSWERS],
+    addrs: &[AbsAddr],
+    outcomes: &mut Vec<Outcome>,
+    missed: &mut Missed,
+) -> (u32, usize) {
+    let (mut modules, mut at, mut count) = (0, 0_u16, 0_usize);
+    outcomes.extend(addrs.iter().map(|addr| {
+        let Place {
+            module,
+            file_offset,
+        } = places[usize::from(numbers.of(*addr)) % ANSWERS];
+        if NOTES {
+            missed.put(count, at);
+            at = at.wrapping_add(1);
+            count = count.wrapping_add(usize::from(module.0 & Place::NONE != 0));
+        } else {
+            modules |= module.0;
+        }
+        let file_offset = FileOffset(file_offset.wrapping_add(addr.0));
+        Outcome::Located {
+            module,
+            file_offset,
+        }
+    }));
+    (modules, count)
+}

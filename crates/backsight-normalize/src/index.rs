@@ -1,0 +1,304 @@
+//! What stands before the spans for batches that jump about.
+
+use backsight_types::{AbsAddr, AbsRange, Outcome};
+
+use crate::exact_index::ExactIndex;
+use crate::missed::Missed;
+use crate::page_index::{PageIndex, View};
+use crate::span::{OPEN, Span};
+
+/// From an address to its outcome without a search: by a table that is exact, or one
+/// that guesses where the spans lie too far apart for that.
+#[derive(Debug)]
+pub(crate) struct Index {
+    exact: ExactIndex,
+    pages: PageIndex,
+    /// How many spans it knows; none has so many when something has changed.
+    covered: usize,
+    /// For how many addresses it was built.
+    effort: usize,
+}
+
+/// An index for so many addresses is always worth while.
+const LEAST_EFFORT: usize = 128;
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            exact: ExactIndex::default(),
+            pages: PageIndex::default(),
+            covered: usize::MAX,
+            effort: 0,
+        }
+    }
+}
+
+impl Index {
+    /// Returns whether it knows all of a list of this length.
+    pub(crate) fn covers(&self, spans: usize) -> bool {
+        self.covered == spans
+    }
+
+    /// Takes note that spans have changed, each in its place.
+    pub(crate) fn outdate(&mut self) {
+        self.covered = usize::MAX;
+    }
+
+    /// Takes note that spans have changed their places.
+    pub(crate) fn clear(&mut self) {
+        self.exact.clear();
+        self.pages.clear();
+        self.outdate();
+    }
+
+    /// Returns whether one built for `count` addresses could be finer.
+    pub(crate) fn could_be_finer(&self, count: usize) -> bool {
+        let tells_all = self.exact.is_built() || self.pages.view().tells_all();
+        !tells_all && count.max(LEAST_EFFORT) / 4 >= self.effort
+    }
+
+    /// Builds it for `count` addresses such as those that come.
+    pub(crate) fn build(&mut self, spans: &[Span], coming: &[AbsAddr], count: usize) {
+        let count = count.max(LEAST_EFFORT);
+        (self.effort, self.covered) = (count, spans.len());
+        self.pages.clear();
+        self.exact.build(spans, coming, count);
+        if self.exact.is_built() && !self.exact.is_passed() {
+            return;
+        }
+        let exact = Some(&self.exact).filter(|exact| exact.is_built());
+        let outside = spans.iter().enumerate().map(|(at, span)| match exact {
+            Some(exact) if exact.holds(at, span) => AbsRange::default(),
+            _ => span.range(),
+        });
+        self.pages.build(outside, count / 2);
+    }
+
+    /// Takes note of what the span at this place is now, open or closed.
+    pub(crate) fn put(&mut self, at: usize, span: &Span) {
+        self.exact.put(at, span);
+    }
+
+    /// Takes note that all spans were closed.
+    pub(crate) fn close_all(&mut self) {
+        self.exact.close_all();
+    }
+
+    /// Appends an outcome for each address, in any order; [`OPEN`](crate::span::OPEN) for
+    /// those that it notes in `missed`. Returns how many these are.
+    pub(crate) fn answer(
+        &self,
+        spans: &[Span],
+        addrs: &[AbsAddr],
+        outcomes: &mut Vec<Outcome>,
+        missed: &mut Missed,
+    ) -> usize {
+        let from = outcomes.len();
+        let view = self.pages.view();
+        if self.exact.is_built() {
+            let count = self.exact.answer(addrs, outcomes, missed);
+            let outcomes = outcomes.get_mut(from..).unwrap_or_default();
+            return match view.is_built() {
+                true => answer_missed(view, spans, addrs, outcomes, missed, count),
+                false => count,
+            };
+        }
+        let count = missed.all(addrs, outcomes);
+        let answers = outcomes.get_mut(from..).unwrap_or_default();
+        let all = match view.tells_all() {
+            true => answer_by::<true>(view, spans, addrs, answers),
+            false => answer_by::<false>(view, spans, addrs, answers),
+        };
+        match all {
+            true => 0,
+            false => still_open(answers, missed, count),
+        }
+    }
+}
+
+/// Puts outcomes of missed addresses. Returns how many are left.
+fn answer_missed(
+    index: View<'_>,
+    spans: &[Span],
+    addrs: &[AbsAddr],
+    outcomes: &mut [Outcome],
+    missed: &mut Missed,
+    count: usize,
+) -> usize {
+    for nth in 0..count {
+        let at = usize::from(missed.at(nth));
+        let (Some(addr), Some(outcome)) = (addrs.get(at), outcomes.get_mut(at)) else {
+            continue;
+        };
+        let place = index.place_of(*addr);
+        let named = [place, place.wrapping_sub(1)];
+        let mut named = named.into_iter().filter_map(|at| spans.get(at));
+        if let Some(span) = named.find(|span| span.contains(*addr)) {
+            *outcome = span.outcome(*addr);
+        }
+    }
+    still_open(outcomes, missed, count)
+}
+
+/// Keeps those noted that are open. Returns how many they are.
+fn still_open(outcomes: &[Outcome], missed: &mut Missed, count: usize) -> usize {
+    let mut open = 0_usize;
+    for nth in 0..count {
+        let at = missed.at(nth);
+        let is_open = outcomes.get(usize::from(at)) == Some(&OPEN);
+        missed.put(open, at);
+        open = open.wrapping_add(usize::from(is_open));
+    }
+    open
+}
+
+/// Puts outcomes of those addresses for which the index names the right span. Returns
+/// whether it did for all. On its own, so that what the loop needs stays in registers.
+#[inline(never)]
+fn answer_by<const EXACT: bool>(
+    index: View<'_>,
+    spans: &[Span],
+    addrs: &[AbsAddr],
+    outcomes: &mut [Outcome],
+) -> bool {
+    let mut all = true;
+    for (addr, outcome) in addrs.iter().zip(outcomes) {
+        let place = index.place_of(*addr);
+        let mut named = spans.get(place);
+        if !EXACT {
+            // The page may begin with the end of the span below; which of the two
+            // it is jumps about with the addresses, so no branch asks.
+            let below = named.is_some_and(|span| span.is_above(*addr));
+            named = spans.get(place.wrapping_sub(usize::from(below)));
+        }
+        match named.filter(|span| span.contains(*addr)) {
+            Some(span) => *outcome = span.outcome(*addr),
+            None => all = false,
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_types::{AbsAddr, AbsRange, FileOffset, ModuleIdx, Outcome, Reason};
+    use proptest::prelude::*;
+
+    use super::Index;
+    use crate::missed::{BLOCK, Missed};
+    use crate::span::{OPEN, Span};
+
+    fn span(start: u64, size: u64, at_zero: Outcome) -> Span {
+        let [start, end] = [start, start.saturating_add(size)].map(AbsAddr);
+        Span::of(AbsRange { start, end }, at_zero)
+    }
+
+    fn module(nth: u32) -> Outcome {
+        Outcome::Located {
+            module: ModuleIdx(nth),
+            file_offset: FileOffset(u64::from(nth) << 20),
+        }
+    }
+
+    /// Answers all of `addrs`. Outcomes of open addresses
+    /// are [`OPEN`], and noted.
+    fn answer(index: &Index, spans: &[Span], addrs: &[AbsAddr]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for block in addrs.chunks(BLOCK) {
+            let (from, mut missed) = (outcomes.len(), Missed::new());
+            let count = index.answer(spans, block, &mut outcomes, &mut missed);
+            let noted: Vec<usize> = (0..count).map(|nth| missed.at(nth).into()).collect();
+            let open = (0..block.len()).filter(|at| outcomes[from + at] == OPEN);
+            assert_eq!(noted, open.collect::<Vec<_>>());
+        }
+        outcomes
+    }
+
+    fn slowly(spans: &[Span], addr: AbsAddr) -> Outcome {
+        let span = spans.iter().find(|span| span.contains(addr));
+        span.map_or(OPEN, |span| span.outcome(addr))
+    }
+
+    #[test]
+    fn libraries_in_a_row_are_known_to_the_byte() {
+        let spans: Vec<Span> = (0..100)
+            .map(|nth| {
+                span(
+                    0x7f00_0000_0000 + u64::from(nth) * 0x5000,
+                    0x2000,
+                    module(nth),
+                )
+            })
+            .collect();
+        let addrs: Vec<AbsAddr> = (0..10_000)
+            .map(|nth| AbsAddr(0x7f00_0000_0000 + nth * 7919 % (100 * 0x5000)))
+            .collect();
+        let mut index = Index::default();
+        index.build(&spans, &addrs, addrs.len());
+        let outcomes = answer(&index, &spans, &addrs);
+        for (addr, outcome) in addrs.iter().zip(outcomes) {
+            assert_eq!(outcome, slowly(&spans, *addr), "{addr:?}");
+        }
+    }
+
+    #[test]
+    fn a_closed_span_is_open_to_question_until_it_holds_again() {
+        let mut spans = vec![
+            span(0x1000, 0x1000, module(0)),
+            span(0x2000, 0x1000, Outcome::Unresolved(Reason::Anonymous)),
+            span(0x3000, 0x1000, module(1)),
+        ];
+        let addrs: Vec<AbsAddr> = (0..100).map(|nth| AbsAddr(0x1000 + nth * 0x6f)).collect();
+        let mut index = Index::default();
+        index.build(&spans, &addrs, addrs.len());
+        assert!(!answer(&index, &spans, &addrs).contains(&OPEN));
+        spans.iter_mut().for_each(Span::close);
+        index.close_all();
+        assert_eq!(answer(&index, &spans, &addrs), vec![OPEN; addrs.len()]);
+        spans[2] = spans[2].opened();
+        index.put(2, &spans[2]);
+        for (addr, outcome) in addrs.iter().zip(answer(&index, &spans, &addrs)) {
+            assert_eq!(outcome, slowly(&spans, *addr), "{addr:?}");
+        }
+    }
+
+    prop_compose! {
+        /// Spans that are disjoint and sorted, near each other and far, at pages or not.
+        fn spans()(parts in prop::collection::vec(
+            (0_u64..40, 0_u64..0x4000, 0_u64..8, any::<bool>(), 0_u32..4), 1..40
+        )) -> Vec<Span> {
+            let mut start = 0x1000;
+            let spans = parts.into_iter().zip(0..).map(|((far, size, hole, whole, kind), nth)| {
+                start += (1 << far) * hole;
+                let mask = if whole { !0xfff } else { !0 };
+                let (from, size) = (start & mask, (size + 0x1000) & mask);
+                start = from + size + 0x1000;
+                span(from, size, match kind {
+                    0 => Outcome::Unresolved(Reason::Anonymous),
+                    1 => Outcome::Unresolved(Reason::Unmapped),
+                    _ => module(nth),
+                })
+            });
+            spans.collect()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_index_says_what_holds_or_nothing(
+            spans in spans(),
+            places in prop::collection::vec((any::<prop::sample::Index>(), 0_u64..0x6000), 1..700),
+        ) {
+            let addrs: Vec<AbsAddr> = places
+                .iter()
+                .map(|(of, into)| AbsAddr(of.get(&spans).start().0 + into))
+                .collect();
+            let mut index = Index::default();
+            index.build(&spans, &addrs, addrs.len());
+            for (addr, outcome) in addrs.iter().zip(answer(&index, &spans, &addrs)) {
+                let known = slowly(&spans, *addr);
+                prop_assert!(outcome == known || outcome == OPEN, "{addr:?}: {outcome:?}");
+            }
+        }
+    }
+}
