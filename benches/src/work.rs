@@ -33,6 +33,15 @@ pub struct FileSizes {
 }
 
 impl Work {
+    /// Returns the bytes of the file; 0 of a process.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Process(_) => 0,
+            Self::File(sizes) => sizes.bytes,
+        }
+    }
+
     /// Returns K: the addresses asked for.
     #[must_use]
     pub fn addresses(&self) -> usize {

@@ -13,13 +13,21 @@ use crate::ours::{self, Know};
 use crate::peers::{Blazesym, Usage};
 use crate::process::{Process, Truth};
 use crate::raw::With;
+use crate::s::e3s;
 use crate::target::{Batches, Random, Rotation, Target};
 
-pub(crate) const ROWS: &[Row] = &[Row {
-    id: "E3",
-    measures: "how the cost of normalization grows with K, M and N",
-    run: e3,
-}];
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        id: "E3",
+        measures: "how the cost of normalization grows with K, M and N",
+        run: e3,
+    },
+    Row {
+        id: "E3s",
+        measures: "how the cost of symbolization grows with the file and with K",
+        run: e3s,
+    },
+];
 
 fn e3(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let mut races = Vec::new();

@@ -1,7 +1,7 @@
-//! Draws how cost grows, from the JSON of `ratios -- E3`.
+//! Draws how cost grows, from the JSON of `ratios -- E3 E3s`.
 //!
 //! ```sh
-//! cargo bench -p benches --bench ratios -- E3
+//! cargo bench -p benches --bench ratios -- E3 E3s
 //! cargo run -p benches --bin plot -- target/ratios.json docs/plots
 //! ```
 
@@ -12,23 +12,59 @@ use std::process::ExitCode;
 use benches::plot::{Line, Plot};
 use serde_json::Value;
 
-/// What may grow, what its axis is called, and what stays.
-const GROWS: [(&str, &str, &str); 3] = [
-    (
-        "K",
-        "addresses",
-        "normalization against K, the addresses of a batch",
-    ),
-    (
-        "M",
-        "touched",
-        "normalization against M, the VMAs that 10,000 addresses touch",
-    ),
-    (
-        "N",
-        "vmas",
-        "normalization against N, the VMAs of the process; 100 addresses",
-    ),
+/// What may grow.
+struct Growth {
+    /// The row of `ratios`, and the part of it.
+    row: &'static str,
+    part: &'static str,
+    /// Which size it is, in the JSON.
+    size: &'static str,
+    axis: &'static str,
+    title: &'static str,
+    file: &'static str,
+}
+
+const GROWS: [Growth; 5] = [
+    Growth {
+        row: "E3",
+        part: "K",
+        size: "addresses",
+        axis: "K",
+        title: "normalization against K, the addresses of a batch",
+        file: "normalize-k.svg",
+    },
+    Growth {
+        row: "E3",
+        part: "M",
+        size: "touched",
+        axis: "M",
+        title: "normalization against M, the VMAs that 10,000 addresses touch",
+        file: "normalize-m.svg",
+    },
+    Growth {
+        row: "E3",
+        part: "N",
+        size: "vmas",
+        axis: "N",
+        title: "normalization against N, the VMAs of the process; 100 addresses",
+        file: "normalize-n.svg",
+    },
+    Growth {
+        row: "E3s",
+        part: "D",
+        size: "bytes",
+        axis: "bytes",
+        title: "cold symbolization against the bytes of the file and its debug file",
+        file: "symbolize-size.svg",
+    },
+    Growth {
+        row: "E3s",
+        part: "K",
+        size: "addresses",
+        axis: "K",
+        title: "cold symbolization against K, the addresses of a batch in samply",
+        file: "symbolize-k.svg",
+    },
 ];
 
 fn main() -> ExitCode {
@@ -51,36 +87,38 @@ fn run(json: &Path, directory: &Path) -> Result<(), String> {
     let text = std::fs::read(json).map_err(|why| said(&why))?;
     let report: Value = serde_json::from_slice(&text).map_err(|why| said(&why))?;
     let races = report["races"].as_array().ok_or(said(&"no races in it"))?;
-    for (what, size, title) in GROWS {
-        let lines = lines(races, what, size);
+    std::fs::create_dir_all(directory).map_err(|why| format!("{}: {why}", directory.display()))?;
+    let mut drawn = false;
+    for growth in &GROWS {
+        let lines = lines(races, growth);
+        // A run may have had one of the rows alone.
         if lines.is_empty() {
-            return Err(said(&format!("no race of E3 against {what}")));
+            continue;
         }
+        drawn = true;
         let plot = Plot {
-            title,
-            x: what,
+            title: growth.title,
+            x: growth.axis,
             y: "time a call",
             lines,
         };
-        let path = directory.join(format!("normalize-{}.svg", what.to_lowercase()));
-        std::fs::create_dir_all(directory)
-            .and_then(|()| std::fs::write(&path, plot.svg()))
-            .map_err(|why| format!("{}: {why}", path.display()))?;
+        let path = directory.join(growth.file);
+        std::fs::write(&path, plot.svg()).map_err(|why| format!("{}: {why}", path.display()))?;
     }
-    Ok(())
+    drawn.then_some(()).ok_or(said(&"no race of E3 or E3s"))
 }
 
 /// Returns a line for each contestant.
-fn lines(races: &[Value], what: &str, size: &str) -> Vec<Line> {
+fn lines(races: &[Value], growth: &Growth) -> Vec<Line> {
     let mut lines: BTreeMap<usize, Line> = BTreeMap::new();
     for race in races {
-        if race["row"] != "E3" || race["part"] != what {
+        if race["row"] != growth.row || race["part"] != growth.part {
             continue;
         }
         let lanes = race["lanes"].as_array().into_iter().flatten();
         for (nth, lane) in lanes.enumerate() {
             let (Some(x), Some(y), Some(name)) = (
-                race["sizes"][size].as_f64(),
+                race["sizes"][growth.size].as_f64(),
                 lane["ns"]["median"].as_f64(),
                 lane["name"].as_str(),
             ) else {
