@@ -1,20 +1,27 @@
 //! Backsight, as a contestant.
 
-use backsight_normalize::{Backend, Options, Session, Trust};
+use backsight_normalize::{Backend, BuildIds, Options, Session, Trust};
 use backsight_types::{AbsAddr, Outcome};
 
 use crate::process::{Place, Process};
 
-/// Names alone, or build IDs and segments too.
+/// What is to be known of modules beside their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Know {
     Names,
+    /// The kernel's build IDs, as the others give.
+    BuildIds,
+    /// Segments too, and so virtual offsets.
     All,
 }
 
 pub(crate) fn options(backend: Backend, know: Know) -> Options {
     let options = match know {
         Know::Names => Options::bare(),
+        Know::BuildIds => Options {
+            build_ids: BuildIds::Kernel,
+            ..Options::bare()
+        },
         Know::All => Options::default(),
     };
     Options { backend, ..options }

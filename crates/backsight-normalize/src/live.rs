@@ -1,10 +1,10 @@
 //! A process as it is now, or a saved text of one: what lies at an address.
 
-use backsight_types::{AbsAddr, Outcome, Reason};
+use backsight_types::{AbsAddr, BuildId, Outcome, Reason};
 use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
 
 use crate::batch::Ground;
-use crate::modules::Backing;
+use crate::modules::{Backing, Met};
 use crate::process::Process;
 use crate::shared_modules::Modules;
 use crate::span::Span;
@@ -23,6 +23,9 @@ pub(crate) struct Live<'p> {
     /// asked about with its name at once; a name costs half as much again, and neither
     /// gaps nor data need one.
     pub(crate) expects_code: bool,
+    /// Whether the build ID is asked for along with a name: where one is wanted, until
+    /// that turned out to be in vain once. It costs more than all else.
+    pub(crate) identifies: bool,
 }
 
 impl Ground for Live<'_> {
@@ -64,14 +67,23 @@ impl Ground for Live<'_> {
                 Some(_) => {}
             }
         }
+        let mut by_kernel = None;
         let found = match ahead {
             Some(vma) => Some(vma),
+            None if self.identifies => {
+                let found = self.cursor.seek_identified(addr, self.name)?;
+                by_kernel = found.map(|(_, build_id)| build_id);
+                let found = found.map(|(vma, _)| vma);
+                let is_code = |vma: Vma| vma.contains(addr) && vma.is_executable();
+                self.identifies = found.is_some_and(is_code);
+                found
+            }
             None => self.cursor.seek_named(addr, self.name)?,
         };
         match found.filter(|vma| vma.contains(addr)) {
             Some(vma) => {
                 self.expects_code = vma.is_executable();
-                Ok(Span::of_vma(&vma, self.outcome_of(&vma)))
+                Ok(Span::of_vma(&vma, self.outcome_of(&vma, by_kernel)))
             }
             None => {
                 self.expects_code = false;
@@ -100,7 +112,7 @@ impl Live<'_> {
     }
 
     /// Returns the outcome of the first byte of a VMA whose name is in `name`.
-    fn outcome_of(&mut self, vma: &Vma) -> Outcome {
+    fn outcome_of(&mut self, vma: &Vma, by_kernel: Option<Option<BuildId>>) -> Outcome {
         if !vma.is_executable() {
             return NOT_EXECUTABLE;
         }
@@ -115,10 +127,13 @@ impl Live<'_> {
         if vma.offset.checked_add(vma.range().size()).is_none() {
             return Outcome::Unresolved(Reason::Unreadable);
         }
-        match self
-            .modules
-            .module_of(vma, backing, self.name.as_bytes(), self.process)
-        {
+        let met = Met {
+            vma,
+            backing,
+            raw_name: self.name.as_bytes(),
+            by_kernel,
+        };
+        match self.modules.module_of(met, self.process) {
             Some(module) => Outcome::Located {
                 module,
                 file_offset: vma.offset,

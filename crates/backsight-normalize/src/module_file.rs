@@ -12,7 +12,8 @@
 //!    compare, the device must match too, or nothing is proven.
 //!
 //! Only regular files are opened: opening a FIFO can hang, opening a device can
-//! start a tape.
+//! start a tape. What is found by path is looked at before it is opened; what is mapped,
+//! and has a build ID, is no such thing.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -42,13 +43,15 @@ struct Proven {
     headers: Option<Headers>,
 }
 
-/// Fills in what `process.options` asks for of the file behind `vma`.
-pub(crate) fn learn(process: &Process<'_>, vma: &Vma, learnt: &mut NormalizedModule) {
+/// Fills in what `process.options` asks for of the file behind `vma`, from which the
+/// kernel has read this build ID, if it was to be asked and did.
+pub(crate) fn learn(
+    process: &Process<'_>,
+    vma: &Vma,
+    by_kernel: Option<BuildId>,
+    learnt: &mut NormalizedModule,
+) {
     let options = process.options;
-    let by_kernel = match options.build_ids {
-        BuildIds::Auto | BuildIds::Kernel => build_id::by_kernel(process, vma),
-        BuildIds::File | BuildIds::None => None,
-    };
     learnt.module.build_id = by_kernel;
     if !needs_file(options, by_kernel) {
         return;
@@ -84,11 +87,19 @@ fn open_proven(
     let directory = process.maps.directory().ok_or(Reason::Unreadable)?;
     if process.options.map_files {
         let link = format!("map_files/{:x}-{:x}", vma.start, vma.end);
-        let target = openat(directory, link.as_str(), OPEN_PATH, Mode::empty());
-        if let Ok((file, status)) = target.map_err(io::Error::from).and_then(open_regular)
-                // Another file may have come to the same range in the meantime.
-                && status.st_ino == vma.inode
-        {
+        // No FIFO and no tape can be mapped, and a build ID is read from cached pages, which
+        // no character device has. So what has one needs no look before it is opened.
+        let opened = match by_kernel {
+            Some(_) => openat(directory, link.as_str(), OPEN_FILE, Mode::empty())
+                .map_err(io::Error::from)
+                .and_then(|file| Ok((regular(&file)?, file.into())))
+                .map(|(status, file)| (file, status)),
+            None => openat(directory, link.as_str(), OPEN_PATH, Mode::empty())
+                .map_err(io::Error::from)
+                .and_then(open_regular),
+        };
+        // Another file may have come to the same range in the meantime.
+        if let Some((file, _)) = opened.ok().filter(|(_, it)| it.st_ino == vma.inode) {
             let headers = headers_of(&file);
             return Ok(Proven { file, headers });
         }
@@ -122,14 +133,25 @@ fn needs_file(options: &Options, by_kernel: Option<BuildId>) -> bool {
 
 /// Opens what `place` stands for, when it is a regular file.
 fn open_regular(place: OwnedFd) -> io::Result<(File, FileStat)> {
-    let status = fstat(&place)?;
-    if status.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits() {
-        return Err(io::Error::from(io::ErrorKind::InvalidInput));
-    }
+    let status = regular(&place)?;
     let again = format!("/proc/self/fd/{}", place.as_raw_fd());
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let file = open(again.as_str(), flags, Mode::empty())?;
+    let file = open(again.as_str(), OPEN_FILE, Mode::empty())?;
     Ok((File::from(file), status))
+}
+
+/// Opens a file to be read, and waits for nobody.
+const OPEN_FILE: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_CLOEXEC)
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOCTTY);
+
+/// Returns the status of a regular file; anything else is an error.
+fn regular(file: &OwnedFd) -> io::Result<FileStat> {
+    let status = fstat(file)?;
+    match status.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() {
+        true => Ok(status),
+        false => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+    }
 }
 
 /// Reads the headers, most often by one system call: program headers and the build ID

@@ -1,6 +1,6 @@
 //! File identity to module: who was met, and what was learnt of them once.
 
-use backsight_types::{Device, Module, ModuleIdx, ModuleKind};
+use backsight_types::{BuildId, Device, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
 
 use crate::build_id;
@@ -15,6 +15,25 @@ use crate::vdso;
 pub(crate) enum Backing {
     File,
     Vdso,
+}
+
+/// An executable VMA as it was met.
+#[derive(Clone, Copy)]
+pub(crate) struct Met<'m> {
+    pub(crate) vma: &'m Vma,
+    pub(crate) backing: Backing,
+    pub(crate) raw_name: &'m [u8],
+    /// The build ID that the kernel reads from its file; `None` when it was not asked.
+    pub(crate) by_kernel: Option<Option<BuildId>>,
+}
+
+impl Met<'_> {
+    /// Returns the build ID that the kernel reads from its file, which it is asked for
+    /// now if it was not.
+    fn by_kernel(&self, process: &Process<'_>) -> Option<BuildId> {
+        let ask = || build_id::by_kernel(process, self.vma);
+        self.by_kernel.unwrap_or_else(ask)
+    }
 }
 
 /// All modules met so far.
@@ -57,20 +76,17 @@ impl ModuleTable {
         self.before_call = self.modules.len();
     }
 
-    /// Returns the module behind an executable VMA called `raw_name`, which is
-    /// learnt when it is new. `None` when there are 2^32 of them already.
+    /// Returns the module behind an executable VMA, which is learnt when it is new. `None` when there are 2^32 of them already.
     pub(crate) fn module_of(
         &mut self,
-        vma: &Vma,
-        backing: Backing,
-        raw_name: &[u8],
+        met: Met<'_>,
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
-        let key = (backing == Backing::Vdso, vma.inode, vma.device);
-        let shown = shown(raw_name);
+        let key = (met.backing == Backing::Vdso, met.vma.inode, met.vma.device);
+        let shown = shown(met.raw_name);
         match self.known(key, shown) {
-            Some(known) if self.is_still(known, vma, process) => Some(known),
-            _ => self.learn(vma, key, shown, process),
+            Some(known) if self.is_still(known, &met, process) => Some(known),
+            _ => self.learn(&met, key, shown, process),
         }
     }
 
@@ -115,7 +131,7 @@ impl ModuleTable {
     /// A file that was met in this call is mapped still, so its inode is taken. Of one
     /// met earlier the kernel's build ID is asked. Where no build IDs are wanted,
     /// device, inode and name are all there is to a module.
-    fn is_still(&self, known: ModuleIdx, vma: &Vma, process: Option<&Process<'_>>) -> bool {
+    fn is_still(&self, known: ModuleIdx, met: &Met<'_>, process: Option<&Process<'_>>) -> bool {
         let Some(process) = process.filter(|it| it.options.build_ids != BuildIds::None) else {
             return true;
         };
@@ -124,17 +140,19 @@ impl ModuleTable {
             .get(known.as_usize())
             .map(|known| &known.module);
         known.as_usize() >= self.before_call
-            || build_id::by_kernel(process, vma)
+            || met
+                .by_kernel(process)
                 .is_some_and(|now| module.is_some_and(|module| module.build_id == Some(now)))
     }
 
     fn learn(
         &mut self,
-        vma: &Vma,
+        met: &Met<'_>,
         key: FileKey,
         (path, deleted): (&[u8], bool),
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
+        let vma = met.vma;
         let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
         let (is_vdso, ..) = key;
         let kind = if is_vdso {
@@ -157,7 +175,9 @@ impl ModuleTable {
             if is_vdso {
                 vdso::learn(process, vma, &mut learnt);
             } else {
-                module_file::learn(process, vma, &mut learnt);
+                let asks = process.options.asks_kernel();
+                let by_kernel = asks.then(|| met.by_kernel(process)).flatten();
+                module_file::learn(process, vma, by_kernel, &mut learnt);
             }
             // Met before: by another path (a hard link, a bind mount), or in an
             // earlier call when nothing but reading it could prove it.

@@ -80,6 +80,7 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
         name: &mut NameBuf::new(),
         ahead: None,
         expects_code: true,
+        identifies: false,
     };
     let (mut cache, mut open) = (VmaCache::new(Trust::Recheck), Vec::new());
     let pass = Pass {

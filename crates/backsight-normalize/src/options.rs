@@ -81,6 +81,11 @@ impl Options {
         self.opens_files() || self.build_ids == BuildIds::Kernel
     }
 
+    /// Whether the kernel is to be asked for build IDs.
+    pub(crate) fn asks_kernel(&self) -> bool {
+        matches!(self.build_ids, BuildIds::Auto | BuildIds::Kernel)
+    }
+
     /// Whether anything of a process but its maps will be opened.
     fn opens_files(&self) -> bool {
         self.segments || self.images || matches!(self.build_ids, BuildIds::Auto | BuildIds::File)

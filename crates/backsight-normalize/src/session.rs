@@ -131,6 +131,7 @@ impl Session {
             name,
             ahead: None,
             expects_code: true,
+            identifies: options.asks_kernel(),
         };
         Pass {
             ground,

@@ -7,7 +7,7 @@ use backsight_types::ModuleIdx;
 use vma_query::Vma;
 
 use crate::image::NormalizedModule;
-use crate::modules::{Backing, ModuleTable};
+use crate::modules::{Met, ModuleTable};
 use crate::process::Process;
 
 /// Modules that several sessions share: an agent reads the build ID of a library
@@ -90,17 +90,15 @@ impl Modules {
     /// As [`ModuleTable::module_of`].
     pub(crate) fn module_of(
         &mut self,
-        vma: &Vma,
-        backing: Backing,
-        raw_name: &[u8],
+        met: Met<'_>,
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
         match self {
-            Self::Own(table) => table.module_of(vma, backing, raw_name, process),
+            Self::Own(table) => table.module_of(met, process),
             Self::Shared(SharedModules(table)) => {
                 let mut table = table.write().unwrap_or_else(PoisonError::into_inner);
                 table.begin();
-                table.module_of(vma, backing, raw_name, process)
+                table.module_of(met, process)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One pass upwards over VMAs, by either backend or over a saved text.
 
-use backsight_types::AbsAddr;
+use backsight_types::{AbsAddr, BuildId};
 
 use crate::error::{Error, Result};
 use crate::lines::{Lines, READINGS};
@@ -108,6 +108,26 @@ impl<'m> Cursor<'m> {
                 found.vma
             })),
         }
+    }
+
+    /// As [`seek_named`](Self::seek_named), and returns the GNU build ID that the kernel
+    /// reads from the file behind the VMA, by the same query: see
+    /// [`ProcMaps::query_build_id`] for what that costs. By text there is none.
+    ///
+    /// # Errors
+    /// As [`ProcMaps::query`].
+    pub fn seek_identified(
+        &mut self,
+        addr: AbsAddr,
+        name: &mut NameBuf,
+    ) -> Result<Option<(Vma, Option<BuildId>)>> {
+        let query = self.query(addr);
+        if let Source::Live(maps, None) = &self.source
+            && let Reply::Answer(found) = maps.ioctl_identified(query, name)?
+        {
+            return Ok(found);
+        }
+        Ok(self.seek_named(addr, name)?.map(|vma| (vma, None)))
     }
 
     fn query(&self, addr: AbsAddr) -> Query {

@@ -51,9 +51,26 @@ pub(crate) fn ask_named(maps: &File, query: Query, name: &mut NameBuf) -> Result
 
 /// Asks for a VMA and the GNU build ID in the file behind it.
 pub(crate) fn ask_build_id(maps: &File, query: Query) -> Result<(Vma, Option<BuildId>), No> {
+    ask_for_both(maps, query, &mut Vec::new())
+}
+
+/// Asks for a VMA, its name, and the GNU build ID in the file behind it.
+pub(crate) fn ask_identified(
+    maps: &File,
+    query: Query,
+    name: &mut NameBuf,
+) -> Result<(Vma, Option<BuildId>), No> {
+    ask_for_both(maps, query, name.room())
+}
+
+fn ask_for_both(
+    maps: &File,
+    query: Query,
+    name: &mut Vec<u8>,
+) -> Result<(Vma, Option<BuildId>), No> {
     let mut raw = ProcmapQuery::new(query.flags(), query.addr.0);
     let mut bytes = [0; BUILD_ID_ROOM];
-    let written = raw.run(maps, &mut Vec::new(), &mut bytes).map_err(no)?;
+    let written = raw.run(maps, name, &mut bytes).map_err(no)?;
     let build_id = bytes.get(..written).map(BuildId::from_bytes);
     Ok((vma(&raw), build_id.and_then(Result::ok)))
 }

@@ -179,6 +179,33 @@ impl ProcMaps {
         }
     }
 
+    /// As [`ioctl_named`](Self::ioctl_named), with the build ID.
+    pub(crate) fn ioctl_identified(
+        &self,
+        query: Query,
+        name: &mut NameBuf,
+    ) -> Result<Reply<Identified>> {
+        if self.choice.is_text() {
+            return Ok(Reply::UseText);
+        }
+        match self.asked(|maps| ioctl::ask_identified(maps, query, name))? {
+            Heard::Found(found) => return Ok(Reply::Answer(Some(found))),
+            Heard::UseText => return Ok(Reply::UseText),
+            Heard::NoMatch | Heard::NameTooLong => {}
+        }
+        // Seldom: then one after the other.
+        let found = match self.ioctl_named(query, name)? {
+            Reply::Answer(found) => found,
+            Reply::UseText => return Ok(Reply::UseText),
+        };
+        let Some(vma) = found else {
+            return Ok(Reply::Answer(None));
+        };
+        let build_id = self.query_build_id(Query::covering(vma.start))?;
+        let build_id = build_id.filter(|(now, _)| *now == vma);
+        Ok(Reply::Answer(Some((vma, build_id.and_then(|(_, id)| id)))))
+    }
+
     /// Asks the ioctl.
     #[inline]
     fn asked<T>(&self, mut ask: impl FnMut(&File) -> Result<T, No>) -> Result<Heard<T>> {
@@ -245,10 +272,13 @@ impl ProcMaps {
     }
 }
 
+/// A VMA, and the build ID of the file behind it.
+pub(crate) type Identified = (Vma, Option<BuildId>);
+
 /// What the ioctl said, when it was asked.
-pub(crate) enum Reply {
+pub(crate) enum Reply<T = Vma> {
     /// The VMA asked for, or that there is none.
-    Answer(Option<Vma>),
+    Answer(Option<T>),
     /// The ioctl is not to be asked on this file.
     UseText,
 }

@@ -5,10 +5,10 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::ioctl_answers;
+use common::{backends, ioctl_answers};
 use testkit::child::Child;
 use testkit::{naive, skip, tools};
-use vma_query::{AbsAddr, BuildId, Error, OpenOptions, ProcMaps, Query};
+use vma_query::{AbsAddr, Backend, BuildId, Error, NameBuf, OpenOptions, ProcMaps, Query};
 
 /// Returns what the kernel says of the file at `addr`, or `None` where it cannot
 /// be asked: then the error must say just that.
@@ -127,5 +127,52 @@ fn no_vma_has_no_answer() {
         } else {
             assert!(matches!(answer, Err(Error::Unsupported)), "{answer:?}");
         }
+    }
+}
+
+#[test]
+fn one_query_for_all_says_what_the_queries_for_each_say() {
+    let mut child = Child::spawn();
+    let dir = tempfile::tempdir().unwrap();
+    // Beyond the room of a first question.
+    let deep = dir
+        .path()
+        .join("d".repeat(200))
+        .join("e".repeat(200))
+        .join("f".repeat(200));
+    fs::create_dir_all(&deep).unwrap();
+    let program = std::env::current_exe().unwrap();
+    fs::copy(&program, deep.join("program")).unwrap();
+    let code = child.map(deep.join("program"), "r-xp");
+    let jit = child.anon("r-xp", 0x1000);
+    let hole = child.gaps("/proc/self/exe", 1);
+    for backend in backends() {
+        let maps = OpenOptions::new()
+            .backend(backend)
+            .open(child.pid())
+            .unwrap();
+        for addr in [code.start, jit.start, hole.start, 0, u64::MAX].map(AbsAddr) {
+            let (mut name, mut want) = (NameBuf::new(), NameBuf::new());
+            let found = maps.cursor().seek_identified(addr, &mut name).unwrap();
+            let vma = maps.cursor().seek_named(addr, &mut want).unwrap();
+            assert_eq!(found.map(|(vma, _)| vma), vma, "{backend:?} {addr}");
+            assert_eq!(name.as_bytes(), want.as_bytes(), "{backend:?} {addr}");
+            let by_itself = vma
+                .filter(|_| maps.backend() == Backend::Ioctl)
+                .and_then(|vma| asked(&maps, vma.start.0))
+                .flatten();
+            assert_eq!(
+                found.and_then(|(_, id)| id),
+                by_itself,
+                "{backend:?} {addr}"
+            );
+        }
+    }
+    if ioctl_answers() {
+        let maps = ProcMaps::open(child.pid()).unwrap();
+        let found = maps
+            .cursor()
+            .seek_identified(AbsAddr(code.start), &mut NameBuf::new());
+        assert_eq!(found.unwrap().unwrap().1, by_readelf(&program));
     }
 }

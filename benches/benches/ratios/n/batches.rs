@@ -71,7 +71,7 @@ pub(super) fn n6(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let (process, batches) = (target.process(), batches(&target));
     Ok(vec![
         n6_race(rounds, process, &batches, Know::Names)?,
-        n6_race(rounds, process, &batches, Know::All)?,
+        n6_race(rounds, process, &batches, Know::BuildIds)?,
     ])
 }
 
@@ -83,15 +83,12 @@ fn n6_race(
 ) -> Result<race::Outcome, String> {
     let (part, with) = match know {
         Know::Names => ("modules of 64 KiB; names alone", With::Name),
-        Know::All => (
-            "modules of 64 KiB; build IDs too, ours also virtual offsets",
-            With::NameAndBuildId,
-        ),
+        Know::BuildIds | Know::All => ("modules of 64 KiB; build IDs too", With::NameAndBuildId),
     };
     let options = ours::options(Backend::Ioctl, know);
     let usage = Usage {
         ioctl: true,
-        build_ids: know == Know::All,
+        build_ids: know != Know::Names,
         ..Usage::default()
     };
     let peer = Blazesym::new(process, usage);
@@ -104,17 +101,22 @@ fn n6_race(
     let mut floor = Floor::new(process, with, K, M);
     let mut of_floor = Rotation::of(&batches.sorted);
     let [mut of_ours, mut of_peer] = [(); 2].map(|()| Rotation::of(&batches.jumping));
-    let mut outcomes = Vec::new();
+    let mut outcomes: [Vec<_>; 2] = Default::default();
+    let [outcomes, outcomes_all] = &mut outcomes;
+    let all = ours::options(Backend::Ioctl, Know::All);
+    let mut of_all = Rotation::of(&batches.jumping);
     let race = Race::new("N6", part, sizes(process))
         .enter(Role::Floor, "floor", || {
             floor.one_shot(black_box(of_floor.next()));
         })
         .enter(Role::Ours, "ours", || {
-            ours::one_shot(process, of_ours.next(), &options, &mut outcomes)
+            ours::one_shot(process, of_ours.next(), &options, outcomes)
         })
         .enter(Role::Peer, "blazesym, ioctl", || peer.run(of_peer.next()));
     let race = match know {
-        Know::All => race,
+        Know::BuildIds | Know::All => race.enter(Role::Ours, "ours, virtual offsets too", || {
+            ours::one_shot(process, of_all.next(), &all, outcomes_all)
+        }),
         Know::Names => race
             .at_most(1.45, "ours", "floor")
             .each(6.0, "ours")

@@ -24,7 +24,7 @@ pub(super) fn n10(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let batches = Batches::draw(16, || (0..K).map(|_| random.addr_in(&touched)).collect());
     Ok(vec![
         n10_race(rounds, &target, &batches, Know::Names)?,
-        n10_race(rounds, &target, &batches, Know::All)?,
+        n10_race(rounds, &target, &batches, Know::BuildIds)?,
     ])
 }
 
@@ -36,17 +36,14 @@ fn n10_race(
 ) -> Result<race::Outcome, String> {
     let (part, with) = match know {
         Know::Names => ("names, no build IDs, no virtual offsets", With::Name),
-        Know::All => (
-            "build IDs too; ours also virtual offsets",
-            With::NameAndBuildId,
-        ),
+        Know::BuildIds | Know::All => ("build IDs too", With::NameAndBuildId),
     };
     let process = target.process();
     let options = ours::options(Backend::Ioctl, know);
     let usage = |sorted| Usage {
         ioctl: true,
         sorted,
-        build_ids: know == Know::All,
+        build_ids: know != Know::Names,
         ..Usage::default()
     };
     let [peer, peer_jumping] = [true, false].map(|sorted| Blazesym::new(process, usage(sorted)));
@@ -98,7 +95,12 @@ fn n10_race(
         .enter(Role::Peer, "blazesym, unsorted", || {
             peer_jumping.run(of_peer_jumping.next())
         });
-    if know == Know::All {
+    if know != Know::Names {
+        let all = ours::options(Backend::Ioctl, Know::All);
+        let (mut of_all, mut outcomes) = (Rotation::of(&batches.sorted), Vec::new());
+        let race = race.enter(Role::Ours, "ours, sorted, virtual offsets too", || {
+            ours::one_shot(process, of_all.next(), &all, &mut outcomes)
+        });
         return Ok(race.run(rounds));
     }
     let [mut chars, mut lines, mut scanned] = [(); 3].map(|()| Matched::default());

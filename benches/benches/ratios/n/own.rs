@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use backsight_normalize::Backend;
+use backsight_normalize::{Backend, BuildIds, Options};
 use benches::race::{self, Race, Role, Sizes};
 
 use crate::floor::Floor;
@@ -62,46 +62,54 @@ fn blazesym(ioctl: bool, build_ids: bool, cached: bool) -> Result<Blazesym, Stri
 pub(super) fn n1(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     Ok(vec![
         n1_race(rounds, Know::Names)?,
-        n1_race(rounds, Know::All)?,
+        n1_race(rounds, Know::BuildIds)?,
     ])
 }
 
 fn n1_race(rounds: u32, know: Know) -> Result<race::Outcome, String> {
     let (part, with) = match know {
         Know::Names => ("names, no build IDs, no virtual offsets", With::Name),
-        Know::All => (
-            "names and build IDs; ours also virtual offsets, which the others do not give",
-            With::NameAndBuildId,
-        ),
+        Know::BuildIds | Know::All => ("names and build IDs", With::NameAndBuildId),
     };
     let addrs = &addrs();
     let mut floor = Floor::new(ME, with, addrs.len(), M);
-    let [by_ioctl, by_text] =
-        [Backend::Ioctl, Backend::Text].map(|backend| ours::options(backend, know));
-    for options in [&by_ioctl, &by_text] {
+    let by_ioctl = ours::options(Backend::Ioctl, know);
+    let with_offsets = ours::options(Backend::Ioctl, Know::All);
+    // The text has no build IDs, so the files are read for them.
+    let by_text = match know {
+        Know::Names => ours::options(Backend::Text, know),
+        Know::BuildIds | Know::All => Options {
+            build_ids: BuildIds::File,
+            ..ours::options(Backend::Text, Know::Names)
+        },
+    };
+    for options in [&by_ioctl, &with_offsets, &by_text] {
         let places = ours::places(&mut ours::open(ME, options), addrs);
         truth().check("ours", addrs, &places)?;
     }
-    let build_ids = know == Know::All;
+    let build_ids = know != Know::Names;
     let peer_ioctl = blazesym(true, build_ids, false)?;
     let peer_text = blazesym(false, build_ids, false)?;
-    let (mut outcomes_ioctl, mut outcomes_text) = (Vec::new(), Vec::new());
+    let mut outcomes: [Vec<_>; 3] = Default::default();
+    let [outcomes_ioctl, outcomes_all, outcomes_text] = &mut outcomes;
     let race = Race::new("N1", part, sizes())
         .enter(Role::Floor, "floor", || floor.one_shot(black_box(addrs)))
         .enter(Role::Ours, "ours, ioctl", || {
-            ours::one_shot(ME, black_box(addrs), &by_ioctl, &mut outcomes_ioctl)
+            ours::one_shot(ME, black_box(addrs), &by_ioctl, outcomes_ioctl)
         })
         .enter(Role::Peer, "blazesym, ioctl", || {
             peer_ioctl.run(black_box(addrs))
         })
         .enter(Role::Ours, "ours, text", || {
-            ours::one_shot(ME, black_box(addrs), &by_text, &mut outcomes_text)
+            ours::one_shot(ME, black_box(addrs), &by_text, outcomes_text)
         })
         .enter(Role::Peer, "blazesym, text", || {
             peer_text.run(black_box(addrs))
         });
     let race = match know {
-        Know::All => race,
+        Know::BuildIds | Know::All => race.enter(Role::Ours, "ours, virtual offsets too", || {
+            ours::one_shot(ME, black_box(addrs), &with_offsets, outcomes_all)
+        }),
         Know::Names => race
             .at_most(1.06, "ours, ioctl", "floor")
             .faster(1.5, "ours, ioctl", "blazesym, ioctl")
@@ -142,10 +150,7 @@ pub(super) fn n3(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let maps = Maps::open(floor.path());
     let bare = ours::options(Backend::Ioctl, Know::Names);
     let all = ours::options(Backend::Ioctl, Know::All);
-    let with_build_ids = backsight_normalize::Options {
-        segments: false,
-        ..all.clone()
-    };
+    let with_build_ids = ours::options(Backend::Ioctl, Know::BuildIds);
     let mut sessions = [&bare, &with_build_ids, &all].map(|options| ours::open(ME, options));
     for session in &mut sessions {
         truth().check("ours", addrs, &ours::places(session, addrs))?;

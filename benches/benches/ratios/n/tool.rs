@@ -39,7 +39,7 @@ pub(super) fn n4(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let batches = batches(&target);
     Ok(vec![
         n4_race(rounds, target.process(), &batches, Know::Names)?,
-        n4_race(rounds, target.process(), &batches, Know::All)?,
+        n4_race(rounds, target.process(), &batches, Know::BuildIds)?,
     ])
 }
 
@@ -51,10 +51,7 @@ fn n4_race(
 ) -> Result<race::Outcome, String> {
     let (part, with) = match know {
         Know::Names => ("names, no build IDs, no virtual offsets", With::Name),
-        Know::All => (
-            "build IDs too; ours also virtual offsets",
-            With::NameAndBuildId,
-        ),
+        Know::BuildIds | Know::All => ("build IDs too", With::NameAndBuildId),
     };
     let mut floor = Floor::new(process, with, K, M);
     let options = ours::options(Backend::Ioctl, know);
@@ -96,7 +93,12 @@ fn n4_race(
         .enter(Role::Ours, "ours, unsorted", || {
             ours::one_shot(process, of_jumping.next(), &options, &mut outcomes_jumping)
         });
-    if know == Know::All {
+    if know != Know::Names {
+        let all = ours::options(Backend::Ioctl, Know::All);
+        let (mut of_all, mut outcomes) = (Rotation::of(&batches.sorted), Vec::new());
+        let race = race.enter(Role::Ours, "ours, sorted, virtual offsets too", || {
+            ours::one_shot(process, of_all.next(), &all, &mut outcomes)
+        });
         return Ok(race.run(rounds));
     }
     let [mut of_chars, mut of_lines, mut of_scanned] =
