@@ -14,10 +14,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use backsight_formats::ndjson::{Header, ProfileWriter};
+use backsight_formats::pprof;
 use backsight_types::profile::{Location, Profile};
 use clap::ValueEnum;
 
 use crate::TOOL;
+use crate::args::parse_size;
 use crate::failure::{Done, Failure, Result};
 use crate::file::Shown;
 use crate::output;
@@ -26,6 +28,7 @@ use crate::symbolize::Symbols;
 use crate::symbolize::profile::Places;
 
 use format::Input;
+use read::How;
 
 pub(crate) use format::Output;
 
@@ -68,6 +71,11 @@ pub(crate) struct Convert {
 
     #[command(flatten)]
     symbols: Symbols,
+
+    /// The memory that an input may take which is unpacked as a whole: pprof,
+    /// OpenTelemetry
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = parse_size)]
+    max_memory: u64,
 
     /// Exit with 3 when an address has no frame, or a part of the input is malformed
     #[arg(long)]
@@ -113,6 +121,7 @@ impl Convert {
             lead: Lead::default(),
             no_symbols: true,
             symbols: Symbols::default(),
+            max_memory: pprof::Limits::default().memory,
             strict,
         }
     }
@@ -141,7 +150,7 @@ impl Convert {
         let mut places = (!self.no_symbols).then(|| Places::new(&self.symbols));
         self.to_output(out, |out| {
             let mut writer = ProfileWriter::new(&Header::new(TOOL), out)?;
-            let read = read::in_pieces(&self.input, self.from, false, |profile| {
+            let read = read::in_pieces(&self.input, &self.how(false), |profile| {
                 self.choose_type(profile)?;
                 if let Some(places) = &mut places {
                     places.look_up(profile);
@@ -154,7 +163,7 @@ impl Convert {
     }
 
     fn whole(&self, to: Output, out: &mut impl Write) -> Result<(Profile, u64)> {
-        let (mut profile, malformed) = read::run(&self.input, self.from, !to.has_time())?;
+        let (mut profile, malformed) = read::run(&self.input, &self.how(!to.has_time()))?;
         self.choose_type(&mut profile)?;
         if !self.no_symbols {
             let _shown = Progress::step("looking functions up");
@@ -169,6 +178,14 @@ impl Convert {
             })
         })?;
         Ok((profile, malformed))
+    }
+
+    fn how(&self, summed: bool) -> How {
+        How {
+            from: self.from,
+            summed,
+            max_memory: self.max_memory,
+        }
     }
 
     fn to_output<T>(

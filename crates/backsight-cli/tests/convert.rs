@@ -227,6 +227,21 @@ fn what_is_malformed_is_counted() {
     assert_eq!(run_with(&strict, b"a 1\n").code, Some(0));
 }
 
+#[test]
+fn what_is_unpacked_as_a_whole_is_bounded() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folded = dir.path().join("in.folded");
+    fs::write(&folded, "a;b 1\n").expect("ours");
+    let out = dir.path().join("out.folded");
+    for name in can_be_written(&["x.pb.gz", "x.otlp"]) {
+        let packed = dir.path().join(name);
+        convert(&folded, &packed, &[]).ok();
+        convert(&packed, &out, &["--max-memory", "100K"]).ok();
+        let ran = convert(&packed, &out, &["--max-memory", "10"]);
+        ran.fails(1, &[name, "the 10 bytes", "--max-memory"]);
+    }
+}
+
 /// Names that would end a line, a tag, a frame or a terminal's patience.
 const HOSTILE: [&str; 12] = [
     "a;b",

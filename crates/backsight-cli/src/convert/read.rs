@@ -20,18 +20,27 @@ use crate::progress::{Progress, Reading};
 /// Samples that are read before some are written.
 const PIECE: usize = 1 << 16;
 
-/// Reads a profile, and returns how much of it was malformed. With `summed`, samples
-/// that are alike but for their time become one where the format is read so.
-pub(super) fn run(path: &Path, asked: Option<Input>, summed: bool) -> Result<(Profile, u64)> {
-    in_pieces(path, asked, summed, |_| Ok(()))
+/// How a profile is to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// Its format, if not what it looks like.
+    pub(super) from: Option<Input>,
+    /// Samples that are alike but for their time become one where the format is read so.
+    pub(super) summed: bool,
+    /// Bytes that a message which is unpacked as a whole may take.
+    pub(super) max_memory: u64,
+}
+
+/// Reads a profile, and returns how much of it was malformed.
+pub(super) fn run(path: &Path, how: &How) -> Result<(Profile, u64)> {
+    in_pieces(path, how, |_| Ok(()))
 }
 
 /// As [`run`]. A format that is streamed gives the profile to `drain` piece by piece,
 /// which may take the samples out; any other gives it once, at the end.
-pub(crate) fn in_pieces(
+pub(super) fn in_pieces(
     path: &Path,
-    asked: Option<Input>,
-    summed: bool,
+    how: &How,
     drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<(Profile, u64)> {
     let (file, path) = open_input(path)?;
@@ -40,10 +49,10 @@ pub(crate) fn in_pieces(
     let length = metadata.is_file().then_some(metadata.len());
     let progress = Progress::bytes("reading", length);
     let mut input = BufReader::with_capacity(1 << 18, progress.reading(file));
-    let format = Input::of(path, asked, input.fill_buf().map_err(failed)?)?;
+    let format = Input::of(path, how.from, input.fill_buf().map_err(failed)?)?;
     let mut malformed = Malformed::new(path);
     let can_seek = length.is_some();
-    let profile = read(format, input, can_seek, summed, &mut malformed, drain)?;
+    let profile = read(format, input, can_seek, how, &mut malformed, drain)?;
     Ok((profile, malformed.finish()))
 }
 
@@ -51,25 +60,29 @@ fn read(
     format: Input,
     input: BufReader<Reading<File>>,
     can_seek: bool,
-    summed: bool,
+    how: &How,
     malformed: &mut Malformed<'_>,
     mut drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<Profile> {
     let path = malformed.path;
+    let summed = how.summed;
+    let limits = pprof::Limits {
+        memory: how.max_memory,
+    };
     let mut profile = match format {
         Input::Ndjson => records(input, summed, malformed, &mut drain)?,
         Input::Folded => folded::read(input, |error| malformed.tell(error))
             .map_err(|error| Failure::io(Shown(path), &error))?,
         Input::Pprof => {
-            let read = pprof::read(input, &pprof::Limits::default());
-            let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
+            let read = pprof::read(input, &limits);
+            let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
             malformed.count(&flaws);
             profile
         }
         #[cfg(feature = "otlp")]
         Input::Otlp => {
-            let read = otlp::read(input, &otlp::Limits::default());
-            let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
+            let read = otlp::read(input, &limits);
+            let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
             malformed.count(&flaws);
             profile
         }
@@ -84,6 +97,17 @@ fn read(
     };
     drain(&mut profile)?;
     Ok(profile)
+}
+
+/// Why a packed message could not be read, and the way out.
+fn unpacked(path: &Path, error: &pprof::Error) -> Failure {
+    match error {
+        pprof::Error::TooLarge { .. } => Failure::of(
+            Shown(path),
+            format_args!("{error}: --max-memory allows more"),
+        ),
+        _ => Failure::of(Shown(path), error),
+    }
 }
 
 /// Reads NDJSON piece by piece.
