@@ -275,7 +275,13 @@ impl Files {
         };
         let code = CodeMap::new(own.code_ranges()).ok_or(too_large(u32::MAX.into()))?;
         let (dwarf, (symbols, limited)) = rayon::join(
-            || self.dwarf.get_or_init(|| self.open_dwarf(options)),
+            || {
+                let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
+                dwarf.as_ref().map(|dwarf| {
+                    let dwarf = dwarf.as_ref().map_err(|fault| *fault)?;
+                    dwarf.unpack().map(|()| dwarf)
+                })
+            },
             || self.symbols.read_all(options),
         );
         let dwarf = match dwarf {

@@ -60,8 +60,7 @@ fn this_test_itself_answers_the_same_when_packed() {
     let own = std::env::current_exe().expect("this executable");
     let own = own.to_str().expect("text");
     fixture.must("strip", &["-o", "code", own]);
-    let ask = |path: &std::path::Path| {
-        let (symbolizer, module) = symbolizer_of(path);
+    let addrs: Vec<u64> = {
         let bytes = std::fs::read(fixture.path("code")).expect("readable");
         let segments = backsight_elf::Headers::parse(&*bytes)
             .expect("an ELF file")
@@ -72,7 +71,11 @@ fn this_test_itself_answers_the_same_when_packed() {
             let start = segment.virt_offset.0;
             (start..start + segment.memory_size).step_by(997)
         });
-        let requests: Vec<_> = all.map(|addr| at(module, addr)).collect();
+        all.collect()
+    };
+    let ask = |path: &std::path::Path| {
+        let (symbolizer, module) = symbolizer_of(path);
+        let requests: Vec<_> = addrs.iter().map(|addr| at(module, *addr)).collect();
         symbolizer.symbolize(&requests)
     };
     let plain = ask(std::path::Path::new(own));
@@ -83,6 +86,25 @@ fn this_test_itself_answers_the_same_when_packed() {
             testkit::skip(&words);
             continue;
         }
-        assert_eq!(ask(&fixture.path("packed")), plain, "{scheme}");
+        let packed = fixture.path("packed");
+        assert_eq!(ask(&packed), plain, "{scheme}");
+        // The first few unpack no more than they need, alone or one after the other.
+        let (together, of_all) = symbolizer_of(&packed);
+        let few = addrs.iter().zip(&plain).step_by(addrs.len() / 9);
+        for (addr, want) in few {
+            let (alone, module) = symbolizer_of(&packed);
+            let first = alone.symbolize(&[at(module, *addr)]);
+            assert_eq!(
+                first,
+                std::slice::from_ref(want),
+                "{scheme}: {addr:#x} first"
+            );
+            let next = together.symbolize(&[at(of_all, *addr)]);
+            assert_eq!(
+                next,
+                std::slice::from_ref(want),
+                "{scheme}: {addr:#x} in turn"
+            );
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One file's DWARF, owned: the sections and the index that borrows from them.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gimli::Section;
 
@@ -8,6 +9,7 @@ use super::companions::Companions;
 use super::flatten::flatten;
 use super::index::Index;
 use super::part::UnitPart;
+use super::prefix::Prefix;
 use super::sections::{Role, Sections};
 use super::{Fault, Found};
 use crate::Options;
@@ -17,19 +19,56 @@ use crate::elf::ElfFile;
 use crate::locate::Near;
 
 /// What the index borrows from.
-struct Owner {
-    sections: Sections,
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) sections: Sections,
     companions: Companions,
     options: Arc<Options>,
 }
 
 self_cell::self_cell! {
-    /// The DWARF of one file.
-    pub(crate) struct DwarfFile {
+    /// Sections and their index.
+    pub(super) struct Whole {
         owner: Owner,
         #[not_covariant]
         dependent: Index,
     }
+}
+
+impl Whole {
+    /// Reads nothing yet.
+    pub(super) fn of(owner: Owner) -> Self {
+        Self::new(owner, |owner| {
+            Index::new(&owner.sections, &owner.companions, &owner.options)
+        })
+    }
+
+    /// Returns what is known of the code at this virtual offset.
+    pub(super) fn find(&self, addr: u64) -> Found {
+        self.with_dependent(|_, index| index.find(addr))
+    }
+
+    /// Returns whether anything was asked for that more bytes of `.debug_info` might
+    /// answer differently.
+    pub(super) fn looked_beyond(&self) -> bool {
+        self.with_dependent(|_, index| index.units.looked_beyond())
+    }
+}
+
+/// The DWARF of one file.
+pub(crate) struct DwarfFile {
+    elf: Arc<ElfFile>,
+    near: Near,
+    options: Arc<Options>,
+    /// What may be unpacked for companions, in bytes.
+    budget: u64,
+    /// Bytes of `.debug_info`, as it declares.
+    info_size: usize,
+    whole: OnceLock<Whole>,
+    /// What the first lookups see where unpacking all would make them wait.
+    prefix: Mutex<Option<Prefix>>,
+    /// Whether memory was short.
+    limited: AtomicBool,
 }
 
 impl DwarfFile {
@@ -43,50 +82,123 @@ impl DwarfFile {
         if !Sections::present(elf) {
             return None;
         }
-        let mut budget = options.limits.unpacked_bytes;
-        let sections = Sections::load(Arc::clone(elf), Role::Main, &mut budget);
-        Some(sections.map(|sections| {
-            let options = Arc::clone(options);
-            let companions = Companions::new(elf, near, budget, Arc::clone(&options));
-            let owner = Owner {
-                sections,
-                companions,
-                options,
-            };
-            Self::new(owner, |owner| {
-                Index::new(&owner.sections, &owner.companions, &owner.options)
-            })
-        }))
+        Some(Self::of_main(elf, near, options))
+    }
+
+    fn of_main(elf: &Arc<ElfFile>, near: Near, options: &Arc<Options>) -> Result<Self, Fault> {
+        let mut file = Self {
+            elf: Arc::clone(elf),
+            near,
+            options: Arc::clone(options),
+            budget: options.limits.unpacked_bytes,
+            info_size: 0,
+            whole: OnceLock::new(),
+            prefix: Mutex::new(None),
+            limited: AtomicBool::new(false),
+        };
+        if let Some(growing) = Sections::growing_info(elf, &mut file.budget)? {
+            file.info_size = growing.size();
+            file.prefix = Mutex::new(Some(Prefix::new(growing)));
+            return Ok(file);
+        }
+        let sections = Sections::load(Arc::clone(elf), Role::Main, &mut file.budget)?;
+        let whole = Whole::of(file.owner(sections));
+        file.info_size =
+            whole.with_dependent(|_, index| index.home.dwarf.debug_info.reader().len());
+        file.whole = OnceLock::from(whole);
+        Ok(file)
+    }
+
+    fn owner(&self, sections: Sections) -> Owner {
+        let options = Arc::clone(&self.options);
+        Owner {
+            sections,
+            companions: Companions::new(&self.elf, self.near.clone(), self.budget, options),
+            options: Arc::clone(&self.options),
+        }
+    }
+
+    /// Unpacks all, the first time.
+    fn whole(&self) -> &Whole {
+        self.whole.get_or_init(|| {
+            let begun = self.prefix().take();
+            let owner = begun.and_then(|begun| begun.finish(&self.elf));
+            Whole::of(owner.unwrap_or_else(|| {
+                // All was weighed when the file was opened.
+                let mut unlimited = u64::MAX;
+                let all = Sections::load(Arc::clone(&self.elf), Role::Main, &mut unlimited);
+                self.limited.store(all.is_err(), Ordering::Relaxed);
+                self.owner(all.unwrap_or_else(|_| Sections::none(Arc::clone(&self.elf))))
+            }))
+        })
+    }
+
+    /// Unpacks what is not unpacked; says why not.
+    pub(crate) fn unpack(&self) -> Result<(), Fault> {
+        self.whole();
+        match self.limited.load(Ordering::Relaxed) {
+            true => Err(Fault::Limit),
+            false => Ok(()),
+        }
+    }
+
+    fn prefix(&self) -> MutexGuard<'_, Option<Prefix>> {
+        self.prefix.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what is known of the code at this virtual offset.
     pub(crate) fn find(&self, addr: u64) -> Found {
-        self.with_dependent(|_, index| index.find(addr))
+        if self.whole.get().is_none() {
+            let mut prefix = self.prefix();
+            let prefix = prefix.as_mut();
+            let found = prefix
+                .and_then(|prefix| prefix.find(addr, &self.elf, |sections| self.owner(sections)));
+            if let Some(found) = found {
+                return found;
+            }
+        }
+        let mut found = self.whole().find(addr);
+        found.limited |= self.limited.load(Ordering::Relaxed);
+        found
     }
 
     /// Returns the bytes of `.debug_info`.
     pub(crate) fn info_size(&self) -> usize {
-        self.with_dependent(|_, index| index.home.dwarf.debug_info.reader().len())
+        self.info_size
     }
 
     /// Returns whether a file that goes with it was looked for and not found.
     pub(crate) fn is_incomplete(&self) -> bool {
-        self.borrow_owner().companions.missing()
+        let missing = |owner: &Owner| owner.companions.missing();
+        match self.whole.get() {
+            Some(whole) => missing(whole.borrow_owner()),
+            None => self
+                .prefix()
+                .as_ref()
+                .and_then(Prefix::owner)
+                .is_some_and(missing),
+        }
     }
 
     /// Returns the bytes of memory that it takes: what was unpacked, and its tables.
     pub(crate) fn kept_bytes(&self) -> u64 {
-        let owner = self.borrow_owner();
-        let unpacked = owner.sections.unpacked_bytes();
-        let tables = self.with_dependent(|_, index| index.kept.get());
-        unpacked
-            .saturating_add(owner.companions.taken_bytes())
-            .saturating_add(tables)
+        let of = |owner: &Owner| {
+            let unpacked = owner.sections.unpacked_bytes();
+            unpacked.saturating_add(owner.companions.taken_bytes())
+        };
+        match self.whole.get() {
+            Some(whole) => {
+                let tables = whole.with_dependent(|_, index| index.kept.get());
+                of(whole.borrow_owner()).saturating_add(tables)
+            }
+            None => self.prefix().as_ref().and_then(Prefix::owner).map_or(0, of),
+        }
     }
 
     /// Lends the file's units to `work`.
     pub(crate) fn with_units<T>(&self, work: impl FnOnce(FileUnits<'_, '_>) -> T) -> T {
-        self.with_dependent(|_, index| work(FileUnits(index)))
+        self.whole()
+            .with_dependent(|_, index| work(FileUnits(index)))
     }
 }
 

@@ -32,7 +32,7 @@ use crate::index::NONE;
 use crate::tally::Tally;
 
 /// Lookups in one file for which no table is built.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 /// What is known of a file's DWARF so far; grows under shared references.
 #[derive(Debug)]

@@ -28,6 +28,7 @@ mod line;
 mod name;
 mod part;
 mod plan;
+mod prefix;
 mod program;
 mod range;
 mod sections;

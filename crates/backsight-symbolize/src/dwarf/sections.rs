@@ -7,7 +7,7 @@ use gimli::{RunTimeEndian, SectionId};
 use object::Endianness;
 
 use super::{Fault, Slice};
-use crate::elf::{ElfFile, Loading, SectionBytes, UnpackError};
+use crate::elf::{ElfFile, Growing, Loading, SectionBytes, UnpackError};
 
 /// What a file is to the DWARF that is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,34 @@ pub(super) struct Sections {
     loaded: Vec<(SectionId, SectionBytes)>,
 }
 
+/// What is to be unpacked of a file: within the budget, and not begun.
+struct Planned<'e>(Vec<(SectionId, Loading<'e>)>);
+
+impl<'e> Planned<'e> {
+    /// A malformed section counts as absent: what does not need it still works.
+    fn new(elf: &'e ElfFile, role: Role, budget: &mut u64) -> Result<Self, Fault> {
+        let mut plans = Vec::new();
+        for id in role.needed() {
+            let section = role.name(*id).and_then(|name| elf.section(name));
+            match section.map(|section| SectionBytes::plan(elf, section)) {
+                Some(Ok(plan)) => {
+                    *budget = budget.checked_sub(plan.cost()).ok_or(Fault::Limit)?;
+                    plans.push((*id, plan));
+                }
+                Some(Err(UnpackError::Limit)) => return Err(Fault::Limit),
+                Some(Err(UnpackError::Malformed)) | None => {}
+            }
+        }
+        Ok(Self(plans))
+    }
+
+    /// Of a main file that was weighed before.
+    fn weighed(elf: &'e ElfFile) -> Result<Self, Fault> {
+        let mut unlimited = u64::MAX;
+        Self::new(elf, Role::Main, &mut unlimited)
+    }
+}
+
 impl Sections {
     /// Returns whether the file has debug information at all.
     pub(super) fn present(elf: &ElfFile) -> bool {
@@ -96,24 +124,73 @@ impl Sections {
 
     /// Unpacks the needed sections, as long as `budget` bytes last; it is less by
     /// those that were needed.
-    ///
-    /// A malformed section counts as absent: what does not need it still works.
     pub(super) fn load(elf: Arc<ElfFile>, role: Role, budget: &mut u64) -> Result<Self, Fault> {
-        let mut plans = Vec::new();
-        for id in role.needed() {
-            let section = role.name(*id).and_then(|name| elf.section(name));
-            match section.map(|section| SectionBytes::plan(&elf, section)) {
-                Some(Ok(plan)) => {
-                    *budget = budget.checked_sub(plan.cost()).ok_or(Fault::Limit)?;
-                    plans.push((*id, plan));
-                }
-                Some(Err(UnpackError::Limit)) => return Err(Fault::Limit),
-                Some(Err(UnpackError::Malformed)) | None => {}
-            }
-        }
-        let loaded = finish(&plans)?;
-        drop(plans);
+        let planned = Planned::new(&elf, role, budget)?;
+        let loaded = finish(&planned.0, || ())?.0;
+        drop(planned);
         Ok(Self { elf, loaded })
+    }
+
+    /// Nothing of a file.
+    pub(super) fn none(elf: Arc<ElfFile>) -> Self {
+        let loaded = Vec::new();
+        Self { elf, loaded }
+    }
+
+    /// Returns `.debug_info` of a main file as a section that grows, unless it is not
+    /// packed; then takes what all sections need from `budget`.
+    pub(super) fn growing_info(elf: &ElfFile, budget: &mut u64) -> Result<Option<Growing>, Fault> {
+        let info = elf.section(SectionId::DebugInfo.name());
+        let info = info.and_then(|info| SectionBytes::plan(elf, info).ok());
+        let Some(growing) = info.and_then(|info| info.growing()) else {
+            return Ok(None);
+        };
+        Planned::new(elf, Role::Main, budget)?;
+        Ok(Some(growing))
+    }
+
+    /// Unpacks a main file's sections but for `.debug_info`, of which `info` makes what
+    /// is needed meanwhile. It is given the bytes of `.debug_aranges`.
+    pub(super) fn load_beside(
+        elf: Arc<ElfFile>,
+        info: impl FnOnce(Slice<'_>) -> Vec<u8>,
+    ) -> Result<Self, Fault> {
+        let planned = Planned::weighed(&elf)?;
+        let (first, rest): (Vec<_>, Vec<_>) = planned
+            .0
+            .into_iter()
+            .filter(|(id, _)| *id != SectionId::DebugInfo)
+            .partition(|(id, _)| *id == SectionId::DebugAranges);
+        let (mut loaded, ()) = finish(&first, || ())?;
+        let aranges = loaded.first();
+        let aranges = aranges.map_or(&[] as &[u8], |(_, bytes)| bytes.get(elf.image()));
+        let aranges = Slice::new(aranges, endian(&elf));
+        let (more, info) = finish(&rest, || info(aranges))?;
+        drop((first, rest));
+        loaded.extend(more);
+        loaded.push((SectionId::DebugInfo, SectionBytes::Unpacked(info)));
+        Ok(Self { elf, loaded })
+    }
+
+    /// Unpacks `.debug_info` again, all of it at once; without what there is of it when
+    /// that fails.
+    pub(super) fn load_info_anew(&mut self) -> Result<(), Fault> {
+        self.loaded.retain(|(id, _)| *id != SectionId::DebugInfo);
+        let mut plans = Planned::weighed(&self.elf)?.0;
+        plans.retain(|(id, _)| *id == SectionId::DebugInfo);
+        let (loaded, ()) = finish(&plans, || ())?;
+        drop(plans);
+        self.loaded.extend(loaded);
+        Ok(())
+    }
+
+    /// Returns what is unpacked of `.debug_info`.
+    pub(super) fn info_mut(&mut self) -> Option<&mut Vec<u8>> {
+        let mut loaded = self.loaded.iter_mut();
+        match loaded.find(|(id, _)| *id == SectionId::DebugInfo)? {
+            (_, SectionBytes::Unpacked(bytes)) => Some(bytes),
+            _ => None,
+        }
     }
 
     pub(super) fn bytes(&self, id: SectionId) -> &[u8] {
@@ -129,11 +206,7 @@ impl Sections {
     }
 
     pub(super) fn slice(&self, id: SectionId) -> Slice<'_> {
-        let endian = match self.elf.endian() {
-            Endianness::Little => RunTimeEndian::Little,
-            Endianness::Big => RunTimeEndian::Big,
-        };
-        Slice::new(self.bytes(id), endian)
+        Slice::new(self.bytes(id), endian(&self.elf))
     }
 
     /// Returns gimli's view, in which the sections that are not read are empty.
@@ -146,14 +219,25 @@ impl Sections {
     }
 }
 
+pub(super) fn endian(elf: &ElfFile) -> RunTimeEndian {
+    match elf.endian() {
+        Endianness::Little => RunTimeEndian::Little,
+        Endianness::Big => RunTimeEndian::Big,
+    }
+}
+
 /// So many bytes are unpacked sooner than a thread is started.
 const WORTH_A_THREAD: u64 = 1 << 20;
 
-/// Unpacks side by side what has to be unpacked.
+/// Unpacks side by side what has to be unpacked, and does the work of `beside` first on
+/// this thread.
 ///
 /// On threads of its own: the caller may hold a lock that other tasks of rayon's pool
 /// wait for, and a pool's thread that waits for us would take one of those up.
-fn finish(plans: &[(SectionId, Loading<'_>)]) -> Result<Vec<(SectionId, SectionBytes)>, Fault> {
+fn finish<T>(
+    plans: &[(SectionId, Loading<'_>)],
+    beside: impl FnOnce() -> T,
+) -> Result<(Vec<(SectionId, SectionBytes)>, T), Fault> {
     let results: Vec<OnceLock<Result<SectionBytes, UnpackError>>> =
         plans.iter().map(|_| OnceLock::new()).collect();
     let mut order: Vec<usize> = (0..plans.len()).collect();
@@ -168,13 +252,16 @@ fn finish(plans: &[(SectionId, Loading<'_>)]) -> Result<Vec<(SectionId, SectionB
         }
     };
     let large = order.iter().filter(|at| cost(at) >= WORTH_A_THREAD).count();
-    let helpers = large.min(rayon::current_num_threads()).saturating_sub(1);
-    std::thread::scope(|scope| {
+    let others = rayon::current_num_threads().saturating_sub(1);
+    let helpers = large.min(others);
+    let beside = std::thread::scope(|scope| {
         for _ in 0..helpers {
             // Without it, this thread does it all.
             let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
+        let beside = beside();
         work();
+        beside
     });
     let mut loaded = Vec::new();
     for ((id, _), result) in plans.iter().zip(results) {
@@ -184,5 +271,5 @@ fn finish(plans: &[(SectionId, Loading<'_>)]) -> Result<Vec<(SectionId, SectionB
             Some(Err(UnpackError::Malformed)) | None => {}
         }
     }
-    Ok(loaded)
+    Ok((loaded, beside))
 }

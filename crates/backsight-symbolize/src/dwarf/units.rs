@@ -4,6 +4,7 @@
 //! fault every few. Whoever knows where a unit begins, as `.debug_aranges` does,
 //! gets the first few without.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use gimli::{DebugInfoOffset, UnitOffset};
@@ -22,6 +23,8 @@ pub(super) struct Units<'d> {
     limit: usize,
     early: [OnceLock<Box<Unit<'d>>>; EARLY],
     listed: OnceLock<List<'d>>,
+    /// Whether a header could not be read, or all were listed.
+    beyond: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -39,6 +42,7 @@ impl<'d> Units<'d> {
             limit,
             early: [const { OnceLock::new() }; EARLY],
             listed: OnceLock::new(),
+            beyond: AtomicBool::new(false),
         }
     }
 
@@ -50,7 +54,11 @@ impl<'d> Units<'d> {
             if slot.get().is_none() && self.listed.get().is_none() {
                 let info = &self.home.dwarf.debug_info;
                 let offset = DebugInfoOffset(offset);
-                let header = info.header_from_offset(offset).ok()?;
+                let header = info.header_from_offset(offset);
+                if header.is_err() {
+                    self.beyond.store(true, Ordering::Relaxed);
+                }
+                let header = header.ok()?;
                 let unit = Unit::new(header, offset, Arc::clone(&self.home));
                 slot.get_or_init(|| Box::new(unit));
             }
@@ -92,8 +100,15 @@ impl<'d> Units<'d> {
         self.listed.get().is_some_and(|list| list.cut)
     }
 
+    /// Returns whether anything was asked for that more bytes of `.debug_info` might
+    /// answer differently.
+    pub(super) fn looked_beyond(&self) -> bool {
+        self.beyond.load(Ordering::Relaxed)
+    }
+
     fn list(&self) -> &List<'d> {
         self.listed.get_or_init(|| {
+            self.beyond.store(true, Ordering::Relaxed);
             let mut units = Vec::new();
             let mut headers = self.home.dwarf.debug_info.units();
             while let Ok(Some(header)) = headers.next() {

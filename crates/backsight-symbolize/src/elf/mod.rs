@@ -8,6 +8,7 @@ mod relocate;
 mod section;
 mod symbol_table;
 mod symbols;
+mod unpack;
 
 pub(crate) use file::ElfFile;
 pub(crate) use links::{AltLink, Proof};
@@ -15,3 +16,4 @@ pub(crate) use mini::mini_debug_info;
 pub(crate) use section::{Loading, Section, SectionBytes, UnpackError};
 pub(crate) use symbol_table::{Row, SymbolKind, for_each};
 pub(crate) use symbols::Symbols;
+pub(crate) use unpack::Growing;

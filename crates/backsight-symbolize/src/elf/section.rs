@@ -14,6 +14,7 @@ use object::{Endianness, pod};
 
 use super::ElfFile;
 use super::relocate::relocate;
+use super::unpack::{Growing, Scheme};
 use crate::tally::wide;
 
 /// A section header, the same for both classes.
@@ -186,6 +187,17 @@ impl Loading<'_> {
         self.packed.as_ref().map_or(0, |packed| packed.size)
     }
 
+    /// Returns a start at the bytes that can stop before their end; `None` when they
+    /// are not packed, or are to be relocated.
+    pub(crate) fn growing(&self) -> Option<Growing> {
+        let packed = self.packed.as_ref().filter(|_| self.relocated.is_none())?;
+        let size = usize::try_from(packed.size).ok()?;
+        // A header stands before the stream, and nothing behind it.
+        let header = self.size.checked_sub(packed.bytes.len())?;
+        let start = self.offset.checked_add(header)?;
+        Growing::new(packed.scheme, (start, packed.bytes.len()), size)
+    }
+
     /// Allocates what [`cost`](Self::cost) says, and no more.
     pub(crate) fn finish(&self) -> Result<SectionBytes, UnpackError> {
         let Some(packed) = &self.packed else {
@@ -198,13 +210,6 @@ impl Loading<'_> {
         }
         Ok(SectionBytes::Unpacked(bytes))
     }
-}
-
-enum Scheme {
-    /// Not packed, but about to be changed.
-    None,
-    Zlib,
-    Zstd,
 }
 
 struct Packed<'d> {
