@@ -12,7 +12,9 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`race`] | contestants that run in turn, and how long each took |
+//! | [`race`] | contestants that run in turn |
+//! | [`lane`] | how long one of them took |
+//! | [`clock`] | what is taken for time |
 //! | [`stats`] | medians and spreads |
 //! | [`work`] | how much a call is asked |
 //! | [`target`] | what a ratio must be, and whether it is |
@@ -23,8 +25,10 @@
 //! The rows themselves are in `benches/ratios`, one file a family. Nothing here
 //! knows what is measured.
 
+pub mod clock;
 pub mod command;
 pub mod counting;
+pub mod lane;
 pub mod plot;
 pub mod race;
 pub mod report;

@@ -19,10 +19,11 @@ use std::fmt;
 use std::hint::black_box;
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
+pub use crate::clock::Clock;
 use crate::counting::{Counting, counted_turn};
+pub use crate::lane::{Lane, Role};
 use crate::stats::Spread;
 use crate::target::{Bound, Target, Verdict};
 use crate::work::Work;
@@ -46,51 +47,6 @@ const SLOW_ROUNDS: [(Duration, u32); 3] = [
     (Duration::from_secs(1), 5),
     (Duration::from_secs(10), 3),
 ];
-
-/// What time is taken.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Clock {
-    /// The time that this thread had a processor.
-    Thread,
-    /// The time that went by.
-    Wall,
-    /// No time: what this function counts is taken for nanoseconds.
-    Count {
-        /// Returns the count so far.
-        #[serde(skip)]
-        now: fn() -> u64,
-    },
-    /// No time: all contestants are [gauges](Race::gauge) that tell this.
-    Gauge {
-        /// What they tell: `KiB`.
-        unit: &'static str,
-    },
-}
-
-impl Clock {
-    fn now(self) -> Duration {
-        let clock = match self {
-            Self::Thread => ClockId::CLOCK_THREAD_CPUTIME_ID,
-            Self::Wall => ClockId::CLOCK_MONOTONIC,
-            Self::Count { now } => return Duration::from_nanos(now()),
-            Self::Gauge { .. } => return Duration::ZERO,
-        };
-        Duration::from(clock_gettime(clock).expect("every kernel has both clocks"))
-    }
-}
-
-/// What a contestant stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// The least that must be done, by raw calls.
-    Floor,
-    /// Backsight.
-    Ours,
-    /// Another project's code for the same.
-    Peer,
-}
 
 struct Contestant<'a> {
     name: &'static str,
@@ -338,40 +294,6 @@ fn time_of_a_call(contestant: &mut Contestant<'_>, clock: Clock, cycle: u32) -> 
     }
 }
 
-/// How long one contestant took.
-#[derive(Clone, Debug, Serialize)]
-pub struct Lane {
-    /// The contestant.
-    pub name: &'static str,
-    /// What it stands for.
-    pub role: Role,
-    /// Calls in each turn.
-    pub calls: u32,
-    /// Nanoseconds a call.
-    pub ns: Spread,
-    /// Nanoseconds a call in each round.
-    #[serde(skip)]
-    pub times: Vec<f64>,
-}
-
-impl Lane {
-    /// Returns the floor of this one of `lanes`: the last that entered before it, or
-    /// itself.
-    #[must_use]
-    pub fn floor_among<'l>(&self, lanes: &'l [Self]) -> Option<&'l Self> {
-        let this = lanes.iter().position(|lane| lane.name == self.name)?;
-        let until = lanes.get(..=this)?;
-        until.iter().rfind(|lane| lane.role == Role::Floor)
-    }
-
-    /// Returns how many times as long as `other` this one took, round by round.
-    #[must_use]
-    pub fn ratio_to(&self, other: &Self) -> Spread {
-        let rounds = self.times.iter().zip(&other.times);
-        Spread::of(rounds.map(|(this, that)| this / that))
-    }
-}
-
 /// What a race gave.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
@@ -415,8 +337,7 @@ impl Outcome {
 mod tests {
     use std::cell::RefCell;
 
-    use super::{Clock, Lane, Race, Role, Sizes};
-    use crate::stats::Spread;
+    use super::{Clock, Race, Role, Sizes};
 
     const SIZES: Sizes = Sizes {
         vmas: 1,
@@ -445,19 +366,5 @@ mod tests {
         let calls: Vec<u32> = outcome.lanes.iter().map(|lane| lane.calls).collect();
         assert!(calls[0] > 1 && calls.iter().all(|each| *each == calls[0]));
         assert!(outcome.lanes.iter().all(|lane| lane.times.len() == 3));
-    }
-
-    #[test]
-    fn a_ratio_is_taken_within_each_round() {
-        let lane = |times: [f64; 3]| Lane {
-            name: "",
-            role: Role::Ours,
-            calls: 1,
-            ns: Spread::of(times),
-            times: times.into(),
-        };
-        // Everything was ten times slower in the second round, for both.
-        let (ours, floor) = (lane([3.0, 30.0, 2.9]), lane([2.0, 20.0, 2.0]));
-        assert_eq!(ours.ratio_to(&floor).median, 1.5);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::race::{Lane, Role};
+use crate::lane::{Lane, Role};
 use crate::stats::Spread;
 
 /// What is asked of one contestant's time.
@@ -156,7 +156,7 @@ impl fmt::Display for Verdict {
 #[cfg(test)]
 mod tests {
     use super::{Bound, Target};
-    use crate::race::{Lane, Role};
+    use crate::lane::{Lane, Role};
     use crate::stats::Spread;
 
     #[test]

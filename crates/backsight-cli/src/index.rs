@@ -1,7 +1,6 @@
 //! `backsight index`: all that debug files say of a module, in one file.
 
 mod build;
-mod kept;
 mod listing;
 mod show;
 mod verify;
@@ -13,8 +12,6 @@ use backsight_symbolize::{Error, IndexError, Options, SymbolIndex};
 
 use crate::failure::{Cause, Result};
 use crate::file::open_regular;
-
-pub(crate) use kept::KeptIndexes;
 
 /// Make and look into symbol indexes: what debug files say, as sorted tables
 ///

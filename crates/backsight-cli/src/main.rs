@@ -27,6 +27,7 @@ mod file;
 mod index;
 mod input;
 mod inspect;
+mod kept_indexes;
 mod man;
 mod maps;
 mod normalize;

@@ -17,8 +17,8 @@ use clap::ValueEnum;
 use crate::args::{check_proc_root, parse_pid};
 use crate::failure::{Cause, Done, Failure, Result, complain};
 use crate::file::Shown;
-use crate::index::KeptIndexes;
 use crate::input::Addresses;
+use crate::kept_indexes::KeptIndexes;
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
 

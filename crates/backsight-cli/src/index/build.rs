@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use backsight_symbolize::{Error, IndexDir, IndexError, Source, SymbolIndex};
 
-use super::{KeptIndexes, listing};
+use super::listing;
 use crate::args::Format;
 use crate::failure::{Cause, Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
+use crate::kept_indexes::KeptIndexes;
 use crate::symbolize::Symbols;
 
 /// Read a module and its debug files, and write the index of them

@@ -2,7 +2,8 @@
 
 use backsight_types::profile::LocationIdx;
 
-use super::read::TOO_MANY;
+/// Why a row is refused.
+pub(super) const TOO_MANY: &str = "there are 2^32 before it, and no more fit";
 
 /// Which location each numbered line became.
 #[derive(Debug, Default)]

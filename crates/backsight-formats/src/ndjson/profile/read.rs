@@ -9,7 +9,7 @@ use backsight_types::profile::{
 use backsight_types::{AbsRange, Module, ModuleIdx};
 
 use super::lines::{About, Label, Process, Thread};
-use super::places::Places;
+use super::places::{Places, TOO_MANY};
 use crate::ndjson::{Address, Error, Frame, Mapping, Reader, Record, Sample};
 
 /// Reads a profile, and hands what is malformed to `malformed`.
@@ -379,5 +379,3 @@ impl ProfileReader {
         })
     }
 }
-
-pub(super) const TOO_MANY: &str = "there are 2^32 before it, and no more fit";
