@@ -173,12 +173,15 @@ impl Span {
 
     /// Appends the outcomes of `addrs`; says whether all of them do lie in it.
     ///
-    /// Without a branch for each address: those outside are counted.
+    /// Without a branch for each address: what lies outside leaves the top bit set, in its
+    /// distance from the first byte or to the last one.
     #[inline]
     pub(crate) fn answer_run(&self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> bool {
+        let last = self.size.wrapping_sub(1);
         let mut outside = 0_u64;
         let mut note = |addr: AbsAddr| {
-            outside = outside.wrapping_add(u64::from(!self.contains(addr)));
+            let into = addr.0.wrapping_sub(self.base);
+            outside |= into | last.wrapping_sub(into);
         };
         match self.at_zero {
             Outcome::Located {
@@ -201,7 +204,7 @@ impl Span {
                 }));
             }
         }
-        outside == 0
+        outside & CLOSED == 0
     }
 
     /// Returns a span that contains nothing.
