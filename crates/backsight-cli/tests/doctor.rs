@@ -90,6 +90,9 @@ fn an_old_kernel_and_a_filter_are_told_apart() {
         let lines = said(command.output().unwrap().into());
         let query = finding(&lines, "procmap-query");
         assert_eq!(query["state"], "limited", "{errno}");
+        let found = query["found"].as_str().unwrap();
+        let said = format!("(os error {})", errno as i32);
+        assert!(found.contains(&said), "{errno}: {found}");
         let advice = query["advice"].as_str().unwrap();
         let who = if testkit::kernel::version() < (6, 11) {
             "Linux 6.11"

@@ -1,10 +1,12 @@
 //! The two ways to the same answers, and which of them an open process uses.
 
 use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use backsight_types::AbsAddr;
 
+use crate::error::{Error, Result};
 use crate::{Query, ioctl};
 
 /// How VMAs are read.
@@ -96,11 +98,38 @@ fn kernel_answers() -> Option<bool> {
     if REFUSES.load(Ordering::Relaxed) {
         return Some(false);
     }
-    let maps = File::open("/proc/self/maps").ok()?;
-    let any = Query::covering_or_next(AbsAddr(0));
-    let answers = ioctl::ask(&maps, any).is_ok();
+    let answers = matches!(probe().ok()?, Probe::Answers);
     if !answers {
         REFUSES.store(true, Ordering::Relaxed);
     }
     Some(answers)
+}
+
+/// What a kernel says to `PROCMAP_QUERY`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Probe {
+    /// It answers.
+    Answers,
+    /// It does not, or something before it refuses: the error has the errno. Linux
+    /// before 6.11 and gVisor say `ENOTTY`, seccomp filters what they like, most often
+    /// `EPERM` or `ENOSYS`.
+    Refused(io::Error),
+}
+
+/// Asks whether the ioctl works on this process's own maps, now: one open and one query.
+///
+/// [`Backend::Auto`] needs none of this, and reads the text where the ioctl is refused;
+/// this is for those who want to tell why.
+///
+/// # Errors
+/// As [`OpenOptions::open_self`](crate::OpenOptions::open_self), when those maps cannot be
+/// opened: then nothing is known of the ioctl.
+pub fn probe() -> Result<Probe> {
+    let maps = File::open("/proc/self/maps").map_err(Error::from_open)?;
+    let any = Query::covering_or_next(AbsAddr(0));
+    Ok(match ioctl::ask(&maps, any) {
+        Ok(_) => Probe::Answers,
+        Err(no) => Probe::Refused(no.errno().into()),
+    })
 }

@@ -25,6 +25,19 @@ pub(crate) enum No {
     Ioctl(Errno),
 }
 
+impl No {
+    /// Returns the errno that it stands for.
+    pub(crate) fn errno(self) -> Errno {
+        match self {
+            Self::Match => Errno::ENOENT,
+            Self::RoomForName => Errno::ENAMETOOLONG,
+            Self::Process => Errno::ESRCH,
+            Self::Memory => Errno::ENOMEM,
+            Self::Ioctl(errno) => errno,
+        }
+    }
+}
+
 /// The most bytes of a build ID that the kernel writes (`BUILD_ID_SIZE_MAX`).
 /// Less room is never given: some kernels fault on it.
 const BUILD_ID_ROOM: usize = 20;
@@ -119,6 +132,7 @@ mod tests {
         ];
         for (errno, want) in cases {
             assert_eq!(no(errno), want, "{errno}");
+            assert_eq!(want.errno(), errno);
         }
         for errno in [
             Errno::ENOTTY,

@@ -135,7 +135,7 @@
 //! # Old kernels
 //! [`Backend::Auto`] asks the ioctl first; if the kernel refuses it (before 6.11, or
 //! under gVisor, qemu's user mode, a seccomp filter), it reads the text from then on.
-//! [`ProcMaps::backend`] tells. [`Backend::Ioctl`] gives [`Error::Unsupported`]
+//! [`ProcMaps::backend`] tells, and [`probe`] with which errno. [`Backend::Ioctl`] gives [`Error::Unsupported`]
 //! instead. Newer kernels answer too: the question has its size in it, and a kernel
 //! answers no more than it was asked for.
 //!
@@ -207,7 +207,7 @@ mod walk;
 
 pub use backsight_types::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms};
 
-pub use backend::Backend;
+pub use backend::{Backend, Probe, probe};
 pub use cursor::Cursor;
 pub use error::{Error, Result};
 pub use maps::ProcMaps;

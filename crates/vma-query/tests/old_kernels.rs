@@ -9,16 +9,22 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use common::{FIRST, ask_all, open};
+use nix::errno::Errno;
 use testkit::child::Child;
+use testkit::kernel::{Ioctl, ioctl};
 use testkit::old_kernel::{ERRNOS, filter_this_thread};
-use vma_query::{AbsAddr, Backend, Error, OpenOptions, ProcMaps, Query};
+use vma_query::{AbsAddr, Backend, Error, OpenOptions, Probe, ProcMaps, Query, probe};
 
 /// Runs on threads that see an old kernel, one for each errno it may say.
 fn on_old_kernels(see: impl Fn() + Sync) {
+    on_kernels_that_say(|_| see());
+}
+
+fn on_kernels_that_say(see: impl Fn(Errno) + Sync) {
     for errno in ERRNOS {
         let filtered = || {
             filter_this_thread(errno);
-            see();
+            see(errno);
         };
         std::thread::scope(|scope| scope.spawn(filtered).join())
             .unwrap_or_else(|_| panic!("fails on a kernel that says {errno}"));
@@ -80,5 +86,20 @@ fn a_filter_that_comes_later_is_noticed() {
         );
         assert_eq!(maps.query(FIRST).unwrap(), first);
         assert_eq!(maps.backend(), Backend::Text);
+    });
+}
+
+#[test]
+fn a_probe_says_with_which_errno() {
+    match (ioctl(), probe().unwrap()) {
+        (Ioctl::Answers, Probe::Answers) => {}
+        (Ioctl::Refused(errno), Probe::Refused(error)) => {
+            assert_eq!(error.raw_os_error(), Some(errno as i32));
+        }
+        (fact, said) => panic!("{fact:?}: {said:?}"),
+    }
+    on_kernels_that_say(|errno| match probe().unwrap() {
+        Probe::Refused(error) => assert_eq!(error.raw_os_error(), Some(errno as i32)),
+        said => panic!("{errno}: {said:?}"),
     });
 }

@@ -1,21 +1,22 @@
 //! Whether `PROCMAP_QUERY` answers, tried on this process.
 
-use backsight_types::AbsAddr;
-use vma_query::{Backend, Error, OpenOptions, Query};
+use std::io;
+
+use vma_query::Probe;
 
 use super::Finding;
 use super::host::Host;
 use super::kernel;
 
 pub(super) fn check(host: &Host) -> Finding {
-    let asked = OpenOptions::new()
-        .backend(Backend::Ioctl)
-        .directory(false)
-        .open_self()
-        .and_then(|maps| maps.query(Query::covering_or_next(AbsAddr(0))));
-    match asked {
-        Ok(_) => Finding::ok("answers: each VMA that an address meets costs one question"),
-        Err(Error::Unsupported) => refused(kernel::is_old(host), host.status().seccomp > 0),
+    match vma_query::probe() {
+        Ok(Probe::Answers) => {
+            Finding::ok("answers: each VMA that an address meets costs one question")
+        }
+        Ok(Probe::Refused(error)) => {
+            refused(&error, kernel::is_old(host), host.status().seccomp > 0)
+        }
+        Ok(other) => Finding::limited(format!("{other:?}"), "the text is read instead"),
         Err(error) => Finding::missing(
             format!("/proc/self/maps: {error}"),
             "mount /proc: mount -t proc proc /proc",
@@ -23,8 +24,10 @@ pub(super) fn check(host: &Host) -> Finding {
     }
 }
 
-fn refused(is_old: bool, is_filtered: bool) -> Finding {
-    let found = "refused; the text of /proc/PID/maps is read instead, with the same answers";
+fn refused(error: &io::Error, is_old: bool, is_filtered: bool) -> Finding {
+    let found = format!(
+        "refused ({error}); the text of /proc/PID/maps is read instead, with the same answers"
+    );
     let advice = match (is_old, is_filtered) {
         (true, _) => "it came with Linux 6.11: for speed use that or a later one",
         (false, true) => {
@@ -41,6 +44,8 @@ fn refused(is_old: bool, is_filtered: bool) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::refused;
 
     #[test]
@@ -52,7 +57,10 @@ mod tests {
             (false, false, "gVisor"),
         ];
         for (old, filtered, word) in cases {
-            let advice = refused(old, filtered).advice.unwrap();
+            let error = io::Error::from_raw_os_error(25); // ENOTTY on every machine
+            let finding = refused(&error, old, filtered);
+            assert!(finding.found.contains("os error 25"), "{}", finding.found);
+            let advice = finding.advice.unwrap();
             assert!(advice.contains(word), "{old}, {filtered}: {advice}");
         }
     }
