@@ -15,8 +15,11 @@ use super::workload::{self, K, Subject};
 /// Says which contestant a child of this program is to be, and with which workload.
 const VARIABLE: &str = "BACKSIGHT_RATIOS_PEAK";
 
-/// Where such a child finds the index that it opens.
+/// Where such a child finds the index that it opens, and beside it the addresses.
 const INDEX: &str = "BACKSIGHT_RATIOS_INDEX";
+
+/// The extension of the file of addresses: 64 bits each.
+const ADDRESSES: &str = "addresses";
 
 /// Modules of which a server would have many, and what it may keep of them.
 const MODULES: usize = 200;
@@ -27,7 +30,7 @@ const PER_MODULE: usize = 10_000;
 
 type Contestant = (&'static str, Role, fn(&Subject, &[u64]));
 
-const CONTESTANTS: [Contestant; 6] = [
+const CONTESTANTS: [Contestant; 5] = [
     ("ours", Role::Ours, |subject, addrs| {
         Ours::cold(subject, addrs);
     }),
@@ -38,10 +41,6 @@ const CONTESTANTS: [Contestant; 6] = [
         Blazesym::cold(subject.debug(), addrs);
     }),
     ("only the addresses", Role::Floor, |_, _| {}),
-    (OURS_INDEXED, Role::Ours, |_, addrs| {
-        let file = std::env::var_os(INDEX).expect("the parent made one");
-        ours::indexed(Path::new(&file), addrs);
-    }),
     (MANY, Role::Ours, |subject, addrs| {
         ours::many(subject, MODULES, BUDGET, &addrs[..PER_MODULE]);
     }),
@@ -81,6 +80,9 @@ fn indexed(rounds: u32, subject: &Subject) -> Result<Outcome, String> {
     let file = directory.path().join("index");
     let written = ours::index(subject).write(&file);
     written.map_err(|why| why.to_string())?;
+    let bytes: Vec<u8> = addrs.iter().flat_map(|addr| addr.to_le_bytes()).collect();
+    let kept = std::fs::write(file.with_extension(ADDRESSES), bytes);
+    kept.map_err(|why| why.to_string())?;
     let own = || peak(OURS_INDEXED, &subject.name, Some(&file));
     own()?;
     let part = format!("{}, index", subject.name);
@@ -131,6 +133,15 @@ pub(crate) fn is_child() -> bool {
         return false;
     };
     let (contestant, workload) = value.split_once('/').expect("both");
+    if let Some(file) = std::env::var_os(INDEX) {
+        // As SymCache's program: addresses from a file, and nothing of the workload.
+        let file = Path::new(&file);
+        let bytes = std::fs::read(file.with_extension(ADDRESSES)).expect("the parent's");
+        let (addrs, _) = bytes.as_chunks::<8>();
+        ours::indexed(file, addrs.iter().map(|addr| u64::from_le_bytes(*addr)));
+        print_peak();
+        return true;
+    }
     let done = workload::each("S5", |subject| {
         if subject.name == workload {
             let all = CONTESTANTS.iter();
@@ -144,9 +155,13 @@ pub(crate) fn is_child() -> bool {
         Ok(Vec::new())
     });
     done.expect("the workload was there");
+    print_peak();
+    true
+}
+
+fn print_peak() {
     let status = std::fs::read_to_string("/proc/self/status").expect("a process has one");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
     println!("{}", peak.expect("it says what it took"));
-    true
 }
