@@ -38,9 +38,13 @@ impl Indexed {
         for node in index.nodes().iter().filter(|node| node.parent().is_none()) {
             let name = name(index, node.function(), &self.options);
             let name = name.and_then(|name| name.linkage.or(name.function));
-            let start = index.virt_offset(node.place());
+            let extent = usize::try_from(node.place()).ok();
+            let Some(extent) = extent.and_then(|at| index.extents().get(at)) else {
+                continue;
+            };
+            let start = index.virt_offset(extent.entry.get());
             if let (Some(name), Some(start)) = (name, start) {
-                found(&name, start, node.extent());
+                found(&name, start, extent.size.get());
             }
         }
     }
@@ -134,7 +138,8 @@ impl Indexed {
 
     /// Returns where a call level's function is entered.
     pub(crate) fn start(&self, level: &Level) -> Option<VirtOffset> {
-        self.index.virt_offset(level.entry?).map(VirtOffset)
+        let entry = self.index.entry(level.extent?)?;
+        self.index.virt_offset(entry).map(VirtOffset)
     }
 }
 

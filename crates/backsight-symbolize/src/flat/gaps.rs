@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::Sources;
 use super::functions::Functions;
-use super::merge::Scopes;
+use super::merge::Rows;
 use crate::code_map::CodeMap;
 use crate::dwarf::RawName;
 use crate::elf::{ElfFile, Symbols};
@@ -24,11 +24,11 @@ struct Span {
 /// Fills the gaps between scopes, and names the functions that have no name, from
 /// each symbol table in turn.
 pub(super) fn fill<'d>(
-    mut scopes: Scopes,
+    mut scopes: Rows,
     nodes: &mut Vec<Node>,
     functions: &mut Functions<'d>,
     sources: &Sources<'d>,
-) -> Scopes {
+) -> Rows {
     for (symbols, file) in &sources.symbols {
         let nameless = nodes.iter().any(|node| is_nameless_root(node, functions));
         let whole = scopes.first().is_some_and(|scope| scope.0.get() == 0)
@@ -126,7 +126,7 @@ impl Namer<'_, '_> {
     }
 }
 
-fn fill_from(scopes: &Scopes, spans: &[Span], namer: &mut Namer<'_, '_>, size: u32) -> Scopes {
+fn fill_from(scopes: &Rows, spans: &[Span], namer: &mut Namer<'_, '_>, size: u32) -> Rows {
     let mut filled = Vec::with_capacity(scopes.len().saturating_add(spans.len()));
     let mut spans = spans.iter().peekable();
     // Before the first scope is a gap, too.

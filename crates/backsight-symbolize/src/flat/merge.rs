@@ -6,10 +6,11 @@ use super::blocks::{self, Placed};
 use super::files::Files;
 use super::functions::Functions;
 use super::nodes::Nodes;
+use super::spots::{self, Spots};
 use super::{Sources, gaps};
 use crate::claims::Claims;
 use crate::dwarf::{DwarfFile, LineRow, UnitPart};
-use crate::index::{Column, FileRecord, Index, Le16, Le32, Meta, NONE, Node, Parts, buckets};
+use crate::index::{Column, FileRecord, Index, Le32, Meta, NONE, Node, NodeRow, Parts, buckets};
 
 /// Blocks that one thread lays out at a time.
 const CHUNK: usize = 4096;
@@ -20,7 +21,31 @@ struct Source<'p, 'd> {
     nodes: Nodes,
     /// Its nodes follow those of the units before it.
     nodes_before: u32,
-    files: Vec<u32>,
+    /// The part's lines: where they start, and the unit's spot.
+    lines: Vec<(Le32, Le32)>,
+    spots: Vec<u32>,
+}
+
+impl<'p, 'd> Source<'p, 'd> {
+    /// Takes the part of a unit whose functions and files have these rows. Also returns
+    /// the unit's spots.
+    fn of(part: &'p UnitPart<'d>, functions: &[u32], files: &[u32]) -> (Self, Spots) {
+        let mut spots = Spots::default();
+        let mut line = |row: &LineRow| {
+            let file = spots::row_of(files, row.file);
+            let spot = spots.add(file, row.line, row.column);
+            (Le32::new(row.start), Le32::new(spot))
+        };
+        let lines = part.lines.iter().map(&mut line).collect();
+        let source = Self {
+            part,
+            nodes: Nodes::of(part, functions, files, &mut spots),
+            nodes_before: 0,
+            lines,
+            spots: Vec::new(),
+        };
+        (source, spots)
+    }
 }
 
 /// Merges the parts of all units, in the units' order.
@@ -37,47 +62,40 @@ pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Source
         || file_rows(parts, sources.limits.name_bytes),
     );
     let rows = function_rows.into_par_iter().zip(file_rows);
-    let mut merged: Vec<Source<'_, 'd>> = parts
-        .par_iter()
-        .zip(rows)
-        .map(|(part, (functions, files))| Source {
-            part,
-            nodes: Nodes::of(part, &functions, &files),
-            nodes_before: 0,
-            files,
-        })
+    let sources_of = parts.par_iter().zip(rows);
+    let units: Vec<(Source<'_, 'd>, Spots)> = sources_of
+        .map(|(part, (functions, files))| Source::of(part, &functions, &files))
         .collect();
-    let mut nodes_before: u32 = 0;
-    for source in &mut merged {
-        source.nodes_before = nodes_before;
-        let count = u32::try_from(source.nodes.len()).unwrap_or(NONE);
-        nodes_before = nodes_before.saturating_add(count);
-    }
+    let (merged, spots) = number(units);
 
-    let ((mut nodes, mut node_columns), (scopes, lines)) = rayon::join(
+    let (mut nodes, (scopes, lines)) = rayon::join(
         || all_nodes(&merged),
         || rayon::join(|| scopes(&merged, claims), || lines(&merged, claims)),
     );
     let scopes = gaps::fill(scopes, &mut nodes, &mut functions, &sources);
-    node_columns.resize(nodes.len(), Le16::default());
+    let mut extents = Vec::new();
+    let nodes = nodes.into_iter().map(|node| node.to_row(&mut extents));
+    let nodes: Vec<NodeRow> = nodes.collect();
+    let (spots, spot_columns) = spots.into_tables();
 
     let (function_records, mut strings) = functions.into_tables();
     let files = files_behind(&mut strings, files);
     let (scope_starts, scope_nodes): (Vec<Le32>, Vec<Le32>) = scopes.into_iter().unzip();
+    let (line_starts, line_spots): (Vec<Le32>, Vec<Le32>) = lines.into_iter().unzip();
     let size = sources.code.size();
     let shift = meta.bucket_shift;
     Index::new(Parts {
         scope_buckets: Column::Built(buckets(&scope_starts, shift, size)),
-        line_buckets: Column::Built(buckets(&lines.starts, shift, size)),
+        line_buckets: Column::Built(buckets(&line_starts, shift, size)),
         windows: Column::Built(sources.code.into_windows()),
         scope_starts: Column::Built(scope_starts),
         scope_nodes: Column::Built(scope_nodes),
-        line_starts: Column::Built(lines.starts),
-        line_files: Column::Built(lines.files),
-        lines: Column::Built(lines.lines),
-        line_columns: Column::Built(lines.columns),
+        line_starts: Column::Built(line_starts),
+        line_spots: Column::Built(line_spots),
+        spots: Column::Built(spots),
+        spot_columns: Column::Built(spot_columns),
         nodes: Column::Built(nodes),
-        node_columns: Column::Built(node_columns),
+        extents: Column::Built(extents),
         functions: Column::Built(function_records),
         demangled: Column::default(),
         files: Column::Built(files),
@@ -127,115 +145,89 @@ fn files_behind(strings: &mut Vec<u8>, files: Files) -> Vec<FileRecord> {
         .collect()
 }
 
-fn all_nodes(merged: &[Source<'_, '_>]) -> (Vec<Node>, Vec<Le16>) {
-    let moved = |source: &Source<'_, '_>| source.nodes.behind(source.nodes_before);
-    let parts: Vec<Vec<Node>> = merged.par_iter().map(moved).collect();
-    let columns = merged.iter().map(|source| source.nodes.columns());
-    (parts.concat(), columns.collect::<Vec<_>>().concat())
+/// Gives the nodes and spots of all units their rows in the index.
+fn number<'p, 'd>(units: Vec<(Source<'p, 'd>, Spots)>) -> (Vec<Source<'p, 'd>>, Spots) {
+    // Half of them are new, as a rule.
+    let count = units.iter().map(|(_, spots)| spots.len()).sum::<usize>() / 2;
+    let mut all = Spots::with_capacity(count);
+    let mut nodes_before: u32 = 0;
+    let mut numbered = Vec::with_capacity(units.len());
+    for (mut source, spots) in units {
+        source.spots = all.add_all(&spots);
+        source.nodes_before = nodes_before;
+        let count = u32::try_from(source.nodes.len()).unwrap_or(NONE);
+        nodes_before = nodes_before.saturating_add(count);
+        numbered.push(source);
+    }
+    (numbered, all)
 }
 
-/// Scopes: where they start, and the node or [`NONE`].
-pub(super) type Scopes = Vec<(Le32, Le32)>;
+fn all_nodes(merged: &[Source<'_, '_>]) -> Vec<Node> {
+    let moved = |source: &Source<'_, '_>| source.nodes.behind(source.nodes_before, &source.spots);
+    let parts: Vec<Vec<Node>> = merged.par_iter().map(moved).collect();
+    parts.concat()
+}
 
-fn scopes(merged: &[Source<'_, '_>], claims: &Claims) -> Scopes {
+/// Where something begins to hold, and its row; [`NONE`] in a gap.
+pub(super) type Rows = Vec<(Le32, Le32)>;
+
+/// Scopes, and their nodes.
+fn scopes(merged: &[Source<'_, '_>], claims: &Claims) -> Rows {
     let blocks = merged
         .iter()
         .map(|source| source.part.scope_blocks.as_slice());
     let placed = blocks::place(blocks, claims);
-    let lay_out = |placed: &[Placed], next: u32| {
-        let mut scopes = Vec::new();
-        for (block, gap) in with_gaps(placed, next) {
-            let Some(source) = source_of(merged, block) else {
-                continue;
-            };
-            let rows = rows_of(&source.part.scopes, block, |scope| scope.0.get());
-            for (start, node) in rows {
-                let start = start.get().max(block.begin);
-                let node = source.nodes.row_of(node.get());
-                let node = node.saturating_add(source.nodes_before);
-                scopes.push((Le32::new(start), Le32::new(node)));
-            }
-            if gap {
-                scopes.push((Le32::new(block.end), Le32::new(NONE)));
-            }
-        }
-        scopes
-    };
-    chunks(&placed)
-        .map(|(placed, next)| lay_out(placed, next))
-        .collect::<Vec<_>>()
-        .concat()
+    lay_out(
+        merged,
+        &placed,
+        |source| &source.part.scopes,
+        |source, node| {
+            let node = source.nodes.row_of(node);
+            node.saturating_add(source.nodes_before)
+        },
+    )
 }
 
-/// The line table, column by column.
-#[derive(Debug, Default)]
-struct LineTable {
-    starts: Vec<Le32>,
-    files: Vec<Le32>,
-    lines: Vec<Le32>,
-    columns: Vec<Le16>,
-}
-
-impl LineTable {
-    fn push(&mut self, row: LineRow) {
-        self.starts.push(Le32::new(row.start));
-        self.files.push(Le32::new(row.file));
-        self.lines.push(Le32::new(row.line));
-        self.columns.push(Le16::new(row.column));
-    }
-
-    /// Returns the rows of all, in tables that are no larger than that takes.
-    fn concat(tables: &[Self]) -> Self {
-        fn column<'t, T: Copy + 't>(
-            tables: &'t [LineTable],
-            of: impl Fn(&'t LineTable) -> &'t [T],
-        ) -> Vec<T> {
-            tables.iter().map(of).collect::<Vec<_>>().concat()
-        }
-        Self {
-            starts: column(tables, |table| &table.starts),
-            files: column(tables, |table| &table.files),
-            lines: column(tables, |table| &table.lines),
-            columns: column(tables, |table| &table.columns),
-        }
-    }
-}
-
-fn lines(merged: &[Source<'_, '_>], claims: &Claims) -> LineTable {
+/// Lines, and their spots.
+fn lines(merged: &[Source<'_, '_>], claims: &Claims) -> Rows {
     let blocks = merged
         .iter()
         .map(|source| source.part.line_blocks.as_slice());
     let placed = blocks::place(blocks, claims);
-    let lay_out = |placed: &[Placed], next: u32| {
-        let mut table = LineTable::default();
+    lay_out(
+        merged,
+        &placed,
+        |source| &source.lines,
+        |source, spot| spots::row_of(&source.spots, spot),
+    )
+}
+
+/// Lays out the rows of placed blocks one behind another. `row` is asked for the row in
+/// the index of what a unit's row names.
+fn lay_out<'p, 'd>(
+    merged: &[Source<'p, 'd>],
+    placed: &[Placed],
+    rows_in: impl for<'s> Fn(&'s Source<'p, 'd>) -> &'s [(Le32, Le32)] + Sync,
+    row: impl Fn(&Source<'p, 'd>, u32) -> u32 + Sync,
+) -> Rows {
+    let chunk = |(placed, next): (&[Placed], u32)| {
+        let mut laid_out = Vec::new();
         for (block, gap) in with_gaps(placed, next) {
             let Some(source) = source_of(merged, block) else {
                 continue;
             };
-            for row in rows_of(&source.part.lines, block, |row| row.start) {
-                let file = usize::try_from(row.file).ok();
-                let file = file.and_then(|at| source.files.get(at));
-                table.push(LineRow {
-                    start: row.start.max(block.begin),
-                    file: file.copied().unwrap_or(NONE),
-                    ..*row
-                });
+            for (start, named) in rows_of(rows_in(source), block) {
+                let start = start.get().max(block.begin);
+                let row = row(source, named.get());
+                laid_out.push((Le32::new(start), Le32::new(row)));
             }
             if gap {
-                table.push(LineRow {
-                    start: block.end,
-                    file: NONE,
-                    line: 0,
-                    column: 0,
-                });
+                laid_out.push((Le32::new(block.end), Le32::new(NONE)));
             }
         }
-        table
+        laid_out
     };
-    let tables: Vec<LineTable> = chunks(&placed)
-        .map(|(placed, next)| lay_out(placed, next))
-        .collect();
-    LineTable::concat(&tables)
+    chunks(placed).map(chunk).collect::<Vec<_>>().concat()
 }
 
 /// Chunks of blocks, each with where the first block behind it begins.
@@ -265,12 +257,12 @@ fn source_of<'m, 'p, 'd>(
 
 /// Returns the rows that hold within the placed block, which may be less than
 /// the block it was.
-fn rows_of<'r, R>(rows: &'r [R], block: &Placed, start: impl Fn(&R) -> u32) -> &'r [R] {
+fn rows_of<'r>(rows: &'r [(Le32, Le32)], block: &Placed) -> &'r [(Le32, Le32)] {
     let first = usize::try_from(block.first).unwrap_or(usize::MAX);
     let count = usize::try_from(block.count).unwrap_or(0);
     let rows = rows.get(first..).and_then(|rows| rows.get(..count));
     let rows = rows.unwrap_or_default();
-    let from = rows.partition_point(|row| start(row) <= block.begin);
-    let to = rows.partition_point(|row| start(row) < block.end);
+    let from = rows.partition_point(|row| row.0.get() <= block.begin);
+    let to = rows.partition_point(|row| row.0.get() < block.end);
     rows.get(from.saturating_sub(1)..to).unwrap_or_default()
 }

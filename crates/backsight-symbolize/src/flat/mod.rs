@@ -15,6 +15,7 @@ mod functions;
 mod gaps;
 mod merge;
 mod nodes;
+mod spots;
 
 use backsight_types::BuildId;
 use rayon::prelude::*;

@@ -6,30 +6,34 @@
 
 use std::collections::hash_map::Entry;
 
+use super::spots::{Spots, row_of};
 use crate::dwarf::UnitPart;
 use crate::index::{Le16, NONE, Node, PointerMap};
 
-/// The nodes of one unit that an index keeps: parents are rows among these, functions
-/// and files rows of the index.
+/// The nodes of one unit that an index keeps: parents are rows among these, spots rows
+/// of the unit's, and functions rows of the index.
 #[derive(Debug)]
 pub(super) struct Nodes {
     nodes: Vec<Node>,
-    columns: Vec<Le16>,
     /// For each node of the unit, its row here.
     rows: Vec<u32>,
 }
 
 impl Nodes {
     /// Takes the nodes of a unit whose functions and files have these rows.
-    pub(super) fn of(part: &UnitPart<'_>, functions: &[u32], files: &[u32]) -> Self {
+    pub(super) fn of(
+        part: &UnitPart<'_>,
+        functions: &[u32],
+        files: &[u32],
+        spots: &mut Spots,
+    ) -> Self {
         let needed = needed(part);
         let count = needed.iter().filter(|needed| **needed).count();
         let mut kept = Self {
             nodes: Vec::with_capacity(count),
-            columns: Vec::with_capacity(count),
             rows: Vec::with_capacity(needed.len()),
         };
-        let mut known: PointerMap<(Node, Le16), u32> = PointerMap::default();
+        let mut known: PointerMap<Node, u32> = PointerMap::default();
         known.reserve(count);
         let columns = part.node_columns.iter().copied();
         let columns = columns.chain(std::iter::repeat(Le16::default()));
@@ -38,13 +42,16 @@ impl Nodes {
                 kept.rows.push(NONE);
                 continue;
             }
-            let node = node.moved(&kept.rows, functions, files);
-            let row = match known.entry((node, column)) {
+            let mut node = node.moved(&kept.rows, functions);
+            if node.parent().is_some() {
+                let file = row_of(files, node.place());
+                node = node.at_spot(spots.add(file, node.extent(), column.get()));
+            }
+            let row = match known.entry(node) {
                 Entry::Occupied(known) => *known.get(),
                 Entry::Vacant(new) => {
                     let row = u32::try_from(kept.nodes.len()).unwrap_or(NONE);
                     kept.nodes.push(node);
-                    kept.columns.push(column);
                     *new.insert(row)
                 }
             };
@@ -59,17 +66,17 @@ impl Nodes {
 
     /// Returns the row here of a node of the unit.
     pub(super) fn row_of(&self, node: u32) -> u32 {
-        let row = usize::try_from(node).ok().and_then(|at| self.rows.get(at));
-        row.copied().unwrap_or(NONE)
+        row_of(&self.rows, node)
     }
 
-    /// Returns the nodes where so many others go before.
-    pub(super) fn behind(&self, others: u32) -> Vec<Node> {
-        self.nodes.iter().map(|node| node.behind(others)).collect()
-    }
-
-    pub(super) fn columns(&self) -> &[Le16] {
-        &self.columns
+    /// Returns the nodes where so many others go before, and the unit's spots have
+    /// these rows.
+    pub(super) fn behind(&self, others: u32, spots: &[u32]) -> Vec<Node> {
+        let moved = |node: &Node| match node.parent() {
+            Some(_) => node.behind(others).at_spot(row_of(spots, node.place())),
+            None => *node,
+        };
+        self.nodes.iter().map(moved).collect()
     }
 }
 
@@ -101,6 +108,7 @@ fn needed(part: &UnitPart<'_>) -> Vec<bool> {
 mod tests {
     use super::Nodes;
     use crate::dwarf::UnitPart;
+    use crate::flat::spots::Spots;
     use crate::index::{Le16, Le32, NONE, Node};
 
     /// A unit of these nodes, with scopes of some of them.
@@ -125,24 +133,27 @@ mod tests {
             Node::inlined(2, 2, 0, 30),
             Node::root(2, 8, 8),
         ];
-        let kept = Nodes::of(&unit(&nodes, &[0, 3]), &[5, 6, 7], &[9]);
+        let mut spots = Spots::default();
+        let kept = Nodes::of(&unit(&nodes, &[0, 3]), &[5, 6, 7], &[9], &mut spots);
+        let (rows, _) = spots.into_tables();
+        let lines: Vec<u32> = rows.iter().map(|spot| spot.line.get()).collect();
+        assert_eq!(lines, [20, 30]);
         let want = [
             Node::root(5, 0, 8),
-            Node::inlined(0, 6, 9, 20),
-            Node::inlined(1, 7, 9, 30),
+            Node::inlined(0, 6, 3, 0),
+            Node::inlined(1, 7, 4, 0),
             Node::root(7, 8, 8),
         ];
-        assert_eq!(kept.behind(0), want);
-        assert_eq!(kept.columns().len(), want.len());
+        assert_eq!(kept.behind(0, &[3, 4]), want);
         let rows = [0, 1, 2, 3, 4, 5].map(|node| kept.row_of(node));
         assert_eq!(rows, [0, NONE, 1, 2, 3, NONE]);
         let moved = [
             want[0],
-            Node::inlined(40, 6, 9, 20),
-            Node::inlined(41, 7, 9, 30),
+            Node::inlined(40, 6, 3, 0),
+            Node::inlined(41, 7, 4, 0),
             want[3],
         ];
-        assert_eq!(kept.behind(40), moved);
+        assert_eq!(kept.behind(40, &[3, 4]), moved);
     }
 
     #[test]
@@ -156,14 +167,16 @@ mod tests {
             Node::inlined(0, 1, 0, 10).cut(),
         ];
         // The second and third function are one, and so are the files.
-        let kept = Nodes::of(&unit(&nodes, &[0, 1, 2, 3, 4, 5]), &[0, 1, 1], &[3, 3]);
+        let mut spots = Spots::default();
+        let unit = unit(&nodes, &[0, 1, 2, 3, 4, 5]);
+        let kept = Nodes::of(&unit, &[0, 1, 1], &[3, 3], &mut spots);
         let want = [
             Node::root(0, 0, 8),
-            Node::inlined(0, 1, 3, 10),
-            Node::inlined(1, 1, 3, 11),
-            Node::inlined(0, 1, 3, 10).cut(),
+            Node::inlined(0, 1, 0, 0),
+            Node::inlined(1, 1, 1, 0),
+            Node::inlined(0, 1, 0, 0).cut(),
         ];
-        assert_eq!(kept.behind(0), want);
+        assert_eq!(kept.behind(0, &[0, 1]), want);
         let rows = [0, 1, 2, 3, 4, 5].map(|node| kept.row_of(node));
         assert_eq!(rows, [0, 1, 1, 2, 2, 3]);
     }

@@ -109,24 +109,16 @@ impl Index {
         )?;
         let lines = self.line_starts().len();
         same(
-            "the number of line files",
-            self.line_files().len(),
+            "the number of line spots",
+            self.line_spots().len(),
             false,
             lines,
         )?;
-        same("the number of lines", self.lines().len(), false, lines)?;
         same(
             "the number of columns",
-            self.line_columns().len(),
+            self.spot_columns().len(),
             true,
-            lines,
-        )?;
-        let nodes = self.nodes().len();
-        same(
-            "the number of call columns",
-            self.node_columns().len(),
-            true,
-            nodes,
+            self.spots().len(),
         )?;
         let functions = self.functions().len();
         same(
@@ -189,11 +181,13 @@ impl Index {
             move |at: u32| at == NONE || usize::try_from(at).is_ok_and(|at| at < count)
         };
         let (nodes, functions) = (below(self.nodes().len()), below(self.functions().len()));
-        let files = below(self.files().len());
+        let (spots, extents) = (below(self.spots().len()), below(self.extents().len()));
         let scopes = self.scope_nodes().iter();
         wrong("a scope's node", scopes.map(|row| row.get()).all(&nodes))?;
-        let rows = self.line_files().iter();
-        wrong("a line's file", rows.map(|row| row.get()).all(&files))?;
+        let lines = self.line_spots().iter();
+        wrong("a line's spot", lines.map(|row| row.get()).all(&spots))?;
+        let mut files = self.spots().iter().map(|spot| spot.file.get());
+        wrong("a spot's file", files.all(below(self.files().len())))?;
         for (node, at) in self.nodes().iter().zip(0_u32..) {
             wrong("a node's function", functions(node.function()))?;
             // Parents go before their children, so no walk runs in circles.
@@ -201,10 +195,11 @@ impl Index {
                 "a node's parent",
                 node.parent().is_none_or(|parent| parent < at),
             )?;
-            wrong(
-                "a call's file",
-                node.parent().is_none() || files(node.place()),
-            )?;
+            let place = match node.parent() {
+                Some(_) => spots(node.place()),
+                None => extents(node.place()),
+            };
+            wrong("a node's place", place)?;
         }
         let text = |at: u32| at == 0 || self.text(at).is_some();
         for function in self.functions() {

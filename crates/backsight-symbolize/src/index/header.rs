@@ -35,7 +35,7 @@ impl Default for Meta {
 const MAGIC: [u8; 8] = *b"\x89BSIX\r\n\n";
 
 /// The version of the layout. A file of another one is built again, not read.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Set in the flags when a limit left something out.
 const LIMITED: u32 = 1;

@@ -86,20 +86,51 @@ fn halves(value: u64) -> [u32; 2] {
     [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes)
 }
 
-/// One call level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
-#[repr(C)]
+/// One call level on its way into an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Node {
     /// The node this one was folded into; [`NONE`] at a root.
     parent: Le32,
     /// The function, and in the highest bit whether a limit was reached here.
     function: Le32,
-    /// Of an inlined call: the file it stands in, or [`NONE`]. Of a root: the
-    /// code offset where the function is entered.
+    /// Of an inlined call: the file it stands in, or [`NONE`]; once it has a spot, that.
+    /// Of a root: the code offset where the function is entered.
     place: Le32,
     /// Of an inlined call: its line, or 0. Of a root: the bytes of its first
     /// range.
     extent: Le32,
+}
+
+/// One call level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct NodeRow {
+    /// As [`Node`] has it.
+    parent: Le32,
+    /// As [`Node`] has it.
+    function: Le32,
+    /// Of an inlined call: its spot, or [`NONE`]. Of a root: the row of its extent.
+    place: Le32,
+}
+
+/// A place in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Spot {
+    /// Or [`NONE`].
+    pub(crate) file: Le32,
+    /// 0 is unknown.
+    pub(crate) line: Le32,
+}
+
+/// Where a function has code of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Extent {
+    /// The code offset where it is entered.
+    pub(crate) entry: Le32,
+    /// The bytes of its first range.
+    pub(crate) size: Le32,
 }
 
 /// Set in the function of a node whose answer lacks something because of a limit.
@@ -139,21 +170,45 @@ impl Node {
         }
     }
 
-    /// The same by other rows: for each row of its kind, the one that it becomes.
-    pub(crate) fn moved(self, nodes: &[u32], functions: &[u32], files: &[u32]) -> Self {
+    /// The same by other rows: for each row of its kind, the one that it becomes. Its
+    /// place stays what it is.
+    pub(crate) fn moved(self, nodes: &[u32], functions: &[u32]) -> Self {
         let row = |rows: &[u32], at: u32| {
             let at = usize::try_from(at).ok();
             at.and_then(|at| rows.get(at)).copied().unwrap_or(NONE)
         };
         let function = row(functions, self.function()) | (self.function.get() & CUT);
-        match self.parent() {
-            Some(parent) => Self::inlined(
-                row(nodes, parent),
-                function,
-                row(files, self.place()),
-                self.extent(),
-            ),
-            None => Self::root(function, self.place(), self.extent()),
+        let parent = self.parent().map_or(NONE, |parent| row(nodes, parent));
+        Self::raw(parent, function, self.place(), self.extent())
+    }
+
+    /// The same inlined call at this spot.
+    pub(crate) fn at_spot(self, spot: u32) -> Self {
+        Self {
+            place: Le32::new(spot),
+            extent: Le32::new(0),
+            ..self
+        }
+    }
+
+    /// Returns the row of an index that it becomes. The extents of roots are added to
+    /// `extents`.
+    pub(crate) fn to_row(self, extents: &mut Vec<Extent>) -> NodeRow {
+        let place = match self.parent() {
+            Some(_) => self.place,
+            None => {
+                let row = u32::try_from(extents.len()).unwrap_or(NONE);
+                extents.push(Extent {
+                    entry: self.place,
+                    size: self.extent,
+                });
+                Le32::new(row)
+            }
+        };
+        NodeRow {
+            parent: self.parent,
+            function: self.function,
+            place,
         }
     }
 
@@ -179,11 +234,6 @@ impl Node {
     }
 
     #[inline]
-    pub(crate) fn is_cut(&self) -> bool {
-        self.function.get() & CUT != 0
-    }
-
-    #[inline]
     pub(crate) fn place(&self) -> u32 {
         self.place.get()
     }
@@ -191,6 +241,28 @@ impl Node {
     #[inline]
     pub(crate) fn extent(&self) -> u32 {
         self.extent.get()
+    }
+}
+
+impl NodeRow {
+    #[inline]
+    pub(crate) fn parent(&self) -> Option<u32> {
+        Some(self.parent.get()).filter(|parent| *parent != NONE)
+    }
+
+    #[inline]
+    pub(crate) fn function(&self) -> u32 {
+        self.function.get() & !CUT
+    }
+
+    #[inline]
+    pub(crate) fn is_cut(&self) -> bool {
+        self.function.get() & CUT != 0
+    }
+
+    #[inline]
+    pub(crate) fn place(&self) -> u32 {
+        self.place.get()
     }
 }
 

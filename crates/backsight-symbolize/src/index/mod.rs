@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   virtual offset ─windows─▶ code offset ─┬─scopes─▶ node ─parent─▶ … ─▶ root
-//!                                          └─lines──▶ row: file, line, column
+//!                                          └─lines──▶ spot: file, line, column
 //! ```
 //!
 //! A *code offset* counts the bytes of all code sections laid end to end, so
@@ -27,7 +27,9 @@ mod windows;
 
 pub use file::IndexError;
 pub(crate) use header::Meta;
-pub(crate) use layout::{FileRecord, FunctionRecord, Le16, Le32, NONE, Node, Window};
+pub(crate) use layout::{
+    FileRecord, FunctionRecord, Le16, Le32, NONE, Node, NodeRow, Spot, Window,
+};
 pub(crate) use memo::{Memo, name};
 pub(crate) use search::{Hit, Level, Walk, buckets};
 pub(crate) use strings::{PointerMap, StringTable, push as push_text};

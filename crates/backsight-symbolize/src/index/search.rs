@@ -9,15 +9,15 @@ use super::windows::{code_offset, virt_offset};
 pub(crate) struct Hit {
     /// The innermost call level, or [`NONE`].
     pub(crate) node: u32,
-    /// The row of the line table, or [`NONE`].
-    pub(crate) row: u32,
+    /// The place in the source, or [`NONE`].
+    pub(crate) spot: u32,
 }
 
 impl Hit {
     /// Nothing is known there.
     pub(crate) const NOTHING: Self = Self {
         node: NONE,
-        row: NONE,
+        spot: NONE,
     };
 }
 
@@ -31,13 +31,13 @@ pub(crate) struct Level {
     /// 0 is unknown.
     pub(crate) column: u16,
     pub(crate) inlined: bool,
-    /// The code offset where the physical function is entered.
-    pub(crate) entry: Option<u32>,
+    /// Of the physical function, the row of its extent.
+    pub(crate) extent: Option<u32>,
 }
 
 /// A place in the source, in numbers of the index.
 #[derive(Clone, Copy, Debug, Default)]
-struct Spot {
+struct Place {
     file: Option<u32>,
     line: u32,
     column: u16,
@@ -47,7 +47,7 @@ struct Spot {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Walk {
     next: Option<u32>,
-    spot: Spot,
+    spot: Place,
     /// Levels that may follow: a forged file may lead in circles.
     left: u32,
 }
@@ -63,11 +63,10 @@ impl Index {
         let scope = find_row(self.scope_starts(), self.scope_buckets(), shift, at);
         let node = scope.and_then(|scope| self.scope_nodes().get(scope));
         let line = find_row(self.line_starts(), self.line_buckets(), shift, at);
+        let spot = line.and_then(|line| self.line_spots().get(line));
         Hit {
             node: node.map_or(NONE, |node| node.get()),
-            row: line
-                .and_then(|line| u32::try_from(line).ok())
-                .unwrap_or(NONE),
+            spot: spot.map_or(NONE, |spot| spot.get()),
         }
     }
 
@@ -82,7 +81,7 @@ impl Index {
     #[inline]
     pub(crate) fn says_something(&self, hit: Hit) -> bool {
         let node = usize::try_from(hit.node).ok();
-        let spot = || self.spot(hit.row);
+        let spot = || self.spot(hit.spot);
         node.is_some_and(|at| at < self.nodes().len()) || spot().file.is_some() || spot().line > 0
     }
 
@@ -98,23 +97,27 @@ impl Index {
     pub(crate) fn walk(&self, hit: Hit) -> Walk {
         Walk {
             next: Some(hit.node),
-            spot: self.spot(hit.row),
+            spot: self.spot(hit.spot),
             left: self.meta().inline_depth.saturating_add(1),
         }
     }
 
+    /// Returns the code offset where a function is entered.
+    pub(crate) fn entry(&self, extent: u32) -> Option<u32> {
+        let extent = self.extents().get(usize::try_from(extent).ok()?)?;
+        Some(extent.entry.get())
+    }
+
     #[inline]
-    fn spot(&self, row: u32) -> Spot {
-        let Ok(row) = usize::try_from(row) else {
-            return Spot::default();
+    fn spot(&self, row: u32) -> Place {
+        let row = usize::try_from(row).ok();
+        let Some((row, spot)) = row.and_then(|row| Some((row, self.spots().get(row)?))) else {
+            return Place::default();
         };
-        let (Some(file), Some(line)) = (self.line_files().get(row), self.lines().get(row)) else {
-            return Spot::default();
-        };
-        let column = self.line_columns().get(row);
-        Spot {
-            file: Some(file.get()).filter(|file| *file != NONE),
-            line: line.get(),
+        let column = self.spot_columns().get(row);
+        Place {
+            file: Some(spot.file.get()).filter(|file| *file != NONE),
+            line: spot.line.get(),
             column: column.map_or(0, |column| column.get()),
         }
     }
@@ -142,15 +145,10 @@ impl Walk {
         match node.parent() {
             Some(parent) => {
                 level.inlined = true;
-                let column = row.and_then(|row| index.node_columns().get(row));
-                self.spot = Spot {
-                    file: Some(node.place()).filter(|file| *file != NONE),
-                    line: node.extent(),
-                    column: column.map_or(0, |column| column.get()),
-                };
+                self.spot = index.spot(node.place());
                 self.next = Some(parent);
             }
-            None => level.entry = Some(node.place()),
+            None => level.extent = Some(node.place()),
         }
         Some(level)
     }

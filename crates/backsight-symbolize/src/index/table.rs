@@ -4,7 +4,7 @@ use backsight_types::BuildId;
 use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::header::Meta;
-use super::layout::{FileRecord, FunctionRecord, Le16, Le32, Node, Window};
+use super::layout::{Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, Spot, Window};
 use super::strings;
 use crate::image::Image;
 use crate::tally::wide;
@@ -125,20 +125,20 @@ tables! {
     ScopeNodes scope_nodes: Le32 = 3, "scope nodes";
     /// For each bucket of code offsets, how many scopes start before its end.
     ScopeBuckets scope_buckets: Le32 = 4, "scope buckets";
-    /// Code offsets where the line changes, ascending.
+    /// Code offsets where the place in the source changes, ascending.
     LineStarts line_starts: Le32 = 5, "line starts";
-    /// The file from there on, or `NONE`.
-    LineFiles line_files: Le32 = 6, "line files";
-    /// The line from there on; 0 is unknown.
-    Lines lines: Le32 = 7, "lines";
-    /// The column from there on; 0 is unknown. May be left out.
-    LineColumns line_columns: Le16 = 8, "line columns";
+    /// The place from there on: a spot, or `NONE`.
+    LineSpots line_spots: Le32 = 6, "line spots";
     /// For each bucket, how many lines start before its end.
-    LineBuckets line_buckets: Le32 = 9, "line buckets";
+    LineBuckets line_buckets: Le32 = 7, "line buckets";
+    /// Places in the source.
+    Spots spots: Spot = 8, "spots";
+    /// Their columns; 0 is unknown. May be left out.
+    SpotColumns spot_columns: Le16 = 9, "spot columns";
     /// The call levels.
-    Nodes nodes: Node = 10, "nodes";
-    /// Of inlined calls, the call's column; 0 is unknown. May be left out.
-    NodeColumns node_columns: Le16 = 11, "call columns";
+    Nodes nodes: NodeRow = 10, "nodes";
+    /// Where functions have code of their own.
+    Extents extents: Extent = 11, "extents";
     /// Their names.
     Functions functions: FunctionRecord = 12, "functions";
     /// Demangled names of the functions, as texts. May be left out.

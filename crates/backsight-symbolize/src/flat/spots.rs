@@ -1,0 +1,109 @@
+//! Places in the source, each once.
+//!
+//! Code comes back to the same place again and again, above all in what is inlined: of
+//! ripgrep's line rows one in nine says something that none before it does.
+
+use std::collections::hash_map::Entry;
+
+use crate::index::{Le16, Le32, NONE, PointerMap, Spot};
+
+/// Places on their way into an index.
+#[derive(Debug, Default)]
+pub(super) struct Spots {
+    spots: Vec<Spot>,
+    columns: Vec<Le16>,
+    known: PointerMap<(Spot, Le16), u32>,
+}
+
+impl Spots {
+    /// Makes room for so many.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self {
+            spots: Vec::with_capacity(count),
+            columns: Vec::with_capacity(count),
+            known: PointerMap::with_capacity_and_hasher(count, Default::default()),
+        }
+    }
+
+    /// Returns the row of a place; [`NONE`] where neither file nor line is known.
+    pub(super) fn add(&mut self, file: u32, line: u32, column: u16) -> u32 {
+        if file == NONE && line == 0 {
+            return NONE;
+        }
+        let spot = Spot {
+            file: Le32::new(file),
+            line: Le32::new(line),
+        };
+        self.add_spot(spot, Le16::new(column))
+    }
+
+    fn add_spot(&mut self, spot: Spot, column: Le16) -> u32 {
+        match self.known.entry((spot, column)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let row = u32::try_from(self.spots.len()).unwrap_or(NONE);
+                self.spots.push(spot);
+                self.columns.push(column);
+                *new.insert(row)
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.spots.len()
+    }
+
+    /// Adds the places of a unit, and returns the row of each.
+    pub(super) fn add_all(&mut self, others: &Self) -> Vec<u32> {
+        let others = others.spots.iter().zip(&others.columns);
+        others
+            .map(|(spot, column)| self.add_spot(*spot, *column))
+            .collect()
+    }
+
+    pub(super) fn into_tables(self) -> (Vec<Spot>, Vec<Le16>) {
+        (self.spots, self.columns)
+    }
+}
+
+/// Returns the row of a unit's place.
+pub(super) fn row_of(rows: &[u32], spot: u32) -> u32 {
+    let row = usize::try_from(spot).ok().and_then(|at| rows.get(at));
+    row.copied().unwrap_or(NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Spots, row_of};
+    use crate::index::NONE;
+
+    #[test]
+    fn a_place_has_one_row_in_all_units() {
+        let mut units = [Spots::default(), Spots::default()];
+        let rows = units[0].add(1, 10, 5);
+        assert_eq!(
+            [rows, units[0].add(1, 10, 6), units[0].add(1, 10, 5)],
+            [0, 1, 0]
+        );
+        assert_eq!([units[1].add(2, 10, 5), units[1].add(1, 10, 6)], [0, 1]);
+        let mut all = Spots::with_capacity(4);
+        let rows = units.map(|unit| all.add_all(&unit));
+        assert_eq!(rows, [vec![0, 1], vec![2, 1]]);
+        let (spots, columns) = all.into_tables();
+        let rows = spots.iter().zip(&columns);
+        let rows: Vec<_> = rows
+            .map(|(spot, column)| (spot.file.get(), spot.line.get(), column.get()))
+            .collect();
+        assert_eq!(rows, [(1, 10, 5), (1, 10, 6), (2, 10, 5)]);
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_row() {
+        let mut spots = Spots::default();
+        assert_eq!(spots.add(NONE, 0, 0), NONE);
+        assert_ne!(spots.add(NONE, 7, 0), NONE, "a line alone is known");
+        assert_ne!(spots.add(7, 0, 0), NONE, "a file alone is known");
+        assert_eq!(row_of(&[4], NONE), NONE);
+        assert_eq!(row_of(&[4], 0), 4);
+    }
+}
