@@ -62,7 +62,7 @@ fn what_is_built_is_shown_and_is_sound() {
     let id = built.run(&["buildid", "prog"]).ok();
     let first = format!("prog.index  {size} bytes  [build id {}]", id.trim_end());
     assert_eq!(built.shown.lines().next(), Some(&*first));
-    for table in ["windows", "scope starts", "nodes", "functions", "strings"] {
+    for table in ["windows", "scopes", "nodes", "functions", "strings"] {
         assert!(built.shown.contains(&format!("\n  {table} ")), "{table}");
     }
     assert_eq!(
@@ -97,7 +97,9 @@ fn json_has_each_table() {
         };
         // `folded` in `main`, each with its name, and what starts a program.
         assert!(rows("functions") >= 2 && rows("nodes") >= 2 && rows("files") >= 1);
-        assert_eq!(rows("scope starts"), rows("scope nodes"));
+        assert_eq!(rows("spots"), rows("spot columns"));
+        // A function has an extent, an inlined call has none.
+        assert!((1..=rows("nodes")).contains(&rows("extents")));
         let bytes = tables.iter().map(|table| table["bytes"].as_u64());
         let bytes: Option<u64> = bytes.sum();
         assert!(bytes < index["size"].as_u64(), "{index}");

@@ -20,6 +20,11 @@ use crate::symbol_tables::SymbolTables;
 use crate::trace::{event, in_span};
 use crate::{Error, Frame, Frames, Options, Source, SymbolIndex};
 
+/// Where there is room for no more indexes than this of one size, it matters that the
+/// memory of one that is let go of can be used for all else. Elsewhere it is not worth
+/// a copy.
+const FEW: u64 = 32;
+
 /// Where a module's own bytes come from.
 #[derive(Debug)]
 pub(crate) enum Origin {
@@ -173,7 +178,11 @@ impl Files {
                 self.not_written.store(written.is_err(), Ordering::Relaxed);
                 event!("index written", succeeded = written.is_ok());
             }
-            Some(Arc::new(Indexed::new(index.index, Arc::clone(options))))
+            let mut index = index.index;
+            if index.kept_bytes().saturating_mul(FEW) > options.budget.kept_bytes {
+                index = index.into_pages();
+            }
+            Some(Arc::new(Indexed::new(index, Arc::clone(options))))
         };
         self.indexed.get_or_init(build).as_ref()
     }

@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::{Mmap, UncheckedAdvice};
+use memmap2::{Mmap, MmapMut, UncheckedAdvice};
 
 use crate::tally::wide;
 use crate::{Access, Error};
@@ -25,6 +25,8 @@ pub(crate) enum Image {
     Mapped(Mmap),
     Read(Vec<u8>),
     Given(Arc<[u8]>),
+    /// Pages of our own, which go back to the system when they are let go of.
+    Pages(MmapMut),
 }
 
 impl Deref for Image {
@@ -35,6 +37,7 @@ impl Deref for Image {
             Self::Mapped(map) => map,
             Self::Read(bytes) => bytes,
             Self::Given(bytes) => bytes,
+            Self::Pages(pages) => pages,
         }
     }
 }
@@ -64,6 +67,7 @@ impl Image {
     pub(crate) fn read_bytes(&self) -> u64 {
         match self {
             Self::Read(bytes) => wide(bytes.len()),
+            Self::Pages(pages) => wide(pages.len()),
             Self::Mapped(_) | Self::Given(_) => 0,
         }
     }

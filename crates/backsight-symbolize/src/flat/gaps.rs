@@ -6,11 +6,10 @@ use std::collections::HashMap;
 
 use super::Sources;
 use super::functions::Functions;
-use super::merge::Rows;
 use crate::code_map::CodeMap;
 use crate::dwarf::RawName;
 use crate::elf::{ElfFile, Symbols};
-use crate::index::{Le32, NONE, Node};
+use crate::index::{NONE, Node, Row};
 
 /// What one symbol covers, in code offsets.
 #[derive(Clone, Copy, Debug)]
@@ -24,19 +23,19 @@ struct Span {
 /// Fills the gaps between scopes, and names the functions that have no name, from
 /// each symbol table in turn.
 pub(super) fn fill<'d>(
-    mut scopes: Rows,
+    mut scopes: Vec<Row>,
     nodes: &mut Vec<Node>,
     functions: &mut Functions<'d>,
     sources: &Sources<'d>,
-) -> Rows {
+) -> Vec<Row> {
     for (symbols, file) in &sources.symbols {
         let nameless = nodes.iter().any(|node| is_nameless_root(node, functions));
-        let whole = scopes.first().is_some_and(|scope| scope.0.get() == 0)
+        let whole = scopes.first().is_some_and(|scope| scope.start.get() == 0)
             && scopes
                 .iter()
                 .rev()
                 .skip(1)
-                .all(|scope| scope.1.get() != NONE);
+                .all(|scope| scope.value.get() != NONE);
         if whole && !nameless {
             break;
         }
@@ -126,20 +125,20 @@ impl Namer<'_, '_> {
     }
 }
 
-fn fill_from(scopes: &Rows, spans: &[Span], namer: &mut Namer<'_, '_>, size: u32) -> Rows {
+fn fill_from(scopes: &[Row], spans: &[Span], namer: &mut Namer<'_, '_>, size: u32) -> Vec<Row> {
     let mut filled = Vec::with_capacity(scopes.len().saturating_add(spans.len()));
     let mut spans = spans.iter().peekable();
     // Before the first scope is a gap, too.
-    let starts = scopes.iter().map(|scope| scope.0.get());
+    let starts = scopes.iter().map(|scope| scope.start.get());
     let ends = starts.chain(std::iter::once(size));
-    let before = (Le32::new(0), Le32::new(NONE));
+    let before = Row::new(0, NONE);
     let all = std::iter::once(&before).chain(scopes);
     for (scope, end) in all.zip(ends) {
-        let begin = scope.0.get();
+        let begin = scope.start.get();
         if begin == end {
             continue;
         }
-        if scope.1.get() != NONE {
+        if scope.value.get() != NONE {
             filled.push(*scope);
             continue;
         }
@@ -148,9 +147,9 @@ fn fill_from(scopes: &Rows, spans: &[Span], namer: &mut Namer<'_, '_>, size: u32
         while let Some(span) = spans.peek().filter(|span| span.begin < end) {
             let from = span.begin.max(begin);
             if at < from {
-                filled.push((Le32::new(at), Le32::new(NONE)));
+                filled.push(Row::new(at, NONE));
             }
-            filled.push((Le32::new(from), Le32::new(namer.node(span))));
+            filled.push(Row::new(from, namer.node(span)));
             at = span.end.min(end);
             if span.end > end {
                 break;
@@ -158,7 +157,7 @@ fn fill_from(scopes: &Rows, spans: &[Span], namer: &mut Namer<'_, '_>, size: u32
             spans.next();
         }
         if at < end {
-            filled.push((Le32::new(at), Le32::new(NONE)));
+            filled.push(Row::new(at, NONE));
         }
     }
     filled

@@ -10,7 +10,9 @@ use super::spots::{self, Spots};
 use super::{Sources, gaps};
 use crate::claims::Claims;
 use crate::dwarf::{DwarfFile, LineRow, UnitPart};
-use crate::index::{Column, FileRecord, Index, Le32, Meta, NONE, Node, NodeRow, Parts, buckets};
+use crate::index::{
+    Column, FileRecord, Index, Le32, Meta, NONE, Node, NodeRow, Parts, Row, buckets,
+};
 
 /// Blocks that one thread lays out at a time.
 const CHUNK: usize = 4096;
@@ -80,18 +82,13 @@ pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Source
 
     let (function_records, mut strings) = functions.into_tables();
     let files = files_behind(&mut strings, files);
-    let (scope_starts, scope_nodes): (Vec<Le32>, Vec<Le32>) = scopes.into_iter().unzip();
-    let (line_starts, line_spots): (Vec<Le32>, Vec<Le32>) = lines.into_iter().unzip();
     let size = sources.code.size();
     let shift = meta.bucket_shift;
     Index::new(Parts {
-        scope_buckets: Column::Built(buckets(&scope_starts, shift, size)),
-        line_buckets: Column::Built(buckets(&line_starts, shift, size)),
+        buckets: Column::Built(buckets(&scopes, &lines, shift, size)),
         windows: Column::Built(sources.code.into_windows()),
-        scope_starts: Column::Built(scope_starts),
-        scope_nodes: Column::Built(scope_nodes),
-        line_starts: Column::Built(line_starts),
-        line_spots: Column::Built(line_spots),
+        scopes: Column::Built(scopes),
+        lines: Column::Built(lines),
         spots: Column::Built(spots),
         spot_columns: Column::Built(spot_columns),
         nodes: Column::Built(nodes),
@@ -168,11 +165,8 @@ fn all_nodes(merged: &[Source<'_, '_>]) -> Vec<Node> {
     parts.concat()
 }
 
-/// Where something begins to hold, and its row; [`NONE`] in a gap.
-pub(super) type Rows = Vec<(Le32, Le32)>;
-
 /// Scopes, and their nodes.
-fn scopes(merged: &[Source<'_, '_>], claims: &Claims) -> Rows {
+fn scopes(merged: &[Source<'_, '_>], claims: &Claims) -> Vec<Row> {
     let blocks = merged
         .iter()
         .map(|source| source.part.scope_blocks.as_slice());
@@ -189,7 +183,7 @@ fn scopes(merged: &[Source<'_, '_>], claims: &Claims) -> Rows {
 }
 
 /// Lines, and their spots.
-fn lines(merged: &[Source<'_, '_>], claims: &Claims) -> Rows {
+fn lines(merged: &[Source<'_, '_>], claims: &Claims) -> Vec<Row> {
     let blocks = merged
         .iter()
         .map(|source| source.part.line_blocks.as_slice());
@@ -209,7 +203,7 @@ fn lay_out<'p, 'd>(
     placed: &[Placed],
     rows_in: impl for<'s> Fn(&'s Source<'p, 'd>) -> &'s [(Le32, Le32)] + Sync,
     row: impl Fn(&Source<'p, 'd>, u32) -> u32 + Sync,
-) -> Rows {
+) -> Vec<Row> {
     let chunk = |(placed, next): (&[Placed], u32)| {
         let mut laid_out = Vec::new();
         for (block, gap) in with_gaps(placed, next) {
@@ -219,10 +213,10 @@ fn lay_out<'p, 'd>(
             for (start, named) in rows_of(rows_in(source), block) {
                 let start = start.get().max(block.begin);
                 let row = row(source, named.get());
-                laid_out.push((Le32::new(start), Le32::new(row)));
+                laid_out.push(Row::new(start, row));
             }
             if gap {
-                laid_out.push((Le32::new(block.end), Le32::new(NONE)));
+                laid_out.push(Row::new(block.end, NONE));
             }
         }
         laid_out

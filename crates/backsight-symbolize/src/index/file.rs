@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use super::header::{self, Entry, TABLES_AT};
-use super::layout::NONE;
+use super::layout::{NONE, Row};
 use super::table::{Index, Parts};
 use crate::Error;
 use crate::image::Image;
@@ -100,20 +100,6 @@ impl Index {
             let fits = rows == of || (optional && rows == 0);
             fits.then_some(()).ok_or(IndexError::Malformed(name))
         };
-        let scopes = self.scope_starts().len();
-        same(
-            "the number of scopes",
-            self.scope_nodes().len(),
-            false,
-            scopes,
-        )?;
-        let lines = self.line_starts().len();
-        same(
-            "the number of line spots",
-            self.line_spots().len(),
-            false,
-            lines,
-        )?;
         same(
             "the number of columns",
             self.spot_columns().len(),
@@ -132,13 +118,7 @@ impl Index {
         let buckets = buckets.map_or(0, |last| last.saturating_add(1));
         same(
             "the number of buckets",
-            self.scope_buckets().len(),
-            false,
-            buckets,
-        )?;
-        same(
-            "the number of buckets",
-            self.line_buckets().len(),
+            self.buckets().len(),
             false,
             buckets,
         )
@@ -171,21 +151,27 @@ impl Index {
             self.verify_bytes(image)?;
         }
         let wrong = |what, holds: bool| holds.then_some(()).ok_or(IndexError::Malformed(what));
-        let ascending = |rows: &[super::layout::Le32]| {
+        let ascending = |rows: &[Row]| {
             let mut pairs = rows.windows(2);
-            pairs.all(|pair| matches!(pair, [a, b] if a.get() < b.get()))
+            pairs.all(|pair| matches!(pair, [a, b] if a.start.get() < b.start.get()))
         };
-        wrong("the order of scopes", ascending(self.scope_starts()))?;
-        wrong("the order of lines", ascending(self.line_starts()))?;
+        wrong("the order of scopes", ascending(self.scopes()))?;
+        wrong("the order of lines", ascending(self.lines()))?;
         let below = |count: usize| {
             move |at: u32| at == NONE || usize::try_from(at).is_ok_and(|at| at < count)
         };
         let (nodes, functions) = (below(self.nodes().len()), below(self.functions().len()));
         let (spots, extents) = (below(self.spots().len()), below(self.extents().len()));
-        let scopes = self.scope_nodes().iter();
-        wrong("a scope's node", scopes.map(|row| row.get()).all(&nodes))?;
-        let lines = self.line_spots().iter();
-        wrong("a line's spot", lines.map(|row| row.get()).all(&spots))?;
+        let scopes = self.scopes().iter();
+        wrong(
+            "a scope's node",
+            scopes.map(|row| row.value.get()).all(&nodes),
+        )?;
+        let lines = self.lines().iter();
+        wrong(
+            "a line's spot",
+            lines.map(|row| row.value.get()).all(&spots),
+        )?;
         let mut files = self.spots().iter().map(|spot| spot.file.get());
         wrong("a spot's file", files.all(below(self.files().len())))?;
         for (node, at) in self.nodes().iter().zip(0_u32..) {
@@ -213,16 +199,8 @@ impl Index {
         let demangled = self.demangled().iter();
         wrong("a demangled name", demangled.map(|row| row.get()).all(text))?;
         let (shift, size) = (self.meta().bucket_shift, self.code_size()?);
-        for (starts, buckets) in [
-            (self.scope_starts(), self.scope_buckets()),
-            (self.line_starts(), self.line_buckets()),
-        ] {
-            wrong(
-                "a bucket",
-                super::search::buckets(starts, shift, size) == buckets,
-            )?;
-        }
-        Ok(())
+        let counted = super::search::buckets(self.scopes(), self.lines(), shift, size);
+        wrong("a bucket", counted == self.buckets())
     }
 
     /// Checks that each byte is a table's, whose checksum it fits, or zero.

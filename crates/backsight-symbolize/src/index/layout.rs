@@ -113,6 +113,35 @@ pub(crate) struct NodeRow {
     place: Le32,
 }
 
+/// Where something begins to hold, and what: rows of a table that is searched.
+///
+/// Both stand together, so that who has found the place need not read elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Row {
+    /// A code offset.
+    pub(crate) start: Le32,
+    /// A node or a spot from there on, or [`NONE`].
+    pub(crate) value: Le32,
+}
+
+impl Row {
+    pub(crate) fn new(start: u32, value: u32) -> Self {
+        Self {
+            start: Le32::new(start),
+            value: Le32::new(value),
+        }
+    }
+}
+
+/// How many rows start before the end of a bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Bucket {
+    pub(crate) scopes: Le32,
+    pub(crate) lines: Le32,
+}
+
 /// A place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]

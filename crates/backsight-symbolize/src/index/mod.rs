@@ -19,6 +19,7 @@ mod file;
 mod header;
 mod layout;
 mod memo;
+mod pages;
 mod search;
 mod strings;
 mod table;
@@ -28,7 +29,7 @@ mod windows;
 pub use file::IndexError;
 pub(crate) use header::Meta;
 pub(crate) use layout::{
-    FileRecord, FunctionRecord, Le16, Le32, NONE, Node, NodeRow, Spot, Window,
+    FileRecord, FunctionRecord, Le16, Le32, NONE, Node, NodeRow, Row, Spot, Window,
 };
 pub(crate) use memo::{Memo, name};
 pub(crate) use search::{Hit, Level, Walk, buckets};

@@ -1,6 +1,6 @@
 //! From a virtual offset to call levels.
 
-use super::layout::{Le32, NONE};
+use super::layout::{Bucket, Le32, NONE, Row};
 use super::table::Index;
 use super::windows::{code_offset, virt_offset};
 
@@ -59,15 +59,27 @@ impl Index {
         let Some(at) = code_offset(self.windows(), addr) else {
             return Hit::NOTHING;
         };
-        let shift = self.meta().bucket_shift;
-        let scope = find_row(self.scope_starts(), self.scope_buckets(), shift, at);
-        let node = scope.and_then(|scope| self.scope_nodes().get(scope));
-        let line = find_row(self.line_starts(), self.line_buckets(), shift, at);
-        let spot = line.and_then(|line| self.line_spots().get(line));
+        let Some((before, last)) = self.bucket(at) else {
+            return Hit::NOTHING;
+        };
+        let node = find_row(self.scopes(), before.scopes, last.scopes, at);
+        let spot = find_row(self.lines(), before.lines, last.lines, at);
         Hit {
-            node: node.map_or(NONE, |node| node.get()),
-            spot: spot.map_or(NONE, |spot| spot.get()),
+            node: node.unwrap_or(NONE),
+            spot: spot.unwrap_or(NONE),
         }
+    }
+
+    /// Returns how many rows start before the bucket of a code offset, and before its
+    /// end.
+    #[inline]
+    fn bucket(&self, at: u32) -> Option<(Bucket, Bucket)> {
+        let bucket = usize::try_from(at >> self.meta().bucket_shift).ok()?;
+        let before = bucket
+            .checked_sub(1)
+            .map(|before| self.buckets().get(before));
+        let before = before.map_or(Some(Bucket::default()), Option::<&_>::copied);
+        Some((before?, *self.buckets().get(bucket)?))
     }
 
     /// Returns the virtual offset of a code offset.
@@ -154,36 +166,39 @@ impl Walk {
     }
 }
 
-/// Returns the last row that starts at or before `at`.
+/// Returns the value of the last row that starts at or before `at`. Of those before the
+/// bucket only the last can be it.
 #[inline]
-fn find_row(starts: &[Le32], buckets: &[Le32], shift: u32, at: u32) -> Option<usize> {
-    let bucket = usize::try_from(at >> shift).ok()?;
-    let before = match bucket.checked_sub(1) {
-        Some(before) => usize::try_from(buckets.get(before)?.get()).ok()?,
-        None => 0,
-    };
-    let end = usize::try_from(buckets.get(bucket)?.get()).ok()?;
+fn find_row(rows: &[Row], before: Le32, end: Le32, at: u32) -> Option<u32> {
+    let before = usize::try_from(before.get()).ok()?;
+    let end = usize::try_from(end.get()).ok()?;
     // Forged buckets may point anywhere; ranges that are none have no rows.
-    let inside = starts.get(before..end)?;
-    let after = inside.partition_point(|start| start.get() <= at);
-    before.checked_add(after)?.checked_sub(1)
+    let inside = rows.get(before..end)?;
+    let after = inside.partition_point(|row| row.start.get() <= at);
+    let row = rows.get(before.checked_add(after)?.checked_sub(1)?)?;
+    Some(row.value.get())
 }
 
-/// Returns for each bucket of `1 << shift` code offsets how many rows start
-/// before its end.
-pub(crate) fn buckets(starts: &[Le32], shift: u32, code_size: u32) -> Vec<Le32> {
+/// Returns for each bucket of `1 << shift` code offsets how many rows start before its
+/// end.
+pub(crate) fn buckets(scopes: &[Row], lines: &[Row], shift: u32, code_size: u32) -> Vec<Bucket> {
     let count = usize::try_from(code_size >> shift).map_or(0, |last| last.saturating_add(1));
     let mut buckets = Vec::with_capacity(count);
-    let mut rows: u32 = 0;
-    let mut rest = starts.iter().peekable();
+    let mut counted = [scopes, lines].map(|rows| (rows.iter().peekable(), 0_u32));
     for bucket in 0_u32..=(code_size >> shift) {
-        while rest
-            .next_if(|start| start.get() >> shift <= bucket)
-            .is_some()
-        {
-            rows = rows.saturating_add(1);
+        for (rest, rows) in &mut counted {
+            while rest
+                .next_if(|row| row.start.get() >> shift <= bucket)
+                .is_some()
+            {
+                *rows = rows.saturating_add(1);
+            }
         }
-        buckets.push(Le32::new(rows));
+        let [scopes, lines] = [0, 1].map(|of: usize| counted.get(of).map_or(0, |(_, rows)| *rows));
+        buckets.push(Bucket {
+            scopes: Le32::new(scopes),
+            lines: Le32::new(lines),
+        });
     }
     buckets
 }

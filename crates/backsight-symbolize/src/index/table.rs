@@ -4,7 +4,9 @@ use backsight_types::BuildId;
 use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::header::Meta;
-use super::layout::{Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, Spot, Window};
+use super::layout::{
+    Bucket, Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, Row, Spot, Window,
+};
 use super::strings;
 use crate::image::Image;
 use crate::tally::wide;
@@ -107,7 +109,7 @@ macro_rules! tables {
                 self.parts.$name.get(self.image.as_ref())
             })*
 
-            fn bytes(&self, kind: Kind) -> &[u8] {
+            pub(super) fn bytes(&self, kind: Kind) -> &[u8] {
                 match kind {
                     $(Kind::$kind => bytemuck::cast_slice(self.$name()),)*
                 }
@@ -119,34 +121,28 @@ macro_rules! tables {
 tables! {
     /// Ascending and disjoint in both offsets.
     Windows windows: Window = 1, "windows";
-    /// Code offsets where the innermost call level changes, ascending.
-    ScopeStarts scope_starts: Le32 = 2, "scope starts";
-    /// The level from there on: a node, or `NONE`.
-    ScopeNodes scope_nodes: Le32 = 3, "scope nodes";
-    /// For each bucket of code offsets, how many scopes start before its end.
-    ScopeBuckets scope_buckets: Le32 = 4, "scope buckets";
-    /// Code offsets where the place in the source changes, ascending.
-    LineStarts line_starts: Le32 = 5, "line starts";
-    /// The place from there on: a spot, or `NONE`.
-    LineSpots line_spots: Le32 = 6, "line spots";
-    /// For each bucket, how many lines start before its end.
-    LineBuckets line_buckets: Le32 = 7, "line buckets";
+    /// Where the innermost call level changes, and to which node.
+    Scopes scopes: Row = 2, "scopes";
+    /// Where the place in the source changes, and to which spot.
+    Lines lines: Row = 3, "lines";
+    /// For each bucket of code offsets, how many of both start before its end.
+    Buckets buckets: Bucket = 4, "buckets";
     /// Places in the source.
-    Spots spots: Spot = 8, "spots";
+    Spots spots: Spot = 5, "spots";
     /// Their columns; 0 is unknown. May be left out.
-    SpotColumns spot_columns: Le16 = 9, "spot columns";
+    SpotColumns spot_columns: Le16 = 6, "spot columns";
     /// The call levels.
-    Nodes nodes: NodeRow = 10, "nodes";
+    Nodes nodes: NodeRow = 7, "nodes";
     /// Where functions have code of their own.
-    Extents extents: Extent = 11, "extents";
+    Extents extents: Extent = 8, "extents";
     /// Their names.
-    Functions functions: FunctionRecord = 12, "functions";
+    Functions functions: FunctionRecord = 9, "functions";
     /// Demangled names of the functions, as texts. May be left out.
-    Demangled demangled: Le32 = 13, "demangled names";
+    Demangled demangled: Le32 = 10, "demangled names";
     /// Source files.
-    Files files: FileRecord = 14, "files";
+    Files files: FileRecord = 11, "files";
     /// All texts.
-    Strings strings: u8 = 15, "strings";
+    Strings strings: u8 = 12, "strings";
 }
 
 /// A module's flat symbol index.
