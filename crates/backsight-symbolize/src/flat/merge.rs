@@ -6,7 +6,7 @@ use super::blocks::{self, Placed};
 use super::files::Files;
 use super::functions::Functions;
 use super::nodes::Nodes;
-use super::spots::{self, Spots};
+use super::spots::{self, SpotTables, Spots};
 use super::{Sources, gaps};
 use crate::claims::Claims;
 use crate::dwarf::{DwarfFile, LineRow, UnitPart};
@@ -31,7 +31,7 @@ struct Source<'p, 'd> {
 impl<'p, 'd> Source<'p, 'd> {
     /// Takes the part of a unit whose functions and files have these rows. Also returns
     /// the unit's spots.
-    fn of(part: &'p UnitPart<'d>, functions: &[u32], files: &[u32]) -> (Self, Spots) {
+    fn of(part: &'p UnitPart<'d>, functions: &[u32], files: &[u32]) -> (Self, SpotTables) {
         let mut spots = Spots::default();
         let mut line = |row: &LineRow| {
             let file = spots::row_of(files, row.file);
@@ -46,7 +46,7 @@ impl<'p, 'd> Source<'p, 'd> {
             lines,
             spots: Vec::new(),
         };
-        (source, spots)
+        (source, spots.into_tables())
     }
 }
 
@@ -65,10 +65,10 @@ pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Source
     );
     let rows = function_rows.into_par_iter().zip(file_rows);
     let sources_of = parts.par_iter().zip(rows);
-    let units: Vec<(Source<'_, 'd>, Spots)> = sources_of
+    let units: Vec<(Source<'_, 'd>, SpotTables)> = sources_of
         .map(|(part, (functions, files))| Source::of(part, &functions, &files))
         .collect();
-    let (merged, spots) = number(units);
+    let (merged, (spots, spot_columns)) = number(units);
 
     let (mut nodes, (scopes, lines)) = rayon::join(
         || all_nodes(&merged),
@@ -78,7 +78,6 @@ pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Source
     let mut extents = Vec::new();
     let nodes = nodes.into_iter().map(|node| node.to_row(&mut extents));
     let nodes: Vec<NodeRow> = nodes.collect();
-    let (spots, spot_columns) = spots.into_tables();
 
     let (function_records, mut strings) = functions.into_tables();
     let files = files_behind(&mut strings, files);
@@ -143,9 +142,13 @@ fn files_behind(strings: &mut Vec<u8>, files: Files) -> Vec<FileRecord> {
 }
 
 /// Gives the nodes and spots of all units their rows in the index.
-fn number<'p, 'd>(units: Vec<(Source<'p, 'd>, Spots)>) -> (Vec<Source<'p, 'd>>, Spots) {
+fn number<'p, 'd>(units: Vec<(Source<'p, 'd>, SpotTables)>) -> (Vec<Source<'p, 'd>>, SpotTables) {
     // Half of them are new, as a rule.
-    let count = units.iter().map(|(_, spots)| spots.len()).sum::<usize>() / 2;
+    let count = units
+        .iter()
+        .map(|(_, (spots, _))| spots.len())
+        .sum::<usize>()
+        / 2;
     let mut all = Spots::with_capacity(count);
     let mut nodes_before: u32 = 0;
     let mut numbered = Vec::with_capacity(units.len());
@@ -156,7 +159,7 @@ fn number<'p, 'd>(units: Vec<(Source<'p, 'd>, Spots)>) -> (Vec<Source<'p, 'd>>, 
         nodes_before = nodes_before.saturating_add(count);
         numbered.push(source);
     }
-    (numbered, all)
+    (numbered, all.into_tables())
 }
 
 fn all_nodes(merged: &[Source<'_, '_>]) -> Vec<Node> {

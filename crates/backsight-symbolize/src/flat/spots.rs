@@ -7,6 +7,9 @@ use std::collections::hash_map::Entry;
 
 use crate::index::{Le16, Le32, NONE, PointerMap, Spot};
 
+/// Places, and their columns.
+pub(super) type SpotTables = (Vec<Spot>, Vec<Le16>);
+
 /// Places on their way into an index.
 #[derive(Debug, Default)]
 pub(super) struct Spots {
@@ -49,19 +52,14 @@ impl Spots {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.spots.len()
-    }
-
     /// Adds the places of a unit, and returns the row of each.
-    pub(super) fn add_all(&mut self, others: &Self) -> Vec<u32> {
-        let others = others.spots.iter().zip(&others.columns);
-        others
+    pub(super) fn add_all(&mut self, (spots, columns): &SpotTables) -> Vec<u32> {
+        (spots.iter().zip(columns))
             .map(|(spot, column)| self.add_spot(*spot, *column))
             .collect()
     }
 
-    pub(super) fn into_tables(self) -> (Vec<Spot>, Vec<Le16>) {
+    pub(super) fn into_tables(self) -> SpotTables {
         (self.spots, self.columns)
     }
 }
@@ -87,7 +85,7 @@ mod tests {
         );
         assert_eq!([units[1].add(2, 10, 5), units[1].add(1, 10, 6)], [0, 1]);
         let mut all = Spots::with_capacity(4);
-        let rows = units.map(|unit| all.add_all(&unit));
+        let rows = units.map(|unit| all.add_all(&unit.into_tables()));
         assert_eq!(rows, [vec![0, 1], vec![2, 1]]);
         let (spots, columns) = all.into_tables();
         let rows = spots.iter().zip(&columns);
