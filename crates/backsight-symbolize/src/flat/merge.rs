@@ -9,7 +9,7 @@ use super::nodes::Nodes;
 use super::spots::{self, SpotTables, Spots};
 use super::{Sources, gaps};
 use crate::claims::Claims;
-use crate::dwarf::{DwarfFile, LineRow, UnitPart};
+use crate::dwarf::{Block, DwarfFile, LineRow, UnitPart};
 use crate::index::{
     Column, FileRecord, Index, Le32, Meta, NONE, Node, NodeRow, Parts, Row, buckets,
 };
@@ -17,9 +17,11 @@ use crate::index::{
 /// Blocks that one thread lays out at a time.
 const CHUNK: usize = 4096;
 
-/// A unit's part, and the rows that its own have in the index.
-struct Source<'p, 'd> {
-    part: &'p UnitPart<'d>,
+/// What is left of a unit's part, and the rows that its own have in the index.
+struct Source {
+    scopes: Vec<(Le32, Le32)>,
+    scope_blocks: Vec<Block>,
+    line_blocks: Vec<Block>,
     nodes: Nodes,
     /// Its nodes follow those of the units before it.
     nodes_before: u32,
@@ -28,10 +30,10 @@ struct Source<'p, 'd> {
     spots: Vec<u32>,
 }
 
-impl<'p, 'd> Source<'p, 'd> {
-    /// Takes the part of a unit whose functions and files have these rows. Also returns
-    /// the unit's spots.
-    fn of(part: &'p UnitPart<'d>, functions: &[u32], files: &[u32]) -> (Self, SpotTables) {
+impl Source {
+    /// Takes the part of a unit whose functions and files have these rows, and lets go of
+    /// what it had. Also returns the unit's spots.
+    fn of(part: UnitPart<'_>, functions: &[u32], files: &[u32]) -> (Self, SpotTables) {
         let mut spots = Spots::default();
         let mut line = |row: &LineRow| {
             let file = spots::row_of(files, row.file);
@@ -40,8 +42,10 @@ impl<'p, 'd> Source<'p, 'd> {
         };
         let lines = part.lines.iter().map(&mut line).collect();
         let source = Self {
-            part,
-            nodes: Nodes::of(part, functions, files, &mut spots),
+            nodes: Nodes::of(&part, functions, files, &mut spots),
+            scopes: part.scopes,
+            scope_blocks: part.scope_blocks,
+            line_blocks: part.line_blocks,
             nodes_before: 0,
             lines,
             spots: Vec::new(),
@@ -51,7 +55,7 @@ impl<'p, 'd> Source<'p, 'd> {
 }
 
 /// Merges the parts of all units, in the units' order.
-pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Sources<'d>) -> Index {
+pub(super) fn merge<'d>(parts: Vec<UnitPart<'d>>, claims: &Claims, sources: Sources<'d>) -> Index {
     let meta = Meta {
         build_id: sources.build_id,
         inline_depth: sources.limits.inline_depth.into(),
@@ -60,12 +64,12 @@ pub(super) fn merge<'d>(parts: &[UnitPart<'d>], claims: &Claims, sources: Source
         ..Meta::default()
     };
     let ((mut functions, function_rows), (files, file_rows)) = rayon::join(
-        || function_rows(parts),
-        || file_rows(parts, sources.limits.name_bytes),
+        || function_rows(&parts),
+        || file_rows(&parts, sources.limits.name_bytes),
     );
     let rows = function_rows.into_par_iter().zip(file_rows);
-    let sources_of = parts.par_iter().zip(rows);
-    let units: Vec<(Source<'_, 'd>, SpotTables)> = sources_of
+    let sources_of = parts.into_par_iter().zip(rows);
+    let units: Vec<(Source, SpotTables)> = sources_of
         .map(|(part, (functions, files))| Source::of(part, &functions, &files))
         .collect();
     let (merged, (spots, spot_columns)) = number(units);
@@ -142,7 +146,7 @@ fn files_behind(strings: &mut Vec<u8>, files: Files) -> Vec<FileRecord> {
 }
 
 /// Gives the nodes and spots of all units their rows in the index.
-fn number<'p, 'd>(units: Vec<(Source<'p, 'd>, SpotTables)>) -> (Vec<Source<'p, 'd>>, SpotTables) {
+fn number(units: Vec<(Source, SpotTables)>) -> (Vec<Source>, SpotTables) {
     // Half of them are new, as a rule.
     let count = units
         .iter()
@@ -162,22 +166,20 @@ fn number<'p, 'd>(units: Vec<(Source<'p, 'd>, SpotTables)>) -> (Vec<Source<'p, '
     (numbered, all.into_tables())
 }
 
-fn all_nodes(merged: &[Source<'_, '_>]) -> Vec<Node> {
-    let moved = |source: &Source<'_, '_>| source.nodes.behind(source.nodes_before, &source.spots);
+fn all_nodes(merged: &[Source]) -> Vec<Node> {
+    let moved = |source: &Source| source.nodes.behind(source.nodes_before, &source.spots);
     let parts: Vec<Vec<Node>> = merged.par_iter().map(moved).collect();
     parts.concat()
 }
 
 /// Scopes, and their nodes.
-fn scopes(merged: &[Source<'_, '_>], claims: &Claims) -> Vec<Row> {
-    let blocks = merged
-        .iter()
-        .map(|source| source.part.scope_blocks.as_slice());
+fn scopes(merged: &[Source], claims: &Claims) -> Vec<Row> {
+    let blocks = merged.iter().map(|source| source.scope_blocks.as_slice());
     let placed = blocks::place(blocks, claims);
     lay_out(
         merged,
         &placed,
-        |source| &source.part.scopes,
+        |source| &source.scopes,
         |source, node| {
             let node = source.nodes.row_of(node);
             node.saturating_add(source.nodes_before)
@@ -186,10 +188,8 @@ fn scopes(merged: &[Source<'_, '_>], claims: &Claims) -> Vec<Row> {
 }
 
 /// Lines, and their spots.
-fn lines(merged: &[Source<'_, '_>], claims: &Claims) -> Vec<Row> {
-    let blocks = merged
-        .iter()
-        .map(|source| source.part.line_blocks.as_slice());
+fn lines(merged: &[Source], claims: &Claims) -> Vec<Row> {
+    let blocks = merged.iter().map(|source| source.line_blocks.as_slice());
     let placed = blocks::place(blocks, claims);
     lay_out(
         merged,
@@ -201,11 +201,11 @@ fn lines(merged: &[Source<'_, '_>], claims: &Claims) -> Vec<Row> {
 
 /// Lays out the rows of placed blocks one behind another. `row` is asked for the row in
 /// the index of what a unit's row names.
-fn lay_out<'p, 'd>(
-    merged: &[Source<'p, 'd>],
+fn lay_out(
+    merged: &[Source],
     placed: &[Placed],
-    rows_in: impl for<'s> Fn(&'s Source<'p, 'd>) -> &'s [(Le32, Le32)] + Sync,
-    row: impl Fn(&Source<'p, 'd>, u32) -> u32 + Sync,
+    rows_in: impl for<'s> Fn(&'s Source) -> &'s [(Le32, Le32)] + Sync,
+    row: impl Fn(&Source, u32) -> u32 + Sync,
 ) -> Vec<Row> {
     let chunk = |(placed, next): (&[Placed], u32)| {
         let mut laid_out = Vec::new();
@@ -245,10 +245,7 @@ fn with_gaps(placed: &[Placed], next: u32) -> impl Iterator<Item = (&Placed, boo
     pairs.map(|(block, next)| (block, block.end < next))
 }
 
-fn source_of<'m, 'p, 'd>(
-    merged: &'m [Source<'p, 'd>],
-    block: &Placed,
-) -> Option<&'m Source<'p, 'd>> {
+fn source_of<'m>(merged: &'m [Source], block: &Placed) -> Option<&'m Source> {
     merged.get(usize::try_from(block.unit).ok()?)
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Sources<'s> {
 pub(crate) fn build(sources: Sources<'_>) -> Index {
     let Sources { dwarf, .. } = sources;
     let Some(dwarf) = dwarf else {
-        return merge::merge(&[], &Claims::default(), sources);
+        return merge::merge(Vec::new(), &Claims::default(), sources);
     };
     dwarf.with_units(|units| {
         let parts = flatten_all(units, &sources.code);
@@ -53,7 +53,7 @@ pub(crate) fn build(sources: Sources<'_>) -> Index {
         let claims = units.claims(&sources.code);
         // Merging needs nothing of the file but names.
         units.release();
-        let index = merge::merge(&parts, &claims, sources);
+        let index = merge::merge(parts, &claims, sources);
         units.release();
         index
     })
