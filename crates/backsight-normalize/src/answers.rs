@@ -6,8 +6,8 @@
 
 use backsight_types::{AbsAddr, FileOffset, ModuleIdx, Outcome};
 
-use crate::exact_index::Numbers;
 use crate::missed::Missed;
+use crate::page_numbers::Numbers;
 use crate::span::{OPEN, Span};
 
 /// How many there are; a power of two, so that no number needs a check.

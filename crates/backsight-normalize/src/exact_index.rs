@@ -14,11 +14,8 @@ use backsight_types::{AbsAddr, Outcome};
 
 use crate::answers::{ANSWERS, Answers};
 use crate::missed::Missed;
+use crate::page_numbers::{Numbers, PAGE_SHIFT};
 use crate::span::Span;
-
-/// The pages that are told apart are the processor's: the kernel maps whole ones. Of what
-/// a forged trace maps besides, no page is named that is not all in one span.
-const PAGE_SHIFT: u32 = 12;
 
 /// So many pages are always borne: 8 KiB of slots.
 const LEAST_SLOTS: usize = 1 << 12;
@@ -49,22 +46,6 @@ pub(crate) struct ExactIndex {
     named: usize,
     /// Whether some of the addresses that it was built for lie outside.
     is_passed: bool,
-}
-
-/// From an address to the number of its answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Numbers<'i> {
-    first: u64,
-    slots: &'i [u16],
-}
-
-impl Numbers<'_> {
-    #[inline]
-    pub(crate) fn of(self, addr: AbsAddr) -> u16 {
-        let page = addr.0.wrapping_shr(PAGE_SHIFT);
-        let slot = usize::try_from(page.wrapping_sub(self.first)).unwrap_or(usize::MAX);
-        self.slots.get(slot).copied().unwrap_or_default()
-    }
 }
 
 impl ExactIndex {

@@ -61,6 +61,7 @@ mod modules;
 mod normalizer;
 mod options;
 mod page_index;
+mod page_numbers;
 mod process;
 mod replay;
 mod session;

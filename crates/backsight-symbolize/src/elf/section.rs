@@ -14,7 +14,7 @@ use object::{Endianness, pod};
 
 use super::ElfFile;
 use super::relocate::relocate;
-use super::unpack::{Growing, Scheme};
+use super::unpack::{Growing, Scheme, UnpackError};
 use crate::tally::wide;
 
 /// A section header, the same for both classes.
@@ -32,15 +32,6 @@ pub(crate) struct Section {
     pub(super) align: u64,
     /// Its place among the section headers.
     index: usize,
-}
-
-/// Why a section's bytes are not to be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UnpackError {
-    /// It lies outside the file, or does not unpack to what it declares.
-    Malformed,
-    /// It declares more than the budget allows.
-    Limit,
 }
 
 impl Section {

@@ -6,7 +6,14 @@
 use flate2::{Decompress, FlushDecompress};
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
-use super::section::UnpackError;
+/// Why a section's bytes are not to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnpackError {
+    /// It lies outside the file, or does not unpack to what it declares.
+    Malformed,
+    /// It declares more than the budget allows.
+    Limit,
+}
 
 /// How a section is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

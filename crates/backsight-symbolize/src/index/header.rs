@@ -2,7 +2,8 @@
 
 use backsight_types::BuildId;
 
-use super::file::IndexError;
+use super::error::IndexError;
+use super::layout::VERSION;
 use super::table::Kind;
 
 /// What is known of an index as a whole.
@@ -33,9 +34,6 @@ impl Default for Meta {
 
 /// The first bytes of the file: not text, and broken by a transfer as text.
 const MAGIC: [u8; 8] = *b"\x89BSIX\r\n\n";
-
-/// The version of the layout. A file of another one is built again, not read.
-pub(crate) const VERSION: u32 = 2;
 
 /// Set in the flags when a limit left something out.
 const LIMITED: u32 = 1;

@@ -5,6 +5,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
+/// The version of the layout. A file of another one is built again, not read.
+pub(crate) const VERSION: u32 = 2;
+
 /// Where a table would say "row 7", and there is no row.
 pub(crate) const NONE: u32 = u32::MAX;
 

@@ -15,6 +15,7 @@
 //! where it is used.
 
 mod demangled;
+mod error;
 mod file;
 mod header;
 mod layout;
@@ -26,7 +27,7 @@ mod table;
 mod texts;
 mod windows;
 
-pub use file::IndexError;
+pub use error::IndexError;
 pub(crate) use header::Meta;
 pub(crate) use layout::{
     FileRecord, FunctionRecord, Le16, Le32, NONE, Node, NodeRow, Row, Spot, Window,
