@@ -29,7 +29,7 @@ pub(crate) const ROWS: &[Row] = &[
 /// What it searches for: a pattern that has it work.
 const PATTERN: &str = "[a-f]+[0-9]{2}[g-z]_[a-z]+str";
 
-/// Nanoseconds of work from sample to sample: about 1,300 of them, and 160,000, where
+/// Nanoseconds of work from sample to sample: about 4,400 of them, and 150,000, where
 /// the figures were made. At such a rate the taking of samples is most of the work, so
 /// that half the time gives five times as many.
 const SMALL: u64 = 500_000;
