@@ -67,7 +67,7 @@ fn spans(symbols: &Symbols, code: &CodeMap) -> Vec<Span> {
 }
 
 fn is_nameless_root(node: &Node, functions: &Functions<'_>) -> bool {
-    node.parent().is_none() && functions.is_nameless(node.function())
+    node.row.parent().is_none() && functions.is_nameless(node.row.function())
 }
 
 fn name_roots<'d>(
@@ -81,9 +81,9 @@ fn name_roots<'d>(
         if !is_nameless_root(node, functions) {
             continue;
         }
-        let after = spans.partition_point(|span| span.begin <= node.place());
+        let after = spans.partition_point(|span| span.begin <= node.row.place());
         let span = after.checked_sub(1).and_then(|at| spans.get(at));
-        let span = span.filter(|span| node.place() < span.end);
+        let span = span.filter(|span| node.row.place() < span.end);
         if let Some(symbol) = span.and_then(|span| symbols.at(span.symbol, file)) {
             *node = node.named(functions.add(&of_linker(symbol.name)));
         }

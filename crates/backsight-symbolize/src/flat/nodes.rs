@@ -43,8 +43,8 @@ impl Nodes {
                 continue;
             }
             let mut node = node.moved(&kept.rows, functions);
-            if node.parent().is_some() {
-                let file = row_of(files, node.place());
+            if node.row.parent().is_some() {
+                let file = row_of(files, node.row.place());
                 node = node.at_spot(spots.add(file, node.extent(), column.get()));
             }
             let row = match known.entry(node) {
@@ -72,8 +72,8 @@ impl Nodes {
     /// Returns the nodes where so many others go before, and the unit's spots have
     /// these rows.
     pub(super) fn behind(&self, others: u32, spots: &[u32]) -> Vec<Node> {
-        let moved = |node: &Node| match node.parent() {
-            Some(_) => node.behind(others).at_spot(row_of(spots, node.place())),
+        let moved = |node: &Node| match node.row.parent() {
+            Some(_) => node.behind(others).at_spot(row_of(spots, node.row.place())),
             None => *node,
         };
         self.nodes.iter().map(moved).collect()
@@ -84,7 +84,7 @@ impl Nodes {
 /// are kept in any case: they are what a module defines.
 fn needed(part: &UnitPart<'_>) -> Vec<bool> {
     let mut needed: Vec<bool> = (part.nodes.iter())
-        .map(|node| node.parent().is_none())
+        .map(|node| node.row.parent().is_none())
         .collect();
     let need = |needed: &mut Vec<bool>, node: u32| {
         let slot = usize::try_from(node).ok();
@@ -97,7 +97,7 @@ fn needed(part: &UnitPart<'_>) -> Vec<bool> {
     }
     // Parents go before their children.
     for (at, node) in part.nodes.iter().enumerate().rev() {
-        if let (Some(parent), Some(true)) = (node.parent(), needed.get(at)) {
+        if let (Some(parent), Some(true)) = (node.row.parent(), needed.get(at)) {
             need(&mut needed, parent);
         }
     }

@@ -92,25 +92,22 @@ fn halves(value: u64) -> [u32; 2] {
 /// One call level on its way into an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Node {
-    /// The node this one was folded into; [`NONE`] at a root.
-    parent: Le32,
-    /// The function, and in the highest bit whether a limit was reached here.
-    function: Le32,
-    /// Of an inlined call: the file it stands in, or [`NONE`]; once it has a spot, that.
-    /// Of a root: the code offset where the function is entered.
-    place: Le32,
+    /// As it will be, but for its place. Of an inlined call that is the file it stands in,
+    /// or [`NONE`]; once it has a spot, that. Of a root: the code offset where the function
+    /// is entered.
+    pub(crate) row: NodeRow,
     /// Of an inlined call: its line, or 0. Of a root: the bytes of its first
     /// range.
     extent: Le32,
 }
 
 /// One call level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct NodeRow {
-    /// As [`Node`] has it.
+    /// The node this one was folded into; [`NONE`] at a root.
     parent: Le32,
-    /// As [`Node`] has it.
+    /// The function, and in the highest bit whether a limit was reached here.
     function: Le32,
     /// Of an inlined call: its spot, or [`NONE`]. Of a root: the row of its extent.
     place: Le32,
@@ -179,95 +176,66 @@ impl Node {
 
     fn raw(parent: u32, function: u32, place: u32, extent: u32) -> Self {
         Self {
-            parent: Le32::new(parent),
-            function: Le32::new(function),
-            place: Le32::new(place),
+            row: NodeRow {
+                parent: Le32::new(parent),
+                function: Le32::new(function),
+                place: Le32::new(place),
+            },
             extent: Le32::new(extent),
         }
     }
 
     /// The same, whose answer lacks something because of a limit.
-    pub(crate) fn cut(self) -> Self {
-        Self {
-            function: Le32::new(self.function.get() | CUT),
-            ..self
-        }
+    pub(crate) fn cut(mut self) -> Self {
+        self.row.function = Le32::new(self.row.function.get() | CUT);
+        self
     }
 
     /// The same with another function.
-    pub(crate) fn named(self, function: u32) -> Self {
-        Self {
-            function: Le32::new(function | (self.function.get() & CUT)),
-            ..self
-        }
+    pub(crate) fn named(mut self, function: u32) -> Self {
+        self.row.function = Le32::new(function | (self.row.function.get() & CUT));
+        self
     }
 
     /// The same by other rows: for each row of its kind, the one that it becomes. Its
     /// place stays what it is.
-    pub(crate) fn moved(self, nodes: &[u32], functions: &[u32]) -> Self {
+    pub(crate) fn moved(mut self, nodes: &[u32], functions: &[u32]) -> Self {
         let row = |rows: &[u32], at: u32| {
             let at = usize::try_from(at).ok();
             at.and_then(|at| rows.get(at)).copied().unwrap_or(NONE)
         };
-        let function = row(functions, self.function()) | (self.function.get() & CUT);
-        let parent = self.parent().map_or(NONE, |parent| row(nodes, parent));
-        Self::raw(parent, function, self.place(), self.extent())
+        let parent = self.row.parent().map_or(NONE, |parent| row(nodes, parent));
+        self.row.parent = Le32::new(parent);
+        self.named(row(functions, self.row.function()))
     }
 
     /// The same inlined call at this spot.
-    pub(crate) fn at_spot(self, spot: u32) -> Self {
-        Self {
-            place: Le32::new(spot),
-            extent: Le32::new(0),
-            ..self
-        }
+    pub(crate) fn at_spot(mut self, spot: u32) -> Self {
+        self.row.place = Le32::new(spot);
+        self.extent = Le32::new(0);
+        self
     }
 
     /// Returns the row of an index that it becomes. The extents of roots are added to
     /// `extents`.
     pub(crate) fn to_row(self, extents: &mut Vec<Extent>) -> NodeRow {
-        let place = match self.parent() {
-            Some(_) => self.place,
-            None => {
-                let row = u32::try_from(extents.len()).unwrap_or(NONE);
-                extents.push(Extent {
-                    entry: self.place,
-                    size: self.extent,
-                });
-                Le32::new(row)
-            }
-        };
-        NodeRow {
-            parent: self.parent,
-            function: self.function,
-            place,
+        let mut row = self.row;
+        if row.parent().is_none() {
+            row.place = Le32::new(u32::try_from(extents.len()).unwrap_or(NONE));
+            extents.push(Extent {
+                entry: self.row.place,
+                size: self.extent,
+            });
         }
+        row
     }
 
     /// The same where so many other nodes go before.
-    pub(crate) fn behind(self, others: u32) -> Self {
-        match self.parent() {
-            Some(parent) => Self {
-                parent: Le32::new(parent.saturating_add(others)),
-                ..self
-            },
-            None => self,
+    pub(crate) fn behind(mut self, others: u32) -> Self {
+        if let Some(parent) = self.row.parent() {
+            self.row.parent = Le32::new(parent.saturating_add(others));
         }
-    }
-
-    #[inline]
-    pub(crate) fn parent(&self) -> Option<u32> {
-        Some(self.parent.get()).filter(|parent| *parent != NONE)
-    }
-
-    #[inline]
-    pub(crate) fn function(&self) -> u32 {
-        self.function.get() & !CUT
-    }
-
-    #[inline]
-    pub(crate) fn place(&self) -> u32 {
-        self.place.get()
+        self
     }
 
     #[inline]
