@@ -1,6 +1,5 @@
 //! How cost grows. `cargo run -p benches --bin plot` draws it from the JSON.
 
-use std::hint::black_box;
 use std::ops::Range;
 
 use backsight_normalize::Backend;
@@ -11,10 +10,10 @@ use crate::floor::Floor;
 use crate::n::alike;
 use crate::ours::{self, Know};
 use crate::peers::{Blazesym, Usage};
-use crate::process::{Process, Truth};
+use crate::process::Truth;
 use crate::raw::With;
 use crate::s::e3s;
-use crate::target::{Batches, Random, Rotation, Target};
+use crate::target::{Batches, Random, Target};
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -92,49 +91,24 @@ fn grow(
         addresses: k,
         touched: touched(code, jumping),
     };
-    Ok(contest(
-        rounds, what, sizes, process, &batches, floor, session, peer,
-    ))
-}
-
-#[expect(clippy::too_many_arguments, reason = "the contestants, each once")]
-fn contest(
-    rounds: u32,
-    what: &'static str,
-    sizes: Sizes,
-    process: Process,
-    batches: &Batches,
-    mut floor: Floor,
-    mut session: backsight_normalize::Session,
-    peer: Blazesym,
-) -> race::Outcome {
-    let ioctl = ours::options(Backend::Ioctl, Know::Names);
-    let text = ours::options(Backend::Text, Know::Names);
-    let [mut of_floor, mut of_sorted] = [(); 2].map(|()| Rotation::of(&batches.sorted));
-    let [mut of_jumping, mut of_text, mut of_warm, mut of_peer] =
-        [(); 4].map(|()| Rotation::of(&batches.jumping));
-    let mut outcomes: [Vec<_>; 4] = Default::default();
-    let [sorted, jumping, warm, by_text] = &mut outcomes;
-    Race::new("E3", what, sizes)
-        .enter(Role::Floor, "floor", || {
-            floor.one_shot(black_box(of_floor.next()));
-        })
-        .enter(Role::Ours, "one-shot, sorted", || {
-            ours::one_shot(process, of_sorted.next(), &ioctl, sorted)
-        })
-        .enter(Role::Ours, "one-shot, unsorted", || {
-            ours::one_shot(process, of_jumping.next(), &ioctl, jumping)
-        })
-        .enter(Role::Ours, "warm and trusted, unsorted", || {
-            ours::call(&mut session, of_warm.next(), &ioctl, warm)
-        })
-        .enter(Role::Ours, "one-shot by text, unsorted", || {
-            ours::one_shot(process, of_text.next(), &text, by_text)
-        })
-        .enter(Role::Peer, "blazesym, ioctl, unsorted", || {
-            peer.run(of_peer.next())
-        })
-        .run(rounds)
+    let Batches { sorted, jumping } = &batches;
+    let one_shots = |batches, options| ours::one_shots(process, batches, options);
+    Ok(Race::new("E3", what, sizes)
+        .enter(Role::Floor, "floor", floor.one_shots(sorted))
+        .enter(Role::Ours, "one-shot, sorted", one_shots(sorted, &ioctl))
+        .enter(Role::Ours, "one-shot, unsorted", one_shots(jumping, &ioctl))
+        .enter(
+            Role::Ours,
+            "warm and trusted, unsorted",
+            ours::calls(session, jumping, &trusting),
+        )
+        .enter(
+            Role::Ours,
+            "one-shot by text, unsorted",
+            one_shots(jumping, &text),
+        )
+        .enter(Role::Peer, "blazesym, ioctl, unsorted", peer.runs(jumping))
+        .run(rounds))
 }
 
 /// Returns M: how many of the ranges the addresses lie in.

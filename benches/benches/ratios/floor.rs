@@ -3,10 +3,11 @@
 //! It is given what it could not know: that the addresses are sorted, and room for
 //! all that will come. It writes 16 bytes for each address, in a plain loop.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 use crate::process::{Place, Process};
 use crate::raw::{Maps, Room, With};
+use crate::target::Rotation;
 
 /// Says that no VMA covers the address.
 const NOWHERE: u64 = u64::MAX;
@@ -48,10 +49,6 @@ impl Floor {
         }
     }
 
-    pub(crate) fn path(&self) -> &CStr {
-        &self.maps
-    }
-
     /// Opens the maps, asks one question for each VMA and gap that the sorted
     /// `addrs` lie in, and closes.
     #[inline]
@@ -60,9 +57,21 @@ impl Floor {
         self.batch(&maps, addrs);
     }
 
-    /// The same with maps that are open already.
+    /// Does so for each batch in turn.
+    pub(crate) fn one_shots(mut self, batches: &[Vec<u64>]) -> impl FnMut() + use<'_> {
+        let mut batches = Rotation::of(batches);
+        move || self.one_shot(batches.next())
+    }
+
+    /// Does so for each batch in turn with maps that stay open.
+    pub(crate) fn batches(mut self, batches: &[Vec<u64>]) -> impl FnMut() + use<'_> {
+        let (maps, mut batches) = (Maps::open(&self.maps), Rotation::of(batches));
+        move || self.batch(&maps, batches.next())
+    }
+
+    /// Asks with maps that are open already.
     #[inline]
-    pub(crate) fn batch(&mut self, maps: &Maps, addrs: &[u64]) {
+    fn batch(&mut self, maps: &Maps, addrs: &[u64]) {
         let mut rooms = self.rooms.iter_mut().zip(0_u64..);
         let mut at = 0;
         while let Some(first) = addrs.get(at) {
@@ -90,8 +99,8 @@ impl Floor {
     }
 
     /// Learns the VMAs that sorted addresses lie in.
-    pub(crate) fn learn(&mut self, maps: &Maps, addrs: &[u64]) {
-        let mut until = 0;
+    pub(crate) fn learn(&mut self, addrs: &[u64]) {
+        let (maps, mut until) = (Maps::open(&self.maps), 0);
         for addr in addrs {
             if *addr < until {
                 continue;
@@ -104,9 +113,14 @@ impl Floor {
         }
     }
 
-    /// Answers for sorted addresses that lie in known VMAs, without any question.
+    /// Answers for each batch in turn, whose VMAs it has learnt, without any question.
+    pub(crate) fn trusting(mut self, batches: &[Vec<u64>]) -> impl FnMut() + use<'_> {
+        let mut batches = Rotation::of(batches);
+        move || self.trusted(batches.next())
+    }
+
     #[inline]
-    pub(crate) fn trusted(&mut self, addrs: &[u64]) {
+    fn trusted(&mut self, addrs: &[u64]) {
         let mut known = (0_u64..).zip(&self.known);
         let (mut vma, mut now) = (
             NOWHERE,

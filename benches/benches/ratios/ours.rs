@@ -4,6 +4,8 @@ use backsight_normalize::{Backend, BuildIds, Options, Session, Trust};
 use backsight_types::{AbsAddr, Outcome};
 
 use crate::process::{Place, Process};
+use crate::raw::With;
+use crate::target::Rotation;
 
 /// What is to be known of modules beside their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +15,16 @@ pub(crate) enum Know {
     BuildIds,
     /// Segments too, and so virtual offsets.
     All,
+}
+
+impl Know {
+    /// Returns what the floor asks for, to know as much.
+    pub(crate) fn asks(self) -> With {
+        match self {
+            Self::Names => With::Name,
+            Self::BuildIds | Self::All => With::NameAndBuildId,
+        }
+    }
 }
 
 pub(crate) fn options(backend: Backend, know: Know) -> Options {
@@ -43,22 +55,36 @@ pub(crate) fn open(process: Process, options: &Options) -> Session {
     .expect("the process is there")
 }
 
-/// One call, all of it: what it learns is dropped before the next. The outcomes go
-/// where the caller says, as those of the floor do. With segments it turns file
-/// offsets into virtual offsets too.
-#[inline]
-pub(crate) fn one_shot(
+/// Makes a call for each batch in turn, all of it: what it learns is dropped before the
+/// next. The outcomes go where those of the call before were, as the floor's do. With
+/// segments it turns file offsets into virtual offsets too.
+pub(crate) fn one_shots<'b>(
     process: Process,
-    addrs: &[u64],
+    batches: &'b [Vec<u64>],
     options: &Options,
-    outcomes: &mut Vec<Outcome>,
-) -> u64 {
-    call(&mut open(process, options), addrs, options, outcomes)
+) -> impl FnMut() -> u64 + use<'b> {
+    let (mut batches, options) = (Rotation::of(batches), options.clone());
+    let mut outcomes = Vec::new();
+    move || {
+        let mut session = open(process, &options);
+        call(&mut session, batches.next(), &options, &mut outcomes)
+    }
 }
 
-/// A call of a session; with segments to virtual offsets too.
+/// Makes a call of one session for each batch in turn; with segments to virtual offsets
+/// too.
+pub(crate) fn calls<'b>(
+    mut session: Session,
+    batches: &'b [Vec<u64>],
+    options: &Options,
+) -> impl FnMut() -> u64 + use<'b> {
+    let (mut batches, options) = (Rotation::of(batches), options.clone());
+    let mut outcomes = Vec::new();
+    move || call(&mut session, batches.next(), &options, &mut outcomes)
+}
+
 #[inline]
-pub(crate) fn call(
+fn call(
     session: &mut Session,
     addrs: &[u64],
     options: &Options,

@@ -5,6 +5,7 @@ use blazesym::normalize::{NormalizeOpts, Normalizer, UserMeta, UserOutput};
 use procfs::process::MMapPath;
 
 use crate::process::{Place, Process};
+use crate::target::Rotation;
 
 /// Blazesym's normalizer as its own benchmark has it: built once, used for every
 /// call.
@@ -45,8 +46,15 @@ impl Blazesym {
         }
     }
 
+    /// Makes a call for each batch in turn.
+    pub(crate) fn runs(self, batches: &[Vec<u64>]) -> impl FnMut() -> usize + use<'_> {
+        let mut batches = Rotation::of(batches);
+        // Dropped within: what a call returns borrows from it.
+        move || self.run(batches.next()).outputs.len()
+    }
+
     #[inline]
-    pub(crate) fn run<'s>(&'s self, addrs: &[u64]) -> UserOutput<'s> {
+    fn run<'s>(&'s self, addrs: &[u64]) -> UserOutput<'s> {
         self.normalizer
             .normalize_user_addrs_opts(self.pid, addrs, &self.opts)
             .expect("the process can be read")

@@ -1,6 +1,7 @@
 //! Child processes of chosen sizes, and addresses in them.
 
 use std::fs::{self, File};
+use std::hint::black_box;
 use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -120,7 +121,7 @@ impl Batches {
     }
 }
 
-/// Hands out batches in turn, for ever.
+/// Hands out batches in turn, for ever; the compiler does not see which.
 #[derive(Debug)]
 pub(crate) struct Rotation<'b> {
     batches: &'b [Vec<u64>],
@@ -139,7 +140,7 @@ impl<'b> Rotation<'b> {
         if self.next == self.batches.len() {
             self.next = 0;
         }
-        batch
+        black_box(batch)
     }
 }
 

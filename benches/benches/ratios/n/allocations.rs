@@ -8,7 +8,7 @@ use super::{batches, mixed, tool};
 use crate::allocator;
 use crate::ours::{self, Know};
 use crate::peers::{Blazesym, Usage};
-use crate::target::{Batches, Rotation, Target};
+use crate::target::{Batches, Target};
 
 const OURS: [&str; 4] = [
     "ours, re-checked, sorted",
@@ -69,13 +69,9 @@ fn n9_race(
     let trusted = ours::trusting(rechecked.clone());
     for (nth, name) in OURS.into_iter().enumerate() {
         let options = [&rechecked, &trusted][nth / 2].clone();
-        let mut rotation = Rotation::of([&batches.sorted, &batches.jumping][nth % 2]);
-        let (mut session, mut outcomes) = (ours::open(process, &options), Vec::new());
-        race = race
-            .enter(Role::Ours, name, move || {
-                ours::call(&mut session, rotation.next(), &options, &mut outcomes)
-            })
-            .a_call(0.0, name);
+        let batches = [&batches.sorted, &batches.jumping][nth % 2];
+        let calls = ours::calls(ours::open(process, &options), batches, &options);
+        race = race.enter(Role::Ours, name, calls).a_call(0.0, name);
     }
     for (name, cached) in [("blazesym", false), ("blazesym, cached", true)] {
         let usage = Usage {
@@ -84,11 +80,7 @@ fn n9_race(
             ..Usage::default()
         };
         let peer = Blazesym::new(process, usage);
-        let mut rotation = Rotation::of(&batches.jumping);
-        race = race.enter(Role::Peer, name, move || {
-            // Dropped here: what it returns borrows from it.
-            peer.run(rotation.next()).outputs.len()
-        });
+        race = race.enter(Role::Peer, name, peer.runs(&batches.jumping));
     }
     allocator::count();
     let outcome = race.run(rounds);

@@ -1,7 +1,5 @@
 //! Large batches that jump about among a hundred modules.
 
-use std::hint::black_box;
-
 use backsight_normalize::Backend;
 use benches::race::{self, Race, Role, Sizes};
 
@@ -9,8 +7,8 @@ use crate::floor::Floor;
 use crate::ours::{self, Know};
 use crate::peers::{Blazesym, Usage};
 use crate::process::{Process, Truth};
-use crate::raw::{Maps, With};
-use crate::target::{Batches, Random, Rotation, Target};
+use crate::raw::With;
+use crate::target::{Batches, Random, Target};
 
 const VMAS: u64 = 1_130;
 pub(super) const K: usize = 10_000;
@@ -81,9 +79,9 @@ fn n6_race(
     batches: &Batches,
     know: Know,
 ) -> Result<race::Outcome, String> {
-    let (part, with) = match know {
-        Know::Names => ("modules of 64 KiB; names alone", With::Name),
-        Know::BuildIds | Know::All => ("modules of 64 KiB; build IDs too", With::NameAndBuildId),
+    let part = match know {
+        Know::Names => "modules of 64 KiB; names alone",
+        Know::BuildIds | Know::All => "modules of 64 KiB; build IDs too",
     };
     let options = ours::options(Backend::Ioctl, know);
     let usage = Usage {
@@ -98,25 +96,18 @@ fn n6_race(
         truth.check("ours", batch, &places)?;
         truth.check("blazesym", batch, &peer.places(batch))?;
     }
-    let mut floor = Floor::new(process, with, K, M);
-    let mut of_floor = Rotation::of(&batches.sorted);
-    let [mut of_ours, mut of_peer] = [(); 2].map(|()| Rotation::of(&batches.jumping));
-    let mut outcomes: [Vec<_>; 2] = Default::default();
-    let [outcomes, outcomes_all] = &mut outcomes;
-    let all = ours::options(Backend::Ioctl, Know::All);
-    let mut of_all = Rotation::of(&batches.jumping);
+    let Batches { sorted, jumping } = batches;
+    let one_shots = |options| ours::one_shots(process, jumping, options);
+    let floor = Floor::new(process, know.asks(), K, M);
     let race = Race::new("N6", part, sizes(process))
-        .enter(Role::Floor, "floor", || {
-            floor.one_shot(black_box(of_floor.next()));
-        })
-        .enter(Role::Ours, "ours", || {
-            ours::one_shot(process, of_ours.next(), &options, outcomes)
-        })
-        .enter(Role::Peer, "blazesym, ioctl", || peer.run(of_peer.next()));
+        .enter(Role::Floor, "floor", floor.one_shots(sorted))
+        .enter(Role::Ours, "ours", one_shots(&options))
+        .enter(Role::Peer, "blazesym, ioctl", peer.runs(jumping));
     let race = match know {
-        Know::BuildIds | Know::All => race.enter(Role::Ours, "ours, virtual offsets too", || {
-            ours::one_shot(process, of_all.next(), &all, outcomes_all)
-        }),
+        Know::BuildIds | Know::All => {
+            let all = one_shots(&ours::options(Backend::Ioctl, Know::All));
+            race.enter(Role::Ours, "ours, virtual offsets too", all)
+        }
         Know::Names => race
             .at_most(1.45, "ours", "floor")
             .each(6.0, "ours")
@@ -157,29 +148,23 @@ fn n7_race(
         }
         truth.check("blazesym", batch, &peer.places(batch))?;
     }
-    let mut floor = Floor::new(process, With::Nothing, K, M);
-    let maps = Maps::open(floor.path());
-    let mut known = Floor::new(process, With::Nothing, K, M);
-    known.learn(&maps, &batches.sorted[0]);
-    let [mut of_known, mut of_floor] = [(); 2].map(|()| Rotation::of(&batches.sorted));
-    let [mut of_trusted, mut of_rechecked, mut of_peer] =
-        [(); 3].map(|()| Rotation::of(&batches.jumping));
-    let (mut outcomes, mut outcomes_rechecked) = (Vec::new(), Vec::new());
+    let Batches { sorted, jumping } = &batches;
+    let [floor, mut known] = [(); 2].map(|()| Floor::new(process, With::Nothing, K, M));
+    known.learn(&sorted[0]);
     let race = Race::new("N7", part, sizes(process))
-        .enter(Role::Floor, "floor, trusted", || {
-            known.trusted(black_box(of_known.next()));
-        })
-        .enter(Role::Ours, "ours, trusted", || {
-            ours::call(&mut trusted, of_trusted.next(), &trusting, &mut outcomes)
-        })
-        .enter(Role::Floor, "floor, re-checked", || {
-            floor.batch(&maps, black_box(of_floor.next()));
-        })
-        .enter(Role::Ours, "ours, re-checked", || {
-            let addrs = of_rechecked.next();
-            ours::call(&mut rechecked, addrs, &options, &mut outcomes_rechecked)
-        })
-        .enter(Role::Peer, "blazesym, cached", || peer.run(of_peer.next()))
+        .enter(Role::Floor, "floor, trusted", known.trusting(sorted))
+        .enter(
+            Role::Ours,
+            "ours, trusted",
+            ours::calls(trusted, jumping, &trusting),
+        )
+        .enter(Role::Floor, "floor, re-checked", floor.batches(sorted))
+        .enter(
+            Role::Ours,
+            "ours, re-checked",
+            ours::calls(rechecked, jumping, &options),
+        )
+        .enter(Role::Peer, "blazesym, cached", peer.runs(jumping))
         .each(ns, "ours, trusted")
         .each(4.5, "ours, re-checked")
         .faster(50.0, "ours, trusted", "blazesym, cached");

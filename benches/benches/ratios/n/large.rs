@@ -1,7 +1,5 @@
 //! A few addresses in a process of very many VMAs.
 
-use std::hint::black_box;
-
 use backsight_normalize::Backend;
 use benches::race::{self, Race, Role, Sizes};
 
@@ -9,9 +7,8 @@ use crate::floor::Floor;
 use crate::ours::{self, Know};
 use crate::peers::{Blazesym, Procfs, Usage};
 use crate::process::Truth;
-use crate::raw::With;
-use crate::target::{Batches, Random, Rotation, Target};
-use crate::text::{ByChar, ByMemchr, Fscanf, Matched, Parser, Unparsed};
+use crate::target::{Batches, Random, Target};
+use crate::text::{self, Unparsed};
 
 const VMAS: u64 = 20_000;
 const K: usize = 200;
@@ -34,9 +31,9 @@ fn n10_race(
     batches: &Batches,
     know: Know,
 ) -> Result<race::Outcome, String> {
-    let (part, with) = match know {
-        Know::Names => ("names, no build IDs, no virtual offsets", With::Name),
-        Know::BuildIds | Know::All => ("build IDs too", With::NameAndBuildId),
+    let part = match know {
+        Know::Names => "names, no build IDs, no virtual offsets",
+        Know::BuildIds | Know::All => "build IDs too",
     };
     let process = target.process();
     let options = ours::options(Backend::Ioctl, know);
@@ -47,11 +44,8 @@ fn n10_race(
         ..Usage::default()
     };
     let [peer, peer_jumping] = [true, false].map(|sorted| Blazesym::new(process, usage(sorted)));
-    let (mut by_char, mut by_memchr) = (ByChar::new(process), ByMemchr::new(process));
-    let (mut fscanf, procfs) = (Fscanf::new(process), Procfs::new(process));
-    let mut unparsed = Unparsed::whole(process);
-    let mut matched = Matched::default();
-    let mut floor = Floor::new(process, with, K, M);
+    let procfs = Procfs::new(process);
+    let mut floor = Floor::new(process, know.asks(), K, M);
     let mut truth = Truth::default();
     for (sorted, jumping) in batches.sorted.iter().zip(&batches.jumping) {
         floor.one_shot(sorted);
@@ -64,58 +58,32 @@ fn n10_race(
         truth.check("blazesym", sorted, &peer.places(sorted))?;
         truth.check("procfs", sorted, &procfs.places(sorted))?;
     }
-    let sorted = &batches.sorted[0];
-    matched.run(sorted, &mut by_char);
-    truth.check(ByChar::NAME, sorted, &matched.places())?;
-    matched.run(sorted, &mut by_memchr);
-    truth.check(ByMemchr::NAME, sorted, &matched.places())?;
-    matched.run(sorted, &mut fscanf);
-    truth.check(Fscanf::NAME, sorted, &matched.places())?;
 
     let sizes = Sizes {
         vmas: process.vmas(),
         addresses: K,
         touched: M,
     };
-    let [mut of_floor, mut of_sorted, mut of_peer] =
-        [(); 3].map(|()| Rotation::of(&batches.sorted));
-    let [mut of_jumping, mut of_peer_jumping] = [(); 2].map(|()| Rotation::of(&batches.jumping));
-    let (mut outcomes, mut outcomes_jumping) = (Vec::new(), Vec::new());
+    let Batches { sorted, jumping } = batches;
+    let one_shots = |batches, options| ours::one_shots(process, batches, options);
     let race = Race::new("N10", part, sizes)
-        .enter(Role::Floor, "floor", || {
-            floor.one_shot(black_box(of_floor.next()));
-        })
-        .enter(Role::Ours, "ours, sorted", || {
-            ours::one_shot(process, of_sorted.next(), &options, &mut outcomes)
-        })
-        .enter(Role::Ours, "ours, unsorted", || {
-            ours::one_shot(process, of_jumping.next(), &options, &mut outcomes_jumping)
-        })
-        .enter(Role::Peer, "blazesym, sorted", || peer.run(of_peer.next()))
-        .enter(Role::Peer, "blazesym, unsorted", || {
-            peer_jumping.run(of_peer_jumping.next())
-        });
+        .enter(Role::Floor, "floor", floor.one_shots(sorted))
+        .enter(Role::Ours, "ours, sorted", one_shots(sorted, &options))
+        .enter(Role::Ours, "ours, unsorted", one_shots(jumping, &options))
+        .enter(Role::Peer, "blazesym, sorted", peer.runs(sorted))
+        .enter(Role::Peer, "blazesym, unsorted", peer_jumping.runs(jumping));
     if know != Know::Names {
-        let all = ours::options(Backend::Ioctl, Know::All);
-        let (mut of_all, mut outcomes) = (Rotation::of(&batches.sorted), Vec::new());
-        let race = race.enter(Role::Ours, "ours, sorted, virtual offsets too", || {
-            ours::one_shot(process, of_all.next(), &all, &mut outcomes)
-        });
+        let all = one_shots(sorted, &ours::options(Backend::Ioctl, Know::All));
+        let race = race.enter(Role::Ours, "ours, sorted, virtual offsets too", all);
         return Ok(race.run(rounds));
     }
-    let [mut chars, mut lines, mut scanned] = [(); 3].map(|()| Matched::default());
-    let race = race
-        .enter(Role::Peer, "text, kernel alone", || unparsed.run())
-        .enter(Role::Peer, ByChar::NAME, || {
-            chars.run(sorted, &mut by_char);
-        })
-        .enter(Role::Peer, ByMemchr::NAME, || {
-            lines.run(sorted, &mut by_memchr);
-        })
-        .enter(Role::Peer, Fscanf::NAME, || {
-            scanned.run(sorted, &mut fscanf);
-        })
-        .enter(Role::Peer, "text, procfs", || procfs.places(sorted))
+    // A text takes as long whatever the batch.
+    let first = &sorted[..1];
+    text::check(process, first, &truth)?;
+    let mut unparsed = Unparsed::whole(process);
+    let race = race.enter(Role::Peer, "text, kernel alone", move || unparsed.run());
+    let race = text::enter(race, process, first)
+        .enter(Role::Peer, "text, procfs", || procfs.places(&first[0]))
         .at_most(1.15, "ours, sorted", "floor")
         .at_most(1.25, "ours, unsorted", "floor")
         .faster(1000.0, "ours, sorted", "text, kernel alone")

@@ -1,9 +1,8 @@
 //! Addresses that are not all in files: each has its own reason.
 
-use std::hint::black_box;
 use std::ops::Range;
 
-use backsight_normalize::{Backend, Options, Outcome, Reason, Session};
+use backsight_normalize::{Backend, Options, Outcome, Reason};
 use backsight_types::AbsAddr;
 use benches::race::{self, Race, Role, Sizes};
 
@@ -11,8 +10,8 @@ use super::batches::{self, K};
 use crate::floor::Floor;
 use crate::ours::{self, Know};
 use crate::process::Process;
-use crate::raw::{Maps, With};
-use crate::target::{Batches, PAGE, Random, Rotation, Target};
+use crate::raw::With;
+use crate::target::{Batches, PAGE, Random, Target};
 
 pub(super) fn n11(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let barren = Barren::new();
@@ -71,18 +70,12 @@ fn among_modules(rounds: u32) -> Result<race::Outcome, String> {
         addresses: K,
         touched,
     };
-    let mut floor = Floor::new(process, With::Name, K, touched + 1);
-    let mut of_floor = Rotation::of(&batches.sorted);
-    let mut of_ours = Rotation::of(&batches.jumping);
-    let mut outcomes = Vec::new();
+    let floor = Floor::new(process, With::Name, K, touched + 1);
+    let ours = ours::one_shots(process, &batches.jumping, &options);
     let part = "N6 with a fifth of the addresses in JIT memory, vdso, stack and holes";
     let race = Race::new("N11", part, sizes)
-        .enter(Role::Floor, "floor", || {
-            floor.one_shot(black_box(of_floor.next()));
-        })
-        .enter(Role::Ours, "ours", || {
-            ours::one_shot(process, of_ours.next(), &options, &mut outcomes)
-        })
+        .enter(Role::Floor, "floor", floor.one_shots(&batches.sorted))
+        .enter(Role::Ours, "ours", ours)
         .at_most(1.3, "ours", "floor");
     Ok(race.run(rounds))
 }
@@ -136,26 +129,15 @@ impl Barren {
             addresses: Self::ADDRS,
             touched,
         };
-        let [mut floor, mut named] = [With::Nothing, With::Name]
-            .map(|with| Floor::new(process, with, Self::ADDRS, Self::ADDRS));
-        let [mut of_floor, mut of_named, mut of_sorted] =
-            [(); 3].map(|()| Rotation::of(&batches.sorted));
-        let mut of_jumping = Rotation::of(&batches.jumping);
-        let (mut outcomes, mut outcomes_jumping) = (Vec::new(), Vec::new());
+        let Batches { sorted, jumping } = batches;
+        let floor = |with| Floor::new(process, with, Self::ADDRS, Self::ADDRS).one_shots(sorted);
+        let ours = |batches| ours::one_shots(process, batches, &options);
         let part = "one address in each of 2,000 VMAs and holes among 20,000 VMAs without code";
         let race = Race::new("N11", part, sizes)
-            .enter(Role::Floor, "floor, names", || {
-                named.one_shot(black_box(of_named.next()));
-            })
-            .enter(Role::Floor, "floor, no names", || {
-                floor.one_shot(black_box(of_floor.next()));
-            })
-            .enter(Role::Ours, "ours, sorted", || {
-                ours::one_shot(process, of_sorted.next(), &options, &mut outcomes)
-            })
-            .enter(Role::Ours, "ours, unsorted", || {
-                ours::one_shot(process, of_jumping.next(), &options, &mut outcomes_jumping)
-            })
+            .enter(Role::Floor, "floor, names", floor(With::Name))
+            .enter(Role::Floor, "floor, no names", floor(With::Nothing))
+            .enter(Role::Ours, "ours, sorted", ours(sorted))
+            .enter(Role::Ours, "ours, unsorted", ours(jumping))
             .at_most(1.3, "ours, sorted", "floor, no names")
             .at_most(1.3, "ours, unsorted", "floor, no names");
         Ok(race.run(rounds))
@@ -167,11 +149,9 @@ impl Barren {
         let options = ours::options(Backend::Ioctl, Know::Names);
         let addrs = self.addrs.sorted[0].iter().step_by(Self::ADDRS / 40);
         let race = |addr: &u64| {
-            let addr = std::slice::from_ref(addr);
-            let mut floor = Floor::new(process, With::Nothing, 1, 1);
-            let maps = Maps::open(floor.path());
-            let (mut session, mut outcomes): (Session, _) =
-                (ours::open(process, &options), Vec::new());
+            let batches = [vec![*addr]];
+            let floor = Floor::new(process, With::Nothing, 1, 1);
+            let session = ours::open(process, &options);
             let sizes = Sizes {
                 vmas: process.vmas(),
                 addresses: 1,
@@ -179,12 +159,8 @@ impl Barren {
             };
             let part = "one address a call, in a session: the slowest of 40";
             Race::new("N11", part, sizes)
-                .enter(Role::Floor, "floor", || {
-                    floor.batch(&maps, black_box(addr));
-                })
-                .enter(Role::Ours, "ours", || {
-                    ours::call(&mut session, black_box(addr), &options, &mut outcomes)
-                })
+                .enter(Role::Floor, "floor", floor.batches(&batches))
+                .enter(Role::Ours, "ours", ours::calls(session, &batches, &options))
                 .beyond(1000.0, "ours", "floor")
                 .run(rounds.min(11))
         };

@@ -1,8 +1,6 @@
 //! The benchmark of the kernel patch series, and of blazesym: three addresses in
 //! libc and two of this program.
 
-use std::hint::black_box;
-
 use backsight_normalize::{Backend, BuildIds, Options};
 use benches::race::{self, Race, Role, Sizes};
 
@@ -10,7 +8,7 @@ use crate::floor::Floor;
 use crate::ours::{self, Know};
 use crate::peers::{Blazesym, Usage};
 use crate::process::{Process, Truth};
-use crate::raw::{Maps, With};
+use crate::raw::With;
 
 /// How many VMAs they lie in.
 const M: usize = 2;
@@ -67,12 +65,12 @@ pub(super) fn n1(rounds: u32) -> Result<Vec<race::Outcome>, String> {
 }
 
 fn n1_race(rounds: u32, know: Know) -> Result<race::Outcome, String> {
-    let (part, with) = match know {
-        Know::Names => ("names, no build IDs, no virtual offsets", With::Name),
-        Know::BuildIds | Know::All => ("names and build IDs", With::NameAndBuildId),
+    let part = match know {
+        Know::Names => "names, no build IDs, no virtual offsets",
+        Know::BuildIds | Know::All => "names and build IDs",
     };
-    let addrs = &addrs();
-    let mut floor = Floor::new(ME, with, addrs.len(), M);
+    let batches = [addrs().to_vec()];
+    let addrs = &batches[0];
     let by_ioctl = ours::options(Backend::Ioctl, know);
     let with_offsets = ours::options(Backend::Ioctl, Know::All);
     // The text has no build IDs, so the files are read for them.
@@ -90,26 +88,20 @@ fn n1_race(rounds: u32, know: Know) -> Result<race::Outcome, String> {
     let build_ids = know != Know::Names;
     let peer_ioctl = blazesym(true, build_ids, false)?;
     let peer_text = blazesym(false, build_ids, false)?;
-    let mut outcomes: [Vec<_>; 3] = Default::default();
-    let [outcomes_ioctl, outcomes_all, outcomes_text] = &mut outcomes;
+    let floor = Floor::new(ME, know.asks(), addrs.len(), M);
+    let one_shots = |options| ours::one_shots(ME, &batches, options);
     let race = Race::new("N1", part, sizes())
-        .enter(Role::Floor, "floor", || floor.one_shot(black_box(addrs)))
-        .enter(Role::Ours, "ours, ioctl", || {
-            ours::one_shot(ME, black_box(addrs), &by_ioctl, outcomes_ioctl)
-        })
-        .enter(Role::Peer, "blazesym, ioctl", || {
-            peer_ioctl.run(black_box(addrs))
-        })
-        .enter(Role::Ours, "ours, text", || {
-            ours::one_shot(ME, black_box(addrs), &by_text, outcomes_text)
-        })
-        .enter(Role::Peer, "blazesym, text", || {
-            peer_text.run(black_box(addrs))
-        });
+        .enter(Role::Floor, "floor", floor.one_shots(&batches))
+        .enter(Role::Ours, "ours, ioctl", one_shots(&by_ioctl))
+        .enter(Role::Peer, "blazesym, ioctl", peer_ioctl.runs(&batches))
+        .enter(Role::Ours, "ours, text", one_shots(&by_text))
+        .enter(Role::Peer, "blazesym, text", peer_text.runs(&batches));
     let race = match know {
-        Know::BuildIds | Know::All => race.enter(Role::Ours, "ours, virtual offsets too", || {
-            ours::one_shot(ME, black_box(addrs), &with_offsets, outcomes_all)
-        }),
+        Know::BuildIds | Know::All => race.enter(
+            Role::Ours,
+            "ours, virtual offsets too",
+            one_shots(&with_offsets),
+        ),
         Know::Names => race
             .at_most(1.06, "ours, ioctl", "floor")
             .faster(1.5, "ours, ioctl", "blazesym, ioctl")
@@ -120,24 +112,19 @@ fn n1_race(rounds: u32, know: Know) -> Result<race::Outcome, String> {
 
 /// A session that re-checks every VMA.
 pub(super) fn n2(rounds: u32) -> Result<Vec<race::Outcome>, String> {
-    let addrs = &addrs();
-    let mut floor = Floor::new(ME, With::Nothing, addrs.len(), M);
-    let maps = Maps::open(floor.path());
+    let batches = [addrs().to_vec()];
+    let addrs = &batches[0];
     let options = ours::options(Backend::Ioctl, Know::Names);
     let mut session = ours::open(ME, &options);
     for _ in 0..2 {
         truth().check("ours", addrs, &ours::places(&mut session, addrs))?;
     }
     let peer = blazesym(true, false, false)?;
-    let mut outcomes = Vec::new();
+    let floor = Floor::new(ME, With::Nothing, addrs.len(), M);
     let race = Race::new("N2", "names, no build IDs, no virtual offsets", sizes())
-        .enter(Role::Floor, "floor", || {
-            floor.batch(&maps, black_box(addrs));
-        })
-        .enter(Role::Ours, "ours", || {
-            ours::call(&mut session, black_box(addrs), &options, &mut outcomes)
-        })
-        .enter(Role::Peer, "blazesym, ioctl", || peer.run(black_box(addrs)))
+        .enter(Role::Floor, "floor", floor.batches(&batches))
+        .enter(Role::Ours, "ours", ours::calls(session, &batches, &options))
+        .enter(Role::Peer, "blazesym, ioctl", peer.runs(&batches))
         .at_most(1.06, "ours", "floor")
         .faster(6.0, "ours", "blazesym, ioctl");
     Ok(vec![race.run(rounds)])
@@ -145,45 +132,31 @@ pub(super) fn n2(rounds: u32) -> Result<Vec<race::Outcome>, String> {
 
 /// The same with build IDs.
 pub(super) fn n3(rounds: u32) -> Result<Vec<race::Outcome>, String> {
-    let addrs = &addrs();
-    let mut floor = Floor::new(ME, With::Nothing, addrs.len(), M);
-    let maps = Maps::open(floor.path());
-    let bare = ours::options(Backend::Ioctl, Know::Names);
-    let all = ours::options(Backend::Ioctl, Know::All);
-    let with_build_ids = ours::options(Backend::Ioctl, Know::BuildIds);
-    let mut sessions = [&bare, &with_build_ids, &all].map(|options| ours::open(ME, options));
-    for session in &mut sessions {
-        truth().check("ours", addrs, &ours::places(session, addrs))?;
-    }
-    let [without, with, full] = &mut sessions;
-    let identified = with
-        .modules()
-        .iter()
-        .filter(|it| it.module.build_id.is_some());
-    if identified.count() != M {
-        return Err("a module has no build ID".to_owned());
-    }
+    let batches = [addrs().to_vec()];
+    let addrs = &batches[0];
+    let session = |know| {
+        let options = ours::options(Backend::Ioctl, know);
+        let mut session = ours::open(ME, &options);
+        truth().check("ours", addrs, &ours::places(&mut session, addrs))?;
+        let mut modules = session.modules().iter();
+        if know != Know::Names && modules.any(|it| it.module.build_id.is_none()) {
+            return Err("a module has no build ID".to_owned());
+        }
+        Ok(ours::calls(session, &batches, &options))
+    };
     let [peer, cached] = [false, true].map(|cached| blazesym(true, true, cached));
-    let (peer, cached) = (peer?, cached?);
-    let mut outcomes: [Vec<_>; 3] = Default::default();
-    let [outcomes_bare, outcomes_with, outcomes_full] = &mut outcomes;
+    let floor = Floor::new(ME, With::Nothing, addrs.len(), M);
     let race = Race::new("N3", "a session that has learnt the build IDs", sizes())
-        .enter(Role::Floor, "floor", || {
-            floor.batch(&maps, black_box(addrs));
-        })
-        .enter(Role::Ours, "ours, with build IDs", || {
-            ours::call(with, black_box(addrs), &with_build_ids, outcomes_with)
-        })
-        .enter(Role::Ours, "ours, without (N2)", || {
-            ours::call(without, black_box(addrs), &bare, outcomes_bare)
-        })
-        .enter(Role::Ours, "ours, virtual offsets too", || {
-            ours::call(full, black_box(addrs), &all, outcomes_full)
-        })
-        .enter(Role::Peer, "blazesym, ioctl", || peer.run(black_box(addrs)))
-        .enter(Role::Peer, "blazesym, ioctl, cached", || {
-            cached.run(black_box(addrs))
-        })
+        .enter(Role::Floor, "floor", floor.batches(&batches))
+        .enter(Role::Ours, "ours, with build IDs", session(Know::BuildIds)?)
+        .enter(Role::Ours, "ours, without (N2)", session(Know::Names)?)
+        .enter(Role::Ours, "ours, virtual offsets too", session(Know::All)?)
+        .enter(Role::Peer, "blazesym, ioctl", peer?.runs(&batches))
+        .enter(
+            Role::Peer,
+            "blazesym, ioctl, cached",
+            cached?.runs(&batches),
+        )
         .at_most(1.05, "ours, with build IDs", "ours, without (N2)")
         .faster(12.0, "ours, with build IDs", "blazesym, ioctl");
     Ok(vec![race.run(rounds)])

@@ -1,7 +1,5 @@
 //! Where the kernel has no ioctl: the text, read as far as needed.
 
-use std::hint::black_box;
-
 use backsight_normalize::Backend;
 use benches::race::{self, Race, Role, Sizes};
 
@@ -23,11 +21,11 @@ pub(super) fn n8(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let (low, high) = (code[code.len() / 4].start, code[code.len() * 3 / 4].start);
     let spread = [low + 16, low + 900, high, high + 77, high + 4000];
     Ok(vec![
-        n8_race(rounds, Process::Myself, &own::addrs(), "N1's workload")?,
+        n8_race(rounds, Process::Myself, own::addrs(), "N1's workload")?,
         n8_race(
             rounds,
             target.process(),
-            &spread,
+            spread,
             "5 addresses at a quarter and three quarters of a larger process",
         )?,
     ])
@@ -36,7 +34,7 @@ pub(super) fn n8(rounds: u32) -> Result<Vec<race::Outcome>, String> {
 fn n8_race(
     rounds: u32,
     process: Process,
-    addrs: &[u64; 5],
+    addrs: [u64; 5],
     part: &'static str,
 ) -> Result<race::Outcome, String> {
     let options = ours::options(Backend::Text, Know::Names);
@@ -45,6 +43,8 @@ fn n8_race(
         ..Usage::default()
     };
     let peer = Blazesym::new(process, usage);
+    let batches = [addrs.to_vec()];
+    let addrs = &addrs[..];
     let mut floor = Floor::new(process, With::Name, addrs.len(), M);
     floor.one_shot(addrs);
     let mut truth = Truth::default();
@@ -59,13 +59,14 @@ fn n8_race(
         touched: M,
     };
     let mut unparsed = Unparsed::up_to(process, addrs[4]);
-    let mut outcomes = Vec::new();
     let race = Race::new("N8", part, sizes)
         .enter(Role::Floor, "kernel alone", || unparsed.run())
-        .enter(Role::Ours, "ours, text", || {
-            ours::one_shot(process, black_box(addrs), &options, &mut outcomes)
-        })
-        .enter(Role::Peer, "blazesym, text", || peer.run(black_box(addrs)))
+        .enter(
+            Role::Ours,
+            "ours, text",
+            ours::one_shots(process, &batches, &options),
+        )
+        .enter(Role::Peer, "blazesym, text", peer.runs(&batches))
         .at_most(1.08, "ours, text", "kernel alone")
         .faster(1.8, "ours, text", "blazesym, text");
     Ok(race.run(rounds))

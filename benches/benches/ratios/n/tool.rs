@@ -1,16 +1,13 @@
 //! The batch that the kernel patch series timed its tool with.
 
-use std::hint::black_box;
-
 use backsight_normalize::Backend;
 use benches::race::{self, Race, Role, Sizes};
 
 use crate::floor::Floor;
 use crate::ours::{self, Know};
 use crate::process::{Process, Truth};
-use crate::raw::With;
-use crate::target::{Batches, Random, Rotation, Target};
-use crate::text::{ByChar, ByMemchr, Fscanf, Matched, Parser};
+use crate::target::{Batches, Random, Target};
+use crate::text::{self, ByMemchr, Fscanf, Parser};
 
 pub(super) const VMAS: u64 = 659;
 pub(super) const K: usize = 3_244;
@@ -49,11 +46,11 @@ fn n4_race(
     batches: &Batches,
     know: Know,
 ) -> Result<race::Outcome, String> {
-    let (part, with) = match know {
-        Know::Names => ("names, no build IDs, no virtual offsets", With::Name),
-        Know::BuildIds | Know::All => ("build IDs too", With::NameAndBuildId),
+    let part = match know {
+        Know::Names => "names, no build IDs, no virtual offsets",
+        Know::BuildIds | Know::All => "build IDs too",
     };
-    let mut floor = Floor::new(process, with, K, M);
+    let mut floor = Floor::new(process, know.asks(), K, M);
     let options = ours::options(Backend::Ioctl, know);
     let mut truth = Truth::default();
     for (sorted, jumping) in batches.sorted.iter().zip(&batches.jumping) {
@@ -69,50 +66,19 @@ fn n4_race(
         addresses: K,
         touched: M,
     };
-    let (mut by_char, mut by_memchr) = (ByChar::new(process), ByMemchr::new(process));
-    let mut fscanf = Fscanf::new(process);
-    let [mut chars, mut lines, mut scanned] = [(); 3].map(|()| Matched::default());
-    for sorted in &batches.sorted {
-        chars.run(sorted, &mut by_char);
-        truth.check(ByChar::NAME, sorted, &chars.places())?;
-        lines.run(sorted, &mut by_memchr);
-        truth.check(ByMemchr::NAME, sorted, &lines.places())?;
-        scanned.run(sorted, &mut fscanf);
-        truth.check(Fscanf::NAME, sorted, &scanned.places())?;
-    }
-    let [mut of_floor, mut of_sorted] = [(); 2].map(|()| Rotation::of(&batches.sorted));
-    let mut of_jumping = Rotation::of(&batches.jumping);
-    let (mut outcomes, mut outcomes_jumping) = (Vec::new(), Vec::new());
+    let Batches { sorted, jumping } = batches;
+    let one_shots = |batches, options| ours::one_shots(process, batches, options);
     let race = Race::new("N4", part, sizes)
-        .enter(Role::Floor, "floor", || {
-            floor.one_shot(black_box(of_floor.next()));
-        })
-        .enter(Role::Ours, "ours, sorted", || {
-            ours::one_shot(process, of_sorted.next(), &options, &mut outcomes)
-        })
-        .enter(Role::Ours, "ours, unsorted", || {
-            ours::one_shot(process, of_jumping.next(), &options, &mut outcomes_jumping)
-        });
+        .enter(Role::Floor, "floor", floor.one_shots(sorted))
+        .enter(Role::Ours, "ours, sorted", one_shots(sorted, &options))
+        .enter(Role::Ours, "ours, unsorted", one_shots(jumping, &options));
     if know != Know::Names {
-        let all = ours::options(Backend::Ioctl, Know::All);
-        let (mut of_all, mut outcomes) = (Rotation::of(&batches.sorted), Vec::new());
-        let race = race.enter(Role::Ours, "ours, sorted, virtual offsets too", || {
-            ours::one_shot(process, of_all.next(), &all, &mut outcomes)
-        });
+        let all = one_shots(sorted, &ours::options(Backend::Ioctl, Know::All));
+        let race = race.enter(Role::Ours, "ours, sorted, virtual offsets too", all);
         return Ok(race.run(rounds));
     }
-    let [mut of_chars, mut of_lines, mut of_scanned] =
-        [(); 3].map(|()| Rotation::of(&batches.sorted));
-    let race = race
-        .enter(Role::Peer, ByMemchr::NAME, || {
-            lines.run(of_lines.next(), &mut by_memchr);
-        })
-        .enter(Role::Peer, ByChar::NAME, || {
-            chars.run(of_chars.next(), &mut by_char);
-        })
-        .enter(Role::Peer, Fscanf::NAME, || {
-            scanned.run(of_scanned.next(), &mut fscanf);
-        })
+    text::check(process, sorted, &truth)?;
+    let race = text::enter(race, process, sorted)
         .at_most(1.1, "ours, sorted", "floor")
         .at_most(1.6, "ours, unsorted", "floor")
         .faster(90.0, "ours, sorted", Fscanf::NAME)

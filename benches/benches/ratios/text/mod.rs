@@ -7,8 +7,11 @@ mod by_char;
 mod fscanf;
 mod memchr;
 
-use crate::process::{Place, Process};
+use benches::race::{Race, Role};
+
+use crate::process::{Place, Process, Truth};
 use crate::raw::Maps;
+use crate::target::Rotation;
 
 pub(crate) use by_char::ByChar;
 pub(crate) use fscanf::Fscanf;
@@ -48,9 +51,43 @@ pub(crate) trait Parser {
     fn read(&mut self, wanted: Wanted, sink: &mut impl Sink);
 }
 
+/// Enters all parsers, to match sorted batches in turn.
+pub(crate) fn enter<'b>(race: Race<'b>, process: Process, batches: &'b [Vec<u64>]) -> Race<'b> {
+    let race = enter_one(race, ByChar::new(process), batches);
+    let race = enter_one(race, ByMemchr::new(process), batches);
+    enter_one(race, Fscanf::new(process), batches)
+}
+
+fn enter_one<'b, P: Parser + 'b>(
+    race: Race<'b>,
+    mut parser: P,
+    batches: &'b [Vec<u64>],
+) -> Race<'b> {
+    let (mut batches, mut matched) = (Rotation::of(batches), Matched::default());
+    race.enter(Role::Peer, P::NAME, move || {
+        matched.run(batches.next(), &mut parser);
+    })
+}
+
+/// Returns what is wrong with what the parsers say of sorted batches.
+pub(crate) fn check(process: Process, batches: &[Vec<u64>], truth: &Truth) -> Result<(), String> {
+    check_one(&mut ByChar::new(process), batches, truth)?;
+    check_one(&mut ByMemchr::new(process), batches, truth)?;
+    check_one(&mut Fscanf::new(process), batches, truth)
+}
+
+fn check_one<P: Parser>(parser: &mut P, batches: &[Vec<u64>], truth: &Truth) -> Result<(), String> {
+    let mut matched = Matched::default();
+    for batch in batches {
+        matched.run(batch, parser);
+        truth.check(P::NAME, batch, &matched.places())?;
+    }
+    Ok(())
+}
+
 /// The answers of a sorted batch, matched in one pass upwards.
 #[derive(Debug, Default)]
-pub(crate) struct Matched {
+struct Matched {
     addrs: Vec<u64>,
     answers: Vec<Option<(usize, u64)>>,
     names: Vec<u8>,
@@ -60,7 +97,7 @@ pub(crate) struct Matched {
 
 impl Matched {
     /// Finds the places of sorted addresses.
-    pub(crate) fn run(&mut self, addrs: &[u64], parser: &mut impl Parser) {
+    fn run(&mut self, addrs: &[u64], parser: &mut impl Parser) {
         self.addrs.clear();
         self.addrs.extend_from_slice(addrs);
         self.answers.clear();
@@ -72,7 +109,7 @@ impl Matched {
         self.answers.resize(addrs.len(), None);
     }
 
-    pub(crate) fn places(&self) -> Vec<Option<Place>> {
+    fn places(&self) -> Vec<Option<Place>> {
         let place = |answer: &Option<(usize, u64)>| {
             let (vma, offset) = (*answer)?;
             let start = vma.checked_sub(1).map_or(0, |below| self.ends[below]);
