@@ -3,21 +3,19 @@
 
 #![cfg(feature = "otlp")]
 
+mod damage;
 mod message;
 mod profiles;
 
-use std::io::Write as _;
 use std::sync::LazyLock;
 
 use backsight_formats::flaws::Flaws;
 use backsight_formats::otlp::{self, Error, Limits, Options};
 use backsight_types::FileOffset;
 use backsight_types::profile::{LabelValue, LocationIdx, Profile};
+use damage::{FILES, flipped, packed};
 use message::Message;
-use profiles::profiles;
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 
 /// A dictionary of strings 1 to 6, one mapping, location, function and stack, and three
 /// attributes: `thread.id` 7, `kind` "batch", and a list.
@@ -227,11 +225,6 @@ fn what_is_no_profile_is_refused() {
 
 #[test]
 fn a_bomb_is_refused_at_the_limit() {
-    let packed = |bytes: &[u8]| {
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        packed.write_all(bytes).unwrap();
-        packed.finish().unwrap()
-    };
     let many = |part: &[u8]| Message(part.repeat((1 << 20) / part.len()));
     // Each element of a list is as large as the largest value there is.
     let list = Message::default().bytes(1, many(&[0x0a, 0]).0).0;
@@ -304,25 +297,21 @@ fn one_long_name_for_many_files_is_counted_for_each() {
 }
 
 /// Some files of ours, packed and not.
-static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let mut runner = TestRunner::deterministic();
-    (0..4)
-        .map(|round| {
-            let profile = profiles().new_tree(&mut runner).unwrap().current();
-            let mut bytes = Vec::new();
-            let options = Options {
-                gzip: round == 0,
-                times: round < 2,
-            };
-            otlp::write(&profile, &mut bytes, &options).unwrap();
-            bytes
-        })
-        .collect()
+static OURS: LazyLock<[Vec<u8>; FILES]> = LazyLock::new(|| {
+    damage::files(|nth, profile| {
+        let mut bytes = Vec::new();
+        let options = Options {
+            gzip: nth == 0,
+            times: nth < 2,
+        };
+        otlp::write(profile, &mut bytes, &options).unwrap();
+        bytes
+    })
 });
 
 #[test]
 fn files_cut_off_anywhere_are_refused() {
-    for bytes in FILES.iter() {
+    for bytes in OURS.iter() {
         let whole = otlp::read(&**bytes, &Limits::default());
         assert_eq!(whole.unwrap().1, Flaws::default());
         for end in 0..bytes.len() {
@@ -338,15 +327,7 @@ fn files_cut_off_anywhere_are_refused() {
 
 proptest! {
     #[test]
-    fn flipped_bits_cost_neither_panic_nor_memory(
-        file in 0..4_usize,
-        flips in prop::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 1..9),
-    ) {
-        let mut bytes = FILES[file].clone();
-        for (place, bit) in flips {
-            let place = place.index(bytes.len());
-            bytes[place] ^= 1 << bit;
-        }
+    fn flipped_bits_cost_neither_panic_nor_memory(bytes in flipped(&*OURS)) {
         if let Ok((profile, _)) = otlp::read(&*bytes, &Limits { memory: 1 << 22 }) {
             // What was read can be written, and read again without a complaint.
             let mut again = Vec::new();

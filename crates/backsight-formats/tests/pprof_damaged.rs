@@ -1,21 +1,19 @@
 //! pprof files that are damaged, forged or of other tools: what can be read is read,
 //! what is wrong is counted, and nothing costs more memory than it may.
 
+mod damage;
 mod message;
 mod profiles;
 
-use std::io::Write as _;
 use std::sync::LazyLock;
 
 use backsight_formats::flaws::Flaws;
 use backsight_formats::pprof::{self, Error, Limits, Options};
 use backsight_types::profile::{LocationIdx, Profile};
 use backsight_types::{AbsAddr, FileOffset, VirtOffset};
+use damage::{FILES, flipped, packed};
 use message::Message;
-use profiles::profiles;
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 
 fn read(message: &Message) -> (Profile, Vec<(&'static str, u64)>) {
     let (profile, flaws) = pprof::read(&*message.0, &Limits::default()).unwrap();
@@ -282,24 +280,14 @@ fn what_is_no_profile_is_refused() {
 
 #[test]
 fn a_bomb_is_refused_at_the_limit() {
-    let packed = |part: &[u8]| {
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        for _ in 0..(4 << 20) / part.len() {
-            packed.write_all(part).unwrap();
-        }
-        packed.finish().unwrap()
-    };
+    let many = |part: &[u8]| part.repeat((4 << 20) / part.len());
     let sample = Message::default().message(2, &[(1, 1)]).0;
+    let labels = [0x1a, 0].repeat(1 << 19);
+    let labels = small().message(1, &[]).bytes(2, labels);
     let bombs = [
-        ("empty strings", packed(&[0x32, 0].repeat(512))),
-        ("small samples", packed(&sample.repeat(512))),
-        ("one sample of small labels", {
-            let labels = [0x1a, 0].repeat(1 << 19);
-            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-            let message = small().message(1, &[]).bytes(2, labels).0;
-            packed.write_all(&message).unwrap();
-            packed.finish().unwrap()
-        }),
+        ("empty strings", packed(&many(&[0x32, 0]))),
+        ("small samples", packed(&many(&sample))),
+        ("one sample of small labels", packed(&labels.0)),
     ];
     for (name, bomb) in bombs {
         assert!(bomb.len() < 100_000, "{name}: {}", bomb.len());
@@ -313,25 +301,21 @@ fn a_bomb_is_refused_at_the_limit() {
 }
 
 /// Some files of ours, packed and not.
-static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let mut runner = TestRunner::deterministic();
-    (0..4)
-        .map(|round| {
-            let profile = profiles().new_tree(&mut runner).unwrap().current();
-            let mut bytes = Vec::new();
-            let options = Options {
-                gzip: round == 0,
-                times: true,
-            };
-            pprof::write(&profile, &mut bytes, &options).unwrap();
-            bytes
-        })
-        .collect()
+static OURS: LazyLock<[Vec<u8>; FILES]> = LazyLock::new(|| {
+    damage::files(|nth, profile| {
+        let mut bytes = Vec::new();
+        let options = Options {
+            gzip: nth == 0,
+            times: true,
+        };
+        pprof::write(profile, &mut bytes, &options).unwrap();
+        bytes
+    })
 });
 
 #[test]
 fn files_cut_off_anywhere_are_refused_or_read() {
-    for bytes in FILES.iter() {
+    for bytes in OURS.iter() {
         let whole = pprof::read(&**bytes, &Limits::default());
         assert_eq!(whole.unwrap().1, Flaws::default());
         for end in 0..bytes.len() {
@@ -346,15 +330,7 @@ fn files_cut_off_anywhere_are_refused_or_read() {
 
 proptest! {
     #[test]
-    fn flipped_bits_cost_neither_panic_nor_memory(
-        file in 0..4_usize,
-        flips in prop::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 1..9),
-    ) {
-        let mut bytes = FILES[file].clone();
-        for (place, bit) in flips {
-            let place = place.index(bytes.len());
-            bytes[place] ^= 1 << bit;
-        }
+    fn flipped_bits_cost_neither_panic_nor_memory(bytes in flipped(&*OURS)) {
         if let Ok((profile, _)) = pprof::read(&*bytes, &Limits { memory: 1 << 22 }) {
             // What was read can be written, and read again without a complaint.
             let mut again = Vec::new();

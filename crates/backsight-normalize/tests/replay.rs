@@ -1,19 +1,13 @@
 //! A trace replayed, against the last record that speaks of an address.
 
+mod trace;
+
 use backsight_normalize::{
     AbsAddr, AbsRange, Change, FileOffset, Mapping, Outcome, Reason, Record, Replayed, Sample,
     replay,
 };
 use backsight_types::{BuildId, Perms};
-
-const PAGE: u64 = 0x1000;
-
-fn pages(from: u64, to: u64) -> AbsRange {
-    AbsRange {
-        start: AbsAddr(from * PAGE),
-        end: AbsAddr(to * PAGE),
-    }
-}
+use trace::{PAGE, at, pages, sample};
 
 fn code(range: AbsRange, offset: u64, name: &str) -> Mapping {
     Mapping {
@@ -23,22 +17,6 @@ fn code(range: AbsRange, offset: u64, name: &str) -> Mapping {
         inode: u64::from(name.as_bytes().last().copied().unwrap_or(0)),
         name: name.into(),
         ..Mapping::default()
-    }
-}
-
-fn at(time_ns: u64, pid: u32, change: Change) -> Record {
-    Record {
-        time_ns,
-        pid,
-        change,
-    }
-}
-
-fn sample(time_ns: u64, pid: u32, addrs: &[u64]) -> Sample {
-    Sample {
-        time_ns,
-        pid,
-        addrs: addrs.iter().copied().map(AbsAddr).collect(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A trace fed piece by piece, and the kernel's own mappings.
 
+mod trace;
+
 use backsight_normalize::{
     AbsAddr, AbsRange, Change, CodeMapping, FileOffset, Mapping, ModuleIdx, Outcome, Reason,
     Record, Replay, Sample, replay,
@@ -7,8 +9,8 @@ use backsight_normalize::{
 use backsight_types::trace::KERNEL_PID;
 use backsight_types::{ModuleKind, Perms};
 use proptest::prelude::*;
+use trace::{PAGE, at, pages, sample};
 
-const PAGE: u64 = 0x1000;
 /// Where x86-64 has the kernel's image.
 const TEXT: u64 = 0xffff_ffff_8100_0000;
 
@@ -23,22 +25,6 @@ fn code(start: u64, pages: u64, name: &str) -> Change {
         name: name.into(),
         ..Mapping::default()
     })
-}
-
-fn at(time_ns: u64, pid: u32, change: Change) -> Record {
-    Record {
-        time_ns,
-        pid,
-        change,
-    }
-}
-
-fn sample(time_ns: u64, pid: u32, addrs: &[u64]) -> Sample {
-    Sample {
-        time_ns,
-        pid,
-        addrs: addrs.iter().copied().map(AbsAddr).collect(),
-    }
 }
 
 #[test]
@@ -80,10 +66,7 @@ fn kernel_addresses_lie_in_what_the_kernel_has_mapped_by_then() {
 fn code_is_what_is_mapped_at_the_end_of_a_piece() {
     let mut replay = Replay::new();
     let data = Change::Mmap(Mapping {
-        range: AbsRange {
-            start: AbsAddr(8 * PAGE),
-            end: AbsAddr(9 * PAGE),
-        },
+        range: pages(8, 9),
         perms: Perms::READ,
         name: b"/data".to_vec(),
         ..Mapping::default()
@@ -92,10 +75,7 @@ fn code_is_what_is_mapped_at_the_end_of_a_piece() {
     replay.feed(&[at(3, 2, Change::Fork { parent: 1 })], &[]);
     let code = |pid| replay.code_of(pid).collect::<Vec<_>>();
     let whole = CodeMapping {
-        range: AbsRange {
-            start: AbsAddr(2 * PAGE),
-            end: AbsAddr(4 * PAGE),
-        },
+        range: pages(2, 4),
         offset: FileOffset(2 * PAGE),
         module: ModuleIdx(0),
     };
@@ -105,10 +85,7 @@ fn code_is_what_is_mapped_at_the_end_of_a_piece() {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    let range = (0_u64..20, 1_u64..6).prop_map(|(start, pages)| AbsRange {
-        start: AbsAddr(start * PAGE),
-        end: AbsAddr((start + pages) * PAGE),
-    });
+    let range = (0_u64..20, 1_u64..6).prop_map(|(start, count)| pages(start, start + count));
     prop_oneof![
         6 => (0_u64..20, 1_u64..6, 0_usize..3)
             .prop_map(|(start, pages, name)| code(start * PAGE, pages, ["/a", "/b", "/c"][name])),

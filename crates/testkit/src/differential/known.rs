@@ -45,39 +45,41 @@ impl Subject {
         }
     }
 
+    /// Where the symbols of this name stand: start and size.
+    fn places(&self, name: &str) -> &[(u64, u64)] {
+        let places = self.symbols.get(name);
+        places.map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Whether a symbol of this name covers the address.
     fn covers(&self, name: &str, addr: u64) -> bool {
-        let places = self
-            .symbols
-            .get(name)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        places
-            .iter()
-            .any(|(start, size)| *start <= addr && addr - start < *size)
+        let mut places = self.places(name).iter();
+        places.any(|(start, size)| *start <= addr && addr - start < *size)
     }
 
     /// Whether symbols of these names stand at one address.
     fn share_start(&self, one: &str, other: &str) -> bool {
-        let places = |name| {
-            self.symbols
-                .get(name)
-                .map(Vec::as_slice)
-                .unwrap_or_default()
-        };
-        let starts = |start| places(other).iter().any(|place| place.0 == start);
-        places(one).iter().any(|place| starts(place.0))
+        let starts = |start| self.places(other).iter().any(|place| place.0 == start);
+        self.places(one).iter().any(|place| starts(place.0))
     }
 
     /// Whether the name is a symbol's that ends before the address, or has no
     /// size at all.
     fn stretches(&self, name: &str, addr: u64) -> bool {
-        let places = self
-            .symbols
-            .get(name)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        places.iter().any(|(start, _)| *start <= addr) && !self.covers(name, addr)
+        let mut places = self.places(name).iter();
+        places.any(|(start, _)| *start <= addr) && !self.covers(name, addr)
+    }
+}
+
+/// Returns ours and theirs of two names of the function that has code of its own there.
+fn physical_names(found: &Difference) -> Option<(&str, &str)> {
+    match &found.what {
+        What::Name {
+            ours,
+            theirs,
+            physical: true,
+        } => Some((ours, theirs)),
+        _ => None,
     }
 }
 
@@ -95,16 +97,11 @@ pub(super) const KNOWN: &[Known] = &[
     // linker folded. Ours is the rule in src/elf/symbols.rs.
     Known {
         name: "alias",
-        holds: |subject, found| match &found.what {
-            What::Name {
-                ours,
-                theirs,
-                physical: true,
-            } => {
+        holds: |subject, found| {
+            physical_names(found).is_some_and(|(ours, theirs)| {
                 let both = [ours, theirs].map(|name| subject.covers(name, found.addr));
                 both == [true, true] || subject.share_start(ours, theirs)
-            }
-            _ => false,
+            })
         },
     },
     // llvm-symbolizer puts the symbol table's name in the place of the one DWARF
@@ -112,17 +109,12 @@ pub(super) const KNOWN: &[Known] = &[
     // with the `.isra.0` or `.llvm.1234` of the copy at hand.
     Known {
         name: "symbol's name over DWARF's",
-        holds: |subject, found| match &found.what {
-            What::Name {
-                ours,
-                theirs,
-                physical: true,
-            } => {
+        holds: |subject, found| {
+            physical_names(found).is_some_and(|(ours, theirs)| {
                 found.oracle == Oracle::LlvmSymbolizer
                     && subject.covers(theirs, found.addr)
                     && !ours.is_empty()
-            }
-            _ => false,
+            })
         },
     },
     // A symbol ends where its size says; behind it lie padding, or the PLT behind
@@ -156,35 +148,25 @@ pub(super) const KNOWN: &[Known] = &[
     // llvm-symbolizer takes the nearer.
     Known {
         name: "label inside a function",
-        holds: |subject, found| match &found.what {
-            What::Name {
-                ours,
-                theirs,
-                physical: true,
-            } => {
+        holds: |subject, found| {
+            physical_names(found).is_some_and(|(ours, theirs)| {
                 found.oracle == Oracle::LlvmSymbolizer
                     && subject.covers(ours, found.addr)
                     && subject.stretches(theirs, found.addr)
-            }
-            _ => false,
+            })
         },
     },
     // In hand-written assembly, binutils names the code after the function of
     // another unit that ends before it.
     Known {
         name: "function of another place",
-        holds: |subject, found| match &found.what {
-            What::Name {
-                ours,
-                theirs,
-                physical: true,
-            } => {
+        holds: |subject, found| {
+            physical_names(found).is_some_and(|(ours, theirs)| {
                 found.oracle == Oracle::BinutilsAddr2line
                     && !ours.is_empty()
                     && !subject.covers(theirs, found.addr)
                     && !subject.share_start(ours, theirs)
-            }
-            _ => false,
+            })
         },
     },
     // Of a separate debug file llvm-symbolizer takes the DWARF, not the `.symtab`:

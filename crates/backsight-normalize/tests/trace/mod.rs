@@ -1,0 +1,29 @@
+//! Records and samples of captured traces, made by hand.
+
+use backsight_normalize::{AbsAddr, AbsRange, Change, Record, Sample};
+
+pub(crate) const PAGE: u64 = 0x1000;
+
+/// The range from one page to before another.
+pub(crate) fn pages(from: u64, to: u64) -> AbsRange {
+    AbsRange {
+        start: AbsAddr(from * PAGE),
+        end: AbsAddr(to * PAGE),
+    }
+}
+
+pub(crate) fn at(time_ns: u64, pid: u32, change: Change) -> Record {
+    Record {
+        time_ns,
+        pid,
+        change,
+    }
+}
+
+pub(crate) fn sample(time_ns: u64, pid: u32, addrs: &[u64]) -> Sample {
+    Sample {
+        time_ns,
+        pid,
+        addrs: addrs.iter().copied().map(AbsAddr).collect(),
+    }
+}
