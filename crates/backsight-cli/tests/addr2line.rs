@@ -1,12 +1,13 @@
 //! `backsight addr2line` says what binutils' addr2line says, in the same words.
 
 mod common;
+mod dialogue;
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use common::{backsight, run, run_with};
+use dialogue::Dialogue;
 
 /// Two functions and one that is inlined into the first. No padding, no thunks: every
 /// byte of them has a line.
@@ -149,30 +150,19 @@ fn without_addresses_standard_input_is_answered_line_by_line() {
     let dir = tempfile::tempdir().unwrap();
     // The default file is a.out in the current folder.
     std::fs::copy(testkit::child::program(), dir.path().join("a.out")).unwrap();
-    let mut process = backsight()
-        .args(["addr2line", "-f", "-a"])
-        .current_dir(dir.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut asks = process.stdin.take().unwrap();
-    let mut answers = BufReader::new(process.stdout.take().unwrap());
+    let mut command = backsight();
+    command.args(["addr2line", "-f", "-a"]);
+    let mut dialogue = Dialogue::with(command.current_dir(dir.path()));
     for ask in ["0x10\n", "20\n"] {
-        asks.write_all(ask.as_bytes()).unwrap();
-        let mut lines = [const { String::new() }; 3];
-        for line in &mut lines {
-            // Waits for ever if the answer is not flushed.
-            answers.read_line(line).unwrap();
-        }
+        dialogue.ask(ask);
+        let lines = [(); 3].map(|()| dialogue.line());
         let digits = ask.trim().trim_start_matches("0x");
         assert_eq!(
             lines,
             [format!("0x{digits:0>16}\n"), "??\n".into(), "??:0\n".into()]
         );
     }
-    drop(asks);
-    assert!(process.wait().unwrap().success());
+    dialogue.end();
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! `backsight normalize`: one answer for each address, whatever it is.
 
 mod common;
+mod dialogue;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
 
 use common::{backends, backsight, json, of_type, run, run_with, sleeping};
+use dialogue::Dialogue;
 use testkit::child::Child;
 
 #[test]
@@ -146,28 +146,19 @@ fn modules_of_a_saved_text_keep_their_index_from_batch_to_batch() {
     fs::write(file.path(), maps).unwrap();
     let (libc, sleep) = (common::code_of(pid, "libc"), common::code_of(pid, "sleep"));
     let saved = file.path().to_str().unwrap();
-    let mut process = backsight()
-        .args(["normalize", "--maps", saved, "--format", "json", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut asks = process.stdin.take().unwrap();
-    let mut answers = BufReader::new(process.stdout.take().unwrap());
+    let args = ["normalize", "--maps", saved, "--format", "json", "-"];
+    let mut dialogue = Dialogue::with(backsight().args(args));
     let mut lines = Vec::new();
     for addr in [libc, sleep, libc] {
-        writeln!(asks, "{addr:x}").unwrap();
+        dialogue.ask(&format!("{addr:x}\n"));
         loop {
-            let mut line = String::new();
-            answers.read_line(&mut line).unwrap();
-            lines.push(line);
+            lines.push(dialogue.line());
             if lines.last().unwrap().contains(r#""type":"address""#) {
                 break;
             }
         }
     }
-    drop(asks);
-    assert!(process.wait().unwrap().success());
+    dialogue.end();
     let lines = json(&lines.concat());
     assert_eq!(of_type(&lines, "module").len(), 2);
     let modules: Vec<_> = of_type(&lines, "address")
@@ -181,24 +172,14 @@ fn modules_of_a_saved_text_keep_their_index_from_batch_to_batch() {
 fn standard_input_is_answered_line_by_line() {
     let child = sleeping();
     let pid = child.0.id().to_string();
-    let mut process = backsight()
-        .args(["normalize", "-p", &pid, "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut asks = process.stdin.take().unwrap();
-    let mut answers = BufReader::new(process.stdout.take().unwrap());
+    let mut dialogue = Dialogue::with(backsight().args(["normalize", "-p", &pid, "-"]));
     let libc = common::code_of(child.0.id(), "libc");
     for (ask, want) in [("10\n", "[unmapped]"), (&*format!("{libc:#x}\n"), "libc")] {
-        asks.write_all(ask.as_bytes()).unwrap();
-        let mut line = String::new();
-        // Waits for ever if the answer is not flushed.
-        answers.read_line(&mut line).unwrap();
+        dialogue.ask(ask);
+        let line = dialogue.line();
         assert!(line.contains(want), "{line}");
     }
-    drop(asks);
-    assert!(process.wait().unwrap().success());
+    dialogue.end();
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! `backsight symbolize`: names for a process, a file and a capture.
 
 mod common;
+mod dialogue;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Stdio;
 
 use common::{backsight, code_of, json, of_type, program_counter, run, run_with, sleeping};
+use dialogue::Dialogue;
 use nix::sys::stat::Mode;
 use testkit::child::Child;
 
@@ -51,24 +51,13 @@ fn standard_input_is_answered_line_by_line() {
         (vec!["-i", "-"], capture, "[unmapped]"),
     ];
     for (args, ask, want) in cases {
-        let mut process = backsight()
-            .arg("symbolize")
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut asks = process.stdin.take().unwrap();
-        let mut answers = BufReader::new(process.stdout.take().unwrap());
+        let mut dialogue = Dialogue::with(backsight().arg("symbolize").args(args));
         for _ in 0..2 {
-            asks.write_all(ask.as_bytes()).unwrap();
-            let mut line = String::new();
-            // Waits for ever if the answer is not flushed.
-            answers.read_line(&mut line).unwrap();
+            dialogue.ask(&ask);
+            let line = dialogue.line();
             assert!(line.contains(want), "{line}");
         }
-        drop(asks);
-        assert!(process.wait().unwrap().success());
+        dialogue.end();
     }
 }
 
