@@ -283,30 +283,24 @@ impl Files {
             (Err(error), None) => return Err(error.clone()),
         };
         let code = CodeMap::new(own.code_ranges()).ok_or(too_large(u32::MAX.into()))?;
-        let (dwarf, (symbols, limited)) = rayon::join(
-            || {
-                let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
-                dwarf.as_ref().map(|dwarf| {
-                    let dwarf = dwarf.as_ref().map_err(|fault| *fault)?;
-                    dwarf.unpack().map(|()| dwarf)
-                })
-            },
-            || self.symbols.read_all(options),
-        );
-        let dwarf = match dwarf {
+        let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
+        let unpacked = dwarf.as_ref().map(|dwarf| {
+            let dwarf = dwarf.as_ref().map_err(|fault| *fault)?;
+            dwarf.unpack().map(|()| dwarf)
+        });
+        let dwarf = match unpacked {
             Some(Ok(dwarf)) => Some(dwarf),
             // What a limit keeps from being read is said per address.
             Some(Err(Fault::Limit)) => return Err(too_large(options.limits.unpacked_bytes)),
             Some(Err(Fault::Malformed)) | None => None,
         };
-        Ok(flat::build(Sources {
+        let sources = Sources {
             build_id: expected.or_else(|| own.build_id()),
             code,
             dwarf,
-            symbols,
-            limited,
             limits: &options.limits,
-        }))
+        };
+        Ok(flat::build(sources, || self.symbols.read_all(options)))
     }
 
     /// Returns the bytes of debug information to be walked.

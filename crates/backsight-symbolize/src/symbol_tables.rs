@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::Options;
 use crate::dwarf::Fault;
 use crate::elf::{ElfFile, Section, Symbols, UnpackError, mini_debug_info};
+use crate::flat::SymbolSources;
 use crate::name::Name;
 use crate::tally::{bytes_of, wide};
 
@@ -109,9 +110,8 @@ impl SymbolTables {
         sizes.fold(0, u64::saturating_add)
     }
 
-    /// Returns all tables, read side by side, each with the file it stands in; and
-    /// whether a limit kept one from being read.
-    pub(crate) fn read_all(&self, options: &Options) -> (Vec<(&Symbols, &ElfFile)>, bool) {
+    /// Returns all tables, read side by side.
+    pub(crate) fn read_all(&self, options: &Options) -> SymbolSources<'_> {
         let tables = self.0.par_iter();
         let contents: Vec<_> = tables.map(|table| table.content(options)).collect();
         let limited = contents
@@ -119,7 +119,10 @@ impl SymbolTables {
             .any(|content| matches!(content, Err(Fault::Limit)));
         let read = contents.into_iter().flatten();
         let tables = read.map(|content| (&content.symbols, &*content.file));
-        (tables.collect(), limited)
+        SymbolSources {
+            tables: tables.collect(),
+            limited,
+        }
     }
 }
 

@@ -239,14 +239,21 @@ impl Symbolizer {
         if modules.is_empty() {
             return;
         }
+        let mut useless = Vec::new();
         let mut all = self.modules_mut();
-        let all = Arc::make_mut(&mut all);
+        let shared = Arc::make_mut(&mut all);
         for at in modules {
-            if let Some(slot) = all.get_mut(*at)
+            if let Some(slot) = shared.get_mut(*at)
                 && let Some(alone) = slot.indexed_alone()
             {
-                *slot = Arc::new(alone);
+                useless.push(std::mem::replace(slot, Arc::new(alone)));
             }
+        }
+        drop(all);
+        // Thousands of small tables, which nobody has to wait for. Where no thread is
+        // left for them they would stay for who knows how long.
+        if rayon::current_num_threads() > 1 {
+            rayon::spawn(move || drop(useless));
         }
     }
 

@@ -85,7 +85,20 @@ impl Files {
         at
     }
 
-    pub(super) fn into_tables(self) -> (Vec<FileRecord>, Vec<u8>) {
-        (self.records, self.strings)
+    /// Returns the files, and the bytes of their texts, which stand behind so many
+    /// others.
+    pub(super) fn into_tables(self, before: usize) -> (Vec<FileRecord>, Vec<u8>) {
+        // A table that outgrows 32 bits has texts that are not found, not wrong ones.
+        let before = u32::try_from(before).unwrap_or(NONE);
+        let moved = |at: Le32| match at.get() {
+            0 => at,
+            at => Le32::new(at.saturating_add(before)),
+        };
+        let records = self.records.into_iter();
+        let records = records.map(|record| FileRecord {
+            directory: moved(record.directory),
+            name: moved(record.name),
+        });
+        (records.collect(), self.strings)
     }
 }

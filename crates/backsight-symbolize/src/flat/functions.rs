@@ -51,7 +51,13 @@ impl<'d> Functions<'d> {
         record.is_none_or(|record| record.linkage.get() == 0 && record.plain.get() == 0)
     }
 
-    pub(super) fn into_tables(self) -> (Vec<FunctionRecord>, Vec<u8>) {
-        (self.records, self.strings.into_bytes())
+    /// Returns the bytes of their names.
+    pub(super) fn string_bytes(&self) -> usize {
+        self.strings.bytes()
+    }
+
+    /// Returns the functions, and the texts that they name with `behind` behind them.
+    pub(super) fn into_tables(self, behind: &[u8]) -> (Vec<FunctionRecord>, Vec<u8>) {
+        (self.records, self.strings.into_bytes(behind))
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::Sources;
+use super::SymbolSources;
 use super::functions::Functions;
 use crate::code_map::CodeMap;
 use crate::dwarf::RawName;
@@ -26,9 +26,10 @@ pub(super) fn fill<'d>(
     mut scopes: Vec<Row>,
     nodes: &mut Vec<Node>,
     functions: &mut Functions<'d>,
-    sources: &Sources<'d>,
+    symbols: &SymbolSources<'d>,
+    code: &CodeMap,
 ) -> Vec<Row> {
-    for (symbols, file) in &sources.symbols {
+    for (symbols, file) in &symbols.tables {
         let nameless = nodes.iter().any(|node| is_nameless_root(node, functions));
         let whole = scopes.first().is_some_and(|scope| scope.start.get() == 0)
             && scopes
@@ -39,7 +40,7 @@ pub(super) fn fill<'d>(
         if whole && !nameless {
             break;
         }
-        let spans = spans(symbols, &sources.code);
+        let spans = spans(symbols, code);
         if nameless {
             name_roots(nodes, functions, &spans, symbols, file);
         }
@@ -48,10 +49,10 @@ pub(super) fn fill<'d>(
             functions,
             symbols,
             file,
-            code: &sources.code,
+            code,
             known: HashMap::new(),
         };
-        scopes = fill_from(&scopes, &spans, &mut namer, sources.code.size());
+        scopes = fill_from(&scopes, &spans, &mut namer, code.size());
     }
     scopes
 }

@@ -13,6 +13,7 @@ mod blocks;
 mod files;
 mod functions;
 mod gaps;
+mod layout;
 mod merge;
 mod nodes;
 mod spots;
@@ -34,26 +35,38 @@ pub(crate) struct Sources<'s> {
     /// Where code is.
     pub(crate) code: CodeMap,
     pub(crate) dwarf: Option<&'s DwarfFile>,
-    /// Symbol tables and the files they were read of, the best first.
-    pub(crate) symbols: Vec<(&'s Symbols, &'s ElfFile)>,
-    /// Whether a limit kept a symbol table from being read.
-    pub(crate) limited: bool,
     pub(crate) limits: &'s Limits,
 }
 
-/// Builds the index, in rayon's current thread pool.
-pub(crate) fn build(sources: Sources<'_>) -> Index {
+/// What the symbol tables of a module's files say.
+#[derive(Debug)]
+pub(crate) struct SymbolSources<'s> {
+    /// The tables and the files they were read of, the best first.
+    pub(crate) tables: Vec<(&'s Symbols, &'s ElfFile)>,
+    /// Whether a limit kept one from being read.
+    pub(crate) limited: bool,
+}
+
+/// Builds the index, in rayon's current thread pool. The symbol tables are read while
+/// units are flattened.
+pub(crate) fn build<'s>(
+    sources: Sources<'s>,
+    symbols: impl FnOnce() -> SymbolSources<'s> + Send,
+) -> Index {
     let Sources { dwarf, .. } = sources;
     let Some(dwarf) = dwarf else {
-        return merge::merge(Vec::new(), &Claims::default(), sources);
+        return merge::merge(Vec::new(), |_| Claims::default(), &symbols(), sources);
     };
     dwarf.with_units(|units| {
-        let parts = flatten_all(units, &sources.code);
-        // Behind the walk, which has read the root DIEs that claims need.
-        let claims = units.claims(&sources.code);
-        // Merging needs nothing of the file but names.
-        units.release();
-        let index = merge::merge(parts, &claims, sources);
+        let (parts, symbols) = rayon::join(|| flatten_all(units, &sources.code), symbols);
+        let claims = |code: &CodeMap| {
+            // Behind the walk, which has read the root DIEs that claims need.
+            let claims = units.claims(code);
+            // Merging needs nothing of the file but names.
+            units.release();
+            claims
+        };
+        let index = merge::merge(parts, claims, &symbols, sources);
         units.release();
         index
     })

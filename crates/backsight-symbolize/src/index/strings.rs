@@ -55,19 +55,54 @@ impl<'d> StringTable<'d> {
         at
     }
 
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        let chunks = self.texts.par_chunks(CHUNK).map(|texts| {
+    /// Returns how many bytes all texts take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.end
+    }
+
+    /// Returns the texts, and `behind` behind them.
+    pub(crate) fn into_bytes(self, behind: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; self.end.saturating_add(behind.len())];
+        let (_, mut rest) = bytes.split_at_mut(1);
+        let mut rooms = Vec::new();
+        for texts in self.texts.chunks(CHUNK) {
             let size = texts.iter().map(|text| stored_size(text)).sum();
-            let mut bytes = Vec::with_capacity(size);
+            let (room, after) = rest.split_at_mut(size);
+            rooms.push((room, texts));
+            rest = after;
+        }
+        rest.copy_from_slice(behind);
+        rooms.into_par_iter().for_each(|(room, texts)| {
+            let mut room = room;
             for text in texts {
-                push(&mut bytes, text);
+                room = write(room, text);
             }
-            bytes
         });
-        let mut bytes = vec![0];
-        bytes.append(&mut chunks.collect::<Vec<_>>().concat());
         bytes
     }
+}
+
+/// Writes a text to the begin of `room`, and returns what is left of it.
+fn write<'r>(mut room: &'r mut [u8], text: &[u8]) -> &'r mut [u8] {
+    let mut length = text.len();
+    loop {
+        let more = length >= 0x80;
+        let bits = u8::try_from(length & 0x7f).unwrap_or(0);
+        let Some((to, after)) = room.split_first_mut() else {
+            return &mut [];
+        };
+        *to = bits | u8::from(more) << 7;
+        room = after;
+        length >>= 7;
+        if !more {
+            break;
+        }
+    }
+    let Some((to, after)) = room.split_at_mut_checked(text.len()) else {
+        return &mut [];
+    };
+    to.copy_from_slice(text);
+    after
 }
 
 /// Returns the bytes that a text takes with its length.
@@ -159,7 +194,9 @@ mod tests {
             .map(|text| table.add(text.as_bytes()))
             .collect();
         assert_eq!(starts, again);
-        let bytes = table.into_bytes();
+        let end = table.bytes();
+        let bytes = table.into_bytes(b"behind");
+        assert_eq!(bytes.get(end..), Some(b"behind".as_slice()));
         let back: Vec<Option<&[u8]>> = starts.iter().map(|at| get(&bytes, *at)).collect();
         let want = texts.map(|text| Some(text.as_bytes()).filter(|text| !text.is_empty()));
         assert_eq!(back, want);
