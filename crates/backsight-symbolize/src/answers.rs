@@ -4,14 +4,14 @@
 //! there, and the names and paths borrowed, when they are looked at. The vectors
 //! are kept, so that a batch after another allocates nothing.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use backsight_types::{Reason, VirtOffset};
+use backsight_types::Reason;
 
-use crate::index::{Hit, Level};
-use crate::indexed::{Indexed, Levels};
-use crate::{Frame, Frames};
+use crate::Frames;
+use crate::frame_ref::{FrameRef, StackFrames};
+use crate::index::Hit;
+use crate::indexed::Indexed;
 
 /// The answers to a batch of requests, in the order of the requests.
 ///
@@ -43,87 +43,6 @@ pub struct Stack<'a>(Place<'a>);
 enum Place<'a> {
     Indexed(&'a Indexed, Hit),
     Frames(&'a Frames),
-}
-
-/// One call level, as [`Frame`] has it, its texts borrowed. What is rarely asked for is
-/// looked up when it is.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct FrameRef<'a> {
-    /// As [`Frame::function`].
-    pub function: Option<&'a str>,
-    /// As [`Frame::file`].
-    pub file: Option<&'a str>,
-    /// As [`Frame::line`].
-    pub line: Option<u32>,
-    /// As [`Frame::column`].
-    pub column: Option<u32>,
-    /// As [`Frame::inlined`].
-    pub inlined: bool,
-    pub(crate) origin: Origin<'a>,
-}
-
-/// Where the rest of a call level is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Origin<'a> {
-    Indexed(&'a Indexed, Level),
-    Frame(&'a Frame),
-}
-
-impl<'a> FrameRef<'a> {
-    /// As [`Frame::linkage_name`]: borrowed from the index if its bytes are UTF-8.
-    #[must_use]
-    pub fn linkage_name(&self) -> Option<Cow<'a, str>> {
-        match self.origin {
-            Origin::Indexed(indexed, level) => indexed.linkage_name(&level),
-            Origin::Frame(frame) => frame.linkage_name.as_deref().map(Cow::Borrowed),
-        }
-    }
-
-    /// As [`Frame::start_line`].
-    #[must_use]
-    pub fn start_line(&self) -> Option<u32> {
-        match self.origin {
-            Origin::Indexed(indexed, level) => indexed.start_line(&level),
-            Origin::Frame(frame) => frame.start_line,
-        }
-    }
-
-    /// As [`Frame::start`].
-    #[must_use]
-    pub fn start(&self) -> Option<VirtOffset> {
-        match self.origin {
-            Origin::Indexed(indexed, level) => indexed.start(&level),
-            Origin::Frame(frame) => frame.start,
-        }
-    }
-}
-
-/// Equal in all that a [`Frame`] has.
-impl PartialEq for FrameRef<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        let shown = |frame: &Self| (frame.function, frame.file, frame.line, frame.column);
-        shown(self) == shown(other)
-            && self.inlined == other.inlined
-            && self.linkage_name() == other.linkage_name()
-            && self.start_line() == other.start_line()
-            && self.start() == other.start()
-    }
-}
-
-impl Eq for FrameRef<'_> {}
-
-impl<'a> From<&'a Frame> for FrameRef<'a> {
-    fn from(frame: &'a Frame) -> Self {
-        Self {
-            function: frame.function.as_deref(),
-            file: frame.file.as_deref(),
-            line: frame.line,
-            column: frame.column,
-            inlined: frame.inlined,
-            origin: Origin::Frame(frame),
-        }
-    }
 }
 
 impl Answers {
@@ -186,10 +105,10 @@ impl<'a> Stack<'a> {
     #[must_use]
     #[inline]
     pub fn frames(&self) -> StackFrames<'a> {
-        StackFrames(match self.0 {
-            Place::Indexed(indexed, hit) => Source::Indexed(indexed.levels(hit)),
-            Place::Frames(frames) => Source::Frames(frames.iter()),
-        })
+        match self.0 {
+            Place::Indexed(indexed, hit) => StackFrames::of_hit(indexed, hit),
+            Place::Frames(frames) => StackFrames::of_frames(frames),
+        }
     }
 
     /// Returns whether a limit was reached on the way, so that levels, a file or
@@ -218,27 +137,5 @@ impl<'a> IntoIterator for Stack<'a> {
 
     fn into_iter(self) -> StackFrames<'a> {
         self.frames()
-    }
-}
-
-/// The call levels of a [`Stack`], innermost first.
-#[derive(Clone, Debug)]
-pub struct StackFrames<'a>(Source<'a>);
-
-#[derive(Clone, Debug)]
-enum Source<'a> {
-    Indexed(Levels<'a>),
-    Frames(std::slice::Iter<'a, Frame>),
-}
-
-impl<'a> Iterator for StackFrames<'a> {
-    type Item = FrameRef<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<FrameRef<'a>> {
-        match &mut self.0 {
-            Source::Indexed(levels) => levels.next(),
-            Source::Frames(frames) => frames.next().map(FrameRef::from),
-        }
     }
 }

@@ -80,3 +80,9 @@ impl<'f> IntoIterator for &'f Frames {
         self.list.iter()
     }
 }
+
+/// Of lines and columns 0 is unknown.
+#[inline]
+pub(crate) fn known(number: u32) -> Option<u32> {
+    Some(number).filter(|number| *number > 0)
+}

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use backsight_types::VirtOffset;
 
-use crate::answers::Origin;
+use crate::frame::known;
 use crate::index::{Hit, Index, Level, Memo, Walk, name};
-use crate::{Frame, FrameRef, Options};
+use crate::{Frame, Options};
 
 /// An index, and the texts that lookups in it have made so far.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Indexed {
             return None;
         }
         // Calls that lead to no function that they were folded into are forged.
-        if !self.options.inlines && self.levels(hit).step().is_none() {
+        if !self.options.inlines && self.levels(hit).next().is_none() {
             return None;
         }
         Some(hit)
@@ -101,44 +101,50 @@ impl Indexed {
 
     /// Returns the call levels with texts of their own.
     pub(crate) fn frames(&self, hit: Hit) -> Vec<Frame> {
-        let mut levels = self.levels(hit);
-        let mut frames = Vec::new();
-        while let Some(level) = levels.step() {
-            let name = level.function;
-            let name = name.and_then(|at| self.memo.owned(&self.index, at, &self.options));
-            frames.push(Frame {
+        let (index, memo) = (&self.index, &self.memo);
+        let frame = |level: Level| {
+            let name = memo.owned_name(index, level.function, &self.options);
+            Frame {
                 function: name.and_then(|name| name.function.clone()),
                 linkage_name: name.and_then(|name| name.linkage.clone()),
-                file: self.file(&level).cloned(),
+                file: memo.owned_path(index, level.file).cloned(),
                 line: known(level.line),
                 column: known(level.column.into()),
                 start_line: name.and_then(|name| known(name.line)),
                 inlined: level.inlined,
-                start: self.start(&level),
-            });
-        }
-        frames
+                start: self.start(level.node),
+            }
+        };
+        self.levels(hit).map(frame).collect()
     }
 
+    /// Returns the name for people of a call level's function.
     #[inline]
-    fn file(&self, level: &Level) -> Option<&Arc<str>> {
-        self.memo.file(&self.index, level.file?)
+    pub(crate) fn name(&self, level: &Level) -> Option<&str> {
+        let Self { index, options, .. } = self;
+        self.memo.shown(index, level.function, options)
     }
 
-    /// Returns the name of a call level's function as the linker knows it.
-    pub(crate) fn linkage_name(&self, level: &Level) -> Option<Cow<'_, str>> {
-        let linkage = self.index.function(level.function?)?.linkage.get();
+    /// Returns the path of a call level's file.
+    #[inline]
+    pub(crate) fn path(&self, level: &Level) -> Option<&str> {
+        self.memo.path(&self.index, level.file)
+    }
+
+    /// Returns the name of a node's function as the linker knows it.
+    pub(crate) fn linkage_name(&self, node: u32) -> Option<Cow<'_, str>> {
+        let linkage = self.index.function_of(node)?.linkage.get();
         self.index.text(linkage).map(String::from_utf8_lossy)
     }
 
-    /// Returns the line that declares a call level's function.
-    pub(crate) fn start_line(&self, level: &Level) -> Option<u32> {
-        known(self.index.function(level.function?)?.line.get())
+    /// Returns the line that declares a node's function.
+    pub(crate) fn start_line(&self, node: u32) -> Option<u32> {
+        known(self.index.function_of(node)?.line.get())
     }
 
-    /// Returns where a call level's function is entered.
-    pub(crate) fn start(&self, level: &Level) -> Option<VirtOffset> {
-        let entry = self.index.entry(level.extent?)?;
+    /// Returns where a node's function is entered, unless it is inlined there.
+    pub(crate) fn start(&self, node: u32) -> Option<VirtOffset> {
+        let entry = self.index.entry(node)?;
         self.index.virt_offset(entry).map(VirtOffset)
     }
 }
@@ -150,10 +156,12 @@ pub(crate) struct Levels<'i> {
     walk: Walk,
 }
 
-impl Levels<'_> {
+impl Iterator for Levels<'_> {
+    type Item = Level;
+
     /// Returns the next call level that is to be shown.
     #[inline]
-    fn step(&mut self) -> Option<Level> {
+    fn next(&mut self) -> Option<Level> {
         let Indexed { index, options, .. } = self.indexed;
         let mut level = self.walk.next(index)?;
         if !options.inlines {
@@ -164,34 +172,4 @@ impl Levels<'_> {
         }
         Some(level)
     }
-}
-
-impl<'i> Iterator for Levels<'i> {
-    type Item = FrameRef<'i>;
-
-    #[inline]
-    fn next(&mut self) -> Option<FrameRef<'i>> {
-        let level = self.step()?;
-        let indexed = self.indexed;
-        let Indexed {
-            index,
-            memo,
-            options,
-        } = indexed;
-        let function = level.function;
-        Some(FrameRef {
-            function: function.and_then(|at| memo.shown(index, at, options)),
-            file: indexed.file(&level).map(|file| &**file),
-            line: known(level.line),
-            column: known(level.column.into()),
-            inlined: level.inlined,
-            origin: Origin::Indexed(indexed, level),
-        })
-    }
-}
-
-/// Of lines and columns 0 is unknown.
-#[inline]
-fn known(number: u32) -> Option<u32> {
-    Some(number).filter(|number| *number > 0)
 }

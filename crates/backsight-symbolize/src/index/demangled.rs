@@ -31,7 +31,9 @@ impl Index {
             Le32::new(place.unwrap_or(0))
         };
         let rows = names.into_iter().map(add).collect();
-        self.parts.demangled = Column::Built(rows);
-        self.parts.strings = Column::Built(texts);
+        self.change(|_, parts| {
+            parts.demangled = Column::Built(rows);
+            parts.strings = Column::Built(texts);
+        });
     }
 }

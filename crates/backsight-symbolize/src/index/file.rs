@@ -27,10 +27,7 @@ impl Index {
         for entry in &entries {
             place(&mut parts, entry, image.len())?;
         }
-        let index = Self {
-            image: Some(image),
-            parts,
-        };
+        let index = Self::of(Some(image), parts);
         index.check_frame()?;
         Ok(index)
     }
@@ -120,7 +117,7 @@ impl Index {
     /// # Errors
     /// [`IndexError::Malformed`] with what is wrong first.
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
-        if let Some(image) = &self.image {
+        if let Some(image) = self.image() {
             self.verify_bytes(image)?;
         }
         let wrong = |what, holds: bool| holds.then_some(()).ok_or(IndexError::Malformed(what));

@@ -4,33 +4,8 @@ use backsight_types::BuildId;
 
 use super::error::IndexError;
 use super::layout::VERSION;
+use super::meta::Meta;
 use super::table::Kind;
-
-/// What is known of an index as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Meta {
-    pub(crate) build_id: Option<BuildId>,
-    /// A bucket of the search tables holds `1 << bucket_shift` code offsets.
-    pub(crate) bucket_shift: u32,
-    /// The most inlined calls above one another.
-    pub(crate) inline_depth: u32,
-    /// Whether a limit left something out.
-    pub(crate) limited: bool,
-    /// Whether debug information, or a file that it names, was not found.
-    pub(crate) incomplete: bool,
-}
-
-impl Default for Meta {
-    fn default() -> Self {
-        Self {
-            build_id: None,
-            bucket_shift: 7,
-            inline_depth: 128,
-            limited: false,
-            incomplete: false,
-        }
-    }
-}
 
 /// The first bytes of the file: not text, and broken by a transfer as text.
 const MAGIC: [u8; 8] = *b"\x89BSIX\r\n\n";

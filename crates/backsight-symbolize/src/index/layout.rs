@@ -162,6 +162,19 @@ pub(crate) struct Extent {
     pub(crate) size: Le32,
 }
 
+impl Spot {
+    pub(crate) const UNKNOWN: Self = Self {
+        file: Le32(NONE.to_le_bytes()),
+        line: Le32([0; 4]),
+    };
+
+    /// Returns whether its file or its line is known.
+    #[inline]
+    pub(crate) fn says_something(&self) -> bool {
+        self.file.get() != NONE || self.line.get() > 0
+    }
+}
+
 /// Set in the function of a node whose answer lacks something because of a limit.
 const CUT: u32 = 1 << 31;
 

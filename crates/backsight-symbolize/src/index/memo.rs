@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use super::layout::{FileRecord, FunctionRecord, NONE};
 use super::search::Hit;
 use super::table::Index;
-use super::texts::{Inside, Place, Segment, Texts};
+use super::texts::Texts;
 use crate::Options;
 use crate::name::{Name, text_bytes};
 use crate::tally::{Tally, bytes_of, wide};
@@ -20,28 +20,43 @@ use crate::tally::{Tally, bytes_of, wide};
 /// The texts that lookups in one index have asked for so far.
 #[derive(Debug)]
 pub(crate) struct Memo {
-    /// The bits of the [`Place`] of each function's name, [`UNKNOWN`] or [`NAMELESS`].
-    names: Chunked<AtomicU64>,
-    texts: Texts,
+    lent: Lent,
     /// Names that outlive the index, for those who ask for such.
-    owned: Chunked<OnceLock<Name>>,
-    files: Chunked<OnceLock<Option<Arc<str>>>>,
+    owned_names: Chunked<OnceLock<Name>>,
+    owned_paths: Chunked<OnceLock<Option<Arc<str>>>>,
     /// A bit for each node.
     seen: Chunked<AtomicU64>,
     /// What owned names and paths take.
     bytes: Tally,
 }
 
-/// Of a name that was not asked for yet.
-const UNKNOWN: u64 = 0;
+self_cell::self_cell! {
+    struct Lent {
+        owner: Texts,
+        #[not_covariant]
+        dependent: Cells,
+    }
 
-/// Of a function that has none.
-const NAMELESS: u64 = 1;
+    impl {Debug}
+}
+
+/// The texts that are borrowed from the index: they are found without a step between.
+#[derive(Debug)]
+struct Cells<'t> {
+    /// The name for people of each function.
+    names: Chunked<Cell<'t>>,
+    /// The path of each file.
+    paths: Chunked<Cell<'t>>,
+}
+
+/// Empty while nobody asked; nothing in it of a function without a name, or a file
+/// without a path.
+type Cell<'t> = OnceLock<Option<&'t str>>;
 
 /// A value for each row of a table, those of neighbours made together when one is
 /// asked for: the first lookup in a large index must not wait for all.
 #[derive(Debug)]
-struct Chunked<T>(Vec<OnceLock<Box<[T]>>>);
+struct Chunked<T>(Vec<OnceLock<Box<[T; CHUNK]>>>);
 
 /// Values made together.
 const CHUNK: usize = 256;
@@ -55,25 +70,36 @@ impl<T: Default> Chunked<T> {
 
     fn bytes(&self) -> usize {
         let made = self.0.iter().filter_map(OnceLock::get);
-        let made = made.map(|chunk| bytes_of(chunk));
+        let made = made.map(|chunk| bytes_of(chunk.as_slice()));
         made.fold(bytes_of(&self.0), usize::saturating_add)
     }
 
     #[inline]
     fn get(&self, at: usize) -> Option<&T> {
         let chunk = self.0.get(at / CHUNK)?;
-        let chunk = chunk.get_or_init(|| std::iter::repeat_with(T::default).take(CHUNK).collect());
+        let chunk = chunk.get_or_init(|| Box::new(std::array::from_fn(|_| T::default())));
         chunk.get(at % CHUNK)
+    }
+}
+
+impl Chunked<Cell<'_>> {
+    /// Returns whether there is such a row, whose text is not there yet.
+    fn is_empty_at(&self, row: u32) -> bool {
+        let row = usize::try_from(row).ok();
+        let cell = row.and_then(|row| self.get(row));
+        cell.is_some_and(|cell| cell.get().is_none())
     }
 }
 
 impl Memo {
     pub(crate) fn new(index: &Index) -> Self {
         Self {
-            names: Chunked::new(index.functions().len()),
-            texts: Texts::default(),
-            owned: Chunked::new(index.functions().len()),
-            files: Chunked::new(index.files().len()),
+            lent: Lent::new(Texts::default(), |_| Cells {
+                names: Chunked::new(index.functions().len()),
+                paths: Chunked::new(index.files().len()),
+            }),
+            owned_names: Chunked::new(index.functions().len()),
+            owned_paths: Chunked::new(index.files().len()),
             seen: Chunked::new(index.nodes().len().div_ceil(64)),
             bytes: Tally::default(),
         }
@@ -81,129 +107,150 @@ impl Memo {
 
     /// Returns the bytes that it takes.
     pub(crate) fn bytes(&self) -> u64 {
+        let lent = self.lent.with_dependent(|_, cells| {
+            let names = cells.names.bytes();
+            names.saturating_add(cells.paths.bytes())
+        });
         let cells = [
-            self.names.bytes(),
-            self.owned.bytes(),
-            self.files.bytes(),
+            lent,
+            self.owned_names.bytes(),
+            self.owned_paths.bytes(),
             self.seen.bytes(),
         ];
         let cells = cells.into_iter().fold(0, usize::saturating_add);
-        let texts = self.texts.bytes().saturating_add(self.bytes.get());
+        let texts = self.lent.borrow_owner().bytes();
+        let texts = texts.saturating_add(self.bytes.get());
         texts.saturating_add(wide(cells))
     }
 
-    /// Makes the names that the call levels of these hits will be asked for.
+    /// Makes the texts that the call levels of these hits will be asked for.
     pub(crate) fn prepare(
         &self,
         index: &Index,
         hits: impl Iterator<Item = Hit>,
         options: &Options,
     ) {
-        let mut new = Vec::new();
+        let (mut names, mut paths) = (Vec::new(), Vec::new());
         for hit in hits {
             if hit.node != NONE && !is_set(&self.seen, hit.node) {
-                self.gather(index, hit, &mut new);
+                self.gather(index, hit, &mut names, &mut paths);
             }
         }
-        if !new.is_empty() {
-            new.sort_unstable();
-            new.dedup();
-            self.make(index, &new, options);
-        }
-    }
-
-    /// Adds the functions of a hit's call levels whose names are not there yet.
-    #[cold]
-    fn gather(&self, index: &Index, hit: Hit, new: &mut Vec<u32>) {
-        let mut walk = index.walk(hit);
-        while let Some(level) = walk.next(index) {
-            let function = level.function;
-            new.extend(function.filter(|function| self.bits(*function) == Some(UNKNOWN)));
-        }
-        // Whoever sees the bit and comes before the names are there makes them itself.
-        set(&self.seen, hit.node);
-    }
-
-    fn make(&self, index: &Index, functions: &[u32], options: &Options) {
-        let mut segment = Segment::default();
-        let mut made = Vec::with_capacity(functions.len());
-        for function in functions {
-            let Some(name) = shown(index, *function, options) else {
-                self.set(*function, NAMELESS);
-                continue;
-            };
-            let mut place = segment.push(&name);
-            if place.is_none() {
-                self.keep(std::mem::take(&mut segment), &mut made);
-                place = segment.push(&name);
-            }
-            made.extend(place.map(|place| (*function, place)));
-        }
-        self.keep(segment, &mut made);
-    }
-
-    fn keep(&self, segment: Segment, made: &mut Vec<(u32, Inside)>) {
-        if made.is_empty() {
+        if names.is_empty() && paths.is_empty() {
             return;
         }
-        let place_of = self.texts.keep(segment);
-        for (function, inside) in made.drain(..) {
-            let place = place_of.as_ref().map(|place_of| place_of(inside).bits());
-            self.set(function, place.unwrap_or(NAMELESS));
-        }
+        self.lent.with_dependent(|texts, cells| {
+            let name = |function| shown(index, function, options);
+            make(texts, &cells.names, &distinct(names), name);
+            let path = |file| path_of(index, file);
+            make(texts, &cells.paths, &distinct(paths), path);
+        });
     }
 
-    fn set(&self, function: u32, bits: u64) {
-        if let Some(cell) = self.cell(function) {
-            // Release, so that whoever sees the place finds the text.
-            cell.store(bits, Ordering::Release);
-        }
+    /// Adds the functions and files of a hit's call levels whose texts are not there yet.
+    #[cold]
+    fn gather(&self, index: &Index, hit: Hit, names: &mut Vec<u32>, paths: &mut Vec<u32>) {
+        self.lent.with_dependent(|_, cells| {
+            let mut walk = index.walk(hit);
+            while let Some(level) = walk.next(index) {
+                names.extend(Some(level.function).filter(|row| cells.names.is_empty_at(*row)));
+                paths.extend(Some(level.file).filter(|row| cells.paths.is_empty_at(*row)));
+            }
+        });
+        // Whoever sees the bit and comes before the texts are there makes them itself.
+        set(&self.seen, hit.node);
     }
 
     /// Returns the name for people of this row of the function table.
     #[inline]
     pub(crate) fn shown(&self, index: &Index, function: u32, options: &Options) -> Option<&str> {
-        let mut bits = self.bits(function)?;
-        if bits == UNKNOWN {
-            self.make(index, &[function], options);
-            bits = self.bits(function)?;
-        }
-        self.texts.get(Place::from_bits(bits)?)
+        self.lent.with_dependent(|texts, cells| {
+            let name = |row| shown(index, row, options);
+            lent(texts, &cells.names, function, name)
+        })
+    }
+
+    /// Returns the path of this row of the file table.
+    #[inline]
+    pub(crate) fn path(&self, index: &Index, file: u32) -> Option<&str> {
+        self.lent.with_dependent(|texts, cells| {
+            let path = |row| path_of(index, row);
+            lent(texts, &cells.paths, file, path)
+        })
     }
 
     /// Returns both names of this row of the function table, to be kept without the
     /// index.
-    pub(crate) fn owned(&self, index: &Index, function: u32, options: &Options) -> Option<&Name> {
-        let cell = self.owned.get(usize::try_from(function).ok()?)?;
+    pub(crate) fn owned_name(&self, index: &Index, row: u32, options: &Options) -> Option<&Name> {
+        let cell = self.owned_names.get(usize::try_from(row).ok()?)?;
         Some(cell.get_or_init(|| {
-            let name = name(index, function, options).unwrap_or_default();
+            let name = name(index, row, options).unwrap_or_default();
             self.bytes.add(name.bytes());
             name
         }))
     }
 
-    #[inline]
-    fn cell(&self, function: u32) -> Option<&AtomicU64> {
-        self.names.get(usize::try_from(function).ok()?)
-    }
-
-    #[inline]
-    fn bits(&self, function: u32) -> Option<u64> {
-        Some(self.cell(function)?.load(Ordering::Acquire))
-    }
-
-    /// Returns the path of this row of the file table.
-    #[inline]
-    pub(crate) fn file(&self, index: &Index, file: u32) -> Option<&Arc<str>> {
-        let cell = self.files.get(usize::try_from(file).ok()?)?;
+    /// Returns the path of this row of the file table, to be kept without the index.
+    pub(crate) fn owned_path(&self, index: &Index, file: u32) -> Option<&Arc<str>> {
+        let cell = self.owned_paths.get(usize::try_from(file).ok()?)?;
         let path = cell.get_or_init(|| {
-            let record = index.files().get(usize::try_from(file).ok()?)?;
-            let path: Arc<str> = path(index, record)?.into();
+            let path: Arc<str> = path_of(index, file)?.into();
             self.bytes.add(text_bytes(&path));
             Some(path)
         });
         path.as_ref()
     }
+}
+
+/// Returns a row's text, and makes it first if nobody has.
+#[inline]
+fn lent<'t, 'i>(
+    texts: &'t Texts,
+    cells: &Chunked<Cell<'t>>,
+    row: u32,
+    text: impl Fn(u32) -> Option<Cow<'i, str>>,
+) -> Option<&'t str> {
+    let cell = cells.get(usize::try_from(row).ok()?)?;
+    if let Some(known) = cell.get() {
+        return *known;
+    }
+    make(texts, cells, &[row], text);
+    *cell.get()?
+}
+
+/// Makes the texts of these rows, in one segment.
+#[cold]
+fn make<'t, 'i>(
+    texts: &'t Texts,
+    cells: &Chunked<Cell<'t>>,
+    rows: &[u32],
+    text: impl Fn(u32) -> Option<Cow<'i, str>>,
+) {
+    let mut segment = String::new();
+    let ends = rows.iter().map(|row| {
+        let made = text(*row).map(|text| segment.push_str(&text));
+        made.map(|()| segment.len())
+    });
+    let ends: Vec<Option<usize>> = ends.collect();
+    if segment.is_empty() && ends.is_empty() {
+        return;
+    }
+    let segment = texts.keep(segment);
+    let mut start = 0;
+    for (row, end) in rows.iter().zip(ends) {
+        let text = end.and_then(|end| segment?.get(start..end));
+        start = end.unwrap_or(start);
+        if let Some(cell) = usize::try_from(*row).ok().and_then(|row| cells.get(row)) {
+            // Another thread may have been faster, with the same text.
+            let _ = cell.set(text);
+        }
+    }
+}
+
+fn distinct(mut rows: Vec<u32>) -> Vec<u32> {
+    rows.sort_unstable();
+    rows.dedup();
+    rows
 }
 
 /// Returns the name for people, from the text that has it.
@@ -242,6 +289,12 @@ fn rows(index: &Index, function: u32) -> Option<(&FunctionRecord, Option<u32>)> 
     let at = usize::try_from(function).ok()?;
     let stored = index.demangled().get(at).map(|stored| stored.get());
     Some((index.functions().get(at)?, stored))
+}
+
+/// Returns the path of this row of the file table.
+fn path_of(index: &Index, file: u32) -> Option<Cow<'_, str>> {
+    let record = index.files().get(usize::try_from(file).ok()?)?;
+    path(index, record).map(Cow::Owned)
 }
 
 /// Joins the two parts that the path was split into.

@@ -20,6 +20,7 @@ mod file;
 mod header;
 mod layout;
 mod memo;
+mod meta;
 mod pages;
 mod search;
 mod strings;
@@ -28,11 +29,11 @@ mod texts;
 mod windows;
 
 pub use error::IndexError;
-pub(crate) use header::Meta;
 pub(crate) use layout::{
     FileRecord, FunctionRecord, Le16, Le32, NONE, Node, NodeRow, Row, Spot, Window,
 };
 pub(crate) use memo::{Memo, name};
+pub(crate) use meta::Meta;
 pub(crate) use search::{Hit, Level, Walk, buckets};
 pub(crate) use strings::{PointerMap, StringTable, push as push_text};
 pub(crate) use table::{Column, Index, Parts};

@@ -6,7 +6,7 @@
 
 use memmap2::MmapMut;
 
-use super::table::{Index, Kind};
+use super::table::Index;
 use crate::image::Image;
 
 impl Index {
@@ -15,24 +15,28 @@ impl Index {
     pub(crate) fn into_pages(mut self) -> Self {
         let sizes = self.tables().map(|(_, bytes)| bytes.len());
         let size = sizes.into_iter().fold(0, usize::saturating_add);
-        if self.image.is_some() || size == 0 {
+        if self.image().is_some() || size == 0 {
             return self;
         }
         let Ok(mut pages) = MmapMut::map_anon(size) else {
             return self;
         };
         let mut start: usize = 0;
-        for kind in Kind::ALL {
-            let bytes = self.bytes(kind);
+        let places = self.tables().map(|(kind, bytes)| {
+            let place = (kind, start, bytes.len());
             let end = start.saturating_add(bytes.len());
             if let Some(room) = pages.get_mut(start..end) {
                 room.copy_from_slice(bytes);
             }
-            let size = bytes.len();
-            self.parts.place(kind, start, size);
             start = end;
-        }
-        self.image = Some(Image::Pages(pages));
+            place
+        });
+        self.change(|image, parts| {
+            for (kind, start, size) in places {
+                parts.place(kind, start, size);
+            }
+            *image = Some(Image::Pages(pages));
+        });
         self
     }
 }

@@ -1,6 +1,6 @@
 //! From a virtual offset to call levels.
 
-use super::layout::{Bucket, Le32, NONE, Row};
+use super::layout::{Bucket, FunctionRecord, Le32, NONE, NodeRow, Row, Spot};
 use super::table::Index;
 use super::windows::{code_offset, virt_offset};
 
@@ -22,32 +22,25 @@ impl Hit {
 }
 
 /// One call level of a hit, still in numbers of the index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Level {
-    pub(crate) function: Option<u32>,
-    pub(crate) file: Option<u32>,
+    /// [`NONE`] where no function is known.
+    pub(crate) node: u32,
+    /// [`NONE`] is unknown; a forged one is not there.
+    pub(crate) function: u32,
+    /// As the function.
+    pub(crate) file: u32,
     /// 0 is unknown.
     pub(crate) line: u32,
     /// 0 is unknown.
     pub(crate) column: u16,
     pub(crate) inlined: bool,
-    /// Of the physical function, the row of its extent.
-    pub(crate) extent: Option<u32>,
-}
-
-/// A place in the source, in numbers of the index.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    file: Option<u32>,
-    line: u32,
-    column: u16,
 }
 
 /// How far the walk over a hit's call levels has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Walk {
-    next: Option<u32>,
-    spot: Place,
+    next: Hit,
     /// Levels that may follow: a forged file may lead in circles.
     left: u32,
 }
@@ -92,46 +85,52 @@ impl Index {
     /// node that is not there.
     #[inline]
     pub(crate) fn says_something(&self, hit: Hit) -> bool {
-        let node = usize::try_from(hit.node).ok();
-        let spot = || self.spot(hit.spot);
-        node.is_some_and(|at| at < self.nodes().len()) || spot().file.is_some() || spot().line > 0
+        self.node(hit.node).is_some()
+            || (self.spot(hit.spot)).is_some_and(|(spot, _)| spot.says_something())
     }
 
     /// Returns whether a limit left something out of this hit's answer.
     pub(crate) fn is_cut(&self, hit: Hit) -> bool {
-        let node = usize::try_from(hit.node).ok();
-        let node = node.and_then(|at| self.nodes().get(at));
-        self.meta().limited || node.is_some_and(|node| node.is_cut())
+        self.meta().limited || self.node(hit.node).is_some_and(NodeRow::is_cut)
     }
 
     /// Starts at the innermost call level of `hit`.
     #[inline]
     pub(crate) fn walk(&self, hit: Hit) -> Walk {
         Walk {
-            next: Some(hit.node),
-            spot: self.spot(hit.spot),
+            next: hit,
             left: self.meta().inline_depth.saturating_add(1),
         }
     }
 
-    /// Returns the code offset where a function is entered.
-    pub(crate) fn entry(&self, extent: u32) -> Option<u32> {
-        let extent = self.extents().get(usize::try_from(extent).ok()?)?;
+    /// Returns the row of the function that a call level is in.
+    pub(crate) fn function_of(&self, node: u32) -> Option<&FunctionRecord> {
+        self.function(self.node(node)?.function())
+    }
+
+    /// Returns the code offset where a physical function is entered; `None` for an
+    /// inlined one.
+    pub(crate) fn entry(&self, node: u32) -> Option<u32> {
+        let node = self.node(node).filter(|node| node.parent().is_none())?;
+        let extent = self.extents().get(usize::try_from(node.place()).ok()?)?;
         Some(extent.entry.get())
     }
 
+    /// Returns a row of the nodes; none is at [`NONE`], as tables end before.
     #[inline]
-    fn spot(&self, row: u32) -> Place {
-        let row = usize::try_from(row).ok();
-        let Some((row, spot)) = row.and_then(|row| Some((row, self.spots().get(row)?))) else {
-            return Place::default();
-        };
+    fn node(&self, row: u32) -> Option<&NodeRow> {
+        self.nodes().get(usize::try_from(row).ok()?)
+    }
+
+    /// Returns a place in the source with its column.
+    #[inline]
+    fn spot(&self, row: u32) -> Option<(Spot, u16)> {
+        let row = usize::try_from(row).ok()?;
         let column = self.spot_columns().get(row);
-        Place {
-            file: Some(spot.file.get()).filter(|file| *file != NONE),
-            line: spot.line.get(),
-            column: column.map_or(0, |column| column.get()),
-        }
+        Some((
+            *self.spots().get(row)?,
+            column.map_or(0, |column| column.get()),
+        ))
     }
 }
 
@@ -140,27 +139,31 @@ impl Walk {
     /// only level says where the line table places it.
     #[inline]
     pub(crate) fn next(&mut self, index: &Index) -> Option<Level> {
-        let at = self.next.take()?;
         self.left = self.left.checked_sub(1)?;
-        let spot = self.spot;
+        let (spot, column) = index.spot(self.next.spot).unwrap_or((Spot::UNKNOWN, 0));
         let mut level = Level {
-            file: spot.file,
-            line: spot.line,
-            column: spot.column,
-            ..Level::default()
+            node: NONE,
+            function: NONE,
+            file: spot.file.get(),
+            line: spot.line.get(),
+            column,
+            inlined: false,
         };
-        let row = usize::try_from(at).ok().filter(|_| at != NONE);
-        let Some(node) = row.and_then(|row| index.nodes().get(row)) else {
-            return (spot.file.is_some() || spot.line > 0).then_some(level);
+        let Some(node) = index.node(self.next.node) else {
+            self.left = 0;
+            return spot.says_something().then_some(level);
         };
-        level.function = Some(node.function());
+        level.node = self.next.node;
+        level.function = node.function();
         match node.parent() {
             Some(parent) => {
                 level.inlined = true;
-                self.spot = index.spot(node.place());
-                self.next = Some(parent);
+                self.next = Hit {
+                    node: parent,
+                    spot: node.place(),
+                };
             }
-            None => level.extent = Some(node.place()),
+            None => self.left = 0,
         }
         Some(level)
     }

@@ -3,10 +3,10 @@
 use backsight_types::BuildId;
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::header::Meta;
 use super::layout::{
     Bucket, Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, Row, Spot, Window,
 };
+use super::meta::Meta;
 use super::strings;
 use crate::image::Image;
 use crate::tally::wide;
@@ -33,7 +33,6 @@ impl<T: AnyBitPattern + NoUninit> Column<T> {
         }
     }
 
-    #[inline]
     fn get<'i>(&'i self, image: Option<&'i Image>) -> &'i [T] {
         match self {
             Self::Built(rows) => rows,
@@ -103,10 +102,25 @@ macro_rules! tables {
             }
         }
 
+        /// The rows of the tables, wherever they are. A lookup reads a dozen of them, and
+        /// is not to find out each time which bytes they are.
+        #[derive(Debug)]
+        struct Tables<'o> {
+            $($name: &'o [$row],)*
+        }
+
+        impl<'o> Tables<'o> {
+            fn of(Owner { image, parts }: &'o Owner) -> Self {
+                Self {
+                    $($name: parts.$name.get(image.as_ref()),)*
+                }
+            }
+        }
+
         impl Index {
             $(#[inline]
             pub(crate) fn $name(&self) -> &[$row] {
-                self.parts.$name.get(self.image.as_ref())
+                self.0.borrow_dependent().$name
             })*
 
             pub(super) fn bytes(&self, kind: Kind) -> &[u8] {
@@ -145,35 +159,68 @@ tables! {
     Strings strings: u8 = 12, "strings";
 }
 
+/// What the tables are read from.
+#[derive(Debug)]
+struct Owner {
+    image: Option<Image>,
+    parts: Parts,
+}
+
+self_cell::self_cell! {
+    struct Cell {
+        owner: Owner,
+        #[covariant]
+        dependent: Tables,
+    }
+
+    impl {Debug}
+}
+
 /// A module's flat symbol index.
 #[derive(Debug)]
-pub(crate) struct Index {
-    pub(super) image: Option<Image>,
-    pub(super) parts: Parts,
-}
+pub(crate) struct Index(Cell);
 
 impl Index {
     /// Takes tables that were just built.
     pub(crate) fn new(mut parts: Parts) -> Self {
         parts.shrink();
-        Self { image: None, parts }
+        Self::of(None, parts)
+    }
+
+    /// Takes tables, some of which may be in the image.
+    pub(super) fn of(image: Option<Image>, parts: Parts) -> Self {
+        Self(Cell::new(Owner { image, parts }, |owner| Tables::of(owner)))
+    }
+
+    /// Changes where tables are, and what they are read from.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Option<Image>, &mut Parts)) {
+        let empty = Self::of(None, Parts::default());
+        let mut owner = std::mem::replace(self, empty).0.into_owner();
+        change(&mut owner.image, &mut owner.parts);
+        *self = Self::of(owner.image, owner.parts);
+    }
+
+    /// Returns the bytes that it is read from, unless all tables were built here.
+    pub(super) fn image(&self) -> Option<&Image> {
+        self.0.borrow_owner().image.as_ref()
     }
 
     /// Returns the bytes of memory that its tables take: none when they are mapped.
     pub(crate) fn kept_bytes(&self) -> u64 {
-        match &self.image {
+        match self.image() {
             Some(image) => image.read_bytes(),
             None => wide(self.file_size()),
         }
     }
 
+    #[inline]
     pub(crate) fn meta(&self) -> &Meta {
-        &self.parts.meta
+        &self.0.borrow_owner().parts.meta
     }
 
     /// Returns the build ID of the module it describes.
     pub(crate) fn build_id(&self) -> Option<BuildId> {
-        self.parts.meta.build_id
+        self.meta().build_id
     }
 
     /// Returns a row of the function table.
