@@ -11,8 +11,10 @@
 pub struct Budget {
     /// Bytes of memory kept between batches: tables, indexes, names, and files that
     /// were read. Mapped files do not count, as the kernel takes their pages back
-    /// when it needs them. What indexing the largest module so far may have taken is
-    /// held free, up to half of it, so that the next one fits in, too. 2 GiB.
+    /// when it needs them. What indexing the largest module so far may have taken,
+    /// its debug sections included, is held free, up to half of it, so that the next
+    /// one fits in, too; and of the rest a quarter, for what the heap cannot give
+    /// back. 2 GiB.
     pub kept_bytes: u64,
     /// Bytes that indexing one module may take for a while. A module that would take
     /// more is looked up unit by unit. 4 GiB.

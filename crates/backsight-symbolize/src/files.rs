@@ -311,6 +311,14 @@ impl Files {
         }
     }
 
+    /// Returns the bytes of the debug sections that are read.
+    pub(crate) fn section_bytes(&self) -> u64 {
+        match self.dwarf.get() {
+            Some(Some(Ok(dwarf))) => dwarf.section_bytes(),
+            _ => 0,
+        }
+    }
+
     /// The debug file's, if it has any, else the module's own. DWARF that cannot
     /// be used at all gives way to the other file's.
     fn open_dwarf(&self, options: &Arc<Options>) -> Option<Result<DwarfFile, Fault>> {

@@ -18,9 +18,9 @@ const FEW: usize = 64;
 /// `.debug_info`. docs/decisions/0009 has the measurement.
 const WORTH: usize = 2048;
 
-/// Bytes that building an index takes at most, the index included, for each byte of
-/// `.debug_info`: 0.8 were measured of a kernel, 1.0 of a C++ program, 2.4 and 2.6 of two
-/// Rust ones.
+/// Bytes that the tables of an index take at most while it is built, the index included,
+/// for each byte of `.debug_info`: 0.8 were measured of a kernel, 1.0 of a C++ program,
+/// 2.4 and 2.6 of two Rust ones. The debug sections themselves come on top.
 const TRANSIENT: u64 = 3;
 
 /// A module as it was given, and what was read of it so far.
@@ -203,7 +203,8 @@ impl Module {
     pub(crate) fn transient_bytes(&self) -> u64 {
         let files = self.files().ok();
         let size = files.map_or(0, |files| files.info_size(&self.options));
-        wide(size).saturating_mul(TRANSIENT)
+        let sections = files.map_or(0, Files::section_bytes);
+        wide(size).saturating_mul(TRANSIENT).saturating_add(sections)
     }
 
     /// Returns what stands at this virtual offset.

@@ -167,6 +167,13 @@ impl DwarfFile {
         self.info_size
     }
 
+    /// Returns the bytes of its sections, as far as they are read: pages of memory while
+    /// they are walked, even where the file is mapped.
+    pub(crate) fn section_bytes(&self) -> u64 {
+        let whole = self.whole.get();
+        whole.map_or(0, |whole| whole.borrow_owner().sections.read_bytes())
+    }
+
     /// Returns whether a file that goes with it was looked for and not found.
     pub(crate) fn is_incomplete(&self) -> bool {
         let missing = |owner: &Owner| owner.companions.missing();

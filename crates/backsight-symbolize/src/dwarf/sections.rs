@@ -8,6 +8,7 @@ use object::Endianness;
 
 use super::{Fault, Slice};
 use crate::elf::{ElfFile, Growing, Loading, SectionBytes, UnpackError};
+use crate::tally::wide;
 
 /// What a file is to the DWARF that is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,6 +203,12 @@ impl Sections {
     /// Returns the bytes of memory that sections take: those that were packed.
     pub(super) fn unpacked_bytes(&self) -> u64 {
         let sizes = self.loaded.iter().map(|(_, bytes)| bytes.unpacked_bytes());
+        sizes.fold(0, u64::saturating_add)
+    }
+
+    /// Returns the bytes of all sections that were read, mapped or unpacked.
+    pub(super) fn read_bytes(&self) -> u64 {
+        let sizes = self.loaded.iter().map(|(id, _)| wide(self.bytes(*id).len()));
         sizes.fold(0, u64::saturating_add)
     }
 
