@@ -204,7 +204,9 @@ impl Module {
         let files = self.files().ok();
         let size = files.map_or(0, |files| files.info_size(&self.options));
         let sections = files.map_or(0, Files::section_bytes);
-        wide(size).saturating_mul(TRANSIENT).saturating_add(sections)
+        wide(size)
+            .saturating_mul(TRANSIENT)
+            .saturating_add(sections)
     }
 
     /// Returns what stands at this virtual offset.

@@ -232,7 +232,8 @@ impl Symbolizer {
             let free = self.transient.load(Ordering::Relaxed).min(kept / 2);
             // Of a heap in which indexes were built a quarter lies idle, between small
             // texts that stay.
-            self.evict(kept.saturating_sub(free) / 4 * 3);
+            let room = kept.saturating_sub(free);
+            self.evict(room.saturating_sub(room / 4));
         }
     }
 

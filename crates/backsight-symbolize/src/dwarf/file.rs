@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use gimli::Section;
 
 use super::companions::Companions;
-use super::flatten::flatten;
+use super::flatten::{Scratch, flatten};
 use super::index::Index;
 use super::part::UnitPart;
 use super::prefix::Prefix;
@@ -226,10 +226,17 @@ impl<'d> FileUnits<'_, 'd> {
     }
 
     /// Returns all that the unit that begins at `offset` says of its code.
-    pub(crate) fn flatten(self, offset: usize, code: &CodeMap) -> UnitPart<'d> {
+    pub(crate) fn flatten(
+        self,
+        offset: usize,
+        code: &CodeMap,
+        scratch: &mut Scratch,
+    ) -> UnitPart<'d> {
         let unit = self.0.units.at(offset);
         let unit = unit.filter(|unit| unit.may_hold_code());
-        unit.map_or_else(UnitPart::default, |unit| flatten(unit, self.0, code))
+        unit.map_or_else(UnitPart::default, |unit| {
+            flatten(unit, self.0, code, scratch)
+        })
     }
 
     /// Gives the pages of the file back: what was flattened is not read again.

@@ -21,6 +21,7 @@ use crate::cover::{Active, Cover, Item, innermost};
 use crate::index::{Le16, NONE, Node};
 
 /// A function with code, on its way into the part.
+#[derive(Debug)]
 struct Function {
     /// Its root node.
     node: u32,
@@ -29,6 +30,7 @@ struct Function {
 }
 
 /// A DIE whose descendants are being walked.
+#[derive(Debug)]
 struct Open {
     depth: isize,
     /// Inlined calls around the next DIE, this one included.
@@ -72,6 +74,34 @@ impl<'d> FileRows<'_, 'd> {
     }
 }
 
+/// What a unit is flattened in, kept from one to the next: a file has thousands.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    file_rows: Vec<u32>,
+    /// Rows of the functions by the DIE that names them.
+    function_rows: HashMap<Value, u32>,
+    functions: Vec<Function>,
+    open: Vec<Open>,
+    /// The ranges inlined into the functions that are open; the value is a node.
+    inlined: Vec<Item>,
+    /// Begins and nodes of the bodies that are closed.
+    spans: Vec<(u64, Option<u32>)>,
+    active: Active,
+}
+
+impl Scratch {
+    /// Forgets the unit before, whose lines have so many files.
+    fn begin(&mut self, files: usize) {
+        self.file_rows.clear();
+        self.file_rows.resize(files, NONE);
+        self.function_rows.clear();
+        self.functions.clear();
+        self.open.clear();
+        self.inlined.clear();
+        self.spans.clear();
+    }
+}
+
 /// A unit on its way into a part.
 struct Flattening<'f, 'd> {
     /// Has the functions and their names.
@@ -81,29 +111,27 @@ struct Flattening<'f, 'd> {
     lines: Option<&'f Lines<'d>>,
     part: UnitPart<'d>,
     files: FileRows<'f, 'd>,
-    /// Rows of the functions by the DIE that names them.
-    function_rows: HashMap<Value, u32>,
-    functions: Vec<Function>,
     /// The functions' ranges; the value is a row of `functions`.
     ranges: Vec<Item>,
-    open: Vec<Open>,
-    /// The ranges inlined into the functions that are open; the value is a node.
-    inlined: Vec<Item>,
-    /// Begins and nodes of the bodies that are closed.
-    spans: Vec<(u64, Option<u32>)>,
-    active: Active,
+    scratch: &'f mut Scratch,
     fuel: Fuel,
 }
 
 /// Flattens one unit. What stands before a malformed DIE or row, or before a
 /// limit, counts.
-pub(super) fn flatten<'d>(unit: &Unit<'d>, index: &Index<'d>, code: &CodeMap) -> UnitPart<'d> {
+pub(super) fn flatten<'d>(
+    unit: &Unit<'d>,
+    index: &Index<'d>,
+    code: &CodeMap,
+    scratch: &mut Scratch,
+) -> UnitPart<'d> {
     let lines = unit
         .own_root(index)
         .and_then(|root| Lines::read(root, None, index));
     let limited = matches!(lines, Err(Fault::Limit));
     let lines = lines.ok();
     let full = unit.full(index);
+    scratch.begin(lines.as_ref().map_or(0, Lines::file_count));
     let mut flattening = Flattening {
         full,
         index,
@@ -113,16 +141,11 @@ pub(super) fn flatten<'d>(unit: &Unit<'d>, index: &Index<'d>, code: &CodeMap) ->
             unit,
             index,
             lines: lines.as_ref(),
-            rows: vec![NONE; lines.as_ref().map_or(0, Lines::file_count)],
+            rows: std::mem::take(&mut scratch.file_rows),
         },
         lines: lines.as_ref(),
-        function_rows: HashMap::new(),
-        functions: Vec::new(),
         ranges: Vec::new(),
-        open: Vec::new(),
-        inlined: Vec::new(),
-        spans: Vec::new(),
-        active: Active::new(),
+        scratch,
         // A walk, and the names of all it meets.
         fuel: index.fuel_for(full.length().saturating_mul(2)),
     };
@@ -131,6 +154,7 @@ pub(super) fn flatten<'d>(unit: &Unit<'d>, index: &Index<'d>, code: &CodeMap) ->
     flattening.close_down_to(isize::MIN);
     flattening.lay_out_scopes();
     flattening.lay_out_lines();
+    flattening.scratch.file_rows = flattening.files.rows;
     flattening.part
 }
 
@@ -149,21 +173,26 @@ impl<'d> Flattening<'_, 'd> {
 
     /// Closes what is open at this depth or deeper.
     fn close_down_to(&mut self, depth: isize) {
-        while let Some(open) = self.open.pop_if(|open| open.depth >= depth) {
+        let Scratch {
+            functions,
+            open,
+            inlined,
+            spans,
+            active,
+            ..
+        } = &mut *self.scratch;
+        while let Some(open) = open.pop_if(|open| open.depth >= depth) {
             let Some((from, function)) = open.function else {
                 continue;
             };
-            if let Some(function) = function.and_then(|at| self.functions.get_mut(at)) {
-                let items = self.inlined.get_mut(from..).unwrap_or_default();
+            if let Some(function) = function.and_then(|at| functions.get_mut(at)) {
+                let items = inlined.get_mut(from..).unwrap_or_default();
                 items.sort_unstable_by_key(|item| (item.begin, item.end, item.rank, item.value));
-                let first = self.spans.len();
-                let spans = &mut self.spans;
-                innermost(items, &mut self.active, |begin, node| {
-                    spans.push((begin, node))
-                });
-                function.spans = first..self.spans.len();
+                let first = spans.len();
+                innermost(items, active, |begin, node| spans.push((begin, node)));
+                function.spans = first..spans.len();
             }
-            self.inlined.truncate(from);
+            inlined.truncate(from);
         }
     }
 
@@ -171,7 +200,7 @@ impl<'d> Flattening<'_, 'd> {
         let root = self.full.own_root(self.index)?;
         let unit = root.unit_ref();
         let limit = self.index.options.limits.rows_per_unit;
-        let value = u32::try_from(self.functions.len()).map_err(|_| Fault::Limit)?;
+        let value = u32::try_from(self.scratch.functions.len()).map_err(|_| Fault::Limit)?;
         let mut first_range = None;
         let elf = self.index.elf;
         let sink = Sink {
@@ -192,7 +221,7 @@ impl<'d> Flattening<'_, 'd> {
             depth: die.depth,
             level: 0,
             node: None,
-            function: Some((self.inlined.len(), None)),
+            function: Some((self.scratch.inlined.len(), None)),
             too_deep: false,
         };
         if let Some((begin, end)) = first_range {
@@ -202,9 +231,12 @@ impl<'d> Flattening<'_, 'd> {
             let size = u32::try_from(end.saturating_sub(begin)).unwrap_or(0);
             let function = self.function_row(die);
             let node = self.push_node(Node::root(function, entry, size), 0)?;
-            self.functions.push(Function { node, spans: 0..0 });
+            self.scratch.functions.push(Function { node, spans: 0..0 });
             open.node = Some(node);
-            open.function = Some((self.inlined.len(), self.functions.len().checked_sub(1)));
+            open.function = Some((
+                self.scratch.inlined.len(),
+                self.scratch.functions.len().checked_sub(1),
+            ));
         }
         self.enclose(die, open);
         Ok(())
@@ -212,7 +244,7 @@ impl<'d> Flattening<'_, 'd> {
 
     fn inlined_call(&mut self, die: &CodeDie) -> Result<(), Fault> {
         // Outside of functions with code there is nothing to be inlined into.
-        let Some(outer) = self.open.last() else {
+        let Some(outer) = self.scratch.open.last() else {
             return Ok(());
         };
         let Some(parent) = outer.node else {
@@ -247,7 +279,7 @@ impl<'d> Flattening<'_, 'd> {
         let root = self.full.own_root(self.index)?;
         let unit = root.unit_ref();
         let sink = Sink {
-            items: &mut self.inlined,
+            items: &mut self.scratch.inlined,
             limit: limits.rows_per_unit,
             rank: u32::MAX.saturating_sub(level),
             value,
@@ -264,7 +296,7 @@ impl<'d> Flattening<'_, 'd> {
     /// the walk would not say when it ends.
     fn enclose(&mut self, die: &CodeDie, open: Open) {
         if die.has_children {
-            self.open.push(open);
+            self.scratch.open.push(open);
         }
     }
 
@@ -281,14 +313,14 @@ impl<'d> Flattening<'_, 'd> {
         let origin = die.origin().filter(|_| !die.is_named());
         let shared = [Class::UnitRef, Class::InfoRef, Class::SupRef];
         let key = origin.filter(|origin| shared.contains(&origin.class));
-        if let Some(row) = key.and_then(|key| self.function_rows.get(&key)) {
+        if let Some(row) = key.and_then(|key| self.scratch.function_rows.get(&key)) {
             return *row;
         }
         let raw = name::raw(die.die, self.full, self.index, &mut self.fuel);
         let row = u32::try_from(self.part.functions.len()).unwrap_or(NONE);
         self.part.functions.push(raw);
         if let Some(key) = key {
-            self.function_rows.insert(key, row);
+            self.scratch.function_rows.insert(key, row);
         }
         row
     }
@@ -297,10 +329,14 @@ impl<'d> Flattening<'_, 'd> {
         let cover = Cover::new(std::mem::take(&mut self.ranges), 1);
         for (begin, end, value) in cover.covered() {
             let function = usize::try_from(value).ok();
-            let Some(function) = function.and_then(|at| self.functions.get(at)) else {
+            let Some(function) = function.and_then(|at| self.scratch.functions.get(at)) else {
                 continue;
             };
-            let spans = self.spans.get(function.spans.clone()).unwrap_or_default();
+            let spans = self
+                .scratch
+                .spans
+                .get(function.spans.clone())
+                .unwrap_or_default();
             let part = &mut self.part;
             self.code.parts(begin, end, |virt, from, to| {
                 part.push_scopes(virt, (from, to), function.node, spans);

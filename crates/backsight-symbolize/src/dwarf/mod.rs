@@ -38,6 +38,7 @@ mod units;
 mod walk;
 
 pub(crate) use file::{DwarfFile, FileUnits};
+pub(crate) use flatten::Scratch;
 pub(crate) use line::{Location, PathParts};
 pub(crate) use name::RawName;
 pub(crate) use part::{Block, LineRow, UnitPart};

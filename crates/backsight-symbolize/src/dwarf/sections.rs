@@ -208,7 +208,10 @@ impl Sections {
 
     /// Returns the bytes of all sections that were read, mapped or unpacked.
     pub(super) fn read_bytes(&self) -> u64 {
-        let sizes = self.loaded.iter().map(|(id, _)| wide(self.bytes(*id).len()));
+        let sizes = self
+            .loaded
+            .iter()
+            .map(|(id, _)| wide(self.bytes(*id).len()));
         sizes.fold(0, u64::saturating_add)
     }
 

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::blocks::{self, Placed};
 use super::files::Files;
 use super::functions::Functions;
-use super::nodes::Nodes;
+use super::nodes::{KnownNodes, Nodes};
 use super::spots::{self, SpotTables, Spots};
 use super::{Sources, SymbolSources, gaps, layout};
 use crate::claims::Claims;
@@ -25,11 +25,23 @@ struct Source {
     lines: Vec<(Le32, Le32)>,
 }
 
+/// What is found of a unit again, kept from one unit to the next.
+#[derive(Default)]
+struct Scratch {
+    spots: Spots,
+    known: KnownNodes,
+}
+
 impl Source {
     /// Takes the part of a unit whose functions and files have these rows, and lets go of
     /// what it had. Also returns the unit's spots.
-    fn of(part: UnitPart<'_>, functions: &[u32], files: &[u32]) -> (Self, SpotTables) {
-        let mut spots = Spots::default();
+    fn of(
+        part: UnitPart<'_>,
+        functions: &[u32],
+        files: &[u32],
+        scratch: &mut Scratch,
+    ) -> (Self, SpotTables) {
+        let Scratch { spots, known } = scratch;
         let mut line = |row: &LineRow| {
             let file = spots::row_of(files, row.file);
             let spot = spots.add(file, row.line, row.column);
@@ -37,14 +49,14 @@ impl Source {
         };
         let lines = part.lines.iter().map(&mut line).collect();
         let source = Self {
-            nodes: Nodes::of(&part, functions, files, &mut spots),
+            nodes: Nodes::of(&part, functions, files, spots, known),
             scopes: part.scopes,
             scope_blocks: part.scope_blocks,
             line_blocks: part.line_blocks,
             nodes_before: 0,
             lines,
         };
-        (source, spots.into_tables())
+        (source, spots.take_tables())
     }
 }
 
@@ -76,7 +88,9 @@ pub(super) fn merge<'d>(
     let rows = function_rows.into_par_iter().zip(file_rows);
     let sources_of = parts.into_par_iter().zip(rows);
     let units: Vec<(Source, SpotTables)> = sources_of
-        .map(|(part, (functions, files))| Source::of(part, &functions, &files))
+        .map_init(Scratch::default, |scratch, (part, (functions, files))| {
+            Source::of(part, &functions, &files, scratch)
+        })
         .collect();
     let (merged, unit_spots) = number(units);
     let ((spots, spot_rows), (scopes, placed_lines)) = rayon::join(

@@ -18,12 +18,14 @@ mod merge;
 mod nodes;
 mod spots;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use backsight_types::BuildId;
 use rayon::prelude::*;
 
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
-use crate::dwarf::{DwarfFile, FileUnits, UnitPart};
+use crate::dwarf::{DwarfFile, FileUnits, Scratch, UnitPart};
 use crate::elf::{ElfFile, Symbols};
 use crate::index::Index;
 use crate::limits::Limits;
@@ -74,12 +76,25 @@ pub(crate) fn build<'s>(
 
 fn flatten_all<'d>(units: FileUnits<'_, 'd>, code: &CodeMap) -> Vec<UnitPart<'d>> {
     // The largest first, so that no thread is left alone with one at the end.
-    let mut order = units.list();
-    order.sort_by_key(|(_, length)| std::cmp::Reverse(*length));
-    let parts = order.into_par_iter().with_max_len(1);
-    let mut parts: Vec<(usize, UnitPart<'d>)> = parts
-        .map(|(offset, _)| (offset, units.flatten(offset, code)))
-        .collect();
-    parts.sort_unstable_by_key(|(offset, _)| *offset);
-    parts.into_iter().map(|(_, part)| part).collect()
+    let mut order: Vec<(usize, (usize, usize))> = (0..).zip(units.list()).collect();
+    order.sort_by_key(|(_, (_, length))| std::cmp::Reverse(*length));
+    let next = AtomicUsize::new(0);
+    let work = |_| {
+        let mut scratch = Scratch::default();
+        let mut done = Vec::new();
+        while let Some((at, (offset, _))) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*at, units.flatten(*offset, code, &mut scratch)));
+        }
+        done
+    };
+    let threads = (0..rayon::current_num_threads()).into_par_iter();
+    let done: Vec<Vec<(usize, UnitPart<'d>)>> = threads.with_max_len(1).map(work).collect();
+    let mut parts: Vec<UnitPart<'d>> = Vec::new();
+    parts.resize_with(order.len(), UnitPart::default);
+    for (at, part) in done.into_iter().flatten() {
+        if let Some(place) = parts.get_mut(at) {
+            *place = part;
+        }
+    }
+    parts
 }

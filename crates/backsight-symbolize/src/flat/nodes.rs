@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 
 use super::spots::{Spots, row_of};
 use crate::dwarf::UnitPart;
-use crate::index::{Le16, NONE, Node, PointerMap};
+use crate::index::{Le16, NONE, Node, PointerMap, empty};
 
 /// The nodes of one unit that an index keeps: parents are rows among these, spots rows
 /// of the unit's, and functions rows of the index.
@@ -19,13 +19,18 @@ pub(super) struct Nodes {
     rows: Vec<u32>,
 }
 
+/// The rows of nodes, to find equal ones.
+pub(super) type KnownNodes = PointerMap<Node, u32>;
+
 impl Nodes {
-    /// Takes the nodes of a unit whose functions and files have these rows.
+    /// Takes the nodes of a unit whose functions and files have these rows. `known` is
+    /// emptied, and filled with them.
     pub(super) fn of(
         part: &UnitPart<'_>,
         functions: &[u32],
         files: &[u32],
         spots: &mut Spots,
+        known: &mut KnownNodes,
     ) -> Self {
         let needed = needed(part);
         let count = needed.iter().filter(|needed| **needed).count();
@@ -33,7 +38,7 @@ impl Nodes {
             nodes: Vec::with_capacity(count),
             rows: Vec::with_capacity(needed.len()),
         };
-        let mut known: PointerMap<Node, u32> = PointerMap::default();
+        empty(known, count);
         known.reserve(count);
         let columns = part.node_columns.iter().copied();
         let columns = columns.chain(std::iter::repeat(Le16::default()));
@@ -106,7 +111,7 @@ fn needed(part: &UnitPart<'_>) -> Vec<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::Nodes;
+    use super::{KnownNodes, Nodes};
     use crate::dwarf::UnitPart;
     use crate::flat::spots::Spots;
     use crate::index::{Le16, Le32, NONE, Node};
@@ -134,7 +139,9 @@ mod tests {
             Node::root(2, 8, 8),
         ];
         let mut spots = Spots::default();
-        let kept = Nodes::of(&unit(&nodes, &[0, 3]), &[5, 6, 7], &[9], &mut spots);
+        let mut known = KnownNodes::default();
+        let unit = unit(&nodes, &[0, 3]);
+        let kept = Nodes::of(&unit, &[5, 6, 7], &[9], &mut spots, &mut known);
         let (rows, _) = spots.into_tables();
         let lines: Vec<u32> = rows.iter().map(|spot| spot.line.get()).collect();
         assert_eq!(lines, [20, 30]);
@@ -169,7 +176,8 @@ mod tests {
         // The second and third function are one, and so are the files.
         let mut spots = Spots::default();
         let unit = unit(&nodes, &[0, 1, 2, 3, 4, 5]);
-        let kept = Nodes::of(&unit, &[0, 1, 1], &[3, 3], &mut spots);
+        let mut known = KnownNodes::default();
+        let kept = Nodes::of(&unit, &[0, 1, 1], &[3, 3], &mut spots, &mut known);
         let want = [
             Node::root(0, 0, 8),
             Node::inlined(0, 1, 0, 0),

@@ -5,7 +5,7 @@
 
 use std::collections::hash_map::Entry;
 
-use crate::index::{Le16, Le32, NONE, PointerMap, Spot};
+use crate::index::{Le16, Le32, NONE, PointerMap, Spot, empty};
 
 /// Places, and their columns.
 pub(super) type SpotTables = (Vec<Spot>, Vec<Le16>);
@@ -61,6 +61,16 @@ impl Spots {
 
     pub(super) fn into_tables(self) -> SpotTables {
         (self.spots, self.columns)
+    }
+
+    /// Returns the places, and begins anew.
+    pub(super) fn take_tables(&mut self) -> SpotTables {
+        empty(&mut self.known, self.spots.len());
+        // What stays is no larger than it has to be.
+        let tables = (self.spots.clone(), self.columns.clone());
+        self.spots.clear();
+        self.columns.clear();
+        tables
     }
 }
 

@@ -143,6 +143,16 @@ pub(crate) fn get(table: &[u8], at: u32) -> Option<&[u8]> {
 /// A map whose keys are places in memory, or numbers made from such.
 pub(crate) type PointerMap<K, V> = HashMap<K, V, BuildHasherDefault<PointerHasher>>;
 
+/// Empties a map that is to take about so many again. A far larger one is let go
+/// of: keys spread over all of it, and what they touch should stay in the caches.
+pub(crate) fn empty<K, V>(map: &mut PointerMap<K, V>, next: usize) {
+    if map.capacity() / 8 > next {
+        *map = PointerMap::default();
+    } else {
+        map.clear();
+    }
+}
+
 /// Mixes a pointer and a length; no attacker chooses where a file is mapped.
 #[derive(Debug, Default)]
 pub(crate) struct PointerHasher(u64);
