@@ -1,6 +1,7 @@
 //! How one batch goes about its modules: which are looked up in an index, and which
 //! unit by unit.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use backsight_types::{Reason, VirtOffset};
@@ -17,6 +18,14 @@ use crate::{Frames, Options, Request};
 /// Addresses that one thread takes at a time: enough to outweigh the handing
 /// over, few enough to share a single large module among all threads.
 pub(crate) const CHUNK: usize = 256;
+
+/// Addresses that are searched for side by side: enough that their reads of memory
+/// overlap, few enough that what was read is still in the nearest cache.
+const STEP: usize = 32;
+
+/// Addresses by which a chunk is taken for sorted: of those in no order, one in
+/// thousands begins so.
+const SAMPLE: usize = 8;
 
 /// Which names of its answers a batch makes beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,24 +151,31 @@ impl<'m> Plan<'m> {
         }
     }
 
+    /// Returns the index that a request is looked up in, with its number, and where.
+    #[inline]
+    fn locate<'i>(
+        &self,
+        request: &Request,
+        indexes: &'i [Arc<Indexed>],
+    ) -> Result<(u32, &'i Indexed, VirtOffset), Reason> {
+        let at = request.module.0;
+        let (Some(module), Some(number)) = (self.modules.get(at), self.numbers.get(at)) else {
+            return Err(Reason::NoSymbols);
+        };
+        let indexed = usize::try_from(*number).ok().and_then(|at| indexes.get(at));
+        let indexed = indexed.ok_or(Reason::NoSymbols)?;
+        let virt = module.resolve(request.place, request.lookup)?;
+        Ok((*number, indexed, virt))
+    }
+
     /// Answers a request from its module's index, if it has one.
     #[inline]
     fn find(&self, request: &Request, indexes: &[Arc<Indexed>]) -> Entry {
-        let missing = Entry::Missing(Reason::NoSymbols);
-        let at = request.module.0;
-        let (Some(module), Some(number)) = (self.modules.get(at), self.numbers.get(at)) else {
-            return missing;
-        };
-        let indexed = usize::try_from(*number).ok().and_then(|at| indexes.get(at));
-        let Some(indexed) = indexed else {
-            return missing;
-        };
-        match module.resolve(request.place, request.lookup) {
+        match self.locate(request, indexes) {
             Err(reason) => Entry::Missing(reason),
-            Ok(virt) => match indexed.find(virt.0) {
-                Some(hit) => Entry::Indexed(*number, hit),
-                None if indexed.index().meta().limited => Entry::Missing(Reason::Limit),
-                None => missing,
+            Ok((number, indexed, virt)) => match indexed.find(virt.0) {
+                Some(hit) => Entry::Indexed(number, hit),
+                None => Entry::Missing(indexed.why_nothing()),
             },
         }
     }
@@ -173,8 +189,18 @@ impl<'m> Plan<'m> {
         indexes: &[Arc<Indexed>],
         names: Names,
     ) {
-        for (entry, request) in entries.iter_mut().zip(requests) {
-            *entry = self.find(request, indexes);
+        // In order, each finds what it reads where the one before it read; the first few
+        // tell.
+        let first = requests.get(..SAMPLE).unwrap_or(requests);
+        if first.is_sorted_by_key(|request| request.place.raw()) {
+            for (entry, request) in entries.iter_mut().zip(requests) {
+                *entry = self.find(request, indexes);
+            }
+        } else {
+            let steps = entries.chunks_mut(STEP).zip(requests.chunks(STEP));
+            for (entries, requests) in steps {
+                self.find_few(requests, entries, indexes);
+            }
         }
         if names == Names::Owned {
             return;
@@ -193,6 +219,35 @@ impl<'m> Plan<'m> {
                 Entry::Indexed(_, hit) => Some(*hit),
                 Entry::Frames(_) | Entry::Missing(_) => None,
             }));
+        }
+    }
+
+    /// Answers at most [`STEP`] requests, all of them a step at a time: what one reads of
+    /// memory does not wait for what the one before it does.
+    fn find_few(&self, requests: &[Request], entries: &mut [Entry], indexes: &[Arc<Indexed>]) {
+        let mut begun = [const { Err(Reason::NoSymbols) }; STEP];
+        for (begun, request) in begun.iter_mut().zip(requests) {
+            *begun = self
+                .locate(request, indexes)
+                .and_then(|(number, indexed, virt)| {
+                    let search = indexed.index().search(virt.0);
+                    let search = search.ok_or_else(|| indexed.why_nothing())?;
+                    Ok((number, indexed, search))
+                });
+        }
+        let begun = begun.get(..requests.len()).unwrap_or_default();
+        let mut touched = 0;
+        for (_, indexed, search) in begun.iter().flatten() {
+            touched ^= indexed.index().touch(search);
+        }
+        black_box(touched);
+        for (entry, begun) in entries.iter_mut().zip(begun) {
+            let found = begun.and_then(|(number, indexed, search)| {
+                let hit = indexed.finish(search);
+                let hit = hit.ok_or_else(|| indexed.why_nothing())?;
+                Ok(Entry::Indexed(number, hit))
+            });
+            *entry = found.unwrap_or_else(Entry::Missing);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use backsight_types::VirtOffset;
+use backsight_types::{Reason, VirtOffset};
 
 use crate::frame::known;
-use crate::index::{Hit, Index, Level, Memo, Walk, name};
+use crate::index::{Hit, Index, Level, Memo, Search, Walk, name};
 use crate::{Frame, Options};
 
 /// An index, and the texts that lookups in it have made so far.
@@ -70,7 +70,17 @@ impl Indexed {
     /// Returns what stands at this virtual offset.
     #[inline]
     pub(crate) fn find(&self, addr: u64) -> Option<Hit> {
-        let hit = self.index.find(addr);
+        self.checked(self.index.find(addr))
+    }
+
+    /// Returns what stands where a search in its index was begun.
+    #[inline]
+    pub(crate) fn finish(&self, search: Search) -> Option<Hit> {
+        self.checked(self.index.finish(search))
+    }
+
+    #[inline]
+    fn checked(&self, hit: Hit) -> Option<Hit> {
         if hit == Hit::NOTHING {
             return None;
         }
@@ -83,6 +93,14 @@ impl Indexed {
             return None;
         }
         Some(hit)
+    }
+
+    /// Returns why nothing stands where nothing was found.
+    pub(crate) fn why_nothing(&self) -> Reason {
+        match self.index.meta().limited {
+            true => Reason::Limit,
+            false => Reason::NoSymbols,
+        }
     }
 
     /// Returns the call levels of a hit, innermost first.

@@ -69,6 +69,17 @@ pub enum Place {
     File(FileOffset),
 }
 
+impl Place {
+    /// The offset, in whichever space.
+    #[inline]
+    pub(crate) fn raw(self) -> u64 {
+        match self {
+            Self::Virt(offset) => offset.0,
+            Self::File(offset) => offset.0,
+        }
+    }
+}
+
 /// One place to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Request {

@@ -34,7 +34,7 @@ pub(crate) use layout::{
 };
 pub(crate) use memo::{Memo, name};
 pub(crate) use meta::Meta;
-pub(crate) use search::{Hit, Level, Walk, buckets};
+pub(crate) use search::{Hit, Level, Search, Walk, buckets};
 pub(crate) use strings::{PointerMap, StringTable, empty, push as push_text};
 pub(crate) use table::{Column, Index, Parts};
 pub(crate) use windows::{code_offset, window_at};

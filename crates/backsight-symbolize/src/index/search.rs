@@ -21,6 +21,15 @@ impl Hit {
     };
 }
 
+/// A search on its way: a code offset, and how many rows start before its bucket and
+/// before the bucket's end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search {
+    at: u32,
+    before: Bucket,
+    last: Bucket,
+}
+
 /// One call level of a hit, still in numbers of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Level {
@@ -49,12 +58,35 @@ impl Index {
     /// Returns what stands at the virtual offset `addr`.
     #[inline]
     pub(crate) fn find(&self, addr: u64) -> Hit {
-        let Some(at) = code_offset(self.windows(), addr) else {
-            return Hit::NOTHING;
+        let search = self.search(addr);
+        search.map_or(Hit::NOTHING, |search| self.finish(search))
+    }
+
+    /// Begins to look a virtual offset up; `None` where no code is.
+    #[inline]
+    pub(crate) fn search(&self, addr: u64) -> Option<Search> {
+        let at = code_offset(self.windows(), addr)?;
+        let (before, last) = self.bucket(at)?;
+        Some(Search { at, before, last })
+    }
+
+    /// Reads what the end of a search is going to need, and returns something of it. Of
+    /// many searches these reads overlap, while the ends of two hardly do.
+    #[inline]
+    pub(crate) fn touch(&self, search: &Search) -> u32 {
+        let Search { before, last, .. } = search;
+        let touch = |rows: &[Row], before: Le32, end: Le32| {
+            let middle = u32::midpoint(before.get(), end.get());
+            let row = usize::try_from(middle).ok().and_then(|at| rows.get(at));
+            row.map_or(0, |row| row.start.get())
         };
-        let Some((before, last)) = self.bucket(at) else {
-            return Hit::NOTHING;
-        };
+        touch(self.scopes(), before.scopes, last.scopes)
+            ^ touch(self.lines(), before.lines, last.lines)
+    }
+
+    /// Returns what stands where a search was begun.
+    #[inline]
+    pub(crate) fn finish(&self, Search { at, before, last }: Search) -> Hit {
         let node = find_row(self.scopes(), before.scopes, last.scopes, at);
         let spot = find_row(self.lines(), before.lines, last.lines, at);
         Hit {
