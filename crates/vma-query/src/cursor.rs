@@ -2,11 +2,10 @@
 
 use backsight_types::{AbsAddr, BuildId};
 
-use crate::error::{Error, Result};
-use crate::lines::{Lines, READINGS};
+use crate::error::Result;
 use crate::maps::Reply;
-use crate::maps_file::Turn;
-use crate::{Filter, NameBuf, ProcMaps, Query, Snapshot, Vma, text};
+use crate::text_walk::TextWalk;
+use crate::{Filter, NameBuf, ProcMaps, Query, Snapshot, Vma};
 
 /// Finds VMAs for addresses that go up.
 ///
@@ -29,26 +28,26 @@ enum Source<'m> {
     Saved(&'m Snapshot),
 }
 
+impl ProcMaps {
+    /// Returns a cursor below the first VMA, for many sorted addresses.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor::over(Source::Live(self, None))
+    }
+}
+
+impl Snapshot {
+    /// Returns a cursor over it: the same pass that a live process allows.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor::over(Source::Saved(self))
+    }
+}
+
 impl<'m> Cursor<'m> {
-    pub(crate) fn live(maps: &'m ProcMaps) -> Self {
-        Self {
-            source: Source::Live(maps, None),
-            filter: Filter::ANY,
-        }
-    }
-
-    pub(crate) fn text(maps: &'m ProcMaps) -> Self {
-        Self {
-            source: Source::Live(maps, Some(Box::new(TextWalk::new()))),
-            filter: Filter::ANY,
-        }
-    }
-
-    pub(crate) fn saved(snapshot: &'m Snapshot) -> Self {
-        Self {
-            source: Source::Saved(snapshot),
-            filter: Filter::ANY,
-        }
+    fn over(source: Source<'m>) -> Self {
+        let filter = Filter::ANY;
+        Self { source, filter }
     }
 
     /// Passes over all VMAs that do not pass `filter`.
@@ -73,7 +72,7 @@ impl<'m> Cursor<'m> {
                     return Ok(found);
                 }
                 walk.get_or_insert_with(|| Box::new(TextWalk::new()))
-                    .seek(maps, query)
+                    .seek(maps.file(), query)
             }
             Source::Saved(saved) => Ok(saved
                 .covering_or_next(addr, self.filter)
@@ -97,7 +96,7 @@ impl<'m> Cursor<'m> {
                     return Ok(found);
                 }
                 let walk = walk.get_or_insert_with(|| Box::new(TextWalk::new()));
-                let found = walk.seek(maps, query)?;
+                let found = walk.seek(maps.file(), query)?;
                 if found.is_some() {
                     name.set_from_text(&walk.printed_name);
                 }
@@ -132,87 +131,5 @@ impl<'m> Cursor<'m> {
 
     fn query(&self, addr: AbsAddr) -> Query {
         Query::covering_or_next(addr).only(self.filter)
-    }
-}
-
-/// A pass over a live text.
-#[derive(Debug)]
-struct TextWalk {
-    lines: Lines,
-    /// The VMA that the last seek stopped at: above all that were passed over.
-    stop: Option<Vma>,
-    printed_name: Vec<u8>,
-    /// The address of the last seek.
-    addr: AbsAddr,
-    /// The end of the last line's range: the next one begins there or above.
-    floor: AbsAddr,
-}
-
-impl TextWalk {
-    fn new() -> Self {
-        Self {
-            lines: Lines::new(),
-            stop: None,
-            printed_name: Vec::new(),
-            addr: AbsAddr(0),
-            floor: AbsAddr(0),
-        }
-    }
-
-    fn seek(&mut self, maps: &ProcMaps, query: Query) -> Result<Option<Vma>> {
-        let addr = query.addr;
-        if addr < self.addr {
-            self.rewind();
-        }
-        self.addr = addr;
-        if let Some(vma) = self.stop.filter(|vma| vma.end > addr) {
-            return Ok(Some(vma));
-        }
-        let mut turn = maps.file().turn();
-        for _ in 0..READINGS {
-            match self.read_on(&mut turn, query) {
-                Err(Error::Torn) => self.rewind(),
-                done => return done,
-            }
-        }
-        Err(Error::Torn)
-    }
-
-    fn rewind(&mut self) {
-        self.lines.rewind();
-        (self.stop, self.floor) = (None, AbsAddr(0));
-    }
-
-    fn read_on(&mut self, turn: &mut Turn<'_>, query: Query) -> Result<Option<Vma>> {
-        self.stop = None;
-        while let Some(line) = self.lines.next(turn)? {
-            // Most lines are passed over: of those no more than the range is read.
-            let begun = text::parse_range(line);
-            if let Ok(text::Begun { range, .. }) = begun {
-                if range.start < self.floor {
-                    return Err(Error::Torn);
-                }
-                self.floor = range.end;
-                if range.end <= query.addr {
-                    continue;
-                }
-            }
-            let (vma, name) = match begun.and_then(text::Begun::parse) {
-                Ok(parsed) => parsed,
-                Err(reason) => {
-                    return Err(Error::Malformed {
-                        line: self.lines.number(),
-                        reason,
-                    });
-                }
-            };
-            if query.filter.passes(&vma) {
-                self.printed_name.clear();
-                self.printed_name.extend_from_slice(name);
-                self.stop = Some(vma);
-                break;
-            }
-        }
-        Ok(self.stop)
     }
 }

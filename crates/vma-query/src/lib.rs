@@ -200,6 +200,7 @@ mod snapshot;
 )]
 mod sys;
 mod text;
+mod text_walk;
 mod thread;
 mod vma;
 mod vsyscall;

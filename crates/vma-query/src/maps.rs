@@ -7,12 +7,11 @@ use backsight_types::BuildId;
 use nix::errno::Errno;
 
 use crate::backend::{Choice, Refusal};
-use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::ioctl::{self, No};
 use crate::maps_file::MapsFile;
-use crate::walk::Vmas;
-use crate::{Backend, NameBuf, OpenOptions, Query, Snapshot, Vma, vsyscall};
+use crate::text_walk;
+use crate::{Backend, NameBuf, Query, Snapshot, Vma, vsyscall};
 
 /// An open process, to be asked for its VMAs.
 ///
@@ -30,22 +29,6 @@ impl ProcMaps {
             file,
             choice: Choice::new(backend),
         }
-    }
-
-    /// Opens process `pid` with the default [`OpenOptions`].
-    ///
-    /// # Errors
-    /// As [`OpenOptions::open`].
-    pub fn open(pid: u32) -> Result<Self> {
-        OpenOptions::new().open(pid)
-    }
-
-    /// Opens the calling process with the default [`OpenOptions`].
-    ///
-    /// # Errors
-    /// As [`OpenOptions::open_self`].
-    pub fn open_self() -> Result<Self> {
-        OpenOptions::new().open_self()
     }
 
     /// Returns the backend in use, [`Backend::Auto`] before the first query.
@@ -75,7 +58,7 @@ impl ProcMaps {
     pub fn query(&self, query: Query) -> Result<Option<Vma>> {
         match self.ioctl(query)? {
             Reply::Answer(found) => Ok(found),
-            Reply::UseText => self.query_text(query, None),
+            Reply::UseText => text_walk::query(&self.file, query, None),
         }
     }
 
@@ -89,7 +72,7 @@ impl ProcMaps {
     pub fn query_named(&self, query: Query, name: &mut NameBuf) -> Result<Option<Vma>> {
         match self.ioctl_named(query, name)? {
             Reply::Answer(found) => Ok(found),
-            Reply::UseText => self.query_text(query, Some(name)),
+            Reply::UseText => text_walk::query(&self.file, query, Some(name)),
         }
     }
 
@@ -114,18 +97,6 @@ impl ProcMaps {
                 Ok(vsyscall::answer(&self.file, query).map(|page| (page, None)))
             }
         }
-    }
-
-    /// Walks over all VMAs, upwards.
-    #[must_use]
-    pub fn vmas(&self) -> Vmas<'_> {
-        Vmas::new(self.cursor())
-    }
-
-    /// Returns a cursor below the first VMA, for many sorted addresses.
-    #[must_use]
-    pub fn cursor(&self) -> Cursor<'_> {
-        Cursor::live(self)
     }
 
     /// Reads the whole text, whatever the backend, and again when it came out torn.
@@ -168,7 +139,9 @@ impl ProcMaps {
                     Heard::Found(vma) => Reply::Answer(Some(vma)),
                     Heard::UseText => Reply::UseText,
                     Heard::NameTooLong if name.grow() => continue,
-                    Heard::NameTooLong => Reply::Answer(self.query_text(query, Some(name))?),
+                    Heard::NameTooLong => {
+                        Reply::Answer(text_walk::query(&self.file, query, Some(name))?)
+                    }
                     Heard::NoMatch => {
                         let page = vsyscall::answer(&self.file, query);
                         name.set(if page.is_some() { vsyscall::NAME } else { b"" });
@@ -256,19 +229,6 @@ impl ProcMaps {
             Refusal::ThisFileAlone if errno == Errno::ENOTTY => Err(Error::NotMaps),
             Refusal::ThisFileAlone => Err(Error::Io(errno.into())),
         }
-    }
-
-    fn query_text(&self, query: Query, name: Option<&mut NameBuf>) -> Result<Option<Vma>> {
-        let mut cursor = Cursor::text(self).only(query.filter);
-        let answers = |vma: &Vma| query.is_answered_by(vma);
-        let Some(name) = name else {
-            return Ok(cursor.seek(query.addr)?.filter(answers));
-        };
-        let found = cursor.seek_named(query.addr, name)?.filter(answers);
-        if found.is_none() {
-            name.clear();
-        }
-        Ok(found)
     }
 }
 

@@ -34,6 +34,24 @@ impl Default for OpenOptions {
     }
 }
 
+impl ProcMaps {
+    /// Opens process `pid` with the default [`OpenOptions`].
+    ///
+    /// # Errors
+    /// As [`OpenOptions::open`].
+    pub fn open(pid: u32) -> Result<Self> {
+        OpenOptions::new().open(pid)
+    }
+
+    /// Opens the calling process with the default [`OpenOptions`].
+    ///
+    /// # Errors
+    /// As [`OpenOptions::open_self`].
+    pub fn open_self() -> Result<Self> {
+        OpenOptions::new().open_self()
+    }
+}
+
 impl OpenOptions {
     /// The backend is chosen by the first query, and `/proc` is `/proc`.
     #[must_use]

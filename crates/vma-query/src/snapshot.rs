@@ -8,7 +8,7 @@ use backsight_types::AbsAddr;
 use crate::error::{Error, Result};
 use crate::lines::{Lines, READINGS};
 use crate::maps_file::MapsFile;
-use crate::{Cursor, Filter, NameBuf, Vma, VmaName, text};
+use crate::{Filter, NameBuf, Vma, VmaName, text};
 
 /// No line of a saved text is longer: paths have a few thousand bytes at the most.
 const MAX_LINE: u64 = 1 << 20;
@@ -193,12 +193,6 @@ impl Snapshot {
     /// Walks over all VMAs, upwards.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = NamedVma<'_>> {
         self.vmas.iter().map(|entry| self.named(entry))
-    }
-
-    /// Returns a cursor over it: the same pass that a live process allows.
-    #[must_use]
-    pub fn cursor(&self) -> Cursor<'_> {
-        Cursor::saved(self)
     }
 
     fn named(&self, entry: &Entry) -> NamedVma<'_> {

@@ -3,7 +3,7 @@
 use backsight_types::AbsAddr;
 
 use crate::error::Result;
-use crate::{Cursor, Filter, NameBuf, Vma};
+use crate::{Cursor, Filter, NameBuf, ProcMaps, Vma};
 
 /// All VMAs of a process from an address on, upwards.
 ///
@@ -20,14 +20,18 @@ pub struct Vmas<'m> {
     next: Option<AbsAddr>,
 }
 
-impl<'m> Vmas<'m> {
-    pub(crate) fn new(cursor: Cursor<'m>) -> Self {
-        Self {
-            cursor,
+impl ProcMaps {
+    /// Walks over all VMAs, upwards.
+    #[must_use]
+    pub fn vmas(&self) -> Vmas<'_> {
+        Vmas {
+            cursor: self.cursor(),
             next: Some(AbsAddr(0)),
         }
     }
+}
 
+impl Vmas<'_> {
     /// Yields only the VMAs that pass `filter`. By ioctl the kernel passes over the
     /// others, several times faster than one query for each.
     #[must_use]
