@@ -105,9 +105,12 @@ impl<G: Ground> Pass<'_, G> {
             let (run, behind) = rest.split_at_checked(run).unwrap_or((rest, &[]));
             if near < NEAR {
                 outcomes.extend(run.iter().map(|addr| span.outcome(*addr)));
-            } else if !span.answer_run(run, outcomes) {
-                outcomes.truncate(outcomes.len().saturating_sub(run.len()));
-                break;
+            } else {
+                let answered = span.answer_run(run, outcomes);
+                if answered < run.len() {
+                    rest = rest.get(answered..).unwrap_or_default();
+                    break;
+                }
             }
             below = run.last().copied().unwrap_or(below);
             rest = behind;

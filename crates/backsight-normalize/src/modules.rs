@@ -206,14 +206,14 @@ impl ModuleTable {
     }
 }
 
-/// Makes room for one more: for `first` at first, and later for three times as many as
-/// there are, since each growth moves them all.
+/// Makes room for one more: for `first` at first, then for ten times as many more, since
+/// each growth moves them all, and later for twice as many.
 #[inline]
 pub(crate) fn make_room<T>(list: &mut Vec<T>, first: usize) {
     if list.capacity() == 0 {
         *list = Vec::with_capacity(first);
     } else if list.len() == list.capacity() {
-        let factor = if list.len() < 64 { 3 } else { 1 };
+        let factor = if list.len() == first { 10 } else { 1 };
         list.reserve(list.len().saturating_mul(factor));
     }
 }

@@ -1,6 +1,6 @@
 //! A range of addresses with one answer, and how a run of addresses gets it.
 
-use backsight_types::{AbsAddr, AbsRange, FileOffset, Outcome, Reason};
+use backsight_types::{AbsAddr, AbsRange, FileOffset, InModule, Outcome, Reason};
 use vma_query::Vma;
 
 /// A range of addresses with one answer. 32 bytes, so that two share a line of the
@@ -33,6 +33,9 @@ pub(crate) const LIMIT: AbsAddr = AbsAddr(CLOSED);
 
 /// Stands for an outcome as long as it is open, and for good when the process ends.
 pub(crate) const OPEN: Outcome = Outcome::Unresolved(Reason::ProcessGone);
+
+/// So many addresses of a run are looked at before they are answered: they stay near.
+const RUN_BLOCK: usize = 1024;
 
 /// So many addresses are looked at one by one.
 pub(crate) const NEAR: usize = 8;
@@ -171,39 +174,46 @@ impl Span {
         addrs.get(..bound).unwrap_or(addrs).partition_point(inside)
     }
 
-    /// Appends the outcomes of `addrs`; says whether all of them do lie in it.
-    ///
-    /// Without a branch for each address: what lies outside leaves the top bit set, in its
-    /// distance from the first byte or to the last one.
-    #[inline]
-    pub(crate) fn answer_run(&self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> bool {
-        let last = self.size.wrapping_sub(1);
-        let mut outside = 0_u64;
-        let mut note = |addr: AbsAddr| {
-            let into = addr.0.wrapping_sub(self.base);
-            outside |= into | last.wrapping_sub(into);
-        };
-        match self.at_zero {
-            Outcome::Located {
-                module,
-                file_offset,
-            } => {
-                outcomes.extend(addrs.iter().map(|addr| {
-                    note(*addr);
-                    let file_offset = FileOffset(file_offset.0.wrapping_add(addr.0));
-                    Outcome::Located {
-                        module,
-                        file_offset,
-                    }
-                }));
+    /// Appends the outcomes of `addrs` up to the first block of which not all lie in it.
+    /// Returns how many it answered.
+    pub(crate) fn answer_run(&self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> usize {
+        let before = outcomes.len();
+        for block in addrs.chunks(RUN_BLOCK) {
+            if !self.contains_all(block) {
+                break;
             }
-            unresolved @ Outcome::Unresolved(_) => {
-                outcomes.extend(addrs.iter().map(|addr| {
-                    note(*addr);
-                    unresolved
-                }));
+            match self.at_zero {
+                Outcome::Located {
+                    module,
+                    file_offset,
+                } => {
+                    let places = InModule::new(module);
+                    outcomes.extend(
+                        block
+                            .iter()
+                            .map(|addr| places.at(FileOffset(file_offset.0.wrapping_add(addr.0)))),
+                    );
+                }
+                unresolved @ Outcome::Unresolved(_) => {
+                    outcomes.extend(block.iter().map(|_| unresolved));
+                }
             }
         }
+        outcomes.len().saturating_sub(before)
+    }
+
+    /// Returns whether all of them lie in it, without a branch for each: what lies outside
+    /// leaves the top bit set, in its distance from the first byte or to the last one.
+    ///
+    /// On its own, so that the compiler takes several at once. The answers' loop, which
+    /// does not do so, is better off without it.
+    #[inline(never)]
+    fn contains_all(&self, addrs: &[AbsAddr]) -> bool {
+        let last = self.size.wrapping_sub(1);
+        let outside = addrs.iter().fold(0, |outside, addr| {
+            let into = addr.0.wrapping_sub(self.base);
+            outside | into | last.wrapping_sub(into)
+        });
         outside & CLOSED == 0
     }
 

@@ -39,7 +39,7 @@ pub use addr::{AbsAddr, FileOffset, ParseAddrError, VirtOffset};
 pub use arch::Arch;
 pub use build_id::{BuildId, BuildIdError};
 pub use module::{Device, Module, ModuleIdx, ModuleKind};
-pub use outcome::{AddrKind, Lookup, Outcome, Reason, UnknownReason};
+pub use outcome::{AddrKind, InModule, Lookup, Outcome, Reason, UnknownReason};
 pub use perms::{ParsePermsError, Perms};
 pub use range::AbsRange;
 pub use segments::{Segment, Segments};

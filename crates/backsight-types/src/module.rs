@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytemuck::{Pod, Zeroable};
+
 use crate::{Arch, BuildId, FileOffset, Reason, Segments, VirtOffset};
 
 /// The number of a block device, as `stat` and the maps text print it.
@@ -22,7 +24,8 @@ impl fmt::Display for Device {
 }
 
 /// The place of a module in the list that was handed over with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(transparent)]
 pub struct ModuleIdx(pub u32);
 
 impl ModuleIdx {
