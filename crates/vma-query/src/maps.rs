@@ -39,8 +39,8 @@ impl ProcMaps {
 
     /// Returns the open directory of the process, if it was kept: the way to its
     /// `root`, `map_files` and `mem`. When another thread stands in for a first one
-    /// that has ended (see [`OpenOptions::open`]), it is that thread's, which has no
-    /// `map_files`; so ask it after the first query, not before.
+    /// that has ended (see [`OpenOptions::open`](crate::OpenOptions::open)), it is that
+    /// thread's, which has no `map_files`; so ask it after the first query, not before.
     #[must_use]
     pub fn directory(&self) -> Option<BorrowedFd<'_>> {
         self.file.directory()
