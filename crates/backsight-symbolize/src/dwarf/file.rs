@@ -11,49 +11,13 @@ use super::index::Index;
 use super::part::UnitPart;
 use super::prefix::Prefix;
 use super::sections::{Role, Sections};
+use super::whole::{Owner, Whole};
 use super::{Fault, Found};
 use crate::Options;
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
 use crate::elf::ElfFile;
 use crate::locate::Near;
-
-/// What the index borrows from.
-#[derive(Debug)]
-pub(super) struct Owner {
-    pub(super) sections: Sections,
-    companions: Companions,
-    options: Arc<Options>,
-}
-
-self_cell::self_cell! {
-    /// Sections and their index.
-    pub(super) struct Whole {
-        owner: Owner,
-        #[not_covariant]
-        dependent: Index,
-    }
-}
-
-impl Whole {
-    /// Reads nothing yet.
-    pub(super) fn of(owner: Owner) -> Self {
-        Self::new(owner, |owner| {
-            Index::new(&owner.sections, &owner.companions, &owner.options)
-        })
-    }
-
-    /// Returns what is known of the code at this virtual offset.
-    pub(super) fn find(&self, addr: u64) -> Found {
-        self.with_dependent(|_, index| index.find(addr))
-    }
-
-    /// Returns whether anything was asked for that more bytes of `.debug_info` might
-    /// answer differently.
-    pub(super) fn looked_beyond(&self) -> bool {
-        self.with_dependent(|_, index| index.units.looked_beyond())
-    }
-}
 
 /// The DWARF of one file.
 pub(crate) struct DwarfFile {

@@ -3,11 +3,10 @@
 //!
 //! Source: DWARF 5, 7.5.5 and 7.5.6; the `GNU` forms: the headers of binutils.
 
-use gimli::{AttributeValue, DwForm, Encoding, Reader, Section, UnitOffset};
+use gimli::{DwForm, Encoding};
 
+use super::Fault;
 use super::cursor::Cursor;
-use super::unit::{Root, Unit};
-use super::{Fault, Slice};
 
 /// What an attribute says, as far as functions need it: 16 bytes, as walks copy
 /// many.
@@ -158,6 +157,12 @@ fn resolve(cursor: &mut Cursor<'_>, encoding: Encoding) -> Result<(Size, Class),
     }
 }
 
+/// Compilers keep 16 bits of a column and say 0 where it has more; so do we, since an
+/// index has no room for others.
+pub(super) fn column(number: u64) -> u16 {
+    u16::try_from(number).unwrap_or(0)
+}
+
 impl Value {
     pub(super) fn new(class: Class, number: u64) -> Self {
         Self { class, number }
@@ -171,48 +176,6 @@ impl Value {
     /// Returns the number, of a value that is one.
     pub(super) fn as_number(self) -> Option<u64> {
         (self.class == Class::Number).then_some(self.number)
-    }
-
-    /// Returns it as gimli has it, for an attribute of a DIE of `unit`; `None` when it
-    /// is nothing.
-    pub(super) fn to_attribute<'d>(self, unit: &Unit<'d>) -> Option<AttributeValue<Slice<'d>>> {
-        let at = usize::try_from(self.number).ok()?;
-        Some(match self.class {
-            Class::Nothing => return None,
-            Class::Address => AttributeValue::Addr(self.number),
-            Class::AddressAt => AttributeValue::DebugAddrIndex(gimli::DebugAddrIndex(at)),
-            Class::Number => AttributeValue::Udata(self.number),
-            Class::Offset => AttributeValue::RangeListsRef(gimli::RawRangeListsOffset(at)),
-            Class::RangeListAt => AttributeValue::DebugRngListsIndex(gimli::DebugRngListsIndex(at)),
-            Class::UnitRef => AttributeValue::UnitRef(UnitOffset(at)),
-            Class::InfoRef => AttributeValue::DebugInfoRef(gimli::DebugInfoOffset(at)),
-            Class::SupRef => AttributeValue::DebugInfoRefSup(gimli::DebugInfoOffset(at)),
-            Class::Text => {
-                let mut text = *unit.home.dwarf.debug_info.reader();
-                text.skip(unit.offset.checked_add(at)?).ok()?;
-                AttributeValue::String(text.read_null_terminated_slice().ok()?)
-            }
-            Class::Str => AttributeValue::DebugStrRef(gimli::DebugStrOffset(at)),
-            Class::LineStr => AttributeValue::DebugLineStrRef(gimli::DebugLineStrOffset(at)),
-            Class::StrAt => AttributeValue::DebugStrOffsetsIndex(gimli::DebugStrOffsetsIndex(at)),
-            Class::SupStr => AttributeValue::DebugStrRefSup(gimli::DebugStrOffset(at)),
-        })
-    }
-
-    /// Returns the text that it leads to, without the zero that ends it.
-    #[inline]
-    pub(super) fn text<'d>(self, unit: &Unit<'d>, root: &Root<'d>) -> Option<&'d [u8]> {
-        let section = match self.class {
-            Class::Str => unit.home.dwarf.debug_str.reader(),
-            Class::LineStr => unit.home.dwarf.debug_line_str.reader(),
-            _ => {
-                let text = root.unit_ref().attr_string(self.to_attribute(unit)?);
-                return text.ok().map(|text| text.slice());
-            }
-        };
-        let text = section.slice().get(usize::try_from(self.number).ok()?..)?;
-        // gimli looks for the zero byte by byte.
-        text.get(..memchr::memchr(0, text)?)
     }
 
     /// A negative number counts nothing that we ask for.

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{LineProgramHeader, Reader, Section};
 
+use super::form::column;
 use super::index::Index;
 use super::program::{Program, Stop};
 use super::unit::{Root, Unit};
@@ -316,12 +317,6 @@ fn check_header(section: Slice<'_>, offset: usize, limit: u64) -> Result<(), Fau
 /// No source has 2^32 lines: such a number is no number.
 fn narrow(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(0)
-}
-
-/// Compilers keep 16 bits of a column and say 0 where it has more; so do we, since an
-/// index has no room for others.
-pub(super) fn column(number: u64) -> u16 {
-    u16::try_from(number).unwrap_or(0)
 }
 
 /// Puts `part` behind `path`, or in its place when it is absolute, in the manner

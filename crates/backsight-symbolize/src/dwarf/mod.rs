@@ -33,9 +33,11 @@ mod program;
 mod range;
 mod sections;
 mod split;
+mod text;
 mod unit;
 mod units;
 mod walk;
+mod whole;
 
 pub(crate) use file::{DwarfFile, FileUnits};
 pub(crate) use flatten::Scratch;

@@ -15,7 +15,7 @@ use super::form::Value;
 use super::index::Index;
 use super::unit::Unit;
 use super::walk::CodeDie;
-use super::{Fault, Fuel};
+use super::{Fault, Fuel, text};
 use crate::name::Name;
 
 /// Names met so far: the same function folded into many others is demangled
@@ -102,7 +102,7 @@ fn read<'d>(
     let die = read.ok_or(Fault::Malformed)?;
     let root = unit.own_root(index)?;
     let text = |value: Option<Value>| {
-        let text = value?.text(unit, root)?;
+        let text = text::of(value?, unit, root)?;
         Some(text).filter(|text| !text.is_empty())
     };
     Ok(Entry {

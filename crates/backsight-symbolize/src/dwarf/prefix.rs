@@ -9,9 +9,9 @@ use std::sync::Arc;
 use gimli::Reader;
 
 use super::aranges::Aranges;
-use super::file::{Owner, Whole};
 use super::index::FEW;
 use super::sections::Sections;
+use super::whole::{Owner, Whole};
 use super::{Found, Slice};
 use crate::elf::{ElfFile, Growing};
 

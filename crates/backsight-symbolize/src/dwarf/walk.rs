@@ -10,8 +10,7 @@ use std::sync::Arc;
 use gimli::UnitOffset;
 
 use super::cursor::Cursor;
-use super::form::Value;
-use super::line;
+use super::form::{Value, column};
 use super::plan::{Kind, Plans, Slot, Values};
 use super::range::RangeAttrs;
 use super::unit::Unit;
@@ -222,7 +221,7 @@ impl CodeDie {
 
     /// Returns `DW_AT_call_column`, of an inlined call; 0 when it does not say.
     pub(super) fn call_column(&self) -> u16 {
-        line::column(self.narrow(Slot::DeclLineOrCallColumn).into())
+        column(self.narrow(Slot::DeclLineOrCallColumn).into())
     }
 
     /// No source has 2^32 lines: such a number is no number.

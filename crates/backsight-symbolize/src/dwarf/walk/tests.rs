@@ -22,7 +22,7 @@ use crate::dwarf::plan::{Kind, Slot};
 use crate::dwarf::sections::{Role, Sections};
 use crate::dwarf::unit::Unit;
 use crate::dwarf::units::Units;
-use crate::dwarf::{Fault, Fuel, Slice};
+use crate::dwarf::{Fault, Fuel, Slice, text};
 use crate::elf::ElfFile;
 use crate::image::Image;
 
@@ -209,7 +209,7 @@ fn attributes<'d>(die: &CodeDie, unit: &Unit<'d>) -> Vec<(DwAt, AttributeValue<S
     };
     let values = slots.into_iter();
     let values = values.filter_map(|(name, slot)| {
-        let value = die.values.get(slot).to_attribute(unit)?;
+        let value = text::to_attribute(die.values.get(slot), unit)?;
         Some((name, value))
     });
     let numbers = numbers.into_iter();

@@ -1,0 +1,50 @@
+//! The texts that attributes lead to: in the DIE itself, or in one of five sections.
+
+use gimli::{AttributeValue, Reader, Section, UnitOffset};
+
+use super::Slice;
+use super::form::{Class, Value};
+use super::unit::{Root, Unit};
+
+/// Returns the text that a value of a DIE of `unit` leads to, without the zero that ends
+/// it.
+#[inline]
+pub(super) fn of<'d>(value: Value, unit: &Unit<'d>, root: &Root<'d>) -> Option<&'d [u8]> {
+    let section = match value.class {
+        Class::Str => unit.home.dwarf.debug_str.reader(),
+        Class::LineStr => unit.home.dwarf.debug_line_str.reader(),
+        _ => {
+            let text = root.unit_ref().attr_string(to_attribute(value, unit)?);
+            return text.ok().map(|text| text.slice());
+        }
+    };
+    let text = section.slice().get(usize::try_from(value.number).ok()?..)?;
+    // gimli looks for the zero byte by byte.
+    text.get(..memchr::memchr(0, text)?)
+}
+
+/// Returns a value as gimli has it, for an attribute of a DIE of `unit`; `None` when it
+/// is nothing.
+pub(super) fn to_attribute<'d>(value: Value, unit: &Unit<'d>) -> Option<AttributeValue<Slice<'d>>> {
+    let at = usize::try_from(value.number).ok()?;
+    Some(match value.class {
+        Class::Nothing => return None,
+        Class::Address => AttributeValue::Addr(value.number),
+        Class::AddressAt => AttributeValue::DebugAddrIndex(gimli::DebugAddrIndex(at)),
+        Class::Number => AttributeValue::Udata(value.number),
+        Class::Offset => AttributeValue::RangeListsRef(gimli::RawRangeListsOffset(at)),
+        Class::RangeListAt => AttributeValue::DebugRngListsIndex(gimli::DebugRngListsIndex(at)),
+        Class::UnitRef => AttributeValue::UnitRef(UnitOffset(at)),
+        Class::InfoRef => AttributeValue::DebugInfoRef(gimli::DebugInfoOffset(at)),
+        Class::SupRef => AttributeValue::DebugInfoRefSup(gimli::DebugInfoOffset(at)),
+        Class::Text => {
+            let mut text = *unit.home.dwarf.debug_info.reader();
+            text.skip(unit.offset.checked_add(at)?).ok()?;
+            AttributeValue::String(text.read_null_terminated_slice().ok()?)
+        }
+        Class::Str => AttributeValue::DebugStrRef(gimli::DebugStrOffset(at)),
+        Class::LineStr => AttributeValue::DebugLineStrRef(gimli::DebugLineStrOffset(at)),
+        Class::StrAt => AttributeValue::DebugStrOffsetsIndex(gimli::DebugStrOffsetsIndex(at)),
+        Class::SupStr => AttributeValue::DebugStrRefSup(gimli::DebugStrOffset(at)),
+    })
+}
