@@ -13,7 +13,7 @@ pub struct Budget {
     /// were read. Mapped files do not count, as the kernel takes their pages back
     /// when it needs them. What indexing the largest module so far may have taken,
     /// its debug sections included, is held free, up to half of it, so that the next
-    /// one fits in, too; and of the rest a quarter, for what the heap cannot give
+    /// one fits in, too; and of the rest a third, for what the heap cannot give
     /// back. 2 GiB.
     pub kept_bytes: u64,
     /// Bytes that indexing one module may take for a while. A module that would take

@@ -230,10 +230,10 @@ impl Symbolizer {
         if reads || batch.is_multiple_of(BATCHES_OF_NAMES) {
             let kept = self.options.budget.kept_bytes;
             let free = self.transient.load(Ordering::Relaxed).min(kept / 2);
-            // Of a heap in which indexes were built a quarter lies idle, between small
-            // texts that stay.
+            // Of a heap in which indexes were built a third lies idle, between small texts
+            // that stay.
             let room = kept.saturating_sub(free);
-            self.evict(room.saturating_sub(room / 4));
+            self.evict(room.saturating_sub(room / 3));
         }
     }
 
