@@ -91,7 +91,7 @@ impl<'a> From<&'a Frame> for FrameRef<'a> {
     }
 }
 
-/// The call levels of a [`Stack`], innermost first.
+/// The call levels of a [`Stack`](crate::Stack), innermost first.
 #[derive(Clone, Debug)]
 pub struct StackFrames<'a>(Source<'a>);
 
