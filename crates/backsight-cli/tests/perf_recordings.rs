@@ -126,9 +126,19 @@ fn is_ours(module: &str) -> bool {
     known.iter().any(|part| module.contains(part))
 }
 
+/// Returns whether this is where perf looks for the names of code made at run time.
+fn is_jit_map(module: &str) -> bool {
+    module.starts_with("/tmp/perf-") && module.ends_with(".map")
+}
+
 /// Says why two names differ, or that nothing explains it.
 fn explain(ours: &Leaf, theirs: &Leaf, starts: &mut Starts) -> Option<&'static str> {
     match (&ours.function, &theirs.function) {
+        // Perf calls anonymous memory by the file where it looks for what a compiler at run
+        // time says of it: whatever makes code beside the tests.
+        (None, _) if ours.module == "[unknown]" && is_jit_map(&theirs.module) => {
+            Some("code made at run time")
+        }
         _ if ours.module != theirs.module => None,
         (Some(ours), Some(theirs)) if ours == theirs => Some("the same"),
         (None, None) => Some("neither has a name"),
