@@ -115,13 +115,9 @@ fn stored_size(text: &[u8]) -> usize {
 
 /// Appends a text.
 pub(crate) fn push(bytes: &mut Vec<u8>, text: &[u8]) {
-    let mut length = text.len();
-    while length >= 0x80 {
-        bytes.push(u8::try_from(length & 0x7f).unwrap_or(0) | 0x80);
-        length >>= 7;
-    }
-    bytes.push(u8::try_from(length).unwrap_or(0));
-    bytes.extend_from_slice(text);
+    let start = bytes.len();
+    bytes.resize(start.saturating_add(stored_size(text)), 0);
+    write(bytes.get_mut(start..).unwrap_or_default(), text);
 }
 
 /// Returns the text that starts at `at`, unless that is 0 or lies outside.
