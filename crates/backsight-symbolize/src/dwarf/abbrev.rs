@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use gimli::{Abbreviations, DebugAbbrevOffset, Encoding, Reader, UnitHeader};
 
+use super::compile::compile;
 use super::plan::Plans;
 use super::{Fault, Fuel, Slice};
 
@@ -103,7 +104,7 @@ impl<'d> AbbrevTables<'d> {
         let compile = || {
             let mut rest = self.section;
             rest.skip(offset.0)?;
-            let plans = self.with_fuel(|fuel| Plans::compile(rest, encoding, fuel));
+            let plans = self.with_fuel(|fuel| compile(rest, encoding, fuel));
             plans.map(Arc::new)
         };
         let (first, plans) = table.plans.get_or_init(|| (encoding, compile()));

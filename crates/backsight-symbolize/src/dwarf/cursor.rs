@@ -14,6 +14,13 @@ pub(super) struct Cursor<'d> {
     big: bool,
 }
 
+/// The bytes before a cursor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest<'d> {
+    bytes: &'d [u8],
+    big: bool,
+}
+
 impl<'d> Cursor<'d> {
     /// Starts at `at`, or at the end if that comes first.
     pub(super) fn new(bytes: Slice<'d>, at: usize) -> Self {
@@ -49,6 +56,12 @@ impl<'d> Cursor<'d> {
         Ok(())
     }
 
+    /// Skips a count that plans keep in 32 bits.
+    #[inline]
+    pub(super) fn skip_wide(&mut self, count: u32) -> Result<(), Fault> {
+        self.skip(usize::try_from(count).map_err(|_| Fault::Malformed)?)
+    }
+
     #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Fault> {
         let byte = *self.bytes.get(self.at).ok_or(Fault::Malformed)?;
@@ -59,73 +72,47 @@ impl<'d> Cursor<'d> {
     /// Reads a number of `size` bytes, 1 to 8.
     #[inline]
     pub(super) fn number(&mut self, size: u8) -> Result<u64, Fault> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let unused = 64_u32.wrapping_sub(u32::from(size).wrapping_mul(8));
-        let number = if let Some(eight) = rest.first_chunk() {
-            // One load, whatever the size: what is too much is shifted out.
-            match self.big {
-                false => u64::from_le_bytes(*eight).wrapping_shl(unused),
-                true => u64::from_be_bytes(*eight),
-            }
-        } else {
-            let bytes = rest.get(..size.into()).ok_or(Fault::Malformed)?;
-            let mut eight = [0; 8];
-            let bytes = eight.iter_mut().zip(bytes);
-            bytes.for_each(|(to, from)| *to = *from);
-            match self.big {
-                false => u64::from_le_bytes(eight).wrapping_shl(unused),
-                true => u64::from_be_bytes(eight),
-            }
-        };
+        let number = self.rest().number_at(0, unused_bits(size))?;
         // It is within the bytes: the sum cannot pass their length.
         self.at = self.at.saturating_add(size.into());
-        Ok(number.wrapping_shr(unused))
+        Ok(number)
+    }
+
+    /// Returns what stands before.
+    #[inline]
+    pub(super) fn rest(&self) -> Rest<'d> {
+        Rest {
+            bytes: self.bytes.get(self.at..).unwrap_or_default(),
+            big: self.big,
+        }
     }
 
     /// Reads an unsigned LEB128 number. One that does not fit 64 bits is
     /// malformed.
     #[inline]
     pub(super) fn uleb(&mut self) -> Result<u64, Fault> {
+        let from = self.at;
         let byte = self.byte()?;
         if byte < 0x80 {
             return Ok(byte.into());
         }
-        self.long_uleb(byte)
-    }
-
-    fn long_uleb(&mut self, first: u8) -> Result<u64, Fault> {
-        let mut number = u64::from(first & 0x7f);
-        for shift in (7..63).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        match self.byte()? {
-            top @ (0 | 1) => Ok(number | u64::from(top) << 63),
-            _ => Err(Fault::Malformed),
-        }
+        let number;
+        (number, self.at) = long_uleb(self.bytes, from)?;
+        Ok(number)
     }
 
     /// Reads a signed LEB128 number. One that does not fit 64 bits is malformed.
     #[inline]
     pub(super) fn sleb(&mut self) -> Result<i64, Fault> {
-        let mut number = 0_i64;
-        for shift in (0..63).step_by(7) {
-            let byte = self.byte()?;
-            number |= i64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                // What the sign bit says holds for all bits above it.
-                let unused = 57_u32.saturating_sub(shift);
-                return Ok(number << unused >> unused);
-            }
+        let from = self.at;
+        let byte = self.byte()?;
+        if byte < 0x80 {
+            // Seven bits, the highest of which is the sign.
+            return Ok(i64::from(byte) << 57 >> 57);
         }
-        match self.byte()? {
-            0 => Ok(number),
-            0x7f => Ok(number | i64::MIN),
-            _ => Err(Fault::Malformed),
-        }
+        let number;
+        (number, self.at) = long_sleb(self.bytes, from)?;
+        Ok(number)
     }
 
     #[inline]
@@ -152,6 +139,84 @@ impl<'d> Cursor<'d> {
         let text = text.map_err(|_| Fault::Malformed)?;
         self.skip(text.count_bytes().saturating_add(1))
     }
+}
+
+impl Rest<'_> {
+    /// Reads a number that stands so many bytes further on; of eight bytes from there
+    /// so many bits, a multiple of 8 below 64, are not its own.
+    #[inline]
+    pub(super) fn number_at(&self, at: usize, unused: u8) -> Result<u64, Fault> {
+        let eight = match self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
+            // One load, whatever the size: what is too much is shifted out.
+            Some(eight) => u64::from_ne_bytes(*eight),
+            None => last(self.bytes, at, unused)?,
+        };
+        let number = match self.big {
+            false => u64::from_le(eight).wrapping_shl(unused.into()),
+            true => u64::from_be(eight),
+        };
+        Ok(number.wrapping_shr(unused.into()))
+    }
+}
+
+/// Returns how many of the bits of eight bytes are too many for a number of `size` bytes,
+/// 1 to 8.
+#[inline]
+pub(super) fn unused_bits(size: u8) -> u8 {
+    64_u8.wrapping_sub(size.wrapping_mul(8))
+}
+
+// What is rare: a cursor that is lent to none of them stays in registers.
+
+/// Returns the bytes of a number that has fewer than eight before the end, and zeros.
+#[cold]
+fn last(bytes: &[u8], at: usize, unused: u8) -> Result<u64, Fault> {
+    let size = usize::from(64_u8.saturating_sub(unused) / 8);
+    let bytes = bytes.get(at..).and_then(|bytes| bytes.get(..size));
+    let mut eight = [0; 8];
+    let pairs = eight.iter_mut().zip(bytes.ok_or(Fault::Malformed)?);
+    pairs.for_each(|(to, from)| *to = *from);
+    Ok(u64::from_ne_bytes(eight))
+}
+
+/// Reads the number at `at`, and returns where it ends as well.
+#[inline(never)]
+fn long_uleb(bytes: &[u8], mut at: usize) -> Result<(u64, usize), Fault> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = *bytes.get(at).ok_or(Fault::Malformed)?;
+        at = at.saturating_add(1);
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok((number, at));
+        }
+    }
+    match bytes.get(at) {
+        Some(top @ (0 | 1)) => Ok((number | u64::from(*top) << 63, at.saturating_add(1))),
+        _ => Err(Fault::Malformed),
+    }
+}
+
+/// Reads the number at `at`, and returns where it ends as well.
+#[inline(never)]
+fn long_sleb(bytes: &[u8], mut at: usize) -> Result<(i64, usize), Fault> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = *bytes.get(at).ok_or(Fault::Malformed)?;
+        at = at.saturating_add(1);
+        number |= i64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            // What the sign bit says holds for all bits above it.
+            let unused = 57_u32.saturating_sub(shift);
+            return Ok((number << unused >> unused, at));
+        }
+    }
+    let number = match bytes.get(at) {
+        Some(0) => number,
+        Some(0x7f) => number | i64::MIN,
+        _ => return Err(Fault::Malformed),
+    };
+    Ok((number, at.saturating_add(1)))
 }
 
 #[cfg(test)]

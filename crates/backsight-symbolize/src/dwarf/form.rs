@@ -137,12 +137,33 @@ impl Size {
             Self::Fixed(count) => count.into(),
             Self::Uleb | Self::Sleb => return cursor.skip_leb(),
             Self::UlebBlock => cursor.uleb()?,
-            Self::Block(size) => cursor.number(size)?,
-            Self::Text => return cursor.skip_text(),
-            Self::Indirect => return resolve(cursor, encoding)?.0.skip(cursor, encoding),
-            Self::Unknown => return Err(Fault::Malformed),
+            rare => {
+                *cursor = rare.skip_rare(*cursor, encoding)?;
+                return Ok(());
+            }
         };
         cursor.skip(usize::try_from(count).map_err(|_| Fault::Malformed)?)
+    }
+
+    /// By value, so that the cursor of a walk stays in registers.
+    #[inline(never)]
+    fn skip_rare<'d>(
+        self,
+        mut cursor: Cursor<'d>,
+        encoding: Encoding,
+    ) -> Result<Cursor<'d>, Fault> {
+        match self {
+            Self::Text => cursor.skip_text()?,
+            Self::Block(size) => {
+                let count = cursor.number(size)?;
+                cursor.skip(usize::try_from(count).map_err(|_| Fault::Malformed)?)?;
+            }
+            Self::Indirect => resolve(&mut cursor, encoding)?
+                .0
+                .skip(&mut cursor, encoding)?,
+            _ => return Err(Fault::Malformed),
+        }
+        Ok(cursor)
     }
 }
 

@@ -14,6 +14,7 @@ mod abbrev;
 mod aranges;
 mod arena;
 mod companions;
+mod compile;
 mod cursor;
 mod file;
 mod flatten;
@@ -36,6 +37,7 @@ mod split;
 mod text;
 mod unit;
 mod units;
+mod values;
 mod walk;
 mod whole;
 

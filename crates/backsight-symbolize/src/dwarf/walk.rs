@@ -11,9 +11,10 @@ use gimli::UnitOffset;
 
 use super::cursor::Cursor;
 use super::form::{Value, column};
-use super::plan::{Kind, Plans, Slot, Values};
+use super::plan::{Kind, Plans};
 use super::range::RangeAttrs;
 use super::unit::Unit;
+use super::values::{Slot, Values};
 use super::{Fault, Fuel};
 
 /// A walk over DIEs in their order, parents before their children.
@@ -75,64 +76,62 @@ impl<'d> CodeDies<'d> {
     /// the fuel does not last; what was returned before counts, and nothing comes
     /// after.
     pub(super) fn next(&mut self, fuel: &mut Fuel) -> Result<Option<CodeDie>, Fault> {
-        while !self.cursor.is_empty() {
-            let die = UnitOffset(self.cursor.at());
-            let code = self.cursor.uleb()?;
-            let depth = self.depth;
+        // Few DIEs have to do with code: where the walk is stays at hand meanwhile.
+        let mut cursor = self.cursor;
+        self.cursor = cursor.end();
+        let mut depth = self.depth;
+        while !cursor.is_empty() {
+            let die = UnitOffset(cursor.at());
+            let code = cursor.uleb()?;
             if code == 0 {
                 fuel.spend(1)?;
-                self.depth = depth.saturating_sub(1);
-                self.closed = self.closed.min(self.depth);
-                if self.depth <= self.floor {
+                depth = depth.saturating_sub(1);
+                self.closed = self.closed.min(depth);
+                if depth <= self.ceiling {
+                    self.ceiling = isize::MAX;
+                }
+                if depth <= self.floor {
                     break;
                 }
                 continue;
             }
-            let plan = *self.plans.get(code).ok_or(Fault::Malformed)?;
+            let plan = self.plans.get(code).ok_or(Fault::Malformed)?;
             fuel.spend(usize::try_from(plan.cost).unwrap_or(usize::MAX))?;
+            let at = depth;
             if plan.has_children {
-                self.depth = depth.saturating_add(1);
+                depth = at.saturating_add(1);
             }
-            if depth <= self.ceiling {
-                self.ceiling = isize::MAX;
-            }
-            self.cursor
-                .skip(usize::try_from(plan.head).map_err(|_| Fault::Malformed)?)?;
-            if plan.kind == Kind::Other || depth > self.ceiling {
-                for step in self.plans.steps(&plan) {
-                    step.skip(&mut self.cursor, self.plans.encoding)?;
-                }
-                if self.depth <= self.floor {
+            if plan.kind == Kind::Other || at > self.ceiling {
+                self.plans.pass(plan, &mut cursor)?;
+                if depth <= self.floor {
                     break;
                 }
                 continue;
             }
-            let values = self.plans.read(&plan, &mut self.cursor)?;
-            let closed = self.closed.min(depth);
+            let values = self.plans.read(plan, &mut cursor)?;
+            let closed = self.closed.min(at);
             self.closed = isize::MAX;
-            if self.depth <= self.floor {
-                self.stop();
+            self.depth = depth;
+            if depth > self.floor {
+                self.cursor = cursor;
             }
             return Ok(Some(CodeDie {
                 die,
-                depth,
+                depth: at,
                 closed,
                 kind: plan.kind,
                 has_children: plan.has_children,
                 values,
             }));
         }
-        self.stop();
         Ok(None)
     }
 
     /// Passes all descendants of the DIE that was returned last.
     pub(super) fn skip_children(&mut self, of: &CodeDie) {
-        self.ceiling = of.depth;
-    }
-
-    fn stop(&mut self) {
-        self.cursor = self.cursor.end();
+        if of.has_children {
+            self.ceiling = of.depth;
+        }
     }
 }
 
@@ -151,7 +150,6 @@ impl CodeDie {
         if plan.kind == Kind::Other {
             return Ok(None);
         }
-        cursor.skip(usize::try_from(plan.head).map_err(|_| Fault::Malformed)?)?;
         Ok(Some(Self {
             die,
             depth: 0,

@@ -1,0 +1,64 @@
+//! What is read of a DIE.
+
+use super::form::{Class, Value};
+
+/// The attributes that are read. Functions have no call site and inlined calls
+/// no name of their own, so that these share places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Low = 0,
+    High = 1,
+    Ranges = 2,
+    Origin = 3,
+    Specification = 4,
+    NameOrCallFile = 5,
+    LinkageOrCallLine = 6,
+    DeclLineOrCallColumn = 7,
+}
+
+/// What the numbers of [`Values`] are.
+pub(super) type Classes = [Class; Slot::COUNT];
+
+impl Slot {
+    pub(super) const COUNT: usize = 8;
+}
+
+/// What was read of one DIE.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Values {
+    classes: Classes,
+    numbers: [u64; Slot::COUNT],
+}
+
+impl Values {
+    /// Nothing yet, but what the numbers to come will be.
+    #[inline]
+    pub(super) fn of(classes: Classes) -> Self {
+        Self {
+            classes,
+            numbers: [0; Slot::COUNT],
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, slot: Slot) -> Value {
+        let class = self.classes.get(slot as usize).copied();
+        let number = self.numbers.get(slot as usize).copied();
+        Value::new(class.unwrap_or_default(), number.unwrap_or_default())
+    }
+
+    #[inline]
+    pub(super) fn set_number(&mut self, slot: Slot, number: u64) {
+        if let Some(place) = self.numbers.get_mut(slot as usize) {
+            *place = number;
+        }
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, slot: Slot, value: Value) {
+        if let Some(place) = self.classes.get_mut(slot as usize) {
+            *place = value.class;
+        }
+        self.set_number(slot, value.number);
+    }
+}
