@@ -48,24 +48,40 @@ impl Cover {
     /// Empty and backward ranges count as absent. Values past 2^32 in all are
     /// dropped, which takes more ranges than any limit lets through.
     pub(crate) fn new(mut items: Vec<Item>, keep: usize) -> Self {
+        let mut cover = Self::default();
+        cover.fill(&mut items, keep);
+        cover.spans.shrink_to_fit();
+        cover.values.shrink_to_fit();
+        cover
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.spans.clear();
+        self.values.clear();
+    }
+
+    /// Begins anew with these items, which are sorted, in the room that is there.
+    pub(crate) fn fill(&mut self, items: &mut Vec<Item>, keep: usize) {
+        self.clear();
         items.retain(|item| item.begin < item.end);
         items.sort_unstable_by_key(|item| (item.begin, item.end, item.rank, item.value));
-        let mut cover = Self::default();
         let disjoint = |pair: &[Item]| matches!(pair, [a, b] if a.end <= b.begin);
         if items.windows(2).all(disjoint) {
-            cover.take_disjoint(&items, keep);
-            return cover;
-        }
-        if keep == 1 {
-            innermost(&items, &mut BinaryHeap::new(), |begin, value| {
-                cover.push(begin, value.into_iter());
+            self.take_disjoint(items, keep);
+        } else if keep == 1 {
+            innermost(items, &mut BinaryHeap::new(), |begin, value| {
+                self.push(begin, value.into_iter());
             });
-            return cover;
+        } else {
+            self.take_overlapping(items, keep);
         }
+    }
+
+    fn take_overlapping(&mut self, items: &[Item], keep: usize) {
         // Ordered by preference, respectively by end.
         let mut active: BTreeSet<(u32, u64, u64, u32)> = BTreeSet::new();
         let mut ends: BTreeSet<(u64, u64, u32, u32)> = BTreeSet::new();
-        let mut items = items.into_iter().peekable();
+        let mut items = items.iter().peekable();
         loop {
             let next_begin = items.peek().map(|item| item.begin);
             let next_end = ends.first().map(|end| end.0);
@@ -80,11 +96,8 @@ impl Cover {
                 active.insert((item.rank, u64::MAX ^ item.begin, item.end, item.value));
                 ends.insert((item.end, item.begin, item.rank, item.value));
             }
-            cover.push(at, active.iter().take(keep).map(|entry| entry.3));
+            self.push(at, active.iter().take(keep).map(|entry| entry.3));
         }
-        cover.spans.shrink_to_fit();
-        cover.values.shrink_to_fit();
-        cover
     }
 
     /// What nearly every table is: nothing to resolve.

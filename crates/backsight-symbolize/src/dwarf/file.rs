@@ -194,7 +194,7 @@ impl<'d> FileUnits<'_, 'd> {
         self,
         offset: usize,
         code: &CodeMap,
-        scratch: &mut Scratch,
+        scratch: &mut Scratch<'d>,
     ) -> UnitPart<'d> {
         let unit = self.0.units.at(offset);
         let unit = unit.filter(|unit| unit.may_hold_code());

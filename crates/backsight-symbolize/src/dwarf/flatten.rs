@@ -49,7 +49,7 @@ struct FileRows<'f, 'd> {
     /// Has the lines and their files.
     unit: &'f Unit<'d>,
     index: &'f Index<'d>,
-    lines: Option<&'f Lines<'d>>,
+    lines: &'f Lines<'d>,
     /// Rows by the files' numbers in the line program.
     rows: Vec<u32>,
 }
@@ -61,14 +61,11 @@ impl<'d> FileRows<'_, 'd> {
         let Some(slot) = slot.and_then(|at| self.rows.get_mut(at)) else {
             return NONE;
         };
-        if *slot == NONE {
-            let parts = self
-                .lines
-                .and_then(|lines| lines.path_parts(file, self.unit, self.index));
-            if let Some(parts) = parts {
-                *slot = u32::try_from(part.files.len()).unwrap_or(NONE);
-                part.files.push(parts);
-            }
+        if *slot == NONE
+            && let Some(parts) = self.lines.path_parts(file, self.unit, self.index)
+        {
+            *slot = u32::try_from(part.files.len()).unwrap_or(NONE);
+            part.files.push(parts);
         }
         *slot
     }
@@ -76,8 +73,13 @@ impl<'d> FileRows<'_, 'd> {
 
 /// What a unit is flattened in, kept from one to the next: a file has thousands.
 #[derive(Debug, Default)]
-pub(crate) struct Scratch {
+pub(crate) struct Scratch<'d> {
+    lines: Lines<'d>,
+    part: UnitPart<'d>,
     file_rows: Vec<u32>,
+    /// The functions' ranges; the value is a row of `functions`.
+    ranges: Vec<Item>,
+    cover: Cover,
     /// Rows of the functions by the DIE that names them.
     function_rows: HashMap<Value, u32>,
     functions: Vec<Function>,
@@ -89,11 +91,10 @@ pub(crate) struct Scratch {
     active: Active,
 }
 
-impl Scratch {
-    /// Forgets the unit before, whose lines have so many files.
-    fn begin(&mut self, files: usize) {
-        self.file_rows.clear();
-        self.file_rows.resize(files, NONE);
+impl Scratch<'_> {
+    /// Forgets the unit before.
+    fn begin(&mut self) {
+        self.ranges.clear();
         self.function_rows.clear();
         self.functions.clear();
         self.open.clear();
@@ -108,12 +109,9 @@ struct Flattening<'f, 'd> {
     full: &'f Unit<'d>,
     index: &'f Index<'d>,
     code: &'f CodeMap,
-    lines: Option<&'f Lines<'d>>,
     part: UnitPart<'d>,
     files: FileRows<'f, 'd>,
-    /// The functions' ranges; the value is a row of `functions`.
-    ranges: Vec<Item>,
-    scratch: &'f mut Scratch,
+    scratch: &'f mut Scratch<'d>,
     fuel: Fuel,
 }
 
@@ -123,39 +121,47 @@ pub(super) fn flatten<'d>(
     unit: &Unit<'d>,
     index: &Index<'d>,
     code: &CodeMap,
-    scratch: &mut Scratch,
+    scratch: &mut Scratch<'d>,
 ) -> UnitPart<'d> {
-    let lines = unit
+    scratch.begin();
+    let mut lines = std::mem::take(&mut scratch.lines);
+    lines.clear();
+    let read = unit
         .own_root(index)
-        .and_then(|root| Lines::read(root, None, index));
-    let limited = matches!(lines, Err(Fault::Limit));
-    let lines = lines.ok();
+        .and_then(|root| lines.fill(root, None, index, &mut scratch.ranges));
+    scratch.ranges.clear();
+    let mut rows = std::mem::take(&mut scratch.file_rows);
+    rows.clear();
+    rows.resize(lines.file_count(), NONE);
     let full = unit.full(index);
-    scratch.begin(lines.as_ref().map_or(0, Lines::file_count));
     let mut flattening = Flattening {
         full,
         index,
         code,
-        part: UnitPart::default(),
+        part: std::mem::take(&mut scratch.part),
         files: FileRows {
             unit,
             index,
-            lines: lines.as_ref(),
-            rows: std::mem::take(&mut scratch.file_rows),
+            lines: &lines,
+            rows,
         },
-        lines: lines.as_ref(),
-        ranges: Vec::new(),
         scratch,
         // A walk, and the names of all it meets.
         fuel: index.fuel_for(full.length().saturating_mul(2)),
     };
     let walked = flattening.walk();
-    flattening.part.limited = limited || walked == Err(Fault::Limit);
+    let limited = [read, walked].contains(&Err(Fault::Limit));
     flattening.close_down_to(isize::MIN);
     flattening.lay_out_scopes();
     flattening.lay_out_lines();
-    flattening.scratch.file_rows = flattening.files.rows;
-    flattening.part
+    let Flattening { part, files, .. } = flattening;
+    scratch.file_rows = files.rows;
+    scratch.lines = lines;
+    scratch.part = part;
+    UnitPart {
+        limited,
+        ..scratch.part.take()
+    }
 }
 
 impl<'d> Flattening<'_, 'd> {
@@ -204,7 +210,7 @@ impl<'d> Flattening<'_, 'd> {
         let mut first_range = None;
         let elf = self.index.elf;
         let sink = Sink {
-            items: &mut self.ranges,
+            items: &mut self.scratch.ranges,
             limit,
             rank: 0,
             value,
@@ -316,7 +322,7 @@ impl<'d> Flattening<'_, 'd> {
         if let Some(row) = key.and_then(|key| self.scratch.function_rows.get(&key)) {
             return *row;
         }
-        let raw = name::raw(die.die, self.full, self.index, &mut self.fuel);
+        let raw = name::raw(die, self.full, self.index, &mut self.fuel);
         let row = u32::try_from(self.part.functions.len()).unwrap_or(NONE);
         self.part.functions.push(raw);
         if let Some(key) = key {
@@ -326,17 +332,20 @@ impl<'d> Flattening<'_, 'd> {
     }
 
     fn lay_out_scopes(&mut self) {
-        let cover = Cover::new(std::mem::take(&mut self.ranges), 1);
+        let Scratch {
+            ranges,
+            cover,
+            functions,
+            spans,
+            ..
+        } = &mut *self.scratch;
+        cover.fill(ranges, 1);
         for (begin, end, value) in cover.covered() {
             let function = usize::try_from(value).ok();
-            let Some(function) = function.and_then(|at| self.scratch.functions.get(at)) else {
+            let Some(function) = function.and_then(|at| functions.get(at)) else {
                 continue;
             };
-            let spans = self
-                .scratch
-                .spans
-                .get(function.spans.clone())
-                .unwrap_or_default();
+            let spans = spans.get(function.spans.clone()).unwrap_or_default();
             let part = &mut self.part;
             self.code.parts(begin, end, |virt, from, to| {
                 part.push_scopes(virt, (from, to), function.node, spans);
@@ -345,11 +354,8 @@ impl<'d> Flattening<'_, 'd> {
     }
 
     fn lay_out_lines(&mut self) {
-        let Some(lines) = self.lines else {
-            return;
-        };
         let Self { part, files, .. } = self;
-        lines.for_each_run(|begin, end, sequence, rows| {
+        files.lines.for_each_run(|begin, end, sequence, rows| {
             self.code.parts(begin, end, |virt, from, to| {
                 // The run lies within the sequence.
                 let into = virt.saturating_sub(sequence);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use gimli::{LineProgramHeader, Reader, Section};
+use gimli::{IncompleteLineProgram, Reader, Section};
 
 use super::form::column;
 use super::index::Index;
@@ -23,9 +23,9 @@ pub(crate) struct Location {
 }
 
 /// All rows of one unit's line program.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lines<'d> {
-    header: Option<LineProgramHeader<Slice<'d>>>,
+    program: Option<IncompleteLineProgram<Slice<'d>>>,
     rows: Vec<Row>,
     sequences: Vec<Sequence>,
     cover: Cover,
@@ -48,23 +48,20 @@ pub(super) struct Row {
 /// What a file's path is joined from, as the line program has it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PathParts<'d> {
-    comp_dir: Option<&'d [u8]>,
-    dir: Option<&'d [u8]>,
-    name: &'d [u8],
+    pub(crate) comp_dir: Option<&'d [u8]>,
+    pub(crate) dir: Option<&'d [u8]>,
+    pub(crate) name: &'d [u8],
 }
 
 impl PathParts<'_> {
     /// Returns the path, unless it has more than `limit` bytes.
     pub(crate) fn join(&self, limit: usize) -> Option<String> {
-        let mut path = String::new();
-        let parts = self.comp_dir.into_iter().chain(self.dir);
-        for part in parts.chain(std::iter::once(self.name)) {
-            if part.len() > limit {
-                return None;
-            }
-            push_path(&mut path, &String::from_utf8_lossy(part));
-        }
-        (path.len() <= limit).then_some(path)
+        join([self.comp_dir, self.dir, Some(self.name)], limit)
+    }
+
+    /// Returns the path without the file's name, unless it has more than `limit` bytes.
+    pub(crate) fn join_directory(&self, limit: usize) -> Option<String> {
+        join([self.comp_dir, self.dir, None], limit)
     }
 
     /// Returns where each part stands and how long it is: the same for parts that
@@ -99,15 +96,49 @@ impl<'d> Lines<'d> {
         only: Option<u64>,
         index: &Index<'d>,
     ) -> Result<Self, Fault> {
-        let mut lines = Self {
-            header: None,
-            rows: Vec::new(),
-            sequences: Vec::new(),
-            cover: Cover::default(),
-            files: Vec::new(),
-        };
+        let mut lines = Self::default();
+        lines.fill(root, only, index, &mut Vec::new())?;
+        Ok(lines)
+    }
+
+    /// Begins anew with the lines of this unit, in the room that is there; `items` is
+    /// room as well. After an error there are none.
+    pub(super) fn fill(
+        &mut self,
+        root: &Root<'d>,
+        only: Option<u64>,
+        index: &Index<'d>,
+        items: &mut Vec<Item>,
+    ) -> Result<(), Fault> {
+        self.clear();
+        let filled = self.run(root, only, index);
+        if filled.is_err() {
+            self.clear();
+        }
+        let numbered = self.sequences.iter().zip(0..);
+        items.clear();
+        items.extend(numbered.map(|(sequence, value)| Item {
+            begin: sequence.begin,
+            end: sequence.end,
+            rank: 0,
+            value,
+        }));
+        self.cover.fill(items, 1);
+        filled
+    }
+
+    /// Forgets the unit, and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.program = None;
+        self.rows.clear();
+        self.sequences.clear();
+        self.files.clear();
+        self.cover.clear();
+    }
+
+    fn run(&mut self, root: &Root<'d>, only: Option<u64>, index: &Index<'d>) -> Result<(), Fault> {
         let Some(offset) = root.line_program else {
-            return Ok(lines);
+            return Ok(());
         };
         let limits = &index.options.limits;
         let section = &root.unit_ref().dwarf.debug_line;
@@ -118,24 +149,15 @@ impl<'d> Lines<'d> {
             root.unit.comp_dir,
             root.unit.name,
         )?;
-        let header = program.header();
         // Up to DWARF 4 files count from 1, and 0 is the unit's own.
-        let count = header.file_names().len().saturating_add(1);
-        lines.files.resize_with(count, OnceLock::new);
-        lines.header = Some(header.clone());
-        lines.run(Program::new(program.header()), only, index)?;
-        let numbered = lines.sequences.iter().zip(0..);
-        let items = numbered.map(|(sequence, value)| Item {
-            begin: sequence.begin,
-            end: sequence.end,
-            rank: 0,
-            value,
-        });
-        lines.cover = Cover::new(items.collect(), 1);
-        Ok(lines)
+        let count = program.header().file_names().len().saturating_add(1);
+        self.files.resize_with(count, OnceLock::new);
+        let rows = Program::new(program.header());
+        self.program = Some(program);
+        self.read_rows(rows, only, index)
     }
 
-    fn run(
+    fn read_rows(
         &mut self,
         mut program: Program<'d>,
         only: Option<u64>,
@@ -243,7 +265,7 @@ impl<'d> Lines<'d> {
     ) -> Option<PathParts<'d>> {
         let root = unit.own_root(index).ok()?;
         let unit = root.unit_ref();
-        let header = self.header.as_ref()?;
+        let header = self.program.as_ref()?.header();
         let entry = header.file(file)?;
         // Directory 0 is the compilation directory itself.
         let dir = entry.directory(header);
@@ -317,6 +339,17 @@ fn check_header(section: Slice<'_>, offset: usize, limit: u64) -> Result<(), Fau
 /// No source has 2^32 lines: such a number is no number.
 fn narrow(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(0)
+}
+
+fn join(parts: [Option<&[u8]>; 3], limit: usize) -> Option<String> {
+    let mut path = String::new();
+    for part in parts.into_iter().flatten() {
+        if part.len() > limit {
+            return None;
+        }
+        push_path(&mut path, &String::from_utf8_lossy(part));
+    }
+    (path.len() <= limit).then_some(path)
 }
 
 /// Puts `part` behind `path`, or in its place when it is absolute, in the manner

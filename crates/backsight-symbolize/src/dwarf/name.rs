@@ -15,7 +15,7 @@ use super::form::Value;
 use super::index::Index;
 use super::unit::Unit;
 use super::walk::CodeDie;
-use super::{Fault, Fuel, text};
+use super::{Fuel, text};
 use crate::name::Name;
 
 /// Names met so far: the same function folded into many others is demangled
@@ -33,6 +33,7 @@ enum Found<'d> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct RawName<'d> {
     pub(crate) linkage: Option<&'d [u8]>,
+    /// What was met before a linkage name was, if anything.
     pub(crate) plain: Option<&'d [u8]>,
     /// The line where the source declares it, from 1; 0 when unknown.
     pub(crate) line: u32,
@@ -40,7 +41,10 @@ pub(crate) struct RawName<'d> {
 
 /// Returns the name of the function that the DIE at `die` is, or is a copy of.
 pub(super) fn of<'d>(die: UnitOffset, unit: &Unit<'d>, index: &Index<'d>, fuel: &mut Fuel) -> Name {
-    let raw = raw(die, unit, index, fuel);
+    let Ok(Some(die)) = CodeDie::read(die, unit, fuel) else {
+        return Name::default();
+    };
+    let raw = raw(&die, unit, index, fuel);
     let linkage = raw.linkage.map(Found::Linkage);
     let name = match linkage.or(raw.plain.map(Found::Plain)) {
         Some(found) => index.names.get(found, index),
@@ -49,70 +53,51 @@ pub(super) fn of<'d>(die: UnitOffset, unit: &Unit<'d>, index: &Index<'d>, fuel: 
     name.at_line(raw.line)
 }
 
-/// Reads the names of the function that the DIE at `die` is, or is a copy of.
+/// Reads the names of the function that this DIE is, or is a copy of.
 ///
 /// Names longer than the limit are absent. A linkage name ends the search: what
 /// lies behind it is the same function's.
 pub(super) fn raw<'d>(
-    die: UnitOffset,
+    die: &CodeDie,
     unit: &Unit<'d>,
     index: &Index<'d>,
     fuel: &mut Fuel,
 ) -> RawName<'d> {
     let limits = &index.options.limits;
-    let (mut unit, mut die) = (unit, die);
+    let short = |name: &&[u8]| name.len() <= limits.name_bytes;
+    let (mut unit, mut die) = (unit, *die);
     let mut raw = RawName::default();
     for _ in 0..=limits.name_links {
-        let Ok(entry) = read(die, unit, index, fuel) else {
+        let Ok(root) = unit.own_root(index) else {
             break;
         };
-        raw.plain = raw.plain.or(entry.name.plain);
-        raw.linkage = entry.name.linkage;
+        let text = |value: Option<Value>| {
+            let text = text::of(value?, unit, root)?;
+            Some(text).filter(|text| !text.is_empty())
+        };
         if raw.line == 0 {
-            raw.line = entry.name.line;
+            raw.line = die.decl_line();
         }
-        if raw.linkage.is_some() {
+        let linkage = text(die.linkage_name());
+        raw.linkage = linkage.filter(short);
+        if raw.linkage.is_none() {
+            raw.plain = raw.plain.or_else(|| text(die.name()));
+        }
+        if linkage.is_some() {
             break;
         }
-        match entry.link.and_then(|link| index.target(unit, link)) {
-            Some(target) => (unit, die) = target,
-            None => break,
+        let target = die.origin().and_then(|link| index.target(unit, link));
+        let Some((next, at)) = target else {
+            break;
+        };
+        // Names link functions to functions; whatever else is named, no frame is.
+        match CodeDie::read(at, next, fuel) {
+            Ok(Some(read)) => (unit, die) = (next, read),
+            _ => break,
         }
     }
-    let short = |name: &&[u8]| name.len() <= limits.name_bytes;
-    raw.linkage = raw.linkage.filter(short);
     raw.plain = raw.plain.filter(short);
     raw
-}
-
-/// What one DIE says, and which other it is a copy of or declared by.
-struct Entry<'d> {
-    name: RawName<'d>,
-    link: Option<Value>,
-}
-
-fn read<'d>(
-    die: UnitOffset,
-    unit: &Unit<'d>,
-    index: &Index<'d>,
-    fuel: &mut Fuel,
-) -> Result<Entry<'d>, Fault> {
-    let read = CodeDie::read(die, unit, fuel)?;
-    // Names link functions to functions; whatever else is named, no frame is.
-    let die = read.ok_or(Fault::Malformed)?;
-    let root = unit.own_root(index)?;
-    let text = |value: Option<Value>| {
-        let text = text::of(value?, unit, root)?;
-        Some(text).filter(|text| !text.is_empty())
-    };
-    Ok(Entry {
-        name: RawName {
-            linkage: text(die.linkage_name()),
-            plain: text(die.name()),
-            line: die.decl_line(),
-        },
-        link: die.origin(),
-    })
 }
 
 impl<'d> Names<'d> {

@@ -44,7 +44,26 @@ pub(crate) struct LineRow {
     pub(crate) column: u16,
 }
 
+/// Of a table that is copied rather than handed over: below what comes from the system
+/// anew each time.
+const FEW_BYTES: usize = 1 << 15;
+
 impl UnitPart<'_> {
+    /// Returns it, and begins anew, in the same room where it is small.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            nodes: take(&mut self.nodes),
+            node_columns: take(&mut self.node_columns),
+            functions: take(&mut self.functions),
+            files: take(&mut self.files),
+            scopes: take(&mut self.scopes),
+            scope_blocks: take(&mut self.scope_blocks),
+            lines: take(&mut self.lines),
+            line_blocks: take(&mut self.line_blocks),
+            limited: self.limited,
+        }
+    }
+
     /// Lays out a part of one function's range, which begins at the virtual offset
     /// `virt` and spans the code offsets `begin` to `end`: the spans inlined into
     /// it, and the function itself, the node `root`, between them.
@@ -102,6 +121,17 @@ impl UnitPart<'_> {
         }
         push_block(&mut self.line_blocks, begin, end, first, self.lines.len());
     }
+}
+
+/// Returns the rows, and leaves room for others: to copy a few into room of their own
+/// costs less than to let each unit's tables grow anew.
+fn take<T: Clone>(rows: &mut Vec<T>) -> Vec<T> {
+    if size_of_val(rows.as_slice()) > FEW_BYTES {
+        return std::mem::take(rows);
+    }
+    let taken = rows.clone();
+    rows.clear();
+    taken
 }
 
 /// Returns the code offset of `addr` when `virt` is at `begin`; `None` from `end` on.

@@ -151,9 +151,9 @@ fn function_rows<'d>(parts: &[UnitPart<'d>]) -> (Functions<'d>, Vec<Vec<u32>>) {
     (functions, rows)
 }
 
-fn file_rows(parts: &[UnitPart<'_>], limit: usize) -> (Files, Vec<Vec<u32>>) {
+fn file_rows<'d>(parts: &[UnitPart<'d>], limit: usize) -> (Files<'d>, Vec<Vec<u32>>) {
     let mut files = Files::new(limit);
-    let mut add = |part: &UnitPart<'_>| {
+    let mut add = |part: &UnitPart<'d>| {
         let paths = part.files.iter();
         paths.map(|parts| files.add(parts)).collect()
     };

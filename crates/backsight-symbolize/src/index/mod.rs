@@ -35,6 +35,8 @@ pub(crate) use layout::{
 pub(crate) use memo::{Memo, name};
 pub(crate) use meta::Meta;
 pub(crate) use search::{Hit, Level, Search, Walk, buckets};
+#[cfg(test)]
+pub(crate) use strings::get as text_at;
 pub(crate) use strings::{PointerMap, StringTable, empty, push as push_text};
 pub(crate) use table::{Column, Index, Parts};
 pub(crate) use windows::{code_offset, window_at};
