@@ -24,6 +24,7 @@ use backsight_types::{AbsAddr, Outcome, Reason};
 use vma_query::{Error, Vma};
 
 use crate::missed::{BLOCK, Missed};
+use crate::packing::{self, Open, Packing};
 use crate::span::{KERNEL, NEAR, OPEN, Span};
 use crate::vma_cache::{Found, Slot, VmaCache};
 
@@ -39,8 +40,8 @@ const GROWTH: usize = 8;
 /// Room for so many open addresses is made at once: more are rare.
 const USUALLY_OPEN: usize = 1024;
 
-/// No wave is larger: places in it have 32 bits.
-const LARGEST_WAVE: usize = 1 << 30;
+/// No wave is larger: what waits in it is in the order of its pages then.
+const LARGEST_WAVE: usize = packing::MOST;
 
 /// What addresses are looked up in: a process as it is now, or as it was.
 pub(crate) trait Ground {
@@ -58,14 +59,11 @@ pub(crate) trait Ground {
     fn learn(&mut self, addr: AbsAddr) -> Result<Span, Error>;
 }
 
-/// An address that waits for its outcome, and its place in the wave.
-pub(crate) type Open = (AbsAddr, u32);
-
 /// What one call works with.
 pub(crate) struct Pass<'p, G> {
     pub(crate) ground: G,
     pub(crate) cache: &'p mut VmaCache,
-    /// Room for those addresses of a wave that are still open, and their places.
+    /// Room for those addresses of a wave that are still open.
     pub(crate) open: &'p mut Vec<Open>,
 }
 
@@ -134,40 +132,54 @@ impl<G: Ground> Pass<'_, G> {
         let first = outcomes.len();
         self.open.clear();
         self.open.reserve(addrs.len().min(USUALLY_OPEN));
+        let (packing, mut all_bits) = (Packing::of(addrs.len()), 0);
         let mut missed = Missed::new();
-        for (places, block) in (0_u32..).step_by(BLOCK).zip(addrs.chunks(BLOCK)) {
+        for (places, block) in (0_u64..).step_by(BLOCK).zip(addrs.chunks(BLOCK)) {
             let from = outcomes.len();
             let count = self.cache.answer_jumps(block, outcomes, &mut missed);
             let answers = outcomes.get_mut(from..).unwrap_or_default();
             for nth in 0..count {
                 let at = missed.at(nth);
-                let place = places.saturating_add(u32::from(at));
+                let place = places.saturating_add(u64::from(at));
                 let at = usize::from(at);
                 match (block.get(at), answers.get_mut(at)) {
                     (Some(addr), Some(answer)) if *addr >= KERNEL => {
                         *answer = IN_KERNEL.outcome(*addr);
                     }
-                    (Some(addr), _) => self.open.push((*addr, place)),
+                    (Some(addr), _) => {
+                        all_bits |= addr.0;
+                        self.open.push(packing.pack(*addr, place));
+                    }
                     _ => {}
                 }
             }
         }
+        let addr_of = |open: &Open| addrs.get(packing.place_of(*open));
+        match packing::keeps_order(all_bits) {
+            true => self.open.sort_unstable(),
+            false => self.open.sort_unstable_by_key(addr_of),
+        }
         let answers = outcomes.get_mut(first..).unwrap_or_default();
-        self.answer_open(answers)
+        self.answer_open(packing, addrs, answers)
     }
 
     /// Answers what the index did not, in order of the addresses.
-    fn answer_open(&mut self, outcomes: &mut [Outcome]) -> Result<(), Error> {
-        let mut open = mem::take(self.open);
-        open.sort_unstable_by_key(|(addr, _)| *addr);
+    fn answer_open(
+        &mut self,
+        packing: Packing,
+        addrs: &[AbsAddr],
+        outcomes: &mut [Outcome],
+    ) -> Result<(), Error> {
+        let open = mem::take(self.open);
         let mut span = Span::nowhere();
-        for (addr, place) in &open {
+        for place in open.iter().map(|open| packing.place_of(*open)) {
+            let (Some(addr), Some(outcome)) = (addrs.get(place), outcomes.get_mut(place)) else {
+                continue;
+            };
             if !span.contains(*addr) {
                 span = self.span_at(*addr)?;
             }
-            if let Some(outcome) = outcomes.get_mut(*place as usize) {
-                *outcome = span.outcome(*addr);
-            }
+            *outcome = span.outcome(*addr);
         }
         *self.open = open;
         Ok(())
@@ -185,7 +197,11 @@ impl<G: Ground> Pass<'_, G> {
         match found {
             _ if addr >= KERNEL => Ok(IN_KERNEL),
             Found::Open(span) => Ok(span),
-            Found::Nothing => self.learn(addr),
+            Found::Nothing(between) => {
+                let span = self.ground.learn(addr)?;
+                self.cache.insert_between(between, span);
+                Ok(span)
+            }
             Found::Closed(slot, span) => self.ask_again(slot, span, addr),
         }
     }

@@ -60,6 +60,7 @@ mod module_file;
 mod modules;
 mod normalizer;
 mod options;
+mod packing;
 mod page_index;
 mod page_numbers;
 mod process;

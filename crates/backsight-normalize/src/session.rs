@@ -3,11 +3,12 @@
 use backsight_types::{AbsAddr, AbsRange, Outcome};
 use vma_query::{Backend, Error, NameBuf, ProcMaps};
 
-use crate::batch::{Open, Pass};
+use crate::batch::Pass;
 use crate::image::NormalizedModule;
 use crate::live::Live;
 use crate::modules::ModuleTable;
 use crate::options::Options;
+use crate::packing::Open;
 use crate::process::{Process, Root};
 use crate::shared_modules::{Modules, SharedModules};
 use crate::vma_cache::VmaCache;

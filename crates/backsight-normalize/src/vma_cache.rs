@@ -24,7 +24,14 @@ pub(crate) enum Found {
     /// It held in an earlier call.
     Closed(Slot, Span),
     /// Nothing is known there.
-    Nothing,
+    Nothing(Between),
+}
+
+/// How many spans begin below an unknown address, good until the cache changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Between {
+    spans: usize,
+    fresh: usize,
 }
 
 /// A span's place, good until the next change of the cache.
@@ -41,8 +48,7 @@ pub(crate) struct VmaCache {
     /// Sorted, disjoint.
     spans: Vec<Span>,
     /// As `spans`, and disjoint with them: what came lately, out of order. Merged
-    /// into `spans` when it is an eighth of them, so that many spans cost no more
-    /// moves than few.
+    /// into `spans` when it is an eighth of them, so that many cost no more moves than few.
     fresh: Vec<Span>,
     opened: Opened,
     /// Of `spans`, once addresses jumped about.
@@ -86,6 +92,7 @@ impl VmaCache {
 
     /// Begins a call: closes what the last one opened.
     pub(crate) fn begin(&mut self) {
+        self.merge_many();
         if self.trust == Trust::UntilTold {
             return;
         }
@@ -149,13 +156,11 @@ impl VmaCache {
 
     /// Returns what is known at `addr`, by bisection.
     pub(crate) fn find(&self, addr: AbsAddr) -> Found {
-        for (spans, fresh) in [(&self.spans, false), (&self.fresh, true)] {
-            let Some(at) = spans
-                .partition_point(|span| span.start() <= addr)
-                .checked_sub(1)
-            else {
-                continue;
-            };
+        let mut below = [0, 0];
+        let lists = [(&self.spans, false), (&self.fresh, true)];
+        for ((spans, fresh), below) in lists.into_iter().zip(&mut below) {
+            *below = spans.partition_point(|span| span.start() <= addr);
+            let at = below.wrapping_sub(1);
             let Some(span) = spans.get(at) else { continue };
             if span.contains(addr) {
                 return Found::Open(*span);
@@ -164,7 +169,8 @@ impl VmaCache {
                 return Found::Closed(Slot { fresh, at }, *span);
             }
         }
-        Found::Nothing
+        let [spans, fresh] = below;
+        Found::Nothing(Between { spans, fresh })
     }
 
     /// Opens a span again that was found to hold still.
@@ -180,6 +186,34 @@ impl VmaCache {
             }
             let start = span.start();
             self.note_open(start);
+        }
+    }
+
+    /// Takes up what was just found where nothing was known. Most often it fits in there,
+    /// and nothing is searched for.
+    #[inline]
+    pub(crate) fn insert_between(&mut self, between: Between, span: Span) {
+        let Between { spans, fresh } = between;
+        let is_last = self.fresh.is_empty() && spans == self.spans.len();
+        let fits = fits(&self.spans, spans, &span) && fits(&self.fresh, fresh, &span);
+        if is_last || span.range().end > LIMIT || !fits {
+            return self.insert(span);
+        }
+        self.note_open(span.start());
+        self.insert_fresh(fresh, span);
+    }
+
+    /// At the end of them it moves none, so there more are borne.
+    fn insert_fresh(&mut self, at: usize, span: Span) {
+        self.fresh.insert(at, span);
+        if at.saturating_add(1) < self.fresh.len() {
+            self.merge_many();
+        }
+    }
+
+    fn merge_many(&mut self) {
+        if self.fresh.len() > FEW_FRESH.max(self.spans.len() / 8) {
+            self.merge();
         }
     }
 
@@ -202,10 +236,7 @@ impl VmaCache {
         let at = self
             .fresh
             .partition_point(|other| other.start() < span.start());
-        self.fresh.insert(at, span);
-        if self.fresh.len() > FEW_FRESH.max(self.spans.len() / 8) {
-            self.merge();
-        }
+        self.insert_fresh(at, span);
     }
 
     /// Lets a gap begin lower than it was known to, if `span` is such a one. No place
@@ -318,9 +349,50 @@ impl VmaCache {
     }
 }
 
+/// Returns whether `span` overlaps none of those beside the place `at`.
+#[inline]
+fn fits(spans: &[Span], at: usize, span: &Span) -> bool {
+    let below = spans.get(at.wrapping_sub(1));
+    let above = spans.get(at);
+    below.is_none_or(|below| below.is_below(span)) && above.is_none_or(|above| span.is_below(above))
+}
+
 /// Takes note that spans have changed their places.
 fn clear(index: &mut Option<Box<Index>>) {
     if let Some(index) = index {
         index.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_types::{AbsAddr, AbsRange, FileOffset, InModule, ModuleIdx};
+    use proptest::prelude::*;
+
+    use super::{Found, VmaCache};
+    use crate::{options::Trust, span::Span};
+
+    proptest! {
+        #[test]
+        fn what_was_found_last_holds(found in prop::collection::vec((0_u32..400, 1_u32..9), 1..200)) {
+            let (mut cache, mut known) = (VmaCache::new(Trust::UntilTold), [None; 512]);
+            for ((start, size), nth) in found.into_iter().zip(0..) {
+                let range = AbsRange { start: AbsAddr(start.into()), end: AbsAddr((start + size).into()) };
+                let span = Span::of(range, InModule::new(ModuleIdx(nth)).at(FileOffset(0)));
+                match cache.find(AbsAddr((start + size / 2).into())) {
+                    Found::Nothing(between) => cache.insert_between(between, span),
+                    _ => cache.insert(span),
+                }
+                // Whatever it overlaps is older, and forgotten as a whole.
+                let over = known[start as usize..][..size as usize].to_vec();
+                known.iter_mut().filter(|of| over.contains(of)).for_each(|of| *of = None);
+                known[start as usize..][..size as usize].fill(Some(span.at_zero()));
+            }
+            for (addr, known) in (0..).zip(known) {
+                let found = cache.find(AbsAddr(addr));
+                let found = if let Found::Open(span) = found { Some(span.at_zero()) } else { None };
+                prop_assert_eq!(found, known);
+            }
+        }
     }
 }
