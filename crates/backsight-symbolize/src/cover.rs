@@ -64,14 +64,16 @@ impl Cover {
     pub(crate) fn fill(&mut self, items: &mut Vec<Item>, keep: usize) {
         self.clear();
         items.retain(|item| item.begin < item.end);
-        items.sort_unstable_by_key(|item| (item.begin, item.end, item.rank, item.value));
+        sort(items);
         let disjoint = |pair: &[Item]| matches!(pair, [a, b] if a.end <= b.begin);
         if items.windows(2).all(disjoint) {
             self.take_disjoint(items, keep);
         } else if keep == 1 {
-            innermost(items, &mut BinaryHeap::new(), |begin, value| {
+            let mut changes = Vec::new();
+            innermost(items, &mut Room::default(), &mut changes);
+            for (begin, value) in changes {
                 self.push(begin, value.into_iter());
-            });
+            }
         } else {
             self.take_overlapping(items, keep);
         }
@@ -171,19 +173,84 @@ impl Cover {
     }
 }
 
-/// What [`innermost`] works in, kept between calls.
-pub(crate) type Active = BinaryHeap<Reverse<(u32, u64, u64, u32)>>;
+/// Where the preferred value changes, and to what; `None` where there is none.
+pub(crate) type Change = (u64, Option<u32>);
 
-/// Calls `found` wherever the preferred value changes, in ascending order, and
-/// where there is none any more. Expects the items sorted by begin.
+/// What [`innermost`] works in, kept between calls.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// The ranges around the next one, the outermost first.
+    open: Vec<Item>,
+    active: BinaryHeap<Reverse<(u32, u64, u64, u32)>>,
+}
+
+/// Puts items into the order that [`innermost`] expects: a range goes before those
+/// within it.
+pub(crate) fn sort(items: &mut [Item]) {
+    let outer_first = |item: &Item| {
+        let inside = (item.end, item.rank, item.value);
+        (item.begin, Reverse(inside))
+    };
+    if !items.is_sorted_by_key(outer_first) {
+        items.sort_unstable_by_key(outer_first);
+    }
+}
+
+/// Adds to `changes`, in ascending order, wherever the preferred value changes. Expects
+/// items as [`sort`] leaves them.
+pub(crate) fn innermost(items: &[Item], room: &mut Room, changes: &mut Vec<Change>) {
+    let first = changes.len();
+    if !nested(items, &mut room.open, changes) {
+        changes.truncate(first);
+        overlapping(items, &mut room.active, |change| changes.push(change));
+    }
+}
+
+/// Does so where each range lies within those that begin before it and have not ended,
+/// and is preferred to them, as nearly all are; else returns `false`.
+fn nested(items: &[Item], open: &mut Vec<Item>, changes: &mut Vec<Change>) -> bool {
+    let first = changes.len();
+    open.clear();
+    for item in items {
+        close(open, item.begin, changes, first);
+        let inside = |outer: &Item| item.end <= outer.end && item.rank <= outer.rank;
+        if !open.last().is_none_or(inside) {
+            return false;
+        }
+        open.push(*item);
+        change(changes, first, (item.begin, Some(item.value)));
+    }
+    close(open, u64::MAX, changes, first);
+    true
+}
+
+/// Closes the ranges that have ended at `until`.
+fn close(open: &mut Vec<Item>, until: u64, changes: &mut Vec<Change>, first: usize) {
+    while let Some(ended) = open.pop_if(|item| item.end <= until) {
+        let outer = open.last().map(|outer| outer.value);
+        change(changes, first, (ended.end, outer));
+    }
+}
+
+/// Adds a change to those from `first` on. Of several at one place the last counts.
+fn change(changes: &mut Vec<Change>, first: usize, new: Change) {
+    if changes.len() > first {
+        changes.pop_if(|last| last.0 == new.0);
+    }
+    let before = changes.get(first..).and_then(<[_]>::last);
+    if before.and_then(|last| last.1) != new.1 {
+        changes.push(new);
+    }
+}
+
+/// Does so whatever the ranges are.
 ///
 /// A range that has ended stays among the active ones until it would be
-/// preferred: only then does its end matter. So nested ranges, which nearly all
-/// are, cost no more than a stack would.
-pub(crate) fn innermost(
+/// preferred: only then does its end matter.
+fn overlapping(
     items: &[Item],
-    active: &mut Active,
-    mut found: impl FnMut(u64, Option<u32>),
+    active: &mut BinaryHeap<Reverse<(u32, u64, u64, u32)>>,
+    mut found: impl FnMut(Change),
 ) {
     active.clear();
     let mut items = items.iter().peekable();
@@ -207,7 +274,7 @@ pub(crate) fn innermost(
         }
         let best = active.peek().map(|Reverse(best)| best.3);
         if best != last {
-            found(at, best);
+            found((at, best));
             last = best;
         }
     }

@@ -17,7 +17,7 @@ use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
 use super::{Fault, Fuel};
 use crate::code_map::CodeMap;
-use crate::cover::{Active, Cover, Item, innermost};
+use crate::cover::{self, Change, Cover, Item, innermost};
 use crate::index::{Le16, NONE, Node};
 
 /// A function with code, on its way into the part.
@@ -87,8 +87,8 @@ pub(crate) struct Scratch<'d> {
     /// The ranges inlined into the functions that are open; the value is a node.
     inlined: Vec<Item>,
     /// Begins and nodes of the bodies that are closed.
-    spans: Vec<(u64, Option<u32>)>,
-    active: Active,
+    spans: Vec<Change>,
+    room: cover::Room,
 }
 
 impl Scratch<'_> {
@@ -184,7 +184,7 @@ impl<'d> Flattening<'_, 'd> {
             open,
             inlined,
             spans,
-            active,
+            room,
             ..
         } = &mut *self.scratch;
         while let Some(open) = open.pop_if(|open| open.depth >= depth) {
@@ -193,9 +193,9 @@ impl<'d> Flattening<'_, 'd> {
             };
             if let Some(function) = function.and_then(|at| functions.get_mut(at)) {
                 let items = inlined.get_mut(from..).unwrap_or_default();
-                items.sort_unstable_by_key(|item| (item.begin, item.end, item.rank, item.value));
+                cover::sort(items);
                 let first = spans.len();
-                innermost(items, active, |begin, node| spans.push((begin, node)));
+                innermost(items, room, spans);
                 function.spans = first..spans.len();
             }
             inlined.truncate(from);
