@@ -20,20 +20,22 @@ pub fn demangle(name: &str, limit: usize) -> Option<String> {
     if name.len() > limit {
         return None;
     }
+    if !name.starts_with("_Z") && !name.starts_with("_R") {
+        return None;
+    }
     let mut bounded = Bounded {
-        text: String::new(),
+        // It seldom grows.
+        text: String::with_capacity(name.len()),
         limit,
     };
     if is_rust(name) {
         let rust = rustc_demangle::try_demangle(name).ok()?;
         write!(bounded, "{rust:#}").ok()?;
-    } else if name.starts_with("_Z") {
+    } else {
         let symbol = cpp_demangle::Symbol::new(name).ok()?;
         symbol
             .structured_demangle(&mut bounded, &DemangleOptions::new())
             .ok()?;
-    } else {
-        return None;
     }
     Some(bounded.text).filter(|text| !text.is_empty())
 }
@@ -47,12 +49,25 @@ fn is_rust(name: &str) -> bool {
     let Some(path) = name.strip_prefix("_ZN") else {
         return false;
     };
-    path.match_indices("17h").any(|(at, _)| {
-        let hash = path.get(at.saturating_add(3)..).unwrap_or_default();
-        let digits = hash.bytes().take(16).filter(u8::is_ascii_hexdigit).count();
-        let rest = hash.get(16..).unwrap_or_default();
-        digits == 16 && (rest == "E" || rest.starts_with("E."))
-    })
+    // Nearly all end with it.
+    let last = path.len().saturating_sub(HASH_BYTES);
+    let anywhere = || {
+        let mut hashes = path.match_indices("17h");
+        hashes.any(|(at, _)| is_hash(path.get(at..)))
+    };
+    is_hash(path.get(last..)) || anywhere()
+}
+
+/// In a legacy Rust name, the `E` behind it included.
+const HASH_BYTES: usize = 20;
+
+fn is_hash(text: Option<&str>) -> bool {
+    let Some(hash) = text.and_then(|text| text.strip_prefix("17h")) else {
+        return false;
+    };
+    let digits = hash.bytes().take(16).filter(u8::is_ascii_hexdigit).count();
+    let rest = hash.get(16..).unwrap_or_default();
+    digits == 16 && (rest == "E" || rest.starts_with("E."))
 }
 
 /// A text that refuses to grow past its limit.
