@@ -129,20 +129,7 @@ impl Namer<'_, '_> {
 fn fill_from(scopes: &[Row], spans: &[Span], namer: &mut Namer<'_, '_>, size: u32) -> Vec<Row> {
     let mut filled = Vec::with_capacity(scopes.len().saturating_add(spans.len()));
     let mut spans = spans.iter().peekable();
-    // Before the first scope is a gap, too.
-    let starts = scopes.iter().map(|scope| scope.start.get());
-    let ends = starts.chain(std::iter::once(size));
-    let before = Row::new(0, NONE);
-    let all = std::iter::once(&before).chain(scopes);
-    for (scope, end) in all.zip(ends) {
-        let begin = scope.start.get();
-        if begin == end {
-            continue;
-        }
-        if scope.value.get() != NONE {
-            filled.push(*scope);
-            continue;
-        }
+    let mut fill = |filled: &mut Vec<Row>, begin: u32, end: u32| {
         let mut at = begin;
         while spans.next_if(|span| span.end <= begin).is_some() {}
         while let Some(span) = spans.peek().filter(|span| span.begin < end) {
@@ -160,6 +147,26 @@ fn fill_from(scopes: &[Row], spans: &[Span], namer: &mut Namer<'_, '_>, size: u3
         if at < end {
             filled.push(Row::new(at, NONE));
         }
+    };
+    // Before the first scope is a gap, too.
+    let first = scopes.first().map_or(size, |scope| scope.start.get());
+    fill(&mut filled, 0, first);
+    // Scopes between gaps are taken over as they stand.
+    let mut rest = scopes;
+    let mut before = 0;
+    while let Some((scope, behind)) = rest.get(before..).and_then(<[_]>::split_first) {
+        let begin = scope.start.get();
+        let end = behind.first().map_or(size, |scope| scope.start.get());
+        if scope.value.get() != NONE && begin != end {
+            before = before.saturating_add(1);
+            continue;
+        }
+        filled.extend_from_slice(rest.get(..before).unwrap_or_default());
+        (rest, before) = (behind, 0);
+        if begin != end {
+            fill(&mut filled, begin, end);
+        }
     }
+    filled.extend_from_slice(rest);
     filled
 }
