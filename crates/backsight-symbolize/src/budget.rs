@@ -19,10 +19,9 @@ pub struct Budget {
     /// Bytes that indexing one module may take for a while. A module that would take
     /// more is looked up unit by unit. 4 GiB.
     pub transient_bytes: u64,
-    /// Modules of which files stay open: the module's own if it was read, so that it can
-    /// be read again, and a mapped index, so that names that are made once are read
-    /// from it without becoming this process's memory; other mapped files are closed.
-    /// The modules beyond it keep what was read of them. 256.
+    /// Files that stay open. Only those that were read need to, so that they can be
+    /// read again; a mapped file is closed. The modules beyond it keep what was read
+    /// of them. 256.
     pub open_files: usize,
 }
 

@@ -57,7 +57,6 @@ impl Files {
     pub(crate) fn open(
         origin: &Origin,
         expected: Option<BuildId>,
-        may_stay_open: bool,
         options: &Arc<Options>,
     ) -> Result<Self, Error> {
         let limit = options.limits.file_bytes;
@@ -79,7 +78,7 @@ impl Files {
         });
         let readable = own.as_deref().ok();
         let id = expected.or_else(|| readable?.build_id());
-        let kept = id.and_then(|id| kept_index(id, may_stay_open, options));
+        let kept = id.and_then(|id| kept_index(id, options));
         let near = Near::new(None, path.clone());
         let search = Search {
             options,
@@ -343,15 +342,12 @@ impl Files {
 
 /// An index stands in for the debug files, and is only looked for where indexes are
 /// wanted at all.
-fn kept_index(id: BuildId, may_stay_open: bool, options: &Arc<Options>) -> Option<Arc<Indexed>> {
+fn kept_index(id: BuildId, options: &Arc<Options>) -> Option<Arc<Indexed>> {
     let dir = options.index_dir.as_ref()?;
     if options.tier == Tier::Lazy {
         return None;
     }
-    let mut index = dir.get(id, options)?.index;
-    if !may_stay_open {
-        index = index.close();
-    }
+    let index = dir.get(id, options)?.index;
     Some(Arc::new(Indexed::new(index, Arc::clone(options))))
 }
 

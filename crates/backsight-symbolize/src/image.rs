@@ -22,8 +22,7 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// A file's bytes. They do not move while the image lives.
 #[derive(Debug)]
 pub(crate) enum Image {
-    /// With the file, where parts of it are rather read than mapped.
-    Mapped(Mmap, Option<File>),
+    Mapped(Mmap),
     Read(Vec<u8>),
     Given(Arc<[u8]>),
     /// Pages of our own, which go back to the system when they are let go of.
@@ -35,7 +34,7 @@ impl Deref for Image {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Self::Mapped(map, _) => map,
+            Self::Mapped(map) => map,
             Self::Read(bytes) => bytes,
             Self::Given(bytes) => bytes,
             Self::Pages(pages) => pages,
@@ -57,7 +56,7 @@ impl Image {
         };
         // An empty file cannot be mapped.
         if map && metadata.len() > 0 {
-            return map_file(file).map(|map| Self::Mapped(map, None));
+            return map_file(file).map(Self::Mapped);
         }
         read_file(file, metadata.len(), limit).map(Self::Read)
     }
@@ -69,37 +68,8 @@ impl Image {
         match self {
             Self::Read(bytes) => wide(bytes.len()),
             Self::Pages(pages) => wide(pages.len()),
-            Self::Mapped(..) | Self::Given(_) => 0,
+            Self::Mapped(_) | Self::Given(_) => 0,
         }
-    }
-}
-
-impl Image {
-    /// Keeps the file open that it was taken from, if it is mapped: then parts can be
-    /// [read](Self::read_apart).
-    pub(crate) fn keep_open(self, file: File) -> Self {
-        match self {
-            Self::Mapped(map, _) => Self::Mapped(map, Some(file)),
-            other => other,
-        }
-    }
-
-    /// Closes a file that was kept open.
-    pub(crate) fn close(self) -> Self {
-        match self {
-            Self::Mapped(map, _) => Self::Mapped(map, None),
-            other => other,
-        }
-    }
-
-    /// Fills `room` with the bytes from `start` on, without a page of the mapping being
-    /// touched, and returns how many there were. `None` where no file is open for that,
-    /// or it cannot be read: the bytes are in the mapping all the same.
-    pub(crate) fn read_apart(&self, start: usize, room: &mut [u8]) -> Option<usize> {
-        let Self::Mapped(_, Some(file)) = self else {
-            return None;
-        };
-        file.read_at(room, u64::try_from(start).ok()?).ok()
     }
 }
 
@@ -107,7 +77,7 @@ impl Image {
     /// Gives the pages of a mapped file back, which were read and will hardly be again:
     /// they come back from the file when they are.
     pub(crate) fn release(&self) {
-        if let Self::Mapped(map, _) = self {
+        if let Self::Mapped(map) = self {
             release_pages(map);
         }
     }

@@ -28,7 +28,7 @@ const TRANSIENT: u64 = 3;
 pub(crate) struct Module {
     /// Taken when the files are read; put back where they can be read again.
     origin: Mutex<Option<Origin>>,
-    /// Whether files may stay open: one that was read, to be read again, and an index.
+    /// Whether a file that was read may stay open, to be read again.
     may_stay_open: bool,
     expected: Option<BuildId>,
     given_segments: Option<Segments>,
@@ -121,7 +121,7 @@ impl Module {
     fn files(&self) -> Result<&Files, Error> {
         let files = self.files.get_or_init(|| {
             let origin = self.origin().take().ok_or(Error::NotFound)?;
-            let files = Files::open(&origin, self.expected, self.may_stay_open, &self.options)?;
+            let files = Files::open(&origin, self.expected, &self.options)?;
             *self.origin() = files.again(origin, self.may_stay_open);
             Ok(files)
         });

@@ -64,16 +64,14 @@ impl SymbolIndex {
     /// checked where it is used.
     ///
     /// The file is mapped or read as [`Options::access`] says, within
-    /// [`Limits::file_bytes`](crate::Limits::file_bytes). A mapped one stays open, for
-    /// names that are read once
-    /// ([`Budget::open_files`](crate::Budget::open_files)).
+    /// [`Limits::file_bytes`](crate::Limits::file_bytes).
     ///
     /// # Errors
     /// All of [`IndexError`] but [`IndexError::BuildIdMismatch`].
     pub fn open(path: &Path, options: &Options) -> Result<Self, IndexError> {
         let file = image::open_regular(path)?;
         let image = Image::of_file(&file, options.access, options.limits.file_bytes)?;
-        let index = Index::open(image.keep_open(file))?;
+        let index = Index::open(image)?;
         Ok(Self { index })
     }
 

@@ -70,7 +70,7 @@ impl Symbolizer {
         segments: Option<Segments>,
     ) -> ModuleId {
         let options = Arc::clone(&self.options);
-        let may_stay_open = self.may_stay_open();
+        let may_stay_open = self.modules().len() < options.budget.open_files;
         self.push(Module::new(
             source,
             build_id,
@@ -86,16 +86,7 @@ impl Symbolizer {
     /// file offsets need them.
     pub fn add_index(&self, index: SymbolIndex, segments: Option<Segments>) -> ModuleId {
         let options = Arc::clone(&self.options);
-        let index = match self.may_stay_open() {
-            true => index.index,
-            false => index.index.close(),
-        };
-        self.push(Module::of_index(index, segments, options))
-    }
-
-    /// Returns whether the next module may keep a file open.
-    fn may_stay_open(&self) -> bool {
-        self.modules().len() < self.options.budget.open_files
+        self.push(Module::of_index(index.index, segments, options))
     }
 
     fn push(&self, module: Module) -> ModuleId {

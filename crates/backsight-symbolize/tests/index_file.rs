@@ -5,9 +5,7 @@ mod common;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use backsight_symbolize::{
-    Access, Answers, FrameRef, IndexError, Options, Place, Request, Source, SymbolIndex, Symbolizer,
-};
+use backsight_symbolize::{IndexError, Options, Place, Request, Source, SymbolIndex, Symbolizer};
 use backsight_types::{FileOffset, Reason};
 use common::Fixture;
 
@@ -163,62 +161,6 @@ fn an_index_answers_for_a_module_that_is_gone() {
     };
     let answers = symbolizer.symbolize(&[request]);
     assert_eq!(answers, [Err(Reason::NeedsProgramHeaders)]);
-}
-
-/// Names of a mapped index are read from its file while that is open, and else from the
-/// mapping.
-#[test]
-fn a_mapped_index_answers_the_same_with_its_file_open_and_closed() {
-    let fixture = Fixture::new();
-    // Texts of one byte of length, of two and of three.
-    let names = [1, 100, 127, 128, 255, 256, 300, 16_383, 16_384, 20_000].map(|n| "f".repeat(n));
-    let function = |name: &String| format!("int {name}(int a) {{ return a * 3; }}\n");
-    let functions: String = names.iter().map(function).collect();
-    fixture.write("a.c", functions + "int main(void) { return 0; }\n");
-    if let Err(words) = fixture.run("gcc", &["-O1", "-g", "-o", "a", "a.c"]) {
-        return testkit::skip(&words);
-    }
-    let path = fixture.path("a.index");
-    index_of(&fixture.path("a")).write(&path).expect("written");
-    let requests = |module| -> Vec<Request> {
-        let all = 0x1000..0x1400;
-        all.map(|addr| common::at(module, addr)).collect()
-    };
-    let symbolizer = Symbolizer::new(Options::default());
-    let bytes = std::fs::read(&path).expect("read back");
-    let module = symbolizer.add_index(open(&bytes).expect("an index"), None);
-    let want = symbolizer.symbolize(&requests(module));
-    let found: Vec<&str> = (want.iter().flatten().flatten())
-        .filter_map(|frame| frame.function.as_deref())
-        .collect();
-    assert!(names.iter().all(|name| found.contains(&name.as_str())));
-    for (open_files, open_now) in [(1, 1), (0, 0)] {
-        let mut options = Options {
-            access: Access::Map,
-            ..Options::default()
-        };
-        options.budget.open_files = open_files;
-        let index = SymbolIndex::open(&path, &options).expect("an index");
-        let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add_index(index, None);
-        assert_eq!(times_open(&path), open_now);
-        let mut answers = Answers::default();
-        symbolizer.symbolize_into(&requests(module), &mut answers);
-        for (stack, want) in answers.iter().zip(&want) {
-            let stack = stack.map(|stack| stack.frames().collect::<Vec<_>>());
-            let want = want.as_ref().map_err(|reason| *reason);
-            let want = want.map(|frames| frames.iter().map(FrameRef::from).collect());
-            assert_eq!(stack, want);
-        }
-    }
-}
-
-/// Returns how many of this process's descriptors lead to a file.
-fn times_open(path: &Path) -> usize {
-    let path = path.canonicalize().expect("it is there");
-    let all = std::fs::read_dir("/proc/self/fd").expect("a process has them");
-    let leads = all.filter_map(|it| std::fs::read_link(it.ok()?.path()).ok());
-    leads.filter(|to| *to == path).count()
 }
 
 #[test]

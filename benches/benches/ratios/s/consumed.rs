@@ -46,12 +46,6 @@ impl Consumed {
             .wrapping_add(u64::from(line) << 32 | u64::from(column));
     }
 
-    /// Takes what was seen of another batch.
-    pub(crate) fn add(&mut self, other: Self) {
-        self.levels += other.levels;
-        self.sum ^= other.sum;
-    }
-
     #[inline]
     fn text(&mut self, text: &[u8]) {
         let ends = [text.first(), text.last()].map(|byte| u64::from(*byte.unwrap_or(&0)));

@@ -54,7 +54,7 @@ fn first(
         .cycle(STARTS as u32)
         .enter(Role::Ours, "ours", || {
             let addr = own.next().expect("an endless iterator");
-            ours::indexed(file, [*addr].into_iter())
+            ours::indexed(file, *addr)
         })
         .gauge(Role::Peer, "SymCache", || {
             let addr = addrs.next().expect("an endless iterator");

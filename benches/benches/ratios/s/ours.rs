@@ -72,23 +72,13 @@ pub(crate) fn index(subject: &Subject) -> SymbolIndex {
     SymbolIndex::build(source, None, &options(subject)).expect("it can be indexed")
 }
 
-/// Addresses that are looked up in an index at a time: as few as a server asks for at
-/// once, since SymCache is asked for one.
-const AT_A_TIME: usize = 1_000;
-
-/// Opens an index file and looks up, a thousand at a time.
-pub(crate) fn indexed(file: &Path, addrs: impl Iterator<Item = u64>) -> Consumed {
+/// Opens an index file and looks an address up.
+pub(crate) fn indexed(file: &Path, addr: u64) -> Consumed {
     let symbolizer = Symbolizer::new(Options::default());
     let index = SymbolIndex::open(file, &Options::default()).expect("written just now");
     let module = symbolizer.add_index(index, None);
     let ours = Ours::new(symbolizer, module);
-    let mut addrs = addrs.peekable();
-    let mut consumed = Consumed::default();
-    while addrs.peek().is_some() {
-        let few: Vec<u64> = addrs.by_ref().take(AT_A_TIME).collect();
-        consumed.add(ours.run(&ours.requests(&few)));
-    }
-    consumed
+    ours.run(&ours.requests(&[addr]))
 }
 
 /// Looks the addresses up in so many modules one after the other, each of which is the

@@ -1,7 +1,6 @@
 //! Peak memory: each contestant alone in a process of its own, which is this program
-//! once more.
+//! once more, or one that only looks up in an index.
 
-use std::path::Path;
 use std::process::Command;
 
 use benches::race::{Clock, Outcome, Race, Role};
@@ -14,12 +13,6 @@ use super::workload::{self, K, Subject};
 
 /// Says which contestant a child of this program is to be, and with which workload.
 const VARIABLE: &str = "BACKSIGHT_RATIOS_PEAK";
-
-/// Where such a child finds the index that it opens, and beside it the addresses.
-const INDEX: &str = "BACKSIGHT_RATIOS_INDEX";
-
-/// The extension of the file of addresses: 64 bits each.
-const ADDRESSES: &str = "addresses";
 
 /// Modules of which a server would have many, and what it may keep of them.
 const MODULES: usize = 200;
@@ -46,7 +39,6 @@ const CONTESTANTS: [Contestant; 5] = [
     }),
 ];
 
-const OURS_INDEXED: &str = "ours, index";
 const MANY: &str = "200 modules";
 
 /// A cold batch.
@@ -56,9 +48,9 @@ pub(super) fn s5(rounds: u32) -> Result<Vec<Outcome>, String> {
         race = race.clock(Clock::Gauge { unit: "KiB" });
         for (name, role, _) in &CONTESTANTS[..4] {
             // Also makes sure that there is an answer.
-            peak(name, &subject.name, None)?;
+            peak(name, &subject.name)?;
             race = race.gauge(*role, name, || {
-                peak(name, &subject.name, None).expect("it could a moment ago")
+                peak(name, &subject.name).expect("it could a moment ago")
             });
         }
         let cold = race.at_most(1.0, "ours", "addr2line").run(rounds.min(3));
@@ -81,9 +73,12 @@ fn indexed(rounds: u32, subject: &Subject) -> Result<Outcome, String> {
     let written = ours::index(subject).write(&file);
     written.map_err(|why| why.to_string())?;
     let bytes: Vec<u8> = addrs.iter().flat_map(|addr| addr.to_le_bytes()).collect();
-    let kept = std::fs::write(file.with_extension(ADDRESSES), bytes);
-    kept.map_err(|why| why.to_string())?;
-    let own = || peak(OURS_INDEXED, &subject.name, Some(&file));
+    let list = directory.path().join("addresses");
+    std::fs::write(&list, bytes).map_err(|why| why.to_string())?;
+    let own = || {
+        let mut lookups = Command::new(env!("CARGO_BIN_EXE_index-lookups"));
+        said_kib(lookups.arg(&file).arg(&list))
+    };
     own()?;
     let part = format!("{}, index", subject.name);
     // Without it, ours is still worth a figure.
@@ -106,24 +101,23 @@ fn many(rounds: u32, subject: &Subject) -> Outcome {
     let sizes = subject.sizes(MODULES * PER_MODULE);
     let race = Race::new("S5", part, sizes).clock(Clock::Gauge { unit: "KiB" });
     let race = race.gauge(Role::Ours, "ours", || {
-        peak(MANY, &subject.name, None).expect("it has what the others had")
+        peak(MANY, &subject.name).expect("it has what the others had")
     });
     let budget = (BUDGET >> 10) as f64;
     race.a_call(budget, "ours").run(rounds.min(1))
 }
 
 /// Returns what a child took at most, in KiB.
-fn peak(contestant: &str, workload: &str, index: Option<&Path>) -> Result<u64, String> {
+fn peak(contestant: &str, workload: &str) -> Result<u64, String> {
     let this = std::env::current_exe().map_err(|why| why.to_string())?;
-    let value = format!("{contestant}/{workload}");
-    let mut child = Command::new(this);
-    child
-        .env(VARIABLE, value)
-        .envs(index.map(|index| (INDEX, index)));
+    said_kib(Command::new(this).env(VARIABLE, format!("{contestant}/{workload}")))
+}
+
+fn said_kib(child: &mut Command) -> Result<u64, String> {
     let said = child.output();
-    let said = said.map_err(|why| why.to_string())?;
+    let said = said.map_err(|why| format!("{child:?}: {why}"))?;
     let number = String::from_utf8_lossy(&said.stdout).trim().parse();
-    number.map_err(|_| format!("{contestant}: {}", String::from_utf8_lossy(&said.stderr)))
+    number.map_err(|_| format!("{child:?}: {}", String::from_utf8_lossy(&said.stderr)))
 }
 
 /// Where this process is such a child, does its part, prints its peak in KiB, and
@@ -133,15 +127,6 @@ pub(crate) fn is_child() -> bool {
         return false;
     };
     let (contestant, workload) = value.split_once('/').expect("both");
-    if let Some(file) = std::env::var_os(INDEX) {
-        // As SymCache's program: addresses from a file, and nothing of the workload.
-        let file = Path::new(&file);
-        let bytes = std::fs::read(file.with_extension(ADDRESSES)).expect("the parent's");
-        let (addrs, _) = bytes.as_chunks::<8>();
-        ours::indexed(file, addrs.iter().map(|addr| u64::from_le_bytes(*addr)));
-        print_peak();
-        return true;
-    }
     let done = workload::each("S5", |subject| {
         if subject.name == workload {
             let all = CONTESTANTS.iter();

@@ -256,29 +256,19 @@ fn distinct(mut rows: Vec<u32>) -> Vec<u32> {
 /// Returns the name for people, from the text that has it.
 fn shown<'i>(index: &'i Index, function: u32, options: &Options) -> Option<Cow<'i, str>> {
     let (record, stored) = rows(index, function)?;
-    let Some(linkage) = index.text_once(record.linkage.get()) else {
-        return index.text_once(record.plain.get()).map(lossy);
+    let Some(linkage) = index.text(record.linkage.get()) else {
+        return index.text(record.plain.get()).map(String::from_utf8_lossy);
     };
-    let linkage = lossy(linkage);
+    let linkage = String::from_utf8_lossy(linkage);
     let demangled = match stored.filter(|_| options.demangle) {
         // Without a text of its own it is no mangled name.
-        Some(stored) => index.text_once(stored).map(lossy),
+        Some(stored) => index.text(stored).map(String::from_utf8_lossy),
         None if options.demangle => {
             crate::demangle(&linkage, options.limits.name_bytes).map(Cow::Owned)
         }
         None => None,
     };
     Some(demangled.unwrap_or(linkage))
-}
-
-fn lossy(text: Cow<'_, [u8]>) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => String::from_utf8_lossy(text),
-        Cow::Owned(text) => Cow::Owned(match String::from_utf8(text) {
-            Ok(text) => text,
-            Err(no_text) => String::from_utf8_lossy(no_text.as_bytes()).into_owned(),
-        }),
-    }
 }
 
 /// Returns both names.
@@ -309,13 +299,13 @@ fn path_of(index: &Index, file: u32) -> Option<Cow<'_, str>> {
 
 /// Joins the two parts that the path was split into.
 pub(crate) fn path(index: &Index, record: &FileRecord) -> Option<String> {
-    let name = index.text_once(record.name.get())?;
+    let name = index.text(record.name.get())?;
     let mut path = Vec::new();
-    if let Some(directory) = index.text_once(record.directory.get()) {
-        path.extend_from_slice(&directory);
+    if let Some(directory) = index.text(record.directory.get()) {
+        path.extend_from_slice(directory);
         path.push(b'/');
     }
-    path.extend_from_slice(&name);
+    path.extend_from_slice(name);
     Some(String::from_utf8_lossy(&path).into_owned())
 }
 

@@ -1,7 +1,5 @@
 //! The tables of one index, in memory or in a file's bytes.
 
-use std::borrow::Cow;
-
 use backsight_types::BuildId;
 use bytemuck::{AnyBitPattern, NoUninit};
 
@@ -12,12 +10,6 @@ use super::meta::Meta;
 use super::strings;
 use crate::image::Image;
 use crate::tally::wide;
-
-/// Bytes that are read for one text: most are shorter, and so few cost as much as one.
-const SHORT: usize = 256;
-
-/// Bytes that are read for a longer text. Those beyond are left to the mapping.
-const LONG: usize = 1 << 14;
 
 /// One table: built here, or somewhere in the file.
 #[derive(Debug)]
@@ -241,42 +233,6 @@ impl Index {
     #[inline]
     pub(crate) fn text(&self, at: u32) -> Option<&[u8]> {
         strings::get(self.strings(), at)
-    }
-
-    /// Returns the same text for one who needs it once: of a mapped file it is read, where
-    /// that can be, so that the pages around it do not become this process's.
-    pub(crate) fn text_once(&self, at: u32) -> Option<Cow<'_, [u8]>> {
-        match self.read_text(at) {
-            Some(text) => Some(Cow::Owned(text)),
-            None => self.text(at).map(Cow::Borrowed),
-        }
-    }
-
-    /// Returns the text that starts at `at` from the open file, unless it is a long one.
-    fn read_text(&self, at: u32) -> Option<Vec<u8>> {
-        let Owner { image, parts } = self.0.borrow_owner();
-        let Column::InFile(start, size) = parts.strings else {
-            return None;
-        };
-        // From the byte before on: a table's byte 0 is no text.
-        let before = usize::try_from(at).ok()?.checked_sub(1)?;
-        let (from, left) = (start.checked_add(before)?, size.checked_sub(before)?);
-        let image = image.as_ref()?;
-        let mut short = [0; SHORT];
-        let short = short.get_mut(..left.min(SHORT))?;
-        let read = image.read_apart(from, short)?;
-        if let Some(text) = strings::get(short.get(..read)?, 1) {
-            return Some(text.to_vec());
-        }
-        let mut long = vec![0; left.min(LONG)];
-        let read = image.read_apart(from, &mut long)?;
-        strings::get(long.get(..read)?, 1).map(<[u8]>::to_vec)
-    }
-
-    /// Returns the same index without a file open.
-    pub(crate) fn close(mut self) -> Self {
-        self.change(|image, _| *image = image.take().map(Image::close));
-        self
     }
 
     /// Returns each table's kind and bytes, in the order of the file.

@@ -1,0 +1,46 @@
+//! Looks addresses up in a kept index and prints what that took at most, in KiB: a
+//! program of its own, as SymCache's is, since a program's own pages count as well.
+//!
+//! ```text
+//! index-lookups INDEX ADDRESSES      a file of 64-bit addresses
+//! ```
+
+use std::error::Error;
+use std::hint::black_box;
+use std::path::Path;
+
+use backsight_symbolize::{Answers, Options, Place, Request, SymbolIndex, Symbolizer};
+use backsight_types::{Lookup, VirtOffset};
+
+/// As few as a server asks for at once, since SymCache is asked for one.
+const AT_A_TIME: usize = 1_000;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [index, addrs] = args.as_slice() else {
+        return Err("usage: index-lookups INDEX ADDRESSES".into());
+    };
+    let addrs = std::fs::read(addrs)?;
+    let (addrs, _) = addrs.as_chunks::<8>();
+    let symbolizer = Symbolizer::new(Options::default());
+    let index = SymbolIndex::open(Path::new(index), &Options::default())?;
+    let module = symbolizer.add_index(index, None);
+    let mut answers = Answers::default();
+    for addrs in addrs.chunks(AT_A_TIME) {
+        let request = |addr: &[u8; 8]| Request {
+            module,
+            place: Place::Virt(VirtOffset(u64::from_le_bytes(*addr))),
+            lookup: Lookup::Exact,
+        };
+        let requests: Vec<Request> = addrs.iter().map(request).collect();
+        symbolizer.symbolize_into(&requests, &mut answers);
+        for frame in answers.iter().flatten().flatten() {
+            black_box((frame.function, frame.file, frame.line));
+        }
+    }
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+    println!("{}", peak.ok_or("the kernel does not say VmHWM")?);
+    Ok(())
+}
