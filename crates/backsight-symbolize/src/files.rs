@@ -14,7 +14,7 @@ use crate::image::Image;
 use crate::index::Index;
 use crate::indexed::Indexed;
 use crate::locate::{Near, Search, Site};
-use crate::name::Name;
+use crate::name::{Name, lossy};
 use crate::options::Tier;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::{event, in_span};
@@ -213,7 +213,7 @@ impl Files {
                     name.and_then(|(start, length)| file.image().get(start..)?.get(..length));
                 // Mapping symbols of ARM and RISC-V are no names.
                 if let Some(name) = name.filter(|name| name.first() != Some(&b'$')) {
-                    found(&row, &String::from_utf8_lossy(name));
+                    found(&row, &lossy(name));
                 }
             });
         });

@@ -7,6 +7,7 @@ use backsight_types::{Reason, VirtOffset};
 
 use crate::frame::known;
 use crate::index::{Hit, Index, Level, Memo, Search, Walk, name};
+use crate::name::lossy;
 use crate::{Frame, Options};
 
 /// An index, and the texts that lookups in it have made so far.
@@ -152,7 +153,7 @@ impl Indexed {
     /// Returns the name of a node's function as the linker knows it.
     pub(crate) fn linkage_name(&self, node: u32) -> Option<Cow<'_, str>> {
         let linkage = self.index.function_of(node)?.linkage.get();
-        self.index.text(linkage).map(String::from_utf8_lossy)
+        self.index.text(linkage).map(lossy)
     }
 
     /// Returns the line that declares a node's function.

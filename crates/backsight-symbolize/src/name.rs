@@ -1,5 +1,6 @@
 //! A function's name, ready to be handed out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::Options;
@@ -18,7 +19,7 @@ pub(crate) struct Name {
 impl Name {
     /// Returns the name whose linkage name has these bytes.
     pub(crate) fn of_linkage(raw: &[u8], options: &Options) -> Self {
-        let linkage: Arc<str> = String::from_utf8_lossy(raw).into();
+        let linkage: Arc<str> = lossy(raw).into();
         let wanted = options.demangle;
         let demangled = wanted.then(|| crate::demangle(&linkage, options.limits.name_bytes));
         let function = demangled.flatten().map(Arc::from);
@@ -31,7 +32,7 @@ impl Name {
 
     /// Returns the name of which the demangled form is known.
     pub(crate) fn of_both(raw: &[u8], demangled: &[u8]) -> Self {
-        let text = |bytes| String::from_utf8_lossy(bytes).into();
+        let text = |bytes| lossy(bytes).into();
         Self {
             function: Some(text(demangled)),
             linkage: Some(text(raw)),
@@ -58,10 +59,21 @@ impl Name {
     /// Returns the name of a function that the linker does not know by name.
     pub(crate) fn of_plain(raw: &[u8]) -> Self {
         Self {
-            function: Some(String::from_utf8_lossy(raw).into()),
+            function: Some(lossy(raw).into()),
             linkage: None,
             line: 0,
         }
+    }
+}
+
+/// Returns the text of these bytes, `U+FFFD` for what is none.
+///
+/// The standard library's own looks at byte after byte; nearly all texts are sound, which
+/// it can tell of many bytes at once.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 

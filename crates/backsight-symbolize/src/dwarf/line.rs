@@ -10,6 +10,7 @@ use super::program::{Program, Stop};
 use super::unit::{Root, Unit};
 use super::{Fault, Slice};
 use crate::cover::{Cover, Item};
+use crate::name::lossy;
 use crate::tally::bytes_of;
 
 /// A place in the source.
@@ -347,7 +348,7 @@ fn join(parts: [Option<&[u8]>; 3], limit: usize) -> Option<String> {
         if part.len() > limit {
             return None;
         }
-        push_path(&mut path, &String::from_utf8_lossy(part));
+        push_path(&mut path, &lossy(part));
     }
     (path.len() <= limit).then_some(path)
 }

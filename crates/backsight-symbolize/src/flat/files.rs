@@ -135,6 +135,11 @@ impl<'d> Files<'d> {
         at
     }
 
+    /// Returns how many there are.
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// Returns the files, and the bytes of their texts, which stand behind so many
     /// others.
     pub(super) fn into_tables(self, before: usize) -> (Vec<FileRecord>, Vec<u8>) {

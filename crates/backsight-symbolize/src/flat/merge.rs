@@ -6,7 +6,7 @@ use super::blocks::{self, Placed};
 use super::files::Files;
 use super::functions::Functions;
 use super::nodes::{KnownNodes, Nodes};
-use super::spots::{self, SpotTables, Spots};
+use super::spots::{self, SharedFiles, SpotTables, Spots};
 use super::{Sources, SymbolSources, gaps, layout};
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
@@ -85,6 +85,7 @@ pub(super) fn merge<'d>(
         limited: symbols.limited || claims.limited || parts.iter().any(|part| part.limited),
         ..Meta::default()
     };
+    let shared = SharedFiles::of(&file_rows, files.len());
     let rows = function_rows.into_par_iter().zip(file_rows);
     let sources_of = parts.into_par_iter().zip(rows);
     let units: Vec<(Source, SpotTables)> = sources_of
@@ -94,7 +95,7 @@ pub(super) fn merge<'d>(
         .collect();
     let (merged, unit_spots) = number(units);
     let ((spots, spot_rows), (scopes, placed_lines)) = rayon::join(
-        || all_spots(unit_spots),
+        || all_spots(unit_spots, &shared),
         || {
             let blocks = merged.iter().map(|source| source.line_blocks.as_slice());
             rayon::join(
@@ -175,11 +176,12 @@ fn number(units: Vec<(Source, SpotTables)>) -> (Vec<Source>, Vec<SpotTables>) {
 
 /// Returns the spots of all units, and for each unit the rows that its own have among
 /// them.
-fn all_spots(units: Vec<SpotTables>) -> (SpotTables, Vec<Vec<u32>>) {
+fn all_spots(units: Vec<SpotTables>, shared: &SharedFiles) -> (SpotTables, Vec<Vec<u32>>) {
     // Half of them are new, as a rule.
     let count = units.iter().map(|(spots, _)| spots.len()).sum::<usize>() / 2;
     let mut all = Spots::with_capacity(count);
-    let rows = units.iter().map(|spots| all.add_all(spots)).collect();
+    let rows = units.iter().map(|spots| all.add_all(spots, shared));
+    let rows = rows.collect();
     (all.into_tables(), rows)
 }
 

@@ -44,19 +44,24 @@ impl Spots {
         match self.known.entry((spot, column)) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => {
-                let row = u32::try_from(self.spots.len()).unwrap_or(NONE);
-                self.spots.push(spot);
-                self.columns.push(column);
+                let row = push(&mut self.spots, &mut self.columns, spot, column);
                 *new.insert(row)
             }
         }
     }
 
-    /// Adds the places of a unit, and returns the row of each.
-    pub(super) fn add_all(&mut self, (spots, columns): &SpotTables) -> Vec<u32> {
-        (spots.iter().zip(columns))
-            .map(|(spot, column)| self.add_spot(*spot, *column))
-            .collect()
+    /// Adds the places of a unit, each once, and returns the row of each. Those in files
+    /// that no other unit has are not looked for.
+    pub(super) fn add_all(
+        &mut self,
+        (spots, columns): &SpotTables,
+        shared: &SharedFiles,
+    ) -> Vec<u32> {
+        let add = |(spot, column): (&Spot, &Le16)| match shared.has(spot.file.get()) {
+            true => self.add_spot(*spot, *column),
+            false => push(&mut self.spots, &mut self.columns, *spot, *column),
+        };
+        spots.iter().zip(columns).map(add).collect()
     }
 
     pub(super) fn into_tables(self) -> SpotTables {
@@ -74,6 +79,40 @@ impl Spots {
     }
 }
 
+fn push(spots: &mut Vec<Spot>, columns: &mut Vec<Le16>, spot: Spot, column: Le16) -> u32 {
+    let row = u32::try_from(spots.len()).unwrap_or(NONE);
+    spots.push(spot);
+    columns.push(column);
+    row
+}
+
+/// Which files more than one unit has: of a C program nearly all places are in others.
+#[derive(Debug)]
+pub(super) struct SharedFiles(Vec<bool>);
+
+impl SharedFiles {
+    /// Takes each unit's rows among so many files.
+    pub(super) fn of(units: &[Vec<u32>], files: usize) -> Self {
+        let mut shared = vec![false; files];
+        let mut first_unit = vec![usize::MAX; files];
+        for (unit, rows) in units.iter().enumerate() {
+            for at in rows.iter().filter_map(|row| usize::try_from(*row).ok()) {
+                if let (Some(first), Some(shared)) = (first_unit.get_mut(at), shared.get_mut(at)) {
+                    *shared |= ![usize::MAX, unit].contains(first);
+                    *first = unit;
+                }
+            }
+        }
+        Self(shared)
+    }
+
+    /// Returns whether several units have the file of this row, as far as is known.
+    fn has(&self, file: u32) -> bool {
+        let at = usize::try_from(file).ok();
+        at.and_then(|at| self.0.get(at)).copied().unwrap_or(true)
+    }
+}
+
 /// Returns the row of a unit's place.
 pub(super) fn row_of(rows: &[u32], spot: u32) -> u32 {
     let row = usize::try_from(spot).ok().and_then(|at| rows.get(at));
@@ -82,7 +121,7 @@ pub(super) fn row_of(rows: &[u32], spot: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Spots, row_of};
+    use super::{SharedFiles, Spots, row_of};
     use crate::index::NONE;
 
     #[test]
@@ -93,16 +132,30 @@ mod tests {
             [rows, units[0].add(1, 10, 6), units[0].add(1, 10, 5)],
             [0, 1, 0]
         );
-        assert_eq!([units[1].add(2, 10, 5), units[1].add(1, 10, 6)], [0, 1]);
+        let rows = [
+            units[1].add(2, 10, 5),
+            units[1].add(1, 10, 6),
+            units[1].add(NONE, 10, 6),
+        ];
+        assert_eq!(rows, [0, 1, 2]);
         let mut all = Spots::with_capacity(4);
-        let rows = units.map(|unit| all.add_all(&unit.into_tables()));
-        assert_eq!(rows, [vec![0, 1], vec![2, 1]]);
+        let files = [vec![1], vec![2, 1, NONE]];
+        let shared = SharedFiles::of(&files, 3);
+        let rows = units.map(|unit| all.add_all(&unit.into_tables(), &shared));
+        assert_eq!(rows, [vec![0, 1], vec![2, 1, 3]]);
         let (spots, columns) = all.into_tables();
         let rows = spots.iter().zip(&columns);
         let rows: Vec<_> = rows
             .map(|(spot, column)| (spot.file.get(), spot.line.get(), column.get()))
             .collect();
-        assert_eq!(rows, [(1, 10, 5), (1, 10, 6), (2, 10, 5)]);
+        assert_eq!(rows, [(1, 10, 5), (1, 10, 6), (2, 10, 5), (NONE, 10, 6)]);
+    }
+
+    #[test]
+    fn a_file_is_shared_when_a_second_unit_has_it() {
+        let shared = SharedFiles::of(&[vec![0, 1, 0], vec![2, 1, NONE], vec![1]], 4);
+        let has = [0, 1, 2, 3, NONE].map(|file| shared.has(file));
+        assert_eq!(has, [false, true, false, false, true]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::search::Hit;
 use super::table::Index;
 use super::texts::Texts;
 use crate::Options;
-use crate::name::{Name, text_bytes};
+use crate::name::{Name, lossy, text_bytes};
 use crate::tally::{Tally, bytes_of, wide};
 
 /// The texts that lookups in one index have asked for so far.
@@ -257,12 +257,12 @@ fn distinct(mut rows: Vec<u32>) -> Vec<u32> {
 fn shown<'i>(index: &'i Index, function: u32, options: &Options) -> Option<Cow<'i, str>> {
     let (record, stored) = rows(index, function)?;
     let Some(linkage) = index.text(record.linkage.get()) else {
-        return index.text(record.plain.get()).map(String::from_utf8_lossy);
+        return index.text(record.plain.get()).map(lossy);
     };
-    let linkage = String::from_utf8_lossy(linkage);
+    let linkage = lossy(linkage);
     let demangled = match stored.filter(|_| options.demangle) {
         // Without a text of its own it is no mangled name.
-        Some(stored) => index.text(stored).map(String::from_utf8_lossy),
+        Some(stored) => index.text(stored).map(lossy),
         None if options.demangle => {
             crate::demangle(&linkage, options.limits.name_bytes).map(Cow::Owned)
         }
@@ -306,7 +306,7 @@ pub(crate) fn path(index: &Index, record: &FileRecord) -> Option<String> {
         path.push(b'/');
     }
     path.extend_from_slice(name);
-    Some(String::from_utf8_lossy(&path).into_owned())
+    Some(lossy(&path).into_owned())
 }
 
 #[inline]
