@@ -18,6 +18,7 @@
 //! | [`stats`] | medians and spreads |
 //! | [`work`] | how much a call is asked |
 //! | [`target`] | what a ratio must be, and whether it is |
+//! | [`peak`] | what a process took at most |
 //! | [`plot`] | lines over two axes, as SVG |
 //! | [`report`] | the table and the JSON |
 //! | [`command`] | the command line and the rows it selects |
@@ -29,6 +30,7 @@ pub mod clock;
 pub mod command;
 pub mod counting;
 pub mod lane;
+pub mod peak;
 pub mod plot;
 pub mod race;
 pub mod report;

@@ -38,9 +38,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             black_box((frame.function, frame.file, frame.line));
         }
     }
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
-    println!("{}", peak.ok_or("the kernel does not say VmHWM")?);
+    println!("{}", benches::peak::kib()?);
     Ok(())
 }

@@ -140,13 +140,6 @@ pub(crate) fn is_child() -> bool {
         Ok(Vec::new())
     });
     done.expect("the workload was there");
-    print_peak();
+    println!("{}", benches::peak::kib().expect("it says what it took"));
     true
-}
-
-fn print_peak() {
-    let status = std::fs::read_to_string("/proc/self/status").expect("a process has one");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
-    println!("{}", peak.expect("it says what it took"));
 }

@@ -184,6 +184,11 @@ pub(super) fn column(number: u64) -> u16 {
     u16::try_from(number).unwrap_or(0)
 }
 
+/// No source has 2^32 lines: such a number is no number.
+pub(super) fn line(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
 impl Value {
     pub(super) fn new(class: Class, number: u64) -> Self {
         Self { class, number }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{IncompleteLineProgram, Reader, Section};
 
-use super::form::column;
+use super::form::{self, column};
 use super::index::Index;
 use super::program::{Program, Stop};
 use super::unit::{Root, Unit};
@@ -178,7 +178,7 @@ impl<'d> Lines<'d> {
                 let new = Row {
                     into,
                     file: u32::try_from(row.file).unwrap_or(u32::MAX),
-                    line: narrow(row.line),
+                    line: form::line(row.line),
                     column: column(row.column),
                 };
                 // Of rows at one address the last counts: the others have no
@@ -335,11 +335,6 @@ fn check_header(section: Slice<'_>, offset: usize, limit: u64) -> Result<(), Fau
     } else {
         Ok(())
     }
-}
-
-/// No source has 2^32 lines: such a number is no number.
-fn narrow(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(0)
 }
 
 fn join(parts: [Option<&[u8]>; 3], limit: usize) -> Option<String> {

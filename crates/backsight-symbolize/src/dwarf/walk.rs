@@ -10,7 +10,7 @@ use std::sync::Arc;
 use gimli::UnitOffset;
 
 use super::cursor::Cursor;
-use super::form::{Value, column};
+use super::form::{self, Value, column};
 use super::plan::{Kind, Plans};
 use super::range::RangeAttrs;
 use super::unit::Unit;
@@ -199,7 +199,7 @@ impl CodeDie {
     /// Returns `DW_AT_decl_line`, of a function; 0 when it does not say.
     pub(super) fn decl_line(&self) -> u32 {
         match self.kind {
-            Kind::Function => self.narrow(Slot::DeclLineOrCallColumn),
+            Kind::Function => self.line(Slot::DeclLineOrCallColumn),
             _ => 0,
         }
     }
@@ -214,18 +214,17 @@ impl CodeDie {
 
     /// Returns `DW_AT_call_line`, of an inlined call; 0 when it does not say.
     pub(super) fn call_line(&self) -> u32 {
-        self.narrow(Slot::LinkageOrCallLine)
+        self.line(Slot::LinkageOrCallLine)
     }
 
     /// Returns `DW_AT_call_column`, of an inlined call; 0 when it does not say.
     pub(super) fn call_column(&self) -> u16 {
-        column(self.narrow(Slot::DeclLineOrCallColumn).into())
+        let number = self.values.get(Slot::DeclLineOrCallColumn).as_number();
+        number.map_or(0, column)
     }
 
-    /// No source has 2^32 lines: such a number is no number.
-    fn narrow(&self, slot: Slot) -> u32 {
-        let number = self.values.get(slot).as_number();
-        number.map_or(0, |number| u32::try_from(number).unwrap_or(0))
+    fn line(&self, slot: Slot) -> u32 {
+        self.values.get(slot).as_number().map_or(0, form::line)
     }
 }
 
