@@ -48,7 +48,6 @@ struct Open {
 struct FileRows<'f, 'd> {
     /// Has the lines and their files.
     unit: &'f Unit<'d>,
-    index: &'f Index<'d>,
     lines: &'f Lines<'d>,
     /// Rows by the files' numbers in the line program.
     rows: Vec<u32>,
@@ -62,7 +61,7 @@ impl<'d> FileRows<'_, 'd> {
             return NONE;
         };
         if *slot == NONE
-            && let Some(parts) = self.lines.path_parts(file, self.unit, self.index)
+            && let Some(parts) = self.lines.path_parts(file, self.unit)
         {
             *slot = u32::try_from(part.files.len()).unwrap_or(NONE);
             part.files.push(parts);
@@ -127,8 +126,8 @@ pub(super) fn flatten<'d>(
     let mut lines = std::mem::take(&mut scratch.lines);
     lines.clear();
     let read = unit
-        .own_root(index)
-        .and_then(|root| lines.fill(root, None, index, &mut scratch.ranges));
+        .own_root()
+        .and_then(|root| lines.fill(root, None, index.elf, &mut scratch.ranges));
     scratch.ranges.clear();
     let mut rows = std::mem::take(&mut scratch.file_rows);
     rows.clear();
@@ -141,13 +140,12 @@ pub(super) fn flatten<'d>(
         part: std::mem::take(&mut scratch.part),
         files: FileRows {
             unit,
-            index,
             lines: &lines,
             rows,
         },
         scratch,
         // A walk, and the names of all it meets.
-        fuel: index.fuel_for(full.length().saturating_mul(2)),
+        fuel: full.home.fuel_for(full.length().saturating_mul(2)),
     };
     let walked = flattening.walk();
     let limited = [read, walked].contains(&Err(Fault::Limit));
@@ -203,9 +201,9 @@ impl<'d> Flattening<'_, 'd> {
     }
 
     fn function(&mut self, die: &CodeDie) -> Result<(), Fault> {
-        let root = self.full.own_root(self.index)?;
+        let root = self.full.own_root()?;
         let unit = root.unit_ref();
-        let limit = self.index.options.limits.rows_per_unit;
+        let limit = self.full.home.limits.rows_per_unit;
         let value = u32::try_from(self.scratch.functions.len()).map_err(|_| Fault::Limit)?;
         let mut first_range = None;
         let elf = self.index.elf;
@@ -257,7 +255,7 @@ impl<'d> Flattening<'_, 'd> {
             return Ok(());
         };
         let (level, outer_too_deep) = (outer.level, outer.too_deep);
-        let limits = &self.index.options.limits;
+        let limits = self.full.home.limits;
         let mut open = Open {
             depth: die.depth,
             level: level.saturating_add(1),
@@ -282,7 +280,7 @@ impl<'d> Flattening<'_, 'd> {
         let function = self.function_row(die);
         let node = Node::inlined(parent, function, file, die.call_line());
         let value = self.push_node(node, die.call_column())?;
-        let root = self.full.own_root(self.index)?;
+        let root = self.full.own_root()?;
         let unit = root.unit_ref();
         let sink = Sink {
             items: &mut self.scratch.inlined,

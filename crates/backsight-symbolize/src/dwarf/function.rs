@@ -4,7 +4,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gimli::UnitOffset;
 
-use super::index::Index;
 use super::inline::Body;
 use super::plan::Kind;
 use super::range::Sink;
@@ -12,7 +11,8 @@ use super::unit::Unit;
 use super::walk::CodeDies;
 use super::{Fault, Fuel};
 use crate::cover::{Cover, Item};
-use crate::tally::bytes_of;
+use crate::elf::ElfFile;
+use crate::tally::{Tally, bytes_of};
 
 /// The functions of one unit that have code.
 #[derive(Debug)]
@@ -41,20 +41,16 @@ impl Functions {
     /// a limit, counts.
     ///
     /// With `only`, what is kept suffices for this address, and for none other.
-    pub(super) fn read<'d>(
-        unit: &Unit<'d>,
-        only: Option<u64>,
-        index: &Index<'d>,
-    ) -> Result<Self, Fault> {
+    pub(super) fn read(unit: &Unit<'_>, only: Option<u64>, elf: &ElfFile) -> Result<Self, Fault> {
         let mut list = Vec::new();
         let mut items = Vec::new();
-        let mut fuel = index.fuel_for(unit.length());
-        let walked = walk(unit, only, index, &mut fuel, &mut list, &mut items);
+        let mut fuel = unit.fuel();
+        let walked = walk(unit, only, elf, &mut fuel, &mut list, &mut items);
         Ok(Self {
             list,
             cover: Cover::new(items, 1),
             limited: walked == Err(Fault::Limit),
-            fuel: Mutex::new(index.fuel_for(unit.length())),
+            fuel: Mutex::new(unit.fuel()),
         })
     }
 
@@ -83,16 +79,16 @@ impl Functions {
     }
 }
 
-fn walk<'d>(
-    unit: &Unit<'d>,
+fn walk(
+    unit: &Unit<'_>,
     only: Option<u64>,
-    index: &Index<'d>,
+    elf: &ElfFile,
     fuel: &mut Fuel,
     list: &mut Vec<Function>,
     items: &mut Vec<Item>,
 ) -> Result<(), Fault> {
-    let unit_ref = unit.own_root(index)?.unit_ref();
-    let limit = index.options.limits.rows_per_unit;
+    let unit_ref = unit.own_root()?.unit_ref();
+    let limit = unit.home.limits.rows_per_unit;
     let mut dies = CodeDies::of_unit(unit)?;
     while let Some(die) = dies.next(fuel)? {
         if die.kind != Kind::Function {
@@ -108,7 +104,7 @@ fn walk<'d>(
             value,
         };
         die.ranges().collect(unit_ref, fuel, sink, |begin, end| {
-            if !index.elf.is_code(begin) {
+            if !elf.is_code(begin) {
                 return false;
             }
             start = start.or(Some(begin));
@@ -129,16 +125,11 @@ fn walk<'d>(
 
 impl Function {
     /// Returns what is inlined in it.
-    pub(super) fn body<'d>(
-        &self,
-        unit: &Unit<'d>,
-        functions: &Functions,
-        index: &Index<'d>,
-    ) -> &Body {
+    pub(super) fn body(&self, unit: &Unit<'_>, functions: &Functions, kept: &Tally) -> &Body {
         self.body.get_or_init(|| {
-            let read = |fuel: &mut Fuel| Body::read(self.die, unit, index, fuel);
+            let read = |fuel: &mut Fuel| Body::read(self.die, unit, fuel);
             let body = functions.with_fuel(read);
-            index.kept.add(body.bytes());
+            kept.add(body.bytes());
             Box::new(body)
         })
     }

@@ -25,6 +25,7 @@ pub(super) struct Home<'d> {
     pub(super) dwarf: gimli::Dwarf<Slice<'d>>,
     pub(super) abbrevs: AbbrevTables<'d>,
     pub(super) kind: HomeKind,
+    pub(super) limits: &'d Limits,
 }
 
 /// Which of the files it is.
@@ -54,13 +55,19 @@ impl Inherited {
 }
 
 impl<'d> Home<'d> {
-    pub(super) fn new(dwarf: gimli::Dwarf<Slice<'d>>, kind: HomeKind, limits: &Limits) -> Self {
+    pub(super) fn new(dwarf: gimli::Dwarf<Slice<'d>>, kind: HomeKind, limits: &'d Limits) -> Self {
         let abbrevs = *dwarf.debug_abbrev.reader();
         let fuel = Fuel::for_bytes(abbrevs.len(), limits.steps_per_byte);
         Self {
             abbrevs: AbbrevTables::new(abbrevs, fuel),
             dwarf,
             kind,
+            limits,
         }
+    }
+
+    /// Returns fuel for a walk over so many bytes of its sections.
+    pub(super) fn fuel_for(&self, bytes: usize) -> Fuel {
+        Fuel::for_bytes(bytes, self.limits.steps_per_byte)
     }
 }

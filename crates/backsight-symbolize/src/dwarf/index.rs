@@ -18,11 +18,11 @@ use super::companions::Companions;
 use super::form::{Class, Value};
 use super::held::Held;
 use super::home::{Home, HomeKind};
-use super::name::Names;
+use super::name::{self, Names};
 use super::sections::Sections;
 use super::unit::Unit;
 use super::units::Units;
-use super::{Fault, Found, Fuel, Level, Slice};
+use super::{Fault, Found, Level, Slice};
 use crate::Options;
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
@@ -76,11 +76,11 @@ impl<'d> Index<'d> {
         let supplementary = companions.supplementary().map(|sections| {
             dwarf.sup = Some(Arc::new(sections.dwarf()));
             let home = Home::new(sections.dwarf(), HomeKind::Supplementary, limits);
-            Units::new(Arc::new(home), limits.units)
+            Units::new(Arc::new(home))
         });
         let home = Arc::new(Home::new(dwarf, HomeKind::Main, limits));
         Self {
-            units: Units::new(Arc::clone(&home), limits.units),
+            units: Units::new(Arc::clone(&home)),
             home,
             companions,
             names: Names::default(),
@@ -140,7 +140,7 @@ impl<'d> Index<'d> {
             }
             if found.location.is_none() {
                 match unit.lines_at(addr, few, self) {
-                    Ok(lines) => found.location = lines.find(addr, unit, self),
+                    Ok(lines) => found.location = lines.find(addr, unit),
                     Err(fault) => found.limited |= fault == Fault::Limit,
                 }
             }
@@ -195,13 +195,14 @@ impl<'d> Index<'d> {
         let Some(function) = functions.find(addr) else {
             return Vec::new();
         };
-        let body = function.body(full, &functions, self);
+        let body = function.body(full, &functions, &self.kept);
         if body.limited {
             note(Fault::Limit);
         }
         let lines = unit.lines_at(addr, few, self).map_err(&mut note).ok();
         let lines = lines.as_deref();
-        let row = lines.and_then(|lines| lines.find(addr, unit, self));
+        let row = lines.and_then(|lines| lines.find(addr, unit));
+        let resolve = |die| functions.with_fuel(|fuel| name::of(die, full, self, fuel));
         // Each level stands where the next inner one was called; the innermost
         // where the line table says.
         let mut location = row.unwrap_or_default();
@@ -210,11 +211,11 @@ impl<'d> Index<'d> {
             if inline.cut {
                 note(Fault::Limit);
             }
-            let call = inline.call(lines, unit, self);
+            let call = inline.call(lines, unit);
             let location = std::mem::replace(&mut location, call);
             if self.options.inlines {
                 levels.push(Level {
-                    name: inline.name(full, &functions, self),
+                    name: inline.name(resolve),
                     location,
                     inlined: true,
                     start: None,
@@ -222,7 +223,7 @@ impl<'d> Index<'d> {
             }
         }
         levels.push(Level {
-            name: body.name(function, full, &functions, self),
+            name: body.name(|| resolve(function.die)),
             location,
             inlined: false,
             start: Some(function.start),
@@ -263,11 +264,6 @@ impl<'d> Index<'d> {
         self.package.get_or_init(open).as_ref()
     }
 
-    /// Returns fuel for a walk over so many bytes of DIEs.
-    pub(super) fn fuel_for(&self, bytes: usize) -> Fuel {
-        Fuel::for_bytes(bytes, self.options.limits.steps_per_byte)
-    }
-
     /// Reads the root DIEs of all units, or of those that the address ranges
     /// leave out.
     fn read_roots(&self, unlisted_only: bool) -> Roots {
@@ -282,7 +278,9 @@ impl<'d> Index<'d> {
         let bytes = self.home.dwarf.debug_info.reader().len();
         let ranges = self.home.dwarf.ranges.debug_ranges().reader().len();
         let lists = self.home.dwarf.ranges.debug_rnglists().reader().len();
-        let mut fuel = self.fuel_for(bytes.saturating_add(ranges).saturating_add(lists));
+        let mut fuel = self
+            .home
+            .fuel_for(bytes.saturating_add(ranges).saturating_add(lists));
         let mut rows_left = limits.rows_per_unit;
         let mut items = Vec::new();
         let mut roots = Roots::default();

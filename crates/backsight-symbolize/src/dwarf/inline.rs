@@ -7,14 +7,12 @@ use std::sync::OnceLock;
 
 use gimli::UnitOffset;
 
-use super::function::{Function, Functions};
-use super::index::Index;
 use super::line::{Lines, Location};
 use super::plan::Kind;
 use super::range::Sink;
 use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
-use super::{Fault, Fuel, name};
+use super::{Fault, Fuel};
 use crate::cover::{Cover, Item};
 use crate::name::Name;
 use crate::tally::bytes_of;
@@ -44,30 +42,24 @@ pub(super) struct Inline {
 impl Body {
     /// Walks the DIEs inside the function at `die`. What stands before a
     /// malformed DIE, or before a limit, counts.
-    pub(super) fn read<'d>(
-        die: UnitOffset,
-        unit: &Unit<'d>,
-        index: &Index<'d>,
-        fuel: &mut Fuel,
-    ) -> Self {
+    pub(super) fn read(die: UnitOffset, unit: &Unit<'_>, fuel: &mut Fuel) -> Self {
         let mut body = Self::default();
         let mut items = Vec::new();
-        let walked = body.walk(die, unit, index, fuel, &mut items);
+        let walked = body.walk(die, unit, fuel, &mut items);
         body.limited = walked == Err(Fault::Limit);
         body.cover = Cover::new(items, 1);
         body
     }
 
-    fn walk<'d>(
+    fn walk(
         &mut self,
         die: UnitOffset,
-        unit: &Unit<'d>,
-        index: &Index<'d>,
+        unit: &Unit<'_>,
         fuel: &mut Fuel,
         items: &mut Vec<Item>,
     ) -> Result<(), Fault> {
-        let limits = &index.options.limits;
-        let unit_ref = unit.own_root(index)?.unit_ref();
+        let limits = unit.home.limits;
+        let unit_ref = unit.own_root()?.unit_ref();
         let mut dies = CodeDies::of_subtree(die, unit)?;
         // The inlined calls that enclose the next DIE, outermost first.
         let mut open: Vec<(isize, u32)> = Vec::new();
@@ -122,15 +114,8 @@ impl Body {
         std::iter::successors(deepest, move |inline| inline.parent.and_then(get))
     }
 
-    /// Returns the physical function's own name.
-    pub(super) fn name<'d>(
-        &self,
-        function: &Function,
-        unit: &Unit<'d>,
-        functions: &Functions,
-        index: &Index<'d>,
-    ) -> Name {
-        let resolve = || functions.with_fuel(|fuel| name::of(function.die, unit, index, fuel));
+    /// Returns the physical function's own name, which `resolve` finds the first time.
+    pub(super) fn name(&self, resolve: impl FnOnce() -> Name) -> Name {
         self.name.get_or_init(resolve).clone()
     }
 }
@@ -149,28 +134,18 @@ impl Inline {
     }
 
     /// Returns where the call stands.
-    pub(super) fn call<'d>(
-        &self,
-        lines: Option<&Lines<'d>>,
-        unit: &Unit<'d>,
-        index: &Index<'d>,
-    ) -> Location {
+    pub(super) fn call<'d>(&self, lines: Option<&Lines<'d>>, unit: &Unit<'d>) -> Location {
         let file = self.call_file.zip(lines);
         Location {
-            file: file.and_then(|(file, lines)| lines.file(file, unit, index)),
+            file: file.and_then(|(file, lines)| lines.file(file, unit)),
             line: Some(self.call_line).filter(|line| *line > 0),
             column: Some(self.call_column.into()).filter(|column| *column > 0),
         }
     }
 
-    /// Returns the name of the function that was folded in.
-    pub(super) fn name<'d>(
-        &self,
-        unit: &Unit<'d>,
-        functions: &Functions,
-        index: &Index<'d>,
-    ) -> Name {
-        let resolve = || functions.with_fuel(|fuel| name::of(self.die, unit, index, fuel));
-        self.name.get_or_init(resolve).clone()
+    /// Returns the name of the function that was folded in, which `resolve` finds from
+    /// the DIE of the call the first time.
+    pub(super) fn name(&self, resolve: impl FnOnce(UnitOffset) -> Name) -> Name {
+        self.name.get_or_init(|| resolve(self.die)).clone()
     }
 }

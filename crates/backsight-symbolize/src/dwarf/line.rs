@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 use gimli::{IncompleteLineProgram, Reader, Section};
 
 use super::form::{self, column};
-use super::index::Index;
 use super::program::{Program, Stop};
 use super::unit::{Root, Unit};
 use super::{Fault, Slice};
 use crate::cover::{Cover, Item};
+use crate::elf::ElfFile;
 use crate::name::lossy;
 use crate::tally::bytes_of;
 
@@ -92,13 +92,9 @@ impl<'d> Lines<'d> {
     /// before a malformed opcode counts.
     ///
     /// With `only`, what is kept suffices for this address, and for none other.
-    pub(super) fn read(
-        root: &Root<'d>,
-        only: Option<u64>,
-        index: &Index<'d>,
-    ) -> Result<Self, Fault> {
+    pub(super) fn read(root: &Root<'d>, only: Option<u64>, elf: &ElfFile) -> Result<Self, Fault> {
         let mut lines = Self::default();
-        lines.fill(root, only, index, &mut Vec::new())?;
+        lines.fill(root, only, elf, &mut Vec::new())?;
         Ok(lines)
     }
 
@@ -108,11 +104,11 @@ impl<'d> Lines<'d> {
         &mut self,
         root: &Root<'d>,
         only: Option<u64>,
-        index: &Index<'d>,
+        elf: &ElfFile,
         items: &mut Vec<Item>,
     ) -> Result<(), Fault> {
         self.clear();
-        let filled = self.run(root, only, index);
+        let filled = self.run(root, only, elf);
         if filled.is_err() {
             self.clear();
         }
@@ -137,11 +133,11 @@ impl<'d> Lines<'d> {
         self.cover.clear();
     }
 
-    fn run(&mut self, root: &Root<'d>, only: Option<u64>, index: &Index<'d>) -> Result<(), Fault> {
+    fn run(&mut self, root: &Root<'d>, only: Option<u64>, elf: &ElfFile) -> Result<(), Fault> {
         let Some(offset) = root.line_program else {
             return Ok(());
         };
-        let limits = &index.options.limits;
+        let limits = root.home.limits;
         let section = &root.unit_ref().dwarf.debug_line;
         check_header(*section.reader(), offset.0, limits.line_header_bytes)?;
         let program = section.program(
@@ -155,16 +151,16 @@ impl<'d> Lines<'d> {
         self.files.resize_with(count, OnceLock::new);
         let rows = Program::new(program.header());
         self.program = Some(program);
-        self.read_rows(rows, only, index)
+        self.read_rows(rows, only, limits.rows_per_unit, elf)
     }
 
     fn read_rows(
         &mut self,
         mut program: Program<'d>,
         only: Option<u64>,
-        index: &Index<'d>,
+        limit: usize,
+        elf: &ElfFile,
     ) -> Result<(), Fault> {
-        let limit = index.options.limits.rows_per_unit;
         loop {
             let first = self.rows.len();
             let mut full = false;
@@ -194,7 +190,7 @@ impl<'d> Lines<'d> {
                 return Err(Fault::Limit);
             }
             match stop {
-                Ok(Stop::Sequence(end)) => self.end_sequence(first, begin, end, only, index),
+                Ok(Stop::Sequence(end)) => self.end_sequence(first, begin, end, only, elf),
                 Ok(Stop::Dropped) => self.rows.truncate(first),
                 // A sequence without its end does not say how far it reaches.
                 Ok(Stop::Program) | Err(_) => {
@@ -211,14 +207,14 @@ impl<'d> Lines<'d> {
         begin: Option<u64>,
         end: u64,
         only: Option<u64>,
-        index: &Index<'d>,
+        elf: &ElfFile,
     ) {
         // Functions the linker dropped leave their lines at address 0.
         let wanted = |begin: u64| match only {
             Some(addr) => begin <= addr && addr < end,
             None => begin < end,
         };
-        match begin.filter(|begin| wanted(*begin) && index.elf.is_code(*begin)) {
+        match begin.filter(|begin| wanted(*begin) && elf.is_code(*begin)) {
             Some(begin) => self.sequences.push(Sequence {
                 begin,
                 end,
@@ -230,7 +226,7 @@ impl<'d> Lines<'d> {
     }
 
     /// Returns where the instruction at `addr` comes from.
-    pub(super) fn find(&self, addr: u64, unit: &Unit<'d>, index: &Index<'d>) -> Option<Location> {
+    pub(super) fn find(&self, addr: u64, unit: &Unit<'d>) -> Option<Location> {
         let at = usize::try_from(*self.cover.find(addr).first()?).ok()?;
         let sequence = self.sequences.get(at)?;
         let rows = self.rows.get(sequence.first..)?.get(..sequence.count)?;
@@ -239,32 +235,27 @@ impl<'d> Lines<'d> {
         let row = rows.get(after.checked_sub(1)?)?;
         let known = row.line > 0;
         Some(Location {
-            file: self.file(row.file.into(), unit, index),
+            file: self.file(row.file.into(), unit),
             line: known.then_some(row.line),
             column: Some(row.column.into()).filter(|column| known && *column > 0),
         })
     }
 
     /// Returns the path of the file with this index.
-    pub(super) fn file(&self, file: u64, unit: &Unit<'d>, index: &Index<'d>) -> Option<Arc<str>> {
+    pub(super) fn file(&self, file: u64, unit: &Unit<'d>) -> Option<Arc<str>> {
         let slot = self.files.get(usize::try_from(file).ok()?)?;
-        let path = slot.get_or_init(|| self.join_path(file, unit, index).map(Arc::from));
+        let path = slot.get_or_init(|| self.join_path(file, unit).map(Arc::from));
         path.clone()
     }
 
-    fn join_path(&self, file: u64, unit: &Unit<'d>, index: &Index<'d>) -> Option<String> {
-        self.path_parts(file, unit, index)?
-            .join(index.options.limits.name_bytes)
+    fn join_path(&self, file: u64, unit: &Unit<'d>) -> Option<String> {
+        let parts = self.path_parts(file, unit)?;
+        parts.join(unit.home.limits.name_bytes)
     }
 
     /// Returns what the path of the file with this index is joined from.
-    pub(super) fn path_parts(
-        &self,
-        file: u64,
-        unit: &Unit<'d>,
-        index: &Index<'d>,
-    ) -> Option<PathParts<'d>> {
-        let root = unit.own_root(index).ok()?;
+    pub(super) fn path_parts(&self, file: u64, unit: &Unit<'d>) -> Option<PathParts<'d>> {
+        let root = unit.own_root().ok()?;
         let unit = root.unit_ref();
         let header = self.program.as_ref()?.header();
         let entry = header.file(file)?;

@@ -63,12 +63,12 @@ pub(super) fn raw<'d>(
     index: &Index<'d>,
     fuel: &mut Fuel,
 ) -> RawName<'d> {
-    let limits = &index.options.limits;
+    let limits = unit.home.limits;
     let short = |name: &&[u8]| name.len() <= limits.name_bytes;
     let (mut unit, mut die) = (unit, *die);
     let mut raw = RawName::default();
     for _ in 0..=limits.name_links {
-        let Ok(root) = unit.own_root(index) else {
+        let Ok(root) = unit.own_root() else {
             break;
         };
         let text = |value: Option<Value>| {

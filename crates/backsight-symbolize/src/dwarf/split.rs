@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use gimli::{DwoId, Section, UnitType};
 
+use super::Slice;
 use super::home::{Home, HomeKind, Inherited};
 use super::index::Index;
 use super::sections::Sections;
 use super::unit::{Root, Unit};
-use super::{Fuel, Slice};
 use crate::Limits;
 
 /// Where a skeleton unit says that its functions are.
@@ -34,14 +34,14 @@ pub(super) fn full_unit<'d>(unit: &Unit<'d>, index: &Index<'d>) -> Option<Unit<'
     if !matches!(unit.home.kind, HomeKind::Main) {
         return None;
     }
-    let root = unit.own_root(index).ok()?;
+    let root = unit.own_root().ok()?;
     let SplitName { id, name } = root.split?;
     let kind = HomeKind::Split(Inherited {
         low_pc: root.unit.low_pc,
         addr_base: root.unit.addr_base,
         ranges_base: root.unit.rnglists_base,
     });
-    let limits = &index.options.limits;
+    let limits = unit.home.limits;
     let in_home = |dwarf| find_unit(dwarf, kind, id, limits);
     let packed = index.package().and_then(|package| {
         let dwarf = package.find_cu(id, &unit.home.dwarf).ok()??;
@@ -67,11 +67,11 @@ fn find_unit<'d>(
     dwarf: gimli::Dwarf<Slice<'d>>,
     kind: HomeKind,
     id: DwoId,
-    limits: &Limits,
+    limits: &'d Limits,
 ) -> Option<Unit<'d>> {
     let bytes = dwarf.debug_info.reader().len();
     let home = Arc::new(Home::new(dwarf, kind, limits));
-    let mut fuel = Fuel::for_bytes(bytes, limits.steps_per_byte);
+    let mut fuel = home.fuel_for(bytes);
     let mut headers = home.dwarf.units();
     for _ in 0..limits.units {
         let header = headers.next().ok()??;

@@ -40,7 +40,7 @@ pub(super) struct Unit<'d> {
 /// most of the cost and not wanted before a line is.
 #[derive(Debug)]
 pub(super) struct Root<'d> {
-    home: Arc<Home<'d>>,
+    pub(super) home: Arc<Home<'d>>,
     pub(super) unit: gimli::Unit<Slice<'d>>,
     pub(super) line_program: Option<DebugLineOffset>,
     pub(super) ranges: RangeAttrs,
@@ -74,8 +74,13 @@ impl<'d> Unit<'d> {
     }
 
     /// Returns the root DIE, with fuel of its own.
-    pub(super) fn own_root(&self, index: &Index<'d>) -> Result<&Root<'d>, Fault> {
-        self.root(&mut index.fuel_for(self.length()))
+    pub(super) fn own_root(&self) -> Result<&Root<'d>, Fault> {
+        self.root(&mut self.fuel())
+    }
+
+    /// Returns fuel for one walk over its DIEs.
+    pub(super) fn fuel(&self) -> Fuel {
+        self.home.fuel_for(self.length())
     }
 
     /// Starts at a DIE, and sees no more than the unit.
@@ -114,10 +119,10 @@ impl<'d> Unit<'d> {
         index: &Index<'d>,
     ) -> Result<Held<'_, Functions>, Fault> {
         if few && self.functions.get().is_none() {
-            return Functions::read(self, Some(addr), index).map(Held::Own);
+            return Functions::read(self, Some(addr), index.elf).map(Held::Own);
         }
         let read = || {
-            let functions = Functions::read(self, None, index);
+            let functions = Functions::read(self, None, index.elf);
             index
                 .kept
                 .add(functions.as_ref().map_or(0, Functions::bytes));
@@ -136,14 +141,14 @@ impl<'d> Unit<'d> {
         index: &Index<'d>,
     ) -> Result<Held<'_, Lines<'d>>, Fault> {
         if few && self.lines.get().is_none() {
-            return Lines::read(self.own_root(index)?, Some(addr), index).map(Held::Own);
+            return Lines::read(self.own_root()?, Some(addr), index.elf).map(Held::Own);
         }
         self.lines(index).map(Held::Kept)
     }
 
     pub(super) fn lines(&self, index: &Index<'d>) -> Result<&Lines<'d>, Fault> {
         let read = || {
-            let lines = Lines::read(self.own_root(index)?, None, index)?;
+            let lines = Lines::read(self.own_root()?, None, index.elf)?;
             index.kept.add(lines.bytes());
             Ok(lines)
         };

@@ -19,8 +19,6 @@ const EARLY: usize = 16;
 #[derive(Debug)]
 pub(super) struct Units<'d> {
     home: Arc<Home<'d>>,
-    /// How many there may be.
-    limit: usize,
     early: [OnceLock<Box<Unit<'d>>>; EARLY],
     listed: OnceLock<List<'d>>,
     /// Whether a header could not be read, or all were listed.
@@ -36,10 +34,9 @@ struct List<'d> {
 }
 
 impl<'d> Units<'d> {
-    pub(super) fn new(home: Arc<Home<'d>>, limit: usize) -> Self {
+    pub(super) fn new(home: Arc<Home<'d>>) -> Self {
         Self {
             home,
-            limit,
             early: [const { OnceLock::new() }; EARLY],
             listed: OnceLock::new(),
             beyond: AtomicBool::new(false),
@@ -115,7 +112,7 @@ impl<'d> Units<'d> {
                 let Some(offset) = header.debug_info_offset() else {
                     continue;
                 };
-                if units.len() >= self.limit {
+                if units.len() >= self.home.limits.units {
                     return List { units, cut: true };
                 }
                 units.push(Unit::new(header, offset, Arc::clone(&self.home)));

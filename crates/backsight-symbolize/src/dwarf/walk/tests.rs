@@ -244,7 +244,7 @@ fn compare(bytes: Vec<u8>, every: usize) -> usize {
     let sections = sections.expect("sections");
     let limits = Limits::default();
     let home = Arc::new(Home::new(sections.dwarf(), HomeKind::Main, &limits));
-    let units = Units::new(home, limits.units);
+    let units = Units::new(home);
     let mut count = 0;
     let offsets = units.offsets().step_by(every);
     for unit in offsets.filter_map(|offset| units.at(offset)) {
