@@ -6,61 +6,52 @@
 
 use gimli::{Format, Reader};
 
+use super::unit_map::{UnitMap, item};
 use super::{Fault, Slice};
-use crate::cover::{Cover, Item};
+use crate::cover::Cover;
 use crate::elf::ElfFile;
 
-/// Which units the section says an address belongs to.
-#[derive(Debug)]
-pub(super) struct Aranges {
-    /// Of the units, where they begin in `.debug_info`.
-    pub(super) offsets: Vec<usize>,
-    pub(super) cover: Cover,
+/// Reads the section. A set that is malformed ends it; those before count.
+///
+/// With `only`, what is kept suffices for this address, and for none other:
+/// a pass over the section, and nothing sorted. Of units that claim the same
+/// address `keep` are kept.
+pub(super) fn read(section: Slice<'_>, only: Option<u64>, keep: usize, elf: &ElfFile) -> UnitMap {
+    let mut offsets = Vec::new();
+    let mut items = Vec::new();
+    let _ = for_each(section, &mut |unit, begin, end| {
+        let wanted = only.is_none_or(|addr| begin <= addr && addr < end);
+        if !wanted || !elf.is_code(begin) {
+            return;
+        }
+        if offsets.last() != Some(&unit) {
+            offsets.push(unit);
+        }
+        items.push(item(begin, end, offsets.len().saturating_sub(1)));
+    });
+    UnitMap {
+        offsets,
+        cover: Cover::new(items, keep),
+        limited: false,
+    }
 }
 
-impl Aranges {
-    /// Reads the section. A set that is malformed ends it; those before count.
-    ///
-    /// With `only`, what is kept suffices for this address, and for none other:
-    /// a pass over the section, and nothing sorted. Of units that claim the same
-    /// address `keep` are kept.
-    pub(super) fn read(section: Slice<'_>, only: Option<u64>, keep: usize, elf: &ElfFile) -> Self {
-        let mut offsets = Vec::new();
-        let mut items = Vec::new();
-        let _ = for_each(section, &mut |unit, begin, end| {
-            let wanted = only.is_none_or(|addr| begin <= addr && addr < end);
-            if !wanted || !elf.is_code(begin) {
-                return;
-            }
-            if offsets.last() != Some(&unit) {
-                offsets.push(unit);
-            }
-            items.push(Item {
-                begin,
-                end,
-                rank: 0,
-                value: u32::try_from(offsets.len().saturating_sub(1)).unwrap_or(u32::MAX),
-            });
-        });
-        Self {
-            offsets,
-            cover: Cover::new(items, keep),
+/// Returns the units that the section has ranges of, by where they begin in
+/// `.debug_info`, ascending.
+pub(super) fn units(section: Slice<'_>) -> Vec<usize> {
+    let mut units = Vec::new();
+    let _ = for_each(section, &mut |unit, _, _| {
+        if units.last() != Some(&unit) {
+            units.push(unit);
         }
-    }
-
-    /// Returns where the units begin that cover `addr`, the preferred first.
-    pub(super) fn find(&self, addr: u64) -> impl Iterator<Item = usize> {
-        let places = self.cover.find(addr).iter();
-        places.filter_map(|at| self.offsets.get(usize::try_from(*at).ok()?).copied())
-    }
+    });
+    units.sort_unstable();
+    units
 }
 
 /// Calls `found` with the unit's offset in `.debug_info`, the begin and the end
 /// of each range. Stops at the first set that is malformed; those before count.
-pub(super) fn for_each(
-    section: Slice<'_>,
-    found: &mut impl FnMut(usize, u64, u64),
-) -> Result<(), Fault> {
+fn for_each(section: Slice<'_>, found: &mut impl FnMut(usize, u64, u64)) -> Result<(), Fault> {
     let mut rest = section;
     while !rest.is_empty() {
         let (length, format) = rest.read_initial_length()?;

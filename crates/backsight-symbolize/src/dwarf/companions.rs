@@ -4,13 +4,11 @@
 //! borrow from all of them alike.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use gimli::DwoId;
-
+use super::Fault;
 use super::arena::Arena;
 use super::sections::{Role, Sections};
-use super::{Fault, split};
 use crate::Options;
 use crate::elf::ElfFile;
 use crate::locate::{Near, Search, Site};
@@ -24,12 +22,18 @@ pub(super) struct Companions {
     supplementary: Option<Sections>,
     package: OnceLock<Option<Sections>>,
     split: Arena<Sections>,
-    /// Bytes that may still be unpacked, and bytes that may still be read.
-    budget: Mutex<(u64, u64)>,
-    /// What the budget began with.
-    whole_budget: (u64, u64),
+    left: Mutex<Budget>,
+    /// What was there to begin with.
+    budget: Budget,
     limited: AtomicBool,
     missing: AtomicBool,
+}
+
+/// What the companions may take together, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    unpacked: u64,
+    read: u64,
 }
 
 impl Companions {
@@ -41,10 +45,13 @@ impl Companions {
         unpacked_bytes: u64,
         options: Arc<Options>,
     ) -> Self {
-        let whole_budget = (unpacked_bytes, options.limits.file_bytes);
+        let budget = Budget {
+            unpacked: unpacked_bytes,
+            read: options.limits.file_bytes,
+        };
         let mut companions = Self {
-            budget: Mutex::new(whole_budget),
-            whole_budget,
+            left: Mutex::new(budget),
+            budget,
             options,
             near,
             supplementary: None,
@@ -78,12 +85,13 @@ impl Companions {
         self.package.get_or_init(open).as_ref()
     }
 
-    /// Returns the `.dwo` file of this name that has the unit of this id.
+    /// Returns the `.dwo` file of this name that is the one: several places may have
+    /// one of that name.
     pub(super) fn split_file(
         &self,
         name: &[u8],
         comp_dir: Option<&[u8]>,
-        id: DwoId,
+        is_it: impl Fn(&Sections) -> bool,
     ) -> Option<&Sections> {
         let sites = self.search().split_files(name, comp_dir);
         let found = sites.into_iter().find_map(|site| {
@@ -93,8 +101,9 @@ impl Companions {
             }
             let elf = self.read(&site)?;
             let sections = self.load(elf, Role::Split)?;
-            let has_unit = split::has_unit(&sections, id, &self.options.limits);
-            has_unit.then(|| self.split.keep(sections)).flatten()
+            is_it(&sections)
+                .then(|| self.split.keep(sections))
+                .flatten()
         });
         if found.is_none() {
             self.missing.store(true, Ordering::Relaxed);
@@ -104,9 +113,9 @@ impl Companions {
 
     /// Returns the bytes of memory that they take.
     pub(super) fn taken_bytes(&self) -> u64 {
-        let left = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let unpacked = self.whole_budget.0.saturating_sub(left.0);
-        unpacked.saturating_add(self.whole_budget.1.saturating_sub(left.1))
+        let left = *self.left();
+        let unpacked = self.budget.unpacked.saturating_sub(left.unpacked);
+        unpacked.saturating_add(self.budget.read.saturating_sub(left.read))
     }
 
     /// Whether a limit kept one from being read.
@@ -119,6 +128,10 @@ impl Companions {
         self.missing.load(Ordering::Relaxed)
     }
 
+    fn left(&self) -> MutexGuard<'_, Budget> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn search(&self) -> Search<'_> {
         Search {
             options: &self.options,
@@ -128,12 +141,11 @@ impl Companions {
 
     /// Reads a file, as far as the budget for all of them lasts.
     fn read(&self, site: &Site) -> Option<ElfFile> {
-        let lock = || self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = lock().1;
-        match self.search().read(site, left) {
+        let limit = self.left().read;
+        match self.search().read(site, limit) {
             Ok(elf) => {
-                let mut budget = lock();
-                budget.1 = budget.1.saturating_sub(elf.read_bytes());
+                let mut left = self.left();
+                left.read = left.read.saturating_sub(elf.read_bytes());
                 Some(elf)
             }
             Err(crate::Error::TooLarge { .. }) => {
@@ -145,14 +157,14 @@ impl Companions {
     }
 
     fn load(&self, elf: ElfFile, role: Role) -> Option<Sections> {
-        let lock = || self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         // Not locked meanwhile: unpacking takes time. Two at once may together take
         // more than was left, each no more than that.
-        let before = lock().0;
-        let mut left = before;
-        let sections = Sections::load(Arc::new(elf), role, &mut left);
-        let mut budget = lock();
-        budget.0 = budget.0.saturating_sub(before.saturating_sub(left));
+        let before = self.left().unpacked;
+        let mut after = before;
+        let sections = Sections::load(Arc::new(elf), role, &mut after);
+        let mut left = self.left();
+        left.unpacked = left.unpacked.saturating_sub(before.saturating_sub(after));
+        drop(left);
         if sections.as_ref().is_err_and(|fault| *fault == Fault::Limit) {
             self.limited.store(true, Ordering::Relaxed);
         }

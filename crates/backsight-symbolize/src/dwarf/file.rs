@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use gimli::Section;
+use gimli::SectionId;
 
 use super::companions::Companions;
 use super::flatten::{Scratch, flatten};
@@ -68,7 +68,7 @@ impl DwarfFile {
         let sections = Sections::load(Arc::clone(elf), Role::Main, &mut file.budget)?;
         let whole = Whole::of(file.owner(sections));
         file.info_size =
-            whole.with_dependent(|_, index| index.home.dwarf.debug_info.reader().len());
+            whole.with_dependent(|owner, _| owner.sections.slice(SectionId::DebugInfo).len());
         file.whole = OnceLock::from(whole);
         Ok(file)
     }
@@ -159,7 +159,7 @@ impl DwarfFile {
         };
         match self.whole.get() {
             Some(whole) => {
-                let tables = whole.with_dependent(|_, index| index.kept.get());
+                let tables = whole.with_dependent(|_, index| index.kept_bytes());
                 of(whole.borrow_owner()).saturating_add(tables)
             }
             None => self.prefix().as_ref().and_then(Prefix::owner).map_or(0, of),
@@ -180,13 +180,8 @@ pub(crate) struct FileUnits<'u, 'd>(&'u Index<'d>);
 impl<'d> FileUnits<'_, 'd> {
     /// Returns where each unit begins, and how many bytes it has.
     pub(crate) fn list(self) -> Vec<(usize, usize)> {
-        let offsets: Vec<usize> = self.0.units.offsets().collect();
-        let ends = offsets.iter().skip(1).copied();
-        let ends = ends.chain(std::iter::once(usize::MAX));
-        let pairs = offsets.iter().zip(ends);
-        pairs
-            .map(|(at, end)| (*at, end.saturating_sub(*at)))
-            .collect()
+        let units = self.0.units().iter().map(|tables| &tables.unit);
+        units.map(|unit| (unit.offset, unit.length())).collect()
     }
 
     /// Returns all that the unit that begins at `offset` says of its code.
@@ -196,10 +191,10 @@ impl<'d> FileUnits<'_, 'd> {
         code: &CodeMap,
         scratch: &mut Scratch<'d>,
     ) -> UnitPart<'d> {
-        let unit = self.0.units.at(offset);
-        let unit = unit.filter(|unit| unit.may_hold_code());
-        unit.map_or_else(UnitPart::default, |unit| {
-            flatten(unit, self.0, code, scratch)
+        let tables = self.0.units().at(offset);
+        let tables = tables.filter(|tables| tables.unit.may_hold_code());
+        tables.map_or_else(UnitPart::default, |tables| {
+            flatten(tables, self.0, code, scratch)
         })
     }
 

@@ -13,6 +13,7 @@ use super::name;
 use super::part::UnitPart;
 use super::plan::Kind;
 use super::range::Sink;
+use super::tables::UnitTables;
 use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
 use super::{Fault, Fuel};
@@ -117,12 +118,13 @@ struct Flattening<'f, 'd> {
 /// Flattens one unit. What stands before a malformed DIE or row, or before a
 /// limit, counts.
 pub(super) fn flatten<'d>(
-    unit: &Unit<'d>,
+    tables: &UnitTables<'d>,
     index: &Index<'d>,
     code: &CodeMap,
     scratch: &mut Scratch<'d>,
 ) -> UnitPart<'d> {
     scratch.begin();
+    let unit = &tables.unit;
     let mut lines = std::mem::take(&mut scratch.lines);
     lines.clear();
     let read = unit
@@ -132,7 +134,7 @@ pub(super) fn flatten<'d>(
     let mut rows = std::mem::take(&mut scratch.file_rows);
     rows.clear();
     rows.resize(lines.file_count(), NONE);
-    let full = unit.full(index);
+    let full = &tables.full(&index.splits).unit;
     let mut flattening = Flattening {
         full,
         index,
@@ -320,7 +322,7 @@ impl<'d> Flattening<'_, 'd> {
         if let Some(row) = key.and_then(|key| self.scratch.function_rows.get(&key)) {
             return *row;
         }
-        let raw = name::raw(die, self.full, self.index, &mut self.fuel);
+        let raw = name::raw(die, self.full, &self.index.links, &mut self.fuel);
         let row = u32::try_from(self.part.functions.len()).unwrap_or(NONE);
         self.part.functions.push(raw);
         if let Some(key) = key {

@@ -11,22 +11,24 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use gimli::{DebugInfoOffset, DwarfPackage, Section, SectionId, UnitOffset};
+use gimli::SectionId;
 
-use super::aranges::{self, Aranges};
+use super::aranges;
 use super::companions::Companions;
-use super::form::{Class, Value};
 use super::held::Held;
 use super::home::{Home, HomeKind};
-use super::name::{self, Names};
+use super::links::Links;
+use super::name::Names;
+use super::roots;
 use super::sections::Sections;
-use super::unit::Unit;
+use super::split::SplitUnits;
+use super::tables::{Reading, UnitTables};
+use super::unit_map::UnitMap;
 use super::units::Units;
 use super::{Fault, Found, Level, Slice};
 use crate::Options;
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
-use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
 use crate::index::NONE;
 use crate::tally::Tally;
@@ -38,30 +40,19 @@ pub(super) const FEW: usize = 4;
 #[derive(Debug)]
 pub(super) struct Index<'d> {
     /// The main file.
-    pub(super) home: Arc<Home<'d>>,
-    pub(super) companions: &'d Companions,
-    pub(super) names: Names<'d>,
-    pub(super) options: &'d Options,
     pub(super) elf: &'d ElfFile,
-    pub(super) units: Units<'d>,
+    pub(super) links: Links<'d>,
+    pub(super) splits: SplitUnits<'d>,
+    companions: &'d Companions,
+    options: &'d Options,
+    names: Names<'d>,
     aranges: Slice<'d>,
-    /// The units of the supplementary file.
-    supplementary: Option<Units<'d>>,
-    package: OnceLock<Option<DwarfPackage<Slice<'d>>>>,
     lookups: AtomicUsize,
-    /// What the tables of units and their names take.
-    pub(super) kept: Tally,
-    listed: OnceLock<Aranges>,
-    unlisted: OnceLock<Roots>,
-    all: OnceLock<Roots>,
-}
-
-/// Units by the addresses that their root DIEs claim.
-#[derive(Debug, Default)]
-struct Roots {
-    offsets: Vec<usize>,
-    cover: Cover,
-    limited: bool,
+    /// What the tables of units take.
+    kept: Tally,
+    listed: OnceLock<UnitMap>,
+    unlisted: OnceLock<UnitMap>,
+    all: OnceLock<UnitMap>,
 }
 
 impl<'d> Index<'d> {
@@ -78,17 +69,18 @@ impl<'d> Index<'d> {
             let home = Home::new(sections.dwarf(), HomeKind::Supplementary, limits);
             Units::new(Arc::new(home))
         });
-        let home = Arc::new(Home::new(dwarf, HomeKind::Main, limits));
+        let home = Home::new(dwarf, HomeKind::Main, limits);
         Self {
-            units: Units::new(Arc::clone(&home)),
-            home,
-            companions,
-            names: Names::default(),
-            options,
             elf: &sections.elf,
+            links: Links {
+                units: Units::new(Arc::new(home)),
+                supplementary,
+            },
+            splits: SplitUnits::new(companions),
+            companions,
+            options,
+            names: Names::new(options),
             aranges: sections.slice(SectionId::DebugAranges),
-            supplementary,
-            package: OnceLock::new(),
             lookups: AtomicUsize::new(0),
             kept: Tally::default(),
             listed: OnceLock::new(),
@@ -121,7 +113,7 @@ impl<'d> Index<'d> {
                 self.search(roots.find(addr), addr, few, &mut found);
             }
         }
-        found.limited |= self.units.cut() || self.companions.limited();
+        found.limited |= self.units().cut() || self.companions.limited();
         found
     }
 
@@ -132,31 +124,55 @@ impl<'d> Index<'d> {
         few: bool,
         found: &mut Found,
     ) {
-        for unit in candidates.filter_map(|offset| self.units.at(offset)) {
-            let levels = self.levels(unit, addr, few, &mut found.limited);
+        for tables in candidates.filter_map(|offset| self.units().at(offset)) {
+            let levels = self.levels(tables, addr, few, &mut found.limited);
             if !levels.is_empty() {
                 found.levels = levels;
                 return;
             }
             if found.location.is_none() {
-                match unit.lines_at(addr, few, self) {
-                    Ok(lines) => found.location = lines.find(addr, unit),
+                match tables.lines_at(addr, few, self.reading()) {
+                    Ok(lines) => found.location = lines.find(addr, &tables.unit),
                     Err(fault) => found.limited |= fault == Fault::Limit,
                 }
             }
         }
     }
 
-    fn read_aranges(&self, only: Option<u64>) -> Aranges {
+    fn read_aranges(&self, only: Option<u64>) -> UnitMap {
         let keep = self.options.limits.units_per_address;
-        Aranges::read(self.aranges, only, keep, self.elf)
+        aranges::read(self.aranges, only, keep, self.elf)
+    }
+
+    /// Reads the root DIEs of all units, or of those that the address ranges
+    /// leave out.
+    fn read_roots(&self, unlisted_only: bool) -> UnitMap {
+        let listed = aranges::units(self.aranges);
+        roots::read(self.units(), &listed, unlisted_only, self.reading())
+    }
+
+    pub(super) fn units(&self) -> &Units<'d> {
+        &self.links.units
+    }
+
+    /// Returns the bytes that the tables of units and their names take.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.kept.get().saturating_add(self.names.kept.get())
+    }
+
+    fn reading(&self) -> Reading<'_> {
+        Reading {
+            elf: self.elf,
+            kept: &self.kept,
+        }
     }
 
     /// Returns which units [`find`](Self::find) would ask where, as places in the
     /// order of `.debug_info`.
     pub(super) fn claims(&self, code: &CodeMap) -> Claims {
         let mut claims = Claims::default();
-        let places: Vec<usize> = self.units.offsets().collect();
+        let units = self.units().iter();
+        let places: Vec<usize> = units.map(|tables| tables.unit.offset).collect();
         let place = |offset: &usize| {
             let at = places.binary_search(offset).ok();
             at.and_then(|at| u32::try_from(at).ok()).unwrap_or(NONE)
@@ -173,16 +189,23 @@ impl<'d> Index<'d> {
                 claims.limited |= roots.limited;
             }
         }
-        claims.limited |= self.units.cut() || self.companions.limited();
+        claims.limited |= self.units().cut() || self.companions.limited();
         claims
     }
 
     /// Returns the function in this unit and what is inlined in it, innermost
     /// first; nothing when the unit has no function there.
-    fn levels(&self, unit: &Unit<'d>, addr: u64, few: bool, limited: &mut bool) -> Vec<Level> {
+    fn levels(
+        &self,
+        tables: &UnitTables<'d>,
+        addr: u64,
+        few: bool,
+        limited: &mut bool,
+    ) -> Vec<Level> {
         let mut note = |fault: Fault| *limited |= fault == Fault::Limit;
-        let full = unit.full(self);
-        let functions = match full.functions_at(addr, few, self) {
+        let unit = &tables.unit;
+        let full = tables.full(&self.splits);
+        let functions = match full.functions_at(addr, few, self.reading()) {
             Ok(functions) => functions,
             Err(fault) => {
                 note(fault);
@@ -195,14 +218,16 @@ impl<'d> Index<'d> {
         let Some(function) = functions.find(addr) else {
             return Vec::new();
         };
+        let full = &full.unit;
         let body = function.body(full, &functions, &self.kept);
         if body.limited {
             note(Fault::Limit);
         }
-        let lines = unit.lines_at(addr, few, self).map_err(&mut note).ok();
+        let lines = tables.lines_at(addr, few, self.reading());
+        let lines = lines.map_err(&mut note).ok();
         let lines = lines.as_deref();
         let row = lines.and_then(|lines| lines.find(addr, unit));
-        let resolve = |die| functions.with_fuel(|fuel| name::of(die, full, self, fuel));
+        let resolve = |die| functions.with_fuel(|fuel| self.names.of(die, full, &self.links, fuel));
         // Each level stands where the next inner one was called; the innermost
         // where the line table says.
         let mut location = row.unwrap_or_default();
@@ -229,111 +254,5 @@ impl<'d> Index<'d> {
             start: Some(function.start),
         });
         levels
-    }
-
-    /// Returns the unit and the DIE in it that an attribute of a DIE of `unit` refers
-    /// to, in whichever file that is.
-    pub(super) fn target<'r>(
-        &'r self,
-        unit: &'r Unit<'d>,
-        link: Value,
-    ) -> Option<(&'r Unit<'d>, UnitOffset)> {
-        let at = usize::try_from(link.number).ok()?;
-        match (link.class, unit.home.kind) {
-            (Class::UnitRef, _) => Some((unit, UnitOffset(at))),
-            (Class::InfoRef, HomeKind::Main) => self.units.around(DebugInfoOffset(at)),
-            (Class::InfoRef, HomeKind::Supplementary) | (Class::SupRef, _) => {
-                self.supplementary.as_ref()?.around(DebugInfoOffset(at))
-            }
-            // Compilers keep split units from referring to each other.
-            (Class::InfoRef, HomeKind::Split(_)) => {
-                let inside = at.checked_sub(unit.offset)?;
-                (inside < unit.length()).then_some((unit, UnitOffset(inside)))
-            }
-            _ => None,
-        }
-    }
-
-    /// Returns the package of split units.
-    pub(super) fn package(&self) -> Option<&DwarfPackage<Slice<'d>>> {
-        let open = || {
-            let sections = self.companions.package()?;
-            let empty = Slice::new(&[], gimli::Reader::endian(&self.aranges));
-            DwarfPackage::load(|id| Ok::<_, gimli::Error>(sections.slice(id)), empty).ok()
-        };
-        self.package.get_or_init(open).as_ref()
-    }
-
-    /// Reads the root DIEs of all units, or of those that the address ranges
-    /// leave out.
-    fn read_roots(&self, unlisted_only: bool) -> Roots {
-        let mut listed = Vec::new();
-        let _ = aranges::for_each(self.aranges, &mut |offset, _, _| {
-            if listed.last() != Some(&offset) {
-                listed.push(offset);
-            }
-        });
-        listed.sort_unstable();
-        let limits = &self.options.limits;
-        let bytes = self.home.dwarf.debug_info.reader().len();
-        let ranges = self.home.dwarf.ranges.debug_ranges().reader().len();
-        let lists = self.home.dwarf.ranges.debug_rnglists().reader().len();
-        let mut fuel = self
-            .home
-            .fuel_for(bytes.saturating_add(ranges).saturating_add(lists));
-        let mut rows_left = limits.rows_per_unit;
-        let mut items = Vec::new();
-        let mut roots = Roots::default();
-        for offset in self.units.offsets() {
-            let listed = listed.binary_search(&offset).is_ok();
-            if listed && unlisted_only {
-                continue;
-            }
-            let Some(unit) = self.units.at(offset).filter(|unit| unit.may_hold_code()) else {
-                continue;
-            };
-            let at = roots.offsets.len();
-            let before = items.len();
-            let ranges = unit.root(&mut fuel).and_then(|root| {
-                root.ranges
-                    .for_each(root.unit_ref(), &mut fuel, |begin, end| {
-                        if items.len() < limits.rows_per_unit && self.elf.is_code(begin) {
-                            items.push(item(begin, end, at));
-                        }
-                    })
-            });
-            roots.offsets.push(offset);
-            roots.limited |= ranges == Err(Fault::Limit) || items.len() >= limits.rows_per_unit;
-            if items.len() == before && !listed {
-                // It does not say: its lines may. Old compilers are like that.
-                if let Ok(lines) = unit.lines(self) {
-                    let Some(left) = rows_left.checked_sub(lines.row_count()) else {
-                        roots.limited = true;
-                        break;
-                    };
-                    rows_left = left;
-                    items.extend(lines.ranges().map(|(begin, end)| item(begin, end, at)));
-                }
-            }
-        }
-        roots.cover = Cover::new(items, limits.units_per_address);
-        roots
-    }
-}
-
-impl Roots {
-    /// Returns where the units begin that cover `addr`, the preferred first.
-    fn find(&self, addr: u64) -> impl Iterator<Item = usize> {
-        let places = self.cover.find(addr).iter();
-        places.filter_map(|at| self.offsets.get(usize::try_from(*at).ok()?).copied())
-    }
-}
-
-fn item(begin: u64, end: u64, unit: usize) -> Item {
-    Item {
-        begin,
-        end,
-        rank: 0,
-        value: u32::try_from(unit).unwrap_or(u32::MAX),
     }
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use gimli::{IncompleteLineProgram, Reader, Section};
 
 use super::form::{self, column};
+use super::path::PathParts;
 use super::program::{Program, Stop};
 use super::unit::{Root, Unit};
 use super::{Fault, Slice};
 use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
-use crate::name::lossy;
 use crate::tally::bytes_of;
 
 /// A place in the source.
@@ -44,38 +44,6 @@ pub(super) struct Row {
     pub(super) line: u32,
     /// 0 is unknown.
     pub(super) column: u16,
-}
-
-/// What a file's path is joined from, as the line program has it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PathParts<'d> {
-    pub(crate) comp_dir: Option<&'d [u8]>,
-    pub(crate) dir: Option<&'d [u8]>,
-    pub(crate) name: &'d [u8],
-}
-
-impl PathParts<'_> {
-    /// Returns the path, unless it has more than `limit` bytes.
-    pub(crate) fn join(&self, limit: usize) -> Option<String> {
-        join([self.comp_dir, self.dir, Some(self.name)], limit)
-    }
-
-    /// Returns the path without the file's name, unless it has more than `limit` bytes.
-    pub(crate) fn join_directory(&self, limit: usize) -> Option<String> {
-        join([self.comp_dir, self.dir, None], limit)
-    }
-
-    /// Returns where each part stands and how long it is: the same for parts that
-    /// are the same bytes of the file.
-    pub(crate) fn addresses(&self) -> [(usize, usize); 3] {
-        let place = |part: &[u8]| (part.as_ptr().addr(), part.len());
-        let optional = |part: Option<&[u8]>| part.map_or((0, 0), place);
-        [
-            optional(self.comp_dir),
-            optional(self.dir),
-            place(self.name),
-        ]
-    }
 }
 
 /// A run of rows with ascending addresses: one section's code, as a rule.
@@ -325,57 +293,5 @@ fn check_header(section: Slice<'_>, offset: usize, limit: u64) -> Result<(), Fau
         Err(Fault::Limit)
     } else {
         Ok(())
-    }
-}
-
-fn join(parts: [Option<&[u8]>; 3], limit: usize) -> Option<String> {
-    let mut path = String::new();
-    for part in parts.into_iter().flatten() {
-        if part.len() > limit {
-            return None;
-        }
-        push_path(&mut path, &lossy(part));
-    }
-    (path.len() <= limit).then_some(path)
-}
-
-/// Puts `part` behind `path`, or in its place when it is absolute, in the manner
-/// of Unix or of Windows: cross compilers write both.
-fn push_path(path: &mut String, part: &str) {
-    let drive = |text: &str, slash| text.get(1..3) == Some(slash);
-    let windows = |text: &str| text.starts_with('\\') || drive(text, ":\\");
-    if part.starts_with('/') || drive(part, ":/") || windows(part) {
-        path.clear();
-    } else {
-        let separator = if windows(path) { '\\' } else { '/' };
-        if !path.is_empty() && !path.ends_with(separator) {
-            path.push(separator);
-        }
-    }
-    path.push_str(part);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::push_path;
-
-    #[test]
-    fn an_absolute_part_replaces_the_path() {
-        let cases = [
-            ("", "a.c", "a.c"),
-            ("/src", "a.c", "/src/a.c"),
-            ("/src/", "a.c", "/src/a.c"),
-            ("/src", "../a.c", "/src/../a.c"),
-            ("/src", "/b/a.c", "/b/a.c"),
-            ("C:\\src", "a.c", "C:\\src\\a.c"),
-            ("/src", "C:\\a.c", "C:\\a.c"),
-            ("/src", "C:/a.c", "C:/a.c"),
-            ("/src", "", "/src/"),
-        ];
-        for (path, part, want) in cases {
-            let mut joined = path.to_owned();
-            push_path(&mut joined, part);
-            assert_eq!(joined, want, "{path} and {part}");
-        }
     }
 }

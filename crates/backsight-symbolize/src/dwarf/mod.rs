@@ -9,6 +9,12 @@
 //! kept: units when the file is opened, functions and lines per unit, inlined
 //! calls per function. No walk recurses, and each spends [`Fuel`], of which
 //! there is only so much per byte of input.
+//!
+//! From the bottom up: a `unit` knows its bytes, and the limits, by its `home`; a
+//! `walk` over it makes `function`, `inline` and `line` tables, which know nothing
+//! of other units; `tables` keeps them beside their unit, `units` has all of a file,
+//! and `links` leads from one to another, which names need. The `index` asks them
+//! all for one address, `flatten` for all of a unit.
 
 mod abbrev;
 mod aranges;
@@ -26,16 +32,21 @@ mod home;
 mod index;
 mod inline;
 mod line;
+mod links;
 mod name;
 mod part;
+mod path;
 mod plan;
 mod prefix;
 mod program;
 mod range;
+mod roots;
 mod sections;
 mod split;
+mod tables;
 mod text;
 mod unit;
+mod unit_map;
 mod units;
 mod values;
 mod walk;
@@ -43,9 +54,10 @@ mod whole;
 
 pub(crate) use file::{DwarfFile, FileUnits};
 pub(crate) use flatten::Scratch;
-pub(crate) use line::{Location, PathParts};
+pub(crate) use line::Location;
 pub(crate) use name::RawName;
 pub(crate) use part::{Block, LineRow, UnitPart};
+pub(crate) use path::PathParts;
 
 use fuel::Fuel;
 

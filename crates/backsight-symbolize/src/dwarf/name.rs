@@ -12,19 +12,26 @@ use std::sync::{Mutex, PoisonError};
 use gimli::UnitOffset;
 
 use super::form::Value;
-use super::index::Index;
+use super::links::Links;
 use super::unit::Unit;
 use super::walk::CodeDie;
 use super::{Fuel, text};
+use crate::Options;
 use crate::name::Name;
+use crate::tally::Tally;
 
 /// Names met so far: the same function folded into many others is demangled
 /// once.
-#[derive(Debug, Default)]
-pub(super) struct Names<'d>(Mutex<HashMap<Found<'d>, Name>>);
+#[derive(Debug)]
+pub(super) struct Names<'d> {
+    options: &'d Options,
+    known: Mutex<HashMap<Key<'d>, Name>>,
+    /// What they take.
+    pub(super) kept: Tally,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Found<'d> {
+enum Key<'d> {
     Linkage(&'d [u8]),
     Plain(&'d [u8]),
 }
@@ -39,20 +46,6 @@ pub(crate) struct RawName<'d> {
     pub(crate) line: u32,
 }
 
-/// Returns the name of the function that the DIE at `die` is, or is a copy of.
-pub(super) fn of<'d>(die: UnitOffset, unit: &Unit<'d>, index: &Index<'d>, fuel: &mut Fuel) -> Name {
-    let Ok(Some(die)) = CodeDie::read(die, unit, fuel) else {
-        return Name::default();
-    };
-    let raw = raw(&die, unit, index, fuel);
-    let linkage = raw.linkage.map(Found::Linkage);
-    let name = match linkage.or(raw.plain.map(Found::Plain)) {
-        Some(found) => index.names.get(found, index),
-        None => Name::default(),
-    };
-    name.at_line(raw.line)
-}
-
 /// Reads the names of the function that this DIE is, or is a copy of.
 ///
 /// Names longer than the limit are absent. A linkage name ends the search: what
@@ -60,7 +53,7 @@ pub(super) fn of<'d>(die: UnitOffset, unit: &Unit<'d>, index: &Index<'d>, fuel: 
 pub(super) fn raw<'d>(
     die: &CodeDie,
     unit: &Unit<'d>,
-    index: &Index<'d>,
+    links: &Links<'d>,
     fuel: &mut Fuel,
 ) -> RawName<'d> {
     let limits = unit.home.limits;
@@ -86,7 +79,7 @@ pub(super) fn raw<'d>(
         if linkage.is_some() {
             break;
         }
-        let target = die.origin().and_then(|link| index.target(unit, link));
+        let target = die.origin().and_then(|link| links.target(unit, link));
         let Some((next, at)) = target else {
             break;
         };
@@ -101,19 +94,46 @@ pub(super) fn raw<'d>(
 }
 
 impl<'d> Names<'d> {
-    fn get(&self, found: Found<'d>, index: &Index<'d>) -> Name {
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&found) {
+    pub(super) fn new(options: &'d Options) -> Self {
+        Self {
+            options,
+            known: Mutex::default(),
+            kept: Tally::default(),
+        }
+    }
+
+    /// Returns the name of the function that the DIE at `die` is, or is a copy of.
+    pub(super) fn of(
+        &self,
+        die: UnitOffset,
+        unit: &Unit<'d>,
+        links: &Links<'d>,
+        fuel: &mut Fuel,
+    ) -> Name {
+        let Ok(Some(die)) = CodeDie::read(die, unit, fuel) else {
+            return Name::default();
+        };
+        let raw = raw(&die, unit, links, fuel);
+        let linkage = raw.linkage.map(Key::Linkage);
+        let name = match linkage.or(raw.plain.map(Key::Plain)) {
+            Some(key) => self.get(key),
+            None => Name::default(),
+        };
+        name.at_line(raw.line)
+    }
+
+    fn get(&self, key: Key<'d>) -> Name {
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&key) {
             return known.clone();
         }
         // Two threads may both get here; the names are equal.
-        let name = match found {
-            Found::Linkage(raw) => Name::of_linkage(raw, index.options),
-            Found::Plain(raw) => Name::of_plain(raw),
+        let name = match key {
+            Key::Linkage(raw) => Name::of_linkage(raw, self.options),
+            Key::Plain(raw) => Name::of_plain(raw),
         };
-        index
-            .kept
-            .add(name.bytes().saturating_add(size_of::<(Found<'d>, Name)>()));
-        lock().entry(found).or_insert(name).clone()
+        self.kept
+            .add(name.bytes().saturating_add(size_of::<(Key<'d>, Name)>()));
+        lock().entry(key).or_insert(name).clone()
     }
 }

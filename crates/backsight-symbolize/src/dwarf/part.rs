@@ -1,7 +1,8 @@
 //! One unit's part of the index, and how its rows are laid out.
 
-use super::line::{PathParts, Row};
+use super::line::Row;
 use super::name::RawName;
+use super::path::PathParts;
 use crate::index::{Le16, Le32, Node};
 
 /// One unit's part of the index. Rows refer to rows of the same part.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use gimli::Reader;
 
-use super::aranges::Aranges;
+use super::aranges;
 use super::index::FEW;
 use super::sections::Sections;
 use super::whole::{Owner, Whole};
@@ -53,7 +53,7 @@ impl Prefix {
             return Some(Found::default());
         }
         let unit_at = |aranges: Slice<'_>| {
-            let aranges = Aranges::read(aranges, Some(addr), 1, elf);
+            let aranges = aranges::read(aranges, Some(addr), 1, elf);
             aranges.find(addr).next()
         };
         let growing = &mut self.growing;

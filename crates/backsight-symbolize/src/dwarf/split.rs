@@ -7,57 +7,76 @@
 //! they belong together. Up to DWARF 4 this was an extension of GNU, with other
 //! attributes; the DWARF 5 standard describes it in 3.1.2 and 7.3.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use gimli::{DwoId, Section, UnitType};
+use gimli::{DwarfPackage, DwoId, Reader, RunTimeEndian, Section, UnitType};
 
 use super::Slice;
+use super::companions::Companions;
 use super::home::{Home, HomeKind, Inherited};
-use super::index::Index;
 use super::sections::Sections;
-use super::unit::{Root, Unit};
+use super::unit::{Root, SplitName, Unit};
 use crate::Limits;
 
-/// Where a skeleton unit says that its functions are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SplitName<'d> {
-    pub(super) id: DwoId,
-    /// A path; relative to the compilation directory.
-    pub(super) name: Slice<'d>,
+/// Finds split units.
+#[derive(Debug)]
+pub(super) struct SplitUnits<'d> {
+    companions: &'d Companions,
+    package: OnceLock<Option<DwarfPackage<Slice<'d>>>>,
 }
 
-/// Returns the split unit that this unit is the skeleton of.
-///
-/// The package is looked at first. Returns `None` for units that are no skeletons, and
-/// when no file has the split unit: the skeleton then says what it can.
-pub(super) fn full_unit<'d>(unit: &Unit<'d>, index: &Index<'d>) -> Option<Unit<'d>> {
-    if !matches!(unit.home.kind, HomeKind::Main) {
-        return None;
+impl<'d> SplitUnits<'d> {
+    /// Opens nothing yet.
+    pub(super) fn new(companions: &'d Companions) -> Self {
+        Self {
+            companions,
+            package: OnceLock::new(),
+        }
     }
-    let root = unit.own_root().ok()?;
-    let SplitName { id, name } = root.split?;
-    let kind = HomeKind::Split(Inherited {
-        low_pc: root.unit.low_pc,
-        addr_base: root.unit.addr_base,
-        ranges_base: root.unit.rnglists_base,
-    });
-    let limits = unit.home.limits;
-    let in_home = |dwarf| find_unit(dwarf, kind, id, limits);
-    let packed = index.package().and_then(|package| {
-        let dwarf = package.find_cu(id, &unit.home.dwarf).ok()??;
-        in_home(dwarf)
-    });
-    packed.or_else(|| {
-        let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
-        let sections = index.companions.split_file(name.slice(), comp_dir, id)?;
-        let mut dwarf = sections.dwarf();
-        dwarf.make_dwo(&unit.home.dwarf);
-        in_home(dwarf)
-    })
+
+    /// Returns the split unit that this unit is the skeleton of.
+    ///
+    /// The package is looked at first. Returns `None` for units that are no skeletons,
+    /// and when no file has the split unit: the skeleton then says what it can.
+    pub(super) fn of(&self, unit: &Unit<'d>) -> Option<Unit<'d>> {
+        if !matches!(unit.home.kind, HomeKind::Main) {
+            return None;
+        }
+        let root = unit.own_root().ok()?;
+        let SplitName { id, name } = root.split?;
+        let kind = HomeKind::Split(Inherited {
+            low_pc: root.unit.low_pc,
+            addr_base: root.unit.addr_base,
+            ranges_base: root.unit.rnglists_base,
+        });
+        let limits = unit.home.limits;
+        let in_home = |dwarf| find_unit(dwarf, kind, id, limits);
+        let packed = self.package(name.endian()).and_then(|package| {
+            let dwarf = package.find_cu(id, &unit.home.dwarf).ok()??;
+            in_home(dwarf)
+        });
+        packed.or_else(|| {
+            let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
+            let has_unit = |sections: &Sections| has_unit(sections, id, limits);
+            let found = self.companions.split_file(name.slice(), comp_dir, has_unit);
+            let mut dwarf = found?.dwarf();
+            dwarf.make_dwo(&unit.home.dwarf);
+            in_home(dwarf)
+        })
+    }
+
+    fn package(&self, endian: RunTimeEndian) -> Option<&DwarfPackage<Slice<'d>>> {
+        let open = || {
+            let sections = self.companions.package()?;
+            let empty = Slice::new(&[], endian);
+            DwarfPackage::load(|id| Ok::<_, gimli::Error>(sections.slice(id)), empty).ok()
+        };
+        self.package.get_or_init(open).as_ref()
+    }
 }
 
 /// Returns whether this is a `.dwo` file with the unit of this id.
-pub(super) fn has_unit(sections: &Sections, id: DwoId, limits: &Limits) -> bool {
+fn has_unit(sections: &Sections, id: DwoId, limits: &Limits) -> bool {
     let mut dwarf = sections.dwarf();
     dwarf.file_type = gimli::DwarfFileType::Dwo;
     find_unit(dwarf, HomeKind::Split(Inherited::NOTHING), id, limits).is_some()

@@ -1,21 +1,16 @@
-//! One unit: its root DIE, and its functions and lines once they are needed.
+//! One unit: its header, its root DIE and the shapes of its DIEs.
 
 use std::sync::{Arc, OnceLock};
 
 use gimli::{
-    AttributeValue, DebugInfoOffset, DebugLineOffset, Reader, Section, UnitHeader, UnitOffset,
-    UnitRef, UnitType,
+    AttributeValue, DebugInfoOffset, DebugLineOffset, DwoId, Reader, Section, UnitHeader,
+    UnitOffset, UnitRef, UnitType,
 };
 
 use super::cursor::Cursor;
-use super::function::Functions;
-use super::held::Held;
 use super::home::{Home, HomeKind};
-use super::index::Index;
-use super::line::Lines;
 use super::plan::Plans;
 use super::range::RangeAttrs;
-use super::split::{self, SplitName};
 use super::{Fault, Fuel, Slice};
 
 /// A unit whose header is read. The rest comes when it is asked for.
@@ -26,12 +21,8 @@ pub(super) struct Unit<'d> {
     pub(super) offset: usize,
     /// Whose sections its offsets mean.
     pub(super) home: Arc<Home<'d>>,
-    /// What it is the skeleton of.
-    split: OnceLock<Option<Box<Unit<'d>>>>,
     root: OnceLock<Result<Root<'d>, Fault>>,
     plans: OnceLock<Result<Arc<Plans>, Fault>>,
-    functions: OnceLock<Result<Functions, Fault>>,
-    lines: OnceLock<Result<Lines<'d>, Fault>>,
 }
 
 /// What a unit's root DIE says.
@@ -47,6 +38,14 @@ pub(super) struct Root<'d> {
     pub(super) split: Option<SplitName<'d>>,
 }
 
+/// Where a skeleton unit says that its functions are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SplitName<'d> {
+    pub(super) id: DwoId,
+    /// A path; relative to the compilation directory.
+    pub(super) name: Slice<'d>,
+}
+
 impl<'d> Unit<'d> {
     pub(super) fn new(
         header: UnitHeader<Slice<'d>>,
@@ -57,11 +56,8 @@ impl<'d> Unit<'d> {
             header,
             offset: offset.0,
             home,
-            split: OnceLock::new(),
             root: OnceLock::new(),
             plans: OnceLock::new(),
-            functions: OnceLock::new(),
-            lines: OnceLock::new(),
         }
     }
 
@@ -100,60 +96,6 @@ impl<'d> Unit<'d> {
             .plans
             .get_or_init(|| self.home.abbrevs.plans(&self.header));
         plans.as_ref().map_err(|fault| *fault)
-    }
-
-    /// Returns the unit that has the functions and their names: the split unit, where
-    /// this is a skeleton and the file is found, else this one. Lines and files of the
-    /// line table stay here.
-    pub(super) fn full(&self, index: &Index<'d>) -> &Unit<'d> {
-        let open = || split::full_unit(self, index).map(Box::new);
-        self.split.get_or_init(open).as_deref().unwrap_or(self)
-    }
-
-    /// Returns the unit's functions; with `few`, what suffices for `addr` unless
-    /// all are known.
-    pub(super) fn functions_at(
-        &self,
-        addr: u64,
-        few: bool,
-        index: &Index<'d>,
-    ) -> Result<Held<'_, Functions>, Fault> {
-        if few && self.functions.get().is_none() {
-            return Functions::read(self, Some(addr), index.elf).map(Held::Own);
-        }
-        let read = || {
-            let functions = Functions::read(self, None, index.elf);
-            index
-                .kept
-                .add(functions.as_ref().map_or(0, Functions::bytes));
-            functions
-        };
-        let functions = self.functions.get_or_init(read).as_ref();
-        functions.map(Held::Kept).map_err(|fault| *fault)
-    }
-
-    /// Returns the unit's lines; with `few`, what suffices for `addr` unless all
-    /// are known.
-    pub(super) fn lines_at(
-        &self,
-        addr: u64,
-        few: bool,
-        index: &Index<'d>,
-    ) -> Result<Held<'_, Lines<'d>>, Fault> {
-        if few && self.lines.get().is_none() {
-            return Lines::read(self.own_root()?, Some(addr), index.elf).map(Held::Own);
-        }
-        self.lines(index).map(Held::Kept)
-    }
-
-    pub(super) fn lines(&self, index: &Index<'d>) -> Result<&Lines<'d>, Fault> {
-        let read = || {
-            let lines = Lines::read(self.own_root()?, None, index.elf)?;
-            index.kept.add(lines.bytes());
-            Ok(lines)
-        };
-        let lines = self.lines.get_or_init(read);
-        lines.as_ref().map_err(|fault| *fault)
     }
 
     /// Returns whether code may be described here, and not types alone.

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use gimli::{DebugInfoOffset, UnitOffset};
 
 use super::home::Home;
+use super::tables::UnitTables;
 use super::unit::Unit;
 
 /// Units that are had without listing all. More, and listing has paid off.
@@ -18,8 +19,8 @@ const EARLY: usize = 16;
 /// All units, each parsed when first asked for.
 #[derive(Debug)]
 pub(super) struct Units<'d> {
-    home: Arc<Home<'d>>,
-    early: [OnceLock<Box<Unit<'d>>>; EARLY],
+    pub(super) home: Arc<Home<'d>>,
+    early: [OnceLock<Box<UnitTables<'d>>>; EARLY],
     listed: OnceLock<List<'d>>,
     /// Whether a header could not be read, or all were listed.
     beyond: AtomicBool,
@@ -28,7 +29,7 @@ pub(super) struct Units<'d> {
 #[derive(Debug)]
 struct List<'d> {
     /// In the order of `.debug_info`.
-    units: Vec<Unit<'d>>,
+    units: Vec<UnitTables<'d>>,
     /// Whether there are more than the limit allows.
     cut: bool,
 }
@@ -44,7 +45,7 @@ impl<'d> Units<'d> {
     }
 
     /// Returns the unit whose header begins at `offset`.
-    pub(super) fn at(&self, offset: usize) -> Option<&Unit<'d>> {
+    pub(super) fn at(&self, offset: usize) -> Option<&UnitTables<'d>> {
         let early = self.early.iter().find_map(|slot| {
             // Not `get_or_try_init`, which is not stable. When another thread is
             // quicker its unit may be this one.
@@ -57,15 +58,15 @@ impl<'d> Units<'d> {
                 }
                 let header = header.ok()?;
                 let unit = Unit::new(header, offset, Arc::clone(&self.home));
-                slot.get_or_init(|| Box::new(unit));
+                slot.get_or_init(|| Box::new(UnitTables::new(unit)));
             }
-            slot.get().filter(|unit| unit.offset == offset)
+            slot.get().filter(|tables| tables.unit.offset == offset)
         });
         if let Some(unit) = early {
             return Some(unit);
         }
         let units = &self.list().units;
-        let at = units.binary_search_by_key(&offset, |unit| unit.offset);
+        let at = units.binary_search_by_key(&offset, |tables| tables.unit.offset);
         units.get(at.ok()?)
     }
 
@@ -77,19 +78,20 @@ impl<'d> Units<'d> {
             (inside < unit.length()).then_some(UnitOffset(inside))
         };
         let early = self.early.iter().map_while(|slot| slot.get());
-        let mut early = early.filter_map(|unit| Some((&**unit, inside(unit)?)));
+        let early = early.map(|tables| &tables.unit);
+        let mut early = early.filter_map(|unit| Some((unit, inside(unit)?)));
         early.next().or_else(|| {
             let units = &self.list().units;
-            let after = units.partition_point(|unit| unit.offset <= offset.0);
-            let unit = units.get(after.checked_sub(1)?)?;
-            Some((self.at(unit.offset)?, inside(unit)?))
+            let after = units.partition_point(|tables| tables.unit.offset <= offset.0);
+            let unit = &units.get(after.checked_sub(1)?)?.unit;
+            Some((unit, inside(unit)?))
         })
     }
 
-    /// Returns where each begins, in the order of `.debug_info`. A malformed
-    /// header hides those behind it.
-    pub(super) fn offsets(&self) -> impl ExactSizeIterator<Item = usize> {
-        self.list().units.iter().map(|unit| unit.offset)
+    /// Returns all, in the order of `.debug_info`. A malformed header hides those
+    /// behind it.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &UnitTables<'d>> {
+        self.list().units.iter()
     }
 
     /// Returns whether there are more than the limit allows.
@@ -115,7 +117,8 @@ impl<'d> Units<'d> {
                 if units.len() >= self.home.limits.units {
                     return List { units, cut: true };
                 }
-                units.push(Unit::new(header, offset, Arc::clone(&self.home)));
+                let unit = Unit::new(header, offset, Arc::clone(&self.home));
+                units.push(UnitTables::new(unit));
             }
             List { units, cut: false }
         })

@@ -41,6 +41,6 @@ impl Whole {
     /// Returns whether anything was asked for that more bytes of `.debug_info` might
     /// answer differently.
     pub(super) fn looked_beyond(&self) -> bool {
-        self.with_dependent(|_, index| index.units.looked_beyond())
+        self.with_dependent(|_, index| index.units().looked_beyond())
     }
 }

@@ -246,8 +246,7 @@ fn compare(bytes: Vec<u8>, every: usize) -> usize {
     let home = Arc::new(Home::new(sections.dwarf(), HomeKind::Main, &limits));
     let units = Units::new(home);
     let mut count = 0;
-    let offsets = units.offsets().step_by(every);
-    for unit in offsets.filter_map(|offset| units.at(offset)) {
+    for unit in units.iter().map(|tables| &tables.unit).step_by(every) {
         let mut theirs = gimli_walk(unit, None);
         settle(&mut theirs, unit);
         let ours = our_walk(unit, None);
