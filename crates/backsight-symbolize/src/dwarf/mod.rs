@@ -40,6 +40,7 @@ mod plan;
 mod prefix;
 mod program;
 mod range;
+mod range_list;
 mod roots;
 mod sections;
 mod split;

@@ -1,10 +1,12 @@
 //! The address ranges of a DIE.
 
 use gimli::{
-    Attribute, AttributeValue, DebugAddrIndex, DebugRngListsIndex, RawRangeListsOffset, UnitRef,
+    Attribute, AttributeValue, DebugAddrIndex, DebugRngListsIndex, RangeListsOffset,
+    RawRangeListsOffset, Section, UnitRef,
 };
 
 use super::form::{Class, Value};
+use super::range_list::RangeList;
 use super::{Fault, Fuel, Slice};
 use crate::cover::Item;
 
@@ -55,13 +57,15 @@ impl RangeAttrs {
             Class::RangeListAt => Some(unit.ranges_offset(DebugRngListsIndex(at()?))?),
             _ => None,
         };
-        if let Some(offset) = list {
-            let mut ranges = unit.ranges(offset)?;
-            while let Some(range) = ranges.next()? {
-                fuel.spend(1)?;
-                found(range.begin, range.end);
-            }
-            return Ok(());
+        if let Some(RangeListsOffset(at)) = list {
+            let encoding = unit.encoding();
+            let ranges = &unit.dwarf.ranges;
+            let section = match encoding.version {
+                ..=4 => ranges.debug_ranges().reader(),
+                _ => ranges.debug_rnglists().reader(),
+            };
+            let list = RangeList::new(*section, at, encoding, unit.low_pc)?;
+            return list.for_each(|at| address_at(unit, at), fuel, found);
         }
         let (Some(low), Some(high)) = (self.low.some(), self.high.some()) else {
             return Ok(());
@@ -128,10 +132,12 @@ impl RangeAttrs {
 fn address(unit: UnitRef<'_, Slice<'_>>, value: Value) -> Result<u64, Fault> {
     match value.class {
         Class::Address => Ok(value.number),
-        Class::AddressAt => {
-            let at = usize::try_from(value.number).map_err(|_| Fault::Malformed)?;
-            Ok(unit.address(DebugAddrIndex(at))?)
-        }
+        Class::AddressAt => address_at(unit, value.number),
         _ => Err(Fault::Malformed),
     }
+}
+
+fn address_at(unit: UnitRef<'_, Slice<'_>>, at: u64) -> Result<u64, Fault> {
+    let at = usize::try_from(at).map_err(|_| Fault::Malformed)?;
+    Ok(unit.address(DebugAddrIndex(at))?)
 }
