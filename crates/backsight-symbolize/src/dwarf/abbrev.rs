@@ -2,19 +2,17 @@
 //!
 //! Units may share a table, and forged ones may each claim a different tail of
 //! the same huge one. So what is read is paid for out of fuel that suffices for the
-//! section as a whole many times over. gimli asks for none: before it parses a table
-//! the length is found, and paid for.
-//!
-//! Walks and names go by our own [`Plans`]; gimli's form is for the one abbreviation
-//! of root DIEs.
+//! section as a whole many times over.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use gimli::{Abbreviations, DebugAbbrevOffset, Encoding, Reader, UnitHeader};
+use gimli::{DebugAbbrevOffset, Encoding, Reader, UnitHeader};
 
 use super::compile::compile;
+use super::cursor::Cursor;
+use super::entry::{Head, Spec};
 use super::plan::Plans;
 use super::{Fault, Fuel, Slice};
 
@@ -22,23 +20,21 @@ use super::{Fault, Fuel, Slice};
 #[derive(Debug)]
 pub(super) struct AbbrevTables<'d> {
     section: Slice<'d>,
-    tables: Mutex<HashMap<usize, Arc<Table>>>,
+    tables: Mutex<HashMap<usize, Arc<Table<'d>>>>,
     /// In steps, for all of them.
     fuel: AtomicU64,
 }
 
-/// One table, as gimli has it and compiled.
+/// One table: what root DIEs need of it, and compiled.
 #[derive(Debug, Default)]
-struct Table {
-    /// The abbreviation of root DIEs, by its code: those that share a table share it.
-    root: OnceLock<(u64, Parsed)>,
-    parsed: OnceLock<Parsed>,
+struct Table<'d> {
+    /// By the code.
+    root: OnceLock<(u64, Result<Cursor<'d>, Fault>)>,
     plans: OnceLock<(Encoding, Compiled)>,
     /// For units that share the table and nothing else.
     more_plans: Mutex<Vec<(Encoding, Compiled)>>,
 }
 
-type Parsed = Result<Arc<Abbreviations>, Fault>;
 type Compiled = Result<Arc<Plans>, Fault>;
 
 impl<'d> AbbrevTables<'d> {
@@ -51,50 +47,18 @@ impl<'d> AbbrevTables<'d> {
         }
     }
 
-    /// Returns the abbreviation of this code, of the table at `offset` of
-    /// `.debug_abbrev`, and no others unless that costs nothing more: a root DIE needs
-    /// one of hundreds.
-    pub(super) fn of_root(&self, offset: DebugAbbrevOffset, code: u64) -> Parsed {
+    /// Returns the attributes of the abbreviation of this code, of the table at `offset`
+    /// of `.debug_abbrev`, to be read as [`Spec`]s.
+    ///
+    /// Root DIEs need one of hundreds, and those that share a table share it.
+    pub(super) fn specs(&self, offset: DebugAbbrevOffset, code: u64) -> Result<Cursor<'d>, Fault> {
         let table = self.table(offset);
-        let one = || self.with_fuel(|fuel| self.one(offset, code, fuel));
-        let (known, parsed) = table.root.get_or_init(|| (code, one()));
+        let find = || self.with_fuel(|fuel| find(self.at(offset)?, code, fuel));
+        let (known, specs) = table.root.get_or_init(|| (code, find()));
         if *known == code {
-            return parsed.clone();
+            return *specs;
         }
-        self.get(offset)
-    }
-
-    fn one(&self, offset: DebugAbbrevOffset, code: u64, fuel: &mut Fuel) -> Parsed {
-        let mut rest = self.section;
-        rest.skip(offset.0)?;
-        loop {
-            let entry = rest;
-            let found = rest.read_uleb128()?;
-            if found == 0 {
-                return Err(Fault::Malformed);
-            }
-            pass_entry(&mut rest, fuel)?;
-            if found == code {
-                let length = entry.len().checked_sub(rest.len());
-                let entry = length.and_then(|length| entry.slice().get(..length));
-                // A table of its own, with the zero that ends one.
-                let alone = [entry.ok_or(Fault::Malformed)?, &[0]].concat();
-                let alone = Slice::new(&alone, self.section.endian());
-                let parsed = gimli::DebugAbbrev::from(alone).abbreviations(DebugAbbrevOffset(0))?;
-                return Ok(Arc::new(parsed));
-            }
-        }
-    }
-
-    /// Returns the table at `offset` of `.debug_abbrev`.
-    pub(super) fn get(&self, offset: DebugAbbrevOffset) -> Parsed {
-        let table = self.table(offset);
-        let parse = || {
-            let bytes = self.with_fuel(|fuel| self.bytes(offset, fuel))?;
-            let parsed = gimli::DebugAbbrev::from(bytes).abbreviations(DebugAbbrevOffset(0))?;
-            Ok(Arc::new(parsed))
-        };
-        table.parsed.get_or_init(parse).clone()
+        find()
     }
 
     /// Returns the unit's table, compiled.
@@ -102,9 +66,8 @@ impl<'d> AbbrevTables<'d> {
         let (offset, encoding) = (unit.debug_abbrev_offset(), unit.encoding());
         let table = self.table(offset);
         let compile = || {
-            let mut rest = self.section;
-            rest.skip(offset.0)?;
-            let plans = self.with_fuel(|fuel| compile(rest, encoding, fuel));
+            let table = self.at(offset)?;
+            let plans = self.with_fuel(|fuel| compile(table, encoding, fuel));
             plans.map(Arc::new)
         };
         let (first, plans) = table.plans.get_or_init(|| (encoding, compile()));
@@ -137,43 +100,30 @@ impl<'d> AbbrevTables<'d> {
         done
     }
 
-    fn table(&self, offset: DebugAbbrevOffset) -> Arc<Table> {
+    fn table(&self, offset: DebugAbbrevOffset) -> Arc<Table<'d>> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(tables.entry(offset.0).or_default())
     }
 
-    fn bytes(&self, offset: DebugAbbrevOffset, fuel: &mut Fuel) -> Result<Slice<'d>, Fault> {
+    fn at(&self, offset: DebugAbbrevOffset) -> Result<Slice<'d>, Fault> {
         let mut rest = self.section;
         rest.skip(offset.0)?;
-        let length = table_length(rest, fuel)?;
-        rest.truncate(length)?;
         Ok(rest)
     }
 }
 
-/// DWARF 5, 7.5.3: entries of code, tag, has-children and (name, form) pairs,
-/// ended by a code 0.
-fn table_length(table: Slice<'_>, fuel: &mut Fuel) -> Result<usize, Fault> {
-    let mut rest = table;
-    while rest.read_uleb128()? != 0 {
-        pass_entry(&mut rest, fuel)?;
-    }
-    table.len().checked_sub(rest.len()).ok_or(Fault::Malformed)
-}
-
-/// Passes what stands behind the code of an entry.
-fn pass_entry(rest: &mut Slice<'_>, fuel: &mut Fuel) -> Result<(), Fault> {
-    rest.read_uleb128()?;
-    rest.read_u8()?;
-    loop {
+/// Returns where the attributes of the abbreviation of this code begin.
+fn find<'d>(table: Slice<'d>, code: u64, fuel: &mut Fuel) -> Result<Cursor<'d>, Fault> {
+    let mut cursor = Cursor::new(table, 0);
+    while let Some(head) = Head::read(&mut cursor)? {
+        if head.code == code {
+            return Ok(cursor);
+        }
         fuel.spend(1)?;
-        let name = rest.read_uleb128()?;
-        let form = rest.read_uleb128()?;
-        if form == u64::from(gimli::DW_FORM_implicit_const.0) {
-            rest.read_sleb128()?;
-        }
-        if name == 0 && form == 0 {
-            return Ok(());
+        while let Some(spec) = Spec::read(&mut cursor)? {
+            spec.constant(&mut cursor)?;
+            fuel.spend(1)?;
         }
     }
+    Err(Fault::Malformed)
 }

@@ -1,12 +1,10 @@
 //! Abbreviations made into [`Plans`].
-//!
-//! Source: DWARF 5, 7.5.3: entries of code, tag, has-children and (name, form) pairs,
-//! ended by a code 0.
 
-use gimli::{DwAt, DwForm, DwTag, Encoding};
+use gimli::{DwAt, Encoding};
 
 use super::cursor::{Cursor, unused_bits};
-use super::form::{self, Class, Size};
+use super::entry::{Head, Spec};
+use super::form::{Class, Size};
 use super::plan::{Field, Fields, Kind, Plan, Plans, Step};
 use super::values::{Classes, Slot};
 use super::{Fault, Fuel, Slice};
@@ -25,12 +23,8 @@ pub(super) fn compile(
         encoding,
     };
     let mut cursor = Cursor::new(table, 0);
-    loop {
-        let code = cursor.uleb()?;
-        if code == 0 {
-            break;
-        }
-        let plan = abbreviation(code, &mut cursor, &mut compiled, fuel)?;
+    while let Some(head) = Head::read(&mut cursor)? {
+        let plan = abbreviation(head, &mut cursor, &mut compiled, fuel)?;
         compiled.plans.push(plan);
     }
     let plans = &mut compiled.plans;
@@ -57,21 +51,15 @@ struct Compiling<'p> {
 }
 
 fn abbreviation(
-    code: u64,
+    head: Head,
     cursor: &mut Cursor<'_>,
     plans: &mut Plans,
     fuel: &mut Fuel,
 ) -> Result<Plan, Fault> {
-    let tag = u16::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)?;
-    let kind = match DwTag(tag) {
+    let kind = match head.tag {
         gimli::DW_TAG_subprogram => Kind::Function,
         gimli::DW_TAG_inlined_subroutine => Kind::Inlined,
         _ => Kind::Other,
-    };
-    let has_children = match cursor.byte()? {
-        0 => false,
-        1 => true,
-        _ => return Err(Fault::Malformed),
     };
     let encoding = plans.encoding;
     let mut compiling = Compiling {
@@ -86,49 +74,25 @@ fn abbreviation(
     loop {
         // One for the bytes, one for the room of a step.
         fuel.spend(2)?;
-        let (name, form) = match attribute(cursor)? {
-            (0, 0) => break,
-            (0, _) | (_, 0) => return Err(Fault::Malformed),
-            (name, form) => (DwAt(name), DwForm(form)),
+        let Some(spec) = Spec::read(cursor)? else {
+            break;
         };
-        let constant = if form == gimli::DW_FORM_implicit_const {
-            Some(cursor.sleb()?)
-        } else {
-            None
-        };
-        let (size, class) = form::of(form, encoding);
-        match (slot_of(kind, name), constant) {
+        match (slot_of(kind, spec.name), spec.constant(cursor)?) {
             (None, Some(_)) => {}
-            (None, None) => compiling.pass(size)?,
+            (None, None) => compiling.pass(spec.layout(encoding).0)?,
             (Some(slot), Some(constant)) => {
                 compiling.meet(slot);
                 compiling.end_run();
                 compiling.plans.steps.push(Step::Constant(slot, constant));
             }
             (Some(slot), None) => {
-                let class = if name == gimli::DW_AT_ranges
-                    && matches!(form, gimli::DW_FORM_data4 | gimli::DW_FORM_data8)
-                    && size == Size::Fixed(encoding.format.word_size())
-                {
-                    // How offsets were written up to DWARF 3.
-                    Class::Offset
-                } else {
-                    class
-                };
+                let (size, class) = spec.layout(encoding);
                 compiling.read(slot, size, class)?;
             }
         }
     }
     compiling.end_run();
-    compiling.finish(code, kind, has_children)
-}
-
-/// Reads the name and the form of an attribute.
-#[inline]
-fn attribute(cursor: &mut Cursor<'_>) -> Result<(u16, u16), Fault> {
-    let name = u16::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)?;
-    let form = u16::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)?;
-    Ok((name, form))
+    compiling.finish(head, kind)
 }
 
 impl Compiling<'_> {
@@ -189,13 +153,13 @@ impl Compiling<'_> {
         }
     }
 
-    fn finish(self, code: u64, kind: Kind, has_children: bool) -> Result<Plan, Fault> {
+    fn finish(self, of: Head, kind: Kind) -> Result<Plan, Fault> {
         let count = self.plans.steps.len().saturating_sub(self.first_step);
         let small = |number: usize| u32::try_from(number).map_err(|_| Fault::Limit);
         Ok(Plan {
-            code,
+            code: of.code,
             kind,
-            has_children,
+            has_children: of.has_children,
             cost: small(count.saturating_add(1))?,
             head: self.head,
             first: small(self.first_step)?,

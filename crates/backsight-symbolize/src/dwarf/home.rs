@@ -13,10 +13,16 @@
 //! its codes. Homes do not nest: a supplementary file has none of its own, and units
 //! of a `.dwo` are no skeletons.
 
-use gimli::{DebugAddrBase, DebugRngListsBase, Section};
+use std::sync::Arc;
+
+use gimli::{
+    Abbreviations, DebugAddrBase, DebugRngListsBase, Reader, RunTimeEndian, Section, UnitHeader,
+    UnitOffset,
+};
 
 use super::abbrev::AbbrevTables;
-use super::{Fuel, Slice};
+use super::cursor::Cursor;
+use super::{Fault, Fuel, Slice};
 use crate::Limits;
 
 /// Where the units of one file, or one unit of a package, have their bytes.
@@ -26,6 +32,8 @@ pub(super) struct Home<'d> {
     pub(super) abbrevs: AbbrevTables<'d>,
     pub(super) kind: HomeKind,
     pub(super) limits: &'d Limits,
+    /// For units of gimli's that need none.
+    pub(super) no_abbreviations: Arc<Abbreviations>,
 }
 
 /// Which of the files it is.
@@ -63,7 +71,28 @@ impl<'d> Home<'d> {
             dwarf,
             kind,
             limits,
+            no_abbreviations: Arc::default(),
         }
+    }
+
+    pub(super) fn endian(&self) -> RunTimeEndian {
+        self.dwarf.debug_info.reader().endian()
+    }
+
+    /// Starts at a DIE of a unit, and sees no more than the unit.
+    pub(super) fn cursor(
+        &self,
+        unit: &UnitHeader<Slice<'d>>,
+        die: UnitOffset,
+    ) -> Result<Cursor<'d>, Fault> {
+        let at = unit.debug_info_offset().ok_or(Fault::Malformed)?;
+        if !die.is_in_bounds(unit) {
+            return Err(Fault::Malformed);
+        }
+        let mut bytes = *self.dwarf.debug_info.reader();
+        bytes.skip(at.0)?;
+        bytes.truncate(unit.length_including_self())?;
+        Ok(Cursor::new(bytes, die.0))
     }
 
     /// Returns fuel for a walk over so many bytes of its sections.

@@ -65,7 +65,7 @@ pub(super) fn raw<'d>(
             break;
         };
         let text = |value: Option<Value>| {
-            let text = text::of(value?, unit, root)?;
+            let text = text::of(value?, root.unit_ref())?;
             Some(text).filter(|text| !text.is_empty())
         };
         if raw.line == 0 {

@@ -1,8 +1,7 @@
 //! The address ranges of a DIE.
 
 use gimli::{
-    Attribute, AttributeValue, DebugAddrIndex, DebugRngListsIndex, RangeListsOffset,
-    RawRangeListsOffset, Section, UnitRef,
+    DebugAddrIndex, DebugRngListsIndex, RangeListsOffset, RawRangeListsOffset, Section, UnitRef,
 };
 
 use super::form::{Class, Value};
@@ -19,25 +18,6 @@ pub(super) struct RangeAttrs {
 }
 
 impl RangeAttrs {
-    /// Takes an attribute that gimli read, if it is one of them.
-    pub(super) fn take(&mut self, attr: &Attribute<Slice<'_>>) {
-        let offset = |offset| u64::try_from(offset).unwrap_or(u64::MAX);
-        let value = match attr.value() {
-            AttributeValue::Addr(address) => Value::new(Class::Address, address),
-            AttributeValue::DebugAddrIndex(at) => Value::new(Class::AddressAt, offset(at.0)),
-            AttributeValue::Udata(number) => Value::new(Class::Number, number),
-            AttributeValue::RangeListsRef(at) => Value::new(Class::Offset, offset(at.0)),
-            AttributeValue::DebugRngListsIndex(at) => Value::new(Class::RangeListAt, offset(at.0)),
-            _ => Value::default(),
-        };
-        match attr.name() {
-            gimli::DW_AT_low_pc => self.low = value,
-            gimli::DW_AT_high_pc => self.high = value,
-            gimli::DW_AT_ranges => self.list = value,
-            _ => {}
-        }
-    }
-
     /// Returns `DW_AT_low_pc`.
     pub(super) fn low(&self, unit: UnitRef<'_, Slice<'_>>) -> Option<u64> {
         address(unit, self.low).ok()
@@ -129,7 +109,8 @@ impl RangeAttrs {
     }
 }
 
-fn address(unit: UnitRef<'_, Slice<'_>>, value: Value) -> Result<u64, Fault> {
+/// Returns the address that a value is, or leads to.
+pub(super) fn address(unit: UnitRef<'_, Slice<'_>>, value: Value) -> Result<u64, Fault> {
     match value.class {
         Class::Address => Ok(value.number),
         Class::AddressAt => address_at(unit, value.number),

@@ -14,8 +14,9 @@ use gimli::{DwarfPackage, DwoId, Reader, RunTimeEndian, Section, UnitType};
 use super::Slice;
 use super::companions::Companions;
 use super::home::{Home, HomeKind, Inherited};
+use super::root::SplitName;
 use super::sections::Sections;
-use super::unit::{Root, SplitName, Unit};
+use super::unit::Unit;
 use crate::Limits;
 
 /// Finds split units.
@@ -51,14 +52,14 @@ impl<'d> SplitUnits<'d> {
         });
         let limits = unit.home.limits;
         let in_home = |dwarf| find_unit(dwarf, kind, id, limits);
-        let packed = self.package(name.endian()).and_then(|package| {
+        let packed = self.package(unit.home.endian()).and_then(|package| {
             let dwarf = package.find_cu(id, &unit.home.dwarf).ok()??;
             in_home(dwarf)
         });
         packed.or_else(|| {
             let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
             let has_unit = |sections: &Sections| has_unit(sections, id, limits);
-            let found = self.companions.split_file(name.slice(), comp_dir, has_unit);
+            let found = self.companions.split_file(name, comp_dir, has_unit);
             let mut dwarf = found?.dwarf();
             dwarf.make_dwo(&unit.home.dwarf);
             in_home(dwarf)
@@ -94,17 +95,17 @@ fn find_unit<'d>(
     let mut headers = home.dwarf.units();
     for _ in 0..limits.units {
         let header = headers.next().ok()??;
+        let unit = Unit::new(header, header.debug_info_offset()?, Arc::clone(&home));
         let is_it = match header.type_() {
             UnitType::SplitCompilation(own) => own == id,
             UnitType::Compilation => {
-                let root = Root::read(&header, &home, &mut fuel);
+                let root = unit.root(&mut fuel);
                 root.is_ok_and(|root| root.unit.dwo_id == Some(id))
             }
             _ => false,
         };
         if is_it {
-            let offset = header.debug_info_offset()?;
-            return Some(Unit::new(header, offset, home));
+            return Some(unit);
         }
     }
     None

@@ -1,20 +1,19 @@
 //! The texts that attributes lead to: in the DIE itself, or in one of five sections.
 
-use gimli::{AttributeValue, Reader, Section, UnitOffset};
+use gimli::{AttributeValue, Reader, Section, UnitOffset, UnitRef};
 
 use super::Slice;
 use super::form::{Class, Value};
-use super::unit::{Root, Unit};
 
 /// Returns the text that a value of a DIE of `unit` leads to, without the zero that ends
 /// it.
 #[inline]
-pub(super) fn of<'d>(value: Value, unit: &Unit<'d>, root: &Root<'d>) -> Option<&'d [u8]> {
+pub(super) fn of<'d>(value: Value, unit: UnitRef<'_, Slice<'d>>) -> Option<&'d [u8]> {
     let section = match value.class {
-        Class::Str => unit.home.dwarf.debug_str.reader(),
-        Class::LineStr => unit.home.dwarf.debug_line_str.reader(),
+        Class::Str => unit.dwarf.debug_str.reader(),
+        Class::LineStr => unit.dwarf.debug_line_str.reader(),
         _ => {
-            let text = root.unit_ref().attr_string(to_attribute(value, unit)?);
+            let text = unit.attr_string(to_attribute(value, unit)?);
             return text.ok().map(|text| text.slice());
         }
     };
@@ -25,7 +24,10 @@ pub(super) fn of<'d>(value: Value, unit: &Unit<'d>, root: &Root<'d>) -> Option<&
 
 /// Returns a value as gimli has it, for an attribute of a DIE of `unit`; `None` when it
 /// is nothing.
-pub(super) fn to_attribute<'d>(value: Value, unit: &Unit<'d>) -> Option<AttributeValue<Slice<'d>>> {
+pub(super) fn to_attribute<'d>(
+    value: Value,
+    unit: UnitRef<'_, Slice<'d>>,
+) -> Option<AttributeValue<Slice<'d>>> {
     let at = usize::try_from(value.number).ok()?;
     Some(match value.class {
         Class::Nothing => return None,
@@ -38,8 +40,9 @@ pub(super) fn to_attribute<'d>(value: Value, unit: &Unit<'d>) -> Option<Attribut
         Class::InfoRef => AttributeValue::DebugInfoRef(gimli::DebugInfoOffset(at)),
         Class::SupRef => AttributeValue::DebugInfoRefSup(gimli::DebugInfoOffset(at)),
         Class::Text => {
-            let mut text = *unit.home.dwarf.debug_info.reader();
-            text.skip(unit.offset.checked_add(at)?).ok()?;
+            let mut text = *unit.dwarf.debug_info.reader();
+            let unit = unit.header.debug_info_offset()?;
+            text.skip(unit.0.checked_add(at)?).ok()?;
             AttributeValue::String(text.read_null_terminated_slice().ok()?)
         }
         Class::Str => AttributeValue::DebugStrRef(gimli::DebugStrOffset(at)),

@@ -10,7 +10,7 @@ mod forged;
 
 use std::sync::Arc;
 
-use gimli::{Attribute, AttributeValue, DwAt, UnitOffset};
+use gimli::{Attribute, AttributeValue, DwAt, UnitOffset, UnitRef};
 use proptest::prelude::*;
 
 use forged::{Forged, forged};
@@ -23,7 +23,7 @@ use crate::dwarf::sections::{Role, Sections};
 use crate::dwarf::unit::Unit;
 use crate::dwarf::units::Units;
 use crate::dwarf::values::Slot;
-use crate::dwarf::{Fault, Fuel, Slice, text};
+use crate::dwarf::{Fault, Fuel, Slice, root, text};
 use crate::elf::ElfFile;
 use crate::image::Image;
 
@@ -98,7 +98,7 @@ fn gimli_walk<'d>(unit: &Unit<'d>, from: Option<UnitOffset>) -> Walked<'d> {
     let mut seen = Vec::new();
     let mut open: Vec<(isize, UnitOffset)> = Vec::new();
     let mut walk = || {
-        let abbreviations = unit.home.abbrevs.get(unit.header.debug_abbrev_offset())?;
+        let abbreviations = unit.home.dwarf.abbreviations(&unit.header)?;
         let mut entries = unit.header.entries_raw(&abbreviations, from)?;
         while !entries.is_empty() {
             let (die, depth) = (entries.next_offset(), entries.next_depth());
@@ -208,9 +208,12 @@ fn attributes<'d>(die: &CodeDie, unit: &Unit<'d>) -> Vec<(DwAt, AttributeValue<S
         ],
         _ => Vec::new(),
     };
+    // Of units whose root DIE cannot be read too.
+    let bare = root::bare(&unit.header, &unit.home);
+    let bare = UnitRef::new(&unit.home.dwarf, &bare);
     let values = slots.into_iter();
     let values = values.filter_map(|(name, slot)| {
-        let value = text::to_attribute(die.values.get(slot), unit)?;
+        let value = text::to_attribute(die.values.get(slot), bare)?;
         Some((name, value))
     });
     let numbers = numbers.into_iter();
@@ -247,6 +250,7 @@ fn compare(bytes: Vec<u8>, every: usize) -> usize {
     let units = Units::new(home);
     let mut count = 0;
     for unit in units.iter().map(|tables| &tables.unit).step_by(every) {
+        assert_same_root(unit);
         let mut theirs = gimli_walk(unit, None);
         settle(&mut theirs, unit);
         let ours = our_walk(unit, None);
@@ -259,6 +263,24 @@ fn compare(bytes: Vec<u8>, every: usize) -> usize {
         }
     }
     count
+}
+
+/// Compares what root DIEs say that can be read: gimli takes a unit without one, and
+/// refuses one whose line program is malformed.
+fn assert_same_root(unit: &Unit<'_>) {
+    let (Ok(theirs), Ok(root)) = (unit.home.dwarf.unit(unit.header), unit.own_root()) else {
+        return;
+    };
+    let ours = &root.unit;
+    assert_eq!(ours.name, theirs.name);
+    assert_eq!(ours.comp_dir, theirs.comp_dir);
+    assert_eq!(ours.low_pc, theirs.low_pc);
+    assert_eq!(ours.str_offsets_base, theirs.str_offsets_base);
+    assert_eq!(ours.addr_base, theirs.addr_base);
+    assert_eq!(ours.rnglists_base, theirs.rnglists_base);
+    assert_eq!(ours.dwo_id, theirs.dwo_id);
+    let lines = theirs.line_program.map(|lines| lines.header().offset());
+    assert_eq!(root.line_program, lines);
 }
 
 fn assert_same<'d>(ours: &Walked<'d>, theirs: &Walked<'d>) {

@@ -1,0 +1,86 @@
+//! The entries of an abbreviation table: what a DIE of each shape has.
+//!
+//! Source: DWARF 5, 7.5.3: entries of code, tag, has-children and (name, form) pairs,
+//! ended by a code 0.
+
+use gimli::{DwAt, DwForm, DwTag, Encoding};
+
+use super::Fault;
+use super::cursor::Cursor;
+use super::form::{self, Class, Size};
+
+/// What stands before the attributes of an entry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) code: u64,
+    pub(super) tag: DwTag,
+    pub(super) has_children: bool,
+}
+
+/// One attribute, as all DIEs of the shape have it. What [`Spec::constant`] reads stands
+/// behind it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spec {
+    pub(super) name: DwAt,
+    form: DwForm,
+}
+
+impl Head {
+    /// Reads the head of the next entry; `None` behind the last.
+    #[inline]
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, Fault> {
+        let code = cursor.uleb()?;
+        if code == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            code,
+            tag: DwTag(small(cursor)?),
+            has_children: match cursor.byte()? {
+                0 => false,
+                1 => true,
+                _ => return Err(Fault::Malformed),
+            },
+        }))
+    }
+}
+
+impl Spec {
+    /// Reads the next attribute of an entry; `None` behind the last.
+    #[inline]
+    pub(super) fn read(entry: &mut Cursor<'_>) -> Result<Option<Self>, Fault> {
+        match (small(entry)?, small(entry)?) {
+            (0, 0) => Ok(None),
+            (0, _) | (_, 0) => Err(Fault::Malformed),
+            (name, form) => Ok(Some(Self {
+                name: DwAt(name),
+                form: DwForm(form),
+            })),
+        }
+    }
+
+    /// Reads the value, where it stands in the entry and not in each DIE.
+    #[inline]
+    pub(super) fn constant(&self, entry: &mut Cursor<'_>) -> Result<Option<i64>, Fault> {
+        match self.form {
+            gimli::DW_FORM_implicit_const => entry.sleb().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns how its values are written in DIEs, and what they are.
+    #[inline]
+    pub(super) fn layout(&self, encoding: Encoding) -> (Size, Class) {
+        let (size, class) = form::of(self.form, encoding);
+        let is_offset = matches!(self.name, gimli::DW_AT_ranges | gimli::DW_AT_stmt_list)
+            && matches!(self.form, gimli::DW_FORM_data4 | gimli::DW_FORM_data8)
+            && size == Size::Fixed(encoding.format.word_size());
+        // How offsets were written up to DWARF 3.
+        (size, if is_offset { Class::Offset } else { class })
+    }
+}
+
+#[inline]
+fn small(cursor: &mut Cursor<'_>) -> Result<u16, Fault> {
+    u16::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)
+}
