@@ -21,14 +21,15 @@ pub(super) fn read(
     let mut rows_left = limits.rows_per_unit;
     let mut items = Vec::new();
     let mut map = UnitMap::default();
-    // What is read is kept where lookups find it, which of early units is not the list.
-    let tables = units.iter().map(|tables| tables.unit.offset);
-    for tables in tables.filter_map(|offset| units.at(offset)) {
+    for tables in units.iter() {
         let unit = &tables.unit;
         let listed = listed.binary_search(&unit.offset).is_ok();
         if listed && unlisted_only || !unit.may_hold_code() {
             continue;
         }
+        // What is read is kept where lookups find it: some were had before the list.
+        let tables = units.at(unit.offset).unwrap_or(tables);
+        let unit = &tables.unit;
         let at = map.offsets.len();
         let before = items.len();
         let ranges = unit.root(&mut fuel).and_then(|root| {

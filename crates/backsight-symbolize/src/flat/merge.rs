@@ -5,13 +5,16 @@ use rayon::prelude::*;
 use super::blocks::{self, Placed};
 use super::files::Files;
 use super::functions::Functions;
-use super::nodes::{KnownNodes, Nodes};
+use super::nodes::{KnownNodes, Nodes, at_row};
 use super::spots::{self, SharedFiles, SpotTables, Spots};
 use super::{Sources, SymbolSources, gaps, layout};
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
 use crate::dwarf::{Block, DwarfFile, LineRow, UnitPart};
-use crate::index::{Column, Index, Le32, Meta, NONE, Node, NodeRow, Parts, Row, buckets};
+use crate::index::{
+    Column, Extent, FileRecord, FunctionRecord, Index, Le32, Meta, NONE, Node, NodeRow, Parts, Row,
+    buckets,
+};
 
 /// What is left of a unit's part, and the rows that its own have in the index.
 struct Source {
@@ -60,6 +63,16 @@ impl Source {
     }
 }
 
+/// What an index has of its functions and calls, the places of these aside.
+struct Scopes {
+    rows: Vec<Row>,
+    /// With the spots of their units; behind those of all units the ones of symbols.
+    nodes: Vec<Node>,
+    functions: Vec<FunctionRecord>,
+    files: Vec<FileRecord>,
+    strings: Vec<u8>,
+}
+
 /// Merges the parts of all units, in the units' order. `claims` is asked which of them
 /// counts where.
 ///
@@ -71,11 +84,11 @@ pub(super) fn merge<'d>(
     sources: Sources<'d>,
 ) -> Index {
     let code = &sources.code;
-    let ((mut functions, function_rows), ((files, file_rows), claims)) = rayon::join(
+    let ((functions, function_rows), ((files, file_rows), claims)) = rayon::join(
         || function_rows(&parts),
         || {
-            let files = file_rows(&parts, sources.limits.name_bytes);
-            (files, claims(code))
+            let files = || file_rows(&parts, sources.limits.name_bytes);
+            rayon::join(files, || claims(code))
         },
     );
     let meta = Meta {
@@ -94,48 +107,40 @@ pub(super) fn merge<'d>(
         })
         .collect();
     let (merged, unit_spots) = number(units);
-    let ((spots, spot_rows), (scopes, placed_lines)) = rayon::join(
+    let ((spots, spot_rows), (placed_lines, scopes)) = rayon::join(
         || all_spots(unit_spots, &shared),
         || {
             let blocks = merged.iter().map(|source| source.line_blocks.as_slice());
             rayon::join(
-                || scopes(&merged, &claims),
                 || blocks::place(blocks, &claims),
+                || scopes(&merged, &claims, functions, files, symbols, code),
             )
         },
     );
-    let ((nodes, extents, scopes, function_records, strings, files), lines) = rayon::join(
-        || {
-            let mut nodes = all_nodes(&merged, &spot_rows);
-            let scopes = gaps::fill(scopes, &mut nodes, &mut functions, symbols, code);
-            let mut extents = Vec::new();
-            let nodes = nodes.into_iter().map(|node| node.to_row(&mut extents));
-            let nodes: Vec<NodeRow> = nodes.collect();
-            let (files, paths) = files.into_tables(functions.string_bytes());
-            let (functions, strings) = functions.into_tables(&paths);
-            (nodes, extents, scopes, functions, strings, files)
-        },
+    let ((nodes, extents), lines) = rayon::join(
+        || node_rows(scopes.nodes, &merged, &spot_rows),
         || lines(&merged, &placed_lines, &spot_rows),
     );
+    let scope_rows = scopes.rows;
     let (shift, size) = (meta.bucket_shift, code.size());
     let (buckets, ()) = rayon::join(
-        || buckets(&scopes, &lines, shift, size),
+        || buckets(&scope_rows, &lines, shift, size),
         || merged.into_par_iter().for_each(drop),
     );
     let (spots, spot_columns) = spots;
     Index::new(Parts {
         buckets: Column::Built(buckets),
         windows: Column::Built(sources.code.into_windows()),
-        scopes: Column::Built(scopes),
+        scopes: Column::Built(scope_rows),
         lines: Column::Built(lines),
         spots: Column::Built(spots),
         spot_columns: Column::Built(spot_columns),
         nodes: Column::Built(nodes),
         extents: Column::Built(extents),
-        functions: Column::Built(function_records),
+        functions: Column::Built(scopes.functions),
         demangled: Column::default(),
-        files: Column::Built(files),
-        strings: Column::Built(strings),
+        files: Column::Built(scopes.files),
+        strings: Column::Built(scopes.strings),
         meta,
     })
 }
@@ -185,15 +190,34 @@ fn all_spots(units: Vec<SpotTables>, shared: &SharedFiles) -> (SpotTables, Vec<V
     (all.into_tables(), rows)
 }
 
-fn all_nodes(merged: &[Source], spot_rows: &[Vec<u32>]) -> Vec<Node> {
-    let moved =
-        |(source, spots): (&Source, &Vec<u32>)| source.nodes.behind(source.nodes_before, spots);
-    let parts = merged.par_iter().zip(spot_rows).map(moved);
-    parts.collect::<Vec<Vec<Node>>>().concat()
+/// Returns the rows of nodes that stand in their units' order, where the spots of each
+/// unit have these rows; and the extents of those that have one.
+fn node_rows(
+    nodes: Vec<Node>,
+    merged: &[Source],
+    spot_rows: &[Vec<u32>],
+) -> (Vec<NodeRow>, Vec<Extent>) {
+    let mut rows = Vec::with_capacity(nodes.len());
+    let mut extents = Vec::new();
+    let mut nodes = nodes.into_iter();
+    for (source, spots) in merged.iter().zip(spot_rows) {
+        let own = nodes.by_ref().take(source.nodes.len());
+        rows.extend(own.map(|node| at_row(node, spots).to_row(&mut extents)));
+    }
+    // Those of symbols are functions, which are at no spot.
+    rows.extend(nodes.map(|node| node.to_row(&mut extents)));
+    (rows, extents)
 }
 
-/// Scopes, and their nodes.
-fn scopes(merged: &[Source], claims: &Claims) -> Vec<Row> {
+/// Returns the scopes of all units, and what symbols fill the gaps between them with.
+fn scopes<'d>(
+    merged: &[Source],
+    claims: &Claims,
+    mut functions: Functions<'d>,
+    files: Files<'d>,
+    symbols: &SymbolSources<'d>,
+    code: &CodeMap,
+) -> Scopes {
     let blocks = merged.iter().map(|source| source.scope_blocks.as_slice());
     let placed = blocks::place(blocks, claims);
     let rows = |unit: usize| {
@@ -206,7 +230,22 @@ fn scopes(merged: &[Source], claims: &Claims) -> Vec<Row> {
         };
         Some((source.scopes.as_slice(), row))
     };
-    layout::lay_out(&placed, rows)
+    let rows = layout::lay_out(&placed, rows);
+    let count = merged.iter().map(|source| source.nodes.len()).sum();
+    let mut nodes = Vec::with_capacity(count);
+    for source in merged {
+        nodes.extend(source.nodes.behind(source.nodes_before));
+    }
+    let rows = gaps::fill(rows, &mut nodes, &mut functions, symbols, code);
+    let (files, paths) = files.into_tables(functions.string_bytes());
+    let (functions, strings) = functions.into_tables(&paths);
+    Scopes {
+        rows,
+        nodes,
+        functions,
+        files,
+        strings,
+    }
 }
 
 /// Lines, and their spots.

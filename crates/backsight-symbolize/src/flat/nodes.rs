@@ -74,14 +74,20 @@ impl Nodes {
         row_of(&self.rows, node)
     }
 
-    /// Returns the nodes where so many others go before, and the unit's spots have
-    /// these rows.
-    pub(super) fn behind(&self, others: u32, spots: &[u32]) -> Vec<Node> {
-        let moved = |node: &Node| match node.row.parent() {
-            Some(_) => node.behind(others).at_spot(row_of(spots, node.row.place())),
+    /// Returns the nodes where so many others go before; spots are still the unit's.
+    pub(super) fn behind(&self, others: u32) -> impl Iterator<Item = Node> {
+        self.nodes.iter().map(move |node| match node.row.parent() {
+            Some(_) => node.behind(others),
             None => *node,
-        };
-        self.nodes.iter().map(moved).collect()
+        })
+    }
+}
+
+/// Returns the node of a unit whose spots have these rows.
+pub(super) fn at_row(node: Node, spots: &[u32]) -> Node {
+    match node.row.parent() {
+        Some(_) => node.at_spot(row_of(spots, node.row.place())),
+        None => node,
     }
 }
 
@@ -111,7 +117,7 @@ fn needed(part: &UnitPart<'_>) -> Vec<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{KnownNodes, Nodes};
+    use super::{KnownNodes, Nodes, at_row};
     use crate::dwarf::UnitPart;
     use crate::flat::spots::Spots;
     use crate::index::{Le16, Le32, NONE, Node};
@@ -151,16 +157,20 @@ mod tests {
             Node::inlined(1, 7, 4, 0),
             Node::root(7, 8, 8),
         ];
-        assert_eq!(kept.behind(0, &[3, 4]), want);
+        let moved = |others| {
+            let nodes = kept.behind(others).map(|node| at_row(node, &[3, 4]));
+            nodes.collect::<Vec<Node>>()
+        };
+        assert_eq!(moved(0), want);
         let rows = [0, 1, 2, 3, 4, 5].map(|node| kept.row_of(node));
         assert_eq!(rows, [0, NONE, 1, 2, 3, NONE]);
-        let moved = [
+        let want = [
             want[0],
             Node::inlined(40, 6, 3, 0),
             Node::inlined(41, 7, 4, 0),
             want[3],
         ];
-        assert_eq!(kept.behind(40, &[3, 4]), moved);
+        assert_eq!(moved(40), want);
     }
 
     #[test]
@@ -184,7 +194,7 @@ mod tests {
             Node::inlined(1, 1, 1, 0),
             Node::inlined(0, 1, 0, 0).cut(),
         ];
-        assert_eq!(kept.behind(0, &[0, 1]), want);
+        assert_eq!(kept.behind(0).collect::<Vec<Node>>(), want);
         let rows = [0, 1, 2, 3, 4, 5].map(|node| kept.row_of(node));
         assert_eq!(rows, [0, 1, 1, 2, 2, 3]);
     }

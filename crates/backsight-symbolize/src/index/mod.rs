@@ -30,7 +30,7 @@ mod windows;
 
 pub use error::IndexError;
 pub(crate) use layout::{
-    FileRecord, FunctionRecord, Le16, Le32, NONE, Node, NodeRow, Row, Spot, Window,
+    Extent, FileRecord, FunctionRecord, Le16, Le32, NONE, Node, NodeRow, Row, Spot, Window,
 };
 pub(crate) use memo::{Memo, name};
 pub(crate) use meta::Meta;
