@@ -76,10 +76,7 @@ impl Nodes {
 
     /// Returns the nodes where so many others go before; spots are still the unit's.
     pub(super) fn behind(&self, others: u32) -> impl Iterator<Item = Node> {
-        self.nodes.iter().map(move |node| match node.row.parent() {
-            Some(_) => node.behind(others),
-            None => *node,
-        })
+        self.nodes.iter().map(move |node| node.behind(others))
     }
 }
 
