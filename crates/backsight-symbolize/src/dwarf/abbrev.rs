@@ -119,10 +119,13 @@ fn find<'d>(table: Slice<'d>, code: u64, fuel: &mut Fuel) -> Result<Cursor<'d>, 
         if head.code == code {
             return Ok(cursor);
         }
-        fuel.spend(1)?;
-        while let Some(spec) = Spec::read(&mut cursor)? {
-            spec.constant(&mut cursor)?;
+        loop {
             fuel.spend(1)?;
+            let spec = Spec::read(&mut cursor)?;
+            if spec.is_end() {
+                break;
+            }
+            spec.constant(&mut cursor)?;
         }
     }
     Err(Fault::Malformed)

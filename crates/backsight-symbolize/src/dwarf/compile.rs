@@ -74,9 +74,10 @@ fn abbreviation(
     loop {
         // One for the bytes, one for the room of a step.
         fuel.spend(2)?;
-        let Some(spec) = Spec::read(cursor)? else {
+        let spec = Spec::read(cursor)?;
+        if spec.is_end() {
             break;
-        };
+        }
         match (slot_of(kind, spec.name), spec.constant(cursor)?) {
             (None, Some(_)) => {}
             (None, None) => compiling.pass(spec.layout(encoding).0)?,

@@ -46,17 +46,23 @@ impl Head {
 }
 
 impl Spec {
-    /// Reads the next attribute of an entry; `None` behind the last.
+    /// Reads the next attribute of an entry, or its end.
     #[inline]
-    pub(super) fn read(entry: &mut Cursor<'_>) -> Result<Option<Self>, Fault> {
-        match (small(entry)?, small(entry)?) {
-            (0, 0) => Ok(None),
-            (0, _) | (_, 0) => Err(Fault::Malformed),
-            (name, form) => Ok(Some(Self {
-                name: DwAt(name),
-                form: DwForm(form),
-            })),
+    pub(super) fn read(entry: &mut Cursor<'_>) -> Result<Self, Fault> {
+        let (name, form) = (small(entry)?, small(entry)?);
+        if (name == 0) != (form == 0) {
+            return Err(Fault::Malformed);
         }
+        Ok(Self {
+            name: DwAt(name),
+            form: DwForm(form),
+        })
+    }
+
+    /// Returns whether it stands behind the last attribute.
+    #[inline]
+    pub(super) fn is_end(&self) -> bool {
+        self.form == DwForm(0)
     }
 
     /// Reads the value, where it stands in the entry and not in each DIE.

@@ -61,8 +61,12 @@ impl<'d> Root<'d> {
         let mut die = home.cursor(header, header.root_offset())?;
         let code = die.uleb()?;
         let mut specs = home.abbrevs.specs(header.debug_abbrev_offset(), code)?;
-        while let Some(spec) = Spec::read(&mut specs)? {
+        loop {
             fuel.spend(1)?;
+            let spec = Spec::read(&mut specs)?;
+            if spec.is_end() {
+                break;
+            }
             let value = match spec.constant(&mut specs)? {
                 Some(constant) => Value::signed(constant),
                 None => {
