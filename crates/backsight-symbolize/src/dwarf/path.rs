@@ -35,7 +35,10 @@ impl PathParts<'_> {
 }
 
 fn join(parts: [Option<&[u8]>; 3], limit: usize) -> Option<String> {
-    let mut path = String::new();
+    let sizes = parts.iter().flatten().map(|part| part.len());
+    // Room for what separates them too, as far as the limit lets it be a path.
+    let room = sizes.fold(parts.len(), usize::saturating_add);
+    let mut path = String::with_capacity(room.min(limit));
     for part in parts.into_iter().flatten() {
         if part.len() > limit {
             return None;
