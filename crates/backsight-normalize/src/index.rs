@@ -4,7 +4,7 @@ use backsight_types::{AbsAddr, AbsRange, Outcome};
 
 use crate::exact_index::ExactIndex;
 use crate::missed::Missed;
-use crate::page_index::{PageIndex, View};
+use crate::page_index::{EMPTY, PageIndex, View};
 use crate::span::{OPEN, Span};
 
 /// From an address to its outcome without a search: by a table that is exact, or one
@@ -13,6 +13,8 @@ use crate::span::{OPEN, Span};
 pub(crate) struct Index {
     exact: ExactIndex,
     pages: PageIndex,
+    /// What `pages` is built of: the spans that `exact` does not answer for, and their places.
+    outside: Vec<(u16, AbsRange)>,
     /// How many spans it knows; none has so many when something has changed.
     covered: usize,
     /// For how many addresses it was built.
@@ -27,6 +29,7 @@ impl Default for Index {
         Self {
             exact: ExactIndex::default(),
             pages: PageIndex::default(),
+            outside: Vec::new(),
             covered: usize::MAX,
             effort: 0,
         }
@@ -66,12 +69,16 @@ impl Index {
         if self.exact.is_built() && !self.exact.is_passed() {
             return;
         }
+        // The list may be longer than the table can name; bisection serves the rest.
         let exact = Some(&self.exact).filter(|exact| exact.is_built());
-        let outside = spans.iter().enumerate().map(|(at, span)| match exact {
-            Some(exact) if exact.holds(at, span) => AbsRange::default(),
-            _ => span.range(),
-        });
-        self.pages.build(outside, count / 2);
+        let is_held = |at: u16, span| exact.is_some_and(|exact| exact.holds(at.into(), span));
+        let outside = (0..EMPTY)
+            .zip(spans)
+            .filter(|(at, span)| !is_held(*at, span));
+        self.outside.clear();
+        self.outside
+            .extend(outside.map(|(at, span)| (at, span.range())));
+        self.pages.build(&self.outside, count / 2);
     }
 
     /// Takes note of what the span at this place is now, open or closed.
@@ -125,9 +132,11 @@ fn answer_missed(
     missed: &mut Missed,
     count: usize,
 ) -> usize {
+    let mut open = 0_usize;
     for nth in 0..count {
-        let at = usize::from(missed.at(nth));
-        let (Some(addr), Some(outcome)) = (addrs.get(at), outcomes.get_mut(at)) else {
+        let at = missed.at(nth);
+        let place = usize::from(at);
+        let (Some(addr), Some(outcome)) = (addrs.get(place), outcomes.get_mut(place)) else {
             continue;
         };
         let place = index.place_of(*addr);
@@ -135,9 +144,12 @@ fn answer_missed(
         let mut named = named.into_iter().filter_map(|at| spans.get(at));
         if let Some(span) = named.find(|span| span.contains(*addr)) {
             *outcome = span.outcome(*addr);
+        } else {
+            missed.put(open, at);
+            open = open.wrapping_add(1);
         }
     }
-    still_open(outcomes, missed, count)
+    open
 }
 
 /// Keeps those noted that are open. Returns how many they are.

@@ -21,7 +21,7 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 const MIN_SHIFT: u32 = 12;
 
 /// Says that a slot names no span.
-const EMPTY: u16 = u16::MAX;
+pub(crate) const EMPTY: u16 = u16::MAX;
 
 /// The largest: 4 GiB.
 const MAX_SHIFT: u32 = 32;
@@ -108,23 +108,20 @@ impl PageIndex {
         self.slots.clear();
     }
 
-    /// Builds the table for spans, sorted, for `effort` pages at the most: it must cost
-    /// less than it saves. The larger the spans, the larger the pages; a span beyond all
-    /// others, such as a gap, is left to bisection.
-    pub(crate) fn build<I>(&mut self, spans: I, effort: usize)
-    where
-        I: DoubleEndedIterator<Item = AbsRange> + ExactSizeIterator + Clone,
-    {
+    /// Builds the table for spans, sorted, each with the number that its slots are to name,
+    /// for `effort` pages at the most: it must cost less than it saves. The larger the
+    /// spans, the larger the pages; a span beyond all others, such as a gap, is left to
+    /// bisection.
+    pub(crate) fn build(&mut self, spans: &[(u16, AbsRange)], effort: usize) {
         self.clear();
+        let ranges = spans.iter().map(|(_, range)| *range);
         let effort = effort.min(MAX_PAGES) as u64;
         let large = effort / SHARE;
-        let fits = |shift: &u32| (1..=effort).contains(&pages_in(spans.clone(), *shift, large));
+        let fits = |shift: &u32| (1..=effort).contains(&pages_in(ranges.clone(), *shift, large));
         let Some(shift) = (MIN_SHIFT..=MAX_SHIFT).step_by(2).find(fits) else {
             return;
         };
-        let small = spans
-            .clone()
-            .filter(|span| (1..=large).contains(&count_of(&pages_of(*span, shift))));
+        let small = ranges.filter(|span| (1..=large).contains(&count_of(&pages_of(*span, shift))));
         let pages = pages_in(small.clone(), shift, large);
         let slots = usize::try_from(pages)
             .unwrap_or(MAX_PAGES)
@@ -145,7 +142,7 @@ impl PageIndex {
         let mut best = (usize::MAX, 0);
         for (multiplier, bearable) in multipliers(self.hash.hash_shift, shift) {
             self.hash.multiplier = multiplier;
-            let met = self.fill(slots, spans.clone(), shift, large);
+            let met = self.fill(slots, spans, shift, large);
             if met.saturating_mul(bearable) <= slots {
                 return;
             }
@@ -156,16 +153,12 @@ impl PageIndex {
     }
 
     /// Fills the table, and returns how often a page met another.
-    fn fill<I>(&mut self, slots: usize, spans: I, shift: u32, large: u64) -> usize
-    where
-        I: Iterator<Item = AbsRange>,
-    {
+    fn fill(&mut self, slots: usize, spans: &[(u16, AbsRange)], shift: u32, large: u64) -> usize {
         self.slots.clear();
         self.slots.resize(slots, EMPTY);
         let (mut met, mut last) = (0_usize, None);
-        // The list may be longer than the table can name; bisection serves the rest.
-        for (place, span) in (0..EMPTY).zip(spans) {
-            let pages = pages_of(span, shift);
+        for (place, span) in spans {
+            let pages = pages_of(*span, shift);
             if count_of(&pages) > large {
                 continue;
             }
@@ -175,7 +168,7 @@ impl PageIndex {
                 let slot = self.hash.slot_of(AbsAddr(page.wrapping_shl(shift)));
                 if let Some(slot) = self.slots.get_mut(slot) {
                     met = met.saturating_add(usize::from(*slot != EMPTY && !shared));
-                    *slot = place;
+                    *slot = *place;
                 }
             }
         }
@@ -234,6 +227,10 @@ mod tests {
         AbsRange { start, end }
     }
 
+    fn numbered(spans: &[AbsRange]) -> Vec<(u16, AbsRange)> {
+        (0..).zip(spans.iter().copied()).collect()
+    }
+
     /// A hundred spans of a page size each, every `step` bytes.
     fn spans(size: u64, step: u64) -> Vec<AbsRange> {
         let nth = |nth: u64| span(0x7f12_3450_0000 + nth * step, size);
@@ -244,7 +241,7 @@ mod tests {
     /// which may share the page.
     fn missed(spans: &[AbsRange], effort: usize) -> usize {
         let mut index = PageIndex::default();
-        index.build(spans.iter().copied(), effort);
+        index.build(&numbered(spans), effort);
         let mut missed = 0;
         for (place, span) in spans.iter().enumerate() {
             for nth in 0..100 {
@@ -286,9 +283,9 @@ mod tests {
     fn an_empty_table_and_a_span_too_large_name_nothing() {
         let mut index = PageIndex::default();
         assert!(index.view().place_of(AbsAddr(0x1000)) > 60_000);
-        index.build([span(0, u64::MAX), span(u64::MAX, 1)].into_iter(), 100);
+        index.build(&numbered(&[span(0, u64::MAX), span(u64::MAX, 1)]), 100);
         assert!(index.view().place_of(AbsAddr(0x1000)) > 60_000);
-        index.build([span(0, 0)].into_iter(), 100);
+        index.build(&numbered(&[span(0, 0)]), 100);
         assert!(index.view().place_of(AbsAddr(0)) > 60_000);
     }
 }
