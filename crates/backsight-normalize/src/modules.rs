@@ -51,7 +51,7 @@ pub(crate) struct ModuleTable {
 
 /// So many modules are looked through one by one. Most one-shot batches meet no
 /// more, and save an allocation.
-const FEW: usize = 8;
+const FEW: usize = 16;
 
 /// One more than a few.
 const SOME: usize = FEW + 1;
@@ -84,13 +84,15 @@ impl ModuleTable {
     ) -> Option<ModuleIdx> {
         let key = (met.backing == Backing::Vdso, met.vma.inode, met.vma.device);
         let shown = shown(met.raw_name);
-        match self.known(key, shown) {
+        let place = self.place_of(key);
+        match self.known(key, place, shown) {
             Some(known) if self.is_still(known, &met, process) => Some(known),
-            _ => self.learn(&met, key, shown, process),
+            _ => self.learn(&met, key, place, shown, process),
         }
     }
 
     /// Returns whether a VMA's device and inode are those of this module.
+    #[inline]
     pub(crate) fn is_of(&self, module: ModuleIdx, vma: &Vma) -> bool {
         let module = self
             .modules
@@ -99,16 +101,21 @@ impl ModuleTable {
         module.is_some_and(|module| module.inode == vma.inode && module.device == vma.device)
     }
 
-    /// Returns the modules with this device and inode.
-    fn same_inode(&self, key: FileKey) -> impl Iterator<Item = (ModuleIdx, &Module)> {
+    /// Returns where in `by_file` those with this device and inode stand, or would.
+    fn place_of(&self, key: FileKey) -> usize {
+        let wanted = digest(key);
+        self.by_file.partition_point(|(known, _)| *known < wanted)
+    }
+
+    /// Returns the modules with this device and inode, whose place is known.
+    fn same_inode(&self, key: FileKey, place: usize) -> impl Iterator<Item = (ModuleIdx, &Module)> {
         let few = match self.by_file.is_empty() {
             true => self.modules.as_slice(),
             false => &[],
         };
         let few = (0..).map(ModuleIdx).zip(few);
         let wanted = digest(key);
-        let first = self.by_file.partition_point(|(known, _)| *known < wanted);
-        let behind = self.by_file.get(first..).unwrap_or_default().iter();
+        let behind = self.by_file.get(place..).unwrap_or_default().iter();
         let sorted = behind.take_while(move |(known, _)| *known == wanted);
         let sorted =
             sorted.filter_map(|(_, at)| Some((*at, &self.modules.get(at.as_usize())?.module)));
@@ -118,8 +125,13 @@ impl ModuleTable {
     }
 
     /// Returns the latest module with the same device, inode and name.
-    fn known(&self, key: FileKey, (path, deleted): (&[u8], bool)) -> Option<ModuleIdx> {
-        self.same_inode(key)
+    fn known(
+        &self,
+        key: FileKey,
+        place: usize,
+        (path, deleted): (&[u8], bool),
+    ) -> Option<ModuleIdx> {
+        self.same_inode(key, place)
             .filter(|(_, module)| module.path == path && module.deleted == deleted)
             .map(|(at, _)| at)
             .last()
@@ -149,6 +161,7 @@ impl ModuleTable {
         &mut self,
         met: &Met<'_>,
         key: FileKey,
+        place: usize,
         (path, deleted): (&[u8], bool),
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
@@ -182,7 +195,10 @@ impl ModuleTable {
             // Met before: by another path (a hard link, a bind mount), or in an
             // earlier call when nothing but reading it could prove it.
             let is_this = |known: &Module| is_same_file(known, &learnt.module);
-            if let Some((met, _)) = self.same_inode(key).find(|(_, known)| is_this(known)) {
+            if let Some((met, _)) = self
+                .same_inode(key, place)
+                .find(|(_, known)| is_this(known))
+            {
                 return Some(met);
             }
         }
@@ -198,8 +214,9 @@ impl ModuleTable {
             }
             _ => {
                 let new = (digest(key), index);
-                let place = self.by_file.partition_point(|known| *known < new);
-                self.by_file.insert(place, new);
+                let behind = self.by_file.get(place..).unwrap_or_default();
+                let alike = behind.iter().take_while(|known| **known < new).count();
+                self.by_file.insert(place.saturating_add(alike), new);
             }
         }
         Some(index)
@@ -262,9 +279,10 @@ mod tests {
     #[test]
     fn a_file_mapped_again_is_the_same_module_among_few_and_among_many() {
         let files = 3 * FEW as u64;
+        // Two hard links, or files of two subvolumes, share each inode number.
         let line = |nth: u64| {
             let (start, file) = (0x1000 + nth * 0x1000, nth % files);
-            let (end, inode) = (start + 0x1000, 100 + (file * 7) % files);
+            let (end, inode) = (start + 0x1000, 100 + (file * 7) % files / 2);
             format!("{start:x}-{end:x} r-xp 0 08:01 {inode} /lib/{file}\n")
         };
         let text: String = (0..2 * files).map(line).collect();

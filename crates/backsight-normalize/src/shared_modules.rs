@@ -80,6 +80,7 @@ impl Modules {
     }
 
     /// As [`ModuleTable::is_of`].
+    #[inline]
     pub(crate) fn is_of(&self, module: ModuleIdx, vma: &Vma) -> bool {
         match self {
             Self::Own(table) => table.is_of(module, vma),
