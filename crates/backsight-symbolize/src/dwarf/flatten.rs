@@ -170,8 +170,8 @@ impl<'d> Flattening<'_, 'd> {
         while let Some(die) = dies.next(&mut self.fuel)? {
             self.close_down_to(die.closed);
             match die.kind {
-                Kind::Function => self.function(&die)?,
-                _ => self.inlined_call(&die)?,
+                Kind::Function => self.function(die)?,
+                _ => self.inlined_call(die)?,
             }
         }
         Ok(())

@@ -72,7 +72,7 @@ impl Body {
             }
             // A nested function has a body of its own.
             if die.kind == Kind::Function {
-                dies.skip_children(&die);
+                dies.skip_children();
                 continue;
             }
             let parent = open.last().map(|(_, inline)| *inline);
@@ -81,7 +81,7 @@ impl Body {
                 if let Some(parent) = parent {
                     parent.cut = true;
                 }
-                dies.skip_children(&die);
+                dies.skip_children();
                 continue;
             }
             let value = u32::try_from(self.inlines.len()).map_err(|_| Fault::Limit)?;
@@ -93,7 +93,7 @@ impl Body {
                 value,
             };
             die.ranges().collect(unit_ref, fuel, sink, |_, _| true)?;
-            self.inlines.push(Inline::new(&die, parent, unit));
+            self.inlines.push(Inline::new(die, parent, unit));
             if die.has_children {
                 open.push((die.depth, value));
             }

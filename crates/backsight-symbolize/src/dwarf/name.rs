@@ -84,10 +84,10 @@ pub(super) fn raw<'d>(
             break;
         };
         // Names link functions to functions; whatever else is named, no frame is.
-        match CodeDie::read(at, next, fuel) {
-            Ok(Some(read)) => (unit, die) = (next, read),
-            _ => break,
+        if die.read(at, next, fuel) != Ok(true) {
+            break;
         }
+        unit = next;
     }
     raw.plain = raw.plain.filter(short);
     raw
@@ -110,10 +110,11 @@ impl<'d> Names<'d> {
         links: &Links<'d>,
         fuel: &mut Fuel,
     ) -> Name {
-        let Ok(Some(die)) = CodeDie::read(die, unit, fuel) else {
+        let mut named = CodeDie::NONE;
+        if named.read(die, unit, fuel) != Ok(true) {
             return Name::default();
-        };
-        let raw = raw(&die, unit, links, fuel);
+        }
+        let raw = raw(&named, unit, links, fuel);
         let linkage = raw.linkage.map(Key::Linkage);
         let name = match linkage.or(raw.plain.map(Key::Plain)) {
             Some(key) => self.get(key),

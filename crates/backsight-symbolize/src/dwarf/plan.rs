@@ -102,14 +102,19 @@ impl Plans {
         }
     }
 
-    /// Reads what is asked for of a DIE, behind its code.
+    /// Reads what is asked for of a DIE, behind its code, into `values`.
     #[inline]
-    pub(super) fn read(&self, plan: &Plan, cursor: &mut Cursor<'_>) -> Result<Values, Fault> {
-        let mut values = Values::of(plan.classes);
+    pub(super) fn read(
+        &self,
+        plan: &Plan,
+        cursor: &mut Cursor<'_>,
+        values: &mut Values,
+    ) -> Result<(), Fault> {
+        values.begin(plan.classes);
         cursor.skip_wide(plan.head)?;
         for step in self.steps(plan) {
             match *step {
-                Step::Fields(fields) => self.read_fields(fields, cursor, &mut values)?,
+                Step::Fields(fields) => self.read_fields(fields, cursor, values)?,
                 Step::Read(slot, size, class) => {
                     values.set(slot, Value::read(size, class, cursor, self.encoding)?);
                 }
@@ -117,7 +122,7 @@ impl Plans {
                 Step::Pass(size) => size.skip(cursor, self.encoding)?,
             }
         }
-        Ok(values)
+        Ok(())
     }
 
     #[inline]

@@ -31,13 +31,17 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Nothing yet, but what the numbers to come will be.
+    /// Nothing.
+    pub(super) const NONE: Self = Self {
+        classes: [Class::Nothing; Slot::COUNT],
+        numbers: [0; Slot::COUNT],
+    };
+
+    /// Forgets all, and takes what the numbers to come will be.
     #[inline]
-    pub(super) fn of(classes: Classes) -> Self {
-        Self {
-            classes,
-            numbers: [0; Slot::COUNT],
-        }
+    pub(super) fn begin(&mut self, classes: Classes) {
+        self.classes = classes;
+        self.numbers = [0; Slot::COUNT];
     }
 
     #[inline]

@@ -30,6 +30,9 @@ pub(super) struct CodeDies<'d> {
     ceiling: isize,
     /// The least depth that was come back to since a DIE was returned.
     closed: isize,
+    /// The DIE that was returned last. It stays where it is read: it is too large to be
+    /// handed on twice for each.
+    last: CodeDie,
 }
 
 /// A function or an inlined call.
@@ -67,6 +70,7 @@ impl<'d> CodeDies<'d> {
             floor,
             ceiling: isize::MAX,
             closed: isize::MAX,
+            last: CodeDie::NONE,
         })
     }
 
@@ -75,7 +79,7 @@ impl<'d> CodeDies<'d> {
     /// [`Fault::Malformed`] where the bytes make no sense, [`Fault::Limit`] when
     /// the fuel does not last; what was returned before counts, and nothing comes
     /// after.
-    pub(super) fn next(&mut self, fuel: &mut Fuel) -> Result<Option<CodeDie>, Fault> {
+    pub(super) fn next(&mut self, fuel: &mut Fuel) -> Result<Option<&CodeDie>, Fault> {
         // Few DIEs have to do with code: where the walk is stays at hand meanwhile.
         let mut cursor = self.cursor;
         self.cursor = cursor.end();
@@ -108,56 +112,61 @@ impl<'d> CodeDies<'d> {
                 }
                 continue;
             }
-            let values = self.plans.read(plan, &mut cursor)?;
-            let closed = self.closed.min(at);
+            let last = &mut self.last;
+            self.plans.read(plan, &mut cursor, &mut last.values)?;
+            last.die = die;
+            last.depth = at;
+            last.closed = self.closed.min(at);
+            last.kind = plan.kind;
+            last.has_children = plan.has_children;
             self.closed = isize::MAX;
             self.depth = depth;
             if depth > self.floor {
                 self.cursor = cursor;
             }
-            return Ok(Some(CodeDie {
-                die,
-                depth: at,
-                closed,
-                kind: plan.kind,
-                has_children: plan.has_children,
-                values,
-            }));
+            return Ok(Some(&self.last));
         }
         Ok(None)
     }
 
     /// Passes all descendants of the DIE that was returned last.
-    pub(super) fn skip_children(&mut self, of: &CodeDie) {
-        if of.has_children {
-            self.ceiling = of.depth;
+    pub(super) fn skip_children(&mut self) {
+        if self.last.has_children {
+            self.ceiling = self.last.depth;
         }
     }
 }
 
 impl CodeDie {
-    /// Reads the DIE at `die` alone; `None` when it is neither a function nor an
+    /// No DIE yet.
+    pub(super) const NONE: Self = Self {
+        die: UnitOffset(0),
+        depth: 0,
+        closed: 0,
+        kind: Kind::Other,
+        has_children: false,
+        values: Values::NONE,
+    };
+
+    /// Becomes the DIE at `die` alone; `false` when that is neither a function nor an
     /// inlined call.
     pub(super) fn read(
+        &mut self,
         die: UnitOffset,
         unit: &Unit<'_>,
         fuel: &mut Fuel,
-    ) -> Result<Option<Self>, Fault> {
+    ) -> Result<bool, Fault> {
         let plans = unit.plans()?;
         let mut cursor = unit.cursor(die)?;
-        let plan = *plans.get(cursor.uleb()?).ok_or(Fault::Malformed)?;
+        let plan = plans.get(cursor.uleb()?).ok_or(Fault::Malformed)?;
         fuel.spend(usize::try_from(plan.cost).unwrap_or(usize::MAX))?;
+        (self.die, self.depth, self.closed) = (die, 0, 0);
+        (self.kind, self.has_children) = (plan.kind, plan.has_children);
         if plan.kind == Kind::Other {
-            return Ok(None);
+            return Ok(false);
         }
-        Ok(Some(Self {
-            die,
-            depth: 0,
-            closed: 0,
-            kind: plan.kind,
-            has_children: plan.has_children,
-            values: plans.read(&plan, &mut cursor)?,
-        }))
+        plans.read(plan, &mut cursor, &mut self.values)?;
+        Ok(true)
     }
 
     /// Returns where its code is.

@@ -172,7 +172,7 @@ fn our_walk<'d>(unit: &Unit<'d>, from: Option<UnitOffset>) -> Walked<'d> {
                 parent: open.last().map(|(_, die)| *die),
                 kind: die.kind,
                 has_children: die.has_children,
-                attributes: attributes(&die, unit),
+                attributes: attributes(die, unit),
             });
             if die.has_children {
                 open.push((die.depth, die.die));
