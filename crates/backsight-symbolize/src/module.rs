@@ -16,7 +16,7 @@ const FEW: usize = 64;
 
 /// An index pays once an address was asked for each so many bytes of
 /// `.debug_info`. docs/decisions/0009 has the measurement.
-const WORTH: usize = 2048;
+const WORTH: usize = 4096;
 
 /// Bytes that the tables of an index take at most while it is built, the index included,
 /// for each byte of `.debug_info`: 0.8 were measured of a kernel, 1.0 of a C++ program,
