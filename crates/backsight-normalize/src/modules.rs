@@ -51,7 +51,7 @@ pub(crate) struct ModuleTable {
 
 /// So many modules are looked through one by one. Most one-shot batches meet no
 /// more, and save an allocation.
-const FEW: usize = 16;
+const FEW: usize = 8;
 
 /// One more than a few.
 const SOME: usize = FEW + 1;
