@@ -1,7 +1,7 @@
 //! Lists of address ranges: `.debug_ranges` up to DWARF 4, `.debug_rnglists` from 5 on.
 //!
-//! Read here and not by gimli: what was inlined has half a million lists in a large
-//! program, each of two ranges, and gimli passes entries that are no ranges without
+//! Read here and not by gimli: the lists of a large program have half a million entries,
+//! nearly all for what was inlined, and gimli passes entries that are no ranges without
 //! asking for fuel.
 //!
 //! Source: DWARF 4, 2.17.3; DWARF 5, 2.17.3 and 7.25.
