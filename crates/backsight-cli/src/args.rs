@@ -60,6 +60,34 @@ pub(crate) fn parse_pid(text: &str) -> Result<u32, String> {
     pid.ok_or_else(|| "a process ID is a number from 1 to 2147483647".to_owned())
 }
 
+/// Process IDs of one argument: `1`, `1,2`, or `"$(pidof name)"` with blanks between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pids(pub(crate) Vec<u32>);
+
+/// For clap: one process ID or several.
+pub(crate) fn parse_pids(text: &str) -> Result<Pids, String> {
+    let words = text.split([',', ' ', '\t', '\n']);
+    let pids: Result<Vec<u32>, String> = words
+        .filter(|word| !word.is_empty())
+        .map(parse_pid)
+        .collect();
+    match pids?.as_slice() {
+        [] => parse_pid(text).map(|pid| Pids(vec![pid])),
+        pids => Ok(Pids(pids.to_vec())),
+    }
+}
+
+/// Returns the processes of all arguments, each once, in their order.
+pub(crate) fn all_pids(lists: &[Pids]) -> Vec<u32> {
+    let mut all = Vec::new();
+    for pid in lists.iter().flat_map(|Pids(pids)| pids) {
+        if !all.contains(pid) {
+            all.push(*pid);
+        }
+    }
+    all
+}
+
 /// For clap: a number of bytes, with K, M, G or T behind it for 1024 to the first,
 /// second, third or fourth.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
@@ -100,7 +128,27 @@ const MAX_PID: u32 = i32::MAX.unsigned_abs();
 
 #[cfg(test)]
 mod tests {
-    use super::parse_size;
+    use super::{Pids, all_pids, parse_pids, parse_size};
+
+    #[test]
+    fn processes_are_listed_with_commas_or_blanks() {
+        let cases = [
+            ("7", Some(vec![7])),
+            ("1,2", Some(vec![1, 2])),
+            ("3 2 1\n", Some(vec![3, 2, 1])),
+            ("1,,2", Some(vec![1, 2])),
+            ("", None),
+            (",", None),
+            ("1,x", None),
+            ("0", None),
+            ("-1", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(parse_pids(text).ok(), want.map(Pids), "{text:?}");
+        }
+        let lists = [Pids(vec![3, 1]), Pids(vec![1, 2])];
+        assert_eq!(all_pids(&lists), [3, 1, 2]);
+    }
 
     #[test]
     fn sizes_have_units() {

@@ -7,6 +7,7 @@
 
 mod flame_graph;
 mod format;
+mod paths;
 mod read;
 mod write;
 
@@ -27,10 +28,10 @@ use crate::progress::Progress;
 use crate::symbolize::Symbols;
 use crate::symbolize::profile::Places;
 
-use format::Input;
+use paths::Paths;
 use read::How;
 
-pub(crate) use format::Output;
+pub(crate) use format::{Input, Output};
 
 /// Turn a captured profile into another format, with functions and lines
 ///
@@ -40,13 +41,8 @@ pub(crate) use format::Output;
 /// graphs (.svg) out.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Convert {
-    /// What to read; `-` is standard input
-    #[arg(short, long, value_name = "FILE")]
-    input: PathBuf,
-
-    /// What to write, whole or not at all; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    #[command(flatten)]
+    paths: Paths,
 
     /// The format of the input, whatever its name is
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -108,14 +104,14 @@ impl Convert {
     /// `normalize -i`: for sending off, where nothing is to be looked up.
     pub(crate) fn without_symbols(
         input: PathBuf,
+        from: Option<Input>,
         output: Option<PathBuf>,
         to: Output,
         strict: bool,
     ) -> Self {
         Self {
-            input,
-            output: output.unwrap_or_else(|| PathBuf::from("-")),
-            from: None,
+            paths: Paths::new(input, output.unwrap_or_else(|| PathBuf::from("-"))),
+            from,
             to: Some(to),
             sample_type: None,
             lead: Lead::default(),
@@ -127,14 +123,15 @@ impl Convert {
     }
 
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
-        let to = Output::of(&self.output, self.to)?;
+        let (input, output) = self.paths.both()?;
+        let to = Output::of(output, self.to)?;
         self.symbols.use_jobs()?;
         if !self.no_symbols {
             self.symbols.check();
         }
         let (profile, malformed) = match to {
-            Output::Ndjson => self.streamed(out)?,
-            _ => self.whole(to, out)?,
+            Output::Ndjson => self.streamed(input, output, out)?,
+            _ => self.whole(to, input, output, out)?,
         };
         let has_gap = |location: &&Location| {
             location.reason.is_some() && profile.frames_of(location).is_empty()
@@ -146,11 +143,16 @@ impl Convert {
 
     /// What is new is written as it comes, so that memory does not grow with the input
     /// where its format is streamed.
-    fn streamed(&self, out: &mut impl Write) -> Result<(Profile, u64)> {
+    fn streamed(
+        &self,
+        input: &Path,
+        output: &Path,
+        out: &mut impl Write,
+    ) -> Result<(Profile, u64)> {
         let mut places = (!self.no_symbols).then(|| Places::new(&self.symbols));
-        self.to_output(out, |out| {
-            let mut writer = ProfileWriter::new(&Header::new(TOOL), out)?;
-            let read = read::in_pieces(&self.input, &self.how(false), |profile| {
+        to_output(output, out, |out| {
+            let mut writer = ProfileWriter::new(&Header::new(TOOL), out);
+            let read = read::in_pieces(input, &self.how(false), |profile| {
                 self.choose_type(profile)?;
                 if let Some(places) = &mut places {
                     places.look_up(profile);
@@ -162,18 +164,24 @@ impl Convert {
         })
     }
 
-    fn whole(&self, to: Output, out: &mut impl Write) -> Result<(Profile, u64)> {
-        let (mut profile, malformed) = read::run(&self.input, &self.how(!to.has_time()))?;
+    fn whole(
+        &self,
+        to: Output,
+        input: &Path,
+        output: &Path,
+        out: &mut impl Write,
+    ) -> Result<(Profile, u64)> {
+        let (mut profile, malformed) = read::run(input, &self.how(!to.has_time()))?;
         self.choose_type(&mut profile)?;
         if !self.no_symbols {
             let _shown = Progress::step("looking functions up");
             Places::new(&self.symbols).look_up(&mut profile);
         }
         let _shown = Progress::step("writing");
-        self.to_output(out, |mut out| {
+        to_output(output, out, |mut out| {
             let done = write::run(&profile, to, self.lead.into(), &mut out);
             done.map_err(|failure| match failure {
-                Failure::Failed(cause) => Failure::of(Shown(&self.output), cause),
+                Failure::Failed(cause) => Failure::of(Shown(output), cause),
                 other => other,
             })
         })?;
@@ -188,23 +196,23 @@ impl Convert {
         }
     }
 
-    fn to_output<T>(
-        &self,
-        out: &mut impl Write,
-        write: impl FnOnce(&mut dyn Write) -> Result<T>,
-    ) -> Result<T> {
-        if self.output == Path::new("-") {
-            write(out)
-        } else {
-            output::replace(&self.output, write)
-        }
-    }
-
     fn choose_type(&self, profile: &mut Profile) -> Result<()> {
         match &self.sample_type {
             Some(name) => choose_type(profile, name),
             None => Ok(()),
         }
+    }
+}
+
+fn to_output<T>(
+    output: &Path,
+    out: &mut impl Write,
+    write: impl FnOnce(&mut dyn Write) -> Result<T>,
+) -> Result<T> {
+    if output == Path::new("-") {
+        write(out)
+    } else {
+        output::replace(output, write)
     }
 }
 

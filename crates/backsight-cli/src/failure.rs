@@ -89,6 +89,27 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Runs for each of several processes. One that fails is named, and the others get
+/// their turn.
+pub(crate) fn each_process(pids: &[u32], mut run: impl FnMut(u32) -> Result) -> Result {
+    if let [pid] = pids {
+        return run(*pid);
+    }
+    let mut worst = Done::Fully;
+    for pid in pids {
+        match run(*pid) {
+            Ok(Done::Fully) => {}
+            Ok(done) => worst = done,
+            Err(Failure::Failed(message)) => {
+                complain(format_args!("{message}"));
+                worst = Done::InPart;
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(worst)
+}
+
 /// Turns a command's end into an exit code, and says on stderr what failed.
 pub(crate) fn exit_code(result: Result) -> ExitCode {
     let (code, message) = match result {

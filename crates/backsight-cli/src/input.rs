@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::fd::AsFd;
 
-use backsight_formats::address_list::{Next, Reader};
+use backsight_formats::address_list::{Malformed, Next, Reader};
 use backsight_types::{AbsAddr, Lookup};
 
-use crate::args::parse_addr;
+use crate::args::{parse_addr, parse_pid};
 use crate::failure::{Failure, Result, complain};
 
 /// The addresses of a command line.
@@ -23,11 +23,31 @@ pub(crate) struct Addresses {
     /// begins the next stack
     #[arg(long)]
     pub(crate) stack: bool,
+
+    /// After the answers to each line of standard input write one more line, TEXT or an
+    /// empty one, so that a program that asks through a pipe sees where they end; in
+    /// JSON {"type":"end","line":N}
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "")]
+    pub(crate) end_mark: Option<String>,
+}
+
+/// What stands between the addresses of standard input and gets a line of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// An entry that is no address.
+    Malformed(Malformed),
+    /// The end of the line of this number, which counts from 1.
+    LineEnd(u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entry {
-    Addr(AbsAddr),
+    Addr {
+        addr: AbsAddr,
+        /// The process that the same digits name, written without `0x`.
+        pid: Option<u32>,
+    },
     Stdin,
 }
 
@@ -35,7 +55,8 @@ fn parse_entry(text: &str) -> Result<Entry, String> {
     if text == "-" {
         return Ok(Entry::Stdin);
     }
-    parse_addr(text).map(Entry::Addr)
+    let pid = parse_pid(text).ok();
+    parse_addr(text).map(|addr| Entry::Addr { addr, pid })
 }
 
 /// Addresses that are answered together.
@@ -44,6 +65,8 @@ pub(crate) struct Batch {
     pub(crate) addrs: Vec<AbsAddr>,
     /// One for each.
     pub(crate) lookups: Vec<Lookup>,
+    /// Each with the number of addresses before it.
+    pub(crate) marks: Vec<(usize, Mark)>,
 }
 
 impl Batch {
@@ -58,9 +81,18 @@ impl Batch {
         self.addrs.iter().copied().zip(lookups)
     }
 
+    fn mark(&mut self, mark: Mark) {
+        self.marks.push((self.addrs.len(), mark));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.addrs.is_empty() && self.marks.is_empty()
+    }
+
     fn clear(&mut self) {
         self.addrs.clear();
         self.lookups.clear();
+        self.marks.clear();
     }
 }
 
@@ -73,10 +105,19 @@ impl Addresses {
     /// Returns all of them, when none is still to come from standard input.
     pub(crate) fn all(&self) -> Option<Vec<AbsAddr>> {
         let addr = |entry: &Entry| match entry {
-            Entry::Addr(addr) => Some(*addr),
+            Entry::Addr { addr, .. } => Some(*addr),
             Entry::Stdin => None,
         };
         self.list.iter().map(addr).collect()
+    }
+
+    /// Returns the processes that they would name, if each could be one.
+    pub(crate) fn as_pids(&self) -> Option<Vec<u32>> {
+        let pid = |entry: &Entry| match entry {
+            Entry::Addr { pid, .. } => *pid,
+            Entry::Stdin => None,
+        };
+        self.list.iter().map(pid).collect()
     }
 
     /// Reads them from standard input when none are given.
@@ -97,7 +138,8 @@ impl Addresses {
         if self.list == [Entry::Stdin] {
             let stdin = io::stdin().as_fd().try_clone_to_owned();
             let stdin = stdin.map_err(|error| Failure::io("standard input", &error))?;
-            return each_batch_of(File::from(stdin), self.stack, answer);
+            let ends = self.end_mark.is_some();
+            return each_batch_of(File::from(stdin), self.stack, ends, answer);
         }
         self.command_line(answer)
     }
@@ -106,7 +148,7 @@ impl Addresses {
         let mut lookups = Stack::new(self.stack);
         let mut batch = Batch::default();
         for entry in self.list {
-            let Entry::Addr(addr) = entry else {
+            let Entry::Addr { addr, .. } = entry else {
                 let message = "`-` reads all addresses from standard input: give it alone";
                 return Err(Failure::Usage(message.to_owned()));
             };
@@ -125,6 +167,7 @@ impl Addresses {
 fn each_batch_of(
     input: impl Read,
     stack: bool,
+    marks_ends: bool,
     mut answer: impl FnMut(&Batch) -> Result<()>,
 ) -> Result<u64> {
     let mut lookups = Stack::new(stack);
@@ -143,11 +186,15 @@ fn each_batch_of(
                 Err(wrong) => {
                     malformed += 1;
                     complain(format_args!("standard input, {wrong}"));
+                    batch.mark(Mark::Malformed(wrong));
                 }
             }
         }
+        if marks_ends && next != Next::End {
+            batch.mark(Mark::LineEnd(reader.line()));
+        }
         let may_wait = !reader.get_ref().buffer().contains(&b'\n');
-        if (may_wait || next == Next::End) && !batch.addrs.is_empty() {
+        if (may_wait || next == Next::End) && !batch.is_empty() {
             answer(&batch)?;
             batch.clear();
         }
@@ -188,7 +235,7 @@ mod tests {
 
     use backsight_types::Lookup::{Exact, Return};
 
-    use super::each_batch_of;
+    use super::{Mark, each_batch_of};
 
     /// Gives one piece a read, as a pipe gives what was written to it.
     struct Pieces(Vec<&'static str>);
@@ -206,7 +253,7 @@ mod tests {
 
     fn batches(pieces: &[&'static str], stack: bool) -> Vec<Vec<(u64, bool)>> {
         let mut all = Vec::new();
-        let malformed = each_batch_of(Pieces(pieces.to_vec()), stack, |batch| {
+        let malformed = each_batch_of(Pieces(pieces.to_vec()), stack, false, |batch| {
             all.push(
                 batch
                     .iter()
@@ -244,6 +291,28 @@ mod tests {
                 .collect();
             assert_eq!(plain, want, "{name}");
         }
+    }
+
+    #[test]
+    fn marks_stand_where_the_input_has_them() {
+        let mut all = Vec::new();
+        let input = Pieces(vec!["1 zz 2\n\n", "#x\nyy\n3"]);
+        let malformed = each_batch_of(input, false, true, |batch| {
+            let marks = batch.marks.iter().map(|(before, mark)| match mark {
+                Mark::Malformed(entry) => (*before, entry.text.clone()),
+                Mark::LineEnd(line) => (*before, format!("end of {line}")),
+            });
+            all.push(marks.collect::<Vec<_>>());
+            Ok(())
+        });
+        assert_eq!(malformed.unwrap(), 2);
+        let mark = |before: usize, text: &str| (before, text.to_owned());
+        let want = [
+            vec![mark(1, "zz"), mark(2, "end of 1"), mark(2, "end of 2")],
+            vec![mark(0, "end of 3"), mark(0, "yy"), mark(0, "end of 4")],
+            vec![mark(1, "end of 5")],
+        ];
+        assert_eq!(all, want);
     }
 
     #[test]

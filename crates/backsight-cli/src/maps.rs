@@ -9,8 +9,8 @@ use backsight_formats::ndjson::{self, Writer};
 use backsight_types::{AbsAddr, BuildId, Device};
 use vma_query::{Error, Filter, NameBuf, OpenOptions, ProcMaps, Query, Vma, VmaName};
 
-use crate::args::{Backend, Format, check_proc_root, parse_addr, parse_pid};
-use crate::failure::{self, Done, Failure, Result, complain};
+use crate::args::{Backend, Format, Pids, all_pids, check_proc_root, parse_addr, parse_pids};
+use crate::failure::{self, Done, Failure, Result, complain, each_process};
 
 /// List the VMAs of a process
 ///
@@ -18,9 +18,10 @@ use crate::failure::{self, Done, Failure, Result, complain};
 /// used.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Maps {
-    /// The process
-    #[arg(short, long, value_name = "PID", value_parser = parse_pid)]
-    pid: u32,
+    /// The process, or several: `-p 1,2`, `-p 1 2`, `-p $(pidof name)`
+    #[arg(short, long, value_name = "PID", value_parser = parse_pids)]
+    #[arg(required = true, num_args = 1..)]
+    pid: Vec<Pids>,
 
     /// Only the VMA that covers this address
     #[arg(long, value_name = "ADDR", value_parser = parse_addr)]
@@ -60,7 +61,10 @@ impl Maps {
             return Err(Failure::Usage(message.to_owned()));
         }
         check_proc_root(self.proc_root.as_deref())?;
-        let pid = self.pid;
+        each_process(&all_pids(&self.pid), |pid| self.process(pid, out))
+    }
+
+    fn process(&self, pid: u32, out: &mut impl Write) -> Result {
         let failed = |error: Error| failure::process(pid, &error);
         let mut open = OpenOptions::new()
             .backend(self.backend.into())

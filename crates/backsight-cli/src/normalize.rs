@@ -45,6 +45,10 @@ pub(crate) struct Normalize {
     #[arg(conflicts_with_all = ["virtual_offset", "map_files", "proc_root"])]
     input: Option<PathBuf>,
 
+    /// The format of the recording, whatever its name is
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "input")]
+    from: Option<convert::Input>,
+
     #[command(flatten)]
     addresses: Addresses,
 
@@ -133,7 +137,8 @@ impl Normalize {
                     return Err(Failure::Usage(message.to_owned()));
                 }
             };
-            return Convert::without_symbols(input, self.output, to, self.strict).run(out);
+            return Convert::without_symbols(input, self.from, self.output, to, self.strict)
+                .run(out);
         }
         match &self.output {
             None => self.write(out, Palette::of_stdout()),
@@ -165,7 +170,9 @@ impl Normalize {
         });
         let mut sink = Sink::new(out, layout);
         let mut outcomes = Vec::new();
+        sink.set_end_mark(self.addresses.end_mark.as_deref());
         let malformed = self.addresses.each_batch(|batch: &Batch| {
+            sink.begin_batch(&batch.marks);
             origin.normalize(&batch.addrs, &mut outcomes)?;
             if let Some(header) = header.take() {
                 sink.header(&Header {

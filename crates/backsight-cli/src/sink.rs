@@ -15,9 +15,10 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 use backsight_formats::addr2line_text::{Style, Width};
-use backsight_formats::ndjson::{Address, Header, Record, Sample, Writer};
+use backsight_formats::ndjson::{Address, End, Header, Malformed, Record, Sample, Writer};
 use backsight_types::{Arch, Module, ModuleIdx};
 
+use crate::input::Mark;
 use crate::palette::Palette;
 use crate::threads::Thread;
 
@@ -41,6 +42,11 @@ pub(crate) struct Sink<W> {
     introduced: HashSet<ModuleIdx>,
     /// Lines of type `address` so far.
     count: u64,
+    /// What is to be written between the answers of this batch, the last first, each
+    /// with the number of answers in all that it waits for.
+    marks: Vec<(u64, Mark)>,
+    /// What text says at the end of a line of input.
+    end_mark: String,
     /// Answers that name nothing but a reason.
     pub(crate) unresolved: u64,
     /// Whether text shows places without an address by their file offset, since that
@@ -55,6 +61,8 @@ impl<W: Write> Sink<W> {
             layout,
             introduced: HashSet::new(),
             count: 0,
+            marks: Vec::new(),
+            end_mark: String::new(),
             unresolved: 0,
             shows_file_offsets: false,
         }
@@ -62,9 +70,66 @@ impl<W: Write> Sink<W> {
 
     /// Writes what made the answers that follow; NDJSON alone has such a line.
     pub(crate) fn header(&mut self, header: &Header) -> io::Result<()> {
+        // Another process numbers its modules anew.
+        self.introduced.clear();
         match self.layout {
             Layout::Text(_) | Layout::Addr2line(_) => Ok(()),
             Layout::Json => self.out.header(header),
+        }
+    }
+
+    /// Names the process that the threads after it belong to, where there are several.
+    pub(crate) fn begin_process(&mut self, pid: u32) -> io::Result<()> {
+        match self.layout {
+            Layout::Text(_) => writeln!(self.out.get_mut(), "process {pid}"),
+            // NDJSON has a header for each, and addr2line's listing no place for it.
+            Layout::Json | Layout::Addr2line(_) => Ok(()),
+        }
+    }
+
+    /// Sets the line that stands where the answers to a line of input end.
+    pub(crate) fn set_end_mark(&mut self, text: Option<&str>) {
+        text.unwrap_or_default().clone_into(&mut self.end_mark);
+    }
+
+    /// Takes what is to stand between the answers that come next, up to the next
+    /// [`flush`](Self::flush): each with the number of them before it.
+    pub(crate) fn begin_batch(&mut self, marks: &[(usize, Mark)]) {
+        let behind = |before: &usize| u64::try_from(*before).unwrap_or(u64::MAX);
+        let marks = marks.iter().rev();
+        let counted = marks.map(|(before, mark)| (self.count + behind(before), mark.clone()));
+        self.marks = counted.collect();
+    }
+
+    fn write_marks(&mut self) -> io::Result<()> {
+        let so_far = self.count;
+        let is_due = |(count, _): &mut (u64, Mark)| *count <= so_far;
+        while let Some((_, mark)) = self.marks.pop_if(is_due) {
+            match mark {
+                Mark::Malformed(entry) => {
+                    self.malformed(entry.line, &entry.text, &entry.cause.to_string())?;
+                }
+                Mark::LineEnd(line) => self.line_end(line)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one line for an entry that is no address, in the place of its answer.
+    pub(crate) fn malformed(&mut self, line: u64, text: &str, cause: &str) -> io::Result<()> {
+        match &self.layout {
+            Layout::Text(_) => text::malformed(self.out.get_mut(), text, cause),
+            Layout::Addr2line(style) => style.write(self.out.get_mut(), 0, Width::Wide, &[]),
+            Layout::Json => self.out.malformed(&Malformed { line, text, cause }),
+        }
+    }
+
+    fn line_end(&mut self, line: u64) -> io::Result<()> {
+        match self.layout {
+            Layout::Text(_) | Layout::Addr2line(_) => {
+                writeln!(self.out.get_mut(), "{}", self.end_mark)
+            }
+            Layout::Json => self.out.end(End { line }),
         }
     }
 
@@ -74,6 +139,7 @@ impl<W: Write> Sink<W> {
         answer: &Address<'_>,
         module: Option<&Module>,
     ) -> io::Result<()> {
+        self.write_marks()?;
         self.count += 1;
         if answer.reason.is_some() && answer.frames.is_empty() {
             self.unresolved += 1;
@@ -143,6 +209,7 @@ impl<W: Write> Sink<W> {
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.write_marks()?;
         self.out.flush()
     }
 }

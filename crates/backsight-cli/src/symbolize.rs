@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use backsight_formats::addr2line_text::Style;
 use clap::ValueEnum;
 
-use crate::args::{check_proc_root, parse_pid};
+use crate::args::{Pids, all_pids, check_proc_root, parse_pids};
 use crate::failure::{Cause, Done, Failure, Result, complain};
 use crate::file::Shown;
 use crate::input::Addresses;
@@ -32,9 +32,10 @@ pub(crate) use process::Live;
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("source").required(true))]
 pub(crate) struct Symbolize {
-    /// A live process. Without addresses: where each of its threads stands
-    #[arg(short, long, value_name = "PID", value_parser = parse_pid, group = "source")]
-    pid: Option<u32>,
+    /// A live process. Without addresses: where each of its threads stands, and of
+    /// several processes: `-p 1,2`, `-p 1 2`, `-p $(pidof name)`
+    #[arg(short, long, value_name = "PID", value_parser = parse_pids, group = "source")]
+    pid: Vec<Pids>,
 
     /// An ELF file; the addresses are places in it
     #[arg(short, long, value_name = "ELF", group = "source")]
@@ -199,10 +200,17 @@ impl Symbolize {
             )?
         } else {
             // clap lets nobody come here without one of the three.
-            let pid = self.pid.unwrap_or_default();
-            let proc_root = self.proc_root;
-            check_proc_root(proc_root.as_deref())?;
-            process::run(pid, proc_root, self.addresses, &self.symbols, &mut sink)?
+            let asked = process::Asked {
+                pids: all_pids(&self.pid),
+                proc_root: self.proc_root,
+                symbols: &self.symbols,
+            };
+            check_proc_root(asked.proc_root.as_deref())?;
+            let (done, malformed) = asked.run(self.addresses, &mut sink)?;
+            if done != Done::Fully {
+                return Ok(done);
+            }
+            malformed
         };
         Ok(Done::under(self.strict, malformed + sink.unresolved))
     }

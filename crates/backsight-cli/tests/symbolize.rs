@@ -297,7 +297,8 @@ fn a_capture_from_a_newer_version_is_refused_and_a_bad_line_is_named() {
         .map(|line| line["type"].clone())
         .collect();
     // The sample's address is still the first.
-    assert_eq!(types, ["header", "address", "address", "sample"]);
+    let want = ["header", "malformed", "address", "address", "sample"];
+    assert_eq!(types, want);
     let strict = run_with(["symbolize", "-i", "-", "--strict"], capture.as_bytes());
     assert_eq!(strict.code, Some(3));
 }
@@ -314,5 +315,13 @@ fn names_are_escaped_for_the_terminal() {
     assert!(text.contains(r"/tmp/\x1b]0;x\x07\u{202e}+0x1"), "{text}");
     let hostile = r#"{"type":"module","index":0,"kind":"\u001b[31m"}"#;
     let ran = run_with(["symbolize", "-i", "-"], hostile.as_bytes());
-    ran.fails(0, &[r"line 1: unknown variant `\x1b[31m`"]);
+    ran.fails(1, &[r"line 1: unknown variant `\x1b[31m`"]);
+    let after = format!("{capture}{hostile}\n");
+    let ran = run_with(["symbolize", "-i", "-"], after.as_bytes());
+    ran.fails(0, &[r"line 3: unknown variant `\x1b[31m`"]);
+    let last = ran.stdout.lines().last().unwrap_or_default();
+    assert!(
+        last.contains(r"[malformed: unknown variant `\x1b[31m`"),
+        "{last}"
+    );
 }

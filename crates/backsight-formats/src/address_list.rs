@@ -86,6 +86,11 @@ impl<R: BufRead> Reader<R> {
         Ok(Next::Entries)
     }
 
+    /// Returns how many lines were read so far.
+    pub fn line(&self) -> u64 {
+        self.lines.number()
+    }
+
     /// Returns the input, for a look at what it has buffered.
     pub fn get_ref(&self) -> &R {
         self.lines.get_ref()

@@ -34,6 +34,11 @@ impl<R: BufRead> Lines<R> {
         &self.input
     }
 
+    /// Returns the number of the line that was read last, which counts from 1.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Returns the next line and its number, which counts from 1; `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         self.buffer.clear();

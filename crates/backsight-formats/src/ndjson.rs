@@ -20,6 +20,7 @@
 //!   as hexadecimal digits in `path_hex` (`name_hex`).
 
 mod check;
+mod dialogue;
 mod index;
 mod module;
 mod profile;
@@ -30,6 +31,7 @@ mod text;
 mod write;
 
 pub use check::Check;
+pub use dialogue::{End, Malformed};
 pub use index::{Index, IndexTable};
 pub use profile::{
     About, Label, Period, Process, ProfileReader, ProfileWriter, Thread, ValueType, read_profile,

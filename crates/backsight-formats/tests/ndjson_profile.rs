@@ -39,7 +39,7 @@ proptest! {
     fn samples_can_be_drained_as_they_come(mut profile in profile(), at in 0_usize..8) {
         let whole = profile.clone();
         let samples = std::mem::take(&mut profile.samples);
-        let mut writer = ProfileWriter::new(&Header::new("test"), Vec::new()).unwrap();
+        let mut writer = ProfileWriter::new(&Header::new("test"), Vec::new());
         // What becomes known only later.
         profile.duration_ns = None;
         profile.processes[0].end_ns = None;
@@ -115,7 +115,7 @@ fn a_profile_that_grew_is_spelled_as_the_golden_file() {
     };
     let stack = profile.stacks.intern([outer]);
     profile.samples.push(sample(3, None, stack), &[5], &[]);
-    let mut writer = ProfileWriter::new(&Header::new("test"), Vec::new()).unwrap();
+    let mut writer = ProfileWriter::new(&Header::new("test"), Vec::new());
     writer.drain(&mut profile).unwrap();
 
     profile.threads.push(Thread {

@@ -43,6 +43,15 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Writes an entry that is no address, and what is wrong with it.
+pub(super) fn malformed(out: &mut impl Write, entry: &str, cause: &str) -> io::Result<()> {
+    let entry = Terminal(entry.as_bytes()).to_string();
+    let entry = if entry.is_empty() { "?" } else { &*entry };
+    // The cause may quote the entry.
+    let cause = Terminal(cause.as_bytes());
+    writeln!(out, "{entry:<ADDRESS_WIDTH$} [malformed: {cause}]")
+}
+
 fn write_frame(
     out: &mut impl Write,
     palette: &Palette,

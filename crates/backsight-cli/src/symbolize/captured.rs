@@ -37,13 +37,16 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
         modules: HashMap::new(),
         batch: Vec::new(),
         begun: false,
-        malformed: 0,
+        malformed: Malformed::default(),
     };
     let mut reader = Reader::new(input);
     while let Some(item) = reader.next() {
         match item {
             Ok((line, record)) => capture.take(path, line, record, sink)?,
-            Err(malformed @ Error::Malformed { .. }) => capture.complain(path, &malformed),
+            Err(malformed @ Error::Malformed { .. }) => {
+                capture.finish_batch(sink)?;
+                capture.malformed.take(path, malformed, sink)?;
+            }
             Err(error) => {
                 capture.finish_batch(sink)?;
                 return Err(Failure::of(Shown(path), error));
@@ -56,8 +59,7 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
         }
     }
     capture.finish_batch(sink)?;
-    capture.begin(None, sink)?;
-    Ok(capture.malformed)
+    capture.malformed.finish(path)
 }
 
 /// Returns whether an input that begins so is one of the binary formats.
@@ -70,7 +72,63 @@ struct Capture {
     modules: HashMap<ModuleIdx, (Module, Option<Known>)>,
     batch: Vec<Address<'static>>,
     begun: bool,
-    malformed: u64,
+    malformed: Malformed,
+}
+
+/// What of the input could not be read.
+///
+/// Until a record was read nothing is said line by line: a file of another kind has a
+/// complaint for each of its lines, and all of them mean one thing.
+#[derive(Debug, Default)]
+struct Malformed {
+    count: u64,
+    first: Option<Error>,
+    /// Whether a record was read.
+    is_ours: bool,
+}
+
+impl Malformed {
+    /// The input is what it was taken for.
+    fn record_read(&mut self, path: &Path) {
+        self.is_ours = true;
+        if let Some(first) = self.first.take() {
+            let more = match self.count {
+                1 => String::new(),
+                count => format!(" (and {} more like it before the first record)", count - 1),
+            };
+            complain(format_args!("{}, {first}{more}", Shown(path)));
+        }
+    }
+
+    /// Counts a line, and answers it where records were read before.
+    fn take(&mut self, path: &Path, error: Error, sink: &mut Sink<impl Write>) -> Result<()> {
+        self.count += 1;
+        if !self.is_ours {
+            self.first.get_or_insert(error);
+            return Ok(());
+        }
+        complain(format_args!("{}, {error}", Shown(path)));
+        if let Error::Malformed { line, cause } = &error {
+            sink.malformed(*line, "", cause)?;
+        }
+        Ok(())
+    }
+
+    /// Returns how many lines were malformed, unless nothing else was in the input.
+    fn finish(&self, path: &Path) -> Result<u64> {
+        if self.is_ours {
+            return Ok(self.count);
+        }
+        let way_out = "give what `backsight normalize --format json` wrote; `backsight convert` \
+                       reads recordings and profiles of other formats";
+        Err(match &self.first {
+            Some(first) => Failure::of(
+                Shown(path),
+                format_args!("no line of it is a record: {first}: {way_out}"),
+            ),
+            None => Failure::of(Shown(path), format_args!("it has no record: {way_out}")),
+        })
+    }
 }
 
 impl Capture {
@@ -81,6 +139,7 @@ impl Capture {
         record: Record,
         sink: &mut Sink<impl Write>,
     ) -> Result<()> {
+        self.malformed.record_read(path);
         match record {
             Record::Header(header) => {
                 self.finish_batch(sink)?;
@@ -97,7 +156,9 @@ impl Capture {
                 let module = address.module;
                 if let Some(index) = module.filter(|index| !self.modules.contains_key(index)) {
                     let cause = format!("no line before introduces module {}", index.0);
-                    self.complain(path, &Error::Malformed { line, cause });
+                    let error = Error::Malformed { line, cause };
+                    complain(format_args!("{}, {error}", Shown(path)));
+                    self.malformed.count += 1;
                     // Samples count lines: it keeps its place.
                     address.module = None;
                 }
@@ -155,10 +216,5 @@ impl Capture {
             ..Header::new(TOOL)
         })?;
         Ok(())
-    }
-
-    fn complain(&mut self, path: &Path, error: &Error) {
-        self.malformed += 1;
-        complain(format_args!("{}, {error}", Shown(path)));
     }
 }

@@ -44,7 +44,9 @@ pub(crate) fn run(
     }
     sink.shows_file_offsets = kind == AddrKind::Offset;
     sink.header(&Header::new(TOOL))?;
+    sink.set_end_mark(addresses.end_mark.as_deref());
     addresses.each_batch(|batch| {
+        sink.begin_batch(&batch.marks);
         let mut lookups = Lookups::default();
         for (addr, lookup) in batch.iter() {
             lookups.push(place(addr, lookup, kind, &module), Some(known));

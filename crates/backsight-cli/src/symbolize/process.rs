@@ -15,25 +15,89 @@ use super::Symbols;
 use super::lookup::{Known, Lookups};
 use crate::TOOL;
 use crate::args::backend_name;
-use crate::failure::{self, Result};
+use crate::failure::{self, Done, Failure, Result, complain, each_process};
 use crate::input::Addresses;
 use crate::sink::Sink;
 use crate::threads;
 
-/// Answers for a process, and returns how many lines of input were malformed.
-pub(super) fn run(
-    pid: u32,
-    proc_root: Option<PathBuf>,
-    addresses: Addresses,
-    symbols: &Symbols,
-    sink: &mut Sink<impl Write>,
-) -> Result<u64> {
-    let mut live = Live::open(pid, proc_root, symbols)?;
+/// Processes that are asked about.
+#[derive(Debug)]
+pub(super) struct Asked<'s> {
+    pub(super) pids: Vec<u32>,
+    pub(super) proc_root: Option<PathBuf>,
+    pub(super) symbols: &'s Symbols,
+}
+
+impl Asked<'_> {
+    /// Answers for the processes, and returns how many entries of input were malformed.
+    pub(super) fn run(
+        mut self,
+        addresses: Addresses,
+        sink: &mut Sink<impl Write>,
+    ) -> Result<(Done, u64)> {
+        if let [pid] = *self.pids {
+            let mut live = self.open(pid)?;
+            let more = match addresses.is_empty() {
+                true => Vec::new(),
+                false => self.further_pids(&mut live, &addresses)?,
+            };
+            if more.is_empty() {
+                return Ok((Done::Fully, answer(&mut live, addresses, sink)?));
+            }
+            self.pids.extend(more);
+        } else if !addresses.is_empty() {
+            let message = "addresses belong to one process: give one -p, or none of them";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        let done = each_process(&self.pids, |pid| {
+            let mut live = self.open(pid)?;
+            // One that has no memory is named by its failure.
+            live.normalize(&[AbsAddr(0)])?;
+            sink.begin_process(pid)?;
+            live.threads(sink)?;
+            Ok(Done::Fully)
+        })?;
+        Ok((done, 0))
+    }
+
+    fn open(&self, pid: u32) -> Result<Live> {
+        Live::open(pid, self.proc_root.clone(), self.symbols)
+    }
+
+    /// Returns what stands behind `-p PID` as addresses and can only be meant for
+    /// further processes, as a shell makes it of `-p $(pidof name)`: all are decimal
+    /// numbers that processes have, and the process has nothing mapped at any of them.
+    fn further_pids(&self, live: &mut Live, addresses: &Addresses) -> Result<Vec<u32>> {
+        let proc_root = self.proc_root.as_deref().unwrap_or(Path::new("/proc"));
+        let pids = addresses.as_pids().unwrap_or_default();
+        let runs = |pid: &u32| proc_root.join(pid.to_string()).exists();
+        if !pids.iter().all(runs) {
+            return Ok(Vec::new());
+        }
+        live.normalize(&addresses.all().unwrap_or_default())?;
+        let unmapped = Outcome::Unresolved(Reason::Unmapped);
+        if live.outcomes.iter().any(|outcome| *outcome != unmapped) {
+            return Ok(Vec::new());
+        }
+        if let Some(first) = pids.first() {
+            complain(format_args!(
+                "{first} and what follows it are taken for process IDs: as an address, write \
+                 0x{first}"
+            ));
+        }
+        Ok(pids)
+    }
+}
+
+/// Answers for one process, and returns how many entries of input were malformed.
+fn answer(live: &mut Live, addresses: Addresses, sink: &mut Sink<impl Write>) -> Result<u64> {
     if addresses.is_empty() {
         live.threads(sink)?;
         return Ok(0);
     }
+    sink.set_end_mark(addresses.end_mark.as_deref());
     addresses.each_batch(|batch| {
+        sink.begin_batch(&batch.marks);
         live.answer(batch.iter(), sink)?;
         Ok(sink.flush()?)
     })

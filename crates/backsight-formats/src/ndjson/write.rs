@@ -6,7 +6,7 @@ use backsight_types::{Module, ModuleIdx};
 use serde::Serialize;
 
 use super::module::ModuleLine;
-use super::{Address, Check, Header, Index, Mapping, Record, Sample, Symbol, Vma};
+use super::{Address, Check, End, Header, Index, Malformed, Mapping, Record, Sample, Symbol, Vma};
 
 /// Writes line by line. Nothing is buffered here.
 #[derive(Debug)]
@@ -100,6 +100,22 @@ impl<W: Write> Writer<W> {
     /// Those of the output.
     pub fn symbol(&mut self, symbol: &Symbol<'_>) -> io::Result<()> {
         self.line(symbol)
+    }
+
+    /// Writes an entry of the input that is no address.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn malformed(&mut self, malformed: &Malformed<'_>) -> io::Result<()> {
+        self.line(malformed)
+    }
+
+    /// Writes that all of a line of the input is answered.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn end(&mut self, end: End) -> io::Result<()> {
+        self.line(&end)
     }
 
     /// Writes any record.

@@ -14,7 +14,7 @@ use crate::ndjson::{Address, Frame, Header, Mapping, Record, Sample, Writer};
 /// # Errors
 /// Those of the output.
 pub fn write_profile(header: &Header, profile: &Profile, out: impl Write) -> io::Result<()> {
-    let mut writer = ProfileWriter::new(header, out)?;
+    let mut writer = ProfileWriter::new(header, out);
     writer.write(profile)?;
     writer.flush()
 }
@@ -23,6 +23,8 @@ pub fn write_profile(header: &Header, profile: &Profile, out: impl Write) -> io:
 #[derive(Debug)]
 pub struct ProfileWriter<W> {
     out: Writer<W>,
+    /// Until it is written.
+    header: Option<Header>,
     about: Option<About>,
     processes: Vec<profile::Process>,
     threads: Vec<profile::Thread>,
@@ -32,22 +34,19 @@ pub struct ProfileWriter<W> {
 }
 
 impl<W: Write> ProfileWriter<W> {
-    /// Writes the header. Nothing is buffered here.
-    ///
-    /// # Errors
-    /// Those of the output, here and below.
-    pub fn new(header: &Header, out: W) -> io::Result<Self> {
-        let mut out = Writer::new(out);
-        out.header(header)?;
-        Ok(Self {
-            out,
+    /// Takes where the lines go to. The header is written with what comes first: an
+    /// input that turns out to be unreadable leaves nothing behind.
+    pub fn new(header: &Header, out: W) -> Self {
+        Self {
+            out: Writer::new(out),
+            header: Some(header.clone()),
             about: None,
             processes: Vec::new(),
             threads: Vec::new(),
             modules: Vec::new(),
             mappings: 0,
             locations: 0,
-        })
+        }
     }
 
     /// Writes what is new and all samples, and removes the samples: what a profile
@@ -69,6 +68,7 @@ impl<W: Write> ProfileWriter<W> {
     /// # Errors
     /// Those of the output.
     pub fn write(&mut self, profile: &Profile) -> io::Result<()> {
+        self.begin()?;
         let about = about(profile);
         if self.about.as_ref() != Some(&about) {
             self.out.line(&about)?;
@@ -100,6 +100,13 @@ impl<W: Write> ProfileWriter<W> {
                 .sample(&sample_line(profile, sample, values, labels))?;
         }
         Ok(())
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        match self.header.take() {
+            Some(header) => self.out.header(&header),
+            None => Ok(()),
+        }
     }
 
     fn write_processes(&mut self, profile: &Profile) -> io::Result<()> {
@@ -146,6 +153,7 @@ impl<W: Write> ProfileWriter<W> {
     /// # Errors
     /// Those of the output.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.begin()?;
         self.out.flush()
     }
 

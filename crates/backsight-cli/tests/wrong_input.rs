@@ -1,0 +1,85 @@
+//! An input that is of another kind altogether is one complaint, and no success.
+
+mod common;
+
+use std::fs;
+
+use common::{run, run_with};
+
+/// Each with what it is called here.
+fn strangers() -> Vec<(&'static str, Vec<u8>)> {
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    png.extend((0..20_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8));
+    vec![
+        ("png", png),
+        ("text", b"no record\n".repeat(500)),
+        ("json", b"[1, 2, 3]\n".to_vec()),
+        ("unknown", b"{\"type\":\"other\"}\n".to_vec()),
+        ("empty", Vec::new()),
+        ("blank", b"\n\n\n".to_vec()),
+    ]
+}
+
+#[test]
+fn symbolize_says_so_in_one_line_and_fails() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (name, bytes) in strangers() {
+        let path = dir.path().join(name);
+        fs::write(&path, &bytes).expect("ours");
+        let path = path.to_str().expect("UTF-8");
+        for ran in [
+            run(["symbolize", "-i", path]),
+            run_with(["symbolize", "-i", "-"], &bytes),
+        ] {
+            ran.fails(1, &["record", "backsight convert"]);
+            assert_eq!(
+                (ran.stdout.as_str(), ran.stderr.lines().count()),
+                ("", 1),
+                "{name}: {ran:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn normalize_leaves_nothing_behind_and_names_options_it_has() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("x.bin");
+    fs::write(&path, b"\x01\x02\x03nothing that is known").expect("ours");
+    let path = path.to_str().expect("UTF-8");
+    let ran = run(["normalize", "-i", path]);
+    ran.fails(1, &["x.bin", "--from"]);
+    assert_eq!(ran.stdout, "");
+    let help = run(["normalize", "--help"]).ok();
+    assert!(help.contains("--from <FORMAT>"));
+    // Cut behind its magic: the format is known, and nothing else.
+    fs::write(path, b"PERFILE2").expect("ours");
+    let ran = run(["normalize", "-i", path]);
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:?}");
+}
+
+#[test]
+fn convert_takes_its_files_in_order() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let of = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (folded, out) = (of("a.folded"), of("b.folded"));
+    fs::write(&folded, "a;b 3\n").expect("ours");
+    let ways: [&[&str]; 4] = [
+        &["-i", &folded, "-o", &out],
+        &[&folded, "-o", &out],
+        &["-i", &folded, &out],
+        &[&folded, &out],
+    ];
+    for way in ways {
+        run(["convert"].iter().chain(way)).ok();
+        assert_eq!(
+            fs::read_to_string(&out).expect("written"),
+            "a;b 3\n",
+            "{way:?}"
+        );
+        fs::remove_file(&out).expect("ours");
+    }
+    run(["convert", &folded]).fails(2, &["name the file to write"]);
+    run(["convert"]).fails(2, &["name the file to read"]);
+    run(["convert", &folded, &out, "c"]).fails(2, &["more are named"]);
+}
