@@ -1,4 +1,4 @@
-//! Files that others name: opened without waiting, regular ones only.
+//! Files that others name: regular ones only, and nothing else is opened.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -9,23 +9,23 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use backsight_elf::Headers;
+use backsight_files::By;
 use backsight_formats::escape::Terminal;
-use nix::libc::{O_NOCTTY, O_NONBLOCK};
+use nix::libc::O_NOCTTY;
 use object::ReadCache;
 
 use crate::failure::Failure;
 
-/// Opens a regular file. A FIFO without a writer would keep an open waiting for
-/// ever, and a device can do anything.
+/// Opens a regular file that whoever runs the command names. A FIFO without a writer
+/// would keep an open waiting for ever, and a device can do anything.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(O_NONBLOCK | O_NOCTTY);
-    let file = options.open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    let message = "not a regular file";
-    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+    Ok(backsight_files::open(path, By::Caller)?)
+}
+
+/// Opens a regular file that another file names, or a process: as [`open_regular`], and
+/// nothing of the kernel's own.
+pub(crate) fn open_named(path: &Path) -> io::Result<File> {
+    Ok(backsight_files::open(path, By::File)?)
 }
 
 /// Opens a text that someone names, which may come out of a pipe or be typed. Waits

@@ -18,15 +18,16 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use backsight_elf::Headers;
+use backsight_files::reopen;
 use backsight_types::{BuildId, Device, Reason};
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor};
 use object::read::ReadCache;
 use vma_query::Vma;
@@ -96,7 +97,7 @@ fn open_proven(
                 .map(|(status, file)| (file, status)),
             None => openat(directory, link.as_str(), OPEN_PATH, Mode::empty())
                 .map_err(io::Error::from)
-                .and_then(open_regular),
+                .and_then(|place| Ok(reopen(place)?)),
         };
         // Another file may have come to the same range in the meantime.
         if let Some((file, _)) = opened.ok().filter(|(_, it)| it.st_ino == vma.inode) {
@@ -109,7 +110,9 @@ fn open_proven(
         .flags(OPEN_PATH)
         .resolve(ResolveFlag::RESOLVE_IN_ROOT);
     let target = openat2(root, Path::new(OsStr::from_bytes(path)), how);
-    let opened = target.map_err(io::Error::from).and_then(open_regular);
+    let opened = target
+        .map_err(io::Error::from)
+        .and_then(|place| Ok(reopen(place)?));
     let (file, status) = opened.map_err(|_| Reason::Unreadable)?;
     let headers = headers_of(&file);
     let evidence = Evidence {
@@ -129,14 +132,6 @@ fn needs_file(options: &Options, by_kernel: Option<BuildId>) -> bool {
         || options.images
         || options.build_ids == BuildIds::File
         || (options.build_ids == BuildIds::Auto && by_kernel.is_none())
-}
-
-/// Opens what `place` stands for, when it is a regular file.
-fn open_regular(place: OwnedFd) -> io::Result<(File, FileStat)> {
-    let status = regular(&place)?;
-    let again = format!("/proc/self/fd/{}", place.as_raw_fd());
-    let file = open(again.as_str(), OPEN_FILE, Mode::empty())?;
-    Ok((File::from(file), status))
 }
 
 /// Opens a file to be read, and waits for nobody.

@@ -9,9 +9,17 @@ pub enum Error {
     /// It cannot be opened, mapped or read.
     #[error("cannot be read: {}", std::io::Error::from(*.0))]
     Io(std::io::ErrorKind),
-    /// It is a directory, a FIFO, a socket or a device.
+    /// It is a directory, a FIFO, a socket or a device. It was not opened to find out.
     #[error("not a regular file")]
     NotRegularFile,
+    /// It is one that the kernel makes up, or is behind a link of `/proc`, and another
+    /// file named it. It was not opened.
+    #[error("a file of the kernel's own, which is not opened because another file names it")]
+    KernelFile,
+    /// `/proc` is not mounted here, and without it a file cannot be looked at before it
+    /// is opened.
+    #[error("not opened because another file names it and procfs is not mounted: mount it")]
+    NoProc,
     /// It is larger than the limit for files that are read into memory.
     #[error("larger than the limit of {limit} bytes for files that are not mapped")]
     TooLarge {
@@ -37,7 +45,21 @@ impl Error {
             Self::TooLarge { .. } => Reason::Limit,
             Self::BuildIdMismatch => Reason::IdentityUnproven,
             Self::NotFound => Reason::NoSymbols,
-            Self::Io(_) | Self::NotRegularFile | Self::Elf(_) => Reason::Unreadable,
+            Self::Io(_) | Self::NotRegularFile | Self::KernelFile | Self::NoProc | Self::Elf(_) => {
+                Reason::Unreadable
+            }
+        }
+    }
+}
+
+impl From<backsight_files::Error> for Error {
+    fn from(error: backsight_files::Error) -> Self {
+        use backsight_files::Error as Refused;
+        match error {
+            Refused::Io(error) => error.into(),
+            Refused::Kernels => Self::KernelFile,
+            Refused::NoProc => Self::NoProc,
+            _ => Self::NotRegularFile,
         }
     }
 }

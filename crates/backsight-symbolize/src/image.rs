@@ -5,19 +5,16 @@
 //! that root or we ourselves own, and nobody else may write, are mapped. This is
 //! the crate's only `unsafe`.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::File;
 use std::ops::Deref;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use backsight_files::only_we_can_change;
 use memmap2::{Mmap, MmapMut, UncheckedAdvice};
 
 use crate::tally::wide;
 use crate::{Access, Error};
-
-/// Group and others may write.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// A file's bytes. They do not move while the image lives.
 #[derive(Debug)]
@@ -91,33 +88,6 @@ fn release_pages(map: &Mmap) {
     let released = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
     // It is for the sake of memory alone, and whoever refuses it keeps the pages.
     drop(released);
-}
-
-/// How files are opened, besides for reading: a FIFO is not waited for, and no
-/// terminal becomes ours.
-pub(crate) const OPEN_FLAGS: i32 = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
-
-/// Opens a regular file and nothing else, without waiting for a FIFO's writer.
-pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    options.custom_flags(OPEN_FLAGS);
-    regular(options.open(path)?)
-}
-
-/// Returns the file if it is a regular one.
-pub(crate) fn regular(file: File) -> Result<File, Error> {
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(Error::NotRegularFile)
-    }
-}
-
-fn only_we_can_change(metadata: &Metadata) -> bool {
-    let owner = metadata.uid();
-    let ours = owner == 0 || owner == nix::unistd::geteuid().as_raw();
-    ours && metadata.mode() & WRITABLE_BY_OTHERS == 0
 }
 
 #[expect(unsafe_code, reason = "mapping a file is unsafe in any crate")]

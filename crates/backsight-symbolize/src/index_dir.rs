@@ -12,9 +12,10 @@
 
 use std::fs::{DirBuilder, DirEntry, File, FileTimes, Metadata, OpenOptions};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use backsight_files::By;
 use backsight_types::BuildId;
 use nix::fcntl::{Flock, FlockArg};
 
@@ -49,10 +50,11 @@ impl IndexDir {
     /// Returns the index of this build ID, if one is kept that can be read.
     pub(crate) fn get(&self, id: BuildId, options: &Options) -> Option<SymbolIndex> {
         let path = self.path_of(id);
-        let index = SymbolIndex::open(&path, options).ok()?;
+        let file = backsight_files::open(&path, By::Folder).ok()?;
+        let index = SymbolIndex::of_file(&file, options).ok()?;
         let is_it = index.build_id() == Some(id);
         if is_it {
-            note_use(&path);
+            note_use(&file);
         }
         is_it.then_some(index)
     }
@@ -161,11 +163,8 @@ fn of_entry(entry: DirEntry) -> std::io::Result<(DirEntry, Metadata)> {
 
 /// Sets the time of a file that is used, unless it was just set. Whoever may not, uses
 /// the directory of someone else, who then decides alone.
-fn note_use(path: &Path) {
+fn note_use(file: &File) {
     let now = SystemTime::now();
-    let Ok(file) = File::open(path) else {
-        return;
-    };
     let modified = file.metadata().and_then(|metadata| metadata.modified());
     let age = modified.map(|modified| now.duration_since(modified));
     if !matches!(age, Ok(Ok(age)) if age < USE_INTERVAL) {

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use backsight_files::By;
 use backsight_types::{BuildId, FileOffset, Lookup, VirtOffset};
 
-use crate::{Error, image};
+use crate::Error;
 
 /// Where a module's bytes come from.
 #[derive(Clone, Debug)]
@@ -31,15 +32,14 @@ pub enum Source {
 }
 
 impl Source {
-    /// Opens a regular file, and knows its path. Never waits, as opening a FIFO
-    /// would.
+    /// Opens a regular file, and knows its path. What is none is not opened at all.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be opened, [`Error::NotRegularFile`] for a
     /// directory, FIFO, socket or device.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self::File {
-            file: Arc::new(image::open_regular(path)?),
+            file: Arc::new(backsight_files::open(path, By::Caller)?),
             path: Some(path.to_owned()),
         })
     }

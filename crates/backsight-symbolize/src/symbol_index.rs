@@ -4,9 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use backsight_files::By;
 use backsight_types::BuildId;
 
-use crate::image::{self, Image};
+use crate::image::Image;
 use crate::index::{Index, IndexError};
 use crate::module::Module;
 use crate::{Error, Options, Source};
@@ -69,8 +70,13 @@ impl SymbolIndex {
     /// # Errors
     /// All of [`IndexError`] but [`IndexError::BuildIdMismatch`].
     pub fn open(path: &Path, options: &Options) -> Result<Self, IndexError> {
-        let file = image::open_regular(path)?;
-        let image = Image::of_file(&file, options.access, options.limits.file_bytes)?;
+        let file = backsight_files::open(path, By::Caller).map_err(Error::from)?;
+        Self::of_file(&file, options)
+    }
+
+    /// Takes an open index file.
+    pub(crate) fn of_file(file: &File, options: &Options) -> Result<Self, IndexError> {
+        let image = Image::of_file(file, options.access, options.limits.file_bytes)?;
         let index = Index::open(image)?;
         Ok(Self { index })
     }

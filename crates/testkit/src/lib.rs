@@ -9,6 +9,7 @@
 //! | [`maps`] | maps texts, printed as the kernel prints them |
 //! | [`memory`] | how much of it a command takes |
 //! | [`naive`] | the slow and obvious answer to "what is at this address?" |
+//! | [`openings`] | whether anybody opens a file, a FIFO or a device |
 //! | [`old_kernel`] | a filter that makes this kernel refuse `PROCMAP_QUERY` |
 //! | [`perf`] | recordings made by `perf`, and what it says of them |
 //! | [`tools`] | `readelf` and others, as oracles |
@@ -32,6 +33,7 @@ pub mod maps;
 pub mod memory;
 pub mod naive;
 pub mod old_kernel;
+pub mod openings;
 pub mod perf;
 mod skip;
 pub mod tools;

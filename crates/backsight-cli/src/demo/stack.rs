@@ -23,7 +23,7 @@ use object::{Object, ObjectSection, ObjectSegment, ReadCache, ReadRef, SegmentFl
 use vma_query::{Filter, NameBuf, ProcMaps, Vma, VmaName};
 
 use crate::failure::{self, Failure, Result};
-use crate::file::open_regular;
+use crate::file::open_named;
 
 /// From the end of `raise` to the vDSO it takes about a hundred; unoptimized, a
 /// few thousand.
@@ -170,7 +170,7 @@ impl Stopped {
         let modules = code.into_iter().filter_map(|(vma, path)| match path {
             Some(path) => {
                 // The child is this very program in this very root: its paths are ours.
-                let file = open_regular(Path::new(std::ffi::OsStr::from_bytes(&path))).ok()?;
+                let file = open_named(Path::new(std::ffi::OsStr::from_bytes(&path))).ok()?;
                 let whole = ranges.get(&(vma.device, vma.inode)).copied()?;
                 module(&ReadCache::new(file), &vma, whole)
             }

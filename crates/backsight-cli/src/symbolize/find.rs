@@ -20,7 +20,7 @@ use nix::sys::stat::{major, minor};
 use vma_query::{Filter, NameBuf, ProcMaps, VmaName};
 
 use super::lookup::Known;
-use crate::file::{self, open_regular};
+use crate::file::{self, open_named};
 
 /// Hands a module to the symbolizer, as far as it can be found.
 pub(super) fn introduce(symbolizer: &Symbolizer, module: &Module) -> Known {
@@ -57,7 +57,7 @@ pub(crate) fn open_proven(module: &Module) -> Result<File, Reason> {
     if !path.is_absolute() {
         return Err(module.unreadable.unwrap_or(Reason::Unreadable));
     }
-    let file = open_regular(path).map_err(|_| match module.deleted {
+    let file = open_named(path).map_err(|_| match module.deleted {
         true => Reason::Deleted,
         false => Reason::Unreadable,
     })?;

@@ -25,6 +25,7 @@ mod site;
 
 use std::path::{Path, PathBuf};
 
+use backsight_files::By;
 use backsight_types::BuildId;
 use flate2::Crc;
 
@@ -96,7 +97,9 @@ impl<'o> Search<'o> {
     fn debug_dirs(self) -> impl Iterator<Item = Site> {
         let root = self.options.root.as_deref();
         let dirs = self.options.debug_dirs.iter();
-        let mut sites: Vec<Site> = dirs.flat_map(|dir| Site::of(dir, root)).collect();
+        let mut sites: Vec<Site> = dirs
+            .flat_map(|dir| Site::of(dir, By::Folder, root))
+            .collect();
         sites.sort_by_key(|site| !site.is_inside());
         sites.into_iter()
     }

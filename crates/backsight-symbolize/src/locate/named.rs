@@ -15,6 +15,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use backsight_files::By;
+
 use super::{Search, Site, path_of};
 use crate::elf::{AltLink, ElfFile, Proof};
 
@@ -75,7 +77,7 @@ impl<'o> Search<'o> {
     /// relative to the folder of the file.
     fn sites_of_path(self, path: &Path) -> Vec<Site> {
         if path.is_absolute() {
-            Site::of(path, self.options.root.as_deref())
+            Site::of(path, By::File, self.options.root.as_deref())
         } else {
             self.sites().iter().map(|file| file.beside(path)).collect()
         }

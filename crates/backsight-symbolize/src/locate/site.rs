@@ -3,16 +3,15 @@
 //! A module of a container has a path that means nothing on the host. Inside a
 //! root, each step of a path is taken as a process of that root would take it
 //! (`openat2` with `RESOLVE_IN_ROOT`, Linux 5.6): no symbolic link and no `..`
-//! leads out of it. On the host a path is what it always is.
+//! leads out of it. On the host a path is what it always is, but for one that stands in
+//! a file: it leads to no file of the kernel.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::sys::stat::Mode;
+use backsight_files::By;
 
 use crate::Error;
-use crate::image::{self, OPEN_FLAGS};
 
 /// A place that may hold a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,26 +19,30 @@ pub(crate) struct Site {
     /// `None` is the host's own root.
     root: Option<PathBuf>,
     path: PathBuf,
+    /// Who named it.
+    by: By,
 }
 
 impl Site {
-    /// Returns where the path may lead: inside `root` first, then on the host.
+    /// Returns where the path may lead that `by` named: inside `root` first, then on the
+    /// host.
     ///
     /// A path that begins with `root` is the host's name for what is inside. A
     /// relative path is relative to the host's working directory, so it names
     /// nothing else inside.
-    pub(crate) fn of(path: &Path, root: Option<&Path>) -> Vec<Self> {
+    pub(crate) fn of(path: &Path, by: By, root: Option<&Path>) -> Vec<Self> {
         let inside = root.and_then(|root| {
             let path = match path.strip_prefix(root) {
                 Ok(rest) => Path::new("/").join(rest),
                 Err(_) => path.to_owned(),
             };
             let root = Some(root.to_owned());
-            path.is_absolute().then_some(Self { root, path })
+            path.is_absolute().then_some(Self { root, path, by })
         });
         let host = Self {
             root: None,
             path: path.to_owned(),
+            by,
         };
         inside.into_iter().chain([host]).collect()
     }
@@ -53,11 +56,16 @@ impl Site {
         self.root.is_some()
     }
 
-    /// Returns what has this path in the folder that stands here.
+    /// Returns what has this path in the folder that stands here. An absolute path is
+    /// one that a file names.
     pub(crate) fn join(&self, path: &Path) -> Self {
         Self {
             root: self.root.clone(),
             path: self.path.join(path),
+            by: match path.is_absolute() {
+                true => By::File,
+                false => self.by,
+            },
         }
     }
 
@@ -65,10 +73,11 @@ impl Site {
     /// from the folder of this file.
     pub(crate) fn beside(&self, path: &Path) -> Self {
         let dir = self.path.parent().unwrap_or(Path::new(""));
-        Self {
-            root: self.root.clone(),
-            path: dir.join(path),
-        }
+        let folder = Self {
+            path: dir.to_owned(),
+            ..self.clone()
+        };
+        folder.join(path)
     }
 
     /// Returns this place, and the same under the name that no symbolic link is part
@@ -77,29 +86,30 @@ impl Site {
         let on_host = self.root.is_none();
         let path = on_host.then(|| self.path.canonicalize().ok()).flatten();
         let path = path.filter(|path| *path != self.path);
-        let canonical = path.map(|path| Self { root: None, path });
+        let by = self.by;
+        let canonical = path.map(|path| Self {
+            root: None,
+            path,
+            by,
+        });
         [self].into_iter().chain(canonical)
     }
 
-    /// Opens a regular file and nothing else, without waiting for a FIFO's writer.
+    /// Opens a regular file. What is none, or is one of the kernel's, is not opened.
     pub(crate) fn open(&self) -> Result<File, Error> {
-        let Some(root) = &self.root else {
-            return image::open_regular(&self.path);
+        let opened = match &self.root {
+            Some(root) => backsight_files::open_inside(root, &self.path),
+            None => backsight_files::open(&self.path, self.by),
         };
-        let error = |errno: nix::errno::Errno| Error::from(std::io::Error::from(errno));
-        let dir = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let root = open(root, dir, Mode::empty()).map_err(error)?;
-        let how = OpenHow::new()
-            .flags(OFlag::from_bits_retain(OPEN_FLAGS) | OFlag::O_CLOEXEC)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        let file = openat2(root, &self.path, how).map_err(error)?;
-        image::regular(File::from(file))
+        Ok(opened?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use backsight_files::By;
 
     use super::Site;
 
@@ -116,7 +126,7 @@ mod tests {
             ("a", Some("/target"), &["a"]),
         ];
         for (path, root, want) in cases {
-            let sites = Site::of(Path::new(path), root.map(Path::new));
+            let sites = Site::of(Path::new(path), By::Folder, root.map(Path::new));
             let shown: Vec<String> = sites
                 .iter()
                 .map(|site| match &site.root {
@@ -136,7 +146,7 @@ mod tests {
             ("a", "a.debug", "a.debug"),
         ];
         for (file, name, want) in cases {
-            let site = Site::of(Path::new(file), None).remove(0);
+            let site = Site::of(Path::new(file), By::Folder, None).remove(0);
             assert_eq!(site.beside(Path::new(name)).path(), Path::new(want));
         }
     }

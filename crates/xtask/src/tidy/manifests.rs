@@ -5,15 +5,24 @@ use super::tree::{Crate, File, Tree};
 
 /// Which of our crates each may depend on: data enters at the left and never goes
 /// back. A crate that is not named here may depend on none.
-const ARROW: [(&str, &[&str]); 9] = [
+const ARROW: [(&str, &[&str]); 10] = [
     ("backsight-types", &[]),
     ("backsight-elf", &["backsight-types"]),
+    ("backsight-files", &[]),
     ("vma-query", &["backsight-types"]),
     (
         "backsight-normalize",
-        &["backsight-types", "backsight-elf", "vma-query"],
+        &[
+            "backsight-types",
+            "backsight-elf",
+            "backsight-files",
+            "vma-query",
+        ],
     ),
-    ("backsight-symbolize", &["backsight-types", "backsight-elf"]),
+    (
+        "backsight-symbolize",
+        &["backsight-types", "backsight-elf", "backsight-files"],
+    ),
     ("backsight-formats", &["backsight-types"]),
     ("backsight-agent", LIBRARIES),
     ("backsight-capi", LIBRARIES),
@@ -23,6 +32,7 @@ const ARROW: [(&str, &[&str]); 9] = [
 const LIBRARIES: &[&str] = &[
     "backsight-types",
     "backsight-elf",
+    "backsight-files",
     "vma-query",
     "backsight-normalize",
     "backsight-symbolize",

@@ -1,0 +1,192 @@
+//! What is opened, what is not, and that nothing is opened to find out.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use backsight_files::{By, Error, Kind, open, open_inside};
+use testkit::openings::{Openings, traps};
+
+const ALL: [By; 3] = [By::Caller, By::Folder, By::File];
+
+fn text(opened: Result<fs::File, Error>) -> String {
+    let mut text = String::new();
+    opened
+        .expect("opened")
+        .read_to_string(&mut text)
+        .expect("text");
+    text
+}
+
+#[test]
+fn regular_files_are_opened_by_any_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("a");
+    fs::write(&file, "it").expect("ours");
+    symlink("a", dir.path().join("b")).expect("ours");
+    fs::create_dir(dir.path().join("c")).expect("ours");
+    symlink("../b", dir.path().join("c/d")).expect("ours");
+    for by in ALL {
+        for name in ["a", "b", "c/d", "c/../a"] {
+            assert_eq!(
+                text(open(&dir.path().join(name), by)),
+                "it",
+                "{name} {by:?}"
+            );
+        }
+    }
+    for name in ["/a", "a", "/b", "/c/d", "../../../a"] {
+        assert_eq!(
+            text(open_inside(dir.path(), Path::new(name))),
+            "it",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn nothing_else_is_opened_by_anybody() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let traps = traps(dir.path());
+    assert!(traps.len() >= 4);
+    let mut openings = Openings::new();
+    for trap in &traps {
+        openings.watch(trap);
+    }
+    // The watch itself works.
+    drop(fs::read_dir(dir.path().join("directory")));
+    assert_eq!(openings.opened(), [dir.path().join("directory")]);
+    for trap in &traps {
+        let name = trap.file_name().expect("a name");
+        let outcomes = ALL.map(|by| open(trap, by));
+        let inside = open_inside(dir.path(), &Path::new("/").join(name));
+        for outcome in outcomes.into_iter().chain([inside]) {
+            let kind = match outcome {
+                Err(Error::NotRegular(kind)) => kind,
+                other => panic!("{}: {other:?}", trap.display()),
+            };
+            let want = match name.to_str().expect("text").trim_start_matches("link-to-") {
+                "fifo" => Kind::Fifo,
+                "socket" => Kind::Socket,
+                "directory" => Kind::Directory,
+                _ => Kind::Device,
+            };
+            assert_eq!(kind, want, "{}", trap.display());
+        }
+    }
+    assert!(openings.opened().is_empty());
+}
+
+#[test]
+fn a_terminal_is_not_made() {
+    // As /dev/ptmx, which others open as well.
+    let dir = tempfile::tempdir().expect("a folder");
+    let ptmx = dir.path().join("ptmx");
+    let made = Command::new("mknod")
+        .arg(&ptmx)
+        .args(["c", "5", "2"])
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        return testkit::skip("devices are made by root alone");
+    }
+    let mut openings = Openings::new();
+    openings.watch(&ptmx);
+    for by in ALL {
+        assert!(matches!(
+            open(&ptmx, by),
+            Err(Error::NotRegular(Kind::Device))
+        ));
+    }
+    assert!(openings.opened().is_empty());
+}
+
+#[test]
+fn what_the_kernel_makes_up_is_for_the_caller_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let link = dir.path().join("link");
+    // One that nobody else looks at.
+    let kernels = PathBuf::from(format!("/proc/{}/personality", std::process::id()));
+    symlink(&kernels, &link).expect("ours");
+    let mut openings = Openings::new();
+    openings.watch(&kernels);
+    for path in [&kernels, &link] {
+        assert_eq!(text(open(path, By::Caller)), "00000000\n");
+        assert_eq!(openings.opened().len(), 1);
+        for by in [By::Folder, By::File] {
+            assert!(
+                matches!(open(path, by), Err(Error::Kernels)),
+                "{path:?} {by:?}"
+            );
+        }
+    }
+    for path in [
+        "/proc/version",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+    ] {
+        if !Path::new(path).exists() {
+            continue;
+        }
+        let inside = open_inside(Path::new("/"), Path::new(path));
+        assert!(matches!(inside, Err(Error::Kernels)), "{path}: {inside:?}");
+        assert!(matches!(
+            open(Path::new(path), By::File),
+            Err(Error::Kernels)
+        ));
+    }
+    assert!(openings.opened().is_empty());
+}
+
+#[test]
+fn links_of_proc_are_for_the_caller_and_in_his_folders() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("it");
+    fs::write(&file, "it").expect("ours");
+    let root = PathBuf::from(format!("/proc/{}/root", std::process::id()));
+    let through = root.join(file.strip_prefix("/").expect("absolute"));
+    assert_eq!(text(open(&through, By::Caller)), "it");
+    assert_eq!(text(open(&through, By::Folder)), "it");
+    if !has_openat2() {
+        return testkit::skip("a kernel without openat2");
+    }
+    assert!(matches!(open(&through, By::File), Err(Error::Kernels)));
+    // The caller names the root, and there the path is an ordinary one.
+    assert_eq!(text(open_inside(&root, &file)), "it");
+    let again = open_inside(&root, &through);
+    assert!(again.is_err(), "{again:?}");
+}
+
+#[test]
+fn no_link_leads_out_of_a_root() {
+    if !has_openat2() {
+        return testkit::skip("a kernel without openat2");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let root = dir.path().join("root");
+    fs::create_dir(&root).expect("ours");
+    fs::write(dir.path().join("secret"), "outside").expect("ours");
+    let secret = dir.path().join("secret");
+    symlink(&secret, root.join("absolute")).expect("ours");
+    symlink("../secret", root.join("relative")).expect("ours");
+    for name in ["absolute", "relative", "../secret", "/../secret"] {
+        let opened = open_inside(&root, Path::new(name));
+        assert!(matches!(opened, Err(Error::Io(_))), "{name}: {opened:?}");
+    }
+}
+
+#[test]
+fn what_is_not_there_or_not_ours_is_the_systems_error() {
+    for by in ALL {
+        let missing = open(Path::new("/nowhere/at all"), by);
+        let Err(Error::Io(error)) = missing else {
+            panic!("{missing:?}");
+        };
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    }
+}
+
+fn has_openat2() -> bool {
+    let here = open_inside(Path::new("/"), Path::new("/proc/version"));
+    !matches!(here, Err(Error::Io(error)) if error.raw_os_error() == Some(38))
+}
