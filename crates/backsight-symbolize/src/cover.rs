@@ -165,6 +165,14 @@ impl Cover {
             .filter_map(|(begin, end, values)| Some((begin, end, *values.first()?)))
     }
 
+    /// Returns where the span around `addr` ends, if a value covers it.
+    pub(crate) fn end_of(&self, addr: u64) -> Option<u64> {
+        let after = self.spans.partition_point(|span| span.begin <= addr);
+        let span = self.spans.get(after.checked_sub(1)?)?;
+        let end = self.spans.get(after)?.begin;
+        (!self.of(span).is_empty()).then_some(end)
+    }
+
     /// Returns the values whose ranges cover `addr`, the preferred first.
     pub(crate) fn find(&self, addr: u64) -> &[u32] {
         let after = self.spans.partition_point(|span| span.begin <= addr);

@@ -88,7 +88,12 @@ impl Files {
             Some(_) => None,
             None => search.debug_file(id, readable),
         };
-        let debug = debug.map(|found| (Arc::new(found.elf), found.site));
+        let debug = debug.map(|mut found| {
+            if let Some(own) = readable {
+                found.elf.take_descriptors(own);
+            }
+            (Arc::new(found.elf), found.site)
+        });
         if let (Err(error), None, None) = (&own, &debug, &kept) {
             return Err(error.clone());
         }
@@ -206,13 +211,12 @@ impl Files {
     pub(crate) fn for_each_symbol(&self, options: &Options, mut found: impl FnMut(&Row<'_>, &str)) {
         self.symbols.for_each_table(options, |file, table| {
             for_each(file, table, |row| {
-                let placed = row.is_in_code(file)
-                    || (row.kind == SymbolKind::Object && !file.is_relocatable());
+                let placed =
+                    row.is_in_code() || (row.kind == SymbolKind::Object && !file.is_relocatable());
                 let name = row.name(options.limits.name_bytes).filter(|_| placed);
                 let name =
                     name.and_then(|(start, length)| file.image().get(start..)?.get(..length));
-                // Mapping symbols of ARM and RISC-V are no names.
-                if let Some(name) = name.filter(|name| name.first() != Some(&b'$')) {
+                if let Some(name) = name {
                     found(&row, &lossy(name));
                 }
             });

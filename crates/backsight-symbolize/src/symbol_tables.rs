@@ -3,12 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use object::elf;
 use rayon::prelude::*;
 
 use crate::Options;
 use crate::dwarf::Fault;
-use crate::elf::{ElfFile, Section, Symbols, UnpackError, mini_debug_info};
+use crate::elf::{ElfFile, Symbols, TableKind, UnpackError, mini_debug_info};
 use crate::flat::SymbolSources;
 use crate::name::Name;
 use crate::tally::{bytes_of, wide};
@@ -32,7 +31,7 @@ struct Table {
     file: Arc<ElfFile>,
     /// Whether it stands in the file that is packed inside `file`.
     is_mini: bool,
-    kind: elf::SectionType,
+    kind: TableKind,
     lookups: AtomicUsize,
     content: OnceLock<Result<Content, Fault>>,
 }
@@ -53,7 +52,7 @@ impl SymbolTables {
             lookups: AtomicUsize::new(0),
             content: OnceLock::new(),
         };
-        let (full, dynamic) = (elf::SHT_SYMTAB, elf::SHT_DYNSYM);
+        let (full, dynamic) = (TableKind::Full, TableKind::Dynamic);
         let files = debug.into_iter().chain(own);
         let mut tables: Vec<Table> = files.map(|file| table(file, false, full)).collect();
         tables.extend(own.map(|own| table(own, true, full)));
@@ -82,7 +81,7 @@ impl SymbolTables {
     pub(crate) fn for_each_table(
         &self,
         options: &Options,
-        mut found: impl FnMut(&ElfFile, &Section),
+        mut found: impl FnMut(&ElfFile, TableKind),
     ) {
         for table in &self.0 {
             let packed = if table.is_mini {
@@ -90,10 +89,8 @@ impl SymbolTables {
             } else {
                 Some(&table.file)
             };
-            let Some(file) = packed else { continue };
-            let mut sections = file.sections().iter();
-            if let Some(section) = sections.find(|section| section.kind == table.kind.0) {
-                found(file, section);
+            if let Some(file) = packed {
+                found(file, table.kind);
             }
         }
     }

@@ -1,16 +1,20 @@
 //! One ELF file: its image, and what its headers say.
 
+use std::sync::OnceLock;
+
 use backsight_elf::{Error as ElfError, Headers};
 use backsight_types::{BuildId, Segments};
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, FileKind};
 
-use super::layout;
+use super::opd::{Descriptors, has_descriptors};
 use super::section::Section;
+use super::{dynamic, layout};
 use crate::Error;
 use crate::cover::{Cover, Item};
 use crate::image::Image;
+use crate::tally::wide;
 
 /// An ELF file whose headers are read. Its sections are values of one shape for
 /// both classes, so that only this file and the symbols know about classes.
@@ -21,23 +25,30 @@ pub(crate) struct ElfFile {
     is_64: bool,
     relocatable: bool,
     endian: Endianness,
+    /// `e_flags`.
+    flags: u32,
     sections: Vec<Section>,
+    /// Whether the sections have headers, or stand for those that are gone.
+    has_section_headers: bool,
     code: Cover,
+    descriptors: OnceLock<Option<Descriptors>>,
 }
 
 impl ElfFile {
     /// Reads the headers.
     ///
     /// Section headers that cannot be read count as none: a file stripped of
-    /// them, or cut off, still has segments and a build ID.
+    /// them, or cut off, still has segments and a build ID, and dynamic symbols.
     pub(crate) fn parse(image: Image) -> Result<Self, Error> {
         let mut headers = Headers::parse(&*image)?;
-        let (is_64, (endian, relocatable, mut sections)) = match FileKind::parse(&*image) {
-            Ok(FileKind::Elf32) => (false, parse::<FileHeader32<Endianness>>(&image)?),
-            Ok(FileKind::Elf64) => (true, parse::<FileHeader64<Endianness>>(&image)?),
+        let segments = &headers.segments;
+        let (is_64, parsed) = match FileKind::parse(&*image) {
+            Ok(FileKind::Elf32) => (false, parse::<FileHeader32<Endianness>>(&image, segments)?),
+            Ok(FileKind::Elf64) => (true, parse::<FileHeader64<Endianness>>(&image, segments)?),
             _ => return Err(ElfError::NotElf.into()),
         };
-        if relocatable {
+        let mut sections = parsed.sections;
+        if parsed.relocatable {
             layout::lay_out(&mut sections, &image);
             headers.segments = layout::segments(&sections);
         }
@@ -46,10 +57,13 @@ impl ElfFile {
             image,
             headers,
             is_64,
-            relocatable,
-            endian,
+            relocatable: parsed.relocatable,
+            endian: parsed.endian,
+            flags: parsed.flags,
             sections,
+            has_section_headers: parsed.has_section_headers,
             code,
+            descriptors: OnceLock::new(),
         })
     }
 
@@ -60,6 +74,11 @@ impl ElfFile {
     /// Returns the machine's `e_machine` number.
     pub(crate) fn machine(&self) -> u16 {
         self.headers.arch.0
+    }
+
+    /// Returns what it means by its machine: `e_flags`.
+    pub(super) fn flags(&self) -> u32 {
+        self.flags
     }
 
     pub(crate) fn is_64(&self) -> bool {
@@ -85,13 +104,36 @@ impl ElfFile {
         self.image.release();
     }
 
-    /// Returns how many bytes of memory the image takes: none when it is mapped.
+    /// Returns how many bytes of memory the image takes, none when it is mapped, and
+    /// what was made of it.
     pub(crate) fn read_bytes(&self) -> u64 {
-        self.image.read_bytes()
+        let descriptors = self.descriptors.get().and_then(Option::as_ref);
+        let descriptors = descriptors.map_or(0, |descriptors| wide(descriptors.bytes()));
+        self.image.read_bytes().saturating_add(descriptors)
     }
 
     pub(crate) fn sections(&self) -> &[Section] {
         &self.sections
+    }
+
+    /// Returns whether the sections have headers. Those that are made from the dynamic
+    /// segment are not the ones that symbols name by number.
+    pub(super) fn has_section_headers(&self) -> bool {
+        self.has_section_headers
+    }
+
+    /// Returns the function descriptors, where functions have any.
+    pub(super) fn descriptors(&self) -> Option<&Descriptors> {
+        let read = || Descriptors::read(self);
+        self.descriptors.get_or_init(read).as_ref()
+    }
+
+    /// Takes the function descriptors of the module that this is the debug file of, as
+    /// it has the symbols alone.
+    pub(crate) fn take_descriptors(&mut self, module: &Self) {
+        if has_descriptors(self) && self.descriptors().is_none() {
+            self.descriptors = OnceLock::from(module.descriptors().cloned());
+        }
     }
 
     /// Returns the section of this name, or of its `.zdebug_` spelling.
@@ -120,6 +162,11 @@ impl ElfFile {
         !self.code.find(addr).is_empty()
     }
 
+    /// Returns where the code ends that stands at this virtual offset.
+    pub(super) fn code_end(&self, addr: u64) -> Option<u64> {
+        self.code.end_of(addr)
+    }
+
     /// Returns where code can stand: ascending, disjoint virtual offsets.
     pub(crate) fn code_ranges(&self) -> impl Iterator<Item = (u64, u64)> {
         self.code.covered().map(|(begin, end, _)| (begin, end))
@@ -138,15 +185,34 @@ impl ElfFile {
     }
 }
 
-type Parsed = (Endianness, bool, Vec<Section>);
+struct Parsed {
+    endian: Endianness,
+    relocatable: bool,
+    flags: u32,
+    sections: Vec<Section>,
+    has_section_headers: bool,
+}
 
-fn parse<Elf: FileHeader<Endian = Endianness>>(data: &[u8]) -> Result<Parsed, Error> {
+fn parse<Elf: FileHeader<Endian = Endianness>>(
+    data: &[u8],
+    segments: &Segments,
+) -> Result<Parsed, Error> {
     let header = Elf::parse(data).map_err(|_| ElfError::Malformed("the ELF header"))?;
     let endian = header
         .endian()
         .map_err(|_| ElfError::Malformed("the byte order"))?;
-    let sections = sections::<Elf>(header, endian, data).unwrap_or_default();
-    Ok((endian, header.e_type(endian) == elf::ET_REL, sections))
+    let mut sections = sections::<Elf>(header, endian, data).unwrap_or_default();
+    let has_section_headers = !sections.is_empty();
+    if !has_section_headers {
+        sections = dynamic::sections(header, endian, data, segments);
+    }
+    Ok(Parsed {
+        endian,
+        relocatable: header.e_type(endian) == elf::ET_REL,
+        flags: header.e_flags(endian).0,
+        sections,
+        has_section_headers,
+    })
 }
 
 fn sections<Elf: FileHeader<Endian = Endianness>>(

@@ -24,7 +24,9 @@ pub(crate) fn mini_debug_info(file: &ElfFile, budget: u64) -> Option<Result<ElfF
     let packed = file.section(".gnu_debugdata")?.raw(file.image())?;
     let unpacked = unpack(packed, budget).and_then(|bytes| {
         let image = Image::Read(bytes);
-        ElfFile::parse(image).map_err(|_| UnpackError::Malformed)
+        let mut inside = ElfFile::parse(image).map_err(|_| UnpackError::Malformed)?;
+        inside.take_descriptors(file);
+        Ok(inside)
     });
     Some(unpacked)
 }

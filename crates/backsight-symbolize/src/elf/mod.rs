@@ -1,9 +1,11 @@
 //! ELF: sections, their bytes, and symbols. 32 and 64 bits, either byte order.
 
+mod dynamic;
 mod file;
 mod layout;
 mod links;
 mod mini;
+mod opd;
 mod relocate;
 mod section;
 mod symbol_table;
@@ -13,7 +15,7 @@ mod unpack;
 pub(crate) use file::ElfFile;
 pub(crate) use links::{AltLink, Proof};
 pub(crate) use mini::mini_debug_info;
-pub(crate) use section::{Loading, Section, SectionBytes};
-pub(crate) use symbol_table::{Row, SymbolKind, for_each};
+pub(crate) use section::{Loading, SectionBytes};
+pub(crate) use symbol_table::{Row, SymbolKind, TableKind, for_each};
 pub(crate) use symbols::Symbols;
 pub(crate) use unpack::{Growing, UnpackError};

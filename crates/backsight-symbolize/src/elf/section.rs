@@ -31,7 +31,7 @@ pub(crate) struct Section {
     info: u32,
     pub(super) align: u64,
     /// Its place among the section headers.
-    index: usize,
+    pub(super) index: usize,
 }
 
 impl Section {
@@ -55,6 +55,27 @@ impl Section {
             link: section.sh_link(endian),
             info: section.sh_info(endian),
             align: section.sh_addralign(endian).into(),
+            index,
+        }
+    }
+
+    /// A section for which no header stands, but which is there.
+    pub(super) fn without_header(
+        kind: elf::SectionType,
+        index: usize,
+        (addr, offset, size): (u64, u64, u64),
+        link: u32,
+    ) -> Self {
+        Self {
+            name: (0, 0),
+            kind: kind.0,
+            flags: elf::SHF_ALLOC.0,
+            addr,
+            offset,
+            size,
+            link,
+            info: 0,
+            align: 1,
             index,
         }
     }
@@ -288,7 +309,7 @@ fn unpack_zlib(packed: &[u8], bytes: &mut Vec<u8>) -> Result<(), UnpackError> {
 }
 
 /// Returns `size` bytes from `offset` on, or `None` past the end.
-fn slice(image: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
+pub(super) fn slice(image: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
     let offset = usize::try_from(offset).ok()?;
     let size = usize::try_from(size).ok()?;
     image.get(offset..)?.get(..size)

@@ -1,11 +1,45 @@
-//! The rows of one symbol table.
+//! The rows of one symbol table: which symbols it yields, where each lies, and how far
+//! it may reach.
+//!
+//! A table also holds what names neither code nor data, and that is dropped here, for
+//! all who read it:
+//!
+//! - Undefined symbols, and those that lie in no section of this file. An absolute one
+//!   (`SHN_ABS`) is a number: the size of an embedded blob, a version's name, what a
+//!   linker was told by `--defsym`. It may look like an address, and is none.
+//! - Mapping symbols, by which ARM, AArch64 and RISC-V say where code and data begin:
+//!   local, untyped, of size 0, `$a` or `$d.7`. Any other name may begin with `$`:
+//!   Swift's do. Sources: "Mapping symbols" in AAELF32, AAELF64 and the RISC-V psABI.
+//! - Labels that the assembler made or kept (`.L5`): local, untyped, of size 0. On
+//!   RISC-V they stay in the table, as the linker still moves code about.
 
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, Sym};
-use object::{Endianness, pod};
+use object::{Endianness, U32, pod};
 
 use super::ElfFile;
+use super::opd::Descriptors;
 use super::section::Section;
+
+/// Which of a file's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TableKind {
+    /// `.symtab`.
+    Full,
+    /// `.dynsym`.
+    Dynamic,
+}
+
+impl TableKind {
+    pub(super) fn section(self, file: &ElfFile) -> Option<&Section> {
+        let wanted = match self {
+            Self::Full => elf::SHT_SYMTAB,
+            Self::Dynamic => elf::SHT_DYNSYM,
+        };
+        let mut sections = file.sections().iter();
+        sections.find(|section| section.kind == wanted.0)
+    }
+}
 
 /// What a symbol says that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +61,9 @@ pub(crate) struct Row<'d> {
     /// In bytes; 0 when the table does not say.
     pub(crate) size: u64,
     pub(super) binding: elf::SymbolBind,
-    pub(super) section: Option<&'d Section>,
+    /// Where the code ends that it lies in: no name reaches further, whatever its size.
+    /// `None` when it does not lie in code.
+    pub(super) limit: Option<u64>,
     strings: &'d [u8],
     /// Where the strings start in the image, and the name in them.
     strings_at: usize,
@@ -46,15 +82,41 @@ impl Row<'_> {
     }
 
     /// Returns whether code can stand there.
-    pub(crate) fn is_in_code(&self, file: &ElfFile) -> bool {
-        let section = self.section;
-        section.map_or_else(|| file.is_code(self.start), Section::is_code)
+    pub(crate) fn is_in_code(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    /// Returns whether it is one of those marks that name nothing.
+    fn is_mark(&self, machine: u16) -> bool {
+        let plain =
+            self.kind == SymbolKind::Untyped && self.binding == elf::STB_LOCAL && self.size == 0;
+        let name = || self.strings.get(self.name_at..).unwrap_or_default();
+        plain && (name().starts_with(b".L") || is_mapping(name(), machine))
+    }
+}
+
+/// Whether a name, and what is behind it in the table, is that of a mapping symbol.
+fn is_mapping(name: &[u8], machine: u16) -> bool {
+    let Some((&kind, rest)) = name.strip_prefix(b"$").and_then(<[u8]>::split_first) else {
+        return false;
+    };
+    let ends = matches!(rest.first(), None | Some(0 | b'.'));
+    match elf::Machine(machine) {
+        elf::EM_ARM => matches!(kind, b'a' | b't' | b'd') && ends,
+        elf::EM_AARCH64 => matches!(kind, b'x' | b'd') && ends,
+        // `$xrv64gc` also says which instructions.
+        elf::EM_RISCV => match kind {
+            b'x' => ends || rest.starts_with(b"rv"),
+            b'd' => ends,
+            _ => false,
+        },
+        _ => false,
     }
 }
 
 /// Calls `found` for each function, object and label that the table defines, in its
-/// order. A table that is malformed has no symbols.
-pub(crate) fn for_each<'d>(file: &'d ElfFile, table: &Section, found: impl FnMut(Row<'d>)) {
+/// order. A table that is missing or malformed has no symbols.
+pub(crate) fn for_each<'d>(file: &'d ElfFile, table: TableKind, found: impl FnMut(Row<'d>)) {
     // A symbol that cannot be read ends the table; those before it stand.
     let _: Option<()> = if file.is_64() {
         read::<FileHeader64<Endianness>>(file, table, found)
@@ -65,10 +127,11 @@ pub(crate) fn for_each<'d>(file: &'d ElfFile, table: &Section, found: impl FnMut
 
 fn read<'d, Elf: FileHeader<Endian = Endianness>>(
     file: &'d ElfFile,
-    table: &Section,
+    table: TableKind,
     mut found: impl FnMut(Row<'d>),
 ) -> Option<()> {
     let (image, endian) = (file.image(), file.endian());
+    let table = table.section(file)?;
     let bytes = table.raw(image)?;
     // A table cut off in mid-symbol keeps those before.
     let count = bytes.len().checked_div(size_of::<Elf::Sym>())?;
@@ -76,42 +139,191 @@ fn read<'d, Elf: FileHeader<Endian = Endianness>>(
     let strings = usize::try_from(table.link).ok();
     let strings = file.sections().get(strings?)?.raw(image)?;
     let strings_at = (strings.as_ptr().addr()).checked_sub(image.as_ptr().addr())?;
-    let thumb = file.machine() == elf::EM_ARM.0;
-    for symbol in symbols {
-        let kind = match symbol.st_type() {
-            elf::STT_FUNC | elf::STT_GNU_IFUNC => SymbolKind::Function,
-            elf::STT_OBJECT => SymbolKind::Object,
-            elf::STT_NOTYPE => SymbolKind::Untyped,
-            _ => continue,
-        };
-        if symbol.is_undefined(endian) {
+    let numbers = section_numbers(file, table);
+    let machine = file.machine();
+    let functions = Functions::of(file);
+    for (at, symbol) in symbols.iter().enumerate() {
+        let Some(kind) = kind(symbol.st_type(), machine) else {
             continue;
-        }
-        let mut start: u64 = symbol.st_value(endian).into();
-        if thumb && kind == SymbolKind::Function {
-            // The lowest bit says which instruction set, not where.
-            start &= !1;
-        }
-        let section = symbol.st_shndx(endian).index().map(usize::from);
-        let section = section.and_then(|at| file.sections().get(at));
+        };
+        let number = numbers.get(at).map(|number| number.get(endian));
+        let Some(home) = Home::of(file, symbol.st_shndx(endian), number) else {
+            continue;
+        };
+        let (mut start, size): (u64, u64) = (
+            symbol.st_value(endian).into(),
+            symbol.st_size(endian).into(),
+        );
         if file.is_relocatable() {
             // There a value counts from the section's begin, wherever that is.
-            let base = section.map(|section| section.addr);
-            let Some(virt) = base.and_then(|base| base.checked_add(start)) else {
+            let Some(virt) = home.base().and_then(|base| base.checked_add(start)) else {
                 continue;
             };
             start = virt;
         }
-        found(Row {
+        let mut limit = home.limit(file, start, size);
+        if kind == SymbolKind::Function {
+            (start, limit) = functions.place(file, start, limit);
+        }
+        let row = Row {
             kind,
             start,
-            size: symbol.st_size(endian).into(),
+            size,
             binding: symbol.st_bind(),
-            section,
+            limit,
             strings,
             strings_at,
             name_at: usize::try_from(symbol.st_name(endian)).ok()?,
-        });
+        };
+        if !row.is_mark(machine) {
+            found(row);
+        }
     }
     Some(())
+}
+
+fn kind(kind: elf::SymbolType, machine: u16) -> Option<SymbolKind> {
+    match kind {
+        elf::STT_FUNC | elf::STT_GNU_IFUNC => Some(SymbolKind::Function),
+        // Thumb code of old compilers.
+        elf::STT_ARM_TFUNC if machine == elf::EM_ARM.0 => Some(SymbolKind::Function),
+        elf::STT_OBJECT => Some(SymbolKind::Object),
+        elf::STT_NOTYPE => Some(SymbolKind::Untyped),
+        _ => None,
+    }
+}
+
+/// Returns the section numbers that do not fit the symbols of `table`, one for each:
+/// `SHT_SYMTAB_SHNDX`, whose link is the table.
+fn section_numbers<'d>(file: &'d ElfFile, table: &Section) -> &'d [U32<Endianness>] {
+    let mut sections = file.sections().iter();
+    let wanted = |section: &&Section| {
+        section.kind == elf::SHT_SYMTAB_SHNDX.0 && usize::try_from(section.link) == Ok(table.index)
+    };
+    let bytes = sections.find(wanted).and_then(|all| all.raw(file.image()));
+    let bytes = bytes.unwrap_or_default();
+    let count = bytes.len().checked_div(size_of::<u32>()).unwrap_or(0);
+    pod::slice_from_bytes(bytes, count).map_or(&[], |(numbers, _)| numbers)
+}
+
+/// Where a symbol says that it lies.
+#[derive(Clone, Copy)]
+enum Home<'d> {
+    Section(&'d Section),
+    /// The section has no header that could be read, as after `sstrip`: the address
+    /// decides.
+    Unknown,
+}
+
+impl<'d> Home<'d> {
+    /// Returns `None` for what lies nowhere in this file.
+    fn of(file: &'d ElfFile, index: elf::SymbolSection, number: Option<u32>) -> Option<Self> {
+        let at = match index {
+            elf::SHN_UNDEF => return None,
+            elf::SHN_XINDEX => usize::try_from(number?).ok()?,
+            // Code of IRIX, which has no sections for it.
+            elf::SHN_MIPS_TEXT if file.machine() == elf::EM_MIPS.0 => {
+                return Some(Self::Unknown);
+            }
+            _ => usize::from(index.index()?),
+        };
+        if !file.has_section_headers() {
+            return Some(Self::Unknown);
+        }
+        Some(file.sections().get(at).map_or(Self::Unknown, Self::Section))
+    }
+
+    fn base(self) -> Option<u64> {
+        match self {
+            Self::Section(section) => Some(section.addr),
+            Self::Unknown => None,
+        }
+    }
+
+    /// Returns where the code ends that a symbol at `start` lies in.
+    ///
+    /// Linker scripts count a symbol to a section that it stands behind: with a size it
+    /// covers what is at its address, without one nothing.
+    fn limit(self, file: &ElfFile, start: u64, size: u64) -> Option<u64> {
+        let section = match self {
+            Self::Section(section) if section.is_code() => section,
+            Self::Section(_) => return None,
+            Self::Unknown => return file.code_end(start),
+        };
+        let end = section.addr.saturating_add(section.size);
+        if (section.addr..end).contains(&start) {
+            Some(end)
+        } else {
+            let nothing = Some(start);
+            let sized = (size > 0).then(|| file.code_end(start));
+            sized.flatten().or(nothing)
+        }
+    }
+}
+
+/// What the value of a function symbol means on a machine.
+enum Functions<'d> {
+    Address,
+    /// The lowest bit says which instruction set, not where.
+    WithMode,
+    /// Of a descriptor, or of code: old compilers have a symbol for each, `f` and `.f`.
+    Described(&'d Descriptors),
+}
+
+impl<'d> Functions<'d> {
+    fn of(file: &'d ElfFile) -> Self {
+        if [elf::EM_ARM.0, elf::EM_MIPS.0].contains(&file.machine()) {
+            return Self::WithMode;
+        }
+        file.descriptors().map_or(Self::Address, Self::Described)
+    }
+
+    /// Returns where the first instruction is, and where the code around it ends.
+    fn place(&self, file: &ElfFile, start: u64, limit: Option<u64>) -> (u64, Option<u64>) {
+        match self {
+            Self::Address => (start, limit),
+            Self::WithMode => (start & !1, limit),
+            Self::Described(descriptors) => {
+                let entry = || descriptors.entry(start, file.endian());
+                let entry = limit.is_none().then(entry).flatten();
+                entry.map_or((start, limit), |entry| (entry, file.code_end(entry)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object::elf;
+
+    use super::is_mapping;
+
+    #[test]
+    fn mapping_symbols_are_those_of_the_machine() {
+        let (arm, aarch64) = (elf::EM_ARM.0, elf::EM_AARCH64.0);
+        let (riscv, x86) = (elf::EM_RISCV.0, elf::EM_X86_64.0);
+        let cases: [(&[u8], &[u16]); 14] = [
+            (b"$a\0", &[arm]),
+            (b"$t\0next", &[arm]),
+            (b"$d\0", &[arm, aarch64, riscv]),
+            (b"$x\0", &[aarch64, riscv]),
+            (b"$d.12\0", &[arm, aarch64, riscv]),
+            (b"$x.realpath\0", &[aarch64, riscv]),
+            (b"$xrv64i2p1_m2p0\0", &[riscv]),
+            (b"$x", &[aarch64, riscv]),
+            (b"$s4main3fooyyF\0", &[]),
+            (b"$dart\0", &[]),
+            (b"$ab\0", &[]),
+            (b"$", &[]),
+            (b"$\0", &[]),
+            (b"a$a\0", &[]),
+        ];
+        for (name, machines) in cases {
+            for machine in [arm, aarch64, riscv, x86] {
+                let want = machines.contains(&machine);
+                let shown = String::from_utf8_lossy(name);
+                assert_eq!(is_mapping(name, machine), want, "{shown} on {machine}");
+            }
+        }
+    }
 }

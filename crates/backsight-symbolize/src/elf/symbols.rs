@@ -13,16 +13,16 @@
 //!    before weak, then the shorter name, then the alphabet: `malloc`, not
 //!    `__libc_malloc`, and `kill`, though it is weak, not `__kill`.
 //!
-//! Objects, sections, files, thread-local and undefined symbols name no code,
-//! nor do the mapping symbols of ARM and RISC-V (`$x`, `$d`).
+//! Objects, sections, files, thread-local, absolute and undefined symbols name no code,
+//! nor do marks such as mapping symbols: [`symbol_table`](super::symbol_table). No symbol
+//! reaches beyond the section that it lies in.
 
 use std::cmp::Reverse;
 
 use object::elf;
 
 use super::ElfFile;
-use super::section::Section;
-use super::symbol_table::{SymbolKind, for_each};
+use super::symbol_table::{SymbolKind, TableKind, for_each};
 use crate::cover::{Cover, Item};
 use crate::tally::bytes_of;
 
@@ -50,7 +50,7 @@ pub(crate) struct Symbols {
 struct Entry {
     start: u64,
     size: u64,
-    /// The end of the section it lies in.
+    /// The end of the code it lies in.
     limit: u64,
     /// In the file: where the name starts, and its length.
     name: (usize, usize),
@@ -59,22 +59,17 @@ struct Entry {
 }
 
 impl Symbols {
-    /// Reads the table of this kind (`SHT_SYMTAB` or `SHT_DYNSYM`). A table that
-    /// is missing or malformed has no symbols. Names longer than `name_bytes`
-    /// are dropped.
+    /// Reads this table. One that is missing or malformed has no symbols. Names longer
+    /// than `name_bytes` are dropped.
     ///
     /// With `only`, what is kept suffices for this address, and for none other: a
     /// pass over the table, and little to sort.
     pub(crate) fn read(
         file: &ElfFile,
-        kind: elf::SectionType,
+        table: TableKind,
         name_bytes: usize,
         only: Option<u64>,
     ) -> Self {
-        let mut sections = file.sections().iter();
-        let Some(table) = sections.find(|section| section.kind == kind.0) else {
-            return Self::default();
-        };
         let mut entries = read_entries(file, table, name_bytes, only);
         entries.sort_by_cached_key(|entry| preference(entry, file.image()));
         // The preferred alias is the first of each (start, size); a sized symbol
@@ -127,7 +122,9 @@ type Preference<'d> = (u64, Reverse<u64>, (bool, bool, usize, u8, usize), &'d [u
 
 fn preference<'d>(entry: &Entry, image: &'d [u8]) -> Preference<'d> {
     let name = name_of(entry, image);
-    let underscores = name.iter().take_while(|byte| **byte == b'_').count();
+    // A leading dot is the code of a descriptor on PowerPC.
+    let internal = |byte: &&u8| matches!(byte, b'_' | b'.');
+    let underscores = name.iter().take_while(internal).count();
     (
         entry.start,
         Reverse(entry.size),
@@ -156,12 +153,12 @@ fn cover_of(entries: &[Entry]) -> Cover {
             // A symbol at the top of the address space must not wrap around.
             entry.start.saturating_add(entry.size)
         } else {
-            next_start.min(entry.limit)
+            next_start
         };
         if let Ok(value) = u32::try_from(at) {
             items.push(Item {
                 begin: entry.start,
-                end,
+                end: end.min(entry.limit),
                 rank: u32::from(!sized),
                 value,
             });
@@ -172,7 +169,7 @@ fn cover_of(entries: &[Entry]) -> Cover {
 
 fn read_entries(
     file: &ElfFile,
-    table: &Section,
+    table: TableKind,
     name_bytes: usize,
     only: Option<u64>,
 ) -> Vec<Entry> {
@@ -183,19 +180,15 @@ fn read_entries(
     };
     for_each(file, table, |symbol| {
         let code = matches!(symbol.kind, SymbolKind::Function | SymbolKind::Untyped);
-        if !code || !near.wants(symbol.start, symbol.size) || !symbol.is_in_code(file) {
+        let Some(limit) = symbol.limit.filter(|_| code) else {
+            return;
+        };
+        if !near.wants(symbol.start, symbol.size) {
             return;
         }
-        let limit = symbol.section.map_or(u64::MAX, |section| {
-            section.addr.saturating_add(section.size)
-        });
         let Some(name) = symbol.name(name_bytes) else {
             return;
         };
-        // Mapping symbols of ARM and RISC-V.
-        if file.image().get(name.0) == Some(&b'$') {
-            return;
-        }
         near.met(symbol.start);
         entries.push(Entry {
             start: symbol.start,

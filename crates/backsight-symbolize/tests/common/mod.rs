@@ -115,3 +115,21 @@ pub(crate) fn brief(frames: &Result<Frames, Reason>) -> String {
     });
     shown.collect::<Vec<_>>().join(" ")
 }
+
+/// Returns the places that objdump labels in the code, and what it calls them.
+pub(crate) fn labels(objdump: &str, args: &[&str], path: &Path) -> Vec<(u64, String)> {
+    let said = Command::new(objdump)
+        .arg("-d")
+        .args(args)
+        .arg(path)
+        .output();
+    let said = said.expect("objdump runs");
+    assert!(said.status.success(), "{objdump} {}", path.display());
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let labels = said.lines().filter_map(|line| {
+        let (addr, name) = line.split_once(" <")?;
+        let addr = u64::from_str_radix(addr, 16).ok()?;
+        Some((addr, name.strip_suffix(">:")?.to_owned()))
+    });
+    labels.collect()
+}
