@@ -214,10 +214,8 @@ impl Files {
                 let placed =
                     row.is_in_code() || (row.kind == SymbolKind::Object && !file.is_relocatable());
                 let name = row.name(options.limits.name_bytes).filter(|_| placed);
-                let name =
-                    name.and_then(|(start, length)| file.image().get(start..)?.get(..length));
                 if let Some(name) = name {
-                    found(&row, &lossy(name));
+                    found(&row, &lossy(file.text(name)));
                 }
             });
         });

@@ -57,6 +57,7 @@ impl SymbolTables {
         let mut tables: Vec<Table> = files.map(|file| table(file, false, full)).collect();
         tables.extend(own.map(|own| table(own, true, full)));
         tables.extend(own.map(|own| table(own, false, dynamic)));
+        tables.extend(own.map(|own| table(own, false, TableKind::Stubs)));
         Self(tables)
     }
 

@@ -5,12 +5,10 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use backsight_symbolize::{Options, Tier};
-use common::{Fixture, at, labels, symbolizer_with};
+use common::{Fixture, labels, names, nm, no_debug_dirs, section_of, symbolizer_with};
 
 const SOURCE: &str = r#"
 #include <stdio.h>
@@ -24,59 +22,6 @@ int main(int argc, char **argv) {
     return sink;
 }
 "#;
-
-/// Returns what each of the two tiers calls these places, once they agree.
-fn names(path: &Path, options: &Options, places: &[u64]) -> Vec<Option<String>> {
-    let mut all: Vec<Vec<Option<String>>> = Vec::new();
-    for tier in [Tier::Lazy, Tier::Lazy] {
-        let mut options = options.clone();
-        options.tier = tier;
-        options.demangle = false;
-        let (symbolizer, module) = symbolizer_with(options, path);
-        let requests: Vec<_> = places.iter().map(|place| at(module, *place)).collect();
-        let answers = symbolizer.symbolize(&requests).into_iter();
-        let name = |answer: backsight_symbolize::Frames| {
-            answer
-                .physical()
-                .and_then(|frame| frame.function.as_deref().map(str::to_owned))
-        };
-        all.push(answers.map(|answer| answer.ok().and_then(name)).collect());
-    }
-    let flat = all.pop().expect("two tiers");
-    let lazy = all.pop().expect("two tiers");
-    for ((place, lazy), flat) in places.iter().zip(&lazy).zip(&flat) {
-        assert_eq!(lazy, flat, "{place:#x} of {}", path.display());
-    }
-    lazy
-}
-
-fn no_debug_dirs() -> Options {
-    let mut options = Options::default();
-    options.debug_dirs.clear();
-    options
-}
-
-/// Returns what nm lists, but for constants: addresses, and all names there. A function
-/// with a descriptor counts as data.
-fn nm(tool: &str, args: &[&str], path: &Path) -> BTreeMap<u64, Vec<String>> {
-    let listed = Command::new(tool)
-        .args(args)
-        .arg(path)
-        .output()
-        .expect("nm runs");
-    assert!(listed.status.success(), "{tool} {}", path.display());
-    let mut functions: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-    for line in String::from_utf8_lossy(&listed.stdout).lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [addr, "T" | "t" | "W" | "i" | "D" | "d", name] = words[..] else {
-            continue;
-        };
-        let addr = u64::from_str_radix(addr, 16).expect("an address");
-        let plain = name.split('@').next().expect("a name");
-        functions.entry(addr).or_default().push(plain.to_owned());
-    }
-    functions
-}
 
 /// Asks llvm-symbolizer for the function at each place.
 fn ask_llvm(fixture: &Fixture, path: &Path, places: &[u64]) -> Vec<Option<String>> {
@@ -102,15 +47,6 @@ fn ask_llvm(fixture: &Fixture, path: &Path, places: &[u64]) -> Vec<Option<String
     names.collect()
 }
 
-/// Where a section lies, as readelf of any machine has it.
-fn section(path: &Path, name: &str) -> std::ops::Range<u64> {
-    use object::{Object as _, ObjectSection as _};
-    let bytes = std::fs::read(path).expect("readable");
-    let file = object::File::parse(&*bytes).expect("an object file");
-    let section = file.section_by_name(name).expect("a section");
-    section.address()..section.address() + section.size()
-}
-
 #[test]
 fn functions_with_descriptors_are_where_their_code_is() {
     let (gcc, objcopy) = ("powerpc64-linux-gnu-gcc", "powerpc64-linux-gnu-objcopy");
@@ -129,7 +65,7 @@ fn functions_with_descriptors_are_where_their_code_is() {
         let fixed = ["-O2", "-o", name, "a.c"];
         fixture.must(gcc, &[&fixed, flags].concat());
         let path = fixture.path(name);
-        let code = section(&path, ".text");
+        let code = section_of(&path, ".text");
         let step = if name == "static" { 40 } else { 4 };
         let places: Vec<u64> = code.step_by(step).collect();
         let ours = names(&path, &no_debug_dirs(), &places);
@@ -337,8 +273,8 @@ fn a_damaged_dynamic_segment_costs_names_and_nothing_else() {
     let fixture = Fixture::new();
     fixture.write("a.c", SOURCE);
     fixture.must("cc", &["-O2", "-shared", "-fPIC", "-o", "lib.so", "a.c"]);
-    let dynamic = section(&fixture.path("lib.so"), ".dynamic");
-    let hash = section(&fixture.path("lib.so"), ".gnu.hash");
+    let dynamic = section_of(&fixture.path("lib.so"), ".dynamic");
+    let hash = section_of(&fixture.path("lib.so"), ".gnu.hash");
     fixture.must("llvm-objcopy", &["--strip-sections", "lib.so", "bare"]);
     let whole = std::fs::read(fixture.path("bare")).expect("readable");
     use object::{Object as _, ObjectSegment as _};

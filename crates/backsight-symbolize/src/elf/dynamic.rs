@@ -96,9 +96,8 @@ impl<'d> Dynamic<'d> {
         let gnu = || {
             let bytes = self.rest(self.get(elf::DT_GNU_HASH)?)?;
             let table = GnuHashTable::<Elf>::parse(self.endian, bytes).ok()?;
-            let hashed = table.symbol_table_length(self.endian);
-            // Where nothing is exported, the table says only how many are before it.
-            Some(hashed.unwrap_or_else(|| table.symbol_base()).into())
+            // Where nothing is exported it does not count what is imported.
+            table.symbol_table_length(self.endian).map(u64::from)
         };
         let sysv = || {
             let bytes = self.rest(self.get(elf::DT_HASH)?)?;

@@ -9,6 +9,7 @@ use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, FileKind};
 
 use super::opd::{Descriptors, has_descriptors};
+use super::plt::Plt;
 use super::section::Section;
 use super::{dynamic, layout};
 use crate::Error;
@@ -32,6 +33,7 @@ pub(crate) struct ElfFile {
     has_section_headers: bool,
     code: Cover,
     descriptors: OnceLock<Option<Descriptors>>,
+    plt: OnceLock<Plt>,
 }
 
 impl ElfFile {
@@ -64,6 +66,7 @@ impl ElfFile {
             has_section_headers: parsed.has_section_headers,
             code,
             descriptors: OnceLock::new(),
+            plt: OnceLock::new(),
         })
     }
 
@@ -109,7 +112,9 @@ impl ElfFile {
     pub(crate) fn read_bytes(&self) -> u64 {
         let descriptors = self.descriptors.get().and_then(Option::as_ref);
         let descriptors = descriptors.map_or(0, |descriptors| wide(descriptors.bytes()));
-        self.image.read_bytes().saturating_add(descriptors)
+        let plt = self.plt.get().map_or(0, |plt| wide(plt.bytes()));
+        let made = descriptors.saturating_add(plt);
+        self.image.read_bytes().saturating_add(made)
     }
 
     pub(crate) fn sections(&self) -> &[Section] {
@@ -126,6 +131,41 @@ impl ElfFile {
     pub(super) fn descriptors(&self) -> Option<&Descriptors> {
         let read = || Descriptors::read(self);
         self.descriptors.get_or_init(read).as_ref()
+    }
+
+    /// Returns the stubs that jump to functions of other files.
+    pub(super) fn plt(&self) -> &Plt {
+        self.plt.get_or_init(|| Plt::read(self))
+    }
+
+    /// Returns bytes of the image, or of the names that were made for stubs: these
+    /// count on behind its end.
+    pub(crate) fn text(&self, (start, length): (usize, usize)) -> &[u8] {
+        let made = start.checked_sub(self.image.len());
+        let rest = match made {
+            Some(start) => self.plt.get().and_then(|plt| plt.names.get(start..)),
+            None => self.image.get(start..),
+        };
+        let rest = rest.unwrap_or_default();
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// Returns where 32-bit code for x86 counts the slots of its global offset table
+    /// from.
+    pub(super) fn got_base(&self) -> Option<u64> {
+        let section = self.section(".got.plt").or_else(|| self.section(".got"))?;
+        Some(section.addr)
+    }
+
+    /// Returns the address-sized number that is loaded to this address.
+    pub(super) fn word_at(&self, addr: u64) -> Option<u64> {
+        let size = if self.is_64 { 8 } else { 4 };
+        let bytes = layout::bytes_at(self, addr, size)?;
+        let digit = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
+        Some(match self.endian {
+            Endianness::Little => bytes.iter().rev().fold(0, digit),
+            Endianness::Big => bytes.iter().fold(0, digit),
+        })
     }
 
     /// Takes the function descriptors of the module that this is the debug file of, as

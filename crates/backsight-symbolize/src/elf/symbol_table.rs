@@ -28,6 +28,9 @@ pub(crate) enum TableKind {
     Full,
     /// `.dynsym`.
     Dynamic,
+    /// The stubs of procedure linkage tables, which no table names:
+    /// [`plt`](super::plt).
+    Stubs,
 }
 
 impl TableKind {
@@ -35,6 +38,7 @@ impl TableKind {
         let wanted = match self {
             Self::Full => elf::SHT_SYMTAB,
             Self::Dynamic => elf::SHT_DYNSYM,
+            Self::Stubs => return None,
         };
         let mut sections = file.sections().iter();
         sections.find(|section| section.kind == wanted.0)
@@ -65,13 +69,13 @@ pub(crate) struct Row<'d> {
     /// `None` when it does not lie in code.
     pub(super) limit: Option<u64>,
     strings: &'d [u8],
-    /// Where the strings start in the image, and the name in them.
+    /// Where the strings start, as [`ElfFile::text`] counts, and the name in them.
     strings_at: usize,
     name_at: usize,
 }
 
 impl Row<'_> {
-    /// Returns where in the image the name starts and its length; `None` when it is
+    /// Returns where in [`ElfFile::text`] the name starts and its length; `None` when it is
     /// empty, has more than `limit` bytes or runs out of the table.
     pub(crate) fn name(&self, limit: usize) -> Option<(usize, usize)> {
         let rest = self.strings.get(self.name_at..)?;
@@ -117,6 +121,9 @@ fn is_mapping(name: &[u8], machine: u16) -> bool {
 /// Calls `found` for each function, object and label that the table defines, in its
 /// order. A table that is missing or malformed has no symbols.
 pub(crate) fn for_each<'d>(file: &'d ElfFile, table: TableKind, found: impl FnMut(Row<'d>)) {
+    if table == TableKind::Stubs {
+        return for_each_stub(file, found);
+    }
     // A symbol that cannot be read ends the table; those before it stand.
     let _: Option<()> = if file.is_64() {
         read::<FileHeader64<Endianness>>(file, table, found)
@@ -136,8 +143,7 @@ fn read<'d, Elf: FileHeader<Endian = Endianness>>(
     // A table cut off in mid-symbol keeps those before.
     let count = bytes.len().checked_div(size_of::<Elf::Sym>())?;
     let (symbols, _) = pod::slice_from_bytes::<Elf::Sym>(bytes, count).ok()?;
-    let strings = usize::try_from(table.link).ok();
-    let strings = file.sections().get(strings?)?.raw(image)?;
+    let strings = strings_of(file, table)?;
     let strings_at = (strings.as_ptr().addr()).checked_sub(image.as_ptr().addr())?;
     let numbers = section_numbers(file, table);
     let machine = file.machine();
@@ -190,6 +196,28 @@ fn kind(kind: elf::SymbolType, machine: u16) -> Option<SymbolKind> {
         elf::STT_OBJECT => Some(SymbolKind::Object),
         elf::STT_NOTYPE => Some(SymbolKind::Untyped),
         _ => None,
+    }
+}
+
+/// Returns the names of this table's symbols.
+pub(super) fn strings_of<'d>(file: &'d ElfFile, table: &Section) -> Option<&'d [u8]> {
+    let at = usize::try_from(table.link).ok()?;
+    file.sections().get(at)?.raw(file.image())
+}
+
+fn for_each_stub<'d>(file: &'d ElfFile, mut found: impl FnMut(Row<'d>)) {
+    let plt = file.plt();
+    for stub in &plt.stubs {
+        found(Row {
+            kind: SymbolKind::Function,
+            start: stub.start,
+            size: stub.size,
+            binding: elf::STB_LOCAL,
+            limit: Some(stub.start.saturating_add(stub.size)),
+            strings: &plt.names,
+            strings_at: file.image().len(),
+            name_at: stub.name,
+        });
     }
 }
 

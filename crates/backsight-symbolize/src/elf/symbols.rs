@@ -22,6 +22,7 @@ use std::cmp::Reverse;
 use object::elf;
 
 use super::ElfFile;
+use super::plt::may_be_stub;
 use super::symbol_table::{SymbolKind, TableKind, for_each};
 use crate::cover::{Cover, Item};
 use crate::tally::bytes_of;
@@ -52,7 +53,7 @@ struct Entry {
     size: u64,
     /// The end of the code it lies in.
     limit: u64,
-    /// In the file: where the name starts, and its length.
+    /// In the file's text: where the name starts, and its length.
     name: (usize, usize),
     binding: u8,
     untyped: bool,
@@ -71,7 +72,7 @@ impl Symbols {
         only: Option<u64>,
     ) -> Self {
         let mut entries = read_entries(file, table, name_bytes, only);
-        entries.sort_by_cached_key(|entry| preference(entry, file.image()));
+        entries.sort_by_cached_key(|entry| preference(entry, file));
         // The preferred alias is the first of each (start, size); a sized symbol
         // takes the place of an unsized one at the same address.
         entries.dedup_by_key(|entry| (entry.start, entry.size));
@@ -101,7 +102,7 @@ impl Symbols {
             at,
             start: entry.start,
             size: entry.size,
-            name: name_of(entry, file.image()),
+            name: file.text(entry.name),
         })
     }
 
@@ -113,15 +114,10 @@ impl Symbols {
     }
 }
 
-fn name_of<'d>(entry: &Entry, image: &'d [u8]) -> &'d [u8] {
-    let bytes = image.get(entry.name.0..).unwrap_or_default();
-    bytes.get(..entry.name.1).unwrap_or_default()
-}
-
 type Preference<'d> = (u64, Reverse<u64>, (bool, bool, usize, u8, usize), &'d [u8]);
 
-fn preference<'d>(entry: &Entry, image: &'d [u8]) -> Preference<'d> {
-    let name = name_of(entry, image);
+fn preference<'d>(entry: &Entry, file: &'d ElfFile) -> Preference<'d> {
+    let name = file.text(entry.name);
     // A leading dot is the code of a descriptor on PowerPC.
     let internal = |byte: &&u8| matches!(byte, b'_' | b'.');
     let underscores = name.iter().take_while(internal).count();
@@ -178,6 +174,9 @@ fn read_entries(
         addr: only,
         start: 0,
     };
+    if table == TableKind::Stubs && only.is_some_and(|addr| !may_be_stub(file, addr)) {
+        return entries;
+    }
     for_each(file, table, |symbol| {
         let code = matches!(symbol.kind, SymbolKind::Function | SymbolKind::Untyped);
         let Some(limit) = symbol.limit.filter(|_| code) else {

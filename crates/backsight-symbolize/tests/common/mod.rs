@@ -1,15 +1,22 @@
 //! Inputs made by compilers at test time, and lookups in them.
 
-#![allow(dead_code, reason = "each test file uses its part of this")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test file uses its part of this"
+)]
 
 pub(crate) mod dwarf;
+mod oracle;
+
+pub(crate) use oracle::{labels, nm};
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use backsight_symbolize::{Frames, ModuleId, Options, Place, Request, Source, Symbolizer};
+use backsight_symbolize::{Frames, ModuleId, Options, Place, Request, Source, Symbolizer, Tier};
 use backsight_types::{Lookup, Reason, VirtOffset};
-use object::{Object as _, ObjectSymbol as _};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 /// A directory that goes away, with the files a test makes in it.
 pub(crate) struct Fixture {
@@ -116,20 +123,51 @@ pub(crate) fn brief(frames: &Result<Frames, Reason>) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the places that objdump labels in the code, and what it calls them.
-pub(crate) fn labels(objdump: &str, args: &[&str], path: &Path) -> Vec<(u64, String)> {
-    let said = Command::new(objdump)
-        .arg("-d")
-        .args(args)
-        .arg(path)
-        .output();
-    let said = said.expect("objdump runs");
-    assert!(said.status.success(), "{objdump} {}", path.display());
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let labels = said.lines().filter_map(|line| {
-        let (addr, name) = line.split_once(" <")?;
-        let addr = u64::from_str_radix(addr, 16).ok()?;
-        Some((addr, name.strip_suffix(">:")?.to_owned()))
-    });
-    labels.collect()
+/// Returns what each of the two tiers calls these places, once they agree.
+pub(crate) fn names(path: &Path, options: &Options, places: &[u64]) -> Vec<Option<String>> {
+    let mut all: Vec<Vec<Option<String>>> = Vec::new();
+    for tier in [Tier::Lazy, Tier::Lazy] {
+        let mut options = options.clone();
+        options.tier = tier;
+        options.demangle = false;
+        let (symbolizer, module) = symbolizer_with(options, path);
+        let requests: Vec<_> = places.iter().map(|place| at(module, *place)).collect();
+        let answers = symbolizer.symbolize(&requests).into_iter();
+        let name = |answer: Frames| {
+            answer
+                .physical()
+                .and_then(|frame| frame.function.as_deref().map(str::to_owned))
+        };
+        all.push(answers.map(|answer| answer.ok().and_then(name)).collect());
+    }
+    let flat = all.pop().expect("two tiers");
+    let lazy = all.pop().expect("two tiers");
+    for ((place, lazy), flat) in places.iter().zip(&lazy).zip(&flat) {
+        assert_eq!(lazy, flat, "{place:#x} of {}", path.display());
+    }
+    lazy
+}
+
+pub(crate) fn no_debug_dirs() -> Options {
+    let mut options = Options::default();
+    options.debug_dirs.clear();
+    options
+}
+
+/// Returns the addresses of a section.
+pub(crate) fn section_of(path: &Path, name: &str) -> std::ops::Range<u64> {
+    let bytes = std::fs::read(path).expect("readable");
+    let file = object::File::parse(&*bytes).expect("an object file");
+    let section = file.section_by_name(name).expect("a section");
+    section.address()..section.address() + section.size()
+}
+
+/// Returns where in its file a section is.
+pub(crate) fn bytes_of(path: &Path, name: &str) -> std::ops::Range<usize> {
+    let bytes = std::fs::read(path).expect("readable");
+    let file = object::File::parse(&*bytes).expect("an object file");
+    let section = file.section_by_name(name).expect("a section");
+    let (start, size) = section.file_range().expect("bytes");
+    let place = |at: u64| usize::try_from(at).expect("a small file");
+    place(start)..place(start + size)
 }
