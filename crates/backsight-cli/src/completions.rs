@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 
-use crate::Backsight;
 use crate::failure::{Done, Result};
+use crate::guide;
 
 /// Print the completions of a shell
 ///
@@ -24,16 +24,43 @@ impl Completions {
         let mut text = Vec::new();
         // Into memory first: it panics where it cannot write.
         clap_complete::generate(self.shell, &mut visible(), "backsight", &mut text);
-        out.write_all(&text)?;
+        out.write_all(with_pids(self.shell, &String::from_utf8_lossy(&text)).as_bytes())?;
         Ok(Done::Fully)
     }
 }
 
 /// Returns the command without what is hidden: completions would offer it.
 fn visible() -> Command {
-    let whole = Backsight::command();
+    let whole = guide::command();
     let shown = whole.get_subcommands().filter(|it| !it.is_hide_set());
     Command::new("backsight")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommands(shown.cloned())
+}
+
+/// Has the shell offer the processes that run where a process ID is expected: the
+/// generator knows files and fixed words alone.
+fn with_pids(shell: Shell, script: &str) -> String {
+    let mut of_pid = false;
+    let lines = script.lines().map(|line| match shell {
+        Shell::Bash => {
+            let offers = line.trim_start().strip_prefix("COMPREPLY=");
+            let ours = of_pid && offers.is_some();
+            of_pid = matches!(line.trim(), "--pid)" | "-p)");
+            match ours {
+                true => line.replace(
+                    "$(compgen -f \"${cur}\")",
+                    "$(compgen -W \"$(cd /proc && echo [0-9]*)\" -- \"${cur}\")",
+                ),
+                false => line.to_owned(),
+            }
+        }
+        Shell::Zsh => line.replace("]:PID:_default", "]:PID:_pids"),
+        Shell::Fish if line.contains(" -l pid ") => {
+            let before = line.strip_suffix(" -r").unwrap_or(line);
+            format!("{before} -x -a \"(__fish_complete_pids)\"")
+        }
+        _ => line.to_owned(),
+    });
+    lines.map(|line| line + "\n").collect()
 }

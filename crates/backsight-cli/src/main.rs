@@ -24,6 +24,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod file;
+mod guide;
 mod index;
 mod input;
 mod inspect;
@@ -43,7 +44,8 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{FromArgMatches, Parser};
 
 use failure::{Failure, Result};
 
@@ -82,8 +84,26 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command = Backsight::parse().command;
-    failure::exit_code(run(command))
+    let parsed = guide::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Backsight::from_arg_matches(&matches));
+    match parsed {
+        Ok(Backsight { command }) => failure::exit_code(run(command)),
+        Err(error) => match pointer(&error) {
+            Some(usage) => failure::exit_code(Err(usage)),
+            None => error.exit(),
+        },
+    }
+}
+
+/// Says where to go for a word that is no subcommand, where we know what it asks for.
+fn pointer(error: &clap::Error) -> Option<Failure> {
+    let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) =
+        (error.kind(), error.get(ContextKind::InvalidSubcommand))
+    else {
+        return None;
+    };
+    let way = guide::pointer(word)?;
+    Some(Failure::Usage(format!("no subcommand {word:?}: {way}")))
 }
 
 fn run(command: Command) -> Result {

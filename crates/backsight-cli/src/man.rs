@@ -4,12 +4,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::CommandFactory;
-use clap_mangen::Man as Page;
+use clap_mangen::Man as Roff;
+use clap_mangen::roff::{self, roman};
 
+use crate::TOOL;
 use crate::failure::{Done, Failure, Result};
 use crate::file::Shown;
-use crate::{Backsight, TOOL};
+use crate::guide;
 
 /// Print manual pages
 ///
@@ -57,16 +58,74 @@ impl Man {
     }
 }
 
+/// One manual page.
+struct Page {
+    /// As it is typed, without `backsight`.
+    name: String,
+    roff: Roff,
+}
+
+impl Page {
+    fn get_filename(&self) -> String {
+        self.roff.get_filename()
+    }
+
+    /// Writes it in ASCII, as roff knows other letters by their names alone.
+    fn render(&self, out: &mut impl Write) -> io::Result<()> {
+        let (mut page, roff) = (Vec::new(), &self.roff);
+        roff.render_title(&mut page)?;
+        roff.render_name_section(&mut page)?;
+        roff.render_synopsis_section(&mut page)?;
+        roff.render_description_section(&mut page)?;
+        roff.render_options_section(&mut page)?;
+        if matches!(&*self.name, "backsight" | "index") {
+            roff.render_subcommands_section(&mut page)?;
+        }
+        self.guide().to_writer(&mut page)?;
+        if self.name == "backsight" {
+            roff.render_version_section(&mut page)?;
+        }
+        let text = String::from_utf8_lossy(&page);
+        text.chars().try_for_each(|letter| match letter {
+            '\0'..='\x7f' => write!(out, "{letter}"),
+            other => write!(out, "\\[u{:04X}]", u32::from(other)),
+        })
+    }
+
+    /// Examples, exit status, files, see also.
+    fn guide(&self) -> roff::Roff {
+        let mut page = roff::Roff::new();
+        let sections = guide::of(&self.name).map(guide::Guide::sections);
+        for (heading, rows) in sections.unwrap_or_default() {
+            let heading = heading.to_uppercase();
+            page.control("SH", [&*heading]);
+            for (term, text) in rows {
+                page.control("TP", []);
+                page.text([roman(term)]);
+                page.text([roman(text)]);
+            }
+        }
+        page
+    }
+}
+
 /// Returns the page of the command, then those of its subcommands.
 fn pages() -> Vec<Page> {
-    let command = Backsight::command().disable_help_subcommand(true);
-    let mut command = command.mut_subcommands(|it| it.disable_help_subcommand(true));
+    let whole = guide::command().disable_help_subcommand(true);
+    let mut whole = whole.mut_subcommands(|it| it.disable_help_subcommand(true));
     // Names subcommands after the command: backsight-maps, backsight-index-build.
-    command.build();
-    let shown = command.get_subcommands().filter(|it| !it.is_hide_set());
-    let shown = shown.flat_map(|it| std::iter::once(it).chain(it.get_subcommands()));
-    let subcommands: Vec<_> = shown.cloned().collect();
-    let all = std::iter::once(command).chain(subcommands);
-    all.map(|it| Page::new(it).source(TOOL).manual("backsight"))
-        .collect()
+    whole.build();
+    let mut pages = vec![page("backsight".to_owned(), whole.clone())];
+    for command in whole.get_subcommands().filter(|it| !it.is_hide_set()) {
+        let name = command.get_name().to_owned();
+        pages.push(page(name.clone(), command.clone()));
+        let below = command.get_subcommands();
+        pages.extend(below.map(|it| page(format!("{name} {}", it.get_name()), it.clone())));
+    }
+    pages
+}
+
+fn page(name: String, command: clap::Command) -> Page {
+    let roff = Roff::new(command).source(TOOL).manual("backsight");
+    Page { name, roff }
 }

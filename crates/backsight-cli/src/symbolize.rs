@@ -110,7 +110,7 @@ pub(crate) struct Symbols {
     debug_dir: Vec<PathBuf>,
 
     /// The root directory that the files' paths begin at: separate debug files are
-    /// looked for in it before they are on this host [default: with -p the process's]
+    /// looked for in it before they are on this host [default: a live process's own]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 

@@ -70,6 +70,68 @@ fn shells_accept_their_completions() {
     }
 }
 
+/// The shell itself is asked what it would offer.
+#[test]
+fn processes_are_completed() {
+    for (shell, words) in [
+        ("bash", "[0-9]*)"),
+        ("zsh", ":PID:_pids"),
+        ("fish", "(__fish_complete_pids)"),
+    ] {
+        let script = run(["completions", shell]).ok();
+        // Of maps, normalize and symbolize; bash has the letter and the word.
+        let each = if shell == "bash" { 2 } else { 1 };
+        assert!(script.matches(words).count() >= 3 * each, "{shell}");
+    }
+    let Some(bash) = testkit::tools::tool("bash") else {
+        return testkit::skip("no bash");
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("completions");
+    fs::write(&file, run(["completions", "bash"]).ok()).unwrap();
+    let script = "source \"$1\"; COMP_WORDS=(backsight symbolize \"$2\" \"$3\"); COMP_CWORD=3
+                  _backsight backsight \"$3\" \"$2\"; echo \"${COMPREPLY[@]}\"";
+    let this = std::process::id().to_string();
+    for flag in ["-p", "--pid"] {
+        let shown = Command::new(&bash)
+            .args(["-c", script, "bash"])
+            .arg(&file)
+            .args([flag, &this[..1]])
+            .output()
+            .unwrap();
+        let offered = String::from_utf8_lossy(&shown.stdout).into_owned();
+        let offered: Vec<&str> = offered.split_whitespace().collect();
+        assert!(offered.contains(&&*this), "{flag}: {shown:?}");
+    }
+}
+
+#[test]
+fn wrong_words_get_a_pointer() {
+    for (word, way) in [
+        ("version", "--version"),
+        ("record", "perf record"),
+        ("flamegraph", "convert perf.data flame.svg"),
+        ("report", "go tool pprof"),
+    ] {
+        let ran = run([word, "x"]);
+        ran.fails(2, &[word, way]);
+        assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+    }
+    run(["nonsense"]).fails(2, &["nonsense", "--help"]);
+}
+
+#[test]
+fn help_ends_with_examples_and_the_exit_status() {
+    for name in SUBCOMMANDS {
+        let help = run([name, "--help"]).ok();
+        for part in ["Examples:\n  # ", "Exit status:\n  0 ", "See also:\n"] {
+            assert!(help.contains(part), "{name}: no {part:?} in {help}");
+        }
+        let short = run([name, "-h"]).ok();
+        assert!(!short.contains("Examples:"), "{name}: -h stays short");
+    }
+}
+
 /// Each request of roff stands at the start of a line, and of known ones.
 #[test]
 fn man_pages_are_roff() {
@@ -120,7 +182,15 @@ fn man_pages_go_to_a_folder_and_render() {
             shown.status.success() && words.is_empty(),
             "{name}: {words}"
         );
-        for part in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS"] {
+        for part in [
+            "NAME",
+            "SYNOPSIS",
+            "DESCRIPTION",
+            "OPTIONS",
+            "EXAMPLES",
+            "EXIT STATUS",
+            "SEE ALSO",
+        ] {
             assert!(text.contains(part), "{name}: no {part} in {text}");
         }
     }
@@ -140,4 +210,27 @@ fn pages_and_completions_are_output_like_any_other() {
     }
     // Nothing is asked of them.
     assert!(!run_with(["man", "maps"], b"x").ok().is_empty());
+}
+
+/// Not by way of `man`, which changes the letters first.
+#[test]
+fn groff_reads_the_pages_without_a_warning() {
+    let Some(groff) = testkit::tools::tool("groff") else {
+        return testkit::skip("no groff");
+    };
+    let all = run(["man"]).ok();
+    assert!(all.is_ascii());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("all.1");
+    fs::write(&file, &all).unwrap();
+    let shown = Command::new(groff)
+        .args(["-ww", "-man", "-Tutf8"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&shown.stderr);
+    assert!(shown.status.success() && words.is_empty(), "{words}");
+    // What was no ASCII is shown as it was.
+    let text = String::from_utf8_lossy(&shown.stdout);
+    assert!(text.contains('…') && !text.contains("[u2026]"));
 }

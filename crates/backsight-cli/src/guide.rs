@@ -1,0 +1,269 @@
+//! What `--help` and the manual pages say beyond the options: examples, exit status,
+//! files, and where to read on. One table serves both.
+
+mod pages;
+
+use clap::{Command, CommandFactory};
+
+use crate::Backsight;
+
+/// What is said of one subcommand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guide {
+    /// Its name, or `index build` of a subcommand of one.
+    pub(crate) command: &'static str,
+    /// What each does, and what is typed.
+    pub(crate) examples: &'static [(&'static str, &'static str)],
+    pub(crate) exit_status: &'static [(&'static str, &'static str)],
+    pub(crate) files: &'static [(&'static str, &'static str)],
+    pub(crate) see_also: &'static [&'static str],
+}
+
+/// Returns what is said of a subcommand: nothing of `help`.
+pub(crate) fn of(command: &str) -> Option<&'static Guide> {
+    pages::GUIDES.iter().find(|guide| guide.command == command)
+}
+
+/// Returns the command with what its help says at the end.
+pub(crate) fn command() -> Command {
+    let mut command = Backsight::command();
+    if let Some(guide) = of("backsight") {
+        command = command.after_long_help(guide.help());
+    }
+    for guide in pages::GUIDES {
+        let said = |command: Command| command.after_long_help(guide.help());
+        let names: Vec<&str> = guide.command.split(' ').collect();
+        command = match *names.as_slice() {
+            ["backsight"] => command,
+            [name] => command.mut_subcommand(name, said),
+            [name, below] => command.mut_subcommand(name, |it| it.mut_subcommand(below, said)),
+            _ => command,
+        };
+    }
+    command
+}
+
+impl Guide {
+    /// The sections, each a heading and its entries.
+    pub(crate) fn sections(&self) -> Vec<(&'static str, Vec<(String, String)>)> {
+        let own = |rows: &[(&str, &str)]| {
+            let row = |(term, text): &(&str, &str)| ((*term).to_owned(), (*text).to_owned());
+            rows.iter().map(row).collect::<Vec<_>>()
+        };
+        let see_also = self.see_also.join(", ");
+        let see_also = (!see_also.is_empty()).then_some((see_also, String::new()));
+        let all = [
+            ("Examples", own(self.examples)),
+            ("Exit status", own(self.exit_status)),
+            ("Files", own(self.files)),
+            ("See also", see_also.into_iter().collect()),
+        ];
+        let filled = all.into_iter().filter(|(_, rows)| !rows.is_empty());
+        filled.collect()
+    }
+
+    fn help(&self) -> String {
+        let mut help = String::new();
+        for (heading, rows) in self.sections() {
+            if !help.is_empty() {
+                help.push('\n');
+            }
+            help.push_str(&format!("{heading}:\n"));
+            for (term, text) in rows {
+                let line = match heading {
+                    "Examples" => format!("  # {term}\n  {text}\n"),
+                    "See also" => format!("  {term}\n"),
+                    _ => format!("  {term:<22} {text}\n"),
+                };
+                help.push_str(&line);
+            }
+        }
+        help
+    }
+}
+
+/// Where somebody finds what a word asks for that is no subcommand of ours.
+const POINTERS: &[(&[&str], &str)] = &[
+    (&["version"], "`backsight --version` says it"),
+    (
+        &["record", "profile", "top", "stat"],
+        "backsight records nothing: `perf record -g -- PROGRAM`, then `backsight convert perf.data \
+         flame.svg`",
+    ),
+    (
+        &["flamegraph", "flame", "svg"],
+        "`backsight convert perf.data flame.svg` draws one",
+    ),
+    (
+        &["report", "script", "annotate", "diff", "pprof", "view"],
+        "`backsight convert perf.data profile.pb.gz`, then `go tool pprof -top profile.pb.gz`; or \
+         `convert perf.data stacks.folded` for text",
+    ),
+    (
+        &["resolve", "lookup", "addr", "symbolise", "symbolicate"],
+        "`backsight symbolize` turns addresses into functions and lines",
+    ),
+    (
+        &["normalise"],
+        "`backsight normalize` turns addresses into files and offsets",
+    ),
+    (
+        &["symbols", "nm", "list"],
+        "`backsight inspect FILE` lists the functions and data of a file",
+    ),
+    (
+        &["build-id", "build_id", "buildids"],
+        "`backsight buildid FILE` prints it",
+    ),
+    (
+        &["check", "env", "info", "status"],
+        "`backsight doctor` says what this kernel and this user can do",
+    ),
+    (&["cache"], "`backsight index` makes and looks into indexes"),
+];
+
+/// Returns where to go for a word that is no subcommand.
+pub(crate) fn pointer(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let known = POINTERS.iter().find(|(words, _)| words.contains(&&*word));
+    known.map(|(_, way)| *way)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use clap::Command;
+
+    use super::{POINTERS, command, pages::GUIDES};
+
+    /// Returns the subcommands that are shown, with those below them.
+    fn shown() -> Vec<(String, Command)> {
+        let mut whole = command();
+        whole.build();
+        let mut all = Vec::new();
+        let visible = |it: &&Command| !it.is_hide_set() && it.get_name() != "help";
+        for command in whole.get_subcommands().filter(visible) {
+            all.push((command.get_name().to_owned(), command.clone()));
+            for below in command.get_subcommands().filter(visible) {
+                let name = format!("{} {}", command.get_name(), below.get_name());
+                all.push((name, below.clone()));
+            }
+        }
+        all
+    }
+
+    /// Returns the options of a command as they are typed.
+    fn options(command: &Command) -> HashSet<String> {
+        let long = |option: &clap::Arg| {
+            let names = option.get_long_and_visible_aliases().unwrap_or_default();
+            names
+                .into_iter()
+                .map(|name| format!("--{name}"))
+                .collect::<Vec<_>>()
+        };
+        let short = |option: &clap::Arg| option.get_short().map(|letter| format!("-{letter}"));
+        let all = command.get_arguments();
+        all.flat_map(|option| long(option).into_iter().chain(short(option)))
+            .collect()
+    }
+
+    /// Returns what looks like an option in a text.
+    fn mentioned(text: &str) -> Vec<String> {
+        let words = text.split(|at: char| at.is_whitespace() || "`'\"(),;:=[]<>|…".contains(at));
+        words
+            .filter(|word| {
+                let letters = word.trim_start_matches('-');
+                let dashes = word.len() - letters.len();
+                let is_name = letters.starts_with(|first: char| first.is_ascii_alphabetic());
+                is_name && (dashes == 2 || (dashes == 1 && letters.len() == 1))
+            })
+            .map(|word| word.trim_end_matches('.').to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn every_subcommand_has_examples_and_an_exit_status() {
+        let names: Vec<String> = shown().into_iter().map(|(name, _)| name).collect();
+        for name in &names {
+            let guide = super::of(name).unwrap_or_else(|| panic!("nothing is said of {name}"));
+            assert!(!guide.examples.is_empty(), "{name}");
+            assert!(!guide.exit_status.is_empty(), "{name}");
+            assert!(!guide.see_also.is_empty(), "{name}");
+        }
+        for guide in GUIDES.iter().filter(|guide| guide.command != "backsight") {
+            assert!(
+                names.iter().any(|name| name == guide.command),
+                "{}",
+                guide.command
+            );
+        }
+    }
+
+    /// A phrase in backquotes that begins with another command speaks of that.
+    #[test]
+    fn help_speaks_of_no_option_that_the_subcommand_lacks() {
+        let all = shown();
+        for (name, subcommand) in &all {
+            let own = options(subcommand);
+            let mut texts: Vec<String> = subcommand
+                .get_arguments()
+                .flat_map(|it| [it.get_help(), it.get_long_help()])
+                .flatten()
+                .map(ToString::to_string)
+                .collect();
+            let about = [subcommand.get_about(), subcommand.get_long_about()];
+            texts.extend(about.into_iter().flatten().map(ToString::to_string));
+            for text in texts {
+                for (at, phrase) in text.split('`').enumerate() {
+                    let of_other = at % 2 == 1 && !phrase.starts_with('-');
+                    let known = match phrase.strip_prefix("backsight ") {
+                        _ if !of_other => own.clone(),
+                        Some(rest) => all
+                            .iter()
+                            .find(|(other, _)| rest.starts_with(other.as_str()))
+                            .map(|(_, other)| options(other))
+                            .unwrap_or_default(),
+                        None => continue,
+                    };
+                    // What comes behind a pipe is another command's.
+                    let ours = phrase.split(" | ").next().unwrap_or_default();
+                    for option in mentioned(ours) {
+                        assert!(known.contains(&option), "{name}: {option} in {text:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is shown can be typed: our part of each example is understood.
+    #[test]
+    fn examples_are_command_lines() {
+        for guide in GUIDES {
+            for (_, line) in guide.examples {
+                let ours = line.split(['|', '>', '&', ';']).map(str::trim);
+                let ours: Vec<&str> = ours.filter(|part| part.starts_with("backsight")).collect();
+                assert!(!ours.is_empty(), "{line}");
+                for part in ours {
+                    let part = part.replace("$(pidof server)", "1 2").replace("$!", "1");
+                    let words = part.split_whitespace().map(|word| word.trim_matches('\''));
+                    if let Err(error) = command().try_get_matches_from(words) {
+                        assert!(!error.use_stderr(), "{line}: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pointers_are_for_words_that_are_no_subcommands() {
+        let whole = command();
+        let mut seen = HashSet::new();
+        for word in POINTERS.iter().flat_map(|(words, _)| *words) {
+            assert!(whole.find_subcommand(word).is_none(), "{word}");
+            assert!(seen.insert(word), "{word} twice");
+        }
+        assert!(super::pointer("Flamegraph").is_some());
+        assert_eq!(super::pointer("nonsense"), None);
+    }
+}
