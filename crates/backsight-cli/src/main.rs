@@ -28,6 +28,7 @@ mod guide;
 mod index;
 mod input;
 mod inspect;
+mod interrupt;
 mod kept_indexes;
 mod man;
 mod maps;

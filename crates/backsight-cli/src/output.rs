@@ -1,14 +1,15 @@
 //! Files that are there whole or not at all.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::{Builder, NamedTempFile};
+use backsight_files::Whole;
 
 use crate::failure::{Failure, Result};
 use crate::file::Shown;
+use crate::interrupt;
 
 /// Has `write` fill a file. It takes the place of what stood under `path` when all is
 /// written: a run that fails leaves what was there.
@@ -39,25 +40,13 @@ pub(crate) fn replace<T>(
         None => path.to_owned(),
     };
     let mode = before.map_or(0o666, |metadata| metadata.permissions().mode() & 0o777);
-    let file = beside(&target, mode).map_err(failed)?;
+    let begin = || Whole::begin(&target, mode);
+    let (file, _removing) = interrupt::removing(begin, Whole::leftover).map_err(failed)?;
     let mut out = BufWriter::with_capacity(1 << 16, file);
     let done = write(&mut out).map_err(named)?;
     let file = out
         .into_inner()
         .map_err(|error| failed(error.into_error()))?;
-    file.persist(&target).map_err(|error| failed(error.error))?;
+    file.finish().map_err(failed)?;
     Ok(done)
-}
-
-/// Makes a file in the same folder, as a rename leads into no other file system.
-fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let mut builder = Builder::new();
-    builder.prefix(".backsight-").suffix(".part");
-    builder
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)
 }

@@ -8,6 +8,8 @@
 //! (`/proc/self/fd/N`), which still stands for the same file whatever its name means by
 //! then: `open(2)`, `proc_pid_fd(5)`.
 //!
+//! What is written has no name until it is whole ([`Whole`]).
+//!
 //! Who named a path decides what it may lead to ([`By`]); inside another root directory
 //! ([`open_inside`]) no link leads out of it.
 
@@ -28,7 +30,9 @@ mod error;
 mod filesystem;
 mod open;
 mod owner;
+mod whole;
 
 pub use error::{Error, Kind};
 pub use open::{By, hold_at, open, open_inside, reopen};
 pub use owner::{Identity, only_we_can_change};
+pub use whole::Whole;

@@ -98,7 +98,7 @@ impl SymbolIndex {
     /// [`IndexError::File`].
     pub fn write(&self, path: &Path) -> Result<(), IndexError> {
         let (beside, file) = create_beside(path)?;
-        let written = self.write_to(file).and_then(|()| {
+        let written = self.write_file(file).and_then(|()| {
             std::fs::rename(&beside, path)?;
             Ok(())
         });
@@ -110,9 +110,17 @@ impl SymbolIndex {
         written
     }
 
-    fn write_to(&self, file: File) -> Result<(), IndexError> {
+    /// Writes the index as the bytes of its file.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_to(&self, out: &mut impl Write) -> std::io::Result<()> {
+        self.index.write(out)
+    }
+
+    fn write_file(&self, file: File) -> Result<(), IndexError> {
         let mut out = BufWriter::with_capacity(1 << 18, file);
-        self.index.write(&mut out)?;
+        self.write_to(&mut out)?;
         out.flush()?;
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::args::Format;
 use crate::failure::{Cause, Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
 use crate::kept_indexes::KeptIndexes;
+use crate::output;
 use crate::symbolize::Symbols;
 
 /// Read a module and its debug files, and write the index of them
@@ -82,8 +83,7 @@ impl Build {
         let to = match dir {
             Some(dir) => keep(&index, &dir, path)?,
             None => {
-                let written = index.write(&beside);
-                written.map_err(|error| not_written(&beside, &error))?;
+                output::replace(&beside, |mut out| Ok(index.write_to(&mut out)?))?;
                 beside
             }
         };

@@ -1,0 +1,232 @@
+//! A command that a signal ends leaves its output as it was, and nothing beside it.
+
+mod common;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{backsight, run};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+
+/// Indexing it takes a while, with debug files or without.
+const LIBC: &str = "/lib/x86_64-linux-gnu/libc.so.6";
+
+/// Has this thread, and what it starts, live on a filesystem without unnamed files.
+fn without_unnamed_files() {
+    let flag = u64::try_from(nix::libc::O_TMPFILE).expect("a flag");
+    let of_flags = SeccompCondition::new(
+        2,
+        SeccompCmpArgLen::Dword,
+        SeccompCmpOp::MaskedEq(flag),
+        flag,
+    );
+    let rule = SeccompRule::new(vec![of_flags.expect("a condition")]).expect("a rule");
+    let refused = u32::try_from(nix::libc::EOPNOTSUPP).expect("an errno");
+    let filter = SeccompFilter::new(
+        [(nix::libc::SYS_openat, vec![rule])].into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(refused),
+        std::env::consts::ARCH
+            .try_into()
+            .expect("an architecture that is known"),
+    );
+    let program: BpfProgram = filter.expect("a filter").try_into().expect("a program");
+    seccompiler::apply_filter(&program).expect("the kernel takes filters");
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// Waits until a process has a file in this folder open.
+fn wait_for_output(pid: u32, folder: &Path) {
+    let fds = format!("/proc/{pid}/fd");
+    let folder = folder.canonicalize().expect("ours");
+    let give_up = Instant::now() + Duration::from_secs(60);
+    loop {
+        let open = fs::read_dir(&fds).into_iter().flatten().flatten();
+        let mut targets = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+        if targets.any(|target| target.starts_with(&folder)) {
+            return;
+        }
+        assert!(Instant::now() < give_up, "the output is not begun");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A conversion that waits in the middle of its output for more input.
+fn interrupt_conversion(signal: Signal, before: Option<&str>, has_unnamed: bool) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = dir.path().join("out.ndjson");
+    if let Some(text) = before {
+        fs::write(&output, text).expect("ours");
+    }
+    let mut command = backsight();
+    command.args([
+        "convert",
+        "--no-symbols",
+        "--from",
+        "ndjson",
+        "-i",
+        "-",
+        "-o",
+    ]);
+    command
+        .arg(&output)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin
+        .write_all(b"{\"type\":\"header\",\"schema_version\":1,\"tool\":\"t\"}\n")
+        .expect("it reads");
+    wait_for_output(child.id(), dir.path());
+    if !has_unnamed {
+        assert!(
+            names(dir.path()).iter().any(|name| name.ends_with(".part")),
+            "no such case"
+        );
+    }
+    kill(Pid::from_raw(child.id().cast_signed()), signal).expect("it runs");
+    let ended = child.wait_with_output().expect("it ends");
+    use std::os::unix::process::ExitStatusExt as _;
+    assert_eq!(ended.status.signal(), Some(signal as i32), "{ended:?}");
+    drop(stdin);
+    let want: &[&str] = if before.is_some() {
+        &["out.ndjson"]
+    } else {
+        &[]
+    };
+    assert_eq!(names(dir.path()), want, "{signal}");
+    if let Some(text) = before {
+        assert_eq!(fs::read_to_string(&output).expect("there"), text);
+    }
+}
+
+#[test]
+fn a_conversion_leaves_nothing_behind() {
+    for before in [None, Some("what was there\n")] {
+        for signal in [
+            Signal::SIGINT,
+            Signal::SIGTERM,
+            Signal::SIGHUP,
+            Signal::SIGKILL,
+        ] {
+            interrupt_conversion(signal, before, true);
+        }
+    }
+}
+
+/// As nohup asks for it.
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = dir.path().join("out.ndjson");
+    let script = "trap '' HUP; exec \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_backsight")]);
+    command.args([
+        "convert",
+        "--no-symbols",
+        "--from",
+        "ndjson",
+        "-i",
+        "-",
+        "-o",
+    ]);
+    command.arg(&output).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("it runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let header = b"{\"type\":\"header\",\"schema_version\":1,\"tool\":\"t\"}\n";
+    stdin.write_all(header).expect("it reads");
+    wait_for_output(child.id(), dir.path());
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGHUP).expect("it runs");
+    drop(stdin);
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(names(dir.path()), ["out.ndjson"]);
+}
+
+/// Where files cannot be without a name, SIGKILL alone leaves one.
+#[test]
+fn nor_does_it_where_files_have_names() {
+    let filtered = thread::spawn(|| {
+        without_unnamed_files();
+        for before in [None, Some("what was there\n")] {
+            for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+                interrupt_conversion(signal, before, false);
+            }
+        }
+        // And it ends as well when nothing interrupts it.
+        let dir = tempfile::tempdir().expect("a folder");
+        let input = dir.path().join("a.folded");
+        fs::write(&input, "a;b 3\n").expect("ours");
+        for _ in 0..2 {
+            let args = [Path::new("convert"), &input, &dir.path().join("b.folded")];
+            run(args).ok();
+            assert_eq!(names(dir.path()), ["a.folded", "b.folded"]);
+        }
+    });
+    filtered.join().expect("as without a filter");
+}
+
+#[test]
+fn an_index_is_whole_or_not_there() {
+    if !Path::new(LIBC).exists() {
+        return testkit::skip("no libc.so.6 where it usually is");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = dir.path().join("a.index");
+    let build = || {
+        let mut command = backsight();
+        command.args(["index", "build", LIBC, "-o"]).arg(&output);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let begun = Instant::now();
+    assert!(build().status().expect("it runs").success());
+    let takes = begun.elapsed();
+    // At moments all over its run.
+    for part in 1..5_u32 {
+        let mut child = build().spawn().expect("it runs");
+        thread::sleep(takes * part / 5);
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).expect("not reaped");
+        child.wait().expect("it ends");
+        assert_eq!(names(dir.path()), ["a.index"]);
+        run([Path::new("index"), Path::new("verify"), &output]).ok();
+    }
+}
+
+#[test]
+fn messages_name_the_output() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let input = dir.path().join("a.folded");
+    fs::write(&input, "a;b 3\n").expect("ours");
+    let missing = dir.path().join("none/out.folded");
+    let ran = run([Path::new("convert"), &input, &missing]);
+    ran.fails(1, &["none/out.folded: No such file or directory"]);
+    assert!(!ran.stderr.contains(".part"), "{ran:?}");
+    let folder = dir.path().join("folder.folded");
+    fs::create_dir(&folder).expect("ours");
+    let ran = run([Path::new("convert"), &input, &folder]);
+    ran.fails(1, &["folder.folded: Is a directory"]);
+}
