@@ -8,7 +8,7 @@
 //! Sections may lie anywhere in 64 bits, but no file has 4 GiB of code: numbered
 //! so, every place in it fits 32 bits.
 
-use crate::index::{Window, code_offset, window_at};
+use crate::index::{Window, code_offset, virt_offset, window_at};
 
 /// Where a file's code is.
 #[derive(Debug)]
@@ -43,6 +43,11 @@ impl CodeMap {
     /// Returns the code offset of `addr`, `None` where no code is.
     pub(crate) fn offset(&self, addr: u64) -> Option<u32> {
         code_offset(&self.windows, addr)
+    }
+
+    /// Returns the virtual offset of a code offset.
+    pub(crate) fn virt_offset(&self, at: u32) -> Option<u64> {
+        virt_offset(&self.windows, at)
     }
 
     /// Calls `found` for each part of `begin..end` that is code: the virtual

@@ -228,6 +228,10 @@ impl Files {
 
     /// Returns what stands at this virtual offset.
     pub(crate) fn find(&self, addr: u64, options: &Arc<Options>) -> Result<Frames, Reason> {
+        // What lies beside the code is no answer, whatever claims it.
+        if self.code_file().is_none_or(|file| !file.is_code(addr)) {
+            return Err(Reason::NoSymbols);
+        }
         let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
         let mut found = match dwarf {
             Some(Ok(dwarf)) => dwarf.find(addr),
@@ -241,7 +245,10 @@ impl Files {
             .levels
             .last()
             .is_none_or(|last| last.name.function.is_none());
-        let symbol = match nameless.then(|| self.symbols.find(addr, options)) {
+        // A function has one name, in its parts that lie elsewhere too.
+        let entry = found.levels.last().and_then(|last| last.start);
+        let at = entry.unwrap_or(addr);
+        let symbol = match nameless.then(|| self.symbols.find(at, options)) {
             Some(Ok(symbol)) => symbol,
             Some(Err(fault)) => {
                 found.limited |= fault == Fault::Limit;
@@ -303,6 +310,12 @@ impl Files {
             limits: &options.limits,
         };
         Ok(flat::build(sources, || self.symbols.read_all(options)))
+    }
+
+    /// Returns the file whose sections say where code is.
+    fn code_file(&self) -> Option<&ElfFile> {
+        let debug = self.debug.as_ref().map(|(elf, _)| &**elf);
+        self.own.as_deref().ok().or(debug)
     }
 
     /// Returns the bytes of debug information to be walked.

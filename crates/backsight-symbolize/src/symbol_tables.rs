@@ -1,64 +1,50 @@
-//! The symbol tables of a module's files, in the order in which they are asked.
+//! The symbol tables of a module's files, which are asked as one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use rayon::prelude::*;
-
 use crate::Options;
 use crate::dwarf::Fault;
-use crate::elf::{ElfFile, Symbols, TableKind, UnpackError, mini_debug_info};
-use crate::flat::SymbolSources;
+use crate::elf::{ElfFile, SymbolTable, Symbols, TableKind, UnpackError, mini_debug_info};
+use crate::flat::SymbolSource;
 use crate::name::Name;
 use crate::tally::{bytes_of, wide};
 
-/// The tables that may name an address, the best first: `.symtab` of the debug file,
-/// of the module and of its MiniDebugInfo, then `.dynsym`. Each is read when those
-/// before it had no answer.
+/// The tables that may name an address: `.symtab` of the debug file, of the module and
+/// of its MiniDebugInfo, `.dynsym`, and stubs. What they say together, `elf::Symbols` says.
 #[derive(Debug)]
-pub(crate) struct SymbolTables(Vec<Table>);
+pub(crate) struct SymbolTables {
+    /// The module's own file.
+    own: Option<Arc<ElfFile>>,
+    debug: Option<Arc<ElfFile>>,
+    /// The file that is packed inside the module's own, if there is one.
+    mini: OnceLock<Result<Option<Arc<ElfFile>>, Fault>>,
+    lookups: AtomicUsize,
+    content: OnceLock<Content>,
+}
 
-/// Lookups in a table before it is sorted: to sort the kernel's costs as much as forty
+/// Lookups before the tables are sorted: to sort the kernel's costs as much as forty
 /// passes over it.
 const FEW: usize = 32;
 
 /// Bytes of a name, for want of a count: the mean of a C++ library.
 const COMMON_NAME: usize = 64;
 
-/// A symbol table: of which file, of which kind.
-#[derive(Debug)]
-struct Table {
-    file: Arc<ElfFile>,
-    /// Whether it stands in the file that is packed inside `file`.
-    is_mini: bool,
-    kind: TableKind,
-    lookups: AtomicUsize,
-    content: OnceLock<Result<Content, Fault>>,
-}
-
 #[derive(Debug)]
 struct Content {
-    file: Arc<ElfFile>,
     symbols: Symbols,
     names: Vec<OnceLock<Name>>,
 }
 
 impl SymbolTables {
     pub(crate) fn new(own: Option<&Arc<ElfFile>>, debug: Option<&Arc<ElfFile>>) -> Self {
-        let table = |file: &Arc<ElfFile>, is_mini, kind| Table {
-            file: Arc::clone(file),
-            is_mini,
-            kind,
+        Self {
+            own: own.map(Arc::clone),
+            debug: debug.map(Arc::clone),
+            mini: OnceLock::new(),
             lookups: AtomicUsize::new(0),
             content: OnceLock::new(),
-        };
-        let (full, dynamic) = (TableKind::Full, TableKind::Dynamic);
-        let files = debug.into_iter().chain(own);
-        let mut tables: Vec<Table> = files.map(|file| table(file, false, full)).collect();
-        tables.extend(own.map(|own| table(own, true, full)));
-        tables.extend(own.map(|own| table(own, false, dynamic)));
-        tables.extend(own.map(|own| table(own, false, TableKind::Stubs)));
-        Self(tables)
+        }
     }
 
     /// Returns the name and the start of the symbol that covers `addr`.
@@ -66,16 +52,16 @@ impl SymbolTables {
     /// [`Fault::Limit`] says that none does as far as is known, and that a limit kept
     /// a table from being read.
     pub(crate) fn find(&self, addr: u64, options: &Options) -> Result<Option<(Name, u64)>, Fault> {
-        let mut fault = None;
-        for table in &self.0 {
-            match table.find(addr, options) {
-                Ok(None) => {}
-                Ok(found) => return Ok(found),
-                Err(Fault::Malformed) => {}
-                Err(Fault::Limit) => fault = Some(Fault::Limit),
-            }
+        let early = self.content.get().is_none();
+        let found = if early && self.lookups.fetch_add(1, Ordering::Relaxed) < FEW {
+            self.read(Some(addr), options).find(addr, options)
+        } else {
+            self.content(options).find(addr, options)
+        };
+        match self.is_limited(options) && found.is_none() {
+            true => Err(Fault::Limit),
+            false => Ok(found),
         }
-        fault.map_or(Ok(None), Err)
     }
 
     /// Calls `found` for each table with the file it stands in.
@@ -84,81 +70,73 @@ impl SymbolTables {
         options: &Options,
         mut found: impl FnMut(&ElfFile, TableKind),
     ) {
-        for table in &self.0 {
-            let packed = if table.is_mini {
-                table.content(options).ok().map(|content| &content.file)
-            } else {
-                Some(&table.file)
-            };
-            if let Some(file) = packed {
-                found(file, table.kind);
-            }
+        for (file, kind) in self.tables(options) {
+            found(&file, kind);
         }
     }
 
     /// Returns the bytes of memory that they take.
     pub(crate) fn kept_bytes(&self) -> u64 {
-        let sizes = self.0.iter().filter_map(|table| {
-            let content = table.content.get()?.as_ref().ok()?;
-            // Any other file is kept, and counted, by the module.
-            let own = content.file.read_bytes();
-            let own = if table.is_mini { own } else { 0 };
-            Some(own.saturating_add(wide(content.bytes())))
-        });
-        sizes.fold(0, u64::saturating_add)
+        // Any other file is kept, and counted, by the module.
+        let mini = match self.mini.get() {
+            Some(Ok(Some(file))) => file.read_bytes(),
+            _ => 0,
+        };
+        let content = self.content.get().map_or(0, Content::bytes);
+        mini.saturating_add(wide(content))
     }
 
-    /// Returns all tables, read side by side.
-    pub(crate) fn read_all(&self, options: &Options) -> SymbolSources<'_> {
-        let tables = self.0.par_iter();
-        let contents: Vec<_> = tables.map(|table| table.content(options)).collect();
-        let limited = contents
-            .iter()
-            .any(|content| matches!(content, Err(Fault::Limit)));
-        let read = contents.into_iter().flatten();
-        let tables = read.map(|content| (&content.symbols, &*content.file));
-        SymbolSources {
-            tables: tables.collect(),
-            limited,
+    /// Returns all that they say.
+    pub(crate) fn read_all(&self, options: &Options) -> SymbolSource<'_> {
+        SymbolSource {
+            symbols: &self.content(options).symbols,
+            limited: self.is_limited(options),
         }
     }
-}
 
-impl Table {
-    fn find(&self, addr: u64, options: &Options) -> Result<Option<(Name, u64)>, Fault> {
-        // To unpack MiniDebugInfo costs more than to sort it.
-        let early = self.content.get().is_none() && !self.is_mini;
-        if early && self.lookups.fetch_add(1, Ordering::Relaxed) < FEW {
-            return Ok(self.read(Some(addr), options)?.find(addr, options));
-        }
-        Ok(self.content(options)?.find(addr, options))
+    /// The order matters to nothing but equal names, and to [`Self::for_each_table`].
+    fn tables(&self, options: &Options) -> Vec<SymbolTable> {
+        let full = [self.debug.as_ref(), self.own.as_ref()];
+        let full = full.into_iter().flatten().map(Arc::clone);
+        let full = full.chain(self.mini(options).ok().flatten());
+        let others = [TableKind::Dynamic, TableKind::Stubs];
+        let own = self.own.iter();
+        let others = own.flat_map(|own| others.map(|kind| (Arc::clone(own), kind)));
+        let full = full.map(|file| (file, TableKind::Full));
+        full.chain(others).collect()
     }
 
-    fn content(&self, options: &Options) -> Result<&Content, Fault> {
-        let content = self.content.get_or_init(|| self.read(None, options));
-        content.as_ref().map_err(|fault| *fault)
+    /// Whether a limit kept a table from being read.
+    fn is_limited(&self, options: &Options) -> bool {
+        self.mini(options).err() == Some(Fault::Limit)
+    }
+
+    fn mini(&self, options: &Options) -> Result<Option<Arc<ElfFile>>, Fault> {
+        let unpack = || {
+            let own = self.own.as_deref();
+            let unpacked =
+                own.and_then(|own| mini_debug_info(own, options.limits.mini_debug_bytes));
+            match unpacked {
+                Some(Ok(file)) => Ok(Some(Arc::new(file))),
+                Some(Err(UnpackError::Limit)) => Err(Fault::Limit),
+                Some(Err(UnpackError::Malformed)) => Err(Fault::Malformed),
+                None => Ok(None),
+            }
+        };
+        self.mini.get_or_init(unpack).clone()
+    }
+
+    fn content(&self, options: &Options) -> &Content {
+        self.content.get_or_init(|| self.read(None, options))
     }
 
     /// With `only`, what is read suffices for this address.
-    fn read(&self, only: Option<u64>, options: &Options) -> Result<Content, Fault> {
-        let limits = &options.limits;
-        let file = if self.is_mini {
-            match mini_debug_info(&self.file, limits.mini_debug_bytes) {
-                Some(Ok(file)) => Arc::new(file),
-                Some(Err(UnpackError::Limit)) => return Err(Fault::Limit),
-                Some(Err(UnpackError::Malformed)) | None => return Err(Fault::Malformed),
-            }
-        } else {
-            Arc::clone(&self.file)
-        };
-        let symbols = Symbols::read(&file, self.kind, limits.name_bytes, only);
+    fn read(&self, only: Option<u64>, options: &Options) -> Content {
+        let tables = self.tables(options);
+        let symbols = Symbols::read(&tables, options.limits.name_bytes, only);
         let mut names = Vec::new();
         names.resize_with(symbols.len(), OnceLock::new);
-        Ok(Content {
-            file,
-            symbols,
-            names,
-        })
+        Content { symbols, names }
     }
 }
 
@@ -171,7 +149,7 @@ impl Content {
     }
 
     fn find(&self, addr: u64, options: &Options) -> Option<(Name, u64)> {
-        let symbol = self.symbols.find(addr, &self.file)?;
+        let symbol = self.symbols.find(addr)?;
         let name = self.names.get(symbol.at)?;
         let name = name.get_or_init(|| Name::of_linkage(symbol.name, options));
         Some((name.clone(), symbol.start))

@@ -10,7 +10,7 @@ use backsight_symbolize::{
 };
 use backsight_types::Reason;
 use common::{Fixture, at, symbolizer_with};
-use object::{Object as _, ObjectSection as _};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 /// Addresses of each file, spread over all of its code and a little beyond.
 const ADDRESSES: u64 = 4_000;
@@ -102,6 +102,31 @@ fn a_program_that_has_symbols_alone() {
         return testkit::skip(&words);
     }
     assert!(compare(&fixture.path("a")) > 1_000);
+}
+
+#[test]
+fn a_stripped_library_has_its_names_in_batches_of_any_size() {
+    let fixture = Fixture::new();
+    fixture.write("a.cpp", include_str!("differential/words.cpp"));
+    let args = ["-O2", "-shared", "-fPIC", "-s", "-o", "a", "a.cpp"];
+    if let Err(words) = fixture.run("g++", &args) {
+        return testkit::skip(&words);
+    }
+    let path = fixture.path("a");
+    let bytes = std::fs::read(&path).expect("readable");
+    let file = object::File::parse(&*bytes).expect("an object file");
+    let functions = file.dynamic_symbols().filter(|symbol| symbol.size() > 0);
+    let functions = functions.filter(|symbol| symbol.kind() == object::SymbolKind::Text);
+    let starts: Vec<u64> = functions.map(|symbol| symbol.address()).collect();
+    assert!(starts.len() > 20);
+    for size in [1, 63, 64, 65, 1_000] {
+        let addresses: Vec<u64> = starts.iter().copied().cycle().take(size).collect();
+        let named = answers_of(&path, Tier::Auto, &addresses)
+            .iter()
+            .filter(|answer| answer.is_ok())
+            .count();
+        assert_eq!(named, size);
+    }
 }
 
 #[test]

@@ -113,9 +113,10 @@ fn walk(
             is_asked
         })?;
         if let Some(first) = start.filter(|_| wanted) {
+            let low = die.ranges().low(unit_ref).filter(|low| elf.is_code(*low));
             list.push(Function {
                 die: die.die,
-                start: die.ranges().low(unit_ref).unwrap_or(first),
+                start: low.unwrap_or(first),
                 body: OnceLock::new(),
             });
         }

@@ -1,23 +1,37 @@
-//! Function symbols of one table, searchable by address.
+//! The function symbols of a module, of all its tables together, searchable by address.
 //!
 //! Which symbol names an address follows from these rules alone, so that the
-//! same file gives the same name every time:
+//! same file gives the same name every time, and a stripped one the name that its
+//! debug file gives:
 //!
-//! 1. A symbol covers `st_value` up to `st_value + st_size`. One of size zero
-//!    covers up to the next symbol or the end of its section, but only where no
-//!    sized symbol does: hand-written labels stand inside sized functions.
-//! 2. Of nested symbols the innermost counts: the one that starts last, then the
+//! 1. All tables are one: a debug file's `.symtab`, the module's own, the one of its
+//!    MiniDebugInfo, and `.dynsym`. Which of them has a symbol matters only between
+//!    equal aliases.
+//! 2. A symbol covers `st_value` up to `st_value + st_size`. One of size zero
+//!    covers up to the next symbol of any table, at most to the end of its section, and
+//!    only if it begins where no sized symbol is: hand-written labels stand inside sized
+//!    functions, and end with them.
+//! 3. Of nested symbols the innermost counts: the one that starts last, then the
 //!    one that ends first.
-//! 3. Of aliases, global and weak go before local, functions (`STT_FUNC`,
+//! 4. Of aliases, global and weak go before local, functions (`STT_FUNC`,
 //!    `STT_GNU_IFUNC`) before untyped, then fewer leading underscores, then global
 //!    before weak, then the shorter name, then the alphabet: `malloc`, not
 //!    `__libc_malloc`, and `kill`, though it is weak, not `__kill`.
 //!
 //! Objects, sections, files, thread-local, absolute and undefined symbols name no code,
-//! nor do marks such as mapping symbols: [`symbol_table`](super::symbol_table). No symbol
-//! reaches beyond the section that it lies in.
+//! nor do marks such as mapping symbols: [`symbol_table`](super::symbol_table). But an
+//! object in code ends a symbol without a size. No symbol reaches beyond the section that
+//! it lies in.
+//!
+//! The stubs of procedure linkage tables come after all others: they name what no symbol
+//! covers.
+//!
+//! Sized symbols are covered as `llvm-symbolizer`, `addr2line` and `perf` have it. These
+//! let a symbol without a size reach further: `llvm-symbolizer` up to whatever is next,
+//! out of its section and out of the function that it is a label in.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use object::elf;
 
@@ -30,7 +44,7 @@ use crate::tally::bytes_of;
 /// One function symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Symbol<'d> {
-    /// Its place among the symbols of its table.
+    /// Its place among the symbols.
     pub(crate) at: usize,
     /// The virtual offset of its first byte.
     pub(crate) start: u64,
@@ -40,11 +54,17 @@ pub(crate) struct Symbol<'d> {
     pub(crate) name: &'d [u8],
 }
 
-/// The function symbols of one table.
+/// A symbol table: the file it stands in, and which of its tables it is.
+pub(crate) type SymbolTable = (Arc<ElfFile>, TableKind);
+
+/// The function symbols of all tables.
 #[derive(Debug, Default)]
 pub(crate) struct Symbols {
+    /// By start, the larger first, then the preferred; stubs behind all others.
     entries: Vec<Entry>,
+    /// Its values are places in `entries`.
     cover: Cover,
+    files: Vec<Arc<ElfFile>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,31 +73,60 @@ struct Entry {
     size: u64,
     /// The end of the code it lies in.
     limit: u64,
-    /// In the file's text: where the name starts, and its length.
+    /// In its file's text: where the name starts, and its length.
     name: (usize, usize),
+    /// Which of the files.
+    file: u8,
     binding: u8,
-    untyped: bool,
+    kind: SymbolKind,
+    is_stub: bool,
 }
 
 impl Symbols {
-    /// Reads this table. One that is missing or malformed has no symbols. Names longer
+    /// Reads these tables. One that is missing or malformed has no symbols. Names longer
     /// than `name_bytes` are dropped.
     ///
     /// With `only`, what is kept suffices for this address, and for none other: a
-    /// pass over the table, and little to sort.
-    pub(crate) fn read(
-        file: &ElfFile,
-        table: TableKind,
-        name_bytes: usize,
-        only: Option<u64>,
-    ) -> Self {
-        let mut entries = read_entries(file, table, name_bytes, only);
-        entries.sort_by_cached_key(|entry| preference(entry, file));
-        // The preferred alias is the first of each (start, size); a sized symbol
-        // takes the place of an unsized one at the same address.
-        entries.dedup_by_key(|entry| (entry.start, entry.size));
-        let cover = cover_of(&entries);
-        Self { entries, cover }
+    /// pass over the tables, and little to sort.
+    pub(crate) fn read(tables: &[SymbolTable], name_bytes: usize, only: Option<u64>) -> Self {
+        let mut reading = Reading {
+            near: Near {
+                addr: only,
+                start: 0,
+            },
+            entries: Vec::new(),
+            room: MANY,
+        };
+        let mut files = Vec::new();
+        for ((file, table), at) in tables.iter().zip(0..=u8::MAX) {
+            reading.add(file, at, *table, name_bytes);
+            files.push(Arc::clone(file));
+        }
+        let entries = reading.finish();
+        let mut symbols = Self {
+            cover: Cover::default(),
+            entries,
+            files,
+        };
+        symbols.sort();
+        symbols.cover = cover_of(&symbols.entries);
+        symbols
+    }
+
+    fn sort(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        let extent = |entry: &Entry| (entry.is_stub, entry.start, Reverse(entry.size));
+        // Few have aliases: names are only read of these.
+        entries.sort_unstable_by_key(extent);
+        for same in entries.chunk_by_mut(|a, b| extent(a) == extent(b)) {
+            if same.len() > 1 {
+                same.sort_unstable_by_key(|entry| self.preference(entry));
+            }
+        }
+        entries.dedup_by(|a, b| {
+            extent(a) == extent(b) && a.kind == b.kind && self.name_of(a) == self.name_of(b)
+        });
+        self.entries = entries;
     }
 
     /// Returns the bytes that its tables take.
@@ -89,20 +138,19 @@ impl Symbols {
         self.entries.len()
     }
 
-    /// Returns the symbol that covers `addr`; `file` is the one it was read of.
-    pub(crate) fn find<'d>(&self, addr: u64, file: &'d ElfFile) -> Option<Symbol<'d>> {
-        let at = usize::try_from(*self.cover.find(addr).first()?).ok()?;
-        self.at(at, file)
+    /// Returns the symbol that covers `addr`.
+    pub(crate) fn find(&self, addr: u64) -> Option<Symbol<'_>> {
+        self.at(usize::try_from(*self.cover.find(addr).first()?).ok()?)
     }
 
-    /// Returns the symbol of this place; `file` is the one it was read of.
-    pub(crate) fn at<'d>(&self, at: usize, file: &'d ElfFile) -> Option<Symbol<'d>> {
+    /// Returns the symbol of this place.
+    pub(crate) fn at(&self, at: usize) -> Option<Symbol<'_>> {
         let entry = self.entries.get(at)?;
         Some(Symbol {
             at,
             start: entry.start,
             size: entry.size,
-            name: file.text(entry.name),
+            name: self.name_of(entry),
         })
     }
 
@@ -112,98 +160,149 @@ impl Symbols {
         let spans = self.cover.covered();
         spans.filter_map(|(begin, end, value)| Some((begin, end, usize::try_from(value).ok()?)))
     }
-}
 
-type Preference<'d> = (u64, Reverse<u64>, (bool, bool, usize, u8, usize), &'d [u8]);
+    fn name_of(&self, entry: &Entry) -> &[u8] {
+        let file = self.files.get(usize::from(entry.file));
+        file.map(|file| file.text(entry.name)).unwrap_or_default()
+    }
 
-fn preference<'d>(entry: &Entry, file: &'d ElfFile) -> Preference<'d> {
-    let name = file.text(entry.name);
-    // A leading dot is the code of a descriptor on PowerPC.
-    let internal = |byte: &&u8| matches!(byte, b'_' | b'.');
-    let underscores = name.iter().take_while(internal).count();
-    (
-        entry.start,
-        Reverse(entry.size),
+    fn preference(&self, entry: &Entry) -> Preference<'_> {
+        let name = self.name_of(entry);
+        // A leading dot is the code of a descriptor on PowerPC.
+        let internal = |byte: &&u8| matches!(byte, b'_' | b'.');
+        let underscores = name.iter().take_while(internal).count();
         (
+            entry.kind == SymbolKind::Object,
             entry.binding == LOCAL,
-            entry.untyped,
-            underscores,
-            entry.binding,
-            name.len(),
-        ),
-        name,
-    )
+            entry.kind != SymbolKind::Function,
+            (underscores, entry.binding, name.len()),
+            name,
+            entry.file,
+        )
+    }
 }
 
-/// The entries are sorted by start.
+type Preference<'d> = (bool, bool, bool, (usize, u8, usize), &'d [u8], u8);
+
+/// Expects the entries as they are kept.
 fn cover_of(entries: &[Entry]) -> Cover {
-    let mut next_start = u64::MAX;
     let mut items = Vec::with_capacity(entries.len());
-    for (at, entry) in entries.iter().enumerate().rev() {
-        let after = entries.get(at.saturating_add(1));
-        if let Some(after) = after.filter(|after| after.start > entry.start) {
-            next_start = after.start;
-        }
-        let sized = entry.size > 0;
-        let end = if sized {
-            // A symbol at the top of the address space must not wrap around.
-            entry.start.saturating_add(entry.size)
-        } else {
-            next_start
-        };
-        if let Ok(value) = u32::try_from(at) {
-            items.push(Item {
-                begin: entry.start,
-                end: end.min(entry.limit),
-                rank: u32::from(!sized),
-                value,
-            });
-        }
+    let stubs = entries.partition_point(|entry| !entry.is_stub);
+    let (symbols, stubs) = entries.split_at_checked(stubs).unwrap_or((entries, &[]));
+    add_symbols(symbols, &mut items);
+    for (stub, place) in stubs.iter().zip(symbols.len()..) {
+        items.extend(item(stub, place, u64::MAX, 2));
     }
     Cover::new(items, 1)
 }
 
-fn read_entries(
-    file: &ElfFile,
-    table: TableKind,
-    name_bytes: usize,
-    only: Option<u64>,
-) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut near = Near {
-        addr: only,
-        start: 0,
+/// What an entry covers: without a size, up to where the next one starts.
+fn item(entry: &Entry, place: usize, next_start: u64, rank: u32) -> Option<Item> {
+    let end = match entry.size {
+        0 => next_start,
+        // A symbol at the top of the address space must not wrap around.
+        size => entry.start.saturating_add(size),
     };
-    if table == TableKind::Stubs && only.is_some_and(|addr| !may_be_stub(file, addr)) {
-        return entries;
-    }
-    for_each(file, table, |symbol| {
-        let code = matches!(symbol.kind, SymbolKind::Function | SymbolKind::Untyped);
-        let Some(limit) = symbol.limit.filter(|_| code) else {
-            return;
-        };
-        if !near.wants(symbol.start, symbol.size) {
-            return;
-        }
-        let Some(name) = symbol.name(name_bytes) else {
-            return;
-        };
-        near.met(symbol.start);
-        entries.push(Entry {
-            start: symbol.start,
-            size: symbol.size,
-            limit,
-            name,
-            binding: binding_rank(symbol.binding),
-            untyped: symbol.kind == SymbolKind::Untyped,
-        });
-    });
-    entries.retain(|entry| near.wants(entry.start, entry.size));
-    entries
+    Some(Item {
+        begin: entry.start,
+        end: end.min(entry.limit),
+        rank,
+        value: u32::try_from(place).ok()?,
+    })
 }
 
-/// Which symbols matter to an address: those that cover it, and of the unsized the
-/// last before it, as these reach up to the next.
+fn add_symbols(entries: &[Entry], items: &mut Vec<Item>) {
+    // Where the sized symbols end that began so far.
+    let mut sized_end = 0;
+    let mut rest = entries;
+    let mut at: usize = 0;
+    while let Some(first) = rest.first() {
+        let count = rest.partition_point(|entry| entry.start == first.start);
+        let (here, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+        let next_start = behind.first().map_or(u64::MAX, |entry| entry.start);
+        let mut last_size = None;
+        for (entry, place) in here.iter().zip(at..) {
+            // The preferred alias is the first of its extent.
+            let is_alias = last_size == Some(entry.size);
+            if entry.kind == SymbolKind::Object || is_alias {
+                continue;
+            }
+            last_size = Some(entry.size);
+            if entry.size > 0 {
+                sized_end = sized_end.max(entry.start.saturating_add(entry.size));
+            } else if sized_end > entry.start {
+                continue;
+            }
+            let rank = u32::from(entry.size == 0);
+            items.extend(item(entry, place, next_start, rank));
+        }
+        at = at.saturating_add(count.max(1));
+        rest = behind;
+    }
+}
+
+/// Symbols that are kept before those that do not matter any more are dropped.
+const MANY: usize = 1024;
+
+/// Tables being read.
+struct Reading {
+    near: Near,
+    entries: Vec<Entry>,
+    /// How many there may be before some are dropped.
+    room: usize,
+}
+
+impl Reading {
+    fn add(&mut self, file: &ElfFile, number: u8, table: TableKind, name_bytes: usize) {
+        let is_stub = table == TableKind::Stubs;
+        if is_stub && (self.near.addr).is_some_and(|addr| !may_be_stub(file, addr)) {
+            return;
+        }
+        for_each(file, table, |row| {
+            let Some(limit) = row.limit else {
+                return;
+            };
+            if !self.near.wants(row.start, row.size) {
+                return;
+            }
+            let Some(name) = row.name(name_bytes) else {
+                return;
+            };
+            if !is_stub {
+                self.near.met(row.start);
+            }
+            self.entries.push(Entry {
+                start: row.start,
+                size: row.size,
+                limit,
+                name,
+                file: number,
+                binding: binding_rank(row.binding),
+                kind: row.kind,
+                is_stub,
+            });
+            if self.near.addr.is_some() && self.entries.len() >= self.room {
+                self.drop_useless();
+                self.room = self.entries.len().saturating_mul(2).max(MANY);
+            }
+        });
+    }
+
+    fn drop_useless(&mut self) {
+        let near = &self.near;
+        self.entries
+            .retain(|entry| near.wants(entry.start, entry.size));
+    }
+
+    fn finish(mut self) -> Vec<Entry> {
+        self.drop_useless();
+        self.entries
+    }
+}
+
+/// Which symbols matter to an address: those that cover it, and the last before it,
+/// which one without a size reaches no further than; and of that one, those that cover
+/// it.
 struct Near {
     /// Without one, all matter.
     addr: Option<u64>,
@@ -214,7 +313,7 @@ struct Near {
 impl Near {
     fn wants(&self, start: u64, size: u64) -> bool {
         self.addr.is_none_or(|addr| {
-            let covers = addr < start.saturating_add(size);
+            let covers = self.start < start.saturating_add(size);
             start <= addr && (covers || start >= self.start)
         })
     }

@@ -4,11 +4,10 @@
 
 use std::collections::HashMap;
 
-use super::SymbolSources;
 use super::functions::Functions;
 use crate::code_map::CodeMap;
 use crate::dwarf::RawName;
-use crate::elf::{ElfFile, Symbols};
+use crate::elf::Symbols;
 use crate::index::{NONE, Node, Row};
 
 /// What one symbol covers, in code offsets.
@@ -16,45 +15,34 @@ use crate::index::{NONE, Node, Row};
 struct Span {
     begin: u32,
     end: u32,
-    /// Its row in the symbol table.
+    /// Its place among the symbols.
     symbol: usize,
 }
 
-/// Fills the gaps between scopes, and names the functions that have no name, from
-/// each symbol table in turn.
+/// Fills the gaps between scopes, and names the functions that have no name.
 pub(super) fn fill<'d>(
-    mut scopes: Vec<Row>,
+    scopes: &[Row],
     nodes: &mut Vec<Node>,
     functions: &mut Functions<'d>,
-    symbols: &SymbolSources<'d>,
+    symbols: &'d Symbols,
     code: &CodeMap,
 ) -> Vec<Row> {
-    for (symbols, file) in &symbols.tables {
-        let nameless = nodes.iter().any(|node| is_nameless_root(node, functions));
-        let whole = scopes.first().is_some_and(|scope| scope.start.get() == 0)
-            && scopes
-                .iter()
-                .rev()
-                .skip(1)
-                .all(|scope| scope.value.get() != NONE);
-        if whole && !nameless {
-            break;
+    for node in &mut *nodes {
+        if is_nameless_root(node, functions) {
+            let entry = code.virt_offset(node.row.place());
+            if let Some(symbol) = entry.and_then(|entry| symbols.find(entry)) {
+                *node = node.named(functions.add(&of_linker(symbol.name)));
+            }
         }
-        let spans = spans(symbols, code);
-        if nameless {
-            name_roots(nodes, functions, &spans, symbols, file);
-        }
-        let mut namer = Namer {
-            nodes,
-            functions,
-            symbols,
-            file,
-            code,
-            known: HashMap::new(),
-        };
-        scopes = fill_from(&scopes, &spans, &mut namer, code.size());
     }
-    scopes
+    let mut namer = Namer {
+        nodes,
+        functions,
+        symbols,
+        code,
+        known: HashMap::new(),
+    };
+    fill_from(scopes, &spans(symbols, code), &mut namer, code.size())
 }
 
 fn spans(symbols: &Symbols, code: &CodeMap) -> Vec<Span> {
@@ -71,26 +59,6 @@ fn is_nameless_root(node: &Node, functions: &Functions<'_>) -> bool {
     node.row.parent().is_none() && functions.is_nameless(node.row.function())
 }
 
-fn name_roots<'d>(
-    nodes: &mut [Node],
-    functions: &mut Functions<'d>,
-    spans: &[Span],
-    symbols: &Symbols,
-    file: &'d ElfFile,
-) {
-    for node in nodes {
-        if !is_nameless_root(node, functions) {
-            continue;
-        }
-        let after = spans.partition_point(|span| span.begin <= node.row.place());
-        let span = after.checked_sub(1).and_then(|at| spans.get(at));
-        let span = span.filter(|span| node.row.place() < span.end);
-        if let Some(symbol) = span.and_then(|span| symbols.at(span.symbol, file)) {
-            *node = node.named(functions.add(&of_linker(symbol.name)));
-        }
-    }
-}
-
 fn of_linker(name: &[u8]) -> RawName<'_> {
     RawName {
         linkage: Some(name),
@@ -102,8 +70,7 @@ fn of_linker(name: &[u8]) -> RawName<'_> {
 struct Namer<'n, 'd> {
     nodes: &'n mut Vec<Node>,
     functions: &'n mut Functions<'d>,
-    symbols: &'n Symbols,
-    file: &'d ElfFile,
+    symbols: &'d Symbols,
     code: &'n CodeMap,
     known: HashMap<usize, u32>,
 }
@@ -113,7 +80,7 @@ impl Namer<'_, '_> {
         if let Some(node) = self.known.get(&span.symbol) {
             return *node;
         }
-        let Some(symbol) = self.symbols.at(span.symbol, self.file) else {
+        let Some(symbol) = self.symbols.at(span.symbol) else {
             return NONE;
         };
         let function = self.functions.add(&of_linker(symbol.name));

@@ -7,7 +7,7 @@ use super::files::Files;
 use super::functions::Functions;
 use super::nodes::{KnownNodes, Nodes, at_row};
 use super::spots::{self, SharedFiles, SpotTables, Spots};
-use super::{Sources, SymbolSources, gaps, layout};
+use super::{Sources, SymbolSource, gaps, layout};
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
 use crate::dwarf::{Block, DwarfFile, LineRow, UnitPart};
@@ -80,7 +80,7 @@ struct Scopes {
 pub(super) fn merge<'d>(
     parts: Vec<UnitPart<'d>>,
     claims: impl FnOnce(&CodeMap) -> Claims + Send,
-    symbols: &SymbolSources<'d>,
+    symbols: &SymbolSource<'d>,
     sources: Sources<'d>,
 ) -> Index {
     let code = &sources.code;
@@ -215,7 +215,7 @@ fn scopes<'d>(
     claims: &Claims,
     mut functions: Functions<'d>,
     files: Files<'d>,
-    symbols: &SymbolSources<'d>,
+    symbols: &SymbolSource<'d>,
     code: &CodeMap,
 ) -> Scopes {
     let blocks = merged.iter().map(|source| source.scope_blocks.as_slice());
@@ -236,7 +236,7 @@ fn scopes<'d>(
     for source in merged {
         nodes.extend(source.nodes.behind(source.nodes_before));
     }
-    let rows = gaps::fill(rows, &mut nodes, &mut functions, symbols, code);
+    let rows = gaps::fill(&rows, &mut nodes, &mut functions, symbols.symbols, code);
     let (files, paths) = files.into_tables(functions.string_bytes());
     let (functions, strings) = functions.into_tables(&paths);
     Scopes {

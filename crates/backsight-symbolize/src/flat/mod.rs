@@ -26,7 +26,7 @@ use rayon::prelude::*;
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
 use crate::dwarf::{DwarfFile, FileUnits, Scratch, UnitPart};
-use crate::elf::{ElfFile, Symbols};
+use crate::elf::Symbols;
 use crate::index::Index;
 use crate::limits::Limits;
 
@@ -42,10 +42,9 @@ pub(crate) struct Sources<'s> {
 
 /// What the symbol tables of a module's files say.
 #[derive(Debug)]
-pub(crate) struct SymbolSources<'s> {
-    /// The tables and the files they were read of, the best first.
-    pub(crate) tables: Vec<(&'s Symbols, &'s ElfFile)>,
-    /// Whether a limit kept one from being read.
+pub(crate) struct SymbolSource<'s> {
+    pub(crate) symbols: &'s Symbols,
+    /// Whether a limit kept a table from being read.
     pub(crate) limited: bool,
 }
 
@@ -53,7 +52,7 @@ pub(crate) struct SymbolSources<'s> {
 /// units are flattened.
 pub(crate) fn build<'s>(
     sources: Sources<'s>,
-    symbols: impl FnOnce() -> SymbolSources<'s> + Send,
+    symbols: impl FnOnce() -> SymbolSource<'s> + Send,
 ) -> Index {
     let Sources { dwarf, .. } = sources;
     let Some(dwarf) = dwarf else {

@@ -39,4 +39,4 @@ pub(crate) use search::{Hit, Level, Search, Walk, buckets};
 pub(crate) use strings::get as text_at;
 pub(crate) use strings::{PointerMap, StringTable, empty, push as push_text};
 pub(crate) use table::{Column, Index, Parts};
-pub(crate) use windows::{code_offset, window_at};
+pub(crate) use windows::{code_offset, virt_offset, window_at};
