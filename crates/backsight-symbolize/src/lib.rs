@@ -66,7 +66,6 @@ mod claims;
 mod code_map;
 mod cover;
 mod definitions;
-mod demangle;
 mod distinct;
 mod dwarf;
 mod elf;
@@ -93,9 +92,9 @@ mod tally;
 mod trace;
 
 pub use answers::{Answers, Stack};
+pub use backsight_demangle::demangle;
 pub use budget::{Budget, Usage};
 pub use definitions::{Definition, DefinitionKind};
-pub use demangle::demangle;
 pub use error::Error;
 pub use frame::{Frame, Frames};
 pub use frame_ref::{FrameRef, StackFrames};

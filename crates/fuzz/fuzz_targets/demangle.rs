@@ -6,7 +6,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|name: &str| {
     const LIMIT: usize = 64 << 10;
-    for name in [name, &format!("_Z{name}"), &format!("_R{name}")] {
+    for scheme in ["", "_Z", "_R", "_D"] {
+        let name = &format!("{scheme}{name}");
         if let Some(text) = demangle(name, LIMIT) {
             assert!(text.len() <= LIMIT);
         }

@@ -5,8 +5,9 @@ use super::tree::{Crate, File, Tree};
 
 /// Which of our crates each may depend on: data enters at the left and never goes
 /// back. A crate that is not named here may depend on none.
-const ARROW: [(&str, &[&str]); 10] = [
+const ARROW: [(&str, &[&str]); 11] = [
     ("backsight-types", &[]),
+    ("backsight-demangle", &[]),
     ("backsight-elf", &["backsight-types"]),
     ("backsight-files", &[]),
     ("vma-query", &["backsight-types"]),
@@ -21,7 +22,12 @@ const ARROW: [(&str, &[&str]); 10] = [
     ),
     (
         "backsight-symbolize",
-        &["backsight-types", "backsight-elf", "backsight-files"],
+        &[
+            "backsight-types",
+            "backsight-demangle",
+            "backsight-elf",
+            "backsight-files",
+        ],
     ),
     ("backsight-formats", &["backsight-types"]),
     ("backsight-agent", LIBRARIES),
@@ -31,6 +37,7 @@ const ARROW: [(&str, &[&str]); 10] = [
 
 const LIBRARIES: &[&str] = &[
     "backsight-types",
+    "backsight-demangle",
     "backsight-elf",
     "backsight-files",
     "vma-query",
