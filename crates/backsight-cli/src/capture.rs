@@ -24,7 +24,7 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use backsight_formats::perf_data::{
-    Event, EventType, Facts, Problems, Reader, Sample, ThreadChange,
+    Error, Event, EventType, Facts, Problems, Reader, Sample, ThreadChange,
 };
 use backsight_normalize::{Change, KERNEL_PID, Record};
 use backsight_types::profile::{self, Profile, ValueType};
@@ -35,7 +35,7 @@ use crate::file::Shown;
 
 use kernel::RecordedKernel;
 use people::People;
-use piece::Piece;
+use piece::{Piece, Unwound};
 use unwind::Unwinders;
 
 /// A recording that is being read.
@@ -44,6 +44,10 @@ struct Capture {
     piece: Piece,
     people: People,
     unwinders: Unwinders,
+    /// The chain of a sample whose processor kept the stack of calls.
+    calls: Unwound,
+    /// Samples with branches that are no stack.
+    branches: u64,
     /// What the recording says of files whose mappings say no build ID.
     build_ids: HashMap<(Vec<u8>, bool), BuildId>,
     /// For each event the place of its first value type.
@@ -57,21 +61,37 @@ struct Capture {
     throttled: u64,
 }
 
-/// Reads a recording of `perf` from a file, or from a pipe, which cannot seek. Says what
-/// was lost and what was wrong with it. Each time a piece is done, `drain` gets the
+/// Where a recording is read from.
+pub(crate) enum Recording<R> {
+    /// A file, and those that belong to it: see [`Reader::directory`].
+    Files(Vec<R>),
+    /// What cannot go back.
+    Pipe(R),
+}
+
+impl<R: Read + Seek> Recording<R> {
+    fn open(self) -> Result<Reader<R>, Error> {
+        match self {
+            Self::Pipe(input) => Reader::stream(input),
+            Self::Files(files) => {
+                let mut files = files.into_iter();
+                let first = files.next().ok_or(Error::NotPerfData)?;
+                Reader::directory(first, files.collect())
+            }
+        }
+    }
+}
+
+/// Reads a recording of `perf`. Says what was lost and what was wrong with it. Each time a piece is done, `drain` gets the
 /// profile with the samples since the last time, and may take them out.
 pub(crate) fn perf_data(
     path: &Path,
-    input: impl Read + Seek,
-    can_seek: bool,
+    input: Recording<impl Read + Seek>,
     summed: bool,
     drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<(Profile, Problems)> {
-    let reader = match can_seek {
-        true => Reader::open(input),
-        false => Reader::stream(input),
-    };
-    let mut reader = reader.map_err(|error| Failure::of(Shown(path), error))?;
+    let opened = input.open();
+    let mut reader = opened.map_err(|error| Failure::of(Shown(path), error))?;
     let capture = read(&mut reader, summed, drain)?;
     let say = |what: &dyn fmt::Display| complain(format_args!("{}: {what}", Shown(path)));
     if capture.lost > 0 {
@@ -83,7 +103,10 @@ pub(crate) fn perf_data(
             capture.throttled
         ));
     }
-    let problems = reader.into_problems();
+    let mut problems = reader.into_problems();
+    // No format that is written has a place for them.
+    let what = "branch stacks of samples";
+    problems.flaws.leave_out_many(what, capture.branches);
     if let Some(end) = &problems.end {
         say(end);
     }
@@ -126,6 +149,8 @@ impl Capture {
             piece: Piece::default(),
             people: People::default(),
             unwinders: Unwinders::new(facts.arch.as_deref()),
+            calls: Unwound::default(),
+            branches: 0,
             build_ids: HashMap::new(),
             value_types: Vec::new(),
             times: None,
@@ -205,7 +230,17 @@ impl Capture {
             let (first, last) = self.times.unwrap_or((time, time));
             self.times = Some((first.min(time), last.max(time)));
         }
-        let unwound = sample.user.map(|_| self.unwinders.found());
+        let unwound = match sample.user {
+            Some(_) => Some(self.unwinders.found()),
+            None if sample.has_stack_of_calls() => {
+                self.calls.clear();
+                sample.chain().for_each(|entry| self.calls.push(entry));
+                Some(&self.calls)
+            }
+            None => None,
+        };
+        let are_lost = !sample.branches.is_empty() && !sample.branches.are_calls();
+        self.branches = self.branches.saturating_add(u64::from(are_lost));
         let first_type = self.value_types.get(sample.event).copied();
         self.piece.push(
             self.order,
@@ -244,7 +279,7 @@ impl Capture {
             }
             Event::Lost(count) => self.lost = self.lost.saturating_add(count),
             Event::Throttled => self.throttled += 1,
-            Event::Sample(_) => {}
+            Event::Switched { .. } | Event::Sample(_) => {}
         }
     }
 

@@ -9,6 +9,7 @@ mod flame_graph;
 mod format;
 mod paths;
 mod read;
+mod recording;
 mod write;
 
 use std::io::Write;

@@ -25,6 +25,13 @@ impl Flaws {
         count(&mut self.left_out, what);
     }
 
+    /// As so many calls of [`Flaws::leave_out`].
+    pub fn leave_out_many(&mut self, what: &'static str, times: u64) {
+        if times > 0 {
+            add(&mut self.left_out, what, times);
+        }
+    }
+
     /// Walks over the kinds of malformed parts, in the order in which they were met, with
     /// their counts.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
@@ -44,9 +51,13 @@ impl Flaws {
 }
 
 fn count(kinds: &mut Kinds, what: &'static str) {
+    add(kinds, what, 1);
+}
+
+fn add(kinds: &mut Kinds, what: &'static str, times: u64) {
     match kinds.iter_mut().find(|(kind, _)| *kind == what) {
-        Some((_, count)) => *count = count.saturating_add(1),
-        None => kinds.push((what, 1)),
+        Some((_, count)) => *count = count.saturating_add(times),
+        None => kinds.push((what, times)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Recordings of Linux `perf`: what processes mapped and became, and their samples.
 //!
 //! ```text
-//!   bytes ──▶ records (and those within compressed ones) ──▶ in order of time ──▶ events
+//!   files ──▶ records (and those within compressed ones) ──▶ in order of time ──▶ events
 //! ```
 //!
 //! Files and what went through a pipe (`perf record -o -`), in either byte order, with
@@ -17,25 +17,38 @@
 //! - A user stack that was taken as memory (`--call-graph dwarf`) is handed on as it
 //!   is: to unwind it, the files of the process are needed.
 //!
-//! Not read: branch stacks, hardware traces, what a guest mapped, and recordings in a
-//! directory (`perf record --threads`).
+//! - The user's part of a chain may be in the branches that the processor kept
+//!   ([`Sample::has_stack_of_calls`]), or come in a later record: then its samples wait.
+//! - A sample of a group of counters (`{a,b}:S`) is one for each that has moved.
+//!
+//! Not read: hardware traces, and what a guest mapped. What is passed over for that or
+//! because it is newer than this is counted in [`Problems`].
 
 mod attr;
+mod branches;
 mod bytes;
+mod counters;
+mod deferred;
 mod error;
 mod events;
 mod facts;
+mod fields;
 mod header;
+mod kinds;
+mod metadata;
 mod raw;
 mod record;
 mod sample;
 mod sorter;
+mod streams;
+mod tell;
 mod threads;
 
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, SeekFrom};
 
-use backsight_types::trace::{Change, Record};
+use backsight_types::trace::Record;
 
+pub use branches::Branches;
 pub use error::{End, Error, Problems};
 pub use events::{EventType, Unit};
 pub use facts::{Facts, FileId};
@@ -44,13 +57,13 @@ pub use record::ThreadChange;
 pub use sample::{ChainEntry, Context, Sample, UserStack};
 pub use sorter::MAX_HELD;
 
-use attr::Attr;
-use bytes::Bytes;
-use events::{Described, Events};
+use counters::Counters;
+use deferred::Deferred;
+use events::Events;
+use fields::Fields;
 use header::Head;
-use raw::{RawRecord, Records, kind};
-use sample::Fields;
-use sorter::Sorter;
+use kinds::kind;
+use streams::Streams;
 use threads::Threads;
 
 /// One thing that happened, in order of time.
@@ -72,6 +85,15 @@ pub enum Event<'a> {
     },
     /// A sample.
     Sample(Sample<'a>),
+    /// A thread gave its processor away, or got one.
+    Switched {
+        /// When, in nanoseconds.
+        time_ns: u64,
+        /// The thread.
+        tid: u32,
+        /// Whether it runs no more.
+        is_out: bool,
+    },
     /// So many records were lost, since nobody emptied the buffers in time.
     Lost(u64),
     /// The kernel took fewer samples for a while: they took too much time.
@@ -80,16 +102,27 @@ pub enum Event<'a> {
 
 /// Reads a recording.
 pub struct Reader<R> {
-    records: Records<R>,
-    sorter: Sorter,
+    streams: Streams<R>,
     events: Events,
     facts: Facts,
     threads: Threads,
+    deferred: Deferred,
+    counters: Counters,
     problems: Problems,
     big: bool,
+    /// The sample that is given out, and the events that it is of, the last first.
+    current: Current,
+    parts: Vec<(usize, u64)>,
     /// What else the last record said.
     also: Option<Event<'static>>,
-    done: bool,
+}
+
+/// A sample that was taken.
+#[derive(Default)]
+struct Current {
+    fields: Fields,
+    /// Whether it waited for the user's part of its chain.
+    has_waited: bool,
 }
 
 impl<R: Read + Seek> Reader<R> {
@@ -97,9 +130,24 @@ impl<R: Read + Seek> Reader<R> {
     ///
     /// # Errors
     /// As [`Reader::stream`].
-    pub fn open(mut input: R) -> Result<Self, Error> {
+    pub fn open(input: R) -> Result<Self, Error> {
+        Self::directory(input, Vec::new())
+    }
+
+    /// Opens the files of a directory that `perf record --threads` made: `data`, which is
+    /// as any file, and `data.0`, `data.1`, …, which have records alone.
+    ///
+    /// # Errors
+    /// As [`Reader::stream`].
+    pub fn directory(mut input: R, others: Vec<R>) -> Result<Self, Error> {
         let head = Head::of_file(&mut input)?;
-        Self::new(input, head)
+        let mut files = vec![(input, head.size)];
+        for mut other in others {
+            let size = other.seek(SeekFrom::End(0))?;
+            other.seek(SeekFrom::Start(0))?;
+            files.push((other, Some(size)));
+        }
+        Self::new(files, head)
     }
 }
 
@@ -114,29 +162,32 @@ impl<R: Read> Reader<R> {
     /// other; [`Error::Io`] when the input fails.
     pub fn stream(mut input: R) -> Result<Self, Error> {
         let head = Head::of_stream(&mut input)?;
-        Self::new(input, head)
+        let files = vec![(input, head.size)];
+        Self::new(files, head)
     }
 
-    fn new(input: R, head: Head) -> Result<Self, Error> {
+    fn new(files: Vec<(R, Option<u64>)>, head: Head) -> Result<Self, Error> {
         let mut facts = head.facts;
         facts.events = head.events.types();
         let mut reader = Self {
-            records: Records::new(input, head.size, head.big),
-            sorter: Sorter::new(),
+            streams: Streams::new(files, head.big),
             events: head.events,
             facts,
             threads: Threads::default(),
+            deferred: Deferred::default(),
+            counters: Counters::default(),
             problems: Problems {
                 end: head.end,
                 ..Problems::default()
             },
             big: head.big,
+            current: Current::default(),
+            parts: Vec::new(),
             also: None,
-            done: false,
         };
         // A pipe tells all of that before its first sample.
         if head.is_pipe {
-            reader.read_round();
+            reader.read_round(0);
         }
         reader.events.check()?;
         Ok(reader)
@@ -164,156 +215,99 @@ impl<R: Read> Reader<R> {
         reason = "a sample borrows from the reader"
     )]
     pub fn next(&mut self) -> Option<Event<'_>> {
-        let (fields, event) = loop {
+        let (event, period) = loop {
+            if let Some(part) = self.parts.pop() {
+                break part;
+            }
             if self.also.is_some() {
                 return self.also.take();
             }
-            while !self.sorter.has_ready() {
-                if self.done {
-                    return None;
-                }
-                self.read_round();
-            }
-            let next = self.sorter.peek(self.big)?;
-            if next.record.kind != kind::SAMPLE {
-                if let Some(event) = self.tell() {
-                    return Some(event);
-                }
+            if let Some(waited) = self.deferred.advance() {
+                let (event, time) = (waited.event, waited.time);
+                self.begin_sample(event, time, true);
                 continue;
             }
-            let attr = self.events.attr(next.event);
-            match Fields::parse(&next.record, attr, next.time) {
-                Some(fields) => break (fields, next.event),
-                None => {
-                    let what = "samples that are not as their event says";
-                    self.problems.flaws.count(what);
-                    self.sorter.next(self.big)?;
+            while let Some(stream) = self.streams.unknown() {
+                self.read_round(stream);
+            }
+            let Some(next) = self.streams.next(self.big) else {
+                if self.deferred.finish(self.big) {
+                    continue;
                 }
-            }
-        };
-        // Taken out here, since the borrow of a sample outlives the loop.
-        let next = self.sorter.next(self.big)?;
-        Some(Event::Sample(fields.sample(&next.record, event)))
-    }
-
-    /// Takes a record that is no sample, and returns what it says.
-    fn tell(&mut self) -> Option<Event<'static>> {
-        let next = self.sorter.next(self.big)?;
-        let (record, time_ns) = (next.record, next.time);
-        let mut at = Bytes::new(record.body, record.big);
-        match record.kind {
-            kind::LOST => {
-                let (_id, count) = (at.u64()?, at.u64()?);
-                return Some(Event::Lost(count));
-            }
-            kind::LOST_SAMPLES => return at.u64().map(Event::Lost),
-            kind::THROTTLE => return Some(Event::Throttled),
-            _ => {}
-        }
-        let Some(told) = record::parse(&record, time_ns) else {
-            self.problems
-                .flaws
-                .count("records about a process that are too short");
-            return None;
-        };
-        let mut first = told.change.map(Event::Record);
-        if let Some((pid, tid, change)) = told.thread {
-            if self.threads.take(pid, tid, &change) {
-                let change = Change::Exit;
-                first = Some(Event::Record(Record {
-                    time_ns,
-                    pid,
-                    change,
-                }));
-            }
-            let thread = Event::Thread {
-                time_ns,
-                pid,
-                tid,
-                change,
+                self.say_what_was_left();
+                return None;
             };
-            match first {
-                Some(_) => self.also = Some(thread),
-                None => first = Some(thread),
+            if next.record.kind == kind::SAMPLE {
+                let (event, time) = (next.event, Some(next.time).filter(|_| next.has_time));
+                self.begin_sample(event, time, false);
+            } else if let Some(event) = self.tell() {
+                return Some(event);
             }
-        }
-        first
+        };
+        let Current { fields, has_waited } = &self.current;
+        let record = match has_waited {
+            true => self.deferred.record(self.big),
+            false => self.streams.last(self.big)?.record,
+        };
+        Some(Event::Sample(fields.sample(&record, event, period)))
     }
 
-    /// Reads records until some are ready, or to the end.
-    fn read_round(&mut self) {
-        while !self.done && !self.sorter.has_ready() {
-            match self.records.next() {
-                Ok(Some(record)) if record.kind < kind::FIRST_OF_PERF => {
-                    let event = self.events.of(&record);
-                    let time = self.events.time_of(event, &record);
-                    self.sorter.push(&record, event, time);
-                    if self.sorter.is_full() {
-                        self.sorter.relieve();
-                    }
-                }
-                Ok(Some(record)) if record.kind == kind::FINISHED_ROUND => {
-                    self.sorter.finish_round();
-                }
-                Ok(Some(record)) => {
-                    let Self { events, facts, .. } = self;
-                    if take_metadata(&record, events, facts).is_none() {
-                        self.problems
-                            .flaws
-                            .count("records about the recording that are too short");
-                    }
-                }
-                Ok(None) => self.finish(None),
-                Err(end) => self.finish(Some(end)),
-            }
+    /// Reads the sample that was taken last, and finds what it is a sample of.
+    fn begin_sample(&mut self, event: usize, time: Option<u64>, has_waited: bool) {
+        let Self {
+            streams,
+            events,
+            deferred,
+            counters,
+            problems,
+            parts,
+            ..
+        } = self;
+        let attr = events.attr(event);
+        let taken = match has_waited {
+            true => None,
+            false => streams.last(self.big).map(|sorted| sorted.record),
+        };
+        let record = taken.unwrap_or_else(|| deferred.record(self.big));
+        let time = time.filter(|_| attr.has(attr::sample::TIME));
+        let is_off_cpu = events.is_off_cpu(event);
+        let Some(fields) = Fields::parse(&record, attr, time, is_off_cpu) else {
+            let what = "samples that are not as their event says";
+            return problems.flaws.count(what);
+        };
+        if let Some((record, cookie)) = taken.zip(fields.cookie) {
+            return deferred.wait(&record, event, &fields, cookie);
         }
-        self.problems.late = self.sorter.late;
+        let read = (fields.read.of(&record), self.big);
+        let flaws = &mut problems.flaws;
+        if !counters.split(read, attr, fields.tid, events, flaws, parts) {
+            parts.push((event, fields.period));
+        } else if parts.is_empty() {
+            flaws.leave_out("samples in which no counter had moved");
+        }
+        parts.reverse();
+        self.current = Current { fields, has_waited };
     }
 
-    fn finish(&mut self, end: Option<End>) {
-        self.done = true;
-        // What the header had told already says more.
-        if self.problems.end.is_none() {
-            self.problems.end = end;
-        }
-        self.sorter.finish();
+    fn read_round(&mut self, stream: usize) {
+        let Self {
+            streams,
+            events,
+            facts,
+            problems,
+            ..
+        } = self;
+        streams.read_round(stream, events, facts, problems);
     }
-}
 
-/// Takes what perf says by itself; `None` when it is damaged.
-fn take_metadata(record: &RawRecord<'_>, events: &mut Events, facts: &mut Facts) -> Option<()> {
-    const UPDATE_NAME: u64 = 2;
-    let big = record.big;
-    let mut at = Bytes::new(record.body, big);
-    match record.kind {
-        kind::HEADER_ATTR => {
-            let (attr, size) = Attr::parse(record.body, big)?;
-            events.add(Described {
-                attr,
-                name: None,
-                ids: events::numbers(record.body.get(size..)?, big),
-            });
-            facts.events = events.types();
-        }
-        kind::EVENT_UPDATE => {
-            let (what, id) = (at.u64()?, at.u64()?);
-            if what == UPDATE_NAME {
-                events.name(id, String::from_utf8_lossy(at.text()).into_owned());
-                facts.events = events.types();
-            }
-        }
-        kind::HEADER_FEATURE => {
-            let feature = at.u64()?;
-            facts.take_feature(feature, at.rest(), big);
-            if feature == facts::feature::EVENT_DESC {
-                events.take_names(at.rest(), big);
-                facts.events = events.types();
-            }
-        }
-        kind::HEADER_BUILD_ID => facts.take_build_id(record.misc, record.body, big),
-        _ => {}
+    /// Counts what is known to be missing at the end alone.
+    fn say_what_was_left(&mut self) {
+        let flaws = &mut self.problems.flaws;
+        let Deferred { alone, unused, .. } = &mut self.deferred;
+        flaws.leave_out_many("user stacks that were to come later and did not", *alone);
+        flaws.leave_out_many("user stacks that came later for no sample", *unused);
+        (*alone, *unused) = (0, 0);
     }
-    Some(())
 }
 
 impl<R> std::fmt::Debug for Reader<R> {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
+use std::path::Path;
 
 use backsight_formats::perf_data::{Event, Reader};
 use testkit::perf::{self, Recording};
@@ -25,8 +26,16 @@ fn record(args: &[&str], what: &str) -> Option<Recording> {
 
 /// One sample as both sides can say it: pid, tid, time, period, event and chain.
 fn ours(recording: &Recording) -> Vec<String> {
-    let file = BufReader::new(File::open(&recording.data).unwrap());
-    let mut reader = Reader::open(file).unwrap();
+    let open = |path: &Path| BufReader::new(File::open(path).unwrap());
+    let mut reader = match recording.data.is_dir() {
+        false => Reader::open(open(&recording.data)).unwrap(),
+        true => {
+            let others = (0..).map(|number| recording.data.join(format!("data.{number}")));
+            let others = others.take_while(|path| path.exists());
+            let others = others.map(|path| open(&path)).collect();
+            Reader::directory(open(&recording.data.join("data")), others).unwrap()
+        }
+    };
     let mut samples = Vec::new();
     loop {
         let line = match reader.next() {
@@ -56,9 +65,12 @@ fn ours(recording: &Recording) -> Vec<String> {
     samples
 }
 
+/// What `perf script` prints of each sample in one line.
+const FIELDS: [&str; 4] = ["-G", "--ns", "-F", "pid,tid,time,period,event"];
+
 /// The same of `perf script`: one line of fields, and what the raw dump has as chain.
 fn theirs(recording: &Recording) -> Vec<String> {
-    let heads = recording.script(&["-G", "--ns", "-F", "pid,tid,time,period,event"]);
+    let heads = recording.script(&FIELDS);
     let dump = recording.script(&["-D", "-G", "--no-inline"]);
     let mut chains: Vec<Vec<String>> = Vec::new();
     for line in dump.lines() {
@@ -116,4 +128,30 @@ fn samples_are_those_that_perf_reads() {
         }
         assert_eq!(ours.len(), theirs.len(), "{name}");
     }
+}
+
+#[test]
+fn members_of_a_group_have_what_they_counted() {
+    let Some(recording) = record(&["-e", "{cpu-clock,page-faults}:S"], "spin") else {
+        return;
+    };
+    let words = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.join(" ").replace(": ", " ")
+    };
+    // Without the address, which stands behind the event.
+    let ours = ours(&recording);
+    let heads = ours.iter().map(|line| line.rsplit_once(": ").unwrap().0);
+    let ours: Vec<String> = heads.map(words).collect();
+    let theirs = recording.script(&FIELDS);
+    let theirs: Vec<String> = theirs
+        .lines()
+        .map(|line| words(line.trim_end_matches(": ")))
+        .collect();
+    assert!(
+        ours.iter().any(|line| line.contains("page-faults")),
+        "{ours:?}"
+    );
+    assert!(ours.len() > 50, "{}", ours.len());
+    assert_eq!(ours, theirs);
 }

@@ -12,6 +12,7 @@
 //! | [`openings`] | whether anybody opens a file, a FIFO or a device |
 //! | [`old_kernel`] | a filter that makes this kernel refuse `PROCMAP_QUERY` |
 //! | [`perf`] | recordings made by `perf`, and what it says of them |
+//! | [`perf_file`] | recordings written by hand, of what no machine here records |
 //! | [`tools`] | `readelf` and others, as oracles |
 //! | [`user`] | the eyes of a user without privileges |
 //! | [`workload`] | large programs with debug information, made by `cargo xtask workloads` |
@@ -35,6 +36,7 @@ pub mod naive;
 pub mod old_kernel;
 pub mod openings;
 pub mod perf;
+pub mod perf_file;
 mod skip;
 pub mod tools;
 pub mod user;

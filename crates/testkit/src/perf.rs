@@ -19,7 +19,7 @@ pub struct Recording {
 
 /// The ways in which people record: a name, `perf record`'s arguments, and what the
 /// [`program`] does meanwhile.
-pub const WAYS: [(&str, &[&str], &str); 11] = [
+pub const WAYS: [(&str, &[&str], &str); 13] = [
     ("plain", &["-e", "cpu-clock"], "spin"),
     ("frame pointers", &["-e", "cpu-clock", "-g"], "spin"),
     (
@@ -44,6 +44,16 @@ pub const WAYS: [(&str, &[&str], &str); 11] = [
     (
         "without build IDs",
         &["-e", "cpu-clock,page-faults", "-B", "-N"],
+        "forks",
+    ),
+    (
+        "switches of context",
+        &["-e", "cpu-clock", "-g", "--switch-events"],
+        "forks",
+    ),
+    (
+        "a file for each thread of perf",
+        &["-e", "cpu-clock", "-g", "--threads"],
         "forks",
     ),
     (

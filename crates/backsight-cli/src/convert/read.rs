@@ -8,11 +8,13 @@ use backsight_formats::flaws::Flaws;
 use backsight_formats::ndjson::ProfileReader;
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
+use backsight_formats::perf_data::Problems;
 use backsight_formats::{folded, ndjson, perf_script, pprof};
 use backsight_types::profile::Profile;
 
 use super::format::Input;
-use crate::capture;
+use super::recording;
+use crate::capture::{self, Recording};
 use crate::failure::{Failure, Result, complain};
 use crate::file::{Shown, open_input};
 use crate::progress::{Progress, Reading};
@@ -43,6 +45,20 @@ pub(super) fn in_pieces(
     how: &How,
     drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<(Profile, u64)> {
+    if path.is_dir() {
+        let files = recording::open(path, how.from)?;
+        let progress = Progress::bytes("reading", Some(files.bytes));
+        let reading = |file| BufReader::with_capacity(1 << 18, progress.reading(file));
+        let mut malformed = Malformed::new(path);
+        let (profile, problems) = capture::perf_data(
+            path,
+            Recording::Files(files.all.into_iter().map(reading).collect()),
+            how.summed,
+            drain,
+        )?;
+        malformed.count_problems(&problems);
+        return Ok((profile, malformed.finish()));
+    }
     let (file, path) = open_input(path)?;
     let failed = |error: io::Error| Failure::io(Shown(path), &error);
     let metadata = file.metadata().map_err(failed)?;
@@ -89,9 +105,12 @@ fn read(
         Input::PerfScript => perf_script::read(input, summed, |error| malformed.tell(error))
             .map_err(|error| Failure::io(Shown(path), &error))?,
         Input::Perf => {
-            let (profile, problems) = capture::perf_data(path, input, can_seek, summed, drain)?;
-            malformed.count(&problems.flaws);
-            malformed.unnumbered += u64::from(problems.end.is_some());
+            let input = match can_seek {
+                true => Recording::Files(vec![input]),
+                false => Recording::Pipe(input),
+            };
+            let (profile, problems) = capture::perf_data(path, input, summed, drain)?;
+            malformed.count_problems(&problems);
             return Ok(profile);
         }
     };
@@ -177,6 +196,11 @@ impl<'p> Malformed<'p> {
                 Shown(self.path)
             ));
         }
+    }
+
+    fn count_problems(&mut self, problems: &Problems) {
+        self.count(&problems.flaws);
+        self.unnumbered += u64::from(problems.end.is_some());
     }
 
     fn finish(self) -> u64 {

@@ -25,6 +25,22 @@ pub(super) mod sample {
     pub(crate) const IDENTIFIER: u64 = 1 << 16;
 }
 
+/// `PERF_FORMAT_*`: what a counter shows when it is read.
+pub(super) mod format {
+    pub(crate) const TIMES: u64 = 3;
+    pub(crate) const ID: u64 = 1 << 2;
+    pub(crate) const GROUP: u64 = 1 << 3;
+    pub(crate) const LOST: u64 = 1 << 4;
+}
+
+/// `PERF_SAMPLE_BRANCH_*`: which branches are kept, and what of them.
+pub(super) mod branch {
+    pub(crate) const CALL_STACK: u64 = 1 << 11;
+    pub(crate) const HW_INDEX: u64 = 1 << 17;
+    pub(crate) const COUNTERS: u64 = 1 << 19;
+}
+
+const FLAG_INHERIT: u64 = 1 << 1;
 const FLAG_FREQ: u64 = 1 << 10;
 const FLAG_SAMPLE_ID_ALL: u64 = 1 << 18;
 
@@ -36,6 +52,8 @@ pub(super) struct Attr {
     /// The period, or the frequency when `is_freq`.
     pub(super) period: u64,
     pub(super) is_freq: bool,
+    /// Whether new threads are counted with the one that made them.
+    pub(super) is_inherited: bool,
     pub(super) sample_type: u64,
     pub(super) read_format: u64,
     pub(super) branch_type: u64,
@@ -52,6 +70,7 @@ impl Attr {
             config: 0,
             period: 0,
             is_freq: false,
+            is_inherited: false,
             sample_type: 0,
             read_format: 0,
             branch_type: 0,
@@ -91,6 +110,7 @@ impl Attr {
             config,
             period,
             is_freq: flags & FLAG_FREQ != 0,
+            is_inherited: flags & FLAG_INHERIT != 0,
             sample_type,
             read_format,
             branch_type,
@@ -117,6 +137,20 @@ impl Attr {
         use sample::{CPU, ID, IDENTIFIER, STREAM_ID, TIME};
         let from = TIME | ID | STREAM_ID | CPU | IDENTIFIER;
         (self.sample_id_all && self.has(TIME)).then(|| self.words(from))
+    }
+
+    /// Returns how far before the end of any other record its thread stands.
+    pub(super) fn thread_before_end(&self) -> Option<usize> {
+        Some(self.trailer()).filter(|_| self.has(sample::TID) && self.sample_id_all)
+    }
+
+    /// Returns the size of what stands at the end of any other record.
+    pub(super) fn trailer(&self) -> usize {
+        use sample::{CPU, ID, IDENTIFIER, STREAM_ID, TID, TIME};
+        match self.sample_id_all {
+            true => self.words(TID | TIME | ID | STREAM_ID | CPU | IDENTIFIER),
+            false => 0,
+        }
     }
 
     /// Returns where in a sample its event's ID stands.

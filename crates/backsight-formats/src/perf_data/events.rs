@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::attr::Attr;
 use super::bytes::Bytes;
 use super::error::Error;
-use super::raw::{RawRecord, kind};
+use super::kinds::kind;
+use super::raw::RawRecord;
 
 /// An event that was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,9 @@ pub(super) struct Described {
     pub(super) name: Option<String>,
     pub(super) ids: Vec<u64>,
 }
+
+/// How perf names its event of [`Events::is_off_cpu`].
+const OFF_CPU: &str = "offcpu-time";
 
 /// All events of a recording.
 #[derive(Debug, Default)]
@@ -98,11 +102,11 @@ impl Events {
             let attr = &event.attr;
             let named = event.name.clone().filter(|name| !name.is_empty());
             EventType {
-                name: named.unwrap_or_else(|| attr.fallback_name()),
-                unit: match attr.counts_time() {
+                unit: match attr.counts_time() || named.as_deref() == Some(OFF_CPU) {
                     true => Unit::Nanoseconds,
                     false => Unit::Count,
                 },
+                name: named.unwrap_or_else(|| attr.fallback_name()),
                 period: (!attr.is_freq && attr.period > 0).then_some(attr.period),
                 frequency: attr.is_freq.then_some(attr.period),
             }
@@ -114,10 +118,11 @@ impl Events {
         self.events.get(event).map_or(&NONE, |event| &event.attr)
     }
 
-    /// Returns the event that a record of the kernel belongs to.
-    pub(super) fn of(&mut self, record: &RawRecord<'_>) -> usize {
+    /// Returns the event that a record of the kernel belongs to; `None` for a sample of
+    /// one that nothing describes.
+    pub(super) fn of(&mut self, record: &RawRecord<'_>) -> Option<usize> {
         if self.events.len() < 2 {
-            return 0;
+            return Some(0);
         }
         let attr = self.attr(0);
         let at = match record.kind {
@@ -125,16 +130,19 @@ impl Events {
             _ => (attr.id_before_end()).and_then(|back| record.body.len().checked_sub(back)),
         };
         let id = at.and_then(|at| word(record, at));
-        let Some(id) = id else { return 0 };
+        let Some(id) = id else { return Some(0) };
         if let Some((last, event)) = self.last
             && last == id
         {
-            return event;
+            return Some(event);
         }
-        // perf writes 0 for what it made up itself.
-        let event = self.by_id.get(&id).copied().unwrap_or_default();
+        let Some(event) = self.by_id.get(&id).copied() else {
+            // perf writes 0 for what it made up itself.
+            let is_told = record.kind == kind::SAMPLE && id != 0 && !self.by_id.is_empty();
+            return (!is_told).then_some(0);
+        };
         self.last = Some((id, event));
-        event
+        Some(event)
     }
 
     /// Returns the time of a record of the kernel, in nanoseconds.
@@ -145,6 +153,29 @@ impl Events {
             _ => record.body.len().checked_sub(attr.time_before_end()?)?,
         };
         word(record, at)
+    }
+
+    /// Returns the event that a counter with this ID is of.
+    pub(super) fn with_id(&self, id: u64) -> Option<usize> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// Returns whether the samples of an event hold another sample, of BPF's own making:
+    /// time in which a thread did not run.
+    pub(super) fn is_off_cpu(&self, event: usize) -> bool {
+        let name = self
+            .events
+            .get(event)
+            .and_then(|event| event.name.as_deref());
+        name.is_some_and(|name| name == OFF_CPU)
+    }
+
+    /// Returns the thread of a record of the kernel that is no sample.
+    pub(super) fn thread_of(&self, event: usize, record: &RawRecord<'_>) -> Option<(u32, u32)> {
+        let back = self.attr(event).thread_before_end()?;
+        let at = record.body.len().checked_sub(back)?;
+        let mut at = Bytes::new(record.body.get(at..)?, record.big);
+        Some((at.u32()?, at.u32()?))
     }
 
     /// Names the event with this ID.

@@ -18,31 +18,7 @@ use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
 use super::bytes::Bytes;
 use super::error::End;
-
-/// `PERF_RECORD_*`: what the kernel writes, and from 64 on perf itself.
-pub(super) mod kind {
-    pub(crate) const MMAP: u32 = 1;
-    pub(crate) const LOST: u32 = 2;
-    pub(crate) const COMM: u32 = 3;
-    pub(crate) const EXIT: u32 = 4;
-    pub(crate) const THROTTLE: u32 = 5;
-    pub(crate) const FORK: u32 = 7;
-    pub(crate) const SAMPLE: u32 = 9;
-    pub(crate) const MMAP2: u32 = 10;
-    pub(crate) const LOST_SAMPLES: u32 = 13;
-    pub(crate) const KSYMBOL: u32 = 17;
-    /// The first that perf writes by itself.
-    pub(crate) const FIRST_OF_PERF: u32 = 64;
-    pub(crate) const HEADER_ATTR: u32 = 64;
-    pub(crate) const HEADER_BUILD_ID: u32 = 67;
-    pub(crate) const FINISHED_ROUND: u32 = 68;
-    pub(crate) const AUXTRACE: u32 = 71;
-    pub(crate) const EVENT_UPDATE: u32 = 78;
-    pub(crate) const HEADER_FEATURE: u32 = 80;
-    pub(crate) const COMPRESSED: u32 = 81;
-    /// Since perf 6.16: as the former, with its size before it.
-    pub(crate) const COMPRESSED2: u32 = 83;
-}
+use super::kinds::{behind, kind};
 
 /// The size of `perf_event_header`.
 const HEADER: usize = 8;
@@ -131,9 +107,19 @@ impl<R: Read> Records<R> {
                     inner.feed(packed);
                 }
                 _ if !whole => return Err(End::Cut),
-                kind::AUXTRACE => {
-                    let more = Bytes::new(self.plain.take(size), big).u64();
-                    self.plain.skip(more.unwrap_or_default())?;
+                kind::HEADER_TRACING_DATA | kind::AUXTRACE => {
+                    let Some(count) = behind(kind, self.plain.take(size), big) else {
+                        let reason = "a record that does not say how much stands behind it";
+                        return Err(self.plain.damaged(reason));
+                    };
+                    self.plain.skip(count)?;
+                    let body = &[][..];
+                    return Ok(Some(RawRecord {
+                        kind,
+                        misc,
+                        body,
+                        big,
+                    }));
                 }
                 _ => {
                     let body = self.plain.take(size);

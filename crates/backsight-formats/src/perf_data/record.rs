@@ -7,7 +7,8 @@ use backsight_types::trace::{Change, KERNEL_PID, Mapping, Record};
 use backsight_types::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms};
 
 use super::bytes::{Bytes, until_zero};
-use super::raw::{RawRecord, kind};
+use super::kinds::kind;
+use super::raw::RawRecord;
 use super::sample::Context;
 
 /// What became of a thread.
@@ -29,6 +30,8 @@ pub enum ThreadChange {
 /// A bit of `misc` with a meaning for each kind: the name came with an exec; the
 /// mapping is of data; perf made the fork up, and the mappings are told by themselves.
 const BIT_13: u16 = 1 << 13;
+/// The same bit of a switch: the thread runs no more.
+pub(super) const SWITCH_OUT: u16 = BIT_13;
 /// An MMAP2 has a build ID in the place of device and inode.
 const HAS_BUILD_ID: u16 = 1 << 14;
 

@@ -23,6 +23,14 @@ use super::raw::RawRecord;
 /// 512 KiB for each processor, and two rounds may wait.
 pub const MAX_HELD: usize = 64 << 20;
 
+/// No clock shows more nanoseconds, be it since a machine began or since 1970: that is in
+/// the year 2116.
+pub(super) const MAX_TIME: u64 = 1 << 62;
+
+/// What perf writes where it knows no time: `OFF_CPU_TIMESTAMP` of
+/// `tools/perf/util/bpf_off_cpu.c`.
+pub(super) const NO_TIME: u64 = 0xffff_ffff_0000_0000;
+
 /// A record that waits, or goes out next.
 #[derive(Clone, Copy, Debug)]
 struct Held {
@@ -33,6 +41,8 @@ struct Held {
     kind: u32,
     misc: u16,
     event: u16,
+    /// Whether its own time is one that can be.
+    has_time: bool,
 }
 
 /// Records with their bodies.
@@ -48,6 +58,8 @@ pub(super) struct Sorted<'a> {
     pub(super) record: RawRecord<'a>,
     /// In nanoseconds; 0 when it has none.
     pub(super) time: u64,
+    /// Whether the record says so itself.
+    pub(super) has_time: bool,
     /// Its place among the events.
     pub(super) event: usize,
 }
@@ -70,11 +82,8 @@ pub(super) struct Sorter {
 }
 
 impl Sorter {
-    pub(super) fn new() -> Self {
-        Self::holding(MAX_HELD)
-    }
-
-    fn holding(most: usize) -> Self {
+    /// Begins, with so many bytes that may wait.
+    pub(super) fn holding(most: usize) -> Self {
         Self {
             waiting: Heap::default(),
             ready: Heap::default(),
@@ -87,9 +96,14 @@ impl Sorter {
         }
     }
 
-    /// Takes a record. Those without a time go out as soon as they can.
+    /// Takes a record. Those without a time go out as soon as they can; those whose time
+    /// cannot be, with what came last.
     pub(super) fn push(&mut self, record: &RawRecord<'_>, event: usize, time: Option<u64>) {
-        let time = time.unwrap_or_default();
+        let has_time = time.is_none_or(|time| time <= MAX_TIME);
+        let time = match time {
+            Some(_) if !has_time => self.end,
+            time => time.unwrap_or_default(),
+        };
         let heap = &mut self.waiting;
         let len = u32::try_from(record.body.len());
         let start = u32::try_from(heap.bodies.len());
@@ -105,6 +119,7 @@ impl Sorter {
             kind: record.kind,
             misc: record.misc,
             event: u16::try_from(event).unwrap_or(u16::MAX),
+            has_time,
         });
         self.end = self.end.max(time);
         // What perf made up has no time, and is never late.
@@ -175,9 +190,14 @@ impl Sorter {
         self.at(self.out.checked_sub(1)?, big)
     }
 
-    /// Returns the next record without taking it.
-    pub(super) fn peek(&self, big: bool) -> Option<Sorted<'_>> {
-        self.at(self.out, big)
+    /// Returns the record that was taken last.
+    pub(super) fn last(&self, big: bool) -> Option<Sorted<'_>> {
+        self.at(self.out.checked_sub(1)?, big)
+    }
+
+    /// Returns the time of the next record.
+    pub(super) fn next_time(&self) -> Option<u64> {
+        self.ready.held.get(self.out).map(|held| held.time)
     }
 
     fn at(&self, place: usize, big: bool) -> Option<Sorted<'_>> {
@@ -191,6 +211,7 @@ impl Sorter {
         Some(Sorted {
             record,
             time: held.time,
+            has_time: held.has_time,
             event: usize::from(held.event),
         })
     }
@@ -215,7 +236,7 @@ fn body<'a>(bodies: &'a [u8], held: &Held) -> &'a [u8] {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{RawRecord, Sorter};
+    use super::{MAX_HELD, RawRecord, Sorter};
 
     fn push(sorter: &mut Sorter, time: u64, body: &[u8]) {
         let record = RawRecord {
@@ -241,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_round_lets_out_what_the_one_before_had_reached() {
-        let mut sorter = Sorter::new();
+        let mut sorter = Sorter::holding(MAX_HELD);
         for (round, want) in [
             (&[1, 2, 2, 3, 4][..], &[][..]),
             (&[3, 4, 5, 5, 6, 7], &[1, 2, 2, 3, 3, 4, 4]),
@@ -281,7 +302,7 @@ mod tests {
         fn what_processors_recorded_comes_in_order(
             turns in prop::collection::vec((0_u64..20, 0_u64..20), 1..30)
         ) {
-            let mut sorter = Sorter::new();
+            let mut sorter = Sorter::holding(MAX_HELD);
             let (mut now, mut want, mut got) = (0, Vec::new(), Vec::new());
             for (first, second) in turns {
                 // What is recorded up to `now` is found in either buffer of this round,

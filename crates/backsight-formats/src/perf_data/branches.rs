@@ -1,0 +1,67 @@
+//! The branches that the processor took last, as it kept them itself.
+//!
+//! In call-stack mode (`perf record --call-graph lbr`) it forgets a call when that
+//! returns, so that what it keeps is the stack of the user's code: each entry is a call,
+//! with where it came from and what it called.
+//!
+//! ```text
+//!   entry 0:  from main+8    to leaf        the chain:  leaf, main+8, start+4
+//!   entry 1:  from start+4   to main
+//! ```
+//!
+//! Source: `struct perf_branch_entry` in `include/uapi/linux/perf_event.h`;
+//! `resolve_lbr_callchain_sample` in `tools/perf/util/machine.c`.
+
+use backsight_types::AbsAddr;
+
+use super::bytes::Bytes;
+
+/// The branches of a sample, the latest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Branches<'a> {
+    bytes: &'a [u8],
+    are_calls: bool,
+    big: bool,
+}
+
+impl<'a> Branches<'a> {
+    /// The size of `struct perf_branch_entry`: from, to, and flags.
+    pub(super) const EACH: u64 = 24;
+
+    pub(super) fn new(bytes: &'a [u8], are_calls: bool, big: bool) -> Self {
+        Self {
+            bytes,
+            are_calls,
+            big,
+        }
+    }
+
+    /// Returns whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Returns whether they are calls that have not returned, and so a stack.
+    #[must_use]
+    pub fn are_calls(&self) -> bool {
+        self.are_calls
+    }
+
+    /// Walks over them: from where, and to where.
+    pub fn iter(&self) -> impl Iterator<Item = (AbsAddr, AbsAddr)> + use<'a> {
+        let mut at = Bytes::new(self.bytes, self.big);
+        std::iter::from_fn(move || {
+            let (from, to) = (at.u64()?, at.u64()?);
+            at.u64()?;
+            Some((AbsAddr(from), AbsAddr(to)))
+        })
+    }
+
+    /// Walks over the stack that calls are, innermost first: what was called last, then
+    /// where each call stands.
+    pub(super) fn stack(&self) -> impl Iterator<Item = AbsAddr> + use<'a> {
+        let first = self.iter().next().map(|(_, to)| to);
+        first.into_iter().chain(self.iter().map(|(from, _)| from))
+    }
+}

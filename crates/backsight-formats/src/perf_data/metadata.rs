@@ -1,0 +1,46 @@
+//! What perf says by itself, in records of a pipe.
+//!
+//! Source: `tools/perf/util/header.c` and `tools/lib/perf/include/perf/event.h`.
+
+use super::attr::Attr;
+use super::bytes::Bytes;
+use super::events::{Described, Events, numbers};
+use super::facts::{self, Facts};
+use super::kinds::kind;
+use super::raw::RawRecord;
+
+/// Takes what perf says by itself; `None` when it is damaged.
+pub(super) fn take(record: &RawRecord<'_>, events: &mut Events, facts: &mut Facts) -> Option<()> {
+    const UPDATE_NAME: u64 = 2;
+    let big = record.big;
+    let mut at = Bytes::new(record.body, big);
+    match record.kind {
+        kind::HEADER_ATTR => {
+            let (attr, size) = Attr::parse(record.body, big)?;
+            events.add(Described {
+                attr,
+                name: None,
+                ids: numbers(record.body.get(size..)?, big),
+            });
+            facts.events = events.types();
+        }
+        kind::EVENT_UPDATE => {
+            let (what, id) = (at.u64()?, at.u64()?);
+            if what == UPDATE_NAME {
+                events.name(id, String::from_utf8_lossy(at.text()).into_owned());
+                facts.events = events.types();
+            }
+        }
+        kind::HEADER_FEATURE => {
+            let feature = at.u64()?;
+            facts.take_feature(feature, at.rest(), big);
+            if feature == facts::feature::EVENT_DESC {
+                events.take_names(at.rest(), big);
+                facts.events = events.types();
+            }
+        }
+        kind::HEADER_BUILD_ID => facts.take_build_id(record.misc, record.body, big),
+        _ => {}
+    }
+    Some(())
+}

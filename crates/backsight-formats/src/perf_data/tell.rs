@@ -1,0 +1,82 @@
+//! What a record says that is no sample.
+
+use std::io::Read;
+
+use backsight_types::trace::{Change, Record};
+
+use super::bytes::Bytes;
+use super::kinds::kind;
+use super::{Event, Problems, Reader, ThreadChange, record};
+
+impl<R: Read> Reader<R> {
+    /// Returns what the record says that was taken last, and is no sample.
+    pub(super) fn tell(&mut self) -> Option<Event<'static>> {
+        let next = self.streams.last(self.big)?;
+        let (record, time_ns, event) = (next.record, next.time, next.event);
+        let too_short = |problems: &mut Problems| {
+            let what = "records about a process that are too short";
+            problems.flaws.count(what);
+        };
+        let mut at = Bytes::new(record.body, record.big);
+        match record.kind {
+            kind::LOST => {
+                let (_id, count) = (at.u64()?, at.u64()?);
+                return Some(Event::Lost(count));
+            }
+            kind::LOST_SAMPLES => return at.u64().map(Event::Lost),
+            kind::THROTTLE => return Some(Event::Throttled),
+            kind::SWITCH | kind::SWITCH_CPU_WIDE => {
+                let Some((_, tid)) = self.events.thread_of(event, &record) else {
+                    too_short(&mut self.problems);
+                    return None;
+                };
+                return Some(Event::Switched {
+                    time_ns,
+                    tid,
+                    is_out: record.misc & record::SWITCH_OUT != 0,
+                });
+            }
+            kind::CALLCHAIN_DEFERRED => {
+                let thread = self.events.thread_of(event, &record);
+                let trailer = self.events.attr(event).trailer();
+                let tid = thread.map(|(_, tid)| tid);
+                if self.deferred.take(&record, tid, trailer).is_none() {
+                    let what = "user stacks that came later and are too short";
+                    self.problems.flaws.count(what);
+                }
+                return None;
+            }
+            _ => {}
+        }
+        let Some(told) = record::parse(&record, time_ns) else {
+            too_short(&mut self.problems);
+            return None;
+        };
+        let mut first = told.change.map(Event::Record);
+        if let Some((pid, tid, change)) = told.thread {
+            if change == ThreadChange::Ended {
+                self.deferred.thread_ended(tid, self.big);
+                self.counters.thread_ended(tid);
+            }
+            if self.threads.take(pid, tid, &change) {
+                let change = Change::Exit;
+                first = Some(Event::Record(Record {
+                    time_ns,
+                    pid,
+                    change,
+                }));
+            }
+            let thread = Event::Thread {
+                time_ns,
+                pid,
+                tid,
+                change,
+            };
+            match first {
+                Some(_) => self.also = Some(thread),
+                None => first = Some(thread),
+            }
+        }
+        first
+    }
+}

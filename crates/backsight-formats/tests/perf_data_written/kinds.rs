@@ -1,0 +1,137 @@
+//! Each type of record is passed by its own length, and by that of what stands behind it.
+
+use testkit::perf_file::{PerfFile, USER};
+
+use super::{cycles, every_way, of_perf};
+
+fn sample(file: &mut PerfFile, time: u64) {
+    file.record(9, USER, |at| {
+        at.words(&[1, 0x40_0123]).u32(7).u32(7).words(&[time, 1000]);
+        at.words(&[2, -512_i64 as u64, 0x40_0123]);
+    });
+}
+
+/// What `perf` makes of the tracing system when nothing of it is used: no formats, no
+/// names. Source: `tools/perf/util/trace-event-info.c`.
+fn tracing_data() -> Vec<u8> {
+    let mut data = vec![23, 8, 68];
+    data.extend(b"tracing0.6\0");
+    data.extend([0, 8]);
+    data.extend(4096_u32.to_le_bytes());
+    let page = "\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;\n\
+                \tfield: local_t commit;\toffset:8;\tsize:8;\tsigned:1;\n\
+                \tfield: int overwrite;\toffset:8;\tsize:1;\tsigned:1;\n\
+                \tfield: char data;\toffset:16;\tsize:4080;\tsigned:1;\n";
+    for (name, text) in [("header_page\0", page), ("header_event\0", "# none\n")] {
+        data.extend(name.as_bytes());
+        data.extend((text.len() as u64).to_le_bytes());
+        data.extend(text.as_bytes());
+    }
+    // Formats of ftrace, systems, kallsyms, formats of printk.
+    data.extend([0; 16]);
+    data.extend(0_u64.to_le_bytes());
+    data
+}
+
+/// A sample, this type of record, and another sample.
+fn around(big: bool, kind: u32) -> PerfFile {
+    let mut file = PerfFile::new(big, &[cycles(&[1])]);
+    sample(&mut file, 100);
+    let payload = match kind {
+        66 => {
+            let mut data = tracing_data();
+            data.resize(data.len().next_multiple_of(8), 0);
+            data
+        }
+        // What would end the reading if it were taken for a record.
+        71 => vec![0; 1000],
+        _ => Vec::new(),
+    };
+    file.record(kind, 0, |at| {
+        match kind {
+            66 => at.u32(payload.len() as u32),
+            68 | 82 => at,
+            71 => at.u64(payload.len() as u64).zeros(32),
+            81 => at,
+            83 => at.u64(0),
+            80 => at.u64(1000).zeros(8),
+            _ => at.zeros(64),
+        };
+        if kind < 64 {
+            at.trailer(7, 7, 150, 1);
+        }
+    });
+    file.behind(&payload);
+    sample(&mut file, 200);
+    file
+}
+
+#[test]
+fn every_type_is_passed_by_its_length() {
+    // Attributes change how samples are read: each pipe has them in its first records.
+    for kind in (1..=40).chain(65..=120) {
+        let (samples, said) = every_way(|big| around(big, kind));
+        let want = if kind == 9 { 3 } else { 2 };
+        assert_eq!(samples.len(), want, "type {kind}: {samples:?}, {said:?}");
+        let newer = matches!(kind, 23..64 | 87..);
+        let want: &[&str] = match kind {
+            9 => &[],
+            22 => &["1 user stacks that came later for no sample"],
+            71 => &["1 pieces of hardware traces"],
+            _ if newer => &["1 records of a type that is not known"],
+            _ => &[],
+        };
+        assert_eq!(said, want, "type {kind}");
+    }
+}
+
+#[test]
+fn perf_reads_on_behind_them_too() {
+    // Those that perf 6.1 knows, and takes without what belongs to them: no hardware
+    // traces, which are for the decoder of their processor.
+    for kind in [1, 3, 66, 68, 69, 73, 74, 82] {
+        let file = around(false, kind);
+        // Those of the tracing system it looks for in a file's first bytes.
+        let in_file = Some(file.file()).filter(|_| kind != 66);
+        for bytes in in_file.into_iter().chain([file.pipe()]) {
+            let Some(lines) = of_perf(&bytes, &["-G", "-F", "pid,time"]) else {
+                return;
+            };
+            assert_eq!(lines.len(), 2, "type {kind}: {lines:?}");
+        }
+    }
+}
+
+#[test]
+fn what_should_stand_behind_and_does_not_is_said() {
+    let cases = [
+        (66, 0, "does not say how much"),
+        (71, 4, "does not say how much"),
+    ];
+    for (kind, size, want) in cases {
+        let (samples, said) = every_way(|big| {
+            let mut file = PerfFile::new(big, &[cycles(&[1])]);
+            sample(&mut file, 100);
+            file.record(kind, 0, |at| {
+                at.zeros(size);
+            });
+            sample(&mut file, 200);
+            file
+        });
+        assert_eq!(samples.len(), 1, "type {kind}");
+        assert!(said.iter().any(|end| end.contains(want)), "{said:?}");
+    }
+    for kind in [66, 71] {
+        let (samples, said) = every_way(|big| {
+            let mut file = PerfFile::new(big, &[cycles(&[1])]);
+            sample(&mut file, 100);
+            file.record(kind, 0, |at| {
+                at.u32(1 << 20).u32(1 << 20);
+            });
+            sample(&mut file, 200);
+            file
+        });
+        assert_eq!(samples.len(), 1, "type {kind}");
+        assert!(said.iter().any(|end| end.contains("cut off")), "{said:?}");
+    }
+}

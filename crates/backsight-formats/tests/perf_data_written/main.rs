@@ -1,0 +1,114 @@
+//! Recordings written by hand, of what no machine here records: in both byte orders, as
+//! files and through pipes, and against `perf script` where that knows them.
+
+mod branches;
+mod damage;
+mod deferred;
+mod groups;
+mod kinds;
+mod times;
+
+use std::io::Cursor;
+use std::io::Read;
+
+use backsight_formats::perf_data::{Error, Event, Problems, Reader};
+use testkit::perf_file::{Event as Attr, PerfFile, sample};
+use testkit::{perf, skip};
+
+/// What the samples hold that most recordings here have, in this order: identifier,
+/// address, thread, time, period, and then the chain.
+const USUAL: u64 = sample::IDENTIFIER
+    | sample::IP
+    | sample::TID
+    | sample::TIME
+    | sample::PERIOD
+    | sample::CALLCHAIN;
+
+/// The event of most recordings here: a hardware counter.
+fn cycles(ids: &[u64]) -> Attr {
+    Attr {
+        name: "cycles",
+        period: 1000,
+        sample_type: USUAL,
+        ids: ids.to_vec(),
+        ..Attr::default()
+    }
+}
+
+/// A sample as one line, and how many there were.
+fn samples<R: Read>(mut reader: Reader<R>) -> (Vec<String>, Problems) {
+    let mut seen = Vec::new();
+    while let Some(event) = reader.next() {
+        if let Event::Sample(sample) = event {
+            let chain: Vec<String> = (sample.chain())
+                .map(|entry| format!("{:x}{:?}{:?}", entry.addr, entry.context, entry.lookup))
+                .collect();
+            let chain = chain.join(" ").replace("User", "u").replace("Kernel", "k");
+            let chain = chain.replace("Exact", "").replace("Return", "r");
+            seen.push(format!(
+                "{}/{} {:?} {}: {} {chain}",
+                sample.pid.cast_signed(),
+                sample.tid.cast_signed(),
+                sample.time_ns,
+                sample.event,
+                sample.period
+            ));
+        }
+    }
+    (seen, reader.into_problems())
+}
+
+fn read_file(bytes: &[u8]) -> Result<(Vec<String>, Problems), Error> {
+    Ok(samples(Reader::open(Cursor::new(bytes))?))
+}
+
+fn read_pipe(bytes: &[u8]) -> Result<(Vec<String>, Problems), Error> {
+    Ok(samples(Reader::stream(bytes)?))
+}
+
+/// Reads what `write` makes in each byte order and as file and pipe: all must say the
+/// same, which is returned with what was left out and what was wrong.
+fn every_way(write: impl Fn(bool) -> PerfFile) -> (Vec<String>, Vec<String>) {
+    let said = |problems: &Problems| -> Vec<String> {
+        let left_out = problems
+            .flaws
+            .left_out()
+            .map(|(what, n)| format!("{n} {what}"));
+        let wrong = problems
+            .flaws
+            .iter()
+            .map(|(what, n)| format!("wrong: {n} {what}"));
+        // Attributes are among the records of a pipe: they stand at other bytes.
+        let end = problems.end.iter().map(|end| {
+            let text = format!("{end}");
+            text.replace(|c: char| c.is_ascii_digit(), "")
+        });
+        left_out.chain(wrong).chain(end).collect()
+    };
+    let ways = [false, true].map(|big| {
+        let recording = write(big);
+        let (file, problems) = read_file(&recording.file()).expect("a recording");
+        let (pipe, of_pipe) = read_pipe(&recording.pipe()).expect("a recording");
+        assert_eq!(file, pipe, "as a file, and through a pipe");
+        assert_eq!(said(&problems), said(&of_pipe));
+        (file, said(&problems))
+    });
+    let [little, big] = ways;
+    assert_eq!(little, big, "in either byte order");
+    little
+}
+
+/// Returns what `perf script` prints of these bytes, line by line without blanks at the
+/// ends; `None` where there is no perf.
+fn of_perf(bytes: &[u8], args: &[&str]) -> Option<Vec<String>> {
+    if testkit::tools::tool("perf").is_none() {
+        skip("no perf");
+        return None;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("perf.data");
+    std::fs::write(&data, bytes).expect("room");
+    let text = perf::script(&data, args);
+    let lines = text.lines().map(|line| line.trim().to_owned());
+    Some(lines.filter(|line| !line.is_empty()).collect())
+}
