@@ -36,6 +36,9 @@ objcopy --compress-debug-sections=zstd "$work/v5" "$corpus/elf_image/zstd" 2>/de
 cp /proc/self/maps "$corpus/maps_text/self"
 head -n 60 /proc/kallsyms >"$corpus/kallsyms/head"
 gcc -g -O1 -fno-omit-frame-pointer -o "$work/prog" "$work/a.c"
+# Recordings that no machine here makes.
+cargo run -q -p testkit --example perf_seeds -- "$corpus/perf_data_in"
+
 if perf record -q -e cpu-clock -F 99 -g -o "$work/perf.data" "$work/prog" 2>/dev/null; then
     cp "$work/perf.data" "$corpus/perf_data_in/file"
     perf record -q -e cpu-clock -F 99 -g -z -o "$corpus/perf_data_in/packed" "$work/prog"

@@ -10,9 +10,14 @@
 //! pieces: a piece ends when enough samples wait, and is then handed to whoever writes
 //! it. What stays is what the profile's tables have, not the samples.
 
+mod about;
 mod chains;
+mod columns;
 mod files;
+mod input;
 mod kernel;
+mod leaving;
+mod off_cpu;
 mod people;
 mod piece;
 mod places;
@@ -24,16 +29,21 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use backsight_formats::perf_data::{
-    Error, Event, EventType, Facts, Problems, Reader, Sample, ThreadChange,
+    Event, EventType, Facts, Problems, Reader, Sample, ThreadChange,
 };
 use backsight_normalize::{Change, KERNEL_PID, Record};
-use backsight_types::profile::{self, Profile, ValueType};
-use backsight_types::{BuildId, ModuleKind};
+use backsight_types::BuildId;
+use backsight_types::profile::{self, Profile};
 
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 
+pub(crate) use input::{How, Recording};
+
+use columns::Columns;
 use kernel::RecordedKernel;
+use leaving::Leaving;
+use off_cpu::OffCpu;
 use people::People;
 use piece::{Piece, Unwound};
 use unwind::Unwinders;
@@ -50,8 +60,9 @@ struct Capture {
     branches: u64,
     /// What the recording says of files whose mappings say no build ID.
     build_ids: HashMap<(Vec<u8>, bool), BuildId>,
-    /// For each event the place of its first value type.
-    value_types: Vec<u32>,
+    columns: Columns,
+    off_cpu: OffCpu,
+    leaving: Leaving,
     /// Of the first and the last sample.
     times: Option<(u64, u64)>,
     /// Counts events. They come in order, so that their number is their time.
@@ -61,38 +72,17 @@ struct Capture {
     throttled: u64,
 }
 
-/// Where a recording is read from.
-pub(crate) enum Recording<R> {
-    /// A file, and those that belong to it: see [`Reader::directory`].
-    Files(Vec<R>),
-    /// What cannot go back.
-    Pipe(R),
-}
-
-impl<R: Read + Seek> Recording<R> {
-    fn open(self) -> Result<Reader<R>, Error> {
-        match self {
-            Self::Pipe(input) => Reader::stream(input),
-            Self::Files(files) => {
-                let mut files = files.into_iter();
-                let first = files.next().ok_or(Error::NotPerfData)?;
-                Reader::directory(first, files.collect())
-            }
-        }
-    }
-}
-
 /// Reads a recording of `perf`. Says what was lost and what was wrong with it. Each time a piece is done, `drain` gets the
 /// profile with the samples since the last time, and may take them out.
 pub(crate) fn perf_data(
     path: &Path,
     input: Recording<impl Read + Seek>,
-    summed: bool,
+    how: &How<'_>,
     drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<(Profile, Problems)> {
     let opened = input.open();
     let mut reader = opened.map_err(|error| Failure::of(Shown(path), error))?;
-    let capture = read(&mut reader, summed, drain)?;
+    let capture = read(&mut reader, how, drain)?;
     let say = |what: &dyn fmt::Display| complain(format_args!("{}: {what}", Shown(path)));
     if capture.lost > 0 {
         say(&format_args!("perf lost {} records", capture.lost));
@@ -121,10 +111,14 @@ pub(crate) fn perf_data(
 
 fn read<R: Read>(
     reader: &mut Reader<R>,
-    summed: bool,
+    how: &How<'_>,
     mut drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<Capture> {
-    let mut capture = Capture::new(reader.facts(), summed);
+    let mut capture = Capture::new(reader.facts(), how);
+    if let Some(others) = capture.columns.missing(&reader.facts().events) {
+        let what = format_args!("--event {}", how.event.unwrap_or_default());
+        return Err(Failure::of(what, others));
+    }
     while let Some(event) = reader.next() {
         match event {
             Event::Sample(sample) => capture.sample(&sample),
@@ -132,10 +126,11 @@ fn read<R: Read>(
         }
         if capture.piece.is_full() {
             capture.finish_piece();
-            capture.value_types(&reader.facts().events);
+            capture.events(&reader.facts().events);
             drain(&mut capture.profile)?;
         }
     }
+    capture.off_cpu.finish(&mut capture.piece.switches);
     capture.finish_piece();
     capture.conclude(reader.facts());
     drain(&mut capture.profile)?;
@@ -143,7 +138,7 @@ fn read<R: Read>(
 }
 
 impl Capture {
-    fn new(facts: &Facts, summed: bool) -> Self {
+    fn new(facts: &Facts, how: &How<'_>) -> Self {
         let mut capture = Self {
             profile: Profile::default(),
             piece: Piece::default(),
@@ -152,20 +147,22 @@ impl Capture {
             calls: Unwound::default(),
             branches: 0,
             build_ids: HashMap::new(),
-            value_types: Vec::new(),
+            columns: Columns::new(how.event),
+            off_cpu: OffCpu::default(),
+            leaving: Leaving::default(),
             times: None,
             order: 0,
             lost: 0,
             throttled: 0,
         };
-        capture.piece.summed = summed;
+        capture.piece.summed = how.summed;
         capture.piece.trust_inodes = files::is_this_host(facts.hostname.as_deref());
         capture.piece.recorded_kernel = RecordedKernel {
             hostname: facts.hostname.clone(),
             os_release: facts.os_release.clone(),
         };
         capture.take_build_ids(facts);
-        capture.value_types(&facts.events);
+        capture.events(&facts.events);
         capture
     }
 
@@ -182,36 +179,17 @@ impl Capture {
         }
     }
 
-    /// Each event has two values: how many samples, and how much they stand for.
-    fn value_types(&mut self, events: &[EventType]) {
-        let is_only = events.iter().filter(|event| is_shown(event)).count() == 1;
-        for event in events.iter().skip(self.value_types.len()) {
-            let at = self.profile.sample_types.len();
-            self.value_types.push(u32::try_from(at).unwrap_or(u32::MAX));
-            if !is_shown(event) {
-                continue;
-            }
-            let samples = match is_only {
-                true => "samples".to_owned(),
-                false => format!("{}-samples", event.name),
-            };
-            let strings = &mut self.profile.strings;
-            let mut value = |kind: &str, unit: &str| ValueType {
-                kind: strings.intern(kind),
-                unit: strings.intern(unit),
-            };
-            let count = value(&samples, "count");
-            let amount = value(&event.name, event.unit.as_str());
-            self.profile.sample_types.extend([count, amount]);
-            if let Some(period) = event.period.filter(|_| is_only) {
-                let period = i64::try_from(period).unwrap_or(i64::MAX);
-                self.profile.period = Some((amount, period));
-            }
-        }
+    fn events(&mut self, events: &[EventType]) {
+        self.columns.update(events, &mut self.profile);
+        self.off_cpu.set_events(events);
     }
 
     fn sample(&mut self, sample: &Sample<'_>) {
         self.order += 1;
+        let switch = self.off_cpu.sample(sample, &mut self.piece.switches);
+        let Some(first_type) = self.columns.count(sample.event) else {
+            return;
+        };
         if let Some(user) = &sample.user {
             // To unwind, what is mapped must be known by now, not at the piece's end.
             if self.piece.has_records() {
@@ -241,7 +219,6 @@ impl Capture {
         };
         let are_lost = !sample.branches.is_empty() && !sample.branches.are_calls();
         self.branches = self.branches.saturating_add(u64::from(are_lost));
-        let first_type = self.value_types.get(sample.event).copied();
         self.piece.push(
             self.order,
             sample,
@@ -250,8 +227,9 @@ impl Capture {
                 thread,
                 time_ns: sample.time_ns,
                 stack: None,
-                first_type: first_type.unwrap_or_default(),
+                first_type,
             },
+            switch,
         );
     }
 
@@ -265,25 +243,78 @@ impl Capture {
                 change,
             } => {
                 let strings = &mut self.profile.strings;
+                let switches = &mut self.piece.switches;
                 match change {
                     ThreadChange::Began {
                         parent_pid,
                         parent_tid,
-                    } => (self.people).began(time_ns, (pid, tid), (parent_pid, parent_tid)),
+                    } => {
+                        // What was there before the recording has no time.
+                        if time_ns > 0 {
+                            self.off_cpu.runs(parent_tid, time_ns, switches);
+                        }
+                        self.off_cpu.began(tid);
+                        (self.people).began(time_ns, (pid, tid), (parent_pid, parent_tid));
+                    }
                     ThreadChange::Named(name) => {
+                        if time_ns > 0 {
+                            self.off_cpu.runs(tid, time_ns, switches);
+                        }
                         let name = strings.intern(&String::from_utf8_lossy(&name));
                         self.people.named((pid, tid), name);
                     }
-                    ThreadChange::Ended => self.people.ended((pid, tid)),
+                    ThreadChange::Ended => {
+                        self.off_cpu.ends(tid, time_ns, switches);
+                        self.people.ended((pid, tid));
+                    }
                 }
             }
             Event::Lost(count) => self.lost = self.lost.saturating_add(count),
             Event::Throttled => self.throttled += 1,
-            Event::Switched { .. } | Event::Sample(_) => {}
+            Event::Switched {
+                time_ns,
+                tid,
+                is_out,
+            } => {
+                let switches = &mut self.piece.switches;
+                if !is_out {
+                    self.off_cpu.runs(tid, time_ns, switches);
+                }
+            }
+            Event::Sample(_) => {}
         }
     }
 
-    fn record(&mut self, mut record: Record) {
+    /// A process that ended may be caught once more, on its way out. So what is known of
+    /// it is kept until many others have ended, or its ID is another's.
+    fn record(&mut self, record: Record) {
+        match &record.change {
+            Change::Exit => {
+                self.people
+                    .exit(record.pid, record.time_ns, &mut self.profile);
+                if let Some(gone) = self.leaving.ended(record) {
+                    self.gone(gone);
+                }
+                return;
+            }
+            Change::Fork { .. } => {
+                if let Some(gone) = self.leaving.began(record.pid) {
+                    self.gone(gone);
+                }
+            }
+            _ => {}
+        }
+        self.changed(record);
+    }
+
+    /// A process ended, and nothing more comes of it.
+    fn gone(&mut self, record: Record) {
+        self.people.gone(record.pid);
+        self.unwinders.forget(record.pid);
+        self.changed(record);
+    }
+
+    fn changed(&mut self, mut record: Record) {
         self.order += 1;
         let time_ns = record.time_ns;
         record.time_ns = self.order;
@@ -302,11 +333,7 @@ impl Capture {
                 self.people.exec(pid);
                 self.unwinders.forget(pid);
             }
-            Change::Exit => {
-                self.people.exit(pid, time_ns, &mut self.profile);
-                self.unwinders.forget(pid);
-            }
-            Change::Fork { .. } | Change::Munmap(_) | Change::Mprotect(..) => {}
+            Change::Exit | Change::Fork { .. } | Change::Munmap(_) | Change::Mprotect(..) => {}
         }
         self.unwinders.changed(pid);
         self.piece.record(record);
@@ -322,48 +349,6 @@ impl Capture {
         piece.finish(profile);
         piece.add_mappings(people.take_mapped(), profile);
     }
-
-    /// Says what is known at the end alone.
-    fn conclude(&mut self, facts: &Facts) {
-        self.value_types(&facts.events);
-        self.take_build_ids(facts);
-        // A pipe tells build IDs last.
-        for module in &mut self.profile.modules {
-            let is_kernel = module.kind == ModuleKind::Kernel;
-            if module.build_id.is_none() && !module.deleted {
-                let key = (std::mem::take(&mut module.path), is_kernel);
-                module.build_id = self.build_ids.get(&key).copied();
-                module.path = key.0;
-            }
-        }
-        let Profile {
-            comments, strings, ..
-        } = &mut self.profile;
-        let mut say = |what: &str, text: Option<&str>| {
-            if let Some(text) = text {
-                comments.push(strings.intern(&format!("{what}: {text}")));
-            }
-        };
-        let command = facts.command.join(" ");
-        say(
-            "command",
-            Some(command.as_str()).filter(|text| !text.is_empty()),
-        );
-        say("host", facts.hostname.as_deref());
-        say("kernel", facts.os_release.as_deref());
-        say("machine", facts.arch.as_deref());
-        say("processor", facts.cpu.as_deref());
-        say("perf", facts.perf_version.as_deref());
-        if let Some((first, last)) = self.times {
-            self.profile.duration_ns = last.checked_sub(first);
-            // One instant on both clocks puts all others into the calendar.
-            let since_1970 = facts.clock.and_then(|(wall, clock)| {
-                let boot = wall.checked_sub(clock)?;
-                boot.checked_add(first)
-            });
-            self.profile.start_ns = since_1970;
-        }
-    }
 }
 
 /// How mappings name the kernel's image.
@@ -374,9 +359,4 @@ fn is_kernel_module(path: &[u8]) -> bool {
     let is_in_brackets = path.starts_with(b"[") && !path.starts_with(b"[kernel.");
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
     is_in_brackets || name.windows(3).any(|part| part == b".ko")
-}
-
-/// perf adds events that count nothing, to be told of mappings.
-fn is_shown(event: &EventType) -> bool {
-    !event.name.starts_with("dummy")
 }

@@ -10,6 +10,7 @@ mod format;
 mod paths;
 mod read;
 mod recording;
+mod shown;
 mod write;
 
 use std::io::Write;
@@ -22,7 +23,7 @@ use clap::ValueEnum;
 
 use crate::TOOL;
 use crate::args::parse_size;
-use crate::failure::{Done, Failure, Result};
+use crate::failure::{Done, Failure, Result, complain};
 use crate::file::Shown;
 use crate::output;
 use crate::progress::Progress;
@@ -57,6 +58,12 @@ pub(crate) struct Convert {
     /// one: `cpu-clock`, `alloc_space`, … [default: what the input shows first]
     #[arg(long, value_name = "NAME")]
     sample_type: Option<String>,
+
+    /// Of a recording of perf, the event whose samples are taken, with its modifiers or
+    /// without: `cycles`, `cycles:u`, `cpu_core/cycles/` [default: all, and the one with
+    /// the most samples where the output has room for one]
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
 
     /// What folded stacks and flame graphs begin with
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
@@ -115,12 +122,18 @@ impl Convert {
             from,
             to: Some(to),
             sample_type: None,
+            event: None,
             lead: Lead::default(),
             no_symbols: true,
             symbols: Symbols::default(),
             max_memory: pprof::Limits::default().memory,
             strict,
         }
+    }
+
+    /// With the samples of this event alone.
+    pub(crate) fn of_event(self, event: Option<String>) -> Self {
+        Self { event, ..self }
     }
 
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
@@ -174,6 +187,14 @@ impl Convert {
     ) -> Result<(Profile, u64)> {
         let (mut profile, malformed) = read::run(input, &self.how(!to.has_time()))?;
         self.choose_type(&mut profile)?;
+        if to.has_one_type() && self.sample_type.is_none() {
+            let shown = profile.default_type.unwrap_or_default();
+            let shown = usize::try_from(shown).unwrap_or_default();
+            if let Some(what) = shown::left_out(&profile, shown) {
+                let way_out = "--event NAME or --sample-type NAME shows others";
+                complain(format_args!("{}: {what} ({way_out})", Shown(input)));
+            }
+        }
         if !self.no_symbols {
             let _shown = Progress::step("looking functions up");
             Places::new(&self.symbols).look_up(&mut profile);
@@ -189,9 +210,10 @@ impl Convert {
         Ok((profile, malformed))
     }
 
-    fn how(&self, summed: bool) -> How {
+    fn how(&self, summed: bool) -> How<'_> {
         How {
             from: self.from,
+            event: self.event.as_deref(),
             summed,
             max_memory: self.max_memory,
         }

@@ -49,6 +49,11 @@ pub(crate) struct Normalize {
     #[arg(long, value_enum, value_name = "FORMAT", requires = "input")]
     from: Option<convert::Input>,
 
+    /// Of a recording, the event whose samples are taken, with its modifiers or without:
+    /// `cycles`, `cycles:u`, `cpu_core/cycles/` [default: all]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    event: Option<String>,
+
     #[command(flatten)]
     addresses: Addresses,
 
@@ -137,8 +142,8 @@ impl Normalize {
                     return Err(Failure::Usage(message.to_owned()));
                 }
             };
-            return Convert::without_symbols(input, self.from, self.output, to, self.strict)
-                .run(out);
+            let convert = Convert::without_symbols(input, self.from, self.output, to, self.strict);
+            return convert.of_event(self.event).run(out);
         }
         match &self.output {
             None => self.write(out, Palette::of_stdout()),

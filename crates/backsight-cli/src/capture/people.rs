@@ -4,6 +4,8 @@
 //! caught running. A row of the profile is made for the first sample of a thread, and
 //! anew when it is called something else: a sample belongs to the name of its time.
 
+use std::collections::{HashSet, VecDeque};
+
 use backsight_normalize::Mapping;
 use backsight_types::profile::{Process, ProcessIdx, Profile, StrIdx, Thread, ThreadIdx};
 use hashbrown::HashMap;
@@ -25,6 +27,9 @@ pub(super) struct People {
     waiting: HashMap<u32, Vec<(u64, Mapping)>>,
     /// What those with samples mapped, since it was taken last.
     mapped: Vec<Mapped>,
+    /// The last threads that ended: see [`People::ended`].
+    ended: VecDeque<(u32, u32)>,
+    ended_now: HashSet<(u32, u32)>,
     /// Who was asked for last: samples come in runs.
     last: Option<((u32, u32), Option<ThreadIdx>)>,
 }
@@ -34,6 +39,7 @@ pub(super) struct People {
 struct Known<T> {
     name: Option<StrIdx>,
     start_ns: Option<u64>,
+    end_ns: Option<u64>,
     /// Its row, as long as that says what it is.
     row: Option<T>,
 }
@@ -43,8 +49,20 @@ impl<T> Default for Known<T> {
         Self {
             name: None,
             start_ns: None,
+            end_ns: None,
             row: None,
         }
+    }
+}
+
+/// What perf and the kernel give no name.
+fn name_of(pid: u32) -> Option<&'static str> {
+    match pid {
+        // The idle task of each processor, of which no record tells.
+        0 => Some("swapper"),
+        // The kernel says -1 of a task whose IDs are taken back already.
+        u32::MAX => Some("[exited]"),
+        _ => None,
     }
 }
 
@@ -77,11 +95,13 @@ impl People {
         profile: &mut Profile,
     ) -> Option<ThreadIdx> {
         let process = self.process(pid, profile)?;
+        let made_up = || name_of(pid).map(|name| profile.strings.intern(name));
+        let name = known.name.or_else(made_up);
         let row = ThreadIdx::behind(profile.threads.len())?;
         profile.threads.push(Thread {
             process,
             tid: Some(tid),
-            name: known.name,
+            name,
         });
         let row = Some(row);
         self.threads.insert((pid, tid), Known { row, ..known });
@@ -94,11 +114,12 @@ impl People {
             return known.row;
         }
         let row = ProcessIdx::behind(profile.processes.len())?;
+        let made_up = || name_of(pid).map(|name| profile.strings.intern(name));
         profile.processes.push(Process {
             pid,
-            name: known.name,
+            name: known.name.or_else(made_up),
             start_ns: known.start_ns,
-            end_ns: None,
+            end_ns: known.end_ns,
         });
         for (time_ns, mapping) in self.waiting.remove(&pid).unwrap_or_default() {
             self.mapped.push(Mapped {
@@ -115,6 +136,7 @@ impl People {
     /// A thread began, and with it a process if its parent is of another one.
     pub(super) fn began(&mut self, time_ns: u64, who: (u32, u32), parent: (u32, u32)) {
         self.last = None;
+        self.ended_now.remove(&who);
         let start_ns = Some(time_ns).filter(|time| *time > 0);
         let name = self.threads.get(&parent).and_then(|parent| parent.name);
         let row = None;
@@ -124,6 +146,7 @@ impl People {
                 name,
                 start_ns,
                 row,
+                ..Known::default()
             },
         );
         if who.0 != parent.0 {
@@ -135,6 +158,7 @@ impl People {
                     name,
                     start_ns,
                     row,
+                    ..Known::default()
                 },
             );
         }
@@ -153,13 +177,23 @@ impl People {
         }
     }
 
-    /// A thread ended. One that was caught may be caught once more, on its way out.
+    /// A thread ended. It may be caught once more, on its way out: one that was not
+    /// caught is forgotten when many others have ended.
     pub(super) fn ended(&mut self, who: (u32, u32)) {
-        if self
-            .threads
-            .get(&who)
-            .is_some_and(|thread| thread.row.is_none())
-        {
+        const MAX: usize = 1024;
+        if self.ended_now.insert(who) {
+            self.ended.push_back(who);
+        }
+        if self.ended.len() <= MAX {
+            return;
+        }
+        let Some(who) = self.ended.pop_front() else {
+            return;
+        };
+        let thread = self.threads.get(&who);
+        let is_caught = thread.is_none_or(|thread| thread.row.is_some());
+        // Unless its ID is another's by now.
+        if self.ended_now.remove(&who) && !is_caught {
             self.threads.remove(&who);
             self.last = None;
         }
@@ -177,14 +211,25 @@ impl People {
         }
     }
 
-    /// A process ended.
+    /// A process ended, and may be caught once more.
     pub(super) fn exit(&mut self, pid: u32, time_ns: u64, profile: &mut Profile) {
-        self.waiting.remove(&pid);
-        let row = self.processes.get(&pid).and_then(|known| known.row);
+        let Some(known) = self.processes.get_mut(&pid) else {
+            return;
+        };
+        known.end_ns = Some(time_ns);
+        let row = known.row;
         let row = row.and_then(|row| profile.processes.get_mut(row.as_usize()));
-        match row {
-            Some(process) => process.end_ns = Some(time_ns),
-            None => drop(self.processes.remove(&pid)),
+        if let Some(process) = row {
+            process.end_ns = Some(time_ns);
+        }
+    }
+
+    /// A process ended so long ago that nothing more comes of it.
+    pub(super) fn gone(&mut self, pid: u32) {
+        self.waiting.remove(&pid);
+        let known = self.processes.get(&pid);
+        if known.is_some_and(|known| known.row.is_none()) {
+            self.processes.remove(&pid);
         }
     }
 

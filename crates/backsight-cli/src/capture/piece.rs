@@ -11,6 +11,7 @@ use super::KERNEL_IMAGE;
 use super::chains::{ChainIdx, Chains, Setting};
 use super::files;
 use super::kernel::{KernelSymbols, RecordedKernel};
+use super::off_cpu::Switches;
 use super::people::Mapped;
 use super::places::Places;
 
@@ -38,6 +39,7 @@ pub(super) struct Piece {
     /// How many were added to another in this piece.
     summed_up: usize,
     records: Vec<Record>,
+    pub(super) switches: Switches,
     waiting: Vec<Waiting>,
     /// The chains that are new, and their entries, one chain behind the other.
     fresh: Vec<(ChainIdx, trace::Sample)>,
@@ -51,6 +53,8 @@ struct Waiting {
     count: i64,
     period: i64,
     chain: ChainIdx,
+    /// The number of one that weighs how long its thread does not run.
+    switch: Option<u64>,
 }
 
 impl Piece {
@@ -85,6 +89,7 @@ impl Piece {
         sample: &Sample<'_>,
         unwound: Option<&Unwound>,
         row: profile::Sample,
+        switch: Option<Option<u64>>,
     ) {
         let setting = Setting {
             pid: sample.pid,
@@ -116,10 +121,14 @@ impl Piece {
         let waiting = Waiting {
             sample: row,
             count: 1,
-            period: i64::try_from(sample.period).unwrap_or(i64::MAX),
+            period: match switch {
+                Some(_) => 0,
+                None => i64::try_from(sample.period).unwrap_or(i64::MAX),
+            },
             chain,
+            switch: switch.flatten(),
         };
-        if self.summed && self.add_to_last(&waiting) {
+        if self.summed && switch.is_none() && self.add_to_last(&waiting) {
             self.summed_up += 1;
             return;
         }
@@ -179,11 +188,17 @@ impl Piece {
                 stack,
                 ..waiting.sample
             };
-            let values = [waiting.count, waiting.period];
-            match self.summed {
-                true => profile.samples.sum(sample, &values, &[]),
-                false => profile.samples.push(sample, &values, &[]),
-            }
+            let period = match waiting.switch {
+                None => waiting.period,
+                Some(number) => match self.switches.time_of(number, sample) {
+                    Some(time) => time,
+                    None => continue,
+                },
+            };
+            add(profile, self.summed, sample, [waiting.count, period]);
+        }
+        for (sample, time) in self.switches.take_done() {
+            add(profile, self.summed, sample, [1, time]);
         }
         self.summed_up = 0;
         self.chains.forget_some();
@@ -227,6 +242,13 @@ impl Piece {
                 start_ns: Some(time_ns),
             });
         }
+    }
+}
+
+fn add(profile: &mut Profile, summed: bool, sample: profile::Sample, values: [i64; 2]) {
+    match summed {
+        true => profile.samples.sum(sample, &values, &[]),
+        false => profile.samples.push(sample, &values, &[]),
     }
 }
 

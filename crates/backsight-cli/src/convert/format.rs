@@ -126,6 +126,11 @@ impl Output {
         })
     }
 
+    /// Returns whether samples have room for one value alone.
+    pub(crate) fn has_one_type(self) -> bool {
+        matches!(self, Self::Folded | Self::Svg | Self::Firefox)
+    }
+
     /// Returns whether each sample stands for itself, with its time.
     pub(crate) fn has_time(self) -> bool {
         match self {

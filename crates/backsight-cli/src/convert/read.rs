@@ -24,17 +24,28 @@ const PIECE: usize = 1 << 16;
 
 /// How a profile is to be read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct How {
+pub(super) struct How<'a> {
     /// Its format, if not what it looks like.
     pub(super) from: Option<Input>,
+    /// The event of a recording that is taken alone.
+    pub(super) event: Option<&'a str>,
     /// Samples that are alike but for their time become one where the format is read so.
     pub(super) summed: bool,
     /// Bytes that a message which is unpacked as a whole may take.
     pub(super) max_memory: u64,
 }
 
+impl<'a> How<'a> {
+    fn of_recording(&self) -> capture::How<'a> {
+        capture::How {
+            summed: self.summed,
+            event: self.event,
+        }
+    }
+}
+
 /// Reads a profile, and returns how much of it was malformed.
-pub(super) fn run(path: &Path, how: &How) -> Result<(Profile, u64)> {
+pub(super) fn run(path: &Path, how: &How<'_>) -> Result<(Profile, u64)> {
     in_pieces(path, how, |_| Ok(()))
 }
 
@@ -42,7 +53,7 @@ pub(super) fn run(path: &Path, how: &How) -> Result<(Profile, u64)> {
 /// which may take the samples out; any other gives it once, at the end.
 pub(super) fn in_pieces(
     path: &Path,
-    how: &How,
+    how: &How<'_>,
     drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<(Profile, u64)> {
     if path.is_dir() {
@@ -53,7 +64,7 @@ pub(super) fn in_pieces(
         let (profile, problems) = capture::perf_data(
             path,
             Recording::Files(files.all.into_iter().map(reading).collect()),
-            how.summed,
+            &how.of_recording(),
             drain,
         )?;
         malformed.count_problems(&problems);
@@ -66,6 +77,11 @@ pub(super) fn in_pieces(
     let progress = Progress::bytes("reading", length);
     let mut input = BufReader::with_capacity(1 << 18, progress.reading(file));
     let format = Input::of(path, how.from, input.fill_buf().map_err(failed)?)?;
+    if how.event.is_some() && format != Input::Perf {
+        let message = "--event chooses among the events of what `perf record` wrote: of other \
+                       inputs --sample-type chooses";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let mut malformed = Malformed::new(path);
     let can_seek = length.is_some();
     let profile = read(format, input, can_seek, how, &mut malformed, drain)?;
@@ -76,7 +92,7 @@ fn read(
     format: Input,
     input: BufReader<Reading<File>>,
     can_seek: bool,
-    how: &How,
+    how: &How<'_>,
     malformed: &mut Malformed<'_>,
     mut drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<Profile> {
@@ -109,7 +125,7 @@ fn read(
                 true => Recording::Files(vec![input]),
                 false => Recording::Pipe(input),
             };
-            let (profile, problems) = capture::perf_data(path, input, summed, drain)?;
+            let (profile, problems) = capture::perf_data(path, input, &how.of_recording(), drain)?;
             malformed.count_problems(&problems);
             return Ok(profile);
         }

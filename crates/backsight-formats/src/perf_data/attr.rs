@@ -218,6 +218,15 @@ impl Attr {
         }
     }
 
+    /// Returns whether each switch of threads has a sample: `PERF_COUNT_SW_CONTEXT_SWITCHES`
+    /// or a tracepoint of this name, with a period of 1.
+    pub(super) fn counts_switches(&self, name: Option<&str>) -> bool {
+        const TRACEPOINT: &str = "sched:sched_switch";
+        let is_each = !self.is_freq && self.period == 1;
+        let is_counter = (self.kind, self.config) == (1, 3);
+        is_each && (is_counter || name.is_some_and(|name| name.starts_with(TRACEPOINT)))
+    }
+
     /// Returns whether the period counts nanoseconds: `PERF_COUNT_SW_CPU_CLOCK` and
     /// `PERF_COUNT_SW_TASK_CLOCK`.
     pub(super) fn counts_time(&self) -> bool {

@@ -19,6 +19,8 @@ pub struct EventType {
     pub period: Option<u64>,
     /// So many samples a second were aimed at.
     pub frequency: Option<u64>,
+    /// Whether there is a sample each time that a thread gives its processor away.
+    pub is_of_switches: bool,
 }
 
 /// What the periods of an event count.
@@ -102,6 +104,7 @@ impl Events {
             let attr = &event.attr;
             let named = event.name.clone().filter(|name| !name.is_empty());
             EventType {
+                is_of_switches: attr.counts_switches(named.as_deref()),
                 unit: match attr.counts_time() || named.as_deref() == Some(OFF_CPU) {
                     true => Unit::Nanoseconds,
                     false => Unit::Count,

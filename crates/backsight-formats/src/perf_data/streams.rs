@@ -34,7 +34,7 @@ impl<R: Read> Streams<R> {
     /// Takes files that stand at their first record, with how many bytes they have if
     /// that is known.
     pub(super) fn new(files: Vec<(R, Option<u64>)>, big: bool) -> Self {
-        let most = MAX_HELD / files.len().max(1);
+        let most = MAX_HELD.checked_div(files.len()).unwrap_or(MAX_HELD);
         let stream = |(input, size)| Stream {
             records: Records::new(input, size, big),
             sorter: Sorter::holding(most),

@@ -57,9 +57,12 @@ const WHOLE: &str = "401000u 402000ur";
 const LOST: &str = "user stacks that were to come later and did not";
 const UNUSED: &str = "user stacks that came later for no sample";
 
+/// A name, what is recorded, the samples wanted, and what is to be said.
+type Case<'a> = (&'a str, &'a [Part], &'a [String], &'a [String]);
+
 #[test]
 fn they_are_joined_by_cookie_and_thread() {
-    let cases: [(&str, &[Part], &[String], &[String]); 9] = [
+    let cases: [Case<'_>; 9] = [
         (
             "two samples, and then their stack",
             &[Sample(7, 10, 5), Sample(7, 11, 5), Stack(7, 12, 5, STACK)],
