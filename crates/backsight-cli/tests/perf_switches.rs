@@ -154,6 +154,51 @@ fn a_tracepoint_of_switches_says_who_runs_next() {
     assert_eq!(times(&file), want);
 }
 
+#[test]
+fn what_bpf_measured_is_shown_as_time() {
+    let clock = Event {
+        period: 1000,
+        ids: vec![1],
+        ..switches("cpu-clock", 1, 0)
+    };
+    let off = Event {
+        period: 1,
+        ids: vec![2],
+        ..switches("offcpu-time", 1, 10)
+    };
+    let mut file = PerfFile::new(false, &[clock, off]);
+    hit(&mut file, 7, 1_000, &[]);
+    hit(&mut file, 7, 5_000, &[]);
+    file.record(9, USER, |at| {
+        at.words(&[2, 0x40_0100])
+            .u32(7)
+            .u32(7)
+            .words(&[0xffff_ffff_0000_0000, 2_000_000]);
+        at.words(&[2, USER_MARK, 0x40_0100]);
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("perf.data");
+    fs::write(&path, file.file()).unwrap();
+    let path = path.to_str().unwrap();
+    let args = [
+        "convert",
+        "-i",
+        path,
+        "-o",
+        "-",
+        "--to",
+        "folded",
+        "--no-symbols",
+    ];
+    let folded = run([&args[..], &["--event", "offcpu-time"]].concat()).ok();
+    assert!(folded.ends_with(" 2000000\n"), "{folded}");
+    let lines = json(&run(["normalize", "-i", path]).ok());
+    let about = of_type(&lines, "profile").pop().unwrap();
+    // Not the 584 years up to the time that is none.
+    assert_eq!(about["duration_ns"], 4_000, "{about}");
+    assert_eq!(about["sample_types"][3]["unit"], "nanoseconds");
+}
+
 fn record(args: &[&str]) -> Option<Recording> {
     let script = "for i in 1 2 3 4 5 6; do sleep 0.02; done";
     match perf::record(args, &["sh", "-c", script]) {

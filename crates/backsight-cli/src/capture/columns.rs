@@ -8,6 +8,9 @@
 use backsight_formats::perf_data::EventType;
 use backsight_types::profile::{Profile, ValueType};
 
+/// How `perf record --off-cpu` calls what BPF measured.
+const OFF_CPU: &str = "offcpu-time";
+
 /// The values of a recording's events.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
@@ -21,7 +24,8 @@ struct Column {
     /// The place of its first value type, if it is taken.
     first_type: Option<u32>,
     samples: u64,
-    is_of_switches: bool,
+    /// Whether its samples weigh time in which threads did not run.
+    is_off_cpu: bool,
 }
 
 impl Columns {
@@ -56,7 +60,7 @@ impl Columns {
         let is_only = wanted.is_some() || events.iter().filter(|one| is_taken(one)).count() == 1;
         for event in events.iter().skip(self.events.len()) {
             let mut column = Column {
-                is_of_switches: event.is_of_switches,
+                is_off_cpu: event.is_of_switches || event.name == OFF_CPU,
                 ..Column::default()
             };
             if is_taken(event) {
@@ -87,8 +91,8 @@ impl Columns {
         let Some((most, first)) = most.and_then(|most| Some((most, most.first_type?))) else {
             return;
         };
-        // Of switches it is not their number that matters.
-        let shown = first.saturating_add(u32::from(most.is_of_switches));
+        // It is not their number that matters.
+        let shown = first.saturating_add(u32::from(most.is_off_cpu));
         profile.default_type = Some(shown).filter(|shown| *shown > 0);
     }
 }

@@ -135,3 +135,33 @@ fn what_should_stand_behind_and_does_not_is_said() {
         assert!(said.iter().any(|end| end.contains("cut off")), "{said:?}");
     }
 }
+
+#[test]
+fn compressed_records_are_one_stream_with_padding_or_without() {
+    for kind in [81, 83] {
+        let (samples, said) = every_way(|big| {
+            let mut inner = PerfFile::new(big, &[cycles(&[1])]);
+            for time in 0..50 {
+                sample(&mut inner, 100 + time);
+            }
+            let packed = zstd::stream::encode_all(inner.records(), 3).unwrap();
+            let mut file = PerfFile::new(big, &[cycles(&[1])]);
+            // Cut where no record ends, and with what would be no zstd behind it.
+            for part in packed.chunks(packed.len() / 2 + 1) {
+                let padding = part.len().next_multiple_of(8) - part.len();
+                file.record(kind, 0, |at| {
+                    if kind == 83 {
+                        at.u64(part.len() as u64);
+                    }
+                    at.raw(part);
+                    if kind == 83 {
+                        at.raw(&[0xff; 8][..padding]);
+                    }
+                });
+            }
+            sample(&mut file, 200);
+            file
+        });
+        assert_eq!((samples.len(), said), (51, Vec::new()), "type {kind}");
+    }
+}
