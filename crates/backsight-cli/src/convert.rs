@@ -191,7 +191,7 @@ impl Convert {
             let shown = profile.default_type.unwrap_or_default();
             let shown = usize::try_from(shown).unwrap_or_default();
             if let Some(what) = shown::left_out(&profile, shown) {
-                let way_out = "--event NAME or --sample-type NAME shows others";
+                let way_out = "--sample-type shows others, and of a recording --event";
                 complain(format_args!("{}: {what} ({way_out})", Shown(input)));
             }
         }

@@ -132,6 +132,14 @@ fn the_event_with_the_most_samples_is_shown() {
     run(["convert", "-i", &path, "-o", pprof, "--no-symbols"]).ok();
     let back = run([&FOLDED[..], &["-i", pprof]].concat()).ok();
     assert_eq!(total(&back), 5, "{back}");
+    // Which has a sample for each type: none of them is left out.
+    if cfg!(feature = "otlp") {
+        let otlp = dir.path().join("out.otlp");
+        let otlp = otlp.to_str().unwrap();
+        run(["convert", "-i", &path, "-o", otlp, "--no-symbols"]).ok();
+        let back = run([&FOLDED[..], &["-i", otlp]].concat()).ok();
+        assert_eq!(total(&back), 5, "{back}");
+    }
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use backsight_types::profile::Profile;
 
 /// Returns how many samples of which events are shown, and which are not; `None` when
-/// all are. A sample whose values are of other types than the shown one is left out.
+/// all are. A sample whose values are of other types than the shown one is left out. One
+/// with a single value is none of a recording: the same has a sample for each type then.
 pub(super) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
     let mut counts: Vec<Option<(bool, i64)>> = Vec::new();
     counts.resize(profile.sample_types.len(), None);
     for (sample, values, _) in profile.samples.iter() {
         let first = usize::try_from(sample.first_type).unwrap_or(usize::MAX);
-        let Some(count) = counts.get_mut(first) else {
+        let Some(count) = counts.get_mut(first).filter(|_| values.len() > 1) else {
             continue;
         };
         let is_shown = (first..first.saturating_add(values.len())).contains(&shown);
