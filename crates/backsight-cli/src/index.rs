@@ -51,7 +51,7 @@ fn open(path: &Path) -> Result<SymbolIndex, String> {
 }
 
 /// Says why a file does not serve as an index, and the way out.
-fn cause(error: &IndexError) -> String {
+pub(crate) fn cause(error: &IndexError) -> String {
     match error {
         IndexError::NotAnIndex => format!("{error}: `backsight index build FILE` makes one"),
         IndexError::File(Error::Io(kind)) => std::io::Error::from(*kind).to_string(),

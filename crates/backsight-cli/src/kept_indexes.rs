@@ -1,10 +1,13 @@
 //! A directory of indexes that commands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use backsight_symbolize::IndexDir;
+use backsight_symbolize::{IndexDir, IndexError, Symbolizer};
 
 use crate::args::parse_size;
+use crate::failure::complain;
+use crate::file::Shown;
+use crate::index;
 
 /// Where indexes are kept from one run to the next.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -21,6 +24,19 @@ pub(crate) struct KeptIndexes {
 }
 
 impl KeptIndexes {
+    /// Says why the directory cannot be used, if it cannot. All is answered without it.
+    pub(crate) fn check(&self) {
+        let Some(dir) = self.dir() else {
+            return;
+        };
+        if let Err(error) = dir.check() {
+            say(
+                &dir.path,
+                format_args!("not used: {}", index::cause(&error)),
+            );
+        }
+    }
+
     /// Returns the directory, if one is named.
     pub(crate) fn dir(&self) -> Option<IndexDir> {
         let path = self.index_dir.clone()?;
@@ -29,4 +45,21 @@ impl KeptIndexes {
             max_bytes: self.index_dir_size,
         })
     }
+}
+
+/// Says why indexes were not written that should have been: once, however many.
+pub(crate) fn say_not_written(symbolizer: &Symbolizer, dir: Option<&IndexDir>) {
+    // Whose directory it is was said before.
+    let mut errors = symbolizer.index_errors();
+    errors.retain(|error| *error != IndexError::NotOurs);
+    if let (Some(dir), Some(first)) = (dir, errors.first()) {
+        let (count, cause) = (errors.len(), index::cause(first));
+        let indexes = if count == 1 { "index" } else { "indexes" };
+        let what = format_args!("{count} {indexes} could not be written: {cause}");
+        say(&dir.path, what);
+    }
+}
+
+fn say(dir: &Path, what: std::fmt::Arguments<'_>) {
+    complain(format_args!("--index-dir {}: {what}", Shown(dir)));
 }

@@ -1,5 +1,6 @@
 //! `backsight symbolize`: addresses to functions, files and lines.
 
+mod accounted;
 mod captured;
 pub(crate) mod elf;
 pub(crate) mod find;
@@ -138,6 +139,7 @@ impl Symbols {
 
     /// Says which folders are none. The others may still do.
     pub(crate) fn check(&self) {
+        self.index_dir.check();
         let debug_dirs = self.debug_dir.iter().map(|dir| ("--debug-dir", dir));
         let root = self.root.iter().map(|dir| ("--root", dir));
         for (flag, dir) in debug_dirs.chain(root) {

@@ -33,6 +33,6 @@ mod owner;
 mod whole;
 
 pub use error::{Error, Kind};
-pub use open::{By, hold_at, open, open_inside, reopen};
+pub use open::{By, hold_at, open, open_inside, path_of, reopen};
 pub use owner::{Identity, only_we_can_change};
 pub use whole::Whole;

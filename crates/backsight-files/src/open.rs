@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open as open_path, openat, openat2};
@@ -142,4 +142,10 @@ fn is_regular(place: impl AsFd) -> Result<FileStat, Error> {
         _ => Kind::Other,
     };
     Err(Error::NotRegular(kind))
+}
+
+/// Returns a path of an open directory, which stays its own whatever becomes of its name.
+#[must_use]
+pub fn path_of(directory: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()))
 }

@@ -202,7 +202,9 @@ impl<'m> Plan<'m> {
                 self.find_few(requests, entries, indexes);
             }
         }
-        if names == Names::Owned {
+        // Of an index that is checked as it is read, all that will be shown is read now.
+        let is_checked = |indexed: &Arc<Indexed>| indexed.index().is_checked();
+        if names == Names::Owned && !indexes.iter().any(is_checked) {
             return;
         }
         let index_of = |entry: &Entry| match entry {
@@ -215,11 +217,28 @@ impl<'m> Plan<'m> {
             let Some(indexed) = at.and_then(|at| indexes.get(at)) else {
                 continue;
             };
-            indexed.prepare(same.iter().filter_map(|entry| match entry {
+            let hits = same.iter().filter_map(|entry| match entry {
                 Entry::Indexed(_, hit) => Some(*hit),
                 Entry::Frames(_) | Entry::Missing(_) => None,
-            }));
+            });
+            indexed.check(hits.clone());
+            if names == Names::Borrowed {
+                indexed.prepare(hits);
+            }
         }
+    }
+
+    /// Returns the modules whose index turned out to be damaged.
+    pub(crate) fn damaged(&self, indexes: &[Arc<Indexed>]) -> Vec<usize> {
+        if !indexes.iter().any(|indexed| indexed.index().found_damage()) {
+            return Vec::new();
+        }
+        let modules = self.numbers.iter().enumerate().filter(|(_, number)| {
+            let at = usize::try_from(**number).ok();
+            at.and_then(|at| indexes.get(at))
+                .is_some_and(|indexed| indexed.index().found_damage())
+        });
+        modules.map(|(module, _)| module).collect()
     }
 
     /// Answers at most [`STEP`] requests, all of them a step at a time: what one reads of

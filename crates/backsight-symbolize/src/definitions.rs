@@ -80,8 +80,17 @@ impl Symbolizer {
         module: ModuleId,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<Definition>, Error> {
-        let module = self.module(module).ok_or(Error::NotFound)?;
+        let at = module.0;
+        let mut module = self.module(module).ok_or(Error::NotFound)?;
         module.load()?;
+        if module
+            .index()
+            .is_some_and(|indexed| !indexed.index().is_all_sound())
+        {
+            self.let_damaged_go(&[at]);
+            module = self.module(ModuleId(at)).ok_or(Error::NotFound)?;
+            module.load()?;
+        }
         let indexed = module.index();
         let mut list = Listing {
             options: self.options(),

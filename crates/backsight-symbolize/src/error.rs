@@ -32,6 +32,9 @@ pub enum Error {
     /// It is not the file that was asked for.
     #[error("its build ID is missing or differs from the one asked for")]
     BuildIdMismatch,
+    /// What was read of it, an index, is damaged, and there is nothing else to read.
+    #[error("a damaged symbol index, and no other file of this build ID: build it again")]
+    DamagedIndex,
     /// No debug directory has a file of this build ID.
     #[error("no debug file of this build ID in the debug directories")]
     NotFound,
@@ -45,9 +48,12 @@ impl Error {
             Self::TooLarge { .. } => Reason::Limit,
             Self::BuildIdMismatch => Reason::IdentityUnproven,
             Self::NotFound => Reason::NoSymbols,
-            Self::Io(_) | Self::NotRegularFile | Self::KernelFile | Self::NoProc | Self::Elf(_) => {
-                Reason::Unreadable
-            }
+            Self::Io(_)
+            | Self::NotRegularFile
+            | Self::KernelFile
+            | Self::NoProc
+            | Self::DamagedIndex
+            | Self::Elf(_) => Reason::Unreadable,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The files of a module, and what was read of them.
 
+mod open;
+
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use backsight_types::{BuildId, Reason, Segments, VirtOffset};
@@ -10,15 +11,14 @@ use crate::code_map::CodeMap;
 use crate::dwarf::{DwarfFile, Fault, Found, Level, Location};
 use crate::elf::{ElfFile, Row, SymbolKind, for_each};
 use crate::flat::{self, Sources};
-use crate::image::Image;
 use crate::index::Index;
+use crate::index_dir::Binding;
 use crate::indexed::Indexed;
-use crate::locate::{Near, Search, Site};
+use crate::locate::{Near, Site};
 use crate::name::{Name, lossy};
-use crate::options::Tier;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::{event, in_span};
-use crate::{Error, Frame, Frames, Options, Source, SymbolIndex};
+use crate::{Error, Frame, Frames, IndexError, Options, Source, SymbolIndex};
 
 /// Where there is room for no more indexes than this of one size, it matters that the
 /// memory of one that is let go of can be used for all else. Elsewhere it is not worth
@@ -47,85 +47,16 @@ pub(crate) struct Files {
     symbols: SymbolTables,
     /// All of it, flat, once a batch asked for most of it.
     indexed: OnceLock<Option<Arc<Indexed>>>,
-    /// Whether the index should have been written to the directory, and was not.
-    not_written: AtomicBool,
+    /// Of an index that was read from the directory: what it is kept by there.
+    kept: Option<Kept>,
+    /// Which files an index of them may be kept for; `None` when they are none.
+    binding: Option<Binding>,
 }
 
+/// What an index is kept by.
+type Kept = (BuildId, Option<Binding>);
+
 impl Files {
-    /// Finds and opens them; says why not when neither the module itself nor a debug
-    /// file nor an index can be used.
-    pub(crate) fn open(
-        origin: &Origin,
-        expected: Option<BuildId>,
-        options: &Arc<Options>,
-    ) -> Result<Self, Error> {
-        let limit = options.limits.file_bytes;
-        let parse = |image: Result<Image, Error>| image.and_then(ElfFile::parse).map(Arc::new);
-        let (own, path, expected) = match origin {
-            Origin::Source(Source::BuildId(id)) => (Err(Error::NotFound), None, Some(*id)),
-            Origin::Source(Source::Bytes(bytes)) => {
-                (parse(Ok(Image::Given(Arc::clone(bytes)))), None, expected)
-            }
-            Origin::Source(Source::File { file, path }) => {
-                let image = Image::of_file(file, options.access, limit);
-                (parse(image), path.clone(), expected)
-            }
-            Origin::Mapped(own, path) => (Ok(Arc::clone(own)), path.clone(), expected),
-        };
-        let own = own.and_then(|own| match expected {
-            Some(id) if own.build_id() != Some(id) => Err(Error::BuildIdMismatch),
-            _ => Ok(own),
-        });
-        let readable = own.as_deref().ok();
-        let id = expected.or_else(|| readable?.build_id());
-        let kept = id.and_then(|id| kept_index(id, options));
-        let near = Near::new(None, path.clone());
-        let search = Search {
-            options,
-            near: &near,
-        };
-        let debug = match kept {
-            Some(_) => None,
-            None => search.debug_file(id, readable),
-        };
-        let debug = debug.map(|mut found| {
-            if let Some(own) = readable {
-                found.elf.take_descriptors(own);
-            }
-            (Arc::new(found.elf), found.site)
-        });
-        if let (Err(error), None, None) = (&own, &debug, &kept) {
-            return Err(error.clone());
-        }
-        let (has_debug, has_index) = (debug.is_some(), kept.is_some());
-        event!("opened", debug_file = has_debug, index = has_index);
-        let debug_elf = debug.as_ref().map(|(elf, _)| elf);
-        let symbols = SymbolTables::new(own.as_ref().ok(), debug_elf);
-        Ok(Self {
-            own,
-            debug,
-            path,
-            dwarf: OnceLock::new(),
-            symbols,
-            indexed: kept.map_or_else(OnceLock::new, |kept| OnceLock::from(Some(kept))),
-            not_written: AtomicBool::new(false),
-        })
-    }
-
-    /// Files of which the index is all there is.
-    pub(crate) fn of_index(index: Index, options: Arc<Options>) -> Self {
-        let indexed = Arc::new(Indexed::new(index, options));
-        Self {
-            own: Err(Error::NotFound),
-            debug: None,
-            path: None,
-            dwarf: OnceLock::new(),
-            symbols: SymbolTables::new(None, None),
-            indexed: OnceLock::from(Some(indexed)),
-            not_written: AtomicBool::new(false),
-        }
-    }
-
     /// Returns the same files with their index and nothing else that was read of them:
     /// `None` without an index, or when there is nothing else.
     pub(crate) fn indexed_alone(&self) -> Option<Self> {
@@ -139,7 +70,8 @@ impl Files {
             path: self.path.clone(),
             dwarf: OnceLock::new(),
             indexed: OnceLock::from(Some(indexed)),
-            not_written: AtomicBool::new(self.not_written()),
+            kept: self.kept,
+            binding: self.binding,
         })
     }
 
@@ -167,21 +99,30 @@ impl Files {
     }
 
     /// Returns the flat index, and builds it the first time. `None` when the files
-    /// cannot be indexed.
+    /// cannot be indexed. Where it should be written and is not, `not_written` gets the
+    /// cause.
     pub(crate) fn make_indexed(
         &self,
         expected: Option<BuildId>,
         options: &Arc<Options>,
+        not_written: &OnceLock<IndexError>,
     ) -> Option<&Arc<Indexed>> {
         let build = || {
             let built = in_span!("index", self.index(expected, options));
-            let index = SymbolIndex { index: built.ok()? };
+            let index = SymbolIndex {
+                index: built.ok()?,
+                is_of_strangers: self.is_of_strangers(),
+            };
             let is_whole = !index.limit_reached() && !index.is_incomplete();
-            let dir = options.index_dir.as_ref().filter(|_| is_whole);
-            if let Some(dir) = dir.filter(|_| index.build_id().is_some()) {
-                let written = dir.keep(&index);
-                self.not_written.store(written.is_err(), Ordering::Relaxed);
+            let may_be_kept = is_whole && !index.is_of_strangers && index.build_id().is_some();
+            let dir = options.index_dir.as_ref().filter(|_| may_be_kept);
+            if let Some((dir, binding)) = dir.zip(self.binding) {
+                let written = dir.keep_bound(&index, Some(binding));
                 event!("index written", succeeded = written.is_ok());
+                if let Err(error) = written {
+                    // The first is kept, and there is one.
+                    let _ = not_written.set(error);
+                }
             }
             let mut index = index.index;
             if index.kept_bytes().saturating_mul(FEW) > options.budget.kept_bytes {
@@ -219,11 +160,6 @@ impl Files {
                 }
             });
         });
-    }
-
-    /// Returns whether an index should have been written, and was not.
-    pub(crate) fn not_written(&self) -> bool {
-        self.not_written.load(Ordering::Relaxed)
     }
 
     /// Returns what stands at this virtual offset.
@@ -318,6 +254,15 @@ impl Files {
         self.own.as_deref().ok().or(debug)
     }
 
+    /// Returns whether others than root and us decide what they say, as far as they were
+    /// read.
+    pub(crate) fn is_of_strangers(&self) -> bool {
+        let own = self.own.as_ref().is_ok_and(|own| own.is_of_strangers());
+        let debug = self.debug.as_ref();
+        own || debug.is_some_and(|(elf, _)| elf.is_of_strangers())
+            || matches!(self.dwarf.get(), Some(Some(Ok(dwarf))) if dwarf.has_strangers())
+    }
+
     /// Returns the bytes of debug information to be walked.
     pub(crate) fn info_size(&self, options: &Arc<Options>) -> usize {
         match self.dwarf.get_or_init(|| self.open_dwarf(options)) {
@@ -353,17 +298,6 @@ impl Files {
         }
         failed
     }
-}
-
-/// An index stands in for the debug files, and is only looked for where indexes are
-/// wanted at all.
-fn kept_index(id: BuildId, options: &Arc<Options>) -> Option<Arc<Indexed>> {
-    let dir = options.index_dir.as_ref()?;
-    if options.tier == Tier::Lazy {
-        return None;
-    }
-    let index = dir.get(id, options)?.index;
-    Some(Arc::new(Indexed::new(index, Arc::clone(options))))
 }
 
 fn frame(level: Level) -> Frame {

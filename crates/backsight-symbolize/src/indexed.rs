@@ -36,6 +36,9 @@ impl Indexed {
     /// it is entered and the bytes of its first range.
     pub(crate) fn for_each_function(&self, mut found: impl FnMut(&str, u64, u32)) {
         let index = &self.index;
+        if !index.is_all_sound() {
+            return;
+        }
         for node in index.nodes().iter().filter(|node| node.parent().is_none()) {
             let name = name(index, node.function(), &self.options);
             let name = name.and_then(|name| name.linkage.or(name.function));
@@ -66,6 +69,14 @@ impl Indexed {
     /// Makes the names that these hits will be asked for.
     pub(crate) fn prepare(&self, hits: impl Iterator<Item = Hit>) {
         self.memo.prepare(&self.index, hits, &self.options);
+    }
+
+    /// Has all looked at that will be shown of these hits, if the index is checked as it
+    /// is read: damage is found before anything is handed out.
+    pub(crate) fn check(&self, hits: impl Iterator<Item = Hit>) {
+        if self.index.is_checked() {
+            self.memo.check(&self.index, hits);
+        }
     }
 
     /// Returns what stands at this virtual offset.

@@ -9,7 +9,7 @@ use crate::files::{Files, Origin};
 use crate::index::Index;
 use crate::indexed::Indexed;
 use crate::tally::wide;
-use crate::{Error, Frames, Options, Place, Source};
+use crate::{Error, Frames, IndexError, Options, Place, Source, SymbolIndex};
 
 /// Fewer addresses than this never pay for an index.
 const FEW: usize = 64;
@@ -38,6 +38,8 @@ pub(crate) struct Module {
     asked: AtomicUsize,
     /// The number of the batch that asked last.
     used: AtomicU64,
+    /// Why an index was not written to the directory, though it should have been.
+    not_written: Arc<OnceLock<IndexError>>,
 }
 
 impl Module {
@@ -57,6 +59,7 @@ impl Module {
             files: OnceLock::new(),
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(0),
+            not_written: Arc::default(),
         }
     }
 
@@ -76,6 +79,7 @@ impl Module {
             files: OnceLock::from(Ok(files)),
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(0),
+            not_written: Arc::default(),
         }
     }
 
@@ -95,6 +99,16 @@ impl Module {
         Some(self.with(origin, OnceLock::from(Ok(files))))
     }
 
+    /// Returns the module as it is without its index: `None` when that is not damaged.
+    pub(crate) fn without_damaged_index(&self) -> Option<Self> {
+        let files = self
+            .read_files()
+            .filter(|files| files.has_damaged_index())?;
+        let anew = files.without_index(self.expected, &self.options);
+        let origin = self.origin().take();
+        Some(self.with(origin, OnceLock::from(anew)))
+    }
+
     fn with(&self, origin: Option<Origin>, files: OnceLock<Result<Files, Error>>) -> Self {
         Self {
             origin: Mutex::new(origin),
@@ -105,6 +119,7 @@ impl Module {
             files,
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(self.used()),
+            not_written: Arc::clone(&self.not_written),
         }
     }
 
@@ -178,12 +193,22 @@ impl Module {
     pub(crate) fn index(&self) -> Option<&Arc<Indexed>> {
         self.files()
             .ok()?
-            .make_indexed(self.expected, &self.options)
+            .make_indexed(self.expected, &self.options, &self.not_written)
+    }
+
+    /// Returns why an index was not written that should have been.
+    pub(crate) fn not_written(&self) -> Option<&IndexError> {
+        self.not_written.get()
     }
 
     /// Returns a flat index for the caller.
-    pub(crate) fn build_index(&self) -> Result<Index, Error> {
-        self.files()?.index(self.expected, &self.options)
+    pub(crate) fn build_index(&self) -> Result<SymbolIndex, Error> {
+        let files = self.files()?;
+        let index = files.index(self.expected, &self.options)?;
+        Ok(SymbolIndex {
+            index,
+            is_of_strangers: files.is_of_strangers(),
+        })
     }
 
     /// Notes that so many addresses are asked for, and returns whether with them

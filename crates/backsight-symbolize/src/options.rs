@@ -63,9 +63,11 @@ pub struct Options {
     /// What may be kept between batches.
     pub budget: Budget,
     /// A directory of indexes. A module whose index is there is looked up in it, and
-    /// none of its debug files are opened. An index that is built is written to it if
-    /// the module has a build ID, all its debug information was found, and no limit
-    /// left something out.
+    /// none of its debug files are read: one that was [kept](IndexDir::keep) for its
+    /// build ID, or one that was built from the same files. An index that is built is
+    /// written to it, for these files alone, if the module has a build ID, all its debug
+    /// information was found, no limit left something out, and none of the files can be
+    /// changed by others than root and this process's user, nor is in `root` alone.
     pub index_dir: Option<IndexDir>,
     /// How file bytes get into memory.
     pub access: Access,

@@ -2,9 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use backsight_files::By;
+use backsight_files::{By, Identity};
 use backsight_types::BuildId;
 
 use crate::image::Image;
@@ -19,6 +20,8 @@ use crate::{Error, Options, Source};
 #[derive(Debug)]
 pub struct SymbolIndex {
     pub(crate) index: Index,
+    /// Whether others decide what a file says that it was built from, or it itself.
+    pub(crate) is_of_strangers: bool,
 }
 
 /// One table of an index.
@@ -49,8 +52,7 @@ impl SymbolIndex {
         options: &Options,
     ) -> Result<Self, Error> {
         let module = Module::new(source, build_id, None, false, options.clone().into());
-        let index = module.build_index()?;
-        Ok(Self { index })
+        module.build_index()
     }
 
     /// Stores the demangled names of all functions, in rayon's current thread pool.
@@ -78,7 +80,10 @@ impl SymbolIndex {
     pub(crate) fn of_file(file: &File, options: &Options) -> Result<Self, IndexError> {
         let image = Image::of_file(file, options.access, options.limits.file_bytes)?;
         let index = Index::open(image)?;
-        Ok(Self { index })
+        Ok(Self {
+            index,
+            is_of_strangers: !Identity::of(file)?.is_ours,
+        })
     }
 
     /// Takes the bytes of an index file.
@@ -87,7 +92,10 @@ impl SymbolIndex {
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: std::sync::Arc<[u8]>) -> Result<Self, IndexError> {
         let index = Index::open(Image::Given(bytes))?;
-        Ok(Self { index })
+        Ok(Self {
+            index,
+            is_of_strangers: false,
+        })
     }
 
     /// Writes the index to `path`, all of it or nothing: to a file beside it,
@@ -177,7 +185,8 @@ impl SymbolIndex {
 /// as someone else may have put a link in its place.
 fn create_beside(path: &Path) -> Result<(PathBuf, File), IndexError> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    // One that others can write to would not be used.
+    options.write(true).create_new(true).mode(0o644);
     let mut number = 0_u32;
     loop {
         let mut name = path.as_os_str().to_owned();

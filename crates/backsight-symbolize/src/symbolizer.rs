@@ -11,7 +11,7 @@ use crate::batch::{CHUNK, Names, Plan};
 use crate::files::Files;
 use crate::module::Module;
 use crate::trace::event;
-use crate::{Error, Frames, ModuleId, Options, Request, Source, SymbolIndex, Usage};
+use crate::{Error, Frames, IndexError, ModuleId, Options, Request, Source, SymbolIndex, Usage};
 
 /// Indexed requests below this number are answered before another thread is
 /// awake.
@@ -201,6 +201,19 @@ impl Symbolizer {
     }
 
     fn look_up(&self, requests: &[Request], answers: &mut Answers, names: Names) {
+        // Each time round there is a damaged index less.
+        while let Some(damaged) = self.try_to_look_up(requests, answers, names) {
+            self.let_damaged_go(&damaged);
+        }
+    }
+
+    /// Returns the modules whose index turned out to be damaged: then nothing holds.
+    fn try_to_look_up(
+        &self,
+        requests: &[Request],
+        answers: &mut Answers,
+        names: Names,
+    ) -> Option<Vec<usize>> {
         answers.clear();
         let modules = self.modules();
         let batch = self.batches.fetch_add(1, Ordering::Relaxed);
@@ -219,6 +232,10 @@ impl Symbolizer {
                 plan.find_all(requests, entries, indexed, names);
             });
         }
+        let damaged = plan.damaged(&answers.indexed);
+        if !damaged.is_empty() {
+            return Some(damaged);
+        }
         if plan.walks_units {
             plan.walk_units(requests, answers);
         }
@@ -234,6 +251,20 @@ impl Symbolizer {
             // that stay.
             let room = kept.saturating_sub(free);
             self.evict(room.saturating_sub(room / 3));
+        }
+        None
+    }
+
+    /// Goes on without the indexes of these modules, which are damaged.
+    pub(crate) fn let_damaged_go(&self, modules: &[usize]) {
+        let mut all = self.modules_mut();
+        let shared = Arc::make_mut(&mut all);
+        for at in modules {
+            if let Some(slot) = shared.get_mut(*at)
+                && let Some(anew) = slot.without_damaged_index()
+            {
+                *slot = Arc::new(anew);
+            }
         }
     }
 
@@ -317,9 +348,23 @@ impl Symbolizer {
                 .indexed
                 .saturating_add(files.indexed().is_some().into());
             usage.kept_bytes = usage.kept_bytes.saturating_add(files.kept_bytes());
-            usage.not_written = usage.not_written.saturating_add(files.not_written().into());
         }
+        let not_written = modules
+            .iter()
+            .filter(|module| module.not_written().is_some());
+        usage.not_written = not_written.count();
         usage
+    }
+
+    /// Returns why indexes were not written to
+    /// [`Options::index_dir`](crate::Options::index_dir) that should have been.
+    #[must_use]
+    pub fn index_errors(&self) -> Vec<IndexError> {
+        let modules = self.modules();
+        let errors = modules
+            .iter()
+            .filter_map(|module| module.not_written().cloned());
+        errors.collect()
     }
 
     pub(crate) fn options(&self) -> &Options {

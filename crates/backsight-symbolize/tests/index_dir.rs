@@ -34,6 +34,8 @@ struct Case {
 impl Case {
     /// `None`, and a word why not, without a compiler.
     fn new(max_bytes: u64) -> Option<Self> {
+        // What others of our group can write to would be strangers' files.
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
         let fixture = Fixture::new();
         match &*PROGRAM {
             Ok((whole, stripped)) => {
@@ -67,6 +69,20 @@ impl Case {
 
     fn source(&self, name: &str) -> Source {
         Source::open(&self.fixture.path(name)).expect("a regular file")
+    }
+
+    /// The index of this build ID that was built from files.
+    fn kept_of(&self, id: &BuildId) -> std::path::PathBuf {
+        let mut names = self.names().into_iter();
+        let bound = names.find(|name| name.starts_with(&format!("{id}-")));
+        self.dir.path.join(bound.expect("it was kept"))
+    }
+
+    /// The one index in the directory.
+    fn kept(&self) -> std::path::PathBuf {
+        let names = self.names();
+        assert_eq!(names.len(), 1, "{names:?}");
+        self.dir.path.join(&names[0])
     }
 
     /// What is in the directory.
@@ -106,7 +122,27 @@ fn an_index_that_was_built_is_found_again() {
     assert!(want.iter().flatten().count() > 500);
     assert_eq!(answers_of(case.source("a"), case.options(Tier::Flat)), want);
     let id = case.id();
-    assert_eq!(case.names(), [format!("{id}.index")]);
+    let name = case.kept().file_name().expect("a name").to_owned();
+    let name = name.to_str().expect("text");
+    // Of these files alone: 32 digits say which.
+    assert!(name.starts_with(&format!("{id}-")) && name.len() == id.to_string().len() + 39);
+    let symbolizer = Symbolizer::new(case.options(Tier::Auto));
+    let module = symbolizer.add(case.source("a"), None, None);
+    let one = symbolizer.symbolize(&[common::at(module, 0x1000)]);
+    assert_eq!(one, want[..1]);
+    assert_eq!(
+        symbolizer.usage().indexed,
+        1,
+        "nobody would index it for one"
+    );
+    assert_ne!(
+        answers_of(case.source("stripped"), case.options(Tier::Auto)),
+        want
+    );
+    // Who keeps it by hand vouches for all files of its build ID.
+    let index = SymbolIndex::open(&case.kept(), &Options::default()).expect("an index");
+    case.dir.keep(&index).expect("kept");
+    assert!(case.names().contains(&format!("{id}.index")));
     // By now neither its symbols nor its debug information are anywhere else.
     let stripped = case.source("stripped");
     assert_ne!(answers_of(stripped.clone(), Options::default()), want);
@@ -123,7 +159,7 @@ fn a_damaged_index_is_replaced() {
         return;
     };
     let want = answers_of(case.source("a"), case.options(Tier::Flat));
-    let path = case.dir.path_of(case.id());
+    let path = case.kept();
     let whole = std::fs::read(&path).expect("written");
     for damaged in [&[][..], b"not an index", &whole[..whole.len() / 2]] {
         std::fs::write(&path, damaged).expect("written");
@@ -201,15 +237,38 @@ fn the_indexes_that_were_not_used_for_longest_go() {
         std::fs::copy(&own, &path).expect("copied");
         age(&path, hour * n);
     }
-    for name in ["notes.txt", "02.index.1-0.new", "03.index.1-0.new"] {
-        std::fs::write(case.dir.path.join(name), "x").expect("written");
+    let begun = b"\x89BSIX\r\n\n and more";
+    for name in ["02.index.1-0.new", "03.index.1-0.new", "04.index.1-0.new"] {
+        std::fs::write(case.dir.path.join(name), begun).expect("written");
     }
     age(&case.dir.path.join("03.index.1-0.new"), hour * 2);
+    std::fs::write(case.dir.path.join("04.index.1-0.new"), "").expect("written");
+    age(&case.dir.path.join("04.index.1-0.new"), hour * 2);
+    // Others' files, by name or by content, however old, and whatever they are.
+    let others = [
+        "05.index",
+        "06.index.1-0.new",
+        "a.index",
+        "b.new",
+        "lock",
+        "notes.txt",
+    ];
+    for name in others {
+        let path = case.dir.path.join(name);
+        std::fs::write(&path, if name.len() < 8 { &begun[..] } else { b"x" }).expect("written");
+        age(&path, hour * 9);
+    }
+    for (name, tool) in [("07.index", "mkfifo"), ("08.index", "mkdir")] {
+        case.fixture.must(tool, &[&format!("indexes/{name}")]);
+    }
+    std::os::unix::fs::symlink("notes.txt", case.dir.path.join("09.index")).expect("ours");
     // Two tenths of one index are left over: nine tenths of the room are 1.98 indexes.
     case.dir.max_bytes = size * 22 / 10;
     assert_eq!(case.dir.make_room(), Ok(size));
     let own = own.file_name().expect("a name").to_str().expect("digits");
-    let left = ["02.index.1-0.new", own, "lock", "notes.txt"];
+    let mut left = vec!["02.index.1-0.new", own, "07.index", "08.index", "09.index"];
+    left.extend(others);
+    left.sort_unstable();
     assert_eq!(case.names(), left);
     assert_eq!(case.dir.make_room(), Ok(size));
 }
@@ -220,7 +279,7 @@ fn use_keeps_an_index() {
         return;
     };
     let want = answers_of(case.source("a"), case.options(Tier::Flat));
-    let path = case.dir.path_of(case.id());
+    let path = case.kept();
     let file = std::fs::File::options().write(true).open(&path);
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
     file.expect("open").set_modified(long_ago).expect("set");
@@ -250,10 +309,106 @@ fn many_may_write_and_make_room_at_once() {
             });
         }
     });
-    let own = format!("{}.index", case.id());
+    let own = format!("{}-", case.id());
     let names = case.names();
+    assert!(names.len() <= 1 && names.iter().all(|name| name.starts_with(&own)));
+}
+
+/// What stands in the way of a lock is not waited for, nor followed.
+#[test]
+fn nothing_in_the_directory_holds_anybody_up() {
+    let Some(mut case) = Case::new(u64::MAX) else {
+        return;
+    };
+    let want = answers_of(case.source("a"), case.options(Tier::Flat));
+    let size = std::fs::metadata(case.kept()).expect("there").len();
+    let target = case.fixture.path("target");
+    for (tool, args) in [
+        ("mkfifo", vec!["indexes/lock"]),
+        ("ln", vec!["-s", "../target", "indexes/lock"]),
+    ] {
+        case.fixture.must(tool, &args);
+        // Room for one of two.
+        case.dir.max_bytes = size + size / 2;
+        let index = SymbolIndex::open(&case.kept_of(&case.id()), &Options::default());
+        case.dir.keep(&index.expect("an index")).expect("kept");
+        let left = case.names();
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert!(left.contains(&"lock".to_owned()) && !target.exists());
+        std::fs::remove_file(case.dir.path.join("lock")).expect("ours");
+        std::fs::remove_dir_all(&case.dir.path).expect("ours");
+        assert_eq!(answers_of(case.source("a"), case.options(Tier::Flat)), want);
+    }
+}
+
+/// Bits that are flipped, one in a file.
+const FLIPS: usize = 150;
+
+#[test]
+fn a_flipped_bit_gives_no_wrong_answer() {
+    let Some(case) = Case::new(u64::MAX) else {
+        return;
+    };
+    // A few of them: there are many files to read.
+    let requests = |module| -> Vec<_> {
+        let addrs = (0x1000..0x6000).step_by(256);
+        addrs.map(|addr| common::at(module, addr)).collect()
+    };
+    let ask = |symbolizer: &Symbolizer, module: ModuleId| -> Answers {
+        symbolizer.symbolize(&requests(module))
+    };
+    let borrowed = |symbolizer: &Symbolizer, module: ModuleId| -> Answers {
+        let mut answers = backsight_symbolize::Answers::default();
+        symbolizer.symbolize_into(&requests(module), &mut answers);
+        let own = |stack: Result<backsight_symbolize::Stack<'_>, Reason>| {
+            stack.map(|stack| stack.to_frames())
+        };
+        answers.iter().map(own).collect()
+    };
+    let fresh = |options| {
+        let symbolizer = Symbolizer::new(options);
+        let module = symbolizer.add(case.source("a"), None, None);
+        (symbolizer, module)
+    };
+    let (symbolizer, module) = fresh(case.options(Tier::Flat));
+    let want = ask(&symbolizer, module);
+    let definitions = symbolizer.definitions(module).expect("an index");
+    let path = case.kept();
+    let whole = std::fs::read(&path).expect("written");
+    let (mut noticed, mut refused) = (0, 0);
+    for n in 0..FLIPS {
+        let mut flipped = whole.clone();
+        let at = (n * whole.len()) / FLIPS + n % 7;
+        flipped[at.min(whole.len() - 1)] ^= 1 << (n % 8);
+        // Where the files are still there, they answer.
+        std::fs::write(&path, &flipped).expect("ours");
+        let (symbolizer, module) = fresh(case.options(Tier::Auto));
+        let found = match n % 3 {
+            0 => ask(&symbolizer, module),
+            1 => borrowed(&symbolizer, module),
+            _ => {
+                let found = symbolizer.definitions(module).expect("the files are there");
+                assert_eq!(found, definitions, "bit {n}");
+                ask(&symbolizer, module)
+            }
+        };
+        assert_eq!(found, want, "bit {n}");
+        // Where it is all there is, it says so.
+        let Ok(index) = SymbolIndex::from_bytes(flipped.into()) else {
+            refused += 1;
+            continue;
+        };
+        let symbolizer = Symbolizer::new(Options::default());
+        let module = symbolizer.add_index(index, None);
+        let found = ask(&symbolizer, module);
+        let damaged = found
+            .iter()
+            .all(|answer| *answer == Err(Reason::Unreadable));
+        assert!(damaged || found == want, "bit {n}");
+        noticed += usize::from(damaged);
+    }
     assert!(
-        names.iter().all(|name| *name == own || name == "lock"),
-        "{names:?}"
+        noticed + refused > FLIPS / 4,
+        "{noticed} and {refused} of {FLIPS}"
     );
 }

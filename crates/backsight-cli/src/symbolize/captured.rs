@@ -8,10 +8,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use backsight_formats::ndjson::{Address, Error, Header, Reader, Record};
-use backsight_symbolize::Symbolizer;
 use backsight_types::{Module, ModuleIdx};
 
 use super::Symbols;
+use super::accounted::Accounted;
 use super::find;
 use super::lookup::{Known, Lookups};
 use crate::TOOL;
@@ -33,7 +33,7 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
         return Err(Failure::of(Shown(path), way_out));
     }
     let mut capture = Capture {
-        symbolizer: Symbolizer::new(symbols.options()),
+        symbolizer: Accounted::new(symbols.options()),
         modules: HashMap::new(),
         batch: Vec::new(),
         begun: false,
@@ -68,7 +68,7 @@ fn is_binary(begin: &[u8]) -> bool {
 }
 
 struct Capture {
-    symbolizer: Symbolizer,
+    symbolizer: Accounted,
     modules: HashMap<ModuleIdx, (Module, Option<Known>)>,
     batch: Vec<Address<'static>>,
     begun: bool,

@@ -8,12 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backsight_formats::ndjson::{Address, Header};
-use backsight_symbolize::{Source, Symbolizer};
+use backsight_symbolize::Source;
 use backsight_types::{
     AbsAddr, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset,
 };
 use nix::sys::stat::{major, minor};
 
+use super::accounted::Accounted;
 use super::lookup::{Known, Lookups};
 use super::{AddrKind, Symbols};
 use crate::TOOL;
@@ -32,7 +33,7 @@ pub(crate) fn run(
 ) -> Result<u64> {
     let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
     let module = describe(path, &file).map_err(|cause| Failure::of(Shown(path), cause))?;
-    let symbolizer = Symbolizer::new(symbols.options());
+    let symbolizer = Accounted::new(symbols.options());
     let source = Source::File {
         file: Arc::new(file),
         path: Some(path.to_owned()),

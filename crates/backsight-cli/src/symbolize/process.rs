@@ -12,6 +12,7 @@ use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::Symbols;
+use super::accounted::Accounted;
 use super::lookup::{Known, Lookups};
 use crate::TOOL;
 use crate::args::backend_name;
@@ -109,7 +110,7 @@ pub(crate) struct Live {
     pid: u32,
     proc_root: Option<PathBuf>,
     session: Session,
-    symbolizer: Symbolizer,
+    symbolizer: Accounted,
     /// One for each module of the session.
     known: Vec<Known>,
     outcomes: Vec<Outcome>,
@@ -134,7 +135,7 @@ impl Live {
             pid,
             proc_root,
             session: session.map_err(|error| failure::process(pid, &error))?,
-            symbolizer: Symbolizer::new(options),
+            symbolizer: Accounted::new(options),
             known: Vec::new(),
             outcomes: Vec::new(),
             begun: false,

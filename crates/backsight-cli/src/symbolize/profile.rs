@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use backsight_symbolize::{Answers, FrameRef, Place, Request, Stack, Symbolizer};
+use backsight_symbolize::{Answers, FrameRef, Place, Request, Stack};
 use backsight_types::profile::{Frame, FrameRange, Location, Profile, Strings};
 use backsight_types::{ModuleIdx, Reason};
 use rayon::prelude::*;
 
 use super::Symbols;
+use super::accounted::Accounted;
 use super::find;
 use super::lookup::Known;
 
@@ -22,7 +23,7 @@ const KEPT: u64 = 96 << 20;
 /// Looks up the places of a profile, once or as it grows.
 #[derive(Debug)]
 pub(crate) struct Places {
-    symbolizer: Symbolizer,
+    symbolizer: Accounted,
     known: HashMap<ModuleIdx, Known>,
     answers: Answers,
     /// Locations before this one have their answer.
@@ -34,7 +35,7 @@ impl Places {
         let mut options = symbols.options();
         options.budget.kept_bytes = KEPT;
         Self {
-            symbolizer: Symbolizer::new(options),
+            symbolizer: Accounted::new(options),
             known: HashMap::new(),
             answers: Answers::default(),
             done: 0,

@@ -27,6 +27,7 @@ pub(super) struct Companions {
     budget: Budget,
     limited: AtomicBool,
     missing: AtomicBool,
+    strangers: AtomicBool,
 }
 
 /// What the companions may take together, in bytes.
@@ -59,6 +60,7 @@ impl Companions {
             split: Arena::default(),
             limited: AtomicBool::new(false),
             missing: AtomicBool::new(false),
+            strangers: AtomicBool::new(false),
         };
         let link = main.alt_link();
         let found = link.and_then(|link| companions.search().supplementary(&link));
@@ -128,6 +130,11 @@ impl Companions {
         self.missing.load(Ordering::Relaxed)
     }
 
+    /// Whether others decide what one of them says.
+    pub(super) fn has_strangers(&self) -> bool {
+        self.strangers.load(Ordering::Relaxed)
+    }
+
     fn left(&self) -> MutexGuard<'_, Budget> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,6 +164,8 @@ impl Companions {
     }
 
     fn load(&self, elf: ElfFile, role: Role) -> Option<Sections> {
+        self.strangers
+            .fetch_or(elf.is_of_strangers(), Ordering::Relaxed);
         // Not locked meanwhile: unpacking takes time. Two at once may together take
         // more than was left, each no more than that.
         let before = self.left().unpacked;

@@ -140,14 +140,22 @@ impl DwarfFile {
 
     /// Returns whether a file that goes with it was looked for and not found.
     pub(crate) fn is_incomplete(&self) -> bool {
-        let missing = |owner: &Owner| owner.companions.missing();
+        self.is_true_of_owner(|owner| owner.companions.missing())
+    }
+
+    /// Returns whether others than root and us decide what a file that goes with it says.
+    pub(crate) fn has_strangers(&self) -> bool {
+        self.is_true_of_owner(|owner| owner.companions.has_strangers())
+    }
+
+    fn is_true_of_owner(&self, is_true: impl Fn(&Owner) -> bool) -> bool {
         match self.whole.get() {
-            Some(whole) => missing(whole.borrow_owner()),
+            Some(whole) => is_true(whole.borrow_owner()),
             None => self
                 .prefix()
                 .as_ref()
                 .and_then(Prefix::owner)
-                .is_some_and(missing),
+                .is_some_and(is_true),
         }
     }
 

@@ -1,8 +1,10 @@
 //! One ELF file: its image, and what its headers say.
 
+use std::fs::File;
 use std::sync::OnceLock;
 
 use backsight_elf::{Error as ElfError, Headers};
+use backsight_files::Identity;
 use backsight_types::{BuildId, Segments};
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
@@ -12,10 +14,10 @@ use super::opd::{Descriptors, has_descriptors};
 use super::plt::Plt;
 use super::section::Section;
 use super::{dynamic, layout};
-use crate::Error;
 use crate::cover::{Cover, Item};
 use crate::image::Image;
 use crate::tally::wide;
+use crate::{Access, Error};
 
 /// An ELF file whose headers are read. Its sections are values of one shape for
 /// both classes, so that only this file and the symbols know about classes.
@@ -34,9 +36,40 @@ pub(crate) struct ElfFile {
     code: Cover,
     descriptors: OnceLock<Option<Descriptors>>,
     plt: OnceLock<Plt>,
+    /// Of one that was read from a file.
+    identity: Option<Identity>,
+    /// Whether it was found inside a root, and is another file than the host's.
+    of_root: bool,
 }
 
 impl ElfFile {
+    /// Reads an open file; `limit` bounds the bytes of one that cannot be mapped.
+    pub(crate) fn read(file: &File, access: Access, limit: u64) -> Result<Self, Error> {
+        let identity = Identity::of(file)?;
+        let image = Image::of_file(file, access, limit)?;
+        let elf = Self::parse(image)?;
+        Ok(Self {
+            identity: Some(identity),
+            ..elf
+        })
+    }
+
+    /// Notes that it is a file of a root alone.
+    pub(crate) fn found_in_root(mut self) -> Self {
+        self.of_root = true;
+        self
+    }
+
+    /// Returns which file it was read from, if it was.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    /// Returns whether others than root and us decide what it says.
+    pub(crate) fn is_of_strangers(&self) -> bool {
+        self.of_root || self.identity.is_some_and(|identity| !identity.is_ours)
+    }
+
     /// Reads the headers.
     ///
     /// Section headers that cannot be read count as none: a file stripped of
@@ -67,6 +100,8 @@ impl ElfFile {
             code,
             descriptors: OnceLock::new(),
             plt: OnceLock::new(),
+            identity: None,
+            of_root: false,
         })
     }
 

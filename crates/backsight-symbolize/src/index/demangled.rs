@@ -10,6 +10,10 @@ impl Index {
     /// Stores the demangled names of all functions, in rayon's current thread pool.
     /// Names of more than `limit` bytes stay as they are.
     pub(crate) fn add_demangled(&mut self, limit: usize) {
+        // What is copied is not checked again.
+        if !self.is_all_sound() {
+            return;
+        }
         let demangled = |function: &FunctionRecord| {
             let linkage = self.text(function.linkage.get())?;
             let linkage = std::str::from_utf8(linkage).ok()?;

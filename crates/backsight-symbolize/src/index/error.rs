@@ -21,6 +21,13 @@ pub enum IndexError {
     /// It contradicts itself.
     #[error("a damaged symbol index: {0} is wrong; build it again")]
     Malformed(&'static str),
+    /// Others can change it, or the directory that it is in.
+    #[error("others can change it: have it owned by this user or root, with chmod go-w")]
+    NotOurs,
+    /// A file that it was built from can be changed by others, who would decide what it
+    /// says of each file of that build ID: it is not kept where it is shared.
+    #[error("built from a file that others can change: write it to a file of its own")]
+    OfStrangers,
     /// It describes another module.
     #[error("the symbol index of another build ID")]
     BuildIdMismatch,

@@ -7,6 +7,7 @@
 
 use std::io::{self, Write};
 
+use super::checks::{Checks, Summing, sums};
 use super::error::IndexError;
 use super::header::{self, Entry, TABLES_AT};
 use super::layout::{NONE, Row};
@@ -27,7 +28,12 @@ impl Index {
         for entry in &entries {
             place(&mut parts, entry, image.len())?;
         }
-        let index = Self::of(Some(image), parts);
+        let ends = entries.iter().map(end_of);
+        let end = ends.max().unwrap_or(TABLES_AT);
+        let checks = Checks::new(end, &image);
+        let checks = checks.ok_or(IndexError::Malformed("the checksums of its pages"))?;
+        let mut index = Self::of(Some(image), parts);
+        index.check_by(checks);
         index.check_frame()?;
         Ok(index)
     }
@@ -37,6 +43,10 @@ impl Index {
     /// # Errors
     /// Those of `out`.
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        // With new checksums damage would look sound.
+        if !self.is_all_sound() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         let mut offset = TABLES_AT;
         let mut entries = Vec::new();
         for (kind, bytes) in self.tables() {
@@ -49,19 +59,24 @@ impl Index {
             offset = offset.saturating_add(padded(bytes.len()));
         }
         out.write_all(&header::encode(self.meta(), &entries))?;
+        let mut summing = Summing::new();
         for (_, bytes) in self.tables() {
-            out.write_all(bytes)?;
-            let padding = padded(bytes.len()).saturating_sub(bytes.len());
-            out.write_all([0; 8].get(..padding).unwrap_or_default())?;
+            for bytes in [bytes, padding_of(bytes)] {
+                out.write_all(bytes)?;
+                summing.add(bytes);
+            }
         }
-        Ok(())
+        let sums = summing.finish();
+        out.write_all(&sums)?;
+        out.write_all(padding_of(&sums))
     }
 
     /// Returns the bytes that [`write`](Self::write) writes.
     pub(crate) fn file_size(&self) -> usize {
         let tables = self.tables().into_iter();
         let tables = tables.map(|(_, bytes)| padded(bytes.len()));
-        tables.fold(TABLES_AT, usize::saturating_add)
+        let end = tables.fold(TABLES_AT, usize::saturating_add);
+        end.saturating_add(padded(sums(end).len()))
     }
 
     /// Checks that tables which belong together have as many rows.
@@ -98,6 +113,9 @@ impl Index {
     fn code_size(&self) -> Result<u32, IndexError> {
         let wrong = IndexError::Malformed("where code lies");
         let (mut size, mut end) = (0_u32, 0_u64);
+        if !self.is_sound(self.windows()) {
+            return Err(wrong);
+        }
         for window in self.windows() {
             if window.first() != size || window.start() < end {
                 return Err(wrong);
@@ -191,6 +209,15 @@ impl Index {
             }
             end = end.saturating_add(padding);
         }
+        let mut summing = Summing::new();
+        summing.add(image.get(TABLES_AT..end).unwrap_or_default());
+        let (summed, sums) = (summing.finish(), sums(end));
+        let behind = image.get(sums.end..sums.start.saturating_add(padded(summed.len())));
+        let is_clean = behind.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+        if image.get(sums) != Some(&*summed) || !is_clean {
+            return Err(IndexError::Malformed("the checksums of its pages"));
+        }
+        end = end.saturating_add(padded(summed.len()));
         if end == image.len() {
             Ok(())
         } else {
@@ -201,6 +228,20 @@ impl Index {
 
 fn padded(size: usize) -> usize {
     size.checked_next_multiple_of(8).unwrap_or(usize::MAX)
+}
+
+/// What stands behind bytes up to a multiple of 8.
+fn padding_of(bytes: &[u8]) -> &'static [u8] {
+    let padding = padded(bytes.len()).saturating_sub(bytes.len());
+    const ZEROS: &[u8] = &[0; 8];
+    ZEROS.get(..padding).unwrap_or_default()
+}
+
+/// Returns where a table ends, its padding included.
+fn end_of(entry: &Entry) -> usize {
+    let [offset, size] =
+        [entry.offset, entry.size].map(|it| usize::try_from(it).unwrap_or(usize::MAX));
+    offset.saturating_add(padded(size))
 }
 
 /// Says where in the file one table is.

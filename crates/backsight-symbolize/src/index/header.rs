@@ -8,7 +8,7 @@ use super::meta::Meta;
 use super::table::Kind;
 
 /// The first bytes of the file: not text, and broken by a transfer as text.
-const MAGIC: [u8; 8] = *b"\x89BSIX\r\n\n";
+pub(crate) const MAGIC: [u8; 8] = *b"\x89BSIX\r\n\n";
 
 /// Set in the flags when a limit left something out.
 const LIMITED: u32 = 1;

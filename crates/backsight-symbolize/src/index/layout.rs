@@ -6,7 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 
 /// The version of the layout. A file of another one is built again, not read.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Where a table would say "row 7", and there is no row.
 pub(crate) const NONE: u32 = u32::MAX;

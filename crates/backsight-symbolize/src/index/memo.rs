@@ -26,6 +26,8 @@ pub(crate) struct Memo {
     owned_paths: Chunked<OnceLock<Option<Arc<str>>>>,
     /// A bit for each node.
     seen: Chunked<AtomicU64>,
+    /// A bit for each node and each file of which all was found sound.
+    checked: [Chunked<AtomicU64>; 2],
     /// What owned names and paths take.
     bytes: Tally,
 }
@@ -101,6 +103,8 @@ impl Memo {
             owned_names: Chunked::new(index.functions().len()),
             owned_paths: Chunked::new(index.files().len()),
             seen: Chunked::new(index.nodes().len().div_ceil(64)),
+            checked: [index.nodes().len(), index.files().len()]
+                .map(|count| Chunked::new(count.div_ceil(64))),
             bytes: Tally::default(),
         }
     }
@@ -116,6 +120,7 @@ impl Memo {
             self.owned_names.bytes(),
             self.owned_paths.bytes(),
             self.seen.bytes(),
+            self.checked.iter().map(Chunked::bytes).sum(),
         ];
         let cells = cells.into_iter().fold(0, usize::saturating_add);
         let texts = self.lent.borrow_owner().bytes();
@@ -145,6 +150,31 @@ impl Memo {
             let path = |file| path_of(index, file);
             make(texts, &cells.paths, &distinct(paths), path);
         });
+    }
+
+    /// Asks for all that is shown of these hits, each once, so that its pages are checked.
+    pub(crate) fn check(&self, index: &Index, hits: impl Iterator<Item = Hit>) {
+        let [nodes, files] = &self.checked;
+        for hit in hits {
+            let is_known = hit.node != NONE && is_set(nodes, hit.node);
+            let mut walk = index.walk(hit);
+            while let Some(level) = walk.next(index) {
+                if level.file != NONE && !is_set(files, level.file) {
+                    touch_file(index, level.file);
+                    set(files, level.file);
+                }
+                if is_known {
+                    break;
+                }
+                if level.node != NONE {
+                    touch_function(index, level.function);
+                    index.entry(level.node);
+                }
+            }
+            if hit.node != NONE {
+                set(nodes, hit.node);
+            }
+        }
     }
 
     /// Adds the functions and files of a hit's call levels whose texts are not there yet.
@@ -287,14 +317,37 @@ pub(crate) fn name(index: &Index, function: u32, options: &Options) -> Option<Na
 /// Returns a function's row, and where its demangled name is if the index stores such.
 fn rows(index: &Index, function: u32) -> Option<(&FunctionRecord, Option<u32>)> {
     let at = usize::try_from(function).ok()?;
-    let stored = index.demangled().get(at).map(|stored| stored.get());
-    Some((index.functions().get(at)?, stored))
+    let stored = index.demangled().get(at);
+    let is_sound = index.is_sound(stored.map_or(&[][..], std::slice::from_ref));
+    let record = index.function(function).filter(|_| is_sound)?;
+    Some((record, stored.map(|stored| stored.get())))
 }
 
 /// Returns the path of this row of the file table.
 fn path_of(index: &Index, file: u32) -> Option<Cow<'_, str>> {
-    let record = index.files().get(usize::try_from(file).ok()?)?;
+    let record = file_of(index, file)?;
     path(index, record).map(Cow::Owned)
+}
+
+fn file_of(index: &Index, file: u32) -> Option<&FileRecord> {
+    let record = index.files().get(usize::try_from(file).ok()?)?;
+    let is_sound = index.is_sound(std::slice::from_ref(record));
+    is_sound.then_some(record)
+}
+
+fn touch_file(index: &Index, file: u32) {
+    if let Some(record) = file_of(index, file) {
+        index.text(record.directory.get());
+        index.text(record.name.get());
+    }
+}
+
+fn touch_function(index: &Index, function: u32) {
+    if let Some((record, stored)) = rows(index, function) {
+        index.text(record.linkage.get());
+        index.text(record.plain.get());
+        index.text(stored.unwrap_or(0));
+    }
 }
 
 /// Joins the two parts that the path was split into.

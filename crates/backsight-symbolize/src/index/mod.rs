@@ -14,6 +14,7 @@
 //! otherwise: its frame is checked when it is opened, and each number in it
 //! where it is used.
 
+mod checks;
 mod demangled;
 mod error;
 mod file;
@@ -29,6 +30,7 @@ mod texts;
 mod windows;
 
 pub use error::IndexError;
+pub(crate) use header::MAGIC;
 pub(crate) use layout::{
     Extent, FileRecord, FunctionRecord, Le16, Le32, NONE, Node, NodeRow, Row, Spot, Window,
 };

@@ -87,8 +87,8 @@ impl Index {
     /// Returns what stands where a search was begun.
     #[inline]
     pub(crate) fn finish(&self, Search { at, before, last }: Search) -> Hit {
-        let node = find_row(self.scopes(), before.scopes, last.scopes, at);
-        let spot = find_row(self.lines(), before.lines, last.lines, at);
+        let node = self.find_row(self.scopes(), before.scopes, last.scopes, at);
+        let spot = self.find_row(self.lines(), before.lines, last.lines, at);
         Hit {
             node: node.unwrap_or(NONE),
             spot: spot.unwrap_or(NONE),
@@ -100,11 +100,15 @@ impl Index {
     #[inline]
     fn bucket(&self, at: u32) -> Option<(Bucket, Bucket)> {
         let bucket = usize::try_from(at >> self.meta().bucket_shift).ok()?;
-        let before = bucket
-            .checked_sub(1)
-            .map(|before| self.buckets().get(before));
-        let before = before.map_or(Some(Bucket::default()), Option::<&_>::copied);
-        Some((before?, *self.buckets().get(bucket)?))
+        let pair = self.buckets().get(bucket.saturating_sub(1)..=bucket)?;
+        if !self.is_sound(pair) {
+            return None;
+        }
+        match pair {
+            [first] => Some((Bucket::default(), *first)),
+            [before, last] => Some((*before, *last)),
+            _ => None,
+        }
     }
 
     /// Returns the virtual offset of a code offset.
@@ -145,13 +149,15 @@ impl Index {
     pub(crate) fn entry(&self, node: u32) -> Option<u32> {
         let node = self.node(node).filter(|node| node.parent().is_none())?;
         let extent = self.extents().get(usize::try_from(node.place()).ok()?)?;
-        Some(extent.entry.get())
+        let is_sound = self.is_sound(std::slice::from_ref(extent));
+        is_sound.then(|| extent.entry.get())
     }
 
     /// Returns a row of the nodes; none is at [`NONE`], as tables end before.
     #[inline]
     fn node(&self, row: u32) -> Option<&NodeRow> {
-        self.nodes().get(usize::try_from(row).ok()?)
+        let node = self.nodes().get(usize::try_from(row).ok()?)?;
+        self.is_sound(std::slice::from_ref(node)).then_some(node)
     }
 
     /// Returns a place in the source with its column.
@@ -159,10 +165,27 @@ impl Index {
     fn spot(&self, row: u32) -> Option<(Spot, u16)> {
         let row = usize::try_from(row).ok()?;
         let column = self.spot_columns().get(row);
-        Some((
-            *self.spots().get(row)?,
-            column.map_or(0, |column| column.get()),
-        ))
+        let spot = self.spots().get(row)?;
+        let of_column = column.map_or(&[][..], std::slice::from_ref);
+        let is_sound = self.is_sound(std::slice::from_ref(spot)) && self.is_sound(of_column);
+        is_sound.then(|| (*spot, column.map_or(0, |column| column.get())))
+    }
+
+    /// Returns the value of the last row that starts at or before `at`. Of those before
+    /// the bucket only the last can be it.
+    #[inline]
+    fn find_row(&self, rows: &[Row], before: Le32, end: Le32, at: u32) -> Option<u32> {
+        let before = usize::try_from(before.get()).ok()?;
+        let end = usize::try_from(end.get()).ok()?;
+        // Forged buckets may point anywhere; ranges that are none have no rows.
+        let first = before.saturating_sub(1);
+        let inside = rows.get(before..end)?;
+        if !self.is_sound(rows.get(first..end)?) {
+            return None;
+        }
+        let after = inside.partition_point(|row| row.start.get() <= at);
+        let row = rows.get(before.checked_add(after)?.checked_sub(1)?)?;
+        Some(row.value.get())
     }
 }
 
@@ -199,19 +222,6 @@ impl Walk {
         }
         Some(level)
     }
-}
-
-/// Returns the value of the last row that starts at or before `at`. Of those before the
-/// bucket only the last can be it.
-#[inline]
-fn find_row(rows: &[Row], before: Le32, end: Le32, at: u32) -> Option<u32> {
-    let before = usize::try_from(before.get()).ok()?;
-    let end = usize::try_from(end.get()).ok()?;
-    // Forged buckets may point anywhere; ranges that are none have no rows.
-    let inside = rows.get(before..end)?;
-    let after = inside.partition_point(|row| row.start.get() <= at);
-    let row = rows.get(before.checked_add(after)?.checked_sub(1)?)?;
-    Some(row.value.get())
 }
 
 /// Returns for each bucket of `1 << shift` code offsets how many rows start before its

@@ -3,6 +3,7 @@
 use backsight_types::BuildId;
 use bytemuck::{AnyBitPattern, NoUninit};
 
+use super::checks::Checks;
 use super::layout::{
     Bucket, Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, Row, Spot, Window,
 };
@@ -120,7 +121,7 @@ macro_rules! tables {
         impl Index {
             $(#[inline]
             pub(crate) fn $name(&self) -> &[$row] {
-                self.0.borrow_dependent().$name
+                self.cell.borrow_dependent().$name
             })*
 
             pub(super) fn bytes(&self, kind: Kind) -> &[u8] {
@@ -178,7 +179,11 @@ self_cell::self_cell! {
 
 /// A module's flat symbol index.
 #[derive(Debug)]
-pub(crate) struct Index(Cell);
+pub(crate) struct Index {
+    cell: Cell,
+    /// Of one that is read from a file.
+    checks: Option<Box<Checks>>,
+}
 
 impl Index {
     /// Takes tables that were just built.
@@ -189,20 +194,59 @@ impl Index {
 
     /// Takes tables, some of which may be in the image.
     pub(super) fn of(image: Option<Image>, parts: Parts) -> Self {
-        Self(Cell::new(Owner { image, parts }, |owner| Tables::of(owner)))
+        Self {
+            cell: Cell::new(Owner { image, parts }, |owner| Tables::of(owner)),
+            checks: None,
+        }
     }
 
-    /// Changes where tables are, and what they are read from.
+    /// Has what is read checked when it is first asked for.
+    pub(super) fn check_by(&mut self, checks: Checks) {
+        self.checks = Some(Box::new(checks));
+    }
+
+    /// Returns whether these rows, or bytes, of a table are what was written. Whoever
+    /// reads a table asks first.
+    #[inline]
+    pub(crate) fn is_sound<T>(&self, rows: &[T]) -> bool {
+        match &self.checks {
+            None => true,
+            Some(checks) => checks.are_sound(rows, || self.image().map(|image| &**image)),
+        }
+    }
+
+    /// The same of all tables.
+    pub(crate) fn is_all_sound(&self) -> bool {
+        let checks = self.checks.as_ref().zip(self.image());
+        checks.is_none_or(|(checks, image)| checks.are_all_sound(image))
+    }
+
+    /// Whether it is checked at all.
+    #[inline]
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checks.is_some()
+    }
+
+    /// Whether something was asked for that is not what was written.
+    #[inline]
+    pub(crate) fn found_damage(&self) -> bool {
+        self.checks
+            .as_ref()
+            .is_some_and(|checks| checks.found_damage())
+    }
+
+    /// Changes where tables are, and what they are read from. What is not checked by
+    /// then is not any more.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Option<Image>, &mut Parts)) {
         let empty = Self::of(None, Parts::default());
-        let mut owner = std::mem::replace(self, empty).0.into_owner();
+        let mut owner = std::mem::replace(self, empty).cell.into_owner();
         change(&mut owner.image, &mut owner.parts);
         *self = Self::of(owner.image, owner.parts);
     }
 
     /// Returns the bytes that it is read from, unless all tables were built here.
     pub(super) fn image(&self) -> Option<&Image> {
-        self.0.borrow_owner().image.as_ref()
+        self.cell.borrow_owner().image.as_ref()
     }
 
     /// Returns the bytes of memory that its tables take: none when they are mapped.
@@ -215,7 +259,7 @@ impl Index {
 
     #[inline]
     pub(crate) fn meta(&self) -> &Meta {
-        &self.0.borrow_owner().parts.meta
+        &self.cell.borrow_owner().parts.meta
     }
 
     /// Returns the build ID of the module it describes.
@@ -226,13 +270,20 @@ impl Index {
     /// Returns a row of the function table.
     #[inline]
     pub(crate) fn function(&self, row: u32) -> Option<&FunctionRecord> {
-        self.functions().get(usize::try_from(row).ok()?)
+        let function = self.functions().get(usize::try_from(row).ok()?)?;
+        self.is_sound(std::slice::from_ref(function))
+            .then_some(function)
     }
 
     /// Returns the text that starts at `at`.
     #[inline]
     pub(crate) fn text(&self, at: u32) -> Option<&[u8]> {
-        strings::get(self.strings(), at)
+        let table = self.strings();
+        // Its length first, which says where it ends.
+        let begin = table.get(usize::try_from(at).ok()?..)?;
+        let text = self.is_sound(begin.get(..5).unwrap_or(begin));
+        let text = text.then(|| strings::get(table, at)).flatten()?;
+        self.is_sound(text).then_some(text)
     }
 
     /// Returns each table's kind and bytes, in the order of the file.

@@ -30,7 +30,6 @@ use backsight_types::BuildId;
 use flate2::Crc;
 
 use crate::elf::ElfFile;
-use crate::image::Image;
 use crate::{Error, Options};
 
 pub(crate) use near::Near;
@@ -130,8 +129,12 @@ impl<'o> Search<'o> {
     /// Reads the file that stands there; `limit` bounds the bytes of one that cannot
     /// be mapped.
     pub(crate) fn read(self, site: &Site, limit: u64) -> Result<ElfFile, Error> {
-        let image = Image::of_file(&site.open()?, self.options.access, limit)?;
-        ElfFile::parse(image)
+        let elf = ElfFile::read(&site.open()?, self.options.access, limit)?;
+        let is_hosts = || site.is_hosts(elf.identity());
+        match site.is_inside() && !is_hosts() {
+            true => Ok(elf.found_in_root()),
+            false => Ok(elf),
+        }
     }
 }
 

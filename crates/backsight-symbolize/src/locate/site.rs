@@ -7,9 +7,10 @@
 //! a file: it leads to no file of the kernel.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use backsight_files::By;
+use backsight_files::{By, Identity};
 
 use crate::Error;
 
@@ -54,6 +55,15 @@ impl Site {
     /// Whether it is inside the target's root.
     pub(crate) fn is_inside(&self) -> bool {
         self.root.is_some()
+    }
+
+    /// Whether the file that was opened here is what has the same path on the host: then
+    /// the root is the host's own, or has it from there.
+    pub(crate) fn is_hosts(&self, opened: Option<Identity>) -> bool {
+        let there = std::fs::metadata(&self.path);
+        let there = there.map(|metadata| (metadata.dev(), metadata.ino()));
+        let opened = opened.map(|file| (file.device, file.inode));
+        there.is_ok_and(|there| opened == Some(there))
     }
 
     /// Returns what has this path in the folder that stands here. An absolute path is

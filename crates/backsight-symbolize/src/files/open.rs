@@ -1,0 +1,153 @@
+//! How the files of a module are found, and its index instead of them.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use backsight_types::BuildId;
+
+use super::{Files, Origin};
+use crate::elf::ElfFile;
+use crate::image::Image;
+use crate::index::Index;
+use crate::index_dir::Binding;
+use crate::indexed::Indexed;
+use crate::locate::{Near, Search};
+use crate::options::Tier;
+use crate::symbol_tables::SymbolTables;
+use crate::trace::event;
+use crate::{Error, IndexDir, Options, Source};
+
+impl Files {
+    /// Finds and opens them; says why not when neither the module itself nor a debug
+    /// file nor an index can be used.
+    pub(crate) fn open(
+        origin: &Origin,
+        expected: Option<BuildId>,
+        options: &Arc<Options>,
+    ) -> Result<Self, Error> {
+        let limit = options.limits.file_bytes;
+        let (own, path, expected) = match origin {
+            Origin::Source(Source::BuildId(id)) => (Err(Error::NotFound), None, Some(*id)),
+            Origin::Source(Source::Bytes(bytes)) => {
+                let elf = ElfFile::parse(Image::Given(Arc::clone(bytes)));
+                (elf.map(Arc::new), None, expected)
+            }
+            Origin::Source(Source::File { file, path }) => {
+                let elf = ElfFile::read(file, options.access, limit);
+                (elf.map(Arc::new), path.clone(), expected)
+            }
+            Origin::Mapped(own, path) => (Ok(Arc::clone(own)), path.clone(), expected),
+        };
+        let own = own.and_then(|own| match expected {
+            Some(id) if own.build_id() != Some(id) => Err(Error::BuildIdMismatch),
+            _ => Ok(own),
+        });
+        let dir = options.index_dir.as_ref();
+        let dir = dir.filter(|_| options.tier != Tier::Lazy);
+        Self::of_own(own, path, expected, options, dir)
+    }
+
+    /// Finds what goes with the module itself, an index in `dir` first.
+    fn of_own(
+        own: Result<Arc<ElfFile>, Error>,
+        path: Option<PathBuf>,
+        expected: Option<BuildId>,
+        options: &Arc<Options>,
+        dir: Option<&IndexDir>,
+    ) -> Result<Self, Error> {
+        let readable = own.as_deref().ok();
+        let id = expected.or_else(|| readable?.build_id());
+        let kept_by = |binding: Option<Binding>| {
+            let (dir, id) = dir.zip(id)?;
+            let index = dir.get(id, binding, options).ok()?.index;
+            Some(((id, binding), index))
+        };
+        let vouched_for = kept_by(None);
+        let near = Near::new(None, path.clone());
+        let search = Search {
+            options,
+            near: &near,
+        };
+        let debug = match vouched_for {
+            Some(_) => None,
+            None => search.debug_file(id, readable),
+        };
+        let binding = binding(readable, debug.as_ref().map(|found| &found.elf));
+        let kept = vouched_for.or_else(|| kept_by(Some(binding?)));
+        let debug = debug.filter(|_| kept.is_none());
+        let debug = debug.map(|mut found| {
+            if let Some(own) = readable {
+                found.elf.take_descriptors(own);
+            }
+            (Arc::new(found.elf), found.site)
+        });
+        if let (Err(error), None, None) = (&own, &debug, &kept) {
+            return Err(error.clone());
+        }
+        let (has_debug, has_index) = (debug.is_some(), kept.is_some());
+        event!("opened", debug_file = has_debug, index = has_index);
+        let debug_elf = debug.as_ref().map(|(elf, _)| elf);
+        let symbols = SymbolTables::new(own.as_ref().ok(), debug_elf);
+        let (kept, index) = kept.unzip();
+        let indexed = index.map(|index| Arc::new(Indexed::new(index, Arc::clone(options))));
+        Ok(Self {
+            own,
+            debug,
+            path,
+            dwarf: OnceLock::new(),
+            symbols,
+            indexed: indexed.map_or_else(OnceLock::new, |indexed| OnceLock::from(Some(indexed))),
+            kept,
+            binding,
+        })
+    }
+
+    /// Files of which the index is all there is.
+    pub(crate) fn of_index(index: Index, options: Arc<Options>) -> Self {
+        let indexed = Arc::new(Indexed::new(index, options));
+        Self {
+            own: Err(Error::NotFound),
+            debug: None,
+            path: None,
+            dwarf: OnceLock::new(),
+            symbols: SymbolTables::new(None, None),
+            indexed: OnceLock::from(Some(indexed)),
+            kept: None,
+            binding: None,
+        }
+    }
+
+    /// Returns whether their index turned out to be damaged.
+    pub(crate) fn has_damaged_index(&self) -> bool {
+        self.indexed()
+            .is_some_and(|indexed| indexed.index().found_damage())
+    }
+
+    /// Returns the files as they are without their index, which is damaged and goes.
+    ///
+    /// # Errors
+    /// [`Error::DamagedIndex`] when it is all there is.
+    pub(crate) fn without_index(
+        &self,
+        expected: Option<BuildId>,
+        options: &Arc<Options>,
+    ) -> Result<Self, Error> {
+        if let (Some(dir), Some((id, binding))) = (&options.index_dir, self.kept) {
+            dir.remove(id, binding);
+        }
+        event!("index damaged");
+        let id = expected.or_else(|| self.indexed()?.index().build_id());
+        let files = Self::of_own(self.own.clone(), self.path.clone(), id, options, None);
+        files.map_err(|_| Error::DamagedIndex)
+    }
+}
+
+/// Returns which files an index may be kept for: none where one of them is no file.
+fn binding(own: Option<&ElfFile>, debug: Option<&ElfFile>) -> Option<Binding> {
+    let of = |elf: Option<&ElfFile>| match elf {
+        Some(elf) => elf.identity().map(Some),
+        None => Some(None),
+    };
+    let (own, debug) = (of(own)?, of(debug)?);
+    (own.is_some() || debug.is_some()).then(|| Binding::of(own, debug))
+}
