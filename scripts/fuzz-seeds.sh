@@ -8,7 +8,7 @@ corpus=crates/fuzz/corpus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for target in maps_text elf_image index_open folded_in ndjson_in pprof_in otlp_in perf_data_in \
-    perf_script_in kallsyms; do
+    perf_script_in kallsyms cfi_unwind; do
     mkdir -p "$corpus/$target"
 done
 
@@ -29,6 +29,16 @@ for version in 2 3 4 5; do
     cp "$work/v$version" "$corpus/elf_image/"
     "$backsight" index build "$work/v$version" -o "$corpus/index_open/v$version" >/dev/null
 done
+# Call frames with a search table and without, of both machines where there is a compiler.
+gcc -O1 -nostartfiles -Wl,-e,main -static -nostdlib -o "$corpus/cfi_unwind/table" "$work/a.c"
+gcc -O1 -nostartfiles -Wl,-e,main,--no-eh-frame-hdr -static -nostdlib \
+    -o "$corpus/cfi_unwind/none" "$work/a.c"
+gcc -g -O1 -fno-asynchronous-unwind-tables -nostartfiles -Wl,-e,main -static -nostdlib \
+    -o "$corpus/cfi_unwind/debug_frame" "$work/a.c"
+if command -v aarch64-linux-gnu-gcc >/dev/null; then
+    aarch64-linux-gnu-gcc -O1 -mbranch-protection=pac-ret+leaf -nostartfiles -Wl,-e,main -static \
+        -nostdlib -o "$corpus/cfi_unwind/aarch64" "$work/a.c"
+fi
 gcc -g -c -o "$corpus/elf_image/object" "$work/a.c"
 objcopy --compress-debug-sections=zlib "$work/v5" "$corpus/elf_image/zlib"
 objcopy --compress-debug-sections=zstd "$work/v5" "$corpus/elf_image/zstd" 2>/dev/null || true

@@ -21,6 +21,7 @@ mod off_cpu;
 mod people;
 mod piece;
 mod places;
+mod registers;
 mod unwind;
 
 use std::collections::HashMap;

@@ -16,7 +16,6 @@
 mod addr2line;
 mod args;
 mod buildid;
-mod call_frames;
 mod capture;
 mod completions;
 mod convert;

@@ -80,8 +80,8 @@ pub struct CodeMapping {
     pub range: AbsRange,
     /// The byte of the file at the first of them.
     pub offset: FileOffset,
-    /// The file.
-    pub module: ModuleIdx,
+    /// The file; `None` for code that was made at run time.
+    pub module: Option<ModuleIdx>,
 }
 
 /// A process ID, as the last piece left it.
@@ -137,17 +137,16 @@ impl Replay {
         self.modules.into_vec()
     }
 
-    /// Walks over the code that a process has mapped from files at the end of what was
+    /// Walks over the executable memory that a process has mapped at the end of what was
     /// fed, by address. An unwinder needs it; samples need not ask.
     pub fn code_of(&self, pid: u32) -> impl Iterator<Item = CodeMapping> {
         let process = self.processes.get(&pid).into_iter();
         let mappings = process.flat_map(|process| process.space.iter());
-        mappings.filter_map(|Mapped { vma, module }| {
-            Some(CodeMapping {
-                range: vma.range(),
-                offset: vma.offset,
-                module: (*module).filter(|_| vma.is_executable())?,
-            })
+        let code = mappings.filter(|mapped| mapped.vma.is_executable());
+        code.map(|Mapped { vma, module }| CodeMapping {
+            range: vma.range(),
+            offset: vma.offset,
+            module: *module,
         })
     }
 

@@ -77,7 +77,7 @@ fn code_is_what_is_mapped_at_the_end_of_a_piece() {
     let whole = CodeMapping {
         range: pages(2, 4),
         offset: FileOffset(2 * PAGE),
-        module: ModuleIdx(0),
+        module: Some(ModuleIdx(0)),
     };
     assert_eq!(code(1), [whole]);
     assert_eq!(code(2), [whole]);

@@ -211,7 +211,8 @@ impl Piece {
             files::learn(&mut module, self.trust_inodes);
             if module.kind == ModuleKind::Kernel && module.path == KERNEL_IMAGE {
                 let mut mapped = self.replay.code_of(KERNEL_PID);
-                let image = mapped.find(|mapped| mapped.module.as_usize() == at);
+                let image =
+                    mapped.find(|mapped| mapped.module.is_some_and(|it| it.as_usize() == at));
                 if let Some(image) = image {
                     let text = image.range.start;
                     self.places.kernel =

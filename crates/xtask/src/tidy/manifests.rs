@@ -30,6 +30,7 @@ const ARROW: [(&str, &[&str]); 11] = [
         ],
     ),
     ("backsight-formats", &["backsight-types"]),
+    ("backsight-unwind", &["backsight-types"]),
     ("backsight-agent", LIBRARIES),
     ("backsight-capi", LIBRARIES),
     ("backsight-cli", LIBRARIES),
@@ -44,6 +45,7 @@ const LIBRARIES: &[&str] = &[
     "backsight-normalize",
     "backsight-symbolize",
     "backsight-formats",
+    "backsight-unwind",
     "backsight-agent",
 ];
 

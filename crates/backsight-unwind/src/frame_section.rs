@@ -1,0 +1,124 @@
+//! `.eh_frame` or `.debug_frame` of one file: from an address to the entry for it.
+
+use std::sync::OnceLock;
+
+use gimli::{
+    BaseAddresses, DebugFrame, EhFrame, EndianSlice, FrameDescriptionEntry, LittleEndian,
+    UnwindOffset, UnwindSection, Vendor,
+};
+
+use crate::expression::Bytes;
+use crate::fde_index::{FdeIndex, SearchTable};
+use crate::machine::Machine;
+
+/// The description of one function.
+pub(crate) type Fde<'a> = FrameDescriptionEntry<Bytes<'a>>;
+
+/// A function's description, and that of what it shares with others, are no longer.
+/// 13,000 pushes and pops fit in.
+const MAX_ENTRY: usize = 64 << 10;
+
+/// One section, with what finds entries in it.
+#[derive(Debug)]
+pub(crate) struct FrameSection {
+    bytes: Box<[u8]>,
+    bases: BaseAddresses,
+    /// From `.eh_frame_hdr`, where there is one.
+    table: Option<SearchTable>,
+    /// Else all entries are looked at once.
+    index: OnceLock<FdeIndex>,
+    is_eh_frame: bool,
+    machine: Machine,
+}
+
+impl FrameSection {
+    /// Takes `.eh_frame`, which is loaded to the address that `bases` has.
+    pub(crate) fn eh_frame(
+        bytes: Box<[u8]>,
+        bases: BaseAddresses,
+        table: Option<SearchTable>,
+        machine: Machine,
+    ) -> Self {
+        Self {
+            bytes,
+            bases,
+            table,
+            index: OnceLock::new(),
+            is_eh_frame: true,
+            machine,
+        }
+    }
+
+    /// Takes `.debug_frame`, which is not loaded.
+    pub(crate) fn debug_frame(bytes: Box<[u8]>, machine: Machine) -> Self {
+        Self {
+            bytes,
+            bases: BaseAddresses::default(),
+            table: None,
+            index: OnceLock::new(),
+            is_eh_frame: false,
+            machine,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> Bytes<'_> {
+        EndianSlice::new(&self.bytes, LittleEndian)
+    }
+
+    pub(crate) fn bases(&self) -> &BaseAddresses {
+        &self.bases
+    }
+
+    pub(crate) fn is_eh_frame(&self) -> bool {
+        self.is_eh_frame
+    }
+
+    /// AArch64 says by an operation of its own where return addresses are signed.
+    fn vendor(&self) -> Vendor {
+        match self.machine {
+            Machine::Aarch64 => Vendor::AArch64,
+            Machine::X86_64 => Vendor::Default,
+        }
+    }
+
+    pub(crate) fn as_eh_frame(&self) -> EhFrame<Bytes<'_>> {
+        let mut section = EhFrame::new(&self.bytes, LittleEndian);
+        section.set_address_size(8);
+        section.set_vendor(self.vendor());
+        section
+    }
+
+    pub(crate) fn as_debug_frame(&self) -> DebugFrame<Bytes<'_>> {
+        let mut section = DebugFrame::new(&self.bytes, LittleEndian);
+        section.set_address_size(8);
+        section.set_vendor(self.vendor());
+        section
+    }
+
+    /// Returns the entry that covers an address of the file.
+    pub(crate) fn fde(&self, address: u64) -> Option<Fde<'_>> {
+        match self.is_eh_frame {
+            true => self.find(&self.as_eh_frame(), address),
+            false => self.find(&self.as_debug_frame(), address),
+        }
+    }
+
+    fn find<'a, S>(&'a self, section: &S, address: u64) -> Option<Fde<'a>>
+    where
+        S: UnwindSection<Bytes<'a>>,
+        S::Offset: UnwindOffset<usize>,
+    {
+        let offset = match &self.table {
+            Some(table) => table.offset_of(address)?,
+            None => {
+                let index = || FdeIndex::new(section, &self.bases);
+                self.index.get_or_init(index).offset_of(address)?
+            }
+        };
+        let offset = S::Offset::from(offset);
+        let fde = section.fde_from_offset(&self.bases, offset, S::cie_from_offset);
+        let fde = fde.ok()?;
+        let is_short = fde.entry_len().max(fde.cie().entry_len()) <= MAX_ENTRY;
+        (is_short && fde.contains(address)).then_some(fde)
+    }
+}

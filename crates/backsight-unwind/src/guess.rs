@@ -1,0 +1,104 @@
+//! What is done where no CFI speaks of an address: code that was made at run time, stubs,
+//! files that were not found.
+//!
+//! Whoever keeps frame pointers has them chained: at the frame pointer stands the
+//! caller's, and above it the return address. But the register may hold anything, and
+//! then some number of the stack would become a caller. So a guess counts only where it
+//! leads into executable memory, and up the stack.
+
+use crate::code_map::CodeMap;
+use crate::machine::Machine;
+use crate::registers::Registers;
+use crate::walker::End;
+
+/// Which guess goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Likely {
+    /// The code has no frame of its own yet: it is a stub of a file that describes its
+    /// other functions.
+    NoFrame,
+    /// It has one.
+    Frame,
+}
+
+/// Returns the caller's registers as they likely are.
+pub(crate) fn caller(
+    machine: Machine,
+    likely: Likely,
+    registers: &Registers,
+    is_exact: bool,
+    code: &CodeMap,
+    mask: u64,
+    word: &mut dyn FnMut(u64) -> Option<u64>,
+) -> Result<Registers, End> {
+    let mut by_frame = || by_frame_pointer(machine, registers, code, mask, word);
+    if !is_exact {
+        return by_frame();
+    }
+    match likely {
+        Likely::Frame => {
+            by_frame().or_else(|end| without_frame(machine, registers, code, mask, word).ok_or(end))
+        }
+        Likely::NoFrame => match without_frame(machine, registers, code, mask, word) {
+            Some(caller) => Ok(caller),
+            None => by_frame_pointer(machine, registers, code, mask, word),
+        },
+    }
+}
+
+fn by_frame_pointer(
+    machine: Machine,
+    registers: &Registers,
+    code: &CodeMap,
+    mask: u64,
+    word: &mut dyn FnMut(u64) -> Option<u64>,
+) -> Result<Registers, End> {
+    let fp = registers.get(machine.frame_pointer()).ok_or(End::NoRule)?;
+    if fp == 0 {
+        return Err(End::Outermost);
+    }
+    let sp = registers.get(machine.stack_pointer()).ok_or(End::NoRule)?;
+    let (above, behind) = (fp.checked_add(8), fp.checked_add(16));
+    let (Some(above), Some(behind)) = (above, behind) else {
+        return Err(End::NotCode);
+    };
+    if fp < sp || fp & 7 != 0 {
+        return Err(End::NotCode);
+    }
+    let pc = word(above).ok_or(End::NotRecorded)? & mask;
+    let next = word(fp).ok_or(End::NotRecorded)?;
+    if pc == 0 {
+        return Err(End::Outermost);
+    }
+    if !code.may_return_to(pc) {
+        return Err(End::NotCode);
+    }
+    let mut caller = *registers;
+    caller.keep_only(|register| machine.is_kept_by_calls(register));
+    caller.pc = pc;
+    caller.set(machine.frame_pointer(), Some(next));
+    caller.set(machine.stack_pointer(), Some(behind));
+    if machine == Machine::Aarch64 {
+        caller.set(machine.return_address(), Some(pc));
+    }
+    Ok(caller)
+}
+
+/// The return address is where a call puts it.
+fn without_frame(
+    machine: Machine,
+    registers: &Registers,
+    code: &CodeMap,
+    mask: u64,
+    word: &mut dyn FnMut(u64) -> Option<u64>,
+) -> Option<Registers> {
+    let sp = registers.get(machine.stack_pointer())?;
+    let (pc, behind) = match machine {
+        Machine::X86_64 => (word(sp)?, sp.checked_add(8)?),
+        Machine::Aarch64 => (registers.get(machine.return_address())? & mask, sp),
+    };
+    let mut caller = *registers;
+    caller.pc = pc;
+    caller.set(machine.stack_pointer(), Some(behind));
+    code.may_return_to(pc).then_some(caller)
+}

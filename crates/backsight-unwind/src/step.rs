@@ -1,0 +1,123 @@
+//! From one frame to its caller's, by a row of the CFI.
+
+use crate::expression::{Bytes, evaluate};
+use crate::machine::Machine;
+use crate::registers::Registers;
+use crate::row::{Cfa, Place, Row, Saved};
+use crate::walker::End;
+
+/// What a step needs to know beside the row.
+pub(crate) struct Step<'a> {
+    pub(crate) machine: Machine,
+    /// The bytes that the row's expressions stand in.
+    pub(crate) section: Bytes<'a>,
+    /// Whether the code stands exactly there, and has called nobody: the innermost frame,
+    /// and one that a signal interrupted.
+    pub(crate) is_exact: bool,
+    /// Bytes of expressions that may still be evaluated.
+    pub(crate) fuel: &'a mut usize,
+    /// Reads a word of memory, as far as it was recorded.
+    pub(crate) word: &'a mut dyn FnMut(u64) -> Option<u64>,
+}
+
+impl Step<'_> {
+    /// Returns the caller's registers.
+    pub(crate) fn by_row(&mut self, row: &Row, registers: &Registers) -> Result<Registers, End> {
+        let machine = self.machine;
+        let cfa = match row.cfa {
+            Cfa::Register { register, offset } => {
+                let base = registers.get(register).ok_or(End::NoRule)?;
+                base.checked_add_signed(offset).ok_or(End::NoRule)?
+            }
+            Cfa::Expression(place) => self.value_of(row, place, None, registers)?,
+        };
+        let sp = registers.get(machine.stack_pointer());
+        if !row.is_signal && sp.is_some_and(|sp| cfa < sp || (cfa == sp && !self.is_exact)) {
+            return Err(End::NoProgress);
+        }
+        let mut caller = *registers;
+        caller.keep_only(|register| machine.is_kept_by_calls(register));
+        for (register, saved) in &row.saved {
+            let value = self.value(row, *register, *saved, cfa, registers);
+            caller.set(*register, value.ok());
+        }
+        if row.saved(machine.stack_pointer()).is_none() {
+            caller.set(machine.stack_pointer(), Some(cfa));
+        }
+        caller.pc = self.return_address(row, cfa, registers)?;
+        // After a call, its return address is what `x30` has.
+        if !row.is_signal && machine == Machine::Aarch64 {
+            caller.set(machine.return_address(), Some(caller.pc));
+        }
+        Ok(caller)
+    }
+
+    fn return_address(&mut self, row: &Row, cfa: u64, registers: &Registers) -> Result<u64, End> {
+        let column = row.return_address;
+        let saved = row.saved(column);
+        match (self.machine, saved) {
+            (_, Some(Saved::Undefined)) | (Machine::X86_64, None | Some(Saved::Same)) => {
+                Err(End::Outermost)
+            }
+            // Who has made a call has another return address in the register by now.
+            (Machine::Aarch64, None | Some(Saved::Same)) if !self.is_exact => Err(End::NoRule),
+            (Machine::Aarch64, None) => registers.get(column).ok_or(End::NoRule),
+            (_, Some(saved)) => self.value(row, column, saved, cfa, registers),
+        }
+    }
+
+    fn value(
+        &mut self,
+        row: &Row,
+        register: u16,
+        saved: Saved,
+        cfa: u64,
+        registers: &Registers,
+    ) -> Result<u64, End> {
+        let near_cfa = |offset| cfa.checked_add_signed(offset).ok_or(End::NoRule);
+        match saved {
+            Saved::Undefined => Err(End::NoRule),
+            Saved::Same => registers.get(register).ok_or(End::NoRule),
+            Saved::Register(other) => registers.get(other).ok_or(End::NoRule),
+            Saved::Is(offset) => near_cfa(offset),
+            Saved::At(offset) => {
+                let at = near_cfa(offset)?;
+                // Compilers do not say that a register was popped already: what is below
+                // the stack pointer is in the register again, and was not recorded.
+                let sp = registers.get(self.machine.stack_pointer());
+                if self.is_exact && register != row.return_address && sp.is_some_and(|sp| at < sp) {
+                    return registers.get(register).ok_or(End::NoRule);
+                }
+                (self.word)(at).ok_or(End::NotRecorded)
+            }
+            Saved::AtExpression(place) => {
+                let at = self.value_of(row, place, Some(cfa), registers)?;
+                (self.word)(at).ok_or(End::NotRecorded)
+            }
+            Saved::IsExpression(place) => self.value_of(row, place, Some(cfa), registers),
+        }
+    }
+
+    fn value_of(
+        &mut self,
+        row: &Row,
+        place: Place,
+        first: Option<u64>,
+        registers: &Registers,
+    ) -> Result<u64, End> {
+        *self.fuel = self.fuel.checked_sub(place.len).ok_or(End::Limit)?;
+        let bytes = self.section.get(place.start..).ok_or(End::NoRule)?;
+        let bytes = bytes.get(..place.len).ok_or(End::NoRule)?;
+        let expression = Bytes::new(bytes, gimli::LittleEndian);
+        let column = row.return_address;
+        evaluate(
+            expression,
+            row.encoding,
+            first,
+            registers,
+            column,
+            self.word,
+        )
+        .ok_or(End::NoRule)
+    }
+}

@@ -1,0 +1,240 @@
+//! Walks stacks, and remembers the rows that it has read.
+
+use backsight_types::{AbsAddr, Lookup};
+use gimli::UnwindContext;
+use hashbrown::HashMap;
+
+use crate::call_frames::CallFrames;
+use crate::code_map::CodeMap;
+use crate::guess::{self, Likely};
+use crate::machine::Machine;
+use crate::registers::Registers;
+use crate::row::Row;
+use crate::step::Step;
+
+/// No stack has more frames.
+const MAX_FRAMES: usize = 1024;
+
+/// So many bytes of expressions one walk may evaluate. A stack of PLT entries and signals
+/// alone would have some 20 for each frame.
+const FUEL: usize = 1 << 16;
+
+/// So many rows are remembered, then all are forgotten: a profile has its stacks in a few
+/// thousand places.
+const MAX_ROWS: usize = 1 << 15;
+
+/// A file among those of a [`Walker`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileIdx(u32);
+
+/// One frame of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Where its code stands, or where a call returns to in it.
+    pub addr: AbsAddr,
+    /// Which of both.
+    pub lookup: Lookup,
+    /// Whether no CFI led here.
+    pub is_guessed: bool,
+}
+
+/// Why a stack has no more frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum End {
+    /// The frame has no caller: it is a thread's first.
+    Outermost,
+    /// The caller stands in memory that was not recorded.
+    NotRecorded,
+    /// The CFI does not say where the caller is, or what it says has no value.
+    NoRule,
+    /// No CFI speaks of the code, and a guess does not lead into executable memory.
+    NotCode,
+    /// The caller's frame would not lie above.
+    NoProgress,
+    /// It has more frames, or asks for more work, than stacks have.
+    Limit,
+}
+
+/// Walks stacks of any processes.
+#[derive(Default)]
+pub struct Walker {
+    files: Vec<CallFrames>,
+    rows: Vec<Row>,
+    /// `None` for an address that no row speaks of.
+    places: HashMap<(FileIdx, u64), Option<usize>>,
+    context: UnwindContext<usize>,
+}
+
+impl std::fmt::Debug for Walker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Walker")
+            .field("files", &self.files.len())
+            .field("rows", &self.rows.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Walker {
+    /// Begins without files.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a file, which [`CodeMap`]s can then name. `None` when there are 2^32.
+    pub fn add(&mut self, file: CallFrames) -> Option<FileIdx> {
+        let index = u32::try_from(self.files.len()).ok().map(FileIdx)?;
+        self.files.push(file);
+        Some(index)
+    }
+
+    /// Returns a file.
+    #[must_use]
+    pub fn file(&self, index: FileIdx) -> Option<&CallFrames> {
+        self.files.get(usize::try_from(index.0).ok()?)
+    }
+
+    /// Walks a stack of a process with this code, innermost frame first. `word` reads eight
+    /// bytes of its memory, as far as they are known.
+    pub fn walk(
+        &mut self,
+        machine: Machine,
+        code: &CodeMap,
+        registers: Registers,
+        word: &mut dyn FnMut(u64) -> Option<u64>,
+        mut found: impl FnMut(Frame),
+    ) -> End {
+        let mask = address_mask(machine, code, &registers);
+        let mut registers = registers;
+        registers.pc &= mask;
+        let (mut is_exact, mut is_guessed, mut fuel) = (true, false, FUEL);
+        for _ in 0..MAX_FRAMES {
+            let stands = match is_exact {
+                true => Some(registers.pc),
+                false => registers.pc.checked_sub(1),
+            };
+            let piece = stands.and_then(|at| code.at(at));
+            let file = piece.and_then(|piece| piece.file);
+            let row = file.zip(stands).and_then(|((file, bias), at)| {
+                Some((file, self.row(file, at.wrapping_sub(bias))?))
+            });
+            // The kernel lets handlers return to where nothing was called.
+            let is_signal = row.is_some_and(|(_, row)| self.is_signal(row));
+            found(Frame {
+                addr: AbsAddr(registers.pc),
+                lookup: match is_exact || is_signal {
+                    true => Lookup::Exact,
+                    false => Lookup::Return,
+                },
+                is_guessed,
+            });
+            // Behind the first frame, what is not code has no caller.
+            if piece.is_none() && !is_exact {
+                return End::NotCode;
+            }
+            let next = match row {
+                Some((file, row)) => {
+                    self.by_row(machine, file, row, &registers, is_exact, &mut fuel, word)
+                }
+                None => {
+                    let has_others = file.and_then(|(file, _)| self.file(file));
+                    let likely = match has_others.is_some_and(|file| !file.is_empty()) {
+                        true => Likely::NoFrame,
+                        false => Likely::Frame,
+                    };
+                    is_guessed = true;
+                    guess::caller(machine, likely, &registers, is_exact, code, mask, word)
+                        .map(|caller| (caller, false))
+                }
+            };
+            let (mut caller, is_interrupted) = match next {
+                Ok(next) => next,
+                Err(end) => return end,
+            };
+            caller.pc &= mask;
+            if caller.pc == 0 {
+                return End::Outermost;
+            }
+            // A true rule that is applied to guessed registers leads anywhere.
+            let is_code = match is_interrupted {
+                true => code.at(caller.pc).is_some(),
+                false => code.may_return_to(caller.pc),
+            };
+            if is_guessed && !is_code {
+                return End::NotCode;
+            }
+            registers = caller;
+            is_exact = is_interrupted;
+        }
+        End::Limit
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the state of a walk")]
+    fn by_row(
+        &self,
+        machine: Machine,
+        file: FileIdx,
+        row: usize,
+        registers: &Registers,
+        is_exact: bool,
+        fuel: &mut usize,
+        word: &mut dyn FnMut(u64) -> Option<u64>,
+    ) -> Result<(Registers, bool), End> {
+        let row = self.rows.get(row).ok_or(End::NoRule)?;
+        let section = self
+            .file(file)
+            .and_then(|file| file.sections.get(row.section));
+        let mut step = Step {
+            machine,
+            section: section.ok_or(End::NoRule)?.bytes(),
+            is_exact,
+            fuel,
+            word,
+        };
+        Ok((step.by_row(row, registers)?, row.is_signal))
+    }
+
+    fn is_signal(&self, row: usize) -> bool {
+        self.rows.get(row).is_some_and(|row| row.is_signal)
+    }
+
+    /// Returns the place of the row for an address of a file.
+    fn row(&mut self, index: FileIdx, address: u64) -> Option<usize> {
+        if let Some(place) = self.places.get(&(index, address)) {
+            return *place;
+        }
+        if self.places.len() >= MAX_ROWS {
+            self.places.clear();
+            self.rows.clear();
+        }
+        let file = self.files.get(usize::try_from(index.0).ok()?)?;
+        let sections = file.sections.iter().enumerate();
+        let row = sections.into_iter().find_map(|(number, section)| {
+            let fde = section.fde(address)?;
+            Row::read(&mut self.context, section, number, &fde, address)
+        });
+        let place = row.map(|row| {
+            self.rows.push(row);
+            self.rows.len().saturating_sub(1)
+        });
+        self.places.insert((index, address), place);
+        place
+    }
+}
+
+/// Returns the bits that make an address. On AArch64, those above may sign a return
+/// address; how many there are depends on how large the kernel made addresses. The stack
+/// lies near their end, and so do libraries.
+fn address_mask(machine: Machine, code: &CodeMap, registers: &Registers) -> u64 {
+    /// The smallest address space that Linux has on AArch64 with pages of 4 KiB.
+    const SMALLEST: u64 = (1 << 39) - 1;
+    if machine != Machine::Aarch64 {
+        return u64::MAX;
+    }
+    let sp = registers.get(machine.stack_pointer()).unwrap_or_default();
+    let highest = sp.max(code.end().saturating_sub(1)).max(SMALLEST);
+    u64::MAX
+        .checked_shr(highest.leading_zeros())
+        .unwrap_or(u64::MAX)
+}
