@@ -13,6 +13,7 @@
 mod about;
 mod chains;
 mod columns;
+mod execs;
 mod files;
 mod input;
 mod kernel;
@@ -22,6 +23,7 @@ mod people;
 mod piece;
 mod places;
 mod registers;
+mod spaces;
 mod unwind;
 
 use std::collections::HashMap;
@@ -42,6 +44,7 @@ use crate::file::Shown;
 pub(crate) use input::{How, Recording};
 
 use columns::Columns;
+use execs::Execs;
 use kernel::RecordedKernel;
 use leaving::Leaving;
 use off_cpu::OffCpu;
@@ -54,6 +57,7 @@ struct Capture {
     profile: Profile,
     piece: Piece,
     people: People,
+    execs: Execs,
     unwinders: Unwinders,
     /// The chain of a sample whose processor kept the stack of calls.
     calls: Unwound,
@@ -144,6 +148,7 @@ impl Capture {
             profile: Profile::default(),
             piece: Piece::default(),
             people: People::default(),
+            execs: Execs::default(),
             unwinders: Unwinders::new(facts.arch.as_deref()),
             calls: Unwound::default(),
             branches: 0,
@@ -187,6 +192,7 @@ impl Capture {
 
     fn sample(&mut self, sample: &Sample<'_>) {
         self.order += 1;
+        let who = self.whose(sample);
         let switch = self.off_cpu.sample(sample, &mut self.piece.switches);
         let Some(first_type) = self.columns.count(sample.event) else {
             return;
@@ -199,7 +205,7 @@ impl Capture {
             let Self {
                 unwinders, piece, ..
             } = self;
-            unwinders.unwind(sample, user, piece.replay(), &self.profile.modules);
+            unwinders.unwind(sample, who, user, piece.replay(), &self.profile.modules);
         }
         let Self {
             people, profile, ..
@@ -222,6 +228,7 @@ impl Capture {
         self.branches = self.branches.saturating_add(u64::from(are_lost));
         self.piece.push(
             self.order,
+            who,
             sample,
             unwound,
             profile::Sample {
@@ -310,6 +317,7 @@ impl Capture {
 
     /// A process ended, and nothing more comes of it.
     fn gone(&mut self, record: Record) {
+        self.leaves_old_program(record.pid);
         self.people.gone(record.pid);
         self.unwinders.forget(record.pid);
         self.changed(record);
@@ -331,6 +339,7 @@ impl Capture {
                 self.people.mapped(pid, time_ns, mapping);
             }
             Change::Exec => {
+                self.keep_old_program(pid);
                 self.people.exec(pid);
                 self.unwinders.forget(pid);
             }

@@ -69,7 +69,8 @@ pub enum Reason {
     Anonymous,
     /// In the vDSO, whose image could not be read or has no symbol there.
     VdsoNoSymbols,
-    /// In the kernel's half of the address space.
+    /// In the kernel: by what a recording says of it, else in the kernel's half of the
+    /// address space.
     Kernel,
     /// The file was deleted or replaced, and cannot be reached any more.
     Deleted,
@@ -86,11 +87,17 @@ pub enum Reason {
     Limit,
     /// The process ended before its turn.
     ProcessGone,
+    /// In a virtual machine's kernel, whose mappings are not known.
+    GuestKernel,
+    /// In a program that runs in a virtual machine.
+    GuestUser,
+    /// In the hypervisor below the kernel.
+    Hypervisor,
 }
 
 impl Reason {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Unmapped,
         Self::NotExecutable,
         Self::Anonymous,
@@ -103,6 +110,9 @@ impl Reason {
         Self::NeedsProgramHeaders,
         Self::Limit,
         Self::ProcessGone,
+        Self::GuestKernel,
+        Self::GuestUser,
+        Self::Hypervisor,
     ];
 
     /// Returns the name that the formats use.
@@ -121,6 +131,9 @@ impl Reason {
             Self::NeedsProgramHeaders => "needs-program-headers",
             Self::Limit => "limit",
             Self::ProcessGone => "process-gone",
+            Self::GuestKernel => "guest-kernel",
+            Self::GuestUser => "guest-user",
+            Self::Hypervisor => "hypervisor",
         }
     }
 }

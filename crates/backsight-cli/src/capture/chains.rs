@@ -23,6 +23,8 @@ pub(super) struct Setting {
     pub(super) kernel_epoch: u32,
     /// Of whose code the first address is.
     pub(super) context: u8,
+    /// Whether the process was within `execve`.
+    pub(super) is_in_exec: bool,
 }
 
 /// The place of a chain, good until [`Chains::forget_some`].
@@ -128,6 +130,7 @@ mod tests {
             epoch,
             kernel_epoch: 0,
             context: 0,
+            is_in_exec: false,
         };
         let mut chains = Chains::default();
         let (first, is_new) = chains.place(setting(1, 0), b"12345678");

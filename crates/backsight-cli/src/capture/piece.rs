@@ -14,6 +14,7 @@ use super::kernel::{KernelSymbols, RecordedKernel};
 use super::off_cpu::Switches;
 use super::people::Mapped;
 use super::places::Places;
+use super::spaces::{self, Asked, Who};
 
 /// A piece ends when so many samples or records wait, or so many addresses of chains
 /// that are new. They take 10 MB at the most.
@@ -41,8 +42,10 @@ pub(super) struct Piece {
     records: Vec<Record>,
     pub(super) switches: Switches,
     waiting: Vec<Waiting>,
-    /// The chains that are new, and their entries, one chain behind the other.
-    fresh: Vec<(ChainIdx, trace::Sample)>,
+    /// The chains that are new, what is asked about them, and their entries: one chain
+    /// behind the other.
+    fresh: Vec<(ChainIdx, Asked)>,
+    asked: Vec<trace::Sample>,
     entries: Vec<ChainEntry>,
 }
 
@@ -86,6 +89,7 @@ impl Piece {
     pub(super) fn push(
         &mut self,
         order: u64,
+        who: Who,
         sample: &Sample<'_>,
         unwound: Option<&Unwound>,
         row: profile::Sample,
@@ -96,6 +100,7 @@ impl Piece {
             epoch: self.epoch(sample.pid),
             kernel_epoch: self.epochs.get(&KERNEL_PID).copied().unwrap_or_default(),
             context: sample.context as u8,
+            is_in_exec: who.before.is_some(),
         };
         let pc = sample.pc.map(|pc| pc.0.to_ne_bytes());
         let key = match (unwound, sample.raw_chain()) {
@@ -110,13 +115,9 @@ impl Piece {
                 Some(unwound) => self.entries.extend_from_slice(&unwound.entries),
                 None => self.entries.extend(sample.chain()),
             }
-            let entries = self.entries.iter().skip(from);
-            let fresh = trace::Sample {
-                time_ns: order,
-                pid: sample.pid,
-                addrs: entries.map(|entry| entry.addr).collect(),
-            };
-            self.fresh.push((chain, fresh));
+            let entries = self.entries.get(from..).unwrap_or_default();
+            let asked = spaces::ask(entries, order, who, &mut self.asked);
+            self.fresh.push((chain, asked));
         }
         let waiting = Waiting {
             sample: row,
@@ -166,22 +167,24 @@ impl Piece {
 
     /// Replays the piece, and puts its samples into the profile.
     pub(super) fn finish(&mut self, profile: &mut Profile) {
-        let (places, fresh): (Vec<ChainIdx>, Vec<trace::Sample>) = self.fresh.drain(..).unzip();
-        let outcomes = self.replay.feed(&self.records, &fresh);
+        let outcomes = self.replay.feed(&self.records, &self.asked);
         self.records.clear();
+        self.asked.clear();
         self.add_modules(profile);
-        let mut entries = self.entries.drain(..);
+        let mut outcomes = outcomes.into_iter();
+        let mut entries = self.entries.as_slice();
         let mut locations = Vec::new();
-        for ((place, sample), outcomes) in places.into_iter().zip(&fresh).zip(outcomes) {
+        for (chain, asked) in self.fresh.drain(..) {
             locations.clear();
-            let entries = entries.by_ref().take(sample.addrs.len());
-            for (entry, outcome) in entries.zip(outcomes) {
-                locations.extend(self.places.location(&entry, outcome, profile));
-            }
+            let (these, rest) = entries.split_at(asked.entries().min(entries.len()));
+            entries = rest;
+            asked.answers(these, &mut outcomes, |entry, outcome| {
+                locations.extend(self.places.location(entry, outcome, profile));
+            });
             let stack = profile.stacks.intern(locations.iter().rev().copied());
-            self.chains.resolve(place, stack);
+            self.chains.resolve(chain, stack);
         }
-        drop(entries);
+        self.entries.clear();
         for waiting in self.waiting.drain(..) {
             let stack = self.chains.stack(waiting.chain);
             let sample = profile::Sample {

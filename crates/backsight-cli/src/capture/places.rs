@@ -101,8 +101,10 @@ fn checked(context: Context, outcome: Outcome, profile: &Profile) -> Outcome {
     };
     match (context, outcome) {
         // The mappings are of another machine than a guest's addresses.
-        (Context::Guest, _) => Outcome::Unresolved(Reason::Unmapped),
-        (Context::Hypervisor, _) => Outcome::Unresolved(Reason::Kernel),
+        (Context::GuestKernel, _) => Outcome::Unresolved(Reason::GuestKernel),
+        (Context::GuestUser, _) => Outcome::Unresolved(Reason::GuestUser),
+        (Context::Hypervisor, _) => Outcome::Unresolved(Reason::Hypervisor),
+        (Context::Kernel, Outcome::Unresolved(_)) => Outcome::Unresolved(Reason::Kernel),
         // A frame pointer that was none led here: user code does not run there.
         (Context::User, Outcome::Located { module, .. }) if in_kernel(module) => {
             Outcome::Unresolved(Reason::Kernel)

@@ -13,6 +13,7 @@ use object::ReadCache;
 
 use super::piece::Unwound;
 use super::registers;
+use super::spaces::Who;
 use crate::symbolize::find;
 
 /// The code of all processes with samples, and what walks their stacks.
@@ -68,6 +69,7 @@ impl Unwinders {
     pub(super) fn unwind(
         &mut self,
         sample: &Sample<'_>,
+        who: Who,
         user: &UserStack<'_>,
         replay: &Replay,
         modules: &[Module],
@@ -83,14 +85,16 @@ impl Unwinders {
             chain.for_each(|entry| self.found.push(entry));
             return None;
         };
-        self.update(sample.pid, replay, modules);
+        // Within execve, the registers are those of the program before.
+        let pid = who.before.unwrap_or(who.pid);
+        self.update(pid, replay, modules);
         let Self {
             walker,
             processes,
             found,
             ..
         } = self;
-        let code = &processes.get(&sample.pid)?.code;
+        let code = &processes.get(&pid)?.code;
         let mut word = |addr| user.word(sp, addr);
         Some(walker.walk(machine, code, registers, &mut word, |frame| {
             found.push(ChainEntry {

@@ -103,7 +103,7 @@ pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<Told> {
 }
 
 fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Told> {
-    let (pid, _tid) = (at.u32()?, at.u32()?);
+    let (mut pid, _tid) = (at.u32()?, at.u32()?);
     let (start, size, offset) = (at.u64()?, at.u64()?, at.u64()?);
     let mut mapping = Mapping {
         range: AbsRange {
@@ -135,10 +135,13 @@ fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Told
     }
     mapping.name = at.text().to_vec();
     match Context::of_misc(record.misc) {
-        Context::Kernel => as_kernel(&mut mapping),
+        Context::Kernel => {
+            as_kernel(&mut mapping);
+            pid = KERNEL_PID;
+        }
         // What a guest maps, it maps elsewhere.
-        Context::Guest => return Some(Told::default()),
-        Context::User | Context::Hypervisor => {}
+        Context::GuestKernel | Context::GuestUser => return Some(Told::default()),
+        Context::User | Context::Hypervisor | Context::Unknown => {}
     }
     Some(Told::change(time, pid, Change::Mmap(mapping)))
 }

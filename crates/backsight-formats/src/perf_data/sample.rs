@@ -58,8 +58,12 @@ pub enum Context {
     Kernel,
     /// The hypervisor.
     Hypervisor,
-    /// A guest, whose addresses mean nothing here.
-    Guest,
+    /// The kernel of a guest, whose addresses mean nothing here.
+    GuestKernel,
+    /// A program in a guest.
+    GuestUser,
+    /// Nothing says whose: the process's or the kernel's, as the address tells.
+    Unknown,
 }
 
 /// One entry of a call chain.
@@ -108,9 +112,11 @@ impl Context {
         match marker.cast_signed() {
             -32 => Self::Hypervisor,
             -128 => Self::Kernel,
-            -2048 | -2176 | -2560 => Self::Guest,
-            // -512, and markers to come.
-            _ => Self::User,
+            // Before Linux 2.6.36 guests had no other.
+            -2048 | -2176 => Self::GuestKernel,
+            -2560 => Self::GuestUser,
+            -512 => Self::User,
+            _ => Self::Unknown,
         }
     }
 
@@ -119,8 +125,10 @@ impl Context {
         match misc & 7 {
             1 => Self::Kernel,
             3 => Self::Hypervisor,
-            4 | 5 => Self::Guest,
-            _ => Self::User,
+            2 => Self::User,
+            4 => Self::GuestKernel,
+            5 => Self::GuestUser,
+            _ => Self::Unknown,
         }
     }
 }
