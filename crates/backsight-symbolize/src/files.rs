@@ -177,33 +177,7 @@ impl Files {
             },
             None => Found::default(),
         };
-        let nameless = found
-            .levels
-            .last()
-            .is_none_or(|last| last.name.function.is_none());
-        // A function has one name, in its parts that lie elsewhere too.
-        let entry = found.levels.last().and_then(|last| last.start);
-        let at = entry.unwrap_or(addr);
-        let symbol = match nameless.then(|| self.symbols.find(at, options)) {
-            Some(Ok(symbol)) => symbol,
-            Some(Err(fault)) => {
-                found.limited |= fault == Fault::Limit;
-                None
-            }
-            None => None,
-        };
-        if found.levels.is_empty() && (symbol.is_some() || found.location.is_some()) {
-            found.levels.push(Level {
-                name: Name::default(),
-                location: found.location.take().unwrap_or_default(),
-                inlined: false,
-                start: None,
-            });
-        }
-        if let (Some(last), Some((name, start))) = (found.levels.last_mut(), symbol) {
-            last.name = name;
-            last.start = last.start.or(Some(start));
-        }
+        self.name_physical(&mut found, addr, options);
         if found.levels.is_empty() {
             return Err(if found.limited {
                 Reason::Limit
@@ -213,6 +187,38 @@ impl Files {
         }
         let frames = found.levels.into_iter().map(frame);
         Ok(Frames::new(frames.collect(), found.limited))
+    }
+
+    /// Gives the physical function the name that a symbol has for it, if DWARF has no
+    /// better.
+    fn name_physical(&self, found: &mut Found, addr: u64, options: &Options) {
+        let named = match found.levels.last_mut() {
+            Some(last) => {
+                let name = &mut last.name;
+                let is_sure = name.linkage.is_some() || (name.function.is_some() && !found.mangles);
+                let entry = last.start.filter(|_| !is_sure);
+                let plain = name.function.as_deref();
+                let symbol = entry.map(|entry| self.symbols.name_of(entry, plain, options));
+                symbol.unwrap_or(Ok(None)).map(|symbol| {
+                    if let Some(symbol) = symbol {
+                        *name = symbol.at_line(name.line);
+                    }
+                })
+            }
+            None => self.symbols.find(addr, options).map(|symbol| {
+                if symbol.is_none() && found.location.is_none() {
+                    return;
+                }
+                let (name, start) = symbol.unzip();
+                found.levels.push(Level {
+                    name: name.unwrap_or_default(),
+                    location: found.location.take().unwrap_or_default(),
+                    inlined: false,
+                    start,
+                });
+            }),
+        };
+        found.limited |= named == Err(Fault::Limit);
     }
 
     /// Returns the flat index of all that the files say.

@@ -83,6 +83,7 @@ mod limits;
 mod locate;
 mod module;
 mod name;
+mod naming;
 mod options;
 mod request;
 mod symbol_index;

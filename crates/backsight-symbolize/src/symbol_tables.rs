@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use crate::Options;
 use crate::dwarf::Fault;
-use crate::elf::{ElfFile, SymbolTable, Symbols, TableKind, UnpackError, mini_debug_info};
+use crate::elf::{ElfFile, Symbol, SymbolTable, Symbols, TableKind, UnpackError, mini_debug_info};
 use crate::flat::SymbolSource;
 use crate::name::Name;
+use crate::naming::symbol_of;
 use crate::tally::{bytes_of, wide};
 
 /// The tables that may name an address: `.symtab` of the debug file, of the module and
@@ -52,11 +53,33 @@ impl SymbolTables {
     /// [`Fault::Limit`] says that none does as far as is known, and that a limit kept
     /// a table from being read.
     pub(crate) fn find(&self, addr: u64, options: &Options) -> Result<Option<(Name, u64)>, Fault> {
+        self.look_up(addr, options, |symbols| symbols.find(addr))
+    }
+
+    /// Returns the name that symbols give to a function without a linkage name, from its
+    /// entry, and from its plain name if it has one. Faults are those of [`Self::find`].
+    pub(crate) fn name_of(
+        &self,
+        entry: u64,
+        plain: Option<&str>,
+        options: &Options,
+    ) -> Result<Option<Name>, Fault> {
+        let plain = plain.map(str::as_bytes);
+        let found = self.look_up(entry, options, |symbols| symbol_of(symbols, entry, plain))?;
+        Ok(found.map(|(name, _)| name))
+    }
+
+    fn look_up(
+        &self,
+        addr: u64,
+        options: &Options,
+        find: impl Fn(&Symbols) -> Option<Symbol<'_>>,
+    ) -> Result<Option<(Name, u64)>, Fault> {
         let early = self.content.get().is_none();
         let found = if early && self.lookups.fetch_add(1, Ordering::Relaxed) < FEW {
-            self.read(Some(addr), options).find(addr, options)
+            self.read(Some(addr), options).name(find, options)
         } else {
-            self.content(options).find(addr, options)
+            self.content(options).name(find, options)
         };
         match self.is_limited(options) && found.is_none() {
             true => Err(Fault::Limit),
@@ -148,8 +171,12 @@ impl Content {
         cells.saturating_add(self.symbols.bytes())
     }
 
-    fn find(&self, addr: u64, options: &Options) -> Option<(Name, u64)> {
-        let symbol = self.symbols.find(addr)?;
+    fn name(
+        &self,
+        find: impl Fn(&Symbols) -> Option<Symbol<'_>>,
+        options: &Options,
+    ) -> Option<(Name, u64)> {
+        let symbol = find(&self.symbols)?;
         let name = self.names.get(symbol.at)?;
         let name = name.get_or_init(|| Name::of_linkage(symbol.name, options));
         Some((name.clone(), symbol.start))

@@ -2,7 +2,7 @@
 
 mod common;
 
-use backsight_symbolize::{Frame, Options};
+use backsight_symbolize::{Frame, Options, Tier};
 use common::{Fixture, find, symbol, symbolizer_of, symbolizer_with};
 use object::{Object as _, ObjectSymbol as _};
 
@@ -53,6 +53,51 @@ fn rust_names_are_demangled_in_both_schemes() {
             linkage.starts_with("_ZN") || linkage.starts_with("_R"),
             "{linkage}"
         );
+    }
+}
+
+/// A DIE without a linkage name, as gcc's of the functions of one file and clang's of all
+/// with `-gline-tables-only`, leaves namespaces and parameters to the symbol.
+#[test]
+fn a_symbol_says_what_a_plain_name_leaves_out() {
+    let source = r#"
+        namespace a {
+        namespace { __attribute__((noinline)) int helper(int k) { volatile int z = k; return z * 3; } }
+        struct S { __attribute__((noinline)) int method(long k) { volatile long z = k; return z; } };
+        int api(int n) { return helper(n) + S().method(n); }
+        }
+        extern "C" { int plain(int k) { return a::api(k); } int __alias(int) __attribute__((alias("plain"))); }
+    "#;
+    let cases = [
+        ("g++", "-g"),
+        ("clang++", "-g"),
+        ("clang++", "-gline-tables-only"),
+    ];
+    let names = [
+        ("6helperE", "a::(anonymous namespace)::helper(int)"),
+        ("6methodE", "a::S::method(long)"),
+        ("3apiE", "a::api(int)"),
+        ("plain", "plain"),
+    ];
+    for (compiler, flag) in cases {
+        let fixture = Fixture::new();
+        fixture.write("a.cpp", source);
+        let args = ["-O1", flag, "-shared", "-fPIC", "-o", "a", "a.cpp"];
+        if let Err(words) = fixture.run(compiler, &args) {
+            testkit::skip(&words);
+            continue;
+        }
+        for tier in [Tier::Lazy, Tier::Flat] {
+            for (part, want) in names {
+                let options = Options {
+                    tier,
+                    ..Options::default()
+                };
+                let frame = frame_of(&fixture, part, options);
+                assert_eq!(frame.function.as_deref(), Some(want), "{compiler} {flag}");
+                assert!(frame.line.is_some(), "{compiler} {flag} {want}");
+            }
+        }
     }
 }
 

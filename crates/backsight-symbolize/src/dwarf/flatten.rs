@@ -159,6 +159,7 @@ pub(super) fn flatten<'d>(
     scratch.lines = lines;
     scratch.part = part;
     UnitPart {
+        mangles: full.mangles(),
         limited,
         ..scratch.part.take()
     }

@@ -128,6 +128,7 @@ impl<'d> Index<'d> {
             let levels = self.levels(tables, addr, few, &mut found.limited);
             if !levels.is_empty() {
                 found.levels = levels;
+                found.mangles = tables.full(&self.splits).unit.mangles();
                 return;
             }
             if found.location.is_none() {

@@ -101,6 +101,9 @@ pub(crate) struct Found {
     pub(crate) levels: Vec<Level>,
     /// Where the line table alone knows the address: hand-written assembly.
     pub(crate) location: Option<Location>,
+    /// Whether linkers may know the physical function by a mangled name, though its DIE
+    /// does not say so.
+    pub(crate) mangles: bool,
     /// Whether something was left out because of a limit.
     pub(crate) limited: bool,
 }

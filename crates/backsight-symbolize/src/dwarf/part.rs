@@ -19,6 +19,8 @@ pub(crate) struct UnitPart<'d> {
     pub(crate) lines: Vec<LineRow>,
     /// The lines of one sequence each.
     pub(crate) line_blocks: Vec<Block>,
+    /// Whether linkers may know its functions by mangled names that it does not have.
+    pub(crate) mangles: bool,
     pub(crate) limited: bool,
 }
 
@@ -61,6 +63,7 @@ impl UnitPart<'_> {
             scope_blocks: take(&mut self.scope_blocks),
             lines: take(&mut self.lines),
             line_blocks: take(&mut self.line_blocks),
+            mangles: self.mangles,
             limited: self.limited,
         }
     }

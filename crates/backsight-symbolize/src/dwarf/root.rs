@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gimli::{
     DebugAddrBase, DebugLineOffset, DebugLocListsBase, DebugRngListsBase, DebugStrOffsetsBase,
-    DwoId, UnitHeader, UnitRef, UnitType,
+    DwLang, DwoId, UnitHeader, UnitRef, UnitType,
 };
 
 use super::entry::Spec;
@@ -24,6 +24,7 @@ pub(super) struct Root<'d> {
     pub(super) unit: gimli::Unit<Slice<'d>>,
     pub(super) line_program: Option<DebugLineOffset>,
     pub(super) ranges: RangeAttrs,
+    pub(super) language: Option<DwLang>,
     pub(super) split: Option<SplitName<'d>>,
 }
 
@@ -55,6 +56,7 @@ impl<'d> Root<'d> {
             home: Arc::clone(home),
             line_program: None,
             ranges: RangeAttrs::default(),
+            language: None,
             split: None,
         };
         let mut texts = Texts::default();
@@ -87,6 +89,10 @@ impl<'d> Root<'d> {
             gimli::DW_AT_ranges => self.ranges.list = value,
             gimli::DW_AT_name => texts.name = value,
             gimli::DW_AT_comp_dir => texts.comp_dir = value,
+            gimli::DW_AT_language => {
+                let number = value.as_number().map(u16::try_from);
+                self.language = number.and_then(Result::ok).map(DwLang);
+            }
             gimli::DW_AT_dwo_name | gimli::DW_AT_GNU_dwo_name => texts.dwo_name = value,
             gimli::DW_AT_GNU_dwo_id => {
                 let id = value.as_number().map(DwoId);

@@ -10,6 +10,17 @@ use super::plan::Plans;
 use super::root::Root;
 use super::{Fault, Fuel, Slice};
 
+/// Languages whose functions linkers know by the names that they have.
+const PLAIN: [gimli::DwLang; 7] = [
+    gimli::DW_LANG_C,
+    gimli::DW_LANG_C89,
+    gimli::DW_LANG_C99,
+    gimli::DW_LANG_C11,
+    gimli::DW_LANG_C17,
+    gimli::DW_LANG_Go,
+    gimli::DW_LANG_Mips_Assembler,
+];
+
 /// A unit whose header is read. The rest comes when it is asked for.
 #[derive(Debug)]
 pub(super) struct Unit<'d> {
@@ -72,6 +83,12 @@ impl<'d> Unit<'d> {
     pub(super) fn may_hold_code(&self) -> bool {
         let kind = self.header.type_();
         matches!(kind, UnitType::Compilation | UnitType::Skeleton(_))
+    }
+
+    /// Returns whether its language has names that linkers know in a mangled form.
+    pub(super) fn mangles(&self) -> bool {
+        let language = self.own_root().ok().and_then(|root| root.language);
+        !language.is_some_and(|language| PLAIN.contains(&language))
     }
 
     /// In bytes.

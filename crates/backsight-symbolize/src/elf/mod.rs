@@ -20,5 +20,5 @@ pub(crate) use links::{AltLink, Proof};
 pub(crate) use mini::mini_debug_info;
 pub(crate) use section::{Loading, SectionBytes};
 pub(crate) use symbol_table::{Row, SymbolKind, TableKind, for_each};
-pub(crate) use symbols::{SymbolTable, Symbols};
+pub(crate) use symbols::{Symbol, SymbolTable, Symbols};
 pub(crate) use unpack::{Growing, UnpackError};

@@ -143,6 +143,17 @@ impl Symbols {
         self.at(usize::try_from(*self.cover.find(addr).first()?).ok()?)
     }
 
+    /// Returns the symbols that begin at `addr`, the larger first, then the preferred.
+    pub(crate) fn starting_at(&self, addr: u64) -> impl Iterator<Item = Symbol<'_>> {
+        let is_before = |entry: &Entry| !entry.is_stub && entry.start < addr;
+        let first = self.entries.partition_point(is_before);
+        let here = self.entries.get(first..).unwrap_or_default();
+        let here = here.iter().zip(first..);
+        let here = here.take_while(move |(entry, _)| !entry.is_stub && entry.start == addr);
+        here.filter(|(entry, _)| entry.kind != SymbolKind::Object)
+            .filter_map(|(_, at)| self.at(at))
+    }
+
     /// Returns the symbol of this place.
     pub(crate) fn at(&self, at: usize) -> Option<Symbol<'_>> {
         let entry = self.entries.get(at)?;

@@ -43,14 +43,6 @@ impl<'d> Functions<'d> {
         row
     }
 
-    /// Returns whether the function of this row has no name.
-    pub(super) fn is_nameless(&self, row: u32) -> bool {
-        let record = usize::try_from(row)
-            .ok()
-            .and_then(|at| self.records.get(at));
-        record.is_none_or(|record| record.linkage.get() == 0 && record.plain.get() == 0)
-    }
-
     /// Returns the bytes of their names.
     pub(super) fn string_bytes(&self) -> usize {
         self.strings.bytes()

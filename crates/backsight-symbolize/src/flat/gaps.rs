@@ -6,9 +6,10 @@ use std::collections::HashMap;
 
 use super::functions::Functions;
 use crate::code_map::CodeMap;
-use crate::dwarf::RawName;
+use crate::dwarf::{RawName, UnitPart};
 use crate::elf::Symbols;
 use crate::index::{NONE, Node, Row};
+use crate::naming::symbol_of;
 
 /// What one symbol covers, in code offsets.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,7 @@ struct Span {
     symbol: usize,
 }
 
-/// Fills the gaps between scopes, and names the functions that have no name.
+/// Fills the gaps between scopes.
 pub(super) fn fill<'d>(
     scopes: &[Row],
     nodes: &mut Vec<Node>,
@@ -27,14 +28,6 @@ pub(super) fn fill<'d>(
     symbols: &'d Symbols,
     code: &CodeMap,
 ) -> Vec<Row> {
-    for node in &mut *nodes {
-        if is_nameless_root(node, functions) {
-            let entry = code.virt_offset(node.row.place());
-            if let Some(symbol) = entry.and_then(|entry| symbols.find(entry)) {
-                *node = node.named(functions.add(&of_linker(symbol.name)));
-            }
-        }
-    }
     let mut namer = Namer {
         nodes,
         functions,
@@ -45,6 +38,32 @@ pub(super) fn fill<'d>(
     fill_from(scopes, &spans(symbols, code), &mut namer, code.size())
 }
 
+/// Names the functions of a unit that symbols have a better name for.
+pub(super) fn name_functions<'d>(part: &mut UnitPart<'d>, symbols: &'d Symbols, code: &CodeMap) {
+    for node in &mut part.nodes {
+        let row = usize::try_from(node.row.function()).ok();
+        let Some(name) = row.and_then(|row| part.functions.get(row)) else {
+            continue;
+        };
+        let is_sure = name.linkage.is_some() || (name.plain.is_some() && !part.mangles);
+        if is_sure || node.row.parent().is_some() {
+            continue;
+        }
+        let (plain, line) = (name.plain, name.line);
+        let entry = code.virt_offset(node.row.place());
+        let symbol = entry.and_then(|entry| symbol_of(symbols, entry, plain));
+        if let (Some(symbol), Ok(row)) = (symbol, u32::try_from(part.functions.len())) {
+            let linkage = Some(symbol.name);
+            part.functions.push(RawName {
+                linkage,
+                plain: None,
+                line,
+            });
+            *node = node.named(row);
+        }
+    }
+}
+
 fn spans(symbols: &Symbols, code: &CodeMap) -> Vec<Span> {
     let mut spans = Vec::new();
     for (begin, end, symbol) in symbols.covered() {
@@ -53,10 +72,6 @@ fn spans(symbols: &Symbols, code: &CodeMap) -> Vec<Span> {
         });
     }
     spans
-}
-
-fn is_nameless_root(node: &Node, functions: &Functions<'_>) -> bool {
-    node.row.parent().is_none() && functions.is_nameless(node.row.function())
 }
 
 fn of_linker(name: &[u8]) -> RawName<'_> {

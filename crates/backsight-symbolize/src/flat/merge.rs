@@ -78,12 +78,14 @@ struct Scopes {
 ///
 /// What cannot be shared among threads stands beside something else that cannot.
 pub(super) fn merge<'d>(
-    parts: Vec<UnitPart<'d>>,
+    mut parts: Vec<UnitPart<'d>>,
     claims: impl FnOnce(&CodeMap) -> Claims + Send,
     symbols: &SymbolSource<'d>,
     sources: Sources<'d>,
 ) -> Index {
     let code = &sources.code;
+    let named = parts.par_iter_mut();
+    named.for_each(|part| gaps::name_functions(part, symbols.symbols, code));
     let ((functions, function_rows), ((files, file_rows), claims)) = rayon::join(
         || function_rows(&parts),
         || {

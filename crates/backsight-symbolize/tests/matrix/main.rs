@@ -1,0 +1,149 @@
+//! Every shape of file, asked in every way: in batches of each size and order, unit by
+//! unit and in an index, by one thread and by several. All answers must be equal, and
+//! be what the oracles say.
+//!
+//! To add a shape, see `shapes.rs`.
+
+#[path = "../common/mod.rs"]
+pub(crate) mod common;
+mod oracle;
+mod shapes;
+mod ways;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use backsight_symbolize::Options;
+use common::Fixture;
+use object::{Object as _, ObjectSection as _};
+use oracle::Known;
+use shapes::{Oracle, SHAPES, SOURCES, Shape};
+use ways::Asked;
+
+/// Addresses of each file.
+const ADDRESSES: usize = 1_000;
+
+/// Shapes that are made and asked side by side.
+const WORKERS: usize = 2;
+
+const ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn every_shape_answers_the_same_in_every_way() {
+    let next = AtomicUsize::new(0);
+    let totals = Mutex::new((0, 0, Vec::new()));
+    let work = || {
+        while let Some(shape) = SHAPES.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let fixture = match make(shape) {
+                Ok(fixture) => fixture,
+                Err(words) => {
+                    testkit::skip(&format!("{}: {words}", shape.name));
+                    continue;
+                }
+            };
+            let (combinations, objections) = ask(shape, &fixture);
+            let mut totals = totals.lock().expect("no thread failed");
+            totals.0 += 1;
+            totals.1 += combinations;
+            totals.2.extend(objections);
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..WORKERS).for_each(|_| drop(scope.spawn(work)));
+    });
+    let (made, combinations, objections) = totals.into_inner().expect("no thread failed");
+    println!(
+        "matrix: {made} shapes, {combinations} combinations, {} differences",
+        objections.len()
+    );
+    assert!(objections.is_empty(), "{}", objections.join("\n"));
+    assert!(made > 0, "no shape could be made");
+}
+
+/// Runs the shape's script.
+fn make(shape: &Shape) -> Result<Fixture, String> {
+    let fixture = Fixture::new();
+    for (name, text) in SOURCES {
+        fixture.write(name, text);
+    }
+    let debug = format!("debug/.build-id/{}/{}.debug", &ID[..2], &ID[2..]);
+    fixture.write(&debug, "");
+    std::fs::remove_file(fixture.path(&debug)).expect("removed");
+    let mut shell = Command::new("sh");
+    let script = format!("{}{}", include_str!("prelude.sh"), shape.script);
+    shell.args(["-e", "-c", &script]);
+    shell.env("ID", ID).env("DEBUG", debug).env_remove("CXX");
+    let output = shell.current_dir(fixture.path("")).output();
+    let output = output.map_err(|error| format!("sh: {error}"))?;
+    if !output.status.success() || !fixture.path("a").exists() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    Ok(fixture)
+}
+
+/// Returns how many combinations were asked, and what is wrong with the answers.
+fn ask(shape: &Shape, fixture: &Fixture) -> (usize, Vec<String>) {
+    let mut objections = Vec::new();
+    let path = fixture.path("a");
+    let addresses = addresses(&path);
+    let options = Options {
+        debug_dirs: vec![fixture.path("debug")],
+        ..Options::default()
+    };
+    let asked = Asked {
+        name: shape.name,
+        path: &path,
+        options,
+        dir: &fixture.path("indexes"),
+        indexed: OnceLock::new(),
+    };
+    std::fs::create_dir(asked.dir).expect("a new directory");
+    asked.prepare();
+    let want = asked.one_by_one(&addresses);
+    let (own, full) = (path.as_path(), fixture.path("full"));
+    let known = match shape.oracle {
+        Oracle::Own => Known::of(own, None, &addresses),
+        Oracle::Full => Known::of(&full, None, &addresses),
+        Oracle::OwnLines => Known::of(own, Some(own), &addresses),
+        Oracle::FullLines => Known::of(&full, Some(&full), &addresses),
+        Oracle::OwnFullLines => Known::of(own, Some(&full), &addresses),
+        Oracle::Nothing => Known::default(),
+    };
+    let mut wrong = 0;
+    if !matches!(shape.oracle, Oracle::Nothing) {
+        for (place, (addr, answer)) in addresses.iter().zip(&want).enumerate() {
+            if let Some(objection) = known.objection(place, *addr, answer) {
+                wrong += 1;
+                if wrong <= 3 {
+                    objections.push(format!("{}: {objection}", shape.name));
+                }
+            }
+        }
+        let named = want.iter().flatten().count();
+        assert!(named * 4 > addresses.len(), "{}: {named}", shape.name);
+    }
+    let (combinations, differences) = asked.compare(&addresses, &want);
+    objections.extend(differences.into_iter().take(6));
+    (combinations, objections)
+}
+
+/// Returns addresses spread over the code of a file, and some beside it.
+fn addresses(path: &Path) -> Vec<u64> {
+    let bytes = std::fs::read(path).expect("readable");
+    let file = object::File::parse(&*bytes).expect("an object file");
+    let code = file
+        .sections()
+        .filter(|section| section.kind() == object::SectionKind::Text);
+    let all = code.flat_map(|section| {
+        let (start, size) = (section.address(), section.size());
+        start.saturating_sub(2)..start + size + 2
+    });
+    let all: Vec<u64> = all.collect();
+    let step = all.len().div_ceil(ADDRESSES).max(1);
+    let mut few: Vec<u64> = all.into_iter().step_by(step).collect();
+    few.sort_unstable();
+    few.dedup();
+    few
+}

@@ -1,0 +1,39 @@
+# What the scripts of shapes.rs begin with.
+
+# A library with all that there is, and its build ID. CXX may be set before.
+full() {
+    ${CXX:-g++} -O2 -shared -fPIC "-Wl,--build-id=0x$ID" -o full "$@" a.cpp b.cpp
+}
+
+# The same with debug information, and its debug file.
+debug() {
+    full -g
+    objcopy --only-keep-debug full "$DEBUG"
+}
+
+# `mini.xz`, to be packed into a file: the symbols of `full` that its .dynsym lacks.
+mini() {
+    full -g
+    nm -D full --format=posix --defined-only | awk '{ print $1 }' | sort > dynamic
+    nm full --format=posix --defined-only | awk '$2 ~ /[Tt]/ { print $1 }' | sort > all
+    comm -13 dynamic all > keep
+    objcopy --only-keep-debug full debug.elf
+    objcopy -S --remove-section .comment --keep-symbols=keep debug.elf mini
+    xz -k mini
+}
+
+# `with_mini IN OUT`
+with_mini() {
+    objcopy --add-section .gnu_debugdata=mini.xz "$1" "$2"
+}
+
+# `zstd_sections IN OUT`, by whichever tool is new enough.
+zstd_sections() {
+    for tool in objcopy llvm-objcopy /usr/bin/llvm-objcopy-[0-9]*; do
+        if "$tool" --compress-debug-sections=zstd "$1" "$2" 2> /dev/null; then
+            return
+        fi
+    done
+    echo "no objcopy here knows zstd" >&2
+    return 1
+}

@@ -1,0 +1,258 @@
+//! Every way of asking, and the batches that each is asked in.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use backsight_symbolize::{
+    Answers, Frames, IndexDir, ModuleId, Options, Request, Source, SymbolIndex, Symbolizer, Tier,
+};
+use backsight_types::Reason;
+use rayon::ThreadPool;
+
+use crate::common::at;
+
+pub(crate) type Answer = Result<Frames, Reason>;
+
+/// A batch has so many addresses.
+pub(crate) const SIZES: [usize; 6] = [1, 2, 63, 64, 65, 1_000];
+
+const THREADS: [usize; 2] = [1, 8];
+
+/// In which order a batch has its addresses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    Sorted,
+    Reversed,
+    Shuffled,
+    /// Each address several times, among the others.
+    Repeated,
+}
+
+const ORDERS: [Order; 4] = [
+    Order::Sorted,
+    Order::Reversed,
+    Order::Shuffled,
+    Order::Repeated,
+];
+
+/// Where the answers come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    Tier(Tier),
+    /// An index that was built and handed over, to one symbolizer that is asked again and
+    /// again.
+    Index,
+    /// One that was written to a file, with demangled names, and opened.
+    IndexFile,
+    /// A directory of indexes where an earlier symbolizer kept the module's.
+    IndexDir,
+}
+
+const WAYS: [Way; 6] = [
+    Way::Tier(Tier::Lazy),
+    Way::Tier(Tier::Auto),
+    Way::Tier(Tier::Flat),
+    Way::Index,
+    Way::IndexFile,
+    Way::IndexDir,
+];
+
+/// One file, asked in all ways.
+pub(crate) struct Asked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) path: &'a Path,
+    pub(crate) options: Options,
+    /// Where indexes may be kept.
+    pub(crate) dir: &'a Path,
+    /// For [`Way::Index`].
+    pub(crate) indexed: OnceLock<Arc<(Symbolizer, ModuleId)>>,
+}
+
+impl Asked<'_> {
+    fn source(&self) -> Source {
+        Source::open(self.path).expect("a regular file")
+    }
+
+    fn options(&self, tier: Tier) -> Options {
+        Options {
+            tier,
+            ..self.options.clone()
+        }
+    }
+
+    fn index_file(&self) -> std::path::PathBuf {
+        self.dir.join("a.index")
+    }
+
+    fn kept(&self) -> Options {
+        let index_dir = Some(IndexDir {
+            path: self.dir.join("kept"),
+            max_bytes: 1 << 30,
+        });
+        Options {
+            index_dir,
+            ..self.options(Tier::Auto)
+        }
+    }
+
+    /// Makes what the ways need that read what was written before.
+    pub(crate) fn prepare(&self) {
+        let mut index = SymbolIndex::build(self.source(), None, &self.options).expect("an index");
+        index.verify().expect("a sound index");
+        index.add_demangled(&self.options);
+        index.write(&self.index_file()).expect("written");
+        let symbolizer = Symbolizer::new(Options {
+            tier: Tier::Flat,
+            ..self.kept()
+        });
+        let module = symbolizer.add(self.source(), None, None);
+        drop(symbolizer.symbolize(&[at(module, 0)]));
+    }
+
+    /// Returns a symbolizer, which nobody asked yet but for [`Way::Index`].
+    fn symbolizer(&self, way: Way) -> Arc<(Symbolizer, ModuleId)> {
+        let of_index = |index| {
+            let symbolizer = Symbolizer::new(self.options(Tier::Auto));
+            let module = symbolizer.add_index(index, None);
+            Arc::new((symbolizer, module))
+        };
+        let of_source = |options| {
+            let symbolizer = Symbolizer::new(options);
+            let module = symbolizer.add(self.source(), None, None);
+            Arc::new((symbolizer, module))
+        };
+        match way {
+            Way::Tier(tier) => of_source(self.options(tier)),
+            Way::Index => {
+                let build = || SymbolIndex::build(self.source(), None, &self.options);
+                let indexed = self
+                    .indexed
+                    .get_or_init(|| of_index(build().expect("an index")));
+                Arc::clone(indexed)
+            }
+            Way::IndexFile => {
+                let index = SymbolIndex::open(&self.index_file(), &self.options);
+                of_index(index.expect("an index file"))
+            }
+            Way::IndexDir => of_source(self.kept()),
+        }
+    }
+
+    /// Returns the answers of lookups unit by unit, each by itself.
+    pub(crate) fn one_by_one(&self, addresses: &[u64]) -> Vec<Answer> {
+        let lazy = self.symbolizer(Way::Tier(Tier::Lazy));
+        let ask = |addr: &u64| lazy.0.symbolize(&[at(lazy.1, *addr)]).remove(0);
+        addresses.iter().map(ask).collect()
+    }
+
+    /// Asks for these addresses in every way; returns how many batches were asked, and
+    /// the first few differences.
+    pub(crate) fn compare(&self, addresses: &[u64], want: &[Answer]) -> (usize, Vec<String>) {
+        let mut found = (0, Vec::new());
+        let mut random = 0x9e37_79b9_7f4a_7c15;
+        for (number, size) in SIZES.into_iter().enumerate() {
+            for order in ORDERS {
+                for way in WAYS {
+                    for threads in THREADS {
+                        // Each at a place of its own: the first lookups of many
+                        // symbolizers are to differ.
+                        let places = places(addresses.len(), size, order, &mut random);
+                        let words = format!("{}: {size} {order:?} {way:?} {threads}", self.name);
+                        let work = || self.batch(addresses, &places, want, way, number);
+                        found.0 += 3;
+                        let differences = pool(threads).install(work);
+                        let said = differences
+                            .into_iter()
+                            .map(|difference| format!("{words}: {difference}"));
+                        found.1.extend(said.take(2));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Asks by each of the three calls, the one that comes first in turn.
+    fn batch(
+        &self,
+        addresses: &[u64],
+        places: &[usize],
+        want: &[Answer],
+        way: Way,
+        first: usize,
+    ) -> Vec<String> {
+        let symbolizer = self.symbolizer(way);
+        let asked = places
+            .iter()
+            .map(|place| at(symbolizer.1, addresses[*place]));
+        let requests: Vec<Request> = asked.collect();
+        let mut differences = Vec::new();
+        for call in 0..3 {
+            let answers = ask(&symbolizer.0, &requests, (first + call) % 3);
+            assert_eq!(answers.len(), requests.len(), "one value per request");
+            for (place, answer) in places.iter().zip(&answers) {
+                if answer != &want[*place] {
+                    differences.push(format!(
+                        "call {call}, {:#x}: {answer:?} for {:?}",
+                        addresses[*place], want[*place]
+                    ));
+                }
+            }
+        }
+        differences
+    }
+}
+
+/// `symbolize`, `symbolize_into` or `symbolize_each`.
+fn ask(symbolizer: &Symbolizer, requests: &[Request], call: usize) -> Vec<Answer> {
+    let mut answers = Answers::default();
+    match call {
+        0 => symbolizer.symbolize(requests),
+        1 => {
+            symbolizer.symbolize_into(requests, &mut answers);
+            let stacks = answers.iter();
+            stacks
+                .map(|stack| stack.map(|stack| stack.to_frames()))
+                .collect()
+        }
+        _ => {
+            let mut found = vec![Err(Reason::Unreadable); requests.len()];
+            symbolizer.symbolize_each(requests, &mut answers, |place, stack| {
+                found[place] = stack.map(|stack| stack.to_frames());
+            });
+            found
+        }
+    }
+}
+
+/// Returns so many places of `count`, in this order.
+fn places(count: usize, size: usize, order: Order, random: &mut u64) -> Vec<usize> {
+    let mut next = |below: usize| {
+        // Knuth's MMIX generator: enough to be in no order.
+        *random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(*random >> 33).expect("31 bits") % below
+    };
+    let first = next(count);
+    let mut places: Vec<usize> = (first..first + size).map(|place| place % count).collect();
+    match order {
+        Order::Sorted => places.sort_unstable(),
+        Order::Reversed => places.sort_unstable_by_key(|place| std::cmp::Reverse(*place)),
+        Order::Shuffled => (1..size).for_each(|at| places.swap(at, next(at + 1))),
+        Order::Repeated => {
+            let few = size.div_ceil(7);
+            places = (0..size).map(|_| places[next(few)]).collect();
+        }
+    }
+    places
+}
+
+fn pool(threads: usize) -> &'static ThreadPool {
+    static POOLS: [OnceLock<ThreadPool>; THREADS.len()] = [OnceLock::new(), OnceLock::new()];
+    let at = THREADS.iter().position(|known| *known == threads);
+    POOLS[at.expect("a known number")].get_or_init(|| {
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        builder.build().expect("threads")
+    })
+}
