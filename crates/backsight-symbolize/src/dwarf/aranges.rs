@@ -21,7 +21,7 @@ pub(super) fn read(section: Slice<'_>, only: Option<u64>, keep: usize, elf: &Elf
     let mut items = Vec::new();
     let _ = for_each(section, &mut |unit, begin, end| {
         let wanted = only.is_none_or(|addr| begin <= addr && addr < end);
-        if !wanted || !elf.is_code(begin) {
+        if !wanted || !elf.has_code(begin, end) {
             return;
         }
         if offsets.last() != Some(&unit) {

@@ -218,7 +218,7 @@ impl<'d> Flattening<'_, 'd> {
         };
         die.ranges()
             .collect(unit, &mut self.fuel, sink, |begin, end| {
-                let is_code = elf.is_code(begin);
+                let is_code = elf.has_function(begin, end);
                 if is_code {
                     first_range = first_range.or(Some((begin, end)));
                 }

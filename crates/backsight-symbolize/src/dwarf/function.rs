@@ -104,7 +104,7 @@ fn walk(
             value,
         };
         die.ranges().collect(unit_ref, fuel, sink, |begin, end| {
-            if !elf.is_code(begin) {
+            if !elf.has_function(begin, end) {
                 return false;
             }
             start = start.or(Some(begin));

@@ -183,7 +183,7 @@ impl<'d> Lines<'d> {
             Some(addr) => begin <= addr && addr < end,
             None => begin < end,
         };
-        match begin.filter(|begin| wanted(*begin) && elf.is_code(*begin)) {
+        match begin.filter(|begin| wanted(*begin) && elf.has_code(*begin, end)) {
             Some(begin) => self.sequences.push(Sequence {
                 begin,
                 end,

@@ -35,7 +35,7 @@ pub(super) fn read(
         let ranges = unit.root(&mut fuel).and_then(|root| {
             root.ranges
                 .for_each(root.unit_ref(), &mut fuel, |begin, end| {
-                    if items.len() < limits.rows_per_unit && with.elf.is_code(begin) {
+                    if items.len() < limits.rows_per_unit && with.elf.has_code(begin, end) {
                         items.push(item(begin, end, at));
                     }
                 })

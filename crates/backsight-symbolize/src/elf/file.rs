@@ -10,6 +10,7 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, FileKind};
 
+use super::dropped::Ends;
 use super::opd::{Descriptors, has_descriptors};
 use super::plt::Plt;
 use super::section::Section;
@@ -40,6 +41,8 @@ pub(crate) struct ElfFile {
     identity: Option<Identity>,
     /// Whether it was found inside a root, and is another file than the host's.
     of_root: bool,
+    /// Where code ends, once something claims to begin at address 0.
+    ends: OnceLock<Option<Ends>>,
 }
 
 impl ElfFile {
@@ -102,6 +105,7 @@ impl ElfFile {
             plt: OnceLock::new(),
             identity: None,
             of_root: false,
+            ends: OnceLock::new(),
         })
     }
 
@@ -148,7 +152,9 @@ impl ElfFile {
         let descriptors = self.descriptors.get().and_then(Option::as_ref);
         let descriptors = descriptors.map_or(0, |descriptors| wide(descriptors.bytes()));
         let plt = self.plt.get().map_or(0, |plt| wide(plt.bytes()));
-        let made = descriptors.saturating_add(plt);
+        let ends = self.ends.get().and_then(Option::as_ref);
+        let ends = ends.map_or(0, |ends| wide(ends.bytes()));
+        let made = descriptors.saturating_add(plt).saturating_add(ends);
         self.image.read_bytes().saturating_add(made)
     }
 
@@ -235,6 +241,26 @@ impl ElfFile {
     /// 0 or 1 as a rule, over the ELF header: that is no code.
     pub(crate) fn is_code(&self, addr: u64) -> bool {
         !self.code.find(addr).is_empty()
+    }
+
+    /// Returns whether a function can be there that debug information has there, and the
+    /// linker did not drop it.
+    pub(crate) fn has_function(&self, begin: u64, end: u64) -> bool {
+        self.is_code(begin) && self.ends_at(begin, |ends| ends.has_function(end))
+    }
+
+    /// The same of a range of code: a unit's, or one with lines.
+    pub(crate) fn has_code(&self, begin: u64, end: u64) -> bool {
+        self.is_code(begin) && self.ends_at(begin, |ends| ends.has(end))
+    }
+
+    /// Only what begins at 0, or at 1, may have been dropped.
+    fn ends_at(&self, begin: u64, is_known: impl FnOnce(&Ends) -> bool) -> bool {
+        if begin > 1 || self.relocatable {
+            return true;
+        }
+        let ends = self.ends.get_or_init(|| Ends::read(self));
+        ends.as_ref().is_none_or(is_known)
     }
 
     /// Returns where the code ends that stands at this virtual offset.

@@ -1,5 +1,6 @@
 //! ELF: sections, their bytes, and symbols. 32 and 64 bits, either byte order.
 
+mod dropped;
 mod dynamic;
 mod file;
 mod layout;
