@@ -9,6 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for target in maps_text elf_image index_open folded_in ndjson_in pprof_in otlp_in perf_data_in \
     perf_script_in kallsyms cfi_unwind; do
+    perf_script_in kallsyms legacy_in; do
     mkdir -p "$corpus/$target"
 done
 
@@ -44,6 +45,15 @@ objcopy --compress-debug-sections=zlib "$work/v5" "$corpus/elf_image/zlib"
 objcopy --compress-debug-sections=zstd "$work/v5" "$corpus/elf_image/zstd" 2>/dev/null || true
 
 cp /proc/self/maps "$corpus/maps_text/self"
+printf 'heap profile: 3: 640 [5: 4096] @ heap_v2/524288\n2: 512 [4: 3968] @ 0x11 0x21\nMAPPED_LIBRARIES:\n' |
+    cat - /proc/self/maps >"$corpus/legacy_in/heap"
+printf 'heap_v2/512\n  t*: 1: 64 [0: 0]\n@ 0x11\n  t*: 1: 64 [0: 0]\n' >"$corpus/legacy_in/jemalloc"
+printf -- '--- mutex:\ncycles/second=2\nsampling period=1\n9 2 @ 0x11\n#\t0x10\tf+0x1\t/a:1\n' >"$corpus/legacy_in/mutex"
+printf 'goroutine profile: total 1\n1 @ 0x11\n' >"$corpus/legacy_in/count"
+printf -- '--- Thread 7f (name: a/1) stack: ---\n  0x11\n' >"$corpus/legacy_in/threads"
+for word in 0 3 0 100 0 2 1 17 0 1 0; do
+    printf '%b' "\\0$(printf %o $word)\\0\\0\\0\\0\\0\\0\\0"
+done >"$corpus/legacy_in/cpu"
 head -n 60 /proc/kallsyms >"$corpus/kallsyms/head"
 gcc -g -O1 -fno-omit-frame-pointer -o "$work/prog" "$work/a.c"
 # Recordings that no machine here makes.

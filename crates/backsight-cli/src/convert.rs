@@ -5,8 +5,10 @@
 //!            (places)    (names)
 //! ```
 
+mod demangled;
 mod flame_graph;
 mod format;
+mod open;
 mod paths;
 mod read;
 mod recording;
@@ -30,6 +32,7 @@ use crate::progress::Progress;
 use crate::symbolize::Symbols;
 use crate::symbolize::profile::Places;
 
+use demangled::Demangled;
 use paths::Paths;
 use read::How;
 
@@ -164,12 +167,15 @@ impl Convert {
         out: &mut impl Write,
     ) -> Result<(Profile, u64)> {
         let mut places = (!self.no_symbols).then(|| Places::new(&self.symbols));
+        let mut demangled = Demangled::default();
         to_output(output, out, |out| {
             let mut writer = ProfileWriter::new(&Header::new(TOOL), out);
             let read = read::in_pieces(input, &self.how(false), |profile| {
                 self.choose_type(profile)?;
                 if let Some(places) = &mut places {
+                    demangled.look_at(profile);
                     places.look_up(profile);
+                    demangled.skip(profile);
                 }
                 Ok(writer.drain(profile)?)
             })?;
@@ -197,6 +203,7 @@ impl Convert {
         }
         if !self.no_symbols {
             let _shown = Progress::step("looking functions up");
+            Demangled::default().look_at(&mut profile);
             Places::new(&self.symbols).look_up(&mut profile);
         }
         let _shown = Progress::step("writing");

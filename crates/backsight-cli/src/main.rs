@@ -23,6 +23,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod file;
+mod foreign;
 mod guide;
 mod index;
 mod input;

@@ -9,6 +9,7 @@
 pub struct Flaws {
     malformed: Kinds,
     left_out: Kinds,
+    changed: Kinds,
 }
 
 /// In the order in which they were met. There are few kinds, so a walk finds one.
@@ -32,6 +33,12 @@ impl Flaws {
         }
     }
 
+    /// Counts more parts that are as they should be, and that are read as something else:
+    /// in another unit, with fewer digits.
+    pub fn change(&mut self, what: &'static str, more: u64) {
+        add(&mut self.changed, what, more);
+    }
+
     /// Walks over the kinds of malformed parts, in the order in which they were met, with
     /// their counts.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
@@ -43,10 +50,15 @@ impl Flaws {
         self.left_out.iter().copied()
     }
 
-    /// Returns whether nothing was malformed and nothing left out.
+    /// The same of parts that are read as something else.
+    pub fn changed(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.changed.iter().copied()
+    }
+
+    /// Returns whether nothing was malformed, left out or changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.malformed.is_empty() && self.left_out.is_empty()
+        self.malformed.is_empty() && self.left_out.is_empty() && self.changed.is_empty()
     }
 }
 
@@ -77,5 +89,7 @@ mod tests {
         flaws.leave_out("odd ends");
         let left_out: Vec<_> = flaws.left_out().collect();
         assert_eq!((left_out, flaws.iter().count()), (vec![("odd ends", 1)], 2));
+        flaws.change("ends", 7);
+        assert_eq!(flaws.changed().collect::<Vec<_>>(), [("ends", 7)]);
     }
 }

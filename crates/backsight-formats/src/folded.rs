@@ -13,7 +13,8 @@
 
 mod read;
 mod tree;
+mod value;
 mod write;
 
-pub use read::{Error, read};
+pub use read::{Error, is_one, read};
 pub use write::{Lead, write};

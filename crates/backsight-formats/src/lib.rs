@@ -12,6 +12,7 @@
 //! | [`perf_script`]: what `perf script` prints | yes | |
 //! | `otlp`: OpenTelemetry's profiles, with the feature `otlp` | yes | yes |
 //! | [`pprof`]: `profile.proto`, packed by gzip or not | yes | yes |
+//! | [`legacy`]: what `pprof` read before it had a format: gperftools, tcmalloc, jemalloc, Go | yes | |
 //! | [`escape`]: names and paths for a terminal, names for folded stacks | | yes |
 //!
 //! Bytes and values, both ways: nothing here opens a path, prints, or knows a
@@ -38,6 +39,7 @@ pub mod escape;
 pub mod firefox;
 pub mod flaws;
 pub mod folded;
+pub mod legacy;
 mod lines;
 mod mapped_file;
 pub mod maps_text;

@@ -107,6 +107,12 @@ impl MappedFiles {
 }
 
 impl MappedFile {
+    /// Returns the module; `None` when the mapping is of no file.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn module(&self) -> Option<ModuleIdx> {
+        self.module.map(|(index, _)| index)
+    }
+
     /// Returns the place in the file that an address means; `None` when the mapping is
     /// of no file.
     pub(crate) fn location(&self, address: u64, flaws: &mut Flaws) -> Option<Location> {

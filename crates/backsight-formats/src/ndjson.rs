@@ -34,8 +34,8 @@ pub use check::Check;
 pub use dialogue::{End, Malformed};
 pub use index::{Index, IndexTable};
 pub use profile::{
-    About, Label, Period, Process, ProfileReader, ProfileWriter, Thread, ValueType, read_profile,
-    write_profile,
+    About, Attribute, Label, Period, Process, ProfileReader, ProfileWriter, Thread, ValueType,
+    read_profile, write_profile,
 };
 pub use read::{Error, Reader};
 pub use record::{Address, Frame, Header, Mapping, Record, Sample, Vma};

@@ -28,12 +28,14 @@
 //! github.com/open-telemetry/opentelemetry-proto, and the semantic conventions.
 
 mod dictionary;
+mod json;
 mod keys;
 mod read;
 mod rows;
 mod write;
 
 pub use crate::protobuf::{Error, Limits};
+pub use json::is_json;
 pub use read::read;
 pub use write::{Options, write};
 

@@ -17,12 +17,15 @@
 //!   one address alone, and in the kernel, it is the address.
 //! - With one number before the time, perf may have printed the process or the thread;
 //!   it is taken for both.
-//! - Time must be printed; CPU, period and other words before it may be.
+//! - Any field but the address may be missing (`-F comm,ip,sym`): what the first sample
+//!   has, the others must have, so that a damaged line is not read as another layout. A
+//!   name without an ID is the label `comm`; without an event samples count `samples`.
 //!
 //! Source: `tools/perf/builtin-script.c`, `util/evsel_fprintf.c` of the kernel.
 
 mod frame;
 mod head;
 mod read;
+mod tables;
 
 pub use read::{Error, is_one, read};

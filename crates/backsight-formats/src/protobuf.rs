@@ -6,6 +6,8 @@ mod wire;
 
 use std::io;
 
+#[cfg(feature = "otlp")]
+pub(crate) use input::unpack_as;
 pub(crate) use input::{Budget, unpack};
 pub(crate) use wire::{Fields, Value, decode, varint};
 

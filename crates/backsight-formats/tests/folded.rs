@@ -21,8 +21,14 @@ fn folded(profile: &Profile, sample_type: usize, lead: Lead) -> String {
 
 fn unfold(text: &str) -> (Profile, Vec<String>) {
     let mut malformed = Vec::new();
-    let profile = read(text.as_bytes(), |error| malformed.push(error.to_string()));
-    (profile.expect("a slice does not fail"), malformed)
+    let read = read(text.as_bytes(), |error| malformed.push(error.to_string()));
+    let (profile, flaws) = read.expect("a slice does not fail");
+    malformed.extend(
+        flaws
+            .changed()
+            .map(|(what, count)| format!("{count} {what}")),
+    );
+    (profile, malformed)
 }
 
 /// The names of each stack and the sum of its values: read off the model alone.
@@ -72,7 +78,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>) {
         let mut malformed = 0;
-        let profile = read(bytes.as_slice(), |_| malformed += 1).unwrap();
+        let (profile, _) = read(bytes.as_slice(), |_| malformed += 1).unwrap();
         let lines = bytes.split(|byte| *byte == b'\n').count();
         prop_assert!(profile.samples.len() + malformed <= lines);
     }
@@ -188,13 +194,13 @@ fn each_lead_is_written_so() {
 
 #[test]
 fn what_others_write_is_read() {
-    let text = "\nswapper;[k] do idle 3\r\nswapper;[k] do idle 4\na;;b 1.5\nhalf 0.4\n\
-                novalue\nword x\na 99999999999999999999\nx -1\nlast 1";
+    let text = "\nswapper;[k] do idle 3\r\n# a comment 7\nswapper;[k] do idle 4\na;;b\t15\nhalf 0\n\
+                #novalue\nnovalue\nword x\na 99999999999999999999\nx -1\n#ctor;main 2\nlast 1";
     let (profile, malformed) = unfold(text);
     let want = [
-        "line 6: no value behind a space at its end",
-        "line 7: its value is no number of 64 bits",
-        "line 8: its value is no number of 64 bits",
+        "line 8: no value behind a space at its end",
+        "line 9: its value is no number of 64 bits",
+        "line 10: its value is no number of 64 bits",
     ];
     assert_eq!(malformed, want);
     let sums = sums(&profile, 0);
@@ -203,10 +209,95 @@ fn what_others_write_is_read() {
         .map(|(names, sum)| (names.join(" | "), sum))
         .collect();
     let want = [
-        ("a | [unknown] | b", 2),
+        ("#ctor | main", 2),
+        ("a | [unknown] | b", 15),
         ("last", 1),
         ("swapper | [k] do idle", 7),
         ("x", -1),
     ];
     assert_eq!(sums, want.map(|(names, sum)| (names.to_owned(), sum)));
+}
+
+/// Each total is what Python's `decimal` makes of the same lines.
+#[test]
+fn fractions_keep_their_shares_and_their_total() {
+    let unit = |profile: &Profile| {
+        let unit = profile.strings.get(profile.sample_types[0].unit);
+        unit.unwrap().to_owned()
+    };
+    let total = |profile: &Profile| -> i64 { sums(profile, 0).values().sum() };
+    let scaled = |stacks| {
+        format!(
+            "{stacks} stacks, counted in the part of one that the unit says: values have fractions"
+        )
+    };
+    let rounded = |count| format!("{count} values with digits that were rounded off");
+    let cases: [(&str, &str, i64, Vec<String>); 7] = [
+        ("a;b 1.5\na;c 0.4\nd 3\n", "1e-1", 49, vec![scaled(3)]),
+        (
+            "a 1.25E-05\nb 2e3\n",
+            "1e-7",
+            20_000_000_125,
+            vec![scaled(2)],
+        ),
+        // The sum of a stack needs no fraction.
+        ("a 0.5\na 0.5\nb 2.0\n", "count", 3, vec![]),
+        (
+            "a 0.12345678949\n",
+            "1e-9",
+            123_456_789,
+            vec![rounded(1), scaled(1)],
+        ),
+        // No room for all digits: as many as fit.
+        (
+            "a 9000000000000000000\nb 0.6\n",
+            "count",
+            9_000_000_000_000_000_001,
+            vec![rounded(1)],
+        ),
+        (
+            "a 900000000000000000\nb 0.61\n",
+            "1e-1",
+            9_000_000_000_000_000_006,
+            vec![rounded(1), scaled(2)],
+        ),
+        ("a 0.001\nb 0.002\n", "1e-3", 3, vec![scaled(2)]),
+    ];
+    for (text, want_unit, want_total, want_said) in cases {
+        let (profile, said) = unfold(text);
+        assert_eq!(unit(&profile), want_unit, "{text}");
+        assert_eq!(total(&profile), want_total, "{text}");
+        assert_eq!(said, want_said, "{text}");
+    }
+}
+
+#[test]
+fn a_name_that_begins_as_a_comment_does_is_read_back() {
+    for name in ["#", "# a 7", "#!x", "#a"] {
+        let mut profile = survey();
+        let lead = profile.strings.intern(name);
+        profile.processes[0].name = Some(lead);
+        let text = folded(&profile, 0, Lead::Process);
+        let (again, malformed) = unfold(&text);
+        assert_eq!(malformed, Vec::<String>::new(), "{text}");
+        assert_eq!(folded(&again, 0, Lead::None), text);
+        assert!(again.strings.find(name).is_some(), "{name}: {text}");
+    }
+}
+
+#[test]
+fn folded_stacks_are_known_by_their_lines() {
+    use backsight_formats::folded::is_one;
+    for text in ["a;b 1\nc 2\n", "# x\na;b\t1.5\nc;d 2", "a;b 1\nc;d"] {
+        assert!(is_one(text.as_bytes()), "{text}");
+    }
+    for text in [
+        "",
+        "a 1\n",
+        "a;b\n",
+        "a;b 1\nno value\n",
+        "int main(); // 1\nx\n",
+    ] {
+        assert!(!is_one(text.as_bytes()), "{text}");
+    }
 }

@@ -81,7 +81,11 @@ fn sample() -> Message {
 
 fn read(bytes: &[u8]) -> (Profile, Vec<(&'static str, u64)>) {
     let (profile, flaws) = otlp::read(bytes, &Limits::default()).unwrap();
-    let flaws: Vec<_> = flaws.iter().chain(flaws.left_out()).collect();
+    let flaws: Vec<_> = flaws
+        .iter()
+        .chain(flaws.left_out())
+        .chain(flaws.changed())
+        .collect();
     (profile, flaws)
 }
 
@@ -166,7 +170,7 @@ fn what_is_wrong_is_counted_and_the_rest_is_read() {
             "a list as a label",
             dictionary(),
             sample().bytes(2, [3]),
-            "attributes that are neither texts nor numbers",
+            "attributes that are no texts or numbers: they are JSON",
         ),
         (
             "a link",

@@ -163,6 +163,158 @@ fn damaged_text_is_survived() {
     }
 }
 
+/// Texts without time, event, IDs: each with what `folded` says of it, led by threads.
+#[test]
+fn fields_may_be_missing() {
+    let cases = [
+        (
+            "comm,pid,tid,cpu,ip,sym,dso",
+            "java 7/8 [003] \n\t1146 aim (/a)\n\t2000 main (/a)\n\njava 7/8 [003] \n\t2000 main (/a)\n",
+            "java-7/8;main 1\njava-7/8;main;aim 1\n",
+        ),
+        (
+            "with blanks for the tabs",
+            "java 7/8 \n        1146 aim (/a)\n        2000 main (/a)\n\njava 7/8 \n        2000 main (/a)\n",
+            "java-7/8;main 1\njava-7/8;main;aim 1\n",
+        ),
+        (
+            "comm,ip,sym",
+            "my prog \n\t1146 aim\n\t2000 main\n\nsh \n\t2000 main\n",
+            "my prog-?/?;main;aim 1\nsh-?/?;main 1\n",
+        ),
+        (
+            "ip,sym",
+            "\n\t1146 aim\n\t2000 main\n\n\n\t2000 main\n\n",
+            "main 1\nmain;aim 1\n",
+        ),
+        (
+            "one stack alone",
+            "\t1146 aim\n\t2000 main\n",
+            "main;aim 1\n",
+        ),
+        (
+            "event,ip,sym",
+            "cpu-clock: \n\t1146 aim\n\ncpu-clock: \n\t1146 aim\n",
+            "aim 2\n",
+        ),
+        (
+            "comm,ip,sym without chains",
+            "   my prog      563628f8c140 aim\n   my prog      563628f8c140 aim\n",
+            "my prog-?/?;aim 2\n",
+        ),
+        (
+            "ip,sym without chains, with lines",
+            "     563628f8c140 aim (/a b)\n  w.c:2\n     563628f8c145 aim (/a b)\n  w.c:2\n",
+            "aim 2\n",
+        ),
+        (
+            "three digits behind the point",
+            "w 7 1.250: \n\t1146 aim\n\nw 7 2.5: \n\t1146 aim\n",
+            "w-7/7;aim 2\n",
+        ),
+        (
+            "Windows",
+            "w 7 1.25: cycles: \r\n\t1146 aim (/a)\r\n\r\nw 7 2.5: cycles: \r\n\t1146 aim (/a)\r\n",
+            "w-7/7;aim 2\n",
+        ),
+    ];
+    for (name, text, want) in cases {
+        let (profile, errors) = parse(text, false);
+        assert_eq!(errors, [], "{name}");
+        assert_eq!(folded(&profile), want, "{name}");
+        assert!(is_one(text.as_bytes()), "{name}");
+    }
+    let (profile, _) = parse(cases[8].1, false);
+    let times = profile.samples.iter().map(|(sample, ..)| sample.time_ns);
+    assert_eq!(
+        times.collect::<Vec<_>>(),
+        [Some(1_250_000_000), Some(2_500_000_000)]
+    );
+}
+
+/// A damaged line is never one of another layout.
+#[test]
+fn what_the_first_sample_has_the_others_must_have() {
+    let good = "w 7/8 1.25: 5 cycles: \n\t1146 aim (/a)\n\n";
+    let damaged = [
+        "w 7/8 1.2x: 5 cycles: ",
+        "w 7/8 1.: 5 cycles: ",
+        "w 7/x 1.25: 5 cycles: ",
+        "w 1.25: 5 cycles: ",
+        "w 7/8 5 cycles: ",
+        "w 7/8 1.25: 5 cycles",
+        "w 7/8 ",
+        "w ",
+    ];
+    for line in damaged {
+        let text = format!("{good}{line}\n\t1146 aim (/a)\n\n{good}");
+        let (profile, errors) = parse(&text, false);
+        let lines: Vec<u64> = errors.iter().map(|error| error.line).collect();
+        assert_eq!((profile.samples.len(), lines), (2, vec![4, 5]), "{line}");
+    }
+    // The end of a sample, whose beginning was cut off.
+    let cut = format!("\t1146 aim (/a)\n\t2000 main (/a)\n\n{good}{good}");
+    let (profile, errors) = parse(&cut, false);
+    let lines: Vec<u64> = errors.iter().map(|error| error.line).collect();
+    assert_eq!((profile.samples.len(), lines), (2, vec![1]));
+    // Words that are no sample.
+    let (profile, errors) = parse("Some words\nand more of 12 of them\n", false);
+    assert_eq!((profile.samples.len(), errors.len()), (0, 2), "{errors:?}");
+}
+
+/// Every selection of fields against the fields that perf prints for scripts: the sums by
+/// stack must be those of all fields, whatever is left out.
+#[test]
+fn every_selection_of_fields_counts_the_same() {
+    let Some(program) = perf::program() else {
+        return skip("no C compiler");
+    };
+    let program = program.to_str().unwrap();
+    for chains in [true, false] {
+        let mut args = vec!["-e", "cpu-clock", "-F", "2000"];
+        args.extend(chains.then_some("-g"));
+        let recording = match perf::record(&args, &[program, "threads", "60000"]) {
+            Ok(recording) => recording,
+            Err(why) => return skip(&why),
+        };
+        let plain = recording.script(&["-F", "comm,pid,tid,time,event,ip,sym,dso"]);
+        let heads = plain.matches(" cpu-clock: ").count();
+        let mut of_all = None;
+        for fields in [
+            "comm,pid,tid,time,event,ip,sym,dso",
+            "comm,pid,tid,time,period,event,ip,sym,symoff,dso",
+            "comm,pid,tid,time,event,ip,sym,dso,srcline",
+            "comm,tid,time,period,ip,sym,dso",
+            "comm,pid,ip,sym,dso",
+            "comm,pid,tid,period,ip,sym,dso",
+            "comm,pid,tid,event,ip,sym,dso",
+            "comm,pid,tid,flags,ip,sym,dso",
+            "comm,ip,sym,dso",
+            "time,event,ip,sym,dso",
+            "event,ip,sym,dso",
+            "period,ip,sym,dso",
+            "ip,sym,dso",
+            "ip,sym",
+        ] {
+            let text = recording.script(&["-F", fields]);
+            let (profile, errors) = parse(&text, true);
+            assert_eq!(errors, [], "{fields}");
+            assert!(is_one(text.as_bytes()), "{fields}");
+            let mut out = Vec::new();
+            folded::write(&profile, 0, Lead::None, &mut out).unwrap();
+            let stacks = String::from_utf8(out).unwrap();
+            let values = stacks.lines().map(|line| line.rsplit_once(' ').unwrap().1);
+            let sum: usize = values.map(|value| value.parse::<usize>().unwrap()).sum();
+            assert_eq!(sum, heads, "{fields}, chains: {chains}");
+            // Without files, places that have no name have no place.
+            if fields.contains("dso") {
+                assert_eq!(of_all.get_or_insert(stacks.clone()), &stacks, "{fields}");
+            }
+        }
+        assert!(heads > 100, "{heads}");
+    }
+}
+
 /// Stacks of the text against those that perf prints for scripts, field by field.
 #[test]
 fn every_frame_of_a_recording_is_read() {

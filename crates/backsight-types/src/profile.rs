@@ -94,6 +94,8 @@ pub struct Profile {
     pub locations: Vec<Location>,
     /// The frames of all locations.
     pub frames: Vec<Frame>,
+    /// What else is known of modules and locations.
+    pub attributes: Vec<Attribute>,
     /// The stacks, each once.
     pub stacks: Stacks,
     /// The samples, with their values and labels.
@@ -172,6 +174,24 @@ pub struct Location {
     pub reason: Option<Reason>,
     /// Its frames in [`Profile::frames`], innermost first; none before symbolization.
     pub frames: FrameRange,
+}
+
+/// What is known of a row besides what its type tells: few rows have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Attribute {
+    /// The row.
+    pub of: Subject,
+    /// What is known of it.
+    pub label: Label,
+}
+
+/// What an attribute is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// A module.
+    Module(ModuleIdx),
+    /// A location.
+    Location(LocationIdx),
 }
 
 /// Places in [`Profile::frames`] that follow each other.

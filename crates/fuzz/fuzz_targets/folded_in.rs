@@ -5,6 +5,7 @@ use backsight_formats::folded;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
-    let profile = folded::read(text, |_| {}).expect("reading a slice does not fail");
+    let _ = folded::is_one(text);
+    let (profile, _) = folded::read(text, |_| {}).expect("reading a slice does not fail");
     let _ = format!("{profile:?}");
 });

@@ -4,11 +4,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use backsight_formats::perf_script;
+#[cfg(feature = "otlp")]
+use backsight_formats::otlp;
+use backsight_formats::{folded, legacy, perf_script};
 use clap::ValueEnum;
 
 use crate::failure::{Failure, Result};
 use crate::file::Shown;
+use crate::foreign;
 
 /// A format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,6 +29,8 @@ pub(crate) enum Input {
     Perf,
     /// What `perf script` prints
     PerfScript,
+    /// What gperftools, tcmalloc, jemalloc and Go (debug=1) write
+    Legacy,
 }
 
 /// A format that is written.
@@ -66,6 +71,13 @@ const INPUTS: &[(&str, Input)] = &[
     (".jsonl", Input::Ndjson),
     (".folded", Input::Folded),
     (".collapsed", Input::Folded),
+    // The same, packed.
+    ("perf.data.gz", Input::Perf),
+    (".perf.gz", Input::PerfScript),
+    (".ndjson.gz", Input::Ndjson),
+    (".jsonl.gz", Input::Ndjson),
+    (".folded.gz", Input::Folded),
+    (".collapsed.gz", Input::Folded),
 ];
 
 const OUTPUTS: &[(&str, Output)] = &[
@@ -85,13 +97,29 @@ const OUTPUTS: &[(&str, Output)] = &[
 ];
 
 impl Input {
-    /// Returns the format of a file that begins so. What was asked for goes first.
-    pub(crate) fn of(path: &Path, asked: Option<Self>, begin: &[u8]) -> Result<Self> {
-        let found = asked
-            .or_else(|| Self::of_content(begin))
+    /// Returns the format of a file that begins so when it is unpacked. What was asked for
+    /// goes first.
+    pub(crate) fn of(
+        path: &Path,
+        asked: Option<Self>,
+        begin: &[u8],
+        is_packed: bool,
+    ) -> Result<Self> {
+        if let Some(asked) = asked {
+            return Ok(asked);
+        }
+        if let Some((what, way_out)) = foreign::known(begin) {
+            let packed = if is_packed { "packed by gzip, " } else { "" };
+            return Err(Failure::of(
+                Shown(path),
+                format_args!("{packed}{what}: {way_out}"),
+            ));
+        }
+        let found = Self::of_content(begin)
             .or_else(|| by_name(path, INPUTS))
-            // gzip, and most that is packed so is this.
-            .or_else(|| begin.starts_with(&[0x1f, 0x8b]).then_some(Self::Pprof));
+            .or_else(|| folded::is_one(begin).then_some(Self::Folded))
+            // Most that is packed by gzip and no text is this.
+            .or_else(|| is_packed.then_some(Self::Pprof));
         found.ok_or_else(|| {
             let cause = "neither its name nor its content tells its format: give --from";
             Failure::of(Shown(path), cause)
@@ -108,6 +136,12 @@ impl Input {
         ];
         let found = known.iter().find(|(magic, _)| begin.starts_with(magic));
         let found = found.map(|(_, format)| *format);
+        #[cfg(feature = "otlp")]
+        let found = match otlp::is_json(begin) {
+            true => Some(Self::Otlp),
+            false => found,
+        };
+        let found = found.or_else(|| legacy::is_one(begin).then_some(Self::Legacy));
         found.or_else(|| perf_script::is_one(begin).then_some(Self::PerfScript))
     }
 }

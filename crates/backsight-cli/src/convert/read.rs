@@ -1,7 +1,6 @@
 //! Any input as a profile.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use backsight_formats::flaws::Flaws;
@@ -9,15 +8,16 @@ use backsight_formats::ndjson::ProfileReader;
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
 use backsight_formats::perf_data::Problems;
-use backsight_formats::{folded, ndjson, perf_script, pprof};
+use backsight_formats::{folded, legacy, ndjson, perf_script, pprof};
 use backsight_types::profile::Profile;
 
 use super::format::Input;
+use super::open::Opened;
 use super::recording;
 use crate::capture::{self, Recording};
 use crate::failure::{Failure, Result, complain};
-use crate::file::{Shown, open_input};
-use crate::progress::{Progress, Reading};
+use crate::file::Shown;
+use crate::progress::Progress;
 
 /// Samples that are read before some are written.
 const PIECE: usize = 1 << 16;
@@ -70,28 +70,21 @@ pub(super) fn in_pieces(
         malformed.count_problems(&problems);
         return Ok((profile, malformed.finish()));
     }
-    let (file, path) = open_input(path)?;
-    let failed = |error: io::Error| Failure::io(Shown(path), &error);
-    let metadata = file.metadata().map_err(failed)?;
-    let length = metadata.is_file().then_some(metadata.len());
-    let progress = Progress::bytes("reading", length);
-    let mut input = BufReader::with_capacity(1 << 18, progress.reading(file));
-    let format = Input::of(path, how.from, input.fill_buf().map_err(failed)?)?;
+    let opened = Opened::new(path)?;
+    let format = Input::of(opened.path, how.from, &opened.begin, opened.is_packed)?;
     if how.event.is_some() && format != Input::Perf {
         let message = "--event chooses among the events of what `perf record` wrote: of other \
                        inputs --sample-type chooses";
         return Err(Failure::Usage(message.to_owned()));
     }
-    let mut malformed = Malformed::new(path);
-    let can_seek = length.is_some();
-    let profile = read(format, input, can_seek, how, &mut malformed, drain)?;
+    let mut malformed = Malformed::new(opened.path);
+    let profile = read(format, opened, how, &mut malformed, drain)?;
     Ok((profile, malformed.finish()))
 }
 
 fn read(
     format: Input,
-    input: BufReader<Reading<File>>,
-    can_seek: bool,
+    opened: Opened<'_>,
     how: &How<'_>,
     malformed: &mut Malformed<'_>,
     mut drain: impl FnMut(&mut Profile) -> Result<()>,
@@ -102,25 +95,39 @@ fn read(
         memory: how.max_memory,
     };
     let mut profile = match format {
-        Input::Ndjson => records(input, summed, malformed, &mut drain)?,
-        Input::Folded => folded::read(input, |error| malformed.tell(error))
-            .map_err(|error| Failure::io(Shown(path), &error))?,
+        Input::Ndjson => records(opened.unpacked(), summed, malformed, &mut drain)?,
+        Input::Folded => {
+            let read = folded::read(opened.unpacked(), |error| malformed.tell(error));
+            let (profile, flaws) = read.map_err(|error| Failure::io(Shown(path), &error))?;
+            malformed.count(&flaws);
+            profile
+        }
         Input::Pprof => {
-            let read = pprof::read(input, &limits);
+            let read = pprof::read(opened.raw(), &limits);
             let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
             malformed.count(&flaws);
             profile
         }
         #[cfg(feature = "otlp")]
         Input::Otlp => {
-            let read = otlp::read(input, &limits);
+            let read = otlp::read(opened.raw(), &limits);
             let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
             malformed.count(&flaws);
             profile
         }
-        Input::PerfScript => perf_script::read(input, summed, |error| malformed.tell(error))
-            .map_err(|error| Failure::io(Shown(path), &error))?,
+        Input::Legacy => {
+            let read = legacy::read(opened.unpacked(), |error| malformed.tell(error));
+            let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
+            malformed.count(&flaws);
+            profile
+        }
+        Input::PerfScript => {
+            let input = opened.unpacked();
+            let read = perf_script::read(input, summed, |error| malformed.tell(error));
+            read.map_err(|error| Failure::io(Shown(path), &error))?
+        }
         Input::Perf => {
+            let (input, can_seek) = opened.seekable()?;
             let input = match can_seek {
                 true => Recording::Files(vec![input]),
                 false => Recording::Pipe(input),
@@ -147,7 +154,7 @@ fn unpacked(path: &Path, error: &pprof::Error) -> Failure {
 
 /// Reads NDJSON piece by piece.
 fn records(
-    input: BufReader<Reading<File>>,
+    input: impl BufRead,
     summed: bool,
     malformed: &mut Malformed<'_>,
     drain: &mut impl FnMut(&mut Profile) -> Result<()>,
@@ -204,6 +211,9 @@ impl<'p> Malformed<'p> {
     fn count(&mut self, flaws: &Flaws) {
         for (what, count) in flaws.iter() {
             self.unnumbered = self.unnumbered.saturating_add(count);
+            complain(format_args!("{}: {count} {what}", Shown(self.path)));
+        }
+        for (what, count) in flaws.changed() {
             complain(format_args!("{}: {count} {what}", Shown(self.path)));
         }
         for (what, count) in flaws.left_out() {

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use backsight_formats::ndjson::{Address, Error, Header, Reader, Record};
+use backsight_formats::{folded, legacy, perf_script};
 use backsight_types::{Module, ModuleIdx};
 
 use super::Symbols;
@@ -17,6 +18,7 @@ use super::lookup::{Known, Lookups};
 use crate::TOOL;
 use crate::failure::{Failure, Result, complain};
 use crate::file::{Shown, open_input};
+use crate::foreign;
 use crate::sink::Sink;
 
 /// The longest batch: about 1.5 MiB of NDJSON.
@@ -27,10 +29,15 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
     let (input, path) = open_input(path)?;
     let mut input = BufReader::with_capacity(BUFFER, input);
     let begin = input.fill_buf();
-    if is_binary(begin.map_err(|error| Failure::io(Shown(path), &error))?) {
-        let way_out = "no NDJSON: `backsight convert` reads other formats, and looks up their \
-                       functions as well";
-        return Err(Failure::of(Shown(path), way_out));
+    let begin = begin.map_err(|error| Failure::io(Shown(path), &error))?;
+    let inside = foreign::unpacked(begin);
+    let packed = inside.as_ref().map_or("", |_| "packed by gzip, ");
+    let begin = inside.as_deref().unwrap_or(begin);
+    let other = foreign::known(begin).or_else(|| of_convert(begin));
+    let other = other.or_else(|| inside.as_ref().map(|_| ("no NDJSON", CONVERT)));
+    if let Some((what, way_out)) = other {
+        let cause = format_args!("{packed}{what}: {way_out}");
+        return Err(Failure::of(Shown(path), cause));
     }
     let mut capture = Capture {
         symbolizer: Accounted::new(symbols.options()),
@@ -62,9 +69,23 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
     capture.malformed.finish(path)
 }
 
-/// Returns whether an input that begins so is one of the binary formats.
-fn is_binary(begin: &[u8]) -> bool {
-    begin.starts_with(&[0x1f, 0x8b]) || begin.starts_with(b"PERFILE2")
+/// What to do with all that is no NDJSON.
+const CONVERT: &str = "`backsight convert` reads it, and looks up its functions as well";
+
+/// Names an input of one of the formats that another command reads.
+fn of_convert(begin: &[u8]) -> Option<(&'static str, &'static str)> {
+    let what = if begin.starts_with(b"PERFILE2") || begin.starts_with(b"2ELIFREP") {
+        "a recording of perf"
+    } else if perf_script::is_one(begin) {
+        "the text of perf script"
+    } else if legacy::is_one(begin) {
+        "a profile of gperftools, jemalloc or Go"
+    } else if folded::is_one(begin) {
+        "folded stacks"
+    } else {
+        return None;
+    };
+    Some((what, CONVERT))
 }
 
 struct Capture {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use backsight_types::profile::{Profile, Sample, StackIdx, StrIdx, ThreadIdx};
+use backsight_types::profile::{Label, LabelValue, Profile, Sample, StackIdx, StrIdx, ThreadIdx};
 
 use super::tree::{NodeIdx, Tree};
 use crate::escape::Folded;
@@ -38,13 +38,18 @@ pub fn write(
     let mut tree = Tree::default();
     let mut roots: Vec<Root> = Vec::new();
     let mut root_at: HashMap<Option<NodeIdx>, usize> = HashMap::new();
-    let mut root_of: HashMap<Option<ThreadIdx>, usize> = HashMap::new();
-    for (sample, values, _) in profile.samples.iter() {
+    let mut root_of: HashMap<(Option<ThreadIdx>, Option<StrIdx>), usize> = HashMap::new();
+    let comm = profile.strings.find("comm");
+    for (sample, values, labels) in profile.samples.iter() {
         let Some(value) = value_of(sample, values, sample_type).filter(|value| *value != 0) else {
             continue;
         };
-        let at = *root_of.entry(sample.thread).or_insert_with(|| {
-            let lead = lead_of(profile, sample, lead).map(|lead| tree.names.intern(&lead));
+        let name = match sample.thread {
+            Some(_) => None,
+            None => comm.and_then(|comm| text_of(labels, comm)),
+        };
+        let at = *root_of.entry((sample.thread, name)).or_insert_with(|| {
+            let lead = lead_of(profile, sample, name, lead).map(|lead| tree.names.intern(&lead));
             let node = lead.map(|lead| tree.call(None, lead));
             *root_at.entry(node).or_insert_with(|| {
                 let known = HashMap::new();
@@ -74,6 +79,14 @@ pub fn write(
         if depth > 0 {
             line.push(';');
         }
+        // At the beginning of a line it would make a comment of it.
+        let name = match name.strip_prefix('#').filter(|_| depth == 0) {
+            Some(rest) => {
+                line.push_str("\\x23");
+                rest
+            }
+            None => name,
+        };
         // A string takes all.
         let _ = write!(line, "{}", Folded(name));
         ends.push(line.len());
@@ -97,7 +110,25 @@ fn value_of(sample: Sample, values: &[i64], sample_type: usize) -> Option<i64> {
     values.get(sample_type.checked_sub(first)?).copied()
 }
 
-fn lead_of(profile: &Profile, sample: Sample, lead: Lead) -> Option<String> {
+/// Returns the text of the label of this name.
+fn text_of(labels: &[Label], key: StrIdx) -> Option<StrIdx> {
+    let label = labels.iter().find(|label| label.key == key)?;
+    match label.value {
+        LabelValue::Text(text) => Some(text),
+        LabelValue::Number(..) => None,
+    }
+}
+
+/// `comm` is all that is known of a process without an ID.
+fn lead_of(profile: &Profile, sample: Sample, comm: Option<StrIdx>, lead: Lead) -> Option<String> {
+    if let Some(comm) = comm {
+        let name = profile.strings.get(comm)?.to_owned();
+        return match lead {
+            Lead::None => None,
+            Lead::Process => Some(name),
+            Lead::Thread => Some(format!("{name}-?/?")),
+        };
+    }
     let thread = profile.thread(sample.thread?)?;
     let process = profile.process(thread.process)?;
     let name = |at: Option<StrIdx>| {

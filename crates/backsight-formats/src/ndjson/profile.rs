@@ -18,6 +18,9 @@
 //!   themselves (`index`), so that one that is lost moves no other.
 //! - Indexes are per capture: a header begins them anew, and captures can follow each
 //!   other in one stream.
+//! - What else is known of a module or of a place stands in lines of type `attribute`,
+//!   behind theirs: `{"type":"attribute","module":0,"key":"…","text":"…"}`, or with
+//!   `"address":7`, the number of that line.
 //! - A process, thread or module of which more became known has another line, and so has
 //!   the profile itself.
 
@@ -26,6 +29,6 @@ mod places;
 mod read;
 mod write;
 
-pub use lines::{About, Label, Period, Process, Thread, ValueType};
+pub use lines::{About, Attribute, Label, Period, Process, Thread, ValueType};
 pub use read::{ProfileReader, read_profile};
 pub use write::{ProfileWriter, write_profile};

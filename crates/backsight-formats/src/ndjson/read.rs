@@ -146,6 +146,7 @@ fn parse(line: &[u8]) -> Result<Option<Record>, Wrong> {
         "profile" => Record::About(json(line)?),
         "process" => Record::Process(json(line)?),
         "thread" => Record::Thread(json(line)?),
+        "attribute" => Record::Attribute(json(line)?),
         _ => return Ok(None),
     };
     Ok(Some(record))

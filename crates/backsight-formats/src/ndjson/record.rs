@@ -8,7 +8,7 @@ use backsight_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::profile::{About, Label, Process, Thread};
+use super::profile::{About, Attribute, Label, Process, Thread};
 use super::text::{self, DeviceText, HexBytes};
 use crate::maps_text::MapsLine;
 
@@ -37,6 +37,8 @@ pub enum Record {
     Process(Process),
     /// A thread.
     Thread(Thread),
+    /// What else is known of a module or a place.
+    Attribute(Attribute),
 }
 
 /// What made the lines that follow.

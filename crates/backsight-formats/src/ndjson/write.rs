@@ -132,6 +132,7 @@ impl<W: Write> Writer<W> {
             Record::About(about) => self.line(about),
             Record::Process(process) => self.line(process),
             Record::Thread(thread) => self.line(thread),
+            Record::Attribute(attribute) => self.line(attribute),
         }
     }
 

@@ -1,10 +1,12 @@
 //! The dictionary of a file that is written. A row is taken in when something first
 //! refers to it, so that none stands there for nothing.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
-use backsight_types::AddrKind;
-use backsight_types::profile::{Frame, LocationIdx, Profile, StackIdx, StrIdx};
+use backsight_types::profile::{
+    Frame, Label, LabelValue, LocationIdx, Profile, StackIdx, StrIdx, Subject,
+};
 use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::profiles::v1development as proto;
@@ -31,12 +33,19 @@ pub(super) struct Dictionary<'a> {
     mapping_places: Vec<i32>,
     location_places: Vec<i32>,
     stack_places: Vec<i32>,
+    /// What else is known of modules and locations.
+    attributes_of: HashMap<Subject, Vec<Label>>,
     pub(super) flaws: Flaws,
 }
 
 impl<'a> Dictionary<'a> {
     pub(super) fn new(profile: &'a Profile) -> Self {
         let placement = Placement::new(profile);
+        let mut attributes_of: HashMap<Subject, Vec<Label>> = HashMap::new();
+        for attribute in &profile.attributes {
+            let of = attributes_of.entry(attribute.of).or_default();
+            of.push(attribute.label);
+        }
         Self {
             profile,
             strings: StringTable::new(&profile.strings),
@@ -49,6 +58,7 @@ impl<'a> Dictionary<'a> {
             location_places: vec![0; profile.locations.len()],
             stack_places: vec![0; profile.stacks.len()],
             placement,
+            attributes_of,
             flaws: Flaws::default(),
         }
     }
@@ -105,16 +115,18 @@ impl<'a> Dictionary<'a> {
                 }
             }));
         }
-        let frame_type = location.kind.map(|kind| match kind {
-            AddrKind::Kernel => "kernel",
-            AddrKind::File | AddrKind::Vdso | AddrKind::Anonymous => "native",
-        });
-        let attributes = frame_type.map(|value| self.text_attribute(keys::FRAME_TYPE, value));
+        let attribute_indices = self.attributes_of(Subject::Location(index), &[]);
+        let has_type = |row: &&Label| self.profile.strings.get(row.key) == Some(keys::FRAME_TYPE);
+        let told = self.attributes_of.get(&Subject::Location(index));
+        let is_told = told.is_some_and(|labels| labels.iter().any(|row| has_type(&row)));
+        let frame_type = keys::frame_type(location.kind).filter(|_| !is_told);
+        let frame_type = frame_type.map(|value| self.text_attribute(keys::FRAME_TYPE, value));
+        let attributes = frame_type.into_iter().chain(attribute_indices);
         let row = proto::Location {
             mapping_index: place.row.map_or(0, |row| self.mapping(row)),
             address: place.address,
             lines,
-            attribute_indices: attributes.into_iter().collect(),
+            attribute_indices: attributes.collect(),
         };
         let place = self.locations.place(&row);
         if let Some(known) = self.location_places.get_mut(index.as_usize()) {
@@ -141,6 +153,8 @@ impl<'a> Dictionary<'a> {
         if let Some(id) = module.and_then(|module| module.build_id) {
             attribute_indices.push(self.text_attribute(keys::BUILD_ID, &id.to_string()));
         }
+        let known = [ADDRESSES, keys::BUILD_ID];
+        attribute_indices.extend(self.attributes_of(Subject::Module(row.module), &known));
         let mapping = proto::Mapping {
             memory_start: row.start,
             memory_limit: row.limit,
@@ -168,6 +182,37 @@ impl<'a> Dictionary<'a> {
             line: frame.line.unwrap_or(0).into(),
             column: frame.column.unwrap_or(0).into(),
         }
+    }
+
+    /// Returns what else is known of a module or location, but for these names.
+    fn attributes_of(&mut self, of: Subject, but: &[&str]) -> Vec<i32> {
+        let labels = self.attributes_of.get(&of).cloned().unwrap_or_default();
+        let mut used = Vec::new();
+        let mut places = Vec::with_capacity(labels.len());
+        for label in labels {
+            let name = self.profile.strings.get(label.key).unwrap_or_default();
+            if but.contains(&name) || name.is_empty() || used.contains(&label.key) {
+                self.flaws
+                    .count("attributes without a name, or with that of another one there");
+                continue;
+            }
+            used.push(label.key);
+            places.push(self.label(&label));
+        }
+        places
+    }
+
+    /// Returns the place of a label as an attribute.
+    pub(super) fn label(&mut self, label: &Label) -> i32 {
+        let key = self.text(Some(label.key));
+        let (value, unit) = match label.value {
+            LabelValue::Text(text) => {
+                let text = self.profile.strings.get(text).unwrap_or_default();
+                (Value::StringValue(text.to_owned()), 0)
+            }
+            LabelValue::Number(number, unit) => (Value::IntValue(number), self.text(unit)),
+        };
+        self.attribute(key, value, unit)
     }
 
     /// Returns the place of one of the profile's texts.

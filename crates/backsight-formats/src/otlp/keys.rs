@@ -3,6 +3,8 @@
 //! Source: the registries `process`, `thread`, `profile` and `pprof` of OpenTelemetry's
 //! semantic conventions.
 
+use backsight_types::AddrKind;
+
 pub(super) const PID: &str = "process.pid";
 pub(super) const PROCESS_NAME: &str = "process.executable.name";
 pub(super) const TID: &str = "thread.id";
@@ -11,6 +13,45 @@ pub(super) const BUILD_ID: &str = "process.executable.build_id.gnu";
 pub(super) const FRAME_TYPE: &str = "profile.frame.type";
 pub(super) const COMMENTS: &str = "pprof.profile.comment";
 pub(super) const DEFAULT_TYPE: &str = "pprof.scope.default_sample_type";
+
+/// Name and version of a scope, and how its attributes begin, as samples have them.
+///
+/// Source: "Instrumentation Scope" in the specification's chapter on formats that are not
+/// OTLP.
+pub(super) const SCOPE: &str = "otel.scope.";
+/// The name of the scope that is written where the profile has none.
+pub(super) const OUR_SCOPE: &str = "backsight";
+pub(super) const SCOPE_NAME: &str = "otel.scope.name";
+pub(super) const SCOPE_VERSION: &str = "otel.scope.version";
+
+/// The namespaces of attributes that say what was profiled, not what a sample is: they are
+/// written as those of the resource.
+///
+/// Source: "Resource semantic conventions".
+pub(super) const OF_RESOURCES: [&str; 14] = [
+    "service.",
+    "container.",
+    "k8s.",
+    "host.",
+    "os.",
+    "cloud.",
+    "deployment.",
+    "telemetry.",
+    "process.",
+    "faas.",
+    "device.",
+    "oci.",
+    "aws.",
+    "gcp.",
+];
+
+/// Returns what is said of a frame whose kind of memory is known, where nothing else is.
+pub(super) fn frame_type(kind: Option<AddrKind>) -> Option<&'static str> {
+    kind.map(|kind| match kind {
+        AddrKind::Kernel => "kernel",
+        AddrKind::File | AddrKind::Vdso | AddrKind::Anonymous => "native",
+    })
+}
 
 /// The values of [`super::ADDRESSES`].
 pub(super) const VIRTUAL_OFFSETS: &str = "virtual-offsets";

@@ -5,87 +5,155 @@
 
 mod attributes;
 mod dictionary;
+mod input;
+mod layout;
 mod samples;
 
 use std::collections::HashSet;
 use std::io::Read;
 
-use backsight_types::profile::{Profile, ValueType};
+use backsight_types::ModuleIdx;
+use backsight_types::profile::{Label, LabelValue, Profile, StrIdx, ValueType};
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use prost::Message as _;
 
-use self::attributes::Context;
+use self::attributes::{Attribute, Context};
 use self::dictionary::Dictionary;
+use self::input::Messages;
+use self::layout::Layout;
 use self::samples::Head;
 use super::{Error, Limits, keys};
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Fields, Value, unpack};
+use crate::mapped_file::MappedFiles;
+use crate::protobuf::{Budget, Fields, Value};
 use crate::threads::Threads;
 
 /// The most sample types: a sample without a time has a value of each.
 const MOST_TYPES: usize = 1024;
 
-/// Reads `ProfilesData`, packed by gzip or not, and returns what was wrong with parts of
-/// it.
+/// No profile has more attributes of its resource and scope.
+const MOST_SHARED: usize = 256;
+
+/// Reads `ProfilesData` as protobuf, several of them each behind its length (four bytes,
+/// the highest first, as the Collector's file exporter writes them), or as JSON, one
+/// object behind the other; packed by gzip or not. Returns what was wrong with parts of it.
 ///
-/// A malformed part is left out, or taken as far as it goes: a sample keeps the
-/// locations that are there. Only what makes the whole senseless is an error.
+/// Samples are numbered as OTLP 1.10 and later do, or as 1.8 and 1.9 did: each message
+/// tells by what makes sense. A malformed part is left out, or taken as far as it goes: a
+/// sample keeps the locations that are there. Only what makes the whole senseless is an
+/// error.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] from the input; [`Error::Malformed`] when it is no such file, or was
-/// damaged or cut off; [`Error::TooLarge`] past the limits.
+/// [`Error::Io`] from the input; [`Error::Malformed`] when it is no such file, was damaged
+/// or cut off, or is older than OTLP 1.8; [`Error::TooLarge`] past the limits.
 pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error> {
     let mut budget = Budget::new(limits.memory);
-    let message = unpack(input, &mut budget)?;
-    let mut reader = Reader {
-        dictionary: Dictionary::read(&message, &mut budget)?,
+    let mut flaws = Flaws::default();
+    let messages = Messages::read(input, &mut budget, &mut flaws)?;
+    let mut state = State {
         profile: Profile::default(),
         budget,
-        flaws: Flaws::default(),
+        flaws,
         threads: Threads::default(),
+        files: MappedFiles::default(),
+        default: None,
+        comments: HashSet::new(),
+        of_modules: HashSet::new(),
     };
-    let heads = reader.heads(&message)?;
-    for head in &heads {
-        reader.samples(head)?;
+    let mut count = 0_u64;
+    for message in messages.iter() {
+        let dictionary = match Dictionary::read(message, &mut state.budget) {
+            Ok(dictionary) => dictionary,
+            Err(Error::Malformed { .. }) if count > 0 => {
+                state.flaws.count("messages that cannot be read");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        count = count.saturating_add(1);
+        state = Reader { dictionary, state }.message(message, messages.layout)?;
     }
-    Ok((reader.profile, reader.flaws))
+    if count == 0 {
+        return Err(Error::Malformed {
+            offset: 0,
+            reason: "no message in it",
+        });
+    }
+    Ok(state.finish())
 }
 
+/// What goes from message to message.
 #[derive(Debug)]
-struct Reader<'a> {
-    dictionary: Dictionary<'a>,
+struct State {
     profile: Profile,
     budget: Budget,
     flaws: Flaws,
     threads: Threads,
+    files: MappedFiles,
+    default: Option<StrIdx>,
+    comments: HashSet<StrIdx>,
+    /// The attributes of modules that were met.
+    of_modules: HashSet<(ModuleIdx, StrIdx)>,
+}
+
+impl State {
+    fn finish(self) -> (Profile, Flaws) {
+        let Self {
+            mut profile,
+            mut flaws,
+            default,
+            ..
+        } = self;
+        let mut types = profile.sample_types.iter();
+        let at = default.and_then(|name| types.position(|kind| kind.kind == name));
+        if default.is_some() && at.is_none() {
+            flaws.count("default sample types that are none of the types");
+        }
+        profile.default_type = at.and_then(|at| u32::try_from(at).ok());
+        (profile, flaws)
+    }
+}
+
+/// Reads one message.
+#[derive(Debug)]
+struct Reader<'a> {
+    dictionary: Dictionary<'a>,
+    state: State,
 }
 
 impl<'a> Reader<'a> {
-    /// Walks over resources, scopes and profiles, and leaves the samples for later: their
-    /// types must be known first.
+    /// Reads what the message has: types of samples first, as all must be known, then the
+    /// samples.
+    fn message(mut self, message: &'a [u8], layout: Option<Layout>) -> Result<State, Error> {
+        let heads = self.heads(message)?;
+        let layout = match layout {
+            Some(layout) => layout,
+            None => self.layout(&heads)?,
+        };
+        for head in &heads {
+            self.samples(head, layout)?;
+        }
+        Ok(self.state)
+    }
+
+    /// Walks over resources, scopes and profiles.
     fn heads(&mut self, message: &'a [u8]) -> Result<Vec<Head<'a>>, Error> {
         let mut heads = Vec::new();
-        let mut default = None;
-        let mut comments = HashSet::new();
         for resource in self.parts(message, 1, "resources that cannot be decoded")? {
-            let context = self.resource(resource)?;
+            let (context, of_resource) = self.resource(resource)?;
             for scope in self.parts(resource, 2, "scopes that cannot be decoded")? {
+                let mut labels = of_resource.clone();
                 for part in self.parts(scope, 1, "scopes that cannot be decoded")? {
-                    let name = self.scope_default(part)?;
-                    default = default.or(name);
+                    self.scope(part, &mut labels)?;
                 }
                 for profile in self.parts(scope, 2, "profiles that cannot be decoded")? {
-                    let head = self.head(profile, context, &mut comments)?;
-                    self.budget.take_rows::<Head<'_>>(2)?;
+                    let head = self.head(profile, context, labels.clone())?;
+                    self.state.budget.take_rows::<Head<'_>>(2)?;
+                    self.state.budget.take_rows::<Label>(labels.len())?;
                     heads.extend(head);
                 }
             }
-        }
-        let types = self.profile.sample_types.iter();
-        let at = default.and_then(|name| types.clone().position(|kind| kind.kind == name));
-        self.profile.default_type = at.and_then(|at| u32::try_from(at).ok());
-        if default.is_some() && at.is_none() {
-            self.flaws
-                .count("default sample types that are none of the types");
         }
         Ok(heads)
     }
@@ -103,55 +171,93 @@ impl<'a> Reader<'a> {
         loop {
             match fields.next() {
                 Ok(Some((number, Value::Bytes(part)))) if number == field => {
-                    self.budget
+                    self.state
+                        .budget
                         .check(size_of::<&[u8]>().saturating_mul(parts.len()))?;
                     parts.push(part);
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(parts),
                 Err(_) => {
-                    self.flaws.count(why_not);
+                    self.state.flaws.count(why_not);
                     return Ok(parts);
                 }
             }
         }
     }
 
-    /// Returns what the attributes of a resource say of all samples in it.
-    fn resource(&mut self, message: &'a [u8]) -> Result<Context, Error> {
+    /// Returns what the attributes of a resource say of all samples in it: process and
+    /// thread, and all else.
+    fn resource(&mut self, message: &'a [u8]) -> Result<(Context, Vec<Label>), Error> {
         let mut context = Context::default();
+        let mut labels = Vec::new();
         for resource in self.parts(message, 1, "resources that cannot be decoded")? {
             for row in self.parts(resource, 1, "resources that cannot be decoded")? {
-                let Some(attribute) = self.key_value(row)? else {
-                    continue;
-                };
-                if !context.take(attribute.role) {
-                    self.flaws
-                        .leave_out("attributes of resources that the model has no place for");
+                if let Some(attribute) = self.key_value(row)?
+                    && !context.take(attribute.role)
+                {
+                    self.share(attribute.label, &mut labels);
                 }
             }
         }
-        Ok(context)
+        Ok((context, labels))
     }
 
-    fn scope_default(
-        &mut self,
-        scope: &'a [u8],
-    ) -> Result<Option<backsight_types::profile::StrIdx>, Error> {
-        for row in self.parts(scope, 3, "scopes that cannot be decoded")? {
-            if let Some(attribute) = self.key_value(row)? {
-                let key = self.profile.strings.get(attribute.label.key);
-                if let (Some(keys::DEFAULT_TYPE), Some(name)) = (key, attribute.text()) {
-                    return Ok(Some(name));
+    /// Takes a label that all samples below a resource or a scope have.
+    fn share(&mut self, label: Label, labels: &mut Vec<Label>) {
+        if labels.iter().any(|known| known.key == label.key) {
+            self.state
+                .flaws
+                .count("attributes whose name another one there has");
+        } else if labels.len() >= MOST_SHARED {
+            self.state
+                .flaws
+                .leave_out("attributes of resources and scopes past the 256th");
+        } else {
+            labels.push(label);
+        }
+    }
+
+    /// Reads what a scope is, which samples have as labels; of ours, that says nothing.
+    fn scope(&mut self, message: &'a [u8], labels: &mut Vec<Label>) -> Result<(), Error> {
+        for row in self.parts(message, 3, "scopes that cannot be decoded")? {
+            let Some(Attribute { label, .. }) = self.key_value(row)? else {
+                continue;
+            };
+            let key = self.state.profile.strings.get(label.key);
+            match (key, label.value) {
+                (Some(keys::DEFAULT_TYPE), LabelValue::Text(name)) => {
+                    self.state.default.get_or_insert(name);
+                }
+                (key, _) => {
+                    let key = format!("{}{}", keys::SCOPE, key.unwrap_or_default());
+                    let key = self.state.profile.strings.intern(&key);
+                    self.share(Label { key, ..label }, labels);
                 }
             }
         }
-        Ok(None)
+        // Attributes apart, a name and a version.
+        self.check_attribute(message)?;
+        let scope = InstrumentationScope::decode(message).unwrap_or_default();
+        if scope.name != keys::OUR_SCOPE {
+            for (key, text) in [
+                (keys::SCOPE_NAME, scope.name),
+                (keys::SCOPE_VERSION, scope.version),
+            ] {
+                if !text.is_empty() {
+                    let strings = &mut self.state.profile.strings;
+                    let (key, text) = (strings.intern(key), strings.intern(&text));
+                    let value = LabelValue::Text(text);
+                    self.share(Label { key, value }, labels);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns the place of a sample type, which is taken in if it is new.
     fn sample_type(&mut self, kind: ValueType) -> Option<u32> {
-        let types = &mut self.profile.sample_types;
+        let types = &mut self.state.profile.sample_types;
         let known = types.iter().position(|known| *known == kind);
         let at = known.unwrap_or_else(|| {
             types.push(kind);
@@ -159,7 +265,7 @@ impl<'a> Reader<'a> {
         });
         if at >= MOST_TYPES {
             types.truncate(MOST_TYPES);
-            self.flaws.count("sample types past the 1024th");
+            self.state.flaws.count("sample types past the 1024th");
             return None;
         }
         u32::try_from(at).ok()

@@ -1,19 +1,20 @@
 //! A profile as OTLP: resource by resource, and the dictionary behind them.
 
-use std::collections::{BTreeMap, HashMap};
+mod origin;
+
+use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 
-use backsight_types::profile::{Label, LabelValue, ProcessIdx, Profile, Sample, ValueType};
+use backsight_types::profile::{Label, Profile, Sample, ValueType};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{
-    AnyValue, ArrayValue, InstrumentationScope, KeyValue,
-};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope};
 use opentelemetry_proto::tonic::profiles::v1development as proto;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message as _;
 
+use self::origin::Origins;
 use super::dictionary::Dictionary;
 use super::keys;
 use super::rows::write_head;
@@ -58,12 +59,16 @@ struct Writer<'a> {
     types: Vec<proto::ValueType>,
     /// What is added to times.
     moved: u64,
+    start: u64,
+    /// Long enough for all times, which must be below its end.
+    duration: u64,
 }
 
-/// The samples of one resource: of each sample type, in the order of their first ones.
+/// The samples of one scope: of each sample type, those without times and those with, in
+/// the order of their first ones. No profile holds both.
 #[derive(Debug)]
 struct Group {
-    samples: Vec<Vec<proto::Sample>>,
+    samples: Vec<[Vec<proto::Sample>; 2]>,
     /// By type, stack and attributes, and whether they have times.
     places: HashMap<Key, usize>,
 }
@@ -82,33 +87,54 @@ impl<'a> Writer<'a> {
             });
         }
         let times = profile.samples.iter();
-        let first = times.filter_map(|(sample, ..)| sample.time_ns).min();
-        let start = profile.start_ns.unwrap_or(0);
+        let times = times.filter_map(|(sample, ..)| sample.time_ns);
+        let (mut first, mut last) = (None, 0);
+        for time in times.filter(|_| options.times) {
+            first = Some(first.map_or(time, |first: u64| first.min(time)));
+            last = last.max(time);
+        }
+        let start = profile.start_ns.or(first).unwrap_or(0);
         let moved = first.and_then(|first| start.checked_sub(first));
+        let moved = moved.unwrap_or(0);
+        let behind = last.saturating_add(moved).saturating_add(1);
+        let needed = match first {
+            Some(_) => behind.saturating_sub(start),
+            None => 0,
+        };
+        let told = profile.duration_ns.unwrap_or(0);
         Self {
             profile,
             options,
             dictionary,
             types,
-            moved: moved.unwrap_or(0),
+            moved,
+            start,
+            duration: told.max(needed),
         }
     }
 
     fn run(mut self, mut out: impl Write) -> io::Result<Flaws> {
-        let profile = self.profile;
-        let mut groups: BTreeMap<Option<ProcessIdx>, Vec<usize>> = BTreeMap::new();
-        for (at, (sample, ..)) in profile.samples.iter().enumerate() {
-            let thread = sample.thread.and_then(|index| profile.thread(index));
-            let process = thread.map(|thread| thread.process);
-            groups.entry(process).or_default().push(at);
-        }
-        if groups.is_empty() {
-            groups.insert(None, Vec::new());
-        }
+        let origins = Origins::of(self.profile);
         let mut buffer = Vec::new();
-        for (at, (process, samples)) in groups.into_iter().enumerate() {
-            // All sample types stand in the first, so that their order is known.
-            let resource = self.resource(process, &samples, at == 0);
+        let mut first = true;
+        for resource in &origins.resources {
+            let scopes = resource.scopes.iter().map(|scope| {
+                // All sample types stand in the first, so that their order is known.
+                let all_types = std::mem::take(&mut first);
+                proto::ScopeProfiles {
+                    scope: Some(self.scope(&scope.labels)),
+                    profiles: self.profiles(&origins, &scope.samples, all_types),
+                    schema_url: String::new(),
+                }
+            });
+            let resource = proto::ResourceProfiles {
+                scope_profiles: scopes.collect(),
+                resource: Some(Resource {
+                    attributes: resource.attributes(self.profile),
+                    ..Resource::default()
+                }),
+                schema_url: String::new(),
+            };
             buffer.clear();
             resource.encode(&mut buffer).map_err(io::Error::other)?;
             write_head(1, buffer.len(), &mut out)?;
@@ -118,64 +144,57 @@ impl<'a> Writer<'a> {
         Ok(self.dictionary.flaws)
     }
 
-    fn resource(
+    fn profiles(
         &mut self,
-        process: Option<ProcessIdx>,
+        origins: &Origins,
         samples: &[usize],
         all_types: bool,
-    ) -> proto::ResourceProfiles {
+    ) -> Vec<proto::Profile> {
         let profile = self.profile;
         let mut group = Group {
-            samples: vec![Vec::new(); self.types.len()],
+            samples: vec![Default::default(); self.types.len()],
             places: HashMap::new(),
         };
         for at in samples {
             if let Some((sample, values, labels)) = profile.samples.get(*at) {
-                self.sample(&sample, values, labels, &mut group);
+                let labels = origins.of_sample(profile, labels);
+                self.sample(&sample, values, &labels, &mut group);
             }
         }
         let types = self.types.clone();
-        let profiles = types.into_iter().zip(group.samples);
-        let profiles = profiles.filter(|(_, samples)| all_types || !samples.is_empty());
-        let profiles = profiles.map(|(kind, samples)| self.profile(kind, samples));
-        let profiles = profiles.collect();
-        proto::ResourceProfiles {
-            resource: Some(Resource {
-                attributes: self.resource_attributes(process),
-                ..Resource::default()
-            }),
-            scope_profiles: vec![proto::ScopeProfiles {
-                scope: Some(self.scope()),
-                profiles,
-                schema_url: String::new(),
-            }],
-            schema_url: String::new(),
+        let mut profiles = Vec::new();
+        for (at, (kind, [plain, timed])) in types.into_iter().zip(group.samples).enumerate() {
+            // A scope must have a profile.
+            let is_only = at == 0 && samples.is_empty();
+            if all_types && timed.is_empty() || is_only || !plain.is_empty() {
+                profiles.push(self.profile(kind, plain));
+            }
+            if !timed.is_empty() {
+                profiles.push(self.profile(kind, timed));
+            }
         }
+        if profiles.is_empty() {
+            let kind = self.types.first().copied().unwrap_or_default();
+            profiles.push(self.profile(kind, Vec::new()));
+        }
+        profiles
     }
 
-    fn resource_attributes(&self, process: Option<ProcessIdx>) -> Vec<KeyValue> {
-        let process = process.and_then(|index| self.profile.process(index));
-        let pid = process.map(|it| key_value(keys::PID, Value::IntValue(it.pid.into())));
-        let name = process.and_then(|it| self.profile.strings.get(it.name?));
-        let name = name.map(|it| key_value(keys::PROCESS_NAME, Value::StringValue(it.to_owned())));
-        pid.into_iter().chain(name).collect()
-    }
-
-    fn scope(&self) -> InstrumentationScope {
-        let default = self
-            .profile
-            .default_type
-            .and_then(|at| usize::try_from(at).ok());
-        let default = default.and_then(|at| self.profile.sample_types.get(at));
-        let name = default.and_then(|kind| self.profile.strings.get(kind.kind));
-        let attribute =
-            name.map(|name| key_value(keys::DEFAULT_TYPE, Value::StringValue(name.to_owned())));
-        InstrumentationScope {
-            name: "backsight".to_owned(),
+    fn scope(&self, labels: &[Label]) -> InstrumentationScope {
+        let profile = self.profile;
+        let default = profile.default_type.and_then(|at| usize::try_from(at).ok());
+        let default = default.and_then(|at| profile.sample_types.get(at));
+        let name = default.and_then(|kind| profile.strings.get(kind.kind));
+        let attribute = name
+            .map(|name| origin::key_value(keys::DEFAULT_TYPE, Value::StringValue(name.to_owned())));
+        let ours = InstrumentationScope {
+            name: keys::OUR_SCOPE.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            attributes: attribute.into_iter().collect(),
             ..InstrumentationScope::default()
-        }
+        };
+        let mut scope = origin::scope(profile, labels).unwrap_or(ours);
+        scope.attributes.extend(attribute);
+        scope
     }
 
     fn profile(&mut self, kind: proto::ValueType, samples: Vec<proto::Sample>) -> proto::Profile {
@@ -196,8 +215,8 @@ impl<'a> Writer<'a> {
         proto::Profile {
             sample_type: Some(kind),
             samples,
-            time_unix_nano: profile.start_ns.unwrap_or(0),
-            duration_nano: profile.duration_ns.unwrap_or(0),
+            time_unix_nano: self.start,
+            duration_nano: self.duration,
             period_type: period.map(|(kind, _)| value_type(kind, &mut self.dictionary)),
             period: period.map_or(0, |(_, period)| *period),
             attribute_indices: attribute.into_iter().collect(),
@@ -234,6 +253,8 @@ impl<'a> Writer<'a> {
                 continue;
             };
             let key = (at, stack, attributes.clone(), time.is_some());
+            let [plain, timed] = samples;
+            let samples = if time.is_some() { timed } else { plain };
             let place = *group.places.entry(key).or_insert_with(|| {
                 samples.push(proto::Sample {
                     stack_index: stack,
@@ -281,16 +302,7 @@ impl<'a> Writer<'a> {
                 continue;
             }
             used.push(key);
-            let (value, unit) = match label.value {
-                LabelValue::Text(text) => {
-                    let text = profile.strings.get(text).unwrap_or_default();
-                    (Value::StringValue(text.to_owned()), 0)
-                }
-                LabelValue::Number(number, unit) => {
-                    (Value::IntValue(number), self.dictionary.text(unit))
-                }
-            };
-            attributes.push(self.dictionary.attribute(key, value, unit));
+            attributes.push(self.dictionary.label(label));
         }
         attributes
     }
@@ -300,13 +312,5 @@ fn value_type(kind: &ValueType, dictionary: &mut Dictionary<'_>) -> proto::Value
     proto::ValueType {
         type_strindex: dictionary.text(Some(kind.kind)),
         unit_strindex: dictionary.text(Some(kind.unit)),
-    }
-}
-
-fn key_value(key: &str, value: Value) -> KeyValue {
-    KeyValue {
-        key: key.to_owned(),
-        value: Some(AnyValue { value: Some(value) }),
-        ..KeyValue::default()
     }
 }

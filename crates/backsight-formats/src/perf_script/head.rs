@@ -1,14 +1,48 @@
-//! The line that begins a sample: who, when, and of which event.
+//! The line that begins a sample: who, when, and of which event, as far as it says so.
+
+/// Which of the fields that can be left out the samples of a text have.
+///
+/// `perf script -F` chooses them for a whole text. So a line that has less than those
+/// before it is a damaged one, and is not taken for something else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) ids: bool,
+    pub(super) time: bool,
+    pub(super) event: bool,
+}
+
+impl Shape {
+    /// All of them, those first that can least be taken for another.
+    pub(super) const ALL: [Self; 8] = [
+        Self::new(true, true, true),
+        Self::new(true, true, false),
+        Self::new(false, true, true),
+        Self::new(false, true, false),
+        Self::new(true, false, true),
+        Self::new(true, false, false),
+        Self::new(false, false, true),
+        Self::new(false, false, false),
+    ];
+
+    const fn new(ids: bool, time: bool, event: bool) -> Self {
+        Self { ids, time, event }
+    }
+
+    /// Returns whether a sample of this shape has all that one of the other must have.
+    pub(super) fn has_all_of(self, other: Self) -> bool {
+        self.ids >= other.ids && self.time >= other.time && self.event >= other.event
+    }
+}
 
 /// A sample's first line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head<'a> {
     pub(super) comm: &'a str,
-    pub(super) pid: u32,
-    pub(super) tid: u32,
-    pub(super) time_ns: u64,
+    /// Process and thread.
+    pub(super) ids: Option<(u32, u32)>,
+    pub(super) time_ns: Option<u64>,
     pub(super) period: Option<i64>,
-    pub(super) event: &'a str,
+    pub(super) event: Option<&'a str>,
     /// What stands behind the event: the only frame, or words about it.
     pub(super) rest: &'a str,
 }
@@ -21,30 +55,183 @@ pub(super) enum First<'a> {
     Record,
 }
 
-/// Reads the first line of a sample; `None` for any other line.
-pub(super) fn parse(line: &str) -> Option<First<'_>> {
+/// The least width that perf gives a period.
+const PERIOD_WIDTH: usize = 10;
+
+/// Reads the first line of a sample of this shape; `None` for any other line.
+pub(super) fn parse(line: &str, shape: Shape) -> Option<First<'_>> {
+    if shape.time {
+        with_time(line, shape)
+    } else if shape.ids {
+        with_ids(line, shape)
+    } else {
+        without_ids(line, shape)
+    }
+}
+
+/// A name may look like a time; what precedes the time must look like an ID, where there
+/// is one.
+fn with_time(line: &str, shape: Shape) -> Option<First<'_>> {
     let mut from = 0;
-    // A name may look like a time; what precedes the time must look like an ID.
     loop {
         let (start, word, end) = next_word(line, from)?;
-        if let Some(time_ns) = time(word)
-            && let Some((comm, (pid, tid))) = who(line.get(..start)?)
+        from = end;
+        let Some(time_ns) = time(word) else { continue };
+        let before = line.get(..start)?;
+        let found = match shape.ids {
+            true => who(before).map(|(comm, ids)| (comm, Some(ids))),
+            false => Some((without_flags(before).trim_ascii(), None)),
+        };
+        if let Some((comm, ids)) = found
+            && let Some(tail) = Tail::read(line.get(end..)?, shape)
         {
-            return event(line.get(end..)?).map(|event| match event {
-                None => First::Record,
-                Some((period, event, rest)) => First::Sample(Head {
-                    comm,
-                    pid,
-                    tid,
-                    time_ns,
-                    period,
-                    event,
-                    rest,
-                }),
+            return Some(tail.after(comm, ids, Some(time_ns)));
+        }
+    }
+}
+
+/// The first word that looks like an ID and lets the rest be what it must be.
+fn with_ids(line: &str, shape: Shape) -> Option<First<'_>> {
+    let mut from = 0;
+    loop {
+        let (start, word, end) = next_word(line, from)?;
+        from = end;
+        let Some(ids) = ids(word) else { continue };
+        let comm = line.get(..start)?.trim_ascii();
+        let is_period = comm.is_empty() && end >= PERIOD_WIDTH && !word.contains('/');
+        let last = comm.rsplit(' ').next().unwrap_or_default();
+        if is_period || last.strip_suffix(':').is_some_and(is_like_time) {
+            continue;
+        }
+        let rest = without_cpu(line.get(end..)?);
+        if let Some(tail) = Tail::read(rest, shape) {
+            return Some(tail.after(comm, Some(ids), None));
+        }
+    }
+}
+
+/// A name alone, or what stands behind it.
+fn without_ids(line: &str, shape: Shape) -> Option<First<'_>> {
+    let mut from = 0;
+    loop {
+        let comm = line.get(..from)?;
+        let rest = without_cpu(line.get(from..)?);
+        if let Some(tail) = Tail::read(rest, shape) {
+            return Some(tail.after(without_flags(comm).trim_ascii(), None, None));
+        }
+        (_, _, from) = next_word(line, from)?;
+    }
+}
+
+/// What stands behind name, IDs and time.
+#[derive(Clone, Copy, Debug)]
+enum Tail<'a> {
+    Record,
+    Sample {
+        period: Option<i64>,
+        event: Option<&'a str>,
+        rest: &'a str,
+    },
+}
+
+impl<'a> Tail<'a> {
+    fn read(text: &'a str, shape: Shape) -> Option<Self> {
+        let Some((start, word, end)) = next_word(text, 0) else {
+            let nothing = Self::Sample {
+                period: None,
+                event: None,
+                rest: "",
+            };
+            return (!shape.event).then_some(nothing);
+        };
+        if word.starts_with("PERF_RECORD_") {
+            return Some(Self::Record);
+        }
+        let period = word.parse::<i64>().ok();
+        if !shape.event {
+            // It can be taken for a part of an address, or of a name, but for its width.
+            let period = period.filter(|_| shape.time || end >= PERIOD_WIDTH);
+            let rest = match period {
+                Some(_) => text.get(end..)?,
+                None => text,
+            };
+            let event = None;
+            let is_over = without_words(rest).is_empty() || only_frame(rest).is_some();
+            return is_over.then_some(Self::Sample {
+                period,
+                event,
+                rest,
             });
         }
-        from = end;
+        let (name, end) = match period {
+            Some(_) => {
+                let (_, word, end) = next_word(text, end)?;
+                (word, end)
+            }
+            None => (text.get(start..end)?, end),
+        };
+        let name = name.strip_suffix(':').filter(|name| !name.is_empty())?;
+        (!is_like_time(name)).then_some(Self::Sample {
+            period,
+            event: Some(name),
+            rest: text.get(end..)?,
+        })
     }
+
+    fn after(self, comm: &'a str, ids: Option<(u32, u32)>, time_ns: Option<u64>) -> First<'a> {
+        match self {
+            Self::Record => First::Record,
+            Self::Sample {
+                period,
+                event,
+                rest,
+            } => First::Sample(Head {
+                comm,
+                ids,
+                time_ns,
+                period,
+                event,
+                rest,
+            }),
+        }
+    }
+}
+
+/// What `-F flags` prints before a frame.
+const FLAGS: [&str; 18] = [
+    "call", "return", "jcc", "jmp", "int", "iret", "syscall", "sysret", "async", "hw", "tx",
+    "abrt", "tr", "strt", "end", "br", "miss", "exit",
+];
+
+/// Returns the frame that a sample without a chain has on its first line; `None` when
+/// there is none, as the words of a tracepoint are none.
+pub(super) fn only_frame(rest: &str) -> Option<&str> {
+    let rest = without_words(rest);
+    let (word, name) = rest
+        .split_once(|c: char| c.is_ascii_whitespace())
+        .unwrap_or((rest, ""));
+    // Addresses of processes are long; numbers of tracepoints have no name behind them.
+    let is_hex = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_frame = is_hex && (word.len() >= 8 || is_name(name.trim_ascii()));
+    is_frame.then_some(rest)
+}
+
+/// Returns whether a text looks like a function and its file, or one of them.
+fn is_name(text: &str) -> bool {
+    text.ends_with(')') || (!text.is_empty() && !text.contains(' '))
+}
+
+/// Takes the flags of a branch off the beginning, and all blanks.
+fn without_words(rest: &str) -> &str {
+    let mut rest = rest.trim_ascii();
+    while let Some(word) = rest.split_ascii_whitespace().next() {
+        let is_flags = FLAGS.contains(&word);
+        let Some(behind) = rest.get(word.len()..).filter(|_| is_flags) else {
+            break;
+        };
+        rest = behind.trim_ascii_start();
+    }
+    rest
 }
 
 /// Returns where the next word begins and ends, and the word.
@@ -56,42 +243,79 @@ fn next_word(line: &str, from: usize) -> Option<(usize, &str, usize)> {
     Some((start, word, start.checked_add(word.len())?))
 }
 
-/// Reads `28296.545590:`, seconds with six or nine digits behind the point.
+/// Reads `28296.545590:`, seconds with any number of digits behind the point, of which
+/// those behind the ninth are less than a nanosecond.
 fn time(word: &str) -> Option<u64> {
     let (seconds, fraction) = word.strip_suffix(':')?.split_once('.')?;
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(seconds) || !digits(fraction) || seconds.is_empty() {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(seconds) || !digits(fraction) {
         return None;
     }
-    let scale = match fraction.len() {
-        6 => 1000,
-        9 => 1,
-        _ => return None,
-    };
+    let fraction = fraction.get(..9).unwrap_or(fraction);
+    let missing = u32::try_from(9_usize.checked_sub(fraction.len())?).ok()?;
+    let scale = 10_u64.checked_pow(missing)?;
     let nanoseconds = fraction.parse::<u64>().ok()?.checked_mul(scale)?;
     let seconds = seconds.parse::<u64>().ok()?;
     seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
 }
 
+/// Returns whether a word may be a time that was damaged, and so is no event and no end of
+/// a name.
+fn is_like_time(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.')
+}
+
 /// Reads name and IDs, which the processor and words of flags may follow.
 fn who(before: &str) -> Option<(&str, (u32, u32))> {
+    let rest = without_flags(before);
+    let (comm, word) = rest
+        .rsplit_once(|c: char| c.is_ascii_whitespace())
+        .unwrap_or(("", rest));
+    Some((comm.trim_ascii(), ids(word)?))
+}
+
+/// Takes `[001]`, and what `-F misc` prints, off the end.
+fn without_flags(before: &str) -> &str {
     let mut rest = before.trim_ascii_end();
-    // `[001]`, and what `-F misc` prints.
     for _ in 0..2 {
-        let (head, word) = rest.rsplit_once(|c: char| c.is_ascii_whitespace())?;
-        let is_cpu = word.starts_with('[') && word.ends_with(']');
-        if is_cpu || word.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        let (head, word) = rest
+            .rsplit_once(|c: char| c.is_ascii_whitespace())
+            .unwrap_or(("", rest));
+        let is_flags = !head.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
+        if is_cpu(word) || is_flags {
             rest = head.trim_ascii_end();
         }
     }
-    let (comm, ids) = rest
-        .rsplit_once(|c: char| c.is_ascii_whitespace())
-        .unwrap_or(("", rest));
-    let ids = match ids.split_once('/') {
+    rest
+}
+
+/// Takes them off the beginning.
+fn without_cpu(behind: &str) -> &str {
+    let mut rest = behind;
+    for _ in 0..2 {
+        let trimmed = rest.trim_ascii_start();
+        let (word, tail) = trimmed
+            .split_once(|c: char| c.is_ascii_whitespace())
+            .unwrap_or((trimmed, ""));
+        let is_flags = word.len() == 1 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+        if is_cpu(word) || is_flags {
+            rest = tail;
+        }
+    }
+    rest
+}
+
+fn is_cpu(word: &str) -> bool {
+    let inside = word.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    inside.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Reads `123/124`, or the one number of both.
+fn ids(word: &str) -> Option<(u32, u32)> {
+    Some(match word.split_once('/') {
         Some((pid, tid)) => (id(pid)?, id(tid)?),
-        None => (id(ids)?, id(ids)?),
-    };
-    Some((comm.trim_ascii(), ids))
+        None => (id(word)?, id(word)?),
+    })
 }
 
 /// Reads an ID; -1 is that of a process that is about to be gone.
@@ -102,77 +326,5 @@ fn id(text: &str) -> Option<u32> {
     })
 }
 
-/// Reads period, event and what follows. The inner `None` is a record.
-fn event(rest: &str) -> Option<Option<(Option<i64>, &str, &str)>> {
-    let (start, word, end) = next_word(rest, 0)?;
-    if word.starts_with("PERF_RECORD_") {
-        return Some(None);
-    }
-    let period = word.parse::<i64>().ok();
-    let (name, end) = match period {
-        Some(_) => {
-            let (_, word, end) = next_word(rest, end)?;
-            (word, end)
-        }
-        None => (rest.get(start..end)?, end),
-    };
-    let name = name.strip_suffix(':')?;
-    Some(Some((period, name, rest.get(end..)?)))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{First, Head, parse};
-
-    #[test]
-    fn names_may_have_anything_in_them() {
-        let head = |comm, pid, tid, period, event, rest| {
-            Some(First::Sample(Head {
-                comm,
-                pid,
-                tid,
-                time_ns: 28_296_545_590_000,
-                period,
-                event,
-                rest,
-            }))
-        };
-        let cases = [
-            (
-                "w  8137 28296.545590:     500000 cpu-clock: ",
-                head("w", 8137, 8137, Some(500_000), "cpu-clock", " "),
-            ),
-            (
-                "  two (2)  81/82 [001] 28296.545590:  1 cycles:u:  1146 f (/x)",
-                head("two (2)", 81, 82, Some(1), "cycles:u", "  1146 f (/x)"),
-            ),
-            (
-                "a 1 2.5: x   -1 [000] 28296.545590000: sched:sched_switch: prev_comm=x",
-                head(
-                    "a 1 2.5: x",
-                    u32::MAX,
-                    u32::MAX,
-                    None,
-                    "sched:sched_switch",
-                    " prev_comm=x",
-                ),
-            ),
-            (
-                "in  8288 U     28296.545590:    2000000 cpu-clock:   ",
-                head("in", 8288, 8288, Some(2_000_000), "cpu-clock", "   "),
-            ),
-            (
-                "sh  8288 28296.545590: PERF_RECORD_MMAP2 8288/8288: [0x1(0x2) @ 0]: r-xp /x",
-                Some(First::Record),
-            ),
-            ("\t    1146 aim+0xd (/usr/bin/survey)", None),
-            ("  survey.rs:33", None),
-            ("no time 1 cycles:", None),
-            ("28296.545590: cycles:", None),
-            ("", None),
-        ];
-        for (line, want) in cases {
-            assert_eq!(parse(line), want, "{line}");
-        }
-    }
-}
+mod tests;

@@ -1,18 +1,13 @@
 //! Line by line into a profile.
 
-use std::collections::HashMap;
 use std::io::{self, BufRead};
 
-use backsight_types::profile::{
-    Frame, Location, LocationIdx, Process, ProcessIdx, Profile, Sample, Thread, ThreadIdx,
-    ValueType,
-};
-use backsight_types::{
-    AbsAddr, AddrKind, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Reason,
-};
+use backsight_types::Lookup;
+use backsight_types::profile::{LocationIdx, Profile};
 
 use super::frame::{self, FrameLine};
-use super::head::{self, First, Head};
+use super::head::{self, First, Head, Shape};
+use super::tables::{Begun, Key, Named, Place, Tables, is_kernel};
 use crate::lines::{Line, Lines};
 
 /// A name of C++ has a hundredth of this.
@@ -20,6 +15,9 @@ const MAX_LINE: u64 = 1 << 20;
 
 /// No stack has more frames.
 const MAX_FRAMES: usize = 1 << 16;
+
+/// The kernel gives the name of a thread so many bytes, and one for its end.
+const MAX_COMM: usize = 15;
 
 /// A line that is not understood. It is skipped; reading goes on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,71 +48,116 @@ pub fn read(
     let mut lines = Lines::new(input, MAX_LINE);
     while let Some((line, whole)) = lines.next()? {
         let taken = match whole {
-            Line::Whole(bytes) => text.take(&String::from_utf8_lossy(bytes)),
+            Line::Whole(bytes) => text.take(line, &String::from_utf8_lossy(bytes)),
             Line::TooLong => Err("longer than 1 MiB"),
         };
         if let Err(cause) = taken {
-            malformed(&Error { line, cause });
+            text.wrong.push(Error { line, cause });
         }
+        text.wrong.drain(..).for_each(|wrong| malformed(&wrong));
     }
-    text.finish_sample();
-    Ok(text.into_profile())
+    let profile = text.finish();
+    profile.1.iter().for_each(malformed);
+    Ok(profile.0)
 }
 
-/// Returns whether a text that begins so is one of `perf script`: whether the first line
-/// that is no comment begins a sample.
+/// Returns whether a text that begins so is one of `perf script`.
+///
+/// A time tells it by itself. Without one, the first line that is no comment must begin a
+/// sample and the next one go on with it.
 #[must_use]
 pub fn is_one(begin: &[u8]) -> bool {
-    let mut lines = begin.split(|byte| *byte == b'\n');
-    let first = lines.find(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"));
-    first.is_some_and(|line| head::parse(&String::from_utf8_lossy(line)).is_some())
+    let lines = begin.split(|byte| *byte == b'\n');
+    let lines = lines.map(|line| String::from_utf8_lossy(line.trim_ascii_end()));
+    let mut lines = lines.filter(|line| !line.trim_ascii().is_empty() && !line.starts_with('#'));
+    let Some(first) = lines.next() else {
+        return false;
+    };
+    // Lines of source stand between frames.
+    let is_source = |line: &str| line.starts_with(' ') && frame::source_line(line).is_some();
+    let next = lines.find(|line| !is_source(line));
+    let is_frame = |line: &str| {
+        let is_inside = line.starts_with('\t') || line.starts_with("    ");
+        let frame = frame::parse(line).filter(|_| is_inside);
+        frame.is_some_and(|frame| frame.function.is_some() || frame.dso.is_some())
+    };
+    if first.starts_with('\t') {
+        return is_frame(&first) && next.is_none_or(|next| is_frame(&next));
+    }
+    if strong(&first).is_some() {
+        return true;
+    }
+    match next {
+        Some(next) if is_frame(&next) && weak(&first, false).is_some() => true,
+        Some(next) => weak(&first, true).is_some() && weak(&next, true).is_some(),
+        None => weak(&first, true).is_some(),
+    }
 }
 
-/// What makes a location: all its lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Key {
-    place: (u64, Option<ModuleIdx>, Lookup, bool),
-    frames: Vec<Named>,
+/// Reads a first line with a time.
+fn strong(line: &str) -> Option<(First<'_>, Shape)> {
+    let shapes = Shape::ALL.into_iter().filter(|shape| shape.time);
+    first(line, shapes)
 }
 
-/// A frame in perf's words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Named {
-    function: Option<String>,
-    source: Option<(String, u32)>,
-    inlined: bool,
+/// Reads one without, whose frame must be on it too or must not.
+fn weak(line: &str, with_frame: bool) -> Option<(First<'_>, Shape)> {
+    let mut shapes = Shape::ALL.into_iter().filter(|shape| !shape.time);
+    shapes.find_map(|shape| match head::parse(line, shape)? {
+        First::Sample(head) => {
+            let is_name = shape != Shape::default() || head.comm.len() <= MAX_COMM;
+            let frame = head::only_frame(head.rest);
+            let fits = is_name
+                && match with_frame {
+                    true => frame.is_some_and(has_long_address),
+                    false => frame.is_none(),
+                };
+            fits.then_some((First::Sample(head), shape))
+        }
+        First::Record => None,
+    })
+}
+
+/// Returns whether a frame has an address that is no word: code begins at 4 MiB, or far
+/// behind.
+fn has_long_address(frame: &str) -> bool {
+    let addr = frame.split_ascii_whitespace().next().unwrap_or_default();
+    addr.len() >= 6 && addr.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+fn first(line: &str, shapes: impl Iterator<Item = Shape>) -> Option<(First<'_>, Shape)> {
+    let mut shapes = shapes;
+    shapes.find_map(|shape| Some((head::parse(line, shape)?, shape)))
 }
 
 #[derive(Debug, Default)]
 struct Text {
-    profile: Profile,
+    tables: Tables,
     summed: bool,
-    events: HashMap<String, u32>,
-    modules: HashMap<String, ModuleIdx>,
-    processes: HashMap<u32, ProcessIdx>,
-    threads: HashMap<(u32, u32, String), ThreadIdx>,
-    locations: HashMap<Key, LocationIdx>,
-    /// The sample that is being read, its period, and its locations, innermost first.
-    sample: Option<(Sample, Option<i64>)>,
+    /// What the first sample has, and so all must have.
+    shape: Option<Shape>,
+    /// Whether samples have their only frame on their first line.
+    one_line: bool,
+    /// A line that may begin the first sample: the next one tells.
+    pending: Option<(u64, String)>,
+    /// Frames before any first line: those of a text without first lines, or the end of a
+    /// sample whose beginning was cut off. What comes next tells.
+    cut: Option<u64>,
+    held: Option<(Begun, Vec<LocationIdx>)>,
+    /// The sample that is being read, and its locations, innermost first.
+    sample: Option<Begun>,
     stack: Vec<LocationIdx>,
     /// The location that is being read: its frames so far, and its last line once that
     /// has come.
     key: Key,
     place: Option<Place>,
-}
-
-/// Where a location is, as its last line says.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    addr: u64,
-    /// Whether that is an offset in the file.
-    is_offset: bool,
-    module: Option<ModuleIdx>,
+    wrong: Vec<Error>,
 }
 
 impl Text {
-    fn take(&mut self, line: &str) -> Result<(), &'static str> {
+    fn take(&mut self, number: u64, line: &str) -> Result<(), &'static str> {
         if line.trim_ascii().is_empty() {
+            self.refuse_pending();
             self.finish_sample();
             return Ok(());
         }
@@ -122,128 +165,136 @@ impl Text {
             self.comment(comment.trim_ascii());
             return Ok(());
         }
-        if !line.starts_with('\t') {
-            match head::parse(line) {
-                Some(First::Sample(head)) => {
-                    self.finish_sample();
-                    return self.begin(&head);
+        if line.starts_with('\t') || self.goes_on_pending(line) {
+            return self.chain_line(number, line);
+        }
+        if line.starts_with(' ') && self.sample.is_some() && !self.may_begin(line) {
+            return match frame::parse(line) {
+                Some(frame) => self.frame(&frame, true),
+                None => {
+                    self.source_line(line);
+                    Ok(())
                 }
-                Some(First::Record) => {
-                    self.finish_sample();
-                    return Ok(());
-                }
-                None if !line.starts_with(' ') => {
-                    self.finish_sample();
-                    return Err("neither a sample with its time nor a part of one");
-                }
-                None => {}
+            };
+        }
+        self.first_line(number, line)
+    }
+
+    /// Returns whether a line is a frame, with blanks for its tab, of a sample that the line
+    /// before it may begin.
+    fn goes_on_pending(&self, line: &str) -> bool {
+        let frame = frame::parse(line).filter(|_| line.starts_with("    "));
+        let begins = |text: &String| weak(text, false).is_some();
+        frame.is_some_and(|frame| frame.function.is_some())
+            && (self.pending.as_ref()).is_some_and(|(_, text)| begins(text))
+    }
+
+    /// Returns whether an indented line can begin a sample, as well as go on with one.
+    fn may_begin(&self, line: &str) -> bool {
+        let Some(shape) = self.shape else {
+            return strong(line).is_some();
+        };
+        match (shape == Shape::default(), self.one_line) {
+            (true, false) => strong(line).is_some(),
+            (true, true) => weak(line, true).is_some(),
+            (false, _) => self.parse(line, shape).is_some(),
+        }
+    }
+
+    /// Reads a first line with all that those before it had.
+    fn parse<'l>(&self, line: &'l str, least: Shape) -> Option<(First<'l>, Shape)> {
+        first(
+            line,
+            Shape::ALL.into_iter().filter(|it| it.has_all_of(least)),
+        )
+    }
+
+    /// Takes a line that is no part of a sample.
+    fn first_line(&mut self, number: u64, line: &str) -> Result<(), &'static str> {
+        self.refuse_pending();
+        self.finish_sample();
+        let found = match self.shape {
+            Some(shape) => self.parse(line, shape),
+            None => strong(line).or_else(|| weak(line, true)),
+        };
+        match found {
+            Some((First::Record, _)) => Ok(()),
+            Some((First::Sample(head), shape)) => self.begin(&head, shape),
+            None if self.shape.is_none() => {
+                self.pending = Some((number, line.to_owned()));
+                Ok(())
+            }
+            None => Err("neither a sample, with what those before it have, nor a part of one"),
+        }
+    }
+
+    /// Takes a frame of a chain, which may be what tells that the line before it began a
+    /// sample.
+    fn chain_line(&mut self, number: u64, line: &str) -> Result<(), &'static str> {
+        if let Some((before, text)) = self.pending.take() {
+            match weak(&text, false) {
+                Some((First::Sample(head), shape)) => self.begin(&head, shape)?,
+                _ => self.refuse(before),
             }
         }
         if self.sample.is_none() {
-            return Err("a frame before the first sample");
+            match self.shape {
+                None if self.cut.is_none() && self.wrong.is_empty() => {
+                    self.cut = Some(number);
+                    self.sample = Some(self.tables.begin(&Head::default())?);
+                }
+                None if self.held.is_some() => self.begin(&Head::default(), Shape::default())?,
+                Some(shape) if shape == Shape::default() => {
+                    self.begin(&Head::default(), shape)?;
+                }
+                _ => return Err("a frame of no sample"),
+            }
         }
         match frame::parse(line) {
             Some(frame) => self.frame(&frame, true),
-            None if line.starts_with('\t') => Err("no frame: its address is not hexadecimal"),
-            None => {
-                self.source_line(line);
-                Ok(())
-            }
+            None => Err("no frame: its address is not hexadecimal"),
         }
+    }
+
+    fn refuse_pending(&mut self) {
+        if let Some((line, _)) = self.pending.take() {
+            self.refuse(line);
+        }
+    }
+
+    fn refuse(&mut self, line: u64) {
+        let cause = "neither a sample nor a part of one";
+        self.wrong.push(Error { line, cause });
     }
 
     /// Keeps what a header says of the command.
     fn comment(&mut self, text: &str) {
         for wanted in ["cmdline : ", "hostname : ", "os release : "] {
             if text.starts_with(wanted) {
-                let text = self.profile.strings.intern(text);
-                self.profile.comments.push(text);
+                let profile = &mut self.tables.profile;
+                profile.comments.push(profile.strings.intern(text));
             }
         }
     }
 
-    fn begin(&mut self, head: &Head<'_>) -> Result<(), &'static str> {
-        let first_type = self.event(head.event);
-        let thread = self
-            .thread(head)
-            .ok_or("there are 2^32 threads before it")?;
-        let sample = Sample {
-            thread: Some(thread),
-            time_ns: Some(head.time_ns),
-            stack: None,
-            first_type,
-        };
-        self.sample = Some((sample, head.period));
-        // The words of a tracepoint are no frame.
-        if let Some(frame) = frame::parse(head.rest)
-            && (frame.function.is_some() || frame.dso.is_some() || head.rest.ends_with(')'))
-        {
+    fn begin(&mut self, head: &Head<'_>, shape: Shape) -> Result<(), &'static str> {
+        self.finish_sample();
+        if let Some(line) = self.cut.take() {
+            match self.held.take().filter(|_| shape == Shape::default()) {
+                Some((begun, stack)) => self.tables.finish(begun, &stack, self.summed),
+                None => {
+                    let cause = "frames before the first sample";
+                    self.wrong.push(Error { line, cause });
+                }
+            }
+        }
+        self.shape.get_or_insert(shape);
+        self.sample = Some(self.tables.begin(head)?);
+        if let Some(frame) = head::only_frame(head.rest).and_then(frame::parse) {
+            self.one_line = true;
             self.frame(&frame, false)?;
         }
         Ok(())
-    }
-
-    /// Each event has two values: how many samples, and how much they stand for.
-    fn event(&mut self, name: &str) -> u32 {
-        if let Some(first) = self.events.get(name) {
-            return *first;
-        }
-        let Profile {
-            strings,
-            sample_types,
-            ..
-        } = &mut self.profile;
-        let first = u32::try_from(sample_types.len()).unwrap_or(u32::MAX);
-        let base = name.split(':').next().unwrap_or_default();
-        let unit = match base {
-            "cpu-clock" | "task-clock" => "nanoseconds",
-            _ => "count",
-        };
-        let mut value = |kind: &str, unit| ValueType {
-            kind: strings.intern(kind),
-            unit: strings.intern(unit),
-        };
-        let count = value(&format!("{name}-samples"), "count");
-        let amount = value(name, unit);
-        sample_types.extend([count, amount]);
-        self.events.insert(name.to_owned(), first);
-        first
-    }
-
-    fn thread(&mut self, head: &Head<'_>) -> Option<ThreadIdx> {
-        let key = (head.pid, head.tid, head.comm.to_owned());
-        if let Some(thread) = self.threads.get(&key) {
-            return Some(*thread);
-        }
-        let Profile {
-            strings,
-            processes,
-            threads,
-            ..
-        } = &mut self.profile;
-        let name = Some(head.comm).filter(|name| !name.is_empty());
-        let name = name.map(|name| strings.intern(name));
-        let process = match self.processes.get(&head.pid) {
-            Some(process) => *process,
-            None => {
-                let process = ProcessIdx::behind(processes.len())?;
-                processes.push(Process {
-                    pid: head.pid,
-                    name,
-                    ..Process::default()
-                });
-                self.processes.insert(head.pid, process);
-                process
-            }
-        };
-        let thread = ThreadIdx::behind(threads.len())?;
-        threads.push(Thread {
-            process,
-            tid: Some(head.tid),
-            name,
-        });
-        self.threads.insert(key, thread);
-        Some(thread)
     }
 
     /// Takes the line of a frame. In a chain user code has offsets in its file.
@@ -264,7 +315,7 @@ impl Text {
         self.place = Some(Place {
             addr: frame.addr,
             is_offset: in_chain && frame.dso.is_some() && !is_kernel,
-            module: frame.dso.and_then(|dso| self.module(dso)),
+            module: frame.dso.and_then(|dso| self.tables.module(dso)),
         });
         Ok(())
     }
@@ -278,120 +329,40 @@ impl Text {
         }
     }
 
-    fn module(&mut self, dso: &str) -> Option<ModuleIdx> {
-        if let Some(module) = self.modules.get(dso) {
-            return Some(*module);
-        }
-        let modules = &mut self.profile.modules;
-        let index = ModuleIdx(u32::try_from(modules.len()).ok()?);
-        let path = dso.strip_suffix(" (deleted)").unwrap_or(dso);
-        modules.push(Module {
-            kind: match dso {
-                "[vdso]" => ModuleKind::Vdso,
-                _ if is_kernel(dso) => ModuleKind::Kernel,
-                _ => ModuleKind::File,
-            },
-            path: path.as_bytes().to_vec(),
-            deleted: path != dso,
-            ..Module::default()
-        });
-        self.modules.insert(dso.to_owned(), index);
-        Some(index)
-    }
-
     /// Ends a location whose last line has come, with its line of source.
     fn finish_location(&mut self) {
         let Some(place) = self.place.take() else {
             return;
         };
-        let mut key = std::mem::take(&mut self.key);
+        let key = std::mem::take(&mut self.key);
         let lookup = match self.stack.is_empty() {
             true => Lookup::Exact,
             false => Lookup::Return,
         };
-        key.place = (place.addr, place.module, lookup, place.is_offset);
-        let known = self.locations.get(&key).copied();
-        let location = known.or_else(|| {
-            let location = self.new_location(&key, &place)?;
-            self.locations.insert(key, location);
-            Some(location)
-        });
-        self.stack.extend(location);
-    }
-
-    fn new_location(&mut self, key: &Key, place: &Place) -> Option<LocationIdx> {
-        let Profile {
-            strings, modules, ..
-        } = &mut self.profile;
-        let is_named = key.frames.iter().any(|frame| frame.function.is_some());
-        let named = key.frames.iter().filter(|_| is_named);
-        let frames: Vec<Frame> = named
-            .map(|frame| Frame {
-                function: frame.function.as_deref().map(|name| strings.intern(name)),
-                file: frame.source.as_ref().map(|(file, _)| strings.intern(file)),
-                line: frame.source.as_ref().map(|(_, line)| *line),
-                inlined: frame.inlined,
-                ..Frame::default()
-            })
-            .collect();
-        let kind = place.module.and_then(|index| modules.get(index.as_usize()));
-        let kind = kind.map(|module| AddrKind::from(module.kind));
-        let frames = self.profile.add_frames(frames)?;
-        self.profile.add_location(Location {
-            address: (!place.is_offset).then_some(AbsAddr(place.addr)),
-            lookup: key.place.2,
-            kind,
-            module: place.module,
-            file_offset: place.is_offset.then_some(FileOffset(place.addr)),
-            reason: match place.module {
-                None => Some(Reason::Unmapped),
-                Some(_) => None,
-            }
-            .filter(|_| !is_named),
-            frames,
-            ..Location::default()
-        })
+        self.stack.extend(self.tables.location(key, &place, lookup));
     }
 
     fn finish_sample(&mut self) {
         self.finish_location();
         // Inlined functions without the one they are folded into.
         self.key = Key::default();
-        let Some((sample, period)) = self.sample.take() else {
+        let Some(begun) = self.sample.take() else {
             return;
         };
-        let stack = self.stack.iter().rev().copied();
-        let stack = self.profile.stacks.intern(stack);
+        if self.cut.is_some() {
+            self.held = Some((begun, std::mem::take(&mut self.stack)));
+            return;
+        }
+        self.tables.finish(begun, &self.stack, self.summed);
         self.stack.clear();
-        let sample = Sample { stack, ..sample };
-        let values = [1, period.unwrap_or_default()];
-        let values = if period.is_some() {
-            &values[..]
-        } else {
-            &values[..1]
-        };
-        match self.summed {
-            true => self.profile.samples.sum(sample, values, &[]),
-            false => self.profile.samples.push(sample, values, &[]),
-        }
     }
 
-    fn into_profile(mut self) -> Profile {
-        // Of one event alone, samples need no other name.
-        if self.events.len() == 1 {
-            let samples = self.profile.strings.intern("samples");
-            if let Some(first) = self.profile.sample_types.first_mut() {
-                first.kind = samples;
-            }
+    fn finish(mut self) -> (Profile, Vec<Error>) {
+        self.refuse_pending();
+        self.finish_sample();
+        if let Some((begun, stack)) = self.held.take() {
+            self.tables.finish(begun, &stack, self.summed);
         }
-        self.profile
+        (self.tables.into_profile(), self.wrong)
     }
-}
-
-/// Returns whether perf means the kernel, or a module of it.
-fn is_kernel(dso: &str) -> bool {
-    let is_in_brackets = dso.starts_with('[') && dso.ends_with(']');
-    let known = ["[vdso]", "[vsyscall]", "[heap]", "[stack]"];
-    let is_module = dso.ends_with(".ko") || dso.contains(".ko.");
-    (is_in_brackets && !known.contains(&dso)) || is_module || dso.ends_with("/vmlinux")
 }

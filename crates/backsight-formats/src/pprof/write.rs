@@ -91,6 +91,10 @@ impl<'a, W: Write> Writer<'a, W> {
 
     fn run(mut self) -> io::Result<(W, Flaws)> {
         let placement = Placement::new(self.profile);
+        for _ in &self.profile.attributes {
+            self.flaws
+                .leave_out("attributes of mappings and locations, which pprof has no place for");
+        }
         self.head(&placement)?;
         self.samples()?;
         self.mappings(&placement)?;

@@ -43,6 +43,15 @@ impl Budget {
 
 /// Returns the message of a file, which may be packed by gzip or not.
 pub(crate) fn unpack(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
+    unpack_as(input, budget, |begin| Fields::check_begin(begin))
+}
+
+/// The same of a file whose beginning is checked otherwise.
+pub(crate) fn unpack_as(
+    input: impl Read,
+    budget: &mut Budget,
+    check_begin: fn(&[u8]) -> Result<(), Error>,
+) -> Result<Vec<u8>, Error> {
     let mut input = io::BufReader::with_capacity(1 << 16, input);
     let mut head = Vec::with_capacity(GZIP.len());
     input
@@ -53,7 +62,7 @@ pub(crate) fn unpack(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, E
     let packed = head == GZIP;
     let input = io::Cursor::new(head).chain(input);
     if packed {
-        read_all(MultiGzDecoder::new(input), budget).map_err(|why| match why {
+        read_all(MultiGzDecoder::new(input), budget, check_begin).map_err(|why| match why {
             // The kinds with which the decoder speaks of its input.
             Error::Io(why)
                 if matches!(
@@ -71,16 +80,20 @@ pub(crate) fn unpack(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, E
             why => why,
         })
     } else {
-        read_all(input, budget)
+        read_all(input, budget, check_begin)
     }
 }
 
-fn read_all(mut input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
+fn read_all(
+    mut input: impl Read,
+    budget: &mut Budget,
+    check_begin: fn(&[u8]) -> Result<(), Error>,
+) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     // A gigabyte of something else is refused before it is read.
     let begin = input.by_ref().take(1 << 16).read_to_end(&mut bytes);
     begin.map_err(Error::Io)?;
-    Fields::check_begin(&bytes)?;
+    check_begin(&bytes)?;
     // One more tells that there is too much.
     let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let most = budget.left.saturating_add(1).saturating_sub(read);

@@ -1,5 +1,7 @@
 """Reads a file of OTLP profiles with OpenTelemetry's own messages for Python, checks every
-rule of the dictionary, and prints each sample as a line of JSON with nothing left to look
+rule of the dictionary and those of the profiling group's `profcheck` (profcheck/check.go of
+github.com/open-telemetry/sig-profiling; but not that two mappings differ in name, start and
+end each, which no program and its library could hold), and prints each sample as a line of JSON with nothing left to look
 up. A broken rule is an assertion with its words."""
 
 import json
@@ -27,6 +29,14 @@ for name, table in tables.items():
 strings = list(d.string_table)
 assert strings[0] == "", "the first string is not empty"
 assert len(set(strings)) == len(strings), "a string stands twice"
+
+for link in d.link_table[1:]:
+    assert len(link.trace_id) == 16 and len(link.span_id) == 8, "an ID of another size"
+for mapping in d.mapping_table[1:]:
+    start, limit = mapping.memory_start, mapping.memory_limit
+    assert start == limit == 0 or start < limit, "a mapping that ends before it begins"
+for function in d.function_table:
+    assert function.start_line >= 0, "a line below zero"
 
 used = {name: {0} for name in [*tables, "string"]}
 
@@ -67,6 +77,7 @@ def kind_of(value_type):
 def frames_of(location):
     for line in location.lines:
         function = use("function", line.function_index)
+        assert line.line >= 0 and line.column >= 0, "a line below zero"
         yield [
             use("string", function.name_strindex),
             use("string", function.system_name_strindex),
@@ -91,22 +102,29 @@ def location_of(place):
     }
 
 
+assert data.resource_profiles, "no resource"
 for resource in data.resource_profiles:
+    assert resource.scope_profiles, "a resource without a scope"
     keys = [attribute.key for attribute in resource.resource.attributes]
     assert len(set(keys)) == len(keys), "two attributes of a resource of one name"
     told = {it.key: value_of(it.value) for it in resource.resource.attributes}
     for scope in resource.scope_profiles:
+        assert scope.profiles, "a scope without a profile"
         for profile in scope.profiles:
             kind = kind_of(profile.sample_type)
             kind_of(profile.period_type)
             attributes(profile.attribute_indices)
             identities = set()
+            shapes = {(len(it.values) > 0, len(it.timestamps_unix_nano) > 0) for it in profile.samples}
+            assert len(shapes) <= 1, "samples with times beside samples without"
             for sample in profile.samples:
                 times = len(sample.timestamps_unix_nano)
                 assert sample.values or times, "a sample of nothing"
                 assert times in (0, len(sample.values)), "not as many times as values"
                 for time in sample.timestamps_unix_nano:
                     assert time >= profile.time_unix_nano, "before the profile"
+                    end = profile.time_unix_nano + profile.duration_nano
+                    assert time < end < 2**64, "behind the profile"
                 use("link", sample.link_index)
                 labels = attributes(sample.attribute_indices)
                 identity = (

@@ -86,6 +86,22 @@ pub struct Thread {
     pub name: Option<String>,
 }
 
+/// What else is known of a module or of a place in code. Stands behind the line that it is
+/// of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "attribute")]
+pub struct Attribute {
+    /// The index of the module, where it is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<u32>,
+    /// The number of the line of type `address`, where it is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<u64>,
+    /// What is known.
+    #[serde(flatten)]
+    pub label: Label,
+}
+
 /// What else is known of a sample: a text, or a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {

@@ -8,7 +8,7 @@ use backsight_types::profile::{
 };
 use backsight_types::{AbsRange, Module, ModuleIdx};
 
-use super::lines::{About, Label, Process, Thread};
+use super::lines::{About, Attribute, Label, Process, Thread};
 use super::places::{Places, TOO_MANY};
 use crate::ndjson::{Address, Error, Frame, Mapping, Reader, Record, Sample};
 
@@ -82,6 +82,7 @@ impl ProfileReader {
             Record::Mapping(mapping) => self.mapping(&mapping)?,
             Record::Address(address) => self.address(&address)?,
             Record::Sample(sample) => self.sample(&sample)?,
+            Record::Attribute(attribute) => self.attribute(&attribute)?,
         }
         Ok(())
     }
@@ -361,6 +362,23 @@ impl ProfileReader {
         let lost = self.profile.add_location(Location::default());
         self.lost = lost;
         lost.ok_or_else(|| TOO_MANY.to_owned())
+    }
+
+    fn attribute(&mut self, line: &Attribute) -> Result<(), String> {
+        let of = match (line.module, line.address) {
+            (Some(module), None) => profile::Subject::Module(self.module(ModuleIdx(module))?),
+            (None, Some(address)) => {
+                let found = self.places.get(address);
+                let none = || format!("no line before is address {address}");
+                profile::Subject::Location(found.ok_or_else(none)?)
+            }
+            _ => return Err("an attribute is of a module or of an address".to_owned()),
+        };
+        let label = self.label(&line.label)?;
+        self.profile
+            .attributes
+            .push(profile::Attribute { of, label });
+        Ok(())
     }
 
     fn label(&mut self, line: &Label) -> Result<profile::Label, String> {

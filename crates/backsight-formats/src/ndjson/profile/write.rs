@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use backsight_types::profile::{self, Location, LocationIdx, ProcessIdx, Profile, StrIdx};
 use backsight_types::{Module, ModuleIdx};
 
-use super::lines::{About, Label, Period, Process, Thread, ValueType};
+use super::lines::{About, Attribute, Label, Period, Process, Thread, ValueType};
 use crate::ndjson::{Address, Frame, Header, Mapping, Record, Sample, Writer};
 
 /// Writes a whole profile.
@@ -31,6 +31,7 @@ pub struct ProfileWriter<W> {
     modules: Vec<Module>,
     mappings: usize,
     locations: usize,
+    attributes: usize,
 }
 
 impl<W: Write> ProfileWriter<W> {
@@ -46,6 +47,7 @@ impl<W: Write> ProfileWriter<W> {
             modules: Vec::new(),
             mappings: 0,
             locations: 0,
+            attributes: 0,
         }
     }
 
@@ -95,6 +97,11 @@ impl<W: Write> ProfileWriter<W> {
             self.out.address(&address(profile, index, location))?;
         }
         self.locations = profile.locations.len();
+        for attribute in profile.attributes.iter().skip(self.attributes) {
+            let line = attribute_line(profile, attribute);
+            self.out.record(&Record::Attribute(line))?;
+        }
+        self.attributes = profile.attributes.len();
         for (sample, values, labels) in profile.samples.iter() {
             self.out
                 .sample(&sample_line(profile, sample, values, labels))?;
@@ -240,22 +247,7 @@ fn sample_line(
 ) -> Sample {
     let thread = sample.thread.and_then(|index| profile.thread(index));
     let process = thread.and_then(|thread| profile.process(thread.process));
-    let label = |label: &profile::Label| {
-        let key = text(profile, label.key);
-        match label.value {
-            profile::LabelValue::Text(value) => Label {
-                key,
-                text: Some(text(profile, value)),
-                ..Label::default()
-            },
-            profile::LabelValue::Number(number, unit) => Label {
-                key,
-                number: Some(number),
-                unit: unit.map(|unit| text(profile, unit)),
-                ..Label::default()
-            },
-        }
-    };
+    let label = |label: &profile::Label| label_part(profile, label);
     let stack = profile.stacks.iter(sample.stack);
     Sample {
         pid: process.map(|process| process.pid),
@@ -266,6 +258,40 @@ fn sample_line(
         value_type: sample.first_type,
         stack: stack.map(|location| u64::from(location.0)).collect(),
         labels: labels.iter().map(label).collect(),
+    }
+}
+
+fn attribute_line(profile: &Profile, attribute: &profile::Attribute) -> Attribute {
+    let line = Attribute {
+        label: label_part(profile, &attribute.label),
+        ..Attribute::default()
+    };
+    match attribute.of {
+        profile::Subject::Module(index) => Attribute {
+            module: Some(index.0),
+            ..line
+        },
+        profile::Subject::Location(index) => Attribute {
+            address: Some(index.0.into()),
+            ..line
+        },
+    }
+}
+
+fn label_part(profile: &Profile, label: &profile::Label) -> Label {
+    let key = text(profile, label.key);
+    match label.value {
+        profile::LabelValue::Text(value) => Label {
+            key,
+            text: Some(text(profile, value)),
+            ..Label::default()
+        },
+        profile::LabelValue::Number(number, unit) => Label {
+            key,
+            number: Some(number),
+            unit: unit.map(|unit| text(profile, unit)),
+            ..Label::default()
+        },
     }
 }
 

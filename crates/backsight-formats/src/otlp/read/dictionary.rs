@@ -1,14 +1,15 @@
 //! The dictionary of a file that is read, and what became of its rows.
 
-use backsight_types::profile::{Frame, LocationIdx, StackIdx};
+use backsight_types::profile::{self, Frame, Label, LocationIdx, StackIdx, Subject};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::profiles::v1development as proto;
 
 use super::super::{ADDRESSES, Error, keys};
-use super::Reader;
 use super::attributes::Attribute;
+use super::layout::Tables;
+use super::{Reader, State};
 use crate::flaws::Flaws;
-use crate::mapped_file::{MappedFile, MappedFiles, Told, elsewhere};
+use crate::mapped_file::{MappedFile, Told, elsewhere};
 use crate::protobuf::{Budget, Fields, Value, decode};
 use crate::texts::{Texts, number};
 
@@ -21,7 +22,7 @@ pub(super) struct Dictionary<'a> {
     locations: Table<'a, LocationIdx>,
     attributes: Table<'a, Attribute>,
     stacks: Table<'a, StackIdx>,
-    files: MappedFiles,
+    links: usize,
 }
 
 /// Rows, and what became of those that were referred to: `Some(None)` of one that came
@@ -95,6 +96,15 @@ impl<'a> Dictionary<'a> {
         Ok(dictionary)
     }
 
+    /// Returns how many rows samples can name.
+    pub(super) fn tables(&self) -> Tables {
+        Tables {
+            stacks: self.stacks.rows.len(),
+            attributes: self.attributes.rows.len(),
+            links: self.links,
+        }
+    }
+
     fn row(&mut self, field: (u32, Value<'a>), budget: &mut Budget) -> Result<(), Error> {
         match field {
             (1, Value::Bytes(row)) => self.mappings.push(row, budget),
@@ -104,10 +114,14 @@ impl<'a> Dictionary<'a> {
                 self.functions.push(row);
                 Ok(())
             }
+            (4, Value::Bytes(_)) => {
+                self.links = self.links.saturating_add(1);
+                Ok(())
+            }
             (5, Value::Bytes(row)) => self.texts.push(row, budget),
             (6, Value::Bytes(row)) => self.attributes.push(row, budget),
             (7, Value::Bytes(row)) => self.stacks.push(row, budget),
-            // Links to spans, and what later versions add.
+            // What later versions add.
             _ => Ok(()),
         }
     }
@@ -115,47 +129,48 @@ impl<'a> Dictionary<'a> {
 
 impl Reader<'_> {
     pub(super) fn stack(&mut self, place: i32) -> Result<Option<StackIdx>, Error> {
-        let (at, row) = match self.dictionary.stacks.look(place, &mut self.flaws) {
+        let (at, row) = match self.dictionary.stacks.look(place, &mut self.state.flaws) {
             Look::Known(known) => return Ok(known),
             Look::New(at, row) => (at, row),
         };
         // Each byte of it can be a location.
-        self.budget
+        self.state
+            .budget
             .check(row.len().saturating_mul(size_of::<[LocationIdx; 2]>()))?;
         let why_not = "stacks that cannot be decoded";
-        let row = decode::<proto::Stack>(row, why_not, &mut self.flaws).unwrap_or_default();
+        let row = decode::<proto::Stack>(row, why_not, &mut self.state.flaws).unwrap_or_default();
         let mut stack = None;
-        let nodes = self.profile.stacks.len();
+        let nodes = self.state.profile.stacks.len();
         for place in row.location_indices.iter().rev() {
             if let Some(location) = self.location(*place)? {
-                stack = Some(self.profile.stacks.call(stack, location));
+                stack = Some(self.state.profile.stacks.call(stack, location));
             }
         }
-        let nodes = self.profile.stacks.len().saturating_sub(nodes);
-        self.budget.take_rows::<[LocationIdx; 6]>(nodes)?;
+        let nodes = self.state.profile.stacks.len().saturating_sub(nodes);
+        self.state.budget.take_rows::<[LocationIdx; 6]>(nodes)?;
         Ok(self.dictionary.stacks.keep(at, stack))
     }
 
     fn location(&mut self, place: i32) -> Result<Option<LocationIdx>, Error> {
-        let (at, row) = match self.dictionary.locations.look(place, &mut self.flaws) {
+        let (at, row) = match self.dictionary.locations.look(place, &mut self.state.flaws) {
             Look::Known(known) => return Ok(known),
             Look::New(at, row) => (at, row),
         };
         // A line of two bytes takes as much room as a long one.
         let most_lines = row.len() / 2;
-        self.budget
+        self.state
+            .budget
             .check(most_lines.saturating_mul(size_of::<[(proto::Line, Frame); 2]>()))?;
         let why_not = "locations that cannot be decoded";
-        let Some(row) = decode::<proto::Location>(row, why_not, &mut self.flaws) else {
+        let Some(row) = decode::<proto::Location>(row, why_not, &mut self.state.flaws) else {
             return Ok(self.dictionary.locations.keep(at, None));
         };
-        self.budget
+        self.state
+            .budget
             .take_rows::<Frame>(row.lines.len().saturating_mul(2))?;
-        self.budget
-            .take_rows::<backsight_types::profile::Location>(2)?;
-        self.other_attributes(&row.attribute_indices, &[keys::FRAME_TYPE])?;
+        self.state.budget.take_rows::<profile::Location>(2)?;
         let file = self.mapped_file(row.mapping_index)?;
-        let in_file = file.and_then(|file| file.location(row.address, &mut self.flaws));
+        let in_file = file.and_then(|file| file.location(row.address, &mut self.state.flaws));
         let mut location =
             in_file.unwrap_or_else(|| elsewhere(row.address, self.bare_function(&row)));
         if location.reason.is_none() {
@@ -167,9 +182,22 @@ impl Reader<'_> {
                     ..self.frame(line)
                 })
                 .collect();
-            location.frames = self.profile.add_frames(frames).unwrap_or_default();
+            location.frames = self.state.profile.add_frames(frames).unwrap_or_default();
         }
-        let index = self.profile.add_location(location);
+        let frame_type = keys::frame_type(location.kind);
+        let index = self.state.profile.add_location(location);
+        for place in &row.attribute_indices {
+            let Some(attribute) = self.sample_attribute(*place)? else {
+                continue;
+            };
+            let text = self.text_of(&attribute);
+            if text.is_some_and(|it| it.0 == keys::FRAME_TYPE && Some(it.1) == frame_type) {
+                continue;
+            }
+            if let Some(index) = index {
+                self.keep(Subject::Location(index), attribute.label)?;
+            }
+        }
         Ok(self.dictionary.locations.keep(at, index))
     }
 
@@ -197,11 +225,11 @@ impl Reader<'_> {
     }
 
     fn frame(&mut self, line: &proto::Line) -> Frame {
-        let mut flaws = std::mem::take(&mut self.flaws);
+        let mut flaws = std::mem::take(&mut self.state.flaws);
         let function = self.function(line.function_index, &mut flaws);
         let function = function.unwrap_or_default();
         let mut text = |place: i32| {
-            let strings = &mut self.profile.strings;
+            let strings = &mut self.state.profile.strings;
             (self.dictionary.texts).text(place.into(), strings, &mut flaws)
         };
         let name = text(function.name_strindex);
@@ -217,37 +245,38 @@ impl Reader<'_> {
             inlined: false,
             start: None,
         };
-        self.flaws = flaws;
+        self.state.flaws = flaws;
         frame
     }
 
     fn mapped_file(&mut self, place: i32) -> Result<Option<MappedFile>, Error> {
-        let (at, row) = match self.dictionary.mappings.look(place, &mut self.flaws) {
+        let (at, row) = match self.dictionary.mappings.look(place, &mut self.state.flaws) {
             Look::Known(known) => return Ok(known),
             Look::New(at, row) => (at, row),
         };
         let why_not = "mappings that cannot be decoded";
-        let Some(row) = decode::<proto::Mapping>(row, why_not, &mut self.flaws) else {
+        let Some(row) = decode::<proto::Mapping>(row, why_not, &mut self.state.flaws) else {
             return Ok(self.dictionary.mappings.keep(at, None));
         };
         let mut build_id = String::new();
         let mut is_virtual = false;
+        let mut others = Vec::new();
         for place in &row.attribute_indices {
             let Some(attribute) = self.sample_attribute(*place)? else {
                 continue;
             };
-            let key = self.profile.strings.get(attribute.label.key);
+            let key = self.state.profile.strings.get(attribute.label.key);
             let text = attribute
                 .text()
-                .and_then(|text| self.profile.strings.get(text));
+                .and_then(|text| self.state.profile.strings.get(text));
             match (key, text) {
                 (Some(keys::BUILD_ID), Some(text)) => text.clone_into(&mut build_id),
                 (Some(ADDRESSES), Some(text)) => is_virtual = text == keys::VIRTUAL_OFFSETS,
-                _ => self.leave_out_attribute(),
+                _ => others.push(attribute.label),
             }
         }
         let texts = &self.dictionary.texts;
-        let name = texts.bytes(row.filename_strindex.into(), &mut self.flaws);
+        let name = texts.bytes(row.filename_strindex.into(), &mut self.state.flaws);
         let told = Told {
             start: row.memory_start,
             limit: row.memory_limit,
@@ -256,14 +285,31 @@ impl Reader<'_> {
             build_id: build_id.as_bytes(),
             is_virtual,
         };
-        let files = &mut self.dictionary.files;
-        let file = files.take(&told, &mut self.profile, &mut self.budget, &mut self.flaws)?;
+        let State {
+            files,
+            profile,
+            budget,
+            flaws,
+            ..
+        } = &mut self.state;
+        let file = files.take(&told, profile, budget, flaws)?;
+        for label in others {
+            match file.module() {
+                Some(module) if !self.state.of_modules.insert((module, label.key)) => {}
+                Some(module) => self.keep(Subject::Module(module), label)?,
+                None => self.leave_out_attribute(),
+            }
+        }
         Ok(self.dictionary.mappings.keep(at, Some(file)))
     }
 
     /// Returns an attribute of the dictionary.
     pub(super) fn sample_attribute(&mut self, place: i32) -> Result<Option<Attribute>, Error> {
-        match self.dictionary.attributes.look(place, &mut self.flaws) {
+        match self
+            .dictionary
+            .attributes
+            .look(place, &mut self.state.flaws)
+        {
             Look::Known(known) => Ok(known),
             Look::New(at, row) => {
                 let attribute = self.row_attribute(row)?;
@@ -272,22 +318,25 @@ impl Reader<'_> {
         }
     }
 
-    /// Leaves out attributes but those of these names.
-    fn other_attributes(&mut self, places: &[i32], names: &[&str]) -> Result<(), Error> {
-        for place in places {
-            let attribute = self.sample_attribute(*place)?;
-            let key = attribute.and_then(|it| self.profile.strings.get(it.label.key));
-            if key.is_some_and(|key| !names.contains(&key)) {
-                self.leave_out_attribute();
-            }
-        }
+    /// Keeps what is known of a module or a location.
+    fn keep(&mut self, of: Subject, label: Label) -> Result<(), Error> {
+        self.state.budget.take_rows::<profile::Attribute>(2)?;
+        let attribute = profile::Attribute { of, label };
+        self.state.profile.attributes.push(attribute);
         Ok(())
     }
 
-    pub(super) fn leave_out_attribute(&mut self) {
-        self.flaws.leave_out(
-            "attributes of mappings, locations and profiles that the model has no place for",
-        );
+    /// Returns the name and the value of an attribute that is a text.
+    fn text_of(&self, attribute: &Attribute) -> Option<(&str, &str)> {
+        let strings = &self.state.profile.strings;
+        let text = strings.get(attribute.text()?)?;
+        Some((strings.get(attribute.label.key)?, text))
+    }
+
+    fn leave_out_attribute(&mut self) {
+        self.state
+            .flaws
+            .leave_out("attributes of mappings that are of no file");
     }
 
     /// Returns the texts of an attribute that is a list of them, if it has this name.

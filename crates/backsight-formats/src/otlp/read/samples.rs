@@ -1,14 +1,12 @@
 //! The profiles of one sample type each, and their samples.
 
-use std::collections::HashSet;
-
-use backsight_types::profile::{Label, Sample, StrIdx};
+use backsight_types::profile::{Label, Sample};
 use opentelemetry_proto::tonic::profiles::v1development as proto;
-use prost::Message as _;
 
 use super::super::{Error, keys};
 use super::Reader;
 use super::attributes::Context;
+use super::layout::{self, Layout, Row, Votes};
 use crate::protobuf::{Fields, Value, decode, varint};
 
 /// What a sample takes besides its values and labels.
@@ -21,6 +19,8 @@ pub(super) struct Head<'a> {
     /// The place of its sample type.
     kind: u32,
     context: Context,
+    /// What resource, scope and profile say of all samples.
+    labels: Vec<Label>,
 }
 
 impl<'a> Reader<'a> {
@@ -30,7 +30,7 @@ impl<'a> Reader<'a> {
         &mut self,
         message: &'a [u8],
         context: Context,
-        comments: &mut HashSet<StrIdx>,
+        mut labels: Vec<Label>,
     ) -> Result<Option<Head<'a>>, Error> {
         let (mut kind, mut period_type, mut period) = ((0, 0), None, 0);
         let mut attributes = Vec::new();
@@ -39,17 +39,19 @@ impl<'a> Reader<'a> {
         while let Ok(Some(field)) = fields.next() {
             match field {
                 (1, Value::Bytes(row)) => kind = self.value_type(row),
+                // Where the locations of all samples stood before stacks had a table.
+                (3, Value::Bytes(_)) => return Err(TOO_OLD),
                 (3, Value::Fixed64(time)) if time > 0 => {
-                    self.profile.start_ns.get_or_insert(time);
+                    self.state.profile.start_ns.get_or_insert(time);
                 }
                 (4, Value::Varint(duration)) if duration > 0 => {
-                    self.profile.duration_ns.get_or_insert(duration);
+                    self.state.profile.duration_ns.get_or_insert(duration);
                 }
                 (5, Value::Bytes(row)) => period_type = Some(self.value_type(row)),
                 (6, Value::Varint(value)) => period = i64::from_ne_bytes(value.to_ne_bytes()),
                 (11, Value::Varint(place)) => attributes.push(place),
                 (11, Value::Bytes(mut packed)) => {
-                    self.budget.check(packed.len().saturating_mul(16))?;
+                    self.state.budget.check(packed.len().saturating_mul(16))?;
                     while let Some(place) = varint(&mut packed) {
                         attributes.push(place);
                     }
@@ -58,49 +60,80 @@ impl<'a> Reader<'a> {
             }
         }
         for place in attributes {
-            self.comments(i32::try_from(place).unwrap_or(-1), comments)?;
+            self.of_profile(i32::try_from(place).unwrap_or(-1), &mut labels)?;
         }
-        let strings = &mut self.profile.strings;
+        let strings = &mut self.state.profile.strings;
         let texts = &mut self.dictionary.texts;
         if let Some(kind) = period_type.filter(|kind| period != 0 || *kind != (0, 0)) {
-            let kind = texts.value_type(kind, strings, &mut self.flaws);
-            self.profile.period.get_or_insert((kind, period));
+            let kind = texts.value_type(kind, strings, &mut self.state.flaws);
+            self.state.profile.period.get_or_insert((kind, period));
         }
-        let kind = texts.value_type(kind, strings, &mut self.flaws);
+        let kind = texts.value_type(kind, strings, &mut self.state.flaws);
         let kind = self.sample_type(kind);
         Ok(kind.map(|kind| Head {
             message,
             kind,
             context,
+            labels,
         }))
     }
 
-    fn comments(&mut self, place: i32, known: &mut HashSet<StrIdx>) -> Result<(), Error> {
-        match self.text_list(place, keys::COMMENTS)? {
-            Some(texts) => {
-                for text in texts {
-                    let text = self.profile.strings.intern(&text);
-                    if known.insert(text) {
-                        self.profile.comments.push(text);
-                    }
+    /// Takes an attribute of a profile: comments, or what all its samples have.
+    fn of_profile(&mut self, place: i32, labels: &mut Vec<Label>) -> Result<(), Error> {
+        if let Some(texts) = self.text_list(place, keys::COMMENTS)? {
+            for text in texts {
+                let text = self.state.profile.strings.intern(&text);
+                if self.state.comments.insert(text) {
+                    self.state.profile.comments.push(text);
                 }
             }
-            None if place != 0 => self.leave_out_attribute(),
-            None => {}
+        } else if let Some(attribute) = self.sample_attribute(place)? {
+            self.share(attribute.label, labels);
         }
         Ok(())
     }
 
     fn value_type(&mut self, row: &[u8]) -> (i64, i64) {
         let why_not = "sample types that cannot be decoded";
-        let kind = decode::<proto::ValueType>(row, why_not, &mut self.flaws);
+        let kind = decode::<proto::ValueType>(row, why_not, &mut self.state.flaws);
         let kind = kind.unwrap_or_default();
         (kind.type_strindex.into(), kind.unit_strindex.into())
     }
 
+    /// Finds out how the samples of a message are numbered, and says it where they do not
+    /// tell.
+    pub(super) fn layout(&mut self, heads: &[Head<'a>]) -> Result<Layout, Error> {
+        let tables = self.dictionary.tables();
+        let mut votes = Votes::default();
+        for head in heads {
+            let mut fields = Fields::new(head.message);
+            while let Ok(Some(field)) = fields.next() {
+                if let (2, Value::Bytes(bytes)) = field {
+                    self.state.budget.check(bytes.len().saturating_mul(32))?;
+                    votes.count(bytes, &tables);
+                }
+            }
+        }
+        let layout = votes.layout();
+        if layout.is_none() && votes.unclear > 0 {
+            self.state.flaws.change(
+                "samples that OTLP 1.9 and 1.10 mean differently, read as those of 1.10",
+                votes.unclear,
+            );
+        }
+        let other = votes.since_1_8.min(votes.since_1_10);
+        if other > 0 {
+            self.state.flaws.change(
+                "samples in another OTLP version's layout than the rest",
+                other,
+            );
+        }
+        Ok(layout.unwrap_or(Layout::Since1_10))
+    }
+
     /// Reads the samples of a profile.
-    pub(super) fn samples(&mut self, head: &Head<'a>) -> Result<(), Error> {
-        let mut row = proto::Sample::default();
+    pub(super) fn samples(&mut self, head: &Head<'a>, layout: Layout) -> Result<(), Error> {
+        let tables = self.dictionary.tables();
         let mut labels = Vec::new();
         let mut fields = Fields::new(head.message);
         loop {
@@ -109,36 +142,32 @@ impl<'a> Reader<'a> {
                 Ok(Some(_)) => continue,
                 Ok(None) => return Ok(()),
                 Err(_) => {
-                    self.flaws.count("profiles that are cut off");
+                    self.state.flaws.count("profiles that are cut off");
                     return Ok(());
                 }
             };
-            // A value of one byte takes eight.
-            self.budget.check(bytes.len().saturating_mul(16))?;
-            row.clear();
-            if row.merge(bytes).is_err() {
-                self.flaws.count("samples that cannot be decoded");
+            // A value of one byte takes eight, and each is read both ways.
+            self.state.budget.check(bytes.len().saturating_mul(32))?;
+            let layout = layout::of_sample(bytes, &tables).unwrap_or(layout);
+            let Some(row) = Row::read(bytes, layout) else {
+                self.state.flaws.count("samples that cannot be decoded");
                 continue;
-            }
+            };
             labels.clear();
             self.sample(&row, head, &mut labels)?;
         }
     }
 
-    fn sample(
-        &mut self,
-        row: &proto::Sample,
-        head: &Head<'a>,
-        labels: &mut Vec<Label>,
-    ) -> Result<(), Error> {
-        if row.link_index != 0 {
-            self.flaws
+    fn sample(&mut self, row: &Row, head: &Head<'a>, labels: &mut Vec<Label>) -> Result<(), Error> {
+        if row.link != 0 {
+            self.state
+                .flaws
                 .leave_out("links to spans, which the model has no place for");
         }
-        let stack = self.stack(row.stack_index)?;
+        let stack = self.stack(row.stack)?;
         let mut context = head.context;
         let mut of_thread = Vec::new();
-        for place in &row.attribute_indices {
+        for place in &row.attributes {
             let Some(attribute) = self.sample_attribute(*place)? else {
                 continue;
             };
@@ -149,10 +178,10 @@ impl<'a> Reader<'a> {
             }
         }
         let thread = match context.pid {
-            Some(pid) => self.threads.thread(
+            Some(pid) => self.state.threads.thread(
                 (pid, context.process_name),
                 (context.tid, context.thread_name),
-                &mut self.profile,
+                &mut self.state.profile,
             ),
             None => {
                 // Without a process they are labels like others.
@@ -160,10 +189,19 @@ impl<'a> Reader<'a> {
                 None
             }
         };
-        let times = &row.timestamps_unix_nano;
+        for label in &head.labels {
+            if labels.iter().any(|own| own.key == label.key) {
+                self.state
+                    .flaws
+                    .leave_out("attributes that a sample has another value of");
+            } else {
+                labels.push(*label);
+            }
+        }
+        let times = &row.times;
         let values = &row.values;
         if times.is_empty() && values.is_empty() {
-            self.flaws.count("samples without a value and a time");
+            self.state.flaws.count("samples without a value and a time");
             return Ok(());
         }
         let of_labels = size_of::<Label>().saturating_mul(labels.len());
@@ -174,10 +212,10 @@ impl<'a> Reader<'a> {
             first_type: 0,
         };
         if times.is_empty() {
-            let types = self.profile.sample_types.len();
+            let types = self.state.profile.sample_types.len();
             let of_values = size_of::<i64>().saturating_mul(types);
             let of_row = SAMPLE.saturating_add(of_labels).saturating_add(of_values);
-            self.budget.take(of_row)?;
+            self.state.budget.take(of_row)?;
             let sum = (values.iter()).fold(0_i64, |sum, value| sum.saturating_add(*value));
             // Of all types, so that what the others count of it comes into one row.
             let mut all = vec![0; types];
@@ -185,23 +223,31 @@ impl<'a> Reader<'a> {
             if let Some(value) = all.get_mut(at) {
                 *value = sum;
             }
-            self.profile.samples.sum(sample, &all, labels);
+            self.state.profile.samples.sum(sample, &all, labels);
             return Ok(());
         }
         if !values.is_empty() && values.len() != times.len() {
-            self.flaws
+            self.state
+                .flaws
                 .count("samples that have not as many values as times");
         }
         let ones = std::iter::repeat_n(&1, if values.is_empty() { times.len() } else { 0 });
         for (time, value) in times.iter().zip(values.iter().chain(ones)) {
-            self.budget.take(SAMPLE.saturating_add(of_labels))?;
+            self.state.budget.take(SAMPLE.saturating_add(of_labels))?;
             let sample = Sample {
                 time_ns: Some(*time),
                 first_type: head.kind,
                 ..sample
             };
-            self.profile.samples.push(sample, &[*value], labels);
+            self.state.profile.samples.push(sample, &[*value], labels);
         }
         Ok(())
     }
 }
+
+/// A sample of OTLP before 1.8 names a range of locations, and has other numbers throughout.
+const TOO_OLD: Error = Error::Malformed {
+    offset: 0,
+    reason: "a profile of OTLP before 1.8, whose samples have no stacks of their own: \
+             what wrote it may write pprof, or a later version",
+};

@@ -1,0 +1,151 @@
+//! An input that is looked at before it is read, and unpacked where it is packed.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::failure::{Failure, Result};
+use crate::file::{Shown, open_input};
+use crate::foreign;
+use crate::progress::{Progress, Reading};
+
+/// What is read of a pipe to tell its format, if it has as much.
+const LOOK: u64 = 4096;
+
+/// A recording is unpacked to a file without a name, which has at most so many bytes.
+const MOST_UNPACKED: u64 = 1 << 36;
+
+/// Bytes that were taken for a look, and those behind them.
+pub(super) type Input = Chain<Cursor<Vec<u8>>, BufReader<Reading<File>>>;
+
+/// An input whose beginning is known.
+pub(super) struct Opened<'p> {
+    pub(super) path: &'p Path,
+    /// How it begins, unpacked.
+    pub(super) begin: Vec<u8>,
+    pub(super) is_packed: bool,
+    /// What was taken out of a pipe; nothing of a file.
+    taken: Vec<u8>,
+    input: BufReader<Reading<File>>,
+    is_file: bool,
+    /// Shows how far reading is for as long as it goes on.
+    _progress: Progress,
+}
+
+impl<'p> Opened<'p> {
+    pub(super) fn new(path: &'p Path) -> Result<Self> {
+        let (file, path) = open_input(path)?;
+        let failed = |error: io::Error| Failure::io(Shown(path), &error);
+        let metadata = file.metadata().map_err(failed)?;
+        let is_file = metadata.is_file();
+        let progress = Progress::bytes("reading", is_file.then_some(metadata.len()));
+        let mut input = BufReader::with_capacity(1 << 18, progress.reading(file));
+        let mut taken = Vec::new();
+        let raw = match is_file {
+            true => input.fill_buf().map_err(failed)?.to_owned(),
+            false => {
+                take_begin(&mut input, &mut taken).map_err(failed)?;
+                taken.clone()
+            }
+        };
+        let inside = foreign::unpacked(&raw);
+        let is_packed = inside.is_some();
+        let begin = inside.unwrap_or(raw);
+        Ok(Self {
+            path,
+            begin,
+            is_packed,
+            taken,
+            input,
+            is_file,
+            _progress: progress,
+        })
+    }
+
+    /// Returns the input as it is.
+    pub(super) fn raw(self) -> Input {
+        Cursor::new(self.taken).chain(self.input)
+    }
+
+    /// Returns the input, unpacked if it is packed.
+    pub(super) fn unpacked(self) -> Box<dyn BufRead> {
+        match self.is_packed {
+            true => Box::new(BufReader::new(MultiGzDecoder::new(self.raw()))),
+            false => Box::new(self.raw()),
+        }
+    }
+
+    /// Returns an input for a reader that goes back in it where it can, and whether it can.
+    pub(super) fn seekable(self) -> Result<(Seekable, bool)> {
+        if self.is_packed {
+            let path = self.path;
+            return Ok((Seekable::Unpacked(self.unpack_to_file(path)?), true));
+        }
+        Ok(match self.is_file {
+            true => (Seekable::File(self.input), true),
+            false => (Seekable::Pipe(self.raw()), false),
+        })
+    }
+
+    /// Unpacks to a file: what a recording says of its modules is at its end.
+    fn unpack_to_file(self, path: &Path) -> Result<BufReader<File>> {
+        let mut file =
+            tempfile::tempfile().map_err(|error| Failure::io("a file to unpack to", &error))?;
+        let mut unpacked = MultiGzDecoder::new(self.raw()).take(MOST_UNPACKED);
+        io::copy(&mut unpacked, &mut file).map_err(|error| {
+            let way_out = "to unpack it, $TMPDIR can name a folder with more room";
+            Failure::of(Shown(path), format_args!("{error}: {way_out}"))
+        })?;
+        if unpacked.limit() == 0 {
+            let cause = "unpacked, it has more than 64 GiB: unpack it, and give the file";
+            return Err(Failure::of(Shown(path), cause));
+        }
+        file.rewind()
+            .map_err(|error| Failure::io(Shown(path), &error))?;
+        Ok(BufReader::new(file))
+    }
+}
+
+/// Takes so much out of a pipe that its format can be told, and no more: whoever writes
+/// line by line may be waiting for the answer.
+fn take_begin(input: &mut BufReader<Reading<File>>, taken: &mut Vec<u8>) -> io::Result<()> {
+    while u64::try_from(taken.len()).is_ok_and(|len| len < LOOK) {
+        let more = input.fill_buf()?;
+        let count = more.len();
+        taken.extend_from_slice(more);
+        input.consume(count);
+        if count == 0 || taken.starts_with(b"{\"type\":\"header\"") {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// An input that can go back, or says that it cannot.
+pub(super) enum Seekable {
+    File(BufReader<Reading<File>>),
+    Unpacked(BufReader<File>),
+    Pipe(Input),
+}
+
+impl Read for Seekable {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(input) => input.read(room),
+            Self::Unpacked(input) => input.read(room),
+            Self::Pipe(input) => input.read(room),
+        }
+    }
+}
+
+impl Seek for Seekable {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(input) => input.seek(to),
+            Self::Unpacked(input) => input.seek(to),
+            Self::Pipe(_) => Err(io::ErrorKind::NotSeekable.into()),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Files that are no input: what they are, and what to do instead.
+
+use std::io::Read;
+
+use flate2::bufread::MultiGzDecoder;
+
+/// How much of a file is looked at.
+const LOOKED_AT: usize = 4096;
+
+/// How gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// What is unpacked of a packed file to tell its format.
+const UNPACKED_LOOK: u64 = 1 << 16;
+
+/// Returns how a file that gzip packed begins inside, as far as it is there; `None` for any
+/// other file.
+pub(crate) fn unpacked(begin: &[u8]) -> Option<Vec<u8>> {
+    if !begin.starts_with(&GZIP) {
+        return None;
+    }
+    let mut inside = Vec::new();
+    let mut unpacked = MultiGzDecoder::new(begin).take(UNPACKED_LOOK);
+    let mut piece = [0; 4096];
+    while let Ok(count @ 1..) = unpacked.read(&mut piece) {
+        inside.extend(piece.iter().take(count));
+    }
+    Some(inside)
+}
+
+/// What a file is that cannot be read, and the way out. `None` for all that is not known.
+pub(crate) fn known(begin: &[u8]) -> Option<(&'static str, &'static str)> {
+    let begin = begin.get(..LOOKED_AT).unwrap_or(begin);
+    if begin.is_empty() {
+        let way_out = "whatever wrote it wrote nothing: record again";
+        return Some(("empty", way_out));
+    }
+    by_magic(begin).or_else(|| by_text(begin))
+}
+
+fn by_magic(begin: &[u8]) -> Option<(&'static str, &'static str)> {
+    const PICTURE: &str = "a picture has no stacks in it: give the recording it was drawn from";
+    const UNPACK: &str = "unpack it first, and give what is in it";
+    let known: [(&[u8], &str, &str); 16] = [
+        (b"\x89PNG\r\n", "a PNG picture", PICTURE),
+        (b"\xff\xd8\xff", "a JPEG picture", PICTURE),
+        (b"GIF8", "a GIF picture", PICTURE),
+        (b"%PDF-", "a PDF document", PICTURE),
+        (
+            b"\x7fELF",
+            "a program or library (ELF)",
+            "give a recording of it; `backsight symbolize -e FILE ADDR…` looks addresses up in it",
+        ),
+        (
+            b"FLR\0",
+            "a recording of Java's Flight Recorder (JFR)",
+            "convert it with async-profiler's jfrconv, `-o pprof` or `-o collapsed`",
+        ),
+        (b"PK\x03\x04", "a zip archive", UNPACK),
+        (b"PK\x05\x06", "an empty zip archive", UNPACK),
+        (
+            b"\x28\xb5\x2f\xfd",
+            "packed by zstd",
+            "unpack it first: `zstd -d FILE`",
+        ),
+        (
+            b"\xfd7zXZ\0",
+            "packed by xz",
+            "unpack it first: `xz -dk FILE`",
+        ),
+        (
+            b"BZh",
+            "packed by bzip2",
+            "unpack it first: `bunzip2 -k FILE`",
+        ),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
+        (
+            b"\x1f\x8b",
+            "packed by gzip twice",
+            "unpack it first: `gunzip -k FILE`",
+        ),
+        (
+            b"PAR1",
+            "a Parquet file",
+            "backsight does not read it: give the profile that it was made from",
+        ),
+        (
+            b"ARROW1",
+            "an Arrow file",
+            "backsight does not read it: give what it was made from",
+        ),
+        (
+            b"\x89BSIX",
+            "an index of symbols",
+            "it has no stacks: give a recording, and the folder of indexes by --index-dir",
+        ),
+    ];
+    let found = known.iter().find(|(magic, ..)| begin.starts_with(magic));
+    found.map(|(_, what, way_out)| (*what, *way_out))
+}
+
+fn by_text(begin: &[u8]) -> Option<(&'static str, &'static str)> {
+    let text = String::from_utf8_lossy(begin);
+    let text = text.trim_start_matches('\u{feff}').trim_ascii_start();
+    let has = |word: &str| text.contains(word);
+    if text.starts_with(['{', '[']) {
+        return by_json(text);
+    }
+    if text.starts_with("<svg") || (text.starts_with("<?xml") && has("<svg")) {
+        let way_out = "a drawing has no stacks in it any more: give the recording, or the folded \
+                       stacks it was drawn from";
+        return Some(("an SVG picture, such as a flame graph", way_out));
+    }
+    if text.starts_with("<!DOCTYPE") || text.starts_with("<html") || text.starts_with("<!doctype") {
+        let way_out = "a page has no stacks to read: give the recording it shows";
+        return Some(("an HTML page", way_out));
+    }
+    if text.starts_with("PeriodType:") || text.starts_with("Comment:") && has("Samples:") {
+        let way_out = "give the profile itself, which `go tool pprof -proto` writes";
+        return Some(("the text of `go tool pprof -raw`", way_out));
+    }
+    if has("\nShowing nodes accounting for") || text.starts_with("Showing nodes accounting for") {
+        let way_out = "give the profile itself: a report has no stacks";
+        return Some(("a report of `go tool pprof`", way_out));
+    }
+    if has("# Samples:") && has("# Overhead") || has("# To display the perf.data header info") {
+        let way_out = "give the perf.data that it was made from: a report has no samples";
+        return Some(("a report of `perf`", way_out));
+    }
+    if text.starts_with("Attaching ") && has(" probe") || text.starts_with("@[") || has("\n@[") {
+        let way_out = "fold it first, with stackcollapse-bpftrace.pl, and give the folded stacks";
+        return Some(("what bpftrace prints", way_out));
+    }
+    is_dtrace(text).then_some((
+        "what dtrace prints",
+        "fold it first, with stackcollapse.pl, and give the folded stacks",
+    ))
+}
+
+/// Tells writers of JSON by the keys that they begin with.
+fn by_json(text: &str) -> Option<(&'static str, &'static str)> {
+    let has = |word: &str| text.contains(word);
+    if has("speedscope.app/file-format-schema") || (has("\"shared\"") && has("\"frames\"")) {
+        let way_out = "backsight does not read it: give the recording that it was made from";
+        return Some(("a profile of speedscope", way_out));
+    }
+    if has("\"traceEvents\"") || (text.starts_with('[') && has("\"ph\"")) {
+        let way_out = "backsight does not read it: a .cpuprofile goes through \
+                       speedscope or pprof, what `perf` recorded can be given itself";
+        return Some(("a trace of Chrome", way_out));
+    }
+    if has("\"callFrame\"") || (has("\"nodes\"") && has("\"hitCount\"")) {
+        let way_out = "backsight does not read it: record with `perf record -g node \
+                       --perf-basic-prof …`, or convert it to pprof";
+        return Some((
+            "a .cpuprofile or .heapprofile of V8 (Chrome, Node.js)",
+            way_out,
+        ));
+    }
+    let meta = has("\"meta\"") && (has("\"interval\"") || has("\"processType\""));
+    if meta || has("\"preprocessedProfileVersion\"") {
+        let way_out = "backsight writes it and does not read it: give what it was made from";
+        return Some(("a profile of the Firefox Profiler", way_out));
+    }
+    // Our own lines begin with their type, and OpenTelemetry's with their resources.
+    let is_ours = text.starts_with("{\"type\"")
+        || has("\"resourceProfiles\"")
+        || has("\"resource_profiles\"");
+    (text.starts_with('[') || (!is_ours && !has("\"type\""))).then_some((
+        "JSON of a kind that is not known",
+        "give NDJSON of backsight, one object a line, or what the JSON was made from",
+    ))
+}
+
+/// Tells stacks of `module`function+0x1f`, with a count behind each.
+fn is_dtrace(text: &str) -> bool {
+    let is_frame = |line: &str| {
+        let place = line.trim_ascii().split_once('`');
+        place.is_some_and(|(module, name)| {
+            !module.is_empty() && !module.contains([' ', ';']) && name.contains("+0x")
+        })
+    };
+    text.lines().filter(|line| is_frame(line)).take(2).count() == 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known;
+
+    #[test]
+    fn what_can_be_read_is_not_foreign() {
+        let fine: [&[u8]; 9] = [
+            b"{\"type\":\"header\",\"schema_version\":1}\n",
+            b"{\"schema_version\":1,\"type\":\"header\"}\n",
+            b"{\"resourceProfiles\":[]}",
+            b"PERFILE2",
+            b"\x0a\x04\x08\x01\x10\x02",
+            b"survey  8137 28296.545590: 1 cpu-clock: \n",
+            b"a;b 1\n",
+            b"heap profile: 1: 2 [1: 2] @ heapprofile\n",
+            b"--- contentionz 1 ---\n",
+        ];
+        for begin in fine {
+            let text = String::from_utf8_lossy(begin);
+            assert_eq!(known(begin), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Profiles as they were before `profile.proto`, which `pprof` still opens.
+//!
+//! | written by | begins with |
+//! |---|---|
+//! | gperftools' CPU profiler | five words: 0, 3, 0, microseconds between samples, 0 |
+//! | gperftools' heap profiler, tcmalloc, Go (`debug=1`) | `heap profile: 1: 64 [1: 64] @ heapprofile` |
+//! | jemalloc | `heap_v2/524288` |
+//! | tcmalloc's growth and fragmentation | `heap profile: … @ growthz`, `fragmentationz` |
+//! | locks: gperftools, Go | `--- contentionz`, `--- mutex:`, `--- contention:` |
+//! | Go's counts | `goroutine profile: total 10` |
+//! | threads | `--- threadz 1 ---` |
+//!
+//! All hold addresses of a process, and most the text of its `/proc/PID/maps` behind them,
+//! from which modules and offsets follow: device, inode and path, and no build ID. Where
+//! an allocator sampled by a Poisson process, each sample is scaled up to what it stands
+//! for, as `pprof` does. The functions that Go writes behind `#` are kept.
+//!
+//! `pprof` takes a frame out of a CPU profile that nearly all samples have behind their
+//! leaf, for a signal handler's. Such a frame is as often the program's own, and is kept.
+//!
+//! Source: `profile/legacy_profile.go` of github.com/google/pprof, `docs/cpuprofile-fileformat.html`
+//! of gperftools, `src/prof_data.c` and `bin/jeprof.in` of jemalloc.
+
+mod build;
+mod contention;
+mod count;
+mod cpu;
+mod heap;
+mod jemalloc;
+mod maps;
+mod sample_line;
+mod text;
+mod threadz;
+
+use std::io::{self, BufRead};
+
+use backsight_types::profile::Profile;
+
+use self::build::Builder;
+use self::text::Text;
+use crate::flaws::Flaws;
+
+/// No stack has more addresses.
+const MAX_FRAMES: usize = 1 << 16;
+
+/// A profile that could not be read at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The input could not be read.
+    #[error("cannot read the profile: {0}")]
+    Io(#[from] io::Error),
+    /// It is none of these profiles, or its beginning is damaged.
+    #[error("not a profile of this kind: {0}")]
+    Malformed(&'static str),
+}
+
+/// A line that is not understood. It is skipped; reading goes on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {cause}")]
+pub struct LineError {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub cause: &'static str,
+}
+
+/// Which of the profiles an input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Cpu(cpu::Words),
+    Heap,
+    Jemalloc,
+    Contention,
+    Count,
+    Threads,
+}
+
+impl Kind {
+    fn of(begin: &[u8]) -> Option<Self> {
+        if let Some(words) = cpu::Words::of(begin) {
+            return Some(Self::Cpu(words));
+        }
+        let lines = begin.split(|byte| *byte == b'\n');
+        let mut lines = lines.filter(|line| !text::is_empty(line));
+        let first = String::from_utf8_lossy(lines.next()?);
+        let first = first.trim_ascii();
+        if heap::Header::parse(first).is_some() {
+            Some(Self::Heap)
+        } else if jemalloc::rate(first).is_some() {
+            Some(Self::Jemalloc)
+        } else if contention::is_header(first) {
+            Some(Self::Contention)
+        } else if count::kind_of(first).is_some() {
+            Some(Self::Count)
+        } else {
+            threadz::is_header(first).then_some(Self::Threads)
+        }
+    }
+}
+
+/// Returns whether a file that begins so is one of these.
+#[must_use]
+pub fn is_one(begin: &[u8]) -> bool {
+    Kind::of(begin).is_some()
+}
+
+/// Reads such a profile, and returns what was wrong with parts of it. Lines that are
+/// malformed are handed to `malformed`.
+///
+/// # Errors
+/// [`Error::Io`] from the input; [`Error::Malformed`] when it is none of these.
+pub fn read(
+    mut input: impl BufRead,
+    malformed: impl FnMut(&LineError),
+) -> Result<(Profile, Flaws), Error> {
+    let kind = Kind::of(input.fill_buf()?);
+    let kind = kind.ok_or(Error::Malformed("its beginning is none of theirs"))?;
+    let mut builder = Builder::default();
+    if let Kind::Cpu(words) = kind {
+        cpu::read(&mut input, words, &mut builder)?;
+        let mut text = Text::new(input, malformed);
+        maps::read(&mut text, &mut builder)?;
+        return Ok(builder.finish());
+    }
+    let mut text = Text::new(input, malformed);
+    match kind {
+        Kind::Heap => heap::read(&mut text, &mut builder)?,
+        Kind::Jemalloc => jemalloc::read(&mut text, &mut builder)?,
+        Kind::Contention => contention::read(&mut text, &mut builder)?,
+        Kind::Count => count::read(&mut text, &mut builder)?,
+        Kind::Threads | Kind::Cpu(_) => threadz::read(&mut text, &mut builder)?,
+    }
+    text.skip_to_maps()?;
+    maps::read(&mut text, &mut builder)?;
+    Ok(builder.finish())
+}

@@ -1,0 +1,260 @@
+//! A profile whose addresses get their places at the end, when the memory map is known.
+
+use std::collections::HashMap;
+
+use backsight_types::profile::{
+    Frame, Label, Location, LocationIdx, Mapping, Process, ProcessIdx, Profile, Sample, Thread,
+    ThreadIdx, ValueType,
+};
+use backsight_types::{
+    AbsAddr, AbsRange, AddrKind, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Perms,
+    Reason,
+};
+
+use super::sample_line::GoFrame;
+use crate::flaws::Flaws;
+
+/// A row of the memory map that may run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mapped {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) offset: u64,
+    pub(super) device: Device,
+    pub(super) inode: u64,
+    pub(super) path: String,
+    pub(super) build_id: Option<backsight_types::BuildId>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    pub(super) profile: Profile,
+    pub(super) flaws: Flaws,
+    locations: HashMap<(u64, Lookup), LocationIdx>,
+    maps: Vec<Mapped>,
+}
+
+impl Builder {
+    /// Says what values count, in the order in which samples have them.
+    pub(super) fn count(&mut self, types: &[(&str, &str)]) {
+        let types = types.iter().map(|of| self.value_type(*of));
+        let types: Vec<ValueType> = types.collect();
+        // As pprof shows them: the last.
+        self.profile.default_type = types
+            .len()
+            .checked_sub(1)
+            .and_then(|at| u32::try_from(at).ok());
+        self.profile.sample_types = types;
+    }
+
+    pub(super) fn period(&mut self, of: (&str, &str), period: i64) {
+        self.profile.period = Some((self.value_type(of), period));
+    }
+
+    fn value_type(&mut self, (kind, unit): (&str, &str)) -> ValueType {
+        let strings = &mut self.profile.strings;
+        ValueType {
+            kind: strings.intern(kind),
+            unit: strings.intern(unit),
+        }
+    }
+
+    /// Returns the locations of a stack, innermost first. All are those behind a call, but
+    /// for the first where that is where the program stood.
+    pub(super) fn stack(&mut self, addrs: &[u64], leaf: Lookup) -> Vec<LocationIdx> {
+        let mut lookup = leaf;
+        let mut stack = Vec::with_capacity(addrs.len());
+        for addr in addrs {
+            stack.extend(self.location(*addr, lookup));
+            lookup = Lookup::Return;
+        }
+        stack
+    }
+
+    fn location(&mut self, addr: u64, lookup: Lookup) -> Option<LocationIdx> {
+        if let Some(known) = self.locations.get(&(addr, lookup)) {
+            return Some(*known);
+        }
+        let index = self.profile.add_location(Location {
+            address: Some(AbsAddr(addr)),
+            lookup,
+            ..Location::default()
+        })?;
+        self.locations.insert((addr, lookup), index);
+        Some(index)
+    }
+
+    pub(super) fn sample(
+        &mut self,
+        stack: &[LocationIdx],
+        thread: Option<ThreadIdx>,
+        values: &[i64],
+        labels: &[Label],
+    ) {
+        let stack = self.profile.stacks.intern(stack.iter().rev().copied());
+        let sample = Sample {
+            thread,
+            stack,
+            ..Sample::default()
+        };
+        self.profile.samples.sum(sample, values, labels);
+    }
+
+    /// Takes a thread in.
+    pub(super) fn thread(&mut self, tid: u32, name: &str) -> Option<ThreadIdx> {
+        let name = self.profile.strings.intern(name);
+        if self.profile.processes.is_empty() {
+            // The first is the process's.
+            self.profile.processes.push(Process {
+                pid: tid,
+                name: Some(name),
+                ..Process::default()
+            });
+        }
+        let index = ThreadIdx::behind(self.profile.threads.len())?;
+        self.profile.threads.push(Thread {
+            process: ProcessIdx(0),
+            tid: Some(tid),
+            name: Some(name),
+        });
+        Some(index)
+    }
+
+    /// Gives the locations of a stack the functions that stand behind it. Each names its
+    /// call; several of one address were inlined, innermost first.
+    pub(super) fn name(&mut self, stack: &[LocationIdx], frames: &[GoFrame]) {
+        let mut by_addr: HashMap<u64, Vec<&GoFrame>> = HashMap::new();
+        for frame in frames {
+            by_addr.entry(frame.addr).or_default().push(frame);
+        }
+        for index in stack {
+            let found = self.profile.location(*index).copied();
+            let Some(location) = found.filter(|it| it.frames.len == 0) else {
+                continue;
+            };
+            let addr = location.address.map_or(0, |addr| addr.0);
+            let of_call = addr.checked_sub(1).and_then(|call| by_addr.get(&call));
+            let Some(here) = of_call.or_else(|| by_addr.get(&addr)) else {
+                continue;
+            };
+            let last = here.len().saturating_sub(1);
+            let strings = &mut self.profile.strings;
+            let rows: Vec<Frame> = (here.iter().enumerate())
+                .map(|(at, frame)| Frame {
+                    function: Some(strings.intern(&frame.function)),
+                    file: frame.source.as_ref().map(|(file, _)| strings.intern(file)),
+                    line: frame.source.as_ref().map(|(_, line)| *line),
+                    inlined: at < last,
+                    ..Frame::default()
+                })
+                .collect();
+            let frames = self.profile.add_frames(rows).unwrap_or_default();
+            if let Some(location) = self.profile.locations.get_mut(index.as_usize()) {
+                location.frames = frames;
+            }
+        }
+    }
+
+    pub(super) fn mapped(&mut self, row: Mapped) {
+        self.maps.push(row);
+    }
+
+    /// Puts each address into its module.
+    pub(super) fn finish(mut self) -> (Profile, Flaws) {
+        self.maps.sort_by_key(|row| row.start);
+        let mut modules: HashMap<(Device, u64, String), ModuleIdx> = HashMap::new();
+        let mut of_rows = Vec::with_capacity(self.maps.len());
+        for row in &self.maps {
+            let module = self.profile.module_of(row, &mut modules);
+            let range = AbsRange::new(AbsAddr(row.start), AbsAddr(row.end));
+            self.profile.mappings.extend(range.map(|range| Mapping {
+                process: None,
+                range,
+                file_offset: FileOffset(row.offset),
+                perms: Perms::READ | Perms::EXECUTE,
+                module,
+                start_ns: None,
+            }));
+            of_rows.push(module);
+        }
+        let has_maps = !self.maps.is_empty();
+        for location in &mut self.profile.locations {
+            let Some(addr) = location.address else {
+                continue;
+            };
+            let back = u64::from(location.lookup == Lookup::Return);
+            let place = addr.0.saturating_sub(back);
+            let behind = self.maps.partition_point(|row| row.start <= place);
+            let at = behind.checked_sub(1);
+            let row = at
+                .and_then(|at| self.maps.get(at))
+                .filter(|row| place < row.end);
+            let Some((row, at)) = row.zip(at) else {
+                let is_bare = has_maps && location.frames.len == 0;
+                location.reason = is_bare.then_some(Reason::Unmapped);
+                continue;
+            };
+            let module = of_rows.get(at).copied().flatten();
+            let kind = module.and_then(|index| self.profile.modules.get(index.as_usize()));
+            let into = addr.0.checked_sub(row.start);
+            let offset = into.and_then(|into| into.checked_add(row.offset));
+            match kind.zip(offset) {
+                Some((module_row, offset)) => {
+                    location.kind = Some(AddrKind::from(module_row.kind));
+                    location.module = module;
+                    location.file_offset = Some(FileOffset(offset));
+                    location.address = None;
+                }
+                None => {
+                    location.kind = Some(AddrKind::Anonymous);
+                    let is_bare = location.frames.len == 0;
+                    location.reason = is_bare.then_some(Reason::Anonymous);
+                }
+            }
+        }
+        (self.profile, self.flaws)
+    }
+}
+
+/// What a row of the map is of.
+trait ModuleOf {
+    fn module_of(
+        &mut self,
+        row: &Mapped,
+        known: &mut HashMap<(Device, u64, String), ModuleIdx>,
+    ) -> Option<ModuleIdx>;
+}
+
+impl ModuleOf for Profile {
+    fn module_of(
+        &mut self,
+        row: &Mapped,
+        known: &mut HashMap<(Device, u64, String), ModuleIdx>,
+    ) -> Option<ModuleIdx> {
+        let is_vdso = row.path.starts_with("[vdso");
+        if row.path.is_empty() || (row.path.starts_with('[') && !is_vdso) {
+            return None;
+        }
+        let key = (row.device, row.inode, row.path.clone());
+        if let Some(known) = known.get(&key) {
+            return Some(*known);
+        }
+        let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
+        let path = row.path.strip_suffix(" (deleted)");
+        self.modules.push(Module {
+            kind: if is_vdso {
+                ModuleKind::Vdso
+            } else {
+                ModuleKind::File
+            },
+            path: path.unwrap_or(&row.path).as_bytes().to_vec(),
+            deleted: path.is_some(),
+            device: row.device,
+            inode: row.inode,
+            build_id: row.build_id,
+            ..Module::default()
+        });
+        known.insert(key, index);
+        Some(index)
+    }
+}

@@ -1,0 +1,46 @@
+//! What Go counts: goroutines, threads that were made.
+//!
+//! ```text
+//! goroutine profile: total 10
+//! 5 @ 0x4378b6 0x40619b 0x405cd8
+//! # 0x4b3efa main.worker+0x1a /src/g.go:4
+//! ```
+
+use std::io::{self, BufRead};
+
+use backsight_types::Lookup;
+
+use super::LineError;
+use super::build::Builder;
+use super::heap::stacks;
+use super::sample_line::addresses;
+use super::text::Text;
+
+/// Returns what is counted, as the first line says.
+pub(super) fn kind_of(line: &str) -> Option<&str> {
+    let (kind, total) = line.split_once(" profile: total ")?;
+    let is_number = !total.is_empty() && total.bytes().all(|byte| byte.is_ascii_digit());
+    let is_word = !kind.is_empty() && !kind.contains(char::is_whitespace);
+    (is_number && is_word).then_some(kind)
+}
+
+pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
+    text: &mut Text<R, F>,
+    builder: &mut Builder,
+) -> io::Result<()> {
+    text.next_but_comments()?;
+    let Some(kind) = kind_of(&text.line).map(str::to_owned) else {
+        text.wrong("no header of counts");
+        return Ok(());
+    };
+    builder.count(&[(&kind, "count")]);
+    builder.period((&kind, "count"), 1);
+    stacks(text, builder, |line, builder| {
+        let (count, addrs) = line.split_once('@').ok_or("no stack behind an @")?;
+        let count = count.trim_ascii().parse::<i64>();
+        let count = count.map_err(|_| "a count that is no number of 64 bits")?;
+        let stack = builder.stack(&addresses(addrs)?, Lookup::Return);
+        builder.sample(&stack, None, &[count], &[]);
+        Ok(stack)
+    })
+}

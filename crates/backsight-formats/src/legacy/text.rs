@@ -1,0 +1,88 @@
+//! The lines of a text, with the one that was looked at last.
+
+use std::io::{self, BufRead};
+
+use super::LineError;
+use crate::lines::{Line, Lines};
+
+/// A stack of 65,536 addresses has two of these.
+const MAX_LINE: u64 = 2 << 20;
+
+/// How the part begins that has the memory map.
+const MAPS: [&str; 2] = ["--- Memory map: ---", "MAPPED_LIBRARIES:"];
+
+pub(super) struct Text<R, F> {
+    lines: Lines<R>,
+    malformed: F,
+    /// The line that is being looked at, without blanks around it.
+    pub(super) line: String,
+    number: u64,
+    at_end: bool,
+}
+
+/// Returns whether a line says nothing but to people.
+pub(super) fn is_empty(line: &[u8]) -> bool {
+    matches!(line.trim_ascii().first(), None | Some(b'#'))
+}
+
+/// Returns whether a line begins the memory map.
+pub(super) fn begins_maps(line: &str) -> bool {
+    MAPS.iter().any(|begin| line.contains(begin))
+}
+
+impl<R: BufRead, F: FnMut(&LineError)> Text<R, F> {
+    pub(super) fn new(input: R, malformed: F) -> Self {
+        Self {
+            lines: Lines::new(input, MAX_LINE),
+            malformed,
+            line: String::new(),
+            number: 0,
+            at_end: false,
+        }
+    }
+
+    /// Goes on to the next line that is not blank; `false` at the end.
+    pub(super) fn next(&mut self) -> io::Result<bool> {
+        loop {
+            self.line.clear();
+            let Some((number, line)) = self.lines.next()? else {
+                self.at_end = true;
+                return Ok(false);
+            };
+            self.number = number;
+            match line {
+                Line::Whole(bytes) if bytes.trim_ascii().is_empty() => {}
+                Line::Whole(bytes) => {
+                    let text = String::from_utf8_lossy(bytes);
+                    self.line.push_str(text.trim_ascii());
+                    return Ok(true);
+                }
+                Line::TooLong => self.wrong("longer than 2 MiB"),
+            }
+        }
+    }
+
+    /// Goes on to the next line that is neither blank nor a comment.
+    pub(super) fn next_but_comments(&mut self) -> io::Result<bool> {
+        while self.next()? {
+            if !self.line.starts_with('#') {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Says what is wrong with the line.
+    pub(super) fn wrong(&mut self, cause: &'static str) {
+        let line = self.number;
+        (self.malformed)(&LineError { line, cause });
+    }
+
+    /// Goes on until the memory map begins, past parts that are not known.
+    pub(super) fn skip_to_maps(&mut self) -> io::Result<()> {
+        while !self.at_end && !begins_maps(&self.line) {
+            self.next()?;
+        }
+        Ok(())
+    }
+}

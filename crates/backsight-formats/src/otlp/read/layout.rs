@@ -1,0 +1,218 @@
+//! Which numbers the fields of samples have.
+//!
+//! | | 1 | 2 | 3 | 4 | 5 |
+//! |---|---|---|---|---|---|
+//! | OTLP 1.8, 1.9 | stack | values | attributes | link | times |
+//! | since OTLP 1.10 | stack | attributes | link | values | times |
+//!
+//! No field says which it is. Each sample is tried both ways: indexes must lead somewhere,
+//! no attribute may stand twice, a link is one number, and there must be a value, a time,
+//! or as many of both. What can be read in one way alone was written so.
+//!
+//! Source: `profiles.proto` of github.com/open-telemetry/opentelemetry-proto, v1.9.0 and
+//! v1.10.0.
+
+use crate::protobuf::{Fields, Value, varint};
+
+/// A version of the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    Since1_8,
+    Since1_10,
+}
+
+/// A sample as it stands in the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) stack: i32,
+    pub(super) attributes: Vec<i32>,
+    pub(super) link: i32,
+    pub(super) values: Vec<i64>,
+    pub(super) times: Vec<u64>,
+}
+
+/// How many rows the tables have that samples name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tables {
+    pub(super) stacks: usize,
+    pub(super) attributes: usize,
+    pub(super) links: usize,
+}
+
+/// What the samples of a message tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Votes {
+    pub(super) since_1_8: u64,
+    pub(super) since_1_10: u64,
+    /// Those that both read, each as something else.
+    pub(super) unclear: u64,
+}
+
+impl Row {
+    /// Reads a sample; `None` when it cannot be read so.
+    pub(super) fn read(bytes: &[u8], layout: Layout) -> Option<Self> {
+        let mut row = Self::default();
+        let mut fields = Fields::new(bytes);
+        while let Some((number, value)) = fields.next().ok()? {
+            match (number, layout) {
+                (1, _) => row.stack = index(value)?,
+                (2, Layout::Since1_10) | (3, Layout::Since1_8) => {
+                    numbers(value, |it| row.attributes.push(narrow(it)))?;
+                }
+                (3, Layout::Since1_10) | (4, Layout::Since1_8) => row.link = index(value)?,
+                (4, Layout::Since1_10) | (2, Layout::Since1_8) => {
+                    numbers(value, |it| {
+                        row.values.push(i64::from_ne_bytes(it.to_ne_bytes()))
+                    })?;
+                }
+                (5, _) => times(value, &mut row.times)?,
+                // What later versions add.
+                _ => {}
+            }
+        }
+        Some(row)
+    }
+
+    /// Returns whether all of it makes sense.
+    fn is_sound(&self, tables: &Tables) -> bool {
+        let leads = |index: i32, rows: usize| usize::try_from(index).is_ok_and(|at| at < rows);
+        let mut attributes = self.attributes.clone();
+        attributes.sort_unstable();
+        let is_repeated = attributes
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a == b));
+        let (values, times) = (self.values.len(), self.times.len());
+        leads(self.stack, tables.stacks.max(1))
+            && leads(self.link, tables.links.max(1))
+            && attributes.len() < tables.attributes.max(1)
+            && attributes
+                .iter()
+                .all(|it| *it != 0 && leads(*it, tables.attributes))
+            && !is_repeated
+            && (values != 0 || times != 0)
+            && (values == 0 || times == 0 || values == times)
+    }
+}
+
+impl Votes {
+    /// Counts what a sample tells, if it tells anything.
+    pub(super) fn count(&mut self, bytes: &[u8], tables: &Tables) {
+        match of_sample(bytes, tables) {
+            Some(Layout::Since1_8) => self.since_1_8 = self.since_1_8.saturating_add(1),
+            Some(Layout::Since1_10) => self.since_1_10 = self.since_1_10.saturating_add(1),
+            None if Row::read(bytes, Layout::Since1_8) != Row::read(bytes, Layout::Since1_10) => {
+                self.unclear = self.unclear.saturating_add(1);
+            }
+            None => {}
+        }
+    }
+
+    /// Returns what most say; `None` when nothing tells.
+    pub(super) fn layout(self) -> Option<Layout> {
+        match (self.since_1_8, self.since_1_10) {
+            (0, 0) => None,
+            (old, new) if old > new => Some(Layout::Since1_8),
+            _ => Some(Layout::Since1_10),
+        }
+    }
+}
+
+/// Returns the layout that alone makes sense of a sample.
+pub(super) fn of_sample(bytes: &[u8], tables: &Tables) -> Option<Layout> {
+    let is_sound = |layout| Row::read(bytes, layout).is_some_and(|row| row.is_sound(tables));
+    match (is_sound(Layout::Since1_8), is_sound(Layout::Since1_10)) {
+        (true, false) => Some(Layout::Since1_8),
+        (false, true) => Some(Layout::Since1_10),
+        _ => None,
+    }
+}
+
+fn narrow(value: u64) -> i32 {
+    // An `int32` below zero has ten bytes, of which the lower half is it.
+    i32::try_from(i64::from_ne_bytes(value.to_ne_bytes())).unwrap_or(-1)
+}
+
+fn index(value: Value<'_>) -> Option<i32> {
+    match value {
+        Value::Varint(value) => Some(narrow(value)),
+        _ => None,
+    }
+}
+
+/// Takes numbers that are packed or stand alone.
+fn numbers(value: Value<'_>, mut take: impl FnMut(u64)) -> Option<()> {
+    match value {
+        Value::Varint(value) => take(value),
+        Value::Bytes(mut packed) => {
+            while !packed.is_empty() {
+                take(varint(&mut packed)?);
+            }
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn times(value: Value<'_>, times: &mut Vec<u64>) -> Option<()> {
+    match value {
+        Value::Fixed64(time) => times.push(time),
+        Value::Bytes(packed) => {
+            let (whole, rest) = packed.as_chunks::<8>();
+            if !rest.is_empty() {
+                return None;
+            }
+            times.extend(whole.iter().map(|time| u64::from_le_bytes(*time)));
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Layout, Tables, of_sample};
+
+    #[test]
+    fn what_makes_sense_in_one_way_alone_tells() {
+        let tables = Tables {
+            stacks: 2,
+            attributes: 4,
+            links: 1,
+        };
+        let (old, new) = (Some(Layout::Since1_8), Some(Layout::Since1_10));
+        let cases: [(&str, &[u8], _); 9] = [
+            (
+                "values and attributes",
+                b"\x08\x01\x12\x01\x05\x1a\x01\x02",
+                old,
+            ),
+            ("a value alone", b"\x08\x01\x12\x01\x01", old),
+            (
+                "attributes and values",
+                b"\x08\x01\x12\x01\x02\x22\x01\x05",
+                new,
+            ),
+            ("a value alone, late", b"\x08\x01\x22\x01\x01", new),
+            ("a value that is not packed", b"\x08\x01\x20\x03", new),
+            (
+                "two attributes and a time",
+                b"\x08\x01\x12\x02\x01\x02\x2a\x08AAAAAAAA",
+                new,
+            ),
+            (
+                "a value that is no attribute, and a time",
+                b"\x08\x01\x12\x01\x09\x2a\x08AAAAAAAA",
+                old,
+            ),
+            (
+                "1 and a time: a value or an attribute",
+                b"\x08\x01\x12\x01\x01\x2a\x08AAAAAAAA",
+                None,
+            ),
+            ("nothing", b"", None),
+        ];
+        for (name, bytes, want) in cases {
+            assert_eq!(of_sample(bytes, &tables), want, "{name}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The tables of a profile, filled as names are met.
+
+use std::collections::HashMap;
+
+use backsight_types::profile::{
+    Frame, Label, LabelValue, Location, LocationIdx, Process, ProcessIdx, Profile, Sample, Thread,
+    ThreadIdx, ValueType,
+};
+use backsight_types::{
+    AbsAddr, AddrKind, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Reason,
+};
+
+use super::head::Head;
+
+/// What makes a location: all its lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    place: (u64, Option<ModuleIdx>, Lookup, bool),
+    pub(super) frames: Vec<Named>,
+}
+
+/// A frame in perf's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Named {
+    pub(super) function: Option<String>,
+    pub(super) source: Option<(String, u32)>,
+    pub(super) inlined: bool,
+}
+
+/// Where a location is, as its last line says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) addr: u64,
+    /// Whether that is an offset in the file.
+    pub(super) is_offset: bool,
+    pub(super) module: Option<ModuleIdx>,
+}
+
+/// A sample whose stack is still to come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Begun {
+    pub(super) sample: Sample,
+    pub(super) period: Option<i64>,
+    pub(super) labels: Vec<Label>,
+}
+
+/// The profile, and where its rows are.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) profile: Profile,
+    /// The first of the two values of each event.
+    events: HashMap<String, u32>,
+    modules: HashMap<String, ModuleIdx>,
+    processes: HashMap<u32, ProcessIdx>,
+    threads: HashMap<(u32, u32, String), ThreadIdx>,
+    locations: HashMap<Key, LocationIdx>,
+}
+
+/// What samples count when they do not say of which event they are.
+const NO_EVENT: &str = "";
+
+impl Tables {
+    /// Takes in what the first line of a sample says.
+    pub(super) fn begin(&mut self, head: &Head<'_>) -> Result<Begun, &'static str> {
+        let first_type = self.event(head.event.unwrap_or(NO_EVENT));
+        let mut labels = Vec::new();
+        let thread = match head.ids {
+            Some(ids) => {
+                let thread = self.thread(ids, head.comm);
+                Some(thread.ok_or("there are 2^32 threads before it")?)
+            }
+            None => {
+                // Without an ID a name is nobody's, and a label as pprof has it.
+                if !head.comm.is_empty() {
+                    let strings = &mut self.profile.strings;
+                    labels.push(Label {
+                        key: strings.intern("comm"),
+                        value: LabelValue::Text(strings.intern(head.comm)),
+                    });
+                }
+                None
+            }
+        };
+        Ok(Begun {
+            sample: Sample {
+                thread,
+                time_ns: head.time_ns,
+                stack: None,
+                first_type,
+            },
+            period: head.period,
+            labels,
+        })
+    }
+
+    /// Each event has two values: how many samples, and how much they stand for.
+    fn event(&mut self, name: &str) -> u32 {
+        if let Some(first) = self.events.get(name) {
+            return *first;
+        }
+        let Profile {
+            strings,
+            sample_types,
+            ..
+        } = &mut self.profile;
+        let first = u32::try_from(sample_types.len()).unwrap_or(u32::MAX);
+        let base = name.split(':').next().unwrap_or_default();
+        let unit = match base {
+            "cpu-clock" | "task-clock" => "nanoseconds",
+            _ => "count",
+        };
+        let mut value = |kind: &str, unit| ValueType {
+            kind: strings.intern(kind),
+            unit: strings.intern(unit),
+        };
+        let values = match name {
+            NO_EVENT => [value("samples", "count"), value("period", "count")],
+            _ => [
+                value(&format!("{name}-samples"), "count"),
+                value(name, unit),
+            ],
+        };
+        sample_types.extend(values);
+        self.events.insert(name.to_owned(), first);
+        first
+    }
+
+    fn thread(&mut self, (pid, tid): (u32, u32), comm: &str) -> Option<ThreadIdx> {
+        let key = (pid, tid, comm.to_owned());
+        if let Some(thread) = self.threads.get(&key) {
+            return Some(*thread);
+        }
+        let Profile {
+            strings,
+            processes,
+            threads,
+            ..
+        } = &mut self.profile;
+        let name = Some(comm).filter(|name| !name.is_empty());
+        let name = name.map(|name| strings.intern(name));
+        let process = match self.processes.get(&pid) {
+            Some(process) => *process,
+            None => {
+                let process = ProcessIdx::behind(processes.len())?;
+                processes.push(Process {
+                    pid,
+                    name,
+                    ..Process::default()
+                });
+                self.processes.insert(pid, process);
+                process
+            }
+        };
+        let thread = ThreadIdx::behind(threads.len())?;
+        threads.push(Thread {
+            process,
+            tid: Some(tid),
+            name,
+        });
+        self.threads.insert(key, thread);
+        Some(thread)
+    }
+
+    pub(super) fn module(&mut self, dso: &str) -> Option<ModuleIdx> {
+        if let Some(module) = self.modules.get(dso) {
+            return Some(*module);
+        }
+        let modules = &mut self.profile.modules;
+        let index = ModuleIdx(u32::try_from(modules.len()).ok()?);
+        let path = dso.strip_suffix(" (deleted)").unwrap_or(dso);
+        modules.push(Module {
+            kind: match dso {
+                "[vdso]" => ModuleKind::Vdso,
+                _ if is_kernel(dso) => ModuleKind::Kernel,
+                _ => ModuleKind::File,
+            },
+            path: path.as_bytes().to_vec(),
+            deleted: path != dso,
+            ..Module::default()
+        });
+        self.modules.insert(dso.to_owned(), index);
+        Some(index)
+    }
+
+    /// Returns the location that these lines make.
+    pub(super) fn location(
+        &mut self,
+        mut key: Key,
+        place: &Place,
+        lookup: Lookup,
+    ) -> Option<LocationIdx> {
+        key.place = (place.addr, place.module, lookup, place.is_offset);
+        if let Some(known) = self.locations.get(&key) {
+            return Some(*known);
+        }
+        let location = self.new_location(&key, place)?;
+        self.locations.insert(key, location);
+        Some(location)
+    }
+
+    fn new_location(&mut self, key: &Key, place: &Place) -> Option<LocationIdx> {
+        let Profile {
+            strings, modules, ..
+        } = &mut self.profile;
+        let is_named = key.frames.iter().any(|frame| frame.function.is_some());
+        let named = key.frames.iter().filter(|_| is_named);
+        let frames: Vec<Frame> = named
+            .map(|frame| Frame {
+                function: frame.function.as_deref().map(|name| strings.intern(name)),
+                file: frame.source.as_ref().map(|(file, _)| strings.intern(file)),
+                line: frame.source.as_ref().map(|(_, line)| *line),
+                inlined: frame.inlined,
+                ..Frame::default()
+            })
+            .collect();
+        let kind = place.module.and_then(|index| modules.get(index.as_usize()));
+        let kind = kind.map(|module| AddrKind::from(module.kind));
+        let frames = self.profile.add_frames(frames)?;
+        self.profile.add_location(Location {
+            address: (!place.is_offset).then_some(AbsAddr(place.addr)),
+            lookup: key.place.2,
+            kind,
+            module: place.module,
+            file_offset: place.is_offset.then_some(FileOffset(place.addr)),
+            reason: match place.module {
+                None => Some(Reason::Unmapped),
+                Some(_) => None,
+            }
+            .filter(|_| !is_named),
+            frames,
+            ..Location::default()
+        })
+    }
+
+    /// Ends a sample: its stack is the locations, innermost first.
+    pub(super) fn finish(&mut self, begun: Begun, stack: &[LocationIdx], summed: bool) {
+        let stack = stack.iter().rev().copied();
+        let stack = self.profile.stacks.intern(stack);
+        let sample = Sample {
+            stack,
+            ..begun.sample
+        };
+        let values = [1, begun.period.unwrap_or_default()];
+        let values = if begun.period.is_some() {
+            &values[..]
+        } else {
+            &values[..1]
+        };
+        match summed {
+            true => self.profile.samples.sum(sample, values, &begun.labels),
+            false => self.profile.samples.push(sample, values, &begun.labels),
+        }
+    }
+
+    pub(super) fn into_profile(mut self) -> Profile {
+        // Of one event alone, samples need no other name.
+        if self.events.len() == 1 {
+            let samples = self.profile.strings.intern("samples");
+            if let Some(first) = self.profile.sample_types.first_mut() {
+                first.kind = samples;
+            }
+        }
+        self.profile
+    }
+}
+
+/// Returns whether perf means the kernel, or a module of it.
+pub(super) fn is_kernel(dso: &str) -> bool {
+    let is_in_brackets = dso.starts_with('[') && dso.ends_with(']');
+    let known = ["[vdso]", "[vsyscall]", "[heap]", "[stack]"];
+    let is_module = dso.ends_with(".ko") || dso.contains(".ko.");
+    (is_in_brackets && !known.contains(&dso)) || is_module || dso.ends_with("/vmlinux")
+}

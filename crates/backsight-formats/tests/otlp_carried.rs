@@ -1,0 +1,427 @@
+//! What OTLP files of others hold besides samples: attributes of every level, either
+//! numbering of samples, lengths before messages, JSON.
+
+#![cfg(feature = "otlp")]
+
+mod message;
+mod profiles;
+mod said;
+
+use std::path::Path;
+use std::process::Command;
+
+use backsight_formats::flaws::Flaws;
+use backsight_formats::otlp::{self, Error, Limits, Options, is_json};
+use backsight_formats::{ndjson, pprof};
+use backsight_types::profile::{LabelValue, Profile};
+use message::Message;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use said::said;
+
+const TEXTS: [&str; 14] = [
+    "",
+    "samples",
+    "count",
+    "/bin/sh",
+    "main",
+    "thread.id",
+    "kind",
+    "process.executable.build_id.go",
+    "profile.frame.type",
+    "note",
+    "sh",
+    "list",
+    "ns",
+    "wait",
+];
+
+/// Attributes 1 to 6: `thread.id` 7, `kind` "batch", a Go build ID, a frame type, a list,
+/// and `wait` 5 ns.
+fn dictionary() -> Message {
+    let texts = TEXTS
+        .iter()
+        .fold(Message::default(), |it, text| it.bytes(5, text));
+    let zeros = [1, 2, 3, 4, 6, 7]
+        .iter()
+        .fold(texts, |it, field| it.bytes(*field, ""));
+    let attribute = |key, value: Message| Message::default().number(1, key).bytes(2, value.0);
+    let text = |text: &str| Message::default().bytes(1, text);
+    let list = Message::default()
+        .bytes(1, text("a").0)
+        .bytes(1, text("b").0);
+    zeros
+        .bytes(
+            1,
+            Message::default()
+                .number(1, 0x5000)
+                .number(2, 0x7000)
+                .number(3, 0x1000)
+                .number(4, 3)
+                .bytes(5, [3])
+                .0,
+        )
+        .bytes(
+            2,
+            Message::default()
+                .number(1, 1)
+                .number(2, 0x5123)
+                .message(3, &[(1, 1), (2, 12)])
+                .bytes(4, [4])
+                .0,
+        )
+        .message(3, &[(1, 4)])
+        .bytes(7, Message::default().bytes(1, [1]).0)
+        .bytes(6, attribute(5, Message::default().number(3, 7)).0)
+        .bytes(6, attribute(6, text("batch")).0)
+        .bytes(6, attribute(7, text("go-id")).0)
+        .bytes(6, attribute(8, text("jvm")).0)
+        .bytes(6, attribute(11, Message::default().bytes(5, list.0)).0)
+        .bytes(
+            6,
+            attribute(13, Message::default().number(3, 5))
+                .number(3, 12)
+                .0,
+        )
+}
+
+fn key_value(key: &str, text: &str) -> Vec<u8> {
+    let value = Message::default().bytes(1, text);
+    Message::default().bytes(1, key).bytes(2, value.0).0
+}
+
+/// A message of these samples, with attributes of resource and scope.
+fn message(samples: &[Message]) -> Vec<u8> {
+    let profile = Message::default().message(1, &[(1, 1), (2, 2)]);
+    let profile = samples
+        .iter()
+        .fold(profile, |it, sample| it.bytes(2, &sample.0));
+    let scope = Message::default()
+        .bytes(1, "ebpf")
+        .bytes(2, "1.2")
+        .bytes(3, key_value("team", "perf"));
+    let scope = Message::default().bytes(1, scope.0).bytes(2, profile.0);
+    let resource = Message::default()
+        .bytes(1, key_value("service.name", "shop"))
+        .bytes(1, key_value("container.id", "c0ffee"))
+        .bytes(1, key_value("k8s.pod.name", "shop-1"))
+        .bytes(1, key_value("custom", "x"));
+    let resource = Message::default().bytes(1, resource.0).bytes(2, scope.0);
+    Message::default()
+        .bytes(1, resource.0)
+        .bytes(2, dictionary().0)
+        .0
+}
+
+fn new_sample() -> Message {
+    Message::default()
+        .number(1, 1)
+        .bytes(2, [1, 2, 5, 6])
+        .bytes(4, [3])
+}
+
+fn old_sample() -> Message {
+    Message::default()
+        .number(1, 1)
+        .bytes(2, [3])
+        .bytes(3, [1, 2, 5, 6])
+}
+
+fn read(bytes: &[u8]) -> (Profile, Flaws) {
+    otlp::read(bytes, &Limits::default()).unwrap()
+}
+
+fn labels(profile: &Profile) -> Vec<(String, String)> {
+    let (_, _, labels) = profile.samples.get(0).unwrap();
+    let text = |index| profile.strings.get(index).unwrap().to_owned();
+    let of = |value| match value {
+        LabelValue::Text(index) => text(index),
+        LabelValue::Number(number, unit) => {
+            format!("{number} {}", unit.map_or_else(String::new, text))
+        }
+    };
+    labels
+        .iter()
+        .map(|label| (text(label.key), of(label.value)))
+        .collect()
+}
+
+fn attributes(profile: &Profile) -> Vec<String> {
+    let rows = profile.attributes.iter();
+    let text = |index| profile.strings.get(index).unwrap();
+    rows.map(|row| {
+        format!(
+            "{:?} {} {:?}",
+            row.of,
+            text(row.label.key),
+            match row.label.value {
+                LabelValue::Text(index) => text(index),
+                LabelValue::Number(..) => "",
+            }
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn attributes_of_every_level_are_carried() {
+    let (profile, flaws) = read(&message(&[new_sample()]));
+    assert_eq!(
+        (flaws.iter().count(), flaws.left_out().count()),
+        (0, 0),
+        "{flaws:?}"
+    );
+    let of_lists = flaws.changed().map(|(_, count)| count);
+    assert_eq!(of_lists.collect::<Vec<_>>(), [1]);
+    let want = [
+        ("thread.id", "7 "),
+        ("kind", "batch"),
+        ("list", r#"["a","b"]"#),
+        ("wait", "5 ns"),
+        ("service.name", "shop"),
+        ("container.id", "c0ffee"),
+        ("k8s.pod.name", "shop-1"),
+        ("custom", "x"),
+        ("otel.scope.team", "perf"),
+        ("otel.scope.name", "ebpf"),
+        ("otel.scope.version", "1.2"),
+    ];
+    let mut want: Vec<_> = want
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .to_vec();
+    let mut got = labels(&profile);
+    want.sort();
+    got.sort();
+    assert_eq!(got, want);
+    let of_rows = [
+        "Module(ModuleIdx(0)) process.executable.build_id.go \"go-id\"",
+        "Location(LocationIdx(0)) profile.frame.type \"jvm\"",
+    ];
+    assert_eq!(attributes(&profile), of_rows);
+
+    // Through NDJSON nothing is lost.
+    let mut lines = Vec::new();
+    ndjson::write_profile(&ndjson::Header::new("test"), &profile, &mut lines).unwrap();
+    let again = ndjson::read_profile(&lines[..], false, |error| panic!("{error}")).unwrap();
+    assert_eq!(said(&again, true), said(&profile, true));
+    assert_eq!(attributes(&again), of_rows);
+
+    // Out as OTLP: each where it came from.
+    let mut bytes = Vec::new();
+    let flaws = otlp::write(&again, &mut bytes, &Options::default()).unwrap();
+    assert!(flaws.is_empty(), "{flaws:?}");
+    let (third, _) = read(&bytes);
+    let mut got = labels(&third);
+    got.sort();
+    assert_eq!(got, want);
+    assert_eq!(attributes(&third), of_rows);
+    if let Some(said) = python(
+        &bytes,
+        "r = data.resource_profiles[0]\nprint(sorted(a.key for a in r.resource.attributes), \
+         r.scope_profiles[0].scope.name, [a.key for a in r.scope_profiles[0].scope.attributes])",
+    ) {
+        let want = "['container.id', 'k8s.pod.name', 'service.name'] ebpf ['team']\n";
+        assert_eq!(said, want);
+    }
+
+    // In pprof samples have them as labels; for the others there is no place, which is said.
+    let mut bytes = Vec::new();
+    let flaws = pprof::write(&profile, &mut bytes, &pprof::Options::default()).unwrap();
+    assert_eq!(
+        flaws.left_out().map(|(_, count)| count).collect::<Vec<_>>(),
+        [2]
+    );
+    let (fourth, _) = pprof::read(&bytes[..], &Limits::default()).unwrap();
+    assert_eq!(labels(&fourth).len(), want.len());
+}
+
+#[test]
+fn both_numberings_of_samples_say_the_same() {
+    let (new, _) = read(&message(&[new_sample()]));
+    let (old, _) = read(&message(&[old_sample()]));
+    assert_eq!(said(&old, true), said(&new, true));
+    // Nothing tells of the second what the first has told.
+    let silent = Message::default()
+        .number(1, 1)
+        .bytes(2, [1])
+        .bytes(5, 9_u64.to_le_bytes());
+    let time = |samples: &[Message]| {
+        let (profile, flaws) = read(&message(samples));
+        let (_, values, _) = profile.samples.get(samples.len() - 1).unwrap();
+        let said: Vec<u64> = flaws.changed().map(|(_, count)| count).collect();
+        (values.to_vec(), labels(&profile).len(), said)
+    };
+    assert_eq!(time(&[old_sample(), silent.clone()]).0, [1]);
+    // Nothing tells at all: read as the newer one, and said.
+    let (values, count, said) = time(std::slice::from_ref(&silent));
+    assert_eq!((values, count, said), (vec![1], 8, vec![1]));
+    // Each tells by itself, and that there are both is said.
+    let (_, flaws) = read(&message(&[old_sample(), new_sample(), new_sample()]));
+    assert!(
+        flaws
+            .changed()
+            .any(|(what, count)| what.contains("another") && count == 1)
+    );
+}
+
+#[test]
+fn what_is_older_than_stacks_is_refused_by_name() {
+    let profile = Message::default()
+        .message(1, &[(1, 1), (2, 2)])
+        .bytes(3, [1, 2]);
+    let scope = Message::default().bytes(2, profile.0);
+    let resource = Message::default().bytes(2, scope.0);
+    let bytes = Message::default()
+        .bytes(2, dictionary().0)
+        .bytes(1, resource.0)
+        .0;
+    let error = otlp::read(&bytes[..], &Limits::default()).unwrap_err();
+    assert!(error.to_string().contains("before 1.8"), "{error}");
+}
+
+fn prefixed(messages: &[Vec<u8>]) -> Vec<u8> {
+    let with_length = |it: &Vec<u8>| {
+        let length = u32::try_from(it.len()).unwrap().to_be_bytes();
+        [&length[..], it].concat()
+    };
+    messages.iter().flat_map(with_length).collect()
+}
+
+#[test]
+fn messages_behind_their_lengths_are_all_read() {
+    let one = message(&[new_sample()]);
+    let two = message(&[old_sample(), old_sample()]);
+    let bytes = prefixed(&[one.clone(), two.clone()]);
+    let (profile, flaws) = read(&bytes);
+    assert_eq!(flaws.iter().count(), 0, "{flaws:?}");
+    let values = profile.samples.iter().map(|(_, values, _)| values[0]);
+    assert_eq!(values.sum::<i64>(), 9);
+    // A file is one module, however many messages name it.
+    assert_eq!((profile.modules.len(), profile.attributes.len()), (1, 3));
+    // What is lost is counted: a message cut off, one that is none, and the rest is there.
+    for cut in [1, 3, 4, 20, two.len()] {
+        let (profile, flaws) = read(&bytes[..bytes.len() - cut]);
+        assert!(
+            flaws.iter().any(|(what, _)| what.contains("cut off")),
+            "{cut}: {flaws:?}"
+        );
+        assert!(!profile.samples.is_empty(), "{cut}");
+    }
+    let none = prefixed(&[one, b"\x0a\xff".to_vec(), two]);
+    let (profile, flaws) = read(&none);
+    let counted: Vec<_> = flaws.iter().collect();
+    assert_eq!(counted, [("messages that cannot be read", 1)]);
+    assert_eq!(
+        profile
+            .samples
+            .iter()
+            .map(|(_, values, _)| values[0])
+            .sum::<i64>(),
+        9
+    );
+    for bad in [&b"\0\0\0\x05hello"[..], b"\0\0", b"\0", b""] {
+        let error = otlp::read(bad, &Limits::default()).unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }), "{bad:?}: {error}");
+    }
+}
+
+/// Runs a few lines of Python on `data`, a message.
+fn python(bytes: &[u8], lines: &str) -> Option<String> {
+    let python = std::env::var_os("BACKSIGHT_PYTHON").unwrap_or_else(|| "python3".into());
+    let import = "import sys\nfrom opentelemetry.proto.profiles.v1development.profiles_pb2 import \
+                  ProfilesData\nfrom google.protobuf import json_format";
+    let has = Command::new(&python).args(["-c", import]).output();
+    if !has.is_ok_and(|done| done.status.success()) {
+        testkit::skip("no Python with opentelemetry-proto; BACKSIGHT_PYTHON can name one");
+        return None;
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, bytes).unwrap();
+    let script = format!(
+        "{import}\ndata = ProfilesData.FromString(open(sys.argv[1], 'rb').read())\n{lines}"
+    );
+    let path: &Path = file.path();
+    let done = Command::new(python)
+        .arg("-c")
+        .arg(script)
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    Some(String::from_utf8(done.stdout).unwrap())
+}
+
+#[test]
+fn the_json_that_python_writes_says_the_same() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut files = vec![message(&[new_sample()])];
+    for _ in 0..3 {
+        let profile = profiles::profiles()
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
+        let mut bytes = Vec::new();
+        otlp::write(
+            &profile,
+            &mut bytes,
+            &Options {
+                gzip: false,
+                times: true,
+            },
+        )
+        .unwrap();
+        files.push(bytes);
+    }
+    let mut all = String::new();
+    for bytes in &files {
+        for options in ["", "preserving_proto_field_name=True, indent=None"] {
+            let lines = format!("print(json_format.MessageToJson(data, {options}))");
+            let Some(json) = python(bytes, &lines) else {
+                return;
+            };
+            assert!(is_json(json.as_bytes()));
+            let (got, flaws) = read(json.as_bytes());
+            let (want, want_flaws) = read(bytes);
+            assert_eq!(flaws, want_flaws);
+            assert_eq!(said(&got, true), said(&want, true));
+            all.push_str(&json);
+        }
+    }
+    // One behind the other, as the Collector's file exporter writes lines.
+    let (got, _) = read(all.as_bytes());
+    let count = |bytes: &Vec<u8>| read(bytes).0.samples.len() * 2;
+    assert_eq!(got.samples.len(), files.iter().map(count).sum::<usize>());
+}
+
+#[test]
+fn damaged_json_is_refused_with_its_place() {
+    let text = r#"{"dictionary":{"stringTable":["","samples"]},"resourceProfiles":[]}"#;
+    assert!(read(text.as_bytes()).0.samples.is_empty());
+    for cut in 1..text.len() {
+        let error = otlp::read(&text.as_bytes()[..cut], &Limits::default()).unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }), "{cut}: {error}");
+    }
+    let deep = format!("{{\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let error = otlp::read(deep.as_bytes(), &Limits::default()).unwrap_err();
+    assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    let small = Limits { memory: 100 };
+    let error = otlp::read(text.as_bytes(), &small).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes: Vec<u8>, text in "[{}\\[\\]\",:a-z0-9_]*", at in 0..400_usize, bit in 0..8_u8) {
+        let limits = Limits { memory: 1 << 20 };
+        let _ = otlp::read(&bytes[..], &limits);
+        let _ = otlp::read(text.as_bytes(), &limits);
+        let mut damaged = prefixed(&[message(&[new_sample()]), message(&[old_sample()])]);
+        let at = at % damaged.len();
+        damaged[at] ^= 1 << bit;
+        let _ = otlp::read(&damaged[..], &limits);
+    }
+}
