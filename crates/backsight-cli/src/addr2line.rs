@@ -7,6 +7,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Result};
 use crate::input::Addresses;
 use crate::sink::{Layout, Sink};
@@ -37,9 +38,13 @@ pub(crate) struct Addr2line {
     #[arg(short, long)]
     pretty_print: bool,
 
-    /// Look here for separate debug files, instead of in /usr/lib/debug
-    #[arg(long, value_name = "DIR", help_heading = "Beyond addr2line")]
-    debug_dir: Vec<PathBuf>,
+    #[command(flatten, next_help_heading = "Beyond addr2line")]
+    debug_files: DebugFiles,
+
+    /// Say on standard error where files were looked for, and why those that were there did
+    /// not count
+    #[arg(long, help_heading = "Beyond addr2line")]
+    verbose: bool,
 
     /// Exit with 3 when an address has no function and no line, or a line of input
     /// is malformed
@@ -51,7 +56,7 @@ impl Addr2line {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         let style = self.listing.style(self.inlines, self.pretty_print);
         let mut sink = Sink::new(out, Layout::Addr2line(style));
-        let symbols = Symbols::in_debug_dirs(self.debug_dir);
+        let symbols = Symbols::of(self.debug_files, self.verbose);
         symbols.check();
         // As addr2line: without addresses they come on standard input.
         let addresses = self.addresses.or_stdin();

@@ -87,7 +87,7 @@ pub(crate) fn perf_data(
 ) -> Result<(Profile, Problems)> {
     let opened = input.open();
     let mut reader = opened.map_err(|error| Failure::of(Shown(path), error))?;
-    let capture = read(&mut reader, how, drain)?;
+    let capture = read(path, &mut reader, how, drain)?;
     let say = |what: &dyn fmt::Display| complain(format_args!("{}: {what}", Shown(path)));
     if capture.lost > 0 {
         say(&format_args!("perf lost {} records", capture.lost));
@@ -115,6 +115,7 @@ pub(crate) fn perf_data(
 }
 
 fn read<R: Read>(
+    path: &Path,
     reader: &mut Reader<R>,
     how: &How<'_>,
     mut drain: impl FnMut(&mut Profile) -> Result<()>,
@@ -138,6 +139,8 @@ fn read<R: Read>(
     capture.off_cpu.finish(&mut capture.piece.switches);
     capture.finish_piece();
     capture.conclude(reader.facts());
+    let hostname = reader.facts().hostname.clone();
+    files::say_unproven(path, hostname.as_deref(), &mut capture.profile);
     drain(&mut capture.profile)?;
     Ok(capture)
 }

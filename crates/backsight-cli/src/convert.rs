@@ -25,6 +25,7 @@ use clap::ValueEnum;
 
 use crate::TOOL;
 use crate::args::parse_size;
+use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::Shown;
 use crate::output;
@@ -119,6 +120,7 @@ impl Convert {
         output: Option<PathBuf>,
         to: Output,
         strict: bool,
+        debug_files: DebugFiles,
     ) -> Self {
         Self {
             paths: Paths::new(input, output.unwrap_or_else(|| PathBuf::from("-"))),
@@ -128,7 +130,7 @@ impl Convert {
             event: None,
             lead: Lead::default(),
             no_symbols: true,
-            symbols: Symbols::default(),
+            symbols: Symbols::of(debug_files, false),
             max_memory: pprof::Limits::default().memory,
             strict,
         }
@@ -143,6 +145,8 @@ impl Convert {
         let (input, output) = self.paths.both()?;
         let to = Output::of(output, self.to)?;
         self.symbols.use_jobs()?;
+        // Where a recording's files are matters without symbols too.
+        drop(self.symbols.options());
         if !self.no_symbols {
             self.symbols.check();
         }

@@ -15,6 +15,7 @@ use vma_query::{Error, Snapshot};
 use crate::TOOL;
 use crate::args::{Backend, backend_name, check_proc_root, parse_pid};
 use crate::convert::{self, Convert};
+use crate::debug_files::DebugFiles;
 use crate::failure::{self, Done, Failure, Result, complain};
 use crate::file::{Shown, open_text};
 use crate::input::{Addresses, Batch};
@@ -84,6 +85,9 @@ pub(crate) struct Normalize {
     #[arg(default_missing_value = "auto", conflicts_with = "maps")]
     map_files: When,
 
+    #[command(flatten)]
+    debug_files: DebugFiles,
+
     /// Where processes are found instead of /proc, such as /host/proc in a sidecar
     #[arg(long, value_name = "DIR", conflicts_with = "maps")]
     proc_root: Option<PathBuf>,
@@ -142,8 +146,20 @@ impl Normalize {
                     return Err(Failure::Usage(message.to_owned()));
                 }
             };
-            let convert = Convert::without_symbols(input, self.from, self.output, to, self.strict);
+            let convert = Convert::without_symbols(
+                input,
+                self.from,
+                self.output,
+                to,
+                self.strict,
+                self.debug_files,
+            );
             return convert.of_event(self.event).run(out);
+        }
+        if !self.debug_files.is_default() {
+            let message = "--debug-dir, --root and --trust-paths are for a recording (-i): a \
+                           process has its files itself";
+            return Err(Failure::Usage(message.to_owned()));
         }
         match &self.output {
             None => self.write(out, Palette::of_stdout()),

@@ -1,6 +1,6 @@
 //! `backsight symbolize`: addresses to functions, files and lines.
 
-mod accounted;
+pub(crate) mod accounted;
 mod captured;
 pub(crate) mod elf;
 pub(crate) mod find;
@@ -16,8 +16,8 @@ use backsight_formats::addr2line_text::Style;
 use clap::ValueEnum;
 
 use crate::args::{Pids, all_pids, check_proc_root, parse_pids};
-use crate::failure::{Cause, Done, Failure, Result, complain};
-use crate::file::Shown;
+use crate::debug_files::DebugFiles;
+use crate::failure::{Done, Failure, Result};
 use crate::input::Addresses;
 use crate::kept_indexes::KeptIndexes;
 use crate::palette::Palette;
@@ -105,15 +105,8 @@ pub(crate) enum AddrKind {
 /// How symbols are looked up.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Symbols {
-    /// Look here for separate debug files, as DIR/.build-id/xx/rest.debug or by their
-    /// debug links, instead of in /usr/lib/debug; may be given several times
-    #[arg(long, value_name = "DIR")]
-    debug_dir: Vec<PathBuf>,
-
-    /// The root directory that the files' paths begin at: separate debug files are
-    /// looked for in it before they are on this host [default: a live process's own]
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
+    #[command(flatten)]
+    debug_files: DebugFiles,
 
     #[command(flatten)]
     index_dir: KeptIndexes,
@@ -123,16 +116,22 @@ pub(crate) struct Symbols {
     #[arg(long)]
     no_inlines: bool,
 
+    /// Say on standard error where files were looked for, and why those that were there did
+    /// not count
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
     /// Use this many threads [default: as many as there are processors]
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
 }
 
 impl Symbols {
-    /// The usual lookup, with debug files from these folders alone, if there are any.
-    pub(crate) fn in_debug_dirs(debug_dir: Vec<PathBuf>) -> Self {
+    /// The usual lookup, with these files.
+    pub(crate) fn of(debug_files: DebugFiles, verbose: bool) -> Self {
         Self {
-            debug_dir,
+            debug_files,
+            verbose,
             ..Self::default()
         }
     }
@@ -140,20 +139,7 @@ impl Symbols {
     /// Says which folders are none. The others may still do.
     pub(crate) fn check(&self) {
         self.index_dir.check();
-        let debug_dirs = self.debug_dir.iter().map(|dir| ("--debug-dir", dir));
-        let root = self.root.iter().map(|dir| ("--root", dir));
-        for (flag, dir) in debug_dirs.chain(root) {
-            let inside = |root: &PathBuf| Some(root.join(dir.strip_prefix("/").ok()?));
-            if (self.root.as_ref().and_then(inside)).is_some_and(|dir| dir.is_dir()) {
-                continue;
-            }
-            let cause = match dir.metadata() {
-                Ok(metadata) if metadata.is_dir() => continue,
-                Ok(_) => "not a directory".to_owned(),
-                Err(error) => Cause(&error).to_string(),
-            };
-            complain(format_args!("{flag} {}: {cause}", Shown(dir)));
-        }
+        self.debug_files.check();
     }
 
     /// Has as many threads work as were asked for.
@@ -168,15 +154,12 @@ impl Symbols {
 
     /// Returns what the symbolizer is told.
     pub(crate) fn options(&self) -> backsight_symbolize::Options {
-        let mut options = backsight_symbolize::Options {
+        let options = backsight_symbolize::Options {
             inlines: !self.no_inlines,
-            ..backsight_symbolize::Options::default()
+            index_dir: self.index_dir.dir(),
+            ..self.debug_files.options()
         };
-        options.root.clone_from(&self.root);
-        options.index_dir = self.index_dir.dir();
-        if !self.debug_dir.is_empty() {
-            options.debug_dirs.clone_from(&self.debug_dir);
-        }
+        find::look_in(options.clone(), self.debug_files.trust_paths);
         options
     }
 }

@@ -33,6 +33,7 @@ fn libc() -> Module {
         segments: Some(Segments::new(vec![text])),
         arch: Some(Arch(62)),
         unreadable: None,
+        by_path: false,
     }
 }
 

@@ -57,6 +57,7 @@ prop_compose! {
             segments: segments.map(Segments::new),
             arch: arch.map(Arch),
             unreadable,
+            by_path: deleted,
         }
     }
 }

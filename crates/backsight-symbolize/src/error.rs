@@ -32,6 +32,18 @@ pub enum Error {
     /// It is not the file that was asked for.
     #[error("its build ID is missing or differs from the one asked for")]
     BuildIdMismatch,
+    /// Its checksum is not the one of the link that leads to it.
+    #[error("its checksum is not the one that the debug link has")]
+    ChecksumMismatch,
+    /// It is a debug file, and the module itself was looked for.
+    #[error("a debug file, without the code and its program headers")]
+    NotTheModule,
+    /// Others can change it, or the directory that it is in: an index is then not used.
+    #[error("others can change it: have it owned by this user or root, with chmod go-w")]
+    NotOurs,
+    /// It is no index of this version, or is damaged.
+    #[error("no sound symbol index of this version: build it again")]
+    BadIndex,
     /// What was read of it, an index, is damaged, and there is nothing else to read.
     #[error("a damaged symbol index, and no other file of this build ID: build it again")]
     DamagedIndex,
@@ -46,13 +58,15 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::TooLarge { .. } => Reason::Limit,
-            Self::BuildIdMismatch => Reason::IdentityUnproven,
-            Self::NotFound => Reason::NoSymbols,
+            Self::BuildIdMismatch | Self::ChecksumMismatch => Reason::IdentityUnproven,
+            Self::NotFound | Self::NotTheModule => Reason::NoSymbols,
             Self::Io(_)
             | Self::NotRegularFile
             | Self::KernelFile
             | Self::NoProc
             | Self::DamagedIndex
+            | Self::NotOurs
+            | Self::BadIndex
             | Self::Elf(_) => Reason::Unreadable,
         }
     }

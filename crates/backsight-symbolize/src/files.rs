@@ -16,6 +16,7 @@ use crate::index_dir::Binding;
 use crate::indexed::Indexed;
 use crate::locate::{Near, Site};
 use crate::name::{Name, lossy};
+use crate::sought::SoughtLog;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::{event, in_span};
 use crate::{Error, Frame, Frames, IndexError, Options, Source, SymbolIndex};
@@ -51,6 +52,8 @@ pub(crate) struct Files {
     kept: Option<Kept>,
     /// Which files an index of them may be kept for; `None` when they are none.
     binding: Option<Binding>,
+    /// What was looked for.
+    log: Arc<SoughtLog>,
 }
 
 /// What an index is kept by.
@@ -72,6 +75,7 @@ impl Files {
             indexed: OnceLock::from(Some(indexed)),
             kept: self.kept,
             binding: self.binding,
+            log: Arc::clone(&self.log),
         })
     }
 
@@ -112,6 +116,7 @@ impl Files {
             let index = SymbolIndex {
                 index: built.ok()?,
                 is_of_strangers: self.is_of_strangers(),
+                sought: Vec::new(),
             };
             let is_whole = !index.limit_reached() && !index.is_incomplete();
             let may_be_kept = is_whole && !index.is_of_strangers && index.build_id().is_some();
@@ -289,11 +294,14 @@ impl Files {
     /// be used at all gives way to the other file's.
     fn open_dwarf(&self, options: &Arc<Options>) -> Option<Result<DwarfFile, Fault>> {
         let debug = self.debug.as_ref().map(|(elf, site)| {
-            let near = Near::new(Some(site.clone()), self.path.clone());
+            let near = Near::new(Some(site.clone()), self.path.clone(), Arc::clone(&self.log));
             (elf, near)
         });
         let own = self.own.iter();
-        let own = own.map(|own| (own, Near::new(None, self.path.clone())));
+        let own = own.map(|own| {
+            let near = Near::new(None, self.path.clone(), Arc::clone(&self.log));
+            (own, near)
+        });
         let mut failed = None;
         for (file, near) in debug.into_iter().chain(own) {
             match DwarfFile::open(file, near, options) {

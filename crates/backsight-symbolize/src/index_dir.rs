@@ -113,6 +113,11 @@ impl IndexDir {
         self.path.join(name_of(id, None))
     }
 
+    /// The same of one that is bound to files.
+    pub(crate) fn path_bound(&self, id: BuildId, binding: Option<Binding>) -> PathBuf {
+        self.path.join(name_of(id, binding))
+    }
+
     /// Says whether the directory can be used: it is one that nobody else can change, or
     /// is not there yet.
     ///

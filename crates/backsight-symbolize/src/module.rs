@@ -8,6 +8,7 @@ use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset}
 use crate::files::{Files, Origin};
 use crate::index::Index;
 use crate::indexed::Indexed;
+use crate::sought::{Sought, SoughtLog};
 use crate::tally::wide;
 use crate::{Error, Frames, IndexError, Options, Place, Source, SymbolIndex};
 
@@ -40,6 +41,8 @@ pub(crate) struct Module {
     used: AtomicU64,
     /// Why an index was not written to the directory, though it should have been.
     not_written: Arc<OnceLock<IndexError>>,
+    /// What was looked for.
+    log: Arc<SoughtLog>,
 }
 
 impl Module {
@@ -60,6 +63,7 @@ impl Module {
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(0),
             not_written: Arc::default(),
+            log: Arc::default(),
         }
     }
 
@@ -80,6 +84,7 @@ impl Module {
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(0),
             not_written: Arc::default(),
+            log: Arc::default(),
         }
     }
 
@@ -120,6 +125,7 @@ impl Module {
             asked: AtomicUsize::new(0),
             used: AtomicU64::new(self.used()),
             not_written: Arc::clone(&self.not_written),
+            log: Arc::clone(&self.log),
         }
     }
 
@@ -136,7 +142,7 @@ impl Module {
     fn files(&self) -> Result<&Files, Error> {
         let files = self.files.get_or_init(|| {
             let origin = self.origin().take().ok_or(Error::NotFound)?;
-            let files = Files::open(&origin, self.expected, &self.options)?;
+            let files = Files::open(&origin, self.expected, &self.options, &self.log)?;
             *self.origin() = files.again(origin, self.may_stay_open);
             Ok(files)
         });
@@ -196,6 +202,11 @@ impl Module {
             .make_indexed(self.expected, &self.options, &self.not_written)
     }
 
+    /// Returns what was looked for so far.
+    pub(crate) fn sought(&self) -> Vec<Sought> {
+        self.log.list()
+    }
+
     /// Returns why an index was not written that should have been.
     pub(crate) fn not_written(&self) -> Option<&IndexError> {
         self.not_written.get()
@@ -208,6 +219,7 @@ impl Module {
         Ok(SymbolIndex {
             index,
             is_of_strangers: files.is_of_strangers(),
+            sought: self.sought(),
         })
     }
 

@@ -25,9 +25,9 @@ pub enum Source {
     },
     /// Bytes in memory: a vDSO, or a file that was fetched from elsewhere.
     Bytes(Arc<[u8]>),
-    /// The module itself is not at hand: its debug file is looked for in
-    /// [`Options::debug_dirs`](crate::Options::debug_dirs). File offsets have no
-    /// answer then, as a debug file has lost the program headers they need.
+    /// The module itself is not at hand: it and its debug file are looked for in
+    /// [`Options::debug_dirs`](crate::Options::debug_dirs). Where a debug file alone is
+    /// found, file offsets have no answer, as it has lost the program headers they need.
     BuildId(BuildId),
 }
 

@@ -11,7 +11,7 @@ use backsight_types::BuildId;
 use crate::image::Image;
 use crate::index::{Index, IndexError};
 use crate::module::Module;
-use crate::{Error, Options, Source};
+use crate::{Error, Options, Sought, Source};
 
 /// All that a module's debug files say of its code, as sorted tables.
 ///
@@ -22,6 +22,8 @@ pub struct SymbolIndex {
     pub(crate) index: Index,
     /// Whether others decide what a file says that it was built from, or it itself.
     pub(crate) is_of_strangers: bool,
+    /// What was looked for to build it.
+    pub(crate) sought: Vec<Sought>,
 }
 
 /// One table of an index.
@@ -83,6 +85,7 @@ impl SymbolIndex {
         Ok(Self {
             index,
             is_of_strangers: !Identity::of(file)?.is_ours,
+            sought: Vec::new(),
         })
     }
 
@@ -95,6 +98,7 @@ impl SymbolIndex {
         Ok(Self {
             index,
             is_of_strangers: false,
+            sought: Vec::new(),
         })
     }
 
@@ -140,6 +144,13 @@ impl SymbolIndex {
     /// [`IndexError::Malformed`] with what is wrong.
     pub fn verify(&self) -> Result<(), IndexError> {
         self.index.verify()
+    }
+
+    /// Returns which files were looked for to build it, and why those that were there did
+    /// not count. Empty of one that was read.
+    #[must_use]
+    pub fn sought(&self) -> &[Sought] {
+        &self.sought
     }
 
     /// Returns the build ID of the module it describes.

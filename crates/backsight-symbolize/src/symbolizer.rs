@@ -11,7 +11,7 @@ use crate::batch::{CHUNK, Names, Plan};
 use crate::files::Files;
 use crate::module::Module;
 use crate::trace::event;
-use crate::{Error, Frames, IndexError, ModuleId, Options, Request, Source, SymbolIndex, Usage};
+use crate::{Error, Frames, ModuleId, Options, Request, Source, SymbolIndex, Usage};
 
 /// Indexed requests below this number are answered before another thread is
 /// awake.
@@ -356,17 +356,6 @@ impl Symbolizer {
         usage
     }
 
-    /// Returns why indexes were not written to
-    /// [`Options::index_dir`](crate::Options::index_dir) that should have been.
-    #[must_use]
-    pub fn index_errors(&self) -> Vec<IndexError> {
-        let modules = self.modules();
-        let errors = modules
-            .iter()
-            .filter_map(|module| module.not_written().cloned());
-        errors.collect()
-    }
-
     pub(crate) fn options(&self) -> &Options {
         &self.options
     }
@@ -375,7 +364,7 @@ impl Symbolizer {
         self.modules().get(module.0).cloned()
     }
 
-    fn modules(&self) -> Arc<Vec<Arc<Module>>> {
+    pub(crate) fn modules(&self) -> Arc<Vec<Arc<Module>>> {
         let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&modules)
     }

@@ -75,6 +75,9 @@ pub struct Module {
     pub arch: Option<Arch>,
     /// Why the file could not be read, when it was tried and could not.
     pub unreadable: Option<Reason>,
+    /// Whether what is known of its file comes from one that stood under its path and that
+    /// nothing proved to be the one, because the user said so.
+    pub by_path: bool,
 }
 
 impl Module {

@@ -1,8 +1,8 @@
 //! What a recording says of itself, and of its files, at its end.
 
 use backsight_formats::perf_data::Facts;
-use backsight_types::ModuleKind;
 use backsight_types::profile::Profile;
+use backsight_types::{ModuleKind, Reason};
 
 use super::Capture;
 
@@ -19,6 +19,10 @@ impl Capture {
                 let key = (std::mem::take(&mut module.path), is_kernel);
                 module.build_id = self.build_ids.get(&key).copied();
                 module.path = key.0;
+                if module.build_id.is_some() && module.unreadable == Some(Reason::IdentityUnproven)
+                {
+                    module.unreadable = None;
+                }
             }
         }
         let Profile {

@@ -10,11 +10,13 @@ use backsight_symbolize::{Error, IndexDir, IndexError, Source, SymbolIndex};
 
 use super::listing;
 use crate::args::Format;
+use crate::debug_files::DebugFiles;
 use crate::failure::{Cause, Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
 use crate::kept_indexes::KeptIndexes;
 use crate::output;
 use crate::symbolize::Symbols;
+use crate::symbolize::accounted::say_sought;
 
 /// Read a module and its debug files, and write the index of them
 ///
@@ -39,10 +41,13 @@ pub(crate) struct Build {
     #[arg(long)]
     demangled: bool,
 
-    /// Look here for separate debug files, as DIR/.build-id/xx/rest.debug or by their
-    /// debug links, instead of in /usr/lib/debug; may be given several times
-    #[arg(long, value_name = "DIR")]
-    debug_dir: Vec<PathBuf>,
+    #[command(flatten)]
+    debug_files: DebugFiles,
+
+    /// Say on standard error where files were looked for, and why those that were there did
+    /// not count
+    #[arg(short, long)]
+    verbose: bool,
 
     /// How to print what was written
     #[arg(long, value_enum, default_value_t)]
@@ -58,7 +63,7 @@ impl Build {
         if dir.is_none() {
             check_place(&beside, &file).map_err(|cause| Failure::of(Shown(&beside), cause))?;
         }
-        let symbols = Symbols::in_debug_dirs(self.debug_dir);
+        let symbols = Symbols::of(self.debug_files, self.verbose);
         symbols.check();
         let source = Source::File {
             file: Arc::new(file),
@@ -67,6 +72,9 @@ impl Build {
         let options = symbols.options();
         let index = SymbolIndex::build(source, None, &options);
         let mut index = index.map_err(|error| Failure::of(Shown(path), error))?;
+        if symbols.verbose {
+            say_sought(index.sought().iter().cloned());
+        }
         if self.demangled {
             index.add_demangled(&options);
         }

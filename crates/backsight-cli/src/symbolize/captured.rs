@@ -40,7 +40,7 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
         return Err(Failure::of(Shown(path), cause));
     }
     let mut capture = Capture {
-        symbolizer: Accounted::new(symbols.options()),
+        symbolizer: Accounted::new(symbols.options(), symbols.verbose),
         modules: HashMap::new(),
         batch: Vec::new(),
         begun: false,

@@ -33,7 +33,7 @@ pub(crate) fn run(
 ) -> Result<u64> {
     let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
     let module = describe(path, &file).map_err(|cause| Failure::of(Shown(path), cause))?;
-    let symbolizer = Accounted::new(symbols.options());
+    let symbolizer = Accounted::new(symbols.options(), symbols.verbose);
     let source = Source::File {
         file: Arc::new(file),
         path: Some(path.to_owned()),

@@ -135,7 +135,7 @@ impl Live {
             pid,
             proc_root,
             session: session.map_err(|error| failure::process(pid, &error))?,
-            symbolizer: Accounted::new(options),
+            symbolizer: Accounted::new(options, symbols.verbose),
             known: Vec::new(),
             outcomes: Vec::new(),
             begun: false,

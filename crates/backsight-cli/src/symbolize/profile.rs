@@ -35,7 +35,7 @@ impl Places {
         let mut options = symbols.options();
         options.budget.kept_bytes = KEPT;
         Self {
-            symbolizer: Accounted::new(options),
+            symbolizer: Accounted::new(options, symbols.verbose),
             known: HashMap::new(),
             answers: Answers::default(),
             done: 0,

@@ -48,6 +48,9 @@ pub(super) struct ModuleLine {
         with = "text::option"
     )]
     reason: Option<Reason>,
+    /// Nothing but its path says that this is the file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    by_path: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     segments: Option<Vec<SegmentText>>,
 }
@@ -114,6 +117,7 @@ impl ModuleLine {
             build_id: module.build_id.map(|id| id.to_string()),
             arch: module.arch.map(ArchText),
             reason: module.unreadable,
+            by_path: module.by_path,
             segments: segments.map(|all| all.iter().map(SegmentText::new).collect()),
         }
     }
@@ -149,6 +153,7 @@ impl ModuleLine {
             segments,
             arch: self.arch.map(|text| text.0),
             unreadable: self.reason,
+            by_path: self.by_path,
         };
         Ok((ModuleIdx(self.index), module))
     }

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::Fault;
 use super::arena::Arena;
 use super::sections::{Role, Sections};
-use crate::Options;
 use crate::elf::ElfFile;
 use crate::locate::{Near, Search, Site};
+use crate::{Options, SoughtKind};
 
 /// What was found, and what finding more may cost.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Companions {
         let open = || {
             let mut found = self.search().packages();
             found.find_map(|site| {
-                let elf = self.read(&site)?;
+                let elf = self.read(SoughtKind::Package, &site)?;
                 self.load(elf, Role::Package)
             })
         };
@@ -101,11 +101,15 @@ impl Companions {
                 self.limited.store(true, Ordering::Relaxed);
                 return None;
             }
-            let elf = self.read(&site)?;
+            let elf = self.read(SoughtKind::SplitUnit, &site)?;
             let sections = self.load(elf, Role::Split)?;
-            is_it(&sections)
-                .then(|| self.split.keep(sections))
-                .flatten()
+            let is_it = is_it(&sections);
+            if !is_it {
+                // It was read, and is of another compilation.
+                let refused = Err(crate::Error::BuildIdMismatch);
+                self.near.note(SoughtKind::SplitUnit, &site, refused);
+            }
+            is_it.then(|| self.split.keep(sections)).flatten()
         });
         if found.is_none() {
             self.missing.store(true, Ordering::Relaxed);
@@ -147,9 +151,12 @@ impl Companions {
     }
 
     /// Reads a file, as far as the budget for all of them lasts.
-    fn read(&self, site: &Site) -> Option<ElfFile> {
+    fn read(&self, kind: SoughtKind, site: &Site) -> Option<ElfFile> {
         let limit = self.left().read;
-        match self.search().read(site, limit) {
+        let read = self.search().read(site, limit);
+        let outcome = read.as_ref().map(drop).map_err(Clone::clone);
+        self.near.note(kind, site, outcome);
+        match read {
             Ok(elf) => {
                 let mut left = self.left();
                 left.read = left.read.saturating_sub(elf.read_bytes());

@@ -13,9 +13,10 @@ use crate::index_dir::Binding;
 use crate::indexed::Indexed;
 use crate::locate::{Near, Search};
 use crate::options::Tier;
+use crate::sought::SoughtLog;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::event;
-use crate::{Error, IndexDir, Options, Source};
+use crate::{Error, IndexDir, IndexError, Options, SoughtKind, Source};
 
 impl Files {
     /// Finds and opens them; says why not when neither the module itself nor a debug
@@ -24,10 +25,18 @@ impl Files {
         origin: &Origin,
         expected: Option<BuildId>,
         options: &Arc<Options>,
+        log: &Arc<SoughtLog>,
     ) -> Result<Self, Error> {
         let limit = options.limits.file_bytes;
         let (own, path, expected) = match origin {
-            Origin::Source(Source::BuildId(id)) => (Err(Error::NotFound), None, Some(*id)),
+            Origin::Source(Source::BuildId(id)) => {
+                let near = Near::new(None, None, Arc::clone(log));
+                let near = &near;
+                let file = Search { options, near }.module(None, id);
+                let elf = file.and_then(|file| ElfFile::read(&file, options.access, limit));
+                let elf = elf.map_err(|_| Error::NotFound);
+                (elf.map(Arc::new), None, Some(*id))
+            }
             Origin::Source(Source::Bytes(bytes)) => {
                 let elf = ElfFile::parse(Image::Given(Arc::clone(bytes)));
                 (elf.map(Arc::new), None, expected)
@@ -44,7 +53,7 @@ impl Files {
         });
         let dir = options.index_dir.as_ref();
         let dir = dir.filter(|_| options.tier != Tier::Lazy);
-        Self::of_own(own, path, expected, options, dir)
+        Self::of_own(own, path, expected, options, dir, log)
     }
 
     /// Finds what goes with the module itself, an index in `dir` first.
@@ -54,16 +63,19 @@ impl Files {
         expected: Option<BuildId>,
         options: &Arc<Options>,
         dir: Option<&IndexDir>,
+        log: &Arc<SoughtLog>,
     ) -> Result<Self, Error> {
         let readable = own.as_deref().ok();
         let id = expected.or_else(|| readable?.build_id());
         let kept_by = |binding: Option<Binding>| {
             let (dir, id) = dir.zip(id)?;
-            let index = dir.get(id, binding, options).ok()?.index;
-            Some(((id, binding), index))
+            let found = dir.get(id, binding, options);
+            let outcome = found.as_ref().map(drop).map_err(IndexError::of_file);
+            log.note(SoughtKind::Index, dir.path_bound(id, binding), outcome);
+            Some(((id, binding), found.ok()?.index))
         };
         let vouched_for = kept_by(None);
-        let near = Near::new(None, path.clone());
+        let near = Near::new(None, path.clone(), Arc::clone(log));
         let search = Search {
             options,
             near: &near,
@@ -99,6 +111,7 @@ impl Files {
             indexed: indexed.map_or_else(OnceLock::new, |indexed| OnceLock::from(Some(indexed))),
             kept,
             binding,
+            log: Arc::clone(log),
         })
     }
 
@@ -114,6 +127,7 @@ impl Files {
             indexed: OnceLock::from(Some(indexed)),
             kept: None,
             binding: None,
+            log: Arc::default(),
         }
     }
 
@@ -137,7 +151,14 @@ impl Files {
         }
         event!("index damaged");
         let id = expected.or_else(|| self.indexed()?.index().build_id());
-        let files = Self::of_own(self.own.clone(), self.path.clone(), id, options, None);
+        let files = Self::of_own(
+            self.own.clone(),
+            self.path.clone(),
+            id,
+            options,
+            None,
+            &self.log,
+        );
         files.map_err(|_| Error::DamagedIndex)
     }
 }

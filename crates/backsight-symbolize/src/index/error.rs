@@ -33,6 +33,18 @@ pub enum IndexError {
     BuildIdMismatch,
 }
 
+impl IndexError {
+    /// Returns why a file is not used as an index.
+    pub(crate) fn of_file(&self) -> Error {
+        match self {
+            Self::File(error) => error.clone(),
+            Self::NotOurs | Self::OfStrangers => Error::NotOurs,
+            Self::BuildIdMismatch => Error::BuildIdMismatch,
+            Self::NotAnIndex | Self::Version(_) | Self::Malformed(_) => Error::BadIndex,
+        }
+    }
+}
+
 impl From<io::Error> for IndexError {
     fn from(error: io::Error) -> Self {
         Self::File(error.into())

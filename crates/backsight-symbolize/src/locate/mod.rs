@@ -19,6 +19,7 @@
 //! these must be equal too. What does not count is passed over, and the next place
 //! is looked at.
 
+mod module;
 mod named;
 mod near;
 mod site;
@@ -30,8 +31,10 @@ use backsight_types::BuildId;
 use flate2::Crc;
 
 use crate::elf::ElfFile;
-use crate::{Error, Options};
+use crate::tally::wide;
+use crate::{Error, Options, SoughtKind};
 
+pub use module::find as find_module;
 pub(crate) use near::Near;
 pub(crate) use site::Site;
 
@@ -66,8 +69,12 @@ impl<'o> Search<'o> {
         self.debug_dirs()
             .map(|dir| dir.join(&path))
             .find_map(|site| {
-                let elf = self.read(&site, self.options.limits.file_bytes).ok()?;
-                (elf.build_id() == Some(*id)).then_some(Found { elf, site })
+                self.take(SoughtKind::DebugFile, site, |elf| {
+                    match elf.build_id() == Some(*id) {
+                        true => Ok(()),
+                        false => Err(Error::BuildIdMismatch),
+                    }
+                })
             })
     }
 
@@ -75,10 +82,15 @@ impl<'o> Search<'o> {
         let link = own.debug_link()?;
         let name = Path::new(link.name);
         let proven = |site: Site| {
-            let elf = self.read(&site, self.options.limits.file_bytes).ok()?;
-            let other = id.is_some() && elf.build_id().is_some() && elf.build_id() != id;
-            let same = !other && self.checksum(&elf) == Some(link.crc);
-            same.then_some(Found { elf, site })
+            self.take(SoughtKind::DebugFile, site, |elf| {
+                if id.is_some() && elf.build_id().is_some() && elf.build_id() != id {
+                    return Err(Error::BuildIdMismatch);
+                }
+                match self.checksum(elf)? == link.crc {
+                    true => Ok(()),
+                    false => Err(Error::ChecksumMismatch),
+                }
+            })
         };
         let hidden = Path::new(".debug").join(name);
         self.sites().iter().find_map(|module| {
@@ -113,17 +125,35 @@ impl<'o> Search<'o> {
             .filter_map(move |dir| folder.map(|folder| dir.join(folder)))
     }
 
-    /// Returns the CRC-32 of the whole file, or `None` when it is larger than what
-    /// may be read of a file.
-    fn checksum(self, elf: &ElfFile) -> Option<u32> {
+    /// Returns the CRC-32 of the whole file, unless it is larger than what may be read
+    /// of a file.
+    fn checksum(self, elf: &ElfFile) -> Result<u32, Error> {
         let bytes = elf.image();
-        let size = u64::try_from(bytes.len()).ok()?;
-        if size > self.options.limits.file_bytes {
-            return None;
+        let limit = self.options.limits.file_bytes;
+        if wide(bytes.len()) > limit {
+            return Err(Error::TooLarge { limit });
         }
         let mut crc = Crc::new();
         crc.update(bytes);
-        Some(crc.sum())
+        Ok(crc.sum())
+    }
+
+    /// Takes the file that stands there if it is proven to be the one, and notes what came
+    /// of it.
+    fn take(
+        self,
+        kind: SoughtKind,
+        site: Site,
+        prove: impl FnOnce(&ElfFile) -> Result<(), Error>,
+    ) -> Option<Found> {
+        let read = self.read(&site, self.options.limits.file_bytes);
+        let proven = read.and_then(|elf| prove(&elf).map(|()| elf));
+        let outcome = proven.as_ref().map(drop).map_err(Clone::clone);
+        self.near.note(kind, &site, outcome);
+        Some(Found {
+            elf: proven.ok()?,
+            site,
+        })
     }
 
     /// Reads the file that stands there; `limit` bounds the bytes of one that cannot

@@ -19,6 +19,7 @@ use backsight_files::By;
 
 use super::{Search, Site, path_of};
 use crate::elf::{AltLink, ElfFile, Proof};
+use crate::{Error, SoughtKind};
 
 impl<'o> Search<'o> {
     /// Returns the supplementary file that the link of a file leads to.
@@ -37,8 +38,14 @@ impl<'o> Search<'o> {
             dirs.map(move |dir| dir.join(&path))
         });
         named.into_iter().chain(by_id).find_map(|site| {
-            let elf = self.read(&site, self.options.limits.file_bytes).ok()?;
-            elf.is_proven(link.proof).then_some(elf)
+            let found = self.take(SoughtKind::Supplementary, site, |elf| {
+                match (elf.is_proven(link.proof), link.proof) {
+                    (true, _) => Ok(()),
+                    (false, Proof::BuildId(_)) => Err(Error::BuildIdMismatch),
+                    (false, Proof::Checksum(_)) => Err(Error::ChecksumMismatch),
+                }
+            });
+            found.map(|found| found.elf)
         })
     }
 

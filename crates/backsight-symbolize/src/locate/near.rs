@@ -1,12 +1,13 @@
 //! Where the files stand that others are looked for around.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use backsight_files::By;
 
 use super::Site;
-use crate::Options;
+use crate::sought::SoughtLog;
+use crate::{Error, Options, SoughtKind};
 
 /// The places of one file and of the module that it goes with. Most files need no
 /// others, so that links are resolved only when a place is asked for.
@@ -16,15 +17,23 @@ pub(crate) struct Near {
     file: Option<Site>,
     module: Option<PathBuf>,
     sites: OnceLock<Vec<Site>>,
+    /// What is looked for around here.
+    log: Arc<SoughtLog>,
 }
 
 impl Near {
-    pub(crate) fn new(file: Option<Site>, module: Option<PathBuf>) -> Self {
+    pub(crate) fn new(file: Option<Site>, module: Option<PathBuf>, log: Arc<SoughtLog>) -> Self {
         Self {
             file,
             module,
             sites: OnceLock::new(),
+            log,
         }
+    }
+
+    /// Notes that a file was looked for there, and with what outcome.
+    pub(crate) fn note(&self, kind: SoughtKind, site: &Site, outcome: Result<(), Error>) {
+        self.log.note(kind, site.shown(), outcome);
     }
 
     /// Returns where the file stands, by each of its names, and then the module.

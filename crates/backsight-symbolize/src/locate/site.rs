@@ -52,6 +52,14 @@ impl Site {
         &self.path
     }
 
+    /// Returns the path by which this host knows it.
+    pub(crate) fn shown(&self) -> PathBuf {
+        match (&self.root, self.path.strip_prefix("/")) {
+            (Some(root), Ok(inside)) => root.join(inside),
+            _ => self.path.clone(),
+        }
+    }
+
     /// Whether it is inside the target's root.
     pub(crate) fn is_inside(&self) -> bool {
         self.root.is_some()

@@ -1,0 +1,323 @@
+//! Where files are looked for is one for all commands, and what came of it can be asked.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Ran, backsight};
+use testkit::perf;
+
+/// `bare` without DWARF, whose debug file is told by build ID and by a link.
+struct Split {
+    dir: tempfile::TempDir,
+    addr: String,
+    id: String,
+}
+
+impl Split {
+    fn new() -> Option<Self> {
+        for tool in ["cc", "objcopy", "nm"] {
+            testkit::tools::tool(tool)?;
+        }
+        let dir = tempfile::tempdir().expect("a folder");
+        let it = Self {
+            dir,
+            addr: String::new(),
+            id: "1234567812345678123456781234567812345678".into(),
+        };
+        let source =
+            "int work(int n) {\n    return n * 3;\n}\nint main(void) { return work(1); }\n";
+        fs::write(it.path("a.c"), source).expect("ours");
+        let id = format!("-Wl,--build-id=0x{}", it.id);
+        it.run("cc", &["-g", "-O0", &id, "-o", "whole", "a.c"]);
+        it.run("objcopy", &["--only-keep-debug", "whole", "a.debug"]);
+        it.run(
+            "objcopy",
+            &[
+                "--strip-debug",
+                "--add-gnu-debuglink=a.debug",
+                "whole",
+                "bare",
+            ],
+        );
+        fs::rename(it.path("a.debug"), it.path("kept")).expect("ours");
+        let listed = Command::new("nm")
+            .arg(it.path("whole"))
+            .output()
+            .expect("nm");
+        let listed = String::from_utf8(listed.stdout).expect("text");
+        let line = listed.lines().find(|line| line.ends_with(" T work"));
+        let addr = line
+            .and_then(|line| line.split(' ').next())
+            .expect("it is defined");
+        Some(Self {
+            addr: addr.to_owned(),
+            ..it
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn run(&self, tool: &str, args: &[&str]) {
+        let status = Command::new(tool)
+            .args(args)
+            .current_dir(&self.dir)
+            .status();
+        assert!(status.expect("it runs").success(), "{tool} {args:?}");
+    }
+
+    /// Puts a file where its build ID leads to, in one of the folders.
+    fn put(&self, file: &str, folder: &str) -> PathBuf {
+        let (first, rest) = self.id.split_at(2);
+        let home = self.path(folder).join(".build-id").join(first);
+        fs::create_dir_all(&home).expect("ours");
+        let to = home.join(format!("{rest}.debug"));
+        fs::copy(self.path(file), &to).expect("ours");
+        to
+    }
+
+    fn ask(&self, args: &[&str]) -> Ran {
+        let mut command = backsight();
+        command
+            .current_dir(&self.dir)
+            .env("PERF_BUILDID_DIR", self.path("cache"));
+        command.args(args).output().expect("it runs").into()
+    }
+}
+
+#[test]
+fn a_debug_dir_is_one_more() {
+    let Some(split) = Split::new() else {
+        return testkit::skip("no C compiler, or no binutils");
+    };
+    split.put("kept", "cache");
+    fs::create_dir(split.path("empty")).expect("ours");
+    let addr = split.addr.clone();
+    let ways: [&[&str]; 3] = [
+        &["symbolize", "-e", "bare", &addr],
+        &["addr2line", "-e", "bare", "-f", &addr],
+        &["index", "build", "bare", "-o", "bare.index"],
+    ];
+    for way in ways {
+        let has = |ran: Ran| {
+            let lines = ran.stdout.lines().find(|line| line.contains("  lines "));
+            let count = lines.map(|line| line.split_whitespace().nth(1) != Some("0"));
+            count.unwrap_or(ran.stdout.contains("a.c:"))
+        };
+        assert!(has(split.ask(way)), "{way:?}: perf's cache is looked into");
+        let added = [way, &["--debug-dir", "empty"]].concat();
+        assert!(has(split.ask(&added)), "{way:?}: it adds");
+        let alone = [&added[..], &["--no-default-debug-dir"]].concat();
+        assert!(!has(split.ask(&alone)), "{way:?}: no other");
+        let none = [way, &["--no-default-debug-dir"]].concat();
+        assert!(!has(split.ask(&none)), "{way:?}: none at all");
+    }
+}
+
+#[test]
+fn why_a_file_did_not_count_can_be_asked() {
+    let Some(split) = Split::new() else {
+        return testkit::skip("no C compiler, or no binutils");
+    };
+    let addr = split.addr.clone();
+    let by_id = split.put("kept", "debug");
+    let name = by_id.to_str().expect("text").to_owned();
+    let link = split.path("a.debug");
+    let args = [
+        "symbolize",
+        "-e",
+        "bare",
+        &addr,
+        "--debug-dir",
+        "debug",
+        "-v",
+    ];
+    let spoilt: [(&str, &dyn Fn(), &str); 6] = [
+        ("is taken", &|| (), "debug file, taken"),
+        (
+            "is another's",
+            &|| drop(fs::copy("/proc/self/exe", &by_id)),
+            "build ID is missing or differs",
+        ),
+        (
+            "is garbage",
+            &|| fs::write(&by_id, "garbage").expect("ours"),
+            "no debug file: ",
+        ),
+        (
+            "is a folder",
+            &|| {
+                fs::remove_file(&by_id).expect("ours");
+                fs::create_dir(&by_id).expect("ours");
+            },
+            "not a regular file",
+        ),
+        (
+            "is gone",
+            &|| fs::remove_dir(&by_id).expect("ours"),
+            "no debug file: cannot be read: entity not found",
+        ),
+        (
+            "has the name of the link, and other content",
+            &|| {
+                fs::write(
+                    &link,
+                    [fs::read(split.path("kept")).expect("ours"), vec![0]].concat(),
+                )
+                .expect("ours")
+            },
+            "its checksum is not the one",
+        ),
+    ];
+    for (what, spoil, word) in spoilt {
+        spoil();
+        let ran = split.ask(&args);
+        assert_eq!(ran.code, Some(0), "{what}");
+        assert!(ran.stderr.contains(word), "{what}: {}", ran.stderr);
+        assert!(ran.stderr.contains(".build-id/12/"), "{what}: {name}");
+        assert_eq!(
+            ran.stdout.contains("a.c:"),
+            what == "is taken",
+            "{what}: {}",
+            ran.stdout
+        );
+        let quiet = split.ask(&args[..args.len() - 1]);
+        assert_eq!(
+            (quiet.stderr.as_str(), quiet.stdout),
+            ("", ran.stdout),
+            "{what}"
+        );
+    }
+    // The other commands say it too.
+    let capture = split.path("capture.ndjson");
+    let text = format!(
+        "{{\"type\":\"module\",\"index\":0,\"path\":\"{}\",\"build_id\":\"{}\"}}\n\
+         {{\"type\":\"address\",\"index\":0,\"module\":0,\"virtual_offset\":\"0x{}\"}}\n\
+         {{\"type\":\"sample\",\"stack\":[0],\"values\":[1]}}\n",
+        split.path("bare").display(),
+        split.id,
+        addr.trim_start_matches('0'),
+    );
+    fs::write(&capture, text).expect("ours");
+    let others: [&[&str]; 4] = [
+        &["addr2line", "-e", "bare", &addr, "--verbose"],
+        &["index", "build", "bare", "-o", "bare.index", "-v"],
+        &["symbolize", "-i", "capture.ndjson", "-v"],
+        &[
+            "convert",
+            "-i",
+            "capture.ndjson",
+            "-o",
+            "-",
+            "--to",
+            "folded",
+            "-v",
+        ],
+    ];
+    for args in others {
+        let ran = split.ask(args);
+        assert_eq!(ran.code, Some(0), "{args:?}");
+        assert!(
+            ran.stderr.contains("its checksum is not the one"),
+            "{args:?}: {}",
+            ran.stderr
+        );
+    }
+}
+
+/// A recording that says another machine's name, and no build IDs.
+fn of_another_host(to: &Path) -> Result<(), String> {
+    let program = perf::program().ok_or("no C compiler")?;
+    let program = program.to_str().ok_or("a path that is no text")?;
+    let way = ["-e", "cpu-clock", "-F", "500", "-B", "-N"];
+    let recording = perf::record(&way, &[program, "spin", "30000"])?;
+    let mut bytes = fs::read(&recording.data).map_err(|error| error.to_string())?;
+    let here = nix::sys::utsname::uname().map_err(|error| error.to_string())?;
+    let name = here.nodename().as_encoded_bytes();
+    let with_end = [name, b"\0"].concat();
+    let places: Vec<usize> = bytes
+        .windows(with_end.len())
+        .enumerate()
+        .filter_map(|(at, part)| (part == with_end).then_some(at))
+        .collect();
+    if places.is_empty() {
+        return Err("it does not say its machine's name".into());
+    }
+    for at in places {
+        for byte in &mut bytes[at..at + name.len()] {
+            *byte = b'z';
+        }
+    }
+    fs::write(to, bytes).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_recording_that_proves_nothing_says_so_and_can_be_trusted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("perf.data");
+    if let Err(why) = of_another_host(&data) {
+        return testkit::skip(&why);
+    }
+    let ask = |to: &str, more: &[&str]| -> Ran {
+        let mut command = backsight();
+        command
+            .arg("convert")
+            .arg("-i")
+            .arg(&data)
+            .args(["-o", "-", "--to", to]);
+        command.args(more).output().expect("it runs").into()
+    };
+    let silent = ask("folded", &[]);
+    assert_eq!(silent.code, Some(0));
+    assert!(!silent.stdout.contains("leaf"), "{}", silent.stdout);
+    for word in ["recorded on z", "without build IDs of", "--trust-paths"] {
+        assert!(silent.stderr.contains(word), "{word}: {}", silent.stderr);
+    }
+    let trusted = ask("folded", &["--trust-paths"]);
+    assert!(trusted.stdout.contains("leaf"), "{}", trusted.stdout);
+    assert!(
+        trusted.stderr.contains("were taken by their paths alone"),
+        "{}",
+        trusted.stderr
+    );
+    let marked = ask("ndjson", &["--trust-paths"]);
+    assert!(
+        marked.stdout.contains("\"by_path\":true"),
+        "{}",
+        marked.stdout
+    );
+    assert!(!ask("ndjson", &[]).stdout.contains("by_path"));
+    // In pprof a comment has it.
+    let packed = dir.path().join("it.pb");
+    let mut command = backsight();
+    command
+        .arg("convert")
+        .arg("-i")
+        .arg(&data)
+        .arg("-o")
+        .arg(&packed);
+    assert!(
+        command
+            .args(["--trust-paths"])
+            .output()
+            .expect("it runs")
+            .status
+            .success()
+    );
+    let again = backsight()
+        .arg("convert")
+        .arg("-i")
+        .arg(&packed)
+        .args(["-o", "-", "--to", "ndjson", "--no-symbols"])
+        .output()
+        .expect("it runs");
+    let again = String::from_utf8(again.stdout).expect("text");
+    assert!(
+        again.contains("taken by its path alone, unproven: "),
+        "{again}"
+    );
+}

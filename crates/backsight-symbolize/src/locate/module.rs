@@ -1,0 +1,107 @@
+//! The module itself, when it is not at hand: a container's, an image's that lies
+//! elsewhere, or one that is kept by its build ID.
+//!
+//! ```text
+//!   ROOT/PATH, PATH                         as the process named it
+//!   DEBUG_DIR/.build-id/77/c7…4d/elf        as perf keeps it, in ~/.debug by default
+//!   DEBUG_DIR/.build-id/77/c7…4d            a link to it, as Fedora's packages have it
+//!   DEBUG_DIR/.build-id/77/c7…4d.debug      where it is no debug file, but all of it
+//! ```
+//!
+//! Only its build ID proves it. A file that was split off with `objcopy
+//! --only-keep-debug` has the ID as well, but no code, and its program headers do not
+//! say where in the module anything is: it does not count.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use backsight_elf::Headers;
+use backsight_files::By;
+use backsight_types::BuildId;
+use object::elf::{SHF_EXECINSTR, SHT_NOBITS};
+use object::read::{Object, ObjectSection, ReadCache, SectionFlags};
+
+use super::{Search, Site, path_of};
+use crate::{Error, Options, SoughtKind};
+
+impl<'o> Search<'o> {
+    /// Opens the module of this build ID.
+    ///
+    /// Returns why what stands in one of the places does not count, rather than that
+    /// nothing stands in another.
+    pub(crate) fn module(self, path: Option<&Path>, id: &BuildId) -> Result<File, Error> {
+        let named = path.filter(|path| path.is_absolute());
+        let named = named.map(|path| Site::of(path, By::File, self.options.root.as_deref()));
+        let names = names_of(id);
+        let by_id = self
+            .debug_dirs()
+            .flat_map(|dir| names.clone().map(|name| dir.join(&name)));
+        let mut refused = Error::NotFound;
+        for site in named.into_iter().flatten().chain(by_id) {
+            let opened = open(&site, id);
+            let outcome = opened.as_ref().map(drop).map_err(Clone::clone);
+            self.near.note(SoughtKind::Module, &site, outcome);
+            match opened {
+                Ok(file) => return Ok(file),
+                Err(error) if refused == Error::NotFound && !is_missing(&error) => refused = error,
+                Err(_) => {}
+            }
+        }
+        Err(refused)
+    }
+}
+
+/// Opens the module of this build ID: under its path inside [`Options::root`] and on the
+/// host, or by the ID in each of [`Options::debug_dirs`], as `.build-id/xx/rest/elf`
+/// (where `perf` keeps it), `.build-id/xx/rest`, or `.build-id/xx/rest.debug` that is more
+/// than a debug file.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is in none of these places, and why not when something
+/// else is in one.
+pub fn find(path: Option<&Path>, id: BuildId, options: &Options) -> Result<File, Error> {
+    let near = super::Near::default();
+    let near = &near;
+    Search { options, near }.module(path, &id)
+}
+
+fn open(site: &Site, id: &BuildId) -> Result<File, Error> {
+    let file = site.open()?;
+    let cache = ReadCache::new(&file);
+    if Headers::parse(&cache)?.build_id != Some(*id) {
+        return Err(Error::BuildIdMismatch);
+    }
+    match has_code(&cache) {
+        true => Ok(file),
+        false => Err(Error::NotTheModule),
+    }
+}
+
+/// Whether the sections of code have bytes in the file. One without sections has not lost
+/// them.
+fn has_code(file: &ReadCache<&File>) -> bool {
+    let Ok(file) = object::File::parse(file) else {
+        return true;
+    };
+    let is_lost = |flags| match flags {
+        SectionFlags::Elf {
+            sh_flags, sh_type, ..
+        } => sh_flags.0 & SHF_EXECINSTR.0 != 0 && sh_type == SHT_NOBITS,
+        _ => false,
+    };
+    !file.sections().any(|section| is_lost(section.flags()))
+}
+
+fn is_missing(error: &Error) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    matches!(
+        error,
+        Error::NotFound | Error::NotTheModule | Error::Io(NotFound | NotADirectory)
+    )
+}
+
+fn names_of(id: &BuildId) -> [PathBuf; 3] {
+    let debug = path_of(id);
+    let link = debug.with_extension("");
+    [link.join("elf"), link, debug]
+}
