@@ -20,7 +20,7 @@ pub struct Frame {
     /// The source file's full path, as the compiler wrote it: compilation
     /// directory, include directory and name joined, nothing tidied.
     pub file: Option<Arc<str>>,
-    /// The line in that file, from 1. `None` for code that has no line.
+    /// The line in that file, from 1. `None` for code that has no line, or no file.
     pub line: Option<u32>,
     /// The column in that line, from 1. `None` also for the left edge.
     pub column: Option<u32>,
@@ -85,4 +85,10 @@ impl<'f> IntoIterator for &'f Frames {
 #[inline]
 pub(crate) fn known(number: u32) -> Option<u32> {
     Some(number).filter(|number| *number > 0)
+}
+
+/// Returns a line or a column in this file: without one, a number says nothing.
+#[inline]
+pub(crate) fn known_in<T>(file: &Option<T>, number: u32) -> Option<u32> {
+    known(number).filter(|_| file.is_some())
 }

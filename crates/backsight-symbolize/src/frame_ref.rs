@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use backsight_types::VirtOffset;
 
 use crate::Frame;
-use crate::frame::known;
+use crate::frame::known_in;
 use crate::index::Hit;
 use crate::indexed::{Indexed, Levels};
 
@@ -120,11 +120,12 @@ impl<'a> Iterator for StackFrames<'a> {
         match &mut self.0 {
             Source::Indexed(indexed, levels) => {
                 let level = levels.next()?;
+                let file = indexed.path(&level);
                 Some(FrameRef {
                     function: indexed.name(&level),
-                    file: indexed.path(&level),
-                    line: known(level.line),
-                    column: known(level.column.into()),
+                    line: known_in(&file, level.line),
+                    column: known_in(&file, level.column.into()),
+                    file,
                     inlined: level.inlined,
                     origin: Origin::Indexed(indexed, level.node),
                 })

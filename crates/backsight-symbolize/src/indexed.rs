@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use backsight_types::{Reason, VirtOffset};
 
-use crate::frame::known;
+use crate::frame::{known, known_in};
 use crate::index::{Hit, Index, Level, Memo, Search, Walk, name};
 use crate::name::lossy;
 use crate::{Frame, Options};
@@ -134,12 +134,13 @@ impl Indexed {
         let (index, memo) = (&self.index, &self.memo);
         let frame = |level: Level| {
             let name = memo.owned_name(index, level.function, &self.options);
+            let file = memo.owned_path(index, level.file).cloned();
             Frame {
                 function: name.and_then(|name| name.function.clone()),
                 linkage_name: name.and_then(|name| name.linkage.clone()),
-                file: memo.owned_path(index, level.file).cloned(),
-                line: known(level.line),
-                column: known(level.column.into()),
+                line: known_in(&file, level.line),
+                column: known_in(&file, level.column.into()),
+                file,
                 start_line: name.and_then(|name| known(name.line)),
                 inlined: level.inlined,
                 start: self.start(level.node),

@@ -2,6 +2,7 @@
 
 mod common;
 
+use backsight_symbolize::{Options, Source, Symbolizer, Tier};
 use common::{brief, dwarf, find, symbolizer_of_bytes};
 use testkit::elf::Shape;
 
@@ -22,8 +23,8 @@ fn inlined_frames_are_found_in_every_shape() {
         let cases = [
             (0x10ff, "[no-symbols]"),
             (0x1100, "whole@?"),
-            (0x1140, "~folded@? whole@7"),
-            (0x117f, "~folded@? whole@7"),
+            (0x1140, "~folded@? whole@?"),
+            (0x117f, "~folded@? whole@?"),
             (0x1180, "whole@?"),
             (0x1200, "[no-symbols]"),
         ];
@@ -31,6 +32,37 @@ fn inlined_frames_are_found_in_every_shape() {
             let found = find(&symbolizer, module, addr);
             assert_eq!(brief(&found), want, "{addr:#x} in {shape:?}");
         }
+    }
+}
+
+#[test]
+fn a_line_says_nothing_without_its_file() {
+    // The call of `folded` has a line, and no file that it would be in.
+    let shape = Shape::ELF64_LITTLE;
+    let mut unit = dwarf::Unit::new(shape);
+    let origin = unit.here();
+    unit.byte(dwarf::ABSTRACT);
+    unit.text("folded");
+    unit.function("whole", 0x1100..0x1200);
+    unit.inlined(origin, 0x1140..0x1180, 7);
+    unit.end();
+    unit.end();
+    let info = unit.finish();
+    let sections = [(".debug_info", &*info), (".debug_abbrev", dwarf::ABBREV)];
+    let elf = dwarf::elf(shape, &sections).build();
+    for tier in [Tier::Lazy, Tier::Flat] {
+        let mut options = Options::default();
+        options.debug_dirs.clear();
+        options.tier = tier;
+        let symbolizer = Symbolizer::new(options);
+        let module = symbolizer.add(Source::Bytes(elf.clone().into()), None, None);
+        let found = find(&symbolizer, module, 0x1140);
+        assert_eq!(brief(&found), "~folded@? whole@?", "{tier:?}");
+        let frames = found.expect("frames");
+        assert!(
+            frames.iter().all(|frame| frame.column.is_none()),
+            "{tier:?}"
+        );
     }
 }
 

@@ -72,13 +72,13 @@ fn of_overlapping_code_the_same_is_chosen_first_and_later() {
     let _tables = later.symbolize(&requests);
     let wants = [
         "wide@?",
-        "~folded@? wide@3",
+        "~folded@? wide@?",
         "tail@?",
-        "~folded@? tail@3",
-        "~folded@? inner@3",
+        "~folded@? tail@?",
+        "~folded@? inner@?",
         "inner@?",
-        "~folded@? tail@3",
-        "~folded@? tail@3",
+        "~folded@? tail@?",
+        "~folded@? tail@?",
         "[no-symbols]",
     ];
     for (addr, want) in addrs.into_iter().zip(wants) {

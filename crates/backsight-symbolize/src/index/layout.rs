@@ -171,7 +171,8 @@ impl Spot {
     /// Returns whether its file or its line is known.
     #[inline]
     pub(crate) fn says_something(&self) -> bool {
-        self.file.get() != NONE || self.line.get() > 0
+        // Lines count in a file.
+        self.file.get() != NONE
     }
 }
 
