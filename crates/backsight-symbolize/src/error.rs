@@ -23,9 +23,13 @@ pub enum Error {
     /// It is larger than the limit for files that are read into memory.
     #[error("larger than the limit of {limit} bytes for files that are not mapped")]
     TooLarge {
-        /// [`Limits::file_bytes`](crate::Limits::file_bytes).
+        /// [`Limits::file_bytes`](crate::Limits::file_bytes), or
+        /// [`Limits::unpacked_bytes`](crate::Limits::unpacked_bytes) where it is unpacked.
         limit: u64,
     },
+    /// It is packed by xz, zstd or gzip, and is damaged or cut off.
+    #[error("packed by xz, zstd or gzip, and does not unpack: it is damaged or cut off")]
+    Packed,
     /// It is not an ELF file, or contradicts itself.
     #[error(transparent)]
     Elf(#[from] backsight_elf::Error),
@@ -67,6 +71,7 @@ impl Error {
             | Self::DamagedIndex
             | Self::NotOurs
             | Self::BadIndex
+            | Self::Packed
             | Self::Elf(_) => Reason::Unreadable,
         }
     }

@@ -11,6 +11,7 @@ use crate::code_map::CodeMap;
 use crate::dwarf::{DwarfFile, Fault, Found, Level, Location};
 use crate::elf::{ElfFile, Row, SymbolKind, for_each};
 use crate::flat::{self, Sources};
+use crate::frame::known_in;
 use crate::index::Index;
 use crate::index_dir::Binding;
 use crate::indexed::Indexed;
@@ -211,7 +212,8 @@ impl Files {
                 })
             }
             None => self.symbols.find(addr, options).map(|symbol| {
-                if symbol.is_none() && found.location.is_none() {
+                let placed = found.location.as_ref().is_some_and(|at| at.file.is_some());
+                if symbol.is_none() && !placed {
                     return;
                 }
                 let (name, start) = symbol.unzip();
@@ -321,6 +323,8 @@ fn frame(level: Level) -> Frame {
         line: start_line,
     } = level.name;
     let Location { file, line, column } = level.location;
+    let within = |number: Option<u32>| known_in(&file, number.unwrap_or(0));
+    let (line, column) = (within(line), within(column));
     Frame {
         function,
         start_line: Some(start_line).filter(|line| *line > 0),

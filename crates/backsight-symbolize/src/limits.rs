@@ -18,7 +18,8 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Bytes that all compressed sections of one file, and of those that go with its
     /// DWARF, may unpack to, judged by what they declare, before anything is
-    /// allocated. 256 MiB.
+    /// allocated. 256 MiB. Also what a file that is packed as a whole (`x.ko.xz`) may
+    /// unpack to.
     pub unpacked_bytes: u64,
     /// Bytes that a MiniDebugInfo section, which does not declare it, may unpack
     /// to. 64 MiB.

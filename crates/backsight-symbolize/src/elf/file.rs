@@ -17,8 +17,9 @@ use super::section::Section;
 use super::{dynamic, layout};
 use crate::cover::{Cover, Item};
 use crate::image::Image;
+use crate::packed::unpacked;
 use crate::tally::wide;
-use crate::{Access, Error};
+use crate::{Error, Options};
 
 /// An ELF file whose headers are read. Its sections are values of one shape for
 /// both classes, so that only this file and the symbols know about classes.
@@ -46,11 +47,12 @@ pub(crate) struct ElfFile {
 }
 
 impl ElfFile {
-    /// Reads an open file; `limit` bounds the bytes of one that cannot be mapped.
-    pub(crate) fn read(file: &File, access: Access, limit: u64) -> Result<Self, Error> {
+    /// Reads an open file, also one that is packed as a whole; `limit` bounds the bytes
+    /// of one that cannot be mapped.
+    pub(crate) fn read(file: &File, limit: u64, options: &Options) -> Result<Self, Error> {
         let identity = Identity::of(file)?;
-        let image = Image::of_file(file, access, limit)?;
-        let elf = Self::parse(image)?;
+        let image = Image::of_file(file, options.access, limit)?;
+        let elf = Self::parse(unpacked(image, &options.limits)?)?;
         Ok(Self {
             identity: Some(identity),
             ..elf

@@ -31,7 +31,8 @@ pub(crate) fn mini_debug_info(file: &ElfFile, budget: u64) -> Option<Result<ElfF
     Some(unpacked)
 }
 
-fn unpack(packed: &[u8], budget: u64) -> Result<Vec<u8>, UnpackError> {
+/// Unpacks an xz stream to `budget` bytes at most.
+pub(crate) fn unpack(packed: &[u8], budget: u64) -> Result<Vec<u8>, UnpackError> {
     let budget = usize::try_from(budget).unwrap_or(usize::MAX);
     let mut xz = Stream::new_stream_decoder(DECODER_BYTES, 0).map_err(unpack_error)?;
     let mut bytes = Vec::new();

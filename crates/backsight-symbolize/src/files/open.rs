@@ -13,6 +13,7 @@ use crate::index_dir::Binding;
 use crate::indexed::Indexed;
 use crate::locate::{Near, Search};
 use crate::options::Tier;
+use crate::packed::unpacked;
 use crate::sought::SoughtLog;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::event;
@@ -33,16 +34,17 @@ impl Files {
                 let near = Near::new(None, None, Arc::clone(log));
                 let near = &near;
                 let file = Search { options, near }.module(None, id);
-                let elf = file.and_then(|file| ElfFile::read(&file, options.access, limit));
+                let elf = file.and_then(|file| ElfFile::read(&file, limit, options));
                 let elf = elf.map_err(|_| Error::NotFound);
                 (elf.map(Arc::new), None, Some(*id))
             }
             Origin::Source(Source::Bytes(bytes)) => {
-                let elf = ElfFile::parse(Image::Given(Arc::clone(bytes)));
+                let image = unpacked(Image::Given(Arc::clone(bytes)), &options.limits);
+                let elf = image.and_then(ElfFile::parse);
                 (elf.map(Arc::new), None, expected)
             }
             Origin::Source(Source::File { file, path }) => {
-                let elf = ElfFile::read(file, options.access, limit);
+                let elf = ElfFile::read(file, limit, options);
                 (elf.map(Arc::new), path.clone(), expected)
             }
             Origin::Mapped(own, path) => (Ok(Arc::clone(own)), path.clone(), expected),

@@ -10,13 +10,21 @@
 //!   DEBUG_DIR/FOLDER/NAME
 //! ```
 //!
+//! and by the module's own path, without `.xz` and the like behind a kernel module's
+//! name, and with or without `/usr` before it:
+//!
+//! ```text
+//!   DEBUG_DIR/lib/modules/6.12.1/kernel/fs/ext4/ext4.ko
+//!   DEBUG_DIR/usr/bin/ls.debug
+//! ```
+//!
 //! and, for the file that has the DWARF, what [`named`] it.
 //!
 //! Each first inside the target's root ([`Options::root`]), then on the host. A
 //! file found there counts only when its content proves it: a stale one would give
 //! wrong lines without a word. By build ID it must carry the build ID itself. By
 //! link its checksum must be the link's; and where both files have a build ID,
-//! these must be equal too. What does not count is passed over, and the next place
+//! these must be equal too. By path the build IDs must be equal. What does not count is passed over, and the next place
 //! is looked at.
 
 mod module;
@@ -24,6 +32,7 @@ mod named;
 mod near;
 mod site;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use backsight_files::By;
@@ -61,21 +70,36 @@ impl<'o> Search<'o> {
     pub(crate) fn debug_file(self, id: Option<BuildId>, own: Option<&ElfFile>) -> Option<Found> {
         let by_id = || id.and_then(|id| self.by_build_id(&id));
         let by_link = || self.by_debug_link(id, own?);
-        by_id().or_else(by_link)
+        let by_path = || id.and_then(|id| self.by_path(&id));
+        by_id().or_else(by_link).or_else(by_path)
     }
 
     fn by_build_id(self, id: &BuildId) -> Option<Found> {
         let path = path_of(id);
-        self.debug_dirs()
-            .map(|dir| dir.join(&path))
-            .find_map(|site| {
-                self.take(SoughtKind::DebugFile, site, |elf| {
-                    match elf.build_id() == Some(*id) {
-                        true => Ok(()),
-                        false => Err(Error::BuildIdMismatch),
-                    }
-                })
+        let mut sites = self.debug_dirs().map(|dir| dir.join(&path));
+        sites.find_map(|site| self.take_with_id(id, site))
+    }
+
+    /// Debian's kernel modules have neither a link in `.build-id` nor one of their own.
+    fn by_path(self, id: &BuildId) -> Option<Found> {
+        self.sites().iter().find_map(|module| {
+            let paths = paths_of_debug_files(module.path());
+            let dirs = self.debug_dirs();
+            let mut dirs = dirs.filter(|dir| dir.is_inside() == module.is_inside());
+            dirs.find_map(|dir| {
+                let mut sites = paths.iter().map(|path| dir.join(path));
+                sites.find_map(|site| self.take_with_id(id, site))
             })
+        })
+    }
+
+    fn take_with_id(self, id: &BuildId, site: Site) -> Option<Found> {
+        self.take(SoughtKind::DebugFile, site, |elf| {
+            match elf.build_id() == Some(*id) {
+                true => Ok(()),
+                false => Err(Error::BuildIdMismatch),
+            }
+        })
     }
 
     fn by_debug_link(self, id: Option<BuildId>, own: &ElfFile) -> Option<Found> {
@@ -159,13 +183,39 @@ impl<'o> Search<'o> {
     /// Reads the file that stands there; `limit` bounds the bytes of one that cannot
     /// be mapped.
     pub(crate) fn read(self, site: &Site, limit: u64) -> Result<ElfFile, Error> {
-        let elf = ElfFile::read(&site.open()?, self.options.access, limit)?;
+        let elf = ElfFile::read(&site.open()?, limit, self.options)?;
         let is_hosts = || site.is_hosts(elf.identity());
         match site.is_inside() && !is_hosts() {
             true => Ok(elf.found_in_root()),
             false => Ok(elf),
         }
     }
+}
+
+/// Returns where a debug directory may have the debug file of the module of this path:
+/// as the module itself is called, unpacked, or with `.debug` behind it; and the folder
+/// as it is called where `/lib` is a link to `/usr/lib`, and where it is not.
+fn paths_of_debug_files(module: &Path) -> Vec<PathBuf> {
+    let (Some(name), Ok(whole)) = (module.file_name(), module.strip_prefix("/")) else {
+        return Vec::new();
+    };
+    let name = Path::new(name);
+    let packed = ["xz", "zst", "gz"]
+        .iter()
+        .any(|end| name.extension() == Some(OsStr::new(end)));
+    let stem = name.file_stem().filter(|_| packed).map(Path::new);
+    let plain = stem.filter(|stem| stem.extension() == Some(OsStr::new("ko")));
+    let name = plain.unwrap_or(name);
+    let mut debug = name.as_os_str().to_owned();
+    debug.push(".debug");
+    let folder = whole.parent().unwrap_or(Path::new(""));
+    let merged = match folder.strip_prefix("usr") {
+        Ok(rest) => rest.to_owned(),
+        Err(_) => Path::new("usr").join(folder),
+    };
+    let folders = [folder.to_owned(), merged].into_iter();
+    let files = folders.flat_map(|folder| [folder.join(name), folder.join(&debug)]);
+    files.collect()
 }
 
 fn path_of(build_id: &BuildId) -> PathBuf {
@@ -180,7 +230,34 @@ fn path_of(build_id: &BuildId) -> PathBuf {
 mod tests {
     use std::path::PathBuf;
 
-    use super::path_of;
+    use super::{path_of, paths_of_debug_files};
+
+    #[test]
+    fn debug_files_are_called_as_their_modules() {
+        let of = |path: &str| {
+            let paths = paths_of_debug_files(path.as_ref());
+            let paths = paths.iter().map(|path| path.to_str().unwrap().to_owned());
+            paths.collect::<Vec<_>>()
+        };
+        let module = [
+            "lib/modules/6/ext4.ko",
+            "lib/modules/6/ext4.ko.debug",
+            "usr/lib/modules/6/ext4.ko",
+            "usr/lib/modules/6/ext4.ko.debug",
+        ];
+        for end in ["", ".xz", ".zst", ".gz"] {
+            assert_eq!(of(&format!("/lib/modules/6/ext4.ko{end}")), module, "{end}");
+        }
+        let program = [
+            "usr/bin/a.gz",
+            "usr/bin/a.gz.debug",
+            "bin/a.gz",
+            "bin/a.gz.debug",
+        ];
+        assert_eq!(of("/usr/bin/a.gz"), program);
+        assert_eq!(of("a.ko"), [""; 0]);
+        assert_eq!(of("/"), [""; 0]);
+    }
 
     #[test]
     fn the_first_byte_is_the_directory() {

@@ -126,7 +126,7 @@ pub(crate) fn brief(frames: &Result<Frames, Reason>) -> String {
 /// Returns what each of the two tiers calls these places, once they agree.
 pub(crate) fn names(path: &Path, options: &Options, places: &[u64]) -> Vec<Option<String>> {
     let mut all: Vec<Vec<Option<String>>> = Vec::new();
-    for tier in [Tier::Lazy, Tier::Lazy] {
+    for tier in [Tier::Lazy, Tier::Flat] {
         let mut options = options.clone();
         options.tier = tier;
         options.demangle = false;

@@ -1,0 +1,102 @@
+//! Files that are packed as a whole: kernel modules, `x.ko.xz`, `x.ko.zst`, `x.ko.gz`.
+//!
+//! What a file is packed by, its first bytes say; its name does not matter. How large it
+//! is unpacked, nothing says that could be trusted: unpacking stops at the limit.
+
+use std::io::Read;
+
+use flate2::bufread::MultiGzDecoder;
+use zstd::stream::read::Decoder;
+
+use crate::elf::{UnpackError, unpack_xz};
+use crate::image::Image;
+use crate::{Error, Limits};
+
+/// The largest window of a zstd stream, as a power of two: 128 MiB, as the `zstd` command
+/// has it.
+const WINDOW_BITS: u32 = 27;
+
+/// The first piece of output.
+const PIECE: usize = 64 << 10;
+
+/// How a file is packed.
+#[derive(Clone, Copy)]
+enum Scheme {
+    Xz,
+    Zstd,
+    Gzip,
+}
+
+impl Scheme {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let schemes: [(&[u8], Self); 3] = [
+            (b"\xfd7zXZ\0", Self::Xz),
+            (b"\x28\xb5\x2f\xfd", Self::Zstd),
+            (b"\x1f\x8b\x08", Self::Gzip),
+        ];
+        let mut schemes = schemes.into_iter();
+        let found = schemes.find(|(magic, _)| bytes.starts_with(magic));
+        found.map(|(_, scheme)| scheme)
+    }
+}
+
+/// Returns what these bytes unpack to if they are a file that is packed by xz, zstd or
+/// gzip, as kernel modules may be: `None` if they are not.
+///
+/// # Errors
+/// [`Error::TooLarge`] past [`Limits::unpacked_bytes`], or when the decoder would need
+/// more memory than any kernel module wants; [`Error::Packed`] for a stream that is
+/// damaged or cut off.
+#[must_use]
+pub fn unpacked_file(bytes: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, Error>> {
+    let limit = limits.unpacked_bytes;
+    let unpacked = match Scheme::of(bytes)? {
+        Scheme::Xz => unpack_xz(bytes, limit),
+        Scheme::Gzip => read_all(MultiGzDecoder::new(bytes), limit),
+        Scheme::Zstd => Decoder::with_buffer(bytes)
+            .and_then(|mut decoder| decoder.window_log_max(WINDOW_BITS).map(|()| decoder))
+            .map_err(|_| UnpackError::Malformed)
+            .and_then(|decoder| read_all(decoder, limit)),
+    };
+    Some(unpacked.map_err(|error| match error {
+        UnpackError::Limit => Error::TooLarge { limit },
+        UnpackError::Malformed => Error::Packed,
+    }))
+}
+
+/// Returns the image unpacked, or as it is.
+pub(crate) fn unpacked(image: Image, limits: &Limits) -> Result<Image, Error> {
+    match unpacked_file(&image, limits) {
+        Some(bytes) => bytes.map(Image::Read),
+        None => Ok(image),
+    }
+}
+
+fn read_all(mut stream: impl Read, limit: u64) -> Result<Vec<u8>, UnpackError> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut filled = 0_usize;
+    loop {
+        // Twice as much each time, so that the copying stays linear; one byte more than
+        // the limit tells that there is more.
+        let left = limit.saturating_add(1).saturating_sub(filled);
+        let more = filled.max(PIECE).min(left);
+        if more == 0 {
+            return Err(UnpackError::Limit);
+        }
+        bytes
+            .try_reserve_exact(more)
+            .map_err(|_| UnpackError::Limit)?;
+        bytes.resize(filled.saturating_add(more), 0);
+        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match stream.read(room).map_err(|_| UnpackError::Malformed)? {
+                0 => {
+                    bytes.truncate(filled);
+                    bytes.shrink_to_fit();
+                    return Ok(bytes);
+                }
+                count => filled = filled.saturating_add(count),
+            }
+        }
+    }
+}
