@@ -8,6 +8,7 @@ use std::process::Command;
 
 use common::{backsight, run, run_with};
 use dialogue::Dialogue;
+use testkit::differential::{self, Asked, Oracle, Subject};
 
 /// Two functions and one that is inlined into the first. No padding, no thunks: every
 /// byte of them has a line.
@@ -125,24 +126,33 @@ fn every_flag_lists_as_binutils_does() {
 }
 
 #[test]
-fn the_script_explains_every_difference() {
+fn every_difference_from_other_tools_is_a_known_one() {
     let Some((program, _)) = program() else {
         return;
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-    let script = root.unwrap().join("scripts/compare-addr2line.sh");
-    if !script.exists() || testkit::tools::tool("readelf").is_none() {
-        return testkit::skip("not a checkout, or no readelf");
+    let addrs = differential::sample(&program, 500);
+    let mut command = backsight();
+    command.args(["addr2line", "-a", "-f", "-i", "-e"]);
+    let ours = differential::listing(command.arg(&program), &addrs).unwrap();
+    let asked = Asked {
+        columns: false,
+        ..Asked::new(&program, &program)
+    };
+    let mut theirs = Vec::new();
+    for oracle in [Oracle::LlvmSymbolizer, Oracle::BinutilsAddr2line] {
+        match oracle.ask(&asked, &addrs) {
+            Ok(levels) => theirs.push((oracle, levels)),
+            Err(why) => testkit::skip(&why),
+        }
     }
-    let done = Command::new(script)
-        .arg(&program)
-        .env("BACKSIGHT", env!("CARGO_BIN_EXE_backsight"))
-        .env("COUNT", "200")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&done.stdout);
-    assert!(done.status.success(), "{text}{done:?}");
-    assert!(text.contains(" 200 "), "{text}");
+    let subject = Subject::of(&[&program]);
+    for (oracle, comparison) in differential::compare(&subject, &addrs, &ours, &theirs) {
+        assert!(comparison.unknown.is_empty(), "{oracle:?}: {comparison:#?}");
+        assert!(
+            comparison.counts["equal"] > 100,
+            "{oracle:?}: {comparison:?}"
+        );
+    }
 }
 
 #[test]

@@ -8,6 +8,9 @@
 //! kernels [--only 6.1|…]        the suites that ask the kernel, on Debian's kernels
 //!                               in an emulator
 //! workloads [--dir DIR] [NAME…] the large programs that symbolization is measured on
+//! differential [--dir DIR] [NAME…|FILE…]
+//!                               programs of Debian's packages, asked of us and of others
+//! exports [--dir DIR]           exported functions of stripped libraries have names
 //! ```
 //!
 //! The first two also run as tests of this crate.
@@ -15,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod debian;
+mod differential;
 mod fixtures;
 mod kernels;
 mod libtest;
@@ -27,7 +31,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask tidy | fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
-     kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…]";
+     kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…] | \
+     differential [--dir DIR] [NAME…|FILE…] | exports [--dir DIR]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +44,8 @@ fn main() -> ExitCode {
         ["old-kernel", errno, args @ ..] => old_kernel::run(errno, args),
         ["kernels", args @ ..] => return kernels::run(args),
         ["workloads", args @ ..] => return workloads::run(args),
+        ["differential", args @ ..] => return differential::run(args),
+        ["exports", args @ ..] => return differential::run_exports(args),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

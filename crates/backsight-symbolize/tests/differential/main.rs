@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 
 use backsight_symbolize::Options;
 use common::{Fixture, at, symbolizer_with};
-use object::{Object as _, ObjectSection as _};
-use testkit::differential::{self, Level, Oracle, Subject};
+use testkit::differential::{self, Asked, Level, Oracle, Subject};
 
 /// Addresses in each file, spread over all of its code.
 const ADDRESSES: usize = 10_000;
@@ -138,11 +137,15 @@ fn compare_with(
     supplementary: Option<&Path>,
     count: usize,
 ) {
-    let addrs = sample(path, count);
+    let addrs = differential::sample(path, count);
     let ours = ask_us(path, &addrs);
     let mut all: Vec<(Oracle, Vec<Vec<Level>>)> = Vec::new();
+    let asked = Asked {
+        supplementary,
+        ..Asked::new(path, debug)
+    };
     for oracle in oracles {
-        match oracle.ask_with(path, debug, supplementary, &addrs) {
+        match oracle.ask(&asked, &addrs) {
             Ok(theirs) => all.push((*oracle, theirs)),
             Err(words) => testkit::skip(&words),
         }
@@ -157,34 +160,6 @@ fn compare_with(
     let shown: Vec<&str> = unknown.iter().take(10).map(String::as_str).collect();
     let (count, shown) = (unknown.len(), shown.join("\n"));
     assert!(unknown.is_empty(), "{count} unknown differences:\n{shown}");
-}
-
-/// Returns addresses spread evenly at random over the sections that hold code.
-fn sample(path: &Path, count: usize) -> Vec<u64> {
-    let bytes = std::fs::read(path).expect("readable");
-    let file = object::File::parse(&*bytes).expect("an object file");
-    let sections = file.sections();
-    let code: Vec<(u64, u64)> = sections
-        .filter(|section| section.kind() == object::SectionKind::Text)
-        .map(|section| (section.address(), section.size()))
-        .collect();
-    let total: u64 = code.iter().map(|(_, size)| size).sum();
-    // Any generator does, as long as each run asks for the same addresses.
-    let mut state = 42_u64;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let mut into = (state >> 20) % total;
-        for (start, size) in &code {
-            if into < *size {
-                return start + into;
-            }
-            into -= size;
-        }
-        unreachable!("the sizes add up to the total")
-    };
-    (0..count).map(|_| next()).collect()
 }
 
 fn ask_us(path: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {

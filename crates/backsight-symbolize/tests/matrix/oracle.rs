@@ -6,7 +6,7 @@ use std::process::Command;
 
 use backsight_symbolize::Frame;
 
-use testkit::differential::{Level, Oracle};
+use testkit::differential::{Asked, Level, Oracle};
 
 use crate::ways::Answer;
 
@@ -32,7 +32,7 @@ impl Known {
     /// Reads the symbol tables of a file, and at these addresses the debug information
     /// of another.
     pub(crate) fn of(symbols: &Path, lines: Option<&Path>, addresses: &[u64]) -> Self {
-        let ask = |path: &Path| Oracle::Addr2lineCrate.ask(path, path, addresses);
+        let ask = |path: &Path| Oracle::Addr2lineCrate.ask(&Asked::new(path, path), addresses);
         let (symbols, objects) = read_symbols(symbols);
         Self {
             symbols,

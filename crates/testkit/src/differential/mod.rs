@@ -4,11 +4,13 @@
 
 mod known;
 mod oracles;
+mod sample;
 
 use std::collections::BTreeMap;
 
 pub use known::Subject;
-pub use oracles::Oracle;
+pub use oracles::{Asked, Oracle, listing};
+pub use sample::sample;
 
 use known::KNOWN;
 
@@ -38,6 +40,8 @@ enum What {
     File {
         ours: String,
         theirs: String,
+        /// Theirs.
+        line: u32,
     },
     Line,
     Column {
@@ -51,8 +55,8 @@ struct Difference {
     addr: u64,
     oracle: Oracle,
     what: What,
-    /// Whether all other oracles say what we say, up to `relative directory
-    /// twice`.
+    /// Whether there are other oracles, and all say what we say, up to `relative
+    /// directory twice`.
     alone: bool,
 }
 
@@ -109,7 +113,7 @@ pub fn compare(
                 let agrees = |(_, others): &&(Oracle, Vec<Vec<Level>>)| {
                     same_for(&what, &ours[at], &others[at])
                 };
-                let alone = others.iter().all(agrees);
+                let alone = !others.is_empty() && others.iter().all(agrees);
                 let difference = Difference {
                     addr: *addr,
                     oracle: *oracle,
@@ -159,6 +163,7 @@ fn differences(ours: &[Level], theirs: &[Level], oracle: Oracle) -> Vec<What> {
             found.push(What::File {
                 ours: file(our),
                 theirs: file(their),
+                line: their.line,
             });
         }
         if our.line != their.line {

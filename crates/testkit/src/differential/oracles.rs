@@ -36,36 +36,66 @@ impl Oracle {
     ///
     /// # Panics
     /// When it says what cannot be understood.
-    pub fn ask(self, path: &Path, debug: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
-        self.ask_with(path, debug, None, addrs)
+    pub fn ask(self, of: &Asked<'_>, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
+        match self {
+            Self::Addr2lineCrate => {
+                let answers = ask_crate(of.debug, of.supplementary, addrs);
+                Ok(answers.into_iter().map(without_unknown).collect())
+            }
+            Self::LlvmSymbolizer => ask_llvm(of, addrs),
+            Self::BinutilsAddr2line => {
+                let mut command = Command::new(of.addr2line);
+                // It looks for debug files in one folder of the system alone.
+                let file = if of.is_debug_elsewhere() {
+                    of.debug
+                } else {
+                    of.path
+                };
+                listing(command.args(["-a", "-f", "-i", "-e"]).arg(file), addrs)
+            }
+        }
+    }
+}
+
+/// What an oracle is asked about, and by which tools.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The file whose addresses they are.
+    pub path: &'a Path,
+    /// The file with its debug information; the same where that is in it.
+    pub debug: &'a Path,
+    /// The supplementary file, of which the crate is told; the others find it.
+    pub supplementary: Option<&'a Path>,
+    /// Whether columns are wanted: listings as addr2line's have none.
+    pub columns: bool,
+    /// The `llvm-symbolizer` to ask.
+    pub llvm_symbolizer: &'a str,
+    /// The `addr2line` to ask: binutils for one machine know no other's files.
+    pub addr2line: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    /// By the tools of the system.
+    #[must_use]
+    pub fn new(path: &'a Path, debug: &'a Path) -> Self {
+        Self {
+            path,
+            debug,
+            supplementary: None,
+            columns: true,
+            llvm_symbolizer: "llvm-symbolizer",
+            addr2line: "addr2line",
+        }
     }
 
-    /// The same of a file with a supplementary file, which the crate is told of; the
-    /// others find it.
-    ///
-    /// # Errors
-    /// Says why it cannot be asked: the tool is not there.
-    ///
-    /// # Panics
-    /// When it says what cannot be understood.
-    pub fn ask_with(
-        self,
-        path: &Path,
-        debug: &Path,
-        supplementary: Option<&Path>,
-        addrs: &[u64],
-    ) -> Result<Vec<Vec<Level>>, String> {
-        let answers = match self {
-            Self::Addr2lineCrate => ask_crate(debug, supplementary, addrs),
-            Self::LlvmSymbolizer => ask_llvm(path, debug, addrs)?,
-            Self::BinutilsAddr2line => ask_binutils(path, addrs)?,
-        };
-        let known = |level: &Level| *level != Level::default();
-        let levels = answers.into_iter();
-        Ok(levels
-            .map(|levels| levels.into_iter().filter(known).collect())
-            .collect())
+    fn is_debug_elsewhere(&self) -> bool {
+        self.debug != self.path && !self.debug.starts_with("/usr/lib/debug")
     }
+}
+
+fn without_unknown(levels: Vec<Level>) -> Vec<Level> {
+    let known = |level: &Level| *level != Level::default();
+    levels.into_iter().filter(known).collect()
 }
 
 fn ask_crate(debug: &Path, supplementary: Option<&Path>, addrs: &[u64]) -> Vec<Vec<Level>> {
@@ -99,12 +129,15 @@ fn ask_crate(debug: &Path, supplementary: Option<&Path>, addrs: &[u64]) -> Vec<V
     addrs.iter().map(levels_at).collect()
 }
 
-fn ask_llvm(path: &Path, debug: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
+fn ask_llvm(of: &Asked<'_>, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
     let args = ["--output-style=JSON", "--inlines", "--no-demangle"];
-    let mut command = Command::new("llvm-symbolizer");
-    command.args(args).arg(format!("--obj={}", path.display()));
+    let mut command = Command::new(of.llvm_symbolizer);
+    command
+        .args(args)
+        .arg(format!("--obj={}", of.path.display()));
     // It appends `.build-id/xx/rest.debug` itself.
-    let dir = debug.ancestors().nth(3).filter(|_| debug != path);
+    let dir = of.debug.ancestors().nth(3);
+    let dir = dir.filter(|_| of.debug != of.path);
     let dir = dir.map(|dir| format!("--debug-file-directory={}", dir.display()));
     let output = feed(command.args(dir), addrs)?;
     let text = |value: &serde_json::Value| {
@@ -119,25 +152,26 @@ fn ask_llvm(path: &Path, debug: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>,
         name: text(&value["FunctionName"]),
         file: text(&value["FileName"]),
         line: number(&value["Line"]),
-        column: number(&value["Column"]),
+        column: number(&value["Column"]) * u32::from(of.columns),
     };
     let answers = output.lines().map(|line| {
         let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
         let levels = value["Symbol"].as_array();
-        levels
-            .map(|levels| levels.iter().map(level).collect())
-            .unwrap_or_default()
+        let levels = levels.map(|levels| levels.iter().map(level).collect());
+        without_unknown(levels.unwrap_or_default())
     });
     Ok(answers.collect())
 }
 
-fn ask_binutils(path: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
-    let output = feed(
-        Command::new("addr2line")
-            .args(["-a", "-f", "-i", "-e"])
-            .arg(path),
-        addrs,
-    )?;
+/// Returns what a command lists as binutils' `addr2line -a -f -i` does.
+///
+/// # Errors
+/// Says why it cannot be asked.
+///
+/// # Panics
+/// When its listing cannot be understood.
+pub fn listing(command: &mut Command, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
+    let output = feed(command, addrs)?;
     let known = |text: &str| Some(String::from(text)).filter(|text| text != "??");
     let mut answers: Vec<Vec<Level>> = Vec::new();
     let mut lines = output.lines();
@@ -158,7 +192,7 @@ fn ask_binutils(path: &Path, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
             column: 0,
         });
     }
-    Ok(answers)
+    Ok(answers.into_iter().map(without_unknown).collect())
 }
 
 /// Writes the addresses to the tool's standard input and returns what it writes.

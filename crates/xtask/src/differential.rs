@@ -1,0 +1,299 @@
+//! Programs that nobody here made, asked of `backsight addr2line`, of llvm-symbolizer
+//! and of binutils: other compilers, languages and machines, stripped, large, compressed.
+//!
+//! ```text
+//! apt ──▶ DIR/programs-… ──▶ 5,000 addresses ──▶ ours, theirs ──▶ testkit's classes
+//! ```
+//!
+//! A line for each program: how many addresses were asked, and for each oracle how many
+//! answers are the same, of which known class the others are, and how many are
+//! unexplained; these stand in `DIR/unexplained.txt`. The same addresses are then asked
+//! in batches too small for an index, and must have the same answers.
+
+mod exports;
+mod programs;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use testkit::differential::{self, Asked, Comparison, Level, Oracle, Subject};
+
+use crate::debian::said;
+use crate::stop::{CANNOT_BE_HAD, Stop};
+use programs::{PROGRAMS, Program};
+
+pub(crate) use exports::run as run_exports;
+
+/// Addresses of each program.
+const COUNT: usize = 5_000;
+
+/// Fewer than it takes for an index.
+const SMALL_BATCH: usize = 40;
+
+/// How many small batches.
+const SMALL_BATCHES: usize = 10;
+
+/// How many seconds a command has for one program.
+const PATIENCE: &str = "1200";
+
+/// What is looked for, and where.
+#[derive(Debug)]
+struct Found {
+    path: PathBuf,
+    /// The same as `path` where the debug information is in it, or nowhere.
+    debug: PathBuf,
+    arch: &'static str,
+}
+
+/// What came of one program.
+#[derive(Debug, Default)]
+struct Outcome {
+    same: usize,
+    classes: BTreeMap<&'static str, usize>,
+    unexplained: usize,
+}
+
+pub(crate) fn run(args: &[&str]) -> ExitCode {
+    let (dir, names) = match args {
+        ["--dir", dir, names @ ..] => (PathBuf::from(dir), names),
+        names => (crate::root().join("target/differential"), names),
+    };
+    let known =
+        |name: &&str| name.contains('/') || PROGRAMS.iter().any(|program| program.name == *name);
+    if !names.iter().all(known) {
+        let all: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
+        eprintln!(
+            "usage: cargo xtask differential [--dir DIR] [FILE…] [{}]",
+            all.join("] [")
+        );
+        return ExitCode::from(2);
+    }
+    match ask_all(&dir, names) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(count) => {
+            eprintln!(
+                "differential: {count} unexplained: {}",
+                dir.join("unexplained.txt").display()
+            );
+            ExitCode::FAILURE
+        }
+        Err(Stop::CannotBeHad(why)) => {
+            eprintln!("differential: cannot be had here: {why}");
+            ExitCode::from(CANNOT_BE_HAD)
+        }
+        Err(Stop::Failed(why)) => {
+            eprintln!("differential: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns how many differences are unexplained.
+fn ask_all(dir: &Path, names: &[&str]) -> Result<usize, Stop> {
+    fs::create_dir_all(dir).map_err(|why| format!("{}: {why}", dir.display()))?;
+    let backsight = command_under_test()?;
+    let mut report = String::new();
+    let (mut programs, mut unexplained) = (0, 0);
+    let mut one = |name: &str, found: &Found| -> Result<(), Stop> {
+        let count = ask_one(&backsight, name, found, &mut report)?;
+        programs += 1;
+        unexplained += count;
+        fs::write(dir.join("unexplained.txt"), &report).map_err(|why| why.to_string())?;
+        Ok(())
+    };
+    for name in names.iter().filter(|name| name.contains('/')) {
+        let path = PathBuf::from(name);
+        let debug = debug_file(&path, Path::new("/")).unwrap_or_else(|| path.clone());
+        one(
+            name,
+            &Found {
+                path,
+                debug,
+                arch: "amd64",
+            },
+        )?;
+    }
+    let wanted = |program: &&Program| names.is_empty() || names.contains(&program.name);
+    for program in PROGRAMS.iter().filter(wanted) {
+        match fetch(dir, program) {
+            Ok(found) => one(program.name, &found)?,
+            Err(Stop::CannotBeHad(why) | Stop::Failed(why)) => {
+                println!("{}: cannot be had: {}", program.name, why.trim());
+            }
+        }
+    }
+    println!("{programs} programs, {unexplained} unexplained");
+    Ok(unexplained)
+}
+
+/// Returns the command: BACKSIGHT, or what cargo builds.
+fn command_under_test() -> Result<PathBuf, Stop> {
+    if let Some(named) = std::env::var_os("BACKSIGHT") {
+        return Ok(PathBuf::from(named));
+    }
+    let mut build = Command::new("cargo");
+    build.args(["build", "--quiet", "--release", "-p", "backsight-cli"]);
+    said(build.current_dir(crate::root()))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| crate::root().join("target"));
+    Ok(target.join("release/backsight"))
+}
+
+fn fetch(dir: &Path, program: &Program) -> Result<Found, Stop> {
+    let folder = program.release.programs(dir, program.packages)?;
+    let path = programs::largest(&folder, program.file)
+        .ok_or_else(|| Stop::Failed(format!("no {} in its packages", program.file)))?;
+    let debug = debug_file(&path, &folder).unwrap_or_else(|| path.clone());
+    Ok(Found {
+        path,
+        debug,
+        arch: program.release.arch,
+    })
+}
+
+/// Returns the debug file below a root that has the file's build ID.
+fn debug_file(path: &Path, root: &Path) -> Option<PathBuf> {
+    let mut readelf = Command::new("readelf");
+    let notes = said(readelf.arg("-nW").arg(path)).ok()?;
+    let id = notes.lines().find_map(|line| line.split_once("Build ID: "));
+    let (_, id) = id?;
+    let (first, rest) = id.trim().split_at_checked(2)?;
+    let below = format!("usr/lib/debug/.build-id/{first}/{rest}.debug");
+    Some(root.join(below)).filter(|debug| debug.exists())
+}
+
+fn ask_one(
+    backsight: &Path,
+    name: &str,
+    found: &Found,
+    report: &mut String,
+) -> Result<usize, Stop> {
+    let addrs = differential::sample(&found.path, COUNT);
+    let started = std::time::Instant::now();
+    let ours = ask_us(backsight, found, &addrs)?;
+    let took = started.elapsed();
+    let small = ask_in_small_batches(backsight, found, &addrs)?;
+    let asked = Asked {
+        columns: false,
+        llvm_symbolizer: "llvm-symbolizer-19",
+        addr2line: addr2line_of(found.arch),
+        ..Asked::new(&found.path, &found.debug)
+    };
+    let mut answers = Vec::new();
+    for oracle in [Oracle::LlvmSymbolizer, Oracle::BinutilsAddr2line] {
+        match oracle.ask(&asked, &addrs) {
+            Ok(theirs) if theirs.len() == addrs.len() => answers.push((oracle, theirs)),
+            Ok(theirs) => println!("{name}: {oracle:?} answers {} only", theirs.len()),
+            Err(why) => println!("{name}: {oracle:?} cannot be asked: {why}"),
+        }
+    }
+    let subject = Subject::of(&[&found.path, &found.debug]);
+    let named = ours.iter().filter(|levels| !levels.is_empty()).count();
+    println!(
+        "{name}: {} asked, {named} answered, {:.1} s",
+        addrs.len(),
+        took.as_secs_f64()
+    );
+    let mut unexplained = 0;
+    if named == 0 {
+        // Nothing is the same as nothing, and shows nothing.
+        unexplained += addrs.len();
+        report.push_str(&format!("{name} {}: no answer\n", found.path.display()));
+    }
+    for (oracle, comparison) in differential::compare(&subject, &addrs, &ours, &answers) {
+        let outcome = outcome(&comparison);
+        unexplained += outcome.unexplained;
+        println!("    {oracle:?}: {outcome}");
+        for words in &comparison.unknown {
+            report.push_str(&format!("{name} {}\n{words}\n", found.path.display()));
+        }
+    }
+    for (at, small) in small.iter().enumerate() {
+        if *small != ours[at] {
+            unexplained += 1;
+            let words = format!("alone {small:?}\n    among all {:?}", ours[at]);
+            report.push_str(&format!(
+                "{name} {:#x} by itself otherwise\n    {words}\n",
+                addrs[at]
+            ));
+        }
+    }
+    Ok(unexplained)
+}
+
+fn outcome(comparison: &Comparison) -> Outcome {
+    let mut outcome = Outcome::default();
+    for (class, count) in &comparison.counts {
+        match *class {
+            "equal" => outcome.same = *count,
+            "UNKNOWN" => outcome.unexplained = *count,
+            known => {
+                outcome.classes.insert(known, *count);
+            }
+        }
+    }
+    outcome
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} same", self.same)?;
+        for (class, count) in &self.classes {
+            write!(f, ", {count} {class}")?;
+        }
+        write!(f, ", {} unexplained", self.unexplained)
+    }
+}
+
+fn ask_us(backsight: &Path, found: &Found, addrs: &[u64]) -> Result<Vec<Vec<Level>>, Stop> {
+    let mut command = Command::new("timeout");
+    command.arg(PATIENCE).arg(backsight);
+    command
+        .args(["addr2line", "-a", "-f", "-i", "-e"])
+        .arg(&found.path);
+    // DIR, of DIR/.build-id/xx/rest.debug.
+    let dir = found
+        .debug
+        .ancestors()
+        .nth(3)
+        .filter(|_| found.debug != found.path);
+    if let Some(dir) = dir {
+        command.arg("--debug-dir").arg(dir);
+    }
+    let levels = differential::listing(&mut command, addrs).map_err(Stop::Failed)?;
+    if levels.len() != addrs.len() {
+        let (count, path) = (levels.len(), found.path.display());
+        return Err(Stop::Failed(format!(
+            "{path}: {count} answers for {}",
+            addrs.len()
+        )));
+    }
+    Ok(levels)
+}
+
+/// Asks the first addresses again, a few at a time.
+fn ask_in_small_batches(
+    backsight: &Path,
+    found: &Found,
+    addrs: &[u64],
+) -> Result<Vec<Vec<Level>>, Stop> {
+    let mut levels = Vec::new();
+    for batch in addrs.chunks(SMALL_BATCH).take(SMALL_BATCHES) {
+        levels.extend(ask_us(backsight, found, batch)?);
+    }
+    Ok(levels)
+}
+
+/// binutils for one machine know no other's files.
+fn addr2line_of(arch: &str) -> &'static str {
+    match arch {
+        "arm64" => "aarch64-linux-gnu-addr2line",
+        "armhf" | "armel" => "arm-linux-gnueabihf-addr2line",
+        "ppc64el" | "ppc64" => "powerpc64-linux-gnu-addr2line",
+        "s390x" => "s390x-linux-gnu-addr2line",
+        "riscv64" => "riscv64-linux-gnu-addr2line",
+        _ => "addr2line",
+    }
+}
