@@ -13,8 +13,8 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// What is unpacked of a packed file to tell its format.
 const UNPACKED_LOOK: u64 = 1 << 16;
 
-/// Returns how a file that gzip packed begins inside, as far as it is there; `None` for any
-/// other file.
+/// Returns how a file that gzip packed begins inside, as far as it is there, and as it
+/// stands where nothing is; `None` for any other file.
 pub(crate) fn unpacked(begin: &[u8]) -> Option<Vec<u8>> {
     if !begin.starts_with(&GZIP) {
         return None;
@@ -22,8 +22,16 @@ pub(crate) fn unpacked(begin: &[u8]) -> Option<Vec<u8>> {
     let mut inside = Vec::new();
     let mut unpacked = MultiGzDecoder::new(begin).take(UNPACKED_LOOK);
     let mut piece = [0; 4096];
-    while let Ok(count @ 1..) = unpacked.read(&mut piece) {
-        inside.extend(piece.iter().take(count));
+    let is_whole = loop {
+        match unpacked.read(&mut piece) {
+            Ok(0) => break true,
+            Ok(count) => inside.extend(piece.iter().take(count)),
+            Err(_) => break false,
+        }
+    };
+    // What is damaged at its beginning is not empty.
+    if inside.is_empty() && !is_whole {
+        inside.extend_from_slice(begin);
     }
     Some(inside)
 }
@@ -76,8 +84,8 @@ fn by_magic(begin: &[u8]) -> Option<(&'static str, &'static str)> {
         (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
         (
             b"\x1f\x8b",
-            "packed by gzip twice",
-            "unpack it first: `gunzip -k FILE`",
+            "damaged, or packed twice",
+            "unpack it first: `gunzip -k FILE`, which says what is wrong",
         ),
         (
             b"PAR1",

@@ -127,7 +127,7 @@ fn a_recording_that_is_cut_is_read_and_said_to_be() {
 fn what_makes_no_sense_is_refused() {
     let text = std::env::current_exe().unwrap();
     let text = text.to_str().unwrap();
-    run(["normalize", "-i", text]).fails(1, &["neither its name nor its content"]);
+    run(["normalize", "-i", text]).fails(1, &["a program or library (ELF)", "symbolize -e"]);
     run(["normalize", "-i", text, "1146"]).fails(2, &["cannot be used with"]);
     run(["normalize", "-i", "/nowhere/perf.data"]).fails(1, &["/nowhere/perf.data"]);
     run_with(["normalize", "-i", "-"], b"PERFILE2").fails(1, &["standard input", "perf.data"]);

@@ -37,8 +37,12 @@ fn the_lines_of_a_profile_come_out_as_they_came_in() {
 
 #[test]
 fn other_formats_are_named_a_way() {
-    for begin in [&b"\x1f\x8b\x08"[..], b"PERFILE2"] {
+    let cases: [(&[u8], [&str; 2]); 2] = [
+        (b"\x1f\x8b\x08", ["gzip, damaged", "gunzip"]),
+        (b"PERFILE2", ["a recording of perf", "backsight convert"]),
+    ];
+    for (begin, [what, way_out]) in cases {
         let ran = run_with(["symbolize", "-i", "-"], begin);
-        ran.fails(1, &["standard input: no NDJSON", "backsight convert"]);
+        ran.fails(1, &["standard input", what, way_out]);
     }
 }
