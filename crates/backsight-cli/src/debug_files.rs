@@ -1,11 +1,14 @@
-//! Where the files of modules are looked for: the same for all commands.
+//! Where the files of modules are looked for, and what they may take: the same for all
+//! commands.
 
 use std::path::PathBuf;
 
 use backsight_symbolize::Options;
 
+use crate::args::parse_size;
 use crate::failure::{Cause, complain};
 use crate::file::Shown;
+use crate::memory;
 use crate::perf_cache;
 
 /// Where files are looked for.
@@ -32,6 +35,13 @@ pub(crate) struct DebugFiles {
     /// so: such names may be those of another version
     #[arg(long)]
     pub(crate) trust_paths: bool,
+
+    /// The memory that compressed debug information of one file may be unpacked to. What
+    /// needs more is named on standard error, and its functions come from symbol tables,
+    /// without lines [default: half of what is available; 256M of a file that unpacks to
+    /// more than 16 times its size]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    max_unpacked: Option<u64>,
 }
 
 impl DebugFiles {
@@ -56,7 +66,8 @@ impl DebugFiles {
     /// Whether nothing was said.
     pub(crate) fn is_default(&self) -> bool {
         let folders = self.debug_dir.is_empty() && self.root.is_none();
-        folders && !self.no_default_debug_dir && !self.trust_paths
+        let unbounded = self.max_unpacked.is_none();
+        folders && unbounded && !self.no_default_debug_dir && !self.trust_paths
     }
 
     /// Returns what the symbolizer is told of them.
@@ -69,6 +80,25 @@ impl DebugFiles {
         if !self.no_default_debug_dir {
             options.debug_dirs.extend(defaults);
         }
+        self.bound(&mut options);
         options
+    }
+
+    /// Bounds what is held in memory by what there is of it.
+    fn bound(&self, options: &mut Options) {
+        let (limits, budget) = (&mut options.limits, &mut options.budget);
+        if let Some(half) = memory::available().map(|bytes| bytes / 2) {
+            limits.unpacked_bytes = half;
+            budget.transient_bytes = budget.transient_bytes.min(half);
+            budget.kept_bytes = budget.kept_bytes.min(half);
+        }
+        if let Some(most) = self.max_unpacked {
+            limits.unpacked_bytes = most;
+            // Who names a number has seen the file.
+            limits.unpack_ratio_exempt_bytes = most;
+            budget.transient_bytes = budget.transient_bytes.max(most);
+        }
+        // A file that cannot be mapped is read.
+        limits.file_bytes = limits.file_bytes.max(limits.unpacked_bytes);
     }
 }

@@ -11,6 +11,7 @@ use crate::TOOL;
 use crate::args::Format;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
+use crate::oversized;
 use crate::symbolize::Symbols;
 
 /// List the functions and data that a file defines, or find them by name
@@ -54,6 +55,7 @@ impl Inspect {
         }
         if self.names.is_empty() {
             let all = symbolizer.definitions(module).map_err(failed)?;
+            oversized::say(&symbolizer, [module].into_iter());
             self.write(out, &all)?;
             return Ok(Done::Fully);
         }
@@ -69,6 +71,7 @@ impl Inspect {
                 done = Done::InPart;
             }
         }
+        oversized::say(&symbolizer, [module].into_iter());
         Ok(done)
     }
 

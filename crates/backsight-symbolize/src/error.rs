@@ -30,6 +30,15 @@ pub enum Error {
     /// It is packed by xz, zstd or gzip, and is damaged or cut off.
     #[error("packed by xz, zstd or gzip, and does not unpack: it is damaged or cut off")]
     Packed,
+    /// Its debug information takes more memory than it may.
+    #[error("{}", too_much(*needed, *allowed))]
+    Oversized {
+        /// Bytes that it takes unpacked.
+        needed: u64,
+        /// Bytes that [`Limits`](crate::Limits) allow; `None` when they allow it, and
+        /// the memory could not be had.
+        allowed: Option<u64>,
+    },
     /// It is not an ELF file, or contradicts itself.
     #[error(transparent)]
     Elf(#[from] backsight_elf::Error),
@@ -61,7 +70,7 @@ impl Error {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::TooLarge { .. } => Reason::Limit,
+            Self::TooLarge { .. } | Self::Oversized { .. } => Reason::Limit,
             Self::BuildIdMismatch | Self::ChecksumMismatch => Reason::IdentityUnproven,
             Self::NotFound | Self::NotTheModule => Reason::NoSymbols,
             Self::Io(_)
@@ -86,6 +95,15 @@ impl From<backsight_files::Error> for Error {
             Refused::NoProc => Self::NoProc,
             _ => Self::NotRegularFile,
         }
+    }
+}
+
+fn too_much(needed: u64, allowed: Option<u64>) -> String {
+    match allowed {
+        Some(allowed) => format!(
+            "its debug information unpacks to {needed} bytes, and {allowed} bytes are allowed"
+        ),
+        None => format!("no memory for the {needed} bytes that its debug information unpacks to"),
     }
 }
 

@@ -118,6 +118,7 @@ impl Files {
                 index: built.ok()?,
                 is_of_strangers: self.is_of_strangers(),
                 sought: Vec::new(),
+                oversized: Vec::new(),
             };
             let is_whole = !index.limit_reached() && !index.is_incomplete();
             let may_be_kept = is_whole && !index.is_of_strangers && index.build_id().is_some();
@@ -249,7 +250,12 @@ impl Files {
         let dwarf = match unpacked {
             Some(Ok(dwarf)) => Some(dwarf),
             // What a limit keeps from being read is said per address.
-            Some(Err(Fault::Limit)) => return Err(too_large(options.limits.unpacked_bytes)),
+            Some(Err(Fault::Limit)) => {
+                let noted = self.log.oversized.list().pop();
+                let noted = noted.map(|file| (file.needed, file.allowed));
+                let (needed, allowed) = noted.unwrap_or_default();
+                return Err(Error::Oversized { needed, allowed });
+            }
             Some(Err(Fault::Malformed)) | None => None,
         };
         let sources = Sources {

@@ -1,14 +1,16 @@
 //! What a hostile or a broken file may cost, in one struct.
 
-/// Bounds on bytes, depth and work. Each has a default that no file seen in
-/// practice reaches; a caller with larger files raises it.
+/// Bounds on bytes, depth and work. The library knows nothing of the machine: a caller
+/// who does sets the bounds on memory by it.
 ///
 /// A limit that is reached costs the answer only where it was reached: the
 /// symbols still stand when the DWARF is refused, and [`Frames::limit_reached`]
-/// or [`Reason::Limit`] says so.
+/// or [`Reason::Limit`] says so. Of a file that was too large
+/// [`Symbolizer::oversized`] says which, and what it would take.
 ///
 /// [`Frames::limit_reached`]: crate::Frames::limit_reached
 /// [`Reason::Limit`]: backsight_types::Reason::Limit
+/// [`Symbolizer::oversized`]: crate::Symbolizer::oversized
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -18,11 +20,19 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Bytes that all compressed sections of one file, and of those that go with its
     /// DWARF, may unpack to, judged by what they declare, before anything is
-    /// allocated. 256 MiB. Also what a file that is packed as a whole (`x.ko.xz`) may
+    /// allocated. 4 GiB. Also what a file that is packed as a whole (`x.ko.xz`) may
     /// unpack to.
     pub unpacked_bytes: u64,
+    /// How many times their compressed size these sections may unpack to, when that is
+    /// more than [`unpack_ratio_exempt_bytes`](Self::unpack_ratio_exempt_bytes). What
+    /// compilers write is 2 to 5 times as large as its compressed form, zlib and zstd
+    /// can go beyond 1,000. 16.
+    pub unpack_ratio: u64,
+    /// Bytes that they may unpack to at any ratio. 256 MiB.
+    pub unpack_ratio_exempt_bytes: u64,
     /// Bytes that a MiniDebugInfo section, which does not declare it, may unpack
-    /// to. 64 MiB.
+    /// to, or [`unpack_ratio`](Self::unpack_ratio) times its compressed size where that
+    /// is more. 64 MiB.
     pub mini_debug_bytes: u64,
     /// Files (`.dwo`) that the units of one file may be split into. Each that is
     /// mapped is a mapping of ours, of which Linux allows 65,530 by default. 32,768.
@@ -50,11 +60,22 @@ pub struct Limits {
     pub name_bytes: usize,
 }
 
+impl Limits {
+    /// Returns how many bytes so many compressed ones may unpack to.
+    pub(crate) fn unpacked_of(&self, packed: u64) -> u64 {
+        let by_ratio = packed.saturating_mul(self.unpack_ratio);
+        let allowed = by_ratio.max(self.unpack_ratio_exempt_bytes);
+        allowed.min(self.unpacked_bytes)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             file_bytes: 1 << 30,
-            unpacked_bytes: 256 << 20,
+            unpacked_bytes: 4 << 30,
+            unpack_ratio: 16,
+            unpack_ratio_exempt_bytes: 256 << 20,
             mini_debug_bytes: 64 << 20,
             split_files: 1 << 15,
             inline_depth: 128,

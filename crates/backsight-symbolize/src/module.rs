@@ -10,7 +10,7 @@ use crate::index::Index;
 use crate::indexed::Indexed;
 use crate::sought::{Sought, SoughtLog};
 use crate::tally::wide;
-use crate::{Error, Frames, IndexError, Options, Place, Source, SymbolIndex};
+use crate::{Error, Frames, IndexError, Options, Oversized, Place, Source, SymbolIndex};
 
 /// Fewer addresses than this never pay for an index.
 const FEW: usize = 64;
@@ -202,6 +202,11 @@ impl Module {
             .make_indexed(self.expected, &self.options, &self.not_written)
     }
 
+    /// Returns what was too large to be read, whether or not its files are still open.
+    pub(crate) fn oversized(&self) -> Vec<Oversized> {
+        self.log.oversized.list()
+    }
+
     /// Returns what was looked for so far.
     pub(crate) fn sought(&self) -> Vec<Sought> {
         self.log.list()
@@ -220,6 +225,7 @@ impl Module {
             index,
             is_of_strangers: files.is_of_strangers(),
             sought: self.sought(),
+            oversized: self.oversized(),
         })
     }
 

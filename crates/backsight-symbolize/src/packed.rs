@@ -10,6 +10,7 @@ use zstd::stream::read::Decoder;
 
 use crate::elf::{UnpackError, unpack_xz};
 use crate::image::Image;
+use crate::tally::wide;
 use crate::{Error, Limits};
 
 /// The largest window of a zstd stream, as a power of two: 128 MiB, as the `zstd` command
@@ -44,12 +45,12 @@ impl Scheme {
 /// gzip, as kernel modules may be: `None` if they are not.
 ///
 /// # Errors
-/// [`Error::TooLarge`] past [`Limits::unpacked_bytes`], or when the decoder would need
+/// [`Error::TooLarge`] past what [`Limits::unpacked_bytes`] and its ratio allow, or when the decoder would need
 /// more memory than any kernel module wants; [`Error::Packed`] for a stream that is
 /// damaged or cut off.
 #[must_use]
 pub fn unpacked_file(bytes: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, Error>> {
-    let limit = limits.unpacked_bytes;
+    let limit = limits.unpacked_of(wide(bytes.len()));
     let unpacked = match Scheme::of(bytes)? {
         Scheme::Xz => unpack_xz(bytes, limit),
         Scheme::Gzip => read_all(MultiGzDecoder::new(bytes), limit),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use crate::oversized::OversizedFiles;
 use crate::{Error, IndexError, ModuleId, Symbolizer};
 
 /// A place where a file was looked for.
@@ -81,14 +82,18 @@ impl Symbolizer {
 
 /// What was looked for of one module, the first of it.
 #[derive(Debug, Default)]
-pub(crate) struct SoughtLog(Mutex<Vec<Sought>>);
+pub(crate) struct SoughtLog {
+    all: Mutex<Vec<Sought>>,
+    /// What was found, and too large.
+    pub(crate) oversized: OversizedFiles,
+}
 
 impl SoughtLog {
     /// A module of ten thousand split units looks for each in three places.
     const MAX: usize = 1000;
 
     pub(crate) fn note(&self, kind: SoughtKind, path: PathBuf, outcome: Result<(), Error>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() < Self::MAX {
             all.push(Sought {
                 kind,
@@ -99,7 +104,7 @@ impl SoughtLog {
     }
 
     pub(crate) fn list(&self) -> Vec<Sought> {
-        self.0
+        self.all
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()

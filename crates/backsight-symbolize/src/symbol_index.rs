@@ -11,7 +11,7 @@ use backsight_types::BuildId;
 use crate::image::Image;
 use crate::index::{Index, IndexError};
 use crate::module::Module;
-use crate::{Error, Options, Sought, Source};
+use crate::{Error, Options, Oversized, Sought, Source};
 
 /// All that a module's debug files say of its code, as sorted tables.
 ///
@@ -24,6 +24,8 @@ pub struct SymbolIndex {
     pub(crate) is_of_strangers: bool,
     /// What was looked for to build it.
     pub(crate) sought: Vec<Sought>,
+    /// Files that were too large to be read when it was built.
+    pub(crate) oversized: Vec<Oversized>,
 }
 
 /// One table of an index.
@@ -46,8 +48,9 @@ impl SymbolIndex {
     ///
     /// # Errors
     /// Those of [`Symbolizer::load`](crate::Symbolizer::load), and
-    /// [`Error::TooLarge`] for a module of 4 GiB of code or more, or whose debug
-    /// information exceeds [`Limits::unpacked_bytes`](crate::Limits::unpacked_bytes).
+    /// [`Error::TooLarge`] for a module of 4 GiB of code or more, and
+    /// [`Error::Oversized`] for one whose debug information takes more than
+    /// [`Limits::unpacked_bytes`](crate::Limits::unpacked_bytes) and its ratio allow.
     pub fn build(
         source: Source,
         build_id: Option<BuildId>,
@@ -84,6 +87,7 @@ impl SymbolIndex {
         let index = Index::open(image)?;
         Ok(Self {
             index,
+            oversized: Vec::new(),
             is_of_strangers: !Identity::of(file)?.is_ours,
             sought: Vec::new(),
         })
@@ -97,6 +101,7 @@ impl SymbolIndex {
         let index = Index::open(Image::Given(bytes))?;
         Ok(Self {
             index,
+            oversized: Vec::new(),
             is_of_strangers: false,
             sought: Vec::new(),
         })
@@ -163,6 +168,13 @@ impl SymbolIndex {
     #[must_use]
     pub fn limit_reached(&self) -> bool {
         self.index.meta().limited
+    }
+
+    /// Returns which files were too large to be read when it was built. Of an index that
+    /// was opened this is not known, and empty.
+    #[must_use]
+    pub fn oversized(&self) -> &[Oversized] {
+        &self.oversized
     }
 
     /// Returns whether debug information, or a part of it that stands in a file of

@@ -137,8 +137,7 @@ impl SymbolTables {
     fn mini(&self, options: &Options) -> Result<Option<Arc<ElfFile>>, Fault> {
         let unpack = || {
             let own = self.own.as_deref();
-            let unpacked =
-                own.and_then(|own| mini_debug_info(own, options.limits.mini_debug_bytes));
+            let unpacked = own.and_then(|own| mini_debug_info(own, &options.limits));
             match unpacked {
                 Some(Ok(file)) => Ok(Some(Arc::new(file))),
                 Some(Err(UnpackError::Limit)) => Err(Fault::Limit),

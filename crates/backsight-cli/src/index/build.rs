@@ -15,6 +15,7 @@ use crate::failure::{Cause, Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
 use crate::kept_indexes::KeptIndexes;
 use crate::output;
+use crate::oversized;
 use crate::symbolize::Symbols;
 use crate::symbolize::accounted::say_sought;
 
@@ -71,7 +72,13 @@ impl Build {
         };
         let options = symbols.options();
         let index = SymbolIndex::build(source, None, &options);
-        let mut index = index.map_err(|error| Failure::of(Shown(path), error))?;
+        let mut index = index.map_err(|error| match error {
+            Error::Oversized { needed, allowed } => {
+                Failure::of(Shown(path), oversized::cause(needed, allowed))
+            }
+            error => Failure::of(Shown(path), error),
+        })?;
+        index.oversized().iter().for_each(oversized::say_file);
         if symbols.verbose {
             say_sought(index.sought().iter().cloned());
         }

@@ -7,6 +7,8 @@ use backsight_formats::ndjson::{Address, Frame};
 use backsight_symbolize::{Frames, ModuleId, Place, Request, Source, Symbolizer};
 use backsight_types::{Module, ModuleKind, Reason};
 
+use crate::oversized;
+
 /// A module as the symbolizer knows it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
@@ -85,6 +87,12 @@ impl<'a> Lookups<'a> {
         mut write: impl FnMut(&Address<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let found = symbolizer.symbolize(&self.requests);
+        let limited = self.requests.iter().zip(&found);
+        let limited = limited.filter(|(_, found)| match found {
+            Ok(frames) => frames.limit_reached(),
+            Err(reason) => *reason == Reason::Limit,
+        });
+        oversized::say(symbolizer, limited.map(|(request, _)| request.module));
         let mut found = self.asked.iter().zip(&found).peekable();
         for (place, mut answer) in self.answers.into_iter().enumerate() {
             let mine = found.next_if(|((asked, _), _)| *asked == place);

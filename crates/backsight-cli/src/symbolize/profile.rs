@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use backsight_symbolize::{Answers, FrameRef, Place, Request, Stack};
+use backsight_symbolize::{Answers, FrameRef, ModuleId, Place, Request, Stack};
 use backsight_types::profile::{Frame, FrameRange, Location, Profile, Strings};
 use backsight_types::{ModuleIdx, Reason};
 use rayon::prelude::*;
@@ -11,6 +11,7 @@ use super::Symbols;
 use super::accounted::Accounted;
 use super::find;
 use super::lookup::Known;
+use crate::oversized;
 
 /// Places that are looked up together: with 40 bytes each for question and answer they
 /// stay below 100 MB.
@@ -92,6 +93,9 @@ impl Places {
                     Err(reason) => location.reason = Some(reason),
                 }
             });
+        let mut modules: Vec<ModuleId> = requests.iter().map(|request| request.module).collect();
+        modules.sort_unstable();
+        oversized::say(&self.symbolizer, modules.into_iter());
     }
 
     /// Finds the files of the modules that are asked about first, side by side.

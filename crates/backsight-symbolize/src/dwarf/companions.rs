@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Fault;
+use super::allowance::Allowance;
 use super::arena::Arena;
 use super::sections::{Role, Sections};
 use crate::elf::ElfFile;
 use crate::locate::{Near, Search, Site};
+use crate::oversized::Oversized;
 use crate::{Options, SoughtKind};
 
 /// What was found, and what finding more may cost.
@@ -22,37 +24,39 @@ pub(super) struct Companions {
     supplementary: Option<Sections>,
     package: OnceLock<Option<Sections>>,
     split: Arena<Sections>,
-    left: Mutex<Budget>,
-    /// What was there to begin with.
-    budget: Budget,
+    taken: Mutex<Taken>,
+    /// What the main file had taken before.
+    before: Allowance,
     limited: AtomicBool,
     missing: AtomicBool,
     strangers: AtomicBool,
 }
 
-/// What the companions may take together, in bytes.
+/// What the companions take together.
 #[derive(Clone, Copy, Debug)]
-struct Budget {
-    unpacked: u64,
+struct Taken {
+    /// The main file included.
+    unpacked: Allowance,
+    /// Bytes of files that are not mapped.
     read: u64,
 }
 
 impl Companions {
     /// Opens the supplementary file, without which strings of the main file are
-    /// missing; `unpacked_bytes` may be unpacked for all companions.
+    /// missing. `before` is what the main file took of what all may unpack.
     pub(super) fn new(
         main: &ElfFile,
         near: Near,
-        unpacked_bytes: u64,
+        before: Allowance,
         options: Arc<Options>,
     ) -> Self {
-        let budget = Budget {
-            unpacked: unpacked_bytes,
-            read: options.limits.file_bytes,
+        let taken = Taken {
+            unpacked: before,
+            read: 0,
         };
         let mut companions = Self {
-            left: Mutex::new(budget),
-            budget,
+            taken: Mutex::new(taken),
+            before,
             options,
             near,
             supplementary: None,
@@ -64,7 +68,8 @@ impl Companions {
         };
         let link = main.alt_link();
         let found = link.and_then(|link| companions.search().supplementary(&link));
-        companions.supplementary = found.and_then(|elf| companions.load(elf, Role::Supplementary));
+        companions.supplementary =
+            found.and_then(|found| companions.load(found.elf, Role::Supplementary, &found.site));
         if link.is_some() && companions.supplementary.is_none() {
             companions.missing = AtomicBool::new(true);
         }
@@ -81,7 +86,7 @@ impl Companions {
             let mut found = self.search().packages();
             found.find_map(|site| {
                 let elf = self.read(SoughtKind::Package, &site)?;
-                self.load(elf, Role::Package)
+                self.load(elf, Role::Package, &site)
             })
         };
         self.package.get_or_init(open).as_ref()
@@ -102,7 +107,7 @@ impl Companions {
                 return None;
             }
             let elf = self.read(SoughtKind::SplitUnit, &site)?;
-            let sections = self.load(elf, Role::Split)?;
+            let sections = self.load(elf, Role::Split, &site)?;
             let is_it = is_it(&sections);
             if !is_it {
                 // It was read, and is of another compilation.
@@ -119,9 +124,10 @@ impl Companions {
 
     /// Returns the bytes of memory that they take.
     pub(super) fn taken_bytes(&self) -> u64 {
-        let left = *self.left();
-        let unpacked = self.budget.unpacked.saturating_sub(left.unpacked);
-        unpacked.saturating_add(self.budget.read.saturating_sub(left.read))
+        let taken = *self.taken();
+        let unpacked = taken.unpacked.unpacked();
+        let unpacked = unpacked.saturating_sub(self.before.unpacked());
+        unpacked.saturating_add(taken.read)
     }
 
     /// Whether a limit kept one from being read.
@@ -139,8 +145,8 @@ impl Companions {
         self.strangers.load(Ordering::Relaxed)
     }
 
-    fn left(&self) -> MutexGuard<'_, Budget> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn search(&self) -> Search<'_> {
@@ -152,14 +158,15 @@ impl Companions {
 
     /// Reads a file, as far as the budget for all of them lasts.
     fn read(&self, kind: SoughtKind, site: &Site) -> Option<ElfFile> {
-        let limit = self.left().read;
+        let limit = self.options.limits.file_bytes;
+        let limit = limit.saturating_sub(self.taken().read);
         let read = self.search().read(site, limit);
         let outcome = read.as_ref().map(drop).map_err(Clone::clone);
         self.near.note(kind, site, outcome);
         match read {
             Ok(elf) => {
-                let mut left = self.left();
-                left.read = left.read.saturating_sub(elf.read_bytes());
+                let mut taken = self.taken();
+                taken.read = taken.read.saturating_add(elf.read_bytes());
                 Some(elf)
             }
             Err(crate::Error::TooLarge { .. }) => {
@@ -170,19 +177,28 @@ impl Companions {
         }
     }
 
-    fn load(&self, elf: ElfFile, role: Role) -> Option<Sections> {
+    fn load(&self, elf: ElfFile, role: Role, site: &Site) -> Option<Sections> {
         self.strangers
             .fetch_or(elf.is_of_strangers(), Ordering::Relaxed);
-        // Not locked meanwhile: unpacking takes time. Two at once may together take
-        // more than was left, each no more than that.
-        let before = self.left().unpacked;
-        let mut after = before;
-        let sections = Sections::load(Arc::new(elf), role, &mut after);
-        let mut left = self.left();
-        left.unpacked = left.unpacked.saturating_sub(before.saturating_sub(after));
-        drop(left);
-        if sections.as_ref().is_err_and(|fault| *fault == Fault::Limit) {
+        let note = |needed, allowed| {
             self.limited.store(true, Ordering::Relaxed);
+            self.near.oversized().note(Oversized {
+                path: Some(site.shown()),
+                needed,
+                allowed,
+            });
+        };
+        let mut cost = 0;
+        let mut allowed = Ok(());
+        let sections = Sections::load(Arc::new(elf), role, |wanted| {
+            cost = wanted.unpacked;
+            allowed = self.taken().unpacked.take(wanted, &self.options.limits);
+            allowed.map_err(|_| Fault::Limit)
+        });
+        match (allowed, &sections) {
+            (Err(refused), _) => note(refused.needed, Some(refused.allowed)),
+            (Ok(()), Err(Fault::Limit)) => note(cost, None),
+            _ => {}
         }
         sections.ok()
     }

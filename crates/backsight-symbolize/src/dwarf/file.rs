@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gimli::SectionId;
 
+use super::allowance::Allowance;
 use super::companions::Companions;
 use super::flatten::{Scratch, flatten};
 use super::index::Index;
@@ -16,16 +17,17 @@ use super::{Fault, Found};
 use crate::Options;
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
-use crate::elf::ElfFile;
+use crate::elf::{ElfFile, Growing};
 use crate::locate::Near;
+use crate::oversized::Oversized;
 
 /// The DWARF of one file.
 pub(crate) struct DwarfFile {
     elf: Arc<ElfFile>,
     near: Near,
     options: Arc<Options>,
-    /// What may be unpacked for companions, in bytes.
-    budget: u64,
+    /// What was allowed for its own sections.
+    allowance: Allowance,
     /// Bytes of `.debug_info`, as it declares.
     info_size: usize,
     whole: OnceLock<Whole>,
@@ -37,7 +39,8 @@ pub(crate) struct DwarfFile {
 
 impl DwarfFile {
     /// Returns the file's DWARF, or `None` when it has none. Files that go with it are
-    /// looked for near these places: its own, then the module's.
+    /// looked for near these places: its own, then the module's. What is too large is
+    /// noted there.
     pub(crate) fn open(
         elf: &Arc<ElfFile>,
         near: Near,
@@ -50,34 +53,51 @@ impl DwarfFile {
     }
 
     fn of_main(elf: &Arc<ElfFile>, near: Near, options: &Arc<Options>) -> Result<Self, Fault> {
+        let mut allowance = Allowance::default();
+        let mut allow = |cost| {
+            let taken = allowance.take(cost, &options.limits);
+            taken.map_err(|refused| note(&near, refused.needed, Some(refused.allowed)))
+        };
+        let growing = Sections::growing_info(elf, &mut allow)?;
+        let sections = match growing {
+            Some(_) => None,
+            None => {
+                let loaded = Sections::load(Arc::clone(elf), Role::Main, &mut allow);
+                if loaded.is_err() && near.oversized().list().is_empty() {
+                    note(&near, allowance.unpacked(), None);
+                }
+                Some(loaded?)
+            }
+        };
         let mut file = Self {
             elf: Arc::clone(elf),
             near,
             options: Arc::clone(options),
-            budget: options.limits.unpacked_bytes,
-            info_size: 0,
+            allowance,
+            info_size: growing.as_ref().map_or(0, Growing::size),
             whole: OnceLock::new(),
-            prefix: Mutex::new(None),
+            prefix: Mutex::new(growing.map(Prefix::new)),
             limited: AtomicBool::new(false),
         };
-        if let Some(growing) = Sections::growing_info(elf, &mut file.budget)? {
-            file.info_size = growing.size();
-            file.prefix = Mutex::new(Some(Prefix::new(growing)));
-            return Ok(file);
+        if let Some(sections) = sections {
+            let whole = Whole::of(file.owner(sections));
+            file.info_size =
+                whole.with_dependent(|owner, _| owner.sections.slice(SectionId::DebugInfo).len());
+            file.whole = OnceLock::from(whole);
         }
-        let sections = Sections::load(Arc::clone(elf), Role::Main, &mut file.budget)?;
-        let whole = Whole::of(file.owner(sections));
-        file.info_size =
-            whole.with_dependent(|owner, _| owner.sections.slice(SectionId::DebugInfo).len());
-        file.whole = OnceLock::from(whole);
         Ok(file)
     }
 
     fn owner(&self, sections: Sections) -> Owner {
-        let options = Arc::clone(&self.options);
+        let companions = Companions::new(
+            &self.elf,
+            self.near.clone(),
+            self.allowance,
+            Arc::clone(&self.options),
+        );
         Owner {
             sections,
-            companions: Companions::new(&self.elf, self.near.clone(), self.budget, options),
+            companions,
             options: Arc::clone(&self.options),
         }
     }
@@ -89,9 +109,11 @@ impl DwarfFile {
             let owner = begun.and_then(|begun| begun.finish(&self.elf));
             Whole::of(owner.unwrap_or_else(|| {
                 // All was weighed when the file was opened.
-                let mut unlimited = u64::MAX;
-                let all = Sections::load(Arc::clone(&self.elf), Role::Main, &mut unlimited);
-                self.limited.store(all.is_err(), Ordering::Relaxed);
+                let all = Sections::load(Arc::clone(&self.elf), Role::Main, |_| Ok(()));
+                if all.is_err() {
+                    note(&self.near, self.allowance.unpacked(), None);
+                    self.limited.store(true, Ordering::Relaxed);
+                }
                 self.owner(all.unwrap_or_else(|_| Sections::none(Arc::clone(&self.elf))))
             }))
         })
@@ -179,6 +201,16 @@ impl DwarfFile {
         self.whole()
             .with_dependent(|_, index| work(FileUnits(index)))
     }
+}
+
+/// Notes that the file near there needs more than it may have.
+fn note(near: &Near, needed: u64, allowed: Option<u64>) -> Fault {
+    near.oversized().note(Oversized {
+        path: near.path(),
+        needed,
+        allowed,
+    });
+    Fault::Limit
 }
 
 /// The units of one file, by their place in `.debug_info`.

@@ -17,6 +17,7 @@
 //! all for one address, `flatten` for all of a unit.
 
 mod abbrev;
+mod allowance;
 mod aranges;
 mod arena;
 mod companions;

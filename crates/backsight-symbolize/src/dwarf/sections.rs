@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use gimli::{RunTimeEndian, SectionId};
 use object::Endianness;
 
+use super::allowance::Cost;
 use super::{Fault, Slice};
 use crate::elf::{ElfFile, Growing, Loading, SectionBytes, UnpackError};
 use crate::tally::wide;
@@ -88,20 +89,17 @@ pub(super) struct Sections {
     loaded: Vec<(SectionId, SectionBytes)>,
 }
 
-/// What is to be unpacked of a file: within the budget, and not begun.
+/// What is to be unpacked of a file, and not begun.
 struct Planned<'e>(Vec<(SectionId, Loading<'e>)>);
 
 impl<'e> Planned<'e> {
     /// A malformed section counts as absent: what does not need it still works.
-    fn new(elf: &'e ElfFile, role: Role, budget: &mut u64) -> Result<Self, Fault> {
+    fn new(elf: &'e ElfFile, role: Role) -> Result<Self, Fault> {
         let mut plans = Vec::new();
         for id in role.needed() {
             let section = role.name(*id).and_then(|name| elf.section(name));
             match section.map(|section| SectionBytes::plan(elf, section)) {
-                Some(Ok(plan)) => {
-                    *budget = budget.checked_sub(plan.cost()).ok_or(Fault::Limit)?;
-                    plans.push((*id, plan));
-                }
+                Some(Ok(plan)) => plans.push((*id, plan)),
                 Some(Err(UnpackError::Limit)) => return Err(Fault::Limit),
                 Some(Err(UnpackError::Malformed)) | None => {}
             }
@@ -109,10 +107,13 @@ impl<'e> Planned<'e> {
         Ok(Self(plans))
     }
 
-    /// Of a main file that was weighed before.
-    fn weighed(elf: &'e ElfFile) -> Result<Self, Fault> {
-        let mut unlimited = u64::MAX;
-        Self::new(elf, Role::Main, &mut unlimited)
+    /// Returns what unpacking takes, as it is declared.
+    fn cost(&self) -> Cost {
+        let costs = self.0.iter().map(|(_, plan)| Cost {
+            packed: wide(plan.packed_size()),
+            unpacked: plan.cost(),
+        });
+        costs.fold(Cost::default(), Cost::plus)
     }
 }
 
@@ -123,10 +124,14 @@ impl Sections {
             .is_some_and(|section| !section.is_nobits() && section.size > 0)
     }
 
-    /// Unpacks the needed sections, as long as `budget` bytes last; it is less by
-    /// those that were needed.
-    pub(super) fn load(elf: Arc<ElfFile>, role: Role, budget: &mut u64) -> Result<Self, Fault> {
-        let planned = Planned::new(&elf, role, budget)?;
+    /// Unpacks the needed sections, if `allow` allows what that takes.
+    pub(super) fn load(
+        elf: Arc<ElfFile>,
+        role: Role,
+        allow: impl FnOnce(Cost) -> Result<(), Fault>,
+    ) -> Result<Self, Fault> {
+        let planned = Planned::new(&elf, role)?;
+        allow(planned.cost())?;
         let loaded = finish(&planned.0, || ())?.0;
         drop(planned);
         Ok(Self { elf, loaded })
@@ -138,15 +143,18 @@ impl Sections {
         Self { elf, loaded }
     }
 
-    /// Returns `.debug_info` of a main file as a section that grows, unless it is not
-    /// packed; then takes what all sections need from `budget`.
-    pub(super) fn growing_info(elf: &ElfFile, budget: &mut u64) -> Result<Option<Growing>, Fault> {
+    /// Returns `.debug_info` of a main file as a section that grows, if it is packed and
+    /// `allow` allows what all sections take.
+    pub(super) fn growing_info(
+        elf: &ElfFile,
+        allow: impl FnOnce(Cost) -> Result<(), Fault>,
+    ) -> Result<Option<Growing>, Fault> {
         let info = elf.section(SectionId::DebugInfo.name());
         let info = info.and_then(|info| SectionBytes::plan(elf, info).ok());
         let Some(growing) = info.and_then(|info| info.growing()) else {
             return Ok(None);
         };
-        Planned::new(elf, Role::Main, budget)?;
+        allow(Planned::new(elf, Role::Main)?.cost())?;
         Ok(Some(growing))
     }
 
@@ -156,7 +164,7 @@ impl Sections {
         elf: Arc<ElfFile>,
         info: impl FnOnce(Slice<'_>) -> Vec<u8>,
     ) -> Result<Self, Fault> {
-        let planned = Planned::weighed(&elf)?;
+        let planned = Planned::new(&elf, Role::Main)?;
         let (first, rest): (Vec<_>, Vec<_>) = planned
             .0
             .into_iter()
@@ -177,7 +185,7 @@ impl Sections {
     /// that fails.
     pub(super) fn load_info_anew(&mut self) -> Result<(), Fault> {
         self.loaded.retain(|(id, _)| *id != SectionId::DebugInfo);
-        let mut plans = Planned::weighed(&self.elf)?.0;
+        let mut plans = Planned::new(&self.elf, Role::Main)?.0;
         plans.retain(|(id, _)| *id == SectionId::DebugInfo);
         let (loaded, ()) = finish(&plans, || ())?;
         drop(plans);

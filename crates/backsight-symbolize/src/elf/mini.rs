@@ -10,7 +10,9 @@
 use liblzma::stream::{Action, Error as XzError, Status, Stream};
 
 use super::{ElfFile, UnpackError};
+use crate::Limits;
 use crate::image::Image;
+use crate::tally::wide;
 
 /// What the decoder may allocate besides the output. `xz -9` needs 65 MiB.
 const DECODER_BYTES: u64 = 80 << 20;
@@ -19,9 +21,16 @@ const DECODER_BYTES: u64 = 80 << 20;
 const PIECE: usize = 64 << 10;
 
 /// Returns the file inside `file`, or `None` when there is none. It unpacks to
-/// `budget` bytes at most.
-pub(crate) fn mini_debug_info(file: &ElfFile, budget: u64) -> Option<Result<ElfFile, UnpackError>> {
+/// as much as the limits allow.
+pub(crate) fn mini_debug_info(
+    file: &ElfFile,
+    limits: &Limits,
+) -> Option<Result<ElfFile, UnpackError>> {
     let packed = file.section(".gnu_debugdata")?.raw(file.image())?;
+    let by_ratio = wide(packed.len()).saturating_mul(limits.unpack_ratio);
+    let budget = by_ratio
+        .min(limits.unpacked_bytes)
+        .max(limits.mini_debug_bytes);
     let unpacked = unpack(packed, budget).and_then(|bytes| {
         let image = Image::Read(bytes);
         let mut inside = ElfFile::parse(image).map_err(|_| UnpackError::Malformed)?;

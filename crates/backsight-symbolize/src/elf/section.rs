@@ -199,6 +199,11 @@ impl Loading<'_> {
         self.packed.as_ref().map_or(0, |packed| packed.size)
     }
 
+    /// Returns how many bytes of the file are unpacked for that.
+    pub(crate) fn packed_size(&self) -> usize {
+        self.packed.as_ref().map_or(0, |packed| packed.bytes.len())
+    }
+
     /// Returns a start at the bytes that can stop before their end; `None` when they
     /// are not packed, or are to be relocated.
     pub(crate) fn growing(&self) -> Option<Growing> {

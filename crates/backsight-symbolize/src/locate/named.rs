@@ -17,13 +17,13 @@ use std::path::Path;
 
 use backsight_files::By;
 
-use super::{Search, Site, path_of};
-use crate::elf::{AltLink, ElfFile, Proof};
+use super::{Found, Search, Site, path_of};
+use crate::elf::{AltLink, Proof};
 use crate::{Error, SoughtKind};
 
 impl<'o> Search<'o> {
     /// Returns the supplementary file that the link of a file leads to.
-    pub(crate) fn supplementary(self, link: &AltLink<'_>) -> Option<ElfFile> {
+    pub(crate) fn supplementary(self, link: &AltLink<'_>) -> Option<Found> {
         let named = if self.options.named_files {
             self.sites_of_path(Path::new(link.path))
         } else {
@@ -38,14 +38,13 @@ impl<'o> Search<'o> {
             dirs.map(move |dir| dir.join(&path))
         });
         named.into_iter().chain(by_id).find_map(|site| {
-            let found = self.take(SoughtKind::Supplementary, site, |elf| {
+            self.take(SoughtKind::Supplementary, site, |elf| {
                 match (elf.is_proven(link.proof), link.proof) {
                     (true, _) => Ok(()),
                     (false, Proof::BuildId(_)) => Err(Error::BuildIdMismatch),
                     (false, Proof::Checksum(_)) => Err(Error::ChecksumMismatch),
                 }
-            });
-            found.map(|found| found.elf)
+            })
         })
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use backsight_files::By;
 
 use super::Site;
+use crate::oversized::OversizedFiles;
 use crate::sought::SoughtLog;
 use crate::{Error, Options, SoughtKind};
 
@@ -29,6 +30,18 @@ impl Near {
             sites: OnceLock::new(),
             log,
         }
+    }
+
+    /// Returns where files are noted that are too large.
+    pub(crate) fn oversized(&self) -> &OversizedFiles {
+        &self.log.oversized
+    }
+
+    /// Returns the path of the file, as this host knows it; of the module, where it is
+    /// the module itself.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        let file = self.file.as_ref().map(Site::shown);
+        file.or_else(|| self.module.clone())
     }
 
     /// Notes that a file was looked for there, and with what outcome.

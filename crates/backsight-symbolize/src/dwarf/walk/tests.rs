@@ -243,7 +243,7 @@ fn settle(walked: &mut Walked<'_>, unit: &Unit<'_>) {
 /// Returns how many functions and inlined calls both walks saw.
 fn compare(bytes: Vec<u8>, every: usize) -> usize {
     let elf = ElfFile::parse(Image::Given(bytes.into())).expect("an ELF file");
-    let sections = Sections::load(Arc::new(elf), Role::Main, &mut { u64::MAX });
+    let sections = Sections::load(Arc::new(elf), Role::Main, |_| Ok(()));
     let sections = sections.expect("sections");
     let limits = Limits::default();
     let home = Arc::new(Home::new(sections.dwarf(), HomeKind::Main, &limits));

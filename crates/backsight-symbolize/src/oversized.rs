@@ -1,0 +1,57 @@
+//! Files that were too large to be read, noted for whoever asks.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::{ModuleId, Symbolizer};
+
+/// Debug information that was not read because it is too large.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Oversized {
+    /// The file it stands in; `None` for bytes that were given without a path.
+    pub path: Option<PathBuf>,
+    /// Bytes of memory it takes unpacked, together with what was unpacked before of the
+    /// files that go with it.
+    pub needed: u64,
+    /// Bytes that [`Limits`](crate::Limits) allow it. `None` when they allow it, and the
+    /// memory could not be had.
+    pub allowed: Option<u64>,
+}
+
+impl Symbolizer {
+    /// Returns what was too large to be read of a module so far: debug files whose
+    /// functions, lines and inlined calls are missing in the answers. At most a few are
+    /// listed. Empty for an id of another symbolizer.
+    #[must_use]
+    pub fn oversized(&self, module: ModuleId) -> Vec<Oversized> {
+        let module = self.module(module);
+        module.map_or_else(Vec::new, |module| module.oversized())
+    }
+}
+
+/// As many files as are noted of one module. A program of thousands of `.dwo` files has
+/// the same to say of each.
+const NOTED: usize = 4;
+
+/// What was noted of one module; it outlives what was read of the module.
+#[derive(Debug, Default)]
+pub(crate) struct OversizedFiles(Mutex<Vec<Oversized>>);
+
+impl OversizedFiles {
+    /// Notes a file, once.
+    pub(crate) fn note(&self, file: Oversized) {
+        let mut noted = self.noted();
+        if noted.len() < NOTED && !noted.contains(&file) {
+            noted.push(file);
+        }
+    }
+
+    pub(crate) fn list(&self) -> Vec<Oversized> {
+        self.noted().clone()
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Vec<Oversized>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
