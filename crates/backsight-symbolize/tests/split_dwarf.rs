@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use backsight_symbolize::{Options, Source, Symbolizer, Tier};
 use common::{Fixture, brief, find, symbol};
+use object::{Object as _, ObjectSection as _};
 
 const SOURCE: &str = r#"
 volatile int sink;
@@ -25,6 +26,10 @@ int main(void) {
 }
 "#;
 
+/// Behind the rest, for type units. Without `-fdebug-types-section`, llvm-dwp 14 does not
+/// come to an end over it.
+const TYPE: &str = "struct type {\n    int of, its, own;\n} typed;\n";
+
 /// With its functions, and without.
 const WHOLE: &str = "~deep@4 outer@7";
 const SKELETON: &str = "outer@4";
@@ -32,7 +37,9 @@ const SKELETON: &str = "outer@4";
 /// `bin/a`, whose functions are in `src/a.dwo`.
 fn split(flags: &[&str]) -> Result<Fixture, String> {
     let fixture = Fixture::new();
-    fixture.write("src/a.c", SOURCE);
+    let has_types = flags.contains(&"-fdebug-types-section");
+    let types = if has_types { TYPE } else { "" };
+    fixture.write("src/a.c", format!("{SOURCE}{types}"));
     fixture.write("bin/a", "");
     let fixed = ["-O2", "-gsplit-dwarf", "-ffreestanding", "-c", "a.c"];
     let compile = [&["-C", "src", "cc"][..], &fixed, flags].concat();
@@ -250,10 +257,39 @@ fn names_in_a_file_are_followed_only_if_wished_and_within_limits() {
     }
 }
 
+/// With gcc and DWARF 5 each type has a section of the same name before the unit's own.
+#[test]
+fn type_units_stand_beside_the_split_unit() {
+    for version in VERSIONS {
+        for pack in [None, Some("zlib"), Some("zstd")] {
+            let fixture = split(&[version, "-fdebug-types-section"]).expect("cc works");
+            if let Some(scheme) = pack {
+                let flag = format!("--compress-debug-sections={scheme}");
+                if let Err(words) = fixture.run("objcopy", &[&flag, "src/a.dwo"]) {
+                    testkit::skip(&words);
+                    continue;
+                }
+            }
+            let bytes = std::fs::read(fixture.path("src/a.dwo")).expect("made");
+            let file = object::File::parse(&*bytes).expect("an object file");
+            let infos = file.sections().filter(|section| {
+                let name = section.name();
+                name == Ok(".debug_info.dwo") || name == Ok(".debug_types.dwo")
+            });
+            assert!(
+                infos.count() > 1,
+                "{version}: this is not what was to be tested"
+            );
+            assert_eq!(fixture.ask(), WHOLE, "{version}, {pack:?}");
+        }
+    }
+}
+
 #[test]
 fn a_package_cut_off_or_with_random_bytes_is_answered() {
-    for version in VERSIONS {
-        let fixture = split(&[version]).expect("cc works");
+    let types = "-fdebug-types-section";
+    for flags in [&[VERSIONS[0]][..], &[VERSIONS[1]], &[VERSIONS[1], types]] {
+        let fixture = split(flags).expect("cc works");
         if let Err(words) = fixture.run("llvm-dwp", &["src/a.dwo", "-o", "bin/a.dwp"]) {
             return testkit::skip(&words);
         }

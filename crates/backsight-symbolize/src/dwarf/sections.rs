@@ -8,7 +8,7 @@ use object::Endianness;
 
 use super::allowance::Cost;
 use super::{Fault, Slice};
-use crate::elf::{ElfFile, Growing, Loading, SectionBytes, UnpackError};
+use crate::elf::{ElfFile, Growing, Loading, Section, SectionBytes, UnpackError};
 use crate::tally::wide;
 
 /// What a file is to the DWARF that is looked up.
@@ -97,11 +97,12 @@ impl<'e> Planned<'e> {
     fn new(elf: &'e ElfFile, role: Role) -> Result<Self, Fault> {
         let mut plans = Vec::new();
         for id in role.needed() {
-            let section = role.name(*id).and_then(|name| elf.section(name));
-            match section.map(|section| SectionBytes::plan(elf, section)) {
-                Some(Ok(plan)) => plans.push((*id, plan)),
-                Some(Err(UnpackError::Limit)) => return Err(Fault::Limit),
-                Some(Err(UnpackError::Malformed)) | None => {}
+            for section in sections(elf, role, *id) {
+                match SectionBytes::plan(elf, section) {
+                    Ok(plan) => plans.push((*id, plan)),
+                    Err(UnpackError::Limit) => return Err(Fault::Limit),
+                    Err(UnpackError::Malformed) => {}
+                }
             }
         }
         Ok(Self(plans))
@@ -115,6 +116,31 @@ impl<'e> Planned<'e> {
         });
         costs.fold(Cost::default(), Cost::plus)
     }
+}
+
+/// Returns the sections of a file that are read as this one.
+///
+/// One, but for `.debug_info.dwo`. With `-fdebug-types-section`, DWARF 5 and gcc, a
+/// `.dwo` file has one for each type unit besides that of its own unit; objcopy, which
+/// extracts it from the object, leaves out what groups them, and nothing else tells them
+/// apart but the units inside.
+fn sections(elf: &ElfFile, role: Role, id: SectionId) -> Vec<&Section> {
+    let Some(name) = role.name(id) else {
+        return Vec::new();
+    };
+    if (role, id) != (Role::Split, SectionId::DebugInfo) {
+        return elf.section(name).into_iter().collect();
+    }
+    // Sections that overlap, as forged ones may, would make much work of few bytes.
+    let mut left = wide(elf.image().len());
+    let fits = |section: &&Section| match left.checked_sub(section.size) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    elf.sections_named(name).take_while(fits).collect()
 }
 
 impl Sections {
@@ -225,6 +251,13 @@ impl Sections {
 
     pub(super) fn slice(&self, id: SectionId) -> Slice<'_> {
         Slice::new(self.bytes(id), endian(&self.elf))
+    }
+
+    /// Returns every `.debug_info`, of which a `.dwo` file may have many.
+    pub(super) fn infos(&self) -> impl Iterator<Item = Slice<'_>> {
+        let infos = self.loaded.iter();
+        let infos = infos.filter(|(id, _)| *id == SectionId::DebugInfo);
+        infos.map(|(_, bytes)| Slice::new(bytes.get(self.elf.image()), endian(&self.elf)))
     }
 
     /// Returns gimli's view, in which the sections that are not read are empty.

@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use gimli::{DwarfPackage, DwoId, Reader, RunTimeEndian, Section, UnitType};
+use gimli::{DwarfPackage, DwoId, Reader, RunTimeEndian, Section, UnitHeader, UnitType};
 
 use super::Slice;
 use super::companions::Companions;
@@ -58,11 +58,19 @@ impl<'d> SplitUnits<'d> {
         });
         packed.or_else(|| {
             let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
-            let has_unit = |sections: &Sections| has_unit(sections, id, limits);
-            let found = self.companions.split_file(name, comp_dir, has_unit);
-            let mut dwarf = found?.dwarf();
-            dwarf.make_dwo(&unit.home.dwarf);
-            in_home(dwarf)
+            let has_unit = |sections: &Sections| {
+                let mut dwarfs = dwarfs(sections, limits).map(|mut dwarf| {
+                    dwarf.file_type = gimli::DwarfFileType::Dwo;
+                    dwarf
+                });
+                let nothing = HomeKind::Split(Inherited::NOTHING);
+                dwarfs.any(|dwarf| find_unit(dwarf, nothing, id, limits).is_some())
+            };
+            let found = self.companions.split_file(name, comp_dir, has_unit)?;
+            dwarfs(found, limits).find_map(|mut dwarf| {
+                dwarf.make_dwo(&unit.home.dwarf);
+                in_home(dwarf)
+            })
         })
     }
 
@@ -76,11 +84,25 @@ impl<'d> SplitUnits<'d> {
     }
 }
 
-/// Returns whether this is a `.dwo` file with the unit of this id.
-fn has_unit(sections: &Sections, id: DwoId, limits: &Limits) -> bool {
-    let mut dwarf = sections.dwarf();
-    dwarf.file_type = gimli::DwarfFileType::Dwo;
-    find_unit(dwarf, HomeKind::Split(Inherited::NOTHING), id, limits).is_some()
+/// Returns the DWARF of a `.dwo` file with each of its `.debug_info` sections that has
+/// other units than those of types.
+fn dwarfs<'s>(
+    sections: &'s Sections,
+    limits: &Limits,
+) -> impl Iterator<Item = gimli::Dwarf<Slice<'s>>> {
+    let infos = sections.infos().map(gimli::DebugInfo::from);
+    let most = limits.units;
+    let has_code = move |info: &gimli::DebugInfo<Slice<'_>>| {
+        let mut units = info.units();
+        let units = std::iter::from_fn(|| units.next().ok().flatten());
+        let is_of_types = |unit: &UnitHeader<_>| matches!(unit.type_(), UnitType::SplitType { .. });
+        units.take(most).any(|unit| !is_of_types(&unit))
+    };
+    infos.filter(has_code).map(|info| {
+        let mut dwarf = sections.dwarf();
+        dwarf.debug_info = info;
+        dwarf
+    })
 }
 
 fn find_unit<'d>(

@@ -219,18 +219,23 @@ impl ElfFile {
         }
     }
 
+    /// Returns the sections of this name, or of its `.zdebug_` spelling.
+    pub(crate) fn sections_named(&self, name: &str) -> impl Iterator<Item = &Section> {
+        let packed = name.strip_prefix(".debug_");
+        self.sections.iter().filter(move |section| {
+            let bytes = section.name(&self.image);
+            let old = || bytes.strip_prefix(b".zdebug_".as_slice());
+            bytes == name.as_bytes()
+                || packed.is_some_and(|packed| old() == Some(packed.as_bytes()))
+        })
+    }
+
     /// Returns the section of this name, or of its `.zdebug_` spelling.
     ///
     /// An object has a `.debug_info` for each type unit besides its own
     /// (`-fdebug-types-section`), each in a group: these come last.
     pub(crate) fn section(&self, name: &str) -> Option<&Section> {
-        let packed = name.strip_prefix(".debug_");
-        let mut named = self.sections.iter().filter(|section| {
-            let bytes = section.name(&self.image);
-            let old = || bytes.strip_prefix(b".zdebug_".as_slice());
-            bytes == name.as_bytes()
-                || packed.is_some_and(|packed| old() == Some(packed.as_bytes()))
-        });
+        let mut named = self.sections_named(name);
         let first = named.next()?;
         let mut all = [first].into_iter().chain(named);
         let alone = all.find(|section| !section.is_in_group());

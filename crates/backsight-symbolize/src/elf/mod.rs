@@ -19,7 +19,7 @@ mod unpack;
 pub(crate) use file::ElfFile;
 pub(crate) use links::{AltLink, Proof};
 pub(crate) use mini::{mini_debug_info, unpack as unpack_xz};
-pub(crate) use section::{Loading, SectionBytes};
+pub(crate) use section::{Loading, Section, SectionBytes};
 pub(crate) use symbol_table::{Row, SymbolKind, TableKind, for_each};
 pub(crate) use symbols::{Symbol, SymbolTable, Symbols};
 pub(crate) use unpack::{Growing, UnpackError};

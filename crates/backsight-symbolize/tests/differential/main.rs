@@ -103,6 +103,70 @@ fn a_split_cpp_program() {
     }
 }
 
+/// Types in units of their own: gcc gives each its own section in DWARF 5, and the
+/// `.dwo` file has more than a hundred by the name of `.debug_info.dwo`. The oracles see
+/// the same code with its debug information in one piece.
+#[test]
+fn a_split_cpp_program_with_type_units() {
+    for (compiler, version) in [
+        ("g++", "-gdwarf-4"),
+        ("g++", "-gdwarf-5"),
+        ("clang++", "-gdwarf-4"),
+        ("clang++", "-gdwarf-5"),
+    ] {
+        let fixture = Fixture::new();
+        fixture.write("a.cpp", include_str!("words.cpp"));
+        let build = |name: &str, flags: &[&str]| {
+            let object = format!("{name}.o");
+            let fixed = ["-O2", version, "-c", "-o", &object, "a.cpp"];
+            fixture.run(compiler, &[&fixed[..], flags].concat())?;
+            fixture.run("g++", &["-o", name, &object])
+        };
+        let split = ["-gsplit-dwarf", "-fdebug-types-section"];
+        if let Err(words) = build("whole", &[]).and_then(|()| build("a", &split)) {
+            testkit::skip(&words);
+            continue;
+        }
+        let (path, whole) = (fixture.path("a"), fixture.path("whole"));
+        assert_eq!(code_of(&path), code_of(&whole), "{compiler} {version}");
+        let oracles = [Oracle::Addr2lineCrate, Oracle::LlvmSymbolizer];
+        compare_as(&oracles, &path, &whole, &whole, None, FEW);
+        let compare = || compare_as(&oracles[..1], &path, &whole, &whole, None, 500);
+        // That of binutils 2.40 crashes over DWARF 5.
+        let packers = ["llvm-dwp", "dwp"].into_iter();
+        for dwp in packers.take(if version == "-gdwarf-4" { 2 } else { 1 }) {
+            match fixture.run(dwp, &["-e", "a", "-o", "a.dwp"]) {
+                Ok(()) => {
+                    fixture.must("mv", &["a.dwo", "gone"]);
+                    compare();
+                    fixture.must("mv", &["gone", "a.dwo"]);
+                    std::fs::remove_file(fixture.path("a.dwp")).expect("made");
+                }
+                Err(words) => {
+                    testkit::skip(&words);
+                }
+            }
+        }
+        for scheme in ["zlib", "zstd"] {
+            let flag = format!("--compress-debug-sections={scheme}");
+            match fixture.run("objcopy", &[&flag, "a.dwo"]) {
+                Ok(()) => compare(),
+                Err(words) => {
+                    testkit::skip(&words);
+                }
+            }
+        }
+    }
+}
+
+/// The bytes of `.text`.
+fn code_of(path: &Path) -> Vec<u8> {
+    let bytes = std::fs::read(path).expect("readable");
+    let file = object::File::parse(&*bytes).expect("an object file");
+    let text = file.section_by_name(".text").expect("code");
+    text.data().expect("bytes").to_vec()
+}
+
 /// Two programs whose common parts `dwz` moves to a third file.
 #[test]
 fn a_cpp_program_with_a_supplementary_file() {
@@ -137,8 +201,20 @@ fn compare_with(
     supplementary: Option<&Path>,
     count: usize,
 ) {
+    compare_as(oracles, path, path, debug, supplementary, count);
+}
+
+/// Asks us about `ours`, and these about a file with the same code.
+fn compare_as(
+    oracles: &[Oracle],
+    ours: &Path,
+    path: &Path,
+    debug: &Path,
+    supplementary: Option<&Path>,
+    count: usize,
+) {
     let addrs = differential::sample(path, count);
-    let ours = ask_us(path, &addrs);
+    let ours = ask_us(ours, &addrs);
     let mut all: Vec<(Oracle, Vec<Vec<Level>>)> = Vec::new();
     let asked = Asked {
         supplementary,
