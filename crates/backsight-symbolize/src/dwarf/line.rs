@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use gimli::{IncompleteLineProgram, Reader, Section};
 
 use super::form::{self, column};
-use super::path::PathParts;
+use super::path::{PathParts, is_absolute};
 use super::program::{Program, Stop};
 use super::root::Root;
 use super::unit::Unit;
@@ -223,19 +223,38 @@ impl<'d> Lines<'d> {
     }
 
     /// Returns what the path of the file with this index is joined from.
+    ///
+    /// Directory 0 is the compilation directory. From DWARF 5 on the table has it too
+    /// (6.2.4, item 11), and assembly whose `.file 0` names the source of another language
+    /// has another one there: the file lies in the table's. Other directories of the table
+    /// count from the unit's, as they do for LLVM and gdb.
     pub(super) fn path_parts(&self, file: u64, unit: &Unit<'d>) -> Option<PathParts<'d>> {
         let root = unit.own_root().ok()?;
         let unit = root.unit_ref();
         let header = self.program.as_ref()?.header();
         let entry = header.file(file)?;
-        // Directory 0 is the compilation directory itself.
-        let dir = entry.directory(header);
-        let dir = dir.filter(|_| entry.directory_index() != 0);
-        let dir = dir.map(|dir| unit.attr_string(dir)).transpose().ok()?;
+        let name = unit.attr_string(entry.path_name()).ok()?.slice();
+        let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
+        // Up to DWARF 4 that is the unit's.
+        let own = || {
+            let dir = unit.attr_string(header.directory(0)?).ok()?.slice();
+            Some(dir).filter(|dir| !dir.is_empty())
+        };
+        if entry.directory_index() != 0 {
+            let dir = entry.directory(header).map(|dir| unit.attr_string(dir));
+            return Some(PathParts {
+                comp_dir: comp_dir.or_else(own),
+                dir: dir.transpose().ok()?.map(|dir| dir.slice()),
+                name,
+            });
+        }
+        // A relative one is the unit's own over again.
+        let counts =
+            |dir: &&[u8]| comp_dir.is_none() || (is_absolute(dir) && comp_dir != Some(dir));
         Some(PathParts {
-            comp_dir: root.unit.comp_dir.map(|dir| dir.slice()),
-            dir: dir.map(|dir| dir.slice()),
-            name: unit.attr_string(entry.path_name()).ok()?.slice(),
+            comp_dir: own().filter(counts).or(comp_dir),
+            dir: None,
+            name,
         })
     }
 

@@ -51,17 +51,28 @@ fn join(parts: [Option<&[u8]>; 3], limit: usize) -> Option<String> {
 /// Puts `part` behind `path`, or in its place when it is absolute, in the manner
 /// of Unix or of Windows: cross compilers write both.
 fn push_path(path: &mut String, part: &str) {
-    let drive = |text: &str, slash| text.get(1..3) == Some(slash);
-    let windows = |text: &str| text.starts_with('\\') || drive(text, ":\\");
-    if part.starts_with('/') || drive(part, ":/") || windows(part) {
+    if is_absolute(part.as_bytes()) {
         path.clear();
     } else {
-        let separator = if windows(path) { '\\' } else { '/' };
+        let separator = if is_of_windows(path.as_bytes()) {
+            '\\'
+        } else {
+            '/'
+        };
         if !path.is_empty() && !path.ends_with(separator) {
             path.push(separator);
         }
     }
     path.push_str(part);
+}
+
+/// Returns whether a path begins at a root, in either manner.
+pub(super) fn is_absolute(path: &[u8]) -> bool {
+    path.starts_with(b"/") || path.get(1..3) == Some(b":/") || is_of_windows(path)
+}
+
+fn is_of_windows(path: &[u8]) -> bool {
+    path.starts_with(b"\\") || path.get(1..3) == Some(b":\\")
 }
 
 #[cfg(test)]
