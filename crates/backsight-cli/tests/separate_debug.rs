@@ -68,6 +68,12 @@ fn a_debug_link_is_followed_beside_the_file_and_in_a_root() {
         std::fs::copy(root.join("a.debug"), &to).expect("ours");
         let shown = ask(&flags);
         assert!(shown.contains("a.c:1"), "{place}: {shown}");
+        let index = root.join("index");
+        let build = ["index", "build", elf, "-o", index.to_str().expect("text")];
+        let built = run([&build[..], &flags].concat()).ok();
+        let files = built.lines().find(|line| line.contains(" files "));
+        let files: Vec<&str> = files.expect("a table").split_whitespace().collect();
+        assert_eq!(files[..2], ["files", "1"], "{place}: {built}");
         std::fs::remove_file(to).expect("ours");
     }
     let ran = run(["symbolize", "-e", elf, "--root=/no/such", &addr]);

@@ -141,7 +141,8 @@ impl Indexed {
                 line: known_in(&file, level.line),
                 column: known_in(&file, level.column.into()),
                 file,
-                start_line: name.and_then(|name| known(name.line)),
+                // Known of some functions that have no name.
+                start_line: self.start_line(level.node),
                 inlined: level.inlined,
                 start: self.start(level.node),
             }

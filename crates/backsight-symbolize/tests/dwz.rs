@@ -6,8 +6,8 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{Options, Source, Symbolizer, Tier};
-use common::{Fixture, brief, find, symbol};
+use backsight_symbolize::{Answers, Options, Source, Symbolizer, Tier};
+use common::{Fixture, at, brief, find, symbol};
 
 /// Enough in common that `dwz` finds it worthwhile.
 const COMMON: &str = r#"
@@ -140,6 +140,69 @@ fn an_absolute_path_is_the_target_s_before_it_is_the_host_s() {
     fixture.moves("common/sup", inside);
     assert_ne!(fixture.ask(&[], |_, _| ()), WHOLE, "the host has none");
     assert_eq!(fixture.ask(&[], root), WHOLE);
+}
+
+/// As distributions have it: `/usr/lib/debug/.dwz/TRIPLET/PACKAGE.debug`, in a package
+/// that was unpacked somewhere.
+#[test]
+fn an_absolute_path_is_looked_for_below_each_debug_directory() {
+    let name = "/usr/lib/debug/.dwz/x86_64-linux-gnu/backsight-test.debug";
+    let fixture = match common_parts(&[], name) {
+        Ok(fixture) => fixture,
+        Err(words) => return testkit::skip(&words),
+    };
+    let keep = |_: &mut Options, _: &Fixture| ();
+    let unnamed = |options: &mut Options, _: &Fixture| options.named_files = false;
+    assert_ne!(fixture.ask(&["debug", "other"], keep), WHOLE);
+    let mut at = "common/sup".to_owned();
+    for place in [
+        "other/.dwz/x86_64-linux-gnu/backsight-test.debug",
+        "other/usr/lib/debug/.dwz/x86_64-linux-gnu/backsight-test.debug",
+    ] {
+        fixture.moves(&at, Path::new(place));
+        at = place.to_owned();
+        assert_eq!(fixture.ask(&["debug", "other"], keep), WHOLE, "{place}");
+        assert_ne!(fixture.ask(&["debug", "other"], unnamed), WHOLE, "{place}");
+        assert_ne!(fixture.ask(&["debug"], keep), WHOLE, "{place}");
+    }
+    // Another file of that name is not taken.
+    fixture.must("cp", &["bin/a", &at]);
+    assert_ne!(fixture.ask(&["debug", "other"], keep), WHOLE);
+}
+
+/// The names of inlined functions are gone with the supplementary file; where each was
+/// declared may still be there. All ways say the same.
+#[test]
+fn nameless_frames_are_alike_by_every_tier() {
+    let fixture = match common_parts(&[], "../common/sup") {
+        Ok(fixture) => fixture,
+        Err(words) => return testkit::skip(&words),
+    };
+    std::fs::remove_file(fixture.path("common/sup")).expect("there");
+    let (start, size) = symbol(&fixture.path("bin/a"), "outermost_function");
+    let ask = |tier| {
+        let options = Options {
+            tier,
+            debug_dirs: Vec::new(),
+            ..Options::default()
+        };
+        let symbolizer = Symbolizer::new(options);
+        let source = Source::open(&fixture.path("bin/a")).expect("a file");
+        let module = symbolizer.add(source, None, None);
+        let requests: Vec<_> = (start..start + size).map(|addr| at(module, addr)).collect();
+        let owned = symbolizer.symbolize(&requests);
+        let mut answers = Answers::default();
+        symbolizer.symbolize_into(&requests, &mut answers);
+        for (owned, borrowed) in owned.iter().flatten().zip(answers.iter().flatten()) {
+            let lines = owned.iter().map(|frame| frame.start_line);
+            let borrowed = borrowed.frames().map(|frame| frame.start_line());
+            assert!(borrowed.eq(lines), "{tier:?}: {owned:?}");
+        }
+        owned
+    };
+    let lazy = ask(Tier::Lazy);
+    assert!(lazy.iter().flatten().any(|frames| frames.len() > 1));
+    assert_eq!(ask(Tier::Flat), lazy);
 }
 
 /// DWARF 5 has a section of its own for it, with a checksum in both files.

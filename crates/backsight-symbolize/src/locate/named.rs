@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   PATH of .gnu_debugaltlink or .debug_sup         the supplementary file (dwz)
+//!   DEBUG_DIR/PATH, DEBUG_DIR/.dwz/REST             the same in an unpacked package
 //!   DEBUG_DIR/.build-id/77/c7…4d.debug              the same by its build ID
 //!   FILE.dwp, DEBUG_DIR/FOLDER/NAME.dwp             the package of split units
 //!   COMP_DIR/NAME.dwo, FOLDER/NAME.dwo              one split unit
@@ -13,7 +14,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use backsight_files::By;
 
@@ -24,11 +25,16 @@ use crate::{Error, SoughtKind};
 impl<'o> Search<'o> {
     /// Returns the supplementary file that the link of a file leads to.
     pub(crate) fn supplementary(self, link: &AltLink<'_>) -> Option<Found> {
-        let named = if self.options.named_files {
-            self.sites_of_path(Path::new(link.path))
-        } else {
-            Vec::new()
-        };
+        let mut named = Vec::new();
+        if self.options.named_files {
+            let path = Path::new(link.path);
+            named = self.sites_of_path(path);
+            // A package that was unpacked elsewhere.
+            let moved = below_debug_dir(path);
+            for dir in self.debug_dirs() {
+                named.extend(moved.iter().map(|path| dir.join(path)));
+            }
+        }
         let by_id = match link.proof {
             Proof::BuildId(id) => Some(path_of(&id)),
             Proof::Checksum(_) => None,
@@ -86,6 +92,51 @@ impl<'o> Search<'o> {
             Site::of(path, By::File, self.options.root.as_deref())
         } else {
             self.sites().iter().map(|file| file.beside(path)).collect()
+        }
+    }
+}
+
+/// Returns where below a debug directory the file of this path is, when it was made for
+/// `/usr/lib/debug` or another: by all of an absolute path, and from its `.dwz` on, the
+/// folder that distributions keep such files in.
+fn below_debug_dir(path: &Path) -> Vec<PathBuf> {
+    let is_below = |path: &Path| {
+        let mut parts = path.components();
+        parts.all(|part| matches!(part, Component::Normal(_)))
+    };
+    let whole = path.strip_prefix("/").ok().map(Path::to_owned);
+    let mut parts = path.components();
+    let at = parts.position(|part| part.as_os_str() == ".dwz");
+    let from_dwz = at.map(|_| Path::new(".dwz").join(parts.as_path()));
+    let all = whole.into_iter().chain(from_dwz);
+    all.filter(|path| is_below(path)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::below_debug_dir;
+
+    #[test]
+    fn a_path_is_looked_for_below_other_directories() {
+        let cases: [(&str, &[&str]); 6] = [
+            (
+                "/usr/lib/debug/.dwz/x86_64-linux-gnu/a.debug",
+                &[
+                    "usr/lib/debug/.dwz/x86_64-linux-gnu/a.debug",
+                    ".dwz/x86_64-linux-gnu/a.debug",
+                ],
+            ),
+            ("/elsewhere/sup", &["elsewhere/sup"]),
+            ("../../.dwz/a", &[".dwz/a"]),
+            ("../common/sup", &[]),
+            ("/usr/lib/debug/.dwz/../../a", &[]),
+            ("/a/../b", &[]),
+        ];
+        for (path, want) in cases {
+            let want: Vec<PathBuf> = want.iter().map(PathBuf::from).collect();
+            assert_eq!(below_debug_dir(Path::new(path)), want, "{path}");
         }
     }
 }
