@@ -2,8 +2,8 @@
 
 mod common;
 
-use backsight_symbolize::{Options, Source, Symbolizer, Tier};
-use common::{brief, dwarf, find, symbolizer_of_bytes};
+use backsight_symbolize::{Answers, Options, Source, Symbolizer, Tier};
+use common::{at, brief, dwarf, find, symbolizer_of_bytes};
 use testkit::elf::Shape;
 
 #[test]
@@ -32,6 +32,41 @@ fn inlined_frames_are_found_in_every_shape() {
             let found = find(&symbolizer, module, addr);
             assert_eq!(brief(&found), want, "{addr:#x} in {shape:?}");
         }
+    }
+}
+
+/// What a frame without a name still says is the same by every way.
+#[test]
+fn a_nameless_frame_has_the_line_that_declares_it() {
+    let shape = Shape::ELF64_LITTLE;
+    let mut unit = dwarf::Unit::new(shape);
+    let origin = unit.here();
+    unit.byte(dwarf::NAMELESS);
+    unit.byte(9);
+    unit.function("whole", 0x1100..0x1200);
+    unit.inlined(origin, 0x1140..0x1180, 7);
+    unit.end();
+    unit.end();
+    let info = unit.finish();
+    let sections = [(".debug_info", &*info), (".debug_abbrev", dwarf::ABBREV)];
+    let bytes = dwarf::elf(shape, &sections).build();
+    for tier in [Tier::Lazy, Tier::Flat] {
+        let symbolizer = Symbolizer::new(Options {
+            tier,
+            debug_dirs: Vec::new(),
+            ..Options::default()
+        });
+        let module = symbolizer.add(Source::Bytes(bytes.clone().into()), None, None);
+        let owned = find(&symbolizer, module, 0x1140);
+        assert_eq!(brief(&owned), "~?@? whole@?", "{tier:?}");
+        let lines = owned.expect("frames");
+        let lines: Vec<_> = lines.iter().map(|frame| frame.start_line).collect();
+        assert_eq!(lines, [Some(9), None], "{tier:?}");
+        let mut answers = Answers::default();
+        symbolizer.symbolize_into(&[at(module, 0x1140)], &mut answers);
+        let stack = answers.get(0).expect("one answer").expect("frames");
+        let borrowed: Vec<_> = stack.frames().map(|frame| frame.start_line()).collect();
+        assert_eq!(borrowed, lines, "{tier:?}, borrowed");
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) const ABSTRACT: u8 = 4;
 pub(crate) const COPY: u8 = 5;
 /// A function whose name and code are elsewhere.
 pub(crate) const LINK: u8 = 6;
+/// A function without code and name: the line that declares it alone.
+pub(crate) const NAMELESS: u8 = 7;
 
 #[rustfmt::skip]
 pub(crate) const ABBREV: &[u8] = &[
@@ -29,6 +31,8 @@ pub(crate) const ABBREV: &[u8] = &[
     ABSTRACT, 0x2e, 0, 0x03, 0x08, 0, 0,
     COPY, 0x2e, 0, 0x31, 0x13, 0x11, 0x01, 0x12, 0x06, 0, 0,
     LINK, 0x2e, 0, 0x31, 0x13, 0, 0,
+    // decl_line(0x3b) data1
+    NAMELESS, 0x2e, 0, 0x3b, 0x0b, 0, 0,
     0,
 ];
 
