@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use backsight_symbolize::Options;
 use common::{Fixture, at, symbolizer_with};
+use object::{Object as _, ObjectSection as _};
 use testkit::differential::{self, Asked, Level, Oracle, Subject};
 
 /// Addresses in each file, spread over all of its code.
