@@ -340,6 +340,7 @@ impl Capture {
                     mapping.name = key.0;
                 }
                 self.people.mapped(pid, time_ns, mapping);
+                self.maps_in_new_program(pid, &mapping.name);
             }
             Change::Exec => {
                 self.keep_old_program(pid);

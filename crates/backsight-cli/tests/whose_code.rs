@@ -308,15 +308,26 @@ fn a_process_within_execve_is_in_the_program_before() {
         written.map(5, 0x40_0000, "/bin/new");
         written.map(5, 0x7e00_0000, "/lib/ld.so");
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
-        written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x7f00_0010));
-        // A fault of the new program's first instruction: only there it has a place.
+        // A fault of the new program's first instruction: it stands elsewhere by now.
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x7e00_0020));
-        // Once it was seen in user mode, nothing is left of the old one.
-        written.sample(5, USER, 0x7e00_0024, &[IN_USER, 0x7e00_0024]);
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
-        written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x7f00_0010));
-        // Two programs one after the other, and an end within the second.
+        // Once it was seen in user mode, nothing is left of the old one.
         written.comm(5, COMM_EXEC, "next");
+        written.map(5, 0x40_0000, "/bin/next");
+        written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
+        written.sample(5, USER, 0x40_1000, &[IN_USER, 0x40_1000]);
+        written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
+        written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x7e00_0020));
+        // Nor once it loads libraries by itself.
+        written.comm(5, COMM_EXEC, "third");
+        for (at, file) in [(0x40_0000, "/bin/third"), (0x7d00_0000, "/lib/ld.so")] {
+            written.map(5, at, file);
+        }
+        written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
+        written.map(5, 0x7c00_0000, "/lib/libc.so");
+        written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
+        // Two programs one after the other, and an end within the second.
+        written.comm(5, COMM_EXEC, "fourth");
         written.comm(5, COMM_EXEC, "last");
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
         written.exit(5);
@@ -327,20 +338,24 @@ fn a_process_within_execve_is_in_the_program_before() {
         .iter()
         .map(|stack| stack.last().unwrap().as_str())
         .collect();
-    let (old, new) = ("/bin/prog+0x1000", "/bin/new+0x1000");
+    let at = |name: &str, offset: u64| format!("{name}+{offset:#x}");
+    let [old, new, next, third] = ["/bin/prog", "/bin/new", "/bin/next", "/bin/third"];
     assert_eq!(
         user,
         [
-            old,
-            old,
-            old,
-            "/lib/libc.so+0x10",
-            "/lib/ld.so+0x20",
-            "/lib/ld.so+0x24",
-            new,
-            "[unmapped]",
-            "[unmapped]",
-            "[unmapped]",
+            at(old, 0x1000),
+            at(old, 0x1000),
+            at(old, 0x1000),
+            at("/lib/ld.so", 0x20),
+            at(new, 0x1000),
+            at(new, 0x1000),
+            at(next, 0x1000),
+            at(next, 0x1000),
+            "[unmapped]".to_owned(),
+            at(next, 0x1000),
+            at(third, 0x1000),
+            "[unmapped]".to_owned(),
+            "[unmapped]".to_owned(),
         ]
     );
 }

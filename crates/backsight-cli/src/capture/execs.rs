@@ -2,20 +2,23 @@
 //!
 //! The kernel tells that a process runs another program when the old memory is gone. It
 //! then goes on working for a while, and all that time the user's registers are those of
-//! the old program, where it called `execve`. So until the process was seen running code
-//! of its own, the user's part of a sample that was caught in the kernel is looked up in
-//! the old program first.
+//! the old program, where it called `execve`. So until there is a sign of the new one, the
+//! user's part of a sample that was caught in the kernel is looked up in the old program
+//! first. Signs are: a sample in user mode; another place in user code than the one that
+//! called `execve`; a third file that is mapped, since `execve` itself maps the program and
+//! its loader.
 //!
 //! The old program is kept as a process of its own, which is forked from the real one at
-//! the last moment and ends with the first sample in user mode.
+//! the last moment and ends with the first sign of the new one.
 //!
 //! Source: `begin_new_exec` in `fs/exec.c`, which calls `perf_event_exec` and names the
 //! process, and `start_thread` of each machine, which sets the registers at the end.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use backsight_formats::perf_data::{Context, Sample};
+use backsight_formats::perf_data::{ChainEntry, Context, Sample};
 use backsight_normalize::{Change, Record};
+use backsight_types::AbsAddr;
 
 use super::Capture;
 use super::spaces::Who;
@@ -25,13 +28,22 @@ const BEFORE: u32 = 1 << 31;
 
 /// The processes that run a new program, and have not been seen in it yet.
 #[derive(Debug, Default)]
-pub(super) struct Execs(HashSet<u32>);
+pub(super) struct Execs(HashMap<u32, Exec>);
+
+/// One of them.
+#[derive(Debug, Default)]
+struct Exec {
+    /// Where it called `execve`, once a sample tells.
+    pc: Option<AbsAddr>,
+    /// The files that it has mapped since.
+    files: Vec<Vec<u8>>,
+}
 
 impl Execs {
     /// A process runs another program. Returns what is to be recorded before.
     pub(super) fn began(&mut self, pid: u32, time_ns: u64) -> Option<Record> {
         let before = before(pid)?;
-        self.0.insert(pid);
+        self.0.insert(pid, Exec::default());
         Some(Record {
             time_ns,
             pid: before,
@@ -41,9 +53,10 @@ impl Execs {
 
     /// A process ended, or was seen. Returns what is to be recorded.
     pub(super) fn ended(&mut self, pid: u32, time_ns: u64) -> Option<Record> {
-        if self.0.is_empty() || !self.0.remove(&pid) {
+        if self.0.is_empty() {
             return None;
         }
+        self.0.remove(&pid)?;
         Some(Record {
             time_ns,
             pid: before(pid)?,
@@ -54,13 +67,44 @@ impl Execs {
     /// Takes a sample, and returns whose memory it is of, and what is to be recorded.
     pub(super) fn seen(&mut self, sample: &Sample<'_>, time_ns: u64) -> (Who, Option<Record>) {
         let pid = sample.pid;
-        let ended = match sample.context {
-            Context::User => self.ended(pid, time_ns),
-            _ => None,
+        let nobody = Who { pid, before: None };
+        if self.0.is_empty() {
+            return (nobody, None);
+        }
+        let Some(exec) = self.0.get_mut(&pid) else {
+            return (nobody, None);
         };
-        let is_within = !self.0.is_empty() && self.0.contains(&pid);
-        let before = before(pid).filter(|_| is_within);
-        (Who { pid, before }, ended)
+        if sample.context == Context::User || exec.stands_elsewhere(sample) {
+            return (nobody, self.ended(pid, time_ns));
+        }
+        let before = before(pid);
+        (Who { pid, before }, None)
+    }
+
+    /// A process mapped a file. Returns what is to be recorded.
+    pub(super) fn mapped(&mut self, pid: u32, name: &[u8], time_ns: u64) -> Option<Record> {
+        /// The program and its loader.
+        const BY_EXEC: usize = 2;
+        if self.0.is_empty() || !name.starts_with(b"/") || name.starts_with(b"//") {
+            return None;
+        }
+        let exec = self.0.get_mut(&pid)?;
+        if exec.files.iter().all(|known| known != name) {
+            exec.files.push(name.to_vec());
+        }
+        let is_running = exec.files.len() > BY_EXEC;
+        is_running.then(|| self.ended(pid, time_ns)).flatten()
+    }
+}
+
+impl Exec {
+    /// Returns whether a sample tells of another place in user code than those before.
+    fn stands_elsewhere(&mut self, sample: &Sample<'_>) -> bool {
+        let of_user = |entry: &ChainEntry| entry.context == Context::User;
+        let Some(entry) = sample.chain().find(of_user) else {
+            return false;
+        };
+        *self.pc.get_or_insert(entry.addr) != entry.addr
     }
 }
 
@@ -76,6 +120,12 @@ impl Capture {
     pub(super) fn keep_old_program(&mut self, pid: u32) {
         let kept = self.execs.began(pid, self.order);
         self.old_program(kept);
+    }
+
+    /// A process mapped something, which is recorded next.
+    pub(super) fn maps_in_new_program(&mut self, pid: u32, name: &[u8]) {
+        let ended = self.execs.mapped(pid, name, self.order);
+        self.old_program(ended);
     }
 
     /// A process ended.

@@ -86,8 +86,15 @@ impl Unwinders {
             return None;
         };
         // Within execve, the registers are those of the program before.
-        let pid = who.before.unwrap_or(who.pid);
+        let mut pid = who.pid;
         self.update(pid, replay, modules);
+        if let Some(before) = who.before {
+            self.update(before, replay, modules);
+            let code = self.processes.get(&before).map(|it| &it.code);
+            if code.is_some_and(|code| code.at(registers.pc).is_some()) {
+                pid = before;
+            }
+        }
         let Self {
             walker,
             processes,
