@@ -38,6 +38,7 @@ use backsight_normalize::{Change, KERNEL_PID, Record};
 use backsight_types::BuildId;
 use backsight_types::profile::{self, Profile};
 
+use crate::account::LeftOut;
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 
@@ -84,7 +85,7 @@ pub(crate) fn perf_data(
     input: Recording<impl Read + Seek>,
     how: &How<'_>,
     drain: impl FnMut(&mut Profile) -> Result<()>,
-) -> Result<(Profile, Problems)> {
+) -> Result<(Profile, Problems, LeftOut)> {
     let opened = input.open();
     let mut reader = opened.map_err(|error| Failure::of(Shown(path), error))?;
     let capture = read(path, &mut reader, how, drain)?;
@@ -111,7 +112,10 @@ pub(crate) fn perf_data(
             problems.late
         ));
     }
-    Ok((capture.profile, problems))
+    let mut left_out = LeftOut::default();
+    let what = "samples of events that are not chosen";
+    left_out.add(what, capture.columns.not_taken());
+    Ok((capture.profile, problems, left_out))
 }
 
 fn read<R: Read>(

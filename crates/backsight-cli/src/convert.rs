@@ -24,6 +24,7 @@ use backsight_types::profile::{Location, Profile};
 use clap::ValueEnum;
 
 use crate::TOOL;
+use crate::account::{Tally, When};
 use crate::args::parse_size;
 use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result, complain};
@@ -35,7 +36,7 @@ use crate::symbolize::profile::Places;
 
 use demangled::Demangled;
 use paths::Paths;
-use read::How;
+use read::{How, Told};
 
 pub(crate) use format::{Input, Output};
 
@@ -88,6 +89,32 @@ pub(crate) struct Convert {
     /// Exit with 3 when an address has no frame, or a part of the input is malformed
     #[arg(long)]
     strict: bool,
+
+    #[command(flatten)]
+    account: Said,
+}
+
+/// How a conversion says what it came to.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Said {
+    /// When to say on standard error how many samples were read and written, which frames
+    /// have no name, and what would help
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    account: When,
+
+    /// Do not say it: `--account never`
+    #[arg(short, long, conflicts_with = "account")]
+    quiet: bool,
+}
+
+impl Said {
+    fn when(self) -> When {
+        if self.quiet {
+            When::Never
+        } else {
+            self.account
+        }
+    }
 }
 
 /// What folded stacks begin with.
@@ -133,7 +160,13 @@ impl Convert {
             symbols: Symbols::of(debug_files, false),
             max_memory: pprof::Limits::default().memory,
             strict,
+            account: Said::default(),
         }
+    }
+
+    /// Says what it came to as asked for.
+    pub(crate) fn saying(self, account: Said) -> Self {
+        Self { account, ..self }
     }
 
     /// With the samples of this event alone.
@@ -150,10 +183,19 @@ impl Convert {
         if !self.no_symbols {
             self.symbols.check();
         }
-        let (profile, malformed) = match to {
-            Output::Ndjson => self.streamed(input, output, out)?,
-            _ => self.whole(to, input, output, out)?,
+        let mut tally = Tally::default();
+        let (
+            profile,
+            Told {
+                malformed,
+                left_out,
+            },
+        ) = match to {
+            Output::Ndjson => self.streamed(input, output, &mut tally, out)?,
+            _ => self.whole(to, input, output, &mut tally, out)?,
         };
+        let account = tally.account(&profile, left_out, !self.no_symbols);
+        account.say(self.account.when(), &profile);
         let has_gap = |location: &&Location| {
             location.reason.is_some() && profile.frames_of(location).is_empty()
         };
@@ -168,8 +210,9 @@ impl Convert {
         &self,
         input: &Path,
         output: &Path,
+        tally: &mut Tally,
         out: &mut impl Write,
-    ) -> Result<(Profile, u64)> {
+    ) -> Result<(Profile, Told)> {
         let mut places = (!self.no_symbols).then(|| Places::new(&self.symbols));
         let mut demangled = Demangled::default();
         to_output(output, out, |out| {
@@ -181,6 +224,7 @@ impl Convert {
                     places.look_up(profile);
                     demangled.skip(profile);
                 }
+                tally.take(profile, None);
                 Ok(writer.drain(profile)?)
             })?;
             writer.flush()?;
@@ -193,9 +237,10 @@ impl Convert {
         to: Output,
         input: &Path,
         output: &Path,
+        tally: &mut Tally,
         out: &mut impl Write,
-    ) -> Result<(Profile, u64)> {
-        let (mut profile, malformed) = read::run(input, &self.how(!to.has_time()))?;
+    ) -> Result<(Profile, Told)> {
+        let (mut profile, mut told) = read::run(input, &self.how(!to.has_time()))?;
         self.choose_type(&mut profile)?;
         if to.has_one_type() && self.sample_type.is_none() {
             let shown = profile.default_type.unwrap_or_default();
@@ -210,6 +255,11 @@ impl Convert {
             Demangled::default().look_at(&mut profile);
             Places::new(&self.symbols).look_up(&mut profile);
         }
+        let shown = profile.default_type.unwrap_or_default();
+        let shown = usize::try_from(shown).ok().filter(|_| to.has_one_type());
+        let others = tally.take(&profile, shown);
+        told.left_out
+            .add("samples of values that are not shown", others);
         let _shown = Progress::step("writing");
         to_output(output, out, |mut out| {
             let done = write::run(&profile, to, self.lead.into(), &mut out);
@@ -218,7 +268,7 @@ impl Convert {
                 other => other,
             })
         })?;
-        Ok((profile, malformed))
+        Ok((profile, told))
     }
 
     fn how(&self, summed: bool) -> How<'_> {

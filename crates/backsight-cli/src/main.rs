@@ -13,6 +13,7 @@
     clippy::print_stderr
 )]
 
+mod account;
 mod addr2line;
 mod args;
 mod buildid;

@@ -95,6 +95,9 @@ pub(crate) struct Normalize {
     /// Exit with 3 when an address has no place in a file, or a line is malformed
     #[arg(long)]
     strict: bool,
+
+    #[command(flatten)]
+    account: convert::Said,
 }
 
 /// How answers are written.
@@ -154,7 +157,8 @@ impl Normalize {
                 self.strict,
                 self.debug_files,
             );
-            return convert.of_event(self.event).run(out);
+            let convert = convert.of_event(self.event).saying(self.account);
+            return convert.run(out);
         }
         if !self.debug_files.is_default() {
             let message = "--debug-dir, --root and --trust-paths are for a recording (-i): a \

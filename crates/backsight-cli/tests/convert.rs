@@ -59,7 +59,7 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
     let input = profile(dir.path(), &program);
     let to = |name: &str, flags: &[&str]| {
         let path = dir.path().join(name);
-        convert(&input, &path, flags).ok();
+        convert(&input, &path, &[flags, &["--quiet"]].concat()).ok();
         fs::read_to_string(path).expect("it was written")
     };
     let folded = to("out.folded", &["--sample-type", "samples"]);
@@ -102,7 +102,7 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
     ];
     for name in can_be_written(&kept_names) {
         let kept = dir.path().join(name);
-        convert(&input, &kept, &[]).ok();
+        convert(&input, &kept, &["--quiet"]).ok();
         let again = dir.path().join("again.folded");
         convert(&kept, &again, &["--no-symbols"]).ok();
         assert_eq!(
@@ -164,7 +164,8 @@ fn standard_streams_are_files_too() {
         r#"{"type":"sample","pid":5,"values":[2],"stack":[0]}"#,
         "\n",
     );
-    assert_eq!(run_with(args, text.as_bytes()).ok(), "5;[unmapped] 2\n");
+    let quiet = [&args[..], &["--quiet"]].concat();
+    assert_eq!(run_with(quiet, text.as_bytes()).ok(), "5;[unmapped] 2\n");
 }
 
 #[test]

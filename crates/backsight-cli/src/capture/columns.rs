@@ -81,6 +81,12 @@ impl Columns {
         column.first_type
     }
 
+    /// Returns how many samples were counted that are not taken.
+    pub(super) fn not_taken(&self) -> u64 {
+        let others = self.events.iter().filter(|it| it.first_type.is_none());
+        others.fold(0, |sum, column| sum.saturating_add(column.samples))
+    }
+
     /// Says which value is shown first. Of equal ones, the first.
     pub(super) fn choose(&self, profile: &mut Profile) {
         let taken = self

@@ -14,6 +14,7 @@ use backsight_types::profile::Profile;
 use super::format::Input;
 use super::open::Opened;
 use super::recording;
+use crate::account::LeftOut;
 use crate::capture::{self, Recording};
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
@@ -44,8 +45,8 @@ impl<'a> How<'a> {
     }
 }
 
-/// Reads a profile, and returns how much of it was malformed.
-pub(super) fn run(path: &Path, how: &How<'_>) -> Result<(Profile, u64)> {
+/// Reads a profile, and returns what was wrong with it.
+pub(super) fn run(path: &Path, how: &How<'_>) -> Result<(Profile, Told)> {
     in_pieces(path, how, |_| Ok(()))
 }
 
@@ -55,19 +56,19 @@ pub(super) fn in_pieces(
     path: &Path,
     how: &How<'_>,
     drain: impl FnMut(&mut Profile) -> Result<()>,
-) -> Result<(Profile, u64)> {
+) -> Result<(Profile, Told)> {
     if path.is_dir() {
         let files = recording::open(path, how.from)?;
         let progress = Progress::bytes("reading", Some(files.bytes));
         let reading = |file| BufReader::with_capacity(1 << 18, progress.reading(file));
         let mut malformed = Malformed::new(path);
-        let (profile, problems) = capture::perf_data(
+        let (profile, problems, left_out) = capture::perf_data(
             path,
             Recording::Files(files.all.into_iter().map(reading).collect()),
             &how.of_recording(),
             drain,
         )?;
-        malformed.count_problems(&problems);
+        malformed.count_problems(&problems, left_out);
         return Ok((profile, malformed.finish()));
     }
     let opened = Opened::new(path)?;
@@ -132,8 +133,9 @@ fn read(
                 true => Recording::Files(vec![input]),
                 false => Recording::Pipe(input),
             };
-            let (profile, problems) = capture::perf_data(path, input, &how.of_recording(), drain)?;
-            malformed.count_problems(&problems);
+            let (profile, problems, left_out) =
+                capture::perf_data(path, input, &how.of_recording(), drain)?;
+            malformed.count_problems(&problems, left_out);
             return Ok(profile);
         }
     };
@@ -185,6 +187,14 @@ struct Malformed<'p> {
     /// Those with a line.
     count: u64,
     unnumbered: u64,
+    left_out: LeftOut,
+}
+
+/// What was wrong with an input, and which of its samples are not in the profile.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) malformed: u64,
+    pub(super) left_out: LeftOut,
 }
 
 impl<'p> Malformed<'p> {
@@ -197,6 +207,7 @@ impl<'p> Malformed<'p> {
             path,
             count: 0,
             unnumbered: 0,
+            left_out: LeftOut::default(),
         }
     }
 
@@ -209,6 +220,7 @@ impl<'p> Malformed<'p> {
 
     /// Says what is malformed of a format without lines, and what there is no place for.
     fn count(&mut self, flaws: &Flaws) {
+        self.left_out.add_flaws(flaws);
         for (what, count) in flaws.iter() {
             self.unnumbered = self.unnumbered.saturating_add(count);
             complain(format_args!("{}: {count} {what}", Shown(self.path)));
@@ -224,18 +236,23 @@ impl<'p> Malformed<'p> {
         }
     }
 
-    fn count_problems(&mut self, problems: &Problems) {
+    fn count_problems(&mut self, problems: &Problems, left_out: LeftOut) {
+        self.left_out = left_out;
         self.count(&problems.flaws);
         self.unnumbered += u64::from(problems.end.is_some());
     }
 
-    fn finish(self) -> u64 {
+    fn finish(mut self) -> Told {
         if let Some(more) = self.count.checked_sub(Self::SHOWN).filter(|more| *more > 0) {
             complain(format_args!(
                 "{}: {more} more of this kind",
                 Shown(self.path)
             ));
         }
-        self.count.saturating_add(self.unnumbered)
+        self.left_out.add("malformed lines", self.count);
+        Told {
+            malformed: self.count.saturating_add(self.unnumbered),
+            left_out: self.left_out,
+        }
     }
 }

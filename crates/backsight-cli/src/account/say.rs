@@ -1,0 +1,167 @@
+//! An account as a few lines, or as a line of JSON.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+
+use backsight_types::profile::Profile;
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+
+use super::causes::{module_s_help, name, reason_s_help};
+use super::{Account, Causes};
+use crate::failure::complain;
+
+/// When what a conversion came to is said, on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal, and elsewhere when more than one frame of twenty has no name
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+    /// Always, as a line of JSON
+    Json,
+}
+
+/// No more modules and causes than these are named.
+const MODULES: usize = 4;
+const REASONS: usize = 5;
+const CAUSES: usize = 3;
+
+impl Account {
+    /// Says it, when that is wanted.
+    pub(crate) fn say(&self, when: When, profile: &Profile) {
+        let wanted = match when {
+            When::Never => false,
+            When::Always | When::Json => true,
+            When::Auto => std::io::stderr().is_terminal() || self.lacks_something(),
+        };
+        if !wanted {
+            return;
+        }
+        if when == When::Json {
+            let line = ascii(&self.to_json(profile).to_string());
+            // Nobody is left to hear that stderr is closed.
+            let _ = std::io::stderr().write_all(line.as_bytes());
+            return;
+        }
+        for line in self.lines(profile) {
+            complain(format_args!("{line}"));
+        }
+    }
+
+    fn lacks_something(&self) -> bool {
+        let nameless = self.causes.as_ref().map_or(0, Causes::total);
+        nameless.saturating_mul(20) > self.frames
+    }
+
+    fn lines(&self, profile: &Profile) -> Vec<String> {
+        let mut samples = format!(
+            "{} samples read, {} written, {} stacks",
+            self.read, self.written, self.stacks
+        );
+        for (what, count) in self.left_out.0.iter().take(CAUSES) {
+            let _ = write!(samples, "; left out: {count} {what}");
+        }
+        let more = self.left_out.0.iter().skip(CAUSES);
+        let more = more.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        if more > 0 {
+            let _ = write!(samples, "; {more} for other causes");
+        }
+        let mut lines = vec![samples];
+        let Some(causes) = self.causes.as_ref().filter(|causes| causes.total() > 0) else {
+            return lines;
+        };
+        let mut share = format!("{} of all frames have no name:", self.share(causes.total()));
+        let reasons = causes.reasons();
+        for (at, (reason, count)) in reasons.iter().take(REASONS).enumerate() {
+            let comma = if at > 0 { "," } else { "" };
+            let _ = write!(share, "{comma} {} {}", name(*reason), self.share(*count));
+        }
+        lines.push(share);
+        for (index, reason, count) in causes.modules().into_iter().take(MODULES) {
+            let Some(module) = profile.module(index) else {
+                continue;
+            };
+            lines.push(format!(
+                "  {} in {} ({}): {} would help",
+                self.share(count),
+                String::from_utf8_lossy(&module.path),
+                name(reason),
+                module_s_help(module.kind, reason)
+            ));
+        }
+        // Of what is in no module, the weightiest.
+        let help = reasons.iter().find_map(|(reason, _)| {
+            let help = reason_s_help(*reason)?;
+            Some(format!("  {}: {help}", name(*reason)))
+        });
+        lines.extend(help);
+        lines
+    }
+
+    fn share(&self, count: u64) -> String {
+        // In tenths of a percent.
+        let tenths = u128::from(count).saturating_mul(1000);
+        let tenths = tenths
+            .checked_div(u128::from(self.frames))
+            .unwrap_or_default();
+        match tenths {
+            0 => "less than 0.1 %".to_owned(),
+            _ => format!("{}.{} %", tenths / 10, tenths % 10),
+        }
+    }
+
+    fn to_json(&self, profile: &Profile) -> Value {
+        let left_out: Map<String, Value> = self
+            .left_out
+            .0
+            .iter()
+            .map(|(what, count)| (what.clone(), json!(count)))
+            .collect();
+        let mut account = json!({
+            "type": "account",
+            "samples_read": self.read,
+            "samples_written": self.written,
+            "samples_left_out": left_out,
+            "stacks": self.stacks,
+            "frames": self.frames,
+        });
+        if let (Some(causes), Some(object)) = (&self.causes, account.as_object_mut()) {
+            let reasons = causes.reasons().into_iter();
+            let reasons: Map<String, Value> = reasons
+                .map(|(reason, count)| (name(reason).to_owned(), json!(count)))
+                .collect();
+            let modules = causes
+                .modules()
+                .into_iter()
+                .filter_map(|(index, reason, count)| {
+                    let module = profile.module(index)?;
+                    let path = String::from_utf8_lossy(&module.path);
+                    Some(json!({ "path": path, "reason": name(reason), "frames": count }))
+                });
+            object.insert("frames_without_name".to_owned(), Value::Object(reasons));
+            object.insert("modules".to_owned(), modules.collect());
+        }
+        account
+    }
+}
+
+/// Escapes what is not ASCII in JSON: paths are hostile, and standard error may be a
+/// terminal. Ends the line.
+fn ascii(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for part in json.chars() {
+        if part.is_ascii() && part != '\u{7f}' {
+            line.push(part);
+            continue;
+        }
+        for unit in part.encode_utf16(&mut [0; 2]) {
+            let _ = write!(line, "\\u{unit:04x}");
+        }
+    }
+    line.push('\n');
+    line
+}
