@@ -93,7 +93,7 @@ fn functions_nested_in_functions_are_not_walked_again_and_again() {
 fn attributes_of_no_size(tag: u8, attribute: [u8; 2]) -> Vec<u8> {
     let mut abbrev = dwarf::ABBREV.to_vec();
     abbrev.pop();
-    abbrev.extend([7, tag, 0]);
+    abbrev.extend([8, tag, 0]);
     for _ in 0..20_000 {
         abbrev.extend(attribute);
     }
@@ -102,7 +102,7 @@ fn attributes_of_no_size(tag: u8, attribute: [u8; 2]) -> Vec<u8> {
     unit.function("early", 0x1000..0x1100);
     unit.end();
     for _ in 0..200_000 {
-        unit.byte(7);
+        unit.byte(8);
     }
     unit.function("late", 0x1100..0x1200);
     unit.end();

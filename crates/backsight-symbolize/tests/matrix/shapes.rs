@@ -81,10 +81,15 @@ pub(crate) const SHAPES: &[Shape] = &[
     // Parts elsewhere.
     shape("split, DWARF 5", OwnLines, "full -g -gsplit-dwarf -gdwarf-5; mv full a"),
     shape("split, DWARF 4", OwnLines, "full -g -gsplit-dwarf -gdwarf-4; mv full a"),
+    shape("split with type units, gcc, DWARF 5", FullLines, "full -g -gdwarf-5 -gsplit-dwarf -fdebug-types-section; mv full a; full -g -gdwarf-5"),
+    shape("split with type units, clang, DWARF 5", FullLines, "CXX=clang++; full -g -gdwarf-5 -gsplit-dwarf -fdebug-types-section; mv full a
+        full -g -gdwarf-5"),
     shape("package", OwnLines, "gcc -O2 -g -gsplit-dwarf -shared -fPIC -c -o c.o c.c
         gcc -shared -o a c.o; llvm-dwp -e a -o a.dwp; rm *.dwo"),
     shape("dwz", FullLines, "full -g; dwz -o a full || cp full a"),
     shape("dwz of two files", FullLines, "full -g; cp full a; cp full other; dwz -m common a other"),
+    shape("dwz of two files, in a package unpacked elsewhere", FullLines, "full -g; cp full a; cp full other
+        dwz -m common -M /usr/lib/debug/.dwz/none/common a other; mkdir -p debug/.dwz/none; mv common debug/.dwz/none"),
     // Not linked.
     shape("object", Own, "gcc -O2 -g -c -o a c.c"),
     shape("kernel module", Nothing, "gcc -O2 -g -c -fno-pic module.c; ld -r --build-id=0x$ID -o a module.o"),
