@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use backsight_demangle::demangle_ada;
+
 use crate::Options;
 
 /// The two forms of a function's name.
@@ -23,6 +25,19 @@ impl Name {
         let wanted = options.demangle;
         let demangled = wanted.then(|| crate::demangle(&linkage, options.limits.name_bytes));
         let function = demangled.flatten().map(Arc::from);
+        Self {
+            function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),
+            linkage: Some(linkage),
+            line: 0,
+        }
+    }
+
+    /// Returns the name that GNAT encoded in these bytes.
+    pub(crate) fn of_ada(raw: &[u8], options: &Options) -> Self {
+        let linkage: Arc<str> = lossy(raw).into();
+        let wanted = options.demangle;
+        let decoded = wanted.then(|| demangle_ada(&linkage, options.limits.name_bytes));
+        let function = decoded.flatten().map(Arc::from);
         Self {
             function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),
             linkage: Some(linkage),

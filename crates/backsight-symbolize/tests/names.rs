@@ -159,3 +159,47 @@ fn assembly_has_the_symbols_name_and_the_line_tables_line() {
     );
     assert_eq!(frames[0].start.map(|start| start.0), Some(start));
 }
+
+/// GNAT's DIEs have the encoded name alone, and nothing in it says that it is encoded: the
+/// unit's language does. Without debug information it stays as it is.
+#[test]
+fn ada_names_are_decoded_where_the_unit_says_so() {
+    let fixture = Fixture::new();
+    fixture.write(
+        "pkg.ads",
+        "package Pkg is\n procedure Work (X : Integer);\n procedure Work (X : Float);\n end Pkg;\n",
+    );
+    fixture.write(
+        "pkg.adb",
+        "package body Pkg is\n V : Integer := 0 with Volatile;\n\
+         procedure Work (X : Integer) is\n begin\n V := X;\n end Work;\n\
+         procedure Work (X : Float) is\n begin\n V := Integer (X);\n end Work;\n end Pkg;\n",
+    );
+    fixture.write(
+        "a.adb",
+        "with Pkg;\nprocedure A is\nbegin\n Pkg.Work (1); Pkg.Work (2.0);\nend A;\n",
+    );
+    if let Err(words) = fixture.run("gnatmake", &["-q", "-g", "-O1", "a.adb"]) {
+        return testkit::skip(&words);
+    }
+    let cases = [
+        ("pkg__work__2", true, "pkg.work"),
+        ("pkg__work__2", false, "pkg__work__2"),
+        ("_ada_a", true, "a"),
+    ];
+    for (part, demangle, want) in cases {
+        for tier in [Tier::Lazy, Tier::Flat] {
+            let options = Options {
+                demangle,
+                tier,
+                ..Options::default()
+            };
+            let frame = frame_of(&fixture, part, options);
+            assert_eq!(frame.function.as_deref(), Some(want), "{tier:?}");
+            assert_eq!(frame.linkage_name.as_deref(), Some(part), "{tier:?}");
+        }
+    }
+    fixture.must("strip", &["--strip-debug", "a"]);
+    let frame = frame_of(&fixture, "pkg__work__2", Options::default());
+    assert_eq!(frame.function.as_deref(), Some("pkg__work__2"));
+}

@@ -33,6 +33,7 @@ pub(super) struct Names<'d> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key<'d> {
     Linkage(&'d [u8]),
+    Ada(&'d [u8]),
     Plain(&'d [u8]),
 }
 
@@ -40,10 +41,18 @@ enum Key<'d> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct RawName<'d> {
     pub(crate) linkage: Option<&'d [u8]>,
-    /// What was met before a linkage name was, if anything.
+    /// What was met before a linkage name was, if anything; of Ada's functions that name
+    /// once more, which is how they are told from others'.
     pub(crate) plain: Option<&'d [u8]>,
     /// The line where the source declares it, from 1; 0 when unknown.
     pub(crate) line: u32,
+}
+
+impl RawName<'_> {
+    /// Whether the linkage name is Ada's: nothing in itself says so.
+    pub(crate) fn is_ada(&self) -> bool {
+        self.linkage.is_some() && self.linkage == self.plain
+    }
 }
 
 /// Reads the names of the function that this DIE is, or is a copy of.
@@ -90,6 +99,13 @@ pub(super) fn raw<'d>(
         unit = next;
     }
     raw.plain = raw.plain.filter(short);
+    if unit.is_ada() {
+        // GNAT's DIEs have the encoded name as their name, and linkers know it by that.
+        raw.linkage = raw.linkage.or(raw.plain);
+        raw.plain = raw.linkage;
+    } else if raw.linkage.is_some() {
+        raw.plain = None;
+    }
     raw
 }
 
@@ -115,7 +131,8 @@ impl<'d> Names<'d> {
             return Name::default();
         }
         let raw = raw(&named, unit, links, fuel);
-        let linkage = raw.linkage.map(Key::Linkage);
+        let key = if raw.is_ada() { Key::Ada } else { Key::Linkage };
+        let linkage = raw.linkage.map(key);
         let name = match linkage.or(raw.plain.map(Key::Plain)) {
             Some(key) => self.get(key),
             None => Name::default(),
@@ -131,6 +148,7 @@ impl<'d> Names<'d> {
         // Two threads may both get here; the names are equal.
         let name = match key {
             Key::Linkage(raw) => Name::of_linkage(raw, self.options),
+            Key::Ada(raw) => Name::of_ada(raw, self.options),
             Key::Plain(raw) => Name::of_plain(raw),
         };
         self.kept

@@ -21,6 +21,13 @@ const PLAIN: [gimli::DwLang; 7] = [
     gimli::DW_LANG_Mips_Assembler,
 ];
 
+const ADA: [gimli::DwLang; 4] = [
+    gimli::DW_LANG_Ada83,
+    gimli::DW_LANG_Ada95,
+    gimli::DW_LANG_Ada2005,
+    gimli::DW_LANG_Ada2012,
+];
+
 /// A unit whose header is read. The rest comes when it is asked for.
 #[derive(Debug)]
 pub(super) struct Unit<'d> {
@@ -89,6 +96,12 @@ impl<'d> Unit<'d> {
     pub(super) fn mangles(&self) -> bool {
         let language = self.own_root().ok().and_then(|root| root.language);
         !language.is_some_and(|language| PLAIN.contains(&language))
+    }
+
+    /// Returns whether its functions have names as Ada encodes them.
+    pub(super) fn is_ada(&self) -> bool {
+        let language = self.own_root().ok().and_then(|root| root.language);
+        language.is_some_and(|language| ADA.contains(&language))
     }
 
     /// In bytes.

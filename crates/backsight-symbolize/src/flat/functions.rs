@@ -28,7 +28,8 @@ impl<'d> Functions<'d> {
     pub(super) fn add(&mut self, name: &RawName<'d>) -> u32 {
         let linkage = self.strings.add(name.linkage.unwrap_or_default());
         // A function that the linker knows by name is shown by that name.
-        let plain = name.plain.filter(|_| name.linkage.is_none());
+        let is_kept = name.linkage.is_none() || name.is_ada();
+        let plain = name.plain.filter(|_| is_kept);
         let plain = self.strings.add(plain.unwrap_or_default());
         let record = FunctionRecord {
             linkage: Le32::new(linkage),

@@ -1,5 +1,6 @@
 //! Demangled names, stored so that no lookup has to make them.
 
+use backsight_demangle::demangle_ada;
 use rayon::prelude::*;
 
 use super::layout::{FunctionRecord, Le32};
@@ -17,7 +18,12 @@ impl Index {
         let demangled = |function: &FunctionRecord| {
             let linkage = self.text(function.linkage.get())?;
             let linkage = std::str::from_utf8(linkage).ok()?;
-            crate::demangle(linkage, limit).filter(|name| name != linkage)
+            let demangle = if function.is_ada() {
+                demangle_ada
+            } else {
+                crate::demangle
+            };
+            demangle(linkage, limit).filter(|name| name != linkage)
         };
         let functions = self.functions().par_iter();
         let names: Vec<Option<String>> = functions.map(demangled).collect();

@@ -290,6 +290,13 @@ pub(crate) struct FunctionRecord {
     pub(crate) line: Le32,
 }
 
+impl FunctionRecord {
+    /// Whether the linkage name is Ada's: it is the plain name too.
+    pub(crate) fn is_ada(&self) -> bool {
+        self.linkage.get() != 0 && self.linkage == self.plain
+    }
+}
+
 /// A source file's path: directory and name as texts of the string table.
 ///
 /// The path is the directory, a slash, the name; or the name alone.

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use backsight_demangle::demangle_ada;
+
 use super::layout::{FileRecord, FunctionRecord, NONE};
 use super::search::Hit;
 use super::table::Index;
@@ -290,11 +292,17 @@ fn shown<'i>(index: &'i Index, function: u32, options: &Options) -> Option<Cow<'
         return index.text(record.plain.get()).map(lossy);
     };
     let linkage = lossy(linkage);
+    let is_ada = record.is_ada();
     let demangled = match stored.filter(|_| options.demangle) {
         // Without a text of its own it is no mangled name.
         Some(stored) => index.text(stored).map(lossy),
         None if options.demangle => {
-            crate::demangle(&linkage, options.limits.name_bytes).map(Cow::Owned)
+            let demangle = if is_ada {
+                demangle_ada
+            } else {
+                crate::demangle
+            };
+            demangle(&linkage, options.limits.name_bytes).map(Cow::Owned)
         }
         None => None,
     };
@@ -307,6 +315,7 @@ pub(crate) fn name(index: &Index, function: u32, options: &Options) -> Option<Na
     let name = match index.text(record.linkage.get()) {
         None => index.text(record.plain.get()).map(Name::of_plain)?,
         Some(linkage) => match stored.filter(|_| options.demangle) {
+            None if record.is_ada() => Name::of_ada(linkage, options),
             None => Name::of_linkage(linkage, options),
             Some(stored) => Name::of_both(linkage, index.text(stored).unwrap_or(linkage)),
         },
