@@ -201,7 +201,9 @@ fn ask_one(
         let mut command = Command::new(backsight);
         command
             .args(["addr2line", "-a", "-f", "-i", "-e"])
-            .arg(&found.path);
+            .arg(&found.path)
+            // This machine may have its debug symbols, which have more names.
+            .arg("--no-default-debug-dir");
         differential::listing(&mut command, addrs).map_err(Stop::Failed)
     };
     let starts: Vec<u64> = exports.keys().copied().collect();
