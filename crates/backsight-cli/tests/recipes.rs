@@ -1,38 +1,16 @@
 //! Every block of `docs/recipes.md`, run as it stands there.
 
 mod common;
+mod unprivileged;
 
-use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use common::{json, of_type, run};
 use serde_json::{Value, json};
+use unprivileged::Shell;
 
 const RECIPES: &str = include_str!("../../../docs/recipes.md");
-
-/// What the recipes look at: half a second of work in an inlined function.
-const SURVEY: &str = "\
-static volatile unsigned long sink;
-static inline __attribute__((always_inline)) void aim(unsigned long n) {
-    for (unsigned long i = 0; i < n; i++)
-        sink += i * i;
-}
-__attribute__((noinline)) void note(void) {
-    sink++;
-}
-__attribute__((noinline)) void take_readings(void) {
-    for (int i = 0; i < 20; i++) {
-        aim(10000000);
-        note();
-    }
-}
-int main(void) {
-    take_readings();
-    return sink == 1;
-}
-";
 
 /// Returns the blocks under each heading.
 fn blocks() -> Vec<(&'static str, Vec<&'static str>)> {
@@ -45,22 +23,6 @@ fn blocks() -> Vec<(&'static str, Vec<&'static str>)> {
             (heading, blocks.collect())
         })
         .collect()
-}
-
-/// Runs a script in a folder, with our command first in the path.
-fn sh(folder: &Path, script: &str) -> Result<(), String> {
-    let command = Path::new(env!("CARGO_BIN_EXE_backsight"));
-    let paths = env::var_os("PATH").unwrap_or_default();
-    let ours = command.parent().expect("a folder").to_owned();
-    let paths = env::join_paths(std::iter::once(ours).chain(env::split_paths(&paths)));
-    let output = Command::new("sh")
-        .args(["-euc", script])
-        .current_dir(folder)
-        .env("PATH", paths.expect("no colon in it"))
-        .output()
-        .expect("a shell");
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    output.status.success().then_some(()).ok_or(words)
 }
 
 /// Returns the stacks of a profile whose functions are known by now.
@@ -76,20 +38,20 @@ fn stacks(profile: &Path) -> String {
 
 #[test]
 fn the_recipes_give_what_they_say() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let folder = dir.path();
-    fs::write(folder.join("survey.c"), SURVEY).expect("ours");
-    let prepare = "cc -g -O1 -fno-omit-frame-pointer -o survey survey.c
-                   perf record -e cpu-clock -o try.data true
-                   command -v objcopy";
-    if let Err(words) = sh(folder, prepare) {
+    let shell = Shell::new();
+    let folder = shell.folder();
+    let needs = "command -v cc && command -v objcopy
+                 perf record -e cpu-clock -o try.data true && rm try.data";
+    if let Err(words) = shell.run(needs) {
         return testkit::skip(&format!("no cc, objcopy or perf that may record: {words}"));
     }
+    let program = RECIPES.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
+    shell.run(program.expect("a block")).expect("a program");
     let all = blocks();
     assert_eq!(all.len(), 4, "as many as are checked below");
     for (heading, blocks) in all {
         for block in blocks {
-            if let Err(words) = sh(folder, block) {
+            if let Err(words) = shell.run(block) {
                 panic!("{heading}: {block}: {words}");
             }
         }
