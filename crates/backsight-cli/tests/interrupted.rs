@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -74,15 +74,9 @@ fn wait_for_output(pid: u32, folder: &Path) {
     }
 }
 
-/// A conversion that waits in the middle of its output for more input.
-fn interrupt_conversion(signal: Signal, before: Option<&str>, has_unnamed: bool) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let output = dir.path().join("out.ndjson");
-    if let Some(text) = before {
-        fs::write(&output, text).expect("ours");
-    }
-    let mut command = backsight();
-    command.args([
+/// Has a command convert what comes on standard input, until it has begun its output.
+fn begin_conversion(mut command: Command, output: &Path) -> (Child, ChildStdin) {
+    let args = [
         "convert",
         "--no-symbols",
         "--from",
@@ -90,17 +84,25 @@ fn interrupt_conversion(signal: Signal, before: Option<&str>, has_unnamed: bool)
         "-i",
         "-",
         "-o",
-    ]);
-    command
-        .arg(&output)
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped());
+    ];
+    command.args(args).arg(output);
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it runs");
     let mut stdin = child.stdin.take().expect("a pipe");
-    stdin
-        .write_all(b"{\"type\":\"header\",\"schema_version\":1,\"tool\":\"t\"}\n")
-        .expect("it reads");
-    wait_for_output(child.id(), dir.path());
+    let header = b"{\"type\":\"header\",\"schema_version\":1,\"tool\":\"t\"}\n";
+    stdin.write_all(header).expect("it reads");
+    wait_for_output(child.id(), output.parent().expect("a folder"));
+    (child, stdin)
+}
+
+/// A conversion that is interrupted while it waits for more input.
+fn interrupt_conversion(signal: Signal, before: Option<&str>, has_unnamed: bool) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = dir.path().join("out.ndjson");
+    if let Some(text) = before {
+        fs::write(&output, text).expect("ours");
+    }
+    let (child, stdin) = begin_conversion(backsight(), &output);
     if !has_unnamed {
         assert!(
             names(dir.path()).iter().any(|name| name.ends_with(".part")),
@@ -143,23 +145,9 @@ fn a_signal_that_is_ignored_stays_so() {
     let dir = tempfile::tempdir().expect("a folder");
     let output = dir.path().join("out.ndjson");
     let script = "trap '' HUP; exec \"$@\"";
-    let mut command = std::process::Command::new("sh");
+    let mut command = Command::new("sh");
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_backsight")]);
-    command.args([
-        "convert",
-        "--no-symbols",
-        "--from",
-        "ndjson",
-        "-i",
-        "-",
-        "-o",
-    ]);
-    command.arg(&output).stdin(Stdio::piped());
-    let mut child = command.spawn().expect("it runs");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    let header = b"{\"type\":\"header\",\"schema_version\":1,\"tool\":\"t\"}\n";
-    stdin.write_all(header).expect("it reads");
-    wait_for_output(child.id(), dir.path());
+    let (mut child, stdin) = begin_conversion(command, &output);
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGHUP).expect("it runs");
     drop(stdin);
     assert!(child.wait().expect("it ends").success());

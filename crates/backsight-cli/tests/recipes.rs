@@ -45,7 +45,10 @@ fn the_recipes_give_what_they_say() {
     if let Err(words) = shell.run(needs) {
         return testkit::skip(&format!("no cc, objcopy or perf that may record: {words}"));
     }
-    let program = RECIPES.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
+    let program = RECIPES
+        .split("```sh\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
     shell.run(program.expect("a block")).expect("a program");
     let all = blocks();
     assert_eq!(all.len(), 4, "as many as are checked below");
