@@ -37,7 +37,9 @@ fn hex(value: &Value) -> Option<u64> {
 fn ours(recording: &Recording) -> Vec<Leaf> {
     let output = recording.dir().join("out.ndjson");
     let input = recording.data.to_str().unwrap();
-    run(["convert", "-i", input, "-o", output.to_str().unwrap()]).ok();
+    // What strangers' programs want is said or not, by what they are.
+    let output_path = output.to_str().unwrap();
+    run(["convert", "--quiet", "-i", input, "-o", output_path]).ok();
     let lines = json(&std::fs::read_to_string(output).unwrap());
     let modules = of_type(&lines, "module");
     let places = of_type(&lines, "address");

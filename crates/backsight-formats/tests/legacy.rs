@@ -194,7 +194,10 @@ func main() {
 	for i := 0; i < 4; i++ { go func() { for j := 0; j < 20; j++ { m.Lock(); time.Sleep(time.Millisecond); m.Unlock() } }() }
 	time.Sleep(60 * time.Millisecond)
 	var keep [][]byte
-	for i := 0; i < 1000; i++ { keep = append(keep, make([]byte, 1000)) }
+	// So many that one is sampled at the rate that was set before, too.
+	for i := 0; i < 20000; i++ { keep = append(keep, make([]byte, 1000)) }
+	// One that runs already publishes what was allocated before it.
+	runtime.GC()
 	runtime.GC()
 	for _, n := range []string{"goroutine", "heap", "mutex", "block"} {
 		f, _ := os.Create(os.Args[1] + "/" + n + ".txt")

@@ -262,6 +262,18 @@ fn what_the_first_sample_has_the_others_must_have() {
     assert_eq!((profile.samples.len(), errors.len()), (0, 2), "{errors:?}");
 }
 
+#[test]
+fn a_text_may_begin_with_a_place_that_nothing_is_known_of() {
+    for first in [
+        "    7f0000001000 [unknown] ([unknown])",
+        "    7f0000001000 [unknown]",
+        "\t    7f0000001000 [unknown] ([unknown])",
+    ] {
+        let text = format!("{first}\n{first}\n");
+        assert!(is_one(text.as_bytes()), "{first:?}");
+    }
+}
+
 /// Every selection of fields against the fields that perf prints for scripts: the sums by
 /// stack must be those of all fields, whatever is left out.
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use benches::race::{Clock, Outcome, Race, Role};
-use testkit::differential::{Comparison, Oracle, Subject as Symbols, compare};
+use testkit::differential::{Asked, Comparison, Oracle, Subject as Symbols, compare};
 
 use super::ours;
 use super::workload::{self, K, Subject};
@@ -27,7 +27,7 @@ pub(super) fn s6(_rounds: u32) -> Result<Vec<Outcome>, String> {
             (Oracle::LlvmSymbolizer, "llvm-symbolizer", FEW),
         ] {
             let part = format!("{} against {name}", subject.name);
-            let theirs = match oracle.ask(path, debug, &addrs[..count]) {
+            let theirs = match oracle.ask(&Asked::new(path, debug), &addrs[..count]) {
                 Ok(theirs) => theirs,
                 Err(why) => {
                     outcomes.push(Outcome::unmeasured("S6", part, why));

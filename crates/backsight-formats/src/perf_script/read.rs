@@ -79,7 +79,9 @@ pub fn is_one(begin: &[u8]) -> bool {
     let is_frame = |line: &str| {
         let is_inside = line.starts_with('\t') || line.starts_with("    ");
         let frame = frame::parse(line).filter(|_| is_inside);
-        frame.is_some_and(|frame| frame.function.is_some() || frame.dso.is_some())
+        // Of a place that perf knows nothing of it says so.
+        let is_unknown = line.contains("[unknown]");
+        frame.is_some_and(|frame| frame.function.is_some() || frame.dso.is_some() || is_unknown)
     };
     if first.starts_with('\t') {
         return is_frame(&first) && next.is_none_or(|next| is_frame(&next));

@@ -19,9 +19,11 @@ use backsight_elf::Headers;
 use backsight_files::By;
 use backsight_types::BuildId;
 use object::elf::{SHF_EXECINSTR, SHT_NOBITS};
-use object::read::{Object, ObjectSection, ReadCache, SectionFlags};
+use object::read::{Object, ObjectSection, ReadCache, ReadRef, SectionFlags};
 
 use super::{Search, Site, path_of};
+use crate::image::Image;
+use crate::packed::unpacked;
 use crate::{Error, Options, SoughtKind};
 
 impl<'o> Search<'o> {
@@ -38,7 +40,7 @@ impl<'o> Search<'o> {
             .flat_map(|dir| names.clone().map(|name| dir.join(&name)));
         let mut refused = Error::NotFound;
         for site in named.into_iter().flatten().chain(by_id) {
-            let opened = open(&site, id);
+            let opened = open(&site, id, self.options);
             let outcome = opened.as_ref().map(drop).map_err(Clone::clone);
             self.near.note(SoughtKind::Module, &site, outcome);
             match opened {
@@ -65,21 +67,35 @@ pub fn find(path: Option<&Path>, id: BuildId, options: &Options) -> Result<File,
     Search { options, near }.module(path, &id)
 }
 
-fn open(site: &Site, id: &BuildId) -> Result<File, Error> {
+fn open(site: &Site, id: &BuildId, options: &Options) -> Result<File, Error> {
     let file = site.open()?;
     let cache = ReadCache::new(&file);
-    if Headers::parse(&cache)?.build_id != Some(*id) {
+    match check(&cache, id) {
+        // Kernel modules are packed as a whole.
+        Err(Error::Elf(backsight_elf::Error::NotElf)) => {
+            let image = Image::of_file(&file, options.access, options.limits.file_bytes)?;
+            let image = unpacked(image, &options.limits)?;
+            check(&*image, id)?;
+        }
+        checked => checked?,
+    }
+    Ok(file)
+}
+
+/// Says why it is not the module of this build ID.
+fn check<'d>(file: impl ReadRef<'d>, id: &BuildId) -> Result<(), Error> {
+    if Headers::parse(file)?.build_id != Some(*id) {
         return Err(Error::BuildIdMismatch);
     }
-    match has_code(&cache) {
-        true => Ok(file),
+    match has_code(file) {
+        true => Ok(()),
         false => Err(Error::NotTheModule),
     }
 }
 
 /// Whether the sections of code have bytes in the file. One without sections has not lost
 /// them.
-fn has_code(file: &ReadCache<&File>) -> bool {
+fn has_code<'d>(file: impl ReadRef<'d>) -> bool {
     let Ok(file) = object::File::parse(file) else {
         return true;
     };
