@@ -294,13 +294,15 @@ pub(super) const KNOWN: &[Known] = &[
     },
     // Of a separate debug file llvm-symbolizer takes the DWARF, not the `.symtab`: it has
     // no name for what has neither DWARF nor a dynamic symbol. Nor has it one from a label
-    // without a size. Ours is a symbol's that covers the address or reaches it.
+    // without a size, or where a unit's ranges end before the function's. Ours is a
+    // symbol's that covers the address or reaches it, or another oracle's too.
     Known {
         name: "symbol not seen",
         holds: |subject, found| {
             let is_theirs_lacking = |ours: &str, theirs: &str| {
                 let is_llvm = found.oracle == Oracle::LlvmSymbolizer;
-                is_llvm && theirs.is_empty() && subject.is_of(ours, found.addr)
+                let is_right = subject.is_of(ours, found.addr) || found.alone;
+                is_llvm && theirs.is_empty() && !ours.is_empty() && is_right
             };
             match &found.what {
                 What::Depth(ours, theirs) => only(ours)
