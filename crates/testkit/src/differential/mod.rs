@@ -5,12 +5,13 @@
 mod known;
 mod oracles;
 mod sample;
+mod subject;
 
 use std::collections::BTreeMap;
 
-pub use known::Subject;
 pub use oracles::{Asked, Oracle, listing};
 pub use sample::sample;
+pub use subject::Subject;
 
 use known::KNOWN;
 
@@ -35,6 +36,8 @@ enum What {
     Name {
         ours: String,
         theirs: String,
+        /// Which level, the innermost first.
+        level: usize,
         physical: bool,
     },
     File {
@@ -68,7 +71,7 @@ fn same_for(what: &What, ours: &[Level], other: &[Level]) -> bool {
     let mut levels = ours.iter().zip(other);
     match what {
         What::Depth(..) => true,
-        What::Name { .. } => levels.all(|(our, other)| our.name == other.name),
+        What::Name { level, .. } => ours[*level].name == other[*level].name,
         What::File { .. } => levels.all(|(our, other)| match (&our.file, &other.file) {
             (Some(our), Some(other)) => our == other || other.ends_with(&format!("/{our}")),
             (our, other) => our == other,
@@ -155,6 +158,7 @@ fn differences(ours: &[Level], theirs: &[Level], oracle: Oracle) -> Vec<What> {
             found.push(What::Name {
                 ours: name(our),
                 theirs: name(their),
+                level: at,
                 physical,
             });
         }

@@ -78,6 +78,7 @@ fn every_class_holds_for_what_it_says() {
             "copy",
             "copy.isra.0",
         ),
+        ("plain name of DWARF", Llvm, 0x1008, "_ZN1a4fullEv", "full"),
         ("stub", Llvm, 0x1500, "puts@plt", "last"),
         ("stub", Binutils, 0x1500, "puts@plt", ""),
         ("symbol stretched past its end", Llvm, 0x1210, "", "sized"),
