@@ -32,6 +32,7 @@ fn a_symbol_covers_what_its_size_says() {
         symbol("resolver", 0x1400, 0x10, GLOBAL | INDIRECT),
         symbol("table", 0x1500, 0x10, GLOBAL | OBJECT),
         symbol(".L5", 0x1600, 0, LOCAL | UNTYPED),
+        symbol("..@7.loop", 0x1310, 0, LOCAL | UNTYPED),
         symbol("", 0x1700, 0x10, GLOBAL | FUNCTION),
         Symbol {
             section: 0,

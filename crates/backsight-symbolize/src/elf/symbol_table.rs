@@ -95,7 +95,9 @@ impl Row<'_> {
         let plain =
             self.kind == SymbolKind::Untyped && self.binding == elf::STB_LOCAL && self.size == 0;
         let name = || self.strings.get(self.name_at..).unwrap_or_default();
-        plain && (name().starts_with(b".L") || is_mapping(name(), machine))
+        // `.L5` is the compiler's, `..@7.loop` one of a macro of NASM or YASM.
+        let is_assemblers = || name().starts_with(b".L") || name().starts_with(b"..@");
+        plain && (is_assemblers() || is_mapping(name(), machine))
     }
 }
 

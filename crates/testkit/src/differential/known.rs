@@ -78,7 +78,11 @@ pub(super) const KNOWN: &[Known] = &[
         name: "symbol's name over DWARF's",
         holds: |subject, found| {
             physical_names(found).is_some_and(|(ours, theirs)| {
-                found.oracle == Oracle::LlvmSymbolizer
+                let is_clone = || {
+                    let behind = theirs.strip_prefix(ours);
+                    behind.is_some_and(|behind| behind.starts_with('.'))
+                };
+                (found.oracle == Oracle::LlvmSymbolizer || is_clone())
                     && subject.covers(theirs, found.addr)
                     && !says_less(ours, theirs)
             })
@@ -91,9 +95,9 @@ pub(super) const KNOWN: &[Known] = &[
         name: "plain name of DWARF",
         holds: |subject, found| {
             physical_names(found).is_some_and(|(ours, theirs)| {
-                subject.covers(ours, found.addr)
-                    && subject.places(theirs).is_empty()
+                subject.places(theirs).is_empty()
                     && is_plain_form(theirs, ours)
+                    && (subject.covers(ours, found.addr) || subject.covers_cold(ours, found.addr))
             })
         },
     },
@@ -137,14 +141,17 @@ pub(super) const KNOWN: &[Known] = &[
     },
     // A label inside hand-written assembly (`__bn_sqrx8x_reduction`, no size) is nearer
     // to the address than the function around it (`bn_sqrx8x_internal`), which covers it:
-    // llvm-symbolizer takes the nearer.
+    // llvm-symbolizer takes the nearer. Or neither has a size, and it does not see the
+    // nearer, which is in the debug file's table.
     Known {
         name: "label inside a function",
         holds: |subject, found| {
             physical_names(found).is_some_and(|(ours, theirs)| {
+                let is_theirs_near = subject.stretches(theirs, found.addr);
+                let are_labels = [ours, theirs].map(|name| subject.is_of(name, found.addr));
                 found.oracle != Oracle::Addr2lineCrate
-                    && subject.covers(ours, found.addr)
-                    && subject.stretches(theirs, found.addr)
+                    && ((subject.covers(ours, found.addr) && is_theirs_near)
+                        || are_labels == [true, true])
             })
         },
     },

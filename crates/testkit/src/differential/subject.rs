@@ -133,6 +133,19 @@ impl Subject {
         self.covers(name, addr) || (!self.is_covered(addr) && self.places(name).iter().any(reaches))
     }
 
+    /// Whether the cold part of this function, or of one that starts where it does, covers
+    /// the address: it has a symbol of its own.
+    pub(super) fn covers_cold(&self, name: &str, addr: u64) -> bool {
+        let mut names = self
+            .symbols
+            .keys()
+            .filter_map(|it| it.strip_suffix(".cold"));
+        names.any(|hot| {
+            let is_same = hot == name || self.share_start(hot, name);
+            is_same && self.covers(&format!("{hot}.cold"), addr)
+        })
+    }
+
     /// Whether it is right not to have this name here: no symbol covers the address, and
     /// none of this name without a size reaches it.
     pub(super) fn is_nameless(&self, name: &str, addr: u64) -> bool {
