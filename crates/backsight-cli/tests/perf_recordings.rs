@@ -28,6 +28,15 @@ struct Leaf {
     start: Option<u64>,
     /// What its thread is called, as perf says.
     thread: Option<String>,
+    /// When its sample was taken, by the clock of whoever says it, and in which thread.
+    when: (u64, u64),
+}
+
+/// Puts leaves in the order of time. Where samples of two processors have one time, the
+/// order among them is nobody's fault: then the thread decides.
+fn in_order(mut leaves: Vec<Leaf>) -> Vec<Leaf> {
+    leaves.sort_by_key(|leaf| leaf.when);
+    leaves
 }
 
 fn hex(value: &Value) -> Option<u64> {
@@ -57,9 +66,13 @@ fn ours(recording: &Recording) -> Vec<Leaf> {
             function: frame.and_then(|frame| frame["function"].as_str().map(str::to_owned)),
             start: frame.and_then(|frame| hex(&frame["start"])),
             thread: None,
+            when: (
+                sample["time_ns"].as_u64().unwrap(),
+                u64::from(sample["tid"].as_u64().unwrap() as u32),
+            ),
         }
     };
-    of_type(&lines, "sample").iter().map(leaf).collect()
+    in_order(of_type(&lines, "sample").iter().map(leaf).collect())
 }
 
 fn theirs(recording: &Recording) -> Vec<Leaf> {
@@ -77,12 +90,13 @@ fn theirs(recording: &Recording) -> Vec<Leaf> {
             function: Some(function.trim().to_owned()).filter(|name| name != "[unknown]"),
             start: None,
             thread: None,
+            when: (0, 0),
         }
     };
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let leaves = lines.map(leaf);
-    // `a name of up to 15 bytes  7016`, in the same order.
-    let names = recording.script(&["-G", "-F", "comm,pid"]);
+    // `a name of up to 15 bytes  7016/7018   352.019283746: `, in the same order.
+    let names = recording.script(&["-G", "--ns", "-F", "comm,pid,tid,time"]);
     let names: Vec<&str> = names
         .lines()
         .filter(|line| !line.trim().is_empty())
@@ -90,11 +104,16 @@ fn theirs(recording: &Recording) -> Vec<Leaf> {
     let mut leaves: Vec<Leaf> = leaves.collect();
     assert_eq!(names.len(), leaves.len());
     for (leaf, line) in leaves.iter_mut().zip(names) {
-        let (name, pid) = line.trim().rsplit_once(char::is_whitespace).unwrap();
-        assert_eq!(pid.parse::<i64>().unwrap() as u32 as u64, leaf.pid);
+        let (line, time) = line.trim().rsplit_once(char::is_whitespace).unwrap();
+        let (name, thread) = line.trim().rsplit_once(char::is_whitespace).unwrap();
+        let (pid, tid) = thread.split_once('/').unwrap();
+        let number = |text: &str| text.parse::<i64>().unwrap() as u32 as u64;
+        assert_eq!(number(pid), leaf.pid);
         leaf.thread = Some(name.trim().to_owned());
+        let digits = time.trim_end_matches(':').replace('.', "");
+        leaf.when = (digits.parse().unwrap(), number(tid));
     }
-    leaves
+    in_order(leaves)
 }
 
 /// Returns the processes that the test started. Their threads have names of their own,
