@@ -25,10 +25,11 @@ pub(crate) struct DebugFiles {
     #[arg(long)]
     no_default_debug_dir: bool,
 
-    /// The root directory that the files' paths begin at: they and their debug files are
-    /// looked for in it before they are on this host [default: a live process's own]
+    /// A root directory that the files' paths begin at: they and their debug files are
+    /// looked for in it before they are on this host; may be given several times, and is
+    /// searched in that order [default: a live process's own]
     #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
+    root: Vec<PathBuf>,
 
     /// Take the file that stands under a module's path, inside --root or on this host, where
     /// neither a build ID nor device and inode can prove that it is the one. The output says
@@ -50,8 +51,10 @@ impl DebugFiles {
         let debug_dirs = self.debug_dir.iter().map(|dir| ("--debug-dir", dir));
         let root = self.root.iter().map(|dir| ("--root", dir));
         for (flag, dir) in debug_dirs.chain(root) {
-            let inside = |root: &PathBuf| Some(root.join(dir.strip_prefix("/").ok()?));
-            if (self.root.as_ref().and_then(inside)).is_some_and(|dir| dir.is_dir()) {
+            // A debug directory may be inside a root alone.
+            let path = dir.strip_prefix("/").ok().filter(|_| flag == "--debug-dir");
+            let is_inside = |path| self.root.iter().any(|root| root.join(path).is_dir());
+            if path.is_some_and(is_inside) {
                 continue;
             }
             let cause = match dir.metadata() {
@@ -65,7 +68,7 @@ impl DebugFiles {
 
     /// Whether nothing was said.
     pub(crate) fn is_default(&self) -> bool {
-        let folders = self.debug_dir.is_empty() && self.root.is_none();
+        let folders = self.debug_dir.is_empty() && self.root.is_empty();
         let unbounded = self.max_unpacked.is_none();
         folders && unbounded && !self.no_default_debug_dir && !self.trust_paths
     }
@@ -73,7 +76,7 @@ impl DebugFiles {
     /// Returns what the symbolizer is told of them.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::default();
-        options.root.clone_from(&self.root);
+        options.roots.clone_from(&self.root);
         let defaults = std::mem::take(&mut options.debug_dirs).into_iter();
         let defaults = defaults.chain(perf_cache::folder());
         options.debug_dirs.clone_from(&self.debug_dir);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use backsight_formats::escape::Terminal;
 use backsight_formats::ndjson::{Header, Symbol, Writer};
-use backsight_symbolize::{Definition, DefinitionKind, Source, Symbolizer};
+use backsight_symbolize::{Definition, DefinitionKind, Source};
 
 use crate::TOOL;
 use crate::args::Format;
@@ -13,6 +13,7 @@ use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
 use crate::oversized;
 use crate::symbolize::Symbols;
+use crate::symbolize::accounted::Accounted;
 
 /// List the functions and data that a file defines, or find them by name
 ///
@@ -43,7 +44,7 @@ impl Inspect {
         let path = &self.file;
         let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
         self.symbols.check();
-        let symbolizer = Symbolizer::new(self.symbols.options());
+        let symbolizer = Accounted::new(self.symbols.options(), self.symbols.verbose);
         let source = Source::File {
             file: file.into(),
             path: Some(path.clone()),

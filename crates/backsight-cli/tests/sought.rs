@@ -1,93 +1,14 @@
 //! Where files are looked for is one for all commands, and what came of it can be asked.
 
 mod common;
+mod split;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use common::{Ran, backsight};
+use split::Split;
 use testkit::perf;
-
-/// `bare` without DWARF, whose debug file is told by build ID and by a link.
-struct Split {
-    dir: tempfile::TempDir,
-    addr: String,
-    id: String,
-}
-
-impl Split {
-    fn new() -> Option<Self> {
-        for tool in ["cc", "objcopy", "nm"] {
-            testkit::tools::tool(tool)?;
-        }
-        let dir = tempfile::tempdir().expect("a folder");
-        let it = Self {
-            dir,
-            addr: String::new(),
-            id: "1234567812345678123456781234567812345678".into(),
-        };
-        let source =
-            "int work(int n) {\n    return n * 3;\n}\nint main(void) { return work(1); }\n";
-        fs::write(it.path("a.c"), source).expect("ours");
-        let id = format!("-Wl,--build-id=0x{}", it.id);
-        it.run("cc", &["-g", "-O0", &id, "-o", "whole", "a.c"]);
-        it.run("objcopy", &["--only-keep-debug", "whole", "a.debug"]);
-        it.run(
-            "objcopy",
-            &[
-                "--strip-debug",
-                "--add-gnu-debuglink=a.debug",
-                "whole",
-                "bare",
-            ],
-        );
-        fs::rename(it.path("a.debug"), it.path("kept")).expect("ours");
-        let listed = Command::new("nm")
-            .arg(it.path("whole"))
-            .output()
-            .expect("nm");
-        let listed = String::from_utf8(listed.stdout).expect("text");
-        let line = listed.lines().find(|line| line.ends_with(" T work"));
-        let addr = line
-            .and_then(|line| line.split(' ').next())
-            .expect("it is defined");
-        Some(Self {
-            addr: addr.to_owned(),
-            ..it
-        })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn run(&self, tool: &str, args: &[&str]) {
-        let status = Command::new(tool)
-            .args(args)
-            .current_dir(&self.dir)
-            .status();
-        assert!(status.expect("it runs").success(), "{tool} {args:?}");
-    }
-
-    /// Puts a file where its build ID leads to, in one of the folders.
-    fn put(&self, file: &str, folder: &str) -> PathBuf {
-        let (first, rest) = self.id.split_at(2);
-        let home = self.path(folder).join(".build-id").join(first);
-        fs::create_dir_all(&home).expect("ours");
-        let to = home.join(format!("{rest}.debug"));
-        fs::copy(self.path(file), &to).expect("ours");
-        to
-    }
-
-    fn ask(&self, args: &[&str]) -> Ran {
-        let mut command = backsight();
-        command
-            .current_dir(&self.dir)
-            .env("PERF_BUILDID_DIR", self.path("cache"));
-        command.args(args).output().expect("it runs").into()
-    }
-}
 
 #[test]
 fn a_debug_dir_is_one_more() {
@@ -203,7 +124,8 @@ fn why_a_file_did_not_count_can_be_asked() {
         addr.trim_start_matches('0'),
     );
     fs::write(&capture, text).expect("ours");
-    let others: [&[&str]; 4] = [
+    let others: [&[&str]; 5] = [
+        &["inspect", "bare", "work", "-v"],
         &["addr2line", "-e", "bare", &addr, "--verbose"],
         &["index", "build", "bare", "-o", "bare.index", "-v"],
         &["symbolize", "-i", "capture.ndjson", "-v"],

@@ -39,7 +39,7 @@ impl Live {
         };
         let symbols = backsight_symbolize::Options {
             // In a container, debug files stand beside the program.
-            root: Some(format!("/proc/{pid}/root").into()),
+            roots: vec![format!("/proc/{pid}/root").into()],
             ..Default::default()
         };
         Ok(Self {

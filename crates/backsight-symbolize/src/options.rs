@@ -42,12 +42,12 @@ pub struct Options {
     /// `DIR/.build-id/xx/rest.debug`, and as the module's debug link says; the
     /// first that is proven to be the right one counts.
     pub debug_dirs: Vec<PathBuf>,
-    /// The root directory that the modules' paths begin at, when it is not this
-    /// process's own: that of a container, an image or a chroot. Separate files
-    /// are looked for inside it first, in each of `debug_dirs` and beside the
-    /// module, then on the host. No symbolic link leads out of it. Wants `openat2`
+    /// The root directories that the modules' paths begin at, when it is not this
+    /// process's own: those of containers, of an image or a chroot. Modules and separate
+    /// files are looked for inside each, in this order, in each of `debug_dirs` and beside
+    /// the module, then on the host. No symbolic link leads out of one. Wants `openat2`
     /// (Linux 5.6); without it, nothing is found inside.
-    pub root: Option<PathBuf>,
+    pub roots: Vec<PathBuf>,
     /// Whether files are opened by paths that stand in debug information: `.dwo`
     /// files, and the supplementary file of `dwz` other than by its build ID. They
     /// count only if their content proves them; but whoever made a file then chooses
@@ -67,7 +67,7 @@ pub struct Options {
     /// build ID, or one that was built from the same files. An index that is built is
     /// written to it, for these files alone, if the module has a build ID, all its debug
     /// information was found, no limit left something out, and none of the files can be
-    /// changed by others than root and this process's user, nor is in `root` alone.
+    /// changed by others than root and this process's user, nor is in one of `roots` alone.
     pub index_dir: Option<IndexDir>,
     /// How file bytes get into memory.
     pub access: Access,
@@ -79,7 +79,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             debug_dirs: vec![PathBuf::from("/usr/lib/debug")],
-            root: None,
+            roots: Vec::new(),
             named_files: true,
             demangle: true,
             inlines: true,

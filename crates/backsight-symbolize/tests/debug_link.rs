@@ -56,7 +56,7 @@ impl Fixture {
     fn ask_inside(&self, debug_dir: &str) -> String {
         let options = Options {
             debug_dirs: vec![debug_dir.into()],
-            root: Some(self.path(".")),
+            roots: vec![self.path(".")],
             ..Options::default()
         };
         let file = std::fs::File::open(self.path("usr/bin/a")).expect("a file");

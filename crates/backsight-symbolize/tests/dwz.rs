@@ -134,7 +134,8 @@ fn an_absolute_path_is_the_target_s_before_it_is_the_host_s() {
         Ok(fixture) => fixture,
         Err(words) => return testkit::skip(&words),
     };
-    let root = |options: &mut Options, fixture: &Fixture| options.root = Some(fixture.path("root"));
+    let root =
+        |options: &mut Options, fixture: &Fixture| options.roots = vec![fixture.path("root")];
     assert_ne!(fixture.ask(&[], root), WHOLE);
     let inside = Path::new("root/supplementary/of/a/container");
     fixture.moves("common/sup", inside);

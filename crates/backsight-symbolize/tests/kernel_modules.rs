@@ -58,7 +58,7 @@ fn install(fixture: &Fixture, end: &str, pack: &[&str]) -> Result<PathBuf, Strin
 fn in_root(fixture: &Fixture, path: &Path) -> (Symbolizer, ModuleId) {
     let options = Options {
         debug_dirs: vec!["/usr/lib/debug".into()],
-        root: Some(fixture.path("")),
+        roots: vec![fixture.path("")],
         ..Options::default()
     };
     symbolizer_with(options, path)

@@ -163,17 +163,17 @@ fn files_of_a_root_alone_are_trusted_for_it_alone() {
     fs::create_dir_all(&home).expect("ours");
     fs::copy(pair.path("evil"), home.join("34567812345678.debug")).expect("ours");
     let source = || Source::open(&pair.path("bare")).expect("a file");
-    let inside = |root: Option<PathBuf>| Options {
+    let inside = |roots: Vec<PathBuf>| Options {
         debug_dirs: vec!["/d".into()],
-        root,
+        roots,
         ..pair.options(Tier::Flat)
     };
     assert_eq!(
-        pair.ask(source(), inside(Some(pair.path("root")))),
+        pair.ask(source(), inside(vec![pair.path("root")])),
         "evil_work@1"
     );
     assert!(pair.names().is_empty());
-    let outside = pair.ask(source(), inside(None));
+    let outside = pair.ask(source(), inside(Vec::new()));
     assert!(!outside.contains("evil"), "{outside}");
 }
 

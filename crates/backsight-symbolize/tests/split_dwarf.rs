@@ -161,7 +161,7 @@ fn inside_a_root_the_root_goes_first() {
     fixture.moves("src/a.dwo", &inside);
     assert_eq!(fixture.ask(), SKELETON);
     let options = || Options {
-        root: Some(fixture.path("root")),
+        roots: vec![fixture.path("root")],
         debug_dirs: Vec::new(),
         ..Options::default()
     };

@@ -110,6 +110,10 @@ pub(super) const GUIDES: &[Guide] = &[
                 "backsight symbolize -i stack.ndjson --debug-dir debug",
             ),
             (
+                "files of two containers' root directories, the first one first",
+                "backsight symbolize -i stack.ndjson --root web --root db",
+            ),
+            (
                 "as a co-process",
                 "backsight symbolize -e /usr/bin/ls --end-mark -",
             ),

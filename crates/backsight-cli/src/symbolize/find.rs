@@ -2,7 +2,7 @@
 //!
 //! A capture names a path, and by now, or on this host, anything may stand there.
 //! So a file counts only if it carries the module's build ID or, where the capture
-//! knows none, has its device and inode. It is looked for inside the root that was named,
+//! knows none, has its device and inode. It is looked for inside the roots that were named,
 //! on this host, in debug directories and in perf's cache. What is found under no proof
 //! gives no names: wrong ones are worse.
 //!
@@ -117,9 +117,9 @@ fn open_same(module: &Module, path: &Path, places: &Places) -> Result<File, Opti
         return Err(Some(Reason::IdentityUnproven));
     }
     let is_it = |file: &File| places.trust_paths || is_same_file(file, module);
-    let root = places.options.root.as_deref();
-    let inside = root.and_then(|root| backsight_files::open_inside(root, path).ok());
-    if let Some(file) = inside.filter(is_it) {
+    let roots = places.options.roots.iter();
+    let mut inside = roots.filter_map(|root| backsight_files::open_inside(root, path).ok());
+    if let Some(file) = inside.find(is_it) {
         return Ok(file);
     }
     let file = open_named(path).map_err(|_| None)?;

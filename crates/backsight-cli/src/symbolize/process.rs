@@ -128,9 +128,9 @@ impl Live {
         allow_open_files();
         let session = Session::open(pid, options);
         let mut options = symbols.options();
-        options
-            .root
-            .get_or_insert_with(|| root_of(pid, proc_root.as_deref()));
+        if options.roots.is_empty() {
+            options.roots.push(root_of(pid, proc_root.as_deref()));
+        }
         Ok(Self {
             pid,
             proc_root,

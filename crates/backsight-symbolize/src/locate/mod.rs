@@ -20,7 +20,7 @@
 //!
 //! and, for the file that has the DWARF, what [`named`] it.
 //!
-//! Each first inside the target's root ([`Options::root`]), then on the host. A
+//! Each first inside the target's roots ([`Options::roots`]), then on the host. A
 //! file found there counts only when its content proves it: a stale one would give
 //! wrong lines without a word. By build ID it must carry the build ID itself. By
 //! link its checksum must be the link's; and where both files have a build ID,
@@ -85,7 +85,7 @@ impl<'o> Search<'o> {
         self.sites().iter().find_map(|module| {
             let paths = paths_of_debug_files(module.path());
             let dirs = self.debug_dirs();
-            let mut dirs = dirs.filter(|dir| dir.is_inside() == module.is_inside());
+            let mut dirs = dirs.filter(|dir| dir.root() == module.root());
             dirs.find_map(|dir| {
                 let mut sites = paths.iter().map(|path| dir.join(path));
                 sites.find_map(|site| self.take_with_id(id, site))
@@ -128,14 +128,17 @@ impl<'o> Search<'o> {
         self.near.sites(self.options)
     }
 
-    /// The target's before the host's.
+    /// Those of the first root, of the next, and at last the host's.
     fn debug_dirs(self) -> impl Iterator<Item = Site> {
-        let root = self.options.root.as_deref();
+        let roots = &self.options.roots;
         let dirs = self.options.debug_dirs.iter();
         let mut sites: Vec<Site> = dirs
-            .flat_map(|dir| Site::of(dir, By::Folder, root))
+            .flat_map(|dir| Site::of(dir, By::Folder, roots))
             .collect();
-        sites.sort_by_key(|site| !site.is_inside());
+        sites.sort_by_key(|site| {
+            let place = roots.iter().position(|root| site.root() == Some(root));
+            place.unwrap_or(roots.len())
+        });
         sites.into_iter()
     }
 
@@ -145,7 +148,7 @@ impl<'o> Search<'o> {
         let folder = file.path().parent();
         let folder = folder.and_then(|folder| folder.strip_prefix("/").ok());
         let dirs = self.debug_dirs();
-        dirs.filter(|dir| dir.is_inside() == file.is_inside())
+        dirs.filter(|dir| dir.root() == file.root())
             .filter_map(move |dir| folder.map(|folder| dir.join(folder)))
     }
 

@@ -33,7 +33,7 @@ impl<'o> Search<'o> {
     /// nothing stands in another.
     pub(crate) fn module(self, path: Option<&Path>, id: &BuildId) -> Result<File, Error> {
         let named = path.filter(|path| path.is_absolute());
-        let named = named.map(|path| Site::of(path, By::File, self.options.root.as_deref()));
+        let named = named.map(|path| Site::of(path, By::File, &self.options.roots));
         let names = names_of(id);
         let by_id = self
             .debug_dirs()
@@ -53,7 +53,7 @@ impl<'o> Search<'o> {
     }
 }
 
-/// Opens the module of this build ID: under its path inside [`Options::root`] and on the
+/// Opens the module of this build ID: under its path inside each of [`Options::roots`] and on the
 /// host, or by the ID in each of [`Options::debug_dirs`], as `.build-id/xx/rest/elf`
 /// (where `perf` keeps it), `.build-id/xx/rest`, or `.build-id/xx/rest.debug` that is more
 /// than a debug file.

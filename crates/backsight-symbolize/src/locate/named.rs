@@ -89,7 +89,7 @@ impl<'o> Search<'o> {
     /// relative to the folder of the file.
     fn sites_of_path(self, path: &Path) -> Vec<Site> {
         if path.is_absolute() {
-            Site::of(path, By::File, self.options.root.as_deref())
+            Site::of(path, By::File, &self.options.roots)
         } else {
             self.sites().iter().map(|file| file.beside(path)).collect()
         }

@@ -52,7 +52,7 @@ impl Near {
     /// Returns where the file stands, by each of its names, and then the module.
     pub(super) fn sites(&self, options: &Options) -> &[Site] {
         self.sites.get_or_init(|| {
-            let of = |path: &PathBuf| Site::of(path, By::Folder, options.root.as_deref());
+            let of = |path: &PathBuf| Site::of(path, By::Folder, &options.roots);
             let module = self.module.iter().flat_map(of);
             let all = self.file.iter().cloned().chain(module);
             all.flat_map(Site::with_canonical).collect()

@@ -25,14 +25,14 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Returns where the path may lead that `by` named: inside `root` first, then on the
-    /// host.
+    /// Returns where the path may lead that `by` named: inside each of `roots` first, then
+    /// on the host.
     ///
-    /// A path that begins with `root` is the host's name for what is inside. A
+    /// A path that begins with a root is the host's name for what is inside. A
     /// relative path is relative to the host's working directory, so it names
     /// nothing else inside.
-    pub(crate) fn of(path: &Path, by: By, root: Option<&Path>) -> Vec<Self> {
-        let inside = root.and_then(|root| {
+    pub(crate) fn of(path: &Path, by: By, roots: &[PathBuf]) -> Vec<Self> {
+        let inside = roots.iter().filter_map(|root| {
             let path = match path.strip_prefix(root) {
                 Ok(rest) => Path::new("/").join(rest),
                 Err(_) => path.to_owned(),
@@ -45,7 +45,7 @@ impl Site {
             path: path.to_owned(),
             by,
         };
-        inside.into_iter().chain([host]).collect()
+        inside.chain([host]).collect()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -60,7 +60,12 @@ impl Site {
         }
     }
 
-    /// Whether it is inside the target's root.
+    /// Returns the target's root that it is inside of, unless it is the host's.
+    pub(crate) fn root(&self) -> Option<&PathBuf> {
+        self.root.as_ref()
+    }
+
+    /// Whether it is inside a root of the target.
     pub(crate) fn is_inside(&self) -> bool {
         self.root.is_some()
     }
@@ -125,7 +130,7 @@ impl Site {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use backsight_files::By;
 
@@ -133,18 +138,20 @@ mod tests {
 
     #[test]
     fn the_target_goes_before_the_host() {
-        let cases: [(&str, Option<&str>, &[&str]); 4] = [
-            ("/usr/a", None, &["/usr/a"]),
-            ("/usr/a", Some("/target"), &["/target:/usr/a", "/usr/a"]),
+        let cases: [(&str, &[&str], &[&str]); 5] = [
+            ("/usr/a", &[], &["/usr/a"]),
+            ("/usr/a", &["/target"], &["/target:/usr/a", "/usr/a"]),
             (
                 "/target/usr/a",
-                Some("/target"),
+                &["/target"],
                 &["/target:/usr/a", "/target/usr/a"],
             ),
-            ("a", Some("/target"), &["a"]),
+            ("/a", &["/two", "/one"], &["/two:/a", "/one:/a", "/a"]),
+            ("a", &["/target"], &["a"]),
         ];
-        for (path, root, want) in cases {
-            let sites = Site::of(Path::new(path), By::Folder, root.map(Path::new));
+        for (path, roots, want) in cases {
+            let of_roots: Vec<PathBuf> = roots.iter().map(PathBuf::from).collect();
+            let sites = Site::of(Path::new(path), By::Folder, &of_roots);
             let shown: Vec<String> = sites
                 .iter()
                 .map(|site| match &site.root {
@@ -152,7 +159,7 @@ mod tests {
                     None => site.path.display().to_string(),
                 })
                 .collect();
-            assert_eq!(shown, want, "{path} in {root:?}");
+            assert_eq!(shown, want, "{path} in {roots:?}");
         }
     }
 
@@ -164,7 +171,7 @@ mod tests {
             ("a", "a.debug", "a.debug"),
         ];
         for (file, name, want) in cases {
-            let site = Site::of(Path::new(file), By::Folder, None).remove(0);
+            let site = Site::of(Path::new(file), By::Folder, &[]).remove(0);
             assert_eq!(site.beside(Path::new(name)).path(), Path::new(want));
         }
     }
