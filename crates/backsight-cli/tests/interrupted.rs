@@ -204,6 +204,73 @@ fn an_index_is_whole_or_not_there() {
     }
 }
 
+/// Indexes libc into a directory, and is killed when a file has a kilobyte: by a signal
+/// that nothing handles, as SIGKILL is.
+fn kill_while_it_is_kept(dir: &Path) {
+    let script = "ulimit -f 1; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_backsight")]);
+    command
+        .args(["index", "build", LIBC, "--index-dir"])
+        .arg(dir);
+    let ended = command.output().expect("it runs");
+    use std::os::unix::process::ExitStatusExt as _;
+    let signal = Some(Signal::SIGXFSZ as i32);
+    assert_eq!(ended.status.signal(), signal, "{ended:?}");
+}
+
+#[test]
+fn an_index_directory_has_nothing_of_who_was_killed() {
+    if !Path::new(LIBC).exists() {
+        return testkit::skip("no libc.so.6 where it usually is");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    kill_while_it_is_kept(dir.path());
+    assert_eq!(names(dir.path()), [""; 0]);
+    let build = |dir: &Path| {
+        let args = ["index", "build", LIBC, "--index-dir"].map(Path::new);
+        run(args.into_iter().chain([dir]))
+    };
+    assert_eq!(build(dir.path()).code, Some(0));
+    let [index] = &names(dir.path())[..] else {
+        panic!("one index: {:?}", names(dir.path()));
+    };
+    // One that is there stays as it was.
+    let before = fs::read(dir.path().join(index)).expect("there");
+    kill_while_it_is_kept(dir.path());
+    assert_eq!(names(dir.path()), [index.as_str()]);
+    assert!(fs::read(dir.path().join(index)).expect("there") == before);
+    // Where files have names one is left, until an hour later the next index comes.
+    let index = index.clone();
+    let filtered = thread::spawn(move || {
+        without_unnamed_files();
+        let dir = tempfile::tempdir().expect("a folder");
+        let foreign = [".notes.part", &format!(".{index}.notes.part")].map(String::from);
+        for name in &foreign {
+            fs::write(dir.path().join(name), "").expect("ours");
+        }
+        kill_while_it_is_kept(dir.path());
+        let mut left = names(dir.path());
+        left.retain(|name| !foreign.contains(name));
+        let [left] = &left[..] else {
+            panic!("one file: {left:?}");
+        };
+        let is_so = left.starts_with(&format!(".{index}.")) && left.ends_with(".part");
+        assert!(is_so, "{left}");
+        for name in foreign.iter().chain([left]) {
+            let file = fs::File::options().write(true).open(dir.path().join(name));
+            let long_ago = std::time::SystemTime::now() - Duration::from_secs(7200);
+            file.expect("ours").set_modified(long_ago).expect("ours");
+        }
+        assert_eq!(build(dir.path()).code, Some(0));
+        let mut want = foreign.to_vec();
+        want.push(index);
+        want.sort();
+        assert_eq!(names(dir.path()), want);
+    });
+    filtered.join().expect("as without a filter");
+}
+
 #[test]
 fn messages_name_the_output() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -3,7 +3,8 @@
 //! ```text
 //!   DIR/93ac61ec5a8e….index             of this build ID, by whoever vouched for it
 //!   DIR/93ac61ec5a8e…-51c0f3….index     of this build ID, as these files had it
-//!   DIR/….index.PID-N.new               being written; takes its name when it is whole
+//!   DIR/.….index.PID-N.part             being written, where the filesystem has no file
+//!                                       without a name; takes its own when it is whole
 //! ```
 //!
 //! A build ID is a claim: any program may carry that of the C++ library. So an index that
@@ -12,7 +13,7 @@
 //! ([`IndexDir::keep`]). Neither is built from files that others can change, and a
 //! directory or an index that others can change is not used at all.
 //!
-//! Files appear whole, by renaming, and go by unlinking, so readers need no lock: a
+//! Files appear whole ([`Whole`](backsight_files::Whole)), and go by unlinking, so readers need no lock: a
 //! file that goes while it is mapped stays until it is let go of. Only two that make
 //! room at once would remove too much: the directory itself is locked, and the second
 //! leaves it to the first. What has not both our names and our first bytes is nobody's
@@ -318,7 +319,8 @@ enum NameKind {
 
 /// Returns what a name of ours stands for; `None` for all others.
 fn kind_of(name: &str) -> Option<NameKind> {
-    let (stem, rest) = name.split_once(SUFFIX)?;
+    let hidden = name.strip_prefix('.');
+    let (stem, rest) = hidden.unwrap_or(name).split_once(SUFFIX)?;
     let (id, binding) = match stem.split_once('-') {
         Some((id, binding)) => (id, Some(binding)),
         None => (stem, None),
@@ -332,12 +334,11 @@ fn kind_of(name: &str) -> Option<NameKind> {
         return None;
     }
     if rest.is_empty() {
-        return Some(NameKind::Index);
+        return hidden.is_none().then_some(NameKind::Index);
     }
-    let (pid, number) = rest
-        .strip_prefix('.')?
-        .strip_suffix(".new")?
-        .split_once('-')?;
+    // Earlier ones were called `….index.PID-N.new`.
+    let end = if hidden.is_some() { ".part" } else { ".new" };
+    let (pid, number) = rest.strip_prefix('.')?.strip_suffix(end)?.split_once('-')?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     (is_number(pid) && is_number(number)).then_some(NameKind::New)
 }
@@ -373,6 +374,13 @@ mod tests {
         let cases = [
             ("77c7.index".to_owned(), index),
             (format!("77c7-{binding}.index"), index),
+            (".77c7.index.12-0.part".to_owned(), new),
+            (format!(".77c7-{binding}.index.1-999.part"), new),
+            ("77c7.index.12-0.part".to_owned(), None),
+            (".77c7.index.12-0.new".to_owned(), None),
+            (".77c7.index".to_owned(), None),
+            (".notes.index.12-0.part".to_owned(), None),
+            (".77c7.index.part".to_owned(), None),
             ("77c7.index.12-0.new".to_owned(), new),
             (format!("77c7-{binding}.index.1-999.new"), new),
             ("77C7.index".to_owned(), None),

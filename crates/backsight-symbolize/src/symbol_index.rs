@@ -1,11 +1,10 @@
 //! The flat index as a value of its own: built once, kept in a file, used later.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
-use backsight_files::{By, Identity};
+use backsight_files::{By, Identity, Whole};
 use backsight_types::BuildId;
 
 use crate::image::Image;
@@ -107,24 +106,20 @@ impl SymbolIndex {
         })
     }
 
-    /// Writes the index to `path`, all of it or nothing: to a file beside it,
-    /// which then takes its name. Others who do the same at the same time, or read
-    /// it, see one whole file or another.
+    /// Writes the index to `path`, all of it or nothing: to a file without a
+    /// name, which then takes this one. Others who do the same at the same time, or read
+    /// it, see one whole file or another. Whoever is killed meanwhile leaves nothing, but
+    /// on filesystems without unnamed files, where it has a name beside `path` until then.
     ///
     /// # Errors
     /// [`IndexError::File`].
     pub fn write(&self, path: &Path) -> Result<(), IndexError> {
-        let (beside, file) = create_beside(path)?;
-        let written = self.write_file(file).and_then(|()| {
-            std::fs::rename(&beside, path)?;
-            Ok(())
-        });
-        if written.is_err() {
-            // What is left of it is of no use; that it cannot be removed is not
-            // the error to report.
-            let _ = std::fs::remove_file(&beside);
-        }
-        written
+        // One that others can write to would not be used.
+        let file = Whole::begin(path, 0o644)?;
+        let mut out = BufWriter::with_capacity(1 << 18, file);
+        self.write_to(&mut out)?;
+        let file = out.into_inner().map_err(|error| error.into_error())?;
+        Ok(file.finish()?)
     }
 
     /// Writes the index as the bytes of its file.
@@ -133,13 +128,6 @@ impl SymbolIndex {
     /// Those of `out`.
     pub fn write_to(&self, out: &mut impl Write) -> std::io::Result<()> {
         self.index.write(out)
-    }
-
-    fn write_file(&self, file: File) -> Result<(), IndexError> {
-        let mut out = BufWriter::with_capacity(1 << 18, file);
-        self.write_to(&mut out)?;
-        out.flush()?;
-        Ok(())
     }
 
     /// Reads the index through: checksums, the order of its rows, and that each
@@ -201,26 +189,5 @@ impl SymbolIndex {
     #[must_use]
     pub fn file_size(&self) -> usize {
         self.index.file_size()
-    }
-}
-
-/// Creates a new file in the directory of `path`. Never opens one that is there,
-/// as someone else may have put a link in its place.
-fn create_beside(path: &Path) -> Result<(PathBuf, File), IndexError> {
-    let mut options = OpenOptions::new();
-    // One that others can write to would not be used.
-    options.write(true).create_new(true).mode(0o644);
-    let mut number = 0_u32;
-    loop {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}-{number}.new", std::process::id()));
-        match options.open(&name) {
-            Ok(file) => return Ok((name.into(), file)),
-            // Of another thread, or left by a process that died.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && number < 1_000 => {
-                number = number.saturating_add(1);
-            }
-            Err(error) => return Err(error.into()),
-        }
     }
 }

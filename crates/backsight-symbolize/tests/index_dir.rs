@@ -238,15 +238,23 @@ fn the_indexes_that_were_not_used_for_longest_go() {
         age(&path, hour * n);
     }
     let begun = b"\x89BSIX\r\n\n and more";
-    for name in ["02.index.1-0.new", "03.index.1-0.new", "04.index.1-0.new"] {
+    for name in [
+        ".02.index.1-0.part",
+        ".03.index.1-0.part",
+        ".04.index.1-0.part",
+        "05.index.1-0.new",
+    ] {
         std::fs::write(case.dir.path.join(name), begun).expect("written");
     }
-    age(&case.dir.path.join("03.index.1-0.new"), hour * 2);
-    std::fs::write(case.dir.path.join("04.index.1-0.new"), "").expect("written");
-    age(&case.dir.path.join("04.index.1-0.new"), hour * 2);
+    age(&case.dir.path.join(".03.index.1-0.part"), hour * 2);
+    age(&case.dir.path.join("05.index.1-0.new"), hour * 2);
+    std::fs::write(case.dir.path.join(".04.index.1-0.part"), "").expect("written");
+    age(&case.dir.path.join(".04.index.1-0.part"), hour * 2);
     // Others' files, by name or by content, however old, and whatever they are.
     let others = [
         "05.index",
+        ".06.index.1-0.part",
+        ".a.index.1-0.part",
         "06.index.1-0.new",
         "a.index",
         "b.new",
@@ -266,7 +274,13 @@ fn the_indexes_that_were_not_used_for_longest_go() {
     case.dir.max_bytes = size * 22 / 10;
     assert_eq!(case.dir.make_room(), Ok(size));
     let own = own.file_name().expect("a name").to_str().expect("digits");
-    let mut left = vec!["02.index.1-0.new", own, "07.index", "08.index", "09.index"];
+    let mut left = vec![
+        ".02.index.1-0.part",
+        own,
+        "07.index",
+        "08.index",
+        "09.index",
+    ];
     left.extend(others);
     left.sort_unstable();
     assert_eq!(case.names(), left);

@@ -127,10 +127,11 @@ fn nothing_is_left_of_a_write_that_fails() {
     assert!(matches!(failed, Err(IndexError::File(_))));
     let names = std::fs::read_dir(fixture.path("")).expect("listed");
     let names = names.map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();
+    names.sort();
     assert!(
-        names
-            .filter_map(|name| name.into_string().ok())
-            .all(|name| !name.ends_with(".new"))
+        !names.iter().any(|name| name.starts_with('.')) && names.contains(&"taken".into()),
+        "{names:?}"
     );
 }
 
