@@ -53,6 +53,8 @@ use people::People;
 use piece::{Piece, Unwound};
 use unwind::Unwinders;
 
+pub(crate) use columns::is_called;
+
 /// A recording that is being read.
 struct Capture {
     profile: Profile,

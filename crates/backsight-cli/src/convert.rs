@@ -13,6 +13,7 @@ mod paths;
 mod read;
 mod recording;
 mod shown;
+mod text_event;
 mod write;
 
 use std::io::Write;
@@ -64,7 +65,7 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "NAME")]
     sample_type: Option<String>,
 
-    /// Of a recording of perf, the event whose samples are taken, with its modifiers or
+    /// Of what perf recorded or printed, the event whose samples are taken, with its modifiers or
     /// without: `cycles`, `cycles:u`, `cpu_core/cycles/` [default: all, and the one with
     /// the most samples where the output has room for one]
     #[arg(long, value_name = "NAME")]

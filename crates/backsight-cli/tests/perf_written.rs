@@ -142,6 +142,48 @@ fn the_event_with_the_most_samples_is_shown() {
     }
 }
 
+/// The same text of perf says which event has how many samples, and is read alike.
+#[test]
+fn an_event_of_a_printed_text_is_chosen_alike() {
+    let file = hybrid();
+    let (dir, path) = put(&file.file());
+    if testkit::tools::tool("perf").is_none() {
+        return skip("no perf");
+    }
+    for fields in ["+period", "-period"] {
+        let text = perf::script(Path::new(&path), &["-F", fields]);
+        let printed = dir.path().join("printed.txt");
+        fs::write(&printed, &text).unwrap();
+        let printed = printed.to_str().unwrap();
+        let shown = run([&FOLDED[..], &["-i", printed]].concat());
+        assert_eq!(total(&shown.stdout), 5, "{fields}: {text}");
+        assert!(shown.stderr.contains(SHOWN), "{fields}: {}", shown.stderr);
+        for (name, want) in [
+            ("instructions", 2),
+            ("cpu_core/cycles/", 5),
+            ("branches", 1),
+        ] {
+            let args = ["-i", printed, "--event", name];
+            let chosen = run([&FOLDED[..], &args].concat());
+            assert_eq!(total(&chosen.stdout), want, "{name}");
+            assert!(
+                chosen
+                    .stderr
+                    .contains("samples of events that were not asked for"),
+                "{}",
+                chosen.stderr
+            );
+            let lines = json(&run([&["normalize"][..], &args].concat()).stdout);
+            let about = of_type(&lines, "profile").pop().unwrap();
+            assert_eq!(about["sample_types"][1]["kind"], name);
+            assert_eq!(of_type(&lines, "sample").len() as i64, want);
+        }
+        let none = ["-i", printed, "--event", "cache-misses"];
+        let names = "the text has cpu_core/cycles/, instructions:u, cpu_atom/branches/";
+        run([&FOLDED[..], &none].concat()).fails(1, &["--event cache-misses", names]);
+    }
+}
+
 #[test]
 fn an_event_is_chosen_by_its_name() {
     let (_dir, path) = put(&hybrid().file());

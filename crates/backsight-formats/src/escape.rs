@@ -96,8 +96,8 @@ fn escaped(text: &str) -> Option<(char, &str)> {
         text.strip_prefix("\\u{")?.split_once('}')?
     };
     let meant = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
-    let is_ours =
-        (is_folded_away(meant) || meant == '#') && text.starts_with("\\x") == meant.is_ascii();
+    let is_ours = (is_folded_away(meant) || matches!(meant, '#' | ' '))
+        && text.starts_with("\\x") == meant.is_ascii();
     is_ours.then_some((meant, behind))
 }
 

@@ -20,6 +20,7 @@
 //! - Any field but the address may be missing (`-F comm,ip,sym`): what the first sample
 //!   has, the others must have, so that a damaged line is not read as another layout. A
 //!   name without an ID is the label `comm`; without an event samples count `samples`.
+//! - Of several events, the one with the most samples is the profile's default.
 //!
 //! Source: `tools/perf/builtin-script.c`, `util/evsel_fprintf.c` of the kernel.
 

@@ -285,6 +285,53 @@ fn a_name_that_begins_as_a_comment_does_is_read_back() {
     }
 }
 
+/// What `difffolded.pl` writes of two files, and `flamegraph.pl` draws by the last.
+#[test]
+fn a_comparison_has_two_values() {
+    let text = "a;b 31 33\na;c 0 7\n# a comment 1\nd 4.5 0\na;b 1 2\n";
+    let (profile, said) = unfold(text);
+    let kinds = profile.sample_types.iter();
+    let kinds: Vec<_> = kinds
+        .map(|of| [of.kind, of.unit].map(|at| profile.strings.get(at).unwrap()))
+        .collect();
+    assert_eq!(kinds, [["before", "1e-1"], ["after", "1e-1"]]);
+    assert_eq!(profile.default_type, Some(1));
+    for (place, want) in [(0, "a;b 320\nd 45\n"), (1, "a;b 350\na;c 70\n")] {
+        assert_eq!(folded(&profile, place, Lead::None), want);
+    }
+    let two = "3 stacks with two values, as of a comparison: read as `before` and `after`";
+    assert_eq!(said[0], two);
+    assert_eq!(said.len(), 2, "{said:?}");
+    let (profile, said) = unfold("a;b 31 33\nc 7\n");
+    assert_eq!(profile.sample_types.len(), 1, "a name may end in a number");
+    assert_eq!((profile.samples.len(), said.len()), (2, 0));
+    // A later line of one value is none of a comparison.
+    let (profile, said) = unfold(&["a;b 1 2\n".repeat(32), "a;c 3\n".to_owned()].concat());
+    assert_eq!(profile.samples.len(), 1);
+    assert_eq!(
+        said[0],
+        "line 33: one value, where lines before it have two"
+    );
+}
+
+#[test]
+fn a_name_that_ends_in_a_number_is_no_second_value() {
+    let mut profile = survey();
+    let place = profile.strings.intern("read 7");
+    for frame in &mut profile.frames {
+        frame.function = Some(place);
+    }
+    let text = folded(&profile, 0, Lead::Process);
+    assert!(
+        text.contains("survey;read 7;read 7;read\\x207 42\n"),
+        "{text}"
+    );
+    let (again, said) = unfold(&text);
+    assert_eq!((said, again.sample_types.len()), (vec![], 1));
+    assert_eq!(folded(&again, 0, Lead::None), text);
+    assert!(again.strings.find("read 7").is_some());
+}
+
 #[test]
 fn folded_stacks_are_known_by_their_lines() {
     use backsight_formats::folded::is_one;

@@ -138,7 +138,7 @@ fn is_shown(event: &EventType) -> bool {
 
 /// Returns whether an event is called so: with its modifiers or without (`cycles:u`), and
 /// with what counts it or without (`cpu_core/cycles/`).
-fn is_called(name: &str, wanted: &str) -> bool {
+pub(crate) fn is_called(name: &str, wanted: &str) -> bool {
     let plain = without_modifiers(name);
     let of_unit = plain
         .strip_suffix('/')

@@ -13,7 +13,7 @@ use backsight_types::profile::Profile;
 
 use super::format::Input;
 use super::open::Opened;
-use super::recording;
+use super::{recording, text_event};
 use crate::account::LeftOut;
 use crate::capture::{self, Recording};
 use crate::failure::{Failure, Result, complain};
@@ -73,9 +73,9 @@ pub(super) fn in_pieces(
     }
     let opened = Opened::new(path)?;
     let format = Input::of(opened.path, how.from, &opened.begin, opened.is_packed)?;
-    if how.event.is_some() && format != Input::Perf {
-        let message = "--event chooses among the events of what `perf record` wrote: of other \
-                       inputs --sample-type chooses";
+    if how.event.is_some() && !matches!(format, Input::Perf | Input::PerfScript) {
+        let message = "--event chooses among the events of what perf wrote: of other inputs \
+                       --sample-type chooses";
         return Err(Failure::Usage(message.to_owned()));
     }
     let mut malformed = Malformed::new(opened.path);
@@ -125,7 +125,13 @@ fn read(
         Input::PerfScript => {
             let input = opened.unpacked();
             let read = perf_script::read(input, summed, |error| malformed.tell(error));
-            read.map_err(|error| Failure::io(Shown(path), &error))?
+            let mut profile = read.map_err(|error| Failure::io(Shown(path), &error))?;
+            if let Some(event) = how.event {
+                let what = format_args!("--event {event}");
+                let others = text_event::take(&mut profile, event, summed);
+                malformed.count(&others.map_err(|cause| Failure::of(what, cause))?);
+            }
+            profile
         }
         Input::Perf => {
             let (input, can_seek) = opened.seekable()?;

@@ -1,16 +1,27 @@
 //! What an output with room for one kind of value shows, and what it leaves out.
 
+use std::collections::HashSet;
+
 use backsight_types::profile::Profile;
 
 /// Returns how many samples of which events are shown, and which are not; `None` when
 /// all are. A sample whose values are of other types than the shown one is left out. One
-/// with a single value is none of a recording: the same has a sample for each type then.
+/// with a single value is none of a recording: the same has a sample for each type then. But
+/// of a text that says no periods, each has one value, that of samples.
 pub(super) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
+    let firsts: HashSet<usize> = (profile.samples.iter())
+        .filter_map(|(sample, ..)| usize::try_from(sample.first_type).ok())
+        .collect();
+    let counts_alone = |first: usize| {
+        let has_amount = first.checked_add(1).is_some_and(|at| firsts.contains(&at));
+        !has_amount && event(profile, first).is_some()
+    };
     let mut counts: Vec<Option<(bool, i64)>> = Vec::new();
     counts.resize(profile.sample_types.len(), None);
     for (sample, values, _) in profile.samples.iter() {
         let first = usize::try_from(sample.first_type).unwrap_or(usize::MAX);
-        let Some(count) = counts.get_mut(first).filter(|_| values.len() > 1) else {
+        let is_one = values.len() > 1 || counts_alone(first);
+        let Some(count) = counts.get_mut(first).filter(|_| is_one) else {
             continue;
         };
         let is_shown = (first..first.saturating_add(values.len())).contains(&shown);
@@ -19,9 +30,9 @@ pub(super) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
     }
     // The first value counts, and the second is called as the event.
     let name = |first: usize| {
-        let mut types = profile.sample_types.iter().skip(first);
-        let kind = types.nth(1).and_then(|of| profile.strings.get(of.kind));
-        kind.unwrap_or_default().to_owned()
+        let behind = first.checked_add(1);
+        let name = behind.and_then(|behind| kind(profile, behind));
+        name.unwrap_or_default().to_owned()
     };
     let of = |wanted: bool| {
         let known = counts.iter().enumerate();
@@ -35,4 +46,15 @@ pub(super) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
     let (shown, others) = (of(true), of(false));
     let shown = if shown.is_empty() { "none" } else { &shown };
     (!others.is_empty()).then(|| format!("samples shown: {shown}; left out: {others}"))
+}
+
+fn kind(profile: &Profile, at: usize) -> Option<&str> {
+    profile.strings.get(profile.sample_types.get(at)?.kind)
+}
+
+/// Returns the event whose samples a value counts: the next value has its name.
+fn event(profile: &Profile, first: usize) -> Option<&str> {
+    let name = kind(profile, first.checked_add(1)?)?;
+    let counted = kind(profile, first)?.strip_suffix("-samples")?;
+    (counted == name).then_some(name)
 }

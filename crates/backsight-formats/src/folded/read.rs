@@ -25,6 +25,9 @@ pub struct Error {
     pub cause: &'static str,
 }
 
+/// By so many lines a text is known.
+const FIRST_LINES: usize = 32;
+
 /// What samples are counted in, by the digits that values have behind their points.
 const UNITS: [&str; 10] = [
     "count", "1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7", "1e-8", "1e-9",
@@ -32,6 +35,9 @@ const UNITS: [&str; 10] = [
 
 /// What is said of stacks when some have fractions.
 const SCALED: &str = "stacks, counted in the part of one that the unit says: values have fractions";
+
+/// What is said of stacks with two values.
+const COMPARED: &str = "stacks with two values, as of a comparison: read as `before` and `after`";
 
 /// What is said of a value that has more digits than all can have.
 const ROUNDED: &str = "values with digits that were rounded off";
@@ -42,7 +48,11 @@ const ROUNDED: &str = "values with digits that were rounded off";
 /// Values count `samples`, and those of one stack are a sum. They may have fractions,
 /// which some tools write: then all are counted in the unit that they need (`1e-3` is a
 /// thousandth), so that no share and no total changes. Digits behind the ninth are rounded
-/// off. A line that begins with `#` and names no call is a comment; [`write`](super::write)
+/// off.
+///
+/// Where each of the first lines ends in two values, they are a comparison, as
+/// `difffolded.pl` writes it: the values are called `before` and `after`, and `after`, by
+/// which `flamegraph.pl` draws its widths, is the profile's default. A line that begins with `#` and names no call is a comment; [`write`](super::write)
 /// escapes such a name. What is not UTF-8 becomes �.
 ///
 /// # Errors
@@ -51,19 +61,53 @@ pub fn read(
     input: impl BufRead,
     mut malformed: impl FnMut(&Error),
 ) -> io::Result<(Profile, Flaws)> {
-    let mut text = Text::default();
     let mut lines = Lines::new(input, MAX_LINE);
-    while let Some((number, line)) = lines.next()? {
-        let taken = match line {
-            Line::Whole(line) => text.take(&String::from_utf8_lossy(line)),
+    let mut first: Vec<(u64, Result<String, &'static str>)> = Vec::new();
+    let mut next = || -> io::Result<_> {
+        let Some((number, line)) = lines.next()? else {
+            return Ok(None);
+        };
+        let line = match line {
+            Line::Whole(line) => Ok(String::from_utf8_lossy(line).into_owned()),
             Line::TooLong => Err("longer than 16 MiB"),
         };
-        if let Err(cause) = taken {
+        Ok(Some((number, line)))
+    };
+    while first.len() < FIRST_LINES
+        && let Some(line) = next()?
+    {
+        first.push(line);
+    }
+    let known = first.iter().filter_map(|(_, line)| line.as_deref().ok());
+    let mut text = Text {
+        is_compared: is_compared(known),
+        ..Text::default()
+    };
+    let mut take = |(number, line): (u64, Result<String, &'static str>)| {
+        if let Err(cause) = line.and_then(|line| text.take(&line)) {
             let line = number;
             malformed(&Error { line, cause });
         }
+    };
+    first.into_iter().for_each(&mut take);
+    while let Some(line) = next()? {
+        take(line);
     }
     Ok(text.finish())
+}
+
+/// Returns whether lines are of a comparison: all that have a value have another one before
+/// it. Of one name alone they say too little: a thread may be called `worker 1`.
+fn is_compared<'l>(lines: impl Iterator<Item = &'l str>) -> bool {
+    let mut has_call = false;
+    let stacks = lines.filter(|line| !is_comment(line));
+    for (names, _) in stacks.filter_map(|line| parted(line).ok()) {
+        match parted_at_last(names) {
+            Ok((names, _)) => has_call |= names.contains(';'),
+            Err(_) => return false,
+        }
+    }
+    has_call
 }
 
 /// Returns whether a text that begins so looks like folded stacks: each of its first
@@ -74,7 +118,7 @@ pub fn is_one(begin: &[u8]) -> bool {
         Some(end) => begin.get(..end).unwrap_or_default(),
         None => begin,
     };
-    let lines = whole.split(|byte| *byte == b'\n').take(32);
+    let lines = whole.split(|byte| *byte == b'\n').take(FIRST_LINES);
     let lines = lines.map(String::from_utf8_lossy);
     let mut has_call = false;
     for line in lines.filter(|line| !is_comment(line) && !line.trim_ascii().is_empty()) {
@@ -93,8 +137,11 @@ fn is_comment(line: &str) -> bool {
 
 /// Parts a line into its names and its value, and says whether digits of that are lost.
 fn parted(line: &str) -> Result<(&str, (Exact, bool)), &'static str> {
+    parted_at_last(line.trim_ascii_end())
+}
+
+fn parted_at_last(line: &str) -> Result<(&str, (Exact, bool)), &'static str> {
     let (names, value) = line
-        .trim_ascii_end()
         .rsplit_once([' ', '\t'])
         .ok_or("no value behind a space at its end")?;
     let value = Exact::read(value).ok_or("its value is no number of 64 bits")?;
@@ -105,8 +152,11 @@ fn parted(line: &str) -> Result<(&str, (Exact, bool)), &'static str> {
 struct Text {
     profile: Profile,
     locations: HashMap<StrIdx, LocationIdx>,
-    /// The stacks, in their order, and their sums.
-    sums: Vec<(Option<StackIdx>, Exact)>,
+    /// Whether each stack has two values: before and after.
+    is_compared: bool,
+    /// The stacks, in their order, and their sums: of those before, and of the only ones
+    /// or those after.
+    sums: Vec<(Option<StackIdx>, [Exact; 2])>,
     places: HashMap<Option<StackIdx>, usize>,
     flaws: Flaws,
 }
@@ -117,7 +167,14 @@ impl Text {
             return Ok(());
         }
         let (names, (value, lost)) = parted(line)?;
-        if lost {
+        let (names, (before, lost_before)) = match self.is_compared {
+            true => {
+                let parted = parted_at_last(names);
+                parted.map_err(|_| "one value, where lines before it have two")?
+            }
+            false => (names, (Exact::default(), false)),
+        };
+        if lost || lost_before {
             self.flaws.change(ROUNDED, 1);
         }
         let mut stack = None;
@@ -135,22 +192,24 @@ impl Text {
             stack = Some(self.profile.stacks.call(stack, location));
         }
         let place = *self.places.entry(stack).or_insert_with(|| {
-            self.sums.push((stack, Exact::default()));
+            self.sums.push((stack, <[Exact; 2]>::default()));
             self.sums.len().saturating_sub(1)
         });
-        if let Some((_, sum)) = self.sums.get_mut(place) {
-            sum.add(value);
+        if let Some((_, sums)) = self.sums.get_mut(place) {
+            for (sum, value) in sums.iter_mut().zip([before, value]) {
+                sum.add(value);
+            }
         }
         Ok(())
     }
 
     /// Counts all in the largest unit in which the sums are whole numbers, if they fit.
     fn finish(mut self) -> (Profile, Flaws) {
-        let sums = self.sums.iter().map(|(_, sum)| *sum);
-        let wanted = sums.clone().map(Exact::digits).max().unwrap_or(0);
+        let sums = || self.sums.iter().flat_map(|(_, sums)| sums);
+        let wanted = sums().map(|sum| sum.digits()).max().unwrap_or(0);
         let fits = |digits: &u32| {
             let mut total = 0_i64;
-            sums.clone().all(|sum| {
+            sums().all(|sum| {
                 let value = sum.in_units_of(*digits);
                 let sum = value.and_then(|value| total.checked_add(value.checked_abs()?));
                 sum.is_some_and(|sum| {
@@ -161,23 +220,37 @@ impl Text {
         };
         let digits = (1..=wanted).rev().find(fits).unwrap_or(0);
         let strings = &mut self.profile.strings;
-        let kind = strings.intern("samples");
         let place = usize::try_from(digits).unwrap_or_default();
         let unit = strings.intern(UNITS.get(place).copied().unwrap_or("count"));
-        self.profile.sample_types.push(ValueType { kind, unit });
-        for (stack, sum) in &self.sums {
-            if sum.digits() > digits {
+        let kinds: &[&str] = match self.is_compared {
+            true => &["before", "after"],
+            false => &["samples"],
+        };
+        for kind in kinds {
+            let kind = strings.intern(kind);
+            self.profile.sample_types.push(ValueType { kind, unit });
+        }
+        self.profile.default_type = self.is_compared.then_some(1);
+        for (stack, sums) in &self.sums {
+            if sums.iter().any(|sum| sum.digits() > digits) {
                 self.flaws.change(ROUNDED, 1);
             }
             let sample = Sample {
                 stack: *stack,
                 ..Sample::default()
             };
-            let value = sum.in_units_of(digits).unwrap_or_default();
-            self.profile.samples.sum(sample, &[value], &[]);
+            let [before, value] = sums.map(|sum| sum.in_units_of(digits).unwrap_or_default());
+            let samples = &mut self.profile.samples;
+            match self.is_compared {
+                true => samples.sum(sample, &[before, value], &[]),
+                false => samples.sum(sample, &[value], &[]),
+            }
+        }
+        let stacks = u64::try_from(self.sums.len()).unwrap_or(u64::MAX);
+        if self.is_compared {
+            self.flaws.change(COMPARED, stacks);
         }
         if digits > 0 {
-            let stacks = u64::try_from(self.sums.len()).unwrap_or(u64::MAX);
             self.flaws.change(SCALED, stacks);
         }
         (self.profile, self.flaws)

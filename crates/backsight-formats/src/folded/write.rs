@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use backsight_types::profile::{Label, LabelValue, Profile, Sample, StackIdx, StrIdx, ThreadIdx};
 
 use super::tree::{NodeIdx, Tree};
+use super::value::Exact;
 use crate::escape::Folded;
 use crate::place_name::UNKNOWN;
 
@@ -93,7 +94,13 @@ pub fn write(
         if value == 0 {
             return Ok(());
         }
-        writeln!(out, "{line} {value}")
+        // A number at the end of a name would be another value, as of a comparison.
+        match line.rsplit_once(' ') {
+            Some((before, number)) if Exact::read(number).is_some() => {
+                writeln!(out, "{before}\\x20{number} {value}")
+            }
+            _ => writeln!(out, "{line} {value}"),
+        }
     })
 }
 

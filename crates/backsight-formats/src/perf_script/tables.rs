@@ -50,11 +50,16 @@ pub(super) struct Tables {
     pub(super) profile: Profile,
     /// The first of the two values of each event.
     events: HashMap<String, u32>,
+    /// How many samples each event has, in the order of their values.
+    counts: Vec<u64>,
     modules: HashMap<String, ModuleIdx>,
     processes: HashMap<u32, ProcessIdx>,
     threads: HashMap<(u32, u32, String), ThreadIdx>,
     locations: HashMap<Key, LocationIdx>,
 }
+
+/// Each event has so many values: how many samples, and how much they stand for.
+const VALUES: u32 = 2;
 
 /// What samples count when they do not say of which event they are.
 const NO_EVENT: &str = "";
@@ -93,7 +98,7 @@ impl Tables {
         })
     }
 
-    /// Each event has two values: how many samples, and how much they stand for.
+    /// Returns the place of an event's first value.
     fn event(&mut self, name: &str) -> u32 {
         if let Some(first) = self.events.get(name) {
             return *first;
@@ -122,6 +127,7 @@ impl Tables {
         };
         sample_types.extend(values);
         self.events.insert(name.to_owned(), first);
+        self.counts.push(0);
         first
     }
 
@@ -240,6 +246,10 @@ impl Tables {
             stack,
             ..begun.sample
         };
+        let event = usize::try_from(sample.first_type / VALUES).unwrap_or(usize::MAX);
+        if let Some(count) = self.counts.get_mut(event) {
+            *count = count.saturating_add(1);
+        }
         let values = [1, begun.period.unwrap_or_default()];
         let values = if begun.period.is_some() {
             &values[..]
@@ -253,6 +263,11 @@ impl Tables {
     }
 
     pub(super) fn into_profile(mut self) -> Profile {
+        // Of several, that with the most samples is shown first; of equal ones, the first.
+        let counts = (0_u32..).zip(&self.counts);
+        let most = counts.max_by_key(|(event, count)| (**count, std::cmp::Reverse(*event)));
+        let most = most.and_then(|(event, _)| event.checked_mul(VALUES));
+        self.profile.default_type = most.filter(|first| *first > 0);
         // Of one event alone, samples need no other name.
         if self.events.len() == 1 {
             let samples = self.profile.strings.intern("samples");
