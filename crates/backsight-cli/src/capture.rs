@@ -101,6 +101,9 @@ pub(crate) fn perf_data(
             capture.throttled
         ));
     }
+    if let Some(what) = capture.unwinders.not_walked() {
+        say(&what);
+    }
     let mut problems = reader.into_problems();
     // No format that is written has a place for them.
     let what = "branch stacks of samples";

@@ -106,7 +106,7 @@ pub use index::IndexError;
 pub use index_dir::IndexDir;
 pub use kernel::{Kallsyms, KernelSymbol};
 pub use limits::Limits;
-pub use locate::find_module as open_module;
+pub use locate::{find_debug_file as open_debug_file, find_module as open_module};
 pub use options::{Access, Options, Tier};
 pub use oversized::Oversized;
 pub use packed::unpacked_file;

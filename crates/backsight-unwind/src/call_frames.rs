@@ -2,13 +2,14 @@
 
 use backsight_types::{AbsAddr, AbsRange, FileOffset};
 use gimli::BaseAddresses;
-use object::elf::{FileHeader64, PF_X, PT_GNU_EH_FRAME, PT_LOAD, ProgramHeader64};
-use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use object::elf::{FileHeader32, FileHeader64, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
+use object::read::elf::{ElfFile, FileHeader, ProgramHeader};
 use object::{Architecture, LittleEndian, Object, ObjectSection, ReadRef};
 
 use crate::fde_index::{SearchTable, eh_frame_of};
 use crate::frame_section::FrameSection;
 use crate::machine::Machine;
+use crate::packed;
 
 /// Sections larger than this are left out: the largest browser's has a tenth of it.
 const MAX_SECTION: u64 = 256 << 20;
@@ -30,36 +31,60 @@ struct Segment {
     virt: u64,
 }
 
-type Elf<'d, R> = ElfFile64<'d, LittleEndian, R>;
+/// An ELF file of either class.
+type Elf<'d, H, R> = ElfFile<'d, H, R>;
 
 impl CallFrames {
     /// Reads `.eh_frame` and `.debug_frame`, as far as they are there; `None` for what is
     /// no ELF file of a machine whose stacks can be walked.
     pub fn read<'d>(data: impl ReadRef<'d>) -> Option<Self> {
-        let elf = Elf::parse(data).ok()?;
-        let machine = match elf.architecture() {
-            Architecture::X86_64 => Machine::X86_64,
-            Architecture::Aarch64 => Machine::Aarch64,
-            _ => return None,
-        };
-        let headers = program_headers(data)?;
+        let of_64_bits = Self::read_as::<FileHeader64<LittleEndian>>(data);
+        of_64_bits.or_else(|| Self::read_as::<FileHeader32<LittleEndian>>(data))
+    }
+
+    fn read_as<'d, H: FileHeader<Endian = LittleEndian>>(data: impl ReadRef<'d>) -> Option<Self> {
+        let elf = Elf::<H, _>::parse(data).ok()?;
+        let machine = machine_of(&elf)?;
+        let headers = program_headers::<H>(data)?;
         let code = headers.iter().filter(|header| {
             let flags = header.p_flags(LittleEndian);
             header.p_type(LittleEndian) == PT_LOAD && (flags & PF_X).0 != 0
         });
         let code = code.map(|header| Segment {
-            in_file: header.p_offset(LittleEndian),
-            size: header.p_filesz(LittleEndian),
-            virt: header.p_vaddr(LittleEndian),
+            in_file: header.p_offset(LittleEndian).into(),
+            size: header.p_filesz(LittleEndian).into(),
+            virt: header.p_vaddr(LittleEndian).into(),
         });
-        let eh_frame = by_sections(&elf, machine).or_else(|| by_segments(data, headers, machine));
-        let debug_frame = bytes_of(&elf, ".debug_frame").map(|(_, bytes)| bytes);
-        let debug_frame = debug_frame.map(|bytes| FrameSection::debug_frame(bytes, machine));
+        let eh_frame =
+            by_sections(&elf, machine).or_else(|| by_segments::<H>(data, headers, machine));
+        let debug_frame = debug_frame_of(&elf, machine);
         Some(Self {
             machine,
             sections: eh_frame.into_iter().chain(debug_frame).collect(),
             code: code.collect(),
         })
+    }
+
+    /// Takes `.debug_frame` of the file's debug file, which has what `strip` took away.
+    /// Returns whether there is one, for the same machine.
+    pub fn add_debug_file<'d>(&mut self, data: impl ReadRef<'d>) -> bool {
+        let of_64_bits = Elf::<FileHeader64<LittleEndian>, _>::parse(data).ok();
+        let of_64_bits = of_64_bits.and_then(|elf| self.debug_frame_in(&elf));
+        let found = of_64_bits.or_else(|| {
+            let elf = Elf::<FileHeader32<LittleEndian>, _>::parse(data).ok()?;
+            self.debug_frame_in(&elf)
+        });
+        let is_there = found.is_some();
+        self.sections.extend(found);
+        is_there
+    }
+
+    fn debug_frame_in<'d, H: FileHeader<Endian = LittleEndian>>(
+        &self,
+        elf: &Elf<'d, H, impl ReadRef<'d>>,
+    ) -> Option<FrameSection> {
+        let machine = machine_of(elf).filter(|machine| *machine == self.machine)?;
+        debug_frame_of(elf, machine)
     }
 
     /// Returns the machine that the file is for.
@@ -72,6 +97,12 @@ impl CallFrames {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sections.is_empty()
+    }
+
+    /// Returns whether it has `.debug_frame`.
+    #[must_use]
+    pub fn has_debug_frame(&self) -> bool {
+        self.sections.iter().any(|section| !section.is_eh_frame())
     }
 
     /// Returns how far code stands from where the file says, when the byte at `offset` of
@@ -94,23 +125,50 @@ impl CallFrames {
     }
 }
 
-fn program_headers<'d>(data: impl ReadRef<'d>) -> Option<&'d [ProgramHeader64<LittleEndian>]> {
-    let header = FileHeader64::<LittleEndian>::parse(data).ok()?;
+fn machine_of<'d, H: FileHeader<Endian = LittleEndian>>(
+    elf: &Elf<'d, H, impl ReadRef<'d>>,
+) -> Option<Machine> {
+    match elf.architecture() {
+        Architecture::X86_64 => Some(Machine::X86_64),
+        Architecture::I386 => Some(Machine::X86),
+        Architecture::Aarch64 => Some(Machine::Aarch64),
+        _ => None,
+    }
+}
+
+fn program_headers<'d, H: FileHeader<Endian = LittleEndian>>(
+    data: impl ReadRef<'d>,
+) -> Option<&'d [H::ProgramHeader]> {
+    let header = H::parse(data).ok()?;
     header.program_headers(LittleEndian, data).ok()
 }
 
-/// Returns the address and the bytes of a section that is not compressed.
-fn bytes_of<'d>(elf: &Elf<'d, impl ReadRef<'d>>, name: &str) -> Option<(u64, Box<[u8]>)> {
+/// Returns the address and the bytes of a section, unpacked.
+fn bytes_of<'d, H: FileHeader<Endian = LittleEndian>>(
+    elf: &Elf<'d, H, impl ReadRef<'d>>,
+    name: &str,
+) -> Option<(u64, Box<[u8]>)> {
     let section = elf.section_by_name(name)?;
-    let is_plain = section.compressed_file_range().ok()?.format == object::CompressionFormat::None;
-    if section.size() > MAX_SECTION || !is_plain {
+    if section.size() > MAX_SECTION {
         return None;
     }
-    let bytes = section.data().ok()?;
-    (!bytes.is_empty()).then(|| (section.address(), bytes.into()))
+    let bytes = packed::unpacked(section.compressed_data().ok()?, MAX_SECTION)?;
+    (!bytes.is_empty()).then_some((section.address(), bytes))
 }
 
-fn by_sections<'d>(elf: &Elf<'d, impl ReadRef<'d>>, machine: Machine) -> Option<FrameSection> {
+/// In a file that was linked, `.debug_frame` is loaded nowhere.
+fn debug_frame_of<'d, H: FileHeader<Endian = LittleEndian>>(
+    elf: &Elf<'d, H, impl ReadRef<'d>>,
+    machine: Machine,
+) -> Option<FrameSection> {
+    let (_, bytes) = bytes_of(elf, ".debug_frame")?;
+    Some(FrameSection::debug_frame(bytes, machine))
+}
+
+fn by_sections<'d, H: FileHeader<Endian = LittleEndian>>(
+    elf: &Elf<'d, H, impl ReadRef<'d>>,
+    machine: Machine,
+) -> Option<FrameSection> {
     let (eh_frame, bytes) = bytes_of(elf, ".eh_frame")?;
     let address = |name| {
         elf.section_by_name(name)
@@ -130,24 +188,28 @@ fn by_sections<'d>(elf: &Elf<'d, impl ReadRef<'d>>, machine: Machine) -> Option<
 }
 
 /// A file whose section headers were cut away still says where it has its table.
-fn by_segments<'d>(
+fn by_segments<'d, H: FileHeader<Endian = LittleEndian>>(
     data: impl ReadRef<'d>,
-    headers: &[ProgramHeader64<LittleEndian>],
+    headers: &[H::ProgramHeader],
     machine: Machine,
 ) -> Option<FrameSection> {
-    let kind = |header: &&ProgramHeader64<LittleEndian>| header.p_type(LittleEndian);
+    let kind = |header: &&H::ProgramHeader| header.p_type(LittleEndian);
     let found = headers.iter().find(|it| kind(it) == PT_GNU_EH_FRAME)?;
     let header = found.data(LittleEndian, data).ok()?;
-    let base = found.p_vaddr(LittleEndian);
+    let base = found.p_vaddr(LittleEndian).into();
     let (eh_frame, _) = eh_frame_of(header, base)?;
     // It ends with a zero of its own, somewhere in its segment.
     let bytes = headers
         .iter()
         .filter(|it| kind(it) == PT_LOAD)
         .find_map(|segment| {
-            let into = eh_frame.checked_sub(segment.p_vaddr(LittleEndian))?;
-            let left = segment.p_filesz(LittleEndian).checked_sub(into)?;
-            let at = segment.p_offset(LittleEndian).checked_add(into)?;
+            let into = eh_frame.checked_sub(segment.p_vaddr(LittleEndian).into())?;
+            let [size, offset]: [u64; 2] = [
+                segment.p_filesz(LittleEndian).into(),
+                segment.p_offset(LittleEndian).into(),
+            ];
+            let left = size.checked_sub(into)?;
+            let at = offset.checked_add(into)?;
             let size = left.min(MAX_SECTION);
             data.read_bytes_at(at, size)
                 .ok()

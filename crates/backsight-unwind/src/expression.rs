@@ -40,7 +40,10 @@ pub(crate) fn evaluate(
             EvaluationResult::Complete => break,
             EvaluationResult::RequiresRegister { register, .. } => {
                 let value = match register {
-                    Register(number) if number == return_address && number == 16 => registers.pc,
+                    // The columns of x86 that stand for the program counter.
+                    Register(number) if number == return_address && matches!(number, 8 | 16) => {
+                        registers.pc
+                    }
                     Register(number) => registers.get(number)?,
                 };
                 evaluation

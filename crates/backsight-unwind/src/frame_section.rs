@@ -77,20 +77,20 @@ impl FrameSection {
     fn vendor(&self) -> Vendor {
         match self.machine {
             Machine::Aarch64 => Vendor::AArch64,
-            Machine::X86_64 => Vendor::Default,
+            Machine::X86_64 | Machine::X86 => Vendor::Default,
         }
     }
 
     pub(crate) fn as_eh_frame(&self) -> EhFrame<Bytes<'_>> {
         let mut section = EhFrame::new(&self.bytes, LittleEndian);
-        section.set_address_size(8);
+        section.set_address_size(self.machine.word_size());
         section.set_vendor(self.vendor());
         section
     }
 
     pub(crate) fn as_debug_frame(&self) -> DebugFrame<Bytes<'_>> {
         let mut section = DebugFrame::new(&self.bytes, LittleEndian);
-        section.set_address_size(8);
+        section.set_address_size(self.machine.word_size());
         section.set_vendor(self.vendor());
         section
     }

@@ -58,11 +58,13 @@ fn by_frame_pointer(
         return Err(End::Outermost);
     }
     let sp = registers.get(machine.stack_pointer()).ok_or(End::NoRule)?;
-    let (above, behind) = (fp.checked_add(8), fp.checked_add(16));
+    let word_size = u64::from(machine.word_size());
+    let above = fp.checked_add(word_size);
+    let behind = above.and_then(|above| above.checked_add(word_size));
     let (Some(above), Some(behind)) = (above, behind) else {
         return Err(End::NotCode);
     };
-    if fp < sp || fp & 7 != 0 {
+    if fp < sp || !fp.is_multiple_of(word_size) {
         return Err(End::NotCode);
     }
     let pc = word(above).ok_or(End::NotRecorded)? & mask;
@@ -94,7 +96,10 @@ fn without_frame(
 ) -> Option<Registers> {
     let sp = registers.get(machine.stack_pointer())?;
     let (pc, behind) = match machine {
-        Machine::X86_64 => (word(sp)?, sp.checked_add(8)?),
+        Machine::X86_64 | Machine::X86 => {
+            let size = u64::from(machine.word_size());
+            (word(sp)?, sp.checked_add(size)?)
+        }
         Machine::Aarch64 => (registers.get(machine.return_address())? & mask, sp),
     };
     let mut caller = *registers;

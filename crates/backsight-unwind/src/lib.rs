@@ -6,8 +6,8 @@
 //!   no row: a guess, by frame pointers; it counts only where it leads into code
 //! ```
 //!
-//! Bytes in, addresses out: nothing is opened here and no process is asked. x86-64 and
-//! AArch64, in little-endian ELF files of 64 bits.
+//! Bytes in, addresses out: nothing is opened here and no process is asked. x86-64,
+//! the 32 bits of x86, and AArch64; in little-endian ELF files.
 //!
 //! - **Every number is taken for hostile.** An expression of the CFI may not jump
 //!   backwards, so it ends; what a walk may evaluate, how many frames a stack may have and
@@ -20,7 +20,7 @@
 //!
 //! Sources: DWARF 5, section 6.4; the Linux Standard Base 5.0, section 10.6, for
 //! `.eh_frame` and `.eh_frame_hdr`; the processor supplements of the System V ABI for
-//! x86-64 (chapter 3) and "DWARF for the Arm 64-bit Architecture" for the numbers of
+//! x86-64 (chapter 3) and for i386 (table 2.14), and "DWARF for the Arm 64-bit Architecture" for the numbers of
 //! registers.
 
 #![forbid(unsafe_code)]
@@ -40,6 +40,7 @@ mod fde_index;
 mod frame_section;
 mod guess;
 mod machine;
+mod packed;
 mod registers;
 mod row;
 mod step;

@@ -56,9 +56,8 @@ impl Step<'_> {
         let column = row.return_address;
         let saved = row.saved(column);
         match (self.machine, saved) {
-            (_, Some(Saved::Undefined)) | (Machine::X86_64, None | Some(Saved::Same)) => {
-                Err(End::Outermost)
-            }
+            (_, Some(Saved::Undefined))
+            | (Machine::X86_64 | Machine::X86, None | Some(Saved::Same)) => Err(End::Outermost),
             // Who has made a call has another return address in the register by now.
             (Machine::Aarch64, None | Some(Saved::Same)) if !self.is_exact => Err(End::NoRule),
             (Machine::Aarch64, None) => registers.get(column).ok_or(End::NoRule),

@@ -95,8 +95,8 @@ impl Walker {
         self.files.get(usize::try_from(index.0).ok()?)
     }
 
-    /// Walks a stack of a process with this code, innermost frame first. `word` reads eight
-    /// bytes of its memory, as far as they are known.
+    /// Walks a stack of a process with this code, innermost frame first. `word` reads a word of
+    /// the machine, [`Machine::word_size`] bytes of its memory, as far as they are known.
     pub fn walk(
         &mut self,
         machine: Machine,

@@ -10,7 +10,16 @@ use backsight_unwind::{Machine, Registers};
 pub(super) fn machine(name: &str) -> Option<Machine> {
     match name {
         "x86_64" => Some(Machine::X86_64),
+        "i386" | "i486" | "i586" | "i686" => Some(Machine::X86),
         "aarch64" => Some(Machine::Aarch64),
+        _ => None,
+    }
+}
+
+/// Returns the machine of a process of 32 bits.
+pub(super) fn of_32_bits(machine: Machine) -> Option<Machine> {
+    match machine {
+        Machine::X86_64 | Machine::X86 => Some(Machine::X86),
         _ => None,
     }
 }
@@ -35,6 +44,20 @@ pub(super) fn of(machine: Machine, user: &UserStack<'_>) -> Option<(Registers, u
             ];
             let others = (8..16_u16).map(|number| (number, u32::from(number) + 8));
             (PC_OF_X86, &mut first.into_iter().chain(others))
+        }
+        // The same of perf, in the other order of DWARF.
+        Machine::X86 => {
+            let all = [
+                (0, 0),
+                (3, 1),
+                (1, 2),
+                (2, 3),
+                (6, 4),
+                (7, 5),
+                (5, 6),
+                (4, 7),
+            ];
+            (PC_OF_X86, &mut all.into_iter())
         }
         // X0 to X30 and SP have the same numbers.
         _ => (

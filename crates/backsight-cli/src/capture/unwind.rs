@@ -25,6 +25,10 @@ pub(super) struct Unwinders {
     files: HashMap<ModuleIdx, Option<FileIdx>>,
     processes: HashMap<u32, Process>,
     found: Unwound,
+    /// Samples with stacks of machines that cannot be walked here.
+    not_walked: u64,
+    /// What the recording says that its machine is called.
+    name: Option<String>,
 }
 
 #[derive(Debug)]
@@ -43,7 +47,26 @@ impl Unwinders {
             files: HashMap::new(),
             processes: HashMap::new(),
             found: Unwound::default(),
+            not_walked: 0,
+            name: machine.map(str::to_owned),
         }
+    }
+
+    /// Says which stacks were recorded as memory and are not walked: those of which machine,
+    /// and how many.
+    pub(super) fn not_walked(&self) -> Option<String> {
+        let name = self.name.as_deref().unwrap_or("a machine without a name");
+        let whose = match self.machine {
+            Some(_) => format!("32-bit code on {name}"),
+            None => name.to_owned(),
+        };
+        let count = self.not_walked;
+        (count > 0).then(|| {
+            format!(
+                "{count} stacks were recorded as memory of {whose}, where none can be walked \
+                 here: they are as short as the recording has them"
+            )
+        })
     }
 
     /// What a process has mapped has changed.
@@ -78,11 +101,17 @@ impl Unwinders {
         let is_of_user = |entry: &ChainEntry| entry.context == Context::User;
         let others = sample.chain().filter(|entry| !is_of_user(entry));
         others.for_each(|entry| self.found.push(entry));
-        let machine = self.machine.filter(|_| !user.is_32_bit);
+        let machine = match user.is_32_bit {
+            true => self.machine.and_then(registers::of_32_bits),
+            false => self.machine,
+        };
         let registers = machine.and_then(|it| Some((it, registers::of(it, user)?)));
         let Some((machine, (registers, sp))) = registers else {
             let chain = sample.chain().filter(is_of_user);
             chain.for_each(|entry| self.found.push(entry));
+            if machine.is_none() {
+                self.not_walked = self.not_walked.saturating_add(1);
+            }
             return None;
         };
         // Within execve, the registers are those of the program before.
@@ -102,7 +131,10 @@ impl Unwinders {
             ..
         } = self;
         let code = &processes.get(&pid)?.code;
-        let mut word = |addr| user.word(sp, addr);
+        let mut word = |addr| match machine.word_size() {
+            4 => user.half_word(sp, addr),
+            _ => user.word(sp, addr),
+        };
         Some(walker.walk(machine, code, registers, &mut word, |frame| {
             found.push(ChainEntry {
                 addr: frame.addr,
@@ -155,5 +187,12 @@ fn call_frames(module: &Module) -> Option<CallFrames> {
     // Without segments nothing proved that this is the file.
     module.segments.as_ref()?;
     let file = find::open_proven(module).ok()?;
-    CallFrames::read(&ReadCache::new(file))
+    let mut frames = CallFrames::read(&ReadCache::new(&file))?;
+    // `strip` takes away `.debug_frame`, and leaves the `.eh_frame` of a few functions.
+    if !frames.has_debug_frame()
+        && let Some(debug_file) = find::debug_file_of(&file, module)
+    {
+        frames.add_debug_file(&ReadCache::new(debug_file));
+    }
+    Some(frames)
 }

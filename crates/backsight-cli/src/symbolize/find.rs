@@ -106,6 +106,12 @@ pub(crate) fn open_proven(module: &Module) -> Result<File, Reason> {
     })
 }
 
+/// Opens the debug file of a module whose file was found.
+pub(crate) fn debug_file_of(file: &File, module: &Module) -> Option<File> {
+    let options = &PLACES.get_or_init(Places::default).options;
+    backsight_symbolize::open_debug_file(file, Some(path_of(module)), options)
+}
+
 /// Opens the file of this device and inode, or the one under this path where that is
 /// proof enough.
 fn open_same(module: &Module, path: &Path, places: &Places) -> Result<File, Option<Reason>> {

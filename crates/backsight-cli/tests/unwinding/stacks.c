@@ -10,11 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
+/* So many turns take a microsecond or so. */
+#ifndef BURN
+#define BURN 2000
+#endif
+
 static volatile unsigned long sink, turns_done;
 
 __attribute__((noipa)) unsigned long burn(unsigned long x)
 {
-    for (int i = 0; i < 2000; i++)
+    for (int i = 0; i < BURN; i++)
         x = x * 6364136223846793005ul + 1442695040888963407ul;
     return x;
 }

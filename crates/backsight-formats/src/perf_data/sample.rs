@@ -226,4 +226,12 @@ impl UserStack<'_> {
         let at = usize::try_from(addr.checked_sub(sp)?).ok()?;
         Bytes::new(self.stack.get(at..)?, self.big).u64()
     }
+
+    /// The same of four bytes: a word of 32-bit code.
+    #[must_use]
+    pub fn half_word(&self, sp: u64, addr: u64) -> Option<u64> {
+        let at = usize::try_from(addr.checked_sub(sp)?).ok()?;
+        let word = Bytes::new(self.stack.get(at..)?, self.big).u32();
+        word.map(u64::from)
+    }
 }

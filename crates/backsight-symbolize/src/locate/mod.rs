@@ -33,7 +33,9 @@ mod near;
 mod site;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use backsight_files::By;
 use backsight_types::BuildId;
@@ -46,6 +48,21 @@ use crate::{Error, Options, SoughtKind};
 pub use module::find as find_module;
 pub(crate) use near::Near;
 pub(crate) use site::Site;
+
+/// Opens the debug file that goes with a module: by its build ID, by its debug link, or by
+/// its path, as a [`Symbolizer`](crate::Symbolizer) finds it. `None` when there is none that
+/// is proven to be it.
+#[must_use]
+pub fn find_debug_file(module: &File, path: Option<&Path>, options: &Options) -> Option<File> {
+    let near = Near::new(None, path.map(Path::to_owned), Arc::default());
+    let own = ElfFile::read(module, options.limits.file_bytes, options).ok()?;
+    let search = Search {
+        options,
+        near: &near,
+    };
+    let found = search.debug_file(own.build_id(), Some(&own))?;
+    found.site.open().ok()
+}
 
 /// A file that was found, and where.
 #[derive(Debug)]
