@@ -204,7 +204,7 @@ impl Files {
                 let name = &mut last.name;
                 let is_sure = name.linkage.is_some() || (name.function.is_some() && !found.mangles);
                 let entry = last.start.filter(|_| !is_sure);
-                let plain = name.function.as_deref();
+                let plain = name.bare();
                 let symbol = entry.map(|entry| self.symbols.name_of(entry, plain, options));
                 symbol.unwrap_or(Ok(None)).map(|symbol| {
                     if let Some(symbol) = symbol {
@@ -327,6 +327,7 @@ fn frame(level: Level) -> Frame {
         function,
         linkage,
         line: start_line,
+        ..
     } = level.name;
     let Location { file, line, column } = level.location;
     let within = |number: Option<u32>| known_in(&file, number.unwrap_or(0));

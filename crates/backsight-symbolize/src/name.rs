@@ -16,6 +16,8 @@ pub(crate) struct Name {
     pub(crate) linkage: Option<Arc<str>>,
     /// The line where the source declares the function, from 1; 0 when unknown.
     pub(crate) line: u32,
+    /// Bytes of `function` that are namespaces and classes put before a plain name.
+    scopes: u32,
 }
 
 impl Name {
@@ -29,6 +31,7 @@ impl Name {
             function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),
             linkage: Some(linkage),
             line: 0,
+            scopes: 0,
         }
     }
 
@@ -42,6 +45,7 @@ impl Name {
             function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),
             linkage: Some(linkage),
             line: 0,
+            scopes: 0,
         }
     }
 
@@ -52,6 +56,7 @@ impl Name {
             function: Some(text(demangled)),
             linkage: Some(text(raw)),
             line: 0,
+            scopes: 0,
         }
     }
 
@@ -66,15 +71,29 @@ impl Name {
         text(&self.function).saturating_add(linkage)
     }
 
+    /// Returns the name of a function that the linker does not know by name, without its
+    /// namespaces and classes.
+    pub(crate) fn bare(&self) -> Option<&str> {
+        let scopes = usize::try_from(self.scopes).ok()?;
+        self.function.as_deref()?.get(scopes..)
+    }
+
     /// Returns the same name, declared on this line.
     pub(crate) fn at_line(self, line: u32) -> Self {
         Self { line, ..self }
     }
 
-    /// Returns the name of a function that the linker does not know by name.
-    pub(crate) fn of_plain(raw: &[u8]) -> Self {
+    /// Returns the name of a function that the linker does not know by name. So many of
+    /// its bytes are the namespaces and classes that it stands in.
+    pub(crate) fn of_plain(raw: &[u8], scopes: u32) -> Self {
+        let (scopes, name) = usize::try_from(scopes)
+            .ok()
+            .and_then(|scopes| raw.split_at_checked(scopes))
+            .unwrap_or((&[], raw));
+        let scopes = lossy(scopes);
         Self {
-            function: Some(lossy(raw).into()),
+            scopes: u32::try_from(scopes.len()).unwrap_or(0),
+            function: Some([scopes, lossy(name)].concat().into()),
             linkage: None,
             line: 0,
         }

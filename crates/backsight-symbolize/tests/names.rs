@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use backsight_symbolize::{Frame, Options, Tier};
 use common::{Fixture, find, symbol, symbolizer_of, symbolizer_with};
 use object::{Object as _, ObjectSymbol as _};
@@ -97,6 +99,74 @@ fn a_symbol_says_what_a_plain_name_leaves_out() {
                 assert_eq!(frame.function.as_deref(), Some(want), "{compiler} {flag}");
                 assert!(frame.line.is_some(), "{compiler} {flag} {want}");
             }
+        }
+    }
+}
+
+/// What was folded in has no symbol. Where gcc gives it no linkage name either, the DIEs
+/// around its declaration say where it stands.
+#[test]
+fn inlined_names_have_the_scopes_that_their_dies_stand_in() {
+    let source = r#"
+        #define FOLD static inline __attribute__((always_inline)) int
+        #define BODY { volatile int z = k; return z; }
+        namespace a { namespace {
+        FOLD helper(int k) BODY
+        struct Box { int v; inline __attribute__((always_inline)) int get(int k) BODY };
+        } // namespace
+        namespace { union Bits { int v; template <class T> __attribute__((always_inline)) int as(T k) BODY }; }
+        inline namespace v1 { FOLD newest(int k) BODY }
+        namespace { struct Out { struct In; }; }
+        struct Out::In { FOLD deep(int k) BODY };
+        struct Seen { FOLD linked(int k) BODY };
+        }
+        FOLD top(int k) BODY
+        int api(int n) {
+            a::Box box{n};
+            a::Bits bits{n};
+            return a::helper(n) + box.get(n) + bits.as<int>(n) + a::newest(n) + a::Out::In::deep(n)
+                + a::Seen::linked(n) + top(n);
+        }
+    "#;
+    let want = [
+        "a::(anonymous namespace)::Bits::as<int>",
+        "a::(anonymous namespace)::Box::get",
+        "a::(anonymous namespace)::Out::In::deep",
+        "a::(anonymous namespace)::helper",
+        "a::Seen::linked(int)",
+        "a::v1::newest",
+        "top",
+    ];
+    for flags in [&["-gdwarf-5"][..], &["-gdwarf-4", "-fdebug-types-section"]] {
+        let fixture = Fixture::new();
+        fixture.write("a.cpp", source);
+        let mut args = vec!["-O1", "-shared", "-fPIC", "-o", "a", "a.cpp"];
+        args.extend(flags);
+        if let Err(words) = fixture.run("g++", &args) {
+            return testkit::skip(&words);
+        }
+        for tier in [Tier::Lazy, Tier::Flat] {
+            let options = Options {
+                tier,
+                ..Options::default()
+            };
+            let path = fixture.path("a");
+            let (start, size) = symbol(&path, "_Z3apii");
+            let (symbolizer, module) = symbolizer_with(options, &path);
+            let mut met = BTreeSet::new();
+            for addr in start..start + size {
+                let frames = find(&symbolizer, module, addr).expect("an answer");
+                let inlined = frames.iter().filter(|frame| frame.inlined);
+                met.extend(inlined.filter_map(|frame| frame.function.clone()));
+            }
+            // gcc leaves no trace of where a union with a type unit of its own stands.
+            let is_type_unit = flags.len() > 1;
+            let lost = |name: &str| is_type_unit && name == "Bits::as<int>";
+            let met: BTreeSet<&str> = met
+                .iter()
+                .map(|name| if lost(name) { want[0] } else { name })
+                .collect();
+            assert_eq!(met, BTreeSet::from(want), "{flags:?} {tier:?}");
         }
     }
 }

@@ -59,6 +59,10 @@ fn abbreviation(
     let kind = match head.tag {
         gimli::DW_TAG_subprogram => Kind::Function,
         gimli::DW_TAG_inlined_subroutine => Kind::Inlined,
+        gimli::DW_TAG_namespace => Kind::Namespace,
+        gimli::DW_TAG_class_type | gimli::DW_TAG_interface_type => Kind::Class,
+        gimli::DW_TAG_structure_type => Kind::Structure,
+        gimli::DW_TAG_union_type => Kind::Union,
         _ => Kind::Other,
     };
     let encoding = plans.encoding;
@@ -173,7 +177,15 @@ impl Compiling<'_> {
 /// Returns where the attribute goes, unless nobody asks for it.
 #[inline]
 fn slot_of(kind: Kind, name: DwAt) -> Option<Slot> {
-    if kind == Kind::Other {
+    if kind.is_scope() {
+        return match name {
+            gimli::DW_AT_name => Some(Slot::NameOrCallFile),
+            gimli::DW_AT_signature => Some(Slot::Origin),
+            gimli::DW_AT_specification | gimli::DW_AT_extension => Some(Slot::Specification),
+            _ => None,
+        };
+    }
+    if !kind.is_code() {
         return None;
     }
     let is_function = kind == Kind::Function;

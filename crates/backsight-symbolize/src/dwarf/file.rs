@@ -11,6 +11,7 @@ use super::flatten::{Scratch, flatten};
 use super::index::Index;
 use super::part::UnitPart;
 use super::prefix::Prefix;
+use super::scope::Texts;
 use super::sections::{Role, Sections};
 use super::whole::{Owner, Whole};
 use super::{Fault, Found};
@@ -99,6 +100,7 @@ impl DwarfFile {
             sections,
             companions,
             options: Arc::clone(&self.options),
+            texts: Texts::default(),
         }
     }
 

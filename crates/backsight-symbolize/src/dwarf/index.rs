@@ -20,6 +20,7 @@ use super::home::{Home, HomeKind};
 use super::links::Links;
 use super::name::Names;
 use super::roots;
+use super::scope::{ScopedNames, Texts};
 use super::sections::Sections;
 use super::split::SplitUnits;
 use super::tables::{Reading, UnitTables};
@@ -61,6 +62,7 @@ impl<'d> Index<'d> {
         sections: &'d Sections,
         companions: &'d Companions,
         options: &'d Options,
+        texts: &'d Texts,
     ) -> Self {
         let limits = &options.limits;
         let mut dwarf = sections.dwarf();
@@ -75,6 +77,7 @@ impl<'d> Index<'d> {
             links: Links {
                 units: Units::new(Arc::new(home)),
                 supplementary,
+                scoped: ScopedNames::new(texts),
             },
             splits: SplitUnits::new(companions),
             companions,
@@ -158,7 +161,10 @@ impl<'d> Index<'d> {
 
     /// Returns the bytes that the tables of units and their names take.
     pub(super) fn kept_bytes(&self) -> u64 {
-        self.kept.get().saturating_add(self.names.kept.get())
+        let names = self.names.kept.get();
+        let scoped = self.links.scoped.kept.get();
+        let tables = self.kept.get();
+        tables.saturating_add(names).saturating_add(scoped)
     }
 
     fn reading(&self) -> Reading<'_> {

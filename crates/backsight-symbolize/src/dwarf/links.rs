@@ -4,6 +4,7 @@ use gimli::{DebugInfoOffset, UnitOffset};
 
 use super::form::{Class, Value};
 use super::home::HomeKind;
+use super::scope::ScopedNames;
 use super::unit::Unit;
 use super::units::Units;
 
@@ -13,6 +14,7 @@ pub(super) struct Links<'d> {
     /// Of the main file.
     pub(super) units: Units<'d>,
     pub(super) supplementary: Option<Units<'d>>,
+    pub(super) scoped: ScopedNames<'d>,
 }
 
 impl<'d> Links<'d> {

@@ -45,6 +45,7 @@ mod range;
 mod range_list;
 mod root;
 mod roots;
+mod scope;
 mod sections;
 mod split;
 mod tables;

@@ -34,7 +34,8 @@ pub(super) struct Names<'d> {
 enum Key<'d> {
     Linkage(&'d [u8]),
     Ada(&'d [u8]),
-    Plain(&'d [u8]),
+    /// With how many of its bytes are scopes.
+    Plain(&'d [u8], u32),
 }
 
 /// What the DIEs of a function say of it, in bytes of the file.
@@ -43,12 +44,21 @@ pub(crate) struct RawName<'d> {
     pub(crate) linkage: Option<&'d [u8]>,
     /// What was met before a linkage name was, if anything; of Ada's functions that name
     /// once more, which is how they are told from others'.
+    /// The namespaces and classes that it stands in are before it.
     pub(crate) plain: Option<&'d [u8]>,
+    /// Bytes of `plain` that are namespaces and classes.
+    pub(crate) scopes: u32,
     /// The line where the source declares it, from 1; 0 when unknown.
     pub(crate) line: u32,
 }
 
 impl RawName<'_> {
+    /// Returns the plain name without its namespaces and classes.
+    pub(crate) fn bare(&self) -> Option<&[u8]> {
+        let scopes = usize::try_from(self.scopes).ok()?;
+        self.plain?.get(scopes..)
+    }
+
     /// Whether the linkage name is Ada's: nothing in itself says so.
     pub(crate) fn is_ada(&self) -> bool {
         self.linkage.is_some() && self.linkage == self.plain
@@ -67,9 +77,12 @@ pub(super) fn raw<'d>(
 ) -> RawName<'d> {
     let limits = unit.home.limits;
     let short = |name: &&[u8]| name.len() <= limits.name_bytes;
+    let is_mangled = unit.mangles();
     let (mut unit, mut die) = (unit, *die);
     let mut raw = RawName::default();
+    let mut last = (unit, die.die);
     for _ in 0..=limits.name_links {
+        last = (unit, die.die);
         let Ok(root) = unit.own_root() else {
             break;
         };
@@ -105,6 +118,12 @@ pub(super) fn raw<'d>(
         raw.plain = raw.linkage;
     } else if raw.linkage.is_some() {
         raw.plain = None;
+    } else if let Some(plain) = raw.plain.filter(|_| is_mangled) {
+        // The last DIE is the declaration, which stands where the source has it.
+        let (unit, declaration) = last;
+        if let Some(scoped) = links.scoped.of(declaration, plain, unit, fuel) {
+            (raw.plain, raw.scopes) = (Some(scoped.text), scoped.scopes);
+        }
     }
     raw
 }
@@ -133,7 +152,7 @@ impl<'d> Names<'d> {
         let raw = raw(&named, unit, links, fuel);
         let key = if raw.is_ada() { Key::Ada } else { Key::Linkage };
         let linkage = raw.linkage.map(key);
-        let name = match linkage.or(raw.plain.map(Key::Plain)) {
+        let name = match linkage.or(raw.plain.map(|plain| Key::Plain(plain, raw.scopes))) {
             Some(key) => self.get(key),
             None => Name::default(),
         };
@@ -149,7 +168,7 @@ impl<'d> Names<'d> {
         let name = match key {
             Key::Linkage(raw) => Name::of_linkage(raw, self.options),
             Key::Ada(raw) => Name::of_ada(raw, self.options),
-            Key::Plain(raw) => Name::of_plain(raw),
+            Key::Plain(raw, scopes) => Name::of_plain(raw, scopes),
         };
         self.kept
             .add(name.bytes().saturating_add(size_of::<(Key<'d>, Name)>()));

@@ -52,7 +52,29 @@ pub(super) enum Kind {
     Function,
     /// `DW_TAG_inlined_subroutine`.
     Inlined,
+    /// `DW_TAG_namespace`.
+    Namespace,
+    /// `DW_TAG_class_type`, `DW_TAG_interface_type`.
+    Class,
+    /// `DW_TAG_structure_type`.
+    Structure,
+    /// `DW_TAG_union_type`.
+    Union,
     Other,
+}
+
+impl Kind {
+    /// Whether it is a function or an inlined call.
+    #[inline]
+    pub(super) fn is_code(self) -> bool {
+        matches!(self, Self::Function | Self::Inlined)
+    }
+
+    /// Whether it puts its name before those of the functions in it.
+    #[inline]
+    pub(super) fn is_scope(self) -> bool {
+        !self.is_code() && self != Self::Other
+    }
 }
 
 /// A part of a plan.

@@ -8,7 +8,9 @@ use super::cursor::Cursor;
 use super::home::Home;
 use super::plan::Plans;
 use super::root::Root;
+use super::scope::Scopes;
 use super::{Fault, Fuel, Slice};
+use crate::tally::Tally;
 
 /// Languages whose functions linkers know by the names that they have.
 const PLAIN: [gimli::DwLang; 7] = [
@@ -38,6 +40,7 @@ pub(super) struct Unit<'d> {
     pub(super) home: Arc<Home<'d>>,
     root: OnceLock<Result<Root<'d>, Fault>>,
     plans: OnceLock<Result<Arc<Plans>, Fault>>,
+    scopes: OnceLock<Scopes>,
 }
 
 impl<'d> Unit<'d> {
@@ -52,6 +55,7 @@ impl<'d> Unit<'d> {
             home,
             root: OnceLock::new(),
             plans: OnceLock::new(),
+            scopes: OnceLock::new(),
         }
     }
 
@@ -84,6 +88,15 @@ impl<'d> Unit<'d> {
             .plans
             .get_or_init(|| self.home.abbrevs.plans(&self.header));
         plans.as_ref().map_err(|fault| *fault)
+    }
+
+    /// Returns its namespaces and classes; what they take is counted the first time.
+    pub(super) fn scopes(&self, kept: &Tally) -> &Scopes {
+        self.scopes.get_or_init(|| {
+            let scopes = Scopes::read(self);
+            kept.add(scopes.bytes());
+            scopes
+        })
     }
 
     /// Returns whether code may be described here, and not types alone.

@@ -3,7 +3,8 @@
 use super::form::{Class, Value};
 
 /// The attributes that are read. Functions have no call site and inlined calls
-/// no name of their own, so that these share places.
+/// no name of their own, so that these share places. Of scopes the name is read, and what
+/// they are a part of: a type's signature is their origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     Low = 0,

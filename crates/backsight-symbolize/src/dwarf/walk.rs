@@ -105,7 +105,7 @@ impl<'d> CodeDies<'d> {
             if plan.has_children {
                 depth = at.saturating_add(1);
             }
-            if plan.kind == Kind::Other || at > self.ceiling {
+            if !plan.kind.is_code() || at > self.ceiling {
                 self.plans.pass(plan, &mut cursor)?;
                 if depth <= self.floor {
                     break;
@@ -162,7 +162,7 @@ impl CodeDie {
         fuel.spend(usize::try_from(plan.cost).unwrap_or(usize::MAX))?;
         (self.die, self.depth, self.closed) = (die, 0, 0);
         (self.kind, self.has_children) = (plan.kind, plan.has_children);
-        if plan.kind == Kind::Other {
+        if !plan.kind.is_code() {
             return Ok(false);
         }
         plans.read(plan, &mut cursor, &mut self.values)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Found;
 use super::companions::Companions;
 use super::index::Index;
+use super::scope::Texts;
 use super::sections::Sections;
 use crate::Options;
 
@@ -14,6 +15,8 @@ pub(super) struct Owner {
     pub(super) sections: Sections,
     pub(super) companions: Companions,
     pub(super) options: Arc<Options>,
+    /// What names are put together from.
+    pub(super) texts: Texts,
 }
 
 self_cell::self_cell! {
@@ -29,7 +32,12 @@ impl Whole {
     /// Reads nothing yet.
     pub(super) fn of(owner: Owner) -> Self {
         Self::new(owner, |owner| {
-            Index::new(&owner.sections, &owner.companions, &owner.options)
+            Index::new(
+                &owner.sections,
+                &owner.companions,
+                &owner.options,
+                &owner.texts,
+            )
         })
     }
 

@@ -49,15 +49,15 @@ pub(super) fn name_functions<'d>(part: &mut UnitPart<'d>, symbols: &'d Symbols, 
         if is_sure || node.row.parent().is_some() {
             continue;
         }
-        let (plain, line) = (name.plain, name.line);
+        let (plain, line) = (name.bare(), name.line);
         let entry = code.virt_offset(node.row.place());
         let symbol = entry.and_then(|entry| symbol_of(symbols, entry, plain));
         if let (Some(symbol), Ok(row)) = (symbol, u32::try_from(part.functions.len())) {
             let linkage = Some(symbol.name);
             part.functions.push(RawName {
                 linkage,
-                plain: None,
                 line,
+                ..RawName::default()
             });
             *node = node.named(row);
         }

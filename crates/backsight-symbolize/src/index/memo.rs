@@ -313,7 +313,9 @@ fn shown<'i>(index: &'i Index, function: u32, options: &Options) -> Option<Cow<'
 pub(crate) fn name(index: &Index, function: u32, options: &Options) -> Option<Name> {
     let (record, stored) = rows(index, function)?;
     let name = match index.text(record.linkage.get()) {
-        None => index.text(record.plain.get()).map(Name::of_plain)?,
+        None => index
+            .text(record.plain.get())
+            .map(|plain| Name::of_plain(plain, 0))?,
         Some(linkage) => match stored.filter(|_| options.demangle) {
             None if record.is_ada() => Name::of_ada(linkage, options),
             None => Name::of_linkage(linkage, options),

@@ -93,7 +93,7 @@ impl Known {
             if bare {
                 return Some(String::from("a bare name"));
             }
-            return (ours != theirs).then(|| format!("not {theirs}"));
+            return (!is_scoped(ours, theirs)).then(|| format!("not {theirs}"));
         }
         // What stubs are named after, tests/plt.rs asks objdump.
         if sized.is_empty() && (ours == ".plt" || ours.ends_with("@plt")) {
@@ -134,9 +134,13 @@ fn level_objection(frame: &Frame, level: &Level) -> Option<String> {
     }
     let theirs = level.name.as_deref().filter(|_| frame.inlined)?;
     let ours = raw(frame).unwrap_or_default();
-    let qualified = ours.strip_suffix(theirs);
-    let same = qualified.is_some_and(|scope| scope.is_empty() || scope.ends_with("::"));
-    (!same).then(|| format!("not {theirs}"))
+    (!is_scoped(ours, theirs)).then(|| format!("not {theirs}"))
+}
+
+/// Whether ours is their name, with or without the scopes that it stands in.
+fn is_scoped(ours: &str, theirs: &str) -> bool {
+    let scope = ours.strip_suffix(theirs);
+    scope.is_some_and(|scope| scope.is_empty() || scope.ends_with("::"))
 }
 
 fn raw(frame: &Frame) -> Option<&str> {

@@ -16,6 +16,12 @@ fn says_less(ours: &str, theirs: &str) -> bool {
     ours.is_empty() || is_plain || (!is_mangled(ours) && scopes.iter().any(is_part))
 }
 
+/// Whether one name is the other, plain one with namespaces and classes before it.
+pub(super) fn is_scoped(full: &str, plain: &str) -> bool {
+    let scopes = full.strip_suffix(plain);
+    !plain.is_empty() && !says_less(full, plain) && scopes.is_some_and(|it| it.ends_with("::"))
+}
+
 /// Whether a mangled name has the identifier of a plain one: `decode` for `_ZN1a6decodeEv`.
 /// Operators and closures have none.
 fn is_plain_form(plain: &str, mangled: &str) -> bool {
@@ -99,6 +105,15 @@ pub(super) const KNOWN: &[Known] = &[
                     && is_plain_form(theirs, ours)
                     && (subject.covers(ours, found.addr) || subject.covers_cold(ours, found.addr))
             })
+        },
+    },
+    // The DIE has no linkage name, and stands in namespaces or classes. Others leave these
+    // out of its name.
+    Known {
+        name: "scopes of a plain name",
+        holds: |_, found| match &found.what {
+            What::Name { ours, theirs, .. } => is_scoped(ours, theirs),
+            _ => false,
         },
     },
     // A stub of a procedure linkage table is called after what it jumps to. Others have

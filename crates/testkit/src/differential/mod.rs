@@ -13,7 +13,7 @@ pub use oracles::{Asked, Oracle, listing};
 pub use sample::sample;
 pub use subject::Subject;
 
-use known::KNOWN;
+use known::{KNOWN, is_scoped};
 
 /// One call level, with its raw name. Zero is "unknown".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +71,10 @@ fn same_for(what: &What, ours: &[Level], other: &[Level]) -> bool {
     let mut levels = ours.iter().zip(other);
     match what {
         What::Depth(..) => true,
-        What::Name { level, .. } => ours[*level].name == other[*level].name,
+        What::Name { level, .. } => match (&ours[*level].name, &other[*level].name) {
+            (Some(ours), Some(other)) => ours == other || is_scoped(ours, other),
+            (ours, other) => ours == other,
+        },
         What::File { .. } => levels.all(|(our, other)| match (&our.file, &other.file) {
             (Some(our), Some(other)) => our == other || other.ends_with(&format!("/{our}")),
             (our, other) => our == other,

@@ -79,6 +79,7 @@ fn every_class_holds_for_what_it_says() {
             "copy.isra.0",
         ),
         ("plain name of DWARF", Llvm, 0x1008, "_ZN1a4fullEv", "full"),
+        ("scopes of a plain name", Llvm, 0x1900, "a::bare", "bare"),
         ("stub", Llvm, 0x1500, "puts@plt", "last"),
         ("stub", Binutils, 0x1500, "puts@plt", ""),
         ("symbol stretched past its end", Llvm, 0x1210, "", "sized"),
