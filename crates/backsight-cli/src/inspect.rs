@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use backsight_formats::escape::Terminal;
 use backsight_formats::ndjson::{Header, Symbol, Writer};
-use backsight_symbolize::{Definition, DefinitionKind, Source};
+use backsight_symbolize::{Definition, DefinitionKind, ModuleId, SoughtKind, Source, Symbolizer};
 
 use crate::TOOL;
 use crate::args::Format;
@@ -13,7 +13,7 @@ use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
 use crate::oversized;
 use crate::symbolize::Symbols;
-use crate::symbolize::accounted::Accounted;
+use crate::symbolize::accounted::{Accounted, say_sought};
 
 /// List the functions and data that a file defines, or find them by name
 ///
@@ -56,7 +56,7 @@ impl Inspect {
         }
         if self.names.is_empty() {
             let all = symbolizer.definitions(module).map_err(failed)?;
-            oversized::say(&symbolizer, [module].into_iter());
+            self.say_what_is_missing(&symbolizer, module);
             self.write(out, &all)?;
             return Ok(Done::Fully);
         }
@@ -72,8 +72,17 @@ impl Inspect {
                 done = Done::InPart;
             }
         }
-        oversized::say(&symbolizer, [module].into_iter());
+        self.say_what_is_missing(&symbolizer, module);
         Ok(done)
+    }
+
+    /// Says which tables are damaged: names may be missing. With -v all is said at the end.
+    fn say_what_is_missing(&self, symbolizer: &Symbolizer, module: ModuleId) {
+        oversized::say(symbolizer, [module].into_iter());
+        if !self.symbols.verbose {
+            let all = symbolizer.sought(module).into_iter();
+            say_sought(all.filter(|sought| sought.kind == SoughtKind::SymbolTable));
+        }
     }
 
     fn write(&self, out: &mut impl Write, definitions: &[Definition]) -> std::io::Result<()> {

@@ -4,6 +4,7 @@ mod common;
 mod split;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use common::{Ran, backsight};
@@ -148,6 +149,111 @@ fn why_a_file_did_not_count_can_be_asked() {
             "{args:?}: {}",
             ran.stderr
         );
+    }
+}
+
+/// Has the symbol table of `bare` lead to no names.
+fn damage(split: &Split) {
+    let path = split.path("bare");
+    let mut bytes = fs::read(&path).expect("made");
+    let number = |at: usize, size: usize| {
+        let bytes = bytes[at..at + size].iter().rev();
+        bytes.fold(0_usize, |all, byte| all << 8 | usize::from(*byte))
+    };
+    let mut headers = (0..number(60, 2)).map(|n| number(40, 8) + n * 64);
+    let symtab = headers.find(|at| number(at + 4, 4) == 2).expect("a table");
+    bytes[symtab + 40..symtab + 44].copy_from_slice(&999_u32.to_le_bytes());
+    fs::write(path, bytes).expect("ours");
+}
+
+#[test]
+fn a_damaged_symbol_table_is_said() {
+    let Some(split) = Split::new() else {
+        return testkit::skip("no C compiler, or no binutils");
+    };
+    if fs::read(split.path("bare")).expect("made")[4..6] != [2, 1] {
+        return testkit::skip("not of 64 bits, or big-endian");
+    }
+    let addr = split.addr.clone();
+    let word = "bare: no sound symbol table: .symtab: leads to no section of names";
+    let mut command = vec!["inspect", "bare"];
+    split.ask(&command).ok();
+    damage(&split);
+    // Of names that are listed some are missing, asked for or not.
+    let ran = split.ask(&command);
+    assert_eq!(ran.stderr.matches(word).count(), 1, "{}", ran.stderr);
+    assert!(!ran.stdout.contains(" work"), "{}", ran.stdout);
+    command.push("-v");
+    let others: [&[&str]; 4] = [
+        &command,
+        &["symbolize", "-e", "bare", &addr, "-v"],
+        &["addr2line", "-e", "bare", &addr, "--verbose"],
+        &["index", "build", "bare", "-o", "bare.index", "-v"],
+    ];
+    for args in others {
+        let ran = split.ask(args);
+        assert_eq!(ran.code, Some(0), "{args:?}");
+        assert_eq!(
+            ran.stderr.matches(word).count(),
+            1,
+            "{args:?}: {}",
+            ran.stderr
+        );
+    }
+    let quiet = split.ask(&["symbolize", "-e", "bare", &addr]);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn what_is_too_large_or_others_can_change_is_said() {
+    let Some(split) = Split::new() else {
+        return testkit::skip("no C compiler, or no binutils");
+    };
+    let addr = split.addr.clone();
+    let chmod = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+    };
+    let debug = split.put("kept", "debug");
+    // What others can change is not mapped but read, and of this there is a tebibyte.
+    let file = fs::File::create(&debug).expect("ours");
+    if file.set_len(1 << 40).is_err() {
+        return testkit::skip("no file of a tebibyte");
+    }
+    chmod(&debug, 0o666);
+    let ask = |more: &[&str]| {
+        let args = ["symbolize", "-e", "bare", &addr, "-v"];
+        split.ask(&[&args[..], more].concat())
+    };
+    let ran = ask(&["--debug-dir", "debug"]);
+    assert_eq!(ran.code, Some(0));
+    let word = "no debug file: larger than the limit of ";
+    assert!(ran.stderr.contains(word), "{}", ran.stderr);
+    fs::remove_file(&debug).expect("ours");
+    // An index is used only if nobody else can change it.
+    let dir = split.path("indexes");
+    let built = split.ask(&["index", "build", "whole", "--index-dir", "indexes"]);
+    assert_eq!(built.code, Some(0), "{built:?}");
+    let mut entries = fs::read_dir(&dir).expect("made");
+    let index = entries.next().expect("one").expect("an entry").path();
+    let with_index = || ask(&["--index-dir", "indexes"]);
+    assert!(with_index().stdout.contains("a.c:"));
+    let word = "no index: others can change it";
+    for (path, open, closed) in [(&index, 0o666, 0o644), (&dir, 0o777, 0o700)] {
+        chmod(path, open);
+        let ran = with_index();
+        assert!(
+            ran.stderr.contains(word),
+            "{}: {}",
+            path.display(),
+            ran.stderr
+        );
+        assert!(!ran.stdout.contains("a.c:"), "{}", ran.stdout);
+        chmod(path, closed);
+    }
+    if std::os::unix::fs::chown(&index, Some(65534), None).is_ok() {
+        let ran = with_index();
+        assert!(ran.stderr.contains(word), "another's: {}", ran.stderr);
+        assert!(!ran.stdout.contains("a.c:"), "{}", ran.stdout);
     }
 }
 

@@ -60,6 +60,14 @@ pub enum Error {
     /// What was read of it, an index, is damaged, and there is nothing else to read.
     #[error("a damaged symbol index, and no other file of this build ID: build it again")]
     DamagedIndex,
+    /// A part of it contradicts the rest. What can be read of it is.
+    #[error("{part}: {wrong}")]
+    Damaged {
+        /// `.symtab`, `.dynsym`, or the section headers.
+        part: &'static str,
+        /// What is wrong with it.
+        wrong: &'static str,
+    },
     /// No debug directory has a file of this build ID.
     #[error("no debug file of this build ID in the debug directories")]
     NotFound,
@@ -81,6 +89,7 @@ impl Error {
             | Self::NotOurs
             | Self::BadIndex
             | Self::Packed
+            | Self::Damaged { .. }
             | Self::Elf(_) => Reason::Unreadable,
         }
     }

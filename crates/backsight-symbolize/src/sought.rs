@@ -33,6 +33,9 @@ pub enum SoughtKind {
     Package,
     /// A split unit (`.dwo`).
     SplitUnit,
+    /// A symbol table of a file that was read, and is damaged: noted only then, with
+    /// [`Error::Damaged`] and where the file stands (nothing for bytes without a path).
+    SymbolTable,
     /// An index in [`Options::index_dir`](crate::Options::index_dir).
     Index,
 }
@@ -47,6 +50,7 @@ impl SoughtKind {
             Self::Supplementary => "supplementary file",
             Self::Package => "package of split units",
             Self::SplitUnit => "split unit",
+            Self::SymbolTable => "sound symbol table",
             Self::Index => "index",
         }
     }
@@ -100,6 +104,23 @@ impl SoughtLog {
                 path,
                 outcome,
             });
+        }
+    }
+
+    /// Notes what is wrong with the symbol tables of a file, once for each way of it.
+    pub(crate) fn note_damage(&self, path: Option<PathBuf>, faults: Vec<Error>) {
+        let path = path.unwrap_or_default();
+        for fault in faults {
+            let new = Sought {
+                kind: SoughtKind::SymbolTable,
+                path: path.clone(),
+                outcome: Err(fault),
+            };
+            let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+            // Files that were let go of are opened again.
+            if all.len() < Self::MAX && !all.contains(&new) {
+                all.push(new);
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use super::dropped::Ends;
 use super::opd::{Descriptors, has_descriptors};
 use super::plt::Plt;
 use super::section::Section;
-use super::{dynamic, layout};
+use super::{dynamic, layout, table_faults};
 use crate::cover::{Cover, Item};
 use crate::image::Image;
 use crate::packed::unpacked;
@@ -35,6 +35,8 @@ pub(crate) struct ElfFile {
     sections: Vec<Section>,
     /// Whether the sections have headers, or stand for those that are gone.
     has_section_headers: bool,
+    /// Whether it has section headers that cannot be read.
+    has_lost_headers: bool,
     code: Cover,
     descriptors: OnceLock<Option<Descriptors>>,
     plt: OnceLock<Plt>,
@@ -102,6 +104,7 @@ impl ElfFile {
             flags: parsed.flags,
             sections,
             has_section_headers: parsed.has_section_headers,
+            has_lost_headers: parsed.has_lost_headers,
             code,
             descriptors: OnceLock::new(),
             plt: OnceLock::new(),
@@ -168,6 +171,16 @@ impl ElfFile {
     /// segment are not the ones that symbols name by number.
     pub(super) fn has_section_headers(&self) -> bool {
         self.has_section_headers
+    }
+
+    /// Returns what is wrong with its symbol tables, and the headers that lead to them.
+    pub(crate) fn faults_of_tables(&self) -> Vec<Error> {
+        let headers = Error::Damaged {
+            part: "section headers",
+            wrong: "cannot be read: the file may be cut off",
+        };
+        let headers = self.has_lost_headers.then_some(headers);
+        headers.into_iter().chain(table_faults::of(self)).collect()
     }
 
     /// Returns the function descriptors, where functions have any.
@@ -299,6 +312,7 @@ struct Parsed {
     flags: u32,
     sections: Vec<Section>,
     has_section_headers: bool,
+    has_lost_headers: bool,
 }
 
 fn parse<Elf: FileHeader<Endian = Endianness>>(
@@ -309,7 +323,9 @@ fn parse<Elf: FileHeader<Endian = Endianness>>(
     let endian = header
         .endian()
         .map_err(|_| ElfError::Malformed("the byte order"))?;
-    let mut sections = sections::<Elf>(header, endian, data).unwrap_or_default();
+    let read = sections::<Elf>(header, endian, data);
+    let has_lost_headers = read.is_err();
+    let mut sections = read.unwrap_or_default();
     let has_section_headers = !sections.is_empty();
     if !has_section_headers {
         sections = dynamic::sections(header, endian, data, segments);
@@ -320,6 +336,7 @@ fn parse<Elf: FileHeader<Endian = Endianness>>(
         flags: header.e_flags(endian).0,
         sections,
         has_section_headers,
+        has_lost_headers,
     })
 }
 

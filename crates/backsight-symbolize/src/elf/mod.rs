@@ -14,6 +14,7 @@ mod slots;
 mod stub;
 mod symbol_table;
 mod symbols;
+mod table_faults;
 mod unpack;
 
 pub(crate) use file::ElfFile;

@@ -29,6 +29,8 @@ pub(crate) struct Section {
     pub(crate) size: u64,
     pub(crate) link: u32,
     info: u32,
+    /// What the header says of the size of one entry; `None` without a header.
+    pub(super) entry_size: Option<u64>,
     pub(super) align: u64,
     /// Its place among the section headers.
     pub(super) index: usize,
@@ -54,6 +56,7 @@ impl Section {
             size: section.sh_size(endian).into(),
             link: section.sh_link(endian),
             info: section.sh_info(endian),
+            entry_size: Some(section.sh_entsize(endian).into()),
             align: section.sh_addralign(endian).into(),
             index,
         }
@@ -75,6 +78,7 @@ impl Section {
             size,
             link,
             info: 0,
+            entry_size: None,
             align: 1,
             index,
         }

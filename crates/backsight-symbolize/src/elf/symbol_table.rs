@@ -203,8 +203,15 @@ fn kind(kind: elf::SymbolType, machine: u16) -> Option<SymbolKind> {
 
 /// Returns the names of this table's symbols.
 pub(super) fn strings_of<'d>(file: &'d ElfFile, table: &Section) -> Option<&'d [u8]> {
+    linked(file, table)?.raw(file.image())
+}
+
+/// Returns the section of names that a table's header leads to. Another section has no
+/// names, whatever its bytes look like.
+pub(super) fn linked<'d>(file: &'d ElfFile, table: &Section) -> Option<&'d Section> {
     let at = usize::try_from(table.link).ok()?;
-    file.sections().get(at)?.raw(file.image())
+    let section = file.sections().get(at)?;
+    (section.kind == elf::SHT_STRTAB.0).then_some(section)
 }
 
 fn for_each_stub<'d>(file: &'d ElfFile, mut found: impl FnMut(Row<'d>)) {

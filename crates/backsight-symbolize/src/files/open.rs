@@ -89,6 +89,12 @@ impl Files {
         let binding = binding(readable, debug.as_ref().map(|found| &found.elf));
         let kept = vouched_for.or_else(|| kept_by(Some(binding?)));
         let debug = debug.filter(|_| kept.is_none());
+        if let Some(own) = readable {
+            log.note_damage(path.clone(), own.faults_of_tables());
+        }
+        if let Some(debug) = &debug {
+            log.note_damage(Some(debug.site.shown()), debug.elf.faults_of_tables());
+        }
         let debug = debug.map(|mut found| {
             if let Some(own) = readable {
                 found.elf.take_descriptors(own);
