@@ -4,10 +4,14 @@
 //!   samples, as they are handed on ──▶ Tally ──▶ Account ──▶ a few lines, or JSON
 //! ```
 //!
-//! Every sample that was read is written or left out by a cause. Frames are weighed by
-//! the samples that they are in.
+//! Every sample that was read is written or left out by a cause, and every frame has a
+//! name or a reason. Frames are weighed by the samples that they are in. `symbolize -i`
+//! has lines instead of a profile: [`lines`].
 
 mod causes;
+mod ends;
+pub(crate) mod lines;
+mod said;
 mod say;
 
 use backsight_formats::flaws::Flaws;
@@ -15,6 +19,8 @@ use backsight_types::profile::{Profile, Sample, StackIdx};
 
 use causes::Causes;
 
+pub(crate) use ends::Ends;
+pub(crate) use said::Said;
 pub(crate) use say::When;
 
 /// Samples by their stack, as they pass.
@@ -25,29 +31,51 @@ pub(crate) struct Tally {
     of_stacks: Vec<u64>,
 }
 
-/// What became of the samples that an input has.
+/// What of an input is not in the output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LeftOut(Vec<(String, u64)>);
+pub(crate) struct LeftOut {
+    samples: Vec<(String, u64)>,
+    /// Things that are no samples: parts of them, records.
+    others: Vec<(String, u64)>,
+    /// Of stacks that were recorded as memory.
+    pub(crate) ends: Ends,
+}
 
 impl LeftOut {
     /// Counts samples that have no place in the profile. `cause` is a plural that follows
     /// their number.
     pub(crate) fn add(&mut self, cause: &str, count: u64) {
         if count > 0 {
-            self.0.push((cause.to_owned(), count));
+            self.samples.push((cause.to_owned(), count));
         }
     }
 
-    /// Counts what was wrong with an input, as far as that are samples.
+    /// Counts what is no sample: `what` is a plural that follows the number.
+    pub(crate) fn add_other(&mut self, what: &str, count: u64) {
+        if count > 0 {
+            self.others.push((what.to_owned(), count));
+        }
+    }
+
+    /// Counts what was wrong with an input, as far as that are samples, and what there is
+    /// no place for.
     pub(crate) fn add_flaws(&mut self, flaws: &Flaws) {
-        let samples = |(what, _): &(&str, u64)| what.starts_with("samples ");
-        for (what, count) in flaws.iter().chain(flaws.left_out()).filter(samples) {
+        let is_samples = |what: &str| what.starts_with("samples ");
+        for (what, count) in flaws.iter().filter(|(what, _)| is_samples(what)) {
             self.add(what, count);
+        }
+        for (what, count) in flaws.left_out() {
+            match is_samples(what) {
+                true => self.add(what, count),
+                false => self.add_other(what, count),
+            }
         }
     }
 
     fn total(&self) -> u64 {
-        self.0.iter().fold(0, |sum, (_, n)| sum.saturating_add(*n))
+        self.samples
+            .iter()
+            .fold(0, |sum, (_, n)| sum.saturating_add(*n))
     }
 }
 
@@ -59,6 +87,8 @@ pub(crate) struct Account {
     left_out: LeftOut,
     stacks: u64,
     frames: u64,
+    /// Where there are no samples: how many addresses, each of which is a frame.
+    addresses: Option<u64>,
     /// `None` where nobody asked for names.
     causes: Option<Causes>,
 }
@@ -99,8 +129,9 @@ impl Tally {
             let stack = u32::try_from(place).ok().map(StackIdx);
             for location in profile.stacks.iter(stack) {
                 frames = frames.saturating_add(*count);
-                if let Some(location) = profile.location(location) {
-                    causes.add(profile, location, *count);
+                match profile.location(location) {
+                    Some(location) => causes.add(profile, location, *count),
+                    None => causes.add_nameless(None, None, *count),
                 }
             }
         }
@@ -110,6 +141,7 @@ impl Tally {
             left_out,
             stacks,
             frames,
+            addresses: None,
             causes: has_names.then_some(causes),
         }
     }

@@ -38,7 +38,7 @@ use backsight_normalize::{Change, KERNEL_PID, Record};
 use backsight_types::BuildId;
 use backsight_types::profile::{self, Profile};
 
-use crate::account::LeftOut;
+use crate::account::{Ends, LeftOut};
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 
@@ -78,6 +78,8 @@ struct Capture {
     /// What the kernel could not tell.
     lost: u64,
     throttled: u64,
+    /// Why stacks that were recorded as memory have no more frames.
+    ends: Ends,
 }
 
 /// Reads a recording of `perf`. Says what was lost and what was wrong with it. Each time a piece is done, `drain` gets the
@@ -92,15 +94,6 @@ pub(crate) fn perf_data(
     let mut reader = opened.map_err(|error| Failure::of(Shown(path), error))?;
     let capture = read(path, &mut reader, how, drain)?;
     let say = |what: &dyn fmt::Display| complain(format_args!("{}: {what}", Shown(path)));
-    if capture.lost > 0 {
-        say(&format_args!("perf lost {} records", capture.lost));
-    }
-    if capture.throttled > 0 {
-        say(&format_args!(
-            "the kernel took fewer samples {} times",
-            capture.throttled
-        ));
-    }
     if let Some(what) = capture.unwinders.not_walked() {
         say(&what);
     }
@@ -120,6 +113,12 @@ pub(crate) fn perf_data(
     let mut left_out = LeftOut::default();
     let what = "samples of events that are not chosen";
     left_out.add(what, capture.columns.not_taken());
+    left_out.add_other("records that perf lost", capture.lost);
+    left_out.add_other(
+        "times that the kernel throttled sampling",
+        capture.throttled,
+    );
+    left_out.ends = capture.ends;
     Ok((capture.profile, problems, left_out))
 }
 
@@ -172,6 +171,7 @@ impl Capture {
             order: 0,
             lost: 0,
             throttled: 0,
+            ends: Ends::default(),
         };
         capture.piece.summed = how.summed;
         capture.piece.trust_inodes = files::is_this_host(facts.hostname.as_deref());
@@ -217,7 +217,8 @@ impl Capture {
             let Self {
                 unwinders, piece, ..
             } = self;
-            unwinders.unwind(sample, who, user, piece.replay(), &self.profile.modules);
+            let end = unwinders.unwind(sample, who, user, piece.replay(), &self.profile.modules);
+            self.ends.add(end);
         }
         let Self {
             people, profile, ..

@@ -25,7 +25,7 @@ use backsight_types::profile::{Location, Profile};
 use clap::ValueEnum;
 
 use crate::TOOL;
-use crate::account::{Tally, When};
+use crate::account::{Said, Tally};
 use crate::args::parse_size;
 use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result, complain};
@@ -93,29 +93,6 @@ pub(crate) struct Convert {
 
     #[command(flatten)]
     account: Said,
-}
-
-/// How a conversion says what it came to.
-#[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub(crate) struct Said {
-    /// When to say on standard error how many samples were read and written, which frames
-    /// have no name, and what would help
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
-    account: When,
-
-    /// Do not say it: `--account never`
-    #[arg(short, long, conflicts_with = "account")]
-    quiet: bool,
-}
-
-impl Said {
-    fn when(self) -> When {
-        if self.quiet {
-            When::Never
-        } else {
-            self.account
-        }
-    }
 }
 
 /// What folded stacks begin with.

@@ -13,6 +13,7 @@ use clap::ValueEnum;
 use vma_query::{Error, Snapshot};
 
 use crate::TOOL;
+use crate::account::Said;
 use crate::args::{Backend, backend_name, check_proc_root, parse_pid};
 use crate::convert::{self, Convert};
 use crate::debug_files::DebugFiles;
@@ -97,7 +98,7 @@ pub(crate) struct Normalize {
     strict: bool,
 
     #[command(flatten)]
-    account: convert::Said,
+    account: Said,
 }
 
 /// How answers are written.

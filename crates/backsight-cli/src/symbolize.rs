@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use backsight_formats::addr2line_text::Style;
 use clap::ValueEnum;
 
+use crate::account::Said;
 use crate::args::{Pids, all_pids, check_proc_root, parse_pids};
 use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result};
@@ -68,6 +69,9 @@ pub(crate) struct Symbolize {
     /// Exit with 3 when an address has no frame, or a line is malformed
     #[arg(long)]
     strict: bool,
+
+    #[command(flatten)]
+    account: Said,
 
     #[command(flatten)]
     listing: Listing,
@@ -168,13 +172,17 @@ impl Symbolize {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         self.symbols.use_jobs()?;
         self.symbols.check();
+        if self.input.is_none() && !self.account.is_default() {
+            let message = "--account and --quiet are for a capture (-i)";
+            return Err(Failure::Usage(message.to_owned()));
+        }
         let mut sink = Sink::new(out, self.layout()?);
         let malformed = if let Some(input) = &self.input {
             if !self.addresses.is_empty() || self.addresses.stack {
                 let message = "-i brings its own addresses: give none, and no --stack";
                 return Err(Failure::Usage(message.to_owned()));
             }
-            captured::run(input, &self.symbols, &mut sink)?
+            captured::run(input, &self.symbols, self.account.when(), &mut sink)?
         } else if let Some(elf) = &self.elf {
             elf::run(
                 elf,

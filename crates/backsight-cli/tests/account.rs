@@ -26,11 +26,23 @@ fn account(args: &[&str]) -> (Value, Vec<String>) {
         number(&account, "samples_read"),
         number(&account, "samples_written") + left_out
     );
-    if let Some(reasons) = account["frames_without_name"].as_object() {
-        let nameless: u64 = reasons.values().map(|count| count.as_u64().unwrap()).sum();
-        assert!(nameless <= number(&account, "frames"), "{account}");
-    }
+    check_sums(&account);
     (account, others.into_iter().map(str::to_owned).collect())
+}
+
+fn sum(counts: &Value) -> u64 {
+    let counts = counts.as_object().unwrap();
+    counts.values().map(|count| count.as_u64().unwrap()).sum()
+}
+
+/// Frames by their outcome are all frames, and stacks by their end all that were walked.
+fn check_sums(account: &Value) {
+    if account["frames_without_name"].is_object() {
+        let all = number(account, "frames_with_name") + sum(&account["frames_without_name"]);
+        assert_eq!(all, number(account, "frames"), "{account}");
+    }
+    let ended = sum(&account["stacks_ended"]);
+    assert_eq!(ended, number(account, "stacks_walked"), "{account}");
 }
 
 fn number(account: &Value, key: &str) -> u64 {
@@ -46,6 +58,29 @@ fn counted(ndjson: &str) -> (u64, u64) {
         stack.map_or(0, |stack| stack.len() as u64)
     });
     (samples.len() as u64, frames.sum())
+}
+
+/// The frames of NDJSON by their outcome, as its lines have it: `""` for those with a name.
+fn outcomes(ndjson: &str) -> std::collections::BTreeMap<String, u64> {
+    let lines = json(ndjson);
+    let addresses = of_type(&lines, "address").into_iter();
+    let outcome = |address: Value| {
+        let frames = address["frames"].as_array();
+        let mut frames = frames.into_iter().flatten();
+        if frames.any(|frame| frame["function"].is_string()) {
+            return String::new();
+        }
+        address["reason"].as_str().unwrap_or("unknown").to_owned()
+    };
+    let by_number: Vec<String> = addresses.map(outcome).collect();
+    let mut counts = std::collections::BTreeMap::new();
+    for sample in of_type(&lines, "sample") {
+        for number in sample["stack"].as_array().into_iter().flatten() {
+            let at = usize::try_from(number.as_u64().unwrap()).unwrap();
+            *counts.entry(by_number[at].clone()).or_insert(0) += 1;
+        }
+    }
+    counts
 }
 
 fn recorded() -> Result<Vec<(&'static str, Recording)>, String> {
@@ -81,7 +116,30 @@ fn each_sample_is_written_or_left_out_in_every_format() {
             .filter(|line| !line.trim().is_empty())
             .count() as u64;
         assert!(samples >= theirs, "{samples} of {theirs}");
+        // Frame by frame, the outcomes are those of the lines.
+        let mut wanted = outcomes(&std::fs::read_to_string(&ndjson).unwrap());
+        let named = wanted.remove("").unwrap_or_default();
+        assert_eq!(number(&whole, "frames_with_name"), named, "{way}");
+        let reasons = whole["frames_without_name"].as_object().unwrap();
+        let reasons = reasons
+            .iter()
+            .map(|(of, n)| (of.clone(), n.as_u64().unwrap()));
+        assert_eq!(
+            reasons.collect::<std::collections::BTreeMap<_, _>>(),
+            wanted
+        );
+        // Only memory that was recorded is walked, once for each sample that has some.
+        let walked = number(&whole, "stacks_walked");
+        match way {
+            "user stacks" => assert!(walked > 0 && walked <= samples, "{walked} of {samples}"),
+            _ => assert_eq!(walked, 0, "{way}"),
+        }
         let (normalized, _) = account(&["normalize", "-i", input, "-o", &file("n.ndjson")]);
+        // `symbolize -i` of that says the same as `convert` of that.
+        let (converted, _) = account(&["convert", &file("n.ndjson"), "-o", &file("m.ndjson")]);
+        let (symbolized, _) = account(&["symbolize", "-i", &file("n.ndjson")]);
+        assert_eq!(symbolized, converted, "{way}");
+        assert_eq!(symbolized["frames"], whole["frames"], "{way}");
         assert_eq!(normalized["samples_written"], whole["samples_written"]);
         // Nobody looked for names, so none are missing.
         assert_eq!(normalized.get("frames_without_name"), None);
@@ -106,7 +164,7 @@ fn each_sample_is_written_or_left_out_in_every_format() {
 }
 
 /// Two events, one sample of neither, and one that is cut.
-fn written() -> Vec<u8> {
+fn written() -> PerfFile {
     let event = |name, config, id| Event {
         name,
         kind: 1,
@@ -132,7 +190,7 @@ fn written() -> Vec<u8> {
     file.record(9, USER, |at| {
         at.words(&[1, 0x40_0010]);
     });
-    file.file()
+    file
 }
 
 #[test]
@@ -140,7 +198,7 @@ fn what_is_left_out_has_its_cause() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let input = file("perf.data");
-    std::fs::write(&input, written()).unwrap();
+    std::fs::write(&input, written().file()).unwrap();
     let damaged = [
         "samples of an event that nothing describes",
         "samples that are not as their event says",
@@ -185,7 +243,7 @@ fn the_account_is_short_and_silent_when_asked() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (input, output) = (file("perf.data"), file("a.folded"));
-    std::fs::write(&input, written()).unwrap();
+    std::fs::write(&input, written().file()).unwrap();
     let said = |how: &[&str]| {
         let args = ["convert", "-i", &input, "-o", &output];
         run([&args[..], how].concat()).stderr
@@ -215,4 +273,112 @@ fn the_account_is_short_and_silent_when_asked() {
             "{quiet}"
         );
     }
+}
+
+#[test]
+fn what_is_no_sample_is_part_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (input, output) = (file("perf.data"), file("a.ndjson"));
+    let mut lossy = written();
+    lossy.record(2, 0, |at| {
+        at.words(&[1, 5]).trailer(5, 5, 90, 1);
+    });
+    std::fs::write(&input, lossy.file()).unwrap();
+    let convert = ["convert", "-i", &input, "-o", &output];
+    let (said, others) = account(&convert);
+    assert_eq!(
+        said["others_left_out"],
+        serde_json::json!({ "records that perf lost": 5 })
+    );
+    assert!(!others.concat().contains("lost"), "{others:?}");
+    // It is missing from what has all its names too, and is said then.
+    let no_symbols = run([&convert[..], &["--no-symbols"]].concat());
+    let words = "besides samples, left out: 5 records that perf lost";
+    assert!(no_symbols.stderr.contains(words), "{no_symbols:?}");
+    let quiet = run([&convert[..], &["--no-symbols", "--quiet"]].concat());
+    assert!(!quiet.stderr.contains("lost"), "{quiet:?}");
+}
+
+#[test]
+fn a_capture_without_samples_counts_its_addresses() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.ndjson");
+    let lines = [
+        r#"{"type":"address","address":"0x10","reason":"unmapped"}"#,
+        r#"{"type":"address","address":"0x20","frames":[{"function":"f"}]}"#,
+        "nothing",
+    ];
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let said = |how: &[&str]| {
+        let args = ["symbolize", "-i", path.to_str().unwrap()];
+        run([&args[..], how].concat())
+    };
+    let ran = said(&["--account", "json"]);
+    let account = ran.stderr.lines().find(|line| line.starts_with('{'));
+    let account: Value = serde_json::from_str(account.unwrap()).unwrap();
+    check_sums(&account);
+    assert_eq!(account["addresses"], 2);
+    assert_eq!(account["frames_with_name"], 1);
+    assert_eq!(account["samples_left_out"]["malformed lines"], 1);
+    let always = said(&["--account", "always"]).stderr;
+    assert!(
+        always.contains("2 addresses looked up; left out: 1 malformed lines"),
+        "{always}"
+    );
+    assert!(
+        always.contains("50.0 % of all frames have no name: unmapped"),
+        "{always}"
+    );
+    // By itself it is silent elsewhere than on a terminal: each answer has its reason.
+    for quiet in [&[][..], &["-q"], &["--account", "never"]] {
+        let quiet = said(quiet).stderr;
+        assert!(
+            !quiet.contains("looked up") && !quiet.contains("no name"),
+            "{quiet}"
+        );
+    }
+    let usage = run(["symbolize", "-e", "/bin/ls", "0", "--account", "always"]);
+    usage.fails(2, &["--account and --quiet are for a capture (-i)"]);
+}
+
+/// Returns the files below a folder.
+fn files(folder: &std::path::Path, all: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files(&path, all),
+            false => all.push(path),
+        }
+    }
+}
+
+/// Fixtures are read as what they are, or refused by name; and as any format by force,
+/// what is read has its account.
+#[test]
+fn every_fixture_is_accounted_for_or_refused() {
+    let mut all = Vec::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures");
+    files(folder.as_ref(), &mut all);
+    assert!(all.len() > 5, "{all:?}");
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("a.ndjson");
+    let output = output.to_str().unwrap();
+    let mut read = 0;
+    for path in all {
+        let path = path.to_str().unwrap();
+        let forced = ["ndjson", "folded", "perf-script"];
+        let forced = forced.iter().map(|from| vec!["--from", from]);
+        for more in [vec![]].into_iter().chain(forced) {
+            let args = [&["convert", "-i", path, "-o", output][..], &more].concat();
+            let ran = run([&args[..], &["--account", "json"]].concat());
+            if ran.code == Some(0) {
+                account(&args);
+                read += 1;
+            } else {
+                ran.fails(1, &["backsight: "]);
+            }
+        }
+    }
+    assert!(read > 0);
 }

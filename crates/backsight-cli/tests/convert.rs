@@ -131,7 +131,7 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
     // NDJSON has all of it, and says the same as `symbolize -i` does of each address.
     let lines = json(&to("out.ndjson", &[]));
     let input = fs::read_to_string(&input).expect("ours");
-    let args = ["symbolize", "-i", "-", "--format", "json"];
+    let args = ["symbolize", "-i", "-", "--format", "json", "--quiet"];
     let streamed = json(&run_with(args, input.as_bytes()).ok());
     assert_eq!(of_type(&lines, "address"), of_type(&streamed, "address"));
     let named = of_type(&lines, "address");

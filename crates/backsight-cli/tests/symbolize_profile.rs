@@ -15,7 +15,7 @@ fn profile() -> String {
 fn the_lines_of_a_profile_come_out_as_they_came_in() {
     let profile = profile();
     let ran = run_with(
-        ["symbolize", "-i", "-", "--format", "json"],
+        ["symbolize", "-i", "-", "--format", "json", "--quiet"],
         profile.as_bytes(),
     );
     let (before, after) = (json(&profile), json(&ran.ok()));

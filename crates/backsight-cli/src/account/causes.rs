@@ -4,29 +4,48 @@ use backsight_types::profile::{Location, Profile};
 use backsight_types::{ModuleIdx, ModuleKind, Reason};
 use hashbrown::HashMap;
 
-/// Frames without a name.
+/// Frames without a name, and how many have one.
 #[derive(Debug, Default)]
 pub(crate) struct Causes {
+    named: u64,
     by_reason: HashMap<Option<Reason>, u64>,
     by_module: HashMap<(ModuleIdx, Option<Reason>), u64>,
 }
 
 impl Causes {
-    /// Counts a frame, if it has no name.
+    /// Counts a frame.
     pub(super) fn add(&mut self, profile: &Profile, location: &Location, count: u64) {
         let frames = profile.frames_of(location);
         if frames.iter().any(|frame| frame.function.is_some()) {
+            self.add_named(count);
             return;
         }
-        let reason = location.reason;
+        self.add_nameless(location.module, location.reason, count);
+    }
+
+    pub(super) fn add_named(&mut self, count: u64) {
+        self.named = self.named.saturating_add(count);
+    }
+
+    pub(super) fn add_nameless(
+        &mut self,
+        module: Option<ModuleIdx>,
+        reason: Option<Reason>,
+        count: u64,
+    ) {
         let total = self.by_reason.entry(reason).or_default();
         *total = total.saturating_add(count);
-        if let Some(module) = location.module {
+        if let Some(module) = module {
             let total = self.by_module.entry((module, reason)).or_default();
             *total = total.saturating_add(count);
         }
     }
 
+    pub(super) fn named(&self) -> u64 {
+        self.named
+    }
+
+    /// Returns how many have no name.
     pub(super) fn total(&self) -> u64 {
         self.by_reason
             .values()

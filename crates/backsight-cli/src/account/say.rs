@@ -14,7 +14,8 @@ use crate::failure::complain;
 /// When what a conversion came to is said, on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
-    /// On a terminal, and elsewhere when more than one frame of twenty has no name
+    /// On a terminal, and elsewhere when more than one frame of twenty has no name, or
+    /// something that is no sample was left out
     #[default]
     Auto,
     /// Always
@@ -53,24 +54,37 @@ impl Account {
     }
 
     fn lacks_something(&self) -> bool {
+        // Each was answered in its place, with its reason.
+        if self.addresses.is_some() {
+            return false;
+        }
         let nameless = self.causes.as_ref().map_or(0, Causes::total);
-        nameless.saturating_mul(20) > self.frames
+        nameless.saturating_mul(20) > self.frames || !self.left_out.others.is_empty()
     }
 
     fn lines(&self, profile: &Profile) -> Vec<String> {
-        let mut samples = format!(
-            "{} samples read, {} written, {} stacks",
-            self.read, self.written, self.stacks
-        );
-        for (what, count) in self.left_out.0.iter().take(CAUSES) {
+        let mut samples = match self.addresses {
+            Some(addresses) => format!("{addresses} addresses looked up"),
+            None => format!(
+                "{} samples read, {} written, {} stacks",
+                self.read, self.written, self.stacks
+            ),
+        };
+        for (what, count) in self.left_out.samples.iter().take(CAUSES) {
             let _ = write!(samples, "; left out: {count} {what}");
         }
-        let more = self.left_out.0.iter().skip(CAUSES);
+        let more = self.left_out.samples.iter().skip(CAUSES);
         let more = more.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
         if more > 0 {
             let _ = write!(samples, "; {more} for other causes");
         }
         let mut lines = vec![samples];
+        let others = self.left_out.others.iter();
+        let others: Vec<String> = others.map(|(what, n)| format!("{n} {what}")).collect();
+        if !others.is_empty() {
+            lines.push(format!("besides samples, left out: {}", others.join(", ")));
+        }
+        lines.extend(self.short_stacks());
         let Some(causes) = self.causes.as_ref().filter(|causes| causes.total() > 0) else {
             return lines;
         };
@@ -93,13 +107,26 @@ impl Account {
                 module_s_help(module.kind, reason)
             ));
         }
-        // Of what is in no module, the weightiest.
-        let help = reasons.iter().find_map(|(reason, _)| {
+        // Of what is in no module, the weightiest: of stacks, which addresses alone are not.
+        let mut reasons = reasons.iter().filter(|_| self.addresses.is_none());
+        let help = reasons.find_map(|(reason, _)| {
             let help = reason_s_help(*reason)?;
             Some(format!("  {}: {help}", name(*reason)))
         });
         lines.extend(help);
         lines
+    }
+
+    /// Says how many stacks end short, if some do.
+    fn short_stacks(&self) -> Option<String> {
+        let (total, short) = (self.left_out.ends.total(), self.left_out.ends.short());
+        let count = short
+            .iter()
+            .fold(0_u64, |sum, (_, n)| sum.saturating_add(*n));
+        let each = short.iter().map(|(what, count)| format!("{count} {what}"));
+        let each = each.collect::<Vec<_>>().join(", ");
+        let what = "stacks that were recorded as memory end short";
+        (count > 0).then(|| format!("{count} of {total} {what}: {each}"))
     }
 
     fn share(&self, count: u64) -> String {
@@ -115,17 +142,23 @@ impl Account {
     }
 
     fn to_json(&self, profile: &Profile) -> Value {
-        let left_out: Map<String, Value> = self
-            .left_out
-            .0
-            .iter()
-            .map(|(what, count)| (what.clone(), json!(count)))
+        let map = |counts: &[(String, u64)]| -> Map<String, Value> {
+            let each = counts.iter();
+            each.map(|(what, count)| (what.clone(), json!(count)))
+                .collect()
+        };
+        let ends = self.left_out.ends.all().into_iter();
+        let ends: Map<String, Value> = ends
+            .map(|(what, count)| (what.to_owned(), json!(count)))
             .collect();
         let mut account = json!({
             "type": "account",
             "samples_read": self.read,
             "samples_written": self.written,
-            "samples_left_out": left_out,
+            "samples_left_out": map(&self.left_out.samples),
+            "others_left_out": map(&self.left_out.others),
+            "stacks_walked": self.left_out.ends.total(),
+            "stacks_ended": ends,
             "stacks": self.stacks,
             "frames": self.frames,
         });
@@ -142,8 +175,12 @@ impl Account {
                     let path = String::from_utf8_lossy(&module.path);
                     Some(json!({ "path": path, "reason": name(reason), "frames": count }))
                 });
+            object.insert("frames_with_name".to_owned(), json!(causes.named()));
             object.insert("frames_without_name".to_owned(), Value::Object(reasons));
             object.insert("modules".to_owned(), modules.collect());
+        }
+        if let (Some(addresses), Some(object)) = (self.addresses, account.as_object_mut()) {
+            object.insert("addresses".to_owned(), json!(addresses));
         }
         account
     }

@@ -224,7 +224,8 @@ impl<'p> Malformed<'p> {
         }
     }
 
-    /// Says what is malformed of a format without lines, and what there is no place for.
+    /// Says what is malformed of a format without lines, and which samples are left out.
+    /// All else that there is no place for is part of the account alone.
     fn count(&mut self, flaws: &Flaws) {
         self.left_out.add_flaws(flaws);
         for (what, count) in flaws.iter() {
@@ -235,10 +236,10 @@ impl<'p> Malformed<'p> {
             complain(format_args!("{}: {count} {what}", Shown(self.path)));
         }
         for (what, count) in flaws.left_out() {
-            complain(format_args!(
-                "{}, left out: {count} {what}",
-                Shown(self.path)
-            ));
+            if what.starts_with("samples ") {
+                let path = Shown(self.path);
+                complain(format_args!("{path}, left out: {count} {what}"));
+            }
         }
     }
 

@@ -16,6 +16,8 @@ use super::accounted::Accounted;
 use super::find;
 use super::lookup::{Known, Lookups};
 use crate::TOOL;
+use crate::account::When;
+use crate::account::lines::LineTally;
 use crate::failure::{Failure, Result, complain};
 use crate::file::{Shown, open_input};
 use crate::foreign;
@@ -25,7 +27,12 @@ use crate::sink::Sink;
 const BUFFER: usize = 1 << 20;
 
 /// Answers for a capture, and returns how many of its lines were malformed.
-pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -> Result<u64> {
+pub(super) fn run(
+    path: &Path,
+    symbols: &Symbols,
+    account: When,
+    sink: &mut Sink<impl Write>,
+) -> Result<u64> {
     let (input, path) = open_input(path)?;
     let mut input = BufReader::with_capacity(BUFFER, input);
     let begin = input.fill_buf();
@@ -45,6 +52,7 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
         batch: Vec::new(),
         begun: false,
         malformed: Malformed::default(),
+        tally: (account != When::Never).then(LineTally::default),
     };
     let mut reader = Reader::new(input);
     while let Some(item) = reader.next() {
@@ -66,7 +74,13 @@ pub(super) fn run(path: &Path, symbols: &Symbols, sink: &mut Sink<impl Write>) -
         }
     }
     capture.finish_batch(sink)?;
-    capture.malformed.finish(path)
+    let malformed = capture.malformed.finish(path)?;
+    if let Some(tally) = capture.tally.take() {
+        // Behind the answers.
+        sink.flush()?;
+        tally.say(account, malformed);
+    }
+    Ok(malformed)
 }
 
 /// What to do with all that is no NDJSON.
@@ -94,6 +108,8 @@ struct Capture {
     batch: Vec<Address<'static>>,
     begun: bool,
     malformed: Malformed,
+    /// `None` where nobody wants to hear of it.
+    tally: Option<LineTally>,
 }
 
 /// What of the input could not be read.
@@ -164,6 +180,9 @@ impl Capture {
         match record {
             Record::Header(header) => {
                 self.finish_batch(sink)?;
+                if let Some(tally) = &mut self.tally {
+                    tally.begin();
+                }
                 self.begin(Some(header), sink)?;
             }
             Record::Module { index, module } => {
@@ -171,6 +190,9 @@ impl Capture {
                 self.finish_batch(sink)?;
                 self.begin(None, sink)?;
                 sink.module(index, &module)?;
+                if let Some(tally) = &mut self.tally {
+                    tally.module(index, &module);
+                }
                 self.modules.insert(index, (module, None));
             }
             Record::Address(mut address) => {
@@ -188,6 +210,11 @@ impl Capture {
             other => {
                 self.finish_batch(sink)?;
                 self.begin(None, sink)?;
+                match (&mut self.tally, &other) {
+                    (Some(tally), Record::Sample(sample)) => tally.sample(sample),
+                    (Some(tally), Record::About(about)) => tally.about(about),
+                    _ => {}
+                }
                 sink.pass_on(&other)?;
             }
         }
@@ -218,7 +245,11 @@ impl Capture {
                 known,
             );
         }
+        let tally = &mut self.tally;
         lookups.finish(&self.symbolizer, |answer| {
+            if let Some(tally) = tally {
+                tally.address(answer);
+            }
             let module = answer.module.and_then(|index| self.modules.get(&index));
             Ok(sink.answer(answer, module.map(|(module, _)| module))?)
         })

@@ -1,0 +1,186 @@
+//! What the lines of a capture come to: the outcome of each address, weighed by the
+//! samples that name it.
+//!
+//! Lines pass through, and may be endless: an address takes four bytes here, and each
+//! distinct stack one hash.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use backsight_formats::ndjson::{About, Address, Sample};
+use backsight_types::profile::Profile;
+use backsight_types::{Module, ModuleIdx, Reason};
+use hashbrown::{HashMap, HashSet};
+
+use super::{Account, Causes, LeftOut, When};
+
+/// What became of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Outcome {
+    Named,
+    Nameless(Option<ModuleIdx>, Option<Reason>),
+}
+
+/// Addresses, samples and modules as they pass.
+#[derive(Debug, Default)]
+pub(crate) struct LineTally {
+    /// Has the modules of all captures, and nothing else.
+    profile: Profile,
+    /// Which of them the indexes of this capture mean.
+    modules: HashMap<ModuleIdx, ModuleIdx>,
+    outcomes: HashMap<Outcome, u32>,
+    /// Of each outcome: how many frames of samples have it, and how many addresses.
+    weights: Vec<(u64, u64)>,
+    /// The outcome of each address of this capture.
+    addresses: Vec<u32>,
+    /// Where numbers begin that follow each other: the first, and its place.
+    runs: Vec<(u64, usize)>,
+    next: u64,
+    /// Whether the sample types count samples.
+    are_counts: Vec<bool>,
+    samples: u64,
+    stacks: HashSet<u64>,
+    captures: u64,
+}
+
+impl LineTally {
+    /// Another capture begins: its numbers mean what it says itself.
+    pub(crate) fn begin(&mut self) {
+        self.modules.clear();
+        self.addresses.clear();
+        self.runs.clear();
+        self.next = 0;
+        self.captures = self.captures.wrapping_add(1);
+    }
+
+    pub(crate) fn module(&mut self, index: ModuleIdx, module: &Module) {
+        if let Ok(at) = u32::try_from(self.profile.modules.len()) {
+            self.profile.modules.push(module.clone());
+            self.modules.insert(index, ModuleIdx(at));
+        }
+    }
+
+    pub(crate) fn about(&mut self, about: &About) {
+        let is_count = |kind: &str, unit: &str| unit == "count" && kind.ends_with("samples");
+        let types = about.sample_types.iter();
+        self.are_counts = types.map(|of| is_count(&of.kind, &of.unit)).collect();
+    }
+
+    /// Takes an address with its answer.
+    pub(crate) fn address(&mut self, answer: &Address<'_>) {
+        let is_named = answer.frames.iter().any(|frame| frame.function.is_some());
+        let module = answer.module.and_then(|index| self.modules.get(&index));
+        let outcome = match is_named {
+            true => Outcome::Named,
+            false => Outcome::Nameless(module.copied(), answer.reason),
+        };
+        let id = self.id_of(outcome);
+        if let Some((_, addresses)) = self.weights.get_mut(id as usize) {
+            *addresses = addresses.saturating_add(1);
+        }
+        let number = answer.index.unwrap_or(self.next);
+        // One that was there before keeps its place.
+        if number < self.next {
+            return;
+        }
+        if self.runs.is_empty() || number != self.next {
+            self.runs.push((number, self.addresses.len()));
+        }
+        self.addresses.push(id);
+        self.next = number.saturating_add(1);
+    }
+
+    pub(crate) fn sample(&mut self, sample: &Sample) {
+        let kind = usize::try_from(sample.value_type).ok();
+        let is_count = kind.and_then(|kind| self.are_counts.get(kind).copied());
+        let first = sample.values.first().copied();
+        let count = first.filter(|_| is_count == Some(true));
+        let count = count.map_or(1, |count| u64::try_from(count).unwrap_or_default());
+        self.samples = self.samples.saturating_add(count);
+        if sample.stack.is_empty() || count == 0 {
+            return;
+        }
+        let mut hash = DefaultHasher::new();
+        (self.captures, &sample.stack).hash(&mut hash);
+        self.stacks.insert(hash.finish());
+        for number in &sample.stack {
+            let known = self.outcome_of(*number);
+            let id = known.unwrap_or_else(|| self.id_of(Outcome::Nameless(None, None)));
+            if let Some((frames, _)) = self.weights.get_mut(id as usize) {
+                *frames = frames.saturating_add(count);
+            }
+        }
+    }
+
+    fn id_of(&mut self, outcome: Outcome) -> u32 {
+        let next = u32::try_from(self.weights.len()).unwrap_or(u32::MAX);
+        let id = *self.outcomes.entry(outcome).or_insert(next);
+        if id == next {
+            self.weights.push((0, 0));
+        }
+        id
+    }
+
+    fn outcome_of(&self, number: u64) -> Option<u32> {
+        let run = self.runs.partition_point(|(first, _)| *first <= number);
+        let (first, place) = self.runs.get(run.checked_sub(1)?)?;
+        let at = usize::try_from(number.checked_sub(*first)?).ok()?;
+        let at = place.checked_add(at)?;
+        let end = self.runs.get(run).map(|(_, place)| *place);
+        let is_there = at < end.unwrap_or(self.addresses.len());
+        self.addresses.get(at).filter(|_| is_there).copied()
+    }
+
+    /// Says what all came to. Where no line is a sample, each address is a frame.
+    pub(crate) fn say(self, when: When, malformed: u64) {
+        let has_samples = self.samples > 0;
+        let mut causes = Causes::default();
+        let mut frames = 0_u64;
+        for (outcome, id) in &self.outcomes {
+            let weights = self.weights.get(*id as usize).copied();
+            let (of_samples, addresses) = weights.unwrap_or_default();
+            let count = if has_samples { of_samples } else { addresses };
+            frames = frames.saturating_add(count);
+            match *outcome {
+                _ if count == 0 => {}
+                Outcome::Named => causes.add_named(count),
+                Outcome::Nameless(module, reason) => causes.add_nameless(module, reason, count),
+            }
+        }
+        let mut left_out = LeftOut::default();
+        left_out.add("malformed lines", malformed);
+        let account = Account {
+            read: self.samples.saturating_add(left_out.total()),
+            written: self.samples,
+            left_out,
+            stacks: u64::try_from(self.stacks.len()).unwrap_or(u64::MAX),
+            frames,
+            addresses: (!has_samples).then_some(frames),
+            causes: Some(causes),
+        };
+        account.say(when, &self.profile);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_formats::ndjson::Address;
+
+    use super::LineTally;
+
+    #[test]
+    fn a_lost_line_moves_no_other() {
+        let mut tally = LineTally::default();
+        for number in [None, Some(1), Some(3), Some(3), None, Some(u64::MAX), None] {
+            tally.address(&Address {
+                index: number,
+                ..Address::default()
+            });
+        }
+        let places: Vec<u64> = (0..7)
+            .filter(|at| tally.outcome_of(*at).is_some())
+            .collect();
+        assert_eq!(places, [0, 1, 3, 4]);
+        assert!(tally.outcome_of(u64::MAX).is_some() && tally.outcome_of(1 << 40).is_none());
+    }
+}
