@@ -88,6 +88,13 @@ impl<'d> Dynamic<'d> {
                 sections.extend(self.section(kind, sections.len(), addr, size));
             }
         }
+        // Where slots count from in 32-bit code of x86.
+        if self.machine == elf::EM_386
+            && let Some(slots) = self.get(elf::DT_PLTGOT)
+        {
+            let word = 4;
+            sections.extend(self.section(elf::SHT_PROGBITS, sections.len(), slots, word));
+        }
         Some(sections)
     }
 

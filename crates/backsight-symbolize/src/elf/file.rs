@@ -209,8 +209,13 @@ impl ElfFile {
     /// Returns where 32-bit code for x86 counts the slots of its global offset table
     /// from.
     pub(super) fn got_base(&self) -> Option<u64> {
-        let section = self.section(".got.plt").or_else(|| self.section(".got"))?;
-        Some(section.addr)
+        let named = self.section(".got.plt").or_else(|| self.section(".got"));
+        // Without section headers, the only one that is made of this kind.
+        let made = || {
+            let mut sections = self.sections.iter();
+            sections.find(|section| !self.has_section_headers && section.is_data())
+        };
+        Some(named.or_else(made)?.addr)
     }
 
     /// Returns the address-sized number that is loaded to this address.

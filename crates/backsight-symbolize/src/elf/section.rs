@@ -97,6 +97,10 @@ impl Section {
         self.flags & needed == needed && self.size > 0
     }
 
+    pub(super) fn is_data(&self) -> bool {
+        self.kind == elf::SHT_PROGBITS.0 && !self.is_code()
+    }
+
     pub(super) fn is_loaded(&self) -> bool {
         self.flags & elf::SHF_ALLOC.0 != 0
     }

@@ -74,6 +74,47 @@ fn an_optimized_cpp_program() {
     compare(&fixture.path("a"), &fixture.path("a"), FEW);
 }
 
+/// Plain, with its debug information packed as Go does it, and with C in it.
+#[test]
+fn go_programs() {
+    const MODULE: &str = "module example.org/words\n\ngo 1.18\n";
+    const WITH_C: &str = "package main\n\n\
+        // static int twice(int k) { volatile int z = k; return z * 2; }\n\
+        import \"C\"\nimport \"fmt\"\n\n\
+        func main() { fmt.Println(C.twice(4)) }\n";
+    // binutils knows no Go of its own.
+    let oracles = [Oracle::Addr2lineCrate, Oracle::LlvmSymbolizer];
+    for (source, flags) in [
+        (
+            include_str!("words.go"),
+            &["-ldflags=-compressdwarf=false"][..],
+        ),
+        (include_str!("words.go"), &[]),
+        (WITH_C, &[]),
+    ] {
+        let fixture = Fixture::new();
+        fixture.write("main.go", source);
+        fixture.write("go.mod", MODULE);
+        // Nothing of the user's, and nothing from the net.
+        let cache = fixture.path("cache");
+        let mut go = std::process::Command::new("go");
+        go.args(["build", "-o", "a"]).args(flags).arg(".");
+        go.env("GOCACHE", cache).env("GOPROXY", "off");
+        go.env("CGO_ENABLED", "1").env("GOFLAGS", "-mod=mod");
+        let built = go.current_dir(fixture.path("")).output();
+        match built {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => {
+                let words = String::from_utf8_lossy(&output.stderr).into_owned();
+                return testkit::skip(&words);
+            }
+            Err(why) => return testkit::skip(&format!("go: {why}")),
+        }
+        let path = fixture.path("a");
+        compare_with(&oracles, &path, &path, None, FEW);
+    }
+}
+
 /// `.dwo` files, then a package of them; by gcc and clang, before and in the standard.
 #[test]
 fn a_split_cpp_program() {

@@ -87,11 +87,18 @@ fn make(shape: &Shape) -> Result<Fixture, String> {
 fn ask(shape: &Shape, fixture: &Fixture) -> (usize, Vec<String>) {
     let mut objections = Vec::new();
     let path = fixture.path("a");
-    let addresses = addresses(&path);
-    let options = Options {
+    // Without section headers, by those of the file that it was made of.
+    let addresses = match addresses(&path) {
+        none if none.is_empty() => addresses(&fixture.path("full")),
+        some => some,
+    };
+    let mut options = Options {
         debug_dirs: vec![fixture.path("debug")],
         ..Options::default()
     };
+    if let Some(bytes) = shape.unpacked {
+        options.limits.unpacked_bytes = bytes;
+    }
     let asked = Asked {
         name: shape.name,
         path: &path,
@@ -100,11 +107,17 @@ fn ask(shape: &Shape, fixture: &Fixture) -> (usize, Vec<String>) {
         indexed: OnceLock::new(),
     };
     std::fs::create_dir(asked.dir).expect("a new directory");
-    asked.prepare();
+    let has_index = asked.prepare();
     let want = asked.one_by_one(&addresses);
+    if shape.unpacked.is_some() && !asked.says_that_it_is_too_large(&addresses) {
+        objections.push(format!(
+            "{}: nothing says why there are no lines",
+            shape.name
+        ));
+    }
     let (own, full) = (path.as_path(), fixture.path("full"));
     let known = match shape.oracle {
-        Oracle::Own => Known::of(own, None, &addresses),
+        Oracle::Own | Oracle::OwnStubs => Known::of(own, None, &addresses),
         Oracle::Full => Known::of(&full, None, &addresses),
         Oracle::OwnLines => Known::of(own, Some(own), &addresses),
         Oracle::FullLines => Known::of(&full, Some(&full), &addresses),
@@ -121,10 +134,19 @@ fn ask(shape: &Shape, fixture: &Fixture) -> (usize, Vec<String>) {
                 }
             }
         }
+        let stubs = |frame: &backsight_symbolize::Frame| {
+            let name = frame.linkage_name.as_deref().or(frame.function.as_deref());
+            name.is_some_and(|name| name.ends_with("@plt"))
+        };
+        let frames = want.iter().flatten().flat_map(|frames| frames.iter());
+        let stubs = frames.filter(|frame| stubs(frame)).count();
+        if matches!(shape.oracle, Oracle::OwnStubs) && stubs < 30 {
+            objections.push(format!("{}: {stubs} addresses in stubs", shape.name));
+        }
         let named = want.iter().flatten().count();
         assert!(named * 4 > addresses.len(), "{}: {named}", shape.name);
     }
-    let (combinations, differences) = asked.compare(&addresses, &want);
+    let (combinations, differences) = asked.compare(&addresses, &want, has_index);
     objections.extend(differences.into_iter().take(6));
     (combinations, objections)
 }

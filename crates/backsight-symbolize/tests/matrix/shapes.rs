@@ -12,6 +12,8 @@ pub(crate) struct Shape {
     /// Makes it, by `sh -e`.
     pub(crate) script: &'static str,
     pub(crate) oracle: Oracle,
+    /// So much debug information may be unpacked, which `a` passes.
+    pub(crate) unpacked: Option<u64>,
 }
 
 /// What the oracles are to read.
@@ -27,17 +29,28 @@ pub(crate) enum Oracle {
     FullLines,
     /// That of `full`, and the symbols of `a`.
     OwnFullLines,
+    /// The symbols of `a`, which has stubs.
+    OwnStubs,
     /// There is nothing to be known.
     Nothing,
 }
 
-use Oracle::{Full, FullLines, Nothing, Own, OwnFullLines, OwnLines};
+use Oracle::{Full, FullLines, Nothing, Own, OwnFullLines, OwnLines, OwnStubs};
 
 const fn shape(name: &'static str, oracle: Oracle, script: &'static str) -> Shape {
     Shape {
         name,
         script,
         oracle,
+        unpacked: None,
+    }
+}
+
+/// One whose debug information is more than may be unpacked.
+const fn too_large(name: &'static str, oracle: Oracle, script: &'static str) -> Shape {
+    Shape {
+        unpacked: Some(64),
+        ..shape(name, oracle, script)
     }
 }
 
@@ -51,6 +64,12 @@ pub(crate) const SHAPES: &[Shape] = &[
     shape("one local symbol in symtab, the rest in dynsym", Own, "full; objcopy -S -w -K '*hidden*' full a"),
     shape("an empty symtab and dynsym", Own, "full; objcopy -S -K nobody full a"),
     shape("no symbols at all", Nothing, "g++ -O2 -static -nostdlib -s -Wl,-e,exported -o a a.cpp"),
+    shape("no section headers", Full, "full; mv full linked; strip -o full linked; llvm-objcopy --strip-sections full a"),
+    // Stubs, which tests/plt.rs compares with objdump's names.
+    shape("stubs of a program, lazy", OwnStubs, "gcc -O2 -Wl,-z,lazy -o a stubs.c"),
+    shape("stubs of a program, at once, stripped", OwnStubs, "gcc -O2 -Wl,-z,now -fcf-protection -Wl,-z,ibtplt -s -o a stubs.c"),
+    shape("stubs of i386", OwnStubs, "gcc -m32 -O2 -Wl,-z,lazy -o a stubs.c"),
+    shape("stubs of AArch64", OwnStubs, "aarch64-linux-gnu-gcc -O2 -g -o a stubs.c"),
     shape("labels without size", Own, "gcc -nostdlib -shared -o a labels.s"),
     shape("labels in dynsym, sizes in symtab", Own, "gcc -nostdlib -shared -o full labels.s; objcopy -w -N 'label*' full a"),
     // Files that hold symbols for others.
@@ -77,6 +96,12 @@ pub(crate) const SHAPES: &[Shape] = &[
     shape("compressed zlib", FullLines, "full -g; objcopy --compress-debug-sections=zlib full a"),
     shape("compressed zlib-gnu", FullLines, "full -g; objcopy --compress-debug-sections=zlib-gnu full a"),
     shape("compressed zstd", FullLines, "full -g; zstd_sections full a"),
+    too_large("more than may be unpacked: symtab is left", Own, "full -g; objcopy --compress-debug-sections=zlib full a"),
+    too_large("more than may be unpacked, in a debug file", Own, "debug; objcopy --compress-debug-sections=zlib $DEBUG; strip -g -o a full"),
+    too_large("more than may be unpacked, dynsym is left", Own, "full -g; objcopy --compress-debug-sections=zlib full packed
+        llvm-objcopy -R .symtab -R .strtab packed a"),
+    shape("directory 0 of the line table is another one", OwnLines, "gcc -O2 -gdwarf-5 -fPIC -S -o c.s c.c
+        sed -i 's|\\.file 0 \"[^\"]*\"|.file 0 \"/build/one\"|' c.s; grep -q '/build/one' c.s; gcc -nostdlib -shared -o a c.s"),
     shape("assembly with lines", OwnLines, "gcc -g -nostdlib -shared -o a labels.s"),
     // Parts elsewhere.
     shape("split, DWARF 5", OwnLines, "full -g -gsplit-dwarf -gdwarf-5; mv full a"),
@@ -95,6 +120,8 @@ pub(crate) const SHAPES: &[Shape] = &[
     shape("kernel module", Nothing, "gcc -O2 -g -c -fno-pic module.c; ld -r --build-id=0x$ID -o a module.o"),
     // Other machines.
     shape("aarch64", OwnLines, "aarch64-linux-gnu-gcc -O2 -g -nostdlib -shared -fPIC -o a c.c"),
+    shape("ppc64 with function descriptors", OwnLines, "powerpc64-linux-gnu-gcc -O2 -g -mabi=elfv1 -nostdlib -shared -fPIC -o a c.c
+        readelf -SW a | grep -q ' .opd '"),
     shape("s390x", OwnLines, "s390x-linux-gnu-gcc -O2 -g -nostdlib -shared -fPIC -o a c.c"),
     shape("Thumb", OwnLines, "arm-linux-gnueabihf-gcc -O2 -g -nostdlib -shared -fPIC -o a c.c"),
     shape("Thumb, stripped", Own, "arm-linux-gnueabihf-gcc -O2 -s -nostdlib -shared -fPIC -o a c.c"),
@@ -102,10 +129,11 @@ pub(crate) const SHAPES: &[Shape] = &[
 ];
 
 /// The sources beside which the scripts run.
-pub(crate) const SOURCES: [(&str, &str); 5] = [
+pub(crate) const SOURCES: [(&str, &str); 6] = [
     ("a.cpp", include_str!("a.cpp")),
     ("b.cpp", include_str!("b.cpp")),
     ("c.c", include_str!("c.c")),
+    ("stubs.c", include_str!("stubs.c")),
     ("module.c", include_str!("module.c")),
     ("labels.s", include_str!("labels.s")),
 ];

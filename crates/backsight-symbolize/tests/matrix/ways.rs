@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use backsight_symbolize::{
-    Answers, Frames, IndexDir, ModuleId, Options, Request, Source, SymbolIndex, Symbolizer, Tier,
+    Answers, Error, Frames, IndexDir, ModuleId, Options, Request, Source, SymbolIndex, Symbolizer,
+    Tier,
 };
 use backsight_types::Reason;
 use rayon::ThreadPool;
@@ -95,18 +96,27 @@ impl Asked<'_> {
         }
     }
 
-    /// Makes what the ways need that read what was written before.
-    pub(crate) fn prepare(&self) {
-        let mut index = SymbolIndex::build(self.source(), None, &self.options).expect("an index");
-        index.verify().expect("a sound index");
-        index.add_demangled(&self.options);
-        index.write(&self.index_file()).expect("written");
+    /// Makes what the ways need that read what was written before. Returns whether there
+    /// is an index of the whole: there is none without what is too large to be unpacked.
+    pub(crate) fn prepare(&self) -> bool {
+        let index = match SymbolIndex::build(self.source(), None, &self.options) {
+            Ok(index) => Some(index),
+            Err(Error::Oversized { .. }) => None,
+            Err(other) => panic!("{}: {other}", self.name),
+        };
+        let has_index = index.is_some();
+        if let Some(mut index) = index {
+            index.verify().expect("a sound index");
+            index.add_demangled(&self.options);
+            index.write(&self.index_file()).expect("written");
+        }
         let symbolizer = Symbolizer::new(Options {
             tier: Tier::Flat,
             ..self.kept()
         });
         let module = symbolizer.add(self.source(), None, None);
         drop(symbolizer.symbolize(&[at(module, 0)]));
+        has_index
     }
 
     /// Returns a symbolizer, which nobody asked yet but for [`Way::Index`].
@@ -145,14 +155,40 @@ impl Asked<'_> {
         addresses.iter().map(ask).collect()
     }
 
+    /// Returns whether each tier, and an index, says that debug information was too large.
+    pub(crate) fn says_that_it_is_too_large(&self, addresses: &[u64]) -> bool {
+        let tiers = [Tier::Lazy, Tier::Flat].map(Way::Tier);
+        let says = |way: Way| {
+            let symbolizer = self.symbolizer(way);
+            let all: Vec<Request> = addresses
+                .iter()
+                .map(|addr| at(symbolizer.1, *addr))
+                .collect();
+            drop(symbolizer.0.symbolize(&all));
+            !symbolizer.0.oversized(symbolizer.1).is_empty()
+        };
+        let index = match SymbolIndex::build(self.source(), None, &self.options) {
+            Ok(index) => !index.oversized().is_empty(),
+            Err(error) => matches!(error, Error::Oversized { .. }),
+        };
+        tiers.into_iter().all(says) && index
+    }
+
     /// Asks for these addresses in every way; returns how many batches were asked, and
     /// the first few differences.
-    pub(crate) fn compare(&self, addresses: &[u64], want: &[Answer]) -> (usize, Vec<String>) {
+    pub(crate) fn compare(
+        &self,
+        addresses: &[u64],
+        want: &[Answer],
+        has_index: bool,
+    ) -> (usize, Vec<String>) {
+        let needs_index = |way: &Way| matches!(way, Way::Index | Way::IndexFile);
+        let ways = WAYS.iter().filter(|way| has_index || !needs_index(way));
         let mut found = (0, Vec::new());
         let mut random = 0x9e37_79b9_7f4a_7c15;
         for (number, size) in SIZES.into_iter().enumerate() {
             for order in ORDERS {
-                for way in WAYS {
+                for way in ways.clone().copied() {
                     for threads in THREADS {
                         // Each at a place of its own: the first lookups of many
                         // symbolizers are to differ.
