@@ -3,21 +3,9 @@
 mod common;
 
 use backsight_symbolize::{Options, Request, Source, Symbolizer, Tier};
+use common::symbols::{FUNCTION, GLOBAL, LOCAL, OBJECT, UNTYPED, symbol};
 use common::{at, brief, dwarf, find, symbolizer_of_bytes};
 use testkit::elf::{Shape, Symbol};
-
-fn symbol(name: &str, value: u64, size: u64, info: u8) -> Symbol {
-    Symbol {
-        info,
-        ..Symbol::function(name, value, size)
-    }
-}
-
-const LOCAL: u8 = 0x00;
-const GLOBAL: u8 = 0x10;
-const UNTYPED: u8 = 0;
-const OBJECT: u8 = 1;
-const FUNCTION: u8 = 2;
 
 #[test]
 fn all_tables_are_one() {

@@ -2,23 +2,9 @@
 
 mod common;
 
+use common::symbols::{FUNCTION, GLOBAL, INDIRECT, LOCAL, OBJECT, UNTYPED, WEAK, symbol};
 use common::{brief, dwarf, find, symbolizer_of_bytes};
 use testkit::elf::{Shape, Symbol};
-
-fn symbol(name: &str, value: u64, size: u64, info: u8) -> Symbol {
-    Symbol {
-        info,
-        ..Symbol::function(name, value, size)
-    }
-}
-
-const LOCAL: u8 = 0x00;
-const GLOBAL: u8 = 0x10;
-const WEAK: u8 = 0x20;
-const UNTYPED: u8 = 0;
-const OBJECT: u8 = 1;
-const FUNCTION: u8 = 2;
-const INDIRECT: u8 = 10;
 
 #[test]
 fn a_symbol_covers_what_its_size_says() {
