@@ -69,7 +69,8 @@ fn drawable(names: &str) -> String {
         match name.trim() {
             // inferno takes a line's ends for no part of it.
             "" => "[unknown]".to_owned(),
-            name => match name.rsplit_once(' ') {
+            // The blank is escaped at the end of a line, and must not make another name.
+            name => match name.rsplit_once("\\x20").or_else(|| name.rsplit_once(' ')) {
                 Some((start, tail)) if is_value(tail) => format!("{start}\u{a0}{tail}"),
                 _ => name.to_owned(),
             },
