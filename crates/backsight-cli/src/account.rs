@@ -14,12 +14,12 @@ pub(crate) mod lines;
 mod said;
 mod say;
 
+use backsight::Ends;
 use backsight_formats::flaws::Flaws;
 use backsight_types::profile::{Profile, Sample, StackIdx};
 
 use causes::Causes;
 
-pub(crate) use ends::Ends;
 pub(crate) use said::Said;
 pub(crate) use say::When;
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Cause, Done, Result, complain};
-use crate::file::{Shown, headers, open_regular};
+use crate::file::{Shown, open_regular};
 
 /// Print the GNU build ID of files, one a line
 ///
@@ -39,7 +39,8 @@ impl BuildId {
 
 fn read(path: &Path) -> Result<backsight_types::BuildId, String> {
     let file = open_regular(path).map_err(|error| Cause(&error).to_string())?;
-    headers(&file)?
+    let headers = backsight::headers(&file).map_err(|error| error.to_string())?;
+    headers
         .build_id
         .ok_or_else(|| "it has no GNU build ID: link it with -Wl,--build-id".to_owned())
 }

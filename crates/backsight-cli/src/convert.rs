@@ -10,6 +10,7 @@ mod flame_graph;
 mod format;
 mod open;
 mod paths;
+mod perf_data;
 mod read;
 mod recording;
 mod shown;
@@ -19,6 +20,7 @@ mod write;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use backsight::ProfileSymbolizer;
 use backsight_formats::ndjson::{Header, ProfileWriter};
 use backsight_formats::pprof;
 use backsight_types::profile::{Location, Profile};
@@ -33,7 +35,7 @@ use crate::file::Shown;
 use crate::output;
 use crate::progress::Progress;
 use crate::symbolize::Symbols;
-use crate::symbolize::profile::Places;
+use crate::symbolize::accounted::Accounted;
 
 use demangled::Demangled;
 use paths::Paths;
@@ -156,8 +158,6 @@ impl Convert {
         let (input, output) = self.paths.both()?;
         let to = Output::of(output, self.to)?;
         self.symbols.use_jobs()?;
-        // Where a recording's files are matters without symbols too.
-        drop(self.symbols.options());
         if !self.no_symbols {
             self.symbols.check();
         }
@@ -191,11 +191,12 @@ impl Convert {
         tally: &mut Tally,
         out: &mut impl Write,
     ) -> Result<(Profile, Told)> {
-        let mut places = (!self.no_symbols).then(|| Places::new(&self.symbols));
+        let how = self.how(false);
+        let mut places = (!self.no_symbols).then(|| self.places(&how));
         let mut demangled = Demangled::default();
         to_output(output, out, |out| {
             let mut writer = ProfileWriter::new(&Header::new(TOOL), out);
-            let read = read::in_pieces(input, &self.how(false), |profile| {
+            let read = read::in_pieces(input, &how, |profile| {
                 self.choose_type(profile)?;
                 if let Some(places) = &mut places {
                     demangled.look_at(profile);
@@ -218,7 +219,8 @@ impl Convert {
         tally: &mut Tally,
         out: &mut impl Write,
     ) -> Result<(Profile, Told)> {
-        let (mut profile, mut told) = read::run(input, &self.how(!to.has_time()))?;
+        let how = self.how(!to.has_time());
+        let (mut profile, mut told) = read::run(input, &how)?;
         self.choose_type(&mut profile)?;
         if to.has_one_type() && self.sample_type.is_none() {
             let shown = profile.default_type.unwrap_or_default();
@@ -231,7 +233,7 @@ impl Convert {
         if !self.no_symbols {
             let _shown = Progress::step("looking functions up");
             Demangled::default().look_at(&mut profile);
-            Places::new(&self.symbols).look_up(&mut profile);
+            self.places(&how).look_up(&mut profile);
         }
         let shown = profile.default_type.unwrap_or_default();
         let shown = usize::try_from(shown).ok().filter(|_| to.has_one_type());
@@ -255,7 +257,13 @@ impl Convert {
             event: self.event.as_deref(),
             summed,
             max_memory: self.max_memory,
+            // They matter without symbols too.
+            files: self.symbols.files(),
         }
+    }
+
+    fn places(&self, how: &How<'_>) -> Accounted<ProfileSymbolizer> {
+        Accounted::new(ProfileSymbolizer::new(how.files.clone()), &self.symbols)
     }
 
     fn choose_type(&self, profile: &mut Profile) -> Result<()> {

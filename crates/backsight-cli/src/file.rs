@@ -5,15 +5,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use backsight_elf::Headers;
 use backsight_files::By;
 use backsight_formats::escape::Terminal;
-use backsight_symbolize::{Limits, unpacked_file};
 use nix::libc::O_NOCTTY;
-use object::ReadCache;
 
 use crate::failure::Failure;
 
@@ -57,49 +54,6 @@ pub(crate) fn open_input(path: &Path) -> Result<(File, &Path), Failure> {
     };
     let file = file.map_err(|error| Failure::io(Shown(name), &error))?;
     Ok((file, name))
-}
-
-/// Reads the ELF headers alone, however large the file; of one that is packed as a whole,
-/// as kernel modules are, after unpacking it.
-pub(crate) fn headers(file: &File) -> Result<Headers, String> {
-    let cache = ReadCache::new(file);
-    let parsed = match Headers::parse(&cache) {
-        Err(error @ backsight_elf::Error::NotElf) => match unpacked(file) {
-            Some(bytes) => Headers::parse(bytes.map_err(|error| error.to_string())?.as_slice()),
-            None => Err(error),
-        },
-        parsed => parsed,
-    };
-    parsed.map_err(|error| error.to_string())
-}
-
-/// Returns what the file unpacks to, if it is packed as a whole.
-fn unpacked(file: &File) -> Option<Result<Vec<u8>, backsight_symbolize::Error>> {
-    let limits = Limits::default();
-    let mut bytes = Vec::new();
-    let read = |bytes: &mut Vec<u8>, size| {
-        let mut rest = bytes.len();
-        bytes.resize(size, 0);
-        while let Some(room) = bytes.get_mut(rest..).filter(|room| !room.is_empty()) {
-            let at = u64::try_from(rest).ok()?;
-            match file.read_at(room, at).ok()? {
-                0 => break,
-                count => rest = rest.saturating_add(count),
-            }
-        }
-        bytes.truncate(rest);
-        Some(())
-    };
-    // The first bytes say whether the others are wanted.
-    read(&mut bytes, 8)?;
-    unpacked_file(&bytes, &limits).is_some().then_some(())?;
-    let size = file.metadata().ok()?.len();
-    if size > limits.file_bytes {
-        let limit = limits.file_bytes;
-        return Some(Err(backsight_symbolize::Error::TooLarge { limit }));
-    }
-    read(&mut bytes, usize::try_from(size).ok()?)?;
-    unpacked_file(&bytes, &limits)
 }
 
 /// A path on a terminal.

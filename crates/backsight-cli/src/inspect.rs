@@ -44,7 +44,7 @@ impl Inspect {
         let path = &self.file;
         let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
         self.symbols.check();
-        let symbolizer = Accounted::new(self.symbols.options(), self.symbols.verbose);
+        let symbolizer = Accounted::new(Symbolizer::new(self.symbols.options()), &self.symbols);
         let source = Source::File {
             file: file.into(),
             path: Some(path.clone()),

@@ -17,7 +17,6 @@ mod account;
 mod addr2line;
 mod args;
 mod buildid;
-mod capture;
 mod completions;
 mod convert;
 mod debug_files;

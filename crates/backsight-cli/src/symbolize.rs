@@ -3,15 +3,13 @@
 pub(crate) mod accounted;
 mod captured;
 pub(crate) mod elf;
-pub(crate) mod find;
 mod listing;
-mod lookup;
 mod process;
-pub(crate) mod profile;
 
 use std::io::Write;
 use std::path::PathBuf;
 
+use backsight::ModuleFiles;
 use backsight_formats::addr2line_text::Style;
 use clap::ValueEnum;
 
@@ -158,13 +156,18 @@ impl Symbols {
 
     /// Returns what the symbolizer is told.
     pub(crate) fn options(&self) -> backsight_symbolize::Options {
-        let options = backsight_symbolize::Options {
+        backsight_symbolize::Options {
             inlines: !self.no_inlines,
             index_dir: self.index_dir.dir(),
             ..self.debug_files.options()
-        };
-        find::look_in(options.clone(), self.debug_files.trust_paths);
-        options
+        }
+    }
+
+    /// Returns where the files of modules are looked for that are named by a capture.
+    pub(crate) fn files(&self) -> ModuleFiles {
+        ModuleFiles::of_this_host()
+            .with_symbols(self.options())
+            .with_trust_in_paths(self.debug_files.trust_paths)
     }
 }
 

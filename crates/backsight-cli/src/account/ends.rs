@@ -1,45 +1,26 @@
-//! Why stacks that were recorded as memory have no more frames.
+//! How the ends of stacks that were recorded as memory are called.
 
+use backsight::Ends;
 use backsight_unwind::End;
 
-/// How many stacks ended how. `None` is for a stack that could not be walked here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ends(Vec<(Option<End>, u64)>);
+/// Returns all, as JSON calls them and with their counts, most first.
+pub(super) fn all(ends: &Ends) -> Vec<(&'static str, u64)> {
+    sorted(ends.iter(), name)
+}
 
-impl Ends {
-    /// Counts a stack.
-    pub(crate) fn add(&mut self, end: Option<End>) {
-        // There are few kinds, so a walk finds one.
-        match self.0.iter_mut().find(|(of, _)| *of == end) {
-            Some((_, count)) => *count = count.saturating_add(1),
-            None => self.0.push((end, 1)),
-        }
-    }
+/// The same of those that have a caller which was not found, with what is said.
+pub(super) fn short(ends: &Ends) -> Vec<(&'static str, u64)> {
+    let short = ends.iter().filter(|(end, _)| *end != Some(End::Outermost));
+    sorted(short, words)
+}
 
-    pub(super) fn total(&self) -> u64 {
-        self.0.iter().fold(0, |sum, (_, n)| sum.saturating_add(*n))
-    }
-
-    /// Returns all, as they are called and with their counts, most first.
-    pub(super) fn all(&self) -> Vec<(&'static str, u64)> {
-        self.sorted(|_| true, name)
-    }
-
-    /// The same of those that have a caller which was not found, with what is said.
-    pub(super) fn short(&self) -> Vec<(&'static str, u64)> {
-        self.sorted(|end| *end != Some(End::Outermost), words)
-    }
-
-    fn sorted(
-        &self,
-        wanted: impl Fn(&Option<End>) -> bool,
-        called: impl Fn(Option<End>) -> &'static str,
-    ) -> Vec<(&'static str, u64)> {
-        let wanted = self.0.iter().filter(|(end, _)| wanted(end));
-        let mut all: Vec<_> = wanted.map(|(end, count)| (called(*end), *count)).collect();
-        all.sort_by_key(|(what, count)| (std::cmp::Reverse(*count), *what));
-        all
-    }
+fn sorted(
+    ends: impl Iterator<Item = (Option<End>, u64)>,
+    called: impl Fn(Option<End>) -> &'static str,
+) -> Vec<(&'static str, u64)> {
+    let mut all: Vec<_> = ends.map(|(end, count)| (called(end), count)).collect();
+    all.sort_by_key(|(what, count)| (std::cmp::Reverse(*count), *what));
+    all
 }
 
 /// Returns what JSON calls it.

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::causes::{module_s_help, name, reason_s_help};
+use super::ends;
 use super::{Account, Causes};
 use crate::failure::complain;
 
@@ -119,7 +120,8 @@ impl Account {
 
     /// Says how many stacks end short, if some do.
     fn short_stacks(&self) -> Option<String> {
-        let (total, short) = (self.left_out.ends.total(), self.left_out.ends.short());
+        let ends = &self.left_out.ends;
+        let (total, short) = (ends.total(), ends::short(ends));
         let count = short
             .iter()
             .fold(0_u64, |sum, (_, n)| sum.saturating_add(*n));
@@ -147,7 +149,7 @@ impl Account {
             each.map(|(what, count)| (what.clone(), json!(count)))
                 .collect()
         };
-        let ends = self.left_out.ends.all().into_iter();
+        let ends = ends::all(&self.left_out.ends).into_iter();
         let ends: Map<String, Value> = ends
             .map(|(what, count)| (what.to_owned(), json!(count)))
             .collect();

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use backsight::{ModuleFiles, Recording, RecordingOptions};
 use backsight_formats::flaws::Flaws;
 use backsight_formats::ndjson::ProfileReader;
 #[cfg(feature = "otlp")]
@@ -13,9 +14,8 @@ use backsight_types::profile::Profile;
 
 use super::format::Input;
 use super::open::Opened;
-use super::{recording, text_event};
+use super::{perf_data, recording, text_event};
 use crate::account::LeftOut;
-use crate::capture::{self, Recording};
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 use crate::progress::Progress;
@@ -24,7 +24,7 @@ use crate::progress::Progress;
 const PIECE: usize = 1 << 16;
 
 /// How a profile is to be read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct How<'a> {
     /// Its format, if not what it looks like.
     pub(super) from: Option<Input>,
@@ -34,14 +34,15 @@ pub(super) struct How<'a> {
     pub(super) summed: bool,
     /// Bytes that a message which is unpacked as a whole may take.
     pub(super) max_memory: u64,
+    /// Where the files of a recording are looked for.
+    pub(super) files: ModuleFiles,
 }
 
-impl<'a> How<'a> {
-    fn of_recording(&self) -> capture::How<'a> {
-        capture::How {
-            summed: self.summed,
-            event: self.event,
-        }
+impl How<'_> {
+    fn of_recording(&self) -> RecordingOptions {
+        RecordingOptions::default()
+            .with_summed(self.summed)
+            .with_event(self.event.map(str::to_owned))
     }
 }
 
@@ -62,10 +63,11 @@ pub(super) fn in_pieces(
         let progress = Progress::bytes("reading", Some(files.bytes));
         let reading = |file| BufReader::with_capacity(1 << 18, progress.reading(file));
         let mut malformed = Malformed::new(path);
-        let (profile, problems, left_out) = capture::perf_data(
+        let (profile, problems, left_out) = perf_data::read(
             path,
             Recording::Files(files.all.into_iter().map(reading).collect()),
-            &how.of_recording(),
+            how.of_recording(),
+            how.files.clone(),
             drain,
         )?;
         malformed.count_problems(&problems, left_out);
@@ -139,8 +141,9 @@ fn read(
                 true => Recording::Files(vec![input]),
                 false => Recording::Pipe(input),
             };
+            let (options, files) = (how.of_recording(), how.files.clone());
             let (profile, problems, left_out) =
-                capture::perf_data(path, input, &how.of_recording(), drain)?;
+                perf_data::read(path, input, options, files, drain)?;
             malformed.count_problems(&problems, left_out);
             return Ok(profile);
         }

@@ -1,9 +1,8 @@
 //! Of the text of `perf script`, the samples of one event alone.
 
+use backsight::is_called;
 use backsight_formats::flaws::Flaws;
 use backsight_types::profile::{Profile, Sample, Samples, ValueType};
-
-use crate::capture::is_called;
 
 /// What is said of the others.
 const OTHERS: &str = "samples of events that were not asked for";

@@ -7,14 +7,14 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
+use backsight::{Known, Lookups, ModuleFiles};
 use backsight_formats::ndjson::{Address, Error, Header, Reader, Record};
 use backsight_formats::{folded, legacy, perf_script};
+use backsight_symbolize::Symbolizer;
 use backsight_types::{Module, ModuleIdx};
 
 use super::Symbols;
-use super::accounted::Accounted;
-use super::find;
-use super::lookup::{Known, Lookups};
+use super::accounted::{Accounted, say_by_path_alone};
 use crate::TOOL;
 use crate::account::When;
 use crate::account::lines::LineTally;
@@ -46,8 +46,11 @@ pub(super) fn run(
         let cause = format_args!("{packed}{what}: {way_out}");
         return Err(Failure::of(Shown(path), cause));
     }
+    let files = symbols.files();
+    let symbolizer = Symbolizer::new(files.symbols().clone());
     let mut capture = Capture {
-        symbolizer: Accounted::new(symbols.options(), symbols.verbose),
+        symbolizer: Accounted::new(symbolizer, symbols),
+        files,
         modules: HashMap::new(),
         batch: Vec::new(),
         begun: false,
@@ -104,6 +107,7 @@ fn of_convert(begin: &[u8]) -> Option<(&'static str, &'static str)> {
 
 struct Capture {
     symbolizer: Accounted,
+    files: ModuleFiles,
     modules: HashMap<ModuleIdx, (Module, Option<Known>)>,
     batch: Vec<Address<'static>>,
     begun: bool,
@@ -231,7 +235,7 @@ impl Capture {
             let index = address.module;
             let entry = index.and_then(|index| self.modules.get_mut(&index));
             let known = entry.map(|(module, known)| {
-                *known.get_or_insert_with(|| find::introduce(&self.symbolizer, module))
+                *known.get_or_insert_with(|| introduce(&self.files, &self.symbolizer, module))
             });
             let virtual_offset = address.virtual_offset.or_else(|| {
                 let (module, _) = self.modules.get(&index?)?;
@@ -246,7 +250,7 @@ impl Capture {
             );
         }
         let tally = &mut self.tally;
-        lookups.finish(&self.symbolizer, |answer| {
+        self.symbolizer.answer(lookups, |answer| {
             if let Some(tally) = tally {
                 tally.address(answer);
             }
@@ -269,4 +273,12 @@ impl Capture {
         })?;
         Ok(())
     }
+}
+
+fn introduce(files: &ModuleFiles, symbolizer: &Symbolizer, module: &Module) -> Known {
+    let known = files.introduce(symbolizer, module);
+    if known.by_path_alone {
+        say_by_path_alone(&module.path);
+    }
+    known
 }

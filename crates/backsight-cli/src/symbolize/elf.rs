@@ -7,19 +7,19 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use backsight::{Known, Lookups};
 use backsight_formats::ndjson::{Address, Header};
-use backsight_symbolize::Source;
+use backsight_symbolize::{Source, Symbolizer};
 use backsight_types::{
     AbsAddr, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset,
 };
 use nix::sys::stat::{major, minor};
 
 use super::accounted::Accounted;
-use super::lookup::{Known, Lookups};
 use super::{AddrKind, Symbols};
 use crate::TOOL;
 use crate::failure::{Failure, Result};
-use crate::file::{self, Shown, open_regular};
+use crate::file::{Shown, open_regular};
 use crate::input::Addresses;
 use crate::sink::Sink;
 
@@ -33,7 +33,7 @@ pub(crate) fn run(
 ) -> Result<u64> {
     let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
     let module = describe(path, &file).map_err(|cause| Failure::of(Shown(path), cause))?;
-    let symbolizer = Accounted::new(symbols.options(), symbols.verbose);
+    let symbolizer = Accounted::new(Symbolizer::new(symbols.options()), symbols);
     let source = Source::File {
         file: Arc::new(file),
         path: Some(path.to_owned()),
@@ -52,13 +52,13 @@ pub(crate) fn run(
         for (addr, lookup) in batch.iter() {
             lookups.push(place(addr, lookup, kind, &module), Some(known));
         }
-        lookups.finish(&symbolizer, |answer| sink.answer(answer, Some(&module)))?;
+        symbolizer.answer(lookups, |answer| sink.answer(answer, Some(&module)))?;
         Ok(sink.flush()?)
     })
 }
 
 fn describe(path: &Path, file: &File) -> Result<Module, String> {
-    let headers = file::headers(file)?;
+    let headers = backsight::headers(file).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     let part = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Module {

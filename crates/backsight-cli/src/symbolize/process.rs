@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use backsight::{Known, Lookups};
 use backsight_formats::ndjson::{Address, Header};
 use backsight_normalize::{Image, NormalizedModule, Options, Session};
 use backsight_symbolize::{Source, Symbolizer};
@@ -13,7 +14,6 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::Symbols;
 use super::accounted::Accounted;
-use super::lookup::{Known, Lookups};
 use crate::TOOL;
 use crate::args::backend_name;
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
@@ -135,7 +135,7 @@ impl Live {
             pid,
             proc_root,
             session: session.map_err(|error| failure::process(pid, &error))?,
-            symbolizer: Accounted::new(options, symbols.verbose),
+            symbolizer: Accounted::new(Symbolizer::new(options), symbols),
             known: Vec::new(),
             outcomes: Vec::new(),
             begun: false,
@@ -201,7 +201,7 @@ impl Live {
             batch.push(answer, known.copied());
         }
         let modules = self.session.modules();
-        batch.finish(&self.symbolizer, |answer| {
+        self.symbolizer.answer(batch, |answer| {
             let known = answer
                 .module
                 .and_then(|index| modules.get(index.as_usize()));

@@ -5,7 +5,7 @@ use super::tree::{Crate, File, Tree};
 
 /// Which of our crates each may depend on: data enters at the left and never goes
 /// back. A crate that is not named here may depend on none.
-const ARROW: [(&str, &[&str]); 12] = [
+const ARROW: [(&str, &[&str]); 13] = [
     ("backsight-types", &[]),
     ("backsight-demangle", &[]),
     ("backsight-elf", &["backsight-types"]),
@@ -31,6 +31,19 @@ const ARROW: [(&str, &[&str]); 12] = [
     ),
     ("backsight-formats", &["backsight-types"]),
     ("backsight-unwind", &["backsight-types"]),
+    (
+        "backsight",
+        &[
+            "backsight-types",
+            "backsight-elf",
+            "backsight-files",
+            "vma-query",
+            "backsight-normalize",
+            "backsight-symbolize",
+            "backsight-formats",
+            "backsight-unwind",
+        ],
+    ),
     ("backsight-agent", LIBRARIES),
     ("backsight-capi", LIBRARIES),
     ("backsight-cli", LIBRARIES),
@@ -46,6 +59,7 @@ const LIBRARIES: &[&str] = &[
     "backsight-symbolize",
     "backsight-formats",
     "backsight-unwind",
+    "backsight",
     "backsight-agent",
 ];
 

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 
-use backsight_symbolize::{Answers, FrameRef, ModuleId, Place, Request, Stack};
+use backsight_symbolize::{
+    Answers, FrameRef, ModuleId, Oversized, Place, Request, Stack, Symbolizer,
+};
 use backsight_types::profile::{Frame, FrameRange, Location, Profile, Strings};
 use backsight_types::{ModuleIdx, Reason};
 use rayon::prelude::*;
 
-use super::Symbols;
-use super::accounted::Accounted;
-use super::find;
-use super::lookup::Known;
-use crate::oversized;
+use crate::find::ModuleFiles;
+use crate::lookup::Known;
 
 /// Places that are looked up together: with 40 bytes each for question and answer they
 /// stay below 100 MB.
@@ -23,20 +22,33 @@ const KEPT: u64 = 96 << 20;
 
 /// Looks up the places of a profile, once or as it grows.
 #[derive(Debug)]
-pub(crate) struct Places {
-    symbolizer: Accounted,
+pub struct ProfileSymbolizer {
+    symbolizer: Symbolizer,
+    files: ModuleFiles,
     known: HashMap<ModuleIdx, Known>,
     answers: Answers,
     /// Locations before this one have their answer.
     done: usize,
 }
 
-impl Places {
-    pub(crate) fn new(symbols: &Symbols) -> Self {
-        let mut options = symbols.options();
+/// What came of looking a profile up, besides its frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LookedUp {
+    /// The modules whose files were taken by their paths alone.
+    pub by_path_alone: Vec<ModuleIdx>,
+    /// Debug files that were too large to be read, of the modules that were asked about.
+    pub oversized: Vec<Oversized>,
+}
+
+impl ProfileSymbolizer {
+    /// Has modules looked for in these places.
+    pub fn new(files: ModuleFiles) -> Self {
+        let mut options = files.symbols().clone();
         options.budget.kept_bytes = KEPT;
         Self {
-            symbolizer: Accounted::new(options, symbols.verbose),
+            symbolizer: Symbolizer::new(options),
+            files,
             known: HashMap::new(),
             answers: Answers::default(),
             done: 0,
@@ -48,21 +60,30 @@ impl Places {
     /// none.
     ///
     /// Frames that are there stay: whoever caught the profile may have known more.
-    pub(crate) fn look_up(&mut self, profile: &mut Profile) {
-        self.introduce(profile);
+    pub fn look_up(&mut self, profile: &mut Profile) -> LookedUp {
+        let mut came_of_it = LookedUp {
+            by_path_alone: self.introduce(profile),
+            ..LookedUp::default()
+        };
         while self.done < profile.locations.len() {
             let end = profile.locations.len().min(self.done + BATCH);
-            self.batch(profile, end);
+            self.batch(profile, end, &mut came_of_it.oversized);
             self.done = end;
         }
+        came_of_it
     }
 
-    fn batch(&mut self, profile: &mut Profile, end: usize) {
+    /// Returns what knows the modules: what was looked for, and what could not be written.
+    pub fn symbolizer(&self) -> &Symbolizer {
+        &self.symbolizer
+    }
+
+    fn batch(&mut self, profile: &mut Profile, end: usize, oversized: &mut Vec<Oversized>) {
         let mut asked: Vec<(usize, Reason)> = Vec::new();
         let mut requests = Vec::new();
         let batch = profile.locations.iter_mut().enumerate();
         for (at, location) in batch.take(end).skip(self.done) {
-            let Some((place, Known { id, otherwise })) = question(location, &self.known) else {
+            let Some((place, Known { id, otherwise, .. })) = question(location, &self.known) else {
                 continue;
             };
             match id {
@@ -95,11 +116,14 @@ impl Places {
             });
         let mut modules: Vec<ModuleId> = requests.iter().map(|request| request.module).collect();
         modules.sort_unstable();
-        oversized::say(&self.symbolizer, modules.into_iter());
+        modules.dedup();
+        let all = modules.into_iter();
+        oversized.extend(all.flat_map(|module| self.symbolizer.oversized(module)));
     }
 
-    /// Finds the files of the modules that are asked about first, side by side.
-    fn introduce(&mut self, profile: &Profile) {
+    /// Finds the files of the modules that are asked about first, side by side. Returns
+    /// those that were taken by their paths alone.
+    fn introduce(&mut self, profile: &Profile) -> Vec<ModuleIdx> {
         let new = profile.locations.iter().skip(self.done);
         let mut wanted: Vec<ModuleIdx> = new
             .filter(|location| location.frames.len == 0)
@@ -108,13 +132,18 @@ impl Places {
             .collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let symbolizer = &self.symbolizer;
+        let Self {
+            symbolizer, files, ..
+        } = &*self;
         let found = wanted.into_par_iter().filter_map(|index| {
             let module = profile.module(index)?;
-            Some((index, find::introduce(symbolizer, module)))
+            Some((index, files.introduce(symbolizer, module)))
         });
         let found: Vec<(ModuleIdx, Known)> = found.collect();
+        let by_path = found.iter().filter(|(_, known)| known.by_path_alone);
+        let by_path = by_path.map(|(index, _)| *index).collect();
         self.known.extend(found);
+        by_path
     }
 }
 

@@ -6,13 +6,14 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
 
 use backsight_symbolize::Kallsyms;
 use backsight_types::{AbsAddr, BuildId, Lookup, Module};
-use nix::sys::utsname::uname;
 
-use crate::file::open_text;
+use crate::host::Host;
+
+/// How mappings name the kernel's image.
+pub(super) const KERNEL_IMAGE: &[u8] = b"[kernel.kallsyms]";
 
 /// The names, if they are to be had.
 #[derive(Debug, Default)]
@@ -25,17 +26,19 @@ pub(super) struct RecordedKernel {
     pub(super) os_release: Option<String>,
 }
 
-/// As large as the notes of a kernel come, many times over.
-const MAX_NOTES: u64 = 1 << 20;
-
 impl KernelSymbols {
-    /// Reads the names of the running kernel, if `image` is mapped at `text` there.
-    pub(super) fn of_running(recorded: &RecordedKernel, image: &Module, text: AbsAddr) -> Self {
-        if !is_running(recorded, image.build_id) {
+    /// Reads the names of the host's kernel, if `image` is mapped at `text` there.
+    pub(super) fn of_host(
+        host: &Host,
+        recorded: &RecordedKernel,
+        image: &Module,
+        text: AbsAddr,
+    ) -> Self {
+        let list = host.kallsyms.as_ref();
+        let Some(list) = list.filter(|_| is_running(host, recorded, image.build_id)) else {
             return Self(None);
-        }
-        let list =
-            File::open("/proc/kallsyms").and_then(|list| Kallsyms::read(BufReader::new(list)));
+        };
+        let list = File::open(list).and_then(|list| Kallsyms::read(BufReader::new(list)));
         // Hidden addresses are the same as none.
         Self(list.ok().filter(|list| list.text() == Some(text)))
     }
@@ -51,25 +54,16 @@ impl KernelSymbols {
     }
 }
 
-fn is_running(recorded: &RecordedKernel, build_id: Option<BuildId>) -> bool {
+fn is_running(host: &Host, recorded: &RecordedKernel, build_id: Option<BuildId>) -> bool {
     if let Some(build_id) = build_id {
-        return running_build_id() == Some(build_id);
+        return host.kernel_build_id == Some(build_id);
     }
-    let Ok(here) = uname() else { return false };
     let RecordedKernel {
         hostname,
         os_release,
     } = recorded;
-    hostname.as_deref() == here.nodename().to_str()
-        && os_release.as_deref() == here.release().to_str()
+    *hostname == host.hostname
+        && *os_release == host.kernel_release
         && hostname.is_some()
         && os_release.is_some()
-}
-
-fn running_build_id() -> Option<BuildId> {
-    use std::io::Read;
-    let notes = open_text(Path::new("/sys/kernel/notes")).ok()?;
-    let mut bytes = Vec::new();
-    notes.take(MAX_NOTES).read_to_end(&mut bytes).ok()?;
-    backsight_elf::build_id_in_notes(&bytes)
 }

@@ -20,7 +20,6 @@ use backsight_formats::perf_data::{ChainEntry, Context, Sample};
 use backsight_normalize::{Change, Record};
 use backsight_types::AbsAddr;
 
-use super::Capture;
 use super::spaces::Who;
 
 /// Process IDs of Linux end far below, at 2^22.
@@ -105,43 +104,6 @@ impl Exec {
             return false;
         };
         *self.pc.get_or_insert(entry.addr) != entry.addr
-    }
-}
-
-impl Capture {
-    /// Returns whose memory a sample is of.
-    pub(super) fn whose(&mut self, sample: &Sample<'_>) -> Who {
-        let (who, ended) = self.execs.seen(sample, self.order);
-        self.old_program(ended);
-        who
-    }
-
-    /// A process runs another program, which is recorded next.
-    pub(super) fn keep_old_program(&mut self, pid: u32) {
-        let kept = self.execs.began(pid, self.order);
-        self.old_program(kept);
-    }
-
-    /// A process mapped something, which is recorded next.
-    pub(super) fn maps_in_new_program(&mut self, pid: u32, name: &[u8]) {
-        let ended = self.execs.mapped(pid, name, self.order);
-        self.old_program(ended);
-    }
-
-    /// A process ended.
-    pub(super) fn leaves_old_program(&mut self, pid: u32) {
-        let ended = self.execs.ended(pid, self.order);
-        self.old_program(ended);
-    }
-
-    fn old_program(&mut self, record: Option<Record>) {
-        if let Some(record) = record {
-            match record.change {
-                Change::Exit => self.unwinders.forget(record.pid),
-                _ => self.unwinders.changed(record.pid),
-            }
-            self.piece.record(record);
-        }
     }
 }
 

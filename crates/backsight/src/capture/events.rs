@@ -1,63 +1,30 @@
-//! A recording as a profile: what processes did is replayed, and every address of a
-//! sample gets its place in a module.
-//!
-//! ```text
-//!   perf.data ──▶ events ──▶ chains, each once ──▶ Replay ──▶ locations, stacks, samples
-//! ```
-//!
-//! Samples repeat the same few chains. So a chain is looked up by its bytes first, and
-//! only one that is new since its process last changed is replayed. That happens in
-//! pieces: a piece ends when enough samples wait, and is then handed to whoever writes
-//! it. What stays is what the profile's tables have, not the samples.
+//! The events of a recording, as they come.
 
-mod about;
-mod chains;
-mod columns;
-mod execs;
-mod files;
-mod input;
-mod kernel;
-mod leaving;
-mod off_cpu;
-mod people;
-mod piece;
-mod places;
-mod registers;
-mod spaces;
-mod unwind;
-
-use std::collections::HashMap;
-use std::fmt;
-use std::io::{Read, Seek};
-use std::path::Path;
-
-use backsight_formats::perf_data::{
-    Event, EventType, Facts, Problems, Reader, Sample, ThreadChange,
-};
+use backsight_formats::perf_data::{Event, EventType, Facts, Sample, ThreadChange};
 use backsight_normalize::{Change, KERNEL_PID, Record};
-use backsight_types::BuildId;
 use backsight_types::profile::{self, Profile};
 
-use crate::account::{Ends, LeftOut};
-use crate::failure::{Failure, Result, complain};
-use crate::file::Shown;
+use super::about;
+use super::build_ids::BuildIds;
+use super::columns::Columns;
+use super::ends::Ends;
+use super::execs::Execs;
+use super::files::{self, Unproven};
+use super::input::RecordingOptions;
+use super::kernel::RecordedKernel;
+use super::leaving::Leaving;
+use super::off_cpu::OffCpu;
+use super::people::People;
+use super::piece::{Piece, Unwound};
+use super::spaces::Who;
+use super::unwind::{NotWalked, Unwinders};
+use crate::find::ModuleFiles;
 
-pub(crate) use input::{How, Recording};
-
-use columns::Columns;
-use execs::Execs;
-use kernel::RecordedKernel;
-use leaving::Leaving;
-use off_cpu::OffCpu;
-use people::People;
-use piece::{Piece, Unwound};
-use unwind::Unwinders;
-
-pub(crate) use columns::is_called;
-
-/// A recording that is being read.
-struct Capture {
-    profile: Profile,
+/// What is known of a recording up to an event.
+#[derive(Debug)]
+pub(super) struct Capture {
+    pub(super) profile: Profile,
+    files: ModuleFiles,
     piece: Piece,
     people: People,
     execs: Execs,
@@ -65,10 +32,9 @@ struct Capture {
     /// The chain of a sample whose processor kept the stack of calls.
     calls: Unwound,
     /// Samples with branches that are no stack.
-    branches: u64,
-    /// What the recording says of files whose mappings say no build ID.
-    build_ids: HashMap<(Vec<u8>, bool), BuildId>,
-    columns: Columns,
+    pub(super) branches: u64,
+    build_ids: BuildIds,
+    pub(super) columns: Columns,
     off_cpu: OffCpu,
     leaving: Leaving,
     /// Of the first and the last sample.
@@ -76,95 +42,24 @@ struct Capture {
     /// Counts events. They come in order, so that their number is their time.
     order: u64,
     /// What the kernel could not tell.
-    lost: u64,
-    throttled: u64,
+    pub(super) lost: u64,
+    pub(super) throttled: u64,
     /// Why stacks that were recorded as memory have no more frames.
-    ends: Ends,
-}
-
-/// Reads a recording of `perf`. Says what was lost and what was wrong with it. Each time a piece is done, `drain` gets the
-/// profile with the samples since the last time, and may take them out.
-pub(crate) fn perf_data(
-    path: &Path,
-    input: Recording<impl Read + Seek>,
-    how: &How<'_>,
-    drain: impl FnMut(&mut Profile) -> Result<()>,
-) -> Result<(Profile, Problems, LeftOut)> {
-    let opened = input.open();
-    let mut reader = opened.map_err(|error| Failure::of(Shown(path), error))?;
-    let capture = read(path, &mut reader, how, drain)?;
-    let say = |what: &dyn fmt::Display| complain(format_args!("{}: {what}", Shown(path)));
-    if let Some(what) = capture.unwinders.not_walked() {
-        say(&what);
-    }
-    let mut problems = reader.into_problems();
-    // No format that is written has a place for them.
-    let what = "branch stacks of samples";
-    problems.flaws.leave_out_many(what, capture.branches);
-    if let Some(end) = &problems.end {
-        say(end);
-    }
-    if problems.late > 0 {
-        say(&format_args!(
-            "{} records came too late to be put in order",
-            problems.late
-        ));
-    }
-    let mut left_out = LeftOut::default();
-    let what = "samples of events that are not chosen";
-    left_out.add(what, capture.columns.not_taken());
-    left_out.add_other("records that perf lost", capture.lost);
-    left_out.add_other(
-        "times that the kernel throttled sampling",
-        capture.throttled,
-    );
-    left_out.ends = capture.ends;
-    Ok((capture.profile, problems, left_out))
-}
-
-fn read<R: Read>(
-    path: &Path,
-    reader: &mut Reader<R>,
-    how: &How<'_>,
-    mut drain: impl FnMut(&mut Profile) -> Result<()>,
-) -> Result<Capture> {
-    let mut capture = Capture::new(reader.facts(), how);
-    if let Some(others) = capture.columns.missing(&reader.facts().events) {
-        let what = format_args!("--event {}", how.event.unwrap_or_default());
-        return Err(Failure::of(what, others));
-    }
-    while let Some(event) = reader.next() {
-        match event {
-            Event::Sample(sample) => capture.sample(&sample),
-            other => capture.other(other),
-        }
-        if capture.piece.is_full() {
-            capture.finish_piece();
-            capture.events(&reader.facts().events);
-            drain(&mut capture.profile)?;
-        }
-    }
-    capture.off_cpu.finish(&mut capture.piece.switches);
-    capture.finish_piece();
-    capture.conclude(reader.facts());
-    let hostname = reader.facts().hostname.clone();
-    files::say_unproven(path, hostname.as_deref(), &mut capture.profile);
-    drain(&mut capture.profile)?;
-    Ok(capture)
+    pub(super) ends: Ends,
 }
 
 impl Capture {
-    fn new(facts: &Facts, how: &How<'_>) -> Self {
+    pub(super) fn new(facts: &Facts, options: RecordingOptions, files: ModuleFiles) -> Self {
         let mut capture = Self {
             profile: Profile::default(),
             piece: Piece::default(),
             people: People::default(),
             execs: Execs::default(),
-            unwinders: Unwinders::new(facts.arch.as_deref()),
+            unwinders: Unwinders::new(facts.arch.as_deref(), files.host()),
             calls: Unwound::default(),
             branches: 0,
-            build_ids: HashMap::new(),
-            columns: Columns::new(how.event),
+            build_ids: BuildIds::default(),
+            columns: Columns::new(options.event),
             off_cpu: OffCpu::default(),
             leaving: Leaving::default(),
             times: None,
@@ -172,37 +67,43 @@ impl Capture {
             lost: 0,
             throttled: 0,
             ends: Ends::default(),
+            files,
         };
-        capture.piece.summed = how.summed;
-        capture.piece.trust_inodes = files::is_this_host(facts.hostname.as_deref());
+        capture.piece.summed = options.summed;
+        let hostname = facts.hostname.as_deref();
+        capture.piece.trust_inodes = files::is_of(capture.files.host(), hostname);
         capture.piece.recorded_kernel = RecordedKernel {
             hostname: facts.hostname.clone(),
             os_release: facts.os_release.clone(),
         };
-        capture.take_build_ids(facts);
+        capture.build_ids.take(facts);
         capture.events(&facts.events);
         capture
     }
 
-    fn take_build_ids(&mut self, facts: &Facts) {
-        for file in &facts.build_ids {
-            // The kernel's image may be listed by the path of a vmlinux.
-            let is_image = file.is_kernel && !is_kernel_module(&file.path);
-            let path = if is_image {
-                KERNEL_IMAGE.to_vec()
-            } else {
-                file.path.clone()
-            };
-            self.build_ids.insert((path, file.is_kernel), file.build_id);
-        }
+    /// Returns what events there are when none is called as asked for.
+    pub(super) fn missing(&self, events: &[EventType]) -> Option<Vec<String>> {
+        self.columns.missing(events)
     }
 
-    fn events(&mut self, events: &[EventType]) {
+    /// Whether enough waits to be replayed.
+    pub(super) fn is_full(&self) -> bool {
+        self.piece.is_full()
+    }
+
+    /// Returns which stacks were recorded as memory and not walked, and how many.
+    pub(super) fn not_walked(&self) -> Option<NotWalked> {
+        self.unwinders.not_walked()
+    }
+
+    /// Takes the events' types, of which more may become known.
+    pub(super) fn events(&mut self, events: &[EventType]) {
         self.columns.update(events, &mut self.profile);
         self.off_cpu.set_events(events);
     }
 
-    fn sample(&mut self, sample: &Sample<'_>) {
+    /// Takes a sample.
+    pub(super) fn sample(&mut self, sample: &Sample<'_>) {
         self.order += 1;
         let who = self.whose(sample);
         let switch = self.off_cpu.sample(sample, &mut self.piece.switches);
@@ -215,9 +116,13 @@ impl Capture {
                 self.finish_piece();
             }
             let Self {
-                unwinders, piece, ..
+                unwinders,
+                piece,
+                files,
+                ..
             } = self;
-            let end = unwinders.unwind(sample, who, user, piece.replay(), &self.profile.modules);
+            let known = (piece.replay(), &self.profile.modules[..]);
+            let end = unwinders.unwind(sample, who, user, known, files);
             self.ends.add(end);
         }
         let Self {
@@ -254,7 +159,8 @@ impl Capture {
         );
     }
 
-    fn other(&mut self, event: Event<'_>) {
+    /// Takes any other event.
+    pub(super) fn other(&mut self, event: Event<'_>) {
         match event {
             Event::Record(record) => self.record(record),
             Event::Thread {
@@ -344,10 +250,8 @@ impl Capture {
         match &mut record.change {
             Change::Mmap(mapping) => {
                 let is_kernel = pid == KERNEL_PID;
-                if mapping.build_id.is_none() && !self.build_ids.is_empty() {
-                    let key = (std::mem::take(&mut mapping.name), is_kernel);
-                    mapping.build_id = self.build_ids.get(&key).copied();
-                    mapping.name = key.0;
+                if mapping.build_id.is_none() {
+                    mapping.build_id = self.build_ids.of(&mut mapping.name, is_kernel);
                 }
                 self.people.mapped(pid, time_ns, mapping);
                 self.maps_in_new_program(pid, &mapping.name);
@@ -363,24 +267,67 @@ impl Capture {
         self.piece.record(record);
     }
 
-    fn finish_piece(&mut self) {
+    /// Replays what waits, and puts it into the profile.
+    pub(super) fn finish_piece(&mut self) {
         let Self {
             piece,
             profile,
             people,
+            files,
             ..
         } = self;
-        piece.finish(profile);
+        piece.finish(profile, files);
         piece.add_mappings(people.take_mapped(), profile);
     }
-}
 
-/// How mappings name the kernel's image.
-const KERNEL_IMAGE: &[u8] = b"[kernel.kallsyms]";
+    /// The recording ended: replays what is left, and says what is known at the end alone.
+    pub(super) fn conclude(&mut self, facts: &Facts) -> Unproven {
+        self.off_cpu.finish(&mut self.piece.switches);
+        self.finish_piece();
+        self.events(&facts.events);
+        self.columns.choose(&mut self.profile);
+        self.build_ids.take(facts);
+        about::complete(&self.build_ids, &mut self.profile);
+        about::comment(facts, self.times, &mut self.profile);
+        files::unproven(
+            self.files.host(),
+            facts.hostname.as_deref(),
+            &mut self.profile,
+        )
+    }
 
-/// Modules are named `[name]` or by the path of their `.ko`, which may be compressed.
-fn is_kernel_module(path: &[u8]) -> bool {
-    let is_in_brackets = path.starts_with(b"[") && !path.starts_with(b"[kernel.");
-    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
-    is_in_brackets || name.windows(3).any(|part| part == b".ko")
+    /// Returns whose memory a sample is of.
+    fn whose(&mut self, sample: &Sample<'_>) -> Who {
+        let (who, ended) = self.execs.seen(sample, self.order);
+        self.old_program(ended);
+        who
+    }
+
+    /// A process runs another program, which is recorded next.
+    fn keep_old_program(&mut self, pid: u32) {
+        let kept = self.execs.began(pid, self.order);
+        self.old_program(kept);
+    }
+
+    /// A process mapped something, which is recorded next.
+    fn maps_in_new_program(&mut self, pid: u32, name: &[u8]) {
+        let ended = self.execs.mapped(pid, name, self.order);
+        self.old_program(ended);
+    }
+
+    /// A process ended.
+    fn leaves_old_program(&mut self, pid: u32) {
+        let ended = self.execs.ended(pid, self.order);
+        self.old_program(ended);
+    }
+
+    fn old_program(&mut self, record: Option<Record>) {
+        if let Some(record) = record {
+            match record.change {
+                Change::Exit => self.unwinders.forget(record.pid),
+                _ => self.unwinders.changed(record.pid),
+            }
+            self.piece.record(record);
+        }
+    }
 }

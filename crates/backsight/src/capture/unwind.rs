@@ -14,7 +14,8 @@ use object::ReadCache;
 use super::piece::Unwound;
 use super::registers;
 use super::spaces::Who;
-use crate::symbolize::find;
+use crate::find::ModuleFiles;
+use crate::host::Host;
 
 /// The code of all processes with samples, and what walks their stacks.
 #[derive(Debug)]
@@ -38,11 +39,25 @@ struct Process {
     is_outdated: bool,
 }
 
+/// Stacks that were recorded as memory, of a machine whose stacks are not walked here: they
+/// are as short as the recording has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotWalked {
+    /// How many.
+    pub stacks: u64,
+    /// What the recording says that its machine is called, as by `uname -m`.
+    pub machine: Option<String>,
+    /// Whether they are those of 32-bit code alone.
+    pub is_32_bit: bool,
+}
+
 impl Unwinders {
-    /// Begins for a machine as `uname -m` names it; for this one when nothing says.
-    pub(super) fn new(machine: Option<&str>) -> Self {
+    /// Begins for a machine as `uname -m` names it; for the host when nothing says.
+    pub(super) fn new(machine: Option<&str>, host: &Host) -> Self {
+        let known = machine.or(host.machine.as_deref());
         Self {
-            machine: registers::machine(machine.unwrap_or(std::env::consts::ARCH)),
+            machine: known.and_then(registers::machine),
             walker: Walker::new(),
             files: HashMap::new(),
             processes: HashMap::new(),
@@ -52,20 +67,12 @@ impl Unwinders {
         }
     }
 
-    /// Says which stacks were recorded as memory and are not walked: those of which machine,
-    /// and how many.
-    pub(super) fn not_walked(&self) -> Option<String> {
-        let name = self.name.as_deref().unwrap_or("a machine without a name");
-        let whose = match self.machine {
-            Some(_) => format!("32-bit code on {name}"),
-            None => name.to_owned(),
-        };
-        let count = self.not_walked;
-        (count > 0).then(|| {
-            format!(
-                "{count} stacks were recorded as memory of {whose}, where none can be walked \
-                 here: they are as short as the recording has them"
-            )
+    /// Returns which stacks were recorded as memory and are not walked, if there are some.
+    pub(super) fn not_walked(&self) -> Option<NotWalked> {
+        (self.not_walked > 0).then(|| NotWalked {
+            stacks: self.not_walked,
+            machine: self.name.clone(),
+            is_32_bit: self.machine.is_some(),
         })
     }
 
@@ -86,7 +93,7 @@ impl Unwinders {
         &self.found
     }
 
-    /// Walks the stack of a sample, whose process has mapped what `replay` says. What
+    /// Walks the stack of a sample, whose process has mapped what `known` says. What
     /// the kernel's part of the chain has comes before it. `None` for a stack that cannot
     /// be walked here: it has the chain that was recorded, or its first frame.
     pub(super) fn unwind(
@@ -94,8 +101,8 @@ impl Unwinders {
         sample: &Sample<'_>,
         who: Who,
         user: &UserStack<'_>,
-        replay: &Replay,
-        modules: &[Module],
+        known: (&Replay, &[Module]),
+        files: &ModuleFiles,
     ) -> Option<End> {
         self.found.clear();
         let is_of_user = |entry: &ChainEntry| entry.context == Context::User;
@@ -116,9 +123,9 @@ impl Unwinders {
         };
         // Within execve, the registers are those of the program before.
         let mut pid = who.pid;
-        self.update(pid, replay, modules);
+        self.update(pid, known, files);
         if let Some(before) = who.before {
-            self.update(before, replay, modules);
+            self.update(before, known, files);
             let code = self.processes.get(&before).map(|it| &it.code);
             if code.is_some_and(|code| code.at(registers.pc).is_some()) {
                 pid = before;
@@ -145,7 +152,8 @@ impl Unwinders {
     }
 
     /// Learns what a process has mapped now.
-    fn update(&mut self, pid: u32, replay: &Replay, modules: &[Module]) {
+    fn update(&mut self, pid: u32, known: (&Replay, &[Module]), files: &ModuleFiles) {
+        let (replay, modules) = known;
         let known = self.processes.get(&pid);
         if known.is_some_and(|process| !process.is_outdated) {
             return;
@@ -159,7 +167,7 @@ impl Unwinders {
         }
         let pieces = mappings.iter().map(|mapping| MappedCode {
             range: mapping.range,
-            file: self.file_of(mapping, modules),
+            file: self.file_of(mapping, modules, files),
         });
         let process = Process {
             code: CodeMap::new(pieces.collect()),
@@ -169,28 +177,33 @@ impl Unwinders {
         self.processes.insert(pid, process);
     }
 
-    fn file_of(&mut self, mapping: &CodeMapping, modules: &[Module]) -> Option<(FileIdx, u64)> {
+    fn file_of(
+        &mut self,
+        mapping: &CodeMapping,
+        modules: &[Module],
+        found_in: &ModuleFiles,
+    ) -> Option<(FileIdx, u64)> {
         let module = mapping.module?;
         let Self { files, walker, .. } = self;
-        let read = || walker.add(call_frames(modules.get(module.as_usize())?)?);
+        let read = || walker.add(call_frames(modules.get(module.as_usize())?, found_in)?);
         let index = (*files.entry(module).or_insert_with(read))?;
         let bias = walker.file(index)?.bias(mapping.range, mapping.offset)?;
         Some((index, bias))
     }
 }
 
-fn call_frames(module: &Module) -> Option<CallFrames> {
+fn call_frames(module: &Module, files: &ModuleFiles) -> Option<CallFrames> {
     if module.kind == ModuleKind::Vdso {
-        let image = find::vdso_image(module.build_id?)?;
+        let image = files.host().vdso_with(module.build_id?)?;
         return CallFrames::read(&image[..]);
     }
     // Without segments nothing proved that this is the file.
     module.segments.as_ref()?;
-    let file = find::open_proven(module).ok()?;
+    let file = files.open(module).ok()?;
     let mut frames = CallFrames::read(&ReadCache::new(&file))?;
     // `strip` takes away `.debug_frame`, and leaves the `.eh_frame` of a few functions.
     if !frames.has_debug_frame()
-        && let Some(debug_file) = find::debug_file_of(&file, module)
+        && let Some(debug_file) = files.open_debug_file(&file, module)
     {
         frames.add_debug_file(&ReadCache::new(debug_file));
     }

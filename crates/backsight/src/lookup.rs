@@ -7,20 +7,21 @@ use backsight_formats::ndjson::{Address, Frame};
 use backsight_symbolize::{Frames, ModuleId, Place, Request, Source, Symbolizer};
 use backsight_types::{Module, ModuleKind, Reason};
 
-use crate::oversized;
-
 /// A module as the symbolizer knows it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
+#[non_exhaustive]
+pub struct Known {
     /// `None` when there are no bytes to look into.
-    pub(super) id: Option<ModuleId>,
+    pub id: Option<ModuleId>,
     /// What to say when no symbol is found.
-    pub(super) otherwise: Reason,
+    pub otherwise: Reason,
+    /// Whether its file was taken by its path alone, as nothing could prove it.
+    pub by_path_alone: bool,
 }
 
 impl Known {
     /// Hands over a module whose bytes are at hand.
-    pub(super) fn readable(symbolizer: &Symbolizer, source: Source, module: &Module) -> Self {
+    pub fn readable(symbolizer: &Symbolizer, source: Source, module: &Module) -> Self {
         let segments = module.segments.clone();
         Self {
             id: Some(symbolizer.add(source, module.build_id, segments)),
@@ -29,24 +30,28 @@ impl Known {
                 ModuleKind::Vdso => Reason::VdsoNoSymbols,
                 ModuleKind::Kernel => Reason::Kernel,
             },
+            by_path_alone: false,
         }
     }
 
     /// Hands over a module whose bytes cannot be had: its build ID may still lead to
     /// a debug file. If it does not, `otherwise` is why.
-    pub(super) fn by_build_id(symbolizer: &Symbolizer, module: &Module, otherwise: Reason) -> Self {
+    pub fn by_build_id(symbolizer: &Symbolizer, module: &Module, otherwise: Reason) -> Self {
         let segments = module.segments.clone();
         let add = |id| symbolizer.add(Source::BuildId(id), Some(id), segments);
         Self {
             id: module.build_id.map(add),
             otherwise,
+            by_path_alone: false,
         }
     }
 }
 
 /// Answers that are looked up together.
+///
+/// An answer is an [`Address`] as normalization began it, of a process or of a capture.
 #[derive(Debug, Default)]
-pub(super) struct Lookups<'a> {
+pub struct Lookups<'a> {
     answers: Vec<Address<'a>>,
     requests: Vec<Request>,
     /// For each request: the answer it belongs to, and what to say otherwise.
@@ -57,14 +62,14 @@ impl<'a> Lookups<'a> {
     /// Takes an answer that normalization began. `known` is the module it names. Frames
     /// that it has already stay: whoever caught it may have known more than this host,
     /// of its kernel above all.
-    pub(super) fn push(&mut self, mut answer: Address<'a>, known: Option<Known>) {
+    pub fn push(&mut self, mut answer: Address<'a>, known: Option<Known>) {
         let place = match (answer.virtual_offset, answer.file_offset) {
             _ if !answer.frames.is_empty() => None,
             (Some(virt), _) => Some(Place::Virt(virt)),
             (None, Some(offset)) => Some(Place::File(offset)),
             (None, None) => None,
         };
-        if let (Some(place), Some(Known { id, otherwise })) = (place, known) {
+        if let (Some(place), Some(Known { id, otherwise, .. })) = (place, known) {
             match id {
                 Some(module) => {
                     self.asked.push((self.answers.len(), otherwise));
@@ -80,21 +85,43 @@ impl<'a> Lookups<'a> {
         self.answers.push(answer);
     }
 
-    /// Looks all of them up, and gives each with its frames to `write`, in order.
-    pub(super) fn finish<E>(
-        self,
-        symbolizer: &Symbolizer,
-        mut write: impl FnMut(&Address<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let found = symbolizer.symbolize(&self.requests);
-        let limited = self.requests.iter().zip(&found);
-        let limited = limited.filter(|(_, found)| match found {
+    /// Looks all of them up, module by module in parallel.
+    pub fn look_up(self, symbolizer: &Symbolizer) -> Found<'a> {
+        Found {
+            frames: symbolizer.symbolize(&self.requests),
+            lookups: self,
+        }
+    }
+}
+
+/// Answers whose frames were looked up.
+#[derive(Debug)]
+pub struct Found<'a> {
+    lookups: Lookups<'a>,
+    /// One for each request.
+    frames: Vec<Result<Frames, Reason>>,
+}
+
+impl Found<'_> {
+    /// Returns the modules of which a limit left something out: see
+    /// [`Symbolizer::oversized`].
+    pub fn limited(&self) -> impl Iterator<Item = ModuleId> {
+        let all = self.lookups.requests.iter().zip(&self.frames);
+        let limited = all.filter(|(_, found)| match found {
             Ok(frames) => frames.limit_reached(),
             Err(reason) => *reason == Reason::Limit,
         });
-        oversized::say(symbolizer, limited.map(|(request, _)| request.module));
-        let mut found = self.asked.iter().zip(&found).peekable();
-        for (place, mut answer) in self.answers.into_iter().enumerate() {
+        limited.map(|(request, _)| request.module)
+    }
+
+    /// Gives each answer with its frames to `write`, in order.
+    ///
+    /// # Errors
+    /// The first of `write`.
+    pub fn each<E>(self, mut write: impl FnMut(&Address<'_>) -> Result<(), E>) -> Result<(), E> {
+        let Lookups { answers, asked, .. } = self.lookups;
+        let mut found = asked.iter().zip(&self.frames).peekable();
+        for (place, mut answer) in answers.into_iter().enumerate() {
             let mine = found.next_if(|((asked, _), _)| *asked == place);
             if let Some(((_, otherwise), result)) = mine {
                 match result {

@@ -7,14 +7,14 @@ use backsight_types::profile::{self, Profile};
 use backsight_types::trace;
 use hashbrown::HashMap;
 
-use super::KERNEL_IMAGE;
 use super::chains::{ChainIdx, Chains, Setting};
 use super::files;
-use super::kernel::{KernelSymbols, RecordedKernel};
+use super::kernel::{KERNEL_IMAGE, KernelSymbols, RecordedKernel};
 use super::off_cpu::Switches;
 use super::people::Mapped;
 use super::places::Places;
 use super::spaces::{self, Asked, Who};
+use crate::find::ModuleFiles;
 
 /// A piece ends when so many samples or records wait, or so many addresses of chains
 /// that are new. They take 10 MB at the most.
@@ -166,11 +166,11 @@ impl Piece {
     }
 
     /// Replays the piece, and puts its samples into the profile.
-    pub(super) fn finish(&mut self, profile: &mut Profile) {
+    pub(super) fn finish(&mut self, profile: &mut Profile, files: &ModuleFiles) {
         let outcomes = self.replay.feed(&self.records, &self.asked);
         self.records.clear();
         self.asked.clear();
-        self.add_modules(profile);
+        self.add_modules(profile, files);
         let mut outcomes = outcomes.into_iter();
         let mut entries = self.entries.as_slice();
         let mut locations = Vec::new();
@@ -207,19 +207,19 @@ impl Piece {
         self.chains.forget_some();
     }
 
-    fn add_modules(&mut self, profile: &mut Profile) {
+    fn add_modules(&mut self, profile: &mut Profile, found_in: &ModuleFiles) {
         let first = profile.modules.len();
         for (at, known) in self.replay.modules().iter().enumerate().skip(first) {
             let mut module = known.module.clone();
-            files::learn(&mut module, self.trust_inodes);
+            files::learn(&mut module, found_in, self.trust_inodes);
             if module.kind == ModuleKind::Kernel && module.path == KERNEL_IMAGE {
                 let mut mapped = self.replay.code_of(KERNEL_PID);
                 let image =
                     mapped.find(|mapped| mapped.module.is_some_and(|it| it.as_usize() == at));
                 if let Some(image) = image {
                     let text = image.range.start;
-                    self.places.kernel =
-                        KernelSymbols::of_running(&self.recorded_kernel, &module, text);
+                    let (host, recorded) = (found_in.host(), &self.recorded_kernel);
+                    self.places.kernel = KernelSymbols::of_host(host, recorded, &module, text);
                 }
             }
             profile.modules.push(module);

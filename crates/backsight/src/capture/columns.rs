@@ -30,22 +30,21 @@ struct Column {
 
 impl Columns {
     /// Takes the name that was asked for.
-    pub(super) fn new(wanted: Option<&str>) -> Self {
+    pub(super) fn new(wanted: Option<String>) -> Self {
         Self {
-            wanted: wanted.map(str::to_owned),
+            wanted,
             events: Vec::new(),
         }
     }
 
-    /// Returns what there is when nothing is called as asked for.
-    pub(super) fn missing(&self, events: &[EventType]) -> Option<String> {
+    /// Returns what the events are called when none is called as asked for.
+    pub(super) fn missing(&self, events: &[EventType]) -> Option<Vec<String>> {
         let wanted = self.wanted.as_deref()?;
         if events.iter().any(|event| is_called(&event.name, wanted)) {
             return None;
         }
         let names = events.iter().filter(|event| is_shown(event));
-        let names: Vec<&str> = names.map(|event| event.name.as_str()).collect();
-        Some(format!("the recording has {}", names.join(", ")))
+        Some(names.map(|event| event.name.clone()).collect())
     }
 
     /// Takes the events, of which more may become known.
@@ -138,7 +137,7 @@ fn is_shown(event: &EventType) -> bool {
 
 /// Returns whether an event is called so: with its modifiers or without (`cycles:u`), and
 /// with what counts it or without (`cpu_core/cycles/`).
-pub(crate) fn is_called(name: &str, wanted: &str) -> bool {
+pub fn is_called(name: &str, wanted: &str) -> bool {
     let plain = without_modifiers(name);
     let of_unit = plain
         .strip_suffix('/')

@@ -1,0 +1,108 @@
+//! A recording of `perf`: what was lost and what was wrong with it is said.
+
+use std::fmt;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use backsight::{
+    ModuleFiles, NotWalked, PerfData, Recording, RecordingError, RecordingOptions, Unproven,
+};
+use backsight_formats::escape::Terminal;
+use backsight_formats::perf_data::Problems;
+use backsight_types::profile::Profile;
+
+use crate::account::LeftOut;
+use crate::failure::{Failure, Result, complain};
+use crate::file::Shown;
+
+/// Reads a recording. Each time a piece is done, `drain` gets the profile with the samples
+/// since the last time, and may take them out.
+pub(super) fn read(
+    path: &Path,
+    input: Recording<impl Read + Seek>,
+    options: RecordingOptions,
+    files: ModuleFiles,
+    mut drain: impl FnMut(&mut Profile) -> Result<()>,
+) -> Result<(Profile, Problems, LeftOut)> {
+    let opened = PerfData::open(input, options, files);
+    let mut recording = opened.map_err(|error| failed(path, error))?;
+    while recording.advance() {
+        drain(recording.profile_mut())?;
+    }
+    say_unproven(path, recording.unproven());
+    drain(recording.profile_mut())?;
+    let finished = recording.finish();
+    let say = |what: &dyn fmt::Display| complain(format_args!("{}: {what}", Shown(path)));
+    if let Some(stacks) = &finished.not_walked {
+        say(&not_walked(stacks));
+    }
+    let problems = finished.problems;
+    if let Some(end) = &problems.end {
+        say(end);
+    }
+    if problems.late > 0 {
+        say(&format_args!(
+            "{} records came too late to be put in order",
+            problems.late
+        ));
+    }
+    let mut left_out = LeftOut::default();
+    let what = "samples of events that are not chosen";
+    left_out.add(what, finished.not_chosen);
+    left_out.add_other("records that perf lost", finished.lost);
+    left_out.add_other(
+        "times that the kernel throttled sampling",
+        finished.throttled,
+    );
+    left_out.ends = finished.ends;
+    Ok((finished.profile, problems, left_out))
+}
+
+fn failed(path: &Path, error: RecordingError) -> Failure {
+    match error {
+        RecordingError::NoSuchEvent { wanted, events } => {
+            let others = format_args!("the recording has {}", events.join(", "));
+            Failure::of(format_args!("--event {wanted}"), others)
+        }
+        other => Failure::of(Shown(path), other),
+    }
+}
+
+/// Says which stacks were recorded as memory and are not walked: those of which machine,
+/// and how many.
+fn not_walked(stacks: &NotWalked) -> String {
+    let name = stacks.machine.as_deref();
+    let name = name.unwrap_or("a machine without a name");
+    let whose = match stacks.is_32_bit {
+        true => format!("32-bit code on {name}"),
+        false => name.to_owned(),
+    };
+    let count = stacks.stacks;
+    format!(
+        "{count} stacks were recorded as memory of {whose}, where none can be walked here: they \
+         are as short as the recording has them"
+    )
+}
+
+/// Says of how many files of a recording nothing is known, because it is of another
+/// machine and has no build IDs of them; or that they were taken all the same.
+fn say_unproven(name: &Path, unproven: &Unproven) {
+    let Unproven { files, places, .. } = unproven;
+    if *files > 0 {
+        let host = unproven.hostname.as_deref().unwrap_or("another machine");
+        let host = Terminal(host.as_bytes());
+        complain(format_args!(
+            "{}: recorded on {host}, without build IDs of {files} files: {places} places in \
+             them get no functions, as nothing says which files they were. Record with \
+             --buildid-mmap; or --trust-paths takes what stands under their paths, unproven",
+            Shown(name)
+        ));
+    }
+    if unproven.by_path_alone > 0 {
+        complain(format_args!(
+            "{}: {} files were taken by their paths alone (--trust-paths)",
+            Shown(name),
+            unproven.by_path_alone
+        ));
+    }
+}

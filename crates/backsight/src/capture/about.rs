@@ -1,0 +1,53 @@
+//! What a recording says of itself, and of its files, at its end.
+
+use backsight_formats::perf_data::Facts;
+use backsight_types::profile::Profile;
+use backsight_types::{ModuleKind, Reason};
+
+use super::build_ids::BuildIds;
+
+/// Gives modules the build IDs that are known at the end alone.
+pub(super) fn complete(build_ids: &BuildIds, profile: &mut Profile) {
+    // A pipe tells build IDs last.
+    for module in &mut profile.modules {
+        let is_kernel = module.kind == ModuleKind::Kernel;
+        if module.build_id.is_none() && !module.deleted {
+            module.build_id = build_ids.of(&mut module.path, is_kernel);
+            if module.build_id.is_some() && module.unreadable == Some(Reason::IdentityUnproven) {
+                module.unreadable = None;
+            }
+        }
+    }
+}
+
+/// Says where and how it was recorded, and when: `times` are those of the first and the
+/// last sample, in nanoseconds.
+pub(super) fn comment(facts: &Facts, times: Option<(u64, u64)>, profile: &mut Profile) {
+    let Profile {
+        comments, strings, ..
+    } = &mut *profile;
+    let mut say = |what: &str, text: Option<&str>| {
+        if let Some(text) = text {
+            comments.push(strings.intern(&format!("{what}: {text}")));
+        }
+    };
+    let command = facts.command.join(" ");
+    say(
+        "command",
+        Some(command.as_str()).filter(|text| !text.is_empty()),
+    );
+    say("host", facts.hostname.as_deref());
+    say("kernel", facts.os_release.as_deref());
+    say("machine", facts.arch.as_deref());
+    say("processor", facts.cpu.as_deref());
+    say("perf", facts.perf_version.as_deref());
+    if let Some((first, last)) = times {
+        profile.duration_ns = last.checked_sub(first);
+        // One instant on both clocks puts all others into the calendar.
+        let since_1970 = facts.clock.and_then(|(wall, clock)| {
+            let boot = wall.checked_sub(clock)?;
+            boot.checked_add(first)
+        });
+        profile.start_ns = since_1970;
+    }
+}

@@ -1,0 +1,46 @@
+//! What a recording says of files whose mappings say no build ID.
+
+use std::collections::HashMap;
+
+use backsight_formats::perf_data::Facts;
+use backsight_types::BuildId;
+
+use super::kernel::KERNEL_IMAGE;
+
+/// Build IDs by the path of a file, and whether it is the kernel's.
+#[derive(Debug, Default)]
+pub(super) struct BuildIds(HashMap<(Vec<u8>, bool), BuildId>);
+
+impl BuildIds {
+    /// Takes those that the recording lists by now.
+    pub(super) fn take(&mut self, facts: &Facts) {
+        for file in &facts.build_ids {
+            // The kernel's image may be listed by the path of a vmlinux.
+            let is_image = file.is_kernel && !is_kernel_module(&file.path);
+            let path = if is_image {
+                KERNEL_IMAGE.to_vec()
+            } else {
+                file.path.clone()
+            };
+            self.0.insert((path, file.is_kernel), file.build_id);
+        }
+    }
+
+    /// Returns the build ID of a file. `path` is as before when this returns.
+    pub(super) fn of(&self, path: &mut Vec<u8>, is_kernel: bool) -> Option<BuildId> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let key = (std::mem::take(path), is_kernel);
+        let build_id = self.0.get(&key).copied();
+        *path = key.0;
+        build_id
+    }
+}
+
+/// Modules are named `[name]` or by the path of their `.ko`, which may be compressed.
+fn is_kernel_module(path: &[u8]) -> bool {
+    let is_in_brackets = path.starts_with(b"[") && !path.starts_with(b"[kernel.");
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
+    is_in_brackets || name.windows(3).any(|part| part == b".ko")
+}

@@ -1,0 +1,189 @@
+//! The file behind a module that was captured earlier or elsewhere.
+//!
+//! A capture names a path, and by now, or on this host, anything may stand there.
+//! So a file counts only if it carries the module's build ID or, where the capture
+//! knows none, has its device and inode. It is looked for inside the roots that were named,
+//! on this host, in debug directories and in perf's cache. What is found under no proof
+//! gives no names: wrong ones are worse.
+//!
+//! The process that was recorded is not looked for: its number may be another's by now,
+//! and that one may have mapped what it likes, under any build ID. Who knows that it still
+//! lives names its root, `--root /proc/PID/root`.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use backsight_files::By;
+use backsight_symbolize::{Error, Options, Source, Symbolizer};
+use backsight_types::{Device, Module, ModuleKind, Reason};
+use nix::sys::stat::{major, minor};
+
+use crate::host::Host;
+use crate::lookup::Known;
+
+/// Where the files of modules are looked for, and what proves them.
+///
+/// By default in the usual places of this machine, of which nothing else is known:
+/// [`ModuleFiles::of_this_host`] knows it.
+#[derive(Clone, Debug, Default)]
+pub struct ModuleFiles {
+    options: Options,
+    trust_paths: bool,
+    host: Host,
+}
+
+impl ModuleFiles {
+    /// Looks in the usual places of this machine, whose vDSO, kernel and name count.
+    #[must_use]
+    pub fn of_this_host() -> Self {
+        Self::default().with_host(Host::this())
+    }
+
+    /// With what is known of this machine: recordings that were made on it are proven by
+    /// device and inode, too, its vDSO is that of processes whose build ID it has, and the
+    /// functions of its kernel have names.
+    #[must_use]
+    pub fn with_host(self, host: Host) -> Self {
+        Self { host, ..self }
+    }
+
+    /// With these roots and debug directories, and all else that a symbolizer is told.
+    #[must_use]
+    pub fn with_symbols(self, options: Options) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Whether a file is the one that stands under a module's path, where neither a build
+    /// ID nor device and inode can prove it. Names may then be those of another version.
+    #[must_use]
+    pub fn with_trust_in_paths(self, trust_paths: bool) -> Self {
+        Self {
+            trust_paths,
+            ..self
+        }
+    }
+
+    /// Returns what a symbolizer is told.
+    pub fn symbols(&self) -> &Options {
+        &self.options
+    }
+
+    /// Returns what is known of this machine.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Whether a path alone is proof enough where nothing better is known.
+    pub(crate) fn trusts_paths(&self) -> bool {
+        self.trust_paths
+    }
+
+    /// Hands a module to the symbolizer, as far as it can be found.
+    pub fn introduce(&self, symbolizer: &Symbolizer, module: &Module) -> Known {
+        let found = match module.kind {
+            ModuleKind::File => self.file_of(module),
+            ModuleKind::Vdso => self.vdso_of(module),
+            ModuleKind::Kernel => Err(Reason::Kernel),
+        };
+        match found {
+            Ok((source, by_path_alone)) => Known {
+                by_path_alone,
+                ..Known::readable(symbolizer, source, module)
+            },
+            Err(otherwise) => Known::by_build_id(symbolizer, module, otherwise),
+        }
+    }
+
+    fn file_of(&self, module: &Module) -> Result<(Source, bool), Reason> {
+        let file = self.open(module)?;
+        let by_path_alone =
+            module.build_id.is_none() && !module.by_path && !is_same_file(&file, module);
+        let source = Source::File {
+            file: Arc::new(file),
+            path: Some(path_of(module).to_owned()),
+        };
+        Ok((source, by_path_alone))
+    }
+
+    /// Opens the file of a module that is proven to be it.
+    ///
+    /// # Errors
+    /// The reason why there is none.
+    pub fn open(&self, module: &Module) -> Result<File, Reason> {
+        let path = path_of(module);
+        let otherwise = match module.deleted {
+            true => Reason::Deleted,
+            false => Reason::Unreadable,
+        };
+        let Some(id) = module.build_id else {
+            let found = self.open_same(module, path);
+            return found.map_err(|reason| reason.unwrap_or(otherwise));
+        };
+        let found = backsight_symbolize::open_module(Some(path), id, &self.options);
+        found.map_err(|error| match error {
+            Error::BuildIdMismatch => Reason::IdentityUnproven,
+            // A path that does not begin at the root names something else here.
+            _ if !path.is_absolute() => module.unreadable.unwrap_or(Reason::Unreadable),
+            _ => otherwise,
+        })
+    }
+
+    /// Opens the debug file of a module whose file was found.
+    pub fn open_debug_file(&self, file: &File, module: &Module) -> Option<File> {
+        backsight_symbolize::open_debug_file(file, Some(path_of(module)), &self.options)
+    }
+
+    /// Opens the file of this device and inode, or the one under this path where that is
+    /// proof enough.
+    fn open_same(&self, module: &Module, path: &Path) -> Result<File, Option<Reason>> {
+        if !path.is_absolute() {
+            return Err(Some(module.unreadable.unwrap_or(Reason::Unreadable)));
+        }
+        // Numbers of another machine's disks prove nothing: whoever captured it knew.
+        if module.unreadable == Some(Reason::IdentityUnproven) && !self.trust_paths {
+            return Err(Some(Reason::IdentityUnproven));
+        }
+        let is_it = |file: &File| self.trust_paths || is_same_file(file, module);
+        let roots = self.options.roots.iter();
+        let mut inside = roots.filter_map(|root| backsight_files::open_inside(root, path).ok());
+        if let Some(file) = inside.find(is_it) {
+            return Ok(file);
+        }
+        let file = backsight_files::open(path, By::File).map_err(|_| None)?;
+        match is_it(&file) {
+            true => Ok(file),
+            false => Err(Some(Reason::IdentityUnproven)),
+        }
+    }
+
+    /// Under the same kernel, this host's vDSO is the one of every process; its build ID
+    /// tells.
+    fn vdso_of(&self, module: &Module) -> Result<(Source, bool), Reason> {
+        let wanted = module.build_id.ok_or(Reason::VdsoNoSymbols)?;
+        let image = self.host.vdso_with(wanted).ok_or(Reason::VdsoNoSymbols)?;
+        Ok((Source::Bytes(image), false))
+    }
+}
+
+fn path_of(module: &Module) -> &Path {
+    Path::new(OsStr::from_bytes(&module.path))
+}
+
+fn is_same_file(file: &File, module: &Module) -> bool {
+    file.metadata().is_ok_and(|metadata| {
+        let device = metadata.dev();
+        let same = |number: u64, known: u32| number == u64::from(known);
+        let Device {
+            major: ma,
+            minor: mi,
+        } = module.device;
+        module.inode != 0
+            && metadata.ino() == module.inode
+            && same(major(device), ma)
+            && same(minor(device), mi)
+    })
+}
