@@ -42,7 +42,6 @@ mod perf_cache;
 mod progress;
 mod sink;
 mod symbolize;
-mod threads;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

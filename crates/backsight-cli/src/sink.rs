@@ -14,13 +14,14 @@ mod text;
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use backsight::Thread;
 use backsight_formats::addr2line_text::{Style, Width};
+use backsight_formats::escape::Terminal;
 use backsight_formats::ndjson::{Address, End, Header, Malformed, Record, Sample, Writer};
 use backsight_types::{Arch, Module, ModuleIdx};
 
 use crate::input::Mark;
 use crate::palette::Palette;
-use crate::threads::Thread;
 
 /// How answers are written.
 #[derive(Clone, Copy, Debug)]
@@ -170,7 +171,8 @@ impl<W: Write> Sink<W> {
         let Layout::Text(_) = self.layout else {
             return Ok(());
         };
-        let Thread { tid, name, pc } = thread;
+        let Thread { tid, name, pc, .. } = thread;
+        let name = Terminal(name);
         let state = if pc.is_some() { "" } else { "  [running]" };
         writeln!(self.out.get_mut(), "thread {tid} {name}{state}")
     }

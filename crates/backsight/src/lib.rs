@@ -28,8 +28,10 @@ mod capture;
 mod find;
 mod headers;
 mod host;
+mod live;
 mod lookup;
 mod profile;
+mod threads;
 
 pub use backsight_types::profile::Profile;
 
@@ -40,5 +42,7 @@ pub use capture::{
 pub use find::ModuleFiles;
 pub use headers::{HeadersError, headers};
 pub use host::Host;
+pub use live::{Live, LiveError, LiveOptions};
 pub use lookup::{Found, Known, Lookups};
 pub use profile::{LookedUp, ProfileSymbolizer};
+pub use threads::Thread;

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use backsight::{Lookups, ProfileSymbolizer};
+use backsight::{Live, Lookups, ProfileSymbolizer};
 use backsight_formats::ndjson::Address;
 use backsight_symbolize::{IndexDir, Sought, Symbolizer};
 use backsight_types::profile::Profile;
@@ -28,6 +28,12 @@ impl HasSymbolizer for Symbolizer {
 }
 
 impl HasSymbolizer for ProfileSymbolizer {
+    fn symbolizer(&self) -> &Symbolizer {
+        self.symbolizer()
+    }
+}
+
+impl HasSymbolizer for Live {
     fn symbolizer(&self) -> &Symbolizer {
         self.symbolizer()
     }

@@ -1,14 +1,10 @@
 //! `symbolize -p`: a live process, whose files come with their identity proven.
 
-use std::ffi::OsStr;
-use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use backsight::{Known, Lookups};
+use backsight::{LiveError, LiveOptions};
 use backsight_formats::ndjson::{Address, Header};
-use backsight_normalize::{Image, NormalizedModule, Options, Session};
-use backsight_symbolize::{Source, Symbolizer};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -19,7 +15,6 @@ use crate::args::backend_name;
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
 use crate::input::Addresses;
 use crate::sink::Sink;
-use crate::threads;
 
 /// Processes that are asked about.
 #[derive(Debug)]
@@ -75,9 +70,9 @@ impl Asked<'_> {
         if !pids.iter().all(runs) {
             return Ok(Vec::new());
         }
-        live.normalize(&addresses.all().unwrap_or_default())?;
+        let outcomes = live.normalize(&addresses.all().unwrap_or_default())?;
         let unmapped = Outcome::Unresolved(Reason::Unmapped);
-        if live.outcomes.iter().any(|outcome| *outcome != unmapped) {
+        if outcomes.iter().any(|outcome| *outcome != unmapped) {
             return Ok(Vec::new());
         }
         if let Some(first) = pids.first() {
@@ -104,40 +99,25 @@ fn answer(live: &mut Live, addresses: Addresses, sink: &mut Sink<impl Write>) ->
     })
 }
 
-/// A process, and the symbols of the files it has mapped.
+/// A process, and whether anything was said of it.
 #[derive(Debug)]
 pub(crate) struct Live {
     pid: u32,
-    proc_root: Option<PathBuf>,
-    session: Session,
-    symbolizer: Accounted,
-    /// One for each module of the session.
-    known: Vec<Known>,
-    outcomes: Vec<Outcome>,
+    live: Accounted<backsight::Live>,
     begun: bool,
 }
 
 impl Live {
     /// Opens a process, found in `proc_root` instead of `/proc` if there is one.
     pub(crate) fn open(pid: u32, proc_root: Option<PathBuf>, symbols: &Symbols) -> Result<Self> {
-        let options = Options {
-            images: true,
-            proc_root: proc_root.clone(),
-            ..Options::default()
-        };
+        let options = LiveOptions::default()
+            .with_proc_root(proc_root)
+            .with_symbols(symbols.options());
         allow_open_files();
-        let session = Session::open(pid, options);
-        let mut options = symbols.options();
-        if options.roots.is_empty() {
-            options.roots.push(root_of(pid, proc_root.as_deref()));
-        }
+        let live = backsight::Live::open_with(pid, options).map_err(failed)?;
         Ok(Self {
             pid,
-            proc_root,
-            session: session.map_err(|error| failure::process(pid, &error))?,
-            symbolizer: Accounted::new(Symbolizer::new(options), symbols),
-            known: Vec::new(),
-            outcomes: Vec::new(),
+            live: Accounted::new(live, symbols),
             begun: false,
         })
     }
@@ -159,7 +139,7 @@ impl Live {
         // The kernel calls the thread of a zombie running: ask whether the process
         // has memory at all.
         self.normalize(&[AbsAddr(0)])?;
-        let threads = threads::of_process(self.proc_root.as_deref(), pid)?;
+        let threads = self.live.threads().map_err(failed)?;
         let standing = threads.iter().filter_map(|thread| thread.pc);
         let asked = standing.map(|pc| (pc, Lookup::Exact));
         let mut left = threads.iter().peekable();
@@ -188,34 +168,14 @@ impl Live {
         sink: &mut Sink<W>,
         mut write: impl FnMut(&mut Sink<W>, &Address<'_>, Option<&Module>) -> Result<()>,
     ) -> Result<()> {
-        let (addrs, lookups): (Vec<_>, Vec<_>) = asked.unzip();
-        self.normalize(&addrs)?;
+        let batch = self.live.begin(asked).map_err(failed)?;
         self.begin(sink)?;
-        let mut batch = Lookups::default();
-        for ((addr, lookup), outcome) in addrs.into_iter().zip(lookups).zip(&self.outcomes) {
-            let module = module_of(&self.session, *outcome);
-            let answer = Address::normalized(addr, lookup, *outcome, module);
-            let known = answer
-                .module
-                .and_then(|index| self.known.get(index.as_usize()));
-            batch.push(answer, known.copied());
-        }
-        let modules = self.session.modules();
-        self.symbolizer.answer(batch, |answer| {
-            let known = answer
-                .module
-                .and_then(|index| modules.get(index.as_usize()));
-            write(sink, answer, known.map(|known| &known.module))
-        })
+        let live = &self.live;
+        live.answer(batch, |answer| write(sink, answer, live.module_of(answer)))
     }
 
-    fn normalize(&mut self, addrs: &[AbsAddr]) -> Result<()> {
-        let normalized = self.session.normalize(addrs, &mut self.outcomes);
-        normalized.map_err(|error| failure::process(self.pid, &error))?;
-        let new = self.session.modules().iter().skip(self.known.len());
-        self.known
-            .extend(new.map(|module| introduce(&self.symbolizer, module)));
-        Ok(())
+    fn normalize(&mut self, addrs: &[AbsAddr]) -> Result<&[Outcome]> {
+        self.live.normalize(addrs).map_err(failed)
     }
 
     /// The backend is known once something was asked.
@@ -225,18 +185,11 @@ impl Live {
         }
         sink.header(&Header {
             pid: Some(self.pid),
-            backend: backend_name(self.session.backend()).map(str::to_owned),
+            backend: backend_name(self.live.backend()).map(str::to_owned),
             ..Header::new(TOOL)
         })?;
         Ok(())
     }
-}
-
-/// Returns the root directory of a process. One that may not be entered holds no
-/// debug files, and the host's are left.
-fn root_of(pid: u32, proc_root: Option<&Path>) -> PathBuf {
-    let proc_root = proc_root.unwrap_or(Path::new("/proc"));
-    proc_root.join(pid.to_string()).join("root")
 }
 
 /// Raises this process's limit of open files as far as it may: a file stays open for
@@ -248,29 +201,20 @@ fn allow_open_files() {
     }
 }
 
-fn module_of(session: &Session, outcome: Outcome) -> Option<&Module> {
-    let Outcome::Located { module, .. } = outcome else {
-        return None;
-    };
-    let known = session.modules().get(module.as_usize());
-    known.map(|known| &known.module)
-}
-
-/// Hands a module's bytes to the symbolizer. Without them, its build ID may still
-/// lead to a debug file.
-fn introduce(symbolizer: &Symbolizer, known: &NormalizedModule) -> Known {
-    let module = &known.module;
-    let source = match &known.image {
-        Some(Image::File(file)) => Source::File {
-            file: file.clone(),
-            // As the process names it: it begins at the process's root.
-            path: Some(OsStr::from_bytes(&module.path).into()),
-        },
-        Some(Image::Bytes(bytes)) => Source::Bytes(bytes.clone()),
-        _ => {
-            let otherwise = module.unreadable.unwrap_or(Reason::NoSymbols);
-            return Known::by_build_id(symbolizer, module, otherwise);
+fn failed(error: LiveError) -> Failure {
+    match error {
+        LiveError::Process { pid, error } => failure::process(pid, &error),
+        LiveError::Threads { pid, error, .. } if error.kind() == ErrorKind::PermissionDenied => {
+            Failure::Failed(format!(
+                "process {pid}: permission denied to see where its threads stand, which asks for \
+                 more than its memory map does: run as root or with CAP_SYS_PTRACE, or as the \
+                 same user with kernel.yama.ptrace_scope=0"
+            ))
         }
-    };
-    Known::readable(symbolizer, source, module)
+        LiveError::Threads { pid, error, .. } => Failure::io(
+            format_args!("process {pid}: where its threads stand"),
+            &error,
+        ),
+        other => Failure::Failed(other.to_string()),
+    }
 }

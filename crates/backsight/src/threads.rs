@@ -11,29 +11,37 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use backsight_formats::escape::Terminal;
 use backsight_types::AbsAddr;
-
-use crate::failure::{self, Failure, Result};
+use nix::errno::Errno;
 
 /// One thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Thread {
-    pub(crate) tid: u32,
-    /// Its name, escaped.
-    pub(crate) name: String,
+#[non_exhaustive]
+pub struct Thread {
+    /// Its ID, as this `/proc` has it.
+    pub tid: u32,
+    /// Its name, as the process chose it: any bytes.
+    pub name: Vec<u8>,
     /// Where it stands; `None` while it runs.
-    pub(crate) pc: Option<AbsAddr>,
+    pub pc: Option<AbsAddr>,
+}
+
+/// Why it is not known where the threads of a process stand.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The process is not there any more.
+    Process(vma_query::Error),
+    /// This cannot be read.
+    Unreadable(PathBuf, io::Error),
 }
 
 /// Returns the threads of a process, in the order of their IDs. Those that end
 /// meanwhile are left out.
-pub(crate) fn of_process(proc_root: Option<&Path>, pid: u32) -> Result<Vec<Thread>> {
-    let proc_root = proc_root.unwrap_or(Path::new("/proc"));
+pub(crate) fn of_process(proc_root: &Path, pid: u32) -> Result<Vec<Thread>, Failure> {
     let tasks = proc_root.join(format!("{pid}/task"));
-    let entries = fs::read_dir(&tasks).map_err(|error| failed(pid, &error))?;
+    let entries = fs::read_dir(&tasks).map_err(|error| failed(tasks, error))?;
     let mut threads = Vec::new();
     for entry in entries.flatten() {
         let Some(tid) = entry
@@ -43,21 +51,22 @@ pub(crate) fn of_process(proc_root: Option<&Path>, pid: u32) -> Result<Vec<Threa
         else {
             continue;
         };
-        let state = match fs::read_to_string(entry.path().join("syscall")) {
+        let path = entry.path().join("syscall");
+        let state = match fs::read_to_string(&path) {
             Ok(state) => state,
             Err(error) if is_gone(&error) => continue,
-            Err(error) => return Err(failed(pid, &error)),
+            Err(error) => return Err(failed(path, error)),
         };
         let name = fs::read(entry.path().join("comm")).unwrap_or_default();
         threads.push(Thread {
             tid,
-            name: Terminal(name.trim_ascii_end()).to_string(),
+            name: name.trim_ascii_end().to_owned(),
             pc: program_counter(&state),
         });
     }
     if threads.is_empty() {
         // A zombie, or the last thread ended as we looked.
-        return Err(failure::process(pid, &vma_query::Error::ProcessGone));
+        return Err(Failure::Process(vma_query::Error::ProcessGone));
     }
     threads.sort_by_key(|thread| thread.tid);
     Ok(threads)
@@ -71,23 +80,15 @@ fn program_counter(state: &str) -> Option<AbsAddr> {
 }
 
 fn is_gone(error: &io::Error) -> bool {
-    let gone = [nix::errno::Errno::ENOENT, nix::errno::Errno::ESRCH];
+    let gone = [Errno::ENOENT, Errno::ESRCH];
     gone.iter()
         .any(|errno| error.raw_os_error() == Some(*errno as i32))
 }
 
-fn failed(pid: u32, error: &io::Error) -> Failure {
+fn failed(path: PathBuf, error: io::Error) -> Failure {
     match error.kind() {
-        io::ErrorKind::NotFound => failure::process(pid, &vma_query::Error::NoSuchProcess),
-        io::ErrorKind::PermissionDenied => Failure::Failed(format!(
-            "process {pid}: permission denied to see where its threads stand, which asks for more \
-             than its memory map does: run as root or with CAP_SYS_PTRACE, or as the same user \
-             with kernel.yama.ptrace_scope=0"
-        )),
-        _ => Failure::io(
-            format_args!("process {pid}: where its threads stand"),
-            error,
-        ),
+        io::ErrorKind::NotFound => Failure::Process(vma_query::Error::NoSuchProcess),
+        _ => Failure::Unreadable(path, error),
     }
 }
 

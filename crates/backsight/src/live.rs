@@ -1,0 +1,276 @@
+//! A live process, whose files come with their identity proven.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use backsight_formats::ndjson::Address;
+use backsight_normalize::{Backend, Image, NormalizedModule, Session};
+use backsight_symbolize::{Source, Symbolizer};
+use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
+
+use crate::lookup::{Known, Lookups};
+use crate::threads::{self, Failure, Thread};
+
+/// Why a process cannot be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiveError {
+    /// Its memory map cannot be read, or it is gone.
+    #[error("process {pid}: {error}")]
+    Process {
+        /// The process, as it was named.
+        pid: u32,
+        /// Why not.
+        error: vma_query::Error,
+    },
+    /// Where its threads stand cannot be read. That asks for more than its memory map does.
+    #[error("process {pid}: where its threads stand: {}: {error}", path.display())]
+    Threads {
+        /// The process, as it was named.
+        pid: u32,
+        /// What was read.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+}
+
+/// How a process is asked.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct LiveOptions {
+    /// Where the process is found instead of `/proc`: `/host/proc` in a sidecar.
+    pub proc_root: Option<PathBuf>,
+    /// What the symbolizer is told. Without roots, separate debug files are looked for in
+    /// the process's own root first.
+    pub symbols: backsight_symbolize::Options,
+}
+
+impl LiveOptions {
+    /// With the process found there instead of in `/proc`.
+    #[must_use]
+    pub fn with_proc_root(self, proc_root: Option<PathBuf>) -> Self {
+        Self { proc_root, ..self }
+    }
+
+    /// With these roots and debug directories, and all else that a symbolizer is told.
+    #[must_use]
+    pub fn with_symbols(self, symbols: backsight_symbolize::Options) -> Self {
+        Self { symbols, ..self }
+    }
+}
+
+/// A process, and the symbols of the files it has mapped.
+///
+/// Keeps a file open for each module: where a process has mapped more than this one may
+/// open (`ulimit -n`), the others are [`Reason::Unreadable`].
+///
+/// ```
+/// use backsight::Live;
+/// use backsight_types::AbsAddr;
+///
+/// fn here() {}
+///
+/// let mut names = Vec::new();
+/// let mut live = Live::of_this()?;
+/// live.stack(&[AbsAddr(here as fn() as usize as u64)], |answer, _| {
+///     names.extend(answer.frames.iter().filter_map(|frame| frame.function.as_deref().map(str::to_owned)));
+/// })?;
+/// assert!(names.iter().any(|name| name.ends_with("here")), "{names:?}");
+/// # Ok::<(), backsight::LiveError>(())
+/// ```
+#[derive(Debug)]
+pub struct Live {
+    pid: u32,
+    proc_root: Option<PathBuf>,
+    session: Session,
+    symbolizer: Symbolizer,
+    /// One for each module of the session.
+    known: Vec<Known>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Live {
+    /// Opens a process, and looks for debug files in the usual places.
+    ///
+    /// # Errors
+    /// When there is none, or it may not be asked.
+    pub fn open(pid: u32) -> Result<Self, LiveError> {
+        Self::open_with(pid, LiveOptions::default())
+    }
+
+    /// Opens a process.
+    ///
+    /// # Errors
+    /// When there is none, or it may not be asked.
+    pub fn open_with(pid: u32, options: LiveOptions) -> Result<Self, LiveError> {
+        let LiveOptions {
+            proc_root,
+            mut symbols,
+        } = options;
+        let session = Session::open(pid, of_session(proc_root.clone()));
+        let session = session.map_err(|error| LiveError::Process { pid, error })?;
+        if symbols.roots.is_empty() {
+            symbols.roots.push(root_of(pid, proc_root.as_deref()));
+        }
+        Ok(Self::new(pid, proc_root, session, symbols))
+    }
+
+    /// Opens this process.
+    ///
+    /// # Errors
+    /// When `/proc` is not mounted.
+    pub fn of_this() -> Result<Self, LiveError> {
+        let pid = std::process::id();
+        let session = Session::open_self(of_session(None));
+        let session = session.map_err(|error| LiveError::Process { pid, error })?;
+        Ok(Self::new(
+            pid,
+            None,
+            session,
+            LiveOptions::default().symbols,
+        ))
+    }
+
+    fn new(
+        pid: u32,
+        proc_root: Option<PathBuf>,
+        session: Session,
+        symbols: backsight_symbolize::Options,
+    ) -> Self {
+        Self {
+            pid,
+            proc_root,
+            session,
+            symbolizer: Symbolizer::new(symbols),
+            known: Vec::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Gives `write` an answer for each address of a stack, innermost first: where the
+    /// thread stands, and then where calls return to. With it goes the module that it
+    /// names.
+    ///
+    /// # Errors
+    /// When the process is gone. An address that has no frames has a reason instead.
+    pub fn stack(
+        &mut self,
+        addrs: &[AbsAddr],
+        mut write: impl FnMut(&Address<'_>, Option<&Module>),
+    ) -> Result<(), LiveError> {
+        let lookups = std::iter::once(Lookup::Exact).chain(std::iter::repeat(Lookup::Return));
+        let begun = self.begin(addrs.iter().copied().zip(lookups))?;
+        let never = begun.look_up(&self.symbolizer).each(|answer| {
+            write(answer, self.module_of(answer));
+            Ok::<(), std::convert::Infallible>(())
+        });
+        let Ok(()) = never;
+        Ok(())
+    }
+
+    /// Normalizes addresses, which are to be looked up with [`symbolizer`](Self::symbolizer).
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn begin(
+        &mut self,
+        asked: impl IntoIterator<Item = (AbsAddr, Lookup)>,
+    ) -> Result<Lookups<'static>, LiveError> {
+        let (addrs, lookups): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+        self.normalize(&addrs)?;
+        let mut batch = Lookups::default();
+        for ((addr, lookup), outcome) in addrs.into_iter().zip(lookups).zip(&self.outcomes) {
+            let module = match outcome {
+                Outcome::Located { module, .. } => self.session.modules().get(module.as_usize()),
+                Outcome::Unresolved(_) => None,
+            };
+            let module = module.map(|known| &known.module);
+            let answer = Address::normalized(addr, lookup, *outcome, module);
+            let known = answer.module;
+            let known = known.and_then(|index| self.known.get(index.as_usize()));
+            batch.push(answer, known.copied());
+        }
+        Ok(batch)
+    }
+
+    /// Returns where addresses lie, without looking them up.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn normalize(&mut self, addrs: &[AbsAddr]) -> Result<&[Outcome], LiveError> {
+        let normalized = self.session.normalize(addrs, &mut self.outcomes);
+        let pid = self.pid;
+        normalized.map_err(|error| LiveError::Process { pid, error })?;
+        let new = self.session.modules().iter().skip(self.known.len());
+        self.known
+            .extend(new.map(|module| introduce(&self.symbolizer, module)));
+        Ok(&self.outcomes)
+    }
+
+    /// Returns the threads of the process, in the order of their IDs, and where each stands.
+    /// Those that end meanwhile are left out.
+    ///
+    /// # Errors
+    /// When the process is gone, or this one may not see where its threads stand.
+    pub fn threads(&self) -> Result<Vec<Thread>, LiveError> {
+        let proc_root = self.proc_root.as_deref();
+        let pid = self.pid;
+        let threads = threads::of_process(proc_root.unwrap_or(Path::new("/proc")), pid);
+        threads.map_err(|failure| match failure {
+            Failure::Process(error) => LiveError::Process { pid, error },
+            Failure::Unreadable(path, error) => LiveError::Threads { pid, path, error },
+        })
+    }
+
+    /// Returns the module that an answer names.
+    pub fn module_of(&self, answer: &Address<'_>) -> Option<&Module> {
+        let known = self.session.modules().get(answer.module?.as_usize());
+        known.map(|known| &known.module)
+    }
+
+    /// Returns how the process is asked.
+    pub fn backend(&self) -> Backend {
+        self.session.backend()
+    }
+
+    /// Returns what knows the files: what was looked for, and what could not be written.
+    pub fn symbolizer(&self) -> &Symbolizer {
+        &self.symbolizer
+    }
+}
+
+fn of_session(proc_root: Option<PathBuf>) -> backsight_normalize::Options {
+    backsight_normalize::Options {
+        images: true,
+        proc_root,
+        ..backsight_normalize::Options::default()
+    }
+}
+
+/// Returns the root directory of a process. One that may not be entered holds no
+/// debug files, and the host's are left.
+fn root_of(pid: u32, proc_root: Option<&Path>) -> PathBuf {
+    let proc_root = proc_root.unwrap_or(Path::new("/proc"));
+    proc_root.join(pid.to_string()).join("root")
+}
+
+/// Hands a module's bytes to the symbolizer. Without them, its build ID may still
+/// lead to a debug file.
+fn introduce(symbolizer: &Symbolizer, known: &NormalizedModule) -> Known {
+    let module = &known.module;
+    let source = match &known.image {
+        Some(Image::File(file)) => Source::File {
+            file: file.clone(),
+            // As the process names it: it begins at the process's root.
+            path: Some(OsStr::from_bytes(&module.path).into()),
+        },
+        Some(Image::Bytes(bytes)) => Source::Bytes(bytes.clone()),
+        _ => {
+            let otherwise = module.unreadable.unwrap_or(Reason::NoSymbols);
+            return Known::by_build_id(symbolizer, module, otherwise);
+        }
+    };
+    Known::readable(symbolizer, source, module)
+}
