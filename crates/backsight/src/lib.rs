@@ -1,15 +1,33 @@
 //! Symbolizes live processes, recordings of `perf` and profiles: addresses in, functions
 //! and lines out.
 //!
-//! A profile whose places have no names yet gets them:
+//! What `perf record` wrote becomes a profile for `go tool pprof`:
+//!
+//! ```no_run
+//! use backsight::{ModuleFiles, PerfData, ProfileSymbolizer, RecordingOptions};
+//! use backsight_formats::pprof;
+//!
+//! let (files, options) = (ModuleFiles::of_this_host(), RecordingOptions::default());
+//! let mut read = PerfData::of_file("perf.data", options, files.clone())?.finish();
+//! ProfileSymbolizer::new(files).look_up(&mut read.profile);
+//! pprof::write(&read.profile, std::io::stdout().lock(), &pprof::Options::default())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Where the threads of a live process stand (here this one):
 //!
 //! ```
-//! use backsight::{ModuleFiles, Profile, ProfileSymbolizer};
+//! use backsight::Live;
 //!
-//! let mut profile = Profile::default();
-//! let files = ModuleFiles::of_this_host();
-//! ProfileSymbolizer::new(files).look_up(&mut profile);
+//! let mut live = Live::of_this()?;
+//! for pc in live.threads()?.iter().filter_map(|thread| thread.pc) {
+//!     live.stack(&[pc], |answer, _| println!("{pc} {:?}", answer.frames))?;
+//! }
+//! # Ok::<(), backsight::LiveError>(())
 //! ```
+//!
+//! A profile from elsewhere gets names by [`ProfileSymbolizer`], a stream of addresses by
+//! [`Lookups`].
 //!
 //! # What it does not do
 //!
