@@ -9,7 +9,7 @@ use nix::sys::statfs::{
     SECURITYFS_MAGIC, SELINUX_MAGIC, SMACK_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, fstatfs,
 };
 
-use crate::Error;
+use crate::error::Error;
 
 /// By the numbers of `linux/magic.h`, and of those that stand in the source of their
 /// filesystem alone.

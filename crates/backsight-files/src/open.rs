@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open as open_path, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 
+use crate::error::{Error, Kind};
 use crate::filesystem::is_stored;
-use crate::{Error, Kind};
 
 /// Who named a path, which decides what it may lead to. Whoever it was, only a regular
 /// file is opened.

@@ -32,6 +32,7 @@ mod outcome;
 mod perms;
 pub mod profile;
 mod range;
+mod reason;
 mod segments;
 pub mod trace;
 
@@ -39,7 +40,8 @@ pub use addr::{AbsAddr, FileOffset, ParseAddrError, VirtOffset};
 pub use arch::Arch;
 pub use build_id::{BuildId, BuildIdError};
 pub use module::{Device, Module, ModuleIdx, ModuleKind};
-pub use outcome::{AddrKind, InModule, Lookup, Outcome, Reason, UnknownReason};
+pub use outcome::{AddrKind, InModule, Lookup, Outcome};
 pub use perms::{ParsePermsError, Perms};
 pub use range::AbsRange;
+pub use reason::{Reason, UnknownReason};
 pub use segments::{Segment, Segments};

@@ -5,7 +5,11 @@ use std::fmt;
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::{Arch, BuildId, FileOffset, Reason, Segments, VirtOffset};
+use crate::addr::{FileOffset, VirtOffset};
+use crate::arch::Arch;
+use crate::build_id::BuildId;
+use crate::reason::Reason;
+use crate::segments::Segments;
 
 /// The number of a block device, as `stat` and the maps text print it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

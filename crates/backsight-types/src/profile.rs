@@ -15,56 +15,22 @@
 //! that what it names is there, and a writer that it is. Both go through the `get`
 //! methods, and a name that leads nowhere is `None`.
 
+mod index;
 mod samples;
 mod stacks;
 mod strings;
 
+pub use index::{LocationIdx, ProcessIdx, ThreadIdx};
 pub use samples::{Label, LabelValue, Sample, Samples};
 pub use stacks::{StackIdx, Stacks};
 pub use strings::{StrIdx, Strings};
 
-use crate::{
-    AbsAddr, AbsRange, AddrKind, FileOffset, Lookup, Module, ModuleIdx, Perms, Reason, VirtOffset,
-};
-
-/// Declares the place of a row in its table.
-macro_rules! index {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(pub u32);
-
-        impl $name {
-            /// Returns the place behind the last row of a table that has `rows` now;
-            /// `None` when there are 2^32.
-            #[must_use]
-            pub fn behind(rows: usize) -> Option<Self> {
-                u32::try_from(rows).ok().map(Self)
-            }
-
-            /// Returns the place as a slice index.
-            #[must_use]
-            pub fn as_usize(self) -> usize {
-                // `usize` has at least 32 bits wherever Linux runs.
-                usize::try_from(self.0).unwrap_or(usize::MAX)
-            }
-        }
-    };
-}
-use index;
-
-index!(
-    /// The place of a process in [`Profile::processes`].
-    ProcessIdx
-);
-index!(
-    /// The place of a thread in [`Profile::threads`].
-    ThreadIdx
-);
-index!(
-    /// The place of a location in [`Profile::locations`].
-    LocationIdx
-);
+use crate::addr::{AbsAddr, FileOffset, VirtOffset};
+use crate::module::{Module, ModuleIdx};
+use crate::outcome::{AddrKind, Lookup};
+use crate::perms::Perms;
+use crate::range::AbsRange;
+use crate::reason::Reason;
 
 /// What one capture came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Half-open ranges of absolute addresses.
 
-use crate::AbsAddr;
+use crate::addr::AbsAddr;
 
 /// The addresses from `start` on, up to but without `end`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -4,7 +4,8 @@
 //! offsets*. The `PT_LOAD` headers join the two, and nothing else does: lld,
 //! for one, gives code a `p_vaddr` unequal to its `p_offset`.
 
-use crate::{FileOffset, Perms, VirtOffset};
+use crate::addr::{FileOffset, VirtOffset};
+use crate::perms::Perms;
 
 /// One `PT_LOAD` program header: which bytes of the file stand where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

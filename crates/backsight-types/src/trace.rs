@@ -1,6 +1,10 @@
 //! What a captured trace tells: records and samples, each at its time.
 
-use crate::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms};
+use crate::addr::{AbsAddr, FileOffset};
+use crate::build_id::BuildId;
+use crate::module::Device;
+use crate::perms::Perms;
+use crate::range::AbsRange;
 
 /// The process that the kernel's own mappings are recorded under: its image, and its
 /// modules.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use backsight_types::AbsAddr;
 
 use crate::error::{Error, Result};
-use crate::{Query, ioctl};
+use crate::ioctl;
+use crate::query::Query;
 
 /// How VMAs are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -3,9 +3,12 @@
 use backsight_types::{AbsAddr, BuildId};
 
 use crate::error::Result;
-use crate::maps::Reply;
+use crate::maps::{ProcMaps, Reply};
+use crate::name::NameBuf;
+use crate::query::{Filter, Query};
+use crate::snapshot::Snapshot;
 use crate::text_walk::TextWalk;
-use crate::{Filter, NameBuf, ProcMaps, Query, Snapshot, Vma};
+use crate::vma::Vma;
 
 /// Finds VMAs for addresses that go up.
 ///

@@ -5,8 +5,10 @@ use std::fs::File;
 use backsight_types::{AbsAddr, BuildId, Device, FileOffset, Perms};
 use nix::errno::Errno;
 
+use crate::name::NameBuf;
+use crate::query::Query;
 use crate::sys::ProcmapQuery;
-use crate::{NameBuf, Query, Vma};
+use crate::vma::Vma;
 
 /// Why there is no answer. Which errno comes when was measured on Linux 6.18 and read
 /// from `do_procmap_query` in `fs/proc/task_mmu.c`. Small, as it travels with each

@@ -6,12 +6,16 @@ use std::os::fd::BorrowedFd;
 use backsight_types::BuildId;
 use nix::errno::Errno;
 
-use crate::backend::{Choice, Refusal};
+use crate::backend::{Backend, Choice, Refusal};
 use crate::error::{Error, Result};
 use crate::ioctl::{self, No};
 use crate::maps_file::MapsFile;
+use crate::name::NameBuf;
+use crate::query::Query;
+use crate::snapshot::Snapshot;
 use crate::text_walk;
-use crate::{Backend, NameBuf, Query, Snapshot, Vma, vsyscall};
+use crate::vma::Vma;
+use crate::vsyscall;
 
 /// An open process, to be asked for its VMAs.
 ///

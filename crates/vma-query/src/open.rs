@@ -8,10 +8,11 @@ use nix::NixPath;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
+use crate::backend::Backend;
 use crate::error::{Error, Result};
+use crate::maps::ProcMaps;
 use crate::maps_file::MapsFile;
 use crate::thread::{Moment, Place, Process};
-use crate::{Backend, ProcMaps};
 
 /// How a process is opened.
 #[derive(Clone, Debug)]

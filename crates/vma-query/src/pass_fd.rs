@@ -26,8 +26,11 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 use crate::error::{Error, Result};
+use crate::maps::ProcMaps;
 use crate::name::DELETED;
-use crate::{OpenOptions, ProcMaps, Query, sys};
+use crate::open::OpenOptions;
+use crate::query::Query;
+use crate::sys;
 
 /// A message without a payload would pass no descriptor.
 const PAYLOAD: &[u8] = b"m";

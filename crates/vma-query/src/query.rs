@@ -4,7 +4,8 @@ use std::ops::BitOr;
 
 use backsight_types::{AbsAddr, Perms};
 
-use crate::{Vma, sys};
+use crate::sys;
+use crate::vma::Vma;
 
 /// What a VMA must be to be an answer. All that is named must hold; what is not
 /// named may be either way.

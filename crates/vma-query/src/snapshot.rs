@@ -8,7 +8,10 @@ use backsight_types::AbsAddr;
 use crate::error::{Error, Result};
 use crate::lines::{Lines, READINGS};
 use crate::maps_file::MapsFile;
-use crate::{Filter, NameBuf, Vma, VmaName, text};
+use crate::name::{NameBuf, VmaName};
+use crate::query::Filter;
+use crate::text;
+use crate::vma::Vma;
 
 /// No line of a saved text is longer: paths have a few thousand bytes at the most.
 const MAX_LINE: u64 = 1 << 20;

@@ -12,7 +12,7 @@
 
 use backsight_types::{AbsAddr, AbsRange, Device, FileOffset, Perms};
 
-use crate::Vma;
+use crate::vma::Vma;
 
 /// What is wrong with a line.
 pub(crate) type Reason = &'static str;

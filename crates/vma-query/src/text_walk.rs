@@ -5,7 +5,10 @@ use backsight_types::AbsAddr;
 use crate::error::{Error, Result};
 use crate::lines::{Lines, READINGS};
 use crate::maps_file::{MapsFile, Turn};
-use crate::{NameBuf, Query, Vma, text};
+use crate::name::NameBuf;
+use crate::query::Query;
+use crate::text;
+use crate::vma::Vma;
 
 /// Returns the VMA that `query` asks for, and puts its name into `name`, by a pass of its
 /// own up to the answer.

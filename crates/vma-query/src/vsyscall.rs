@@ -15,7 +15,9 @@ use backsight_types::AbsAddr;
 use crate::error::Result;
 use crate::lines::Lines;
 use crate::maps_file::MapsFile;
-use crate::{Query, Vma, ioctl, text};
+use crate::query::Query;
+use crate::vma::Vma;
+use crate::{ioctl, text};
 
 /// What the kernel calls it.
 pub(crate) const NAME: &[u8] = b"[vsyscall]";

@@ -2,8 +2,12 @@
 
 use backsight_types::AbsAddr;
 
+use crate::cursor::Cursor;
 use crate::error::Result;
-use crate::{Cursor, Filter, NameBuf, ProcMaps, Vma};
+use crate::maps::ProcMaps;
+use crate::name::NameBuf;
+use crate::query::Filter;
+use crate::vma::Vma;
 
 /// All VMAs of a process from an address on, upwards.
 ///

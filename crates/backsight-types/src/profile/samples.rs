@@ -4,7 +4,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{StackIdx, StrIdx, ThreadIdx};
+use super::index::ThreadIdx;
+use super::stacks::StackIdx;
+use super::strings::StrIdx;
 
 /// A stack, who ran it, and when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

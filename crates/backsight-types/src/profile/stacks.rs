@@ -4,9 +4,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::LocationIdx;
+use super::index::{LocationIdx, index};
 
-super::index!(
+index!(
     /// The place of a stack in [`Stacks`]: of its innermost location.
     StackIdx
 );

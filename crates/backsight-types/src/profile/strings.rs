@@ -4,7 +4,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-super::index!(
+use super::index::index;
+
+index!(
     /// The place of a string in [`Strings`].
     StrIdx
 );
