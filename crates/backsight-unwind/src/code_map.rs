@@ -2,7 +2,7 @@
 
 use backsight_types::{AbsAddr, AbsRange};
 
-use crate::walker::FileIdx;
+use crate::file_idx::FileIdx;
 
 /// One piece of executable memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

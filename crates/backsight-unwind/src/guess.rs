@@ -7,9 +7,9 @@
 //! leads into executable memory, and up the stack.
 
 use crate::code_map::CodeMap;
+use crate::end::End;
 use crate::machine::Machine;
 use crate::registers::Registers;
-use crate::walker::End;
 
 /// Which guess goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,8 +35,10 @@
 
 mod call_frames;
 mod code_map;
+mod end;
 mod expression;
 mod fde_index;
+mod file_idx;
 mod frame_section;
 mod guess;
 mod machine;
@@ -48,6 +50,8 @@ mod walker;
 
 pub use call_frames::CallFrames;
 pub use code_map::{CodeMap, MappedCode};
+pub use end::End;
+pub use file_idx::FileIdx;
 pub use machine::Machine;
 pub use registers::Registers;
-pub use walker::{End, FileIdx, Frame, Walker};
+pub use walker::{Frame, Walker};

@@ -1,10 +1,10 @@
 //! From one frame to its caller's, by a row of the CFI.
 
+use crate::end::End;
 use crate::expression::{Bytes, evaluate};
 use crate::machine::Machine;
 use crate::registers::Registers;
 use crate::row::{Cfa, Place, Row, Saved};
-use crate::walker::End;
 
 /// What a step needs to know beside the row.
 pub(crate) struct Step<'a> {

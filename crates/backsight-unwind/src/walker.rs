@@ -6,6 +6,8 @@ use hashbrown::HashMap;
 
 use crate::call_frames::CallFrames;
 use crate::code_map::CodeMap;
+use crate::end::End;
+use crate::file_idx::FileIdx;
 use crate::guess::{self, Likely};
 use crate::machine::Machine;
 use crate::registers::Registers;
@@ -23,10 +25,6 @@ const FUEL: usize = 1 << 16;
 /// thousand places.
 const MAX_ROWS: usize = 1 << 15;
 
-/// A file among those of a [`Walker`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileIdx(u32);
-
 /// One frame of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -36,24 +34,6 @@ pub struct Frame {
     pub lookup: Lookup,
     /// Whether no CFI led here.
     pub is_guessed: bool,
-}
-
-/// Why a stack has no more frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum End {
-    /// The frame has no caller: it is a thread's first.
-    Outermost,
-    /// The caller stands in memory that was not recorded.
-    NotRecorded,
-    /// The CFI does not say where the caller is, or what it says has no value.
-    NoRule,
-    /// No CFI speaks of the code, and a guess does not lead into executable memory.
-    NotCode,
-    /// The caller's frame would not lie above.
-    NoProgress,
-    /// It has more frames, or asks for more work, than stacks have.
-    Limit,
 }
 
 /// Walks stacks of any processes.
