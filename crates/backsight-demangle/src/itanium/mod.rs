@@ -10,15 +10,14 @@
 //! GCC emit beyond it (template parameter declarations, constraints, modules, explicit
 //! object parameters, vendor types). The text is that of LLVM's demangler, clones apart.
 
+mod depth;
+mod id;
 mod node;
 mod parse;
 mod print;
 mod tree;
 
 use crate::suffix;
-
-/// Levels of nesting that a name may have.
-const DEPTH: u32 = 256;
 
 /// Returns the text of a mangled name when it has at most `limit` bytes.
 pub(crate) fn demangle(name: &str, limit: usize) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The parts of a name: what they are, and nothing of how they are read or printed.
 
-use super::tree::{Id, List};
+use super::id::{Id, List};
 
 /// `const`, `volatile`, `restrict`, and what is behind a function's parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

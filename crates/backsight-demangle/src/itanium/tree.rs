@@ -2,24 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use super::id::{Id, List};
 use super::node::Node;
-
-/// A node of a [`Tree`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Id(NonZeroU32);
-
-/// Nodes one behind another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct List {
-    start: u32,
-    len: u32,
-}
-
-impl List {
-    pub(super) fn is_empty(self) -> bool {
-        self.len == 0
-    }
-}
 
 /// The parts of one name, children before parents.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Requires-expressions.
 
+use super::super::id::{Id, List};
 use super::super::node::Node;
-use super::super::tree::{Id, List};
 use super::Parser;
 
 impl Parser<'_> {

@@ -1,7 +1,7 @@
 //! Functions, data, and what compilers make for them.
 
+use super::super::id::{Id, List};
 use super::super::node::Node;
-use super::super::tree::{Id, List};
 use super::{Forward, NameInfo, Parser};
 
 impl Parser<'_> {

@@ -1,7 +1,7 @@
 //! Expressions, as template arguments and in `decltype` have them.
 
+use super::super::id::{Id, List};
 use super::super::node::{Node, Prec};
-use super::super::tree::{Id, List};
 use super::Parser;
 use super::operators::{Kind, Operator};
 

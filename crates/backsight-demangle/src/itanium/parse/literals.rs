@@ -1,7 +1,7 @@
 //! Literals: numbers, strings, lambdas, and addresses of functions.
 
+use super::super::id::Id;
 use super::super::node::{Node, Width};
-use super::super::tree::Id;
 use super::Parser;
 
 /// What stands for the type of an integer: its suffix, or the type itself.

@@ -16,9 +16,10 @@ mod unnamed;
 mod unresolved;
 
 use self::cursor::Cursor;
-use super::DEPTH;
+use super::depth::DEPTH;
+use super::id::{Id, List};
 use super::node::{Node, Quals, RefQual};
-use super::tree::{Id, List, Tree};
+use super::tree::Tree;
 
 /// A name that was read.
 pub(super) struct Parsed<'a> {

@@ -1,7 +1,7 @@
 //! Names of functions, variables and types.
 
+use super::super::id::Id;
 use super::super::node::{Node, RefQual};
-use super::super::tree::Id;
 use super::{NameInfo, Parser};
 
 impl<'a> Parser<'a> {

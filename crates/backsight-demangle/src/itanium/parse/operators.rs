@@ -1,7 +1,7 @@
 //! The operators: in names, and in expressions.
 
+use super::super::id::Id;
 use super::super::node::{Node, Prec};
-use super::super::tree::Id;
 use super::{NameInfo, Parser};
 
 /// How an operator stands among its operands.

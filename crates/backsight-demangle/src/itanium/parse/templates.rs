@@ -1,7 +1,7 @@
 //! Template parameters, their declarations, and arguments.
 
+use super::super::id::Id;
 use super::super::node::{Node, ParamKind};
-use super::super::tree::Id;
 use super::{Forward, Parser};
 
 impl<'a> Parser<'a> {

@@ -1,8 +1,9 @@
 //! Types.
 
+use super::super::id::Id;
 use super::super::node::{Node, Prec, Quals, RefQual};
-use super::super::tree::Id;
 use super::Parser;
+use super::cursor::Cursor;
 
 /// Built-in types of one letter.
 fn builtin(code: u8) -> Option<&'static str> {
@@ -147,7 +148,7 @@ impl Parser<'_> {
         }
         let ext = self.at.identifier()?;
         if let Some(protocol) = ext.strip_prefix("objcproto") {
-            let protocol = super::Cursor::new(protocol).identifier()?;
+            let protocol = Cursor::new(protocol).identifier()?;
             let child = self.deeper(Self::qualified)?;
             return self.add(Node::ObjcProtocol { child, protocol });
         }

@@ -1,7 +1,7 @@
 //! Types without a name: unnamed classes, lambdas, blocks.
 
+use super::super::id::{Id, List};
 use super::super::node::Node;
-use super::super::tree::{Id, List};
 use super::{NameInfo, Parser};
 
 impl Parser<'_> {

@@ -1,7 +1,7 @@
 //! Names in templates that depend on parameters.
 
+use super::super::id::Id;
 use super::super::node::Node;
-use super::super::tree::Id;
 use super::Parser;
 use super::operators::operator;
 

@@ -1,7 +1,7 @@
 //! Expressions.
 
+use super::super::id::{Id, List};
 use super::super::node::{Node, Prec};
-use super::super::tree::{Id, List};
 use super::{Printer, floats};
 
 impl Node<'_> {

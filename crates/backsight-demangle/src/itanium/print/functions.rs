@@ -1,7 +1,7 @@
 //! Functions with their parameters.
 
+use super::super::id::Id;
 use super::super::node::{Node, Quals, RefQual};
-use super::super::tree::Id;
 use super::{Has, Printer};
 
 impl<'a> Printer<'_, 'a> {

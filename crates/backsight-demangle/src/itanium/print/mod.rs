@@ -9,9 +9,10 @@ mod functions;
 mod names;
 mod types;
 
-use super::DEPTH;
+use super::depth::DEPTH;
+use super::id::{Id, List};
 use super::node::{Node, Prec};
-use super::tree::{Id, List, Tree};
+use super::tree::Tree;
 
 /// Nodes that may be printed for each byte of the limit: packs without elements cost
 /// steps and give no text.

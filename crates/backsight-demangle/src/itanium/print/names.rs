@@ -1,7 +1,7 @@
 //! Names, and declarations of template parameters.
 
+use super::super::id::{Id, List};
 use super::super::node::{Node, ParamKind, Std};
-use super::super::tree::{Id, List};
 use super::Printer;
 
 impl<'a> Printer<'_, 'a> {

@@ -1,7 +1,7 @@
 //! Types, each in its left and right part.
 
+use super::super::id::Id;
 use super::super::node::Node;
-use super::super::tree::Id;
 use super::{Has, Printer};
 
 impl<'a> Printer<'_, 'a> {

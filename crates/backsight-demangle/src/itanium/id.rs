@@ -1,0 +1,20 @@
+//! How a node of a name is called by others: its place in the tree.
+
+use std::num::NonZeroU32;
+
+/// A node of a [`Tree`](super::tree::Tree).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Id(pub(super) NonZeroU32);
+
+/// Nodes one behind another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct List {
+    pub(super) start: u32,
+    pub(super) len: u32,
+}
+
+impl List {
+    pub(super) fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
