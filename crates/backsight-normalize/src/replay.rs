@@ -17,6 +17,7 @@
 //! Nothing is opened here: a module is what its records say it is.
 
 mod life;
+mod process;
 
 use std::collections::HashMap;
 
@@ -25,6 +26,7 @@ use backsight_types::{AbsRange, FileOffset, ModuleIdx, Outcome, Reason};
 use rayon::prelude::*;
 
 use life::{KernelLife, Life, Lived, Step};
+use process::Process;
 
 use crate::address_space::{AddressSpace, Mapped};
 use crate::image::NormalizedModule;
@@ -82,25 +84,6 @@ pub struct CodeMapping {
     pub offset: FileOffset,
     /// The file; `None` for code that was made at run time.
     pub module: Option<ModuleIdx>,
-}
-
-/// A process ID, as the last piece left it.
-#[derive(Debug)]
-struct Process {
-    space: AddressSpace,
-    cache: VmaCache,
-    /// Why nothing is known of it.
-    lost: Option<Reason>,
-}
-
-impl Default for Process {
-    fn default() -> Self {
-        Self {
-            space: AddressSpace::default(),
-            cache: VmaCache::new(Trust::UntilTold),
-            lost: None,
-        }
-    }
 }
 
 impl Replay {

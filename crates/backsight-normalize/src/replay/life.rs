@@ -3,7 +3,7 @@
 use backsight_types::trace::Sample;
 use backsight_types::{AbsAddr, AbsRange, Outcome, Perms, Reason};
 
-use super::Process;
+use super::process::Process;
 use crate::address_space::{AddressSpace, Mapped};
 use crate::batch::Pass;
 use crate::span::KERNEL;
