@@ -29,16 +29,18 @@ mod libs;
 mod meta;
 mod tables;
 mod thread;
+mod value;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use backsight_types::profile::{Profile, Sample, ThreadIdx};
+use backsight_types::profile::{Profile, ThreadIdx};
 use serde::Serialize;
 
 use libs::Libs;
 use meta::{Clock, Meta};
 use thread::ThreadWriter;
+use value::value_of;
 
 /// Writes a profile. `sample_type` is a place among its sample types: what samples are
 /// weighed by; those that weigh nothing are left out.
@@ -84,15 +86,6 @@ fn samples_of_threads(
         samples.sort_by_key(|at| profile.samples.get(*at).map(|(sample, ..)| sample.time_ns));
     }
     threads
-}
-
-/// Returns the value of one type.
-fn value_of(sample: Sample, values: &[i64], sample_type: usize) -> i64 {
-    let first = usize::try_from(sample.first_type).ok();
-    let at = first.and_then(|first| sample_type.checked_sub(first));
-    at.and_then(|at| values.get(at))
-        .copied()
-        .unwrap_or_default()
 }
 
 fn json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {

@@ -25,6 +25,7 @@ mod build;
 mod contention;
 mod count;
 mod cpu;
+mod error;
 mod heap;
 mod jemalloc;
 mod maps;
@@ -32,7 +33,7 @@ mod sample_line;
 mod text;
 mod threadz;
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use backsight_types::profile::Profile;
 
@@ -40,30 +41,8 @@ use self::build::Builder;
 use self::text::Text;
 use crate::flaws::Flaws;
 
-/// No stack has more addresses.
-const MAX_FRAMES: usize = 1 << 16;
-
-/// A profile that could not be read at all.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The input could not be read.
-    #[error("cannot read the profile: {0}")]
-    Io(#[from] io::Error),
-    /// It is none of these profiles, or its beginning is damaged.
-    #[error("not a profile of this kind: {0}")]
-    Malformed(&'static str),
-}
-
-/// A line that is not understood. It is skipped; reading goes on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {cause}")]
-pub struct LineError {
-    /// The line, counted from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub cause: &'static str,
-}
+pub use self::error::Error;
+pub use self::text::LineError;
 
 /// Which of the profiles an input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,6 +28,7 @@ mod read;
 mod record;
 mod symbol;
 mod text;
+mod version;
 mod write;
 
 pub use check::Check;
@@ -40,7 +41,5 @@ pub use profile::{
 pub use read::{Error, Reader};
 pub use record::{Address, Frame, Header, Mapping, Record, Sample, Vma};
 pub use symbol::Symbol;
+pub use version::SCHEMA_VERSION;
 pub use write::Writer;
-
-/// The version that is written, and the highest that is read.
-pub const SCHEMA_VERSION: u64 = 1;

@@ -36,9 +36,6 @@ mod write;
 
 pub use crate::protobuf::{Error, Limits};
 pub use json::is_json;
+pub use keys::ADDRESSES;
 pub use read::read;
 pub use write::{Options, write};
-
-/// The attribute of a mapping that says what addresses in it are: `virtual-offsets` or
-/// `file-offsets`.
-pub const ADDRESSES: &str = "backsight.addresses";

@@ -24,17 +24,13 @@
 //! `is_folded`, the times of processes and mappings. A text that is not UTF-8 is read with
 //! � for what is not; a path is read as it is, and written with `\xNN` for that.
 
+mod comments;
 mod labels;
 mod proto;
 mod read;
 mod write;
 
 pub use crate::protobuf::{Error, Limits};
+pub use comments::{FILE_OFFSETS, VIRTUAL_OFFSETS};
 pub use read::read;
 pub use write::{Options, write};
-
-/// The comment of files whose addresses are virtual offsets.
-pub const VIRTUAL_OFFSETS: &str = "backsight: addresses are virtual offsets";
-
-/// How the comment begins that excepts the file name behind it.
-pub const FILE_OFFSETS: &str = "backsight: addresses are file offsets in ";

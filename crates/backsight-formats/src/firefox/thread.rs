@@ -13,7 +13,7 @@ use super::tables::{
     FrameRow, FrameTable, FuncRow, FuncTable, Markers, NativeSymbolRow, NativeSymbols, ResourceRow,
     ResourceTable, Samples, StackRow, StackTable, Thread, Weight,
 };
-use super::value_of;
+use super::value::value_of;
 use crate::place_name::place_name;
 
 /// Builds the threads of a profile, one after another.

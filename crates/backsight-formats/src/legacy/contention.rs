@@ -11,10 +11,10 @@ use std::io::{self, BufRead};
 
 use backsight_types::Lookup;
 
-use super::LineError;
 use super::build::Builder;
 use super::heap::stacks;
 use super::sample_line::addresses;
+use super::text::LineError;
 use super::text::Text;
 
 pub(super) fn is_header(line: &str) -> bool {

@@ -10,10 +10,10 @@ use std::io::{self, BufRead};
 
 use backsight_types::Lookup;
 
-use super::LineError;
 use super::build::Builder;
 use super::heap::stacks;
 use super::sample_line::addresses;
+use super::text::LineError;
 use super::text::Text;
 
 /// Returns what is counted, as the first line says.

@@ -11,7 +11,8 @@ use std::io::{self, BufRead, ErrorKind, Read};
 use backsight_types::Lookup;
 
 use super::build::Builder;
-use super::{Error, MAX_FRAMES};
+use super::error::Error;
+use super::sample_line::MAX_FRAMES;
 
 /// How long words are, and which byte is first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,10 +14,10 @@ use std::io::{self, BufRead};
 use backsight_types::Lookup;
 use backsight_types::profile::{Label, LabelValue, LocationIdx};
 
-use super::LineError;
-use super::MAX_FRAMES;
 use super::build::Builder;
+use super::sample_line::MAX_FRAMES;
 use super::sample_line::{addresses, four, go_frame, unsampled};
+use super::text::LineError;
 use super::text::{Text, begins_maps};
 
 /// What the first line says.

@@ -12,10 +12,10 @@ use std::io::{self, BufRead};
 
 use backsight_types::Lookup;
 
-use super::LineError;
 use super::build::Builder;
 use super::heap::Header;
 use super::sample_line::{addresses, four};
+use super::text::LineError;
 use super::text::{Text, begins_maps};
 
 /// Returns how many bytes are between two samples, as the first line says.

@@ -10,8 +10,8 @@ use std::io::{self, BufRead};
 
 use backsight_types::Device;
 
-use super::LineError;
 use super::build::{Builder, Mapped};
+use super::text::LineError;
 use super::text::Text;
 
 /// No map has more names for parts of paths.

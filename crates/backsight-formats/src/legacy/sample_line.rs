@@ -1,6 +1,7 @@
 //! Lines of numbers and addresses, and the functions that Go writes behind them.
 
-use super::MAX_FRAMES;
+/// No stack has more addresses.
+pub(super) const MAX_FRAMES: usize = 1 << 16;
 
 /// Returns the addresses behind `@`, each with `0x`.
 pub(super) fn addresses(text: &str) -> Result<Vec<u64>, &'static str> {

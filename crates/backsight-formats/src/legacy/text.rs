@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead};
 
-use super::LineError;
 use crate::lines::{Line, Lines};
 
 /// A stack of 65,536 addresses has two of these.
@@ -10,6 +9,16 @@ const MAX_LINE: u64 = 2 << 20;
 
 /// How the part begins that has the memory map.
 const MAPS: [&str; 2] = ["--- Memory map: ---", "MAPPED_LIBRARIES:"];
+
+/// A line that is not understood. It is skipped; reading goes on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {cause}")]
+pub struct LineError {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub cause: &'static str,
+}
 
 pub(super) struct Text<R, F> {
     lines: Lines<R>,

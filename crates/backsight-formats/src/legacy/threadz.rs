@@ -14,9 +14,9 @@ use std::io::{self, BufRead};
 
 use backsight_types::Lookup;
 
-use super::LineError;
-use super::MAX_FRAMES;
 use super::build::Builder;
+use super::sample_line::MAX_FRAMES;
+use super::text::LineError;
 use super::text::{Text, begins_maps};
 
 pub(super) fn is_header(line: &str) -> bool {

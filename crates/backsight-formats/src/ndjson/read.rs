@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::module::ModuleLine;
-use super::{Record, SCHEMA_VERSION};
+use super::record::Record;
+use super::version::SCHEMA_VERSION;
 use crate::lines::{Line, Lines};
 
 /// A module with the most segments an ELF header can count (65,535) takes 8 MiB.

@@ -8,8 +8,9 @@ use backsight_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::profile::{About, Attribute, Label, Process, Thread};
+use super::profile::lines::{About, Attribute, Label, Process, Thread};
 use super::text::{self, DeviceText, HexBytes};
+use super::version::SCHEMA_VERSION;
 use crate::maps_text::MapsLine;
 
 /// One line.
@@ -271,7 +272,7 @@ impl Header {
     #[must_use]
     pub fn new(tool: impl Into<String>) -> Self {
         Self {
-            schema_version: super::SCHEMA_VERSION,
+            schema_version: SCHEMA_VERSION,
             tool: tool.into(),
             pid: None,
             backend: None,

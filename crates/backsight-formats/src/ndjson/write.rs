@@ -5,8 +5,12 @@ use std::io::{self, Write};
 use backsight_types::{Module, ModuleIdx};
 use serde::Serialize;
 
+use super::check::Check;
+use super::dialogue::{End, Malformed};
+use super::index::Index;
 use super::module::ModuleLine;
-use super::{Address, Check, End, Header, Index, Malformed, Mapping, Record, Sample, Symbol, Vma};
+use super::record::{Address, Header, Mapping, Record, Sample, Vma};
+use super::symbol::Symbol;
 
 /// Writes line by line. Nothing is buffered here.
 #[derive(Debug)]

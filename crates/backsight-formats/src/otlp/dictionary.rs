@@ -11,8 +11,8 @@ use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::profiles::v1development as proto;
 
+use super::keys::{self, ADDRESSES};
 use super::rows::{Rows, field_len, write_head};
-use super::{ADDRESSES, keys};
 use crate::flaws::Flaws;
 use crate::place_name::UNKNOWN;
 use crate::placement::{Placement, Space};

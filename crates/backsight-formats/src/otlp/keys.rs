@@ -53,6 +53,10 @@ pub(super) fn frame_type(kind: Option<AddrKind>) -> Option<&'static str> {
     })
 }
 
-/// The values of [`super::ADDRESSES`].
+/// The attribute of a mapping that says what addresses in it are: `virtual-offsets` or
+/// `file-offsets`.
+pub const ADDRESSES: &str = "backsight.addresses";
+
+/// The values of [`ADDRESSES`].
 pub(super) const VIRTUAL_OFFSETS: &str = "virtual-offsets";
 pub(super) const FILE_OFFSETS: &str = "file-offsets";

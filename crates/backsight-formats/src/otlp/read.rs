@@ -3,36 +3,33 @@
 //! The unpacked message is kept while it is read: what refers to the dictionary may
 //! stand before it. Its rows are decoded when something first refers to them.
 
+mod attribute;
 mod attributes;
 mod dictionary;
 mod input;
 mod layout;
+mod reader;
+mod rows;
 mod samples;
 
 use std::collections::HashSet;
 use std::io::Read;
 
-use backsight_types::ModuleIdx;
-use backsight_types::profile::{Label, LabelValue, Profile, StrIdx, ValueType};
+use backsight_types::profile::{Label, LabelValue, Profile};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use prost::Message as _;
 
-use self::attributes::{Attribute, Context};
+use self::attribute::{Attribute, Context};
 use self::dictionary::Dictionary;
 use self::input::Messages;
 use self::layout::Layout;
+use self::reader::{Reader, State};
 use self::samples::Head;
-use super::{Error, Limits, keys};
+use super::keys;
 use crate::flaws::Flaws;
 use crate::mapped_file::MappedFiles;
-use crate::protobuf::{Budget, Fields, Value};
+use crate::protobuf::{Budget, Error, Fields, Limits, Value};
 use crate::threads::Threads;
-
-/// The most sample types: a sample without a time has a value of each.
-const MOST_TYPES: usize = 1024;
-
-/// No profile has more attributes of its resource and scope.
-const MOST_SHARED: usize = 256;
 
 /// Reads `ProfilesData` as protobuf, several of them each behind its length (four bytes,
 /// the highest first, as the Collector's file exporter writes them), or as JSON, one
@@ -81,45 +78,6 @@ pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error
         });
     }
     Ok(state.finish())
-}
-
-/// What goes from message to message.
-#[derive(Debug)]
-struct State {
-    profile: Profile,
-    budget: Budget,
-    flaws: Flaws,
-    threads: Threads,
-    files: MappedFiles,
-    default: Option<StrIdx>,
-    comments: HashSet<StrIdx>,
-    /// The attributes of modules that were met.
-    of_modules: HashSet<(ModuleIdx, StrIdx)>,
-}
-
-impl State {
-    fn finish(self) -> (Profile, Flaws) {
-        let Self {
-            mut profile,
-            mut flaws,
-            default,
-            ..
-        } = self;
-        let mut types = profile.sample_types.iter();
-        let at = default.and_then(|name| types.position(|kind| kind.kind == name));
-        if default.is_some() && at.is_none() {
-            flaws.count("default sample types that are none of the types");
-        }
-        profile.default_type = at.and_then(|at| u32::try_from(at).ok());
-        (profile, flaws)
-    }
-}
-
-/// Reads one message.
-#[derive(Debug)]
-struct Reader<'a> {
-    dictionary: Dictionary<'a>,
-    state: State,
 }
 
 impl<'a> Reader<'a> {
@@ -203,21 +161,6 @@ impl<'a> Reader<'a> {
         Ok((context, labels))
     }
 
-    /// Takes a label that all samples below a resource or a scope have.
-    fn share(&mut self, label: Label, labels: &mut Vec<Label>) {
-        if labels.iter().any(|known| known.key == label.key) {
-            self.state
-                .flaws
-                .count("attributes whose name another one there has");
-        } else if labels.len() >= MOST_SHARED {
-            self.state
-                .flaws
-                .leave_out("attributes of resources and scopes past the 256th");
-        } else {
-            labels.push(label);
-        }
-    }
-
     /// Reads what a scope is, which samples have as labels; of ours, that says nothing.
     fn scope(&mut self, message: &'a [u8], labels: &mut Vec<Label>) -> Result<(), Error> {
         for row in self.parts(message, 3, "scopes that cannot be decoded")? {
@@ -253,21 +196,5 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Returns the place of a sample type, which is taken in if it is new.
-    fn sample_type(&mut self, kind: ValueType) -> Option<u32> {
-        let types = &mut self.state.profile.sample_types;
-        let known = types.iter().position(|known| *known == kind);
-        let at = known.unwrap_or_else(|| {
-            types.push(kind);
-            types.len().saturating_sub(1)
-        });
-        if at >= MOST_TYPES {
-            types.truncate(MOST_TYPES);
-            self.state.flaws.count("sample types past the 1024th");
-            return None;
-        }
-        u32::try_from(at).ok()
     }
 }

@@ -5,8 +5,10 @@ use std::io::Read;
 use backsight_types::trace::{Change, Record};
 
 use super::bytes::Bytes;
+use super::error::Problems;
 use super::kinds::kind;
-use super::{Event, Problems, Reader, ThreadChange, record};
+use super::record::ThreadChange;
+use super::{Event, Reader, record};
 
 impl<R: Read> Reader<R> {
     /// Returns what the record says that was taken last, and is no sample.

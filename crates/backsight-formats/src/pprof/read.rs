@@ -12,9 +12,8 @@ use std::io::Read;
 use backsight_types::profile::Profile;
 
 use self::tables::Tables;
-use super::{Error, Limits};
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, unpack};
+use crate::protobuf::{Budget, Error, Limits, unpack};
 
 /// Reads a profile, packed by gzip or not, and returns what was wrong with parts of it.
 ///

@@ -12,7 +12,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message as _;
 
-use super::{FILE_OFFSETS, VIRTUAL_OFFSETS, labels, proto};
+use super::comments::{FILE_OFFSETS, VIRTUAL_OFFSETS};
+use super::{labels, proto};
 use crate::flaws::Flaws;
 use crate::placement::{Placement, Space};
 use crate::string_table::{StringTable, file_name};

@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Error, Fields};
+use super::error::Error;
+use super::wire::Fields;
 
 /// How gzip begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];

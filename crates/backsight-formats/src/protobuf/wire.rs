@@ -3,7 +3,7 @@
 //! Long messages are walked field by field instead of being decoded as a whole: two
 //! bytes of input can stand for a sample of seventy bytes in memory.
 
-use super::Error;
+use super::error::Error;
 use crate::flaws::Flaws;
 
 /// Walks over the fields of one message.

@@ -10,7 +10,8 @@ use backsight_types::{AbsRange, Module, ModuleIdx};
 
 use super::lines::{About, Attribute, Label, Process, Thread};
 use super::places::{Places, TOO_MANY};
-use crate::ndjson::{Address, Error, Frame, Mapping, Reader, Record, Sample};
+use crate::ndjson::read::{Error, Reader};
+use crate::ndjson::record::{Address, Frame, Mapping, Record, Sample};
 
 /// Reads a profile, and hands what is malformed to `malformed`.
 ///

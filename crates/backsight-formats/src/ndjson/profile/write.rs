@@ -7,7 +7,8 @@ use backsight_types::profile::{self, Location, LocationIdx, ProcessIdx, Profile,
 use backsight_types::{Module, ModuleIdx};
 
 use super::lines::{About, Attribute, Label, Period, Process, Thread, ValueType};
-use crate::ndjson::{Address, Frame, Header, Mapping, Record, Sample, Writer};
+use crate::ndjson::record::{Address, Frame, Header, Mapping, Record, Sample};
+use crate::ndjson::write::Writer;
 
 /// Writes a whole profile.
 ///

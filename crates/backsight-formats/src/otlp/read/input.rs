@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::ops::Range;
 
-use super::super::{Error, json};
+use super::super::json;
 use super::layout::Layout;
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Fields, unpack_as};
+use crate::protobuf::{Budget, Error, Fields, unpack_as};
 
 /// How the two fields of a message begin, each with its length behind.
 const FIRST_FIELDS: [u8; 2] = [0x0a, 0x12];

@@ -3,11 +3,11 @@
 use backsight_types::profile::{Label, Sample};
 use opentelemetry_proto::tonic::profiles::v1development as proto;
 
-use super::super::{Error, keys};
-use super::Reader;
-use super::attributes::Context;
+use super::super::keys;
+use super::attribute::Context;
 use super::layout::{self, Layout, Row, Votes};
-use crate::protobuf::{Fields, Value, decode, varint};
+use super::reader::Reader;
+use crate::protobuf::{Error, Fields, Value, decode, varint};
 
 /// What a sample takes besides its values and labels.
 const SAMPLE: usize = 64;

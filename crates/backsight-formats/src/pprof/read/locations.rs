@@ -3,11 +3,11 @@
 use backsight_types::profile::{Frame, Location, LocationIdx, Profile};
 use hashbrown::HashMap;
 
-use super::super::{Error, proto};
+use super::super::proto;
 use super::tables::{Spaces, Tables};
 use crate::flaws::Flaws;
 use crate::mapped_file::{MappedFile, MappedFiles, Told, elsewhere};
-use crate::protobuf::{Budget, decode};
+use crate::protobuf::{Budget, Error, decode};
 use crate::texts::number;
 
 impl Tables<'_> {

@@ -4,10 +4,10 @@ use backsight_types::profile::{Label, LabelValue, LocationIdx, Profile, Sample, 
 use hashbrown::HashMap;
 use prost::Message as _;
 
-use super::super::{Error, labels, proto};
+use super::super::{labels, proto};
 use super::tables::Tables;
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Fields, Value};
+use crate::protobuf::{Budget, Error, Fields, Value};
 use crate::threads::Threads;
 
 /// What a new node of the tree of stacks takes, its place in the table included.

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use backsight_types::profile::Profile;
 use hashbrown::HashMap;
 
-use super::super::{Error, FILE_OFFSETS, VIRTUAL_OFFSETS, labels, proto};
+use super::super::comments::{FILE_OFFSETS, VIRTUAL_OFFSETS};
+use super::super::{labels, proto};
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Fields, Value, decode, varint};
+use crate::protobuf::{Budget, Error, Fields, Value, decode, varint};
 use crate::texts::Texts;
 
 /// The most sample types: what is written has a value of each in every sample.

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use backsight_types::profile::{Frame, Location};
 
-use super::{BATCH, FunctionKey, Writer, proto};
+use super::super::proto;
+use super::{BATCH, FunctionKey, Writer};
 use crate::place_name::UNKNOWN;
 use crate::placement::{Place, Placement, Row};
 use crate::string_table::file_name;

@@ -1,0 +1,4 @@
+//! The version of the format.
+
+/// The version that is written, and the highest that is read.
+pub const SCHEMA_VERSION: u64 = 1;

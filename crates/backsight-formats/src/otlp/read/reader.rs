@@ -1,0 +1,90 @@
+//! What a message is read with, and what goes from message to message.
+
+use std::collections::HashSet;
+
+use backsight_types::ModuleIdx;
+use backsight_types::profile::{Label, Profile, StrIdx, ValueType};
+
+use super::dictionary::Dictionary;
+use crate::flaws::Flaws;
+use crate::mapped_file::MappedFiles;
+use crate::protobuf::Budget;
+use crate::threads::Threads;
+
+/// The most sample types: a sample without a time has a value of each.
+const MOST_TYPES: usize = 1024;
+
+/// No profile has more attributes of its resource and scope.
+const MOST_SHARED: usize = 256;
+
+/// What goes from message to message.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) profile: Profile,
+    pub(super) budget: Budget,
+    pub(super) flaws: Flaws,
+    pub(super) threads: Threads,
+    pub(super) files: MappedFiles,
+    pub(super) default: Option<StrIdx>,
+    pub(super) comments: HashSet<StrIdx>,
+    /// The attributes of modules that were met.
+    pub(super) of_modules: HashSet<(ModuleIdx, StrIdx)>,
+}
+
+impl State {
+    pub(super) fn finish(self) -> (Profile, Flaws) {
+        let Self {
+            mut profile,
+            mut flaws,
+            default,
+            ..
+        } = self;
+        let mut types = profile.sample_types.iter();
+        let at = default.and_then(|name| types.position(|kind| kind.kind == name));
+        if default.is_some() && at.is_none() {
+            flaws.count("default sample types that are none of the types");
+        }
+        profile.default_type = at.and_then(|at| u32::try_from(at).ok());
+        (profile, flaws)
+    }
+}
+
+/// Reads one message.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    pub(super) dictionary: Dictionary<'a>,
+    pub(super) state: State,
+}
+
+impl Reader<'_> {
+    /// Takes a label that all samples below a resource or a scope have.
+    pub(super) fn share(&mut self, label: Label, labels: &mut Vec<Label>) {
+        if labels.iter().any(|known| known.key == label.key) {
+            self.state
+                .flaws
+                .count("attributes whose name another one there has");
+        } else if labels.len() >= MOST_SHARED {
+            self.state
+                .flaws
+                .leave_out("attributes of resources and scopes past the 256th");
+        } else {
+            labels.push(label);
+        }
+    }
+
+    /// Returns the place of a sample type, which is taken in if it is new.
+    pub(super) fn sample_type(&mut self, kind: ValueType) -> Option<u32> {
+        let types = &mut self.state.profile.sample_types;
+        let known = types.iter().position(|known| *known == kind);
+        let at = known.unwrap_or_else(|| {
+            types.push(kind);
+            types.len().saturating_sub(1)
+        });
+        if at >= MOST_TYPES {
+            types.truncate(MOST_TYPES);
+            self.state.flaws.count("sample types past the 1024th");
+            return None;
+        }
+        u32::try_from(at).ok()
+    }
+}
