@@ -72,7 +72,7 @@ pub fn traps(folder: &Path) -> Vec<PathBuf> {
     for (name, args) in [("char", ["c", "1", "3"]), ("block", ["b", "7", "255"])] {
         let mut all = vec![name];
         all.extend(args);
-        if crate::is_root() && ran("mknod", &all) {
+        if crate::user::is_root() && ran("mknod", &all) {
             made.push(path(name));
         }
     }

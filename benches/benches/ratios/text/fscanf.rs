@@ -4,7 +4,7 @@
 
 use std::ffi::{CString, c_char, c_int, c_ulong};
 
-use super::{Line, Parser, Sink, Wanted};
+use super::parser::{Line, Parser, Sink, Wanted};
 use crate::process::Process;
 
 /// A name's most bytes, with the closing NUL.

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use super::{Line, Parser, Sink, Wanted, opened};
+use super::parser::{Line, Parser, Sink, Wanted, opened};
 use crate::process::Process;
 use crate::raw::Maps;
 

@@ -1,6 +1,9 @@
 //! Every way in which the others are known to differ, and why.
 
-use super::{Difference, Level, Oracle, Subject, What};
+use super::difference::{Difference, What};
+use super::level::Level;
+use super::oracles::Oracle;
+use super::subject::Subject;
 
 /// Whether one name says less than another: it is absent, or the plain name of what the
 /// other has in full.

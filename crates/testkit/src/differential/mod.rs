@@ -2,66 +2,22 @@
 //! names, files, lines and columns must be equal, or differ in a way that stands in
 //! `known.rs`, with its reason.
 
+mod difference;
 mod known;
+mod level;
 mod oracles;
 mod sample;
 mod subject;
 
 use std::collections::BTreeMap;
 
+pub use level::Level;
 pub use oracles::{Asked, Oracle, listing};
 pub use sample::sample;
 pub use subject::Subject;
 
+use difference::{Difference, What};
 use known::{KNOWN, is_scoped};
-
-/// One call level, with its raw name. Zero is "unknown".
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Level {
-    /// The linkage name.
-    pub name: Option<String>,
-    /// The source file's path.
-    pub file: Option<String>,
-    /// The line in it.
-    pub line: u32,
-    /// The column in that.
-    pub column: u32,
-}
-
-/// What differs at one address.
-#[derive(Clone, Debug)]
-enum What {
-    /// The number of levels.
-    Depth(Vec<Level>, Vec<Level>),
-    Name {
-        ours: String,
-        theirs: String,
-        /// Which level, the innermost first.
-        level: usize,
-        physical: bool,
-    },
-    File {
-        ours: String,
-        theirs: String,
-        /// Theirs.
-        line: u32,
-    },
-    Line,
-    Column {
-        ours: Level,
-        theirs: Level,
-    },
-}
-
-#[derive(Clone, Debug)]
-struct Difference {
-    addr: u64,
-    oracle: Oracle,
-    what: What,
-    /// Whether there are other oracles, and all say what we say, up to `relative
-    /// directory twice`.
-    alone: bool,
-}
 
 /// Whether another oracle says what we say, in the respect in which one differs.
 fn same_for(what: &What, ours: &[Level], other: &[Level]) -> bool {

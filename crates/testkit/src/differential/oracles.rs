@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::Level;
+use super::level::Level;
 
 /// Who is asked besides us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,35 +17,22 @@
 //!
 //! Source: the System V ABI, chapters 4 and 5, and `elf(5)`.
 
+mod kinds;
 mod note;
 mod section;
 mod shape;
 
 use std::ops::Range;
 
+pub use kinds::{
+    PT_LOAD, PT_NOTE, SHT_DYNSYM, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS, SHT_STRTAB, SHT_SYMTAB,
+};
 pub use note::Note;
 pub use section::{Section, Symbol};
 pub use shape::{Bits, Order, Shape};
 
 use section::StringTable;
 use shape::Writer;
-
-/// `PT_LOAD`.
-pub const PT_LOAD: u32 = 1;
-/// `PT_NOTE`.
-pub const PT_NOTE: u32 = 4;
-/// `SHT_PROGBITS`.
-pub const SHT_PROGBITS: u32 = 1;
-/// `SHT_SYMTAB`.
-pub const SHT_SYMTAB: u32 = 2;
-/// `SHT_STRTAB`.
-pub const SHT_STRTAB: u32 = 3;
-/// `SHT_NOTE`.
-pub const SHT_NOTE: u32 = 7;
-/// `SHT_NOBITS`: a section without bytes in the file.
-pub const SHT_NOBITS: u32 = 8;
-/// `SHT_DYNSYM`.
-pub const SHT_DYNSYM: u32 = 11;
 
 /// A program header, printed as it stands: nothing in it is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -310,11 +297,11 @@ impl Elf {
         Section::default().write_header(&mut headers, 0, 0);
         for section in &self.sections {
             let name = names.add(&section.name);
-            section.write_header(&mut headers, name, body.append(section));
+            section.write_header(&mut headers, name, section.write_contents(body));
         }
         let name = names.add(b".shstrtab");
         let names = names.section(".shstrtab");
-        names.write_header(&mut headers, name, body.append(&names));
+        names.write_header(&mut headers, name, names.write_contents(body));
         body.align(8);
         let at = body.len();
         body.put_at(at, &headers.bytes);

@@ -1,7 +1,7 @@
 //! Sections, symbols, and the tables of their names.
 
-use super::shape::Writer;
-use super::{Bits, SHT_NOBITS, SHT_STRTAB};
+use super::kinds::{SHT_NOBITS, SHT_STRTAB};
+use super::shape::{Bits, Writer};
 
 /// One section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,16 @@ pub struct Section {
 }
 
 impl Section {
+    /// Appends the contents and returns where they are.
+    pub(super) fn write_contents(&self, out: &mut Writer) -> u64 {
+        if self.kind != SHT_NOBITS {
+            out.align(self.align.max(1));
+        }
+        let at = out.len();
+        out.raw(&self.bytes);
+        at
+    }
+
     pub(super) fn write_header(&self, out: &mut Writer, name: u32, offset: u64) {
         debug_assert!(self.kind != SHT_NOBITS || self.bytes.is_empty());
         let size = u64::try_from(self.bytes.len()).expect("64 bits");

@@ -1,7 +1,5 @@
 //! Word size and byte order, and numbers written in them.
 
-use super::{SHT_NOBITS, Section};
-
 /// How wide addresses are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bits {
@@ -163,15 +161,5 @@ impl Writer {
     pub(super) fn put_at(&mut self, offset: u64, bytes: &[u8]) {
         self.zeros_to(offset);
         self.raw(bytes);
-    }
-
-    /// Appends the contents of a section and returns where they are.
-    pub(super) fn append(&mut self, section: &Section) -> u64 {
-        if section.kind != SHT_NOBITS {
-            self.align(section.align.max(1));
-        }
-        let at = self.len();
-        self.raw(&section.bytes);
-        at
     }
 }

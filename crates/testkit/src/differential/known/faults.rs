@@ -1,7 +1,8 @@
 //! Faults fed to the list: what ours lacks, no class may explain.
 
-use super::super::{Level, Oracle, compare};
+use super::super::{Level, compare};
 use super::*;
+use crate::differential::oracles::Oracle;
 
 /// `full` (mangled) covers 0x1000 to 0x1100, `alias` too; `sized` ends at 0x1208; `label`
 /// has no size and reaches from 0x1300 to the next symbol, `last` at 0x1400.
