@@ -10,7 +10,9 @@
 //! unexplained; these stand in `DIR/unexplained.txt`. The same addresses are then asked
 //! in batches too small for an index, and must have the same answers.
 
+mod command;
 mod exports;
+mod found;
 mod programs;
 
 use std::collections::BTreeMap;
@@ -20,8 +22,10 @@ use std::process::{Command, ExitCode};
 
 use testkit::differential::{self, Asked, Comparison, Level, Oracle, Subject};
 
-use crate::debian::said;
+use crate::root::root;
 use crate::stop::{CANNOT_BE_HAD, Stop};
+use command::command_under_test;
+use found::{Found, debug_file, fetch};
 use programs::{PROGRAMS, Program};
 
 pub(crate) use exports::run as run_exports;
@@ -38,15 +42,6 @@ const SMALL_BATCHES: usize = 10;
 /// How many seconds a command has for one program.
 const PATIENCE: &str = "1200";
 
-/// What is looked for, and where.
-#[derive(Debug)]
-struct Found {
-    path: PathBuf,
-    /// The same as `path` where the debug information is in it, or nowhere.
-    debug: PathBuf,
-    arch: &'static str,
-}
-
 /// What came of one program.
 #[derive(Debug, Default)]
 struct Outcome {
@@ -58,7 +53,7 @@ struct Outcome {
 pub(crate) fn run(args: &[&str]) -> ExitCode {
     let (dir, names) = match args {
         ["--dir", dir, names @ ..] => (PathBuf::from(dir), names),
-        names => (crate::root().join("target/differential"), names),
+        names => (root().join("target/differential"), names),
     };
     let known =
         |name: &&str| name.contains('/') || PROGRAMS.iter().any(|program| program.name == *name);
@@ -126,42 +121,6 @@ fn ask_all(dir: &Path, names: &[&str]) -> Result<usize, Stop> {
     }
     println!("{programs} programs, {unexplained} unexplained");
     Ok(unexplained)
-}
-
-/// Returns the command: BACKSIGHT, or what cargo builds.
-fn command_under_test() -> Result<PathBuf, Stop> {
-    if let Some(named) = std::env::var_os("BACKSIGHT") {
-        return Ok(PathBuf::from(named));
-    }
-    let mut build = Command::new("cargo");
-    build.args(["build", "--quiet", "--release", "-p", "backsight-cli"]);
-    said(build.current_dir(crate::root()))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| crate::root().join("target"));
-    Ok(target.join("release/backsight"))
-}
-
-fn fetch(dir: &Path, program: &Program) -> Result<Found, Stop> {
-    let folder = program.release.programs(dir, program.packages)?;
-    let path = programs::largest(&folder, program.file)
-        .ok_or_else(|| Stop::Failed(format!("no {} in its packages", program.file)))?;
-    let debug = debug_file(&path, &folder).unwrap_or_else(|| path.clone());
-    Ok(Found {
-        path,
-        debug,
-        arch: program.release.arch,
-    })
-}
-
-/// Returns the debug file below a root that has the file's build ID.
-fn debug_file(path: &Path, root: &Path) -> Option<PathBuf> {
-    let mut readelf = Command::new("readelf");
-    let notes = said(readelf.arg("-nW").arg(path)).ok()?;
-    let id = notes.lines().find_map(|line| line.split_once("Build ID: "));
-    let (_, id) = id?;
-    let (first, rest) = id.trim().split_at_checked(2)?;
-    let below = format!("usr/lib/debug/.build-id/{first}/{rest}.debug");
-    Some(root.join(below)).filter(|debug| debug.exists())
 }
 
 fn ask_one(

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_fixtures_are_as_their_hashes_say() {
-        verify(&crate::root().join("fixtures")).unwrap();
+        verify(&crate::root::root().join("fixtures")).unwrap();
     }
 
     #[test]

@@ -23,12 +23,14 @@ mod fixtures;
 mod kernels;
 mod libtest;
 mod old_kernel;
+mod root;
 mod stop;
 mod tidy;
 mod workloads;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
+
+use root::root;
 
 const USAGE: &str = "usage: cargo xtask tidy | fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
      kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…] | \
@@ -61,15 +63,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Returns the root of the repository: of the tree that cargo runs this in, which need
-/// not be the one that it was built in.
-fn root() -> PathBuf {
-    let said = std::env::var_os("CARGO_MANIFEST_DIR");
-    let here = said.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
-    here.ancestors()
-        .nth(2)
-        .expect("crates/xtask lies two below the root")
-        .to_owned()
 }

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use crate::libtest;
+use crate::root::root;
 use testkit::old_kernel::{ERRNOS, errno_named, filter_command};
 
 /// Builds unfiltered, then runs `cargo test` under the filter, once for each errno,
@@ -115,7 +116,7 @@ fn run_one(errno: &str, args: &[&str]) -> Result<Run, String> {
 fn cargo_test(args: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(crate::root()).arg("test");
+    command.current_dir(root()).arg("test");
     if !args
         .iter()
         .any(|arg| arg.starts_with("-p") || *arg == "--package")

@@ -4,29 +4,16 @@
 //! holds. To add one, write it and put it into [`RULES`].
 
 mod code;
+mod complaint;
 mod files;
 mod manifests;
 mod rust;
 mod tree;
 
-use std::fmt;
-
+use complaint::Complaint;
 use tree::Tree;
 
-/// A place in the tree that breaks a rule.
-#[derive(Debug, PartialEq, Eq)]
-struct Complaint {
-    path: String,
-    /// Counted from 1; 0 is the file as a whole.
-    line: usize,
-    what: String,
-}
-
-impl fmt::Display for Complaint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.path, self.line, self.what)
-    }
-}
+use crate::root::root;
 
 type Rule = fn(&Tree) -> Vec<Complaint>;
 
@@ -81,7 +68,7 @@ const RULES: &[(&str, Rule)] = &[
 
 /// Applies every rule to the tracked files.
 pub(crate) fn run() -> Result<String, String> {
-    let tree = Tree::of_git(&crate::root())?;
+    let tree = Tree::of_git(&root())?;
     let complaints: Vec<String> = RULES
         .iter()
         .flat_map(|(name, rule)| {
@@ -104,7 +91,7 @@ pub(crate) fn run() -> Result<String, String> {
 mod tests {
     #[test]
     fn the_tree_is_tidy() {
-        if !crate::root().join(".git").exists() {
+        if !crate::root::root().join(".git").exists() {
             return testkit::skip("not a git checkout: what is tracked cannot be told");
         }
         super::run().unwrap_or_else(|complaints| panic!("\n{complaints}\n"));

@@ -11,16 +11,18 @@
 //! What is there stays as it is; remove its folder to have it made anew. What cannot be
 //! had is said, here and in the manifest, and the others are made all the same.
 
+mod build_id;
 mod recipes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use testkit::workload::{self, Compressed, Manifest, Missing, PEERS, Workload};
 
-use crate::debian::{empty, said};
+use crate::debian::empty;
 use crate::stop::{CANNOT_BE_HAD, Stop};
+use build_id::build_id;
 use recipes::{Made, RECIPES, Recipe};
 
 /// Makes what is missing of the workloads, or of those named.
@@ -198,13 +200,4 @@ fn relative(manifest: &Manifest, dir: &Path) -> Manifest {
         }
     }
     manifest
-}
-
-/// Returns a program's build ID as readelf shows it.
-fn build_id(program: &Path) -> Result<Option<String>, Stop> {
-    let notes = said(Command::new("readelf").arg("-n").arg(program)).map_err(Stop::CannotBeHad)?;
-    let id = notes
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Build ID: "));
-    Ok(id.map(|id| id.trim().to_owned()))
 }

@@ -7,9 +7,11 @@ use std::process::{Command, ExitCode};
 
 use testkit::differential;
 
+use super::command::command_under_test;
+use super::found::{Found, fetch};
 use super::programs::{AMD64, Program, bookworm, of};
-use super::{Found, command_under_test, fetch};
 use crate::debian::said;
+use crate::root::root;
 use crate::stop::{CANNOT_BE_HAD, Stop};
 
 /// Functions of each library that are asked one by one too: a command each.
@@ -123,7 +125,7 @@ const LIBRARIES: &[Program] = &[
 
 pub(crate) fn run(args: &[&str]) -> ExitCode {
     let dir = match args {
-        [] => crate::root().join("target/differential"),
+        [] => root().join("target/differential"),
         ["--dir", dir] => PathBuf::from(dir),
         _ => {
             eprintln!("usage: cargo xtask exports [--dir DIR]");

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use testkit::kernel::{Ioctl, ioctl};
 
-use super::Stop;
 use super::limited::{self, End, Limits};
 use super::machine::Machine;
 use super::report::{MARK, Report};
 use super::suites::Suite;
+use crate::stop::Stop;
 
 /// A kernel comes to process 1 in seconds, on a busy host in half a minute.
 const START: Duration = Duration::from_secs(120);

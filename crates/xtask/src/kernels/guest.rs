@@ -10,6 +10,7 @@ use testkit::tools::Program;
 use super::cpio::Archive;
 use super::machine::Machine;
 use super::suites::Suite;
+use crate::root::root;
 
 /// Process 1 of every guest.
 const INIT: Program<'static> = Program {
@@ -96,7 +97,7 @@ pub(super) fn archive(
         }
     }
     archive.file("init", &compiled(&INIT, machine, work)?);
-    add_repository(&mut archive, suites, &crate::root())?;
+    add_repository(&mut archive, suites, &root())?;
     Ok(archive.finish())
 }
 

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use testkit::tools::tool;
 
+use crate::root::root;
+
 /// A kind of machine.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Machine {
@@ -100,7 +102,7 @@ impl Machine {
     fn has_std(&self) -> bool {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let asked = Command::new(rustc)
-            .current_dir(crate::root())
+            .current_dir(root())
             .args(["--print", "target-libdir", "--target", &self.target()])
             .output();
         asked.is_ok_and(|said| {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::Stop;
 use super::machine::Machine;
+use crate::root::root;
+use crate::stop::Stop;
 
 /// The crates whose answers come from the kernel.
 const CRATES: [&str; 2] = ["vma-query", "backsight-normalize"];
@@ -29,7 +30,7 @@ impl Suite {
 pub(super) fn fetch(machine: &Machine) -> Result<(), Stop> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(crate::root());
+    command.current_dir(root());
     command.args([
         "fetch",
         "--quiet",
@@ -48,7 +49,7 @@ pub(super) fn fetch(machine: &Machine) -> Result<(), Stop> {
 pub(super) fn build(machine: &Machine) -> Result<Vec<Suite>, Stop> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(crate::root()).stderr(Stdio::inherit());
+    command.current_dir(root()).stderr(Stdio::inherit());
     command.args(["test", "--no-run", "--quiet", "--locked"]);
     command.arg("--message-format=json");
     command.args(["--profile", "guest"]);

@@ -1,6 +1,6 @@
 //! Rules on Rust source.
 
-use super::Complaint;
+use super::complaint::Complaint;
 use super::rust::{has_word, without_comments, without_strings, without_tests};
 use super::tree::{Crate, File, Tree};
 

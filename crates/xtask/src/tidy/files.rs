@@ -1,6 +1,6 @@
 //! Rules on files of any kind.
 
-use super::Complaint;
+use super::complaint::Complaint;
 use super::tree::Tree;
 
 /// A file longer than this is split, or stands in [`LONG_FILES`].

@@ -1,6 +1,6 @@
 //! Rules on `Cargo.toml` files.
 
-use super::Complaint;
+use super::complaint::Complaint;
 use super::tree::{Crate, File, Tree};
 
 /// Which of our crates each may depend on: data enters at the left and never goes

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::Complaint;
+use super::complaint::Complaint;
 
 /// A tracked file.
 #[derive(Debug)]

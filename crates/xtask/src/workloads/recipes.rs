@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::build_id;
+use super::build_id::build_id;
 use crate::debian::{Release, said};
+use crate::root::root;
 use crate::stop::Stop;
 
 /// A workload, and how it is made.
@@ -200,7 +201,7 @@ pub(super) fn peers(making: &Path, program: &Path) -> Result<(), Stop> {
     let target = making.join("peers");
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--locked", "--manifest-path"]);
-    cargo.arg(crate::root().join("benches/peers/Cargo.toml"));
+    cargo.arg(root().join("benches/peers/Cargo.toml"));
     run(cargo.env("CARGO_TARGET_DIR", &target))?;
     copy(&target.join("release/peers"), program)
 }

@@ -1,0 +1,40 @@
+//! What is looked for, fetched: a program and its debug information.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::programs::{self, Program};
+use crate::debian::said;
+use crate::stop::Stop;
+
+/// What is looked for, and where.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    /// The same as `path` where the debug information is in it, or nowhere.
+    pub(super) debug: PathBuf,
+    pub(super) arch: &'static str,
+}
+
+pub(super) fn fetch(dir: &Path, program: &Program) -> Result<Found, Stop> {
+    let folder = program.release.programs(dir, program.packages)?;
+    let path = programs::largest(&folder, program.file)
+        .ok_or_else(|| Stop::Failed(format!("no {} in its packages", program.file)))?;
+    let debug = debug_file(&path, &folder).unwrap_or_else(|| path.clone());
+    Ok(Found {
+        path,
+        debug,
+        arch: program.release.arch,
+    })
+}
+
+/// Returns the debug file below a root that has the file's build ID.
+pub(super) fn debug_file(path: &Path, root: &Path) -> Option<PathBuf> {
+    let mut readelf = Command::new("readelf");
+    let notes = said(readelf.arg("-nW").arg(path)).ok()?;
+    let id = notes.lines().find_map(|line| line.split_once("Build ID: "));
+    let (_, id) = id?;
+    let (first, rest) = id.trim().split_at_checked(2)?;
+    let below = format!("usr/lib/debug/.build-id/{first}/{rest}.debug");
+    Some(root.join(below)).filter(|debug| debug.exists())
+}
