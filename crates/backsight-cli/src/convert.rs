@@ -21,13 +21,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use backsight::ProfileSymbolizer;
+use backsight::account::Tally;
 use backsight_formats::ndjson::{Header, ProfileWriter};
 use backsight_formats::pprof;
 use backsight_types::profile::{Location, Profile};
 use clap::ValueEnum;
 
 use crate::TOOL;
-use crate::account::{Said, Tally};
+use crate::account::{self, Said};
 use crate::args::parse_size;
 use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result, complain};
@@ -173,7 +174,7 @@ impl Convert {
             _ => self.whole(to, input, output, &mut tally, out)?,
         };
         let account = tally.account(&profile, left_out, !self.no_symbols);
-        account.say(self.account.when(), &profile);
+        account::say(&account, self.account.when(), &profile);
         let has_gap = |location: &&Location| {
             location.reason.is_some() && profile.frames_of(location).is_empty()
         };

@@ -42,6 +42,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 mod capture;
 mod find;
 mod headers;

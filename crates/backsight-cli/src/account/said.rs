@@ -1,6 +1,21 @@
 //! Whether and how it is said: the same flags for all commands.
 
-use super::When;
+use clap::ValueEnum;
+
+/// When what a conversion came to is said, on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal, and elsewhere when more than one frame of twenty has no name, or
+    /// something that is no sample was left out
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+    /// Always, as a line of JSON
+    Json,
+}
 
 /// How a command says what it came to.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]

@@ -3,100 +3,92 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
+use backsight::account::{Account, FrameCounts};
 use backsight_types::profile::Profile;
-use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-use super::causes::{module_s_help, name, reason_s_help};
 use super::ends;
-use super::{Account, Causes};
+use super::help::{module_s_help, name, reason_s_help};
+use super::said::When;
 use crate::failure::complain;
-
-/// When what a conversion came to is said, on standard error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum When {
-    /// On a terminal, and elsewhere when more than one frame of twenty has no name, or
-    /// something that is no sample was left out
-    #[default]
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-    /// Always, as a line of JSON
-    Json,
-}
 
 /// No more modules and causes than these are named.
 const MODULES: usize = 4;
 const REASONS: usize = 5;
 const CAUSES: usize = 3;
 
-impl Account {
-    /// Says it, when that is wanted.
-    pub(crate) fn say(&self, when: When, profile: &Profile) {
-        let wanted = match when {
-            When::Never => false,
-            When::Always | When::Json => true,
-            When::Auto => std::io::stderr().is_terminal() || self.lacks_something(),
-        };
-        if !wanted {
-            return;
-        }
-        if when == When::Json {
-            let line = ascii(&self.to_json(profile).to_string());
-            // Nobody is left to hear that stderr is closed.
-            let _ = std::io::stderr().write_all(line.as_bytes());
-            return;
-        }
-        for line in self.lines(profile) {
-            complain(format_args!("{line}"));
-        }
+/// Says what a conversion came to, when that is wanted. `profile` has its modules.
+pub(crate) fn say(account: &Account, when: When, profile: &Profile) {
+    let account = Words(account);
+    let wanted = match when {
+        When::Never => false,
+        When::Always | When::Json => true,
+        When::Auto => std::io::stderr().is_terminal() || account.lacks_something(),
+    };
+    if !wanted {
+        return;
     }
+    if when == When::Json {
+        let line = ascii(&account.to_json(profile).to_string());
+        // Nobody is left to hear that stderr is closed.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+        return;
+    }
+    for line in account.lines(profile) {
+        complain(format_args!("{line}"));
+    }
+}
 
+/// An account that is put into words.
+struct Words<'a>(&'a Account);
+
+impl Words<'_> {
     fn lacks_something(&self) -> bool {
         // Each was answered in its place, with its reason.
-        if self.addresses.is_some() {
+        if self.0.addresses.is_some() {
             return false;
         }
-        let nameless = self.causes.as_ref().map_or(0, Causes::total);
-        nameless.saturating_mul(20) > self.frames || !self.left_out.others.is_empty()
+        let nameless = self.0.names.as_ref().map_or(0, FrameCounts::nameless);
+        nameless.saturating_mul(20) > self.0.frames || !self.0.left_out.others.is_empty()
     }
 
     fn lines(&self, profile: &Profile) -> Vec<String> {
-        let mut samples = match self.addresses {
+        let mut samples = match self.0.addresses {
             Some(addresses) => format!("{addresses} addresses looked up"),
             None => format!(
                 "{} samples read, {} written, {} stacks",
-                self.read, self.written, self.stacks
+                self.0.read, self.0.written, self.0.stacks
             ),
         };
-        for (what, count) in self.left_out.samples.iter().take(CAUSES) {
+        for (what, count) in self.0.left_out.samples.iter().take(CAUSES) {
             let _ = write!(samples, "; left out: {count} {what}");
         }
-        let more = self.left_out.samples.iter().skip(CAUSES);
+        let more = self.0.left_out.samples.iter().skip(CAUSES);
         let more = more.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
         if more > 0 {
             let _ = write!(samples, "; {more} for other causes");
         }
         let mut lines = vec![samples];
-        let others = self.left_out.others.iter();
+        let others = self.0.left_out.others.iter();
         let others: Vec<String> = others.map(|(what, n)| format!("{n} {what}")).collect();
         if !others.is_empty() {
             lines.push(format!("besides samples, left out: {}", others.join(", ")));
         }
         lines.extend(self.short_stacks());
-        let Some(causes) = self.causes.as_ref().filter(|causes| causes.total() > 0) else {
+        let Some(names) = self.0.names.as_ref().filter(|names| names.nameless() > 0) else {
             return lines;
         };
-        let mut share = format!("{} of all frames have no name:", self.share(causes.total()));
-        let reasons = causes.reasons();
+        let mut share = format!(
+            "{} of all frames have no name:",
+            self.share(names.nameless())
+        );
+        let reasons = names.by_reason();
         for (at, (reason, count)) in reasons.iter().take(REASONS).enumerate() {
             let comma = if at > 0 { "," } else { "" };
             let _ = write!(share, "{comma} {} {}", name(*reason), self.share(*count));
         }
         lines.push(share);
-        for (index, reason, count) in causes.modules().into_iter().take(MODULES) {
+        for (index, reason, count) in names.by_module().into_iter().take(MODULES) {
             let Some(module) = profile.module(index) else {
                 continue;
             };
@@ -109,7 +101,7 @@ impl Account {
             ));
         }
         // Of what is in no module, the weightiest: of stacks, which addresses alone are not.
-        let mut reasons = reasons.iter().filter(|_| self.addresses.is_none());
+        let mut reasons = reasons.iter().filter(|_| self.0.addresses.is_none());
         let help = reasons.find_map(|(reason, _)| {
             let help = reason_s_help(*reason)?;
             Some(format!("  {}: {help}", name(*reason)))
@@ -120,7 +112,7 @@ impl Account {
 
     /// Says how many stacks end short, if some do.
     fn short_stacks(&self) -> Option<String> {
-        let ends = &self.left_out.ends;
+        let ends = &self.0.left_out.ends;
         let (total, short) = (ends.total(), ends::short(ends));
         let count = short
             .iter()
@@ -135,7 +127,7 @@ impl Account {
         // In tenths of a percent.
         let tenths = u128::from(count).saturating_mul(1000);
         let tenths = tenths
-            .checked_div(u128::from(self.frames))
+            .checked_div(u128::from(self.0.frames))
             .unwrap_or_default();
         match tenths {
             0 => "less than 0.1 %".to_owned(),
@@ -149,39 +141,39 @@ impl Account {
             each.map(|(what, count)| (what.clone(), json!(count)))
                 .collect()
         };
-        let ends = ends::all(&self.left_out.ends).into_iter();
+        let ends = ends::all(&self.0.left_out.ends).into_iter();
         let ends: Map<String, Value> = ends
             .map(|(what, count)| (what.to_owned(), json!(count)))
             .collect();
         let mut account = json!({
             "type": "account",
-            "samples_read": self.read,
-            "samples_written": self.written,
-            "samples_left_out": map(&self.left_out.samples),
-            "others_left_out": map(&self.left_out.others),
-            "stacks_walked": self.left_out.ends.total(),
+            "samples_read": self.0.read,
+            "samples_written": self.0.written,
+            "samples_left_out": map(&self.0.left_out.samples),
+            "others_left_out": map(&self.0.left_out.others),
+            "stacks_walked": self.0.left_out.ends.total(),
             "stacks_ended": ends,
-            "stacks": self.stacks,
-            "frames": self.frames,
+            "stacks": self.0.stacks,
+            "frames": self.0.frames,
         });
-        if let (Some(causes), Some(object)) = (&self.causes, account.as_object_mut()) {
-            let reasons = causes.reasons().into_iter();
+        if let (Some(names), Some(object)) = (&self.0.names, account.as_object_mut()) {
+            let reasons = names.by_reason().into_iter();
             let reasons: Map<String, Value> = reasons
                 .map(|(reason, count)| (name(reason).to_owned(), json!(count)))
                 .collect();
-            let modules = causes
-                .modules()
+            let modules = names
+                .by_module()
                 .into_iter()
                 .filter_map(|(index, reason, count)| {
                     let module = profile.module(index)?;
                     let path = String::from_utf8_lossy(&module.path);
                     Some(json!({ "path": path, "reason": name(reason), "frames": count }))
                 });
-            object.insert("frames_with_name".to_owned(), json!(causes.named()));
+            object.insert("frames_with_name".to_owned(), json!(names.named()));
             object.insert("frames_without_name".to_owned(), Value::Object(reasons));
             object.insert("modules".to_owned(), modules.collect());
         }
-        if let (Some(addresses), Some(object)) = (self.addresses, account.as_object_mut()) {
+        if let (Some(addresses), Some(object)) = (self.0.addresses, account.as_object_mut()) {
             object.insert("addresses".to_owned(), json!(addresses));
         }
         account

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{Read, Seek};
 use std::path::Path;
 
+use backsight::account::LeftOut;
 use backsight::{
     ModuleFiles, NotWalked, PerfData, Recording, RecordingError, RecordingOptions, Unproven,
 };
@@ -11,7 +12,6 @@ use backsight_formats::escape::Terminal;
 use backsight_formats::perf_data::Problems;
 use backsight_types::profile::Profile;
 
-use crate::account::LeftOut;
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 

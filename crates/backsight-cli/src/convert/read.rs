@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use backsight::account::LeftOut;
 use backsight::{ModuleFiles, Recording, RecordingOptions};
 use backsight_formats::flaws::Flaws;
 use backsight_formats::ndjson::ProfileReader;
@@ -15,7 +16,6 @@ use backsight_types::profile::Profile;
 use super::format::Input;
 use super::open::Opened;
 use super::{perf_data, recording, text_event};
-use crate::account::LeftOut;
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 use crate::progress::Progress;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
+use backsight::account::LineTally;
 use backsight::{Known, Lookups, ModuleFiles};
 use backsight_formats::ndjson::{Address, Error, Header, Reader, Record};
 use backsight_formats::{folded, legacy, perf_script};
@@ -16,8 +17,7 @@ use backsight_types::{Module, ModuleIdx};
 use super::Symbols;
 use super::accounted::{Accounted, say_by_path_alone};
 use crate::TOOL;
-use crate::account::When;
-use crate::account::lines::LineTally;
+use crate::account::{self, When};
 use crate::failure::{Failure, Result, complain};
 use crate::file::{Shown, open_input};
 use crate::foreign;
@@ -81,7 +81,8 @@ pub(super) fn run(
     if let Some(tally) = capture.tally.take() {
         // Behind the answers.
         sink.flush()?;
-        tally.say(account, malformed);
+        let (figures, modules) = tally.account(malformed);
+        account::say(&figures, account, &modules);
     }
     Ok(malformed)
 }

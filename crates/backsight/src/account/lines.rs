@@ -12,7 +12,9 @@ use backsight_types::profile::Profile;
 use backsight_types::{Module, ModuleIdx, Reason};
 use hashbrown::{HashMap, HashSet};
 
-use super::{Account, Causes, LeftOut, When};
+use super::figures::Account;
+use super::frame_counts::FrameCounts;
+use super::left_out::LeftOut;
 
 /// What became of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +25,7 @@ enum Outcome {
 
 /// Addresses, samples and modules as they pass.
 #[derive(Debug, Default)]
-pub(crate) struct LineTally {
+pub struct LineTally {
     /// Has the modules of all captures, and nothing else.
     profile: Profile,
     /// Which of them the indexes of this capture mean.
@@ -45,7 +47,7 @@ pub(crate) struct LineTally {
 
 impl LineTally {
     /// Another capture begins: its numbers mean what it says itself.
-    pub(crate) fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.modules.clear();
         self.addresses.clear();
         self.runs.clear();
@@ -53,21 +55,23 @@ impl LineTally {
         self.captures = self.captures.wrapping_add(1);
     }
 
-    pub(crate) fn module(&mut self, index: ModuleIdx, module: &Module) {
+    /// A line introduces a module.
+    pub fn module(&mut self, index: ModuleIdx, module: &Module) {
         if let Ok(at) = u32::try_from(self.profile.modules.len()) {
             self.profile.modules.push(module.clone());
             self.modules.insert(index, ModuleIdx(at));
         }
     }
 
-    pub(crate) fn about(&mut self, about: &About) {
+    /// A line says what the values of samples are.
+    pub fn about(&mut self, about: &About) {
         let is_count = |kind: &str, unit: &str| unit == "count" && kind.ends_with("samples");
         let types = about.sample_types.iter();
         self.are_counts = types.map(|of| is_count(&of.kind, &of.unit)).collect();
     }
 
     /// Takes an address with its answer.
-    pub(crate) fn address(&mut self, answer: &Address<'_>) {
+    pub fn address(&mut self, answer: &Address<'_>) {
         let is_named = answer.frames.iter().any(|frame| frame.function.is_some());
         let module = answer.module.and_then(|index| self.modules.get(&index));
         let outcome = match is_named {
@@ -90,7 +94,8 @@ impl LineTally {
         self.next = number.saturating_add(1);
     }
 
-    pub(crate) fn sample(&mut self, sample: &Sample) {
+    /// Takes a sample, which names addresses before it.
+    pub fn sample(&mut self, sample: &Sample) {
         let kind = usize::try_from(sample.value_type).ok();
         let is_count = kind.and_then(|kind| self.are_counts.get(kind).copied());
         let first = sample.values.first().copied();
@@ -131,10 +136,11 @@ impl LineTally {
         self.addresses.get(at).filter(|_| is_there).copied()
     }
 
-    /// Says what all came to. Where no line is a sample, each address is a frame.
-    pub(crate) fn say(self, when: When, malformed: u64) {
+    /// Ends: returns what all came to, of which so many lines were malformed, and a profile
+    /// that has its modules. Where no line is a sample, each address is a frame.
+    pub fn account(self, malformed: u64) -> (Account, Profile) {
         let has_samples = self.samples > 0;
-        let mut causes = Causes::default();
+        let mut names = FrameCounts::default();
         let mut frames = 0_u64;
         for (outcome, id) in &self.outcomes {
             let weights = self.weights.get(*id as usize).copied();
@@ -143,8 +149,8 @@ impl LineTally {
             frames = frames.saturating_add(count);
             match *outcome {
                 _ if count == 0 => {}
-                Outcome::Named => causes.add_named(count),
-                Outcome::Nameless(module, reason) => causes.add_nameless(module, reason, count),
+                Outcome::Named => names.add_named(count),
+                Outcome::Nameless(module, reason) => names.add_nameless(module, reason, count),
             }
         }
         let mut left_out = LeftOut::default();
@@ -156,9 +162,9 @@ impl LineTally {
             stacks: u64::try_from(self.stacks.len()).unwrap_or(u64::MAX),
             frames,
             addresses: (!has_samples).then_some(frames),
-            causes: Some(causes),
+            names: Some(names),
         };
-        account.say(when, &self.profile);
+        (account, self.profile)
     }
 }
 

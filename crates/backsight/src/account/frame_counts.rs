@@ -1,18 +1,19 @@
-//! Why frames have no name, where, and what would help.
+//! How many frames have a name, and of the others: why not, and where.
 
 use backsight_types::profile::{Location, Profile};
-use backsight_types::{ModuleIdx, ModuleKind, Reason};
+use backsight_types::{ModuleIdx, Reason};
 use hashbrown::HashMap;
 
-/// Frames without a name, and how many have one.
-#[derive(Debug, Default)]
-pub(crate) struct Causes {
+/// How many frames have a name; and of those without one how many have which reason, and
+/// lie in which module. `None` stands for a reason that is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FrameCounts {
     named: u64,
     by_reason: HashMap<Option<Reason>, u64>,
     by_module: HashMap<(ModuleIdx, Option<Reason>), u64>,
 }
 
-impl Causes {
+impl FrameCounts {
     /// Counts a frame.
     pub(super) fn add(&mut self, profile: &Profile, location: &Location, count: u64) {
         let frames = profile.frames_of(location);
@@ -41,26 +42,27 @@ impl Causes {
         }
     }
 
-    pub(super) fn named(&self) -> u64 {
+    /// Returns how many have a name.
+    pub fn named(&self) -> u64 {
         self.named
     }
 
     /// Returns how many have no name.
-    pub(super) fn total(&self) -> u64 {
+    pub fn nameless(&self) -> u64 {
         self.by_reason
             .values()
             .fold(0, |sum, n| sum.saturating_add(*n))
     }
 
     /// Returns the reasons, most frames first.
-    pub(super) fn reasons(&self) -> Vec<(Option<Reason>, u64)> {
+    pub fn by_reason(&self) -> Vec<(Option<Reason>, u64)> {
         let mut all: Vec<_> = self.by_reason.iter().map(|(of, n)| (*of, *n)).collect();
         all.sort_by_key(|(reason, count)| (std::cmp::Reverse(*count), name(*reason)));
         all
     }
 
     /// Returns the modules, most frames first, and why.
-    pub(super) fn modules(&self) -> Vec<(ModuleIdx, Option<Reason>, u64)> {
+    pub fn by_module(&self) -> Vec<(ModuleIdx, Option<Reason>, u64)> {
         let each = self.by_module.iter();
         let mut all: Vec<_> = each.map(|((module, of), n)| (*module, *of, *n)).collect();
         all.sort_by_key(|(module, _, count)| (std::cmp::Reverse(*count), *module));
@@ -68,35 +70,7 @@ impl Causes {
     }
 }
 
-/// Returns what a reason is called.
-pub(super) fn name(reason: Option<Reason>) -> &'static str {
+/// In which order reasons stand that have the same count.
+fn name(reason: Option<Reason>) -> &'static str {
     reason.map_or("unknown", Reason::as_str)
-}
-
-/// Returns what gives names to the frames of a module.
-pub(super) fn module_s_help(kind: ModuleKind, reason: Option<Reason>) -> &'static str {
-    match (kind, reason) {
-        (ModuleKind::Kernel, _) => {
-            "names of the running kernel alone, for root or with kernel.kptr_restrict=0"
-        }
-        (_, Some(Reason::NoSymbols | Reason::VdsoNoSymbols)) => "its debug package",
-        (_, Some(Reason::IdentityUnproven)) => {
-            "the file that was mapped, below a --root or proven by perf record --buildid-mmap"
-        }
-        (_, Some(Reason::Limit)) => "a higher limit",
-        _ => "its file, below a --root or by build ID in a --debug-dir",
-    }
-}
-
-/// Returns what helps where no module is known.
-pub(super) fn reason_s_help(reason: Option<Reason>) -> Option<&'static str> {
-    match reason? {
-        Reason::Unmapped | Reason::NotExecutable => Some(
-            "stacks that went astray: record with --call-graph dwarf, or compile with \
-             -fno-omit-frame-pointer",
-        ),
-        Reason::Anonymous => Some("code that was made at run time has no file"),
-        Reason::Kernel => Some("the kernel's mappings are recorded for root alone"),
-        _ => None,
-    }
 }

@@ -1,0 +1,82 @@
+//! Samples, counted as they are handed on.
+
+use backsight_types::profile::{Profile, Sample, StackIdx};
+
+use super::figures::Account;
+use super::frame_counts::FrameCounts;
+use super::left_out::LeftOut;
+
+/// Samples by their stack, as they pass.
+#[derive(Debug, Default)]
+pub struct Tally {
+    samples: u64,
+    /// How many samples have each stack.
+    of_stacks: Vec<u64>,
+}
+
+impl Tally {
+    /// Takes the samples that a profile holds and that are written: with `shown`, those
+    /// that have a value of this type. Returns how many are not.
+    pub fn take(&mut self, profile: &Profile, shown: Option<usize>) -> u64 {
+        let mut others = 0_u64;
+        for (sample, values, _) in profile.samples.iter() {
+            let first = usize::try_from(sample.first_type).unwrap_or(usize::MAX);
+            let types = first..first.saturating_add(values.len());
+            if shown.is_some_and(|shown| !types.contains(&shown)) {
+                others = others.saturating_add(count(profile, &sample, values));
+                continue;
+            }
+            let count = count(profile, &sample, values);
+            self.samples = self.samples.saturating_add(count);
+            let Some(stack) = sample.stack else { continue };
+            let place = stack.as_usize();
+            if self.of_stacks.len() <= place {
+                let all = profile.stacks.len().max(place.saturating_add(1));
+                self.of_stacks.resize(all, 0);
+            }
+            if let Some(of_stack) = self.of_stacks.get_mut(place) {
+                *of_stack = of_stack.saturating_add(count);
+            }
+        }
+        others
+    }
+
+    /// Ends: `profile` has all stacks by now. Names count if they were asked for.
+    pub fn account(self, profile: &Profile, left_out: LeftOut, has_names: bool) -> Account {
+        let mut names = FrameCounts::default();
+        let (mut stacks, mut frames) = (0_u64, 0_u64);
+        for (place, count) in self.of_stacks.iter().enumerate().filter(|(_, it)| **it > 0) {
+            stacks = stacks.saturating_add(1);
+            let stack = u32::try_from(place).ok().map(StackIdx);
+            for location in profile.stacks.iter(stack) {
+                frames = frames.saturating_add(*count);
+                match profile.location(location) {
+                    Some(location) => names.add(profile, location, *count),
+                    None => names.add_nameless(None, None, *count),
+                }
+            }
+        }
+        Account {
+            read: self.samples.saturating_add(left_out.total()),
+            written: self.samples,
+            left_out,
+            stacks,
+            frames,
+            addresses: None,
+            names: has_names.then_some(names),
+        }
+    }
+}
+
+/// Returns how many samples of the input a row stands for: where its first value counts
+/// samples, rows that are alike were added up.
+fn count(profile: &Profile, sample: &Sample, values: &[i64]) -> u64 {
+    let kind = usize::try_from(sample.first_type).ok();
+    let kind = kind.and_then(|at| profile.sample_types.get(at));
+    let is_count = kind.is_some_and(|kind| {
+        let text = |index| profile.strings.get(index).unwrap_or_default();
+        text(kind.unit) == "count" && text(kind.kind).ends_with("samples")
+    });
+    let first = values.first().copied().filter(|_| is_count);
+    first.map_or(1, |count| u64::try_from(count).unwrap_or_default())
+}
