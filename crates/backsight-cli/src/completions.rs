@@ -6,7 +6,6 @@ use clap::Command;
 use clap_complete::Shell;
 
 use crate::failure::{Done, Result};
-use crate::guide;
 
 /// Print the completions of a shell
 ///
@@ -20,18 +19,18 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self, out: &mut impl Write) -> Result {
+    /// Writes the completions of the command, of which `whole` is all.
+    pub(crate) fn run(self, whole: Command, out: &mut impl Write) -> Result {
         let mut text = Vec::new();
         // Into memory first: it panics where it cannot write.
-        clap_complete::generate(self.shell, &mut visible(), "backsight", &mut text);
+        clap_complete::generate(self.shell, &mut visible(&whole), "backsight", &mut text);
         out.write_all(with_pids(self.shell, &String::from_utf8_lossy(&text)).as_bytes())?;
         Ok(Done::Fully)
     }
 }
 
 /// Returns the command without what is hidden: completions would offer it.
-fn visible() -> Command {
-    let whole = guide::command();
+fn visible(whole: &Command) -> Command {
     let shown = whole.get_subcommands().filter(|it| !it.is_hide_set());
     Command::new("backsight")
         .version(env!("CARGO_PKG_VERSION"))

@@ -27,7 +27,6 @@ use backsight_formats::pprof;
 use backsight_types::profile::{Location, Profile};
 use clap::ValueEnum;
 
-use crate::TOOL;
 use crate::account::{self, Said};
 use crate::args::parse_size;
 use crate::debug_files::DebugFiles;
@@ -37,6 +36,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::symbolize::Symbols;
 use crate::symbolize::accounted::Accounted;
+use crate::tool::TOOL;
 
 use demangled::Demangled;
 use paths::Paths;

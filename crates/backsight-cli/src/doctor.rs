@@ -6,6 +6,7 @@
 
 mod debug_files;
 mod descriptors;
+mod finding;
 mod hidepid;
 mod host;
 mod kernel;
@@ -19,14 +20,14 @@ mod yama;
 
 use std::io::Write;
 
-use anstyle::Style;
 use backsight_formats::escape::Terminal;
 use backsight_formats::ndjson::{Check, Header, Writer};
 
-use crate::TOOL;
 use crate::args::Format;
 use crate::failure::{Done, Result};
 use crate::palette::Palette;
+use crate::tool::TOOL;
+use finding::Finding;
 use host::Host;
 
 /// Say what this kernel and this user can do, and what to do about the rest
@@ -38,25 +39,6 @@ pub(crate) struct Doctor {
     /// How to write the findings
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-/// How well something works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// As well as it can.
-    Ok,
-    /// In part, or another way is taken.
-    Limited,
-    /// Not at all.
-    Missing,
-}
-
-/// What a check found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Finding {
-    state: State,
-    found: String,
-    advice: Option<String>,
 }
 
 /// A check's name, which is part of the JSON, and the check.
@@ -119,53 +101,11 @@ fn write_text(
     Ok(())
 }
 
-impl State {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Limited => "limited",
-            Self::Missing => "missing",
-        }
-    }
-
-    fn colour(self, palette: &Palette) -> Style {
-        match self {
-            Self::Ok => palette.good,
-            Self::Limited => palette.limited,
-            Self::Missing => palette.missing,
-        }
-    }
-}
-
-impl Finding {
-    fn ok(found: impl Into<String>) -> Self {
-        Self {
-            state: State::Ok,
-            found: found.into(),
-            advice: None,
-        }
-    }
-
-    fn limited(found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self {
-            state: State::Limited,
-            found: found.into(),
-            advice: Some(advice.into()),
-        }
-    }
-
-    fn missing(found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self {
-            state: State::Missing,
-            ..Self::limited(found, advice)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::finding::{Finding, State};
     use super::host::Host;
-    use super::{Finding, write_text};
+    use super::write_text;
     use crate::palette::Palette;
 
     #[test]
@@ -187,7 +127,7 @@ mod tests {
         for host in [Host::this(), Host::new(empty.path())] {
             for (name, check) in super::CHECKS {
                 let finding = check(&host);
-                let is_ok = finding.state == super::State::Ok;
+                let is_ok = finding.state == State::Ok;
                 assert!(is_ok || finding.advice.is_some(), "{name}: {finding:?}");
             }
         }

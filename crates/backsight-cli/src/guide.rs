@@ -1,32 +1,21 @@
 //! What `--help` and the manual pages say beyond the options: examples, exit status,
 //! files, and where to read on. One table serves both.
 
+mod entry;
 mod pages;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 
-use crate::Backsight;
-
-/// What is said of one subcommand.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Guide {
-    /// Its name, or `index build` of a subcommand of one.
-    pub(crate) command: &'static str,
-    /// What each does, and what is typed.
-    pub(crate) examples: &'static [(&'static str, &'static str)],
-    pub(crate) exit_status: &'static [(&'static str, &'static str)],
-    pub(crate) files: &'static [(&'static str, &'static str)],
-    pub(crate) see_also: &'static [&'static str],
-}
+pub(crate) use entry::Guide;
 
 /// Returns what is said of a subcommand: nothing of `help`.
 pub(crate) fn of(command: &str) -> Option<&'static Guide> {
     pages::GUIDES.iter().find(|guide| guide.command == command)
 }
 
-/// Returns the command with what its help says at the end.
-pub(crate) fn command() -> Command {
-    let mut command = Backsight::command();
+/// Has each subcommand's help say at its end what is said of it.
+pub(crate) fn add_to(command: Command) -> Command {
+    let mut command = command;
     if let Some(guide) = of("backsight") {
         command = command.after_long_help(guide.help());
     }
@@ -41,45 +30,6 @@ pub(crate) fn command() -> Command {
         };
     }
     command
-}
-
-impl Guide {
-    /// The sections, each a heading and its entries.
-    pub(crate) fn sections(&self) -> Vec<(&'static str, Vec<(String, String)>)> {
-        let own = |rows: &[(&str, &str)]| {
-            let row = |(term, text): &(&str, &str)| ((*term).to_owned(), (*text).to_owned());
-            rows.iter().map(row).collect::<Vec<_>>()
-        };
-        let see_also = self.see_also.join(", ");
-        let see_also = (!see_also.is_empty()).then_some((see_also, String::new()));
-        let all = [
-            ("Examples", own(self.examples)),
-            ("Exit status", own(self.exit_status)),
-            ("Files", own(self.files)),
-            ("See also", see_also.into_iter().collect()),
-        ];
-        let filled = all.into_iter().filter(|(_, rows)| !rows.is_empty());
-        filled.collect()
-    }
-
-    fn help(&self) -> String {
-        let mut help = String::new();
-        for (heading, rows) in self.sections() {
-            if !help.is_empty() {
-                help.push('\n');
-            }
-            help.push_str(&format!("{heading}:\n"));
-            for (term, text) in rows {
-                let line = match heading {
-                    "Examples" => format!("  # {term}\n  {text}\n"),
-                    "See also" => format!("  {term}\n"),
-                    _ => format!("  {term:<22} {text}\n"),
-                };
-                help.push_str(&line);
-            }
-        }
-        help
-    }
 }
 
 /// Where somebody finds what a word asks for that is no subcommand of ours.
@@ -135,11 +85,12 @@ mod tests {
 
     use clap::Command;
 
-    use super::{POINTERS, command, pages::GUIDES};
+    use super::{POINTERS, pages::GUIDES};
+    use crate::command_line::whole;
 
     /// Returns the subcommands that are shown, with those below them.
     fn shown() -> Vec<(String, Command)> {
-        let mut whole = command();
+        let mut whole = whole();
         whole.build();
         let mut all = Vec::new();
         let visible = |it: &&Command| !it.is_hide_set() && it.get_name() != "help";
@@ -247,7 +198,7 @@ mod tests {
                 for part in ours {
                     let part = part.replace("$(pidof server)", "1 2").replace("$!", "1");
                     let words = part.split_whitespace().map(|word| word.trim_matches('\''));
-                    if let Err(error) = command().try_get_matches_from(words) {
+                    if let Err(error) = whole().try_get_matches_from(words) {
                         assert!(!error.use_stderr(), "{line}: {error}");
                     }
                 }
@@ -257,7 +208,7 @@ mod tests {
 
     #[test]
     fn pointers_are_for_words_that_are_no_subcommands() {
-        let whole = command();
+        let whole = whole();
         let mut seen = HashSet::new();
         for word in POINTERS.iter().flat_map(|(words, _)| *words) {
             assert!(whole.find_subcommand(word).is_none(), "{word}");

@@ -6,12 +6,8 @@ mod show;
 mod verify;
 
 use std::io::Write;
-use std::path::Path;
 
-use backsight_symbolize::{Error, IndexError, Options, SymbolIndex};
-
-use crate::failure::{Cause, Result};
-use crate::file::open_regular;
+use crate::failure::Result;
 
 /// Make and look into symbol indexes: what debug files say, as sorted tables
 ///
@@ -39,22 +35,5 @@ impl Index {
             Action::Show(show) => show.run(out),
             Action::Verify(verify) => verify.run(out),
         }
-    }
-}
-
-/// Opens an index file, or returns why not and the way out.
-fn open(path: &Path) -> Result<SymbolIndex, String> {
-    // The symbolizer tells the kind of an error alone; this one has its number, and
-    // so the way out.
-    open_regular(path).map_err(|error| Cause(&error).to_string())?;
-    SymbolIndex::open(path, &Options::default()).map_err(|error| cause(&error))
-}
-
-/// Says why a file does not serve as an index, and the way out.
-pub(crate) fn cause(error: &IndexError) -> String {
-    match error {
-        IndexError::NotAnIndex => format!("{error}: `backsight index build FILE` makes one"),
-        IndexError::File(Error::Io(kind)) => std::io::Error::from(*kind).to_string(),
-        other => other.to_string(),
     }
 }

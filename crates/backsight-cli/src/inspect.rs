@@ -7,13 +7,13 @@ use backsight_formats::escape::Terminal;
 use backsight_formats::ndjson::{Header, Symbol, Writer};
 use backsight_symbolize::{Definition, DefinitionKind, ModuleId, SoughtKind, Source, Symbolizer};
 
-use crate::TOOL;
 use crate::args::Format;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
 use crate::oversized;
 use crate::symbolize::Symbols;
 use crate::symbolize::accounted::{Accounted, say_sought};
+use crate::tool::TOOL;
 
 /// List the functions and data that a file defines, or find them by name
 ///

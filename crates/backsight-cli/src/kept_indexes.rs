@@ -7,7 +7,7 @@ use backsight_symbolize::{IndexDir, IndexError, Symbolizer};
 use crate::args::parse_size;
 use crate::failure::complain;
 use crate::file::Shown;
-use crate::index;
+use crate::index_file;
 
 /// Where indexes are kept from one run to the next.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -32,7 +32,7 @@ impl KeptIndexes {
         if let Err(error) = dir.check() {
             say(
                 &dir.path,
-                format_args!("not used: {}", index::cause(&error)),
+                format_args!("not used: {}", index_file::cause(&error)),
             );
         }
     }
@@ -53,7 +53,7 @@ pub(crate) fn say_not_written(symbolizer: &Symbolizer, dir: Option<&IndexDir>) {
     let mut errors = symbolizer.index_errors();
     errors.retain(|error| *error != IndexError::NotOurs);
     if let (Some(dir), Some(first)) = (dir, errors.first()) {
-        let (count, cause) = (errors.len(), index::cause(first));
+        let (count, cause) = (errors.len(), index_file::cause(first));
         let indexes = if count == 1 { "index" } else { "indexes" };
         let what = format_args!("{count} {indexes} could not be written: {cause}");
         say(&dir.path, what);

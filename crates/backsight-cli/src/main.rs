@@ -17,6 +17,7 @@ mod account;
 mod addr2line;
 mod args;
 mod buildid;
+mod command_line;
 mod completions;
 mod convert;
 mod debug_files;
@@ -27,6 +28,7 @@ mod file;
 mod foreign;
 mod guide;
 mod index;
+mod index_file;
 mod input;
 mod inspect;
 mod interrupt;
@@ -42,53 +44,21 @@ mod perf_cache;
 mod progress;
 mod sink;
 mod symbolize;
+mod tool;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
+use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{FromArgMatches, Parser};
 
+use command_line::{Backsight, Command};
 use failure::{Failure, Result};
 
-/// The program and its version, for headers.
-const TOOL: &str = concat!("backsight ", env!("CARGO_PKG_VERSION"));
-
-/// Raw stack addresses of Linux processes to functions and lines
-///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 with --strict when an address is
-/// unresolved or a line of input malformed.
-#[derive(Debug, Parser)]
-#[command(name = "backsight", version, arg_required_else_help = true)]
-struct Backsight {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Command {
-    Maps(maps::Maps),
-    Normalize(normalize::Normalize),
-    Symbolize(symbolize::Symbolize),
-    Convert(convert::Convert),
-    Addr2line(addr2line::Addr2line),
-    #[command(name = "buildid")]
-    BuildId(buildid::BuildId),
-    Index(index::Index),
-    Inspect(inspect::Inspect),
-    Demo(demo::Demo),
-    Doctor(doctor::Doctor),
-    Completions(completions::Completions),
-    Man(man::Man),
-    /// The process that `demo` looks at
-    #[command(hide = true)]
-    DemoChild,
-}
-
 fn main() -> ExitCode {
-    let parsed = guide::command().try_get_matches();
+    let parsed = command_line::whole().try_get_matches();
     let parsed = parsed.and_then(|matches| Backsight::from_arg_matches(&matches));
     match parsed {
         Ok(Backsight { command }) => failure::exit_code(run(command)),
@@ -126,8 +96,8 @@ fn run(command: Command) -> Result {
         Command::Index(index) => index.run(&mut out),
         Command::Inspect(inspect) => inspect.run(&mut out),
         Command::Doctor(doctor) => doctor.run(&mut out),
-        Command::Completions(completions) => completions.run(&mut out),
-        Command::Man(man) => man.run(&mut out),
+        Command::Completions(completions) => completions.run(command_line::whole(), &mut out),
+        Command::Man(man) => man.run(command_line::whole(), &mut out),
         Command::Demo(demo) => demo.run(&mut out),
         Command::DemoChild => demo::child(),
     };

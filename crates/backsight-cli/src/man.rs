@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap_mangen::Man as Roff;
 use clap_mangen::roff::{self, roman};
 
-use crate::TOOL;
 use crate::failure::{Done, Failure, Result};
 use crate::file::Shown;
 use crate::guide;
+use crate::tool::TOOL;
 
 /// Print manual pages
 ///
@@ -28,8 +28,9 @@ pub(crate) struct Man {
 }
 
 impl Man {
-    pub(crate) fn run(self, out: &mut impl Write) -> Result {
-        let mut pages = pages();
+    /// Writes pages of the command, of which `whole` is all.
+    pub(crate) fn run(self, whole: clap::Command, out: &mut impl Write) -> Result {
+        let mut pages = pages(whole);
         if let Some(wanted) = &self.subcommand {
             let name = format!("backsight-{wanted}");
             pages.retain(|page| page.get_filename() == format!("{name}.1"));
@@ -110,8 +111,8 @@ impl Page {
 }
 
 /// Returns the page of the command, then those of its subcommands.
-fn pages() -> Vec<Page> {
-    let whole = guide::command().disable_help_subcommand(true);
+fn pages(whole: clap::Command) -> Vec<Page> {
+    let whole = whole.disable_help_subcommand(true);
     let mut whole = whole.mut_subcommands(|it| it.disable_help_subcommand(true));
     // Names subcommands after the command: backsight-maps, backsight-index-build.
     whole.build();

@@ -12,7 +12,6 @@ use backsight_types::{AbsAddr, Device, Module, ModuleIdx, Outcome};
 use clap::ValueEnum;
 use vma_query::{Error, Snapshot};
 
-use crate::TOOL;
 use crate::account::Said;
 use crate::args::{Backend, backend_name, check_proc_root, parse_pid};
 use crate::convert::{self, Convert};
@@ -22,6 +21,7 @@ use crate::file::{Shown, open_text};
 use crate::input::{Addresses, Batch};
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
+use crate::tool::TOOL;
 
 /// Turn addresses of a process, or of a recording, into modules and offsets, which mean
 /// the same on any host

@@ -1,29 +1,30 @@
 //! `backsight symbolize`: addresses to functions, files and lines.
 
 pub(crate) mod accounted;
+mod addr_kind;
 mod captured;
 pub(crate) mod elf;
 mod listing;
 mod process;
+mod symbols;
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use backsight::ModuleFiles;
 use backsight_formats::addr2line_text::Style;
 use clap::ValueEnum;
 
 use crate::account::Said;
 use crate::args::{Pids, all_pids, check_proc_root, parse_pids};
-use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result};
 use crate::input::Addresses;
-use crate::kept_indexes::KeptIndexes;
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
 
+pub(crate) use addr_kind::AddrKind;
 pub(crate) use listing::Listing;
 pub(crate) use process::Live;
+pub(crate) use symbols::Symbols;
 
 /// Turn addresses into functions, files and lines, inlined functions included
 ///
@@ -92,83 +93,6 @@ enum Format {
     Json,
     /// The listing of binutils' addr2line: what its flags ask for, and no more
     Addr2line,
-}
-
-/// What an address of a file is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AddrKind {
-    /// An ELF virtual offset, as nm and objdump print it
-    #[default]
-    Virtual,
-    /// A byte of the file
-    Offset,
-}
-
-/// How symbols are looked up.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct Symbols {
-    #[command(flatten)]
-    debug_files: DebugFiles,
-
-    #[command(flatten)]
-    index_dir: KeptIndexes,
-
-    /// Give only the functions that have code of their own, without those that were
-    /// inlined there
-    #[arg(long)]
-    no_inlines: bool,
-
-    /// Say on standard error where files were looked for, and why those that were there did
-    /// not count
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
-
-    /// Use this many threads [default: as many as there are processors]
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<usize>,
-}
-
-impl Symbols {
-    /// The usual lookup, with these files.
-    pub(crate) fn of(debug_files: DebugFiles, verbose: bool) -> Self {
-        Self {
-            debug_files,
-            verbose,
-            ..Self::default()
-        }
-    }
-
-    /// Says which folders are none. The others may still do.
-    pub(crate) fn check(&self) {
-        self.index_dir.check();
-        self.debug_files.check();
-    }
-
-    /// Has as many threads work as were asked for.
-    pub(crate) fn use_jobs(&self) -> Result<()> {
-        let Some(jobs) = self.jobs else {
-            return Ok(());
-        };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs);
-        let built = pool.build_global();
-        built.map_err(|error| Failure::of(format_args!("-j {jobs}"), error))
-    }
-
-    /// Returns what the symbolizer is told.
-    pub(crate) fn options(&self) -> backsight_symbolize::Options {
-        backsight_symbolize::Options {
-            inlines: !self.no_inlines,
-            index_dir: self.index_dir.dir(),
-            ..self.debug_files.options()
-        }
-    }
-
-    /// Returns where the files of modules are looked for that are named by a capture.
-    pub(crate) fn files(&self) -> ModuleFiles {
-        ModuleFiles::of_this_host()
-            .with_symbols(self.options())
-            .with_trust_in_paths(self.debug_files.trust_paths)
-    }
 }
 
 impl Symbolize {

@@ -12,8 +12,8 @@ use backsight_types::profile::Profile;
 
 use super::flame_graph;
 use super::format::Output;
-use crate::TOOL;
 use crate::failure::{Result, complain};
+use crate::tool::TOOL;
 
 /// Writes a profile, and says what of it could not be written as it is.
 pub(super) fn run(

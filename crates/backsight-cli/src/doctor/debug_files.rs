@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::Host;
 
 pub(super) fn check(_: &Host) -> Finding {

@@ -5,7 +5,7 @@
 
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::Host;
 
 /// More modules than this, and few processes have them.
@@ -33,7 +33,7 @@ fn of_limit(most: u64) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
+    use super::super::finding::State;
     use super::of_limit;
 
     #[test]

@@ -5,7 +5,7 @@
 //! └ mount, …   └ where  └ options           └ type    └ the file system's options
 //! ```
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::{Capability, Host};
 
 pub(super) fn check(host: &Host) -> Finding {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use super::Finding;
+use super::finding::Finding;
 
 /// `capability.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The kernel's version.
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::Host;
 
 /// The first with `PROCMAP_QUERY`.
@@ -43,7 +43,7 @@ fn version(release: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
+    use super::super::finding::State;
     use super::of_release;
 
     #[test]

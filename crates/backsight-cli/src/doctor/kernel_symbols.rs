@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::Host;
 
 pub(super) fn check(host: &Host) -> Finding {
@@ -44,7 +44,7 @@ fn shows_addresses(host: &Host) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
+    use super::super::finding::State;
     use super::super::host::Host;
     use super::check;
 

@@ -9,7 +9,7 @@ use std::io;
 
 use vma_query::{Filter, ProcMaps};
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::Host;
 
 pub(super) fn check(host: &Host) -> Finding {

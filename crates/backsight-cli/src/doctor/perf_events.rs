@@ -1,6 +1,6 @@
 //! Whether samples could be taken, which `perf_event_paranoid` decides.
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::{Capability, Host};
 
 pub(super) fn check(host: &Host) -> Finding {
@@ -32,7 +32,7 @@ fn of_level(level: Option<i64>, may_perfmon: bool) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
+    use super::super::finding::State;
     use super::of_level;
 
     #[test]

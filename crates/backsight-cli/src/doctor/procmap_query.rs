@@ -4,7 +4,7 @@ use std::io;
 
 use vma_query::Probe;
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::Host;
 use super::kernel;
 

@@ -3,7 +3,7 @@
 //! `/proc/PID/maps` asks for a ptrace read, `PTRACE_MODE_READ`: the same user, or
 //! `CAP_SYS_PTRACE`. Where the threads of a process stand asks for an attachment.
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::{Capability, Host};
 
 pub(super) fn check(host: &Host) -> Finding {

@@ -1,6 +1,6 @@
 //! Whether system calls are filtered.
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::Host;
 
 pub(super) fn check(host: &Host) -> Finding {
@@ -20,7 +20,7 @@ fn of_mode(mode: u32) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
+    use super::super::finding::State;
     use super::of_mode;
 
     #[test]

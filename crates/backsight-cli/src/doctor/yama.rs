@@ -3,7 +3,7 @@
 //! It never forbids reading memory maps, so `maps` and `normalize` are free of it;
 //! `symbolize -p` without addresses and `demo` are not.
 
-use super::Finding;
+use super::finding::Finding;
 use super::host::{Capability, Host};
 
 pub(super) fn check(host: &Host) -> Finding {
@@ -37,7 +37,7 @@ fn of_scope(scope: Option<i64>, may_ptrace: bool) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
+    use super::super::finding::State;
     use super::of_scope;
 
     #[test]

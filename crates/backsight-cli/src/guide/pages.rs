@@ -1,6 +1,6 @@
 //! The table: a row for each subcommand.
 
-use super::Guide;
+use super::entry::Guide;
 
 /// Of commands that answer for addresses.
 const ANSWERS: &[(&str, &str)] = &[

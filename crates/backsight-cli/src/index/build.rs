@@ -13,6 +13,7 @@ use crate::args::Format;
 use crate::debug_files::DebugFiles;
 use crate::failure::{Cause, Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
+use crate::index_file;
 use crate::kept_indexes::KeptIndexes;
 use crate::output;
 use crate::oversized;
@@ -129,7 +130,7 @@ fn keep(index: &SymbolIndex, dir: &IndexDir, module: &Path) -> Result<PathBuf, F
 }
 
 fn not_written(to: &Path, error: &IndexError) -> Failure {
-    let cause = super::cause(error);
+    let cause = index_file::cause(error);
     Failure::of(Shown(to), format_args!("cannot be written: {cause}"))
 }
 

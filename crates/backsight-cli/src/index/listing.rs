@@ -7,9 +7,9 @@ use std::path::Path;
 use backsight_formats::ndjson::{Header, Index, IndexTable, Writer};
 use backsight_symbolize::SymbolIndex;
 
-use crate::TOOL;
 use crate::args::Format;
 use crate::file::Shown;
+use crate::tool::TOOL;
 
 /// Writes what stands before all indexes.
 pub(super) fn begin(out: &mut impl Write, format: Format) -> io::Result<()> {

@@ -7,6 +7,7 @@ use super::listing;
 use crate::args::Format;
 use crate::failure::{Done, Failure, Result};
 use crate::file::Shown;
+use crate::index_file;
 
 /// Print which module an index is of, and what takes how much room in it
 ///
@@ -24,7 +25,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
-        let index = super::open(&self.file);
+        let index = index_file::open(&self.file);
         let index = index.map_err(|cause| Failure::of(Shown(&self.file), cause))?;
         listing::begin(out, self.format)?;
         listing::write(out, self.format, &self.file, &index)?;

@@ -9,6 +9,7 @@ use super::listing::{self, Summary};
 use crate::args::Format;
 use crate::failure::{Done, Result, complain};
 use crate::file::Shown;
+use crate::index_file;
 
 /// Read index files through, and print a line for each that is sound
 ///
@@ -49,7 +50,7 @@ impl Verify {
 }
 
 fn read(path: &Path) -> Result<SymbolIndex, String> {
-    let index = super::open(path)?;
-    index.verify().map_err(|error| super::cause(&error))?;
+    let index = index_file::open(path)?;
+    index.verify().map_err(|error| index_file::cause(&error))?;
     Ok(index)
 }

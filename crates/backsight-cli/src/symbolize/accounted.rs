@@ -10,7 +10,7 @@ use backsight_formats::ndjson::Address;
 use backsight_symbolize::{IndexDir, Sought, Symbolizer};
 use backsight_types::profile::Profile;
 
-use super::Symbols;
+use super::symbols::Symbols;
 use crate::failure::complain;
 use crate::file::Shown;
 use crate::kept_indexes::say_not_written;

@@ -14,14 +14,14 @@ use backsight_formats::{folded, legacy, perf_script};
 use backsight_symbolize::Symbolizer;
 use backsight_types::{Module, ModuleIdx};
 
-use super::Symbols;
 use super::accounted::{Accounted, say_by_path_alone};
-use crate::TOOL;
+use super::symbols::Symbols;
 use crate::account::{self, When};
 use crate::failure::{Failure, Result, complain};
 use crate::file::{Shown, open_input};
 use crate::foreign;
 use crate::sink::Sink;
+use crate::tool::TOOL;
 
 /// The longest batch: about 1.5 MiB of NDJSON.
 const BUFFER: usize = 1 << 20;

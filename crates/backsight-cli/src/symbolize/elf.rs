@@ -16,12 +16,13 @@ use backsight_types::{
 use nix::sys::stat::{major, minor};
 
 use super::accounted::Accounted;
-use super::{AddrKind, Symbols};
-use crate::TOOL;
+use super::addr_kind::AddrKind;
+use super::symbols::Symbols;
 use crate::failure::{Failure, Result};
 use crate::file::{Shown, open_regular};
 use crate::input::Addresses;
 use crate::sink::Sink;
+use crate::tool::TOOL;
 
 /// Answers for a file, and returns how many lines of input were malformed.
 pub(crate) fn run(

@@ -8,13 +8,13 @@ use backsight_formats::ndjson::{Address, Header};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::Symbols;
 use super::accounted::Accounted;
-use crate::TOOL;
+use super::symbols::Symbols;
 use crate::args::backend_name;
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
 use crate::input::Addresses;
 use crate::sink::Sink;
+use crate::tool::TOOL;
 
 /// Processes that are asked about.
 #[derive(Debug)]

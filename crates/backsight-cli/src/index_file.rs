@@ -1,0 +1,25 @@
+//! A file that is to be an index, and why one does not serve.
+
+use std::path::Path;
+
+use backsight_symbolize::{Error, IndexError, Options, SymbolIndex};
+
+use crate::failure::Cause;
+use crate::file::open_regular;
+
+/// Opens an index file, or returns why not and the way out.
+pub(crate) fn open(path: &Path) -> Result<SymbolIndex, String> {
+    // The symbolizer tells the kind of an error alone; this one has its number, and
+    // so the way out.
+    open_regular(path).map_err(|error| Cause(&error).to_string())?;
+    SymbolIndex::open(path, &Options::default()).map_err(|error| cause(&error))
+}
+
+/// Says why a file does not serve as an index, and the way out.
+pub(crate) fn cause(error: &IndexError) -> String {
+    match error {
+        IndexError::NotAnIndex => format!("{error}: `backsight index build FILE` makes one"),
+        IndexError::File(Error::Io(kind)) => std::io::Error::from(*kind).to_string(),
+        other => other.to_string(),
+    }
+}
