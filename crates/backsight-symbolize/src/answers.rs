@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use backsight_types::Reason;
 
-use crate::Frames;
+use crate::frame::Frames;
 use crate::frame_ref::{FrameRef, StackFrames};
 use crate::index::Hit;
 use crate::indexed::Indexed;

@@ -9,11 +9,13 @@ use rayon::prelude::*;
 
 use crate::answers::{Answers, Entry};
 use crate::distinct::Distinct;
+use crate::frame::Frames;
 use crate::index::NONE;
 use crate::indexed::Indexed;
 use crate::module::Module;
+use crate::options::Options;
 use crate::options::Tier;
-use crate::{Frames, Options, Request};
+use crate::request::Request;
 
 /// Addresses that one thread takes at a time: enough to outweigh the handing
 /// over, few enough to share a single large module among all threads.

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use backsight_types::VirtOffset;
 
 use crate::elf::{Row, SymbolKind};
+use crate::error::Error;
 use crate::files::Files;
 use crate::indexed::Indexed;
-use crate::{Error, ModuleId, Options, Symbolizer, demangle};
+use crate::options::Options;
+use crate::request::ModuleId;
+use crate::symbolizer::Symbolizer;
+use backsight_demangle::demangle;
 
 /// A function, object or label that a module defines.
 #[derive(Clone, Debug, PartialEq, Eq)]

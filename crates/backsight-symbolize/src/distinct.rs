@@ -1,6 +1,6 @@
 //! How many different addresses a batch has, about.
 
-use crate::{Place, Request};
+use crate::request::{Place, Request};
 
 /// Bits for each address: with eight, of addresses that all differ about one in sixteen
 /// meets a bit that another one has set.

@@ -10,17 +10,22 @@ use backsight_types::{BuildId, Reason, Segments, VirtOffset};
 use crate::code_map::CodeMap;
 use crate::dwarf::{DwarfFile, Fault, Found, Level, Location};
 use crate::elf::{ElfFile, Row, SymbolKind, for_each};
+use crate::error::Error;
 use crate::flat::{self, Sources};
 use crate::frame::known_in;
+use crate::frame::{Frame, Frames};
 use crate::index::Index;
+use crate::index::IndexError;
 use crate::index_dir::Binding;
 use crate::indexed::Indexed;
 use crate::locate::{Near, Site};
 use crate::name::{Name, lossy};
+use crate::options::Options;
+use crate::request::Source;
 use crate::sought::SoughtLog;
+use crate::symbol_index::SymbolIndex;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::{event, in_span};
-use crate::{Error, Frame, Frames, IndexError, Options, Source, SymbolIndex};
 
 /// Where there is room for no more indexes than this of one size, it matters that the
 /// memory of one that is let go of can be used for all else. Elsewhere it is not worth

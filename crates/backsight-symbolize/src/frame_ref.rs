@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use backsight_types::VirtOffset;
 
-use crate::Frame;
+use crate::frame::Frame;
 use crate::frame::known_in;
 use crate::index::Hit;
 use crate::indexed::{Indexed, Levels};

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use backsight_files::only_we_can_change;
 use memmap2::{Mmap, MmapMut, UncheckedAdvice};
 
+use crate::access::Access;
+use crate::error::Error;
 use crate::tally::wide;
-use crate::{Access, Error};
 
 /// A file's bytes. They do not move while the image lives.
 #[derive(Debug)]

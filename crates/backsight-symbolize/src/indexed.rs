@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use backsight_types::{Reason, VirtOffset};
 
+use crate::frame::Frame;
 use crate::frame::{known, known_in};
 use crate::index::{Hit, Index, Level, Memo, Search, Walk, name};
 use crate::name::lossy;
-use crate::{Frame, Options};
+use crate::options::Options;
 
 /// An index, and the texts that lookups in it have made so far.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl Indexed {
             return;
         }
         for node in index.nodes().iter().filter(|node| node.parent().is_none()) {
-            let name = name(index, node.function(), &self.options);
+            let name = name(index, node.function(), self.options.spelling());
             let name = name.and_then(|name| name.linkage.or(name.function));
             let extent = usize::try_from(node.place()).ok();
             let Some(extent) = extent.and_then(|at| index.extents().get(at)) else {
@@ -68,7 +69,8 @@ impl Indexed {
 
     /// Makes the names that these hits will be asked for.
     pub(crate) fn prepare(&self, hits: impl Iterator<Item = Hit>) {
-        self.memo.prepare(&self.index, hits, &self.options);
+        self.memo
+            .prepare(&self.index, hits, self.options.spelling());
     }
 
     /// Has all looked at that will be shown of these hits, if the index is checked as it
@@ -133,7 +135,7 @@ impl Indexed {
     pub(crate) fn frames(&self, hit: Hit) -> Vec<Frame> {
         let (index, memo) = (&self.index, &self.memo);
         let frame = |level: Level| {
-            let name = memo.owned_name(index, level.function, &self.options);
+            let name = memo.owned_name(index, level.function, self.options.spelling());
             let file = memo.owned_path(index, level.file).cloned();
             Frame {
                 function: name.and_then(|name| name.function.clone()),
@@ -154,7 +156,7 @@ impl Indexed {
     #[inline]
     pub(crate) fn name(&self, level: &Level) -> Option<&str> {
         let Self { index, options, .. } = self;
-        self.memo.shown(index, level.function, options)
+        self.memo.shown(index, level.function, options.spelling())
     }
 
     /// Returns the path of a call level's file.

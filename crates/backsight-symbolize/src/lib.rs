@@ -59,6 +59,7 @@
     clippy::print_stdout,
     clippy::print_stderr
 )]
+mod access;
 mod answers;
 mod batch;
 mod budget;
@@ -76,7 +77,9 @@ mod frame;
 mod frame_ref;
 mod image;
 mod index;
+mod index_building;
 mod index_dir;
+mod index_keeping;
 mod indexed;
 mod kernel;
 mod limits;
@@ -84,6 +87,7 @@ mod locate;
 mod module;
 mod name;
 mod naming;
+mod noted;
 mod options;
 mod oversized;
 mod packed;
@@ -94,7 +98,10 @@ mod symbol_tables;
 mod symbolizer;
 mod tally;
 mod trace;
+mod unpack;
+mod xz;
 
+pub use access::Access;
 pub use answers::{Answers, Stack};
 pub use backsight_demangle::demangle;
 pub use budget::{Budget, Usage};
@@ -107,7 +114,7 @@ pub use index_dir::IndexDir;
 pub use kernel::{Kallsyms, KernelSymbol};
 pub use limits::Limits;
 pub use locate::{find_debug_file as open_debug_file, find_module as open_module};
-pub use options::{Access, Options, Tier};
+pub use options::{Options, Tier};
 pub use oversized::Oversized;
 pub use packed::unpacked_file;
 pub use request::{ModuleId, Place, Request, Source};

@@ -5,12 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
 
+use crate::error::Error;
 use crate::files::{Files, Origin};
+use crate::frame::Frames;
 use crate::index::Index;
+use crate::index::IndexError;
 use crate::indexed::Indexed;
+use crate::options::Options;
+use crate::oversized::Oversized;
+use crate::request::{Place, Source};
 use crate::sought::{Sought, SoughtLog};
+use crate::symbol_index::SymbolIndex;
 use crate::tally::wide;
-use crate::{Error, Frames, IndexError, Options, Oversized, Place, Source, SymbolIndex};
 
 /// Fewer addresses than this never pay for an index.
 const FEW: usize = 64;

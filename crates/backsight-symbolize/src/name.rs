@@ -3,9 +3,15 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use backsight_demangle::demangle_ada;
+use backsight_demangle::{demangle, demangle_ada};
 
-use crate::Options;
+/// How names are spelled for people.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spelling {
+    pub(crate) demangle: bool,
+    /// Bytes of a demangled name at most.
+    pub(crate) limit: usize,
+}
 
 /// The two forms of a function's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,10 +28,10 @@ pub(crate) struct Name {
 
 impl Name {
     /// Returns the name whose linkage name has these bytes.
-    pub(crate) fn of_linkage(raw: &[u8], options: &Options) -> Self {
+    pub(crate) fn of_linkage(raw: &[u8], spelling: Spelling) -> Self {
         let linkage: Arc<str> = lossy(raw).into();
-        let wanted = options.demangle;
-        let demangled = wanted.then(|| crate::demangle(&linkage, options.limits.name_bytes));
+        let wanted = spelling.demangle;
+        let demangled = wanted.then(|| demangle(&linkage, spelling.limit));
         let function = demangled.flatten().map(Arc::from);
         Self {
             function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),
@@ -36,10 +42,10 @@ impl Name {
     }
 
     /// Returns the name that GNAT encoded in these bytes.
-    pub(crate) fn of_ada(raw: &[u8], options: &Options) -> Self {
+    pub(crate) fn of_ada(raw: &[u8], spelling: Spelling) -> Self {
         let linkage: Arc<str> = lossy(raw).into();
-        let wanted = options.demangle;
-        let decoded = wanted.then(|| demangle_ada(&linkage, options.limits.name_bytes));
+        let wanted = spelling.demangle;
+        let decoded = wanted.then(|| demangle_ada(&linkage, spelling.limit));
         let function = decoded.flatten().map(Arc::from);
         Self {
             function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),

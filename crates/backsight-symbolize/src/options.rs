@@ -2,21 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::{Budget, IndexDir, Limits};
-
-/// How file bytes get into memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
-    /// Maps a file that only root or this process's user can change, and reads
-    /// every other. A file that someone truncates while it is mapped kills the
-    /// process with SIGBUS, so a stranger's file is never mapped.
-    #[default]
-    Auto,
-    /// Maps always. For callers who know that nobody changes the files.
-    Map,
-    /// Reads always.
-    Read,
-}
+use crate::access::Access;
+use crate::budget::Budget;
+use crate::index_dir::IndexDir;
+use crate::limits::Limits;
+use crate::name::Spelling;
 
 /// How a module's debug information is made searchable.
 ///
@@ -88,6 +78,16 @@ impl Default for Options {
             index_dir: None,
             access: Access::Auto,
             tier: Tier::Auto,
+        }
+    }
+}
+
+impl Options {
+    /// Returns how names are to be spelled.
+    pub(crate) fn spelling(&self) -> Spelling {
+        Spelling {
+            demangle: self.demangle,
+            limit: self.limits.name_bytes,
         }
     }
 }

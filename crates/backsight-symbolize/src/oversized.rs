@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{ModuleId, Symbolizer};
-
 /// Debug information that was not read because it is too large.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,17 +15,6 @@ pub struct Oversized {
     /// Bytes that [`Limits`](crate::Limits) allow it. `None` when they allow it, and the
     /// memory could not be had.
     pub allowed: Option<u64>,
-}
-
-impl Symbolizer {
-    /// Returns what was too large to be read of a module so far: debug files whose
-    /// functions, lines and inlined calls are missing in the answers. At most a few are
-    /// listed. Empty for an id of another symbolizer.
-    #[must_use]
-    pub fn oversized(&self, module: ModuleId) -> Vec<Oversized> {
-        let module = self.module(module);
-        module.map_or_else(Vec::new, |module| module.oversized())
-    }
 }
 
 /// As many files as are noted of one module. A program of thousands of `.dwo` files has

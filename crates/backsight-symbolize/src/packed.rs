@@ -8,10 +8,12 @@ use std::io::Read;
 use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder;
 
-use crate::elf::{UnpackError, unpack_xz};
+use crate::error::Error;
 use crate::image::Image;
+use crate::limits::Limits;
 use crate::tally::wide;
-use crate::{Error, Limits};
+use crate::unpack::UnpackError;
+use crate::xz;
 
 /// The largest window of a zstd stream, as a power of two: 128 MiB, as the `zstd` command
 /// has it.
@@ -52,7 +54,7 @@ impl Scheme {
 pub fn unpacked_file(bytes: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, Error>> {
     let limit = limits.unpacked_of(wide(bytes.len()));
     let unpacked = match Scheme::of(bytes)? {
-        Scheme::Xz => unpack_xz(bytes, limit),
+        Scheme::Xz => xz::unpack(bytes, limit),
         Scheme::Gzip => read_all(MultiGzDecoder::new(bytes), limit),
         Scheme::Zstd => Decoder::with_buffer(bytes)
             .and_then(|mut decoder| decoder.window_log_max(WINDOW_BITS).map(|()| decoder))

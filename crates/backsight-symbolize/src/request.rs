@@ -7,7 +7,7 @@ use std::sync::Arc;
 use backsight_files::By;
 use backsight_types::{BuildId, FileOffset, Lookup, VirtOffset};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Where a module's bytes come from.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use crate::error::Error;
 use crate::oversized::OversizedFiles;
-use crate::{Error, IndexError, ModuleId, Symbolizer};
 
 /// A place where a file was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,34 +53,6 @@ impl SoughtKind {
             Self::SymbolTable => "sound symbol table",
             Self::Index => "index",
         }
-    }
-}
-
-impl Symbolizer {
-    /// Returns which files were looked for so far of a module, in order: its debug file,
-    /// what that names, an index; and why those that were there did not count. At most a
-    /// thousand. Empty for an id of another symbolizer.
-    #[must_use]
-    pub fn sought(&self, module: ModuleId) -> Vec<Sought> {
-        let module = self.module(module);
-        module.map_or_else(Vec::new, |module| module.sought())
-    }
-
-    /// Returns all modules, in the order in which they were added.
-    #[must_use]
-    pub fn module_ids(&self) -> Vec<ModuleId> {
-        (0..self.modules().len()).map(ModuleId).collect()
-    }
-
-    /// Returns why indexes were not written to
-    /// [`Options::index_dir`](crate::Options::index_dir) that should have been.
-    #[must_use]
-    pub fn index_errors(&self) -> Vec<IndexError> {
-        let modules = self.modules();
-        let errors = modules
-            .iter()
-            .filter_map(|module| module.not_written().cloned());
-        errors.collect()
     }
 }
 

@@ -7,10 +7,12 @@ use std::path::Path;
 use backsight_files::{By, Identity, Whole};
 use backsight_types::BuildId;
 
+use crate::error::Error;
 use crate::image::Image;
 use crate::index::{Index, IndexError};
-use crate::module::Module;
-use crate::{Error, Options, Oversized, Sought, Source};
+use crate::options::Options;
+use crate::oversized::Oversized;
+use crate::sought::Sought;
 
 /// All that a module's debug files say of its code, as sorted tables.
 ///
@@ -40,25 +42,6 @@ pub struct TableSize {
 }
 
 impl SymbolIndex {
-    /// Reads a module and its debug file, and builds the index of it in rayon's
-    /// current thread pool.
-    ///
-    /// `build_id` is the build ID that the module must have.
-    ///
-    /// # Errors
-    /// Those of [`Symbolizer::load`](crate::Symbolizer::load), and
-    /// [`Error::TooLarge`] for a module of 4 GiB of code or more, and
-    /// [`Error::Oversized`] for one whose debug information takes more than
-    /// [`Limits::unpacked_bytes`](crate::Limits::unpacked_bytes) and its ratio allow.
-    pub fn build(
-        source: Source,
-        build_id: Option<BuildId>,
-        options: &Options,
-    ) -> Result<Self, Error> {
-        let module = Module::new(source, build_id, None, false, options.clone().into());
-        module.build_index()
-    }
-
     /// Stores the demangled names of all functions, in rayon's current thread pool.
     ///
     /// Lookups need not make them then, and readers of the file no demangler; the

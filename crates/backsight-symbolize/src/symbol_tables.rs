@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::Options;
 use crate::dwarf::Fault;
-use crate::elf::{ElfFile, Symbol, SymbolTable, Symbols, TableKind, UnpackError, mini_debug_info};
+use crate::elf::{ElfFile, Symbol, SymbolTable, Symbols, TableKind, mini_debug_info};
 use crate::flat::SymbolSource;
 use crate::name::Name;
 use crate::naming::symbol_of;
+use crate::options::Options;
 use crate::tally::{bytes_of, wide};
+use crate::unpack::UnpackError;
 
 /// The tables that may name an address: `.symtab` of the debug file, of the module and
 /// of its MiniDebugInfo, `.dynsym`, and stubs. What they say together, `elf::Symbols` says.
@@ -177,7 +178,7 @@ impl Content {
     ) -> Option<(Name, u64)> {
         let symbol = find(&self.symbols)?;
         let name = self.names.get(symbol.at)?;
-        let name = name.get_or_init(|| Name::of_linkage(symbol.name, options));
+        let name = name.get_or_init(|| Name::of_linkage(symbol.name, options.spelling()));
         Some((name.clone(), symbol.start))
     }
 }

@@ -8,10 +8,15 @@ use rayon::prelude::*;
 
 use crate::answers::{Answers, Entry, Stack};
 use crate::batch::{CHUNK, Names, Plan};
+use crate::budget::Usage;
+use crate::error::Error;
 use crate::files::Files;
+use crate::frame::Frames;
 use crate::module::Module;
+use crate::options::Options;
+use crate::request::{ModuleId, Request, Source};
+use crate::symbol_index::SymbolIndex;
 use crate::trace::event;
-use crate::{Error, Frames, ModuleId, Options, Request, Source, SymbolIndex, Usage};
 
 /// Indexed requests below this number are answered before another thread is
 /// awake.

@@ -13,8 +13,10 @@ use gimli::{DebugAbbrevOffset, Encoding, Reader, UnitHeader};
 use super::compile::compile;
 use super::cursor::Cursor;
 use super::entry::{Head, Spec};
+use super::fault::Fault;
+use super::fuel::Fuel;
 use super::plan::Plans;
-use super::{Fault, Fuel, Slice};
+use super::slice::Slice;
 
 /// The tables that the units of one file name, each parsed when first asked for.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! much memory, whatever it declares; a large one may take what it really needs. The
 //! compressed size tells the two apart: docs/decisions/0015 has the measurement.
 
-use crate::Limits;
+use crate::limits::Limits;
 
 /// The bytes of compressed sections, as they stand in the file and unpacked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,8 +6,9 @@
 
 use gimli::{Format, Reader};
 
+use super::fault::Fault;
+use super::slice::Slice;
 use super::unit_map::{UnitMap, item};
-use super::{Fault, Slice};
 use crate::cover::Cover;
 use crate::elf::ElfFile;
 

@@ -6,14 +6,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::Fault;
 use super::allowance::Allowance;
 use super::arena::Arena;
+use super::fault::Fault;
 use super::sections::{Role, Sections};
 use crate::elf::ElfFile;
 use crate::locate::{Near, Search, Site};
+use crate::options::Options;
 use crate::oversized::Oversized;
-use crate::{Options, SoughtKind};
+use crate::sought::SoughtKind;
 
 /// What was found, and what finding more may cost.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl Companions {
             let is_it = is_it(&sections);
             if !is_it {
                 // It was read, and is of another compilation.
-                let refused = Err(crate::Error::BuildIdMismatch);
+                let refused = Err(crate::error::Error::BuildIdMismatch);
                 self.near.note(SoughtKind::SplitUnit, &site, refused);
             }
             is_it.then(|| self.split.keep(sections)).flatten()
@@ -169,7 +170,7 @@ impl Companions {
                 taken.read = taken.read.saturating_add(elf.read_bytes());
                 Some(elf)
             }
-            Err(crate::Error::TooLarge { .. }) => {
+            Err(crate::error::Error::TooLarge { .. }) => {
                 self.limited.store(true, Ordering::Relaxed);
                 None
             }

@@ -4,10 +4,12 @@ use gimli::{DwAt, Encoding};
 
 use super::cursor::{Cursor, unused_bits};
 use super::entry::{Head, Spec};
+use super::fault::Fault;
 use super::form::{Class, Size};
+use super::fuel::Fuel;
 use super::plan::{Field, Fields, Kind, Plan, Plans, Step};
+use super::slice::Slice;
 use super::values::{Classes, Slot};
-use super::{Fault, Fuel, Slice};
 
 /// Compiles the table that `table` starts with, at two steps of fuel for each
 /// attribute.

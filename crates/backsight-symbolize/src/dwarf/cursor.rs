@@ -4,7 +4,8 @@
 //! that an offset in the unit costs nothing, and a number of one byte, which
 //! most are, is read without a loop.
 
-use super::{Fault, Slice};
+use super::fault::Fault;
+use super::slice::Slice;
 
 /// Bytes and a position in them, which never passes their end.
 #[derive(Clone, Copy, Debug)]

@@ -5,8 +5,8 @@
 
 use gimli::{DwAt, DwForm, DwTag, Encoding};
 
-use super::Fault;
 use super::cursor::Cursor;
+use super::fault::Fault;
 use super::form::{self, Class, Size};
 
 /// What stands before the attributes of an entry.

@@ -7,20 +7,22 @@ use gimli::SectionId;
 
 use super::allowance::Allowance;
 use super::companions::Companions;
+use super::fault::Fault;
 use super::flatten::{Scratch, flatten};
+use super::found::Found;
 use super::index::Index;
 use super::part::UnitPart;
 use super::prefix::Prefix;
 use super::scope::Texts;
 use super::sections::{Role, Sections};
 use super::whole::{Owner, Whole};
-use super::{Fault, Found};
-use crate::Options;
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
-use crate::elf::{ElfFile, Growing};
+use crate::elf::ElfFile;
 use crate::locate::Near;
+use crate::options::Options;
 use crate::oversized::Oversized;
+use crate::unpack::Growing;
 
 /// The DWARF of one file.
 pub(crate) struct DwarfFile {

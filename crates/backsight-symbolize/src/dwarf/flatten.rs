@@ -6,7 +6,9 @@
 
 use hashbrown::HashMap;
 
+use super::fault::Fault;
 use super::form::{Class, Value};
+use super::fuel::Fuel;
 use super::index::Index;
 use super::line::Lines;
 use super::name;
@@ -16,7 +18,6 @@ use super::range::Sink;
 use super::tables::UnitTables;
 use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
-use super::{Fault, Fuel};
 use crate::code_map::CodeMap;
 use crate::cover::{self, Change, Cover, Item, innermost};
 use crate::index::{Le16, NONE, Node};

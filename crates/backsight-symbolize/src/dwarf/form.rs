@@ -5,8 +5,8 @@
 
 use gimli::{DwForm, Encoding};
 
-use super::Fault;
 use super::cursor::Cursor;
+use super::fault::Fault;
 
 /// What an attribute says, as far as functions need it: 16 bytes, as walks copy
 /// many.

@@ -1,6 +1,6 @@
 //! Work, counted.
 
-use super::Fault;
+use super::fault::Fault;
 
 /// How many more steps a walk may take. A step is a DIE, an attribute, a range
 /// or a byte of an abbreviation: whatever a forged file can make us do again.

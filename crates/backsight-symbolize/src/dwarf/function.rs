@@ -4,12 +4,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gimli::UnitOffset;
 
+use super::fault::Fault;
+use super::fuel::Fuel;
 use super::inline::Body;
 use super::plan::Kind;
 use super::range::Sink;
 use super::unit::Unit;
 use super::walk::CodeDies;
-use super::{Fault, Fuel};
 use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
 use crate::tally::{Tally, bytes_of};

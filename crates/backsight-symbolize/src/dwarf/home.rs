@@ -22,8 +22,10 @@ use gimli::{
 
 use super::abbrev::AbbrevTables;
 use super::cursor::Cursor;
-use super::{Fault, Fuel, Slice};
-use crate::Limits;
+use super::fault::Fault;
+use super::fuel::Fuel;
+use super::slice::Slice;
+use crate::limits::Limits;
 
 /// Where the units of one file, or one unit of a package, have their bytes.
 #[derive(Debug)]

@@ -15,6 +15,8 @@ use gimli::SectionId;
 
 use super::aranges;
 use super::companions::Companions;
+use super::fault::Fault;
+use super::found::{Found, Level};
 use super::held::Held;
 use super::home::{Home, HomeKind};
 use super::links::Links;
@@ -22,16 +24,16 @@ use super::name::Names;
 use super::roots;
 use super::scope::{ScopedNames, Texts};
 use super::sections::Sections;
+use super::slice::Slice;
 use super::split::SplitUnits;
 use super::tables::{Reading, UnitTables};
 use super::unit_map::UnitMap;
 use super::units::Units;
-use super::{Fault, Found, Level, Slice};
-use crate::Options;
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
 use crate::elf::ElfFile;
 use crate::index::NONE;
+use crate::options::Options;
 use crate::tally::Tally;
 
 /// Lookups in one file for which no table is built.
@@ -82,7 +84,7 @@ impl<'d> Index<'d> {
             splits: SplitUnits::new(companions),
             companions,
             options,
-            names: Names::new(options),
+            names: Names::new(options.spelling()),
             aranges: sections.slice(SectionId::DebugAranges),
             lookups: AtomicUsize::new(0),
             kept: Tally::default(),

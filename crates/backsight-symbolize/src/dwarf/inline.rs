@@ -7,12 +7,13 @@ use std::sync::OnceLock;
 
 use gimli::UnitOffset;
 
+use super::fault::Fault;
+use super::fuel::Fuel;
 use super::line::{Lines, Location};
 use super::plan::Kind;
 use super::range::Sink;
 use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
-use super::{Fault, Fuel};
 use crate::cover::{Cover, Item};
 use crate::name::Name;
 use crate::tally::bytes_of;

@@ -4,12 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{IncompleteLineProgram, Reader, Section};
 
+use super::fault::Fault;
 use super::form::{self, column};
 use super::path::{PathParts, is_absolute};
 use super::program::{Program, Stop};
 use super::root::Root;
+use super::slice::Slice;
 use super::unit::Unit;
-use super::{Fault, Slice};
 use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
 use crate::tally::bytes_of;

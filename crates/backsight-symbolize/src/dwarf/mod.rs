@@ -24,9 +24,11 @@ mod companions;
 mod compile;
 mod cursor;
 mod entry;
+mod fault;
 mod file;
 mod flatten;
 mod form;
+mod found;
 mod fuel;
 mod function;
 mod held;
@@ -47,6 +49,7 @@ mod root;
 mod roots;
 mod scope;
 mod sections;
+mod slice;
 mod split;
 mod tables;
 mod text;
@@ -57,55 +60,11 @@ mod values;
 mod walk;
 mod whole;
 
+pub(crate) use fault::Fault;
 pub(crate) use file::{DwarfFile, FileUnits};
 pub(crate) use flatten::Scratch;
+pub(crate) use found::{Found, Level};
 pub(crate) use line::Location;
 pub(crate) use name::RawName;
 pub(crate) use part::{Block, LineRow, UnitPart};
 pub(crate) use path::PathParts;
-
-use fuel::Fuel;
-
-use crate::name::Name;
-
-/// Bytes in the file's byte order.
-type Slice<'d> = gimli::EndianSlice<'d, gimli::RunTimeEndian>;
-
-/// Why something of the DWARF is not to be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// It contradicts itself, ends too early, or is of a kind we do not read.
-    Malformed,
-    /// A limit was reached.
-    Limit,
-}
-
-impl From<gimli::Error> for Fault {
-    fn from(_: gimli::Error) -> Self {
-        Self::Malformed
-    }
-}
-
-/// One call level as DWARF has it.
-#[derive(Clone, Debug)]
-pub(crate) struct Level {
-    pub(crate) name: Name,
-    pub(crate) location: Location,
-    pub(crate) inlined: bool,
-    /// Where the physical function starts; `None` when inlined.
-    pub(crate) start: Option<u64>,
-}
-
-/// What DWARF knows of one address.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Found {
-    /// Innermost first; empty when no function is known there.
-    pub(crate) levels: Vec<Level>,
-    /// Where the line table alone knows the address: hand-written assembly.
-    pub(crate) location: Option<Location>,
-    /// Whether linkers may know the physical function by a mangled name, though its DIE
-    /// does not say so.
-    pub(crate) mangles: bool,
-    /// Whether something was left out because of a limit.
-    pub(crate) limited: bool,
-}

@@ -12,19 +12,19 @@ use std::sync::{Mutex, PoisonError};
 use gimli::UnitOffset;
 
 use super::form::Value;
+use super::fuel::Fuel;
 use super::links::Links;
+use super::text;
 use super::unit::Unit;
 use super::walk::CodeDie;
-use super::{Fuel, text};
-use crate::Options;
-use crate::name::Name;
+use crate::name::{Name, Spelling};
 use crate::tally::Tally;
 
 /// Names met so far: the same function folded into many others is demangled
 /// once.
 #[derive(Debug)]
 pub(super) struct Names<'d> {
-    options: &'d Options,
+    spelling: Spelling,
     known: Mutex<HashMap<Key<'d>, Name>>,
     /// What they take.
     pub(super) kept: Tally,
@@ -129,9 +129,9 @@ pub(super) fn raw<'d>(
 }
 
 impl<'d> Names<'d> {
-    pub(super) fn new(options: &'d Options) -> Self {
+    pub(super) fn new(spelling: Spelling) -> Self {
         Self {
-            options,
+            spelling,
             known: Mutex::default(),
             kept: Tally::default(),
         }
@@ -166,8 +166,8 @@ impl<'d> Names<'d> {
         }
         // Two threads may both get here; the names are equal.
         let name = match key {
-            Key::Linkage(raw) => Name::of_linkage(raw, self.options),
-            Key::Ada(raw) => Name::of_ada(raw, self.options),
+            Key::Linkage(raw) => Name::of_linkage(raw, self.spelling),
+            Key::Ada(raw) => Name::of_ada(raw, self.spelling),
             Key::Plain(raw, scopes) => Name::of_plain(raw, scopes),
         };
         self.kept

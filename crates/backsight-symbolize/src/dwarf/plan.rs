@@ -13,8 +13,8 @@
 
 use gimli::Encoding;
 
-use super::Fault;
 use super::cursor::Cursor;
+use super::fault::Fault;
 use super::form::{Class, Size, Value};
 use super::values::{Classes, Slot, Values};
 

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use gimli::Reader;
 
 use super::aranges;
+use super::found::Found;
 use super::index::FEW;
 use super::sections::Sections;
+use super::slice::Slice;
 use super::whole::{Owner, Whole};
-use super::{Found, Slice};
-use crate::elf::{ElfFile, Growing};
+use crate::elf::ElfFile;
+use crate::unpack::Growing;
 
 /// Bytes of a unit that say how long it is.
 const LENGTH: usize = 12;

@@ -9,7 +9,8 @@
 use gimli::LineProgramHeader;
 
 use super::cursor::Cursor;
-use super::{Fault, Slice};
+use super::fault::Fault;
+use super::slice::Slice;
 
 /// A program that has run up to the end of some sequence.
 #[derive(Debug)]

@@ -4,9 +4,11 @@ use gimli::{
     DebugAddrIndex, DebugRngListsIndex, RangeListsOffset, RawRangeListsOffset, Section, UnitRef,
 };
 
+use super::fault::Fault;
 use super::form::{Class, Value};
+use super::fuel::Fuel;
 use super::range_list::RangeList;
-use super::{Fault, Fuel, Slice};
+use super::slice::Slice;
 use crate::cover::Item;
 
 /// The attributes that say where a DIE's code is.

@@ -9,7 +9,9 @@
 use gimli::{DwRle, Encoding};
 
 use super::cursor::{Cursor, unused_bits};
-use super::{Fault, Fuel, Slice};
+use super::fault::Fault;
+use super::fuel::Fuel;
+use super::slice::Slice;
 
 /// A list on the way through it.
 #[derive(Debug)]

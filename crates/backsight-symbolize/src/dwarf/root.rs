@@ -8,10 +8,13 @@ use gimli::{
 };
 
 use super::entry::Spec;
+use super::fault::Fault;
 use super::form::{Class, Value};
+use super::fuel::Fuel;
 use super::home::{Home, HomeKind};
 use super::range::{self, RangeAttrs};
-use super::{Fault, Fuel, Slice, text};
+use super::slice::Slice;
+use super::text;
 
 /// What a unit's root DIE says.
 ///

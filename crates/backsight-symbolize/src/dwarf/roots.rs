@@ -2,10 +2,11 @@
 
 use gimli::Section;
 
+use super::fault::Fault;
+use super::slice::Slice;
 use super::tables::Reading;
 use super::unit_map::{UnitMap, item};
 use super::units::Units;
-use super::{Fault, Slice};
 use crate::cover::Cover;
 
 /// Reads the root DIEs of all units, or of those alone that are not `listed`: units

@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gimli::UnitOffset;
 
 use super::arena::Arena;
+use super::fault::Fault;
 use super::form::{Class, Value};
+use super::fuel::Fuel;
 use super::plan::Kind;
+use super::text;
 use super::unit::Unit;
 use super::values::{Slot, Values};
-use super::{Fault, Fuel, text};
 use crate::tally::{Tally, bytes_of};
 
 /// What parts the names of a scope and of what stands in it.
@@ -22,7 +24,7 @@ const PARTED: &[u8] = b"::";
 
 /// The namespaces and classes of one unit, in order.
 #[derive(Debug, Default)]
-pub(super) struct Scopes(Vec<Scope>);
+struct Scopes(Vec<Scope>);
 
 /// A namespace or a class with DIEs in it.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +39,7 @@ struct Scope {
 impl Scopes {
     /// Walks over all DIEs of the unit. What stands before a malformed DIE, or before a
     /// limit, counts.
-    pub(super) fn read(unit: &Unit<'_>) -> Self {
+    fn read(unit: &Unit<'_>) -> Self {
         let mut scopes = Self::default();
         let walked = scopes.walk(unit, &mut unit.fuel());
         if walked.is_err() {
@@ -111,7 +113,7 @@ impl Scopes {
     }
 
     /// Returns the bytes that the table takes.
-    pub(super) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         bytes_of(&self.0)
     }
 }
@@ -130,6 +132,8 @@ pub(super) struct ScopedNames<'d> {
 
 #[derive(Debug, Default)]
 struct Known<'d> {
+    /// By the file and the place in it of the unit.
+    units: HashMap<(usize, usize), Arc<Scopes>>,
     /// By the file and the place in it of the DIE that has the name.
     dies: HashMap<(usize, usize), Option<ScopedName<'d>>>,
     /// Each once, since an index takes equal bytes at two places for two names.
@@ -177,7 +181,13 @@ impl<'d> ScopedNames<'d> {
             return *known;
         }
         // Two threads may both get here; the texts are equal.
-        let text = scoped(die, name, unit, &self.kept, fuel);
+        let text = scoped(
+            die,
+            name,
+            unit,
+            &self.scopes((home, unit.offset), unit),
+            fuel,
+        );
         let mut known = lock();
         let name = text.and_then(|text| {
             let scopes = u32::try_from(text.len().saturating_sub(name.len())).ok()?;
@@ -187,6 +197,16 @@ impl<'d> ScopedNames<'d> {
         self.kept.add(ROOM);
         known.dies.insert(key, name);
         name
+    }
+
+    fn scopes(&self, key: (usize, usize), unit: &Unit<'d>) -> Arc<Scopes> {
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scopes) = lock().units.get(&key) {
+            return Arc::clone(scopes);
+        }
+        let scopes = Arc::new(Scopes::read(unit));
+        self.kept.add(scopes.bytes().saturating_add(ROOM));
+        Arc::clone(lock().units.entry(key).or_insert(scopes))
     }
 
     fn keep(&self, text: Vec<u8>, known: &mut Known<'d>) -> Option<&'d [u8]> {
@@ -205,11 +225,10 @@ fn scoped(
     die: UnitOffset,
     name: &[u8],
     unit: &Unit<'_>,
-    kept: &Tally,
+    scopes: &Scopes,
     fuel: &mut Fuel,
 ) -> Option<Vec<u8>> {
     let limits = unit.home.limits;
-    let scopes = unit.scopes(kept);
     let mut next = scopes.around(die);
     next?;
     let mut parts = Vec::new();

@@ -7,9 +7,11 @@ use gimli::{RunTimeEndian, SectionId};
 use object::Endianness;
 
 use super::allowance::Cost;
-use super::{Fault, Slice};
-use crate::elf::{ElfFile, Growing, Loading, Section, SectionBytes, UnpackError};
+use super::fault::Fault;
+use super::slice::Slice;
+use crate::elf::{ElfFile, Loading, Section, SectionBytes};
 use crate::tally::wide;
+use crate::unpack::{Growing, UnpackError};
 
 /// What a file is to the DWARF that is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

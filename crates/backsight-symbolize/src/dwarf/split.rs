@@ -11,13 +11,13 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{DwarfPackage, DwoId, Reader, RunTimeEndian, Section, UnitHeader, UnitType};
 
-use super::Slice;
 use super::companions::Companions;
 use super::home::{Home, HomeKind, Inherited};
 use super::root::SplitName;
 use super::sections::Sections;
+use super::slice::Slice;
 use super::unit::Unit;
-use crate::Limits;
+use crate::limits::Limits;
 
 /// Finds split units.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::Fault;
+use super::fault::Fault;
 use super::function::Functions;
 use super::held::Held;
 use super::line::Lines;

@@ -2,8 +2,8 @@
 
 use gimli::{AttributeValue, Reader, Section, UnitOffset, UnitRef};
 
-use super::Slice;
 use super::form::{Class, Value};
+use super::slice::Slice;
 
 /// Returns the text that a value of a DIE of `unit` leads to, without the zero that ends
 /// it.

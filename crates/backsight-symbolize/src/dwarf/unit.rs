@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use gimli::{DebugInfoOffset, UnitHeader, UnitOffset, UnitType};
 
 use super::cursor::Cursor;
+use super::fault::Fault;
+use super::fuel::Fuel;
 use super::home::Home;
 use super::plan::Plans;
 use super::root::Root;
-use super::scope::Scopes;
-use super::{Fault, Fuel, Slice};
-use crate::tally::Tally;
+use super::slice::Slice;
 
 /// Languages whose functions linkers know by the names that they have.
 const PLAIN: [gimli::DwLang; 7] = [
@@ -40,7 +40,6 @@ pub(super) struct Unit<'d> {
     pub(super) home: Arc<Home<'d>>,
     root: OnceLock<Result<Root<'d>, Fault>>,
     plans: OnceLock<Result<Arc<Plans>, Fault>>,
-    scopes: OnceLock<Scopes>,
 }
 
 impl<'d> Unit<'d> {
@@ -55,7 +54,6 @@ impl<'d> Unit<'d> {
             home,
             root: OnceLock::new(),
             plans: OnceLock::new(),
-            scopes: OnceLock::new(),
         }
     }
 
@@ -88,15 +86,6 @@ impl<'d> Unit<'d> {
             .plans
             .get_or_init(|| self.home.abbrevs.plans(&self.header));
         plans.as_ref().map_err(|fault| *fault)
-    }
-
-    /// Returns its namespaces and classes; what they take is counted the first time.
-    pub(super) fn scopes(&self, kept: &Tally) -> &Scopes {
-        self.scopes.get_or_init(|| {
-            let scopes = Scopes::read(self);
-            kept.add(scopes.bytes());
-            scopes
-        })
     }
 
     /// Returns whether code may be described here, and not types alone.

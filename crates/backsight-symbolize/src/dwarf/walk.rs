@@ -10,12 +10,13 @@ use std::sync::Arc;
 use gimli::UnitOffset;
 
 use super::cursor::Cursor;
+use super::fault::Fault;
 use super::form::{self, Value, column};
+use super::fuel::Fuel;
 use super::plan::{Kind, Plans};
 use super::range::RangeAttrs;
 use super::unit::Unit;
 use super::values::{Slot, Values};
-use super::{Fault, Fuel};
 
 /// A walk over DIEs in their order, parents before their children.
 #[derive(Debug)]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Found;
 use super::companions::Companions;
+use super::found::Found;
 use super::index::Index;
 use super::scope::Texts;
 use super::sections::Sections;
-use crate::Options;
+use crate::options::Options;
 
 /// What the index borrows from.
 #[derive(Debug)]

@@ -9,7 +9,8 @@
 //! address 0 ends where the symbol there ends, and a range of code ends where some symbol
 //! does. A file that has no function symbols does not say, and all claims count.
 
-use super::ElfFile;
+use super::headed::Headed;
+use super::opd::Descriptors;
 use super::symbol_table::{SymbolKind, TableKind, for_each};
 
 /// Where code ends, as the symbols of a file have it.
@@ -23,10 +24,10 @@ pub(super) struct Ends {
 
 impl Ends {
     /// Returns `None` when the file has no function symbols.
-    pub(super) fn read(file: &ElfFile) -> Option<Self> {
+    pub(super) fn read(file: &Headed, descriptors: Option<&Descriptors>) -> Option<Self> {
         let mut symbols = Vec::new();
         for table in [TableKind::Full, TableKind::Dynamic] {
-            for_each(file, table, |row| {
+            for_each(file, descriptors, table, |row| {
                 if row.is_in_code() && row.kind != SymbolKind::Object {
                     symbols.push((row.start, row.size));
                 }

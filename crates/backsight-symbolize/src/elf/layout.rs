@@ -18,8 +18,7 @@
 
 use backsight_types::{FileOffset, Perms, Segment, Segments, VirtOffset};
 
-use super::ElfFile;
-use super::section::{Section, slice};
+use super::section::Section;
 
 /// Gives each section that would be loaded its address.
 ///
@@ -51,16 +50,6 @@ pub(super) fn segments(sections: &[Section]) -> Segments {
         memory_size: section.size,
     };
     Segments::new(code.map(segment).collect())
-}
-
-/// Returns what a linked file loads to these addresses.
-pub(super) fn bytes_at(file: &ElfFile, addr: u64, size: u64) -> Option<&[u8]> {
-    let last = addr.checked_add(size.checked_sub(1)?)?;
-    let offset = |addr| file.segments()?.file_offset_of(VirtOffset(addr));
-    let (FileOffset(first), FileOffset(end)) = (offset(addr)?, offset(last)?);
-    // Of one segment, as the two are as far apart in the file as they are loaded.
-    let whole = end.checked_sub(first)? == last.checked_sub(addr)?;
-    whole.then(|| slice(file.image(), first, size))?
 }
 
 /// Which sections come when.

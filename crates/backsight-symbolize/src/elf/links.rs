@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use backsight_types::BuildId;
 use object::Endianness;
 
-use super::ElfFile;
+use super::file::ElfFile;
 
 /// `.gnu_debuglink`: the debug file's name, and the checksum of all its bytes.
 ///

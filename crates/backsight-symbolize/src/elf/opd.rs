@@ -9,14 +9,14 @@
 //!
 //! In a linked file the linker has written the entries, also where the loader will
 //! relocate them; in an object they are relocations. A debug file has the symbols and
-//! not the descriptors: [`ElfFile::take_descriptors`] brings them from the module.
+//! not the descriptors: [`ElfFile::take_descriptors`](super::file::ElfFile::take_descriptors) brings them from the module.
 //! Source: the 64-bit PowerPC ELF ABI Supplement 1.9, "Function Descriptors".
 
 use backsight_types::VirtOffset;
 use object::{Endianness, elf};
 
-use super::section::SectionBytes;
-use super::{ElfFile, layout};
+use super::headed::Headed;
+use super::section_bytes::SectionBytes;
 
 /// What `.opd` holds.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Descriptors {
 
 impl Descriptors {
     /// Reads those of the file, if its functions have any.
-    pub(super) fn read(file: &ElfFile) -> Option<Self> {
+    pub(super) fn read(file: &Headed) -> Option<Self> {
         if !has_descriptors(file) {
             return None;
         }
@@ -48,7 +48,7 @@ impl Descriptors {
     }
 
     /// Without section headers every loaded byte of data may be one.
-    fn without_headers(file: &ElfFile) -> Option<Self> {
+    fn without_headers(file: &Headed) -> Option<Self> {
         if file.has_section_headers() {
             return None;
         }
@@ -56,7 +56,7 @@ impl Descriptors {
         let data = segments.filter(|segment| !segment.flags.is_executable());
         let data = data.max_by_key(|segment| segment.virt_offset)?;
         let VirtOffset(addr) = data.virt_offset;
-        let bytes = layout::bytes_at(file, addr, data.file_size)?.to_vec();
+        let bytes = file.bytes_at(addr, data.file_size)?.to_vec();
         let from_zero = false;
         Some(Self {
             addr,
@@ -84,6 +84,6 @@ impl Descriptors {
 }
 
 /// The second ABI, of all little-endian files, has none; zero is any that goes.
-pub(super) fn has_descriptors(file: &ElfFile) -> bool {
+pub(super) fn has_descriptors(file: &Headed) -> bool {
     file.machine() == elf::EM_PPC64.0 && file.flags() & elf::EF_PPC64_ABI != 2
 }

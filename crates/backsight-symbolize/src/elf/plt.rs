@@ -18,9 +18,13 @@
 
 use std::ops::Range;
 
-use super::ElfFile;
+use object::elf;
+
+use super::headed::Headed;
+use super::opd::Descriptors;
 use super::slots::{Namer, Slots};
 use super::stub::{Decode, Through};
+use super::symbol_table::{Row, SymbolKind};
 
 /// What stands behind the name of a function whose stub it is.
 const SUFFIX: &[u8] = b"@plt\0";
@@ -57,7 +61,7 @@ struct Found {
 }
 
 impl Plt {
-    pub(super) fn read(file: &ElfFile) -> Self {
+    pub(super) fn read(file: &Headed, descriptors: Option<&Descriptors>) -> Self {
         let mut plt = Self::default();
         let Some(decode) = Decode::of(file) else {
             return plt;
@@ -66,7 +70,7 @@ impl Plt {
         if slots.is_empty() {
             return plt;
         }
-        let namer = Namer::new(file, &slots);
+        let namer = Namer::new(file, descriptors, &slots);
         // Each stub and its name is in the file once. A forged one claims more.
         let mut budget = file.image().len();
         for table in tables(file) {
@@ -83,6 +87,22 @@ impl Plt {
     /// Returns the bytes of memory that they take.
     pub(super) fn bytes(&self) -> usize {
         crate::tally::bytes_of(&self.stubs).saturating_add(self.names.len())
+    }
+
+    /// Calls `found` for each stub.
+    pub(super) fn for_each<'d>(&'d self, file: &Headed, mut found: impl FnMut(Row<'d>)) {
+        for stub in &self.stubs {
+            found(Row {
+                kind: SymbolKind::Function,
+                start: stub.start,
+                size: stub.size,
+                binding: elf::STB_LOCAL,
+                limit: Some(stub.start.saturating_add(stub.size)),
+                strings: &self.names,
+                strings_at: file.image().len(),
+                name_at: stub.name,
+            });
+        }
     }
 
     fn add(&mut self, table: &Table<'_>, found: &[Found], slots: &Slots, namer: &Namer<'_>) {
@@ -128,7 +148,7 @@ impl Plt {
 }
 
 /// Whether a stub may be at this virtual offset.
-pub(super) fn may_be_stub(file: &ElfFile, addr: u64) -> bool {
+pub(super) fn may_be_stub(file: &Headed, addr: u64) -> bool {
     let mut tables = tables(file).into_iter();
     tables.any(|table| (table.addr..table.end()).contains(&addr))
 }
@@ -142,7 +162,7 @@ struct Table<'d> {
 }
 
 /// Returns the sections that hold stubs. Without section headers, all code may.
-fn tables(file: &ElfFile) -> Vec<Table<'_>> {
+fn tables(file: &Headed) -> Vec<Table<'_>> {
     if !file.has_section_headers() {
         let segments = file
             .segments()

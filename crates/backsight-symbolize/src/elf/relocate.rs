@@ -15,13 +15,13 @@ use object::read::elf::{ElfFile as Reader, FileHeader};
 use object::read::{Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget};
 use object::{Endianness, Relocation, RelocationKind};
 
-use super::ElfFile;
+use super::headed::Headed;
 
 /// Fills the holes of section number `index` of the file, whose bytes these are.
 ///
 /// What does not fit is left as it stands: relocations outside of the bytes, to
 /// symbols that are not in this file, and of kinds that DWARF has no use for.
-pub(super) fn relocate(file: &ElfFile, index: usize, bytes: &mut [u8]) {
+pub(super) fn relocate(file: &Headed, index: usize, bytes: &mut [u8]) {
     if file.is_64() {
         apply::<FileHeader64<Endianness>>(file, index, bytes);
     } else {
@@ -29,7 +29,7 @@ pub(super) fn relocate(file: &ElfFile, index: usize, bytes: &mut [u8]) {
     }
 }
 
-fn apply<Elf: FileHeader<Endian = Endianness>>(file: &ElfFile, index: usize, bytes: &mut [u8]) {
+fn apply<Elf: FileHeader<Endian = Endianness>>(file: &Headed, index: usize, bytes: &mut [u8]) {
     let Ok(reader) = Reader::<Elf>::parse(file.image()) else {
         return;
     };
@@ -55,7 +55,7 @@ fn apply<Elf: FileHeader<Endian = Endianness>>(file: &ElfFile, index: usize, byt
 
 /// Returns `S + A`, with the `A` that the relocation itself has.
 fn target<Elf: FileHeader<Endian = Endianness>>(
-    file: &ElfFile,
+    file: &Headed,
     reader: &Reader<'_, Elf>,
     relocation: &Relocation,
 ) -> Option<u64> {

@@ -5,7 +5,8 @@ use object::elf::{self, FileHeader32, FileHeader64, RelocationType};
 use object::read::elf::{FileHeader, Rel, Rela, Sym};
 use object::{Endianness, pod};
 
-use super::ElfFile;
+use super::headed::Headed;
+use super::opd::Descriptors;
 use super::symbol_table::{SymbolKind, TableKind, for_each, strings_of};
 
 /// The slots of one file that get a function's address.
@@ -34,7 +35,7 @@ enum Target {
 }
 
 impl Slots {
-    pub(super) fn read(file: &ElfFile) -> Self {
+    pub(super) fn read(file: &Headed) -> Self {
         if file.is_64() {
             read::<FileHeader64<Endianness>>(file)
         } else {
@@ -89,7 +90,7 @@ impl Slots {
 
 /// Knows the names of what slots point to.
 pub(super) struct Namer<'d> {
-    file: &'d ElfFile,
+    file: &'d Headed,
     /// The names of `.dynsym`, and where each symbol's is.
     strings: &'d [u8],
     symbols: Vec<usize>,
@@ -102,7 +103,11 @@ pub(super) struct Namer<'d> {
 const RESOLVER_NAME: usize = 1024;
 
 impl<'d> Namer<'d> {
-    pub(super) fn new(file: &'d ElfFile, slots: &Slots) -> Self {
+    pub(super) fn new(
+        file: &'d Headed,
+        descriptors: Option<&'d Descriptors>,
+        slots: &Slots,
+    ) -> Self {
         let names = if file.is_64() {
             name_places::<FileHeader64<Endianness>>(file)
         } else {
@@ -113,7 +118,7 @@ impl<'d> Namer<'d> {
             file,
             strings,
             symbols,
-            resolvers: resolvers(file, slots),
+            resolvers: resolvers(file, descriptors, slots),
         }
     }
 
@@ -142,7 +147,11 @@ impl<'d> Namer<'d> {
 
 /// Returns the resolvers and what the symbols there are called: of several the one with
 /// fewer leading underscores, the shorter, the first of the alphabet.
-fn resolvers<'d>(file: &'d ElfFile, slots: &Slots) -> Vec<(u64, &'d [u8])> {
+fn resolvers<'d>(
+    file: &'d Headed,
+    descriptors: Option<&'d Descriptors>,
+    slots: &Slots,
+) -> Vec<(u64, &'d [u8])> {
     let all = slots.all.iter().filter_map(|slot| match slot.target {
         Target::Resolver(addr) => Some((addr, [].as_slice())),
         Target::Symbol(..) => None,
@@ -158,12 +167,12 @@ fn resolvers<'d>(file: &'d ElfFile, slots: &Slots) -> Vec<(u64, &'d [u8])> {
         (name.is_empty(), underscores, name.len())
     };
     for table in [TableKind::Full, TableKind::Dynamic] {
-        for_each(file, table, |row| {
+        for_each(file, descriptors, table, |row| {
             let at = all.binary_search_by_key(&row.start, |(addr, _)| *addr);
             let known = at.ok().and_then(|at| all.get_mut(at));
             let wanted = known.filter(|_| row.kind == SymbolKind::Function);
             if let (Some((_, known)), Some(place)) = (wanted, row.name(RESOLVER_NAME)) {
-                let name = file.text(place);
+                let name = file.bytes(place);
                 if (rank(name), name) < (rank(known), *known) {
                     *known = name;
                 }
@@ -173,9 +182,7 @@ fn resolvers<'d>(file: &'d ElfFile, slots: &Slots) -> Vec<(u64, &'d [u8])> {
     all
 }
 
-fn name_places<Elf: FileHeader<Endian = Endianness>>(
-    file: &ElfFile,
-) -> Option<(&[u8], Vec<usize>)> {
+fn name_places<Elf: FileHeader<Endian = Endianness>>(file: &Headed) -> Option<(&[u8], Vec<usize>)> {
     let table = TableKind::Dynamic.section(file)?;
     let bytes = table.raw(file.image())?;
     let count = bytes.len().checked_div(size_of::<Elf::Sym>())?;
@@ -198,7 +205,7 @@ struct Kinds {
 }
 
 impl Kinds {
-    fn of(file: &ElfFile) -> Option<Self> {
+    fn of(file: &Headed) -> Option<Self> {
         let kinds = |lazy, now, resolved| Kinds {
             lazy,
             now,
@@ -254,7 +261,7 @@ struct Relocation {
     addend: Option<u64>,
 }
 
-fn read<Elf: FileHeader<Endian = Endianness>>(file: &ElfFile) -> Slots {
+fn read<Elf: FileHeader<Endian = Endianness>>(file: &Headed) -> Slots {
     let mut slots = Slots::default();
     let Some(kinds) = Kinds::of(file).filter(|_| !file.is_relocatable()) else {
         return slots;
@@ -303,7 +310,7 @@ fn all<T: pod::Pod>(bytes: &[u8]) -> &[T] {
 impl Slots {
     fn add(
         &mut self,
-        file: &ElfFile,
+        file: &Headed,
         kinds: &Kinds,
         relocations: impl Iterator<Item = Relocation> + Clone,
     ) {

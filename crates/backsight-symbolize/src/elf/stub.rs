@@ -6,7 +6,7 @@
 
 use object::{Endianness, elf};
 
-use super::ElfFile;
+use super::headed::Headed;
 
 /// A stub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) enum Decode {
 }
 
 impl Decode {
-    pub(super) fn of(file: &ElfFile) -> Option<Self> {
+    pub(super) fn of(file: &Headed) -> Option<Self> {
         let little = file.endian() == Endianness::Little;
         Some(match elf::Machine(file.machine()) {
             elf::EM_X86_64 if little => Self::X86 { base: None },

@@ -17,7 +17,7 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, Sym};
 use object::{Endianness, U32, pod};
 
-use super::ElfFile;
+use super::headed::Headed;
 use super::opd::Descriptors;
 use super::section::Section;
 
@@ -34,7 +34,7 @@ pub(crate) enum TableKind {
 }
 
 impl TableKind {
-    pub(super) fn section(self, file: &ElfFile) -> Option<&Section> {
+    pub(super) fn section(self, file: &Headed) -> Option<&Section> {
         let wanted = match self {
             Self::Full => elf::SHT_SYMTAB,
             Self::Dynamic => elf::SHT_DYNSYM,
@@ -68,14 +68,14 @@ pub(crate) struct Row<'d> {
     /// Where the code ends that it lies in: no name reaches further, whatever its size.
     /// `None` when it does not lie in code.
     pub(super) limit: Option<u64>,
-    strings: &'d [u8],
-    /// Where the strings start, as [`ElfFile::text`] counts, and the name in them.
-    strings_at: usize,
-    name_at: usize,
+    pub(super) strings: &'d [u8],
+    /// Where the strings start, as [`ElfFile::text`](super::file::ElfFile::text) counts, and the name in them.
+    pub(super) strings_at: usize,
+    pub(super) name_at: usize,
 }
 
 impl Row<'_> {
-    /// Returns where in [`ElfFile::text`] the name starts and its length; `None` when it is
+    /// Returns where in [`ElfFile::text`](super::file::ElfFile::text) the name starts and its length; `None` when it is
     /// empty, has more than `limit` bytes or runs out of the table.
     pub(crate) fn name(&self, limit: usize) -> Option<(usize, usize)> {
         let rest = self.strings.get(self.name_at..)?;
@@ -122,20 +122,23 @@ fn is_mapping(name: &[u8], machine: u16) -> bool {
 
 /// Calls `found` for each function, object and label that the table defines, in its
 /// order. A table that is missing or malformed has no symbols.
-pub(crate) fn for_each<'d>(file: &'d ElfFile, table: TableKind, found: impl FnMut(Row<'d>)) {
-    if table == TableKind::Stubs {
-        return for_each_stub(file, found);
-    }
+pub(super) fn for_each<'d>(
+    file: &'d Headed,
+    descriptors: Option<&'d Descriptors>,
+    table: TableKind,
+    found: impl FnMut(Row<'d>),
+) {
     // A symbol that cannot be read ends the table; those before it stand.
     let _: Option<()> = if file.is_64() {
-        read::<FileHeader64<Endianness>>(file, table, found)
+        read::<FileHeader64<Endianness>>(file, descriptors, table, found)
     } else {
-        read::<FileHeader32<Endianness>>(file, table, found)
+        read::<FileHeader32<Endianness>>(file, descriptors, table, found)
     };
 }
 
 fn read<'d, Elf: FileHeader<Endian = Endianness>>(
-    file: &'d ElfFile,
+    file: &'d Headed,
+    descriptors: Option<&'d Descriptors>,
     table: TableKind,
     mut found: impl FnMut(Row<'d>),
 ) -> Option<()> {
@@ -149,7 +152,7 @@ fn read<'d, Elf: FileHeader<Endian = Endianness>>(
     let strings_at = (strings.as_ptr().addr()).checked_sub(image.as_ptr().addr())?;
     let numbers = section_numbers(file, table);
     let machine = file.machine();
-    let functions = Functions::of(file);
+    let functions = Functions::of(file, descriptors);
     for (at, symbol) in symbols.iter().enumerate() {
         let Some(kind) = kind(symbol.st_type(), machine) else {
             continue;
@@ -202,37 +205,21 @@ fn kind(kind: elf::SymbolType, machine: u16) -> Option<SymbolKind> {
 }
 
 /// Returns the names of this table's symbols.
-pub(super) fn strings_of<'d>(file: &'d ElfFile, table: &Section) -> Option<&'d [u8]> {
+pub(super) fn strings_of<'d>(file: &'d Headed, table: &Section) -> Option<&'d [u8]> {
     linked(file, table)?.raw(file.image())
 }
 
 /// Returns the section of names that a table's header leads to. Another section has no
 /// names, whatever its bytes look like.
-pub(super) fn linked<'d>(file: &'d ElfFile, table: &Section) -> Option<&'d Section> {
+pub(super) fn linked<'d>(file: &'d Headed, table: &Section) -> Option<&'d Section> {
     let at = usize::try_from(table.link).ok()?;
     let section = file.sections().get(at)?;
     (section.kind == elf::SHT_STRTAB.0).then_some(section)
 }
 
-fn for_each_stub<'d>(file: &'d ElfFile, mut found: impl FnMut(Row<'d>)) {
-    let plt = file.plt();
-    for stub in &plt.stubs {
-        found(Row {
-            kind: SymbolKind::Function,
-            start: stub.start,
-            size: stub.size,
-            binding: elf::STB_LOCAL,
-            limit: Some(stub.start.saturating_add(stub.size)),
-            strings: &plt.names,
-            strings_at: file.image().len(),
-            name_at: stub.name,
-        });
-    }
-}
-
 /// Returns the section numbers that do not fit the symbols of `table`, one for each:
 /// `SHT_SYMTAB_SHNDX`, whose link is the table.
-fn section_numbers<'d>(file: &'d ElfFile, table: &Section) -> &'d [U32<Endianness>] {
+fn section_numbers<'d>(file: &'d Headed, table: &Section) -> &'d [U32<Endianness>] {
     let mut sections = file.sections().iter();
     let wanted = |section: &&Section| {
         section.kind == elf::SHT_SYMTAB_SHNDX.0 && usize::try_from(section.link) == Ok(table.index)
@@ -254,7 +241,7 @@ enum Home<'d> {
 
 impl<'d> Home<'d> {
     /// Returns `None` for what lies nowhere in this file.
-    fn of(file: &'d ElfFile, index: elf::SymbolSection, number: Option<u32>) -> Option<Self> {
+    fn of(file: &'d Headed, index: elf::SymbolSection, number: Option<u32>) -> Option<Self> {
         let at = match index {
             elf::SHN_UNDEF => return None,
             elf::SHN_XINDEX => usize::try_from(number?).ok()?,
@@ -281,7 +268,7 @@ impl<'d> Home<'d> {
     ///
     /// Linker scripts count a symbol to a section that it stands behind: with a size it
     /// covers what is at its address, without one nothing.
-    fn limit(self, file: &ElfFile, start: u64, size: u64) -> Option<u64> {
+    fn limit(self, file: &Headed, start: u64, size: u64) -> Option<u64> {
         let section = match self {
             Self::Section(section) if section.is_code() => section,
             Self::Section(_) => return None,
@@ -308,15 +295,15 @@ enum Functions<'d> {
 }
 
 impl<'d> Functions<'d> {
-    fn of(file: &'d ElfFile) -> Self {
+    fn of(file: &Headed, descriptors: Option<&'d Descriptors>) -> Self {
         if [elf::EM_ARM.0, elf::EM_MIPS.0].contains(&file.machine()) {
             return Self::WithMode;
         }
-        file.descriptors().map_or(Self::Address, Self::Described)
+        descriptors.map_or(Self::Address, Self::Described)
     }
 
     /// Returns where the first instruction is, and where the code around it ends.
-    fn place(&self, file: &ElfFile, start: u64, limit: Option<u64>) -> (u64, Option<u64>) {
+    fn place(&self, file: &Headed, start: u64, limit: Option<u64>) -> (u64, Option<u64>) {
         match self {
             Self::Address => (start, limit),
             Self::WithMode => (start & !1, limit),

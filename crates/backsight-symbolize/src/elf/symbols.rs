@@ -35,9 +35,9 @@ use std::sync::Arc;
 
 use object::elf;
 
-use super::ElfFile;
+use super::file::{ElfFile, for_each};
 use super::plt::may_be_stub;
-use super::symbol_table::{SymbolKind, TableKind, for_each};
+use super::symbol_table::{SymbolKind, TableKind};
 use crate::cover::{Cover, Item};
 use crate::tally::bytes_of;
 

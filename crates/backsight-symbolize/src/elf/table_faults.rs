@@ -6,14 +6,14 @@
 use object::Endianness;
 use object::elf::{Sym32, Sym64};
 
-use super::ElfFile;
+use super::headed::Headed;
 use super::section::Section;
 use super::symbol_table::{TableKind, linked};
-use crate::Error;
+use crate::error::Error;
 use crate::tally::wide;
 
 /// Returns the faults of a file's tables, as far as their headers show them.
-pub(super) fn of(file: &ElfFile) -> Vec<Error> {
+pub(super) fn of(file: &Headed) -> Vec<Error> {
     let tables = [
         (TableKind::Full, ".symtab"),
         (TableKind::Dynamic, ".dynsym"),
@@ -26,7 +26,7 @@ pub(super) fn of(file: &ElfFile) -> Vec<Error> {
     tables.flatten().collect()
 }
 
-fn of_table(file: &ElfFile, table: &Section) -> Vec<&'static str> {
+fn of_table(file: &Headed, table: &Section) -> Vec<&'static str> {
     let size = match file.is_64() {
         true => size_of::<Sym64<Endianness>>(),
         false => size_of::<Sym32<Endianness>>(),

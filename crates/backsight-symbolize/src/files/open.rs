@@ -7,17 +7,22 @@ use backsight_types::BuildId;
 
 use super::{Files, Origin};
 use crate::elf::ElfFile;
+use crate::error::Error;
 use crate::image::Image;
 use crate::index::Index;
+use crate::index::IndexError;
 use crate::index_dir::Binding;
+use crate::index_dir::IndexDir;
 use crate::indexed::Indexed;
 use crate::locate::{Near, Search};
+use crate::options::Options;
 use crate::options::Tier;
 use crate::packed::unpacked;
+use crate::request::Source;
+use crate::sought::SoughtKind;
 use crate::sought::SoughtLog;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::event;
-use crate::{Error, IndexDir, IndexError, Options, SoughtKind, Source};
 
 impl Files {
     /// Finds and opens them; says why not when neither the module itself nor a debug

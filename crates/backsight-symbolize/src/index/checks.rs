@@ -8,8 +8,6 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::header::TABLES_AT;
-
 /// As a page of most machines, so that what is summed up was read from the disk anyway.
 pub(super) const PAGE: usize = 4096;
 
@@ -18,22 +16,23 @@ pub(super) const PAGE: usize = 4096;
 pub(super) struct Checks {
     /// Where the file begins in memory, which it does as long as it is there.
     base: usize,
-    /// Where the tables end, and the checksums of the pages begin.
-    end: usize,
+    /// Where the tables begin, and where they end and the checksums of the pages begin.
+    tables: Range<usize>,
     /// A bit for each page.
     sound: Vec<AtomicU64>,
     damaged: AtomicBool,
 }
 
 impl Checks {
-    /// For a file whose tables end there. `None` when it has no room for the checksums.
-    pub(super) fn new(end: usize, file: &[u8]) -> Option<Self> {
+    /// For a file whose tables are there. `None` when it has no room for the checksums.
+    pub(super) fn new(tables: Range<usize>, file: &[u8]) -> Option<Self> {
+        let end = tables.end;
         file.get(sums(end))?;
         let mut sound = Vec::new();
         sound.resize_with(end.div_ceil(PAGE).div_ceil(64), AtomicU64::default);
         Some(Self {
             base: file.as_ptr().addr(),
-            end,
+            tables,
             sound,
             damaged: AtomicBool::new(false),
         })
@@ -57,7 +56,7 @@ impl Checks {
 
     /// Returns whether all pages are what was written.
     pub(super) fn are_all_sound(&self, file: &[u8]) -> bool {
-        let pages = self.end.div_ceil(PAGE);
+        let pages = self.tables.end.div_ceil(PAGE);
         (0..pages).all(|page| self.is_known(page) || self.check(file, page))
     }
 
@@ -76,8 +75,9 @@ impl Checks {
     #[cold]
     #[inline(never)]
     fn check(&self, file: &[u8], page: usize) -> bool {
-        let is_sound = page_of(file, self.end, page)
-            .is_some_and(|bytes| sum_of(file, self.end, page) == Some(crc32fast::hash(bytes)));
+        let is_sound = page_of(file, &self.tables, page).is_some_and(|bytes| {
+            sum_of(file, self.tables.end, page) == Some(crc32fast::hash(bytes))
+        });
         match self.sound.get(page / 64).filter(|_| is_sound) {
             Some(word) => {
                 word.fetch_or(1 << (page % 64), Ordering::Relaxed);
@@ -98,10 +98,10 @@ pub(super) fn sums(end: usize) -> Range<usize> {
 }
 
 /// Returns the bytes of the tables that are in this page of the file.
-fn page_of(file: &[u8], end: usize, page: usize) -> Option<&[u8]> {
+fn page_of<'f>(file: &'f [u8], tables: &Range<usize>, page: usize) -> Option<&'f [u8]> {
     let begin = page.checked_mul(PAGE)?;
-    let stop = begin.checked_add(PAGE)?.min(end);
-    file.get(begin.max(TABLES_AT)..stop)
+    let stop = begin.checked_add(PAGE)?.min(tables.end);
+    file.get(begin.max(tables.start)..stop)
 }
 
 fn sum_of(file: &[u8], end: usize, page: usize) -> Option<u32> {
@@ -120,10 +120,11 @@ pub(super) struct Summing {
 }
 
 impl Summing {
-    pub(super) fn new() -> Self {
+    /// For tables that begin there in the file, within its first page.
+    pub(super) fn new(tables: usize) -> Self {
         Self {
             page: crc32fast::Hasher::new(),
-            left: PAGE.saturating_sub(TABLES_AT),
+            left: PAGE.saturating_sub(tables),
             sums: Vec::new(),
         }
     }
@@ -131,14 +132,14 @@ impl Summing {
     pub(super) fn add(&mut self, mut bytes: &[u8]) {
         while let Some((now, later)) = bytes.split_at_checked(self.left) {
             self.page.update(now);
-            self.end_page();
+            self.finish_page();
             bytes = later;
         }
         self.page.update(bytes);
         self.left = self.left.saturating_sub(bytes.len());
     }
 
-    fn end_page(&mut self) {
+    fn finish_page(&mut self) {
         let page = std::mem::take(&mut self.page);
         self.sums.extend(page.finalize().to_le_bytes());
         self.left = PAGE;
@@ -146,7 +147,7 @@ impl Summing {
 
     pub(super) fn finish(mut self) -> Vec<u8> {
         if self.left < PAGE {
-            self.end_page();
+            self.finish_page();
         }
         self.sums
     }

@@ -1,6 +1,6 @@
 //! Demangled names, stored so that no lookup has to make them.
 
-use backsight_demangle::demangle_ada;
+use backsight_demangle::{demangle, demangle_ada};
 use rayon::prelude::*;
 
 use super::layout::{FunctionRecord, Le32};
@@ -21,7 +21,7 @@ impl Index {
             let demangle = if function.is_ada() {
                 demangle_ada
             } else {
-                crate::demangle
+                demangle
             };
             demangle(linkage, limit).filter(|name| name != linkage)
         };

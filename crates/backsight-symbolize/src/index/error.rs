@@ -3,7 +3,7 @@
 use std::io;
 
 use super::layout::VERSION;
-use crate::Error;
+use crate::error::Error;
 
 /// Why a file does not serve as an index.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

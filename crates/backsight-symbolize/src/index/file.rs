@@ -30,7 +30,7 @@ impl Index {
         }
         let ends = entries.iter().map(end_of);
         let end = ends.max().unwrap_or(TABLES_AT);
-        let checks = Checks::new(end, &image);
+        let checks = Checks::new(TABLES_AT..end, &image);
         let checks = checks.ok_or(IndexError::Malformed("the checksums of its pages"))?;
         let mut index = Self::of(Some(image), parts);
         index.check_by(checks);
@@ -59,7 +59,7 @@ impl Index {
             offset = offset.saturating_add(padded(bytes.len()));
         }
         out.write_all(&header::encode(self.meta(), &entries))?;
-        let mut summing = Summing::new();
+        let mut summing = Summing::new(TABLES_AT);
         for (_, bytes) in self.tables() {
             for bytes in [bytes, padding_of(bytes)] {
                 out.write_all(bytes)?;
@@ -209,7 +209,7 @@ impl Index {
             }
             end = end.saturating_add(padding);
         }
-        let mut summing = Summing::new();
+        let mut summing = Summing::new(TABLES_AT);
         summing.add(image.get(TABLES_AT..end).unwrap_or_default());
         let (summed, sums) = (summing.finish(), sums(end));
         let behind = image.get(sums.end..sums.start.saturating_add(padded(summed.len())));

@@ -9,14 +9,13 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use backsight_demangle::demangle_ada;
+use backsight_demangle::{demangle, demangle_ada};
 
 use super::layout::{FileRecord, FunctionRecord, NONE};
 use super::search::Hit;
 use super::table::Index;
 use super::texts::Texts;
-use crate::Options;
-use crate::name::{Name, lossy, text_bytes};
+use crate::name::{Name, Spelling, lossy, text_bytes};
 use crate::tally::{Tally, bytes_of, wide};
 
 /// The texts that lookups in one index have asked for so far.
@@ -135,7 +134,7 @@ impl Memo {
         &self,
         index: &Index,
         hits: impl Iterator<Item = Hit>,
-        options: &Options,
+        spelling: Spelling,
     ) {
         let (mut names, mut paths) = (Vec::new(), Vec::new());
         for hit in hits {
@@ -147,7 +146,7 @@ impl Memo {
             return;
         }
         self.lent.with_dependent(|texts, cells| {
-            let name = |function| shown(index, function, options);
+            let name = |function| shown(index, function, spelling);
             make(texts, &cells.names, &distinct(names), name);
             let path = |file| path_of(index, file);
             make(texts, &cells.paths, &distinct(paths), path);
@@ -195,9 +194,9 @@ impl Memo {
 
     /// Returns the name for people of this row of the function table.
     #[inline]
-    pub(crate) fn shown(&self, index: &Index, function: u32, options: &Options) -> Option<&str> {
+    pub(crate) fn shown(&self, index: &Index, function: u32, spelling: Spelling) -> Option<&str> {
         self.lent.with_dependent(|texts, cells| {
-            let name = |row| shown(index, row, options);
+            let name = |row| shown(index, row, spelling);
             lent(texts, &cells.names, function, name)
         })
     }
@@ -213,10 +212,10 @@ impl Memo {
 
     /// Returns both names of this row of the function table, to be kept without the
     /// index.
-    pub(crate) fn owned_name(&self, index: &Index, row: u32, options: &Options) -> Option<&Name> {
+    pub(crate) fn owned_name(&self, index: &Index, row: u32, spelling: Spelling) -> Option<&Name> {
         let cell = self.owned_names.get(usize::try_from(row).ok()?)?;
         Some(cell.get_or_init(|| {
-            let name = name(index, row, options).unwrap_or_default();
+            let name = name(index, row, spelling).unwrap_or_default();
             self.bytes.add(name.bytes());
             name
         }))
@@ -286,23 +285,19 @@ fn distinct(mut rows: Vec<u32>) -> Vec<u32> {
 }
 
 /// Returns the name for people, from the text that has it.
-fn shown<'i>(index: &'i Index, function: u32, options: &Options) -> Option<Cow<'i, str>> {
+fn shown<'i>(index: &'i Index, function: u32, spelling: Spelling) -> Option<Cow<'i, str>> {
     let (record, stored) = rows(index, function)?;
     let Some(linkage) = index.text(record.linkage.get()) else {
         return index.text(record.plain.get()).map(lossy);
     };
     let linkage = lossy(linkage);
     let is_ada = record.is_ada();
-    let demangled = match stored.filter(|_| options.demangle) {
+    let demangled = match stored.filter(|_| spelling.demangle) {
         // Without a text of its own it is no mangled name.
         Some(stored) => index.text(stored).map(lossy),
-        None if options.demangle => {
-            let demangle = if is_ada {
-                demangle_ada
-            } else {
-                crate::demangle
-            };
-            demangle(&linkage, options.limits.name_bytes).map(Cow::Owned)
+        None if spelling.demangle => {
+            let demangled = if is_ada { demangle_ada } else { demangle };
+            demangled(&linkage, spelling.limit).map(Cow::Owned)
         }
         None => None,
     };
@@ -310,15 +305,15 @@ fn shown<'i>(index: &'i Index, function: u32, options: &Options) -> Option<Cow<'
 }
 
 /// Returns both names.
-pub(crate) fn name(index: &Index, function: u32, options: &Options) -> Option<Name> {
+pub(crate) fn name(index: &Index, function: u32, spelling: Spelling) -> Option<Name> {
     let (record, stored) = rows(index, function)?;
     let name = match index.text(record.linkage.get()) {
         None => index
             .text(record.plain.get())
             .map(|plain| Name::of_plain(plain, 0))?,
-        Some(linkage) => match stored.filter(|_| options.demangle) {
-            None if record.is_ada() => Name::of_ada(linkage, options),
-            None => Name::of_linkage(linkage, options),
+        Some(linkage) => match stored.filter(|_| spelling.demangle) {
+            None if record.is_ada() => Name::of_ada(linkage, spelling),
+            None => Name::of_linkage(linkage, spelling),
             Some(stored) => Name::of_both(linkage, index.text(stored).unwrap_or(linkage)),
         },
     };

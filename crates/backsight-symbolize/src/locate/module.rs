@@ -21,10 +21,13 @@ use backsight_types::BuildId;
 use object::elf::{SHF_EXECINSTR, SHT_NOBITS};
 use object::read::{Object, ObjectSection, ReadCache, ReadRef, SectionFlags};
 
-use super::{Search, Site, path_of};
+use super::search::{Search, path_of};
+use super::site::Site;
+use crate::error::Error;
 use crate::image::Image;
+use crate::options::Options;
 use crate::packed::unpacked;
-use crate::{Error, Options, SoughtKind};
+use crate::sought::SoughtKind;
 
 impl<'o> Search<'o> {
     /// Opens the module of this build ID.
@@ -62,7 +65,7 @@ impl<'o> Search<'o> {
 /// [`Error::NotFound`] when it is in none of these places, and why not when something
 /// else is in one.
 pub fn find(path: Option<&Path>, id: BuildId, options: &Options) -> Result<File, Error> {
-    let near = super::Near::default();
+    let near = super::near::Near::default();
     let near = &near;
     Search { options, near }.module(path, &id)
 }

@@ -18,9 +18,11 @@ use std::path::{Component, Path, PathBuf};
 
 use backsight_files::By;
 
-use super::{Found, Search, Site, path_of};
+use super::search::{Found, Search, path_of};
+use super::site::Site;
 use crate::elf::{AltLink, Proof};
-use crate::{Error, SoughtKind};
+use crate::error::Error;
+use crate::sought::SoughtKind;
 
 impl<'o> Search<'o> {
     /// Returns the supplementary file that the link of a file leads to.

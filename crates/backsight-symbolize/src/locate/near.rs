@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use backsight_files::By;
 
-use super::Site;
+use super::site::Site;
+use crate::error::Error;
+use crate::options::Options;
 use crate::oversized::OversizedFiles;
+use crate::sought::SoughtKind;
 use crate::sought::SoughtLog;
-use crate::{Error, Options, SoughtKind};
 
 /// The places of one file and of the module that it goes with. Most files need no
 /// others, so that links are resolved only when a place is asked for.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use backsight_files::{By, Identity};
 
-use crate::Error;
+use crate::error::Error;
 
 /// A place that may hold a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,13 +17,16 @@ use forged::{Forged, forged};
 
 use super::{CodeDie, CodeDies};
 use crate::Limits;
+use crate::dwarf::fault::Fault;
+use crate::dwarf::fuel::Fuel;
 use crate::dwarf::home::{Home, HomeKind};
 use crate::dwarf::plan::Kind;
 use crate::dwarf::sections::{Role, Sections};
+use crate::dwarf::slice::Slice;
 use crate::dwarf::unit::Unit;
 use crate::dwarf::units::Units;
 use crate::dwarf::values::Slot;
-use crate::dwarf::{Fault, Fuel, Slice, root, text};
+use crate::dwarf::{root, text};
 use crate::elf::ElfFile;
 use crate::image::Image;
 

@@ -17,7 +17,7 @@ pub(crate) enum UnpackError {
 
 /// How a section is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     /// Not packed, but about to be changed.
     None,
     Zlib,
@@ -61,7 +61,7 @@ impl std::fmt::Debug for Stream {
 impl Growing {
     /// Starts at the begin of the stream at `packed` in the image, begin and length,
     /// which declares `size` bytes. `None` for what is not packed.
-    pub(super) fn new(scheme: Scheme, packed: (usize, usize), size: usize) -> Option<Self> {
+    pub(crate) fn new(scheme: Scheme, packed: (usize, usize), size: usize) -> Option<Self> {
         let stream = match scheme {
             Scheme::None => return None,
             Scheme::Zlib => Stream::Zlib(Decompress::new(true)),

@@ -1,0 +1,28 @@
+//! What DWARF knows of one address.
+
+use super::line::Location;
+use crate::name::Name;
+
+/// One call level as DWARF has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Level {
+    pub(crate) name: Name,
+    pub(crate) location: Location,
+    pub(crate) inlined: bool,
+    /// Where the physical function starts; `None` when inlined.
+    pub(crate) start: Option<u64>,
+}
+
+/// What DWARF knows of one address.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    /// Innermost first; empty when no function is known there.
+    pub(crate) levels: Vec<Level>,
+    /// Where the line table alone knows the address: hand-written assembly.
+    pub(crate) location: Option<Location>,
+    /// Whether linkers may know the physical function by a mangled name, though its DIE
+    /// does not say so.
+    pub(crate) mangles: bool,
+    /// Whether something was left out because of a limit.
+    pub(crate) limited: bool,
+}

@@ -1,0 +1,44 @@
+//! What a symbolizer noted of its modules' files.
+
+use crate::index::IndexError;
+use crate::oversized::Oversized;
+use crate::request::ModuleId;
+use crate::sought::Sought;
+use crate::symbolizer::Symbolizer;
+
+impl Symbolizer {
+    /// Returns which files were looked for so far of a module, in order: its debug file,
+    /// what that names, an index; and why those that were there did not count. At most a
+    /// thousand. Empty for an id of another symbolizer.
+    #[must_use]
+    pub fn sought(&self, module: ModuleId) -> Vec<Sought> {
+        let module = self.module(module);
+        module.map_or_else(Vec::new, |module| module.sought())
+    }
+
+    /// Returns all modules, in the order in which they were added.
+    #[must_use]
+    pub fn module_ids(&self) -> Vec<ModuleId> {
+        (0..self.modules().len()).map(ModuleId).collect()
+    }
+
+    /// Returns why indexes were not written to
+    /// [`Options::index_dir`](crate::Options::index_dir) that should have been.
+    #[must_use]
+    pub fn index_errors(&self) -> Vec<IndexError> {
+        let modules = self.modules();
+        let errors = modules
+            .iter()
+            .filter_map(|module| module.not_written().cloned());
+        errors.collect()
+    }
+
+    /// Returns what was too large to be read of a module so far: debug files whose
+    /// functions, lines and inlined calls are missing in the answers. At most a few are
+    /// listed. Empty for an id of another symbolizer.
+    #[must_use]
+    pub fn oversized(&self, module: ModuleId) -> Vec<Oversized> {
+        let module = self.module(module);
+        module.map_or_else(Vec::new, |module| module.oversized())
+    }
+}
