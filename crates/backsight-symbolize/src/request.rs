@@ -17,7 +17,7 @@ pub enum Source {
         /// Its position does not matter and does not change. It is closed as soon
         /// as its bytes are mapped or read, which happens at the first lookup.
         file: Arc<File>,
-        /// Where it stands, in [`Options::root`](crate::Options::root) or on the
+        /// Where it stands, in [`Options::roots`](crate::Options::roots) or on the
         /// host. It is never opened again: files that go with it, such as one that
         /// its debug link names, are looked for around there. Without a path they
         /// are looked for by build ID alone.
