@@ -88,14 +88,15 @@ impl Symbolizer {
         let mut module = self.module(module).ok_or(Error::NotFound)?;
         module.load()?;
         if module
-            .index()
+            .index_now()
             .is_some_and(|indexed| !indexed.index().is_all_sound())
         {
             self.let_damaged_go(&[at]);
             module = self.module(ModuleId(at)).ok_or(Error::NotFound)?;
             module.load()?;
         }
-        let indexed = module.index();
+        let indexed = module.index_now();
+        let indexed = indexed.as_ref();
         let mut list = Listing {
             options: self.options(),
             indexed,

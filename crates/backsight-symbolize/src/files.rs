@@ -19,6 +19,7 @@ use crate::index::IndexError;
 use crate::index_dir::Binding;
 use crate::indexed::Indexed;
 use crate::locate::{Near, Site};
+use crate::making::Making;
 use crate::name::{Name, lossy};
 use crate::options::Options;
 use crate::request::Source;
@@ -53,7 +54,7 @@ pub(crate) struct Files {
     dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
     symbols: SymbolTables,
     /// All of it, flat, once a batch asked for most of it.
-    indexed: OnceLock<Option<Arc<Indexed>>>,
+    indexed: Making<Option<Arc<Indexed>>>,
     /// Of an index that was read from the directory: what it is kept by there.
     kept: Option<Kept>,
     /// Which files an index of them may be kept for; `None` when they are none.
@@ -78,7 +79,7 @@ impl Files {
             debug: self.debug.clone(),
             path: self.path.clone(),
             dwarf: OnceLock::new(),
-            indexed: OnceLock::from(Some(indexed)),
+            indexed: Making::from(Some(indexed)),
             kept: self.kept,
             binding: self.binding,
             log: Arc::clone(&self.log),
@@ -109,8 +110,8 @@ impl Files {
     }
 
     /// Returns the flat index, and builds it the first time. `None` when the files
-    /// cannot be indexed. Where it should be written and is not, `not_written` gets the
-    /// cause.
+    /// cannot be indexed, and when it is being built and this is a thread that must not
+    /// wait for it. Where it should be written and is not, `not_written` gets the cause.
     pub(crate) fn make_indexed(
         &self,
         expected: Option<BuildId>,
@@ -142,7 +143,7 @@ impl Files {
             }
             Some(Arc::new(Indexed::new(index, Arc::clone(options))))
         };
-        self.indexed.get_or_init(build).as_ref()
+        self.indexed.get_or_make(build)?.as_ref()
     }
 
     /// Returns the bytes of memory that they and their tables take.

@@ -84,6 +84,7 @@ mod indexed;
 mod kernel;
 mod limits;
 mod locate;
+mod making;
 mod module;
 mod name;
 mod naming;

@@ -201,11 +201,25 @@ impl Module {
     }
 
     /// Returns the module's flat index, and builds it the first time. `None` when
-    /// the files cannot be indexed.
+    /// the files cannot be indexed, or when another builds it and this is one of rayon's
+    /// threads: it goes on unit by unit, which finds the same.
     pub(crate) fn index(&self) -> Option<&Arc<Indexed>> {
         self.files()
             .ok()?
             .make_indexed(self.expected, &self.options, &self.not_written)
+    }
+
+    /// The same for who cannot do without: builds another one where one is being built.
+    pub(crate) fn index_now(&self) -> Option<Arc<Indexed>> {
+        if let Some(indexed) = self.index() {
+            return Some(Arc::clone(indexed));
+        }
+        let index = self
+            .files()
+            .ok()?
+            .index(self.expected, &self.options)
+            .ok()?;
+        Some(Arc::new(Indexed::new(index, Arc::clone(&self.options))))
     }
 
     /// Returns what was too large to be read, whether or not its files are still open.

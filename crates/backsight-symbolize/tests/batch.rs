@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::OnceLock;
 
-use backsight_symbolize::{Frames, ModuleId, Options, Place, Request, Source, Symbolizer};
+use backsight_symbolize::{Frames, ModuleId, Options, Place, Request, Source, Symbolizer, Tier};
 use backsight_types::{FileOffset, Lookup, Reason, VirtOffset};
 use common::{Fixture, at, brief, find, symbol, symbolizer_of};
 use proptest::prelude::*;
@@ -166,4 +166,57 @@ fn a_return_address_is_looked_up_at_the_call() {
         Err(Reason::NoSymbols),
         "nothing stands before 0"
     );
+}
+
+/// A thread that builds an index of a module takes other work up while it waits, and that
+/// may want the same index: nobody may wait for himself, nor two for each other.
+#[test]
+fn batches_of_many_threads_wait_for_each_other_but_not_for_ever() {
+    let fixture = Fixture::new();
+    fixture.write("a.c", SOURCE);
+    fixture.must("cc", &["-g", "-O2", "-o", "a", "a.c"]);
+    fixture.must("cc", &["-g", "-O0", "-o", "b", "a.c"]);
+    let own = std::env::current_exe().expect("this test");
+    let paths = [fixture.path("a"), own, fixture.path("b")];
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3);
+        let pool = pool.build().expect("threads");
+        for round in 0..12 {
+            let tier = [Tier::Flat, Tier::Auto][round % 2];
+            let options = Options {
+                tier,
+                ..Options::default()
+            };
+            let symbolizer = Symbolizer::new(options);
+            let modules: Vec<ModuleId> = paths
+                .iter()
+                .map(|path| symbolizer.add(Source::open(path).expect("a file"), None, None))
+                .collect();
+            let places =
+                (0..200_u64).flat_map(|at| modules.iter().map(move |module| (*module, at)));
+            let requests: Vec<Request> = places
+                .map(|(module, at)| Request {
+                    module,
+                    place: Place::Virt(VirtOffset(0x1000 + at * 3)),
+                    lookup: Lookup::Exact,
+                })
+                .collect();
+            let answers: Vec<Vec<Result<Frames, Reason>>> = std::thread::scope(|scope| {
+                let ask = || pool.install(|| symbolizer.symbolize(&requests));
+                let asked: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
+                asked
+                    .into_iter()
+                    .map(|it| it.join().expect("no panic"))
+                    .collect()
+            });
+            assert!(
+                answers.iter().all(|other| *other == answers[0]),
+                "round {round}"
+            );
+        }
+        done.send(()).expect("the test waits");
+    });
+    let waited = is_done.recv_timeout(std::time::Duration::from_secs(240));
+    waited.expect("all batches come to an end");
 }

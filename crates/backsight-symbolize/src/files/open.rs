@@ -15,6 +15,7 @@ use crate::index_dir::Binding;
 use crate::index_dir::IndexDir;
 use crate::indexed::Indexed;
 use crate::locate::{Near, Search};
+use crate::making::Making;
 use crate::options::Options;
 use crate::options::Tier;
 use crate::packed::unpacked;
@@ -121,7 +122,7 @@ impl Files {
             path,
             dwarf: OnceLock::new(),
             symbols,
-            indexed: indexed.map_or_else(OnceLock::new, |indexed| OnceLock::from(Some(indexed))),
+            indexed: indexed.map_or_else(Making::default, |indexed| Making::from(Some(indexed))),
             kept,
             binding,
             log: Arc::clone(log),
@@ -137,7 +138,7 @@ impl Files {
             path: None,
             dwarf: OnceLock::new(),
             symbols: SymbolTables::new(None, None),
-            indexed: OnceLock::from(Some(indexed)),
+            indexed: Making::from(Some(indexed)),
             kept: None,
             binding: None,
             log: Arc::default(),
