@@ -108,6 +108,10 @@ impl<'m> Plan<'m> {
             module.note_use(batch);
             // What fails here is answered per address.
             module.load().ok()?;
+            // Each place is then asked of several, one of which may be an index.
+            if module.has_sources() {
+                return None;
+            }
             if let Some(indexed) = module.indexed() {
                 return Some(Arc::clone(indexed));
             }

@@ -33,6 +33,36 @@ pub struct Frame {
     pub start: Option<VirtOffset>,
 }
 
+impl Frame {
+    /// A physical function of this name, and nothing else that is known of it.
+    #[must_use]
+    pub fn named(function: impl Into<Arc<str>>) -> Self {
+        Self {
+            function: Some(function.into()),
+            ..Self::default()
+        }
+    }
+
+    /// The same, with a place in the source.
+    #[must_use]
+    pub fn at(self, file: impl Into<Arc<str>>, line: u32) -> Self {
+        Self {
+            file: Some(file.into()),
+            line: known(line),
+            ..self
+        }
+    }
+
+    /// The same, as a call that was folded into the next level.
+    #[must_use]
+    pub fn folded(self) -> Self {
+        Self {
+            inlined: true,
+            ..self
+        }
+    }
+}
+
 /// The call levels at one place: inlined functions, innermost first, and the
 /// physical function last. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +72,13 @@ pub struct Frames {
 }
 
 impl Frames {
+    /// Takes call levels, innermost first, the physical function last: `None` when there
+    /// are none. For [sources](crate::SymbolSource) of one's own.
+    #[must_use]
+    pub fn of(levels: Vec<Frame>) -> Option<Self> {
+        (!levels.is_empty()).then(|| Self::new(levels, false))
+    }
+
     pub(crate) fn new(list: Vec<Frame>, limit_reached: bool) -> Self {
         debug_assert!(!list.is_empty(), "no frames is a reason, not an answer");
         Self {

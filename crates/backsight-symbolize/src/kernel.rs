@@ -13,13 +13,19 @@
 
 use std::io::{self, BufRead, Read};
 
-use backsight_types::AbsAddr;
+use backsight_types::{AbsAddr, VirtOffset};
+
+use crate::frame::{Frame, Frames};
+use crate::source::{Detail, SymbolSource};
 
 /// More symbols than a kernel with all its modules has.
 const MAX_SYMBOLS: usize = 1 << 23;
 
 /// The longest line: `KSYM_NAME_LEN` is 512.
 const MAX_LINE: u64 = 4096;
+
+/// Bytes of a demangled name at most.
+const LONGEST_NAME: usize = 64 << 10;
 
 /// All symbols of a kernel, by address.
 #[derive(Debug, Default)]
@@ -49,6 +55,22 @@ struct Symbol {
     len: u16,
     module_len: u16,
     kind: u8,
+}
+
+impl SymbolSource for Kallsyms {
+    fn detail(&self) -> Detail {
+        Detail::Names
+    }
+
+    /// The virtual offset is the absolute address.
+    fn find(&self, place: VirtOffset) -> Option<Frames> {
+        let symbol = self.at(AbsAddr(place.0))?;
+        let shown = backsight_demangle::demangle(symbol.name, LONGEST_NAME);
+        let mut frame = Frame::named(shown.as_deref().unwrap_or(symbol.name));
+        frame.linkage_name = Some(symbol.name.into());
+        frame.start = Some(VirtOffset(symbol.start.0));
+        Frames::of(vec![frame])
+    }
 }
 
 impl Kallsyms {

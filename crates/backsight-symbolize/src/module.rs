@@ -1,7 +1,7 @@
 //! One module, as it was given and as it is known so far.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
 
@@ -15,6 +15,7 @@ use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::request::{Place, Source};
 use crate::sought::{Sought, SoughtLog};
+use crate::source::{Sources, SymbolSource, Turn};
 use crate::symbol_index::SymbolIndex;
 use crate::tally::wide;
 
@@ -49,6 +50,8 @@ pub(crate) struct Module {
     not_written: Arc<OnceLock<IndexError>>,
     /// What was looked for.
     log: Arc<SoughtLog>,
+    /// What else knows its symbols.
+    sources: Arc<RwLock<Sources>>,
 }
 
 impl Module {
@@ -60,6 +63,7 @@ impl Module {
         options: Arc<Options>,
     ) -> Self {
         Self {
+            sources: Arc::default(),
             origin: Mutex::new(Some(Origin::Source(source))),
             may_stay_open,
             expected,
@@ -91,6 +95,7 @@ impl Module {
             used: AtomicU64::new(0),
             not_written: Arc::default(),
             log: Arc::default(),
+            sources: Arc::default(),
         }
     }
 
@@ -132,7 +137,25 @@ impl Module {
             used: AtomicU64::new(self.used()),
             not_written: Arc::clone(&self.not_written),
             log: Arc::clone(&self.log),
+            sources: Arc::clone(&self.sources),
         }
+    }
+
+    /// Has one more source asked.
+    pub(crate) fn add_source(&self, turn: Turn, source: Arc<dyn SymbolSource>) {
+        let sources = self.sources.write();
+        let mut sources = sources.unwrap_or_else(PoisonError::into_inner);
+        *sources = sources.with(turn, source);
+    }
+
+    fn sources(&self) -> Sources {
+        let sources = self.sources.read();
+        sources.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether its index, if it has one, is not all that is asked.
+    pub(crate) fn has_sources(&self) -> bool {
+        !self.sources().is_empty()
     }
 
     fn origin(&self) -> MutexGuard<'_, Option<Origin>> {
@@ -149,6 +172,9 @@ impl Module {
         let files = self.files.get_or_init(|| {
             let origin = self.origin().take().ok_or(Error::NotFound)?;
             let files = Files::open(&origin, self.expected, &self.options, &self.log)?;
+            if let (Origin::Source(Source::Symbols(source)), None) = (&origin, files.indexed()) {
+                self.add_source(Turn::After, Arc::clone(source));
+            }
             *self.origin() = files.again(origin, self.may_stay_open);
             Ok(files)
         });
@@ -274,7 +300,19 @@ impl Module {
 
     /// Returns what stands at this virtual offset.
     pub(crate) fn find(&self, virt: VirtOffset) -> Result<Frames, Reason> {
+        let sources = self.sources();
+        if sources.is_empty() {
+            return self.find_in_files(virt);
+        }
+        sources.ask(virt, || self.find_in_files(virt))
+    }
+
+    fn find_in_files(&self, virt: VirtOffset) -> Result<Frames, Reason> {
         let files = self.files().map_err(|error| error.reason())?;
-        files.find(virt.0, &self.options)
+        let Some(indexed) = files.indexed() else {
+            return files.find(virt.0, &self.options);
+        };
+        let hit = indexed.find(virt.0).ok_or_else(|| indexed.why_nothing())?;
+        Ok(Frames::new(indexed.frames(hit), indexed.is_cut(hit)))
     }
 }

@@ -1,9 +1,11 @@
 //! How a symbolizer works, chosen once.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::access::Access;
 use crate::budget::Budget;
+use crate::fetch::Fetch;
 use crate::index_dir::IndexDir;
 use crate::limits::Limits;
 use crate::name::Spelling;
@@ -38,6 +40,9 @@ pub struct Options {
     /// the module, then on the host. No symbolic link leads out of one. Wants `openat2`
     /// (Linux 5.6); without it, nothing is found inside.
     pub roots: Vec<PathBuf>,
+    /// Who brings modules and debug files from elsewhere, by their build IDs: asked in
+    /// this order when no directory has one.
+    pub fetchers: Vec<Arc<dyn Fetch>>,
     /// Whether files are opened by paths that stand in debug information: `.dwo`
     /// files, and the supplementary file of `dwz` other than by its build ID. They
     /// count only if their content proves them; but whoever made a file then chooses
@@ -70,6 +75,7 @@ impl Default for Options {
         Self {
             debug_dirs: vec![PathBuf::from("/usr/lib/debug")],
             roots: Vec::new(),
+            fetchers: Vec::new(),
             named_files: true,
             demangle: true,
             inlines: true,

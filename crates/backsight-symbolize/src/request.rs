@@ -8,9 +8,11 @@ use backsight_files::By;
 use backsight_types::{BuildId, FileOffset, Lookup, VirtOffset};
 
 use crate::error::Error;
+use crate::source::SymbolSource;
 
 /// Where a module's bytes come from.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Source {
     /// An open file. Only a regular one is taken.
     File {
@@ -29,6 +31,8 @@ pub enum Source {
     /// [`Options::debug_dirs`](crate::Options::debug_dirs). Where a debug file alone is
     /// found, file offsets have no answer, as it has lost the program headers they need.
     BuildId(BuildId),
+    /// There is no file of it, and this knows all that is known.
+    Symbols(Arc<dyn SymbolSource>),
 }
 
 impl Source {

@@ -42,6 +42,16 @@ pub struct TableSize {
 }
 
 impl SymbolIndex {
+    /// An index of what nobody else decides.
+    pub(crate) fn of_index(index: Index) -> Self {
+        Self {
+            index,
+            is_of_strangers: false,
+            sought: Vec::new(),
+            oversized: Vec::new(),
+        }
+    }
+
     /// Stores the demangled names of all functions, in rayon's current thread pool.
     ///
     /// Lookups need not make them then, and readers of the file no demangler; the

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::dwarf::Fault;
 use crate::elf::{ElfFile, Symbol, SymbolTable, Symbols, TableKind, mini_debug_info};
-use crate::flat::SymbolSource;
+use crate::flat::TableSymbols;
 use crate::name::Name;
 use crate::naming::symbol_of;
 use crate::options::Options;
@@ -111,8 +111,8 @@ impl SymbolTables {
     }
 
     /// Returns all that they say.
-    pub(crate) fn read_all(&self, options: &Options) -> SymbolSource<'_> {
-        SymbolSource {
+    pub(crate) fn read_all(&self, options: &Options) -> TableSymbols<'_> {
+        TableSymbols {
             symbols: &self.content(options).symbols,
             limited: self.is_limited(options),
         }

@@ -15,6 +15,7 @@ use crate::frame::Frames;
 use crate::module::Module;
 use crate::options::Options;
 use crate::request::{ModuleId, Request, Source};
+use crate::source::{SymbolSource, Turn};
 use crate::symbol_index::SymbolIndex;
 use crate::trace::event;
 
@@ -92,6 +93,17 @@ impl Symbolizer {
     pub fn add_index(&self, index: SymbolIndex, segments: Option<Segments>) -> ModuleId {
         let options = Arc::clone(&self.options);
         self.push(Module::of_index(index.index, segments, options))
+    }
+
+    /// Has one more source asked about a module, for all that is asked from now on. Does
+    /// nothing for an id of another symbolizer.
+    ///
+    /// A module with such sources is asked place by place, though its files may have been
+    /// indexed.
+    pub fn add_source(&self, module: ModuleId, turn: Turn, source: Arc<dyn SymbolSource>) {
+        if let Some(module) = self.module(module) {
+            module.add_source(turn, source);
+        }
     }
 
     fn push(&self, module: Module) -> ModuleId {

@@ -71,7 +71,7 @@ impl UnitPart<'_> {
     /// Lays out a part of one function's range, which begins at the virtual offset
     /// `virt` and spans the code offsets `begin` to `end`: the spans inlined into
     /// it, and the function itself, the node `root`, between them.
-    pub(super) fn push_scopes(
+    pub(crate) fn push_scopes(
         &mut self,
         virt: u64,
         (begin, end): (u32, u32),
@@ -124,6 +124,19 @@ impl UnitPart<'_> {
             }
         }
         push_block(&mut self.line_blocks, begin, end, first, self.lines.len());
+    }
+
+    /// Lays out one row that holds up to the code offset `end`.
+    pub(crate) fn push_line(&mut self, row: LineRow, end: u32) {
+        let first = self.lines.len();
+        self.lines.push(row);
+        push_block(
+            &mut self.line_blocks,
+            row.start,
+            end,
+            first,
+            self.lines.len(),
+        );
     }
 }
 

@@ -100,7 +100,10 @@ impl ElfFile {
             wrong: "cannot be read: the file may be cut off",
         };
         let headers = self.has_lost_headers().then_some(headers);
-        headers.into_iter().chain(table_faults::of(&self.headed)).collect()
+        headers
+            .into_iter()
+            .chain(table_faults::of(&self.headed))
+            .collect()
     }
 
     /// Returns the function descriptors, where functions have any.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::image::Image;
 use crate::index::Index;
 use crate::index::IndexError;
+use crate::index_builder::IndexBuilder;
 use crate::index_dir::Binding;
 use crate::index_dir::IndexDir;
 use crate::indexed::Indexed;
@@ -22,6 +23,7 @@ use crate::packed::unpacked;
 use crate::request::Source;
 use crate::sought::SoughtKind;
 use crate::sought::SoughtLog;
+use crate::source::SymbolSource;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::event;
 
@@ -36,6 +38,9 @@ impl Files {
     ) -> Result<Self, Error> {
         let limit = options.limits.file_bytes;
         let (own, path, expected) = match origin {
+            Origin::Source(Source::Symbols(source)) => {
+                return Self::of_symbols(&**source, expected, options);
+            }
             Origin::Source(Source::BuildId(id)) => {
                 let near = Near::new(None, None, Arc::clone(log));
                 let near = &near;
@@ -129,16 +134,39 @@ impl Files {
         })
     }
 
+    /// No files, and an index of what the source can tell in advance: if it can.
+    fn of_symbols(
+        source: &dyn SymbolSource,
+        build_id: Option<BuildId>,
+        options: &Arc<Options>,
+    ) -> Result<Self, Error> {
+        let mut index = IndexBuilder::default();
+        if let Some(id) = build_id {
+            index = index.build_id(id);
+        }
+        match source.list(&mut index)? {
+            true => Ok(Self::of_index(index.finish()?.index, Arc::clone(options))),
+            false => Ok(Self::none()),
+        }
+    }
+
     /// Files of which the index is all there is.
     pub(crate) fn of_index(index: Index, options: Arc<Options>) -> Self {
         let indexed = Arc::new(Indexed::new(index, options));
+        Self {
+            indexed: Making::from(Some(indexed)),
+            ..Self::none()
+        }
+    }
+
+    fn none() -> Self {
         Self {
             own: Err(Error::NotFound),
             debug: None,
             path: None,
             dwarf: OnceLock::new(),
             symbols: SymbolTables::new(None, None),
-            indexed: Making::from(Some(indexed)),
+            indexed: Making::default(),
             kept: None,
             binding: None,
             log: Arc::default(),

@@ -5,12 +5,13 @@ use rayon::prelude::*;
 use super::blocks::{self, Placed};
 use super::files::Files;
 use super::functions::Functions;
+use super::merging::{Merging, TableSymbols};
 use super::nodes::{KnownNodes, Nodes, at_row};
 use super::spots::{self, SharedFiles, SpotTables, Spots};
-use super::{Sources, SymbolSource, gaps, layout};
+use super::{gaps, layout};
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
-use crate::dwarf::{Block, DwarfFile, LineRow, UnitPart};
+use crate::dwarf::{Block, LineRow, UnitPart};
 use crate::index::{
     Column, Extent, FileRecord, FunctionRecord, Index, Le32, Meta, NONE, Node, NodeRow, Parts, Row,
     buckets,
@@ -77,26 +78,26 @@ struct Scopes {
 /// counts where.
 ///
 /// What cannot be shared among threads stands beside something else that cannot.
-pub(super) fn merge<'d>(
+pub(crate) fn merge<'d>(
     mut parts: Vec<UnitPart<'d>>,
     claims: impl FnOnce(&CodeMap) -> Claims + Send,
-    symbols: &SymbolSource<'d>,
-    sources: Sources<'d>,
+    symbols: &TableSymbols<'d>,
+    merging: Merging<'_>,
 ) -> Index {
-    let code = &sources.code;
+    let code = &merging.code;
     let named = parts.par_iter_mut();
     named.for_each(|part| gaps::name_functions(part, symbols.symbols, code));
     let ((functions, function_rows), ((files, file_rows), claims)) = rayon::join(
         || function_rows(&parts),
         || {
-            let files = || file_rows(&parts, sources.limits.name_bytes);
+            let files = || file_rows(&parts, merging.limits.name_bytes);
             rayon::join(files, || claims(code))
         },
     );
     let meta = Meta {
-        build_id: sources.build_id,
-        inline_depth: sources.limits.inline_depth.into(),
-        incomplete: sources.dwarf.is_none_or(DwarfFile::is_incomplete),
+        build_id: merging.build_id,
+        inline_depth: merging.limits.inline_depth.into(),
+        incomplete: merging.is_incomplete,
         limited: symbols.limited || claims.limited || parts.iter().any(|part| part.limited),
         ..Meta::default()
     };
@@ -132,7 +133,7 @@ pub(super) fn merge<'d>(
     let (spots, spot_columns) = spots;
     Index::new(Parts {
         buckets: Column::Built(buckets),
-        windows: Column::Built(sources.code.into_windows()),
+        windows: Column::Built(merging.code.into_windows()),
         scopes: Column::Built(scope_rows),
         lines: Column::Built(lines),
         spots: Column::Built(spots),
@@ -217,7 +218,7 @@ fn scopes<'d>(
     claims: &Claims,
     mut functions: Functions<'d>,
     files: Files<'d>,
-    symbols: &SymbolSource<'d>,
+    symbols: &TableSymbols<'d>,
     code: &CodeMap,
 ) -> Scopes {
     let blocks = merged.iter().map(|source| source.scope_blocks.as_slice());

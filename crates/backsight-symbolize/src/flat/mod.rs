@@ -15,8 +15,12 @@ mod functions;
 mod gaps;
 mod layout;
 mod merge;
+mod merging;
 mod nodes;
 mod spots;
+
+pub(crate) use merge::merge;
+pub(crate) use merging::{Merging, TableSymbols};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,7 +30,6 @@ use rayon::prelude::*;
 use crate::claims::Claims;
 use crate::code_map::CodeMap;
 use crate::dwarf::{DwarfFile, FileUnits, Scratch, UnitPart};
-use crate::elf::Symbols;
 use crate::index::Index;
 use crate::limits::Limits;
 
@@ -40,23 +43,27 @@ pub(crate) struct Sources<'s> {
     pub(crate) limits: &'s Limits,
 }
 
-/// What the symbol tables of a module's files say.
-#[derive(Debug)]
-pub(crate) struct SymbolSource<'s> {
-    pub(crate) symbols: &'s Symbols,
-    /// Whether a limit kept a table from being read.
-    pub(crate) limited: bool,
+impl<'s> Sources<'s> {
+    fn merging(self) -> Merging<'s> {
+        Merging {
+            build_id: self.build_id,
+            code: self.code,
+            is_incomplete: self.dwarf.is_none_or(DwarfFile::is_incomplete),
+            limits: self.limits,
+        }
+    }
 }
 
 /// Builds the index, in rayon's current thread pool. The symbol tables are read while
 /// units are flattened.
 pub(crate) fn build<'s>(
     sources: Sources<'s>,
-    symbols: impl FnOnce() -> SymbolSource<'s> + Send,
+    symbols: impl FnOnce() -> TableSymbols<'s> + Send,
 ) -> Index {
     let Sources { dwarf, .. } = sources;
     let Some(dwarf) = dwarf else {
-        return merge::merge(Vec::new(), |_| Claims::default(), &symbols(), sources);
+        let none = |_: &CodeMap| Claims::default();
+        return merge(Vec::new(), none, &symbols(), sources.merging());
     };
     dwarf.with_units(|units| {
         let (parts, symbols) = rayon::join(|| flatten_all(units, &sources.code), symbols);
@@ -67,7 +74,7 @@ pub(crate) fn build<'s>(
             units.release();
             claims
         };
-        let index = merge::merge(parts, claims, &symbols, sources);
+        let index = merge(parts, claims, &symbols, sources.merging());
         units.release();
         index
     })

@@ -27,6 +27,7 @@
 //! these must be equal too. By path the build IDs must be equal. What does not count is passed over, and the next place
 //! is looked at.
 
+mod fetched;
 mod module;
 mod named;
 mod near;

@@ -52,7 +52,7 @@ impl<'o> Search<'o> {
                 Err(_) => {}
             }
         }
-        Err(refused)
+        self.fetched_module(id).ok_or(refused)
     }
 }
 
@@ -72,17 +72,23 @@ pub fn find(path: Option<&Path>, id: BuildId, options: &Options) -> Result<File,
 
 fn open(site: &Site, id: &BuildId, options: &Options) -> Result<File, Error> {
     let file = site.open()?;
-    let cache = ReadCache::new(&file);
+    prove(&file, id, options)?;
+    Ok(file)
+}
+
+/// Says why a file is not the module of this build ID.
+pub(super) fn prove(file: &File, id: &BuildId, options: &Options) -> Result<(), Error> {
+    let cache = ReadCache::new(file);
     match check(&cache, id) {
         // Kernel modules are packed as a whole.
         Err(Error::Elf(backsight_elf::Error::NotElf)) => {
-            let image = Image::of_file(&file, options.access, options.limits.file_bytes)?;
+            let image = Image::of_file(file, options.access, options.limits.file_bytes)?;
             let image = unpacked(image, &options.limits)?;
             check(&*image, id)?;
         }
         checked => checked?,
     }
-    Ok(file)
+    Ok(())
 }
 
 /// Says why it is not the module of this build ID.

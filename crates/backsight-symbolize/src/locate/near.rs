@@ -1,6 +1,6 @@
 //! Where the files stand that others are looked for around.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use backsight_files::By;
@@ -37,6 +37,11 @@ impl Near {
     /// Returns where files are noted that are too large.
     pub(crate) fn oversized(&self) -> &OversizedFiles {
         &self.log.oversized
+    }
+
+    /// Returns the path of the module, as it was given.
+    pub(super) fn module_path(&self) -> Option<&Path> {
+        self.module.as_deref()
     }
 
     /// Returns the path of the file, as this host knows it; of the module, where it is

@@ -57,7 +57,8 @@ impl<'o> Search<'o> {
         let by_id = || id.and_then(|id| self.by_build_id(&id));
         let by_link = || self.by_debug_link(id, own?);
         let by_path = || id.and_then(|id| self.by_path(&id));
-        by_id().or_else(by_link).or_else(by_path)
+        let fetched = || id.and_then(|id| self.fetched_debug_file(&id));
+        by_id().or_else(by_link).or_else(by_path).or_else(fetched)
     }
 
     fn by_build_id(self, id: &BuildId) -> Option<Found> {

@@ -48,6 +48,16 @@ impl Site {
         inside.chain([host]).collect()
     }
 
+    /// Returns what a file is called that was brought from elsewhere. Other files are not
+    /// looked for around it.
+    pub(super) fn of_fetched(name: &Path) -> Self {
+        Self {
+            root: None,
+            path: name.to_owned(),
+            by: By::File,
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

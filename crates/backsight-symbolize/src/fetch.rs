@@ -1,0 +1,54 @@
+//! Files that are had from elsewhere: a seam for stores and servers.
+//!
+//! This crate looks in directories alone. Whoever has files elsewhere hands a [`Fetch`] in
+//! ([`Options::fetchers`](crate::Options::fetchers)); it is asked when no directory has a
+//! file. What it returns counts only when it carries the build ID that was asked for.
+
+use std::fmt::Debug;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use backsight_types::BuildId;
+
+use crate::sought::SoughtKind;
+
+/// Brings files from elsewhere. It is asked from several threads at once, and may take its
+/// time: whoever wants the module waits.
+pub trait Fetch: Debug + Send + Sync {
+    /// Returns a file; `None` when it has none. Nothing is asked for twice of one module.
+    fn fetch(&self, wanted: &Wanted<'_>) -> Option<Fetched>;
+}
+
+/// Which file is wanted.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Wanted<'w> {
+    /// [`SoughtKind::Module`] or [`SoughtKind::DebugFile`].
+    pub kind: SoughtKind,
+    /// The build ID that it must carry.
+    pub build_id: &'w BuildId,
+    /// Where the module stood, if that is known.
+    pub path: Option<&'w Path>,
+}
+
+/// A file that was brought.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// Open for reading.
+    pub file: File,
+    /// What it is called in [`Sought`](crate::Sought): where it is kept here, or where it
+    /// is from.
+    pub name: PathBuf,
+}
+
+impl Fetched {
+    /// A file by this name.
+    #[must_use]
+    pub fn new(file: File, name: impl Into<PathBuf>) -> Self {
+        Self {
+            file,
+            name: name.into(),
+        }
+    }
+}

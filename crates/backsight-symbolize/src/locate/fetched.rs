@@ -1,0 +1,59 @@
+//! Files that fetchers bring, proven by their build IDs.
+
+use std::fs::File;
+
+use backsight_types::BuildId;
+
+use super::module;
+use super::search::{Found, Search};
+use super::site::Site;
+use crate::elf::ElfFile;
+use crate::error::Error;
+use crate::fetch::{Fetched, Wanted};
+use crate::sought::SoughtKind;
+
+impl Search<'_> {
+    /// Returns the debug file of this build ID that a fetcher brings.
+    pub(super) fn fetched_debug_file(self, id: &BuildId) -> Option<Found> {
+        let limit = self.options.limits.file_bytes;
+        self.each_fetched(SoughtKind::DebugFile, id, |fetched| {
+            let elf = ElfFile::read(&fetched.file, limit, self.options)?;
+            match elf.build_id() == Some(*id) {
+                true => Ok(elf),
+                false => Err(Error::BuildIdMismatch),
+            }
+        })
+        .map(|(elf, site)| Found { elf, site })
+    }
+
+    /// Returns the module of this build ID that a fetcher brings.
+    pub(super) fn fetched_module(self, id: &BuildId) -> Option<File> {
+        let proven = self.each_fetched(SoughtKind::Module, id, |fetched| {
+            module::prove(&fetched.file, id, self.options)?;
+            Ok(fetched.file.try_clone()?)
+        });
+        proven.map(|(file, _)| file)
+    }
+
+    fn each_fetched<T>(
+        self,
+        kind: SoughtKind,
+        id: &BuildId,
+        prove: impl Fn(&Fetched) -> Result<T, Error>,
+    ) -> Option<(T, Site)> {
+        let path = self.near.module_path();
+        let wanted = Wanted {
+            kind,
+            build_id: id,
+            path,
+        };
+        self.options.fetchers.iter().find_map(|fetcher| {
+            let fetched = fetcher.fetch(&wanted)?;
+            let site = Site::of_fetched(&fetched.name);
+            let proven = prove(&fetched);
+            let outcome = proven.as_ref().map(drop).map_err(Clone::clone);
+            self.near.note(kind, &site, outcome);
+            Some((proven.ok()?, site))
+        })
+    }
+}
