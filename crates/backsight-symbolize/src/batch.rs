@@ -9,17 +9,13 @@ use rayon::prelude::*;
 
 use crate::answers::{Answers, Entry};
 use crate::distinct::Distinct;
-use crate::frame::Frames;
+use crate::groups::{CHUNK, groups, look_up};
 use crate::index::NONE;
 use crate::indexed::Indexed;
 use crate::module::Module;
 use crate::options::Options;
 use crate::options::Tier;
 use crate::request::Request;
-
-/// Addresses that one thread takes at a time: enough to outweigh the handing
-/// over, few enough to share a single large module among all threads.
-pub(crate) const CHUNK: usize = 256;
 
 /// Addresses that are searched for side by side: enough that their reads of memory
 /// overlap, few enough that what was read is still in the nearest cache.
@@ -36,14 +32,6 @@ pub(crate) enum Names {
     Borrowed,
     /// None: its answers will get names of their own.
     Owned,
-}
-
-/// One distinct address of a batch, and the requests that ask for it.
-struct Group {
-    module: usize,
-    virt: VirtOffset,
-    /// In the sorted list of requests.
-    requests: std::ops::Range<usize>,
 }
 
 /// How a batch goes about each of its modules.
@@ -351,52 +339,4 @@ fn count_distinct(
     for ((_, count), distinct) in wanted.iter_mut().zip(&counts) {
         *count = distinct.as_ref().map_or(*count, Distinct::count);
     }
-}
-
-/// Returns the distinct addresses of a sorted list.
-fn groups(order: &[(usize, VirtOffset, usize)]) -> Vec<Group> {
-    let mut groups = Vec::new();
-    let mut start: usize = 0;
-    for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        let end = start.saturating_add(same.len());
-        if let Some((module, virt, _)) = same.first() {
-            groups.push(Group {
-                module: *module,
-                virt: *virt,
-                requests: start..end,
-            });
-        }
-        start = end;
-    }
-    groups
-}
-
-/// Looks the groups up, the modules with most addresses first, so that no thread
-/// is left alone with a large one at the end.
-fn look_up(modules: &[Arc<Module>], groups: &[Group]) -> Vec<Result<Frames, Reason>> {
-    let mut by_module: Vec<(usize, &[Group])> = Vec::new();
-    let mut start: usize = 0;
-    for same in groups.chunk_by(|a, b| a.module == b.module) {
-        by_module.push((start, same));
-        start = start.saturating_add(same.len());
-    }
-    by_module.sort_by_key(|(_, groups)| std::cmp::Reverse(groups.len()));
-    let chunks: Vec<(usize, &[Group])> = by_module
-        .into_iter()
-        .flat_map(|(start, groups)| {
-            let starts = (start..).step_by(CHUNK);
-            starts.zip(groups.chunks(CHUNK))
-        })
-        .collect();
-    let find = |group: &Group| {
-        let module = modules.get(group.module).ok_or(Reason::NoSymbols)?;
-        module.find(group.virt)
-    };
-    let mut found: Vec<(usize, Vec<Result<Frames, Reason>>)> = chunks
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|(start, groups)| (start, groups.iter().map(find).collect()))
-        .collect();
-    found.sort_unstable_by_key(|(start, _)| *start);
-    found.into_iter().flat_map(|(_, results)| results).collect()
 }

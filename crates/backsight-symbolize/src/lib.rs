@@ -76,6 +76,7 @@ mod files;
 mod flat;
 mod frame;
 mod frame_ref;
+mod groups;
 mod image;
 mod index;
 mod index_builder;

@@ -7,11 +7,12 @@ use backsight_types::{BuildId, Reason, Segments};
 use rayon::prelude::*;
 
 use crate::answers::{Answers, Entry, Stack};
-use crate::batch::{CHUNK, Names, Plan};
+use crate::batch::{Names, Plan};
 use crate::budget::Usage;
 use crate::error::Error;
 use crate::files::Files;
 use crate::frame::Frames;
+use crate::groups::CHUNK;
 use crate::module::Module;
 use crate::options::Options;
 use crate::request::{ModuleId, Request, Source};

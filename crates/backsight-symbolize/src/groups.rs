@@ -1,0 +1,69 @@
+//! The distinct addresses of a batch, looked up unit by unit.
+
+use std::sync::Arc;
+
+use backsight_types::{Reason, VirtOffset};
+use rayon::prelude::*;
+
+use crate::frame::Frames;
+use crate::module::Module;
+
+/// Addresses that one thread takes at a time: enough to outweigh the handing
+/// over, few enough to share a single large module among all threads.
+pub(crate) const CHUNK: usize = 256;
+
+/// One distinct address of a batch, and the requests that ask for it.
+pub(crate) struct Group {
+    pub(crate) module: usize,
+    pub(crate) virt: VirtOffset,
+    /// In the sorted list of requests.
+    pub(crate) requests: std::ops::Range<usize>,
+}
+
+/// Returns the distinct addresses of a sorted list.
+pub(crate) fn groups(order: &[(usize, VirtOffset, usize)]) -> Vec<Group> {
+    let mut groups = Vec::new();
+    let mut start: usize = 0;
+    for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let end = start.saturating_add(same.len());
+        if let Some((module, virt, _)) = same.first() {
+            groups.push(Group {
+                module: *module,
+                virt: *virt,
+                requests: start..end,
+            });
+        }
+        start = end;
+    }
+    groups
+}
+
+/// Looks the groups up, the modules with most addresses first, so that no thread
+/// is left alone with a large one at the end.
+pub(crate) fn look_up(modules: &[Arc<Module>], groups: &[Group]) -> Vec<Result<Frames, Reason>> {
+    let mut by_module: Vec<(usize, &[Group])> = Vec::new();
+    let mut start: usize = 0;
+    for same in groups.chunk_by(|a, b| a.module == b.module) {
+        by_module.push((start, same));
+        start = start.saturating_add(same.len());
+    }
+    by_module.sort_by_key(|(_, groups)| std::cmp::Reverse(groups.len()));
+    let chunks: Vec<(usize, &[Group])> = by_module
+        .into_iter()
+        .flat_map(|(start, groups)| {
+            let starts = (start..).step_by(CHUNK);
+            starts.zip(groups.chunks(CHUNK))
+        })
+        .collect();
+    let find = |group: &Group| {
+        let module = modules.get(group.module).ok_or(Reason::NoSymbols)?;
+        module.find(group.virt)
+    };
+    let mut found: Vec<(usize, Vec<Result<Frames, Reason>>)> = chunks
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(start, groups)| (start, groups.iter().map(find).collect()))
+        .collect();
+    found.sort_unstable_by_key(|(start, _)| *start);
+    found.into_iter().flat_map(|(_, results)| results).collect()
+}
