@@ -1,7 +1,8 @@
 //! Chores of the repository: `cargo xtask` and one of
 //!
 //! ```text
-//! tidy                          the invariants that a scan of the text can hold
+//! tidy [--floors]               the invariants that a scan of the text can hold; or on
+//!                               how many floors the files of each crate stand
 //! fixtures [rebuild]            each fixture is what its hash says
 //! old-kernel ERRNO|all [ARGS]   the suite on a kernel that refuses PROCMAP_QUERY;
 //!                               ARGS go to cargo test
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 
 use root::root;
 
-const USAGE: &str = "usage: cargo xtask tidy | fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
+const USAGE: &str = "usage: cargo xtask tidy [--floors] | fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
      kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…] | \
      differential [--dir DIR] [NAME…|FILE…] | exports [--dir DIR]";
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["tidy"] => tidy::run(),
+        ["tidy", "--floors"] => tidy::floors(),
         ["fixtures"] => fixtures::verify(&root().join("fixtures")),
         ["fixtures", "rebuild"] => fixtures::rebuild(&root().join("fixtures")),
         ["old-kernel", errno, args @ ..] => old_kernel::run(errno, args),

@@ -3,11 +3,16 @@
 //! Each rule is a function from the tree of files to complaints, named for what it
 //! holds. To add one, write it and put it into [`RULES`].
 
+mod arrows;
+mod circles;
 mod code;
 mod complaint;
+mod file_graph;
 mod files;
 mod manifests;
+mod paths;
 mod rust;
+mod tokens;
 mod tree;
 
 use complaint::Complaint;
@@ -61,6 +66,11 @@ const RULES: &[(&str, Rule)] = &[
         "crates say what they are",
         manifests::crates_say_what_they_are,
     ),
+    ("no file is in a circle", arrows::no_file_is_in_a_circle),
+    (
+        "imports name the module that defines",
+        arrows::imports_name_the_module_that_defines,
+    ),
     ("files are short", files::files_are_short),
     ("files are small", files::files_are_small),
     ("no machine's paths", files::no_machine_paths),
@@ -85,6 +95,11 @@ pub(crate) fn run() -> Result<String, String> {
         )),
         false => Err(complaints.join("\n")),
     }
+}
+
+/// Returns how the files of each crate stand on each other.
+pub(crate) fn floors() -> Result<String, String> {
+    Ok(arrows::floors_of_crates(&Tree::of_git(&root())?))
 }
 
 #[cfg(test)]

@@ -125,13 +125,20 @@ impl Tree {
 }
 
 #[cfg(test)]
+impl File {
+    pub(super) fn of(path: &str, text: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        }
+    }
+}
+
+#[cfg(test)]
 impl Tree {
     /// Returns a tree of these paths and texts.
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
-        let files = files.iter().map(|(path, text)| File {
-            path: (*path).to_owned(),
-            bytes: text.as_bytes().to_vec(),
-        });
+        let files = files.iter().map(|(path, text)| File::of(path, text));
         Self {
             files: files.collect(),
         }
