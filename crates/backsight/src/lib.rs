@@ -43,6 +43,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+mod call_frames;
 mod capture;
 mod find;
 mod headers;
@@ -54,9 +55,10 @@ mod threads;
 
 pub use backsight_types::profile::Profile;
 
+pub use call_frames::call_frames;
 pub use capture::{
     Ends, Finished, NotWalked, PerfData, Recording, RecordingError, RecordingOptions, Unproven,
-    is_called,
+    is_called, recording_files,
 };
 pub use find::ModuleFiles;
 pub use headers::{HeadersError, headers};

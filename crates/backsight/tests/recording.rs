@@ -114,15 +114,16 @@ fn what_cannot_be_read_is_named() {
     let open = |path: &Path, options| PerfData::of_file(path, options, ModuleFiles::default());
     let nowhere = Path::new("/nowhere/perf.data");
     match open(nowhere, RecordingOptions::default()) {
-        Err(error @ RecordingError::Open { .. }) => {
-            assert!(
-                error.to_string().starts_with("/nowhere/perf.data: "),
-                "{error}"
-            );
+        Err(error @ RecordingError::Io { .. }) => {
+            let text = error.to_string();
+            assert!(text.starts_with("open /nowhere/perf.data: "), "{text}");
         }
         other => panic!("{other:?}"),
     }
     let dir = tempfile::tempdir().unwrap();
+    let read = open(dir.path(), RecordingOptions::default());
+    let is_in_folder = matches!(read, Err(RecordingError::NotInFolder { .. }));
+    assert!(is_in_folder, "{read:?}");
     let path = dir.path().join("perf.data");
     std::fs::write(&path, "no recording").unwrap();
     let read = open(&path, RecordingOptions::default());
@@ -143,4 +144,30 @@ fn what_cannot_be_read_is_named() {
         other => panic!("{other:?}"),
     }
     assert!(open(&path, options("cycles")).is_ok());
+}
+
+#[test]
+fn a_folder_is_one_recording() {
+    let Some(program) = perf::program() else {
+        skip("no C compiler");
+        return;
+    };
+    let way = ["-e", "cpu-clock:u", "-g", "--threads"];
+    let command = [program.to_str().unwrap(), "forks", "30000"];
+    let recording = match perf::record(&way, &command) {
+        Ok(recording) => recording,
+        Err(why) => return skip(&why),
+    };
+    assert!(recording.data.is_dir());
+    let options = RecordingOptions::default();
+    let read = PerfData::of_file(&recording.data, options, ModuleFiles::default());
+    let read = read.unwrap().finish();
+    let theirs = recording.script(&["-G", "-F", "ip"]);
+    let theirs = theirs.lines().filter(|line| !line.trim().is_empty());
+    assert_eq!(read.profile.samples.len(), theirs.count());
+    assert!(
+        read.profile.processes.len() > 1,
+        "{:?}",
+        read.profile.processes
+    );
 }

@@ -1,6 +1,7 @@
 //! Where a recording is read from, and what is taken of it.
 
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
+use std::path::PathBuf;
 
 use backsight_formats::perf_data::{self, Reader};
 
@@ -32,13 +33,21 @@ impl RecordingOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordingError {
-    /// The file cannot be opened.
-    #[error("{}: cannot be opened: {error}", path.display())]
-    Open {
-        /// Its path, as it was given.
-        path: std::path::PathBuf,
+    /// A file cannot be opened, or a directory not be listed.
+    #[error("{operation} {}: {error}", path.display())]
+    Io {
+        /// What was to be done: `open` or `list`.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
         /// Why not.
-        error: backsight_files::Error,
+        error: io::Error,
+    },
+    /// A directory that `perf record --threads` did not make.
+    #[error("{}: a directory without a recording of perf", path.display())]
+    NotInFolder {
+        /// The directory.
+        path: PathBuf,
     },
     /// It is none, or its beginning is damaged.
     #[error(transparent)]

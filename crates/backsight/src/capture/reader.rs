@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-use backsight_files::By;
 use backsight_formats::perf_data::{Event, Problems, Reader};
 use backsight_types::profile::Profile;
 
 use super::ends::Ends;
 use super::events::Capture;
 use super::files::Unproven;
+use super::folder::recording_files;
 use super::input::{Recording, RecordingError, RecordingOptions};
 use super::unwind::NotWalked;
 use crate::find::ModuleFiles;
@@ -60,8 +60,8 @@ pub struct Finished {
 }
 
 impl PerfData<BufReader<File>> {
-    /// Opens the file that `perf record` wrote. What its modules are is looked for in
-    /// `files`.
+    /// Opens the file that `perf record` wrote, or the directory that `perf record
+    /// --threads` made. What its modules are is looked for in `files`.
     ///
     /// # Errors
     /// When it cannot be opened, or is no recording.
@@ -70,14 +70,9 @@ impl PerfData<BufReader<File>> {
         options: RecordingOptions,
         files: ModuleFiles,
     ) -> Result<Self, RecordingError> {
-        let path = path.as_ref();
-        let opened = backsight_files::open(path, By::Caller);
-        let file = opened.map_err(|error| RecordingError::Open {
-            path: path.to_owned(),
-            error,
-        })?;
-        let input = BufReader::with_capacity(BUFFER, file);
-        Self::open(Recording::Files(vec![input]), options, files)
+        let all = recording_files(path.as_ref())?.into_iter();
+        let all = all.map(|file| BufReader::with_capacity(BUFFER, file));
+        Self::open(Recording::Files(all.collect()), options, files)
     }
 }
 

@@ -6,14 +6,14 @@
 
 use backsight_formats::perf_data::{ChainEntry, Context, Sample, UserStack};
 use backsight_normalize::{CodeMapping, Replay};
-use backsight_types::{Module, ModuleIdx, ModuleKind};
-use backsight_unwind::{CallFrames, CodeMap, End, FileIdx, MappedCode, Walker};
+use backsight_types::{Module, ModuleIdx};
+use backsight_unwind::{CodeMap, End, FileIdx, MappedCode, Walker};
 use hashbrown::HashMap;
-use object::ReadCache;
 
 use super::piece::Unwound;
 use super::registers;
 use super::spaces::Who;
+use crate::call_frames::call_frames;
 use crate::find::ModuleFiles;
 use crate::host::Host;
 
@@ -190,22 +190,4 @@ impl Unwinders {
         let bias = walker.file(index)?.bias(mapping.range, mapping.offset)?;
         Some((index, bias))
     }
-}
-
-fn call_frames(module: &Module, files: &ModuleFiles) -> Option<CallFrames> {
-    if module.kind == ModuleKind::Vdso {
-        let image = files.host().vdso_with(module.build_id?)?;
-        return CallFrames::read(&image[..]);
-    }
-    // Without segments nothing proved that this is the file.
-    module.segments.as_ref()?;
-    let file = files.open(module).ok()?;
-    let mut frames = CallFrames::read(&ReadCache::new(&file))?;
-    // `strip` takes away `.debug_frame`, and leaves the `.eh_frame` of a few functions.
-    if !frames.has_debug_frame()
-        && let Some(debug_file) = files.open_debug_file(&file, module)
-    {
-        frames.add_debug_file(&ReadCache::new(debug_file));
-    }
-    Some(frames)
 }
