@@ -8,8 +8,8 @@
 use std::error::Error;
 use std::io;
 
+use backsight::formats::pprof;
 use backsight::{ModuleFiles, PerfData, ProfileSymbolizer, RecordingOptions};
-use backsight_formats::pprof;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (files, options) = (ModuleFiles::of_this_host(), RecordingOptions::default());

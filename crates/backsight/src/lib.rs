@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! use backsight::{ModuleFiles, PerfData, ProfileSymbolizer, RecordingOptions};
-//! use backsight_formats::pprof;
+//! use backsight::formats::pprof;
 //!
 //! let (files, options) = (ModuleFiles::of_this_host(), RecordingOptions::default());
 //! let mut read = PerfData::of_file("perf.data", options, files.clone())?.finish();
@@ -53,6 +53,12 @@ mod lookup;
 mod profile;
 mod threads;
 
+/// The formats that profiles are read from and written to.
+pub use backsight_formats as formats;
+/// Places in modules to frames: its options, and what it says of what it looked for.
+pub use backsight_symbolize as symbolize;
+/// Addresses, modules, reasons, and the model of a profile.
+pub use backsight_types as types;
 pub use backsight_types::profile::Profile;
 
 pub use call_frames::call_frames;

@@ -68,7 +68,7 @@ impl LiveOptions {
 ///
 /// ```
 /// use backsight::Live;
-/// use backsight_types::AbsAddr;
+/// use backsight::types::AbsAddr;
 ///
 /// fn here() {}
 ///
