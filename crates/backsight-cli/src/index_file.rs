@@ -5,13 +5,9 @@ use std::path::Path;
 use backsight_symbolize::{Error, IndexError, Options, SymbolIndex};
 
 use crate::failure::Cause;
-use crate::file::open_regular;
 
 /// Opens an index file, or returns why not and the way out.
 pub(crate) fn open(path: &Path) -> Result<SymbolIndex, String> {
-    // The symbolizer tells the kind of an error alone; this one has its number, and
-    // so the way out.
-    open_regular(path).map_err(|error| Cause(&error).to_string())?;
     SymbolIndex::open(path, &Options::default()).map_err(|error| cause(&error))
 }
 
@@ -19,7 +15,7 @@ pub(crate) fn open(path: &Path) -> Result<SymbolIndex, String> {
 pub(crate) fn cause(error: &IndexError) -> String {
     match error {
         IndexError::NotAnIndex => format!("{error}: `backsight index build FILE` makes one"),
-        IndexError::File(Error::Io(kind)) => std::io::Error::from(*kind).to_string(),
+        IndexError::File(Error::Io(error)) => Cause(&(*error).into()).to_string(),
         other => other.to_string(),
     }
 }

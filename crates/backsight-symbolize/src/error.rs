@@ -1,14 +1,69 @@
 //! Why a module has no bytes to look into.
 
+use std::fmt;
+use std::io::ErrorKind;
+
 use backsight_types::Reason;
+
+/// What the system said of a file. The path stands beside it: in
+/// [`Sought`](crate::Sought), or in what was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IoError {
+    kind: ErrorKind,
+    errno: Option<i32>,
+}
+
+impl IoError {
+    /// What kind of error it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The system's number of it, `EMFILE` for one; `None` when it is not the system's.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        self.errno
+    }
+}
+
+impl From<std::io::Error> for IoError {
+    fn from(error: std::io::Error) -> Self {
+        Self {
+            kind: error.kind(),
+            errno: error.raw_os_error(),
+        }
+    }
+}
+
+impl From<ErrorKind> for IoError {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, errno: None }
+    }
+}
+
+impl From<IoError> for std::io::Error {
+    fn from(error: IoError) -> Self {
+        match error.errno {
+            Some(errno) => Self::from_raw_os_error(errno),
+            None => Self::from(error.kind),
+        }
+    }
+}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        std::io::Error::from(*self).fmt(f)
+    }
+}
 
 /// Why a module, or a debug file, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// It cannot be opened, mapped or read.
-    #[error("cannot be read: {}", std::io::Error::from(*.0))]
-    Io(std::io::ErrorKind),
+    #[error("cannot be read: {0}")]
+    Io(IoError),
     /// It is a directory, a FIFO, a socket or a device. It was not opened to find out.
     #[error("not a regular file")]
     NotRegularFile,
@@ -118,6 +173,6 @@ fn too_much(needed: u64, allowed: Option<u64>) -> String {
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        Self::Io(error.kind())
+        Self::Io(error.into())
     }
 }

@@ -111,7 +111,7 @@ fn read_file(file: &File, size: u64, limit: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     bytes
         .try_reserve_exact(size)
-        .map_err(|_| Error::Io(std::io::ErrorKind::OutOfMemory))?;
+        .map_err(|_| Error::Io(std::io::ErrorKind::OutOfMemory.into()))?;
     bytes.resize(size, 0);
     // A file that shrinks meanwhile ends early; one that grows is cut off where
     // it ended before.

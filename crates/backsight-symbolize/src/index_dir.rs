@@ -102,7 +102,9 @@ impl IndexDir {
     /// [`IndexError::NotOurs`], and [`IndexError::File`] when it cannot be opened.
     pub fn check(&self) -> Result<(), IndexError> {
         match self.held() {
-            Err(IndexError::File(Error::Io(ErrorKind::NotFound))) => Ok(()),
+            Err(IndexError::File(Error::Io(error))) if error.kind() == ErrorKind::NotFound => {
+                Ok(())
+            }
             held => held.map(drop),
         }
     }

@@ -111,7 +111,7 @@ pub use answers::{Answers, Stack};
 pub use backsight_demangle::demangle;
 pub use budget::{Budget, Usage};
 pub use definitions::{Definition, DefinitionKind};
-pub use error::Error;
+pub use error::{Error, IoError};
 pub use fetch::{Fetch, Fetched, Wanted};
 pub use frame::{Frame, Frames};
 pub use frame_ref::{FrameRef, StackFrames};

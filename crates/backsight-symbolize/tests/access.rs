@@ -27,7 +27,7 @@ fn only_regular_files_are_opened_and_none_is_waited_for() {
         (
             "nothing",
             fixture.path("absent"),
-            Error::Io(std::io::ErrorKind::NotFound),
+            Error::Io(std::io::Error::from_raw_os_error(2).into()),
         ),
     ];
     for (name, path, want) in cases {

@@ -37,7 +37,7 @@ fn outcomes(options: Options, bytes: &[u8], kind: SoughtKind) -> Vec<Result<(), 
     symbolizer.load(module).expect("it is read");
     let sought = symbolizer.sought(module).into_iter();
     let there = sought.filter(|sought| {
-        let missing = Err(Error::Io(std::io::ErrorKind::NotFound));
+        let missing = Err(Error::Io(std::io::Error::from_raw_os_error(2).into()));
         sought.kind == kind && sought.outcome != missing
     });
     there.map(|sought| sought.outcome).collect()

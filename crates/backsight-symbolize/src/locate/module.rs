@@ -13,6 +13,7 @@
 //! say where in the module anything is: it does not count.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use backsight_elf::Headers;
@@ -118,11 +119,10 @@ fn has_code<'d>(file: impl ReadRef<'d>) -> bool {
 }
 
 fn is_missing(error: &Error) -> bool {
-    use std::io::ErrorKind::{NotADirectory, NotFound};
-    matches!(
-        error,
-        Error::NotFound | Error::NotTheModule | Error::Io(NotFound | NotADirectory)
-    )
+    match error {
+        Error::Io(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        other => matches!(other, Error::NotFound | Error::NotTheModule),
+    }
 }
 
 fn names_of(id: &BuildId) -> [PathBuf; 3] {
