@@ -74,6 +74,26 @@ fn wait_for_output(pid: u32, folder: &Path) {
     }
 }
 
+/// Returns the command as a shell in a terminal starts it. What starts these tests may have
+/// SIGINT ignored, as a script does for what it leaves to itself: that is inherited, and
+/// commands keep to it.
+fn interruptible() -> Command {
+    let status = fs::read_to_string("/proc/self/status").expect("this process");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = u64::from_str_radix(ignored.expect("a line").trim(), 16).expect("a mask");
+    let asked = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+    if !asked
+        .iter()
+        .any(|signal| ignored >> (*signal as u32 - 1) & 1 == 1)
+    {
+        return backsight();
+    }
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,TERM,HUP");
+    command.arg(backsight().get_program());
+    command
+}
+
 /// Has a command convert what comes on standard input, until it has begun its output.
 fn begin_conversion(mut command: Command, output: &Path) -> (Child, ChildStdin) {
     let args = [
@@ -102,7 +122,7 @@ fn interrupt_conversion(signal: Signal, before: Option<&str>, has_unnamed: bool)
     if let Some(text) = before {
         fs::write(&output, text).expect("ours");
     }
-    let (child, stdin) = begin_conversion(backsight(), &output);
+    let (child, stdin) = begin_conversion(interruptible(), &output);
     if !has_unnamed {
         assert!(
             names(dir.path()).iter().any(|name| name.ends_with(".part")),
@@ -185,7 +205,7 @@ fn an_index_is_whole_or_not_there() {
     let dir = tempfile::tempdir().expect("a folder");
     let output = dir.path().join("a.index");
     let build = || {
-        let mut command = backsight();
+        let mut command = interruptible();
         command.args(["index", "build", LIBC, "-o"]).arg(&output);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command
