@@ -17,7 +17,9 @@ mod shown;
 mod text_event;
 mod write;
 
+use std::fs::{self, Metadata};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use backsight::ProfileSymbolizer;
@@ -158,6 +160,7 @@ impl Convert {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         let (input, output) = self.paths.both()?;
         let to = Output::of(output, self.to)?;
+        check_place(output, input)?;
         self.symbols.use_jobs()?;
         if !self.no_symbols {
             self.symbols.check();
@@ -272,6 +275,31 @@ impl Convert {
             Some(name) => choose_type(profile, name),
             None => Ok(()),
         }
+    }
+}
+
+/// What is written takes the place of what stands there: that must not be what is read.
+fn check_place(output: &Path, input: &Path) -> Result<()> {
+    let same = |there: &Metadata, other: &Metadata| {
+        there.is_file() && (there.dev(), there.ino()) == (other.dev(), other.ino())
+    };
+    let input = match input == Path::new("-") {
+        true => Path::new("/dev/stdin"),
+        false => input,
+    };
+    let Some(there) = output.metadata().ok().filter(|_| output != Path::new("-")) else {
+        return Ok(());
+    };
+    // `perf record --threads` leaves a folder.
+    let inside = fs::read_dir(input).into_iter().flatten().flatten();
+    let inside = inside.filter_map(|entry| entry.path().metadata().ok());
+    let mut read = input.metadata().ok().into_iter().chain(inside);
+    match read.any(|read| same(&there, &read)) {
+        true => Err(Failure::of(
+            Shown(output),
+            "would replace what is read: name another file",
+        )),
+        false => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::args::Format;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
 use crate::oversized;
+use crate::shortfalls;
 use crate::symbolize::Symbols;
 use crate::symbolize::accounted::{Accounted, say_sought};
 use crate::tool::TOOL;
@@ -79,6 +80,7 @@ impl Inspect {
     /// Says which tables are damaged: names may be missing. With -v all is said at the end.
     fn say_what_is_missing(&self, symbolizer: &Symbolizer, module: ModuleId) {
         oversized::say(symbolizer, [module].into_iter());
+        shortfalls::say(symbolizer);
         if !self.symbols.verbose {
             let all = symbolizer.sought(module).into_iter();
             say_sought(all.filter(|sought| sought.kind == SoughtKind::SymbolTable));

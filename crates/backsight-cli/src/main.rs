@@ -42,6 +42,7 @@ mod oversized;
 mod palette;
 mod perf_cache;
 mod progress;
+mod shortfalls;
 mod sink;
 mod symbolize;
 mod tool;

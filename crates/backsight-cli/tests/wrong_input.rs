@@ -92,3 +92,26 @@ fn convert_takes_its_files_in_order() {
     run(["convert"]).fails(2, &["name the file to read"]);
     run(["convert", &folded, &out, "c"]).fails(2, &["more are named"]);
 }
+
+/// By its name, by a link, and as standard input.
+#[test]
+fn an_output_that_is_the_input_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let input = dir.path().join("a.folded");
+    let link = dir.path().join("link.folded");
+    let text = "main;work 3\n";
+    fs::write(&input, text).expect("ours");
+    std::os::unix::fs::symlink(&input, &link).expect("ours");
+    for [read, written] in [[&input, &input], [&input, &link], [&link, &input]] {
+        let ran = run(["convert".as_ref(), read.as_os_str(), written.as_os_str()]);
+        ran.fails(1, &["would replace what is read"]);
+        let args = ["normalize".as_ref(), "-i".as_ref(), read.as_os_str()];
+        let ran = run(args.into_iter().chain(["-o".as_ref(), written.as_os_str()]));
+        ran.fails(1, &["would replace what is read"]);
+    }
+    let mut command = common::backsight();
+    command.args(["convert", "-i", "-", "-o"]).arg(&input);
+    command.stdin(fs::File::open(&input).expect("ours"));
+    assert_eq!(command.output().expect("it runs").status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&input).expect("still there"), text);
+}

@@ -125,6 +125,7 @@ impl Files {
                 is_of_strangers: self.is_of_strangers(),
                 sought: Vec::new(),
                 oversized: Vec::new(),
+                shortfalls: Vec::new(),
             };
             let is_whole = !index.limit_reached() && !index.is_incomplete();
             let may_be_kept = is_whole && !index.is_of_strangers && index.build_id().is_some();

@@ -14,6 +14,7 @@ use crate::indexed::Indexed;
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::request::{Place, Source};
+use crate::shortfall::Shortfall;
 use crate::sought::{Sought, SoughtLog};
 use crate::source::{Sources, SymbolSource, Turn};
 use crate::symbol_index::SymbolIndex;
@@ -253,6 +254,11 @@ impl Module {
         self.log.oversized.list()
     }
 
+    /// Returns what is less than it should be in its debug information.
+    pub(crate) fn shortfalls(&self) -> Vec<Shortfall> {
+        self.log.shortfalls.list()
+    }
+
     /// Returns what was looked for so far.
     pub(crate) fn sought(&self) -> Vec<Sought> {
         self.log.list()
@@ -272,6 +278,7 @@ impl Module {
             is_of_strangers: files.is_of_strangers(),
             sought: self.sought(),
             oversized: self.oversized(),
+            shortfalls: self.shortfalls(),
         })
     }
 

@@ -6,6 +6,8 @@
 //!    `_ZN1a12_GLOBAL__N_16helperEi` of `helper`. It says the namespaces and parameters
 //!    that the DIE leaves out, and which copy of the function this is. Of functions that
 //!    were folded together each so gets its own.
+//!    A symbol that is the plain name itself says that it is `extern "C"`, whatever
+//!    namespace its DIE stands in.
 //! 3. Else it has the plain name: symbols that are not mangled say no more, and of C
 //!    functions they are aliases as often as not (`__GI___clock_gettime`).
 //! 4. One whose DIE has no name has that of the symbol that covers its entry.
@@ -24,9 +26,15 @@ pub(crate) fn symbol_of<'s>(
 ) -> Option<Symbol<'s>> {
     match plain {
         None => symbols.find(entry),
-        Some(plain) => symbols
-            .starting_at(entry)
-            .find(|symbol| is_form_of(symbol.name, plain)),
+        Some(plain) => {
+            let form = symbols
+                .starting_at(entry)
+                .find(|symbol| is_form_of(symbol.name, plain));
+            form.or_else(|| {
+                let mut all = symbols.starting_at(entry);
+                all.find(|symbol| symbol.name == plain)
+            })
+        }
     }
 }
 

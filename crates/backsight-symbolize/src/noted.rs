@@ -3,6 +3,7 @@
 use crate::index::IndexError;
 use crate::oversized::Oversized;
 use crate::request::ModuleId;
+use crate::shortfall::Shortfall;
 use crate::sought::Sought;
 use crate::symbolizer::Symbolizer;
 
@@ -40,5 +41,14 @@ impl Symbolizer {
     pub fn oversized(&self, module: ModuleId) -> Vec<Oversized> {
         let module = self.module(module);
         module.map_or_else(Vec::new, |module| module.oversized())
+    }
+
+    /// Returns what answers about a module lack so far because a file that its debug
+    /// information names was not found, or because that is damaged. Empty for an id of
+    /// another symbolizer, and of a module whose index was read from a file.
+    #[must_use]
+    pub fn shortfalls(&self, module: ModuleId) -> Vec<Shortfall> {
+        let module = self.module(module);
+        module.map_or_else(Vec::new, |module| module.shortfalls())
     }
 }

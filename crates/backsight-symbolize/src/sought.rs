@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
 use crate::oversized::OversizedFiles;
+use crate::shortfall::Shortfalls;
 
 /// A place where a file was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub(crate) struct SoughtLog {
     all: Mutex<Vec<Sought>>,
     /// What was found, and too large.
     pub(crate) oversized: OversizedFiles,
+    /// What was not found, or is damaged.
+    pub(crate) shortfalls: Shortfalls,
 }
 
 impl SoughtLog {

@@ -12,6 +12,7 @@ use crate::image::Image;
 use crate::index::{Index, IndexError};
 use crate::options::Options;
 use crate::oversized::Oversized;
+use crate::shortfall::Shortfall;
 use crate::sought::Sought;
 
 /// All that a module's debug files say of its code, as sorted tables.
@@ -27,6 +28,8 @@ pub struct SymbolIndex {
     pub(crate) sought: Vec<Sought>,
     /// Files that were too large to be read when it was built.
     pub(crate) oversized: Vec<Oversized>,
+    /// What it lacks of what its debug information should say.
+    pub(crate) shortfalls: Vec<Shortfall>,
 }
 
 /// One table of an index.
@@ -49,6 +52,7 @@ impl SymbolIndex {
             is_of_strangers: false,
             sought: Vec::new(),
             oversized: Vec::new(),
+            shortfalls: Vec::new(),
         }
     }
 
@@ -80,6 +84,7 @@ impl SymbolIndex {
         Ok(Self {
             index,
             oversized: Vec::new(),
+            shortfalls: Vec::new(),
             is_of_strangers: !Identity::of(file)?.is_ours,
             sought: Vec::new(),
         })
@@ -94,6 +99,7 @@ impl SymbolIndex {
         Ok(Self {
             index,
             oversized: Vec::new(),
+            shortfalls: Vec::new(),
             is_of_strangers: false,
             sought: Vec::new(),
         })
@@ -156,6 +162,14 @@ impl SymbolIndex {
     #[must_use]
     pub fn oversized(&self) -> &[Oversized] {
         &self.oversized
+    }
+
+    /// Returns what it lacks of its module's debug information because a file was not found
+    /// or that is damaged. Empty of an index that was opened: see
+    /// [`is_incomplete`](Self::is_incomplete).
+    #[must_use]
+    pub fn shortfalls(&self) -> &[Shortfall] {
+        &self.shortfalls
     }
 
     /// Returns whether debug information, or a part of it that stands in a file of

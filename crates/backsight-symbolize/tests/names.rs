@@ -68,6 +68,7 @@ fn a_symbol_says_what_a_plain_name_leaves_out() {
         struct S { __attribute__((noinline)) int method(long k) { volatile long z = k; return z; } };
         int api(int n) { return helper(n) + S().method(n); }
         }
+        namespace q { extern "C" __attribute__((noinline)) int exported_c(int k) { volatile int z = k; return z; } }
         extern "C" { int plain(int k) { return a::api(k); } int __alias(int) __attribute__((alias("plain"))); }
     "#;
     let cases = [
@@ -80,6 +81,7 @@ fn a_symbol_says_what_a_plain_name_leaves_out() {
         ("6methodE", "a::S::method(long)"),
         ("3apiE", "a::api(int)"),
         ("plain", "plain"),
+        ("exported_c", "exported_c"),
     ];
     for (compiler, flag) in cases {
         let fixture = Fixture::new();

@@ -6,7 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use backsight_symbolize::{Error, IndexDir, IndexError, Source, SymbolIndex};
+use backsight_symbolize::{
+    Error, IndexDir, IndexError, Shortfall, ShortfallKind, Source, SymbolIndex,
+};
 
 use super::listing;
 use crate::args::Format;
@@ -17,6 +19,7 @@ use crate::index_file;
 use crate::kept_indexes::KeptIndexes;
 use crate::output;
 use crate::oversized;
+use crate::shortfalls;
 use crate::symbolize::Symbols;
 use crate::symbolize::accounted::say_sought;
 
@@ -80,6 +83,8 @@ impl Build {
             error => Failure::of(Shown(path), error),
         })?;
         index.oversized().iter().for_each(oversized::say_file);
+        let damaged = |it: &&Shortfall| it.kind != ShortfallKind::Missing;
+        shortfalls::say_all(index.shortfalls().iter().filter(damaged).cloned());
         if symbols.verbose {
             say_sought(index.sought().iter().cloned());
         }

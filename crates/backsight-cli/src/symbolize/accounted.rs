@@ -15,6 +15,7 @@ use crate::failure::complain;
 use crate::file::Shown;
 use crate::kept_indexes::say_not_written;
 use crate::oversized;
+use crate::shortfalls;
 
 /// What has a symbolizer in it.
 pub(crate) trait HasSymbolizer {
@@ -106,6 +107,7 @@ impl<S: HasSymbolizer> Drop for Accounted<S> {
             let modules = symbolizer.module_ids().into_iter();
             say_sought(modules.flat_map(|module| symbolizer.sought(module)));
         }
+        shortfalls::say(symbolizer);
         say_not_written(symbolizer, self.index_dir.as_ref());
     }
 }

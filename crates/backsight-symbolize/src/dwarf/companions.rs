@@ -14,6 +14,7 @@ use crate::elf::ElfFile;
 use crate::locate::{Near, Search, Site};
 use crate::options::Options;
 use crate::oversized::Oversized;
+use crate::shortfall::ShortfallKind;
 use crate::sought::SoughtKind;
 
 /// What was found, and what finding more may cost.
@@ -72,7 +73,7 @@ impl Companions {
         companions.supplementary =
             found.and_then(|found| companions.load(found.elf, Role::Supplementary, &found.site));
         if link.is_some() && companions.supplementary.is_none() {
-            companions.missing = AtomicBool::new(true);
+            companions.note_missing();
         }
         companions
     }
@@ -118,9 +119,15 @@ impl Companions {
             is_it.then(|| self.split.keep(sections)).flatten()
         });
         if found.is_none() {
-            self.missing.store(true, Ordering::Relaxed);
+            self.note_missing();
         }
         found
+    }
+
+    fn note_missing(&self) {
+        if !self.missing.swap(true, Ordering::Relaxed) {
+            self.near.note_shortfall(ShortfallKind::Missing);
+        }
     }
 
     /// Returns the bytes of memory that they take.

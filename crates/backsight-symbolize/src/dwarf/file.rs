@@ -22,6 +22,7 @@ use crate::elf::ElfFile;
 use crate::locate::Near;
 use crate::options::Options;
 use crate::oversized::Oversized;
+use crate::shortfall::ShortfallKind;
 use crate::unpack::Growing;
 
 /// The DWARF of one file.
@@ -144,12 +145,21 @@ impl DwarfFile {
             let found = prefix
                 .and_then(|prefix| prefix.find(addr, &self.elf, |sections| self.owner(sections)));
             if let Some(found) = found {
+                self.note_damage(found.damaged);
                 return found;
             }
         }
         let mut found = self.whole().find(addr);
+        self.note_damage(found.damaged);
         found.limited |= self.limited.load(Ordering::Relaxed);
         found
+    }
+
+    /// Notes that something of it cannot be read, if that is so.
+    pub(crate) fn note_damage(&self, is_damaged: bool) {
+        if is_damaged {
+            self.near.note_shortfall(ShortfallKind::Damaged);
+        }
     }
 
     /// Returns the bytes of `.debug_info`.
@@ -226,6 +236,11 @@ impl<'d> FileUnits<'_, 'd> {
     pub(crate) fn list(self) -> Vec<(usize, usize)> {
         let units = self.0.units().iter().map(|tables| &tables.unit);
         units.map(|unit| (unit.offset, unit.length())).collect()
+    }
+
+    /// Returns whether the list ends at what cannot be read.
+    pub(crate) fn are_damaged(self) -> bool {
+        self.0.units().damaged()
     }
 
     /// Returns all that the unit that begins at `offset` says of its code.

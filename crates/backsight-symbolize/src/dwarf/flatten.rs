@@ -152,6 +152,7 @@ pub(super) fn flatten<'d>(
     };
     let walked = flattening.walk();
     let limited = [read, walked].contains(&Err(Fault::Limit));
+    let damaged = [read, walked].contains(&Err(Fault::Malformed));
     flattening.close_down_to(isize::MIN);
     flattening.lay_out_scopes();
     flattening.lay_out_lines();
@@ -162,6 +163,7 @@ pub(super) fn flatten<'d>(
     UnitPart {
         mangles: full.mangles(),
         limited,
+        damaged,
         ..scratch.part.take()
     }
 }

@@ -1,5 +1,6 @@
 //! What DWARF knows of one address.
 
+use super::fault::Fault;
 use super::line::Location;
 use crate::name::Name;
 
@@ -25,4 +26,14 @@ pub(crate) struct Found {
     pub(crate) mangles: bool,
     /// Whether something was left out because of a limit.
     pub(crate) limited: bool,
+    /// Whether something could not be read.
+    pub(crate) damaged: bool,
+}
+
+impl Found {
+    /// Notes why something of it is not to be had.
+    pub(super) fn note(&mut self, fault: Fault) {
+        self.limited |= fault == Fault::Limit;
+        self.damaged |= fault == Fault::Malformed;
+    }
 }

@@ -22,6 +22,8 @@ pub(super) struct Functions {
     cover: Cover,
     /// Whether a limit left some out.
     pub(super) limited: bool,
+    /// Whether the walk ended at what cannot be read.
+    pub(super) damaged: bool,
     /// What the bodies of all functions together may cost. Functions nested in
     /// functions would otherwise have each body walked again and again.
     fuel: Mutex<Fuel>,
@@ -51,6 +53,7 @@ impl Functions {
             list,
             cover: Cover::new(items, 1),
             limited: walked == Err(Fault::Limit),
+            damaged: walked == Err(Fault::Malformed),
             fuel: Mutex::new(unit.fuel()),
         })
     }

@@ -119,6 +119,7 @@ impl<'d> Index<'d> {
             }
         }
         found.limited |= self.units().cut() || self.companions.limited();
+        found.damaged |= self.units().damaged();
         found
     }
 
@@ -130,7 +131,7 @@ impl<'d> Index<'d> {
         found: &mut Found,
     ) {
         for tables in candidates.filter_map(|offset| self.units().at(offset)) {
-            let levels = self.levels(tables, addr, few, &mut found.limited);
+            let levels = self.levels(tables, addr, few, found);
             if !levels.is_empty() {
                 found.levels = levels;
                 found.mangles = tables.full(&self.splits).unit.mangles();
@@ -139,7 +140,7 @@ impl<'d> Index<'d> {
             if found.location.is_none() {
                 match tables.lines_at(addr, few, self.reading()) {
                     Ok(lines) => found.location = lines.find(addr, &tables.unit),
-                    Err(fault) => found.limited |= fault == Fault::Limit,
+                    Err(fault) => found.note(fault),
                 }
             }
         }
@@ -209,9 +210,9 @@ impl<'d> Index<'d> {
         tables: &UnitTables<'d>,
         addr: u64,
         few: bool,
-        limited: &mut bool,
+        found: &mut Found,
     ) -> Vec<Level> {
-        let mut note = |fault: Fault| *limited |= fault == Fault::Limit;
+        let mut note = |fault: Fault| found.note(fault);
         let unit = &tables.unit;
         let full = tables.full(&self.splits);
         let functions = match full.functions_at(addr, few, self.reading()) {
@@ -224,6 +225,9 @@ impl<'d> Index<'d> {
         if functions.limited {
             note(Fault::Limit);
         }
+        if functions.damaged {
+            note(Fault::Malformed);
+        }
         let Some(function) = functions.find(addr) else {
             return Vec::new();
         };
@@ -231,6 +235,9 @@ impl<'d> Index<'d> {
         let body = function.body(full, &functions, &self.kept);
         if body.limited {
             note(Fault::Limit);
+        }
+        if body.damaged {
+            note(Fault::Malformed);
         }
         let lines = tables.lines_at(addr, few, self.reading());
         let lines = lines.map_err(&mut note).ok();

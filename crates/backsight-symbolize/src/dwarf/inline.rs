@@ -25,6 +25,8 @@ pub(super) struct Body {
     cover: Cover,
     name: OnceLock<Name>,
     pub(super) limited: bool,
+    /// Whether the walk ended at what cannot be read.
+    pub(super) damaged: bool,
 }
 
 /// One call that was folded in.
@@ -48,6 +50,7 @@ impl Body {
         let mut items = Vec::new();
         let walked = body.walk(die, unit, fuel, &mut items);
         body.limited = walked == Err(Fault::Limit);
+        body.damaged = walked == Err(Fault::Malformed);
         body.cover = Cover::new(items, 1);
         body
     }

@@ -22,6 +22,7 @@ pub(crate) struct UnitPart<'d> {
     /// Whether linkers may know its functions by mangled names that it does not have.
     pub(crate) mangles: bool,
     pub(crate) limited: bool,
+    pub(crate) damaged: bool,
 }
 
 /// Rows that hold from `begin` to `end`, in code offsets; the first row starts at
@@ -65,6 +66,7 @@ impl UnitPart<'_> {
             line_blocks: take(&mut self.line_blocks),
             mangles: self.mangles,
             limited: self.limited,
+            damaged: self.damaged,
         }
     }
 

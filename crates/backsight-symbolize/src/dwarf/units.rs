@@ -32,6 +32,8 @@ struct List<'d> {
     units: Vec<UnitTables<'d>>,
     /// Whether there are more than the limit allows.
     cut: bool,
+    /// Whether a header cannot be read, which hides all behind it.
+    damaged: bool,
 }
 
 impl<'d> Units<'d> {
@@ -99,6 +101,11 @@ impl<'d> Units<'d> {
         self.listed.get().is_some_and(|list| list.cut)
     }
 
+    /// Returns whether a header of one cannot be read.
+    pub(super) fn damaged(&self) -> bool {
+        self.listed.get().is_some_and(|list| list.damaged)
+    }
+
     /// Returns whether anything was asked for that more bytes of `.debug_info` might
     /// answer differently.
     pub(super) fn looked_beyond(&self) -> bool {
@@ -110,17 +117,35 @@ impl<'d> Units<'d> {
             self.beyond.store(true, Ordering::Relaxed);
             let mut units = Vec::new();
             let mut headers = self.home.dwarf.debug_info.units();
-            while let Ok(Some(header)) = headers.next() {
+            let mut damaged = false;
+            loop {
+                let header = match headers.next() {
+                    Ok(Some(header)) => header,
+                    end => {
+                        damaged |= end.is_err();
+                        break;
+                    }
+                };
                 let Some(offset) = header.debug_info_offset() else {
                     continue;
                 };
                 if units.len() >= self.home.limits.units {
-                    return List { units, cut: true };
+                    let cut = true;
+                    return List {
+                        units,
+                        cut,
+                        damaged,
+                    };
                 }
                 let unit = Unit::new(header, offset, Arc::clone(&self.home));
                 units.push(UnitTables::new(unit));
             }
-            List { units, cut: false }
+            let cut = false;
+            List {
+                units,
+                cut,
+                damaged,
+            }
         })
     }
 }

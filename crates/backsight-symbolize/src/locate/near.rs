@@ -9,6 +9,7 @@ use super::site::Site;
 use crate::error::Error;
 use crate::options::Options;
 use crate::oversized::OversizedFiles;
+use crate::shortfall::{Shortfall, ShortfallKind};
 use crate::sought::SoughtKind;
 use crate::sought::SoughtLog;
 
@@ -37,6 +38,12 @@ impl Near {
     /// Returns where files are noted that are too large.
     pub(crate) fn oversized(&self) -> &OversizedFiles {
         &self.log.oversized
+    }
+
+    /// Notes what is less than it should be in the file.
+    pub(crate) fn note_shortfall(&self, kind: ShortfallKind) {
+        let path = self.path();
+        self.log.shortfalls.note(Shortfall { path, kind });
     }
 
     /// Returns the path of the module, as it was given.

@@ -1,0 +1,70 @@
+//! What is less than it should be in a module's debug information, noted for whoever asks.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// Debug information that answers lack something of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Shortfall {
+    /// The file that has it, or that names it; `None` for bytes without a path.
+    pub path: Option<PathBuf>,
+    /// In which way.
+    pub kind: ShortfallKind,
+}
+
+impl Shortfall {
+    /// In this file, in this way.
+    #[must_use]
+    pub fn new(path: Option<PathBuf>, kind: ShortfallKind) -> Self {
+        Self { path, kind }
+    }
+}
+
+/// In which way debug information is less than it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ShortfallKind {
+    /// It names another file, a `.dwo`, a `.dwp` or one that dwz made, which was not found.
+    Missing,
+    /// A part of it cannot be read. What stands before that counts.
+    Damaged,
+}
+
+impl fmt::Display for ShortfallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => {
+                "a file that its debug information names (.dwo, .dwp, or of dwz) was not found: \
+                 inlined functions, names or lines may be missing"
+            }
+            Self::Damaged => {
+                "its debug information is damaged: functions, inlined functions or lines may be \
+                 missing"
+            }
+        })
+    }
+}
+
+/// What was noted of one module; it outlives what was read of the module.
+#[derive(Debug, Default)]
+pub(crate) struct Shortfalls(Mutex<Vec<Shortfall>>);
+
+impl Shortfalls {
+    /// More files than go with one module by their names.
+    const MAX: usize = 8;
+
+    /// Notes it, once.
+    pub(crate) fn note(&self, new: Shortfall) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < Self::MAX && !all.contains(&new) {
+            all.push(new);
+        }
+    }
+
+    pub(crate) fn list(&self) -> Vec<Shortfall> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.clone()
+    }
+}
