@@ -46,9 +46,12 @@ pub(crate) fn cause(needed: u64, allowed: Option<u64>) -> String {
     let needed = mib(needed);
     match allowed {
         Some(allowed) => format!(
-            "its debug information unpacks to {needed} MiB, and {} MiB are allowed: \
-             --max-unpacked {needed}M reads it",
-            allowed >> 20
+            "its debug information unpacks to {needed} MiB, and {} are allowed: --max-unpacked \
+             {needed}M reads it",
+            match allowed >> 20 {
+                0 => format!("{} KiB", allowed >> 10),
+                allowed => format!("{allowed} MiB"),
+            }
         ),
         None => format!(
             "no memory for the {needed} MiB that its debug information unpacks to: free some, or \

@@ -15,10 +15,14 @@ pub(super) fn module_s_help(kind: ModuleKind, reason: Option<Reason>) -> &'stati
         }
         (_, Some(Reason::NoSymbols | Reason::VdsoNoSymbols)) => "its debug package",
         (_, Some(Reason::IdentityUnproven)) => {
-            "the file that was mapped, below a --root or proven by perf record --buildid-mmap"
+            "the file that was mapped, below a --root, or its build ID in what is read (perf record \
+             --buildid-mmap); --trust-paths takes what stands under its path"
         }
         (_, Some(Reason::Limit)) => "a higher limit",
-        _ => "its file, below a --root or by build ID in a --debug-dir",
+        _ => {
+            "its file, below a --root (/proc/PID/root while a process of a container lives) or by \
+             build ID in a --debug-dir"
+        }
     }
 }
 
