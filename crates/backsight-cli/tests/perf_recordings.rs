@@ -185,7 +185,9 @@ fn explain(ours: &Leaf, theirs: &Leaf, starts: &mut Starts) -> Option<&'static s
         (Some(function), Some(name)) => {
             let mine = starts.of(&ours.module, function);
             let mine = ours.start.map_or(mine, |start| vec![start]);
-            let there = starts.of(&theirs.module, name);
+            // perf's names of libc's own symbols have their versions behind them.
+            let bare = name.split('@').next().unwrap_or_default();
+            let there = starts.of(&theirs.module, bare);
             let is_alias = there.iter().any(|start| mine.contains(start));
             is_alias.then_some("another name of the same code")
         }

@@ -94,12 +94,18 @@ fn split_units_are_found_and_done_without() {
         Err(words) => return testkit::skip(&words),
     };
     let elf = dir.path().join("a");
-    let ask = || run(["symbolize", "-e", elf.to_str().expect("text"), &addr]).ok();
-    let shown = ask();
+    let ask = || run(["symbolize", "-e", elf.to_str().expect("text"), &addr]);
+    let shown = ask().ok();
     assert!(shown.contains("folded [inlined]"), "{shown}");
     std::fs::remove_file(dir.path().join("a.dwo")).expect("it was beside the object");
     // The skeleton has the lines, the symbol table the name.
-    let shown = ask();
+    let ran = ask();
+    assert!(
+        ran.stderr.contains(".dwo") && ran.stderr.lines().count() == 1,
+        "{}",
+        ran.stderr
+    );
+    let shown = ran.stdout;
     assert!(
         shown.contains("main+0x0") && shown.contains("a.c:3"),
         "{shown}"
