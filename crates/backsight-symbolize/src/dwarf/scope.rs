@@ -23,8 +23,12 @@ use crate::tally::{Tally, bytes_of};
 const PARTED: &[u8] = b"::";
 
 /// The namespaces and classes of one unit, in order.
-#[derive(Debug, Default)]
-struct Scopes(Vec<Scope>);
+#[derive(Debug)]
+struct Scopes {
+    list: Vec<Scope>,
+    /// They are known as far as the DIE there.
+    until: usize,
+}
 
 /// A namespace or a class with DIEs in it.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +41,17 @@ struct Scope {
 }
 
 impl Scopes {
-    /// Walks over all DIEs of the unit. What stands before a malformed DIE, or before a
-    /// limit, counts.
-    fn read(unit: &Unit<'_>) -> Self {
-        let mut scopes = Self::default();
+    /// Walks over the DIEs of the unit, or up to one of them. What stands before a
+    /// malformed DIE, or before a limit, counts.
+    fn read(unit: &Unit<'_>, until: Option<UnitOffset>) -> Self {
+        let mut scopes = Self {
+            list: Vec::new(),
+            until: until.map_or(usize::MAX, |die| die.0),
+        };
         let walked = scopes.walk(unit, &mut unit.fuel());
         if walked.is_err() {
             // Where the open ones end is not known.
-            scopes.0.retain(|scope| scope.end > 0);
+            scopes.list.retain(|scope| scope.end > 0);
         }
         scopes
     }
@@ -58,7 +65,7 @@ impl Scopes {
         let mut depth = 0_usize;
         // The scopes around the next DIE, with their depths.
         let mut open: Vec<(usize, u32)> = Vec::new();
-        while !cursor.is_empty() {
+        while !cursor.is_empty() && cursor.at() < self.until {
             let die = UnitOffset(cursor.at());
             let code = cursor.uleb()?;
             if code == 0 {
@@ -76,45 +83,46 @@ impl Scopes {
             fuel.spend(usize::try_from(plan.cost).unwrap_or(usize::MAX))?;
             if plan.has_children {
                 if plan.kind.is_scope() {
-                    let at = u32::try_from(self.0.len()).map_err(|_| Fault::Limit)?;
+                    let at = u32::try_from(self.list.len()).map_err(|_| Fault::Limit)?;
                     let parent = open.last().map(|(_, scope)| *scope);
                     let end = 0;
-                    self.0.push(Scope { die, end, parent });
+                    self.list.push(Scope { die, end, parent });
                     open.push((depth, at));
                 }
                 depth = depth.saturating_add(1);
             }
             plans.pass(plan, &mut cursor)?;
         }
-        // Units may end without the zeros that close what is open.
+        // Units may end without the zeros that close what is open, and the DIE that the walk
+        // goes up to stands in all of it.
         while let Some(last) = open.pop() {
-            self.close(Some(last), cursor.at());
+            self.close(Some(last), cursor.at().saturating_add(1));
         }
         Ok(())
     }
 
     fn close(&mut self, scope: Option<(usize, u32)>, end: usize) {
         let at = scope.and_then(|(_, scope)| usize::try_from(scope).ok());
-        if let Some(scope) = at.and_then(|at| self.0.get_mut(at)) {
+        if let Some(scope) = at.and_then(|at| self.list.get_mut(at)) {
             scope.end = end;
         }
     }
 
     /// Returns the innermost scope around a DIE.
-    fn around(&self, die: UnitOffset) -> Option<&Scope> {
-        let before = self.0.partition_point(|scope| scope.die.0 < die.0);
-        let last = before.checked_sub(1).and_then(|at| self.0.get(at));
+    fn around(&self, die: UnitOffset) -> Option<Scope> {
+        let before = self.list.partition_point(|scope| scope.die.0 < die.0);
+        let last = before.checked_sub(1).and_then(|at| self.list.get(at));
         let mut outwards = std::iter::successors(last, |scope| self.outside(scope));
-        outwards.find(|scope| die.0 < scope.end)
+        outwards.find(|scope| die.0 < scope.end).copied()
     }
 
     fn outside(&self, scope: &Scope) -> Option<&Scope> {
-        self.0.get(usize::try_from(scope.parent?).ok()?)
+        self.list.get(usize::try_from(scope.parent?).ok()?)
     }
 
     /// Returns the bytes that the table takes.
     fn bytes(&self) -> usize {
-        bytes_of(&self.0)
+        bytes_of(&self.list)
     }
 }
 
@@ -151,6 +159,10 @@ pub(super) struct ScopedName<'d> {
 /// What a name that is known takes beside its text, with room for growth.
 const ROOM: usize = 128;
 
+/// So many names are put together without noting all of a unit: whoever asks for one
+/// address waits for no more than that needs.
+const FEW_NAMES: usize = 8;
+
 /// Fuel for each byte of a text that is put together, so that what is kept stays within
 /// twice the file.
 const BYTE_COST: usize = 16;
@@ -181,13 +193,8 @@ impl<'d> ScopedNames<'d> {
             return *known;
         }
         // Two threads may both get here; the texts are equal.
-        let text = scoped(
-            die,
-            name,
-            unit,
-            &self.scopes((home, unit.offset), unit),
-            fuel,
-        );
+        let scopes = |die| self.scopes((home, unit.offset), unit, die);
+        let text = scoped(die, name, unit, scopes, fuel);
         let mut known = lock();
         let name = text.and_then(|text| {
             let scopes = u32::try_from(text.len().saturating_sub(name.len())).ok()?;
@@ -199,12 +206,20 @@ impl<'d> ScopedNames<'d> {
         name
     }
 
-    fn scopes(&self, key: (usize, usize), unit: &Unit<'d>) -> Arc<Scopes> {
+    /// Returns the scopes of a unit, those around this DIE at least.
+    fn scopes(&self, key: (usize, usize), unit: &Unit<'d>, die: UnitOffset) -> Arc<Scopes> {
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(scopes) = lock().units.get(&key) {
-            return Arc::clone(scopes);
+        let few = {
+            let known = lock();
+            if let Some(scopes) = known.units.get(&key) {
+                return Arc::clone(scopes);
+            }
+            known.dies.len() < FEW_NAMES
+        };
+        if few {
+            return Arc::new(Scopes::read(unit, Some(die)));
         }
-        let scopes = Arc::new(Scopes::read(unit));
+        let scopes = Arc::new(Scopes::read(unit, None));
         self.kept.add(scopes.bytes().saturating_add(ROOM));
         Arc::clone(lock().units.entry(key).or_insert(scopes))
     }
@@ -220,22 +235,24 @@ impl<'d> ScopedNames<'d> {
     }
 }
 
-/// Puts the scopes of a DIE before its name.
+/// Puts the scopes of a DIE before its name. `scopes_at` returns those around a DIE at
+/// least; of two such lists one begins with the other.
 fn scoped(
     die: UnitOffset,
     name: &[u8],
     unit: &Unit<'_>,
-    scopes: &Scopes,
+    scopes_at: impl Fn(UnitOffset) -> Arc<Scopes>,
     fuel: &mut Fuel,
 ) -> Option<Vec<u8>> {
     let limits = unit.home.limits;
+    let mut scopes = scopes_at(die);
     let mut next = scopes.around(die);
     next?;
     let mut parts = Vec::new();
     let mut length = name.len();
     let mut links = limits.name_links;
     while let Some(scope) = next {
-        let (mut at, mut outside) = (scope.die, scopes.outside(scope));
+        let (mut at, mut outside) = (scope.die, scopes.outside(&scope).copied());
         let part = loop {
             match read(at, unit, fuel)? {
                 Scoping::Named(part) => break part,
@@ -243,6 +260,9 @@ fn scoped(
                 Scoping::PartOf(declaration) => {
                     links = links.checked_sub(1)?;
                     at = declaration;
+                    if at.0 > scopes.until {
+                        scopes = scopes_at(at);
+                    }
                     outside = scopes.around(at);
                 }
             }
