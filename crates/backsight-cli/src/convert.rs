@@ -17,9 +17,8 @@ mod shown;
 mod text_event;
 mod write;
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use backsight::ProfileSymbolizer;
@@ -33,7 +32,7 @@ use crate::account::{self, Said};
 use crate::args::parse_size;
 use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result, complain};
-use crate::file::Shown;
+use crate::file::{Shown, is_same};
 use crate::output;
 use crate::progress::Progress;
 use crate::symbolize::Symbols;
@@ -280,21 +279,22 @@ impl Convert {
 
 /// What is written takes the place of what stands there: that must not be what is read.
 fn check_place(output: &Path, input: &Path) -> Result<()> {
-    let same = |there: &Metadata, other: &Metadata| {
-        there.is_file() && (there.dev(), there.ino()) == (other.dev(), other.ino())
-    };
     let input = match input == Path::new("-") {
         true => Path::new("/dev/stdin"),
         false => input,
     };
-    let Some(there) = output.metadata().ok().filter(|_| output != Path::new("-")) else {
+    let there = output
+        .metadata()
+        .ok()
+        .filter(|it| it.is_file() && output != Path::new("-"));
+    let Some(there) = there else {
         return Ok(());
     };
     // `perf record --threads` leaves a folder.
     let inside = fs::read_dir(input).into_iter().flatten().flatten();
     let inside = inside.filter_map(|entry| entry.path().metadata().ok());
     let mut read = input.metadata().ok().into_iter().chain(inside);
-    match read.any(|read| same(&there, &read)) {
+    match read.any(|read| is_same(&there, &read)) {
         true => Err(Failure::of(
             Shown(output),
             "would replace what is read: name another file",

@@ -1,11 +1,11 @@
 //! Files that others name: regular ones only, and nothing else is opened.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use backsight_files::By;
@@ -54,6 +54,11 @@ pub(crate) fn open_input(path: &Path) -> Result<(File, &Path), Failure> {
     };
     let file = file.map_err(|error| Failure::io(Shown(name), &error))?;
     Ok((file, name))
+}
+
+/// Whether both are the same file.
+pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// A path on a terminal.

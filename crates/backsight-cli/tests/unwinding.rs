@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{backsight, json, of_type, run};
+use common::{backsight, json, objcopy, of_type, run};
 use testkit::child::KillOnDrop;
 use testkit::perf::{self, Recording};
 use testkit::skip;
@@ -287,17 +287,6 @@ type Forge = Box<dyn Fn(&mut Vec<u8>)>;
 /// Another `.eh_frame_hdr` for a program, which the program does not need.
 fn with_header(program: &Path, dir: &Path, forge: impl Fn(&mut Vec<u8>)) -> PathBuf {
     let (section, forged) = (dir.join("section"), dir.join("forged"));
-    let objcopy = |args: &[&str]| {
-        let done = Command::new("objcopy")
-            .args(args)
-            .output()
-            .expect("objcopy");
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
-    };
     let [from, at, to] = [program, &section, &forged].map(|path| path.to_str().unwrap());
     objcopy(&["-O", "binary", "-j", ".eh_frame_hdr", from, at]);
     let mut bytes = std::fs::read(&section).unwrap();

@@ -4,9 +4,8 @@
 mod common;
 
 use std::path::Path;
-use std::process::Command;
 
-use common::{Ran, run};
+use common::{Ran, objcopy, run};
 use testkit::perf::{self, Recording};
 use testkit::skip;
 use testkit::tools::{compile, tool};
@@ -95,18 +94,6 @@ fn stacks_of_a_machine_that_is_not_walked_are_said() {
     let words = "stacks were recorded as memory of s390x, where none can be walked here";
     assert!(ran.stderr.contains(words), "{}", ran.stderr);
     assert_eq!(whole(&ran.stdout, "burn")[1], 0, "{}", ran.stdout);
-}
-
-fn objcopy(args: &[&str]) {
-    let done = Command::new("objcopy")
-        .args(args)
-        .output()
-        .expect("objcopy");
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
 }
 
 /// What `strip` took away is read of the debug file: by build ID, and by debug link.

@@ -127,7 +127,10 @@ impl Files {
                 oversized: Vec::new(),
                 shortfalls: Vec::new(),
             };
-            let is_whole = !index.limit_reached() && !index.is_incomplete();
+            // What is read from the directory says nothing of what it lacks.
+            let is_whole = !index.limit_reached()
+                && !index.is_incomplete()
+                && self.log.shortfalls.list().is_empty();
             let may_be_kept = is_whole && !index.is_of_strangers && index.build_id().is_some();
             let dir = options.index_dir.as_ref().filter(|_| may_be_kept);
             if let Some((dir, binding)) = dir.zip(self.binding) {

@@ -29,23 +29,22 @@ pub(crate) struct Name {
 impl Name {
     /// Returns the name whose linkage name has these bytes.
     pub(crate) fn of_linkage(raw: &[u8], spelling: Spelling) -> Self {
-        let linkage: Arc<str> = lossy(raw).into();
-        let wanted = spelling.demangle;
-        let demangled = wanted.then(|| demangle(&linkage, spelling.limit));
-        let function = demangled.flatten().map(Arc::from);
-        Self {
-            function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),
-            linkage: Some(linkage),
-            line: 0,
-            scopes: 0,
-        }
+        Self::decoded(raw, spelling, demangle)
     }
 
     /// Returns the name that GNAT encoded in these bytes.
     pub(crate) fn of_ada(raw: &[u8], spelling: Spelling) -> Self {
+        Self::decoded(raw, spelling, demangle_ada)
+    }
+
+    fn decoded(
+        raw: &[u8],
+        spelling: Spelling,
+        decode: impl FnOnce(&str, usize) -> Option<String>,
+    ) -> Self {
         let linkage: Arc<str> = lossy(raw).into();
         let wanted = spelling.demangle;
-        let decoded = wanted.then(|| demangle_ada(&linkage, spelling.limit));
+        let decoded = wanted.then(|| decode(&linkage, spelling.limit));
         let function = decoded.flatten().map(Arc::from);
         Self {
             function: Some(function.unwrap_or_else(|| Arc::clone(&linkage))),

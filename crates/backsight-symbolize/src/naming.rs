@@ -27,13 +27,11 @@ pub(crate) fn symbol_of<'s>(
     match plain {
         None => symbols.find(entry),
         Some(plain) => {
-            let form = symbols
-                .starting_at(entry)
-                .find(|symbol| is_form_of(symbol.name, plain));
-            form.or_else(|| {
+            let find = |is_it: fn(&[u8], &[u8]) -> bool| {
                 let mut all = symbols.starting_at(entry);
-                all.find(|symbol| symbol.name == plain)
-            })
+                all.find(|symbol| is_it(symbol.name, plain))
+            };
+            find(is_form_of).or_else(|| find(|name, plain| name == plain))
         }
     }
 }

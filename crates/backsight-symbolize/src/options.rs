@@ -61,7 +61,7 @@ pub struct Options {
     /// none of its debug files are read: one that was [kept](IndexDir::keep) for its
     /// build ID, or one that was built from the same files. An index that is built is
     /// written to it, for these files alone, if the module has a build ID, all its debug
-    /// information was found, no limit left something out, and none of the files can be
+    /// information was found and is sound, no limit left something out, and none of the files can be
     /// changed by others than root and this process's user, nor is in one of `roots` alone.
     pub index_dir: Option<IndexDir>,
     /// How file bytes get into memory.

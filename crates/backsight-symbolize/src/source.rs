@@ -61,16 +61,16 @@ pub enum Turn {
     After,
 }
 
-/// The sources of one module beside its files, in the order in which they were added.
+/// The sources of one module beside its files, in the order in which they were added. A
+/// clone is cheap: each lookup takes one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sources(Vec<(Turn, Arc<dyn SymbolSource>)>);
+pub(crate) struct Sources(Arc<[(Turn, Arc<dyn SymbolSource>)]>);
 
 impl Sources {
     /// Returns these and one more.
     pub(crate) fn with(&self, turn: Turn, source: Arc<dyn SymbolSource>) -> Self {
-        let mut all = self.0.clone();
-        all.push((turn, source));
-        Self(all)
+        let all = self.0.iter().cloned();
+        Self(all.chain([(turn, source)]).collect())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

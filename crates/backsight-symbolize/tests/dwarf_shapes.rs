@@ -6,6 +6,22 @@ use backsight_symbolize::{Answers, Options, Source, Symbolizer, Tier};
 use common::{at, brief, dwarf, find, symbolizer_of_bytes};
 use testkit::elf::Shape;
 
+/// Returns a file with the function `whole` at 0x1100..0x1200, into which what `origin`
+/// writes was folded at 0x1140..0x1180, called on line 7.
+fn with_inlined(origin: impl FnOnce(&mut dwarf::Unit)) -> Vec<u8> {
+    let shape = Shape::ELF64_LITTLE;
+    let mut unit = dwarf::Unit::new(shape);
+    let folded = unit.here();
+    origin(&mut unit);
+    unit.function("whole", 0x1100..0x1200);
+    unit.inlined(folded, 0x1140..0x1180, 7);
+    unit.end();
+    unit.end();
+    let info = unit.finish();
+    let sections = [(".debug_info", &*info), (".debug_abbrev", dwarf::ABBREV)];
+    dwarf::elf(shape, &sections).build()
+}
+
 #[test]
 fn inlined_frames_are_found_in_every_shape() {
     for shape in Shape::ALL {
@@ -38,18 +54,10 @@ fn inlined_frames_are_found_in_every_shape() {
 /// What a frame without a name still says is the same by every way.
 #[test]
 fn a_nameless_frame_has_the_line_that_declares_it() {
-    let shape = Shape::ELF64_LITTLE;
-    let mut unit = dwarf::Unit::new(shape);
-    let origin = unit.here();
-    unit.byte(dwarf::NAMELESS);
-    unit.byte(9);
-    unit.function("whole", 0x1100..0x1200);
-    unit.inlined(origin, 0x1140..0x1180, 7);
-    unit.end();
-    unit.end();
-    let info = unit.finish();
-    let sections = [(".debug_info", &*info), (".debug_abbrev", dwarf::ABBREV)];
-    let bytes = dwarf::elf(shape, &sections).build();
+    let bytes = with_inlined(|unit| {
+        unit.byte(dwarf::NAMELESS);
+        unit.byte(9);
+    });
     for tier in [Tier::Lazy, Tier::Flat] {
         let symbolizer = Symbolizer::new(Options {
             tier,
@@ -73,18 +81,10 @@ fn a_nameless_frame_has_the_line_that_declares_it() {
 #[test]
 fn a_line_says_nothing_without_its_file() {
     // The call of `folded` has a line, and no file that it would be in.
-    let shape = Shape::ELF64_LITTLE;
-    let mut unit = dwarf::Unit::new(shape);
-    let origin = unit.here();
-    unit.byte(dwarf::ABSTRACT);
-    unit.text("folded");
-    unit.function("whole", 0x1100..0x1200);
-    unit.inlined(origin, 0x1140..0x1180, 7);
-    unit.end();
-    unit.end();
-    let info = unit.finish();
-    let sections = [(".debug_info", &*info), (".debug_abbrev", dwarf::ABBREV)];
-    let elf = dwarf::elf(shape, &sections).build();
+    let elf = with_inlined(|unit| {
+        unit.byte(dwarf::ABSTRACT);
+        unit.text("folded");
+    });
     for tier in [Tier::Lazy, Tier::Flat] {
         let mut options = Options::default();
         options.debug_dirs.clear();

@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 
 use backsight_symbolize::{
-    Options, Shortfall, ShortfallKind, Source, SymbolIndex, Symbolizer, Tier,
+    IndexDir, Options, Shortfall, ShortfallKind, Source, SymbolIndex, Symbolizer, Tier,
 };
 use common::{Fixture, at, symbol, symbolizer_with};
 use object::{Object as _, ObjectSection as _};
@@ -99,4 +99,41 @@ fn a_split_unit_that_is_gone_is_told() {
     let symbolizer = Symbolizer::new(Options::default());
     let module = symbolizer.add(Source::open(&path).expect("a file"), None, None);
     assert_eq!(symbolizer.shortfalls(module), []);
+}
+
+/// An index of damaged debug information is not kept: whoever reads it later would be told
+/// nothing.
+#[test]
+fn what_is_damaged_is_told_by_the_next_as_well() {
+    let fixture = Fixture::new();
+    fixture.write("a.c", SOURCE);
+    fixture.must(
+        "cc",
+        &["-gdwarf-5", "-O1", "-Wl,--build-id", "-o", "a", "a.c"],
+    );
+    let path = fixture.path("a");
+    let (start, _) = symbol(&path, "first");
+    let ask = |name: &str| {
+        let mut options = Options::default();
+        options.debug_dirs.clear();
+        options.tier = Tier::Flat;
+        options.index_dir = Some(IndexDir {
+            path: fixture.path(name),
+            max_bytes: 1 << 30,
+        });
+        let (symbolizer, module) = symbolizer_with(options, &path);
+        assert!(symbolizer.symbolize(&[at(module, start)])[0].is_ok());
+        assert_eq!(symbolizer.index_errors(), []);
+        let kept = std::fs::read_dir(fixture.path(name)).map_or(0, Iterator::count);
+        (symbolizer.shortfalls(module).len(), kept)
+    };
+    assert_eq!([ask("sound"), ask("sound")], [(0, 1), (0, 1)]);
+    let mut bytes = std::fs::read(&path).expect("ours");
+    let file = object::File::parse(&*bytes).expect("an object file");
+    let section = file.section_by_name(".debug_info").expect("it has one");
+    let (begin, size) = section.file_range().expect("it has bytes");
+    let [begin, size] = [begin, size].map(|it| usize::try_from(it).expect("small"));
+    bytes[begin..begin + size].fill(0xff);
+    std::fs::write(&path, bytes).expect("ours");
+    assert_eq!([ask("damaged"), ask("damaged")], [(1, 0), (1, 0)]);
 }

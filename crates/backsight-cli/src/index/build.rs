@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use super::listing;
 use crate::args::Format;
 use crate::debug_files::DebugFiles;
 use crate::failure::{Cause, Done, Failure, Result, complain};
-use crate::file::{Shown, open_regular};
+use crate::file::{Shown, is_same, open_regular};
 use crate::index_file;
 use crate::kept_indexes::KeptIndexes;
 use crate::output;
@@ -155,7 +154,7 @@ fn check_place(to: &Path, module: &File) -> Result<(), String> {
         Err(error) => return Err(Cause(&error).to_string()),
     };
     let module = module.metadata().map_err(|error| error.to_string())?;
-    if (there.dev(), there.ino()) == (module.dev(), module.ino()) {
+    if is_same(&there, &module) {
         return Err("the index would replace the file it is of: name another with -o".to_owned());
     }
     if there.is_file() {

@@ -146,3 +146,16 @@ pub(crate) fn public_copy() -> (tempfile::TempDir, PathBuf) {
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("ours");
     (dir, path)
 }
+
+/// Runs binutils' objcopy, which whoever has a compiler has.
+pub(crate) fn objcopy(args: &[&str]) {
+    let done = Command::new("objcopy")
+        .args(args)
+        .output()
+        .expect("objcopy");
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
