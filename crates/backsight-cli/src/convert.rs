@@ -25,7 +25,7 @@ use backsight::ProfileSymbolizer;
 use backsight::account::Tally;
 use backsight_formats::ndjson::{Header, ProfileWriter};
 use backsight_formats::pprof;
-use backsight_types::profile::{Location, Profile};
+use backsight_profile::{Location, Profile};
 use clap::ValueEnum;
 
 use crate::account::{self, Said};

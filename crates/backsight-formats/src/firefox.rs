@@ -34,7 +34,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use backsight_types::profile::{Profile, ThreadIdx};
+use backsight_profile::{Profile, ThreadIdx};
 use serde::Serialize;
 
 use libs::Libs;

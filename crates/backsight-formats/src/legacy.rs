@@ -35,7 +35,7 @@ mod threadz;
 
 use std::io::BufRead;
 
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 
 use self::build::Builder;
 use self::text::Text;

@@ -1,6 +1,6 @@
 //! The files that the mappings of a format are of, and places in them.
 
-use backsight_types::profile::{Location, Mapping, Profile};
+use backsight_profile::{Location, Mapping, Profile};
 use backsight_types::{
     AbsAddr, AbsRange, AddrKind, FileOffset, Module, ModuleIdx, ModuleKind, Perms, Reason,
     VirtOffset,

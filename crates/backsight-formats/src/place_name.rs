@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use backsight_profile::{Location, Profile};
 use backsight_types::Module;
-use backsight_types::profile::{Location, Profile};
 
 /// Returns `libc.so.6+0x8e123`, `[unmapped]`, or as much of that as is known.
 ///
@@ -41,7 +41,7 @@ pub(crate) fn base_name(module: &Module) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use backsight_types::profile::{Location, Profile};
+    use backsight_profile::{Location, Profile};
     use backsight_types::{AbsAddr, FileOffset, Module, ModuleIdx, Reason, VirtOffset};
 
     use super::place_name;

@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use backsight_types::profile::{Location, Profile};
+use backsight_profile::{Location, Profile};
 use backsight_types::{FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset};
 
 /// Mappings begin and end where pages do, of which 4 KiB is the smallest.

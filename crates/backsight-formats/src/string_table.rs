@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use backsight_profile::{StrIdx, Strings};
 use backsight_types::Module;
-use backsight_types::profile::{StrIdx, Strings};
 
 /// Texts in the order in which they were first asked for.
 ///
@@ -103,7 +103,7 @@ pub(crate) fn file_name(module: &Module) -> String {
 
 #[cfg(test)]
 mod tests {
-    use backsight_types::profile::Strings;
+    use backsight_profile::Strings;
 
     use super::{StringTable, shown};
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use backsight_types::profile::{StrIdx, Strings, ValueType};
+use backsight_profile::{StrIdx, Strings, ValueType};
 
 use crate::flaws::Flaws;
 use crate::protobuf::{Budget, Error};

@@ -1,6 +1,6 @@
 //! The processes and threads that samples name one by one.
 
-use backsight_types::profile::{Process, ProcessIdx, Profile, StrIdx, Thread, ThreadIdx};
+use backsight_profile::{Process, ProcessIdx, Profile, StrIdx, Thread, ThreadIdx};
 use hashbrown::HashMap;
 
 /// Those met so far.

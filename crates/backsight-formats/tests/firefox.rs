@@ -6,7 +6,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use backsight_formats::{firefox, place_name};
-use backsight_types::profile::{Location, Profile};
+use backsight_profile::{Location, Profile};
 use backsight_types::{AddrKind, Lookup, ModuleKind};
 use common::profile;
 use fxprof_processed_profile as peer;
@@ -296,9 +296,9 @@ fn the_keys_are_those_of_the_profilers_own_writer() {
     let unit = profile.strings.intern("count");
     profile
         .sample_types
-        .push(backsight_types::profile::ValueType { kind: unit, unit });
+        .push(backsight_profile::ValueType { kind: unit, unit });
     let stack = profile.stacks.intern(location);
-    let sample = backsight_types::profile::Sample {
+    let sample = backsight_profile::Sample {
         stack,
         ..Default::default()
     };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use backsight_formats::folded::{Lead, read, write};
 use backsight_formats::place_name;
-use backsight_types::profile::{
+use backsight_profile::{
     Frame, Location, Process, ProcessIdx, Profile, Sample, Thread, ThreadIdx, ValueType,
 };
 use backsight_types::{AddrKind, FileOffset, Module, ModuleIdx, Reason};

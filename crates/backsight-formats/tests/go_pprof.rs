@@ -7,7 +7,7 @@ mod said;
 use std::collections::{BTreeMap, BTreeSet};
 
 use backsight_formats::pprof::{self, Limits, Options};
-use backsight_types::profile::{
+use backsight_profile::{
     Frame, FrameRange, Location, LocationIdx, Process, ProcessIdx, Profile, Sample, Thread,
     ThreadIdx, ValueType,
 };

@@ -3,7 +3,7 @@
 mod common;
 
 use backsight_formats::ndjson::{Error, Header, ProfileWriter, read_profile, write_profile};
-use backsight_types::profile::{
+use backsight_profile::{
     Frame, Label, LabelValue, Location, Mapping, Process, ProcessIdx, Profile, Sample, Thread,
     ThreadIdx, ValueType,
 };

@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 
 use backsight_formats::flaws::Flaws;
 use backsight_formats::otlp::{self, Error, Limits, Options};
+use backsight_profile::{LabelValue, LocationIdx, Profile};
 use backsight_types::FileOffset;
-use backsight_types::profile::{LabelValue, LocationIdx, Profile};
 use damage::{FILES, flipped, packed};
 use message::Message;
 use proptest::prelude::*;

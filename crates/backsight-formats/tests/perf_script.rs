@@ -2,8 +2,8 @@
 
 use backsight_formats::folded::{self, Lead};
 use backsight_formats::perf_script::{Error, is_one, read};
+use backsight_profile::Profile;
 use backsight_types::Lookup;
-use backsight_types::profile::Profile;
 use testkit::{perf, skip};
 
 const TEXT: &str = "\

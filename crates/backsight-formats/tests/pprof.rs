@@ -5,7 +5,7 @@ mod said;
 
 use backsight_formats::flaws::Flaws;
 use backsight_formats::pprof::{self, Limits, Options};
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 use profiles::profiles;
 use proptest::prelude::*;
 use said::said;

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use backsight_formats::flaws::Flaws;
 use backsight_formats::pprof::{self, Error, Limits, Options};
-use backsight_types::profile::{LocationIdx, Profile};
+use backsight_profile::{LocationIdx, Profile};
 use backsight_types::{AbsAddr, FileOffset, VirtOffset};
 use damage::{FILES, flipped, packed};
 use message::Message;

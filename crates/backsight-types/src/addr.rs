@@ -3,30 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bytemuck::{Pod, TransparentWrapper, Zeroable};
+use crate::cast;
 
 macro_rules! address_space {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(
-            Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable,
-            TransparentWrapper,
-        )]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(transparent)]
         pub struct $name(pub u64);
 
         impl $name {
-            /// Views a slice of numbers as this type, without copying.
-            #[must_use]
-            pub fn from_slice(raw: &[u64]) -> &[Self] {
-                TransparentWrapper::wrap_slice(raw)
-            }
-
-            /// Views a slice of this type as its numbers, without copying.
-            #[must_use]
-            pub fn as_raw_slice(these: &[Self]) -> &[u64] {
-                TransparentWrapper::peel_slice(these)
-            }
+            cast::slices!($name);
 
             /// Returns the place `bytes` further on, or `None` past `u64::MAX`.
             #[must_use]

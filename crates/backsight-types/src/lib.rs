@@ -8,9 +8,28 @@
 //!   (a process)      (a file's bytes)         (what ELF and DWARF speak)
 //! ```
 //!
-//! Nothing here does I/O, parses a format or needs `unsafe`.
+//! ```
+//! use backsight_types::{FileOffset, Perms, Segment, Segments, VirtOffset};
+//!
+//! let code = Segment {
+//!     flags: Perms::READ | Perms::EXECUTE,
+//!     file_offset: FileOffset(0x1240),
+//!     virt_offset: VirtOffset(0x2240),
+//!     file_size: 0x500,
+//!     memory_size: 0x500,
+//! };
+//! let segments = Segments::new(vec![code]);
+//! assert_eq!(segments.virt_offset_of(FileOffset(0x1250)), Some(VirtOffset(0x2250)));
+//! // No segment loads that byte.
+//! assert_eq!(segments.virt_offset_of(FileOffset(0x10)), None);
+//! ```
+//!
+//! # What it does not do
+//!
+//! Nothing here does I/O or parses a format. The model of a profile is a crate of its own,
+//! `backsight-profile`, so that this one stays small.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -27,10 +46,10 @@
 mod addr;
 mod arch;
 mod build_id;
+mod cast;
 mod module;
 mod outcome;
 mod perms;
-pub mod profile;
 mod range;
 mod reason;
 mod segments;

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::addr::{FileOffset, VirtOffset};
 use crate::arch::Arch;
 use crate::build_id::BuildId;
@@ -28,7 +26,7 @@ impl fmt::Display for Device {
 }
 
 /// The place of a module in the list that was handed over with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct ModuleIdx(pub u32);
 

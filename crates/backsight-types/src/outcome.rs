@@ -1,13 +1,12 @@
 //! What becomes of one address: a place in a module, or the reason why not.
 
-use bytemuck::CheckedBitPattern;
-
 use crate::addr::FileOffset;
+use crate::cast;
 use crate::module::{ModuleIdx, ModuleKind};
 use crate::reason::Reason;
 
 /// What normalization found for one address. 16 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, CheckedBitPattern)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 // Whole words: with a tag of one byte, writing an outcome takes five stores.
 #[repr(u32)]
 pub enum Outcome {
@@ -49,8 +48,7 @@ impl InModule {
     #[must_use]
     #[inline]
     pub fn at(self, file_offset: FileOffset) -> Outcome {
-        // Where `new` was called nearby, the check leaves no code behind.
-        bytemuck::checked::cast::<[u64; 2], Outcome>([self.0, file_offset.0])
+        cast::first_variant!(Outcome, [self.0, file_offset.0])
     }
 }
 

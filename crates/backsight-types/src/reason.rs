@@ -3,11 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bytemuck::CheckedBitPattern;
-
 /// Why an address, or a module, has no answer. The names are part of the
 /// NDJSON format and never change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, CheckedBitPattern)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u32)]
 pub enum Reason {

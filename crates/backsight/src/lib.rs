@@ -50,16 +50,18 @@ mod headers;
 mod host;
 mod live;
 mod lookup;
-mod profile;
+mod profile_symbolizer;
 mod threads;
 
 /// The formats that profiles are read from and written to.
 pub use backsight_formats as formats;
+/// The model of a profile.
+pub use backsight_profile as profile;
+pub use backsight_profile::Profile;
 /// Places in modules to frames: its options, and what it says of what it looked for.
 pub use backsight_symbolize as symbolize;
-/// Addresses, modules, reasons, and the model of a profile.
+/// Addresses, modules and reasons.
 pub use backsight_types as types;
-pub use backsight_types::profile::Profile;
 
 pub use call_frames::call_frames;
 pub use capture::{
@@ -71,5 +73,5 @@ pub use headers::{HeadersError, headers};
 pub use host::Host;
 pub use live::{Live, LiveError, LiveOptions};
 pub use lookup::{Found, Known, Lookups};
-pub use profile::{LookedUp, ProfileSymbolizer};
+pub use profile_symbolizer::{LookedUp, ProfileSymbolizer};
 pub use threads::Thread;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
 use backsight::account::{Account, FrameCounts};
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 use serde_json::{Map, Value, json};
 
 use super::ends;

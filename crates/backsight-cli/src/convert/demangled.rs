@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
+use backsight_profile::{Profile, StrIdx};
 use backsight_symbolize::demangle;
-use backsight_types::profile::{Profile, StrIdx};
 
 /// The longest name that is demangled, and the longest that comes of it, in bytes.
 const LIMIT: usize = 1 << 16;

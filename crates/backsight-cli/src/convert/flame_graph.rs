@@ -9,7 +9,7 @@
 use std::io::{self, Write};
 
 use backsight_formats::folded::{self, Lead};
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 use inferno::flamegraph::{self, Options};
 
 use crate::failure::{Failure, Result, complain};

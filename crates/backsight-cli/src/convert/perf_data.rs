@@ -10,7 +10,7 @@ use backsight::{
 };
 use backsight_formats::escape::Terminal;
 use backsight_formats::perf_data::Problems;
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;

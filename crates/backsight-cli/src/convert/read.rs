@@ -11,7 +11,7 @@ use backsight_formats::ndjson::ProfileReader;
 use backsight_formats::otlp;
 use backsight_formats::perf_data::Problems;
 use backsight_formats::{folded, legacy, ndjson, perf_script, pprof};
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 
 use super::format::Input;
 use super::open::Opened;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 
 /// Returns how many samples of which events are shown, and which are not; `None` when
 /// all are. A sample whose values are of other types than the shown one is left out. One

@@ -2,7 +2,7 @@
 
 use backsight::is_called;
 use backsight_formats::flaws::Flaws;
-use backsight_types::profile::{Profile, Sample, Samples, ValueType};
+use backsight_profile::{Profile, Sample, Samples, ValueType};
 
 /// What is said of the others.
 const OTHERS: &str = "samples of events that were not asked for";

@@ -8,7 +8,7 @@ use backsight_formats::ndjson::{self, Header};
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
 use backsight_formats::{firefox, pprof};
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 
 use super::flame_graph;
 use super::format::Output;

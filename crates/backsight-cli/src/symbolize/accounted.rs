@@ -7,8 +7,8 @@ use std::path::Path;
 
 use backsight::{Live, Lookups, ProfileSymbolizer};
 use backsight_formats::ndjson::Address;
+use backsight_profile::Profile;
 use backsight_symbolize::{IndexDir, Sought, Symbolizer};
-use backsight_types::profile::Profile;
 
 use super::symbols::Symbols;
 use crate::failure::complain;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 use backsight_types::{BuildId, Module, ModuleIdx};
 use serde::Serialize;
 

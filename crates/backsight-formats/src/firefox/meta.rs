@@ -1,6 +1,6 @@
 //! What the profile says of itself, and the clock of its samples.
 
-use backsight_types::profile::{Profile, StrIdx};
+use backsight_profile::{Profile, StrIdx};
 use serde::Serialize;
 
 /// The version of the format.

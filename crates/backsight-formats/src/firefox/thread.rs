@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use backsight_types::profile::{
+use backsight_profile::{
     Frame, Location, LocationIdx, Process, Profile, StackIdx, Strings, ThreadIdx,
 };
 use backsight_types::{AddrKind, Lookup, Module, ModuleKind, VirtOffset};

@@ -1,6 +1,6 @@
 //! The values of samples.
 
-use backsight_types::profile::Sample;
+use backsight_profile::Sample;
 
 /// Returns the value of one type.
 pub(super) fn value_of(sample: Sample, values: &[i64], sample_type: usize) -> i64 {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead};
 
-use backsight_types::profile::{
+use backsight_profile::{
     Frame, Location, LocationIdx, Profile, Sample, StackIdx, StrIdx, ValueType,
 };
 

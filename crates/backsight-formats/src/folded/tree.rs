@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use backsight_types::profile::{Location, Profile, StackIdx, StrIdx, Strings};
+use backsight_profile::{Location, Profile, StackIdx, StrIdx, Strings};
 
 use crate::place_name::place_name;
 
@@ -85,7 +85,7 @@ impl Tree {
         if let Some(names) = self.of_locations.get(&location) {
             return names.clone();
         }
-        let index = backsight_types::profile::LocationIdx(location);
+        let index = backsight_profile::LocationIdx(location);
         let nowhere = Location::default();
         let place = profile.location(index).unwrap_or(&nowhere);
         let mut names = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use backsight_types::profile::{Label, LabelValue, Profile, Sample, StackIdx, StrIdx, ThreadIdx};
+use backsight_profile::{Label, LabelValue, Profile, Sample, StackIdx, StrIdx, ThreadIdx};
 
 use super::tree::{NodeIdx, Tree};
 use super::value::Exact;

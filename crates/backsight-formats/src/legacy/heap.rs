@@ -11,8 +11,8 @@
 
 use std::io::{self, BufRead};
 
+use backsight_profile::{Label, LabelValue, LocationIdx};
 use backsight_types::Lookup;
-use backsight_types::profile::{Label, LabelValue, LocationIdx};
 
 use super::build::Builder;
 use super::sample_line::MAX_FRAMES;

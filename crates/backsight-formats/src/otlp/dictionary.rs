@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use backsight_types::profile::{
+use backsight_profile::{
     Frame, Label, LabelValue, LocationIdx, Profile, StackIdx, StrIdx, Subject,
 };
 use opentelemetry_proto::tonic::common::v1::AnyValue;

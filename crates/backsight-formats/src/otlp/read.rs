@@ -15,7 +15,7 @@ mod samples;
 use std::collections::HashSet;
 use std::io::Read;
 
-use backsight_types::profile::{Label, LabelValue, Profile};
+use backsight_profile::{Label, LabelValue, Profile};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use prost::Message as _;
 

@@ -5,7 +5,7 @@ mod origin;
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 
-use backsight_types::profile::{Label, Profile, Sample, ValueType};
+use backsight_profile::{Label, Profile, Sample, ValueType};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use backsight_profile::{LocationIdx, Profile};
 use backsight_types::Lookup;
-use backsight_types::profile::{LocationIdx, Profile};
 
 use super::frame::{self, FrameLine};
 use super::head::{self, First, Head, Shape};

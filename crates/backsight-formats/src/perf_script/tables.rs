@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use backsight_types::profile::{
+use backsight_profile::{
     Frame, Label, LabelValue, Location, LocationIdx, Process, ProcessIdx, Profile, Sample, Thread,
     ThreadIdx, ValueType,
 };

@@ -9,7 +9,7 @@ mod tables;
 
 use std::io::Read;
 
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 
 use self::tables::Tables;
 use crate::flaws::Flaws;

@@ -5,7 +5,7 @@ mod locations;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use backsight_types::profile::{
+use backsight_profile::{
     Label, LabelValue, LocationIdx, Profile, Sample, Samples, StrIdx, ValueType,
 };
 use flate2::Compression;

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use backsight_types::profile::{
+use backsight_profile::{
     Frame, Label, LabelValue, Location, LocationIdx, Mapping, Process, ProcessIdx, Profile, Sample,
     StrIdx, Thread, ThreadIdx, ValueType,
 };

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;

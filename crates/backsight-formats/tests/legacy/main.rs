@@ -13,7 +13,7 @@ use std::path::Path;
 
 use backsight_formats::flaws::Flaws;
 use backsight_formats::legacy::{LineError, is_one, read};
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 use pprof_raw::{by_pprof, kinds, sums};
 
 fn parse(bytes: &[u8]) -> (Profile, Flaws, Vec<LineError>) {

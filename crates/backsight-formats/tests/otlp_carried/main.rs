@@ -14,7 +14,7 @@ mod said;
 use backsight_formats::flaws::Flaws;
 use backsight_formats::otlp::{self, Error, Limits, Options};
 use backsight_formats::{ndjson, pprof};
-use backsight_types::profile::{LabelValue, Profile};
+use backsight_profile::{LabelValue, Profile};
 use json::python;
 use message::Message;
 use said::said;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use backsight_profile::Profile;
 use backsight_types::Lookup;
-use backsight_types::profile::Profile;
 use testkit::skip;
 
 /// Stacks with the sums of their values: of each place the file, and the instruction in it.

@@ -1,6 +1,6 @@
 //! Profiles made at random, of all that a profile can say.
 
-use backsight_types::profile::{
+use backsight_profile::{
     Frame, Label, LabelValue, Location, Mapping, Process, ProcessIdx, Profile, Sample, StackIdx,
     Thread, ThreadIdx, ValueType,
 };
@@ -230,10 +230,10 @@ fn add_thread(profile: &mut Profile, pid: u32, name: Option<String>, tid: Option
 
 fn add_sample(profile: &mut Profile, (stack, thread, time_ns, values, labels): &MadeSample) {
     let locations = profile.locations.len();
-    let stack: Option<StackIdx> =
-        profile.stacks.intern((stack.iter()).map(|at| {
-            backsight_types::profile::LocationIdx(u32::try_from(at % locations).unwrap())
-        }));
+    let stack: Option<StackIdx> = profile.stacks.intern(
+        (stack.iter())
+            .map(|at| backsight_profile::LocationIdx(u32::try_from(at % locations).unwrap())),
+    );
     let sample = Sample {
         thread: (*thread < 3).then(|| ThreadIdx(u32::try_from(*thread).unwrap())),
         time_ns: *time_ns,

@@ -1,7 +1,7 @@
 //! What the samples of a profile say, with nothing left to look up.
 
+use backsight_profile::{Frame, Label, LabelValue, Location, Profile};
 use backsight_types::Lookup;
-use backsight_types::profile::{Frame, Label, LabelValue, Location, Profile};
 
 /// A sample with nothing left to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! How many frames have a name, and of the others: why not, and where.
 
-use backsight_types::profile::{Location, Profile};
+use backsight_profile::{Location, Profile};
 use backsight_types::{ModuleIdx, Reason};
 use hashbrown::HashMap;
 

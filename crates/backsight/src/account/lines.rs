@@ -8,7 +8,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
 use backsight_formats::ndjson::{About, Address, Sample};
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 use backsight_types::{Module, ModuleIdx, Reason};
 use hashbrown::{HashMap, HashSet};
 

@@ -1,6 +1,6 @@
 //! Samples, counted as they are handed on.
 
-use backsight_types::profile::{Profile, Sample, StackIdx};
+use backsight_profile::{Profile, Sample, StackIdx};
 
 use super::figures::Account;
 use super::frame_counts::FrameCounts;

@@ -6,7 +6,7 @@
 
 use std::hash::BuildHasher;
 
-use backsight_types::profile::StackIdx;
+use backsight_profile::StackIdx;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// What is kept is forgotten when its bytes are more than these: most chains come again

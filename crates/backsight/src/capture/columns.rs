@@ -6,7 +6,7 @@
 //! one: the first may have none, as that of the cores that nothing ran on.
 
 use backsight_formats::perf_data::EventType;
-use backsight_types::profile::{Profile, ValueType};
+use backsight_profile::{Profile, ValueType};
 
 /// How `perf record --off-cpu` calls what BPF measured.
 const OFF_CPU: &str = "offcpu-time";

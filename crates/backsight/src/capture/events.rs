@@ -2,7 +2,7 @@
 
 use backsight_formats::perf_data::{Event, EventType, Facts, Sample, ThreadChange};
 use backsight_normalize::{Change, KERNEL_PID, Record};
-use backsight_types::profile::{self, Profile};
+use backsight_profile::{self as profile, Profile};
 
 use super::about;
 use super::build_ids::BuildIds;

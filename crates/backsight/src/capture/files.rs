@@ -1,6 +1,6 @@
 //! What the files of this machine say of modules that were recorded on it.
 
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 use backsight_types::{Module, ModuleKind, Reason};
 
 use crate::find::ModuleFiles;

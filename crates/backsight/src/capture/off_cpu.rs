@@ -21,7 +21,7 @@
 use std::collections::HashSet;
 
 use backsight_formats::perf_data::{EventType, Sample};
-use backsight_types::profile;
+use backsight_profile as profile;
 use hashbrown::HashMap;
 
 /// Who does not run.

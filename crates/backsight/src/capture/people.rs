@@ -7,7 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use backsight_normalize::Mapping;
-use backsight_types::profile::{Process, ProcessIdx, Profile, StrIdx, Thread, ThreadIdx};
+use backsight_profile::{Process, ProcessIdx, Profile, StrIdx, Thread, ThreadIdx};
 use hashbrown::HashMap;
 
 /// What a process with samples mapped.

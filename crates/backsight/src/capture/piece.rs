@@ -2,8 +2,8 @@
 
 use backsight_formats::perf_data::{ChainEntry, Sample};
 use backsight_normalize::{KERNEL_PID, Record, Replay};
+use backsight_profile::{self as profile, Profile};
 use backsight_types::ModuleKind;
-use backsight_types::profile::{self, Profile};
 use backsight_types::trace;
 use hashbrown::HashMap;
 

@@ -1,7 +1,7 @@
 //! Places in code, each once: what becomes of an address in the profile.
 
 use backsight_formats::perf_data::{ChainEntry, Context};
-use backsight_types::profile::{Frame, Location, LocationIdx, Profile};
+use backsight_profile::{Frame, Location, LocationIdx, Profile};
 use backsight_types::{AbsAddr, AddrKind, FileOffset, Lookup, ModuleIdx, Outcome, Reason};
 use hashbrown::HashMap;
 

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use backsight_formats::perf_data::{Event, Problems, Reader};
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 
 use super::ends::Ends;
 use super::events::Capture;

@@ -5,8 +5,9 @@ use super::tree::{Crate, File, Tree};
 
 /// Which of our crates each may depend on: data enters at the left and never goes
 /// back. A crate that is not named here may depend on none.
-const ARROW: [(&str, &[&str]); 13] = [
+const ARROW: [(&str, &[&str]); 14] = [
     ("backsight-types", &[]),
+    ("backsight-profile", &["backsight-types"]),
     ("backsight-demangle", &[]),
     ("backsight-elf", &["backsight-types"]),
     ("backsight-files", &[]),
@@ -29,12 +30,16 @@ const ARROW: [(&str, &[&str]); 13] = [
             "backsight-files",
         ],
     ),
-    ("backsight-formats", &["backsight-types"]),
+    (
+        "backsight-formats",
+        &["backsight-types", "backsight-profile"],
+    ),
     ("backsight-unwind", &["backsight-types"]),
     (
         "backsight",
         &[
             "backsight-types",
+            "backsight-profile",
             "backsight-elf",
             "backsight-files",
             "vma-query",
@@ -51,6 +56,7 @@ const ARROW: [(&str, &[&str]); 13] = [
 
 const LIBRARIES: &[&str] = &[
     "backsight-types",
+    "backsight-profile",
     "backsight-demangle",
     "backsight-elf",
     "backsight-files",

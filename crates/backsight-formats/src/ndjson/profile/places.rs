@@ -1,6 +1,6 @@
 //! Which location each line of type `address` became.
 
-use backsight_types::profile::LocationIdx;
+use backsight_profile::LocationIdx;
 
 /// Why a row is refused.
 pub(super) const TOO_MANY: &str = "there are 2^32 before it, and no more fit";
@@ -41,7 +41,7 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
-    use backsight_types::profile::LocationIdx;
+    use backsight_profile::LocationIdx;
 
     use super::Places;
 

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::io::BufRead;
 
-use backsight_types::profile::{
-    self, FrameRange, LabelValue, Location, LocationIdx, ProcessIdx, Profile, StrIdx, ThreadIdx,
+use backsight_profile::{
+    self as profile, FrameRange, LabelValue, Location, LocationIdx, ProcessIdx, Profile, StrIdx,
+    ThreadIdx,
 };
 use backsight_types::{AbsRange, Module, ModuleIdx};
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use backsight_types::profile::{self, Location, LocationIdx, ProcessIdx, Profile, StrIdx};
+use backsight_profile::{self as profile, Location, LocationIdx, ProcessIdx, Profile, StrIdx};
 use backsight_types::{Module, ModuleIdx};
 
 use super::lines::{About, Attribute, Label, Period, Process, Thread, ValueType};

@@ -1,6 +1,6 @@
 //! An attribute as the model has it, and what it says of process and thread.
 
-use backsight_types::profile::{Label, LabelValue, StrIdx};
+use backsight_profile::{Label, LabelValue, StrIdx};
 
 /// An attribute as the model has it.
 #[derive(Clone, Copy, Debug)]

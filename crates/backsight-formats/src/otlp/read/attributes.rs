@@ -1,6 +1,6 @@
 //! Attributes: labels of samples, and those that stand for process and thread.
 
-use backsight_types::profile::{Label, LabelValue, StrIdx};
+use backsight_profile::{Label, LabelValue, StrIdx};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::profiles::v1development::KeyValueAndUnit;

@@ -1,6 +1,6 @@
 //! The dictionary of a file that is read: its rows, and what became of them.
 
-use backsight_types::profile::{LocationIdx, StackIdx};
+use backsight_profile::{LocationIdx, StackIdx};
 
 use super::attribute::Attribute;
 use super::layout::Tables;

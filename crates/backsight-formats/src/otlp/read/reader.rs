@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use backsight_profile::{Label, Profile, StrIdx, ValueType};
 use backsight_types::ModuleIdx;
-use backsight_types::profile::{Label, Profile, StrIdx, ValueType};
 
 use super::dictionary::Dictionary;
 use crate::flaws::Flaws;

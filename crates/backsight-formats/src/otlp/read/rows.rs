@@ -1,6 +1,6 @@
 //! What the rows of a dictionary come to, when something first refers to them.
 
-use backsight_types::profile::{self, Frame, Label, LocationIdx, StackIdx, Subject};
+use backsight_profile::{self as profile, Frame, Label, LocationIdx, StackIdx, Subject};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::profiles::v1development as proto;
 

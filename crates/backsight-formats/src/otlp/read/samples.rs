@@ -1,6 +1,6 @@
 //! The profiles of one sample type each, and their samples.
 
-use backsight_types::profile::{Label, Sample};
+use backsight_profile::{Label, Sample};
 use opentelemetry_proto::tonic::profiles::v1development as proto;
 
 use super::super::keys;

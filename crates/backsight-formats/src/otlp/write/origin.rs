@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use backsight_types::profile::{Label, LabelValue, ProcessIdx, Profile, StrIdx};
+use backsight_profile::{Label, LabelValue, ProcessIdx, Profile, StrIdx};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 

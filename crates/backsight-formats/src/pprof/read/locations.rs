@@ -1,6 +1,6 @@
 //! Mappings to modules, and locations to places in them.
 
-use backsight_types::profile::{Frame, Location, LocationIdx, Profile};
+use backsight_profile::{Frame, Location, LocationIdx, Profile};
 use hashbrown::HashMap;
 
 use super::super::proto;

@@ -1,6 +1,6 @@
 //! Samples, and the labels of them that tell process, thread and time.
 
-use backsight_types::profile::{Label, LabelValue, LocationIdx, Profile, Sample, StrIdx};
+use backsight_profile::{Label, LabelValue, LocationIdx, Profile, Sample, StrIdx};
 use hashbrown::HashMap;
 use prost::Message as _;
 

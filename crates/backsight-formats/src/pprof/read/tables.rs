@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use backsight_types::profile::Profile;
+use backsight_profile::Profile;
 use hashbrown::HashMap;
 
 use super::super::comments::{FILE_OFFSETS, VIRTUAL_OFFSETS};

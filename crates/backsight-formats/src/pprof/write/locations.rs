@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use backsight_types::profile::{Frame, Location};
+use backsight_profile::{Frame, Location};
 
 use super::super::proto;
 use super::{BATCH, FunctionKey, Writer};

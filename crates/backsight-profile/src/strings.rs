@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::index::index;
+use crate::index::index;
 
 index!(
     /// The place of a string in [`Strings`].

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::index::{LocationIdx, index};
+use crate::index::{LocationIdx, index};
 
 index!(
     /// The place of a stack in [`Stacks`]: of its innermost location.

@@ -24,17 +24,17 @@ macro_rules! index {
         }
     };
 }
-pub(super) use index;
+pub(crate) use index;
 
 index!(
-    /// The place of a process in [`Profile::processes`](super::Profile::processes).
+    /// The place of a process in [`Profile::processes`](crate::Profile::processes).
     ProcessIdx
 );
 index!(
-    /// The place of a thread in [`Profile::threads`](super::Profile::threads).
+    /// The place of a thread in [`Profile::threads`](crate::Profile::threads).
     ThreadIdx
 );
 index!(
-    /// The place of a location in [`Profile::locations`](super::Profile::locations).
+    /// The place of a location in [`Profile::locations`](crate::Profile::locations).
     LocationIdx
 );

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use backsight_profile::{Frame, FrameRange, Location, Profile, Strings};
 use backsight_symbolize::{
     Answers, FrameRef, ModuleId, Oversized, Place, Request, Stack, Symbolizer,
 };
-use backsight_types::profile::{Frame, FrameRange, Location, Profile, Strings};
 use backsight_types::{ModuleIdx, Reason};
 use rayon::prelude::*;
 

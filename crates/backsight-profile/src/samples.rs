@@ -4,9 +4,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::index::ThreadIdx;
-use super::stacks::StackIdx;
-use super::strings::StrIdx;
+use crate::index::ThreadIdx;
+use crate::stacks::StackIdx;
+use crate::strings::StrIdx;
 
 /// A stack, who ran it, and when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -169,7 +169,8 @@ impl Eq for Samples {}
 #[cfg(test)]
 mod tests {
     use super::{Label, LabelValue, Sample, Samples};
-    use crate::profile::{StackIdx, StrIdx};
+    use crate::stacks::StackIdx;
+    use crate::strings::StrIdx;
 
     #[test]
     fn sums_keep_apart_what_differs_in_more_than_time() {

@@ -1,36 +1,13 @@
-//! The plain model of a profile: what every format is read into and written from.
-//!
-//! ```text
-//!   Sample ──▶ Thread ──▶ Process            who
-//!     │ └────▶ values, labels                how much, and what else
-//!     └──────▶ Stack ──▶ Location ──▶ Module where, innermost first
-//!                            └──────▶ Frames what it is called, once symbolized
-//! ```
-//!
-//! Everything stands once, in a table, and is named by its place there. A location is
-//! what normalization left of an address: a place in a module, or a reason. Its frames
-//! come with symbolization, and there are several when calls were inlined.
-//!
-//! Nothing here is checked against itself: a reader of hostile input must take care
-//! that what it names is there, and a writer that it is. Both go through the `get`
-//! methods, and a name that leads nowhere is `None`.
+//! What one capture came to: all tables of it.
 
-mod index;
-mod samples;
-mod stacks;
-mod strings;
+use backsight_types::{
+    AbsAddr, AbsRange, AddrKind, FileOffset, Lookup, Module, ModuleIdx, Perms, Reason, VirtOffset,
+};
 
-pub use index::{LocationIdx, ProcessIdx, ThreadIdx};
-pub use samples::{Label, LabelValue, Sample, Samples};
-pub use stacks::{StackIdx, Stacks};
-pub use strings::{StrIdx, Strings};
-
-use crate::addr::{AbsAddr, FileOffset, VirtOffset};
-use crate::module::{Module, ModuleIdx};
-use crate::outcome::{AddrKind, Lookup};
-use crate::perms::Perms;
-use crate::range::AbsRange;
-use crate::reason::Reason;
+use crate::index::{LocationIdx, ProcessIdx, ThreadIdx};
+use crate::samples::{Label, Samples};
+use crate::stacks::Stacks;
+use crate::strings::{StrIdx, Strings};
 
 /// What one capture came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,7 +59,7 @@ pub struct ValueType {
 /// A process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Process {
-    /// Its ID; [`KERNEL_PID`](crate::trace::KERNEL_PID) for the kernel's own mappings.
+    /// Its ID; [`KERNEL_PID`](backsight_types::trace::KERNEL_PID) for the kernel's own mappings.
     pub pid: u32,
     /// Its name.
     pub name: Option<StrIdx>,
