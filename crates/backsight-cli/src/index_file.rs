@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use backsight_symbolize::{Error, IndexError, Options, SymbolIndex};
+use backsight_files::Error;
+use backsight_symbolize::{IndexError, Options, SymbolIndex};
 
 use crate::failure::Cause;
 

@@ -1,17 +1,21 @@
-//! Why a file is not opened.
+//! Why a file is not opened, or not read.
 
 use std::fmt;
+use std::fs::FileType;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 
 use nix::errno::Errno;
 
-/// Why a file is not opened.
-#[derive(Debug, thiserror::Error)]
+use crate::io_error::IoError;
+
+/// Why a file is not opened, or not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The system refuses.
-    #[error(transparent)]
-    Io(#[from] io::Error),
+    #[error("{0}")]
+    Io(IoError),
     /// It is no regular file. It was not opened.
     #[error("not a regular file but {0}")]
     NotRegular(Kind),
@@ -24,6 +28,15 @@ pub enum Error {
     /// is opened.
     #[error("not opened because another file names it and /proc is not mounted: mount /proc")]
     NoProc,
+    /// Another file had its name by the time it was opened.
+    #[error("it was replaced while it was opened")]
+    Replaced,
+    /// It is larger than what may be read into memory.
+    #[error("larger than the limit of {limit} bytes for files that are not mapped")]
+    TooLarge {
+        /// Bytes that a file may have.
+        limit: u64,
+    },
 }
 
 /// What is no regular file.
@@ -44,6 +57,25 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// Of what is no regular file.
+    pub(crate) fn of(file: FileType) -> Self {
+        if file.is_dir() {
+            Self::Directory
+        } else if file.is_fifo() {
+            Self::Fifo
+        } else if file.is_socket() {
+            Self::Socket
+        } else if file.is_char_device() || file.is_block_device() {
+            Self::Device
+        } else if file.is_symlink() {
+            Self::Link
+        } else {
+            Self::Other
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -59,14 +91,21 @@ impl fmt::Display for Kind {
 
 impl From<Errno> for Error {
     fn from(errno: Errno) -> Self {
-        Self::Io(errno.into())
+        Self::Io(io::Error::from(errno).into())
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.into())
     }
 }
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
-            Error::Io(error) => error,
+            Error::Io(error) => error.into(),
+            Error::Replaced => Self::other(error.to_string()),
             other => Self::new(io::ErrorKind::InvalidInput, other.to_string()),
         }
     }

@@ -8,12 +8,13 @@
 //! (`/proc/self/fd/N`), which still stands for the same file whatever its name means by
 //! then: `open(2)`, `proc_pid_fd(5)`.
 //!
-//! What is written has no name until it is whole ([`Whole`]).
+//! What is written has no name until it is whole ([`Whole`]). What is read is mapped where
+//! nobody else can cut the file off meanwhile ([`Image`]).
 //!
 //! Who named a path decides what it may lead to ([`By`]); inside another root directory
 //! ([`open_inside`]) no link leads out of it.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -26,13 +27,19 @@
     clippy::print_stderr
 )]
 
+mod access;
 mod error;
 mod filesystem;
+mod image;
+mod io_error;
 mod open;
 mod owner;
 mod whole;
 
+pub use access::Access;
 pub use error::{Error, Kind};
+pub use image::Image;
+pub use io_error::IoError;
 pub use open::{By, hold_at, open, open_inside, path_of, reopen};
 pub use owner::{Identity, only_we_can_change};
 pub use whole::Whole;

@@ -1,7 +1,6 @@
 //! Held first, looked at, then opened.
 
 use std::fs::File;
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -125,7 +124,7 @@ fn again(path: &Path, held: &FileStat) -> Result<File, Error> {
     let opened = is_regular(&file)?;
     match (opened.st_dev, opened.st_ino) == (held.st_dev, held.st_ino) {
         true => Ok(File::from(file)),
-        false => Err(io::Error::other("it was replaced while it was opened").into()),
+        false => Err(Error::Replaced),
     }
 }
 

@@ -188,5 +188,5 @@ fn what_is_not_there_or_not_ours_is_the_systems_error() {
 
 fn has_openat2() -> bool {
     let here = open_inside(Path::new("/"), Path::new("/proc/version"));
-    !matches!(here, Err(Error::Io(error)) if error.raw_os_error() == Some(38))
+    !matches!(here, Err(Error::Io(error)) if error.errno() == Some(38))
 }

@@ -1,61 +1,11 @@
 //! Why a module has no bytes to look into.
 
-use std::fmt;
 use std::io::ErrorKind;
 
+use backsight_files::IoError;
 use backsight_types::Reason;
 
-/// What the system said of a file. The path stands beside it: in
-/// [`Sought`](crate::Sought), or in what was called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IoError {
-    kind: ErrorKind,
-    errno: Option<i32>,
-}
-
-impl IoError {
-    /// What kind of error it is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        self.kind
-    }
-
-    /// The system's number of it, `EMFILE` for one; `None` when it is not the system's.
-    #[must_use]
-    pub fn errno(&self) -> Option<i32> {
-        self.errno
-    }
-}
-
-impl From<std::io::Error> for IoError {
-    fn from(error: std::io::Error) -> Self {
-        Self {
-            kind: error.kind(),
-            errno: error.raw_os_error(),
-        }
-    }
-}
-
-impl From<ErrorKind> for IoError {
-    fn from(kind: ErrorKind) -> Self {
-        Self { kind, errno: None }
-    }
-}
-
-impl From<IoError> for std::io::Error {
-    fn from(error: IoError) -> Self {
-        match error.errno {
-            Some(errno) => Self::from_raw_os_error(errno),
-            None => Self::from(error.kind),
-        }
-    }
-}
-
-impl fmt::Display for IoError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        std::io::Error::from(*self).fmt(f)
-    }
-}
+use crate::index::IndexError;
 
 /// Why a module, or a debug file, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -154,10 +104,26 @@ impl From<backsight_files::Error> for Error {
     fn from(error: backsight_files::Error) -> Self {
         use backsight_files::Error as Refused;
         match error {
-            Refused::Io(error) => error.into(),
+            Refused::Io(error) => Self::Io(error),
+            Refused::Replaced => Self::Io(ErrorKind::Other.into()),
+            Refused::TooLarge { limit } => Self::TooLarge { limit },
             Refused::Kernels => Self::KernelFile,
             Refused::NoProc => Self::NoProc,
             _ => Self::NotRegularFile,
+        }
+    }
+}
+
+/// Why a file is not used as an index.
+impl From<&IndexError> for Error {
+    fn from(error: &IndexError) -> Self {
+        match error {
+            IndexError::File(error) => error.clone().into(),
+            IndexError::NotOurs | IndexError::OfStrangers => Self::NotOurs,
+            IndexError::BuildIdMismatch => Self::BuildIdMismatch,
+            IndexError::NotAnIndex | IndexError::Version(_) | IndexError::Malformed(_) => {
+                Self::BadIndex
+            }
         }
     }
 }

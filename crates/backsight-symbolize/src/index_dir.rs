@@ -27,12 +27,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use backsight_files::{hold_at, only_we_can_change, path_of, reopen};
+use backsight_files::{Error, hold_at, only_we_can_change, path_of, reopen};
 use backsight_types::BuildId;
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::Mode;
 
-use crate::error::Error;
 use crate::index::IndexError;
 use crate::index::MAGIC;
 
@@ -73,8 +72,8 @@ impl Held {
 
     /// Opens what is ours of this name: a regular file that nobody else can change.
     pub(crate) fn open(&self, name: &Path) -> Result<(File, Metadata), IndexError> {
-        let place = hold_at(&self.directory, name).map_err(Error::from)?;
-        let (file, _) = reopen(place).map_err(Error::from)?;
+        let place = hold_at(&self.directory, name)?;
+        let (file, _) = reopen(place)?;
         let metadata = file.metadata()?;
         match only_we_can_change(&metadata) {
             true => Ok((file, metadata)),

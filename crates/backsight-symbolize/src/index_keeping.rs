@@ -4,9 +4,9 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use backsight_files::Error;
 use backsight_types::BuildId;
 
-use crate::error::Error;
 use crate::index::IndexError;
 use crate::index_dir::{Binding, IndexDir, name_of, note_use};
 use crate::options::Options;
@@ -17,7 +17,7 @@ impl IndexDir {
     /// that can be read.
     ///
     /// # Errors
-    /// Why not; [`Error::NotFound`] when there is none.
+    /// Why not; the system's [`NotFound`](std::io::ErrorKind::NotFound) when there is none.
     pub(crate) fn get(
         &self,
         id: BuildId,

@@ -47,7 +47,7 @@
 //!
 //! [`Reason`]: backsight_types::Reason
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 #![warn(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -59,7 +59,6 @@
     clippy::print_stdout,
     clippy::print_stderr
 )]
-mod access;
 mod answers;
 mod batch;
 mod budget;
@@ -77,7 +76,6 @@ mod flat;
 mod frame;
 mod frame_ref;
 mod groups;
-mod image;
 mod index;
 mod index_builder;
 mod index_building;
@@ -107,12 +105,12 @@ mod trace;
 mod unpack;
 mod xz;
 
-pub use access::Access;
 pub use answers::{Answers, Stack};
 pub use backsight_demangle::demangle;
+pub use backsight_files::{Access, IoError};
 pub use budget::{Budget, Usage};
 pub use definitions::{Definition, DefinitionKind};
-pub use error::{Error, IoError};
+pub use error::Error;
 pub use fetch::{Fetch, Fetched, Wanted};
 pub use frame::{Frame, Frames};
 pub use frame_ref::{FrameRef, StackFrames};

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::access::Access;
 use crate::budget::Budget;
 use crate::fetch::Fetch;
 use crate::index_dir::IndexDir;
 use crate::limits::Limits;
 use crate::name::Spelling;
+use backsight_files::Access;
 
 /// How a module's debug information is made searchable.
 ///

@@ -9,11 +9,11 @@ use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder;
 
 use crate::error::Error;
-use crate::image::Image;
 use crate::limits::Limits;
 use crate::tally::wide;
 use crate::unpack::UnpackError;
 use crate::xz;
+use backsight_files::Image;
 
 /// The largest window of a zstd stream, as a power of two: 128 MiB, as the `zstd` command
 /// has it.
@@ -70,7 +70,7 @@ pub fn unpacked_file(bytes: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, Er
 /// Returns the image unpacked, or as it is.
 pub(crate) fn unpacked(image: Image, limits: &Limits) -> Result<Image, Error> {
     match unpacked_file(&image, limits) {
-        Some(bytes) => bytes.map(Image::Read),
+        Some(bytes) => bytes.map(Image::from),
         None => Ok(image),
     }
 }

@@ -7,13 +7,12 @@ use std::path::Path;
 use backsight_files::{By, Identity, Whole};
 use backsight_types::BuildId;
 
-use crate::error::Error;
-use crate::image::Image;
 use crate::index::{Index, IndexError};
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::shortfall::Shortfall;
 use crate::sought::Sought;
+use backsight_files::Image;
 
 /// All that a module's debug files say of its code, as sorted tables.
 ///
@@ -73,7 +72,7 @@ impl SymbolIndex {
     /// # Errors
     /// All of [`IndexError`] but [`IndexError::BuildIdMismatch`].
     pub fn open(path: &Path, options: &Options) -> Result<Self, IndexError> {
-        let file = backsight_files::open(path, By::Caller).map_err(Error::from)?;
+        let file = backsight_files::open(path, By::Caller)?;
         Self::of_file(&file, options)
     }
 
@@ -95,7 +94,7 @@ impl SymbolIndex {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: std::sync::Arc<[u8]>) -> Result<Self, IndexError> {
-        let index = Index::open(Image::Given(bytes))?;
+        let index = Index::open(Image::from(bytes))?;
         Ok(Self {
             index,
             oversized: Vec::new(),

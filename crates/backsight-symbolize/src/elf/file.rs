@@ -13,10 +13,10 @@ use super::plt::Plt;
 use super::symbol_table::{self, Row, TableKind};
 use super::table_faults;
 use crate::error::Error;
-use crate::image::Image;
 use crate::options::Options;
 use crate::packed::unpacked;
 use crate::tally::wide;
+use backsight_files::Image;
 
 /// An ELF file. What its headers say is asked of [`Headed`], which it is too.
 #[derive(Debug)]

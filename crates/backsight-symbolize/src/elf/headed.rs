@@ -10,7 +10,7 @@ use super::section::{Section, slice};
 use super::{dynamic, layout};
 use crate::cover::{Cover, Item};
 use crate::error::Error;
-use crate::image::Image;
+use backsight_files::Image;
 
 /// A file whose headers are read. Its sections are values of one shape for both classes,
 /// so that only this file and the symbols know about classes.

@@ -5,11 +5,11 @@
 //! sections have the addresses of the file around it, and no bytes.
 
 use super::file::ElfFile;
-use crate::image::Image;
 use crate::limits::Limits;
 use crate::tally::wide;
 use crate::unpack::UnpackError;
 use crate::xz;
+use backsight_files::Image;
 
 /// Returns the file inside `file`, or `None` when there is none. It unpacks to
 /// as much as the limits allow.
@@ -23,7 +23,7 @@ pub(crate) fn mini_debug_info(
         .min(limits.unpacked_bytes)
         .max(limits.mini_debug_bytes);
     let unpacked = xz::unpack(packed, budget).and_then(|bytes| {
-        let image = Image::Read(bytes);
+        let image = Image::from(bytes);
         let mut inside = ElfFile::parse(image).map_err(|_| UnpackError::Malformed)?;
         inside.take_descriptors(file);
         Ok(inside)

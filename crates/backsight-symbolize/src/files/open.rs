@@ -8,9 +8,7 @@ use backsight_types::BuildId;
 use super::{Files, Origin};
 use crate::elf::ElfFile;
 use crate::error::Error;
-use crate::image::Image;
 use crate::index::Index;
-use crate::index::IndexError;
 use crate::index_builder::IndexBuilder;
 use crate::index_dir::Binding;
 use crate::index_dir::IndexDir;
@@ -26,6 +24,7 @@ use crate::sought::SoughtLog;
 use crate::source::SymbolSource;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::event;
+use backsight_files::Image;
 
 impl Files {
     /// Finds and opens them; says why not when neither the module itself nor a debug
@@ -50,7 +49,7 @@ impl Files {
                 (elf.map(Arc::new), None, Some(*id))
             }
             Origin::Source(Source::Bytes(bytes)) => {
-                let image = unpacked(Image::Given(Arc::clone(bytes)), &options.limits);
+                let image = unpacked(Image::from(Arc::clone(bytes)), &options.limits);
                 let elf = image.and_then(ElfFile::parse);
                 (elf.map(Arc::new), None, expected)
             }
@@ -83,7 +82,7 @@ impl Files {
         let kept_by = |binding: Option<Binding>| {
             let (dir, id) = dir.zip(id)?;
             let found = dir.get(id, binding, options);
-            let outcome = found.as_ref().map(drop).map_err(IndexError::of_file);
+            let outcome = found.as_ref().map(drop).map_err(Error::from);
             log.note(SoughtKind::Index, dir.path_bound(id, binding), outcome);
             Some(((id, binding), found.ok()?.index))
         };

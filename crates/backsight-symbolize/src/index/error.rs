@@ -2,15 +2,16 @@
 
 use std::io;
 
+use backsight_files::Error;
+
 use super::layout::VERSION;
-use crate::error::Error;
 
 /// Why a file does not serve as an index.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexError {
     /// It cannot be opened, read or written, or is no regular file.
-    #[error(transparent)]
+    #[error("{}", cause(.0))]
     File(#[from] Error),
     /// It does not begin like one.
     #[error("not a symbol index")]
@@ -33,15 +34,11 @@ pub enum IndexError {
     BuildIdMismatch,
 }
 
-impl IndexError {
-    /// Returns why a file is not used as an index.
-    pub(crate) fn of_file(&self) -> Error {
-        match self {
-            Self::File(error) => error.clone(),
-            Self::NotOurs | Self::OfStrangers => Error::NotOurs,
-            Self::BuildIdMismatch => Error::BuildIdMismatch,
-            Self::NotAnIndex | Self::Version(_) | Self::Malformed(_) => Error::BadIndex,
-        }
+/// What an index is not read or written for: the system's words alone would not say which.
+fn cause(error: &Error) -> String {
+    match error {
+        Error::Io(error) => format!("cannot be read: {error}"),
+        other => other.to_string(),
     }
 }
 

@@ -12,7 +12,7 @@ use super::error::IndexError;
 use super::header::{self, Entry, TABLES_AT};
 use super::layout::{NONE, Row};
 use super::table::{Index, Parts};
-use crate::image::Image;
+use backsight_files::Image;
 
 impl Index {
     /// Takes the bytes of an index file.

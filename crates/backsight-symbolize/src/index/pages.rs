@@ -4,10 +4,9 @@
 //! cut up by tables of many indexes, some let go of and some not, it can hardly give to
 //! anyone. Pages go back to the system with the index.
 
-use memmap2::MmapMut;
+use backsight_files::Image;
 
 use super::table::Index;
-use crate::image::Image;
 
 impl Index {
     /// Moves the tables into pages of their own, table by table. They stay where they are
@@ -18,24 +17,28 @@ impl Index {
         if self.image().is_some() || size == 0 {
             return self;
         }
-        let Ok(mut pages) = MmapMut::map_anon(size) else {
+        let mut places = Vec::new();
+        let pages = Image::in_pages(size, |pages| {
+            let mut rest = pages;
+            let mut start: usize = 0;
+            for (kind, bytes) in self.tables() {
+                let Some((room, behind)) = rest.split_at_mut_checked(bytes.len()) else {
+                    return;
+                };
+                room.copy_from_slice(bytes);
+                places.push((kind, start, bytes.len()));
+                start = start.saturating_add(bytes.len());
+                rest = behind;
+            }
+        });
+        let Some(pages) = pages else {
             return self;
         };
-        let mut start: usize = 0;
-        let places = self.tables().map(|(kind, bytes)| {
-            let place = (kind, start, bytes.len());
-            let end = start.saturating_add(bytes.len());
-            if let Some(room) = pages.get_mut(start..end) {
-                room.copy_from_slice(bytes);
-            }
-            start = end;
-            place
-        });
         self.change(|image, parts| {
             for (kind, start, size) in places {
                 parts.place(kind, start, size);
             }
-            *image = Some(Image::Pages(pages));
+            *image = Some(pages);
         });
         self
     }

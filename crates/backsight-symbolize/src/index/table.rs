@@ -9,8 +9,8 @@ use super::layout::{
 };
 use super::meta::Meta;
 use super::strings;
-use crate::image::Image;
 use crate::tally::wide;
+use backsight_files::Image;
 
 /// One table: built here, or somewhere in the file.
 #[derive(Debug)]

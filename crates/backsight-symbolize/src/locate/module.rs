@@ -25,10 +25,10 @@ use object::read::{Object, ObjectSection, ReadCache, ReadRef, SectionFlags};
 use super::search::{Search, path_of};
 use super::site::Site;
 use crate::error::Error;
-use crate::image::Image;
 use crate::options::Options;
 use crate::packed::unpacked;
 use crate::sought::SoughtKind;
+use backsight_files::Image;
 
 impl<'o> Search<'o> {
     /// Opens the module of this build ID.

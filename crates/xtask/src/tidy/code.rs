@@ -8,7 +8,7 @@ use super::tree::{Crate, File, Tree};
 const UNSAFE_PLACES: [&str; 4] = [
     "crates/backsight-types/src/cast.rs",
     "crates/vma-query/src/sys.rs",
-    "crates/backsight-symbolize/src/image.rs",
+    "crates/backsight-files/src/image.rs",
     "crates/backsight-capi/src/",
 ];
 

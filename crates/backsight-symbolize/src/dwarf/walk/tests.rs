@@ -28,7 +28,7 @@ use crate::dwarf::units::Units;
 use crate::dwarf::values::Slot;
 use crate::dwarf::{root, text};
 use crate::elf::ElfFile;
-use crate::image::Image;
+use backsight_files::Image;
 
 /// A DIE, by either walk.
 #[derive(Debug, PartialEq)]
@@ -245,7 +245,7 @@ fn settle(walked: &mut Walked<'_>, unit: &Unit<'_>) {
 
 /// Returns how many functions and inlined calls both walks saw.
 fn compare(bytes: Vec<u8>, every: usize) -> usize {
-    let elf = ElfFile::parse(Image::Given(bytes.into())).expect("an ELF file");
+    let elf = ElfFile::parse(Image::from(Arc::<[u8]>::from(bytes))).expect("an ELF file");
     let sections = Sections::load(Arc::new(elf), Role::Main, |_| Ok(()));
     let sections = sections.expect("sections");
     let limits = Limits::default();

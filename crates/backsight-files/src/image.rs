@@ -6,46 +6,66 @@
 //! the crate's only `unsafe`.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use backsight_files::only_we_can_change;
 use memmap2::{Mmap, MmapMut, UncheckedAdvice};
 
 use crate::access::Access;
-use crate::error::Error;
-use crate::tally::wide;
+use crate::error::{Error, Kind};
+use crate::owner::only_we_can_change;
 
 /// A file's bytes. They do not move while the image lives.
 #[derive(Debug)]
-pub(crate) enum Image {
+pub struct Image(Bytes);
+
+#[derive(Debug)]
+enum Bytes {
     Mapped(Mmap),
     Read(Vec<u8>),
     Given(Arc<[u8]>),
-    /// Pages of our own, which go back to the system when they are let go of.
     Pages(MmapMut),
 }
 
 impl Deref for Image {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Read(bytes) => bytes,
-            Self::Given(bytes) => bytes,
-            Self::Pages(pages) => pages,
+        match &self.0 {
+            Bytes::Mapped(map) => map,
+            Bytes::Read(bytes) => bytes,
+            Bytes::Given(bytes) => bytes,
+            Bytes::Pages(pages) => pages,
         }
+    }
+}
+
+/// Bytes that were made here, as those of a file are that was read.
+impl From<Vec<u8>> for Image {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Bytes::Read(bytes))
+    }
+}
+
+/// Bytes that the caller keeps.
+impl From<Arc<[u8]>> for Image {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Self(Bytes::Given(bytes))
     }
 }
 
 impl Image {
     /// Takes the bytes of an open file; `limit` bounds those that are read.
-    pub(crate) fn of_file(file: &File, access: Access, limit: u64) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::NotRegular`] and [`Error::TooLarge`].
+    pub fn of_file(file: &File, access: Access, limit: u64) -> Result<Self, Error> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(Error::NotRegularFile);
+            return Err(Error::NotRegular(Kind::of(metadata.file_type())));
         }
         let map = match access {
             Access::Map => true,
@@ -54,28 +74,35 @@ impl Image {
         };
         // An empty file cannot be mapped.
         if map && metadata.len() > 0 {
-            return map_file(file).map(Self::Mapped);
+            return map_file(file).map(Bytes::Mapped).map(Self);
         }
-        read_file(file, metadata.len(), limit).map(Self::Read)
+        read_file(file, metadata.len(), limit).map(Self::from)
     }
-}
 
-impl Image {
+    /// Fills pages of our own with so many bytes. They go back to the system when they are
+    /// let go of, whatever the allocator does. `None` if the system has no such pages.
+    #[must_use]
+    pub fn in_pages(size: usize, fill: impl FnOnce(&mut [u8])) -> Option<Self> {
+        let mut pages = MmapMut::map_anon(size).ok()?;
+        fill(&mut pages);
+        Some(Self(Bytes::Pages(pages)))
+    }
+
     /// Returns the bytes of memory it takes: none when it is mapped, or the caller's.
-    pub(crate) fn read_bytes(&self) -> u64 {
-        match self {
-            Self::Read(bytes) => wide(bytes.len()),
-            Self::Pages(pages) => wide(pages.len()),
-            Self::Mapped(_) | Self::Given(_) => 0,
-        }
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        let bytes = match &self.0 {
+            Bytes::Read(bytes) => bytes.len(),
+            Bytes::Pages(pages) => pages.len(),
+            Bytes::Mapped(_) | Bytes::Given(_) => 0,
+        };
+        u64::try_from(bytes).unwrap_or(u64::MAX)
     }
-}
 
-impl Image {
     /// Gives the pages of a mapped file back, which were read and will hardly be again:
     /// they come back from the file when they are.
-    pub(crate) fn release(&self) {
-        if let Self::Mapped(map) = self {
+    pub fn release(&self) {
+        if let Bytes::Mapped(map) = &self.0 {
             release_pages(map);
         }
     }
@@ -111,7 +138,7 @@ fn read_file(file: &File, size: u64, limit: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     bytes
         .try_reserve_exact(size)
-        .map_err(|_| Error::Io(std::io::ErrorKind::OutOfMemory.into()))?;
+        .map_err(|_| Error::Io(ErrorKind::OutOfMemory.into()))?;
     bytes.resize(size, 0);
     // A file that shrinks meanwhile ends early; one that grows is cut off where
     // it ended before.
@@ -120,7 +147,7 @@ fn read_file(file: &File, size: u64, limit: u64) -> Result<Vec<u8>, Error> {
         match file.read_at(rest, u64::try_from(filled).unwrap_or(u64::MAX)) {
             Ok(0) => break,
             Ok(count) => filled = filled.saturating_add(count),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }
     }
