@@ -18,13 +18,14 @@
 //!    before weak, then the shorter name, then the alphabet: `malloc`, not
 //!    `__libc_malloc`, and `kill`, though it is weak, not `__kill`.
 //!
-//! Objects, sections, files, thread-local, absolute and undefined symbols name no code,
-//! nor do marks such as mapping symbols: [`symbol_table`](super::symbol_table). But an
-//! object in code ends a symbol without a size. No symbol reaches beyond the section that
-//! it lies in.
+//! Sections, files, thread-local, absolute and undefined symbols name no code, nor do
+//! marks such as mapping symbols: [`symbol_table`](super::symbol_table). No symbol reaches
+//! beyond the section that it lies in.
 //!
-//! The stubs of procedure linkage tables come after all others: they name what no symbol
-//! covers.
+//! The stubs of procedure linkage tables come after the others: they name what no symbol
+//! covers. Last come the objects that lie in code and have a size, since some are code:
+//! the functions that node is built with, tables of jumps. They name what nothing else
+//! does, and end a symbol without a size.
 //!
 //! Sized symbols are covered as `llvm-symbolizer`, `addr2line` and `perf` have it. These
 //! let a symbol without a size reach further: `llvm-symbolizer` up to whatever is next,
@@ -235,10 +236,15 @@ fn add_symbols(entries: &[Entry], items: &mut Vec<Item>) {
         for (entry, place) in here.iter().zip(at..) {
             // The preferred alias is the first of its extent.
             let is_alias = last_size == Some(entry.size);
-            if entry.kind == SymbolKind::Object || is_alias {
+            let is_object = entry.kind == SymbolKind::Object;
+            if is_alias || (is_object && entry.size == 0) {
                 continue;
             }
             last_size = Some(entry.size);
+            if is_object {
+                items.extend(item(entry, place, next_start, 3));
+                continue;
+            }
             if entry.size > 0 {
                 sized_end = sized_end.max(entry.start.saturating_add(entry.size));
             } else if sized_end > entry.start {

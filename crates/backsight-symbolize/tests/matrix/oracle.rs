@@ -1,6 +1,6 @@
 //! What readelf and the `addr2line` crate say of a file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -22,8 +22,9 @@ struct Symbol {
 pub(crate) struct Known {
     /// By start.
     symbols: BTreeMap<u64, Vec<Symbol>>,
-    /// Names of data, which others may give to code behind it.
-    objects: HashSet<String>,
+    /// Data by start, whose names others may give to code behind it; and code that is
+    /// called so.
+    objects: BTreeMap<u64, Vec<Symbol>>,
     /// At each address that is asked for.
     levels: Option<Vec<Vec<Level>>>,
 }
@@ -50,7 +51,7 @@ impl Known {
         let levels = levels.unwrap_or_default().iter();
         let levels: Vec<&Level> = levels.filter(|level| level.file.is_some()).collect();
         let ours = frames.last().and_then(|frame| raw(frame));
-        let sized = self.covering(addr);
+        let sized = covering(&self.symbols, addr);
         let objection = self.name_objection(addr, ours, levels.last().copied(), &sized);
         let objection = objection.or_else(|| {
             if levels.is_empty() || levels.len() == frames.len() {
@@ -77,10 +78,11 @@ impl Known {
         let Some(ours) = ours else {
             // Without a DIE, theirs is the last symbol before, wherever it ends.
             let is_symbol = |name: &str| {
-                let mut known = self.symbols.values().flatten();
-                self.objects.contains(name) || known.any(|symbol| symbol.name == name)
+                let known = self.symbols.values().chain(self.objects.values());
+                known.flatten().any(|symbol| symbol.name == name)
             };
             let none = theirs.is_none_or(is_symbol) && sized.is_empty();
+            let none = none && covering(&self.objects, addr).is_empty();
             return (!none).then(|| String::from("no name"));
         };
         let is_mangled = |name: &str| name.starts_with("_Z") || name.starts_with("_R");
@@ -106,24 +108,25 @@ impl Known {
         let before = before.map(|(_, symbols)| symbols.as_slice());
         let mut unsized_ones = before.unwrap_or_default().iter();
         let is_last = unsized_ones.any(|symbol| symbol.size == 0 && symbol.name == ours);
-        (!is_last).then(|| String::from("no symbol's name"))
+        let is_object = || covering(&self.objects, addr).contains(&ours);
+        (!is_last && !is_object()).then(|| String::from("no symbol's name"))
     }
+}
 
-    /// Returns the names of the innermost symbols that cover an address.
-    fn covering(&self, addr: u64) -> Vec<&str> {
-        for (start, symbols) in self.symbols.range(..=addr).rev() {
-            let covers = |symbol: &&Symbol| addr - start < symbol.size;
-            let covering: Vec<&str> = symbols
-                .iter()
-                .filter(covers)
-                .map(|symbol| symbol.name.as_str())
-                .collect();
-            if !covering.is_empty() {
-                return covering;
-            }
+/// Returns the names of the innermost symbols that cover an address.
+fn covering(symbols: &BTreeMap<u64, Vec<Symbol>>, addr: u64) -> Vec<&str> {
+    for (start, symbols) in symbols.range(..=addr).rev() {
+        let covers = |symbol: &&Symbol| addr - start < symbol.size;
+        let covering: Vec<&str> = symbols
+            .iter()
+            .filter(covers)
+            .map(|symbol| symbol.name.as_str())
+            .collect();
+        if !covering.is_empty() {
+            return covering;
         }
-        Vec::new()
     }
+    Vec::new()
 }
 
 /// An inlined call may have more than the plain name: the namespaces around it.
@@ -154,22 +157,20 @@ fn base(path: &str) -> &str {
 
 /// Reads what `readelf -sW` lists: number, value, size, type, binding, visibility,
 /// section, name.
-fn read_symbols(path: &Path) -> (BTreeMap<u64, Vec<Symbol>>, HashSet<String>) {
+fn read_symbols(path: &Path) -> (BTreeMap<u64, Vec<Symbol>>, BTreeMap<u64, Vec<Symbol>>) {
     let output = Command::new("readelf").arg("-sW").arg(path).output();
     let output = output.expect("readelf runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let is_arm = std::fs::read(path).expect("readable").get(18) == Some(&40);
     let mut symbols: BTreeMap<u64, Vec<Symbol>> = BTreeMap::new();
-    let mut objects = HashSet::new();
+    let mut objects: BTreeMap<u64, Vec<Symbol>> = BTreeMap::new();
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [_, value, size, kind, _, _, section, name, ..] = words.as_slice() else {
             continue;
         };
-        if *kind == "OBJECT" {
-            objects.insert((*name).to_owned());
-        }
-        let is_code = ["FUNC", "NOTYPE", "IFUNC"].contains(kind);
+        let is_object = *kind == "OBJECT";
+        let is_code = is_object || ["FUNC", "NOTYPE", "IFUNC"].contains(kind);
         let nowhere = ["UND", "ABS", "COM", "Ndx"].contains(section);
         let (Ok(start), false) = (u64::from_str_radix(value, 16), nowhere || !is_code) else {
             continue;
@@ -182,7 +183,12 @@ fn read_symbols(path: &Path) -> (BTreeMap<u64, Vec<Symbol>>, HashSet<String>) {
         // The lowest bit of a function of ARM says which instruction set.
         let thumb = u64::from(is_arm && *kind == "FUNC");
         let start = start & !thumb;
-        symbols.entry(start).or_default().push(Symbol {
+        let table = if is_object {
+            &mut objects
+        } else {
+            &mut symbols
+        };
+        table.entry(start).or_default().push(Symbol {
             size: size.expect("a size"),
             name: name.split('@').next().unwrap_or_default().to_owned(),
         });

@@ -72,6 +72,8 @@ pub(crate) const SHAPES: &[Shape] = &[
     shape("stubs of AArch64", OwnStubs, "aarch64-linux-gnu-gcc -O2 -g -o a stubs.c"),
     shape("labels without size", Own, "gcc -nostdlib -shared -o a labels.s"),
     shape("labels in dynsym, sizes in symtab", Own, "gcc -nostdlib -shared -o full labels.s; objcopy -w -N 'label*' full a"),
+    shape("code in objects", Own, "gcc -nostdlib -shared -o a objects.s"),
+    shape("code in objects, stripped", Own, "gcc -nostdlib -shared -s -o a objects.s"),
     // Files that hold symbols for others.
     shape("MiniDebugInfo", Full, "mini; strip -o bare full; with_mini bare a"),
     shape("MiniDebugInfo and one symbol in symtab", Full, "mini; objcopy -S -K exported full one; with_mini one a"),
@@ -129,11 +131,12 @@ pub(crate) const SHAPES: &[Shape] = &[
 ];
 
 /// The sources beside which the scripts run.
-pub(crate) const SOURCES: [(&str, &str); 6] = [
+pub(crate) const SOURCES: [(&str, &str); 7] = [
     ("a.cpp", include_str!("a.cpp")),
     ("b.cpp", include_str!("b.cpp")),
     ("c.c", include_str!("c.c")),
     ("stubs.c", include_str!("stubs.c")),
     ("module.c", include_str!("module.c")),
     ("labels.s", include_str!("labels.s")),
+    ("objects.s", include_str!("objects.s")),
 ];
