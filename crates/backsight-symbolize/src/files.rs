@@ -25,7 +25,7 @@ use crate::options::Options;
 use crate::request::Source;
 use crate::sought::SoughtLog;
 use crate::symbol_index::SymbolIndex;
-use crate::symbol_tables::SymbolTables;
+use crate::symbol_tables::{Noting, SymbolTables};
 use crate::trace::{event, in_span};
 
 /// Where there is room for no more indexes than this of one size, it matters that the
@@ -74,7 +74,11 @@ impl Files {
         self.dwarf.get()?;
         let debug_elf = self.debug.as_ref().map(|(elf, _)| elf);
         Some(Self {
-            symbols: SymbolTables::new(self.own.as_ref().ok(), debug_elf),
+            symbols: SymbolTables::new(
+                self.own.as_ref().ok(),
+                debug_elf,
+                Noting::new(&self.path, &self.log),
+            ),
             own: self.own.clone(),
             debug: self.debug.clone(),
             path: self.path.clone(),

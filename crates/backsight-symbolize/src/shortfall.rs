@@ -1,10 +1,10 @@
-//! What is less than it should be in a module's debug information, noted for whoever asks.
+//! What is less than it should be in a module's files, noted for whoever asks.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-/// Debug information that answers lack something of.
+/// A file that answers lack something of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Shortfall {
@@ -22,7 +22,7 @@ impl Shortfall {
     }
 }
 
-/// In which way debug information is less than it should be.
+/// In which way a file is less than it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ShortfallKind {
@@ -30,6 +30,10 @@ pub enum ShortfallKind {
     Missing,
     /// A part of it cannot be read. What stands before that counts.
     Damaged,
+    /// A symbol table, or what belongs to it, cannot be read as a whole.
+    DamagedSymbols,
+    /// The file ends before what its headers say is in it.
+    CutOff,
 }
 
 impl fmt::Display for ShortfallKind {
@@ -42,6 +46,11 @@ impl fmt::Display for ShortfallKind {
             Self::Damaged => {
                 "its debug information is damaged: functions, inlined functions or lines may be \
                  missing"
+            }
+            Self::DamagedSymbols => "a symbol table in it is damaged: names may be missing",
+            Self::CutOff => {
+                "it is cut off: it ends before what its headers say is in it, and names or lines \
+                 may be missing"
             }
         })
     }
@@ -58,7 +67,11 @@ impl Shortfalls {
     /// Notes it, once.
     pub(crate) fn note(&self, new: Shortfall) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() < Self::MAX && !all.contains(&new) {
+        // Why a file that is cut off seems damaged needs no saying.
+        let is_known = |known: &Shortfall| {
+            known.path == new.path && [new.kind, ShortfallKind::CutOff].contains(&known.kind)
+        };
+        if all.len() < Self::MAX && !all.iter().any(is_known) {
             all.push(new);
         }
     }

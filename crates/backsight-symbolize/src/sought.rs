@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use crate::elf::ElfFile;
 use crate::error::Error;
 use crate::oversized::OversizedFiles;
-use crate::shortfall::Shortfalls;
+use crate::shortfall::{Shortfall, ShortfallKind, Shortfalls};
 
 /// A place where a file was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +83,16 @@ impl SoughtLog {
         }
     }
 
-    /// Notes what is wrong with the symbol tables of a file, once for each way of it.
-    pub(crate) fn note_damage(&self, path: Option<PathBuf>, faults: Vec<Error>) {
+    /// Notes what is wrong with a file and its symbol tables, once for each way of it.
+    pub(crate) fn note_damage(&self, path: Option<PathBuf>, file: &ElfFile) {
+        let faults = file.faults_of_tables();
+        let kind = match file.is_cut_off() {
+            true => Some(ShortfallKind::CutOff),
+            false => (!faults.is_empty()).then_some(ShortfallKind::DamagedSymbols),
+        };
+        if let Some(kind) = kind {
+            self.shortfalls.note(Shortfall::new(path.clone(), kind));
+        }
         let path = path.unwrap_or_default();
         for fault in faults {
             let new = Sought {

@@ -1,5 +1,6 @@
 //! The symbol tables of a module's files, which are asked as one.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -9,6 +10,8 @@ use crate::flat::TableSymbols;
 use crate::name::Name;
 use crate::naming::symbol_of;
 use crate::options::Options;
+use crate::shortfall::{Shortfall, ShortfallKind};
+use crate::sought::SoughtLog;
 use crate::tally::{bytes_of, wide};
 use crate::unpack::UnpackError;
 
@@ -19,10 +22,28 @@ pub(crate) struct SymbolTables {
     /// The module's own file.
     own: Option<Arc<ElfFile>>,
     debug: Option<Arc<ElfFile>>,
+    noting: Noting,
     /// The file that is packed inside the module's own, if there is one.
     mini: OnceLock<Result<Option<Arc<ElfFile>>, Fault>>,
     lookups: AtomicUsize,
     content: OnceLock<Content>,
+}
+
+/// Where it is noted that the file which is packed inside the module's own is damaged.
+#[derive(Debug, Default)]
+pub(crate) struct Noting {
+    /// The module's own.
+    path: Option<PathBuf>,
+    log: Arc<SoughtLog>,
+}
+
+impl Noting {
+    pub(crate) fn new(path: &Option<PathBuf>, log: &Arc<SoughtLog>) -> Self {
+        Self {
+            path: path.clone(),
+            log: Arc::clone(log),
+        }
+    }
 }
 
 /// Lookups before the tables are sorted: to sort the kernel's costs as much as forty
@@ -39,8 +60,13 @@ struct Content {
 }
 
 impl SymbolTables {
-    pub(crate) fn new(own: Option<&Arc<ElfFile>>, debug: Option<&Arc<ElfFile>>) -> Self {
+    pub(crate) fn new(
+        own: Option<&Arc<ElfFile>>,
+        debug: Option<&Arc<ElfFile>>,
+        noting: Noting,
+    ) -> Self {
         Self {
+            noting,
             own: own.map(Arc::clone),
             debug: debug.map(Arc::clone),
             mini: OnceLock::new(),
@@ -139,6 +165,16 @@ impl SymbolTables {
         let unpack = || {
             let own = self.own.as_deref();
             let unpacked = own.and_then(|own| mini_debug_info(own, &options.limits));
+            let is_damaged = match &unpacked {
+                Some(Ok(file)) => file.is_cut_off() || !file.faults_of_tables().is_empty(),
+                Some(Err(fault)) => *fault == UnpackError::Malformed,
+                None => false,
+            };
+            if is_damaged {
+                let kind = ShortfallKind::DamagedSymbols;
+                let new = Shortfall::new(self.noting.path.clone(), kind);
+                self.noting.log.shortfalls.note(new);
+            }
             match unpacked {
                 Some(Ok(file)) => Ok(Some(Arc::new(file))),
                 Some(Err(UnpackError::Limit)) => Err(Fault::Limit),

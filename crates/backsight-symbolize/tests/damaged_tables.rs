@@ -6,8 +6,8 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use backsight_symbolize::{Error, Options, Sought, SoughtKind, SymbolIndex};
-use common::{Fixture, names, no_debug_dirs, symbol, symbolizer_with};
+use backsight_symbolize::{Error, Options, ShortfallKind, Sought, SoughtKind, SymbolIndex};
+use common::{Fixture, at, names, no_debug_dirs, symbol, symbolizer_with};
 
 const SOURCE: &str = "
 static __attribute__((noinline)) int inner(int k) { volatile int z = k; return z * 5; }
@@ -16,6 +16,7 @@ int exported(int k) { return inner(k); }
 
 const SYMTAB: u32 = 2;
 const DYNSYM: u32 = 11;
+const NUMBERS: u32 = 18;
 
 /// Where the field of a section header is, and how many bytes it has: of 64 bits.
 const LINK: (usize, usize) = (40, 4);
@@ -178,4 +179,112 @@ fn the_table_of_a_debug_file_is_told_with_its_path() {
     let all = told(&fixture.path("bare.so"), no_debug_dirs());
     assert!(matches!(parts(&all)[..], [(".symtab", _)]), "{all:?}");
     assert_eq!(all[0].path.canonicalize().ok(), debug.canonicalize().ok());
+}
+
+/// Returns in which ways the file is less than it should be, when all is asked of it.
+fn lacks(path: &Path) -> Vec<ShortfallKind> {
+    let (symbolizer, module) = symbolizer_with(no_debug_dirs(), path);
+    // Of places that no table names, all tables are asked.
+    let requests: Vec<_> = (0x1000..0x1400).map(|place| at(module, place)).collect();
+    let _ = symbolizer.symbolize(&requests);
+    let all = symbolizer.shortfalls(module).into_iter();
+    all.map(|one| {
+        assert_eq!(one.path.as_deref(), Some(path));
+        one.kind
+    })
+    .collect()
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_told_once() {
+    let fixture = Fixture::new();
+    fixture.write("a.c", SOURCE);
+    let args = ["-g", "-O1", "-shared", "-fPIC", "-o", "a.so", "a.c"];
+    if fixture.run("cc", &args).is_err() {
+        return testkit::skip("no C compiler");
+    }
+    let sound = fixture.path("a.so");
+    assert_eq!(lacks(&sound), []);
+    let bytes = std::fs::read(&sound).expect("made");
+    for eighths in 1..8 {
+        let part = &bytes[..bytes.len() * eighths / 8];
+        let path = fixture.write("cut.so", part);
+        assert_eq!(lacks(&path), [ShortfallKind::CutOff], "{eighths}/8");
+    }
+    // Its section headers come first, and the end of a section is missing.
+    let mut moved = bytes.clone();
+    let (headers, count) = (number(&bytes, 40, 8), number(&bytes, 60, 2));
+    let headers = usize::try_from(headers).expect("small");
+    let end = headers + usize::try_from(count * 64).expect("small");
+    moved.extend_from_slice(&bytes[headers..end]);
+    let strings = header(&moved, 3) + OFFSET.0;
+    let behind = u64::try_from(moved.len() - 4).expect("small");
+    moved[strings..strings + 8].copy_from_slice(&behind.to_le_bytes());
+    let path = fixture.write("moved.so", moved);
+    assert_eq!(lacks(&path), [ShortfallKind::CutOff]);
+}
+
+#[test]
+fn damaged_symbols_inside_mini_debug_info_are_told() {
+    let fixture = Fixture::new();
+    fixture.write("a.c", SOURCE);
+    let made = fixture.run("cc", &["-O1", "-shared", "-fPIC", "-o", "a.so", "a.c"]);
+    let made = made.and_then(|()| fixture.run("strip", &["-o", "bare", "a.so"]));
+    if made.is_err() || fixture.run("xz", &["--version"]).is_err() {
+        return testkit::skip("no C compiler, or no xz");
+    }
+    let bytes = std::fs::read(fixture.path("a.so")).expect("made");
+    let cut = bytes[..bytes.len() / 2].to_vec();
+    let cases = [
+        ("sound", bytes.clone(), None),
+        ("no names", with(&bytes, SYMTAB, LINK, 0), Some(())),
+        ("cut off inside", cut, Some(())),
+        ("no ELF file", b"garbage".to_vec(), Some(())),
+    ];
+    for (what, inner, told) in cases {
+        fixture.write("mini", inner);
+        fixture.must("xz", &["-kf", "mini"]);
+        let args = ["--add-section", ".gnu_debugdata=mini.xz", "bare", "a"];
+        fixture.must("objcopy", &args);
+        let want: Vec<_> = told
+            .map(|()| ShortfallKind::DamagedSymbols)
+            .into_iter()
+            .collect();
+        assert_eq!(lacks(&fixture.path("a")), want, "{what}");
+    }
+}
+
+/// What has more sections than a symbol can count has their numbers in a table beside.
+#[test]
+fn numbers_of_sections_that_belong_to_no_table_are_told() {
+    let fixture = Fixture::new();
+    fixture.write("a.c", SOURCE);
+    if fixture
+        .run("cc", &["-O1", "-shared", "-fPIC", "-o", "a.so", "a.c"])
+        .is_err()
+    {
+        return testkit::skip("no C compiler");
+    }
+    let mut bytes = std::fs::read(fixture.path("a.so")).expect("made");
+    let first = usize::try_from(number(&bytes, 40, 8)).expect("small");
+    let symtab = u64::try_from((header(&bytes, SYMTAB) - first) / 64).expect("small");
+    let entries = number(&bytes, header(&bytes, SYMTAB) + SIZE.0, 8) / 24;
+    // The first section with bytes becomes that table.
+    let numbers = header(&bytes, 1);
+    bytes[numbers + 4..numbers + 8].copy_from_slice(&NUMBERS.to_le_bytes());
+    for (link, count, told) in [
+        (symtab, entries, false),
+        (symtab, entries - 1, true),
+        (symtab + 1, entries, true),
+        (9999, entries, true),
+    ] {
+        let linked = with(&bytes, NUMBERS, LINK, link);
+        let path = fixture.write("d.so", with(&linked, NUMBERS, SIZE, count * 4));
+        let want = told.then_some(ShortfallKind::DamagedSymbols);
+        assert_eq!(
+            lacks(&path),
+            want.into_iter().collect::<Vec<_>>(),
+            "{link} {count}"
+        );
+    }
 }

@@ -127,6 +127,14 @@ impl Headed {
         self.has_lost_headers
     }
 
+    /// Returns whether it ends before what its headers say is in it.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        let mut sections = self.sections.iter();
+        let is_beyond =
+            |section: &Section| !section.is_nobits() && section.raw(&self.image).is_none();
+        self.has_lost_headers || (self.has_section_headers && sections.any(is_beyond))
+    }
+
     /// Returns where 32-bit code for x86 counts the slots of its global offset table
     /// from.
     pub(super) fn got_base(&self) -> Option<u64> {

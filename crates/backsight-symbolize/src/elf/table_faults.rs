@@ -4,7 +4,7 @@
 //! wonders where the names are should be told.
 
 use object::Endianness;
-use object::elf::{Sym32, Sym64};
+use object::elf::{self, Sym32, Sym64};
 
 use super::headed::Headed;
 use super::section::Section;
@@ -18,20 +18,44 @@ pub(super) fn of(file: &Headed) -> Vec<Error> {
         (TableKind::Full, ".symtab"),
         (TableKind::Dynamic, ".dynsym"),
     ];
+    let numbers = of_numbers(file).map(|wrong| Error::Damaged {
+        part: ".symtab_shndx",
+        wrong,
+    });
     let tables = tables.into_iter().filter_map(|(kind, part)| {
         let table = kind.section(file)?;
         let faults = of_table(file, table).into_iter();
         Some(faults.map(move |wrong| Error::Damaged { part, wrong }))
     });
-    tables.flatten().collect()
+    tables.flatten().chain(numbers).collect()
+}
+
+/// Returns what is wrong with the section numbers of symbols in more sections than their
+/// table can count: `SHT_SYMTAB_SHNDX`.
+fn of_numbers(file: &Headed) -> Option<&'static str> {
+    let mut sections = file.sections().iter();
+    let numbers = sections.find(|section| section.kind == elf::SHT_SYMTAB_SHNDX.0)?;
+    let table = TableKind::Full.section(file);
+    let table = table.filter(|table| usize::try_from(numbers.link) == Ok(table.index));
+    let Some(table) = table else {
+        return Some("leads to no symbol table (sh_link): symbols in far sections are not read");
+    };
+    let symbols = table.size.checked_div(size_of_symbol(file)).unwrap_or(0);
+    let needed = symbols.saturating_mul(wide(size_of::<u32>()));
+    let bytes = numbers.raw(file.image());
+    let suffices = bytes.is_some_and(|bytes| wide(bytes.len()) >= needed);
+    (!suffices).then_some("has too few numbers: symbols in far sections are not read")
+}
+
+fn size_of_symbol(file: &Headed) -> u64 {
+    wide(match file.is_64() {
+        true => size_of::<Sym64<Endianness>>(),
+        false => size_of::<Sym32<Endianness>>(),
+    })
 }
 
 fn of_table(file: &Headed, table: &Section) -> Vec<&'static str> {
-    let size = match file.is_64() {
-        true => size_of::<Sym64<Endianness>>(),
-        false => size_of::<Sym32<Endianness>>(),
-    };
-    let size = wide(size);
+    let size = size_of_symbol(file);
     let mut faults = Vec::new();
     match table.raw(file.image()) {
         None => faults.push("lies outside of the file (sh_offset, sh_size): it is not read"),

@@ -22,7 +22,7 @@ use crate::request::Source;
 use crate::sought::SoughtKind;
 use crate::sought::SoughtLog;
 use crate::source::SymbolSource;
-use crate::symbol_tables::SymbolTables;
+use crate::symbol_tables::{Noting, SymbolTables};
 use crate::trace::event;
 use backsight_files::Image;
 
@@ -100,10 +100,10 @@ impl Files {
         let kept = vouched_for.or_else(|| kept_by(Some(binding?)));
         let debug = debug.filter(|_| kept.is_none());
         if let Some(own) = readable {
-            log.note_damage(path.clone(), own.faults_of_tables());
+            log.note_damage(path.clone(), own);
         }
         if let Some(debug) = &debug {
-            log.note_damage(Some(debug.site.shown()), debug.elf.faults_of_tables());
+            log.note_damage(Some(debug.site.shown()), &debug.elf);
         }
         let debug = debug.map(|mut found| {
             if let Some(own) = readable {
@@ -117,7 +117,7 @@ impl Files {
         let (has_debug, has_index) = (debug.is_some(), kept.is_some());
         event!("opened", debug_file = has_debug, index = has_index);
         let debug_elf = debug.as_ref().map(|(elf, _)| elf);
-        let symbols = SymbolTables::new(own.as_ref().ok(), debug_elf);
+        let symbols = SymbolTables::new(own.as_ref().ok(), debug_elf, Noting::new(&path, log));
         let (kept, index) = kept.unzip();
         let indexed = index.map(|index| Arc::new(Indexed::new(index, Arc::clone(options))));
         Ok(Self {
@@ -164,7 +164,7 @@ impl Files {
             debug: None,
             path: None,
             dwarf: OnceLock::new(),
-            symbols: SymbolTables::new(None, None),
+            symbols: SymbolTables::new(None, None, Noting::default()),
             indexed: Making::default(),
             kept: None,
             binding: None,
