@@ -20,7 +20,7 @@ use crate::elf::ElfFile;
 pub(super) fn read(section: Slice<'_>, only: Option<u64>, keep: usize, elf: &ElfFile) -> UnitMap {
     let mut offsets = Vec::new();
     let mut items = Vec::new();
-    let _ = for_each(section, &mut |unit, begin, end| {
+    let read = for_each(section, &mut |unit, begin, end| {
         let wanted = only.is_none_or(|addr| begin <= addr && addr < end);
         if !wanted || !elf.has_code(begin, end) {
             return;
@@ -34,6 +34,7 @@ pub(super) fn read(section: Slice<'_>, only: Option<u64>, keep: usize, elf: &Elf
         offsets,
         cover: Cover::new(items, keep),
         limited: false,
+        damaged: read.is_err(),
     }
 }
 
@@ -51,9 +52,11 @@ pub(super) fn units(section: Slice<'_>) -> Vec<usize> {
 }
 
 /// Calls `found` with the unit's offset in `.debug_info`, the begin and the end
-/// of each range. Stops at the first set that is malformed; those before count.
+/// of each range. Stops at the first set that is malformed; those before count. One that
+/// has no end counts, and is malformed as well.
 fn for_each(section: Slice<'_>, found: &mut impl FnMut(usize, u64, u64)) -> Result<(), Fault> {
     let mut rest = section;
+    let mut ended = Ok(());
     while !rest.is_empty() {
         let (length, format) = rest.read_initial_length()?;
         let mut set = rest.split(length)?;
@@ -79,15 +82,20 @@ fn for_each(section: Slice<'_>, found: &mut impl FnMut(usize, u64, u64)) -> Resu
         if set.skip(padding.ok_or(Fault::Malformed)?).is_err() {
             continue;
         }
+        let mut last = None;
         while set.len() >= entry_size {
             let begin = set.read_address(address_size)?;
             let length = set.read_address(address_size)?;
+            last = Some((begin, length));
             // A pair of zeros should end the set, but linkers also leave one
             // where they dropped a function.
             if let Some(end) = begin.checked_add(length).filter(|end| *end > begin) {
                 found(unit, begin, end);
             }
         }
+        if last != Some((0, 0)) {
+            ended = Err(Fault::Malformed);
+        }
     }
-    Ok(())
+    ended
 }

@@ -208,6 +208,11 @@ impl Companions {
             (Ok(()), Err(Fault::Limit)) => note(cost, None),
             _ => {}
         }
-        sections.ok()
+        let sections = sections.ok()?;
+        if sections.are_damaged() {
+            self.near
+                .note_shortfall_of(site.shown(), ShortfallKind::Damaged);
+        }
+        Some(sections)
     }
 }

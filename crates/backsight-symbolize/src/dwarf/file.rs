@@ -7,6 +7,7 @@ use gimli::SectionId;
 
 use super::allowance::Allowance;
 use super::companions::Companions;
+use super::damage::Damage;
 use super::fault::Fault;
 use super::flatten::{Scratch, flatten};
 use super::found::Found;
@@ -104,6 +105,7 @@ impl DwarfFile {
             companions,
             options: Arc::clone(&self.options),
             texts: Texts::default(),
+            damage: Damage::default(),
         }
     }
 
@@ -238,9 +240,9 @@ impl<'d> FileUnits<'_, 'd> {
         units.map(|unit| (unit.offset, unit.length())).collect()
     }
 
-    /// Returns whether the list ends at what cannot be read.
+    /// Returns whether anything of them cannot be read, as far as they were.
     pub(crate) fn are_damaged(self) -> bool {
-        self.0.units().damaged()
+        self.0.is_damaged()
     }
 
     /// Returns all that the unit that begins at `offset` says of its code.

@@ -60,7 +60,7 @@ impl<'d> FileRows<'_, 'd> {
     fn row(&mut self, file: u64, part: &mut UnitPart<'d>) -> u32 {
         let slot = usize::try_from(file).ok();
         let Some(slot) = slot.and_then(|at| self.rows.get_mut(at)) else {
-            return NONE;
+            return self.lines.no_file(self.unit).unwrap_or(NONE);
         };
         if *slot == NONE
             && let Some(parts) = self.lines.path_parts(file, self.unit)
@@ -218,6 +218,7 @@ impl<'d> Flattening<'_, 'd> {
             limit,
             rank: 0,
             value,
+            damage: self.full.home.damage,
         };
         die.ranges()
             .collect(unit, &mut self.fuel, sink, |begin, end| {
@@ -293,6 +294,7 @@ impl<'d> Flattening<'_, 'd> {
             limit: limits.rows_per_unit,
             rank: u32::MAX.saturating_sub(level),
             value,
+            damage: self.full.home.damage,
         };
         die.ranges()
             .collect(unit, &mut self.fuel, sink, |_, _| true)?;

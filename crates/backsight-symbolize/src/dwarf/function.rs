@@ -106,6 +106,7 @@ fn walk(
             limit,
             rank: 0,
             value,
+            damage: unit.home.damage,
         };
         die.ranges().collect(unit_ref, fuel, sink, |begin, end| {
             if !elf.has_function(begin, end) {

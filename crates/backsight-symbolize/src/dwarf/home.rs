@@ -22,6 +22,7 @@ use gimli::{
 
 use super::abbrev::AbbrevTables;
 use super::cursor::Cursor;
+use super::damage::Damage;
 use super::fault::Fault;
 use super::fuel::Fuel;
 use super::slice::Slice;
@@ -34,6 +35,8 @@ pub(super) struct Home<'d> {
     pub(super) abbrevs: AbbrevTables<'d>,
     pub(super) kind: HomeKind,
     pub(super) limits: &'d Limits,
+    /// Of all files that go together.
+    pub(super) damage: &'d Damage,
     /// For units of gimli's that need none.
     pub(super) no_abbreviations: Arc<Abbreviations>,
 }
@@ -65,7 +68,12 @@ impl Inherited {
 }
 
 impl<'d> Home<'d> {
-    pub(super) fn new(dwarf: gimli::Dwarf<Slice<'d>>, kind: HomeKind, limits: &'d Limits) -> Self {
+    pub(super) fn new(
+        dwarf: gimli::Dwarf<Slice<'d>>,
+        kind: HomeKind,
+        limits: &'d Limits,
+        damage: &'d Damage,
+    ) -> Self {
         let abbrevs = *dwarf.debug_abbrev.reader();
         let fuel = Fuel::for_bytes(abbrevs.len(), limits.steps_per_byte);
         Self {
@@ -73,6 +81,7 @@ impl<'d> Home<'d> {
             dwarf,
             kind,
             limits,
+            damage,
             no_abbreviations: Arc::default(),
         }
     }

@@ -15,6 +15,7 @@ use gimli::SectionId;
 
 use super::aranges;
 use super::companions::Companions;
+use super::damage::Damage;
 use super::fault::Fault;
 use super::found::{Found, Level};
 use super::held::Held;
@@ -53,6 +54,7 @@ pub(super) struct Index<'d> {
     lookups: AtomicUsize,
     /// What the tables of units take.
     kept: Tally,
+    damage: &'d Damage,
     listed: OnceLock<UnitMap>,
     unlisted: OnceLock<UnitMap>,
     all: OnceLock<UnitMap>,
@@ -65,15 +67,19 @@ impl<'d> Index<'d> {
         companions: &'d Companions,
         options: &'d Options,
         texts: &'d Texts,
+        damage: &'d Damage,
     ) -> Self {
+        if sections.are_damaged() {
+            damage.note();
+        }
         let limits = &options.limits;
         let mut dwarf = sections.dwarf();
         let supplementary = companions.supplementary().map(|sections| {
             dwarf.sup = Some(Arc::new(sections.dwarf()));
-            let home = Home::new(sections.dwarf(), HomeKind::Supplementary, limits);
+            let home = Home::new(sections.dwarf(), HomeKind::Supplementary, limits, damage);
             Units::new(Arc::new(home))
         });
-        let home = Home::new(dwarf, HomeKind::Main, limits);
+        let home = Home::new(dwarf, HomeKind::Main, limits, damage);
         Self {
             elf: &sections.elf,
             links: Links {
@@ -81,13 +87,14 @@ impl<'d> Index<'d> {
                 supplementary,
                 scoped: ScopedNames::new(texts),
             },
-            splits: SplitUnits::new(companions),
+            splits: SplitUnits::new(companions, damage),
             companions,
             options,
             names: Names::new(options.spelling()),
             aranges: sections.slice(SectionId::DebugAranges),
             lookups: AtomicUsize::new(0),
             kept: Tally::default(),
+            damage,
             listed: OnceLock::new(),
             unlisted: OnceLock::new(),
             all: OnceLock::new(),
@@ -119,7 +126,7 @@ impl<'d> Index<'d> {
             }
         }
         found.limited |= self.units().cut() || self.companions.limited();
-        found.damaged |= self.units().damaged();
+        found.damaged |= self.is_damaged();
         found
     }
 
@@ -148,7 +155,11 @@ impl<'d> Index<'d> {
 
     fn read_aranges(&self, only: Option<u64>) -> UnitMap {
         let keep = self.options.limits.units_per_address;
-        aranges::read(self.aranges, only, keep, self.elf)
+        let map = aranges::read(self.aranges, only, keep, self.elf);
+        if map.damaged {
+            self.damage.note();
+        }
+        map
     }
 
     /// Reads the root DIEs of all units, or of those that the address ranges
@@ -160,6 +171,12 @@ impl<'d> Index<'d> {
 
     pub(super) fn units(&self) -> &Units<'d> {
         &self.links.units
+    }
+
+    /// Returns whether anything turned out to be unreadable so far.
+    pub(super) fn is_damaged(&self) -> bool {
+        let shared = self.links.supplementary.as_ref();
+        self.damage.is_noted() || self.units().damaged() || shared.is_some_and(Units::damaged)
     }
 
     /// Returns the bytes that the tables of units and their names take.

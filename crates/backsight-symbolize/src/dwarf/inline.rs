@@ -95,6 +95,7 @@ impl Body {
                 limit: limits.rows_per_unit,
                 rank: u32::MAX.saturating_sub(level),
                 value,
+                damage: unit.home.damage,
             };
             die.ranges().collect(unit_ref, fuel, sink, |_, _| true)?;
             self.inlines.push(Inline::new(die, parent, unit));

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{IncompleteLineProgram, Reader, Section};
 
+use super::damage::Damage;
 use super::fault::Fault;
 use super::form::{self, column};
 use super::path::{PathParts, is_absolute};
@@ -121,7 +122,13 @@ impl<'d> Lines<'d> {
         self.files.resize_with(count, OnceLock::new);
         let rows = Program::new(program.header());
         self.program = Some(program);
-        self.read_rows(rows, only, limits.rows_per_unit, elf)
+        self.read_rows(
+            rows,
+            only,
+            root.home.limits.rows_per_unit,
+            elf,
+            root.home.damage,
+        )
     }
 
     fn read_rows(
@@ -130,6 +137,7 @@ impl<'d> Lines<'d> {
         only: Option<u64>,
         limit: usize,
         elf: &ElfFile,
+        damage: &Damage,
     ) -> Result<(), Fault> {
         loop {
             let first = self.rows.len();
@@ -164,6 +172,9 @@ impl<'d> Lines<'d> {
                 Ok(Stop::Dropped) => self.rows.truncate(first),
                 // A sequence without its end does not say how far it reaches.
                 Ok(Stop::Program) | Err(_) => {
+                    if stop.is_err() || self.rows.len() > first {
+                        damage.note();
+                    }
                     self.rows.truncate(first);
                     return Ok(());
                 }
@@ -213,9 +224,18 @@ impl<'d> Lines<'d> {
 
     /// Returns the path of the file with this index.
     pub(super) fn file(&self, file: u64, unit: &Unit<'d>) -> Option<Arc<str>> {
-        let slot = self.files.get(usize::try_from(file).ok()?)?;
+        let slot = usize::try_from(file).ok().and_then(|at| self.files.get(at));
+        let slot = slot.or_else(|| self.no_file(unit))?;
         let path = slot.get_or_init(|| self.join_path(file, unit).map(Arc::from));
         path.clone()
+    }
+
+    /// Notes that something names a file which the table has not, unless there is none.
+    pub(super) fn no_file<T>(&self, unit: &Unit<'d>) -> Option<T> {
+        if self.program.is_some() {
+            unit.home.damage.note();
+        }
+        None
     }
 
     fn join_path(&self, file: u64, unit: &Unit<'d>) -> Option<String> {
@@ -231,21 +251,30 @@ impl<'d> Lines<'d> {
     /// count from the unit's, as they do for LLVM and gdb.
     pub(super) fn path_parts(&self, file: u64, unit: &Unit<'d>) -> Option<PathParts<'d>> {
         let root = unit.own_root().ok()?;
-        let unit = root.unit_ref();
         let header = self.program.as_ref()?.header();
-        let entry = header.file(file)?;
-        let name = unit.attr_string(entry.path_name()).ok()?.slice();
+        let entry = match header.file(file) {
+            // Up to DWARF 4 that is the unit's own, which need not have a name.
+            None if file == 0 && header.version() <= 4 => return None,
+            None => return self.no_file(unit),
+            Some(entry) => entry,
+        };
+        let unit = root.unit_ref();
+        let text = |text| {
+            let read = unit.attr_string(text).map_err(Fault::from);
+            Some(root.home.damage.sound(read)?.slice())
+        };
+        let name = text(entry.path_name())?;
         let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
         // Up to DWARF 4 that is the unit's.
         let own = || {
-            let dir = unit.attr_string(header.directory(0)?).ok()?.slice();
+            let dir = text(header.directory(0)?)?;
             Some(dir).filter(|dir| !dir.is_empty())
         };
         if entry.directory_index() != 0 {
-            let dir = entry.directory(header).map(|dir| unit.attr_string(dir));
+            let dir = root.home.damage.found(entry.directory(header));
             return Some(PathParts {
                 comp_dir: comp_dir.or_else(own),
-                dir: dir.transpose().ok()?.map(|dir| dir.slice()),
+                dir: dir.map(text).map_or(Some(None), |dir| dir.map(Some))?,
                 name,
             });
         }
@@ -309,6 +338,9 @@ fn check_header(section: Slice<'_>, offset: usize, limit: u64) -> Result<(), Fau
         rest.skip(2)?;
     }
     let length = rest.read_length(format)?;
+    if length > rest.len() {
+        return Err(Fault::Malformed);
+    }
     let length = u64::try_from(length).unwrap_or(u64::MAX);
     if length > limit {
         Err(Fault::Limit)

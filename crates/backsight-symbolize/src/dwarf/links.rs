@@ -18,6 +18,15 @@ pub(super) struct Links<'d> {
 }
 
 impl<'d> Links<'d> {
+    /// Returns whether the file that an attribute refers to is there.
+    pub(super) fn should_have(&self, link: Value) -> bool {
+        match link.class {
+            Class::UnitRef | Class::InfoRef => true,
+            Class::SupRef => self.supplementary.is_some(),
+            _ => false,
+        }
+    }
+
     /// Returns the unit and the DIE in it that an attribute of a DIE of `unit` refers to.
     pub(super) fn target<'l>(
         &'l self,

@@ -23,6 +23,7 @@ mod arena;
 mod companions;
 mod compile;
 mod cursor;
+mod damage;
 mod entry;
 mod fault;
 mod file;

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use gimli::UnitOffset;
 
+use super::fault::Fault;
 use super::form::Value;
 use super::fuel::Fuel;
 use super::links::Links;
@@ -87,7 +88,7 @@ pub(super) fn raw<'d>(
             break;
         };
         let text = |value: Option<Value>| {
-            let text = text::of(value?, root.unit_ref())?;
+            let text = text::of(value?, root.unit_ref(), unit.home.damage)?;
             Some(text).filter(|text| !text.is_empty())
         };
         if raw.line == 0 {
@@ -101,15 +102,25 @@ pub(super) fn raw<'d>(
         if linkage.is_some() {
             break;
         }
-        let target = die.origin().and_then(|link| links.target(unit, link));
-        let Some((next, at)) = target else {
+        let Some(link) = die.origin() else {
+            break;
+        };
+        let damage = unit.home.damage;
+        let Some((next, at)) = links.target(unit, link) else {
+            if links.should_have(link) {
+                damage.note();
+            }
             break;
         };
         // Names link functions to functions; whatever else is named, no frame is.
-        if die.read(at, next, fuel) != Ok(true) {
-            break;
+        match die.read(at, next, fuel) {
+            Ok(true) => unit = next,
+            Ok(false) | Err(Fault::Malformed) => {
+                damage.note();
+                break;
+            }
+            Err(Fault::Limit) => break,
         }
-        unit = next;
     }
     raw.plain = raw.plain.filter(short);
     if unit.is_ada() {
@@ -146,7 +157,8 @@ impl<'d> Names<'d> {
         fuel: &mut Fuel,
     ) -> Name {
         let mut named = CodeDie::NONE;
-        if named.read(die, unit, fuel) != Ok(true) {
+        let read = named.read(die, unit, fuel);
+        if unit.home.damage.sound(read) != Some(true) {
             return Name::default();
         }
         let raw = raw(&named, unit, links, fuel);

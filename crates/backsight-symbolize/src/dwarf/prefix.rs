@@ -9,6 +9,7 @@ use std::sync::Arc;
 use gimli::Reader;
 
 use super::aranges;
+use super::damage::Damage;
 use super::found::Found;
 use super::index::FEW;
 use super::sections::Sections;
@@ -79,7 +80,12 @@ impl Prefix {
         let index = Whole::of(begun);
         let found = index.find(addr);
         let counts = !index.looked_beyond();
-        self.owner = Some(index.into_owner());
+        let mut owner = index.into_owner();
+        if !counts {
+            // What was met behind the end of the prefix is no damage.
+            owner.damage = Damage::default();
+        }
+        self.owner = Some(owner);
         counts.then_some(found)
     }
 }

@@ -4,6 +4,7 @@ use gimli::{
     DebugAddrIndex, DebugRngListsIndex, RangeListsOffset, RawRangeListsOffset, Section, UnitRef,
 };
 
+use super::damage::Damage;
 use super::fault::Fault;
 use super::form::{Class, Value};
 use super::fuel::Fuel;
@@ -22,7 +23,7 @@ pub(super) struct RangeAttrs {
 impl RangeAttrs {
     /// Returns `DW_AT_low_pc`.
     pub(super) fn low(&self, unit: UnitRef<'_, Slice<'_>>) -> Option<u64> {
-        address(unit, self.low).ok()
+        address(unit, self.low.some()?).ok()
     }
 
     /// Calls `found` with the begin and end of each range. Ranges whose sum
@@ -72,6 +73,8 @@ pub(super) struct Sink<'s> {
     pub(super) limit: usize,
     pub(super) rank: u32,
     pub(super) value: u32,
+    /// Where it is noted that some ranges cannot be read.
+    pub(super) damage: &'s Damage,
 }
 
 impl RangeAttrs {
@@ -91,6 +94,7 @@ impl RangeAttrs {
             limit,
             rank,
             value,
+            damage,
         } = sink;
         let mut full = false;
         let walked = self.for_each(unit, fuel, |begin, end| {
@@ -107,6 +111,7 @@ impl RangeAttrs {
         if full || walked == Err(Fault::Limit) {
             return Err(Fault::Limit);
         }
+        damage.sound(walked);
         Ok(())
     }
 }

@@ -44,7 +44,7 @@ impl<'d> RangeList<'d> {
         base: u64,
     ) -> Result<Self, Fault> {
         let address_size = encoding.address_size;
-        if !matches!(address_size, 1 | 2 | 4 | 8) {
+        if !matches!(address_size, 1 | 2 | 4 | 8) || at >= section.len() {
             return Err(Fault::Malformed);
         }
         Ok(Self {
@@ -60,7 +60,8 @@ impl<'d> RangeList<'d> {
     /// `address_at` reads an address from the list of them.
     ///
     /// Ranges that are tombstones are absent: linkers leave the two highest addresses
-    /// where they dropped code. Those before an entry that is malformed count.
+    /// where they dropped code. Those before an entry that is malformed count, and those of
+    /// a list without an end.
     pub(super) fn for_each(
         mut self,
         address_at: impl Fn(u64) -> Result<u64, Fault>,
@@ -77,7 +78,7 @@ impl<'d> RangeList<'d> {
             };
             let above = |address: u64, offset: u64| address.wrapping_add(offset) & self.mask;
             let (begin, end) = match entry {
-                Entry::End => break,
+                Entry::End => return Ok(()),
                 Entry::Base(base) => {
                     self.base = base;
                     continue;
@@ -91,7 +92,7 @@ impl<'d> RangeList<'d> {
                 found(begin, end);
             }
         }
-        Ok(())
+        Err(Fault::Malformed)
     }
 
     /// Reads an entry of `.debug_ranges`.
@@ -155,7 +156,7 @@ mod tests {
     /// Bytes that are often entries: kinds, small numbers, zeros and ones.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         let byte = prop_oneof![4 => 0_u8..9, 2 => Just(0xff), 1 => Just(0xfe), 1 => any::<u8>()];
-        proptest::collection::vec(byte, 0..80)
+        proptest::collection::vec(byte, 1..80)
     }
 
     proptest! {
@@ -171,7 +172,7 @@ mod tests {
             let endian = if big { RunTimeEndian::Big } else { RunTimeEndian::Little };
             let section = EndianSlice::new(&bytes, endian);
             let encoding = encoding(version, size);
-            let at = at.min(bytes.len());
+            let at = at.min(bytes.len().saturating_sub(1));
 
             let addresses = DebugAddr::from(section);
             let lists = RangeLists::new(DebugRanges::from(section), DebugRngLists::from(section));
@@ -198,7 +199,9 @@ mod tests {
             let list = RangeList::new(section, at, encoding, base).expect("an address size");
             let mut fuel = Fuel::of(1000);
             let read = list.for_each(address_at, &mut fuel, |begin, end| ours.push((begin, end)));
-            prop_assert_eq!((ours, read.is_ok()), theirs);
+            prop_assert_eq!(ours, theirs.0);
+            // A list that ends with the section and not by an entry is sound to gimli.
+            prop_assert!(read.is_err() || theirs.1);
         }
     }
 
@@ -210,7 +213,29 @@ mod tests {
             let list = RangeList::new(section, 0, encoding(4, 8), 0);
             list?.for_each(|_| Err(Fault::Malformed), &mut Fuel::of(steps), |_, _| {})
         };
-        assert_eq!(read(1000), Ok(()));
+        assert_eq!(read(1001), Err(Fault::Malformed), "it has no end");
         assert_eq!(read(999), Err(Fault::Limit));
+    }
+
+    #[test]
+    fn a_list_must_begin_in_the_section_and_end() {
+        let read = |bytes: &[u8], at| {
+            let section = EndianSlice::new(bytes, RunTimeEndian::Little);
+            let list = RangeList::new(section, at, encoding(5, 8), 0x10);
+            let mut found = Vec::new();
+            let none = |_| Err(Fault::Malformed);
+            let read = list.and_then(|list| {
+                list.for_each(none, &mut Fuel::of(9), |begin, end| {
+                    found.push((begin, end))
+                })
+            });
+            (read, found)
+        };
+        let bad = Err(Fault::Malformed);
+        let one = vec![(0x11, 0x12)];
+        assert_eq!(read(&[4, 1, 2, 0], 0), (Ok(()), one.clone()));
+        assert_eq!(read(&[4, 1, 2], 0), (bad, one.clone()), "no end");
+        assert_eq!(read(&[4, 1, 2, 9, 0], 0), (bad, one), "no such entry");
+        assert_eq!(read(&[4, 1, 2, 0], 4), (bad, vec![]), "behind the section");
     }
 }

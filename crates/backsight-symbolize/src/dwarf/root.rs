@@ -123,11 +123,13 @@ impl<'d> Root<'d> {
     /// Reads what needs the bases.
     fn resolve(&mut self, texts: &Texts) {
         let endian = self.home.endian();
-        let text = |value| text::of(value, self.unit_ref());
+        let text = |value| text::of(value, self.unit_ref(), self.home.damage);
         let slice = |value| Some(Slice::new(text(value)?, endian));
         let (name, comp_dir) = (slice(texts.name), slice(texts.comp_dir));
         let split = text(texts.dwo_name).zip(self.unit.dwo_id);
-        let low = range::address(self.unit_ref(), self.ranges.low);
+        let low = self.ranges.low.some();
+        let low = low.map(|low| range::address(self.unit_ref(), low));
+        let low = low.and_then(|low| self.home.damage.sound(low));
         self.split = split.map(|(name, id)| SplitName { id, name });
         self.unit.name = name;
         self.unit.comp_dir = comp_dir;

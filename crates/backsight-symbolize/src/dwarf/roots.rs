@@ -42,10 +42,12 @@ pub(super) fn read(
                 })
         });
         map.offsets.push(unit.offset);
+        units.home.damage.sound(ranges);
         map.limited |= ranges == Err(Fault::Limit) || items.len() >= limits.rows_per_unit;
         if items.len() == before && !listed {
             // It does not say: its lines may. Old compilers are like that.
-            if let Ok(lines) = tables.lines(with) {
+            let lines = tables.lines(with);
+            if let Some(lines) = units.home.damage.sound(lines) {
                 let Some(left) = rows_left.checked_sub(lines.row_count()) else {
                     map.limited = true;
                     break;

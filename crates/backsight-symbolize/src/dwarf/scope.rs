@@ -49,7 +49,7 @@ impl Scopes {
             until: until.map_or(usize::MAX, |die| die.0),
         };
         let walked = scopes.walk(unit, &mut unit.fuel());
-        if walked.is_err() {
+        if unit.home.damage.sound(walked).is_none() {
             // Where the open ones end is not known.
             scopes.list.retain(|scope| scope.end > 0);
         }
@@ -325,5 +325,5 @@ fn read<'d>(die: UnitOffset, unit: &Unit<'d>, fuel: &mut Fuel) -> Option<Scoping
 
 fn named<'d>(name: Value, unit: &Unit<'d>) -> Option<&'d [u8]> {
     let root = unit.own_root().ok()?;
-    text::of(name, root.unit_ref()).filter(|name| !name.is_empty())
+    text::of(name, root.unit_ref(), unit.home.damage).filter(|name| !name.is_empty())
 }

@@ -89,30 +89,44 @@ impl Role {
 pub(super) struct Sections {
     pub(super) elf: Arc<ElfFile>,
     loaded: Vec<(SectionId, SectionBytes)>,
+    /// Whether one that is there cannot be read.
+    damaged: bool,
 }
 
 /// What is to be unpacked of a file, and not begun.
-struct Planned<'e>(Vec<(SectionId, Loading<'e>)>);
+struct Planned<'e> {
+    plans: Vec<(SectionId, Loading<'e>)>,
+    /// Whether a section is malformed.
+    damaged: bool,
+}
+
+/// What was unpacked.
+struct Finished {
+    loaded: Vec<(SectionId, SectionBytes)>,
+    /// Whether one could not be.
+    damaged: bool,
+}
 
 impl<'e> Planned<'e> {
     /// A malformed section counts as absent: what does not need it still works.
     fn new(elf: &'e ElfFile, role: Role) -> Result<Self, Fault> {
         let mut plans = Vec::new();
+        let mut damaged = false;
         for id in role.needed() {
             for section in sections(elf, role, *id) {
                 match SectionBytes::plan(elf, section) {
                     Ok(plan) => plans.push((*id, plan)),
                     Err(UnpackError::Limit) => return Err(Fault::Limit),
-                    Err(UnpackError::Malformed) => {}
+                    Err(UnpackError::Malformed) => damaged = true,
                 }
             }
         }
-        Ok(Self(plans))
+        Ok(Self { plans, damaged })
     }
 
     /// Returns what unpacking takes, as it is declared.
     fn cost(&self) -> Cost {
-        let costs = self.0.iter().map(|(_, plan)| Cost {
+        let costs = self.plans.iter().map(|(_, plan)| Cost {
             packed: wide(plan.packed_size()),
             unpacked: plan.cost(),
         });
@@ -160,15 +174,31 @@ impl Sections {
     ) -> Result<Self, Fault> {
         let planned = Planned::new(&elf, role)?;
         allow(planned.cost())?;
-        let loaded = finish(&planned.0, || ())?.0;
+        let mut finished = finish(&planned.plans, || ())?.0;
+        finished.damaged |= planned.damaged;
         drop(planned);
-        Ok(Self { elf, loaded })
+        Ok(Self::of(elf, finished))
     }
 
     /// Nothing of a file.
     pub(super) fn none(elf: Arc<ElfFile>) -> Self {
         let loaded = Vec::new();
-        Self { elf, loaded }
+        let damaged = false;
+        Self::of(elf, Finished { loaded, damaged })
+    }
+
+    fn of(elf: Arc<ElfFile>, finished: Finished) -> Self {
+        let Finished { loaded, damaged } = finished;
+        Self {
+            elf,
+            loaded,
+            damaged,
+        }
+    }
+
+    /// Returns whether one that is there cannot be read.
+    pub(super) fn are_damaged(&self) -> bool {
+        self.damaged
     }
 
     /// Returns `.debug_info` of a main file as a section that grows, if it is packed and
@@ -193,31 +223,35 @@ impl Sections {
         info: impl FnOnce(Slice<'_>) -> Vec<u8>,
     ) -> Result<Self, Fault> {
         let planned = Planned::new(&elf, Role::Main)?;
+        let damaged = planned.damaged;
         let (first, rest): (Vec<_>, Vec<_>) = planned
-            .0
+            .plans
             .into_iter()
             .filter(|(id, _)| *id != SectionId::DebugInfo)
             .partition(|(id, _)| *id == SectionId::DebugAranges);
-        let (mut loaded, ()) = finish(&first, || ())?;
-        let aranges = loaded.first();
+        let (mut finished, ()) = finish(&first, || ())?;
+        let aranges = finished.loaded.first();
         let aranges = aranges.map_or(&[] as &[u8], |(_, bytes)| bytes.get(elf.image()));
         let aranges = Slice::new(aranges, endian(&elf));
         let (more, info) = finish(&rest, || info(aranges))?;
         drop((first, rest));
-        loaded.extend(more);
+        finished.damaged |= damaged || more.damaged;
+        let loaded = &mut finished.loaded;
+        loaded.extend(more.loaded);
         loaded.push((SectionId::DebugInfo, SectionBytes::Unpacked(info)));
-        Ok(Self { elf, loaded })
+        Ok(Self::of(elf, finished))
     }
 
     /// Unpacks `.debug_info` again, all of it at once; without what there is of it when
     /// that fails.
     pub(super) fn load_info_anew(&mut self) -> Result<(), Fault> {
         self.loaded.retain(|(id, _)| *id != SectionId::DebugInfo);
-        let mut plans = Planned::new(&self.elf, Role::Main)?.0;
+        let mut plans = Planned::new(&self.elf, Role::Main)?.plans;
         plans.retain(|(id, _)| *id == SectionId::DebugInfo);
-        let (loaded, ()) = finish(&plans, || ())?;
+        let (finished, ()) = finish(&plans, || ())?;
         drop(plans);
-        self.loaded.extend(loaded);
+        self.damaged |= finished.damaged;
+        self.loaded.extend(finished.loaded);
         Ok(())
     }
 
@@ -290,7 +324,7 @@ const WORTH_A_THREAD: u64 = 1 << 20;
 fn finish<T>(
     plans: &[(SectionId, Loading<'_>)],
     beside: impl FnOnce() -> T,
-) -> Result<(Vec<(SectionId, SectionBytes)>, T), Fault> {
+) -> Result<(Finished, T), Fault> {
     let results: Vec<OnceLock<Result<SectionBytes, UnpackError>>> =
         plans.iter().map(|_| OnceLock::new()).collect();
     let mut order: Vec<usize> = (0..plans.len()).collect();
@@ -317,12 +351,14 @@ fn finish<T>(
         beside
     });
     let mut loaded = Vec::new();
+    let mut damaged = false;
     for ((id, _), result) in plans.iter().zip(results) {
         match result.into_inner() {
             Some(Ok(bytes)) => loaded.push((*id, bytes)),
             Some(Err(UnpackError::Limit)) => return Err(Fault::Limit),
-            Some(Err(UnpackError::Malformed)) | None => {}
+            Some(Err(UnpackError::Malformed)) => damaged = true,
+            None => {}
         }
     }
-    Ok((loaded, beside))
+    Ok((Finished { loaded, damaged }, beside))
 }

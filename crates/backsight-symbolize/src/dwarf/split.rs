@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use gimli::{DwarfPackage, DwoId, Reader, RunTimeEndian, Section, UnitHeader, UnitType};
 
 use super::companions::Companions;
+use super::damage::Damage;
 use super::home::{Home, HomeKind, Inherited};
 use super::root::SplitName;
 use super::sections::Sections;
@@ -23,14 +24,16 @@ use crate::limits::Limits;
 #[derive(Debug)]
 pub(super) struct SplitUnits<'d> {
     companions: &'d Companions,
+    damage: &'d Damage,
     package: OnceLock<Option<DwarfPackage<Slice<'d>>>>,
 }
 
 impl<'d> SplitUnits<'d> {
     /// Opens nothing yet.
-    pub(super) fn new(companions: &'d Companions) -> Self {
+    pub(super) fn new(companions: &'d Companions, damage: &'d Damage) -> Self {
         Self {
             companions,
+            damage,
             package: OnceLock::new(),
         }
     }
@@ -51,7 +54,7 @@ impl<'d> SplitUnits<'d> {
             ranges_base: root.unit.rnglists_base,
         });
         let limits = unit.home.limits;
-        let in_home = |dwarf| find_unit(dwarf, kind, id, limits);
+        let in_home = |dwarf| find_unit(dwarf, kind, id, (limits, self.damage));
         let packed = self.package(unit.home.endian()).and_then(|package| {
             let dwarf = package.find_cu(id, &unit.home.dwarf).ok()??;
             in_home(dwarf)
@@ -64,7 +67,9 @@ impl<'d> SplitUnits<'d> {
                     dwarf
                 });
                 let nothing = HomeKind::Split(Inherited::NOTHING);
-                dwarfs.any(|dwarf| find_unit(dwarf, nothing, id, limits).is_some())
+                // Of a file that may be another's.
+                let damage = Damage::default();
+                dwarfs.any(|dwarf| find_unit(dwarf, nothing, id, (limits, &damage)).is_some())
             };
             let found = self.companions.split_file(name, comp_dir, has_unit)?;
             dwarfs(found, limits).find_map(|mut dwarf| {
@@ -109,10 +114,10 @@ fn find_unit<'d>(
     dwarf: gimli::Dwarf<Slice<'d>>,
     kind: HomeKind,
     id: DwoId,
-    limits: &'d Limits,
+    (limits, damage): (&'d Limits, &'d Damage),
 ) -> Option<Unit<'d>> {
     let bytes = dwarf.debug_info.reader().len();
-    let home = Arc::new(Home::new(dwarf, kind, limits));
+    let home = Arc::new(Home::new(dwarf, kind, limits, damage));
     let mut fuel = home.fuel_for(bytes);
     let mut headers = home.dwarf.units();
     for _ in 0..limits.units {

@@ -2,13 +2,36 @@
 
 use gimli::{AttributeValue, Reader, Section, UnitOffset, UnitRef};
 
+use super::damage::Damage;
 use super::form::{Class, Value};
 use super::slice::Slice;
 
 /// Returns the text that a value of a DIE of `unit` leads to, without the zero that ends
-/// it.
+/// it. One that leads nowhere, or has no end, is noted as damage.
 #[inline]
-pub(super) fn of<'d>(value: Value, unit: UnitRef<'_, Slice<'d>>) -> Option<&'d [u8]> {
+pub(super) fn of<'d>(
+    value: Value,
+    unit: UnitRef<'_, Slice<'d>>,
+    damage: &Damage,
+) -> Option<&'d [u8]> {
+    let text = read(value, unit);
+    if text.is_none() && should_lead_somewhere(value.class, unit) {
+        damage.note();
+    }
+    text
+}
+
+/// Returns whether a value is a text that is in a file that is there.
+fn should_lead_somewhere(class: Class, unit: UnitRef<'_, Slice<'_>>) -> bool {
+    match class {
+        Class::Text | Class::Str | Class::LineStr | Class::StrAt => true,
+        Class::SupStr => unit.dwarf.sup.is_some(),
+        _ => false,
+    }
+}
+
+#[inline]
+fn read<'d>(value: Value, unit: UnitRef<'_, Slice<'d>>) -> Option<&'d [u8]> {
     let section = match value.class {
         Class::Str => unit.dwarf.debug_str.reader(),
         Class::LineStr => unit.dwarf.debug_line_str.reader(),

@@ -10,6 +10,8 @@ pub(super) struct UnitMap {
     pub(super) cover: Cover,
     /// Whether a limit left some out.
     pub(super) limited: bool,
+    /// Whether something of it cannot be read.
+    pub(super) damaged: bool,
 }
 
 impl UnitMap {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::companions::Companions;
+use super::damage::Damage;
 use super::found::Found;
 use super::index::Index;
 use super::scope::Texts;
@@ -17,6 +18,8 @@ pub(super) struct Owner {
     pub(super) options: Arc<Options>,
     /// What names are put together from.
     pub(super) texts: Texts,
+    /// What turned out to be unreadable so far.
+    pub(super) damage: Damage,
 }
 
 self_cell::self_cell! {
@@ -37,6 +40,7 @@ impl Whole {
                 &owner.companions,
                 &owner.options,
                 &owner.texts,
+                &owner.damage,
             )
         })
     }

@@ -67,7 +67,7 @@ pub(crate) fn build<'s>(
     };
     dwarf.with_units(|units| {
         let (parts, symbols) = rayon::join(|| flatten_all(units, &sources.code), symbols);
-        dwarf.note_damage(units.are_damaged() || parts.iter().any(|part| part.damaged));
+        let damaged = parts.iter().any(|part| part.damaged);
         let claims = |code: &CodeMap| {
             // Behind the walk, which has read the root DIEs that claims need.
             let claims = units.claims(code);
@@ -76,6 +76,7 @@ pub(crate) fn build<'s>(
             claims
         };
         let index = merge(parts, claims, &symbols, sources.merging());
+        dwarf.note_damage(damaged || units.are_damaged());
         units.release();
         index
     })

@@ -46,6 +46,12 @@ impl Near {
         self.log.shortfalls.note(Shortfall { path, kind });
     }
 
+    /// Notes what is less than it should be in a file that goes with it.
+    pub(crate) fn note_shortfall_of(&self, path: PathBuf, kind: ShortfallKind) {
+        let path = Some(path);
+        self.log.shortfalls.note(Shortfall { path, kind });
+    }
+
     /// Returns the path of the module, as it was given.
     pub(super) fn module_path(&self) -> Option<&Path> {
         self.module.as_deref()

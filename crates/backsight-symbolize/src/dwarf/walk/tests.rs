@@ -17,6 +17,7 @@ use forged::{Forged, forged};
 
 use super::{CodeDie, CodeDies};
 use crate::Limits;
+use crate::dwarf::damage::Damage;
 use crate::dwarf::fault::Fault;
 use crate::dwarf::fuel::Fuel;
 use crate::dwarf::home::{Home, HomeKind};
@@ -248,8 +249,13 @@ fn compare(bytes: Vec<u8>, every: usize) -> usize {
     let elf = ElfFile::parse(Image::from(Arc::<[u8]>::from(bytes))).expect("an ELF file");
     let sections = Sections::load(Arc::new(elf), Role::Main, |_| Ok(()));
     let sections = sections.expect("sections");
-    let limits = Limits::default();
-    let home = Arc::new(Home::new(sections.dwarf(), HomeKind::Main, &limits));
+    let (limits, damage) = (Limits::default(), Damage::default());
+    let home = Arc::new(Home::new(
+        sections.dwarf(),
+        HomeKind::Main,
+        &limits,
+        &damage,
+    ));
     let units = Units::new(home);
     let mut count = 0;
     for unit in units.iter().map(|tables| &tables.unit).step_by(every) {
