@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::elf::ElfFile;
 use crate::error::Error;
 use crate::oversized::OversizedFiles;
 use crate::shortfall::{Shortfall, ShortfallKind, Shortfalls};
@@ -73,20 +72,24 @@ impl SoughtLog {
     const MAX: usize = 1000;
 
     pub(crate) fn note(&self, kind: SoughtKind, path: PathBuf, outcome: Result<(), Error>) {
+        self.push(Sought {
+            kind,
+            path,
+            outcome,
+        });
+    }
+
+    /// Files that were let go of are opened again, and say the same.
+    fn push(&self, new: Sought) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() < Self::MAX {
-            all.push(Sought {
-                kind,
-                path,
-                outcome,
-            });
+        if all.len() < Self::MAX && !all.contains(&new) {
+            all.push(new);
         }
     }
 
     /// Notes what is wrong with a file and its symbol tables, once for each way of it.
-    pub(crate) fn note_damage(&self, path: Option<PathBuf>, file: &ElfFile) {
-        let faults = file.faults_of_tables();
-        let kind = match file.is_cut_off() {
+    pub(crate) fn note_damage(&self, path: Option<PathBuf>, faults: Vec<Error>, cut_off: bool) {
+        let kind = match cut_off {
             true => Some(ShortfallKind::CutOff),
             false => (!faults.is_empty()).then_some(ShortfallKind::DamagedSymbols),
         };
@@ -95,16 +98,11 @@ impl SoughtLog {
         }
         let path = path.unwrap_or_default();
         for fault in faults {
-            let new = Sought {
+            self.push(Sought {
                 kind: SoughtKind::SymbolTable,
                 path: path.clone(),
                 outcome: Err(fault),
-            };
-            let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-            // Files that were let go of are opened again.
-            if all.len() < Self::MAX && !all.contains(&new) {
-                all.push(new);
-            }
+            });
         }
     }
 

@@ -100,10 +100,11 @@ impl Files {
         let kept = vouched_for.or_else(|| kept_by(Some(binding?)));
         let debug = debug.filter(|_| kept.is_none());
         if let Some(own) = readable {
-            log.note_damage(path.clone(), own);
+            log.note_damage(path.clone(), own.faults_of_tables(), own.is_cut_off());
         }
         if let Some(debug) = &debug {
-            log.note_damage(Some(debug.site.shown()), &debug.elf);
+            let (path, elf) = (debug.site.shown(), &debug.elf);
+            log.note_damage(Some(path), elf.faults_of_tables(), elf.is_cut_off());
         }
         let debug = debug.map(|mut found| {
             if let Some(own) = readable {

@@ -62,9 +62,10 @@ impl<'o> Search<'o> {
             let mut name = file.path().file_name().unwrap_or_default().to_owned();
             name.push(".dwp");
             let beside = file.beside(Path::new(&name));
+            let beside = (!file.is_again()).then_some(beside);
             let dirs = self.debug_dirs_of(file);
             let elsewhere = dirs.map(move |dir| dir.join(Path::new(&name)));
-            [beside].into_iter().chain(elsewhere)
+            beside.into_iter().chain(elsewhere)
         })
     }
 
@@ -82,7 +83,7 @@ impl<'o> Search<'o> {
         let moved = [Some(name), short].into_iter().flatten();
         let moved: Vec<&Path> = moved.filter(|name| name.is_relative()).collect();
         for name in moved {
-            sites.extend(self.sites().iter().map(|file| file.beside(name)));
+            sites.extend(self.folders().map(|file| file.beside(name)));
         }
         sites
     }
@@ -93,7 +94,7 @@ impl<'o> Search<'o> {
         if path.is_absolute() {
             Site::of(path, By::File, &self.options.roots)
         } else {
-            self.sites().iter().map(|file| file.beside(path)).collect()
+            self.folders().map(|file| file.beside(path)).collect()
         }
     }
 }

@@ -106,13 +106,19 @@ impl<'o> Search<'o> {
         let hidden = Path::new(".debug").join(name);
         self.sites().iter().find_map(|module| {
             let own = [name, &hidden].map(|name| module.beside(name));
+            let own = own.into_iter().filter(|_| !module.is_again());
             let elsewhere = self.debug_dirs_of(module).map(|dir| dir.join(name));
-            own.into_iter().chain(elsewhere).find_map(proven)
+            own.chain(elsewhere).find_map(proven)
         })
     }
 
     pub(super) fn sites(self) -> &'o [Site] {
         self.near.sites(self.options)
+    }
+
+    /// Those with a folder of their own.
+    pub(super) fn folders(self) -> impl Iterator<Item = &'o Site> {
+        self.sites().iter().filter(|file| !file.is_again())
     }
 
     /// Those of the first root, of the next, and at last the host's.

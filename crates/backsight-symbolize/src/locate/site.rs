@@ -22,6 +22,9 @@ pub(crate) struct Site {
     path: PathBuf,
     /// Who named it.
     by: By,
+    /// Whether it is the file of the site before, in the same folder under another name:
+    /// what stands beside it was looked for.
+    is_again: bool,
 }
 
 impl Site {
@@ -38,12 +41,18 @@ impl Site {
                 Err(_) => path.to_owned(),
             };
             let root = Some(root.to_owned());
-            path.is_absolute().then_some(Self { root, path, by })
+            path.is_absolute().then_some(Self {
+                root,
+                path,
+                by,
+                is_again: false,
+            })
         });
         let host = Self {
             root: None,
             path: path.to_owned(),
             by,
+            is_again: false,
         };
         inside.chain([host]).collect()
     }
@@ -55,6 +64,7 @@ impl Site {
             root: None,
             path: name.to_owned(),
             by: By::File,
+            is_again: false,
         }
     }
 
@@ -99,6 +109,7 @@ impl Site {
                 true => By::File,
                 false => self.by,
             },
+            is_again: false,
         }
     }
 
@@ -122,10 +133,26 @@ impl Site {
         let by = self.by;
         let canonical = path.map(|path| Self {
             root: None,
+            is_again: self.is_beside_itself(&path),
             path,
             by,
         });
         [self].into_iter().chain(canonical)
+    }
+
+    /// Whether the folder of its canonical name is that of its own, and the name there too.
+    fn is_beside_itself(&self, canonical: &Path) -> bool {
+        let folder = match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder.canonicalize().ok(),
+            _ => Path::new(".").canonicalize().ok(),
+        };
+        let same_name = self.path.file_name() == canonical.file_name();
+        same_name && folder.as_deref() == canonical.parent()
+    }
+
+    /// Whether what stands beside it was looked for beside the site before.
+    pub(super) fn is_again(&self) -> bool {
+        self.is_again
     }
 
     /// Opens a regular file. What is none, or is one of the kernel's, is not opened.
