@@ -5,15 +5,14 @@ use std::path::PathBuf;
 
 use backsight_formats::escape::Terminal;
 use backsight_formats::ndjson::{Header, Symbol, Writer};
-use backsight_symbolize::{Definition, DefinitionKind, ModuleId, SoughtKind, Source, Symbolizer};
+use backsight_symbolize::{Definition, DefinitionKind, Source, Symbolizer};
 
 use crate::args::Format;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
 use crate::oversized;
-use crate::shortfalls;
 use crate::symbolize::Symbols;
-use crate::symbolize::accounted::{Accounted, say_sought};
+use crate::symbolize::accounted::Accounted;
 use crate::tool::TOOL;
 
 /// List the functions and data that a file defines, or find them by name
@@ -57,7 +56,7 @@ impl Inspect {
         }
         if self.names.is_empty() {
             let all = symbolizer.definitions(module).map_err(failed)?;
-            self.say_what_is_missing(&symbolizer, module);
+            oversized::say(&symbolizer, [module].into_iter());
             self.write(out, &all)?;
             return Ok(Done::Fully);
         }
@@ -73,18 +72,8 @@ impl Inspect {
                 done = Done::InPart;
             }
         }
-        self.say_what_is_missing(&symbolizer, module);
+        oversized::say(&symbolizer, [module].into_iter());
         Ok(done)
-    }
-
-    /// Says which tables are damaged: names may be missing. With -v all is said at the end.
-    fn say_what_is_missing(&self, symbolizer: &Symbolizer, module: ModuleId) {
-        oversized::say(symbolizer, [module].into_iter());
-        shortfalls::say(symbolizer);
-        if !self.symbols.verbose {
-            let all = symbolizer.sought(module).into_iter();
-            say_sought(all.filter(|sought| sought.kind == SoughtKind::SymbolTable));
-        }
     }
 
     fn write(&self, out: &mut impl Write, definitions: &[Definition]) -> std::io::Result<()> {

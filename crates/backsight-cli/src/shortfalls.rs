@@ -32,6 +32,12 @@ pub(crate) fn say_all(all: impl Iterator<Item = Shortfall>) {
                     Shown(path)
                 ));
             }
+            ShortfallKind::DamagedSymbols => {
+                complain(format_args!(
+                    "{}: {kind} (-v says what is wrong)",
+                    Shown(path)
+                ));
+            }
             _ => complain(format_args!("{}: {kind}", Shown(path))),
         }
     }
