@@ -65,13 +65,16 @@ pub(crate) struct Convert {
     to: Option<Output>,
 
     /// Which of several values the samples are weighed by, where the format has room for
-    /// one: `cpu-clock`, `alloc_space`, … [default: what the input shows first]
+    /// one: `cpu-clock`, `alloc_space`, … [default: what the input shows first]. Of a
+    /// recording of perf each event has two: how many samples (`samples`; `cycles-samples` beside others), and
+    /// what they stand for (`cpu-clock`: nanoseconds, `cycles`: cycles)
     #[arg(long, value_name = "NAME")]
     sample_type: Option<String>,
 
     /// Of what perf recorded or printed, the event whose samples are taken, with its modifiers or
     /// without: `cycles`, `cycles:u`, `cpu_core/cycles/` [default: all, and the one with
-    /// the most samples where the output has room for one]
+    /// the most samples where the output has room for one]. Which value they are weighed by
+    /// is another question: --sample-type
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
 
@@ -176,7 +179,16 @@ impl Convert {
             _ => self.whole(to, input, output, &mut tally, out)?,
         };
         let account = tally.account(&profile, left_out, !self.no_symbols);
-        account::say(&account, self.account.when(), &profile);
+        let value = shown::value(&profile).filter(|_| to.has_one_type());
+        account::say(&account, self.account.when(), &profile, value.as_deref());
+        // Samples whose first value is 0 count for none.
+        if account.read == 0 && profile.stacks.is_empty() {
+            let nothing = shown::nothing(&profile);
+            complain(format_args!(
+                "{}: {nothing}: what is written has none",
+                Shown(input)
+            ));
+        }
         let has_gap = |location: &&Location| {
             location.reason.is_some() && profile.frames_of(location).is_empty()
         };

@@ -250,7 +250,9 @@ fn the_account_is_short_and_silent_when_asked() {
     };
     let always = said(&["--account", "always"]);
     assert!(
-        always.contains("13 samples read, 7 written, 1 stacks; left out: "),
+        always.contains(
+            "13 samples read, 7 written, 1 stacks, weighed by cpu-clock-samples; left out: "
+        ),
         "{always}"
     );
     assert!(

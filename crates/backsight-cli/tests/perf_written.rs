@@ -339,3 +339,30 @@ fn a_directory_that_is_no_recording_is_refused() {
         "{damaged:?}"
     );
 }
+
+#[test]
+fn a_recording_without_samples_is_said() {
+    let events = [event("cycles", 0, 1), event("instructions", 1, 2)];
+    let mut file = PerfFile::new(false, &events);
+    file.comm(10, 10, "program", 1);
+    let (dir, path) = put(&file.file());
+    let output = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let line = format!(
+        "backsight: {path}: no samples of cycles, instructions: what is written has none\n"
+    );
+    for name in ["a.folded", "a.pb.gz", "a.json", "a.ndjson"] {
+        let ran = run(["convert", &path, &output(name)]);
+        assert_eq!((ran.code, ran.stderr), (Some(0), line.clone()), "{name}");
+    }
+    assert_eq!(fs::read(output("a.folded")).unwrap(), b"");
+    let svg = output("a.svg");
+    let ran = run(["convert", &path, &svg]);
+    let line = format!(
+        "backsight: {svg}: no samples of cycles, instructions, so there is nothing to draw\n"
+    );
+    assert_eq!((ran.code, ran.stderr), (Some(1), line));
+    assert!(fs::metadata(svg).is_err(), "nothing is left");
+    // As perf, which says nothing at all.
+    let theirs = of_perf(&path, &[]);
+    assert_eq!(theirs.unwrap_or_default(), [""; 0]);
+}

@@ -17,9 +17,10 @@ const MODULES: usize = 4;
 const REASONS: usize = 5;
 const CAUSES: usize = 3;
 
-/// Says what a conversion came to, when that is wanted. `profile` has its modules.
-pub(crate) fn say(account: &Account, when: When, profile: &Profile) {
-    let account = Words(account);
+/// Says what a conversion came to, when that is wanted. `profile` has its modules; `value` is
+/// what samples are weighed by, where one value of several is shown.
+pub(crate) fn say(account: &Account, when: When, profile: &Profile, value: Option<&str>) {
+    let account = Words(account, value);
     let wanted = match when {
         When::Never => false,
         When::Always | When::Json => true,
@@ -40,7 +41,7 @@ pub(crate) fn say(account: &Account, when: When, profile: &Profile) {
 }
 
 /// An account that is put into words.
-struct Words<'a>(&'a Account);
+struct Words<'a>(&'a Account, Option<&'a str>);
 
 impl Words<'_> {
     fn lacks_something(&self) -> bool {
@@ -60,6 +61,9 @@ impl Words<'_> {
                 self.0.read, self.0.written, self.0.stacks
             ),
         };
+        if let Some(value) = self.1 {
+            let _ = write!(samples, ", weighed by {value}");
+        }
         for (what, count) in self.0.left_out.samples.iter().take(CAUSES) {
             let _ = write!(samples, "; left out: {count} {what}");
         }
@@ -156,6 +160,9 @@ impl Words<'_> {
             "stacks": self.0.stacks,
             "frames": self.0.frames,
         });
+        if let (Some(value), Some(object)) = (self.1, account.as_object_mut()) {
+            object.insert("weighed_by".to_owned(), json!(value));
+        }
         if let (Some(names), Some(object)) = (&self.0.names, account.as_object_mut()) {
             let reasons = names.by_reason().into_iter();
             let reasons: Map<String, Value> = reasons

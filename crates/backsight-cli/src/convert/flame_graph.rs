@@ -12,6 +12,7 @@ use backsight_formats::folded::{self, Lead};
 use backsight_profile::Profile;
 use inferno::flamegraph::{self, Options};
 
+use super::shown;
 use crate::failure::{Failure, Result, complain};
 
 /// Draws one of the values. Frames narrower than a hundredth of a percent are left out.
@@ -46,8 +47,10 @@ pub(super) fn write(
         ));
     }
     if sum == 0 {
-        let cause = "no samples, so there is nothing to draw";
-        return Err(Failure::Failed(cause.to_owned()));
+        let nothing = shown::nothing(profile);
+        return Err(Failure::Failed(format!(
+            "{nothing}, so there is nothing to draw"
+        )));
     }
     let mut options = Options::default();
     // The same profile gives the same file.

@@ -48,6 +48,29 @@ pub(super) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
     (!others.is_empty()).then(|| format!("samples shown: {shown}; left out: {others}"))
 }
 
+/// Returns the value that is shown, and its unit: `cpu-clock in nanoseconds`.
+pub(super) fn value(profile: &Profile) -> Option<String> {
+    let at = usize::try_from(profile.default_type.unwrap_or_default()).ok()?;
+    let name = kind(profile, at)?;
+    let unit = profile.strings.get(profile.sample_types.get(at)?.unit);
+    match unit.filter(|unit| !unit.is_empty() && *unit != "count") {
+        Some(unit) => Some(format!("{name} in {unit}")),
+        None => Some(name.to_owned()),
+    }
+}
+
+/// Says that there is no sample, of which events.
+pub(super) fn nothing(profile: &Profile) -> String {
+    let kinds = (0..profile.sample_types.len()).filter_map(|at| kind(profile, at));
+    // What counts the samples is no event.
+    let is_event = |kind: &&str| *kind != "samples" && !kind.ends_with("-samples");
+    let events: Vec<&str> = kinds.filter(is_event).collect();
+    match events.is_empty() {
+        true => "no samples".to_owned(),
+        false => format!("no samples of {}", events.join(", ")),
+    }
+}
+
 fn kind(profile: &Profile, at: usize) -> Option<&str> {
     profile.strings.get(profile.sample_types.get(at)?.kind)
 }

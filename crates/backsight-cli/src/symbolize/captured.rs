@@ -82,7 +82,7 @@ pub(super) fn run(
         // Behind the answers.
         sink.flush()?;
         let (figures, modules) = tally.account(malformed);
-        account::say(&figures, account, &modules);
+        account::say(&figures, account, &modules, None);
     }
     Ok(malformed)
 }
