@@ -6,12 +6,8 @@
 
 use std::sync::Arc;
 
+use backsight_index::{FrameRef, Frames, Hit, IndexView, StackFrames};
 use backsight_types::Reason;
-
-use crate::frame::Frames;
-use crate::frame_ref::{FrameRef, StackFrames};
-use crate::index::Hit;
-use crate::indexed::Indexed;
 
 /// The answers to a batch of requests, in the order of the requests.
 ///
@@ -20,7 +16,7 @@ use crate::indexed::Indexed;
 #[derive(Debug, Default)]
 pub struct Answers {
     pub(crate) entries: Vec<Entry>,
-    pub(crate) indexed: Vec<Arc<Indexed>>,
+    pub(crate) indexed: Vec<Arc<IndexView>>,
     pub(crate) frames: Vec<Frames>,
 }
 
@@ -41,7 +37,7 @@ pub struct Stack<'a>(Place<'a>);
 
 #[derive(Clone, Copy, Debug)]
 enum Place<'a> {
-    Indexed(&'a Indexed, Hit),
+    Indexed(&'a IndexView, Hit),
     Frames(&'a Frames),
 }
 
@@ -125,7 +121,7 @@ impl<'a> Stack<'a> {
     #[must_use]
     pub fn to_frames(&self) -> Frames {
         match self.0 {
-            Place::Indexed(indexed, hit) => Frames::new(indexed.frames(hit), indexed.is_cut(hit)),
+            Place::Indexed(indexed, hit) => indexed.frames(hit),
             Place::Frames(frames) => frames.clone(),
         }
     }

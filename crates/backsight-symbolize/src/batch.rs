@@ -4,14 +4,14 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use backsight_index::IndexView;
+use backsight_index::engine::NONE;
 use backsight_types::{Reason, VirtOffset};
 use rayon::prelude::*;
 
 use crate::answers::{Answers, Entry};
 use crate::distinct::Distinct;
 use crate::groups::{CHUNK, groups, look_up};
-use crate::index::NONE;
-use crate::indexed::Indexed;
 use crate::module::Module;
 use crate::options::Options;
 use crate::options::Tier;
@@ -110,7 +110,7 @@ impl<'m> Plan<'m> {
             };
             flat.then(|| module.index()).flatten().map(Arc::clone)
         };
-        let found: Vec<Option<Arc<Indexed>>> = match wanted.as_slice() {
+        let found: Vec<Option<Arc<IndexView>>> = match wanted.as_slice() {
             [one] => vec![indexed(one)],
             many => many.par_iter().with_max_len(1).map(indexed).collect(),
         };
@@ -150,8 +150,8 @@ impl<'m> Plan<'m> {
     fn locate<'i>(
         &self,
         request: &Request,
-        indexes: &'i [Arc<Indexed>],
-    ) -> Result<(u32, &'i Indexed, VirtOffset), Reason> {
+        indexes: &'i [Arc<IndexView>],
+    ) -> Result<(u32, &'i IndexView, VirtOffset), Reason> {
         let at = request.module.0;
         let (Some(module), Some(number)) = (self.modules.get(at), self.numbers.get(at)) else {
             return Err(Reason::NoSymbols);
@@ -164,7 +164,7 @@ impl<'m> Plan<'m> {
 
     /// Answers a request from its module's index, if it has one.
     #[inline]
-    fn find(&self, request: &Request, indexes: &[Arc<Indexed>]) -> Entry {
+    fn find(&self, request: &Request, indexes: &[Arc<IndexView>]) -> Entry {
         match self.locate(request, indexes) {
             Err(reason) => Entry::Missing(reason),
             Ok((number, indexed, virt)) => match indexed.find(virt.0) {
@@ -180,7 +180,7 @@ impl<'m> Plan<'m> {
         &self,
         requests: &[Request],
         entries: &mut [Entry],
-        indexes: &[Arc<Indexed>],
+        indexes: &[Arc<IndexView>],
         names: Names,
     ) {
         // In order, each finds what it reads where the one before it read; the first few
@@ -197,7 +197,7 @@ impl<'m> Plan<'m> {
             }
         }
         // Of an index that is checked as it is read, all that will be shown is read now.
-        let is_checked = |indexed: &Arc<Indexed>| indexed.index().is_checked();
+        let is_checked = |indexed: &Arc<IndexView>| indexed.is_checked();
         if names == Names::Owned && !indexes.iter().any(is_checked) {
             return;
         }
@@ -223,27 +223,27 @@ impl<'m> Plan<'m> {
     }
 
     /// Returns the modules whose index turned out to be damaged.
-    pub(crate) fn damaged(&self, indexes: &[Arc<Indexed>]) -> Vec<usize> {
-        if !indexes.iter().any(|indexed| indexed.index().found_damage()) {
+    pub(crate) fn damaged(&self, indexes: &[Arc<IndexView>]) -> Vec<usize> {
+        if !indexes.iter().any(|indexed| indexed.found_damage()) {
             return Vec::new();
         }
         let modules = self.numbers.iter().enumerate().filter(|(_, number)| {
             let at = usize::try_from(**number).ok();
             at.and_then(|at| indexes.get(at))
-                .is_some_and(|indexed| indexed.index().found_damage())
+                .is_some_and(|indexed| indexed.found_damage())
         });
         modules.map(|(module, _)| module).collect()
     }
 
     /// Answers at most [`STEP`] requests, all of them a step at a time: what one reads of
     /// memory does not wait for what the one before it does.
-    fn find_few(&self, requests: &[Request], entries: &mut [Entry], indexes: &[Arc<Indexed>]) {
+    fn find_few(&self, requests: &[Request], entries: &mut [Entry], indexes: &[Arc<IndexView>]) {
         let mut begun = [const { Err(Reason::NoSymbols) }; STEP];
         for (begun, request) in begun.iter_mut().zip(requests) {
             *begun = self
                 .locate(request, indexes)
                 .and_then(|(number, indexed, virt)| {
-                    let search = indexed.index().search(virt.0);
+                    let search = indexed.search(virt.0);
                     let search = search.ok_or_else(|| indexed.why_nothing())?;
                     Ok((number, indexed, search))
                 });
@@ -251,7 +251,7 @@ impl<'m> Plan<'m> {
         let begun = begun.get(..requests.len()).unwrap_or_default();
         let mut touched = 0;
         for (_, indexed, search) in begun.iter().flatten() {
-            touched ^= indexed.index().touch(search);
+            touched ^= indexed.touch(search);
         }
         black_box(touched);
         for (entry, begun) in entries.iter_mut().zip(begun) {

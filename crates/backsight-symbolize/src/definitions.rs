@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use backsight_demangle::demangle;
+use backsight_index::IndexView;
 use backsight_types::VirtOffset;
 
 use crate::elf::{Row, SymbolKind};
 use crate::error::Error;
 use crate::files::Files;
-use crate::indexed::Indexed;
 use crate::options::Options;
 use crate::request::ModuleId;
 use crate::symbolizer::Symbolizer;
-use backsight_demangle::demangle;
 
 /// A function, object or label that a module defines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Symbolizer {
         module.load()?;
         if module
             .index_now()
-            .is_some_and(|indexed| !indexed.index().is_all_sound())
+            .is_some_and(|indexed| !indexed.is_all_sound())
         {
             self.let_damaged_go(&[at]);
             module = self.module(ModuleId(at)).ok_or(Error::NotFound)?;
@@ -118,7 +118,7 @@ impl Symbolizer {
 
 struct Listing<'m, W> {
     options: &'m Options,
-    indexed: Option<&'m Arc<Indexed>>,
+    indexed: Option<&'m Arc<IndexView>>,
     wanted: W,
     /// Which names stand where already.
     known: HashSet<(u64, Arc<str>)>,
@@ -138,7 +138,7 @@ impl<W: Fn(&str) -> bool> Listing<'_, W> {
     }
 
     /// Functions whose code no symbol starts at.
-    fn add_functions(&mut self, indexed: &Indexed) {
+    fn add_functions(&mut self, indexed: &IndexView) {
         let starts: HashSet<u64> = self.found.iter().map(|found| found.start.0).collect();
         indexed.for_each_function(|name, start, size| {
             if !starts.contains(&start) {

@@ -3,9 +3,8 @@
 use std::io::ErrorKind;
 
 use backsight_files::IoError;
+use backsight_index::{IndexError, IndexFull};
 use backsight_types::Reason;
-
-use crate::index::IndexError;
 
 /// Why a module, or a debug file, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,9 +120,17 @@ impl From<&IndexError> for Error {
             IndexError::File(error) => error.clone().into(),
             IndexError::NotOurs | IndexError::OfStrangers => Self::NotOurs,
             IndexError::BuildIdMismatch => Self::BuildIdMismatch,
-            IndexError::NotAnIndex | IndexError::Version(_) | IndexError::Malformed(_) => {
-                Self::BadIndex
-            }
+            // It does not begin like one, is of another version, or contradicts itself.
+            _ => Self::BadIndex,
+        }
+    }
+}
+
+/// More than an index has room for, in its 32-bit offsets.
+impl From<IndexFull> for Error {
+    fn from(_: IndexFull) -> Self {
+        Self::TooLarge {
+            limit: u32::MAX.into(),
         }
     }
 }

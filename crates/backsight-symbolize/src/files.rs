@@ -5,26 +5,19 @@ mod open;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use backsight_index::engine::{CodeMap, Name, known_in, lossy};
+use backsight_index::{Binding, Frame, Frames, IndexError, IndexView, SymbolIndex};
 use backsight_types::{BuildId, Reason, Segments, VirtOffset};
 
-use crate::code_map::CodeMap;
 use crate::dwarf::{DwarfFile, Fault, Found, Level, Location};
 use crate::elf::{ElfFile, Row, SymbolKind, for_each};
 use crate::error::Error;
-use crate::flat::{self, Sources};
-use crate::frame::known_in;
-use crate::frame::{Frame, Frames};
-use crate::index::Index;
-use crate::index::IndexError;
-use crate::index_dir::Binding;
-use crate::indexed::Indexed;
 use crate::locate::{Near, Site};
 use crate::making::Making;
-use crate::name::{Name, lossy};
+use crate::module_index::{self, ModuleSources};
 use crate::options::Options;
 use crate::request::Source;
 use crate::sought::SoughtLog;
-use crate::symbol_index::SymbolIndex;
 use crate::symbol_tables::{Noting, SymbolTables};
 use crate::trace::{event, in_span};
 
@@ -54,7 +47,7 @@ pub(crate) struct Files {
     dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
     symbols: SymbolTables,
     /// All of it, flat, once a batch asked for most of it.
-    indexed: Making<Option<Arc<Indexed>>>,
+    indexed: Making<Option<Arc<IndexView>>>,
     /// Of an index that was read from the directory: what it is kept by there.
     kept: Option<Kept>,
     /// Which files an index of them may be kept for; `None` when they are none.
@@ -109,7 +102,7 @@ impl Files {
 
     /// Returns the flat index, if there is one.
     #[inline]
-    pub(crate) fn indexed(&self) -> Option<&Arc<Indexed>> {
+    pub(crate) fn indexed(&self) -> Option<&Arc<IndexView>> {
         self.indexed.get()?.as_ref()
     }
 
@@ -121,21 +114,15 @@ impl Files {
         expected: Option<BuildId>,
         options: &Arc<Options>,
         not_written: &OnceLock<IndexError>,
-    ) -> Option<&Arc<Indexed>> {
+    ) -> Option<&Arc<IndexView>> {
         let build = || {
             let built = in_span!("index", self.index(expected, options));
-            let index = SymbolIndex {
-                index: built.ok()?,
-                is_of_strangers: self.is_of_strangers(),
-                sought: Vec::new(),
-                oversized: Vec::new(),
-                shortfalls: Vec::new(),
-            };
+            let index = built.ok()?.with_strangers(self.is_of_strangers());
             // What is read from the directory says nothing of what it lacks.
             let is_whole = !index.limit_reached()
                 && !index.is_incomplete()
                 && self.log.shortfalls.list().is_empty();
-            let may_be_kept = is_whole && !index.is_of_strangers && index.build_id().is_some();
+            let may_be_kept = is_whole && !index.is_of_strangers() && index.build_id().is_some();
             let dir = options.index_dir.as_ref().filter(|_| may_be_kept);
             if let Some((dir, binding)) = dir.zip(self.binding) {
                 let written = dir.keep_bound(&index, Some(binding));
@@ -145,11 +132,11 @@ impl Files {
                     let _ = not_written.set(error);
                 }
             }
-            let mut index = index.index;
+            let mut index = index;
             if index.kept_bytes().saturating_mul(FEW) > options.budget.kept_bytes {
                 index = index.into_pages();
             }
-            Some(Arc::new(Indexed::new(index, Arc::clone(options))))
+            Some(Arc::new(IndexView::new(index, options.view())))
         };
         self.indexed.get_or_make(build)?.as_ref()
     }
@@ -248,7 +235,7 @@ impl Files {
         &self,
         expected: Option<BuildId>,
         options: &Arc<Options>,
-    ) -> Result<Index, Error> {
+    ) -> Result<SymbolIndex, Error> {
         let too_large = |limit| Error::TooLarge { limit };
         let own = match (&self.own, &self.debug) {
             (Ok(own), _) => own,
@@ -272,13 +259,15 @@ impl Files {
             }
             Some(Err(Fault::Malformed)) | None => None,
         };
-        let sources = Sources {
+        let sources = ModuleSources {
             build_id: expected.or_else(|| own.build_id()),
             code,
             dwarf,
             limits: &options.limits,
         };
-        Ok(flat::build(sources, || self.symbols.read_all(options)))
+        Ok(module_index::build(sources, || {
+            self.symbols.read_all(options)
+        }))
     }
 
     /// Returns the file whose sections say where code is.
@@ -346,14 +335,14 @@ fn frame(level: Level) -> Frame {
     let Location { file, line, column } = level.location;
     let within = |number: Option<u32>| known_in(&file, number.unwrap_or(0));
     let (line, column) = (within(line), within(column));
-    Frame {
-        function,
-        start_line: Some(start_line).filter(|line| *line > 0),
-        linkage_name: linkage,
-        file,
-        line,
-        column,
-        inlined: level.inlined,
-        start: level.start.map(VirtOffset),
-    }
+    let mut frame = Frame::default();
+    frame.function = function;
+    frame.start_line = Some(start_line).filter(|line| *line > 0);
+    frame.linkage_name = linkage;
+    frame.file = file;
+    frame.line = line;
+    frame.column = column;
+    frame.inlined = level.inlined;
+    frame.start = level.start.map(VirtOffset);
+    frame
 }

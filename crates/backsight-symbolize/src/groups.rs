@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use backsight_index::Frames;
 use backsight_types::{Reason, VirtOffset};
 use rayon::prelude::*;
 
-use crate::frame::Frames;
 use crate::module::Module;
 
 /// Addresses that one thread takes at a time: enough to outweigh the handing

@@ -13,9 +13,9 @@
 
 use std::io::{self, BufRead, Read};
 
+use backsight_index::{Frame, Frames};
 use backsight_types::{AbsAddr, VirtOffset};
 
-use crate::frame::{Frame, Frames};
 use crate::source::{Detail, SymbolSource};
 
 /// More symbols than a kernel with all its modules has.

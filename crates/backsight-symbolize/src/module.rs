@@ -3,22 +3,18 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
+use backsight_index::engine::wide;
+use backsight_index::{Frames, IndexError, IndexView, SymbolIndex};
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
 
 use crate::error::Error;
 use crate::files::{Files, Origin};
-use crate::frame::Frames;
-use crate::index::Index;
-use crate::index::IndexError;
-use crate::indexed::Indexed;
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::request::{Place, Source};
 use crate::shortfall::Shortfall;
 use crate::sought::{Sought, SoughtLog};
 use crate::source::{Sources, SymbolSource, Turn};
-use crate::symbol_index::SymbolIndex;
-use crate::tally::wide;
 
 /// Fewer addresses than this never pay for an index.
 const FEW: usize = 64;
@@ -80,11 +76,11 @@ impl Module {
 
     /// A module of which the index is all there is.
     pub(crate) fn of_index(
-        index: Index,
+        index: SymbolIndex,
         segments: Option<Segments>,
         options: Arc<Options>,
     ) -> Self {
-        let files = Files::of_index(index, Arc::clone(&options));
+        let files = Files::of_index(index, &options);
         Self {
             origin: Mutex::new(None),
             may_stay_open: false,
@@ -223,21 +219,21 @@ impl Module {
 
     /// Returns the module's flat index, if there is one.
     #[inline]
-    pub(crate) fn indexed(&self) -> Option<&Arc<Indexed>> {
+    pub(crate) fn indexed(&self) -> Option<&Arc<IndexView>> {
         self.read_files()?.indexed()
     }
 
     /// Returns the module's flat index, and builds it the first time. `None` when
     /// the files cannot be indexed, or when another builds it and this is one of rayon's
     /// threads: it goes on unit by unit, which finds the same.
-    pub(crate) fn index(&self) -> Option<&Arc<Indexed>> {
+    pub(crate) fn index(&self) -> Option<&Arc<IndexView>> {
         self.files()
             .ok()?
             .make_indexed(self.expected, &self.options, &self.not_written)
     }
 
     /// The same for who cannot do without: builds another one where one is being built.
-    pub(crate) fn index_now(&self) -> Option<Arc<Indexed>> {
+    pub(crate) fn index_now(&self) -> Option<Arc<IndexView>> {
         if let Some(indexed) = self.index() {
             return Some(Arc::clone(indexed));
         }
@@ -246,7 +242,7 @@ impl Module {
             .ok()?
             .index(self.expected, &self.options)
             .ok()?;
-        Some(Arc::new(Indexed::new(index, Arc::clone(&self.options))))
+        Some(Arc::new(IndexView::new(index, self.options.view())))
     }
 
     /// Returns what was too large to be read, whether or not its files are still open.
@@ -273,13 +269,7 @@ impl Module {
     pub(crate) fn build_index(&self) -> Result<SymbolIndex, Error> {
         let files = self.files()?;
         let index = files.index(self.expected, &self.options)?;
-        Ok(SymbolIndex {
-            index,
-            is_of_strangers: files.is_of_strangers(),
-            sought: self.sought(),
-            oversized: self.oversized(),
-            shortfalls: self.shortfalls(),
-        })
+        Ok(index.with_strangers(files.is_of_strangers()))
     }
 
     /// Notes that so many addresses are asked for, and returns whether with them
@@ -320,6 +310,6 @@ impl Module {
             return files.find(virt.0, &self.options);
         };
         let hit = indexed.find(virt.0).ok_or_else(|| indexed.why_nothing())?;
-        Ok(Frames::new(indexed.frames(hit), indexed.is_cut(hit)))
+        Ok(indexed.frames(hit))
     }
 }

@@ -1,6 +1,7 @@
 //! What a symbolizer noted of its modules' files.
 
-use crate::index::IndexError;
+use backsight_index::IndexError;
+
 use crate::oversized::Oversized;
 use crate::request::ModuleId;
 use crate::shortfall::Shortfall;

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use backsight_files::Access;
+use backsight_index::engine::Spelling;
+use backsight_index::{IndexDir, ReadOptions, ViewOptions};
+
 use crate::budget::Budget;
 use crate::fetch::Fetch;
-use crate::index_dir::IndexDir;
 use crate::limits::Limits;
-use crate::name::Spelling;
-use backsight_files::Access;
 
 /// How a module's debug information is made searchable.
 ///
@@ -89,11 +90,28 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Returns how the answers of an index are shown.
+    pub(crate) fn view(&self) -> ViewOptions {
+        ViewOptions::default()
+            .with_demangle(self.demangle)
+            .with_inlines(self.inlines)
+            .with_name_bytes(self.limits.name_bytes)
+    }
+
     /// Returns how names are to be spelled.
     pub(crate) fn spelling(&self) -> Spelling {
         Spelling {
             demangle: self.demangle,
             limit: self.limits.name_bytes,
         }
+    }
+}
+
+/// How an index file is read by who reads all else so.
+impl From<&Options> for ReadOptions {
+    fn from(options: &Options) -> Self {
+        Self::default()
+            .with_access(options.access)
+            .with_file_bytes(options.limits.file_bytes)
     }
 }

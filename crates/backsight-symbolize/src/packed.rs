@@ -5,15 +5,15 @@
 
 use std::io::Read;
 
+use backsight_files::Image;
+use backsight_index::engine::wide;
 use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder;
 
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::tally::wide;
 use crate::unpack::UnpackError;
 use crate::xz;
-use backsight_files::Image;
 
 /// The largest window of a zstd stream, as a power of two: 128 MiB, as the `zstd` command
 /// has it.

@@ -11,11 +11,10 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use backsight_index::{Frames, IndexBuilder};
 use backsight_types::{Reason, VirtOffset};
 
 use crate::error::Error;
-use crate::frame::Frames;
-use crate::index_builder::IndexBuilder;
 
 /// Something that knows the symbols of one module.
 ///

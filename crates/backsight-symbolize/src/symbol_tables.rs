@@ -4,15 +4,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use backsight_index::engine::{Name, TableSymbols, bytes_of, wide};
+
 use crate::dwarf::Fault;
 use crate::elf::{ElfFile, Symbol, SymbolTable, Symbols, TableKind, mini_debug_info};
-use crate::flat::TableSymbols;
-use crate::name::Name;
 use crate::naming::symbol_of;
 use crate::options::Options;
 use crate::shortfall::{Shortfall, ShortfallKind};
 use crate::sought::SoughtLog;
-use crate::tally::{bytes_of, wide};
 use crate::unpack::UnpackError;
 
 /// The tables that may name an address: `.symtab` of the debug file, of the module and

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
+use backsight_index::{Frames, SymbolIndex};
 use backsight_types::{BuildId, Reason, Segments};
 use rayon::prelude::*;
 
@@ -11,13 +12,11 @@ use crate::batch::{Names, Plan};
 use crate::budget::Usage;
 use crate::error::Error;
 use crate::files::Files;
-use crate::frame::Frames;
 use crate::groups::CHUNK;
 use crate::module::Module;
 use crate::options::Options;
 use crate::request::{ModuleId, Request, Source};
 use crate::source::{SymbolSource, Turn};
-use crate::symbol_index::SymbolIndex;
 use crate::trace::event;
 
 /// Indexed requests below this number are answered before another thread is
@@ -93,7 +92,7 @@ impl Symbolizer {
     /// file offsets need them.
     pub fn add_index(&self, index: SymbolIndex, segments: Option<Segments>) -> ModuleId {
         let options = Arc::clone(&self.options);
-        self.push(Module::of_index(index.index, segments, options))
+        self.push(Module::of_index(index, segments, options))
     }
 
     /// Has one more source asked about a module, for all that is asked from now on. Does

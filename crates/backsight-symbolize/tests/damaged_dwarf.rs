@@ -9,7 +9,7 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{Options, ShortfallKind, Source, SymbolIndex, Tier};
+use backsight_symbolize::{BuiltIndex, Options, ShortfallKind, Source, Tier};
 use common::{Fixture, at, symbol, symbolizer_with};
 use object::{Object as _, ObjectSection as _};
 
@@ -87,8 +87,8 @@ fn asked(path: &Path, places: &[u64]) -> ([(Vec<String>, bool); 2], bool) {
         (answers.collect(), !symbolizer.shortfalls(module).is_empty())
     };
     let source = Source::open(path).expect("a file");
-    let index = SymbolIndex::build(source, None, &options).expect("an index");
-    let told = index.shortfalls().iter();
+    let built = BuiltIndex::of(source, None, &options).expect("an index");
+    let told = built.shortfalls.iter();
     let told = told.filter(|it| it.kind == ShortfallKind::Damaged).count() > 0;
     ([Tier::Lazy, Tier::Flat].map(of_tier), told)
 }

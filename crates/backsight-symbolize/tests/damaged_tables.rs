@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use backsight_symbolize::{Error, Options, ShortfallKind, Sought, SoughtKind, SymbolIndex};
+use backsight_symbolize::{BuiltIndex, Error, Options, ShortfallKind, Sought, SoughtKind};
 use common::{Fixture, at, names, no_debug_dirs, symbol, symbolizer_with};
 
 const SOURCE: &str = "
@@ -127,12 +127,12 @@ fn a_damaged_table_is_told_and_the_rest_is_read() {
             if let Some(warnings) = warnings(&path) {
                 assert_ne!(warnings, "", "{what}: nor is it wrong to others");
             }
-            let index = SymbolIndex::build(
+            let index = BuiltIndex::of(
                 backsight_symbolize::Source::open(&path).expect("a file"),
                 None,
                 &no_debug_dirs(),
             );
-            assert_eq!(index.expect("an index").sought(), all, "{what}");
+            assert_eq!(index.expect("an index").sought, all, "{what}");
             // One table or the other has what is exported.
             let [inner, exported] = &names(&path, &no_debug_dirs(), &places)[..] else {
                 panic!("two places");

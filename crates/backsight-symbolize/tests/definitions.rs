@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use backsight_symbolize::{Definition, DefinitionKind, Options, Source, SymbolIndex, Symbolizer};
+use backsight_symbolize::{BuiltIndex, Definition, DefinitionKind, Options, Source, Symbolizer};
 use common::{Fixture, find, symbolizer_of};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 
@@ -129,9 +129,9 @@ fn an_index_lists_the_functions_it_knows() {
     let Some(fixture) = program() else { return };
     let path = fixture.path("a");
     let source = Source::open(&path).expect("a regular file");
-    let index = SymbolIndex::build(source, None, &Options::default()).expect("an index");
+    let built = BuiltIndex::of(source, None, &Options::default()).expect("an index");
     let symbolizer = Symbolizer::new(Options::default());
-    let module = symbolizer.add_index(index, None);
+    let module = symbolizer.add_index(built.index, None);
     let all = symbolizer.definitions(module).expect("an index");
     let starts: BTreeSet<u64> = all.iter().map(|each| each.start.0).collect();
     // A function's cold part is a part of it.

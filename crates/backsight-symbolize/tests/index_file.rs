@@ -5,13 +5,16 @@ mod common;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use backsight_symbolize::{IndexError, Options, Place, Request, Source, SymbolIndex, Symbolizer};
+use backsight_symbolize::{
+    BuiltIndex, IndexError, Options, Place, Request, Source, SymbolIndex, Symbolizer,
+};
 use backsight_types::{FileOffset, Reason};
 use common::Fixture;
 
 fn index_of(path: &Path) -> SymbolIndex {
     let source = Source::open(path).expect("a regular file");
-    SymbolIndex::build(source, None, &Options::default()).expect("an index")
+    let built = BuiltIndex::of(source, None, &Options::default());
+    built.expect("an index").index
 }
 
 /// A small program, compiled once for all tests.
@@ -169,7 +172,7 @@ fn stored_names_are_the_demangled_ones() {
     let fixture = Fixture::new();
     let Some(bytes) = small(&fixture) else { return };
     let mut index = open(&bytes).expect("an index");
-    index.add_demangled(&Options::default());
+    index.add_demangled(Options::default().limits.name_bytes);
     index.write(&fixture.path("named")).expect("written");
     let named = std::fs::read(fixture.path("named")).expect("read back");
     let open_named = || open(&named).expect("an index");

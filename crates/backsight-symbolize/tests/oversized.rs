@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{Error, Options, Oversized, Source, SymbolIndex, Symbolizer, Tier};
+use backsight_symbolize::{BuiltIndex, Error, Options, Oversized, Source, Symbolizer, Tier};
 use common::{Fixture, at, brief, dwarf, find, symbol};
 use testkit::elf::{Bits, Elf, Order, Shape, Symbol};
 
@@ -130,16 +130,16 @@ fn a_byte_too_many_leaves_the_symbols_and_is_named() {
         }
         let build = |most| {
             let source = Source::open(&packed).expect("there");
-            SymbolIndex::build(source, None, &options(most, Tier::Auto))
+            BuiltIndex::of(source, None, &options(most, Tier::Auto))
         };
         let refused = Error::Oversized {
             needed,
             allowed: Some(needed - 1),
         };
         assert_eq!(build(needed - 1).err(), Some(refused), "{scheme}");
-        let index = build(needed).expect("it may");
+        let built = build(needed).expect("it may");
         assert!(
-            !index.limit_reached() && index.oversized().is_empty(),
+            !built.index.limit_reached() && built.oversized.is_empty(),
             "{scheme}"
         );
     }
@@ -173,9 +173,9 @@ fn companions_that_are_too_large_are_named() {
     }
     // The index of what is left says that something is missing, and what.
     let source = Source::open(&path).expect("there");
-    let index = SymbolIndex::build(source, None, &options(1, Tier::Auto)).expect("an index");
-    assert!(index.limit_reached());
-    assert_eq!(index.oversized().len(), 1);
+    let built = BuiltIndex::of(source, None, &options(1, Tier::Auto)).expect("an index");
+    assert!(built.index.limit_reached());
+    assert_eq!(built.oversized.len(), 1);
 }
 
 /// A unit with nothing behind it but `zeros` bytes: it compresses a thousandfold.

@@ -7,7 +7,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use backsight_symbolize::{IndexDir, IndexError, Options, Source, SymbolIndex, Symbolizer, Tier};
+use backsight_symbolize::{
+    BuiltIndex, IndexDir, IndexError, Options, Source, SymbolIndex, Symbolizer, Tier,
+};
 use common::{Fixture, brief, find, symbol};
 
 const NOBODY: u32 = 65534;
@@ -91,7 +93,8 @@ impl Pair {
 
 fn index_of(path: &Path) -> SymbolIndex {
     let source = Source::open(path).expect("a file");
-    SymbolIndex::build(source, None, &Options::default()).expect("an index")
+    let built = BuiltIndex::of(source, None, &Options::default());
+    built.expect("an index").index
 }
 
 #[test]

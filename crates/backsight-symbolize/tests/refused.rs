@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
 use backsight_symbolize::{
-    Access, Error, IndexDir, Options, SoughtKind, Source, SymbolIndex, Symbolizer, Tier,
+    Access, BuiltIndex, Error, IndexDir, Options, SoughtKind, Source, Symbolizer, Tier,
 };
 use common::Fixture;
 
@@ -97,8 +97,8 @@ fn an_index_of_the_wrong_owner() {
         max_bytes: u64::MAX,
     };
     let source = Source::open(&fixture.path("a")).expect("a file");
-    let index = SymbolIndex::build(source, None, &Options::default()).expect("an index");
-    dir.keep(&index).expect("kept");
+    let built = BuiltIndex::of(source, None, &Options::default()).expect("an index");
+    dir.keep(&built.index).expect("kept");
     let path = dir.path_of(ID.parse().expect("an ID"));
     let ask = || {
         let options = Options {

@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 
 use backsight_symbolize::{
-    IndexDir, Options, Shortfall, ShortfallKind, Source, SymbolIndex, Symbolizer, Tier,
+    BuiltIndex, IndexDir, Options, Shortfall, ShortfallKind, Source, Symbolizer, Tier,
 };
 use common::{Fixture, at, symbol, symbolizer_with};
 use object::{Object as _, ObjectSection as _};
@@ -38,9 +38,8 @@ fn shortfalls(path: &Path) -> [Vec<Shortfall>; 3] {
     let mut options = Options::default();
     options.debug_dirs.clear();
     let source = Source::open(path).expect("a file");
-    let index = SymbolIndex::build(source, None, &options).expect("an index");
-    let built = index.shortfalls().to_vec();
-    [of_tier(Tier::Lazy), of_tier(Tier::Flat), built]
+    let built = BuiltIndex::of(source, None, &options).expect("an index");
+    [of_tier(Tier::Lazy), of_tier(Tier::Flat), built.shortfalls]
 }
 
 #[test]

@@ -51,6 +51,10 @@ const RULES: &[(&str, Rule)] = &[
         manifests::peers_are_for_comparison,
     ),
     (
+        "the index reads no debug information",
+        manifests::crates_stay_free_of_what_they_need_not,
+    ),
+    (
         "dependencies have reasons",
         manifests::dependencies_have_reasons,
     ),

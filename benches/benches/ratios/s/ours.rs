@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use backsight_symbolize::{
-    Answers, Frame, Frames, ModuleId, Options, Place, Request, Source, SymbolIndex, Symbolizer,
+    Answers, BuiltIndex, Frame, Frames, ModuleId, Options, Place, Request, Source, SymbolIndex,
+    Symbolizer,
 };
 use backsight_types::{Lookup, Reason, VirtOffset};
 use rayon::ThreadPoolBuilder;
@@ -69,7 +70,8 @@ impl Ours {
 /// Builds a module's index.
 pub(crate) fn index(subject: &Subject) -> SymbolIndex {
     let source = Source::open(&subject.executable).expect("a workload's executable");
-    SymbolIndex::build(source, None, &options(subject)).expect("it can be indexed")
+    let built = BuiltIndex::of(source, None, &options(subject));
+    built.expect("it can be indexed").index
 }
 
 /// Opens an index file and looks an address up.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backsight_symbolize::{
-    Error, IndexDir, IndexError, Shortfall, ShortfallKind, Source, SymbolIndex,
+    BuiltIndex, Error, IndexDir, IndexError, Shortfall, ShortfallKind, Source, SymbolIndex,
 };
 
 use super::listing;
@@ -74,21 +74,22 @@ impl Build {
             path: Some(path.clone()),
         };
         let options = symbols.options();
-        let index = SymbolIndex::build(source, None, &options);
-        let mut index = index.map_err(|error| match error {
+        let built = BuiltIndex::of(source, None, &options);
+        let built = built.map_err(|error| match error {
             Error::Oversized { needed, allowed } => {
                 Failure::of(Shown(path), oversized::cause(needed, allowed))
             }
             error => Failure::of(Shown(path), error),
         })?;
-        index.oversized().iter().for_each(oversized::say_file);
+        built.oversized.iter().for_each(oversized::say_file);
         let damaged = |it: &&Shortfall| it.kind != ShortfallKind::Missing;
-        shortfalls::say_all(index.shortfalls().iter().filter(damaged).cloned());
+        shortfalls::say_all(built.shortfalls.iter().filter(damaged).cloned());
         if symbols.verbose {
-            say_sought(index.sought().iter().cloned());
+            say_sought(built.sought.iter().cloned());
         }
+        let mut index = built.index;
         if self.demangled {
-            index.add_demangled(&options);
+            index.add_demangled(options.limits.name_bytes);
         }
         // Not an error: that a place has no symbols is an answer.
         if index

@@ -4,12 +4,12 @@
 //! Read here and not by gimli, whose iterator calls itself for every all-zero
 //! entry: a section full of zeros would exhaust the stack.
 
+use backsight_index::engine::Cover;
 use gimli::{Format, Reader};
 
 use super::fault::Fault;
 use super::slice::Slice;
 use super::unit_map::{UnitMap, item};
-use crate::cover::Cover;
 use crate::elf::ElfFile;
 
 /// Reads the section. A set that is malformed ends it; those before count.

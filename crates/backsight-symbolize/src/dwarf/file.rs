@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use backsight_index::engine::{CodeMap, UnitPart, UnitRanges};
 use gimli::SectionId;
 
 use super::allowance::Allowance;
@@ -12,13 +13,10 @@ use super::fault::Fault;
 use super::flatten::{Scratch, flatten};
 use super::found::Found;
 use super::index::Index;
-use super::part::UnitPart;
 use super::prefix::Prefix;
 use super::scope::Texts;
 use super::sections::{Role, Sections};
 use super::whole::{Owner, Whole};
-use crate::claims::Claims;
-use crate::code_map::CodeMap;
 use crate::elf::ElfFile;
 use crate::locate::Near;
 use crate::options::Options;
@@ -265,7 +263,7 @@ impl<'d> FileUnits<'_, 'd> {
     }
 
     /// Returns which units a lookup would ask where.
-    pub(crate) fn claims(self, code: &CodeMap) -> Claims {
+    pub(crate) fn claims(self, code: &CodeMap) -> UnitRanges {
         self.0.claims(code)
     }
 }

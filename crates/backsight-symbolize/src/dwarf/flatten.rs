@@ -4,6 +4,9 @@
 //! up in between: what a lookup finds step by step, laid out in advance. The
 //! answers are the same; a batch that touches most units gets them sooner.
 
+use backsight_index::engine::{
+    Change, CodeMap, Cover, Item, Le16, NONE, Node, Room, UnitPart, innermost, sort,
+};
 use hashbrown::HashMap;
 
 use super::fault::Fault;
@@ -12,15 +15,11 @@ use super::fuel::Fuel;
 use super::index::Index;
 use super::line::Lines;
 use super::name;
-use super::part::UnitPart;
 use super::plan::Kind;
 use super::range::Sink;
 use super::tables::UnitTables;
 use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
-use crate::code_map::CodeMap;
-use crate::cover::{self, Change, Cover, Item, innermost};
-use crate::index::{Le16, NONE, Node};
 
 /// A function with code, on its way into the part.
 #[derive(Debug)]
@@ -89,7 +88,7 @@ pub(crate) struct Scratch<'d> {
     inlined: Vec<Item>,
     /// Begins and nodes of the bodies that are closed.
     spans: Vec<Change>,
-    room: cover::Room,
+    room: Room,
 }
 
 impl Scratch<'_> {
@@ -197,7 +196,7 @@ impl<'d> Flattening<'_, 'd> {
             };
             if let Some(function) = function.and_then(|at| functions.get_mut(at)) {
                 let items = inlined.get_mut(from..).unwrap_or_default();
-                cover::sort(items);
+                sort(items);
                 let first = spans.len();
                 innermost(items, room, spans);
                 function.spans = first..spans.len();

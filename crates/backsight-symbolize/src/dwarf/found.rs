@@ -1,8 +1,9 @@
 //! What DWARF knows of one address.
 
+use backsight_index::engine::Name;
+
 use super::fault::Fault;
 use super::line::Location;
-use crate::name::Name;
 
 /// One call level as DWARF has it.
 #[derive(Clone, Debug)]

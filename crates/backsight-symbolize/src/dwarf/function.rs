@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use backsight_index::engine::{Cover, Item, Tally, bytes_of};
 use gimli::UnitOffset;
 
 use super::fault::Fault;
@@ -11,9 +12,7 @@ use super::plan::Kind;
 use super::range::Sink;
 use super::unit::Unit;
 use super::walk::CodeDies;
-use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
-use crate::tally::{Tally, bytes_of};
 
 /// The functions of one unit that have code.
 #[derive(Debug)]

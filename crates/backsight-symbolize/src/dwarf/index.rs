@@ -11,6 +11,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use backsight_index::engine::{CodeMap, NONE, Tally, UnitRanges};
 use gimli::SectionId;
 
 use super::aranges;
@@ -30,12 +31,8 @@ use super::split::SplitUnits;
 use super::tables::{Reading, UnitTables};
 use super::unit_map::UnitMap;
 use super::units::Units;
-use crate::claims::Claims;
-use crate::code_map::CodeMap;
 use crate::elf::ElfFile;
-use crate::index::NONE;
 use crate::options::Options;
-use crate::tally::Tally;
 
 /// Lookups in one file for which no table is built.
 pub(super) const FEW: usize = 4;
@@ -196,8 +193,8 @@ impl<'d> Index<'d> {
 
     /// Returns which units [`find`](Self::find) would ask where, as places in the
     /// order of `.debug_info`.
-    pub(super) fn claims(&self, code: &CodeMap) -> Claims {
-        let mut claims = Claims::default();
+    pub(super) fn claims(&self, code: &CodeMap) -> UnitRanges {
+        let mut claims = UnitRanges::default();
         let units = self.units().iter();
         let places: Vec<usize> = units.map(|tables| tables.unit.offset).collect();
         let place = |offset: &usize| {

@@ -5,6 +5,7 @@
 
 use std::sync::OnceLock;
 
+use backsight_index::engine::{Cover, Item, Name, bytes_of};
 use gimli::UnitOffset;
 
 use super::fault::Fault;
@@ -14,9 +15,6 @@ use super::plan::Kind;
 use super::range::Sink;
 use super::unit::Unit;
 use super::walk::{CodeDie, CodeDies};
-use crate::cover::{Cover, Item};
-use crate::name::Name;
-use crate::tally::bytes_of;
 
 /// The inside of one function.
 #[derive(Debug, Default)]

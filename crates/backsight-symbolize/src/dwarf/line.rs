@@ -2,19 +2,17 @@
 
 use std::sync::{Arc, OnceLock};
 
+use backsight_index::engine::{Cover, Item, PathParts, SequenceRow, bytes_of, is_absolute};
 use gimli::{IncompleteLineProgram, Reader, Section};
 
 use super::damage::Damage;
 use super::fault::Fault;
 use super::form::{self, column};
-use super::path::{PathParts, is_absolute};
 use super::program::{Program, Stop};
 use super::root::Root;
 use super::slice::Slice;
 use super::unit::Unit;
-use crate::cover::{Cover, Item};
 use crate::elf::ElfFile;
-use crate::tally::bytes_of;
 
 /// A place in the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,23 +28,11 @@ pub(crate) struct Location {
 #[derive(Debug, Default)]
 pub(super) struct Lines<'d> {
     program: Option<IncompleteLineProgram<Slice<'d>>>,
-    rows: Vec<Row>,
+    rows: Vec<SequenceRow>,
     sequences: Vec<Sequence>,
     cover: Cover,
     /// Paths by file index, each joined when first asked for.
     files: Vec<OnceLock<Option<Arc<str>>>>,
-}
-
-/// One row: 16 bytes, as a kernel has millions.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
-    /// Bytes from the begin of its sequence.
-    pub(super) into: u32,
-    pub(super) file: u32,
-    /// 0 is unknown.
-    pub(super) line: u32,
-    /// 0 is unknown.
-    pub(super) column: u16,
 }
 
 /// A run of rows with ascending addresses: one section's code, as a rule.
@@ -149,7 +135,7 @@ impl<'d> Lines<'d> {
                 let Some(into) = into.and_then(|into| u32::try_from(into).ok()) else {
                     return;
                 };
-                let new = Row {
+                let new = SequenceRow {
                     into,
                     file: u32::try_from(row.file).unwrap_or(u32::MAX),
                     line: form::line(row.line),
@@ -295,7 +281,7 @@ impl<'d> Lines<'d> {
 
     /// Calls `found` for each run of rows, in ascending order: where it begins and
     /// ends, and where the sequence begins that it is a part of, with its rows.
-    pub(super) fn for_each_run(&self, mut found: impl FnMut(u64, u64, u64, &[Row])) {
+    pub(super) fn for_each_run(&self, mut found: impl FnMut(u64, u64, u64, &[SequenceRow])) {
         for (begin, end, value) in self.cover.covered() {
             let sequence = usize::try_from(value).ok();
             let sequence = sequence.and_then(|at| self.sequences.get(at));

@@ -5,7 +5,7 @@
 //!                     └────lines──────▶ row: file, line, column
 //! ```
 //!
-//! Each arrow is a [`Cover`](crate::cover::Cover) built when first needed and
+//! Each arrow is a [`Cover`](backsight_index::engine::Cover) built when first needed and
 //! kept: units when the file is opened, functions and lines per unit, inlined
 //! calls per function. No walk recurses, and each spends [`Fuel`], of which
 //! there is only so much per byte of input.
@@ -39,8 +39,6 @@ mod inline;
 mod line;
 mod links;
 mod name;
-mod part;
-mod path;
 mod plan;
 mod prefix;
 mod program;
@@ -66,6 +64,3 @@ pub(crate) use file::{DwarfFile, FileUnits};
 pub(crate) use flatten::Scratch;
 pub(crate) use found::{Found, Level};
 pub(crate) use line::Location;
-pub(crate) use name::RawName;
-pub(crate) use part::{Block, LineRow, UnitPart};
-pub(crate) use path::PathParts;

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use backsight_index::engine::{Name, RawName, Spelling, Tally};
 use gimli::UnitOffset;
 
 use super::fault::Fault;
@@ -18,8 +19,6 @@ use super::links::Links;
 use super::text;
 use super::unit::Unit;
 use super::walk::CodeDie;
-use crate::name::{Name, Spelling};
-use crate::tally::Tally;
 
 /// Names met so far: the same function folded into many others is demangled
 /// once.
@@ -37,33 +36,6 @@ enum Key<'d> {
     Ada(&'d [u8]),
     /// With how many of its bytes are scopes.
     Plain(&'d [u8], u32),
-}
-
-/// What the DIEs of a function say of it, in bytes of the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct RawName<'d> {
-    pub(crate) linkage: Option<&'d [u8]>,
-    /// What was met before a linkage name was, if anything; of Ada's functions that name
-    /// once more, which is how they are told from others'.
-    /// The namespaces and classes that it stands in are before it.
-    pub(crate) plain: Option<&'d [u8]>,
-    /// Bytes of `plain` that are namespaces and classes.
-    pub(crate) scopes: u32,
-    /// The line where the source declares it, from 1; 0 when unknown.
-    pub(crate) line: u32,
-}
-
-impl RawName<'_> {
-    /// Returns the plain name without its namespaces and classes.
-    pub(crate) fn bare(&self) -> Option<&[u8]> {
-        let scopes = usize::try_from(self.scopes).ok()?;
-        self.plain?.get(scopes..)
-    }
-
-    /// Whether the linkage name is Ada's: nothing in itself says so.
-    pub(crate) fn is_ada(&self) -> bool {
-        self.linkage.is_some() && self.linkage == self.plain
-    }
 }
 
 /// Reads the names of the function that this DIE is, or is a copy of.

@@ -1,5 +1,6 @@
 //! The address ranges of a DIE.
 
+use backsight_index::engine::Item;
 use gimli::{
     DebugAddrIndex, DebugRngListsIndex, RangeListsOffset, RawRangeListsOffset, Section, UnitRef,
 };
@@ -10,7 +11,6 @@ use super::form::{Class, Value};
 use super::fuel::Fuel;
 use super::range_list::RangeList;
 use super::slice::Slice;
-use crate::cover::Item;
 
 /// The attributes that say where a DIE's code is.
 #[derive(Clone, Copy, Debug, Default)]

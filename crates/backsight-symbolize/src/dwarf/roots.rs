@@ -1,5 +1,6 @@
 //! The address ranges that root DIEs claim for their units.
 
+use backsight_index::engine::Cover;
 use gimli::Section;
 
 use super::fault::Fault;
@@ -7,7 +8,6 @@ use super::slice::Slice;
 use super::tables::Reading;
 use super::unit_map::{UnitMap, item};
 use super::units::Units;
-use crate::cover::Cover;
 
 /// Reads the root DIEs of all units, or of those alone that are not `listed`: units
 /// whose address ranges are known, by where they begin, ascending.

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use backsight_index::engine::{Tally, bytes_of};
 use gimli::UnitOffset;
 
 use super::arena::Arena;
@@ -17,7 +18,6 @@ use super::plan::Kind;
 use super::text;
 use super::unit::Unit;
 use super::values::{Slot, Values};
-use crate::tally::{Tally, bytes_of};
 
 /// What parts the names of a scope and of what stands in it.
 const PARTED: &[u8] = b"::";

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use backsight_index::engine::wide;
 use gimli::{RunTimeEndian, SectionId};
 use object::Endianness;
 
@@ -10,7 +11,6 @@ use super::allowance::Cost;
 use super::fault::Fault;
 use super::slice::Slice;
 use crate::elf::{ElfFile, Loading, Section, SectionBytes};
-use crate::tally::wide;
 use crate::unpack::{Growing, UnpackError};
 
 /// What a file is to the DWARF that is looked up.

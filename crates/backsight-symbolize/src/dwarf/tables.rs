@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use backsight_index::engine::Tally;
+
 use super::fault::Fault;
 use super::function::Functions;
 use super::held::Held;
@@ -9,7 +11,6 @@ use super::line::Lines;
 use super::split::SplitUnits;
 use super::unit::Unit;
 use crate::elf::ElfFile;
-use crate::tally::Tally;
 
 /// A unit and its tables, each read when it is first asked for.
 #[derive(Debug)]

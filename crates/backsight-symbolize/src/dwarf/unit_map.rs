@@ -1,6 +1,6 @@
 //! Which units cover an address, by what one source says of them.
 
-use crate::cover::{Cover, Item};
+use backsight_index::engine::{Cover, Item};
 
 /// Units by the addresses that are said to be theirs.
 #[derive(Debug, Default)]

@@ -5,6 +5,8 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 
 use backsight_files::Identity;
+use backsight_files::Image;
+use backsight_index::engine::wide;
 
 use super::dropped::Ends;
 use super::headed::Headed;
@@ -15,8 +17,6 @@ use super::table_faults;
 use crate::error::Error;
 use crate::options::Options;
 use crate::packed::unpacked;
-use crate::tally::wide;
-use backsight_files::Image;
 
 /// An ELF file. What its headers say is asked of [`Headed`], which it is too.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! One ELF file as its headers have it: image, sections, and where code is.
 
 use backsight_elf::{Error as ElfError, Headers};
+use backsight_files::Image;
+use backsight_index::engine::{Cover, Item};
 use backsight_types::{BuildId, FileOffset, Segments, VirtOffset};
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
@@ -8,9 +10,7 @@ use object::{Endianness, FileKind};
 
 use super::section::{Section, slice};
 use super::{dynamic, layout};
-use crate::cover::{Cover, Item};
 use crate::error::Error;
-use backsight_files::Image;
 
 /// A file whose headers are read. Its sections are values of one shape for both classes,
 /// so that only this file and the symbols know about classes.

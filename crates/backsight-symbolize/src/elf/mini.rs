@@ -4,12 +4,13 @@
 //! packed by xz that has the `.symtab` of the functions that `.dynsym` lacks. Its
 //! sections have the addresses of the file around it, and no bytes.
 
+use backsight_files::Image;
+use backsight_index::engine::wide;
+
 use super::file::ElfFile;
 use crate::limits::Limits;
-use crate::tally::wide;
 use crate::unpack::UnpackError;
 use crate::xz;
-use backsight_files::Image;
 
 /// Returns the file inside `file`, or `None` when there is none. It unpacks to
 /// as much as the limits allow.

@@ -86,7 +86,7 @@ impl Plt {
 
     /// Returns the bytes of memory that they take.
     pub(super) fn bytes(&self) -> usize {
-        crate::tally::bytes_of(&self.stubs).saturating_add(self.names.len())
+        backsight_index::engine::bytes_of(&self.stubs).saturating_add(self.names.len())
     }
 
     /// Calls `found` for each stub.

@@ -7,6 +7,7 @@
 //! before anything is allocated, and unpacking stops there: a stream that goes
 //! on is refused, not followed.
 
+use backsight_index::engine::wide;
 use flate2::{Decompress, FlushDecompress, Status};
 use object::elf::{self, CompressionHeader32, CompressionHeader64};
 use object::read::elf::CompressionHeader;
@@ -15,7 +16,6 @@ use object::{Endianness, pod};
 use super::headed::Headed;
 use super::relocate::relocate;
 use super::section::Section;
-use crate::tally::wide;
 use crate::unpack::{Growing, Scheme, UnpackError};
 
 /// A section's bytes: in the image, or unpacked.

@@ -34,13 +34,12 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use backsight_index::engine::{Cover, Item, bytes_of};
 use object::elf;
 
 use super::file::{ElfFile, for_each};
 use super::plt::may_be_stub;
 use super::symbol_table::{SymbolKind, TableKind};
-use crate::cover::{Cover, Item};
-use crate::tally::bytes_of;
 
 /// One function symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

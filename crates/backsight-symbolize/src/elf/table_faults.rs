@@ -3,6 +3,7 @@
 //! Such a table yields fewer names, or none, and the rest of the file stands: whoever
 //! wonders where the names are should be told.
 
+use backsight_index::engine::wide;
 use object::Endianness;
 use object::elf::{self, Sym32, Sym64};
 
@@ -10,7 +11,6 @@ use super::headed::Headed;
 use super::section::Section;
 use super::symbol_table::{TableKind, linked};
 use crate::error::Error;
-use crate::tally::wide;
 
 /// Returns the faults of a file's tables, as far as their headers show them.
 pub(super) fn of(file: &Headed) -> Vec<Error> {

@@ -3,16 +3,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use backsight_files::Image;
+use backsight_index::{Binding, IndexBuilder, IndexDir, IndexView, SymbolIndex};
 use backsight_types::BuildId;
 
 use super::{Files, Origin};
 use crate::elf::ElfFile;
 use crate::error::Error;
-use crate::index::Index;
-use crate::index_builder::IndexBuilder;
-use crate::index_dir::Binding;
-use crate::index_dir::IndexDir;
-use crate::indexed::Indexed;
 use crate::locate::{Near, Search};
 use crate::making::Making;
 use crate::options::Options;
@@ -24,7 +21,6 @@ use crate::sought::SoughtLog;
 use crate::source::SymbolSource;
 use crate::symbol_tables::{Noting, SymbolTables};
 use crate::trace::event;
-use backsight_files::Image;
 
 impl Files {
     /// Finds and opens them; says why not when neither the module itself nor a debug
@@ -81,10 +77,10 @@ impl Files {
         let id = expected.or_else(|| readable?.build_id());
         let kept_by = |binding: Option<Binding>| {
             let (dir, id) = dir.zip(id)?;
-            let found = dir.get(id, binding, options);
+            let found = dir.get(id, binding, &(&**options).into());
             let outcome = found.as_ref().map(drop).map_err(Error::from);
             log.note(SoughtKind::Index, dir.path_bound(id, binding), outcome);
-            Some(((id, binding), found.ok()?.index))
+            Some(((id, binding), found.ok()?))
         };
         let vouched_for = kept_by(None);
         let near = Near::new(None, path.clone(), Arc::clone(log));
@@ -120,7 +116,7 @@ impl Files {
         let debug_elf = debug.as_ref().map(|(elf, _)| elf);
         let symbols = SymbolTables::new(own.as_ref().ok(), debug_elf, Noting::new(&path, log));
         let (kept, index) = kept.unzip();
-        let indexed = index.map(|index| Arc::new(Indexed::new(index, Arc::clone(options))));
+        let indexed = index.map(|index| Arc::new(IndexView::new(index, options.view())));
         Ok(Self {
             own,
             debug,
@@ -145,14 +141,14 @@ impl Files {
             index = index.build_id(id);
         }
         match source.list(&mut index)? {
-            true => Ok(Self::of_index(index.finish()?.index, Arc::clone(options))),
+            true => Ok(Self::of_index(index.finish()?, options)),
             false => Ok(Self::none()),
         }
     }
 
     /// Files of which the index is all there is.
-    pub(crate) fn of_index(index: Index, options: Arc<Options>) -> Self {
-        let indexed = Arc::new(Indexed::new(index, options));
+    pub(crate) fn of_index(index: SymbolIndex, options: &Options) -> Self {
+        let indexed = Arc::new(IndexView::new(index, options.view()));
         Self {
             indexed: Making::from(Some(indexed)),
             ..Self::none()
@@ -175,8 +171,7 @@ impl Files {
 
     /// Returns whether their index turned out to be damaged.
     pub(crate) fn has_damaged_index(&self) -> bool {
-        self.indexed()
-            .is_some_and(|indexed| indexed.index().found_damage())
+        self.indexed().is_some_and(|indexed| indexed.found_damage())
     }
 
     /// Returns the files as they are without their index, which is damaged and goes.
@@ -192,7 +187,7 @@ impl Files {
             dir.remove(id, binding);
         }
         event!("index damaged");
-        let id = expected.or_else(|| self.indexed()?.index().build_id());
+        let id = expected.or_else(|| self.indexed()?.build_id());
         let files = Self::of_own(
             self.own.clone(),
             self.path.clone(),

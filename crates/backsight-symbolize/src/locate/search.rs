@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backsight_files::By;
+use backsight_index::engine::wide;
 use backsight_types::BuildId;
 use flate2::Crc;
 
+use super::near::Near;
+use super::site::Site;
 use crate::elf::ElfFile;
 use crate::error::Error;
 use crate::options::Options;
 use crate::sought::SoughtKind;
-use crate::tally::wide;
-
-use super::near::Near;
-use super::site::Site;
 
 /// Opens the debug file that goes with a module: by its build ID, by its debug link, or by
 /// its path, as a [`Symbolizer`](crate::Symbolizer) finds it. `None` when there is none that

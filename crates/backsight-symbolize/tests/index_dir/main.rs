@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use backsight_symbolize::{
-    Frames, IndexDir, ModuleId, Options, Source, SymbolIndex, Symbolizer, Tier,
+    BuiltIndex, Frames, IndexDir, ModuleId, Options, Source, SymbolIndex, Symbolizer, Tier,
 };
 use backsight_types::{BuildId, Reason};
 use common::Fixture;
@@ -65,8 +65,12 @@ impl Case {
     }
 
     fn id(&self) -> BuildId {
-        let index = SymbolIndex::build(self.source("a"), None, &Options::default());
-        index.expect("an index").build_id().expect("a build ID")
+        let index = BuiltIndex::of(self.source("a"), None, &Options::default());
+        index
+            .expect("an index")
+            .index
+            .build_id()
+            .expect("a build ID")
     }
 
     fn source(&self, name: &str) -> Source {
@@ -173,8 +177,12 @@ fn a_damaged_index_is_replaced() {
     case.fixture.write("b.cpp", "int main() { return 1; }");
     let args = ["-g", "-Wl,--build-id", "-o", "b", "b.cpp"];
     case.fixture.run("g++", &args).expect("compiled before");
-    let other = SymbolIndex::build(case.source("b"), None, &Options::default());
-    other.expect("an index").write(&path).expect("written");
+    let other = BuiltIndex::of(case.source("b"), None, &Options::default());
+    other
+        .expect("an index")
+        .index
+        .write(&path)
+        .expect("written");
     assert_eq!(answers_of(case.source("a"), case.options(Tier::Flat)), want);
     assert!(std::fs::read(&path).expect("there") == whole);
 }
@@ -223,8 +231,8 @@ fn the_indexes_that_were_not_used_for_longest_go() {
         return;
     };
     let hour = Duration::from_secs(3600);
-    let index = SymbolIndex::build(case.source("a"), None, &Options::default());
-    let index = index.expect("an index");
+    let index = BuiltIndex::of(case.source("a"), None, &Options::default());
+    let index = index.expect("an index").index;
     case.dir.keep(&index).expect("kept");
     let own = case.dir.path_of(case.id());
     let size = u64::try_from(index.file_size()).expect("64 bits");
@@ -310,8 +318,8 @@ fn many_may_write_and_make_room_at_once() {
         return;
     };
     let want = answers_of(case.source("a"), Options::default());
-    let index = SymbolIndex::build(case.source("a"), None, &Options::default());
-    let size = u64::try_from(index.expect("an index").file_size()).expect("64 bits");
+    let index = BuiltIndex::of(case.source("a"), None, &Options::default());
+    let size = u64::try_from(index.expect("an index").index.file_size()).expect("64 bits");
     // Room for one: whoever comes second may push it out.
     case.dir.max_bytes = size;
     let case = Arc::new(case);

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use backsight_symbolize::{
-    Answers, Error, Frames, IndexDir, ModuleId, Options, Request, Source, SymbolIndex, Symbolizer,
-    Tier,
+    Answers, BuiltIndex, Error, Frames, IndexDir, ModuleId, Options, Request, Source, SymbolIndex,
+    Symbolizer, Tier,
 };
 use backsight_types::Reason;
 use rayon::ThreadPool;
@@ -99,15 +99,15 @@ impl Asked<'_> {
     /// Makes what the ways need that read what was written before. Returns whether there
     /// is an index of the whole: there is none without what is too large to be unpacked.
     pub(crate) fn prepare(&self) -> bool {
-        let index = match SymbolIndex::build(self.source(), None, &self.options) {
-            Ok(index) => Some(index),
+        let index = match BuiltIndex::of(self.source(), None, &self.options) {
+            Ok(built) => Some(built.index),
             Err(Error::Oversized { .. }) => None,
             Err(other) => panic!("{}: {other}", self.name),
         };
         let has_index = index.is_some();
         if let Some(mut index) = index {
             index.verify().expect("a sound index");
-            index.add_demangled(&self.options);
+            index.add_demangled(self.options.limits.name_bytes);
             index.write(&self.index_file()).expect("written");
         }
         let symbolizer = Symbolizer::new(Options {
@@ -134,10 +134,10 @@ impl Asked<'_> {
         match way {
             Way::Tier(tier) => of_source(self.options(tier)),
             Way::Index => {
-                let build = || SymbolIndex::build(self.source(), None, &self.options);
+                let build = || BuiltIndex::of(self.source(), None, &self.options);
                 let indexed = self
                     .indexed
-                    .get_or_init(|| of_index(build().expect("an index")));
+                    .get_or_init(|| of_index(build().expect("an index").index));
                 Arc::clone(indexed)
             }
             Way::IndexFile => {
@@ -167,8 +167,8 @@ impl Asked<'_> {
             drop(symbolizer.0.symbolize(&all));
             !symbolizer.0.oversized(symbolizer.1).is_empty()
         };
-        let index = match SymbolIndex::build(self.source(), None, &self.options) {
-            Ok(index) => !index.oversized().is_empty(),
+        let index = match BuiltIndex::of(self.source(), None, &self.options) {
+            Ok(built) => !built.oversized.is_empty(),
             Err(error) => matches!(error, Error::Oversized { .. }),
         };
         tiers.into_iter().all(says) && index

@@ -91,7 +91,7 @@ fn below_the_command(tree: &Tree, what: &str, words: &[&str]) -> Vec<Complaint> 
 pub(super) fn the_symbolizer_sees_no_process(tree: &Tree) -> Vec<Complaint> {
     let symbolizer = tree
         .crates()
-        .filter(|it| it.name() == "backsight-symbolize");
+        .filter(|it| matches!(it.name(), "backsight-index" | "backsight-symbolize"));
     let files = symbolizer.flat_map(|it| tree.sources(&it).collect::<Vec<_>>());
     files
         .flat_map(|file| {

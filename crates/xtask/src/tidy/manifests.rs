@@ -5,7 +5,7 @@ use super::tree::{Crate, File, Tree};
 
 /// Which of our crates each may depend on: data enters at the left and never goes
 /// back. A crate that is not named here may depend on none.
-const ARROW: [(&str, &[&str]); 14] = [
+const ARROW: [(&str, &[&str]); 15] = [
     ("backsight-types", &[]),
     ("backsight-profile", &["backsight-types"]),
     ("backsight-demangle", &[]),
@@ -22,12 +22,17 @@ const ARROW: [(&str, &[&str]); 14] = [
         ],
     ),
     (
+        "backsight-index",
+        &["backsight-types", "backsight-demangle", "backsight-files"],
+    ),
+    (
         "backsight-symbolize",
         &[
             "backsight-types",
             "backsight-demangle",
             "backsight-elf",
             "backsight-files",
+            "backsight-index",
         ],
     ),
     (
@@ -44,6 +49,7 @@ const ARROW: [(&str, &[&str]); 14] = [
             "backsight-files",
             "vma-query",
             "backsight-normalize",
+            "backsight-index",
             "backsight-symbolize",
             "backsight-formats",
             "backsight-unwind",
@@ -62,12 +68,16 @@ const LIBRARIES: &[&str] = &[
     "backsight-files",
     "vma-query",
     "backsight-normalize",
+    "backsight-index",
     "backsight-symbolize",
     "backsight-formats",
     "backsight-unwind",
     "backsight",
     "backsight-agent",
 ];
+
+/// What a shipped crate is to stay free of, so that it can be used without it.
+const FREE_OF: [(&str, &[&str]); 1] = [("backsight-index", &["addr2line", "gimli", "object"])];
 
 /// What we compare ourselves with, and never build on.
 const PEERS: [&str; 3] = ["addr2line", "blazesym", "procfs"];
@@ -105,6 +115,21 @@ pub(super) fn peers_are_for_comparison(tree: &Tree) -> Vec<Complaint> {
                 .filter(|name| PEERS.contains(&name.as_str()));
             peers
                 .map(|name| complain(&it, &name, "a peer"))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// An index is of any source: its crate reads no debug information.
+pub(super) fn crates_stay_free_of_what_they_need_not(tree: &Tree) -> Vec<Complaint> {
+    tree.crates()
+        .flat_map(|it| {
+            let row = FREE_OF.iter().find(|(name, _)| *name == it.name());
+            let not = row.map_or(&[] as &[&str], |(_, not)| not);
+            let all = dependencies(&it, &["dependencies", "build-dependencies"]).into_iter();
+            let against = all.filter(|name| not.contains(&name.as_str()));
+            against
+                .map(|name| complain(&it, &name, "not for this crate"))
                 .collect::<Vec<_>>()
         })
         .collect()
@@ -243,6 +268,17 @@ mod tests {
         let tree = Tree::of(&[("crates/a/Cargo.toml", text)]);
         let want = ["crates/a/Cargo.toml:2: addr2line: a peer"];
         assert_eq!(whats(peers_are_for_comparison(&tree)), want);
+    }
+
+    #[test]
+    fn debug_information_in_the_index_is_found() {
+        let text = "[dependencies]\nrayon.workspace = true\ngimli.workspace = true\n";
+        let tree = Tree::of(&[
+            ("crates/backsight-index/Cargo.toml", text),
+            ("crates/backsight-symbolize/Cargo.toml", text),
+        ]);
+        let want = ["crates/backsight-index/Cargo.toml:3: gimli: not for this crate"];
+        assert_eq!(whats(crates_stay_free_of_what_they_need_not(&tree)), want);
     }
 
     #[test]

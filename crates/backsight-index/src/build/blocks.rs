@@ -1,0 +1,176 @@
+//! The blocks of all units, brought into one order without overlaps.
+
+use rayon::prelude::*;
+
+use super::part::Block;
+use super::unit_ranges::UnitRanges;
+use crate::overlaps::{Cover, Item};
+
+/// A block, or a part of one, that holds where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub(super) begin: u32,
+    pub(super) end: u32,
+    pub(super) unit: u32,
+    /// Where its rows are in the unit's part.
+    pub(super) first: u32,
+    pub(super) count: u32,
+}
+
+/// How many blocks are weighed where several overlap.
+const CANDIDATES: usize = 16;
+
+/// Orders the blocks of all units, given unit by unit, where their units claim
+/// the code.
+///
+/// Where several overlap, the unit counts that is asked first; within a unit, the
+/// innermost block.
+pub(super) fn place<'b>(
+    blocks: impl Iterator<Item = &'b [Block]>,
+    claims: &UnitRanges,
+) -> Vec<Placed> {
+    let mut all: Vec<Placed> = Vec::new();
+    for (blocks, unit) in blocks.zip(0..) {
+        all.extend(blocks.iter().map(|block| Placed {
+            begin: block.begin,
+            end: block.end,
+            unit,
+            first: block.first,
+            count: block.count,
+        }));
+    }
+    all.par_sort_unstable_by_key(|block| (block.begin, block.end, block.unit, block.first));
+    let mut placed = Vec::with_capacity(all.len());
+    let disjoint = |pair: &[Placed]| matches!(pair, [a, b] if a.end <= b.begin);
+    if all.windows(2).all(disjoint) {
+        for block in &all {
+            place_best(block.begin, block.end, &[block], claims, &mut placed);
+        }
+        return placed;
+    }
+    let items = all.iter().zip(0..).map(|(block, value)| Item {
+        begin: block.begin.into(),
+        end: block.end.into(),
+        rank: 0,
+        value,
+    });
+    let cover = Cover::new(items.collect(), CANDIDATES);
+    for (begin, end, values) in cover.spans() {
+        let candidates = values
+            .iter()
+            .filter_map(|at| all.get(usize::try_from(*at).ok()?));
+        let candidates: Vec<&Placed> = candidates.collect();
+        if let (Ok(begin), Ok(end)) = (u32::try_from(begin), u32::try_from(end)) {
+            place_best(begin, end, &candidates, claims, &mut placed);
+        }
+    }
+    placed
+}
+
+/// Places the best of the blocks that cover `begin..end`, the innermost first,
+/// wherever one of their units claims it.
+fn place_best(
+    begin: u32,
+    end: u32,
+    candidates: &[&Placed],
+    claims: &UnitRanges,
+    placed: &mut Vec<Placed>,
+) {
+    for (from, to, units) in claims.from(begin) {
+        if from >= end {
+            break;
+        }
+        let rank = |block: &&Placed| units.iter().position(|unit| *unit == block.unit);
+        let ranked = candidates
+            .iter()
+            .filter_map(|block| Some((rank(block)?, block)));
+        // Among equals the first counts: the innermost.
+        let Some((_, best)) = ranked.min_by_key(|(rank, _)| *rank) else {
+            continue;
+        };
+        let (from, to) = (from.max(begin), to.min(end));
+        match placed.last_mut() {
+            // The same block goes on behind the edge of a claim or of a block that
+            // was not chosen.
+            Some(last)
+                if last.end == from && (last.unit, last.first) == (best.unit, best.first) =>
+            {
+                last.end = to;
+            }
+            _ => placed.push(Placed {
+                begin: from,
+                end: to,
+                ..**best
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, place};
+    use crate::build::code_map::CodeMap;
+    use crate::build::unit_ranges::UnitRanges;
+    use crate::overlaps::{Cover, Item};
+
+    fn block(begin: u32, end: u32, first: u32) -> Block {
+        Block {
+            begin,
+            end,
+            first,
+            count: 1,
+        }
+    }
+
+    /// Places blocks where the units claim `0..100` in this order.
+    fn placed(units: &[&[Block]], order: &[u32]) -> Vec<(u32, u32, u32, u32)> {
+        let items = order.iter().zip(0..).map(|(unit, rank)| Item {
+            begin: 0,
+            end: 100,
+            rank,
+            value: *unit,
+        });
+        let code = CodeMap::new([(0, 1000)].into_iter()).unwrap();
+        let mut claims = UnitRanges::default();
+        claims.fill(&Cover::new(items.collect(), 16), &[0, 1], &code);
+        let placed = place(units.iter().copied(), &claims);
+        let row = placed.iter();
+        row.map(|block| (block.begin, block.end, block.unit, block.first))
+            .collect()
+    }
+
+    #[test]
+    fn blocks_of_all_units_come_in_ascending_order() {
+        let units: [&[Block]; 2] = [
+            &[block(20, 30, 0), block(0, 10, 1)],
+            &[block(10, 20, 0), block(40, 50, 1)],
+        ];
+        let want = [
+            (0, 10, 0, 1),
+            (10, 20, 1, 0),
+            (20, 30, 0, 0),
+            (40, 50, 1, 1),
+        ];
+        assert_eq!(placed(&units, &[0, 1]), want);
+    }
+
+    #[test]
+    fn a_block_counts_only_where_its_unit_claims_the_code() {
+        let units: [&[Block]; 2] = [&[block(90, 110, 0)], &[block(0, 10, 0)]];
+        assert_eq!(placed(&units, &[0]), [(90, 100, 0, 0)]);
+    }
+
+    #[test]
+    fn the_unit_that_is_asked_first_goes_before_the_innermost_block() {
+        let units: [&[Block]; 2] = [&[block(0, 100, 0)], &[block(10, 20, 0), block(12, 14, 1)]];
+        let inner = [
+            (0, 10, 0, 0),
+            (10, 12, 1, 0),
+            (12, 14, 1, 1),
+            (14, 20, 1, 0),
+            (20, 100, 0, 0),
+        ];
+        assert_eq!(placed(&units, &[1, 0]), inner);
+        assert_eq!(placed(&units, &[0, 1]), [(0, 100, 0, 0)]);
+    }
+}

@@ -1,0 +1,157 @@
+//! What no debug information covers: symbols fill it in.
+//!
+//! Assembly, stubs and whole libraries have a name and a size but no DIE.
+
+use std::collections::HashMap;
+
+use super::code_map::CodeMap;
+use super::functions::Functions;
+use super::part::UnitPart;
+use super::raw_name::RawName;
+use super::symbol_list::SymbolList;
+use crate::format::{NONE, Node, Row};
+
+/// What one symbol covers, in code offsets.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    begin: u32,
+    end: u32,
+    /// Its place among the symbols.
+    symbol: usize,
+}
+
+/// Fills the gaps between scopes.
+pub(super) fn fill<'d>(
+    scopes: &[Row],
+    nodes: &mut Vec<Node>,
+    functions: &mut Functions<'d>,
+    symbols: &'d dyn SymbolList,
+    code: &CodeMap,
+) -> Vec<Row> {
+    let mut namer = Namer {
+        nodes,
+        functions,
+        symbols,
+        code,
+        known: HashMap::new(),
+    };
+    fill_from(scopes, &spans(symbols, code), &mut namer, code.size())
+}
+
+/// Names the functions of a unit that symbols have a better name for.
+pub(super) fn name_functions<'d>(
+    part: &mut UnitPart<'d>,
+    symbols: &'d dyn SymbolList,
+    code: &CodeMap,
+) {
+    for node in &mut part.nodes {
+        let row = usize::try_from(node.row.function()).ok();
+        let Some(name) = row.and_then(|row| part.functions.get(row)) else {
+            continue;
+        };
+        let is_sure = name.linkage.is_some() || (name.plain.is_some() && !part.mangles);
+        if is_sure || node.row.parent().is_some() {
+            continue;
+        }
+        let (plain, line) = (name.bare(), name.line);
+        let entry = code.virt_offset(node.row.place());
+        let symbol = entry.and_then(|entry| symbols.name_of(entry, plain));
+        if let (Some(symbol), Ok(row)) = (symbol, u32::try_from(part.functions.len())) {
+            part.functions.push(RawName {
+                linkage: Some(symbol),
+                line,
+                ..RawName::default()
+            });
+            *node = node.named(row);
+        }
+    }
+}
+
+fn spans(symbols: &dyn SymbolList, code: &CodeMap) -> Vec<Span> {
+    let mut spans = Vec::new();
+    symbols.for_each_span(&mut |begin, end, symbol| {
+        code.parts(begin, end, |_, begin, end| {
+            spans.push(Span { begin, end, symbol });
+        });
+    });
+    spans
+}
+
+fn of_linker(name: &[u8]) -> RawName<'_> {
+    RawName {
+        linkage: Some(name),
+        ..RawName::default()
+    }
+}
+
+/// Makes a root node for each symbol that fills a gap.
+struct Namer<'n, 'd> {
+    nodes: &'n mut Vec<Node>,
+    functions: &'n mut Functions<'d>,
+    symbols: &'d dyn SymbolList,
+    code: &'n CodeMap,
+    known: HashMap<usize, u32>,
+}
+
+impl Namer<'_, '_> {
+    fn node(&mut self, span: &Span) -> u32 {
+        if let Some(node) = self.known.get(&span.symbol) {
+            return *node;
+        }
+        let Some(symbol) = self.symbols.symbol(span.symbol) else {
+            return NONE;
+        };
+        let function = self.functions.add(&of_linker(symbol.name));
+        let entry = self.code.offset(symbol.start).unwrap_or(span.begin);
+        let size = u32::try_from(symbol.size).unwrap_or(0);
+        let node = u32::try_from(self.nodes.len()).unwrap_or(NONE);
+        self.nodes.push(Node::root(function, entry, size));
+        self.known.insert(span.symbol, node);
+        node
+    }
+}
+
+fn fill_from(scopes: &[Row], spans: &[Span], namer: &mut Namer<'_, '_>, size: u32) -> Vec<Row> {
+    let mut filled = Vec::with_capacity(scopes.len().saturating_add(spans.len()));
+    let mut spans = spans.iter().peekable();
+    let mut fill = |filled: &mut Vec<Row>, begin: u32, end: u32| {
+        let mut at = begin;
+        while spans.next_if(|span| span.end <= begin).is_some() {}
+        while let Some(span) = spans.peek().filter(|span| span.begin < end) {
+            let from = span.begin.max(begin);
+            if at < from {
+                filled.push(Row::new(at, NONE));
+            }
+            filled.push(Row::new(from, namer.node(span)));
+            at = span.end.min(end);
+            if span.end > end {
+                break;
+            }
+            spans.next();
+        }
+        if at < end {
+            filled.push(Row::new(at, NONE));
+        }
+    };
+    // Before the first scope is a gap, too.
+    let first = scopes.first().map_or(size, |scope| scope.start.get());
+    fill(&mut filled, 0, first);
+    // Scopes between gaps are taken over as they stand.
+    let mut rest = scopes;
+    let mut before = 0;
+    while let Some((scope, behind)) = rest.get(before..).and_then(<[_]>::split_first) {
+        let begin = scope.start.get();
+        let end = behind.first().map_or(size, |scope| scope.start.get());
+        if scope.value.get() != NONE && begin != end {
+            before = before.saturating_add(1);
+            continue;
+        }
+        filled.extend_from_slice(rest.get(..before).unwrap_or_default());
+        (rest, before) = (behind, 0);
+        if begin != end {
+            fill(&mut filled, begin, end);
+        }
+    }
+    filled.extend_from_slice(rest);
+    filled
+}

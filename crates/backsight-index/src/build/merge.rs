@@ -1,0 +1,263 @@
+//! The parts of all units, made into one index.
+
+use rayon::prelude::*;
+
+use super::blocks::{self, Placed};
+use super::code_map::CodeMap;
+use super::files::Files;
+use super::functions::Functions;
+use super::merging::{Merging, TableSymbols};
+use super::nodes::{KnownNodes, Nodes, at_row};
+use super::part::{Block, LineRow, UnitPart};
+use super::spots::{self, SharedFiles, SpotTables, Spots};
+use super::unit_ranges::UnitRanges;
+use super::{gaps, layout};
+use crate::format::{
+    Column, Extent, FileRecord, FunctionRecord, Index, Le32, Meta, NONE, Node, NodeRow, Parts, Row,
+    buckets,
+};
+use crate::symbol_index::SymbolIndex;
+
+/// What is left of a unit's part, and the rows that its own have in the index.
+struct Source {
+    scopes: Vec<(Le32, Le32)>,
+    scope_blocks: Vec<Block>,
+    line_blocks: Vec<Block>,
+    nodes: Nodes,
+    /// Its nodes follow those of the units before it.
+    nodes_before: u32,
+    /// The part's lines: where they start, and the unit's spot.
+    lines: Vec<(Le32, Le32)>,
+}
+
+/// What is found of a unit again, kept from one unit to the next.
+#[derive(Default)]
+struct Scratch {
+    spots: Spots,
+    known: KnownNodes,
+}
+
+impl Source {
+    /// Takes the part of a unit whose functions and files have these rows, and lets go of
+    /// what it had. Also returns the unit's spots.
+    fn of(
+        part: UnitPart<'_>,
+        functions: &[u32],
+        files: &[u32],
+        scratch: &mut Scratch,
+    ) -> (Self, SpotTables) {
+        let Scratch { spots, known } = scratch;
+        let mut line = |row: &LineRow| {
+            let file = spots::row_of(files, row.file);
+            let spot = spots.add(file, row.line, row.column);
+            (Le32::new(row.start), Le32::new(spot))
+        };
+        let lines = part.lines.iter().map(&mut line).collect();
+        let source = Self {
+            nodes: Nodes::of(&part, functions, files, spots, known),
+            scopes: part.scopes,
+            scope_blocks: part.scope_blocks,
+            line_blocks: part.line_blocks,
+            nodes_before: 0,
+            lines,
+        };
+        (source, spots.take_tables())
+    }
+}
+
+/// What an index has of its functions and calls, the places of these aside.
+struct Scopes {
+    rows: Vec<Row>,
+    /// With the spots of their units; behind those of all units the ones of symbols.
+    nodes: Vec<Node>,
+    functions: Vec<FunctionRecord>,
+    files: Vec<FileRecord>,
+    strings: Vec<u8>,
+}
+
+/// Merges the parts of all units, in the units' order. `claims` is asked which of them
+/// counts where.
+///
+/// What cannot be shared among threads stands beside something else that cannot.
+pub fn merge<'d>(
+    mut parts: Vec<UnitPart<'d>>,
+    claims: impl FnOnce(&CodeMap) -> UnitRanges + Send,
+    symbols: &TableSymbols<'d>,
+    merging: Merging,
+) -> SymbolIndex {
+    let code = &merging.code;
+    let named = parts.par_iter_mut();
+    named.for_each(|part| gaps::name_functions(part, symbols.symbols, code));
+    let ((functions, function_rows), ((files, file_rows), claims)) = rayon::join(
+        || function_rows(&parts),
+        || {
+            let files = || file_rows(&parts, merging.name_bytes);
+            rayon::join(files, || claims(code))
+        },
+    );
+    let meta = Meta {
+        build_id: merging.build_id,
+        inline_depth: merging.inline_depth.into(),
+        incomplete: merging.is_incomplete,
+        limited: symbols.limited || claims.limited || parts.iter().any(|part| part.limited),
+        ..Meta::default()
+    };
+    let shared = SharedFiles::of(&file_rows, files.len());
+    let rows = function_rows.into_par_iter().zip(file_rows);
+    let sources_of = parts.into_par_iter().zip(rows);
+    let units: Vec<(Source, SpotTables)> = sources_of
+        .map_init(Scratch::default, |scratch, (part, (functions, files))| {
+            Source::of(part, &functions, &files, scratch)
+        })
+        .collect();
+    let (merged, unit_spots) = number(units);
+    let ((spots, spot_rows), (placed_lines, scopes)) = rayon::join(
+        || all_spots(unit_spots, &shared),
+        || {
+            let blocks = merged.iter().map(|source| source.line_blocks.as_slice());
+            rayon::join(
+                || blocks::place(blocks, &claims),
+                || scopes(&merged, &claims, functions, files, symbols, code),
+            )
+        },
+    );
+    let ((nodes, extents), lines) = rayon::join(
+        || node_rows(scopes.nodes, &merged, &spot_rows),
+        || lines(&merged, &placed_lines, &spot_rows),
+    );
+    let scope_rows = scopes.rows;
+    let (shift, size) = (meta.bucket_shift, code.size());
+    let (buckets, ()) = rayon::join(
+        || buckets(&scope_rows, &lines, shift, size),
+        || merged.into_par_iter().for_each(drop),
+    );
+    let (spots, spot_columns) = spots;
+    let index = Index::new(Parts {
+        buckets: Column::Built(buckets),
+        windows: Column::Built(merging.code.into_windows()),
+        scopes: Column::Built(scope_rows),
+        lines: Column::Built(lines),
+        spots: Column::Built(spots),
+        spot_columns: Column::Built(spot_columns),
+        nodes: Column::Built(nodes),
+        extents: Column::Built(extents),
+        functions: Column::Built(scopes.functions),
+        demangled: Column::default(),
+        files: Column::Built(scopes.files),
+        strings: Column::Built(scopes.strings),
+        meta,
+    });
+    SymbolIndex::of_index(index)
+}
+
+fn function_rows<'d>(parts: &[UnitPart<'d>]) -> (Functions<'d>, Vec<Vec<u32>>) {
+    // Half of them are new, as a rule.
+    let count = parts.iter().map(|part| part.functions.len()).sum::<usize>() / 2;
+    let mut functions = Functions::with_capacity(count);
+    let mut add = |part: &UnitPart<'d>| {
+        let names = part.functions.iter();
+        names.map(|name| functions.add(name)).collect()
+    };
+    let rows = parts.iter().map(&mut add).collect();
+    (functions, rows)
+}
+
+fn file_rows<'d>(parts: &[UnitPart<'d>], limit: usize) -> (Files<'d>, Vec<Vec<u32>>) {
+    let mut files = Files::new(limit);
+    let mut add = |part: &UnitPart<'d>| {
+        let paths = part.files.iter();
+        paths.map(|parts| files.add(parts)).collect()
+    };
+    let rows = parts.iter().map(&mut add).collect();
+    (files, rows)
+}
+
+/// Gives the nodes of all units their rows in the index.
+fn number(units: Vec<(Source, SpotTables)>) -> (Vec<Source>, Vec<SpotTables>) {
+    let mut nodes_before: u32 = 0;
+    let numbered = units.into_iter().map(|(mut source, spots)| {
+        source.nodes_before = nodes_before;
+        let count = u32::try_from(source.nodes.len()).unwrap_or(NONE);
+        nodes_before = nodes_before.saturating_add(count);
+        (source, spots)
+    });
+    numbered.unzip()
+}
+
+/// Returns the spots of all units, and for each unit the rows that its own have among
+/// them.
+fn all_spots(units: Vec<SpotTables>, shared: &SharedFiles) -> (SpotTables, Vec<Vec<u32>>) {
+    // Half of them are new, as a rule.
+    let count = units.iter().map(|(spots, _)| spots.len()).sum::<usize>() / 2;
+    let mut all = Spots::with_capacity(count);
+    let rows = units.iter().map(|spots| all.add_all(spots, shared));
+    let rows = rows.collect();
+    (all.into_tables(), rows)
+}
+
+/// Returns the rows of nodes that stand in their units' order, where the spots of each
+/// unit have these rows; and the extents of those that have one.
+fn node_rows(
+    nodes: Vec<Node>,
+    merged: &[Source],
+    spot_rows: &[Vec<u32>],
+) -> (Vec<NodeRow>, Vec<Extent>) {
+    let mut rows = Vec::with_capacity(nodes.len());
+    let mut extents = Vec::new();
+    let mut nodes = nodes.into_iter();
+    for (source, spots) in merged.iter().zip(spot_rows) {
+        let own = nodes.by_ref().take(source.nodes.len());
+        rows.extend(own.map(|node| at_row(node, spots).to_row(&mut extents)));
+    }
+    // Those of symbols are functions, which are at no spot.
+    rows.extend(nodes.map(|node| node.to_row(&mut extents)));
+    (rows, extents)
+}
+
+/// Returns the scopes of all units, and what symbols fill the gaps between them with.
+fn scopes<'d>(
+    merged: &[Source],
+    claims: &UnitRanges,
+    mut functions: Functions<'d>,
+    files: Files<'d>,
+    symbols: &TableSymbols<'d>,
+    code: &CodeMap,
+) -> Scopes {
+    let blocks = merged.iter().map(|source| source.scope_blocks.as_slice());
+    let placed = blocks::place(blocks, claims);
+    let rows = |unit: usize| {
+        let source = merged.get(unit)?;
+        let row = |node| {
+            source
+                .nodes
+                .row_of(node)
+                .saturating_add(source.nodes_before)
+        };
+        Some((source.scopes.as_slice(), row))
+    };
+    let rows = layout::lay_out(&placed, rows);
+    let count = merged.iter().map(|source| source.nodes.len()).sum();
+    let mut nodes = Vec::with_capacity(count);
+    for source in merged {
+        nodes.extend(source.nodes.behind(source.nodes_before));
+    }
+    let rows = gaps::fill(&rows, &mut nodes, &mut functions, symbols.symbols, code);
+    let (files, paths) = files.into_tables(functions.string_bytes());
+    let (functions, strings) = functions.into_tables(&paths);
+    Scopes {
+        rows,
+        nodes,
+        functions,
+        files,
+        strings,
+    }
+}
+
+/// Lines, and their spots.
+fn lines(merged: &[Source], placed: &[Placed], spot_rows: &[Vec<u32>]) -> Vec<Row> {
+    let rows = |unit: usize| {
+        let (source, spots) = merged.get(unit).zip(spot_rows.get(unit))?;
+        Some((source.lines.as_slice(), |spot| spots::row_of(spots, spot)))
+    };
+    layout::lay_out(placed, rows)
+}

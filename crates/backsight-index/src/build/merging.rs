@@ -1,0 +1,30 @@
+//! What the parts of an index are merged with.
+
+use backsight_types::BuildId;
+
+use super::code_map::CodeMap;
+use super::symbol_list::SymbolList;
+
+/// What the parts of an index are merged with.
+#[derive(Debug)]
+pub struct Merging {
+    /// Of the module.
+    pub build_id: Option<BuildId>,
+    /// Where code is.
+    pub code: CodeMap,
+    /// Whether debug information that is not here says more.
+    pub is_incomplete: bool,
+    /// The most inlined calls above one another.
+    pub inline_depth: u16,
+    /// Bytes of a path: longer ones are dropped.
+    pub name_bytes: usize,
+}
+
+/// What the symbol tables of a module's files say.
+#[derive(Debug)]
+pub struct TableSymbols<'s> {
+    /// What they list.
+    pub symbols: &'s dyn SymbolList,
+    /// Whether a limit kept a table from being read.
+    pub limited: bool,
+}

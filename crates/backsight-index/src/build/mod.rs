@@ -1,0 +1,35 @@
+//! Making an index: of parts, one of each unit, in parallel.
+//!
+//! ```text
+//!   part ─┐
+//!   part ─┼─merge─▶ scopes, lines ─symbols fill the gaps─▶ index
+//!   part ─┘
+//! ```
+//!
+//! Which unit answers where several claim an address, and which symbol where no
+//! unit does, the caller says ([`UnitRanges`], [`SymbolList`]).
+
+mod blocks;
+mod code_map;
+mod files;
+mod functions;
+mod gaps;
+mod layout;
+mod merge;
+mod merging;
+mod nodes;
+mod part;
+mod path;
+mod raw_name;
+mod spots;
+mod symbol_list;
+mod unit_ranges;
+
+pub use code_map::CodeMap;
+pub use merge::merge;
+pub use merging::{Merging, TableSymbols};
+pub use part::{Block, LineRow, SequenceRow, UnitPart};
+pub use path::{PathParts, is_absolute};
+pub use raw_name::RawName;
+pub use symbol_list::{ListedSymbol, NoSymbols, SymbolList};
+pub use unit_ranges::UnitRanges;

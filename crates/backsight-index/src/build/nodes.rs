@@ -1,0 +1,198 @@
+//! The call levels of one unit, each once, without those that lead nowhere.
+//!
+//! Debug information has a DIE for every inlined call, whether code is left of it or
+//! not: of a C++ program's calls a third have none. And one call at one place stands
+//! there several times when its code was unrolled or split, a fifth of the others.
+
+use std::collections::hash_map::Entry;
+
+use super::part::UnitPart;
+use super::spots::{Spots, row_of};
+use crate::format::{Le16, NONE, Node, PointerMap, empty};
+
+/// The nodes of one unit that an index keeps: parents are rows among these, spots rows
+/// of the unit's, and functions rows of the index.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    nodes: Vec<Node>,
+    /// For each node of the unit, its row here.
+    rows: Vec<u32>,
+}
+
+/// The rows of nodes, to find equal ones.
+pub(super) type KnownNodes = PointerMap<Node, u32>;
+
+impl Nodes {
+    /// Takes the nodes of a unit whose functions and files have these rows. `known` is
+    /// emptied, and filled with them.
+    pub(super) fn of(
+        part: &UnitPart<'_>,
+        functions: &[u32],
+        files: &[u32],
+        spots: &mut Spots,
+        known: &mut KnownNodes,
+    ) -> Self {
+        let needed = needed(part);
+        let count = needed.iter().filter(|needed| **needed).count();
+        let mut kept = Self {
+            nodes: Vec::with_capacity(count),
+            rows: Vec::with_capacity(needed.len()),
+        };
+        empty(known, count);
+        known.reserve(count);
+        let columns = part.node_columns.iter().copied();
+        let columns = columns.chain(std::iter::repeat(Le16::default()));
+        for ((node, column), needed) in part.nodes.iter().zip(columns).zip(needed) {
+            if !needed {
+                kept.rows.push(NONE);
+                continue;
+            }
+            let mut node = node.moved(&kept.rows, functions);
+            if node.row.parent().is_some() {
+                let file = row_of(files, node.row.place());
+                node = node.at_spot(spots.add(file, node.extent(), column.get()));
+            }
+            let row = match known.entry(node) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    let row = u32::try_from(kept.nodes.len()).unwrap_or(NONE);
+                    kept.nodes.push(node);
+                    *new.insert(row)
+                }
+            };
+            kept.rows.push(row);
+        }
+        kept
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Returns the row here of a node of the unit.
+    pub(super) fn row_of(&self, node: u32) -> u32 {
+        row_of(&self.rows, node)
+    }
+
+    /// Returns the nodes where so many others go before; spots are still the unit's.
+    pub(super) fn behind(&self, others: u32) -> impl Iterator<Item = Node> {
+        self.nodes.iter().map(move |node| node.behind(others))
+    }
+}
+
+/// Returns the node of a unit whose spots have these rows.
+pub(super) fn at_row(node: Node, spots: &[u32]) -> Node {
+    match node.row.parent() {
+        Some(_) => node.at_spot(row_of(spots, node.row.place())),
+        None => node,
+    }
+}
+
+/// Returns for each node whether there is code that leads to it. Functions themselves
+/// are kept in any case: they are what a module defines.
+fn needed(part: &UnitPart<'_>) -> Vec<bool> {
+    let mut needed: Vec<bool> = (part.nodes.iter())
+        .map(|node| node.row.parent().is_none())
+        .collect();
+    let need = |needed: &mut Vec<bool>, node: u32| {
+        let slot = usize::try_from(node).ok();
+        if let Some(slot) = slot.and_then(|at| needed.get_mut(at)) {
+            *slot = true;
+        }
+    };
+    for (_, node) in &part.scopes {
+        need(&mut needed, node.get());
+    }
+    // Parents go before their children.
+    for (at, node) in part.nodes.iter().enumerate().rev() {
+        if let (Some(parent), Some(true)) = (node.row.parent(), needed.get(at)) {
+            need(&mut needed, parent);
+        }
+    }
+    needed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KnownNodes, Nodes, at_row};
+    use crate::build::part::UnitPart;
+    use crate::build::spots::Spots;
+    use crate::format::{Le16, Le32, NONE, Node};
+
+    /// A unit of these nodes, with scopes of some of them.
+    fn unit(nodes: &[Node], scopes: &[u32]) -> UnitPart<'static> {
+        UnitPart {
+            nodes: nodes.to_vec(),
+            node_columns: vec![Le16::new(7); nodes.len()],
+            scopes: (0..)
+                .map(Le32::new)
+                .zip(scopes.iter().copied().map(Le32::new))
+                .collect(),
+            ..UnitPart::default()
+        }
+    }
+
+    #[test]
+    fn a_call_without_code_goes_and_a_function_stays() {
+        let nodes = [
+            Node::root(0, 0, 8),
+            Node::inlined(0, 1, 0, 10),
+            Node::inlined(0, 1, 0, 20),
+            Node::inlined(2, 2, 0, 30),
+            Node::root(2, 8, 8),
+        ];
+        let mut spots = Spots::default();
+        let mut known = KnownNodes::default();
+        let unit = unit(&nodes, &[0, 3]);
+        let kept = Nodes::of(&unit, &[5, 6, 7], &[9], &mut spots, &mut known);
+        let (rows, _) = spots.into_tables();
+        let lines: Vec<u32> = rows.iter().map(|spot| spot.line.get()).collect();
+        assert_eq!(lines, [20, 30]);
+        let want = [
+            Node::root(5, 0, 8),
+            Node::inlined(0, 6, 3, 0),
+            Node::inlined(1, 7, 4, 0),
+            Node::root(7, 8, 8),
+        ];
+        let moved = |others| {
+            let nodes = kept.behind(others).map(|node| at_row(node, &[3, 4]));
+            nodes.collect::<Vec<Node>>()
+        };
+        assert_eq!(moved(0), want);
+        let rows = [0, 1, 2, 3, 4, 5].map(|node| kept.row_of(node));
+        assert_eq!(rows, [0, NONE, 1, 2, 3, NONE]);
+        let want = [
+            want[0],
+            Node::inlined(40, 6, 3, 0),
+            Node::inlined(41, 7, 4, 0),
+            want[3],
+        ];
+        assert_eq!(moved(40), want);
+    }
+
+    #[test]
+    fn equal_calls_and_what_they_call_become_one() {
+        let nodes = [
+            Node::root(0, 0, 8),
+            Node::inlined(0, 1, 0, 10),
+            Node::inlined(0, 2, 0, 10),
+            Node::inlined(1, 1, 1, 11),
+            Node::inlined(2, 1, 1, 11),
+            Node::inlined(0, 1, 0, 10).cut(),
+        ];
+        // The second and third function are one, and so are the files.
+        let mut spots = Spots::default();
+        let unit = unit(&nodes, &[0, 1, 2, 3, 4, 5]);
+        let mut known = KnownNodes::default();
+        let kept = Nodes::of(&unit, &[0, 1, 1], &[3, 3], &mut spots, &mut known);
+        let want = [
+            Node::root(0, 0, 8),
+            Node::inlined(0, 1, 0, 0),
+            Node::inlined(1, 1, 1, 0),
+            Node::inlined(0, 1, 0, 0).cut(),
+        ];
+        assert_eq!(kept.behind(0).collect::<Vec<Node>>(), want);
+        let rows = [0, 1, 2, 3, 4, 5].map(|node| kept.row_of(node));
+        assert_eq!(rows, [0, 1, 1, 2, 2, 3]);
+    }
+}

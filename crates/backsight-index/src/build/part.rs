@@ -1,0 +1,198 @@
+//! One unit's part of the index, and how its rows are laid out.
+
+use super::path::PathParts;
+use super::raw_name::RawName;
+use crate::format::{Le16, Le32, Node};
+
+/// One unit's part of the index. Rows refer to rows of the same part.
+#[derive(Debug, Default)]
+pub struct UnitPart<'d> {
+    /// The call levels: a call goes behind what it was folded into.
+    pub nodes: Vec<Node>,
+    /// For each node the column of its call, or 0.
+    pub node_columns: Vec<Le16>,
+    /// What the nodes' functions are called.
+    pub functions: Vec<RawName<'d>>,
+    /// Source files.
+    pub files: Vec<PathParts<'d>>,
+    /// Code offsets where the call level changes, and the node from there on.
+    pub scopes: Vec<(Le32, Le32)>,
+    /// The scopes of one function's range each.
+    pub scope_blocks: Vec<Block>,
+    /// Where the place in the source changes.
+    pub lines: Vec<LineRow>,
+    /// The lines of one sequence each.
+    pub line_blocks: Vec<Block>,
+    /// Whether linkers may know its functions by mangled names that it does not have.
+    pub mangles: bool,
+    /// Whether a limit left something out.
+    pub limited: bool,
+    /// Whether a part of the unit could not be read.
+    pub damaged: bool,
+}
+
+/// Rows that hold from `begin` to `end`, in code offsets; the first row starts at
+/// `begin`.
+#[derive(Clone, Copy, Debug)]
+pub struct Block {
+    /// Where it begins.
+    pub begin: u32,
+    /// Where it ends.
+    pub end: u32,
+    /// The first of its rows.
+    pub first: u32,
+    /// How many they are.
+    pub count: u32,
+}
+
+/// One row of the line table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineRow {
+    /// A code offset.
+    pub start: u32,
+    /// A row of the files, or [`NONE`](crate::format::NONE).
+    pub file: u32,
+    /// 0 is unknown.
+    pub line: u32,
+    /// 0 is unknown.
+    pub column: u16,
+}
+
+/// One row of a sequence on its way into a part: 16 bytes, as a kernel has millions.
+#[derive(Clone, Copy, Debug)]
+pub struct SequenceRow {
+    /// Bytes from the begin of its sequence.
+    pub into: u32,
+    /// A number of the line program's.
+    pub file: u32,
+    /// 0 is unknown.
+    pub line: u32,
+    /// 0 is unknown.
+    pub column: u16,
+}
+
+/// Of a table that is copied rather than handed over: below what comes from the system
+/// anew each time.
+const FEW_BYTES: usize = 1 << 15;
+
+impl UnitPart<'_> {
+    /// Returns it, and begins anew, in the same room where it is small.
+    pub fn take(&mut self) -> Self {
+        Self {
+            nodes: take(&mut self.nodes),
+            node_columns: take(&mut self.node_columns),
+            functions: take(&mut self.functions),
+            files: take(&mut self.files),
+            scopes: take(&mut self.scopes),
+            scope_blocks: take(&mut self.scope_blocks),
+            lines: take(&mut self.lines),
+            line_blocks: take(&mut self.line_blocks),
+            mangles: self.mangles,
+            limited: self.limited,
+            damaged: self.damaged,
+        }
+    }
+
+    /// Lays out a part of one function's range, which begins at the virtual offset
+    /// `virt` and spans the code offsets `begin` to `end`: the spans inlined into
+    /// it, and the function itself, the node `root`, between them.
+    pub fn push_scopes(
+        &mut self,
+        virt: u64,
+        (begin, end): (u32, u32),
+        root: u32,
+        spans: &[(u64, Option<u32>)],
+    ) {
+        let first = self.scopes.len();
+        let at = spans.partition_point(|span| span.0 <= virt);
+        let before = at.checked_sub(1).and_then(|at| spans.get(at)?.1);
+        let mut last = before.unwrap_or(root);
+        self.scopes.push((Le32::new(begin), Le32::new(last)));
+        for (span, node) in spans.get(at..).unwrap_or_default() {
+            let Some(start) = moved(*span, virt, begin, end) else {
+                break;
+            };
+            let node = node.unwrap_or(root);
+            if node != last {
+                self.scopes.push((Le32::new(start), Le32::new(node)));
+                last = node;
+            }
+        }
+        push_block(&mut self.scope_blocks, begin, end, first, self.scopes.len());
+    }
+
+    /// Lays out the rows of a sequence that hold from so many bytes into it on, for
+    /// the code offsets `begin` to `end`. `file_row` is asked for the row of a file.
+    pub fn push_lines(
+        &mut self,
+        into: u64,
+        (begin, end): (u32, u32),
+        rows: &[SequenceRow],
+        mut file_row: impl FnMut(&mut Self, u32) -> u32,
+    ) {
+        let first = self.lines.len();
+        let at = rows.partition_point(|row| u64::from(row.into) <= into);
+        for row in rows.get(at.saturating_sub(1)..).unwrap_or_default() {
+            let Some(start) = moved(row.into.into(), into, begin, end) else {
+                break;
+            };
+            let new = LineRow {
+                start,
+                file: file_row(self, row.file),
+                line: row.line,
+                column: if row.line > 0 { row.column } else { 0 },
+            };
+            let same = |last: &LineRow| LineRow { start, ..*last } == new;
+            let block = self.lines.get(first..).unwrap_or_default();
+            if !block.last().is_some_and(same) {
+                self.lines.push(new);
+            }
+        }
+        push_block(&mut self.line_blocks, begin, end, first, self.lines.len());
+    }
+
+    /// Lays out one row that holds up to the code offset `end`.
+    pub fn push_line(&mut self, row: LineRow, end: u32) {
+        let first = self.lines.len();
+        self.lines.push(row);
+        push_block(
+            &mut self.line_blocks,
+            row.start,
+            end,
+            first,
+            self.lines.len(),
+        );
+    }
+}
+
+/// Returns the rows, and leaves room for others: to copy a few into room of their own
+/// costs less than to let each unit's tables grow anew.
+fn take<T: Clone>(rows: &mut Vec<T>) -> Vec<T> {
+    if size_of_val(rows.as_slice()) > FEW_BYTES {
+        return std::mem::take(rows);
+    }
+    let taken = rows.clone();
+    rows.clear();
+    taken
+}
+
+/// Returns the code offset of `addr` when `virt` is at `begin`; `None` from `end` on.
+#[inline]
+fn moved(addr: u64, virt: u64, begin: u32, end: u32) -> Option<u32> {
+    let into = u32::try_from(addr.saturating_sub(virt)).ok()?;
+    begin.checked_add(into).filter(|start| *start < end)
+}
+
+fn push_block(blocks: &mut Vec<Block>, begin: u32, end: u32, first: usize, last: usize) {
+    let rows = u32::try_from(first)
+        .ok()
+        .zip(u32::try_from(last.saturating_sub(first)).ok());
+    if let Some((first, count)) = rows.filter(|(_, count)| *count > 0) {
+        blocks.push(Block {
+            begin,
+            end,
+            first,
+            count,
+        });
+    }
+}

@@ -1,0 +1,170 @@
+//! Places in the source, each once.
+//!
+//! Code comes back to the same place again and again, above all in what is inlined: of
+//! ripgrep's line rows one in nine says something that none before it does.
+
+use std::collections::hash_map::Entry;
+
+use crate::format::{Le16, Le32, NONE, PointerMap, Spot, empty};
+
+/// Places, and their columns.
+pub(super) type SpotTables = (Vec<Spot>, Vec<Le16>);
+
+/// Places on their way into an index.
+#[derive(Debug, Default)]
+pub(super) struct Spots {
+    spots: Vec<Spot>,
+    columns: Vec<Le16>,
+    known: PointerMap<(Spot, Le16), u32>,
+}
+
+impl Spots {
+    /// Makes room for so many.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self {
+            spots: Vec::with_capacity(count),
+            columns: Vec::with_capacity(count),
+            known: PointerMap::with_capacity_and_hasher(count, Default::default()),
+        }
+    }
+
+    /// Returns the row of a place; [`NONE`] where neither file nor line is known.
+    pub(super) fn add(&mut self, file: u32, line: u32, column: u16) -> u32 {
+        if file == NONE && line == 0 {
+            return NONE;
+        }
+        let spot = Spot {
+            file: Le32::new(file),
+            line: Le32::new(line),
+        };
+        self.add_spot(spot, Le16::new(column))
+    }
+
+    fn add_spot(&mut self, spot: Spot, column: Le16) -> u32 {
+        match self.known.entry((spot, column)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let row = push(&mut self.spots, &mut self.columns, spot, column);
+                *new.insert(row)
+            }
+        }
+    }
+
+    /// Adds the places of a unit, each once, and returns the row of each. Those in files
+    /// that no other unit has are not looked for.
+    pub(super) fn add_all(
+        &mut self,
+        (spots, columns): &SpotTables,
+        shared: &SharedFiles,
+    ) -> Vec<u32> {
+        let add = |(spot, column): (&Spot, &Le16)| match shared.has(spot.file.get()) {
+            true => self.add_spot(*spot, *column),
+            false => push(&mut self.spots, &mut self.columns, *spot, *column),
+        };
+        spots.iter().zip(columns).map(add).collect()
+    }
+
+    pub(super) fn into_tables(self) -> SpotTables {
+        (self.spots, self.columns)
+    }
+
+    /// Returns the places, and begins anew.
+    pub(super) fn take_tables(&mut self) -> SpotTables {
+        empty(&mut self.known, self.spots.len());
+        // What stays is no larger than it has to be.
+        let tables = (self.spots.clone(), self.columns.clone());
+        self.spots.clear();
+        self.columns.clear();
+        tables
+    }
+}
+
+fn push(spots: &mut Vec<Spot>, columns: &mut Vec<Le16>, spot: Spot, column: Le16) -> u32 {
+    let row = u32::try_from(spots.len()).unwrap_or(NONE);
+    spots.push(spot);
+    columns.push(column);
+    row
+}
+
+/// Which files more than one unit has: of a C program nearly all places are in others.
+#[derive(Debug)]
+pub(super) struct SharedFiles(Vec<bool>);
+
+impl SharedFiles {
+    /// Takes each unit's rows among so many files.
+    pub(super) fn of(units: &[Vec<u32>], files: usize) -> Self {
+        let mut shared = vec![false; files];
+        let mut first_unit = vec![usize::MAX; files];
+        for (unit, rows) in units.iter().enumerate() {
+            for at in rows.iter().filter_map(|row| usize::try_from(*row).ok()) {
+                if let (Some(first), Some(shared)) = (first_unit.get_mut(at), shared.get_mut(at)) {
+                    *shared |= ![usize::MAX, unit].contains(first);
+                    *first = unit;
+                }
+            }
+        }
+        Self(shared)
+    }
+
+    /// Returns whether several units have the file of this row, as far as is known.
+    fn has(&self, file: u32) -> bool {
+        let at = usize::try_from(file).ok();
+        at.and_then(|at| self.0.get(at)).copied().unwrap_or(true)
+    }
+}
+
+/// Returns the row of a unit's place.
+pub(super) fn row_of(rows: &[u32], spot: u32) -> u32 {
+    let row = usize::try_from(spot).ok().and_then(|at| rows.get(at));
+    row.copied().unwrap_or(NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SharedFiles, Spots, row_of};
+    use crate::format::NONE;
+
+    #[test]
+    fn a_place_has_one_row_in_all_units() {
+        let mut units = [Spots::default(), Spots::default()];
+        let rows = units[0].add(1, 10, 5);
+        assert_eq!(
+            [rows, units[0].add(1, 10, 6), units[0].add(1, 10, 5)],
+            [0, 1, 0]
+        );
+        let rows = [
+            units[1].add(2, 10, 5),
+            units[1].add(1, 10, 6),
+            units[1].add(NONE, 10, 6),
+        ];
+        assert_eq!(rows, [0, 1, 2]);
+        let mut all = Spots::with_capacity(4);
+        let files = [vec![1], vec![2, 1, NONE]];
+        let shared = SharedFiles::of(&files, 3);
+        let rows = units.map(|unit| all.add_all(&unit.into_tables(), &shared));
+        assert_eq!(rows, [vec![0, 1], vec![2, 1, 3]]);
+        let (spots, columns) = all.into_tables();
+        let rows = spots.iter().zip(&columns);
+        let rows: Vec<_> = rows
+            .map(|(spot, column)| (spot.file.get(), spot.line.get(), column.get()))
+            .collect();
+        assert_eq!(rows, [(1, 10, 5), (1, 10, 6), (2, 10, 5), (NONE, 10, 6)]);
+    }
+
+    #[test]
+    fn a_file_is_shared_when_a_second_unit_has_it() {
+        let shared = SharedFiles::of(&[vec![0, 1, 0], vec![2, 1, NONE], vec![1]], 4);
+        let has = [0, 1, 2, 3, NONE].map(|file| shared.has(file));
+        assert_eq!(has, [false, true, false, false, true]);
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_row() {
+        let mut spots = Spots::default();
+        assert_eq!(spots.add(NONE, 0, 0), NONE);
+        assert_ne!(spots.add(NONE, 7, 0), NONE, "a line alone is known");
+        assert_ne!(spots.add(7, 0, 0), NONE, "a file alone is known");
+        assert_eq!(row_of(&[4], NONE), NONE);
+        assert_eq!(row_of(&[4], 0), 4);
+    }
+}

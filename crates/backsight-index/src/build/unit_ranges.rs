@@ -1,0 +1,116 @@
+//! Which units claim which code, and in what order they are asked.
+
+use super::code_map::CodeMap;
+use crate::format::NONE;
+use crate::overlaps::Cover;
+
+/// Stretches of code and the units that claim them, ascending and disjoint.
+#[derive(Debug, Default)]
+pub struct UnitRanges {
+    spans: Vec<Claim>,
+    units: Vec<u32>,
+    /// Whether a limit kept a claim from being read.
+    pub limited: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    begin: u32,
+    end: u32,
+    first: usize,
+    count: usize,
+}
+
+impl UnitRanges {
+    /// Lets these claims count where there are none yet. `units` has the unit of
+    /// each value of the cover.
+    pub fn fill(&mut self, cover: &Cover, units: &[u32], code: &CodeMap) {
+        let before = std::mem::take(&mut self.spans);
+        let mut known = before.iter().peekable();
+        for (begin, end, values) in cover.spans() {
+            let (first, count) = (self.units.len(), values.len());
+            let unit = |value: &u32| units.get(usize::try_from(*value).ok()?).copied();
+            self.units
+                .extend(values.iter().map(|value| unit(value).unwrap_or(NONE)));
+            code.parts(begin, end, |_, begin, end| {
+                let mut push = |begin: u32, end: u32| {
+                    if begin < end {
+                        self.spans.push(Claim {
+                            begin,
+                            end,
+                            first,
+                            count,
+                        });
+                    }
+                };
+                let mut at = begin;
+                while let Some(claim) = known.peek().filter(|claim| claim.begin < end) {
+                    push(at, claim.begin);
+                    at = at.max(claim.end);
+                    if claim.end > end {
+                        break;
+                    }
+                    known.next();
+                }
+                push(at, end);
+            });
+        }
+        self.spans.extend(before);
+        self.spans.sort_unstable_by_key(|claim| claim.begin);
+    }
+
+    /// Returns the claims from the one that ends behind `at` on: begin, end, and
+    /// the units, the preferred first.
+    pub(crate) fn from(&self, at: u32) -> impl Iterator<Item = (u32, u32, &[u32])> {
+        let from = self.spans.partition_point(|claim| claim.end <= at);
+        let spans = self.spans.get(from..).unwrap_or_default().iter();
+        spans.map(|claim| {
+            let units = self.units.get(claim.first..).unwrap_or_default();
+            let units = units.get(..claim.count).unwrap_or_default();
+            (claim.begin, claim.end, units)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UnitRanges;
+    use crate::build::code_map::CodeMap;
+    use crate::overlaps::{Cover, Item};
+
+    fn cover(ranges: &[(u64, u64, u32)]) -> Cover {
+        let items = ranges.iter().map(|&(begin, end, value)| Item {
+            begin,
+            end,
+            rank: 0,
+            value,
+        });
+        Cover::new(items.collect(), 16)
+    }
+
+    #[test]
+    fn what_is_listed_goes_before_what_is_not() {
+        let listed = cover(&[(10, 20, 1), (30, 40, 2), (35, 38, 3)]);
+        let all = cover(&[(0, 35, 7), (45, 50, 8)]);
+        let code = CodeMap::new([(5, 100)].into_iter()).unwrap();
+        let mut ranges = UnitRanges::default();
+        let units: Vec<u32> = (0..10).collect();
+        ranges.fill(&listed, &units, &code);
+        ranges.fill(&all, &units, &code);
+        let spans: Vec<(u32, u32, Vec<u32>)> = ranges
+            .from(0)
+            .map(|(begin, end, units)| (begin + 5, end + 5, units.to_vec()))
+            .collect();
+        let want = [
+            (5, 10, vec![7]),
+            (10, 20, vec![1]),
+            (20, 30, vec![7]),
+            (30, 35, vec![2]),
+            (35, 38, vec![3, 2]),
+            (38, 40, vec![2]),
+            (45, 50, vec![8]),
+        ];
+        assert_eq!(spans, want);
+        assert_eq!(ranges.from(20).count(), 5);
+    }
+}

@@ -1,0 +1,366 @@
+//! An index made by hand: of functions, inlined calls and lines from any source.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use backsight_types::BuildId;
+
+use crate::build::{
+    CodeMap, LineRow, Merging, NoSymbols, PathParts, RawName, TableSymbols, UnitPart, UnitRanges,
+    merge,
+};
+use crate::format::{Le16, NONE, Node};
+use crate::index_full::IndexFull;
+use crate::overlaps::{self, Cover, Item, innermost};
+use crate::symbol_index::SymbolIndex;
+
+/// Puts an index together from functions, inlined calls and lines, wherever they come
+/// from. All places are virtual offsets of the module, in bytes.
+///
+/// Where functions overlap, the one that begins last counts, then the one that ends first;
+/// so do inlined calls of one function, the deeper before the outer. Of lines that overlap
+/// the one counts that was added last.
+///
+/// ```
+/// use backsight_index::{CallSite, FunctionName, IndexBuilder};
+///
+/// let mut index = IndexBuilder::default();
+/// let main = index.function(&[0x1000..0x1040], FunctionName::plain("main"))?;
+/// let call = CallSite { file: Some("main.c"), line: 7, column: 0 };
+/// index.inlined(main, &[0x1010..0x1018], FunctionName::plain("square"), call)?;
+/// index.line(0x1000..0x1010, "main.c", 5, 1)?;
+/// index.line(0x1010..0x1018, "square.h", 2, 1)?;
+/// let index = index.finish()?;
+/// # Ok::<(), backsight_index::IndexFull>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct IndexBuilder {
+    build_id: Option<BuildId>,
+    /// Names and paths, each once.
+    texts: Vec<u8>,
+    known: HashMap<Box<[u8]>, Text>,
+    levels: Vec<LevelOf>,
+    /// Ranges of functions; the value is a level.
+    functions: Vec<Item>,
+    /// Ranges of inlined calls, with the function that they are in.
+    inlined: Vec<(u32, Item)>,
+    lines: Vec<Item>,
+    line_rows: Vec<LineOf>,
+}
+
+/// A function or an inlined call of an [`IndexBuilder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LevelId(u32);
+
+/// What a function is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FunctionName<'n> {
+    /// As the linker knows it: shown demangled. It goes before `plain`.
+    pub linkage: Option<&'n str>,
+    /// As it is shown, where there is no other.
+    pub plain: Option<&'n str>,
+    /// The line that declares it, from 1; 0 when that is not known.
+    pub line: u32,
+}
+
+impl<'n> FunctionName<'n> {
+    /// A name that is shown as it is.
+    #[must_use]
+    pub fn plain(name: &'n str) -> Self {
+        Self {
+            plain: Some(name),
+            ..Self::default()
+        }
+    }
+
+    /// A name that linkers know.
+    #[must_use]
+    pub fn linkage(name: &'n str) -> Self {
+        Self {
+            linkage: Some(name),
+            ..Self::default()
+        }
+    }
+}
+
+/// Where a call stands that was folded in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallSite<'n> {
+    /// The path of the file.
+    pub file: Option<&'n str>,
+    /// From 1; 0 when that is not known.
+    pub line: u32,
+    /// From 1; 0 when that is not known.
+    pub column: u16,
+}
+
+/// Where a text begins, and its length.
+type Text = (usize, usize);
+
+#[derive(Clone, Copy, Debug)]
+struct LevelOf {
+    linkage: Option<Text>,
+    plain: Option<Text>,
+    line: u32,
+    /// Of an inlined call: what it is in, and the function around it all.
+    into: Option<(u32, u32)>,
+    /// How many calls are around it.
+    depth: u32,
+    call_file: Option<Text>,
+    call_line: u32,
+    call_column: u16,
+    /// The first of its ranges.
+    first: (u64, u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LineOf {
+    file: Text,
+    line: u32,
+    column: u16,
+}
+
+impl IndexBuilder {
+    /// Sets the build ID of the module that it describes.
+    #[must_use]
+    pub fn build_id(self, id: BuildId) -> Self {
+        Self {
+            build_id: Some(id),
+            ..self
+        }
+    }
+
+    /// Adds a function with code of its own. It is entered where its first range begins.
+    ///
+    /// # Errors
+    /// [`IndexFull`] when there are 2^31.
+    pub fn function(
+        &mut self,
+        ranges: &[Range<u64>],
+        name: FunctionName<'_>,
+    ) -> Result<LevelId, IndexFull> {
+        let id = self.level(ranges, name, None, CallSite::default())?;
+        self.functions.extend(items(ranges, 0, id.0));
+        Ok(id)
+    }
+
+    /// Adds a call that was folded into a function, or into another call.
+    ///
+    /// # Errors
+    /// [`IndexFull`] when there are 2^31.
+    pub fn inlined(
+        &mut self,
+        into: LevelId,
+        ranges: &[Range<u64>],
+        name: FunctionName<'_>,
+        call: CallSite<'_>,
+    ) -> Result<LevelId, IndexFull> {
+        let around = usize::try_from(into.0).ok();
+        let around = around.and_then(|at| self.levels.get(at)).copied();
+        let function = around.and_then(|around| around.into);
+        let function = function.map_or(into.0, |(_, function)| function);
+        let id = self.level(ranges, name, Some((into.0, function)), call)?;
+        let depth = around.map_or(0, |around| around.depth);
+        if let Some(level) = self.levels.last_mut() {
+            level.depth = depth.saturating_add(1);
+        }
+        let rank = u32::MAX.saturating_sub(depth.saturating_add(1));
+        let inlined = items(ranges, rank, id.0).map(|item| (function, item));
+        self.inlined.extend(inlined);
+        Ok(id)
+    }
+
+    /// Adds a stretch of code that one line of a file was made into. 0 is a line, or a
+    /// column, that is not known.
+    ///
+    /// # Errors
+    /// [`IndexFull`] when there are 2^32.
+    pub fn line(
+        &mut self,
+        range: Range<u64>,
+        file: &str,
+        line: u32,
+        column: u16,
+    ) -> Result<(), IndexFull> {
+        let at = u32::try_from(self.line_rows.len()).map_err(|_| IndexFull)?;
+        let file = self.text(file);
+        self.line_rows.push(LineOf { file, line, column });
+        // The last one added goes first.
+        self.lines
+            .extend(items(&[range], u32::MAX.saturating_sub(at), at));
+        Ok(())
+    }
+
+    fn level(
+        &mut self,
+        ranges: &[Range<u64>],
+        name: FunctionName<'_>,
+        into: Option<(u32, u32)>,
+        call: CallSite<'_>,
+    ) -> Result<LevelId, IndexFull> {
+        let id = u32::try_from(self.levels.len()).map_err(|_| IndexFull)?;
+        if id >= 1 << 31 {
+            return Err(IndexFull);
+        }
+        let first = ranges.first().cloned().unwrap_or_default();
+        let level = LevelOf {
+            linkage: name.linkage.map(|name| self.text(name)),
+            plain: name.plain.map(|name| self.text(name)),
+            line: name.line,
+            into,
+            depth: 0,
+            call_file: call.file.map(|file| self.text(file)),
+            call_line: call.line,
+            call_column: call.column,
+            first: (first.start, first.end),
+        };
+        self.levels.push(level);
+        Ok(LevelId(id))
+    }
+
+    fn text(&mut self, text: &str) -> Text {
+        if let Some(known) = self.known.get(text.as_bytes()) {
+            return *known;
+        }
+        let place = (self.texts.len(), text.len());
+        self.texts.extend_from_slice(text.as_bytes());
+        self.known.insert(text.as_bytes().into(), place);
+        place
+    }
+
+    fn get(&self, (start, length): Text) -> &[u8] {
+        let rest = self.texts.get(start..).unwrap_or_default();
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// Makes the index, in rayon's current thread pool.
+    ///
+    /// # Errors
+    /// [`IndexFull`] when all code takes 4 GiB or more.
+    pub fn finish(mut self) -> Result<SymbolIndex, IndexFull> {
+        let inlined = std::mem::take(&mut self.inlined);
+        let all = self.functions.iter().chain(&self.lines).map(|item| Item {
+            rank: 0,
+            value: 0,
+            ..*item
+        });
+        let all = Cover::new(all.collect(), 1);
+        let code =
+            CodeMap::new(all.covered().map(|(begin, end, _)| (begin, end))).ok_or(IndexFull)?;
+        let mut claims = UnitRanges::default();
+        claims.fill(&all, &[0], &code);
+        let part = self.part(inlined, &code);
+        let symbols = TableSymbols {
+            symbols: &NoSymbols,
+            limited: false,
+        };
+        let merging = Merging {
+            build_id: self.build_id,
+            code,
+            is_incomplete: false,
+            inline_depth: u16::MAX,
+            name_bytes: usize::MAX,
+        };
+        Ok(merge(vec![part], |_| claims, &symbols, merging))
+    }
+
+    /// Lays all out as one unit.
+    fn part(&self, mut inlined: Vec<(u32, Item)>, code: &CodeMap) -> UnitPart<'_> {
+        let mut part = UnitPart::default();
+        let mut files = HashMap::new();
+        for level in &self.levels {
+            let function = u32::try_from(part.functions.len()).unwrap_or(NONE);
+            part.functions.push(RawName {
+                linkage: level.linkage.map(|name| self.get(name)),
+                plain: level.plain.map(|name| self.get(name)),
+                line: level.line,
+                ..RawName::default()
+            });
+            let node = match level.into {
+                Some((into, _)) => {
+                    let file = level.call_file;
+                    let file = file.map(|file| self.file_row(file, &mut part, &mut files));
+                    Node::inlined(into, function, file.unwrap_or(NONE), level.call_line)
+                }
+                None => {
+                    let (begin, end) = level.first;
+                    let size = u32::try_from(end.saturating_sub(begin)).unwrap_or(0);
+                    Node::root(function, code.offset(begin).unwrap_or(0), size)
+                }
+            };
+            part.nodes.push(node);
+            part.node_columns.push(Le16::new(level.call_column));
+        }
+        self.lay_out_functions(&mut inlined, code, &mut part);
+        for (begin, end, at) in Cover::new(self.lines.clone(), 1).covered() {
+            let row = usize::try_from(at).ok();
+            let Some(row) = row.and_then(|at| self.line_rows.get(at)) else {
+                continue;
+            };
+            let file = self.file_row(row.file, &mut part, &mut files);
+            code.parts(begin, end, |_, from, to| {
+                let column = if row.line > 0 { row.column } else { 0 };
+                let row = LineRow {
+                    start: from,
+                    file,
+                    line: row.line,
+                    column,
+                };
+                part.push_line(row, to);
+            });
+        }
+        part
+    }
+
+    fn lay_out_functions(
+        &self,
+        inlined: &mut [(u32, Item)],
+        code: &CodeMap,
+        part: &mut UnitPart<'_>,
+    ) {
+        inlined.sort_by_key(|(function, _)| *function);
+        let mut spans_of = HashMap::new();
+        let (mut spans, mut room) = (Vec::new(), overlaps::Room::default());
+        for same in inlined.chunk_by(|a, b| a.0 == b.0) {
+            let mut items: Vec<Item> = same.iter().map(|(_, item)| *item).collect();
+            overlaps::sort(&mut items);
+            let first = spans.len();
+            innermost(&items, &mut room, &mut spans);
+            if let Some((function, _)) = same.first() {
+                spans_of.insert(*function, first..spans.len());
+            }
+        }
+        for (begin, end, function) in Cover::new(self.functions.clone(), 1).covered() {
+            let own = spans_of.get(&function).cloned();
+            let own = own.and_then(|own| spans.get(own)).unwrap_or_default();
+            code.parts(begin, end, |virt, from, to| {
+                part.push_scopes(virt, (from, to), function, own);
+            });
+        }
+    }
+
+    fn file_row<'t>(
+        &'t self,
+        file: Text,
+        part: &mut UnitPart<'t>,
+        known: &mut HashMap<Text, u32>,
+    ) -> u32 {
+        *known.entry(file).or_insert_with(|| {
+            part.files.push(PathParts {
+                name: self.get(file),
+                ..PathParts::default()
+            });
+            let count = u32::try_from(part.files.len()).unwrap_or(NONE);
+            count.saturating_sub(1)
+        })
+    }
+}
+
+fn items(ranges: &[Range<u64>], rank: u32, value: u32) -> impl Iterator<Item = Item> {
+    ranges.iter().map(move |range| Item {
+        begin: range.start,
+        end: range.end,
+        rank,
+        value,
+    })
+}

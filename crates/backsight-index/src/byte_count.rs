@@ -1,0 +1,35 @@
+//! Bytes that tables grow by while lookups run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A sum of bytes. What is counted is the tables themselves, not what an allocator
+/// adds to them.
+#[derive(Debug, Default)]
+pub struct Tally(AtomicU64);
+
+impl Tally {
+    /// Adds so many.
+    #[inline]
+    pub fn add(&self, bytes: usize) {
+        // Sums of tables that fit memory fit 64 bits.
+        self.0.fetch_add(wide(bytes), Ordering::Relaxed);
+    }
+
+    /// Returns the sum so far.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Returns what the rows of a table take.
+#[inline]
+pub fn bytes_of<T>(rows: &[T]) -> usize {
+    size_of_val(rows)
+}
+
+/// Returns a number of bytes as 64 bits.
+#[inline]
+pub fn wide(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,299 @@
+//! A directory of index files, which processes share.
+//!
+//! ```text
+//!   DIR/93ac61ec5a8e….index             of this build ID, by whoever vouched for it
+//!   DIR/93ac61ec5a8e…-51c0f3….index     of this build ID, as these files had it
+//!   DIR/.….index.PID-N.part             being written, where the filesystem has no file
+//!                                       without a name; takes its own when it is whole
+//! ```
+//!
+//! A build ID is a claim: any program may carry that of the C++ library. So an index that
+//! a lookup leaves here has in its name which files it was built from ([`Binding`]), and is
+//! used for these alone; one without was put here on purpose
+//! ([`IndexDir::keep`]). Neither is built from files that others can change, and a
+//! directory or an index that others can change is not used at all.
+//!
+//! Files appear whole ([`Whole`](backsight_files::Whole)), and go by unlinking, so readers need no lock: a
+//! file that goes while it is mapped stays until it is let go of. Only two that make
+//! room at once would remove too much: the directory itself is locked, and the second
+//! leaves it to the first. What has not both our names and our first bytes is nobody's
+//! business here.
+
+mod name;
+
+use std::fs::{DirBuilder, File, FileTimes, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use backsight_files::{Error, hold_at, only_we_can_change, path_of, reopen};
+use backsight_types::BuildId;
+use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::sys::stat::Mode;
+
+use crate::format::{IndexError, MAGIC};
+use crate::read_options::ReadOptions;
+use crate::symbol_index::SymbolIndex;
+
+pub use name::Binding;
+use name::{NameKind, kind_of, name_of};
+
+/// A directory where indexes are kept between runs, by build ID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexDir {
+    /// The directory. It is made, for its owner alone, when the first index is kept. One
+    /// that others can write to is not used.
+    pub path: PathBuf,
+    /// The bytes that all indexes in it may take together. When they take more, those
+    /// go that were not used for longest.
+    pub max_bytes: u64,
+}
+
+/// After eviction so much of the room is taken, so that not every new index evicts.
+const FULL_TO_TENTHS: u64 = 9;
+
+/// How exactly it is known when an index was last used.
+const USE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A file that is still being written after this time never will be.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// A directory that was looked at, by a name that stays its own whatever becomes of its
+/// path.
+struct Held {
+    directory: File,
+    path: PathBuf,
+}
+
+impl Held {
+    fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens what is ours of this name: a regular file that nobody else can change.
+    fn open(&self, name: &Path) -> Result<(File, Metadata), IndexError> {
+        let place = hold_at(&self.directory, name)?;
+        let (file, _) = reopen(place)?;
+        let metadata = file.metadata()?;
+        match only_we_can_change(&metadata) {
+            true => Ok((file, metadata)),
+            false => Err(IndexError::NotOurs),
+        }
+    }
+}
+
+impl IndexDir {
+    /// Returns where the index of this build ID is kept that somebody vouched for.
+    #[must_use]
+    pub fn path_of(&self, id: BuildId) -> PathBuf {
+        self.path.join(name_of(id, None))
+    }
+
+    /// The same of one that is bound to files.
+    #[must_use]
+    pub fn path_bound(&self, id: BuildId, binding: Option<Binding>) -> PathBuf {
+        self.path.join(name_of(id, binding))
+    }
+
+    /// Returns the index of this build ID, of these files or by itself, if one is kept
+    /// that can be read.
+    ///
+    /// # Errors
+    /// Why not; the system's [`NotFound`](std::io::ErrorKind::NotFound) when there is none.
+    pub fn get(
+        &self,
+        id: BuildId,
+        binding: Option<Binding>,
+        options: &ReadOptions,
+    ) -> Result<SymbolIndex, IndexError> {
+        let name = name_of(id, binding);
+        let (file, _) = self.held()?.open(Path::new(&name))?;
+        let index = SymbolIndex::of_file(&file, options)?;
+        if index.build_id() != Some(id) {
+            return Err(IndexError::BuildIdMismatch);
+        }
+        note_use(&file);
+        Ok(index)
+    }
+
+    /// Keeps an index, and makes room for it. It is used for every file of its build ID
+    /// from then on: whoever keeps it vouches for that.
+    ///
+    /// # Errors
+    /// Those of [`SymbolIndex::write`]; also when the index has no build ID to be kept
+    /// by, was built from files that others can change, or alone exceeds the room, and
+    /// when others can change the directory.
+    pub fn keep(&self, index: &SymbolIndex) -> Result<(), IndexError> {
+        self.keep_bound(index, None)
+    }
+
+    /// The same for the files alone that it was built from.
+    ///
+    /// # Errors
+    /// As [`keep`](Self::keep).
+    pub fn keep_bound(
+        &self,
+        index: &SymbolIndex,
+        binding: Option<Binding>,
+    ) -> Result<(), IndexError> {
+        let no_room = Error::TooLarge {
+            limit: self.max_bytes,
+        };
+        let id = index.build_id().ok_or(IndexError::BuildIdMismatch)?;
+        if index.is_of_strangers {
+            return Err(IndexError::OfStrangers);
+        }
+        let size = u64::try_from(index.file_size()).unwrap_or(u64::MAX);
+        if size > self.max_bytes {
+            return Err(no_room.into());
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path)?;
+        let held = self.held()?;
+        index.write(&held.path_of(&name_of(id, binding)))?;
+        self.make_room_in(&held)?;
+        Ok(())
+    }
+
+    /// Says whether the directory can be used: it is one that nobody else can change, or
+    /// is not there yet.
+    ///
+    /// # Errors
+    /// [`IndexError::NotOurs`], and [`IndexError::File`] when it cannot be opened.
+    pub fn check(&self) -> Result<(), IndexError> {
+        match self.held() {
+            Err(IndexError::File(Error::Io(error))) if error.kind() == ErrorKind::NotFound => {
+                Ok(())
+            }
+            held => held.map(drop),
+        }
+    }
+
+    fn held(&self) -> Result<Held, IndexError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = open(&self.path, flags, Mode::empty());
+        let directory = File::from(directory.map_err(std::io::Error::from)?);
+        if !only_we_can_change(&directory.metadata()?) {
+            return Err(IndexError::NotOurs);
+        }
+        // Its path may lead elsewhere by the next call.
+        let path = path_of(&directory);
+        Ok(Held { directory, path })
+    }
+
+    /// Removes an index that turned out to be damaged.
+    pub fn remove(&self, id: BuildId, binding: Option<Binding>) {
+        if let Ok(held) = self.held() {
+            let path = held.path_of(&name_of(id, binding));
+            // If that fails, the next one who reads it finds out as well.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Removes the indexes that were not used for longest until the others fit.
+    /// Returns how many bytes they take then.
+    ///
+    /// Does nothing while another process does the same.
+    ///
+    /// # Errors
+    /// When the directory cannot be read, or others can change it.
+    pub fn make_room(&self) -> Result<u64, IndexError> {
+        self.make_room_in(&self.held()?)
+    }
+
+    fn make_room_in(&self, held: &Held) -> Result<u64, IndexError> {
+        let mut kept = kept(held)?;
+        let mut total = kept
+            .iter()
+            .map(|kept| kept.size)
+            .fold(0, u64::saturating_add);
+        if total <= self.max_bytes {
+            return Ok(total);
+        }
+        let lock = held.directory.try_clone()?;
+        let Ok(_lock) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else {
+            return Ok(total);
+        };
+        kept.sort_by_key(|kept| kept.used);
+        let goal = (self.max_bytes / 10).saturating_mul(FULL_TO_TENTHS);
+        for kept in kept {
+            if total <= goal {
+                break;
+            }
+            // Someone else may have removed it, which is as well.
+            if std::fs::remove_file(held.path_of(&kept.name)).is_ok() {
+                total = total.saturating_sub(kept.size);
+            }
+        }
+        Ok(total)
+    }
+}
+
+/// Lists the indexes, and removes what writers that died have left.
+fn kept(held: &Held) -> Result<Vec<Kept>, IndexError> {
+    let now = SystemTime::now();
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(&held.path)? {
+        // One that is gone by now counts no more.
+        let Some(name) = entry
+            .ok()
+            .and_then(|entry| entry.file_name().into_string().ok())
+        else {
+            continue;
+        };
+        let Some(kind) = kind_of(&name) else {
+            continue;
+        };
+        let Ok((file, metadata)) = held.open(Path::new(&name)) else {
+            continue;
+        };
+        let Ok(used) = metadata.modified() else {
+            continue;
+        };
+        match kind {
+            NameKind::Index if begins_as_index(&file, MAGIC.len()) => all.push(Kept {
+                name,
+                size: metadata.len(),
+                used,
+            }),
+            NameKind::New
+                if now.duration_since(used).is_ok_and(|age| age > ABANDONED)
+                    && begins_as_index(&file, 0) =>
+            {
+                // If that fails, the next one tries.
+                let _ = std::fs::remove_file(held.path_of(&name));
+            }
+            NameKind::Index | NameKind::New => {}
+        }
+    }
+    Ok(all)
+}
+
+/// An index in the directory.
+struct Kept {
+    name: String,
+    size: u64,
+    used: SystemTime,
+}
+
+/// Returns whether a file begins as an index does, as far as it goes, which is at least
+/// so many bytes.
+fn begins_as_index(file: &File, at_least: usize) -> bool {
+    let mut begin = [0; MAGIC.len()];
+    let read = file.read_at(&mut begin, 0);
+    read.is_ok_and(|read| read >= at_least && begin.get(..read) == MAGIC.get(..read))
+}
+
+/// Sets the time of a file that is used, unless it was just set. Whoever may not, uses
+/// the directory of someone else, who then decides alone.
+fn note_use(file: &File) {
+    let now = SystemTime::now();
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    let age = modified.map(|modified| now.duration_since(modified));
+    if !matches!(age, Ok(Ok(age)) if age < USE_INTERVAL) {
+        let _ = file.set_times(FileTimes::new().set_modified(now));
+    }
+}

@@ -1,0 +1,293 @@
+//! The tables of one index, in memory or in a file's bytes.
+
+use backsight_types::BuildId;
+use bytemuck::{AnyBitPattern, NoUninit};
+
+use super::checks::Checks;
+use super::layout::{
+    Bucket, Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, Row, Spot, Window,
+};
+use super::meta::Meta;
+use super::strings;
+use crate::byte_count::wide;
+use backsight_files::Image;
+
+/// One table: built here, or somewhere in the file.
+#[derive(Debug)]
+pub(crate) enum Column<T> {
+    Built(Vec<T>),
+    /// Where its bytes start, and how many there are.
+    InFile(usize, usize),
+}
+
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Self::Built(Vec::new())
+    }
+}
+
+impl<T: AnyBitPattern + NoUninit> Column<T> {
+    /// Gives the room back that was made for more rows than came.
+    fn shrink(&mut self) {
+        if let Self::Built(rows) = self {
+            rows.shrink_to_fit();
+        }
+    }
+
+    fn get<'i>(&'i self, image: Option<&'i Image>) -> &'i [T] {
+        match self {
+            Self::Built(rows) => rows,
+            Self::InFile(start, size) => {
+                let bytes = image.and_then(|image| image.get(*start..)?.get(..*size));
+                // Records have no alignment, and `open` made the size a multiple.
+                bytemuck::try_cast_slice(bytes.unwrap_or_default()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// Declares the tables: their order in a file, the numbers by which it names them,
+/// what `index show` calls them, and what their rows are.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $kind:ident $name:ident: $row:ty = $number:literal, $shown:literal;)*) => {
+        /// The kinds of tables.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind {
+            $($kind,)*
+        }
+
+        impl Kind {
+            /// In the order of a file.
+            pub(crate) const ALL: [Self; [$($number),*].len()] = [$(Self::$kind),*];
+
+            /// By which a file names it.
+            pub(super) fn number(self) -> u32 {
+                match self {
+                    $(Self::$kind => $number,)*
+                }
+            }
+
+            /// In bytes.
+            pub(crate) fn row_size(self) -> usize {
+                match self {
+                    $(Self::$kind => size_of::<$row>(),)*
+                }
+            }
+
+            /// What `index show` calls it.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $shown,)*
+                }
+            }
+        }
+
+        /// The tables, and what is known of them as a whole.
+        #[derive(Debug, Default)]
+        pub(crate) struct Parts {
+            pub(crate) meta: Meta,
+            $($(#[$doc])* pub(crate) $name: Column<$row>,)*
+        }
+
+        impl Parts {
+            fn shrink(&mut self) {
+                $(self.$name.shrink();)*
+            }
+
+            /// Says where in the file one table is: where its bytes start, and how
+            /// many there are.
+            pub(super) fn place(&mut self, kind: Kind, start: usize, size: usize) {
+                match kind {
+                    $(Kind::$kind => self.$name = Column::InFile(start, size),)*
+                }
+            }
+        }
+
+        /// The rows of the tables, wherever they are. A lookup reads a dozen of them, and
+        /// is not to find out each time which bytes they are.
+        #[derive(Debug)]
+        struct Tables<'o> {
+            $($name: &'o [$row],)*
+        }
+
+        impl<'o> Tables<'o> {
+            fn of(Owner { image, parts }: &'o Owner) -> Self {
+                Self {
+                    $($name: parts.$name.get(image.as_ref()),)*
+                }
+            }
+        }
+
+        impl Index {
+            $(#[inline]
+            pub(crate) fn $name(&self) -> &[$row] {
+                self.cell.borrow_dependent().$name
+            })*
+
+            pub(super) fn bytes(&self, kind: Kind) -> &[u8] {
+                match kind {
+                    $(Kind::$kind => bytemuck::cast_slice(self.$name()),)*
+                }
+            }
+        }
+    };
+}
+
+tables! {
+    /// Ascending and disjoint in both offsets.
+    Windows windows: Window = 1, "windows";
+    /// Where the innermost call level changes, and to which node.
+    Scopes scopes: Row = 2, "scopes";
+    /// Where the place in the source changes, and to which spot.
+    Lines lines: Row = 3, "lines";
+    /// For each bucket of code offsets, how many of both start before its end.
+    Buckets buckets: Bucket = 4, "buckets";
+    /// Places in the source.
+    Spots spots: Spot = 5, "spots";
+    /// Their columns; 0 is unknown. May be left out.
+    SpotColumns spot_columns: Le16 = 6, "spot columns";
+    /// The call levels.
+    Nodes nodes: NodeRow = 7, "nodes";
+    /// Where functions have code of their own.
+    Extents extents: Extent = 8, "extents";
+    /// Their names.
+    Functions functions: FunctionRecord = 9, "functions";
+    /// Demangled names of the functions, as texts. May be left out.
+    Demangled demangled: Le32 = 10, "demangled names";
+    /// Source files.
+    Files files: FileRecord = 11, "files";
+    /// All texts.
+    Strings strings: u8 = 12, "strings";
+}
+
+/// What the tables are read from.
+#[derive(Debug)]
+struct Owner {
+    image: Option<Image>,
+    parts: Parts,
+}
+
+self_cell::self_cell! {
+    struct Cell {
+        owner: Owner,
+        #[covariant]
+        dependent: Tables,
+    }
+
+    impl {Debug}
+}
+
+/// A module's flat symbol index.
+#[derive(Debug)]
+pub(crate) struct Index {
+    cell: Cell,
+    /// Of one that is read from a file.
+    checks: Option<Box<Checks>>,
+}
+
+impl Index {
+    /// Takes tables that were just built.
+    pub(crate) fn new(mut parts: Parts) -> Self {
+        parts.shrink();
+        Self::of(None, parts)
+    }
+
+    /// Takes tables, some of which may be in the image.
+    pub(super) fn of(image: Option<Image>, parts: Parts) -> Self {
+        Self {
+            cell: Cell::new(Owner { image, parts }, |owner| Tables::of(owner)),
+            checks: None,
+        }
+    }
+
+    /// Has what is read checked when it is first asked for.
+    pub(super) fn check_by(&mut self, checks: Checks) {
+        self.checks = Some(Box::new(checks));
+    }
+
+    /// Returns whether these rows, or bytes, of a table are what was written. Whoever
+    /// reads a table asks first.
+    #[inline]
+    pub(crate) fn is_sound<T>(&self, rows: &[T]) -> bool {
+        match &self.checks {
+            None => true,
+            Some(checks) => checks.are_sound(rows, || self.image().map(|image| &**image)),
+        }
+    }
+
+    /// The same of all tables.
+    pub(crate) fn is_all_sound(&self) -> bool {
+        let checks = self.checks.as_ref().zip(self.image());
+        checks.is_none_or(|(checks, image)| checks.are_all_sound(image))
+    }
+
+    /// Whether it is checked at all.
+    #[inline]
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checks.is_some()
+    }
+
+    /// Whether something was asked for that is not what was written.
+    #[inline]
+    pub(crate) fn found_damage(&self) -> bool {
+        self.checks
+            .as_ref()
+            .is_some_and(|checks| checks.found_damage())
+    }
+
+    /// Changes where tables are, and what they are read from. What is not checked by
+    /// then is not any more.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Option<Image>, &mut Parts)) {
+        let empty = Self::of(None, Parts::default());
+        let mut owner = std::mem::replace(self, empty).cell.into_owner();
+        change(&mut owner.image, &mut owner.parts);
+        *self = Self::of(owner.image, owner.parts);
+    }
+
+    /// Returns the bytes that it is read from, unless all tables were built here.
+    pub(super) fn image(&self) -> Option<&Image> {
+        self.cell.borrow_owner().image.as_ref()
+    }
+
+    /// Returns the bytes of memory that its tables take: none when they are mapped.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        match self.image() {
+            Some(image) => image.read_bytes(),
+            None => wide(self.file_size()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.cell.borrow_owner().parts.meta
+    }
+
+    /// Returns the build ID of the module it describes.
+    pub(crate) fn build_id(&self) -> Option<BuildId> {
+        self.meta().build_id
+    }
+
+    /// Returns a row of the function table.
+    #[inline]
+    pub(crate) fn function(&self, row: u32) -> Option<&FunctionRecord> {
+        let function = self.functions().get(usize::try_from(row).ok()?)?;
+        self.is_sound(std::slice::from_ref(function))
+            .then_some(function)
+    }
+
+    /// Returns the text that starts at `at`.
+    #[inline]
+    pub(crate) fn text(&self, at: u32) -> Option<&[u8]> {
+        let table = self.strings();
+        // Its length first, which says where it ends.
+        let begin = table.get(usize::try_from(at).ok()?..)?;
+        let text = self.is_sound(begin.get(..5).unwrap_or(begin));
+        let text = text.then(|| strings::get(table, at)).flatten()?;
+        self.is_sound(text).then_some(text)
+    }
+
+    /// Returns each table's kind and bytes, in the order of the file.
+    pub(crate) fn tables(&self) -> [(Kind, &[u8]); Kind::ALL.len()] {
+        Kind::ALL.map(|kind| (kind, self.bytes(kind)))
+    }
+}

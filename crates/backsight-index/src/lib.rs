@@ -1,0 +1,88 @@
+//! What a module's debug information says of its code, as one flat file: functions, inlined
+//! calls and lines by address.
+//!
+//! An index is built once, from any source that knows functions and lines, and opened
+//! without reading it through: a lookup touches a few rows of the mapped file. `docs/index-format.md`
+//! in the repository describes each byte of it.
+//!
+//! ```
+//! use backsight_index::{
+//!     CallSite, FunctionName, IndexBuilder, IndexView, ReadOptions, SymbolIndex, ViewOptions,
+//! };
+//! use backsight_types::VirtOffset;
+//!
+//! // Built by hand, of what some source knows.
+//! let mut index = IndexBuilder::default();
+//! let main = index.function(&[0x1000..0x1040], FunctionName::plain("main"))?;
+//! let call = CallSite { file: Some("main.c"), line: 7, column: 0 };
+//! index.inlined(main, &[0x1010..0x1018], FunctionName::plain("square"), call)?;
+//! index.line(0x1000..0x1010, "main.c", 5, 1)?;
+//! index.line(0x1010..0x1018, "square.h", 2, 1)?;
+//!
+//! // Written, opened again, and looked up in.
+//! let directory = tempfile::tempdir()?;
+//! let path = directory.path().join("main.index");
+//! index.finish()?.write(&path)?;
+//! let index = SymbolIndex::open(&path, ReadOptions::default())?;
+//! let view = IndexView::new(index, ViewOptions::default());
+//! let frames: Vec<_> = view.look_up(VirtOffset(0x1012)).into_iter().flatten().collect();
+//! assert_eq!(frames[0].function, Some("square"));
+//! assert_eq!((frames[0].file, frames[0].line), (Some("square.h"), Some(2)));
+//! assert_eq!((frames[1].function, frames[1].line), (Some("main"), Some(7)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Indexes that processes share by build ID stand in an [`IndexDir`].
+//!
+//! The crate reads no DWARF and no ELF (`backsight-symbolize` makes indexes of them), knows
+//! no process and no path under `/proc`, prints nothing and reads no environment. Every byte
+//! of a file is taken for hostile: its frame is checked when it is opened, each page and each
+//! number where it is used, and [`SymbolIndex::verify`] checks all.
+
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod build;
+mod builder;
+mod byte_count;
+mod directory;
+mod format;
+mod index_full;
+mod lookup;
+mod name;
+mod overlaps;
+mod read_options;
+mod symbol_index;
+
+pub use builder::{CallSite, FunctionName, IndexBuilder, LevelId};
+pub use directory::{Binding, IndexDir};
+pub use format::IndexError;
+pub use index_full::IndexFull;
+pub use lookup::{Frame, FrameRef, Frames, Hit, IndexView, Search, StackFrames, ViewOptions};
+pub use read_options::ReadOptions;
+pub use symbol_index::{SymbolIndex, TableSize};
+
+/// What `backsight-symbolize` makes indexes with, and shares with them: parts of units,
+/// overlapping ranges, names. It may change with any version; [`IndexBuilder`] does not.
+#[doc(hidden)]
+pub mod engine {
+    pub use crate::build::{
+        Block, CodeMap, LineRow, ListedSymbol, Merging, NoSymbols, PathParts, RawName, SequenceRow,
+        SymbolList, TableSymbols, UnitPart, UnitRanges, is_absolute, merge,
+    };
+    pub use crate::byte_count::{Tally, bytes_of, wide};
+    pub use crate::format::{Le16, Le32, NONE, Node};
+    pub use crate::lookup::known_in;
+    pub use crate::name::{Name, Spelling, lossy, text_bytes};
+    pub use crate::overlaps::{Change, Cover, Item, Room, innermost, sort};
+}

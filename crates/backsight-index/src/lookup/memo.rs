@@ -1,0 +1,385 @@
+//! Names and paths, each made once.
+//!
+//! Demangling and joining paths cost far more than finding what to demangle, so
+//! both are kept. A batch makes the names that it is the first to need before it is
+//! read, many at once, so that they lie together; what nobody made is made when it is
+//! asked for.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use backsight_demangle::{demangle, demangle_ada};
+
+use super::search::Hit;
+use super::texts::Texts;
+use crate::byte_count::{Tally, bytes_of, wide};
+use crate::format::{FileRecord, FunctionRecord, Index, NONE};
+use crate::name::{Name, Spelling, lossy, text_bytes};
+
+/// The texts that lookups in one index have asked for so far.
+#[derive(Debug)]
+pub(crate) struct Memo {
+    lent: Lent,
+    /// Names that outlive the index, for those who ask for such.
+    owned_names: Chunked<OnceLock<Name>>,
+    owned_paths: Chunked<OnceLock<Option<Arc<str>>>>,
+    /// A bit for each node.
+    seen: Chunked<AtomicU64>,
+    /// A bit for each node and each file of which all was found sound.
+    checked: [Chunked<AtomicU64>; 2],
+    /// What owned names and paths take.
+    bytes: Tally,
+}
+
+self_cell::self_cell! {
+    struct Lent {
+        owner: Texts,
+        #[not_covariant]
+        dependent: Cells,
+    }
+
+    impl {Debug}
+}
+
+/// The texts that are borrowed from the index: they are found without a step between.
+#[derive(Debug)]
+struct Cells<'t> {
+    /// The name for people of each function.
+    names: Chunked<Cell<'t>>,
+    /// The path of each file.
+    paths: Chunked<Cell<'t>>,
+}
+
+/// Empty while nobody asked; nothing in it of a function without a name, or a file
+/// without a path.
+type Cell<'t> = OnceLock<Option<&'t str>>;
+
+/// A value for each row of a table, those of neighbours made together when one is
+/// asked for: the first lookup in a large index must not wait for all.
+#[derive(Debug)]
+struct Chunked<T>(Vec<OnceLock<Box<[T; CHUNK]>>>);
+
+/// Values made together.
+const CHUNK: usize = 256;
+
+impl<T: Default> Chunked<T> {
+    fn new(count: usize) -> Self {
+        let mut chunks = Vec::new();
+        chunks.resize_with(count.div_ceil(CHUNK), OnceLock::new);
+        Self(chunks)
+    }
+
+    fn bytes(&self) -> usize {
+        let made = self.0.iter().filter_map(OnceLock::get);
+        let made = made.map(|chunk| bytes_of(chunk.as_slice()));
+        made.fold(bytes_of(&self.0), usize::saturating_add)
+    }
+
+    #[inline]
+    fn get(&self, at: usize) -> Option<&T> {
+        let chunk = self.0.get(at / CHUNK)?;
+        let chunk = chunk.get_or_init(|| Box::new(std::array::from_fn(|_| T::default())));
+        chunk.get(at % CHUNK)
+    }
+}
+
+impl Chunked<Cell<'_>> {
+    /// Returns whether there is such a row, whose text is not there yet.
+    fn is_empty_at(&self, row: u32) -> bool {
+        let row = usize::try_from(row).ok();
+        let cell = row.and_then(|row| self.get(row));
+        cell.is_some_and(|cell| cell.get().is_none())
+    }
+}
+
+impl Memo {
+    pub(crate) fn new(index: &Index) -> Self {
+        Self {
+            lent: Lent::new(Texts::default(), |_| Cells {
+                names: Chunked::new(index.functions().len()),
+                paths: Chunked::new(index.files().len()),
+            }),
+            owned_names: Chunked::new(index.functions().len()),
+            owned_paths: Chunked::new(index.files().len()),
+            seen: Chunked::new(index.nodes().len().div_ceil(64)),
+            checked: [index.nodes().len(), index.files().len()]
+                .map(|count| Chunked::new(count.div_ceil(64))),
+            bytes: Tally::default(),
+        }
+    }
+
+    /// Returns the bytes that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let lent = self.lent.with_dependent(|_, cells| {
+            let names = cells.names.bytes();
+            names.saturating_add(cells.paths.bytes())
+        });
+        let cells = [
+            lent,
+            self.owned_names.bytes(),
+            self.owned_paths.bytes(),
+            self.seen.bytes(),
+            self.checked.iter().map(Chunked::bytes).sum(),
+        ];
+        let cells = cells.into_iter().fold(0, usize::saturating_add);
+        let texts = self.lent.borrow_owner().bytes();
+        let texts = texts.saturating_add(self.bytes.get());
+        texts.saturating_add(wide(cells))
+    }
+
+    /// Makes the texts that the call levels of these hits will be asked for.
+    pub(crate) fn prepare(
+        &self,
+        index: &Index,
+        hits: impl Iterator<Item = Hit>,
+        spelling: Spelling,
+    ) {
+        let (mut names, mut paths) = (Vec::new(), Vec::new());
+        for hit in hits {
+            if hit.node != NONE && !is_set(&self.seen, hit.node) {
+                self.gather(index, hit, &mut names, &mut paths);
+            }
+        }
+        if names.is_empty() && paths.is_empty() {
+            return;
+        }
+        self.lent.with_dependent(|texts, cells| {
+            let name = |function| shown(index, function, spelling);
+            make(texts, &cells.names, &distinct(names), name);
+            let path = |file| path_of(index, file);
+            make(texts, &cells.paths, &distinct(paths), path);
+        });
+    }
+
+    /// Asks for all that is shown of these hits, each once, so that its pages are checked.
+    pub(crate) fn check(&self, index: &Index, hits: impl Iterator<Item = Hit>) {
+        let [nodes, files] = &self.checked;
+        for hit in hits {
+            let is_known = hit.node != NONE && is_set(nodes, hit.node);
+            let mut walk = index.walk(hit);
+            while let Some(level) = walk.next(index) {
+                if level.file != NONE && !is_set(files, level.file) {
+                    touch_file(index, level.file);
+                    set(files, level.file);
+                }
+                if is_known {
+                    break;
+                }
+                if level.node != NONE {
+                    touch_function(index, level.function);
+                    index.entry(level.node);
+                }
+            }
+            if hit.node != NONE {
+                set(nodes, hit.node);
+            }
+        }
+    }
+
+    /// Adds the functions and files of a hit's call levels whose texts are not there yet.
+    #[cold]
+    fn gather(&self, index: &Index, hit: Hit, names: &mut Vec<u32>, paths: &mut Vec<u32>) {
+        self.lent.with_dependent(|_, cells| {
+            let mut walk = index.walk(hit);
+            while let Some(level) = walk.next(index) {
+                names.extend(Some(level.function).filter(|row| cells.names.is_empty_at(*row)));
+                paths.extend(Some(level.file).filter(|row| cells.paths.is_empty_at(*row)));
+            }
+        });
+        // Whoever sees the bit and comes before the texts are there makes them itself.
+        set(&self.seen, hit.node);
+    }
+
+    /// Returns the name for people of this row of the function table.
+    #[inline]
+    pub(crate) fn shown(&self, index: &Index, function: u32, spelling: Spelling) -> Option<&str> {
+        self.lent.with_dependent(|texts, cells| {
+            let name = |row| shown(index, row, spelling);
+            lent(texts, &cells.names, function, name)
+        })
+    }
+
+    /// Returns the path of this row of the file table.
+    #[inline]
+    pub(crate) fn path(&self, index: &Index, file: u32) -> Option<&str> {
+        self.lent.with_dependent(|texts, cells| {
+            let path = |row| path_of(index, row);
+            lent(texts, &cells.paths, file, path)
+        })
+    }
+
+    /// Returns both names of this row of the function table, to be kept without the
+    /// index.
+    pub(crate) fn owned_name(&self, index: &Index, row: u32, spelling: Spelling) -> Option<&Name> {
+        let cell = self.owned_names.get(usize::try_from(row).ok()?)?;
+        Some(cell.get_or_init(|| {
+            let name = name(index, row, spelling).unwrap_or_default();
+            self.bytes.add(name.bytes());
+            name
+        }))
+    }
+
+    /// Returns the path of this row of the file table, to be kept without the index.
+    pub(crate) fn owned_path(&self, index: &Index, file: u32) -> Option<&Arc<str>> {
+        let cell = self.owned_paths.get(usize::try_from(file).ok()?)?;
+        let path = cell.get_or_init(|| {
+            let path: Arc<str> = path_of(index, file)?.into();
+            self.bytes.add(text_bytes(&path));
+            Some(path)
+        });
+        path.as_ref()
+    }
+}
+
+/// Returns a row's text, and makes it first if nobody has.
+#[inline]
+fn lent<'t, 'i>(
+    texts: &'t Texts,
+    cells: &Chunked<Cell<'t>>,
+    row: u32,
+    text: impl Fn(u32) -> Option<Cow<'i, str>>,
+) -> Option<&'t str> {
+    let cell = cells.get(usize::try_from(row).ok()?)?;
+    if let Some(known) = cell.get() {
+        return *known;
+    }
+    make(texts, cells, &[row], text);
+    *cell.get()?
+}
+
+/// Makes the texts of these rows, in one segment.
+#[cold]
+fn make<'t, 'i>(
+    texts: &'t Texts,
+    cells: &Chunked<Cell<'t>>,
+    rows: &[u32],
+    text: impl Fn(u32) -> Option<Cow<'i, str>>,
+) {
+    let mut segment = String::new();
+    let ends = rows.iter().map(|row| {
+        let made = text(*row).map(|text| segment.push_str(&text));
+        made.map(|()| segment.len())
+    });
+    let ends: Vec<Option<usize>> = ends.collect();
+    if segment.is_empty() && ends.is_empty() {
+        return;
+    }
+    let segment = texts.keep(segment);
+    let mut start = 0;
+    for (row, end) in rows.iter().zip(ends) {
+        let text = end.and_then(|end| segment?.get(start..end));
+        start = end.unwrap_or(start);
+        if let Some(cell) = usize::try_from(*row).ok().and_then(|row| cells.get(row)) {
+            // Another thread may have been faster, with the same text.
+            let _ = cell.set(text);
+        }
+    }
+}
+
+fn distinct(mut rows: Vec<u32>) -> Vec<u32> {
+    rows.sort_unstable();
+    rows.dedup();
+    rows
+}
+
+/// Returns the name for people, from the text that has it.
+fn shown<'i>(index: &'i Index, function: u32, spelling: Spelling) -> Option<Cow<'i, str>> {
+    let (record, stored) = rows(index, function)?;
+    let Some(linkage) = index.text(record.linkage.get()) else {
+        return index.text(record.plain.get()).map(lossy);
+    };
+    let linkage = lossy(linkage);
+    let is_ada = record.is_ada();
+    let demangled = match stored.filter(|_| spelling.demangle) {
+        // Without a text of its own it is no mangled name.
+        Some(stored) => index.text(stored).map(lossy),
+        None if spelling.demangle => {
+            let demangled = if is_ada { demangle_ada } else { demangle };
+            demangled(&linkage, spelling.limit).map(Cow::Owned)
+        }
+        None => None,
+    };
+    Some(demangled.unwrap_or(linkage))
+}
+
+/// Returns both names.
+pub(crate) fn name(index: &Index, function: u32, spelling: Spelling) -> Option<Name> {
+    let (record, stored) = rows(index, function)?;
+    let name = match index.text(record.linkage.get()) {
+        None => index
+            .text(record.plain.get())
+            .map(|plain| Name::of_plain(plain, 0))?,
+        Some(linkage) => match stored.filter(|_| spelling.demangle) {
+            None if record.is_ada() => Name::of_ada(linkage, spelling),
+            None => Name::of_linkage(linkage, spelling),
+            Some(stored) => Name::of_both(linkage, index.text(stored).unwrap_or(linkage)),
+        },
+    };
+    Some(name.at_line(record.line.get()))
+}
+
+/// Returns a function's row, and where its demangled name is if the index stores such.
+fn rows(index: &Index, function: u32) -> Option<(&FunctionRecord, Option<u32>)> {
+    let at = usize::try_from(function).ok()?;
+    let stored = index.demangled().get(at);
+    let is_sound = index.is_sound(stored.map_or(&[][..], std::slice::from_ref));
+    let record = index.function(function).filter(|_| is_sound)?;
+    Some((record, stored.map(|stored| stored.get())))
+}
+
+/// Returns the path of this row of the file table.
+fn path_of(index: &Index, file: u32) -> Option<Cow<'_, str>> {
+    let record = file_of(index, file)?;
+    path(index, record).map(Cow::Owned)
+}
+
+fn file_of(index: &Index, file: u32) -> Option<&FileRecord> {
+    let record = index.files().get(usize::try_from(file).ok()?)?;
+    let is_sound = index.is_sound(std::slice::from_ref(record));
+    is_sound.then_some(record)
+}
+
+fn touch_file(index: &Index, file: u32) {
+    if let Some(record) = file_of(index, file) {
+        index.text(record.directory.get());
+        index.text(record.name.get());
+    }
+}
+
+fn touch_function(index: &Index, function: u32) {
+    if let Some((record, stored)) = rows(index, function) {
+        index.text(record.linkage.get());
+        index.text(record.plain.get());
+        index.text(stored.unwrap_or(0));
+    }
+}
+
+/// Joins the two parts that the path was split into.
+pub(crate) fn path(index: &Index, record: &FileRecord) -> Option<String> {
+    let name = index.text(record.name.get())?;
+    let mut path = Vec::new();
+    if let Some(directory) = index.text(record.directory.get()) {
+        path.extend_from_slice(directory);
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    Some(lossy(&path).into_owned())
+}
+
+#[inline]
+fn word(bits: &Chunked<AtomicU64>, at: u32) -> Option<(&AtomicU64, u64)> {
+    let word = bits.get(usize::try_from(at >> 6).ok()?)?;
+    Some((word, 1 << (at & 63)))
+}
+
+#[inline]
+fn is_set(bits: &Chunked<AtomicU64>, at: u32) -> bool {
+    word(bits, at).is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
+}
+
+fn set(bits: &Chunked<AtomicU64>, at: u32) {
+    if let Some((word, bit)) = word(bits, at) {
+        word.fetch_or(bit, Ordering::Relaxed);
+    }
+}

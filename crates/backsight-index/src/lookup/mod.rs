@@ -1,0 +1,15 @@
+//! From a virtual offset to call levels, whose texts are made when they are asked for.
+
+mod frame;
+mod frame_ref;
+mod memo;
+mod search;
+mod texts;
+mod view;
+mod view_options;
+
+pub use frame::{Frame, Frames, known_in};
+pub use frame_ref::{FrameRef, StackFrames};
+pub use search::{Hit, Search};
+pub use view::IndexView;
+pub use view_options::ViewOptions;

@@ -1,0 +1,259 @@
+//! An index that is looked up in, and the texts it has handed out.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use backsight_types::{BuildId, Reason, VirtOffset};
+
+use super::frame::{Frame, Frames, known, known_in};
+use super::memo::{Memo, name};
+use super::search::{Hit, Level, Search, Walk};
+use super::view_options::ViewOptions;
+use crate::format::Index;
+use crate::name::lossy;
+use crate::symbol_index::SymbolIndex;
+
+/// An index, and the texts that lookups in it have made so far.
+#[derive(Debug)]
+pub struct IndexView {
+    index: Index,
+    memo: Memo,
+    options: ViewOptions,
+}
+
+impl IndexView {
+    /// Takes an index, to show its answers so.
+    #[must_use]
+    pub fn new(index: SymbolIndex, options: ViewOptions) -> Self {
+        let index = index.index;
+        let memo = Memo::new(&index);
+        Self {
+            index,
+            memo,
+            options,
+        }
+    }
+
+    /// Returns the build ID of the module that it describes.
+    #[must_use]
+    pub fn build_id(&self) -> Option<BuildId> {
+        self.index.build_id()
+    }
+
+    /// Whether what is read of it is checked when it is: it is of a file.
+    #[must_use]
+    #[inline]
+    pub fn is_checked(&self) -> bool {
+        self.index.is_checked()
+    }
+
+    /// Whether something was asked for that is not what was written: answers so far may be
+    /// wrong.
+    #[must_use]
+    #[inline]
+    pub fn found_damage(&self) -> bool {
+        self.index.found_damage()
+    }
+
+    /// Whether all of it is what was written. Reads it through, the first time.
+    #[must_use]
+    pub fn is_all_sound(&self) -> bool {
+        self.index.is_all_sound()
+    }
+
+    /// Calls `found` for each function that has code of its own, with its name, where
+    /// it is entered and the bytes of its first range.
+    pub fn for_each_function(&self, mut found: impl FnMut(&str, u64, u32)) {
+        let index = &self.index;
+        if !index.is_all_sound() {
+            return;
+        }
+        for node in index.nodes().iter().filter(|node| node.parent().is_none()) {
+            let name = name(index, node.function(), self.options.spelling());
+            let name = name.and_then(|name| name.linkage.or(name.function));
+            let extent = usize::try_from(node.place()).ok();
+            let Some(extent) = extent.and_then(|at| index.extents().get(at)) else {
+                continue;
+            };
+            let start = index.virt_offset(extent.entry.get());
+            if let (Some(name), Some(start)) = (name, start) {
+                found(&name, start, extent.size.get());
+            }
+        }
+    }
+
+    /// Returns the file and line that the instruction at this virtual offset comes
+    /// from, in the function that has code of its own there.
+    #[must_use]
+    pub fn place(&self, addr: u64) -> Option<(Option<Arc<str>>, Option<u32>)> {
+        let frames = self.frames(self.find(addr)?);
+        let physical = frames.physical()?;
+        Some((physical.file.clone(), physical.line))
+    }
+
+    /// Returns the bytes of memory that it takes.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        self.index.kept_bytes().saturating_add(self.memo.bytes())
+    }
+
+    /// Makes the names that these hits will be asked for.
+    pub fn prepare(&self, hits: impl Iterator<Item = Hit>) {
+        self.memo
+            .prepare(&self.index, hits, self.options.spelling());
+    }
+
+    /// Has all looked at that will be shown of these hits, if the index is checked as it
+    /// is read: damage is found before anything is handed out.
+    pub fn check(&self, hits: impl Iterator<Item = Hit>) {
+        if self.index.is_checked() {
+            self.memo.check(&self.index, hits);
+        }
+    }
+
+    /// Begins to look a virtual offset up; `None` where no code is.
+    #[must_use]
+    #[inline]
+    pub fn search(&self, addr: u64) -> Option<Search> {
+        self.index.search(addr)
+    }
+
+    /// Reads what the end of a search is going to need, and returns something of it. Of
+    /// many searches these reads overlap, while the ends of two hardly do.
+    #[must_use]
+    #[inline]
+    pub fn touch(&self, search: &Search) -> u32 {
+        self.index.touch(search)
+    }
+
+    /// Returns what stands at this virtual offset.
+    #[must_use]
+    #[inline]
+    pub fn find(&self, addr: u64) -> Option<Hit> {
+        self.checked(self.index.find(addr))
+    }
+
+    /// Returns what stands where a search in its index was begun.
+    #[must_use]
+    #[inline]
+    pub fn finish(&self, search: Search) -> Option<Hit> {
+        self.checked(self.index.finish(search))
+    }
+
+    #[inline]
+    fn checked(&self, hit: Hit) -> Option<Hit> {
+        if hit == Hit::NOTHING {
+            return None;
+        }
+        // A line table's gap leaves a row that says nothing.
+        if !self.index.says_something(hit) {
+            return None;
+        }
+        // Calls that lead to no function that they were folded into are forged.
+        if !self.options.inlines && self.levels(hit).next().is_none() {
+            return None;
+        }
+        Some(hit)
+    }
+
+    /// Returns why nothing stands where nothing was found.
+    #[must_use]
+    pub fn why_nothing(&self) -> Reason {
+        match self.index.meta().limited {
+            true => Reason::Limit,
+            false => Reason::NoSymbols,
+        }
+    }
+
+    /// Returns the call levels of a hit, innermost first.
+    #[inline]
+    pub(crate) fn levels(&self, hit: Hit) -> Levels<'_> {
+        Levels {
+            indexed: self,
+            walk: self.index.walk(hit),
+        }
+    }
+
+    /// Returns whether a limit left something out of this hit's answer.
+    #[must_use]
+    pub fn is_cut(&self, hit: Hit) -> bool {
+        self.index.is_cut(hit)
+    }
+
+    /// Returns the call levels with texts of their own.
+    #[must_use]
+    pub fn frames(&self, hit: Hit) -> Frames {
+        let (index, memo) = (&self.index, &self.memo);
+        let frame = |level: Level| {
+            let name = memo.owned_name(index, level.function, self.options.spelling());
+            let file = memo.owned_path(index, level.file).cloned();
+            Frame {
+                function: name.and_then(|name| name.function.clone()),
+                linkage_name: name.and_then(|name| name.linkage.clone()),
+                line: known_in(&file, level.line),
+                column: known_in(&file, level.column.into()),
+                file,
+                // Known of some functions that have no name.
+                start_line: self.start_line(level.node),
+                inlined: level.inlined,
+                start: self.start(level.node),
+            }
+        };
+        Frames::new(self.levels(hit).map(frame).collect(), self.is_cut(hit))
+    }
+
+    /// Returns the name for people of a call level's function.
+    #[inline]
+    pub(crate) fn name(&self, level: &Level) -> Option<&str> {
+        let Self { index, options, .. } = self;
+        self.memo.shown(index, level.function, options.spelling())
+    }
+
+    /// Returns the path of a call level's file.
+    #[inline]
+    pub(crate) fn path(&self, level: &Level) -> Option<&str> {
+        self.memo.path(&self.index, level.file)
+    }
+
+    /// Returns the name of a node's function as the linker knows it.
+    pub(crate) fn linkage_name(&self, node: u32) -> Option<Cow<'_, str>> {
+        let linkage = self.index.function_of(node)?.linkage.get();
+        self.index.text(linkage).map(lossy)
+    }
+
+    /// Returns the line that declares a node's function.
+    pub(crate) fn start_line(&self, node: u32) -> Option<u32> {
+        known(self.index.function_of(node)?.line.get())
+    }
+
+    /// Returns where a node's function is entered, unless it is inlined there.
+    pub(crate) fn start(&self, node: u32) -> Option<VirtOffset> {
+        let entry = self.index.entry(node)?;
+        self.index.virt_offset(entry).map(VirtOffset)
+    }
+}
+
+/// The call levels of a hit, innermost first.
+#[derive(Clone, Debug)]
+pub(crate) struct Levels<'i> {
+    indexed: &'i IndexView,
+    walk: Walk,
+}
+
+impl Iterator for Levels<'_> {
+    type Item = Level;
+
+    /// Returns the next call level that is to be shown.
+    #[inline]
+    fn next(&mut self) -> Option<Level> {
+        let IndexView { index, options, .. } = self.indexed;
+        let mut level = self.walk.next(index)?;
+        if !options.inlines {
+            // The physical function alone, at the line in it.
+            while level.inlined {
+                level = self.walk.next(index)?;
+            }
+        }
+        Some(level)
+    }
+}

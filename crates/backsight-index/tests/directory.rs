@@ -1,0 +1,118 @@
+//! Indexes that are kept for others: by build ID, for all files of it or for some.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::slice::from_ref;
+
+use backsight_files::Identity;
+use backsight_index::{
+    Binding, FunctionName, IndexBuilder, IndexDir, IndexError, ReadOptions, SymbolIndex,
+};
+use backsight_types::BuildId;
+
+fn id(text: &str) -> BuildId {
+    text.parse().expect("an ID")
+}
+
+fn index_of(id: BuildId) -> SymbolIndex {
+    let mut index = IndexBuilder::default().build_id(id);
+    let main = FunctionName::plain("main");
+    index.function(from_ref(&(0x10..0x20)), main).expect("room");
+    index.finish().expect("room")
+}
+
+fn dir(of: &tempfile::TempDir) -> IndexDir {
+    IndexDir {
+        path: of.path().join("indexes"),
+        max_bytes: 1 << 20,
+    }
+}
+
+fn is_missing(found: Result<SymbolIndex, IndexError>) -> bool {
+    matches!(
+        found,
+        Err(IndexError::File(backsight_files::Error::Io(error)))
+            if error.kind() == ErrorKind::NotFound
+    )
+}
+
+#[test]
+fn an_index_is_used_for_the_files_that_it_was_kept_for() {
+    let place = tempfile::tempdir().expect("a directory");
+    let dir = dir(&place);
+    let options = ReadOptions::default();
+    let (a, b) = (id("aaaa"), id("bbbb"));
+    assert_eq!(dir.check(), Ok(()));
+    assert!(is_missing(dir.get(a, None, &options)));
+    dir.keep(&index_of(a)).expect("kept");
+    assert_eq!(
+        dir.get(a, None, &options).expect("there").build_id(),
+        Some(a)
+    );
+    assert!(is_missing(dir.get(b, None, &options)));
+    // Of two files that claim one build ID, each has its own.
+    let identity = |name: &str| {
+        let path = place.path().join(name);
+        std::fs::write(&path, name).expect("written");
+        let file = std::fs::File::open(&path).expect("there");
+        Identity::of(&file).expect("a status")
+    };
+    let bindings = [identity("one"), identity("other")].map(|it| Binding::of(Some(it), None));
+    let [one, other] = bindings;
+    assert_ne!(one, other);
+    dir.keep_bound(&index_of(b), Some(one)).expect("kept");
+    assert!(dir.get(b, Some(one), &options).is_ok());
+    assert!(is_missing(dir.get(b, Some(other), &options)));
+    assert!(is_missing(dir.get(b, None, &options)));
+    dir.remove(b, Some(one));
+    assert!(is_missing(dir.get(b, Some(one), &options)));
+}
+
+#[test]
+fn what_others_decide_is_not_kept() {
+    let place = tempfile::tempdir().expect("a directory");
+    let dir = dir(&place);
+    let a = id("aaaa");
+    let kept = dir.keep(&index_of(a).with_strangers(true));
+    assert_eq!(kept, Err(IndexError::OfStrangers));
+    let mut nameless = IndexBuilder::default();
+    nameless
+        .function(from_ref(&(0..1)), FunctionName::plain("f"))
+        .expect("room");
+    let kept = dir.keep(&nameless.finish().expect("room"));
+    assert_eq!(kept, Err(IndexError::BuildIdMismatch));
+    dir.keep(&index_of(a)).expect("kept");
+    // One of another module, under this one's name.
+    index_of(id("bbbb"))
+        .write(&dir.path_of(a))
+        .expect("written");
+    let got = dir.get(a, None, &ReadOptions::default());
+    assert_eq!(got.err(), Some(IndexError::BuildIdMismatch));
+    let all = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(&dir.path, all).expect("ours");
+    assert_eq!(dir.check(), Err(IndexError::NotOurs));
+    assert_eq!(dir.keep(&index_of(a)), Err(IndexError::NotOurs));
+}
+
+#[test]
+fn the_longest_unused_make_room() {
+    let place = tempfile::tempdir().expect("a directory");
+    let mut dir = dir(&place);
+    let ids = ["aa", "bb", "cc", "dd"].map(id);
+    for (age, id) in (1..).zip(ids) {
+        dir.keep(&index_of(id)).expect("kept");
+        let file = std::fs::File::options().write(true).open(dir.path_of(id));
+        let used = std::time::SystemTime::now() - std::time::Duration::from_secs(age * 3600);
+        file.expect("there").set_modified(used).expect("ours");
+    }
+    let size = u64::try_from(index_of(id("aa")).file_size()).expect("64 bits");
+    dir.max_bytes = 3 * size;
+    let left = dir.make_room().expect("room");
+    assert_eq!(left, 2 * size);
+    let there = ids.map(|id| dir.path_of(id).exists());
+    assert_eq!(there, [true, true, false, false]);
+    dir.max_bytes = size - 1;
+    let kept = dir.keep(&index_of(id("ee")));
+    let limit = backsight_files::Error::TooLarge { limit: size - 1 };
+    assert_eq!(kept, Err(IndexError::File(limit)));
+}

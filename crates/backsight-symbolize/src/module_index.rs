@@ -1,0 +1,95 @@
+//! The flat index of a module: all its units at once, in parallel.
+//!
+//! ```text
+//!   unit ─flatten─▶ part ─┐
+//!   unit ─flatten─▶ part ─┼─merge─▶ scopes, lines ─symbols fill the gaps─▶ Index
+//!   unit ─flatten─▶ part ─┘
+//! ```
+//!
+//! Which unit answers where several claim an address, and which symbol where no
+//! unit does, follows the same rules as a lookup without an index.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use backsight_index::SymbolIndex;
+use backsight_index::engine::{CodeMap, Merging, TableSymbols, UnitPart, UnitRanges, merge};
+use backsight_types::BuildId;
+use rayon::prelude::*;
+
+use crate::dwarf::{DwarfFile, FileUnits, Scratch};
+use crate::limits::Limits;
+
+/// What an index is made of.
+#[derive(Debug)]
+pub(crate) struct ModuleSources<'s> {
+    pub(crate) build_id: Option<BuildId>,
+    /// Where code is.
+    pub(crate) code: CodeMap,
+    pub(crate) dwarf: Option<&'s DwarfFile>,
+    pub(crate) limits: &'s Limits,
+}
+
+impl ModuleSources<'_> {
+    fn merging(self) -> Merging {
+        Merging {
+            build_id: self.build_id,
+            code: self.code,
+            is_incomplete: self.dwarf.is_none_or(DwarfFile::is_incomplete),
+            inline_depth: self.limits.inline_depth,
+            name_bytes: self.limits.name_bytes,
+        }
+    }
+}
+
+/// Builds the index, in rayon's current thread pool. The symbol tables are read while
+/// units are flattened.
+pub(crate) fn build<'s>(
+    sources: ModuleSources<'s>,
+    symbols: impl FnOnce() -> TableSymbols<'s> + Send,
+) -> SymbolIndex {
+    let ModuleSources { dwarf, .. } = sources;
+    let Some(dwarf) = dwarf else {
+        let none = |_: &CodeMap| UnitRanges::default();
+        return merge(Vec::new(), none, &symbols(), sources.merging());
+    };
+    dwarf.with_units(|units| {
+        let (parts, symbols) = rayon::join(|| flatten_all(units, &sources.code), symbols);
+        let damaged = parts.iter().any(|part| part.damaged);
+        let claims = |code: &CodeMap| {
+            // Behind the walk, which has read the root DIEs that claims need.
+            let claims = units.claims(code);
+            // Merging needs nothing of the file but names.
+            units.release();
+            claims
+        };
+        let index = merge(parts, claims, &symbols, sources.merging());
+        dwarf.note_damage(damaged || units.are_damaged());
+        units.release();
+        index
+    })
+}
+
+fn flatten_all<'d>(units: FileUnits<'_, 'd>, code: &CodeMap) -> Vec<UnitPart<'d>> {
+    // The largest first, so that no thread is left alone with one at the end.
+    let mut order: Vec<(usize, (usize, usize))> = (0..).zip(units.list()).collect();
+    order.sort_by_key(|(_, (_, length))| std::cmp::Reverse(*length));
+    let next = AtomicUsize::new(0);
+    let work = |_| {
+        let mut scratch = Scratch::default();
+        let mut done = Vec::new();
+        while let Some((at, (offset, _))) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*at, units.flatten(*offset, code, &mut scratch)));
+        }
+        done
+    };
+    let threads = (0..rayon::current_num_threads()).into_par_iter();
+    let done: Vec<Vec<(usize, UnitPart<'d>)>> = threads.with_max_len(1).map(work).collect();
+    let mut parts: Vec<UnitPart<'d>> = Vec::new();
+    parts.resize_with(order.len(), UnitPart::default);
+    for (at, part) in done.into_iter().flatten() {
+        if let Some(place) = parts.get_mut(at) {
+            *place = part;
+        }
+    }
+    parts
+}
