@@ -38,7 +38,11 @@ fn a_symbol_covers_what_its_size_says() {
         ("up to the next", 0x131f, "unsized@?"),
         ("next", 0x1320, "next@?"),
         ("IFUNC", 0x1408, "resolver@?"),
-        ("data is no code", 0x1508, "[no-symbols]"),
+        (
+            "an object in code, where nothing else is",
+            0x1508,
+            "table@?",
+        ),
         (
             "what the assembler made names nothing",
             0x1600,
