@@ -181,8 +181,9 @@ impl Convert {
         let account = tally.account(&profile, left_out, !self.no_symbols);
         let value = shown::value(&profile).filter(|_| to.has_one_type());
         account::say(&account, self.account.when(), &profile, value.as_deref());
-        // Samples whose first value is 0 count for none.
-        if account.read == 0 && profile.stacks.is_empty() {
+        // Samples whose first value is 0 count for none; NDJSON has addresses alone as well.
+        let has_places = to == Output::Ndjson && !profile.locations.is_empty();
+        if account.read == 0 && profile.stacks.is_empty() && !has_places {
             let nothing = shown::nothing(&profile);
             complain(format_args!(
                 "{}: {nothing}: what is written has none",
