@@ -10,14 +10,8 @@ use testkit::child::Child;
 
 /// What a caller may want to know of modules, the cheapest first.
 fn wishes() -> [(&'static str, Options); 4] {
-    let kernel = Options {
-        build_ids: BuildIds::Kernel,
-        ..Options::bare()
-    };
-    let by_text = Options {
-        backend: Backend::Text,
-        ..Options::default()
-    };
+    let kernel = Options::bare().with_build_ids(BuildIds::Kernel);
+    let by_text = Options::default().with_backend(Backend::Text);
     [
         ("names", Options::bare()),
         ("the kernel's build IDs", kernel),

@@ -88,10 +88,7 @@ fn batch(
     k: u64,
 ) {
     let open = |trust| {
-        let options = Options {
-            trust,
-            ..Options::bare()
-        };
+        let options = Options::bare().with_trust(trust);
         Session::open(pid, options).expect("our child")
     };
     let mut outcomes = Vec::new();

@@ -143,10 +143,7 @@ struct Live {
 
 impl Live {
     fn open(pid: u32) -> Self {
-        let options = backsight_normalize::Options {
-            images: true,
-            ..Default::default()
-        };
+        let options = backsight_normalize::Options::default().with_images(true);
         Self {
             session: Session::open(pid, options).expect("it waits"),
             symbolizer: Symbolizer::new(Options::default()),
@@ -184,7 +181,7 @@ impl Live {
                 place: Place::File(file_offset),
                 lookup: Lookup::Exact,
             }),
-            Outcome::Unresolved(_) => None,
+            _ => None,
         };
         self.requests
             .extend(self.outcomes.iter().filter_map(request));

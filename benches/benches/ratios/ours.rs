@@ -30,20 +30,14 @@ impl Know {
 pub(crate) fn options(backend: Backend, know: Know) -> Options {
     let options = match know {
         Know::Names => Options::bare(),
-        Know::BuildIds => Options {
-            build_ids: BuildIds::Kernel,
-            ..Options::bare()
-        },
+        Know::BuildIds => Options::bare().with_build_ids(BuildIds::Kernel),
         Know::All => Options::default(),
     };
-    Options { backend, ..options }
+    options.with_backend(backend)
 }
 
 pub(crate) fn trusting(options: Options) -> Options {
-    Options {
-        trust: Trust::UntilTold,
-        ..options
-    }
+    options.with_trust(Trust::UntilTold)
 }
 
 #[inline]
@@ -103,7 +97,7 @@ fn call(
             let module = &session.modules()[module.as_usize()].module;
             module.virt_offset_of(file_offset)
         }
-        Outcome::Unresolved(_) => None,
+        _ => None,
     };
     let virts = outcomes.iter().filter_map(virt);
     virts.fold(0, |sum, virt| sum ^ virt.0)
@@ -122,7 +116,7 @@ pub(crate) fn places(session: &mut Session, addrs: &[u64]) -> Vec<Option<Place>>
             let module = &session.modules()[module.as_usize()].module;
             Some((module.path.clone(), file_offset.0))
         }
-        Outcome::Unresolved(_) => None,
+        _ => None,
     };
     outcomes.into_iter().map(place).collect()
 }

@@ -45,7 +45,8 @@ pub(crate) fn backend_name(backend: vma_query::Backend) -> Option<&'static str> 
     match backend {
         vma_query::Backend::Ioctl => Some("ioctl"),
         vma_query::Backend::Text => Some("text"),
-        vma_query::Backend::Auto => None,
+        // Not chosen yet, or one that the header has no name for.
+        _ => None,
     }
 }
 

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use backsight::ProfileSymbolizer;
 use backsight::account::Tally;
-use backsight_formats::ndjson::{Header, ProfileWriter};
+use backsight_formats::ndjson::{HeaderLine, ProfileWriter};
 use backsight_formats::pprof;
 use backsight_profile::{Location, Profile};
 use clap::ValueEnum;
@@ -211,7 +211,7 @@ impl Convert {
         let mut places = (!self.no_symbols).then(|| self.places(&how));
         let mut demangled = Demangled::default();
         to_output(output, out, |out| {
-            let mut writer = ProfileWriter::new(&Header::new(TOOL), out);
+            let mut writer = ProfileWriter::new(&HeaderLine::new(TOOL), out);
             let read = read::in_pieces(input, &how, |profile| {
                 self.choose_type(profile)?;
                 if let Some(places) = &mut places {

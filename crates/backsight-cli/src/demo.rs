@@ -7,7 +7,7 @@ mod stack;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use backsight_formats::ndjson::Address;
+use backsight_formats::ndjson::AddressLine;
 use backsight_normalize::{Normalized, Options, normalize};
 use backsight_types::{AbsAddr, Lookup, Outcome};
 use vma_query::{Backend, Error, ProcMaps};
@@ -55,10 +55,13 @@ impl Demo {
         for ((addr, lookup), outcome) in lookups(&stack).zip(&by_text.outcomes) {
             let module = match outcome {
                 Outcome::Located { module, .. } => by_text.modules.get(module.as_usize()),
-                Outcome::Unresolved(_) => None,
+                _ => None,
             };
             let module = module.map(|known| &known.module);
-            sink.answer(&Address::normalized(addr, lookup, *outcome, module), module)?;
+            sink.answer(
+                &AddressLine::normalized(addr, lookup, *outcome, module),
+                module,
+            )?;
         }
         writeln!(out, "\nSymbolized:")?;
         let mut live = Live::open(pid, None, &Symbols::default())?;
@@ -75,10 +78,7 @@ fn lookups(stack: &[AbsAddr]) -> impl Iterator<Item = (AbsAddr, Lookup)> {
 }
 
 fn by(backend: Backend, pid: u32, stack: &[AbsAddr]) -> Result<Normalized> {
-    let options = Options {
-        backend,
-        ..Options::default()
-    };
+    let options = Options::default().with_backend(backend);
     normalize(pid, stack, options).map_err(|error| failure::process(pid, &error))
 }
 
@@ -136,7 +136,7 @@ fn differing(one: &Normalized, other: &Normalized) -> usize {
             let known = of.modules.get(module.as_usize());
             Ok((known.map(|known| known.module.clone()), file_offset))
         }
-        Outcome::Unresolved(reason) => Err(reason),
+        placeless => Err(placeless),
     };
     let pairs = one.outcomes.iter().zip(&other.outcomes);
     pairs
@@ -151,10 +151,7 @@ fn median_times(pid: u32, stack: &[AbsAddr]) -> Result<[Option<Duration>; 2], Er
     let mut times = [const { Vec::new() }; 2];
     for _ in 0..ROUNDS {
         for (backend, times) in backends.into_iter().zip(&mut times) {
-            let options = Options {
-                backend,
-                ..Options::bare()
-            };
+            let options = Options::bare().with_backend(backend);
             let begin = Instant::now();
             match normalize(pid, stack, options) {
                 Ok(_) => times.push(begin.elapsed()),

@@ -21,7 +21,7 @@ mod yama;
 use std::io::Write;
 
 use backsight_formats::escape::Terminal;
-use backsight_formats::ndjson::{Check, Header, Writer};
+use backsight_formats::ndjson::{CheckLine, HeaderLine, Writer};
 
 use crate::args::Format;
 use crate::failure::{Done, Result};
@@ -67,9 +67,9 @@ impl Doctor {
             Format::Text => write_text(out, &Palette::of_stdout(), &findings)?,
             Format::Json => {
                 let mut writer = Writer::new(out);
-                writer.header(&Header::new(TOOL))?;
+                writer.header(&HeaderLine::new(TOOL))?;
                 for (name, finding) in &findings {
-                    writer.check(&Check {
+                    writer.check(&CheckLine {
                         name,
                         state: finding.state.name(),
                         found: &finding.found,

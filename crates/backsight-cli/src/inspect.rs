@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use backsight_formats::escape::Terminal;
-use backsight_formats::ndjson::{Header, Symbol, Writer};
+use backsight_formats::ndjson::{HeaderLine, SymbolLine, Writer};
 use backsight_symbolize::{Definition, DefinitionKind, Source, Symbolizer};
 
 use crate::args::Format;
@@ -52,7 +52,7 @@ impl Inspect {
         let module = symbolizer.add(source, None, None);
         let failed = |error| Failure::of(Shown(path), error);
         if self.format == Format::Json {
-            Writer::new(&mut *out).header(&Header::new(TOOL))?;
+            Writer::new(&mut *out).header(&HeaderLine::new(TOOL))?;
         }
         if self.names.is_empty() {
             let all = symbolizer.definitions(module).map_err(failed)?;
@@ -108,8 +108,8 @@ fn write_text(out: &mut impl Write, definition: &Definition) -> std::io::Result<
     writeln!(out)
 }
 
-fn line(definition: &Definition) -> Symbol<'_> {
-    Symbol {
+fn line(definition: &Definition) -> SymbolLine<'_> {
+    SymbolLine {
         name: &definition.name,
         function: Some(&*definition.shown).filter(|shown| *shown != &*definition.name),
         kind: kind(definition),

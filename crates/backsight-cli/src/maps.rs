@@ -133,7 +133,7 @@ impl Maps {
             (Format::Json, _) => {
                 let (name, deleted, kind) = describe(name.name(), name.as_bytes());
                 let line = MapsLine { name, ..line };
-                let vma = ndjson::Vma::new(&line, deleted, kind, build_id);
+                let vma = ndjson::VmaLine::new(&line, deleted, kind, build_id);
                 Writer::new(out).vma(&vma)?;
             }
         }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use backsight_formats::ndjson::{Address, Header};
+use backsight_formats::ndjson::{AddressLine, HeaderLine};
 use backsight_normalize::{BuildIds, Options, Session, normalize_snapshot};
 use backsight_types::{AbsAddr, Device, Module, ModuleIdx, Outcome};
 use clap::ValueEnum;
@@ -190,9 +190,9 @@ impl Normalize {
             }
         };
         let mut origin = self.origin()?;
-        let mut header = Some(Header {
+        let mut header = Some(HeaderLine {
             pid: self.pid,
-            ..Header::new(TOOL)
+            ..HeaderLine::new(TOOL)
         });
         let mut sink = Sink::new(out, layout);
         let mut outcomes = Vec::new();
@@ -201,14 +201,14 @@ impl Normalize {
             sink.begin_batch(&batch.marks);
             origin.normalize(&batch.addrs, &mut outcomes)?;
             if let Some(header) = header.take() {
-                sink.header(&Header {
+                sink.header(&HeaderLine {
                     backend: origin.backend(),
                     ..header
                 })?;
             }
             for ((addr, lookup), outcome) in batch.iter().zip(&outcomes) {
                 let module = origin.module_of(*outcome);
-                let answer = Address::normalized(addr, lookup, *outcome, module);
+                let answer = AddressLine::normalized(addr, lookup, *outcome, module);
                 sink.answer(&answer, module)?;
             }
             Ok(sink.flush()?)
@@ -227,20 +227,18 @@ impl Normalize {
         check_proc_root(self.proc_root.as_deref())?;
         // clap lets nobody come here without one of the two.
         let pid = self.pid.unwrap_or_default();
-        let options = Options {
-            backend: self.backend.into(),
-            build_ids: match self.build_id {
+        let options = Options::default()
+            .with_backend(self.backend.into())
+            .with_build_ids(match self.build_id {
                 BuildIdFrom::Auto => BuildIds::Auto,
                 BuildIdFrom::Kernel => BuildIds::Kernel,
                 BuildIdFrom::File => BuildIds::File,
                 BuildIdFrom::None => BuildIds::None,
-            },
-            segments: self.virtual_offset == When::Auto,
-            map_files: self.map_files == When::Auto,
-            images: false,
-            proc_root: self.proc_root.clone(),
-            ..Options::default()
-        };
+            })
+            .with_segments(self.virtual_offset == When::Auto)
+            .with_map_files(self.map_files == When::Auto)
+            .with_images(false)
+            .with_proc_root(self.proc_root.clone());
         let session = Session::open(pid, options);
         let session = session.map_err(|error| failure::process(pid, &error))?;
         Ok(Origin::Live(Box::new(session), pid))

@@ -14,10 +14,12 @@ mod text;
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use backsight::Thread;
+use backsight::LiveThread;
 use backsight_formats::addr2line_text::{Style, Width};
 use backsight_formats::escape::Terminal;
-use backsight_formats::ndjson::{Address, End, Header, Malformed, Record, Sample, Writer};
+use backsight_formats::ndjson::{
+    AddressLine, EndLine, HeaderLine, JsonLine, MalformedLine, SampleLine, Writer,
+};
 use backsight_types::{Arch, Module, ModuleIdx};
 
 use crate::input::Mark;
@@ -70,7 +72,7 @@ impl<W: Write> Sink<W> {
     }
 
     /// Writes what made the answers that follow; NDJSON alone has such a line.
-    pub(crate) fn header(&mut self, header: &Header) -> io::Result<()> {
+    pub(crate) fn header(&mut self, header: &HeaderLine) -> io::Result<()> {
         // Another process numbers its modules anew.
         self.introduced.clear();
         match self.layout {
@@ -121,7 +123,7 @@ impl<W: Write> Sink<W> {
         match &self.layout {
             Layout::Text(_) => text::malformed(self.out.get_mut(), text, cause),
             Layout::Addr2line(style) => style.write(self.out.get_mut(), 0, Width::Wide, &[]),
-            Layout::Json => self.out.malformed(&Malformed { line, text, cause }),
+            Layout::Json => self.out.malformed(&MalformedLine { line, text, cause }),
         }
     }
 
@@ -130,14 +132,14 @@ impl<W: Write> Sink<W> {
             Layout::Text(_) | Layout::Addr2line(_) => {
                 writeln!(self.out.get_mut(), "{}", self.end_mark)
             }
-            Layout::Json => self.out.end(End { line }),
+            Layout::Json => self.out.end(EndLine { line }),
         }
     }
 
     /// Writes one answer, and the module it names before it, if it is new.
     pub(crate) fn answer(
         &mut self,
-        answer: &Address<'_>,
+        answer: &AddressLine<'_>,
         module: Option<&Module>,
     ) -> io::Result<()> {
         self.write_marks()?;
@@ -167,33 +169,33 @@ impl<W: Write> Sink<W> {
 
     /// Begins what is said of a thread. Text names it first; NDJSON does so behind
     /// its address, and the listing of `addr2line` not at all.
-    pub(crate) fn begin_thread(&mut self, thread: &Thread) -> io::Result<()> {
+    pub(crate) fn begin_thread(&mut self, thread: &LiveThread) -> io::Result<()> {
         let Layout::Text(_) = self.layout else {
             return Ok(());
         };
-        let Thread { tid, name, pc, .. } = thread;
+        let LiveThread { tid, name, pc, .. } = thread;
         let name = Terminal(name);
         let state = if pc.is_some() { "" } else { "  [running]" };
         writeln!(self.out.get_mut(), "thread {tid} {name}{state}")
     }
 
     /// Ends it. A thread that stands somewhere was answered for last.
-    pub(crate) fn end_thread(&mut self, pid: u32, thread: &Thread) -> io::Result<()> {
+    pub(crate) fn end_thread(&mut self, pid: u32, thread: &LiveThread) -> io::Result<()> {
         let Layout::Json = self.layout else {
             return Ok(());
         };
         let last = self.count.checked_sub(1).filter(|_| thread.pc.is_some());
-        self.out.sample(&Sample {
+        self.out.sample(&SampleLine {
             pid: Some(pid),
             tid: Some(thread.tid),
             values: vec![1],
             stack: last.into_iter().collect(),
-            ..Sample::default()
+            ..SampleLine::default()
         })
     }
 
     /// Writes a record that is no answer: in NDJSON as it is, else not at all.
-    pub(crate) fn pass_on(&mut self, record: &Record) -> io::Result<()> {
+    pub(crate) fn pass_on(&mut self, record: &JsonLine) -> io::Result<()> {
         match self.layout {
             Layout::Text(_) | Layout::Addr2line(_) => Ok(()),
             Layout::Json => self.out.record(record),
@@ -217,7 +219,7 @@ impl<W: Write> Sink<W> {
 }
 
 /// Returns the number that was asked for.
-fn asked(answer: &Address<'_>, by_file_offset: bool) -> Option<u64> {
+fn asked(answer: &AddressLine<'_>, by_file_offset: bool) -> Option<u64> {
     let offset = if by_file_offset {
         answer.file_offset.map(|offset| offset.0)
     } else {

@@ -114,7 +114,7 @@ fn walked(told: &Told) -> Vec<Vec<u64>> {
             "[vdso]" => told.vdso.clone(),
             _ => std::fs::read(path).unwrap_or_default(),
         };
-        let read = || CallFrames::read(image.as_slice()).and_then(|file| walker.add(file));
+        let read = || CallFrames::parse(&image).and_then(|file| walker.add(file));
         let file = *files.entry(path.clone()).or_insert_with(read);
         // The vDSO stands in memory as it would in a file.
         let offset = if path == "[vdso]" {

@@ -67,3 +67,8 @@ fn scheme(mangled: &str, limit: usize) -> Option<String> {
     }
     itanium::demangle(mangled, limit)
 }
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

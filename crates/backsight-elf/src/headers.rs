@@ -1,9 +1,11 @@
 //! The ELF header and the program headers.
 
+use std::io::{Read, Seek};
+
 use backsight_types::{Arch, BuildId, FileOffset, Perms, Segment, Segments, VirtOffset};
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader};
-use object::{Endianness, FileKind, ReadRef};
+use object::{Endianness, FileKind, ReadCache, ReadRef};
 
 use crate::build_id;
 
@@ -37,18 +39,33 @@ pub enum Error {
 impl Headers {
     /// Reads the headers of a 32 or 64-bit ELF file of either byte order.
     ///
+    /// The bytes are the whole file, or as much of its beginning as is at hand: what lies
+    /// behind is as if it were not in the file.
+    ///
     /// A build ID note that cannot be read counts as none: the rest of the
     /// headers is still worth having.
     ///
     /// # Errors
     /// [`Error::NotElf`] for other bytes, [`Error::Malformed`] when the ELF header
     /// or the program headers cannot be read.
-    pub fn parse<'d>(data: impl ReadRef<'d>) -> Result<Self, Error> {
-        match FileKind::parse(data) {
-            Ok(FileKind::Elf32) => parse::<elf::FileHeader32<Endianness>>(data),
-            Ok(FileKind::Elf64) => parse::<elf::FileHeader64<Endianness>>(data),
-            _ => Err(Error::NotElf),
-        }
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        parse_any(bytes)
+    }
+
+    /// Reads the headers of an open file, and no more of it than they take.
+    ///
+    /// # Errors
+    /// As [`Headers::parse`]; what cannot be read is as if it were not in the file.
+    pub fn read(file: impl Read + Seek) -> Result<Self, Error> {
+        parse_any(&ReadCache::new(file))
+    }
+}
+
+fn parse_any<'d>(data: impl ReadRef<'d>) -> Result<Headers, Error> {
+    match FileKind::parse(data) {
+        Ok(FileKind::Elf32) => parse::<elf::FileHeader32<Endianness>>(data),
+        Ok(FileKind::Elf64) => parse::<elf::FileHeader64<Endianness>>(data),
+        _ => Err(Error::NotElf),
     }
 }
 

@@ -3,11 +3,25 @@
 //!
 //! The normalizer needs these of every file it meets, the symbolizer to prove
 //! that a file is the one it was asked for; so they stand here once. Only the
-//! headers and the notes are read, never a symbol table: handed a reader instead
-//! of a slice, a file of a gigabyte costs a few kilobytes.
+//! headers and the notes are read: of an open file of a gigabyte a few kilobytes.
+//!
+//! ```
+//! use backsight_elf::Headers;
+//!
+//! let file = std::fs::File::open("/proc/self/exe")?;
+//! let headers = Headers::read(file)?;
+//! println!("{} with build ID {:?}", headers.arch, headers.build_id);
+//! assert!(headers.segments.as_slice().iter().any(|it| it.flags.is_executable()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! Every number in the input is taken for hostile: sizes are bounded before
 //! anything is read, and each failure is an [`Error`].
+//!
+//! # What it does not do
+//!
+//! It opens no file, and reads no symbol table, no section's contents but notes, and
+//! nothing of DWARF: `backsight-symbolize` does.
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -24,3 +38,8 @@ mod headers;
 
 pub use build_id::build_id_in_notes;
 pub use headers::{Error, Headers};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,10 +1,9 @@
 //! Which note is the build ID, and which is not.
 
 use std::cell::Cell;
-use std::ops::Range;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use backsight_elf::Headers;
-use object::ReadRef;
 use testkit::elf::{Elf, Field, Note, SHT_NOTE, Section, Shape};
 
 fn build_id(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -173,14 +172,15 @@ fn many_headers_for_the_same_notes_do_not_multiply_the_work() {
         });
     }
     let bytes = elf.build();
+    let handed_out = Cell::new(0);
     let counted = Counted {
-        bytes: &bytes,
-        handed_out: Cell::new(0),
+        bytes: io::Cursor::new(&bytes),
+        handed_out: &handed_out,
     };
-    let headers = Headers::parse(&counted).expect("headers that can be read");
+    let headers = Headers::read(counted).expect("headers that can be read");
     assert_eq!(headers.build_id, None);
     // The headers once, of 64 bytes each, and a mebibyte of notes.
-    let handed_out = counted.handed_out.get();
+    let handed_out = handed_out.get();
     assert!(handed_out > 60_000 * 64, "it counts: {handed_out}");
     assert!(handed_out < 60_000 * 64 * 2 + (1 << 20), "{handed_out}");
 }
@@ -188,24 +188,20 @@ fn many_headers_for_the_same_notes_do_not_multiply_the_work() {
 /// A file that counts the bytes it hands out.
 #[derive(Debug)]
 struct Counted<'d> {
-    bytes: &'d [u8],
-    handed_out: Cell<u64>,
+    bytes: io::Cursor<&'d [u8]>,
+    handed_out: &'d Cell<u64>,
 }
 
-impl<'d> ReadRef<'d> for &Counted<'d> {
-    fn len(self) -> Result<u64, ()> {
-        ReadRef::len(self.bytes)
+impl Read for Counted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(into)?;
+        self.handed_out.set(self.handed_out.get() + read as u64);
+        Ok(read)
     }
+}
 
-    fn read_bytes_at(self, offset: u64, size: u64) -> Result<&'d [u8], ()> {
-        self.handed_out.set(self.handed_out.get() + size);
-        self.bytes.read_bytes_at(offset, size)
-    }
-
-    fn read_bytes_at_until(self, range: Range<u64>, delimiter: u8) -> Result<&'d [u8], ()> {
-        let found = self.bytes.read_bytes_at_until(range, delimiter)?;
-        self.handed_out
-            .set(self.handed_out.get() + found.len() as u64);
-        Ok(found)
+impl Seek for Counted<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
     }
 }

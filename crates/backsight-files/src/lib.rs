@@ -43,3 +43,8 @@ pub use io_error::IoError;
 pub use open::{By, hold_at, open, open_inside, path_of, reopen};
 pub use owner::{Identity, only_we_can_change};
 pub use whole::Whole;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

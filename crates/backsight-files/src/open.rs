@@ -14,6 +14,7 @@ use crate::filesystem::is_stored;
 /// Who named a path, which decides what it may lead to. Whoever it was, only a regular
 /// file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum By {
     /// Whoever runs this program: any regular file, files of `/proc` included.
     Caller,

@@ -20,7 +20,7 @@
 use std::io::{self, Write};
 
 use crate::escape::Terminal;
-use crate::ndjson::Frame;
+use crate::ndjson::JsonFrame;
 
 /// Which parts of the listing are wanted: `addr2line`'s flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub struct Style {
 
 /// How many hexadecimal digits an address has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Width {
     /// Sixteen, in a 64-bit file.
     #[default]
@@ -60,7 +61,7 @@ impl Style {
         out: &mut impl Write,
         address: u64,
         width: Width,
-        frames: &[Frame<'_>],
+        frames: &[JsonFrame<'_>],
     ) -> io::Result<()> {
         if self.addresses {
             match width {
@@ -87,7 +88,7 @@ impl Style {
         Ok(())
     }
 
-    fn frame(&self, out: &mut impl Write, frame: &Frame<'_>) -> io::Result<()> {
+    fn frame(&self, out: &mut impl Write, frame: &JsonFrame<'_>) -> io::Result<()> {
         if self.functions {
             let name = self.name(frame).unwrap_or("??");
             write!(out, "{}", Terminal(name.as_bytes()))?;
@@ -101,7 +102,7 @@ impl Style {
         }
     }
 
-    fn name<'f>(&self, frame: &'f Frame<'_>) -> Option<&'f str> {
+    fn name<'f>(&self, frame: &'f JsonFrame<'_>) -> Option<&'f str> {
         let (plain, linkage) = (frame.function.as_deref(), frame.linkage_name.as_deref());
         if self.demangle {
             plain.or(linkage)
@@ -121,25 +122,25 @@ impl Style {
 #[cfg(test)]
 mod tests {
     use super::{Style, Width};
-    use crate::ndjson::Frame;
+    use crate::ndjson::JsonFrame;
 
-    fn inner() -> Frame<'static> {
-        Frame {
+    fn inner() -> JsonFrame<'static> {
+        JsonFrame {
             function: Some("a::inner".into()),
             linkage_name: Some("_ZN1a5innerE".into()),
             file: Some("/src/a.c".into()),
             line: Some(12),
             inlined: true,
-            ..Frame::default()
+            ..JsonFrame::default()
         }
     }
 
-    fn outer() -> Frame<'static> {
-        Frame {
+    fn outer() -> JsonFrame<'static> {
+        JsonFrame {
             function: Some("outer".into()),
             file: Some("/src/b.c".into()),
             line: Some(40),
-            ..Frame::default()
+            ..JsonFrame::default()
         }
     }
 
@@ -156,7 +157,7 @@ mod tests {
         }
     }
 
-    fn written(flags: &str, width: Width, frames: &[Frame<'_>]) -> String {
+    fn written(flags: &str, width: Width, frames: &[JsonFrame<'_>]) -> String {
         let mut out = Vec::new();
         style(flags)
             .write(&mut out, 0x1139, width, frames)
@@ -190,13 +191,13 @@ mod tests {
 
     #[test]
     fn what_is_not_known_has_its_marks() {
-        let no_line = Frame {
+        let no_line = JsonFrame {
             line: None,
             ..outer()
         };
-        let name_alone = Frame {
+        let name_alone = JsonFrame {
             function: Some("outer".into()),
-            ..Frame::default()
+            ..JsonFrame::default()
         };
         let cases = [
             ("nothing", "", vec![], "??:0\n"),
@@ -205,7 +206,7 @@ mod tests {
             ("nothing", "apf", vec![], "0x0000000000001139: ?? ??:0\n"),
             ("no line", "f", vec![no_line], "outer\n/src/b.c:?\n"),
             ("a name", "f", vec![name_alone], "outer\n??:?\n"),
-            ("no name", "f", vec![Frame::default()], "??\n??:?\n"),
+            ("no name", "f", vec![JsonFrame::default()], "??\n??:?\n"),
         ];
         for (name, flags, frames, want) in cases {
             assert_eq!(
@@ -223,11 +224,11 @@ mod tests {
 
     #[test]
     fn a_name_stays_on_its_line() {
-        let hostile = Frame {
+        let hostile = JsonFrame {
             function: Some("a\nb".into()),
             file: Some("/x\n/y".into()),
             line: Some(1),
-            ..Frame::default()
+            ..JsonFrame::default()
         };
         assert_eq!(written("f", Width::Wide, &[hostile]), "a\\nb\n/x\\n/y:1\n");
     }

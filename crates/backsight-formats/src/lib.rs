@@ -57,3 +57,8 @@ mod texts;
 mod threads;
 
 pub use place_name::place_name;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

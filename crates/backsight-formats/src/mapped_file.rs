@@ -160,13 +160,11 @@ fn module(name: &[u8], build_id: &[u8], flaws: &mut Flaws) -> Module {
     if id.is_none() && !build_id.is_empty() {
         flaws.count("build IDs that are not hexadecimal digits");
     }
-    Module {
-        kind: kind_of(path),
-        path: path.to_vec(),
-        deleted: deleted.is_some(),
-        build_id: id,
-        ..Module::default()
-    }
+    Module::default()
+        .with_kind(kind_of(path))
+        .with_path(path.to_vec())
+        .with_deleted(deleted.is_some())
+        .with_build_id(id)
 }
 
 /// Tells by its name what a mapping is of: `[vdso]`, `[kernel.kallsyms]`, `[nf_tables]`,

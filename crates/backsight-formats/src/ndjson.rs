@@ -31,15 +31,15 @@ mod text;
 mod version;
 mod write;
 
-pub use check::Check;
-pub use dialogue::{End, Malformed};
-pub use index::{Index, IndexTable};
+pub use check::CheckLine;
+pub use dialogue::{EndLine, MalformedLine};
+pub use index::{IndexLine, JsonTable};
 pub use profile::{
-    About, Attribute, Label, Period, Process, ProfileReader, ProfileWriter, Thread, ValueType,
-    read_profile, write_profile,
+    AttributeLine, JsonLabel, JsonPeriod, JsonValueType, ProcessLine, ProfileLine, ProfileReader,
+    ProfileWriter, ThreadLine, read_profile, write_profile,
 };
 pub use read::{Error, Reader};
-pub use record::{Address, Frame, Header, Mapping, Record, Sample, Vma};
-pub use symbol::Symbol;
+pub use record::{AddressLine, HeaderLine, JsonFrame, JsonLine, MappingLine, SampleLine, VmaLine};
+pub use symbol::SymbolLine;
 pub use version::SCHEMA_VERSION;
 pub use write::Writer;

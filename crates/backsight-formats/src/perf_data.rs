@@ -13,20 +13,20 @@
 //! - A damaged record is passed over and counted. A damaged size ends the reading,
 //!   since nothing tells where the next record begins; all before is kept.
 //! - Addresses stay as captured. Which of them are return addresses follows from the
-//!   chain: see [`ChainEntry`].
+//!   chain: see [`ChainEntry`](backsight_types::trace::ChainEntry).
 //! - A user stack that was taken as memory (`--call-graph dwarf`) is handed on as it
 //!   is: to unwind it, the files of the process are needed.
 //!
 //! - The user's part of a chain may be in the branches that the processor kept
-//!   ([`Sample::has_stack_of_calls`]), or come in a later record: then its samples wait.
+//!   ([`SampleRecord::has_stack_of_calls`](backsight_types::trace::SampleRecord::has_stack_of_calls)), or come in a later record: then its samples wait.
 //! - A sample of a group of counters (`{a,b}:S`) is one for each that has moved.
 //!
 //! Not read: hardware traces, and what a guest mapped. What is passed over for that or
 //! because it is newer than this is counted in [`Problems`].
 
 mod attr;
-mod branches;
 mod bytes;
+mod cookie;
 mod counters;
 mod deferred;
 mod error;
@@ -38,7 +38,6 @@ mod kinds;
 mod metadata;
 mod raw;
 mod record;
-mod sample;
 mod sorter;
 mod streams;
 mod tell;
@@ -46,15 +45,10 @@ mod threads;
 
 use std::io::{Read, Seek, SeekFrom};
 
-use backsight_types::trace::Record;
+use backsight_types::trace::{Event, Facts};
 
-pub use branches::Branches;
-pub use error::{End, Error, Problems};
-pub use events::{EventType, Unit};
-pub use facts::{Facts, FileId};
+pub use error::{Error, Problems, ReadEnd};
 pub use raw::MAX_GROWTH;
-pub use record::ThreadChange;
-pub use sample::{ChainEntry, Context, Sample, UserStack};
 pub use sorter::MAX_HELD;
 
 use counters::Counters;
@@ -65,40 +59,6 @@ use header::Head;
 use kinds::kind;
 use streams::Streams;
 use threads::Threads;
-
-/// One thing that happened, in order of time.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A process, or the kernel, mapped something or became something else. Its time
-    /// is 0 for what was there before the recording began.
-    Record(Record),
-    /// A thread began, was named, or ended. Comes behind the record of the same fact.
-    Thread {
-        /// When, in nanoseconds; 0 for before the recording began.
-        time_ns: u64,
-        /// Its process.
-        pid: u32,
-        /// Its ID.
-        tid: u32,
-        /// What became of it.
-        change: ThreadChange,
-    },
-    /// A sample.
-    Sample(Sample<'a>),
-    /// A thread gave its processor away, or got one.
-    Switched {
-        /// When, in nanoseconds.
-        time_ns: u64,
-        /// The thread.
-        tid: u32,
-        /// Whether it runs no more.
-        is_out: bool,
-    },
-    /// So many records were lost, since nobody emptied the buffers in time.
-    Lost(u64),
-    /// The kernel took fewer samples for a while: they took too much time.
-    Throttled,
-}
 
 /// Reads a recording.
 pub struct Reader<R> {

@@ -48,18 +48,9 @@ mod tests {
 
     #[test]
     fn a_place_always_has_a_name() {
-        let libc = Module {
-            path: b"/usr/lib/libc.so.6".to_vec(),
-            ..Module::default()
-        };
-        let folder = Module {
-            path: b"/".to_vec(),
-            ..Module::default()
-        };
-        let bytes = Module {
-            path: b"/tmp/\xff".to_vec(),
-            ..Module::default()
-        };
+        let libc = Module::default().with_path(b"/usr/lib/libc.so.6");
+        let folder = Module::default().with_path(b"/");
+        let bytes = Module::default().with_path(b"/tmp/\xff");
         let profile = Profile {
             modules: vec![libc, folder, bytes],
             ..Profile::default()

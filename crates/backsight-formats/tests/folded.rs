@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use backsight_formats::folded::{Lead, read, write};
 use backsight_formats::place_name;
 use backsight_profile::{
-    Frame, Location, Process, ProcessIdx, Profile, Sample, Thread, ThreadIdx, ValueType,
+    Location, Process, ProcessIdx, Profile, ProfileFrame, Sample, Thread, ThreadIdx, ValueType,
 };
 use backsight_types::{AddrKind, FileOffset, Module, ModuleIdx, Reason};
 use common::profile;
@@ -38,7 +38,7 @@ fn sums(profile: &Profile, sample_type: usize) -> BTreeMap<Vec<String>, i64> {
         let mut names = Vec::new();
         for at in profile.stacks.iter(sample.stack) {
             let location = profile.location(at).expect("it is there");
-            let of = |frame: &Frame| {
+            let of = |frame: &ProfileFrame| {
                 let known = [frame.function, frame.linkage_name].into_iter().flatten();
                 let mut known = known.map(|at| profile.strings.get(at).expect("it is there"));
                 let name = known.find(|name| !name.is_empty()).map(str::to_owned);
@@ -108,14 +108,13 @@ fn survey() -> Profile {
         thread(0, Some(9), Some(worker)),
         thread(1, None, None),
     ];
-    profile.modules.push(Module {
-        path: b"/usr/lib/libc.so.6".to_vec(),
-        ..Module::default()
-    });
-    let frame = |function, inlined| Frame {
+    profile
+        .modules
+        .push(Module::default().with_path(b"/usr/lib/libc.so.6"));
+    let frame = |function, inlined| ProfileFrame {
         function: Some(function),
         inlined,
-        ..Frame::default()
+        ..ProfileFrame::default()
     };
     let in_main = profile.add_frames([frame(main, false)]).unwrap();
     let in_aim = profile

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backsight_formats::pprof::{self, Limits, Options};
 use backsight_profile::{
-    Frame, FrameRange, Location, LocationIdx, Process, ProcessIdx, Profile, Sample, Thread,
+    FrameRange, Location, LocationIdx, Process, ProcessIdx, Profile, ProfileFrame, Sample, Thread,
     ThreadIdx, ValueType,
 };
 use backsight_types::{
@@ -22,10 +22,7 @@ use said::{Said, said};
 
 fn written(profile: &Profile, times: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let options = Options {
-        times,
-        ..Options::default()
-    };
+    let options = Options::default().with_times(times);
     let flaws = pprof::write(profile, &mut bytes, &options).unwrap();
     assert!(flaws.is_empty(), "{flaws:?}");
     bytes
@@ -61,22 +58,20 @@ fn busy() -> Profile {
         ("[kernel.kallsyms]", ModuleKind::Kernel),
         ("[vdso]", ModuleKind::Vdso),
     ] {
-        profile.modules.push(Module {
-            kind,
-            path: path.into(),
-            ..Module::default()
-        });
+        profile
+            .modules
+            .push(Module::default().with_kind(kind).with_path(path));
     }
     for at in 0..120 {
         // One in eight has no name, one in ten has no module either.
         let named = if at % 8 == 0 { 0 } else { 1 + chance.below(3) };
-        let frames: Vec<Frame> = (0..named)
-            .map(|level| Frame {
+        let frames: Vec<ProfileFrame> = (0..named)
+            .map(|level| ProfileFrame {
                 function: Some(profile.strings.intern(&format!("f{}", chance.below(40)))),
                 file: Some(profile.strings.intern("/src/f.rs")),
                 line: Some(u32::try_from(1 + chance.below(100)).unwrap()),
                 inlined: level + 1 < named,
-                ..Frame::default()
+                ..ProfileFrame::default()
             })
             .collect();
         let lookup = [Lookup::Exact, Lookup::Return][at % 2];
@@ -302,10 +297,9 @@ fn what_has_no_names_is_symbolized_by_the_tool() {
             let mut profile = Profile::default();
             let [kind, unit] = ["samples", "count"].map(|text| profile.strings.intern(text));
             profile.sample_types.push(ValueType { kind, unit });
-            profile.modules.push(Module {
-                path: file.to_str().unwrap().into(),
-                ..Module::default()
-            });
+            profile
+                .modules
+                .push(Module::default().with_path(file.to_str().unwrap()));
             // The first instruction of one, and the byte behind a call in the other.
             for (symbol, into, lookup) in
                 [("inner", 0, Lookup::Exact), ("main", 10, Lookup::Return)]

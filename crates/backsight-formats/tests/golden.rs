@@ -2,7 +2,8 @@
 
 use backsight_formats::maps_text::MapsLine;
 use backsight_formats::ndjson::{
-    Address, Check, Frame, Header, Index, IndexTable, Mapping, Reader, Record, Sample, Vma, Writer,
+    AddressLine, CheckLine, HeaderLine, IndexLine, JsonFrame, JsonLine, JsonTable, MappingLine,
+    Reader, SampleLine, VmaLine, Writer,
 };
 use backsight_types::{
     AbsAddr, AbsRange, AddrKind, Arch, BuildId, Device, FileOffset, Lookup, Module, ModuleIdx,
@@ -20,63 +21,60 @@ fn libc() -> Module {
         file_size: 0x15_5000,
         memory_size: 0x15_5100,
     };
-    Module {
-        kind: ModuleKind::File,
-        path: b"/usr/lib/x86_64-linux-gnu/libc.so.6".to_vec(),
-        deleted: false,
-        device: Device {
+    Module::default()
+        .with_kind(ModuleKind::File)
+        .with_path(b"/usr/lib/x86_64-linux-gnu/libc.so.6")
+        .with_deleted(false)
+        .with_device(Device {
             major: 0xfe,
             minor: 0,
-        },
-        inode: 326_279,
-        build_id: Some("77c79fb21eb47c20c3ee7bd1ff1b1a9e25e6dd40".parse().unwrap()),
-        segments: Some(Segments::new(vec![text])),
-        arch: Some(Arch(62)),
-        unreadable: None,
-        by_path: false,
-    }
+        })
+        .with_inode(326_279)
+        .with_build_id(Some(
+            "77c79fb21eb47c20c3ee7bd1ff1b1a9e25e6dd40".parse().unwrap(),
+        ))
+        .with_segments(Some(Segments::new(vec![text])))
+        .with_arch(Some(Arch(62)))
+        .with_unreadable(None)
+        .with_by_path(false)
 }
 
-fn records() -> Vec<Record> {
+fn records() -> Vec<JsonLine> {
     let libc = libc();
-    let vdso = Module {
-        kind: ModuleKind::Vdso,
-        path: b"[vdso]".to_vec(),
-        ..Module::default()
-    };
-    let gone = Module {
-        path: b"/tmp/\xff.so".to_vec(),
-        deleted: true,
-        device: Device { major: 0, minor: 1 },
-        inode: 7,
-        unreadable: Some(Reason::Deleted),
-        ..Module::default()
-    };
+    let vdso = Module::default()
+        .with_kind(ModuleKind::Vdso)
+        .with_path(b"[vdso]");
+    let gone = Module::default()
+        .with_path(b"/tmp/\xff.so")
+        .with_deleted(true)
+        .with_device(Device { major: 0, minor: 1 })
+        .with_inode(7)
+        .with_unreadable(Some(Reason::Deleted));
     let located = |module, offset| Outcome::Located {
         module: ModuleIdx(module),
         file_offset: FileOffset(offset),
     };
-    let inner = Frame {
+    let inner = JsonFrame {
         function: Some("inner".into()),
         linkage_name: Some("_ZN5innerE".into()),
         file: Some("/src/a.rs".into()),
         line: Some(12),
         column: Some(5),
         inlined: true,
-        ..Frame::default()
+        ..JsonFrame::default()
     };
-    let outer = Frame {
+    let outer = JsonFrame {
         function: Some("outer".into()),
         file: Some("/src/a.rs".into()),
         line: Some(40),
         start: Some(VirtOffset(0x8e100)),
-        ..Frame::default()
+        ..JsonFrame::default()
     };
-    let module = |index, module: &Module| Record::Module {
+    let module = |index, module: &Module| JsonLine::Module {
         index: ModuleIdx(index),
         module: module.clone(),
     };
-    let in_libc = Address::normalized(
+    let in_libc = AddressLine::normalized(
         AbsAddr(0x7f00_0006_8123),
         Lookup::Exact,
         located(0, 0x8e123),
@@ -84,7 +82,7 @@ fn records() -> Vec<Record> {
     );
     let unresolved = |address, reason| {
         let outcome = Outcome::Unresolved(reason);
-        Record::Address(Address::normalized(
+        JsonLine::Address(AddressLine::normalized(
             AbsAddr(address),
             Lookup::Return,
             outcome,
@@ -92,15 +90,15 @@ fn records() -> Vec<Record> {
         ))
     };
     vec![
-        Record::Header(Header {
+        JsonLine::Header(HeaderLine {
             pid: Some(123),
             backend: Some("ioctl".to_owned()),
-            ..Header::new("backsight 0.1.0")
+            ..HeaderLine::new("backsight 0.1.0")
         }),
         module(0, &libc),
-        Record::Address(in_libc.clone()),
+        JsonLine::Address(in_libc.clone()),
         module(1, &vdso),
-        Record::Address(Address::normalized(
+        JsonLine::Address(AddressLine::normalized(
             AbsAddr(0x7fff_0000_0a10),
             Lookup::Return,
             located(1, 0xa10),
@@ -110,18 +108,18 @@ fn records() -> Vec<Record> {
         unresolved(0x10, Reason::Unmapped),
         unresolved(0x7f00_1000_0000, Reason::Anonymous),
         unresolved(u64::MAX, Reason::Kernel),
-        Record::Address(Address {
+        JsonLine::Address(AddressLine {
             frames: vec![inner, outer],
             ..in_libc
         }),
-        Record::Address(Address {
+        JsonLine::Address(AddressLine {
             module: Some(ModuleIdx(0)),
             virtual_offset: Some(VirtOffset(0x1234)),
             kind: Some(AddrKind::File),
             reason: Some(Reason::NoSymbols),
-            ..Address::default()
+            ..AddressLine::default()
         }),
-        Record::Mapping(Mapping {
+        JsonLine::Mapping(MappingLine {
             pid: Some(1),
             process: None,
             start: AbsAddr(0x1000),
@@ -131,13 +129,13 @@ fn records() -> Vec<Record> {
             module: Some(ModuleIdx(0)),
             time_ns: Some(0),
         }),
-        Record::Sample(Sample {
+        JsonLine::Sample(SampleLine {
             pid: Some(1),
             tid: Some(1),
             time_ns: Some(0),
             values: vec![1],
             stack: vec![0, 1],
-            ..Sample::default()
+            ..SampleLine::default()
         }),
     ]
 }
@@ -153,7 +151,7 @@ fn every_record_is_spelled_as_the_golden_file() {
 
 #[test]
 fn the_golden_file_reads_as_the_records() {
-    let read: Result<Vec<Record>, _> = Reader::new(GOLDEN.as_bytes())
+    let read: Result<Vec<JsonLine>, _> = Reader::new(GOLDEN.as_bytes())
         .map(|item| item.map(|(_, record)| record))
         .collect();
     assert_eq!(read.unwrap(), records());
@@ -184,13 +182,13 @@ fn a_vma_is_spelled_as_the_golden_file() {
     let mut writer = Writer::new(Vec::new());
     let id = "77c7".parse().unwrap();
     writer
-        .vma(&Vma::new(&line, false, "file", Some(id)))
+        .vma(&VmaLine::new(&line, false, "file", Some(id)))
         .unwrap();
     writer
-        .vma(&Vma::new(&no_name, false, "anonymous", None))
+        .vma(&VmaLine::new(&no_name, false, "anonymous", None))
         .unwrap();
     writer
-        .vma(&Vma::new(&not_utf8, true, "file", None))
+        .vma(&VmaLine::new(&not_utf8, true, "file", None))
         .unwrap();
     assert_eq!(String::from_utf8(writer.into_inner()).unwrap(), GOLDEN_VMAS);
 }
@@ -198,7 +196,7 @@ fn a_vma_is_spelled_as_the_golden_file() {
 #[test]
 fn outcomes_come_back() {
     for record in records() {
-        if let Record::Address(address) = record {
+        if let JsonLine::Address(address) = record {
             let got = address.outcome();
             match (address.file_offset, address.reason) {
                 (Some(_), _) => assert!(matches!(got, Some(Outcome::Located { .. }))),
@@ -212,14 +210,14 @@ fn outcomes_come_back() {
 #[test]
 fn a_check_is_spelled_so() {
     let mut writer = Writer::new(Vec::new());
-    let check = Check {
+    let check = CheckLine {
         name: "map-files",
         state: "limited",
         found: "may not be followed",
         advice: Some("run as root"),
     };
     writer.check(&check).unwrap();
-    let fine = Check {
+    let fine = CheckLine {
         state: "ok",
         advice: None,
         ..check
@@ -242,15 +240,15 @@ fn a_check_is_spelled_so() {
 #[test]
 fn an_index_is_spelled_so() {
     let mut writer = Writer::new(Vec::new());
-    let tables = [IndexTable {
+    let tables = [JsonTable {
         name: "windows",
         rows: 2,
         bytes: 32,
     }];
     let id = BuildId::from_bytes(&[0xab, 1]).ok();
-    let whole = Index::new(b"a.index", id, 4096, false, &tables);
+    let whole = IndexLine::new(b"a.index", id, 4096, false, &tables);
     writer.index(&whole).unwrap();
-    let nameless = Index::new(b"\xff", None, 496, true, &[]);
+    let nameless = IndexLine::new(b"\xff", None, 496, true, &[]);
     writer.index(&nameless).unwrap();
     let want = concat!(
         r#"{"type":"index","path":"a.index","build_id":"ab01","size":4096,"#,

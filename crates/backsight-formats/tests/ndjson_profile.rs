@@ -2,10 +2,10 @@
 
 mod common;
 
-use backsight_formats::ndjson::{Error, Header, ProfileWriter, read_profile, write_profile};
+use backsight_formats::ndjson::{Error, HeaderLine, ProfileWriter, read_profile, write_profile};
 use backsight_profile::{
-    Frame, Label, LabelValue, Location, Mapping, Process, ProcessIdx, Profile, Sample, Thread,
-    ThreadIdx, ValueType,
+    Label, LabelValue, Location, Mapping, Process, ProcessIdx, Profile, ProfileFrame, Sample,
+    Thread, ThreadIdx, ValueType,
 };
 use backsight_types::{AbsAddr, AbsRange, AddrKind, FileOffset, Lookup, Module, ModuleIdx, Perms};
 use common::{profile, said};
@@ -14,7 +14,7 @@ use proptest::sample::Index;
 
 fn written(profile: &Profile) -> Vec<u8> {
     let mut out = Vec::new();
-    write_profile(&Header::new("test"), profile, &mut out).expect("a vector takes it");
+    write_profile(&HeaderLine::new("test"), profile, &mut out).expect("a vector takes it");
     out
 }
 
@@ -39,7 +39,7 @@ proptest! {
     fn samples_can_be_drained_as_they_come(mut profile in profile(), at in 0_usize..8) {
         let whole = profile.clone();
         let samples = std::mem::take(&mut profile.samples);
-        let mut writer = ProfileWriter::new(&Header::new("test"), Vec::new());
+        let mut writer = ProfileWriter::new(&HeaderLine::new("test"), Vec::new());
         // What becomes known only later.
         profile.duration_ns = None;
         profile.processes[0].end_ns = None;
@@ -88,10 +88,9 @@ fn a_profile_that_grew_is_spelled_as_the_golden_file() {
         start_ns: Some(1),
         end_ns: None,
     });
-    profile.modules.push(Module {
-        path: b"/usr/bin/survey".to_vec(),
-        ..Module::default()
-    });
+    profile
+        .modules
+        .push(Module::default().with_path(b"/usr/bin/survey"));
     profile.mappings.push(Mapping {
         process: Some(ProcessIdx(0)),
         range: AbsRange::new(AbsAddr(0x1000), AbsAddr(0x3000)).unwrap(),
@@ -115,7 +114,7 @@ fn a_profile_that_grew_is_spelled_as_the_golden_file() {
     };
     let stack = profile.stacks.intern([outer]);
     profile.samples.push(sample(3, None, stack), &[5], &[]);
-    let mut writer = ProfileWriter::new(&Header::new("test"), Vec::new());
+    let mut writer = ProfileWriter::new(&HeaderLine::new("test"), Vec::new());
     writer.drain(&mut profile).unwrap();
 
     profile.threads.push(Thread {
@@ -125,10 +124,10 @@ fn a_profile_that_grew_is_spelled_as_the_golden_file() {
     });
     profile.processes[0].end_ns = Some(9);
     profile.duration_ns = Some(8);
-    let frames = profile.add_frames([Frame {
+    let frames = profile.add_frames([ProfileFrame {
         function: Some(worker),
         start_line: Some(3),
-        ..Frame::default()
+        ..ProfileFrame::default()
     }]);
     let inner = profile
         .add_location(Location {

@@ -21,10 +21,9 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use said::{Said, said};
 
-const WITH_TIMES: Options = Options {
-    gzip: true,
-    times: true,
-};
+fn with_times() -> Options {
+    Options::default().with_gzip(true).with_times(true)
+}
 
 fn written(profile: &Profile, options: &Options) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -79,7 +78,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read(profile in profiles()) {
         let profile = with_small_values(profile);
-        for options in [Options::default(), WITH_TIMES] {
+        for options in [Options::default(), with_times()] {
             let again = read(&written(&profile, &options));
             prop_assert_eq!(sums(&again, options.times), sums(&profile, options.times));
             let texts = |profile: &Profile| {
@@ -208,10 +207,9 @@ fn python_finds_every_rule_held_and_reads_the_same() {
     let mut samples = 0;
     for round in 0..12 {
         let profile = with_small_values(profiles().new_tree(&mut runner).unwrap().current());
-        let options = Options {
-            gzip: false,
-            times: round % 2 == 0,
-        };
+        let options = Options::default()
+            .with_gzip(false)
+            .with_times(round % 2 == 0);
         let Some(lines) = checked(&written(&profile, &options)) else {
             return;
         };

@@ -257,7 +257,7 @@ fn a_bomb_is_refused_at_the_limit() {
     ];
     for (name, bomb) in bombs {
         assert!(bomb.len() < 100_000, "{name}: {}", bomb.len());
-        let got = otlp::read(&*bomb, &Limits { memory: 2 << 20 });
+        let got = otlp::read(&*bomb, &Limits::default().with_memory(2 << 20));
         assert!(
             matches!(got, Err(Error::TooLarge { .. })),
             "{name}: {:?}",
@@ -290,13 +290,13 @@ fn one_long_name_for_many_files_is_counted_for_each() {
         true,
         &[Message::default().number(1, 2).number(4, 1)],
     );
-    let got = otlp::read(&*bytes, &Limits { memory: 64 << 20 });
+    let got = otlp::read(&*bytes, &Limits::default().with_memory(64 << 20));
     assert!(
         matches!(got, Err(Error::TooLarge { .. })),
         "{:?}",
         got.err()
     );
-    let got = otlp::read(&*bytes, &Limits { memory: 1 << 30 });
+    let got = otlp::read(&*bytes, &Limits::default().with_memory(1 << 30));
     assert_eq!(got.unwrap().0.modules.len(), 4096);
 }
 
@@ -304,10 +304,7 @@ fn one_long_name_for_many_files_is_counted_for_each() {
 static OURS: LazyLock<[Vec<u8>; FILES]> = LazyLock::new(|| {
     damage::files(|nth, profile| {
         let mut bytes = Vec::new();
-        let options = Options {
-            gzip: nth == 0,
-            times: nth < 2,
-        };
+        let options = Options::default().with_gzip(nth == 0).with_times(nth < 2);
         otlp::write(profile, &mut bytes, &options).unwrap();
         bytes
     })
@@ -332,7 +329,7 @@ fn files_cut_off_anywhere_are_refused() {
 proptest! {
     #[test]
     fn flipped_bits_cost_neither_panic_nor_memory(bytes in flipped(&*OURS)) {
-        if let Ok((profile, _)) = otlp::read(&*bytes, &Limits { memory: 1 << 22 }) {
+        if let Ok((profile, _)) = otlp::read(&*bytes, &Limits::default().with_memory(1 << 22)) {
             // What was read can be written, and read again without a complaint.
             let mut again = Vec::new();
             otlp::write(&profile, &mut again, &Options::default()).unwrap();

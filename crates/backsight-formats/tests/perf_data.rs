@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use backsight_formats::perf_data::{Event, Reader};
+use backsight_formats::perf_data::Reader;
+use backsight_types::trace::Event;
 use testkit::perf::{self, Recording};
 use testkit::skip;
 

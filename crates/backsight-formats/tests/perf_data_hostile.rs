@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use backsight_formats::perf_data::{Error, Event, Reader};
+use backsight_formats::perf_data::{Error, Reader};
+use backsight_types::trace::Event;
 use testkit::{perf, skip};
 
 fn recording(args: &[&str], what: &str, turns: &str) -> Option<Vec<u8>> {
@@ -44,8 +45,8 @@ fn read(bytes: &[u8], as_file: bool) -> Result<(Counts, bool), Error> {
                         assert_eq!(user.word(0, u64::MAX), None);
                     }
                 }
-                Event::Record(_) => counts.records += 1,
-                Event::Thread { .. } => counts.threads += 1,
+                Event::Process(_) => counts.records += 1,
+                Event::Thread(_) => counts.threads += 1,
                 _ => counts.others += 1,
             }
         }

@@ -5,7 +5,8 @@
 
 use std::io::Cursor;
 
-use backsight_formats::perf_data::{Event, Reader};
+use backsight_formats::perf_data::Reader;
+use backsight_types::trace::Event;
 
 /// What samples hold: IP, TID, TIME, CALLCHAIN, CPU, PERIOD, REGS_USER, STACK_USER.
 const SAMPLE_TYPE: u64 = 1 | 1 << 1 | 1 << 2 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12 | 1 << 13;

@@ -10,10 +10,9 @@ use profiles::profiles;
 use proptest::prelude::*;
 use said::said;
 
-const WITH_TIMES: Options = Options {
-    gzip: true,
-    times: true,
-};
+fn with_times() -> Options {
+    Options::default().with_gzip(true).with_times(true)
+}
 
 fn written(profile: &Profile, options: &Options) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -31,7 +30,7 @@ fn read(bytes: &[u8]) -> Profile {
 proptest! {
     #[test]
     fn what_is_written_is_read(profile in profiles()) {
-        let again = read(&written(&profile, &WITH_TIMES));
+        let again = read(&written(&profile, &with_times()));
         prop_assert_eq!(said(&again, true), said(&profile, true));
         let texts = |profile: &Profile| {
             let text = |index| profile.strings.get(index).unwrap().to_owned();
@@ -46,7 +45,7 @@ proptest! {
 
     #[test]
     fn what_was_read_is_written_as_it_was(profile in profiles()) {
-        let plain = Options { gzip: false, times: true };
+        let plain = Options::default().with_gzip(false).with_times(true);
         let once = written(&read(&written(&profile, &plain)), &plain);
         let twice = written(&read(&once), &plain);
         prop_assert_eq!(twice, once);

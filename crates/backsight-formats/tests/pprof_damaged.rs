@@ -219,10 +219,7 @@ fn texts_that_are_not_utf_8_cost_their_bytes_alone() {
     pprof::write(
         &profile,
         &mut bytes,
-        &Options {
-            gzip: false,
-            times: false,
-        },
+        &Options::default().with_gzip(false).with_times(false),
     )
     .unwrap();
     assert!(bytes.windows(6).all(|it| it != b"a\xffb"));
@@ -291,7 +288,7 @@ fn a_bomb_is_refused_at_the_limit() {
     ];
     for (name, bomb) in bombs {
         assert!(bomb.len() < 100_000, "{name}: {}", bomb.len());
-        let got = pprof::read(&*bomb, &Limits { memory: 2 << 20 });
+        let got = pprof::read(&*bomb, &Limits::default().with_memory(2 << 20));
         assert!(
             matches!(got, Err(Error::TooLarge { .. })),
             "{name}: {:?}",
@@ -304,10 +301,7 @@ fn a_bomb_is_refused_at_the_limit() {
 static OURS: LazyLock<[Vec<u8>; FILES]> = LazyLock::new(|| {
     damage::files(|nth, profile| {
         let mut bytes = Vec::new();
-        let options = Options {
-            gzip: nth == 0,
-            times: true,
-        };
+        let options = Options::default().with_gzip(nth == 0).with_times(true);
         pprof::write(profile, &mut bytes, &options).unwrap();
         bytes
     })
@@ -331,7 +325,7 @@ fn files_cut_off_anywhere_are_refused_or_read() {
 proptest! {
     #[test]
     fn flipped_bits_cost_neither_panic_nor_memory(bytes in flipped(&*OURS)) {
-        if let Ok((profile, _)) = pprof::read(&*bytes, &Limits { memory: 1 << 22 }) {
+        if let Ok((profile, _)) = pprof::read(&*bytes, &Limits::default().with_memory(1 << 22)) {
             // What was read can be written, and read again without a complaint.
             let mut again = Vec::new();
             pprof::write(&profile, &mut again, &Options::default()).unwrap();

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use backsight_formats::ndjson::{
-    About, Address, Frame, Header, Label, Mapping, Period, Process, Reader, Record, Sample, Thread,
-    ValueType, Writer,
+    AddressLine, HeaderLine, JsonFrame, JsonLabel, JsonLine, JsonPeriod, JsonValueType,
+    MappingLine, ProcessLine, ProfileLine, Reader, SampleLine, ThreadLine, Writer,
 };
 use backsight_types::{
     AbsAddr, AddrKind, Arch, BuildId, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind,
@@ -47,18 +47,7 @@ prop_compose! {
         arch in option::of(any::<u16>()),
         unreadable in option::of(reason()),
     ) -> Module {
-        Module {
-            kind: if vdso { ModuleKind::Vdso } else { ModuleKind::File },
-            path,
-            deleted,
-            device: Device { major, minor },
-            inode,
-            build_id,
-            segments: segments.map(Segments::new),
-            arch: arch.map(Arch),
-            unreadable,
-            by_path: deleted,
-        }
+        Module::default().with_kind(if vdso { ModuleKind::Vdso } else { ModuleKind::File }).with_path(path).with_deleted(deleted).with_device(Device { major, minor }).with_inode(inode).with_build_id(build_id).with_segments(segments.map(Segments::new)).with_arch(arch.map(Arch)).with_unreadable(unreadable).with_by_path(deleted)
     }
 }
 
@@ -72,8 +61,8 @@ prop_compose! {
         start_line: Option<u32>,
         inlined: bool,
         start: Option<u64>,
-    ) -> Frame<'static> {
-        Frame {
+    ) -> JsonFrame<'static> {
+        JsonFrame {
             function: function.map(Cow::Owned),
             linkage_name: linkage_name.map(Cow::Owned),
             file: file.map(Cow::Owned),
@@ -97,8 +86,8 @@ prop_compose! {
         returns: bool,
         reason in option::of(reason()),
         frames in prop::collection::vec(frame(), 0..3),
-    ) -> Address<'static> {
-        Address {
+    ) -> AddressLine<'static> {
+        AddressLine {
             index,
             address: address.map(AbsAddr),
             module: module.map(ModuleIdx),
@@ -120,16 +109,16 @@ prop_compose! {
         value_type: u32,
         stack: Vec<u64>,
         labels in prop::collection::vec(label(), 0..3),
-    ) -> Sample {
-        Sample { pid, tid, thread, time_ns, values, value_type, stack, labels }
+    ) -> SampleLine {
+        SampleLine { pid, tid, thread, time_ns, values, value_type, stack, labels }
     }
 }
 
 prop_compose! {
     fn label()(
         key: String, text: Option<String>, number: Option<i64>, unit: Option<String>
-    ) -> Label {
-        Label { key, text, number, unit }
+    ) -> JsonLabel {
+        JsonLabel { key, text, number, unit }
     }
 }
 
@@ -140,12 +129,12 @@ prop_compose! {
         period: Option<(String, String, i64)>,
         [start_ns, duration_ns] in any::<[Option<u64>; 2]>(),
         comments: Vec<String>,
-    ) -> About {
-        let value_type = |(kind, unit)| ValueType { kind, unit };
-        About {
+    ) -> ProfileLine {
+        let value_type = |(kind, unit)| JsonValueType { kind, unit };
+        ProfileLine {
             sample_types: types.into_iter().map(value_type).collect(),
             default_type,
-            period: period.map(|(kind, unit, value)| Period { kind, unit, value }),
+            period: period.map(|(kind, unit, value)| JsonPeriod { kind, unit, value }),
             start_ns,
             duration_ns,
             comments,
@@ -153,23 +142,23 @@ prop_compose! {
     }
 }
 
-fn record() -> impl Strategy<Value = Record> {
+fn record() -> impl Strategy<Value = JsonLine> {
     prop_oneof![
         (
             any::<String>(),
             any::<Option<u32>>(),
             any::<Option<String>>()
         )
-            .prop_map(|(tool, pid, backend)| Record::Header(Header {
+            .prop_map(|(tool, pid, backend)| JsonLine::Header(HeaderLine {
                 pid,
                 backend,
-                ..Header::new(tool)
+                ..HeaderLine::new(tool)
             })),
-        (any::<u32>(), module()).prop_map(|(index, module)| Record::Module {
+        (any::<u32>(), module()).prop_map(|(index, module)| JsonLine::Module {
             index: ModuleIdx(index),
             module
         }),
-        address().prop_map(Record::Address),
+        address().prop_map(JsonLine::Address),
         (
             any::<[u64; 3]>(),
             0_u8..16,
@@ -177,7 +166,7 @@ fn record() -> impl Strategy<Value = Record> {
         )
             .prop_map(
                 |([start, end, offset], bits, ([pid, process, module], time_ns))| {
-                    Record::Mapping(Mapping {
+                    JsonLine::Mapping(MappingLine {
                         pid,
                         process,
                         start: AbsAddr(start),
@@ -189,10 +178,10 @@ fn record() -> impl Strategy<Value = Record> {
                     })
                 }
             ),
-        sample().prop_map(Record::Sample),
-        about().prop_map(Record::About),
+        sample().prop_map(JsonLine::Sample),
+        about().prop_map(JsonLine::About),
         any::<(u32, u32, Option<String>, [Option<u64>; 2])>().prop_map(
-            |(index, pid, name, [start_ns, end_ns])| Record::Process(Process {
+            |(index, pid, name, [start_ns, end_ns])| JsonLine::Process(ProcessLine {
                 index,
                 pid,
                 name,
@@ -201,7 +190,7 @@ fn record() -> impl Strategy<Value = Record> {
             })
         ),
         any::<(u32, u32, Option<u32>, Option<String>)>().prop_map(|(index, process, tid, name)| {
-            Record::Thread(Thread {
+            JsonLine::Thread(ThreadLine {
                 index,
                 process,
                 tid,
@@ -220,7 +209,7 @@ proptest! {
         }
         let bytes = writer.into_inner();
         prop_assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), records.len());
-        let read: Vec<Record> = Reader::new(&bytes[..])
+        let read: Vec<JsonLine> = Reader::new(&bytes[..])
             .map(|item| item.map(|(_, record)| record))
             .collect::<Result<_, _>>()
             .unwrap();

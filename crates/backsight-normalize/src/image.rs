@@ -7,6 +7,7 @@ use backsight_types::Module;
 
 /// A module, and its bytes where they could be had and were asked for.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct NormalizedModule {
     /// Its identity and layout: what is handed to another host.
     pub module: Module,
@@ -16,6 +17,7 @@ pub struct NormalizedModule {
 
 /// The bytes of a module, whose identity was proven.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Image {
     /// The open file. Shared, as clones of a `File` would share its position
     /// anyway; read it by offset.

@@ -72,7 +72,7 @@ mod trace_modules;
 mod vdso;
 mod vma_cache;
 
-pub use backsight_types::trace::{Change, KERNEL_PID, Mapping, Record, Sample};
+pub use backsight_types::trace::{CapturedAddrs, KERNEL_PID, Mmap, ProcessChange, ProcessRecord};
 pub use backsight_types::{
     AbsAddr, AbsRange, FileOffset, Module, ModuleIdx, Outcome, Reason, VirtOffset,
 };
@@ -84,3 +84,8 @@ pub use options::{BuildIds, Options, Trust};
 pub use replay::{CodeMapping, Replay, Replayed, replay};
 pub use session::Session;
 pub use shared_modules::{ModulesRef, SharedModules};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -50,7 +50,8 @@ impl Ground for Live<'_> {
             }
             Outcome::Unresolved(Reason::NotExecutable) => !vma.is_executable(),
             Outcome::Unresolved(Reason::Anonymous) => vma.is_executable() && !vma.is_file_backed(),
-            Outcome::Unresolved(_) => false,
+            // Asked again.
+            _ => false,
         }
     }
 

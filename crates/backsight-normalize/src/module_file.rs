@@ -29,7 +29,6 @@ use backsight_files::reopen;
 use backsight_types::{BuildId, Device, Reason};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor};
-use object::read::ReadCache;
 use vma_query::Vma;
 
 use crate::build_id;
@@ -157,7 +156,7 @@ fn headers_of(file: &File) -> Option<Headers> {
     match Headers::parse(first_page.get(..read)?) {
         Ok(headers) if headers.build_id.is_some() => Some(headers),
         Err(backsight_elf::Error::NotElf) => None,
-        _ => Headers::parse(&ReadCache::new(file)).ok(),
+        _ => Headers::read(file).ok(),
     }
 }
 

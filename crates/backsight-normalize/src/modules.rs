@@ -174,14 +174,12 @@ impl ModuleTable {
             ModuleKind::File
         };
         let mut learnt = NormalizedModule {
-            module: Module {
-                kind,
-                path: path.to_vec(),
-                deleted,
-                device: vma.device,
-                inode: vma.inode,
-                ..Module::default()
-            },
+            module: Module::default()
+                .with_kind(kind)
+                .with_path(path.to_vec())
+                .with_deleted(deleted)
+                .with_device(vma.device)
+                .with_inode(vma.inode),
             image: None,
         };
         if let Some(process) = process.filter(|process| process.options.reads_modules()) {

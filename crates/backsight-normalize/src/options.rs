@@ -6,6 +6,7 @@ use vma_query::{Backend, OpenOptions};
 
 /// Where build IDs come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BuildIds {
     /// The kernel's answer, or else the notes of the file.
     #[default]
@@ -20,6 +21,7 @@ pub enum BuildIds {
 
 /// How far a session relies on what it learnt in earlier calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Trust {
     /// Each VMA and gap is asked about again, once in each call.
     #[default]
@@ -30,6 +32,7 @@ pub enum Trust {
 
 /// How a process is normalized.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// How VMAs are read.
     pub backend: Backend,
@@ -74,6 +77,49 @@ impl Options {
             segments: false,
             ..Self::default()
         }
+    }
+
+    /// Sets how VMAs are read.
+    #[must_use]
+    pub fn with_backend(self, backend: Backend) -> Self {
+        Self { backend, ..self }
+    }
+
+    /// Sets where build IDs come from.
+    #[must_use]
+    pub fn with_build_ids(self, build_ids: BuildIds) -> Self {
+        Self { build_ids, ..self }
+    }
+
+    /// Sets whether program headers are read.
+    #[must_use]
+    pub fn with_segments(self, segments: bool) -> Self {
+        Self { segments, ..self }
+    }
+
+    /// Sets whether files are kept open, or the vDSO's image kept.
+    #[must_use]
+    pub fn with_images(self, images: bool) -> Self {
+        Self { images, ..self }
+    }
+
+    /// Sets whether files are opened through `map_files`.
+    #[must_use]
+    pub fn with_map_files(self, map_files: bool) -> Self {
+        Self { map_files, ..self }
+    }
+
+    /// Sets how far a session relies on what it learnt.
+    #[must_use]
+    pub fn with_trust(self, trust: Trust) -> Self {
+        Self { trust, ..self }
+    }
+
+    /// Sets where processes are found.
+    #[must_use]
+    pub fn with_proc_root(self, proc_root: impl Into<Option<PathBuf>>) -> Self {
+        let proc_root = proc_root.into();
+        Self { proc_root, ..self }
     }
 
     /// Whether anything is to be known of a module beyond its path and inode.

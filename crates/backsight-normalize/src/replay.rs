@@ -21,7 +21,7 @@ mod process;
 
 use std::collections::HashMap;
 
-use backsight_types::trace::{Change, KERNEL_PID, Mapping, Record, Sample};
+use backsight_types::trace::{CapturedAddrs, KERNEL_PID, Mmap, ProcessChange, ProcessRecord};
 use backsight_types::{AbsRange, FileOffset, ModuleIdx, Outcome, Reason};
 use rayon::prelude::*;
 
@@ -45,7 +45,7 @@ pub struct Replayed {
 
 /// Normalizes all samples against the mappings of their time, as [`Replay::feed`] does.
 #[must_use]
-pub fn replay(records: &[Record], samples: &[Sample]) -> Replayed {
+pub fn replay(records: &[ProcessRecord], samples: &[CapturedAddrs]) -> Replayed {
     let mut replay = Replay::new();
     let outcomes = replay.feed(records, samples);
     Replayed {
@@ -110,7 +110,7 @@ impl Replay {
 
     /// Returns the module of a mapping that was fed; `None` for memory without a file.
     #[must_use]
-    pub fn module_of(&self, mapping: &Mapping) -> Option<ModuleIdx> {
+    pub fn module_of(&self, mapping: &Mmap) -> Option<ModuleIdx> {
         self.modules.find(mapping)
     }
 
@@ -147,9 +147,13 @@ impl Replay {
     /// from the start of each mapping; where that has nothing, it is [`Reason::Kernel`].
     /// Of a process with which there would be more than 2^21 mappings nothing is kept
     /// until it execs, and its addresses are [`Reason::Limit`].
-    pub fn feed(&mut self, records: &[Record], samples: &[Sample]) -> Vec<Vec<Outcome>> {
+    pub fn feed(
+        &mut self,
+        records: &[ProcessRecord],
+        samples: &[CapturedAddrs],
+    ) -> Vec<Vec<Outcome>> {
         let mut lives: HashMap<u32, Life> = HashMap::new();
-        let mut order: Vec<&Record> = records.iter().collect();
+        let mut order: Vec<&ProcessRecord> = records.iter().collect();
         order.sort_by_key(|record| record.time_ns);
         for record in order {
             let mut step = self.step_of(record);
@@ -200,12 +204,12 @@ impl Replay {
         outcomes
     }
 
-    fn step_of(&mut self, record: &Record) -> Step {
+    fn step_of(&mut self, record: &ProcessRecord) -> Step {
         match &record.change {
-            Change::Mmap(mapping) => Step::Map(self.modules.mapped(record.pid, mapping)),
-            Change::Munmap(range) => Step::Unmap(*range),
-            Change::Mprotect(range, perms) => Step::Protect(*range, *perms),
-            Change::Fork { parent } => {
+            ProcessChange::Mmap(mapping) => Step::Map(self.modules.mapped(record.pid, mapping)),
+            ProcessChange::Munmap(range) => Step::Unmap(*range),
+            ProcessChange::Mprotect(range, perms) => Step::Protect(*range, *perms),
+            ProcessChange::Fork { parent } => {
                 let parent = self.processes.get(parent);
                 Step::Become(
                     parent
@@ -213,8 +217,11 @@ impl Replay {
                         .unwrap_or_default(),
                 )
             }
-            Change::Exec => Step::Become(AddressSpace::default()),
-            Change::Exit => Step::Lose(Reason::ProcessGone),
+            ProcessChange::Exec => Step::Become(AddressSpace::default()),
+            ProcessChange::Exit => Step::Lose(Reason::ProcessGone),
+            // It did what this version does not know: nothing proves any more what is
+            // mapped where.
+            _ => Step::Lose(Reason::IdentityUnproven),
         }
     }
 
@@ -243,29 +250,29 @@ impl Process {
 
 #[cfg(test)]
 mod tests {
-    use backsight_types::trace::{Change, Mapping, Record, Sample};
+    use backsight_types::trace::{CapturedAddrs, Mmap, ProcessChange, ProcessRecord};
     use backsight_types::{AbsAddr, AbsRange, Outcome, Perms, Reason};
 
     use super::Replay;
 
-    fn map(time_ns: u64, pid: u32, page: u64) -> Record {
+    fn map(time_ns: u64, pid: u32, page: u64) -> ProcessRecord {
         let start = AbsAddr(page << 12);
         let end = AbsAddr((page + 1) << 12);
-        let change = Change::Mmap(Mapping {
+        let change = ProcessChange::Mmap(Mmap {
             range: AbsRange { start, end },
             perms: Perms::READ | Perms::EXECUTE,
             name: b"/a".to_vec(),
-            ..Mapping::default()
+            ..Mmap::default()
         });
-        Record {
+        ProcessRecord {
             time_ns,
             pid,
             change,
         }
     }
 
-    fn at(time_ns: u64, pid: u32, change: Change) -> Record {
-        Record {
+    fn at(time_ns: u64, pid: u32, change: ProcessChange) -> ProcessRecord {
+        ProcessRecord {
             time_ns,
             pid,
             change,
@@ -274,15 +281,15 @@ mod tests {
 
     #[test]
     fn forks_that_would_take_all_memory_are_not_followed() {
-        let mut records: Vec<Record> = (0..10).map(|page| map(0, 1, page)).collect();
+        let mut records: Vec<ProcessRecord> = (0..10).map(|page| map(0, 1, page)).collect();
         // Each has what its parent has, and one more.
         for child in 2..=4 {
-            records.push(at(1, child, Change::Fork { parent: 1 }));
+            records.push(at(1, child, ProcessChange::Fork { parent: 1 }));
             records.push(map(2, child, 20));
         }
         records.push(map(3, 4, 21));
         let addrs = vec![AbsAddr(0x1000), AbsAddr(0x14_000), AbsAddr(u64::MAX)];
-        let sample = |time_ns, pid| Sample {
+        let sample = |time_ns, pid| CapturedAddrs {
             time_ns,
             pid,
             addrs: addrs.clone(),
@@ -297,7 +304,7 @@ mod tests {
         let [limit, kernel] = [Reason::Limit, Reason::Kernel].map(Outcome::Unresolved);
         assert_eq!(outcomes[1], [limit, limit, kernel]);
         // It is followed again when it runs another program.
-        let records = [at(5, 4, Change::Exec), map(6, 4, 1)];
+        let records = [at(5, 4, ProcessChange::Exec), map(6, 4, 1)];
         let outcomes = replay.feed(&records, &[sample(7, 4)]);
         let unmapped = Outcome::Unresolved(Reason::Unmapped);
         assert!(matches!(outcomes[0][0], Outcome::Located { .. }));

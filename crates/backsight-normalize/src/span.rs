@@ -62,7 +62,7 @@ impl Span {
                 module,
                 file_offset: FileOffset(file_offset.0.wrapping_sub(vma.start.0)),
             },
-            unresolved @ Outcome::Unresolved(_) => unresolved,
+            placeless => placeless,
         };
         Self::of(vma.range(), at_zero)
     }
@@ -194,8 +194,8 @@ impl Span {
                             .map(|addr| places.at(FileOffset(file_offset.0.wrapping_add(addr.0)))),
                     );
                 }
-                unresolved @ Outcome::Unresolved(_) => {
-                    outcomes.extend(block.iter().map(|_| unresolved));
+                placeless => {
+                    outcomes.extend(block.iter().map(|_| placeless));
                 }
             }
         }
@@ -252,5 +252,6 @@ pub(crate) fn outcome_at(at_zero: &Outcome, addr: AbsAddr) -> Outcome {
         // Taken apart, so that nothing is said of the word behind the reason: the
         // compiler may then write the sum there, and needs no branch.
         Outcome::Unresolved(reason) => Outcome::Unresolved(reason),
+        placeless => placeless,
     }
 }

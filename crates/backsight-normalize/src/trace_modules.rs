@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use backsight_types::trace::{KERNEL_PID, Mapping};
+use backsight_types::trace::{KERNEL_PID, Mmap};
 use backsight_types::{BuildId, Device, FileOffset, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
 
@@ -32,9 +32,9 @@ impl TraceModules {
 
     /// Returns a mapping with its module; without one when no file is behind it, or
     /// when there are 2^32 modules.
-    pub(crate) fn mapped(&mut self, pid: u32, mapping: &Mapping) -> Mapped {
+    pub(crate) fn mapped(&mut self, pid: u32, mapping: &Mmap) -> Mapped {
         let is_kernel = pid == KERNEL_PID;
-        let Mapping {
+        let Mmap {
             range,
             offset,
             perms,
@@ -58,11 +58,11 @@ impl TraceModules {
     }
 
     /// Returns the module of a mapping that was taken before.
-    pub(crate) fn find(&self, mapping: &Mapping) -> Option<ModuleIdx> {
+    pub(crate) fn find(&self, mapping: &Mmap) -> Option<ModuleIdx> {
         self.by_identity.get(&identity(mapping)).copied()
     }
 
-    fn module_of(&mut self, is_kernel: bool, mapping: &Mapping) -> Option<ModuleIdx> {
+    fn module_of(&mut self, is_kernel: bool, mapping: &Mmap) -> Option<ModuleIdx> {
         let kind = match VmaName::new(&mapping.name) {
             _ if is_kernel => ModuleKind::Kernel,
             VmaName::Vdso => ModuleKind::Vdso,
@@ -74,7 +74,7 @@ impl TraceModules {
             _ if mapping.inode != 0 || mapping.build_id.is_some() => ModuleKind::File,
             _ => return None,
         };
-        let Mapping {
+        let Mmap {
             device,
             inode,
             build_id,
@@ -85,15 +85,13 @@ impl TraceModules {
         if index == next {
             let (path, deleted) = shown(&mapping.name);
             let path = path.to_vec();
-            let module = Module {
-                kind,
-                path,
-                deleted,
-                device,
-                inode,
-                build_id,
-                ..Module::default()
-            };
+            let module = Module::default()
+                .with_kind(kind)
+                .with_path(path)
+                .with_deleted(deleted)
+                .with_device(device)
+                .with_inode(inode)
+                .with_build_id(build_id);
             self.modules.push(NormalizedModule {
                 module,
                 image: None,
@@ -103,8 +101,8 @@ impl TraceModules {
     }
 }
 
-fn identity(mapping: &Mapping) -> Identity {
-    let Mapping {
+fn identity(mapping: &Mmap) -> Identity {
+    let Mmap {
         device,
         inode,
         build_id,

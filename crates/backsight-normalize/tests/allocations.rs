@@ -67,10 +67,7 @@ fn batches(child: &mut Child, count: u64, vmas: u64) -> [(&'static str, Vec<AbsA
 
 /// What a caller may want to know of modules.
 fn wishes() -> [(&'static str, Options); 3] {
-    let kernel = Options {
-        build_ids: BuildIds::Kernel,
-        ..Options::bare()
-    };
+    let kernel = Options::bare().with_build_ids(BuildIds::Kernel);
     [
         ("names", Options::bare()),
         ("the kernel's build IDs", kernel),
@@ -90,7 +87,7 @@ fn holds(trust: Trust, vmas: u64) {
         let mut child = Child::spawn();
         let batches = batches(&mut child, count, vmas);
         for (wish, options) in wishes() {
-            let options = Options { trust, ..options };
+            let options = options.with_trust(trust);
             let mut session = Session::open(child.pid(), options).unwrap();
             let mut outcomes = Vec::new();
             for (order, batch) in &batches {

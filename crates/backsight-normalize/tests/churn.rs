@@ -114,6 +114,7 @@ impl Region {
                     || (path.ends_with(&format!("/slot-{slot}-1"))
                         && file_offset.0 == into_slot + SECOND_OFFSET)
             }
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -147,11 +148,9 @@ fn a_million_addresses_of_a_changing_process_are_never_another_modules() {
         let mut random = Random(2);
         let mut outcomes = Vec::new();
         for backend in backends() {
-            let options = Options {
-                backend,
-                trust: Trust::Recheck,
-                ..Options::bare()
-            };
+            let options = Options::bare()
+                .with_backend(backend)
+                .with_trust(Trust::Recheck);
             let mut session = Session::open_self(options).unwrap();
             let batches = if backend == Backend::Text { 300 } else { 1200 };
             for nth in 0..batches {
@@ -202,10 +201,7 @@ fn a_process_that_ends_in_mid_batch_leaves_typed_outcomes() {
                 .map(|n| AbsAddr(range.start + (n * 7919 * 16) % (range.end - range.start)))
                 .collect();
             let pid = child.pid();
-            let options = Options {
-                backend,
-                ..Options::bare()
-            };
+            let options = Options::bare().with_backend(backend);
             let got = std::thread::scope(|scope| {
                 let asking = scope.spawn(|| normalize(pid, &addrs, options));
                 // Sooner or later within the batch: nothing is asserted of when.

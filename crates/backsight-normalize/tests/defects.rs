@@ -13,16 +13,7 @@ use testkit::kernel::{Ioctl, ioctl};
 /// Runs `check` with each backend that this kernel has.
 fn by_both(pid: u32, addrs: &[u64], check: impl Fn(&Normalized, &str)) {
     let addrs = AbsAddr::from_slice(addrs);
-    let forced = |backend| {
-        normalize(
-            pid,
-            addrs,
-            Options {
-                backend,
-                ..Options::default()
-            },
-        )
-    };
+    let forced = |backend| normalize(pid, addrs, Options::default().with_backend(backend));
     check(&forced(Backend::Text).unwrap(), "text");
     match ioctl() {
         Ioctl::Answers => check(&forced(Backend::Ioctl).unwrap(), "ioctl"),
@@ -86,6 +77,7 @@ fn a_deleted_library_keeps_its_own_build_id_though_another_took_its_path() {
             let module = |place: usize| match got.outcomes[place] {
                 Outcome::Located { module, .. } => &got.modules[module.as_usize()].module,
                 Outcome::Unresolved(reason) => panic!("{backend}: {reason}"),
+                other => panic!("{other:?}"),
             };
             assert_eq!(module(0).path, module(1).path, "{backend}: one path");
             assert_ne!(module(0).inode, module(1).inode, "{backend}: two files");
@@ -170,6 +162,7 @@ fn a_file_that_is_no_elf_does_not_spoil_the_batch() {
                     &got.modules[module.as_usize()].module
                 }
                 Outcome::Unresolved(reason) => panic!("{backend}: {reason}"),
+                other => panic!("{other:?}"),
             };
             assert_eq!(module(0).unreadable, Some(Reason::Unreadable), "{backend}");
             assert_eq!(
@@ -220,10 +213,7 @@ fn one_module_serves_all_its_mappings() {
 fn an_image_is_handed_over_open_and_is_the_mapped_file() {
     let mut child = Child::spawn();
     let code = child.map(libc(), "r-xp");
-    let options = Options {
-        images: true,
-        ..Options::default()
-    };
+    let options = Options::default().with_images(true);
     let got = normalize(child.pid(), &[AbsAddr(code.start)], options).unwrap();
     let Some(backsight_normalize::Image::File(file)) = &got.modules[0].image else {
         panic!("libc can be read")

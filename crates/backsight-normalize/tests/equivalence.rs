@@ -156,10 +156,7 @@ fn ten_thousand_addresses_in_twenty_processes() {
                 normalize(
                     child.pid(),
                     &addrs,
-                    Options {
-                        backend,
-                        ..Options::default()
-                    },
+                    Options::default().with_backend(backend),
                 )
                 .unwrap()
             };
@@ -196,6 +193,7 @@ fn assert_same(one: &Normalized, other: &Normalized) {
             Ok((module, file_offset))
         }
         Outcome::Unresolved(reason) => Err(reason),
+        other => panic!("{other:?}"),
     };
     for (a, b) in one.outcomes.iter().zip(&other.outcomes) {
         assert_eq!(resolved(one, *a), resolved(other, *b));

@@ -42,10 +42,10 @@ fn another_user_gets_the_same_result() {
     let addrs = addresses(&naive::text_of(child.pid()).unwrap());
 
     for build_ids in [BuildIds::Kernel, BuildIds::None] {
-        let options = || Options {
-            build_ids,
-            segments: false,
-            ..Options::default()
+        let options = || {
+            Options::default()
+                .with_build_ids(build_ids)
+                .with_segments(false)
         };
         let mut own = Session::open(child.pid(), options()).unwrap();
         let mut want = Vec::new();
@@ -123,10 +123,7 @@ fn a_process_whose_first_thread_ended_is_located_with_its_files() {
     std::thread::sleep(std::time::Duration::from_millis(50));
     let addr = [AbsAddr(code.start)];
     for backend in [vma_query::Backend::Auto, vma_query::Backend::Text] {
-        let options = Options {
-            backend,
-            ..Options::default()
-        };
+        let options = Options::default().with_backend(backend);
         let mut session = Session::open(child.pid(), options).unwrap();
         let mut got = Vec::new();
         session.normalize(&addr, &mut got).unwrap();

@@ -15,10 +15,7 @@ fn backends() -> Vec<Backend> {
 }
 
 fn options(backend: Backend) -> Options {
-    Options {
-        backend,
-        ..Options::default()
-    }
+    Options::default().with_backend(backend)
 }
 
 const SOME: &[AbsAddr] = &[AbsAddr(0x1000)];
@@ -172,10 +169,7 @@ fn descriptors_are_given_back() {
     let mut child = Child::spawn();
     let code = AbsAddr(child.map("/bin/cat", "r-xp").start);
     let run = |images| {
-        let options = Options {
-            images,
-            ..Options::default()
-        };
+        let options = Options::default().with_images(images);
         normalize(child.pid(), &[code], options).unwrap()
     };
     // Other tests of this binary open and close files meanwhile, so the count is

@@ -3,20 +3,20 @@
 mod trace;
 
 use backsight_normalize::{
-    AbsAddr, AbsRange, Change, FileOffset, Mapping, Outcome, Reason, Record, Replayed, Sample,
-    replay,
+    AbsAddr, AbsRange, CapturedAddrs, FileOffset, Mmap, Outcome, ProcessChange, ProcessRecord,
+    Reason, Replayed, replay,
 };
 use backsight_types::{BuildId, Perms};
 use trace::{PAGE, at, pages, sample};
 
-fn code(range: AbsRange, offset: u64, name: &str) -> Mapping {
-    Mapping {
+fn code(range: AbsRange, offset: u64, name: &str) -> Mmap {
+    Mmap {
         range,
         offset: FileOffset(offset),
         perms: Perms::READ | Perms::EXECUTE,
         inode: u64::from(name.as_bytes().last().copied().unwrap_or(0)),
         name: name.into(),
-        ..Mapping::default()
+        ..Mmap::default()
     }
 }
 
@@ -34,6 +34,7 @@ fn shown(got: &Replayed) -> Vec<Vec<String>> {
             format!("{path}+{file_offset}")
         }
         Outcome::Unresolved(reason) => reason.to_string(),
+        other => panic!("{other:?}"),
     };
     got.outcomes
         .iter()
@@ -44,15 +45,15 @@ fn shown(got: &Replayed) -> Vec<Vec<String>> {
 #[test]
 fn a_mapping_belongs_to_the_time_of_the_sample() {
     let records = [
-        at(10, 1, Change::Mmap(code(pages(1, 3), 0, "/a"))),
-        at(30, 1, Change::Mmap(code(pages(2, 4), 0x5000, "/b"))),
-        at(50, 1, Change::Munmap(pages(1, 2))),
-        at(60, 1, Change::Mprotect(pages(2, 3), Perms::READ)),
-        at(70, 1, Change::Exec),
-        at(80, 1, Change::Exit),
+        at(10, 1, ProcessChange::Mmap(code(pages(1, 3), 0, "/a"))),
+        at(30, 1, ProcessChange::Mmap(code(pages(2, 4), 0x5000, "/b"))),
+        at(50, 1, ProcessChange::Munmap(pages(1, 2))),
+        at(60, 1, ProcessChange::Mprotect(pages(2, 3), Perms::READ)),
+        at(70, 1, ProcessChange::Exec),
+        at(80, 1, ProcessChange::Exit),
     ];
     let addrs = [0x1010, 0x2010, 0x3010];
-    let samples: Vec<Sample> = [5, 10, 20, 30, 40, 55, 65, 75, 85]
+    let samples: Vec<CapturedAddrs> = [5, 10, 20, 30, 40, 55, 65, 75, 85]
         .map(|time| sample(time, 1, &addrs))
         .to_vec();
     let want = [
@@ -68,7 +69,7 @@ fn a_mapping_belongs_to_the_time_of_the_sample() {
     ];
     assert_eq!(shown(&replay(&records, &samples)), want);
     // In any order of the input.
-    let backwards: Vec<Sample> = samples.into_iter().rev().collect();
+    let backwards: Vec<CapturedAddrs> = samples.into_iter().rev().collect();
     let mut records = records.to_vec();
     records.reverse();
     let mut got = shown(&replay(&records, &backwards));
@@ -79,11 +80,11 @@ fn a_mapping_belongs_to_the_time_of_the_sample() {
 #[test]
 fn a_fork_has_what_its_parent_had_then() {
     let records = [
-        at(10, 1, Change::Mmap(code(pages(1, 2), 0, "/a"))),
-        at(20, 2, Change::Fork { parent: 1 }),
-        at(30, 1, Change::Munmap(pages(1, 2))),
-        at(40, 2, Change::Exit),
-        at(50, 2, Change::Fork { parent: 1 }),
+        at(10, 1, ProcessChange::Mmap(code(pages(1, 2), 0, "/a"))),
+        at(20, 2, ProcessChange::Fork { parent: 1 }),
+        at(30, 1, ProcessChange::Munmap(pages(1, 2))),
+        at(40, 2, ProcessChange::Exit),
+        at(50, 2, ProcessChange::Fork { parent: 1 }),
     ];
     let samples = [
         sample(25, 2, &[0x1000]),
@@ -97,23 +98,23 @@ fn a_fork_has_what_its_parent_had_then() {
 
 #[test]
 fn what_lies_at_an_address_has_its_true_reason() {
-    let anon = Mapping {
+    let anon = Mmap {
         inode: 0,
         name: b"//anon".to_vec(),
         ..code(pages(1, 2), 0, "/x")
     };
-    let nameless = Mapping {
+    let nameless = Mmap {
         inode: 0,
         name: Vec::new(),
         ..code(pages(3, 4), 0, "/x")
     };
-    let vdso = Mapping {
+    let vdso = Mmap {
         inode: 0,
         name: b"[vdso]".to_vec(),
         ..code(pages(5, 6), 0, "/x")
     };
     let forged = code(pages(7, 9), u64::MAX - 0x1800, "/forged");
-    let records = [anon, nameless, vdso, forged].map(|m| at(1, 1, Change::Mmap(m)));
+    let records = [anon, nameless, vdso, forged].map(|m| at(1, 1, ProcessChange::Mmap(m)));
     let samples = [
         sample(2, 1, &[0x1000, 0x3000, 0x5010, 0x7000, 0, u64::MAX]),
         sample(2, 9, &[0x1000, u64::MAX]),
@@ -137,19 +138,19 @@ fn what_lies_at_an_address_has_its_true_reason() {
 #[test]
 fn a_module_is_what_its_records_say_it_is() {
     let id = |byte| BuildId::from_bytes(&[byte; 20]).ok();
-    let with = |range, id, name| Mapping {
+    let with = |range, id, name| Mmap {
         inode: 0,
         build_id: id,
         ..code(range, 0, name)
     };
     let records = [
-        at(1, 1, Change::Mmap(with(pages(1, 2), id(1), "/lib"))),
-        at(2, 2, Change::Mmap(with(pages(8, 9), id(1), "/lib"))),
-        at(3, 1, Change::Mmap(with(pages(2, 3), id(2), "/lib"))),
+        at(1, 1, ProcessChange::Mmap(with(pages(1, 2), id(1), "/lib"))),
+        at(2, 2, ProcessChange::Mmap(with(pages(8, 9), id(1), "/lib"))),
+        at(3, 1, ProcessChange::Mmap(with(pages(2, 3), id(2), "/lib"))),
         at(
             4,
             1,
-            Change::Mmap(with(pages(3, 4), id(2), "/gone (deleted)")),
+            ProcessChange::Mmap(with(pages(3, 4), id(2), "/gone (deleted)")),
         ),
     ];
     let samples = [
@@ -166,6 +167,7 @@ fn a_module_is_what_its_records_say_it_is() {
     let module = |outcome: Outcome| match outcome {
         Outcome::Located { module, .. } => module.0,
         Outcome::Unresolved(reason) => panic!("{reason}"),
+        other => panic!("{other:?}"),
     };
     let modules: Vec<Vec<u32>> = got
         .outcomes
@@ -176,7 +178,7 @@ fn a_module_is_what_its_records_say_it_is() {
 }
 
 /// The slow and obvious answer: the last record before `limit` that speaks of `addr`.
-fn naive(records: &[Record], limit: usize, pid: u32, addr: u64) -> String {
+fn naive(records: &[ProcessRecord], limit: usize, pid: u32, addr: u64) -> String {
     let (mut perms, mut later) = (None, false);
     for (place, record) in records.iter().enumerate().take(limit).rev() {
         if record.pid != pid {
@@ -184,16 +186,16 @@ fn naive(records: &[Record], limit: usize, pid: u32, addr: u64) -> String {
         }
         let inside = |range: &AbsRange| range.contains(AbsAddr(addr));
         match &record.change {
-            Change::Mmap(mapping) if inside(&mapping.range) => {
+            ProcessChange::Mmap(mapping) if inside(&mapping.range) => {
                 if !perms.unwrap_or(mapping.perms).is_executable() {
                     return Reason::NotExecutable.to_string();
                 }
                 let offset = addr - mapping.range.start.0 + mapping.offset.0;
                 return format!("{}+{offset:#x}", String::from_utf8_lossy(&mapping.name));
             }
-            Change::Munmap(range) if inside(range) => break,
-            Change::Mprotect(range, now) if inside(range) => perms = perms.or(Some(*now)),
-            Change::Fork { parent } => {
+            ProcessChange::Munmap(range) if inside(range) => break,
+            ProcessChange::Mprotect(range, now) if inside(range) => perms = perms.or(Some(*now)),
+            ProcessChange::Fork { parent } => {
                 // What was protected since still holds; what the parent did too.
                 let inherited = naive(records, place, *parent, addr);
                 return match perms {
@@ -206,10 +208,10 @@ fn naive(records: &[Record], limit: usize, pid: u32, addr: u64) -> String {
                 }
                 .replace("process-gone", "unmapped");
             }
-            Change::Exec => break,
+            ProcessChange::Exec => break,
             // What comes after an exit is another process of the same ID.
-            Change::Exit if later => break,
-            Change::Exit => return Reason::ProcessGone.to_string(),
+            ProcessChange::Exit if later => break,
+            ProcessChange::Exit => return Reason::ProcessGone.to_string(),
             _ => {}
         }
         later = true;
@@ -217,14 +219,14 @@ fn naive(records: &[Record], limit: usize, pid: u32, addr: u64) -> String {
     Reason::Unmapped.to_string()
 }
 
-fn naive_ignoring_perms(records: &[Record], limit: usize, pid: u32, addr: u64) -> String {
-    let open: Vec<Record> = records
+fn naive_ignoring_perms(records: &[ProcessRecord], limit: usize, pid: u32, addr: u64) -> String {
+    let open: Vec<ProcessRecord> = records
         .iter()
         .map(|record| {
             let mut record = record.clone();
             match &mut record.change {
-                Change::Mmap(mapping) => mapping.perms = Perms::EXECUTE,
-                Change::Mprotect(_, perms) => *perms = Perms::EXECUTE,
+                ProcessChange::Mmap(mapping) => mapping.perms = Perms::EXECUTE,
+                ProcessChange::Mprotect(_, perms) => *perms = Perms::EXECUTE,
                 _ => {}
             }
             record
@@ -257,18 +259,18 @@ fn long_traces_agree_with_the_naive_answer() {
                 match below(20) {
                     0..=8 => {
                         let name = ["/a", "/b", "/c"][below(3) as usize];
-                        Change::Mmap(Mapping {
+                        ProcessChange::Mmap(Mmap {
                             perms,
                             ..code(range, below(8) * PAGE, name)
                         })
                     }
-                    9..=12 => Change::Munmap(range),
-                    13..=15 => Change::Mprotect(range, perms),
-                    16..=17 => Change::Fork {
+                    9..=12 => ProcessChange::Munmap(range),
+                    13..=15 => ProcessChange::Mprotect(range, perms),
+                    16..=17 => ProcessChange::Fork {
                         parent: below(4) as u32 + 1,
                     },
-                    18 => Change::Exec,
-                    _ => Change::Exit,
+                    18 => ProcessChange::Exec,
+                    _ => ProcessChange::Exit,
                 },
             ));
             let addrs: Vec<u64> = (0..20).map(|_| below(50 * PAGE)).collect();

@@ -3,8 +3,8 @@
 mod trace;
 
 use backsight_normalize::{
-    AbsAddr, AbsRange, Change, CodeMapping, FileOffset, Mapping, ModuleIdx, Outcome, Reason,
-    Record, Replay, Sample, replay,
+    AbsAddr, AbsRange, CapturedAddrs, CodeMapping, FileOffset, Mmap, ModuleIdx, Outcome,
+    ProcessChange, ProcessRecord, Reason, Replay, replay,
 };
 use backsight_types::trace::KERNEL_PID;
 use backsight_types::{ModuleKind, Perms};
@@ -14,8 +14,8 @@ use trace::{PAGE, at, pages, sample};
 /// Where x86-64 has the kernel's image.
 const TEXT: u64 = 0xffff_ffff_8100_0000;
 
-fn code(start: u64, pages: u64, name: &str) -> Change {
-    Change::Mmap(Mapping {
+fn code(start: u64, pages: u64, name: &str) -> ProcessChange {
+    ProcessChange::Mmap(Mmap {
         range: AbsRange {
             start: AbsAddr(start),
             end: AbsAddr(start + pages * PAGE),
@@ -23,7 +23,7 @@ fn code(start: u64, pages: u64, name: &str) -> Change {
         offset: FileOffset(start),
         perms: Perms::READ | Perms::EXECUTE,
         name: name.into(),
-        ..Mapping::default()
+        ..Mmap::default()
     })
 }
 
@@ -34,7 +34,7 @@ fn kernel_addresses_lie_in_what_the_kernel_has_mapped_by_then() {
         at(0, KERNEL_PID, code(TEXT, 4, "[kernel.kallsyms]")),
         at(0, 1, code(PAGE, 1, "/a")),
         at(20, KERNEL_PID, code(module, 1, "[veth]")),
-        at(40, 1, Change::Exit),
+        at(40, 1, ProcessChange::Exit),
     ];
     let addrs = [TEXT + 0x10, PAGE + 4, module + 8, u64::MAX];
     let samples = [10, 30, 50].map(|time| sample(time, 1, &addrs));
@@ -65,14 +65,14 @@ fn kernel_addresses_lie_in_what_the_kernel_has_mapped_by_then() {
 #[test]
 fn code_is_what_is_mapped_at_the_end_of_a_piece() {
     let mut replay = Replay::new();
-    let data = Change::Mmap(Mapping {
+    let data = ProcessChange::Mmap(Mmap {
         range: pages(8, 9),
         perms: Perms::READ,
         name: b"/data".to_vec(),
-        ..Mapping::default()
+        ..Mmap::default()
     });
     replay.feed(&[at(1, 1, code(2 * PAGE, 2, "/a")), at(2, 1, data)], &[]);
-    replay.feed(&[at(3, 2, Change::Fork { parent: 1 })], &[]);
+    replay.feed(&[at(3, 2, ProcessChange::Fork { parent: 1 })], &[]);
     let code = |pid| replay.code_of(pid).collect::<Vec<_>>();
     let whole = CodeMapping {
         range: pages(2, 4),
@@ -84,17 +84,17 @@ fn code_is_what_is_mapped_at_the_end_of_a_piece() {
     assert_eq!(code(3), []);
 }
 
-fn change() -> impl Strategy<Value = Change> {
+fn change() -> impl Strategy<Value = ProcessChange> {
     let range = (0_u64..20, 1_u64..6).prop_map(|(start, count)| pages(start, start + count));
     prop_oneof![
         6 => (0_u64..20, 1_u64..6, 0_usize..3)
             .prop_map(|(start, pages, name)| code(start * PAGE, pages, ["/a", "/b", "/c"][name])),
         2 => (0_u64..8, 1_u64..3).prop_map(|(start, pages)| code(TEXT + start * PAGE, pages, "[k]")),
-        2 => range.clone().prop_map(Change::Munmap),
-        1 => range.prop_map(|range| Change::Mprotect(range, Perms::READ)),
-        2 => (0_u32..4).prop_map(|parent| Change::Fork { parent }),
-        1 => Just(Change::Exec),
-        1 => Just(Change::Exit),
+        2 => range.clone().prop_map(ProcessChange::Munmap),
+        1 => range.prop_map(|range| ProcessChange::Mprotect(range, Perms::READ)),
+        2 => (0_u32..4).prop_map(|parent| ProcessChange::Fork { parent }),
+        1 => Just(ProcessChange::Exec),
+        1 => Just(ProcessChange::Exit),
     ]
 }
 
@@ -108,11 +108,11 @@ proptest! {
     ) {
         // The last process is the kernel.
         let pid = |pid| if pid == 4 { KERNEL_PID } else { pid };
-        let records: Vec<Record> = (0_u64..)
+        let records: Vec<ProcessRecord> = (0_u64..)
             .zip(changes)
             .map(|(time, (of, change))| at(2 * time, pid(of), change))
             .collect();
-        let samples: Vec<Sample> = (0_u64..)
+        let samples: Vec<CapturedAddrs> = (0_u64..)
             .zip(addrs)
             .take(records.len())
             .map(|(time, (of, addrs))| {

@@ -18,11 +18,7 @@ fn backends() -> Vec<Backend> {
 fn session(child: &Child, backend: Backend, trust: Trust) -> Session {
     Session::open(
         child.pid(),
-        Options {
-            backend,
-            trust,
-            ..Options::default()
-        },
+        Options::default().with_backend(backend).with_trust(trust),
     )
     .unwrap()
 }
@@ -44,6 +40,7 @@ fn shown(session: &Session, outcome: Outcome) -> String {
             path.rsplit('/').next().unwrap_or_default().to_owned()
         }
         Outcome::Unresolved(reason) => reason.to_string(),
+        other => panic!("{other:?}"),
     }
 }
 

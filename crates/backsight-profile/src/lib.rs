@@ -18,7 +18,7 @@
 //! Two samples of one stack, `work` called by `main`:
 //!
 //! ```
-//! use backsight_profile::{Frame, Location, Profile, Sample, ValueType};
+//! use backsight_profile::{ProfileFrame, Location, Profile, Sample, ValueType};
 //!
 //! let mut profile = Profile::default();
 //! let [kind, unit] = ["samples", "count"].map(|text| profile.strings.intern(text));
@@ -26,7 +26,7 @@
 //!
 //! let places = ["main", "work"].map(|name| {
 //!     let function = Some(profile.strings.intern(name));
-//!     let frames = profile.add_frames([Frame { function, ..Frame::default() }]);
+//!     let frames = profile.add_frames([ProfileFrame { function, ..ProfileFrame::default() }]);
 //!     let frames = frames.expect("far fewer than 2^32");
 //!     profile.add_location(Location { frames, ..Location::default() }).expect("as few")
 //! });
@@ -71,8 +71,14 @@ mod strings;
 
 pub use index::{LocationIdx, ProcessIdx, ThreadIdx};
 pub use profile::{
-    Attribute, Frame, FrameRange, Location, Mapping, Process, Profile, Subject, Thread, ValueType,
+    Attribute, FrameRange, Location, Mapping, Process, Profile, ProfileFrame, Subject, Thread,
+    ValueType,
 };
 pub use samples::{Label, LabelValue, Sample, Samples};
 pub use stacks::{StackIdx, Stacks};
 pub use strings::{StrIdx, Strings};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -36,7 +36,7 @@ pub struct Profile {
     /// What stacks are made of.
     pub locations: Vec<Location>,
     /// The frames of all locations.
-    pub frames: Vec<Frame>,
+    pub frames: Vec<ProfileFrame>,
     /// What else is known of modules and locations.
     pub attributes: Vec<Attribute>,
     /// The stacks, each once.
@@ -128,7 +128,8 @@ pub struct Attribute {
     pub label: Label,
 }
 
-/// What an attribute is of.
+/// What an attribute is of. All are to be matched: a writer that passes over one would
+/// lose it in silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
     /// A module.
@@ -148,7 +149,7 @@ pub struct FrameRange {
 
 /// One call level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Frame {
+pub struct ProfileFrame {
     /// The function's name for people.
     pub function: Option<StrIdx>,
     /// Its name for the linker, when it is another one.
@@ -194,7 +195,7 @@ impl Profile {
 
     /// Returns the frames of a location, innermost first; none when it has none.
     #[must_use]
-    pub fn frames_of(&self, location: &Location) -> &[Frame] {
+    pub fn frames_of(&self, location: &Location) -> &[ProfileFrame] {
         let FrameRange { start, len } = location.frames;
         let all = usize::try_from(start)
             .ok()
@@ -215,7 +216,10 @@ impl Profile {
     }
 
     /// Adds the frames of one location, innermost first; `None` when there are 2^32.
-    pub fn add_frames(&mut self, frames: impl IntoIterator<Item = Frame>) -> Option<FrameRange> {
+    pub fn add_frames(
+        &mut self,
+        frames: impl IntoIterator<Item = ProfileFrame>,
+    ) -> Option<FrameRange> {
         let start = u32::try_from(self.frames.len()).ok()?;
         self.frames.extend(frames);
         let end = u32::try_from(self.frames.len()).ok()?;
@@ -226,14 +230,14 @@ impl Profile {
 
 #[cfg(test)]
 mod tests {
-    use super::{Frame, FrameRange, Location, Profile};
+    use super::{FrameRange, Location, Profile, ProfileFrame};
 
     #[test]
     fn frames_that_are_not_there_are_none() {
         let mut profile = Profile::default();
-        let frame = |line| Frame {
+        let frame = |line| ProfileFrame {
             line: Some(line),
-            ..Frame::default()
+            ..ProfileFrame::default()
         };
         profile.add_frames([frame(1)]);
         let frames = profile.add_frames([frame(2), frame(3)]).unwrap();

@@ -31,7 +31,8 @@ pub struct Label {
     pub value: LabelValue,
 }
 
-/// The value of a label.
+/// The value of a label. It has these two forms in every format; a third one would be a
+/// question to each writer, so that all are to be matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LabelValue {
     /// A text.

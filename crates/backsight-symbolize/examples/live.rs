@@ -33,10 +33,7 @@ pub(crate) struct Live {
 impl Live {
     /// Opens a process. `images` hands the files over that normalizing has opened.
     pub(crate) fn open(pid: u32) -> Result<Self, Box<dyn Error>> {
-        let options = backsight_normalize::Options {
-            images: true,
-            ..Default::default()
-        };
+        let options = backsight_normalize::Options::default().with_images(true);
         let symbols = backsight_symbolize::Options {
             // In a container, debug files stand beside the program.
             roots: vec![format!("/proc/{pid}/root").into()],
@@ -78,6 +75,7 @@ impl Live {
                     lookup: *lookup,
                 }),
                 Outcome::Unresolved(reason) => Err(reason),
+                _ => Err(Reason::Unmapped),
             };
             match request {
                 Ok(request) => {
@@ -110,8 +108,8 @@ fn introduce(symbolizer: &Symbolizer, known: &NormalizedModule) -> Result<Module
         },
         (Some(Image::Bytes(bytes)), _) => Source::Bytes(bytes.clone()),
         // Deleted, or not ours to read: its debug file may be here all the same.
-        (None, Some(build_id)) => Source::BuildId(build_id),
-        (None, None) => return Err(module.unreadable.unwrap_or(Reason::Unreadable)),
+        (_, Some(build_id)) => Source::BuildId(build_id),
+        (_, None) => return Err(module.unreadable.unwrap_or(Reason::Unreadable)),
     };
     Ok(symbolizer.add(source, module.build_id, module.segments.clone()))
 }

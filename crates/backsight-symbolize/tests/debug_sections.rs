@@ -62,7 +62,7 @@ fn this_test_itself_answers_the_same_when_packed() {
     fixture.must("strip", &["-o", "code", own]);
     let addrs: Vec<u64> = {
         let bytes = std::fs::read(fixture.path("code")).expect("readable");
-        let segments = backsight_elf::Headers::parse(&*bytes)
+        let segments = backsight_elf::Headers::parse(&bytes)
             .expect("an ELF file")
             .segments;
         let code = segments.as_slice().iter();

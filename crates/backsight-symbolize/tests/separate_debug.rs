@@ -153,7 +153,7 @@ fn the_debug_file_serves_alone_but_not_for_file_offsets() {
     let full = fixture.path("full");
     let (start, _) = symbol(&full, "hidden");
     let bytes = std::fs::read(&full).expect("readable");
-    let segments = backsight_elf::Headers::parse(&*bytes)
+    let segments = backsight_elf::Headers::parse(&bytes)
         .expect("an ELF file")
         .segments;
     let offset = segments

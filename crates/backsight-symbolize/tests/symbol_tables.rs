@@ -257,7 +257,7 @@ fn without_section_headers_the_dynamic_segment_has_the_names() {
                 vec![Some("leaf".to_owned()); 3],
                 "{compiler} {flags:?}"
             );
-            let id = backsight_elf::Headers::parse(&*header)
+            let id = backsight_elf::Headers::parse(&header)
                 .expect("ELF")
                 .build_id;
             assert_eq!(id.map(|id| id.to_string()).as_deref(), Some("abcdef01"));

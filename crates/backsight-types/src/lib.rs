@@ -64,3 +64,8 @@ pub use perms::{ParsePermsError, Perms};
 pub use range::AbsRange;
 pub use reason::{Reason, UnknownReason};
 pub use segments::{Segment, Segments};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

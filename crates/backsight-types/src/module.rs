@@ -1,7 +1,10 @@
 //! Modules: what one host hands to another about the files its addresses lie in.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::addr::{FileOffset, VirtOffset};
 use crate::arch::Arch;
@@ -41,6 +44,7 @@ impl ModuleIdx {
 
 /// Where a module's bytes come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ModuleKind {
     /// A file, or a memfd, which has an inode like a file.
     #[default]
@@ -52,11 +56,31 @@ pub enum ModuleKind {
     Kernel,
 }
 
+impl ModuleKind {
+    /// Returns the name that the formats use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Vdso => "vdso",
+            Self::Kernel => "kernel",
+        }
+    }
+
+    /// Reads such a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::File, Self::Vdso, Self::Kernel];
+        all.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 /// A file's identity across processes, and what is known of its layout.
 ///
 /// Its identity is device, inode and build ID. The path is for show: another
 /// file may stand under it by now, and in another mount namespace surely does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Module {
     /// Where the bytes come from.
     pub kind: ModuleKind,
@@ -83,11 +107,88 @@ pub struct Module {
 }
 
 impl Module {
+    /// Sets where the bytes come from.
+    #[must_use]
+    pub fn with_kind(self, kind: ModuleKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Sets the path.
+    #[must_use]
+    pub fn with_path(self, path: impl Into<Vec<u8>>) -> Self {
+        let path = path.into();
+        Self { path, ..self }
+    }
+
+    /// Sets whether the kernel marked the path.
+    #[must_use]
+    pub fn with_deleted(self, deleted: bool) -> Self {
+        Self { deleted, ..self }
+    }
+
+    /// Sets the device.
+    #[must_use]
+    pub fn with_device(self, device: Device) -> Self {
+        Self { device, ..self }
+    }
+
+    /// Sets the inode number.
+    #[must_use]
+    pub fn with_inode(self, inode: u64) -> Self {
+        Self { inode, ..self }
+    }
+
+    /// Sets the build ID.
+    #[must_use]
+    pub fn with_build_id(self, build_id: impl Into<Option<BuildId>>) -> Self {
+        let build_id = build_id.into();
+        Self { build_id, ..self }
+    }
+
+    /// Sets the `PT_LOAD` headers.
+    #[must_use]
+    pub fn with_segments(self, segments: impl Into<Option<Segments>>) -> Self {
+        let segments = segments.into();
+        Self { segments, ..self }
+    }
+
+    /// Sets the machine.
+    #[must_use]
+    pub fn with_arch(self, arch: impl Into<Option<Arch>>) -> Self {
+        let arch = arch.into();
+        Self { arch, ..self }
+    }
+
+    /// Sets why the file could not be read.
+    #[must_use]
+    pub fn with_unreadable(self, unreadable: impl Into<Option<Reason>>) -> Self {
+        let unreadable = unreadable.into();
+        Self { unreadable, ..self }
+    }
+
+    /// Sets whether nothing but the path proves the file.
+    #[must_use]
+    pub fn with_by_path(self, by_path: bool) -> Self {
+        Self { by_path, ..self }
+    }
+
     /// Returns the virtual offset of a byte of this file; `None` without
     /// segments, or when none of them loads that byte.
     #[must_use]
     pub fn virt_offset_of(&self, offset: FileOffset) -> Option<VirtOffset> {
         self.segments.as_ref()?.virt_offset_of(offset)
+    }
+
+    /// Returns the path as the standard library has it.
+    ///
+    /// ```
+    /// # use backsight_types::Module;
+    /// let module = Module::default().with_path(b"/usr/lib/libc.so.6");
+    /// assert_eq!(module.as_path().file_name(), Some("libc.so.6".as_ref()));
+    /// ```
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.path))
     }
 
     /// Returns the path as text for messages; bytes that are not UTF-8 show as �.

@@ -9,6 +9,7 @@ use crate::reason::Reason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 // Whole words: with a tag of one byte, writing an outcome takes five stores.
 #[repr(u32)]
+#[non_exhaustive]
 pub enum Outcome {
     /// The address lies in executable, file-backed memory (or in the vDSO).
     Located {
@@ -54,6 +55,7 @@ impl InModule {
 
 /// What kind of memory an address lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum AddrKind {
     /// A file's bytes.
     File,

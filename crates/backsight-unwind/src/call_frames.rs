@@ -1,10 +1,12 @@
 //! What a walk needs of a file: its call frame information, and where its code is loaded.
 
+use std::io::{Read, Seek};
+
 use backsight_types::{AbsAddr, AbsRange, FileOffset};
 use gimli::BaseAddresses;
 use object::elf::{FileHeader32, FileHeader64, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
 use object::read::elf::{ElfFile, FileHeader, ProgramHeader};
-use object::{Architecture, LittleEndian, Object, ObjectSection, ReadRef};
+use object::{Architecture, LittleEndian, Object, ObjectSection, ReadCache, ReadRef};
 
 use crate::fde_index::{SearchTable, eh_frame_of};
 use crate::frame_section::FrameSection;
@@ -37,7 +39,17 @@ type Elf<'d, H, R> = ElfFile<'d, H, R>;
 impl CallFrames {
     /// Reads `.eh_frame` and `.debug_frame`, as far as they are there; `None` for what is
     /// no ELF file of a machine whose stacks can be walked.
-    pub fn read<'d>(data: impl ReadRef<'d>) -> Option<Self> {
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        Self::of(bytes)
+    }
+
+    /// Does as [`CallFrames::parse`] with an open file, of which it reads what it needs.
+    pub fn read(file: impl Read + Seek) -> Option<Self> {
+        Self::of(&ReadCache::new(file))
+    }
+
+    fn of<'d>(data: impl ReadRef<'d>) -> Option<Self> {
         let of_64_bits = Self::read_as::<FileHeader64<LittleEndian>>(data);
         of_64_bits.or_else(|| Self::read_as::<FileHeader32<LittleEndian>>(data))
     }
@@ -67,7 +79,9 @@ impl CallFrames {
 
     /// Takes `.debug_frame` of the file's debug file, which has what `strip` took away.
     /// Returns whether there is one, for the same machine.
-    pub fn add_debug_file<'d>(&mut self, data: impl ReadRef<'d>) -> bool {
+    pub fn add_debug_file(&mut self, file: impl Read + Seek) -> bool {
+        let cache = ReadCache::new(file);
+        let data = &cache;
         let of_64_bits = Elf::<FileHeader64<LittleEndian>, _>::parse(data).ok();
         let of_64_bits = of_64_bits.and_then(|elf| self.debug_frame_in(&elf));
         let found = of_64_bits.or_else(|| {

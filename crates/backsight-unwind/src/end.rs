@@ -3,7 +3,7 @@
 /// Why a stack has no more frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum End {
+pub enum WalkEnd {
     /// The frame has no caller: it is a thread's first.
     Outermost,
     /// The caller stands in memory that was not recorded.

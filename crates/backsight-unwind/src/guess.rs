@@ -7,7 +7,7 @@
 //! leads into executable memory, and up the stack.
 
 use crate::code_map::CodeMap;
-use crate::end::End;
+use crate::end::WalkEnd;
 use crate::machine::Machine;
 use crate::registers::Registers;
 
@@ -30,7 +30,7 @@ pub(crate) fn caller(
     code: &CodeMap,
     mask: u64,
     word: &mut dyn FnMut(u64) -> Option<u64>,
-) -> Result<Registers, End> {
+) -> Result<Registers, WalkEnd> {
     let mut by_frame = || by_frame_pointer(machine, registers, code, mask, word);
     if !is_exact {
         return by_frame();
@@ -52,28 +52,32 @@ fn by_frame_pointer(
     code: &CodeMap,
     mask: u64,
     word: &mut dyn FnMut(u64) -> Option<u64>,
-) -> Result<Registers, End> {
-    let fp = registers.get(machine.frame_pointer()).ok_or(End::NoRule)?;
+) -> Result<Registers, WalkEnd> {
+    let fp = registers
+        .get(machine.frame_pointer())
+        .ok_or(WalkEnd::NoRule)?;
     if fp == 0 {
-        return Err(End::Outermost);
+        return Err(WalkEnd::Outermost);
     }
-    let sp = registers.get(machine.stack_pointer()).ok_or(End::NoRule)?;
+    let sp = registers
+        .get(machine.stack_pointer())
+        .ok_or(WalkEnd::NoRule)?;
     let word_size = u64::from(machine.word_size());
     let above = fp.checked_add(word_size);
     let behind = above.and_then(|above| above.checked_add(word_size));
     let (Some(above), Some(behind)) = (above, behind) else {
-        return Err(End::NotCode);
+        return Err(WalkEnd::NotCode);
     };
     if fp < sp || !fp.is_multiple_of(word_size) {
-        return Err(End::NotCode);
+        return Err(WalkEnd::NotCode);
     }
-    let pc = word(above).ok_or(End::NotRecorded)? & mask;
-    let next = word(fp).ok_or(End::NotRecorded)?;
+    let pc = word(above).ok_or(WalkEnd::NotRecorded)? & mask;
+    let next = word(fp).ok_or(WalkEnd::NotRecorded)?;
     if pc == 0 {
-        return Err(End::Outermost);
+        return Err(WalkEnd::Outermost);
     }
     if !code.may_return_to(pc) {
-        return Err(End::NotCode);
+        return Err(WalkEnd::NotCode);
     }
     let mut caller = *registers;
     caller.keep_only(|register| machine.is_kept_by_calls(register));

@@ -12,7 +12,7 @@
 //! - **Every number is taken for hostile.** An expression of the CFI may not jump
 //!   backwards, so it ends; what a walk may evaluate, how many frames a stack may have and
 //!   how long the description of one function may be is bounded. What passes a bound ends
-//!   the stack, and [`End`] says so.
+//!   the stack, and [`WalkEnd`] says so.
 //! - **No frame is invented.** A guessed frame that does not lie in executable memory is
 //!   none, and nothing comes behind it.
 //! - **Return addresses come as code addresses**: on AArch64 without the bits that sign
@@ -50,8 +50,13 @@ mod walker;
 
 pub use call_frames::CallFrames;
 pub use code_map::{CodeMap, MappedCode};
-pub use end::End;
+pub use end::WalkEnd;
 pub use file_idx::FileIdx;
 pub use machine::Machine;
 pub use registers::Registers;
-pub use walker::{Frame, Walker};
+pub use walker::{WalkedFrame, Walker};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

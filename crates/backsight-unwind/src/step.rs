@@ -1,6 +1,6 @@
 //! From one frame to its caller's, by a row of the CFI.
 
-use crate::end::End;
+use crate::end::WalkEnd;
 use crate::expression::{Bytes, evaluate};
 use crate::machine::Machine;
 use crate::registers::Registers;
@@ -22,18 +22,22 @@ pub(crate) struct Step<'a> {
 
 impl Step<'_> {
     /// Returns the caller's registers.
-    pub(crate) fn by_row(&mut self, row: &Row, registers: &Registers) -> Result<Registers, End> {
+    pub(crate) fn by_row(
+        &mut self,
+        row: &Row,
+        registers: &Registers,
+    ) -> Result<Registers, WalkEnd> {
         let machine = self.machine;
         let cfa = match row.cfa {
             Cfa::Register { register, offset } => {
-                let base = registers.get(register).ok_or(End::NoRule)?;
-                base.checked_add_signed(offset).ok_or(End::NoRule)?
+                let base = registers.get(register).ok_or(WalkEnd::NoRule)?;
+                base.checked_add_signed(offset).ok_or(WalkEnd::NoRule)?
             }
             Cfa::Expression(place) => self.value_of(row, place, None, registers)?,
         };
         let sp = registers.get(machine.stack_pointer());
         if !row.is_signal && sp.is_some_and(|sp| cfa < sp || (cfa == sp && !self.is_exact)) {
-            return Err(End::NoProgress);
+            return Err(WalkEnd::NoProgress);
         }
         let mut caller = *registers;
         caller.keep_only(|register| machine.is_kept_by_calls(register));
@@ -52,15 +56,20 @@ impl Step<'_> {
         Ok(caller)
     }
 
-    fn return_address(&mut self, row: &Row, cfa: u64, registers: &Registers) -> Result<u64, End> {
+    fn return_address(
+        &mut self,
+        row: &Row,
+        cfa: u64,
+        registers: &Registers,
+    ) -> Result<u64, WalkEnd> {
         let column = row.return_address;
         let saved = row.saved(column);
         match (self.machine, saved) {
             (_, Some(Saved::Undefined))
-            | (Machine::X86_64 | Machine::X86, None | Some(Saved::Same)) => Err(End::Outermost),
+            | (Machine::X86_64 | Machine::X86, None | Some(Saved::Same)) => Err(WalkEnd::Outermost),
             // Who has made a call has another return address in the register by now.
-            (Machine::Aarch64, None | Some(Saved::Same)) if !self.is_exact => Err(End::NoRule),
-            (Machine::Aarch64, None) => registers.get(column).ok_or(End::NoRule),
+            (Machine::Aarch64, None | Some(Saved::Same)) if !self.is_exact => Err(WalkEnd::NoRule),
+            (Machine::Aarch64, None) => registers.get(column).ok_or(WalkEnd::NoRule),
             (_, Some(saved)) => self.value(row, column, saved, cfa, registers),
         }
     }
@@ -72,12 +81,12 @@ impl Step<'_> {
         saved: Saved,
         cfa: u64,
         registers: &Registers,
-    ) -> Result<u64, End> {
-        let near_cfa = |offset| cfa.checked_add_signed(offset).ok_or(End::NoRule);
+    ) -> Result<u64, WalkEnd> {
+        let near_cfa = |offset| cfa.checked_add_signed(offset).ok_or(WalkEnd::NoRule);
         match saved {
-            Saved::Undefined => Err(End::NoRule),
-            Saved::Same => registers.get(register).ok_or(End::NoRule),
-            Saved::Register(other) => registers.get(other).ok_or(End::NoRule),
+            Saved::Undefined => Err(WalkEnd::NoRule),
+            Saved::Same => registers.get(register).ok_or(WalkEnd::NoRule),
+            Saved::Register(other) => registers.get(other).ok_or(WalkEnd::NoRule),
             Saved::Is(offset) => near_cfa(offset),
             Saved::At(offset) => {
                 let at = near_cfa(offset)?;
@@ -85,13 +94,13 @@ impl Step<'_> {
                 // the stack pointer is in the register again, and was not recorded.
                 let sp = registers.get(self.machine.stack_pointer());
                 if self.is_exact && register != row.return_address && sp.is_some_and(|sp| at < sp) {
-                    return registers.get(register).ok_or(End::NoRule);
+                    return registers.get(register).ok_or(WalkEnd::NoRule);
                 }
-                (self.word)(at).ok_or(End::NotRecorded)
+                (self.word)(at).ok_or(WalkEnd::NotRecorded)
             }
             Saved::AtExpression(place) => {
                 let at = self.value_of(row, place, Some(cfa), registers)?;
-                (self.word)(at).ok_or(End::NotRecorded)
+                (self.word)(at).ok_or(WalkEnd::NotRecorded)
             }
             Saved::IsExpression(place) => self.value_of(row, place, Some(cfa), registers),
         }
@@ -103,10 +112,10 @@ impl Step<'_> {
         place: Place,
         first: Option<u64>,
         registers: &Registers,
-    ) -> Result<u64, End> {
-        *self.fuel = self.fuel.checked_sub(place.len).ok_or(End::Limit)?;
-        let bytes = self.section.get(place.start..).ok_or(End::NoRule)?;
-        let bytes = bytes.get(..place.len).ok_or(End::NoRule)?;
+    ) -> Result<u64, WalkEnd> {
+        *self.fuel = self.fuel.checked_sub(place.len).ok_or(WalkEnd::Limit)?;
+        let bytes = self.section.get(place.start..).ok_or(WalkEnd::NoRule)?;
+        let bytes = bytes.get(..place.len).ok_or(WalkEnd::NoRule)?;
         let expression = Bytes::new(bytes, gimli::LittleEndian);
         let column = row.return_address;
         evaluate(
@@ -117,6 +126,6 @@ impl Step<'_> {
             column,
             self.word,
         )
-        .ok_or(End::NoRule)
+        .ok_or(WalkEnd::NoRule)
     }
 }

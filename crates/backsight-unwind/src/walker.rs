@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use crate::call_frames::CallFrames;
 use crate::code_map::CodeMap;
-use crate::end::End;
+use crate::end::WalkEnd;
 use crate::file_idx::FileIdx;
 use crate::guess::{self, Likely};
 use crate::machine::Machine;
@@ -27,7 +27,8 @@ const MAX_ROWS: usize = 1 << 15;
 
 /// One frame of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
+#[non_exhaustive]
+pub struct WalkedFrame {
     /// Where its code stands, or where a call returns to in it.
     pub addr: AbsAddr,
     /// Which of both.
@@ -83,8 +84,8 @@ impl Walker {
         code: &CodeMap,
         registers: Registers,
         word: &mut dyn FnMut(u64) -> Option<u64>,
-        mut found: impl FnMut(Frame),
-    ) -> End {
+        mut found: impl FnMut(WalkedFrame),
+    ) -> WalkEnd {
         let mask = address_mask(machine, code, &registers);
         let mut registers = registers;
         registers.pc &= mask;
@@ -101,7 +102,7 @@ impl Walker {
             });
             // The kernel lets handlers return to where nothing was called.
             let is_signal = row.is_some_and(|(_, row)| self.is_signal(row));
-            found(Frame {
+            found(WalkedFrame {
                 addr: AbsAddr(registers.pc),
                 lookup: match is_exact || is_signal {
                     true => Lookup::Exact,
@@ -111,7 +112,7 @@ impl Walker {
             });
             // Behind the first frame, what is not code has no caller.
             if piece.is_none() && !is_exact {
-                return End::NotCode;
+                return WalkEnd::NotCode;
             }
             let next = match row {
                 Some((file, row)) => {
@@ -134,7 +135,7 @@ impl Walker {
             };
             caller.pc &= mask;
             if caller.pc == 0 {
-                return End::Outermost;
+                return WalkEnd::Outermost;
             }
             // A true rule that is applied to guessed registers leads anywhere.
             let is_code = match is_interrupted {
@@ -142,12 +143,12 @@ impl Walker {
                 false => code.may_return_to(caller.pc),
             };
             if is_guessed && !is_code {
-                return End::NotCode;
+                return WalkEnd::NotCode;
             }
             registers = caller;
             is_exact = is_interrupted;
         }
-        End::Limit
+        WalkEnd::Limit
     }
 
     #[expect(clippy::too_many_arguments, reason = "the state of a walk")]
@@ -160,14 +161,14 @@ impl Walker {
         is_exact: bool,
         fuel: &mut usize,
         word: &mut dyn FnMut(u64) -> Option<u64>,
-    ) -> Result<(Registers, bool), End> {
-        let row = self.rows.get(row).ok_or(End::NoRule)?;
+    ) -> Result<(Registers, bool), WalkEnd> {
+        let row = self.rows.get(row).ok_or(WalkEnd::NoRule)?;
         let section = self
             .file(file)
             .and_then(|file| file.sections.get(row.section));
         let mut step = Step {
             machine,
-            section: section.ok_or(End::NoRule)?.bytes(),
+            section: section.ok_or(WalkEnd::NoRule)?.bytes(),
             is_exact,
             fuel,
             word,

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use backsight_types::{AbsAddr, AbsRange, FileOffset, Lookup};
-use backsight_unwind::{CallFrames, CodeMap, End, Frame, Machine, MappedCode, Registers, Walker};
+use backsight_unwind::{
+    CallFrames, CodeMap, Machine, MappedCode, Registers, WalkEnd, WalkedFrame, Walker,
+};
 use object::{Object, ObjectSymbol};
 use testkit::skip;
 use testkit::tools::tool;
@@ -66,7 +68,7 @@ fn signed_return_addresses_are_code_addresses() {
     let dir = tempfile::tempdir().unwrap();
     let program = compile(&dir);
     let image = std::fs::read(&program).unwrap();
-    let file = CallFrames::read(&*image).expect("call frames");
+    let file = CallFrames::parse(&image).expect("call frames");
     assert_eq!(file.machine(), Machine::Aarch64);
     let elf = object::File::parse(&*image).unwrap();
     let start = |name: &str| elf.symbol_by_name(name).expect("a function").address();
@@ -124,7 +126,7 @@ fn signed_return_addresses_are_code_addresses() {
             registers.set(31, Some(sp));
             registers.set(29, Some(fp));
             let mut word = |addr| stack.iter().find(|(at, _)| *at == addr).map(|it| it.1);
-            let mut frames: Vec<Frame> = Vec::new();
+            let mut frames: Vec<WalkedFrame> = Vec::new();
             let end = walker.walk(Machine::Aarch64, &code, registers, &mut word, |frame| {
                 frames.push(frame);
             });
@@ -132,7 +134,7 @@ fn signed_return_addresses_are_code_addresses() {
         };
         let want = |first: &[u64], others: &[u64]| [first, others].concat();
         let callers = [call_of_middle, call_of_outer];
-        let places = |frames: &[Frame]| frames.iter().map(|it| it.addr.0).collect::<Vec<_>>();
+        let places = |frames: &[WalkedFrame]| frames.iter().map(|it| it.addr.0).collect::<Vec<_>>();
         // In leaf: its return address is in x30, signed by its first instruction or not yet.
         for (pc, lr) in [
             (start("leaf"), after_call),
@@ -140,7 +142,7 @@ fn signed_return_addresses_are_code_addresses() {
         ] {
             let (frames, end) = walk(&mut walker, pc, lr, sp, sp);
             let expected = want(&[pc, after_call], &callers);
-            assert_eq!((places(&frames), end), (expected, End::Outermost));
+            assert_eq!((places(&frames), end), (expected, WalkEnd::Outermost));
             assert_eq!(frames[0].lookup, Lookup::Exact);
             assert!(frames[1..].iter().all(|it| it.lookup == Lookup::Return));
             assert!(frames.iter().all(|it| !it.is_guessed));
@@ -149,15 +151,15 @@ fn signed_return_addresses_are_code_addresses() {
         let first = middle[0].0;
         let (frames, end) = walk(&mut walker, first, call_of_middle, above, above);
         let expected = want(&[first], &callers);
-        assert_eq!((places(&frames), end), (expected, End::Outermost));
+        assert_eq!((places(&frames), end), (expected, WalkEnd::Outermost));
         let (frames, end) = walk(&mut walker, after_call, 0, sp, sp);
         let expected = want(&[after_call], &callers);
-        assert_eq!((places(&frames), end), (expected, End::Outermost));
+        assert_eq!((places(&frames), end), (expected, WalkEnd::Outermost));
         // The stack was cut above middle's frame.
         let (frames, end) = walk(&mut walker, call_of_middle, 0, sp - 64, sp - 64);
         assert_eq!(
             (places(&frames), end),
-            (vec![call_of_middle], End::NotRecorded)
+            (vec![call_of_middle], WalkEnd::NotRecorded)
         );
     }
 }

@@ -63,7 +63,7 @@ fn shape() -> Option<Shape> {
 
 /// Walks from every fourth address of the code, and returns how many frames there were.
 fn walk(image: &[u8], text: &std::ops::Range<u64>, numbers: &mut Numbers) -> usize {
-    let Some(file) = CallFrames::read(image) else {
+    let Some(file) = CallFrames::parse(image) else {
         return 0;
     };
     let machine = file.machine();

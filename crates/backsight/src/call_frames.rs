@@ -2,7 +2,6 @@
 
 use backsight_types::{Module, ModuleKind};
 use backsight_unwind::CallFrames;
-use object::ReadCache;
 
 use crate::find::ModuleFiles;
 
@@ -12,17 +11,17 @@ use crate::find::ModuleFiles;
 pub fn call_frames(module: &Module, files: &ModuleFiles) -> Option<CallFrames> {
     if module.kind == ModuleKind::Vdso {
         let image = files.host().vdso_with(module.build_id?)?;
-        return CallFrames::read(&image[..]);
+        return CallFrames::parse(&image);
     }
     // Without segments nothing proved that this is the file.
     module.segments.as_ref()?;
     let file = files.open(module).ok()?;
-    let mut frames = CallFrames::read(&ReadCache::new(&file))?;
+    let mut frames = CallFrames::read(&file)?;
     // `strip` takes away `.debug_frame`, and leaves the `.eh_frame` of a few functions.
     if !frames.has_debug_frame()
         && let Some(debug_file) = files.open_debug_file(&file, module)
     {
-        frames.add_debug_file(&ReadCache::new(debug_file));
+        frames.add_debug_file(debug_file);
     }
     Some(frames)
 }

@@ -88,6 +88,8 @@ impl ModuleFiles {
             ModuleKind::File => self.file_of(module),
             ModuleKind::Vdso => self.vdso_of(module),
             ModuleKind::Kernel => Err(Reason::Kernel),
+            // Nothing says where its bytes are.
+            _ => Err(Reason::Unreadable),
         };
         match found {
             Ok((source, by_path_alone)) => Known {

@@ -5,7 +5,6 @@ use std::os::unix::fs::FileExt;
 
 use backsight_elf::Headers;
 use backsight_symbolize::{Limits, unpacked_file};
-use object::ReadCache;
 
 /// Why a file has no ELF headers that can be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -25,8 +24,7 @@ pub enum HeadersError {
 /// # Errors
 /// When it is no ELF file, or a damaged one.
 pub fn headers(file: &File) -> Result<Headers, HeadersError> {
-    let cache = ReadCache::new(file);
-    match Headers::parse(&cache) {
+    match Headers::read(file) {
         Err(error @ backsight_elf::Error::NotElf) => match unpacked(file) {
             Some(bytes) => Ok(Headers::parse(bytes?.as_slice())?),
             None => Err(error.into()),

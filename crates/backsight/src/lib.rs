@@ -65,8 +65,8 @@ pub use backsight_types as types;
 
 pub use call_frames::call_frames;
 pub use capture::{
-    Ends, Finished, NotWalked, PerfData, Recording, RecordingError, RecordingOptions, Unproven,
-    is_called, recording_files,
+    Ends, Finished, NotWalked, PerfData, ProfileBuilder, Recording, RecordingError,
+    RecordingOptions, Unproven, is_called, recording_files,
 };
 pub use find::ModuleFiles;
 pub use headers::{HeadersError, headers};
@@ -74,4 +74,9 @@ pub use host::Host;
 pub use live::{Live, LiveError, LiveOptions};
 pub use lookup::{Found, Known, Lookups};
 pub use profile_symbolizer::{LookedUp, ProfileSymbolizer};
-pub use threads::Thread;
+pub use threads::LiveThread;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

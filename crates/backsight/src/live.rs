@@ -4,13 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use backsight_formats::ndjson::Address;
+use backsight_formats::ndjson::AddressLine;
 use backsight_normalize::{Backend, Image, NormalizedModule, Session};
 use backsight_symbolize::{Source, Symbolizer};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 
 use crate::lookup::{Known, Lookups};
-use crate::threads::{self, Failure, Thread};
+use crate::threads::{self, Failure, LiveThread};
 
 /// Why a process cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -158,7 +158,7 @@ impl Live {
     pub fn stack(
         &mut self,
         addrs: &[AbsAddr],
-        mut write: impl FnMut(&Address<'_>, Option<&Module>),
+        mut write: impl FnMut(&AddressLine<'_>, Option<&Module>),
     ) -> Result<(), LiveError> {
         let lookups = std::iter::once(Lookup::Exact).chain(std::iter::repeat(Lookup::Return));
         let begun = self.begin(addrs.iter().copied().zip(lookups))?;
@@ -184,10 +184,10 @@ impl Live {
         for ((addr, lookup), outcome) in addrs.into_iter().zip(lookups).zip(&self.outcomes) {
             let module = match outcome {
                 Outcome::Located { module, .. } => self.session.modules().get(module.as_usize()),
-                Outcome::Unresolved(_) => None,
+                _ => None,
             };
             let module = module.map(|known| &known.module);
-            let answer = Address::normalized(addr, lookup, *outcome, module);
+            let answer = AddressLine::normalized(addr, lookup, *outcome, module);
             let known = answer.module;
             let known = known.and_then(|index| self.known.get(index.as_usize()));
             batch.push(answer, known.copied());
@@ -214,7 +214,7 @@ impl Live {
     ///
     /// # Errors
     /// When the process is gone, or this one may not see where its threads stand.
-    pub fn threads(&self) -> Result<Vec<Thread>, LiveError> {
+    pub fn threads(&self) -> Result<Vec<LiveThread>, LiveError> {
         let proc_root = self.proc_root.as_deref();
         let pid = self.pid;
         let threads = threads::of_process(proc_root.unwrap_or(Path::new("/proc")), pid);
@@ -225,7 +225,7 @@ impl Live {
     }
 
     /// Returns the module that an answer names.
-    pub fn module_of(&self, answer: &Address<'_>) -> Option<&Module> {
+    pub fn module_of(&self, answer: &AddressLine<'_>) -> Option<&Module> {
         let known = self.session.modules().get(answer.module?.as_usize());
         known.map(|known| &known.module)
     }
@@ -242,11 +242,9 @@ impl Live {
 }
 
 fn of_session(proc_root: Option<PathBuf>) -> backsight_normalize::Options {
-    backsight_normalize::Options {
-        images: true,
-        proc_root,
-        ..backsight_normalize::Options::default()
-    }
+    backsight_normalize::Options::default()
+        .with_images(true)
+        .with_proc_root(proc_root)
 }
 
 /// Returns the root directory of a process. One that may not be entered holds no

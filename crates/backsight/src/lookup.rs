@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use backsight_formats::ndjson::{Address, Frame};
+use backsight_formats::ndjson::{AddressLine, JsonFrame};
 use backsight_symbolize::{Frames, ModuleId, Place, Request, Source, Symbolizer};
 use backsight_types::{Module, ModuleKind, Reason};
 
@@ -26,9 +26,9 @@ impl Known {
         Self {
             id: Some(symbolizer.add(source, module.build_id, segments)),
             otherwise: match module.kind {
-                ModuleKind::File => Reason::NoSymbols,
                 ModuleKind::Vdso => Reason::VdsoNoSymbols,
                 ModuleKind::Kernel => Reason::Kernel,
+                _ => Reason::NoSymbols,
             },
             by_path_alone: false,
         }
@@ -49,10 +49,10 @@ impl Known {
 
 /// Answers that are looked up together.
 ///
-/// An answer is an [`Address`] as normalization began it, of a process or of a capture.
+/// An answer is an [`AddressLine`] as normalization began it, of a process or of a capture.
 #[derive(Debug, Default)]
 pub struct Lookups<'a> {
-    answers: Vec<Address<'a>>,
+    answers: Vec<AddressLine<'a>>,
     requests: Vec<Request>,
     /// For each request: the answer it belongs to, and what to say otherwise.
     asked: Vec<(usize, Reason)>,
@@ -62,7 +62,7 @@ impl<'a> Lookups<'a> {
     /// Takes an answer that normalization began. `known` is the module it names. Frames
     /// that it has already stay: whoever caught it may have known more than this host,
     /// of its kernel above all.
-    pub fn push(&mut self, mut answer: Address<'a>, known: Option<Known>) {
+    pub fn push(&mut self, mut answer: AddressLine<'a>, known: Option<Known>) {
         let place = match (answer.virtual_offset, answer.file_offset) {
             _ if !answer.frames.is_empty() => None,
             (Some(virt), _) => Some(Place::Virt(virt)),
@@ -118,7 +118,10 @@ impl Found<'_> {
     ///
     /// # Errors
     /// The first of `write`.
-    pub fn each<E>(self, mut write: impl FnMut(&Address<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub fn each<E>(
+        self,
+        mut write: impl FnMut(&AddressLine<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let Lookups { answers, asked, .. } = self.lookups;
         let mut found = asked.iter().zip(&self.frames).peekable();
         for (place, mut answer) in answers.into_iter().enumerate() {
@@ -139,10 +142,10 @@ impl Found<'_> {
     }
 }
 
-fn shown(frames: &Frames) -> Vec<Frame<'_>> {
+fn shown(frames: &Frames) -> Vec<JsonFrame<'_>> {
     frames
         .iter()
-        .map(|frame| Frame {
+        .map(|frame| JsonFrame {
             function: text(&frame.function),
             linkage_name: text(&frame.linkage_name)
                 .filter(|name| frame.function.as_deref() != Some(name)),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use backsight_profile::{Frame, FrameRange, Location, Profile, Strings};
+use backsight_profile::{FrameRange, Location, Profile, ProfileFrame, Strings};
 use backsight_symbolize::{
     Answers, FrameRef, ModuleId, Oversized, Place, Request, Stack, Symbolizer,
 };
@@ -172,13 +172,13 @@ fn fill(profile: &mut Profile, stack: Stack<'_>) -> (FrameRange, Option<Reason>)
     (range.unwrap_or_default(), reason)
 }
 
-fn shown(strings: &mut Strings, frame: FrameRef<'_>) -> Frame {
+fn shown(strings: &mut Strings, frame: FrameRef<'_>) -> ProfileFrame {
     let linkage = frame.linkage_name();
     let linkage = linkage
         .as_deref()
         .filter(|name| frame.function != Some(name));
     let mut name = |text: Option<&str>| text.map(|text| strings.intern(text));
-    Frame {
+    ProfileFrame {
         function: name(frame.function),
         linkage_name: name(linkage),
         file: name(frame.file),

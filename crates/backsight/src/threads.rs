@@ -19,7 +19,7 @@ use nix::errno::Errno;
 /// One thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Thread {
+pub struct LiveThread {
     /// Its ID, as this `/proc` has it.
     pub tid: u32,
     /// Its name, as the process chose it: any bytes.
@@ -39,7 +39,7 @@ pub(crate) enum Failure {
 
 /// Returns the threads of a process, in the order of their IDs. Those that end
 /// meanwhile are left out.
-pub(crate) fn of_process(proc_root: &Path, pid: u32) -> Result<Vec<Thread>, Failure> {
+pub(crate) fn of_process(proc_root: &Path, pid: u32) -> Result<Vec<LiveThread>, Failure> {
     let tasks = proc_root.join(format!("{pid}/task"));
     let entries = fs::read_dir(&tasks).map_err(|error| failed(tasks, error))?;
     let mut threads = Vec::new();
@@ -58,7 +58,7 @@ pub(crate) fn of_process(proc_root: &Path, pid: u32) -> Result<Vec<Thread>, Fail
             Err(error) => return Err(failed(path, error)),
         };
         let name = fs::read(entry.path().join("comm")).unwrap_or_default();
-        threads.push(Thread {
+        threads.push(LiveThread {
             tid,
             name: name.trim_ascii_end().to_owned(),
             pc: program_counter(&state),

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 const END: u64 = 0x40_4000;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some(file) = CallFrames::read(bytes) else {
+    let Some(file) = CallFrames::parse(bytes) else {
         return;
     };
     let machine = file.machine();

@@ -5,7 +5,7 @@ use backsight_formats::pprof::{self, Limits};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let limits = Limits { memory: 64 << 20 };
+    let limits = Limits::default().with_memory(64 << 20);
     let Ok((profile, _)) = pprof::read(bytes, &limits) else {
         return;
     };

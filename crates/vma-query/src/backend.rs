@@ -12,6 +12,7 @@ use crate::query::Query;
 
 /// How VMAs are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Backend {
     /// The ioctl, or the text where the kernel does not answer it.
     #[default]

@@ -218,3 +218,8 @@ pub use query::{Filter, Query};
 pub use snapshot::{NamedVma, Snapshot};
 pub use vma::Vma;
 pub use walk::Vmas;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

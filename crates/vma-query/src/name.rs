@@ -1,6 +1,9 @@
 //! What a VMA is called: raw bytes, and what they mean.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Enough for nearly every path; the kernel allocates as much for each question.
 const USUAL_ROOM: usize = 512;
@@ -133,6 +136,23 @@ pub enum VmaName<'a> {
 }
 
 impl<'a> VmaName<'a> {
+    /// Returns the path of the mapped file, seen from the process's root.
+    ///
+    /// ```
+    /// use vma_query::VmaName;
+    ///
+    /// let name = VmaName::new(b"/usr/bin/cat (deleted)");
+    /// assert_eq!(name.as_path(), Some("/usr/bin/cat".as_ref()));
+    /// assert_eq!(VmaName::new(b"[heap]").as_path(), None);
+    /// ```
+    #[must_use]
+    pub fn as_path(&self) -> Option<&'a Path> {
+        match self {
+            Self::Path { path, .. } => Some(Path::new(OsStr::from_bytes(path))),
+            _ => None,
+        }
+    }
+
     /// Reads the raw bytes of a name.
     #[must_use]
     pub fn new(raw: &'a [u8]) -> Self {

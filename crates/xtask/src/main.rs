@@ -3,6 +3,8 @@
 //! ```text
 //! tidy [--floors]               the invariants that a scan of the text can hold; or on
 //!                               how many floors the files of each crate stand
+//! features                      each shipped crate builds with each feature alone
+//! surface [--check]             the public items of each library, in docs/surface/
 //! fixtures [rebuild]            each fixture is what its hash says
 //! old-kernel ERRNO|all [ARGS]   the suite on a kernel that refuses PROCMAP_QUERY;
 //!                               ARGS go to cargo test
@@ -14,18 +16,21 @@
 //! exports [--dir DIR]           exported functions of stripped libraries have names
 //! ```
 //!
-//! The first two also run as tests of this crate.
+//! `tidy` and `fixtures` also run as tests of this crate.
 
 #![forbid(unsafe_code)]
 
 mod debian;
 mod differential;
+mod features;
 mod fixtures;
 mod kernels;
 mod libtest;
 mod old_kernel;
 mod root;
+mod shipped;
 mod stop;
+mod surface;
 mod tidy;
 mod workloads;
 
@@ -33,7 +38,8 @@ use std::process::ExitCode;
 
 use root::root;
 
-const USAGE: &str = "usage: cargo xtask tidy [--floors] | fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
+const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | surface [--check] | \
+     fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
      kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…] | \
      differential [--dir DIR] [NAME…|FILE…] | exports [--dir DIR]";
 
@@ -43,6 +49,9 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["tidy"] => tidy::run(),
         ["tidy", "--floors"] => tidy::floors(),
+        ["features"] => features::run(),
+        ["surface"] => return surface::run(false),
+        ["surface", "--check"] => return surface::run(true),
         ["fixtures"] => fixtures::verify(&root().join("fixtures")),
         ["fixtures", "rebuild"] => fixtures::rebuild(&root().join("fixtures")),
         ["old-kernel", errno, args @ ..] => old_kernel::run(errno, args),

@@ -224,6 +224,7 @@ impl Text {
                         Ok(module.path_lossy().into_owned())
                     }
                     Outcome::Unresolved(reason) => Err(*reason),
+                    other => panic!("{other:?}"),
                 };
                 if path(outcome) != wanted(line.map(|(_, rest)| rest.as_str())) {
                     return Err(format!("{addr:#x}: {outcome:?}, but it is {line:?}"));

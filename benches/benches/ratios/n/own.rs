@@ -1,7 +1,7 @@
 //! The benchmark of the kernel patch series, and of blazesym: three addresses in
 //! libc and two of this program.
 
-use backsight_normalize::{Backend, BuildIds, Options};
+use backsight_normalize::{Backend, BuildIds};
 use benches::race::{self, Race, Role, Sizes};
 
 use crate::floor::Floor;
@@ -76,10 +76,9 @@ fn n1_race(rounds: u32, know: Know) -> Result<race::Outcome, String> {
     // The text has no build IDs, so the files are read for them.
     let by_text = match know {
         Know::Names => ours::options(Backend::Text, know),
-        Know::BuildIds | Know::All => Options {
-            build_ids: BuildIds::File,
-            ..ours::options(Backend::Text, Know::Names)
-        },
+        Know::BuildIds | Know::All => {
+            ours::options(Backend::Text, Know::Names).with_build_ids(BuildIds::File)
+        }
     };
     for options in [&by_ioctl, &with_offsets, &by_text] {
         let places = ours::places(&mut ours::open(ME, options), addrs);

@@ -94,9 +94,7 @@ fn read(
 ) -> Result<Profile> {
     let path = malformed.path;
     let summed = how.summed;
-    let limits = pprof::Limits {
-        memory: how.max_memory,
-    };
+    let limits = pprof::Limits::default().with_memory(how.max_memory);
     let mut profile = match format {
         Input::Ndjson => records(opened.unpacked(), summed, malformed, &mut drain)?,
         Input::Folded => {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use backsight_formats::flaws::Flaws;
 use backsight_formats::folded::{self, Lead};
-use backsight_formats::ndjson::{self, Header};
+use backsight_formats::ndjson::{self, HeaderLine};
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
 use backsight_formats::{firefox, pprof};
@@ -25,21 +25,17 @@ pub(super) fn run(
     let shown = profile.default_type.and_then(|at| usize::try_from(at).ok());
     let shown = shown.unwrap_or_default();
     match format {
-        Output::Ndjson => ndjson::write_profile(&Header::new(TOOL), profile, out)?,
+        Output::Ndjson => ndjson::write_profile(&HeaderLine::new(TOOL), profile, out)?,
         Output::Folded => folded::write(profile, shown, lead, out)?,
         Output::Pprof | Output::Pb => {
-            let options = pprof::Options {
-                gzip: format == Output::Pprof,
-                ..pprof::Options::default()
-            };
+            let options = pprof::Options::default().with_gzip(format == Output::Pprof);
             complain_of(&pprof::write(profile, out, &options)?);
         }
         #[cfg(feature = "otlp")]
         Output::Otlp | Output::OtlpGz => {
-            let options = otlp::Options {
-                gzip: format == Output::OtlpGz,
-                times: true,
-            };
+            let options = otlp::Options::default()
+                .with_gzip(format == Output::OtlpGz)
+                .with_times(true);
             complain_of(&otlp::write(profile, out, &options)?);
         }
         Output::Firefox => firefox::write(profile, shown, out)?,

@@ -15,7 +15,6 @@ use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
-use object::ReadCache;
 use vma_query::{Filter, NameBuf, ProcMaps, Vma, VmaName};
 
 use crate::failure::{self, Failure, Result};
@@ -148,7 +147,7 @@ impl Stopped {
                 // The child is this very program in this very root: its paths are ours.
                 VmaName::Path { path, .. } => open_named(Path::new(OsStr::from_bytes(path)))
                     .ok()
-                    .and_then(|file| CallFrames::read(&ReadCache::new(file))),
+                    .and_then(CallFrames::read),
                 VmaName::Vdso => vdso(memory, &vma),
                 _ => None,
             };
@@ -167,7 +166,7 @@ fn vdso(memory: &File, vma: &Vma) -> Option<CallFrames> {
     let size = vma.range().size().min(MAX_VDSO_SIZE);
     let mut image = vec![0; usize::try_from(size).ok()?];
     memory.read_exact_at(&mut image, vma.start.0).ok()?;
-    CallFrames::read(&image[..])
+    CallFrames::parse(&image)
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use backsight_formats::ndjson::{Header, Index, IndexTable, Writer};
+use backsight_formats::ndjson::{HeaderLine, IndexLine, JsonTable, Writer};
 use backsight_symbolize::SymbolIndex;
 
 use crate::args::Format;
@@ -15,7 +15,7 @@ use crate::tool::TOOL;
 pub(super) fn begin(out: &mut impl Write, format: Format) -> io::Result<()> {
     match format {
         Format::Text => Ok(()),
-        Format::Json => Writer::new(out).header(&Header::new(TOOL)),
+        Format::Json => Writer::new(out).header(&HeaderLine::new(TOOL)),
     }
 }
 
@@ -52,13 +52,13 @@ fn write_text(out: &mut impl Write, path: &Path, index: &SymbolIndex) -> io::Res
 
 fn write_json(out: &mut impl Write, path: &Path, index: &SymbolIndex) -> io::Result<()> {
     let tables = index.tables();
-    let tables = tables.iter().map(|table| IndexTable {
+    let tables = tables.iter().map(|table| JsonTable {
         name: table.name,
         rows: number(table.rows),
         bytes: number(table.bytes),
     });
     let tables: Vec<_> = tables.collect();
-    let line = Index::new(
+    let line = IndexLine::new(
         path.as_os_str().as_bytes(),
         index.build_id(),
         number(index.file_size()),

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use backsight_formats::escape::Terminal;
-use backsight_formats::ndjson::{Address, Frame};
+use backsight_formats::ndjson::{AddressLine, JsonFrame};
 use backsight_types::Module;
 
 use crate::palette::Palette;
@@ -17,7 +17,7 @@ pub(super) fn write(
     out: &mut impl Write,
     palette: &Palette,
     asked: Option<u64>,
-    answer: &Address<'_>,
+    answer: &AddressLine<'_>,
     module: Option<&Module>,
 ) -> io::Result<()> {
     let asked = asked.map_or_else(|| "?".to_owned(), |raw| format!("{raw:#x}"));
@@ -55,8 +55,8 @@ pub(super) fn malformed(out: &mut impl Write, entry: &str, cause: &str) -> io::R
 fn write_frame(
     out: &mut impl Write,
     palette: &Palette,
-    frame: &Frame<'_>,
-    answer: &Address<'_>,
+    frame: &JsonFrame<'_>,
+    answer: &AddressLine<'_>,
 ) -> io::Result<()> {
     let bold = palette.function;
     match &frame.function {
@@ -87,7 +87,7 @@ fn write_frame(
 fn write_place(
     out: &mut impl Write,
     palette: &Palette,
-    answer: &Address<'_>,
+    answer: &AddressLine<'_>,
     module: Option<&Module>,
 ) -> io::Result<()> {
     if let Some(module) = module {
@@ -132,13 +132,13 @@ impl Display for Path<'_> {
 
 #[cfg(test)]
 mod tests {
-    use backsight_formats::ndjson::{Address, Frame};
+    use backsight_formats::ndjson::{AddressLine, JsonFrame};
     use backsight_types::{AbsAddr, FileOffset, Module, Reason, VirtOffset};
 
     use super::write;
     use crate::palette::Palette;
 
-    fn shown(answer: &Address<'_>, module: Option<&Module>) -> String {
+    fn shown(answer: &AddressLine<'_>, module: Option<&Module>) -> String {
         let mut out = Vec::new();
         let plain = Palette::default();
         write(&mut out, &plain, Some(0x7f00_0000_1040), answer, module).unwrap();
@@ -146,51 +146,47 @@ mod tests {
     }
 
     fn libc() -> Module {
-        Module {
-            path: b"/lib/libc.so.6".to_vec(),
-            build_id: Some("77c7".parse().unwrap()),
-            ..Module::default()
-        }
+        Module::default()
+            .with_path(b"/lib/libc.so.6")
+            .with_build_id(Some("77c7".parse().unwrap()))
     }
 
-    fn located() -> Address<'static> {
-        Address {
+    fn located() -> AddressLine<'static> {
+        AddressLine {
             address: Some(AbsAddr(0x7f00_0000_1040)),
             file_offset: Some(FileOffset(0x1040)),
             virtual_offset: Some(VirtOffset(0x2040)),
-            ..Address::default()
+            ..AddressLine::default()
         }
     }
 
     #[test]
     fn an_address_always_shows_something() {
-        let frame = Frame {
+        let frame = JsonFrame {
             function: Some("outer".into()),
             file: Some("/src/a.rs".into()),
             line: Some(40),
             start: Some(VirtOffset(0x2000)),
-            ..Frame::default()
+            ..JsonFrame::default()
         };
-        let inner = Frame {
+        let inner = JsonFrame {
             function: Some("in\x1bner".into()),
             file: Some("/src/b.rs".into()),
             line: Some(12),
             column: Some(5),
             inlined: true,
-            ..Frame::default()
+            ..JsonFrame::default()
         };
-        let no_name = Frame::default();
-        let with = |frames: Vec<Frame<'static>>, reason| Address {
+        let no_name = JsonFrame::default();
+        let with = |frames: Vec<JsonFrame<'static>>, reason| AddressLine {
             frames,
             reason,
             ..located()
         };
-        let gone = Module {
-            deleted: true,
-            unreadable: Some(Reason::Deleted),
-            build_id: None,
-            ..libc()
-        };
+        let gone = libc()
+            .with_deleted(true)
+            .with_unreadable(Some(Reason::Deleted))
+            .with_build_id(None);
         let cases = [
             (
                 "frames",
@@ -215,7 +211,7 @@ mod tests {
             (
                 "a module that cannot be read",
                 shown(
-                    &Address {
+                    &AddressLine {
                         virtual_offset: None,
                         ..located()
                     },
@@ -226,10 +222,10 @@ mod tests {
             (
                 "a reason alone",
                 shown(
-                    &Address {
+                    &AddressLine {
                         address: Some(AbsAddr(u64::MAX)),
                         reason: Some(Reason::Kernel),
-                        ..Address::default()
+                        ..AddressLine::default()
                     },
                     None,
                 ),

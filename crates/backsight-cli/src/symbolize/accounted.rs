@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use backsight::{Live, Lookups, ProfileSymbolizer};
-use backsight_formats::ndjson::Address;
+use backsight_formats::ndjson::AddressLine;
 use backsight_profile::Profile;
 use backsight_symbolize::{IndexDir, Sought, Symbolizer};
 
@@ -62,7 +62,7 @@ impl<S: HasSymbolizer> Accounted<S> {
     pub(crate) fn answer<E>(
         &self,
         lookups: Lookups<'_>,
-        write: impl FnMut(&Address<'_>) -> Result<(), E>,
+        write: impl FnMut(&AddressLine<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let symbolizer = self.of.symbolizer();
         let found = lookups.look_up(symbolizer);

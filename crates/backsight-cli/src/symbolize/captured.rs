@@ -9,7 +9,7 @@ use std::path::Path;
 
 use backsight::account::LineTally;
 use backsight::{Known, Lookups, ModuleFiles};
-use backsight_formats::ndjson::{Address, Error, Header, Reader, Record};
+use backsight_formats::ndjson::{AddressLine, Error, HeaderLine, JsonLine, Reader};
 use backsight_formats::{folded, legacy, perf_script};
 use backsight_symbolize::Symbolizer;
 use backsight_types::{Module, ModuleIdx};
@@ -110,7 +110,7 @@ struct Capture {
     symbolizer: Accounted,
     files: ModuleFiles,
     modules: HashMap<ModuleIdx, (Module, Option<Known>)>,
-    batch: Vec<Address<'static>>,
+    batch: Vec<AddressLine<'static>>,
     begun: bool,
     malformed: Malformed,
     /// `None` where nobody wants to hear of it.
@@ -178,19 +178,19 @@ impl Capture {
         &mut self,
         path: &Path,
         line: u64,
-        record: Record,
+        record: JsonLine,
         sink: &mut Sink<impl Write>,
     ) -> Result<()> {
         self.malformed.record_read(path);
         match record {
-            Record::Header(header) => {
+            JsonLine::Header(header) => {
                 self.finish_batch(sink)?;
                 if let Some(tally) = &mut self.tally {
                     tally.begin();
                 }
                 self.begin(Some(header), sink)?;
             }
-            Record::Module { index, module } => {
+            JsonLine::Module { index, module } => {
                 // The addresses before it meant the module before it.
                 self.finish_batch(sink)?;
                 self.begin(None, sink)?;
@@ -200,7 +200,7 @@ impl Capture {
                 }
                 self.modules.insert(index, (module, None));
             }
-            Record::Address(mut address) => {
+            JsonLine::Address(mut address) => {
                 let module = address.module;
                 if let Some(index) = module.filter(|index| !self.modules.contains_key(index)) {
                     let cause = format!("no line before introduces module {}", index.0);
@@ -216,8 +216,8 @@ impl Capture {
                 self.finish_batch(sink)?;
                 self.begin(None, sink)?;
                 match (&mut self.tally, &other) {
-                    (Some(tally), Record::Sample(sample)) => tally.sample(sample),
-                    (Some(tally), Record::About(about)) => tally.about(about),
+                    (Some(tally), JsonLine::Sample(sample)) => tally.sample(sample),
+                    (Some(tally), JsonLine::About(about)) => tally.about(about),
                     _ => {}
                 }
                 sink.pass_on(&other)?;
@@ -243,7 +243,7 @@ impl Capture {
                 module.virt_offset_of(address.file_offset?)
             });
             lookups.push(
-                Address {
+                AddressLine {
                     virtual_offset,
                     ..address
                 },
@@ -261,16 +261,16 @@ impl Capture {
     }
 
     /// Writes the header: ours, with what the capture's own says of its process.
-    fn begin(&mut self, theirs: Option<Header>, sink: &mut Sink<impl Write>) -> Result<()> {
+    fn begin(&mut self, theirs: Option<HeaderLine>, sink: &mut Sink<impl Write>) -> Result<()> {
         if self.begun && theirs.is_none() {
             return Ok(());
         }
         self.begun = true;
         let theirs = theirs.unwrap_or_default();
-        sink.header(&Header {
+        sink.header(&HeaderLine {
             pid: theirs.pid,
             backend: theirs.backend,
-            ..Header::new(TOOL)
+            ..HeaderLine::new(TOOL)
         })?;
         Ok(())
     }

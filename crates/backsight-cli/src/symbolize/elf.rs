@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backsight::{Known, Lookups};
-use backsight_formats::ndjson::{Address, Header};
+use backsight_formats::ndjson::{AddressLine, HeaderLine};
 use backsight_symbolize::{Source, Symbolizer};
 use backsight_types::{
     AbsAddr, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset,
@@ -45,7 +45,7 @@ pub(crate) fn run(
         loaded.map_err(|error| Failure::of(Shown(path), error))?;
     }
     sink.shows_file_offsets = kind == AddrKind::Offset;
-    sink.header(&Header::new(TOOL))?;
+    sink.header(&HeaderLine::new(TOOL))?;
     sink.set_end_mark(addresses.end_mark.as_deref());
     addresses.each_batch(|batch| {
         sink.begin_batch(&batch.marks);
@@ -62,19 +62,17 @@ fn describe(path: &Path, file: &File) -> Result<Module, String> {
     let headers = backsight::headers(file).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     let part = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    Ok(Module {
-        kind: ModuleKind::File,
-        path: path.as_os_str().as_bytes().to_vec(),
-        device: Device {
+    Ok(Module::default()
+        .with_kind(ModuleKind::File)
+        .with_path(path.as_os_str().as_bytes().to_vec())
+        .with_device(Device {
             major: part(major(metadata.dev())),
             minor: part(minor(metadata.dev())),
-        },
-        inode: metadata.ino(),
-        build_id: headers.build_id,
-        segments: Some(headers.segments),
-        arch: Some(headers.arch),
-        ..Module::default()
-    })
+        })
+        .with_inode(metadata.ino())
+        .with_build_id(headers.build_id)
+        .with_segments(Some(headers.segments))
+        .with_arch(Some(headers.arch)))
 }
 
 /// The absolute address stays unknown; what was asked stands in its own key.
@@ -83,7 +81,7 @@ fn place(
     lookup: Lookup,
     kind: AddrKind,
     module: &Module,
-) -> Address<'static> {
+) -> AddressLine<'static> {
     let (file_offset, virtual_offset) = match kind {
         AddrKind::Virtual => {
             let virt = VirtOffset(raw);
@@ -96,12 +94,12 @@ fn place(
             (Some(offset), module.virt_offset_of(offset))
         }
     };
-    Address {
+    AddressLine {
         module: Some(ModuleIdx(0)),
         file_offset,
         virtual_offset,
         kind: Some(backsight_types::AddrKind::File),
         lookup,
-        ..Address::default()
+        ..AddressLine::default()
     }
 }

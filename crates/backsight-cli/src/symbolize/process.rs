@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use backsight::{LiveError, LiveOptions};
-use backsight_formats::ndjson::{Address, Header};
+use backsight_formats::ndjson::{AddressLine, HeaderLine};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -166,7 +166,7 @@ impl Live {
         &mut self,
         asked: impl Iterator<Item = (AbsAddr, Lookup)>,
         sink: &mut Sink<W>,
-        mut write: impl FnMut(&mut Sink<W>, &Address<'_>, Option<&Module>) -> Result<()>,
+        mut write: impl FnMut(&mut Sink<W>, &AddressLine<'_>, Option<&Module>) -> Result<()>,
     ) -> Result<()> {
         let batch = self.live.begin(asked).map_err(failed)?;
         self.begin(sink)?;
@@ -183,10 +183,10 @@ impl Live {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
-        sink.header(&Header {
+        sink.header(&HeaderLine {
             pid: Some(self.pid),
             backend: backend_name(self.live.backend()).map(str::to_owned),
-            ..Header::new(TOOL)
+            ..HeaderLine::new(TOOL)
         })?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use backsight_profile::{
-    Frame, Location, LocationIdx, Process, Profile, StackIdx, Strings, ThreadIdx,
+    Location, LocationIdx, Process, Profile, ProfileFrame, StackIdx, Strings, ThreadIdx,
 };
 use backsight_types::{AddrKind, Lookup, Module, ModuleKind, VirtOffset};
 
@@ -237,7 +237,7 @@ impl<'p> Tables<'p> {
             let start = relative(physical.start?, module?)?;
             Some(self.symbol(lib?, start, self.name_of(physical, location)))
         });
-        let unnamed = [Frame::default()];
+        let unnamed = [ProfileFrame::default()];
         let frames = if frames.is_empty() { &unnamed } else { frames };
         let outermost_first = (0_u32..).zip(frames.iter().rev());
         let places = outermost_first.map(|(inline_depth, frame)| {
@@ -259,7 +259,7 @@ impl<'p> Tables<'p> {
         places.collect()
     }
 
-    fn name_of(&self, frame: &Frame, location: &Location) -> String {
+    fn name_of(&self, frame: &ProfileFrame, location: &Location) -> String {
         let named = [frame.function, frame.linkage_name].into_iter().flatten();
         let mut named = named.filter_map(|at| self.profile.strings.get(at));
         match named.find(|name| !name.is_empty()) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead};
 
 use backsight_profile::{
-    Frame, Location, LocationIdx, Profile, Sample, StackIdx, StrIdx, ValueType,
+    Location, LocationIdx, Profile, ProfileFrame, Sample, StackIdx, StrIdx, ValueType,
 };
 
 use super::value::Exact;
@@ -258,9 +258,9 @@ impl Text {
 }
 
 fn called(profile: &mut Profile, function: StrIdx) -> Option<LocationIdx> {
-    let frames = profile.add_frames([Frame {
+    let frames = profile.add_frames([ProfileFrame {
         function: Some(function),
-        ..Frame::default()
+        ..ProfileFrame::default()
     }])?;
     profile.add_location(Location {
         frames,

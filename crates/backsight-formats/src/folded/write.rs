@@ -12,6 +12,7 @@ use crate::place_name::UNKNOWN;
 
 /// What a stack begins with, before its functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Lead {
     /// Its first function.
     #[default]

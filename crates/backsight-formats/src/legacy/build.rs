@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use backsight_profile::{
-    Frame, Label, Location, LocationIdx, Mapping, Process, ProcessIdx, Profile, Sample, Thread,
-    ThreadIdx, ValueType,
+    Label, Location, LocationIdx, Mapping, Process, ProcessIdx, Profile, ProfileFrame, Sample,
+    Thread, ThreadIdx, ValueType,
 };
 use backsight_types::{
     AbsAddr, AbsRange, AddrKind, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Perms,
@@ -139,13 +139,13 @@ impl Builder {
             };
             let last = here.len().saturating_sub(1);
             let strings = &mut self.profile.strings;
-            let rows: Vec<Frame> = (here.iter().enumerate())
-                .map(|(at, frame)| Frame {
+            let rows: Vec<ProfileFrame> = (here.iter().enumerate())
+                .map(|(at, frame)| ProfileFrame {
                     function: Some(strings.intern(&frame.function)),
                     file: frame.source.as_ref().map(|(file, _)| strings.intern(file)),
                     line: frame.source.as_ref().map(|(_, line)| *line),
                     inlined: at < last,
-                    ..Frame::default()
+                    ..ProfileFrame::default()
                 })
                 .collect();
             let frames = self.profile.add_frames(rows).unwrap_or_default();
@@ -241,19 +241,19 @@ impl ModuleOf for Profile {
         }
         let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
         let path = row.path.strip_suffix(" (deleted)");
-        self.modules.push(Module {
-            kind: if is_vdso {
-                ModuleKind::Vdso
-            } else {
-                ModuleKind::File
-            },
-            path: path.unwrap_or(&row.path).as_bytes().to_vec(),
-            deleted: path.is_some(),
-            device: row.device,
-            inode: row.inode,
-            build_id: row.build_id,
-            ..Module::default()
-        });
+        self.modules.push(
+            Module::default()
+                .with_kind(if is_vdso {
+                    ModuleKind::Vdso
+                } else {
+                    ModuleKind::File
+                })
+                .with_path(path.unwrap_or(&row.path).as_bytes().to_vec())
+                .with_deleted(path.is_some())
+                .with_device(row.device)
+                .with_inode(row.inode)
+                .with_build_id(row.build_id),
+        );
         known.insert(key, index);
         Some(index)
     }

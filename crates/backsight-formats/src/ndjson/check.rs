@@ -5,7 +5,7 @@ use serde::Serialize;
 /// One thing that a kernel and a user can do, or cannot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename = "check")]
-pub struct Check<'a> {
+pub struct CheckLine<'a> {
     /// Its name, one of a fixed set.
     pub name: &'a str,
     /// `ok`, `limited` or `missing`.

@@ -6,7 +6,7 @@ use serde::Serialize;
 /// that each entry gets one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename = "malformed")]
-pub struct Malformed<'a> {
+pub struct MalformedLine<'a> {
     /// The line of the input, counted from 1.
     pub line: u64,
     /// The entry, cut after 64 bytes; empty where a whole line is malformed.
@@ -18,7 +18,7 @@ pub struct Malformed<'a> {
 /// The end of the answers to a line of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename = "end")]
-pub struct End {
+pub struct EndLine {
     /// The line, counted from 1.
     pub line: u64,
 }

@@ -8,7 +8,7 @@ use super::text::{self, HexBytes};
 /// A symbol index: one file.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename = "index")]
-pub struct Index<'a> {
+pub struct IndexLine<'a> {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none", with = "text::option")]
     path_hex: Option<HexBytes>,
@@ -16,12 +16,12 @@ pub struct Index<'a> {
     build_id: Option<BuildId>,
     size: u64,
     limit_reached: bool,
-    tables: &'a [IndexTable<'a>],
+    tables: &'a [JsonTable<'a>],
 }
 
 /// One table of a symbol index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct IndexTable<'a> {
+pub struct JsonTable<'a> {
     /// What it holds.
     pub name: &'a str,
     /// How many rows it has.
@@ -30,7 +30,7 @@ pub struct IndexTable<'a> {
     pub bytes: u64,
 }
 
-impl<'a> Index<'a> {
+impl<'a> IndexLine<'a> {
     /// Takes the path, the module's build ID, the file's size in bytes, whether a
     /// limit left something out, and the tables in the order of the file.
     #[must_use]
@@ -39,7 +39,7 @@ impl<'a> Index<'a> {
         build_id: Option<BuildId>,
         size: u64,
         limit_reached: bool,
-        tables: &'a [IndexTable<'a>],
+        tables: &'a [JsonTable<'a>],
     ) -> Self {
         let (path, path_hex) = HexBytes::beside_text(path);
         Self {

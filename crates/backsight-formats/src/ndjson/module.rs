@@ -6,14 +6,19 @@ use backsight_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::text::{self, ArchText, DeviceText, HexBytes, Size};
+use super::text::{self, ArchText, DeviceText, HexBytes, KindText, Size};
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename = "module")]
 pub(super) struct ModuleLine {
     index: u32,
-    #[serde(default, skip_serializing_if = "KindText::is_file")]
-    kind: KindText,
+    /// Absent for a file.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "text::option"
+    )]
+    kind: Option<KindText>,
     #[serde(default)]
     path: String,
     #[serde(
@@ -55,25 +60,6 @@ pub(super) struct ModuleLine {
     segments: Option<Vec<SegmentText>>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum KindText {
-    #[default]
-    File,
-    Vdso,
-    Kernel,
-}
-
-impl KindText {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a reference"
-    )]
-    fn is_file(&self) -> bool {
-        *self == Self::File
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum BuildIdKind {
@@ -103,11 +89,9 @@ impl ModuleLine {
         let segments = module.segments.as_ref().map(Segments::as_slice);
         Self {
             index: index.0,
-            kind: match module.kind {
-                ModuleKind::File => KindText::File,
-                ModuleKind::Vdso => KindText::Vdso,
-                ModuleKind::Kernel => KindText::Kernel,
-            },
+            kind: Some(module.kind)
+                .filter(|kind| *kind != ModuleKind::File)
+                .map(KindText),
             path,
             path_hex,
             deleted: module.deleted,
@@ -137,24 +121,20 @@ impl ModuleLine {
             }
             None => None,
         };
-        let module = Module {
-            kind: match self.kind {
-                KindText::File => ModuleKind::File,
-                KindText::Vdso => ModuleKind::Vdso,
-                KindText::Kernel => ModuleKind::Kernel,
-            },
-            path: self
-                .path_hex
-                .map_or_else(|| self.path.into_bytes(), |hex| hex.0),
-            deleted: self.deleted,
-            device: self.device.map(|text| text.0).unwrap_or_default(),
-            inode: self.inode.unwrap_or_default(),
-            build_id,
-            segments,
-            arch: self.arch.map(|text| text.0),
-            unreadable: self.reason,
-            by_path: self.by_path,
-        };
+        let module = Module::default()
+            .with_kind(self.kind.map(|text| text.0).unwrap_or_default())
+            .with_path(
+                self.path_hex
+                    .map_or_else(|| self.path.into_bytes(), |hex| hex.0),
+            )
+            .with_deleted(self.deleted)
+            .with_device(self.device.map(|text| text.0).unwrap_or_default())
+            .with_inode(self.inode.unwrap_or_default())
+            .with_build_id(build_id)
+            .with_segments(segments)
+            .with_arch(self.arch.map(|text| text.0))
+            .with_unreadable(self.reason)
+            .with_by_path(self.by_path);
         Ok((ModuleIdx(self.index), module))
     }
 }

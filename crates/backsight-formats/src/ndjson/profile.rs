@@ -29,6 +29,8 @@ mod places;
 mod read;
 mod write;
 
-pub use lines::{About, Attribute, Label, Period, Process, Thread, ValueType};
+pub use lines::{
+    AttributeLine, JsonLabel, JsonPeriod, JsonValueType, ProcessLine, ProfileLine, ThreadLine,
+};
 pub use read::{ProfileReader, read_profile};
 pub use write::{ProfileWriter, write_profile};

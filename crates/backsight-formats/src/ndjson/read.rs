@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::module::ModuleLine;
-use super::record::Record;
+use super::record::JsonLine;
 use super::version::SCHEMA_VERSION;
 use crate::lines::{Line, Lines};
 
@@ -67,7 +67,7 @@ impl<R: BufRead> Reader<R> {
 }
 
 impl<R: BufRead> Iterator for Reader<R> {
-    type Item = Result<(u64, Record), Error>;
+    type Item = Result<(u64, JsonLine), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.ended {
@@ -122,7 +122,7 @@ struct Version {
     schema_version: u64,
 }
 
-fn parse(line: &[u8]) -> Result<Option<Record>, Wrong> {
+fn parse(line: &[u8]) -> Result<Option<JsonLine>, Wrong> {
     if line.trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -134,20 +134,20 @@ fn parse(line: &[u8]) -> Result<Option<Record>, Wrong> {
             if schema_version > SCHEMA_VERSION {
                 return Err(Wrong::Newer(schema_version));
             }
-            Record::Header(json(line)?)
+            JsonLine::Header(json(line)?)
         }
         "module" => {
             let line: ModuleLine = json(line)?;
             let (index, module) = line.into_module().map_err(Wrong::Malformed)?;
-            Record::Module { index, module }
+            JsonLine::Module { index, module }
         }
-        "address" => Record::Address(json(line)?),
-        "mapping" => Record::Mapping(json(line)?),
-        "sample" => Record::Sample(json(line)?),
-        "profile" => Record::About(json(line)?),
-        "process" => Record::Process(json(line)?),
-        "thread" => Record::Thread(json(line)?),
-        "attribute" => Record::Attribute(json(line)?),
+        "address" => JsonLine::Address(json(line)?),
+        "mapping" => JsonLine::Mapping(json(line)?),
+        "sample" => JsonLine::Sample(json(line)?),
+        "profile" => JsonLine::About(json(line)?),
+        "process" => JsonLine::Process(json(line)?),
+        "thread" => JsonLine::Thread(json(line)?),
+        "attribute" => JsonLine::Attribute(json(line)?),
         _ => return Ok(None),
     };
     Ok(Some(record))
@@ -169,13 +169,13 @@ fn malformed(error: &serde_json::Error) -> Wrong {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, Reader, Record};
+    use super::{Error, JsonLine, Reader};
 
     fn read(text: &str) -> Vec<String> {
-        let shown = |item: Result<(u64, Record), Error>| match item {
-            Ok((line, Record::Header(_))) => format!("{line} header"),
-            Ok((line, Record::Module { index, .. })) => format!("{line} module {}", index.0),
-            Ok((line, Record::Address(address))) => format!("{line} {:?}", address.address),
+        let shown = |item: Result<(u64, JsonLine), Error>| match item {
+            Ok((line, JsonLine::Header(_))) => format!("{line} header"),
+            Ok((line, JsonLine::Module { index, .. })) => format!("{line} module {}", index.0),
+            Ok((line, JsonLine::Address(address))) => format!("{line} {:?}", address.address),
             Ok((line, _)) => format!("{line} other"),
             Err(error) => error.to_string(),
         };

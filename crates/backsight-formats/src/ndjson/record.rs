@@ -8,7 +8,7 @@ use backsight_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::profile::lines::{About, Attribute, Label, Process, Thread};
+use super::profile::lines::{AttributeLine, JsonLabel, ProcessLine, ProfileLine, ThreadLine};
 use super::text::{self, DeviceText, HexBytes};
 use super::version::SCHEMA_VERSION;
 use crate::maps_text::MapsLine;
@@ -16,9 +16,9 @@ use crate::maps_text::MapsLine;
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Record {
+pub enum JsonLine {
     /// What made the lines that follow.
-    Header(Header),
+    Header(HeaderLine),
     /// A file that addresses lie in.
     Module {
         /// What addresses name it by.
@@ -27,25 +27,25 @@ pub enum Record {
         module: Module,
     },
     /// An address, and what became of it.
-    Address(Address<'static>),
+    Address(AddressLine<'static>),
     /// Where a module was mapped.
-    Mapping(Mapping),
+    Mapping(MappingLine),
     /// A stack with its time and values.
-    Sample(Sample),
+    Sample(SampleLine),
     /// What the samples mean.
-    About(About),
+    About(ProfileLine),
     /// A process.
-    Process(Process),
+    Process(ProcessLine),
     /// A thread.
-    Thread(Thread),
+    Thread(ThreadLine),
     /// What else is known of a module or a place.
-    Attribute(Attribute),
+    Attribute(AttributeLine),
 }
 
 /// What made the lines that follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "header")]
-pub struct Header {
+pub struct HeaderLine {
     /// The version of the format.
     pub schema_version: u64,
     /// The program and its version.
@@ -62,7 +62,7 @@ pub struct Header {
 /// An address, and what became of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "address")]
-pub struct Address<'a> {
+pub struct AddressLine<'a> {
     /// Which line of type `address` it is, counted from 0; without it, the one behind
     /// the line before. Profiles have it, so that a line that was lost on the way does
     /// not move all stacks.
@@ -111,12 +111,12 @@ pub struct Address<'a> {
     pub reason: Option<Reason>,
     /// The call levels at this address, innermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub frames: Vec<Frame<'a>>,
+    pub frames: Vec<JsonFrame<'a>>,
 }
 
 /// One call level.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frame<'a> {
+pub struct JsonFrame<'a> {
     /// The function's name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<Cow<'a, str>>,
@@ -150,7 +150,7 @@ pub struct Frame<'a> {
 /// Where a module was mapped, and since when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "mapping")]
-pub struct Mapping {
+pub struct MappingLine {
     /// The ID of the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
@@ -184,7 +184,7 @@ pub struct Mapping {
 /// A stack with its time and values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "sample")]
-pub struct Sample {
+pub struct SampleLine {
     /// The ID of the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
@@ -209,7 +209,7 @@ pub struct Sample {
     pub stack: Vec<u64>,
     /// What else is known of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<Label>,
+    pub labels: Vec<JsonLabel>,
 }
 
 /// A VMA, as `backsight maps --format json` writes it: a line without `"type"`.
@@ -218,7 +218,7 @@ pub struct Sample {
 /// `vdso`, `vvar`, `vsyscall`, `uprobes`, `anon` and `anon_shmem` (named by the
 /// process), and `other`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Vma<'a> {
+pub struct VmaLine<'a> {
     #[serde(with = "text")]
     start: AbsAddr,
     #[serde(with = "text")]
@@ -240,7 +240,7 @@ pub struct Vma<'a> {
     build_id: Option<BuildId>,
 }
 
-impl<'a> Vma<'a> {
+impl<'a> VmaLine<'a> {
     /// Takes the line of the maps text, whose name is to be without ` (deleted)`,
     /// and what that text does not say.
     #[must_use]
@@ -267,7 +267,7 @@ impl<'a> Vma<'a> {
     }
 }
 
-impl Header {
+impl HeaderLine {
     /// Returns a header of this version.
     #[must_use]
     pub fn new(tool: impl Into<String>) -> Self {
@@ -280,7 +280,7 @@ impl Header {
     }
 }
 
-impl Address<'_> {
+impl AddressLine<'_> {
     /// Returns the line for what normalization found. `module` is the one that
     /// `outcome` names.
     #[must_use]
@@ -316,6 +316,8 @@ impl Address<'_> {
                 reason: Some(reason),
                 ..line
             },
+            // Neither a place nor a reason is known.
+            _ => line,
         }
     }
 

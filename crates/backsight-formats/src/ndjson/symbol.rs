@@ -8,7 +8,7 @@ use super::text;
 /// A function, object or label that a file defines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename = "symbol")]
-pub struct Symbol<'a> {
+pub struct SymbolLine<'a> {
     /// Its name for the linker.
     pub name: &'a str,
     /// Its name for people, when it is another one.

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use backsight_types::{AddrKind, Arch, Device, Lookup};
+use backsight_types::{AddrKind, Arch, Device, Lookup, ModuleKind};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::ser::Serializer;
 
@@ -103,6 +103,12 @@ spelled! {
         Some(Device { major: number(major)?, minor: number(minor)? })
     },
     |device, f| write!(f, "{device}")
+}
+spelled! {
+    /// `file`, `vdso` or `kernel`.
+    KindText(ModuleKind),
+    ModuleKind::from_name,
+    |kind, f| f.write_str(kind.as_str())
 }
 spelled! {
     /// `x86_64`, or `em-N`.

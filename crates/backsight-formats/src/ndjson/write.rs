@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use backsight_types::{Module, ModuleIdx};
 use serde::Serialize;
 
-use super::check::Check;
-use super::dialogue::{End, Malformed};
-use super::index::Index;
+use super::check::CheckLine;
+use super::dialogue::{EndLine, MalformedLine};
+use super::index::IndexLine;
 use super::module::ModuleLine;
-use super::record::{Address, Header, Mapping, Record, Sample, Vma};
-use super::symbol::Symbol;
+use super::record::{AddressLine, HeaderLine, JsonLine, MappingLine, SampleLine, VmaLine};
+use super::symbol::SymbolLine;
 
 /// Writes line by line. Nothing is buffered here.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output, here and below.
-    pub fn header(&mut self, header: &Header) -> io::Result<()> {
+    pub fn header(&mut self, header: &HeaderLine) -> io::Result<()> {
         self.line(header)
     }
 
@@ -54,7 +54,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn address(&mut self, address: &Address<'_>) -> io::Result<()> {
+    pub fn address(&mut self, address: &AddressLine<'_>) -> io::Result<()> {
         self.line(address)
     }
 
@@ -62,7 +62,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn mapping(&mut self, mapping: &Mapping) -> io::Result<()> {
+    pub fn mapping(&mut self, mapping: &MappingLine) -> io::Result<()> {
         self.line(mapping)
     }
 
@@ -70,7 +70,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn sample(&mut self, sample: &Sample) -> io::Result<()> {
+    pub fn sample(&mut self, sample: &SampleLine) -> io::Result<()> {
         self.line(sample)
     }
 
@@ -78,7 +78,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn vma(&mut self, vma: &Vma<'_>) -> io::Result<()> {
+    pub fn vma(&mut self, vma: &VmaLine<'_>) -> io::Result<()> {
         self.line(vma)
     }
 
@@ -86,7 +86,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn check(&mut self, check: &Check<'_>) -> io::Result<()> {
+    pub fn check(&mut self, check: &CheckLine<'_>) -> io::Result<()> {
         self.line(check)
     }
 
@@ -94,7 +94,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn index(&mut self, index: &Index<'_>) -> io::Result<()> {
+    pub fn index(&mut self, index: &IndexLine<'_>) -> io::Result<()> {
         self.line(index)
     }
 
@@ -102,7 +102,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn symbol(&mut self, symbol: &Symbol<'_>) -> io::Result<()> {
+    pub fn symbol(&mut self, symbol: &SymbolLine<'_>) -> io::Result<()> {
         self.line(symbol)
     }
 
@@ -110,7 +110,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn malformed(&mut self, malformed: &Malformed<'_>) -> io::Result<()> {
+    pub fn malformed(&mut self, malformed: &MalformedLine<'_>) -> io::Result<()> {
         self.line(malformed)
     }
 
@@ -118,7 +118,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn end(&mut self, end: End) -> io::Result<()> {
+    pub fn end(&mut self, end: EndLine) -> io::Result<()> {
         self.line(&end)
     }
 
@@ -126,17 +126,17 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn record(&mut self, record: &Record) -> io::Result<()> {
+    pub fn record(&mut self, record: &JsonLine) -> io::Result<()> {
         match record {
-            Record::Header(header) => self.header(header),
-            Record::Module { index, module } => self.module(*index, module),
-            Record::Address(address) => self.address(address),
-            Record::Mapping(mapping) => self.mapping(mapping),
-            Record::Sample(sample) => self.sample(sample),
-            Record::About(about) => self.line(about),
-            Record::Process(process) => self.line(process),
-            Record::Thread(thread) => self.line(thread),
-            Record::Attribute(attribute) => self.line(attribute),
+            JsonLine::Header(header) => self.header(header),
+            JsonLine::Module { index, module } => self.module(*index, module),
+            JsonLine::Address(address) => self.address(address),
+            JsonLine::Mapping(mapping) => self.mapping(mapping),
+            JsonLine::Sample(sample) => self.sample(sample),
+            JsonLine::About(about) => self.line(about),
+            JsonLine::Process(process) => self.line(process),
+            JsonLine::Thread(thread) => self.line(thread),
+            JsonLine::Attribute(attribute) => self.line(attribute),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use backsight_profile::{
-    Frame, Label, LabelValue, LocationIdx, Profile, StackIdx, StrIdx, Subject,
+    Label, LabelValue, LocationIdx, Profile, ProfileFrame, StackIdx, StrIdx, Subject,
 };
 use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -169,7 +169,7 @@ impl<'a> Dictionary<'a> {
         place
     }
 
-    fn line(&mut self, frame: &Frame) -> proto::Line {
+    fn line(&mut self, frame: &ProfileFrame) -> proto::Line {
         let name = frame.function.or(frame.linkage_name);
         let function = proto::Function {
             name_strindex: self.text(name),

@@ -47,10 +47,11 @@ pub(super) const OF_RESOURCES: [&str; 14] = [
 
 /// Returns what is said of a frame whose kind of memory is known, where nothing else is.
 pub(super) fn frame_type(kind: Option<AddrKind>) -> Option<&'static str> {
-    kind.map(|kind| match kind {
-        AddrKind::Kernel => "kernel",
-        AddrKind::File | AddrKind::Vdso | AddrKind::Anonymous => "native",
-    })
+    match kind? {
+        AddrKind::Kernel => Some("kernel"),
+        AddrKind::File | AddrKind::Vdso | AddrKind::Anonymous => Some("native"),
+        _ => None,
+    }
 }
 
 /// The attribute of a mapping that says what addresses in it are: `virtual-offsets` or

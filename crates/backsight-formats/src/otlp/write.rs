@@ -22,6 +22,7 @@ use crate::flaws::Flaws;
 
 /// How a profile is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// Packed by gzip, as it may be on the way to a server.
     pub gzip: bool,
@@ -30,6 +31,20 @@ pub struct Options {
     /// first sample is at the start. Without, samples that are alike but for their times
     /// are summed up.
     pub times: bool,
+}
+
+impl Options {
+    /// Sets whether it is packed by gzip.
+    #[must_use]
+    pub const fn with_gzip(self, gzip: bool) -> Self {
+        Self { gzip, ..self }
+    }
+
+    /// Sets whether samples keep their times.
+    #[must_use]
+    pub const fn with_times(self, times: bool) -> Self {
+        Self { times, ..self }
+    }
 }
 
 /// Writes a profile, and returns what of it could not be written as it is.

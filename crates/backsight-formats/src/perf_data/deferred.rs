@@ -20,11 +20,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use backsight_types::trace::marker;
+
 use super::bytes::Bytes;
+use super::cookie::cookie_at;
 use super::fields::{Fields, Part};
 use super::kinds::kind;
 use super::raw::RawRecord;
-use super::sample::{CONTEXT_MAX, CONTEXT_USER, cookie_at};
 
 /// No more bytes of samples wait, and no more of stacks that came.
 const MAX_WAITING: usize = 16 << 20;
@@ -228,10 +230,10 @@ impl Waiting {
         };
         // It says itself that it is the user's.
         let first = Bytes::new(user, big).u64();
-        let is_marked = first.is_none_or(|first| first >= CONTEXT_MAX);
+        let is_marked = first.is_none_or(|first| first >= marker::LOWEST);
         let mut whole = chain.get(..marker).unwrap_or_default().to_vec();
         if !is_marked {
-            whole.extend(number(CONTEXT_USER));
+            whole.extend(number(marker::USER));
         }
         whole.extend(user);
         let behind = marker.saturating_add(16);

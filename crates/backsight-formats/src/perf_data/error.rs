@@ -28,7 +28,7 @@ pub struct Problems {
     /// Records that were passed over, since they are damaged.
     pub flaws: Flaws,
     /// Why the reading ended before the recording did.
-    pub end: Option<End>,
+    pub end: Option<ReadEnd>,
     /// Records that came so late that others of a later time had been given out.
     pub late: u64,
 }
@@ -36,7 +36,7 @@ pub struct Problems {
 /// Why the reading ended before the recording did. All records before are kept.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum End {
+pub enum ReadEnd {
     /// The file was cut off: there are fewer bytes than it says.
     Cut,
     /// At this byte of its records stands something else than a record.
@@ -58,7 +58,7 @@ impl Problems {
     }
 }
 
-impl std::fmt::Display for End {
+impl std::fmt::Display for ReadEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Cut => f.write_str("the file is cut off; all before the cut was read"),

@@ -2,46 +2,13 @@
 
 use std::collections::HashMap;
 
+use backsight_types::trace::{EventType, EventUnit};
+
 use super::attr::Attr;
 use super::bytes::Bytes;
 use super::error::Error;
 use super::kinds::kind;
 use super::raw::RawRecord;
-
-/// An event that was recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventType {
-    /// Its name, such as `cpu-clock`.
-    pub name: String,
-    /// What its periods count.
-    pub unit: Unit,
-    /// A sample was taken each so many units, when that was fixed beforehand.
-    pub period: Option<u64>,
-    /// So many samples a second were aimed at.
-    pub frequency: Option<u64>,
-    /// Whether there is a sample each time that a thread gives its processor away.
-    pub is_of_switches: bool,
-}
-
-/// What the periods of an event count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// How often it happened.
-    Count,
-    /// Nanoseconds of a clock.
-    Nanoseconds,
-}
-
-impl Unit {
-    /// Returns the unit's name in a profile.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::Nanoseconds => "nanoseconds",
-        }
-    }
-}
 
 /// What an event that is not there has: nothing.
 const NONE: Attr = Attr::nothing();
@@ -103,16 +70,16 @@ impl Events {
         let of = |event: &Described| {
             let attr = &event.attr;
             let named = event.name.clone().filter(|name| !name.is_empty());
-            EventType {
-                is_of_switches: attr.counts_switches(named.as_deref()),
-                unit: match attr.counts_time() || named.as_deref() == Some(OFF_CPU) {
-                    true => Unit::Nanoseconds,
-                    false => Unit::Count,
-                },
-                name: named.unwrap_or_else(|| attr.fallback_name()),
-                period: (!attr.is_freq && attr.period > 0).then_some(attr.period),
-                frequency: attr.is_freq.then_some(attr.period),
+            let is_of_switches = attr.counts_switches(named.as_deref());
+            let counts_time = attr.counts_time() || named.as_deref() == Some(OFF_CPU);
+            let mut described = EventType::new(named.unwrap_or_else(|| attr.fallback_name()));
+            described.is_of_switches = is_of_switches;
+            if counts_time {
+                described.unit = EventUnit::Nanoseconds;
             }
+            described.period = (!attr.is_freq && attr.period > 0).then_some(attr.period);
+            described.frequency = attr.is_freq.then_some(attr.period);
+            described
         };
         self.events.iter().map(of).collect()
     }

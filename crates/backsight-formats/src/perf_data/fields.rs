@@ -3,12 +3,12 @@
 //! Source: `PERF_RECORD_SAMPLE` in `include/uapi/linux/perf_event.h`.
 
 use backsight_types::AbsAddr;
+use backsight_types::trace::{Branches, ByteOrder, Context, SampleRecord, UserStack};
 
 use super::attr::{Attr, branch, format, sample};
-use super::branches::Branches;
 use super::bytes::Bytes;
+use super::cookie::cookie_of;
 use super::raw::RawRecord;
-use super::sample::{Context, Sample, UserStack, cookie_of};
 
 /// A sample that was read, and where in its record the long parts are. It borrows from
 /// nothing, so that a reader can look before it gives a sample out.
@@ -148,29 +148,28 @@ impl Fields {
         record: &RawRecord<'a>,
         event: usize,
         period: u64,
-    ) -> Sample<'a> {
-        let big = record.big;
-        Sample {
-            time_ns: self.time_ns,
-            pid: self.pid,
-            tid: self.tid,
-            cpu: self.cpu,
-            event,
-            period,
-            pc: self.pc,
-            context: Context::of_misc(record.misc),
-            user: self.user.map(|user| UserStack {
-                is_32_bit: user.is_32_bit,
-                mask: user.mask,
-                regs: user.regs.of(record),
-                stack: user.stack.of(record),
-                big,
-            }),
-            raw: self.raw.of(record),
-            branches: Branches::new(self.branches.of(record), self.branches_are_calls, big),
-            chain: self.chain.of(record),
-            big,
-        }
+    ) -> SampleRecord<'a> {
+        let order = match record.big {
+            true => ByteOrder::Big,
+            false => ByteOrder::Little,
+        };
+        let chain = self.chain.of(record);
+        let mut sample = SampleRecord::new(self.pid, self.tid).with_chain(chain, order);
+        sample.time_ns = self.time_ns;
+        sample.cpu = self.cpu;
+        sample.event = event;
+        sample.period = period;
+        sample.pc = self.pc;
+        sample.context = Context::of_misc(record.misc);
+        sample.user = self.user.map(|user| {
+            let (registers, stack) = (user.regs.of(record), user.stack.of(record));
+            let mut taken = UserStack::new(user.mask, registers, stack, order);
+            taken.is_32_bit = user.is_32_bit;
+            taken
+        });
+        sample.raw = self.raw.of(record);
+        sample.branches = Branches::new(self.branches.of(record), self.branches_are_calls, order);
+        sample
     }
 }
 
@@ -233,7 +232,7 @@ fn branch_part(at: &mut Bytes<'_>, record: &RawRecord<'_>, branch_type: u64) -> 
     if branch_type & branch::HW_INDEX != 0 {
         at.u64()?;
     }
-    let part = Part::take(at, record, count.checked_mul(Branches::EACH)?)?;
+    let part = Part::take(at, record, count.checked_mul(Branches::ENTRY_SIZE)?)?;
     if branch_type & branch::COUNTERS != 0 {
         at.take_u64(count.checked_mul(8)?)?;
     }

@@ -7,11 +7,13 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use backsight_types::trace::Facts;
+
 use super::attr::Attr;
 use super::bytes::Bytes;
-use super::error::{End, Error};
+use super::error::{Error, ReadEnd};
 use super::events::{Described, Events, numbers};
-use super::facts::{Facts, feature};
+use super::facts::{self, feature};
 
 const MAGIC: &[u8; 8] = b"PERFILE2";
 const MAGIC_BIG: &[u8; 8] = b"2ELIFREP";
@@ -33,7 +35,7 @@ pub(super) struct Head {
     pub(super) size: Option<u64>,
     pub(super) events: Events,
     pub(super) facts: Facts,
-    pub(super) end: Option<End>,
+    pub(super) end: Option<ReadEnd>,
 }
 
 /// A place in the file.
@@ -130,7 +132,7 @@ impl Head {
         let mut is_whole = whole.is_some();
         if let Some(end) = whole {
             is_whole = read_features(input, &table, end, len, big, &mut |feature, bytes| {
-                facts.take_feature(feature, bytes, big);
+                facts::take_feature(&mut facts, feature, bytes, big);
                 if feature == feature::EVENT_DESC {
                     events.take_descriptions(bytes, big);
                 }
@@ -145,7 +147,7 @@ impl Head {
             size: Some(whole.map_or(there, |_| data.size)),
             events,
             facts,
-            end: (!is_whole).then_some(End::Cut),
+            end: (!is_whole).then_some(ReadEnd::Cut),
             ..Self::of_pipe(big)
         }
         .into_file())
@@ -265,7 +267,7 @@ fn read_features(
         let place = Section { offset, size };
         if place.end().is_none_or(|end| end > len) {
             is_whole = false;
-        } else if Facts::is_read(feature)
+        } else if facts::is_read(feature)
             && let Some(bytes) = section(input, place)?
         {
             take(feature, &bytes);

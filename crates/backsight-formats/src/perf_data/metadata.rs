@@ -2,10 +2,12 @@
 //!
 //! Source: `tools/perf/util/header.c` and `tools/lib/perf/include/perf/event.h`.
 
+use backsight_types::trace::Facts;
+
 use super::attr::Attr;
 use super::bytes::Bytes;
 use super::events::{Described, Events, numbers};
-use super::facts::{self, Facts};
+use super::facts;
 use super::kinds::kind;
 use super::raw::RawRecord;
 
@@ -33,13 +35,13 @@ pub(super) fn take(record: &RawRecord<'_>, events: &mut Events, facts: &mut Fact
         }
         kind::HEADER_FEATURE => {
             let feature = at.u64()?;
-            facts.take_feature(feature, at.rest(), big);
+            facts::take_feature(facts, feature, at.rest(), big);
             if feature == facts::feature::EVENT_DESC {
                 events.take_names(at.rest(), big);
                 facts.events = events.types();
             }
         }
-        kind::HEADER_BUILD_ID => facts.take_build_id(record.misc, record.body, big),
+        kind::HEADER_BUILD_ID => facts::take_build_id(facts, record.misc, record.body, big),
         _ => {}
     }
     Some(())

@@ -17,7 +17,7 @@ use std::io::{self, Read};
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
 use super::bytes::Bytes;
-use super::error::End;
+use super::error::ReadEnd;
 use super::kinds::{behind, kind};
 
 /// The size of `perf_event_header`.
@@ -58,7 +58,7 @@ struct Plain<R> {
 }
 
 /// Either a record, or why there is none. `Ok(None)` is the proper end.
-type Step<T> = Result<Option<T>, End>;
+type Step<T> = Result<Option<T>, ReadEnd>;
 
 impl<R: Read> Records<R> {
     /// Takes an input that stands at the first record, and how many bytes they have
@@ -91,7 +91,7 @@ impl<R: Read> Records<R> {
             let Some((kind, misc, size)) = self.plain.peek(big)? else {
                 return match &self.inner {
                     // The rest of a record is missing that had begun.
-                    Some(inner) if inner.holds_part() => Err(End::Cut),
+                    Some(inner) if inner.holds_part() => Err(ReadEnd::Cut),
                     _ => Ok(None),
                 };
             };
@@ -102,11 +102,11 @@ impl<R: Read> Records<R> {
                     let packed = packed_in(kind, body, big);
                     let inner = match &mut self.inner {
                         Some(inner) => inner,
-                        none => none.insert(Inner::new().map_err(End::Io)?),
+                        none => none.insert(Inner::new().map_err(ReadEnd::Io)?),
                     };
                     inner.feed(packed);
                 }
-                _ if !whole => return Err(End::Cut),
+                _ if !whole => return Err(ReadEnd::Cut),
                 kind::HEADER_TRACING_DATA | kind::AUXTRACE => {
                     let Some(count) = behind(kind, self.plain.take(size), big) else {
                         let reason = "a record that does not say how much stands behind it";
@@ -150,7 +150,7 @@ fn packed_in(kind: u32, body: &[u8], big: bool) -> &[u8] {
 
 impl<R: Read> Plain<R> {
     /// Reads on until `size` bytes are there. Returns whether they are.
-    fn hold(&mut self, size: usize) -> Result<bool, End> {
+    fn hold(&mut self, size: usize) -> Result<bool, ReadEnd> {
         let held = |plain: &Self| plain.buffer.len().saturating_sub(plain.at);
         if held(self) >= size {
             return Ok(true);
@@ -175,7 +175,7 @@ impl<R: Read> Plain<R> {
             };
             let count = *read.as_ref().unwrap_or(&0);
             self.buffer.truncate(from.saturating_add(count));
-            read.map_err(End::Io)?;
+            read.map_err(ReadEnd::Io)?;
             if count == 0 {
                 return Ok(false);
             }
@@ -190,7 +190,7 @@ impl<R: Read> Plain<R> {
     fn peek(&mut self, big: bool) -> Step<(u32, u16, usize)> {
         if !self.hold(HEADER)? {
             let is_end = self.buffer.is_empty() && self.left.unwrap_or_default() == 0;
-            return if is_end { Ok(None) } else { Err(End::Cut) };
+            return if is_end { Ok(None) } else { Err(ReadEnd::Cut) };
         }
         let rest = self.buffer.get(self.at..).unwrap_or_default();
         match header(rest, big) {
@@ -210,13 +210,13 @@ impl<R: Read> Plain<R> {
     }
 
     /// Passes over what stands between two records.
-    fn skip(&mut self, count: u64) -> Result<(), End> {
+    fn skip(&mut self, count: u64) -> Result<(), ReadEnd> {
         let mut left = count;
         while left > 0 {
             let most = u64::try_from(CHUNK).unwrap_or(u64::MAX).min(left);
             let some = usize::try_from(most).unwrap_or(CHUNK);
             if !self.hold(some)? {
-                return Err(End::Cut);
+                return Err(ReadEnd::Cut);
             }
             self.at = self.at.saturating_add(some);
             left = left.saturating_sub(most);
@@ -225,9 +225,9 @@ impl<R: Read> Plain<R> {
         Ok(())
     }
 
-    fn damaged(&self, reason: &'static str) -> End {
+    fn damaged(&self, reason: &'static str) -> ReadEnd {
         let offset = self.offset;
-        End::Damaged { offset, reason }
+        ReadEnd::Damaged { offset, reason }
     }
 }
 

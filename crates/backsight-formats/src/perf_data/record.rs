@@ -3,29 +3,14 @@
 //! Source: `enum perf_event_type` in `include/uapi/linux/perf_event.h`, and for what
 //! perf makes up itself `tools/perf/util/synthetic-events.c`.
 
-use backsight_types::trace::{Change, KERNEL_PID, Mapping, Record};
+use backsight_types::trace::{
+    Context, KERNEL_PID, Mmap, ProcessChange, ProcessRecord, ThreadChange,
+};
 use backsight_types::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms};
 
 use super::bytes::{Bytes, until_zero};
 use super::kinds::kind;
 use super::raw::RawRecord;
-use super::sample::Context;
-
-/// What became of a thread.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ThreadChange {
-    /// It began, with the name of the thread that began it.
-    Began {
-        /// The process of that thread.
-        parent_pid: u32,
-        /// That thread.
-        parent_tid: u32,
-    },
-    /// It has this name now.
-    Named(Vec<u8>),
-    /// It ended.
-    Ended,
-}
 
 /// A bit of `misc` with a meaning for each kind: the name came with an exec; the
 /// mapping is of data; perf made the fork up, and the mappings are told by themselves.
@@ -38,13 +23,13 @@ const HAS_BUILD_ID: u16 = 1 << 14;
 /// What a record says, as far as it is of use.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    pub(super) change: Option<Record>,
+    pub(super) change: Option<ProcessRecord>,
     pub(super) thread: Option<(u32, u32, ThreadChange)>,
 }
 
 impl Told {
-    fn change(time_ns: u64, pid: u32, change: Change) -> Self {
-        let change = Some(Record {
+    fn change(time_ns: u64, pid: u32, change: ProcessChange) -> Self {
+        let change = Some(ProcessRecord {
             time_ns,
             pid,
             change,
@@ -67,7 +52,7 @@ pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<Told> {
             let named = ThreadChange::Named(at.text().to_vec());
             let is_exec = record.misc & BIT_13 != 0;
             let mut told = match is_exec {
-                true => Told::change(time, pid, Change::Exec),
+                true => Told::change(time, pid, ProcessChange::Exec),
                 false => Told::default(),
             };
             told.thread = Some((pid, tid, named));
@@ -82,8 +67,8 @@ pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<Told> {
             };
             let told = match record.misc & BIT_13 {
                 _ if pid == parent_pid => Told::default(),
-                0 => Told::change(time, pid, Change::Fork { parent: parent_pid }),
-                _ => Told::change(time, pid, Change::Exec),
+                0 => Told::change(time, pid, ProcessChange::Fork { parent: parent_pid }),
+                _ => Told::change(time, pid, ProcessChange::Exec),
             };
             Some(Told {
                 thread: Some((pid, tid, began)),
@@ -105,13 +90,13 @@ pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<Told> {
 fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Told> {
     let (mut pid, _tid) = (at.u32()?, at.u32()?);
     let (start, size, offset) = (at.u64()?, at.u64()?, at.u64()?);
-    let mut mapping = Mapping {
+    let mut mapping = Mmap {
         range: AbsRange {
             start: AbsAddr(start),
             end: AbsAddr(start.saturating_add(size)),
         },
         offset: FileOffset(offset),
-        ..Mapping::default()
+        ..Mmap::default()
     };
     if record.kind == kind::MMAP2 {
         if record.misc & HAS_BUILD_ID != 0 {
@@ -141,9 +126,10 @@ fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Told
         }
         // What a guest maps, it maps elsewhere.
         Context::GuestKernel | Context::GuestUser => return Some(Told::default()),
-        Context::User | Context::Hypervisor | Context::Unknown => {}
+        // The process's, or told by perf itself, without a mode.
+        _ => {}
     }
-    Some(Told::change(time, pid, Change::Mmap(mapping)))
+    Some(Told::change(time, pid, ProcessChange::Mmap(mapping)))
 }
 
 /// Bits of `mmap(2)`: the first three of `prot` are those of [`Perms`].
@@ -163,7 +149,7 @@ const IMAGE_REACH: u64 = 256 << 20;
 
 /// The kernel's image is told from `_text` on, its offset being that address. An old
 /// perf says that it begins at 0. Newer ones leave its permissions out.
-fn as_kernel(mapping: &mut Mapping) {
+fn as_kernel(mapping: &mut Mmap) {
     const IMAGE: &[u8] = b"[kernel.kallsyms]";
     mapping.perms = Perms::READ | Perms::EXECUTE;
     if mapping.name.starts_with(IMAGE) {
@@ -188,32 +174,32 @@ fn kernel_symbol(at: &mut Bytes<'_>, time: u64) -> Option<Told> {
         end: AbsAddr(start.saturating_add(u64::from(size))),
     };
     let change = match flags & GONE {
-        0 => Change::Mmap(Mapping {
+        0 => ProcessChange::Mmap(Mmap {
             range,
             perms: Perms::READ | Perms::EXECUTE,
             name: until_zero(at.rest()).to_vec(),
-            ..Mapping::default()
+            ..Mmap::default()
         }),
-        _ => Change::Munmap(range),
+        _ => ProcessChange::Munmap(range),
     };
     Some(Told::change(time, KERNEL_PID, change))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AbsAddr, AbsRange, FileOffset, Mapping, as_kernel};
+    use super::{AbsAddr, AbsRange, FileOffset, Mmap, as_kernel};
 
     #[test]
     fn the_kernel_s_image_reaches_behind_its_text() {
         let text = 0xffff_ffff_8100_0000;
-        let mut image = Mapping {
+        let mut image = Mmap {
             range: AbsRange {
                 start: AbsAddr(text),
                 end: AbsAddr(text + 0x120_bb08),
             },
             offset: FileOffset(text),
             name: b"[kernel.kallsyms]_text".to_vec(),
-            ..Mapping::default()
+            ..Mmap::default()
         };
         as_kernel(&mut image);
         assert_eq!(

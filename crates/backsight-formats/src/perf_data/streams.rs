@@ -5,9 +5,10 @@
 
 use std::io::Read;
 
+use backsight_types::trace::Facts;
+
 use super::error::Problems;
 use super::events::Events;
-use super::facts::Facts;
 use super::kinds::{is_known, kind};
 use super::metadata;
 use super::raw::Records;

@@ -2,13 +2,12 @@
 
 use std::io::Read;
 
-use backsight_types::trace::{Change, Record};
+use backsight_types::trace::{Event, ProcessChange, ProcessRecord, ThreadChange, ThreadRecord};
 
 use super::bytes::Bytes;
 use super::error::Problems;
 use super::kinds::kind;
-use super::record::ThreadChange;
-use super::{Event, Reader, record};
+use super::{Reader, record};
 
 impl<R: Read> Reader<R> {
     /// Returns what the record says that was taken last, and is no sample.
@@ -54,26 +53,26 @@ impl<R: Read> Reader<R> {
             too_short(&mut self.problems);
             return None;
         };
-        let mut first = told.change.map(Event::Record);
+        let mut first = told.change.map(Event::Process);
         if let Some((pid, tid, change)) = told.thread {
             if change == ThreadChange::Ended {
                 self.deferred.thread_ended(tid, self.big);
                 self.counters.thread_ended(tid);
             }
             if self.threads.take(pid, tid, &change) {
-                let change = Change::Exit;
-                first = Some(Event::Record(Record {
+                let change = ProcessChange::Exit;
+                first = Some(Event::Process(ProcessRecord {
                     time_ns,
                     pid,
                     change,
                 }));
             }
-            let thread = Event::Thread {
+            let thread = Event::Thread(ThreadRecord {
                 time_ns,
                 pid,
                 tid,
                 change,
-            };
+            });
             match first {
                 Some(_) => self.also = Some(thread),
                 None => first = Some(thread),

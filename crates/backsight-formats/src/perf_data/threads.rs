@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::record::ThreadChange;
+use backsight_types::trace::ThreadChange;
 
 /// The threads that are known to live.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use backsight_profile::{
-    Frame, Label, LabelValue, Location, LocationIdx, Process, ProcessIdx, Profile, Sample, Thread,
-    ThreadIdx, ValueType,
+    Label, LabelValue, Location, LocationIdx, Process, ProcessIdx, Profile, ProfileFrame, Sample,
+    Thread, ThreadIdx, ValueType,
 };
 use backsight_types::{
     AbsAddr, AddrKind, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Reason,
@@ -174,16 +174,16 @@ impl Tables {
         let modules = &mut self.profile.modules;
         let index = ModuleIdx(u32::try_from(modules.len()).ok()?);
         let path = dso.strip_suffix(" (deleted)").unwrap_or(dso);
-        modules.push(Module {
-            kind: match dso {
-                "[vdso]" => ModuleKind::Vdso,
-                _ if is_kernel(dso) => ModuleKind::Kernel,
-                _ => ModuleKind::File,
-            },
-            path: path.as_bytes().to_vec(),
-            deleted: path != dso,
-            ..Module::default()
-        });
+        modules.push(
+            Module::default()
+                .with_kind(match dso {
+                    "[vdso]" => ModuleKind::Vdso,
+                    _ if is_kernel(dso) => ModuleKind::Kernel,
+                    _ => ModuleKind::File,
+                })
+                .with_path(path.as_bytes().to_vec())
+                .with_deleted(path != dso),
+        );
         self.modules.insert(dso.to_owned(), index);
         Some(index)
     }
@@ -210,13 +210,13 @@ impl Tables {
         } = &mut self.profile;
         let is_named = key.frames.iter().any(|frame| frame.function.is_some());
         let named = key.frames.iter().filter(|_| is_named);
-        let frames: Vec<Frame> = named
-            .map(|frame| Frame {
+        let frames: Vec<ProfileFrame> = named
+            .map(|frame| ProfileFrame {
                 function: frame.function.as_deref().map(|name| strings.intern(name)),
                 file: frame.source.as_ref().map(|(file, _)| strings.intern(file)),
                 line: frame.source.as_ref().map(|(_, line)| *line),
                 inlined: frame.inlined,
-                ..Frame::default()
+                ..ProfileFrame::default()
             })
             .collect();
         let kind = place.module.and_then(|index| modules.get(index.as_usize()));

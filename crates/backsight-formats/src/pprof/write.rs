@@ -20,6 +20,7 @@ use crate::string_table::{StringTable, file_name};
 
 /// How a profile is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// Packed by gzip, as `pprof` wants files to be. It reads others too.
     pub gzip: bool,
@@ -34,6 +35,20 @@ impl Default for Options {
             gzip: true,
             times: false,
         }
+    }
+}
+
+impl Options {
+    /// Sets whether it is packed by gzip.
+    #[must_use]
+    pub const fn with_gzip(self, gzip: bool) -> Self {
+        Self { gzip, ..self }
+    }
+
+    /// Sets whether samples keep their times.
+    #[must_use]
+    pub const fn with_times(self, times: bool) -> Self {
+        Self { times, ..self }
     }
 }
 

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use backsight_profile::{
-    Frame, Label, LabelValue, Location, LocationIdx, Mapping, Process, ProcessIdx, Profile, Sample,
-    StrIdx, Thread, ThreadIdx, ValueType,
+    Label, LabelValue, Location, LocationIdx, Mapping, Process, ProcessIdx, Profile, ProfileFrame,
+    Sample, StrIdx, Thread, ThreadIdx, ValueType,
 };
 use backsight_types::{
     AbsAddr, AbsRange, AddrKind, BuildId, Device, FileOffset, Lookup, Module, ModuleIdx,
@@ -53,16 +53,7 @@ prop_compose! {
             file_size: size,
             memory_size: size,
         });
-        Module {
-            kind,
-            path,
-            deleted,
-            device: Device { major, minor },
-            inode,
-            build_id: build_id.map(|raw| BuildId::from_bytes(&raw).unwrap()),
-            segments: segment.map(|segment| Segments::new(vec![segment])),
-            ..Module::default()
-        }
+        Module::default().with_kind(kind).with_path(path).with_deleted(deleted).with_device(Device { major, minor }).with_inode(inode).with_build_id(build_id.map(|raw| BuildId::from_bytes(&raw).unwrap())).with_segments(segment.map(|segment| Segments::new(vec![segment])))
     }
 }
 
@@ -223,7 +214,7 @@ pub(crate) fn profile() -> impl Strategy<Value = Profile> {
                     let module = module(of, &profile);
                     let strings = &mut profile.strings;
                     let mut name = |text: Option<String>| text.map(|text| strings.intern(&text));
-                    let frames: Vec<Frame> = frames
+                    let frames: Vec<ProfileFrame> = frames
                         .into_iter()
                         .map(
                             |(
@@ -232,7 +223,7 @@ pub(crate) fn profile() -> impl Strategy<Value = Profile> {
                                 inlined,
                                 start,
                             )| {
-                                Frame {
+                                ProfileFrame {
                                     function: name(function),
                                     linkage_name: name(linkage),
                                     file: name(file),
@@ -352,7 +343,7 @@ pub(crate) fn said(profile: &Profile) -> Vec<String> {
     );
     for location in &profile.locations {
         let frames = profile.frames_of(location).iter().map(|frame| {
-            let plain = Frame {
+            let plain = ProfileFrame {
                 function: None,
                 linkage_name: None,
                 file: None,

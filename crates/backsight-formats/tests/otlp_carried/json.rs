@@ -53,10 +53,7 @@ fn the_json_that_python_writes_says_the_same() {
         otlp::write(
             &profile,
             &mut bytes,
-            &Options {
-                gzip: false,
-                times: true,
-            },
+            &Options::default().with_gzip(false).with_times(true),
         )
         .unwrap();
         files.push(bytes);
@@ -93,7 +90,7 @@ fn damaged_json_is_refused_with_its_place() {
     let deep = format!("{{\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
     let error = otlp::read(deep.as_bytes(), &Limits::default()).unwrap_err();
     assert!(matches!(error, Error::Malformed { .. }), "{error}");
-    let small = Limits { memory: 100 };
+    let small = Limits::default().with_memory(100);
     let error = otlp::read(text.as_bytes(), &small).unwrap_err();
     assert!(matches!(error, Error::TooLarge { .. }), "{error}");
 }
@@ -101,7 +98,7 @@ fn damaged_json_is_refused_with_its_place() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>, text in "[{}\\[\\]\",:a-z0-9_]*", at in 0..400_usize, bit in 0..8_u8) {
-        let limits = Limits { memory: 1 << 20 };
+        let limits = Limits::default().with_memory(1 << 20);
         let _ = otlp::read(&bytes[..], &limits);
         let _ = otlp::read(text.as_bytes(), &limits);
         let mut damaged = prefixed(&[message(&[new_sample()]), message(&[old_sample()])]);

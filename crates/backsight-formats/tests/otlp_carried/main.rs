@@ -201,7 +201,7 @@ fn attributes_of_every_level_are_carried() {
 
     // Through NDJSON nothing is lost.
     let mut lines = Vec::new();
-    ndjson::write_profile(&ndjson::Header::new("test"), &profile, &mut lines).unwrap();
+    ndjson::write_profile(&ndjson::HeaderLine::new("test"), &profile, &mut lines).unwrap();
     let again = ndjson::read_profile(&lines[..], false, |error| panic!("{error}")).unwrap();
     assert_eq!(said(&again, true), said(&profile, true));
     assert_eq!(attributes(&again), of_rows);

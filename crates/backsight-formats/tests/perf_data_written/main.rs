@@ -11,7 +11,8 @@ mod times;
 use std::io::Cursor;
 use std::io::Read;
 
-use backsight_formats::perf_data::{Error, Event, Problems, Reader};
+use backsight_formats::perf_data::{Error, Problems, Reader};
+use backsight_types::trace::Event;
 use testkit::perf_file::{Event as Attr, PerfFile, sample};
 use testkit::{perf, skip};
 

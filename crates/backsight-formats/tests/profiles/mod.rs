@@ -1,8 +1,8 @@
 //! Profiles made at random, of all that a profile can say.
 
 use backsight_profile::{
-    Frame, Label, LabelValue, Location, Mapping, Process, ProcessIdx, Profile, Sample, StackIdx,
-    Thread, ThreadIdx, ValueType,
+    Label, LabelValue, Location, Mapping, Process, ProcessIdx, Profile, ProfileFrame, Sample,
+    StackIdx, Thread, ThreadIdx, ValueType,
 };
 use backsight_types::{
     AbsAddr, AbsRange, BuildId, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Perms, Reason,
@@ -141,15 +141,16 @@ fn add_module(profile: &mut Profile, at: usize, (kind, name, _, id, pages): &Mad
         ModuleKind::File => format!("/usr/lib/{at}{name}"),
         ModuleKind::Vdso => format!("[vdso{at}]"),
         ModuleKind::Kernel => format!("[{at}{name}]"),
+        other => panic!("{other:?}"),
     };
     let index = ModuleIdx(u32::try_from(at).unwrap());
-    profile.modules.push(Module {
-        kind: *kind,
-        path: path.into_bytes(),
-        deleted: at == 2,
-        build_id: id.map(|id| BuildId::from_bytes(&id).unwrap()),
-        ..Module::default()
-    });
+    profile.modules.push(
+        Module::default()
+            .with_kind(*kind)
+            .with_path(path.into_bytes())
+            .with_deleted(at == 2)
+            .with_build_id(id.map(|id| BuildId::from_bytes(&id).unwrap())),
+    );
     let mut offset = 0;
     for (gap, size) in pages {
         offset += gap * 0x1000;
@@ -170,12 +171,12 @@ fn add_module(profile: &mut Profile, at: usize, (kind, name, _, id, pages): &Mad
 fn add_location(profile: &mut Profile, modules: &[MadeModule], made: &MadeLocation) {
     let (module, offset, is_return, frames) = made;
     let last = frames.len().saturating_sub(1);
-    let frames: Vec<Frame> = (frames.iter().enumerate())
+    let frames: Vec<ProfileFrame> = (frames.iter().enumerate())
         .map(|(at, (function, linkage, file, line, column))| {
             let mut intern = |text: &String| profile.strings.intern(text);
             let number = |number: u32| Some(number).filter(|number| *number > 0);
             let function = intern(function);
-            Frame {
+            ProfileFrame {
                 function: Some(function),
                 linkage_name: linkage
                     .as_ref()

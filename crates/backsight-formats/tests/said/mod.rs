@@ -1,6 +1,6 @@
 //! What the samples of a profile say, with nothing left to look up.
 
-use backsight_profile::{Frame, Label, LabelValue, Location, Profile};
+use backsight_profile::{Label, LabelValue, Location, Profile, ProfileFrame};
 use backsight_types::Lookup;
 
 /// A sample with nothing left to look up.
@@ -69,7 +69,7 @@ fn place(profile: &Profile, location: &Location) -> String {
     });
     let frames: Vec<String> = (profile.frames_of(location).iter())
         .map(|frame| {
-            let Frame {
+            let ProfileFrame {
                 line,
                 column,
                 start_line,

@@ -1,6 +1,6 @@
 //! One process within one piece of a trace, and the kernel, which is one for all.
 
-use backsight_types::trace::Sample;
+use backsight_types::trace::CapturedAddrs;
 use backsight_types::{AbsAddr, AbsRange, Outcome, Perms, Reason};
 
 use super::process::Process;
@@ -81,7 +81,7 @@ impl Step {
 }
 
 impl Life {
-    pub(super) fn replay(mut self, samples: &[Sample]) -> Lived {
+    pub(super) fn replay(mut self, samples: &[CapturedAddrs]) -> Lived {
         self.samples.sort_by_key(|(time_ns, _)| *time_ns);
         let mut outcomes = Vec::with_capacity(self.samples.len());
         let mut in_kernel = Vec::new();
@@ -156,7 +156,7 @@ impl KernelLife {
     pub(super) fn resolve(
         mut self,
         mut in_kernel: Vec<(u64, usize)>,
-        samples: &[Sample],
+        samples: &[CapturedAddrs],
         outcomes: &mut [Vec<Outcome>],
     ) {
         in_kernel.sort_by_key(|(time_ns, _)| *time_ns);

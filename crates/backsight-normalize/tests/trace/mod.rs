@@ -1,6 +1,6 @@
 //! Records and samples of captured traces, made by hand.
 
-use backsight_normalize::{AbsAddr, AbsRange, Change, Record, Sample};
+use backsight_normalize::{AbsAddr, AbsRange, CapturedAddrs, ProcessChange, ProcessRecord};
 
 pub(crate) const PAGE: u64 = 0x1000;
 
@@ -12,16 +12,16 @@ pub(crate) fn pages(from: u64, to: u64) -> AbsRange {
     }
 }
 
-pub(crate) fn at(time_ns: u64, pid: u32, change: Change) -> Record {
-    Record {
+pub(crate) fn at(time_ns: u64, pid: u32, change: ProcessChange) -> ProcessRecord {
+    ProcessRecord {
         time_ns,
         pid,
         change,
     }
 }
 
-pub(crate) fn sample(time_ns: u64, pid: u32, addrs: &[u64]) -> Sample {
-    Sample {
+pub(crate) fn sample(time_ns: u64, pid: u32, addrs: &[u64]) -> CapturedAddrs {
+    CapturedAddrs {
         time_ns,
         pid,
         addrs: addrs.iter().copied().map(AbsAddr).collect(),

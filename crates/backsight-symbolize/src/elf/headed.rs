@@ -37,7 +37,7 @@ impl Headed {
     /// Section headers that cannot be read count as none: a file stripped of
     /// them, or cut off, still has segments and a build ID, and dynamic symbols.
     pub(crate) fn parse(image: Image) -> Result<Self, Error> {
-        let mut headers = Headers::parse(&*image)?;
+        let mut headers = Headers::parse(&image)?;
         let segments = &headers.segments;
         let (is_64, parsed) = match FileKind::parse(&*image) {
             Ok(FileKind::Elf32) => (false, parse::<FileHeader32<Endianness>>(&image, segments)?),

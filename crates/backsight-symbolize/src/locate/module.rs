@@ -79,13 +79,12 @@ fn open(site: &Site, id: &BuildId, options: &Options) -> Result<File, Error> {
 
 /// Says why a file is not the module of this build ID.
 pub(super) fn prove(file: &File, id: &BuildId, options: &Options) -> Result<(), Error> {
-    let cache = ReadCache::new(file);
-    match check(&cache, id) {
+    match check(Headers::read(file), &ReadCache::new(file), id) {
         // Kernel modules are packed as a whole.
         Err(Error::Elf(backsight_elf::Error::NotElf)) => {
             let image = Image::of_file(file, options.access, options.limits.file_bytes)?;
             let image = unpacked(image, &options.limits)?;
-            check(&*image, id)?;
+            check(Headers::parse(&image), &*image, id)?;
         }
         checked => checked?,
     }
@@ -93,8 +92,12 @@ pub(super) fn prove(file: &File, id: &BuildId, options: &Options) -> Result<(), 
 }
 
 /// Says why it is not the module of this build ID.
-fn check<'d>(file: impl ReadRef<'d>, id: &BuildId) -> Result<(), Error> {
-    if Headers::parse(file)?.build_id != Some(*id) {
+fn check<'d>(
+    headers: Result<Headers, backsight_elf::Error>,
+    file: impl ReadRef<'d>,
+    id: &BuildId,
+) -> Result<(), Error> {
+    if headers?.build_id != Some(*id) {
         return Err(Error::BuildIdMismatch);
     }
     match has_code(file) {

@@ -36,7 +36,7 @@ fn libc_with_its_debug_file() {
         return testkit::skip("no libc.so.6 where it usually is");
     };
     let bytes = std::fs::read(&path).expect("readable");
-    let id = backsight_elf::Headers::parse(&*bytes)
+    let id = backsight_elf::Headers::parse(&bytes)
         .expect("an ELF file")
         .build_id;
     let id = id.expect("a build ID").to_string();

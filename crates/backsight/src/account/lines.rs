@@ -7,7 +7,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-use backsight_formats::ndjson::{About, Address, Sample};
+use backsight_formats::ndjson::{AddressLine, ProfileLine, SampleLine};
 use backsight_profile::Profile;
 use backsight_types::{Module, ModuleIdx, Reason};
 use hashbrown::{HashMap, HashSet};
@@ -64,14 +64,14 @@ impl LineTally {
     }
 
     /// A line says what the values of samples are.
-    pub fn about(&mut self, about: &About) {
+    pub fn about(&mut self, about: &ProfileLine) {
         let is_count = |kind: &str, unit: &str| unit == "count" && kind.ends_with("samples");
         let types = about.sample_types.iter();
         self.are_counts = types.map(|of| is_count(&of.kind, &of.unit)).collect();
     }
 
     /// Takes an address with its answer.
-    pub fn address(&mut self, answer: &Address<'_>) {
+    pub fn address(&mut self, answer: &AddressLine<'_>) {
         let is_named = answer.frames.iter().any(|frame| frame.function.is_some());
         let module = answer.module.and_then(|index| self.modules.get(&index));
         let outcome = match is_named {
@@ -95,7 +95,7 @@ impl LineTally {
     }
 
     /// Takes a sample, which names addresses before it.
-    pub fn sample(&mut self, sample: &Sample) {
+    pub fn sample(&mut self, sample: &SampleLine) {
         let kind = usize::try_from(sample.value_type).ok();
         let is_count = kind.and_then(|kind| self.are_counts.get(kind).copied());
         let first = sample.values.first().copied();
@@ -170,7 +170,7 @@ impl LineTally {
 
 #[cfg(test)]
 mod tests {
-    use backsight_formats::ndjson::Address;
+    use backsight_formats::ndjson::AddressLine;
 
     use super::LineTally;
 
@@ -178,9 +178,9 @@ mod tests {
     fn a_lost_line_moves_no_other() {
         let mut tally = LineTally::default();
         for number in [None, Some(1), Some(3), Some(3), None, Some(u64::MAX), None] {
-            tally.address(&Address {
+            tally.address(&AddressLine {
                 index: number,
-                ..Address::default()
+                ..AddressLine::default()
             });
         }
         let places: Vec<u64> = (0..7)

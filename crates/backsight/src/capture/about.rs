@@ -1,7 +1,7 @@
 //! What a recording says of itself, and of its files, at its end.
 
-use backsight_formats::perf_data::Facts;
 use backsight_profile::Profile;
+use backsight_types::trace::Facts;
 use backsight_types::{ModuleKind, Reason};
 
 use super::build_ids::BuildIds;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use backsight_formats::perf_data::Facts;
 use backsight_types::BuildId;
+use backsight_types::trace::Facts;
 
 use super::kernel::KERNEL_IMAGE;
 

@@ -5,8 +5,8 @@
 //! two. Else all are, and the one with the most samples is shown where there is room for
 //! one: the first may have none, as that of the cores that nothing ran on.
 
-use backsight_formats::perf_data::EventType;
 use backsight_profile::{Profile, ValueType};
+use backsight_types::trace::EventType;
 
 /// How `perf record --off-cpu` calls what BPF measured.
 const OFF_CPU: &str = "offcpu-time";

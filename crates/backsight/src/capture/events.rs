@@ -1,8 +1,8 @@
 //! The events of a recording, as they come.
 
-use backsight_formats::perf_data::{Event, EventType, Facts, Sample, ThreadChange};
-use backsight_normalize::{Change, KERNEL_PID, Record};
+use backsight_normalize::{KERNEL_PID, ProcessChange, ProcessRecord};
 use backsight_profile::{self as profile, Profile};
+use backsight_types::trace::{Event, EventType, Facts, SampleRecord, ThreadChange, ThreadRecord};
 
 use super::about;
 use super::build_ids::BuildIds;
@@ -44,6 +44,8 @@ pub(super) struct Capture {
     /// What the kernel could not tell.
     pub(super) lost: u64,
     pub(super) throttled: u64,
+    /// Events and changes that this version makes nothing of.
+    pub(super) unknown: u64,
     /// Why stacks that were recorded as memory have no more frames.
     pub(super) ends: Ends,
 }
@@ -66,6 +68,7 @@ impl Capture {
             order: 0,
             lost: 0,
             throttled: 0,
+            unknown: 0,
             ends: Ends::default(),
             files,
         };
@@ -103,7 +106,7 @@ impl Capture {
     }
 
     /// Takes a sample.
-    pub(super) fn sample(&mut self, sample: &Sample<'_>) {
+    fn sample(&mut self, sample: &SampleRecord<'_>) {
         self.order += 1;
         let who = self.whose(sample);
         let switch = self.off_cpu.sample(sample, &mut self.piece.switches);
@@ -159,43 +162,11 @@ impl Capture {
         );
     }
 
-    /// Takes any other event.
-    pub(super) fn other(&mut self, event: Event<'_>) {
+    /// Takes an event.
+    pub(super) fn take(&mut self, event: Event<'_>) {
         match event {
-            Event::Record(record) => self.record(record),
-            Event::Thread {
-                time_ns,
-                pid,
-                tid,
-                change,
-            } => {
-                let strings = &mut self.profile.strings;
-                let switches = &mut self.piece.switches;
-                match change {
-                    ThreadChange::Began {
-                        parent_pid,
-                        parent_tid,
-                    } => {
-                        // What was there before the recording has no time.
-                        if time_ns > 0 {
-                            self.off_cpu.runs(parent_tid, time_ns, switches);
-                        }
-                        self.off_cpu.began(tid);
-                        (self.people).began(time_ns, (pid, tid), (parent_pid, parent_tid));
-                    }
-                    ThreadChange::Named(name) => {
-                        if time_ns > 0 {
-                            self.off_cpu.runs(tid, time_ns, switches);
-                        }
-                        let name = strings.intern(&String::from_utf8_lossy(&name));
-                        self.people.named((pid, tid), name);
-                    }
-                    ThreadChange::Ended => {
-                        self.off_cpu.ends(tid, time_ns, switches);
-                        self.people.ended((pid, tid));
-                    }
-                }
-            }
+            Event::Process(record) => self.record(record),
+            Event::Thread(record) => self.thread(record),
             Event::Lost(count) => self.lost = self.lost.saturating_add(count),
             Event::Throttled => self.throttled += 1,
             Event::Switched {
@@ -208,15 +179,52 @@ impl Capture {
                     self.off_cpu.runs(tid, time_ns, switches);
                 }
             }
-            Event::Sample(_) => {}
+            Event::Sample(sample) => self.sample(&sample),
+            _ => self.unknown = self.unknown.saturating_add(1),
+        }
+    }
+
+    fn thread(&mut self, record: ThreadRecord) {
+        let ThreadRecord {
+            time_ns,
+            pid,
+            tid,
+            change,
+        } = record;
+        let strings = &mut self.profile.strings;
+        let switches = &mut self.piece.switches;
+        match change {
+            ThreadChange::Began {
+                parent_pid,
+                parent_tid,
+            } => {
+                // What was there before the recording has no time.
+                if time_ns > 0 {
+                    self.off_cpu.runs(parent_tid, time_ns, switches);
+                }
+                self.off_cpu.began(tid);
+                (self.people).began(time_ns, (pid, tid), (parent_pid, parent_tid));
+            }
+            ThreadChange::Named(name) => {
+                if time_ns > 0 {
+                    self.off_cpu.runs(tid, time_ns, switches);
+                }
+                let name = strings.intern(&String::from_utf8_lossy(&name));
+                self.people.named((pid, tid), name);
+            }
+            ThreadChange::Ended => {
+                self.off_cpu.ends(tid, time_ns, switches);
+                self.people.ended((pid, tid));
+            }
+            _ => self.unknown = self.unknown.saturating_add(1),
         }
     }
 
     /// A process that ended may be caught once more, on its way out. So what is known of
     /// it is kept until many others have ended, or its ID is another's.
-    fn record(&mut self, record: Record) {
+    fn record(&mut self, record: ProcessRecord) {
         match &record.change {
-            Change::Exit => {
+            ProcessChange::Exit => {
                 self.people
                     .exit(record.pid, record.time_ns, &mut self.profile);
                 if let Some(gone) = self.leaving.ended(record) {
@@ -224,7 +232,7 @@ impl Capture {
                 }
                 return;
             }
-            Change::Fork { .. } => {
+            ProcessChange::Fork { .. } => {
                 if let Some(gone) = self.leaving.began(record.pid) {
                     self.gone(gone);
                 }
@@ -235,20 +243,20 @@ impl Capture {
     }
 
     /// A process ended, and nothing more comes of it.
-    fn gone(&mut self, record: Record) {
+    fn gone(&mut self, record: ProcessRecord) {
         self.leaves_old_program(record.pid);
         self.people.gone(record.pid);
         self.unwinders.forget(record.pid);
         self.changed(record);
     }
 
-    fn changed(&mut self, mut record: Record) {
+    fn changed(&mut self, mut record: ProcessRecord) {
         self.order += 1;
         let time_ns = record.time_ns;
         record.time_ns = self.order;
         let pid = record.pid;
         match &mut record.change {
-            Change::Mmap(mapping) => {
+            ProcessChange::Mmap(mapping) => {
                 let is_kernel = pid == KERNEL_PID;
                 if mapping.build_id.is_none() {
                     mapping.build_id = self.build_ids.of(&mut mapping.name, is_kernel);
@@ -256,12 +264,17 @@ impl Capture {
                 self.people.mapped(pid, time_ns, mapping);
                 self.maps_in_new_program(pid, &mapping.name);
             }
-            Change::Exec => {
+            ProcessChange::Exec => {
                 self.keep_old_program(pid);
                 self.people.exec(pid);
                 self.unwinders.forget(pid);
             }
-            Change::Exit | Change::Fork { .. } | Change::Munmap(_) | Change::Mprotect(..) => {}
+            ProcessChange::Exit
+            | ProcessChange::Fork { .. }
+            | ProcessChange::Munmap(_)
+            | ProcessChange::Mprotect(..) => {}
+            // The replay takes it for a process that nothing is known of.
+            _ => self.unknown = self.unknown.saturating_add(1),
         }
         self.unwinders.changed(pid);
         self.piece.record(record);
@@ -297,7 +310,7 @@ impl Capture {
     }
 
     /// Returns whose memory a sample is of.
-    fn whose(&mut self, sample: &Sample<'_>) -> Who {
+    fn whose(&mut self, sample: &SampleRecord<'_>) -> Who {
         let (who, ended) = self.execs.seen(sample, self.order);
         self.old_program(ended);
         who
@@ -321,10 +334,10 @@ impl Capture {
         self.old_program(ended);
     }
 
-    fn old_program(&mut self, record: Option<Record>) {
+    fn old_program(&mut self, record: Option<ProcessRecord>) {
         if let Some(record) = record {
             match record.change {
-                Change::Exit => self.unwinders.forget(record.pid),
+                ProcessChange::Exit => self.unwinders.forget(record.pid),
                 _ => self.unwinders.changed(record.pid),
             }
             self.piece.record(record);

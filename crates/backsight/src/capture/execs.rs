@@ -16,9 +16,9 @@
 
 use std::collections::HashMap;
 
-use backsight_formats::perf_data::{ChainEntry, Context, Sample};
-use backsight_normalize::{Change, Record};
+use backsight_normalize::{ProcessChange, ProcessRecord};
 use backsight_types::AbsAddr;
+use backsight_types::trace::{ChainEntry, Context, SampleRecord};
 
 use super::spaces::Who;
 
@@ -40,31 +40,35 @@ struct Exec {
 
 impl Execs {
     /// A process runs another program. Returns what is to be recorded before.
-    pub(super) fn began(&mut self, pid: u32, time_ns: u64) -> Option<Record> {
+    pub(super) fn began(&mut self, pid: u32, time_ns: u64) -> Option<ProcessRecord> {
         let before = before(pid)?;
         self.0.insert(pid, Exec::default());
-        Some(Record {
+        Some(ProcessRecord {
             time_ns,
             pid: before,
-            change: Change::Fork { parent: pid },
+            change: ProcessChange::Fork { parent: pid },
         })
     }
 
     /// A process ended, or was seen. Returns what is to be recorded.
-    pub(super) fn ended(&mut self, pid: u32, time_ns: u64) -> Option<Record> {
+    pub(super) fn ended(&mut self, pid: u32, time_ns: u64) -> Option<ProcessRecord> {
         if self.0.is_empty() {
             return None;
         }
         self.0.remove(&pid)?;
-        Some(Record {
+        Some(ProcessRecord {
             time_ns,
             pid: before(pid)?,
-            change: Change::Exit,
+            change: ProcessChange::Exit,
         })
     }
 
     /// Takes a sample, and returns whose memory it is of, and what is to be recorded.
-    pub(super) fn seen(&mut self, sample: &Sample<'_>, time_ns: u64) -> (Who, Option<Record>) {
+    pub(super) fn seen(
+        &mut self,
+        sample: &SampleRecord<'_>,
+        time_ns: u64,
+    ) -> (Who, Option<ProcessRecord>) {
         let pid = sample.pid;
         let nobody = Who { pid, before: None };
         if self.0.is_empty() {
@@ -81,7 +85,7 @@ impl Execs {
     }
 
     /// A process mapped a file. Returns what is to be recorded.
-    pub(super) fn mapped(&mut self, pid: u32, name: &[u8], time_ns: u64) -> Option<Record> {
+    pub(super) fn mapped(&mut self, pid: u32, name: &[u8], time_ns: u64) -> Option<ProcessRecord> {
         /// The program and its loader.
         const BY_EXEC: usize = 2;
         if self.0.is_empty() || !name.starts_with(b"/") || name.starts_with(b"//") {
@@ -98,7 +102,7 @@ impl Execs {
 
 impl Exec {
     /// Returns whether a sample tells of another place in user code than those before.
-    fn stands_elsewhere(&mut self, sample: &Sample<'_>) -> bool {
+    fn stands_elsewhere(&mut self, sample: &SampleRecord<'_>) -> bool {
         let of_user = |entry: &ChainEntry| entry.context == Context::User;
         let Some(entry) = sample.chain().find(of_user) else {
             return false;

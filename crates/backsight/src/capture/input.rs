@@ -64,6 +64,7 @@ pub enum RecordingError {
 
 /// Where a recording is read from.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Recording<R> {
     /// A file, and those that belong to it: see [`Reader::directory`].
     Files(Vec<R>),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use backsight_normalize::Record;
+use backsight_normalize::ProcessRecord;
 
 /// So many are remembered. A sample of one comes within the time slice of its end.
 const MAX: usize = 1024;
@@ -11,14 +11,14 @@ const MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Leaving {
     /// By process, with a number that tells two of the same ID apart.
-    records: HashMap<u32, (u64, Record)>,
+    records: HashMap<u32, (u64, ProcessRecord)>,
     order: VecDeque<(u32, u64)>,
     number: u64,
 }
 
 impl Leaving {
     /// A process ended. Returns the record of one that is remembered no more.
-    pub(super) fn ended(&mut self, record: Record) -> Option<Record> {
+    pub(super) fn ended(&mut self, record: ProcessRecord) -> Option<ProcessRecord> {
         let pid = record.pid;
         self.number = self.number.wrapping_add(1);
         self.order.push_back((pid, self.number));
@@ -36,7 +36,7 @@ impl Leaving {
     }
 
     /// A process began. Returns the record of the one that had its ID before.
-    pub(super) fn began(&mut self, pid: u32) -> Option<Record> {
+    pub(super) fn began(&mut self, pid: u32) -> Option<ProcessRecord> {
         let (_, record) = self.records.remove(&pid)?;
         Some(record)
     }
@@ -44,16 +44,16 @@ impl Leaving {
 
 #[cfg(test)]
 mod tests {
-    use backsight_normalize::{Change, Record};
+    use backsight_normalize::{ProcessChange, ProcessRecord};
 
     use super::{Leaving, MAX};
 
     #[test]
     fn each_goes_once() {
-        let of = |pid, time_ns| Record {
+        let of = |pid, time_ns| ProcessRecord {
             time_ns,
             pid,
-            change: Change::Exit,
+            change: ProcessChange::Exit,
         };
         let mut leaving = Leaving::default();
         assert_eq!(leaving.ended(of(1, 1)), None);

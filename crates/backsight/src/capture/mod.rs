@@ -12,6 +12,7 @@
 
 mod about;
 mod build_ids;
+mod builder;
 mod chains;
 mod columns;
 mod ends;
@@ -31,10 +32,11 @@ mod registers;
 mod spaces;
 mod unwind;
 
+pub use builder::{Finished, ProfileBuilder};
 pub use columns::is_called;
 pub use ends::Ends;
 pub use files::Unproven;
 pub use folder::recording_files;
 pub use input::{Recording, RecordingError, RecordingOptions};
-pub use reader::{Finished, PerfData};
+pub use reader::PerfData;
 pub use unwind::NotWalked;

@@ -20,8 +20,8 @@
 
 use std::collections::HashSet;
 
-use backsight_formats::perf_data::{EventType, Sample};
 use backsight_profile as profile;
+use backsight_types::trace::{EventType, SampleRecord};
 use hashbrown::HashMap;
 
 /// Who does not run.
@@ -82,7 +82,7 @@ impl OffCpu {
     /// within for one that has none, and `None` for one that is of no switch.
     pub(super) fn sample(
         &mut self,
-        sample: &Sample<'_>,
+        sample: &SampleRecord<'_>,
         switches: &mut Switches,
     ) -> Option<Option<u64>> {
         if !self.events.contains(&true) {
@@ -144,7 +144,7 @@ impl OffCpu {
 /// `next_comm`, `next_pid`. Where the first thread is not the sample's they are others.
 ///
 /// Source: `include/trace/events/sched.h` of the kernel.
-fn next_thread(sample: &Sample<'_>) -> Option<u32> {
+fn next_thread(sample: &SampleRecord<'_>) -> Option<u32> {
     let is_it = sample.raw.len() >= 60 && sample.raw_u32(24) == Some(sample.tid);
     sample.raw_u32(56).filter(|_| is_it)
 }

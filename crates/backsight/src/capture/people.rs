@@ -6,7 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use backsight_normalize::Mapping;
+use backsight_normalize::Mmap;
 use backsight_profile::{Process, ProcessIdx, Profile, StrIdx, Thread, ThreadIdx};
 use hashbrown::HashMap;
 
@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 pub(super) struct Mapped {
     pub(super) process: ProcessIdx,
     pub(super) time_ns: u64,
-    pub(super) mapping: Mapping,
+    pub(super) mapping: Mmap,
 }
 
 /// Who is known by now.
@@ -24,7 +24,7 @@ pub(super) struct People {
     processes: HashMap<u32, Known<ProcessIdx>>,
     threads: HashMap<(u32, u32), Known<ThreadIdx>>,
     /// What processes mapped of which there is no sample yet.
-    waiting: HashMap<u32, Vec<(u64, Mapping)>>,
+    waiting: HashMap<u32, Vec<(u64, Mmap)>>,
     /// What those with samples mapped, since it was taken last.
     mapped: Vec<Mapped>,
     /// The last threads that ended: see [`People::ended`].
@@ -234,7 +234,7 @@ impl People {
     }
 
     /// A process mapped code.
-    pub(super) fn mapped(&mut self, pid: u32, time_ns: u64, mapping: &Mapping) {
+    pub(super) fn mapped(&mut self, pid: u32, time_ns: u64, mapping: &Mmap) {
         if !mapping.perms.is_executable() {
             return;
         }

@@ -1,10 +1,10 @@
 //! A piece of a recording: what waits to be replayed together.
 
-use backsight_formats::perf_data::{ChainEntry, Sample};
-use backsight_normalize::{KERNEL_PID, Record, Replay};
+use backsight_normalize::{KERNEL_PID, ProcessRecord, Replay};
 use backsight_profile::{self as profile, Profile};
 use backsight_types::ModuleKind;
 use backsight_types::trace;
+use backsight_types::trace::{ChainEntry, SampleRecord};
 use hashbrown::HashMap;
 
 use super::chains::{ChainIdx, Chains, Setting};
@@ -39,13 +39,13 @@ pub(super) struct Piece {
     pub(super) summed: bool,
     /// How many were added to another in this piece.
     summed_up: usize,
-    records: Vec<Record>,
+    records: Vec<ProcessRecord>,
     pub(super) switches: Switches,
     waiting: Vec<Waiting>,
     /// The chains that are new, what is asked about them, and their entries: one chain
     /// behind the other.
     fresh: Vec<(ChainIdx, Asked)>,
-    asked: Vec<trace::Sample>,
+    asked: Vec<trace::CapturedAddrs>,
     entries: Vec<ChainEntry>,
 }
 
@@ -78,7 +78,7 @@ impl Piece {
     }
 
     /// Takes a record. Its time is its place among all events.
-    pub(super) fn record(&mut self, record: Record) {
+    pub(super) fn record(&mut self, record: ProcessRecord) {
         let epoch = self.epochs.entry(record.pid).or_default();
         *epoch = epoch.wrapping_add(1);
         self.last_epoch = None;
@@ -90,7 +90,7 @@ impl Piece {
         &mut self,
         order: u64,
         who: Who,
-        sample: &Sample<'_>,
+        sample: &SampleRecord<'_>,
         unwound: Option<&Unwound>,
         row: profile::Sample,
         switch: Option<Option<u64>>,

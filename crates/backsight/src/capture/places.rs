@@ -1,7 +1,7 @@
 //! Places in code, each once: what becomes of an address in the profile.
 
-use backsight_formats::perf_data::{ChainEntry, Context};
-use backsight_profile::{Frame, Location, LocationIdx, Profile};
+use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame};
+use backsight_types::trace::{ChainEntry, Context};
 use backsight_types::{AbsAddr, AddrKind, FileOffset, Lookup, ModuleIdx, Outcome, Reason};
 use hashbrown::HashMap;
 
@@ -58,6 +58,12 @@ impl Places {
                 self.unresolved.insert(key, index);
                 Some(index)
             }
+            // Neither a place nor a reason is known.
+            _ => profile.add_location(Location {
+                address: Some(entry.addr),
+                lookup,
+                ..Location::default()
+            }),
         }
     }
 
@@ -75,9 +81,9 @@ impl Places {
         let name = is_kernel.then(|| self.kernel.name(entry.addr, entry.lookup));
         let frames = name.flatten().and_then(|name| {
             let function = Some(profile.strings.intern(&name));
-            profile.add_frames([Frame {
+            profile.add_frames([ProfileFrame {
                 function,
-                ..Frame::default()
+                ..ProfileFrame::default()
             }])
         });
         profile.add_location(Location {

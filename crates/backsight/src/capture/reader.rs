@@ -4,15 +4,13 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-use backsight_formats::perf_data::{Event, Problems, Reader};
+use backsight_formats::perf_data::Reader;
 use backsight_profile::Profile;
 
-use super::ends::Ends;
-use super::events::Capture;
+use super::builder::{Finished, ProfileBuilder};
 use super::files::Unproven;
 use super::folder::recording_files;
 use super::input::{Recording, RecordingError, RecordingOptions};
-use super::unwind::NotWalked;
 use crate::find::ModuleFiles;
 
 /// Bytes that are read at once.
@@ -32,31 +30,9 @@ const BUFFER: usize = 1 << 18;
 #[derive(Debug)]
 pub struct PerfData<R> {
     reader: Reader<R>,
-    capture: Capture,
+    builder: ProfileBuilder,
     unproven: Unproven,
     is_finished: bool,
-}
-
-/// What a recording came to.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Finished {
-    /// What is in it, without what was taken out before.
-    pub profile: Profile,
-    /// What was wrong with it.
-    pub problems: Problems,
-    /// Files of which nothing says which they were.
-    pub unproven: Unproven,
-    /// Stacks that were recorded as memory, of a machine whose stacks are not walked.
-    pub not_walked: Option<NotWalked>,
-    /// How the walks of those stacks ended that were recorded as memory.
-    pub ends: Ends,
-    /// Samples of events that were not asked for.
-    pub not_chosen: u64,
-    /// Records that perf lost.
-    pub lost: u64,
-    /// How often the kernel throttled sampling.
-    pub throttled: u64,
 }
 
 impl PerfData<BufReader<File>> {
@@ -87,14 +63,10 @@ impl<R: Read + Seek> PerfData<R> {
         files: ModuleFiles,
     ) -> Result<Self, RecordingError> {
         let reader = input.open()?;
-        let wanted = options.event.clone();
-        let capture = Capture::new(reader.facts(), options, files);
-        if let Some((wanted, events)) = wanted.zip(capture.missing(&reader.facts().events)) {
-            return Err(RecordingError::NoSuchEvent { wanted, events });
-        }
+        let builder = ProfileBuilder::new(reader.facts(), options, files)?;
         Ok(Self {
             reader,
-            capture,
+            builder,
             unproven: Unproven::default(),
             is_finished: false,
         })
@@ -109,27 +81,22 @@ impl<R: Read> PerfData<R> {
             return false;
         }
         let Self {
-            reader, capture, ..
+            reader, builder, ..
         } = self;
         while let Some(event) = reader.next() {
-            match event {
-                Event::Sample(sample) => capture.sample(&sample),
-                other => capture.other(other),
-            }
-            if capture.is_full() {
-                capture.finish_piece();
-                capture.events(&reader.facts().events);
+            if builder.take(event) {
+                builder.set_events(&reader.facts().events);
                 return true;
             }
         }
-        self.unproven = capture.conclude(reader.facts());
+        self.unproven = builder.conclude(reader.facts());
         self.is_finished = true;
         false
     }
 
     /// Returns what was read up to now.
     pub fn profile_mut(&mut self) -> &mut Profile {
-        &mut self.capture.profile
+        self.builder.profile_mut()
     }
 
     /// Returns of which files nothing says which they were. That is known at the end:
@@ -143,23 +110,10 @@ impl<R: Read> PerfData<R> {
         while self.advance() {}
         let Self {
             reader,
-            capture,
+            builder,
             unproven,
             ..
         } = self;
-        let mut problems = reader.into_problems();
-        // No format that is written has a place for them.
-        let what = "branch stacks of samples";
-        problems.flaws.leave_out_many(what, capture.branches);
-        Finished {
-            problems,
-            unproven,
-            not_walked: capture.not_walked(),
-            ends: capture.ends,
-            not_chosen: capture.columns.not_taken(),
-            lost: capture.lost,
-            throttled: capture.throttled,
-            profile: capture.profile,
-        }
+        builder.finished(reader.into_problems(), unproven)
     }
 }

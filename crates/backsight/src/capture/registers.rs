@@ -3,7 +3,7 @@
 //! Source: `arch/x86/include/uapi/asm/perf_regs.h` and `arch/arm64/include/uapi/asm/
 //! perf_regs.h` of the kernel.
 
-use backsight_formats::perf_data::UserStack;
+use backsight_types::trace::UserStack;
 use backsight_unwind::{Machine, Registers};
 
 /// Returns the machine that `uname -m` calls so, if its stacks can be walked.

@@ -10,9 +10,9 @@
 //!                              └─ the process's; within execve, the old program's first
 //! ```
 
-use backsight_formats::perf_data::{ChainEntry, Context};
 use backsight_normalize::KERNEL_PID;
-use backsight_types::trace::Sample;
+use backsight_types::trace::CapturedAddrs;
+use backsight_types::trace::{ChainEntry, Context};
 use backsight_types::{AbsAddr, Outcome, Reason};
 
 /// Whose memory a chain was caught in.
@@ -36,14 +36,14 @@ pub(super) fn ask(
     entries: &[ChainEntry],
     time_ns: u64,
     who: Who,
-    samples: &mut Vec<Sample>,
+    samples: &mut Vec<CapturedAddrs>,
 ) -> Asked {
     let addrs = |of_kernel: bool| -> Vec<AbsAddr> {
         let is_it = |entry: &&ChainEntry| (entry.context == Context::Kernel) == of_kernel;
         entries.iter().filter(is_it).map(|it| it.addr).collect()
     };
     let mut ask = |pid, addrs| {
-        samples.push(Sample {
+        samples.push(CapturedAddrs {
             time_ns,
             pid,
             addrs,

@@ -4,10 +4,10 @@
 //! what it has mapped, and the files are on this machine or they are not. Where they
 //! are not, the stack ends with the last frame that could be found.
 
-use backsight_formats::perf_data::{ChainEntry, Context, Sample, UserStack};
 use backsight_normalize::{CodeMapping, Replay};
+use backsight_types::trace::{ChainEntry, Context, SampleRecord, UserStack};
 use backsight_types::{Module, ModuleIdx};
-use backsight_unwind::{CodeMap, End, FileIdx, MappedCode, Walker};
+use backsight_unwind::{CodeMap, FileIdx, MappedCode, WalkEnd, Walker};
 use hashbrown::HashMap;
 
 use super::piece::Unwound;
@@ -98,12 +98,12 @@ impl Unwinders {
     /// be walked here: it has the chain that was recorded, or its first frame.
     pub(super) fn unwind(
         &mut self,
-        sample: &Sample<'_>,
+        sample: &SampleRecord<'_>,
         who: Who,
         user: &UserStack<'_>,
         known: (&Replay, &[Module]),
         files: &ModuleFiles,
-    ) -> Option<End> {
+    ) -> Option<WalkEnd> {
         self.found.clear();
         let is_of_user = |entry: &ChainEntry| entry.context == Context::User;
         let others = sample.chain().filter(|entry| !is_of_user(entry));

@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 /// takes its place, as how long a capture took is known at its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "profile")]
-pub struct About {
+pub struct ProfileLine {
     /// What the values of a sample count, in their order.
     #[serde(default)]
-    pub sample_types: Vec<ValueType>,
+    pub sample_types: Vec<JsonValueType>,
     /// Which of them is shown when nobody asks for another: a place among them, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_type: Option<u32>,
     /// How often samples were taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub period: Option<Period>,
+    pub period: Option<JsonPeriod>,
     /// When the first sample could have been taken, in nanoseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_ns: Option<u64>,
@@ -29,7 +29,7 @@ pub struct About {
 
 /// What a value counts, and in what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ValueType {
+pub struct JsonValueType {
     /// What is counted.
     pub kind: String,
     /// In what.
@@ -39,7 +39,7 @@ pub struct ValueType {
 
 /// One sample for each so many units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Period {
+pub struct JsonPeriod {
     /// What is counted.
     pub kind: String,
     /// In what.
@@ -53,7 +53,7 @@ pub struct Period {
 /// place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "process")]
-pub struct Process {
+pub struct ProcessLine {
     /// What threads and mappings name it by, as a process ID can be used twice.
     pub index: u32,
     /// Its ID; 4294967295 for the kernel's own mappings.
@@ -73,7 +73,7 @@ pub struct Process {
 /// place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "thread")]
-pub struct Thread {
+pub struct ThreadLine {
     /// What samples name it by, as a thread ID can be used twice.
     pub index: u32,
     /// The index of its process.
@@ -90,7 +90,7 @@ pub struct Thread {
 /// of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "attribute")]
-pub struct Attribute {
+pub struct AttributeLine {
     /// The index of the module, where it is of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<u32>,
@@ -99,12 +99,12 @@ pub struct Attribute {
     pub address: Option<u64>,
     /// What is known.
     #[serde(flatten)]
-    pub label: Label,
+    pub label: JsonLabel,
 }
 
 /// What else is known of a sample: a text, or a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Label {
+pub struct JsonLabel {
     /// Its name.
     pub key: String,
     /// The text.

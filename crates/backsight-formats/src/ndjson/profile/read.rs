@@ -9,10 +9,10 @@ use backsight_profile::{
 };
 use backsight_types::{AbsRange, Module, ModuleIdx};
 
-use super::lines::{About, Attribute, Label, Process, Thread};
+use super::lines::{AttributeLine, JsonLabel, ProcessLine, ProfileLine, ThreadLine};
 use super::places::{Places, TOO_MANY};
 use crate::ndjson::read::{Error, Reader};
-use crate::ndjson::record::{Address, Frame, Mapping, Record, Sample};
+use crate::ndjson::record::{AddressLine, JsonFrame, JsonLine, MappingLine, SampleLine};
 
 /// Reads a profile, and hands what is malformed to `malformed`.
 ///
@@ -74,17 +74,17 @@ impl ProfileReader {
     /// # Errors
     /// What is wrong with it, for people. It is skipped then, or taken without the
     /// wrong part: a sample keeps its place and its values whatever its stack names.
-    pub fn take(&mut self, record: Record) -> Result<(), String> {
+    pub fn take(&mut self, record: JsonLine) -> Result<(), String> {
         match record {
-            Record::Header(_) => self.begin(),
-            Record::About(about) => self.about(about)?,
-            Record::Process(process) => self.process(process)?,
-            Record::Thread(thread) => self.thread(thread)?,
-            Record::Module { index, module } => self.introduce(index, module)?,
-            Record::Mapping(mapping) => self.mapping(&mapping)?,
-            Record::Address(address) => self.address(&address)?,
-            Record::Sample(sample) => self.sample(&sample)?,
-            Record::Attribute(attribute) => self.attribute(&attribute)?,
+            JsonLine::Header(_) => self.begin(),
+            JsonLine::About(about) => self.about(about)?,
+            JsonLine::Process(process) => self.process(process)?,
+            JsonLine::Thread(thread) => self.thread(thread)?,
+            JsonLine::Module { index, module } => self.introduce(index, module)?,
+            JsonLine::Mapping(mapping) => self.mapping(&mapping)?,
+            JsonLine::Address(address) => self.address(&address)?,
+            JsonLine::Sample(sample) => self.sample(&sample)?,
+            JsonLine::Attribute(attribute) => self.attribute(&attribute)?,
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl ProfileReader {
         self.tids.clear();
     }
 
-    fn about(&mut self, about: About) -> Result<(), String> {
+    fn about(&mut self, about: ProfileLine) -> Result<(), String> {
         let profile = &mut self.profile;
         let mut value_type = |kind: &str, unit: &str| profile::ValueType {
             kind: profile.strings.intern(kind),
@@ -137,7 +137,7 @@ impl ProfileReader {
         Ok(())
     }
 
-    fn process(&mut self, line: Process) -> Result<(), String> {
+    fn process(&mut self, line: ProcessLine) -> Result<(), String> {
         let profile = &mut self.profile;
         let process = profile::Process {
             pid: line.pid,
@@ -157,7 +157,7 @@ impl ProfileReader {
         Ok(())
     }
 
-    fn thread(&mut self, line: Thread) -> Result<(), String> {
+    fn thread(&mut self, line: ThreadLine) -> Result<(), String> {
         let known = self.processes.get(&line.process).copied();
         let process =
             known.ok_or_else(|| format!("no line before introduces process {}", line.process))?;
@@ -200,7 +200,7 @@ impl ProfileReader {
         Ok(())
     }
 
-    fn mapping(&mut self, line: &Mapping) -> Result<(), String> {
+    fn mapping(&mut self, line: &MappingLine) -> Result<(), String> {
         let range = AbsRange::new(line.start, line.end).ok_or("its end stands before its start")?;
         let process = match (line.process, line.pid) {
             (Some(index), _) => {
@@ -243,7 +243,7 @@ impl ProfileReader {
 
     /// An address without its module, or a number that was given before, still takes
     /// its place: stacks name it.
-    fn address(&mut self, line: &Address<'_>) -> Result<(), String> {
+    fn address(&mut self, line: &AddressLine<'_>) -> Result<(), String> {
         let module = line.module.map(|index| self.module(index));
         let (module, wrong) = match module {
             None => (None, None),
@@ -266,7 +266,7 @@ impl ProfileReader {
         wrong.map_or(Ok(()), Err)
     }
 
-    fn frames(&mut self, lines: &[Frame<'_>]) -> Result<FrameRange, String> {
+    fn frames(&mut self, lines: &[JsonFrame<'_>]) -> Result<FrameRange, String> {
         if lines.is_empty() {
             return Ok(FrameRange::default());
         }
@@ -280,7 +280,7 @@ impl ProfileReader {
             let text: Option<&std::borrow::Cow<'_, str>> = text.as_ref();
             text.map(|text| strings.intern(text))
         };
-        frames.extend(lines.iter().map(|line| profile::Frame {
+        frames.extend(lines.iter().map(|line| profile::ProfileFrame {
             function: name(&line.function),
             linkage_name: name(&line.linkage_name),
             file: name(&line.file),
@@ -293,7 +293,7 @@ impl ProfileReader {
         Ok(FrameRange { start, len })
     }
 
-    fn sample(&mut self, line: &Sample) -> Result<(), String> {
+    fn sample(&mut self, line: &SampleLine) -> Result<(), String> {
         let mut wrong = None;
         let thread = match self.thread_of(line) {
             Ok(thread) => thread,
@@ -334,7 +334,7 @@ impl ProfileReader {
         wrong.map_or(Ok(()), Err)
     }
 
-    fn thread_of(&mut self, line: &Sample) -> Result<Option<ThreadIdx>, String> {
+    fn thread_of(&mut self, line: &SampleLine) -> Result<Option<ThreadIdx>, String> {
         if let Some(index) = line.thread {
             let known = self.threads.get(&index).copied();
             let known = known.ok_or_else(|| format!("no line before introduces thread {index}"));
@@ -366,7 +366,7 @@ impl ProfileReader {
         lost.ok_or_else(|| TOO_MANY.to_owned())
     }
 
-    fn attribute(&mut self, line: &Attribute) -> Result<(), String> {
+    fn attribute(&mut self, line: &AttributeLine) -> Result<(), String> {
         let of = match (line.module, line.address) {
             (Some(module), None) => profile::Subject::Module(self.module(ModuleIdx(module))?),
             (None, Some(address)) => {
@@ -383,7 +383,7 @@ impl ProfileReader {
         Ok(())
     }
 
-    fn label(&mut self, line: &Label) -> Result<profile::Label, String> {
+    fn label(&mut self, line: &JsonLabel) -> Result<profile::Label, String> {
         let strings = &mut self.profile.strings;
         let value = match (&line.text, line.number) {
             (Some(text), _) => LabelValue::Text(strings.intern(text)),

@@ -6,15 +6,19 @@ use std::io::{self, Write};
 use backsight_profile::{self as profile, Location, LocationIdx, ProcessIdx, Profile, StrIdx};
 use backsight_types::{Module, ModuleIdx};
 
-use super::lines::{About, Attribute, Label, Period, Process, Thread, ValueType};
-use crate::ndjson::record::{Address, Frame, Header, Mapping, Record, Sample};
+use super::lines::{
+    AttributeLine, JsonLabel, JsonPeriod, JsonValueType, ProcessLine, ProfileLine, ThreadLine,
+};
+use crate::ndjson::record::{
+    AddressLine, HeaderLine, JsonFrame, JsonLine, MappingLine, SampleLine,
+};
 use crate::ndjson::write::Writer;
 
 /// Writes a whole profile.
 ///
 /// # Errors
 /// Those of the output.
-pub fn write_profile(header: &Header, profile: &Profile, out: impl Write) -> io::Result<()> {
+pub fn write_profile(header: &HeaderLine, profile: &Profile, out: impl Write) -> io::Result<()> {
     let mut writer = ProfileWriter::new(header, out);
     writer.write(profile)?;
     writer.flush()
@@ -25,8 +29,8 @@ pub fn write_profile(header: &Header, profile: &Profile, out: impl Write) -> io:
 pub struct ProfileWriter<W> {
     out: Writer<W>,
     /// Until it is written.
-    header: Option<Header>,
-    about: Option<About>,
+    header: Option<HeaderLine>,
+    about: Option<ProfileLine>,
     processes: Vec<profile::Process>,
     threads: Vec<profile::Thread>,
     modules: Vec<Module>,
@@ -38,7 +42,7 @@ pub struct ProfileWriter<W> {
 impl<W: Write> ProfileWriter<W> {
     /// Takes where the lines go to. The header is written with what comes first: an
     /// input that turns out to be unreadable leaves nothing behind.
-    pub fn new(header: &Header, out: W) -> Self {
+    pub fn new(header: &HeaderLine, out: W) -> Self {
         Self {
             out: Writer::new(out),
             header: Some(header.clone()),
@@ -100,7 +104,7 @@ impl<W: Write> ProfileWriter<W> {
         self.locations = profile.locations.len();
         for attribute in profile.attributes.iter().skip(self.attributes) {
             let line = attribute_line(profile, attribute);
-            self.out.record(&Record::Attribute(line))?;
+            self.out.record(&JsonLine::Attribute(line))?;
         }
         self.attributes = profile.attributes.len();
         for (sample, values, labels) in profile.samples.iter() {
@@ -125,7 +129,7 @@ impl<W: Write> ProfileWriter<W> {
             let Some(ProcessIdx(index)) = ProcessIdx::behind(at) else {
                 break;
             };
-            self.out.record(&Record::Process(Process {
+            self.out.record(&JsonLine::Process(ProcessLine {
                 index,
                 pid: process.pid,
                 name: process.name.map(|name| text(profile, name)),
@@ -145,7 +149,7 @@ impl<W: Write> ProfileWriter<W> {
             let Some(ProcessIdx(index)) = ProcessIdx::behind(at) else {
                 break;
             };
-            self.out.record(&Record::Thread(Thread {
+            self.out.record(&JsonLine::Thread(ThreadLine {
                 index,
                 process: thread.process.0,
                 tid: thread.tid,
@@ -171,17 +175,17 @@ impl<W: Write> ProfileWriter<W> {
     }
 }
 
-fn about(profile: &Profile) -> About {
-    let spelled = |of: &profile::ValueType| ValueType {
+fn about(profile: &Profile) -> ProfileLine {
+    let spelled = |of: &profile::ValueType| JsonValueType {
         kind: text(profile, of.kind),
         unit: text(profile, of.unit),
     };
-    About {
+    ProfileLine {
         sample_types: profile.sample_types.iter().map(spelled).collect(),
         default_type: profile.default_type,
         period: profile.period.as_ref().map(|(of, value)| {
-            let ValueType { kind, unit } = spelled(of);
-            Period {
+            let JsonValueType { kind, unit } = spelled(of);
+            JsonPeriod {
                 kind,
                 unit,
                 value: *value,
@@ -197,9 +201,9 @@ fn about(profile: &Profile) -> About {
     }
 }
 
-fn mapping_line(profile: &Profile, mapping: &profile::Mapping) -> Mapping {
+fn mapping_line(profile: &Profile, mapping: &profile::Mapping) -> MappingLine {
     let process = mapping.process;
-    Mapping {
+    MappingLine {
         pid: process.and_then(|index| Some(profile.process(index)?.pid)),
         process: process.map(|index| index.0),
         start: mapping.range.start,
@@ -215,9 +219,9 @@ fn address<'a>(
     profile: &'a Profile,
     index: Option<LocationIdx>,
     location: &Location,
-) -> Address<'a> {
+) -> AddressLine<'a> {
     let name = |at: Option<StrIdx>| profile.strings.get(at?).map(Cow::Borrowed);
-    let frame = |frame: &profile::Frame| Frame {
+    let frame = |frame: &profile::ProfileFrame| JsonFrame {
         function: name(frame.function),
         linkage_name: name(frame.linkage_name),
         file: name(frame.file),
@@ -227,7 +231,7 @@ fn address<'a>(
         inlined: frame.inlined,
         start: frame.start,
     };
-    Address {
+    AddressLine {
         index: index.map(|index| u64::from(index.0)),
         address: location.address,
         module: location.module,
@@ -245,12 +249,12 @@ fn sample_line(
     sample: profile::Sample,
     values: &[i64],
     labels: &[profile::Label],
-) -> Sample {
+) -> SampleLine {
     let thread = sample.thread.and_then(|index| profile.thread(index));
     let process = thread.and_then(|thread| profile.process(thread.process));
     let label = |label: &profile::Label| label_part(profile, label);
     let stack = profile.stacks.iter(sample.stack);
-    Sample {
+    SampleLine {
         pid: process.map(|process| process.pid),
         tid: thread.and_then(|thread| thread.tid),
         thread: sample.thread.map(|index| index.0),
@@ -262,36 +266,36 @@ fn sample_line(
     }
 }
 
-fn attribute_line(profile: &Profile, attribute: &profile::Attribute) -> Attribute {
-    let line = Attribute {
+fn attribute_line(profile: &Profile, attribute: &profile::Attribute) -> AttributeLine {
+    let line = AttributeLine {
         label: label_part(profile, &attribute.label),
-        ..Attribute::default()
+        ..AttributeLine::default()
     };
     match attribute.of {
-        profile::Subject::Module(index) => Attribute {
+        profile::Subject::Module(index) => AttributeLine {
             module: Some(index.0),
             ..line
         },
-        profile::Subject::Location(index) => Attribute {
+        profile::Subject::Location(index) => AttributeLine {
             address: Some(index.0.into()),
             ..line
         },
     }
 }
 
-fn label_part(profile: &Profile, label: &profile::Label) -> Label {
+fn label_part(profile: &Profile, label: &profile::Label) -> JsonLabel {
     let key = text(profile, label.key);
     match label.value {
-        profile::LabelValue::Text(value) => Label {
+        profile::LabelValue::Text(value) => JsonLabel {
             key,
             text: Some(text(profile, value)),
-            ..Label::default()
+            ..JsonLabel::default()
         },
-        profile::LabelValue::Number(number, unit) => Label {
+        profile::LabelValue::Number(number, unit) => JsonLabel {
             key,
             number: Some(number),
             unit: unit.map(|unit| text(profile, unit)),
-            ..Label::default()
+            ..JsonLabel::default()
         },
     }
 }

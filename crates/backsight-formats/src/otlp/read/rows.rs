@@ -1,6 +1,6 @@
 //! What the rows of a dictionary come to, when something first refers to them.
 
-use backsight_profile::{self as profile, Frame, Label, LocationIdx, StackIdx, Subject};
+use backsight_profile::{self as profile, Label, LocationIdx, ProfileFrame, StackIdx, Subject};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::profiles::v1development as proto;
 
@@ -46,14 +46,14 @@ impl Reader<'_> {
         let most_lines = row.len() / 2;
         self.state
             .budget
-            .check(most_lines.saturating_mul(size_of::<[(proto::Line, Frame); 2]>()))?;
+            .check(most_lines.saturating_mul(size_of::<[(proto::Line, ProfileFrame); 2]>()))?;
         let why_not = "locations that cannot be decoded";
         let Some(row) = decode::<proto::Location>(row, why_not, &mut self.state.flaws) else {
             return Ok(self.dictionary.locations.keep(at, None));
         };
         self.state
             .budget
-            .take_rows::<Frame>(row.lines.len().saturating_mul(2))?;
+            .take_rows::<ProfileFrame>(row.lines.len().saturating_mul(2))?;
         self.state.budget.take_rows::<profile::Location>(2)?;
         let file = self.mapped_file(row.mapping_index)?;
         let in_file = file.and_then(|file| file.location(row.address, &mut self.state.flaws));
@@ -62,8 +62,8 @@ impl Reader<'_> {
         if location.reason.is_none() {
             let last = row.lines.len().saturating_sub(1);
             let lines = row.lines.iter().enumerate();
-            let frames: Vec<Frame> = lines
-                .map(|(at, line)| Frame {
+            let frames: Vec<ProfileFrame> = lines
+                .map(|(at, line)| ProfileFrame {
                     inlined: at < last,
                     ..self.frame(line)
                 })
@@ -110,7 +110,7 @@ impl Reader<'_> {
         decode(row?, "functions that cannot be decoded", flaws)
     }
 
-    fn frame(&mut self, line: &proto::Line) -> Frame {
+    fn frame(&mut self, line: &proto::Line) -> ProfileFrame {
         let mut flaws = std::mem::take(&mut self.state.flaws);
         let function = self.function(line.function_index, &mut flaws);
         let function = function.unwrap_or_default();
@@ -121,7 +121,7 @@ impl Reader<'_> {
         let name = text(function.name_strindex);
         let linkage_name = text(function.system_name_strindex);
         let file = text(function.filename_strindex);
-        let frame = Frame {
+        let frame = ProfileFrame {
             function: name,
             linkage_name: linkage_name.filter(|linkage| Some(*linkage) != name),
             file,

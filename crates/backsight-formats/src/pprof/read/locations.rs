@@ -1,6 +1,6 @@
 //! Mappings to modules, and locations to places in them.
 
-use backsight_profile::{Frame, Location, LocationIdx, Profile};
+use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame};
 use hashbrown::HashMap;
 
 use super::super::proto;
@@ -58,7 +58,8 @@ impl Tables<'_> {
             budget.take_rows::<(Location, u64, LocationIdx)>(2)?;
             // A line of two bytes takes as much room as a long one.
             let most_lines = row.len() / 2;
-            budget.check(most_lines.saturating_mul(size_of::<[(proto::Line, Frame); 2]>()))?;
+            budget
+                .check(most_lines.saturating_mul(size_of::<[(proto::Line, ProfileFrame); 2]>()))?;
             let why_not = "locations that cannot be decoded";
             let Some(row) = decode::<proto::Location>(row, why_not, flaws) else {
                 continue;
@@ -71,7 +72,7 @@ impl Tables<'_> {
                 flaws.count("locations whose ID another one has");
                 continue;
             }
-            budget.take_rows::<Frame>(row.line.len().saturating_mul(2))?;
+            budget.take_rows::<ProfileFrame>(row.line.len().saturating_mul(2))?;
             let location = self.location(&row, files, profile, flaws);
             if let Some(index) = profile.add_location(location) {
                 ids.insert(row.id, index);
@@ -100,8 +101,8 @@ impl Tables<'_> {
         if location.reason.is_none() {
             let last = row.line.len().saturating_sub(1);
             let lines = row.line.iter().enumerate();
-            let frames: Vec<Frame> = lines
-                .map(|(at, line)| Frame {
+            let frames: Vec<ProfileFrame> = lines
+                .map(|(at, line)| ProfileFrame {
                     inlined: at < last,
                     ..self.frame(line, profile, flaws)
                 })
@@ -122,7 +123,12 @@ impl Tables<'_> {
         name.filter(|_| is_bare)
     }
 
-    fn frame(&mut self, line: &proto::Line, profile: &mut Profile, flaws: &mut Flaws) -> Frame {
+    fn frame(
+        &mut self,
+        line: &proto::Line,
+        profile: &mut Profile,
+        flaws: &mut Flaws,
+    ) -> ProfileFrame {
         let function = match self.functions.get(&line.function_id) {
             Some(function) => *function,
             None => {
@@ -135,7 +141,7 @@ impl Tables<'_> {
         let strings = &mut profile.strings;
         let name = self.texts.text(function.name, strings, flaws);
         let linkage_name = self.texts.text(function.system_name, strings, flaws);
-        Frame {
+        ProfileFrame {
             function: name,
             linkage_name: linkage_name.filter(|linkage| Some(*linkage) != name),
             file: self.texts.text(function.filename, strings, flaws),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use backsight_profile::{Frame, Location};
+use backsight_profile::{Location, ProfileFrame};
 
 use super::super::proto;
 use super::{BATCH, FunctionKey, Writer};
@@ -91,7 +91,7 @@ impl<W: Write> Writer<'_, W> {
         }
     }
 
-    fn line(&mut self, frame: &Frame) -> proto::Line {
+    fn line(&mut self, frame: &ProfileFrame) -> proto::Line {
         let name = self.place(frame.function.or(frame.linkage_name));
         let system_name = match self.place(frame.linkage_name) {
             0 => name,

@@ -1,6 +1,10 @@
-//! What a captured trace tells: records and samples, each at its time.
+//! What processes mapped and became.
 
-use crate::addr::{AbsAddr, FileOffset};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::addr::FileOffset;
 use crate::build_id::BuildId;
 use crate::module::Device;
 use crate::perms::Perms;
@@ -12,7 +16,7 @@ pub const KERNEL_PID: u32 = u32::MAX;
 
 /// What a process mapped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mapping {
+pub struct Mmap {
     /// The addresses.
     pub range: AbsRange,
     /// Where in the file the first byte comes from.
@@ -29,11 +33,28 @@ pub struct Mapping {
     pub name: Vec<u8>,
 }
 
+impl Mmap {
+    /// Returns the name as a path, if it is one: `//anon` and `[vdso]` are none.
+    ///
+    /// ```
+    /// # use backsight_types::trace::Mmap;
+    /// let named = |name: &str| Mmap { name: name.into(), ..Mmap::default() };
+    /// assert_eq!(named("/bin/sh").as_path(), Some("/bin/sh".as_ref()));
+    /// assert_eq!(named("//anon").as_path(), None);
+    /// ```
+    #[must_use]
+    pub fn as_path(&self) -> Option<&Path> {
+        let is_path = self.name.starts_with(b"/") && !self.name.starts_with(b"//");
+        is_path.then(|| Path::new(OsStr::from_bytes(&self.name)))
+    }
+}
+
 /// What happened to a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+#[non_exhaustive]
+pub enum ProcessChange {
     /// It mapped something, in place of what was there.
-    Mmap(Mapping),
+    Mmap(Mmap),
     /// It unmapped these addresses.
     Munmap(AbsRange),
     /// It changed what may be done with these addresses.
@@ -49,24 +70,44 @@ pub enum Change {
     Exit,
 }
 
-/// One record of a trace.
+/// What happened to a process, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct ProcessRecord {
     /// When, in nanoseconds of any one clock.
     pub time_ns: u64,
     /// Of which process.
     pub pid: u32,
     /// What happened.
-    pub change: Change,
+    pub change: ProcessChange,
 }
 
-/// Addresses that were caught together, most often one stack.
+/// What happened to a thread, and when. Comes behind the record of its process's part of
+/// the same fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// When, on the clock of the records.
+pub struct ThreadRecord {
+    /// When, in nanoseconds; 0 for before the recording began.
     pub time_ns: u64,
-    /// In which process.
+    /// Its process.
     pub pid: u32,
-    /// The addresses, in any order.
-    pub addrs: Vec<AbsAddr>,
+    /// Its ID.
+    pub tid: u32,
+    /// What became of it.
+    pub change: ThreadChange,
+}
+
+/// What became of a thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ThreadChange {
+    /// It began, with the name of the thread that began it.
+    Began {
+        /// The process of that thread.
+        parent_pid: u32,
+        /// That thread.
+        parent_tid: u32,
+    },
+    /// It has this name now.
+    Named(Vec<u8>),
+    /// It ended.
+    Ended,
 }

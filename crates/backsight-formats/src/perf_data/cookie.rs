@@ -1,0 +1,23 @@
+//! The number in a chain that stands for the user's part, which comes in a later record.
+
+use backsight_types::trace::marker;
+
+use super::bytes::Bytes;
+
+/// Returns where in a chain that marker stands, in bytes, if a number follows.
+pub(super) fn cookie_at(chain: &[u8], big: bool) -> Option<usize> {
+    let mut at = Bytes::new(chain, big);
+    while let Some(number) = at.u64() {
+        if number == marker::USER_DEFERRED {
+            let behind = at.rest().len().checked_add(8)?;
+            return at.u64().and(chain.len().checked_sub(behind));
+        }
+    }
+    None
+}
+
+/// Returns the number in a chain that stands for the user's part.
+pub(super) fn cookie_of(chain: &[u8], big: bool) -> Option<u64> {
+    let at = cookie_at(chain, big)?.checked_add(8)?;
+    Bytes::new(chain.get(at..)?, big).u64()
+}

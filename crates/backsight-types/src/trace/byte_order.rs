@@ -1,0 +1,63 @@
+//! Numbers as the machine that wrote them had them.
+
+/// Which byte of a number comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ByteOrder {
+    /// The lowest.
+    Little,
+    /// The highest.
+    Big,
+}
+
+impl ByteOrder {
+    /// The order of this machine.
+    pub const NATIVE: Self = match cfg!(target_endian = "big") {
+        true => Self::Big,
+        false => Self::Little,
+    };
+}
+
+impl Default for ByteOrder {
+    fn default() -> Self {
+        Self::NATIVE
+    }
+}
+
+/// Numbers that follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words<'a> {
+    rest: &'a [u8],
+    order: ByteOrder,
+}
+
+impl<'a> Words<'a> {
+    #[inline]
+    pub(crate) fn new(rest: &'a [u8], order: ByteOrder) -> Self {
+        Self { rest, order }
+    }
+
+    #[inline]
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*taken)
+    }
+
+    #[inline]
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        let raw = self.take()?;
+        Some(match self.order {
+            ByteOrder::Big => u32::from_be_bytes(raw),
+            ByteOrder::Little => u32::from_le_bytes(raw),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        let raw = self.take()?;
+        Some(match self.order {
+            ByteOrder::Big => u64::from_be_bytes(raw),
+            ByteOrder::Little => u64::from_le_bytes(raw),
+        })
+    }
+}
