@@ -176,11 +176,11 @@ impl Live {
             Outcome::Located {
                 module,
                 file_offset,
-            } => Some(Request {
-                module: self.modules[module.as_usize()]?,
-                place: Place::File(file_offset),
-                lookup: Lookup::Exact,
-            }),
+            } => Some(Request::new(
+                self.modules[module.as_usize()]?,
+                Place::File(file_offset),
+                Lookup::Exact,
+            )),
             _ => None,
         };
         self.requests

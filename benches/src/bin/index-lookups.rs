@@ -27,10 +27,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let module = symbolizer.add_index(index, None);
     let mut answers = Answers::default();
     for addrs in addrs.chunks(AT_A_TIME) {
-        let request = |addr: &[u8; 8]| Request {
-            module,
-            place: Place::Virt(VirtOffset(u64::from_le_bytes(*addr))),
-            lookup: Lookup::Exact,
+        let request = |addr: &[u8; 8]| {
+            Request::new(
+                module,
+                Place::Virt(VirtOffset(u64::from_le_bytes(*addr))),
+                Lookup::Exact,
+            )
         };
         let requests: Vec<Request> = addrs.iter().map(request).collect();
         symbolizer.symbolize_into(&requests, &mut answers);

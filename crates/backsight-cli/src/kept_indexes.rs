@@ -40,10 +40,7 @@ impl KeptIndexes {
     /// Returns the directory, if one is named.
     pub(crate) fn dir(&self) -> Option<IndexDir> {
         let path = self.index_dir.clone()?;
-        Some(IndexDir {
-            path,
-            max_bytes: self.index_dir_size,
-        })
+        Some(IndexDir::new(path, self.index_dir_size))
     }
 }
 

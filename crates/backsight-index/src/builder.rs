@@ -26,7 +26,7 @@ use crate::symbol_index::SymbolIndex;
 ///
 /// let mut index = IndexBuilder::default();
 /// let main = index.function(&[0x1000..0x1040], FunctionName::plain("main"))?;
-/// let call = CallSite { file: Some("main.c"), line: 7, column: 0 };
+/// let call = CallSite::at("main.c", 7);
 /// index.inlined(main, &[0x1010..0x1018], FunctionName::plain("square"), call)?;
 /// index.line(0x1000..0x1010, "main.c", 5, 1)?;
 /// index.line(0x1010..0x1018, "square.h", 2, 1)?;
@@ -54,6 +54,7 @@ pub struct LevelId(u32);
 
 /// What a function is called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FunctionName<'n> {
     /// As the linker knows it: shown demangled. It goes before `plain`.
     pub linkage: Option<&'n str>,
@@ -73,6 +74,12 @@ impl<'n> FunctionName<'n> {
         }
     }
 
+    /// The same, declared on this line.
+    #[must_use]
+    pub fn with_line(self, line: u32) -> Self {
+        Self { line, ..self }
+    }
+
     /// A name that linkers know.
     #[must_use]
     pub fn linkage(name: &'n str) -> Self {
@@ -85,6 +92,7 @@ impl<'n> FunctionName<'n> {
 
 /// Where a call stands that was folded in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CallSite<'n> {
     /// The path of the file.
     pub file: Option<&'n str>,
@@ -92,6 +100,24 @@ pub struct CallSite<'n> {
     pub line: u32,
     /// From 1; 0 when that is not known.
     pub column: u16,
+}
+
+impl<'n> CallSite<'n> {
+    /// In this line of a file.
+    #[must_use]
+    pub fn at(file: &'n str, line: u32) -> Self {
+        Self {
+            file: Some(file),
+            line,
+            column: 0,
+        }
+    }
+
+    /// The same in this column.
+    #[must_use]
+    pub fn with_column(self, column: u16) -> Self {
+        Self { column, ..self }
+    }
 }
 
 /// Where a text begins, and its length.

@@ -41,6 +41,7 @@ use name::{NameKind, kind_of, name_of};
 
 /// A directory where indexes are kept between runs, by build ID.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IndexDir {
     /// The directory. It is made, for its owner alone, when the first index is kept. One
     /// that others can write to is not used.
@@ -84,6 +85,15 @@ impl Held {
 }
 
 impl IndexDir {
+    /// This directory, for so many bytes of indexes.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, max_bytes: u64) -> Self {
+        Self {
+            path: path.into(),
+            max_bytes,
+        }
+    }
+
     /// Returns where the index of this build ID is kept that somebody vouched for.
     #[must_use]
     pub fn path_of(&self, id: BuildId) -> PathBuf {

@@ -14,7 +14,7 @@
 //! // Built by hand, of what some source knows.
 //! let mut index = IndexBuilder::default();
 //! let main = index.function(&[0x1000..0x1040], FunctionName::plain("main"))?;
-//! let call = CallSite { file: Some("main.c"), line: 7, column: 0 };
+//! let call = CallSite::at("main.c", 7);
 //! index.inlined(main, &[0x1010..0x1018], FunctionName::plain("square"), call)?;
 //! index.line(0x1000..0x1010, "main.c", 5, 1)?;
 //! index.line(0x1010..0x1018, "square.h", 2, 1)?;

@@ -20,11 +20,7 @@ fn index() -> SymbolIndex {
 fn build() -> Result<SymbolIndex, backsight_index::IndexFull> {
     let mut index = IndexBuilder::default().build_id("c0ffee".parse().expect("an ID"));
     let main = index.function(from_ref(&(0x1000..0x1100)), FunctionName::plain("main"))?;
-    let call = |line| CallSite {
-        file: Some("/src/main.c"),
-        line,
-        column: 3,
-    };
+    let call = |line| CallSite::at("/src/main.c", line).with_column(3);
     let outer = FunctionName::plain("outer");
     let outer = index.inlined(main, &[0x1010..0x1030, 0x1080..0x1090], outer, call(20))?;
     let inner = FunctionName::linkage("_ZN1a5innerEv");

@@ -22,10 +22,7 @@ fn index_of(id: BuildId) -> SymbolIndex {
 }
 
 fn dir(of: &tempfile::TempDir) -> IndexDir {
-    IndexDir {
-        path: of.path().join("indexes"),
-        max_bytes: 1 << 20,
-    }
+    IndexDir::new(of.path().join("indexes"), 1 << 20)
 }
 
 fn is_missing(found: Result<SymbolIndex, IndexError>) -> bool {

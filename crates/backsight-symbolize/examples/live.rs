@@ -34,11 +34,9 @@ impl Live {
     /// Opens a process. `images` hands the files over that normalizing has opened.
     pub(crate) fn open(pid: u32) -> Result<Self, Box<dyn Error>> {
         let options = backsight_normalize::Options::default().with_images(true);
-        let symbols = backsight_symbolize::Options {
+        let symbols = backsight_symbolize::Options::default()
             // In a container, debug files stand beside the program.
-            roots: vec![format!("/proc/{pid}/root").into()],
-            ..Default::default()
-        };
+            .with_roots(vec![format!("/proc/{pid}/root").into()]);
         Ok(Self {
             session: Session::open(pid, options)?,
             symbolizer: Symbolizer::new(symbols),
@@ -69,11 +67,8 @@ impl Live {
                 Outcome::Located {
                     module,
                     file_offset,
-                } => self.ids[module.as_usize()].map(|module| Request {
-                    module,
-                    place: Place::File(file_offset),
-                    lookup: *lookup,
-                }),
+                } => self.ids[module.as_usize()]
+                    .map(|module| Request::new(module, Place::File(file_offset), *lookup)),
                 Outcome::Unresolved(reason) => Err(reason),
                 _ => Err(Reason::Unmapped),
             };

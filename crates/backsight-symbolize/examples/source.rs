@@ -29,11 +29,7 @@ fn main() {
     let module = symbolizer.add(Source::Symbols(Arc::new(compiled)), None, None);
     for place in [0x1010, 0x1404, 0x2000].map(VirtOffset) {
         let (place, lookup) = (Place::Virt(place), Lookup::Exact);
-        let answers = symbolizer.symbolize(&[Request {
-            module,
-            place,
-            lookup,
-        }]);
+        let answers = symbolizer.symbolize(&[Request::new(module, place, lookup)]);
         println!(
             "{place:x?} {:?}",
             answers[0].as_ref().map(|frames| frames[0].function.clone())

@@ -1,5 +1,7 @@
 //! What a symbolizer may keep, and what it has kept.
 
+use crate::setters::setters;
+
 /// What a symbolizer may take of the machine, besides what each file may cost
 /// ([`Limits`](crate::Limits)).
 ///
@@ -23,6 +25,14 @@ pub struct Budget {
     /// read again; a mapped file is closed. The modules beyond it keep what was read
     /// of them. 256.
     pub open_files: usize,
+}
+
+impl Budget {
+    setters! {
+        with_kept_bytes kept_bytes: u64,
+        with_transient_bytes transient_bytes: u64,
+        with_open_files open_files: usize,
+    }
 }
 
 impl Default for Budget {

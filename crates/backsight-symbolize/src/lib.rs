@@ -35,7 +35,7 @@
 //! let symbolizer = Symbolizer::new(Options::default());
 //! let source = Source::open(&std::env::current_exe()?)?;
 //! let module = symbolizer.add(source, None, None);
-//! let request = Request { module, place: Place::Virt(VirtOffset(0x1000)), lookup: Lookup::Exact };
+//! let request = Request::new(module, Place::Virt(VirtOffset(0x1000)), Lookup::Exact);
 //! for frames in symbolizer.symbolize(&[request]) {
 //!     match frames {
 //!         Ok(frames) => println!("{:?}", frames.first()),
@@ -83,6 +83,7 @@ mod options;
 mod oversized;
 mod packed;
 mod request;
+mod setters;
 mod shortfall;
 mod sought;
 mod source;

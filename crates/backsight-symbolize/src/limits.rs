@@ -1,5 +1,7 @@
 //! What a hostile or a broken file may cost, in one struct.
 
+use crate::setters::setters;
+
 /// Bounds on bytes, depth and work. The library knows nothing of the machine: a caller
 /// who does sets the bounds on memory by it.
 ///
@@ -7,6 +9,12 @@
 /// symbols still stand when the DWARF is refused, and [`Frames::limit_reached`]
 /// or [`Reason::Limit`] says so. Of a file that was too large
 /// [`Symbolizer::oversized`] says which, and what it would take.
+///
+/// ```
+/// use backsight_symbolize::Limits;
+///
+/// let limits = Limits::default().with_inline_depth(16).with_file_bytes(64 << 20);
+/// ```
 ///
 /// [`Frames::limit_reached`]: crate::Frames::limit_reached
 /// [`Reason::Limit`]: backsight_types::Reason::Limit
@@ -61,6 +69,23 @@ pub struct Limits {
 }
 
 impl Limits {
+    setters! {
+        with_file_bytes file_bytes: u64,
+        with_unpacked_bytes unpacked_bytes: u64,
+        with_unpack_ratio unpack_ratio: u64,
+        with_unpack_ratio_exempt_bytes unpack_ratio_exempt_bytes: u64,
+        with_mini_debug_bytes mini_debug_bytes: u64,
+        with_split_files split_files: usize,
+        with_inline_depth inline_depth: u16,
+        with_name_links name_links: u16,
+        with_steps_per_byte steps_per_byte: u64,
+        with_units units: usize,
+        with_rows_per_unit rows_per_unit: usize,
+        with_line_header_bytes line_header_bytes: u64,
+        with_units_per_address units_per_address: usize,
+        with_name_bytes name_bytes: usize,
+    }
+
     /// Returns how many bytes so many compressed ones may unpack to.
     pub(crate) fn unpacked_of(&self, packed: u64) -> u64 {
         let by_ratio = packed.saturating_mul(self.unpack_ratio);

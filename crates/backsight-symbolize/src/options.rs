@@ -10,6 +10,7 @@ use backsight_index::{IndexDir, ReadOptions, ViewOptions};
 use crate::budget::Budget;
 use crate::fetch::Fetch;
 use crate::limits::Limits;
+use crate::setters::setters;
 
 /// How a module's debug information is made searchable.
 ///
@@ -17,6 +18,7 @@ use crate::limits::Limits;
 /// what they do not hold, limits that are reached), they may differ in what they
 /// leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Tier {
     /// Unit by unit, until so many addresses of a module were asked for that
     /// indexing it as a whole would have cost no more: then all of it.
@@ -29,7 +31,14 @@ pub enum Tier {
 }
 
 /// How a [`Symbolizer`](crate::Symbolizer) works.
+///
+/// ```
+/// use backsight_symbolize::{Options, Tier};
+///
+/// let options = Options::default().with_inlines(false).with_tier(Tier::Flat);
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// Where separate debug files are looked for, each as
     /// `DIR/.build-id/xx/rest.debug`, and as the module's debug link says; the
@@ -90,6 +99,20 @@ impl Default for Options {
 }
 
 impl Options {
+    setters! {
+        with_debug_dirs debug_dirs: Vec<PathBuf>,
+        with_roots roots: Vec<PathBuf>,
+        with_fetchers fetchers: Vec<Arc<dyn Fetch>>,
+        with_named_files named_files: bool,
+        with_demangle demangle: bool,
+        with_inlines inlines: bool,
+        with_limits limits: Limits,
+        with_budget budget: Budget,
+        with_index_dir index_dir: impl Into<Option<IndexDir>>,
+        with_access access: Access,
+        with_tier tier: Tier,
+    }
+
     /// Returns how the answers of an index are shown.
     pub(crate) fn view(&self) -> ViewOptions {
         ViewOptions::default()

@@ -86,6 +86,7 @@ impl Place {
 
 /// One place to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Request {
     /// The module.
     pub module: ModuleId,
@@ -94,4 +95,23 @@ pub struct Request {
     /// Whether the place is an instruction, or what a call returns to: then the
     /// byte before is looked up.
     pub lookup: Lookup,
+}
+
+impl Request {
+    /// Asks for a place of a module.
+    #[must_use]
+    #[inline]
+    pub fn new(module: ModuleId, place: Place, lookup: Lookup) -> Self {
+        Self {
+            module,
+            place,
+            lookup,
+        }
+    }
+
+    /// The same place, looked up so.
+    #[must_use]
+    pub fn with_lookup(self, lookup: Lookup) -> Self {
+        Self { lookup, ..self }
+    }
 }

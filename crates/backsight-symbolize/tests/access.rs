@@ -49,10 +49,7 @@ fn every_access_gives_the_same_answer() {
     let fixture = Fixture::new();
     let path = fixture.write("a", elf());
     for access in [Access::Auto, Access::Map, Access::Read] {
-        let options = Options {
-            access,
-            ..Options::default()
-        };
+        let options = Options::default().with_access(access);
         let (symbolizer, module) = common::symbolizer_with(options, &path);
         assert_eq!(
             brief(&find(&symbolizer, module, 0x1000)),
@@ -86,10 +83,7 @@ fn truncate(path: &Path) {
 fn a_file_larger_than_the_limit_is_not_read() {
     let fixture = Fixture::new();
     let path = fixture.write("a", elf());
-    let mut options = Options {
-        access: Access::Read,
-        ..Options::default()
-    };
+    let mut options = Options::default().with_access(Access::Read);
     options.limits.file_bytes = 100;
     let (symbolizer, module) = common::symbolizer_with(options, &path);
     assert_eq!(symbolizer.load(module), Err(Error::TooLarge { limit: 100 }));

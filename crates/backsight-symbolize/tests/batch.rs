@@ -42,16 +42,18 @@ fn shared() -> &'static (Symbolizer, [ModuleId; 3]) {
 
 fn requests() -> impl Strategy<Value = Vec<Request>> {
     let request = (0..3_usize, 0x1000..0x1300_u64, any::<bool>(), any::<bool>());
-    let request = request.prop_map(|(module, raw, virt, exact)| Request {
-        module: shared().1[module],
-        place: match virt {
-            true => Place::Virt(VirtOffset(raw)),
-            false => Place::File(FileOffset(raw)),
-        },
-        lookup: match exact {
-            true => Lookup::Exact,
-            false => Lookup::Return,
-        },
+    let request = request.prop_map(|(module, raw, virt, exact)| {
+        Request::new(
+            shared().1[module],
+            match virt {
+                true => Place::Virt(VirtOffset(raw)),
+                false => Place::File(FileOffset(raw)),
+            },
+            match exact {
+                true => Lookup::Exact,
+                false => Lookup::Return,
+            },
+        )
     });
     prop::collection::vec(request, 0..600)
 }
@@ -148,17 +150,8 @@ fn a_return_address_is_looked_up_at_the_call() {
     let (start, size) = symbol(&path, "calls");
     let (symbolizer, module) = symbolizer_of(&path);
     let end = start + size;
-    let request = Request {
-        lookup: Lookup::Return,
-        ..at(module, end)
-    };
-    let answers = symbolizer.symbolize(&[
-        request,
-        Request {
-            lookup: Lookup::Return,
-            ..at(module, 0)
-        },
-    ]);
+    let request = at(module, end).with_lookup(Lookup::Return);
+    let answers = symbolizer.symbolize(&[request, at(module, 0).with_lookup(Lookup::Return)]);
     assert_eq!(brief(&answers[0]), "calls@4");
     assert_ne!(brief(&find(&symbolizer, module, end)), "calls@4");
     assert_eq!(
@@ -184,10 +177,7 @@ fn batches_of_many_threads_wait_for_each_other_but_not_for_ever() {
         let pool = pool.build().expect("threads");
         for round in 0..12 {
             let tier = [Tier::Flat, Tier::Auto][round % 2];
-            let options = Options {
-                tier,
-                ..Options::default()
-            };
+            let options = Options::default().with_tier(tier);
             let symbolizer = Symbolizer::new(options);
             let modules: Vec<ModuleId> = paths
                 .iter()
@@ -196,10 +186,12 @@ fn batches_of_many_threads_wait_for_each_other_but_not_for_ever() {
             let places =
                 (0..200_u64).flat_map(|at| modules.iter().map(move |module| (*module, at)));
             let requests: Vec<Request> = places
-                .map(|(module, at)| Request {
-                    module,
-                    place: Place::Virt(VirtOffset(0x1000 + at * 3)),
-                    lookup: Lookup::Exact,
+                .map(|(module, at)| {
+                    Request::new(
+                        module,
+                        Place::Virt(VirtOffset(0x1000 + at * 3)),
+                        Lookup::Exact,
+                    )
                 })
                 .collect();
             let answers: Vec<Vec<Result<Frames, Reason>>> = std::thread::scope(|scope| {

@@ -34,12 +34,10 @@ fn programs() -> Option<Fixture> {
 fn options(kept_bytes: u64, tier: Tier, access: Access) -> Options {
     let mut budget = Budget::default();
     budget.kept_bytes = kept_bytes;
-    Options {
-        budget,
-        tier,
-        access,
-        ..Options::default()
-    }
+    Options::default()
+        .with_budget(budget)
+        .with_tier(tier)
+        .with_access(access)
 }
 
 fn symbolizer(fixture: &Fixture, options: Options) -> (Symbolizer, Vec<ModuleId>) {

@@ -44,21 +44,16 @@ impl Fixture {
 
     /// Asks for `hidden` in `usr/bin/a`, with one debug directory.
     fn ask(&self, debug_dir: &Path) -> String {
-        let options = Options {
-            debug_dirs: vec![debug_dir.to_owned()],
-            ..Options::default()
-        };
+        let options = Options::default().with_debug_dirs(vec![debug_dir.to_owned()]);
         let source = Source::open(&self.path("usr/bin/a")).expect("a file");
         self.ask_with(options, source)
     }
 
     /// As a process of the root that this directory is would name it.
     fn ask_inside(&self, debug_dir: &str) -> String {
-        let options = Options {
-            debug_dirs: vec![debug_dir.into()],
-            roots: vec![self.path(".")],
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_debug_dirs(vec![debug_dir.into()])
+            .with_roots(vec![self.path(".")]);
         let file = std::fs::File::open(self.path("usr/bin/a")).expect("a file");
         let source = Source::File {
             file: Arc::new(file),

@@ -87,11 +87,9 @@ fn what_was_dropped_does_not_answer_for_what_stands_at_address_0() {
             let start = start & !thumb;
             assert_eq!(start, 0, "{way:?}");
             for tier in [Tier::Lazy, Tier::Flat] {
-                let options = Options {
-                    tier,
-                    debug_dirs: Vec::new(),
-                    ..Options::default()
-                };
+                let options = Options::default()
+                    .with_tier(tier)
+                    .with_debug_dirs(Vec::new());
                 let (symbolizer, module) = symbolizer_with(options, &path);
                 let requests: Vec<_> = (0..size).map(|addr| at(module, addr)).collect();
                 let answers = symbolizer.symbolize(&requests);

@@ -59,11 +59,11 @@ fn a_nameless_frame_has_the_line_that_declares_it() {
         unit.byte(9);
     });
     for tier in [Tier::Lazy, Tier::Flat] {
-        let symbolizer = Symbolizer::new(Options {
-            tier,
-            debug_dirs: Vec::new(),
-            ..Options::default()
-        });
+        let symbolizer = Symbolizer::new(
+            Options::default()
+                .with_tier(tier)
+                .with_debug_dirs(Vec::new()),
+        );
         let module = symbolizer.add(Source::Bytes(bytes.clone().into()), None, None);
         let owned = find(&symbolizer, module, 0x1140);
         assert_eq!(brief(&owned), "~?@? whole@?", "{tier:?}");

@@ -105,10 +105,7 @@ fn inlined_frames_come_innermost_first() {
 fn without_inlines_the_physical_function_stands_at_its_own_line() {
     let fixture = compile(&["-g"]).expect("cc works");
     let path = fixture.path("a");
-    let all = Options {
-        inlines: false,
-        ..Options::default()
-    };
+    let all = Options::default().with_inlines(false);
     let (start, size) = symbol(&path, "outer");
     let (symbolizer, module) = symbolizer_with(all, &path);
     let found: Vec<String> = (start..start + size)

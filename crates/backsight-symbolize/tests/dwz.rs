@@ -59,15 +59,10 @@ fn common_parts_in(version: &str, flags: &[&str], name: &str) -> Result<Fixture,
 
 impl Fixture {
     fn ask(&self, debug_dirs: &[&str], change: fn(&mut Options, &Self)) -> String {
-        let mut options = Options {
-            debug_dirs: debug_dirs.iter().map(|dir| self.path(dir)).collect(),
-            ..Options::default()
-        };
+        let mut options = Options::default()
+            .with_debug_dirs(debug_dirs.iter().map(|dir| self.path(dir)).collect());
         change(&mut options, self);
-        let flat = Options {
-            tier: Tier::Flat,
-            ..options.clone()
-        };
+        let flat = options.clone().with_tier(Tier::Flat);
         let said = self.ask_with(options);
         assert_eq!(self.ask_with(flat), said, "indexed as a whole");
         said
@@ -182,11 +177,9 @@ fn nameless_frames_are_alike_by_every_tier() {
     std::fs::remove_file(fixture.path("common/sup")).expect("there");
     let (start, size) = symbol(&fixture.path("bin/a"), "outermost_function");
     let ask = |tier| {
-        let options = Options {
-            tier,
-            debug_dirs: Vec::new(),
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_tier(tier)
+            .with_debug_dirs(Vec::new());
         let symbolizer = Symbolizer::new(options);
         let source = Source::open(&fixture.path("bin/a")).expect("a file");
         let module = symbolizer.add(source, None, None);

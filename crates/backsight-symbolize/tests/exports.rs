@@ -38,12 +38,10 @@ fn exported_functions_of_stripped_libraries_are_named_as_nm_has_them() {
 
 /// Asks for each function in batches of this size.
 fn check(path: &Path, exports: &BTreeMap<u64, Vec<String>>, size: usize) {
-    let options = Options {
-        demangle: false,
+    let options = Options::default()
+        .with_demangle(false)
         // What the library says of itself: this machine may have its debug symbols.
-        debug_dirs: Vec::new(),
-        ..Options::default()
-    };
+        .with_debug_dirs(Vec::new());
     let (symbolizer, module) = symbolizer_with(options, path);
     // Alone, every so many.
     let step = if size == 1 {

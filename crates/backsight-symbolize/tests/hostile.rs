@@ -337,10 +337,7 @@ fn limits_can_be_changed_by_the_caller() {
     for _ in 0..3 {
         unit.end();
     }
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
+    let options = Options::default().with_limits(limits);
     let symbolizer = Symbolizer::new(options);
     let bytes = file(&unit.finish(), dwarf::ABBREV).build();
     let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);

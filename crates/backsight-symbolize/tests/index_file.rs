@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use backsight_symbolize::{
     BuiltIndex, IndexError, Options, Place, Request, Source, SymbolIndex, Symbolizer,
 };
-use backsight_types::{FileOffset, Reason};
+use backsight_types::{FileOffset, Lookup, Reason};
 use common::Fixture;
 
 fn index_of(path: &Path) -> SymbolIndex {
@@ -159,10 +159,8 @@ fn an_index_answers_for_a_module_that_is_gone() {
     assert_eq!(symbolizer.symbolize(&requests(module)), want);
     assert!(want.iter().filter(|answer| answer.is_ok()).count() > 1_000);
     // The index has no program headers.
-    let request = Request {
-        place: Place::File(FileOffset(0x1000)),
-        ..common::at(module, 0)
-    };
+    let place = Place::File(FileOffset(0x1000));
+    let request = Request::new(module, place, Lookup::Exact);
     let answers = symbolizer.symbolize(&[request]);
     assert_eq!(answers, [Err(Reason::NeedsProgramHeaders)]);
 }
@@ -186,10 +184,7 @@ fn stored_names_are_the_demangled_ones() {
     assert_eq!(rows(&index, "demangled names"), rows(&index, "functions"));
     for demangle in [true, false] {
         let answers = |index: SymbolIndex| {
-            let options = Options {
-                demangle,
-                ..Options::default()
-            };
+            let options = Options::default().with_demangle(demangle);
             let symbolizer = Symbolizer::new(options);
             let module = symbolizer.add_index(index, None);
             let requests: Vec<Request> = (0..0x6000).map(|addr| common::at(module, addr)).collect();
@@ -221,10 +216,7 @@ fn no_forged_row_makes_an_answer_without_frames() {
                 let mut forged = bytes.clone();
                 forged[at..at + 4].copy_from_slice(&number.to_le_bytes());
                 let Ok(index) = open(&forged) else { continue };
-                let symbolizer = Symbolizer::new(Options {
-                    inlines,
-                    ..Options::default()
-                });
+                let symbolizer = Symbolizer::new(Options::default().with_inlines(inlines));
                 let module = symbolizer.add_index(index, None);
                 let addresses = (0x1000..0x1200).step_by(4);
                 let requests: Vec<Request> =

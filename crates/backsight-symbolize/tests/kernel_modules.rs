@@ -56,11 +56,9 @@ fn install(fixture: &Fixture, end: &str, pack: &[&str]) -> Result<PathBuf, Strin
 }
 
 fn in_root(fixture: &Fixture, path: &Path) -> (Symbolizer, ModuleId) {
-    let options = Options {
-        debug_dirs: vec!["/usr/lib/debug".into()],
-        roots: vec![fixture.path("")],
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_debug_dirs(vec!["/usr/lib/debug".into()])
+        .with_roots(vec![fixture.path("")]);
     symbolizer_with(options, path)
 }
 

@@ -93,10 +93,7 @@ fn a_symbol_says_what_a_plain_name_leaves_out() {
         }
         for tier in [Tier::Lazy, Tier::Flat] {
             for (part, want) in names {
-                let options = Options {
-                    tier,
-                    ..Options::default()
-                };
+                let options = Options::default().with_tier(tier);
                 let frame = frame_of(&fixture, part, options);
                 assert_eq!(frame.function.as_deref(), Some(want), "{compiler} {flag}");
                 assert!(frame.line.is_some(), "{compiler} {flag} {want}");
@@ -148,10 +145,7 @@ fn inlined_names_have_the_scopes_that_their_dies_stand_in() {
             return testkit::skip(&words);
         }
         for tier in [Tier::Lazy, Tier::Flat] {
-            let options = Options {
-                tier,
-                ..Options::default()
-            };
+            let options = Options::default().with_tier(tier);
             let path = fixture.path("a");
             let (start, size) = symbol(&path, "_Z3apii");
             let (symbolizer, module) = symbolizer_with(options, &path);
@@ -197,10 +191,7 @@ fn cpp_names_are_demangled_unless_that_is_not_wanted() {
         ("main", true, "main"),
     ];
     for (part, demangle, want) in cases {
-        let options = Options {
-            demangle,
-            ..Options::default()
-        };
+        let options = Options::default().with_demangle(demangle);
         let frame = frame_of(&fixture, part, options);
         assert_eq!(frame.function.as_deref(), Some(want));
     }
@@ -261,11 +252,7 @@ fn ada_names_are_decoded_where_the_unit_says_so() {
     ];
     for (part, demangle, want) in cases {
         for tier in [Tier::Lazy, Tier::Flat] {
-            let options = Options {
-                demangle,
-                tier,
-                ..Options::default()
-            };
+            let options = Options::default().with_demangle(demangle).with_tier(tier);
             let frame = frame_of(&fixture, part, options);
             assert_eq!(frame.function.as_deref(), Some(want), "{tier:?}");
             assert_eq!(frame.linkage_name.as_deref(), Some(part), "{tier:?}");

@@ -47,10 +47,7 @@ impl Pair {
         }
         let (start, _) = symbol(&fixture.path("good"), "good_work");
         assert_eq!(start, symbol(&fixture.path("evil"), "evil_work").0);
-        let dir = IndexDir {
-            path: fixture.path("indexes"),
-            max_bytes: u64::MAX,
-        };
+        let dir = IndexDir::new(fixture.path("indexes"), u64::MAX);
         Some(Self {
             fixture,
             start,
@@ -63,11 +60,9 @@ impl Pair {
     }
 
     fn options(&self, tier: Tier) -> Options {
-        Options {
-            tier,
-            index_dir: Some(self.dir.clone()),
-            ..Options::default()
-        }
+        Options::default()
+            .with_tier(tier)
+            .with_index_dir(Some(self.dir.clone()))
     }
 
     fn ask(&self, source: Source, options: Options) -> String {
@@ -144,10 +139,8 @@ fn another_debug_file_is_another_index() {
         let home = pair.path(&format!("{name}.d/.build-id/12"));
         fs::create_dir_all(&home).expect("ours");
         fs::copy(pair.path(name), home.join("34567812345678.debug")).expect("ours");
-        Options {
-            debug_dirs: vec![pair.path(&format!("{name}.d"))],
-            ..pair.options(Tier::Flat)
-        }
+        pair.options(Tier::Flat)
+            .with_debug_dirs(vec![pair.path(&format!("{name}.d"))])
     };
     let source = || Source::open(&pair.path("bare")).expect("a file");
     for _ in 0..2 {
@@ -166,10 +159,10 @@ fn files_of_a_root_alone_are_trusted_for_it_alone() {
     fs::create_dir_all(&home).expect("ours");
     fs::copy(pair.path("evil"), home.join("34567812345678.debug")).expect("ours");
     let source = || Source::open(&pair.path("bare")).expect("a file");
-    let inside = |roots: Vec<PathBuf>| Options {
-        debug_dirs: vec!["/d".into()],
-        roots,
-        ..pair.options(Tier::Flat)
+    let inside = |roots: Vec<PathBuf>| {
+        pair.options(Tier::Flat)
+            .with_debug_dirs(vec!["/d".into()])
+            .with_roots(roots)
     };
     assert_eq!(
         pair.ask(source(), inside(vec![pair.path("root")])),

@@ -51,11 +51,9 @@ fn a_debug_file_that_is_too_large() {
     let debug = fixture.write("debug/.build-id/12/34567812345678.debug", &whole);
     let size = u64::try_from(whole.len()).expect("64 bits");
     let ask = |access, limit| {
-        let mut options = Options {
-            debug_dirs: vec![fixture.path("debug")],
-            access,
-            ..Options::default()
-        };
+        let mut options = Options::default()
+            .with_debug_dirs(vec![fixture.path("debug")])
+            .with_access(access);
         options.limits.file_bytes = limit;
         outcomes(options, &bare, SoughtKind::DebugFile)
     };
@@ -72,11 +70,9 @@ fn a_debug_file_that_is_too_large() {
     fs::remove_file(&debug).expect("ours");
     fixture.must("objcopy", &["--add-gnu-debuglink=a", "bare", "linked"]);
     let ask = |limit| {
-        let mut options = Options {
-            debug_dirs: Vec::new(),
-            access: Access::Map,
-            ..Options::default()
-        };
+        let mut options = Options::default()
+            .with_debug_dirs(Vec::new())
+            .with_access(Access::Map);
         options.limits.file_bytes = limit;
         let (symbolizer, module) = common::symbolizer_with(options, &fixture.path("linked"));
         symbolizer.load(module).expect("it is read");
@@ -92,21 +88,16 @@ fn a_debug_file_that_is_too_large() {
 fn an_index_of_the_wrong_owner() {
     let Some(fixture) = program() else { return };
     let bare = fs::read(fixture.path("bare")).expect("made");
-    let dir = IndexDir {
-        path: fixture.path("indexes"),
-        max_bytes: u64::MAX,
-    };
+    let dir = IndexDir::new(fixture.path("indexes"), u64::MAX);
     let source = Source::open(&fixture.path("a")).expect("a file");
     let built = BuiltIndex::of(source, None, &Options::default()).expect("an index");
     dir.keep(&built.index).expect("kept");
     let path = dir.path_of(ID.parse().expect("an ID"));
     let ask = || {
-        let options = Options {
-            debug_dirs: Vec::new(),
-            index_dir: Some(dir.clone()),
-            tier: Tier::Flat,
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_debug_dirs(Vec::new())
+            .with_index_dir(Some(dir.clone()))
+            .with_tier(Tier::Flat);
         outcomes(options, &bare, SoughtKind::Index)
     };
     let chmod = |path: &Path, mode| {

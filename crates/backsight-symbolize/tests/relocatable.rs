@@ -119,11 +119,9 @@ fn ask_us(symbolizer: &Symbolizer, module: ModuleId, addr: u64) -> Vec<String> {
 /// Compares every byte of the code.
 fn compare(path: &Path, what: &str) {
     for tier in [Tier::Lazy, Tier::Flat] {
-        let options = Options {
-            tier,
-            debug_dirs: Vec::new(),
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_tier(tier)
+            .with_debug_dirs(Vec::new());
         compare_with(options, path, &format!("{tier:?} {what}"));
     }
 }
@@ -239,11 +237,11 @@ fn file_offsets_are_places_in_sections() {
     let path = fixture.path("a.o");
     let (symbolizer, module) = symbolizer_of(&path);
     for section in code_of(&path) {
-        let request = Request {
+        let request = Request::new(
             module,
-            place: Place::File(FileOffset(section.offset)),
-            lookup: Lookup::Exact,
-        };
+            Place::File(FileOffset(section.offset)),
+            Lookup::Exact,
+        );
         let by_offset = symbolizer.symbolize(&[request]).remove(0);
         let by_address = find(&symbolizer, module, section.start);
         assert!(by_address.is_ok(), "{section:?}");

@@ -44,10 +44,7 @@ fn debug_path() -> String {
 
 fn options(fixture: &Fixture) -> Options {
     let debug_dirs = vec![fixture.path("absent"), fixture.path("debug")];
-    Options {
-        debug_dirs,
-        ..Options::default()
-    }
+    Options::default().with_debug_dirs(debug_dirs)
 }
 
 fn id() -> BuildId {
@@ -167,11 +164,8 @@ fn the_debug_file_serves_alone_but_not_for_file_offsets() {
     let as_file = symbolizer.add(open(&debug), None, None);
     let own = symbolizer.add(open(&fixture.path("a")), None, None);
     let gone = symbolizer.add(Source::BuildId("abcd".parse().expect("digits")), None, None);
-    let file = |module, offset| Request {
-        module,
-        place: Place::File(FileOffset(offset)),
-        lookup: Lookup::Exact,
-    };
+    let file =
+        |module, offset| Request::new(module, Place::File(FileOffset(offset)), Lookup::Exact);
     let cases = [
         ("build ID alone", at(by_id, start), "hidden@3"),
         (

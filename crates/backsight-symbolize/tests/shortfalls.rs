@@ -116,10 +116,7 @@ fn what_is_damaged_is_told_by_the_next_as_well() {
         let mut options = Options::default();
         options.debug_dirs.clear();
         options.tier = Tier::Flat;
-        options.index_dir = Some(IndexDir {
-            path: fixture.path(name),
-            max_bytes: 1 << 30,
-        });
+        options.index_dir = Some(IndexDir::new(fixture.path(name), 1 << 30));
         let (symbolizer, module) = symbolizer_with(options, &path);
         assert!(symbolizer.symbolize(&[at(module, start)])[0].is_ok());
         assert_eq!(symbolizer.index_errors(), []);

@@ -87,10 +87,7 @@ fn a_source_of_its_own_answers_in_every_way_alike() {
     let mut all: Vec<Vec<Result<Frames, Reason>>> = Vec::new();
     for tells in [false, true] {
         for tier in [Tier::Auto, Tier::Lazy, Tier::Flat] {
-            let options = Options {
-                tier,
-                ..Options::default()
-            };
+            let options = Options::default().with_tier(tier);
             let symbolizer = Symbolizer::new(options);
             let source = Listed::new(&functions, tells);
             let module = symbolizer.add(Source::Symbols(source.clone()), None, None);
@@ -109,11 +106,7 @@ fn a_source_of_its_own_answers_in_every_way_alike() {
     // A file offset has no meaning without program headers.
     let symbolizer = Symbolizer::new(Options::default());
     let module = symbolizer.add(Source::Symbols(Listed::new(&functions, true)), None, None);
-    let request = Request {
-        module,
-        place: Place::File(FileOffset(0x100)),
-        lookup: Lookup::Exact,
-    };
+    let request = Request::new(module, Place::File(FileOffset(0x100)), Lookup::Exact);
     let answer = symbolizer.symbolize(&[request]).remove(0);
     assert_eq!(answer, Err(Reason::NeedsProgramHeaders));
 }
@@ -250,11 +243,8 @@ fn told(places: &[u64], answers: &[Result<Frames, Reason>]) -> IndexBuilder {
     let mut known: BTreeMap<(u64, Path), LevelId> = BTreeMap::new();
     for ((start, path), mut ranges) in ranges {
         let (plain, linkage, line, file, call_line, column) = path.last().expect("a level");
-        let name = FunctionName {
-            linkage: linkage.as_deref(),
-            plain: plain.as_deref(),
-            line: *line,
-        };
+        let mut name = FunctionName::default().with_line(*line);
+        (name.linkage, name.plain) = (linkage.as_deref(), plain.as_deref());
         let id = if path.len() == 1 {
             // It is entered where its first range begins.
             let first = ranges.iter().position(|range| range.contains(&start));
@@ -262,11 +252,9 @@ fn told(places: &[u64], answers: &[Result<Frames, Reason>]) -> IndexBuilder {
             index.function(&ranges, name)
         } else {
             let outer = (start, path[..path.len() - 1].to_vec());
-            let call = CallSite {
-                file: file.as_deref(),
-                line: *call_line,
-                column: (*column).try_into().expect("small"),
-            };
+            let column = (*column).try_into().expect("small");
+            let call = file.as_deref().map(|file| CallSite::at(file, *call_line));
+            let call = call.unwrap_or_default().with_column(column);
             index.inlined(known[&outer], &ranges, name, call)
         };
         known.insert((start, path), id.expect("room"));

@@ -66,10 +66,7 @@ impl Fixture {
     /// Says the first answer with the line of `deep` that is in `outer`, by whichever
     /// tier.
     fn ask_source(&self, options: Options, source: Source) -> String {
-        let flat = Options {
-            tier: Tier::Flat,
-            ..options.clone()
-        };
+        let flat = options.clone().with_tier(Tier::Flat);
         let said = self.ask_tier(options, source.clone());
         assert_eq!(self.ask_tier(flat, source), said, "indexed as a whole");
         said
@@ -128,10 +125,7 @@ fn a_package_stands_beside_the_module_or_in_a_debug_directory() {
         fixture.moves("bin/a.dwp", &format!("debug/{}/a.dwp", folder.display()));
         assert_eq!(fixture.ask(), SKELETON, "{version}");
         let debug_dirs = vec![fixture.path("debug")];
-        let options = Options {
-            debug_dirs,
-            ..Options::default()
-        };
+        let options = Options::default().with_debug_dirs(debug_dirs);
         assert_eq!(fixture.ask_with(options), WHOLE, "{version}");
     }
 }
@@ -160,10 +154,10 @@ fn inside_a_root_the_root_goes_first() {
     let inside = format!("root/{}/a.dwo", dir.display());
     fixture.moves("src/a.dwo", &inside);
     assert_eq!(fixture.ask(), SKELETON);
-    let options = || Options {
-        roots: vec![fixture.path("root")],
-        debug_dirs: Vec::new(),
-        ..Options::default()
+    let options = || {
+        Options::default()
+            .with_roots(vec![fixture.path("root")])
+            .with_debug_dirs(Vec::new())
     };
     let file = std::fs::File::open(fixture.path("bin/a")).expect("a file");
     let file = Arc::new(file);
@@ -320,10 +314,7 @@ fn a_package_cut_off_or_with_random_bytes_is_answered() {
 impl Fixture {
     /// Any answer is good, as long as it names the physical function.
     fn ask_bounded(&self) {
-        let options = Options {
-            debug_dirs: Vec::new(),
-            ..Options::default()
-        };
+        let options = Options::default().with_debug_dirs(Vec::new());
         let path: &Path = &self.path("bin/a");
         let symbolizer = Symbolizer::new(options);
         let source = Source::open(path).expect("a file");

@@ -57,11 +57,9 @@ fn all_tables_are_one() {
                 assert_eq!(brief(&find(&symbolizer, module, addr)), want, "{addr:#x}");
             }
             for tier in [Tier::Lazy, Tier::Flat, Tier::Auto] {
-                let options = Options {
-                    tier,
-                    debug_dirs: Vec::new(),
-                    ..Options::default()
-                };
+                let options = Options::default()
+                    .with_tier(tier)
+                    .with_debug_dirs(Vec::new());
                 let symbolizer = Symbolizer::new(options);
                 let module = symbolizer.add(Source::Bytes(elf.clone().into()), None, None);
                 // Enough for any tier to change its mind.
@@ -106,11 +104,9 @@ fn a_label_outside_of_its_section_covers_nothing() {
     ];
     let bytes = elf.symbols(&labels).build();
     for tier in [Tier::Lazy, Tier::Flat] {
-        let options = Options {
-            tier,
-            debug_dirs: Vec::new(),
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_tier(tier)
+            .with_debug_dirs(Vec::new());
         let symbolizer = Symbolizer::new(options);
         let module = symbolizer.add(Source::Bytes(bytes.clone().into()), None, None);
         for addr in [0x1f00, 0x1fff, 0x2000, 0x27ff, 0x2800, 0x2fff] {

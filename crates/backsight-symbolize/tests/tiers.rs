@@ -16,10 +16,7 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 const ADDRESSES: u64 = 4_000;
 
 fn symbolizer(path: &Path, tier: Tier) -> (Symbolizer, ModuleId) {
-    let options = Options {
-        tier,
-        ..Options::default()
-    };
+    let options = Options::default().with_tier(tier);
     symbolizer_with(options, path)
 }
 
@@ -188,11 +185,7 @@ fn borrowed_answers_equal_owned_ones() {
     let addresses = addresses(&path);
     for tier in [Tier::Lazy, Tier::Flat, Tier::Auto] {
         for inlines in [true, false] {
-            let options = Options {
-                tier,
-                inlines,
-                ..Options::default()
-            };
+            let options = Options::default().with_tier(tier).with_inlines(inlines);
             let (symbolizer, module) = symbolizer_with(options, &path);
             let requests = requests(module, &addresses);
             let owned = symbolizer.symbolize(&requests);

@@ -66,14 +66,11 @@ fn opening_indexing_and_evicting_are_told() {
     if let Err(words) = fixture.run("gcc", &["-g", "-Wl,--build-id", "-o", "a", "a.c"]) {
         return testkit::skip(&words);
     }
-    let mut options = Options {
-        tier: Tier::Flat,
-        ..Options::default()
-    };
-    options.index_dir = Some(backsight_symbolize::IndexDir {
-        path: fixture.path("indexes"),
-        max_bytes: u64::MAX,
-    });
+    let mut options = Options::default().with_tier(Tier::Flat);
+    options.index_dir = Some(backsight_symbolize::IndexDir::new(
+        fixture.path("indexes"),
+        u64::MAX,
+    ));
     options.budget.kept_bytes = 0;
     let lines = Lines::default();
     tracing::subscriber::with_default(lines.clone(), || {

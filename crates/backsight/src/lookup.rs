@@ -73,11 +73,8 @@ impl<'a> Lookups<'a> {
             match id {
                 Some(module) => {
                     self.asked.push((self.answers.len(), otherwise));
-                    self.requests.push(Request {
-                        module,
-                        place,
-                        lookup: answer.lookup,
-                    });
+                    self.requests
+                        .push(Request::new(module, place, answer.lookup));
                 }
                 None => answer.reason = Some(otherwise),
             }

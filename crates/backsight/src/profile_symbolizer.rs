@@ -89,11 +89,7 @@ impl ProfileSymbolizer {
             match id {
                 Some(module) => {
                     asked.push((at, otherwise));
-                    requests.push(Request {
-                        module,
-                        place,
-                        lookup: location.lookup,
-                    });
+                    requests.push(Request::new(module, place, location.lookup));
                 }
                 None => location.reason = Some(otherwise),
             }

@@ -12,11 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = index.verify();
     let symbolizer = Symbolizer::new(Options::default());
     let module = symbolizer.add_index(index, None);
-    let request = |addr| Request {
-        module,
-        place: Place::Virt(VirtOffset(addr)),
-        lookup: Lookup::Exact,
-    };
+    let request = |addr| Request::new(module, Place::Virt(VirtOffset(addr)), Lookup::Exact);
     let requests: Vec<Request> = (0..0x4000).step_by(0x40).map(request).collect();
     assert_eq!(symbolizer.symbolize(&requests).len(), requests.len());
     let _ = symbolizer.definitions(module);

@@ -58,11 +58,8 @@ impl Ours {
     }
 
     pub(crate) fn requests(&self, addrs: &[u64]) -> Vec<Request> {
-        let request = |addr: &u64| Request {
-            module: self.module,
-            place: Place::Virt(VirtOffset(*addr)),
-            lookup: Lookup::Exact,
-        };
+        let request =
+            |addr: &u64| Request::new(self.module, Place::Virt(VirtOffset(*addr)), Lookup::Exact);
         addrs.iter().map(request).collect()
     }
 }
@@ -92,11 +89,8 @@ pub(crate) fn many(subject: &Subject, modules: usize, budget: u64, addrs: &[u64]
     for _ in 0..modules {
         let source = Source::open(&subject.executable).expect("a workload's executable");
         let module = symbolizer.add(source, None, None);
-        let request = |addr: &u64| Request {
-            module,
-            place: Place::Virt(VirtOffset(*addr)),
-            lookup: Lookup::Exact,
-        };
+        let request =
+            |addr: &u64| Request::new(module, Place::Virt(VirtOffset(*addr)), Lookup::Exact);
         let requests: Vec<Request> = addrs.iter().map(request).collect();
         let known = symbolizer.symbolize(&requests).into_iter().flatten();
         assert!(known.count() > addrs.len() / 2, "most are known");
@@ -105,10 +99,7 @@ pub(crate) fn many(subject: &Subject, modules: usize, budget: u64, addrs: &[u64]
 
 /// Returns every level at each address, with raw names.
 pub(crate) fn levels(subject: &Subject, addrs: &[u64]) -> Vec<Vec<Level>> {
-    let raw = Options {
-        demangle: false,
-        ..options(subject)
-    };
+    let raw = options(subject).with_demangle(false);
     let ours = Ours::with(raw, subject);
     let answers = ours.symbolizer.symbolize(&ours.requests(addrs));
     let level = |frame: &Frame| Level {
@@ -125,10 +116,8 @@ pub(crate) fn levels(subject: &Subject, addrs: &[u64]) -> Vec<Vec<Level>> {
 }
 
 fn options(subject: &Subject) -> Options {
-    Options {
-        debug_dirs: (subject.debug_dir().map(Path::to_owned).into_iter()).collect(),
-        ..Options::default()
-    }
+    Options::default()
+        .with_debug_dirs((subject.debug_dir().map(Path::to_owned).into_iter()).collect())
 }
 
 /// Runs `work` on a thread that is a whole pool, so that its clock sees all that ours

@@ -58,11 +58,10 @@ impl Symbols {
 
     /// Returns what the symbolizer is told.
     pub(crate) fn options(&self) -> backsight_symbolize::Options {
-        backsight_symbolize::Options {
-            inlines: !self.no_inlines,
-            index_dir: self.index_dir.dir(),
-            ..self.debug_files.options()
-        }
+        self.debug_files
+            .options()
+            .with_inlines(!self.no_inlines)
+            .with_index_dir(self.index_dir.dir())
     }
 
     /// Returns where the files of modules are looked for that are named by a capture.

@@ -83,11 +83,7 @@ pub(crate) fn symbolizer_of_bytes(bytes: Vec<u8>) -> (Symbolizer, ModuleId) {
 }
 
 pub(crate) fn at(module: ModuleId, virt: u64) -> Request {
-    Request {
-        module,
-        place: Place::Virt(VirtOffset(virt)),
-        lookup: Lookup::Exact,
-    }
+    Request::new(module, Place::Virt(VirtOffset(virt)), Lookup::Exact)
 }
 
 /// Looks one virtual offset up.

@@ -281,10 +281,7 @@ fn compare_as(
 }
 
 fn ask_us(path: &Path, addrs: &[u64]) -> Vec<Vec<Level>> {
-    let options = Options {
-        demangle: false,
-        ..Options::default()
-    };
+    let options = Options::default().with_demangle(false);
     let (symbolizer, module) = symbolizer_with(options, path);
     let requests: Vec<_> = addrs.iter().map(|addr| at(module, *addr)).collect();
     let cold = std::time::Instant::now();

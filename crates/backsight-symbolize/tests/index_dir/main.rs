@@ -49,19 +49,14 @@ impl Case {
                 return None;
             }
         }
-        let dir = IndexDir {
-            path: fixture.path("indexes"),
-            max_bytes,
-        };
+        let dir = IndexDir::new(fixture.path("indexes"), max_bytes);
         Some(Self { fixture, dir })
     }
 
     fn options(&self, tier: Tier) -> Options {
-        Options {
-            index_dir: Some(self.dir.clone()),
-            tier,
-            ..Options::default()
-        }
+        Options::default()
+            .with_index_dir(Some(self.dir.clone()))
+            .with_tier(tier)
     }
 
     fn id(&self) -> BuildId {
@@ -212,10 +207,7 @@ fn what_cannot_be_written_is_counted_and_answered_all_the_same() {
     let want = answers_of(case.source("a"), Options::default());
     case.fixture.write("taken", "a file");
     case.dir.path = case.fixture.path("taken");
-    let too_small = IndexDir {
-        path: case.fixture.path("small"),
-        max_bytes: 100,
-    };
+    let too_small = IndexDir::new(case.fixture.path("small"), 100);
     for dir in [case.dir.clone(), too_small] {
         case.dir = dir;
         let symbolizer = Symbolizer::new(case.options(Tier::Flat));

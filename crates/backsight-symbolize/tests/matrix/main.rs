@@ -92,10 +92,7 @@ fn ask(shape: &Shape, fixture: &Fixture) -> (usize, Vec<String>) {
         none if none.is_empty() => addresses(&fixture.path("full")),
         some => some,
     };
-    let mut options = Options {
-        debug_dirs: vec![fixture.path("debug")],
-        ..Options::default()
-    };
+    let mut options = Options::default().with_debug_dirs(vec![fixture.path("debug")]);
     if let Some(bytes) = shape.unpacked {
         options.limits.unpacked_bytes = bytes;
     }

@@ -75,10 +75,7 @@ impl Asked<'_> {
     }
 
     fn options(&self, tier: Tier) -> Options {
-        Options {
-            tier,
-            ..self.options.clone()
-        }
+        self.options.clone().with_tier(tier)
     }
 
     fn index_file(&self) -> std::path::PathBuf {
@@ -86,14 +83,8 @@ impl Asked<'_> {
     }
 
     fn kept(&self) -> Options {
-        let index_dir = Some(IndexDir {
-            path: self.dir.join("kept"),
-            max_bytes: 1 << 30,
-        });
-        Options {
-            index_dir,
-            ..self.options(Tier::Auto)
-        }
+        let index_dir = Some(IndexDir::new(self.dir.join("kept"), 1 << 30));
+        self.options(Tier::Auto).with_index_dir(index_dir)
     }
 
     /// Makes what the ways need that read what was written before. Returns whether there
@@ -110,10 +101,7 @@ impl Asked<'_> {
             index.add_demangled(self.options.limits.name_bytes);
             index.write(&self.index_file()).expect("written");
         }
-        let symbolizer = Symbolizer::new(Options {
-            tier: Tier::Flat,
-            ..self.kept()
-        });
+        let symbolizer = Symbolizer::new(self.kept().with_tier(Tier::Flat));
         let module = symbolizer.add(self.source(), None, None);
         drop(symbolizer.symbolize(&[at(module, 0)]));
         has_index
