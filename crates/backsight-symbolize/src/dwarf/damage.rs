@@ -9,18 +9,18 @@ use super::fault::Fault;
 /// A name, a line or a range that cannot be read spoils no other, so most faults end where
 /// they are met: the answer lacks something, and here is noted that it does.
 #[derive(Debug, Default)]
-pub(super) struct Damage(AtomicBool);
+pub(in crate::dwarf) struct Damage(AtomicBool);
 
 impl Damage {
     /// Notes that something cannot be read.
     #[cold]
-    pub(super) fn note(&self) {
+    pub(in crate::dwarf) fn note(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
     /// Returns what was read, and notes it when that is malformed.
     #[inline]
-    pub(super) fn sound<T>(&self, read: Result<T, Fault>) -> Option<T> {
+    pub(in crate::dwarf) fn sound<T>(&self, read: Result<T, Fault>) -> Option<T> {
         match read {
             Ok(read) => Some(read),
             Err(Fault::Limit) => None,
@@ -33,7 +33,7 @@ impl Damage {
 
     /// Returns what was found, and notes it when nothing was.
     #[inline]
-    pub(super) fn found<T>(&self, found: Option<T>) -> Option<T> {
+    pub(in crate::dwarf) fn found<T>(&self, found: Option<T>) -> Option<T> {
         if found.is_none() {
             self.note();
         }
@@ -41,7 +41,7 @@ impl Damage {
     }
 
     /// Returns whether anything was noted.
-    pub(super) fn is_noted(&self) -> bool {
+    pub(in crate::dwarf) fn is_noted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

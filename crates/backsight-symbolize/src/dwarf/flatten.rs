@@ -10,16 +10,16 @@ use backsight_index::engine::{
 use hashbrown::HashMap;
 
 use super::fault::Fault;
-use super::form::{Class, Value};
-use super::fuel::Fuel;
-use super::index::Index;
-use super::line::Lines;
-use super::name;
-use super::plan::Kind;
-use super::range::Sink;
-use super::tables::UnitTables;
-use super::unit::Unit;
-use super::walk::{CodeDie, CodeDies};
+use super::lookup::Index;
+use crate::dwarf::die::form::{Class, Value};
+use crate::dwarf::die::fuel::Fuel;
+use crate::dwarf::die::plan::Kind;
+use crate::dwarf::die::walk::{CodeDie, CodeDies};
+use crate::dwarf::functions::name;
+use crate::dwarf::lines::line::Lines;
+use crate::dwarf::ranges::range::Sink;
+use crate::dwarf::units::tables::UnitTables;
+use crate::dwarf::units::unit::Unit;
 
 /// A function with code, on its way into the part.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ struct Flattening<'f, 'd> {
 
 /// Flattens one unit. What stands before a malformed DIE or row, or before a
 /// limit, counts.
-pub(super) fn flatten<'d>(
+pub(in crate::dwarf) fn flatten<'d>(
     tables: &UnitTables<'d>,
     index: &Index<'d>,
     code: &CodeMap,

@@ -3,7 +3,7 @@
 use backsight_index::engine::Name;
 
 use super::fault::Fault;
-use super::line::Location;
+use crate::dwarf::lines::line::Location;
 
 /// One call level as DWARF has it.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Found {
 
 impl Found {
     /// Notes why something of it is not to be had.
-    pub(super) fn note(&mut self, fault: Fault) {
+    pub(in crate::dwarf) fn note(&mut self, fault: Fault) {
         self.limited |= fault == Fault::Limit;
         self.damaged |= fault == Fault::Malformed;
     }

@@ -1,0 +1,275 @@
+//! One file's DWARF, owned: the sections and the index that borrows from them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use backsight_index::engine::{CodeMap, UnitPart, UnitRanges};
+use gimli::SectionId;
+
+use super::allowance::Allowance;
+use super::companions::Companions;
+use super::prefix::Prefix;
+use super::sections::{Role, Sections};
+use super::whole::{Owner, Whole};
+use crate::dwarf::damage::Damage;
+use crate::dwarf::fault::Fault;
+use crate::dwarf::flatten::{Scratch, flatten};
+use crate::dwarf::found::Found;
+use crate::dwarf::functions::scope::Texts;
+use crate::dwarf::lookup::Index;
+use crate::elf::ElfFile;
+use crate::locate::Near;
+use crate::options::Options;
+use crate::oversized::Oversized;
+use crate::shortfall::ShortfallKind;
+use crate::unpack::Growing;
+
+/// The DWARF of one file.
+pub(crate) struct DwarfFile {
+    elf: Arc<ElfFile>,
+    near: Near,
+    options: Arc<Options>,
+    /// What was allowed for its own sections.
+    allowance: Allowance,
+    /// Bytes of `.debug_info`, as it declares.
+    info_size: usize,
+    whole: OnceLock<Whole>,
+    /// What the first lookups see where unpacking all would make them wait.
+    prefix: Mutex<Option<Prefix>>,
+    /// Whether memory was short.
+    limited: AtomicBool,
+}
+
+impl DwarfFile {
+    /// Returns the file's DWARF, or `None` when it has none. Files that go with it are
+    /// looked for near these places: its own, then the module's. What is too large is
+    /// noted there.
+    pub(crate) fn open(
+        elf: &Arc<ElfFile>,
+        near: Near,
+        options: &Arc<Options>,
+    ) -> Option<Result<Self, Fault>> {
+        if !Sections::present(elf) {
+            return None;
+        }
+        Some(Self::of_main(elf, near, options))
+    }
+
+    fn of_main(elf: &Arc<ElfFile>, near: Near, options: &Arc<Options>) -> Result<Self, Fault> {
+        let mut allowance = Allowance::default();
+        let mut allow = |cost| {
+            let taken = allowance.take(cost, &options.limits);
+            taken.map_err(|refused| note(&near, refused.needed, Some(refused.allowed)))
+        };
+        let growing = Sections::growing_info(elf, &mut allow)?;
+        let sections = match growing {
+            Some(_) => None,
+            None => {
+                let loaded = Sections::load(Arc::clone(elf), Role::Main, &mut allow);
+                if loaded.is_err() && near.oversized().list().is_empty() {
+                    note(&near, allowance.unpacked(), None);
+                }
+                Some(loaded?)
+            }
+        };
+        let mut file = Self {
+            elf: Arc::clone(elf),
+            near,
+            options: Arc::clone(options),
+            allowance,
+            info_size: growing.as_ref().map_or(0, Growing::size),
+            whole: OnceLock::new(),
+            prefix: Mutex::new(growing.map(Prefix::new)),
+            limited: AtomicBool::new(false),
+        };
+        if let Some(sections) = sections {
+            let whole = Whole::of(file.owner(sections));
+            file.info_size =
+                whole.with_dependent(|owner, _| owner.sections.slice(SectionId::DebugInfo).len());
+            file.whole = OnceLock::from(whole);
+        }
+        Ok(file)
+    }
+
+    fn owner(&self, sections: Sections) -> Owner {
+        let companions = Companions::new(
+            &self.elf,
+            self.near.clone(),
+            self.allowance,
+            Arc::clone(&self.options),
+        );
+        Owner {
+            sections,
+            companions,
+            options: Arc::clone(&self.options),
+            texts: Texts::default(),
+            damage: Damage::default(),
+        }
+    }
+
+    /// Unpacks all, the first time.
+    fn whole(&self) -> &Whole {
+        self.whole.get_or_init(|| {
+            let begun = self.prefix().take();
+            let owner = begun.and_then(|begun| begun.finish(&self.elf));
+            Whole::of(owner.unwrap_or_else(|| {
+                // All was weighed when the file was opened.
+                let all = Sections::load(Arc::clone(&self.elf), Role::Main, |_| Ok(()));
+                if all.is_err() {
+                    note(&self.near, self.allowance.unpacked(), None);
+                    self.limited.store(true, Ordering::Relaxed);
+                }
+                self.owner(all.unwrap_or_else(|_| Sections::none(Arc::clone(&self.elf))))
+            }))
+        })
+    }
+
+    /// Unpacks what is not unpacked; says why not.
+    pub(crate) fn unpack(&self) -> Result<(), Fault> {
+        self.whole();
+        match self.limited.load(Ordering::Relaxed) {
+            true => Err(Fault::Limit),
+            false => Ok(()),
+        }
+    }
+
+    fn prefix(&self) -> MutexGuard<'_, Option<Prefix>> {
+        self.prefix.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what is known of the code at this virtual offset.
+    pub(crate) fn find(&self, addr: u64) -> Found {
+        if self.whole.get().is_none() {
+            let mut prefix = self.prefix();
+            let prefix = prefix.as_mut();
+            let found = prefix
+                .and_then(|prefix| prefix.find(addr, &self.elf, |sections| self.owner(sections)));
+            if let Some(found) = found {
+                self.note_damage(found.damaged);
+                return found;
+            }
+        }
+        let mut found = self.whole().find(addr);
+        self.note_damage(found.damaged);
+        found.limited |= self.limited.load(Ordering::Relaxed);
+        found
+    }
+
+    /// Notes that something of it cannot be read, if that is so.
+    pub(crate) fn note_damage(&self, is_damaged: bool) {
+        if is_damaged {
+            self.near.note_shortfall(ShortfallKind::Damaged);
+        }
+    }
+
+    /// Returns the bytes of `.debug_info`.
+    pub(crate) fn info_size(&self) -> usize {
+        self.info_size
+    }
+
+    /// Returns the bytes of its sections, as far as they are read: pages of memory while
+    /// they are walked, even where the file is mapped.
+    pub(crate) fn section_bytes(&self) -> u64 {
+        let whole = self.whole.get();
+        whole.map_or(0, |whole| whole.borrow_owner().sections.read_bytes())
+    }
+
+    /// Returns whether a file that goes with it was looked for and not found.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.is_true_of_owner(|owner| owner.companions.missing())
+    }
+
+    /// Returns whether others than root and us decide what a file that goes with it says.
+    pub(crate) fn has_strangers(&self) -> bool {
+        self.is_true_of_owner(|owner| owner.companions.has_strangers())
+    }
+
+    fn is_true_of_owner(&self, is_true: impl Fn(&Owner) -> bool) -> bool {
+        match self.whole.get() {
+            Some(whole) => is_true(whole.borrow_owner()),
+            None => self
+                .prefix()
+                .as_ref()
+                .and_then(Prefix::owner)
+                .is_some_and(is_true),
+        }
+    }
+
+    /// Returns the bytes of memory that it takes: what was unpacked, and its tables.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        let of = |owner: &Owner| {
+            let unpacked = owner.sections.unpacked_bytes();
+            unpacked.saturating_add(owner.companions.taken_bytes())
+        };
+        match self.whole.get() {
+            Some(whole) => {
+                let tables = whole.with_dependent(|_, index| index.kept_bytes());
+                of(whole.borrow_owner()).saturating_add(tables)
+            }
+            None => self.prefix().as_ref().and_then(Prefix::owner).map_or(0, of),
+        }
+    }
+
+    /// Lends the file's units to `work`.
+    pub(crate) fn with_units<T>(&self, work: impl FnOnce(FileUnits<'_, '_>) -> T) -> T {
+        self.whole()
+            .with_dependent(|_, index| work(FileUnits(index)))
+    }
+}
+
+/// Notes that the file near there needs more than it may have.
+fn note(near: &Near, needed: u64, allowed: Option<u64>) -> Fault {
+    near.oversized().note(Oversized {
+        path: near.path(),
+        needed,
+        allowed,
+    });
+    Fault::Limit
+}
+
+/// The units of one file, by their place in `.debug_info`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileUnits<'u, 'd>(&'u Index<'d>);
+
+impl<'d> FileUnits<'_, 'd> {
+    /// Returns where each unit begins, and how many bytes it has.
+    pub(crate) fn list(self) -> Vec<(usize, usize)> {
+        let units = self.0.units().iter().map(|tables| &tables.unit);
+        units.map(|unit| (unit.offset, unit.length())).collect()
+    }
+
+    /// Returns whether anything of them cannot be read, as far as they were.
+    pub(crate) fn are_damaged(self) -> bool {
+        self.0.is_damaged()
+    }
+
+    /// Returns all that the unit that begins at `offset` says of its code.
+    pub(crate) fn flatten(
+        self,
+        offset: usize,
+        code: &CodeMap,
+        scratch: &mut Scratch<'d>,
+    ) -> UnitPart<'d> {
+        let tables = self.0.units().at(offset);
+        let tables = tables.filter(|tables| tables.unit.may_hold_code());
+        tables.map_or_else(UnitPart::default, |tables| {
+            flatten(tables, self.0, code, scratch)
+        })
+    }
+
+    /// Gives the pages of the file back: what was flattened is not read again.
+    pub(crate) fn release(self) {
+        self.0.elf.release();
+    }
+
+    /// Returns which units a lookup would ask where.
+    pub(crate) fn claims(self, code: &CodeMap) -> UnitRanges {
+        self.0.claims(code)
+    }
+}
+
+impl std::fmt::Debug for DwarfFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DwarfFile").finish_non_exhaustive()
+    }
+}

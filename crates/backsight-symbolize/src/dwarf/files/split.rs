@@ -1,0 +1,139 @@
+//! Split DWARF: the functions of a unit in a file of their own.
+//!
+//! `-gsplit-dwarf` leaves a *skeleton* unit in the linked file (line table, address
+//! ranges, and all addresses, in `.debug_addr`) and puts the rest into `NAME.dwo`
+//! beside the object file, which no linker ever reads. `dwp` gathers these into a
+//! package, `FILE.dwp`. Skeleton and split unit carry the same id, which proves that
+//! they belong together. Up to DWARF 4 this was an extension of GNU, with other
+//! attributes; the DWARF 5 standard describes it in 3.1.2 and 7.3.
+
+use std::sync::{Arc, OnceLock};
+
+use gimli::{DwarfPackage, DwoId, Reader, RunTimeEndian, Section, UnitHeader, UnitType};
+
+use super::companions::Companions;
+use super::sections::Sections;
+use crate::dwarf::damage::Damage;
+use crate::dwarf::die::slice::Slice;
+use crate::dwarf::units::home::{Home, HomeKind, Inherited};
+use crate::dwarf::units::root::SplitName;
+use crate::dwarf::units::unit::Unit;
+use crate::limits::Limits;
+
+/// Finds split units.
+#[derive(Debug)]
+pub(in crate::dwarf) struct SplitUnits<'d> {
+    companions: &'d Companions,
+    damage: &'d Damage,
+    package: OnceLock<Option<DwarfPackage<Slice<'d>>>>,
+}
+
+impl<'d> SplitUnits<'d> {
+    /// Opens nothing yet.
+    pub(in crate::dwarf) fn new(companions: &'d Companions, damage: &'d Damage) -> Self {
+        Self {
+            companions,
+            damage,
+            package: OnceLock::new(),
+        }
+    }
+
+    /// Returns the split unit that this unit is the skeleton of.
+    ///
+    /// The package is looked at first. Returns `None` for units that are no skeletons,
+    /// and when no file has the split unit: the skeleton then says what it can.
+    pub(in crate::dwarf) fn of(&self, unit: &Unit<'d>) -> Option<Unit<'d>> {
+        if !matches!(unit.home.kind, HomeKind::Main) {
+            return None;
+        }
+        let root = unit.own_root().ok()?;
+        let SplitName { id, name } = root.split?;
+        let kind = HomeKind::Split(Inherited {
+            low_pc: root.unit.low_pc,
+            addr_base: root.unit.addr_base,
+            ranges_base: root.unit.rnglists_base,
+        });
+        let limits = unit.home.limits;
+        let in_home = |dwarf| find_unit(dwarf, kind, id, (limits, self.damage));
+        let packed = self.package(unit.home.endian()).and_then(|package| {
+            let dwarf = package.find_cu(id, &unit.home.dwarf).ok()??;
+            in_home(dwarf)
+        });
+        packed.or_else(|| {
+            let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
+            let has_unit = |sections: &Sections| {
+                let mut dwarfs = dwarfs(sections, limits).map(|mut dwarf| {
+                    dwarf.file_type = gimli::DwarfFileType::Dwo;
+                    dwarf
+                });
+                let nothing = HomeKind::Split(Inherited::NOTHING);
+                // Of a file that may be another's.
+                let damage = Damage::default();
+                dwarfs.any(|dwarf| find_unit(dwarf, nothing, id, (limits, &damage)).is_some())
+            };
+            let found = self.companions.split_file(name, comp_dir, has_unit)?;
+            dwarfs(found, limits).find_map(|mut dwarf| {
+                dwarf.make_dwo(&unit.home.dwarf);
+                in_home(dwarf)
+            })
+        })
+    }
+
+    fn package(&self, endian: RunTimeEndian) -> Option<&DwarfPackage<Slice<'d>>> {
+        let open = || {
+            let sections = self.companions.package()?;
+            let empty = Slice::new(&[], endian);
+            DwarfPackage::load(|id| Ok::<_, gimli::Error>(sections.slice(id)), empty).ok()
+        };
+        self.package.get_or_init(open).as_ref()
+    }
+}
+
+/// Returns the DWARF of a `.dwo` file with each of its `.debug_info` sections that has
+/// other units than those of types.
+fn dwarfs<'s>(
+    sections: &'s Sections,
+    limits: &Limits,
+) -> impl Iterator<Item = gimli::Dwarf<Slice<'s>>> {
+    let infos = sections.infos().map(gimli::DebugInfo::from);
+    let most = limits.units;
+    let has_code = move |info: &gimli::DebugInfo<Slice<'_>>| {
+        let mut units = info.units();
+        let units = std::iter::from_fn(|| units.next().ok().flatten());
+        let is_of_types = |unit: &UnitHeader<_>| matches!(unit.type_(), UnitType::SplitType { .. });
+        units.take(most).any(|unit| !is_of_types(&unit))
+    };
+    infos.filter(has_code).map(|info| {
+        let mut dwarf = sections.dwarf();
+        dwarf.debug_info = info;
+        dwarf
+    })
+}
+
+fn find_unit<'d>(
+    dwarf: gimli::Dwarf<Slice<'d>>,
+    kind: HomeKind,
+    id: DwoId,
+    (limits, damage): (&'d Limits, &'d Damage),
+) -> Option<Unit<'d>> {
+    let bytes = dwarf.debug_info.reader().len();
+    let home = Arc::new(Home::new(dwarf, kind, limits, damage));
+    let mut fuel = home.fuel_for(bytes);
+    let mut headers = home.dwarf.units();
+    for _ in 0..limits.units {
+        let header = headers.next().ok()??;
+        let unit = Unit::new(header, header.debug_info_offset()?, Arc::clone(&home));
+        let is_it = match header.type_() {
+            UnitType::SplitCompilation(own) => own == id,
+            UnitType::Compilation => {
+                let root = unit.root(&mut fuel);
+                root.is_ok_and(|root| root.unit.dwo_id == Some(id))
+            }
+            _ => false,
+        };
+        if is_it {
+            return Some(unit);
+        }
+    }
+    None
+}

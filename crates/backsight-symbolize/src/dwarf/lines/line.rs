@@ -1,0 +1,343 @@
+//! The line table of one unit: from an address to file, line and column.
+
+use std::sync::{Arc, OnceLock};
+
+use backsight_index::engine::{Cover, Item, PathParts, SequenceRow, bytes_of, is_absolute};
+use gimli::{IncompleteLineProgram, Reader, Section};
+
+use super::program::{Program, Stop};
+use crate::dwarf::damage::Damage;
+use crate::dwarf::die::form::{self, column};
+use crate::dwarf::die::slice::Slice;
+use crate::dwarf::fault::Fault;
+use crate::dwarf::units::root::Root;
+use crate::dwarf::units::unit::Unit;
+use crate::elf::ElfFile;
+
+/// A place in the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) file: Option<Arc<str>>,
+    /// From 1.
+    pub(crate) line: Option<u32>,
+    /// From 1.
+    pub(crate) column: Option<u32>,
+}
+
+/// All rows of one unit's line program.
+#[derive(Debug, Default)]
+pub(in crate::dwarf) struct Lines<'d> {
+    program: Option<IncompleteLineProgram<Slice<'d>>>,
+    rows: Vec<SequenceRow>,
+    sequences: Vec<Sequence>,
+    cover: Cover,
+    /// Paths by file index, each joined when first asked for.
+    files: Vec<OnceLock<Option<Arc<str>>>>,
+}
+
+/// A run of rows with ascending addresses: one section's code, as a rule.
+#[derive(Clone, Copy, Debug)]
+struct Sequence {
+    begin: u64,
+    end: u64,
+    first: usize,
+    count: usize,
+}
+
+impl<'d> Lines<'d> {
+    /// Runs the unit's line program. A unit without one has no rows. What stands
+    /// before a malformed opcode counts.
+    ///
+    /// With `only`, what is kept suffices for this address, and for none other.
+    pub(in crate::dwarf) fn read(
+        root: &Root<'d>,
+        only: Option<u64>,
+        elf: &ElfFile,
+    ) -> Result<Self, Fault> {
+        let mut lines = Self::default();
+        lines.fill(root, only, elf, &mut Vec::new())?;
+        Ok(lines)
+    }
+
+    /// Begins anew with the lines of this unit, in the room that is there; `items` is
+    /// room as well. After an error there are none.
+    pub(in crate::dwarf) fn fill(
+        &mut self,
+        root: &Root<'d>,
+        only: Option<u64>,
+        elf: &ElfFile,
+        items: &mut Vec<Item>,
+    ) -> Result<(), Fault> {
+        self.clear();
+        let filled = self.run(root, only, elf);
+        if filled.is_err() {
+            self.clear();
+        }
+        let numbered = self.sequences.iter().zip(0..);
+        items.clear();
+        items.extend(numbered.map(|(sequence, value)| Item {
+            begin: sequence.begin,
+            end: sequence.end,
+            rank: 0,
+            value,
+        }));
+        self.cover.fill(items, 1);
+        filled
+    }
+
+    /// Forgets the unit, and keeps the room.
+    pub(in crate::dwarf) fn clear(&mut self) {
+        self.program = None;
+        self.rows.clear();
+        self.sequences.clear();
+        self.files.clear();
+        self.cover.clear();
+    }
+
+    fn run(&mut self, root: &Root<'d>, only: Option<u64>, elf: &ElfFile) -> Result<(), Fault> {
+        let Some(offset) = root.line_program else {
+            return Ok(());
+        };
+        let limits = root.home.limits;
+        let section = &root.unit_ref().dwarf.debug_line;
+        check_header(*section.reader(), offset.0, limits.line_header_bytes)?;
+        let program = section.program(
+            offset,
+            root.unit.header.address_size(),
+            root.unit.comp_dir,
+            root.unit.name,
+        )?;
+        // Up to DWARF 4 files count from 1, and 0 is the unit's own.
+        let count = program.header().file_names().len().saturating_add(1);
+        self.files.resize_with(count, OnceLock::new);
+        let rows = Program::new(program.header());
+        self.program = Some(program);
+        self.read_rows(
+            rows,
+            only,
+            root.home.limits.rows_per_unit,
+            elf,
+            root.home.damage,
+        )
+    }
+
+    fn read_rows(
+        &mut self,
+        mut program: Program<'d>,
+        only: Option<u64>,
+        limit: usize,
+        elf: &ElfFile,
+        damage: &Damage,
+    ) -> Result<(), Fault> {
+        loop {
+            let first = self.rows.len();
+            let mut full = false;
+            let mut begin = None;
+            let stop = program.sequence(|row| {
+                let into = row.addr.checked_sub(*begin.get_or_insert(row.addr));
+                // No sequence spans 4 GiB; what a forged one has behind that is lost.
+                let Some(into) = into.and_then(|into| u32::try_from(into).ok()) else {
+                    return;
+                };
+                let new = SequenceRow {
+                    into,
+                    file: u32::try_from(row.file).unwrap_or(u32::MAX),
+                    line: form::line(row.line),
+                    column: column(row.column),
+                };
+                // Of rows at one address the last counts: the others have no
+                // code.
+                let count = self.rows.len();
+                match self.rows.last_mut().filter(|_| count > first) {
+                    Some(last) if last.into == new.into => *last = new,
+                    _ if count >= limit => full = true,
+                    _ => self.rows.push(new),
+                }
+            });
+            if full {
+                return Err(Fault::Limit);
+            }
+            match stop {
+                Ok(Stop::Sequence(end)) => self.end_sequence(first, begin, end, only, elf),
+                Ok(Stop::Dropped) => self.rows.truncate(first),
+                // A sequence without its end does not say how far it reaches.
+                Ok(Stop::Program) | Err(_) => {
+                    if stop.is_err() || self.rows.len() > first {
+                        damage.note();
+                    }
+                    self.rows.truncate(first);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn end_sequence(
+        &mut self,
+        first: usize,
+        begin: Option<u64>,
+        end: u64,
+        only: Option<u64>,
+        elf: &ElfFile,
+    ) {
+        // Functions the linker dropped leave their lines at address 0.
+        let wanted = |begin: u64| match only {
+            Some(addr) => begin <= addr && addr < end,
+            None => begin < end,
+        };
+        match begin.filter(|begin| wanted(*begin) && elf.has_code(*begin, end)) {
+            Some(begin) => self.sequences.push(Sequence {
+                begin,
+                end,
+                first,
+                count: self.rows.len().saturating_sub(first),
+            }),
+            None => self.rows.truncate(first),
+        }
+    }
+
+    /// Returns where the instruction at `addr` comes from.
+    pub(in crate::dwarf) fn find(&self, addr: u64, unit: &Unit<'d>) -> Option<Location> {
+        let at = usize::try_from(*self.cover.find(addr).first()?).ok()?;
+        let sequence = self.sequences.get(at)?;
+        let rows = self.rows.get(sequence.first..)?.get(..sequence.count)?;
+        let into = addr.checked_sub(sequence.begin)?;
+        let after = rows.partition_point(|row| u64::from(row.into) <= into);
+        let row = rows.get(after.checked_sub(1)?)?;
+        let known = row.line > 0;
+        Some(Location {
+            file: self.file(row.file.into(), unit),
+            line: known.then_some(row.line),
+            column: Some(row.column.into()).filter(|column| known && *column > 0),
+        })
+    }
+
+    /// Returns the path of the file with this index.
+    pub(in crate::dwarf) fn file(&self, file: u64, unit: &Unit<'d>) -> Option<Arc<str>> {
+        let slot = usize::try_from(file).ok().and_then(|at| self.files.get(at));
+        let slot = slot.or_else(|| self.no_file(unit))?;
+        let path = slot.get_or_init(|| self.join_path(file, unit).map(Arc::from));
+        path.clone()
+    }
+
+    /// Notes that something names a file which the table has not, unless there is none.
+    pub(in crate::dwarf) fn no_file<T>(&self, unit: &Unit<'d>) -> Option<T> {
+        if self.program.is_some() {
+            unit.home.damage.note();
+        }
+        None
+    }
+
+    fn join_path(&self, file: u64, unit: &Unit<'d>) -> Option<String> {
+        let parts = self.path_parts(file, unit)?;
+        parts.join(unit.home.limits.name_bytes)
+    }
+
+    /// Returns what the path of the file with this index is joined from.
+    ///
+    /// Directory 0 is the compilation directory. From DWARF 5 on the table has it too
+    /// (6.2.4, item 11), and assembly whose `.file 0` names the source of another language
+    /// has another one there: the file lies in the table's. Other directories of the table
+    /// count from the unit's, as they do for LLVM and gdb.
+    pub(in crate::dwarf) fn path_parts(&self, file: u64, unit: &Unit<'d>) -> Option<PathParts<'d>> {
+        let root = unit.own_root().ok()?;
+        let header = self.program.as_ref()?.header();
+        let entry = match header.file(file) {
+            // Up to DWARF 4 that is the unit's own, which need not have a name.
+            None if file == 0 && header.version() <= 4 => return None,
+            None => return self.no_file(unit),
+            Some(entry) => entry,
+        };
+        let unit = root.unit_ref();
+        let text = |text| {
+            let read = unit.attr_string(text).map_err(Fault::from);
+            Some(root.home.damage.sound(read)?.slice())
+        };
+        let name = text(entry.path_name())?;
+        let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
+        // Up to DWARF 4 that is the unit's.
+        let own = || {
+            let dir = text(header.directory(0)?)?;
+            Some(dir).filter(|dir| !dir.is_empty())
+        };
+        if entry.directory_index() != 0 {
+            let dir = root.home.damage.found(entry.directory(header));
+            return Some(PathParts {
+                comp_dir: comp_dir.or_else(own),
+                dir: dir.map(text).map_or(Some(None), |dir| dir.map(Some))?,
+                name,
+            });
+        }
+        // A relative one is the unit's own over again.
+        let counts =
+            |dir: &&[u8]| comp_dir.is_none() || (is_absolute(dir) && comp_dir != Some(dir));
+        Some(PathParts {
+            comp_dir: own().filter(counts).or(comp_dir),
+            dir: None,
+            name,
+        })
+    }
+
+    /// Returns how many files may be asked for.
+    pub(in crate::dwarf) fn file_count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Calls `found` for each run of rows, in ascending order: where it begins and
+    /// ends, and where the sequence begins that it is a part of, with its rows.
+    pub(in crate::dwarf) fn for_each_run(
+        &self,
+        mut found: impl FnMut(u64, u64, u64, &[SequenceRow]),
+    ) {
+        for (begin, end, value) in self.cover.covered() {
+            let sequence = usize::try_from(value).ok();
+            let sequence = sequence.and_then(|at| self.sequences.get(at));
+            let Some(sequence) = sequence else { continue };
+            let rows = self.rows.get(sequence.first..);
+            let rows = rows.and_then(|rows| rows.get(..sequence.count));
+            found(begin, end, sequence.begin, rows.unwrap_or_default());
+        }
+    }
+
+    /// Returns the bytes that its tables take.
+    pub(in crate::dwarf) fn bytes(&self) -> usize {
+        let tables = [
+            bytes_of(&self.rows),
+            bytes_of(&self.sequences),
+            bytes_of(&self.files),
+            self.cover.bytes(),
+        ];
+        tables.into_iter().fold(0, usize::saturating_add)
+    }
+
+    pub(in crate::dwarf) fn row_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(in crate::dwarf) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        let sequences = self.sequences.iter();
+        sequences.map(|sequence| (sequence.begin, sequence.end))
+    }
+}
+
+/// gimli sets room aside for as many files as the header says there are, up to
+/// one per byte of it: its size is checked first.
+fn check_header(section: Slice<'_>, offset: usize, limit: u64) -> Result<(), Fault> {
+    let mut rest = section;
+    rest.skip(offset)?;
+    let (_, format) = rest.read_initial_length()?;
+    if rest.read_u16()? >= 5 {
+        // The sizes of an address and of a segment selector.
+        rest.skip(2)?;
+    }
+    let length = rest.read_length(format)?;
+    if length > rest.len() {
+        return Err(Fault::Malformed);
+    }
+    let length = u64::try_from(length).unwrap_or(u64::MAX);
+    if length > limit {
+        Err(Fault::Limit)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,238 @@
+//! A line program, run: opcodes in, rows out, a sequence at a time.
+//!
+//! gimli parses the header; its rows carry ten registers and a result each, of
+//! which four registers are wanted here. What a row is, and which are tombstones,
+//! is gimli's doing to the letter: the tests hold both side by side.
+//!
+//! Source: DWARF 5, 6.2.5.
+
+use gimli::LineProgramHeader;
+
+use crate::dwarf::die::cursor::Cursor;
+use crate::dwarf::die::slice::Slice;
+use crate::dwarf::fault::Fault;
+
+/// A program that has run up to the end of some sequence.
+#[derive(Debug)]
+pub(in crate::dwarf) struct Program<'d> {
+    cursor: Cursor<'d>,
+    opcode_lengths: &'d [u8],
+    version: u16,
+    address_size: u8,
+    /// All ones, as many as an address has bits.
+    address_mask: u64,
+    min_length: u64,
+    max_operations: u64,
+    opcode_base: u8,
+    line_base: i64,
+    line_range: u8,
+    /// 2^16 / `line_range`, rounded up: exact for quotients of 8 bits.
+    inverse_range: u32,
+}
+
+/// A row of the line table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dwarf) struct Row {
+    pub(in crate::dwarf) addr: u64,
+    pub(in crate::dwarf) file: u64,
+    pub(in crate::dwarf) line: u64,
+    /// 0 is the left edge.
+    pub(in crate::dwarf) column: u64,
+}
+
+/// Where a run stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dwarf) enum Stop {
+    /// At the end of a sequence; the address behind its last instruction.
+    Sequence(u64),
+    /// At the end of a sequence of code that the linker dropped: it does not say
+    /// how far it reaches.
+    Dropped,
+    /// At the end of the program.
+    Program,
+}
+
+/// The state machine's registers, as far as rows need them.
+struct Registers {
+    row: Row,
+    operation: u64,
+    tombstone: bool,
+}
+
+impl<'d> Program<'d> {
+    pub(in crate::dwarf) fn new(header: &LineProgramHeader<Slice<'d>>) -> Self {
+        let address_size = header.address_size();
+        let unused = 64_u32.saturating_sub(u32::from(address_size).saturating_mul(8));
+        let line_range = header.line_range();
+        Self {
+            cursor: Cursor::new(header.raw_program_buf(), 0),
+            opcode_lengths: header.standard_opcode_lengths().slice(),
+            version: header.version(),
+            address_size,
+            address_mask: u64::MAX.wrapping_shr(unused),
+            min_length: header.minimum_instruction_length().into(),
+            max_operations: header.maximum_operations_per_instruction().into(),
+            opcode_base: header.opcode_base(),
+            line_base: header.line_base().into(),
+            line_range,
+            inverse_range: 0x1_0000_u32.div_ceil(u32::from(line_range.max(1))),
+        }
+    }
+
+    /// Runs to the end of the next sequence, and calls `found` with each row but
+    /// the one that ends it.
+    pub(in crate::dwarf) fn sequence(&mut self, mut found: impl FnMut(Row)) -> Result<Stop, Fault> {
+        let mut registers = Registers {
+            row: Row {
+                addr: 0,
+                file: 1,
+                line: 1,
+                column: 0,
+            },
+            operation: 0,
+            tombstone: false,
+        };
+        while !self.cursor.is_empty() {
+            let opcode = self.cursor.byte()?;
+            if let Some(adjusted) = opcode.checked_sub(self.opcode_base) {
+                let (advance, line) = self.split(adjusted);
+                registers.advance_line(self.line_base.wrapping_add(line.into()));
+                self.advance(&mut registers, advance.into())?;
+                if !registers.tombstone {
+                    found(registers.row);
+                }
+            } else if opcode == gimli::DW_LNS_copy.0 {
+                if !registers.tombstone {
+                    found(registers.row);
+                }
+            } else if opcode != 0 {
+                self.standard(opcode, &mut registers)?;
+            } else if self.extended(&mut registers)? {
+                return Ok(match registers.tombstone {
+                    true => Stop::Dropped,
+                    false => Stop::Sequence(registers.row.addr),
+                });
+            }
+        }
+        Ok(Stop::Program)
+    }
+
+    /// Returns quotient and remainder of a special opcode by the line range.
+    #[inline]
+    fn split(&self, adjusted: u8) -> (u8, u8) {
+        let quotient = u32::from(adjusted).wrapping_mul(self.inverse_range) >> 16;
+        let quotient = u8::try_from(quotient).unwrap_or(0);
+        let whole = quotient.wrapping_mul(self.line_range);
+        (quotient, adjusted.wrapping_sub(whole))
+    }
+
+    #[inline]
+    fn advance(&self, registers: &mut Registers, operations: u64) -> Result<(), Fault> {
+        if registers.tombstone {
+            return Ok(());
+        }
+        let instructions = if self.max_operations == 1 {
+            operations
+        } else {
+            let all = registers.operation.wrapping_add(operations);
+            registers.operation = all.checked_rem(self.max_operations).unwrap_or(0);
+            all.checked_div(self.max_operations).unwrap_or(0)
+        };
+        self.add(registers, self.min_length.wrapping_mul(instructions))
+    }
+
+    #[inline]
+    fn add(&self, registers: &mut Registers, bytes: u64) -> Result<(), Fault> {
+        let addr = registers.row.addr.checked_add(bytes);
+        let addr = addr.filter(|addr| addr & !self.address_mask == 0);
+        registers.row.addr = addr.ok_or(Fault::Malformed)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn standard(&mut self, opcode: u8, registers: &mut Registers) -> Result<(), Fault> {
+        match gimli::DwLns(opcode) {
+            gimli::DW_LNS_advance_pc => {
+                let operations = self.cursor.uleb()?;
+                self.advance(registers, operations)?;
+            }
+            gimli::DW_LNS_advance_line => registers.advance_line(self.cursor.sleb()?),
+            gimli::DW_LNS_set_file => registers.row.file = self.cursor.uleb()?,
+            gimli::DW_LNS_set_column => registers.row.column = self.cursor.uleb()?,
+            gimli::DW_LNS_const_add_pc => {
+                let (operations, _) = self.split(u8::MAX.wrapping_sub(self.opcode_base));
+                self.advance(registers, operations.into())?;
+            }
+            gimli::DW_LNS_fixed_advance_pc => {
+                let bytes = self.cursor.number(2)?;
+                if !registers.tombstone {
+                    self.add(registers, bytes)?;
+                    registers.operation = 0;
+                }
+            }
+            gimli::DW_LNS_negate_stmt
+            | gimli::DW_LNS_set_basic_block
+            | gimli::DW_LNS_set_prologue_end
+            | gimli::DW_LNS_set_epilogue_begin => {}
+            gimli::DW_LNS_set_isa => {
+                self.cursor.uleb()?;
+            }
+            _ => {
+                let at = usize::from(opcode).checked_sub(1);
+                let count = at.and_then(|at| self.opcode_lengths.get(at));
+                for _ in 0..*count.ok_or(Fault::Malformed)? {
+                    self.cursor.uleb()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the sequence ends.
+    #[inline]
+    fn extended(&mut self, registers: &mut Registers) -> Result<bool, Fault> {
+        let length = self.cursor.uleb()?;
+        let mut operands = self.cursor.split(length)?;
+        match gimli::DwLne(operands.byte()?) {
+            gimli::DW_LNE_end_sequence => return Ok(true),
+            gimli::DW_LNE_set_address => {
+                let addr = operands.number(self.address_size)?;
+                // Linkers leave −1, −2, 0 or a small number where they dropped
+                // the code; within a sequence addresses never go down.
+                let dropped = self.address_mask.saturating_sub(1);
+                registers.tombstone = addr < registers.row.addr || addr >= dropped;
+                if !registers.tombstone {
+                    registers.row.addr = addr;
+                    registers.operation = 0;
+                }
+            }
+            gimli::DW_LNE_define_file if self.version <= 4 => {
+                // Nobody asks for the file; only whether it is well-formed.
+                operands.skip_text()?;
+                for _ in 0..3 {
+                    operands.uleb()?;
+                }
+            }
+            gimli::DW_LNE_set_discriminator => {
+                operands.uleb()?;
+            }
+            _ => {}
+        }
+        Ok(false)
+    }
+}
+
+impl Registers {
+    #[inline]
+    fn advance_line(&mut self, by: i64) {
+        let line = &mut self.row.line;
+        *line = if by < 0 {
+            line.saturating_sub(by.unsigned_abs())
+        } else {
+            line.wrapping_add(by.unsigned_abs())
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

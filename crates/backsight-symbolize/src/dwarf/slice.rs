@@ -1,4 +1,0 @@
-//! Bytes of a file, in its byte order.
-
-/// Bytes in the file's byte order.
-pub(super) type Slice<'d> = gimli::EndianSlice<'d, gimli::RunTimeEndian>;

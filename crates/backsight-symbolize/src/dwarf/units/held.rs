@@ -1,0 +1,21 @@
+//! A table that is kept, or one that is made for a single lookup.
+
+use std::ops::Deref;
+
+/// Derefs to the table, wherever it is.
+#[derive(Debug)]
+pub(in crate::dwarf) enum Held<'h, T> {
+    Kept(&'h T),
+    Own(T),
+}
+
+impl<T> Deref for Held<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match self {
+            Self::Kept(kept) => kept,
+            Self::Own(own) => own,
+        }
+    }
+}

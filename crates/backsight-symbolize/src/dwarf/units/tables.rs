@@ -1,0 +1,96 @@
+//! What is known of one unit so far: its functions and lines once they are needed.
+
+use std::sync::OnceLock;
+
+use backsight_index::engine::Tally;
+
+use super::held::Held;
+use super::unit::Unit;
+use crate::dwarf::fault::Fault;
+use crate::dwarf::files::split::SplitUnits;
+use crate::dwarf::functions::function::Functions;
+use crate::dwarf::lines::line::Lines;
+use crate::elf::ElfFile;
+
+/// A unit and its tables, each read when it is first asked for.
+#[derive(Debug)]
+pub(in crate::dwarf) struct UnitTables<'d> {
+    pub(in crate::dwarf) unit: Unit<'d>,
+    /// What it is the skeleton of.
+    split: OnceLock<Option<Box<UnitTables<'d>>>>,
+    functions: OnceLock<Result<Functions, Fault>>,
+    lines: OnceLock<Result<Lines<'d>, Fault>>,
+}
+
+/// What tables are read with.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::dwarf) struct Reading<'r> {
+    /// The linked file, which knows what is code.
+    pub(in crate::dwarf) elf: &'r ElfFile,
+    /// Counts what the tables take.
+    pub(in crate::dwarf) kept: &'r Tally,
+}
+
+impl<'d> UnitTables<'d> {
+    pub(in crate::dwarf) fn new(unit: Unit<'d>) -> Self {
+        Self {
+            unit,
+            split: OnceLock::new(),
+            functions: OnceLock::new(),
+            lines: OnceLock::new(),
+        }
+    }
+
+    /// Returns the unit that has the functions and their names: the split unit, where
+    /// this is a skeleton and the file is found, else this one. Lines and files of the
+    /// line table stay here.
+    pub(in crate::dwarf) fn full(&self, splits: &SplitUnits<'d>) -> &Self {
+        let open = || splits.of(&self.unit).map(|unit| Box::new(Self::new(unit)));
+        self.split.get_or_init(open).as_deref().unwrap_or(self)
+    }
+
+    /// Returns the unit's functions; with `few`, what suffices for `addr` unless
+    /// all are known.
+    pub(in crate::dwarf) fn functions_at(
+        &self,
+        addr: u64,
+        few: bool,
+        with: Reading<'_>,
+    ) -> Result<Held<'_, Functions>, Fault> {
+        if few && self.functions.get().is_none() {
+            return Functions::read(&self.unit, Some(addr), with.elf).map(Held::Own);
+        }
+        let read = || {
+            let functions = Functions::read(&self.unit, None, with.elf)?;
+            with.kept.add(functions.bytes());
+            Ok(functions)
+        };
+        let functions = self.functions.get_or_init(read).as_ref();
+        functions.map(Held::Kept).map_err(|fault| *fault)
+    }
+
+    /// Returns the unit's lines; with `few`, what suffices for `addr` unless all
+    /// are known.
+    pub(in crate::dwarf) fn lines_at(
+        &self,
+        addr: u64,
+        few: bool,
+        with: Reading<'_>,
+    ) -> Result<Held<'_, Lines<'d>>, Fault> {
+        if few && self.lines.get().is_none() {
+            return Lines::read(self.unit.own_root()?, Some(addr), with.elf).map(Held::Own);
+        }
+        self.lines(with).map(Held::Kept)
+    }
+
+    /// Returns all lines of the unit.
+    pub(in crate::dwarf) fn lines(&self, with: Reading<'_>) -> Result<&Lines<'d>, Fault> {
+        let read = || {
+            let lines = Lines::read(self.unit.own_root()?, None, with.elf)?;
+            with.kept.add(lines.bytes());
+            Ok(lines)
+        };
+        let lines = self.lines.get_or_init(read);
+        lines.as_ref().map_err(|fault| *fault)
+    }
+}

@@ -1,0 +1,154 @@
+//! The units of one file, by their place in `.debug_info`.
+//!
+//! A file has thousands, and to list them each header must be touched: a page
+//! fault every few. Whoever knows where a unit begins, as `.debug_aranges` does,
+//! gets the first few without.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use gimli::{DebugInfoOffset, UnitOffset};
+
+use super::home::Home;
+use super::tables::UnitTables;
+use super::unit::Unit;
+
+/// Units that are had without listing all. More, and listing has paid off.
+const EARLY: usize = 16;
+
+/// All units, each parsed when first asked for.
+#[derive(Debug)]
+pub(in crate::dwarf) struct Units<'d> {
+    pub(in crate::dwarf) home: Arc<Home<'d>>,
+    early: [OnceLock<Box<UnitTables<'d>>>; EARLY],
+    listed: OnceLock<List<'d>>,
+    /// Whether a header could not be read, or all were listed.
+    beyond: AtomicBool,
+}
+
+#[derive(Debug)]
+struct List<'d> {
+    /// In the order of `.debug_info`.
+    units: Vec<UnitTables<'d>>,
+    /// Whether there are more than the limit allows.
+    cut: bool,
+    /// Whether a header cannot be read, which hides all behind it.
+    damaged: bool,
+}
+
+impl<'d> Units<'d> {
+    pub(in crate::dwarf) fn new(home: Arc<Home<'d>>) -> Self {
+        Self {
+            home,
+            early: [const { OnceLock::new() }; EARLY],
+            listed: OnceLock::new(),
+            beyond: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the unit whose header begins at `offset`.
+    pub(in crate::dwarf) fn at(&self, offset: usize) -> Option<&UnitTables<'d>> {
+        let early = self.early.iter().find_map(|slot| {
+            // Not `get_or_try_init`, which is not stable. When another thread is
+            // quicker its unit may be this one.
+            if slot.get().is_none() && self.listed.get().is_none() {
+                let info = &self.home.dwarf.debug_info;
+                let offset = DebugInfoOffset(offset);
+                let header = info.header_from_offset(offset);
+                if header.is_err() {
+                    self.beyond.store(true, Ordering::Relaxed);
+                }
+                let header = header.ok()?;
+                let unit = Unit::new(header, offset, Arc::clone(&self.home));
+                slot.get_or_init(|| Box::new(UnitTables::new(unit)));
+            }
+            slot.get().filter(|tables| tables.unit.offset == offset)
+        });
+        if let Some(unit) = early {
+            return Some(unit);
+        }
+        let units = &self.list().units;
+        let at = units.binary_search_by_key(&offset, |tables| tables.unit.offset);
+        units.get(at.ok()?)
+    }
+
+    /// Returns the unit that holds the DIE at this offset of `.debug_info`, and
+    /// the offset in it.
+    pub(in crate::dwarf) fn around(
+        &self,
+        offset: DebugInfoOffset,
+    ) -> Option<(&Unit<'d>, UnitOffset)> {
+        let inside = |unit: &Unit<'d>| {
+            let inside = offset.0.checked_sub(unit.offset)?;
+            (inside < unit.length()).then_some(UnitOffset(inside))
+        };
+        let early = self.early.iter().map_while(|slot| slot.get());
+        let early = early.map(|tables| &tables.unit);
+        let mut early = early.filter_map(|unit| Some((unit, inside(unit)?)));
+        early.next().or_else(|| {
+            let units = &self.list().units;
+            let after = units.partition_point(|tables| tables.unit.offset <= offset.0);
+            let unit = &units.get(after.checked_sub(1)?)?.unit;
+            Some((unit, inside(unit)?))
+        })
+    }
+
+    /// Returns all, in the order of `.debug_info`. A malformed header hides those
+    /// behind it.
+    pub(in crate::dwarf) fn iter(&self) -> impl ExactSizeIterator<Item = &UnitTables<'d>> {
+        self.list().units.iter()
+    }
+
+    /// Returns whether there are more than the limit allows.
+    pub(in crate::dwarf) fn cut(&self) -> bool {
+        self.listed.get().is_some_and(|list| list.cut)
+    }
+
+    /// Returns whether a header of one cannot be read.
+    pub(in crate::dwarf) fn damaged(&self) -> bool {
+        self.listed.get().is_some_and(|list| list.damaged)
+    }
+
+    /// Returns whether anything was asked for that more bytes of `.debug_info` might
+    /// answer differently.
+    pub(in crate::dwarf) fn looked_beyond(&self) -> bool {
+        self.beyond.load(Ordering::Relaxed)
+    }
+
+    fn list(&self) -> &List<'d> {
+        self.listed.get_or_init(|| {
+            self.beyond.store(true, Ordering::Relaxed);
+            let mut units = Vec::new();
+            let mut headers = self.home.dwarf.debug_info.units();
+            let mut damaged = false;
+            loop {
+                let header = match headers.next() {
+                    Ok(Some(header)) => header,
+                    end => {
+                        damaged |= end.is_err();
+                        break;
+                    }
+                };
+                let Some(offset) = header.debug_info_offset() else {
+                    continue;
+                };
+                if units.len() >= self.home.limits.units {
+                    let cut = true;
+                    return List {
+                        units,
+                        cut,
+                        damaged,
+                    };
+                }
+                let unit = Unit::new(header, offset, Arc::clone(&self.home));
+                units.push(UnitTables::new(unit));
+            }
+            let cut = false;
+            List {
+                units,
+                cut,
+                damaged,
+            }
+        })
+    }
+}
