@@ -10,16 +10,47 @@
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |
 //! | [`perf_data`]: recordings of Linux `perf` | yes | |
 //! | [`perf_script`]: what `perf script` prints | yes | |
-//! | `otlp`: OpenTelemetry's profiles, with the feature `otlp` | yes | yes |
+//! | `otlp`: OpenTelemetry's profiles | yes | yes |
 //! | [`pprof`]: `profile.proto`, packed by gzip or not | yes | yes |
 //! | [`legacy`]: what `pprof` read before it had a format: gperftools, tcmalloc, jemalloc, Go | yes | |
 //! | [`escape`]: names and paths for a terminal, names for folded stacks | | yes |
+//!
+//! Each is a feature: `firefox`, `legacy`, `ndjson` (with `addr2line_text`), `otlp`,
+//! `perf-data`, `pprof`, `texts` (folded stacks and `perf script`). All but `otlp` are on by
+//! default; what is not in this list is always there.
+//!
+//! What `flamegraph.pl` reads, as `pprof` reads it:
+//!
+//! ```
+//! # #[cfg(all(feature = "texts", feature = "pprof"))] {
+//! use backsight_formats::{folded, pprof};
+//!
+//! let text = b"main;work 3\nmain;idle 1\n";
+//! let (profile, _flaws) = folded::read(&text[..], |wrong| eprintln!("{wrong}"))?;
+//! let mut packed = Vec::new();
+//! pprof::write(&profile, &mut packed, &pprof::Options::default())?;
+//! let (again, _flaws) = pprof::read(&packed[..], &pprof::Limits::default())?;
+//! assert_eq!(again.samples.len(), 2);
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! Bytes and values, both ways: nothing here opens a path, prints, or knows a
 //! process. Input is taken for hostile. A malformed line is a value with its
 //! number and never ends the reading; a line's length is bounded.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(all(
+        feature = "firefox",
+        feature = "legacy",
+        feature = "ndjson",
+        feature = "perf-data",
+        feature = "pprof",
+        feature = "texts"
+    )),
+    allow(rustdoc::broken_intra_doc_links, reason = "the list names all formats")
+)]
 #![warn(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -33,27 +64,41 @@
     expect(clippy::arithmetic_side_effects, reason = "tests choose their numbers")
 )]
 
+#[cfg(feature = "ndjson")]
 pub mod addr2line_text;
 pub mod address_list;
 pub mod escape;
+#[cfg(feature = "firefox")]
 pub mod firefox;
 pub mod flaws;
+#[cfg(feature = "texts")]
 pub mod folded;
+#[cfg(feature = "legacy")]
 pub mod legacy;
 mod lines;
+#[cfg(any(feature = "otlp", feature = "pprof"))]
 mod mapped_file;
 pub mod maps_text;
+#[cfg(feature = "ndjson")]
 pub mod ndjson;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+#[cfg(feature = "perf-data")]
 pub mod perf_data;
+#[cfg(feature = "texts")]
 pub mod perf_script;
 mod place_name;
+#[cfg(any(feature = "otlp", feature = "pprof"))]
 mod placement;
+#[cfg(feature = "pprof")]
 pub mod pprof;
+#[cfg(any(feature = "otlp", feature = "pprof"))]
 pub mod protobuf;
+#[cfg(any(feature = "otlp", feature = "pprof"))]
 mod string_table;
+#[cfg(any(feature = "otlp", feature = "pprof"))]
 mod texts;
+#[cfg(any(feature = "otlp", feature = "pprof"))]
 mod threads;
 
 pub use place_name::place_name;

@@ -5,6 +5,7 @@
 //!                               how many floors the files of each crate stand
 //! features                      each shipped crate builds with each feature alone
 //! surface [--check]             the public items of each library, in docs/surface/
+//! package                       each shipped crate can be packaged, with what it should have
 //! fixtures [rebuild]            each fixture is what its hash says
 //! old-kernel ERRNO|all [ARGS]   the suite on a kernel that refuses PROCMAP_QUERY;
 //!                               ARGS go to cargo test
@@ -27,6 +28,7 @@ mod fixtures;
 mod kernels;
 mod libtest;
 mod old_kernel;
+mod package;
 mod root;
 mod shipped;
 mod stop;
@@ -38,7 +40,7 @@ use std::process::ExitCode;
 
 use root::root;
 
-const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | surface [--check] | \
+const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | surface [--check] | package | \
      fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
      kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…] | \
      differential [--dir DIR] [NAME…|FILE…] | exports [--dir DIR]";
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["tidy", "--floors"] => tidy::floors(),
         ["features"] => features::run(),
+        ["package"] => package::run(),
         ["surface"] => return surface::run(false),
         ["surface", "--check"] => return surface::run(true),
         ["fixtures"] => fixtures::verify(&root().join("fixtures")),

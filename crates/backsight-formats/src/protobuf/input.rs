@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::Error;
+#[cfg(feature = "pprof")]
 use super::wire::Fields;
 
 /// How gzip begins.
@@ -43,6 +44,7 @@ impl Budget {
 }
 
 /// Returns the message of a file, which may be packed by gzip or not.
+#[cfg(feature = "pprof")]
 pub(crate) fn unpack(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
     unpack_as(input, budget, |begin| Fields::check_begin(begin))
 }

@@ -190,17 +190,31 @@ pub(super) fn crates_take_the_lints(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// A shipped crate has a description that says something.
+/// A shipped crate has a description that says something, words and categories to be found
+/// by, and a README.
 pub(super) fn crates_say_what_they_are(tree: &Tree) -> Vec<Complaint> {
-    let says = |it: &Crate<'_>| {
+    let lacks = |it: &Crate<'_>| {
         let package = it.table.get("package");
-        let text = package.and_then(|package| package.get("description")?.as_str());
-        text.is_some_and(|text| text.contains(' '))
+        let field = |name: &str| package.and_then(|package| package.get(name));
+        let text = field("description").and_then(toml::Value::as_str);
+        let says = text.is_some_and(|text| text.contains(' '));
+        let lists = |name: &str| {
+            let list = field(name).and_then(toml::Value::as_array);
+            list.is_some_and(|list| (1..=5).contains(&list.len()))
+        };
+        let has_readme = tree.named(&format!("{}/README.md", it.dir)).is_some();
+        let checks = [
+            (says, "no description"),
+            (lists("keywords"), "no keywords, or more than five"),
+            (lists("categories"), "no categories, or more than five"),
+            (has_readme, "no README.md"),
+        ];
+        let lacks = checks.into_iter().filter(|(is_there, _)| !is_there);
+        let lacks = lacks.map(|(_, what)| it.manifest.complaint(0, what));
+        lacks.collect::<Vec<_>>()
     };
-    let silent = tree.crates().filter(|it| it.ships() && !says(it));
-    silent
-        .map(|it| it.manifest.complaint(0, "no description"))
-        .collect()
+    let shipped = tree.crates().filter(Crate::ships);
+    shipped.flat_map(|it| lacks(&it)).collect()
 }
 
 /// The fuzz crate has a workspace of its own, as cargo-fuzz wants it.
@@ -303,6 +317,15 @@ mod tests {
         let lints = whats(crates_take_the_lints(&tree));
         assert_eq!(lints, ["crates/a/Cargo.toml:0: not the workspace's lints"]);
         let silent = whats(crates_say_what_they_are(&tree));
-        assert_eq!(silent, ["crates/a/Cargo.toml:0: no description"]);
+        let lacks = [
+            "no description",
+            "no keywords, or more than five",
+            "no categories, or more than five",
+            "no README.md",
+        ];
+        assert_eq!(
+            silent,
+            lacks.map(|what| format!("crates/a/Cargo.toml:0: {what}"))
+        );
     }
 }
