@@ -4,6 +4,7 @@
 
 mod ends;
 mod help;
+mod maps;
 mod said;
 mod say;
 

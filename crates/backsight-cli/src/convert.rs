@@ -21,8 +21,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use backsight::ProfileSymbolizer;
 use backsight::account::Tally;
+use backsight::{MapsOf, ProfileSymbolizer};
 use backsight_formats::ndjson::{HeaderLine, ProfileWriter};
 use backsight_formats::pprof;
 use backsight_profile::{Location, Profile};
@@ -86,6 +86,12 @@ pub(crate) struct Convert {
     #[arg(long)]
     no_symbols: bool,
 
+    /// Whose lists of names of code that was made at run time (perf-PID.map) are read, for
+    /// recordings of perf: beside the recording, in /tmp of each --root, in /tmp. A list of
+    /// another user may say what it likes
+    #[arg(long, value_enum, value_name = "WHOSE", default_value_t)]
+    jit_maps: JitMaps,
+
     #[command(flatten)]
     symbols: Symbols,
 
@@ -100,6 +106,28 @@ pub(crate) struct Convert {
 
     #[command(flatten)]
     account: Said,
+}
+
+/// Whose lists of names are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum JitMaps {
+    /// Those of the user who runs this, and of root
+    #[default]
+    Own,
+    /// Those of other users too
+    All,
+    /// None
+    None,
+}
+
+impl From<JitMaps> for MapsOf {
+    fn from(whose: JitMaps) -> Self {
+        match whose {
+            JitMaps::Own => Self::Own,
+            JitMaps::All => Self::All,
+            JitMaps::None => Self::Nobody,
+        }
+    }
 }
 
 /// What folded stacks begin with.
@@ -142,6 +170,7 @@ impl Convert {
             event: None,
             lead: Lead::default(),
             no_symbols: true,
+            jit_maps: JitMaps::default(),
             symbols: Symbols::of(debug_files, false),
             max_memory: pprof::Limits::default().memory,
             strict,
@@ -275,6 +304,7 @@ impl Convert {
             max_memory: self.max_memory,
             // They matter without symbols too.
             files: self.symbols.files(),
+            maps: self.jit_maps.into(),
         }
     }
 

@@ -34,6 +34,7 @@ mod image;
 mod io_error;
 mod open;
 mod owner;
+mod unlinked;
 mod whole;
 
 pub use access::Access;
@@ -42,6 +43,7 @@ pub use image::Image;
 pub use io_error::IoError;
 pub use open::{By, hold_at, open, open_inside, path_of, reopen};
 pub use owner::{Identity, only_we_can_change};
+pub use unlinked::{folder, folder_inside, open_unlinked};
 pub use whole::Whole;
 
 /// The examples of the README.

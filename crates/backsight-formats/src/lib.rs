@@ -9,6 +9,7 @@
 //! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |
 //! | [`perf_data`]: recordings of Linux `perf` | yes | |
+//! | [`perf_map`]: the names that just-in-time compilers write for `perf` | yes | |
 //! | [`perf_script`]: what `perf script` prints | yes | |
 //! | `otlp`: OpenTelemetry's profiles | yes | yes |
 //! | [`pprof`]: `profile.proto`, packed by gzip or not | yes | yes |
@@ -85,6 +86,7 @@ pub mod ndjson;
 pub mod otlp;
 #[cfg(feature = "perf-data")]
 pub mod perf_data;
+pub mod perf_map;
 #[cfg(feature = "texts")]
 pub mod perf_script;
 mod place_name;

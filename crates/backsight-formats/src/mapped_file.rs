@@ -8,6 +8,7 @@ use backsight_types::{
 use hashbrown::HashMap;
 
 use crate::flaws::Flaws;
+use crate::perf_map::pid_in_name;
 use crate::protobuf::{Budget, Error};
 
 /// No program is linked to addresses from here on: they are those of a process. A file
@@ -174,6 +175,8 @@ fn kind_of(path: &[u8]) -> ModuleKind {
     let packings: [&[u8]; 4] = [b".ko", b".ko.xz", b".ko.gz", b".ko.zst"];
     if path.starts_with(b"[vdso") {
         ModuleKind::Vdso
+    } else if pid_in_name(path).is_some() {
+        ModuleKind::Anonymous
     } else if bracketed || packings.iter().any(|end| path.ends_with(end)) {
         ModuleKind::Kernel
     } else {

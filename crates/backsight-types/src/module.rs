@@ -54,6 +54,10 @@ pub enum ModuleKind {
     /// The kernel's image, or one of its modules, in a captured trace. File offsets
     /// count from the first address of its mapping: of the image, from `_text`.
     Kernel,
+    /// Memory without a file, in which code was made at run time. Its path is what `perf`
+    /// calls it, `/tmp/perf-PID.map`, whether there is such a file or not; a file offset
+    /// in it is the address itself.
+    Anonymous,
 }
 
 impl ModuleKind {
@@ -64,13 +68,14 @@ impl ModuleKind {
             Self::File => "file",
             Self::Vdso => "vdso",
             Self::Kernel => "kernel",
+            Self::Anonymous => "anonymous",
         }
     }
 
     /// Reads such a name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::File, Self::Vdso, Self::Kernel];
+        let all = [Self::File, Self::Vdso, Self::Kernel, Self::Anonymous];
         all.into_iter().find(|kind| kind.as_str() == name)
     }
 }

@@ -73,6 +73,7 @@ impl From<ModuleKind> for AddrKind {
             ModuleKind::File => Self::File,
             ModuleKind::Vdso => Self::Vdso,
             ModuleKind::Kernel => Self::Kernel,
+            ModuleKind::Anonymous => Self::Anonymous,
         }
     }
 }

@@ -88,6 +88,7 @@ impl ModuleFiles {
             ModuleKind::File => self.file_of(module),
             ModuleKind::Vdso => self.vdso_of(module),
             ModuleKind::Kernel => Err(Reason::Kernel),
+            ModuleKind::Anonymous => Err(Reason::Anonymous),
             // Nothing says where its bytes are.
             _ => Err(Reason::Unreadable),
         };

@@ -36,6 +36,8 @@ pub struct Host {
     /// The list of its kernel's symbols, in the form of `/proc/kallsyms`. Opened when a
     /// recording of this kernel is read.
     pub kallsyms: Option<PathBuf>,
+    /// Where just-in-time compilers leave lists of names, `perf-PID.map`.
+    pub perf_maps: Option<PathBuf>,
     /// The ELF image that its kernel maps into each process.
     pub vdso: Option<Arc<[u8]>>,
 }
@@ -47,6 +49,7 @@ impl Host {
         let mut host = Self {
             kernel_build_id: running_build_id(),
             kallsyms: Some(PathBuf::from("/proc/kallsyms")),
+            perf_maps: Some(PathBuf::from("/tmp")),
             vdso: own_vdso().map(Arc::from),
             ..Self::default()
         };

@@ -48,6 +48,7 @@ mod capture;
 mod find;
 mod headers;
 mod host;
+mod jit;
 mod live;
 mod lookup;
 mod profile_symbolizer;
@@ -71,6 +72,8 @@ pub use capture::{
 pub use find::ModuleFiles;
 pub use headers::{HeadersError, headers};
 pub use host::Host;
+pub use jit::options::{MapOptions, MapsOf};
+pub use jit::said::{MapRead, MapRefusal, MapUse};
 pub use live::{Live, LiveError, LiveOptions};
 pub use lookup::{Found, Known, Lookups};
 pub use profile_symbolizer::{LookedUp, ProfileSymbolizer};

@@ -28,6 +28,7 @@ impl Known {
             otherwise: match module.kind {
                 ModuleKind::Vdso => Reason::VdsoNoSymbols,
                 ModuleKind::Kernel => Reason::Kernel,
+                ModuleKind::Anonymous => Reason::Anonymous,
                 _ => Reason::NoSymbols,
             },
             by_path_alone: false,

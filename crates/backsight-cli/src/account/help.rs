@@ -13,6 +13,10 @@ pub(super) fn module_s_help(kind: ModuleKind, reason: Option<Reason>) -> &'stati
         (ModuleKind::Kernel, _) => {
             "names of the running kernel alone, for root or with kernel.kptr_restrict=0"
         }
+        (ModuleKind::Anonymous, _) => {
+            "a list of its names, which the runtime writes: node --perf-basic-prof, python -X \
+             perf, java -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit, erl +JPperf true"
+        }
         (_, Some(Reason::NoSymbols | Reason::VdsoNoSymbols)) => "its debug package",
         (_, Some(Reason::IdentityUnproven)) => {
             "the file that was mapped, below a --root, or its build ID in what is read (perf record \

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::ends;
 use super::help::{module_s_help, name, reason_s_help};
+use super::maps;
 use super::said::When;
 use crate::failure::complain;
 
@@ -50,7 +51,9 @@ impl Words<'_> {
             return false;
         }
         let nameless = self.0.names.as_ref().map_or(0, FrameCounts::nameless);
-        nameless.saturating_mul(20) > self.0.frames || !self.0.left_out.others.is_empty()
+        nameless.saturating_mul(20) > self.0.frames
+            || !self.0.left_out.others.is_empty()
+            || self.0.left_out.maps.iter().any(maps::lacks_something)
     }
 
     fn lines(&self, profile: &Profile) -> Vec<String> {
@@ -79,6 +82,7 @@ impl Words<'_> {
             lines.push(format!("besides samples, left out: {}", others.join(", ")));
         }
         lines.extend(self.short_stacks());
+        lines.extend(maps::lines(&self.0.left_out.maps));
         let Some(names) = self.0.names.as_ref().filter(|names| names.nameless() > 0) else {
             return lines;
         };
@@ -157,6 +161,7 @@ impl Words<'_> {
             "others_left_out": map(&self.0.left_out.others),
             "stacks_walked": self.0.left_out.ends.total(),
             "stacks_ended": ends,
+            "jit_maps": maps::json(&self.0.left_out.maps),
             "stacks": self.0.stacks,
             "frames": self.0.frames,
         });

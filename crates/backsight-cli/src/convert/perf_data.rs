@@ -55,6 +55,7 @@ pub(super) fn read(
         finished.throttled,
     );
     left_out.ends = finished.ends;
+    left_out.maps = finished.maps;
     Ok((finished.profile, problems, left_out))
 }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use backsight::account::LeftOut;
-use backsight::{ModuleFiles, Recording, RecordingOptions};
+use backsight::{MapOptions, MapsOf, ModuleFiles, Recording, RecordingOptions};
 use backsight_formats::flaws::Flaws;
 use backsight_formats::ndjson::ProfileReader;
 #[cfg(feature = "otlp")]
@@ -36,11 +36,15 @@ pub(super) struct How<'a> {
     pub(super) max_memory: u64,
     /// Where the files of a recording are looked for.
     pub(super) files: ModuleFiles,
+    /// Whose lists of names of code that was made at run time are read.
+    pub(super) maps: MapsOf,
 }
 
 impl How<'_> {
-    fn of_recording(&self) -> RecordingOptions {
+    fn of_recording(&self, path: &Path) -> RecordingOptions {
+        let maps = MapOptions::default().with_maps_of(self.maps);
         RecordingOptions::default()
+            .with_maps(maps.with_recording(path))
             .with_summed(self.summed)
             .with_event(self.event.map(str::to_owned))
     }
@@ -66,7 +70,7 @@ pub(super) fn in_pieces(
         let (profile, problems, left_out) = perf_data::read(
             path,
             Recording::Files(files.all.into_iter().map(reading).collect()),
-            how.of_recording(),
+            how.of_recording(path),
             how.files.clone(),
             drain,
         )?;
@@ -139,7 +143,7 @@ fn read(
                 true => Recording::Files(vec![input]),
                 false => Recording::Pipe(input),
             };
-            let (options, files) = (how.of_recording(), how.files.clone());
+            let (options, files) = (how.of_recording(path), how.files.clone());
             let (profile, problems, left_out) =
                 perf_data::read(path, input, options, files, drain)?;
             malformed.count_problems(&problems, left_out);

@@ -11,6 +11,7 @@ use backsight_types::{
 };
 
 use super::head::Head;
+use crate::perf_map::pid_in_name;
 
 /// What makes a location: all its lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -179,6 +180,7 @@ impl Tables {
                 .with_kind(match dso {
                     "[vdso]" => ModuleKind::Vdso,
                     _ if is_kernel(dso) => ModuleKind::Kernel,
+                    _ if pid_in_name(dso.as_bytes()).is_some() => ModuleKind::Anonymous,
                     _ => ModuleKind::File,
                 })
                 .with_path(path.as_bytes().to_vec())

@@ -39,7 +39,9 @@ pub(crate) fn name() -> impl Strategy<Value = String> {
 
 prop_compose! {
     pub(crate) fn module()(
-        kind in prop::sample::select(vec![ModuleKind::File, ModuleKind::Vdso, ModuleKind::Kernel]),
+        kind in prop::sample::select(vec![
+            ModuleKind::File, ModuleKind::Vdso, ModuleKind::Kernel, ModuleKind::Anonymous,
+        ]),
         path in prop_oneof![name().prop_map(String::into_bytes), any::<Vec<u8>>()],
         deleted: bool,
         (major, minor, inode) in any::<(u32, u32, u64)>(),

@@ -34,6 +34,7 @@ fn module() -> impl Strategy<Value = MadeModule> {
         3 => Just(ModuleKind::File),
         1 => Just(ModuleKind::Vdso),
         1 => Just(ModuleKind::Kernel),
+        1 => Just(ModuleKind::Anonymous),
     ];
     let bias = prop::option::of(prop_oneof![Just(0), Just(0x1000), Just(0x40_0000)]);
     let pages = prop::collection::vec((0_u64..4, 1_u64..5), 1..4);
@@ -141,6 +142,7 @@ fn add_module(profile: &mut Profile, at: usize, (kind, name, _, id, pages): &Mad
         ModuleKind::File => format!("/usr/lib/{at}{name}"),
         ModuleKind::Vdso => format!("[vdso{at}]"),
         ModuleKind::Kernel => format!("[{at}{name}]"),
+        ModuleKind::Anonymous => format!("/tmp/perf-{at}.map"),
         other => panic!("{other:?}"),
     };
     let index = ModuleIdx(u32::try_from(at).unwrap());

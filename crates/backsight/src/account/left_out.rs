@@ -3,6 +3,7 @@
 use backsight_formats::flaws::Flaws;
 
 use crate::capture::Ends;
+use crate::jit::said::MapUse;
 
 /// What of an input is not in the output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct LeftOut {
     pub others: Vec<(String, u64)>,
     /// How the walks ended of stacks that were recorded as memory.
     pub ends: Ends,
+    /// What came of the lists of names of code that was made at run time.
+    pub maps: Vec<MapUse>,
 }
 
 impl LeftOut {

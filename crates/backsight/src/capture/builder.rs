@@ -10,6 +10,7 @@ use super::files::Unproven;
 use super::input::{RecordingError, RecordingOptions};
 use super::unwind::NotWalked;
 use crate::find::ModuleFiles;
+use crate::jit::said::MapUse;
 
 /// Makes a profile of events, whoever recorded them: what processes did is replayed, and
 /// every address of a sample gets its place in a module.
@@ -56,6 +57,8 @@ pub struct Finished {
     pub not_walked: Option<NotWalked>,
     /// How the walks of those stacks ended that were recorded as memory.
     pub ends: Ends,
+    /// What came of looking for names of code that processes made at run time.
+    pub maps: Vec<MapUse>,
     /// Samples of events that were not asked for.
     pub not_chosen: u64,
     /// Records that perf lost.
@@ -120,7 +123,8 @@ impl ProfileBuilder {
 
     /// Returns all, when it was concluded.
     pub(super) fn finished(self, mut problems: Problems, unproven: Unproven) -> Finished {
-        let capture = self.capture;
+        let mut capture = self.capture;
+        let maps = capture.take_maps();
         // No format that is written has a place for them.
         let what = "branch stacks of samples";
         problems.flaws.leave_out_many(what, capture.branches);
@@ -131,6 +135,7 @@ impl ProfileBuilder {
             unproven,
             not_walked: capture.not_walked(),
             ends: capture.ends,
+            maps,
             not_chosen: capture.columns.not_taken(),
             lost: capture.lost,
             throttled: capture.throttled,

@@ -13,12 +13,14 @@ use super::files::{self, Unproven};
 use super::input::RecordingOptions;
 use super::kernel::RecordedKernel;
 use super::leaving::Leaving;
+use super::made_code::{MadeCode, called_as_perf_does, is_made};
 use super::off_cpu::OffCpu;
 use super::people::People;
 use super::piece::{Piece, Unwound};
 use super::spaces::Who;
 use super::unwind::{NotWalked, Unwinders};
 use crate::find::ModuleFiles;
+use crate::jit::said::MapUse;
 
 /// What is known of a recording up to an event.
 #[derive(Debug)]
@@ -73,6 +75,8 @@ impl Capture {
             files,
         };
         capture.piece.summed = options.summed;
+        let is_of_host = files::is_of(capture.files.host(), facts.hostname.as_deref());
+        capture.piece.places.made = MadeCode::new(options.maps, facts.clock, is_of_host);
         let hostname = facts.hostname.as_deref();
         capture.piece.trust_inodes = files::is_of(capture.files.host(), hostname);
         capture.piece.recorded_kernel = RecordedKernel {
@@ -92,6 +96,11 @@ impl Capture {
     /// Whether enough waits to be replayed.
     pub(super) fn is_full(&self) -> bool {
         self.piece.is_full()
+    }
+
+    /// Returns what came of looking for names of code that was made at run time.
+    pub(super) fn take_maps(&mut self) -> Vec<MapUse> {
+        self.piece.places.made.take_uses()
     }
 
     /// Returns which stacks were recorded as memory and not walked, and how many.
@@ -261,18 +270,22 @@ impl Capture {
                 if mapping.build_id.is_none() {
                     mapping.build_id = self.build_ids.of(&mut mapping.name, is_kernel);
                 }
+                if is_made(pid, mapping) {
+                    called_as_perf_does(pid, mapping);
+                    self.piece.places.made.mapped(pid);
+                }
                 self.people.mapped(pid, time_ns, mapping);
                 self.maps_in_new_program(pid, &mapping.name);
             }
             ProcessChange::Exec => {
+                self.piece.places.made.began(pid, time_ns);
                 self.keep_old_program(pid);
                 self.people.exec(pid);
                 self.unwinders.forget(pid);
             }
-            ProcessChange::Exit
-            | ProcessChange::Fork { .. }
-            | ProcessChange::Munmap(_)
-            | ProcessChange::Mprotect(..) => {}
+            ProcessChange::Fork { .. } => self.piece.places.made.began(pid, time_ns),
+            ProcessChange::Exit => self.piece.places.made.gone(pid),
+            ProcessChange::Munmap(_) | ProcessChange::Mprotect(..) => {}
             // The replay takes it for a process that nothing is known of.
             _ => self.unknown = self.unknown.saturating_add(1),
         }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use backsight_formats::perf_data::{self, Reader};
 
+use crate::jit::options::MapOptions;
+
 /// What is taken of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -13,6 +15,8 @@ pub struct RecordingOptions {
     pub summed: bool,
     /// The events that are called so, instead of all: see [`is_called`](crate::is_called).
     pub event: Option<String>,
+    /// Where the names of code come from that was made at run time.
+    pub maps: MapOptions,
 }
 
 impl RecordingOptions {
@@ -26,6 +30,12 @@ impl RecordingOptions {
     #[must_use]
     pub fn with_event(self, event: Option<String>) -> Self {
         Self { event, ..self }
+    }
+
+    /// Names code that was made at run time by these lists.
+    #[must_use]
+    pub fn with_maps(self, maps: MapOptions) -> Self {
+        Self { maps, ..self }
     }
 }
 

@@ -23,6 +23,7 @@ mod folder;
 mod input;
 mod kernel;
 mod leaving;
+mod made_code;
 mod off_cpu;
 mod people;
 mod piece;

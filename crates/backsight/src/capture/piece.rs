@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use super::chains::{ChainIdx, Chains, Setting};
 use super::files;
 use super::kernel::{KERNEL_IMAGE, KernelSymbols, RecordedKernel};
+use super::made_code::told_from_file;
 use super::off_cpu::Switches;
 use super::people::Mapped;
 use super::places::Places;
@@ -179,7 +180,7 @@ impl Piece {
             let (these, rest) = entries.split_at(asked.entries().min(entries.len()));
             entries = rest;
             asked.answers(these, &mut outcomes, |entry, outcome| {
-                locations.extend(self.places.location(entry, outcome, profile));
+                locations.extend(self.places.location(entry, outcome, profile, files));
             });
             let stack = profile.stacks.intern(locations.iter().rev().copied());
             self.chains.resolve(chain, stack);
@@ -211,6 +212,7 @@ impl Piece {
         let first = profile.modules.len();
         for (at, known) in self.replay.modules().iter().enumerate().skip(first) {
             let mut module = known.module.clone();
+            told_from_file(&mut module);
             files::learn(&mut module, found_in, self.trust_inodes);
             if module.kind == ModuleKind::Kernel && module.path == KERNEL_IMAGE {
                 let mut mapped = self.replay.code_of(KERNEL_PID);

@@ -2,10 +2,14 @@
 
 use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame};
 use backsight_types::trace::{ChainEntry, Context};
-use backsight_types::{AbsAddr, AddrKind, FileOffset, Lookup, ModuleIdx, Outcome, Reason};
+use backsight_types::{
+    AbsAddr, AddrKind, FileOffset, Lookup, ModuleIdx, ModuleKind, Outcome, Reason,
+};
 use hashbrown::HashMap;
 
 use super::kernel::KernelSymbols;
+use super::made_code::MadeCode;
+use crate::find::ModuleFiles;
 
 /// The locations that a profile has.
 #[derive(Debug, Default)]
@@ -14,6 +18,8 @@ pub(super) struct Places {
     unresolved: HashMap<(AbsAddr, Lookup, Reason), LocationIdx>,
     /// The names of the kernel that the recording is of, if that runs here.
     pub(super) kernel: KernelSymbols,
+    /// The names of code that was made at run time.
+    pub(super) made: MadeCode,
 }
 
 impl Places {
@@ -24,6 +30,7 @@ impl Places {
         entry: &ChainEntry,
         outcome: Outcome,
         profile: &mut Profile,
+        files: &ModuleFiles,
     ) -> Option<LocationIdx> {
         let lookup = entry.lookup;
         match checked(entry.context, outcome, profile) {
@@ -35,7 +42,14 @@ impl Places {
                 if let Some(index) = self.located.get(&key) {
                     return Some(*index);
                 }
-                let index = self.add(entry, module, file_offset, profile)?;
+                let known = profile.module(module);
+                let index = match known.map(|known| known.kind) {
+                    Some(ModuleKind::Anonymous) => {
+                        let location = self.made.location(entry, module, profile, files);
+                        profile.add_location(location)?
+                    }
+                    _ => self.add(entry, module, file_offset, profile)?,
+                };
                 self.located.insert(key, index);
                 Some(index)
             }

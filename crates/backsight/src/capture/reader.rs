@@ -46,6 +46,8 @@ impl PerfData<BufReader<File>> {
         options: RecordingOptions,
         files: ModuleFiles,
     ) -> Result<Self, RecordingError> {
+        let mut options = options;
+        options.maps = options.maps.with_recording(path.as_ref());
         let all = recording_files(path.as_ref())?.into_iter();
         let all = all.map(|file| BufReader::with_capacity(BUFFER, file));
         Self::open(Recording::Files(all.collect()), options, files)

@@ -1,0 +1,221 @@
+//! Code that was made at run time: its names are those that `perf script` gives, address
+//! for address.
+
+mod common;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use common::{json, of_type, run};
+use testkit::perf::{self, Recording};
+use testkit::skip;
+use testkit::tools::tool;
+
+const NODE: &str = "
+function fib(n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+class Shape { get k() { return 3; } area(n) { let s = 0; for (let i = 0; i < n; i++) s += i * this.k; return s; } }
+const until = Date.now() + 700, shape = new Shape();
+let sum = 0;
+while (Date.now() < until) sum += fib(18) + shape.area(500) + [1, 2].map((v) => v * sum).length;
+";
+
+const PYTHON: &str = "
+import time
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+end = time.time() + 0.7
+while time.time() < end:
+    fib(12)
+";
+
+const JAVA: &str = "
+public class Fib {
+    static int fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+    public static void main(String[] args) {
+        long end = System.currentTimeMillis() + 900, sum = 0;
+        while (System.currentTimeMillis() < end) sum += fib(20);
+        System.out.println(sum > 0);
+    }
+}
+";
+
+/// Records a program, whose map is left in `/tmp` until this is dropped.
+struct Made {
+    recording: Recording,
+    map: Option<String>,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if let Some(map) = &self.map {
+            let _ = std::fs::remove_file(map);
+        }
+    }
+}
+
+fn made(file: (&str, &str), command: &[&str]) -> Option<Made> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(file.0);
+    std::fs::write(&path, file.1).unwrap();
+    let path = path.to_str().unwrap();
+    let mut command: Vec<&str> = command.to_vec();
+    command.push(path);
+    let args = ["-e", "cpu-clock", "-F", "499", "-g"];
+    match perf::record(&args, &command) {
+        Ok(recording) => {
+            let text = recording.script(&["-F", "dso,ip,sym"]);
+            let is_map = |word: &&str| word.starts_with("(/tmp/perf-");
+            let map = text.split_whitespace().find(is_map);
+            let map = map.map(|map| map.trim_matches(['(', ')']).to_owned());
+            Some(Made { recording, map })
+        }
+        Err(reason) => {
+            skip(&reason);
+            None
+        }
+    }
+}
+
+/// Returns what perf calls the code at each address of the map, and how often it was met.
+fn theirs(recording: &Recording) -> HashMap<(u64, String), usize> {
+    let mut all = HashMap::new();
+    for line in recording.script(&["-F", "ip,sym,dso"]).lines() {
+        let Some((line, dso)) = line.trim().rsplit_once(" (") else {
+            continue;
+        };
+        if dso.starts_with("/tmp/perf-") {
+            let (ip, name) = line.split_once(' ').unwrap();
+            let ip = u64::from_str_radix(ip, 16).unwrap();
+            *all.entry((ip, name.to_owned())).or_default() += 1;
+        }
+    }
+    all
+}
+
+/// The same of ours.
+fn ours(data: &Path) -> HashMap<(u64, String), usize> {
+    let output = data.with_extension("ndjson");
+    let output_path = output.to_str().unwrap();
+    run(["convert", "--quiet", data.to_str().unwrap(), output_path]).ok();
+    let lines = json(&std::fs::read_to_string(&output).unwrap());
+    let modules = of_type(&lines, "module");
+    let places = of_type(&lines, "address");
+    let mut all = HashMap::new();
+    for sample in of_type(&lines, "sample") {
+        for place in sample["stack"].as_array().unwrap() {
+            let place = &places[place.as_u64().unwrap() as usize];
+            let module = place["module"].as_u64().map(|at| &modules[at as usize]);
+            let Some(module) = module.filter(|module| module["kind"] == "anonymous") else {
+                continue;
+            };
+            assert!(module["path"].as_str().unwrap().starts_with("/tmp/perf-"));
+            let address = place["address"].as_str().unwrap();
+            let ip = u64::from_str_radix(&address[2..], 16).unwrap();
+            let frame = &place["frames"][0];
+            let name = frame["linkage_name"]
+                .as_str()
+                .or(frame["function"].as_str());
+            let name = name.unwrap_or("[unknown]").to_owned();
+            // perf prints of a return address what it looked up, of which it keeps
+            // the name alone.
+            *all.entry((ip, name)).or_default() += 1;
+        }
+    }
+    all
+}
+
+/// Compares, and returns how many frames have names.
+fn compare(made: &Made) -> usize {
+    let (theirs, ours) = (theirs(&made.recording), ours(&made.recording.data));
+    let mut differing: Vec<_> = theirs
+        .iter()
+        .filter(|(key, n)| ours.get(*key) != Some(n))
+        .collect();
+    differing.sort();
+    assert!(differing.is_empty(), "{differing:?}");
+    assert_eq!(ours.len(), theirs.len());
+    let named = ours.iter().filter(|((_, name), _)| name != "[unknown]");
+    named.map(|(_, count)| count).sum()
+}
+
+#[test]
+fn node_has_the_names_that_perf_gives() {
+    if tool("node").is_none() {
+        return skip("there is no node");
+    }
+    let Some(made) = made(("fib.js", NODE), &["node", "--perf-basic-prof"]) else {
+        return;
+    };
+    assert!(compare(&made) > 100);
+    // The function, its file and where it begins stand apart.
+    let data = made.recording.data.to_str().unwrap();
+    let out = run([
+        "convert",
+        "--account",
+        "always",
+        data,
+        "-",
+        "--to",
+        "ndjson",
+    ]);
+    let fib = out.stdout.lines().find(|line| line.contains("\"JS:*fib\""));
+    let fib = &json(fib.expect("fib was compiled"))[0]["frames"][0];
+    assert!(fib["file"].as_str().unwrap().ends_with("/fib.js"), "{fib}");
+    assert_eq!(fib["start_line"], 2);
+    let map = made.map.as_deref().unwrap();
+    assert!(out.stderr.contains(&format!("{map}: ")), "{}", out.stderr);
+    // Nobody's lists: no names, and what would help is said.
+    let out = run([
+        "convert",
+        "--jit-maps",
+        "none",
+        "--account",
+        "always",
+        data,
+        "-",
+        "--to",
+        "folded",
+    ]);
+    assert!(!out.stdout.contains("JS:"), "{}", out.stdout);
+    assert!(out.stdout.contains("[anonymous]"), "{}", out.stdout);
+    assert!(
+        out.stderr.contains("node --perf-basic-prof"),
+        "{}",
+        out.stderr
+    );
+}
+
+#[test]
+fn java_has_the_names_that_perf_gives() {
+    if tool("java").is_none() {
+        return skip("there is no java");
+    }
+    let command = [
+        "java",
+        "-XX:+UnlockDiagnosticVMOptions",
+        "-XX:+DumpPerfMapAtExit",
+    ];
+    if let Some(made) = made(("Fib.java", JAVA), &command) {
+        assert!(compare(&made) > 100);
+    }
+}
+
+#[test]
+fn python_has_the_names_that_perf_gives() {
+    let python = std::env::var("BACKSIGHT_PYTHON_PERF").unwrap_or("python3".to_owned());
+    let version = std::process::Command::new(&python)
+        .args(["-X", "perf", "-c", ""])
+        .output();
+    let is_new = std::process::Command::new(&python)
+        .args(["-c", "import sys; sys.exit(sys.version_info < (3, 12))"])
+        .status();
+    if !is_new.is_ok_and(|status| status.success()) || !version.is_ok_and(|it| it.status.success())
+    {
+        // Debian 12 has an older one: set BACKSIGHT_PYTHON_PERF to one of 3.12 or later.
+        eprintln!("no Python of 3.12 or later, which -X perf needs");
+        return;
+    }
+    if let Some(made) = made(("fib.py", PYTHON), &[&python, "-X", "perf"]) {
+        compare(&made);
+    }
+}

@@ -1,0 +1,90 @@
+//! Which of many ranges covers an address, where later ones hide earlier ones.
+
+use std::collections::BinaryHeap;
+
+/// Disjoint spans, by where they begin, each with the number of its range.
+#[derive(Debug, Default)]
+pub(super) struct Cover {
+    starts: Vec<u64>,
+    spans: Vec<(u64, u32)>,
+}
+
+impl Cover {
+    /// Takes ranges, the later of which hide the earlier: n log n in time, and no more
+    /// than two spans for each.
+    pub(super) fn new(ranges: impl Iterator<Item = (u64, u64)>) -> Self {
+        let mut ranges: Vec<(u64, u64, u32)> = (0..)
+            .zip(ranges)
+            .map(|(at, (start, end))| (start, end, at))
+            .collect();
+        // What was sorted before, and has grown at its end, costs little.
+        ranges.sort_by_key(|(start, ..)| *start);
+        let mut cover = Self::default();
+        let mut coming = ranges.into_iter().peekable();
+        let mut here: BinaryHeap<(u32, u64)> = BinaryHeap::new();
+        let mut at = 0_u64;
+        loop {
+            while here.peek().is_some_and(|(_, end)| *end <= at) {
+                here.pop();
+            }
+            let next = coming.peek().map(|(start, ..)| *start);
+            match (here.peek(), next) {
+                (None, None) => return cover,
+                (None, Some(start)) => at = start,
+                (Some((number, end)), next) => {
+                    let until = next.map_or(*end, |next| next.min(*end));
+                    cover.push(at, until, *number);
+                    at = until;
+                }
+            }
+            while let Some((_, end, number)) = coming.next_if(|(start, ..)| *start <= at) {
+                here.push((number, end));
+            }
+        }
+    }
+
+    fn push(&mut self, start: u64, end: u64, number: u32) {
+        if start >= end {
+            return;
+        }
+        if let Some((last, same)) = self.spans.last_mut()
+            && (*last, *same) == (start, number)
+        {
+            *last = end;
+            return;
+        }
+        self.starts.push(start);
+        self.spans.push((end, number));
+    }
+
+    /// Returns the number of the range that counts at an address.
+    pub(super) fn at(&self, addr: u64) -> Option<usize> {
+        let behind = self.starts.partition_point(|start| *start <= addr);
+        let (end, number) = *self.spans.get(behind.checked_sub(1)?)?;
+        let number = usize::try_from(number).ok();
+        number.filter(|_| addr < end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Cover;
+
+    proptest! {
+        #[test]
+        fn the_last_range_counts(
+            ranges in proptest::collection::vec((0_u64..64, 1_u64..20), 0..40)
+        ) {
+            let ranges: Vec<(u64, u64)> =
+                ranges.into_iter().map(|(start, size)| (start, start + size)).collect();
+            let cover = Cover::new(ranges.iter().copied());
+            for addr in 0..90 {
+                let naive = ranges.iter().rposition(|(start, end)| (*start..*end).contains(&addr));
+                prop_assert_eq!(cover.at(addr), naive, "{}", addr);
+            }
+            prop_assert!(cover.spans.len() <= 2 * ranges.len());
+        }
+    }
+}

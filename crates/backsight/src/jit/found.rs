@@ -1,0 +1,134 @@
+//! A list of names: found, judged, and opened.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::unistd::geteuid;
+
+use super::options::{MapOptions, MapsOf};
+use super::process::{Times, began};
+use super::said::MapRefusal;
+use crate::find::ModuleFiles;
+
+/// Clocks of files are behind by a tick, and the kernel counts from its start in seconds.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// What was found: the file, or why there is none.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) file: Result<File, MapRefusal>,
+}
+
+/// Looks for the list of a process: beside the recording, inside the roots that were named,
+/// and in `/tmp` of this host if the recording is of it.
+pub(crate) fn found(
+    pid: u32,
+    times: Times,
+    options: &MapOptions,
+    files: &ModuleFiles,
+    is_of_host: bool,
+) -> Found {
+    let name = PathBuf::from(format!("perf-{pid}.map"));
+    let may_own = |user: u32| may_own(options.of, user);
+    let beside = options.folder.as_deref().map(|folder| {
+        let path = folder.join(&name);
+        (path, backsight_files::folder(folder))
+    });
+    let roots = files.symbols().roots.iter().map(|root| {
+        let path = root.join("tmp").join(&name);
+        (
+            path,
+            backsight_files::folder_inside(root, Path::new("/tmp")),
+        )
+    });
+    for (path, folder) in beside.into_iter().chain(roots) {
+        if let Some(file) = opened(folder, &name) {
+            let file = file.and_then(|file| owned(file, may_own));
+            let path = Some(path);
+            return Found { path, file };
+        }
+    }
+    let host = files.host().perf_maps.as_deref().filter(|_| is_of_host);
+    let here = host.and_then(|folder| {
+        let file = opened(backsight_files::folder(folder), &name)?;
+        Some((folder.join(&name), file))
+    });
+    let Some((path, file)) = here else {
+        return Found {
+            path: None,
+            file: Err(MapRefusal::Missing),
+        };
+    };
+    let file = file.and_then(|file| owned(file, may_own));
+    let file = file.and_then(|file| of_its_time(file, pid, times));
+    Found {
+        path: Some(path),
+        file,
+    }
+}
+
+/// Whether a list of this user is read.
+fn may_own(of: MapsOf, user: u32) -> bool {
+    match of {
+        MapsOf::Own => user == 0 || user == geteuid().as_raw(),
+        MapsOf::All => true,
+        MapsOf::Nobody => false,
+    }
+}
+
+/// Opens a list; `None` where there is none.
+pub(super) fn opened(
+    folder: Result<OwnedFd, backsight_files::Error>,
+    name: &Path,
+) -> Option<Result<File, MapRefusal>> {
+    let file = folder.and_then(|folder| backsight_files::open_unlinked(folder, name));
+    match file {
+        Ok(file) => Some(Ok(file)),
+        Err(error) => {
+            let said = error.to_string();
+            let is_there = io::Error::from(error).kind() != io::ErrorKind::NotFound;
+            is_there.then_some(Err(MapRefusal::Unreadable(said)))
+        }
+    }
+}
+
+/// Returns the file again if its owner is one who may say what the process runs.
+pub(super) fn owned(file: File, may: impl Fn(u32) -> bool) -> Result<File, MapRefusal> {
+    let metadata = file.metadata();
+    let metadata = metadata.map_err(|error| MapRefusal::Unreadable(error.to_string()))?;
+    match may(metadata.uid()) {
+        true => Ok(file),
+        false => Err(MapRefusal::OfUser(metadata.uid())),
+    }
+}
+
+/// Returns the file again if the process can have written it.
+fn of_its_time(file: File, pid: u32, times: Times) -> Result<File, MapRefusal> {
+    let written = file.metadata().and_then(|it| it.modified());
+    let Ok(written) = written else {
+        return Ok(file);
+    };
+    if is_older(written, times.began) {
+        return Err(MapRefusal::Older);
+    }
+    let now = began(Path::new("/proc"), pid);
+    let is_later = |now: SystemTime| {
+        let after = times.recorded.and_then(|ended| ended.checked_add(SLACK));
+        after.is_some_and(|after| now > after) && !is_older(written, Some(now))
+    };
+    match now.is_some_and(is_later) {
+        true => Err(MapRefusal::Later),
+        false => Ok(file),
+    }
+}
+
+/// Whether what was written then is of before a process began.
+pub(super) fn is_older(written: SystemTime, began: Option<SystemTime>) -> bool {
+    let earliest = began.and_then(|began| began.checked_sub(SLACK));
+    earliest.is_some_and(|earliest| written < earliest)
+}

@@ -1,0 +1,13 @@
+//! Names of code that was made at run time: lists that just-in-time compilers write.
+//!
+//! ```text
+//!   /tmp/perf-PID.map ──▶ whose, and of when? ──▶ names, by address
+//! ```
+//!
+//! Anybody may write to `/tmp`, and a number is used by many processes. So a list counts
+//! only if its owner may say what the process runs, and if it can be of that process.
+
+pub(crate) mod found;
+pub(crate) mod options;
+pub(crate) mod process;
+pub(crate) mod said;

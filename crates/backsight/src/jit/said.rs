@@ -1,0 +1,51 @@
+//! What came of a list of names.
+
+use std::path::PathBuf;
+
+/// What came of looking for the names of the code that a process made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MapUse {
+    /// The process.
+    pub pid: u32,
+    /// The file; `None` when there is none.
+    pub path: Option<PathBuf>,
+    /// What was read, or why it was not.
+    pub read: Result<MapRead, MapRefusal>,
+}
+
+/// What was read of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MapRead {
+    /// The pieces of code that it names.
+    pub entries: usize,
+    /// Lines that are none.
+    pub malformed: u64,
+    /// Whether a limit ended the reading.
+    pub is_cut: bool,
+}
+
+/// Why a list was not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MapRefusal {
+    /// There is none.
+    #[error("there is none")]
+    Missing,
+    /// It is of another user.
+    #[error("it is of user {0}")]
+    OfUser(u32),
+    /// It was last written before the process began.
+    #[error("it is older than the process")]
+    Older,
+    /// A process that has the same number now began after the recording, and wrote it.
+    #[error("a later process of the same number wrote it")]
+    Later,
+    /// Two programs made code under the same number, and it says not whose it is.
+    #[error("two programs ran under this number")]
+    TwoPrograms,
+    /// It cannot be opened or read.
+    #[error("{0}")]
+    Unreadable(String),
+}
