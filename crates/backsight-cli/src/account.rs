@@ -8,5 +8,6 @@ mod maps;
 mod said;
 mod say;
 
+pub(crate) use maps::amiss as map_amiss;
 pub(crate) use said::{Said, When};
 pub(crate) use say::say;

@@ -86,11 +86,9 @@ pub(crate) struct Convert {
     #[arg(long)]
     no_symbols: bool,
 
-    /// Whose lists of names of code that was made at run time (perf-PID.map) are read, for
-    /// recordings of perf: beside the recording, in /tmp of each --root, in /tmp. A list of
-    /// another user may say what it likes
-    #[arg(long, value_enum, value_name = "WHOSE", default_value_t)]
-    jit_maps: JitMaps,
+    /// Functions are looked up elsewhere, but for those that only this machine can name.
+    #[arg(skip)]
+    is_handed_on: bool,
 
     #[command(flatten)]
     symbols: Symbols,
@@ -106,28 +104,6 @@ pub(crate) struct Convert {
 
     #[command(flatten)]
     account: Said,
-}
-
-/// Whose lists of names are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum JitMaps {
-    /// Those of the user who runs this, and of root
-    #[default]
-    Own,
-    /// Those of other users too
-    All,
-    /// None
-    None,
-}
-
-impl From<JitMaps> for MapsOf {
-    fn from(whose: JitMaps) -> Self {
-        match whose {
-            JitMaps::Own => Self::Own,
-            JitMaps::All => Self::All,
-            JitMaps::None => Self::Nobody,
-        }
-    }
 }
 
 /// What folded stacks begin with.
@@ -170,7 +146,7 @@ impl Convert {
             event: None,
             lead: Lead::default(),
             no_symbols: true,
-            jit_maps: JitMaps::default(),
+            is_handed_on: true,
             symbols: Symbols::of(debug_files, false),
             max_memory: pprof::Limits::default().memory,
             strict,
@@ -304,7 +280,10 @@ impl Convert {
             max_memory: self.max_memory,
             // They matter without symbols too.
             files: self.symbols.files(),
-            maps: self.jit_maps.into(),
+            maps: match self.no_symbols && !self.is_handed_on {
+                true => MapsOf::Nobody,
+                false => self.symbols.maps_of(),
+            },
         }
     }
 

@@ -32,6 +32,7 @@ mod index_file;
 mod input;
 mod inspect;
 mod interrupt;
+mod jit_maps;
 mod kept_indexes;
 mod man;
 mod maps;

@@ -9,6 +9,7 @@
 //! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
 //! | [`address_list`]: hexadecimal addresses, line by line | yes | |
 //! | [`perf_data`]: recordings of Linux `perf` | yes | |
+//! | [`jitdump`]: what just-in-time compilers tell of their code as they make it | yes | |
 //! | [`perf_map`]: the names that just-in-time compilers write for `perf` | yes | |
 //! | [`perf_script`]: what `perf script` prints | yes | |
 //! | `otlp`: OpenTelemetry's profiles | yes | yes |
@@ -74,6 +75,8 @@ pub mod firefox;
 pub mod flaws;
 #[cfg(feature = "texts")]
 pub mod folded;
+#[cfg(feature = "perf-data")]
+pub mod jitdump;
 #[cfg(feature = "legacy")]
 pub mod legacy;
 mod lines;

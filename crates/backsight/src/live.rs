@@ -9,6 +9,9 @@ use backsight_normalize::{Backend, Image, NormalizedModule, Session};
 use backsight_symbolize::{Source, Symbolizer};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 
+use crate::jit::live::LiveMap;
+use crate::jit::options::MapsOf;
+use crate::jit::said::MapUse;
 use crate::lookup::{Known, Lookups};
 use crate::threads::{self, Failure, LiveThread};
 
@@ -45,6 +48,8 @@ pub struct LiveOptions {
     /// What the symbolizer is told. Without roots, separate debug files are looked for in
     /// the process's own root first.
     pub symbols: backsight_symbolize::Options,
+    /// Whose lists of names of code that was made at run time are read.
+    pub maps: MapsOf,
 }
 
 impl LiveOptions {
@@ -52,6 +57,12 @@ impl LiveOptions {
     #[must_use]
     pub fn with_proc_root(self, proc_root: Option<PathBuf>) -> Self {
         Self { proc_root, ..self }
+    }
+
+    /// Names code that processes of these users made at run time.
+    #[must_use]
+    pub fn with_maps_of(self, maps: MapsOf) -> Self {
+        Self { maps, ..self }
     }
 
     /// With these roots and debug directories, and all else that a symbolizer is told.
@@ -89,6 +100,8 @@ pub struct Live {
     /// One for each module of the session.
     known: Vec<Known>,
     outcomes: Vec<Outcome>,
+    /// The names of code that it made at run time.
+    made: LiveMap,
 }
 
 impl Live {
@@ -108,13 +121,14 @@ impl Live {
         let LiveOptions {
             proc_root,
             mut symbols,
+            maps,
         } = options;
         let session = Session::open(pid, of_session(proc_root.clone()));
         let session = session.map_err(|error| LiveError::Process { pid, error })?;
         if symbols.roots.is_empty() {
             symbols.roots.push(root_of(pid, proc_root.as_deref()));
         }
-        Ok(Self::new(pid, proc_root, session, symbols))
+        Ok(Self::new(pid, proc_root, session, symbols, maps))
     }
 
     /// Opens this process.
@@ -130,6 +144,7 @@ impl Live {
             None,
             session,
             LiveOptions::default().symbols,
+            MapsOf::default(),
         ))
     }
 
@@ -138,8 +153,10 @@ impl Live {
         proc_root: Option<PathBuf>,
         session: Session,
         symbols: backsight_symbolize::Options,
+        maps: MapsOf,
     ) -> Self {
         Self {
+            made: LiveMap::new(pid, proc_root.as_deref(), maps),
             pid,
             proc_root,
             session,
@@ -180,6 +197,10 @@ impl Live {
     ) -> Result<Lookups<'static>, LiveError> {
         let (addrs, lookups): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         self.normalize(&addrs)?;
+        let anonymous = Outcome::Unresolved(Reason::Anonymous);
+        if self.outcomes.contains(&anonymous) {
+            self.made.refresh();
+        }
         let mut batch = Lookups::default();
         for ((addr, lookup), outcome) in addrs.into_iter().zip(lookups).zip(&self.outcomes) {
             let module = match outcome {
@@ -187,7 +208,10 @@ impl Live {
                 _ => None,
             };
             let module = module.map(|known| &known.module);
-            let answer = AddressLine::normalized(addr, lookup, *outcome, module);
+            let mut answer = AddressLine::normalized(addr, lookup, *outcome, module);
+            if *outcome == anonymous {
+                self.made.name(&mut answer);
+            }
             let known = answer.module;
             let known = known.and_then(|index| self.known.get(index.as_usize()));
             batch.push(answer, known.copied());
@@ -228,6 +252,12 @@ impl Live {
     pub fn module_of(&self, answer: &AddressLine<'_>) -> Option<&Module> {
         let known = self.session.modules().get(answer.module?.as_usize());
         known.map(|known| &known.module)
+    }
+
+    /// Returns what came of looking for names of code that the process made at run time;
+    /// `None` when no address was in such code.
+    pub fn map(&self) -> Option<&MapUse> {
+        self.made.said()
     }
 
     /// Returns how the process is asked.

@@ -2,6 +2,14 @@
 
 use backsight_types::{ModuleKind, Reason};
 
+/// How runtimes are told to write the names of the code that they make.
+pub(super) const RUNTIMES: &str = "node --perf-basic-prof, python -X perf, \
+    java -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit, erl +JPperf true";
+
+const NAMES: &str = "a list of its names, which runtimes write when they are told to (node \
+    --perf-basic-prof, python -X perf, java -XX:+UnlockDiagnosticVMOptions \
+    -XX:+DumpPerfMapAtExit, erl +JPperf true)";
+
 /// Returns what a reason is called.
 pub(super) fn name(reason: Option<Reason>) -> &'static str {
     reason.map_or("unknown", Reason::as_str)
@@ -13,10 +21,7 @@ pub(super) fn module_s_help(kind: ModuleKind, reason: Option<Reason>) -> &'stati
         (ModuleKind::Kernel, _) => {
             "names of the running kernel alone, for root or with kernel.kptr_restrict=0"
         }
-        (ModuleKind::Anonymous, _) => {
-            "a list of its names, which the runtime writes: node --perf-basic-prof, python -X \
-             perf, java -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit, erl +JPperf true"
-        }
+        (ModuleKind::Anonymous, _) => NAMES,
         (_, Some(Reason::NoSymbols | Reason::VdsoNoSymbols)) => "its debug package",
         (_, Some(Reason::IdentityUnproven)) => {
             "the file that was mapped, below a --root, or its build ID in what is read (perf record \

@@ -3,14 +3,26 @@
 use backsight::{MapRead, MapRefusal, MapUse};
 use serde_json::{Value, json};
 
+use super::help::RUNTIMES;
+
 /// No more are named.
 const NAMED: usize = 4;
 
 /// Whether a list is there and says less than it could.
 pub(super) fn lacks_something(used: &MapUse) -> bool {
     match &used.read {
-        Ok(read) => read.malformed > 0 || read.is_cut,
+        Ok(read) => read.malformed > 0 || read.is_cut || read.lacks_times,
         Err(refusal) => *refusal != MapRefusal::Missing,
+    }
+}
+
+/// Returns what is amiss with a list, in one line.
+pub(crate) fn amiss(used: &MapUse) -> Option<String> {
+    match &used.read {
+        Err(MapRefusal::Missing) => Some(format!(
+            "code that was made at run time has no names: there is no perf-PID.map ({RUNTIMES})"
+        )),
+        _ => lacks_something(used).then(|| line(used)),
     }
 }
 
@@ -38,6 +50,7 @@ fn line(used: &MapUse) -> String {
             entries,
             malformed,
             is_cut,
+            lacks_times,
             ..
         }) => {
             let skipped = match malformed {
@@ -49,7 +62,14 @@ fn line(used: &MapUse) -> String {
                 true => ", and no more were read: a limit",
                 false => "",
             };
-            format!("{name}: {entries} names{skipped}{cut}")
+            let times = match lacks_times {
+                true => {
+                    "; its times are of another clock (perf record -k mono), so that the last \
+                         code at each address counts"
+                }
+                false => "",
+            };
+            format!("{name}: {entries} names{skipped}{cut}{times}")
         }
         Err(refusal) => {
             let way_out = match refusal {
@@ -75,6 +95,7 @@ pub(super) fn json(all: &[MapUse]) -> Value {
                 "names": read.entries,
                 "malformed": read.malformed,
                 "limit_reached": read.is_cut,
+                "lacks_times": read.lacks_times,
             }),
             Err(refusal) => json!({
                 "pid": used.pid,

@@ -10,6 +10,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::accounted::Accounted;
 use super::symbols::Symbols;
+use crate::account;
 use crate::args::backend_name;
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
 use crate::input::Addresses;
@@ -105,6 +106,7 @@ pub(crate) struct Live {
     pid: u32,
     live: Accounted<backsight::Live>,
     begun: bool,
+    map_was_said: bool,
 }
 
 impl Live {
@@ -112,13 +114,15 @@ impl Live {
     pub(crate) fn open(pid: u32, proc_root: Option<PathBuf>, symbols: &Symbols) -> Result<Self> {
         let options = LiveOptions::default()
             .with_proc_root(proc_root)
-            .with_symbols(symbols.options());
+            .with_symbols(symbols.options())
+            .with_maps_of(symbols.maps_of());
         allow_open_files();
         let live = backsight::Live::open_with(pid, options).map_err(failed)?;
         Ok(Self {
             pid,
             live: Accounted::new(live, symbols),
             begun: false,
+            map_was_said: false,
         })
     }
 
@@ -171,7 +175,19 @@ impl Live {
         let batch = self.live.begin(asked).map_err(failed)?;
         self.begin(sink)?;
         let live = &self.live;
-        live.answer(batch, |answer| write(sink, answer, live.module_of(answer)))
+        live.answer(batch, |answer| write(sink, answer, live.module_of(answer)))?;
+        self.say_map();
+        Ok(())
+    }
+
+    /// Says once what is amiss with the names of code that was made at run time.
+    fn say_map(&mut self) {
+        let amiss = self.live.map().and_then(account::map_amiss);
+        if let Some(amiss) = amiss
+            && !std::mem::replace(&mut self.map_was_said, true)
+        {
+            complain(format_args!("process {}: {amiss}", self.pid));
+        }
     }
 
     fn normalize(&mut self, addrs: &[AbsAddr]) -> Result<&[Outcome]> {

@@ -1,9 +1,10 @@
 //! How symbols are looked up: the flags that several commands have.
 
-use backsight::ModuleFiles;
+use backsight::{MapsOf, ModuleFiles};
 
 use crate::debug_files::DebugFiles;
 use crate::failure::{Failure, Result};
+use crate::jit_maps::JitMaps;
 use crate::kept_indexes::KeptIndexes;
 
 /// How symbols are looked up.
@@ -14,6 +15,12 @@ pub(crate) struct Symbols {
 
     #[command(flatten)]
     pub(super) index_dir: KeptIndexes,
+
+    /// Whose lists of names of code that was made at run time are read (perf-PID.map,
+    /// jit-PID.dump): of a recording, those beside it, in /tmp of each --root, and in /tmp;
+    /// of a live process, its own. Another user may write there what they like
+    #[arg(long, value_enum, value_name = "WHOSE", default_value_t)]
+    jit_maps: JitMaps,
 
     /// Give only the functions that have code of their own, without those that were
     /// inlined there
@@ -38,6 +45,11 @@ impl Symbols {
             verbose,
             ..Self::default()
         }
+    }
+
+    /// Whose lists of names of code that was made at run time are read.
+    pub(crate) fn maps_of(&self) -> MapsOf {
+        self.jit_maps.into()
     }
 
     /// Says which folders are none. The others may still do.

@@ -58,7 +58,8 @@ pub(super) fn take_feature(facts: &mut Facts, feature: u64, bytes: &[u8], big: b
             facts.command = (0..count).map_while(|_| text(&mut at)).collect();
         }
         feature::CLOCK_DATA => {
-            let _version_and_clock = at.u64();
+            let _version = at.u32();
+            facts.clock_id = at.u32();
             facts.clock = at.u64().zip(at.u64());
         }
         feature::BUILD_ID => take_build_ids(facts, bytes, big),

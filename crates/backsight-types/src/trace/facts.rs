@@ -28,6 +28,8 @@ pub struct Facts {
     pub build_ids: Vec<FileBuildId>,
     /// One instant in nanoseconds since 1970, and on the recording's clock.
     pub clock: Option<(u64, u64)>,
+    /// Which clock that is, as `clock_gettime` numbers them.
+    pub clock_id: Option<u32>,
 }
 
 /// The build ID of a file that was mapped.

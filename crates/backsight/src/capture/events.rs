@@ -76,7 +76,7 @@ impl Capture {
         };
         capture.piece.summed = options.summed;
         let is_of_host = files::is_of(capture.files.host(), facts.hostname.as_deref());
-        capture.piece.places.made = MadeCode::new(options.maps, facts.clock, is_of_host);
+        capture.piece.places.made = MadeCode::new(options.maps, facts, is_of_host);
         let hostname = facts.hostname.as_deref();
         capture.piece.trust_inodes = files::is_of(capture.files.host(), hostname);
         capture.piece.recorded_kernel = RecordedKernel {
@@ -270,6 +270,7 @@ impl Capture {
                 if mapping.build_id.is_none() {
                     mapping.build_id = self.build_ids.of(&mut mapping.name, is_kernel);
                 }
+                (self.piece.places.made).dump_mapped(pid, mapping, &self.files);
                 if is_made(pid, mapping) {
                     called_as_perf_does(pid, mapping);
                     self.piece.places.made.mapped(pid);

@@ -12,19 +12,24 @@ use std::fs::File;
 use std::io::BufReader;
 use std::time::{Duration, SystemTime};
 
-use backsight_formats::perf_map::{Limits, PerfMap, Tail, Written, pid_in_name};
-use backsight_profile::{Location, Profile, ProfileFrame, Strings};
-use backsight_types::trace::{ChainEntry, KERNEL_PID, Mmap};
+use backsight_formats::perf_map::{Limits, PerfMap, Tail, pid_in_name};
+use backsight_profile::{Location, Profile};
+use backsight_types::trace::{ChainEntry, Facts, KERNEL_PID, Mmap};
 use backsight_types::{
     AbsAddr, AddrKind, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Reason, VirtOffset,
 };
 use hashbrown::HashMap;
 
+use super::dumped::Dumps;
+use super::written::named;
 use crate::find::ModuleFiles;
 use crate::jit::found::{Found, found};
 use crate::jit::options::{MapOptions, MapsOf};
 use crate::jit::process::Times;
 use crate::jit::said::{MapRead, MapRefusal, MapUse};
+
+/// The clock that jitdump files have their times from: `CLOCK_MONOTONIC`.
+const MONOTONIC: u32 = 1;
 
 /// The names of the code that processes made.
 #[derive(Debug, Default)]
@@ -35,7 +40,16 @@ pub(super) struct MadeCode {
     is_of_host: bool,
     programs: HashMap<u32, Program>,
     maps: HashMap<u32, Option<PerfMap>>,
+    dumps: Dumps,
     uses: Vec<MapUse>,
+}
+
+/// Code that a file tells of, and how far inside of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Made {
+    pid: u32,
+    pub(super) code: u32,
+    offset: u64,
 }
 
 /// What is known of a process.
@@ -49,11 +63,13 @@ struct Program {
 }
 
 impl MadeCode {
-    pub(super) fn new(options: MapOptions, clock: Option<(u64, u64)>, is_of_host: bool) -> Self {
+    pub(super) fn new(options: MapOptions, facts: &Facts, is_of_host: bool) -> Self {
+        let dumps = Dumps::new(facts.clock_id == Some(MONOTONIC));
         Self {
             options,
-            clock,
+            clock: facts.clock,
             is_of_host,
+            dumps,
             ..Self::default()
         }
     }
@@ -87,10 +103,44 @@ impl MadeCode {
         std::mem::take(&mut self.uses)
     }
 
+    /// A process mapped something: the file that tells of its code, perhaps.
+    pub(super) fn dump_mapped(&mut self, pid: u32, mapping: &Mmap, files: &ModuleFiles) {
+        let Self {
+            options,
+            is_of_host,
+            dumps,
+            uses,
+            ..
+        } = self;
+        uses.extend(dumps.mapped(pid, mapping, options, files, *is_of_host));
+    }
+
+    /// Returns how often the code of a process changed up to a time, as far as its file
+    /// tells: a number that stays the same as long as the code does.
+    pub(super) fn changes(&self, pid: u32, time_ns: Option<u64>) -> u32 {
+        let changes = self.dumps.changes(pid, time_ns);
+        u32::try_from(changes).unwrap_or(u32::MAX)
+    }
+
+    /// Returns which code an entry of a chain is in, as far as a file tells when code was
+    /// where.
+    pub(super) fn code(
+        &mut self,
+        entry: &ChainEntry,
+        module: ModuleIdx,
+        profile: &Profile,
+        time_ns: Option<u64>,
+    ) -> Option<Made> {
+        let pid = pid_in_name(&profile.module(module)?.path)?;
+        let (code, offset) = self.dumps.at(pid, looked_up(entry), time_ns)?;
+        Some(Made { pid, code, offset })
+    }
+
     /// Returns the place of an entry of a chain in code that was made.
     pub(super) fn location(
         &mut self,
         entry: &ChainEntry,
+        made: Option<Made>,
         module: ModuleIdx,
         profile: &mut Profile,
         files: &ModuleFiles,
@@ -103,18 +153,20 @@ impl MadeCode {
             reason: Some(Reason::Anonymous),
             ..Location::default()
         };
-        let path = profile.module(module).map(|module| &module.path[..]);
-        // A fork has the code of its parent.
-        let Some(pid) = path.and_then(pid_in_name) else {
+        let dumped = made.and_then(|Made { pid, code, offset }| {
+            let strings = &mut profile.strings;
+            self.dumps.frame(pid, (code, offset), strings)
+        });
+        let frame = dumped.or_else(|| {
+            // A fork has the code of its parent.
+            let pid = pid_in_name(&profile.module(module)?.path)?;
+            let code = self.map(pid, files)?.at(looked_up(entry))?;
+            let start = VirtOffset(code.start.0);
+            Some(named(code.name, start, &mut profile.strings))
+        });
+        let Some(frame) = frame else {
             return nameless;
         };
-        let back = u64::from(entry.lookup == Lookup::Return);
-        let addr = AbsAddr(entry.addr.0.saturating_sub(back));
-        let map = self.map(pid, files);
-        let Some(code) = map.and_then(|map| map.at(addr)) else {
-            return nameless;
-        };
-        let frame = frame(code.name, code.start, &mut profile.strings);
         let Some(frames) = profile.add_frames([frame]) else {
             return nameless;
         };
@@ -176,22 +228,15 @@ fn read(file: &File) -> Result<(PerfMap, MapRead), MapRefusal> {
         entries: map.len(),
         malformed: map.malformed(),
         is_cut: map.is_cut(),
+        lacks_times: false,
     };
     Ok((map, read))
 }
 
-fn frame(name: &[u8], start: AbsAddr, strings: &mut Strings) -> ProfileFrame {
-    let name = String::from_utf8_lossy(name);
-    let written = Written::of(&name);
-    let linkage_name = (written.function != &*name).then(|| strings.intern(&name));
-    ProfileFrame {
-        function: Some(strings.intern(written.function)),
-        linkage_name,
-        file: written.file.map(|file| strings.intern(file)),
-        start_line: written.start_line,
-        start: Some(VirtOffset(start.0)),
-        ..ProfileFrame::default()
-    }
+/// Returns the instruction that an entry means: a return address stands behind its call.
+fn looked_up(entry: &ChainEntry) -> AbsAddr {
+    let back = u64::from(entry.lookup == Lookup::Return);
+    AbsAddr(entry.addr.0.saturating_sub(back))
 }
 
 /// Whether a process makes code there: what `perf` takes for memory without a file.

@@ -15,6 +15,7 @@ mod build_ids;
 mod builder;
 mod chains;
 mod columns;
+mod dumped;
 mod ends;
 mod events;
 mod execs;
@@ -32,6 +33,7 @@ mod reader;
 mod registers;
 mod spaces;
 mod unwind;
+mod written;
 
 pub use builder::{Finished, ProfileBuilder};
 pub use columns::is_called;

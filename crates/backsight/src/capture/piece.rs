@@ -45,7 +45,7 @@ pub(super) struct Piece {
     waiting: Vec<Waiting>,
     /// The chains that are new, what is asked about them, and their entries: one chain
     /// behind the other.
-    fresh: Vec<(ChainIdx, Asked)>,
+    fresh: Vec<(ChainIdx, Asked, Option<u64>)>,
     asked: Vec<trace::CapturedAddrs>,
     entries: Vec<ChainEntry>,
 }
@@ -98,7 +98,7 @@ impl Piece {
     ) {
         let setting = Setting {
             pid: sample.pid,
-            epoch: self.epoch(sample.pid),
+            epoch: self.epoch(sample.pid, sample.time_ns),
             kernel_epoch: self.epochs.get(&KERNEL_PID).copied().unwrap_or_default(),
             context: sample.context as u8,
             is_in_exec: who.before.is_some(),
@@ -118,7 +118,7 @@ impl Piece {
             }
             let entries = self.entries.get(from..).unwrap_or_default();
             let asked = spaces::ask(entries, order, who, &mut self.asked);
-            self.fresh.push((chain, asked));
+            self.fresh.push((chain, asked, sample.time_ns));
         }
         let waiting = Waiting {
             sample: row,
@@ -155,15 +155,17 @@ impl Piece {
         is_alike
     }
 
-    fn epoch(&mut self, pid: u32) -> u32 {
-        match self.last_epoch {
+    fn epoch(&mut self, pid: u32, time_ns: Option<u64>) -> u32 {
+        let made = self.places.made.changes(pid, time_ns);
+        let mapped = match self.last_epoch {
             Some((last, epoch)) if last == pid => epoch,
             _ => {
                 let epoch = self.epochs.get(&pid).copied().unwrap_or_default();
                 self.last_epoch = Some((pid, epoch));
                 epoch
             }
-        }
+        };
+        mapped.wrapping_add(made)
     }
 
     /// Replays the piece, and puts its samples into the profile.
@@ -175,12 +177,12 @@ impl Piece {
         let mut outcomes = outcomes.into_iter();
         let mut entries = self.entries.as_slice();
         let mut locations = Vec::new();
-        for (chain, asked) in self.fresh.drain(..) {
+        for (chain, asked, time) in self.fresh.drain(..) {
             locations.clear();
             let (these, rest) = entries.split_at(asked.entries().min(entries.len()));
             entries = rest;
             asked.answers(these, &mut outcomes, |entry, outcome| {
-                locations.extend(self.places.location(entry, outcome, profile, files));
+                locations.extend(self.places.location(entry, time, outcome, profile, files));
             });
             let stack = profile.stacks.intern(locations.iter().rev().copied());
             self.chains.resolve(chain, stack);

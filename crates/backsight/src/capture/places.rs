@@ -14,7 +14,8 @@ use crate::find::ModuleFiles;
 /// The locations that a profile has.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    located: HashMap<(ModuleIdx, FileOffset, Lookup), LocationIdx>,
+    /// At one place code may be made that takes the place of other code.
+    located: HashMap<(ModuleIdx, FileOffset, Lookup, Option<u32>), LocationIdx>,
     unresolved: HashMap<(AbsAddr, Lookup, Reason), LocationIdx>,
     /// The names of the kernel that the recording is of, if that runs here.
     pub(super) kernel: KernelSymbols,
@@ -28,6 +29,7 @@ impl Places {
     pub(super) fn location(
         &mut self,
         entry: &ChainEntry,
+        time_ns: Option<u64>,
         outcome: Outcome,
         profile: &mut Profile,
         files: &ModuleFiles,
@@ -38,17 +40,26 @@ impl Places {
                 module,
                 file_offset,
             } => {
-                let key = (module, file_offset, lookup);
+                let known = profile.module(module);
+                let is_made = known.is_some_and(|known| known.kind == ModuleKind::Anonymous);
+                let made = is_made.then(|| self.made.code(entry, module, profile, time_ns));
+                let key = (
+                    module,
+                    file_offset,
+                    lookup,
+                    made.flatten().map(|made| made.code),
+                );
                 if let Some(index) = self.located.get(&key) {
                     return Some(*index);
                 }
-                let known = profile.module(module);
-                let index = match known.map(|known| known.kind) {
-                    Some(ModuleKind::Anonymous) => {
-                        let location = self.made.location(entry, module, profile, files);
+                let index = match is_made {
+                    true => {
+                        let location =
+                            self.made
+                                .location(entry, made.flatten(), module, profile, files);
                         profile.add_location(location)?
                     }
-                    _ => self.add(entry, module, file_offset, profile)?,
+                    false => self.add(entry, module, file_offset, profile)?,
                 };
                 self.located.insert(key, index);
                 Some(index)

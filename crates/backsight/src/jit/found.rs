@@ -73,7 +73,7 @@ pub(crate) fn found(
 }
 
 /// Whether a list of this user is read.
-fn may_own(of: MapsOf, user: u32) -> bool {
+pub(super) fn may_own(of: MapsOf, user: u32) -> bool {
     match of {
         MapsOf::Own => user == 0 || user == geteuid().as_raw(),
         MapsOf::All => true,

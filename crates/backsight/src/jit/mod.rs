@@ -7,7 +7,9 @@
 //! Anybody may write to `/tmp`, and a number is used by many processes. So a list counts
 //! only if its owner may say what the process runs, and if it can be of that process.
 
+pub(crate) mod dump_file;
 pub(crate) mod found;
+pub(crate) mod live;
 pub(crate) mod options;
 pub(crate) mod process;
 pub(crate) mod said;

@@ -24,6 +24,9 @@ pub struct MapRead {
     pub malformed: u64,
     /// Whether a limit ended the reading.
     pub is_cut: bool,
+    /// Whether it says when code was where and the recording is of another clock: then the
+    /// last code at each address counts.
+    pub lacks_times: bool,
 }
 
 /// Why a list was not read.

@@ -1,0 +1,127 @@
+//! Code that live processes made at run time, by the lists that they write, in whatever
+//! namespace they live.
+
+mod common;
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{json, of_type, run};
+use serde_json::Value;
+use testkit::child::KillOnDrop;
+use testkit::skip;
+use testkit::tools::tool;
+use testkit::user::is_root;
+
+const LOOP: &str = "function fib(n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+for (;;) fib(20);";
+
+/// Returns the last entry for optimized code of `fib`, once it is in a list.
+fn fib_in(map: &str) -> u64 {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let text = fs::read_to_string(map).unwrap_or_default();
+        let line = text.lines().rfind(|line| line.contains(":*fib"));
+        if let Some(line) = line.filter(|_| text.ends_with('\n')) {
+            return u64::from_str_radix(line.split(' ').next().unwrap(), 16).unwrap();
+        }
+        assert!(Instant::now() < end, "no fib in {map}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn answer(pid: u32, addr: u64, args: &[&str]) -> (Value, String) {
+    let pid = pid.to_string();
+    let ran = run([
+        &["symbolize", "-p", &pid, "--format", "json"],
+        args,
+        &[&format!("{addr:#x}")],
+    ]
+    .concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    (
+        of_type(&json(&ran.stdout), "address")[0].clone(),
+        ran.stderr,
+    )
+}
+
+fn node(command: &mut Command) -> KillOnDrop {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null());
+    KillOnDrop(command.spawn().expect("it runs"))
+}
+
+/// Takes the list away, whatever became of the test.
+struct Removed(String);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_live_node_has_the_names_of_its_list() {
+    if tool("node").is_none() {
+        return skip("there is no node");
+    }
+    let child = node(Command::new("node").args(["--perf-basic-prof", "-e", LOOP]));
+    let pid = child.0.id();
+    let map = Removed(format!("/tmp/perf-{pid}.map"));
+    let addr = fib_in(&map.0);
+    let (answer_now, said) = answer(pid, addr + 8, &[]);
+    assert_eq!(said, "");
+    assert_eq!(answer_now["kind"], "anonymous");
+    let frame = &answer_now["frames"][0];
+    assert_eq!((is_fib(frame), &frame["file"]), (true, &"[eval]".into()));
+    assert_eq!(frame["start"], format!("{addr:#x}"));
+    let (answer_now, said) = answer(pid, addr + 8, &["--jit-maps", "none"]);
+    assert_eq!((&answer_now["reason"], &*said), (&"anonymous".into(), ""));
+    // Without the list, what would help is said.
+    fs::remove_file(&map.0).unwrap();
+    let (answer_now, said) = answer(pid, addr + 8, &[]);
+    assert_eq!(answer_now["reason"], "anonymous");
+    assert!(said.contains("node --perf-basic-prof"), "{said}");
+}
+
+#[test]
+fn a_live_node_in_namespaces_of_its_own_has_its_own_list() {
+    if tool("node").is_none() || tool("unshare").is_none() || !is_root() {
+        return skip("there is no node or no unshare, or this is not root");
+    }
+    let script = format!("mount -t tmpfs none /tmp && exec node --perf-basic-prof -e '{LOOP}'");
+    let args = [
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount",
+        "--",
+        "sh",
+        "-c",
+        &script,
+    ];
+    let outer = node(Command::new("unshare").args(args));
+    let outer_pid = outer.0.id();
+    let end = Instant::now() + Duration::from_secs(60);
+    let children = format!("/proc/{outer_pid}/task/{outer_pid}/children");
+    let pid: u32 = loop {
+        let text = fs::read_to_string(&children).unwrap_or_default();
+        if let Some(pid) = text.split_whitespace().next() {
+            break pid.parse().unwrap();
+        }
+        if Instant::now() > end || !fs::exists(&children).unwrap() {
+            return skip("no namespaces can be made here");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    // It is the first of its namespace.
+    let addr = fib_in(&format!("/proc/{pid}/root/tmp/perf-1.map"));
+    let (answer, said) = answer(pid, addr + 8, &[]);
+    assert_eq!((is_fib(&answer["frames"][0]), &*said), (true, ""));
+}
+
+/// `JS:` since node 20, `LazyCompile:` before.
+fn is_fib(frame: &Value) -> bool {
+    let function = frame["function"].as_str();
+    function.is_some_and(|function| function.ends_with(":*fib"))
+}

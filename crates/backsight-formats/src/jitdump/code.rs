@@ -1,0 +1,114 @@
+//! Pieces of code, and what became of them.
+
+use std::ops::Range;
+
+use backsight_types::AbsAddr;
+
+/// No function is larger.
+const MAX_SIZE: u64 = 1 << 32;
+
+/// A piece of code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code<'d> {
+    /// Where it was loaded.
+    pub start: AbsAddr,
+    /// Its size.
+    pub size: u64,
+    /// Its name, as it is written.
+    pub name: &'d [u8],
+}
+
+/// All pieces of code.
+#[derive(Debug, Default)]
+pub(super) struct Codes {
+    names: Vec<u8>,
+    all: Vec<Loaded>,
+    pub(super) steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+struct Loaded {
+    start: u64,
+    size: u64,
+    /// In `names`.
+    name: (u32, u32),
+    lines: Range<u32>,
+}
+
+/// Something that happened to code.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) time_ns: u64,
+    pub(super) what: What,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum What {
+    Loaded(u32),
+    Moved { from: u64, to: u64, size: u64 },
+}
+
+impl Step {
+    pub(super) fn moved(time_ns: u64, from: u64, to: u64, size: u64) -> Self {
+        let what = What::Moved { from, to, size };
+        Self { time_ns, what }
+    }
+}
+
+impl Codes {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Takes code that was loaded; returns whether it can be.
+    pub(super) fn load(
+        &mut self,
+        time_ns: u64,
+        start: u64,
+        size: u64,
+        name: &[u8],
+        lines: Range<u32>,
+    ) -> bool {
+        let number = u32::try_from(self.all.len()).ok();
+        let at = u32::try_from(self.names.len()).ok();
+        let len = u32::try_from(name.len()).ok();
+        let is_one = (1..=MAX_SIZE).contains(&size) && start.checked_add(size).is_some();
+        let (Some(number), Some(at), Some(len), true) = (number, at, len, is_one) else {
+            return false;
+        };
+        self.names.extend_from_slice(name);
+        self.all.push(Loaded {
+            start,
+            size,
+            name: (at, len),
+            lines,
+        });
+        let what = What::Loaded(number);
+        self.steps.push(Step { time_ns, what });
+        true
+    }
+
+    /// Threads write side by side: a later time may come first.
+    pub(super) fn put_in_order(&mut self) {
+        self.steps.sort_by_key(|step| step.time_ns);
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<Code<'_>> {
+        let loaded = self.loaded(number)?;
+        let at = usize::try_from(loaded.name.0).ok()?;
+        let len = usize::try_from(loaded.name.1).ok()?;
+        Some(Code {
+            start: AbsAddr(loaded.start),
+            size: loaded.size,
+            name: self.names.get(at..)?.get(..len)?,
+        })
+    }
+
+    pub(super) fn lines_of(&self, number: u32) -> Option<Range<u32>> {
+        Some(self.loaded(number)?.lines.clone())
+    }
+
+    fn loaded(&self, number: u32) -> Option<&Loaded> {
+        self.all.get(usize::try_from(number).ok()?)
+    }
+}

@@ -1,0 +1,176 @@
+//! A file, read as a whole.
+
+use std::io::{self, BufRead};
+
+use super::code::{Code, Codes, Step};
+use super::limits::{End, Limits};
+use super::lines::Lines;
+use super::number::Order;
+use super::record::{Part, next, pass};
+
+const MAGIC: u32 = 0x4a69_5444;
+/// Times are of the processor's own counter, which no recording's are.
+const ARCH_TIMESTAMP: u64 = 1;
+const HEADER: u32 = 40;
+
+/// Why a file cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It does not begin as one.
+    #[error("not a jitdump file")]
+    NotJitdump,
+    /// It is of a version that is not known.
+    #[error("jitdump of version {0}, which is not known")]
+    Version(u32),
+    /// The input fails.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The code of one process.
+#[derive(Debug, Default)]
+pub struct Jitdump {
+    pid: u32,
+    has_own_clock: bool,
+    pub(super) codes: Codes,
+    lines: Lines,
+    malformed: u64,
+    end: End,
+}
+
+impl Jitdump {
+    /// Reads a file. Records that are not as they should be are counted.
+    ///
+    /// # Errors
+    /// Every variant of [`Error`].
+    pub fn read(mut input: impl BufRead, limits: &Limits) -> Result<Self, Error> {
+        let mut header = [0; HEADER as usize];
+        if let Err(error) = input.read_exact(&mut header) {
+            return Err(match error.kind() {
+                io::ErrorKind::UnexpectedEof => Error::NotJitdump,
+                _ => Error::Io(error),
+            });
+        }
+        let order = Order::of(&header, MAGIC).ok_or(Error::NotJitdump)?;
+        let mut at = order.of_bytes(&header);
+        let [_magic, version, size, _machine, _padding, pid] =
+            std::array::from_fn(|_| at.u32().unwrap_or_default());
+        let flags = at.u64().and_then(|_started| at.u64()).unwrap_or_default();
+        if version == 0 || version > 2 {
+            return Err(Error::Version(version));
+        }
+        let mut dump = Self {
+            pid,
+            has_own_clock: flags & ARCH_TIMESTAMP != 0,
+            ..Self::default()
+        };
+        // What a later version has more of is passed over.
+        let more = u64::from(size.saturating_sub(HEADER));
+        pass(&mut input, more)?;
+        let mut read = u64::from(HEADER).saturating_add(more);
+        dump.end = loop {
+            let is_full =
+                dump.codes.steps.len() >= limits.codes || dump.lines.len() >= limits.lines;
+            if read >= limits.bytes || is_full {
+                break End::Limit;
+            }
+            match next(&mut input, order, limits)? {
+                (Part::End(end), _) => break end,
+                (part, size) => {
+                    read = read.saturating_add(size);
+                    dump.take(part);
+                }
+            }
+        };
+        dump.codes.put_in_order();
+        dump.lines.finish();
+        Ok(dump)
+    }
+
+    fn take(&mut self, part: Part) {
+        match part {
+            Part::Load {
+                time,
+                start,
+                size,
+                name,
+            } => {
+                let lines = self.lines.taken_by(start);
+                let is_taken = self.codes.load(time, start, size, &name, lines);
+                self.malformed = self.malformed.saturating_add(u64::from(!is_taken));
+            }
+            Part::Move {
+                time,
+                from,
+                to,
+                size,
+            } => self.codes.steps.push(Step::moved(time, from, to, size)),
+            Part::Lines {
+                start,
+                rows,
+                is_whole,
+            } => {
+                self.lines.add(start, rows);
+                self.malformed = self.malformed.saturating_add(u64::from(!is_whole));
+            }
+            Part::Other | Part::End(_) => {}
+            Part::Malformed => self.malformed = self.malformed.saturating_add(1),
+        }
+    }
+
+    /// Returns the process, by the number that it has for itself.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Whether its times are of a clock of the processor's, which no recording's are.
+    #[must_use]
+    pub fn has_own_clock(&self) -> bool {
+        self.has_own_clock
+    }
+
+    /// Returns how many pieces of code there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns a piece of code.
+    #[must_use]
+    pub fn code(&self, number: u32) -> Option<Code<'_>> {
+        self.codes.get(number)
+    }
+
+    /// Returns the file and line of a byte of a piece of code.
+    #[must_use]
+    pub fn line(&self, number: u32, offset: u64) -> Option<(&[u8], u32)> {
+        self.lines.at(self.codes.lines_of(number)?, offset)
+    }
+
+    /// Returns how many records are not as they should be.
+    #[must_use]
+    pub fn malformed(&self) -> u64 {
+        self.malformed
+    }
+
+    /// Returns how the reading ended.
+    #[must_use]
+    pub fn end(&self) -> End {
+        self.end
+    }
+
+    /// Returns how often something changed up to this time, the changes then included.
+    #[must_use]
+    pub fn changes_until(&self, time_ns: u64) -> usize {
+        let steps = &self.codes.steps;
+        steps.partition_point(|step| step.time_ns <= time_ns)
+    }
+}

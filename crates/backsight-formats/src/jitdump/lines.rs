@@ -1,0 +1,109 @@
+//! Files and lines of code.
+//!
+//! Entries have addresses. V8 writes them 64 bytes too high: so large are the headers of
+//! the ELF files that `perf inject` made of them. Where no entry of a file lies within the
+//! first 64 bytes of its code, all are taken back by that.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// The size of an ELF header of 64 bits.
+const ELF_HEADER: u64 = 0x40;
+
+/// An entry, as it was read.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) addr: u64,
+    pub(super) line: u32,
+    /// `None` is the file of the entry before.
+    pub(super) file: Option<Vec<u8>>,
+}
+
+/// The lines of all code.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    entries: Vec<Entry>,
+    files: Vec<Box<[u8]>>,
+    by_name: HashMap<Box<[u8]>, u32>,
+    /// Of the code that is loaded next: where it begins, and its entries.
+    waiting: Option<(u64, Range<u32>)>,
+    /// How far from the begin of its code the first entry of all is.
+    first: Option<u64>,
+    shift: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    offset: u64,
+    line: u32,
+    file: u32,
+}
+
+impl Lines {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Takes the lines of the code that begins there.
+    pub(super) fn add(&mut self, start: u64, rows: Vec<Row>) {
+        let from = self.entries.len();
+        let mut file = None;
+        for row in rows {
+            if let Some(name) = row.file {
+                file = self.file(name);
+            }
+            let offset = row.addr.checked_sub(start);
+            if let (Some(offset), Some(file)) = (offset, file) {
+                let line = row.line;
+                self.entries.push(Entry { offset, line, file });
+            }
+        }
+        if let Some(new) = self.entries.get_mut(from..) {
+            // Of several at one place the last counts.
+            new.sort_by_key(|entry| entry.offset);
+            let first = new.first().map(|entry| entry.offset);
+            self.first = first
+                .map(|new| self.first.map_or(new, |old| old.min(new)))
+                .or(self.first);
+        }
+        let range = u32::try_from(from)
+            .ok()
+            .zip(u32::try_from(self.entries.len()).ok());
+        self.waiting = range.map(|(from, to)| (start, from..to));
+    }
+
+    fn file(&mut self, name: Vec<u8>) -> Option<u32> {
+        let name: Box<[u8]> = name.into();
+        if let Some(known) = self.by_name.get(&name) {
+            return Some(*known);
+        }
+        let number = u32::try_from(self.files.len()).ok()?;
+        self.files.push(name.clone());
+        self.by_name.insert(name, number);
+        Some(number)
+    }
+
+    /// Returns the entries of code that is loaded now.
+    pub(super) fn taken_by(&mut self, start: u64) -> Range<u32> {
+        let waiting = self.waiting.take_if(|(of, _)| *of == start);
+        waiting.map_or(0..0, |(_, range)| range)
+    }
+
+    /// All are known.
+    pub(super) fn finish(&mut self) {
+        self.by_name = HashMap::new();
+        let is_shifted = self.first.is_some_and(|first| first >= ELF_HEADER);
+        self.shift = if is_shifted { ELF_HEADER } else { 0 };
+    }
+
+    /// Returns the file and line at an offset of code that has these entries.
+    pub(super) fn at(&self, range: Range<u32>, offset: u64) -> Option<(&[u8], u32)> {
+        let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
+        let entries = self.entries.get(range)?;
+        let offset = offset.checked_add(self.shift)?;
+        let behind = entries.partition_point(|entry| entry.offset <= offset);
+        let entry = entries.get(behind.checked_sub(1)?)?;
+        let file = self.files.get(usize::try_from(entry.file).ok()?)?;
+        Some((file, entry.line))
+    }
+}

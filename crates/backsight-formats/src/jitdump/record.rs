@@ -1,0 +1,158 @@
+//! Records, one after the other.
+
+use std::io::{self, BufRead, Read};
+
+use super::limits::{End, Limits};
+use super::lines::Row;
+use super::number::{Numbers, Order};
+
+mod kind {
+    pub(super) const LOAD: u32 = 0;
+    pub(super) const MOVE: u32 = 1;
+    pub(super) const DEBUG_INFO: u32 = 2;
+}
+
+const HEADER: u64 = 16;
+/// What stands before the name of code.
+const LOAD: usize = 40;
+/// Entries name a file anew, or are of the same as the one before.
+const SAME_FILE: &[u8] = b"\xff";
+
+/// What a record says.
+#[derive(Debug)]
+pub(super) enum Part {
+    Load {
+        time: u64,
+        start: u64,
+        size: u64,
+        name: Vec<u8>,
+    },
+    Move {
+        time: u64,
+        from: u64,
+        to: u64,
+        size: u64,
+    },
+    /// Of the code that begins there and is loaded next.
+    Lines {
+        start: u64,
+        rows: Vec<Row>,
+        /// Whether there are as many as it says.
+        is_whole: bool,
+    },
+    /// Nothing that is used: unwinding information, the end, kinds that are not known.
+    Other,
+    Malformed,
+    End(End),
+}
+
+/// Reads the next record, and returns its size too.
+pub(super) fn next(
+    input: &mut impl BufRead,
+    order: Order,
+    limits: &Limits,
+) -> io::Result<(Part, u64)> {
+    let mut header = Vec::new();
+    input.by_ref().take(HEADER).read_to_end(&mut header)?;
+    if header.is_empty() {
+        return Ok((Part::End(End::Whole), 0));
+    }
+    let mut at = order.of_bytes(&header);
+    let (Some(id), Some(size), Some(time)) = (at.u32(), at.u32(), at.u64()) else {
+        return Ok((Part::End(End::InRecord), 0));
+    };
+    let size = u64::from(size);
+    let Some(body) = size.checked_sub(HEADER) else {
+        return Ok((Part::End(End::Damaged), 0));
+    };
+    let mut body = input.by_ref().take(body);
+    let part = match id {
+        kind::LOAD => load(&mut body, order, time, limits)?,
+        kind::MOVE => moved(&mut body, order, time)?,
+        kind::DEBUG_INFO => lines(&mut body, order, limits)?,
+        _ => Part::Other,
+    };
+    let rest = body.limit();
+    let passed = io::copy(&mut body, &mut io::sink())?;
+    match passed < rest {
+        true => Ok((Part::End(End::InRecord), size)),
+        false => Ok((part, size)),
+    }
+}
+
+/// Passes over bytes.
+pub(super) fn pass(input: &mut impl BufRead, bytes: u64) -> io::Result<()> {
+    io::copy(&mut input.by_ref().take(bytes), &mut io::sink()).map(|_| ())
+}
+
+fn load(body: &mut impl BufRead, order: Order, time: u64, limits: &Limits) -> io::Result<Part> {
+    let mut fixed = Vec::new();
+    body.by_ref().take(LOAD as u64).read_to_end(&mut fixed)?;
+    let mut name = Vec::new();
+    let most = limits.name.saturating_add(1);
+    body.by_ref().take(most).read_until(0, &mut name)?;
+    let is_whole = name.pop_if(|last| *last == 0).is_some() && !name.is_empty();
+    let mut at = order.of_bytes(&fixed);
+    let _process_and_thread = at.u64();
+    let numbers = [at.u64(), at.u64(), at.u64()];
+    Ok(match numbers {
+        [Some(_vma), Some(start), Some(size)] if is_whole => Part::Load {
+            time,
+            start,
+            size,
+            name,
+        },
+        _ => Part::Malformed,
+    })
+}
+
+fn moved(body: &mut impl BufRead, order: Order, time: u64) -> io::Result<Part> {
+    let mut fixed = Vec::new();
+    body.by_ref().take(48).read_to_end(&mut fixed)?;
+    let mut at = order.of_bytes(&fixed);
+    let _process_and_thread = at.u64();
+    let numbers = [at.u64(), at.u64(), at.u64(), at.u64()];
+    Ok(match numbers {
+        [Some(_vma), Some(from), Some(to), Some(size)] => Part::Move {
+            time,
+            from,
+            to,
+            size,
+        },
+        _ => Part::Malformed,
+    })
+}
+
+fn lines(body: &mut impl BufRead, order: Order, limits: &Limits) -> io::Result<Part> {
+    let mut bytes = Vec::new();
+    body.by_ref()
+        .take(limits.lines_bytes)
+        .read_to_end(&mut bytes)?;
+    let mut at = order.of_bytes(&bytes);
+    let (Some(start), Some(count)) = (at.u64(), at.u64()) else {
+        return Ok(Part::Malformed);
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    for _ in 0..count {
+        let Some((addr, line, file)) = row(&mut at) else {
+            break;
+        };
+        let file = match file {
+            SAME_FILE => None,
+            file if file.len() as u64 > limits.name => break,
+            file => Some(file.to_vec()),
+        };
+        rows.push(Row { addr, line, file });
+    }
+    let is_whole = rows.len() as u64 == count;
+    Ok(Part::Lines {
+        start,
+        rows,
+        is_whole,
+    })
+}
+
+fn row<'b>(at: &mut Numbers<'b>) -> Option<(u64, u32, &'b [u8])> {
+    let (addr, line, _discriminator) = (at.u64()?, at.u32()?, at.u32()?);
+    Some((addr, line, at.text()?))
+}

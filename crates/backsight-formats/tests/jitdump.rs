@@ -1,0 +1,230 @@
+//! What a just-in-time compiler tells of its code: in either byte order, in time, and
+//! damaged in every way.
+
+use backsight_formats::jitdump::{End, Error, Jitdump, Limits, Timeline};
+use backsight_types::AbsAddr;
+use testkit::perf_file::Bytes;
+
+const MAGIC: u32 = 0x4a69_5444;
+
+/// A file that is being written.
+struct Dump {
+    bytes: Bytes,
+    big: bool,
+}
+
+impl Dump {
+    fn new(big: bool) -> Self {
+        let mut bytes = Bytes::new(big);
+        bytes.u32(MAGIC).u32(1).u32(40).u32(62).u32(0).u32(77);
+        bytes.words(&[5, 0]);
+        Self { bytes, big }
+    }
+
+    fn record(&mut self, kind: u32, time: u64, body: impl FnOnce(&mut Bytes)) -> &mut Self {
+        let mut inside = Bytes::new(self.big);
+        body(&mut inside);
+        let size = inside.bytes.len() as u32 + 16;
+        self.bytes.u32(kind).u32(size).u64(time).raw(&inside.bytes);
+        self
+    }
+
+    fn load(&mut self, time: u64, start: u64, size: u64, name: &str) -> &mut Self {
+        self.record(0, time, |at| {
+            at.u32(77).u32(78).words(&[start, start, size, 1]);
+            at.raw(name.as_bytes()).raw(&[0]).zeros(size as usize);
+        })
+    }
+
+    fn moved(&mut self, time: u64, from: u64, to: u64, size: u64) -> &mut Self {
+        self.record(1, time, |at| {
+            at.u32(77).u32(78).words(&[from, from, to, size, 1]);
+        })
+    }
+
+    fn lines(&mut self, start: u64, told: u64, rows: &[(u64, u32, &[u8])]) -> &mut Self {
+        self.record(2, 0, |at| {
+            at.words(&[start, told]);
+            for (addr, line, file) in rows {
+                at.u64(*addr).u32(*line).u32(0).raw(file).raw(&[0]);
+            }
+        })
+    }
+
+    fn read(&self) -> Jitdump {
+        Jitdump::read(&self.bytes.bytes[..], &Limits::default()).unwrap()
+    }
+}
+
+fn name_at(dump: &Jitdump, timeline: &Timeline, addr: u64) -> Option<(String, u64)> {
+    let (number, offset) = timeline.at(AbsAddr(addr))?;
+    let code = dump.code(number).unwrap();
+    Some((String::from_utf8(code.name.to_vec()).unwrap(), offset))
+}
+
+#[test]
+fn code_is_where_it_was_at_each_time() {
+    for big in [false, true] {
+        let mut file = Dump::new(big);
+        file.load(10, 0x1000, 0x100, "first")
+            .load(20, 0x2000, 0x80, "other");
+        // A kind that is not known, and one that tells how to unwind.
+        file.record(9, 21, |at| {
+            at.u64(1);
+        })
+        .record(4, 22, |at| {
+            at.u64(1);
+        });
+        file.moved(30, 0x2000, 0x3000, 0x80)
+            .load(40, 0x1040, 0x40, "second");
+        // Threads write side by side.
+        file.load(35, 0x5000, 0x10, "late").record(3, 50, |_| ());
+        let dump = file.read();
+        assert_eq!(
+            (dump.pid(), dump.len(), dump.malformed(), dump.end()),
+            (77, 4, 0, End::Whole)
+        );
+        let at = |name: &str, offset| Some((name.to_owned(), offset));
+        let cases = [
+            (9, 0x1000, None),
+            (10, 0x1000, at("first", 0)),
+            (10, 0x10ff, at("first", 0xff)),
+            (10, 0x1100, None),
+            (19, 0x2000, None),
+            (29, 0x2010, at("other", 0x10)),
+            (30, 0x2010, None),
+            (30, 0x3010, at("other", 0x10)),
+            (34, 0x5000, None),
+            (39, 0x5000, at("late", 0)),
+            (39, 0x1050, at("first", 0x50)),
+            (40, 0x1050, at("second", 0x10)),
+            (40, 0x1010, at("first", 0x10)),
+            (40, 0x1090, at("first", 0x90)),
+        ];
+        let mut timeline = Timeline::default();
+        for (time, addr, want) in cases {
+            timeline.advance(&dump, time);
+            assert_eq!(
+                name_at(&dump, &timeline, addr),
+                want,
+                "{time} {addr:#x} {big}"
+            );
+        }
+        assert_eq!(
+            [9, 10, 30, 99].map(|time| dump.changes_until(time)),
+            [0, 1, 3, 5]
+        );
+    }
+}
+
+#[test]
+fn lines_are_of_the_code_that_comes_next() {
+    let mut file = Dump::new(false);
+    let same: &[u8] = b"\xff";
+    let rows = [
+        (0x1000, 3, &b"a.js"[..]),
+        (0x1008, 4, same),
+        (0x1010, 9, b"b.js"),
+    ];
+    file.lines(0x1000, 3, &rows).load(1, 0x1000, 0x20, "f");
+    file.lines(0x9999, 1, &[(0x9999, 1, b"c.js")])
+        .load(2, 0x2000, 0x20, "g");
+    let dump = file.read();
+    let line = |number, offset| {
+        let found = dump.line(number, offset)?;
+        Some((String::from_utf8(found.0.to_vec()).unwrap(), found.1))
+    };
+    let at = |file: &str, line| Some((file.to_owned(), line));
+    assert_eq!([line(0, 0), line(0, 7)], [at("a.js", 3), at("a.js", 3)]);
+    assert_eq!([line(0, 8), line(0, 0x1f)], [at("a.js", 4), at("b.js", 9)]);
+    assert_eq!(line(1, 0), None);
+    // V8 counts the header of an ELF file in.
+    let mut file = Dump::new(false);
+    let rows = [(0x1040, 3, &b"a.js"[..]), (0x1048, 4, same)];
+    file.lines(0x1000, 2, &rows).load(1, 0x1000, 0x20, "f");
+    let dump = file.read();
+    assert_eq!(dump.line(0, 0), Some((&b"a.js"[..], 3)));
+    assert_eq!(dump.line(0, 8), Some((&b"a.js"[..], 4)));
+}
+
+#[test]
+fn what_cannot_be_is_counted_and_takes_no_memory() {
+    let mut file = Dump::new(false);
+    // Billions of lines, of which one is there.
+    file.lines(0x1000, u64::MAX, &[(0x1000, 1, b"a.js")])
+        .load(1, 0x1000, 8, "f");
+    file.record(0, 2, |at| {
+        at.u64(1);
+    });
+    file.record(0, 2, |at| {
+        at.u32(1).u32(1).words(&[1, 1, 8, 1]).raw(b"no end");
+    });
+    file.record(0, 2, |at| {
+        at.u32(1).u32(1).words(&[1, 1, 0, 1]).text("no size");
+    });
+    file.record(0, 2, |at| {
+        at.u32(1).u32(1).words(&[1, u64::MAX, 8, 1]).text("over");
+    });
+    file.record(0, 2, |at| {
+        at.u32(1).u32(1).words(&[1, 0, 1 << 40, 1]).text("all");
+    });
+    file.record(1, 3, |at| {
+        at.u64(1);
+    });
+    file.moved(4, 0x1000, 0x4000, u64::MAX);
+    let dump = file.read();
+    assert_eq!(
+        (dump.len(), dump.malformed(), dump.end()),
+        (1, 7, End::Whole)
+    );
+    assert_eq!(dump.line(0, 0), Some((&b"a.js"[..], 1)));
+    // A move of all there is moves the code and no more.
+    let mut timeline = Timeline::default();
+    timeline.advance(&dump, 9);
+    assert_eq!(
+        name_at(&dump, &timeline, 0x4007)
+            .map(|(name, _)| name)
+            .as_deref(),
+        Some("f")
+    );
+    assert_eq!(name_at(&dump, &timeline, 0x4008), None);
+
+    let mut file = Dump::new(false);
+    file.load(1, 0x1000, 8, "f");
+    file.bytes.u32(0).u32(15).u64(3);
+    assert_eq!((file.read().len(), file.read().end()), (1, End::Damaged));
+    let mut file = Dump::new(false);
+    file.load(1, 0x1000, 8, "f");
+    file.bytes.u32(0).u32(u32::MAX).u64(3);
+    assert_eq!((file.read().len(), file.read().end()), (1, End::InRecord));
+
+    let read = |bytes: &[u8]| Jitdump::read(bytes, &Limits::default());
+    assert!(matches!(read(b"ELF"), Err(Error::NotJitdump)));
+    assert!(matches!(read(&[0; 40]), Err(Error::NotJitdump)));
+    let mut later = Dump::new(false).bytes.bytes;
+    later[4] = 9;
+    assert!(matches!(read(&later), Err(Error::Version(9))));
+}
+
+#[test]
+fn cut_anywhere_it_has_what_stands_before() {
+    let mut file = Dump::new(false);
+    let rows = [(0x1000, 3, &b"a.js"[..])];
+    file.lines(0x1000, 1, &rows)
+        .load(1, 0x1000, 8, "f")
+        .load(2, 0x2000, 8, "g");
+    let whole = &file.bytes.bytes;
+    let mut ends = Vec::new();
+    for cut in 40..=whole.len() {
+        let dump = Jitdump::read(&whole[..cut], &Limits::default()).unwrap();
+        ends.push((dump.len(), dump.end()));
+    }
+    let whole_ones = ends.iter().filter(|(_, end)| *end == End::Whole);
+    let lens: Vec<usize> = whole_ones.map(|(len, _)| *len).collect();
+    assert_eq!(lens, [0, 0, 1, 2]);
+    assert!(
+        ends.iter()
+            .all(|(_, end)| matches!(end, End::Whole | End::InRecord))
+    );
+    assert!(ends.is_sorted_by_key(|(len, _)| *len));
+}

@@ -1,0 +1,58 @@
+//! A jitdump file: the one that was mapped as a mark, or one that was put beside a recording.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use backsight_types::Module;
+use backsight_types::trace::Mmap;
+
+use super::found::{Found, may_own, opened, owned};
+use super::options::MapOptions;
+use super::said::MapRefusal;
+use crate::find::ModuleFiles;
+
+/// Looks for the file of a mapping that is a mark; `None` when it is none.
+///
+/// What stands under its path now must be the file that was mapped, by device and inode.
+pub(crate) fn found_dump(
+    mapping: &Mmap,
+    options: &MapOptions,
+    files: &ModuleFiles,
+    is_of_host: bool,
+) -> Option<Found> {
+    let path = Path::new(OsStr::from_bytes(&mapping.name));
+    let name = path.file_name()?;
+    is_dump(name.as_bytes()).then_some(())?;
+    let may_own = |user: u32| may_own(options.of, user);
+    if let Some(folder) = options.folder.as_deref()
+        && let Some(file) = opened(backsight_files::folder(folder), Path::new(name))
+    {
+        return Some(Found {
+            path: Some(folder.join(name)),
+            file: file.and_then(|file| owned(file, may_own)),
+        });
+    }
+    let module = Module::default()
+        .with_path(mapping.name.clone())
+        .with_device(mapping.device)
+        .with_inode(mapping.inode);
+    let file = match is_of_host || files.trusts_paths() {
+        true => files.open(&module).map_err(|reason| match path.exists() {
+            true => MapRefusal::Unreadable(reason.to_string()),
+            false => MapRefusal::Missing,
+        }),
+        false => Err(MapRefusal::Missing),
+    };
+    Some(Found {
+        path: Some(path.to_owned()),
+        file: file.and_then(|file| owned(file, may_own)),
+    })
+}
+
+/// `jit-PID.dump`.
+fn is_dump(name: &[u8]) -> bool {
+    let number = name.strip_prefix(b"jit-");
+    let number = number.and_then(|name| name.strip_suffix(b".dump"));
+    number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+}
