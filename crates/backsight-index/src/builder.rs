@@ -6,12 +6,12 @@ use std::ops::Range;
 use backsight_types::BuildId;
 
 use crate::build::{
-    CodeMap, LineRow, Merging, NoSymbols, PathParts, RawName, TableSymbols, UnitPart, UnitRanges,
-    merge,
+    CodeOffsets, LineRow, MergeInput, NoSymbols, PathParts, RawName, TableSymbols, UnitPart,
+    UnitRanges, merge,
 };
 use crate::format::{Le16, NONE, Node};
 use crate::index_full::IndexFull;
-use crate::overlaps::{self, Cover, Item, innermost};
+use crate::overlaps::{self, Overlaps, RankedRange, innermost};
 use crate::symbol_index::SymbolIndex;
 
 /// Puts an index together from functions, inlined calls and lines, wherever they come
@@ -38,14 +38,14 @@ pub struct IndexBuilder {
     build_id: Option<BuildId>,
     /// Names and paths, each once.
     texts: Vec<u8>,
-    known: HashMap<Box<[u8]>, Text>,
-    levels: Vec<LevelOf>,
+    known: HashMap<Box<[u8]>, TextRange>,
+    levels: Vec<BuilderLevel>,
     /// Ranges of functions; the value is a level.
-    functions: Vec<Item>,
+    functions: Vec<RankedRange>,
     /// Ranges of inlined calls, with the function that they are in.
-    inlined: Vec<(u32, Item)>,
-    lines: Vec<Item>,
-    line_rows: Vec<LineOf>,
+    inlined: Vec<(u32, RankedRange)>,
+    lines: Vec<RankedRange>,
+    line_rows: Vec<BuilderLine>,
 }
 
 /// A function or an inlined call of an [`IndexBuilder`].
@@ -121,18 +121,18 @@ impl<'n> CallSite<'n> {
 }
 
 /// Where a text begins, and its length.
-type Text = (usize, usize);
+type TextRange = (usize, usize);
 
 #[derive(Clone, Copy, Debug)]
-struct LevelOf {
-    linkage: Option<Text>,
-    plain: Option<Text>,
+struct BuilderLevel {
+    linkage: Option<TextRange>,
+    plain: Option<TextRange>,
     line: u32,
     /// Of an inlined call: what it is in, and the function around it all.
     into: Option<(u32, u32)>,
     /// How many calls are around it.
     depth: u32,
-    call_file: Option<Text>,
+    call_file: Option<TextRange>,
     call_line: u32,
     call_column: u16,
     /// The first of its ranges.
@@ -140,8 +140,8 @@ struct LevelOf {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct LineOf {
-    file: Text,
+struct BuilderLine {
+    file: TextRange,
     line: u32,
     column: u16,
 }
@@ -210,7 +210,7 @@ impl IndexBuilder {
     ) -> Result<(), IndexFull> {
         let at = u32::try_from(self.line_rows.len()).map_err(|_| IndexFull)?;
         let file = self.text(file);
-        self.line_rows.push(LineOf { file, line, column });
+        self.line_rows.push(BuilderLine { file, line, column });
         // The last one added goes first.
         self.lines
             .extend(items(&[range], u32::MAX.saturating_sub(at), at));
@@ -229,7 +229,7 @@ impl IndexBuilder {
             return Err(IndexFull);
         }
         let first = ranges.first().cloned().unwrap_or_default();
-        let level = LevelOf {
+        let level = BuilderLevel {
             linkage: name.linkage.map(|name| self.text(name)),
             plain: name.plain.map(|name| self.text(name)),
             line: name.line,
@@ -244,7 +244,7 @@ impl IndexBuilder {
         Ok(LevelId(id))
     }
 
-    fn text(&mut self, text: &str) -> Text {
+    fn text(&mut self, text: &str) -> TextRange {
         if let Some(known) = self.known.get(text.as_bytes()) {
             return *known;
         }
@@ -254,7 +254,7 @@ impl IndexBuilder {
         place
     }
 
-    fn get(&self, (start, length): Text) -> &[u8] {
+    fn get(&self, (start, length): TextRange) -> &[u8] {
         let rest = self.texts.get(start..).unwrap_or_default();
         rest.get(..length).unwrap_or_default()
     }
@@ -265,14 +265,18 @@ impl IndexBuilder {
     /// [`IndexFull`] when all code takes 4 GiB or more.
     pub fn finish(mut self) -> Result<SymbolIndex, IndexFull> {
         let inlined = std::mem::take(&mut self.inlined);
-        let all = self.functions.iter().chain(&self.lines).map(|item| Item {
-            rank: 0,
-            value: 0,
-            ..*item
-        });
-        let all = Cover::new(all.collect(), 1);
+        let all = self
+            .functions
+            .iter()
+            .chain(&self.lines)
+            .map(|item| RankedRange {
+                rank: 0,
+                value: 0,
+                ..*item
+            });
+        let all = Overlaps::new(all.collect(), 1);
         let code =
-            CodeMap::new(all.covered().map(|(begin, end, _)| (begin, end))).ok_or(IndexFull)?;
+            CodeOffsets::new(all.covered().map(|(begin, end, _)| (begin, end))).ok_or(IndexFull)?;
         let mut claims = UnitRanges::default();
         claims.fill(&all, &[0], &code);
         let part = self.part(inlined, &code);
@@ -280,7 +284,7 @@ impl IndexBuilder {
             symbols: &NoSymbols,
             limited: false,
         };
-        let merging = Merging {
+        let merging = MergeInput {
             build_id: self.build_id,
             code,
             is_incomplete: false,
@@ -291,7 +295,7 @@ impl IndexBuilder {
     }
 
     /// Lays all out as one unit.
-    fn part(&self, mut inlined: Vec<(u32, Item)>, code: &CodeMap) -> UnitPart<'_> {
+    fn part(&self, mut inlined: Vec<(u32, RankedRange)>, code: &CodeOffsets) -> UnitPart<'_> {
         let mut part = UnitPart::default();
         let mut files = HashMap::new();
         for level in &self.levels {
@@ -318,7 +322,7 @@ impl IndexBuilder {
             part.node_columns.push(Le16::new(level.call_column));
         }
         self.lay_out_functions(&mut inlined, code, &mut part);
-        for (begin, end, at) in Cover::new(self.lines.clone(), 1).covered() {
+        for (begin, end, at) in Overlaps::new(self.lines.clone(), 1).covered() {
             let row = usize::try_from(at).ok();
             let Some(row) = row.and_then(|at| self.line_rows.get(at)) else {
                 continue;
@@ -340,15 +344,15 @@ impl IndexBuilder {
 
     fn lay_out_functions(
         &self,
-        inlined: &mut [(u32, Item)],
-        code: &CodeMap,
+        inlined: &mut [(u32, RankedRange)],
+        code: &CodeOffsets,
         part: &mut UnitPart<'_>,
     ) {
         inlined.sort_by_key(|(function, _)| *function);
         let mut spans_of = HashMap::new();
-        let (mut spans, mut room) = (Vec::new(), overlaps::Room::default());
+        let (mut spans, mut room) = (Vec::new(), overlaps::OverlapScratch::default());
         for same in inlined.chunk_by(|a, b| a.0 == b.0) {
-            let mut items: Vec<Item> = same.iter().map(|(_, item)| *item).collect();
+            let mut items: Vec<RankedRange> = same.iter().map(|(_, item)| *item).collect();
             overlaps::sort(&mut items);
             let first = spans.len();
             innermost(&items, &mut room, &mut spans);
@@ -356,7 +360,7 @@ impl IndexBuilder {
                 spans_of.insert(*function, first..spans.len());
             }
         }
-        for (begin, end, function) in Cover::new(self.functions.clone(), 1).covered() {
+        for (begin, end, function) in Overlaps::new(self.functions.clone(), 1).covered() {
             let own = spans_of.get(&function).cloned();
             let own = own.and_then(|own| spans.get(own)).unwrap_or_default();
             code.parts(begin, end, |virt, from, to| {
@@ -367,9 +371,9 @@ impl IndexBuilder {
 
     fn file_row<'t>(
         &'t self,
-        file: Text,
+        file: TextRange,
         part: &mut UnitPart<'t>,
-        known: &mut HashMap<Text, u32>,
+        known: &mut HashMap<TextRange, u32>,
     ) -> u32 {
         *known.entry(file).or_insert_with(|| {
             part.files.push(PathParts {
@@ -382,8 +386,8 @@ impl IndexBuilder {
     }
 }
 
-fn items(ranges: &[Range<u64>], rank: u32, value: u32) -> impl Iterator<Item = Item> {
-    ranges.iter().map(move |range| Item {
+fn items(ranges: &[Range<u64>], rank: u32, value: u32) -> impl Iterator<Item = RankedRange> {
+    ranges.iter().map(move |range| RankedRange {
         begin: range.start,
         end: range.end,
         rank,

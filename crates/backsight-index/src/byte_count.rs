@@ -1,13 +1,13 @@
-//! Bytes that tables grow by while lookups run.
+//! Counts the bytes that tables take while lookups add to them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A sum of bytes. What is counted is the tables themselves, not what an allocator
 /// adds to them.
 #[derive(Debug, Default)]
-pub struct Tally(AtomicU64);
+pub struct ByteCount(AtomicU64);
 
-impl Tally {
+impl ByteCount {
     /// Adds so many.
     #[inline]
     pub fn add(&self, bytes: usize) {

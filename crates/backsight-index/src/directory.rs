@@ -51,28 +51,28 @@ pub struct IndexDir {
     pub max_bytes: u64,
 }
 
-/// After eviction so much of the room is taken, so that not every new index evicts.
+/// Eviction stops at this fill, so that not every new index evicts.
 const FULL_TO_TENTHS: u64 = 9;
 
-/// How exactly it is known when an index was last used.
+/// The time of last use is updated at most this often.
 const USE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A file that is still being written after this time never will be.
+/// A file that is unfinished after this time was abandoned.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// A directory that was looked at, by a name that stays its own whatever becomes of its
-/// path.
-struct Held {
+/// An open directory whose owner and mode were checked. It stays the same directory even
+/// if its path is replaced.
+struct OpenDirectory {
     directory: File,
     path: PathBuf,
 }
 
-impl Held {
+impl OpenDirectory {
     fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Opens what is ours of this name: a regular file that nobody else can change.
+    /// Opens a regular file that only we can change.
     fn open(&self, name: &Path) -> Result<(File, Metadata), IndexError> {
         let place = hold_at(&self.directory, name)?;
         let (file, _) = reopen(place)?;
@@ -182,7 +182,7 @@ impl IndexDir {
         }
     }
 
-    fn held(&self) -> Result<Held, IndexError> {
+    fn held(&self) -> Result<OpenDirectory, IndexError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let directory = open(&self.path, flags, Mode::empty());
         let directory = File::from(directory.map_err(std::io::Error::from)?);
@@ -191,7 +191,7 @@ impl IndexDir {
         }
         // Its path may lead elsewhere by the next call.
         let path = path_of(&directory);
-        Ok(Held { directory, path })
+        Ok(OpenDirectory { directory, path })
     }
 
     /// Removes an index that turned out to be damaged.
@@ -214,7 +214,7 @@ impl IndexDir {
         self.make_room_in(&self.held()?)
     }
 
-    fn make_room_in(&self, held: &Held) -> Result<u64, IndexError> {
+    fn make_room_in(&self, held: &OpenDirectory) -> Result<u64, IndexError> {
         let mut kept = kept(held)?;
         let mut total = kept
             .iter()
@@ -243,7 +243,7 @@ impl IndexDir {
 }
 
 /// Lists the indexes, and removes what writers that died have left.
-fn kept(held: &Held) -> Result<Vec<Kept>, IndexError> {
+fn kept(held: &OpenDirectory) -> Result<Vec<IndexFile>, IndexError> {
     let now = SystemTime::now();
     let mut all = Vec::new();
     for entry in std::fs::read_dir(&held.path)? {
@@ -264,7 +264,7 @@ fn kept(held: &Held) -> Result<Vec<Kept>, IndexError> {
             continue;
         };
         match kind {
-            NameKind::Index if begins_as_index(&file, MAGIC.len()) => all.push(Kept {
+            NameKind::Index if begins_as_index(&file, MAGIC.len()) => all.push(IndexFile {
                 name,
                 size: metadata.len(),
                 used,
@@ -283,7 +283,7 @@ fn kept(held: &Held) -> Result<Vec<Kept>, IndexError> {
 }
 
 /// An index in the directory.
-struct Kept {
+struct IndexFile {
     name: String,
     size: u64,
     used: SystemTime,

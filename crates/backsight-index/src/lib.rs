@@ -68,7 +68,9 @@ pub use builder::{CallSite, FunctionName, IndexBuilder, LevelId};
 pub use directory::{Binding, IndexDir};
 pub use format::IndexError;
 pub use index_full::IndexFull;
-pub use lookup::{Frame, FrameRef, Frames, Hit, IndexView, Search, StackFrames, ViewOptions};
+pub use lookup::{
+    Frame, FrameRef, Frames, Hit, IndexView, PendingSearch, StackFrames, ViewOptions,
+};
 pub use read_options::ReadOptions;
 pub use symbol_index::{SymbolIndex, TableSize};
 
@@ -77,12 +79,14 @@ pub use symbol_index::{SymbolIndex, TableSize};
 #[doc(hidden)]
 pub mod engine {
     pub use crate::build::{
-        Block, CodeMap, LineRow, ListedSymbol, Merging, NoSymbols, PathParts, RawName, SequenceRow,
-        SymbolList, TableSymbols, UnitPart, UnitRanges, is_absolute, merge,
+        Block, CodeOffsets, LineRow, ListedSymbol, MergeInput, NoSymbols, PathParts, RawName,
+        SequenceRow, SymbolList, TableSymbols, UnitPart, UnitRanges, is_absolute, merge,
     };
-    pub use crate::byte_count::{Tally, bytes_of, wide};
+    pub use crate::byte_count::{ByteCount, bytes_of, wide};
     pub use crate::format::{Le16, Le32, NONE, Node};
     pub use crate::lookup::known_in;
     pub use crate::name::{Name, Spelling, lossy, text_bytes};
-    pub use crate::overlaps::{Change, Cover, Item, Room, innermost, sort};
+    pub use crate::overlaps::{
+        OverlapScratch, Overlaps, RankedRange, ValueChange, innermost, sort,
+    };
 }

@@ -19,7 +19,7 @@ use crate::byte_count::bytes_of;
 
 /// A half-open range, `begin` to `end`, and what it stands for.
 #[derive(Clone, Copy, Debug)]
-pub struct Item {
+pub struct RankedRange {
     /// Where it begins.
     pub begin: u64,
     /// Where it ends.
@@ -33,29 +33,29 @@ pub struct Item {
 
 /// Disjoint spans in ascending order and the values that cover each.
 #[derive(Debug, Default)]
-pub struct Cover {
-    spans: Vec<Span>,
+pub struct Overlaps {
+    spans: Vec<OverlapSpan>,
     values: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct OverlapSpan {
     begin: u64,
     first: u32,
     count: u32,
 }
 
-impl Cover {
+impl Overlaps {
     /// Resolves the overlaps; a span keeps at most `keep` values.
     ///
     /// Empty and backward ranges count as absent. Values past 2^32 in all are
     /// dropped, which takes more ranges than any limit lets through.
-    pub fn new(mut items: Vec<Item>, keep: usize) -> Self {
-        let mut cover = Self::default();
-        cover.fill(&mut items, keep);
-        cover.spans.shrink_to_fit();
-        cover.values.shrink_to_fit();
-        cover
+    pub fn new(mut items: Vec<RankedRange>, keep: usize) -> Self {
+        let mut overlaps = Self::default();
+        overlaps.fill(&mut items, keep);
+        overlaps.spans.shrink_to_fit();
+        overlaps.values.shrink_to_fit();
+        overlaps
     }
 
     /// Forgets all, and keeps the room.
@@ -65,16 +65,16 @@ impl Cover {
     }
 
     /// Begins anew with these items, which are sorted, in the room that is there.
-    pub fn fill(&mut self, items: &mut Vec<Item>, keep: usize) {
+    pub fn fill(&mut self, items: &mut Vec<RankedRange>, keep: usize) {
         self.clear();
         items.retain(|item| item.begin < item.end);
         sort(items);
-        let disjoint = |pair: &[Item]| matches!(pair, [a, b] if a.end <= b.begin);
+        let disjoint = |pair: &[RankedRange]| matches!(pair, [a, b] if a.end <= b.begin);
         if items.windows(2).all(disjoint) {
             self.take_disjoint(items, keep);
         } else if keep == 1 {
             let mut changes = Vec::new();
-            innermost(items, &mut Room::default(), &mut changes);
+            innermost(items, &mut OverlapScratch::default(), &mut changes);
             for (begin, value) in changes {
                 self.push(begin, value.into_iter());
             }
@@ -83,7 +83,7 @@ impl Cover {
         }
     }
 
-    fn take_overlapping(&mut self, items: &[Item], keep: usize) {
+    fn take_overlapping(&mut self, items: &[RankedRange], keep: usize) {
         // Ordered by preference, respectively by end.
         let mut active: BTreeSet<(u32, u64, u64, u32)> = BTreeSet::new();
         let mut ends: BTreeSet<(u64, u64, u32, u32)> = BTreeSet::new();
@@ -107,7 +107,7 @@ impl Cover {
     }
 
     /// What nearly every table is: nothing to resolve.
-    fn take_disjoint(&mut self, items: &[Item], keep: usize) {
+    fn take_disjoint(&mut self, items: &[RankedRange], keep: usize) {
         let mut last_end = None;
         for item in items {
             if let Some(end) = last_end.filter(|end| *end < item.begin) {
@@ -137,7 +137,7 @@ impl Cover {
         }
         let count = u32::try_from(new.len());
         if let (Ok(first), Ok(count)) = (u32::try_from(from), count) {
-            self.spans.push(Span {
+            self.spans.push(OverlapSpan {
                 begin,
                 first,
                 count,
@@ -146,7 +146,7 @@ impl Cover {
     }
 
     #[inline]
-    fn of(&self, span: &Span) -> &[u32] {
+    fn of(&self, span: &OverlapSpan) -> &[u32] {
         let from = usize::try_from(span.first).unwrap_or(usize::MAX);
         let count = usize::try_from(span.count).unwrap_or(0);
         let values = self.values.get(from..).unwrap_or_default();
@@ -190,20 +190,20 @@ impl Cover {
 }
 
 /// Where the preferred value changes, and to what; `None` where there is none.
-pub type Change = (u64, Option<u32>);
+pub type ValueChange = (u64, Option<u32>);
 
-/// What [`innermost`] works in, kept between calls.
+/// Buffers of [`innermost`], reused between calls.
 #[derive(Debug, Default)]
-pub struct Room {
+pub struct OverlapScratch {
     /// The ranges around the next one, the outermost first.
-    open: Vec<Item>,
+    open: Vec<RankedRange>,
     active: BinaryHeap<Reverse<(u32, u64, u64, u32)>>,
 }
 
 /// Puts items into the order that [`innermost`] expects: a range goes before those
 /// within it.
-pub fn sort(items: &mut [Item]) {
-    let outer_first = |item: &Item| {
+pub fn sort(items: &mut [RankedRange]) {
+    let outer_first = |item: &RankedRange| {
         let inside = (item.end, item.rank, item.value);
         (item.begin, Reverse(inside))
     };
@@ -214,7 +214,7 @@ pub fn sort(items: &mut [Item]) {
 
 /// Adds to `changes`, in ascending order, wherever the preferred value changes. Expects
 /// items as [`sort`] leaves them.
-pub fn innermost(items: &[Item], room: &mut Room, changes: &mut Vec<Change>) {
+pub fn innermost(items: &[RankedRange], room: &mut OverlapScratch, changes: &mut Vec<ValueChange>) {
     let first = changes.len();
     if !nested(items, &mut room.open, changes) {
         changes.truncate(first);
@@ -224,12 +224,16 @@ pub fn innermost(items: &[Item], room: &mut Room, changes: &mut Vec<Change>) {
 
 /// Does so where each range lies within those that begin before it and have not ended,
 /// and is preferred to them, as nearly all are; else returns `false`.
-fn nested(items: &[Item], open: &mut Vec<Item>, changes: &mut Vec<Change>) -> bool {
+fn nested(
+    items: &[RankedRange],
+    open: &mut Vec<RankedRange>,
+    changes: &mut Vec<ValueChange>,
+) -> bool {
     let first = changes.len();
     open.clear();
     for item in items {
         close(open, item.begin, changes, first);
-        let inside = |outer: &Item| item.end <= outer.end && item.rank <= outer.rank;
+        let inside = |outer: &RankedRange| item.end <= outer.end && item.rank <= outer.rank;
         if !open.last().is_none_or(inside) {
             return false;
         }
@@ -241,7 +245,7 @@ fn nested(items: &[Item], open: &mut Vec<Item>, changes: &mut Vec<Change>) -> bo
 }
 
 /// Closes the ranges that have ended at `until`.
-fn close(open: &mut Vec<Item>, until: u64, changes: &mut Vec<Change>, first: usize) {
+fn close(open: &mut Vec<RankedRange>, until: u64, changes: &mut Vec<ValueChange>, first: usize) {
     while let Some(ended) = open.pop_if(|item| item.end <= until) {
         let outer = open.last().map(|outer| outer.value);
         change(changes, first, (ended.end, outer));
@@ -249,7 +253,7 @@ fn close(open: &mut Vec<Item>, until: u64, changes: &mut Vec<Change>, first: usi
 }
 
 /// Adds a change to those from `first` on. Of several at one place the last counts.
-fn change(changes: &mut Vec<Change>, first: usize, new: Change) {
+fn change(changes: &mut Vec<ValueChange>, first: usize, new: ValueChange) {
     if changes.len() > first {
         changes.pop_if(|last| last.0 == new.0);
     }
@@ -264,9 +268,9 @@ fn change(changes: &mut Vec<Change>, first: usize, new: Change) {
 /// A range that has ended stays among the active ones until it would be
 /// preferred: only then does its end matter.
 fn overlapping(
-    items: &[Item],
+    items: &[RankedRange],
     active: &mut BinaryHeap<Reverse<(u32, u64, u64, u32)>>,
-    mut found: impl FnMut(Change),
+    mut found: impl FnMut(ValueChange),
 ) {
     active.clear();
     let mut items = items.iter().peekable();
@@ -298,12 +302,12 @@ fn overlapping(
 
 #[cfg(test)]
 mod tests {
-    use super::{Cover, Item};
+    use super::{Overlaps, RankedRange};
 
-    fn items(ranges: &[(u64, u64, u32)]) -> Vec<Item> {
+    fn items(ranges: &[(u64, u64, u32)]) -> Vec<RankedRange> {
         let numbered = ranges.iter().zip(0..);
         numbered
-            .map(|(&(begin, end, rank), value)| Item {
+            .map(|(&(begin, end, rank), value)| RankedRange {
                 begin,
                 end,
                 rank,
@@ -314,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_innermost_range_goes_first() {
-        let cover = Cover::new(
+        let overlaps = Overlaps::new(
             items(&[
                 (10, 50, 0),
                 (20, 30, 0),
@@ -337,14 +341,14 @@ mod tests {
             (u64::MAX, &[]),
         ];
         for (addr, want) in cases {
-            assert_eq!(cover.find(addr), want, "{addr}");
+            assert_eq!(overlaps.find(addr), want, "{addr}");
         }
     }
 
     #[test]
     fn rank_goes_before_nesting() {
-        let cover = Cover::new(items(&[(0, 100, 0), (10, 20, 1)]), 1);
-        assert_eq!(cover.find(15), [0]);
+        let overlaps = Overlaps::new(items(&[(0, 100, 0), (10, 20, 1)]), 1);
+        assert_eq!(overlaps.find(15), [0]);
     }
 
     #[test]
@@ -371,16 +375,16 @@ mod tests {
                 })
                 .collect();
             let list = items(&ranges);
-            let cover = Cover::new(list.clone(), 3);
-            let best = Cover::new(list.clone(), 1);
+            let overlaps = Overlaps::new(list.clone(), 3);
+            let best = Overlaps::new(list.clone(), 1);
             for addr in 0..32 {
-                let mut want: Vec<&Item> = list
+                let mut want: Vec<&RankedRange> = list
                     .iter()
                     .filter(|item| item.begin <= addr && addr < item.end)
                     .collect();
                 want.sort_by_key(|item| (item.rank, u64::MAX - item.begin, item.end, item.value));
                 let want: Vec<u32> = want.iter().take(3).map(|item| item.value).collect();
-                assert_eq!(cover.find(addr), want, "{addr} in {ranges:?}");
+                assert_eq!(overlaps.find(addr), want, "{addr} in {ranges:?}");
                 let first = want.get(..1).unwrap_or_default();
                 assert_eq!(best.find(addr), first, "{addr} in {ranges:?}");
             }

@@ -7,7 +7,7 @@ use std::path::Path;
 use backsight_files::{By, Identity, Image, Whole};
 use backsight_types::BuildId;
 
-use crate::format::{Index, IndexError};
+use crate::format::{FlatIndex, IndexError};
 use crate::read_options::ReadOptions;
 
 /// All that a module's debug files say of its code, as sorted tables.
@@ -16,7 +16,7 @@ use crate::read_options::ReadOptions;
 /// and nothing else; it stands in for the debug files, which may be gone.
 #[derive(Debug)]
 pub struct SymbolIndex {
-    pub(crate) index: Index,
+    pub(crate) index: FlatIndex,
     /// Whether others decide what a file says that it was built from, or it itself.
     pub(crate) is_of_strangers: bool,
 }
@@ -35,7 +35,7 @@ pub struct TableSize {
 
 impl SymbolIndex {
     /// An index of what nobody else decides.
-    pub(crate) fn of_index(index: Index) -> Self {
+    pub(crate) fn of_index(index: FlatIndex) -> Self {
         Self {
             index,
             is_of_strangers: false,
@@ -64,7 +64,7 @@ impl SymbolIndex {
     /// Takes an open index file.
     pub(crate) fn of_file(file: &File, options: &ReadOptions) -> Result<Self, IndexError> {
         let image = Image::of_file(file, options.access, options.file_bytes)?;
-        let index = Index::open(image)?;
+        let index = FlatIndex::open(image)?;
         Ok(Self {
             index,
             is_of_strangers: !Identity::of(file)?.is_ours,
@@ -76,7 +76,7 @@ impl SymbolIndex {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: std::sync::Arc<[u8]>) -> Result<Self, IndexError> {
-        let index = Index::open(Image::from(bytes))?;
+        let index = FlatIndex::open(Image::from(bytes))?;
         Ok(Self {
             index,
             is_of_strangers: false,

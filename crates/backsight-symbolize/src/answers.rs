@@ -1,4 +1,4 @@
-//! What a batch found, without a text copied.
+//! The answers of a batch, with borrowed names and paths.
 //!
 //! An answer is 16 bytes: rows of a module's index. The call levels are read from
 //! there, and the names and paths borrowed, when they are looked at. The vectors
@@ -15,14 +15,14 @@ use backsight_types::Reason;
 /// let go of them.
 #[derive(Debug, Default)]
 pub struct Answers {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Answer>,
     pub(crate) indexed: Vec<Arc<IndexView>>,
     pub(crate) frames: Vec<Frames>,
 }
 
 /// One answer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Entry {
+pub(crate) enum Answer {
     /// In the index with this number.
     Indexed(u32, Hit),
     /// In the frames at this place.
@@ -33,10 +33,10 @@ pub(crate) enum Entry {
 /// The call levels at one place, borrowed: inlined functions, innermost first,
 /// and the physical function last. Never empty.
 #[derive(Clone, Copy, Debug)]
-pub struct Stack<'a>(Place<'a>);
+pub struct Stack<'a>(StackSource<'a>);
 
 #[derive(Clone, Copy, Debug)]
-enum Place<'a> {
+enum StackSource<'a> {
     Indexed(&'a IndexView, Hit),
     Frames(&'a Frames),
 }
@@ -70,19 +70,19 @@ impl Answers {
     }
 
     #[inline]
-    pub(crate) fn answer(&self, entry: &Entry) -> Result<Stack<'_>, Reason> {
-        // Numbers that lead nowhere are not made.
+    pub(crate) fn answer(&self, entry: &Answer) -> Result<Stack<'_>, Reason> {
+        // Every entry is made with a valid number.
         let nowhere = Reason::NoSymbols;
         let place = match *entry {
-            Entry::Missing(reason) => return Err(reason),
-            Entry::Indexed(of, hit) => {
+            Answer::Missing(reason) => return Err(reason),
+            Answer::Indexed(of, hit) => {
                 let of = usize::try_from(of).ok();
                 let indexed = of.and_then(|of| self.indexed.get(of)).ok_or(nowhere)?;
-                Place::Indexed(indexed, hit)
+                StackSource::Indexed(indexed, hit)
             }
-            Entry::Frames(at) => {
+            Answer::Frames(at) => {
                 let at = usize::try_from(at).ok();
-                Place::Frames(at.and_then(|at| self.frames.get(at)).ok_or(nowhere)?)
+                StackSource::Frames(at.and_then(|at| self.frames.get(at)).ok_or(nowhere)?)
             }
         };
         Ok(Stack(place))
@@ -102,8 +102,8 @@ impl<'a> Stack<'a> {
     #[inline]
     pub fn frames(&self) -> StackFrames<'a> {
         match self.0 {
-            Place::Indexed(indexed, hit) => StackFrames::of_hit(indexed, hit),
-            Place::Frames(frames) => StackFrames::of_frames(frames),
+            StackSource::Indexed(indexed, hit) => StackFrames::of_hit(indexed, hit),
+            StackSource::Frames(frames) => StackFrames::of_frames(frames),
         }
     }
 
@@ -112,8 +112,8 @@ impl<'a> Stack<'a> {
     #[must_use]
     pub fn limit_reached(&self) -> bool {
         match self.0 {
-            Place::Indexed(indexed, hit) => indexed.is_cut(hit),
-            Place::Frames(frames) => frames.limit_reached(),
+            StackSource::Indexed(indexed, hit) => indexed.is_cut(hit),
+            StackSource::Frames(frames) => frames.limit_reached(),
         }
     }
 
@@ -121,8 +121,8 @@ impl<'a> Stack<'a> {
     #[must_use]
     pub fn to_frames(&self) -> Frames {
         match self.0 {
-            Place::Indexed(indexed, hit) => indexed.frames(hit),
-            Place::Frames(frames) => frames.clone(),
+            StackSource::Indexed(indexed, hit) => indexed.frames(hit),
+            StackSource::Frames(frames) => frames.clone(),
         }
     }
 }

@@ -1,5 +1,4 @@
-//! How one batch goes about its modules: which are looked up in an index, and which
-//! unit by unit.
+//! How a batch is looked up: for each module in its index, or unit by unit.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -9,33 +8,33 @@ use backsight_index::engine::NONE;
 use backsight_types::{Reason, VirtOffset};
 use rayon::prelude::*;
 
-use crate::answers::{Answers, Entry};
-use crate::distinct::Distinct;
-use crate::groups::{CHUNK, groups, look_up};
+use crate::answers::{Answer, Answers};
+use crate::distinct_estimate::DistinctEstimate;
+use crate::groups::{ADDRESSES_PER_TASK, groups, look_up};
 use crate::module::Module;
 use crate::options::Options;
 use crate::options::Tier;
 use crate::request::Request;
 
-/// Addresses that are searched for side by side: enough that their reads of memory
-/// overlap, few enough that what was read is still in the nearest cache.
-const STEP: usize = 32;
+/// Lookups that are interleaved: enough that their cache misses overlap, few enough that
+/// what they read stays in the L1 cache.
+const INTERLEAVED_LOOKUPS: usize = 32;
 
-/// Addresses by which a chunk is taken for sorted: of those in no order, one in
-/// thousands begins so.
-const SAMPLE: usize = 8;
+/// Length of the prefix that is checked for sortedness. Of chunks in random order, one in
+/// thousands begins with a sorted prefix.
+const SORTED_PREFIX: usize = 8;
 
-/// Which names of its answers a batch makes beforehand.
+/// Which names a batch makes in advance, for all of its answers together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Names {
-    /// Those that will be borrowed.
+pub(crate) enum NamePolicy {
+    /// Those that answers borrow from the index.
     Borrowed,
-    /// None: its answers will get names of their own.
+    /// None: answers are copied, with names of their own.
     Owned,
 }
 
-/// How a batch goes about each of its modules.
-pub(crate) struct Plan<'m> {
+/// How each module of a batch is looked up.
+pub(crate) struct BatchPlan<'m> {
     modules: &'m [Arc<Module>],
     /// For each module the number of its index among those of the answers, or
     /// [`NONE`] when it is looked up unit by unit.
@@ -51,7 +50,7 @@ pub(crate) struct Plan<'m> {
     pub(crate) transient_bytes: u64,
 }
 
-impl<'m> Plan<'m> {
+impl<'m> BatchPlan<'m> {
     /// Opens the modules of the batch, side by side, and indexes those of which
     /// enough was asked.
     pub(crate) fn new(
@@ -164,12 +163,12 @@ impl<'m> Plan<'m> {
 
     /// Answers a request from its module's index, if it has one.
     #[inline]
-    fn find(&self, request: &Request, indexes: &[Arc<IndexView>]) -> Entry {
+    fn find(&self, request: &Request, indexes: &[Arc<IndexView>]) -> Answer {
         match self.locate(request, indexes) {
-            Err(reason) => Entry::Missing(reason),
+            Err(reason) => Answer::Missing(reason),
             Ok((number, indexed, virt)) => match indexed.find(virt.0) {
-                Some(hit) => Entry::Indexed(number, hit),
-                None => Entry::Missing(indexed.why_nothing()),
+                Some(hit) => Answer::Indexed(number, hit),
+                None => Answer::Missing(indexed.missing_reason()),
             },
         }
     }
@@ -179,31 +178,33 @@ impl<'m> Plan<'m> {
     pub(crate) fn find_all(
         &self,
         requests: &[Request],
-        entries: &mut [Entry],
+        entries: &mut [Answer],
         indexes: &[Arc<IndexView>],
-        names: Names,
+        names: NamePolicy,
     ) {
         // In order, each finds what it reads where the one before it read; the first few
         // tell.
-        let first = requests.get(..SAMPLE).unwrap_or(requests);
+        let first = requests.get(..SORTED_PREFIX).unwrap_or(requests);
         if first.is_sorted_by_key(|request| request.place.raw()) {
             for (entry, request) in entries.iter_mut().zip(requests) {
                 *entry = self.find(request, indexes);
             }
         } else {
-            let steps = entries.chunks_mut(STEP).zip(requests.chunks(STEP));
+            let steps = entries
+                .chunks_mut(INTERLEAVED_LOOKUPS)
+                .zip(requests.chunks(INTERLEAVED_LOOKUPS));
             for (entries, requests) in steps {
                 self.find_few(requests, entries, indexes);
             }
         }
         // Of an index that is checked as it is read, all that will be shown is read now.
         let is_checked = |indexed: &Arc<IndexView>| indexed.is_checked();
-        if names == Names::Owned && !indexes.iter().any(is_checked) {
+        if names == NamePolicy::Owned && !indexes.iter().any(is_checked) {
             return;
         }
-        let index_of = |entry: &Entry| match entry {
-            Entry::Indexed(number, _) => Some(*number),
-            Entry::Frames(_) | Entry::Missing(_) => None,
+        let index_of = |entry: &Answer| match entry {
+            Answer::Indexed(number, _) => Some(*number),
+            Answer::Frames(_) | Answer::Missing(_) => None,
         };
         for same in entries.chunk_by(|a, b| index_of(a) == index_of(b)) {
             let number = same.first().and_then(index_of);
@@ -212,11 +213,11 @@ impl<'m> Plan<'m> {
                 continue;
             };
             let hits = same.iter().filter_map(|entry| match entry {
-                Entry::Indexed(_, hit) => Some(*hit),
-                Entry::Frames(_) | Entry::Missing(_) => None,
+                Answer::Indexed(_, hit) => Some(*hit),
+                Answer::Frames(_) | Answer::Missing(_) => None,
             });
             indexed.check(hits.clone());
-            if names == Names::Borrowed {
+            if names == NamePolicy::Borrowed {
                 indexed.prepare(hits);
             }
         }
@@ -235,16 +236,16 @@ impl<'m> Plan<'m> {
         modules.map(|(module, _)| module).collect()
     }
 
-    /// Answers at most [`STEP`] requests, all of them a step at a time: what one reads of
+    /// Answers at most [`INTERLEAVED_LOOKUPS`] requests, all of them a step at a time: what one reads of
     /// memory does not wait for what the one before it does.
-    fn find_few(&self, requests: &[Request], entries: &mut [Entry], indexes: &[Arc<IndexView>]) {
-        let mut begun = [const { Err(Reason::NoSymbols) }; STEP];
+    fn find_few(&self, requests: &[Request], entries: &mut [Answer], indexes: &[Arc<IndexView>]) {
+        let mut begun = [const { Err(Reason::NoSymbols) }; INTERLEAVED_LOOKUPS];
         for (begun, request) in begun.iter_mut().zip(requests) {
             *begun = self
                 .locate(request, indexes)
                 .and_then(|(number, indexed, virt)| {
                     let search = indexed.search(virt.0);
-                    let search = search.ok_or_else(|| indexed.why_nothing())?;
+                    let search = search.ok_or_else(|| indexed.missing_reason())?;
                     Ok((number, indexed, search))
                 });
         }
@@ -257,10 +258,10 @@ impl<'m> Plan<'m> {
         for (entry, begun) in entries.iter_mut().zip(begun) {
             let found = begun.and_then(|(number, indexed, search)| {
                 let hit = indexed.finish(search);
-                let hit = hit.ok_or_else(|| indexed.why_nothing())?;
-                Ok(Entry::Indexed(number, hit))
+                let hit = hit.ok_or_else(|| indexed.missing_reason())?;
+                Ok(Answer::Indexed(number, hit))
             });
-            *entry = found.unwrap_or_else(Entry::Missing);
+            *entry = found.unwrap_or_else(Answer::Missing);
         }
     }
 
@@ -282,14 +283,14 @@ impl<'m> Plan<'m> {
         let places: Vec<(usize, Result<VirtOffset, Reason>, usize)> = requests
             .par_iter()
             .enumerate()
-            .with_min_len(CHUNK)
+            .with_min_len(ADDRESSES_PER_TASK)
             .filter_map(resolve)
             .collect();
         let mut order = Vec::with_capacity(places.len());
         for (module, place, at) in places {
             match (place, answers.entries.get_mut(at)) {
                 (Ok(virt), _) => order.push((module, virt, at)),
-                (Err(reason), Some(entry)) => *entry = Entry::Missing(reason),
+                (Err(reason), Some(entry)) => *entry = Answer::Missing(reason),
                 (Err(_), None) => {}
             }
         }
@@ -301,9 +302,9 @@ impl<'m> Plan<'m> {
                 Ok(frames) => {
                     let at = u32::try_from(answers.frames.len()).unwrap_or(NONE);
                     answers.frames.push(frames);
-                    Entry::Frames(at)
+                    Answer::Frames(at)
                 }
-                Err(reason) => Entry::Missing(reason),
+                Err(reason) => Answer::Missing(reason),
             };
             for (_, _, at) in order.get(group.requests.clone()).unwrap_or_default() {
                 if let Some(slot) = answers.entries.get_mut(*at) {
@@ -323,9 +324,9 @@ fn count_distinct(
     is_indexed: impl Fn(usize) -> bool,
 ) {
     let counted = |(at, count): &(usize, usize)| {
-        (*count > CHUNK && !is_indexed(*at)).then(|| Distinct::of(*count))
+        (*count > ADDRESSES_PER_TASK && !is_indexed(*at)).then(|| DistinctEstimate::of(*count))
     };
-    let mut counts: Vec<Option<Distinct>> = wanted.iter().map(counted).collect();
+    let mut counts: Vec<Option<DistinctEstimate>> = wanted.iter().map(counted).collect();
     if counts.iter().all(Option::is_none) {
         return;
     }
@@ -337,6 +338,6 @@ fn count_distinct(
         }
     }
     for ((_, count), distinct) in wanted.iter_mut().zip(&counts) {
-        *count = distinct.as_ref().map_or(*count, Distinct::count);
+        *count = distinct.as_ref().map_or(*count, DistinctEstimate::count);
     }
 }

@@ -1,4 +1,4 @@
-//! What a symbolizer may keep, and what it has kept.
+//! How much memory and how many files a symbolizer may keep, and what it keeps now.
 
 use crate::setters::setters;
 

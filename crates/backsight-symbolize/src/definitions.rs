@@ -7,9 +7,9 @@ use backsight_demangle::demangle;
 use backsight_index::IndexView;
 use backsight_types::VirtOffset;
 
-use crate::elf::{Row, SymbolKind};
+use crate::elf::{SymbolKind, SymbolRow};
 use crate::error::Error;
-use crate::files::Files;
+use crate::files::ModuleFiles;
 use crate::options::Options;
 use crate::request::ModuleId;
 use crate::symbolizer::Symbolizer;
@@ -91,13 +91,13 @@ impl Symbolizer {
             .index_now()
             .is_some_and(|indexed| !indexed.is_all_sound())
         {
-            self.let_damaged_go(&[at]);
+            self.drop_damaged_indexes(&[at]);
             module = self.module(ModuleId(at)).ok_or(Error::NotFound)?;
             module.load()?;
         }
         let indexed = module.index_now();
         let indexed = indexed.as_ref();
-        let mut list = Listing {
+        let mut list = DefinitionList {
             options: self.options(),
             indexed,
             wanted,
@@ -116,7 +116,7 @@ impl Symbolizer {
     }
 }
 
-struct Listing<'m, W> {
+struct DefinitionList<'m, W> {
     options: &'m Options,
     indexed: Option<&'m Arc<IndexView>>,
     wanted: W,
@@ -125,9 +125,9 @@ struct Listing<'m, W> {
     found: Vec<Definition>,
 }
 
-impl<W: Fn(&str) -> bool> Listing<'_, W> {
-    fn add_symbols(&mut self, files: &Files) {
-        files.for_each_symbol(self.options, |row: &Row<'_>, name| {
+impl<W: Fn(&str) -> bool> DefinitionList<'_, W> {
+    fn add_symbols(&mut self, files: &ModuleFiles) {
+        files.for_each_symbol(self.options, |row: &SymbolRow<'_>, name| {
             let kind = match row.kind {
                 SymbolKind::Function => DefinitionKind::Function,
                 SymbolKind::Object => DefinitionKind::Object,

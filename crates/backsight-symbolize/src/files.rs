@@ -5,64 +5,64 @@ mod open;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use backsight_index::engine::{CodeMap, Name, known_in, lossy};
+use backsight_index::engine::{CodeOffsets, Name, known_in, lossy};
 use backsight_index::{Binding, Frame, Frames, IndexError, IndexView, SymbolIndex};
 use backsight_types::{BuildId, Reason, Segments, VirtOffset};
 
-use crate::dwarf::{DwarfFile, Fault, Found, Level, Location};
-use crate::elf::{ElfFile, Row, SymbolKind, for_each};
+use crate::dwarf::{DwarfAnswer, DwarfFile, DwarfLevel, Fault, SourceLocation};
+use crate::elf::{ElfFile, SymbolKind, SymbolRow, for_each};
 use crate::error::Error;
-use crate::locate::{Near, Site};
-use crate::making::Making;
+use crate::locate::{SearchBase, Site};
 use crate::module_index::{self, ModuleSources};
 use crate::options::Options;
+use crate::rayon_once::RayonOnce;
 use crate::request::Source;
 use crate::sought::SoughtLog;
-use crate::symbol_tables::{Noting, SymbolTables};
+use crate::symbol_tables::{DamageReporter, SymbolTables};
 use crate::trace::{event, in_span};
 
-/// Where there is room for no more indexes than this of one size, it matters that the
-/// memory of one that is let go of can be used for all else. Elsewhere it is not worth
-/// a copy.
-const FEW: u64 = 32;
+/// An index is copied into pages of its own if the budget has room for fewer than this
+/// many of its size: the memory of an evicted index can then be used for anything else.
+/// For smaller indexes that is not worth the copy.
+const MIN_INDEXES_TO_PAGE: u64 = 32;
 
 /// Where a module's own bytes come from.
 #[derive(Debug)]
-pub(crate) enum Origin {
-    /// As it was given.
+pub(crate) enum ModuleOrigin {
+    /// As the caller gave it.
     Source(Source),
-    /// It is mapped, and stands there.
+    /// A mapped file, and its path.
     Mapped(Arc<ElfFile>, Option<PathBuf>),
 }
 
 /// The files of a module, and what they hold, read when first needed.
 #[derive(Debug)]
-pub(crate) struct Files {
+pub(crate) struct ModuleFiles {
     /// The executable or library itself. It may be missing while the debug file
     /// is there.
     own: Result<Arc<ElfFile>, Error>,
     debug: Option<(Arc<ElfFile>, Site)>,
-    /// Where the module stands, if that is known.
+    /// The path of the module, if it is known.
     path: Option<PathBuf>,
     dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
     symbols: SymbolTables,
-    /// All of it, flat, once a batch asked for most of it.
-    indexed: Making<Option<Arc<IndexView>>>,
-    /// Of an index that was read from the directory: what it is kept by there.
-    kept: Option<Kept>,
-    /// Which files an index of them may be kept for; `None` when they are none.
+    /// The whole module, indexed, once enough of it was asked for.
+    indexed: RayonOnce<Option<Arc<IndexView>>>,
+    /// The key of an index that was read from the index directory.
+    kept: Option<IndexKey>,
+    /// Identifies the files that an index is built from; `None` for bytes without a file.
     binding: Option<Binding>,
     /// What was looked for.
     log: Arc<SoughtLog>,
 }
 
-/// What an index is kept by.
-type Kept = (BuildId, Option<Binding>);
+/// What an index file is named by in the index directory.
+type IndexKey = (BuildId, Option<Binding>);
 
-impl Files {
-    /// Returns the same files with their index and nothing else that was read of them:
-    /// `None` without an index, or when there is nothing else.
-    pub(crate) fn indexed_alone(&self) -> Option<Self> {
+impl ModuleFiles {
+    /// Returns the same files without the DWARF that the index replaces. `None` without an
+    /// index, or when no DWARF was opened.
+    pub(crate) fn without_dwarf(&self) -> Option<Self> {
         let indexed = Arc::clone(self.indexed()?);
         self.dwarf.get()?;
         let debug_elf = self.debug.as_ref().map(|(elf, _)| elf);
@@ -70,27 +70,31 @@ impl Files {
             symbols: SymbolTables::new(
                 self.own.as_ref().ok(),
                 debug_elf,
-                Noting::new(&self.path, &self.log),
+                DamageReporter::new(&self.path, &self.log),
             ),
             own: self.own.clone(),
             debug: self.debug.clone(),
             path: self.path.clone(),
             dwarf: OnceLock::new(),
-            indexed: Making::from(Some(indexed)),
+            indexed: RayonOnce::from(Some(indexed)),
             kept: self.kept,
             binding: self.binding,
             log: Arc::clone(&self.log),
         })
     }
 
-    /// Returns where the module can be read from again: `None` when its file would
-    /// have to stay open for that and may not.
-    pub(crate) fn again(&self, origin: Origin, may_stay_open: bool) -> Option<Origin> {
+    /// Returns where the module can be read from after an eviction. `None` when that takes
+    /// an open file, and it may not stay open.
+    pub(crate) fn reopen_origin(
+        &self,
+        origin: ModuleOrigin,
+        may_stay_open: bool,
+    ) -> Option<ModuleOrigin> {
         match (origin, &self.own) {
-            (Origin::Source(Source::File { path, .. }), Ok(own)) if own.read_bytes() == 0 => {
-                Some(Origin::Mapped(Arc::clone(own), path))
+            (ModuleOrigin::Source(Source::File { path, .. }), Ok(own)) if own.read_bytes() == 0 => {
+                Some(ModuleOrigin::Mapped(Arc::clone(own), path))
             }
-            (Origin::Source(Source::File { .. }), _) if !may_stay_open => None,
+            (ModuleOrigin::Source(Source::File { .. }), _) if !may_stay_open => None,
             (origin, _) => Some(origin),
         }
     }
@@ -106,10 +110,10 @@ impl Files {
         self.indexed.get()?.as_ref()
     }
 
-    /// Returns the flat index, and builds it the first time. `None` when the files
-    /// cannot be indexed, and when it is being built and this is a thread that must not
-    /// wait for it. Where it should be written and is not, `not_written` gets the cause.
-    pub(crate) fn make_indexed(
+    /// Returns the flat index, and builds it the first time. `None` when the files cannot
+    /// be indexed, and on a pool thread while another builds it. `not_written` gets the
+    /// error if the index could not be written to the index directory.
+    pub(crate) fn get_or_build_index(
         &self,
         expected: Option<BuildId>,
         options: &Arc<Options>,
@@ -118,7 +122,7 @@ impl Files {
         let build = || {
             let built = in_span!("index", self.index(expected, options));
             let index = built.ok()?.with_strangers(self.is_of_strangers());
-            // What is read from the directory says nothing of what it lacks.
+            // An index file does not record shortfalls, so only complete ones are written.
             let is_whole = !index.limit_reached()
                 && !index.is_incomplete()
                 && self.log.shortfalls.list().is_empty();
@@ -133,7 +137,7 @@ impl Files {
                 }
             }
             let mut index = index;
-            if index.kept_bytes().saturating_mul(FEW) > options.budget.kept_bytes {
+            if index.kept_bytes().saturating_mul(MIN_INDEXES_TO_PAGE) > options.budget.kept_bytes {
                 index = index.into_pages();
             }
             Some(Arc::new(IndexView::new(index, options.view())))
@@ -141,7 +145,7 @@ impl Files {
         self.indexed.get_or_make(build)?.as_ref()
     }
 
-    /// Returns the bytes of memory that they and their tables take.
+    /// Returns the bytes of memory that the files and their tables take.
     pub(crate) fn kept_bytes(&self) -> u64 {
         let own = self.own.as_ref().map_or(0, |own| own.read_bytes());
         let debug = self.debug.as_ref().map_or(0, |(elf, _)| elf.read_bytes());
@@ -157,7 +161,11 @@ impl Files {
 
     /// Calls `found` for each symbol of all tables, with its name. Those of objects in
     /// a file that is not linked are nowhere.
-    pub(crate) fn for_each_symbol(&self, options: &Options, mut found: impl FnMut(&Row<'_>, &str)) {
+    pub(crate) fn for_each_symbol(
+        &self,
+        options: &Options,
+        mut found: impl FnMut(&SymbolRow<'_>, &str),
+    ) {
         self.symbols.for_each_table(options, |file, table| {
             for_each(file, table, |row| {
                 let placed =
@@ -172,18 +180,18 @@ impl Files {
 
     /// Returns what stands at this virtual offset.
     pub(crate) fn find(&self, addr: u64, options: &Arc<Options>) -> Result<Frames, Reason> {
-        // What lies beside the code is no answer, whatever claims it.
+        // Outside of code sections nothing is answered, whatever DWARF claims.
         if self.code_file().is_none_or(|file| !file.is_code(addr)) {
             return Err(Reason::NoSymbols);
         }
         let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
         let mut found = match dwarf {
             Some(Ok(dwarf)) => dwarf.find(addr),
-            Some(Err(fault)) => Found {
+            Some(Err(fault)) => DwarfAnswer {
                 limited: *fault == Fault::Limit,
-                ..Found::default()
+                ..DwarfAnswer::default()
             },
-            None => Found::default(),
+            None => DwarfAnswer::default(),
         };
         self.name_physical(&mut found, addr, options);
         if found.levels.is_empty() {
@@ -199,7 +207,7 @@ impl Files {
 
     /// Gives the physical function the name that a symbol has for it, if DWARF has no
     /// better.
-    fn name_physical(&self, found: &mut Found, addr: u64, options: &Options) {
+    fn name_physical(&self, found: &mut DwarfAnswer, addr: u64, options: &Options) {
         let named = match found.levels.last_mut() {
             Some(last) => {
                 let name = &mut last.name;
@@ -219,7 +227,7 @@ impl Files {
                     return;
                 }
                 let (name, start) = symbol.unzip();
-                found.levels.push(Level {
+                found.levels.push(DwarfLevel {
                     name: name.unwrap_or_default(),
                     location: found.location.take().unwrap_or_default(),
                     inlined: false,
@@ -242,7 +250,7 @@ impl Files {
             (Err(_), Some((debug, _))) => debug,
             (Err(error), None) => return Err(error.clone()),
         };
-        let code = CodeMap::new(own.code_ranges()).ok_or(too_large(u32::MAX.into()))?;
+        let code = CodeOffsets::new(own.code_ranges()).ok_or(too_large(u32::MAX.into()))?;
         let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
         let unpacked = dwarf.as_ref().map(|dwarf| {
             let dwarf = dwarf.as_ref().map_err(|fault| *fault)?;
@@ -305,17 +313,18 @@ impl Files {
     /// be used at all gives way to the other file's.
     fn open_dwarf(&self, options: &Arc<Options>) -> Option<Result<DwarfFile, Fault>> {
         let debug = self.debug.as_ref().map(|(elf, site)| {
-            let near = Near::new(Some(site.clone()), self.path.clone(), Arc::clone(&self.log));
-            (elf, near)
+            let base =
+                SearchBase::new(Some(site.clone()), self.path.clone(), Arc::clone(&self.log));
+            (elf, base)
         });
         let own = self.own.iter();
         let own = own.map(|own| {
-            let near = Near::new(None, self.path.clone(), Arc::clone(&self.log));
-            (own, near)
+            let base = SearchBase::new(None, self.path.clone(), Arc::clone(&self.log));
+            (own, base)
         });
         let mut failed = None;
-        for (file, near) in debug.into_iter().chain(own) {
-            match DwarfFile::open(file, near, options) {
+        for (file, base) in debug.into_iter().chain(own) {
+            match DwarfFile::open(file, base, options) {
                 Some(Ok(dwarf)) => return Some(Ok(dwarf)),
                 Some(Err(fault)) => failed = Some(Err(fault)),
                 None => {}
@@ -325,14 +334,14 @@ impl Files {
     }
 }
 
-fn frame(level: Level) -> Frame {
+fn frame(level: DwarfLevel) -> Frame {
     let Name {
         function,
         linkage,
         line: start_line,
         ..
     } = level.name;
-    let Location { file, line, column } = level.location;
+    let SourceLocation { file, line, column } = level.location;
     let within = |number: Option<u32>| known_in(&file, number.unwrap_or(0));
     let (line, column) = (within(line), within(column));
     let mut frame = Frame::default();

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use crate::module::Module;
 
-/// Addresses that one thread takes at a time: enough to outweigh the handing
-/// over, few enough to share a single large module among all threads.
-pub(crate) const CHUNK: usize = 256;
+/// Addresses that one thread takes at a time: enough to outweigh the cost of a task, few
+/// enough to spread a single large module over all threads.
+pub(crate) const ADDRESSES_PER_TASK: usize = 256;
 
 /// One distinct address of a batch, and the requests that ask for it.
-pub(crate) struct Group {
+pub(crate) struct AddressGroup {
     pub(crate) module: usize,
     pub(crate) virt: VirtOffset,
     /// In the sorted list of requests.
@@ -21,13 +21,13 @@ pub(crate) struct Group {
 }
 
 /// Returns the distinct addresses of a sorted list.
-pub(crate) fn groups(order: &[(usize, VirtOffset, usize)]) -> Vec<Group> {
+pub(crate) fn groups(order: &[(usize, VirtOffset, usize)]) -> Vec<AddressGroup> {
     let mut groups = Vec::new();
     let mut start: usize = 0;
     for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
         let end = start.saturating_add(same.len());
         if let Some((module, virt, _)) = same.first() {
-            groups.push(Group {
+            groups.push(AddressGroup {
                 module: *module,
                 virt: *virt,
                 requests: start..end,
@@ -40,22 +40,25 @@ pub(crate) fn groups(order: &[(usize, VirtOffset, usize)]) -> Vec<Group> {
 
 /// Looks the groups up, the modules with most addresses first, so that no thread
 /// is left alone with a large one at the end.
-pub(crate) fn look_up(modules: &[Arc<Module>], groups: &[Group]) -> Vec<Result<Frames, Reason>> {
-    let mut by_module: Vec<(usize, &[Group])> = Vec::new();
+pub(crate) fn look_up(
+    modules: &[Arc<Module>],
+    groups: &[AddressGroup],
+) -> Vec<Result<Frames, Reason>> {
+    let mut by_module: Vec<(usize, &[AddressGroup])> = Vec::new();
     let mut start: usize = 0;
     for same in groups.chunk_by(|a, b| a.module == b.module) {
         by_module.push((start, same));
         start = start.saturating_add(same.len());
     }
     by_module.sort_by_key(|(_, groups)| std::cmp::Reverse(groups.len()));
-    let chunks: Vec<(usize, &[Group])> = by_module
+    let chunks: Vec<(usize, &[AddressGroup])> = by_module
         .into_iter()
         .flat_map(|(start, groups)| {
-            let starts = (start..).step_by(CHUNK);
-            starts.zip(groups.chunks(CHUNK))
+            let starts = (start..).step_by(ADDRESSES_PER_TASK);
+            starts.zip(groups.chunks(ADDRESSES_PER_TASK))
         })
         .collect();
-    let find = |group: &Group| {
+    let find = |group: &AddressGroup| {
         let module = modules.get(group.module).ok_or(Reason::NoSymbols)?;
         module.find(group.virt)
     };

@@ -8,7 +8,7 @@ use backsight_index::{Frames, IndexError, IndexView, SymbolIndex};
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
 
 use crate::error::Error;
-use crate::files::{Files, Origin};
+use crate::files::{ModuleFiles, ModuleOrigin};
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::request::{Place, Source};
@@ -16,38 +16,38 @@ use crate::shortfall::Shortfall;
 use crate::sought::{Sought, SoughtLog};
 use crate::source::{Sources, SymbolSource, Turn};
 
-/// Fewer addresses than this never pay for an index.
-const FEW: usize = 64;
+/// With fewer addresses an index never pays.
+const INDEX_MIN_ADDRESSES: usize = 64;
 
-/// An index pays once an address was asked for each so many bytes of
-/// `.debug_info`. docs/decisions/0009 has the measurement.
-const WORTH: usize = 4096;
+/// An index pays once there was one address for this many bytes of `.debug_info`.
+/// docs/decisions/0009 has the measurement.
+const INFO_BYTES_PER_ADDRESS: usize = 4096;
 
 /// Bytes that the tables of an index take at most while it is built, the index included,
 /// for each byte of `.debug_info`: 0.8 were measured of a kernel, 1.0 of a C++ program,
 /// 2.4 and 2.6 of two Rust ones. The debug sections themselves come on top.
-const TRANSIENT: u64 = 3;
+const INDEXING_BYTES_PER_INFO_BYTE: u64 = 3;
 
 /// A module as it was given, and what was read of it so far.
 #[derive(Debug)]
 pub(crate) struct Module {
-    /// Taken when the files are read; put back where they can be read again.
-    origin: Mutex<Option<Origin>>,
-    /// Whether a file that was read may stay open, to be read again.
+    /// `None` while the files are read, and after that if they cannot be read again.
+    origin: Mutex<Option<ModuleOrigin>>,
+    /// Whether a file that is read and not mapped may stay open, to be read again.
     may_stay_open: bool,
     expected: Option<BuildId>,
     given_segments: Option<Segments>,
     options: Arc<Options>,
-    files: OnceLock<Result<Files, Error>>,
-    /// Addresses that were asked for so far while there was no index.
+    files: OnceLock<Result<ModuleFiles, Error>>,
+    /// Addresses looked up so far without an index.
     asked: AtomicUsize,
-    /// The number of the batch that asked last.
+    /// The number of the last batch that used it.
     used: AtomicU64,
     /// Why an index was not written to the directory, though it should have been.
     not_written: Arc<OnceLock<IndexError>>,
-    /// What was looked for.
+    /// Which files were looked for.
     log: Arc<SoughtLog>,
-    /// What else knows its symbols.
+    /// Other sources of its symbols.
     sources: Arc<RwLock<Sources>>,
 }
 
@@ -61,7 +61,7 @@ impl Module {
     ) -> Self {
         Self {
             sources: Arc::default(),
-            origin: Mutex::new(Some(Origin::Source(source))),
+            origin: Mutex::new(Some(ModuleOrigin::Source(source))),
             may_stay_open,
             expected,
             given_segments: segments,
@@ -74,13 +74,13 @@ impl Module {
         }
     }
 
-    /// A module of which the index is all there is.
+    /// A module that consists of an index alone.
     pub(crate) fn of_index(
         index: SymbolIndex,
         segments: Option<Segments>,
         options: Arc<Options>,
     ) -> Self {
-        let files = Files::of_index(index, &options);
+        let files = ModuleFiles::of_index(index, &options);
         Self {
             origin: Mutex::new(None),
             may_stay_open: false,
@@ -96,23 +96,23 @@ impl Module {
         }
     }
 
-    /// Returns the module as it was given, with nothing read of it: `None` when
-    /// nothing is, or when it could not be read again.
+    /// Returns the module as it was given, with nothing read. `None` when nothing was
+    /// read yet, or when it cannot be read again.
     pub(crate) fn forget(&self) -> Option<Self> {
         self.files.get()?;
         let origin = self.origin().take()?;
         Some(self.with(Some(origin), OnceLock::new()))
     }
 
-    /// Returns the module without what its index has made useless: `None` when there
-    /// is nothing of the kind.
-    pub(crate) fn indexed_alone(&self) -> Option<Self> {
-        let files = self.read_files()?.indexed_alone()?;
+    /// Returns the module without the DWARF that its index replaces. `None` without an
+    /// index, or when no DWARF was opened.
+    pub(crate) fn without_dwarf(&self) -> Option<Self> {
+        let files = self.read_files()?.without_dwarf()?;
         let origin = self.origin().take();
         Some(self.with(origin, OnceLock::from(Ok(files))))
     }
 
-    /// Returns the module as it is without its index: `None` when that is not damaged.
+    /// Returns the module without its index. `None` when the index is not damaged.
     pub(crate) fn without_damaged_index(&self) -> Option<Self> {
         let files = self
             .read_files()
@@ -122,7 +122,11 @@ impl Module {
         Some(self.with(origin, OnceLock::from(anew)))
     }
 
-    fn with(&self, origin: Option<Origin>, files: OnceLock<Result<Files, Error>>) -> Self {
+    fn with(
+        &self,
+        origin: Option<ModuleOrigin>,
+        files: OnceLock<Result<ModuleFiles, Error>>,
+    ) -> Self {
         Self {
             origin: Mutex::new(origin),
             may_stay_open: self.may_stay_open,
@@ -138,7 +142,7 @@ impl Module {
         }
     }
 
-    /// Has one more source asked.
+    /// Adds a source of symbols.
     pub(crate) fn add_source(&self, turn: Turn, source: Arc<dyn SymbolSource>) {
         let sources = self.sources.write();
         let mut sources = sources.unwrap_or_else(PoisonError::into_inner);
@@ -150,12 +154,12 @@ impl Module {
         sources.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether its index, if it has one, is not all that is asked.
+    /// Whether other sources are asked beside its files and index.
     pub(crate) fn has_sources(&self) -> bool {
         !self.sources().is_empty()
     }
 
-    fn origin(&self) -> MutexGuard<'_, Option<Origin>> {
+    fn origin(&self) -> MutexGuard<'_, Option<ModuleOrigin>> {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -165,30 +169,32 @@ impl Module {
         self.files().map(drop)
     }
 
-    fn files(&self) -> Result<&Files, Error> {
+    fn files(&self) -> Result<&ModuleFiles, Error> {
         let files = self.files.get_or_init(|| {
             let origin = self.origin().take().ok_or(Error::NotFound)?;
-            let files = Files::open(&origin, self.expected, &self.options, &self.log)?;
-            if let (Origin::Source(Source::Symbols(source)), None) = (&origin, files.indexed()) {
+            let files = ModuleFiles::open(&origin, self.expected, &self.options, &self.log)?;
+            if let (ModuleOrigin::Source(Source::Symbols(source)), None) =
+                (&origin, files.indexed())
+            {
                 self.add_source(Turn::After, Arc::clone(source));
             }
-            *self.origin() = files.again(origin, self.may_stay_open);
+            *self.origin() = files.reopen_origin(origin, self.may_stay_open);
             Ok(files)
         });
         files.as_ref().map_err(Clone::clone)
     }
 
     /// Returns what was read, if anything was.
-    pub(crate) fn read_files(&self) -> Option<&Files> {
+    pub(crate) fn read_files(&self) -> Option<&ModuleFiles> {
         self.files.get()?.as_ref().ok()
     }
 
-    /// Notes the batch that asks for it.
+    /// Notes that this batch uses it.
     pub(crate) fn note_use(&self, batch: u64) {
         self.used.fetch_max(batch, Ordering::Relaxed);
     }
 
-    /// Returns the number of the batch that asked last.
+    /// Returns the number of the last batch that used it.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
@@ -206,7 +212,7 @@ impl Module {
             Place::File(offset) => FileOffset(earlier(offset.0)?),
         };
         let own = || self.files().ok()?.segments();
-        // An object file's headers say nothing: its sections do.
+        // An object file has no program headers: its sections are used.
         let given = self.given_segments.as_ref();
         let given = given.filter(|given| !given.as_slice().is_empty());
         let segments = given.or_else(own);
@@ -223,16 +229,16 @@ impl Module {
         self.read_files()?.indexed()
     }
 
-    /// Returns the module's flat index, and builds it the first time. `None` when
-    /// the files cannot be indexed, or when another builds it and this is one of rayon's
-    /// threads: it goes on unit by unit, which finds the same.
+    /// Returns the module's flat index, and builds it the first time. `None` when the files
+    /// cannot be indexed, and on a pool thread while another builds it: the caller then
+    /// looks up unit by unit, with the same answers.
     pub(crate) fn index(&self) -> Option<&Arc<IndexView>> {
         self.files()
             .ok()?
-            .make_indexed(self.expected, &self.options, &self.not_written)
+            .get_or_build_index(self.expected, &self.options, &self.not_written)
     }
 
-    /// The same for who cannot do without: builds another one where one is being built.
+    /// Returns the index even while another thread builds it: then builds a second one.
     pub(crate) fn index_now(&self) -> Option<Arc<IndexView>> {
         if let Some(indexed) = self.index() {
             return Some(Arc::clone(indexed));
@@ -277,11 +283,11 @@ impl Module {
     pub(crate) fn is_worth_indexing(&self, addresses: usize) -> bool {
         let before = self.asked.fetch_add(addresses, Ordering::Relaxed);
         let asked = before.saturating_add(addresses);
-        let Some(files) = self.files().ok().filter(|_| asked >= FEW) else {
+        let Some(files) = self.files().ok().filter(|_| asked >= INDEX_MIN_ADDRESSES) else {
             return false;
         };
         let size = files.info_size(&self.options);
-        asked.saturating_mul(WORTH) >= size
+        asked.saturating_mul(INFO_BYTES_PER_ADDRESS) >= size
             && self.transient_bytes() <= self.options.budget.transient_bytes
     }
 
@@ -289,9 +295,9 @@ impl Module {
     pub(crate) fn transient_bytes(&self) -> u64 {
         let files = self.files().ok();
         let size = files.map_or(0, |files| files.info_size(&self.options));
-        let sections = files.map_or(0, Files::section_bytes);
+        let sections = files.map_or(0, ModuleFiles::section_bytes);
         wide(size)
-            .saturating_mul(TRANSIENT)
+            .saturating_mul(INDEXING_BYTES_PER_INFO_BYTE)
             .saturating_add(sections)
     }
 
@@ -309,7 +315,9 @@ impl Module {
         let Some(indexed) = files.indexed() else {
             return files.find(virt.0, &self.options);
         };
-        let hit = indexed.find(virt.0).ok_or_else(|| indexed.why_nothing())?;
+        let hit = indexed
+            .find(virt.0)
+            .ok_or_else(|| indexed.missing_reason())?;
         Ok(indexed.frames(hit))
     }
 }

@@ -12,11 +12,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backsight_index::SymbolIndex;
-use backsight_index::engine::{CodeMap, Merging, TableSymbols, UnitPart, UnitRanges, merge};
+use backsight_index::engine::{CodeOffsets, MergeInput, TableSymbols, UnitPart, UnitRanges, merge};
 use backsight_types::BuildId;
 use rayon::prelude::*;
 
-use crate::dwarf::{DwarfFile, FileUnits, Scratch};
+use crate::dwarf::{DwarfFile, FileUnits, FlattenScratch};
 use crate::limits::Limits;
 
 /// What an index is made of.
@@ -24,14 +24,14 @@ use crate::limits::Limits;
 pub(crate) struct ModuleSources<'s> {
     pub(crate) build_id: Option<BuildId>,
     /// Where code is.
-    pub(crate) code: CodeMap,
+    pub(crate) code: CodeOffsets,
     pub(crate) dwarf: Option<&'s DwarfFile>,
     pub(crate) limits: &'s Limits,
 }
 
 impl ModuleSources<'_> {
-    fn merging(self) -> Merging {
-        Merging {
+    fn merging(self) -> MergeInput {
+        MergeInput {
             build_id: self.build_id,
             code: self.code,
             is_incomplete: self.dwarf.is_none_or(DwarfFile::is_incomplete),
@@ -49,13 +49,13 @@ pub(crate) fn build<'s>(
 ) -> SymbolIndex {
     let ModuleSources { dwarf, .. } = sources;
     let Some(dwarf) = dwarf else {
-        let none = |_: &CodeMap| UnitRanges::default();
+        let none = |_: &CodeOffsets| UnitRanges::default();
         return merge(Vec::new(), none, &symbols(), sources.merging());
     };
     dwarf.with_units(|units| {
         let (parts, symbols) = rayon::join(|| flatten_all(units, &sources.code), symbols);
         let damaged = parts.iter().any(|part| part.damaged);
-        let claims = |code: &CodeMap| {
+        let claims = |code: &CodeOffsets| {
             // Behind the walk, which has read the root DIEs that claims need.
             let claims = units.claims(code);
             // Merging needs nothing of the file but names.
@@ -69,13 +69,13 @@ pub(crate) fn build<'s>(
     })
 }
 
-fn flatten_all<'d>(units: FileUnits<'_, 'd>, code: &CodeMap) -> Vec<UnitPart<'d>> {
+fn flatten_all<'d>(units: FileUnits<'_, 'd>, code: &CodeOffsets) -> Vec<UnitPart<'d>> {
     // The largest first, so that no thread is left alone with one at the end.
     let mut order: Vec<(usize, (usize, usize))> = (0..).zip(units.list()).collect();
     order.sort_by_key(|(_, (_, length))| std::cmp::Reverse(*length));
     let next = AtomicUsize::new(0);
     let work = |_| {
-        let mut scratch = Scratch::default();
+        let mut scratch = FlattenScratch::default();
         let mut done = Vec::new();
         while let Some((at, (offset, _))) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             done.push((*at, units.flatten(*offset, code, &mut scratch)));

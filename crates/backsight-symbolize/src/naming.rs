@@ -15,7 +15,7 @@
 //!
 //! Inlined calls have no symbol: theirs is the name of their DIE.
 
-use crate::elf::{Symbol, Symbols};
+use crate::elf::{ElfSymbol, Symbols};
 
 /// Returns the symbol that names a function without a linkage name, from its entry, and
 /// from its plain name if it has one.
@@ -23,7 +23,7 @@ pub(crate) fn symbol_of<'s>(
     symbols: &'s Symbols,
     entry: u64,
     plain: Option<&[u8]>,
-) -> Option<Symbol<'s>> {
+) -> Option<ElfSymbol<'s>> {
     match plain {
         None => symbols.find(entry),
         Some(plain) => {

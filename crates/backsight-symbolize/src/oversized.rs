@@ -19,7 +19,7 @@ pub struct Oversized {
 
 /// As many files as are noted of one module. A program of thousands of `.dwo` files has
 /// the same to say of each.
-const NOTED: usize = 4;
+const MAX_LISTED: usize = 4;
 
 /// What was noted of one module; it outlives what was read of the module.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl OversizedFiles {
     /// Notes a file, once.
     pub(crate) fn note(&self, file: Oversized) {
         let mut noted = self.noted();
-        if noted.len() < NOTED && !noted.contains(&file) {
+        if noted.len() < MAX_LISTED && !noted.contains(&file) {
             noted.push(file);
         }
     }

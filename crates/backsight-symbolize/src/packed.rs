@@ -20,17 +20,17 @@ use crate::xz;
 const WINDOW_BITS: u32 = 27;
 
 /// The first piece of output.
-const PIECE: usize = 64 << 10;
+const FIRST_OUTPUT_BYTES: usize = 64 << 10;
 
 /// How a file is packed.
 #[derive(Clone, Copy)]
-enum Scheme {
+enum FilePacking {
     Xz,
     Zstd,
     Gzip,
 }
 
-impl Scheme {
+impl FilePacking {
     fn of(bytes: &[u8]) -> Option<Self> {
         let schemes: [(&[u8], Self); 3] = [
             (b"\xfd7zXZ\0", Self::Xz),
@@ -53,10 +53,10 @@ impl Scheme {
 #[must_use]
 pub fn unpacked_file(bytes: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, Error>> {
     let limit = limits.unpacked_of(wide(bytes.len()));
-    let unpacked = match Scheme::of(bytes)? {
-        Scheme::Xz => xz::unpack(bytes, limit),
-        Scheme::Gzip => read_all(MultiGzDecoder::new(bytes), limit),
-        Scheme::Zstd => Decoder::with_buffer(bytes)
+    let unpacked = match FilePacking::of(bytes)? {
+        FilePacking::Xz => xz::unpack(bytes, limit),
+        FilePacking::Gzip => read_all(MultiGzDecoder::new(bytes), limit),
+        FilePacking::Zstd => Decoder::with_buffer(bytes)
             .and_then(|mut decoder| decoder.window_log_max(WINDOW_BITS).map(|()| decoder))
             .map_err(|_| UnpackError::Malformed)
             .and_then(|decoder| read_all(decoder, limit)),
@@ -83,7 +83,7 @@ fn read_all(mut stream: impl Read, limit: u64) -> Result<Vec<u8>, UnpackError> {
         // Twice as much each time, so that the copying stays linear; one byte more than
         // the limit tells that there is more.
         let left = limit.saturating_add(1).saturating_sub(filled);
-        let more = filled.max(PIECE).min(left);
+        let more = filled.max(FIRST_OUTPUT_BYTES).min(left);
         if more == 0 {
             return Err(UnpackError::Limit);
         }

@@ -1,4 +1,4 @@
-//! The symbol tables of a module's files, which are asked as one.
+//! The symbol tables of a module's files, looked up as one.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use backsight_index::engine::{Name, TableSymbols, bytes_of, wide};
 
 use crate::dwarf::Fault;
-use crate::elf::{ElfFile, Symbol, SymbolTable, Symbols, TableKind, mini_debug_info};
+use crate::elf::{ElfFile, ElfSymbol, SymbolTable, Symbols, TableKind, mini_debug_info};
 use crate::naming::symbol_of;
 use crate::options::Options;
 use crate::shortfall::{Shortfall, ShortfallKind};
@@ -21,22 +21,22 @@ pub(crate) struct SymbolTables {
     /// The module's own file.
     own: Option<Arc<ElfFile>>,
     debug: Option<Arc<ElfFile>>,
-    noting: Noting,
+    noting: DamageReporter,
     /// The file that is packed inside the module's own, if there is one.
     mini: OnceLock<Result<Option<Arc<ElfFile>>, Fault>>,
     lookups: AtomicUsize,
-    content: OnceLock<Content>,
+    content: OnceLock<LoadedSymbols>,
 }
 
-/// Where it is noted that the file which is packed inside the module's own is damaged.
+/// Reports damage of the file that is packed inside the module's own (MiniDebugInfo).
 #[derive(Debug, Default)]
-pub(crate) struct Noting {
+pub(crate) struct DamageReporter {
     /// The module's own.
     path: Option<PathBuf>,
     log: Arc<SoughtLog>,
 }
 
-impl Noting {
+impl DamageReporter {
     pub(crate) fn new(path: &Option<PathBuf>, log: &Arc<SoughtLog>) -> Self {
         Self {
             path: path.clone(),
@@ -45,15 +45,15 @@ impl Noting {
     }
 }
 
-/// Lookups before the tables are sorted: to sort the kernel's costs as much as forty
-/// passes over it.
-const FEW: usize = 32;
+/// Lookups that scan the tables before they are sorted. Sorting the kernel's costs as much
+/// as forty scans.
+const UNSORTED_LOOKUPS: usize = 32;
 
-/// Bytes of a name, for want of a count: the mean of a C++ library.
-const COMMON_NAME: usize = 64;
+/// An estimate of the bytes of a demangled name: the mean of a C++ library.
+const MEAN_NAME_BYTES: usize = 64;
 
 #[derive(Debug)]
-struct Content {
+struct LoadedSymbols {
     symbols: Symbols,
     names: Vec<OnceLock<Name>>,
 }
@@ -62,7 +62,7 @@ impl SymbolTables {
     pub(crate) fn new(
         own: Option<&Arc<ElfFile>>,
         debug: Option<&Arc<ElfFile>>,
-        noting: Noting,
+        noting: DamageReporter,
     ) -> Self {
         Self {
             noting,
@@ -99,10 +99,10 @@ impl SymbolTables {
         &self,
         addr: u64,
         options: &Options,
-        find: impl Fn(&Symbols) -> Option<Symbol<'_>>,
+        find: impl Fn(&Symbols) -> Option<ElfSymbol<'_>>,
     ) -> Result<Option<(Name, u64)>, Fault> {
         let early = self.content.get().is_none();
-        let found = if early && self.lookups.fetch_add(1, Ordering::Relaxed) < FEW {
+        let found = if early && self.lookups.fetch_add(1, Ordering::Relaxed) < UNSORTED_LOOKUPS {
             self.read(Some(addr), options).name(find, options)
         } else {
             self.content(options).name(find, options)
@@ -131,7 +131,7 @@ impl SymbolTables {
             Some(Ok(Some(file))) => file.read_bytes(),
             _ => 0,
         };
-        let content = self.content.get().map_or(0, Content::bytes);
+        let content = self.content.get().map_or(0, LoadedSymbols::bytes);
         mini.saturating_add(wide(content))
     }
 
@@ -184,31 +184,31 @@ impl SymbolTables {
         self.mini.get_or_init(unpack).clone()
     }
 
-    fn content(&self, options: &Options) -> &Content {
+    fn content(&self, options: &Options) -> &LoadedSymbols {
         self.content.get_or_init(|| self.read(None, options))
     }
 
     /// With `only`, what is read suffices for this address.
-    fn read(&self, only: Option<u64>, options: &Options) -> Content {
+    fn read(&self, only: Option<u64>, options: &Options) -> LoadedSymbols {
         let tables = self.tables(options);
         let symbols = Symbols::read(&tables, options.limits.name_bytes, only);
         let mut names = Vec::new();
         names.resize_with(symbols.len(), OnceLock::new);
-        Content { symbols, names }
+        LoadedSymbols { symbols, names }
     }
 }
 
-impl Content {
+impl LoadedSymbols {
     fn bytes(&self) -> usize {
         // Names are counted as if all were made, each of a common length.
-        let names = self.names.len().saturating_mul(COMMON_NAME);
+        let names = self.names.len().saturating_mul(MEAN_NAME_BYTES);
         let cells = bytes_of(&self.names).saturating_add(names);
         cells.saturating_add(self.symbols.bytes())
     }
 
     fn name(
         &self,
-        find: impl Fn(&Symbols) -> Option<Symbol<'_>>,
+        find: impl Fn(&Symbols) -> Option<ElfSymbol<'_>>,
         options: &Options,
     ) -> Option<(Name, u64)> {
         let symbol = find(&self.symbols)?;

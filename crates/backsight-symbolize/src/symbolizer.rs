@@ -7,25 +7,25 @@ use backsight_index::{Frames, SymbolIndex};
 use backsight_types::{BuildId, Reason, Segments};
 use rayon::prelude::*;
 
-use crate::answers::{Answers, Entry, Stack};
-use crate::batch::{Names, Plan};
+use crate::answers::{Answer, Answers, Stack};
+use crate::batch::{BatchPlan, NamePolicy};
 use crate::budget::Usage;
 use crate::error::Error;
-use crate::files::Files;
-use crate::groups::CHUNK;
+use crate::files::ModuleFiles;
+use crate::groups::ADDRESSES_PER_TASK;
 use crate::module::Module;
 use crate::options::Options;
 use crate::request::{ModuleId, Request, Source};
 use crate::source::{SymbolSource, Turn};
 use crate::trace::event;
 
-/// Indexed requests below this number are answered before another thread is
+/// With fewer requests, all of them in indexes, one thread is done before another is
 /// awake.
-const PARALLEL: usize = 2048;
+const PARALLEL_MIN_REQUESTS: usize = 2048;
 
-/// Where all modules are indexed, what is kept grows by names alone: so many batches
-/// go by before it is summed up again, which costs as much as a small batch.
-const BATCHES_OF_NAMES: u64 = 64;
+/// Batches between two sums of the memory in use, when all modules are indexed. Only names
+/// grow then, and a sum costs as much as a small batch.
+const BATCHES_PER_RECOUNT: u64 = 64;
 
 /// Turns places in modules into functions and lines.
 ///
@@ -144,9 +144,10 @@ impl Symbolizer {
     pub fn symbolize(&self, requests: &[Request]) -> Vec<Result<Frames, Reason>> {
         let mut all = vec![Err(Reason::NoSymbols); requests.len()];
         let mut answers = Answers::default();
-        self.a_few_modules_at_a_time(requests, &mut answers, Names::Owned, |places, answers| {
+        let names = NamePolicy::Owned;
+        self.for_module_chunks(requests, &mut answers, names, |places, answers| {
             let own = |stack: Result<Stack<'_>, Reason>| stack.map(|stack| stack.to_frames());
-            let entries = answers.entries.par_iter().with_min_len(CHUNK);
+            let entries = answers.entries.par_iter().with_min_len(ADDRESSES_PER_TASK);
             let owned: Vec<_> = entries.map(|entry| own(answers.answer(entry))).collect();
             for (at, found) in places.iter().zip(owned) {
                 if let Some(slot) = all.get_mut(*at) {
@@ -170,7 +171,8 @@ impl Symbolizer {
         answers: &mut Answers,
         mut found: impl FnMut(usize, Result<Stack<'_>, Reason>),
     ) {
-        self.a_few_modules_at_a_time(requests, answers, Names::Borrowed, |places, answers| {
+        let names = NamePolicy::Borrowed;
+        self.for_module_chunks(requests, answers, names, |places, answers| {
             for (at, answer) in places.iter().zip(answers.iter()) {
                 found(*at, answer);
             }
@@ -179,11 +181,11 @@ impl Symbolizer {
 
     /// Calls `found` with the places of some requests and their answers, until all are
     /// answered.
-    fn a_few_modules_at_a_time(
+    fn for_module_chunks(
         &self,
         requests: &[Request],
         answers: &mut Answers,
-        names: Names,
+        names: NamePolicy,
         mut found: impl FnMut(&[usize], &Answers),
     ) {
         let mut order: Vec<(ModuleId, usize)> = requests
@@ -214,13 +216,13 @@ impl Symbolizer {
     /// Once the modules are indexed ([`Options::tier`]), and with the same
     /// `answers` again, a batch allocates only for names it meets first.
     pub fn symbolize_into(&self, requests: &[Request], answers: &mut Answers) {
-        self.look_up(requests, answers, Names::Borrowed);
+        self.look_up(requests, answers, NamePolicy::Borrowed);
     }
 
-    fn look_up(&self, requests: &[Request], answers: &mut Answers, names: Names) {
+    fn look_up(&self, requests: &[Request], answers: &mut Answers, names: NamePolicy) {
         // Each time round there is a damaged index less.
         while let Some(damaged) = self.try_to_look_up(requests, answers, names) {
-            self.let_damaged_go(&damaged);
+            self.drop_damaged_indexes(&damaged);
         }
     }
 
@@ -229,22 +231,22 @@ impl Symbolizer {
         &self,
         requests: &[Request],
         answers: &mut Answers,
-        names: Names,
+        names: NamePolicy,
     ) -> Option<Vec<usize>> {
         answers.clear();
         let modules = self.modules();
         let batch = self.batches.fetch_add(1, Ordering::Relaxed);
-        let plan = Plan::new(&modules, requests, batch, &self.options, answers);
-        let missing = Entry::Missing(Reason::NoSymbols);
+        let plan = BatchPlan::new(&modules, requests, batch, &self.options, answers);
+        let missing = Answer::Missing(Reason::NoSymbols);
         answers.entries.resize(requests.len(), missing);
         let Answers {
             entries, indexed, ..
         } = answers;
-        if requests.len() < PARALLEL {
+        if requests.len() < PARALLEL_MIN_REQUESTS {
             plan.find_all(requests, entries, indexed, names);
         } else {
-            let entries = entries.par_chunks_mut(CHUNK);
-            let chunks = entries.zip(requests.par_chunks(CHUNK));
+            let entries = entries.par_chunks_mut(ADDRESSES_PER_TASK);
+            let chunks = entries.zip(requests.par_chunks(ADDRESSES_PER_TASK));
             chunks.for_each(|(entries, requests)| {
                 plan.find_all(requests, entries, indexed, names);
             });
@@ -260,8 +262,8 @@ impl Symbolizer {
         let took = plan.transient_bytes;
         drop(modules);
         self.transient.fetch_max(took, Ordering::Relaxed);
-        self.keep_indexes_alone(&new);
-        if reads || batch.is_multiple_of(BATCHES_OF_NAMES) {
+        self.drop_indexed_dwarf(&new);
+        if reads || batch.is_multiple_of(BATCHES_PER_RECOUNT) {
             let kept = self.options.budget.kept_bytes;
             let free = self.transient.load(Ordering::Relaxed).min(kept / 2);
             // Of a heap in which indexes were built a third lies idle, between small texts
@@ -273,7 +275,7 @@ impl Symbolizer {
     }
 
     /// Goes on without the indexes of these modules, which are damaged.
-    pub(crate) fn let_damaged_go(&self, modules: &[usize]) {
+    pub(crate) fn drop_damaged_indexes(&self, modules: &[usize]) {
         let mut all = self.modules_mut();
         let shared = Arc::make_mut(&mut all);
         for at in modules {
@@ -285,8 +287,8 @@ impl Symbolizer {
         }
     }
 
-    /// Lets go of the debug information of which an index was just built.
-    fn keep_indexes_alone(&self, modules: &[usize]) {
+    /// Drops the DWARF of modules of which an index was just built.
+    fn drop_indexed_dwarf(&self, modules: &[usize]) {
         if modules.is_empty() {
             return;
         }
@@ -295,7 +297,7 @@ impl Symbolizer {
         let shared = Arc::make_mut(&mut all);
         for at in modules {
             if let Some(slot) = shared.get_mut(*at)
-                && let Some(alone) = slot.indexed_alone()
+                && let Some(alone) = slot.without_dwarf()
             {
                 useless.push(std::mem::replace(slot, Arc::new(alone)));
             }
@@ -318,7 +320,7 @@ impl Symbolizer {
         let modules = self.modules();
         let kept = modules
             .iter()
-            .map(|module| module.read_files().map_or(0, Files::kept_bytes));
+            .map(|module| module.read_files().map_or(0, ModuleFiles::kept_bytes));
         let mut kept: Vec<(u64, usize, u64)> = (modules.iter().zip(kept).zip(0..))
             .map(|((module, kept), at)| (module.used(), at, kept))
             .filter(|(_, _, kept)| *kept > 0)

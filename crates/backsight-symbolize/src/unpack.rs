@@ -1,12 +1,12 @@
-//! Bytes of packed sections: all at once, or as far as they are wanted.
+//! Unpacks compressed sections: all at once, or as far as they are needed.
 //!
-//! A stream unpacks from its begin only, but whoever wants something near the begin
-//! need not wait for the end.
+//! A stream unpacks only from its beginning, but a reader of its first part need not unpack
+//! the rest.
 
 use flate2::{Decompress, FlushDecompress};
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
-/// Why a section's bytes are not to be had.
+/// Why a section cannot be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UnpackError {
     /// It lies outside the file, or does not unpack to what it declares.
@@ -17,28 +17,28 @@ pub(crate) enum UnpackError {
 
 /// How a section is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scheme {
+pub(crate) enum SectionPacking {
     /// Not packed, but about to be changed.
     None,
     Zlib,
     Zstd,
 }
 
-/// What is unpacked at a time: little beside a section, much beside the window of a
-/// stream.
-const CHUNK: usize = 1 << 18;
+/// Bytes that are unpacked at a time: small against a section, large against the window of
+/// a stream.
+const UNPACK_STEP_BYTES: usize = 1 << 18;
 
 /// The largest window of a zstd stream, as a power of two: what asks for more is unpacked
 /// at once or not at all.
 const WINDOW_BITS: u32 = 25;
 
-/// A section that is unpacked as far as it is wanted.
+/// A section that is unpacked as far as it was needed.
 #[derive(Debug)]
-pub(crate) struct Growing {
+pub(crate) struct PartialUnpack {
     stream: Stream,
     /// Where the stream begins in the image, and how many bytes it has.
     packed: (usize, usize),
-    /// So many bytes of it are used up.
+    /// Bytes of the stream that were consumed.
     read: usize,
     /// Bytes of the section, as it declares.
     size: usize,
@@ -58,14 +58,14 @@ impl std::fmt::Debug for Stream {
     }
 }
 
-impl Growing {
+impl PartialUnpack {
     /// Starts at the begin of the stream at `packed` in the image, begin and length,
     /// which declares `size` bytes. `None` for what is not packed.
-    pub(crate) fn new(scheme: Scheme, packed: (usize, usize), size: usize) -> Option<Self> {
+    pub(crate) fn new(scheme: SectionPacking, packed: (usize, usize), size: usize) -> Option<Self> {
         let stream = match scheme {
-            Scheme::None => return None,
-            Scheme::Zlib => Stream::Zlib(Decompress::new(true)),
-            Scheme::Zstd => {
+            SectionPacking::None => return None,
+            SectionPacking::Zlib => Stream::Zlib(Decompress::new(true)),
+            SectionPacking::Zstd => {
                 let mut zstd = Decoder::new().ok()?;
                 // It keeps a window of its own, as large as the stream asks for.
                 let limit = DParameter::WindowLogMax(WINDOW_BITS);
@@ -101,7 +101,7 @@ impl Growing {
             .map_err(|_| UnpackError::Limit)?;
         while bytes.len() < wanted.min(self.size) {
             let from = bytes.len();
-            bytes.resize(from.saturating_add(CHUNK).min(self.size), 0);
+            bytes.resize(from.saturating_add(UNPACK_STEP_BYTES).min(self.size), 0);
             let room = bytes.get_mut(from..).unwrap_or_default();
             let step = self.step(image, room);
             let (read, written) = step.unwrap_or_default();
@@ -165,7 +165,7 @@ mod tests {
     use flate2::Compression;
     use flate2::write::ZlibEncoder;
 
-    use super::{Growing, Scheme, UnpackError};
+    use super::{PartialUnpack, SectionPacking, UnpackError};
 
     /// Larger than what is unpacked at a time, and not all the same.
     fn text() -> Vec<u8> {
@@ -174,12 +174,15 @@ mod tests {
             .collect()
     }
 
-    fn packed(bytes: &[u8]) -> [(Scheme, Vec<u8>); 2] {
+    fn packed(bytes: &[u8]) -> [(SectionPacking, Vec<u8>); 2] {
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
         zlib.write_all(bytes).unwrap();
         [
-            (Scheme::Zlib, zlib.finish().unwrap()),
-            (Scheme::Zstd, zstd::bulk::compress(bytes, 1).unwrap()),
+            (SectionPacking::Zlib, zlib.finish().unwrap()),
+            (
+                SectionPacking::Zstd,
+                zstd::bulk::compress(bytes, 1).unwrap(),
+            ),
         ]
     }
 
@@ -188,14 +191,14 @@ mod tests {
         let text = text();
         for (scheme, packed) in packed(&text) {
             let image = [b"before", packed.as_slice(), b"behind"].concat();
-            let mut growing = Growing::new(scheme, (6, packed.len()), text.len()).unwrap();
+            let mut partial = PartialUnpack::new(scheme, (6, packed.len()), text.len()).unwrap();
             let mut bytes = Vec::new();
             for wanted in [1, 0, 300_000, 299_999, text.len() - 1] {
-                growing.grow(&image, &mut bytes, wanted).unwrap();
+                partial.grow(&image, &mut bytes, wanted).unwrap();
                 assert!(bytes.len() >= wanted, "{scheme:?} to {wanted}");
                 assert!(text.starts_with(&bytes), "{scheme:?} to {wanted}");
             }
-            growing.finish(&image, &mut bytes).unwrap();
+            partial.finish(&image, &mut bytes).unwrap();
             assert!(bytes == text, "{scheme:?}");
         }
     }
@@ -210,8 +213,8 @@ mod tests {
                 ("cut off", text.len(), packed.len() / 2),
                 ("nothing", text.len(), 0),
             ] {
-                let mut growing = Growing::new(scheme, (0, length), size).unwrap();
-                let finished = growing.finish(&packed, &mut Vec::new());
+                let mut partial = PartialUnpack::new(scheme, (0, length), size).unwrap();
+                let finished = partial.finish(&packed, &mut Vec::new());
                 assert_eq!(finished, Err(UnpackError::Malformed), "{scheme:?}: {what}");
             }
         }

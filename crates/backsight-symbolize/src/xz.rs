@@ -11,7 +11,7 @@ use crate::unpack::UnpackError;
 const DECODER_BYTES: u64 = 80 << 20;
 
 /// The first piece of output.
-const PIECE: usize = 64 << 10;
+const FIRST_OUTPUT_BYTES: usize = 64 << 10;
 
 /// Unpacks an xz stream to `budget` bytes at most.
 pub(crate) fn unpack(packed: &[u8], budget: u64) -> Result<Vec<u8>, UnpackError> {
@@ -22,7 +22,7 @@ pub(crate) fn unpack(packed: &[u8], budget: u64) -> Result<Vec<u8>, UnpackError>
         if bytes.len() == bytes.capacity() {
             let left = budget.saturating_sub(bytes.len());
             // Twice as much each time, so that the copying stays linear.
-            let more = bytes.len().max(PIECE).min(left);
+            let more = bytes.len().max(FIRST_OUTPUT_BYTES).min(left);
             if more == 0 {
                 return Err(UnpackError::Limit);
             }

@@ -4,11 +4,11 @@ use rayon::prelude::*;
 
 use super::part::Block;
 use super::unit_ranges::UnitRanges;
-use crate::overlaps::{Cover, Item};
+use crate::overlaps::{Overlaps, RankedRange};
 
 /// A block, or a part of one, that holds where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Placed {
+pub(super) struct PlacedBlock {
     pub(super) begin: u32,
     pub(super) end: u32,
     pub(super) unit: u32,
@@ -18,7 +18,7 @@ pub(super) struct Placed {
 }
 
 /// How many blocks are weighed where several overlap.
-const CANDIDATES: usize = 16;
+const OVERLAPPING_BLOCKS: usize = 16;
 
 /// Orders the blocks of all units, given unit by unit, where their units claim
 /// the code.
@@ -28,10 +28,10 @@ const CANDIDATES: usize = 16;
 pub(super) fn place<'b>(
     blocks: impl Iterator<Item = &'b [Block]>,
     claims: &UnitRanges,
-) -> Vec<Placed> {
-    let mut all: Vec<Placed> = Vec::new();
+) -> Vec<PlacedBlock> {
+    let mut all: Vec<PlacedBlock> = Vec::new();
     for (blocks, unit) in blocks.zip(0..) {
-        all.extend(blocks.iter().map(|block| Placed {
+        all.extend(blocks.iter().map(|block| PlacedBlock {
             begin: block.begin,
             end: block.end,
             unit,
@@ -41,25 +41,25 @@ pub(super) fn place<'b>(
     }
     all.par_sort_unstable_by_key(|block| (block.begin, block.end, block.unit, block.first));
     let mut placed = Vec::with_capacity(all.len());
-    let disjoint = |pair: &[Placed]| matches!(pair, [a, b] if a.end <= b.begin);
+    let disjoint = |pair: &[PlacedBlock]| matches!(pair, [a, b] if a.end <= b.begin);
     if all.windows(2).all(disjoint) {
         for block in &all {
             place_best(block.begin, block.end, &[block], claims, &mut placed);
         }
         return placed;
     }
-    let items = all.iter().zip(0..).map(|(block, value)| Item {
+    let items = all.iter().zip(0..).map(|(block, value)| RankedRange {
         begin: block.begin.into(),
         end: block.end.into(),
         rank: 0,
         value,
     });
-    let cover = Cover::new(items.collect(), CANDIDATES);
-    for (begin, end, values) in cover.spans() {
+    let overlaps = Overlaps::new(items.collect(), OVERLAPPING_BLOCKS);
+    for (begin, end, values) in overlaps.spans() {
         let candidates = values
             .iter()
             .filter_map(|at| all.get(usize::try_from(*at).ok()?));
-        let candidates: Vec<&Placed> = candidates.collect();
+        let candidates: Vec<&PlacedBlock> = candidates.collect();
         if let (Ok(begin), Ok(end)) = (u32::try_from(begin), u32::try_from(end)) {
             place_best(begin, end, &candidates, claims, &mut placed);
         }
@@ -72,15 +72,15 @@ pub(super) fn place<'b>(
 fn place_best(
     begin: u32,
     end: u32,
-    candidates: &[&Placed],
+    candidates: &[&PlacedBlock],
     claims: &UnitRanges,
-    placed: &mut Vec<Placed>,
+    placed: &mut Vec<PlacedBlock>,
 ) {
     for (from, to, units) in claims.from(begin) {
         if from >= end {
             break;
         }
-        let rank = |block: &&Placed| units.iter().position(|unit| *unit == block.unit);
+        let rank = |block: &&PlacedBlock| units.iter().position(|unit| *unit == block.unit);
         let ranked = candidates
             .iter()
             .filter_map(|block| Some((rank(block)?, block)));
@@ -97,7 +97,7 @@ fn place_best(
             {
                 last.end = to;
             }
-            _ => placed.push(Placed {
+            _ => placed.push(PlacedBlock {
                 begin: from,
                 end: to,
                 ..**best
@@ -109,9 +109,9 @@ fn place_best(
 #[cfg(test)]
 mod tests {
     use super::{Block, place};
-    use crate::build::code_map::CodeMap;
+    use crate::build::code_offsets::CodeOffsets;
     use crate::build::unit_ranges::UnitRanges;
-    use crate::overlaps::{Cover, Item};
+    use crate::overlaps::{Overlaps, RankedRange};
 
     fn block(begin: u32, end: u32, first: u32) -> Block {
         Block {
@@ -124,15 +124,15 @@ mod tests {
 
     /// Places blocks where the units claim `0..100` in this order.
     fn placed(units: &[&[Block]], order: &[u32]) -> Vec<(u32, u32, u32, u32)> {
-        let items = order.iter().zip(0..).map(|(unit, rank)| Item {
+        let items = order.iter().zip(0..).map(|(unit, rank)| RankedRange {
             begin: 0,
             end: 100,
             rank,
             value: *unit,
         });
-        let code = CodeMap::new([(0, 1000)].into_iter()).unwrap();
+        let code = CodeOffsets::new([(0, 1000)].into_iter()).unwrap();
         let mut claims = UnitRanges::default();
-        claims.fill(&Cover::new(items.collect(), 16), &[0, 1], &code);
+        claims.fill(&Overlaps::new(items.collect(), 16), &[0, 1], &code);
         let placed = place(units.iter().copied(), &claims);
         let row = placed.iter();
         row.map(|block| (block.begin, block.end, block.unit, block.first))

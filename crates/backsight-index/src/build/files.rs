@@ -9,28 +9,28 @@ use crate::format::{FileRecord, Le32, NONE, PointerMap, push_text};
 
 /// Files on their way into an index.
 #[derive(Debug, Default)]
-pub(super) struct Files<'d> {
+pub(super) struct FileMerger<'d> {
     records: Vec<FileRecord>,
     strings: Vec<u8>,
     /// By where the parts stand, which is the same for many units since linkers
     /// merge strings: joining them is what costs.
     by_parts: PointerMap<[(usize, usize); 3], u32>,
-    /// The same for directories, where they are what names are simply put behind.
-    by_directory: PointerMap<[(usize, usize); 2], Option<Directory>>,
+    /// The same for absolute directories, to which a file name is simply appended.
+    by_directory: PointerMap<[(usize, usize); 2], Option<JoinedDirectory>>,
     directories: HashMap<String, u32>,
     by_record: HashMap<(u32, Cow<'d, str>), u32>,
     limit: usize,
 }
 
-/// An absolute directory, which a file's name is put behind with a slash between.
+/// An absolute directory, to which a slash and a file name are appended.
 #[derive(Clone, Copy, Debug)]
-struct Directory {
+struct JoinedDirectory {
     row: u32,
     /// In bytes.
     length: usize,
 }
 
-impl<'d> Files<'d> {
+impl<'d> FileMerger<'d> {
     /// `limit` is the most bytes a path may have.
     pub(super) fn new(limit: usize) -> Self {
         Self {
@@ -76,10 +76,10 @@ impl<'d> Files<'d> {
         (length <= self.limit).then(|| self.add_record(directory.row, Cow::Borrowed(name)))
     }
 
-    fn add_absolute(&mut self, parts: &PathParts<'d>) -> Option<Directory> {
+    fn add_absolute(&mut self, parts: &PathParts<'d>) -> Option<JoinedDirectory> {
         let directory = parts.join_directory(self.limit)?;
         let is_plain = directory.starts_with('/') && !directory.ends_with('/');
-        is_plain.then(|| Directory {
+        is_plain.then(|| JoinedDirectory {
             row: self.add_directory(&directory),
             length: directory.len(),
         })
@@ -160,14 +160,14 @@ impl<'d> Files<'d> {
 
 #[cfg(test)]
 mod tests {
-    use super::Files;
+    use super::FileMerger;
     use crate::build::path::PathParts;
     use crate::format::{NONE, text_at};
 
     /// More than any of the paths below but one.
     const LIMIT: usize = 40;
 
-    fn path_of(files: &Files<'_>, row: u32) -> Option<String> {
+    fn path_of(files: &FileMerger<'_>, row: u32) -> Option<String> {
         let record = files.records.get(usize::try_from(row).ok()?)?;
         let text = |at: u32| text_at(&files.strings, at).map(String::from_utf8_lossy);
         let name = text(record.name.get()).unwrap_or_default();
@@ -197,7 +197,7 @@ mod tests {
             ("/src", "lib", b"C:\\a.c"),
             ("/src", "lib", b"0123456789012345678901234567890123456789"),
         ];
-        let mut files = Files::new(LIMIT);
+        let mut files = FileMerger::new(LIMIT);
         let mut paths = Vec::new();
         for (comp_dir, dir, name) in parts {
             let some = |part: &'static str| Some(part.as_bytes()).filter(|part| !part.is_empty());

@@ -8,13 +8,13 @@ use crate::format::{FunctionRecord, Le32, PointerMap, StringTable};
 /// The same function is folded into many units, and each has a copy of its
 /// DIE. As linkers merge strings, equal names are the same bytes.
 #[derive(Debug)]
-pub(super) struct Functions<'d> {
+pub(super) struct FunctionMerger<'d> {
     records: Vec<FunctionRecord>,
     strings: StringTable<'d>,
     known: PointerMap<FunctionRecord, u32>,
 }
 
-impl<'d> Functions<'d> {
+impl<'d> FunctionMerger<'d> {
     /// Makes room for so many, to be filled without growing on the way.
     pub(super) fn with_capacity(count: usize) -> Self {
         Self {

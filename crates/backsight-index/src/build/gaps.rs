@@ -4,16 +4,16 @@
 
 use std::collections::HashMap;
 
-use super::code_map::CodeMap;
-use super::functions::Functions;
+use super::code_offsets::CodeOffsets;
+use super::functions::FunctionMerger;
 use super::part::UnitPart;
 use super::raw_name::RawName;
 use super::symbol_list::SymbolList;
-use crate::format::{NONE, Node, Row};
+use crate::format::{NONE, Node, OffsetRow};
 
 /// What one symbol covers, in code offsets.
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct SymbolSpan {
     begin: u32,
     end: u32,
     /// Its place among the symbols.
@@ -22,13 +22,13 @@ struct Span {
 
 /// Fills the gaps between scopes.
 pub(super) fn fill<'d>(
-    scopes: &[Row],
+    scopes: &[OffsetRow],
     nodes: &mut Vec<Node>,
-    functions: &mut Functions<'d>,
+    functions: &mut FunctionMerger<'d>,
     symbols: &'d dyn SymbolList,
-    code: &CodeMap,
-) -> Vec<Row> {
-    let mut namer = Namer {
+    code: &CodeOffsets,
+) -> Vec<OffsetRow> {
+    let mut namer = GapFiller {
         nodes,
         functions,
         symbols,
@@ -42,7 +42,7 @@ pub(super) fn fill<'d>(
 pub(super) fn name_functions<'d>(
     part: &mut UnitPart<'d>,
     symbols: &'d dyn SymbolList,
-    code: &CodeMap,
+    code: &CodeOffsets,
 ) {
     for node in &mut part.nodes {
         let row = usize::try_from(node.row.function()).ok();
@@ -67,17 +67,17 @@ pub(super) fn name_functions<'d>(
     }
 }
 
-fn spans(symbols: &dyn SymbolList, code: &CodeMap) -> Vec<Span> {
+fn spans(symbols: &dyn SymbolList, code: &CodeOffsets) -> Vec<SymbolSpan> {
     let mut spans = Vec::new();
     symbols.for_each_span(&mut |begin, end, symbol| {
         code.parts(begin, end, |_, begin, end| {
-            spans.push(Span { begin, end, symbol });
+            spans.push(SymbolSpan { begin, end, symbol });
         });
     });
     spans
 }
 
-fn of_linker(name: &[u8]) -> RawName<'_> {
+fn linkage_only(name: &[u8]) -> RawName<'_> {
     RawName {
         linkage: Some(name),
         ..RawName::default()
@@ -85,23 +85,23 @@ fn of_linker(name: &[u8]) -> RawName<'_> {
 }
 
 /// Makes a root node for each symbol that fills a gap.
-struct Namer<'n, 'd> {
+struct GapFiller<'n, 'd> {
     nodes: &'n mut Vec<Node>,
-    functions: &'n mut Functions<'d>,
+    functions: &'n mut FunctionMerger<'d>,
     symbols: &'d dyn SymbolList,
-    code: &'n CodeMap,
+    code: &'n CodeOffsets,
     known: HashMap<usize, u32>,
 }
 
-impl Namer<'_, '_> {
-    fn node(&mut self, span: &Span) -> u32 {
+impl GapFiller<'_, '_> {
+    fn node(&mut self, span: &SymbolSpan) -> u32 {
         if let Some(node) = self.known.get(&span.symbol) {
             return *node;
         }
         let Some(symbol) = self.symbols.symbol(span.symbol) else {
             return NONE;
         };
-        let function = self.functions.add(&of_linker(symbol.name));
+        let function = self.functions.add(&linkage_only(symbol.name));
         let entry = self.code.offset(symbol.start).unwrap_or(span.begin);
         let size = u32::try_from(symbol.size).unwrap_or(0);
         let node = u32::try_from(self.nodes.len()).unwrap_or(NONE);
@@ -111,18 +111,23 @@ impl Namer<'_, '_> {
     }
 }
 
-fn fill_from(scopes: &[Row], spans: &[Span], namer: &mut Namer<'_, '_>, size: u32) -> Vec<Row> {
+fn fill_from(
+    scopes: &[OffsetRow],
+    spans: &[SymbolSpan],
+    namer: &mut GapFiller<'_, '_>,
+    size: u32,
+) -> Vec<OffsetRow> {
     let mut filled = Vec::with_capacity(scopes.len().saturating_add(spans.len()));
     let mut spans = spans.iter().peekable();
-    let mut fill = |filled: &mut Vec<Row>, begin: u32, end: u32| {
+    let mut fill = |filled: &mut Vec<OffsetRow>, begin: u32, end: u32| {
         let mut at = begin;
         while spans.next_if(|span| span.end <= begin).is_some() {}
         while let Some(span) = spans.peek().filter(|span| span.begin < end) {
             let from = span.begin.max(begin);
             if at < from {
-                filled.push(Row::new(at, NONE));
+                filled.push(OffsetRow::new(at, NONE));
             }
-            filled.push(Row::new(from, namer.node(span)));
+            filled.push(OffsetRow::new(from, namer.node(span)));
             at = span.end.min(end);
             if span.end > end {
                 break;
@@ -130,7 +135,7 @@ fn fill_from(scopes: &[Row], spans: &[Span], namer: &mut Namer<'_, '_>, size: u3
             spans.next();
         }
         if at < end {
-            filled.push(Row::new(at, NONE));
+            filled.push(OffsetRow::new(at, NONE));
         }
     };
     // Before the first scope is a gap, too.

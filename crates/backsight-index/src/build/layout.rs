@@ -3,23 +3,23 @@
 
 use rayon::prelude::*;
 
-use super::blocks::Placed;
-use crate::format::{Le32, NONE, Row};
+use super::blocks::PlacedBlock;
+use crate::format::{Le32, NONE, OffsetRow};
 
 /// Blocks that one thread lays out at a time.
-const CHUNK: usize = 1024;
+const BLOCKS_PER_TASK: usize = 1024;
 
 /// Rows of one unit: where they start, and what they name.
-type UnitRows<'u> = &'u [(Le32, Le32)];
+type UnitRowSlice<'u> = &'u [(Le32, Le32)];
 
 /// Lays out the rows of placed blocks. `rows` is asked for the rows of a unit, and for
 /// what gives the row in the index of what such a row names.
 pub(super) fn lay_out<'u, F: Fn(u32) -> u32>(
-    placed: &[Placed],
-    rows: impl Fn(usize) -> Option<(UnitRows<'u>, F)> + Sync,
-) -> Vec<Row> {
-    let rows_of_unit = |block: &Placed| rows(usize::try_from(block.unit).ok()?);
-    let count = |(placed, next): (&[Placed], u32)| {
+    placed: &[PlacedBlock],
+    rows: impl Fn(usize) -> Option<(UnitRowSlice<'u>, F)> + Sync,
+) -> Vec<OffsetRow> {
+    let rows_of_unit = |block: &PlacedBlock| rows(usize::try_from(block.unit).ok()?);
+    let count = |(placed, next): (&[PlacedBlock], u32)| {
         let counts = with_gaps(placed, next).map(|(block, gap)| {
             let rows = rows_of_unit(block).map_or(0, |(rows, _)| rows_of(rows, block).len());
             rows.saturating_add(usize::from(gap))
@@ -27,14 +27,14 @@ pub(super) fn lay_out<'u, F: Fn(u32) -> u32>(
         counts.sum::<usize>()
     };
     let counts: Vec<usize> = chunks(placed).map(count).collect();
-    let mut laid_out: Vec<Row> = bytemuck::zeroed_vec(counts.iter().sum());
+    let mut laid_out: Vec<OffsetRow> = bytemuck::zeroed_vec(counts.iter().sum());
     let mut rest = laid_out.as_mut_slice();
     let rooms = counts.iter().map(|count| {
         let (room, after) = std::mem::take(&mut rest).split_at_mut(*count);
         rest = after;
         room
     });
-    let rooms: Vec<&mut [Row]> = rooms.collect();
+    let rooms: Vec<&mut [OffsetRow]> = rooms.collect();
     chunks(placed)
         .zip(rooms)
         .for_each(|((placed, next), room)| {
@@ -44,11 +44,11 @@ pub(super) fn lay_out<'u, F: Fn(u32) -> u32>(
                     let rows = rows_of(rows, block);
                     // The rows first: the room of one that is not there stays.
                     for ((start, named), to) in rows.iter().zip(room.by_ref()) {
-                        *to = Row::new(start.get().max(block.begin), row(named.get()));
+                        *to = OffsetRow::new(start.get().max(block.begin), row(named.get()));
                     }
                 }
                 if let Some(to) = gap.then(|| room.next()).flatten() {
-                    *to = Row::new(block.end, NONE);
+                    *to = OffsetRow::new(block.end, NONE);
                 }
             }
         });
@@ -56,17 +56,17 @@ pub(super) fn lay_out<'u, F: Fn(u32) -> u32>(
 }
 
 /// Chunks of blocks, each with where the first block behind it begins.
-fn chunks(placed: &[Placed]) -> impl IndexedParallelIterator<Item = (&[Placed], u32)> {
+fn chunks(placed: &[PlacedBlock]) -> impl IndexedParallelIterator<Item = (&[PlacedBlock], u32)> {
     let next_of = |at: usize| {
-        let next = at.saturating_add(1).saturating_mul(CHUNK);
+        let next = at.saturating_add(1).saturating_mul(BLOCKS_PER_TASK);
         placed.get(next).map_or(NONE, |block| block.begin)
     };
-    let chunks = placed.par_chunks(CHUNK).enumerate();
+    let chunks = placed.par_chunks(BLOCKS_PER_TASK).enumerate();
     chunks.map(move |(at, chunk)| (chunk, next_of(at)))
 }
 
 /// Returns each block and whether a gap follows it.
-fn with_gaps(placed: &[Placed], next: u32) -> impl Iterator<Item = (&Placed, bool)> {
+fn with_gaps(placed: &[PlacedBlock], next: u32) -> impl Iterator<Item = (&PlacedBlock, bool)> {
     let begins = placed.iter().skip(1).map(|block| block.begin);
     let begins = begins.chain(std::iter::once(next));
     let pairs = placed.iter().zip(begins);
@@ -75,7 +75,7 @@ fn with_gaps(placed: &[Placed], next: u32) -> impl Iterator<Item = (&Placed, boo
 
 /// Returns the rows that hold within the placed block, which may be less than
 /// the block it was.
-fn rows_of<'r>(rows: &'r [(Le32, Le32)], block: &Placed) -> &'r [(Le32, Le32)] {
+fn rows_of<'r>(rows: &'r [(Le32, Le32)], block: &PlacedBlock) -> &'r [(Le32, Le32)] {
     let first = usize::try_from(block.first).unwrap_or(usize::MAX);
     let count = usize::try_from(block.count).unwrap_or(0);
     let rows = rows.get(first..).and_then(|rows| rows.get(..count));

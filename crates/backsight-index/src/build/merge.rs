@@ -2,28 +2,28 @@
 
 use rayon::prelude::*;
 
-use super::blocks::{self, Placed};
-use super::code_map::CodeMap;
-use super::files::Files;
-use super::functions::Functions;
-use super::merging::{Merging, TableSymbols};
-use super::nodes::{KnownNodes, Nodes, at_row};
+use super::blocks::{self, PlacedBlock};
+use super::code_offsets::CodeOffsets;
+use super::files::FileMerger;
+use super::functions::FunctionMerger;
+use super::merge_input::{MergeInput, TableSymbols};
+use super::nodes::{KnownNodes, UnitNodes, at_row};
 use super::part::{Block, LineRow, UnitPart};
-use super::spots::{self, SharedFiles, SpotTables, Spots};
+use super::spots::{self, SharedFiles, SpotMerger, SpotTables};
 use super::unit_ranges::UnitRanges;
 use super::{gaps, layout};
 use crate::format::{
-    Column, Extent, FileRecord, FunctionRecord, Index, Le32, Meta, NONE, Node, NodeRow, Parts, Row,
-    buckets,
+    Extent, FileRecord, FlatIndex, FunctionRecord, IndexMeta, IndexParts, Le32, NONE, Node,
+    NodeRow, OffsetRow, TableRows, buckets,
 };
 use crate::symbol_index::SymbolIndex;
 
 /// What is left of a unit's part, and the rows that its own have in the index.
-struct Source {
+struct UnitRows {
     scopes: Vec<(Le32, Le32)>,
     scope_blocks: Vec<Block>,
     line_blocks: Vec<Block>,
-    nodes: Nodes,
+    nodes: UnitNodes,
     /// Its nodes follow those of the units before it.
     nodes_before: u32,
     /// The part's lines: where they start, and the unit's spot.
@@ -32,21 +32,21 @@ struct Source {
 
 /// What is found of a unit again, kept from one unit to the next.
 #[derive(Default)]
-struct Scratch {
-    spots: Spots,
+struct MergeScratch {
+    spots: SpotMerger,
     known: KnownNodes,
 }
 
-impl Source {
+impl UnitRows {
     /// Takes the part of a unit whose functions and files have these rows, and lets go of
     /// what it had. Also returns the unit's spots.
     fn of(
         part: UnitPart<'_>,
         functions: &[u32],
         files: &[u32],
-        scratch: &mut Scratch,
+        scratch: &mut MergeScratch,
     ) -> (Self, SpotTables) {
-        let Scratch { spots, known } = scratch;
+        let MergeScratch { spots, known } = scratch;
         let mut line = |row: &LineRow| {
             let file = spots::row_of(files, row.file);
             let spot = spots.add(file, row.line, row.column);
@@ -54,7 +54,7 @@ impl Source {
         };
         let lines = part.lines.iter().map(&mut line).collect();
         let source = Self {
-            nodes: Nodes::of(&part, functions, files, spots, known),
+            nodes: UnitNodes::of(&part, functions, files, spots, known),
             scopes: part.scopes,
             scope_blocks: part.scope_blocks,
             line_blocks: part.line_blocks,
@@ -66,8 +66,8 @@ impl Source {
 }
 
 /// What an index has of its functions and calls, the places of these aside.
-struct Scopes {
-    rows: Vec<Row>,
+struct MergedScopes {
+    rows: Vec<OffsetRow>,
     /// With the spots of their units; behind those of all units the ones of symbols.
     nodes: Vec<Node>,
     functions: Vec<FunctionRecord>,
@@ -81,9 +81,9 @@ struct Scopes {
 /// What cannot be shared among threads stands beside something else that cannot.
 pub fn merge<'d>(
     mut parts: Vec<UnitPart<'d>>,
-    claims: impl FnOnce(&CodeMap) -> UnitRanges + Send,
+    claims: impl FnOnce(&CodeOffsets) -> UnitRanges + Send,
     symbols: &TableSymbols<'d>,
-    merging: Merging,
+    merging: MergeInput,
 ) -> SymbolIndex {
     let code = &merging.code;
     let named = parts.par_iter_mut();
@@ -95,20 +95,21 @@ pub fn merge<'d>(
             rayon::join(files, || claims(code))
         },
     );
-    let meta = Meta {
+    let meta = IndexMeta {
         build_id: merging.build_id,
         inline_depth: merging.inline_depth.into(),
         incomplete: merging.is_incomplete,
         limited: symbols.limited || claims.limited || parts.iter().any(|part| part.limited),
-        ..Meta::default()
+        ..IndexMeta::default()
     };
     let shared = SharedFiles::of(&file_rows, files.len());
     let rows = function_rows.into_par_iter().zip(file_rows);
     let sources_of = parts.into_par_iter().zip(rows);
-    let units: Vec<(Source, SpotTables)> = sources_of
-        .map_init(Scratch::default, |scratch, (part, (functions, files))| {
-            Source::of(part, &functions, &files, scratch)
-        })
+    let units: Vec<(UnitRows, SpotTables)> = sources_of
+        .map_init(
+            MergeScratch::default,
+            |scratch, (part, (functions, files))| UnitRows::of(part, &functions, &files, scratch),
+        )
         .collect();
     let (merged, unit_spots) = number(units);
     let ((spots, spot_rows), (placed_lines, scopes)) = rayon::join(
@@ -132,28 +133,28 @@ pub fn merge<'d>(
         || merged.into_par_iter().for_each(drop),
     );
     let (spots, spot_columns) = spots;
-    let index = Index::new(Parts {
-        buckets: Column::Built(buckets),
-        windows: Column::Built(merging.code.into_windows()),
-        scopes: Column::Built(scope_rows),
-        lines: Column::Built(lines),
-        spots: Column::Built(spots),
-        spot_columns: Column::Built(spot_columns),
-        nodes: Column::Built(nodes),
-        extents: Column::Built(extents),
-        functions: Column::Built(scopes.functions),
-        demangled: Column::default(),
-        files: Column::Built(scopes.files),
-        strings: Column::Built(scopes.strings),
+    let index = FlatIndex::new(IndexParts {
+        buckets: TableRows::Built(buckets),
+        windows: TableRows::Built(merging.code.into_windows()),
+        scopes: TableRows::Built(scope_rows),
+        lines: TableRows::Built(lines),
+        spots: TableRows::Built(spots),
+        spot_columns: TableRows::Built(spot_columns),
+        nodes: TableRows::Built(nodes),
+        extents: TableRows::Built(extents),
+        functions: TableRows::Built(scopes.functions),
+        demangled: TableRows::default(),
+        files: TableRows::Built(scopes.files),
+        strings: TableRows::Built(scopes.strings),
         meta,
     });
     SymbolIndex::of_index(index)
 }
 
-fn function_rows<'d>(parts: &[UnitPart<'d>]) -> (Functions<'d>, Vec<Vec<u32>>) {
+fn function_rows<'d>(parts: &[UnitPart<'d>]) -> (FunctionMerger<'d>, Vec<Vec<u32>>) {
     // Half of them are new, as a rule.
     let count = parts.iter().map(|part| part.functions.len()).sum::<usize>() / 2;
-    let mut functions = Functions::with_capacity(count);
+    let mut functions = FunctionMerger::with_capacity(count);
     let mut add = |part: &UnitPart<'d>| {
         let names = part.functions.iter();
         names.map(|name| functions.add(name)).collect()
@@ -162,8 +163,8 @@ fn function_rows<'d>(parts: &[UnitPart<'d>]) -> (Functions<'d>, Vec<Vec<u32>>) {
     (functions, rows)
 }
 
-fn file_rows<'d>(parts: &[UnitPart<'d>], limit: usize) -> (Files<'d>, Vec<Vec<u32>>) {
-    let mut files = Files::new(limit);
+fn file_rows<'d>(parts: &[UnitPart<'d>], limit: usize) -> (FileMerger<'d>, Vec<Vec<u32>>) {
+    let mut files = FileMerger::new(limit);
     let mut add = |part: &UnitPart<'d>| {
         let paths = part.files.iter();
         paths.map(|parts| files.add(parts)).collect()
@@ -173,7 +174,7 @@ fn file_rows<'d>(parts: &[UnitPart<'d>], limit: usize) -> (Files<'d>, Vec<Vec<u3
 }
 
 /// Gives the nodes of all units their rows in the index.
-fn number(units: Vec<(Source, SpotTables)>) -> (Vec<Source>, Vec<SpotTables>) {
+fn number(units: Vec<(UnitRows, SpotTables)>) -> (Vec<UnitRows>, Vec<SpotTables>) {
     let mut nodes_before: u32 = 0;
     let numbered = units.into_iter().map(|(mut source, spots)| {
         source.nodes_before = nodes_before;
@@ -189,7 +190,7 @@ fn number(units: Vec<(Source, SpotTables)>) -> (Vec<Source>, Vec<SpotTables>) {
 fn all_spots(units: Vec<SpotTables>, shared: &SharedFiles) -> (SpotTables, Vec<Vec<u32>>) {
     // Half of them are new, as a rule.
     let count = units.iter().map(|(spots, _)| spots.len()).sum::<usize>() / 2;
-    let mut all = Spots::with_capacity(count);
+    let mut all = SpotMerger::with_capacity(count);
     let rows = units.iter().map(|spots| all.add_all(spots, shared));
     let rows = rows.collect();
     (all.into_tables(), rows)
@@ -199,7 +200,7 @@ fn all_spots(units: Vec<SpotTables>, shared: &SharedFiles) -> (SpotTables, Vec<V
 /// unit have these rows; and the extents of those that have one.
 fn node_rows(
     nodes: Vec<Node>,
-    merged: &[Source],
+    merged: &[UnitRows],
     spot_rows: &[Vec<u32>],
 ) -> (Vec<NodeRow>, Vec<Extent>) {
     let mut rows = Vec::with_capacity(nodes.len());
@@ -216,13 +217,13 @@ fn node_rows(
 
 /// Returns the scopes of all units, and what symbols fill the gaps between them with.
 fn scopes<'d>(
-    merged: &[Source],
+    merged: &[UnitRows],
     claims: &UnitRanges,
-    mut functions: Functions<'d>,
-    files: Files<'d>,
+    mut functions: FunctionMerger<'d>,
+    files: FileMerger<'d>,
     symbols: &TableSymbols<'d>,
-    code: &CodeMap,
-) -> Scopes {
+    code: &CodeOffsets,
+) -> MergedScopes {
     let blocks = merged.iter().map(|source| source.scope_blocks.as_slice());
     let placed = blocks::place(blocks, claims);
     let rows = |unit: usize| {
@@ -244,7 +245,7 @@ fn scopes<'d>(
     let rows = gaps::fill(&rows, &mut nodes, &mut functions, symbols.symbols, code);
     let (files, paths) = files.into_tables(functions.string_bytes());
     let (functions, strings) = functions.into_tables(&paths);
-    Scopes {
+    MergedScopes {
         rows,
         nodes,
         functions,
@@ -254,7 +255,7 @@ fn scopes<'d>(
 }
 
 /// Lines, and their spots.
-fn lines(merged: &[Source], placed: &[Placed], spot_rows: &[Vec<u32>]) -> Vec<Row> {
+fn lines(merged: &[UnitRows], placed: &[PlacedBlock], spot_rows: &[Vec<u32>]) -> Vec<OffsetRow> {
     let rows = |unit: usize| {
         let (source, spots) = merged.get(unit).zip(spot_rows.get(unit))?;
         Some((source.lines.as_slice(), |spot| spots::row_of(spots, spot)))

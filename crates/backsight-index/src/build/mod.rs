@@ -10,13 +10,13 @@
 //! unit does, the caller says ([`UnitRanges`], [`SymbolList`]).
 
 mod blocks;
-mod code_map;
+mod code_offsets;
 mod files;
 mod functions;
 mod gaps;
 mod layout;
 mod merge;
-mod merging;
+mod merge_input;
 mod nodes;
 mod part;
 mod path;
@@ -25,9 +25,9 @@ mod spots;
 mod symbol_list;
 mod unit_ranges;
 
-pub use code_map::CodeMap;
+pub use code_offsets::CodeOffsets;
 pub use merge::merge;
-pub use merging::{Merging, TableSymbols};
+pub use merge_input::{MergeInput, TableSymbols};
 pub use part::{Block, LineRow, SequenceRow, UnitPart};
 pub use path::{PathParts, is_absolute};
 pub use raw_name::RawName;

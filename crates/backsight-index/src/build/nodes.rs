@@ -7,13 +7,13 @@
 use std::collections::hash_map::Entry;
 
 use super::part::UnitPart;
-use super::spots::{Spots, row_of};
+use super::spots::{SpotMerger, row_of};
 use crate::format::{Le16, NONE, Node, PointerMap, empty};
 
 /// The nodes of one unit that an index keeps: parents are rows among these, spots rows
 /// of the unit's, and functions rows of the index.
 #[derive(Debug)]
-pub(super) struct Nodes {
+pub(super) struct UnitNodes {
     nodes: Vec<Node>,
     /// For each node of the unit, its row here.
     rows: Vec<u32>,
@@ -22,14 +22,14 @@ pub(super) struct Nodes {
 /// The rows of nodes, to find equal ones.
 pub(super) type KnownNodes = PointerMap<Node, u32>;
 
-impl Nodes {
+impl UnitNodes {
     /// Takes the nodes of a unit whose functions and files have these rows. `known` is
     /// emptied, and filled with them.
     pub(super) fn of(
         part: &UnitPart<'_>,
         functions: &[u32],
         files: &[u32],
-        spots: &mut Spots,
+        spots: &mut SpotMerger,
         known: &mut KnownNodes,
     ) -> Self {
         let needed = needed(part);
@@ -114,9 +114,9 @@ fn needed(part: &UnitPart<'_>) -> Vec<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{KnownNodes, Nodes, at_row};
+    use super::{KnownNodes, UnitNodes, at_row};
     use crate::build::part::UnitPart;
-    use crate::build::spots::Spots;
+    use crate::build::spots::SpotMerger;
     use crate::format::{Le16, Le32, NONE, Node};
 
     /// A unit of these nodes, with scopes of some of them.
@@ -141,10 +141,10 @@ mod tests {
             Node::inlined(2, 2, 0, 30),
             Node::root(2, 8, 8),
         ];
-        let mut spots = Spots::default();
+        let mut spots = SpotMerger::default();
         let mut known = KnownNodes::default();
         let unit = unit(&nodes, &[0, 3]);
-        let kept = Nodes::of(&unit, &[5, 6, 7], &[9], &mut spots, &mut known);
+        let kept = UnitNodes::of(&unit, &[5, 6, 7], &[9], &mut spots, &mut known);
         let (rows, _) = spots.into_tables();
         let lines: Vec<u32> = rows.iter().map(|spot| spot.line.get()).collect();
         assert_eq!(lines, [20, 30]);
@@ -181,10 +181,10 @@ mod tests {
             Node::inlined(0, 1, 0, 10).cut(),
         ];
         // The second and third function are one, and so are the files.
-        let mut spots = Spots::default();
+        let mut spots = SpotMerger::default();
         let unit = unit(&nodes, &[0, 1, 2, 3, 4, 5]);
         let mut known = KnownNodes::default();
-        let kept = Nodes::of(&unit, &[0, 1, 1], &[3, 3], &mut spots, &mut known);
+        let kept = UnitNodes::of(&unit, &[0, 1, 1], &[3, 3], &mut spots, &mut known);
         let want = [
             Node::root(0, 0, 8),
             Node::inlined(0, 1, 0, 0),

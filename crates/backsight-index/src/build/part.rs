@@ -71,9 +71,9 @@ pub struct SequenceRow {
     pub column: u16,
 }
 
-/// Of a table that is copied rather than handed over: below what comes from the system
-/// anew each time.
-const FEW_BYTES: usize = 1 << 15;
+/// Tables up to this many bytes are copied, so that their allocation is reused. Larger ones
+/// are handed over: the allocator takes such blocks from the OS each time.
+const COPIED_TABLE_BYTES: usize = 1 << 15;
 
 impl UnitPart<'_> {
     /// Returns it, and begins anew, in the same room where it is small.
@@ -168,7 +168,7 @@ impl UnitPart<'_> {
 /// Returns the rows, and leaves room for others: to copy a few into room of their own
 /// costs less than to let each unit's tables grow anew.
 fn take<T: Clone>(rows: &mut Vec<T>) -> Vec<T> {
-    if size_of_val(rows.as_slice()) > FEW_BYTES {
+    if size_of_val(rows.as_slice()) > COPIED_TABLE_BYTES {
         return std::mem::take(rows);
     }
     let taken = rows.clone();

@@ -1,7 +1,7 @@
 //! Places in the source, each once.
 //!
-//! Code comes back to the same place again and again, above all in what is inlined: of
-//! ripgrep's line rows one in nine says something that none before it does.
+//! Many line rows repeat a place, above all in inlined code: of ripgrep's, one in nine is
+//! new.
 
 use std::collections::hash_map::Entry;
 
@@ -12,13 +12,13 @@ pub(super) type SpotTables = (Vec<Spot>, Vec<Le16>);
 
 /// Places on their way into an index.
 #[derive(Debug, Default)]
-pub(super) struct Spots {
+pub(super) struct SpotMerger {
     spots: Vec<Spot>,
     columns: Vec<Le16>,
     known: PointerMap<(Spot, Le16), u32>,
 }
 
-impl Spots {
+impl SpotMerger {
     /// Makes room for so many.
     pub(super) fn with_capacity(count: usize) -> Self {
         Self {
@@ -121,12 +121,12 @@ pub(super) fn row_of(rows: &[u32], spot: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{SharedFiles, Spots, row_of};
+    use super::{SharedFiles, SpotMerger, row_of};
     use crate::format::NONE;
 
     #[test]
     fn a_place_has_one_row_in_all_units() {
-        let mut units = [Spots::default(), Spots::default()];
+        let mut units = [SpotMerger::default(), SpotMerger::default()];
         let rows = units[0].add(1, 10, 5);
         assert_eq!(
             [rows, units[0].add(1, 10, 6), units[0].add(1, 10, 5)],
@@ -138,7 +138,7 @@ mod tests {
             units[1].add(NONE, 10, 6),
         ];
         assert_eq!(rows, [0, 1, 2]);
-        let mut all = Spots::with_capacity(4);
+        let mut all = SpotMerger::with_capacity(4);
         let files = [vec![1], vec![2, 1, NONE]];
         let shared = SharedFiles::of(&files, 3);
         let rows = units.map(|unit| all.add_all(&unit.into_tables(), &shared));
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_has_no_row() {
-        let mut spots = Spots::default();
+        let mut spots = SpotMerger::default();
         assert_eq!(spots.add(NONE, 0, 0), NONE);
         assert_ne!(spots.add(NONE, 7, 0), NONE, "a line alone is known");
         assert_ne!(spots.add(7, 0, 0), NONE, "a file alone is known");

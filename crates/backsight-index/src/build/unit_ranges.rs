@@ -1,20 +1,20 @@
-//! Which units claim which code, and in what order they are asked.
+//! Which units claim which code, and which of them goes first.
 
-use super::code_map::CodeMap;
+use super::code_offsets::CodeOffsets;
 use crate::format::NONE;
-use crate::overlaps::Cover;
+use crate::overlaps::Overlaps;
 
 /// Stretches of code and the units that claim them, ascending and disjoint.
 #[derive(Debug, Default)]
 pub struct UnitRanges {
-    spans: Vec<Claim>,
+    spans: Vec<UnitClaim>,
     units: Vec<u32>,
     /// Whether a limit kept a claim from being read.
     pub limited: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Claim {
+struct UnitClaim {
     begin: u32,
     end: u32,
     first: usize,
@@ -23,11 +23,11 @@ struct Claim {
 
 impl UnitRanges {
     /// Lets these claims count where there are none yet. `units` has the unit of
-    /// each value of the cover.
-    pub fn fill(&mut self, cover: &Cover, units: &[u32], code: &CodeMap) {
+    /// each value in `overlaps`.
+    pub fn fill(&mut self, overlaps: &Overlaps, units: &[u32], code: &CodeOffsets) {
         let before = std::mem::take(&mut self.spans);
         let mut known = before.iter().peekable();
-        for (begin, end, values) in cover.spans() {
+        for (begin, end, values) in overlaps.spans() {
             let (first, count) = (self.units.len(), values.len());
             let unit = |value: &u32| units.get(usize::try_from(*value).ok()?).copied();
             self.units
@@ -35,7 +35,7 @@ impl UnitRanges {
             code.parts(begin, end, |_, begin, end| {
                 let mut push = |begin: u32, end: u32| {
                     if begin < end {
-                        self.spans.push(Claim {
+                        self.spans.push(UnitClaim {
                             begin,
                             end,
                             first,
@@ -75,24 +75,24 @@ impl UnitRanges {
 #[cfg(test)]
 mod tests {
     use super::UnitRanges;
-    use crate::build::code_map::CodeMap;
-    use crate::overlaps::{Cover, Item};
+    use crate::build::code_offsets::CodeOffsets;
+    use crate::overlaps::{Overlaps, RankedRange};
 
-    fn cover(ranges: &[(u64, u64, u32)]) -> Cover {
-        let items = ranges.iter().map(|&(begin, end, value)| Item {
+    fn overlaps(ranges: &[(u64, u64, u32)]) -> Overlaps {
+        let items = ranges.iter().map(|&(begin, end, value)| RankedRange {
             begin,
             end,
             rank: 0,
             value,
         });
-        Cover::new(items.collect(), 16)
+        Overlaps::new(items.collect(), 16)
     }
 
     #[test]
     fn what_is_listed_goes_before_what_is_not() {
-        let listed = cover(&[(10, 20, 1), (30, 40, 2), (35, 38, 3)]);
-        let all = cover(&[(0, 35, 7), (45, 50, 8)]);
-        let code = CodeMap::new([(5, 100)].into_iter()).unwrap();
+        let listed = overlaps(&[(10, 20, 1), (30, 40, 2), (35, 38, 3)]);
+        let all = overlaps(&[(0, 35, 7), (45, 50, 8)]);
+        let code = CodeOffsets::new([(5, 100)].into_iter()).unwrap();
         let mut ranges = UnitRanges::default();
         let units: Vec<u32> = (0..10).collect();
         ranges.fill(&listed, &units, &code);

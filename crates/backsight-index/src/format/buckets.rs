@@ -1,10 +1,15 @@
 //! The buckets, by which a search begins near its end.
 
-use super::layout::{Bucket, Le32, Row};
+use super::layout::{Bucket, Le32, OffsetRow};
 
 /// Returns for each bucket of `1 << shift` code offsets how many rows start before its
 /// end.
-pub(crate) fn buckets(scopes: &[Row], lines: &[Row], shift: u32, code_size: u32) -> Vec<Bucket> {
+pub(crate) fn buckets(
+    scopes: &[OffsetRow],
+    lines: &[OffsetRow],
+    shift: u32,
+    code_size: u32,
+) -> Vec<Bucket> {
     let count = usize::try_from(code_size >> shift).map_or(0, |last| last.saturating_add(1));
     let mut buckets = Vec::with_capacity(count);
     let mut counted = [scopes, lines].map(|rows| (rows.iter().peekable(), 0_u32));

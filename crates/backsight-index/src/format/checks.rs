@@ -1,20 +1,19 @@
-//! Checksums of an index file's pages: a page is summed up when something in it is first
-//! asked for.
+//! Checksums of an index file's pages. A page is verified when it is first read.
 //!
-//! A flipped bit would else give wrong names without a word, and to sum the whole file up
-//! when it is opened would cost more than most of what is asked of it. What was summed up
-//! is not summed up again: a file that only we can change does not change.
+//! Without them a flipped bit would give wrong names silently, and to verify the whole file
+//! when it is opened would cost more than most lookups. A page is verified once: only we can
+//! change the file, and we do not.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// As a page of most machines, so that what is summed up was read from the disk anyway.
-pub(super) const PAGE: usize = 4096;
+/// The page size of most machines: the kernel reads that much from the disk anyway.
+pub(super) const CHECKED_PAGE_BYTES: usize = 4096;
 
 /// Which pages were found sound.
 #[derive(Debug)]
-pub(super) struct Checks {
-    /// Where the file begins in memory, which it does as long as it is there.
+pub(super) struct PageChecks {
+    /// The address that the file is mapped at; it never moves.
     base: usize,
     /// Where the tables begin, and where they end and the checksums of the pages begin.
     tables: Range<usize>,
@@ -23,13 +22,16 @@ pub(super) struct Checks {
     damaged: AtomicBool,
 }
 
-impl Checks {
+impl PageChecks {
     /// For a file whose tables are there. `None` when it has no room for the checksums.
     pub(super) fn new(tables: Range<usize>, file: &[u8]) -> Option<Self> {
         let end = tables.end;
         file.get(sums(end))?;
         let mut sound = Vec::new();
-        sound.resize_with(end.div_ceil(PAGE).div_ceil(64), AtomicU64::default);
+        sound.resize_with(
+            end.div_ceil(CHECKED_PAGE_BYTES).div_ceil(64),
+            AtomicU64::default,
+        );
         Some(Self {
             base: file.as_ptr().addr(),
             tables,
@@ -45,7 +47,10 @@ impl Checks {
             return true;
         };
         let start = rows.as_ptr().addr().wrapping_sub(self.base);
-        let (first, last) = (start / PAGE, start.wrapping_add(before_end) / PAGE);
+        let (first, last) = (
+            start / CHECKED_PAGE_BYTES,
+            start.wrapping_add(before_end) / CHECKED_PAGE_BYTES,
+        );
         let is_sound =
             |page| self.is_known(page) || file().is_some_and(|file| self.check(file, page));
         if first == last {
@@ -56,7 +61,7 @@ impl Checks {
 
     /// Returns whether all pages are what was written.
     pub(super) fn are_all_sound(&self, file: &[u8]) -> bool {
-        let pages = self.tables.end.div_ceil(PAGE);
+        let pages = self.tables.end.div_ceil(CHECKED_PAGE_BYTES);
         (0..pages).all(|page| self.is_known(page) || self.check(file, page))
     }
 
@@ -93,14 +98,14 @@ impl Checks {
 
 /// Returns where the checksums stand behind tables that end there.
 pub(super) fn sums(end: usize) -> Range<usize> {
-    let size = end.div_ceil(PAGE).saturating_mul(4);
+    let size = end.div_ceil(CHECKED_PAGE_BYTES).saturating_mul(4);
     end..end.saturating_add(size)
 }
 
 /// Returns the bytes of the tables that are in this page of the file.
 fn page_of<'f>(file: &'f [u8], tables: &Range<usize>, page: usize) -> Option<&'f [u8]> {
-    let begin = page.checked_mul(PAGE)?;
-    let stop = begin.checked_add(PAGE)?.min(tables.end);
+    let begin = page.checked_mul(CHECKED_PAGE_BYTES)?;
+    let stop = begin.checked_add(CHECKED_PAGE_BYTES)?.min(tables.end);
     file.get(begin.max(tables.start)..stop)
 }
 
@@ -112,19 +117,19 @@ fn sum_of(file: &[u8], end: usize, page: usize) -> Option<u32> {
 
 /// Sums up the pages of tables as they are written.
 #[derive(Debug)]
-pub(super) struct Summing {
+pub(super) struct PageSums {
     page: crc32fast::Hasher,
-    /// What is left of the page.
+    /// Bytes until the end of the page.
     left: usize,
     sums: Vec<u8>,
 }
 
-impl Summing {
+impl PageSums {
     /// For tables that begin there in the file, within its first page.
     pub(super) fn new(tables: usize) -> Self {
         Self {
             page: crc32fast::Hasher::new(),
-            left: PAGE.saturating_sub(tables),
+            left: CHECKED_PAGE_BYTES.saturating_sub(tables),
             sums: Vec::new(),
         }
     }
@@ -142,11 +147,11 @@ impl Summing {
     fn finish_page(&mut self) {
         let page = std::mem::take(&mut self.page);
         self.sums.extend(page.finalize().to_le_bytes());
-        self.left = PAGE;
+        self.left = CHECKED_PAGE_BYTES;
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
-        if self.left < PAGE {
+        if self.left < CHECKED_PAGE_BYTES {
             self.finish_page();
         }
         self.sums

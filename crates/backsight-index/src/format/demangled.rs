@@ -5,9 +5,9 @@ use rayon::prelude::*;
 
 use super::layout::{FunctionRecord, Le32};
 use super::strings;
-use super::table::{Column, Index};
+use super::table::{FlatIndex, TableRows};
 
-impl Index {
+impl FlatIndex {
     /// Stores the demangled names of all functions, in rayon's current thread pool.
     /// Names of more than `limit` bytes stay as they are.
     pub(crate) fn add_demangled(&mut self, limit: usize) {
@@ -42,8 +42,8 @@ impl Index {
         };
         let rows = names.into_iter().map(add).collect();
         self.change(|_, parts| {
-            parts.demangled = Column::Built(rows);
-            parts.strings = Column::Built(texts);
+            parts.demangled = TableRows::Built(rows);
+            parts.strings = TableRows::Built(texts);
         });
     }
 }

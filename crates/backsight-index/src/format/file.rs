@@ -3,35 +3,35 @@
 //! docs/index-format.md has the layout. Opening checks the frame: the header and
 //! its checksum, that each table lies within the file and has as many rows as the
 //! tables beside it. What the rows say is checked where they are used, so that
-//! opening costs the same for any size. [`Index::verify`] reads everything.
+//! opening costs the same for any size. [`FlatIndex::verify`] reads everything.
 
 use std::io::{self, Write};
 
 use super::buckets::buckets;
-use super::checks::{Checks, Summing, sums};
+use super::checks::{PageChecks, PageSums, sums};
 use super::error::IndexError;
-use super::header::{self, Entry, TABLES_AT};
-use super::layout::{NONE, Row};
-use super::table::{Index, Parts};
+use super::header::{self, TABLES_AT, TableEntry};
+use super::layout::{NONE, OffsetRow};
+use super::table::{FlatIndex, IndexParts};
 use backsight_files::Image;
 
-impl Index {
+impl FlatIndex {
     /// Takes the bytes of an index file.
     ///
     /// # Errors
     /// All of [`IndexError`] but a wrong build ID, which the caller knows.
     pub(crate) fn open(image: Image) -> Result<Self, IndexError> {
         let (meta, entries) = header::decode(&image)?;
-        let mut parts = Parts {
+        let mut parts = IndexParts {
             meta,
-            ..Parts::default()
+            ..IndexParts::default()
         };
         for entry in &entries {
             place(&mut parts, entry, image.len())?;
         }
         let ends = entries.iter().map(end_of);
         let end = ends.max().unwrap_or(TABLES_AT);
-        let checks = Checks::new(TABLES_AT..end, &image);
+        let checks = PageChecks::new(TABLES_AT..end, &image);
         let checks = checks.ok_or(IndexError::Malformed("the checksums of its pages"))?;
         let mut index = Self::of(Some(image), parts);
         index.check_by(checks);
@@ -51,7 +51,7 @@ impl Index {
         let mut offset = TABLES_AT;
         let mut entries = Vec::new();
         for (kind, bytes) in self.tables() {
-            entries.push(Entry {
+            entries.push(TableEntry {
                 kind,
                 checksum: crc32fast::hash(bytes),
                 offset: u64::try_from(offset).unwrap_or(u64::MAX),
@@ -60,7 +60,7 @@ impl Index {
             offset = offset.saturating_add(padded(bytes.len()));
         }
         out.write_all(&header::encode(self.meta(), &entries))?;
-        let mut summing = Summing::new(TABLES_AT);
+        let mut summing = PageSums::new(TABLES_AT);
         for (_, bytes) in self.tables() {
             for bytes in [bytes, padding_of(bytes)] {
                 out.write_all(bytes)?;
@@ -141,7 +141,7 @@ impl Index {
             self.verify_bytes(image)?;
         }
         let wrong = |what, holds: bool| holds.then_some(()).ok_or(IndexError::Malformed(what));
-        let ascending = |rows: &[Row]| {
+        let ascending = |rows: &[OffsetRow]| {
             let mut pairs = rows.windows(2);
             pairs.all(|pair| matches!(pair, [a, b] if a.start.get() < b.start.get()))
         };
@@ -211,7 +211,7 @@ impl Index {
             }
             end = end.saturating_add(padding);
         }
-        let mut summing = Summing::new(TABLES_AT);
+        let mut summing = PageSums::new(TABLES_AT);
         summing.add(image.get(TABLES_AT..end).unwrap_or_default());
         let (summed, sums) = (summing.finish(), sums(end));
         let behind = image.get(sums.end..sums.start.saturating_add(padded(summed.len())));
@@ -240,14 +240,14 @@ fn padding_of(bytes: &[u8]) -> &'static [u8] {
 }
 
 /// Returns where a table ends, its padding included.
-fn end_of(entry: &Entry) -> usize {
+fn end_of(entry: &TableEntry) -> usize {
     let [offset, size] =
         [entry.offset, entry.size].map(|it| usize::try_from(it).unwrap_or(usize::MAX));
     offset.saturating_add(padded(size))
 }
 
 /// Says where in the file one table is.
-fn place(parts: &mut Parts, entry: &Entry, file_size: usize) -> Result<(), IndexError> {
+fn place(parts: &mut IndexParts, entry: &TableEntry, file_size: usize) -> Result<(), IndexError> {
     let wrong = IndexError::Malformed(entry.kind.name());
     let offset = usize::try_from(entry.offset).map_err(|_| wrong.clone())?;
     let size = usize::try_from(entry.size).map_err(|_| wrong.clone())?;

@@ -4,8 +4,8 @@ use backsight_types::BuildId;
 
 use super::error::IndexError;
 use super::layout::VERSION;
-use super::meta::Meta;
-use super::table::Kind;
+use super::meta::IndexMeta;
+use super::table::TableId;
 
 /// The first bytes of the file: not text, and broken by a transfer as text.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89BSIX\r\n\n";
@@ -18,19 +18,20 @@ const INCOMPLETE: u32 = 2;
 
 /// Before the directory of tables: magic, version, flags, bucket shift, inline
 /// depth, length of the build ID, number of tables.
-const FIXED: usize = 8 + 6 * 4 + BuildId::MAX_LEN;
+const FIXED_BYTES: usize = 8 + 6 * 4 + BuildId::MAX_LEN;
 
 /// In the directory: kind, checksum, offset and size, both of 64 bits.
-const ENTRY: usize = 4 + 4 + 8 + 8;
+const ENTRY_BYTES: usize = 4 + 4 + 8 + 8;
 
 /// Where the first table starts: behind the directory and its checksum, aligned
 /// to 8 as all are.
-pub(crate) const TABLES_AT: usize = (FIXED + Kind::ALL.len() * ENTRY + 4).next_multiple_of(8);
+pub(crate) const TABLES_AT: usize =
+    (FIXED_BYTES + TableId::ALL.len() * ENTRY_BYTES + 4).next_multiple_of(8);
 
 /// Where one table is, and what its bytes sum up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) kind: Kind,
+pub(crate) struct TableEntry {
+    pub(crate) kind: TableId,
     /// CRC-32 of its bytes.
     pub(crate) checksum: u32,
     pub(crate) offset: u64,
@@ -39,7 +40,7 @@ pub(crate) struct Entry {
 }
 
 /// Returns the bytes before the tables.
-pub(crate) fn encode(meta: &Meta, entries: &[Entry]) -> Vec<u8> {
+pub(crate) fn encode(meta: &IndexMeta, entries: &[TableEntry]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(TABLES_AT);
     bytes.extend_from_slice(&MAGIC);
     let id = meta.build_id.as_ref().map_or(&[][..], BuildId::as_bytes);
@@ -56,7 +57,7 @@ pub(crate) fn encode(meta: &Meta, entries: &[Entry]) -> Vec<u8> {
     ];
     bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
     bytes.extend_from_slice(id);
-    bytes.resize(FIXED, 0);
+    bytes.resize(FIXED_BYTES, 0);
     for entry in entries {
         let kind: u32 = entry.kind.number();
         bytes.extend_from_slice(&kind.to_le_bytes());
@@ -75,7 +76,7 @@ pub(crate) fn encode(meta: &Meta, entries: &[Entry]) -> Vec<u8> {
 /// # Errors
 /// [`IndexError::NotAnIndex`], [`IndexError::Version`] and
 /// [`IndexError::Malformed`].
-pub(crate) fn decode(bytes: &[u8]) -> Result<(Meta, Vec<Entry>), IndexError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), IndexError> {
     let magic = bytes.get(..MAGIC.len());
     if magic != Some(&MAGIC) {
         return Err(IndexError::NotAnIndex);
@@ -87,7 +88,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Meta, Vec<Entry>), IndexError> {
     if version != VERSION {
         return Err(IndexError::Version(version));
     }
-    let head = bytes.get(..FIXED.saturating_add(Kind::ALL.len().saturating_mul(ENTRY)));
+    let head =
+        bytes.get(..FIXED_BYTES.saturating_add(TableId::ALL.len().saturating_mul(ENTRY_BYTES)));
     let head = head.ok_or(cut.clone())?;
     let sum = bytes
         .get(head.len()..)
@@ -104,17 +106,17 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Meta, Vec<Entry>), IndexError> {
         .ok()
         .and_then(|length| id.get(..length));
     let id = id.ok_or(IndexError::Malformed("the length of its build ID"))?;
-    if bucket_shift >= 32 || usize::try_from(count) != Ok(Kind::ALL.len()) {
+    if bucket_shift >= 32 || usize::try_from(count) != Ok(TableId::ALL.len()) {
         return Err(IndexError::Malformed("its bucket size or number of tables"));
     }
-    let mut entries = Vec::with_capacity(Kind::ALL.len());
-    for kind in Kind::ALL {
+    let mut entries = Vec::with_capacity(TableId::ALL.len());
+    for kind in TableId::ALL {
         let (number, checksum) = (rest.u32(), rest.u32());
         let (offset, size) = (rest.u64(), rest.u64());
         if number != Some(kind.number()) {
             return Err(IndexError::Malformed("the order of its tables"));
         }
-        entries.push(Entry {
+        entries.push(TableEntry {
             kind,
             checksum: checksum.ok_or(cut.clone())?,
             offset: offset.ok_or(cut.clone())?,
@@ -125,7 +127,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Meta, Vec<Entry>), IndexError> {
     if inline_depth > u16::MAX.into() {
         return Err(IndexError::Malformed("its inline depth"));
     }
-    let meta = Meta {
+    let meta = IndexMeta {
         build_id: BuildId::from_bytes(id).ok(),
         bucket_shift,
         inline_depth,
@@ -160,21 +162,21 @@ impl<'b> Reader<'b> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, IndexError, Kind, Meta, decode, encode};
+    use super::{IndexError, IndexMeta, TableEntry, TableId, decode, encode};
 
     #[test]
     fn numbers_outside_their_bounds_are_refused() {
-        let entries = Kind::ALL.map(|kind| Entry {
+        let entries = TableId::ALL.map(|kind| TableEntry {
             kind,
             checksum: 0,
             offset: 0,
             size: 0,
         });
         let of = |bucket_shift, inline_depth| {
-            let meta = Meta {
+            let meta = IndexMeta {
                 bucket_shift,
                 inline_depth,
-                ..Meta::default()
+                ..IndexMeta::default()
             };
             decode(&encode(&meta, &entries)).map(|(meta, _)| meta.inline_depth)
         };

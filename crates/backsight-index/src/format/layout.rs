@@ -117,19 +117,19 @@ pub(crate) struct NodeRow {
     place: Le32,
 }
 
-/// Where something begins to hold, and what: rows of a table that is searched.
+/// A row of a sorted table: from this code offset on, this value holds.
 ///
-/// Both stand together, so that who has found the place need not read elsewhere.
+/// Both are adjacent, so that a search reads one cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-pub(crate) struct Row {
+pub(crate) struct OffsetRow {
     /// A code offset.
     pub(crate) start: Le32,
     /// A node or a spot from there on, or [`NONE`].
     pub(crate) value: Le32,
 }
 
-impl Row {
+impl OffsetRow {
     pub(crate) fn new(start: u32, value: u32) -> Self {
         Self {
             start: Le32::new(start),
@@ -174,14 +174,14 @@ impl Spot {
 
     /// Returns whether its file or its line is known.
     #[inline]
-    pub(crate) fn says_something(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         // Lines count in a file.
         self.file.get() != NONE
     }
 }
 
-/// Set in the function of a node whose answer lacks something because of a limit.
-const CUT: u32 = 1 << 31;
+/// Set in the function of a node if a limit cut its call levels.
+const CUT_BIT: u32 = 1 << 31;
 
 impl Node {
     /// A function with code of its own: where it is entered, as a code offset, and the bytes
@@ -213,13 +213,13 @@ impl Node {
     /// The same, whose answer lacks something because of a limit.
     #[inline]
     pub fn cut(mut self) -> Self {
-        self.row.function = Le32::new(self.row.function.get() | CUT);
+        self.row.function = Le32::new(self.row.function.get() | CUT_BIT);
         self
     }
 
     /// The same with another function.
     pub(crate) fn named(mut self, function: u32) -> Self {
-        self.row.function = Le32::new(function | (self.row.function.get() & CUT));
+        self.row.function = Le32::new(function | (self.row.function.get() & CUT_BIT));
         self
     }
 
@@ -278,12 +278,12 @@ impl NodeRow {
 
     #[inline]
     pub(crate) fn function(&self) -> u32 {
-        self.function.get() & !CUT
+        self.function.get() & !CUT_BIT
     }
 
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
-        self.function.get() & CUT != 0
+        self.function.get() & CUT_BIT != 0
     }
 
     #[inline]

@@ -4,7 +4,7 @@ use backsight_types::BuildId;
 
 /// What stands in its header beside where the tables are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Meta {
+pub(crate) struct IndexMeta {
     pub(crate) build_id: Option<BuildId>,
     /// A bucket of the search tables holds `1 << bucket_shift` code offsets.
     pub(crate) bucket_shift: u32,
@@ -16,7 +16,7 @@ pub(crate) struct Meta {
     pub(crate) incomplete: bool,
 }
 
-impl Default for Meta {
+impl Default for IndexMeta {
     fn default() -> Self {
         Self {
             build_id: None,

@@ -30,11 +30,13 @@ mod windows;
 pub(crate) use buckets::buckets;
 pub use error::IndexError;
 pub(crate) use header::MAGIC;
-pub(crate) use layout::{Bucket, Extent, FileRecord, FunctionRecord, NodeRow, Row, Spot, Window};
+pub(crate) use layout::{
+    Bucket, Extent, FileRecord, FunctionRecord, NodeRow, OffsetRow, Spot, Window,
+};
 pub use layout::{Le16, Le32, NONE, Node};
-pub(crate) use meta::Meta;
+pub(crate) use meta::IndexMeta;
 #[cfg(test)]
 pub(crate) use strings::get as text_at;
 pub(crate) use strings::{PointerMap, StringTable, empty, push as push_text};
-pub(crate) use table::{Column, Index, Parts};
+pub(crate) use table::{FlatIndex, IndexParts, TableRows};
 pub(crate) use windows::{code_offset, virt_offset, window_at};

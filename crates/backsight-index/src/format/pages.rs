@@ -6,9 +6,9 @@
 
 use backsight_files::Image;
 
-use super::table::Index;
+use super::table::FlatIndex;
 
-impl Index {
+impl FlatIndex {
     /// Moves the tables into pages of their own, table by table. They stay where they are
     /// if the system has no such pages to give.
     pub(crate) fn into_pages(mut self) -> Self {

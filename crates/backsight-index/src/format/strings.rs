@@ -23,7 +23,7 @@ pub(crate) struct StringTable<'d> {
 }
 
 /// Texts that one thread copies at a time.
-const CHUNK: usize = 4096;
+const STRINGS_PER_TASK: usize = 4096;
 
 impl<'d> StringTable<'d> {
     /// Makes room for so many texts.
@@ -65,7 +65,7 @@ impl<'d> StringTable<'d> {
         let mut bytes = vec![0; self.end.saturating_add(behind.len())];
         let (_, mut rest) = bytes.split_at_mut(1);
         let mut rooms = Vec::new();
-        for texts in self.texts.chunks(CHUNK) {
+        for texts in self.texts.chunks(STRINGS_PER_TASK) {
             let size = texts.iter().map(|text| stored_size(text)).sum();
             let (room, after) = rest.split_at_mut(size);
             rooms.push((room, texts));

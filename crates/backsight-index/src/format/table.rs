@@ -3,30 +3,30 @@
 use backsight_types::BuildId;
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::checks::Checks;
+use super::checks::PageChecks;
 use super::layout::{
-    Bucket, Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, Row, Spot, Window,
+    Bucket, Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, OffsetRow, Spot, Window,
 };
-use super::meta::Meta;
+use super::meta::IndexMeta;
 use super::strings;
 use crate::byte_count::wide;
 use backsight_files::Image;
 
 /// One table: built here, or somewhere in the file.
 #[derive(Debug)]
-pub(crate) enum Column<T> {
+pub(crate) enum TableRows<T> {
     Built(Vec<T>),
     /// Where its bytes start, and how many there are.
     InFile(usize, usize),
 }
 
-impl<T> Default for Column<T> {
+impl<T> Default for TableRows<T> {
     fn default() -> Self {
         Self::Built(Vec::new())
     }
 }
 
-impl<T: AnyBitPattern + NoUninit> Column<T> {
+impl<T: AnyBitPattern + NoUninit> TableRows<T> {
     /// Gives the room back that was made for more rows than came.
     fn shrink(&mut self) {
         if let Self::Built(rows) = self {
@@ -52,11 +52,11 @@ macro_rules! tables {
     ($($(#[$doc:meta])* $kind:ident $name:ident: $row:ty = $number:literal, $shown:literal;)*) => {
         /// The kinds of tables.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Kind {
+        pub(crate) enum TableId {
             $($kind,)*
         }
 
-        impl Kind {
+        impl TableId {
             /// In the order of a file.
             pub(crate) const ALL: [Self; [$($number),*].len()] = [$(Self::$kind),*];
 
@@ -84,21 +84,21 @@ macro_rules! tables {
 
         /// The tables, and what is known of them as a whole.
         #[derive(Debug, Default)]
-        pub(crate) struct Parts {
-            pub(crate) meta: Meta,
-            $($(#[$doc])* pub(crate) $name: Column<$row>,)*
+        pub(crate) struct IndexParts {
+            pub(crate) meta: IndexMeta,
+            $($(#[$doc])* pub(crate) $name: TableRows<$row>,)*
         }
 
-        impl Parts {
+        impl IndexParts {
             fn shrink(&mut self) {
                 $(self.$name.shrink();)*
             }
 
             /// Says where in the file one table is: where its bytes start, and how
             /// many there are.
-            pub(super) fn place(&mut self, kind: Kind, start: usize, size: usize) {
+            pub(super) fn place(&mut self, kind: TableId, start: usize, size: usize) {
                 match kind {
-                    $(Kind::$kind => self.$name = Column::InFile(start, size),)*
+                    $(TableId::$kind => self.$name = TableRows::InFile(start, size),)*
                 }
             }
         }
@@ -118,15 +118,15 @@ macro_rules! tables {
             }
         }
 
-        impl Index {
+        impl FlatIndex {
             $(#[inline]
             pub(crate) fn $name(&self) -> &[$row] {
                 self.cell.borrow_dependent().$name
             })*
 
-            pub(super) fn bytes(&self, kind: Kind) -> &[u8] {
+            pub(super) fn bytes(&self, kind: TableId) -> &[u8] {
                 match kind {
-                    $(Kind::$kind => bytemuck::cast_slice(self.$name()),)*
+                    $(TableId::$kind => bytemuck::cast_slice(self.$name()),)*
                 }
             }
         }
@@ -137,9 +137,9 @@ tables! {
     /// Ascending and disjoint in both offsets.
     Windows windows: Window = 1, "windows";
     /// Where the innermost call level changes, and to which node.
-    Scopes scopes: Row = 2, "scopes";
+    Scopes scopes: OffsetRow = 2, "scopes";
     /// Where the place in the source changes, and to which spot.
-    Lines lines: Row = 3, "lines";
+    Lines lines: OffsetRow = 3, "lines";
     /// For each bucket of code offsets, how many of both start before its end.
     Buckets buckets: Bucket = 4, "buckets";
     /// Places in the source.
@@ -164,7 +164,7 @@ tables! {
 #[derive(Debug)]
 struct Owner {
     image: Option<Image>,
-    parts: Parts,
+    parts: IndexParts,
 }
 
 self_cell::self_cell! {
@@ -179,21 +179,21 @@ self_cell::self_cell! {
 
 /// A module's flat symbol index.
 #[derive(Debug)]
-pub(crate) struct Index {
+pub(crate) struct FlatIndex {
     cell: Cell,
     /// Of one that is read from a file.
-    checks: Option<Box<Checks>>,
+    checks: Option<Box<PageChecks>>,
 }
 
-impl Index {
+impl FlatIndex {
     /// Takes tables that were just built.
-    pub(crate) fn new(mut parts: Parts) -> Self {
+    pub(crate) fn new(mut parts: IndexParts) -> Self {
         parts.shrink();
         Self::of(None, parts)
     }
 
     /// Takes tables, some of which may be in the image.
-    pub(super) fn of(image: Option<Image>, parts: Parts) -> Self {
+    pub(super) fn of(image: Option<Image>, parts: IndexParts) -> Self {
         Self {
             cell: Cell::new(Owner { image, parts }, |owner| Tables::of(owner)),
             checks: None,
@@ -201,7 +201,7 @@ impl Index {
     }
 
     /// Has what is read checked when it is first asked for.
-    pub(super) fn check_by(&mut self, checks: Checks) {
+    pub(super) fn check_by(&mut self, checks: PageChecks) {
         self.checks = Some(Box::new(checks));
     }
 
@@ -237,8 +237,8 @@ impl Index {
 
     /// Changes where tables are, and what they are read from. What is not checked by
     /// then is not any more.
-    pub(super) fn change(&mut self, change: impl FnOnce(&mut Option<Image>, &mut Parts)) {
-        let empty = Self::of(None, Parts::default());
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Option<Image>, &mut IndexParts)) {
+        let empty = Self::of(None, IndexParts::default());
         let mut owner = std::mem::replace(self, empty).cell.into_owner();
         change(&mut owner.image, &mut owner.parts);
         *self = Self::of(owner.image, owner.parts);
@@ -258,7 +258,7 @@ impl Index {
     }
 
     #[inline]
-    pub(crate) fn meta(&self) -> &Meta {
+    pub(crate) fn meta(&self) -> &IndexMeta {
         &self.cell.borrow_owner().parts.meta
     }
 
@@ -287,7 +287,7 @@ impl Index {
     }
 
     /// Returns each table's kind and bytes, in the order of the file.
-    pub(crate) fn tables(&self) -> [(Kind, &[u8]); Kind::ALL.len()] {
-        Kind::ALL.map(|kind| (kind, self.bytes(kind)))
+    pub(crate) fn tables(&self) -> [(TableId, &[u8]); TableId::ALL.len()] {
+        TableId::ALL.map(|kind| (kind, self.bytes(kind)))
     }
 }

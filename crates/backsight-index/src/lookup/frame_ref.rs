@@ -23,12 +23,12 @@ pub struct FrameRef<'a> {
     pub column: Option<u32>,
     /// As [`Frame::inlined`].
     pub inlined: bool,
-    origin: Origin<'a>,
+    origin: FrameOrigin<'a>,
 }
 
 /// Where the rest of a call level is.
 #[derive(Clone, Copy, Debug)]
-enum Origin<'a> {
+enum FrameOrigin<'a> {
     /// In the node with this number.
     Indexed(&'a IndexView, u32),
     Frame(&'a Frame),
@@ -39,8 +39,8 @@ impl<'a> FrameRef<'a> {
     #[must_use]
     pub fn linkage_name(&self) -> Option<Cow<'a, str>> {
         match self.origin {
-            Origin::Indexed(indexed, node) => indexed.linkage_name(node),
-            Origin::Frame(frame) => frame.linkage_name.as_deref().map(Cow::Borrowed),
+            FrameOrigin::Indexed(indexed, node) => indexed.linkage_name(node),
+            FrameOrigin::Frame(frame) => frame.linkage_name.as_deref().map(Cow::Borrowed),
         }
     }
 
@@ -48,8 +48,8 @@ impl<'a> FrameRef<'a> {
     #[must_use]
     pub fn start_line(&self) -> Option<u32> {
         match self.origin {
-            Origin::Indexed(indexed, node) => indexed.start_line(node),
-            Origin::Frame(frame) => frame.start_line,
+            FrameOrigin::Indexed(indexed, node) => indexed.start_line(node),
+            FrameOrigin::Frame(frame) => frame.start_line,
         }
     }
 
@@ -57,8 +57,8 @@ impl<'a> FrameRef<'a> {
     #[must_use]
     pub fn start(&self) -> Option<VirtOffset> {
         match self.origin {
-            Origin::Indexed(indexed, node) => indexed.start(node),
-            Origin::Frame(frame) => frame.start,
+            FrameOrigin::Indexed(indexed, node) => indexed.start(node),
+            FrameOrigin::Frame(frame) => frame.start,
         }
     }
 }
@@ -85,7 +85,7 @@ impl<'a> From<&'a Frame> for FrameRef<'a> {
             line: frame.line,
             column: frame.column,
             inlined: frame.inlined,
-            origin: Origin::Frame(frame),
+            origin: FrameOrigin::Frame(frame),
         }
     }
 }
@@ -101,10 +101,10 @@ impl IndexView {
 
 /// The call levels at one place, innermost first, their texts borrowed.
 #[derive(Clone, Debug)]
-pub struct StackFrames<'a>(Source<'a>);
+pub struct StackFrames<'a>(FrameSource<'a>);
 
 #[derive(Clone, Debug)]
-enum Source<'a> {
+enum FrameSource<'a> {
     Indexed(&'a IndexView, Levels<'a>),
     Frames(std::slice::Iter<'a, Frame>),
 }
@@ -114,13 +114,13 @@ impl<'a> StackFrames<'a> {
     #[must_use]
     #[inline]
     pub fn of_hit(indexed: &'a IndexView, hit: Hit) -> Self {
-        Self(Source::Indexed(indexed, indexed.levels(hit)))
+        Self(FrameSource::Indexed(indexed, indexed.levels(hit)))
     }
 
     /// Those of a stack with texts of its own.
     #[must_use]
     pub fn of_frames(frames: &'a Frames) -> Self {
-        Self(Source::Frames(frames.iter()))
+        Self(FrameSource::Frames(frames.iter()))
     }
 }
 
@@ -130,7 +130,7 @@ impl<'a> Iterator for StackFrames<'a> {
     #[inline]
     fn next(&mut self) -> Option<FrameRef<'a>> {
         match &mut self.0 {
-            Source::Indexed(indexed, levels) => {
+            FrameSource::Indexed(indexed, levels) => {
                 let level = levels.next()?;
                 let file = indexed.path(&level);
                 Some(FrameRef {
@@ -139,10 +139,10 @@ impl<'a> Iterator for StackFrames<'a> {
                     column: known_in(&file, level.column.into()),
                     file,
                     inlined: level.inlined,
-                    origin: Origin::Indexed(indexed, level.node),
+                    origin: FrameOrigin::Indexed(indexed, level.node),
                 })
             }
-            Source::Frames(frames) => frames.next().map(FrameRef::from),
+            FrameSource::Frames(frames) => frames.next().map(FrameRef::from),
         }
     }
 }

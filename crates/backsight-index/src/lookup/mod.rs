@@ -2,14 +2,14 @@
 
 mod frame;
 mod frame_ref;
-mod memo;
 mod search;
-mod texts;
+mod text_cache;
+mod text_store;
 mod view;
 mod view_options;
 
 pub use frame::{Frame, Frames, known_in};
 pub use frame_ref::{FrameRef, StackFrames};
-pub use search::{Hit, Search};
+pub use search::{Hit, PendingSearch};
 pub use view::IndexView;
 pub use view_options::ViewOptions;

@@ -1,10 +1,11 @@
 //! From a virtual offset to call levels.
 
 use crate::format::{
-    Bucket, FunctionRecord, Index, Le32, NONE, NodeRow, Row, Spot, code_offset, virt_offset,
+    Bucket, FlatIndex, FunctionRecord, Le32, NONE, NodeRow, OffsetRow, Spot, code_offset,
+    virt_offset,
 };
 
-/// What stands at a place: rows of the index, worth nothing without it.
+/// The result of a lookup: rows of the index that it was found in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// The innermost call level, or [`NONE`].
@@ -21,10 +22,10 @@ impl Hit {
     };
 }
 
-/// A search on its way: a code offset, and how many rows start before its bucket and
-/// before the bucket's end.
+/// A search that has read its bucket: a code offset, and how many rows start before the
+/// bucket and before its end.
 #[derive(Clone, Copy, Debug)]
-pub struct Search {
+pub struct PendingSearch {
     at: u32,
     before: Bucket,
     last: Bucket,
@@ -32,7 +33,7 @@ pub struct Search {
 
 /// One call level of a hit, still in numbers of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Level {
+pub(crate) struct IndexLevel {
     /// [`NONE`] where no function is known.
     pub(crate) node: u32,
     /// [`NONE`] is unknown; a forged one is not there.
@@ -48,13 +49,13 @@ pub(crate) struct Level {
 
 /// How far the walk over a hit's call levels has come.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Walk {
+pub(crate) struct LevelWalk {
     next: Hit,
     /// Levels that may follow: a forged file may lead in circles.
     left: u32,
 }
 
-impl Index {
+impl FlatIndex {
     /// Returns what stands at the virtual offset `addr`.
     #[inline]
     pub(crate) fn find(&self, addr: u64) -> Hit {
@@ -64,18 +65,18 @@ impl Index {
 
     /// Begins to look a virtual offset up; `None` where no code is.
     #[inline]
-    pub(crate) fn search(&self, addr: u64) -> Option<Search> {
+    pub(crate) fn search(&self, addr: u64) -> Option<PendingSearch> {
         let at = code_offset(self.windows(), addr)?;
         let (before, last) = self.bucket(at)?;
-        Some(Search { at, before, last })
+        Some(PendingSearch { at, before, last })
     }
 
     /// Reads what the end of a search is going to need, and returns something of it. Of
     /// many searches these reads overlap, while the ends of two hardly do.
     #[inline]
-    pub(crate) fn touch(&self, search: &Search) -> u32 {
-        let Search { before, last, .. } = search;
-        let touch = |rows: &[Row], before: Le32, end: Le32| {
+    pub(crate) fn touch(&self, search: &PendingSearch) -> u32 {
+        let PendingSearch { before, last, .. } = search;
+        let touch = |rows: &[OffsetRow], before: Le32, end: Le32| {
             let middle = u32::midpoint(before.get(), end.get());
             let row = usize::try_from(middle).ok().and_then(|at| rows.get(at));
             row.map_or(0, |row| row.start.get())
@@ -86,7 +87,7 @@ impl Index {
 
     /// Returns what stands where a search was begun.
     #[inline]
-    pub(crate) fn finish(&self, Search { at, before, last }: Search) -> Hit {
+    pub(crate) fn finish(&self, PendingSearch { at, before, last }: PendingSearch) -> Hit {
         let node = self.find_row(self.scopes(), before.scopes, last.scopes, at);
         let spot = self.find_row(self.lines(), before.lines, last.lines, at);
         Hit {
@@ -120,9 +121,9 @@ impl Index {
     /// Returns whether a hit has a function, a file or a line. A forged one may name a
     /// node that is not there.
     #[inline]
-    pub(crate) fn says_something(&self, hit: Hit) -> bool {
+    pub(crate) fn is_known(&self, hit: Hit) -> bool {
         self.node(hit.node).is_some()
-            || (self.spot(hit.spot)).is_some_and(|(spot, _)| spot.says_something())
+            || (self.spot(hit.spot)).is_some_and(|(spot, _)| spot.is_known())
     }
 
     /// Returns whether a limit left something out of this hit's answer.
@@ -132,8 +133,8 @@ impl Index {
 
     /// Starts at the innermost call level of `hit`.
     #[inline]
-    pub(crate) fn walk(&self, hit: Hit) -> Walk {
-        Walk {
+    pub(crate) fn walk(&self, hit: Hit) -> LevelWalk {
+        LevelWalk {
             next: hit,
             left: self.meta().inline_depth.saturating_add(1),
         }
@@ -174,7 +175,7 @@ impl Index {
     /// Returns the value of the last row that starts at or before `at`. Of those before
     /// the bucket only the last can be it.
     #[inline]
-    fn find_row(&self, rows: &[Row], before: Le32, end: Le32, at: u32) -> Option<u32> {
+    fn find_row(&self, rows: &[OffsetRow], before: Le32, end: Le32, at: u32) -> Option<u32> {
         let before = usize::try_from(before.get()).ok()?;
         let end = usize::try_from(end.get()).ok()?;
         // Forged buckets may point anywhere; ranges that are none have no rows.
@@ -189,14 +190,14 @@ impl Index {
     }
 }
 
-impl Walk {
+impl LevelWalk {
     /// Returns the next call level outwards. Of a hit without a function the
     /// only level says where the line table places it.
     #[inline]
-    pub(crate) fn next(&mut self, index: &Index) -> Option<Level> {
+    pub(crate) fn next(&mut self, index: &FlatIndex) -> Option<IndexLevel> {
         self.left = self.left.checked_sub(1)?;
         let (spot, column) = index.spot(self.next.spot).unwrap_or((Spot::UNKNOWN, 0));
-        let mut level = Level {
+        let mut level = IndexLevel {
             node: NONE,
             function: NONE,
             file: spot.file.get(),
@@ -206,7 +207,7 @@ impl Walk {
         };
         let Some(node) = index.node(self.next.node) else {
             self.left = 0;
-            return spot.says_something().then_some(level);
+            return spot.is_known().then_some(level);
         };
         level.node = self.next.node;
         level.function = node.function();

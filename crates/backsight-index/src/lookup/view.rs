@@ -6,18 +6,18 @@ use std::sync::Arc;
 use backsight_types::{BuildId, Reason, VirtOffset};
 
 use super::frame::{Frame, Frames, known, known_in};
-use super::memo::{Memo, name};
-use super::search::{Hit, Level, Search, Walk};
+use super::search::{Hit, IndexLevel, LevelWalk, PendingSearch};
+use super::text_cache::{TextCache, name};
 use super::view_options::ViewOptions;
-use crate::format::Index;
+use crate::format::FlatIndex;
 use crate::name::lossy;
 use crate::symbol_index::SymbolIndex;
 
 /// An index, and the texts that lookups in it have made so far.
 #[derive(Debug)]
 pub struct IndexView {
-    index: Index,
-    memo: Memo,
+    index: FlatIndex,
+    memo: TextCache,
     options: ViewOptions,
 }
 
@@ -26,7 +26,7 @@ impl IndexView {
     #[must_use]
     pub fn new(index: SymbolIndex, options: ViewOptions) -> Self {
         let index = index.index;
-        let memo = Memo::new(&index);
+        let memo = TextCache::new(&index);
         Self {
             index,
             memo,
@@ -114,7 +114,7 @@ impl IndexView {
     /// Begins to look a virtual offset up; `None` where no code is.
     #[must_use]
     #[inline]
-    pub fn search(&self, addr: u64) -> Option<Search> {
+    pub fn search(&self, addr: u64) -> Option<PendingSearch> {
         self.index.search(addr)
     }
 
@@ -122,7 +122,7 @@ impl IndexView {
     /// many searches these reads overlap, while the ends of two hardly do.
     #[must_use]
     #[inline]
-    pub fn touch(&self, search: &Search) -> u32 {
+    pub fn touch(&self, search: &PendingSearch) -> u32 {
         self.index.touch(search)
     }
 
@@ -136,7 +136,7 @@ impl IndexView {
     /// Returns what stands where a search in its index was begun.
     #[must_use]
     #[inline]
-    pub fn finish(&self, search: Search) -> Option<Hit> {
+    pub fn finish(&self, search: PendingSearch) -> Option<Hit> {
         self.checked(self.index.finish(search))
     }
 
@@ -146,7 +146,7 @@ impl IndexView {
             return None;
         }
         // A line table's gap leaves a row that says nothing.
-        if !self.index.says_something(hit) {
+        if !self.index.is_known(hit) {
             return None;
         }
         // Calls that lead to no function that they were folded into are forged.
@@ -158,7 +158,7 @@ impl IndexView {
 
     /// Returns why nothing stands where nothing was found.
     #[must_use]
-    pub fn why_nothing(&self) -> Reason {
+    pub fn missing_reason(&self) -> Reason {
         match self.index.meta().limited {
             true => Reason::Limit,
             false => Reason::NoSymbols,
@@ -184,7 +184,7 @@ impl IndexView {
     #[must_use]
     pub fn frames(&self, hit: Hit) -> Frames {
         let (index, memo) = (&self.index, &self.memo);
-        let frame = |level: Level| {
+        let frame = |level: IndexLevel| {
             let name = memo.owned_name(index, level.function, self.options.spelling());
             let file = memo.owned_path(index, level.file).cloned();
             Frame {
@@ -204,14 +204,14 @@ impl IndexView {
 
     /// Returns the name for people of a call level's function.
     #[inline]
-    pub(crate) fn name(&self, level: &Level) -> Option<&str> {
+    pub(crate) fn name(&self, level: &IndexLevel) -> Option<&str> {
         let Self { index, options, .. } = self;
         self.memo.shown(index, level.function, options.spelling())
     }
 
     /// Returns the path of a call level's file.
     #[inline]
-    pub(crate) fn path(&self, level: &Level) -> Option<&str> {
+    pub(crate) fn path(&self, level: &IndexLevel) -> Option<&str> {
         self.memo.path(&self.index, level.file)
     }
 
@@ -237,15 +237,15 @@ impl IndexView {
 #[derive(Clone, Debug)]
 pub(crate) struct Levels<'i> {
     indexed: &'i IndexView,
-    walk: Walk,
+    walk: LevelWalk,
 }
 
 impl Iterator for Levels<'_> {
-    type Item = Level;
+    type Item = IndexLevel;
 
     /// Returns the next call level that is to be shown.
     #[inline]
-    fn next(&mut self) -> Option<Level> {
+    fn next(&mut self) -> Option<IndexLevel> {
         let IndexView { index, options, .. } = self.indexed;
         let mut level = self.walk.next(index)?;
         if !options.inlines {

@@ -6,8 +6,8 @@ use super::fault::Fault;
 
 /// Whether anything that was read so far contradicted itself, or led nowhere.
 ///
-/// A name, a line or a range that cannot be read spoils no other, so most faults end where
-/// they are met: the answer lacks something, and here is noted that it does.
+/// A name, line or range that cannot be read affects no other, so most faults are handled
+/// where they occur: the answer lacks that part, and it is recorded here that it does.
 #[derive(Debug, Default)]
 pub(in crate::dwarf) struct Damage(AtomicBool);
 

@@ -1,6 +1,6 @@
-//! Why something of the DWARF is not to be had.
+//! Why a part of the DWARF cannot be read.
 
-/// Why something of the DWARF is not to be had.
+/// Why a part of the DWARF cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It contradicts itself, ends too early, or is of a kind we do not read.

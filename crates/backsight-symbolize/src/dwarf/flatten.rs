@@ -5,25 +5,26 @@
 //! answers are the same; a batch that touches most units gets them sooner.
 
 use backsight_index::engine::{
-    Change, CodeMap, Cover, Item, Le16, NONE, Node, Room, UnitPart, innermost, sort,
+    CodeOffsets, Le16, NONE, Node, OverlapScratch, Overlaps, RankedRange, UnitPart, ValueChange,
+    innermost, sort,
 };
 use hashbrown::HashMap;
 
 use super::fault::Fault;
-use super::lookup::Index;
-use crate::dwarf::die::form::{Class, Value};
+use super::lookup::DwarfLookup;
+use crate::dwarf::die::form::{AttrValue, ValueClass};
 use crate::dwarf::die::fuel::Fuel;
-use crate::dwarf::die::plan::Kind;
+use crate::dwarf::die::plan::DieKind;
 use crate::dwarf::die::walk::{CodeDie, CodeDies};
 use crate::dwarf::functions::name;
-use crate::dwarf::lines::line::Lines;
-use crate::dwarf::ranges::range::Sink;
+use crate::dwarf::lines::line_table::LineTable;
+use crate::dwarf::ranges::range::RangeSink;
 use crate::dwarf::units::tables::UnitTables;
 use crate::dwarf::units::unit::Unit;
 
 /// A function with code, on its way into the part.
 #[derive(Debug)]
-struct Function {
+struct FlatFunction {
     /// Its root node.
     node: u32,
     /// Where its body's spans are.
@@ -32,7 +33,7 @@ struct Function {
 
 /// A DIE whose descendants are being walked.
 #[derive(Debug)]
-struct Open {
+struct OpenDie {
     depth: isize,
     /// Inlined calls around the next DIE, this one included.
     level: u32,
@@ -49,7 +50,7 @@ struct Open {
 struct FileRows<'f, 'd> {
     /// Has the lines and their files.
     unit: &'f Unit<'d>,
-    lines: &'f Lines<'d>,
+    lines: &'f LineTable<'d>,
     /// Rows by the files' numbers in the line program.
     rows: Vec<u32>,
 }
@@ -73,25 +74,25 @@ impl<'d> FileRows<'_, 'd> {
 
 /// What a unit is flattened in, kept from one to the next: a file has thousands.
 #[derive(Debug, Default)]
-pub(crate) struct Scratch<'d> {
-    lines: Lines<'d>,
+pub(crate) struct FlattenScratch<'d> {
+    lines: LineTable<'d>,
     part: UnitPart<'d>,
     file_rows: Vec<u32>,
     /// The functions' ranges; the value is a row of `functions`.
-    ranges: Vec<Item>,
-    cover: Cover,
+    ranges: Vec<RankedRange>,
+    overlaps: Overlaps,
     /// Rows of the functions by the DIE that names them.
-    function_rows: HashMap<Value, u32>,
-    functions: Vec<Function>,
-    open: Vec<Open>,
+    function_rows: HashMap<AttrValue, u32>,
+    functions: Vec<FlatFunction>,
+    open: Vec<OpenDie>,
     /// The ranges inlined into the functions that are open; the value is a node.
-    inlined: Vec<Item>,
+    inlined: Vec<RankedRange>,
     /// Begins and nodes of the bodies that are closed.
-    spans: Vec<Change>,
-    room: Room,
+    spans: Vec<ValueChange>,
+    room: OverlapScratch,
 }
 
-impl Scratch<'_> {
+impl FlattenScratch<'_> {
     /// Forgets the unit before.
     fn begin(&mut self) {
         self.ranges.clear();
@@ -107,11 +108,11 @@ impl Scratch<'_> {
 struct Flattening<'f, 'd> {
     /// Has the functions and their names.
     full: &'f Unit<'d>,
-    index: &'f Index<'d>,
-    code: &'f CodeMap,
+    index: &'f DwarfLookup<'d>,
+    code: &'f CodeOffsets,
     part: UnitPart<'d>,
     files: FileRows<'f, 'd>,
-    scratch: &'f mut Scratch<'d>,
+    scratch: &'f mut FlattenScratch<'d>,
     fuel: Fuel,
 }
 
@@ -119,9 +120,9 @@ struct Flattening<'f, 'd> {
 /// limit, counts.
 pub(in crate::dwarf) fn flatten<'d>(
     tables: &UnitTables<'d>,
-    index: &Index<'d>,
-    code: &CodeMap,
-    scratch: &mut Scratch<'d>,
+    index: &DwarfLookup<'d>,
+    code: &CodeOffsets,
+    scratch: &mut FlattenScratch<'d>,
 ) -> UnitPart<'d> {
     scratch.begin();
     let unit = &tables.unit;
@@ -147,7 +148,7 @@ pub(in crate::dwarf) fn flatten<'d>(
         },
         scratch,
         // A walk, and the names of all it meets.
-        fuel: full.home.fuel_for(full.length().saturating_mul(2)),
+        fuel: full.unit_file.fuel_for(full.length().saturating_mul(2)),
     };
     let walked = flattening.walk();
     let limited = [read, walked].contains(&Err(Fault::Limit));
@@ -173,7 +174,7 @@ impl<'d> Flattening<'_, 'd> {
         while let Some(die) = dies.next(&mut self.fuel)? {
             self.close_down_to(die.closed);
             match die.kind {
-                Kind::Function => self.function(die)?,
+                DieKind::Function => self.function(die)?,
                 _ => self.inlined_call(die)?,
             }
         }
@@ -182,7 +183,7 @@ impl<'d> Flattening<'_, 'd> {
 
     /// Closes what is open at this depth or deeper.
     fn close_down_to(&mut self, depth: isize) {
-        let Scratch {
+        let FlattenScratch {
             functions,
             open,
             inlined,
@@ -208,16 +209,16 @@ impl<'d> Flattening<'_, 'd> {
     fn function(&mut self, die: &CodeDie) -> Result<(), Fault> {
         let root = self.full.own_root()?;
         let unit = root.unit_ref();
-        let limit = self.full.home.limits.rows_per_unit;
+        let limit = self.full.unit_file.limits.rows_per_unit;
         let value = u32::try_from(self.scratch.functions.len()).map_err(|_| Fault::Limit)?;
         let mut first_range = None;
         let elf = self.index.elf;
-        let sink = Sink {
+        let sink = RangeSink {
             items: &mut self.scratch.ranges,
             limit,
             rank: 0,
             value,
-            damage: self.full.home.damage,
+            damage: self.full.unit_file.damage,
         };
         die.ranges()
             .collect(unit, &mut self.fuel, sink, |begin, end| {
@@ -227,7 +228,7 @@ impl<'d> Flattening<'_, 'd> {
                 }
                 is_code
             })?;
-        let mut open = Open {
+        let mut open = OpenDie {
             depth: die.depth,
             level: 0,
             node: None,
@@ -241,7 +242,9 @@ impl<'d> Flattening<'_, 'd> {
             let size = u32::try_from(end.saturating_sub(begin)).unwrap_or(0);
             let function = self.function_row(die);
             let node = self.push_node(Node::root(function, entry, size), 0)?;
-            self.scratch.functions.push(Function { node, spans: 0..0 });
+            self.scratch
+                .functions
+                .push(FlatFunction { node, spans: 0..0 });
             open.node = Some(node);
             open.function = Some((
                 self.scratch.inlined.len(),
@@ -261,8 +264,8 @@ impl<'d> Flattening<'_, 'd> {
             return Ok(());
         };
         let (level, outer_too_deep) = (outer.level, outer.too_deep);
-        let limits = self.full.home.limits;
-        let mut open = Open {
+        let limits = self.full.unit_file.limits;
+        let mut open = OpenDie {
             depth: die.depth,
             level: level.saturating_add(1),
             node: Some(parent),
@@ -288,12 +291,12 @@ impl<'d> Flattening<'_, 'd> {
         let value = self.push_node(node, die.call_column())?;
         let root = self.full.own_root()?;
         let unit = root.unit_ref();
-        let sink = Sink {
+        let sink = RangeSink {
             items: &mut self.scratch.inlined,
             limit: limits.rows_per_unit,
             rank: u32::MAX.saturating_sub(level),
             value,
-            damage: self.full.home.damage,
+            damage: self.full.unit_file.damage,
         };
         die.ranges()
             .collect(unit, &mut self.fuel, sink, |_, _| true)?;
@@ -305,7 +308,7 @@ impl<'d> Flattening<'_, 'd> {
 
     /// Notes what encloses the next DIEs. One without children encloses none, and
     /// the walk would not say when it ends.
-    fn enclose(&mut self, die: &CodeDie, open: Open) {
+    fn enclose(&mut self, die: &CodeDie, open: OpenDie) {
         if die.has_children {
             self.scratch.open.push(open);
         }
@@ -322,7 +325,7 @@ impl<'d> Flattening<'_, 'd> {
     fn function_row(&mut self, die: &CodeDie) -> u32 {
         // Copies share their original's row, unless they have a name themselves.
         let origin = die.origin().filter(|_| !die.is_named());
-        let shared = [Class::UnitRef, Class::InfoRef, Class::SupRef];
+        let shared = [ValueClass::UnitRef, ValueClass::InfoRef, ValueClass::SupRef];
         let key = origin.filter(|origin| shared.contains(&origin.class));
         if let Some(row) = key.and_then(|key| self.scratch.function_rows.get(&key)) {
             return *row;
@@ -337,15 +340,15 @@ impl<'d> Flattening<'_, 'd> {
     }
 
     fn lay_out_scopes(&mut self) {
-        let Scratch {
+        let FlattenScratch {
             ranges,
-            cover,
+            overlaps,
             functions,
             spans,
             ..
         } = &mut *self.scratch;
-        cover.fill(ranges, 1);
-        for (begin, end, value) in cover.covered() {
+        overlaps.fill(ranges, 1);
+        for (begin, end, value) in overlaps.covered() {
             let function = usize::try_from(value).ok();
             let Some(function) = function.and_then(|at| functions.get(at)) else {
                 continue;

@@ -11,59 +11,59 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use backsight_index::engine::{CodeMap, NONE, Tally, UnitRanges};
+use backsight_index::engine::{ByteCount, CodeOffsets, NONE, UnitRanges};
 use gimli::SectionId;
 
+use super::answer::{DwarfAnswer, DwarfLevel};
 use super::damage::Damage;
 use super::fault::Fault;
-use super::found::{Found, Level};
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::files::companions::Companions;
-use crate::dwarf::files::sections::Sections;
+use crate::dwarf::files::sections::DwarfSections;
 use crate::dwarf::files::split::SplitUnits;
-use crate::dwarf::functions::name::Names;
-use crate::dwarf::functions::scope::{ScopedNames, Texts};
+use crate::dwarf::functions::name::NameCache;
+use crate::dwarf::functions::scope::{ScopedNames, TextArena};
 use crate::dwarf::ranges::aranges;
 use crate::dwarf::ranges::roots;
 use crate::dwarf::ranges::unit_map::UnitMap;
-use crate::dwarf::units::held::Held;
-use crate::dwarf::units::home::{Home, HomeKind};
-use crate::dwarf::units::links::Links;
-use crate::dwarf::units::tables::{Reading, UnitTables};
-use crate::dwarf::units::unit_list::Units;
+use crate::dwarf::units::die_links::DieLinks;
+use crate::dwarf::units::maybe_owned::MaybeOwned;
+use crate::dwarf::units::tables::{ReadContext, UnitTables};
+use crate::dwarf::units::unit_file::{UnitFile, UnitFileKind};
+use crate::dwarf::units::unit_list::UnitList;
 use crate::elf::ElfFile;
 use crate::options::Options;
 
-/// Lookups in one file for which no table is built.
-pub(in crate::dwarf) const FEW: usize = 4;
+/// Lookups in one file that read only the unit they need. Later ones build tables.
+pub(in crate::dwarf) const TARGETED_LOOKUPS: usize = 4;
 
 /// What is known of a file's DWARF so far; grows under shared references.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Index<'d> {
+pub(in crate::dwarf) struct DwarfLookup<'d> {
     /// The main file.
     pub(in crate::dwarf) elf: &'d ElfFile,
-    pub(in crate::dwarf) links: Links<'d>,
+    pub(in crate::dwarf) links: DieLinks<'d>,
     pub(in crate::dwarf) splits: SplitUnits<'d>,
     companions: &'d Companions,
     options: &'d Options,
-    names: Names<'d>,
+    names: NameCache<'d>,
     aranges: Slice<'d>,
     lookups: AtomicUsize,
     /// What the tables of units take.
-    kept: Tally,
+    kept: ByteCount,
     damage: &'d Damage,
     listed: OnceLock<UnitMap>,
     unlisted: OnceLock<UnitMap>,
     all: OnceLock<UnitMap>,
 }
 
-impl<'d> Index<'d> {
+impl<'d> DwarfLookup<'d> {
     /// Reads nothing yet.
     pub(in crate::dwarf) fn new(
-        sections: &'d Sections,
+        sections: &'d DwarfSections,
         companions: &'d Companions,
         options: &'d Options,
-        texts: &'d Texts,
+        texts: &'d TextArena,
         damage: &'d Damage,
     ) -> Self {
         if sections.are_damaged() {
@@ -73,24 +73,29 @@ impl<'d> Index<'d> {
         let mut dwarf = sections.dwarf();
         let supplementary = companions.supplementary().map(|sections| {
             dwarf.sup = Some(Arc::new(sections.dwarf()));
-            let home = Home::new(sections.dwarf(), HomeKind::Supplementary, limits, damage);
-            Units::new(Arc::new(home))
+            let unit_file = UnitFile::new(
+                sections.dwarf(),
+                UnitFileKind::Supplementary,
+                limits,
+                damage,
+            );
+            UnitList::new(Arc::new(unit_file))
         });
-        let home = Home::new(dwarf, HomeKind::Main, limits, damage);
+        let unit_file = UnitFile::new(dwarf, UnitFileKind::Main, limits, damage);
         Self {
             elf: &sections.elf,
-            links: Links {
-                units: Units::new(Arc::new(home)),
+            links: DieLinks {
+                units: UnitList::new(Arc::new(unit_file)),
                 supplementary,
                 scoped: ScopedNames::new(texts),
             },
             splits: SplitUnits::new(companions, damage),
             companions,
             options,
-            names: Names::new(options.spelling()),
+            names: NameCache::new(options.spelling()),
             aranges: sections.slice(SectionId::DebugAranges),
             lookups: AtomicUsize::new(0),
-            kept: Tally::default(),
+            kept: ByteCount::default(),
             damage,
             listed: OnceLock::new(),
             unlisted: OnceLock::new(),
@@ -99,18 +104,18 @@ impl<'d> Index<'d> {
     }
 
     /// Returns what is known of `addr`.
-    pub(in crate::dwarf) fn find(&self, addr: u64) -> Found {
-        let mut found = Found::default();
+    pub(in crate::dwarf) fn find(&self, addr: u64) -> DwarfAnswer {
+        let mut found = DwarfAnswer::default();
         if !self.elf.is_code(addr) {
             return found;
         }
-        let few = self.lookups.load(Ordering::Relaxed) < FEW;
+        let few = self.lookups.load(Ordering::Relaxed) < TARGETED_LOOKUPS;
         if few {
             self.lookups.fetch_add(1, Ordering::Relaxed);
         }
         let listed = match self.listed.get() {
-            None if few => Held::Own(self.read_aranges(Some(addr))),
-            _ => Held::Kept(self.listed.get_or_init(|| self.read_aranges(None))),
+            None if few => MaybeOwned::Own(self.read_aranges(Some(addr))),
+            _ => MaybeOwned::Kept(self.listed.get_or_init(|| self.read_aranges(None))),
         };
         self.search(listed.find(addr), addr, few, &mut found);
         let passes = [(&self.unlisted, true), (&self.all, false)];
@@ -132,7 +137,7 @@ impl<'d> Index<'d> {
         candidates: impl Iterator<Item = usize>,
         addr: u64,
         few: bool,
-        found: &mut Found,
+        found: &mut DwarfAnswer,
     ) {
         for tables in candidates.filter_map(|offset| self.units().at(offset)) {
             let levels = self.levels(tables, addr, few, found);
@@ -166,14 +171,14 @@ impl<'d> Index<'d> {
         roots::read(self.units(), &listed, unlisted_only, self.reading())
     }
 
-    pub(in crate::dwarf) fn units(&self) -> &Units<'d> {
+    pub(in crate::dwarf) fn units(&self) -> &UnitList<'d> {
         &self.links.units
     }
 
     /// Returns whether anything turned out to be unreadable so far.
     pub(in crate::dwarf) fn is_damaged(&self) -> bool {
         let shared = self.links.supplementary.as_ref();
-        self.damage.is_noted() || self.units().damaged() || shared.is_some_and(Units::damaged)
+        self.damage.is_noted() || self.units().damaged() || shared.is_some_and(UnitList::damaged)
     }
 
     /// Returns the bytes that the tables of units and their names take.
@@ -184,8 +189,8 @@ impl<'d> Index<'d> {
         tables.saturating_add(names).saturating_add(scoped)
     }
 
-    fn reading(&self) -> Reading<'_> {
-        Reading {
+    fn reading(&self) -> ReadContext<'_> {
+        ReadContext {
             elf: self.elf,
             kept: &self.kept,
         }
@@ -193,7 +198,7 @@ impl<'d> Index<'d> {
 
     /// Returns which units [`find`](Self::find) would ask where, as places in the
     /// order of `.debug_info`.
-    pub(in crate::dwarf) fn claims(&self, code: &CodeMap) -> UnitRanges {
+    pub(in crate::dwarf) fn claims(&self, code: &CodeOffsets) -> UnitRanges {
         let mut claims = UnitRanges::default();
         let units = self.units().iter();
         let places: Vec<usize> = units.map(|tables| tables.unit.offset).collect();
@@ -203,13 +208,13 @@ impl<'d> Index<'d> {
         };
         let listed = self.listed.get_or_init(|| self.read_aranges(None));
         let units: Vec<u32> = listed.offsets.iter().map(place).collect();
-        claims.fill(&listed.cover, &units, code);
+        claims.fill(&listed.overlaps, &units, code);
         let passes = [(&self.unlisted, true), (&self.all, false)];
         for (roots, unlisted_only) in passes {
             if unlisted_only || !self.aranges.is_empty() {
                 let roots = roots.get_or_init(|| self.read_roots(unlisted_only));
                 let units: Vec<u32> = roots.offsets.iter().map(place).collect();
-                claims.fill(&roots.cover, &units, code);
+                claims.fill(&roots.overlaps, &units, code);
                 claims.limited |= roots.limited;
             }
         }
@@ -224,8 +229,8 @@ impl<'d> Index<'d> {
         tables: &UnitTables<'d>,
         addr: u64,
         few: bool,
-        found: &mut Found,
-    ) -> Vec<Level> {
+        found: &mut DwarfAnswer,
+    ) -> Vec<DwarfLevel> {
         let mut note = |fault: Fault| found.note(fault);
         let unit = &tables.unit;
         let full = tables.full(&self.splits);
@@ -269,7 +274,7 @@ impl<'d> Index<'d> {
             let call = inline.call(lines, unit);
             let location = std::mem::replace(&mut location, call);
             if self.options.inlines {
-                levels.push(Level {
+                levels.push(DwarfLevel {
                     name: inline.name(resolve),
                     location,
                     inlined: true,
@@ -277,7 +282,7 @@ impl<'d> Index<'d> {
                 });
             }
         }
-        levels.push(Level {
+        levels.push(DwarfLevel {
             name: body.name(|| resolve(function.die)),
             location,
             inlined: false,

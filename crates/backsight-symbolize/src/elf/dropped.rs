@@ -9,22 +9,22 @@
 //! address 0 ends where the symbol there ends, and a range of code ends where some symbol
 //! does. A file that has no function symbols does not say, and all claims count.
 
-use super::headed::Headed;
+use super::headers::ElfHeaders;
 use super::opd::Descriptors;
 use super::symbol_table::{SymbolKind, TableKind, for_each};
 
 /// Where code ends, as the symbols of a file have it.
 #[derive(Debug)]
-pub(super) struct Ends {
+pub(super) struct CodeEnds {
     /// Of what begins at address 0.
     first: Vec<u64>,
     /// Of functions and of sections, ascending. Those before a label are in it too.
     all: Vec<u64>,
 }
 
-impl Ends {
+impl CodeEnds {
     /// Returns `None` when the file has no function symbols.
-    pub(super) fn read(file: &Headed, descriptors: Option<&Descriptors>) -> Option<Self> {
+    pub(super) fn read(file: &ElfHeaders, descriptors: Option<&Descriptors>) -> Option<Self> {
         let mut symbols = Vec::new();
         for table in [TableKind::Full, TableKind::Dynamic] {
             for_each(file, descriptors, table, |row| {

@@ -11,7 +11,7 @@ use object::Endianness;
 use object::elf::{self, DynamicTag};
 use object::read::elf::{Dyn, FileHeader, GnuHashTable, HashTable, ProgramHeader};
 
-use super::section::{Section, slice};
+use super::section::{ElfSection, slice};
 
 /// Where the made sections stand among themselves: `.dynsym` and `.dynstr`, then the
 /// relocations.
@@ -24,7 +24,7 @@ pub(super) fn sections<Elf: FileHeader<Endian = Endianness>>(
     endian: Endianness,
     data: &[u8],
     segments: &Segments,
-) -> Vec<Section> {
+) -> Vec<ElfSection> {
     Dynamic::read(header, endian, data, segments)
         .and_then(|dynamic| dynamic.sections::<Elf>())
         .unwrap_or_default()
@@ -65,7 +65,7 @@ impl<'d> Dynamic<'d> {
         found.map(|(_, value)| *value)
     }
 
-    fn sections<Elf: FileHeader<Endian = Endianness>>(&self) -> Option<Vec<Section>> {
+    fn sections<Elf: FileHeader<Endian = Endianness>>(&self) -> Option<Vec<ElfSection>> {
         let symbols = self.get(elf::DT_SYMTAB)?;
         let size = self
             .count::<Elf>(symbols)?
@@ -145,11 +145,11 @@ impl<'d> Dynamic<'d> {
         index: usize,
         addr: u64,
         size: u64,
-    ) -> Option<Section> {
+    ) -> Option<ElfSection> {
         let offset = self.offset(addr)?;
         slice(self.data, offset, size)?;
         let link = if kind == elf::SHT_DYNSYM { STRINGS } else { 0 };
-        Some(Section::without_header(
+        Some(ElfSection::without_header(
             kind,
             index,
             (addr, offset, size),

@@ -8,20 +8,20 @@ use backsight_files::Identity;
 use backsight_files::Image;
 use backsight_index::engine::wide;
 
-use super::dropped::Ends;
-use super::headed::Headed;
+use super::dropped::CodeEnds;
+use super::headers::ElfHeaders;
 use super::opd::{Descriptors, has_descriptors};
 use super::plt::Plt;
-use super::symbol_table::{self, Row, TableKind};
+use super::symbol_table::{self, SymbolRow, TableKind};
 use super::table_faults;
 use crate::error::Error;
 use crate::options::Options;
 use crate::packed::unpacked;
 
-/// An ELF file. What its headers say is asked of [`Headed`], which it is too.
+/// An ELF file. What its headers say is asked of [`ElfHeaders`], which it is too.
 #[derive(Debug)]
 pub(crate) struct ElfFile {
-    headed: Headed,
+    headers: ElfHeaders,
     descriptors: OnceLock<Option<Descriptors>>,
     plt: OnceLock<Plt>,
     /// Of one that was read from a file.
@@ -29,22 +29,22 @@ pub(crate) struct ElfFile {
     /// Whether it was found inside a root, and is another file than the host's.
     of_root: bool,
     /// Where code ends, once something claims to begin at address 0.
-    ends: OnceLock<Option<Ends>>,
+    ends: OnceLock<Option<CodeEnds>>,
 }
 
 impl Deref for ElfFile {
-    type Target = Headed;
+    type Target = ElfHeaders;
 
-    fn deref(&self) -> &Headed {
-        &self.headed
+    fn deref(&self) -> &ElfHeaders {
+        &self.headers
     }
 }
 
 impl ElfFile {
-    /// Reads the headers, as [`Headed::parse`] does.
+    /// Reads the headers, as [`ElfHeaders::parse`] does.
     pub(crate) fn parse(image: Image) -> Result<Self, Error> {
         Ok(Self {
-            headed: Headed::parse(image)?,
+            headers: ElfHeaders::parse(image)?,
             descriptors: OnceLock::new(),
             plt: OnceLock::new(),
             identity: None,
@@ -90,7 +90,7 @@ impl ElfFile {
         let ends = self.ends.get().and_then(Option::as_ref);
         let ends = ends.map_or(0, |ends| wide(ends.bytes()));
         let made = descriptors.saturating_add(plt).saturating_add(ends);
-        self.headed.read_bytes().saturating_add(made)
+        self.headers.read_bytes().saturating_add(made)
     }
 
     /// Returns what is wrong with its symbol tables, and the headers that lead to them.
@@ -102,20 +102,20 @@ impl ElfFile {
         let headers = self.has_lost_headers().then_some(headers);
         headers
             .into_iter()
-            .chain(table_faults::of(&self.headed))
+            .chain(table_faults::of(&self.headers))
             .collect()
     }
 
     /// Returns the function descriptors, where functions have any.
     pub(super) fn descriptors(&self) -> Option<&Descriptors> {
-        let read = || Descriptors::read(&self.headed);
+        let read = || Descriptors::read(&self.headers);
         self.descriptors.get_or_init(read).as_ref()
     }
 
     /// Returns the stubs that jump to functions of other files.
     pub(super) fn plt(&self) -> &Plt {
         self.plt
-            .get_or_init(|| Plt::read(&self.headed, self.descriptors()))
+            .get_or_init(|| Plt::read(&self.headers, self.descriptors()))
     }
 
     /// Returns bytes of the image, or of the names that were made for stubs: these
@@ -151,20 +151,20 @@ impl ElfFile {
     }
 
     /// Only what begins at 0, or at 1, may have been dropped.
-    fn ends_at(&self, begin: u64, is_known: impl FnOnce(&Ends) -> bool) -> bool {
+    fn ends_at(&self, begin: u64, is_known: impl FnOnce(&CodeEnds) -> bool) -> bool {
         if begin > 1 || self.is_relocatable() {
             return true;
         }
         let ends = self
             .ends
-            .get_or_init(|| Ends::read(&self.headed, self.descriptors()));
+            .get_or_init(|| CodeEnds::read(&self.headers, self.descriptors()));
         ends.as_ref().is_none_or(is_known)
     }
 }
 
 /// Calls `found` for each function, object and label that the table defines, in its
 /// order. A table that is missing or malformed has no symbols.
-pub(crate) fn for_each<'d>(file: &'d ElfFile, table: TableKind, found: impl FnMut(Row<'d>)) {
+pub(crate) fn for_each<'d>(file: &'d ElfFile, table: TableKind, found: impl FnMut(SymbolRow<'d>)) {
     match table {
         TableKind::Stubs => file.plt().for_each(file, found),
         _ => symbol_table::for_each(file, file.descriptors(), table, found),

@@ -18,17 +18,17 @@
 
 use backsight_types::{FileOffset, Perms, Segment, Segments, VirtOffset};
 
-use super::section::Section;
+use super::section::ElfSection;
 
 /// Gives each section that would be loaded its address.
 ///
 /// Sections that would pass the end of the address space keep 0 and their size: they
 /// hold no code that anyone could ask for.
-pub(super) fn lay_out(sections: &mut [Section], image: &[u8]) {
+pub(super) fn lay_out(sections: &mut [ElfSection], image: &[u8]) {
     let mut next = Some(0_u64);
-    for turn in [Turn::Code, Turn::Init, Turn::Rest] {
+    for turn in [SectionGroup::Code, SectionGroup::Init, SectionGroup::Rest] {
         for section in sections.iter_mut() {
-            if Turn::of(section, image) != Some(turn) {
+            if SectionGroup::of(section, image) != Some(turn) {
                 continue;
             }
             let align = section.align.max(1);
@@ -40,9 +40,9 @@ pub(super) fn lay_out(sections: &mut [Section], image: &[u8]) {
 }
 
 /// Returns where in the file the code of each section is.
-pub(super) fn segments(sections: &[Section]) -> Segments {
+pub(super) fn segments(sections: &[ElfSection]) -> Segments {
     let code = sections.iter().filter(|section| section.is_code());
-    let segment = |section: &Section| Segment {
+    let segment = |section: &ElfSection| Segment {
         flags: Perms::READ | Perms::EXECUTE,
         file_offset: FileOffset(section.offset),
         virt_offset: VirtOffset(section.addr),
@@ -54,14 +54,14 @@ pub(super) fn segments(sections: &[Section]) -> Segments {
 
 /// Which sections come when.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum SectionGroup {
     Code,
     Init,
     Rest,
 }
 
-impl Turn {
-    fn of(section: &Section, image: &[u8]) -> Option<Self> {
+impl SectionGroup {
+    fn of(section: &ElfSection, image: &[u8]) -> Option<Self> {
         if !section.is_loaded() {
             None
         } else if !section.is_code() {

@@ -15,7 +15,7 @@
 use backsight_types::VirtOffset;
 use object::{Endianness, elf};
 
-use super::headed::Headed;
+use super::headers::ElfHeaders;
 use super::section_bytes::SectionBytes;
 
 /// What `.opd` holds.
@@ -29,7 +29,7 @@ pub(super) struct Descriptors {
 
 impl Descriptors {
     /// Reads those of the file, if its functions have any.
-    pub(super) fn read(file: &Headed) -> Option<Self> {
+    pub(super) fn read(file: &ElfHeaders) -> Option<Self> {
         if !has_descriptors(file) {
             return None;
         }
@@ -48,7 +48,7 @@ impl Descriptors {
     }
 
     /// Without section headers every loaded byte of data may be one.
-    fn without_headers(file: &Headed) -> Option<Self> {
+    fn without_headers(file: &ElfHeaders) -> Option<Self> {
         if file.has_section_headers() {
             return None;
         }
@@ -84,6 +84,6 @@ impl Descriptors {
 }
 
 /// The second ABI, of all little-endian files, has none; zero is any that goes.
-pub(super) fn has_descriptors(file: &Headed) -> bool {
+pub(super) fn has_descriptors(file: &ElfHeaders) -> bool {
     file.machine() == elf::EM_PPC64.0 && file.flags() & elf::EF_PPC64_ABI != 2
 }

@@ -20,29 +20,29 @@ use std::ops::Range;
 
 use object::elf;
 
-use super::headed::Headed;
+use super::headers::ElfHeaders;
 use super::opd::Descriptors;
-use super::slots::{Namer, Slots};
-use super::stub::{Decode, Through};
-use super::symbol_table::{Row, SymbolKind};
+use super::slots::{GotSlots, SlotNames};
+use super::stub::{StubDecoder, StubJump};
+use super::symbol_table::{SymbolKind, SymbolRow};
 
-/// What stands behind the name of a function whose stub it is.
-const SUFFIX: &[u8] = b"@plt\0";
+/// Appended to a function's name for its stub.
+const PLT_SUFFIX: &[u8] = b"@plt\0";
 
-/// The largest stub, in bytes: what is further from the next has something else behind.
-const MOST: u64 = 32;
+/// The largest stub, in bytes. A gap to the next stub beyond this holds other code.
+const MAX_STUB_BYTES: u64 = 32;
 
 /// The stubs of one file.
 #[derive(Debug, Default)]
 pub(super) struct Plt {
-    pub(super) stubs: Vec<Stub>,
+    pub(super) stubs: Vec<PltStub>,
     /// Their names, each ended by a zero byte.
     pub(super) names: Vec<u8>,
 }
 
 /// One stub.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stub {
+pub(super) struct PltStub {
     /// A virtual offset.
     pub(super) start: u64,
     /// In bytes.
@@ -53,7 +53,7 @@ pub(super) struct Stub {
 
 /// A stub as it stands in its table.
 #[derive(Clone, Copy)]
-struct Found {
+struct TableStub {
     start: u64,
     /// What its instructions take at least.
     least: u64,
@@ -61,16 +61,16 @@ struct Found {
 }
 
 impl Plt {
-    pub(super) fn read(file: &Headed, descriptors: Option<&Descriptors>) -> Self {
+    pub(super) fn read(file: &ElfHeaders, descriptors: Option<&Descriptors>) -> Self {
         let mut plt = Self::default();
-        let Some(decode) = Decode::of(file) else {
+        let Some(decode) = StubDecoder::of(file) else {
             return plt;
         };
-        let slots = Slots::read(file);
+        let slots = GotSlots::read(file);
         if slots.is_empty() {
             return plt;
         }
-        let namer = Namer::new(file, descriptors, &slots);
+        let namer = SlotNames::new(file, descriptors, &slots);
         // Each stub and its name is in the file once. A forged one claims more.
         let mut budget = file.image().len();
         for table in tables(file) {
@@ -90,9 +90,9 @@ impl Plt {
     }
 
     /// Calls `found` for each stub.
-    pub(super) fn for_each<'d>(&'d self, file: &Headed, mut found: impl FnMut(Row<'d>)) {
+    pub(super) fn for_each<'d>(&'d self, file: &ElfHeaders, mut found: impl FnMut(SymbolRow<'d>)) {
         for stub in &self.stubs {
-            found(Row {
+            found(SymbolRow {
                 kind: SymbolKind::Function,
                 start: stub.start,
                 size: stub.size,
@@ -105,7 +105,13 @@ impl Plt {
         }
     }
 
-    fn add(&mut self, table: &Table<'_>, found: &[Found], slots: &Slots, namer: &Namer<'_>) {
+    fn add(
+        &mut self,
+        table: &StubRegion<'_>,
+        found: &[TableStub],
+        slots: &GotSlots,
+        namer: &SlotNames<'_>,
+    ) {
         if let (Some(first), false) = (found.first(), table.name.is_empty()) {
             self.push(table.addr..first.start, |names| {
                 names.extend_from_slice(table.name);
@@ -118,7 +124,7 @@ impl Plt {
             let next = found.get(at.saturating_add(1));
             let next = next.map(|next| next.start.saturating_sub(stub.start));
             let size = match next {
-                Some(size) if size <= MOST => size,
+                Some(size) if size <= MAX_STUB_BYTES => size,
                 _ => stub.least.max(usual),
             };
             usual = size;
@@ -126,7 +132,7 @@ impl Plt {
             let budget = namer.budget().saturating_sub(self.names.len());
             self.push(stub.start..end, |names| {
                 slots.write_name(stub.slot, namer, budget, names)?;
-                names.extend_from_slice(SUFFIX);
+                names.extend_from_slice(PLT_SUFFIX);
                 Some(())
             });
         }
@@ -139,7 +145,7 @@ impl Plt {
             self.names.truncate(name);
             return;
         }
-        self.stubs.push(Stub {
+        self.stubs.push(PltStub {
             start: place.start,
             size,
             name,
@@ -148,13 +154,13 @@ impl Plt {
 }
 
 /// Whether a stub may be at this virtual offset.
-pub(super) fn may_be_stub(file: &Headed, addr: u64) -> bool {
+pub(super) fn may_be_stub(file: &ElfHeaders, addr: u64) -> bool {
     let mut tables = tables(file).into_iter();
     tables.any(|table| (table.addr..table.end()).contains(&addr))
 }
 
 /// A stretch of code that may hold stubs.
-struct Table<'d> {
+struct StubRegion<'d> {
     /// The section's; empty when the code around is no table.
     name: &'d [u8],
     addr: u64,
@@ -162,7 +168,7 @@ struct Table<'d> {
 }
 
 /// Returns the sections that hold stubs. Without section headers, all code may.
-fn tables(file: &Headed) -> Vec<Table<'_>> {
+fn tables(file: &ElfHeaders) -> Vec<StubRegion<'_>> {
     if !file.has_section_headers() {
         let segments = file
             .segments()
@@ -172,7 +178,7 @@ fn tables(file: &Headed) -> Vec<Table<'_>> {
             .iter()
             .filter(|segment| segment.flags.is_executable());
         let tables = code.filter_map(|segment| {
-            Some(Table {
+            Some(StubRegion {
                 name: b"",
                 addr: segment.virt_offset.0,
                 bytes: super::section::slice(
@@ -190,19 +196,19 @@ fn tables(file: &Headed) -> Vec<Table<'_>> {
         let named = matches!(name, b".plt" | b".iplt") || name.starts_with(b".plt.");
         let bytes = section.raw(file.image()).filter(|_| named)?;
         let addr = section.addr;
-        Some(Table { name, addr, bytes })
+        Some(StubRegion { name, addr, bytes })
     });
     tables.collect()
 }
 
-impl Table<'_> {
+impl StubRegion<'_> {
     fn end(&self) -> u64 {
         let size = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
         self.addr.saturating_add(size)
     }
 
     /// Returns the stubs, ascending.
-    fn stubs(&self, decode: &Decode, slots: &Slots) -> Vec<Found> {
+    fn stubs(&self, decode: &StubDecoder, slots: &GotSlots) -> Vec<TableStub> {
         let mut found = Vec::new();
         let mut at = 0;
         // Outside of tables only a slot that nothing else uses tells a stub.
@@ -213,14 +219,14 @@ impl Table<'_> {
             let start = self.addr.saturating_add(into);
             let stub = decode.stub(code, start);
             let slot = stub.and_then(|stub| match stub.through {
-                Through::Slot(addr) => slots.at(addr, alone),
-                Through::Relocation(number) => slots.of_relocation(number),
+                StubJump::Slot(addr) => slots.at(addr, alone),
+                StubJump::Relocation(number) => slots.of_relocation(number),
             });
             let size = match (stub, slot) {
                 (Some(stub), Some(slot)) => {
                     let size = stub.size.checked_next_multiple_of(step).unwrap_or(step);
                     let least = u64::try_from(size).unwrap_or(u64::MAX);
-                    found.push(Found { start, least, slot });
+                    found.push(TableStub { start, least, slot });
                     size
                 }
                 _ => step,

@@ -15,13 +15,13 @@ use object::read::elf::{ElfFile as Reader, FileHeader};
 use object::read::{Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget};
 use object::{Endianness, Relocation, RelocationKind};
 
-use super::headed::Headed;
+use super::headers::ElfHeaders;
 
 /// Fills the holes of section number `index` of the file, whose bytes these are.
 ///
 /// What does not fit is left as it stands: relocations outside of the bytes, to
 /// symbols that are not in this file, and of kinds that DWARF has no use for.
-pub(super) fn relocate(file: &Headed, index: usize, bytes: &mut [u8]) {
+pub(super) fn relocate(file: &ElfHeaders, index: usize, bytes: &mut [u8]) {
     if file.is_64() {
         apply::<FileHeader64<Endianness>>(file, index, bytes);
     } else {
@@ -29,7 +29,7 @@ pub(super) fn relocate(file: &Headed, index: usize, bytes: &mut [u8]) {
     }
 }
 
-fn apply<Elf: FileHeader<Endian = Endianness>>(file: &Headed, index: usize, bytes: &mut [u8]) {
+fn apply<Elf: FileHeader<Endian = Endianness>>(file: &ElfHeaders, index: usize, bytes: &mut [u8]) {
     let Ok(reader) = Reader::<Elf>::parse(file.image()) else {
         return;
     };
@@ -40,7 +40,7 @@ fn apply<Elf: FileHeader<Endian = Endianness>>(file: &Headed, index: usize, byte
         let Some(value) = target(file, &reader, &relocation) else {
             continue;
         };
-        let Some(write) = Write::of(file.machine(), &relocation) else {
+        let Some(write) = FieldWrite::of(file.machine(), &relocation) else {
             continue;
         };
         let hole = usize::try_from(offset).ok();
@@ -55,7 +55,7 @@ fn apply<Elf: FileHeader<Endian = Endianness>>(file: &Headed, index: usize, byte
 
 /// Returns `S + A`, with the `A` that the relocation itself has.
 fn target<Elf: FileHeader<Endian = Endianness>>(
-    file: &Headed,
+    file: &ElfHeaders,
     reader: &Reader<'_, Elf>,
     relocation: &Relocation,
 ) -> Option<u64> {
@@ -74,7 +74,7 @@ fn target<Elf: FileHeader<Endian = Endianness>>(
 
 /// What is written into a hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Write {
+enum FieldWrite {
     /// The value, in so many bytes.
     Set(usize),
     /// Its distance from the hole.
@@ -90,7 +90,7 @@ enum Write {
     SubUleb,
 }
 
-impl Write {
+impl FieldWrite {
     fn of(machine: u16, relocation: &Relocation) -> Option<Self> {
         let size = usize::from(relocation.size()).checked_div(8)?;
         match relocation.kind() {
@@ -252,14 +252,14 @@ fn store_uleb(hole: &mut [u8], value: u64) {
 mod tests {
     use object::Endianness::{Big, Little};
 
-    use super::Write;
+    use super::FieldWrite;
 
     #[test]
     fn each_write_changes_its_bytes_alone() {
         let cases = [
             (
                 "set",
-                Write::Set(4),
+                FieldWrite::Set(4),
                 Little,
                 vec![1, 0, 0, 0, 9],
                 0x102,
@@ -267,7 +267,7 @@ mod tests {
             ),
             (
                 "big",
-                Write::Set(4),
+                FieldWrite::Set(4),
                 Big,
                 vec![1, 0, 0, 0, 9],
                 0x102,
@@ -275,7 +275,7 @@ mod tests {
             ),
             (
                 "relative",
-                Write::Relative(2),
+                FieldWrite::Relative(2),
                 Little,
                 vec![0; 3],
                 0x120,
@@ -283,7 +283,7 @@ mod tests {
             ),
             (
                 "add",
-                Write::Add(2),
+                FieldWrite::Add(2),
                 Little,
                 vec![0xff, 0, 7],
                 3,
@@ -291,7 +291,7 @@ mod tests {
             ),
             (
                 "sub",
-                Write::Sub(2),
+                FieldWrite::Sub(2),
                 Little,
                 vec![2, 1, 7],
                 3,
@@ -299,7 +299,7 @@ mod tests {
             ),
             (
                 "24 bits",
-                Write::Sub(3),
+                FieldWrite::Sub(3),
                 Little,
                 vec![0, 0, 0, 7],
                 1,
@@ -307,7 +307,7 @@ mod tests {
             ),
             (
                 "set 6",
-                Write::Set6,
+                FieldWrite::Set6,
                 Little,
                 vec![0x40, 7],
                 0x7f,
@@ -315,7 +315,7 @@ mod tests {
             ),
             (
                 "sub 6",
-                Write::Sub6,
+                FieldWrite::Sub6,
                 Little,
                 vec![0x45, 7],
                 1,
@@ -323,7 +323,7 @@ mod tests {
             ),
             (
                 "uleb",
-                Write::SetUleb,
+                FieldWrite::SetUleb,
                 Little,
                 vec![0x80, 0x80, 0, 7],
                 0x81,
@@ -331,7 +331,7 @@ mod tests {
             ),
             (
                 "add uleb",
-                Write::AddUleb,
+                FieldWrite::AddUleb,
                 Little,
                 vec![0xff, 0, 7],
                 1,
@@ -339,7 +339,7 @@ mod tests {
             ),
             (
                 "sub uleb",
-                Write::SubUleb,
+                FieldWrite::SubUleb,
                 Little,
                 vec![0x80, 1, 7],
                 1,
@@ -347,7 +347,7 @@ mod tests {
             ),
             (
                 "endless uleb",
-                Write::SetUleb,
+                FieldWrite::SetUleb,
                 Little,
                 vec![0x80; 4],
                 1,
@@ -355,7 +355,7 @@ mod tests {
             ),
             (
                 "too short",
-                Write::Set(8),
+                FieldWrite::Set(8),
                 Little,
                 vec![0; 7],
                 1,
@@ -371,7 +371,9 @@ mod tests {
             );
         }
         let mut bytes = [5, 0];
-        Write::Set(2).run(&mut bytes, 3, 0, true, Little).unwrap();
+        FieldWrite::Set(2)
+            .run(&mut bytes, 3, 0, true, Little)
+            .unwrap();
         assert_eq!(bytes, [8, 0], "the addend stands in the hole");
     }
 }

@@ -6,7 +6,7 @@ use object::read::elf::SectionHeader;
 
 /// A section header, the same for both classes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Section {
+pub(crate) struct ElfSection {
     /// Where the name starts in the file, and where the names end.
     name: (u64, u64),
     pub(crate) kind: u32,
@@ -23,7 +23,7 @@ pub(crate) struct Section {
     pub(super) index: usize,
 }
 
-impl Section {
+impl ElfSection {
     pub(super) fn new<S: SectionHeader<Endian = Endianness>>(
         section: &S,
         index: usize,

@@ -13,10 +13,10 @@ use object::elf::{self, CompressionHeader32, CompressionHeader64};
 use object::read::elf::CompressionHeader;
 use object::{Endianness, pod};
 
-use super::headed::Headed;
+use super::headers::ElfHeaders;
 use super::relocate::relocate;
-use super::section::Section;
-use crate::unpack::{Growing, Scheme, UnpackError};
+use super::section::ElfSection;
+use crate::unpack::{PartialUnpack, SectionPacking, UnpackError};
 
 /// A section's bytes: in the image, or unpacked.
 #[derive(Debug)]
@@ -32,9 +32,9 @@ pub(crate) enum SectionBytes {
 impl SectionBytes {
     /// Returns what is to be done for the bytes of `section`, unpacked and relocated.
     pub(crate) fn plan<'d>(
-        file: &'d Headed,
-        section: &Section,
-    ) -> Result<Loading<'d>, UnpackError> {
+        file: &'d ElfHeaders,
+        section: &ElfSection,
+    ) -> Result<SectionLoader<'d>, UnpackError> {
         let raw = section.raw(file.image()).ok_or(UnpackError::Malformed)?;
         let mut all = file.sections().iter();
         let relocated = file.is_relocatable() && all.any(|other| other.relocates(section.index));
@@ -44,14 +44,14 @@ impl SectionBytes {
             Some(old_header(raw)?)
         } else if relocated {
             Some(Packed {
-                scheme: Scheme::None,
+                scheme: SectionPacking::None,
                 bytes: raw,
                 size: section.size,
             })
         } else {
             None
         };
-        Ok(Loading {
+        Ok(SectionLoader {
             file,
             offset: usize::try_from(section.offset).map_err(|_| UnpackError::Malformed)?,
             size: raw.len(),
@@ -80,8 +80,8 @@ impl SectionBytes {
 }
 
 /// A section whose bytes are about to be had.
-pub(crate) struct Loading<'d> {
-    file: &'d Headed,
+pub(crate) struct SectionLoader<'d> {
+    file: &'d ElfHeaders,
     offset: usize,
     size: usize,
     /// `None` when the bytes are used as they stand in the image.
@@ -90,7 +90,7 @@ pub(crate) struct Loading<'d> {
     relocated: Option<usize>,
 }
 
-impl Loading<'_> {
+impl SectionLoader<'_> {
     /// Returns how many bytes this takes besides the image: what is declared.
     pub(crate) fn cost(&self) -> u64 {
         self.packed.as_ref().map_or(0, |packed| packed.size)
@@ -103,13 +103,13 @@ impl Loading<'_> {
 
     /// Returns a start at the bytes that can stop before their end; `None` when they
     /// are not packed, or are to be relocated.
-    pub(crate) fn growing(&self) -> Option<Growing> {
+    pub(crate) fn unpack(&self) -> Option<PartialUnpack> {
         let packed = self.packed.as_ref().filter(|_| self.relocated.is_none())?;
         let size = usize::try_from(packed.size).ok()?;
         // A header stands before the stream, and nothing behind it.
         let header = self.size.checked_sub(packed.bytes.len())?;
         let start = self.offset.checked_add(header)?;
-        Growing::new(packed.scheme, (start, packed.bytes.len()), size)
+        PartialUnpack::new(packed.scheme, (start, packed.bytes.len()), size)
     }
 
     /// Allocates what [`cost`](Self::cost) says, and no more.
@@ -127,21 +127,21 @@ impl Loading<'_> {
 }
 
 struct Packed<'d> {
-    scheme: Scheme,
+    scheme: SectionPacking,
     bytes: &'d [u8],
     /// What it declares to unpack to.
     size: u64,
 }
 
-fn header<'d>(file: &Headed, raw: &'d [u8]) -> Result<Packed<'d>, UnpackError> {
+fn header<'d>(file: &ElfHeaders, raw: &'d [u8]) -> Result<Packed<'d>, UnpackError> {
     fn read<'d, H>(raw: &'d [u8], endian: Endianness) -> Result<Packed<'d>, UnpackError>
     where
         H: CompressionHeader<Endian = Endianness>,
     {
         let (header, bytes) = pod::from_bytes::<H>(raw).map_err(|()| UnpackError::Malformed)?;
         let scheme = match header.ch_type(endian) {
-            elf::ELFCOMPRESS_ZLIB => Scheme::Zlib,
-            elf::ELFCOMPRESS_ZSTD => Scheme::Zstd,
+            elf::ELFCOMPRESS_ZLIB => SectionPacking::Zlib,
+            elf::ELFCOMPRESS_ZSTD => SectionPacking::Zstd,
             _ => return Err(UnpackError::Malformed),
         };
         let size = header.ch_size(endian).into();
@@ -162,7 +162,7 @@ fn old_header(raw: &[u8]) -> Result<Packed<'_>, UnpackError> {
     let rest = raw.strip_prefix(b"ZLIB").ok_or(UnpackError::Malformed)?;
     let (size, bytes) = rest.split_first_chunk().ok_or(UnpackError::Malformed)?;
     Ok(Packed {
-        scheme: Scheme::Zlib,
+        scheme: SectionPacking::Zlib,
         bytes,
         size: u64::from_be_bytes(*size),
     })
@@ -176,12 +176,12 @@ impl Packed<'_> {
             .try_reserve_exact(size)
             .map_err(|_| UnpackError::Limit)?;
         match self.scheme {
-            Scheme::None => {
+            SectionPacking::None => {
                 bytes.extend_from_slice(self.bytes);
                 Ok(())
             }
-            Scheme::Zlib => unpack_zlib(self.bytes, &mut bytes),
-            Scheme::Zstd => zstd::bulk::Decompressor::new()
+            SectionPacking::Zlib => unpack_zlib(self.bytes, &mut bytes),
+            SectionPacking::Zstd => zstd::bulk::Decompressor::new()
                 .and_then(|mut zstd| zstd.decompress_to_buffer(self.bytes, &mut bytes))
                 .map(drop)
                 .map_err(|_| UnpackError::Malformed),

@@ -5,37 +5,37 @@ use object::elf::{self, FileHeader32, FileHeader64, RelocationType};
 use object::read::elf::{FileHeader, Rel, Rela, Sym};
 use object::{Endianness, pod};
 
-use super::headed::Headed;
+use super::headers::ElfHeaders;
 use super::opd::Descriptors;
 use super::symbol_table::{SymbolKind, TableKind, for_each, strings_of};
 
 /// The slots of one file that get a function's address.
 #[derive(Debug, Default)]
-pub(super) struct Slots {
+pub(super) struct GotSlots {
     /// In ascending order of their addresses.
-    all: Vec<Slot>,
+    all: Vec<GotSlot>,
     /// Those of the table that is bound lazily, in its order: by their number there.
     lazy: Vec<u64>,
 }
 
 /// One slot.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
+struct GotSlot {
     addr: u64,
     is_lazy: bool,
-    target: Target,
+    target: SlotTarget,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Target {
+enum SlotTarget {
     /// A symbol of `.dynsym`, by its number, and what is added to it.
     Symbol(u32, u64),
     /// What the function at this address will return.
     Resolver(u64),
 }
 
-impl Slots {
-    pub(super) fn read(file: &Headed) -> Self {
+impl GotSlots {
+    pub(super) fn read(file: &ElfHeaders) -> Self {
         if file.is_64() {
             read::<FileHeader64<Endianness>>(file)
         } else {
@@ -68,13 +68,13 @@ impl Slots {
     pub(super) fn write_name(
         &self,
         slot: usize,
-        namer: &Namer<'_>,
+        namer: &SlotNames<'_>,
         budget: usize,
         names: &mut Vec<u8>,
     ) -> Option<()> {
         let (name, addend) = match self.all.get(slot)?.target {
-            Target::Symbol(symbol, addend) => (namer.symbol(symbol, budget)?, addend),
-            Target::Resolver(addr) => match namer.resolver(addr) {
+            SlotTarget::Symbol(symbol, addend) => (namer.symbol(symbol, budget)?, addend),
+            SlotTarget::Resolver(addr) => match namer.resolver(addr) {
                 Some(name) => (name.get(..name.len().min(budget))?, 0),
                 // That is how binutils has it: no symbol, and a number.
                 None => (b"*ABS*".as_slice(), addr),
@@ -88,9 +88,9 @@ impl Slots {
     }
 }
 
-/// Knows the names of what slots point to.
-pub(super) struct Namer<'d> {
-    file: &'d Headed,
+/// Finds the names of the functions that slots point to.
+pub(super) struct SlotNames<'d> {
+    file: &'d ElfHeaders,
     /// The names of `.dynsym`, and where each symbol's is.
     strings: &'d [u8],
     symbols: Vec<usize>,
@@ -99,14 +99,14 @@ pub(super) struct Namer<'d> {
     resolvers: Vec<(u64, &'d [u8])>,
 }
 
-/// A longer name of a resolver is none.
-const RESOLVER_NAME: usize = 1024;
+/// Longer names of IFUNC resolvers are ignored.
+const MAX_RESOLVER_NAME: usize = 1024;
 
-impl<'d> Namer<'d> {
+impl<'d> SlotNames<'d> {
     pub(super) fn new(
-        file: &'d Headed,
+        file: &'d ElfHeaders,
         descriptors: Option<&'d Descriptors>,
-        slots: &Slots,
+        slots: &GotSlots,
     ) -> Self {
         let names = if file.is_64() {
             name_places::<FileHeader64<Endianness>>(file)
@@ -148,13 +148,13 @@ impl<'d> Namer<'d> {
 /// Returns the resolvers and what the symbols there are called: of several the one with
 /// fewer leading underscores, the shorter, the first of the alphabet.
 fn resolvers<'d>(
-    file: &'d Headed,
+    file: &'d ElfHeaders,
     descriptors: Option<&'d Descriptors>,
-    slots: &Slots,
+    slots: &GotSlots,
 ) -> Vec<(u64, &'d [u8])> {
     let all = slots.all.iter().filter_map(|slot| match slot.target {
-        Target::Resolver(addr) => Some((addr, [].as_slice())),
-        Target::Symbol(..) => None,
+        SlotTarget::Resolver(addr) => Some((addr, [].as_slice())),
+        SlotTarget::Symbol(..) => None,
     });
     let mut all: Vec<(u64, &'d [u8])> = all.collect();
     all.sort_unstable();
@@ -171,7 +171,7 @@ fn resolvers<'d>(
             let at = all.binary_search_by_key(&row.start, |(addr, _)| *addr);
             let known = at.ok().and_then(|at| all.get_mut(at));
             let wanted = known.filter(|_| row.kind == SymbolKind::Function);
-            if let (Some((_, known)), Some(place)) = (wanted, row.name(RESOLVER_NAME)) {
+            if let (Some((_, known)), Some(place)) = (wanted, row.name(MAX_RESOLVER_NAME)) {
                 let name = file.bytes(place);
                 if (rank(name), name) < (rank(known), *known) {
                     *known = name;
@@ -182,7 +182,9 @@ fn resolvers<'d>(
     all
 }
 
-fn name_places<Elf: FileHeader<Endian = Endianness>>(file: &Headed) -> Option<(&[u8], Vec<usize>)> {
+fn name_places<Elf: FileHeader<Endian = Endianness>>(
+    file: &ElfHeaders,
+) -> Option<(&[u8], Vec<usize>)> {
     let table = TableKind::Dynamic.section(file)?;
     let bytes = table.raw(file.image())?;
     let count = bytes.len().checked_div(size_of::<Elf::Sym>())?;
@@ -195,7 +197,7 @@ fn name_places<Elf: FileHeader<Endian = Endianness>>(file: &Headed) -> Option<(&
 }
 
 /// What a relocation writes into a slot, on one machine.
-struct Kinds {
+struct RelocationKinds {
     /// A function's address, once it is called.
     lazy: RelocationType,
     /// A function's address, at once.
@@ -204,9 +206,9 @@ struct Kinds {
     resolved: RelocationType,
 }
 
-impl Kinds {
-    fn of(file: &Headed) -> Option<Self> {
-        let kinds = |lazy, now, resolved| Kinds {
+impl RelocationKinds {
+    fn of(file: &ElfHeaders) -> Option<Self> {
+        let kinds = |lazy, now, resolved| RelocationKinds {
             lazy,
             now,
             resolved,
@@ -261,9 +263,9 @@ struct Relocation {
     addend: Option<u64>,
 }
 
-fn read<Elf: FileHeader<Endian = Endianness>>(file: &Headed) -> Slots {
-    let mut slots = Slots::default();
-    let Some(kinds) = Kinds::of(file).filter(|_| !file.is_relocatable()) else {
+fn read<Elf: FileHeader<Endian = Endianness>>(file: &ElfHeaders) -> GotSlots {
+    let mut slots = GotSlots::default();
+    let Some(kinds) = RelocationKinds::of(file).filter(|_| !file.is_relocatable()) else {
         return slots;
     };
     let endian = file.endian();
@@ -307,25 +309,25 @@ fn all<T: pod::Pod>(bytes: &[u8]) -> &[T] {
     pod::slice_from_bytes(bytes, count).map_or(&[], |(all, _)| all)
 }
 
-impl Slots {
+impl GotSlots {
     fn add(
         &mut self,
-        file: &Headed,
-        kinds: &Kinds,
+        file: &ElfHeaders,
+        kinds: &RelocationKinds,
         relocations: impl Iterator<Item = Relocation> + Clone,
     ) {
         for relocation in relocations.clone() {
             let target = if relocation.kind == kinds.resolved {
                 let addr = relocation.addend.or_else(|| file.word_at(relocation.addr));
-                addr.map(Target::Resolver)
+                addr.map(SlotTarget::Resolver)
             } else if [kinds.lazy, kinds.now].contains(&relocation.kind) {
                 // In the slot stands what the lazy way needs, and no addend.
                 let addend = relocation.addend.unwrap_or(0);
-                Some(Target::Symbol(relocation.symbol, addend))
+                Some(SlotTarget::Symbol(relocation.symbol, addend))
             } else {
                 None
             };
-            self.all.extend(target.map(|target| Slot {
+            self.all.extend(target.map(|target| GotSlot {
                 addr: relocation.addr,
                 is_lazy: relocation.kind != kinds.now,
                 target,

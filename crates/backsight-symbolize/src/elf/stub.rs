@@ -1,33 +1,33 @@
 //! The instructions of one stub of a procedure linkage table, machine by machine.
 //!
-//! Only what every linker writes is asked for: how the address of the slot is made, and
-//! the jump. What else stands in a stub (landing pads, authentication, the number of the
-//! relocation) is passed over.
+//! Only what every linker writes is decoded: how the address of the slot is computed, and
+//! the jump. The rest of a stub (landing pads, authentication, the number of the
+//! relocation) is skipped.
 
 use object::{Endianness, elf};
 
-use super::headed::Headed;
+use super::headers::ElfHeaders;
 
-/// A stub.
+/// A decoded stub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stub {
-    pub(super) through: Through,
+pub(super) struct DecodedStub {
+    pub(super) through: StubJump,
     /// Bytes of its instructions, as far as they were read.
     pub(super) size: usize,
 }
 
-/// What a stub jumps through.
+/// Where a stub takes the target of its jump from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Through {
+pub(super) enum StubJump {
     /// The slot at this virtual offset.
     Slot(u64),
-    /// It has the loader do what the relocation of this number says.
+    /// The resolver of the loader, with the number of a relocation.
     Relocation(u32),
 }
 
 /// How to read the stubs of a file.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Decode {
+pub(super) enum StubDecoder {
     X86 {
         /// Where slots count from in code that may lie anywhere: `%ebx`. 64-bit code
         /// counts from the instruction.
@@ -39,8 +39,8 @@ pub(super) enum Decode {
     S390,
 }
 
-impl Decode {
-    pub(super) fn of(file: &Headed) -> Option<Self> {
+impl StubDecoder {
+    pub(super) fn of(file: &ElfHeaders) -> Option<Self> {
         let little = file.endian() == Endianness::Little;
         Some(match elf::Machine(file.machine()) {
             elf::EM_X86_64 if little => Self::X86 { base: None },
@@ -66,8 +66,8 @@ impl Decode {
     }
 
     /// Reads the stub that begins with `code`, at this virtual offset.
-    pub(super) fn stub(self, code: &[u8], at: u64) -> Option<Stub> {
-        let mut code = Code { rest: code, at };
+    pub(super) fn stub(self, code: &[u8], at: u64) -> Option<DecodedStub> {
+        let mut code = Instructions { rest: code, at };
         let through = match self {
             Self::X86 { base } => x86(&mut code, base),
             Self::Aarch64 => aarch64(&mut code),
@@ -76,17 +76,17 @@ impl Decode {
             Self::S390 => s390(&mut code),
         }?;
         let size = usize::try_from(code.at.checked_sub(at)?).ok()?;
-        Some(Stub { through, size })
+        Some(DecodedStub { through, size })
     }
 }
 
-/// Instructions that are read one after the other.
-struct Code<'d> {
+/// A cursor over instructions.
+struct Instructions<'d> {
     rest: &'d [u8],
     at: u64,
 }
 
-impl Code<'_> {
+impl Instructions<'_> {
     fn skip(&mut self, wanted: &[u8]) -> bool {
         let Some(rest) = self.rest.strip_prefix(wanted) else {
             return false;
@@ -128,7 +128,7 @@ impl Code<'_> {
 /// relocation in a register (mold) or pushed behind it. With "retpolines" the slot is
 /// loaded to `%r11`. A lazy half has the landing pad, the number and a jump to the begin
 /// of the table.
-fn x86(code: &mut Code<'_>, base: Option<u64>) -> Option<Through> {
+fn x86(code: &mut Instructions<'_>, base: Option<u64>) -> Option<StubJump> {
     let pad = code.skip(b"\xf3\x0f\x1e\xfa") || code.skip(b"\xf3\x0f\x1e\xfb");
     if code.skip(b"\x41\xbb") {
         code.word()?;
@@ -142,7 +142,7 @@ fn x86(code: &mut Code<'_>, base: Option<u64>) -> Option<Through> {
         } else {
             number
         };
-        return jumps.then_some(Through::Relocation(number));
+        return jumps.then_some(StubJump::Relocation(number));
     }
     let slot = match base {
         None if code.skip(b"\x4c\x8b\x1d") => code.relative()?,
@@ -162,12 +162,12 @@ fn x86(code: &mut Code<'_>, base: Option<u64>) -> Option<Through> {
         code.skip(b"\xe9");
         code.word()?;
     }
-    Some(Through::Slot(slot))
+    Some(StubJump::Slot(slot))
 }
 
 /// `adrp x16, page; ldr x17, [x16, #offset]; …; br x17`, with `bti c` before it or
 /// `autia1716` in it.
-fn aarch64(code: &mut Code<'_>) -> Option<Through> {
+fn aarch64(code: &mut Instructions<'_>) -> Option<StubJump> {
     const BTI_C: u32 = 0xd503_245f;
     const BR_X17: u32 = 0xd61f_0220;
     code.takes(u32::MAX, BTI_C);
@@ -182,7 +182,7 @@ fn aarch64(code: &mut Code<'_>) -> Option<Through> {
     let offset = ((load >> 10) & 0xfff) << scale;
     for _ in 0..3 {
         if code.word()? == BR_X17 {
-            return Some(Through::Slot(page.wrapping_add(offset.into())));
+            return Some(StubJump::Slot(page.wrapping_add(offset.into())));
         }
     }
     None
@@ -190,7 +190,7 @@ fn aarch64(code: &mut Code<'_>) -> Option<Through> {
 
 /// `add ip, pc, #…`, more additions, `ldr pc, [ip, #…]!`; Thumb code gets there by
 /// `bx pc`.
-fn arm(code: &mut Code<'_>) -> Option<Through> {
+fn arm(code: &mut Instructions<'_>) -> Option<StubJump> {
     code.skip(b"\x78\x47\xc0\x46");
     let immediate = |word: u32| (word & 0xff).rotate_right(((word >> 8) & 0xf) << 1);
     // The program counter is two instructions ahead.
@@ -200,11 +200,11 @@ fn arm(code: &mut Code<'_>) -> Option<Through> {
         slot = slot.wrapping_add(immediate(add));
     }
     let load = code.takes(0xffff_f000, 0xe5bc_f000)?;
-    Some(Through::Slot(slot.wrapping_add(load & 0xfff).into()))
+    Some(StubJump::Slot(slot.wrapping_add(load & 0xfff).into()))
 }
 
 /// `auipc t3, …; ld t3, …(t3); jalr t1, t3`.
-fn riscv(code: &mut Code<'_>) -> Option<Through> {
+fn riscv(code: &mut Instructions<'_>) -> Option<StubJump> {
     let at = code.at;
     let upper = code.takes(0xfff, 0xe17)? & !0xfff;
     let wide = code.takes(0xf_ffff, 0xe_3e03);
@@ -213,7 +213,7 @@ fn riscv(code: &mut Code<'_>) -> Option<Through> {
     let slot = at.wrapping_add_signed(signed(upper, 32));
     let slot = slot.wrapping_add_signed(signed(load >> 20, 12));
     let narrow = wide.is_none();
-    Some(Through::Slot(if narrow {
+    Some(StubJump::Slot(if narrow {
         slot & u64::from(u32::MAX)
     } else {
         slot
@@ -222,7 +222,7 @@ fn riscv(code: &mut Code<'_>) -> Option<Through> {
 
 /// `larl %r1, slot; lg %r1, 0(%r1); br %r1`, and what finds the function when it is
 /// first called.
-fn s390(code: &mut Code<'_>) -> Option<Through> {
+fn s390(code: &mut Instructions<'_>) -> Option<StubJump> {
     let at = code.at;
     if !code.skip(b"\xc0\x10") {
         return None;
@@ -233,7 +233,7 @@ fn s390(code: &mut Code<'_>) -> Option<Through> {
     if jumps && code.skip(b"\x0d\x10") {
         code.bytes::<16>();
     }
-    jumps.then_some(Through::Slot(slot))
+    jumps.then_some(StubJump::Slot(slot))
 }
 
 /// Takes the lowest `bits` bits for a signed number.

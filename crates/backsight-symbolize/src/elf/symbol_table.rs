@@ -17,9 +17,9 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, Sym};
 use object::{Endianness, U32, pod};
 
-use super::headed::Headed;
+use super::headers::ElfHeaders;
 use super::opd::Descriptors;
-use super::section::Section;
+use super::section::ElfSection;
 
 /// Which of a file's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) enum TableKind {
 }
 
 impl TableKind {
-    pub(super) fn section(self, file: &Headed) -> Option<&Section> {
+    pub(super) fn section(self, file: &ElfHeaders) -> Option<&ElfSection> {
         let wanted = match self {
             Self::Full => elf::SHT_SYMTAB,
             Self::Dynamic => elf::SHT_DYNSYM,
@@ -58,7 +58,7 @@ pub(crate) enum SymbolKind {
 
 /// One defined symbol.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row<'d> {
+pub(crate) struct SymbolRow<'d> {
     pub(crate) kind: SymbolKind,
     /// A virtual offset.
     pub(crate) start: u64,
@@ -74,7 +74,7 @@ pub(crate) struct Row<'d> {
     pub(super) name_at: usize,
 }
 
-impl Row<'_> {
+impl SymbolRow<'_> {
     /// Returns where in [`ElfFile::text`](super::file::ElfFile::text) the name starts and its length; `None` when it is
     /// empty, has more than `limit` bytes or runs out of the table.
     pub(crate) fn name(&self, limit: usize) -> Option<(usize, usize)> {
@@ -123,10 +123,10 @@ fn is_mapping(name: &[u8], machine: u16) -> bool {
 /// Calls `found` for each function, object and label that the table defines, in its
 /// order. A table that is missing or malformed has no symbols.
 pub(super) fn for_each<'d>(
-    file: &'d Headed,
+    file: &'d ElfHeaders,
     descriptors: Option<&'d Descriptors>,
     table: TableKind,
-    found: impl FnMut(Row<'d>),
+    found: impl FnMut(SymbolRow<'d>),
 ) {
     // A symbol that cannot be read ends the table; those before it stand.
     let _: Option<()> = if file.is_64() {
@@ -137,10 +137,10 @@ pub(super) fn for_each<'d>(
 }
 
 fn read<'d, Elf: FileHeader<Endian = Endianness>>(
-    file: &'d Headed,
+    file: &'d ElfHeaders,
     descriptors: Option<&'d Descriptors>,
     table: TableKind,
-    mut found: impl FnMut(Row<'d>),
+    mut found: impl FnMut(SymbolRow<'d>),
 ) -> Option<()> {
     let (image, endian) = (file.image(), file.endian());
     let table = table.section(file)?;
@@ -152,13 +152,13 @@ fn read<'d, Elf: FileHeader<Endian = Endianness>>(
     let strings_at = (strings.as_ptr().addr()).checked_sub(image.as_ptr().addr())?;
     let numbers = section_numbers(file, table);
     let machine = file.machine();
-    let functions = Functions::of(file, descriptors);
+    let functions = FunctionValue::of(file, descriptors);
     for (at, symbol) in symbols.iter().enumerate() {
         let Some(kind) = kind(symbol.st_type(), machine) else {
             continue;
         };
         let number = numbers.get(at).map(|number| number.get(endian));
-        let Some(home) = Home::of(file, symbol.st_shndx(endian), number) else {
+        let Some(home) = SymbolSection::of(file, symbol.st_shndx(endian), number) else {
             continue;
         };
         let (mut start, size): (u64, u64) = (
@@ -176,7 +176,7 @@ fn read<'d, Elf: FileHeader<Endian = Endianness>>(
         if kind == SymbolKind::Function {
             (start, limit) = functions.place(file, start, limit);
         }
-        let row = Row {
+        let row = SymbolRow {
             kind,
             start,
             size,
@@ -205,13 +205,13 @@ fn kind(kind: elf::SymbolType, machine: u16) -> Option<SymbolKind> {
 }
 
 /// Returns the names of this table's symbols.
-pub(super) fn strings_of<'d>(file: &'d Headed, table: &Section) -> Option<&'d [u8]> {
+pub(super) fn strings_of<'d>(file: &'d ElfHeaders, table: &ElfSection) -> Option<&'d [u8]> {
     linked(file, table)?.raw(file.image())
 }
 
 /// Returns the section of names that a table's header leads to. Another section has no
 /// names, whatever its bytes look like.
-pub(super) fn linked<'d>(file: &'d Headed, table: &Section) -> Option<&'d Section> {
+pub(super) fn linked<'d>(file: &'d ElfHeaders, table: &ElfSection) -> Option<&'d ElfSection> {
     let at = usize::try_from(table.link).ok()?;
     let section = file.sections().get(at)?;
     (section.kind == elf::SHT_STRTAB.0).then_some(section)
@@ -219,9 +219,9 @@ pub(super) fn linked<'d>(file: &'d Headed, table: &Section) -> Option<&'d Sectio
 
 /// Returns the section numbers that do not fit the symbols of `table`, one for each:
 /// `SHT_SYMTAB_SHNDX`, whose link is the table.
-fn section_numbers<'d>(file: &'d Headed, table: &Section) -> &'d [U32<Endianness>] {
+fn section_numbers<'d>(file: &'d ElfHeaders, table: &ElfSection) -> &'d [U32<Endianness>] {
     let mut sections = file.sections().iter();
-    let wanted = |section: &&Section| {
+    let wanted = |section: &&ElfSection| {
         section.kind == elf::SHT_SYMTAB_SHNDX.0 && usize::try_from(section.link) == Ok(table.index)
     };
     let bytes = sections.find(wanted).and_then(|all| all.raw(file.image()));
@@ -230,18 +230,18 @@ fn section_numbers<'d>(file: &'d Headed, table: &Section) -> &'d [U32<Endianness
     pod::slice_from_bytes(bytes, count).map_or(&[], |(numbers, _)| numbers)
 }
 
-/// Where a symbol says that it lies.
+/// The section that a symbol names.
 #[derive(Clone, Copy)]
-enum Home<'d> {
-    Section(&'d Section),
+enum SymbolSection<'d> {
+    Section(&'d ElfSection),
     /// The section has no header that could be read, as after `sstrip`: the address
     /// decides.
     Unknown,
 }
 
-impl<'d> Home<'d> {
+impl<'d> SymbolSection<'d> {
     /// Returns `None` for what lies nowhere in this file.
-    fn of(file: &'d Headed, index: elf::SymbolSection, number: Option<u32>) -> Option<Self> {
+    fn of(file: &'d ElfHeaders, index: elf::SymbolSection, number: Option<u32>) -> Option<Self> {
         let at = match index {
             elf::SHN_UNDEF => return None,
             elf::SHN_XINDEX => usize::try_from(number?).ok()?,
@@ -268,7 +268,7 @@ impl<'d> Home<'d> {
     ///
     /// Linker scripts count a symbol to a section that it stands behind: with a size it
     /// covers what is at its address, without one nothing.
-    fn limit(self, file: &Headed, start: u64, size: u64) -> Option<u64> {
+    fn limit(self, file: &ElfHeaders, start: u64, size: u64) -> Option<u64> {
         let section = match self {
             Self::Section(section) if section.is_code() => section,
             Self::Section(_) => return None,
@@ -286,7 +286,7 @@ impl<'d> Home<'d> {
 }
 
 /// What the value of a function symbol means on a machine.
-enum Functions<'d> {
+enum FunctionValue<'d> {
     Address,
     /// The lowest bit says which instruction set, not where.
     WithMode,
@@ -294,8 +294,8 @@ enum Functions<'d> {
     Described(&'d Descriptors),
 }
 
-impl<'d> Functions<'d> {
-    fn of(file: &Headed, descriptors: Option<&'d Descriptors>) -> Self {
+impl<'d> FunctionValue<'d> {
+    fn of(file: &ElfHeaders, descriptors: Option<&'d Descriptors>) -> Self {
         if [elf::EM_ARM.0, elf::EM_MIPS.0].contains(&file.machine()) {
             return Self::WithMode;
         }
@@ -303,7 +303,7 @@ impl<'d> Functions<'d> {
     }
 
     /// Returns where the first instruction is, and where the code around it ends.
-    fn place(&self, file: &Headed, start: u64, limit: Option<u64>) -> (u64, Option<u64>) {
+    fn place(&self, file: &ElfHeaders, start: u64, limit: Option<u64>) -> (u64, Option<u64>) {
         match self {
             Self::Address => (start, limit),
             Self::WithMode => (start & !1, limit),

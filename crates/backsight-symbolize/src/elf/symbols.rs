@@ -34,7 +34,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use backsight_index::engine::{Cover, Item, bytes_of};
+use backsight_index::engine::{Overlaps, RankedRange, bytes_of};
 use object::elf;
 
 use super::file::{ElfFile, for_each};
@@ -43,7 +43,7 @@ use super::symbol_table::{SymbolKind, TableKind};
 
 /// One function symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Symbol<'d> {
+pub(crate) struct ElfSymbol<'d> {
     /// Its place among the symbols.
     pub(crate) at: usize,
     /// The virtual offset of its first byte.
@@ -61,14 +61,14 @@ pub(crate) type SymbolTable = (Arc<ElfFile>, TableKind);
 #[derive(Debug, Default)]
 pub(crate) struct Symbols {
     /// By start, the larger first, then the preferred; stubs behind all others.
-    entries: Vec<Entry>,
+    entries: Vec<SymbolEntry>,
     /// Its values are places in `entries`.
-    cover: Cover,
+    overlaps: Overlaps,
     files: Vec<Arc<ElfFile>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct SymbolEntry {
     start: u64,
     size: u64,
     /// The end of the code it lies in.
@@ -89,13 +89,13 @@ impl Symbols {
     /// With `only`, what is kept suffices for this address, and for none other: a
     /// pass over the tables, and little to sort.
     pub(crate) fn read(tables: &[SymbolTable], name_bytes: usize, only: Option<u64>) -> Self {
-        let mut reading = Reading {
-            near: Near {
+        let mut reading = SymbolReader {
+            relevance: Relevance {
                 addr: only,
                 start: 0,
             },
             entries: Vec::new(),
-            room: MANY,
+            room: FIRST_PRUNE_AT,
         };
         let mut files = Vec::new();
         for ((file, table), at) in tables.iter().zip(0..=u8::MAX) {
@@ -104,18 +104,18 @@ impl Symbols {
         }
         let entries = reading.finish();
         let mut symbols = Self {
-            cover: Cover::default(),
+            overlaps: Overlaps::default(),
             entries,
             files,
         };
         symbols.sort();
-        symbols.cover = cover_of(&symbols.entries);
+        symbols.overlaps = overlaps_of(&symbols.entries);
         symbols
     }
 
     fn sort(&mut self) {
         let mut entries = std::mem::take(&mut self.entries);
-        let extent = |entry: &Entry| (entry.is_stub, entry.start, Reverse(entry.size));
+        let extent = |entry: &SymbolEntry| (entry.is_stub, entry.start, Reverse(entry.size));
         // Few have aliases: names are only read of these.
         entries.sort_unstable_by_key(extent);
         for same in entries.chunk_by_mut(|a, b| extent(a) == extent(b)) {
@@ -131,7 +131,7 @@ impl Symbols {
 
     /// Returns the bytes that its tables take.
     pub(crate) fn bytes(&self) -> usize {
-        bytes_of(&self.entries).saturating_add(self.cover.bytes())
+        bytes_of(&self.entries).saturating_add(self.overlaps.bytes())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -139,13 +139,13 @@ impl Symbols {
     }
 
     /// Returns the symbol that covers `addr`.
-    pub(crate) fn find(&self, addr: u64) -> Option<Symbol<'_>> {
-        self.at(usize::try_from(*self.cover.find(addr).first()?).ok()?)
+    pub(crate) fn find(&self, addr: u64) -> Option<ElfSymbol<'_>> {
+        self.at(usize::try_from(*self.overlaps.find(addr).first()?).ok()?)
     }
 
     /// Returns the symbols that begin at `addr`, the larger first, then the preferred.
-    pub(crate) fn starting_at(&self, addr: u64) -> impl Iterator<Item = Symbol<'_>> {
-        let is_before = |entry: &Entry| !entry.is_stub && entry.start < addr;
+    pub(crate) fn starting_at(&self, addr: u64) -> impl Iterator<Item = ElfSymbol<'_>> {
+        let is_before = |entry: &SymbolEntry| !entry.is_stub && entry.start < addr;
         let first = self.entries.partition_point(is_before);
         let here = self.entries.get(first..).unwrap_or_default();
         let here = here.iter().zip(first..);
@@ -155,9 +155,9 @@ impl Symbols {
     }
 
     /// Returns the symbol of this place.
-    pub(crate) fn at(&self, at: usize) -> Option<Symbol<'_>> {
+    pub(crate) fn at(&self, at: usize) -> Option<ElfSymbol<'_>> {
         let entry = self.entries.get(at)?;
-        Some(Symbol {
+        Some(ElfSymbol {
             at,
             start: entry.start,
             size: entry.size,
@@ -168,23 +168,23 @@ impl Symbols {
     /// Returns what is covered, in ascending order: begin, end, and the place of
     /// the symbol that counts there.
     pub(crate) fn covered(&self) -> impl Iterator<Item = (u64, u64, usize)> {
-        let spans = self.cover.covered();
+        let spans = self.overlaps.covered();
         spans.filter_map(|(begin, end, value)| Some((begin, end, usize::try_from(value).ok()?)))
     }
 
-    fn name_of(&self, entry: &Entry) -> &[u8] {
+    fn name_of(&self, entry: &SymbolEntry) -> &[u8] {
         let file = self.files.get(usize::from(entry.file));
         file.map(|file| file.text(entry.name)).unwrap_or_default()
     }
 
-    fn preference(&self, entry: &Entry) -> Preference<'_> {
+    fn preference(&self, entry: &SymbolEntry) -> Preference<'_> {
         let name = self.name_of(entry);
         // A leading dot is the code of a descriptor on PowerPC.
         let internal = |byte: &&u8| matches!(byte, b'_' | b'.');
         let underscores = name.iter().take_while(internal).count();
         (
             entry.kind == SymbolKind::Object,
-            entry.binding == LOCAL,
+            entry.binding == LOCAL_RANK,
             entry.kind != SymbolKind::Function,
             (underscores, entry.binding, name.len()),
             name,
@@ -196,7 +196,7 @@ impl Symbols {
 type Preference<'d> = (bool, bool, bool, (usize, u8, usize), &'d [u8], u8);
 
 /// Expects the entries as they are kept.
-fn cover_of(entries: &[Entry]) -> Cover {
+fn overlaps_of(entries: &[SymbolEntry]) -> Overlaps {
     let mut items = Vec::with_capacity(entries.len());
     let stubs = entries.partition_point(|entry| !entry.is_stub);
     let (symbols, stubs) = entries.split_at_checked(stubs).unwrap_or((entries, &[]));
@@ -204,17 +204,17 @@ fn cover_of(entries: &[Entry]) -> Cover {
     for (stub, place) in stubs.iter().zip(symbols.len()..) {
         items.extend(item(stub, place, u64::MAX, 2));
     }
-    Cover::new(items, 1)
+    Overlaps::new(items, 1)
 }
 
 /// What an entry covers: without a size, up to where the next one starts.
-fn item(entry: &Entry, place: usize, next_start: u64, rank: u32) -> Option<Item> {
+fn item(entry: &SymbolEntry, place: usize, next_start: u64, rank: u32) -> Option<RankedRange> {
     let end = match entry.size {
         0 => next_start,
         // A symbol at the top of the address space must not wrap around.
         size => entry.start.saturating_add(size),
     };
-    Some(Item {
+    Some(RankedRange {
         begin: entry.start,
         end: end.min(entry.limit),
         rank,
@@ -222,7 +222,7 @@ fn item(entry: &Entry, place: usize, next_start: u64, rank: u32) -> Option<Item>
     })
 }
 
-fn add_symbols(entries: &[Entry], items: &mut Vec<Item>) {
+fn add_symbols(entries: &[SymbolEntry], items: &mut Vec<RankedRange>) {
     // Where the sized symbols end that began so far.
     let mut sized_end = 0;
     let mut rest = entries;
@@ -257,37 +257,37 @@ fn add_symbols(entries: &[Entry], items: &mut Vec<Item>) {
     }
 }
 
-/// Symbols that are kept before those that do not matter any more are dropped.
-const MANY: usize = 1024;
+/// Symbols that are collected before those that can no longer match are dropped.
+const FIRST_PRUNE_AT: usize = 1024;
 
 /// Tables being read.
-struct Reading {
-    near: Near,
-    entries: Vec<Entry>,
+struct SymbolReader {
+    relevance: Relevance,
+    entries: Vec<SymbolEntry>,
     /// How many there may be before some are dropped.
     room: usize,
 }
 
-impl Reading {
+impl SymbolReader {
     fn add(&mut self, file: &ElfFile, number: u8, table: TableKind, name_bytes: usize) {
         let is_stub = table == TableKind::Stubs;
-        if is_stub && (self.near.addr).is_some_and(|addr| !may_be_stub(file, addr)) {
+        if is_stub && (self.relevance.addr).is_some_and(|addr| !may_be_stub(file, addr)) {
             return;
         }
         for_each(file, table, |row| {
             let Some(limit) = row.limit else {
                 return;
             };
-            if !self.near.wants(row.start, row.size) {
+            if !self.relevance.wants(row.start, row.size) {
                 return;
             }
             let Some(name) = row.name(name_bytes) else {
                 return;
             };
             if !is_stub {
-                self.near.met(row.start);
+                self.relevance.note_start(row.start);
             }
-            self.entries.push(Entry {
+            self.entries.push(SymbolEntry {
                 start: row.start,
                 size: row.size,
                 limit,
@@ -297,20 +297,20 @@ impl Reading {
                 kind: row.kind,
                 is_stub,
             });
-            if self.near.addr.is_some() && self.entries.len() >= self.room {
+            if self.relevance.addr.is_some() && self.entries.len() >= self.room {
                 self.drop_useless();
-                self.room = self.entries.len().saturating_mul(2).max(MANY);
+                self.room = self.entries.len().saturating_mul(2).max(FIRST_PRUNE_AT);
             }
         });
     }
 
     fn drop_useless(&mut self) {
-        let near = &self.near;
+        let relevance = &self.relevance;
         self.entries
-            .retain(|entry| near.wants(entry.start, entry.size));
+            .retain(|entry| relevance.wants(entry.start, entry.size));
     }
 
-    fn finish(mut self) -> Vec<Entry> {
+    fn finish(mut self) -> Vec<SymbolEntry> {
         self.drop_useless();
         self.entries
     }
@@ -319,14 +319,14 @@ impl Reading {
 /// Which symbols matter to an address: those that cover it, and the last before it,
 /// which one without a size reaches no further than; and of that one, those that cover
 /// it.
-struct Near {
+struct Relevance {
     /// Without one, all matter.
     addr: Option<u64>,
     /// The last start before it so far.
     start: u64,
 }
 
-impl Near {
+impl Relevance {
     fn wants(&self, start: u64, size: u64) -> bool {
         self.addr.is_none_or(|addr| {
             let covers = self.start < start.saturating_add(size);
@@ -334,18 +334,18 @@ impl Near {
         })
     }
 
-    fn met(&mut self, start: u64) {
+    fn note_start(&mut self, start: u64) {
         self.start = self.start.max(start);
     }
 }
 
 /// The rank of what only its own file sees.
-const LOCAL: u8 = 2;
+const LOCAL_RANK: u8 = 2;
 
 fn binding_rank(binding: elf::SymbolBind) -> u8 {
     match binding {
         elf::STB_GLOBAL | elf::STB_GNU_UNIQUE => 0,
         elf::STB_WEAK => 1,
-        _ => LOCAL,
+        _ => LOCAL_RANK,
     }
 }

@@ -7,13 +7,13 @@ use backsight_index::engine::wide;
 use object::Endianness;
 use object::elf::{self, Sym32, Sym64};
 
-use super::headed::Headed;
-use super::section::Section;
+use super::headers::ElfHeaders;
+use super::section::ElfSection;
 use super::symbol_table::{TableKind, linked};
 use crate::error::Error;
 
 /// Returns the faults of a file's tables, as far as their headers show them.
-pub(super) fn of(file: &Headed) -> Vec<Error> {
+pub(super) fn of(file: &ElfHeaders) -> Vec<Error> {
     let tables = [
         (TableKind::Full, ".symtab"),
         (TableKind::Dynamic, ".dynsym"),
@@ -32,7 +32,7 @@ pub(super) fn of(file: &Headed) -> Vec<Error> {
 
 /// Returns what is wrong with the section numbers of symbols in more sections than their
 /// table can count: `SHT_SYMTAB_SHNDX`.
-fn of_numbers(file: &Headed) -> Option<&'static str> {
+fn of_numbers(file: &ElfHeaders) -> Option<&'static str> {
     let mut sections = file.sections().iter();
     let numbers = sections.find(|section| section.kind == elf::SHT_SYMTAB_SHNDX.0)?;
     let table = TableKind::Full.section(file);
@@ -47,14 +47,14 @@ fn of_numbers(file: &Headed) -> Option<&'static str> {
     (!suffices).then_some("has too few numbers: symbols in far sections are not read")
 }
 
-fn size_of_symbol(file: &Headed) -> u64 {
+fn size_of_symbol(file: &ElfHeaders) -> u64 {
     wide(match file.is_64() {
         true => size_of::<Sym64<Endianness>>(),
         false => size_of::<Sym32<Endianness>>(),
     })
 }
 
-fn of_table(file: &Headed, table: &Section) -> Vec<&'static str> {
+fn of_table(file: &ElfHeaders, table: &ElfSection) -> Vec<&'static str> {
     let size = size_of_symbol(file);
     let mut faults = Vec::new();
     match table.raw(file.image()) {

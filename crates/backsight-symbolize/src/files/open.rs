@@ -7,53 +7,53 @@ use backsight_files::Image;
 use backsight_index::{Binding, IndexBuilder, IndexDir, IndexView, SymbolIndex};
 use backsight_types::BuildId;
 
-use super::{Files, Origin};
+use super::{ModuleFiles, ModuleOrigin};
 use crate::elf::ElfFile;
 use crate::error::Error;
-use crate::locate::{Near, Search};
-use crate::making::Making;
+use crate::locate::{FileSearch, SearchBase};
 use crate::options::Options;
 use crate::options::Tier;
 use crate::packed::unpacked;
+use crate::rayon_once::RayonOnce;
 use crate::request::Source;
 use crate::sought::SoughtKind;
 use crate::sought::SoughtLog;
 use crate::source::SymbolSource;
-use crate::symbol_tables::{Noting, SymbolTables};
+use crate::symbol_tables::{DamageReporter, SymbolTables};
 use crate::trace::event;
 
-impl Files {
+impl ModuleFiles {
     /// Finds and opens them; says why not when neither the module itself nor a debug
     /// file nor an index can be used.
     pub(crate) fn open(
-        origin: &Origin,
+        origin: &ModuleOrigin,
         expected: Option<BuildId>,
         options: &Arc<Options>,
         log: &Arc<SoughtLog>,
     ) -> Result<Self, Error> {
         let limit = options.limits.file_bytes;
         let (own, path, expected) = match origin {
-            Origin::Source(Source::Symbols(source)) => {
+            ModuleOrigin::Source(Source::Symbols(source)) => {
                 return Self::of_symbols(&**source, expected, options);
             }
-            Origin::Source(Source::BuildId(id)) => {
-                let near = Near::new(None, None, Arc::clone(log));
-                let near = &near;
-                let file = Search { options, near }.module(None, id);
+            ModuleOrigin::Source(Source::BuildId(id)) => {
+                let base = SearchBase::new(None, None, Arc::clone(log));
+                let base = &base;
+                let file = FileSearch { options, base }.module(None, id);
                 let elf = file.and_then(|file| ElfFile::read(&file, limit, options));
                 let elf = elf.map_err(|_| Error::NotFound);
                 (elf.map(Arc::new), None, Some(*id))
             }
-            Origin::Source(Source::Bytes(bytes)) => {
+            ModuleOrigin::Source(Source::Bytes(bytes)) => {
                 let image = unpacked(Image::from(Arc::clone(bytes)), &options.limits);
                 let elf = image.and_then(ElfFile::parse);
                 (elf.map(Arc::new), None, expected)
             }
-            Origin::Source(Source::File { file, path }) => {
+            ModuleOrigin::Source(Source::File { file, path }) => {
                 let elf = ElfFile::read(file, limit, options);
                 (elf.map(Arc::new), path.clone(), expected)
             }
-            Origin::Mapped(own, path) => (Ok(Arc::clone(own)), path.clone(), expected),
+            ModuleOrigin::Mapped(own, path) => (Ok(Arc::clone(own)), path.clone(), expected),
         };
         let own = own.and_then(|own| match expected {
             Some(id) if own.build_id() != Some(id) => Err(Error::BuildIdMismatch),
@@ -83,10 +83,10 @@ impl Files {
             Some(((id, binding), found.ok()?))
         };
         let vouched_for = kept_by(None);
-        let near = Near::new(None, path.clone(), Arc::clone(log));
-        let search = Search {
+        let base = SearchBase::new(None, path.clone(), Arc::clone(log));
+        let search = FileSearch {
             options,
-            near: &near,
+            base: &base,
         };
         let debug = match vouched_for {
             Some(_) => None,
@@ -114,7 +114,11 @@ impl Files {
         let (has_debug, has_index) = (debug.is_some(), kept.is_some());
         event!("opened", debug_file = has_debug, index = has_index);
         let debug_elf = debug.as_ref().map(|(elf, _)| elf);
-        let symbols = SymbolTables::new(own.as_ref().ok(), debug_elf, Noting::new(&path, log));
+        let symbols = SymbolTables::new(
+            own.as_ref().ok(),
+            debug_elf,
+            DamageReporter::new(&path, log),
+        );
         let (kept, index) = kept.unzip();
         let indexed = index.map(|index| Arc::new(IndexView::new(index, options.view())));
         Ok(Self {
@@ -123,7 +127,8 @@ impl Files {
             path,
             dwarf: OnceLock::new(),
             symbols,
-            indexed: indexed.map_or_else(Making::default, |indexed| Making::from(Some(indexed))),
+            indexed: indexed
+                .map_or_else(RayonOnce::default, |indexed| RayonOnce::from(Some(indexed))),
             kept,
             binding,
             log: Arc::clone(log),
@@ -150,7 +155,7 @@ impl Files {
     pub(crate) fn of_index(index: SymbolIndex, options: &Options) -> Self {
         let indexed = Arc::new(IndexView::new(index, options.view()));
         Self {
-            indexed: Making::from(Some(indexed)),
+            indexed: RayonOnce::from(Some(indexed)),
             ..Self::none()
         }
     }
@@ -161,8 +166,8 @@ impl Files {
             debug: None,
             path: None,
             dwarf: OnceLock::new(),
-            symbols: SymbolTables::new(None, None, Noting::default()),
-            indexed: Making::default(),
+            symbols: SymbolTables::new(None, None, DamageReporter::default()),
+            indexed: RayonOnce::default(),
             kept: None,
             binding: None,
             log: Arc::default(),

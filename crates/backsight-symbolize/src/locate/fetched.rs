@@ -5,16 +5,16 @@ use std::fs::File;
 use backsight_types::BuildId;
 
 use super::module;
-use super::search::{Found, Search};
+use super::search::{FileSearch, LocatedFile};
 use super::site::Site;
 use crate::elf::ElfFile;
 use crate::error::Error;
 use crate::fetch::{Fetched, Wanted};
 use crate::sought::SoughtKind;
 
-impl Search<'_> {
+impl FileSearch<'_> {
     /// Returns the debug file of this build ID that a fetcher brings.
-    pub(super) fn fetched_debug_file(self, id: &BuildId) -> Option<Found> {
+    pub(super) fn fetched_debug_file(self, id: &BuildId) -> Option<LocatedFile> {
         let limit = self.options.limits.file_bytes;
         self.each_fetched(SoughtKind::DebugFile, id, |fetched| {
             let elf = ElfFile::read(&fetched.file, limit, self.options)?;
@@ -23,7 +23,7 @@ impl Search<'_> {
                 false => Err(Error::BuildIdMismatch),
             }
         })
-        .map(|(elf, site)| Found { elf, site })
+        .map(|(elf, site)| LocatedFile { elf, site })
     }
 
     /// Returns the module of this build ID that a fetcher brings.
@@ -41,7 +41,7 @@ impl Search<'_> {
         id: &BuildId,
         prove: impl Fn(&Fetched) -> Result<T, Error>,
     ) -> Option<(T, Site)> {
-        let path = self.near.module_path();
+        let path = self.base.module_path();
         let wanted = Wanted {
             kind,
             build_id: id,
@@ -52,7 +52,7 @@ impl Search<'_> {
             let site = Site::of_fetched(&fetched.name);
             let proven = prove(&fetched);
             let outcome = proven.as_ref().map(drop).map_err(Clone::clone);
-            self.near.note(kind, &site, outcome);
+            self.base.note(kind, &site, outcome);
             Some((proven.ok()?, site))
         })
     }

@@ -30,12 +30,12 @@
 mod fetched;
 mod module;
 mod named;
-mod near;
 mod search;
+mod search_base;
 mod site;
 
 pub use module::find as find_module;
-pub(crate) use near::Near;
-pub(crate) use search::Search;
+pub(crate) use search::FileSearch;
 pub use search::find_debug_file;
+pub(crate) use search_base::SearchBase;
 pub(crate) use site::Site;

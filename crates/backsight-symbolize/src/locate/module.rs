@@ -22,7 +22,7 @@ use backsight_types::BuildId;
 use object::elf::{SHF_EXECINSTR, SHT_NOBITS};
 use object::read::{Object, ObjectSection, ReadCache, ReadRef, SectionFlags};
 
-use super::search::{Search, path_of};
+use super::search::{FileSearch, path_of};
 use super::site::Site;
 use crate::error::Error;
 use crate::options::Options;
@@ -30,7 +30,7 @@ use crate::packed::unpacked;
 use crate::sought::SoughtKind;
 use backsight_files::Image;
 
-impl<'o> Search<'o> {
+impl<'o> FileSearch<'o> {
     /// Opens the module of this build ID.
     ///
     /// Returns why what stands in one of the places does not count, rather than that
@@ -46,7 +46,7 @@ impl<'o> Search<'o> {
         for site in named.into_iter().flatten().chain(by_id) {
             let opened = open(&site, id, self.options);
             let outcome = opened.as_ref().map(drop).map_err(Clone::clone);
-            self.near.note(SoughtKind::Module, &site, outcome);
+            self.base.note(SoughtKind::Module, &site, outcome);
             match opened {
                 Ok(file) => return Ok(file),
                 Err(error) if refused == Error::NotFound && !is_missing(&error) => refused = error,
@@ -66,9 +66,9 @@ impl<'o> Search<'o> {
 /// [`Error::NotFound`] when it is in none of these places, and why not when something
 /// else is in one.
 pub fn find(path: Option<&Path>, id: BuildId, options: &Options) -> Result<File, Error> {
-    let near = super::near::Near::default();
-    let near = &near;
-    Search { options, near }.module(path, &id)
+    let base = super::search_base::SearchBase::default();
+    let base = &base;
+    FileSearch { options, base }.module(path, &id)
 }
 
 fn open(site: &Site, id: &BuildId, options: &Options) -> Result<File, Error> {

@@ -18,15 +18,15 @@ use std::path::{Component, Path, PathBuf};
 
 use backsight_files::By;
 
-use super::search::{Found, Search, path_of};
+use super::search::{FileSearch, LocatedFile, path_of};
 use super::site::Site;
 use crate::elf::{AltLink, Proof};
 use crate::error::Error;
 use crate::sought::SoughtKind;
 
-impl<'o> Search<'o> {
+impl<'o> FileSearch<'o> {
     /// Returns the supplementary file that the link of a file leads to.
-    pub(crate) fn supplementary(self, link: &AltLink<'_>) -> Option<Found> {
+    pub(crate) fn supplementary(self, link: &AltLink<'_>) -> Option<LocatedFile> {
         let mut named = Vec::new();
         if self.options.named_files {
             let path = Path::new(link.path);
@@ -62,7 +62,7 @@ impl<'o> Search<'o> {
             let mut name = file.path().file_name().unwrap_or_default().to_owned();
             name.push(".dwp");
             let beside = file.beside(Path::new(&name));
-            let beside = (!file.is_again()).then_some(beside);
+            let beside = (!file.is_in_same_folder()).then_some(beside);
             let dirs = self.debug_dirs_of(file);
             let elsewhere = dirs.map(move |dir| dir.join(Path::new(&name)));
             beside.into_iter().chain(elsewhere)

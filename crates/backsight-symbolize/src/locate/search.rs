@@ -10,7 +10,7 @@ use backsight_index::engine::wide;
 use backsight_types::BuildId;
 use flate2::Crc;
 
-use super::near::Near;
+use super::search_base::SearchBase;
 use super::site::Site;
 use crate::elf::ElfFile;
 use crate::error::Error;
@@ -22,11 +22,11 @@ use crate::sought::SoughtKind;
 /// is proven to be it.
 #[must_use]
 pub fn find_debug_file(module: &File, path: Option<&Path>, options: &Options) -> Option<File> {
-    let near = Near::new(None, path.map(Path::to_owned), Arc::default());
+    let base = SearchBase::new(None, path.map(Path::to_owned), Arc::default());
     let own = ElfFile::read(module, options.limits.file_bytes, options).ok()?;
-    let search = Search {
+    let search = FileSearch {
         options,
-        near: &near,
+        base: &base,
     };
     let found = search.debug_file(own.build_id(), Some(&own))?;
     found.site.open().ok()
@@ -34,25 +34,29 @@ pub fn find_debug_file(module: &File, path: Option<&Path>, options: &Options) ->
 
 /// A file that was found, and where.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct LocatedFile {
     pub(crate) elf: ElfFile,
     pub(crate) site: Site,
 }
 
 /// Looks for the files that go with one file.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Search<'o> {
+pub(crate) struct FileSearch<'o> {
     pub(crate) options: &'o Options,
-    pub(crate) near: &'o Near,
+    pub(crate) base: &'o SearchBase,
 }
 
-impl<'o> Search<'o> {
+impl<'o> FileSearch<'o> {
     /// Returns the first debug file of this build ID that can be used, or else the
     /// first that the debug link of `own` leads to.
     ///
     /// Returns `None` when there is none, as well as when those that stand there
     /// cannot be read or are proven to be others.
-    pub(crate) fn debug_file(self, id: Option<BuildId>, own: Option<&ElfFile>) -> Option<Found> {
+    pub(crate) fn debug_file(
+        self,
+        id: Option<BuildId>,
+        own: Option<&ElfFile>,
+    ) -> Option<LocatedFile> {
         let by_id = || id.and_then(|id| self.by_build_id(&id));
         let by_link = || self.by_debug_link(id, own?);
         let by_path = || id.and_then(|id| self.by_path(&id));
@@ -60,14 +64,14 @@ impl<'o> Search<'o> {
         by_id().or_else(by_link).or_else(by_path).or_else(fetched)
     }
 
-    fn by_build_id(self, id: &BuildId) -> Option<Found> {
+    fn by_build_id(self, id: &BuildId) -> Option<LocatedFile> {
         let path = path_of(id);
         let mut sites = self.debug_dirs().map(|dir| dir.join(&path));
         sites.find_map(|site| self.take_with_id(id, site))
     }
 
     /// Debian's kernel modules have neither a link in `.build-id` nor one of their own.
-    fn by_path(self, id: &BuildId) -> Option<Found> {
+    fn by_path(self, id: &BuildId) -> Option<LocatedFile> {
         self.sites().iter().find_map(|module| {
             let paths = paths_of_debug_files(module.path());
             let dirs = self.debug_dirs();
@@ -79,7 +83,7 @@ impl<'o> Search<'o> {
         })
     }
 
-    fn take_with_id(self, id: &BuildId, site: Site) -> Option<Found> {
+    fn take_with_id(self, id: &BuildId, site: Site) -> Option<LocatedFile> {
         self.take(SoughtKind::DebugFile, site, |elf| {
             match elf.build_id() == Some(*id) {
                 true => Ok(()),
@@ -88,7 +92,7 @@ impl<'o> Search<'o> {
         })
     }
 
-    fn by_debug_link(self, id: Option<BuildId>, own: &ElfFile) -> Option<Found> {
+    fn by_debug_link(self, id: Option<BuildId>, own: &ElfFile) -> Option<LocatedFile> {
         let link = own.debug_link()?;
         let name = Path::new(link.name);
         let proven = |site: Site| {
@@ -105,19 +109,19 @@ impl<'o> Search<'o> {
         let hidden = Path::new(".debug").join(name);
         self.sites().iter().find_map(|module| {
             let own = [name, &hidden].map(|name| module.beside(name));
-            let own = own.into_iter().filter(|_| !module.is_again());
+            let own = own.into_iter().filter(|_| !module.is_in_same_folder());
             let elsewhere = self.debug_dirs_of(module).map(|dir| dir.join(name));
             own.chain(elsewhere).find_map(proven)
         })
     }
 
     pub(super) fn sites(self) -> &'o [Site] {
-        self.near.sites(self.options)
+        self.base.sites(self.options)
     }
 
     /// Those with a folder of their own.
     pub(super) fn folders(self) -> impl Iterator<Item = &'o Site> {
-        self.sites().iter().filter(|file| !file.is_again())
+        self.sites().iter().filter(|file| !file.is_in_same_folder())
     }
 
     /// Those of the first root, of the next, and at last the host's.
@@ -164,12 +168,12 @@ impl<'o> Search<'o> {
         kind: SoughtKind,
         site: Site,
         prove: impl FnOnce(&ElfFile) -> Result<(), Error>,
-    ) -> Option<Found> {
+    ) -> Option<LocatedFile> {
         let read = self.read(&site, self.options.limits.file_bytes);
         let proven = read.and_then(|elf| prove(&elf).map(|()| elf));
         let outcome = proven.as_ref().map(drop).map_err(Clone::clone);
-        self.near.note(kind, &site, outcome);
-        Some(Found {
+        self.base.note(kind, &site, outcome);
+        Some(LocatedFile {
             elf: proven.ok()?,
             site,
         })

@@ -24,7 +24,7 @@ pub(crate) struct Site {
     by: By,
     /// Whether it is the file of the site before, in the same folder under another name:
     /// what stands beside it was looked for.
-    is_again: bool,
+    is_in_same_folder: bool,
 }
 
 impl Site {
@@ -45,14 +45,14 @@ impl Site {
                 root,
                 path,
                 by,
-                is_again: false,
+                is_in_same_folder: false,
             })
         });
         let host = Self {
             root: None,
             path: path.to_owned(),
             by,
-            is_again: false,
+            is_in_same_folder: false,
         };
         inside.chain([host]).collect()
     }
@@ -64,7 +64,7 @@ impl Site {
             root: None,
             path: name.to_owned(),
             by: By::File,
-            is_again: false,
+            is_in_same_folder: false,
         }
     }
 
@@ -109,7 +109,7 @@ impl Site {
                 true => By::File,
                 false => self.by,
             },
-            is_again: false,
+            is_in_same_folder: false,
         }
     }
 
@@ -133,7 +133,7 @@ impl Site {
         let by = self.by;
         let canonical = path.map(|path| Self {
             root: None,
-            is_again: self.is_beside_itself(&path),
+            is_in_same_folder: self.has_same_folder_and_name(&path),
             path,
             by,
         });
@@ -141,7 +141,7 @@ impl Site {
     }
 
     /// Whether the folder of its canonical name is that of its own, and the name there too.
-    fn is_beside_itself(&self, canonical: &Path) -> bool {
+    fn has_same_folder_and_name(&self, canonical: &Path) -> bool {
         let folder = match self.path.parent() {
             Some(folder) if folder != Path::new("") => folder.canonicalize().ok(),
             _ => Path::new(".").canonicalize().ok(),
@@ -151,8 +151,8 @@ impl Site {
     }
 
     /// Whether what stands beside it was looked for beside the site before.
-    pub(super) fn is_again(&self) -> bool {
-        self.is_again
+    pub(super) fn is_in_same_folder(&self) -> bool {
+        self.is_in_same_folder
     }
 
     /// Opens a regular file. What is none, or is one of the kernel's, is not opened.

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use gimli::{DebugAbbrevOffset, Encoding, Reader, UnitHeader};
 
 use super::compile::compile;
-use super::cursor::Cursor;
-use super::entry::{Head, Spec};
+use super::cursor::DwarfCursor;
+use super::entry::{AttrSpec, DieHead};
 use super::fuel::Fuel;
-use super::plan::Plans;
+use super::plan::AbbrevPlans;
 use super::slice::Slice;
 use crate::dwarf::fault::Fault;
 
@@ -31,13 +31,13 @@ pub(in crate::dwarf) struct AbbrevTables<'d> {
 #[derive(Debug, Default)]
 struct Table<'d> {
     /// By the code.
-    root: OnceLock<(u64, Result<Cursor<'d>, Fault>)>,
+    root: OnceLock<(u64, Result<DwarfCursor<'d>, Fault>)>,
     plans: OnceLock<(Encoding, Compiled)>,
     /// For units that share the table and nothing else.
     more_plans: Mutex<Vec<(Encoding, Compiled)>>,
 }
 
-type Compiled = Result<Arc<Plans>, Fault>;
+type Compiled = Result<Arc<AbbrevPlans>, Fault>;
 
 impl<'d> AbbrevTables<'d> {
     /// Takes `.debug_abbrev`, and what all of its tables together may cost.
@@ -50,14 +50,14 @@ impl<'d> AbbrevTables<'d> {
     }
 
     /// Returns the attributes of the abbreviation of this code, of the table at `offset`
-    /// of `.debug_abbrev`, to be read as [`Spec`]s.
+    /// of `.debug_abbrev`, to be read as [`AttrSpec`]s.
     ///
     /// Root DIEs need one of hundreds, and those that share a table share it.
     pub(in crate::dwarf) fn specs(
         &self,
         offset: DebugAbbrevOffset,
         code: u64,
-    ) -> Result<Cursor<'d>, Fault> {
+    ) -> Result<DwarfCursor<'d>, Fault> {
         let table = self.table(offset);
         let find = || self.with_fuel(|fuel| find(self.at(offset)?, code, fuel));
         let (known, specs) = table.root.get_or_init(|| (code, find()));
@@ -119,15 +119,15 @@ impl<'d> AbbrevTables<'d> {
 }
 
 /// Returns where the attributes of the abbreviation of this code begin.
-fn find<'d>(table: Slice<'d>, code: u64, fuel: &mut Fuel) -> Result<Cursor<'d>, Fault> {
-    let mut cursor = Cursor::new(table, 0);
-    while let Some(head) = Head::read(&mut cursor)? {
+fn find<'d>(table: Slice<'d>, code: u64, fuel: &mut Fuel) -> Result<DwarfCursor<'d>, Fault> {
+    let mut cursor = DwarfCursor::new(table, 0);
+    while let Some(head) = DieHead::read(&mut cursor)? {
         if head.code == code {
             return Ok(cursor);
         }
         loop {
             fuel.spend(1)?;
-            let spec = Spec::read(&mut cursor)?;
+            let spec = AttrSpec::read(&mut cursor)?;
             if spec.is_end() {
                 break;
             }

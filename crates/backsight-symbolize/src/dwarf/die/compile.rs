@@ -1,14 +1,14 @@
-//! Abbreviations made into [`Plans`].
+//! Abbreviations made into [`AbbrevPlans`].
 
 use gimli::{DwAt, Encoding};
 
-use super::cursor::{Cursor, unused_bits};
-use super::entry::{Head, Spec};
-use super::form::{Class, Size};
+use super::cursor::{DwarfCursor, unused_bits};
+use super::entry::{AttrSpec, DieHead};
+use super::form::{FormSize, ValueClass};
 use super::fuel::Fuel;
-use super::plan::{Field, Fields, Kind, Plan, Plans, Step};
+use super::plan::{AbbrevPlan, AbbrevPlans, DieKind, FixedField, FixedFields, PlanStep};
 use super::slice::Slice;
-use super::values::{Classes, Slot};
+use super::values::{Classes, ValueSlot};
 use crate::dwarf::fault::Fault;
 
 /// Compiles the table that `table` starts with, at two steps of fuel for each
@@ -17,15 +17,15 @@ pub(in crate::dwarf) fn compile(
     table: Slice<'_>,
     encoding: Encoding,
     fuel: &mut Fuel,
-) -> Result<Plans, Fault> {
-    let mut compiled = Plans {
+) -> Result<AbbrevPlans, Fault> {
+    let mut compiled = AbbrevPlans {
         plans: Vec::with_capacity(64),
         steps: Vec::with_capacity(64),
         fields: Vec::with_capacity(64),
         encoding,
     };
-    let mut cursor = Cursor::new(table, 0);
-    while let Some(head) = Head::read(&mut cursor)? {
+    let mut cursor = DwarfCursor::new(table, 0);
+    while let Some(head) = DieHead::read(&mut cursor)? {
         let plan = abbreviation(head, &mut cursor, &mut compiled, fuel)?;
         compiled.plans.push(plan);
     }
@@ -33,7 +33,7 @@ pub(in crate::dwarf) fn compile(
     if !plans.is_sorted_by_key(|plan| plan.code) {
         plans.sort_by_key(|plan| plan.code);
     }
-    let same = |pair: &[Plan]| matches!(pair, [a, b] if a.code == b.code);
+    let same = |pair: &[AbbrevPlan]| matches!(pair, [a, b] if a.code == b.code);
     if plans.windows(2).any(same) {
         return Err(Fault::Malformed);
     }
@@ -42,30 +42,30 @@ pub(in crate::dwarf) fn compile(
 
 /// One abbreviation on its way into a plan.
 struct Compiling<'p> {
-    plans: &'p mut Plans,
+    plans: &'p mut AbbrevPlans,
     first_step: usize,
     /// Attributes whose sizes are known, side by side, that are in no step yet.
     run: u32,
     first_field: usize,
     head: u32,
     classes: Classes,
-    met: [bool; Slot::COUNT],
+    met: [bool; ValueSlot::COUNT],
 }
 
 fn abbreviation(
-    head: Head,
-    cursor: &mut Cursor<'_>,
-    plans: &mut Plans,
+    head: DieHead,
+    cursor: &mut DwarfCursor<'_>,
+    plans: &mut AbbrevPlans,
     fuel: &mut Fuel,
-) -> Result<Plan, Fault> {
+) -> Result<AbbrevPlan, Fault> {
     let kind = match head.tag {
-        gimli::DW_TAG_subprogram => Kind::Function,
-        gimli::DW_TAG_inlined_subroutine => Kind::Inlined,
-        gimli::DW_TAG_namespace => Kind::Namespace,
-        gimli::DW_TAG_class_type | gimli::DW_TAG_interface_type => Kind::Class,
-        gimli::DW_TAG_structure_type => Kind::Structure,
-        gimli::DW_TAG_union_type => Kind::Union,
-        _ => Kind::Other,
+        gimli::DW_TAG_subprogram => DieKind::Function,
+        gimli::DW_TAG_inlined_subroutine => DieKind::Inlined,
+        gimli::DW_TAG_namespace => DieKind::Namespace,
+        gimli::DW_TAG_class_type | gimli::DW_TAG_interface_type => DieKind::Class,
+        gimli::DW_TAG_structure_type => DieKind::Structure,
+        gimli::DW_TAG_union_type => DieKind::Union,
+        _ => DieKind::Other,
     };
     let encoding = plans.encoding;
     let mut compiling = Compiling {
@@ -73,14 +73,14 @@ fn abbreviation(
         run: 0,
         first_field: plans.fields.len(),
         head: 0,
-        classes: [Class::Nothing; Slot::COUNT],
-        met: [false; Slot::COUNT],
+        classes: [ValueClass::Nothing; ValueSlot::COUNT],
+        met: [false; ValueSlot::COUNT],
         plans,
     };
     loop {
         // One for the bytes, one for the room of a step.
         fuel.spend(2)?;
-        let spec = Spec::read(cursor)?;
+        let spec = AttrSpec::read(cursor)?;
         if spec.is_end() {
             break;
         }
@@ -90,7 +90,10 @@ fn abbreviation(
             (Some(slot), Some(constant)) => {
                 compiling.meet(slot);
                 compiling.end_run();
-                compiling.plans.steps.push(Step::Constant(slot, constant));
+                compiling
+                    .plans
+                    .steps
+                    .push(PlanStep::Constant(slot, constant));
             }
             (Some(slot), None) => {
                 let (size, class) = spec.layout(encoding);
@@ -103,12 +106,12 @@ fn abbreviation(
 }
 
 impl Compiling<'_> {
-    fn pass(&mut self, size: Size) -> Result<(), Fault> {
-        if let Size::Fixed(bytes) = size {
+    fn pass(&mut self, size: FormSize) -> Result<(), Fault> {
+        if let FormSize::Fixed(bytes) = size {
             return self.pass_bytes(bytes);
         }
         self.end_run();
-        self.plans.steps.push(Step::Pass(size));
+        self.plans.steps.push(PlanStep::Pass(size));
         Ok(())
     }
 
@@ -117,28 +120,28 @@ impl Compiling<'_> {
         Ok(())
     }
 
-    fn read(&mut self, slot: Slot, size: Size, class: Class) -> Result<(), Fault> {
-        let again = self.meet(slot);
+    fn read(&mut self, slot: ValueSlot, size: FormSize, class: ValueClass) -> Result<(), Fault> {
+        let reopen_origin = self.meet(slot);
         // Of an attribute that is there twice the last counts, whatever it is.
-        if let (Size::Fixed(size @ 1..=8), false) = (size, again) {
+        if let (FormSize::Fixed(size @ 1..=8), false) = (size, reopen_origin) {
             if self.run > u16::MAX.into() {
                 self.end_run();
             }
             let at = u16::try_from(self.run).map_err(|_| Fault::Limit)?;
             let unused = unused_bits(size);
-            self.plans.fields.push(Field { at, unused, slot });
+            self.plans.fields.push(FixedField { at, unused, slot });
             if let Some(place) = self.classes.get_mut(slot as usize) {
                 *place = class;
             }
             return self.pass_bytes(size);
         }
         self.end_run();
-        self.plans.steps.push(Step::Read(slot, size, class));
+        self.plans.steps.push(PlanStep::Read(slot, size, class));
         Ok(())
     }
 
     /// Returns whether the attribute was met before.
-    fn meet(&mut self, slot: Slot) -> bool {
+    fn meet(&mut self, slot: ValueSlot) -> bool {
         let met = self.met.get_mut(slot as usize);
         met.is_some_and(|met| std::mem::replace(met, true))
     }
@@ -151,7 +154,7 @@ impl Compiling<'_> {
         if count == 0 && self.plans.steps.len() == self.first_step {
             self.head = self.head.saturating_add(bytes);
         } else if bytes > 0 {
-            self.plans.steps.push(Step::Fields(Fields {
+            self.plans.steps.push(PlanStep::Fields(FixedFields {
                 bytes,
                 first: u32::try_from(first).unwrap_or(u32::MAX),
                 // One for each slot at most.
@@ -160,10 +163,10 @@ impl Compiling<'_> {
         }
     }
 
-    fn finish(self, of: Head, kind: Kind) -> Result<Plan, Fault> {
+    fn finish(self, of: DieHead, kind: DieKind) -> Result<AbbrevPlan, Fault> {
         let count = self.plans.steps.len().saturating_sub(self.first_step);
         let small = |number: usize| u32::try_from(number).map_err(|_| Fault::Limit);
-        Ok(Plan {
+        Ok(AbbrevPlan {
             code: of.code,
             kind,
             has_children: of.has_children,
@@ -178,33 +181,33 @@ impl Compiling<'_> {
 
 /// Returns where the attribute goes, unless nobody asks for it.
 #[inline]
-fn slot_of(kind: Kind, name: DwAt) -> Option<Slot> {
+fn slot_of(kind: DieKind, name: DwAt) -> Option<ValueSlot> {
     if kind.is_scope() {
         return match name {
-            gimli::DW_AT_name => Some(Slot::NameOrCallFile),
-            gimli::DW_AT_signature => Some(Slot::Origin),
-            gimli::DW_AT_specification | gimli::DW_AT_extension => Some(Slot::Specification),
+            gimli::DW_AT_name => Some(ValueSlot::Name),
+            gimli::DW_AT_signature => Some(ValueSlot::Origin),
+            gimli::DW_AT_specification | gimli::DW_AT_extension => Some(ValueSlot::Specification),
             _ => None,
         };
     }
     if !kind.is_code() {
         return None;
     }
-    let is_function = kind == Kind::Function;
+    let is_function = kind == DieKind::Function;
     Some(match name {
-        gimli::DW_AT_low_pc => Slot::Low,
-        gimli::DW_AT_high_pc => Slot::High,
-        gimli::DW_AT_ranges => Slot::Ranges,
-        gimli::DW_AT_abstract_origin => Slot::Origin,
-        gimli::DW_AT_specification => Slot::Specification,
-        gimli::DW_AT_name if is_function => Slot::NameOrCallFile,
+        gimli::DW_AT_low_pc => ValueSlot::Low,
+        gimli::DW_AT_high_pc => ValueSlot::High,
+        gimli::DW_AT_ranges => ValueSlot::Ranges,
+        gimli::DW_AT_abstract_origin => ValueSlot::Origin,
+        gimli::DW_AT_specification => ValueSlot::Specification,
+        gimli::DW_AT_name if is_function => ValueSlot::Name,
         gimli::DW_AT_linkage_name | gimli::DW_AT_MIPS_linkage_name if is_function => {
-            Slot::LinkageOrCallLine
+            ValueSlot::LinkageName
         }
-        gimli::DW_AT_call_file if !is_function => Slot::NameOrCallFile,
-        gimli::DW_AT_call_line if !is_function => Slot::LinkageOrCallLine,
-        gimli::DW_AT_decl_line if is_function => Slot::DeclLineOrCallColumn,
-        gimli::DW_AT_call_column if !is_function => Slot::DeclLineOrCallColumn,
+        gimli::DW_AT_call_file if !is_function => ValueSlot::CALL_FILE,
+        gimli::DW_AT_call_line if !is_function => ValueSlot::CALL_LINE,
+        gimli::DW_AT_decl_line if is_function => ValueSlot::DeclLine,
+        gimli::DW_AT_call_column if !is_function => ValueSlot::CALL_COLUMN,
         _ => return None,
     })
 }

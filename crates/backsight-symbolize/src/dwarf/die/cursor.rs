@@ -9,7 +9,7 @@ use crate::dwarf::fault::Fault;
 
 /// Bytes and a position in them, which never passes their end.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dwarf) struct Cursor<'d> {
+pub(in crate::dwarf) struct DwarfCursor<'d> {
     bytes: &'d [u8],
     at: usize,
     big: bool,
@@ -22,7 +22,7 @@ pub(in crate::dwarf) struct Rest<'d> {
     big: bool,
 }
 
-impl<'d> Cursor<'d> {
+impl<'d> DwarfCursor<'d> {
     /// Starts at `at`, or at the end if that comes first.
     pub(in crate::dwarf) fn new(bytes: Slice<'d>, at: usize) -> Self {
         Self {
@@ -225,7 +225,7 @@ mod tests {
     use gimli::{EndianSlice, Reader as _, RunTimeEndian};
     use proptest::prelude::*;
 
-    use super::Cursor;
+    use super::DwarfCursor;
 
     proptest! {
         #[test]
@@ -236,7 +236,7 @@ mod tests {
         ) {
             let endian = if big { RunTimeEndian::Big } else { RunTimeEndian::Little };
             let slice = EndianSlice::new(&bytes, endian);
-            let cursor = || Cursor::new(slice, 0);
+            let cursor = || DwarfCursor::new(slice, 0);
 
             let (mut ours, mut theirs) = (cursor(), slice);
             prop_assert_eq!(ours.uleb().ok(), theirs.read_uleb128().ok());

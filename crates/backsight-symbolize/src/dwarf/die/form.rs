@@ -5,21 +5,21 @@
 
 use gimli::{DwForm, Encoding};
 
-use super::cursor::Cursor;
+use super::cursor::DwarfCursor;
 use crate::dwarf::fault::Fault;
 
 /// What an attribute says, as far as functions need it: 16 bytes, as walks copy
 /// many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::dwarf) struct Value {
-    pub(in crate::dwarf) class: Class,
-    /// What [`Class`] says it is.
+pub(in crate::dwarf) struct AttrValue {
+    pub(in crate::dwarf) class: ValueClass,
+    /// What [`ValueClass`] says it is.
     pub(in crate::dwarf) number: u64,
 }
 
 /// What the number of a value counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::dwarf) enum Class {
+pub(in crate::dwarf) enum ValueClass {
     /// The attribute is absent, or its value is nothing that functions need: a
     /// flag, an expression, a type's signature, a negative number.
     #[default]
@@ -52,7 +52,7 @@ pub(in crate::dwarf) enum Class {
 
 /// How long a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dwarf) enum Size {
+pub(in crate::dwarf) enum FormSize {
     /// So many bytes.
     Fixed(u8),
     Uleb,
@@ -70,71 +70,75 @@ pub(in crate::dwarf) enum Size {
 }
 
 /// Returns how values of this form are written, and what they are.
-pub(in crate::dwarf) fn of(form: DwForm, encoding: Encoding) -> (Size, Class) {
+pub(in crate::dwarf) fn of(form: DwForm, encoding: Encoding) -> (FormSize, ValueClass) {
     let offset_size = encoding.format.word_size();
     let (size, class) = match form {
-        gimli::DW_FORM_flag_present => (0, Class::Nothing),
-        gimli::DW_FORM_data1 => (1, Class::Number),
-        gimli::DW_FORM_data2 => (2, Class::Number),
-        gimli::DW_FORM_data4 => (4, Class::Number),
-        gimli::DW_FORM_data8 => (8, Class::Number),
-        gimli::DW_FORM_data16 => (16, Class::Nothing),
-        gimli::DW_FORM_flag => (1, Class::Nothing),
-        gimli::DW_FORM_ref1 => (1, Class::UnitRef),
-        gimli::DW_FORM_ref2 => (2, Class::UnitRef),
-        gimli::DW_FORM_ref4 => (4, Class::UnitRef),
-        gimli::DW_FORM_ref8 => (8, Class::UnitRef),
-        gimli::DW_FORM_strx1 => (1, Class::StrAt),
-        gimli::DW_FORM_strx2 => (2, Class::StrAt),
-        gimli::DW_FORM_strx3 => (3, Class::StrAt),
-        gimli::DW_FORM_strx4 => (4, Class::StrAt),
-        gimli::DW_FORM_addrx1 => (1, Class::AddressAt),
-        gimli::DW_FORM_addrx2 => (2, Class::AddressAt),
-        gimli::DW_FORM_addrx3 => (3, Class::AddressAt),
-        gimli::DW_FORM_addrx4 => (4, Class::AddressAt),
-        gimli::DW_FORM_ref_sup4 => (4, Class::SupRef),
-        gimli::DW_FORM_ref_sup8 => (8, Class::SupRef),
-        gimli::DW_FORM_ref_sig8 => (8, Class::Nothing),
-        gimli::DW_FORM_addr => (encoding.address_size, Class::Address),
-        gimli::DW_FORM_sec_offset => (offset_size, Class::Offset),
-        gimli::DW_FORM_strp => (offset_size, Class::Str),
-        gimli::DW_FORM_line_strp => (offset_size, Class::LineStr),
-        gimli::DW_FORM_strp_sup | gimli::DW_FORM_GNU_strp_alt => (offset_size, Class::SupStr),
-        gimli::DW_FORM_GNU_ref_alt => (offset_size, Class::SupRef),
+        gimli::DW_FORM_flag_present => (0, ValueClass::Nothing),
+        gimli::DW_FORM_data1 => (1, ValueClass::Number),
+        gimli::DW_FORM_data2 => (2, ValueClass::Number),
+        gimli::DW_FORM_data4 => (4, ValueClass::Number),
+        gimli::DW_FORM_data8 => (8, ValueClass::Number),
+        gimli::DW_FORM_data16 => (16, ValueClass::Nothing),
+        gimli::DW_FORM_flag => (1, ValueClass::Nothing),
+        gimli::DW_FORM_ref1 => (1, ValueClass::UnitRef),
+        gimli::DW_FORM_ref2 => (2, ValueClass::UnitRef),
+        gimli::DW_FORM_ref4 => (4, ValueClass::UnitRef),
+        gimli::DW_FORM_ref8 => (8, ValueClass::UnitRef),
+        gimli::DW_FORM_strx1 => (1, ValueClass::StrAt),
+        gimli::DW_FORM_strx2 => (2, ValueClass::StrAt),
+        gimli::DW_FORM_strx3 => (3, ValueClass::StrAt),
+        gimli::DW_FORM_strx4 => (4, ValueClass::StrAt),
+        gimli::DW_FORM_addrx1 => (1, ValueClass::AddressAt),
+        gimli::DW_FORM_addrx2 => (2, ValueClass::AddressAt),
+        gimli::DW_FORM_addrx3 => (3, ValueClass::AddressAt),
+        gimli::DW_FORM_addrx4 => (4, ValueClass::AddressAt),
+        gimli::DW_FORM_ref_sup4 => (4, ValueClass::SupRef),
+        gimli::DW_FORM_ref_sup8 => (8, ValueClass::SupRef),
+        gimli::DW_FORM_ref_sig8 => (8, ValueClass::Nothing),
+        gimli::DW_FORM_addr => (encoding.address_size, ValueClass::Address),
+        gimli::DW_FORM_sec_offset => (offset_size, ValueClass::Offset),
+        gimli::DW_FORM_strp => (offset_size, ValueClass::Str),
+        gimli::DW_FORM_line_strp => (offset_size, ValueClass::LineStr),
+        gimli::DW_FORM_strp_sup | gimli::DW_FORM_GNU_strp_alt => (offset_size, ValueClass::SupStr),
+        gimli::DW_FORM_GNU_ref_alt => (offset_size, ValueClass::SupRef),
         // DWARF 2 gave it the size of an address; later versions that of an
         // offset.
-        gimli::DW_FORM_ref_addr if encoding.version <= 2 => (encoding.address_size, Class::InfoRef),
-        gimli::DW_FORM_ref_addr => (offset_size, Class::InfoRef),
+        gimli::DW_FORM_ref_addr if encoding.version <= 2 => {
+            (encoding.address_size, ValueClass::InfoRef)
+        }
+        gimli::DW_FORM_ref_addr => (offset_size, ValueClass::InfoRef),
         form => return variable(form),
     };
-    (Size::Fixed(size), class)
+    (FormSize::Fixed(size), class)
 }
 
-fn variable(form: DwForm) -> (Size, Class) {
+fn variable(form: DwForm) -> (FormSize, ValueClass) {
     match form {
-        gimli::DW_FORM_udata => (Size::Uleb, Class::Number),
-        gimli::DW_FORM_sdata => (Size::Sleb, Class::Number),
-        gimli::DW_FORM_ref_udata => (Size::Uleb, Class::UnitRef),
-        gimli::DW_FORM_strx | gimli::DW_FORM_GNU_str_index => (Size::Uleb, Class::StrAt),
-        gimli::DW_FORM_addrx | gimli::DW_FORM_GNU_addr_index => (Size::Uleb, Class::AddressAt),
-        gimli::DW_FORM_rnglistx => (Size::Uleb, Class::RangeListAt),
-        gimli::DW_FORM_loclistx => (Size::Uleb, Class::Nothing),
-        gimli::DW_FORM_string => (Size::Text, Class::Text),
-        gimli::DW_FORM_block1 => (Size::Block(1), Class::Nothing),
-        gimli::DW_FORM_block2 => (Size::Block(2), Class::Nothing),
-        gimli::DW_FORM_block4 => (Size::Block(4), Class::Nothing),
-        gimli::DW_FORM_block | gimli::DW_FORM_exprloc => (Size::UlebBlock, Class::Nothing),
-        gimli::DW_FORM_indirect => (Size::Indirect, Class::Nothing),
-        _ => (Size::Unknown, Class::Nothing),
+        gimli::DW_FORM_udata => (FormSize::Uleb, ValueClass::Number),
+        gimli::DW_FORM_sdata => (FormSize::Sleb, ValueClass::Number),
+        gimli::DW_FORM_ref_udata => (FormSize::Uleb, ValueClass::UnitRef),
+        gimli::DW_FORM_strx | gimli::DW_FORM_GNU_str_index => (FormSize::Uleb, ValueClass::StrAt),
+        gimli::DW_FORM_addrx | gimli::DW_FORM_GNU_addr_index => {
+            (FormSize::Uleb, ValueClass::AddressAt)
+        }
+        gimli::DW_FORM_rnglistx => (FormSize::Uleb, ValueClass::RangeListAt),
+        gimli::DW_FORM_loclistx => (FormSize::Uleb, ValueClass::Nothing),
+        gimli::DW_FORM_string => (FormSize::Text, ValueClass::Text),
+        gimli::DW_FORM_block1 => (FormSize::Block(1), ValueClass::Nothing),
+        gimli::DW_FORM_block2 => (FormSize::Block(2), ValueClass::Nothing),
+        gimli::DW_FORM_block4 => (FormSize::Block(4), ValueClass::Nothing),
+        gimli::DW_FORM_block | gimli::DW_FORM_exprloc => (FormSize::UlebBlock, ValueClass::Nothing),
+        gimli::DW_FORM_indirect => (FormSize::Indirect, ValueClass::Nothing),
+        _ => (FormSize::Unknown, ValueClass::Nothing),
     }
 }
 
-impl Size {
+impl FormSize {
     /// Passes a value.
     #[inline]
     pub(in crate::dwarf) fn skip(
         self,
-        cursor: &mut Cursor<'_>,
+        cursor: &mut DwarfCursor<'_>,
         encoding: Encoding,
     ) -> Result<(), Fault> {
         let count = match self {
@@ -153,9 +157,9 @@ impl Size {
     #[inline(never)]
     fn skip_rare<'d>(
         self,
-        mut cursor: Cursor<'d>,
+        mut cursor: DwarfCursor<'d>,
         encoding: Encoding,
-    ) -> Result<Cursor<'d>, Fault> {
+    ) -> Result<DwarfCursor<'d>, Fault> {
         match self {
             Self::Text => cursor.skip_text()?,
             Self::Block(size) => {
@@ -172,11 +176,14 @@ impl Size {
 }
 
 /// Follows `DW_FORM_indirect`, each of which takes a byte, to a form that is none.
-fn resolve(cursor: &mut Cursor<'_>, encoding: Encoding) -> Result<(Size, Class), Fault> {
+fn resolve(
+    cursor: &mut DwarfCursor<'_>,
+    encoding: Encoding,
+) -> Result<(FormSize, ValueClass), Fault> {
     loop {
         let form = u16::try_from(cursor.uleb()?).map_err(|_| Fault::Malformed)?;
         let (size, class) = of(DwForm(form), encoding);
-        if size != Size::Indirect {
+        if size != FormSize::Indirect {
             return Ok((size, class));
         }
     }
@@ -193,45 +200,47 @@ pub(in crate::dwarf) fn line(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }
 
-impl Value {
-    pub(in crate::dwarf) fn new(class: Class, number: u64) -> Self {
+impl AttrValue {
+    pub(in crate::dwarf) fn new(class: ValueClass, number: u64) -> Self {
         Self { class, number }
     }
 
     /// Returns it unless it is nothing.
     pub(in crate::dwarf) fn some(self) -> Option<Self> {
-        (self.class != Class::Nothing).then_some(self)
+        (self.class != ValueClass::Nothing).then_some(self)
     }
 
     /// Returns the number, of a value that is one.
     pub(in crate::dwarf) fn as_number(self) -> Option<u64> {
-        (self.class == Class::Number).then_some(self.number)
+        (self.class == ValueClass::Number).then_some(self.number)
     }
 
     /// A negative number counts nothing that we ask for.
     pub(in crate::dwarf) fn signed(number: i64) -> Self {
         let number = u64::try_from(number);
-        number.map_or(Self::default(), |number| Self::new(Class::Number, number))
+        number.map_or(Self::default(), |number| {
+            Self::new(ValueClass::Number, number)
+        })
     }
 
     /// Reads a value.
     #[inline]
     pub(in crate::dwarf) fn read(
-        size: Size,
-        class: Class,
-        cursor: &mut Cursor<'_>,
+        size: FormSize,
+        class: ValueClass,
+        cursor: &mut DwarfCursor<'_>,
         encoding: Encoding,
     ) -> Result<Self, Fault> {
         match size {
-            Size::Fixed(size @ 1..=8) => Ok(Self::new(class, cursor.number(size)?)),
-            Size::Uleb => Ok(Self::new(class, cursor.uleb()?)),
-            Size::Sleb => Ok(Self::signed(cursor.sleb()?)),
-            Size::Text => {
+            FormSize::Fixed(size @ 1..=8) => Ok(Self::new(class, cursor.number(size)?)),
+            FormSize::Uleb => Ok(Self::new(class, cursor.uleb()?)),
+            FormSize::Sleb => Ok(Self::signed(cursor.sleb()?)),
+            FormSize::Text => {
                 let at = u64::try_from(cursor.at()).map_err(|_| Fault::Malformed)?;
                 cursor.skip_text()?;
                 Ok(Self::new(class, at))
             }
-            Size::Indirect => {
+            FormSize::Indirect => {
                 let (size, class) = resolve(cursor, encoding)?;
                 Self::read(size, class, cursor, encoding)
             }

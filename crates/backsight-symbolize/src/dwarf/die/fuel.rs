@@ -9,7 +9,7 @@ pub(in crate::dwarf) struct Fuel(u64);
 
 impl Fuel {
     /// Enough for tiny inputs, whose headers weigh more than their bytes.
-    const LEAST: u64 = 1 << 16;
+    const MIN_STEPS: u64 = 1 << 16;
 
     /// Returns the fuel for an input of so many bytes.
     pub(in crate::dwarf) fn for_bytes(bytes: usize, steps_per_byte: u64) -> Self {
@@ -17,7 +17,7 @@ impl Fuel {
         Self(
             bytes
                 .saturating_mul(steps_per_byte)
-                .saturating_add(Self::LEAST),
+                .saturating_add(Self::MIN_STEPS),
         )
     }
 

@@ -13,26 +13,26 @@
 
 use gimli::Encoding;
 
-use super::cursor::Cursor;
-use super::form::{Class, Size, Value};
-use super::values::{Classes, Slot, Values};
+use super::cursor::DwarfCursor;
+use super::form::{AttrValue, FormSize, ValueClass};
+use super::values::{Classes, DieValues, ValueSlot};
 use crate::dwarf::fault::Fault;
 
 /// The plans for all abbreviations of one table, in one encoding.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Plans {
+pub(in crate::dwarf) struct AbbrevPlans {
     /// By code, ascending, each once.
-    pub(in crate::dwarf) plans: Vec<Plan>,
-    pub(in crate::dwarf) steps: Vec<Step>,
-    pub(in crate::dwarf) fields: Vec<Field>,
+    pub(in crate::dwarf) plans: Vec<AbbrevPlan>,
+    pub(in crate::dwarf) steps: Vec<PlanStep>,
+    pub(in crate::dwarf) fields: Vec<FixedField>,
     pub(in crate::dwarf) encoding: Encoding,
 }
 
 /// What to do with a DIE of one abbreviation.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dwarf) struct Plan {
+pub(in crate::dwarf) struct AbbrevPlan {
     pub(in crate::dwarf) code: u64,
-    pub(in crate::dwarf) kind: Kind,
+    pub(in crate::dwarf) kind: DieKind,
     pub(in crate::dwarf) has_children: bool,
     /// In units of fuel.
     pub(in crate::dwarf) cost: u32,
@@ -47,7 +47,7 @@ pub(in crate::dwarf) struct Plan {
 
 /// The DIEs that are asked for, and all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dwarf) enum Kind {
+pub(in crate::dwarf) enum DieKind {
     /// `DW_TAG_subprogram`.
     Function,
     /// `DW_TAG_inlined_subroutine`.
@@ -63,7 +63,7 @@ pub(in crate::dwarf) enum Kind {
     Other,
 }
 
-impl Kind {
+impl DieKind {
     /// Whether it is a function or an inlined call.
     #[inline]
     pub(in crate::dwarf) fn is_code(self) -> bool {
@@ -79,40 +79,40 @@ impl Kind {
 
 /// A part of a plan.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dwarf) enum Step {
+pub(in crate::dwarf) enum PlanStep {
     /// Attributes whose sizes are known, side by side.
-    Fields(Fields),
+    Fields(FixedFields),
     /// A value whose size depends on it.
-    Pass(Size),
-    /// A value that goes to this place in [`Values`].
-    Read(Slot, Size, Class),
+    Pass(FormSize),
+    /// A value that goes to this place in [`DieValues`].
+    Read(ValueSlot, FormSize, ValueClass),
     /// `DW_FORM_implicit_const`.
-    Constant(Slot, i64),
+    Constant(ValueSlot, i64),
 }
 
 /// So many bytes, and the numbers among them that are asked for.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dwarf) struct Fields {
+pub(in crate::dwarf) struct FixedFields {
     pub(in crate::dwarf) bytes: u32,
     pub(in crate::dwarf) first: u32,
     pub(in crate::dwarf) count: u8,
 }
 
-/// A number that goes to its place in [`Values`]: the plan says what it is. Nearly all
+/// A number that goes to its place in [`DieValues`]: the plan says what it is. Nearly all
 /// values are such.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dwarf) struct Field {
+pub(in crate::dwarf) struct FixedField {
     /// Where it stands, in bytes behind the first of its step.
     pub(in crate::dwarf) at: u16,
     /// Of eight bytes from there, the bits that are not its own.
     pub(in crate::dwarf) unused: u8,
-    pub(in crate::dwarf) slot: Slot,
+    pub(in crate::dwarf) slot: ValueSlot,
 }
 
-impl Plans {
+impl AbbrevPlans {
     /// Returns the plan for this code.
     #[inline]
-    pub(in crate::dwarf) fn get(&self, code: u64) -> Option<&Plan> {
+    pub(in crate::dwarf) fn get(&self, code: u64) -> Option<&AbbrevPlan> {
         // Compilers number them 1, 2, 3 …
         let before = usize::try_from(code.wrapping_sub(1)).ok()?;
         match self.plans.get(before) {
@@ -128,20 +128,20 @@ impl Plans {
     #[inline]
     pub(in crate::dwarf) fn read(
         &self,
-        plan: &Plan,
-        cursor: &mut Cursor<'_>,
-        values: &mut Values,
+        plan: &AbbrevPlan,
+        cursor: &mut DwarfCursor<'_>,
+        values: &mut DieValues,
     ) -> Result<(), Fault> {
         values.begin(plan.classes);
         cursor.skip_wide(plan.head)?;
         for step in self.steps(plan) {
             match *step {
-                Step::Fields(fields) => self.read_fields(fields, cursor, values)?,
-                Step::Read(slot, size, class) => {
-                    values.set(slot, Value::read(size, class, cursor, self.encoding)?);
+                PlanStep::Fields(fields) => self.read_fields(fields, cursor, values)?,
+                PlanStep::Read(slot, size, class) => {
+                    values.set(slot, AttrValue::read(size, class, cursor, self.encoding)?);
                 }
-                Step::Constant(slot, value) => values.set(slot, Value::signed(value)),
-                Step::Pass(size) => size.skip(cursor, self.encoding)?,
+                PlanStep::Constant(slot, value) => values.set(slot, AttrValue::signed(value)),
+                PlanStep::Pass(size) => size.skip(cursor, self.encoding)?,
             }
         }
         Ok(())
@@ -150,9 +150,9 @@ impl Plans {
     #[inline]
     fn read_fields(
         &self,
-        fields: Fields,
-        cursor: &mut Cursor<'_>,
-        values: &mut Values,
+        fields: FixedFields,
+        cursor: &mut DwarfCursor<'_>,
+        values: &mut DieValues,
     ) -> Result<(), Fault> {
         let rest = cursor.rest();
         for field in slice(&self.fields, fields.first, fields.count.into()) {
@@ -163,16 +163,20 @@ impl Plans {
 
     /// Passes a DIE, behind its code.
     #[inline]
-    pub(in crate::dwarf) fn pass(&self, plan: &Plan, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+    pub(in crate::dwarf) fn pass(
+        &self,
+        plan: &AbbrevPlan,
+        cursor: &mut DwarfCursor<'_>,
+    ) -> Result<(), Fault> {
         cursor.skip_wide(plan.head)?;
         if plan.count > 0 {
             for step in self.steps(plan) {
                 match *step {
-                    Step::Fields(fields) => cursor.skip_wide(fields.bytes)?,
-                    Step::Pass(size) | Step::Read(_, size, _) => {
+                    PlanStep::Fields(fields) => cursor.skip_wide(fields.bytes)?,
+                    PlanStep::Pass(size) | PlanStep::Read(_, size, _) => {
                         size.skip(cursor, self.encoding)?;
                     }
-                    Step::Constant(..) => {}
+                    PlanStep::Constant(..) => {}
                 }
             }
         }
@@ -180,7 +184,7 @@ impl Plans {
     }
 
     #[inline]
-    fn steps(&self, plan: &Plan) -> &[Step] {
+    fn steps(&self, plan: &AbbrevPlan) -> &[PlanStep] {
         slice(&self.steps, plan.first, plan.count)
     }
 }

@@ -2,7 +2,7 @@
 
 use gimli::{AttributeValue, Reader, Section, UnitOffset, UnitRef};
 
-use super::form::{Class, Value};
+use super::form::{AttrValue, ValueClass};
 use super::slice::Slice;
 use crate::dwarf::damage::Damage;
 
@@ -10,7 +10,7 @@ use crate::dwarf::damage::Damage;
 /// it. One that leads nowhere, or has no end, is noted as damage.
 #[inline]
 pub(in crate::dwarf) fn of<'d>(
-    value: Value,
+    value: AttrValue,
     unit: UnitRef<'_, Slice<'d>>,
     damage: &Damage,
 ) -> Option<&'d [u8]> {
@@ -22,19 +22,19 @@ pub(in crate::dwarf) fn of<'d>(
 }
 
 /// Returns whether a value is a text that is in a file that is there.
-fn should_lead_somewhere(class: Class, unit: UnitRef<'_, Slice<'_>>) -> bool {
+fn should_lead_somewhere(class: ValueClass, unit: UnitRef<'_, Slice<'_>>) -> bool {
     match class {
-        Class::Text | Class::Str | Class::LineStr | Class::StrAt => true,
-        Class::SupStr => unit.dwarf.sup.is_some(),
+        ValueClass::Text | ValueClass::Str | ValueClass::LineStr | ValueClass::StrAt => true,
+        ValueClass::SupStr => unit.dwarf.sup.is_some(),
         _ => false,
     }
 }
 
 #[inline]
-fn read<'d>(value: Value, unit: UnitRef<'_, Slice<'d>>) -> Option<&'d [u8]> {
+fn read<'d>(value: AttrValue, unit: UnitRef<'_, Slice<'d>>) -> Option<&'d [u8]> {
     let section = match value.class {
-        Class::Str => unit.dwarf.debug_str.reader(),
-        Class::LineStr => unit.dwarf.debug_line_str.reader(),
+        ValueClass::Str => unit.dwarf.debug_str.reader(),
+        ValueClass::LineStr => unit.dwarf.debug_line_str.reader(),
         _ => {
             let text = unit.attr_string(to_attribute(value, unit)?);
             return text.ok().map(|text| text.slice());
@@ -48,29 +48,31 @@ fn read<'d>(value: Value, unit: UnitRef<'_, Slice<'d>>) -> Option<&'d [u8]> {
 /// Returns a value as gimli has it, for an attribute of a DIE of `unit`; `None` when it
 /// is nothing.
 pub(in crate::dwarf) fn to_attribute<'d>(
-    value: Value,
+    value: AttrValue,
     unit: UnitRef<'_, Slice<'d>>,
 ) -> Option<AttributeValue<Slice<'d>>> {
     let at = usize::try_from(value.number).ok()?;
     Some(match value.class {
-        Class::Nothing => return None,
-        Class::Address => AttributeValue::Addr(value.number),
-        Class::AddressAt => AttributeValue::DebugAddrIndex(gimli::DebugAddrIndex(at)),
-        Class::Number => AttributeValue::Udata(value.number),
-        Class::Offset => AttributeValue::RangeListsRef(gimli::RawRangeListsOffset(at)),
-        Class::RangeListAt => AttributeValue::DebugRngListsIndex(gimli::DebugRngListsIndex(at)),
-        Class::UnitRef => AttributeValue::UnitRef(UnitOffset(at)),
-        Class::InfoRef => AttributeValue::DebugInfoRef(gimli::DebugInfoOffset(at)),
-        Class::SupRef => AttributeValue::DebugInfoRefSup(gimli::DebugInfoOffset(at)),
-        Class::Text => {
+        ValueClass::Nothing => return None,
+        ValueClass::Address => AttributeValue::Addr(value.number),
+        ValueClass::AddressAt => AttributeValue::DebugAddrIndex(gimli::DebugAddrIndex(at)),
+        ValueClass::Number => AttributeValue::Udata(value.number),
+        ValueClass::Offset => AttributeValue::RangeListsRef(gimli::RawRangeListsOffset(at)),
+        ValueClass::RangeListAt => {
+            AttributeValue::DebugRngListsIndex(gimli::DebugRngListsIndex(at))
+        }
+        ValueClass::UnitRef => AttributeValue::UnitRef(UnitOffset(at)),
+        ValueClass::InfoRef => AttributeValue::DebugInfoRef(gimli::DebugInfoOffset(at)),
+        ValueClass::SupRef => AttributeValue::DebugInfoRefSup(gimli::DebugInfoOffset(at)),
+        ValueClass::Text => {
             let mut text = *unit.dwarf.debug_info.reader();
             let unit = unit.header.debug_info_offset()?;
             text.skip(unit.0.checked_add(at)?).ok()?;
             AttributeValue::String(text.read_null_terminated_slice().ok()?)
         }
-        Class::Str => AttributeValue::DebugStrRef(gimli::DebugStrOffset(at)),
-        Class::LineStr => AttributeValue::DebugLineStrRef(gimli::DebugLineStrOffset(at)),
-        Class::StrAt => AttributeValue::DebugStrOffsetsIndex(gimli::DebugStrOffsetsIndex(at)),
-        Class::SupStr => AttributeValue::DebugStrRefSup(gimli::DebugStrOffset(at)),
+        ValueClass::Str => AttributeValue::DebugStrRef(gimli::DebugStrOffset(at)),
+        ValueClass::LineStr => AttributeValue::DebugLineStrRef(gimli::DebugLineStrOffset(at)),
+        ValueClass::StrAt => AttributeValue::DebugStrOffsetsIndex(gimli::DebugStrOffsetsIndex(at)),
+        ValueClass::SupStr => AttributeValue::DebugStrRefSup(gimli::DebugStrOffset(at)),
     })
 }

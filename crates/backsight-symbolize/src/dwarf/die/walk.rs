@@ -2,18 +2,18 @@
 //! code: functions and inlined calls. All others are passed by.
 //!
 //! Types, variables and parameters are nine of ten DIEs, so passing them is what
-//! a walk spends its time on; [`Plans`] say how. Nothing here recurses: the depth
+//! a walk spends its time on; [`AbbrevPlans`] say how. Nothing here recurses: the depth
 //! is a number.
 
 use std::sync::Arc;
 
 use gimli::UnitOffset;
 
-use super::cursor::Cursor;
-use super::form::{self, Value, column};
+use super::cursor::DwarfCursor;
+use super::form::{self, AttrValue, column};
 use super::fuel::Fuel;
-use super::plan::{Kind, Plans};
-use super::values::{Slot, Values};
+use super::plan::{AbbrevPlans, DieKind};
+use super::values::{DieValues, ValueSlot};
 use crate::dwarf::fault::Fault;
 use crate::dwarf::ranges::range::RangeAttrs;
 use crate::dwarf::units::unit::Unit;
@@ -21,8 +21,8 @@ use crate::dwarf::units::unit::Unit;
 /// A walk over DIEs in their order, parents before their children.
 #[derive(Debug)]
 pub(in crate::dwarf) struct CodeDies<'d> {
-    cursor: Cursor<'d>,
-    plans: Arc<Plans>,
+    cursor: DwarfCursor<'d>,
+    plans: Arc<AbbrevPlans>,
     /// Of the next DIE.
     depth: isize,
     /// The walk ends with the first DIE that is not deeper than this.
@@ -45,10 +45,10 @@ pub(in crate::dwarf) struct CodeDie {
     /// Of the DIEs returned before, those at this depth or deeper have ended:
     /// they do not enclose this one. At most `depth`.
     pub(in crate::dwarf) closed: isize,
-    /// [`Kind::Function`] or [`Kind::Inlined`].
-    pub(in crate::dwarf) kind: Kind,
+    /// [`DieKind::Function`] or [`DieKind::Inlined`].
+    pub(in crate::dwarf) kind: DieKind,
     pub(in crate::dwarf) has_children: bool,
-    values: Values,
+    values: DieValues,
 }
 
 impl<'d> CodeDies<'d> {
@@ -144,9 +144,9 @@ impl CodeDie {
         die: UnitOffset(0),
         depth: 0,
         closed: 0,
-        kind: Kind::Other,
+        kind: DieKind::Other,
         has_children: false,
-        values: Values::NONE,
+        values: DieValues::NONE,
     };
 
     /// Becomes the DIE at `die` alone; `false` when that is neither a function nor an
@@ -173,17 +173,17 @@ impl CodeDie {
     /// Returns where its code is.
     pub(in crate::dwarf) fn ranges(&self) -> RangeAttrs {
         RangeAttrs {
-            low: self.values.get(Slot::Low),
-            high: self.values.get(Slot::High),
-            list: self.values.get(Slot::Ranges),
+            low: self.values.get(ValueSlot::Low),
+            high: self.values.get(ValueSlot::High),
+            list: self.values.get(ValueSlot::Ranges),
         }
     }
 
     /// Returns `DW_AT_abstract_origin`, what this is a copy of, or else
     /// `DW_AT_specification`, what declares it.
-    pub(in crate::dwarf) fn origin(&self) -> Option<Value> {
-        let origin = self.values.get(Slot::Origin).some();
-        origin.or(self.values.get(Slot::Specification).some())
+    pub(in crate::dwarf) fn origin(&self) -> Option<AttrValue> {
+        let origin = self.values.get(ValueSlot::Origin).some();
+        origin.or(self.values.get(ValueSlot::Specification).some())
     }
 
     /// Returns whether a function has a name of its own.
@@ -192,24 +192,24 @@ impl CodeDie {
     }
 
     /// Returns `DW_AT_linkage_name`, of a function.
-    pub(in crate::dwarf) fn linkage_name(&self) -> Option<Value> {
-        self.of_function(Slot::LinkageOrCallLine)
+    pub(in crate::dwarf) fn linkage_name(&self) -> Option<AttrValue> {
+        self.of_function(ValueSlot::LinkageName)
     }
 
     /// Returns `DW_AT_name`, of a function.
-    pub(in crate::dwarf) fn name(&self) -> Option<Value> {
-        self.of_function(Slot::NameOrCallFile)
+    pub(in crate::dwarf) fn name(&self) -> Option<AttrValue> {
+        self.of_function(ValueSlot::Name)
     }
 
-    fn of_function(&self, slot: Slot) -> Option<Value> {
+    fn of_function(&self, slot: ValueSlot) -> Option<AttrValue> {
         let value = self.values.get(slot);
-        value.some().filter(|_| self.kind == Kind::Function)
+        value.some().filter(|_| self.kind == DieKind::Function)
     }
 
     /// Returns `DW_AT_decl_line`, of a function; 0 when it does not say.
     pub(in crate::dwarf) fn decl_line(&self) -> u32 {
         match self.kind {
-            Kind::Function => self.line(Slot::DeclLineOrCallColumn),
+            DieKind::Function => self.line(ValueSlot::DeclLine),
             _ => 0,
         }
     }
@@ -218,22 +218,22 @@ impl CodeDie {
     pub(in crate::dwarf) fn call_file(&self, unit: &Unit<'_>) -> Option<u64> {
         // File 0 meant "none" until DWARF 5 gave it to the unit's own file.
         let own_file = unit.header.version() >= 5;
-        let file = self.values.get(Slot::NameOrCallFile).as_number();
+        let file = self.values.get(ValueSlot::CALL_FILE).as_number();
         file.filter(|file| *file > 0 || own_file)
     }
 
     /// Returns `DW_AT_call_line`, of an inlined call; 0 when it does not say.
     pub(in crate::dwarf) fn call_line(&self) -> u32 {
-        self.line(Slot::LinkageOrCallLine)
+        self.line(ValueSlot::CALL_LINE)
     }
 
     /// Returns `DW_AT_call_column`, of an inlined call; 0 when it does not say.
     pub(in crate::dwarf) fn call_column(&self) -> u16 {
-        let number = self.values.get(Slot::DeclLineOrCallColumn).as_number();
+        let number = self.values.get(ValueSlot::CALL_COLUMN).as_number();
         number.map_or(0, column)
     }
 
-    fn line(&self, slot: Slot) -> u32 {
+    fn line(&self, slot: ValueSlot) -> u32 {
         self.values.get(slot).as_number().map_or(0, form::line)
     }
 }

@@ -8,12 +8,12 @@ use crate::limits::Limits;
 
 /// The bytes of compressed sections, as they stand in the file and unpacked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::dwarf) struct Cost {
+pub(in crate::dwarf) struct UnpackCost {
     pub(in crate::dwarf) packed: u64,
     pub(in crate::dwarf) unpacked: u64,
 }
 
-impl Cost {
+impl UnpackCost {
     pub(in crate::dwarf) fn plus(self, other: Self) -> Self {
         Self {
             packed: self.packed.saturating_add(other.packed),
@@ -24,21 +24,25 @@ impl Cost {
 
 /// What was allowed so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::dwarf) struct Allowance {
-    taken: Cost,
+pub(in crate::dwarf) struct UnpackAllowance {
+    taken: UnpackCost,
 }
 
 /// More than may be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dwarf) struct TooMuch {
+pub(in crate::dwarf) struct OverAllowance {
     /// Bytes, with what was allowed before.
     pub(in crate::dwarf) needed: u64,
     pub(in crate::dwarf) allowed: u64,
 }
 
-impl Allowance {
+impl UnpackAllowance {
     /// Takes `cost`, if with all that was taken before it is within the limits.
-    pub(in crate::dwarf) fn take(&mut self, cost: Cost, limits: &Limits) -> Result<(), TooMuch> {
+    pub(in crate::dwarf) fn take(
+        &mut self,
+        cost: UnpackCost,
+        limits: &Limits,
+    ) -> Result<(), OverAllowance> {
         // Nothing is asked for: what was refused before does not matter.
         if cost.unpacked == 0 {
             return Ok(());
@@ -47,7 +51,7 @@ impl Allowance {
         let allowed = limits.unpacked_of(taken.packed);
         if taken.unpacked > allowed {
             let needed = taken.unpacked;
-            return Err(TooMuch { needed, allowed });
+            return Err(OverAllowance { needed, allowed });
         }
         self.taken = taken;
         Ok(())
@@ -61,23 +65,23 @@ impl Allowance {
 
 #[cfg(test)]
 mod tests {
-    use super::{Allowance, Cost, TooMuch};
+    use super::{OverAllowance, UnpackAllowance, UnpackCost};
     use crate::Limits;
 
     const MIB: u64 = 1 << 20;
 
-    fn take(costs: &[(u64, u64)]) -> Result<(), TooMuch> {
+    fn take(costs: &[(u64, u64)]) -> Result<(), OverAllowance> {
         let limits = Limits::default();
-        let mut allowance = Allowance::default();
+        let mut allowance = UnpackAllowance::default();
         costs.iter().try_for_each(|(packed, unpacked)| {
             let (packed, unpacked) = (*packed, *unpacked);
-            allowance.take(Cost { packed, unpacked }, &limits)
+            allowance.take(UnpackCost { packed, unpacked }, &limits)
         })
     }
 
     #[test]
     fn large_files_unpack_and_bombs_do_not() {
-        let refused = |needed, allowed| Err(TooMuch { needed, allowed });
+        let refused = |needed, allowed| Err(OverAllowance { needed, allowed });
         let cases: [(&str, &[(u64, u64)], _); 9] = [
             ("small, any ratio", &[(1, 256 * MIB)], Ok(())),
             (

@@ -8,17 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(in crate::dwarf) struct Arena<T> {
     /// Number `n` has room for 2^n values.
-    blocks: [OnceLock<Box<[OnceLock<T>]>>; BLOCKS],
+    blocks: [OnceLock<Box<[OnceLock<T>]>>; MAX_BLOCKS],
     count: AtomicUsize,
 }
 
 /// Room for 2^24 values, more than any limit lets come.
-const BLOCKS: usize = 24;
+const MAX_BLOCKS: usize = 24;
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
         Self {
-            blocks: [const { OnceLock::new() }; BLOCKS],
+            blocks: [const { OnceLock::new() }; MAX_BLOCKS],
             count: AtomicUsize::new(0),
         }
     }

@@ -6,12 +6,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::allowance::Allowance;
+use super::allowance::UnpackAllowance;
 use super::arena::Arena;
-use super::sections::{Role, Sections};
+use super::sections::{DwarfSections, FileRole};
 use crate::dwarf::fault::Fault;
 use crate::elf::ElfFile;
-use crate::locate::{Near, Search, Site};
+use crate::locate::{FileSearch, SearchBase, Site};
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::shortfall::ShortfallKind;
@@ -22,13 +22,13 @@ use crate::sought::SoughtKind;
 pub(in crate::dwarf) struct Companions {
     options: Arc<Options>,
     /// Where the file with the DWARF stands, and then the module.
-    near: Near,
-    supplementary: Option<Sections>,
-    package: OnceLock<Option<Sections>>,
-    split: Arena<Sections>,
-    taken: Mutex<Taken>,
+    base: SearchBase,
+    supplementary: Option<DwarfSections>,
+    package: OnceLock<Option<DwarfSections>>,
+    split: Arena<DwarfSections>,
+    taken: Mutex<CompanionBytes>,
     /// What the main file had taken before.
-    before: Allowance,
+    before: UnpackAllowance,
     limited: AtomicBool,
     missing: AtomicBool,
     strangers: AtomicBool,
@@ -36,9 +36,9 @@ pub(in crate::dwarf) struct Companions {
 
 /// What the companions take together.
 #[derive(Clone, Copy, Debug)]
-struct Taken {
+struct CompanionBytes {
     /// The main file included.
-    unpacked: Allowance,
+    unpacked: UnpackAllowance,
     /// Bytes of files that are not mapped.
     read: u64,
 }
@@ -48,11 +48,11 @@ impl Companions {
     /// missing. `before` is what the main file took of what all may unpack.
     pub(in crate::dwarf) fn new(
         main: &ElfFile,
-        near: Near,
-        before: Allowance,
+        base: SearchBase,
+        before: UnpackAllowance,
         options: Arc<Options>,
     ) -> Self {
-        let taken = Taken {
+        let taken = CompanionBytes {
             unpacked: before,
             read: 0,
         };
@@ -60,7 +60,7 @@ impl Companions {
             taken: Mutex::new(taken),
             before,
             options,
-            near,
+            base,
             supplementary: None,
             package: OnceLock::new(),
             split: Arena::default(),
@@ -70,25 +70,25 @@ impl Companions {
         };
         let link = main.alt_link();
         let found = link.and_then(|link| companions.search().supplementary(&link));
-        companions.supplementary =
-            found.and_then(|found| companions.load(found.elf, Role::Supplementary, &found.site));
+        companions.supplementary = found
+            .and_then(|found| companions.load(found.elf, FileRole::Supplementary, &found.site));
         if link.is_some() && companions.supplementary.is_none() {
             companions.note_missing();
         }
         companions
     }
 
-    pub(in crate::dwarf) fn supplementary(&self) -> Option<&Sections> {
+    pub(in crate::dwarf) fn supplementary(&self) -> Option<&DwarfSections> {
         self.supplementary.as_ref()
     }
 
     /// Returns the package of split units.
-    pub(in crate::dwarf) fn package(&self) -> Option<&Sections> {
+    pub(in crate::dwarf) fn package(&self) -> Option<&DwarfSections> {
         let open = || {
             let mut found = self.search().packages();
             found.find_map(|site| {
                 let elf = self.read(SoughtKind::Package, &site)?;
-                self.load(elf, Role::Package, &site)
+                self.load(elf, FileRole::Package, &site)
             })
         };
         self.package.get_or_init(open).as_ref()
@@ -100,8 +100,8 @@ impl Companions {
         &self,
         name: &[u8],
         comp_dir: Option<&[u8]>,
-        is_it: impl Fn(&Sections) -> bool,
-    ) -> Option<&Sections> {
+        is_it: impl Fn(&DwarfSections) -> bool,
+    ) -> Option<&DwarfSections> {
         let sites = self.search().split_files(name, comp_dir);
         let found = sites.into_iter().find_map(|site| {
             if self.split.len() >= self.options.limits.split_files {
@@ -109,12 +109,12 @@ impl Companions {
                 return None;
             }
             let elf = self.read(SoughtKind::SplitUnit, &site)?;
-            let sections = self.load(elf, Role::Split, &site)?;
+            let sections = self.load(elf, FileRole::Split, &site)?;
             let is_it = is_it(&sections);
             if !is_it {
                 // It was read, and is of another compilation.
                 let refused = Err(crate::error::Error::BuildIdMismatch);
-                self.near.note(SoughtKind::SplitUnit, &site, refused);
+                self.base.note(SoughtKind::SplitUnit, &site, refused);
             }
             is_it.then(|| self.split.keep(sections)).flatten()
         });
@@ -126,7 +126,7 @@ impl Companions {
 
     fn note_missing(&self) {
         if !self.missing.swap(true, Ordering::Relaxed) {
-            self.near.note_shortfall(ShortfallKind::Missing);
+            self.base.note_shortfall(ShortfallKind::Missing);
         }
     }
 
@@ -153,14 +153,14 @@ impl Companions {
         self.strangers.load(Ordering::Relaxed)
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, CompanionBytes> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn search(&self) -> Search<'_> {
-        Search {
+    fn search(&self) -> FileSearch<'_> {
+        FileSearch {
             options: &self.options,
-            near: &self.near,
+            base: &self.base,
         }
     }
 
@@ -170,7 +170,7 @@ impl Companions {
         let limit = limit.saturating_sub(self.taken().read);
         let read = self.search().read(site, limit);
         let outcome = read.as_ref().map(drop).map_err(Clone::clone);
-        self.near.note(kind, site, outcome);
+        self.base.note(kind, site, outcome);
         match read {
             Ok(elf) => {
                 let mut taken = self.taken();
@@ -185,12 +185,12 @@ impl Companions {
         }
     }
 
-    fn load(&self, elf: ElfFile, role: Role, site: &Site) -> Option<Sections> {
+    fn load(&self, elf: ElfFile, role: FileRole, site: &Site) -> Option<DwarfSections> {
         self.strangers
             .fetch_or(elf.is_of_strangers(), Ordering::Relaxed);
         let note = |needed, allowed| {
             self.limited.store(true, Ordering::Relaxed);
-            self.near.oversized().note(Oversized {
+            self.base.oversized().note(Oversized {
                 path: Some(site.shown()),
                 needed,
                 allowed,
@@ -198,7 +198,7 @@ impl Companions {
         };
         let mut cost = 0;
         let mut allowed = Ok(());
-        let sections = Sections::load(Arc::new(elf), role, |wanted| {
+        let sections = DwarfSections::load(Arc::new(elf), role, |wanted| {
             cost = wanted.unpacked;
             allowed = self.taken().unpacked.take(wanted, &self.options.limits);
             allowed.map_err(|_| Fault::Limit)
@@ -210,7 +210,7 @@ impl Companions {
         }
         let sections = sections.ok()?;
         if sections.are_damaged() {
-            self.near
+            self.base
                 .note_shortfall_of(site.shown(), ShortfallKind::Damaged);
         }
         Some(sections)

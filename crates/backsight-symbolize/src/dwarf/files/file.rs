@@ -3,39 +3,39 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use backsight_index::engine::{CodeMap, UnitPart, UnitRanges};
+use backsight_index::engine::{CodeOffsets, UnitPart, UnitRanges};
 use gimli::SectionId;
 
-use super::allowance::Allowance;
+use super::allowance::UnpackAllowance;
 use super::companions::Companions;
-use super::prefix::Prefix;
-use super::sections::{Role, Sections};
-use super::whole::{Owner, Whole};
+use super::loaded_dwarf::{DwarfOwner, LoadedDwarf};
+use super::partial_info::PartialInfo;
+use super::sections::{DwarfSections, FileRole};
+use crate::dwarf::answer::DwarfAnswer;
 use crate::dwarf::damage::Damage;
 use crate::dwarf::fault::Fault;
-use crate::dwarf::flatten::{Scratch, flatten};
-use crate::dwarf::found::Found;
-use crate::dwarf::functions::scope::Texts;
-use crate::dwarf::lookup::Index;
+use crate::dwarf::flatten::{FlattenScratch, flatten};
+use crate::dwarf::functions::scope::TextArena;
+use crate::dwarf::lookup::DwarfLookup;
 use crate::elf::ElfFile;
-use crate::locate::Near;
+use crate::locate::SearchBase;
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::shortfall::ShortfallKind;
-use crate::unpack::Growing;
+use crate::unpack::PartialUnpack;
 
 /// The DWARF of one file.
 pub(crate) struct DwarfFile {
     elf: Arc<ElfFile>,
-    near: Near,
+    base: SearchBase,
     options: Arc<Options>,
     /// What was allowed for its own sections.
-    allowance: Allowance,
+    allowance: UnpackAllowance,
     /// Bytes of `.debug_info`, as it declares.
     info_size: usize,
-    whole: OnceLock<Whole>,
+    whole: OnceLock<LoadedDwarf>,
     /// What the first lookups see where unpacking all would make them wait.
-    prefix: Mutex<Option<Prefix>>,
+    prefix: Mutex<Option<PartialInfo>>,
     /// Whether memory was short.
     limited: AtomicBool,
 }
@@ -46,44 +46,48 @@ impl DwarfFile {
     /// noted there.
     pub(crate) fn open(
         elf: &Arc<ElfFile>,
-        near: Near,
+        base: SearchBase,
         options: &Arc<Options>,
     ) -> Option<Result<Self, Fault>> {
-        if !Sections::present(elf) {
+        if !DwarfSections::present(elf) {
             return None;
         }
-        Some(Self::of_main(elf, near, options))
+        Some(Self::of_main(elf, base, options))
     }
 
-    fn of_main(elf: &Arc<ElfFile>, near: Near, options: &Arc<Options>) -> Result<Self, Fault> {
-        let mut allowance = Allowance::default();
+    fn of_main(
+        elf: &Arc<ElfFile>,
+        base: SearchBase,
+        options: &Arc<Options>,
+    ) -> Result<Self, Fault> {
+        let mut allowance = UnpackAllowance::default();
         let mut allow = |cost| {
             let taken = allowance.take(cost, &options.limits);
-            taken.map_err(|refused| note(&near, refused.needed, Some(refused.allowed)))
+            taken.map_err(|refused| note(&base, refused.needed, Some(refused.allowed)))
         };
-        let growing = Sections::growing_info(elf, &mut allow)?;
-        let sections = match growing {
+        let unpack = DwarfSections::growing_info(elf, &mut allow)?;
+        let sections = match unpack {
             Some(_) => None,
             None => {
-                let loaded = Sections::load(Arc::clone(elf), Role::Main, &mut allow);
-                if loaded.is_err() && near.oversized().list().is_empty() {
-                    note(&near, allowance.unpacked(), None);
+                let loaded = DwarfSections::load(Arc::clone(elf), FileRole::Main, &mut allow);
+                if loaded.is_err() && base.oversized().list().is_empty() {
+                    note(&base, allowance.unpacked(), None);
                 }
                 Some(loaded?)
             }
         };
         let mut file = Self {
             elf: Arc::clone(elf),
-            near,
+            base,
             options: Arc::clone(options),
             allowance,
-            info_size: growing.as_ref().map_or(0, Growing::size),
+            info_size: unpack.as_ref().map_or(0, PartialUnpack::size),
             whole: OnceLock::new(),
-            prefix: Mutex::new(growing.map(Prefix::new)),
+            prefix: Mutex::new(unpack.map(PartialInfo::new)),
             limited: AtomicBool::new(false),
         };
         if let Some(sections) = sections {
-            let whole = Whole::of(file.owner(sections));
+            let whole = LoadedDwarf::of(file.owner(sections));
             file.info_size =
                 whole.with_dependent(|owner, _| owner.sections.slice(SectionId::DebugInfo).len());
             file.whole = OnceLock::from(whole);
@@ -91,35 +95,35 @@ impl DwarfFile {
         Ok(file)
     }
 
-    fn owner(&self, sections: Sections) -> Owner {
+    fn owner(&self, sections: DwarfSections) -> DwarfOwner {
         let companions = Companions::new(
             &self.elf,
-            self.near.clone(),
+            self.base.clone(),
             self.allowance,
             Arc::clone(&self.options),
         );
-        Owner {
+        DwarfOwner {
             sections,
             companions,
             options: Arc::clone(&self.options),
-            texts: Texts::default(),
+            texts: TextArena::default(),
             damage: Damage::default(),
         }
     }
 
     /// Unpacks all, the first time.
-    fn whole(&self) -> &Whole {
+    fn whole(&self) -> &LoadedDwarf {
         self.whole.get_or_init(|| {
             let begun = self.prefix().take();
             let owner = begun.and_then(|begun| begun.finish(&self.elf));
-            Whole::of(owner.unwrap_or_else(|| {
+            LoadedDwarf::of(owner.unwrap_or_else(|| {
                 // All was weighed when the file was opened.
-                let all = Sections::load(Arc::clone(&self.elf), Role::Main, |_| Ok(()));
+                let all = DwarfSections::load(Arc::clone(&self.elf), FileRole::Main, |_| Ok(()));
                 if all.is_err() {
-                    note(&self.near, self.allowance.unpacked(), None);
+                    note(&self.base, self.allowance.unpacked(), None);
                     self.limited.store(true, Ordering::Relaxed);
                 }
-                self.owner(all.unwrap_or_else(|_| Sections::none(Arc::clone(&self.elf))))
+                self.owner(all.unwrap_or_else(|_| DwarfSections::none(Arc::clone(&self.elf))))
             }))
         })
     }
@@ -133,12 +137,12 @@ impl DwarfFile {
         }
     }
 
-    fn prefix(&self) -> MutexGuard<'_, Option<Prefix>> {
+    fn prefix(&self) -> MutexGuard<'_, Option<PartialInfo>> {
         self.prefix.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what is known of the code at this virtual offset.
-    pub(crate) fn find(&self, addr: u64) -> Found {
+    pub(crate) fn find(&self, addr: u64) -> DwarfAnswer {
         if self.whole.get().is_none() {
             let mut prefix = self.prefix();
             let prefix = prefix.as_mut();
@@ -158,7 +162,7 @@ impl DwarfFile {
     /// Notes that something of it cannot be read, if that is so.
     pub(crate) fn note_damage(&self, is_damaged: bool) {
         if is_damaged {
-            self.near.note_shortfall(ShortfallKind::Damaged);
+            self.base.note_shortfall(ShortfallKind::Damaged);
         }
     }
 
@@ -184,20 +188,20 @@ impl DwarfFile {
         self.is_true_of_owner(|owner| owner.companions.has_strangers())
     }
 
-    fn is_true_of_owner(&self, is_true: impl Fn(&Owner) -> bool) -> bool {
+    fn is_true_of_owner(&self, is_true: impl Fn(&DwarfOwner) -> bool) -> bool {
         match self.whole.get() {
             Some(whole) => is_true(whole.borrow_owner()),
             None => self
                 .prefix()
                 .as_ref()
-                .and_then(Prefix::owner)
+                .and_then(PartialInfo::owner)
                 .is_some_and(is_true),
         }
     }
 
     /// Returns the bytes of memory that it takes: what was unpacked, and its tables.
     pub(crate) fn kept_bytes(&self) -> u64 {
-        let of = |owner: &Owner| {
+        let of = |owner: &DwarfOwner| {
             let unpacked = owner.sections.unpacked_bytes();
             unpacked.saturating_add(owner.companions.taken_bytes())
         };
@@ -206,7 +210,11 @@ impl DwarfFile {
                 let tables = whole.with_dependent(|_, index| index.kept_bytes());
                 of(whole.borrow_owner()).saturating_add(tables)
             }
-            None => self.prefix().as_ref().and_then(Prefix::owner).map_or(0, of),
+            None => self
+                .prefix()
+                .as_ref()
+                .and_then(PartialInfo::owner)
+                .map_or(0, of),
         }
     }
 
@@ -218,9 +226,9 @@ impl DwarfFile {
 }
 
 /// Notes that the file near there needs more than it may have.
-fn note(near: &Near, needed: u64, allowed: Option<u64>) -> Fault {
-    near.oversized().note(Oversized {
-        path: near.path(),
+fn note(base: &SearchBase, needed: u64, allowed: Option<u64>) -> Fault {
+    base.oversized().note(Oversized {
+        path: base.path(),
         needed,
         allowed,
     });
@@ -229,7 +237,7 @@ fn note(near: &Near, needed: u64, allowed: Option<u64>) -> Fault {
 
 /// The units of one file, by their place in `.debug_info`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FileUnits<'u, 'd>(&'u Index<'d>);
+pub(crate) struct FileUnits<'u, 'd>(&'u DwarfLookup<'d>);
 
 impl<'d> FileUnits<'_, 'd> {
     /// Returns where each unit begins, and how many bytes it has.
@@ -247,8 +255,8 @@ impl<'d> FileUnits<'_, 'd> {
     pub(crate) fn flatten(
         self,
         offset: usize,
-        code: &CodeMap,
-        scratch: &mut Scratch<'d>,
+        code: &CodeOffsets,
+        scratch: &mut FlattenScratch<'d>,
     ) -> UnitPart<'d> {
         let tables = self.0.units().at(offset);
         let tables = tables.filter(|tables| tables.unit.may_hold_code());
@@ -263,7 +271,7 @@ impl<'d> FileUnits<'_, 'd> {
     }
 
     /// Returns which units a lookup would ask where.
-    pub(crate) fn claims(self, code: &CodeMap) -> UnitRanges {
+    pub(crate) fn claims(self, code: &CodeOffsets) -> UnitRanges {
         self.0.claims(code)
     }
 }

@@ -7,15 +7,15 @@ use backsight_index::engine::wide;
 use gimli::{RunTimeEndian, SectionId};
 use object::Endianness;
 
-use super::allowance::Cost;
+use super::allowance::UnpackCost;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
-use crate::elf::{ElfFile, Loading, Section, SectionBytes};
-use crate::unpack::{Growing, UnpackError};
+use crate::elf::{ElfFile, ElfSection, SectionBytes, SectionLoader};
+use crate::unpack::{PartialUnpack, UnpackError};
 
 /// What a file is to the DWARF that is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dwarf) enum Role {
+pub(in crate::dwarf) enum FileRole {
     /// It has the units of the code.
     Main,
     /// It has parts that several files share (dwz).
@@ -26,7 +26,7 @@ pub(in crate::dwarf) enum Role {
     Package,
 }
 
-impl Role {
+impl FileRole {
     /// What is read. Never `.debug_loc*`, `.debug_types`, `.debug_macro` or
     /// `.debug_names`: no lookup needs them, and they are large. Of a package alone
     /// they are part, since gimli cuts a unit's share of each; it looks into none.
@@ -86,7 +86,7 @@ impl Role {
 
 /// The bytes behind one file's DWARF.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Sections {
+pub(in crate::dwarf) struct DwarfSections {
     pub(in crate::dwarf) elf: Arc<ElfFile>,
     loaded: Vec<(SectionId, SectionBytes)>,
     /// Whether one that is there cannot be read.
@@ -95,7 +95,7 @@ pub(in crate::dwarf) struct Sections {
 
 /// What is to be unpacked of a file, and not begun.
 struct Planned<'e> {
-    plans: Vec<(SectionId, Loading<'e>)>,
+    plans: Vec<(SectionId, SectionLoader<'e>)>,
     /// Whether a section is malformed.
     damaged: bool,
 }
@@ -109,7 +109,7 @@ struct Finished {
 
 impl<'e> Planned<'e> {
     /// A malformed section counts as absent: what does not need it still works.
-    fn new(elf: &'e ElfFile, role: Role) -> Result<Self, Fault> {
+    fn new(elf: &'e ElfFile, role: FileRole) -> Result<Self, Fault> {
         let mut plans = Vec::new();
         let mut damaged = false;
         for id in role.needed() {
@@ -125,12 +125,12 @@ impl<'e> Planned<'e> {
     }
 
     /// Returns what unpacking takes, as it is declared.
-    fn cost(&self) -> Cost {
-        let costs = self.plans.iter().map(|(_, plan)| Cost {
+    fn cost(&self) -> UnpackCost {
+        let costs = self.plans.iter().map(|(_, plan)| UnpackCost {
             packed: wide(plan.packed_size()),
             unpacked: plan.cost(),
         });
-        costs.fold(Cost::default(), Cost::plus)
+        costs.fold(UnpackCost::default(), UnpackCost::plus)
     }
 }
 
@@ -140,16 +140,16 @@ impl<'e> Planned<'e> {
 /// `.dwo` file has one for each type unit besides that of its own unit; objcopy, which
 /// extracts it from the object, leaves out what groups them, and nothing else tells them
 /// apart but the units inside.
-fn sections(elf: &ElfFile, role: Role, id: SectionId) -> Vec<&Section> {
+fn sections(elf: &ElfFile, role: FileRole, id: SectionId) -> Vec<&ElfSection> {
     let Some(name) = role.name(id) else {
         return Vec::new();
     };
-    if (role, id) != (Role::Split, SectionId::DebugInfo) {
+    if (role, id) != (FileRole::Split, SectionId::DebugInfo) {
         return elf.section(name).into_iter().collect();
     }
     // Sections that overlap, as forged ones may, would make much work of few bytes.
     let mut left = wide(elf.image().len());
-    let fits = |section: &&Section| match left.checked_sub(section.size) {
+    let fits = |section: &&ElfSection| match left.checked_sub(section.size) {
         Some(rest) => {
             left = rest;
             true
@@ -159,7 +159,7 @@ fn sections(elf: &ElfFile, role: Role, id: SectionId) -> Vec<&Section> {
     elf.sections_named(name).take_while(fits).collect()
 }
 
-impl Sections {
+impl DwarfSections {
     /// Returns whether the file has debug information at all.
     pub(in crate::dwarf) fn present(elf: &ElfFile) -> bool {
         elf.section(SectionId::DebugInfo.name())
@@ -169,8 +169,8 @@ impl Sections {
     /// Unpacks the needed sections, if `allow` allows what that takes.
     pub(in crate::dwarf) fn load(
         elf: Arc<ElfFile>,
-        role: Role,
-        allow: impl FnOnce(Cost) -> Result<(), Fault>,
+        role: FileRole,
+        allow: impl FnOnce(UnpackCost) -> Result<(), Fault>,
     ) -> Result<Self, Fault> {
         let planned = Planned::new(&elf, role)?;
         allow(planned.cost())?;
@@ -205,15 +205,15 @@ impl Sections {
     /// `allow` allows what all sections take.
     pub(in crate::dwarf) fn growing_info(
         elf: &ElfFile,
-        allow: impl FnOnce(Cost) -> Result<(), Fault>,
-    ) -> Result<Option<Growing>, Fault> {
+        allow: impl FnOnce(UnpackCost) -> Result<(), Fault>,
+    ) -> Result<Option<PartialUnpack>, Fault> {
         let info = elf.section(SectionId::DebugInfo.name());
         let info = info.and_then(|info| SectionBytes::plan(elf, info).ok());
-        let Some(growing) = info.and_then(|info| info.growing()) else {
+        let Some(unpack) = info.and_then(|info| info.unpack()) else {
             return Ok(None);
         };
-        allow(Planned::new(elf, Role::Main)?.cost())?;
-        Ok(Some(growing))
+        allow(Planned::new(elf, FileRole::Main)?.cost())?;
+        Ok(Some(unpack))
     }
 
     /// Unpacks a main file's sections but for `.debug_info`, of which `info` makes what
@@ -222,7 +222,7 @@ impl Sections {
         elf: Arc<ElfFile>,
         info: impl FnOnce(Slice<'_>) -> Vec<u8>,
     ) -> Result<Self, Fault> {
-        let planned = Planned::new(&elf, Role::Main)?;
+        let planned = Planned::new(&elf, FileRole::Main)?;
         let damaged = planned.damaged;
         let (first, rest): (Vec<_>, Vec<_>) = planned
             .plans
@@ -246,7 +246,7 @@ impl Sections {
     /// that fails.
     pub(in crate::dwarf) fn load_info_anew(&mut self) -> Result<(), Fault> {
         self.loaded.retain(|(id, _)| *id != SectionId::DebugInfo);
-        let mut plans = Planned::new(&self.elf, Role::Main)?.plans;
+        let mut plans = Planned::new(&self.elf, FileRole::Main)?.plans;
         plans.retain(|(id, _)| *id == SectionId::DebugInfo);
         let (finished, ()) = finish(&plans, || ())?;
         drop(plans);
@@ -314,7 +314,7 @@ pub(in crate::dwarf) fn endian(elf: &ElfFile) -> RunTimeEndian {
 }
 
 /// So many bytes are unpacked sooner than a thread is started.
-const WORTH_A_THREAD: u64 = 1 << 20;
+const MIN_BYTES_PER_THREAD: u64 = 1 << 20;
 
 /// Unpacks side by side what has to be unpacked, and does the work of `beside` first on
 /// this thread.
@@ -322,7 +322,7 @@ const WORTH_A_THREAD: u64 = 1 << 20;
 /// On threads of its own: the caller may hold a lock that other tasks of rayon's pool
 /// wait for, and a pool's thread that waits for us would take one of those up.
 fn finish<T>(
-    plans: &[(SectionId, Loading<'_>)],
+    plans: &[(SectionId, SectionLoader<'_>)],
     beside: impl FnOnce() -> T,
 ) -> Result<(Finished, T), Fault> {
     let results: Vec<OnceLock<Result<SectionBytes, UnpackError>>> =
@@ -338,7 +338,10 @@ fn finish<T>(
             }
         }
     };
-    let large = order.iter().filter(|at| cost(at) >= WORTH_A_THREAD).count();
+    let large = order
+        .iter()
+        .filter(|at| cost(at) >= MIN_BYTES_PER_THREAD)
+        .count();
     let others = rayon::current_num_threads().saturating_sub(1);
     let helpers = large.min(others);
     let beside = std::thread::scope(|scope| {

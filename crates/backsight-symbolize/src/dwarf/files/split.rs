@@ -12,12 +12,12 @@ use std::sync::{Arc, OnceLock};
 use gimli::{DwarfPackage, DwoId, Reader, RunTimeEndian, Section, UnitHeader, UnitType};
 
 use super::companions::Companions;
-use super::sections::Sections;
+use super::sections::DwarfSections;
 use crate::dwarf::damage::Damage;
 use crate::dwarf::die::slice::Slice;
-use crate::dwarf::units::home::{Home, HomeKind, Inherited};
-use crate::dwarf::units::root::SplitName;
+use crate::dwarf::units::root_die::SplitName;
 use crate::dwarf::units::unit::Unit;
+use crate::dwarf::units::unit_file::{SkeletonBases, UnitFile, UnitFileKind};
 use crate::limits::Limits;
 
 /// Finds split units.
@@ -43,37 +43,37 @@ impl<'d> SplitUnits<'d> {
     /// The package is looked at first. Returns `None` for units that are no skeletons,
     /// and when no file has the split unit: the skeleton then says what it can.
     pub(in crate::dwarf) fn of(&self, unit: &Unit<'d>) -> Option<Unit<'d>> {
-        if !matches!(unit.home.kind, HomeKind::Main) {
+        if !matches!(unit.unit_file.kind, UnitFileKind::Main) {
             return None;
         }
         let root = unit.own_root().ok()?;
         let SplitName { id, name } = root.split?;
-        let kind = HomeKind::Split(Inherited {
+        let kind = UnitFileKind::Split(SkeletonBases {
             low_pc: root.unit.low_pc,
             addr_base: root.unit.addr_base,
             ranges_base: root.unit.rnglists_base,
         });
-        let limits = unit.home.limits;
+        let limits = unit.unit_file.limits;
         let in_home = |dwarf| find_unit(dwarf, kind, id, (limits, self.damage));
-        let packed = self.package(unit.home.endian()).and_then(|package| {
-            let dwarf = package.find_cu(id, &unit.home.dwarf).ok()??;
+        let packed = self.package(unit.unit_file.endian()).and_then(|package| {
+            let dwarf = package.find_cu(id, &unit.unit_file.dwarf).ok()??;
             in_home(dwarf)
         });
         packed.or_else(|| {
             let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
-            let has_unit = |sections: &Sections| {
+            let has_unit = |sections: &DwarfSections| {
                 let mut dwarfs = dwarfs(sections, limits).map(|mut dwarf| {
                     dwarf.file_type = gimli::DwarfFileType::Dwo;
                     dwarf
                 });
-                let nothing = HomeKind::Split(Inherited::NOTHING);
+                let nothing = UnitFileKind::Split(SkeletonBases::NOTHING);
                 // Of a file that may be another's.
                 let damage = Damage::default();
                 dwarfs.any(|dwarf| find_unit(dwarf, nothing, id, (limits, &damage)).is_some())
             };
             let found = self.companions.split_file(name, comp_dir, has_unit)?;
             dwarfs(found, limits).find_map(|mut dwarf| {
-                dwarf.make_dwo(&unit.home.dwarf);
+                dwarf.make_dwo(&unit.unit_file.dwarf);
                 in_home(dwarf)
             })
         })
@@ -92,7 +92,7 @@ impl<'d> SplitUnits<'d> {
 /// Returns the DWARF of a `.dwo` file with each of its `.debug_info` sections that has
 /// other units than those of types.
 fn dwarfs<'s>(
-    sections: &'s Sections,
+    sections: &'s DwarfSections,
     limits: &Limits,
 ) -> impl Iterator<Item = gimli::Dwarf<Slice<'s>>> {
     let infos = sections.infos().map(gimli::DebugInfo::from);
@@ -112,17 +112,17 @@ fn dwarfs<'s>(
 
 fn find_unit<'d>(
     dwarf: gimli::Dwarf<Slice<'d>>,
-    kind: HomeKind,
+    kind: UnitFileKind,
     id: DwoId,
     (limits, damage): (&'d Limits, &'d Damage),
 ) -> Option<Unit<'d>> {
     let bytes = dwarf.debug_info.reader().len();
-    let home = Arc::new(Home::new(dwarf, kind, limits, damage));
-    let mut fuel = home.fuel_for(bytes);
-    let mut headers = home.dwarf.units();
+    let unit_file = Arc::new(UnitFile::new(dwarf, kind, limits, damage));
+    let mut fuel = unit_file.fuel_for(bytes);
+    let mut headers = unit_file.dwarf.units();
     for _ in 0..limits.units {
         let header = headers.next().ok()??;
-        let unit = Unit::new(header, header.debug_info_offset()?, Arc::clone(&home));
+        let unit = Unit::new(header, header.debug_info_offset()?, Arc::clone(&unit_file));
         let is_it = match header.type_() {
             UnitType::SplitCompilation(own) => own == id,
             UnitType::Compilation => {

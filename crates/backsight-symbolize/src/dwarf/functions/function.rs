@@ -2,23 +2,23 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use backsight_index::engine::{Cover, Item, Tally, bytes_of};
+use backsight_index::engine::{ByteCount, Overlaps, RankedRange, bytes_of};
 use gimli::UnitOffset;
 
-use super::inline::Body;
+use super::inline::FunctionBody;
 use crate::dwarf::die::fuel::Fuel;
-use crate::dwarf::die::plan::Kind;
+use crate::dwarf::die::plan::DieKind;
 use crate::dwarf::die::walk::CodeDies;
 use crate::dwarf::fault::Fault;
-use crate::dwarf::ranges::range::Sink;
+use crate::dwarf::ranges::range::RangeSink;
 use crate::dwarf::units::unit::Unit;
 use crate::elf::ElfFile;
 
 /// The functions of one unit that have code.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Functions {
-    list: Vec<Function>,
-    cover: Cover,
+pub(in crate::dwarf) struct FunctionTable {
+    list: Vec<DwarfFunction>,
+    overlaps: Overlaps,
     /// Whether a limit left some out.
     pub(in crate::dwarf) limited: bool,
     /// Whether the walk ended at what cannot be read.
@@ -30,15 +30,15 @@ pub(in crate::dwarf) struct Functions {
 
 /// A `DW_TAG_subprogram` with code. Its inside is read when it is first hit.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Function {
+pub(in crate::dwarf) struct DwarfFunction {
     pub(in crate::dwarf) die: UnitOffset,
     /// Where it is entered: `DW_AT_low_pc`, else the first of its ranges, which
     /// is where compilers put the part that is not cold.
     pub(in crate::dwarf) start: u64,
-    body: OnceLock<Box<Body>>,
+    body: OnceLock<Box<FunctionBody>>,
 }
 
-impl Functions {
+impl FunctionTable {
     /// Walks all DIEs of the unit. What stands before a malformed DIE, or before
     /// a limit, counts.
     ///
@@ -54,7 +54,7 @@ impl Functions {
         let walked = walk(unit, only, elf, &mut fuel, &mut list, &mut items);
         Ok(Self {
             list,
-            cover: Cover::new(items, 1),
+            overlaps: Overlaps::new(items, 1),
             limited: walked == Err(Fault::Limit),
             damaged: walked == Err(Fault::Malformed),
             fuel: Mutex::new(unit.fuel()),
@@ -63,12 +63,12 @@ impl Functions {
 
     /// Returns the bytes that its tables take.
     pub(in crate::dwarf) fn bytes(&self) -> usize {
-        bytes_of(&self.list).saturating_add(self.cover.bytes())
+        bytes_of(&self.list).saturating_add(self.overlaps.bytes())
     }
 
     /// Returns the innermost function that covers `addr`.
-    pub(in crate::dwarf) fn find(&self, addr: u64) -> Option<&Function> {
-        let at = self.cover.find(addr).first()?;
+    pub(in crate::dwarf) fn find(&self, addr: u64) -> Option<&DwarfFunction> {
+        let at = self.overlaps.find(addr).first()?;
         self.list.get(usize::try_from(*at).ok()?)
     }
 
@@ -91,25 +91,25 @@ fn walk(
     only: Option<u64>,
     elf: &ElfFile,
     fuel: &mut Fuel,
-    list: &mut Vec<Function>,
-    items: &mut Vec<Item>,
+    list: &mut Vec<DwarfFunction>,
+    items: &mut Vec<RankedRange>,
 ) -> Result<(), Fault> {
     let unit_ref = unit.own_root()?.unit_ref();
-    let limit = unit.home.limits.rows_per_unit;
+    let limit = unit.unit_file.limits.rows_per_unit;
     let mut dies = CodeDies::of_unit(unit)?;
     while let Some(die) = dies.next(fuel)? {
-        if die.kind != Kind::Function {
+        if die.kind != DieKind::Function {
             continue;
         }
         let value = u32::try_from(list.len()).map_err(|_| Fault::Limit)?;
         let mut start = None;
         let mut wanted = false;
-        let sink = Sink {
+        let sink = RangeSink {
             items,
             limit,
             rank: 0,
             value,
-            damage: unit.home.damage,
+            damage: unit.unit_file.damage,
         };
         die.ranges().collect(unit_ref, fuel, sink, |begin, end| {
             if !elf.has_function(begin, end) {
@@ -122,7 +122,7 @@ fn walk(
         })?;
         if let Some(first) = start.filter(|_| wanted) {
             let low = die.ranges().low(unit_ref).filter(|low| elf.is_code(*low));
-            list.push(Function {
+            list.push(DwarfFunction {
                 die: die.die,
                 start: low.unwrap_or(first),
                 body: OnceLock::new(),
@@ -132,16 +132,16 @@ fn walk(
     Ok(())
 }
 
-impl Function {
+impl DwarfFunction {
     /// Returns what is inlined in it.
     pub(in crate::dwarf) fn body(
         &self,
         unit: &Unit<'_>,
-        functions: &Functions,
-        kept: &Tally,
-    ) -> &Body {
+        functions: &FunctionTable,
+        kept: &ByteCount,
+    ) -> &FunctionBody {
         self.body.get_or_init(|| {
-            let read = |fuel: &mut Fuel| Body::read(self.die, unit, fuel);
+            let read = |fuel: &mut Fuel| FunctionBody::read(self.die, unit, fuel);
             let body = functions.with_fuel(read);
             kept.add(body.bytes());
             Box::new(body)

@@ -5,22 +5,22 @@
 
 use std::sync::OnceLock;
 
-use backsight_index::engine::{Cover, Item, Name, bytes_of};
+use backsight_index::engine::{Name, Overlaps, RankedRange, bytes_of};
 use gimli::UnitOffset;
 
 use crate::dwarf::die::fuel::Fuel;
-use crate::dwarf::die::plan::Kind;
+use crate::dwarf::die::plan::DieKind;
 use crate::dwarf::die::walk::{CodeDie, CodeDies};
 use crate::dwarf::fault::Fault;
-use crate::dwarf::lines::line::{Lines, Location};
-use crate::dwarf::ranges::range::Sink;
+use crate::dwarf::lines::line_table::{LineTable, SourceLocation};
+use crate::dwarf::ranges::range::RangeSink;
 use crate::dwarf::units::unit::Unit;
 
 /// The inside of one function.
 #[derive(Debug, Default)]
-pub(in crate::dwarf) struct Body {
-    inlines: Vec<Inline>,
-    cover: Cover,
+pub(in crate::dwarf) struct FunctionBody {
+    inlines: Vec<InlinedCall>,
+    overlaps: Overlaps,
     name: OnceLock<Name>,
     pub(in crate::dwarf) limited: bool,
     /// Whether the walk ended at what cannot be read.
@@ -29,7 +29,7 @@ pub(in crate::dwarf) struct Body {
 
 /// One call that was folded in.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Inline {
+pub(in crate::dwarf) struct InlinedCall {
     die: UnitOffset,
     parent: Option<u32>,
     call_file: Option<u64>,
@@ -40,7 +40,7 @@ pub(in crate::dwarf) struct Inline {
     name: OnceLock<Name>,
 }
 
-impl Body {
+impl FunctionBody {
     /// Walks the DIEs inside the function at `die`. What stands before a
     /// malformed DIE, or before a limit, counts.
     pub(in crate::dwarf) fn read(die: UnitOffset, unit: &Unit<'_>, fuel: &mut Fuel) -> Self {
@@ -49,7 +49,7 @@ impl Body {
         let walked = body.walk(die, unit, fuel, &mut items);
         body.limited = walked == Err(Fault::Limit);
         body.damaged = walked == Err(Fault::Malformed);
-        body.cover = Cover::new(items, 1);
+        body.overlaps = Overlaps::new(items, 1);
         body
     }
 
@@ -58,9 +58,9 @@ impl Body {
         die: UnitOffset,
         unit: &Unit<'_>,
         fuel: &mut Fuel,
-        items: &mut Vec<Item>,
+        items: &mut Vec<RankedRange>,
     ) -> Result<(), Fault> {
-        let limits = unit.home.limits;
+        let limits = unit.unit_file.limits;
         let unit_ref = unit.own_root()?.unit_ref();
         let mut dies = CodeDies::of_subtree(die, unit)?;
         // The inlined calls that enclose the next DIE, outermost first.
@@ -73,7 +73,7 @@ impl Body {
                 open.pop();
             }
             // A nested function has a body of its own.
-            if die.kind == Kind::Function {
+            if die.kind == DieKind::Function {
                 dies.skip_children();
                 continue;
             }
@@ -88,15 +88,15 @@ impl Body {
             }
             let value = u32::try_from(self.inlines.len()).map_err(|_| Fault::Limit)?;
             let level = u32::try_from(open.len()).unwrap_or(u32::MAX);
-            let sink = Sink {
+            let sink = RangeSink {
                 items,
                 limit: limits.rows_per_unit,
                 rank: u32::MAX.saturating_sub(level),
                 value,
-                damage: unit.home.damage,
+                damage: unit.unit_file.damage,
             };
             die.ranges().collect(unit_ref, fuel, sink, |_, _| true)?;
-            self.inlines.push(Inline::new(die, parent, unit));
+            self.inlines.push(InlinedCall::new(die, parent, unit));
             if die.has_children {
                 open.push((die.depth, value));
             }
@@ -106,14 +106,14 @@ impl Body {
 
     /// Returns the bytes that its tables take.
     pub(in crate::dwarf) fn bytes(&self) -> usize {
-        let tables = bytes_of(&self.inlines).saturating_add(self.cover.bytes());
+        let tables = bytes_of(&self.inlines).saturating_add(self.overlaps.bytes());
         tables.saturating_add(size_of::<Self>())
     }
 
     /// Returns the calls folded together at `addr`, innermost first.
-    pub(in crate::dwarf) fn inlines_at(&self, addr: u64) -> impl Iterator<Item = &Inline> {
+    pub(in crate::dwarf) fn inlines_at(&self, addr: u64) -> impl Iterator<Item = &InlinedCall> {
         let get = |at: u32| self.inlines.get(usize::try_from(at).ok()?);
-        let deepest = self.cover.find(addr).first().and_then(|at| get(*at));
+        let deepest = self.overlaps.find(addr).first().and_then(|at| get(*at));
         std::iter::successors(deepest, move |inline| inline.parent.and_then(get))
     }
 
@@ -123,7 +123,7 @@ impl Body {
     }
 }
 
-impl Inline {
+impl InlinedCall {
     fn new(die: &CodeDie, parent: Option<u32>, unit: &Unit<'_>) -> Self {
         Self {
             die: die.die,
@@ -139,11 +139,11 @@ impl Inline {
     /// Returns where the call stands.
     pub(in crate::dwarf) fn call<'d>(
         &self,
-        lines: Option<&Lines<'d>>,
+        lines: Option<&LineTable<'d>>,
         unit: &Unit<'d>,
-    ) -> Location {
+    ) -> SourceLocation {
         let file = self.call_file.zip(lines);
-        Location {
+        SourceLocation {
             file: file.and_then(|(file, lines)| lines.file(file, unit)),
             line: Some(self.call_line).filter(|line| *line > 0),
             column: Some(self.call_column.into()).filter(|column| *column > 0),

@@ -9,29 +9,28 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use backsight_index::engine::{Name, RawName, Spelling, Tally};
+use backsight_index::engine::{ByteCount, Name, RawName, Spelling};
 use gimli::UnitOffset;
 
-use crate::dwarf::die::form::Value;
+use crate::dwarf::die::form::AttrValue;
 use crate::dwarf::die::fuel::Fuel;
 use crate::dwarf::die::text;
 use crate::dwarf::die::walk::CodeDie;
 use crate::dwarf::fault::Fault;
-use crate::dwarf::units::links::Links;
+use crate::dwarf::units::die_links::DieLinks;
 use crate::dwarf::units::unit::Unit;
 
-/// Names met so far: the same function folded into many others is demangled
-/// once.
+/// Names found so far: a function that is inlined into many others is demangled once.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Names<'d> {
+pub(in crate::dwarf) struct NameCache<'d> {
     spelling: Spelling,
-    known: Mutex<HashMap<Key<'d>, Name>>,
+    known: Mutex<HashMap<NameKey<'d>, Name>>,
     /// What they take.
-    pub(in crate::dwarf) kept: Tally,
+    pub(in crate::dwarf) kept: ByteCount,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Key<'d> {
+enum NameKey<'d> {
     Linkage(&'d [u8]),
     Ada(&'d [u8]),
     /// With how many of its bytes are scopes.
@@ -45,10 +44,10 @@ enum Key<'d> {
 pub(in crate::dwarf) fn raw<'d>(
     die: &CodeDie,
     unit: &Unit<'d>,
-    links: &Links<'d>,
+    links: &DieLinks<'d>,
     fuel: &mut Fuel,
 ) -> RawName<'d> {
-    let limits = unit.home.limits;
+    let limits = unit.unit_file.limits;
     let short = |name: &&[u8]| name.len() <= limits.name_bytes;
     let is_mangled = unit.mangles();
     let (mut unit, mut die) = (unit, *die);
@@ -59,8 +58,8 @@ pub(in crate::dwarf) fn raw<'d>(
         let Ok(root) = unit.own_root() else {
             break;
         };
-        let text = |value: Option<Value>| {
-            let text = text::of(value?, root.unit_ref(), unit.home.damage)?;
+        let text = |value: Option<AttrValue>| {
+            let text = text::of(value?, root.unit_ref(), unit.unit_file.damage)?;
             Some(text).filter(|text| !text.is_empty())
         };
         if raw.line == 0 {
@@ -77,7 +76,7 @@ pub(in crate::dwarf) fn raw<'d>(
         let Some(link) = die.origin() else {
             break;
         };
-        let damage = unit.home.damage;
+        let damage = unit.unit_file.damage;
         let Some((next, at)) = links.target(unit, link) else {
             if links.should_have(link) {
                 damage.note();
@@ -111,12 +110,12 @@ pub(in crate::dwarf) fn raw<'d>(
     raw
 }
 
-impl<'d> Names<'d> {
+impl<'d> NameCache<'d> {
     pub(in crate::dwarf) fn new(spelling: Spelling) -> Self {
         Self {
             spelling,
             known: Mutex::default(),
-            kept: Tally::default(),
+            kept: ByteCount::default(),
         }
     }
 
@@ -125,37 +124,43 @@ impl<'d> Names<'d> {
         &self,
         die: UnitOffset,
         unit: &Unit<'d>,
-        links: &Links<'d>,
+        links: &DieLinks<'d>,
         fuel: &mut Fuel,
     ) -> Name {
         let mut named = CodeDie::NONE;
         let read = named.read(die, unit, fuel);
-        if unit.home.damage.sound(read) != Some(true) {
+        if unit.unit_file.damage.sound(read) != Some(true) {
             return Name::default();
         }
         let raw = raw(&named, unit, links, fuel);
-        let key = if raw.is_ada() { Key::Ada } else { Key::Linkage };
+        let key = if raw.is_ada() {
+            NameKey::Ada
+        } else {
+            NameKey::Linkage
+        };
         let linkage = raw.linkage.map(key);
-        let name = match linkage.or(raw.plain.map(|plain| Key::Plain(plain, raw.scopes))) {
+        let name = match linkage.or(raw.plain.map(|plain| NameKey::Plain(plain, raw.scopes))) {
             Some(key) => self.get(key),
             None => Name::default(),
         };
         name.at_line(raw.line)
     }
 
-    fn get(&self, key: Key<'d>) -> Name {
+    fn get(&self, key: NameKey<'d>) -> Name {
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&key) {
             return known.clone();
         }
         // Two threads may both get here; the names are equal.
         let name = match key {
-            Key::Linkage(raw) => Name::of_linkage(raw, self.spelling),
-            Key::Ada(raw) => Name::of_ada(raw, self.spelling),
-            Key::Plain(raw, scopes) => Name::of_plain(raw, scopes),
+            NameKey::Linkage(raw) => Name::of_linkage(raw, self.spelling),
+            NameKey::Ada(raw) => Name::of_ada(raw, self.spelling),
+            NameKey::Plain(raw, scopes) => Name::of_plain(raw, scopes),
         };
-        self.kept
-            .add(name.bytes().saturating_add(size_of::<(Key<'d>, Name)>()));
+        self.kept.add(
+            name.bytes()
+                .saturating_add(size_of::<(NameKey<'d>, Name)>()),
+        );
         lock().entry(key).or_insert(name).clone()
     }
 }

@@ -7,20 +7,20 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use backsight_index::engine::{Tally, bytes_of};
+use backsight_index::engine::{ByteCount, bytes_of};
 use gimli::UnitOffset;
 
-use crate::dwarf::die::form::{Class, Value};
+use crate::dwarf::die::form::{AttrValue, ValueClass};
 use crate::dwarf::die::fuel::Fuel;
-use crate::dwarf::die::plan::Kind;
+use crate::dwarf::die::plan::DieKind;
 use crate::dwarf::die::text;
-use crate::dwarf::die::values::{Slot, Values};
+use crate::dwarf::die::values::{DieValues, ValueSlot};
 use crate::dwarf::fault::Fault;
 use crate::dwarf::files::arena::Arena;
 use crate::dwarf::units::unit::Unit;
 
-/// What parts the names of a scope and of what stands in it.
-const PARTED: &[u8] = b"::";
+/// Separates the name of a scope from the names in it.
+const SCOPE_SEPARATOR: &[u8] = b"::";
 
 /// The namespaces and classes of one unit, in order.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Scopes {
             until: until.map_or(usize::MAX, |die| die.0),
         };
         let walked = scopes.walk(unit, &mut unit.fuel());
-        if unit.home.damage.sound(walked).is_none() {
+        if unit.unit_file.damage.sound(walked).is_none() {
             // Where the open ones end is not known.
             scopes.list.retain(|scope| scope.end > 0);
         }
@@ -127,19 +127,19 @@ impl Scopes {
 }
 
 /// Texts that are in no file, kept as long as the file.
-pub(in crate::dwarf) type Texts = Arena<Box<[u8]>>;
+pub(in crate::dwarf) type TextArena = Arena<Box<[u8]>>;
 
 /// Names with their scopes before them, as far as they were asked for.
 #[derive(Debug)]
 pub(in crate::dwarf) struct ScopedNames<'d> {
-    texts: &'d Texts,
-    known: Mutex<Known<'d>>,
+    texts: &'d TextArena,
+    known: Mutex<KnownNames<'d>>,
     /// What they take.
-    pub(in crate::dwarf) kept: Tally,
+    pub(in crate::dwarf) kept: ByteCount,
 }
 
 #[derive(Debug, Default)]
-struct Known<'d> {
+struct KnownNames<'d> {
     /// By the file and the place in it of the unit.
     units: HashMap<(usize, usize), Arc<Scopes>>,
     /// By the file and the place in it of the DIE that has the name.
@@ -156,24 +156,23 @@ pub(in crate::dwarf) struct ScopedName<'d> {
     pub(in crate::dwarf) scopes: u32,
 }
 
-/// What a name that is known takes beside its text, with room for growth.
-const ROOM: usize = 128;
+/// Bytes that a known name takes beside its text, spare capacity of the tables included.
+const BYTES_PER_NAME: usize = 128;
 
-/// So many names are put together without noting all of a unit: whoever asks for one
-/// address waits for no more than that needs.
-const FEW_NAMES: usize = 8;
+/// Names that are joined before all scopes of a unit are listed: a single lookup reads no
+/// more than it needs.
+const UNLISTED_NAMES: usize = 8;
 
-/// Fuel for each byte of a text that is put together, so that what is kept stays within
-/// twice the file.
-const BYTE_COST: usize = 16;
+/// Fuel per byte of a joined name, so that all of them stay within twice the file's size.
+const FUEL_PER_BYTE: usize = 16;
 
 impl<'d> ScopedNames<'d> {
     /// Knows none yet.
-    pub(in crate::dwarf) fn new(texts: &'d Texts) -> Self {
+    pub(in crate::dwarf) fn new(texts: &'d TextArena) -> Self {
         Self {
             texts,
             known: Mutex::default(),
-            kept: Tally::default(),
+            kept: ByteCount::default(),
         }
     }
 
@@ -186,14 +185,14 @@ impl<'d> ScopedNames<'d> {
         unit: &Unit<'d>,
         fuel: &mut Fuel,
     ) -> Option<ScopedName<'d>> {
-        let home = Arc::as_ptr(&unit.home).addr();
-        let key = (home, unit.offset.saturating_add(die.0));
+        let unit_file = Arc::as_ptr(&unit.unit_file).addr();
+        let key = (unit_file, unit.offset.saturating_add(die.0));
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().dies.get(&key) {
             return *known;
         }
         // Two threads may both get here; the texts are equal.
-        let scopes = |die| self.scopes((home, unit.offset), unit, die);
+        let scopes = |die| self.scopes((unit_file, unit.offset), unit, die);
         let text = scoped(die, name, unit, scopes, fuel);
         let mut known = lock();
         let name = text.and_then(|text| {
@@ -201,7 +200,7 @@ impl<'d> ScopedNames<'d> {
             let text = self.keep(text, &mut known)?;
             Some(ScopedName { text, scopes })
         });
-        self.kept.add(ROOM);
+        self.kept.add(BYTES_PER_NAME);
         known.dies.insert(key, name);
         name
     }
@@ -214,21 +213,21 @@ impl<'d> ScopedNames<'d> {
             if let Some(scopes) = known.units.get(&key) {
                 return Arc::clone(scopes);
             }
-            known.dies.len() < FEW_NAMES
+            known.dies.len() < UNLISTED_NAMES
         };
         if few {
             return Arc::new(Scopes::read(unit, Some(die)));
         }
         let scopes = Arc::new(Scopes::read(unit, None));
-        self.kept.add(scopes.bytes().saturating_add(ROOM));
+        self.kept.add(scopes.bytes().saturating_add(BYTES_PER_NAME));
         Arc::clone(lock().units.entry(key).or_insert(scopes))
     }
 
-    fn keep(&self, text: Vec<u8>, known: &mut Known<'d>) -> Option<&'d [u8]> {
+    fn keep(&self, text: Vec<u8>, known: &mut KnownNames<'d>) -> Option<&'d [u8]> {
         if let Some(text) = known.texts.get(text.as_slice()) {
             return Some(text);
         }
-        self.kept.add(text.len().saturating_add(ROOM));
+        self.kept.add(text.len().saturating_add(BYTES_PER_NAME));
         let text = &**self.texts.keep(text.into())?;
         known.texts.insert(text);
         Some(text)
@@ -244,7 +243,7 @@ fn scoped(
     scopes_at: impl Fn(UnitOffset) -> Arc<Scopes>,
     fuel: &mut Fuel,
 ) -> Option<Vec<u8>> {
-    let limits = unit.home.limits;
+    let limits = unit.unit_file.limits;
     let mut scopes = scopes_at(die);
     let mut next = scopes.around(die);
     next?;
@@ -267,18 +266,20 @@ fn scoped(
                 }
             }
         };
-        length = length.checked_add(part.len())?.checked_add(PARTED.len())?;
+        length = length
+            .checked_add(part.len())?
+            .checked_add(SCOPE_SEPARATOR.len())?;
         if length > limits.name_bytes {
             return None;
         }
         parts.push(part);
         next = outside;
     }
-    fuel.spend(length.saturating_mul(BYTE_COST)).ok()?;
+    fuel.spend(length.saturating_mul(FUEL_PER_BYTE)).ok()?;
     let mut text = Vec::with_capacity(length);
     for part in parts.iter().rev() {
         text.extend_from_slice(part);
-        text.extend_from_slice(PARTED);
+        text.extend_from_slice(SCOPE_SEPARATOR);
     }
     text.extend_from_slice(name);
     Some(text)
@@ -300,30 +301,30 @@ fn read<'d>(die: UnitOffset, unit: &Unit<'d>, fuel: &mut Fuel) -> Option<Scoping
     if !plan.kind.is_scope() {
         return None;
     }
-    let mut values = Values::NONE;
+    let mut values = DieValues::NONE;
     plans.read(plan, &mut cursor, &mut values).ok()?;
-    let link = values.get(Slot::Specification);
-    if link.class == Class::UnitRef {
+    let link = values.get(ValueSlot::Specification);
+    if link.class == ValueClass::UnitRef {
         let declaration = usize::try_from(link.number).ok()?;
         return Some(Scoping::PartOf(UnitOffset(declaration)));
     }
-    let name = values.get(Slot::NameOrCallFile).some();
+    let name = values.get(ValueSlot::Name).some();
     let name = match name.map(|name| named(name, unit)) {
         Some(name) => name?,
         // The type has its name in a unit of its own.
-        None if values.get(Slot::Origin).some().is_some() => return None,
+        None if values.get(ValueSlot::Origin).some().is_some() => return None,
         // As demanglers write them.
         None => match plan.kind {
-            Kind::Namespace => b"(anonymous namespace)".as_slice(),
-            Kind::Structure => b"(anonymous struct)",
-            Kind::Union => b"(anonymous union)",
+            DieKind::Namespace => b"(anonymous namespace)".as_slice(),
+            DieKind::Structure => b"(anonymous struct)",
+            DieKind::Union => b"(anonymous union)",
             _ => b"(anonymous class)",
         },
     };
     Some(Scoping::Named(name))
 }
 
-fn named<'d>(name: Value, unit: &Unit<'d>) -> Option<&'d [u8]> {
+fn named<'d>(name: AttrValue, unit: &Unit<'d>) -> Option<&'d [u8]> {
     let root = unit.own_root().ok()?;
-    text::of(name, root.unit_ref(), unit.home.damage).filter(|name| !name.is_empty())
+    text::of(name, root.unit_ref(), unit.unit_file.damage).filter(|name| !name.is_empty())
 }

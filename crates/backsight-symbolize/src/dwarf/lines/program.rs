@@ -8,14 +8,14 @@
 
 use gimli::LineProgramHeader;
 
-use crate::dwarf::die::cursor::Cursor;
+use crate::dwarf::die::cursor::DwarfCursor;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
 
 /// A program that has run up to the end of some sequence.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Program<'d> {
-    cursor: Cursor<'d>,
+pub(in crate::dwarf) struct LineProgram<'d> {
+    cursor: DwarfCursor<'d>,
     opcode_lengths: &'d [u8],
     version: u16,
     address_size: u8,
@@ -32,7 +32,7 @@ pub(in crate::dwarf) struct Program<'d> {
 
 /// A row of the line table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dwarf) struct Row {
+pub(in crate::dwarf) struct ProgramRow {
     pub(in crate::dwarf) addr: u64,
     pub(in crate::dwarf) file: u64,
     pub(in crate::dwarf) line: u64,
@@ -42,7 +42,7 @@ pub(in crate::dwarf) struct Row {
 
 /// Where a run stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dwarf) enum Stop {
+pub(in crate::dwarf) enum ProgramStop {
     /// At the end of a sequence; the address behind its last instruction.
     Sequence(u64),
     /// At the end of a sequence of code that the linker dropped: it does not say
@@ -54,18 +54,18 @@ pub(in crate::dwarf) enum Stop {
 
 /// The state machine's registers, as far as rows need them.
 struct Registers {
-    row: Row,
+    row: ProgramRow,
     operation: u64,
     tombstone: bool,
 }
 
-impl<'d> Program<'d> {
+impl<'d> LineProgram<'d> {
     pub(in crate::dwarf) fn new(header: &LineProgramHeader<Slice<'d>>) -> Self {
         let address_size = header.address_size();
         let unused = 64_u32.saturating_sub(u32::from(address_size).saturating_mul(8));
         let line_range = header.line_range();
         Self {
-            cursor: Cursor::new(header.raw_program_buf(), 0),
+            cursor: DwarfCursor::new(header.raw_program_buf(), 0),
             opcode_lengths: header.standard_opcode_lengths().slice(),
             version: header.version(),
             address_size,
@@ -81,9 +81,12 @@ impl<'d> Program<'d> {
 
     /// Runs to the end of the next sequence, and calls `found` with each row but
     /// the one that ends it.
-    pub(in crate::dwarf) fn sequence(&mut self, mut found: impl FnMut(Row)) -> Result<Stop, Fault> {
+    pub(in crate::dwarf) fn sequence(
+        &mut self,
+        mut found: impl FnMut(ProgramRow),
+    ) -> Result<ProgramStop, Fault> {
         let mut registers = Registers {
-            row: Row {
+            row: ProgramRow {
                 addr: 0,
                 file: 1,
                 line: 1,
@@ -109,12 +112,12 @@ impl<'d> Program<'d> {
                 self.standard(opcode, &mut registers)?;
             } else if self.extended(&mut registers)? {
                 return Ok(match registers.tombstone {
-                    true => Stop::Dropped,
-                    false => Stop::Sequence(registers.row.addr),
+                    true => ProgramStop::Dropped,
+                    false => ProgramStop::Sequence(registers.row.addr),
                 });
             }
         }
-        Ok(Stop::Program)
+        Ok(ProgramStop::Program)
     }
 
     /// Returns quotient and remainder of a special opcode by the line range.

@@ -4,7 +4,7 @@
 //! Read here and not by gimli, whose iterator calls itself for every all-zero
 //! entry: a section full of zeros would exhaust the stack.
 
-use backsight_index::engine::Cover;
+use backsight_index::engine::Overlaps;
 use gimli::{Format, Reader};
 
 use super::unit_map::{UnitMap, item};
@@ -37,7 +37,7 @@ pub(in crate::dwarf) fn read(
     });
     UnitMap {
         offsets,
-        cover: Cover::new(items, keep),
+        overlaps: Overlaps::new(items, keep),
         limited: false,
         damaged: read.is_err(),
     }

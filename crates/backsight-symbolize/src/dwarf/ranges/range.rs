@@ -1,13 +1,13 @@
 //! The address ranges of a DIE.
 
-use backsight_index::engine::Item;
+use backsight_index::engine::RankedRange;
 use gimli::{
     DebugAddrIndex, DebugRngListsIndex, RangeListsOffset, RawRangeListsOffset, Section, UnitRef,
 };
 
 use super::range_list::RangeList;
 use crate::dwarf::damage::Damage;
-use crate::dwarf::die::form::{Class, Value};
+use crate::dwarf::die::form::{AttrValue, ValueClass};
 use crate::dwarf::die::fuel::Fuel;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
@@ -15,9 +15,9 @@ use crate::dwarf::fault::Fault;
 /// The attributes that say where a DIE's code is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::dwarf) struct RangeAttrs {
-    pub(in crate::dwarf) low: Value,
-    pub(in crate::dwarf) high: Value,
-    pub(in crate::dwarf) list: Value,
+    pub(in crate::dwarf) low: AttrValue,
+    pub(in crate::dwarf) high: AttrValue,
+    pub(in crate::dwarf) list: AttrValue,
 }
 
 impl RangeAttrs {
@@ -36,8 +36,8 @@ impl RangeAttrs {
     ) -> Result<(), Fault> {
         let at = || usize::try_from(self.list.number).map_err(|_| Fault::Malformed);
         let list = match self.list.class {
-            Class::Offset => Some(unit.ranges_offset_from_raw(RawRangeListsOffset(at()?))),
-            Class::RangeListAt => Some(unit.ranges_offset(DebugRngListsIndex(at()?))?),
+            ValueClass::Offset => Some(unit.ranges_offset_from_raw(RawRangeListsOffset(at()?))),
+            ValueClass::RangeListAt => Some(unit.ranges_offset(DebugRngListsIndex(at()?))?),
             _ => None,
         };
         if let Some(RangeListsOffset(at)) = list {
@@ -67,8 +67,8 @@ impl RangeAttrs {
 
 /// Where ranges are collected, and as what.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Sink<'s> {
-    pub(in crate::dwarf) items: &'s mut Vec<Item>,
+pub(in crate::dwarf) struct RangeSink<'s> {
+    pub(in crate::dwarf) items: &'s mut Vec<RankedRange>,
     /// How many items there may be.
     pub(in crate::dwarf) limit: usize,
     pub(in crate::dwarf) rank: u32,
@@ -86,10 +86,10 @@ impl RangeAttrs {
         &self,
         unit: UnitRef<'_, Slice<'_>>,
         fuel: &mut Fuel,
-        sink: Sink<'_>,
+        sink: RangeSink<'_>,
         mut keep: impl FnMut(u64, u64) -> bool,
     ) -> Result<(), Fault> {
-        let Sink {
+        let RangeSink {
             items,
             limit,
             rank,
@@ -100,7 +100,7 @@ impl RangeAttrs {
         let walked = self.for_each(unit, fuel, |begin, end| {
             full |= items.len() >= limit;
             if !full && begin < end && keep(begin, end) {
-                items.push(Item {
+                items.push(RankedRange {
                     begin,
                     end,
                     rank,
@@ -117,10 +117,13 @@ impl RangeAttrs {
 }
 
 /// Returns the address that a value is, or leads to.
-pub(in crate::dwarf) fn address(unit: UnitRef<'_, Slice<'_>>, value: Value) -> Result<u64, Fault> {
+pub(in crate::dwarf) fn address(
+    unit: UnitRef<'_, Slice<'_>>,
+    value: AttrValue,
+) -> Result<u64, Fault> {
     match value.class {
-        Class::Address => Ok(value.number),
-        Class::AddressAt => address_at(unit, value.number),
+        ValueClass::Address => Ok(value.number),
+        ValueClass::AddressAt => address_at(unit, value.number),
         _ => Err(Fault::Malformed),
     }
 }

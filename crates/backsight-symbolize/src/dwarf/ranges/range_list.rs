@@ -8,7 +8,7 @@
 
 use gimli::{DwRle, Encoding};
 
-use crate::dwarf::die::cursor::{Cursor, unused_bits};
+use crate::dwarf::die::cursor::{DwarfCursor, unused_bits};
 use crate::dwarf::die::fuel::Fuel;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
@@ -16,7 +16,7 @@ use crate::dwarf::fault::Fault;
 /// A list on the way through it.
 #[derive(Debug)]
 pub(in crate::dwarf) struct RangeList<'d> {
-    cursor: Cursor<'d>,
+    cursor: DwarfCursor<'d>,
     version: u16,
     address_size: u8,
     /// The highest address.
@@ -25,7 +25,7 @@ pub(in crate::dwarf) struct RangeList<'d> {
 }
 
 /// What one entry says.
-enum Entry {
+enum RangeEntry {
     End,
     /// What the offsets behind it count from.
     Base(u64),
@@ -48,7 +48,7 @@ impl<'d> RangeList<'d> {
             return Err(Fault::Malformed);
         }
         Ok(Self {
-            cursor: Cursor::new(section, at),
+            cursor: DwarfCursor::new(section, at),
             version: encoding.version,
             address_size,
             mask: u64::MAX >> unused_bits(address_size),
@@ -78,15 +78,15 @@ impl<'d> RangeList<'d> {
             };
             let above = |address: u64, offset: u64| address.wrapping_add(offset) & self.mask;
             let (begin, end) = match entry {
-                Entry::End => return Ok(()),
-                Entry::Base(base) => {
+                RangeEntry::End => return Ok(()),
+                RangeEntry::Base(base) => {
                     self.base = base;
                     continue;
                 }
-                Entry::Offsets(..) if self.base >= tombstone => continue,
-                Entry::Offsets(begin, end) => (above(self.base, begin), above(self.base, end)),
-                Entry::Addresses(begin, end) => (begin, end),
-                Entry::Sized(begin, size) => (begin, above(begin, size)),
+                RangeEntry::Offsets(..) if self.base >= tombstone => continue,
+                RangeEntry::Offsets(begin, end) => (above(self.base, begin), above(self.base, end)),
+                RangeEntry::Addresses(begin, end) => (begin, end),
+                RangeEntry::Sized(begin, size) => (begin, above(begin, size)),
             };
             if begin < end && begin < tombstone {
                 found(begin, end);
@@ -97,34 +97,39 @@ impl<'d> RangeList<'d> {
 
     /// Reads an entry of `.debug_ranges`.
     #[inline]
-    fn pair(&mut self) -> Result<Entry, Fault> {
+    fn pair(&mut self) -> Result<RangeEntry, Fault> {
         let begin = self.address()?;
         let end = self.address()?;
         Ok(match (begin, end) {
-            (0, 0) => Entry::End,
-            (begin, base) if begin == self.mask => Entry::Base(base),
-            (begin, end) => Entry::Offsets(begin, end),
+            (0, 0) => RangeEntry::End,
+            (begin, base) if begin == self.mask => RangeEntry::Base(base),
+            (begin, end) => RangeEntry::Offsets(begin, end),
         })
     }
 
     /// Reads an entry of `.debug_rnglists`.
     #[inline]
-    fn entry(&mut self, address_at: impl Fn(u64) -> Result<u64, Fault>) -> Result<Entry, Fault> {
+    fn entry(
+        &mut self,
+        address_at: impl Fn(u64) -> Result<u64, Fault>,
+    ) -> Result<RangeEntry, Fault> {
         Ok(match DwRle(self.cursor.byte()?) {
-            gimli::DW_RLE_end_of_list => Entry::End,
-            gimli::DW_RLE_base_addressx => Entry::Base(address_at(self.cursor.uleb()?)?),
+            gimli::DW_RLE_end_of_list => RangeEntry::End,
+            gimli::DW_RLE_base_addressx => RangeEntry::Base(address_at(self.cursor.uleb()?)?),
             gimli::DW_RLE_startx_endx => {
                 let (begin, end) = (self.cursor.uleb()?, self.cursor.uleb()?);
-                Entry::Addresses(address_at(begin)?, address_at(end)?)
+                RangeEntry::Addresses(address_at(begin)?, address_at(end)?)
             }
             gimli::DW_RLE_startx_length => {
                 let (begin, size) = (self.cursor.uleb()?, self.cursor.uleb()?);
-                Entry::Sized(address_at(begin)?, size)
+                RangeEntry::Sized(address_at(begin)?, size)
             }
-            gimli::DW_RLE_offset_pair => Entry::Offsets(self.cursor.uleb()?, self.cursor.uleb()?),
-            gimli::DW_RLE_base_address => Entry::Base(self.address()?),
-            gimli::DW_RLE_start_end => Entry::Addresses(self.address()?, self.address()?),
-            gimli::DW_RLE_start_length => Entry::Sized(self.address()?, self.cursor.uleb()?),
+            gimli::DW_RLE_offset_pair => {
+                RangeEntry::Offsets(self.cursor.uleb()?, self.cursor.uleb()?)
+            }
+            gimli::DW_RLE_base_address => RangeEntry::Base(self.address()?),
+            gimli::DW_RLE_start_end => RangeEntry::Addresses(self.address()?, self.address()?),
+            gimli::DW_RLE_start_length => RangeEntry::Sized(self.address()?, self.cursor.uleb()?),
             _ => return Err(Fault::Malformed),
         })
     }

@@ -1,24 +1,24 @@
 //! The address ranges that root DIEs claim for their units.
 
-use backsight_index::engine::Cover;
+use backsight_index::engine::Overlaps;
 use gimli::Section;
 
 use super::unit_map::{UnitMap, item};
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
-use crate::dwarf::units::tables::Reading;
-use crate::dwarf::units::unit_list::Units;
+use crate::dwarf::units::tables::ReadContext;
+use crate::dwarf::units::unit_list::UnitList;
 
 /// Reads the root DIEs of all units, or of those alone that are not `listed`: units
 /// whose address ranges are known, by where they begin, ascending.
 pub(in crate::dwarf) fn read(
-    units: &Units<'_>,
+    units: &UnitList<'_>,
     listed: &[usize],
     unlisted_only: bool,
-    with: Reading<'_>,
+    with: ReadContext<'_>,
 ) -> UnitMap {
-    let limits = units.home.limits;
-    let mut fuel = units.home.fuel_for(bytes(&units.home.dwarf));
+    let limits = units.unit_file.limits;
+    let mut fuel = units.unit_file.fuel_for(bytes(&units.unit_file.dwarf));
     let mut rows_left = limits.rows_per_unit;
     let mut items = Vec::new();
     let mut map = UnitMap::default();
@@ -42,12 +42,12 @@ pub(in crate::dwarf) fn read(
                 })
         });
         map.offsets.push(unit.offset);
-        units.home.damage.sound(ranges);
+        units.unit_file.damage.sound(ranges);
         map.limited |= ranges == Err(Fault::Limit) || items.len() >= limits.rows_per_unit;
         if items.len() == before && !listed {
             // It does not say: its lines may. Old compilers are like that.
             let lines = tables.lines(with);
-            if let Some(lines) = units.home.damage.sound(lines) {
+            if let Some(lines) = units.unit_file.damage.sound(lines) {
                 let Some(left) = rows_left.checked_sub(lines.row_count()) else {
                     map.limited = true;
                     break;
@@ -57,7 +57,7 @@ pub(in crate::dwarf) fn read(
             }
         }
     }
-    map.cover = Cover::new(items, limits.units_per_address);
+    map.overlaps = Overlaps::new(items, limits.units_per_address);
     map
 }
 

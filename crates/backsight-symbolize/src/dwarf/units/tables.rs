@@ -2,14 +2,14 @@
 
 use std::sync::OnceLock;
 
-use backsight_index::engine::Tally;
+use backsight_index::engine::ByteCount;
 
-use super::held::Held;
+use super::maybe_owned::MaybeOwned;
 use super::unit::Unit;
 use crate::dwarf::fault::Fault;
 use crate::dwarf::files::split::SplitUnits;
-use crate::dwarf::functions::function::Functions;
-use crate::dwarf::lines::line::Lines;
+use crate::dwarf::functions::function::FunctionTable;
+use crate::dwarf::lines::line_table::LineTable;
 use crate::elf::ElfFile;
 
 /// A unit and its tables, each read when it is first asked for.
@@ -18,17 +18,17 @@ pub(in crate::dwarf) struct UnitTables<'d> {
     pub(in crate::dwarf) unit: Unit<'d>,
     /// What it is the skeleton of.
     split: OnceLock<Option<Box<UnitTables<'d>>>>,
-    functions: OnceLock<Result<Functions, Fault>>,
-    lines: OnceLock<Result<Lines<'d>, Fault>>,
+    functions: OnceLock<Result<FunctionTable, Fault>>,
+    lines: OnceLock<Result<LineTable<'d>, Fault>>,
 }
 
 /// What tables are read with.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dwarf) struct Reading<'r> {
+pub(in crate::dwarf) struct ReadContext<'r> {
     /// The linked file, which knows what is code.
     pub(in crate::dwarf) elf: &'r ElfFile,
     /// Counts what the tables take.
-    pub(in crate::dwarf) kept: &'r Tally,
+    pub(in crate::dwarf) kept: &'r ByteCount,
 }
 
 impl<'d> UnitTables<'d> {
@@ -55,18 +55,18 @@ impl<'d> UnitTables<'d> {
         &self,
         addr: u64,
         few: bool,
-        with: Reading<'_>,
-    ) -> Result<Held<'_, Functions>, Fault> {
+        with: ReadContext<'_>,
+    ) -> Result<MaybeOwned<'_, FunctionTable>, Fault> {
         if few && self.functions.get().is_none() {
-            return Functions::read(&self.unit, Some(addr), with.elf).map(Held::Own);
+            return FunctionTable::read(&self.unit, Some(addr), with.elf).map(MaybeOwned::Own);
         }
         let read = || {
-            let functions = Functions::read(&self.unit, None, with.elf)?;
+            let functions = FunctionTable::read(&self.unit, None, with.elf)?;
             with.kept.add(functions.bytes());
             Ok(functions)
         };
         let functions = self.functions.get_or_init(read).as_ref();
-        functions.map(Held::Kept).map_err(|fault| *fault)
+        functions.map(MaybeOwned::Kept).map_err(|fault| *fault)
     }
 
     /// Returns the unit's lines; with `few`, what suffices for `addr` unless all
@@ -75,18 +75,19 @@ impl<'d> UnitTables<'d> {
         &self,
         addr: u64,
         few: bool,
-        with: Reading<'_>,
-    ) -> Result<Held<'_, Lines<'d>>, Fault> {
+        with: ReadContext<'_>,
+    ) -> Result<MaybeOwned<'_, LineTable<'d>>, Fault> {
         if few && self.lines.get().is_none() {
-            return Lines::read(self.unit.own_root()?, Some(addr), with.elf).map(Held::Own);
+            return LineTable::read(self.unit.own_root()?, Some(addr), with.elf)
+                .map(MaybeOwned::Own);
         }
-        self.lines(with).map(Held::Kept)
+        self.lines(with).map(MaybeOwned::Kept)
     }
 
     /// Returns all lines of the unit.
-    pub(in crate::dwarf) fn lines(&self, with: Reading<'_>) -> Result<&Lines<'d>, Fault> {
+    pub(in crate::dwarf) fn lines(&self, with: ReadContext<'_>) -> Result<&LineTable<'d>, Fault> {
         let read = || {
-            let lines = Lines::read(self.unit.own_root()?, None, with.elf)?;
+            let lines = LineTable::read(self.unit.own_root()?, None, with.elf)?;
             with.kept.add(lines.bytes());
             Ok(lines)
         };

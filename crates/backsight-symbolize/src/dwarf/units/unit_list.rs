@@ -9,25 +9,25 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{DebugInfoOffset, UnitOffset};
 
-use super::home::Home;
 use super::tables::UnitTables;
 use super::unit::Unit;
+use super::unit_file::UnitFile;
 
-/// Units that are had without listing all. More, and listing has paid off.
-const EARLY: usize = 16;
+/// Units that are parsed one by one. Beyond this number, listing all of them is cheaper.
+const UNITS_BEFORE_LISTING: usize = 16;
 
 /// All units, each parsed when first asked for.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Units<'d> {
-    pub(in crate::dwarf) home: Arc<Home<'d>>,
-    early: [OnceLock<Box<UnitTables<'d>>>; EARLY],
-    listed: OnceLock<List<'d>>,
+pub(in crate::dwarf) struct UnitList<'d> {
+    pub(in crate::dwarf) unit_file: Arc<UnitFile<'d>>,
+    early: [OnceLock<Box<UnitTables<'d>>>; UNITS_BEFORE_LISTING],
+    listed: OnceLock<ListedUnits<'d>>,
     /// Whether a header could not be read, or all were listed.
     beyond: AtomicBool,
 }
 
 #[derive(Debug)]
-struct List<'d> {
+struct ListedUnits<'d> {
     /// In the order of `.debug_info`.
     units: Vec<UnitTables<'d>>,
     /// Whether there are more than the limit allows.
@@ -36,11 +36,11 @@ struct List<'d> {
     damaged: bool,
 }
 
-impl<'d> Units<'d> {
-    pub(in crate::dwarf) fn new(home: Arc<Home<'d>>) -> Self {
+impl<'d> UnitList<'d> {
+    pub(in crate::dwarf) fn new(unit_file: Arc<UnitFile<'d>>) -> Self {
         Self {
-            home,
-            early: [const { OnceLock::new() }; EARLY],
+            unit_file,
+            early: [const { OnceLock::new() }; UNITS_BEFORE_LISTING],
             listed: OnceLock::new(),
             beyond: AtomicBool::new(false),
         }
@@ -52,14 +52,14 @@ impl<'d> Units<'d> {
             // Not `get_or_try_init`, which is not stable. When another thread is
             // quicker its unit may be this one.
             if slot.get().is_none() && self.listed.get().is_none() {
-                let info = &self.home.dwarf.debug_info;
+                let info = &self.unit_file.dwarf.debug_info;
                 let offset = DebugInfoOffset(offset);
                 let header = info.header_from_offset(offset);
                 if header.is_err() {
                     self.beyond.store(true, Ordering::Relaxed);
                 }
                 let header = header.ok()?;
-                let unit = Unit::new(header, offset, Arc::clone(&self.home));
+                let unit = Unit::new(header, offset, Arc::clone(&self.unit_file));
                 slot.get_or_init(|| Box::new(UnitTables::new(unit)));
             }
             slot.get().filter(|tables| tables.unit.offset == offset)
@@ -111,15 +111,15 @@ impl<'d> Units<'d> {
 
     /// Returns whether anything was asked for that more bytes of `.debug_info` might
     /// answer differently.
-    pub(in crate::dwarf) fn looked_beyond(&self) -> bool {
+    pub(in crate::dwarf) fn needs_more_units(&self) -> bool {
         self.beyond.load(Ordering::Relaxed)
     }
 
-    fn list(&self) -> &List<'d> {
+    fn list(&self) -> &ListedUnits<'d> {
         self.listed.get_or_init(|| {
             self.beyond.store(true, Ordering::Relaxed);
             let mut units = Vec::new();
-            let mut headers = self.home.dwarf.debug_info.units();
+            let mut headers = self.unit_file.dwarf.debug_info.units();
             let mut damaged = false;
             loop {
                 let header = match headers.next() {
@@ -132,19 +132,19 @@ impl<'d> Units<'d> {
                 let Some(offset) = header.debug_info_offset() else {
                     continue;
                 };
-                if units.len() >= self.home.limits.units {
+                if units.len() >= self.unit_file.limits.units {
                     let cut = true;
-                    return List {
+                    return ListedUnits {
                         units,
                         cut,
                         damaged,
                     };
                 }
-                let unit = Unit::new(header, offset, Arc::clone(&self.home));
+                let unit = Unit::new(header, offset, Arc::clone(&self.unit_file));
                 units.push(UnitTables::new(unit));
             }
             let cut = false;
-            List {
+            ListedUnits {
                 units,
                 cut,
                 damaged,

@@ -19,16 +19,16 @@ use super::{CodeDie, CodeDies};
 use crate::Limits;
 use crate::dwarf::damage::Damage;
 use crate::dwarf::die::fuel::Fuel;
-use crate::dwarf::die::plan::Kind;
+use crate::dwarf::die::plan::DieKind;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::die::text;
-use crate::dwarf::die::values::Slot;
+use crate::dwarf::die::values::ValueSlot;
 use crate::dwarf::fault::Fault;
-use crate::dwarf::files::sections::{Role, Sections};
-use crate::dwarf::units::home::{Home, HomeKind};
-use crate::dwarf::units::root;
+use crate::dwarf::files::sections::{DwarfSections, FileRole};
+use crate::dwarf::units::root_die;
 use crate::dwarf::units::unit::Unit;
-use crate::dwarf::units::unit_list::Units;
+use crate::dwarf::units::unit_file::{UnitFile, UnitFileKind};
+use crate::dwarf::units::unit_list::UnitList;
 use crate::elf::ElfFile;
 use backsight_files::Image;
 
@@ -39,7 +39,7 @@ struct Seen<'d> {
     depth: isize,
     /// The nearest function or inlined call around it.
     parent: Option<UnitOffset>,
-    kind: Kind,
+    kind: DieKind,
     has_children: bool,
     attributes: Vec<(DwAt, AttributeValue<Slice<'d>>)>,
 }
@@ -61,10 +61,10 @@ const ASKED: [(DwAt, [bool; 2]); 10] = [
     (gimli::DW_AT_call_column, [false, true]),
 ];
 
-fn is_asked(name: DwAt, kind: Kind) -> bool {
-    let column = usize::from(kind == Kind::Inlined);
+fn is_asked(name: DwAt, kind: DieKind) -> bool {
+    let column = usize::from(kind == DieKind::Inlined);
     let mut asked = ASKED.iter();
-    kind != Kind::Other && asked.any(|(asked, of)| *asked == name && of[column])
+    kind != DieKind::Other && asked.any(|(asked, of)| *asked == name && of[column])
 }
 
 /// Only what a function needs of a value is compared.
@@ -103,7 +103,7 @@ fn gimli_walk<'d>(unit: &Unit<'d>, from: Option<UnitOffset>) -> Walked<'d> {
     let mut seen = Vec::new();
     let mut open: Vec<(isize, UnitOffset)> = Vec::new();
     let mut walk = || {
-        let abbreviations = unit.home.dwarf.abbreviations(&unit.header)?;
+        let abbreviations = unit.unit_file.dwarf.abbreviations(&unit.header)?;
         let mut entries = unit.header.entries_raw(&abbreviations, from)?;
         while !entries.is_empty() {
             let (die, depth) = (entries.next_offset(), entries.next_depth());
@@ -117,9 +117,9 @@ fn gimli_walk<'d>(unit: &Unit<'d>, from: Option<UnitOffset>) -> Walked<'d> {
                 open.pop();
             }
             let kind = match abbrev.tag() {
-                gimli::DW_TAG_subprogram => Kind::Function,
-                gimli::DW_TAG_inlined_subroutine => Kind::Inlined,
-                _ => Kind::Other,
+                gimli::DW_TAG_subprogram => DieKind::Function,
+                gimli::DW_TAG_inlined_subroutine => DieKind::Inlined,
+                _ => DieKind::Other,
             };
             let mut attributes = Vec::new();
             for spec in abbrev.attributes() {
@@ -136,7 +136,7 @@ fn gimli_walk<'d>(unit: &Unit<'d>, from: Option<UnitOffset>) -> Walked<'d> {
                     entries.skip_attributes(std::slice::from_ref(spec))?;
                 }
             }
-            if kind != Kind::Other {
+            if kind != DieKind::Other {
                 attributes.sort_by_key(|(name, _)| name.0);
                 seen.push(Seen {
                     die,
@@ -191,22 +191,22 @@ fn our_walk<'d>(unit: &Unit<'d>, from: Option<UnitOffset>) -> Walked<'d> {
 
 fn attributes<'d>(die: &CodeDie, unit: &Unit<'d>) -> Vec<(DwAt, AttributeValue<Slice<'d>>)> {
     let mut slots = vec![
-        (gimli::DW_AT_low_pc, Slot::Low),
-        (gimli::DW_AT_high_pc, Slot::High),
-        (gimli::DW_AT_ranges, Slot::Ranges),
-        (gimli::DW_AT_abstract_origin, Slot::Origin),
-        (gimli::DW_AT_specification, Slot::Specification),
+        (gimli::DW_AT_low_pc, ValueSlot::Low),
+        (gimli::DW_AT_high_pc, ValueSlot::High),
+        (gimli::DW_AT_ranges, ValueSlot::Ranges),
+        (gimli::DW_AT_abstract_origin, ValueSlot::Origin),
+        (gimli::DW_AT_specification, ValueSlot::Specification),
     ];
     slots.extend(match die.kind {
-        Kind::Function => vec![
-            (gimli::DW_AT_linkage_name, Slot::LinkageOrCallLine),
-            (gimli::DW_AT_name, Slot::NameOrCallFile),
+        DieKind::Function => vec![
+            (gimli::DW_AT_linkage_name, ValueSlot::LinkageName),
+            (gimli::DW_AT_name, ValueSlot::Name),
         ],
         _ => Vec::new(),
     });
     let number = |number: u32| (number > 0).then_some(u64::from(number));
     let numbers = match die.kind {
-        Kind::Inlined => vec![
+        DieKind::Inlined => vec![
             (gimli::DW_AT_call_file, die.call_file(unit)),
             (gimli::DW_AT_call_line, number(die.call_line())),
             (gimli::DW_AT_call_column, number(die.call_column().into())),
@@ -214,8 +214,8 @@ fn attributes<'d>(die: &CodeDie, unit: &Unit<'d>) -> Vec<(DwAt, AttributeValue<S
         _ => Vec::new(),
     };
     // Of units whose root DIE cannot be read too.
-    let bare = root::bare(&unit.header, &unit.home);
-    let bare = UnitRef::new(&unit.home.dwarf, &bare);
+    let bare = root_die::bare(&unit.header, &unit.unit_file);
+    let bare = UnitRef::new(&unit.unit_file.dwarf, &bare);
     let values = slots.into_iter();
     let values = values.filter_map(|(name, slot)| {
         let value = text::to_attribute(die.values.get(slot), bare)?;
@@ -248,16 +248,16 @@ fn settle(walked: &mut Walked<'_>, unit: &Unit<'_>) {
 /// Returns how many functions and inlined calls both walks saw.
 fn compare(bytes: Vec<u8>, every: usize) -> usize {
     let elf = ElfFile::parse(Image::from(Arc::<[u8]>::from(bytes))).expect("an ELF file");
-    let sections = Sections::load(Arc::new(elf), Role::Main, |_| Ok(()));
+    let sections = DwarfSections::load(Arc::new(elf), FileRole::Main, |_| Ok(()));
     let sections = sections.expect("sections");
     let (limits, damage) = (Limits::default(), Damage::default());
-    let home = Arc::new(Home::new(
+    let unit_file = Arc::new(UnitFile::new(
         sections.dwarf(),
-        HomeKind::Main,
+        UnitFileKind::Main,
         &limits,
         &damage,
     ));
-    let units = Units::new(home);
+    let units = UnitList::new(unit_file);
     let mut count = 0;
     for unit in units.iter().map(|tables| &tables.unit).step_by(every) {
         assert_same_root(unit);
@@ -278,7 +278,7 @@ fn compare(bytes: Vec<u8>, every: usize) -> usize {
 /// Compares what root DIEs say that can be read: gimli takes a unit without one, and
 /// refuses one whose line program is malformed.
 fn assert_same_root(unit: &Unit<'_>) {
-    let (Ok(theirs), Ok(root)) = (unit.home.dwarf.unit(unit.header), unit.own_root()) else {
+    let (Ok(theirs), Ok(root)) = (unit.unit_file.dwarf.unit(unit.header), unit.own_root()) else {
         return;
     };
     let ours = &root.unit;

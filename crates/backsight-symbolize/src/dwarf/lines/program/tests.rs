@@ -8,14 +8,14 @@
 use gimli::{ColumnType, DebugLine, DebugLineOffset, EndianSlice, Format, RunTimeEndian};
 use proptest::prelude::*;
 
-use super::{Program, Row, Stop};
+use super::{LineProgram, ProgramRow, ProgramStop};
 
 /// Rows, and how the run ended.
-type Ran = (Vec<Row>, bool);
+type Ran = (Vec<ProgramRow>, bool);
 
 /// Stands for the row that ends a sequence at this address.
-fn end_at(addr: u64) -> Row {
-    Row {
+fn end_at(addr: u64) -> ProgramRow {
+    ProgramRow {
         addr,
         file: u64::MAX,
         line: u64::MAX,
@@ -36,7 +36,7 @@ fn by_gimli(section: &[u8], endian: RunTimeEndian) -> Option<Ran> {
         };
         ran.push(match row.end_sequence() {
             true => end_at(row.address()),
-            false => Row {
+            false => ProgramRow {
                 addr: row.address(),
                 file: row.file_index(),
                 line: row.line().map_or(0, std::num::NonZero::get),
@@ -52,13 +52,13 @@ fn by_gimli(section: &[u8], endian: RunTimeEndian) -> Option<Ran> {
 fn by_us(section: &[u8], endian: RunTimeEndian) -> Option<Ran> {
     let lines = DebugLine::new(section, endian);
     let program = lines.program(DebugLineOffset(0), 8, None, None).ok()?;
-    let mut program: Program<'_> = Program::new(program.header());
+    let mut program: LineProgram<'_> = LineProgram::new(program.header());
     let mut ran = Vec::new();
     loop {
         match program.sequence(|row| ran.push(row)) {
-            Ok(Stop::Sequence(end)) => ran.push(end_at(end)),
-            Ok(Stop::Dropped) => {}
-            Ok(Stop::Program) => return Some((ran, true)),
+            Ok(ProgramStop::Sequence(end)) => ran.push(end_at(end)),
+            Ok(ProgramStop::Dropped) => {}
+            Ok(ProgramStop::Program) => return Some((ran, true)),
             Err(_) => return Some((ran, false)),
         }
     }
@@ -199,7 +199,7 @@ proptest! {
         let section = header.section(&[]);
         let lines = DebugLine::from(EndianSlice::new(&section, header.endian));
         let program = lines.program(DebugLineOffset(0), 8, None, None);
-        let program = Program::new(program.expect("a header").header());
+        let program = LineProgram::new(program.expect("a header").header());
         prop_assert_eq!(program.split(adjusted), (adjusted / range, adjusted % range));
     }
 }

@@ -1,4 +1,4 @@
-//! The file that a unit is of.
+//! The file that a unit stands in.
 //!
 //! The DWARF of one module may be in several files, and an offset means something in
 //! one of them alone:
@@ -9,9 +9,9 @@
 //!      └──dwo_id──▶ .dwo, or a part of a .dwp: functions and names
 //! ```
 //!
-//! So each unit knows its home: whose strings its offsets mean, whose abbreviations
-//! its codes. Homes do not nest: a supplementary file has none of its own, and units
-//! of a `.dwo` are no skeletons.
+//! So each unit has a [`UnitFile`]: its sections hold the strings and abbreviations that
+//! the unit refers to. Files do not nest: a supplementary file has no supplementary file,
+//! and units of a `.dwo` are no skeletons.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use gimli::{
 
 use crate::dwarf::damage::Damage;
 use crate::dwarf::die::abbrev::AbbrevTables;
-use crate::dwarf::die::cursor::Cursor;
+use crate::dwarf::die::cursor::DwarfCursor;
 use crate::dwarf::die::fuel::Fuel;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
@@ -30,10 +30,10 @@ use crate::limits::Limits;
 
 /// Where the units of one file, or one unit of a package, have their bytes.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Home<'d> {
+pub(in crate::dwarf) struct UnitFile<'d> {
     pub(in crate::dwarf) dwarf: gimli::Dwarf<Slice<'d>>,
     pub(in crate::dwarf) abbrevs: AbbrevTables<'d>,
-    pub(in crate::dwarf) kind: HomeKind,
+    pub(in crate::dwarf) kind: UnitFileKind,
     pub(in crate::dwarf) limits: &'d Limits,
     /// Of all files that go together.
     pub(in crate::dwarf) damage: &'d Damage,
@@ -43,23 +43,23 @@ pub(in crate::dwarf) struct Home<'d> {
 
 /// Which of the files it is.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dwarf) enum HomeKind {
+pub(in crate::dwarf) enum UnitFileKind {
     Main,
     Supplementary,
-    Split(Inherited),
+    Split(SkeletonBases),
 }
 
 /// What a split unit takes from its skeleton, whose file was linked.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dwarf) struct Inherited {
+pub(in crate::dwarf) struct SkeletonBases {
     pub(in crate::dwarf) low_pc: u64,
     pub(in crate::dwarf) addr_base: DebugAddrBase<usize>,
     /// Up to DWARF 4: `DW_AT_GNU_ranges_base`.
     pub(in crate::dwarf) ranges_base: DebugRngListsBase<usize>,
 }
 
-impl Inherited {
-    /// Enough for a look at the id.
+impl SkeletonBases {
+    /// Suffices to read the `DwoId`.
     pub(in crate::dwarf) const NOTHING: Self = Self {
         low_pc: 0,
         addr_base: DebugAddrBase(0),
@@ -67,10 +67,10 @@ impl Inherited {
     };
 }
 
-impl<'d> Home<'d> {
+impl<'d> UnitFile<'d> {
     pub(in crate::dwarf) fn new(
         dwarf: gimli::Dwarf<Slice<'d>>,
-        kind: HomeKind,
+        kind: UnitFileKind,
         limits: &'d Limits,
         damage: &'d Damage,
     ) -> Self {
@@ -95,7 +95,7 @@ impl<'d> Home<'d> {
         &self,
         unit: &UnitHeader<Slice<'d>>,
         die: UnitOffset,
-    ) -> Result<Cursor<'d>, Fault> {
+    ) -> Result<DwarfCursor<'d>, Fault> {
         let at = unit.debug_info_offset().ok_or(Fault::Malformed)?;
         if !die.is_in_bounds(unit) {
             return Err(Fault::Malformed);
@@ -103,7 +103,7 @@ impl<'d> Home<'d> {
         let mut bytes = *self.dwarf.debug_info.reader();
         bytes.skip(at.0)?;
         bytes.truncate(unit.length_including_self())?;
-        Ok(Cursor::new(bytes, die.0))
+        Ok(DwarfCursor::new(bytes, die.0))
     }
 
     /// Returns fuel for a walk over so many bytes of its sections.

@@ -2,20 +2,20 @@
 
 use backsight_elf::{Error as ElfError, Headers};
 use backsight_files::Image;
-use backsight_index::engine::{Cover, Item};
+use backsight_index::engine::{Overlaps, RankedRange};
 use backsight_types::{BuildId, FileOffset, Segments, VirtOffset};
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, FileKind};
 
-use super::section::{Section, slice};
+use super::section::{ElfSection, slice};
 use super::{dynamic, layout};
 use crate::error::Error;
 
 /// A file whose headers are read. Its sections are values of one shape for both classes,
 /// so that only this file and the symbols know about classes.
 #[derive(Debug)]
-pub(crate) struct Headed {
+pub(crate) struct ElfHeaders {
     image: Image,
     headers: Headers,
     is_64: bool,
@@ -23,15 +23,15 @@ pub(crate) struct Headed {
     endian: Endianness,
     /// `e_flags`.
     flags: u32,
-    sections: Vec<Section>,
+    sections: Vec<ElfSection>,
     /// Whether the sections have headers, or stand for those that are gone.
     has_section_headers: bool,
     /// Whether it has section headers that cannot be read.
     has_lost_headers: bool,
-    code: Cover,
+    code: Overlaps,
 }
 
-impl Headed {
+impl ElfHeaders {
     /// Reads the headers.
     ///
     /// Section headers that cannot be read count as none: a file stripped of
@@ -112,7 +112,7 @@ impl Headed {
         self.image.read_bytes()
     }
 
-    pub(crate) fn sections(&self) -> &[Section] {
+    pub(crate) fn sections(&self) -> &[ElfSection] {
         &self.sections
     }
 
@@ -131,7 +131,7 @@ impl Headed {
     pub(crate) fn is_cut_off(&self) -> bool {
         let mut sections = self.sections.iter();
         let is_beyond =
-            |section: &Section| !section.is_nobits() && section.raw(&self.image).is_none();
+            |section: &ElfSection| !section.is_nobits() && section.raw(&self.image).is_none();
         self.has_lost_headers || (self.has_section_headers && sections.any(is_beyond))
     }
 
@@ -169,7 +169,7 @@ impl Headed {
     }
 
     /// Returns the sections of this name, or of its `.zdebug_` spelling.
-    pub(crate) fn sections_named(&self, name: &str) -> impl Iterator<Item = &Section> {
+    pub(crate) fn sections_named(&self, name: &str) -> impl Iterator<Item = &ElfSection> {
         let packed = name.strip_prefix(".debug_");
         self.sections.iter().filter(move |section| {
             let bytes = section.name(&self.image);
@@ -183,7 +183,7 @@ impl Headed {
     ///
     /// An object has a `.debug_info` for each type unit besides its own
     /// (`-fdebug-types-section`), each in a group: these come last.
-    pub(crate) fn section(&self, name: &str) -> Option<&Section> {
+    pub(crate) fn section(&self, name: &str) -> Option<&ElfSection> {
         let mut named = self.sections_named(name);
         let first = named.next()?;
         let mut all = [first].into_iter().chain(named);
@@ -222,11 +222,11 @@ impl Headed {
     }
 }
 
-struct Parsed {
+struct ParsedHeaders {
     endian: Endianness,
     relocatable: bool,
     flags: u32,
-    sections: Vec<Section>,
+    sections: Vec<ElfSection>,
     has_section_headers: bool,
     has_lost_headers: bool,
 }
@@ -234,7 +234,7 @@ struct Parsed {
 fn parse<Elf: FileHeader<Endian = Endianness>>(
     data: &[u8],
     segments: &Segments,
-) -> Result<Parsed, Error> {
+) -> Result<ParsedHeaders, Error> {
     let header = Elf::parse(data).map_err(|_| ElfError::Malformed("the ELF header"))?;
     let endian = header
         .endian()
@@ -246,7 +246,7 @@ fn parse<Elf: FileHeader<Endian = Endianness>>(
     if !has_section_headers {
         sections = dynamic::sections(header, endian, data, segments);
     }
-    Ok(Parsed {
+    Ok(ParsedHeaders {
         endian,
         relocatable: header.e_type(endian) == elf::ET_REL,
         flags: header.e_flags(endian).0,
@@ -260,27 +260,27 @@ fn sections<Elf: FileHeader<Endian = Endianness>>(
     header: &Elf,
     endian: Endianness,
     data: &[u8],
-) -> object::Result<Vec<Section>> {
+) -> object::Result<Vec<ElfSection>> {
     let headers = header.section_headers(endian, data)?;
     let names = header.shstrndx(endian, data)?;
     let names = usize::try_from(names).ok().and_then(|at| headers.get(at));
     let names = names.and_then(|section| section.file_range(endian));
     let numbered = headers.iter().enumerate();
     Ok(numbered
-        .map(|(index, section)| Section::new(section, index, endian, names))
+        .map(|(index, section)| ElfSection::new(section, index, endian, names))
         .collect())
 }
 
 /// Sections say it most exactly; a file without them has its segments; a file
 /// with neither may have code anywhere.
-fn code_of(sections: &[Section], segments: &Segments) -> Cover {
-    let range = |begin: u64, size: u64| Item {
+fn code_of(sections: &[ElfSection], segments: &Segments) -> Overlaps {
+    let range = |begin: u64, size: u64| RankedRange {
         begin,
         end: begin.saturating_add(size),
         rank: 0,
         value: 0,
     };
-    let mut items: Vec<Item> = sections
+    let mut items: Vec<RankedRange> = sections
         .iter()
         .filter(|section| section.is_code())
         .map(|section| range(section.addr, section.size))
@@ -295,5 +295,5 @@ fn code_of(sections: &[Section], segments: &Segments) -> Cover {
     if items.is_empty() {
         items.push(range(0, u64::MAX));
     }
-    Cover::new(items, 1)
+    Overlaps::new(items, 1)
 }

@@ -1,9 +1,8 @@
-//! Names and paths, each made once.
+//! Demangled names and joined paths, each made once.
 //!
-//! Demangling and joining paths cost far more than finding what to demangle, so
-//! both are kept. A batch makes the names that it is the first to need before it is
-//! read, many at once, so that they lie together; what nobody made is made when it is
-//! asked for.
+//! Demangling a name and joining a path cost far more than the lookup, so both are kept. A
+//! batch makes the names that it needs first, before its answers are read, so that they are
+//! adjacent in memory. The others are created on first use.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,61 +11,60 @@ use std::sync::{Arc, OnceLock};
 use backsight_demangle::{demangle, demangle_ada};
 
 use super::search::Hit;
-use super::texts::Texts;
-use crate::byte_count::{Tally, bytes_of, wide};
-use crate::format::{FileRecord, FunctionRecord, Index, NONE};
+use super::text_store::TextStore;
+use crate::byte_count::{ByteCount, bytes_of, wide};
+use crate::format::{FileRecord, FlatIndex, FunctionRecord, NONE};
 use crate::name::{Name, Spelling, lossy, text_bytes};
 
 /// The texts that lookups in one index have asked for so far.
 #[derive(Debug)]
-pub(crate) struct Memo {
-    lent: Lent,
-    /// Names that outlive the index, for those who ask for such.
+pub(crate) struct TextCache {
+    lent: BorrowedTexts,
+    /// Names that outlive the index, for owned frames.
     owned_names: Chunked<OnceLock<Name>>,
     owned_paths: Chunked<OnceLock<Option<Arc<str>>>>,
     /// A bit for each node.
     seen: Chunked<AtomicU64>,
-    /// A bit for each node and each file of which all was found sound.
+    /// A bit for each node and each file whose checksums were found correct.
     checked: [Chunked<AtomicU64>; 2],
     /// What owned names and paths take.
-    bytes: Tally,
+    bytes: ByteCount,
 }
 
 self_cell::self_cell! {
-    struct Lent {
-        owner: Texts,
+    struct BorrowedTexts {
+        owner: TextStore,
         #[not_covariant]
-        dependent: Cells,
+        dependent: TextCells,
     }
 
     impl {Debug}
 }
 
-/// The texts that are borrowed from the index: they are found without a step between.
+/// Texts that answers borrow.
 #[derive(Debug)]
-struct Cells<'t> {
+struct TextCells<'t> {
     /// The name for people of each function.
-    names: Chunked<Cell<'t>>,
+    names: Chunked<TextCell<'t>>,
     /// The path of each file.
-    paths: Chunked<Cell<'t>>,
+    paths: Chunked<TextCell<'t>>,
 }
 
-/// Empty while nobody asked; nothing in it of a function without a name, or a file
-/// without a path.
-type Cell<'t> = OnceLock<Option<&'t str>>;
+/// Unset until it is needed; `None` for a function without a name or a file without a path.
+type TextCell<'t> = OnceLock<Option<&'t str>>;
 
-/// A value for each row of a table, those of neighbours made together when one is
-/// asked for: the first lookup in a large index must not wait for all.
+/// A value for each row of a table, allocated in chunks on first use: the first lookup in a
+/// large index does not allocate all of them.
 #[derive(Debug)]
-struct Chunked<T>(Vec<OnceLock<Box<[T; CHUNK]>>>);
+struct Chunked<T>(Vec<OnceLock<Box<[T; VALUES_PER_CHUNK]>>>);
 
-/// Values made together.
-const CHUNK: usize = 256;
+/// Values in one chunk.
+const VALUES_PER_CHUNK: usize = 256;
 
 impl<T: Default> Chunked<T> {
     fn new(count: usize) -> Self {
         let mut chunks = Vec::new();
-        chunks.resize_with(count.div_ceil(CHUNK), OnceLock::new);
+        chunks.resize_with(count.div_ceil(VALUES_PER_CHUNK), OnceLock::new);
         Self(chunks)
     }
 
@@ -78,13 +76,13 @@ impl<T: Default> Chunked<T> {
 
     #[inline]
     fn get(&self, at: usize) -> Option<&T> {
-        let chunk = self.0.get(at / CHUNK)?;
+        let chunk = self.0.get(at / VALUES_PER_CHUNK)?;
         let chunk = chunk.get_or_init(|| Box::new(std::array::from_fn(|_| T::default())));
-        chunk.get(at % CHUNK)
+        chunk.get(at % VALUES_PER_CHUNK)
     }
 }
 
-impl Chunked<Cell<'_>> {
+impl Chunked<TextCell<'_>> {
     /// Returns whether there is such a row, whose text is not there yet.
     fn is_empty_at(&self, row: u32) -> bool {
         let row = usize::try_from(row).ok();
@@ -93,10 +91,10 @@ impl Chunked<Cell<'_>> {
     }
 }
 
-impl Memo {
-    pub(crate) fn new(index: &Index) -> Self {
+impl TextCache {
+    pub(crate) fn new(index: &FlatIndex) -> Self {
         Self {
-            lent: Lent::new(Texts::default(), |_| Cells {
+            lent: BorrowedTexts::new(TextStore::default(), |_| TextCells {
                 names: Chunked::new(index.functions().len()),
                 paths: Chunked::new(index.files().len()),
             }),
@@ -105,7 +103,7 @@ impl Memo {
             seen: Chunked::new(index.nodes().len().div_ceil(64)),
             checked: [index.nodes().len(), index.files().len()]
                 .map(|count| Chunked::new(count.div_ceil(64))),
-            bytes: Tally::default(),
+            bytes: ByteCount::default(),
         }
     }
 
@@ -131,7 +129,7 @@ impl Memo {
     /// Makes the texts that the call levels of these hits will be asked for.
     pub(crate) fn prepare(
         &self,
-        index: &Index,
+        index: &FlatIndex,
         hits: impl Iterator<Item = Hit>,
         spelling: Spelling,
     ) {
@@ -153,7 +151,7 @@ impl Memo {
     }
 
     /// Asks for all that is shown of these hits, each once, so that its pages are checked.
-    pub(crate) fn check(&self, index: &Index, hits: impl Iterator<Item = Hit>) {
+    pub(crate) fn check(&self, index: &FlatIndex, hits: impl Iterator<Item = Hit>) {
         let [nodes, files] = &self.checked;
         for hit in hits {
             let is_known = hit.node != NONE && is_set(nodes, hit.node);
@@ -179,7 +177,7 @@ impl Memo {
 
     /// Adds the functions and files of a hit's call levels whose texts are not there yet.
     #[cold]
-    fn gather(&self, index: &Index, hit: Hit, names: &mut Vec<u32>, paths: &mut Vec<u32>) {
+    fn gather(&self, index: &FlatIndex, hit: Hit, names: &mut Vec<u32>, paths: &mut Vec<u32>) {
         self.lent.with_dependent(|_, cells| {
             let mut walk = index.walk(hit);
             while let Some(level) = walk.next(index) {
@@ -193,7 +191,12 @@ impl Memo {
 
     /// Returns the name for people of this row of the function table.
     #[inline]
-    pub(crate) fn shown(&self, index: &Index, function: u32, spelling: Spelling) -> Option<&str> {
+    pub(crate) fn shown(
+        &self,
+        index: &FlatIndex,
+        function: u32,
+        spelling: Spelling,
+    ) -> Option<&str> {
         self.lent.with_dependent(|texts, cells| {
             let name = |row| shown(index, row, spelling);
             lent(texts, &cells.names, function, name)
@@ -202,7 +205,7 @@ impl Memo {
 
     /// Returns the path of this row of the file table.
     #[inline]
-    pub(crate) fn path(&self, index: &Index, file: u32) -> Option<&str> {
+    pub(crate) fn path(&self, index: &FlatIndex, file: u32) -> Option<&str> {
         self.lent.with_dependent(|texts, cells| {
             let path = |row| path_of(index, row);
             lent(texts, &cells.paths, file, path)
@@ -211,7 +214,12 @@ impl Memo {
 
     /// Returns both names of this row of the function table, to be kept without the
     /// index.
-    pub(crate) fn owned_name(&self, index: &Index, row: u32, spelling: Spelling) -> Option<&Name> {
+    pub(crate) fn owned_name(
+        &self,
+        index: &FlatIndex,
+        row: u32,
+        spelling: Spelling,
+    ) -> Option<&Name> {
         let cell = self.owned_names.get(usize::try_from(row).ok()?)?;
         Some(cell.get_or_init(|| {
             let name = name(index, row, spelling).unwrap_or_default();
@@ -221,7 +229,7 @@ impl Memo {
     }
 
     /// Returns the path of this row of the file table, to be kept without the index.
-    pub(crate) fn owned_path(&self, index: &Index, file: u32) -> Option<&Arc<str>> {
+    pub(crate) fn owned_path(&self, index: &FlatIndex, file: u32) -> Option<&Arc<str>> {
         let cell = self.owned_paths.get(usize::try_from(file).ok()?)?;
         let path = cell.get_or_init(|| {
             let path: Arc<str> = path_of(index, file)?.into();
@@ -235,8 +243,8 @@ impl Memo {
 /// Returns a row's text, and makes it first if nobody has.
 #[inline]
 fn lent<'t, 'i>(
-    texts: &'t Texts,
-    cells: &Chunked<Cell<'t>>,
+    texts: &'t TextStore,
+    cells: &Chunked<TextCell<'t>>,
     row: u32,
     text: impl Fn(u32) -> Option<Cow<'i, str>>,
 ) -> Option<&'t str> {
@@ -251,8 +259,8 @@ fn lent<'t, 'i>(
 /// Makes the texts of these rows, in one segment.
 #[cold]
 fn make<'t, 'i>(
-    texts: &'t Texts,
-    cells: &Chunked<Cell<'t>>,
+    texts: &'t TextStore,
+    cells: &Chunked<TextCell<'t>>,
     rows: &[u32],
     text: impl Fn(u32) -> Option<Cow<'i, str>>,
 ) {
@@ -284,7 +292,7 @@ fn distinct(mut rows: Vec<u32>) -> Vec<u32> {
 }
 
 /// Returns the name for people, from the text that has it.
-fn shown<'i>(index: &'i Index, function: u32, spelling: Spelling) -> Option<Cow<'i, str>> {
+fn shown<'i>(index: &'i FlatIndex, function: u32, spelling: Spelling) -> Option<Cow<'i, str>> {
     let (record, stored) = rows(index, function)?;
     let Some(linkage) = index.text(record.linkage.get()) else {
         return index.text(record.plain.get()).map(lossy);
@@ -304,7 +312,7 @@ fn shown<'i>(index: &'i Index, function: u32, spelling: Spelling) -> Option<Cow<
 }
 
 /// Returns both names.
-pub(crate) fn name(index: &Index, function: u32, spelling: Spelling) -> Option<Name> {
+pub(crate) fn name(index: &FlatIndex, function: u32, spelling: Spelling) -> Option<Name> {
     let (record, stored) = rows(index, function)?;
     let name = match index.text(record.linkage.get()) {
         None => index
@@ -320,7 +328,7 @@ pub(crate) fn name(index: &Index, function: u32, spelling: Spelling) -> Option<N
 }
 
 /// Returns a function's row, and where its demangled name is if the index stores such.
-fn rows(index: &Index, function: u32) -> Option<(&FunctionRecord, Option<u32>)> {
+fn rows(index: &FlatIndex, function: u32) -> Option<(&FunctionRecord, Option<u32>)> {
     let at = usize::try_from(function).ok()?;
     let stored = index.demangled().get(at);
     let is_sound = index.is_sound(stored.map_or(&[][..], std::slice::from_ref));
@@ -329,25 +337,25 @@ fn rows(index: &Index, function: u32) -> Option<(&FunctionRecord, Option<u32>)> 
 }
 
 /// Returns the path of this row of the file table.
-fn path_of(index: &Index, file: u32) -> Option<Cow<'_, str>> {
+fn path_of(index: &FlatIndex, file: u32) -> Option<Cow<'_, str>> {
     let record = file_of(index, file)?;
     path(index, record).map(Cow::Owned)
 }
 
-fn file_of(index: &Index, file: u32) -> Option<&FileRecord> {
+fn file_of(index: &FlatIndex, file: u32) -> Option<&FileRecord> {
     let record = index.files().get(usize::try_from(file).ok()?)?;
     let is_sound = index.is_sound(std::slice::from_ref(record));
     is_sound.then_some(record)
 }
 
-fn touch_file(index: &Index, file: u32) {
+fn touch_file(index: &FlatIndex, file: u32) {
     if let Some(record) = file_of(index, file) {
         index.text(record.directory.get());
         index.text(record.name.get());
     }
 }
 
-fn touch_function(index: &Index, function: u32) {
+fn touch_function(index: &FlatIndex, function: u32) {
     if let Some((record, stored)) = rows(index, function) {
         index.text(record.linkage.get());
         index.text(record.plain.get());
@@ -356,7 +364,7 @@ fn touch_function(index: &Index, function: u32) {
 }
 
 /// Joins the two parts that the path was split into.
-pub(crate) fn path(index: &Index, record: &FileRecord) -> Option<String> {
+pub(crate) fn path(index: &FlatIndex, record: &FileRecord) -> Option<String> {
     let name = index.text(record.name.get())?;
     let mut path = Vec::new();
     if let Some(directory) = index.text(record.directory.get()) {

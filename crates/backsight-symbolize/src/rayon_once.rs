@@ -1,22 +1,21 @@
-//! A value that is made once, by work that rayon's threads share.
+//! A value that is made once, by work that is spread over rayon's thread pool.
 //!
-//! A thread of rayon's that waits for its share of the work to be done takes other work
-//! up, and that may ask for the very value which it is just making: it must not wait for
-//! it then. Nor may it wait for one that another thread makes, which may have taken up
-//! work that waits for one of ours. So rayon's threads never wait here, and whoever else
-//! waits is never waited for.
+//! A pool thread that joins parallel work steals other tasks meanwhile. A stolen task may
+//! ask for the very value that this thread is making, or for one that another pool thread
+//! makes while it has stolen a task of ours: waiting would deadlock. So pool threads never
+//! wait here. Other threads do; they run no stolen tasks, so nothing waits for them.
 
 use std::sync::{Mutex, OnceLock, PoisonError, TryLockError};
 
-/// A value that is made once.
+/// A `OnceLock` on which no thread of rayon's pool waits.
 #[derive(Debug)]
-pub(crate) struct Making<T> {
+pub(crate) struct RayonOnce<T> {
     value: OnceLock<T>,
-    /// Held while it is made.
+    /// Locked while the value is made.
     making: Mutex<()>,
 }
 
-impl<T> Default for Making<T> {
+impl<T> Default for RayonOnce<T> {
     fn default() -> Self {
         Self {
             value: OnceLock::new(),
@@ -25,7 +24,7 @@ impl<T> Default for Making<T> {
     }
 }
 
-impl<T> From<T> for Making<T> {
+impl<T> From<T> for RayonOnce<T> {
     fn from(value: T) -> Self {
         Self {
             value: OnceLock::from(value),
@@ -34,15 +33,15 @@ impl<T> From<T> for Making<T> {
     }
 }
 
-impl<T> Making<T> {
+impl<T> RayonOnce<T> {
     /// Returns the value, if it is made.
     #[inline]
     pub(crate) fn get(&self) -> Option<&T> {
         self.value.get()
     }
 
-    /// Returns the value, which `make` makes the first time. `None` when it is being made,
-    /// and this is a thread that must not wait.
+    /// Returns the value, and makes it the first time. `None` on a pool thread while the
+    /// value is being made elsewhere.
     pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> Option<&T> {
         if let Some(value) = self.value.get() {
             return Some(value);
@@ -62,13 +61,13 @@ impl<T> Making<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Making;
+    use super::RayonOnce;
 
     #[test]
-    fn who_asks_for_what_he_makes_is_told_so() {
+    fn a_pool_thread_does_not_wait_for_itself() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
         let pool = pool.build().unwrap();
-        let making = Making::default();
+        let making = RayonOnce::default();
         let made = pool.install(|| {
             let make = || making.get_or_make(|| 1).is_none();
             making.get_or_make(|| u8::from(make()) + 1).copied()
@@ -79,7 +78,7 @@ mod tests {
 
     #[test]
     fn it_is_made_once() {
-        let making = Making::default();
+        let making = RayonOnce::default();
         let count = std::sync::atomic::AtomicUsize::new(0);
         let make = || count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         std::thread::scope(|scope| {

@@ -1,15 +1,15 @@
-//! A table that is kept, or one that is made for a single lookup.
+//! A borrowed table that is kept, or an owned one for a single lookup.
 
 use std::ops::Deref;
 
 /// Derefs to the table, wherever it is.
 #[derive(Debug)]
-pub(in crate::dwarf) enum Held<'h, T> {
+pub(in crate::dwarf) enum MaybeOwned<'h, T> {
     Kept(&'h T),
     Own(T),
 }
 
-impl<T> Deref for Held<'_, T> {
+impl<T> Deref for MaybeOwned<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {

@@ -1,34 +1,34 @@
-//! Texts that many threads add to and read.
+//! An append-only store of texts that many threads add to and read.
 //!
-//! A text never moves once it is kept, so it is lent out for as long as all of them
-//! live. What is kept together lies together.
+//! A text never moves, so references to it live as long as the store. Texts that are added
+//! together are adjacent in memory.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::byte_count::{Tally, bytes_of};
+use crate::byte_count::{ByteCount, bytes_of};
 
-/// Texts, in segments that are each kept whole.
+/// Texts in segments.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
-    /// Each level has room for twice as many segments as the one before, so that none
-    /// ever moves.
-    levels: [OnceLock<Slots>; LEVELS],
+pub(super) struct TextStore {
+    /// Each level has room for twice as many segments as the one before. No level is ever
+    /// reallocated.
+    levels: [OnceLock<SegmentSlots>; MAX_LEVELS],
     /// Segments so far.
     count: AtomicUsize,
-    bytes: Tally,
+    bytes: ByteCount,
 }
 
 /// Room for segments.
-type Slots = Box<[OnceLock<Box<str>>]>;
+type SegmentSlots = Box<[OnceLock<Box<str>>]>;
 
 /// Segments of the first level, as a power of two.
-const FIRST: u32 = 4;
+const FIRST_LEVEL_LOG2: u32 = 4;
 
 /// As many as an address space has room for.
-const LEVELS: usize = 32;
+const MAX_LEVELS: usize = 32;
 
-impl Texts {
+impl TextStore {
     /// Keeps a segment, and returns it to be cut into its texts.
     ///
     /// Returns `None` when there are as many as there can be.
@@ -37,9 +37,9 @@ impl Texts {
         let (level, slot) = slot_of(number)?;
         let slots = self.levels.get(usize::try_from(level).ok()?)?;
         let slots = slots.get_or_init(|| {
-            let count = 1_usize.checked_shl(level.saturating_add(FIRST));
+            let count = 1_usize.checked_shl(level.saturating_add(FIRST_LEVEL_LOG2));
             let slots = std::iter::repeat_with(OnceLock::new).take(count.unwrap_or(0));
-            let slots: Slots = slots.collect();
+            let slots: SegmentSlots = slots.collect();
             self.bytes.add(bytes_of(&slots));
             slots
         });
@@ -58,19 +58,19 @@ impl Texts {
 
 /// Returns a segment's level, and its slot there.
 fn slot_of(number: usize) -> Option<(u32, usize)> {
-    let nth = number.checked_add(1 << FIRST)?;
+    let nth = number.checked_add(1 << FIRST_LEVEL_LOG2)?;
     let bits = nth.ilog2();
     let slot = nth ^ (1 << bits);
-    Some((bits.checked_sub(FIRST)?, slot))
+    Some((bits.checked_sub(FIRST_LEVEL_LOG2)?, slot))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Texts;
+    use super::TextStore;
 
     #[test]
     fn a_text_stays_what_it_was() {
-        let texts = Texts::default();
+        let texts = TextStore::default();
         let text = |nth: usize| "é".repeat(nth);
         let kept: Vec<&str> = (0..1000)
             .map(|nth| texts.keep(text(nth)).unwrap())
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn texts_are_kept_by_many_threads() {
-        let texts = Texts::default();
+        let texts = TextStore::default();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let texts = &texts;

@@ -1,4 +1,4 @@
-//! What a symbolizer noted of its modules' files.
+//! Diagnostics of a symbolizer: which files it looked for, and what is wrong with them.
 
 use backsight_index::IndexError;
 

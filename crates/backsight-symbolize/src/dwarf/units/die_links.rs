@@ -2,27 +2,27 @@
 
 use gimli::{DebugInfoOffset, UnitOffset};
 
-use super::home::HomeKind;
 use super::unit::Unit;
-use super::unit_list::Units;
-use crate::dwarf::die::form::{Class, Value};
+use super::unit_file::UnitFileKind;
+use super::unit_list::UnitList;
+use crate::dwarf::die::form::{AttrValue, ValueClass};
 use crate::dwarf::functions::scope::ScopedNames;
 
 /// The units that may be referred to.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Links<'d> {
+pub(in crate::dwarf) struct DieLinks<'d> {
     /// Of the main file.
-    pub(in crate::dwarf) units: Units<'d>,
-    pub(in crate::dwarf) supplementary: Option<Units<'d>>,
+    pub(in crate::dwarf) units: UnitList<'d>,
+    pub(in crate::dwarf) supplementary: Option<UnitList<'d>>,
     pub(in crate::dwarf) scoped: ScopedNames<'d>,
 }
 
-impl<'d> Links<'d> {
+impl<'d> DieLinks<'d> {
     /// Returns whether the file that an attribute refers to is there.
-    pub(in crate::dwarf) fn should_have(&self, link: Value) -> bool {
+    pub(in crate::dwarf) fn should_have(&self, link: AttrValue) -> bool {
         match link.class {
-            Class::UnitRef | Class::InfoRef => true,
-            Class::SupRef => self.supplementary.is_some(),
+            ValueClass::UnitRef | ValueClass::InfoRef => true,
+            ValueClass::SupRef => self.supplementary.is_some(),
             _ => false,
         }
     }
@@ -31,17 +31,17 @@ impl<'d> Links<'d> {
     pub(in crate::dwarf) fn target<'l>(
         &'l self,
         unit: &'l Unit<'d>,
-        link: Value,
+        link: AttrValue,
     ) -> Option<(&'l Unit<'d>, UnitOffset)> {
         let at = usize::try_from(link.number).ok()?;
-        match (link.class, unit.home.kind) {
-            (Class::UnitRef, _) => Some((unit, UnitOffset(at))),
-            (Class::InfoRef, HomeKind::Main) => self.units.around(DebugInfoOffset(at)),
-            (Class::InfoRef, HomeKind::Supplementary) | (Class::SupRef, _) => {
+        match (link.class, unit.unit_file.kind) {
+            (ValueClass::UnitRef, _) => Some((unit, UnitOffset(at))),
+            (ValueClass::InfoRef, UnitFileKind::Main) => self.units.around(DebugInfoOffset(at)),
+            (ValueClass::InfoRef, UnitFileKind::Supplementary) | (ValueClass::SupRef, _) => {
                 self.supplementary.as_ref()?.around(DebugInfoOffset(at))
             }
             // Compilers keep split units from referring to each other.
-            (Class::InfoRef, HomeKind::Split(_)) => {
+            (ValueClass::InfoRef, UnitFileKind::Split(_)) => {
                 let inside = at.checked_sub(unit.offset)?;
                 (inside < unit.length()).then_some((unit, UnitOffset(inside)))
             }

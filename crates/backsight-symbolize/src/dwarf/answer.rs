@@ -3,13 +3,13 @@
 use backsight_index::engine::Name;
 
 use super::fault::Fault;
-use crate::dwarf::lines::line::Location;
+use crate::dwarf::lines::line_table::SourceLocation;
 
 /// One call level as DWARF has it.
 #[derive(Clone, Debug)]
-pub(crate) struct Level {
+pub(crate) struct DwarfLevel {
     pub(crate) name: Name,
-    pub(crate) location: Location,
+    pub(crate) location: SourceLocation,
     pub(crate) inlined: bool,
     /// Where the physical function starts; `None` when inlined.
     pub(crate) start: Option<u64>,
@@ -17,11 +17,11 @@ pub(crate) struct Level {
 
 /// What DWARF knows of one address.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct DwarfAnswer {
     /// Innermost first; empty when no function is known there.
-    pub(crate) levels: Vec<Level>,
+    pub(crate) levels: Vec<DwarfLevel>,
     /// Where the line table alone knows the address: hand-written assembly.
-    pub(crate) location: Option<Location>,
+    pub(crate) location: Option<SourceLocation>,
     /// Whether linkers may know the physical function by a mangled name, though its DIE
     /// does not say so.
     pub(crate) mangles: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Found {
     pub(crate) damaged: bool,
 }
 
-impl Found {
+impl DwarfAnswer {
     /// Notes why something of it is not to be had.
     pub(in crate::dwarf) fn note(&mut self, fault: Fault) {
         self.limited |= fault == Fault::Limit;

@@ -1,30 +1,30 @@
-//! How many different addresses a batch has, about.
+//! An estimate of how many distinct addresses a batch has.
 
 use crate::request::{Place, Request};
 
-/// Bits for each address: with eight, of addresses that all differ about one in sixteen
-/// meets a bit that another one has set.
-const BITS_EACH: usize = 8;
+/// Bits per address. With eight, about one in sixteen distinct addresses hits a bit that
+/// another one has set.
+const BITS_PER_ADDRESS: usize = 8;
 
-const WORD: usize = 64;
+const WORD_BITS: usize = 64;
 
-/// The addresses of one module, each a bit: profiles ask for the same ones over and over,
-/// and a list of them would have to be sorted.
+/// A bitmap of hashed addresses of one module. Profiles repeat addresses, and an exact count
+/// would have to sort them.
 #[derive(Debug)]
-pub(crate) struct Distinct {
+pub(crate) struct DistinctEstimate {
     words: Vec<u64>,
     shift: u32,
     count: usize,
 }
 
-impl Distinct {
-    /// Has room for so many.
+impl DistinctEstimate {
+    /// Makes room for this many addresses.
     pub(crate) fn of(addresses: usize) -> Self {
-        let bits = addresses.saturating_mul(BITS_EACH).max(WORD);
-        let words = bits.div_ceil(WORD).next_power_of_two();
+        let bits = addresses.saturating_mul(BITS_PER_ADDRESS).max(WORD_BITS);
+        let words = bits.div_ceil(WORD_BITS).next_power_of_two();
         Self {
             words: vec![0; words],
-            // Of the hash are left as many bits as the number of a bit has.
+            // Keeps as many bits of the hash as a bit number has.
             shift: u64::BITS.saturating_sub(words.ilog2()).saturating_sub(6),
             count: 0,
         }
@@ -44,8 +44,8 @@ impl Distinct {
         }
     }
 
-    /// Returns how many were different: never too many, and about a sixteenth too few when
-    /// there was room and all were.
+    /// Returns the estimate: never above the exact count, and about a sixteenth below it
+    /// when all addresses are distinct and there was room for them.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
@@ -59,7 +59,7 @@ mod tests {
     use crate::ModuleId;
 
     fn count(places: impl Iterator<Item = u64> + Clone) -> usize {
-        let mut distinct = Distinct::of(places.clone().count());
+        let mut distinct = DistinctEstimate::of(places.clone().count());
         for place in places {
             distinct.insert(&Request {
                 module: ModuleId(0),

@@ -1,18 +1,18 @@
-//! What the parts of an index are merged with.
+//! What merging needs beside the parts of an index.
 
 use backsight_types::BuildId;
 
-use super::code_map::CodeMap;
+use super::code_offsets::CodeOffsets;
 use super::symbol_list::SymbolList;
 
-/// What the parts of an index are merged with.
+/// What merging needs beside the parts of an index.
 #[derive(Debug)]
-pub struct Merging {
+pub struct MergeInput {
     /// Of the module.
     pub build_id: Option<BuildId>,
     /// Where code is.
-    pub code: CodeMap,
-    /// Whether debug information that is not here says more.
+    pub code: CodeOffsets,
+    /// Whether some debug information is missing.
     pub is_incomplete: bool,
     /// The most inlined calls above one another.
     pub inline_depth: u16,

@@ -7,9 +7,9 @@ use gimli::{
     DwLang, DwoId, UnitHeader, UnitRef, UnitType,
 };
 
-use super::home::{Home, HomeKind};
-use crate::dwarf::die::entry::Spec;
-use crate::dwarf::die::form::{Class, Value};
+use super::unit_file::{UnitFile, UnitFileKind};
+use crate::dwarf::die::entry::AttrSpec;
+use crate::dwarf::die::form::{AttrValue, ValueClass};
 use crate::dwarf::die::fuel::Fuel;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::die::text;
@@ -21,8 +21,8 @@ use crate::dwarf::ranges::range::{self, RangeAttrs};
 /// gimli would also parse the line program's header, files and all, which is
 /// most of the cost and not wanted before a line is.
 #[derive(Debug)]
-pub(in crate::dwarf) struct Root<'d> {
-    pub(in crate::dwarf) home: Arc<Home<'d>>,
+pub(in crate::dwarf) struct RootDie<'d> {
+    pub(in crate::dwarf) unit_file: Arc<UnitFile<'d>>,
     /// Without abbreviations: what is asked of it needs none.
     pub(in crate::dwarf) unit: gimli::Unit<Slice<'d>>,
     pub(in crate::dwarf) line_program: Option<DebugLineOffset>,
@@ -41,42 +41,44 @@ pub(in crate::dwarf) struct SplitName<'d> {
 
 /// The texts of a root DIE, which may need bases that stand behind them.
 #[derive(Default)]
-struct Texts {
-    name: Value,
-    comp_dir: Value,
-    dwo_name: Value,
+struct RootTexts {
+    name: AttrValue,
+    comp_dir: AttrValue,
+    dwo_name: AttrValue,
 }
 
-impl<'d> Root<'d> {
+impl<'d> RootDie<'d> {
     pub(in crate::dwarf) fn read(
         header: &UnitHeader<Slice<'d>>,
-        home: &Arc<Home<'d>>,
+        unit_file: &Arc<UnitFile<'d>>,
         fuel: &mut Fuel,
     ) -> Result<Self, Fault> {
         let encoding = header.encoding();
         let mut root = Self {
-            unit: bare(header, home),
-            home: Arc::clone(home),
+            unit: bare(header, unit_file),
+            unit_file: Arc::clone(unit_file),
             line_program: None,
             ranges: RangeAttrs::default(),
             language: None,
             split: None,
         };
-        let mut texts = Texts::default();
-        let mut die = home.cursor(header, header.root_offset())?;
+        let mut texts = RootTexts::default();
+        let mut die = unit_file.cursor(header, header.root_offset())?;
         let code = die.uleb()?;
-        let mut specs = home.abbrevs.specs(header.debug_abbrev_offset(), code)?;
+        let mut specs = unit_file
+            .abbrevs
+            .specs(header.debug_abbrev_offset(), code)?;
         loop {
             fuel.spend(1)?;
-            let spec = Spec::read(&mut specs)?;
+            let spec = AttrSpec::read(&mut specs)?;
             if spec.is_end() {
                 break;
             }
             let value = match spec.constant(&mut specs)? {
-                Some(constant) => Value::signed(constant),
+                Some(constant) => AttrValue::signed(constant),
                 None => {
                     let (size, class) = spec.layout(encoding);
-                    Value::read(size, class, &mut die, encoding)?
+                    AttrValue::read(size, class, &mut die, encoding)?
                 }
             };
             root.take(&spec, value, &mut texts);
@@ -85,7 +87,7 @@ impl<'d> Root<'d> {
         Ok(root)
     }
 
-    fn take(&mut self, spec: &Spec, value: Value, texts: &mut Texts) {
+    fn take(&mut self, spec: &AttrSpec, value: AttrValue, texts: &mut RootTexts) {
         match spec.name {
             gimli::DW_AT_low_pc => self.ranges.low = value,
             gimli::DW_AT_high_pc => self.ranges.high = value,
@@ -103,7 +105,9 @@ impl<'d> Root<'d> {
             }
             _ => {}
         }
-        let offset = value.some().filter(|value| value.class == Class::Offset);
+        let offset = value
+            .some()
+            .filter(|value| value.class == ValueClass::Offset);
         let Some(at) = offset.and_then(|value| usize::try_from(value.number).ok()) else {
             return;
         };
@@ -121,36 +125,36 @@ impl<'d> Root<'d> {
     }
 
     /// Reads what needs the bases.
-    fn resolve(&mut self, texts: &Texts) {
-        let endian = self.home.endian();
-        let text = |value| text::of(value, self.unit_ref(), self.home.damage);
+    fn resolve(&mut self, texts: &RootTexts) {
+        let endian = self.unit_file.endian();
+        let text = |value| text::of(value, self.unit_ref(), self.unit_file.damage);
         let slice = |value| Some(Slice::new(text(value)?, endian));
         let (name, comp_dir) = (slice(texts.name), slice(texts.comp_dir));
         let split = text(texts.dwo_name).zip(self.unit.dwo_id);
         let low = self.ranges.low.some();
         let low = low.map(|low| range::address(self.unit_ref(), low));
-        let low = low.and_then(|low| self.home.damage.sound(low));
+        let low = low.and_then(|low| self.unit_file.damage.sound(low));
         self.split = split.map(|(name, id)| SplitName { id, name });
         self.unit.name = name;
         self.unit.comp_dir = comp_dir;
         self.unit.low_pc = low.unwrap_or(self.unit.low_pc);
     }
 
-    /// Returns the unit as gimli wants it, with the sections of its home.
+    /// Returns the unit as gimli wants it, with the sections of its file.
     pub(in crate::dwarf) fn unit_ref(&self) -> UnitRef<'_, Slice<'d>> {
-        UnitRef::new(&self.home.dwarf, &self.unit)
+        UnitRef::new(&self.unit_file.dwarf, &self.unit)
     }
 }
 
 /// Returns the unit as its header and its skeleton leave it.
 pub(in crate::dwarf) fn bare<'d>(
     header: &UnitHeader<Slice<'d>>,
-    home: &Home<'d>,
+    unit_file: &UnitFile<'d>,
 ) -> gimli::Unit<Slice<'d>> {
-    let (encoding, file_type) = (header.encoding(), home.dwarf.file_type);
+    let (encoding, file_type) = (header.encoding(), unit_file.dwarf.file_type);
     let mut unit = gimli::Unit {
         header: *header,
-        abbreviations: Arc::clone(&home.no_abbreviations),
+        abbreviations: Arc::clone(&unit_file.no_abbreviations),
         name: None,
         comp_dir: None,
         low_pc: 0,
@@ -164,7 +168,7 @@ pub(in crate::dwarf) fn bare<'d>(
             _ => None,
         },
     };
-    if let HomeKind::Split(inherited) = home.kind {
+    if let UnitFileKind::Split(inherited) = unit_file.kind {
         unit.low_pc = inherited.low_pc;
         unit.addr_base = inherited.addr_base;
         if header.version() < 5 {

@@ -1,4 +1,4 @@
-//! Where the files stand that others are looked for around.
+//! Directories to search for companion files: around a file and its module.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -13,19 +13,19 @@ use crate::shortfall::{Shortfall, ShortfallKind};
 use crate::sought::SoughtKind;
 use crate::sought::SoughtLog;
 
-/// The places of one file and of the module that it goes with. Most files need no
-/// others, so that links are resolved only when a place is asked for.
+/// The paths of a file and of the module that it belongs to. Symbolic links are resolved
+/// only when a companion file is looked for, as most files have none.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Near {
+pub(crate) struct SearchBase {
     /// The file's own, when it is not the module itself.
     file: Option<Site>,
     module: Option<PathBuf>,
     sites: OnceLock<Vec<Site>>,
-    /// What is looked for around here.
+    /// Records what is looked for.
     log: Arc<SoughtLog>,
 }
 
-impl Near {
+impl SearchBase {
     pub(crate) fn new(file: Option<Site>, module: Option<PathBuf>, log: Arc<SoughtLog>) -> Self {
         Self {
             file,

@@ -2,21 +2,23 @@
 
 use std::sync::{Arc, OnceLock};
 
-use backsight_index::engine::{Cover, Item, PathParts, SequenceRow, bytes_of, is_absolute};
+use backsight_index::engine::{
+    Overlaps, PathParts, RankedRange, SequenceRow, bytes_of, is_absolute,
+};
 use gimli::{IncompleteLineProgram, Reader, Section};
 
-use super::program::{Program, Stop};
+use super::program::{LineProgram, ProgramStop};
 use crate::dwarf::damage::Damage;
 use crate::dwarf::die::form::{self, column};
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
-use crate::dwarf::units::root::Root;
+use crate::dwarf::units::root_die::RootDie;
 use crate::dwarf::units::unit::Unit;
 use crate::elf::ElfFile;
 
 /// A place in the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Location {
+pub(crate) struct SourceLocation {
     pub(crate) file: Option<Arc<str>>,
     /// From 1.
     pub(crate) line: Option<u32>,
@@ -26,11 +28,11 @@ pub(crate) struct Location {
 
 /// All rows of one unit's line program.
 #[derive(Debug, Default)]
-pub(in crate::dwarf) struct Lines<'d> {
+pub(in crate::dwarf) struct LineTable<'d> {
     program: Option<IncompleteLineProgram<Slice<'d>>>,
     rows: Vec<SequenceRow>,
     sequences: Vec<Sequence>,
-    cover: Cover,
+    overlaps: Overlaps,
     /// Paths by file index, each joined when first asked for.
     files: Vec<OnceLock<Option<Arc<str>>>>,
 }
@@ -44,13 +46,13 @@ struct Sequence {
     count: usize,
 }
 
-impl<'d> Lines<'d> {
+impl<'d> LineTable<'d> {
     /// Runs the unit's line program. A unit without one has no rows. What stands
     /// before a malformed opcode counts.
     ///
     /// With `only`, what is kept suffices for this address, and for none other.
     pub(in crate::dwarf) fn read(
-        root: &Root<'d>,
+        root: &RootDie<'d>,
         only: Option<u64>,
         elf: &ElfFile,
     ) -> Result<Self, Fault> {
@@ -63,10 +65,10 @@ impl<'d> Lines<'d> {
     /// room as well. After an error there are none.
     pub(in crate::dwarf) fn fill(
         &mut self,
-        root: &Root<'d>,
+        root: &RootDie<'d>,
         only: Option<u64>,
         elf: &ElfFile,
-        items: &mut Vec<Item>,
+        items: &mut Vec<RankedRange>,
     ) -> Result<(), Fault> {
         self.clear();
         let filled = self.run(root, only, elf);
@@ -75,13 +77,13 @@ impl<'d> Lines<'d> {
         }
         let numbered = self.sequences.iter().zip(0..);
         items.clear();
-        items.extend(numbered.map(|(sequence, value)| Item {
+        items.extend(numbered.map(|(sequence, value)| RankedRange {
             begin: sequence.begin,
             end: sequence.end,
             rank: 0,
             value,
         }));
-        self.cover.fill(items, 1);
+        self.overlaps.fill(items, 1);
         filled
     }
 
@@ -91,14 +93,14 @@ impl<'d> Lines<'d> {
         self.rows.clear();
         self.sequences.clear();
         self.files.clear();
-        self.cover.clear();
+        self.overlaps.clear();
     }
 
-    fn run(&mut self, root: &Root<'d>, only: Option<u64>, elf: &ElfFile) -> Result<(), Fault> {
+    fn run(&mut self, root: &RootDie<'d>, only: Option<u64>, elf: &ElfFile) -> Result<(), Fault> {
         let Some(offset) = root.line_program else {
             return Ok(());
         };
-        let limits = root.home.limits;
+        let limits = root.unit_file.limits;
         let section = &root.unit_ref().dwarf.debug_line;
         check_header(*section.reader(), offset.0, limits.line_header_bytes)?;
         let program = section.program(
@@ -110,20 +112,20 @@ impl<'d> Lines<'d> {
         // Up to DWARF 4 files count from 1, and 0 is the unit's own.
         let count = program.header().file_names().len().saturating_add(1);
         self.files.resize_with(count, OnceLock::new);
-        let rows = Program::new(program.header());
+        let rows = LineProgram::new(program.header());
         self.program = Some(program);
         self.read_rows(
             rows,
             only,
-            root.home.limits.rows_per_unit,
+            root.unit_file.limits.rows_per_unit,
             elf,
-            root.home.damage,
+            root.unit_file.damage,
         )
     }
 
     fn read_rows(
         &mut self,
-        mut program: Program<'d>,
+        mut program: LineProgram<'d>,
         only: Option<u64>,
         limit: usize,
         elf: &ElfFile,
@@ -158,10 +160,10 @@ impl<'d> Lines<'d> {
                 return Err(Fault::Limit);
             }
             match stop {
-                Ok(Stop::Sequence(end)) => self.end_sequence(first, begin, end, only, elf),
-                Ok(Stop::Dropped) => self.rows.truncate(first),
+                Ok(ProgramStop::Sequence(end)) => self.end_sequence(first, begin, end, only, elf),
+                Ok(ProgramStop::Dropped) => self.rows.truncate(first),
                 // A sequence without its end does not say how far it reaches.
-                Ok(Stop::Program) | Err(_) => {
+                Ok(ProgramStop::Program) | Err(_) => {
                     if stop.is_err() || self.rows.len() > first {
                         damage.note();
                     }
@@ -197,15 +199,15 @@ impl<'d> Lines<'d> {
     }
 
     /// Returns where the instruction at `addr` comes from.
-    pub(in crate::dwarf) fn find(&self, addr: u64, unit: &Unit<'d>) -> Option<Location> {
-        let at = usize::try_from(*self.cover.find(addr).first()?).ok()?;
+    pub(in crate::dwarf) fn find(&self, addr: u64, unit: &Unit<'d>) -> Option<SourceLocation> {
+        let at = usize::try_from(*self.overlaps.find(addr).first()?).ok()?;
         let sequence = self.sequences.get(at)?;
         let rows = self.rows.get(sequence.first..)?.get(..sequence.count)?;
         let into = addr.checked_sub(sequence.begin)?;
         let after = rows.partition_point(|row| u64::from(row.into) <= into);
         let row = rows.get(after.checked_sub(1)?)?;
         let known = row.line > 0;
-        Some(Location {
+        Some(SourceLocation {
             file: self.file(row.file.into(), unit),
             line: known.then_some(row.line),
             column: Some(row.column.into()).filter(|column| known && *column > 0),
@@ -223,14 +225,14 @@ impl<'d> Lines<'d> {
     /// Notes that something names a file which the table has not, unless there is none.
     pub(in crate::dwarf) fn no_file<T>(&self, unit: &Unit<'d>) -> Option<T> {
         if self.program.is_some() {
-            unit.home.damage.note();
+            unit.unit_file.damage.note();
         }
         None
     }
 
     fn join_path(&self, file: u64, unit: &Unit<'d>) -> Option<String> {
         let parts = self.path_parts(file, unit)?;
-        parts.join(unit.home.limits.name_bytes)
+        parts.join(unit.unit_file.limits.name_bytes)
     }
 
     /// Returns what the path of the file with this index is joined from.
@@ -251,7 +253,7 @@ impl<'d> Lines<'d> {
         let unit = root.unit_ref();
         let text = |text| {
             let read = unit.attr_string(text).map_err(Fault::from);
-            Some(root.home.damage.sound(read)?.slice())
+            Some(root.unit_file.damage.sound(read)?.slice())
         };
         let name = text(entry.path_name())?;
         let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
@@ -261,7 +263,7 @@ impl<'d> Lines<'d> {
             Some(dir).filter(|dir| !dir.is_empty())
         };
         if entry.directory_index() != 0 {
-            let dir = root.home.damage.found(entry.directory(header));
+            let dir = root.unit_file.damage.found(entry.directory(header));
             return Some(PathParts {
                 comp_dir: comp_dir.or_else(own),
                 dir: dir.map(text).map_or(Some(None), |dir| dir.map(Some))?,
@@ -289,7 +291,7 @@ impl<'d> Lines<'d> {
         &self,
         mut found: impl FnMut(u64, u64, u64, &[SequenceRow]),
     ) {
-        for (begin, end, value) in self.cover.covered() {
+        for (begin, end, value) in self.overlaps.covered() {
             let sequence = usize::try_from(value).ok();
             let sequence = sequence.and_then(|at| self.sequences.get(at));
             let Some(sequence) = sequence else { continue };
@@ -305,7 +307,7 @@ impl<'d> Lines<'d> {
             bytes_of(&self.rows),
             bytes_of(&self.sequences),
             bytes_of(&self.files),
-            self.cover.bytes(),
+            self.overlaps.bytes(),
         ];
         tables.into_iter().fold(0, usize::saturating_add)
     }

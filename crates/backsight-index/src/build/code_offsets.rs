@@ -12,12 +12,12 @@ use crate::format::{Window, code_offset, virt_offset, window_at};
 
 /// Where a file's code is.
 #[derive(Debug)]
-pub struct CodeMap {
+pub struct CodeOffsets {
     windows: Vec<Window>,
     size: u32,
 }
 
-impl CodeMap {
+impl CodeOffsets {
     /// Takes ascending, disjoint ranges. Returns `None` when they hold 4 GiB or
     /// more.
     pub fn new(ranges: impl Iterator<Item = (u64, u64)>) -> Option<Self> {
@@ -78,13 +78,13 @@ impl CodeMap {
 
 #[cfg(test)]
 mod tests {
-    use super::CodeMap;
+    use super::CodeOffsets;
 
     #[test]
     fn windows_lie_end_to_end() {
         let high = 0xffff_ffff_8000_0000;
         let ranges = [(0x10, 0x20), (0x20, 0x28), (high, high + 8)];
-        let map = CodeMap::new(ranges.into_iter()).unwrap();
+        let map = CodeOffsets::new(ranges.into_iter()).unwrap();
         let cases = [
             (0xf, None),
             (0x10, Some(0)),
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_range_is_cut_into_its_code() {
         let ranges = [(0x10, 0x20), (0x20, 0x28), (0x40, 0x50)];
-        let map = CodeMap::new(ranges.into_iter()).unwrap();
+        let map = CodeOffsets::new(ranges.into_iter()).unwrap();
         type Part = (u64, u32, u32);
         let cases: [(u64, u64, &[Part]); 6] = [
             (0, 0x10, &[]),
@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn four_gibibytes_are_too_many() {
         let whole = [(0, u64::from(u32::MAX))];
-        assert!(CodeMap::new(whole.into_iter()).is_some());
+        assert!(CodeOffsets::new(whole.into_iter()).is_some());
         let more = [(0, u64::from(u32::MAX)), (u64::from(u32::MAX), 1 << 33)];
-        assert!(CodeMap::new(more.into_iter()).is_none());
-        assert!(CodeMap::new([(0, u64::MAX)].into_iter()).is_none());
+        assert!(CodeOffsets::new(more.into_iter()).is_none());
+        assert!(CodeOffsets::new([(0, u64::MAX)].into_iter()).is_none());
     }
 }
