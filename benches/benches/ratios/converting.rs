@@ -11,7 +11,7 @@ use benches::command::Row;
 use benches::race::{Clock, FileSizes, Outcome, Race, Role};
 use testkit::workload;
 
-use crate::s;
+use crate::symbolize;
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -96,7 +96,7 @@ impl Bench {
     fn new(stripped: bool) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         let searched = workload::dir().ok_or("nowhere to look for workloads: no HOME")?;
-        let rg = s::named("rg")?.executable;
+        let rg = symbolize::named("rg")?.executable;
         let program = dir.path().join("rg");
         let flags: &[&str] = if stripped { &["--strip-debug"] } else { &[] };
         run(Command::new("objcopy").args(flags).arg(rg).arg(&program))?;

@@ -15,7 +15,7 @@ use benches::race::{self, Clock, Race, Role, Sizes};
 use object::{Object, ObjectSymbol, SymbolKind};
 
 use crate::process::Process;
-use crate::s::{self, Blazesym, Consumed};
+use crate::symbolize::{self, Blazesym, Consumed};
 use crate::target::Random;
 
 pub(crate) const ROWS: &[Row] = &[Row {
@@ -31,7 +31,7 @@ const OF_PROGRAM: usize = 26;
 const OF_LIBC: usize = 4;
 
 fn e1(rounds: u32) -> Result<Vec<race::Outcome>, String> {
-    let subject = s::named("rg")?;
+    let subject = symbolize::named("rg")?;
     let process = Waiting::spawn(&subject.executable)?;
     let addrs = stacks(&process, &subject.addresses().skewed)?;
     let pid = process.0.id();
@@ -41,7 +41,7 @@ fn e1(rounds: u32) -> Result<Vec<race::Outcome>, String> {
         addresses: addrs.len(),
         touched: 2,
     };
-    let warm = s::on_one_thread(|| {
+    let warm = symbolize::on_one_thread(|| {
         let peer = Blazesym::of_process(pid);
         let mut ours = Live::open(pid);
         ours.run(&addrs).compare("blazesym", peer.run(&addrs))?;
@@ -57,7 +57,9 @@ fn e1(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let cold = Race::new("E1", "cold: nothing is known of any file", sizes)
         .clock(Clock::Wall)
         .enter(Role::Ours, "ours", cold)
-        .enter(Role::Ours, "ours, one thread", || s::on_one_thread(cold))
+        .enter(Role::Ours, "ours, one thread", || {
+            symbolize::on_one_thread(cold)
+        })
         .enter(Role::Peer, "blazesym", || {
             Blazesym::of_process(pid).run(&addrs)
         })
@@ -115,7 +117,7 @@ impl Drop for Waiting {
 fn stacks(process: &Waiting, program: &[u64]) -> Result<Vec<u64>, String> {
     let (_, base) = process.module("rg")?;
     let (libc, libc_base) = process.module("libc.so")?;
-    let file = s::map(&libc);
+    let file = symbolize::map(&libc);
     let object = object::File::parse(&*file).map_err(|error| error.to_string())?;
     let functions = object
         .dynamic_symbols()

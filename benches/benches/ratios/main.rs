@@ -4,15 +4,15 @@
 
 mod allocator;
 mod converting;
-mod e;
+mod end_to_end;
 mod floor;
 mod live;
-mod n;
+mod normalize;
 mod ours;
 mod peers;
 mod process;
 mod raw;
-mod s;
+mod symbolize;
 mod target;
 mod text;
 
@@ -22,10 +22,17 @@ use std::process::ExitCode;
 use benches::command;
 
 fn main() -> ExitCode {
-    if s::is_child() {
+    if symbolize::is_child() {
         return ExitCode::SUCCESS;
     }
-    let rows = [n::ROWS, s::ROWS, live::ROWS, converting::ROWS, e::ROWS].concat();
+    let rows = [
+        normalize::ROWS,
+        symbolize::ROWS,
+        live::ROWS,
+        converting::ROWS,
+        end_to_end::ROWS,
+    ]
+    .concat();
     // Cargo gives a place below its target directory alone.
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ratios.json");
     command::run(&rows, json)

@@ -79,8 +79,8 @@ pub(crate) struct Convert {
     event: Option<String>,
 
     /// What folded stacks and flame graphs begin with
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
-    lead: Lead,
+    #[arg(long, alias = "lead", value_enum, value_name = "WHAT", default_value_t)]
+    root_frame: RootFrame,
 
     /// Leave out functions and lines that the input does not have itself
     #[arg(long)]
@@ -108,7 +108,7 @@ pub(crate) struct Convert {
 
 /// What folded stacks begin with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Lead {
+enum RootFrame {
     /// The name of the process
     #[default]
     Process,
@@ -118,12 +118,12 @@ enum Lead {
     None,
 }
 
-impl From<Lead> for backsight_formats::folded::Lead {
-    fn from(lead: Lead) -> Self {
-        match lead {
-            Lead::Process => Self::Process,
-            Lead::Thread => Self::Thread,
-            Lead::None => Self::None,
+impl From<RootFrame> for backsight_formats::folded::RootFrame {
+    fn from(root_frame: RootFrame) -> Self {
+        match root_frame {
+            RootFrame::Process => Self::Process,
+            RootFrame::Thread => Self::Thread,
+            RootFrame::None => Self::None,
         }
     }
 }
@@ -144,7 +144,7 @@ impl Convert {
             to: Some(to),
             sample_type: None,
             event: None,
-            lead: Lead::default(),
+            root_frame: RootFrame::default(),
             no_symbols: true,
             is_handed_on: true,
             symbols: Symbols::of(debug_files, false),
@@ -263,7 +263,7 @@ impl Convert {
             .add("samples of values that are not shown", others);
         let _shown = Progress::step("writing");
         to_output(output, out, |mut out| {
-            let done = write::run(&profile, to, self.lead.into(), &mut out);
+            let done = write::run(&profile, to, self.root_frame.into(), &mut out);
             done.map_err(|failure| match failure {
                 Failure::Failed(cause) => Failure::of(Shown(output), cause),
                 other => other,

@@ -75,12 +75,12 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
         nanoseconds.contains(&format!("{begun}{}\n", main * 10)),
         "{nanoseconds}"
     );
-    let by_thread = to("thread.folded", &["--lead", "thread"]);
+    let by_thread = to("thread.folded", &["--root-frame", "thread"]);
     assert!(
         by_thread.contains("worker-7/8;[unmapped];main "),
         "{by_thread}"
     );
-    let plain = to("plain.folded", &["--lead", "none"]);
+    let plain = to("plain.folded", &["--root-frame", "none"]);
     assert!(plain.contains("\n[unmapped];main "), "{plain}");
     let unnamed = to("unnamed.folded", &["--no-symbols"]);
     assert!(unnamed.starts_with("input;[unmapped];"), "{unnamed}");
@@ -298,7 +298,7 @@ fn hostile_names_stay_names_in_every_format() {
         fs::read(path).expect("it was written")
     };
     for lead in ["process", "thread", "none"] {
-        let folded = String::from_utf8(to("out.folded", &["--lead", lead])).expect("UTF-8");
+        let folded = String::from_utf8(to("out.folded", &["--root-frame", lead])).expect("UTF-8");
         assert_eq!(folded.lines().count(), HOSTILE.len(), "{folded}");
         for line in folded.lines() {
             let depth = if lead == "none" { 2 } else { 3 };

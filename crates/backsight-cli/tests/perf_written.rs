@@ -251,7 +251,7 @@ fn samples_behind_the_end_keep_name_and_mappings() {
     hit(&mut file, 1, (0, 0), 70, 0x40_0123);
     hit(&mut file, 1, (u32::MAX, u32::MAX), 80, 0x40_0123);
     let (_dir, path) = put(&file.file());
-    let folded = run([&FOLDED[..], &["-i", &path, "--lead", "thread"]].concat()).ok();
+    let folded = run([&FOLDED[..], &["-i", &path, "--root-frame", "thread"]].concat()).ok();
     let want = [
         "[exited]-4294967295/4294967295;[unmapped] 1",
         "other-7/7;program+0x456 1",

@@ -27,7 +27,15 @@ fn record(program: &Path, way: &str, turns: &str) -> Result<Recording, String> {
 fn folded(recording: &Recording, more: &[&str]) -> Ran {
     let input = recording.data.to_str().expect("UTF-8");
     let args = [
-        "convert", "-i", input, "-o", "-", "--to", "folded", "--lead", "none",
+        "convert",
+        "-i",
+        input,
+        "-o",
+        "-",
+        "--to",
+        "folded",
+        "--root-frame",
+        "none",
     ];
     run([&args[..], more].concat())
 }

@@ -19,4 +19,4 @@ mod value;
 mod write;
 
 pub use read::{Error, is_one, read};
-pub use write::{Lead, write};
+pub use write::{RootFrame, write};

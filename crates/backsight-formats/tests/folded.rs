@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use backsight_formats::folded::{Lead, read, write};
+use backsight_formats::folded::{RootFrame, read, write};
 use backsight_formats::place_name;
 use backsight_profile::{
     Location, Process, ProcessIdx, Profile, ProfileFrame, Sample, Thread, ThreadIdx, ValueType,
@@ -13,9 +13,9 @@ use backsight_types::{AddrKind, FileOffset, Module, ModuleIdx, Reason};
 use common::profile;
 use proptest::prelude::*;
 
-fn folded(profile: &Profile, sample_type: usize, lead: Lead) -> String {
+fn folded(profile: &Profile, sample_type: usize, root_frame: RootFrame) -> String {
     let mut out = Vec::new();
-    write(profile, sample_type, lead, &mut out).expect("a vector takes it");
+    write(profile, sample_type, root_frame, &mut out).expect("a vector takes it");
     String::from_utf8(out).expect("names are UTF-8")
 }
 
@@ -67,11 +67,11 @@ proptest! {
     #[test]
     fn stacks_and_sums_are_read_back(profile in profile()) {
         for sample_type in 0..profile.sample_types.len() {
-            let text = folded(&profile, sample_type, Lead::None);
+            let text = folded(&profile, sample_type, RootFrame::None);
             let (again, malformed) = unfold(&text);
             prop_assert_eq!(malformed, Vec::<String>::new());
             prop_assert_eq!(sums(&again, 0), sums(&profile, sample_type));
-            prop_assert_eq!(folded(&again, 0, Lead::None), text);
+            prop_assert_eq!(folded(&again, 0, RootFrame::None), text);
         }
     }
 
@@ -161,27 +161,27 @@ fn each_lead_is_written_so() {
     let cases = [
         (
             "none",
-            folded(&profile, 0, Lead::None),
+            folded(&profile, 0, RootFrame::None),
             "[unknown] 4\n[unmapped] 3\nmain;libc.so.6+0x8e123 1\nmain;read;aim\\x0a 42\n",
         ),
         (
             "the second type",
-            folded(&profile, 1, Lead::None),
+            folded(&profile, 1, RootFrame::None),
             "[unknown] 40\n[unmapped] 30\nmain;libc.so.6+0x8e123 10\nmain;read;aim\\x0a 420\n",
         ),
         (
             "a type that is not there",
-            folded(&profile, 2, Lead::None),
+            folded(&profile, 2, RootFrame::None),
             "",
         ),
         (
             "the process",
-            folded(&profile, 0, Lead::Process),
+            folded(&profile, 0, RootFrame::Process),
             "8 4\n8;[unmapped] 3\nsurvey;main;libc.so.6+0x8e123 1\nsurvey;main;read;aim\\x0a 42\n",
         ),
         (
             "the thread",
-            folded(&profile, 0, Lead::Thread),
+            folded(&profile, 0, RootFrame::Thread),
             "[unknown]-8/? 4\n[unknown]-8/?;[unmapped] 3\nsurvey-7/7;main;libc.so.6+0x8e123 1\n\
              survey-7/7;main;read;aim\\x0a 40\nworker\\x3b1-7/9;main;read;aim\\x0a 2\n",
         ),
@@ -276,10 +276,10 @@ fn a_name_that_begins_as_a_comment_does_is_read_back() {
         let mut profile = survey();
         let lead = profile.strings.intern(name);
         profile.processes[0].name = Some(lead);
-        let text = folded(&profile, 0, Lead::Process);
+        let text = folded(&profile, 0, RootFrame::Process);
         let (again, malformed) = unfold(&text);
         assert_eq!(malformed, Vec::<String>::new(), "{text}");
-        assert_eq!(folded(&again, 0, Lead::None), text);
+        assert_eq!(folded(&again, 0, RootFrame::None), text);
         assert!(again.strings.find(name).is_some(), "{name}: {text}");
     }
 }
@@ -296,7 +296,7 @@ fn a_comparison_has_two_values() {
     assert_eq!(kinds, [["before", "1e-1"], ["after", "1e-1"]]);
     assert_eq!(profile.default_type, Some(1));
     for (place, want) in [(0, "a;b 320\nd 45\n"), (1, "a;b 350\na;c 70\n")] {
-        assert_eq!(folded(&profile, place, Lead::None), want);
+        assert_eq!(folded(&profile, place, RootFrame::None), want);
     }
     let two = "3 stacks with two values, as of a comparison: read as `before` and `after`";
     assert_eq!(said[0], two);
@@ -320,14 +320,14 @@ fn a_name_that_ends_in_a_number_is_no_second_value() {
     for frame in &mut profile.frames {
         frame.function = Some(place);
     }
-    let text = folded(&profile, 0, Lead::Process);
+    let text = folded(&profile, 0, RootFrame::Process);
     assert!(
         text.contains("survey;read 7;read 7;read\\x207 42\n"),
         "{text}"
     );
     let (again, said) = unfold(&text);
     assert_eq!((said, again.sample_types.len()), (vec![], 1));
-    assert_eq!(folded(&again, 0, Lead::None), text);
+    assert_eq!(folded(&again, 0, RootFrame::None), text);
     assert!(again.strings.find("read 7").is_some());
 }
 

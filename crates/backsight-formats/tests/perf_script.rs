@@ -1,6 +1,6 @@
 //! What `perf script` prints, as a profile: by hand, and against perf's own fields.
 
-use backsight_formats::folded::{self, Lead};
+use backsight_formats::folded::{self, RootFrame};
 use backsight_formats::perf_script::{Error, is_one, read};
 use backsight_profile::Profile;
 use backsight_types::Lookup;
@@ -35,7 +35,7 @@ fn parse(text: &str, summed: bool) -> (Profile, Vec<Error>) {
 
 fn folded(profile: &Profile) -> String {
     let mut out = Vec::new();
-    folded::write(profile, 0, Lead::Thread, &mut out).unwrap();
+    folded::write(profile, 0, RootFrame::Thread, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -313,7 +313,7 @@ fn every_selection_of_fields_counts_the_same() {
             assert_eq!(errors, [], "{fields}");
             assert!(is_one(text.as_bytes()), "{fields}");
             let mut out = Vec::new();
-            folded::write(&profile, 0, Lead::None, &mut out).unwrap();
+            folded::write(&profile, 0, RootFrame::None, &mut out).unwrap();
             let stacks = String::from_utf8(out).unwrap();
             let values = stacks.lines().map(|line| line.rsplit_once(' ').unwrap().1);
             let sum: usize = values.map(|value| value.parse::<usize>().unwrap()).sum();

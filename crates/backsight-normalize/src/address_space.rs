@@ -6,7 +6,7 @@ use std::sync::Arc;
 use backsight_types::{AbsAddr, AbsRange, ModuleIdx, Outcome, Perms, Reason};
 use vma_query::{Error, Vma};
 
-use crate::batch::Ground;
+use crate::batch::VmaSource;
 use crate::span::Span;
 
 /// A mapping, and the module behind it.
@@ -126,7 +126,7 @@ impl Mapped {
     }
 }
 
-impl Ground for &AddressSpace {
+impl VmaSource for &AddressSpace {
     fn reads_upwards(&self) -> bool {
         false
     }

@@ -8,12 +8,12 @@ use backsight_types::{AbsAddr, FileOffset, ModuleIdx, Outcome};
 
 use crate::missed::Missed;
 use crate::page_numbers::Numbers;
-use crate::span::{OPEN, Span};
+use crate::span::{PENDING, Span};
 
 /// How many there are; a power of two, so that no number needs a check.
 pub(crate) const ANSWERS: usize = 512;
 
-/// Answers for address 0, by number. That of 0 is always [`OPEN`].
+/// Answers for address 0, by number. That of 0 is always [`PENDING`].
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     places: Option<Box<[Place; ANSWERS]>>,
@@ -66,20 +66,20 @@ impl Answers {
     pub(crate) fn prepare(&mut self, spans: &[Span], passed: bool) {
         let is_place = |span: &Span| matches!(span.at_zero(), Outcome::Located { .. });
         self.are_mixed = passed || !spans.iter().all(is_place);
-        let nothing = Place::of(0, &OPEN);
+        let nothing = Place::of(0, &PENDING);
         self.places
             .get_or_insert_with(|| Box::new([nothing; ANSWERS]));
         self.any.clear();
-        self.any.resize(spans.len().saturating_add(1), OPEN);
+        self.any.resize(spans.len().saturating_add(1), PENDING);
         for (number, span) in (1..).zip(spans) {
             self.put(number, span);
         }
     }
 
-    /// Takes note of what a span is now, open or closed.
+    /// Takes note of what a span is now, valid or stale.
     pub(crate) fn put(&mut self, number: u32, span: &Span) {
-        let at_zero = match span.is_closed() {
-            true => OPEN,
+        let at_zero = match span.is_stale() {
+            true => PENDING,
             false => span.at_zero(),
         };
         self.set(number, at_zero);
@@ -95,13 +95,13 @@ impl Answers {
         }
     }
 
-    /// Takes note that all spans were closed.
-    pub(crate) fn close_all(&mut self) {
+    /// Takes note that all spans were marked stale.
+    pub(crate) fn mark_all_stale(&mut self) {
         let all = u32::try_from(self.any.len()).unwrap_or(u32::MAX);
-        (0..all).for_each(|number| self.set(number, OPEN));
+        (0..all).for_each(|number| self.set(number, PENDING));
     }
 
-    /// Appends an outcome for each address, [`OPEN`] where none is known. Notes those
+    /// Appends an outcome for each address, [`PENDING`] where none is known. Notes those
     /// that are no places in `missed`, and returns how many there are.
     pub(crate) fn answer(
         &self,
@@ -131,19 +131,19 @@ impl Answers {
         self.settle(outcomes, missed, count)
     }
 
-    /// Puts in what the missed ones stand for. Returns how many are open.
+    /// Puts in what the missed ones stand for. Returns how many are pending.
     fn settle(&self, outcomes: &mut [Outcome], missed: &mut Missed, count: usize) -> usize {
-        let mut open = 0_usize;
+        let mut pending = 0_usize;
         for nth in 0..count {
             let at = missed.at(nth);
             if let Some(outcome) = outcomes.get_mut(usize::from(at)) {
                 let number = Place::number(outcome).unwrap_or_default();
-                *outcome = self.any.get(number as usize).copied().unwrap_or(OPEN);
-                missed.put(open, at);
-                open = open.wrapping_add(usize::from(*outcome == OPEN));
+                *outcome = self.any.get(number as usize).copied().unwrap_or(PENDING);
+                missed.put(pending, at);
+                pending = pending.wrapping_add(usize::from(*outcome == PENDING));
             }
         }
-        open
+        pending
     }
 }
 

@@ -8,10 +8,10 @@
 //! Addresses that jump about come in waves:
 //!
 //! ```text
-//!   wave 1: 64 addresses     all open: sorted, and asked about upwards ─┐
+//!   wave 1: 64 addresses     all pending: sorted, and asked about upwards ─┐
 //!   wave 2: 512      ┌─── index over pages ◀── what the waves before learnt
 //!   wave 3: 4,096    ▼
-//!     …              most are answered by the index; those still open are sorted …
+//!     …              most are answered by the index; those still pending are sorted …
 //! ```
 //!
 //! So each VMA and each gap costs one question a wave at the most, a gap is asked about
@@ -24,8 +24,8 @@ use backsight_types::{AbsAddr, Outcome, Reason};
 use vma_query::{Error, Vma};
 
 use crate::missed::{BLOCK, Missed};
-use crate::packing::{self, Open, Packing};
-use crate::span::{KERNEL, NEAR, OPEN, Span};
+use crate::packing::{self, Packed, Packing};
+use crate::span::{KERNEL, NEAR, PENDING, Span};
 use crate::vma_cache::{Found, Slot, VmaCache};
 
 /// What holds there.
@@ -37,14 +37,14 @@ const FIRST_WAVE: usize = 64;
 /// How many times as many each wave has as the one before.
 const GROWTH: usize = 8;
 
-/// Room for so many open addresses is made at once: more are rare.
-const USUALLY_OPEN: usize = 1024;
+/// Room for so many pending addresses is made at once: more are rare.
+const USUALLY_PENDING: usize = 1024;
 
 /// No wave is larger: what waits in it is in the order of its pages then.
 const LARGEST_WAVE: usize = packing::MOST;
 
 /// What addresses are looked up in: a process as it is now, or as it was.
-pub(crate) trait Ground {
+pub(crate) trait VmaSource {
     /// Whether going down costs as much as beginning again.
     fn reads_upwards(&self) -> bool;
 
@@ -60,16 +60,16 @@ pub(crate) trait Ground {
 }
 
 /// What one call works with.
-pub(crate) struct Pass<'p, G> {
-    pub(crate) ground: G,
+pub(crate) struct BatchRun<'p, G> {
+    pub(crate) source: G,
     pub(crate) cache: &'p mut VmaCache,
-    /// Room for those addresses of a wave that are still open.
-    pub(crate) open: &'p mut Vec<Open>,
+    /// Room for those addresses of a wave that are still pending.
+    pub(crate) pending: &'p mut Vec<Packed>,
 }
 
-impl<G: Ground> Pass<'_, G> {
+impl<G: VmaSource> BatchRun<'_, G> {
     /// Puts one outcome for each address into `outcomes`, which must be empty. When
-    /// the process ends on the way, those still open are [`Reason::ProcessGone`].
+    /// the process ends on the way, those still pending are [`Reason::ProcessGone`].
     ///
     /// # Errors
     /// Those of the first question; and a text that came out torn or malformed.
@@ -83,7 +83,7 @@ impl<G: Ground> Pass<'_, G> {
         let done = self.run_upwards(addrs, outcomes);
         match done {
             Err(Error::ProcessGone) if !outcomes.is_empty() => {
-                outcomes.resize(addrs.len(), OPEN);
+                outcomes.resize(addrs.len(), PENDING);
                 Ok(())
             }
             done => done,
@@ -113,7 +113,7 @@ impl<G: Ground> Pass<'_, G> {
             below = run.last().copied().unwrap_or(below);
             rest = behind;
         }
-        let mut wave = match self.ground.reads_upwards() {
+        let mut wave = match self.source.reads_upwards() {
             true => LARGEST_WAVE,
             false => FIRST_WAVE,
         };
@@ -130,8 +130,8 @@ impl<G: Ground> Pass<'_, G> {
     /// Addresses in any order: those that the index knows, then the others upwards.
     fn run_wave(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<(), Error> {
         let first = outcomes.len();
-        self.open.clear();
-        self.open.reserve(addrs.len().min(USUALLY_OPEN));
+        self.pending.clear();
+        self.pending.reserve(addrs.len().min(USUALLY_PENDING));
         let (packing, mut all_bits) = (Packing::of(addrs.len()), 0);
         let mut missed = Missed::new();
         for (places, block) in (0_u64..).step_by(BLOCK).zip(addrs.chunks(BLOCK)) {
@@ -148,16 +148,16 @@ impl<G: Ground> Pass<'_, G> {
                     }
                     (Some(addr), _) => {
                         all_bits |= addr.0;
-                        self.open.push(packing.pack(*addr, place));
+                        self.pending.push(packing.pack(*addr, place));
                     }
                     _ => {}
                 }
             }
         }
-        let addr_of = |open: &Open| addrs.get(packing.place_of(*open));
+        let addr_of = |pending: &Packed| addrs.get(packing.place_of(*pending));
         match packing::keeps_order(all_bits) {
-            true => self.open.sort_unstable(),
-            false => self.open.sort_unstable_by_key(addr_of),
+            true => self.pending.sort_unstable(),
+            false => self.pending.sort_unstable_by_key(addr_of),
         }
         let answers = outcomes.get_mut(first..).unwrap_or_default();
         self.answer_open(packing, addrs, answers)
@@ -170,9 +170,9 @@ impl<G: Ground> Pass<'_, G> {
         addrs: &[AbsAddr],
         outcomes: &mut [Outcome],
     ) -> Result<(), Error> {
-        let open = mem::take(self.open);
+        let pending = mem::take(self.pending);
         let mut span = Span::nowhere();
-        for place in open.iter().map(|open| packing.place_of(*open)) {
+        for place in pending.iter().map(|pending| packing.place_of(*pending)) {
             let (Some(addr), Some(outcome)) = (addrs.get(place), outcomes.get_mut(place)) else {
                 continue;
             };
@@ -181,7 +181,7 @@ impl<G: Ground> Pass<'_, G> {
             }
             *outcome = span.outcome(*addr);
         }
-        *self.open = open;
+        *self.pending = pending;
         Ok(())
     }
 
@@ -196,13 +196,13 @@ impl<G: Ground> Pass<'_, G> {
     fn span_from(&mut self, found: Found, addr: AbsAddr) -> Result<Span, Error> {
         match found {
             _ if addr >= KERNEL => Ok(IN_KERNEL),
-            Found::Open(span) => Ok(span),
+            Found::Valid(span) => Ok(span),
             Found::Nothing(between) => {
-                let span = self.ground.learn(addr)?;
+                let span = self.source.learn(addr)?;
                 self.cache.insert_between(between, span);
                 Ok(span)
             }
-            Found::Closed(slot, span) => self.ask_again(slot, span, addr),
+            Found::Stale(slot, span) => self.ask_again(slot, span, addr),
         }
     }
 
@@ -213,12 +213,12 @@ impl<G: Ground> Pass<'_, G> {
         if span.is_gap() {
             return self.ask_gap_again(slot, span, addr);
         }
-        match self.ground.vma_now(addr)? {
+        match self.source.vma_now(addr)? {
             Some(now) if now.contains(addr) => {
                 let is_same = now.range() == span.range();
-                if is_same && self.ground.is_still(&now, span.outcome(now.start)) {
-                    self.cache.open(slot);
-                    return Ok(span.opened());
+                if is_same && self.source.is_still(&now, span.outcome(now.start)) {
+                    self.cache.confirm(slot);
+                    return Ok(span.revalidated());
                 }
                 self.learn(addr)
             }
@@ -229,7 +229,7 @@ impl<G: Ground> Pass<'_, G> {
     /// A gap is asked about at its start: then one answer proves all of it.
     #[cold]
     fn ask_gap_again(&mut self, slot: Slot, span: Span, addr: AbsAddr) -> Result<Span, Error> {
-        let next = self.ground.vma_now(span.start())?;
+        let next = self.source.vma_now(span.start())?;
         if next.is_some_and(|next| next.start <= addr) {
             return self.learn(addr);
         }
@@ -237,13 +237,13 @@ impl<G: Ground> Pass<'_, G> {
         if now.range() != span.range() {
             return Ok(self.insert(now));
         }
-        self.cache.open(slot);
+        self.cache.confirm(slot);
         Ok(now)
     }
 
     #[inline]
     fn learn(&mut self, addr: AbsAddr) -> Result<Span, Error> {
-        let span = self.ground.learn(addr)?;
+        let span = self.source.learn(addr)?;
         Ok(self.insert(span))
     }
 

@@ -8,7 +8,7 @@
 //!   address ──▶ page ──▶ slot ──▶ answer for address 0 ──▶ outcome
 //! ```
 //!
-//! What has no answer, or lies outside, gets [`OPEN`](crate::span::OPEN).
+//! What has no answer, or lies outside, gets [`PENDING`](crate::span::PENDING).
 
 use backsight_types::{AbsAddr, Outcome};
 
@@ -108,7 +108,7 @@ impl ExactIndex {
         }
     }
 
-    /// Takes note of what the span at this place is now, open or closed.
+    /// Takes note of what the span at this place is now, valid or stale.
     pub(crate) fn put(&mut self, at: usize, span: &Span) {
         if at < self.named
             && let Ok(at) = u32::try_from(at)
@@ -117,12 +117,12 @@ impl ExactIndex {
         }
     }
 
-    /// Takes note that all spans were closed.
-    pub(crate) fn close_all(&mut self) {
-        self.answers.close_all();
+    /// Takes note that all spans were marked stale.
+    pub(crate) fn mark_all_stale(&mut self) {
+        self.answers.mark_all_stale();
     }
 
-    /// Appends an outcome for each address, in any order; [`OPEN`](crate::span::OPEN) for
+    /// Appends an outcome for each address, in any order; [`PENDING`](crate::span::PENDING) for
     /// those that it notes in `missed`. Returns how many these are.
     pub(crate) fn answer(
         &self,

@@ -5,7 +5,7 @@ use backsight_types::{AbsAddr, AbsRange, Outcome};
 use crate::exact_index::ExactIndex;
 use crate::missed::Missed;
 use crate::page_index::{EMPTY, PageIndex, View};
-use crate::span::{OPEN, Span};
+use crate::span::{PENDING, Span};
 
 /// From an address to its outcome without a search: by a table that is exact, or one
 /// that guesses where the spans lie too far apart for that.
@@ -81,17 +81,17 @@ impl Index {
         self.pages.build(&self.outside, count / 2);
     }
 
-    /// Takes note of what the span at this place is now, open or closed.
+    /// Takes note of what the span at this place is now, valid or stale.
     pub(crate) fn put(&mut self, at: usize, span: &Span) {
         self.exact.put(at, span);
     }
 
-    /// Takes note that all spans were closed.
-    pub(crate) fn close_all(&mut self) {
-        self.exact.close_all();
+    /// Takes note that all spans were marked stale.
+    pub(crate) fn mark_all_stale(&mut self) {
+        self.exact.mark_all_stale();
     }
 
-    /// Appends an outcome for each address, in any order; [`OPEN`](crate::span::OPEN) for
+    /// Appends an outcome for each address, in any order; [`PENDING`](crate::span::PENDING) for
     /// those that it notes in `missed`. Returns how many these are.
     pub(crate) fn answer(
         &self,
@@ -132,7 +132,7 @@ fn answer_missed(
     missed: &mut Missed,
     count: usize,
 ) -> usize {
-    let mut open = 0_usize;
+    let mut pending = 0_usize;
     for nth in 0..count {
         let at = missed.at(nth);
         let place = usize::from(at);
@@ -145,23 +145,23 @@ fn answer_missed(
         if let Some(span) = named.find(|span| span.contains(*addr)) {
             *outcome = span.outcome(*addr);
         } else {
-            missed.put(open, at);
-            open = open.wrapping_add(1);
+            missed.put(pending, at);
+            pending = pending.wrapping_add(1);
         }
     }
-    open
+    pending
 }
 
-/// Keeps those noted that are open. Returns how many they are.
+/// Keeps those noted that are pending. Returns how many they are.
 fn still_open(outcomes: &[Outcome], missed: &mut Missed, count: usize) -> usize {
-    let mut open = 0_usize;
+    let mut pending = 0_usize;
     for nth in 0..count {
         let at = missed.at(nth);
-        let is_open = outcomes.get(usize::from(at)) == Some(&OPEN);
-        missed.put(open, at);
-        open = open.wrapping_add(usize::from(is_open));
+        let is_pending = outcomes.get(usize::from(at)) == Some(&PENDING);
+        missed.put(pending, at);
+        pending = pending.wrapping_add(usize::from(is_pending));
     }
-    open
+    pending
 }
 
 /// Puts outcomes of those addresses for which the index names the right span. Returns
@@ -198,7 +198,7 @@ mod tests {
 
     use super::Index;
     use crate::missed::{BLOCK, Missed};
-    use crate::span::{OPEN, Span};
+    use crate::span::{PENDING, Span};
 
     fn span(start: u64, size: u64, at_zero: Outcome) -> Span {
         let [start, end] = [start, start.saturating_add(size)].map(AbsAddr);
@@ -212,23 +212,23 @@ mod tests {
         }
     }
 
-    /// Answers all of `addrs`. Outcomes of open addresses
-    /// are [`OPEN`], and noted.
+    /// Answers all of `addrs`. Outcomes of pending addresses
+    /// are [`PENDING`], and noted.
     fn answer(index: &Index, spans: &[Span], addrs: &[AbsAddr]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for block in addrs.chunks(BLOCK) {
             let (from, mut missed) = (outcomes.len(), Missed::new());
             let count = index.answer(spans, block, &mut outcomes, &mut missed);
             let noted: Vec<usize> = (0..count).map(|nth| missed.at(nth).into()).collect();
-            let open = (0..block.len()).filter(|at| outcomes[from + at] == OPEN);
-            assert_eq!(noted, open.collect::<Vec<_>>());
+            let pending = (0..block.len()).filter(|at| outcomes[from + at] == PENDING);
+            assert_eq!(noted, pending.collect::<Vec<_>>());
         }
         outcomes
     }
 
     fn slowly(spans: &[Span], addr: AbsAddr) -> Outcome {
         let span = spans.iter().find(|span| span.contains(addr));
-        span.map_or(OPEN, |span| span.outcome(addr))
+        span.map_or(PENDING, |span| span.outcome(addr))
     }
 
     #[test]
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_span_is_open_to_question_until_it_holds_again() {
+    fn a_stale_span_answers_nothing_until_it_is_confirmed() {
         let mut spans = vec![
             span(0x1000, 0x1000, module(0)),
             span(0x2000, 0x1000, Outcome::Unresolved(Reason::Anonymous)),
@@ -263,11 +263,11 @@ mod tests {
         let addrs: Vec<AbsAddr> = (0..100).map(|nth| AbsAddr(0x1000 + nth * 0x6f)).collect();
         let mut index = Index::default();
         index.build(&spans, &addrs, addrs.len());
-        assert!(!answer(&index, &spans, &addrs).contains(&OPEN));
-        spans.iter_mut().for_each(Span::close);
-        index.close_all();
-        assert_eq!(answer(&index, &spans, &addrs), vec![OPEN; addrs.len()]);
-        spans[2] = spans[2].opened();
+        assert!(!answer(&index, &spans, &addrs).contains(&PENDING));
+        spans.iter_mut().for_each(Span::mark_stale);
+        index.mark_all_stale();
+        assert_eq!(answer(&index, &spans, &addrs), vec![PENDING; addrs.len()]);
+        spans[2] = spans[2].revalidated();
         index.put(2, &spans[2]);
         for (addr, outcome) in addrs.iter().zip(answer(&index, &spans, &addrs)) {
             assert_eq!(outcome, slowly(&spans, *addr), "{addr:?}");
@@ -309,7 +309,7 @@ mod tests {
             index.build(&spans, &addrs, addrs.len());
             for (addr, outcome) in addrs.iter().zip(answer(&index, &spans, &addrs)) {
                 let known = slowly(&spans, *addr);
-                prop_assert!(outcome == known || outcome == OPEN, "{addr:?}: {outcome:?}");
+                prop_assert!(outcome == known || outcome == PENDING, "{addr:?}: {outcome:?}");
             }
         }
     }

@@ -3,8 +3,8 @@
 use backsight_types::{AbsAddr, BuildId, Outcome, Reason};
 use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
 
-use crate::batch::Ground;
-use crate::modules::{Backing, Met};
+use crate::batch::VmaSource;
+use crate::modules::{Backing, ExecutableVma};
 use crate::process::Process;
 use crate::shared_modules::Modules;
 use crate::span::Span;
@@ -28,7 +28,7 @@ pub(crate) struct Live<'p> {
     pub(crate) identifies: bool,
 }
 
-impl Ground for Live<'_> {
+impl VmaSource for Live<'_> {
     fn reads_upwards(&self) -> bool {
         self.process
             .is_some_and(|process| process.maps.backend() == Backend::Text)
@@ -128,13 +128,13 @@ impl Live<'_> {
         if vma.offset.checked_add(vma.range().size()).is_none() {
             return Outcome::Unresolved(Reason::Unreadable);
         }
-        let met = Met {
+        let mapped = ExecutableVma {
             vma,
             backing,
             raw_name: self.name.as_bytes(),
             by_kernel,
         };
-        match self.modules.module_of(met, self.process) {
+        match self.modules.module_of(mapped, self.process) {
             Some(module) => Outcome::Located {
                 module,
                 file_offset: vma.offset,

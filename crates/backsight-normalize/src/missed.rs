@@ -2,7 +2,7 @@
 
 use backsight_types::{AbsAddr, Outcome};
 
-use crate::span::OPEN;
+use crate::span::PENDING;
 
 /// At most so many addresses are looked up at once.
 pub(crate) const BLOCK: usize = 512;
@@ -33,9 +33,9 @@ impl Missed {
         self.0[nth % BLOCK]
     }
 
-    /// Appends [`OPEN`] for each address, and notes them all. Returns how many they are.
+    /// Appends [`PENDING`] for each address, and notes them all. Returns how many they are.
     pub(crate) fn all(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> usize {
-        outcomes.resize(outcomes.len().saturating_add(addrs.len()), OPEN);
+        outcomes.resize(outcomes.len().saturating_add(addrs.len()), PENDING);
         for (missed, at) in self.0.iter_mut().zip(0..) {
             *missed = at;
         }

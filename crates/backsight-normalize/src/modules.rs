@@ -19,7 +19,7 @@ pub(crate) enum Backing {
 
 /// An executable VMA as it was met.
 #[derive(Clone, Copy)]
-pub(crate) struct Met<'m> {
+pub(crate) struct ExecutableVma<'m> {
     pub(crate) vma: &'m Vma,
     pub(crate) backing: Backing,
     pub(crate) raw_name: &'m [u8],
@@ -27,7 +27,7 @@ pub(crate) struct Met<'m> {
     pub(crate) by_kernel: Option<Option<BuildId>>,
 }
 
-impl Met<'_> {
+impl ExecutableVma<'_> {
     /// Returns the build ID that the kernel reads from its file, which it is asked for
     /// now if it was not.
     fn by_kernel(&self, process: &Process<'_>) -> Option<BuildId> {
@@ -79,15 +79,19 @@ impl ModuleTable {
     /// Returns the module behind an executable VMA, which is learnt when it is new. `None` when there are 2^32 of them already.
     pub(crate) fn module_of(
         &mut self,
-        met: Met<'_>,
+        mapped: ExecutableVma<'_>,
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
-        let key = (met.backing == Backing::Vdso, met.vma.inode, met.vma.device);
-        let shown = shown(met.raw_name);
+        let key = (
+            mapped.backing == Backing::Vdso,
+            mapped.vma.inode,
+            mapped.vma.device,
+        );
+        let shown = shown(mapped.raw_name);
         let place = self.place_of(key);
         match self.known(key, place, shown) {
-            Some(known) if self.is_still(known, &met, process) => Some(known),
-            _ => self.learn(&met, key, place, shown, process),
+            Some(known) if self.is_still(known, &mapped, process) => Some(known),
+            _ => self.learn(&mapped, key, place, shown, process),
         }
     }
 
@@ -143,7 +147,12 @@ impl ModuleTable {
     /// A file that was met in this call is mapped still, so its inode is taken. Of one
     /// met earlier the kernel's build ID is asked. Where no build IDs are wanted,
     /// device, inode and name are all there is to a module.
-    fn is_still(&self, known: ModuleIdx, met: &Met<'_>, process: Option<&Process<'_>>) -> bool {
+    fn is_still(
+        &self,
+        known: ModuleIdx,
+        mapped: &ExecutableVma<'_>,
+        process: Option<&Process<'_>>,
+    ) -> bool {
         let Some(process) = process.filter(|it| it.options.build_ids != BuildIds::None) else {
             return true;
         };
@@ -152,20 +161,20 @@ impl ModuleTable {
             .get(known.as_usize())
             .map(|known| &known.module);
         known.as_usize() >= self.before_call
-            || met
+            || mapped
                 .by_kernel(process)
                 .is_some_and(|now| module.is_some_and(|module| module.build_id == Some(now)))
     }
 
     fn learn(
         &mut self,
-        met: &Met<'_>,
+        mapped: &ExecutableVma<'_>,
         key: FileKey,
         place: usize,
         (path, deleted): (&[u8], bool),
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
-        let vma = met.vma;
+        let vma = mapped.vma;
         let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
         let (is_vdso, ..) = key;
         let kind = if is_vdso {
@@ -187,10 +196,10 @@ impl ModuleTable {
                 vdso::learn(process, vma, &mut learnt);
             } else {
                 let asks = process.options.asks_kernel();
-                let by_kernel = asks.then(|| met.by_kernel(process)).flatten();
+                let by_kernel = asks.then(|| mapped.by_kernel(process)).flatten();
                 module_file::learn(process, vma, by_kernel, &mut learnt);
             }
-            // Met before: by another path (a hard link, a bind mount), or in an
+            // ExecutableVma before: by another path (a hard link, a bind mount), or in an
             // earlier call when nothing but reading it could prove it.
             let is_this = |known: &Module| is_same_file(known, &learnt.module);
             if let Some((met, _)) = self

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use backsight_types::{AbsAddr, FileOffset, ModuleIdx, Outcome, VirtOffset};
 use vma_query::{Backend, Error, NameBuf, Snapshot};
 
-use crate::batch::Pass;
+use crate::batch::BatchRun;
 use crate::image::NormalizedModule;
 use crate::live::Live;
 use crate::modules::ModuleTable;
@@ -73,7 +73,7 @@ fn one_shot(mut session: Session, addrs: &[AbsAddr]) -> Result<Normalized, Error
 pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
     let mut modules = Modules::Own(ModuleTable::default());
     let mut outcomes = Vec::new();
-    let ground = Live {
+    let source = Live {
         cursor: maps.cursor(),
         process: None,
         modules: &mut modules,
@@ -82,13 +82,13 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
         expects_code: true,
         identifies: false,
     };
-    let (mut cache, mut open) = (VmaCache::new(Trust::Recheck), Vec::new());
-    let pass = Pass {
-        ground,
+    let (mut cache, mut pending) = (VmaCache::new(Trust::Recheck), Vec::new());
+    let run = BatchRun {
+        source,
         cache: &mut cache,
-        open: &mut open,
+        pending: &mut pending,
     };
-    pass.run(addrs, &mut outcomes)?;
+    run.run(addrs, &mut outcomes)?;
     Ok(Normalized {
         modules: modules.into_own(),
         outcomes,

@@ -9,14 +9,15 @@
 use backsight_types::AbsAddr;
 
 /// An address and its place.
-pub(crate) type Open = u64;
+pub(crate) type Packed = u64;
 
 /// How an address and its place become one number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packing {
     place_bits: u32,
     /// So many of the address have no room: 12 at the most, and a page belongs to one VMA.
-    /// Who maps less, as a forged text, is asked more often, and answers the same.
+    /// Mappings smaller than a page (forged texts alone have them) cost extra queries,
+    /// never wrong answers.
     dropped_bits: u32,
 }
 
@@ -45,16 +46,16 @@ impl Packing {
 
     /// Returns the number of an address and its place.
     #[inline]
-    pub(crate) fn pack(self, addr: AbsAddr, place: u64) -> Open {
+    pub(crate) fn pack(self, addr: AbsAddr, place: u64) -> Packed {
         let shortened = addr.0.wrapping_shr(self.dropped_bits);
         shortened.wrapping_shl(self.place_bits) | place
     }
 
     /// Returns the place that a number stands for.
     #[inline]
-    pub(crate) fn place_of(self, open: Open) -> usize {
+    pub(crate) fn place_of(self, packed: Packed) -> usize {
         let above = u64::MAX.wrapping_shl(self.place_bits);
-        usize::try_from(open & !above).unwrap_or(usize::MAX)
+        usize::try_from(packed & !above).unwrap_or(usize::MAX)
     }
 }
 

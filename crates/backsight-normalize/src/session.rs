@@ -3,12 +3,12 @@
 use backsight_types::{AbsAddr, AbsRange, Outcome};
 use vma_query::{Backend, Error, NameBuf, ProcMaps};
 
-use crate::batch::Pass;
+use crate::batch::BatchRun;
 use crate::image::NormalizedModule;
 use crate::live::Live;
 use crate::modules::ModuleTable;
 use crate::options::Options;
-use crate::packing::Open;
+use crate::packing::Packed;
 use crate::process::{Process, Root};
 use crate::shared_modules::{Modules, SharedModules};
 use crate::vma_cache::VmaCache;
@@ -36,7 +36,7 @@ pub struct Session {
     modules: Modules,
     cache: VmaCache,
     name: NameBuf,
-    open: Vec<Open>,
+    pending: Vec<Packed>,
     /// The process was said to have exited.
     exited: bool,
 }
@@ -72,7 +72,7 @@ impl Session {
             root: Root::default(),
             modules: Modules::Own(ModuleTable::default()),
             name: NameBuf::new(),
-            open: Vec::new(),
+            pending: Vec::new(),
             exited: false,
         }
     }
@@ -92,7 +92,7 @@ impl Session {
     /// Sorted addresses are the fastest; others need not be sorted for it. A session
     /// that knows the modules allocates nothing when `outcomes` has the room.
     ///
-    /// When the process ends on the way, the addresses that were still open have
+    /// When the process ends on the way, the addresses that were still pending have
     /// the reason [`ProcessGone`](backsight_types::Reason::ProcessGone).
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl Session {
             modules,
             cache,
             name,
-            open,
+            pending,
             ..
         } = self;
         let process = Process {
@@ -125,7 +125,7 @@ impl Session {
         };
         modules.begin();
         let (cursor, process) = (maps.cursor(), Some(&process));
-        let ground = Live {
+        let source = Live {
             cursor,
             process,
             modules,
@@ -134,10 +134,10 @@ impl Session {
             expects_code: true,
             identifies: options.asks_kernel(),
         };
-        Pass {
-            ground,
+        BatchRun {
+            source,
             cache,
-            open,
+            pending,
         }
         .run(addrs, outcomes)
     }

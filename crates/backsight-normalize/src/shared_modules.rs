@@ -7,7 +7,7 @@ use backsight_types::ModuleIdx;
 use vma_query::Vma;
 
 use crate::image::NormalizedModule;
-use crate::modules::{Met, ModuleTable};
+use crate::modules::{ExecutableVma, ModuleTable};
 use crate::process::Process;
 
 /// Modules that several sessions share: an agent reads the build ID of a library
@@ -91,15 +91,15 @@ impl Modules {
     /// As [`ModuleTable::module_of`].
     pub(crate) fn module_of(
         &mut self,
-        met: Met<'_>,
+        mapped: ExecutableVma<'_>,
         process: Option<&Process<'_>>,
     ) -> Option<ModuleIdx> {
         match self {
-            Self::Own(table) => table.module_of(met, process),
+            Self::Own(table) => table.module_of(mapped, process),
             Self::Shared(SharedModules(table)) => {
                 let mut table = table.write().unwrap_or_else(PoisonError::into_inner);
                 table.begin();
-                table.module_of(met, process)
+                table.module_of(mapped, process)
             }
         }
     }

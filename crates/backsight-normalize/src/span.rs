@@ -7,9 +7,9 @@ use vma_query::Vma;
 /// processor's cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
-    /// The first address; above all others while it is [`CLOSED`].
+    /// The first address; above all others while it is [`STALE`].
     base: u64,
-    /// In bytes, open or closed.
+    /// In bytes, valid or stale.
     size: u64,
     /// The answer for address 0: an address is added to its file offset, wrapping.
     at_zero: Outcome,
@@ -17,10 +17,10 @@ pub(crate) struct Span {
 
 const _: () = assert!(size_of::<Span>() == 32);
 
-/// Set in the base of a closed span: so far above every address that none falls into
+/// Set in the base of a stale span: so far above every address that none falls into
 /// it, and the fast way needs no second condition. User addresses and sizes are below
 /// 2^63.
-const CLOSED: u64 = 1 << 63;
+const STALE: u64 = 1 << 63;
 
 /// From here on addresses are the kernel's, on every machine that Linux runs on
 /// with 64 bits: 5-level paging on x86-64 begins the upper half here, the others
@@ -28,11 +28,11 @@ const CLOSED: u64 = 1 << 63;
 pub(crate) const KERNEL: AbsAddr = AbsAddr(0xff00_0000_0000_0000);
 
 /// What reaches above is not remembered: no user memory does, only forged texts say so,
-/// and a closed span could not be told from it.
-pub(crate) const LIMIT: AbsAddr = AbsAddr(CLOSED);
+/// and a stale span could not be told from it.
+pub(crate) const LIMIT: AbsAddr = AbsAddr(STALE);
 
-/// Stands for an outcome as long as it is open, and for good when the process ends.
-pub(crate) const OPEN: Outcome = Outcome::Unresolved(Reason::ProcessGone);
+/// Placeholder of an address not resolved yet; what is left when the process ends on the way.
+pub(crate) const PENDING: Outcome = Outcome::Unresolved(Reason::ProcessGone);
 
 /// So many addresses of a run are looked at before they are answered: they stay near.
 const RUN_BLOCK: usize = 1024;
@@ -84,31 +84,31 @@ impl Span {
         self.at_zero == Outcome::Unresolved(Reason::Unmapped)
     }
 
-    /// Returns the first address, open or closed.
+    /// Returns the first address, valid or stale.
     #[inline]
     pub(crate) fn start(&self) -> AbsAddr {
-        AbsAddr(self.base & !CLOSED)
+        AbsAddr(self.base & !STALE)
     }
 
-    /// Returns whether it begins above `addr`; a closed one always does.
+    /// Returns whether it begins above `addr`; a stale one always does.
     #[inline]
     pub(crate) fn is_above(&self, addr: AbsAddr) -> bool {
         addr.0 < self.base
     }
 
-    /// Returns whether `addr` lies in it, and it is open.
+    /// Returns whether `addr` lies in it, and it is valid.
     #[inline]
     pub(crate) fn contains(&self, addr: AbsAddr) -> bool {
         addr.0.wrapping_sub(self.base) < self.size
     }
 
-    /// Returns whether `addr` lies in it, open or closed.
+    /// Returns whether `addr` lies in it, valid or stale.
     #[inline]
     pub(crate) fn covers(&self, addr: AbsAddr) -> bool {
-        addr.0.wrapping_sub(self.base & !CLOSED) < self.size
+        addr.0.wrapping_sub(self.base & !STALE) < self.size
     }
 
-    /// Returns the addresses, open or closed; the last span there can be ends with the
+    /// Returns the addresses, valid or stale; the last span there can be ends with the
     /// address space.
     #[inline]
     pub(crate) fn range(&self) -> AbsRange {
@@ -123,17 +123,17 @@ impl Span {
         self.range().end <= other.start()
     }
 
-    /// Lets no address fall into it, until it is opened again.
+    /// Lets no address fall into it, until it is valid again.
     #[inline]
-    pub(crate) fn close(&mut self) {
-        self.base |= CLOSED;
+    pub(crate) fn mark_stale(&mut self) {
+        self.base |= STALE;
     }
 
-    /// Returns it open.
+    /// Returns it valid again.
     #[inline]
-    pub(crate) const fn opened(self) -> Self {
+    pub(crate) const fn revalidated(self) -> Self {
         Self {
-            base: self.base & !CLOSED,
+            base: self.base & !STALE,
             ..self
         }
     }
@@ -150,8 +150,8 @@ impl Span {
     }
 
     /// Returns whether no address falls into it now.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.base & CLOSED != 0
+    pub(crate) fn is_stale(&self) -> bool {
+        self.base & STALE != 0
     }
 
     /// Returns how many of the first addresses lie in it, [`NEAR`] at the most. Most runs
@@ -214,7 +214,7 @@ impl Span {
             let into = addr.0.wrapping_sub(self.base);
             outside | into | last.wrapping_sub(into)
         });
-        outside & CLOSED == 0
+        outside & STALE == 0
     }
 
     /// Returns a span that contains nothing.

@@ -4,8 +4,8 @@
 //! gap that was proven. They lie disjoint and sorted, so a lookup is a bisection;
 //! an [`Index`] stands in front of it for batches that jump about.
 //!
-//! A session that re-checks what it knows *closes* its spans between two calls: no
-//! address falls into a closed span, and the slow way asks the kernel once and opens it
+//! A session that re-checks what it knows marks its spans *stale* between two calls: no
+//! address falls into a stale span, and the slow way asks the kernel once and makes it valid
 //! again. So the fast way looks at nothing else.
 
 use backsight_types::{AbsAddr, AbsRange, Outcome};
@@ -20,9 +20,9 @@ use crate::span::{LIMIT, Span};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found {
     /// It holds.
-    Open(Span),
+    Valid(Span),
     /// It held in an earlier call.
-    Closed(Slot, Span),
+    Stale(Slot, Span),
     /// Nothing is known there.
     Nothing(Between),
 }
@@ -50,16 +50,16 @@ pub(crate) struct VmaCache {
     /// As `spans`, and disjoint with them: what came lately, out of order. Merged
     /// into `spans` when it is an eighth of them, so that many cost no more moves than few.
     fresh: Vec<Span>,
-    opened: Opened,
+    confirmed: Confirmed,
     /// Of `spans`, once addresses jumped about.
     index: Option<Box<Index>>,
     /// The addresses that jumped about since a span changed.
     jumped: usize,
 }
 
-/// What must be closed when the next call begins.
+/// What becomes stale when the next call begins.
 #[derive(Debug, Default)]
-struct Opened {
+struct Confirmed {
     starts: Vec<AbsAddr>,
     /// Whether they are not all there: so many, or among so few, that all spans are
     /// looked at instead.
@@ -72,7 +72,7 @@ const FIRST_SPANS: usize = 16;
 /// So many fresh spans are borne in any case.
 const FEW_FRESH: usize = 32;
 
-/// Among so few spans it is not worth while to remember which are open.
+/// Among so few spans it is not worth while to remember which were confirmed.
 const FEW_SPANS: usize = 64;
 
 impl VmaCache {
@@ -81,16 +81,16 @@ impl VmaCache {
             trust,
             spans: Vec::new(),
             fresh: Vec::new(),
-            opened: Opened {
+            confirmed: Confirmed {
                 incomplete: true,
-                ..Opened::default()
+                ..Confirmed::default()
             },
             index: None,
             jumped: 0,
         }
     }
 
-    /// Begins a call: closes what the last one opened.
+    /// Begins a call: marks stale what the last one confirmed.
     pub(crate) fn begin(&mut self) {
         self.merge_many();
         if self.trust == Trust::UntilTold {
@@ -99,22 +99,22 @@ impl VmaCache {
         let Self {
             spans,
             fresh,
-            opened,
+            confirmed,
             index,
             ..
         } = self;
-        if opened.incomplete {
-            spans.iter_mut().chain(fresh).for_each(Span::close);
+        if confirmed.incomplete {
+            spans.iter_mut().chain(fresh).for_each(Span::mark_stale);
             if let Some(index) = index {
-                index.close_all();
+                index.mark_all_stale();
             }
         } else {
-            for start in &opened.starts {
+            for start in &confirmed.starts {
                 for (spans, index) in [(&mut *spans, index.as_mut()), (&mut *fresh, None)] {
                     if let Ok(at) = spans.binary_search_by_key(start, Span::start)
                         && let Some(span) = spans.get_mut(at)
                     {
-                        span.close();
+                        span.mark_stale();
                         if let Some(index) = index {
                             index.put(at, span);
                         }
@@ -122,24 +122,24 @@ impl VmaCache {
                 }
             }
         }
-        self.forget_opened();
+        self.forget_confirmed();
     }
 
-    fn forget_opened(&mut self) {
-        self.opened.starts.clear();
-        self.opened.incomplete = self.spans.len() < FEW_SPANS;
+    fn forget_confirmed(&mut self) {
+        self.confirmed.starts.clear();
+        self.confirmed.incomplete = self.spans.len() < FEW_SPANS;
     }
 
-    fn note_open(&mut self, start: AbsAddr) {
-        if self.opened.incomplete {
+    fn note_confirmed(&mut self, start: AbsAddr) {
+        if self.confirmed.incomplete {
             return;
         }
-        self.opened.starts.push(start);
-        self.opened.incomplete = self.opened.starts.len() > self.spans.len() / 8;
+        self.confirmed.starts.push(start);
+        self.confirmed.incomplete = self.confirmed.starts.len() > self.spans.len() / 8;
     }
 
     /// Appends what the index knows of addresses that jump about, and
-    /// [`OPEN`](crate::span::OPEN) for those of which it knows nothing. Notes these in
+    /// [`PENDING`](crate::span::PENDING) for those of which it knows nothing. Notes these in
     /// `missed`, and returns how many they are.
     #[inline]
     pub(crate) fn answer_jumps(
@@ -163,29 +163,29 @@ impl VmaCache {
             let at = below.wrapping_sub(1);
             let Some(span) = spans.get(at) else { continue };
             if span.contains(addr) {
-                return Found::Open(*span);
+                return Found::Valid(*span);
             }
             if span.covers(addr) {
-                return Found::Closed(Slot { fresh, at }, *span);
+                return Found::Stale(Slot { fresh, at }, *span);
             }
         }
         let [spans, fresh] = below;
         Found::Nothing(Between { spans, fresh })
     }
 
-    /// Opens a span again that was found to hold still.
-    pub(crate) fn open(&mut self, slot: Slot) {
+    /// Takes note that a stale span was asked about and still holds.
+    pub(crate) fn confirm(&mut self, slot: Slot) {
         let (spans, index) = match slot.fresh {
             true => (&mut self.fresh, None),
             false => (&mut self.spans, self.index.as_mut()),
         };
         if let Some(span) = spans.get_mut(slot.at) {
-            *span = span.opened();
+            *span = span.revalidated();
             if let Some(index) = index {
                 index.put(slot.at, span);
             }
             let start = span.start();
-            self.note_open(start);
+            self.note_confirmed(start);
         }
     }
 
@@ -199,7 +199,7 @@ impl VmaCache {
         if is_last || span.range().end > LIMIT || !fits {
             return self.insert(span);
         }
-        self.note_open(span.start());
+        self.note_confirmed(span.start());
         self.insert_fresh(fresh, span);
     }
 
@@ -222,7 +222,7 @@ impl VmaCache {
         if span.range().end > LIMIT {
             return;
         }
-        self.note_open(span.start());
+        self.note_confirmed(span.start());
         if self.fresh.is_empty() && self.spans.last().is_none_or(|last| last.is_below(&span)) {
             make_room(&mut self.spans, FIRST_SPANS);
             self.spans.push(span);
@@ -287,7 +287,7 @@ impl VmaCache {
         self.spans.clear();
         self.fresh.clear();
         clear(&mut self.index);
-        self.forget_opened();
+        self.forget_confirmed();
     }
 
     /// Prepares for more addresses that jump about.
@@ -390,7 +390,7 @@ mod tests {
             }
             for (addr, known) in (0..).zip(known) {
                 let found = cache.find(AbsAddr(addr));
-                let found = if let Found::Open(span) = found { Some(span.at_zero()) } else { None };
+                let found = if let Found::Valid(span) = found { Some(span.at_zero()) } else { None };
                 prop_assert_eq!(found, known);
             }
         }

@@ -14,28 +14,28 @@ use crate::vma::Vma;
 /// from `do_procmap_query` in `fs/proc/task_mmu.c`. Small, as it travels with each
 /// answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum No {
+pub(crate) enum QueryError {
     /// `ENOENT`: no VMA matches.
-    Match,
+    NoMatch,
     /// `ENAMETOOLONG`: the VMA is there, its name does not fit any buffer.
-    RoomForName,
+    NameTooLong,
     /// `ESRCH`: the process is gone.
-    Process,
+    ProcessGone,
     /// `ENOMEM`: the kernel is out of memory.
-    Memory,
+    OutOfMemory,
     /// An errno that says nothing of the VMA: the ioctl itself may be unknown.
-    Ioctl(Errno),
+    Refused(Errno),
 }
 
-impl No {
+impl QueryError {
     /// Returns the errno that it stands for.
     pub(crate) fn errno(self) -> Errno {
         match self {
-            Self::Match => Errno::ENOENT,
-            Self::RoomForName => Errno::ENAMETOOLONG,
-            Self::Process => Errno::ESRCH,
-            Self::Memory => Errno::ENOMEM,
-            Self::Ioctl(errno) => errno,
+            Self::NoMatch => Errno::ENOENT,
+            Self::NameTooLong => Errno::ENAMETOOLONG,
+            Self::ProcessGone => Errno::ESRCH,
+            Self::OutOfMemory => Errno::ENOMEM,
+            Self::Refused(errno) => errno,
         }
     }
 }
@@ -46,26 +46,29 @@ const BUILD_ID_ROOM: usize = 20;
 
 /// Asks for a VMA alone.
 #[inline]
-pub(crate) fn ask(maps: &File, query: Query) -> Result<Vma, No> {
+pub(crate) fn ask(maps: &File, query: Query) -> Result<Vma, QueryError> {
     let mut raw = ProcmapQuery::new(query.flags(), query.addr.0);
     match raw.run(maps, &mut Vec::new(), &mut []) {
         Ok(_) => Ok(vma(&raw)),
-        Err(errno) => Err(no(errno)),
+        Err(errno) => Err(query_error(errno)),
     }
 }
 
 /// Asks for a VMA and its name.
 #[inline]
-pub(crate) fn ask_named(maps: &File, query: Query, name: &mut NameBuf) -> Result<Vma, No> {
+pub(crate) fn ask_named(maps: &File, query: Query, name: &mut NameBuf) -> Result<Vma, QueryError> {
     let mut raw = ProcmapQuery::new(query.flags(), query.addr.0);
     match raw.run(maps, name.room(), &mut []) {
         Ok(_) => Ok(vma(&raw)),
-        Err(errno) => Err(no(errno)),
+        Err(errno) => Err(query_error(errno)),
     }
 }
 
 /// Asks for a VMA and the GNU build ID in the file behind it.
-pub(crate) fn ask_build_id(maps: &File, query: Query) -> Result<(Vma, Option<BuildId>), No> {
+pub(crate) fn ask_build_id(
+    maps: &File,
+    query: Query,
+) -> Result<(Vma, Option<BuildId>), QueryError> {
     ask_for_both(maps, query, &mut Vec::new())
 }
 
@@ -74,7 +77,7 @@ pub(crate) fn ask_identified(
     maps: &File,
     query: Query,
     name: &mut NameBuf,
-) -> Result<(Vma, Option<BuildId>), No> {
+) -> Result<(Vma, Option<BuildId>), QueryError> {
     ask_for_both(maps, query, name.room())
 }
 
@@ -82,22 +85,22 @@ fn ask_for_both(
     maps: &File,
     query: Query,
     name: &mut Vec<u8>,
-) -> Result<(Vma, Option<BuildId>), No> {
+) -> Result<(Vma, Option<BuildId>), QueryError> {
     let mut raw = ProcmapQuery::new(query.flags(), query.addr.0);
     let mut bytes = [0; BUILD_ID_ROOM];
-    let written = raw.run(maps, name, &mut bytes).map_err(no)?;
+    let written = raw.run(maps, name, &mut bytes).map_err(query_error)?;
     let build_id = bytes.get(..written).map(BuildId::from_bytes);
     Ok((vma(&raw), build_id.and_then(Result::ok)))
 }
 
 #[cold]
-fn no(errno: Errno) -> No {
+fn query_error(errno: Errno) -> QueryError {
     match errno {
-        Errno::ENOENT => No::Match,
-        Errno::ENAMETOOLONG => No::RoomForName,
-        Errno::ESRCH => No::Process,
-        Errno::ENOMEM => No::Memory,
-        _ => No::Ioctl(errno),
+        Errno::ENOENT => QueryError::NoMatch,
+        Errno::ENAMETOOLONG => QueryError::NameTooLong,
+        Errno::ESRCH => QueryError::ProcessGone,
+        Errno::ENOMEM => QueryError::OutOfMemory,
+        _ => QueryError::Refused(errno),
     }
 }
 
@@ -122,18 +125,18 @@ fn vma(raw: &ProcmapQuery) -> Vma {
 mod tests {
     use nix::errno::Errno;
 
-    use super::{No, no};
+    use super::{QueryError, query_error};
 
     #[test]
     fn each_errno_has_its_meaning() {
         let cases = [
-            (Errno::ENOENT, No::Match),
-            (Errno::ENAMETOOLONG, No::RoomForName),
-            (Errno::ESRCH, No::Process),
-            (Errno::ENOMEM, No::Memory),
+            (Errno::ENOENT, QueryError::NoMatch),
+            (Errno::ENAMETOOLONG, QueryError::NameTooLong),
+            (Errno::ESRCH, QueryError::ProcessGone),
+            (Errno::ENOMEM, QueryError::OutOfMemory),
         ];
         for (errno, want) in cases {
-            assert_eq!(no(errno), want, "{errno}");
+            assert_eq!(query_error(errno), want, "{errno}");
             assert_eq!(want.errno(), errno);
         }
         for errno in [
@@ -145,7 +148,7 @@ mod tests {
             Errno::EFAULT,
             Errno::EACCES,
         ] {
-            assert_eq!(no(errno), No::Ioctl(errno));
+            assert_eq!(query_error(errno), QueryError::Refused(errno));
         }
     }
 }

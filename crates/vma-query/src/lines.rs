@@ -7,14 +7,14 @@
 //!
 //! Such a jump counts bytes of a text that is printed anew. When the process has
 //! changed meanwhile, it lands elsewhere, and lines in between are lost. So two
-//! readings of one open file must not take turns: see [`Turn`].
+//! readings of one open file must not take turns: see [`ReadGuard`].
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
-use crate::maps_file::Turn;
+use crate::maps_file::ReadGuard;
 
 /// Twice what one read returns: a piece, and the start of the line it cut.
 const CAPACITY: usize = 8192;
@@ -75,7 +75,7 @@ impl Lines {
     /// [`Error::ProcessGone`] when the process ended meanwhile: the kernel then
     /// cuts the text short without an error, so the end is asked to prove itself.
     /// [`Error::Torn`] when another reading came between.
-    pub(crate) fn next(&mut self, turn: &mut Turn<'_>) -> Result<Option<&[u8]>> {
+    pub(crate) fn next(&mut self, reading: &mut ReadGuard<'_>) -> Result<Option<&[u8]>> {
         let mut seen = self.from;
         loop {
             let unseen = self.buffer.get(seen..self.until).unwrap_or_default();
@@ -96,7 +96,7 @@ impl Lines {
             }
             self.make_room()?;
             seen = self.until;
-            self.fill(turn)?;
+            self.fill(reading)?;
         }
     }
 
@@ -116,12 +116,12 @@ impl Lines {
         Ok(())
     }
 
-    fn fill(&mut self, turn: &mut Turn<'_>) -> Result<()> {
-        if self.position > 0 && *turn.last != self.id {
+    fn fill(&mut self, reading: &mut ReadGuard<'_>) -> Result<()> {
+        if self.position > 0 && *reading.last != self.id {
             return Err(Error::Torn);
         }
-        *turn.last = self.id;
-        let file = turn.maps.file();
+        *reading.last = self.id;
+        let file = reading.maps.file();
         let room = self.buffer.get_mut(self.until..).unwrap_or_default();
         let read = read_at(file, room, self.position)?;
         if read == 0 && self.position > 0 {
@@ -129,8 +129,8 @@ impl Lines {
             return still_there(file);
         }
         if read == 0 {
-            return match turn.maps.instead_of(file) {
-                Some(_) => self.fill(turn),
+            return match reading.maps.instead_of(file) {
+                Some(_) => self.fill(reading),
                 None => Err(Error::ProcessGone),
             };
         }
@@ -173,10 +173,10 @@ mod tests {
 
     fn lines_of(text: &[u8]) -> Vec<Vec<u8>> {
         let maps = holding(text);
-        let mut turn = maps.turn();
+        let mut reading = maps.lock_reading();
         let mut lines = Lines::new();
         let mut all = Vec::new();
-        while let Some(line) = lines.next(&mut turn).unwrap() {
+        while let Some(line) = lines.next(&mut reading).unwrap() {
             all.push(line.to_vec());
         }
         assert_eq!(lines.number(), all.len());
@@ -203,26 +203,28 @@ mod tests {
     #[test]
     fn a_file_without_lines_is_no_maps_file() {
         let zero = MapsFile::new(std::fs::File::open("/dev/zero").unwrap());
-        let first = Lines::new().next(&mut zero.turn()).map(drop);
+        let first = Lines::new().next(&mut zero.lock_reading()).map(drop);
         assert!(matches!(first, Err(Error::NotMaps)));
     }
 
     #[test]
     fn an_empty_text_is_a_process_that_is_gone() {
-        let first = Lines::new().next(&mut holding(b"").turn()).map(drop);
+        let first = Lines::new()
+            .next(&mut holding(b"").lock_reading())
+            .map(drop);
         assert!(matches!(first, Err(Error::ProcessGone)));
     }
 
     #[test]
     fn after_rewinding_the_first_line_comes_again() {
         let maps = holding(b"one\ntwo\n");
-        let mut turn = maps.turn();
+        let mut reading = maps.lock_reading();
         let mut lines = Lines::new();
         for _ in 0..2 {
-            assert_eq!(lines.next(&mut turn).unwrap(), Some(&b"one"[..]));
-            assert_eq!(lines.next(&mut turn).unwrap(), Some(&b"two"[..]));
-            assert_eq!(lines.next(&mut turn).unwrap(), None);
-            assert_eq!(lines.next(&mut turn).unwrap(), None);
+            assert_eq!(lines.next(&mut reading).unwrap(), Some(&b"one"[..]));
+            assert_eq!(lines.next(&mut reading).unwrap(), Some(&b"two"[..]));
+            assert_eq!(lines.next(&mut reading).unwrap(), None);
+            assert_eq!(lines.next(&mut reading).unwrap(), None);
             lines.rewind();
         }
     }
@@ -231,19 +233,19 @@ mod tests {
     fn a_reading_that_another_came_between_is_torn() {
         let long_enough_for_two_pieces = b"a line\n".repeat(2000);
         let maps = holding(&long_enough_for_two_pieces);
-        let mut turn = maps.turn();
+        let mut reading = maps.lock_reading();
         let (mut first, mut second) = (Lines::new(), Lines::new());
-        first.next(&mut turn).unwrap();
-        second.next(&mut turn).unwrap();
+        first.next(&mut reading).unwrap();
+        second.next(&mut reading).unwrap();
         let end = loop {
-            match first.next(&mut turn) {
+            match first.next(&mut reading) {
                 Ok(Some(_)) => {}
                 end => break end.map(drop),
             }
         };
         assert!(matches!(end, Err(Error::Torn)), "{end:?}");
         first.rewind();
-        while first.next(&mut turn).unwrap().is_some() {}
+        while first.next(&mut reading).unwrap().is_some() {}
         assert_eq!(first.number(), 2000);
     }
 }

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use crate::backend::{Backend, Choice, Refusal};
 use crate::error::{Error, Result};
-use crate::ioctl::{self, No};
+use crate::ioctl::{self, QueryError};
 use crate::maps_file::MapsFile;
 use crate::name::NameBuf;
 use crate::query::Query;
@@ -95,9 +95,9 @@ impl ProcMaps {
             return Err(Error::Unsupported);
         }
         match self.asked(|maps| ioctl::ask_build_id(maps, query))? {
-            Heard::Found(found) => Ok(Some(found)),
-            Heard::UseText => Err(Error::Unsupported),
-            Heard::NoMatch | Heard::NameTooLong => {
+            IoctlReply::Found(found) => Ok(Some(found)),
+            IoctlReply::UseText => Err(Error::Unsupported),
+            IoctlReply::NoMatch | IoctlReply::NameTooLong => {
                 Ok(vsyscall::answer(&self.file, query).map(|page| (page, None)))
             }
         }
@@ -123,9 +123,9 @@ impl ProcMaps {
             return Ok(Reply::UseText);
         }
         match self.asked(|maps| ioctl::ask(maps, query))? {
-            Heard::Found(vma) => Ok(Reply::Answer(Some(vma))),
-            Heard::UseText => Ok(Reply::UseText),
-            Heard::NoMatch | Heard::NameTooLong => {
+            IoctlReply::Found(vma) => Ok(Reply::Answer(Some(vma))),
+            IoctlReply::UseText => Ok(Reply::UseText),
+            IoctlReply::NoMatch | IoctlReply::NameTooLong => {
                 Ok(Reply::Answer(vsyscall::answer(&self.file, query)))
             }
         }
@@ -140,13 +140,13 @@ impl ProcMaps {
         loop {
             return Ok(
                 match self.asked(|maps| ioctl::ask_named(maps, query, name))? {
-                    Heard::Found(vma) => Reply::Answer(Some(vma)),
-                    Heard::UseText => Reply::UseText,
-                    Heard::NameTooLong if name.grow() => continue,
-                    Heard::NameTooLong => {
+                    IoctlReply::Found(vma) => Reply::Answer(Some(vma)),
+                    IoctlReply::UseText => Reply::UseText,
+                    IoctlReply::NameTooLong if name.grow() => continue,
+                    IoctlReply::NameTooLong => {
                         Reply::Answer(text_walk::query(&self.file, query, Some(name))?)
                     }
-                    Heard::NoMatch => {
+                    IoctlReply::NoMatch => {
                         let page = vsyscall::answer(&self.file, query);
                         name.set(if page.is_some() { vsyscall::NAME } else { b"" });
                         Reply::Answer(page)
@@ -166,9 +166,9 @@ impl ProcMaps {
             return Ok(Reply::UseText);
         }
         match self.asked(|maps| ioctl::ask_identified(maps, query, name))? {
-            Heard::Found(found) => return Ok(Reply::Answer(Some(found))),
-            Heard::UseText => return Ok(Reply::UseText),
-            Heard::NoMatch | Heard::NameTooLong => {}
+            IoctlReply::Found(found) => return Ok(Reply::Answer(Some(found))),
+            IoctlReply::UseText => return Ok(Reply::UseText),
+            IoctlReply::NoMatch | IoctlReply::NameTooLong => {}
         }
         // Seldom: then one after the other.
         let found = match self.ioctl_named(query, name)? {
@@ -185,14 +185,17 @@ impl ProcMaps {
 
     /// Asks the ioctl.
     #[inline]
-    fn asked<T>(&self, mut ask: impl FnMut(&File) -> Result<T, No>) -> Result<Heard<T>> {
+    fn asked<T>(
+        &self,
+        mut ask: impl FnMut(&File) -> Result<T, QueryError>,
+    ) -> Result<IoctlReply<T>> {
         let file = self.file.file();
         match ask(file) {
             Ok(found) => {
                 self.choice.ioctl_answered();
-                Ok(Heard::Found(found))
+                Ok(IoctlReply::Found(found))
             }
-            Err(no) => self.unanswered(no, file, ask),
+            Err(error) => self.unanswered(error, file, ask),
         }
     }
 
@@ -200,35 +203,35 @@ impl ProcMaps {
     #[cold]
     fn unanswered<T>(
         &self,
-        no: No,
+        error: QueryError,
         file: &File,
-        mut ask: impl FnMut(&File) -> Result<T, No>,
-    ) -> Result<Heard<T>> {
-        let other = (no == No::Process).then(|| self.file.instead_of(file));
-        match other.flatten().map_or(Err(no), &mut ask) {
-            Ok(found) => Ok(Heard::Found(found)),
-            Err(no) => self.heard(no),
+        mut ask: impl FnMut(&File) -> Result<T, QueryError>,
+    ) -> Result<IoctlReply<T>> {
+        let other = (error == QueryError::ProcessGone).then(|| self.file.instead_of(file));
+        match other.flatten().map_or(Err(error), &mut ask) {
+            Ok(found) => Ok(IoctlReply::Found(found)),
+            Err(error) => self.sort_reply(error),
         }
     }
 
     /// Sorts what the kernel said instead of an answer: that there is none, failures,
     /// and a kernel too old.
-    fn heard<T>(&self, no: No) -> Result<Heard<T>> {
-        let heard = match no {
-            No::Match => Heard::NoMatch,
-            No::RoomForName => Heard::NameTooLong,
-            No::Process => return Err(Error::ProcessGone),
-            No::Memory => return Err(Error::Io(Errno::ENOMEM.into())),
-            No::Ioctl(errno) => return self.refused(errno),
+    fn sort_reply<T>(&self, error: QueryError) -> Result<IoctlReply<T>> {
+        let reply = match error {
+            QueryError::NoMatch => IoctlReply::NoMatch,
+            QueryError::NameTooLong => IoctlReply::NameTooLong,
+            QueryError::ProcessGone => return Err(Error::ProcessGone),
+            QueryError::OutOfMemory => return Err(Error::Io(Errno::ENOMEM.into())),
+            QueryError::Refused(errno) => return self.refused(errno),
         };
         self.choice.ioctl_answered();
-        Ok(heard)
+        Ok(reply)
     }
 
     #[cold]
-    fn refused<T>(&self, errno: Errno) -> Result<Heard<T>> {
+    fn refused<T>(&self, errno: Errno) -> Result<IoctlReply<T>> {
         match self.choice.ioctl_refused() {
-            Refusal::UseText => Ok(Heard::UseText),
+            Refusal::UseText => Ok(IoctlReply::UseText),
             Refusal::Unsupported => Err(Error::Unsupported),
             Refusal::ThisFileAlone if errno == Errno::ENOTTY => Err(Error::NotMaps),
             Refusal::ThisFileAlone => Err(Error::Io(errno.into())),
@@ -248,7 +251,7 @@ pub(crate) enum Reply<T = Vma> {
 }
 
 /// One answer of the kernel that is no failure.
-enum Heard<T> {
+enum IoctlReply<T> {
     Found(T),
     NoMatch,
     NameTooLong,

@@ -21,7 +21,7 @@ pub(crate) struct MapsFile {
 
 /// The right to read a text, held until an answer is found.
 #[derive(Debug)]
-pub(crate) struct Turn<'m> {
+pub(crate) struct ReadGuard<'m> {
     pub(crate) maps: &'m MapsFile,
     /// Which reading was the last.
     pub(crate) last: MutexGuard<'m, u64>,
@@ -77,8 +77,8 @@ impl MapsFile {
     }
 
     /// Waits until nobody reads the text.
-    pub(crate) fn turn(&self) -> Turn<'_> {
-        Turn {
+    pub(crate) fn lock_reading(&self) -> ReadGuard<'_> {
+        ReadGuard {
             maps: self,
             last: self.last.lock().unwrap_or_else(PoisonError::into_inner),
         }

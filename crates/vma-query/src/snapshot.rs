@@ -123,14 +123,14 @@ impl Snapshot {
 
     /// Reads a live text, again when it came out torn.
     pub(crate) fn of(maps: &MapsFile) -> Result<Self> {
-        let mut turn = maps.turn();
+        let mut reading = maps.lock_reading();
         let mut lines = Lines::new();
         let mut name = NameBuf::new();
         'reading: for _ in 0..READINGS {
             lines.rewind();
             let mut snapshot = Self::default();
             let mut floor = AbsAddr(0);
-            while let Some(line) = lines.next(&mut turn)? {
+            while let Some(line) = lines.next(&mut reading)? {
                 match text::parse_line(line) {
                     Ok((vma, _)) if vma.start < floor => continue 'reading,
                     Ok((vma, printed)) => {

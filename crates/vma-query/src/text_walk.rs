@@ -4,7 +4,7 @@ use backsight_types::AbsAddr;
 
 use crate::error::{Error, Result};
 use crate::lines::{Lines, READINGS};
-use crate::maps_file::{MapsFile, Turn};
+use crate::maps_file::{MapsFile, ReadGuard};
 use crate::name::NameBuf;
 use crate::query::Query;
 use crate::text;
@@ -67,9 +67,9 @@ impl TextWalk {
         if let Some(vma) = self.stop.filter(|vma| vma.end > addr) {
             return Ok(Some(vma));
         }
-        let mut turn = maps.turn();
+        let mut reading = maps.lock_reading();
         for _ in 0..READINGS {
-            match self.read_on(&mut turn, query) {
+            match self.read_on(&mut reading, query) {
                 Err(Error::Torn) => self.rewind(),
                 done => return done,
             }
@@ -82,9 +82,9 @@ impl TextWalk {
         (self.stop, self.floor) = (None, AbsAddr(0));
     }
 
-    fn read_on(&mut self, turn: &mut Turn<'_>, query: Query) -> Result<Option<Vma>> {
+    fn read_on(&mut self, reading: &mut ReadGuard<'_>, query: Query) -> Result<Option<Vma>> {
         self.stop = None;
-        while let Some(line) = self.lines.next(turn)? {
+        while let Some(line) = self.lines.next(reading)? {
             // Most lines are passed over: of those no more than the range is read.
             let begun = text::parse_range(line);
             if let Ok(text::Begun { range, .. }) = begun {

@@ -54,9 +54,9 @@ fn page(maps: &MapsFile) -> Option<Vma> {
 }
 
 fn find_in(maps: &MapsFile) -> Result<Option<Vma>> {
-    let mut turn = maps.turn();
+    let mut reading = maps.lock_reading();
     let mut lines = Lines::new();
-    while let Some(line) = lines.next(&mut turn)? {
+    while let Some(line) = lines.next(&mut reading)? {
         if let Ok((vma, NAME)) = text::parse_line(line) {
             return Ok(Some(vma));
         }

@@ -8,7 +8,7 @@
 
 use std::io::{self, Write};
 
-use backsight_formats::folded::{self, Lead};
+use backsight_formats::folded::{self, RootFrame};
 use backsight_profile::Profile;
 use inferno::flamegraph::{self, Options};
 
@@ -19,11 +19,11 @@ use crate::failure::{Failure, Result, complain};
 pub(super) fn write(
     profile: &Profile,
     sample_type: usize,
-    lead: Lead,
+    root_frame: RootFrame,
     out: &mut impl Write,
 ) -> Result<()> {
     let mut stacks = Vec::new();
-    folded::write(profile, sample_type, lead, &mut stacks)?;
+    folded::write(profile, sample_type, root_frame, &mut stacks)?;
     let stacks = String::from_utf8_lossy(&stacks);
     let mut lines = Vec::new();
     let (mut sum, mut negative) = (0_i64, 0_u64);

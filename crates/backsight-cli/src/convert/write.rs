@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use backsight_formats::flaws::Flaws;
-use backsight_formats::folded::{self, Lead};
+use backsight_formats::folded::{self, RootFrame};
 use backsight_formats::ndjson::{self, HeaderLine};
 #[cfg(feature = "otlp")]
 use backsight_formats::otlp;
@@ -19,14 +19,14 @@ use crate::tool::TOOL;
 pub(super) fn run(
     profile: &Profile,
     format: Output,
-    lead: Lead,
+    root_frame: RootFrame,
     out: &mut impl Write,
 ) -> Result<()> {
     let shown = profile.default_type.and_then(|at| usize::try_from(at).ok());
     let shown = shown.unwrap_or_default();
     match format {
         Output::Ndjson => ndjson::write_profile(&HeaderLine::new(TOOL), profile, out)?,
-        Output::Folded => folded::write(profile, shown, lead, out)?,
+        Output::Folded => folded::write(profile, shown, root_frame, out)?,
         Output::Pprof | Output::Pb => {
             let options = pprof::Options::default().with_gzip(format == Output::Pprof);
             complain_of(&pprof::write(profile, out, &options)?);
@@ -39,7 +39,7 @@ pub(super) fn run(
             complain_of(&otlp::write(profile, out, &options)?);
         }
         Output::Firefox => firefox::write(profile, shown, out)?,
-        Output::Svg => flame_graph::write(profile, shown, lead, out)?,
+        Output::Svg => flame_graph::write(profile, shown, root_frame, out)?,
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::place_name::UNKNOWN;
 /// What a stack begins with, before its functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Lead {
+pub enum RootFrame {
     /// Its first function.
     #[default]
     None,
@@ -34,7 +34,7 @@ pub enum Lead {
 pub fn write(
     profile: &Profile,
     sample_type: usize,
-    lead: Lead,
+    root_frame: RootFrame,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut tree = Tree::default();
@@ -51,8 +51,9 @@ pub fn write(
             None => comm.and_then(|comm| text_of(labels, comm)),
         };
         let at = *root_of.entry((sample.thread, name)).or_insert_with(|| {
-            let lead = lead_of(profile, sample, name, lead).map(|lead| tree.names.intern(&lead));
-            let node = lead.map(|lead| tree.call(None, lead));
+            let root = root_frame_of(profile, sample, name, root_frame)
+                .map(|name| tree.names.intern(&name));
+            let node = root.map(|name| tree.call(None, name));
             *root_at.entry(node).or_insert_with(|| {
                 let known = HashMap::new();
                 roots.push(Root { node, known });
@@ -128,13 +129,18 @@ fn text_of(labels: &[Label], key: StrIdx) -> Option<StrIdx> {
 }
 
 /// `comm` is all that is known of a process without an ID.
-fn lead_of(profile: &Profile, sample: Sample, comm: Option<StrIdx>, lead: Lead) -> Option<String> {
+fn root_frame_of(
+    profile: &Profile,
+    sample: Sample,
+    comm: Option<StrIdx>,
+    root_frame: RootFrame,
+) -> Option<String> {
     if let Some(comm) = comm {
         let name = profile.strings.get(comm)?.to_owned();
-        return match lead {
-            Lead::None => None,
-            Lead::Process => Some(name),
-            Lead::Thread => Some(format!("{name}-?/?")),
+        return match root_frame {
+            RootFrame::None => None,
+            RootFrame::Process => Some(name),
+            RootFrame::Thread => Some(format!("{name}-?/?")),
         };
     }
     let thread = profile.thread(sample.thread?)?;
@@ -144,13 +150,13 @@ fn lead_of(profile: &Profile, sample: Sample, comm: Option<StrIdx>, lead: Lead) 
         (!name.is_empty()).then_some(name)
     };
     let pid = process.pid;
-    match lead {
-        Lead::None => None,
-        Lead::Process => {
+    match root_frame {
+        RootFrame::None => None,
+        RootFrame::Process => {
             let name = name(process.name).map(str::to_owned);
             Some(name.unwrap_or_else(|| pid.to_string()))
         }
-        Lead::Thread => {
+        RootFrame::Thread => {
             let name = name(thread.name).or(name(process.name)).unwrap_or(UNKNOWN);
             let tid = thread
                 .tid

@@ -5,7 +5,7 @@ use backsight_types::{AbsAddr, AbsRange, Outcome, Perms, Reason};
 
 use super::process::Process;
 use crate::address_space::{AddressSpace, Mapped};
-use crate::batch::Pass;
+use crate::batch::BatchRun;
 use crate::span::KERNEL;
 use crate::vma_cache::VmaCache;
 
@@ -85,7 +85,7 @@ impl Life {
         self.samples.sort_by_key(|(time_ns, _)| *time_ns);
         let mut outcomes = Vec::with_capacity(self.samples.len());
         let mut in_kernel = Vec::new();
-        let mut open = Vec::new();
+        let mut pending = Vec::new();
         let steps = std::mem::take(&mut self.steps);
         let mut steps = steps.iter().peekable();
         for (time_ns, place) in std::mem::take(&mut self.samples) {
@@ -102,13 +102,13 @@ impl Life {
                     false => Outcome::Unresolved(reason),
                 }));
             } else {
-                let pass = Pass {
-                    ground: &self.space,
+                let run = BatchRun {
+                    source: &self.space,
                     cache: &mut self.cache,
-                    open: &mut open,
+                    pending: &mut pending,
                 };
                 // A trace has no system call that could fail.
-                let _: Result<(), vma_query::Error> = pass.run(&sample.addrs, &mut found);
+                let _: Result<(), vma_query::Error> = run.run(&sample.addrs, &mut found);
             }
             if sample.addrs.iter().any(|addr| *addr >= KERNEL) {
                 in_kernel.push((time_ns, place));

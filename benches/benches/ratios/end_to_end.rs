@@ -7,12 +7,12 @@ use benches::command::Row;
 use benches::race::{self, Race, Role, Sizes};
 
 use crate::floor::Floor;
-use crate::n::alike;
+use crate::normalize::alike;
 use crate::ours::{self, Know};
 use crate::peers::{Blazesym, Usage};
 use crate::process::Truth;
 use crate::raw::With;
-use crate::s::e3s;
+use crate::symbolize::e3s;
 use crate::target::{Batches, Random, Target};
 
 pub(crate) const ROWS: &[Row] = &[
