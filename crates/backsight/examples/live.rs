@@ -1,4 +1,4 @@
-//! Where the threads of a live process stand: functions, files and lines.
+//! Prints the function, file and line at which each thread of a live process is stopped.
 //!
 //! ```sh
 //! cargo run -p backsight --example live -- PID

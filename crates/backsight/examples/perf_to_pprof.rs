@@ -1,4 +1,4 @@
-//! What `perf record` wrote, as a profile that `go tool pprof` shows.
+//! Converts a `perf record` file to a profile for `go tool pprof`.
 //!
 //! ```sh
 //! perf record -g -- PROGRAM

@@ -1,14 +1,13 @@
-//! The file behind a module that was captured earlier or elsewhere.
+//! Finds the file of a module that was captured earlier or on another machine.
 //!
-//! A capture names a path, and by now, or on this host, anything may stand there.
-//! So a file counts only if it carries the module's build ID or, where the capture
-//! knows none, has its device and inode. It is looked for inside the roots that were named,
-//! on this host, in debug directories and in perf's cache. What is found under no proof
-//! gives no names: wrong ones are worse.
+//! A capture has only the file's path, and another file may be at that path now or on this host.
+//! So a file counts only if it has the module's build ID or, if the capture has none, its device
+//! and inode. It is looked for inside the given roots, on this host, in debug directories, and
+//! in perf's cache. An unproven file is not used for names: no name is better than a wrong one.
 //!
-//! The process that was recorded is not looked for: its number may be another's by now,
-//! and that one may have mapped what it likes, under any build ID. Who knows that it still
-//! lives names its root, `--root /proc/PID/root`.
+//! The recorded process is not used to find its files. Its PID may have been reused, and the new
+//! process may have mapped a file with any build ID. If you know that the process is still
+//! alive, name its root: `--root /proc/PID/root`.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -25,10 +24,10 @@ use nix::sys::stat::{major, minor};
 use crate::host::Host;
 use crate::lookup::Known;
 
-/// Where the files of modules are looked for, and what proves them.
+/// Where the files of modules are looked for, and what proves their identity.
 ///
-/// By default in the usual places of this machine, of which nothing else is known:
-/// [`ModuleFiles::of_this_host`] knows it.
+/// The default looks in the usual places of this machine, but does not treat any recording as
+/// made here: use [`ModuleFiles::of_this_host`] for that.
 #[derive(Clone, Debug, Default)]
 pub struct ModuleFiles {
     options: Options,
@@ -37,28 +36,28 @@ pub struct ModuleFiles {
 }
 
 impl ModuleFiles {
-    /// Looks in the usual places of this machine, whose vDSO, kernel and name count.
+    /// Looks in the usual places of this machine, and uses its vDSO, kernel and host name.
     #[must_use]
     pub fn of_this_host() -> Self {
         Self::default().with_host(Host::this())
     }
 
-    /// With what is known of this machine: recordings that were made on it are proven by
-    /// device and inode, too, its vDSO is that of processes whose build ID it has, and the
-    /// functions of its kernel have names.
+    /// Sets what is known about this machine. Files of recordings made on it are proven by
+    /// device and inode, too; its vDSO is used for modules with the same build ID; and its
+    /// kernel's functions get names.
     #[must_use]
     pub fn with_host(self, host: Host) -> Self {
         Self { host, ..self }
     }
 
-    /// With these roots and debug directories, and all else that a symbolizer is told.
+    /// Sets the options of the symbolizer, such as roots and debug directories.
     #[must_use]
     pub fn with_symbols(self, options: Options) -> Self {
         Self { options, ..self }
     }
 
-    /// Whether a file is the one that stands under a module's path, where neither a build
-    /// ID nor device and inode can prove it. Names may then be those of another version.
+    /// Sets whether a file is accepted by its path alone, if neither a build ID nor device and
+    /// inode can prove its identity. Names may then be those of another version.
     #[must_use]
     pub fn with_trust_in_paths(self, trust_paths: bool) -> Self {
         Self {
@@ -67,22 +66,22 @@ impl ModuleFiles {
         }
     }
 
-    /// Returns what a symbolizer is told.
+    /// Returns the options of the symbolizer.
     pub fn symbols(&self) -> &Options {
         &self.options
     }
 
-    /// Returns what is known of this machine.
+    /// Returns what is known about this machine.
     pub fn host(&self) -> &Host {
         &self.host
     }
 
-    /// Whether a path alone is proof enough where nothing better is known.
+    /// Whether a file is accepted by its path alone if nothing better is known.
     pub(crate) fn trusts_paths(&self) -> bool {
         self.trust_paths
     }
 
-    /// Hands a module to the symbolizer, as far as it can be found.
+    /// Adds a module to the symbolizer, with its file if it can be found.
     pub fn introduce(&self, symbolizer: &Symbolizer, module: &Module) -> Known {
         let found = match module.kind {
             ModuleKind::File => self.file_of(module),
@@ -112,10 +111,10 @@ impl ModuleFiles {
         Ok((source, by_path_alone))
     }
 
-    /// Opens the file of a module that is proven to be it.
+    /// Opens the file of a module, if it is proven to be the module's.
     ///
     /// # Errors
-    /// The reason why there is none.
+    /// The reason why there is no such file.
     pub fn open(&self, module: &Module) -> Result<File, Reason> {
         let path = path_of(module);
         let otherwise = match module.deleted {
@@ -129,24 +128,25 @@ impl ModuleFiles {
         let found = backsight_symbolize::open_module(Some(path), id, &self.options);
         found.map_err(|error| match error {
             Error::BuildIdMismatch => Reason::IdentityUnproven,
-            // A path that does not begin at the root names something else here.
+            // A path without a leading `/`, such as `[heap]`, does not name a file of this host.
             _ if !path.is_absolute() => module.unreadable.unwrap_or(Reason::Unreadable),
             _ => otherwise,
         })
     }
 
-    /// Opens the debug file of a module whose file was found.
+    /// Opens the debug file of a module whose own file was found.
     pub fn open_debug_file(&self, file: &File, module: &Module) -> Option<File> {
         backsight_symbolize::open_debug_file(file, Some(path_of(module)), &self.options)
     }
 
-    /// Opens the file of this device and inode, or the one under this path where that is
-    /// proof enough.
+    /// Opens the file with the module's device and inode; or the file at its path, if paths are
+    /// trusted.
     fn open_same(&self, module: &Module, path: &Path) -> Result<File, Option<Reason>> {
         if !path.is_absolute() {
             return Err(Some(module.unreadable.unwrap_or(Reason::Unreadable)));
         }
-        // Numbers of another machine's disks prove nothing: whoever captured it knew.
+        // Device and inode numbers of another machine prove nothing here; the capture marks such
+        // modules.
         if module.unreadable == Some(Reason::IdentityUnproven) && !self.trust_paths {
             return Err(Some(Reason::IdentityUnproven));
         }
@@ -163,8 +163,8 @@ impl ModuleFiles {
         }
     }
 
-    /// Under the same kernel, this host's vDSO is the one of every process; its build ID
-    /// tells.
+    /// All processes under one kernel have the same vDSO image for a given ABI; the build ID
+    /// tells whether this host's is the captured one.
     fn vdso_of(&self, module: &Module) -> Result<(Source, bool), Reason> {
         let wanted = module.build_id.ok_or(Reason::VdsoNoSymbols)?;
         let image = self.host.vdso_with(wanted).ok_or(Reason::VdsoNoSymbols)?;

@@ -1,4 +1,4 @@
-//! The ELF headers of a file, packed or not.
+//! Reads the ELF headers of a file, which may be compressed.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -6,23 +6,23 @@ use std::os::unix::fs::FileExt;
 use backsight_elf::Headers;
 use backsight_symbolize::{Limits, unpacked_file};
 
-/// Why a file has no ELF headers that can be read.
+/// Why the ELF headers of a file cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadersError {
-    /// What the headers say cannot be.
+    /// The file is not ELF, or its headers are damaged.
     #[error(transparent)]
     Elf(#[from] backsight_elf::Error),
-    /// It is packed as a whole, and cannot be unpacked.
+    /// The file is compressed and cannot be decompressed.
     #[error(transparent)]
     Packed(#[from] backsight_symbolize::Error),
 }
 
-/// Reads the ELF headers alone, however large the file; of one that is packed as a whole,
-/// as kernel modules are, after unpacking it.
+/// Reads only the ELF headers, whatever the size of the file. A file that is compressed as a
+/// whole, such as a kernel module, is decompressed first.
 ///
 /// # Errors
-/// When it is no ELF file, or a damaged one.
+/// If it is not an ELF file, or is damaged.
 pub fn headers(file: &File) -> Result<Headers, HeadersError> {
     match Headers::read(file) {
         Err(error @ backsight_elf::Error::NotElf) => match unpacked(file) {
@@ -33,7 +33,7 @@ pub fn headers(file: &File) -> Result<Headers, HeadersError> {
     }
 }
 
-/// Returns what the file unpacks to, if it is packed as a whole.
+/// Returns the decompressed contents of the file, if it is compressed as a whole.
 fn unpacked(file: &File) -> Option<Result<Vec<u8>, backsight_symbolize::Error>> {
     let limits = Limits::default();
     let mut bytes = Vec::new();
@@ -50,7 +50,7 @@ fn unpacked(file: &File) -> Option<Result<Vec<u8>, backsight_symbolize::Error>> 
         bytes.truncate(rest);
         Some(())
     };
-    // The first bytes say whether the others are wanted.
+    // The magic number in the first bytes tells whether to read the rest.
     read(&mut bytes, 8)?;
     unpacked_file(&bytes, &limits).is_some().then_some(())?;
     let size = file.metadata().ok()?.len();

@@ -1,5 +1,4 @@
-//! What is known of a machine, so that recordings that were made on it are told apart
-//! from those of others.
+//! What is known about a machine; tells whether a recording was made on it.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,39 +11,39 @@ use backsight_types::BuildId;
 use nix::sys::utsname::uname;
 use vma_query::{Filter, NameBuf, ProcMaps, VmaName};
 
-/// As large as the notes of a kernel come, many times over.
-const MAX_NOTES: u64 = 1 << 20;
+/// Many times the size of a kernel's notes.
+const MAX_NOTES_BYTES: u64 = 1 << 20;
 
 /// A vDSO has a few pages.
-const MAX_VDSO: u64 = 1 << 20;
+const MAX_VDSO_BYTES: u64 = 1 << 20;
 
-/// A machine, as far as it is known.
+/// What is known about a machine.
 ///
-/// [`Host::default`] knows nothing: no recording is of it. [`Host::this`] looks at the
-/// machine that it runs on.
+/// [`Host::default`] has no information: no recording counts as made on it. [`Host::this`]
+/// describes the machine that the program runs on.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Host {
-    /// Its name, as `uname -n` says it.
+    /// Its host name, as printed by `uname -n`.
     pub hostname: Option<String>,
-    /// The release of its kernel, as `uname -r` says it.
+    /// The release of its kernel, as printed by `uname -r`.
     pub kernel_release: Option<String>,
-    /// What it is called by `uname -m`.
+    /// Its architecture, as printed by `uname -m`.
     pub machine: Option<String>,
     /// The build ID of its kernel.
     pub kernel_build_id: Option<BuildId>,
-    /// The list of its kernel's symbols, in the form of `/proc/kallsyms`. Opened when a
-    /// recording of this kernel is read.
+    /// A file with its kernel's symbols, in the format of `/proc/kallsyms`. It is opened only
+    /// when a recording of this kernel is read.
     pub kallsyms: Option<PathBuf>,
     /// Where just-in-time compilers leave lists of names, `perf-PID.map`.
     pub perf_maps: Option<PathBuf>,
-    /// The ELF image that its kernel maps into each process.
+    /// The ELF image of its kernel's vDSO.
     pub vdso: Option<Arc<[u8]>>,
 }
 
 impl Host {
-    /// Looks at this machine: `uname`, `/sys/kernel/notes`, and what the kernel has mapped
-    /// into this process. What cannot be read stays unknown.
+    /// Describes this machine, from `uname`, `/sys/kernel/notes` and the vDSO mapped into this
+    /// process. Fields that cannot be read stay `None`.
     pub fn this() -> Self {
         let mut host = Self {
             kernel_build_id: running_build_id(),
@@ -62,7 +61,7 @@ impl Host {
         host
     }
 
-    /// Returns the image of the vDSO, if it has this build ID.
+    /// Returns the vDSO image, if it has this build ID.
     pub(crate) fn vdso_with(&self, wanted: BuildId) -> Option<Arc<[u8]>> {
         let image = self.vdso.as_ref()?;
         let headers = Headers::parse(&image[..]).ok()?;
@@ -73,7 +72,7 @@ impl Host {
 fn running_build_id() -> Option<BuildId> {
     let notes = File::open("/sys/kernel/notes").ok()?;
     let mut bytes = Vec::new();
-    notes.take(MAX_NOTES).read_to_end(&mut bytes).ok()?;
+    notes.take(MAX_NOTES_BYTES).read_to_end(&mut bytes).ok()?;
     backsight_elf::build_id_in_notes(&bytes)
 }
 
@@ -84,7 +83,7 @@ fn own_vdso() -> Option<Vec<u8>> {
         if name.name() != VmaName::Vdso {
             continue;
         }
-        let size = vma.range().size().min(MAX_VDSO);
+        let size = vma.range().size().min(MAX_VDSO_BYTES);
         let mut image = vec![0; usize::try_from(size).ok()?];
         let memory = File::open("/proc/self/mem").ok()?;
         memory.read_exact_at(&mut image, vma.start.0).ok()?;

@@ -1,7 +1,7 @@
-//! Symbolizes live processes, recordings of `perf` and profiles: addresses in, functions
-//! and lines out.
+//! Symbolizes live processes, recordings of `perf`, and profiles: converts addresses to
+//! functions and lines.
 //!
-//! What `perf record` wrote becomes a profile for `go tool pprof`:
+//! Converts a `perf record` file to a profile for `go tool pprof`:
 //!
 //! ```no_run
 //! use backsight::{ModuleFiles, PerfData, ProfileSymbolizer, RecordingOptions};
@@ -14,7 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Where the threads of a live process stand (here this one):
+//! Prints where each thread of a live process is stopped (here, of this one):
 //!
 //! ```
 //! use backsight::Live;
@@ -26,19 +26,19 @@
 //! # Ok::<(), backsight::LiveError>(())
 //! ```
 //!
-//! A profile from elsewhere gets names by [`ProfileSymbolizer`], a stream of addresses by
-//! [`Lookups`].
+//! [`ProfileSymbolizer`] adds names to a profile from elsewhere, [`Lookups`] to a stream of
+//! addresses.
 //!
 //! # What it does not do
 //!
-//! It prints nothing, reads no environment and no configuration, changes no limit of the
-//! process, and uses no network. Of this machine it knows what [`Host`] says; only
-//! [`Host::this`] looks for itself. Files that nothing proves to be the right ones are not
-//! taken, unless [`ModuleFiles::with_trust_in_paths`] allows it.
+//! It prints nothing, reads neither the environment nor configuration files, changes no limit of
+//! the process, and uses no network. All it knows about this machine is passed in as [`Host`];
+//! only [`Host::this`] inspects the machine. Files whose identity is not proven are not used,
+//! unless [`ModuleFiles::with_trust_in_paths`] allows it.
 //!
-//! Addresses have types: what a process sees is an `AbsAddr`, a byte of a file a
-//! `FileOffset`, and what symbols and DWARF speak of a `VirtOffset`. All are counted in
-//! bytes. Times are nanoseconds.
+//! Addresses have types: an address of a process is an `AbsAddr`, an offset in a file is a
+//! `FileOffset`, and an address in the ELF `p_vaddr` space, which symbols and DWARF use, is a
+//! `VirtOffset`. All are in bytes. Times are in nanoseconds.
 
 #![forbid(unsafe_code)]
 
@@ -54,12 +54,12 @@ mod lookup;
 mod profile_symbolizer;
 mod threads;
 
-/// The formats that profiles are read from and written to.
+/// The file formats of profiles.
 pub use backsight_formats as formats;
 /// The model of a profile.
 pub use backsight_profile as profile;
 pub use backsight_profile::Profile;
-/// Places in modules to frames: its options, and what it says of what it looked for.
+/// The symbolizer: its options, and what it reports about the files it looked for.
 pub use backsight_symbolize as symbolize;
 /// Addresses, modules and reasons.
 pub use backsight_types as types;

@@ -1,4 +1,4 @@
-//! A live process, whose files come with their identity proven.
+//! Symbolizes a live process, with the files it has mapped.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -15,37 +15,38 @@ use crate::jit::said::MapUse;
 use crate::lookup::{Known, Lookups};
 use crate::threads::{self, Failure, LiveThread};
 
-/// Why a process cannot be asked.
+/// Why a live process cannot be symbolized.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LiveError {
-    /// Its memory map cannot be read, or it is gone.
+    /// The process does not exist or has exited, or its memory map cannot be read.
     #[error("process {pid}: {error}")]
     Process {
-        /// The process, as it was named.
+        /// The PID as given by the caller.
         pid: u32,
-        /// Why not.
+        /// The cause.
         error: vma_query::Error,
     },
-    /// Where its threads stand cannot be read. That asks for more than its memory map does.
-    #[error("process {pid}: where its threads stand: {}: {error}", path.display())]
+    /// The program counters of its threads cannot be read. That needs more permissions than
+    /// reading its memory map.
+    #[error("process {pid}: cannot read where its threads are: {}: {error}", path.display())]
     Threads {
-        /// The process, as it was named.
+        /// The PID as given by the caller.
         pid: u32,
-        /// What was read.
+        /// The file that could not be read.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         error: std::io::Error,
     },
 }
 
-/// How a process is asked.
+/// How to access the process.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct LiveOptions {
-    /// Where the process is found instead of `/proc`: `/host/proc` in a sidecar.
+    /// Where to find the process instead of `/proc`: for example, `/host/proc` in a sidecar.
     pub proc_root: Option<PathBuf>,
-    /// What the symbolizer is told. Without roots, separate debug files are looked for in
+    /// Options of the symbolizer. If they have no roots, separate debug files are looked for in
     /// the process's own root first.
     pub symbols: backsight_symbolize::Options,
     /// Whose lists of names of code that was made at run time are read.
@@ -53,7 +54,7 @@ pub struct LiveOptions {
 }
 
 impl LiveOptions {
-    /// With the process found there instead of in `/proc`.
+    /// Looks for the process in this directory instead of `/proc`.
     #[must_use]
     pub fn with_proc_root(self, proc_root: Option<PathBuf>) -> Self {
         Self { proc_root, ..self }
@@ -65,17 +66,17 @@ impl LiveOptions {
         Self { maps, ..self }
     }
 
-    /// With these roots and debug directories, and all else that a symbolizer is told.
+    /// Sets the options of the symbolizer, such as roots and debug directories.
     #[must_use]
     pub fn with_symbols(self, symbols: backsight_symbolize::Options) -> Self {
         Self { symbols, ..self }
     }
 }
 
-/// A process, and the symbols of the files it has mapped.
+/// A live process, and the symbols of the files that it has mapped.
 ///
-/// Keeps a file open for each module: where a process has mapped more than this one may
-/// open (`ulimit -n`), the others are [`Reason::Unreadable`].
+/// It keeps a file open for each module. If the process has mapped more files than this process
+/// may open (`ulimit -n`), the remaining modules get [`Reason::Unreadable`].
 ///
 /// ```
 /// use backsight::Live;
@@ -108,7 +109,7 @@ impl Live {
     /// Opens a process, and looks for debug files in the usual places.
     ///
     /// # Errors
-    /// When there is none, or it may not be asked.
+    /// If there is no such process, or its memory map may not be read.
     pub fn open(pid: u32) -> Result<Self, LiveError> {
         Self::open_with(pid, LiveOptions::default())
     }
@@ -116,7 +117,7 @@ impl Live {
     /// Opens a process.
     ///
     /// # Errors
-    /// When there is none, or it may not be asked.
+    /// If there is no such process, or its memory map may not be read.
     pub fn open_with(pid: u32, options: LiveOptions) -> Result<Self, LiveError> {
         let LiveOptions {
             proc_root,
@@ -131,10 +132,10 @@ impl Live {
         Ok(Self::new(pid, proc_root, session, symbols, maps))
     }
 
-    /// Opens this process.
+    /// Opens the calling process.
     ///
     /// # Errors
-    /// When `/proc` is not mounted.
+    /// If `/proc` is not mounted.
     pub fn of_this() -> Result<Self, LiveError> {
         let pid = std::process::id();
         let session = Session::open_self(of_session(None));
@@ -166,12 +167,11 @@ impl Live {
         }
     }
 
-    /// Gives `write` an answer for each address of a stack, innermost first: where the
-    /// thread stands, and then where calls return to. With it goes the module that it
-    /// names.
+    /// Symbolizes a stack, given innermost address first: a program counter, then return
+    /// addresses. Calls `write` with the answer for each address, and the module it refers to.
     ///
     /// # Errors
-    /// When the process is gone. An address that has no frames has a reason instead.
+    /// If the process has exited. An address without frames has a reason instead.
     pub fn stack(
         &mut self,
         addrs: &[AbsAddr],
@@ -187,10 +187,10 @@ impl Live {
         Ok(())
     }
 
-    /// Normalizes addresses, which are to be looked up with [`symbolizer`](Self::symbolizer).
+    /// Normalizes addresses. Look the result up with [`symbolizer`](Self::symbolizer).
     ///
     /// # Errors
-    /// When the process is gone.
+    /// If the process has exited.
     pub fn begin(
         &mut self,
         asked: impl IntoIterator<Item = (AbsAddr, Lookup)>,
@@ -219,10 +219,10 @@ impl Live {
         Ok(batch)
     }
 
-    /// Returns where addresses lie, without looking them up.
+    /// Returns the modules and offsets of addresses, without symbolizing them.
     ///
     /// # Errors
-    /// When the process is gone.
+    /// If the process has exited.
     pub fn normalize(&mut self, addrs: &[AbsAddr]) -> Result<&[Outcome], LiveError> {
         let normalized = self.session.normalize(addrs, &mut self.outcomes);
         let pid = self.pid;
@@ -233,11 +233,11 @@ impl Live {
         Ok(&self.outcomes)
     }
 
-    /// Returns the threads of the process, in the order of their IDs, and where each stands.
-    /// Those that end meanwhile are left out.
+    /// Returns the threads of the process and their program counters, by thread ID. Threads that
+    /// exit meanwhile are left out.
     ///
     /// # Errors
-    /// When the process is gone, or this one may not see where its threads stand.
+    /// If the process has exited, or this one lacks the permission to read program counters.
     pub fn threads(&self) -> Result<Vec<LiveThread>, LiveError> {
         let proc_root = self.proc_root.as_deref();
         let pid = self.pid;
@@ -248,7 +248,7 @@ impl Live {
         })
     }
 
-    /// Returns the module that an answer names.
+    /// Returns the module that an answer refers to.
     pub fn module_of(&self, answer: &AddressLine<'_>) -> Option<&Module> {
         let known = self.session.modules().get(answer.module?.as_usize());
         known.map(|known| &known.module)
@@ -260,12 +260,13 @@ impl Live {
         self.made.said()
     }
 
-    /// Returns how the process is asked.
+    /// Returns how the memory map is read: by ioctl or as text.
     pub fn backend(&self) -> Backend {
         self.session.backend()
     }
 
-    /// Returns what knows the files: what was looked for, and what could not be written.
+    /// Returns the symbolizer, which reports the files it looked for and the indexes it could
+    /// not write.
     pub fn symbolizer(&self) -> &Symbolizer {
         &self.symbolizer
     }
@@ -277,21 +278,21 @@ fn of_session(proc_root: Option<PathBuf>) -> backsight_normalize::Options {
         .with_proc_root(proc_root)
 }
 
-/// Returns the root directory of a process. One that may not be entered holds no
-/// debug files, and the host's are left.
+/// Returns the root directory of a process. If it may not be entered, no debug files are found
+/// there, and only the host's are used.
 fn root_of(pid: u32, proc_root: Option<&Path>) -> PathBuf {
     let proc_root = proc_root.unwrap_or(Path::new("/proc"));
     proc_root.join(pid.to_string()).join("root")
 }
 
-/// Hands a module's bytes to the symbolizer. Without them, its build ID may still
-/// lead to a debug file.
+/// Adds a module to the symbolizer with its bytes. Without bytes, its build ID may still lead to
+/// a debug file.
 fn introduce(symbolizer: &Symbolizer, known: &NormalizedModule) -> Known {
     let module = &known.module;
     let source = match &known.image {
         Some(Image::File(file)) => Source::File {
             file: file.clone(),
-            // As the process names it: it begins at the process's root.
+            // The path starts at the process's own root.
             path: Some(OsStr::from_bytes(&module.path).into()),
         },
         Some(Image::Bytes(bytes)) => Source::Bytes(bytes.clone()),

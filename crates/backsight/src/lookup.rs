@@ -1,4 +1,4 @@
-//! From places in modules to frames, the same for all sources.
+//! Looks up addresses in modules; used for all inputs.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use backsight_formats::ndjson::{AddressLine, JsonFrame};
 use backsight_symbolize::{Frames, ModuleId, Place, Request, Source, Symbolizer};
 use backsight_types::{Module, ModuleKind, Reason};
 
-/// A module as the symbolizer knows it.
+/// A module that was added to a symbolizer.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Known {
-    /// `None` when there are no bytes to look into.
+    /// Its ID in the symbolizer; `None` if neither bytes nor a build ID are available.
     pub id: Option<ModuleId>,
-    /// What to say when no symbol is found.
+    /// The reason given if no symbol is found.
     pub otherwise: Reason,
-    /// Whether its file was taken by its path alone, as nothing could prove it.
+    /// Whether its file was accepted by path alone, without proof of identity.
     pub by_path_alone: bool,
 }
 
 impl Known {
-    /// Hands over a module whose bytes are at hand.
+    /// Adds a module whose bytes are available.
     pub fn readable(symbolizer: &Symbolizer, source: Source, module: &Module) -> Self {
         let segments = module.segments.clone();
         Self {
@@ -35,8 +35,8 @@ impl Known {
         }
     }
 
-    /// Hands over a module whose bytes cannot be had: its build ID may still lead to
-    /// a debug file. If it does not, `otherwise` is why.
+    /// Adds a module whose bytes are not available. Its build ID may still lead to a debug file;
+    /// if it does not, `otherwise` is the reason given.
     pub fn by_build_id(symbolizer: &Symbolizer, module: &Module, otherwise: Reason) -> Self {
         let segments = module.segments.clone();
         let add = |id| symbolizer.add(Source::BuildId(id), Some(id), segments);
@@ -48,21 +48,21 @@ impl Known {
     }
 }
 
-/// Answers that are looked up together.
+/// A batch of addresses to look up.
 ///
-/// An answer is an [`AddressLine`] as normalization began it, of a process or of a capture.
+/// Each is an [`AddressLine`] as normalized, from a process or from a capture.
 #[derive(Debug, Default)]
 pub struct Lookups<'a> {
     answers: Vec<AddressLine<'a>>,
     requests: Vec<Request>,
-    /// For each request: the answer it belongs to, and what to say otherwise.
+    /// For each request: the index of its answer, and the reason given if no symbol is found.
     asked: Vec<(usize, Reason)>,
 }
 
 impl<'a> Lookups<'a> {
-    /// Takes an answer that normalization began. `known` is the module it names. Frames
-    /// that it has already stay: whoever caught it may have known more than this host,
-    /// of its kernel above all.
+    /// Adds a normalized address. `known` is the module that it refers to. Frames that it
+    /// already has are kept: the machine that recorded it may have had better information, above
+    /// all about its kernel.
     pub fn push(&mut self, mut answer: AddressLine<'a>, known: Option<Known>) {
         let place = match (answer.virtual_offset, answer.file_offset) {
             _ if !answer.frames.is_empty() => None,
@@ -83,7 +83,7 @@ impl<'a> Lookups<'a> {
         self.answers.push(answer);
     }
 
-    /// Looks all of them up, module by module in parallel.
+    /// Looks up all addresses, modules in parallel.
     pub fn look_up(self, symbolizer: &Symbolizer) -> Found<'a> {
         Found {
             frames: symbolizer.symbolize(&self.requests),
@@ -92,7 +92,7 @@ impl<'a> Lookups<'a> {
     }
 }
 
-/// Answers whose frames were looked up.
+/// A batch of addresses that were looked up.
 #[derive(Debug)]
 pub struct Found<'a> {
     lookups: Lookups<'a>,
@@ -101,8 +101,7 @@ pub struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Returns the modules of which a limit left something out: see
-    /// [`Symbolizer::oversized`].
+    /// Returns the modules for which a limit left something out: see [`Symbolizer::oversized`].
     pub fn limited(&self) -> impl Iterator<Item = ModuleId> {
         let all = self.lookups.requests.iter().zip(&self.frames);
         let limited = all.filter(|(_, found)| match found {
@@ -112,10 +111,10 @@ impl Found<'_> {
         limited.map(|(request, _)| request.module)
     }
 
-    /// Gives each answer with its frames to `write`, in order.
+    /// Calls `write` with each answer and its frames, in order.
     ///
     /// # Errors
-    /// The first of `write`.
+    /// The first error of `write`.
     pub fn each<E>(
         self,
         mut write: impl FnMut(&AddressLine<'_>) -> Result<(), E>,

@@ -1,4 +1,4 @@
-//! The frames of a profile.
+//! Adds frames to the locations of a profile.
 
 use std::collections::HashMap;
 
@@ -12,40 +12,41 @@ use rayon::prelude::*;
 use crate::find::ModuleFiles;
 use crate::lookup::Known;
 
-/// Places that are looked up together: with 40 bytes each for question and answer they
-/// stay below 100 MB.
-const BATCH: usize = 1 << 20;
+/// Locations that are looked up together. At 40 bytes each for request and answer, a batch stays
+/// below 100 MB.
+const BATCH_LOCATIONS: usize = 1 << 20;
 
-/// A place is looked up once, so that keeping tables pays only while a recording goes
-/// on naming new ones: a recording of a whole machine names hundreds of modules.
-const KEPT: u64 = 96 << 20;
+/// Memory for tables kept between batches. A location is looked up only once, so tables help
+/// only while the recording adds locations; a recording of a whole machine has hundreds of
+/// modules.
+const KEPT_TABLE_BYTES: u64 = 96 << 20;
 
-/// Looks up the places of a profile, once or as it grows.
+/// Symbolizes a profile, at once or while it grows.
 #[derive(Debug)]
 pub struct ProfileSymbolizer {
     symbolizer: Symbolizer,
     files: ModuleFiles,
     known: HashMap<ModuleIdx, Known>,
     answers: Answers,
-    /// Locations before this one have their answer.
+    /// Locations before this index have been looked up.
     done: usize,
 }
 
-/// What came of looking a profile up, besides its frames.
+/// What symbolizing a profile reports, besides the frames.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LookedUp {
-    /// The modules whose files were taken by their paths alone.
+    /// The modules whose files were accepted by path alone.
     pub by_path_alone: Vec<ModuleIdx>,
-    /// Debug files that were too large to be read, of the modules that were asked about.
+    /// Debug files of the requested modules that were too large to read.
     pub oversized: Vec<Oversized>,
 }
 
 impl ProfileSymbolizer {
-    /// Has modules looked for in these places.
+    /// Creates a symbolizer that looks for modules in `files`.
     pub fn new(files: ModuleFiles) -> Self {
         let mut options = files.symbols().clone();
-        options.budget.kept_bytes = KEPT;
+        options.budget.kept_bytes = KEPT_TABLE_BYTES;
         Self {
             symbolizer: Symbolizer::new(options),
             files,
@@ -55,25 +56,26 @@ impl ProfileSymbolizer {
         }
     }
 
-    /// Looks every new location up that has a place in a module and no frames yet,
-    /// module by module in parallel, and fills in its frames or the reason why there are
-    /// none.
+    /// Looks up each new location that has a module and no frames yet, modules in parallel. Sets
+    /// its frames, or the reason why there are none.
     ///
-    /// Frames that are there stay: whoever caught the profile may have known more.
+    /// Existing frames are kept: the machine that recorded the profile may have had better
+    /// information.
     pub fn look_up(&mut self, profile: &mut Profile) -> LookedUp {
-        let mut came_of_it = LookedUp {
+        let mut report = LookedUp {
             by_path_alone: self.introduce(profile),
             ..LookedUp::default()
         };
         while self.done < profile.locations.len() {
-            let end = profile.locations.len().min(self.done + BATCH);
-            self.batch(profile, end, &mut came_of_it.oversized);
+            let end = profile.locations.len().min(self.done + BATCH_LOCATIONS);
+            self.batch(profile, end, &mut report.oversized);
             self.done = end;
         }
-        came_of_it
+        report
     }
 
-    /// Returns what knows the modules: what was looked for, and what could not be written.
+    /// Returns the symbolizer, which reports the files it looked for and the indexes it could
+    /// not write.
     pub fn symbolizer(&self) -> &Symbolizer {
         &self.symbolizer
     }
@@ -83,7 +85,8 @@ impl ProfileSymbolizer {
         let mut requests = Vec::new();
         let batch = profile.locations.iter_mut().enumerate();
         for (at, location) in batch.take(end).skip(self.done) {
-            let Some((place, Known { id, otherwise, .. })) = question(location, &self.known) else {
+            let Some((place, Known { id, otherwise, .. })) = request_of(location, &self.known)
+            else {
                 continue;
             };
             match id {
@@ -117,8 +120,8 @@ impl ProfileSymbolizer {
         oversized.extend(all.flat_map(|module| self.symbolizer.oversized(module)));
     }
 
-    /// Finds the files of the modules that are asked about first, side by side. Returns
-    /// those that were taken by their paths alone.
+    /// Finds the files of modules with new locations, in parallel. Returns the modules whose
+    /// files were accepted by path alone.
     fn introduce(&mut self, profile: &Profile) -> Vec<ModuleIdx> {
         let new = profile.locations.iter().skip(self.done);
         let mut wanted: Vec<ModuleIdx> = new
@@ -143,7 +146,7 @@ impl ProfileSymbolizer {
     }
 }
 
-fn question(location: &Location, known: &HashMap<ModuleIdx, Known>) -> Option<(Place, Known)> {
+fn request_of(location: &Location, known: &HashMap<ModuleIdx, Known>) -> Option<(Place, Known)> {
     let place = match (location.virt_offset, location.file_offset) {
         _ if location.frames.len > 0 => None,
         (Some(virt), _) => Some(Place::Virt(virt)),
@@ -161,7 +164,7 @@ fn fill(profile: &mut Profile, stack: Stack<'_>) -> (FrameRange, Option<Reason>)
     let start = frames.len();
     frames.extend(stack.frames().map(|frame| shown(strings, frame)));
     let len = u32::try_from(frames.len() - start);
-    // A profile of 2^32 frames has no room for more.
+    // The indexes of frames have 32 bits; later frames are dropped.
     let range = u32::try_from(start).ok().zip(len.ok());
     let range = range.map(|(start, len)| FrameRange { start, len });
     let reason = stack.limit_reached().then_some(Reason::Limit);

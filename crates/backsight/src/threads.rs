@@ -1,11 +1,11 @@
-//! Where each thread of a process stands.
+//! Reads the program counter of each thread of a process.
 //!
-//! `/proc/PID/task/TID/syscall` ends in the program counter of a thread that
-//! sleeps; the kernel gives it without stopping anybody.
+//! `/proc/PID/task/TID/syscall` ends with the program counter of a thread that is blocked. The
+//! kernel reports it without stopping the thread.
 //!
 //! ```text
 //! 230 0x0 0x0 0x7ffd… 0x7ffd… 0x0 0x0 0x7ffd5c3a0b08 0x7f1b4c6d1a47     in a system call
-//! -1 0x7ffd5c3a0b08 0x7f1b4c6d1a47                                     stopped elsewhere
+//! -1 0x7ffd5c3a0b08 0x7f1b4c6d1a47                                     blocked outside a system call
 //! running
 //! ```
 
@@ -16,29 +16,28 @@ use std::path::{Path, PathBuf};
 use backsight_types::AbsAddr;
 use nix::errno::Errno;
 
-/// One thread.
+/// A thread of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LiveThread {
-    /// Its ID, as this `/proc` has it.
+    /// Its thread ID, in the PID namespace of this `/proc`.
     pub tid: u32,
-    /// Its name, as the process chose it: any bytes.
+    /// Its name, as set by the process: arbitrary bytes.
     pub name: Vec<u8>,
-    /// Where it stands; `None` while it runs.
+    /// Its program counter; `None` while it runs.
     pub pc: Option<AbsAddr>,
 }
 
-/// Why it is not known where the threads of a process stand.
+/// Why the threads of a process cannot be read.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The process is not there any more.
+    /// The process has exited.
     Process(vma_query::Error),
-    /// This cannot be read.
+    /// This file cannot be read.
     Unreadable(PathBuf, io::Error),
 }
 
-/// Returns the threads of a process, in the order of their IDs. Those that end
-/// meanwhile are left out.
+/// Returns the threads of a process, by thread ID. Threads that exit meanwhile are left out.
 pub(crate) fn of_process(proc_root: &Path, pid: u32) -> Result<Vec<LiveThread>, Failure> {
     let tasks = proc_root.join(format!("{pid}/task"));
     let entries = fs::read_dir(&tasks).map_err(|error| failed(tasks, error))?;
@@ -65,17 +64,17 @@ pub(crate) fn of_process(proc_root: &Path, pid: u32) -> Result<Vec<LiveThread>, 
         });
     }
     if threads.is_empty() {
-        // A zombie, or the last thread ended as we looked.
+        // The process is a zombie, or its last thread exited meanwhile.
         return Err(Failure::Process(vma_query::Error::ProcessGone));
     }
     threads.sort_by_key(|thread| thread.tid);
     Ok(threads)
 }
 
-/// Reads the last field of what the kernel printed.
+/// Parses the last field of the `syscall` file.
 fn program_counter(state: &str) -> Option<AbsAddr> {
     let (_, pc) = state.trim_end().rsplit_once(' ')?;
-    // A kernel thread has none, and the kernel prints zeros.
+    // For a kernel thread the kernel prints 0.
     pc.parse().ok().filter(|pc| *pc != AbsAddr(0))
 }
 

@@ -1,24 +1,24 @@
-//! What a conversion came to.
+//! Counts that describe a conversion.
 
 use super::frame_counts::FrameCounts;
 use super::left_out::LeftOut;
 
-/// What a conversion came to.
+/// Counts that describe a conversion.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Account {
-    /// Samples that were read: those that are written, and those that are left out.
+    /// Samples in the input: the written ones and the ones left out.
     pub read: u64,
-    /// Samples that are written.
+    /// Samples in the output.
     pub written: u64,
-    /// What of the input is not in the output.
+    /// What was in the input and is not in the output.
     pub left_out: LeftOut,
-    /// Stacks that differ, with samples.
+    /// Distinct stacks that have samples.
     pub stacks: u64,
-    /// Frames of all samples.
+    /// Frames, summed over all samples.
     pub frames: u64,
-    /// Where there are no samples: how many addresses, each of which is a frame.
+    /// For input without samples: the number of addresses. Each address counts as one frame.
     pub addresses: Option<u64>,
-    /// Which frames have a name; `None` where nobody asked for names.
+    /// How many frames have a name; `None` if no symbolization was requested.
     pub names: Option<FrameCounts>,
 }

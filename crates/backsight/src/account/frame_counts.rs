@@ -1,11 +1,11 @@
-//! How many frames have a name, and of the others: why not, and where.
+//! Counts frames with a name, and frames without one by reason and module.
 
 use backsight_profile::{Location, Profile};
 use backsight_types::{ModuleIdx, Reason};
 use hashbrown::HashMap;
 
-/// How many frames have a name; and of those without one how many have which reason, and
-/// lie in which module. `None` stands for a reason that is not known.
+/// Counts frames with a name, and frames without one by reason and by module. A reason of `None`
+/// means that the input does not give one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameCounts {
     named: u64,
@@ -14,7 +14,7 @@ pub struct FrameCounts {
 }
 
 impl FrameCounts {
-    /// Counts a frame.
+    /// Counts a location's frames `count` times.
     pub(super) fn add(&mut self, profile: &Profile, location: &Location, count: u64) {
         let frames = profile.frames_of(location);
         if frames.iter().any(|frame| frame.function.is_some()) {
@@ -42,26 +42,26 @@ impl FrameCounts {
         }
     }
 
-    /// Returns how many have a name.
+    /// Returns how many frames have a name.
     pub fn named(&self) -> u64 {
         self.named
     }
 
-    /// Returns how many have no name.
+    /// Returns how many frames have no name.
     pub fn nameless(&self) -> u64 {
         self.by_reason
             .values()
             .fold(0, |sum, n| sum.saturating_add(*n))
     }
 
-    /// Returns the reasons, most frames first.
+    /// Returns the number of nameless frames for each reason, largest first.
     pub fn by_reason(&self) -> Vec<(Option<Reason>, u64)> {
         let mut all: Vec<_> = self.by_reason.iter().map(|(of, n)| (*of, *n)).collect();
         all.sort_by_key(|(reason, count)| (std::cmp::Reverse(*count), name(*reason)));
         all
     }
 
-    /// Returns the modules, most frames first, and why.
+    /// Returns the number of nameless frames for each module and reason, largest first.
     pub fn by_module(&self) -> Vec<(ModuleIdx, Option<Reason>, u64)> {
         let each = self.by_module.iter();
         let mut all: Vec<_> = each.map(|((module, of), n)| (*module, *of, *n)).collect();
@@ -70,7 +70,7 @@ impl FrameCounts {
     }
 }
 
-/// In which order reasons stand that have the same count.
+/// Sort key of reasons with equal counts.
 fn name(reason: Option<Reason>) -> &'static str {
     reason.map_or("unknown", Reason::as_str)
 }

@@ -1,43 +1,44 @@
-//! What of an input is not in the output, by causes.
+//! What was in an input and is not in the output, by cause.
 
 use backsight_formats::flaws::Flaws;
 
 use crate::capture::Ends;
 use crate::jit::said::MapUse;
 
-/// What of an input is not in the output.
+/// What was in the input and is not in the output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftOut {
-    /// Samples that are not written: a plural that follows their number, and the number.
+    /// Samples that are not written: the cause, as a plural noun phrase that follows the number,
+    /// and the number.
     pub samples: Vec<(String, u64)>,
-    /// Things that are no samples, such as parts of them and records: named and counted
-    /// alike.
+    /// Other things that are not written, such as records or parts of samples, in the same form.
     pub others: Vec<(String, u64)>,
-    /// How the walks ended of stacks that were recorded as memory.
+    /// How the unwinding of recorded stack memory ended.
     pub ends: Ends,
     /// What came of the lists of names of code that was made at run time.
     pub maps: Vec<MapUse>,
 }
 
 impl LeftOut {
-    /// Counts samples that have no place in the profile. `cause` is a plural that follows
-    /// their number.
+    /// Counts samples that are not written. `cause` is a plural noun phrase that follows the
+    /// number.
     pub fn add(&mut self, cause: &str, count: u64) {
         if count > 0 {
             self.samples.push((cause.to_owned(), count));
         }
     }
 
-    /// Counts what is no sample: `what` is a plural that follows the number.
+    /// Counts something other than samples. `what` is a plural noun phrase that follows the
+    /// number.
     pub fn add_other(&mut self, what: &str, count: u64) {
         if count > 0 {
             self.others.push((what.to_owned(), count));
         }
     }
 
-    /// Counts what was wrong with an input, as far as that are samples, and what there is
-    /// no place for.
+    /// Counts the flaws of an input that lost samples, and everything that the format has no
+    /// place for.
     pub fn add_flaws(&mut self, flaws: &Flaws) {
         let is_samples = |what: &str| what.starts_with("samples ");
         for (what, count) in flaws.iter().filter(|(what, _)| is_samples(what)) {

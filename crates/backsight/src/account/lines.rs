@@ -1,8 +1,8 @@
-//! What the lines of a capture come to: the outcome of each address, weighed by the
-//! samples that name it.
+//! Counts for a stream of NDJSON lines: the outcome of each address, weighted by the samples
+//! that contain it.
 //!
-//! Lines pass through, and may be endless: an address takes four bytes here, and each
-//! distinct stack one hash.
+//! The stream may be endless, so little is kept: four bytes for each address and one hash for
+//! each distinct stack.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -16,29 +16,29 @@ use super::figures::Account;
 use super::frame_counts::FrameCounts;
 use super::left_out::LeftOut;
 
-/// What became of an address.
+/// Whether an address got a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Outcome {
     Named,
     Nameless(Option<ModuleIdx>, Option<Reason>),
 }
 
-/// Addresses, samples and modules as they pass.
+/// Accumulates the counts of addresses, samples and modules while the lines pass.
 #[derive(Debug, Default)]
 pub struct LineTally {
-    /// Has the modules of all captures, and nothing else.
+    /// Holds the modules of all captures, and nothing else.
     profile: Profile,
-    /// Which of them the indexes of this capture mean.
+    /// Maps module indexes of the current capture to indexes into `profile.modules`.
     modules: HashMap<ModuleIdx, ModuleIdx>,
     outcomes: HashMap<Outcome, u32>,
-    /// Of each outcome: how many frames of samples have it, and how many addresses.
+    /// For each outcome: the number of sample frames that have it, and the number of addresses.
     weights: Vec<(u64, u64)>,
-    /// The outcome of each address of this capture.
+    /// The outcome of each address of the current capture.
     addresses: Vec<u32>,
-    /// Where numbers begin that follow each other: the first, and its place.
+    /// Runs of consecutive address numbers: the first number, and its position in `addresses`.
     runs: Vec<(u64, usize)>,
     next: u64,
-    /// Whether the sample types count samples.
+    /// For each sample type: whether its value is a number of samples.
     are_counts: Vec<bool>,
     samples: u64,
     stacks: HashSet<u64>,
@@ -46,7 +46,7 @@ pub struct LineTally {
 }
 
 impl LineTally {
-    /// Another capture begins: its numbers mean what it says itself.
+    /// Starts the next capture. Module and address numbers start anew with it.
     pub fn begin(&mut self) {
         self.modules.clear();
         self.addresses.clear();
@@ -55,7 +55,7 @@ impl LineTally {
         self.captures = self.captures.wrapping_add(1);
     }
 
-    /// A line introduces a module.
+    /// Adds a module line.
     pub fn module(&mut self, index: ModuleIdx, module: &Module) {
         if let Ok(at) = u32::try_from(self.profile.modules.len()) {
             self.profile.modules.push(module.clone());
@@ -63,14 +63,14 @@ impl LineTally {
         }
     }
 
-    /// A line says what the values of samples are.
+    /// Takes the sample types from the capture's header line.
     pub fn about(&mut self, about: &ProfileLine) {
         let is_count = |kind: &str, unit: &str| unit == "count" && kind.ends_with("samples");
         let types = about.sample_types.iter();
         self.are_counts = types.map(|of| is_count(&of.kind, &of.unit)).collect();
     }
 
-    /// Takes an address with its answer.
+    /// Adds an address line.
     pub fn address(&mut self, answer: &AddressLine<'_>) {
         let is_named = answer.frames.iter().any(|frame| frame.function.is_some());
         let module = answer.module.and_then(|index| self.modules.get(&index));
@@ -83,7 +83,7 @@ impl LineTally {
             *addresses = addresses.saturating_add(1);
         }
         let number = answer.index.unwrap_or(self.next);
-        // One that was there before keeps its place.
+        // A number that was used before keeps its first outcome.
         if number < self.next {
             return;
         }
@@ -94,7 +94,7 @@ impl LineTally {
         self.next = number.saturating_add(1);
     }
 
-    /// Takes a sample, which names addresses before it.
+    /// Adds a sample line. It refers to addresses of earlier lines.
     pub fn sample(&mut self, sample: &SampleLine) {
         let kind = usize::try_from(sample.value_type).ok();
         let is_count = kind.and_then(|kind| self.are_counts.get(kind).copied());
@@ -136,8 +136,8 @@ impl LineTally {
         self.addresses.get(at).filter(|_| is_there).copied()
     }
 
-    /// Ends: returns what all came to, of which so many lines were malformed, and a profile
-    /// that has its modules. Where no line is a sample, each address is a frame.
+    /// Returns the account, including `malformed` unreadable lines, and a profile that holds the
+    /// modules. Without sample lines, each address counts as one frame.
     pub fn account(self, malformed: u64) -> (Account, Profile) {
         let has_samples = self.samples > 0;
         let mut names = FrameCounts::default();
@@ -175,7 +175,7 @@ mod tests {
     use super::LineTally;
 
     #[test]
-    fn a_lost_line_moves_no_other() {
+    fn a_lost_line_shifts_no_other_number() {
         let mut tally = LineTally::default();
         for number in [None, Some(1), Some(3), Some(3), None, Some(u64::MAX), None] {
             tally.address(&AddressLine {

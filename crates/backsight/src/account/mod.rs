@@ -1,12 +1,12 @@
-//! What reading, looking up and writing came to, counted.
+//! Counts what was read, symbolized and written.
 //!
 //! ```text
-//!   samples, as they are handed on ──▶ Tally ──▶ Account
+//!   samples ──▶ Tally ──▶ Account
 //! ```
 //!
-//! Every sample that was read is written or left out by a cause, and every frame has a
-//! name or a reason. Frames are weighed by the samples that they are in. A stream of lines
-//! has no profile, and a [`LineTally`] instead.
+//! Every sample that was read is either written or counted as left out, with a cause; every
+//! frame has a name or a reason. Frames are weighted by the samples that contain them. A stream
+//! of lines is counted by [`LineTally`], because it has no profile.
 
 mod figures;
 mod frame_counts;

@@ -1,4 +1,4 @@
-//! Samples, counted as they are handed on.
+//! Counts samples and frames of a profile that is written piece by piece.
 
 use backsight_profile::{Profile, Sample, StackIdx};
 
@@ -6,7 +6,7 @@ use super::figures::Account;
 use super::frame_counts::FrameCounts;
 use super::left_out::LeftOut;
 
-/// Samples by their stack, as they pass.
+/// Accumulates the number of samples of each stack.
 #[derive(Debug, Default)]
 pub struct Tally {
     samples: u64,
@@ -15,8 +15,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Takes the samples that a profile holds and that are written: with `shown`, those
-    /// that have a value of this type. Returns how many are not.
+    /// Adds the samples of a profile that are written: all, or those with a value of type
+    /// `shown`. Returns the number of the others.
     pub fn take(&mut self, profile: &Profile, shown: Option<usize>) -> u64 {
         let mut others = 0_u64;
         for (sample, values, _) in profile.samples.iter() {
@@ -41,7 +41,8 @@ impl Tally {
         others
     }
 
-    /// Ends: `profile` has all stacks by now. Names count if they were asked for.
+    /// Returns the account. `profile` must have all stacks by now. Names are counted if
+    /// `has_names`.
     pub fn account(self, profile: &Profile, left_out: LeftOut, has_names: bool) -> Account {
         let mut names = FrameCounts::default();
         let (mut stacks, mut frames) = (0_u64, 0_u64);
@@ -68,8 +69,8 @@ impl Tally {
     }
 }
 
-/// Returns how many samples of the input a row stands for: where its first value counts
-/// samples, rows that are alike were added up.
+/// Returns how many samples of the input a row stands for. Equal samples may have been summed to
+/// one row; if the first value is a count of samples, it is that number.
 fn count(profile: &Profile, sample: &Sample, values: &[i64]) -> u64 {
     let kind = usize::try_from(sample.first_type).ok();
     let kind = kind.and_then(|at| profile.sample_types.get(at));

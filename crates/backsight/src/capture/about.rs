@@ -1,4 +1,4 @@
-//! What a recording says of itself, and of its files, at its end.
+//! Metadata of a recording that is added to the profile at the end.
 
 use backsight_profile::Profile;
 use backsight_types::trace::Facts;
@@ -6,9 +6,9 @@ use backsight_types::{ModuleKind, Reason};
 
 use super::build_ids::BuildIds;
 
-/// Gives modules the build IDs that are known at the end alone.
+/// Sets the build IDs that became known only at the end of the recording.
 pub(super) fn complete(build_ids: &BuildIds, profile: &mut Profile) {
-    // A pipe tells build IDs last.
+    // A recording written to a pipe lists build IDs last.
     for module in &mut profile.modules {
         let is_kernel = module.kind == ModuleKind::Kernel;
         if module.build_id.is_none() && !module.deleted {
@@ -20,8 +20,8 @@ pub(super) fn complete(build_ids: &BuildIds, profile: &mut Profile) {
     }
 }
 
-/// Says where and how it was recorded, and when: `times` are those of the first and the
-/// last sample, in nanoseconds.
+/// Adds command, host and start time as comments. `times` are those of the first and the last
+/// sample, in nanoseconds.
 pub(super) fn comment(facts: &Facts, times: Option<(u64, u64)>, profile: &mut Profile) {
     let Profile {
         comments, strings, ..
@@ -43,7 +43,7 @@ pub(super) fn comment(facts: &Facts, times: Option<(u64, u64)>, profile: &mut Pr
     say("perf", facts.perf_version.as_deref());
     if let Some((first, last)) = times {
         profile.duration_ns = last.checked_sub(first);
-        // One instant on both clocks puts all others into the calendar.
+        // The recording has one instant on both clocks; that gives the offset to calendar time.
         let since_1970 = facts.clock.and_then(|(wall, clock)| {
             let boot = wall.checked_sub(clock)?;
             boot.checked_add(first)

@@ -1,4 +1,4 @@
-//! What a recording says of files whose mappings say no build ID.
+//! Build IDs listed by a recording, for files whose mmap records have none.
 
 use std::collections::HashMap;
 
@@ -7,15 +7,15 @@ use backsight_types::trace::Facts;
 
 use super::kernel::KERNEL_IMAGE;
 
-/// Build IDs by the path of a file, and whether it is the kernel's.
+/// Build IDs by path, and by whether the file belongs to the kernel.
 #[derive(Debug, Default)]
 pub(super) struct BuildIds(HashMap<(Vec<u8>, bool), BuildId>);
 
 impl BuildIds {
-    /// Takes those that the recording lists by now.
+    /// Adds the build IDs that the recording has listed so far.
     pub(super) fn take(&mut self, facts: &Facts) {
         for file in &facts.build_ids {
-            // The kernel's image may be listed by the path of a vmlinux.
+            // The kernel image may be listed under the path of a vmlinux.
             let is_image = file.is_kernel && !is_kernel_module(&file.path);
             let path = if is_image {
                 KERNEL_IMAGE.to_vec()
@@ -26,7 +26,8 @@ impl BuildIds {
         }
     }
 
-    /// Returns the build ID of a file. `path` is as before when this returns.
+    /// Returns the build ID of a file. `path` is mutable to avoid a copy, and is unchanged on
+    /// return.
     pub(super) fn of(&self, path: &mut Vec<u8>, is_kernel: bool) -> Option<BuildId> {
         if self.0.is_empty() {
             return None;
@@ -38,7 +39,8 @@ impl BuildIds {
     }
 }
 
-/// Modules are named `[name]` or by the path of their `.ko`, which may be compressed.
+/// Kernel modules are named `[name]`, or by the path of their `.ko` file, which may be
+/// compressed.
 fn is_kernel_module(path: &[u8]) -> bool {
     let is_in_brackets = path.starts_with(b"[") && !path.starts_with(b"[kernel.");
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);

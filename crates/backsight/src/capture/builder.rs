@@ -1,4 +1,4 @@
-//! Events as a profile, whoever recorded them.
+//! Builds a profile from events of any source.
 
 use backsight_formats::perf_data::Problems;
 use backsight_profile::Profile;
@@ -12,11 +12,11 @@ use super::unwind::NotWalked;
 use crate::find::ModuleFiles;
 use crate::jit::said::MapUse;
 
-/// Makes a profile of events, whoever recorded them: what processes did is replayed, and
-/// every address of a sample gets its place in a module.
+/// Builds a profile from events of any source. The mappings of processes are replayed, and each
+/// address of a sample is converted to an offset in a module.
 ///
-/// [`PerfData`](crate::PerfData) feeds one from a recording. Who reads the kernel's ring
-/// buffers himself feeds it what he finds there:
+/// [`PerfData`](crate::PerfData) passes it the events of a recording. A program that reads the
+/// kernel's ring buffers can pass the events itself:
 ///
 /// ```
 /// use backsight::types::trace::{ByteOrder, Event, EventType, Facts, SampleRecord};
@@ -36,26 +36,25 @@ use crate::jit::said::MapUse;
 /// # Ok::<(), backsight::RecordingError>(())
 /// ```
 ///
-/// Events come in order of time: a sample is looked up in what was mapped when it was
-/// taken.
+/// Events must be in time order: a sample is looked up in the mappings at its time.
 #[derive(Debug)]
 pub struct ProfileBuilder {
     capture: Capture,
 }
 
-/// What a recording came to.
+/// The result of reading a recording.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Finished {
-    /// What is in it, without what was taken out before.
+    /// The contents of the recording, without samples that were taken out earlier.
     pub profile: Profile,
-    /// What was wrong with it, and what of it no profile has a place for.
+    /// Problems with the recording, and its contents that no profile has a place for.
     pub problems: Problems,
-    /// Files of which nothing says which they were.
+    /// Files whose identity could not be proven.
     pub unproven: Unproven,
-    /// Stacks that were recorded as memory, of a machine whose stacks are not walked.
+    /// Stacks recorded as memory that were not unwound, because their machine is not supported.
     pub not_walked: Option<NotWalked>,
-    /// How the walks of those stacks ended that were recorded as memory.
+    /// Why the unwinding of recorded stack memory ended.
     pub ends: Ends,
     /// What came of looking for names of code that processes made at run time.
     pub maps: Vec<MapUse>,
@@ -68,11 +67,11 @@ pub struct Finished {
 }
 
 impl ProfileBuilder {
-    /// Begins a profile. What is known of the recording is in `facts`, its events at
-    /// least; what its modules are is looked for in `files`.
+    /// Starts a profile. `facts` describes the recording and has at least its events; `files`
+    /// says where to find its modules.
     ///
     /// # Errors
-    /// When no event is called as the options have it.
+    /// If no event has the name given in the options.
     pub fn new(
         facts: &Facts,
         options: RecordingOptions,
@@ -86,8 +85,8 @@ impl ProfileBuilder {
         Ok(Self { capture })
     }
 
-    /// Takes the next event. Returns whether a piece was done with it: then the samples up
-    /// to here are in the profile and may be taken out.
+    /// Handles the next event. Returns `true` if it completed a piece: the samples up to here are
+    /// then in the profile and may be taken out.
     pub fn take(&mut self, event: Event<'_>) -> bool {
         let capture = &mut self.capture;
         capture.take(event);
@@ -98,34 +97,33 @@ impl ProfileBuilder {
         is_full
     }
 
-    /// Takes what became known of the events that are recorded.
+    /// Updates the descriptions of the recorded events.
     pub fn set_events(&mut self, events: &[EventType]) {
         self.capture.events(events);
     }
 
-    /// Returns what there is up to now; without the samples that wait for their piece to
-    /// be done.
+    /// Returns the profile as built so far, without the samples of the current piece.
     pub fn profile_mut(&mut self) -> &mut Profile {
         &mut self.capture.profile
     }
 
-    /// Returns the profile, with what is known of the recording at its end.
+    /// Returns the finished profile. `facts` describes the recording as known at its end.
     #[must_use]
     pub fn finish(mut self, facts: &Facts) -> Finished {
         let unproven = self.conclude(facts);
         self.finished(Problems::default(), unproven)
     }
 
-    /// Does what is to be done once, when there are no more events.
+    /// Completes the last piece. Called once, after the last event.
     pub(super) fn conclude(&mut self, facts: &Facts) -> Unproven {
         self.capture.conclude(facts)
     }
 
-    /// Returns all, when it was concluded.
+    /// Returns the result, after [`Self::conclude`].
     pub(super) fn finished(self, mut problems: Problems, unproven: Unproven) -> Finished {
         let mut capture = self.capture;
         let maps = capture.take_maps();
-        // No format that is written has a place for them.
+        // No output format has a place for branch stacks.
         let what = "branch stacks of samples";
         problems.flaws.leave_out_many(what, capture.branches);
         let what = "events of a kind that is not known";

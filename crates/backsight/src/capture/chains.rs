@@ -1,37 +1,36 @@
-//! Chains of addresses, each once as long as it means the same.
+//! A cache of call chains, so that equal chains are resolved once.
 //!
-//! A chain means the same while nothing changes in what its process and the kernel have
-//! mapped. Which time that is, the *epoch*, is part of its key, so that nothing has to
-//! be thrown away when a process maps something.
+//! Equal chains resolve to the same stack as long as the mappings of their process and of the
+//! kernel do not change. Each change starts a new *epoch*. The epoch is part of the key, so that
+//! a new mapping does not invalidate the cache.
 
 use std::hash::BuildHasher;
 
 use backsight_profile::StackIdx;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// What is kept is forgotten when its bytes are more than these: most chains come again
-/// soon or never.
-const MAX_BYTES: usize = 32 << 20;
+/// The cache is cleared when it exceeds this size. Most chains recur soon or never.
+const MAX_CACHE_BYTES: usize = 32 << 20;
 
-/// Where and when a chain was caught.
+/// The context in which a chain was recorded; part of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Setting {
+pub(super) struct ChainContext {
     pub(super) pid: u32,
-    /// How often what its process has mapped had changed.
+    /// How often the mappings of the process had changed.
     pub(super) epoch: u32,
-    /// How often what the kernel has mapped had changed.
+    /// How often the mappings of the kernel had changed.
     pub(super) kernel_epoch: u32,
-    /// Of whose code the first address is.
+    /// The processor mode of the first address.
     pub(super) context: u8,
-    /// Whether the process was within `execve`.
+    /// Whether the process was inside `execve`.
     pub(super) is_in_exec: bool,
 }
 
-/// The place of a chain, good until [`Chains::forget_some`].
+/// A handle to a chain, valid until [`Chains::clear_if_large`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ChainIdx(u32);
 
-/// All chains that are remembered.
+/// The cached chains.
 #[derive(Debug, Default)]
 pub(super) struct Chains {
     bytes: Vec<u8>,
@@ -42,19 +41,19 @@ pub(super) struct Chains {
 
 #[derive(Clone, Copy, Debug)]
 struct Chain {
-    setting: Setting,
+    setting: ChainContext,
     start: usize,
     len: usize,
     hash: u64,
-    /// `None` for one without an address, and as long as it is not known.
+    /// `None` for a chain without addresses, and until the chain is resolved.
     stack: Option<StackIdx>,
-    /// A number of the caller's: the place of the last sample with this chain.
+    /// For the caller's use: the position of the last sample with this chain.
     note: usize,
 }
 
 impl Chains {
-    /// Returns the place of a chain, and whether it is new.
-    pub(super) fn place(&mut self, setting: Setting, bytes: &[u8]) -> (ChainIdx, bool) {
+    /// Returns the handle of a chain, inserting it if needed, and whether it was inserted.
+    pub(super) fn place(&mut self, setting: ChainContext, bytes: &[u8]) -> (ChainIdx, bool) {
         let hash = self.hasher.hash_one((setting, bytes));
         let Self {
             bytes: all, chains, ..
@@ -68,7 +67,7 @@ impl Chains {
         if let Some(place) = self.places.find(hash, is_it) {
             return (ChainIdx(*place), false);
         }
-        // 2^32 chains would have been forgotten long before.
+        // The cache is cleared long before it has 2^32 chains.
         let place = u32::try_from(chains.len()).unwrap_or(u32::MAX);
         chains.push(Chain {
             setting,
@@ -84,7 +83,7 @@ impl Chains {
         (ChainIdx(place), true)
     }
 
-    /// Says which stack a chain is.
+    /// Sets the stack that a chain resolves to.
     pub(super) fn resolve(&mut self, place: ChainIdx, stack: Option<StackIdx>) {
         let at = usize::try_from(place.0).ok();
         if let Some(chain) = at.and_then(|at| self.chains.get_mut(at)) {
@@ -92,22 +91,22 @@ impl Chains {
         }
     }
 
-    /// Returns which stack a chain is.
+    /// Returns the stack that a chain resolves to.
     pub(super) fn stack(&self, place: ChainIdx) -> Option<StackIdx> {
         chain(&self.chains, place.0)?.stack
     }
 
-    /// Puts a number to a chain, and returns the last one.
+    /// Stores the caller's number for a chain, and returns the previous one.
     pub(super) fn note(&mut self, place: ChainIdx, note: usize) -> Option<usize> {
         let at = usize::try_from(place.0).ok()?;
         let chain = self.chains.get_mut(at)?;
         Some(std::mem::replace(&mut chain.note, note))
     }
 
-    /// Forgets all, if that is much. No place is good any more.
-    pub(super) fn forget_some(&mut self) {
+    /// Clears the cache if it exceeds its size limit. That invalidates all handles.
+    pub(super) fn clear_if_large(&mut self) {
         let table = self.chains.len().saturating_mul(size_of::<Chain>());
-        if self.bytes.len().saturating_add(table) > MAX_BYTES {
+        if self.bytes.len().saturating_add(table) > MAX_CACHE_BYTES {
             self.bytes.clear();
             self.chains.clear();
             self.places.clear();
@@ -121,11 +120,11 @@ fn chain(chains: &[Chain], place: u32) -> Option<Chain> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Chains, MAX_BYTES, Setting, StackIdx};
+    use super::{ChainContext, Chains, MAX_CACHE_BYTES, StackIdx};
 
     #[test]
     fn a_chain_means_the_same_in_one_setting_alone() {
-        let setting = |pid, epoch| Setting {
+        let setting = |pid, epoch| ChainContext {
             pid,
             epoch,
             kernel_epoch: 0,
@@ -148,10 +147,10 @@ mod tests {
         let (again, is_new) = chains.place(setting(1, 0), b"12345678");
         assert_eq!((again, is_new), (first, false));
         assert_eq!(chains.stack(again), Some(StackIdx(7)));
-        chains.forget_some();
+        chains.clear_if_large();
         assert!(!chains.place(setting(1, 0), b"12345678").1);
-        chains.place(setting(1, 0), &vec![0; MAX_BYTES]);
-        chains.forget_some();
+        chains.place(setting(1, 0), &vec![0; MAX_CACHE_BYTES]);
+        chains.clear_if_large();
         assert!(chains.place(setting(1, 0), b"12345678").1);
     }
 }

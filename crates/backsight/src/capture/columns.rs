@@ -1,17 +1,18 @@
-//! Which events of a recording become values of the profile.
+//! Which events of a recording become value types of the profile.
 //!
-//! Each event has two values: how many samples, and how much they stand for. With
-//! `--event NAME` those alone are taken that are called so, and together they have the
-//! two. Else all are, and the one with the most samples is shown where there is room for
-//! one: the first may have none, as that of the cores that nothing ran on.
+//! Each event has two values: the number of samples, and the sum of their periods. With `--event
+//! NAME`, only the events of that name are taken, and they share one pair of values. Otherwise
+//! all events are taken. Formats with room for one value show the event with the most samples,
+//! because the first event may have none: on a hybrid CPU, it may count on cores where nothing
+//! ran.
 
 use backsight_profile::{Profile, ValueType};
 use backsight_types::trace::EventType;
 
-/// How `perf record --off-cpu` calls what BPF measured.
+/// The name that `perf record --off-cpu` gives its BPF event.
 const OFF_CPU: &str = "offcpu-time";
 
-/// The values of a recording's events.
+/// The value types of a recording's events.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     wanted: Option<String>,
@@ -21,15 +22,15 @@ pub(super) struct Columns {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Column {
-    /// The place of its first value type, if it is taken.
+    /// The index of its first value type; `None` if the event is not taken.
     first_type: Option<u32>,
     samples: u64,
-    /// Whether its samples weigh time in which threads did not run.
+    /// Whether the event measures the time that threads did not run.
     is_off_cpu: bool,
 }
 
 impl Columns {
-    /// Takes the name that was asked for.
+    /// Starts with the requested event name, if any.
     pub(super) fn new(wanted: Option<String>) -> Self {
         Self {
             wanted,
@@ -37,7 +38,7 @@ impl Columns {
         }
     }
 
-    /// Returns what the events are called when none is called as asked for.
+    /// Returns the names of all events if none matches the requested name.
     pub(super) fn missing(&self, events: &[EventType]) -> Option<Vec<String>> {
         let wanted = self.wanted.as_deref()?;
         if events.iter().any(|event| is_called(&event.name, wanted)) {
@@ -47,7 +48,7 @@ impl Columns {
         Some(names.map(|event| event.name.clone()).collect())
     }
 
-    /// Takes the events, of which more may become known.
+    /// Adds value types for the events listed so far. More may follow.
     pub(super) fn update(&mut self, events: &[EventType], profile: &mut Profile) {
         let is_exact = |name: &str| events.iter().any(|event| event.name == name);
         let wanted = self.wanted.clone();
@@ -72,21 +73,22 @@ impl Columns {
         }
     }
 
-    /// Counts a sample of an event, and returns the place of its first value type; `None`
-    /// for one that is not taken.
+    /// Counts a sample of an event, and returns the index of the event's first value type;
+    /// `None` if the event is not taken.
     pub(super) fn count(&mut self, event: usize) -> Option<u32> {
         let column = self.events.get_mut(event)?;
         column.samples = column.samples.saturating_add(1);
         column.first_type
     }
 
-    /// Returns how many samples were counted that are not taken.
+    /// Returns the number of samples of events that are not taken.
     pub(super) fn not_taken(&self) -> u64 {
         let others = self.events.iter().filter(|it| it.first_type.is_none());
         others.fold(0, |sum, column| sum.saturating_add(column.samples))
     }
 
-    /// Says which value is shown first. Of equal ones, the first.
+    /// Sets the default value type: that of the event with the most samples; the first of equal
+    /// ones.
     pub(super) fn choose(&self, profile: &mut Profile) {
         let taken = self
             .events
@@ -96,13 +98,13 @@ impl Columns {
         let Some((most, first)) = most.and_then(|most| Some((most, most.first_type?))) else {
             return;
         };
-        // It is not their number that matters.
+        // For off-CPU events the time matters, not the number of samples.
         let shown = first.saturating_add(u32::from(most.is_off_cpu));
         profile.default_type = Some(shown).filter(|shown| *shown > 0);
     }
 }
 
-/// Adds the value types of an event, and returns the place of the first.
+/// Adds the value types of an event, and returns the index of the first.
 fn add(event: &EventType, wanted: Option<&str>, is_only: bool, profile: &mut Profile) -> u32 {
     let at = u32::try_from(profile.sample_types.len()).unwrap_or(u32::MAX);
     let name = wanted.unwrap_or(&event.name);
@@ -130,13 +132,13 @@ fn add(event: &EventType, wanted: Option<&str>, is_only: bool, profile: &mut Pro
     at
 }
 
-/// perf adds events that count nothing, to be told of mappings.
+/// perf adds a `dummy` event, which counts nothing, to receive mmap records.
 fn is_shown(event: &EventType) -> bool {
     !event.name.starts_with("dummy")
 }
 
-/// Returns whether an event is called so: with its modifiers or without (`cycles:u`), and
-/// with what counts it or without (`cpu_core/cycles/`).
+/// Returns whether an event has this name. Modifiers (`cycles:u`) and the PMU
+/// (`cpu_core/cycles/`) may be omitted.
 pub fn is_called(name: &str, wanted: &str) -> bool {
     let plain = without_modifiers(name);
     let of_unit = plain
@@ -146,7 +148,7 @@ pub fn is_called(name: &str, wanted: &str) -> bool {
     name == wanted || plain == wanted || terms == Some(wanted)
 }
 
-/// `cycles` of `cycles:ppp`, and `cpu/cycles/` of `cpu/cycles/u`.
+/// Strips modifiers: `cycles:ppp` becomes `cycles`, and `cpu/cycles/u` becomes `cpu/cycles/`.
 fn without_modifiers(name: &str) -> &str {
     let is_modifier = |c: char| "ukhGHpPSDIWeb".contains(c);
     match name.rsplit_once('/') {
@@ -166,7 +168,7 @@ mod tests {
     use super::is_called;
 
     #[test]
-    fn an_event_is_called_with_or_without_what_stands_around() {
+    fn an_event_matches_with_or_without_modifiers_and_pmu() {
         for (name, yes, no) in [
             ("cycles", &["cycles"][..], &["cycles:u", "cycle"][..]),
             ("cycles:ppp", &["cycles", "cycles:ppp"], &["cycles:u"]),

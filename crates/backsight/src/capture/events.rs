@@ -1,4 +1,4 @@
-//! The events of a recording, as they come.
+//! Consumes the events of a recording, in time order.
 
 use backsight_normalize::{KERNEL_PID, ProcessChange, ProcessRecord};
 use backsight_profile::{self as profile, Profile};
@@ -9,46 +9,47 @@ use super::build_ids::BuildIds;
 use super::columns::Columns;
 use super::ends::Ends;
 use super::execs::Execs;
+use super::exited::ExitedProcesses;
 use super::files::{self, Unproven};
 use super::input::RecordingOptions;
 use super::kernel::RecordedKernel;
-use super::leaving::Leaving;
 use super::made_code::{MadeCode, called_as_perf_does, is_made};
 use super::off_cpu::OffCpu;
-use super::people::People;
 use super::piece::{Piece, Unwound};
-use super::spaces::Who;
+use super::spaces::LookupPids;
+use super::threads::ThreadTable;
 use super::unwind::{NotWalked, Unwinders};
 use crate::find::ModuleFiles;
 use crate::jit::said::MapUse;
 
-/// What is known of a recording up to an event.
+/// The state of a recording up to the current event.
 #[derive(Debug)]
 pub(super) struct Capture {
     pub(super) profile: Profile,
     files: ModuleFiles,
     piece: Piece,
-    people: People,
+    threads: ThreadTable,
     execs: Execs,
     unwinders: Unwinders,
-    /// The chain of a sample whose processor kept the stack of calls.
+    /// The chain of a sample with LBR call stack.
     calls: Unwound,
-    /// Samples with branches that are no stack.
+    /// Samples with branch records that are not a call stack.
     pub(super) branches: u64,
     build_ids: BuildIds,
     pub(super) columns: Columns,
     off_cpu: OffCpu,
-    leaving: Leaving,
-    /// Of the first and the last sample.
+    exited: ExitedProcesses,
+    /// The times of the first and the last sample, in nanoseconds.
     times: Option<(u64, u64)>,
-    /// Counts events. They come in order, so that their number is their time.
+    /// The number of the current event. It serves as time in the replay, since events come in
+    /// order.
     order: u64,
-    /// What the kernel could not tell.
+    /// Records that the kernel could not write.
     pub(super) lost: u64,
     pub(super) throttled: u64,
     /// Events and changes that this version makes nothing of.
     pub(super) unknown: u64,
-    /// Why stacks that were recorded as memory have no more frames.
+    /// Why the unwinding of recorded stack memory ended.
     pub(super) ends: Ends,
 }
 
@@ -57,7 +58,7 @@ impl Capture {
         let mut capture = Self {
             profile: Profile::default(),
             piece: Piece::default(),
-            people: People::default(),
+            threads: ThreadTable::default(),
             execs: Execs::default(),
             unwinders: Unwinders::new(facts.arch.as_deref(), files.host()),
             calls: Unwound::default(),
@@ -65,7 +66,7 @@ impl Capture {
             build_ids: BuildIds::default(),
             columns: Columns::new(options.event),
             off_cpu: OffCpu::default(),
-            leaving: Leaving::default(),
+            exited: ExitedProcesses::default(),
             times: None,
             order: 0,
             lost: 0,
@@ -88,12 +89,12 @@ impl Capture {
         capture
     }
 
-    /// Returns what events there are when none is called as asked for.
+    /// Returns the names of all events if none matches the requested name.
     pub(super) fn missing(&self, events: &[EventType]) -> Option<Vec<String>> {
         self.columns.missing(events)
     }
 
-    /// Whether enough waits to be replayed.
+    /// Whether enough data is buffered to replay it.
     pub(super) fn is_full(&self) -> bool {
         self.piece.is_full()
     }
@@ -103,18 +104,18 @@ impl Capture {
         self.piece.places.made.take_uses()
     }
 
-    /// Returns which stacks were recorded as memory and not walked, and how many.
+    /// Returns the stacks of recorded memory that were not unwound.
     pub(super) fn not_walked(&self) -> Option<NotWalked> {
         self.unwinders.not_walked()
     }
 
-    /// Takes the events' types, of which more may become known.
+    /// Takes the event types listed so far. More may follow.
     pub(super) fn events(&mut self, events: &[EventType]) {
         self.columns.update(events, &mut self.profile);
         self.off_cpu.set_events(events);
     }
 
-    /// Takes a sample.
+    /// Handles a sample.
     fn sample(&mut self, sample: &SampleRecord<'_>) {
         self.order += 1;
         let who = self.whose(sample);
@@ -123,7 +124,8 @@ impl Capture {
             return;
         };
         if let Some(user) = &sample.user {
-            // To unwind, what is mapped must be known by now, not at the piece's end.
+            // Unwinding needs the current mappings, so buffered mapping records are replayed
+            // first.
             if self.piece.has_records() {
                 self.finish_piece();
             }
@@ -138,9 +140,9 @@ impl Capture {
             self.ends.add(end);
         }
         let Self {
-            people, profile, ..
+            threads, profile, ..
         } = self;
-        let thread = people.thread(sample.pid, sample.tid, profile);
+        let thread = threads.thread(sample.pid, sample.tid, profile);
         if let Some(time) = sample.time_ns {
             let (first, last) = self.times.unwrap_or((time, time));
             self.times = Some((first.min(time), last.max(time)));
@@ -171,7 +173,7 @@ impl Capture {
         );
     }
 
-    /// Takes an event.
+    /// Handles an event.
     pub(super) fn take(&mut self, event: Event<'_>) {
         match event {
             Event::Process(record) => self.record(record),
@@ -207,42 +209,42 @@ impl Capture {
                 parent_pid,
                 parent_tid,
             } => {
-                // What was there before the recording has no time.
+                // Records about threads that existed before the recording have no time.
                 if time_ns > 0 {
                     self.off_cpu.runs(parent_tid, time_ns, switches);
                 }
                 self.off_cpu.began(tid);
-                (self.people).began(time_ns, (pid, tid), (parent_pid, parent_tid));
+                (self.threads).began(time_ns, (pid, tid), (parent_pid, parent_tid));
             }
             ThreadChange::Named(name) => {
                 if time_ns > 0 {
                     self.off_cpu.runs(tid, time_ns, switches);
                 }
                 let name = strings.intern(&String::from_utf8_lossy(&name));
-                self.people.named((pid, tid), name);
+                self.threads.named((pid, tid), name);
             }
             ThreadChange::Ended => {
                 self.off_cpu.ends(tid, time_ns, switches);
-                self.people.ended((pid, tid));
+                self.threads.ended((pid, tid));
             }
             _ => self.unknown = self.unknown.saturating_add(1),
         }
     }
 
-    /// A process that ended may be caught once more, on its way out. So what is known of
-    /// it is kept until many others have ended, or its ID is another's.
+    /// An exiting process may be sampled after its exit record. So its state is kept until many
+    /// others have exited, or until its PID is reused.
     fn record(&mut self, record: ProcessRecord) {
         match &record.change {
             ProcessChange::Exit => {
-                self.people
+                self.threads
                     .exit(record.pid, record.time_ns, &mut self.profile);
-                if let Some(gone) = self.leaving.ended(record) {
+                if let Some(gone) = self.exited.ended(record) {
                     self.gone(gone);
                 }
                 return;
             }
             ProcessChange::Fork { .. } => {
-                if let Some(gone) = self.leaving.began(record.pid) {
+                if let Some(gone) = self.exited.began(record.pid) {
                     self.gone(gone);
                 }
             }
@@ -251,10 +253,10 @@ impl Capture {
         self.changed(record);
     }
 
-    /// A process ended, and nothing more comes of it.
+    /// Drops the state of a process that exited, once no more samples of it are expected.
     fn gone(&mut self, record: ProcessRecord) {
         self.leaves_old_program(record.pid);
-        self.people.gone(record.pid);
+        self.threads.gone(record.pid);
         self.unwinders.forget(record.pid);
         self.changed(record);
     }
@@ -275,13 +277,13 @@ impl Capture {
                     called_as_perf_does(pid, mapping);
                     self.piece.places.made.mapped(pid);
                 }
-                self.people.mapped(pid, time_ns, mapping);
+                self.threads.mapped(pid, time_ns, mapping);
                 self.maps_in_new_program(pid, &mapping.name);
             }
             ProcessChange::Exec => {
                 self.piece.places.made.began(pid, time_ns);
                 self.keep_old_program(pid);
-                self.people.exec(pid);
+                self.threads.exec(pid);
                 self.unwinders.forget(pid);
             }
             ProcessChange::Fork { .. } => self.piece.places.made.began(pid, time_ns),
@@ -294,20 +296,20 @@ impl Capture {
         self.piece.record(record);
     }
 
-    /// Replays what waits, and puts it into the profile.
+    /// Replays the buffered data, and adds it to the profile.
     pub(super) fn finish_piece(&mut self) {
         let Self {
             piece,
             profile,
-            people,
+            threads,
             files,
             ..
         } = self;
         piece.finish(profile, files);
-        piece.add_mappings(people.take_mapped(), profile);
+        piece.add_mappings(threads.take_mapped(), profile);
     }
 
-    /// The recording ended: replays what is left, and says what is known at the end alone.
+    /// Ends the recording: replays the rest, and adds the metadata known only at the end.
     pub(super) fn conclude(&mut self, facts: &Facts) -> Unproven {
         self.off_cpu.finish(&mut self.piece.switches);
         self.finish_piece();
@@ -323,26 +325,27 @@ impl Capture {
         )
     }
 
-    /// Returns whose memory a sample is of.
-    fn whose(&mut self, sample: &SampleRecord<'_>) -> Who {
+    /// Returns in which processes the addresses of a sample are looked up.
+    fn whose(&mut self, sample: &SampleRecord<'_>) -> LookupPids {
         let (who, ended) = self.execs.seen(sample, self.order);
         self.old_program(ended);
         who
     }
 
-    /// A process runs another program, which is recorded next.
+    /// Keeps the old program's mappings when a process calls `execve`; must precede the `Exec`
+    /// record.
     fn keep_old_program(&mut self, pid: u32) {
         let kept = self.execs.began(pid, self.order);
         self.old_program(kept);
     }
 
-    /// A process mapped something, which is recorded next.
+    /// Notes a mapping of a process inside `execve`; must precede the mapping's record.
     fn maps_in_new_program(&mut self, pid: u32, name: &[u8]) {
         let ended = self.execs.mapped(pid, name, self.order);
         self.old_program(ended);
     }
 
-    /// A process ended.
+    /// Drops the old program's mappings when a process exits.
     fn leaves_old_program(&mut self, pid: u32) {
         let ended = self.execs.ended(pid, self.order);
         self.old_program(ended);

@@ -1,4 +1,4 @@
-//! What the files of this machine say of modules that were recorded on it.
+//! Completes recorded modules from files of this machine.
 
 use backsight_profile::Profile;
 use backsight_types::{Module, ModuleKind, Reason};
@@ -7,18 +7,18 @@ use crate::find::ModuleFiles;
 use crate::headers::headers;
 use crate::host::Host;
 
-/// Fills in what the module's file says: its segments, so that virtual offsets are
-/// known, its machine, and its build ID where the recording has none.
+/// Fills in what the module's file has: its segments, needed for virtual offsets; its machine;
+/// and its build ID if the recording has none.
 ///
-/// Only a file that is proven to be the one counts: by its build ID, or without one by
-/// device and inode, as long as the recording was made here.
+/// Only a file that is proven to be the module's counts: by build ID, or else by device and
+/// inode if the recording was made on this machine.
 pub(super) fn learn(module: &mut Module, files: &ModuleFiles, trust_inodes: bool) {
     if module.kind != ModuleKind::File {
         return;
     }
     let is_unproven = module.build_id.is_none() && !trust_inodes;
     if is_unproven && !files.trusts_paths() {
-        // Numbers of another machine's disks say nothing here.
+        // Device and inode numbers of another machine mean nothing here.
         module.unreadable = Some(Reason::IdentityUnproven);
         return;
     }
@@ -40,24 +40,24 @@ pub(super) fn learn(module: &mut Module, files: &ModuleFiles, trust_inodes: bool
     }
 }
 
-/// Files of a recording of which nothing says which they were.
+/// Files of a recording whose identity could not be proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unproven {
-    /// How many there are in a recording of another machine, which has no build IDs of
-    /// them. Places in them get no functions.
+    /// Files of a recording from another machine that has no build IDs for them. Addresses in
+    /// them get no function names.
     pub files: usize,
-    /// How many places are in them.
+    /// Distinct addresses in those files.
     pub places: usize,
-    /// What that machine is called, by the recording: hostile bytes perhaps.
+    /// The host name in the recording. It is untrusted input.
     pub hostname: Option<String>,
-    /// How many were taken by their paths alone.
+    /// Files that were accepted by path alone.
     pub by_path_alone: usize,
 }
 
-/// Counts the files of a recording of which nothing is known, because it is of another
-/// machine and has no build IDs of them; or that were taken all the same, which the profile
-/// says as well.
+/// Counts the files whose identity is not proven: those of another machine without build IDs,
+/// and those accepted by path all the same. The latter are also listed in the profile's
+/// comments.
 pub(super) fn unproven(host: &Host, hostname: Option<&str>, profile: &mut Profile) -> Unproven {
     let is_unproven = |module: &Module| {
         module.kind == ModuleKind::File
@@ -88,8 +88,7 @@ pub(super) fn unproven(host: &Host, hostname: Option<&str>, profile: &mut Profil
     counted
 }
 
-/// Returns whether a recording was made on this machine. One that does not say may
-/// have been.
+/// Returns whether a recording was made on this machine. That is assumed if it has no host name.
 pub(super) fn is_of(host: &Host, hostname: Option<&str>) -> bool {
     hostname.is_none_or(|hostname| host.hostname.as_deref() == Some(hostname))
 }

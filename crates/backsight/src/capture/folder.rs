@@ -1,8 +1,7 @@
-//! The files of a recording: one, or those of the directory that `perf record --threads`
-//! makes.
+//! The files of a recording: one file, or those of a directory made by `perf record --threads`.
 //!
-//! In a directory `data` is as any recording, and `data.0`, `data.1`, … have what each
-//! thread of perf wrote. Other names beside them, such as `kcore_dir`, are none of it.
+//! In such a directory, `data` is an ordinary recording, and `data.0`, `data.1`, … hold the
+//! records of perf's threads. Other names, such as `kcore_dir`, are not part of it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,10 +10,10 @@ use backsight_files::By;
 
 use super::input::RecordingError;
 
-/// Opens the files of a recording, `data` first where it is a directory.
+/// Opens the files of a recording; in a directory, `data` comes first.
 ///
 /// # Errors
-/// When one cannot be opened, or the directory is none of `perf`.
+/// If a file cannot be opened, or the directory was not written by perf.
 pub fn recording_files(path: &Path) -> Result<Vec<File>, RecordingError> {
     if !path.is_dir() {
         return Ok(vec![open(path)?]);
@@ -37,7 +36,7 @@ fn open(path: &Path) -> Result<File, RecordingError> {
     })
 }
 
-/// Returns `data.0`, `data.1`, … in their order, whichever of them there are.
+/// Returns the existing files of `data.0`, `data.1`, …, by number.
 fn numbered(dir: &Path) -> Result<Vec<PathBuf>, RecordingError> {
     let failed = |error| RecordingError::Io {
         operation: "list",

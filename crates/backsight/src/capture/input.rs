@@ -1,4 +1,4 @@
-//! Where a recording is read from, and what is taken of it.
+//! The input of a recording, and the options for reading it.
 
 use std::io::{self, Read, Seek};
 use std::path::PathBuf;
@@ -7,26 +7,26 @@ use backsight_formats::perf_data::{self, Reader};
 
 use crate::jit::options::MapOptions;
 
-/// What is taken of a recording.
+/// How to read a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordingOptions {
-    /// Whether samples that are alike but for their time become one.
+    /// Whether samples that differ only in time are summed to one.
     pub summed: bool,
-    /// The events that are called so, instead of all: see [`is_called`](crate::is_called).
+    /// Take only events of this name: see [`is_called`](crate::is_called). `None` takes all.
     pub event: Option<String>,
     /// Where the names of code come from that was made at run time.
     pub maps: MapOptions,
 }
 
 impl RecordingOptions {
-    /// Whether samples that are alike but for their time become one.
+    /// Sets whether samples that differ only in time are summed to one.
     #[must_use]
     pub fn with_summed(self, summed: bool) -> Self {
         Self { summed, ..self }
     }
 
-    /// Takes the events that are called so alone.
+    /// Takes only events of this name; `None` takes all.
     #[must_use]
     pub fn with_event(self, event: Option<String>) -> Self {
         Self { event, ..self }
@@ -43,42 +43,42 @@ impl RecordingOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordingError {
-    /// A file cannot be opened, or a directory not be listed.
+    /// A file cannot be opened, or a directory cannot be listed.
     #[error("{operation} {}: {error}", path.display())]
     Io {
-        /// What was to be done: `open` or `list`.
+        /// The failed operation: `open` or `list`.
         operation: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         error: io::Error,
     },
-    /// A directory that `perf record --threads` did not make.
-    #[error("{}: a directory without a recording of perf", path.display())]
+    /// The directory was not written by `perf record --threads`.
+    #[error("{}: not a recording of perf: the directory has no file `data`", path.display())]
     NotInFolder {
         /// The directory.
         path: PathBuf,
     },
-    /// It is none, or its beginning is damaged.
+    /// The input is not a recording, or its header is damaged.
     #[error(transparent)]
     Read(#[from] perf_data::Error),
-    /// No event is called as the options have it.
-    #[error("no event is called {wanted}: the recording has {}", events.join(", "))]
+    /// No event has the requested name.
+    #[error("no event is named {wanted}: the recording has {}", events.join(", "))]
     NoSuchEvent {
-        /// What was asked for.
+        /// The requested name.
         wanted: String,
-        /// What the events are called.
+        /// The names of the recording's events.
         events: Vec<String>,
     },
 }
 
-/// Where a recording is read from.
+/// The input of a recording.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Recording<R> {
-    /// A file, and those that belong to it: see [`Reader::directory`].
+    /// Files of one recording: see [`Reader::directory`].
     Files(Vec<R>),
-    /// What cannot go back.
+    /// A stream without seeking.
     Pipe(R),
 }
 

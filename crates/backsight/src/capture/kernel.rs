@@ -1,8 +1,8 @@
-//! Names of kernel functions, when the kernel of the recording is the one that runs.
+//! Names of kernel functions, if the recorded kernel is the one that is running.
 //!
-//! Its addresses are of one boot. So it must be the same kernel, by its build ID or, in
-//! a recording without one, by its release; and its code must begin at the same address,
-//! which it does by chance only where kernels are not laid out at random.
+//! Addresses in `/proc/kallsyms` hold for one boot only. So the kernel must be the same, by
+//! build ID or, without one, by release; and its text must start at the same address. With
+//! KASLR, the start address differs after a reboot.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -12,14 +12,14 @@ use backsight_types::{AbsAddr, BuildId, Lookup, Module};
 
 use crate::host::Host;
 
-/// How mappings name the kernel's image.
+/// The name of the kernel image in mmap records.
 pub(super) const KERNEL_IMAGE: &[u8] = b"[kernel.kallsyms]";
 
-/// The names, if they are to be had.
+/// The kernel's symbols; `None` if they are not available.
 #[derive(Debug, Default)]
 pub(super) struct KernelSymbols(Option<Kallsyms>);
 
-/// What the recording says of its kernel.
+/// What the recording says about its kernel.
 #[derive(Debug, Default)]
 pub(super) struct RecordedKernel {
     pub(super) hostname: Option<String>,
@@ -27,7 +27,8 @@ pub(super) struct RecordedKernel {
 }
 
 impl KernelSymbols {
-    /// Reads the names of the host's kernel, if `image` is mapped at `text` there.
+    /// Reads the symbols of the host's kernel, if it is the recorded one and has its text at
+    /// `text`.
     pub(super) fn of_host(
         host: &Host,
         recorded: &RecordedKernel,
@@ -39,11 +40,12 @@ impl KernelSymbols {
             return Self(None);
         };
         let list = File::open(list).and_then(|list| Kallsyms::read(BufReader::new(list)));
-        // Hidden addresses are the same as none.
+        // If the kernel hides addresses (`kptr_restrict`), the start of text does not match
+        // either.
         Self(list.ok().filter(|list| list.text() == Some(text)))
     }
 
-    /// Returns the name of the function that an address lies in.
+    /// Returns the name of the function that contains an address.
     pub(super) fn name(&self, addr: AbsAddr, lookup: Lookup) -> Option<String> {
         let addr = match lookup {
             Lookup::Exact => addr,

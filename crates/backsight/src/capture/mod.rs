@@ -1,14 +1,14 @@
-//! A recording as a profile: what processes did is replayed, and every address of a
-//! sample gets its place in a module.
+//! Converts a recording to a profile: replays the mappings of its processes, and resolves each
+//! sampled address to a module and an offset.
 //!
 //! ```text
-//!   perf.data ──▶ events ──▶ chains, each once ──▶ Replay ──▶ locations, stacks, samples
+//!   perf.data ──▶ events ──▶ distinct chains ──▶ Replay ──▶ locations, stacks, samples
 //! ```
 //!
-//! Samples repeat the same few chains. So a chain is looked up by its bytes first, and
-//! only one that is new since its process last changed is replayed. That happens in
-//! pieces: a piece ends when enough samples wait, and is then handed to whoever writes
-//! it. What stays is what the profile's tables have, not the samples.
+//! Samples repeat few distinct chains. So a chain is first looked up in a cache by its bytes,
+//! and replayed only if it is new since the mappings of its process last changed. The recording
+//! is processed in pieces: a piece ends when enough samples are buffered, and is then handed to
+//! the writer. Only the tables of the profile stay in memory, not the samples.
 
 mod about;
 mod build_ids;
@@ -19,19 +19,19 @@ mod dumped;
 mod ends;
 mod events;
 mod execs;
+mod exited;
 mod files;
 mod folder;
 mod input;
 mod kernel;
-mod leaving;
 mod made_code;
 mod off_cpu;
-mod people;
 mod piece;
 mod places;
 mod reader;
 mod registers;
 mod spaces;
+mod threads;
 mod unwind;
 mod written;
 

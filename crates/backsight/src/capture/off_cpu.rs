@@ -1,22 +1,21 @@
-//! For how long threads did not run.
+//! How long threads were off the CPU.
 //!
-//! An event may take a sample each time that a thread gives its processor away:
-//! `context-switches` with a period of 1, or `sched:sched_switch`. Its samples do not
-//! count switches here but weigh the time that follows, up to the first sign that the
-//! thread runs again:
+//! Some events take a sample at each context switch: `context-switches` with a period of 1, or
+//! `sched:sched_switch`. Here, the value of such a sample is not a number of switches but the
+//! time from the switch to the first sign that the thread runs again:
 //!
 //! ```text
 //!   thread 7   ▓▓▓▓ sample ░░░░░░░░░░░░░░░░ sign ▓▓▓▓ sample ░░░░
 //!                          the sample's time
 //! ```
 //!
-//! - Where the recording has them (`--switch-events`, `sched:sched_switch` of all
-//!   processes), the record of the switch to it.
-//! - Else its next sample of any event, its new name, its end, or a thread that it began.
-//!   The next sample of a switch is the latest of these: without any other, the time
-//!   until then has the time in it that the thread ran.
-//! - A thread that does not run again has not run up to the end of the recording.
-//! - One that ended has no time off the processor, and the idle task has none.
+//! - If the recording has them (`--switch-events`, or `sched:sched_switch` of all processes),
+//!   the sign is the record of the switch to the thread.
+//! - Otherwise it is the thread's next sample of any event, its new name, its exit, or a thread
+//!   that it creates. The thread's next switch sample is the latest of these: with nothing
+//!   earlier, the time also includes the time that the thread ran before that switch.
+//! - A thread that does not run again was off the CPU until the end of the recording.
+//! - An exited thread and the idle task have no off-CPU time.
 
 use std::collections::HashSet;
 
@@ -24,62 +23,62 @@ use backsight_profile as profile;
 use backsight_types::trace::{EventType, SampleRecord};
 use hashbrown::HashMap;
 
-/// Who does not run.
+/// The threads that are off the CPU.
 #[derive(Debug, Default)]
 pub(super) struct OffCpu {
-    /// Which events are of threads that stop.
+    /// For each event: whether it samples context switches.
     events: Vec<bool>,
-    /// For a thread that stopped: when, and the number of that sample.
+    /// For each thread off the CPU: the time of the switch, and the number of its sample.
     since: HashMap<u32, (u64, u64)>,
     ended: HashSet<u32>,
     numbers: u64,
     last_ns: u64,
 }
 
-/// Samples whose time is not known yet, and times whose sample is not.
+/// Joins switch samples with their off-CPU times. Either may become known first.
 #[derive(Debug, Default)]
 pub(super) struct Switches {
-    /// Of pieces that are finished.
-    open: HashMap<u64, profile::Sample>,
-    /// Of the piece that is not.
-    closed: HashMap<u64, i64>,
+    /// Samples of finished pieces whose time is not known yet.
+    untimed: HashMap<u64, profile::Sample>,
+    /// Times of samples of the unfinished piece.
+    times: HashMap<u64, i64>,
     done: Vec<(profile::Sample, i64)>,
 }
 
 impl Switches {
     fn close(&mut self, number: u64, ns: u64) {
         let ns = i64::try_from(ns).unwrap_or(i64::MAX);
-        match self.open.remove(&number) {
+        match self.untimed.remove(&number) {
             Some(sample) => self.done.push((sample, ns)),
-            None => drop(self.closed.insert(number, ns)),
+            None => drop(self.times.insert(number, ns)),
         }
     }
 
-    /// Returns the time of a sample, or keeps the sample until it is known.
+    /// Returns the off-CPU time of a sample, or keeps the sample until its time is known.
     pub(super) fn time_of(&mut self, number: u64, sample: profile::Sample) -> Option<i64> {
-        let time = self.closed.remove(&number);
+        let time = self.times.remove(&number);
         if time.is_none() {
-            self.open.insert(number, sample);
+            self.untimed.insert(number, sample);
         }
         time
     }
 
-    /// Takes the samples of earlier pieces whose time is known now.
+    /// Takes the samples of earlier pieces whose time has become known.
     pub(super) fn take_done(&mut self) -> Vec<(profile::Sample, i64)> {
         std::mem::take(&mut self.done)
     }
 }
 
 impl OffCpu {
-    /// Takes the events, of which more may become known.
+    /// Takes the event types listed so far. More may follow.
     pub(super) fn set_events(&mut self, events: &[EventType]) {
         self.events.clear();
         let stops = events.iter().map(|event| event.is_of_switches);
         self.events.extend(stops);
     }
 
-    /// Takes a sample. Returns the number of one whose time will be known later, `None`
-    /// within for one that has none, and `None` for one that is of no switch.
+    /// Handles a sample. Returns `None` if it is not of a context switch, `Some(None)` if it is
+    /// but has no off-CPU time, and otherwise its number, by which the time will be reported.
     pub(super) fn sample(
         &mut self,
         sample: &SampleRecord<'_>,
@@ -108,7 +107,7 @@ impl OffCpu {
         Some(Some(number))
     }
 
-    /// A thread runs at this time.
+    /// Notes that a thread is running at this time.
     pub(super) fn runs(&mut self, tid: u32, time_ns: u64, switches: &mut Switches) {
         self.last_ns = self.last_ns.max(time_ns);
         if let Some((since, number)) = self.since.remove(&tid) {
@@ -116,12 +115,12 @@ impl OffCpu {
         }
     }
 
-    /// A thread began.
+    /// Notes that a thread was created.
     pub(super) fn began(&mut self, tid: u32) {
         self.ended.remove(&tid);
     }
 
-    /// A thread ends at this time.
+    /// Notes that a thread exits at this time.
     pub(super) fn ends(&mut self, tid: u32, time_ns: u64, switches: &mut Switches) {
         if self.events.contains(&true) {
             self.runs(tid, time_ns, switches);
@@ -129,7 +128,7 @@ impl OffCpu {
         }
     }
 
-    /// The recording ended.
+    /// Ends the recording.
     pub(super) fn finish(&mut self, switches: &mut Switches) {
         for (_, (since, number)) in self.since.drain() {
             switches.close(number, self.last_ns.saturating_sub(since));
@@ -137,11 +136,11 @@ impl OffCpu {
     }
 }
 
-/// Returns the thread that gets the processor, of a sample of `sched:sched_switch`.
+/// Returns the thread that is switched in, from a sample of `sched:sched_switch`.
 ///
-/// Its fields stand at these places on machines of 64 bits: `prev_comm` of 16 bytes
-/// behind the 8 that all tracepoints have, `prev_pid`, `prev_prio`, `prev_state`,
-/// `next_comm`, `next_pid`. Where the first thread is not the sample's they are others.
+/// On 64-bit machines the raw data has these fields: 8 bytes common to all tracepoints,
+/// `prev_comm` of 16 bytes, `prev_pid`, `prev_prio`, `prev_state`, `next_comm`, `next_pid`. If
+/// `prev_pid` is not the sample's thread, the layout is another, and nothing is returned.
 ///
 /// Source: `include/trace/events/sched.h` of the kernel.
 fn next_thread(sample: &SampleRecord<'_>) -> Option<u32> {

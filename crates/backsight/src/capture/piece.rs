@@ -1,4 +1,4 @@
-//! A piece of a recording: what waits to be replayed together.
+//! Data of a recording that is buffered to be replayed together.
 
 use backsight_normalize::{KERNEL_PID, ProcessRecord, Replay};
 use backsight_profile::{self as profile, Profile};
@@ -7,78 +7,77 @@ use backsight_types::trace;
 use backsight_types::trace::{ChainEntry, SampleRecord};
 use hashbrown::HashMap;
 
-use super::chains::{ChainIdx, Chains, Setting};
+use super::chains::{ChainContext, ChainIdx, Chains};
 use super::files;
 use super::kernel::{KERNEL_IMAGE, KernelSymbols, RecordedKernel};
 use super::made_code::told_from_file;
 use super::off_cpu::Switches;
-use super::people::Mapped;
 use super::places::Places;
-use super::spaces::{self, Asked, Who};
+use super::spaces::{self, ChainQuery, LookupPids};
+use super::threads::Mapped;
 use crate::find::ModuleFiles;
 
-/// A piece ends when so many samples or records wait, or so many addresses of chains
-/// that are new. They take 10 MB at the most.
+/// A piece ends when one of these limits is reached. The buffers take at most 10 MB.
 const MAX_SAMPLES: usize = 1 << 16;
 const MAX_RECORDS: usize = 1 << 14;
-const MAX_SUMMED_UP: usize = 1 << 20;
-const MAX_ENTRIES: usize = 1 << 18;
+const MAX_SUMMED_SAMPLES: usize = 1 << 20;
+const MAX_CHAIN_ENTRIES: usize = 1 << 18;
 
-/// What waits, and what earlier pieces left.
+/// The buffered data, and the state left by earlier pieces.
 #[derive(Debug, Default)]
 pub(super) struct Piece {
     replay: Replay,
     chains: Chains,
     pub(super) places: Places,
-    /// How often what a process has mapped has changed.
+    /// How often the mappings of each process have changed.
     epochs: HashMap<u32, u32>,
     last_epoch: Option<(u32, u32)>,
-    /// Whether files are believed to be those of the recording for their inode.
+    /// Whether inode numbers prove a file's identity: the recording was made on this machine.
     pub(super) trust_inodes: bool,
     pub(super) recorded_kernel: RecordedKernel,
-    /// Whether samples that are alike but for their time become one.
+    /// Whether samples that differ only in time are summed to one.
     pub(super) summed: bool,
-    /// How many were added to another in this piece.
-    summed_up: usize,
+    /// Samples of this piece that were summed into another.
+    summed_samples: usize,
     records: Vec<ProcessRecord>,
     pub(super) switches: Switches,
-    waiting: Vec<Waiting>,
-    /// The chains that are new, what is asked about them, and their entries: one chain
-    /// behind the other.
-    fresh: Vec<(ChainIdx, Asked, Option<u64>)>,
-    asked: Vec<trace::CapturedAddrs>,
+    pending: Vec<PendingSample>,
+    /// The new chains, the replay queries for them, and their entries, one chain after the
+    /// other.
+    new_chains: Vec<(ChainIdx, ChainQuery, Option<u64>)>,
+    queries: Vec<trace::CapturedAddrs>,
     entries: Vec<ChainEntry>,
 }
 
-/// A sample whose stack is not known yet.
+/// A sample whose stack is not resolved yet.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct PendingSample {
     sample: profile::Sample,
     count: i64,
     period: i64,
     chain: ChainIdx,
-    /// The number of one that weighs how long its thread does not run.
+    /// For a context switch sample: its number in [`Switches`].
     switch: Option<u64>,
 }
 
 impl Piece {
     pub(super) fn is_full(&self) -> bool {
-        self.waiting.len() >= MAX_SAMPLES
-            || self.summed_up >= MAX_SUMMED_UP
+        self.pending.len() >= MAX_SAMPLES
+            || self.summed_samples >= MAX_SUMMED_SAMPLES
             || self.records.len() >= MAX_RECORDS
-            || self.entries.len() >= MAX_ENTRIES
+            || self.entries.len() >= MAX_CHAIN_ENTRIES
     }
 
     pub(super) fn has_records(&self) -> bool {
         !self.records.is_empty()
     }
 
-    /// Returns the replay as the last piece left it.
+    /// Returns the replay in the state after the last piece.
     pub(super) fn replay(&self) -> &Replay {
         &self.replay
     }
 
-    /// Takes a record. Its time is its place among all events.
+    /// Buffers a record. Its time is its number among all events.
     pub(super) fn record(&mut self, record: ProcessRecord) {
         let epoch = self.epochs.entry(record.pid).or_default();
         *epoch = epoch.wrapping_add(1);
@@ -86,22 +85,22 @@ impl Piece {
         self.records.push(record);
     }
 
-    /// Takes a sample, with its place among all events. `unwound` goes behind its chain.
+    /// Buffers a sample. `order` is its number among all events; `unwound` replaces its chain.
     pub(super) fn push(
         &mut self,
         order: u64,
-        who: Who,
+        who: LookupPids,
         sample: &SampleRecord<'_>,
         unwound: Option<&Unwound>,
         row: profile::Sample,
         switch: Option<Option<u64>>,
     ) {
-        let setting = Setting {
+        let setting = ChainContext {
             pid: sample.pid,
             epoch: self.epoch(sample.pid, sample.time_ns),
             kernel_epoch: self.epochs.get(&KERNEL_PID).copied().unwrap_or_default(),
             context: sample.context as u8,
-            is_in_exec: who.before.is_some(),
+            is_in_exec: who.old_pid.is_some(),
         };
         let pc = sample.pc.map(|pc| pc.0.to_ne_bytes());
         let key = match (unwound, sample.raw_chain()) {
@@ -117,10 +116,10 @@ impl Piece {
                 None => self.entries.extend(sample.chain()),
             }
             let entries = self.entries.get(from..).unwrap_or_default();
-            let asked = spaces::ask(entries, order, who, &mut self.asked);
-            self.fresh.push((chain, asked, sample.time_ns));
+            let query = spaces::query(entries, order, who, &mut self.queries);
+            self.new_chains.push((chain, query, sample.time_ns));
         }
-        let waiting = Waiting {
+        let pending = PendingSample {
             sample: row,
             count: 1,
             period: match switch {
@@ -130,18 +129,18 @@ impl Piece {
             chain,
             switch: switch.flatten(),
         };
-        if self.summed && switch.is_none() && self.add_to_last(&waiting) {
-            self.summed_up += 1;
+        if self.summed && switch.is_none() && self.add_to_last(&pending) {
+            self.summed_samples += 1;
             return;
         }
-        self.waiting.push(waiting);
+        self.pending.push(pending);
     }
 
-    /// Adds a sample to the last one with its chain, if they are alike. Most are, and
-    /// this costs less than to look for one in the profile.
-    fn add_to_last(&mut self, sample: &Waiting) -> bool {
-        let last = self.chains.note(sample.chain, self.waiting.len());
-        let Some((at, last)) = last.and_then(|at| Some((at, self.waiting.get_mut(at)?))) else {
+    /// Adds a sample to the last one with the same chain, if they have the same thread and
+    /// event. Most do, and this is faster than searching the profile.
+    fn add_to_last(&mut self, sample: &PendingSample) -> bool {
+        let last = self.chains.note(sample.chain, self.pending.len());
+        let Some((at, last)) = last.and_then(|at| Some((at, self.pending.get_mut(at)?))) else {
             return false;
         };
         let (a, b) = (&last.sample, &sample.sample);
@@ -168,46 +167,46 @@ impl Piece {
         mapped.wrapping_add(made)
     }
 
-    /// Replays the piece, and puts its samples into the profile.
+    /// Replays the piece, and adds its samples to the profile.
     pub(super) fn finish(&mut self, profile: &mut Profile, files: &ModuleFiles) {
-        let outcomes = self.replay.feed(&self.records, &self.asked);
+        let outcomes = self.replay.feed(&self.records, &self.queries);
         self.records.clear();
-        self.asked.clear();
+        self.queries.clear();
         self.add_modules(profile, files);
         let mut outcomes = outcomes.into_iter();
         let mut entries = self.entries.as_slice();
         let mut locations = Vec::new();
-        for (chain, asked, time) in self.fresh.drain(..) {
+        for (chain, query, time) in self.new_chains.drain(..) {
             locations.clear();
-            let (these, rest) = entries.split_at(asked.entries().min(entries.len()));
+            let (these, rest) = entries.split_at(query.entries().min(entries.len()));
             entries = rest;
-            asked.answers(these, &mut outcomes, |entry, outcome| {
+            query.answers(these, &mut outcomes, |entry, outcome| {
                 locations.extend(self.places.location(entry, time, outcome, profile, files));
             });
             let stack = profile.stacks.intern(locations.iter().rev().copied());
             self.chains.resolve(chain, stack);
         }
         self.entries.clear();
-        for waiting in self.waiting.drain(..) {
-            let stack = self.chains.stack(waiting.chain);
+        for pending in self.pending.drain(..) {
+            let stack = self.chains.stack(pending.chain);
             let sample = profile::Sample {
                 stack,
-                ..waiting.sample
+                ..pending.sample
             };
-            let period = match waiting.switch {
-                None => waiting.period,
+            let period = match pending.switch {
+                None => pending.period,
                 Some(number) => match self.switches.time_of(number, sample) {
                     Some(time) => time,
                     None => continue,
                 },
             };
-            add(profile, self.summed, sample, [waiting.count, period]);
+            add(profile, self.summed, sample, [pending.count, period]);
         }
         for (sample, time) in self.switches.take_done() {
             add(profile, self.summed, sample, [1, time]);
         }
-        self.summed_up = 0;
-        self.chains.forget_some();
+        self.summed_samples = 0;
+        self.chains.clear_if_large();
     }
 
     fn add_modules(&mut self, profile: &mut Profile, found_in: &ModuleFiles) {
@@ -230,7 +229,7 @@ impl Piece {
         }
     }
 
-    /// Puts mappings into the profile. Their modules are those of a finished piece.
+    /// Adds mappings to the profile. Their modules must be those of a finished piece.
     pub(super) fn add_mappings(&self, mapped: Vec<Mapped>, profile: &mut Profile) {
         for Mapped {
             process,
@@ -260,11 +259,11 @@ fn add(profile: &mut Profile, summed: bool, sample: profile::Sample, values: [i6
     }
 }
 
-/// What came of a user stack, with the chain before it.
+/// The chain of a sample whose user part was unwound here.
 #[derive(Debug, Default)]
 pub(super) struct Unwound {
     pub(super) entries: Vec<ChainEntry>,
-    /// Equal for equal entries, and for no others.
+    /// A byte string that is equal exactly if the entries are.
     pub(super) key: Vec<u8>,
 }
 

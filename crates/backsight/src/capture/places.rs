@@ -1,4 +1,4 @@
-//! Places in code, each once: what becomes of an address in the profile.
+//! Resolves addresses to the profile's locations, one for each distinct place.
 
 use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame};
 use backsight_types::trace::{ChainEntry, Context};
@@ -11,21 +11,21 @@ use super::kernel::KernelSymbols;
 use super::made_code::MadeCode;
 use crate::find::ModuleFiles;
 
-/// The locations that a profile has.
+/// The locations of the profile, by what they resolve to.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     /// At one place code may be made that takes the place of other code.
     located: HashMap<(ModuleIdx, FileOffset, Lookup, Option<u32>), LocationIdx>,
     unresolved: HashMap<(AbsAddr, Lookup, Reason), LocationIdx>,
-    /// The names of the kernel that the recording is of, if that runs here.
+    /// Symbols of the recorded kernel, if it is the one that runs here.
     pub(super) kernel: KernelSymbols,
     /// The names of code that was made at run time.
     pub(super) made: MadeCode,
 }
 
 impl Places {
-    /// Returns the location of an entry of a chain, which is made if it is new; `None`
-    /// when there are 2^32.
+    /// Returns the location of a chain entry, adding it if it is new. Returns `None` if there
+    /// are 2^32 locations already.
     pub(super) fn location(
         &mut self,
         entry: &ChainEntry,
@@ -124,19 +124,19 @@ impl Places {
     }
 }
 
-/// Returns what the mappings say, where they speak of whose code it was.
+/// Overrides the outcome where the processor mode contradicts the mappings.
 fn checked(context: Context, outcome: Outcome, profile: &Profile) -> Outcome {
     let in_kernel = |module: ModuleIdx| {
         let module = profile.module(module);
         module.is_some_and(|module| AddrKind::from(module.kind) == AddrKind::Kernel)
     };
     match (context, outcome) {
-        // The mappings are of another machine than a guest's addresses.
+        // The mappings are those of the host; a guest has its own.
         (Context::GuestKernel, _) => Outcome::Unresolved(Reason::GuestKernel),
         (Context::GuestUser, _) => Outcome::Unresolved(Reason::GuestUser),
         (Context::Hypervisor, _) => Outcome::Unresolved(Reason::Hypervisor),
         (Context::Kernel, Outcome::Unresolved(_)) => Outcome::Unresolved(Reason::Kernel),
-        // A frame pointer that was none led here: user code does not run there.
+        // User code cannot run in the kernel: the address comes from a bad frame pointer.
         (Context::User, Outcome::Located { module, .. }) if in_kernel(module) => {
             Outcome::Unresolved(Reason::Kernel)
         }

@@ -1,4 +1,4 @@
-//! A recording, read piece by piece.
+//! Reads a recording piece by piece.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -13,10 +13,10 @@ use super::folder::recording_files;
 use super::input::{Recording, RecordingError, RecordingOptions};
 use crate::find::ModuleFiles;
 
-/// Bytes that are read at once.
-const BUFFER: usize = 1 << 18;
+/// Size of the read buffer.
+const BUFFER_BYTES: usize = 1 << 18;
 
-/// A recording of `perf` that is being read.
+/// A `perf` recording that is being read.
 ///
 /// ```no_run
 /// use backsight::{ModuleFiles, PerfData, RecordingOptions};
@@ -36,11 +36,11 @@ pub struct PerfData<R> {
 }
 
 impl PerfData<BufReader<File>> {
-    /// Opens the file that `perf record` wrote, or the directory that `perf record
-    /// --threads` made. What its modules are is looked for in `files`.
+    /// Opens the file that `perf record` wrote, or the directory that `perf record --threads`
+    /// wrote. `files` says where to find its modules.
     ///
     /// # Errors
-    /// When it cannot be opened, or is no recording.
+    /// If it cannot be opened, or is not a recording.
     pub fn of_file(
         path: impl AsRef<Path>,
         options: RecordingOptions,
@@ -49,16 +49,16 @@ impl PerfData<BufReader<File>> {
         let mut options = options;
         options.maps = options.maps.with_recording(path.as_ref());
         let all = recording_files(path.as_ref())?.into_iter();
-        let all = all.map(|file| BufReader::with_capacity(BUFFER, file));
+        let all = all.map(|file| BufReader::with_capacity(BUFFER_BYTES, file));
         Self::open(Recording::Files(all.collect()), options, files)
     }
 }
 
 impl<R: Read + Seek> PerfData<R> {
-    /// Begins to read a recording. What its modules are is looked for in `files`.
+    /// Starts reading a recording. `files` says where to find its modules.
     ///
     /// # Errors
-    /// When it is none, or has not the event that was asked for.
+    /// If it is not a recording, or lacks the requested event.
     pub fn open(
         input: Recording<R>,
         options: RecordingOptions,
@@ -76,8 +76,8 @@ impl<R: Read + Seek> PerfData<R> {
 }
 
 impl<R: Read> PerfData<R> {
-    /// Reads on until a piece is done, and returns whether there may be more. The samples
-    /// of the profile may be taken out then.
+    /// Reads one more piece, and returns whether more may follow. The caller may take the
+    /// samples out of the profile between pieces.
     pub fn advance(&mut self) -> bool {
         if self.is_finished {
             return false;
@@ -96,18 +96,18 @@ impl<R: Read> PerfData<R> {
         false
     }
 
-    /// Returns what was read up to now.
+    /// Returns the profile as read so far.
     pub fn profile_mut(&mut self) -> &mut Profile {
         self.builder.profile_mut()
     }
 
-    /// Returns of which files nothing says which they were. That is known at the end:
-    /// when [`advance`](Self::advance) has returned `false`.
+    /// Returns the files whose identity could not be proven. Complete when
+    /// [`advance`](Self::advance) has returned `false`.
     pub fn unproven(&self) -> &Unproven {
         &self.unproven
     }
 
-    /// Reads what is left, and returns all.
+    /// Reads the rest, and returns the result.
     pub fn finish(mut self) -> Finished {
         while self.advance() {}
         let Self {

@@ -1,4 +1,4 @@
-//! The registers that `perf` takes, by the numbers of DWARF.
+//! Maps perf's register numbers to those of DWARF.
 //!
 //! Source: `arch/x86/include/uapi/asm/perf_regs.h` and `arch/arm64/include/uapi/asm/
 //! perf_regs.h` of the kernel.
@@ -6,7 +6,7 @@
 use backsight_types::trace::UserStack;
 use backsight_unwind::{Machine, Registers};
 
-/// Returns the machine that `uname -m` calls so, if its stacks can be walked.
+/// Returns the machine for a name of `uname -m`, if its stacks can be unwound.
 pub(super) fn machine(name: &str) -> Option<Machine> {
     match name {
         "x86_64" => Some(Machine::X86_64),
@@ -16,7 +16,7 @@ pub(super) fn machine(name: &str) -> Option<Machine> {
     }
 }
 
-/// Returns the machine of a process of 32 bits.
+/// Returns the machine of a 32-bit process on `machine`.
 pub(super) fn of_32_bits(machine: Machine) -> Option<Machine> {
     match machine {
         Machine::X86_64 | Machine::X86 => Some(Machine::X86),
@@ -24,8 +24,8 @@ pub(super) fn of_32_bits(machine: Machine) -> Option<Machine> {
     }
 }
 
-/// Returns the registers and the stack pointer; `None` when one is missing without which no
-/// walk can begin.
+/// Returns the registers and the stack pointer; `None` if the program counter or the stack
+/// pointer is missing.
 pub(super) fn of(machine: Machine, user: &UserStack<'_>) -> Option<(Registers, u64)> {
     const PC_OF_X86: u32 = 8;
     const PC_OF_AARCH64: u32 = 32;
@@ -45,7 +45,7 @@ pub(super) fn of(machine: Machine, user: &UserStack<'_>) -> Option<(Registers, u
             let others = (8..16_u16).map(|number| (number, u32::from(number) + 8));
             (PC_OF_X86, &mut first.into_iter().chain(others))
         }
-        // The same of perf, in the other order of DWARF.
+        // The same registers of perf; 32-bit DWARF numbers them differently.
         Machine::X86 => {
             let all = [
                 (0, 0),

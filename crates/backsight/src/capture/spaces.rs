@@ -1,13 +1,13 @@
-//! In whose memory an address is looked up.
+//! Chooses the address space in which an address is looked up.
 //!
-//! That is told by the recording: by the mode of the processor and the markers within
-//! chains. The address alone does not say it. Kernels of 32-bit machines begin at
-//! 0xc0000000, and on s390x the kernel and every process have addresses from 0 on.
+//! The recording tells: by the processor mode of the sample, and by the context markers within
+//! chains. The address itself does not: 32-bit kernels start at 0xc0000000, and on s390x the
+//! kernel and every process have addresses from 0 on.
 //!
 //! ```text
 //!   chain  kernel  kernel  user  user  user
-//!             └──────┴── the kernel's ─┘      each asked for as a sample of its own
-//!                              └─ the process's; within execve, the old program's first
+//!             └──────┴── the kernel's ─┘      each is replayed as a sample of its own
+//!                              └─ the process's; inside execve, the old program's first
 //! ```
 
 use backsight_normalize::KERNEL_PID;
@@ -15,34 +15,34 @@ use backsight_types::trace::CapturedAddrs;
 use backsight_types::trace::{ChainEntry, Context};
 use backsight_types::{AbsAddr, Outcome, Reason};
 
-/// Whose memory a chain was caught in.
+/// The processes in which the user part of a chain is looked up.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Who {
+pub(super) struct LookupPids {
     pub(super) pid: u32,
-    /// The pid that the program before has, while the process is within `execve`.
-    pub(super) before: Option<u32>,
+    /// The PID under which the old program is kept while the process is inside `execve`.
+    pub(super) old_pid: Option<u32>,
 }
 
-/// A chain that is asked about.
+/// Which replay samples were made from a chain.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct ChainQuery {
     entries: usize,
     has_kernel: bool,
-    has_before: bool,
+    has_old: bool,
 }
 
-/// Makes samples of a chain, and says which.
-pub(super) fn ask(
+/// Appends replay samples for a chain to `samples`, and returns which.
+pub(super) fn query(
     entries: &[ChainEntry],
     time_ns: u64,
-    who: Who,
+    who: LookupPids,
     samples: &mut Vec<CapturedAddrs>,
-) -> Asked {
+) -> ChainQuery {
     let addrs = |of_kernel: bool| -> Vec<AbsAddr> {
         let is_it = |entry: &&ChainEntry| (entry.context == Context::Kernel) == of_kernel;
         entries.iter().filter(is_it).map(|it| it.addr).collect()
     };
-    let mut ask = |pid, addrs| {
+    let mut push = |pid, addrs| {
         samples.push(CapturedAddrs {
             time_ns,
             pid,
@@ -50,28 +50,29 @@ pub(super) fn ask(
         });
     };
     let (in_kernel, others) = (addrs(true), addrs(false));
-    let asked = Asked {
+    let query = ChainQuery {
         entries: entries.len(),
         has_kernel: !in_kernel.is_empty(),
-        has_before: who.before.is_some() && !others.is_empty(),
+        has_old: who.old_pid.is_some() && !others.is_empty(),
     };
-    if let Some(before) = who.before.filter(|_| asked.has_before) {
-        ask(before, others.clone());
+    if let Some(old_pid) = who.old_pid.filter(|_| query.has_old) {
+        push(old_pid, others.clone());
     }
-    ask(who.pid, others);
-    if asked.has_kernel {
-        ask(KERNEL_PID, in_kernel);
+    push(who.pid, others);
+    if query.has_kernel {
+        push(KERNEL_PID, in_kernel);
     }
-    asked
+    query
 }
 
-impl Asked {
+impl ChainQuery {
     /// Returns how many addresses the chain has.
     pub(super) fn entries(self) -> usize {
         self.entries
     }
 
-    /// Takes the answers to one chain from those to all, and gives each entry its own.
+    /// Takes the outcomes of one chain from those of all, and calls `each` with every entry and
+    /// its outcome.
     pub(super) fn answers(
         self,
         entries: &[ChainEntry],
@@ -82,14 +83,14 @@ impl Asked {
             let answers = if is_there { all.next() } else { None };
             answers.unwrap_or_default().into_iter()
         };
-        let mut before = next(self.has_before);
+        let mut old = next(self.has_old);
         let (mut others, mut in_kernel) = (next(true), next(self.has_kernel));
         let unmapped = Outcome::Unresolved(Reason::Unmapped);
         for entry in entries {
             let outcome = match entry.context {
                 Context::Kernel => in_kernel.next(),
-                _ => match (before.next(), others.next()) {
-                    (Some(before), _) if is_somewhere(before) => Some(before),
+                _ => match (old.next(), others.next()) {
+                    (Some(old), _) if may_be_code(old) => Some(old),
                     (_, now) => now,
                 },
             };
@@ -98,8 +99,8 @@ impl Asked {
     }
 }
 
-/// Returns whether code may have stood there.
-fn is_somewhere(outcome: Outcome) -> bool {
+/// Returns whether there may have been code at the address.
+fn may_be_code(outcome: Outcome) -> bool {
     matches!(
         outcome,
         Outcome::Located { .. } | Outcome::Unresolved(Reason::Anonymous)

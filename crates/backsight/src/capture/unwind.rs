@@ -1,8 +1,8 @@
-//! User stacks that were recorded as memory, walked by the files' call frame information.
+//! Unwinds user stacks that were recorded as memory, with the call frame information of files.
 //!
-//! What unwinding needs of a process is known when its sample comes: the replay says
-//! what it has mapped, and the files are on this machine or they are not. Where they
-//! are not, the stack ends with the last frame that could be found.
+//! A stack is unwound when its sample arrives: the replay has the mappings of the process at
+//! that time, and the files are looked for on this machine. If one is missing, the stack ends
+//! with the last frame that could be found.
 
 use backsight_normalize::{CodeMapping, Replay};
 use backsight_types::trace::{ChainEntry, Context, SampleRecord, UserStack};
@@ -12,23 +12,23 @@ use hashbrown::HashMap;
 
 use super::piece::Unwound;
 use super::registers;
-use super::spaces::Who;
+use super::spaces::LookupPids;
 use crate::call_frames::call_frames;
 use crate::find::ModuleFiles;
 use crate::host::Host;
 
-/// The code of all processes with samples, and what walks their stacks.
+/// The mapped code of all processes with samples, and the unwinder.
 #[derive(Debug)]
 pub(super) struct Unwinders {
     machine: Option<backsight_unwind::Machine>,
     walker: Walker,
-    /// The call frames of modules, as far as their files were found.
+    /// For each module: its call frame information; `None` if its file was not found.
     files: HashMap<ModuleIdx, Option<FileIdx>>,
     processes: HashMap<u32, Process>,
     found: Unwound,
-    /// Samples with stacks of machines that cannot be walked here.
+    /// Samples with stacks of machines that are not supported.
     not_walked: u64,
-    /// What the recording says that its machine is called.
+    /// The name of the machine in the recording.
     name: Option<String>,
 }
 
@@ -39,21 +39,22 @@ struct Process {
     is_outdated: bool,
 }
 
-/// Stacks that were recorded as memory, of a machine whose stacks are not walked here: they
-/// are as short as the recording has them.
+/// Stacks recorded as memory that were not unwound, because the machine is not supported. They
+/// keep the chain that was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotWalked {
-    /// How many.
+    /// The number of stacks.
     pub stacks: u64,
-    /// What the recording says that its machine is called, as by `uname -m`.
+    /// The name of the machine in the recording, as printed by `uname -m`.
     pub machine: Option<String>,
-    /// Whether they are those of 32-bit code alone.
+    /// Whether only the 32-bit code of the machine is not supported.
     pub is_32_bit: bool,
 }
 
 impl Unwinders {
-    /// Begins for a machine as `uname -m` names it; for the host when nothing says.
+    /// Creates the unwinders of a machine, named as by `uname -m`; of the host if `machine` is
+    /// `None`.
     pub(super) fn new(machine: Option<&str>, host: &Host) -> Self {
         let known = machine.or(host.machine.as_deref());
         Self {
@@ -67,7 +68,7 @@ impl Unwinders {
         }
     }
 
-    /// Returns which stacks were recorded as memory and are not walked, if there are some.
+    /// Returns the stacks that were not unwound, if any.
     pub(super) fn not_walked(&self) -> Option<NotWalked> {
         (self.not_walked > 0).then(|| NotWalked {
             stacks: self.not_walked,
@@ -76,30 +77,30 @@ impl Unwinders {
         })
     }
 
-    /// What a process has mapped has changed.
+    /// The mappings of a process have changed.
     pub(super) fn changed(&mut self, pid: u32) {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.is_outdated = true;
         }
     }
 
-    /// A process runs another program, or none any more.
+    /// A process called `execve` or exited.
     pub(super) fn forget(&mut self, pid: u32) {
         self.processes.remove(&pid);
     }
 
-    /// Returns what the last stack came to.
+    /// Returns the chain of the last unwound stack.
     pub(super) fn found(&self) -> &Unwound {
         &self.found
     }
 
-    /// Walks the stack of a sample, whose process has mapped what `known` says. What
-    /// the kernel's part of the chain has comes before it. `None` for a stack that cannot
-    /// be walked here: it has the chain that was recorded, or its first frame.
+    /// Unwinds the stack of a sample. `known` has the current mappings of its process. The
+    /// kernel part of the chain comes before the unwound frames. Returns `None` if the stack
+    /// cannot be unwound; the sample then keeps its recorded chain.
     pub(super) fn unwind(
         &mut self,
         sample: &SampleRecord<'_>,
-        who: Who,
+        who: LookupPids,
         user: &UserStack<'_>,
         known: (&Replay, &[Module]),
         files: &ModuleFiles,
@@ -121,14 +122,14 @@ impl Unwinders {
             }
             return None;
         };
-        // Within execve, the registers are those of the program before.
+        // Inside `execve`, the registers are those of the old program.
         let mut pid = who.pid;
         self.update(pid, known, files);
-        if let Some(before) = who.before {
-            self.update(before, known, files);
-            let code = self.processes.get(&before).map(|it| &it.code);
+        if let Some(old_pid) = who.old_pid {
+            self.update(old_pid, known, files);
+            let code = self.processes.get(&old_pid).map(|it| &it.code);
             if code.is_some_and(|code| code.at(registers.pc).is_some()) {
-                pid = before;
+                pid = old_pid;
             }
         }
         let Self {
@@ -151,7 +152,7 @@ impl Unwinders {
         }))
     }
 
-    /// Learns what a process has mapped now.
+    /// Updates the code map of a process, if its mappings have changed.
     fn update(&mut self, pid: u32, known: (&Replay, &[Module]), files: &ModuleFiles) {
         let (replay, modules) = known;
         let known = self.processes.get(&pid);

@@ -1,8 +1,8 @@
-//! Processes and threads, as far as samples are of them.
+//! The processes and threads of a recording.
 //!
-//! A recording of a whole machine names thousands of processes, few of which were ever
-//! caught running. A row of the profile is made for the first sample of a thread, and
-//! anew when it is called something else: a sample belongs to the name of its time.
+//! A recording of a whole machine names thousands of processes, few of which have samples. A
+//! thread gets a row in the profile with its first sample, and a new row when it is renamed: a
+//! sample belongs to the name that its thread had at the time.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -10,7 +10,7 @@ use backsight_normalize::Mmap;
 use backsight_profile::{Process, ProcessIdx, Profile, StrIdx, Thread, ThreadIdx};
 use hashbrown::HashMap;
 
-/// What a process with samples mapped.
+/// A mapping of a process that has samples.
 #[derive(Debug)]
 pub(super) struct Mapped {
     pub(super) process: ProcessIdx,
@@ -18,33 +18,33 @@ pub(super) struct Mapped {
     pub(super) mapping: Mmap,
 }
 
-/// Who is known by now.
+/// The processes and threads seen so far.
 #[derive(Debug, Default)]
-pub(super) struct People {
-    processes: HashMap<u32, Known<ProcessIdx>>,
-    threads: HashMap<(u32, u32), Known<ThreadIdx>>,
-    /// What processes mapped of which there is no sample yet.
+pub(super) struct ThreadTable {
+    processes: HashMap<u32, ThreadEntry<ProcessIdx>>,
+    threads: HashMap<(u32, u32), ThreadEntry<ThreadIdx>>,
+    /// Mappings of processes that have no sample yet.
     waiting: HashMap<u32, Vec<(u64, Mmap)>>,
-    /// What those with samples mapped, since it was taken last.
+    /// Mappings of processes with samples, since [`Self::take_mapped`] was last called.
     mapped: Vec<Mapped>,
-    /// The last threads that ended: see [`People::ended`].
+    /// The threads that exited last: see [`Self::ended`].
     ended: VecDeque<(u32, u32)>,
     ended_now: HashSet<(u32, u32)>,
-    /// Who was asked for last: samples come in runs.
+    /// The result of the last lookup: consecutive samples are often of one thread.
     last: Option<((u32, u32), Option<ThreadIdx>)>,
 }
 
 /// A process or a thread.
 #[derive(Clone, Copy, Debug)]
-struct Known<T> {
+struct ThreadEntry<T> {
     name: Option<StrIdx>,
     start_ns: Option<u64>,
     end_ns: Option<u64>,
-    /// Its row, as long as that says what it is.
+    /// Its row in the profile; `None` before the first sample, and after a change of name.
     row: Option<T>,
 }
 
-impl<T> Default for Known<T> {
+impl<T> Default for ThreadEntry<T> {
     fn default() -> Self {
         Self {
             name: None,
@@ -55,19 +55,19 @@ impl<T> Default for Known<T> {
     }
 }
 
-/// What perf and the kernel give no name.
+/// Names for PIDs that have no record with a name.
 fn name_of(pid: u32) -> Option<&'static str> {
     match pid {
-        // The idle task of each processor, of which no record tells.
+        // The idle task of each processor.
         0 => Some("swapper"),
-        // The kernel says -1 of a task whose IDs are taken back already.
+        // The kernel reports -1 for a task that has already given up its PID.
         u32::MAX => Some("[exited]"),
         _ => None,
     }
 }
 
-impl People {
-    /// Returns the row of a thread that was caught.
+impl ThreadTable {
+    /// Returns the row of a sampled thread, adding it if needed.
     pub(super) fn thread(
         &mut self,
         pid: u32,
@@ -91,7 +91,7 @@ impl People {
         &mut self,
         pid: u32,
         tid: u32,
-        known: Known<ThreadIdx>,
+        known: ThreadEntry<ThreadIdx>,
         profile: &mut Profile,
     ) -> Option<ThreadIdx> {
         let process = self.process(pid, profile)?;
@@ -104,7 +104,8 @@ impl People {
             name,
         });
         let row = Some(row);
-        self.threads.insert((pid, tid), Known { row, ..known });
+        self.threads
+            .insert((pid, tid), ThreadEntry { row, ..known });
         row
     }
 
@@ -129,11 +130,11 @@ impl People {
             });
         }
         let row = Some(row);
-        self.processes.insert(pid, Known { row, ..known });
+        self.processes.insert(pid, ThreadEntry { row, ..known });
         row
     }
 
-    /// A thread began, and with it a process if its parent is of another one.
+    /// A thread was created; and with it a process, if the parent belongs to another one.
     pub(super) fn began(&mut self, time_ns: u64, who: (u32, u32), parent: (u32, u32)) {
         self.last = None;
         self.ended_now.remove(&who);
@@ -142,11 +143,11 @@ impl People {
         let row = None;
         self.threads.insert(
             who,
-            Known {
+            ThreadEntry {
                 name,
                 start_ns,
                 row,
-                ..Known::default()
+                ..ThreadEntry::default()
             },
         );
         if who.0 != parent.0 {
@@ -154,17 +155,17 @@ impl People {
             let row = None;
             self.processes.insert(
                 who.0,
-                Known {
+                ThreadEntry {
                     name,
                     start_ns,
                     row,
-                    ..Known::default()
+                    ..ThreadEntry::default()
                 },
             );
         }
     }
 
-    /// A thread has this name now. That of the first is the process's.
+    /// A thread was renamed. The name of the main thread is the process's name.
     pub(super) fn named(&mut self, who: (u32, u32), name: StrIdx) {
         let name = Some(name);
         let thread = self.threads.entry(who).or_default();
@@ -177,14 +178,14 @@ impl People {
         }
     }
 
-    /// A thread ended. It may be caught once more, on its way out: one that was not
-    /// caught is forgotten when many others have ended.
+    /// A thread exited. It may be sampled once more while it exits. A thread without samples is
+    /// dropped once many others have exited.
     pub(super) fn ended(&mut self, who: (u32, u32)) {
-        const MAX: usize = 1024;
+        const MAX_EXITED: usize = 1024;
         if self.ended_now.insert(who) {
             self.ended.push_back(who);
         }
-        if self.ended.len() <= MAX {
+        if self.ended.len() <= MAX_EXITED {
             return;
         }
         let Some(who) = self.ended.pop_front() else {
@@ -192,14 +193,14 @@ impl People {
         };
         let thread = self.threads.get(&who);
         let is_caught = thread.is_none_or(|thread| thread.row.is_some());
-        // Unless its ID is another's by now.
+        // The TID may have been reused since.
         if self.ended_now.remove(&who) && !is_caught {
             self.threads.remove(&who);
             self.last = None;
         }
     }
 
-    /// A process runs another program, in its first thread alone.
+    /// A process called `execve`, which leaves the main thread only.
     pub(super) fn exec(&mut self, pid: u32) {
         self.last = None;
         self.waiting.remove(&pid);
@@ -211,7 +212,7 @@ impl People {
         }
     }
 
-    /// A process ended, and may be caught once more.
+    /// A process exited. It may be sampled once more.
     pub(super) fn exit(&mut self, pid: u32, time_ns: u64, profile: &mut Profile) {
         let Some(known) = self.processes.get_mut(&pid) else {
             return;
@@ -224,7 +225,7 @@ impl People {
         }
     }
 
-    /// A process ended so long ago that nothing more comes of it.
+    /// Drops a process that exited, once no more samples of it are expected.
     pub(super) fn gone(&mut self, pid: u32) {
         self.waiting.remove(&pid);
         let known = self.processes.get(&pid);
@@ -233,7 +234,7 @@ impl People {
         }
     }
 
-    /// A process mapped code.
+    /// A process mapped something; only code is kept.
     pub(super) fn mapped(&mut self, pid: u32, time_ns: u64, mapping: &Mmap) {
         if !mapping.perms.is_executable() {
             return;
@@ -252,7 +253,7 @@ impl People {
         }
     }
 
-    /// Takes what processes with samples have mapped since the last time.
+    /// Takes the mappings of processes with samples since the last call.
     pub(super) fn take_mapped(&mut self) -> Vec<Mapped> {
         std::mem::take(&mut self.mapped)
     }

@@ -1,23 +1,24 @@
-//! Processes that ended, and of which a sample may still come.
+//! Processes that exited but may still be sampled.
 
 use std::collections::{HashMap, VecDeque};
 
 use backsight_normalize::ProcessRecord;
 
-/// So many are remembered. A sample of one comes within the time slice of its end.
-const MAX: usize = 1024;
+/// A sample can arrive within the time slice in which the process exited, so the last few exited
+/// processes are remembered.
+const MAX_EXITED: usize = 1024;
 
-/// The last that ended, each with the record that says so.
+/// The processes that exited last, each with its exit record.
 #[derive(Debug, Default)]
-pub(super) struct Leaving {
-    /// By process, with a number that tells two of the same ID apart.
+pub(super) struct ExitedProcesses {
+    /// By PID. The number distinguishes processes that had the same PID.
     records: HashMap<u32, (u64, ProcessRecord)>,
     order: VecDeque<(u32, u64)>,
     number: u64,
 }
 
-impl Leaving {
-    /// A process ended. Returns the record of one that is remembered no more.
+impl ExitedProcesses {
+    /// Adds an exit record. Returns the record of a process that is forgotten for it.
     pub(super) fn ended(&mut self, record: ProcessRecord) -> Option<ProcessRecord> {
         let pid = record.pid;
         self.number = self.number.wrapping_add(1);
@@ -26,7 +27,7 @@ impl Leaving {
         if let Some((_, before)) = before {
             return Some(before);
         }
-        if self.order.len() <= MAX {
+        if self.order.len() <= MAX_EXITED {
             return None;
         }
         let (pid, number) = self.order.pop_front()?;
@@ -35,7 +36,7 @@ impl Leaving {
         record.flatten().map(|(_, record)| record)
     }
 
-    /// A process began. Returns the record of the one that had its ID before.
+    /// A process was created. Returns the record of the exited process whose PID it reuses.
     pub(super) fn began(&mut self, pid: u32) -> Option<ProcessRecord> {
         let (_, record) = self.records.remove(&pid)?;
         Some(record)
@@ -46,7 +47,7 @@ impl Leaving {
 mod tests {
     use backsight_normalize::{ProcessChange, ProcessRecord};
 
-    use super::{Leaving, MAX};
+    use super::{ExitedProcesses, MAX_EXITED};
 
     #[test]
     fn each_goes_once() {
@@ -55,16 +56,16 @@ mod tests {
             pid,
             change: ProcessChange::Exit,
         };
-        let mut leaving = Leaving::default();
+        let mut leaving = ExitedProcesses::default();
         assert_eq!(leaving.ended(of(1, 1)), None);
         assert_eq!(leaving.began(1), Some(of(1, 1)));
         assert_eq!(leaving.began(1), None);
         assert_eq!(leaving.ended(of(1, 2)), None);
         assert_eq!(leaving.ended(of(1, 3)), Some(of(1, 2)));
-        for pid in 2..=u32::try_from(MAX).unwrap() - 2 {
+        for pid in 2..=u32::try_from(MAX_EXITED).unwrap() - 2 {
             assert_eq!(leaving.ended(of(pid, 4)), None, "{pid}");
         }
-        // Those of the same ID that went before are none.
+        // Entries of a PID whose process was replaced do not count.
         assert_eq!(leaving.ended(of(90_000, 5)), None);
         assert_eq!(leaving.ended(of(90_001, 5)), None);
         assert_eq!(leaving.ended(of(90_002, 5)), Some(of(1, 3)));
