@@ -1,13 +1,13 @@
-//! How it is said what a conversion came to: a few lines, or JSON, on standard error.
+//! Reports the account of a conversion on standard error, as a few lines or as JSON.
 //!
-//! The figures are [`backsight::account`]'s.
+//! The figures are those of [`backsight::account`].
 
 mod ends;
+mod flags;
 mod help;
 mod maps;
-mod said;
-mod say;
+mod report;
 
 pub(crate) use maps::amiss as map_amiss;
-pub(crate) use said::{Said, When};
-pub(crate) use say::say;
+pub(crate) use flags::{AccountFlags, When};
+pub(crate) use report::report;

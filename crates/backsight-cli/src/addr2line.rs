@@ -1,8 +1,9 @@
-//! `backsight addr2line`: symbolize a file in the words of binutils.
+//! `backsight addr2line`: symbolizes addresses of a file, with the flags and output of binutils'
+//! addr2line.
 //!
-//! Its flags have a subcommand of their own because two of their letters, `-i` and
-//! `-p`, take a file and a process in `symbolize`, and a letter whose meaning hangs
-//! on another one is a trap (docs/decisions/0005).
+//! It is a subcommand of its own because `symbolize` uses two of its letters, `-i` and `-p`, for
+//! a file and a process. A letter must not change its meaning with another flag
+//! (docs/decisions/0005).
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,11 +14,10 @@ use crate::input::Addresses;
 use crate::sink::{Layout, Sink};
 use crate::symbolize::{AddrKind, Listing, Symbols, elf};
 
-/// Turn addresses of a file into lines, in the words of binutils' addr2line
+/// Convert addresses of a file to lines, with the flags and output of binutils' addr2line
 ///
-/// Flags and listing are those of addr2line, so that a script can call
-/// `backsight addr2line` in its place. The addresses are ELF virtual offsets, as nm
-/// prints them.
+/// Flags and output are those of addr2line, so that a script can call `backsight addr2line`
+/// instead. The addresses are ELF virtual addresses, as nm prints them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Addr2line {
     #[command(flatten)]
@@ -30,24 +30,24 @@ pub(crate) struct Addr2line {
     #[command(flatten)]
     listing: Listing,
 
-    /// Show the functions into which the code was inlined, too
+    /// Also show the functions into which the code was inlined
     #[arg(short, long)]
     inlines: bool,
 
-    /// Put each function and its place on one line
+    /// Print each function and its location on one line
     #[arg(short, long)]
     pretty_print: bool,
 
     #[command(flatten, next_help_heading = "Beyond addr2line")]
     debug_files: DebugFiles,
 
-    /// Say on standard error where files were looked for, and why those that were there did
-    /// not count
+    /// Print on standard error where files were looked for, and why files that were found were
+    /// not used
     #[arg(long, help_heading = "Beyond addr2line")]
     verbose: bool,
 
-    /// Exit with 3 when an address has no function and no line, or a line of input
-    /// is malformed
+    /// Exit with code 3 if an address has neither function nor line, or a line of input is
+    /// malformed
     #[arg(long, help_heading = "Beyond addr2line")]
     strict: bool,
 }
@@ -58,7 +58,7 @@ impl Addr2line {
         let mut sink = Sink::new(out, Layout::Addr2line(style));
         let symbols = Symbols::of(self.debug_files, self.verbose);
         symbols.check();
-        // As addr2line: without addresses they come on standard input.
+        // As with addr2line, addresses are read from standard input if none are given.
         let addresses = self.addresses.or_stdin();
         let malformed = elf::run(&self.elf, AddrKind::Virtual, addresses, &symbols, &mut sink)?;
         Ok(Done::under(self.strict, malformed + sink.unresolved))

@@ -1,4 +1,4 @@
-//! Options that several commands have.
+//! Argument types that several commands share.
 
 use std::path::Path;
 
@@ -8,25 +8,25 @@ use clap::ValueEnum;
 use crate::failure::Failure;
 use crate::file::Shown;
 
-/// How results are written.
+/// The format of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Text for reading
     #[default]
     Text,
     /// One JSON object a line (NDJSON); documented, and stable within a schema_version
     Json,
 }
 
-/// How the VMAs of a process are read.
+/// How to read the VMAs of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
-    /// The ioctl where the kernel knows it, else the text
+    /// The ioctl if the kernel supports it, otherwise the text
     #[default]
     Auto,
-    /// PROCMAP_QUERY alone (Linux 6.11 and later)
+    /// Only PROCMAP_QUERY (Linux 6.11 and later)
     Ioctl,
-    /// The text of /proc/PID/maps alone
+    /// Only the text of /proc/PID/maps
     Text,
 }
 
@@ -40,7 +40,7 @@ impl From<Backend> for vma_query::Backend {
     }
 }
 
-/// Names a backend as the NDJSON header does.
+/// Returns the name of a backend in the NDJSON header.
 pub(crate) fn backend_name(backend: vma_query::Backend) -> Option<&'static str> {
     match backend {
         vma_query::Backend::Ioctl => Some("ioctl"),
@@ -50,22 +50,22 @@ pub(crate) fn backend_name(backend: vma_query::Backend) -> Option<&'static str> 
     }
 }
 
-/// For clap: hexadecimal, `0x` optional.
+/// Parses an address for clap: hexadecimal, `0x` optional.
 pub(crate) fn parse_addr(text: &str) -> Result<AbsAddr, String> {
     text.parse().map_err(|error| format!("{error}"))
 }
 
-/// For clap: a process ID.
+/// Parses a process ID for clap.
 pub(crate) fn parse_pid(text: &str) -> Result<u32, String> {
     let pid = text.parse().ok().filter(|pid| (1..=MAX_PID).contains(pid));
     pid.ok_or_else(|| "a process ID is a number from 1 to 2147483647".to_owned())
 }
 
-/// Process IDs of one argument: `1`, `1,2`, or `"$(pidof name)"` with blanks between.
+/// Process IDs in one argument: `1`, `1,2`, or `"$(pidof name)"` separated by blanks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pids(pub(crate) Vec<u32>);
 
-/// For clap: one process ID or several.
+/// Parses one or several process IDs for clap.
 pub(crate) fn parse_pids(text: &str) -> Result<Pids, String> {
     let words = text.split([',', ' ', '\t', '\n']);
     let pids: Result<Vec<u32>, String> = words
@@ -78,7 +78,7 @@ pub(crate) fn parse_pids(text: &str) -> Result<Pids, String> {
     }
 }
 
-/// Returns the processes of all arguments, each once, in their order.
+/// Returns the process IDs of all arguments in order, without duplicates.
 pub(crate) fn all_pids(lists: &[Pids]) -> Vec<u32> {
     let mut all = Vec::new();
     for pid in lists.iter().flat_map(|Pids(pids)| pids) {
@@ -89,8 +89,8 @@ pub(crate) fn all_pids(lists: &[Pids]) -> Vec<u32> {
     all
 }
 
-/// For clap: a number of bytes, with K, M, G or T behind it for 1024 to the first,
-/// second, third or fourth.
+/// Parses a size for clap: a number of bytes, or a number followed by K, M, G or T for KiB, MiB,
+/// GiB or TiB.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let unit = text
         .chars()
@@ -105,11 +105,11 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let digits = unit.map_or(text, |_| &text[..text.len() - 1]);
     let number: Option<u64> = digits.parse().ok();
     let bytes = number.and_then(|number| number.checked_mul(1 << unit.unwrap_or(0)));
-    bytes.ok_or_else(|| "a size is a number of bytes, as 500M or 4G".to_owned())
+    bytes.ok_or_else(|| "a size is a number of bytes, for example 500M or 4G".to_owned())
 }
 
-/// Returns whether processes can be looked for in a folder at all. One that is not
-/// there would make every process look absent.
+/// Checks that `--proc-root` is a directory. Otherwise every process would be reported as
+/// missing.
 pub(crate) fn check_proc_root(proc_root: Option<&Path>) -> Result<(), Failure> {
     let Some(path) = proc_root else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `backsight buildid`: the GNU build ID of each file.
+//! `backsight buildid`: prints the GNU build ID of each file.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::failure::{Cause, Done, Result, complain};
 use crate::file::{Shown, open_regular};
 
-/// Print the GNU build ID of files, one a line
+/// Print the GNU build IDs of files, one per line
 ///
-/// One file prints its build ID alone, several print `ID  FILE`. A file without
-/// one, or that cannot be read, is named on standard error, and the exit code is 1.
+/// For one file, only the build ID is printed; for several, `ID  FILE`. A file that has none, or
+/// cannot be read, is reported on standard error, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BuildId {
     /// ELF files
@@ -26,7 +26,7 @@ impl BuildId {
                 Ok(id) if several => writeln!(out, "{id}  {}", Shown(path))?,
                 Ok(id) => writeln!(out, "{id}")?,
                 Err(cause) => {
-                    // Results and complaints in the order of the files.
+                    // Flush, so that results and messages appear in the order of the files.
                     out.flush()?;
                     complain(format_args!("{}: {cause}", Shown(path)));
                     done = Done::InPart;

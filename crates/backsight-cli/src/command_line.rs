@@ -1,4 +1,4 @@
-//! What can be typed: the subcommands, and what `--help` says at their ends.
+//! The command line: the subcommands, and the sections that `--help` adds at the end.
 
 use clap::{CommandFactory, Parser};
 
@@ -7,10 +7,10 @@ use crate::{
     normalize, symbolize,
 };
 
-/// Raw stack addresses of Linux processes to functions and lines
+/// Convert raw stack addresses of Linux processes to functions and lines
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 with --strict when an address is
-/// unresolved or a line of input malformed.
+/// Exit codes: 0 success, 1 failure, 2 wrong usage, 3 with --strict if an address is unresolved
+/// or a line of input is malformed.
 #[derive(Debug, Parser)]
 #[command(name = "backsight", version, arg_required_else_help = true)]
 pub(crate) struct Backsight {
@@ -33,12 +33,12 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Man(man::Man),
-    /// The process that `demo` looks at
+    /// The process that `demo` inspects
     #[command(hide = true)]
     DemoChild,
 }
 
-/// Returns the command with all that its help says.
+/// Returns the clap command with the additional help sections.
 pub(crate) fn whole() -> clap::Command {
     guide::add_to(Backsight::command())
 }

@@ -1,4 +1,4 @@
-//! `backsight completions`: what a shell needs to complete our command lines.
+//! `backsight completions`: prints a shell's completion script.
 
 use std::io::Write;
 
@@ -7,10 +7,10 @@ use clap_complete::Shell;
 
 use crate::failure::{Done, Result};
 
-/// Print the completions of a shell
+/// Print the completion script of a shell
 ///
-/// For bash, once:
-/// `backsight completions bash > ~/.local/share/bash-completion/completions/backsight`
+/// To install for bash: `backsight completions bash >
+/// ~/.local/share/bash-completion/completions/backsight`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Completions {
     /// The shell
@@ -19,17 +19,17 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    /// Writes the completions of the command, of which `whole` is all.
+    /// Writes the completion script for the command `whole`.
     pub(crate) fn run(self, whole: Command, out: &mut impl Write) -> Result {
         let mut text = Vec::new();
-        // Into memory first: it panics where it cannot write.
+        // Generate into memory first: the generator panics if it cannot write.
         clap_complete::generate(self.shell, &mut visible(&whole), "backsight", &mut text);
         out.write_all(with_pids(self.shell, &String::from_utf8_lossy(&text)).as_bytes())?;
         Ok(Done::Fully)
     }
 }
 
-/// Returns the command without what is hidden: completions would offer it.
+/// Returns the command without hidden subcommands, which completions would otherwise offer.
 fn visible(whole: &Command) -> Command {
     let shown = whole.get_subcommands().filter(|it| !it.is_hide_set());
     Command::new("backsight")
@@ -37,8 +37,8 @@ fn visible(whole: &Command) -> Command {
         .subcommands(shown.cloned())
 }
 
-/// Has the shell offer the processes that run where a process ID is expected: the
-/// generator knows files and fixed words alone.
+/// Makes the shell offer running processes where a process ID is expected. The generator
+/// supports only files and fixed words.
 fn with_pids(shell: Shell, script: &str) -> String {
     let mut of_pid = false;
     let lines = script.lines().map(|line| match shell {

@@ -1,4 +1,4 @@
-//! `backsight convert`: a captured profile from one format to another.
+//! `backsight convert`: converts a profile from one format to another.
 //!
 //! ```text
 //!   input ──▶ Profile ──▶ frames ──▶ output
@@ -28,7 +28,7 @@ use backsight_formats::pprof;
 use backsight_profile::{Location, Profile};
 use clap::ValueEnum;
 
-use crate::account::{self, Said};
+use crate::account::{self, AccountFlags};
 use crate::args::parse_size;
 use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result, complain};
@@ -41,48 +41,47 @@ use crate::tool::TOOL;
 
 use demangled::Demangled;
 use paths::Paths;
-use read::{How, Told};
+use read::{ReadOptions, ReadReport};
 
 pub(crate) use format::{Input, Output};
 
-/// Turn a captured profile into another format, with functions and lines
+/// Convert a profile to another format, with functions and lines
 ///
-/// The formats go by the files' names and what is in them: perf.data and the text of
-/// perf script in; NDJSON (.ndjson), pprof (.pb.gz), OpenTelemetry's profiles (.otlp) and
-/// folded stacks (.folded) in and out; the Firefox Profiler's JSON (.json) and flame
-/// graphs (.svg) out.
+/// Formats are recognized by file name and content. Input: perf.data and the text of perf
+/// script. Input and output: NDJSON (.ndjson), pprof (.pb.gz), OpenTelemetry profiles (.otlp)
+/// and folded stacks (.folded). Output: Firefox Profiler JSON (.json) and flame graphs (.svg).
 #[derive(Debug, clap::Args)]
 pub(crate) struct Convert {
     #[command(flatten)]
     paths: Paths,
 
-    /// The format of the input, whatever its name is
+    /// The format of the input; overrides its name and content
     #[arg(long, value_enum, value_name = "FORMAT")]
     from: Option<Input>,
 
-    /// The format of the output, whatever its name is
+    /// The format of the output; overrides its name
     #[arg(long, value_enum, value_name = "FORMAT")]
     to: Option<Output>,
 
-    /// Which of several values the samples are weighed by, where the format has room for
-    /// one: `cpu-clock`, `alloc_space`, … [default: what the input shows first]. Of a
-    /// recording of perf each event has two: how many samples (`samples`; `cycles-samples` beside others), and
-    /// what they stand for (`cpu-clock`: nanoseconds, `cycles`: cycles)
+    /// Which value of the samples to use, for formats with room for one: `cpu-clock`,
+    /// `alloc_space`, … [default: the one that the input marks as its default]. In a recording of
+    /// perf, each event has two: the number of samples (`samples`, or `cycles-samples` if there
+    /// are several events), and the sum of their periods (`cpu-clock` in nanoseconds, `cycles`)
     #[arg(long, value_name = "NAME")]
     sample_type: Option<String>,
 
-    /// Of what perf recorded or printed, the event whose samples are taken, with its modifiers or
-    /// without: `cycles`, `cycles:u`, `cpu_core/cycles/` [default: all, and the one with
-    /// the most samples where the output has room for one]. Which value they are weighed by
-    /// is another question: --sample-type
+    /// Take only the samples of this event of a perf recording or of perf script, with its
+    /// modifiers or without: `cycles`, `cycles:u`, `cpu_core/cycles/` [default: all events, or
+    /// the one with the most samples if the output has room for one]. The value of its samples
+    /// is chosen with --sample-type
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
 
-    /// What folded stacks and flame graphs begin with
+    /// The root frame of folded stacks and flame graphs
     #[arg(long, alias = "lead", value_enum, value_name = "WHAT", default_value_t)]
     root_frame: RootFrame,
 
-    /// Leave out functions and lines that the input does not have itself
+    /// Do not look up functions and lines; keep only those that the input has
     #[arg(long)]
     no_symbols: bool,
 
@@ -93,20 +92,19 @@ pub(crate) struct Convert {
     #[command(flatten)]
     symbols: Symbols,
 
-    /// The memory that an input may take which is unpacked as a whole: pprof,
-    /// OpenTelemetry
+    /// Limit of memory for an input that is decompressed as a whole: pprof, OpenTelemetry
     #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = parse_size)]
     max_memory: u64,
 
-    /// Exit with 3 when an address has no frame, or a part of the input is malformed
+    /// Exit with code 3 if an address has no frame, or a part of the input is malformed
     #[arg(long)]
     strict: bool,
 
     #[command(flatten)]
-    account: Said,
+    account: AccountFlags,
 }
 
-/// What folded stacks begin with.
+/// The root frame of folded stacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum RootFrame {
     /// The name of the process
@@ -114,7 +112,7 @@ enum RootFrame {
     Process,
     /// The name of the thread, and both IDs
     Thread,
-    /// The first function
+    /// No extra frame: stacks start with their outermost function
     None,
 }
 
@@ -129,7 +127,7 @@ impl From<RootFrame> for backsight_formats::folded::RootFrame {
 }
 
 impl Convert {
-    /// `normalize -i`: for sending off, where nothing is to be looked up.
+    /// Returns the conversion that `normalize -i` runs: without looking up symbols.
     pub(crate) fn without_symbols(
         input: PathBuf,
         from: Option<Input>,
@@ -150,24 +148,24 @@ impl Convert {
             symbols: Symbols::of(debug_files, false),
             max_memory: pprof::Limits::default().memory,
             strict,
-            account: Said::default(),
+            account: AccountFlags::default(),
         }
     }
 
-    /// Says what it came to as asked for.
-    pub(crate) fn saying(self, account: Said) -> Self {
+    /// Sets the flags of the account.
+    pub(crate) fn with_account(self, account: AccountFlags) -> Self {
         Self { account, ..self }
     }
 
-    /// With the samples of this event alone.
-    pub(crate) fn of_event(self, event: Option<String>) -> Self {
+    /// Takes only the samples of this event.
+    pub(crate) fn with_event(self, event: Option<String>) -> Self {
         Self { event, ..self }
     }
 
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         let (input, output) = self.paths.both()?;
         let to = Output::of(output, self.to)?;
-        check_place(output, input)?;
+        check_not_input(output, input)?;
         self.symbols.use_jobs()?;
         if !self.no_symbols {
             self.symbols.check();
@@ -175,7 +173,7 @@ impl Convert {
         let mut tally = Tally::default();
         let (
             profile,
-            Told {
+            ReadReport {
                 malformed,
                 left_out,
             },
@@ -185,8 +183,8 @@ impl Convert {
         };
         let account = tally.account(&profile, left_out, !self.no_symbols);
         let value = shown::value(&profile).filter(|_| to.has_one_type());
-        account::say(&account, self.account.when(), &profile, value.as_deref());
-        // Samples whose first value is 0 count for none; NDJSON has addresses alone as well.
+        account::report(&account, self.account.when(), &profile, value.as_deref());
+        // Samples whose first value is 0 count as none; NDJSON may have only addresses.
         let has_places = to == Output::Ndjson && !profile.locations.is_empty();
         if account.read == 0 && profile.stacks.is_empty() && !has_places {
             let nothing = shown::nothing(&profile);
@@ -203,25 +201,25 @@ impl Convert {
         Ok(Done::under(self.strict, malformed.saturating_add(gaps)))
     }
 
-    /// What is new is written as it comes, so that memory does not grow with the input
-    /// where its format is streamed.
+    /// Writes samples as they are read. With a streamed input format, memory does not grow with
+    /// the input.
     fn streamed(
         &self,
         input: &Path,
         output: &Path,
         tally: &mut Tally,
         out: &mut impl Write,
-    ) -> Result<(Profile, Told)> {
-        let how = self.how(false);
-        let mut places = (!self.no_symbols).then(|| self.places(&how));
+    ) -> Result<(Profile, ReadReport)> {
+        let options = self.read_options(false);
+        let mut symbolizer = (!self.no_symbols).then(|| self.symbolizer(&options));
         let mut demangled = Demangled::default();
         to_output(output, out, |out| {
             let mut writer = ProfileWriter::new(&HeaderLine::new(TOOL), out);
-            let read = read::in_pieces(input, &how, |profile| {
+            let read = read::in_pieces(input, &options, |profile| {
                 self.choose_type(profile)?;
-                if let Some(places) = &mut places {
+                if let Some(symbolizer) = &mut symbolizer {
                     demangled.look_at(profile);
-                    places.look_up(profile);
+                    symbolizer.look_up(profile);
                     demangled.skip(profile);
                 }
                 tally.take(profile, None);
@@ -239,27 +237,28 @@ impl Convert {
         output: &Path,
         tally: &mut Tally,
         out: &mut impl Write,
-    ) -> Result<(Profile, Told)> {
-        let how = self.how(!to.has_time());
-        let (mut profile, mut told) = read::run(input, &how)?;
+    ) -> Result<(Profile, ReadReport)> {
+        let options = self.read_options(!to.has_time());
+        let (mut profile, mut report) = read::run(input, &options)?;
         self.choose_type(&mut profile)?;
         if to.has_one_type() && self.sample_type.is_none() {
             let shown = profile.default_type.unwrap_or_default();
             let shown = usize::try_from(shown).unwrap_or_default();
             if let Some(what) = shown::left_out(&profile, shown) {
-                let way_out = "--sample-type shows others, and of a recording --event";
+                let way_out = "choose another with --sample-type, or for a recording with --event";
                 complain(format_args!("{}: {what} ({way_out})", Shown(input)));
             }
         }
         if !self.no_symbols {
-            let _shown = Progress::step("looking functions up");
+            let _shown = Progress::step("looking up functions");
             Demangled::default().look_at(&mut profile);
-            self.places(&how).look_up(&mut profile);
+            self.symbolizer(&options).look_up(&mut profile);
         }
         let shown = profile.default_type.unwrap_or_default();
         let shown = usize::try_from(shown).ok().filter(|_| to.has_one_type());
         let others = tally.take(&profile, shown);
-        told.left_out
+        report
+            .left_out
             .add("samples of values that are not shown", others);
         let _shown = Progress::step("writing");
         to_output(output, out, |mut out| {
@@ -269,16 +268,16 @@ impl Convert {
                 other => other,
             })
         })?;
-        Ok((profile, told))
+        Ok((profile, report))
     }
 
-    fn how(&self, summed: bool) -> How<'_> {
-        How {
+    fn read_options(&self, summed: bool) -> ReadOptions<'_> {
+        ReadOptions {
             from: self.from,
             event: self.event.as_deref(),
             summed,
             max_memory: self.max_memory,
-            // They matter without symbols too.
+            // Build IDs and segments are read from files even without symbols.
             files: self.symbols.files(),
             maps: match self.no_symbols && !self.is_handed_on {
                 true => MapsOf::Nobody,
@@ -287,8 +286,8 @@ impl Convert {
         }
     }
 
-    fn places(&self, how: &How<'_>) -> Accounted<ProfileSymbolizer> {
-        Accounted::new(ProfileSymbolizer::new(how.files.clone()), &self.symbols)
+    fn symbolizer(&self, options: &ReadOptions<'_>) -> Accounted<ProfileSymbolizer> {
+        Accounted::new(ProfileSymbolizer::new(options.files.clone()), &self.symbols)
     }
 
     fn choose_type(&self, profile: &mut Profile) -> Result<()> {
@@ -299,8 +298,8 @@ impl Convert {
     }
 }
 
-/// What is written takes the place of what stands there: that must not be what is read.
-fn check_place(output: &Path, input: &Path) -> Result<()> {
+/// The output replaces an existing file, which must not be the input.
+fn check_not_input(output: &Path, input: &Path) -> Result<()> {
     let input = match input == Path::new("-") {
         true => Path::new("/dev/stdin"),
         false => input,
@@ -312,14 +311,14 @@ fn check_place(output: &Path, input: &Path) -> Result<()> {
     let Some(there) = there else {
         return Ok(());
     };
-    // `perf record --threads` leaves a folder.
+    // A recording of `perf record --threads` is a directory.
     let inside = fs::read_dir(input).into_iter().flatten().flatten();
     let inside = inside.filter_map(|entry| entry.path().metadata().ok());
     let mut read = input.metadata().ok().into_iter().chain(inside);
     match read.any(|read| is_same(&there, &read)) {
         true => Err(Failure::of(
             Shown(output),
-            "would replace what is read: name another file",
+            "is the input, which the output would replace: name another file",
         )),
         false => Ok(()),
     }
@@ -345,7 +344,7 @@ fn choose_type(profile: &mut Profile, wanted: &str) -> Result<()> {
     let at = kinds.iter().position(|kind| *kind == wanted);
     let Some(at) = at.and_then(|at| u32::try_from(at).ok()) else {
         let cause = if kinds.is_empty() {
-            "the input says of no value what it counts".to_owned()
+            "the input does not name its values".to_owned()
         } else {
             format!("the input has {}", kinds.join(", "))
         };

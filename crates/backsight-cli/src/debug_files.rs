@@ -1,5 +1,4 @@
-//! Where the files of modules are looked for, and what they may take: the same for all
-//! commands.
+//! Flags for finding the files of modules and bounding their memory, common to all commands.
 
 use std::path::PathBuf;
 
@@ -14,44 +13,44 @@ use crate::perf_cache;
 /// Where files are looked for.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct DebugFiles {
-    /// Look here too, and first, for separate debug files, as DIR/.build-id/xx/rest.debug or
-    /// by their debug links, and for files that are not under their path, as
+    /// Additional directory to search first: for separate debug files at
+    /// DIR/.build-id/xx/rest.debug or by debug link, and for modules not found at their paths at
     /// DIR/.build-id/xx/rest or DIR/.build-id/xx/rest/elf; may be given several times
     #[arg(long, value_name = "DIR")]
     debug_dir: Vec<PathBuf>,
 
-    /// Look into no other folders than those of --debug-dir: not into /usr/lib/debug, nor
-    /// into perf's cache ($PERF_BUILDID_DIR, buildid.dir in ~/.perfconfig, or ~/.debug)
+    /// Search no other directories than those of --debug-dir: neither /usr/lib/debug nor perf's
+    /// cache ($PERF_BUILDID_DIR, buildid.dir in ~/.perfconfig, or ~/.debug)
     #[arg(long)]
     no_default_debug_dir: bool,
 
-    /// A root directory that the files' paths begin at: they and their debug files are
-    /// looked for in it before they are on this host; may be given several times, and is
-    /// searched in that order [default: a live process's own]
+    /// A root directory for the paths of files: files and their debug files are looked for in it
+    /// before they are on this host; may be given several times, searched in that order
+    /// [default: the root of the live process]
     #[arg(long, value_name = "DIR")]
     root: Vec<PathBuf>,
 
-    /// Take the file that stands under a module's path, inside --root or on this host, where
-    /// neither a build ID nor device and inode can prove that it is the one. The output says
-    /// so: such names may be those of another version
+    /// Accept the file at a module's path, inside --root or on this host, even if neither a
+    /// build ID nor device and inode prove that it is the same file. The output reports this,
+    /// because names may be those of another version
     #[arg(long)]
     pub(crate) trust_paths: bool,
 
-    /// The memory that compressed debug information of one file may be unpacked to. What
-    /// needs more is named on standard error, and its functions come from symbol tables,
-    /// without lines [default: half of what is available; 256M of a file that unpacks to
-    /// more than 16 times its size]
+    /// Memory limit for decompressing the debug information of one file. A file that needs more
+    /// is reported on standard error, and its functions come from symbol tables, without lines
+    /// [default: half of the available memory; 256M for a file that decompresses to more than 16
+    /// times its size]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     max_unpacked: Option<u64>,
 }
 
 impl DebugFiles {
-    /// Says which folders are none. The others may still do.
+    /// Reports directories that do not exist. The others are still used.
     pub(crate) fn check(&self) {
         let debug_dirs = self.debug_dir.iter().map(|dir| ("--debug-dir", dir));
         let root = self.root.iter().map(|dir| ("--root", dir));
         for (flag, dir) in debug_dirs.chain(root) {
-            // A debug directory may be inside a root alone.
+            // A debug directory may exist only inside a root.
             let path = dir.strip_prefix("/").ok().filter(|_| flag == "--debug-dir");
             let is_inside = |path| self.root.iter().any(|root| root.join(path).is_dir());
             if path.is_some_and(is_inside) {
@@ -66,19 +65,19 @@ impl DebugFiles {
         }
     }
 
-    /// Whether nothing was said.
+    /// Whether no flag was given.
     pub(crate) fn is_default(&self) -> bool {
         let folders = self.debug_dir.is_empty() && self.root.is_empty();
         let unbounded = self.max_unpacked.is_none();
         folders && unbounded && !self.no_default_debug_dir && !self.trust_paths
     }
 
-    /// Returns what the symbolizer is told of them.
+    /// Returns the options for the symbolizer.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::default();
         options.roots.clone_from(&self.root);
         let defaults = std::mem::take(&mut options.debug_dirs).into_iter();
-        let defaults = defaults.chain(perf_cache::folder());
+        let defaults = defaults.chain(perf_cache::directory());
         options.debug_dirs.clone_from(&self.debug_dir);
         if !self.no_default_debug_dir {
             options.debug_dirs.extend(defaults);
@@ -87,7 +86,7 @@ impl DebugFiles {
         options
     }
 
-    /// Bounds what is held in memory by what there is of it.
+    /// Sets memory limits according to the available memory.
     fn bound(&self, options: &mut Options) {
         let (limits, budget) = (&mut options.limits, &mut options.budget);
         if let Some(half) = memory::available().map(|bytes| bytes / 2) {
@@ -97,11 +96,12 @@ impl DebugFiles {
         }
         if let Some(most) = self.max_unpacked {
             limits.unpacked_bytes = most;
-            // Who names a number has seen the file.
+            // If the user names a limit, the file is trusted to decompress to that size,
+            // whatever the ratio.
             limits.unpack_ratio_exempt_bytes = most;
             budget.transient_bytes = budget.transient_bytes.max(most);
         }
-        // A file that cannot be mapped is read.
+        // A file that cannot be mapped is read into memory.
         limits.file_bytes = limits.file_bytes.max(limits.unpacked_bytes);
     }
 }

@@ -1,4 +1,4 @@
-//! `backsight demo`: everything at once, on a process of its own.
+//! `backsight demo`: normalizes and symbolizes the stack of a child process.
 
 mod child;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -17,14 +17,14 @@ use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
 use crate::symbolize::{Live, Symbols};
 
-/// Odd, so that there is one in the middle.
+/// Odd, so that the median is one of the times.
 const ROUNDS: usize = 201;
 
-/// Show what backsight does, on a process of its own
+/// Show what backsight does, with a child process as an example
 ///
-/// Starts a child with a known call chain, stops it in the vDSO, unwinds its stack,
-/// and turns the addresses into functions and lines; by the ioctl and by the text,
-/// with the time each took.
+/// Starts a child with a known call chain, stops it in the vDSO, unwinds its stack, and converts
+/// the addresses to functions and lines, once with the ioctl and once with the text, with the
+/// time of each.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {}
 
@@ -33,7 +33,7 @@ pub(crate) use child::run as child;
 impl Demo {
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub(crate) fn run(self, _out: &mut impl Write) -> Result {
-        let message = "the demo unwinds a stack, which it can do on x86-64 and AArch64 alone";
+        let message = "the demo unwinds a stack, which is implemented only for x86-64 and AArch64";
         Err(failure::Failure::Failed(message.to_owned()))
     }
 
@@ -70,7 +70,7 @@ impl Demo {
     }
 }
 
-/// The first address of a stack is exact, the others are where calls return to.
+/// The first address of a stack is exact; the others are return addresses.
 fn lookups(stack: &[AbsAddr]) -> impl Iterator<Item = (AbsAddr, Lookup)> {
     let first = std::iter::once(Lookup::Exact);
     let lookups = first.chain(std::iter::repeat(Lookup::Return));
@@ -82,7 +82,7 @@ fn by(backend: Backend, pid: u32, stack: &[AbsAddr]) -> Result<Normalized> {
     normalize(pid, stack, options).map_err(|error| failure::process(pid, &error))
 }
 
-/// Asks both ways, forced, and says whether they agree and how long each took.
+/// Normalizes with each backend, and reports whether they agree and how long each took.
 fn compare(out: &mut impl Write, pid: u32, stack: &[AbsAddr], by_text: &Normalized) -> Result<()> {
     let failed = |error| failure::process(pid, &error);
     let vmas = ProcMaps::open(pid).map_err(failed)?.vmas().count();
@@ -126,7 +126,7 @@ fn compare(out: &mut impl Write, pid: u32, stack: &[AbsAddr], by_text: &Normaliz
     Ok(())
 }
 
-/// Returns how many addresses two answers differ in.
+/// Returns in how many addresses two results differ.
 fn differing(one: &Normalized, other: &Normalized) -> usize {
     let whole = |of: &Normalized, outcome: Outcome| match outcome {
         Outcome::Located {
@@ -144,8 +144,8 @@ fn differing(one: &Normalized, other: &Normalized) -> usize {
         .count()
 }
 
-/// Returns the median time by ioctl and by text, asked in turn so that both meet
-/// the same machine; `None` for a backend that this kernel does not have.
+/// Returns the median time by ioctl and by text, measured alternately so that both run under the
+/// same conditions; `None` for a backend that this kernel does not support.
 fn median_times(pid: u32, stack: &[AbsAddr]) -> Result<[Option<Duration>; 2], Error> {
     let backends = [Backend::Ioctl, Backend::Text];
     let mut times = [const { Vec::new() }; 2];

@@ -1,8 +1,8 @@
-//! `backsight doctor`: what this kernel and this user can do.
+//! `backsight doctor`: reports what this kernel and this user allow.
 //!
-//! One file a check. Each looks at one thing, says what it found, and what to do
-//! about what is not there. Nothing is changed, and nothing but the look itself is
-//! tried: no process is traced, no event opened.
+//! Each file is one check. A check looks at one thing and reports what it found, and what to do
+//! if something is missing. Checks only look: they change nothing, trace no process and open no
+//! event.
 
 mod debug_files;
 mod descriptors;
@@ -30,10 +30,10 @@ use crate::tool::TOOL;
 use finding::Finding;
 use host::Host;
 
-/// Say what this kernel and this user can do, and what to do about the rest
+/// Report what this kernel and this user allow, and how to get the rest
 ///
-/// Each line begins with ok, limited (some of it works, or another way is taken) or
-/// missing. The exit code is 0 whatever was found.
+/// Each line starts with ok, limited (works in part, or by another way) or missing. The exit
+/// code is 0 whatever is found.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
     /// How to write the findings
@@ -41,7 +41,7 @@ pub(crate) struct Doctor {
     format: Format,
 }
 
-/// A check's name, which is part of the JSON, and the check.
+/// A check, and its name in JSON.
 type Named = (&'static str, fn(&Host) -> Finding);
 
 const CHECKS: [Named; 12] = [
@@ -90,7 +90,7 @@ fn write_text(
     for (name, finding) in findings {
         let colour = finding.state.colour(palette);
         let state = finding.state.name();
-        // Some of it comes from the kernel, some from the environment.
+        // It contains text from the kernel and the environment.
         let found = Terminal(finding.found.as_bytes());
         writeln!(out, "{colour}{state:<8}{colour:#} {name:<15} {found}")?;
         if let Some(advice) = &finding.advice {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_ok_has_its_advice() {
+    fn every_finding_but_ok_has_advice() {
         let empty = tempfile::tempdir().unwrap();
         for host in [Host::this(), Host::new(empty.path())] {
             for (name, check) in super::CHECKS {

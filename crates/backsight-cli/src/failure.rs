@@ -1,4 +1,4 @@
-//! Why a command ends early: what failed, and the way out.
+//! Errors that end a command, with the cause and the way out.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,33 +7,32 @@ use std::process::ExitCode;
 use backsight_formats::escape::Terminal;
 use nix::errno::Errno;
 
-/// A command that cannot go on.
+/// An error that ends a command.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// It was called in a way that makes no sense, which clap could not see.
+    /// Wrong usage that clap cannot detect.
     Usage(String),
-    /// Something it needs is not there; the text names it, the cause and the way
-    /// out.
+    /// Something that the command needs failed. The text names it, the cause and the way out.
     Failed(String),
     /// The results cannot be written.
     Output(io::Error),
 }
 
-/// How a command that went through ended.
+/// How a command ended that was not aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
-    /// An unresolved address is an answer as well.
+    /// With success. An unresolved address counts as an answer.
     Fully,
-    /// Under `--strict` something was unresolved or malformed.
+    /// With `--strict`, something was unresolved or malformed.
     WithGaps,
-    /// Some of several files failed, and each was named.
+    /// Some of several files failed, and each was reported.
     InPart,
 }
 
 pub(crate) type Result<T = Done, E = Failure> = std::result::Result<T, E>;
 
 impl Done {
-    /// Returns how a command ends that met `gaps`: entries malformed or unresolved.
+    /// Returns the end of a command that met `gaps` malformed or unresolved entries.
     pub(crate) fn under(strict: bool, gaps: u64) -> Self {
         if strict && gaps > 0 {
             Self::WithGaps
@@ -44,13 +43,12 @@ impl Done {
 }
 
 impl Failure {
-    /// Names what failed and why.
+    /// Returns a failure of `what`.
     pub(crate) fn of(what: impl fmt::Display, cause: impl fmt::Display) -> Self {
         Self::Failed(format!("{what}: {cause}"))
     }
 
-    /// Names the file that results cannot be written to, where it is not standard
-    /// output.
+    /// Adds the name of the output file to a failed write, if it is not standard output.
     pub(crate) fn on_writing(self, file: &impl fmt::Display) -> Self {
         match self {
             Self::Output(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -60,37 +58,38 @@ impl Failure {
         }
     }
 
-    /// Names a file, or another thing of the system, that failed.
+    /// Returns a failure of a file or another resource of the system.
     pub(crate) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
         Self::of(what, Cause(error))
     }
 }
 
-/// An error of the system, with the way out where there is one to name.
+/// An error of the system, with the way out if there is one.
 pub(crate) struct Cause<'a>(pub(crate) &'a io::Error);
 
 impl fmt::Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way_out = match self.0.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EMFILE) => ": allow more open files, with ulimit -n",
-            Some(Errno::ENFILE) => ": the machine's files are used up, see sysctl fs.file-max",
-            Some(Errno::EACCES | Errno::EPERM) => ": run as a user who may, or as root",
+            Some(Errno::ENFILE) => {
+                ": the system's limit of open files is reached, see sysctl fs.file-max"
+            }
+            Some(Errno::EACCES | Errno::EPERM) => ": run as a user with permission, or as root",
             _ => "",
         };
         write!(f, "{}{way_out}", self.0)
     }
 }
 
-/// Only the writers of results give a bare `io::Error`. All else that reads or
-/// opens says what it was about by [`Failure::of`].
+/// Only writing results yields a bare `io::Error`. All other operations add their context with
+/// [`Failure::of`].
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
     }
 }
 
-/// Runs for each of several processes. One that fails is named, and the others get
-/// their turn.
+/// Runs for each of several processes. If one fails, it is reported, and the others still run.
 pub(crate) fn each_process(pids: &[u32], mut run: impl FnMut(u32) -> Result) -> Result {
     if let [pid] = pids {
         return run(*pid);
@@ -110,13 +109,13 @@ pub(crate) fn each_process(pids: &[u32], mut run: impl FnMut(u32) -> Result) -> 
     Ok(worst)
 }
 
-/// Turns a command's end into an exit code, and says on stderr what failed.
+/// Converts the result of a command to an exit code, and reports an error on stderr.
 pub(crate) fn exit_code(result: Result) -> ExitCode {
     let (code, message) = match result {
         Ok(Done::Fully) => return ExitCode::SUCCESS,
         Ok(Done::InPart) => return ExitCode::from(1),
         Ok(Done::WithGaps) => return ExitCode::from(3),
-        // Whoever reads us has seen enough: `backsight … | head`.
+        // The reader has closed the pipe, as in `backsight … | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             return ExitCode::SUCCESS;
         }
@@ -128,26 +127,26 @@ pub(crate) fn exit_code(result: Result) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Says something on stderr. Results never go there.
+/// Prints a message on stderr. Results never go there.
 ///
-/// A message may quote what a hostile input holds, so it is escaped whole.
+/// The whole message is escaped, because it may quote untrusted input.
 pub(crate) fn complain(message: fmt::Arguments<'_>) {
     let message = message.to_string();
     let line = format!("backsight: {}\n", Terminal(message.as_bytes()));
-    // Nobody is left to hear that stderr is closed.
+    // If stderr is closed, there is nowhere to report that.
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// Names a failed look at a process.
+/// Returns the failure of reading a process.
 pub(crate) fn process(pid: u32, error: &vma_query::Error) -> Failure {
     use vma_query::Error;
     Failure::Failed(match error {
         Error::NoSuchProcess => format!(
-            "no process {pid}: it has ended or never was; \
-             where /proc hides the processes of others (hidepid), ask as its user or root"
+            "no process {pid}: it has exited or never existed; \
+             if /proc hides processes of other users (hidepid), run as its user or as root"
         ),
         Error::ProcessGone => format!(
-            "process {pid}: it has ended, has exec'd, or has no memory of its own \
+            "process {pid}: it has exited, has called execve, or has no memory of its own \
              (a kernel thread, a zombie)"
         ),
         Error::Denied(_) => format!(
@@ -155,7 +154,7 @@ pub(crate) fn process(pid: u32, error: &vma_query::Error) -> Failure {
              or with CAP_PERFMON or CAP_SYS_PTRACE"
         ),
         Error::Unsupported => format!(
-            "process {pid}: this kernel does not answer PROCMAP_QUERY, which came with \
+            "process {pid}: this kernel does not support PROCMAP_QUERY, which came with \
              Linux 6.11: use --backend text, or auto"
         ),
         Error::Torn => format!(

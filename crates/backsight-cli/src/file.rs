@@ -1,4 +1,4 @@
-//! Files that others name: regular ones only, and nothing else is opened.
+//! Opens files named by the user or by other files: only regular files.
 
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
@@ -14,20 +14,20 @@ use nix::libc::O_NOCTTY;
 
 use crate::failure::Failure;
 
-/// Opens a regular file that whoever runs the command names. A FIFO without a writer
-/// would keep an open waiting for ever, and a device can do anything.
+/// Opens a regular file named by the user. Opening a FIFO without a writer would block forever,
+/// and opening a device may have side effects.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     Ok(backsight_files::open(path, By::Caller)?)
 }
 
-/// Opens a regular file that another file names, or a process: as [`open_regular`], and
-/// nothing of the kernel's own.
+/// Opens a regular file named by another file or a process: like [`open_regular`], and refuses
+/// files of the kernel's file systems.
 pub(crate) fn open_named(path: &Path) -> io::Result<File> {
     Ok(backsight_files::open(path, By::File)?)
 }
 
-/// Opens a text that someone names, which may come out of a pipe or be typed. Waits
-/// for the writer of a FIFO, as a shell does. A device would give bytes without end.
+/// Opens a text named by the user, which may be a pipe or a terminal. Waits for the writer of a
+/// FIFO, as a shell does. Refuses devices, which may never end.
 pub(crate) fn open_text(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -43,8 +43,8 @@ pub(crate) fn open_text(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens what `-i` names: a text by [`open_text`], or standard input for `-`. Returns it
-/// with what messages call it.
+/// Opens the argument of `-i`: a text as by [`open_text`], or standard input for `-`. Returns it
+/// with its name for messages.
 pub(crate) fn open_input(path: &Path) -> Result<(File, &Path), Failure> {
     let (file, name) = if path == Path::new("-") {
         let stdin = io::stdin().as_fd().try_clone_to_owned();
@@ -61,7 +61,7 @@ pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// A path on a terminal.
+/// A path, escaped for a terminal.
 pub(crate) struct Shown<'a>(pub(crate) &'a Path);
 
 impl fmt::Display for Shown<'_> {

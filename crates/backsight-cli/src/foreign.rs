@@ -1,26 +1,26 @@
-//! Files that are no input: what they are, and what to do instead.
+//! Recognizes files that are not supported as input: what they are, and what to do instead.
 
 use std::io::Read;
 
 use flate2::bufread::MultiGzDecoder;
 
-/// How much of a file is looked at.
-const LOOKED_AT: usize = 4096;
+/// How many bytes of a file are inspected.
+const INSPECTED_BYTES: usize = 4096;
 
-/// How gzip begins.
+/// The magic number of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What is unpacked of a packed file to tell its format.
-const UNPACKED_LOOK: u64 = 1 << 16;
+/// How many bytes of a compressed file are decompressed to recognize its format.
+const INSPECTED_UNPACKED_BYTES: u64 = 1 << 16;
 
-/// Returns how a file that gzip packed begins inside, as far as it is there, and as it
-/// stands where nothing is; `None` for any other file.
+/// Returns the start of the content of a gzipped file; `begin` itself if nothing can be
+/// decompressed; `None` for any other file.
 pub(crate) fn unpacked(begin: &[u8]) -> Option<Vec<u8>> {
     if !begin.starts_with(&GZIP) {
         return None;
     }
     let mut inside = Vec::new();
-    let mut unpacked = MultiGzDecoder::new(begin).take(UNPACKED_LOOK);
+    let mut unpacked = MultiGzDecoder::new(begin).take(INSPECTED_UNPACKED_BYTES);
     let mut piece = [0; 4096];
     let is_whole = loop {
         match unpacked.read(&mut piece) {
@@ -29,26 +29,27 @@ pub(crate) fn unpacked(begin: &[u8]) -> Option<Vec<u8>> {
             Err(_) => break false,
         }
     };
-    // What is damaged at its beginning is not empty.
+    // A file that is damaged at its start must not be reported as empty.
     if inside.is_empty() && !is_whole {
         inside.extend_from_slice(begin);
     }
     Some(inside)
 }
 
-/// What a file is that cannot be read, and the way out. `None` for all that is not known.
+/// Returns what an unsupported file is, and the way out; `None` if it is not recognized.
 pub(crate) fn known(begin: &[u8]) -> Option<(&'static str, &'static str)> {
-    let begin = begin.get(..LOOKED_AT).unwrap_or(begin);
+    let begin = begin.get(..INSPECTED_BYTES).unwrap_or(begin);
     if begin.is_empty() {
-        let way_out = "whatever wrote it wrote nothing: record again";
+        let way_out = "nothing was written to it: record again";
         return Some(("empty", way_out));
     }
     by_magic(begin).or_else(|| by_text(begin))
 }
 
 fn by_magic(begin: &[u8]) -> Option<(&'static str, &'static str)> {
-    const PICTURE: &str = "a picture has no stacks in it: give the recording it was drawn from";
-    const UNPACK: &str = "unpack it first, and give what is in it";
+    const PICTURE: &str =
+        "a picture does not contain the stacks: give the recording it was drawn from";
+    const UNPACK: &str = "unpack it first, and give the file in it";
     let known: [(&[u8], &str, &str); 16] = [
         (b"\x89PNG\r\n", "a PNG picture", PICTURE),
         (b"\xff\xd8\xff", "a JPEG picture", PICTURE),
@@ -115,12 +116,12 @@ fn by_text(begin: &[u8]) -> Option<(&'static str, &'static str)> {
         return by_json(text);
     }
     if text.starts_with("<svg") || (text.starts_with("<?xml") && has("<svg")) {
-        let way_out = "a drawing has no stacks in it any more: give the recording, or the folded \
+        let way_out = "a picture does not contain the stacks: give the recording, or the folded \
                        stacks it was drawn from";
         return Some(("an SVG picture, such as a flame graph", way_out));
     }
     if text.starts_with("<!DOCTYPE") || text.starts_with("<html") || text.starts_with("<!doctype") {
-        let way_out = "a page has no stacks to read: give the recording it shows";
+        let way_out = "a page does not contain the stacks: give the recording it shows";
         return Some(("an HTML page", way_out));
     }
     if text.starts_with("PeriodType:") || text.starts_with("Comment:") && has("Samples:") {
@@ -128,24 +129,24 @@ fn by_text(begin: &[u8]) -> Option<(&'static str, &'static str)> {
         return Some(("the text of `go tool pprof -raw`", way_out));
     }
     if has("\nShowing nodes accounting for") || text.starts_with("Showing nodes accounting for") {
-        let way_out = "give the profile itself: a report has no stacks";
+        let way_out = "a report does not contain the stacks: give the profile itself";
         return Some(("a report of `go tool pprof`", way_out));
     }
     if has("# Samples:") && has("# Overhead") || has("# To display the perf.data header info") {
-        let way_out = "give the perf.data that it was made from: a report has no samples";
+        let way_out = "a report does not contain the samples: give the perf.data it was made from";
         return Some(("a report of `perf`", way_out));
     }
     if text.starts_with("Attaching ") && has(" probe") || text.starts_with("@[") || has("\n@[") {
         let way_out = "fold it first, with stackcollapse-bpftrace.pl, and give the folded stacks";
-        return Some(("what bpftrace prints", way_out));
+        return Some(("output of bpftrace", way_out));
     }
     is_dtrace(text).then_some((
-        "what dtrace prints",
+        "output of dtrace",
         "fold it first, with stackcollapse.pl, and give the folded stacks",
     ))
 }
 
-/// Tells writers of JSON by the keys that they begin with.
+/// Recognizes JSON formats by their keys.
 fn by_json(text: &str) -> Option<(&'static str, &'static str)> {
     let has = |word: &str| text.contains(word);
     if has("speedscope.app/file-format-schema") || (has("\"shared\"") && has("\"frames\"")) {
@@ -153,8 +154,8 @@ fn by_json(text: &str) -> Option<(&'static str, &'static str)> {
         return Some(("a profile of speedscope", way_out));
     }
     if has("\"traceEvents\"") || (text.starts_with('[') && has("\"ph\"")) {
-        let way_out = "backsight does not read it: a .cpuprofile goes through \
-                       speedscope or pprof, what `perf` recorded can be given itself";
+        let way_out = "backsight does not read it: give the `perf` recording if there is one, or \
+                       convert a .cpuprofile to pprof with another tool";
         return Some(("a trace of Chrome", way_out));
     }
     if has("\"callFrame\"") || (has("\"nodes\"") && has("\"hitCount\"")) {
@@ -170,17 +171,17 @@ fn by_json(text: &str) -> Option<(&'static str, &'static str)> {
         let way_out = "backsight writes it and does not read it: give what it was made from";
         return Some(("a profile of the Firefox Profiler", way_out));
     }
-    // Our own lines begin with their type, and OpenTelemetry's with their resources.
+    // Our own NDJSON starts with `type`, and OpenTelemetry's JSON with its resources.
     let is_ours = text.starts_with("{\"type\"")
         || has("\"resourceProfiles\"")
         || has("\"resource_profiles\"");
     (text.starts_with('[') || (!is_ours && !has("\"type\""))).then_some((
-        "JSON of a kind that is not known",
-        "give NDJSON of backsight, one object a line, or what the JSON was made from",
+        "JSON of an unknown format",
+        "give NDJSON of backsight, one object per line, or what the JSON was made from",
     ))
 }
 
-/// Tells stacks of `module`function+0x1f`, with a count behind each.
+/// Recognizes stacks with lines such as `module`function+0x1f`, each stack followed by a count.
 fn is_dtrace(text: &str) -> bool {
     let is_frame = |line: &str| {
         let place = line.trim_ascii().split_once('`');
@@ -196,7 +197,7 @@ mod tests {
     use super::known;
 
     #[test]
-    fn what_can_be_read_is_not_foreign() {
+    fn supported_formats_are_not_foreign() {
         let fine: [&[u8]; 9] = [
             b"{\"type\":\"header\",\"schema_version\":1}\n",
             b"{\"schema_version\":1,\"type\":\"header\"}\n",

@@ -1,5 +1,5 @@
-//! What `--help` and the manual pages say beyond the options: examples, exit status,
-//! files, and where to read on. One table serves both.
+//! The sections that `--help` and the manual pages add after the options: examples, exit status,
+//! files, see also. Both use one table.
 
 mod entry;
 mod pages;
@@ -8,12 +8,12 @@ use clap::Command;
 
 pub(crate) use entry::Guide;
 
-/// Returns what is said of a subcommand: nothing of `help`.
+/// Returns the guide of a subcommand.
 pub(crate) fn of(command: &str) -> Option<&'static Guide> {
     pages::GUIDES.iter().find(|guide| guide.command == command)
 }
 
-/// Has each subcommand's help say at its end what is said of it.
+/// Adds each guide to the end of its subcommand's help.
 pub(crate) fn add_to(command: Command) -> Command {
     let mut command = command;
     if let Some(guide) = of("backsight") {
@@ -32,13 +32,13 @@ pub(crate) fn add_to(command: Command) -> Command {
     command
 }
 
-/// Where somebody finds what a word asks for that is no subcommand of ours.
+/// Hints for words that are not subcommands, but that users may try.
 const POINTERS: &[(&[&str], &str)] = &[
-    (&["version"], "`backsight --version` says it"),
+    (&["version"], "`backsight --version` prints the version"),
     (
         &["record", "profile", "top", "stat"],
-        "backsight records nothing: `perf record -g -- PROGRAM`, then `backsight convert perf.data \
-         flame.svg`",
+        "backsight does not record: run `perf record -g -- PROGRAM`, then `backsight convert \
+         perf.data flame.svg`",
     ),
     (
         &["flamegraph", "flame", "svg"],
@@ -51,11 +51,11 @@ const POINTERS: &[(&[&str], &str)] = &[
     ),
     (
         &["resolve", "lookup", "addr", "symbolise", "symbolicate"],
-        "`backsight symbolize` turns addresses into functions and lines",
+        "`backsight symbolize` converts addresses to functions and lines",
     ),
     (
         &["normalise"],
-        "`backsight normalize` turns addresses into files and offsets",
+        "`backsight normalize` converts addresses to files and offsets",
     ),
     (
         &["symbols", "nm", "list"],
@@ -67,12 +67,15 @@ const POINTERS: &[(&[&str], &str)] = &[
     ),
     (
         &["check", "env", "info", "status"],
-        "`backsight doctor` says what this kernel and this user can do",
+        "`backsight doctor` reports what this kernel and this user allow",
     ),
-    (&["cache"], "`backsight index` makes and looks into indexes"),
+    (
+        &["cache"],
+        "`backsight index` builds, shows and verifies indexes",
+    ),
 ];
 
-/// Returns where to go for a word that is no subcommand.
+/// Returns the hint for a word that is not a subcommand.
 pub(crate) fn pointer(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
     let known = POINTERS.iter().find(|(words, _)| words.contains(&&*word));
@@ -88,7 +91,7 @@ mod tests {
     use super::{POINTERS, pages::GUIDES};
     use crate::command_line::whole;
 
-    /// Returns the subcommands that are shown, with those below them.
+    /// Returns the visible subcommands, including nested ones.
     fn shown() -> Vec<(String, Command)> {
         let mut whole = whole();
         whole.build();
@@ -104,7 +107,7 @@ mod tests {
         all
     }
 
-    /// Returns the options of a command as they are typed.
+    /// Returns the options of a command as typed on the command line.
     fn options(command: &Command) -> HashSet<String> {
         let long = |option: &clap::Arg| {
             let names = option.get_long_and_visible_aliases().unwrap_or_default();
@@ -119,7 +122,7 @@ mod tests {
             .collect()
     }
 
-    /// Returns what looks like an option in a text.
+    /// Returns the words of a text that look like options.
     fn mentioned(text: &str) -> Vec<String> {
         let words = text.split(|at: char| at.is_whitespace() || "`'\"(),;:=[]<>|…".contains(at));
         words
@@ -137,7 +140,7 @@ mod tests {
     fn every_subcommand_has_examples_and_an_exit_status() {
         let names: Vec<String> = shown().into_iter().map(|(name, _)| name).collect();
         for name in &names {
-            let guide = super::of(name).unwrap_or_else(|| panic!("nothing is said of {name}"));
+            let guide = super::of(name).unwrap_or_else(|| panic!("{name} has no guide"));
             assert!(!guide.examples.is_empty(), "{name}");
             assert!(!guide.exit_status.is_empty(), "{name}");
             assert!(!guide.see_also.is_empty(), "{name}");
@@ -151,9 +154,9 @@ mod tests {
         }
     }
 
-    /// A phrase in backquotes that begins with another command speaks of that.
+    /// A phrase in backquotes that starts with another command is about that command.
     #[test]
-    fn help_speaks_of_no_option_that_the_subcommand_lacks() {
+    fn help_mentions_only_options_that_the_subcommand_has() {
         let all = shown();
         for (name, subcommand) in &all {
             let own = options(subcommand);
@@ -177,7 +180,7 @@ mod tests {
                             .unwrap_or_default(),
                         None => continue,
                     };
-                    // What comes behind a pipe is another command's.
+                    // The text after a pipe belongs to another command.
                     let ours = phrase.split(" | ").next().unwrap_or_default();
                     for option in mentioned(ours) {
                         assert!(known.contains(&option), "{name}: {option} in {text:?}");
@@ -187,7 +190,7 @@ mod tests {
         }
     }
 
-    /// What is shown can be typed: our part of each example is understood.
+    /// The backsight part of each example parses.
     #[test]
     fn examples_are_command_lines() {
         for guide in GUIDES {

@@ -1,4 +1,4 @@
-//! `backsight index`: all that debug files say of a module, in one file.
+//! `backsight index`: builds and inspects symbol indexes.
 
 mod build;
 mod listing;
@@ -9,12 +9,11 @@ use std::io::Write;
 
 use crate::failure::Result;
 
-/// Make and look into symbol indexes: what debug files say, as sorted tables
+/// Build and inspect symbol indexes: the symbols of a module as sorted tables
 ///
-/// An index holds all that lookups need of the debug files that it was made of, and
-/// the build ID of the module it is for. An index of another version of backsight may
-/// have to be built again. `backsight symbolize --index-dir DIR` looks symbols up in
-/// the indexes that are kept in DIR.
+/// An index holds all that lookups need from a module's debug files, and the module's build ID.
+/// After an update of backsight, indexes may have to be rebuilt. `backsight symbolize
+/// --index-dir DIR` uses the indexes in DIR.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Index {
     #[command(subcommand)]

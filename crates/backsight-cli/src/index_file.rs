@@ -1,4 +1,4 @@
-//! A file that is to be an index, and why one does not serve.
+//! Opens an index file, and explains why one cannot be used.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use backsight_symbolize::{IndexError, Options, SymbolIndex};
 
 use crate::failure::Cause;
 
-/// Opens an index file, or returns why not and the way out.
+/// Opens an index file; the error names the cause and the way out.
 pub(crate) fn open(path: &Path) -> Result<SymbolIndex, String> {
     SymbolIndex::open(path, &Options::default()).map_err(|error| cause(&error))
 }
 
-/// Says why a file does not serve as an index, and the way out.
+/// Returns why a file cannot be used as an index, and the way out.
 pub(crate) fn cause(error: &IndexError) -> String {
     match error {
         IndexError::NotAnIndex => format!("{error}: `backsight index build FILE` makes one"),

@@ -1,4 +1,4 @@
-//! Where addresses come from: the command line, or standard input line by line.
+//! Reads addresses from the command line, or line by line from standard input.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -13,31 +13,30 @@ use crate::failure::{Failure, Result, complain};
 /// The addresses of a command line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Addresses {
-    /// Addresses, hexadecimal with or without 0x; `-` reads them from standard
-    /// input, and answers line by line
+    /// Addresses in hexadecimal, with or without 0x; `-` reads them from standard input and
+    /// answers line by line
     #[arg(value_name = "ADDR|-", value_parser = parse_entry)]
     list: Vec<Entry>,
 
-    /// The addresses are a stack, innermost first: all but the first are return
-    /// addresses, looked up one byte before. On standard input a blank line
-    /// begins the next stack
+    /// The addresses are a stack, innermost first: all but the first are return addresses, which
+    /// are looked up one byte lower. On standard input, a blank line starts the next stack
     #[arg(long)]
     pub(crate) stack: bool,
 
-    /// After the answers to each line of standard input write one more line, TEXT or an
-    /// empty one, so that a program that asks through a pipe sees where they end; in
-    /// JSON {"type":"end","line":N}
+    /// After the answers to each line of standard input, print one more line: TEXT, or an empty
+    /// line. It tells a program that communicates through pipes where the answers end; in JSON
+    /// it is {"type":"end","line":N}
     #[arg(long, value_name = "TEXT", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "")]
     pub(crate) end_mark: Option<String>,
 }
 
-/// What stands between the addresses of standard input and gets a line of its own.
+/// Something between the addresses of standard input that gets an output line of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// An entry that is no address.
+    /// An entry that is not an address.
     Malformed(Malformed),
-    /// The end of the line of this number, which counts from 1.
+    /// The end of an input line, by number from 1.
     LineEnd(u64),
 }
 
@@ -45,7 +44,7 @@ pub(crate) enum Mark {
 enum Entry {
     Addr {
         addr: AbsAddr,
-        /// The process that the same digits name, written without `0x`.
+        /// The process ID that the same digits would be, if written without `0x`.
         pid: Option<u32>,
     },
     Stdin,
@@ -63,7 +62,7 @@ fn parse_entry(text: &str) -> Result<Entry, String> {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) addrs: Vec<AbsAddr>,
-    /// One for each.
+    /// For each address: how to look it up.
     pub(crate) lookups: Vec<Lookup>,
     /// Each with the number of addresses before it.
     pub(crate) marks: Vec<(usize, Mark)>,
@@ -75,7 +74,7 @@ impl Batch {
         self.lookups.push(lookup);
     }
 
-    /// Walks over addresses and how to look them up.
+    /// Iterates over the addresses and how to look them up.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (AbsAddr, Lookup)> {
         let lookups = self.lookups.iter().copied();
         self.addrs.iter().copied().zip(lookups)
@@ -97,12 +96,12 @@ impl Batch {
 }
 
 impl Addresses {
-    /// Returns whether none are given, not even `-`.
+    /// Returns whether no arguments are given, not even `-`.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Returns all of them, when none is still to come from standard input.
+    /// Returns all addresses; `None` if they come from standard input.
     pub(crate) fn all(&self) -> Option<Vec<AbsAddr>> {
         let addr = |entry: &Entry| match entry {
             Entry::Addr { addr, .. } => Some(*addr),
@@ -111,7 +110,7 @@ impl Addresses {
         self.list.iter().map(addr).collect()
     }
 
-    /// Returns the processes that they would name, if each could be one.
+    /// Returns the arguments as process IDs, if each of them could be one.
     pub(crate) fn as_pids(&self) -> Option<Vec<u32>> {
         let pid = |entry: &Entry| match entry {
             Entry::Addr { pid, .. } => *pid,
@@ -120,7 +119,7 @@ impl Addresses {
         self.list.iter().map(pid).collect()
     }
 
-    /// Reads them from standard input when none are given.
+    /// Reads addresses from standard input if no arguments are given.
     pub(crate) fn or_stdin(self) -> Self {
         if self.list.is_empty() {
             let list = vec![Entry::Stdin];
@@ -129,11 +128,11 @@ impl Addresses {
         self
     }
 
-    /// Has every batch answered, and returns how many entries were malformed.
+    /// Calls `answer` for each batch, and returns the number of malformed entries.
     ///
-    /// A command line is one batch. Standard input is cut where reading on would
-    /// have to wait: a process that sends a line and waits gets its answer, and a
-    /// file is not worked through address by address. `answer` flushes.
+    /// The addresses of a command line are one batch. A batch of standard input ends where
+    /// reading on would block: a process that sends one line and waits gets its answer, and the
+    /// lines of a file are answered in large batches. `answer` must flush.
     pub(crate) fn each_batch(self, answer: impl FnMut(&Batch) -> Result<()>) -> Result<u64> {
         if self.list == [Entry::Stdin] {
             let stdin = io::stdin().as_fd().try_clone_to_owned();
@@ -145,7 +144,7 @@ impl Addresses {
     }
 
     fn command_line(self, mut answer: impl FnMut(&Batch) -> Result<()>) -> Result<u64> {
-        let mut lookups = Stack::new(self.stack);
+        let mut lookups = StackLookups::new(self.stack);
         let mut batch = Batch::default();
         for entry in self.list {
             let Entry::Addr { addr, .. } = entry else {
@@ -170,7 +169,7 @@ fn each_batch_of(
     marks_ends: bool,
     mut answer: impl FnMut(&Batch) -> Result<()>,
 ) -> Result<u64> {
-    let mut lookups = Stack::new(stack);
+    let mut lookups = StackLookups::new(stack);
     let mut reader = Reader::new(BufReader::new(input));
     let (mut entries, mut batch, mut malformed) = (Vec::new(), Batch::default(), 0);
     loop {
@@ -178,7 +177,7 @@ fn each_batch_of(
             .read_line(&mut entries)
             .map_err(|error| Failure::io("standard input", &error))?;
         if next == Next::Blank {
-            lookups = Stack::new(stack);
+            lookups = StackLookups::new(stack);
         }
         for entry in entries.drain(..) {
             match entry {
@@ -204,13 +203,13 @@ fn each_batch_of(
     }
 }
 
-/// Says which address of a stack is which.
-struct Stack {
+/// Tells which addresses of a stack are return addresses.
+struct StackLookups {
     of_returns: bool,
     begun: bool,
 }
 
-impl Stack {
+impl StackLookups {
     fn new(of_returns: bool) -> Self {
         Self {
             of_returns,
@@ -237,7 +236,7 @@ mod tests {
 
     use super::{Mark, each_batch_of};
 
-    /// Gives one piece a read, as a pipe gives what was written to it.
+    /// Returns one piece for each read, like a pipe with one write per piece.
     struct Pieces(Vec<&'static str>);
 
     impl Read for Pieces {
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_stand_where_the_input_has_them() {
+    fn marks_keep_their_position_in_the_input() {
         let mut all = Vec::new();
         let input = Pieces(vec!["1 zz 2\n\n", "#x\nyy\n3"]);
         let malformed = each_batch_of(input, false, true, |batch| {

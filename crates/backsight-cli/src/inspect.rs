@@ -1,4 +1,4 @@
-//! `backsight inspect`: what a file defines, by name.
+//! `backsight inspect`: lists the symbols of a file, or finds them by name.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,24 +17,23 @@ use crate::tool::TOOL;
 
 /// List the functions and data that a file defines, or find them by name
 ///
-/// From its symbol tables and its debug files: every name with its virtual offset, its
-/// size, and the source line that a function begins on. A name that is not there is
-/// named on standard error, and the exit code is 1.
+/// Reads symbol tables and debug files. For each name, prints its virtual offset, its size, and
+/// the source line of a function's start. A name that is not found is reported on standard
+/// error, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inspect {
     /// An executable, a library, an object file or a debug file
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Names, as the linker or as people know them: memchr, _ZN3abs3runEv, 'abs::run()'
-    /// [default: list all]
+    /// Mangled or demangled names: memchr, _ZN3abs3runEv, 'abs::run()' [default: list all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
     #[command(flatten)]
     symbols: Symbols,
 
-    /// How to write them
+    /// How to print them
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -56,7 +55,7 @@ impl Inspect {
         }
         if self.names.is_empty() {
             let all = symbolizer.definitions(module).map_err(failed)?;
-            oversized::say(&symbolizer, [module].into_iter());
+            oversized::report(&symbolizer, [module].into_iter());
             self.write(out, &all)?;
             return Ok(Done::Fully);
         }
@@ -66,13 +65,13 @@ impl Inspect {
             let found = found.map_err(failed)?;
             self.write(out, &found)?;
             if found.is_empty() {
-                // Results and complaints in the order of the names.
+                // Flush, so that results and messages appear in the order of the names.
                 out.flush()?;
                 complain(format_args!("{}: no definition of {name}", Shown(path)));
                 done = Done::InPart;
             }
         }
-        oversized::say(&symbolizer, [module].into_iter());
+        oversized::report(&symbolizer, [module].into_iter());
         Ok(done)
     }
 

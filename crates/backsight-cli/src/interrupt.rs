@@ -1,6 +1,6 @@
-//! What is removed when a signal ends the command.
+//! Removes unfinished files when a signal ends the command.
 //!
-//! Needed only where a file cannot be without a name until it is whole.
+//! Needed only where the file system has no unnamed temporary files (`O_TMPFILE`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,27 +13,27 @@ use signal_hook::low_level::emulate_default_handler;
 
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// A file that a signal removes, until this is dropped.
+/// A file that is removed if a signal ends the command, until this guard is dropped.
 #[derive(Debug)]
-pub(crate) struct Removing(PathBuf);
+pub(crate) struct RemoveOnSignal(PathBuf);
 
-/// Makes something, and has a signal that ends the command remove its file first, if
-/// `file_of` names one. A signal that comes meanwhile waits until it is made.
+/// Calls `make`, and registers its file, if `file_of` returns one, for removal on a signal. A
+/// signal that arrives in between waits until the file is registered.
 pub(crate) fn removing<T, E>(
     make: impl FnOnce() -> Result<T, E>,
     file_of: impl FnOnce(&T) -> Option<&Path>,
-) -> Result<(T, Option<Removing>), E> {
+) -> Result<(T, Option<RemoveOnSignal>), E> {
     static WATCH: Once = Once::new();
     WATCH.call_once(watch);
     with_list(|list| {
         let made = make()?;
         let file = file_of(&made).map(Path::to_owned);
         list.extend(file.clone());
-        Ok((made, file.map(Removing)))
+        Ok((made, file.map(RemoveOnSignal)))
     })
 }
 
-impl Drop for Removing {
+impl Drop for RemoveOnSignal {
     fn drop(&mut self) {
         with_list(|list| list.retain(|path| *path != self.0));
     }
@@ -47,7 +47,7 @@ fn watch() {
     let ignored = ignored_signals();
     let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
     let all = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(is_heard);
-    // Without it the signals do what they did before.
+    // If this fails, the signals keep their default action.
     let Ok(mut signals) = Signals::new(all) else {
         return;
     };
@@ -58,14 +58,14 @@ fn watch() {
                     let _ = fs::remove_file(path);
                 }
             });
-            // Ends the process as the signal would have.
+            // Ends the process with the signal's default action.
             let _ = emulate_default_handler(signal);
         }
     });
 }
 
-/// Returns the signals that whoever started us wants ignored, as nohup(1) does, a bit
-/// each: `SigIgn` of proc_pid_status(5). Where that cannot be read, all are.
+/// Returns the ignored signals as a bit mask: `SigIgn` of proc_pid_status(5). The parent may
+/// have set them, as nohup(1) does. If that cannot be read, all signals count as ignored.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();

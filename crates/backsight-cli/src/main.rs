@@ -1,8 +1,7 @@
-//! `backsight`: raw stack addresses of Linux processes to functions and lines.
+//! `backsight`: converts raw stack addresses of Linux processes to functions and lines.
 //!
-//! One file a subcommand, each thin: it reads its arguments, wires the crates
-//! together, and writes where it is told. Results go to stdout alone, messages to
-//! stderr.
+//! There is one file for each subcommand. It parses its arguments, connects the crates, and
+//! writes the output. Results go to stdout only, messages to stderr.
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -71,7 +70,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says where to go for a word that is no subcommand, where we know what it asks for.
+/// Returns a usage error with a hint, if the word is not a subcommand but is listed in the
+/// guide.
 fn pointer(error: &clap::Error) -> Option<Failure> {
     let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) =
         (error.kind(), error.get(ContextKind::InvalidSubcommand))
@@ -83,8 +83,8 @@ fn pointer(error: &clap::Error) -> Option<Failure> {
 }
 
 fn run(command: Command) -> Result {
-    // The standard library's stdout would flush at each line's end, and again
-    // without a word about errors when the process ends.
+    // The standard library's stdout would flush at the end of each line, and would ignore errors
+    // when it flushes at exit.
     let stdout = io::stdout().as_fd().try_clone_to_owned();
     let stdout = stdout.map_err(|error| Failure::io("standard output", &error))?;
     let mut out = BufWriter::new(File::from(stdout));
@@ -103,7 +103,7 @@ fn run(command: Command) -> Result {
         Command::Demo(demo) => demo.run(&mut out),
         Command::DemoChild => demo::child(),
     };
-    // What was found before a failure is still worth having.
+    // Write the results that were found before a failure.
     match (result, out.flush()) {
         (Ok(_), Err(error)) => Err(error.into()),
         (result, _) => result,

@@ -1,4 +1,4 @@
-//! `backsight man`: manual pages, made of the same words as `--help`.
+//! `backsight man`: prints manual pages, generated from the same texts as `--help`.
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,21 +14,20 @@ use crate::tool::TOOL;
 
 /// Print manual pages
 ///
-/// Without a folder all pages come one after the other, as roff:
-/// `backsight man | man -l -`
+/// Without --out, all pages are printed as roff, one after the other: `backsight man | man -l -`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Man {
-    /// The page of this subcommand alone
+    /// Print only the page of this subcommand
     #[arg(value_name = "SUBCOMMAND")]
     subcommand: Option<String>,
 
-    /// Write the pages into this folder, as backsight.1, backsight-maps.1, …
+    /// Write the pages to this directory, as backsight.1, backsight-maps.1, …
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 impl Man {
-    /// Writes pages of the command, of which `whole` is all.
+    /// Writes the pages of the command `whole`.
     pub(crate) fn run(self, whole: clap::Command, out: &mut impl Write) -> Result {
         let mut pages = pages(whole);
         if let Some(wanted) = &self.subcommand {
@@ -61,7 +60,7 @@ impl Man {
 
 /// One manual page.
 struct Page {
-    /// As it is typed, without `backsight`.
+    /// The subcommand as typed, or `backsight`.
     name: String,
     roff: Roff,
 }
@@ -71,7 +70,7 @@ impl Page {
         self.roff.get_filename()
     }
 
-    /// Writes it in ASCII, as roff knows other letters by their names alone.
+    /// Writes the page in ASCII: roff needs escapes for all other characters.
     fn render(&self, out: &mut impl Write) -> io::Result<()> {
         let (mut page, roff) = (Vec::new(), &self.roff);
         roff.render_title(&mut page)?;
@@ -93,7 +92,7 @@ impl Page {
         })
     }
 
-    /// Examples, exit status, files, see also.
+    /// Returns the sections for examples, exit status, files and see also.
     fn guide(&self) -> roff::Roff {
         let mut page = roff::Roff::new();
         let sections = guide::of(&self.name).map(guide::Guide::sections);
@@ -114,7 +113,7 @@ impl Page {
 fn pages(whole: clap::Command) -> Vec<Page> {
     let whole = whole.disable_help_subcommand(true);
     let mut whole = whole.mut_subcommands(|it| it.disable_help_subcommand(true));
-    // Names subcommands after the command: backsight-maps, backsight-index-build.
+    // Prefixes subcommand names: backsight-maps, backsight-index-build.
     whole.build();
     let mut pages = vec![page("backsight".to_owned(), whole.clone())];
     for command in whole.get_subcommands().filter(|it| !it.is_hide_set()) {

@@ -1,4 +1,4 @@
-//! `backsight maps`: the VMAs of a process, as the kernel prints them.
+//! `backsight maps`: lists the VMAs of a process, as the kernel prints them.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -14,8 +14,7 @@ use crate::failure::{self, Done, Failure, Result, complain, each_process};
 
 /// List the VMAs of a process
 ///
-/// The text form is that of /proc/PID/maps, byte for byte, whichever backend is
-/// used.
+/// The text format is that of /proc/PID/maps, byte for byte, with either backend.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Maps {
     /// The process, or several: `-p 1,2`, `-p 1 2`, `-p $(pidof name)`
@@ -23,7 +22,7 @@ pub(crate) struct Maps {
     #[arg(required = true, num_args = 1..)]
     pid: Vec<Pids>,
 
-    /// Only the VMA that covers this address
+    /// Only the VMA that contains this address
     #[arg(long, value_name = "ADDR", value_parser = parse_addr)]
     at: Option<AbsAddr>,
 
@@ -31,16 +30,16 @@ pub(crate) struct Maps {
     #[arg(long)]
     exec: bool,
 
-    /// Only VMAs with a file behind them
+    /// Only VMAs that map a file
     #[arg(long)]
     file_backed: bool,
 
-    /// Add the build ID that the kernel reads from the mapped file (in text form
-    /// behind a tab); needs the ioctl
+    /// Add the build ID that the kernel reads from the mapped file (in text after a tab);
+    /// requires the ioctl
     #[arg(long)]
     build_id: bool,
 
-    /// Where the process is found instead of /proc, such as /host/proc in a sidecar
+    /// Where to find processes instead of /proc, such as /host/proc in a sidecar
     #[arg(long, value_name = "DIR")]
     proc_root: Option<PathBuf>,
 
@@ -48,7 +47,7 @@ pub(crate) struct Maps {
     #[arg(long, value_enum, default_value_t)]
     backend: Backend,
 
-    /// How to write them
+    /// How to print them
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -56,8 +55,8 @@ pub(crate) struct Maps {
 impl Maps {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         if self.build_id && self.backend == Backend::Text {
-            let message = "--build-id asks the ioctl, as the text has no build IDs: \
-                           leave --backend text out, or use `backsight normalize`";
+            let message = "--build-id requires the ioctl, because the text has no build IDs: \
+                           omit --backend text, or use `backsight normalize`";
             return Err(Failure::Usage(message.to_owned()));
         }
         check_proc_root(self.proc_root.as_deref())?;
@@ -96,7 +95,7 @@ impl Maps {
             }
         }
         if let (Some(at), false) = (self.at, any) {
-            complain(format_args!("process {pid}: no such VMA covers {at}"));
+            complain(format_args!("process {pid}: no such VMA contains {at}"));
         }
         Ok(Done::Fully)
     }
@@ -141,7 +140,7 @@ impl Maps {
     }
 }
 
-/// Returns the name without ` (deleted)`, whether that stood there, and the kind.
+/// Returns the name without ` (deleted)`, whether it had that suffix, and the kind.
 fn describe<'n>(name: VmaName<'n>, raw: &'n [u8]) -> (&'n [u8], bool, &'static str) {
     match name {
         VmaName::Path { path, deleted } => (path, deleted, "file"),
@@ -163,7 +162,7 @@ fn describe<'n>(name: VmaName<'n>, raw: &'n [u8]) -> (&'n [u8], bool, &'static s
     }
 }
 
-/// The build ID of each file, asked once.
+/// The build ID of each file, queried once.
 struct BuildIds<'m> {
     pid: u32,
     maps: &'m ProcMaps,
@@ -190,13 +189,13 @@ impl<'m> BuildIds<'m> {
             return Ok(*id);
         }
         let id = match self.maps.query_build_id(Query::covering(vma.start)) {
-            // Another file may stand there by now.
+            // The mapping at the address may have changed since.
             Ok(Some((now, id))) if (now.device, now.inode) == file => id,
             Ok(_) => return Ok(None),
             Err(Error::Unsupported) => {
                 self.unsupported = true;
                 complain(format_args!(
-                    "process {}: no build IDs: this kernel does not answer PROCMAP_QUERY; \
+                    "process {}: no build IDs: this kernel does not support PROCMAP_QUERY; \
                      `backsight normalize` reads them from the files",
                     self.pid
                 ));

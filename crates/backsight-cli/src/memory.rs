@@ -1,13 +1,13 @@
-//! How much memory there is to work with.
+//! How much memory is available.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{Resource, getrlimit};
 
-/// Returns the bytes that can be allocated without pushing anything out: what the kernel
-/// counts as available, what the control groups of this process leave of their limits,
-/// and what `ulimit -v` leaves. `None` where `/proc` says nothing.
+/// Returns the number of bytes that can be allocated without swapping: the minimum of the
+/// kernel's `MemAvailable`, what this process's control groups leave of their limits, and what
+/// `ulimit -v` leaves. `None` if `/proc/meminfo` cannot be read.
 pub(crate) fn available() -> Option<u64> {
     let machine = of_machine(&fs::read_to_string("/proc/meminfo").ok()?)?;
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -16,7 +16,7 @@ pub(crate) fn available() -> Option<u64> {
     Some(groups.chain(of_process()).fold(machine, u64::min))
 }
 
-/// `MemAvailable` of `/proc/meminfo` (proc_meminfo(5)), in bytes.
+/// Returns `MemAvailable` of `/proc/meminfo` (proc_meminfo(5)), in bytes.
 fn of_machine(meminfo: &str) -> Option<u64> {
     let kib = meminfo
         .lines()
@@ -25,19 +25,19 @@ fn of_machine(meminfo: &str) -> Option<u64> {
     kib.checked_mul(1024)
 }
 
-/// What `ulimit -v` leaves besides what is mapped already.
+/// Returns what `ulimit -v` leaves besides the memory that is mapped already.
 fn of_process() -> Option<u64> {
     let (most, _) = getrlimit(Resource::RLIMIT_AS).ok()?;
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split(' ').next()?.parse().ok()?;
-    // RLIM_INFINITY is the largest number, which leaves no less than there is.
+    // RLIM_INFINITY is the largest number, so it does not lower the minimum.
     Some(most.saturating_sub(pages.saturating_mul(4096)))
 }
 
-/// Returns the folders of the groups whose limits hold for a process of which
-/// `/proc/self/cgroup` says this: its own and those around it, of both versions
-/// (cgroups(7)). Inside a container the path may be that of the host, and the folder
-/// that is mounted the container's own.
+/// Returns the directories of the control groups that limit a process with this
+/// `/proc/self/cgroup`: its own group and the enclosing ones, of both versions (cgroups(7)).
+/// Inside a container, the path may be that of the host although the container's own group is
+/// mounted, so all prefixes are tried.
 fn group_dirs(groups: &str, mounted: &Path) -> Vec<PathBuf> {
     let mut dirs = Vec::new();
     for line in groups.lines() {
@@ -61,8 +61,8 @@ fn group_dirs(groups: &str, mounted: &Path) -> Vec<PathBuf> {
     dirs
 }
 
-/// What one group leaves of its limit; `None` when it has none, or is not there. Pages of
-/// files do not count as used: the kernel takes them back.
+/// Returns what one group leaves of its limit; `None` if it has no limit or does not exist. Page
+/// cache does not count as used, because the kernel can reclaim it.
 fn of_group(dir: &Path) -> Option<u64> {
     let read = |name| fs::read_to_string(dir.join(name)).ok();
     let number = |name| read(name)?.trim().parse::<u64>().ok();
@@ -93,7 +93,7 @@ mod tests {
     use super::{available, group_dirs, of_group, of_machine};
 
     #[test]
-    fn the_machine_says_what_is_available() {
+    fn available_memory_is_read_from_meminfo() {
         let text = "MemTotal:       24684368 kB\nMemAvailable:   24149392 kB\nBuffers: 1 kB\n";
         assert_eq!(of_machine(text), Some(24_149_392 * 1024));
         for text in [
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn all_groups_around_a_process_count() {
+    fn all_enclosing_groups_count() {
         let of = |text| group_dirs(text, Path::new("/cg"));
         let paths = |dirs: &[&str]| dirs.iter().map(PathBuf::from).collect::<Vec<_>>();
         let v2 = [

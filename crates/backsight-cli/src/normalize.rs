@@ -1,4 +1,4 @@
-//! `backsight normalize`: addresses of a process, or a whole recording, to modules and
+//! `backsight normalize`: converts addresses of a process, or of a recording, to modules and
 //! offsets.
 
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use backsight_types::{AbsAddr, Device, Module, ModuleIdx, Outcome};
 use clap::ValueEnum;
 use vma_query::{Error, Snapshot};
 
-use crate::account::Said;
+use crate::account::AccountFlags;
 use crate::args::{Backend, backend_name, check_proc_root, parse_pid};
 use crate::convert::{self, Convert};
 use crate::debug_files::DebugFiles;
@@ -23,13 +23,13 @@ use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
 use crate::tool::TOOL;
 
-/// Turn addresses of a process, or of a recording, into modules and offsets, which mean
-/// the same on any host
+/// Convert addresses of a process or a recording to modules and offsets, which are valid on any
+/// host
 ///
-/// Every address gets an answer, in the order given: a module with the offset in
-/// its file, the virtual offset that its symbols use, and its build ID; or the
-/// reason why not. A recording comes out as NDJSON, sample for sample, or as a profile of
-/// another format, for `convert` (or `symbolize -i`) on another host.
+/// Every address gets an answer, in the order given: a module with the offset in its file, the
+/// virtual offset that symbols use, and its build ID; or the reason why it has none. A recording
+/// is converted to NDJSON, sample by sample, or to a profile of another format, as input for
+/// `convert` (or `symbolize -i`) on another host.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("source").required(true))]
 pub(crate) struct Normalize {
@@ -41,17 +41,17 @@ pub(crate) struct Normalize {
     #[arg(long, value_name = "FILE", group = "source")]
     maps: Option<PathBuf>,
 
-    /// A recording instead of addresses: what `perf record` wrote; `-` is standard input
+    /// A `perf record` file instead of addresses; `-` is standard input
     #[arg(short, long, value_name = "CAPTURE", group = "source")]
     #[arg(conflicts_with_all = ["list", "stack", "backend", "build_id"])]
     #[arg(conflicts_with_all = ["virtual_offset", "map_files", "proc_root"])]
     input: Option<PathBuf>,
 
-    /// The format of the recording, whatever its name is
+    /// The format of the recording; overrides its name and content
     #[arg(long, value_enum, value_name = "FORMAT", requires = "input")]
     from: Option<convert::Input>,
 
-    /// Of a recording, the event whose samples are taken, with its modifiers or without:
+    /// For a recording, take only the samples of this event, with its modifiers or without:
     /// `cycles`, `cycles:u`, `cpu_core/cycles/` [default: all]
     #[arg(long, value_name = "NAME", requires = "input")]
     event: Option<String>,
@@ -63,7 +63,7 @@ pub(crate) struct Normalize {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// How to write the answers [default: text; of a recording, json]
+    /// How to print the answers [default: text; for a recording, json]
     #[arg(long, value_enum)]
     format: Option<Format>,
 
@@ -75,13 +75,12 @@ pub(crate) struct Normalize {
     #[arg(long, value_enum, default_value_t, conflicts_with = "maps")]
     build_id: BuildIdFrom,
 
-    /// Whether program headers are read, which turn file offsets into virtual
-    /// offsets
+    /// Whether to read program headers, which are needed for virtual offsets
     #[arg(long, value_enum, default_value_t, conflicts_with = "maps")]
     virtual_offset: When,
 
-    /// Whether files are opened through /proc/PID/map_files where this is permitted:
-    /// the mapped file itself, even if it was deleted or replaced
+    /// Whether to open files through /proc/PID/map_files if permitted: this opens the mapped
+    /// file itself, even if it was deleted or replaced
     #[arg(long, value_enum, default_value_t, num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "auto", conflicts_with = "maps")]
     map_files: When,
@@ -89,51 +88,51 @@ pub(crate) struct Normalize {
     #[command(flatten)]
     debug_files: DebugFiles,
 
-    /// Where processes are found instead of /proc, such as /host/proc in a sidecar
+    /// Where to find processes instead of /proc, such as /host/proc in a sidecar
     #[arg(long, value_name = "DIR", conflicts_with = "maps")]
     proc_root: Option<PathBuf>,
 
-    /// Exit with 3 when an address has no place in a file, or a line is malformed
+    /// Exit with code 3 if an address is not in a file, or a line is malformed
     #[arg(long)]
     strict: bool,
 
     #[command(flatten)]
-    account: Said,
+    account: AccountFlags,
 }
 
-/// How answers are written.
+/// The format of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people
+    /// Text for reading
     Text,
-    /// One JSON object a line (NDJSON); documented, and stable within a schema_version
+    /// NDJSON, one object per line; documented, and stable within a schema_version
     Json,
-    /// Of a recording: profile.proto, packed by gzip
+    /// For a recording: profile.proto, gzipped
     Pprof,
-    /// Of a recording: OpenTelemetry's profiles in protobuf
+    /// For a recording: OpenTelemetry profiles in protobuf
     #[cfg(feature = "otlp")]
     Otlp,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum BuildIdFrom {
-    /// The kernel, else the file
+    /// The kernel if it supports the ioctl, otherwise the file
     #[default]
     Auto,
-    /// The kernel alone, by the ioctl
+    /// Only the kernel, by the ioctl
     Kernel,
-    /// The notes of the file alone
+    /// Only the notes of the file
     File,
-    /// Nowhere
+    /// No build IDs
     None,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum When {
-    /// Where it is possible
+    /// If possible
     #[default]
     Auto,
-    /// Not at all
+    /// Never
     Never,
 }
 
@@ -146,7 +145,7 @@ impl Normalize {
                 #[cfg(feature = "otlp")]
                 Some(Format::Otlp) => convert::Output::Otlp,
                 Some(Format::Text) => {
-                    let message = "a recording is not written as text: leave --format out";
+                    let message = "a recording is not printed as text: omit --format";
                     return Err(Failure::Usage(message.to_owned()));
                 }
             };
@@ -158,12 +157,12 @@ impl Normalize {
                 self.strict,
                 self.debug_files,
             );
-            let convert = convert.of_event(self.event).saying(self.account);
+            let convert = convert.with_event(self.event).with_account(self.account);
             return convert.run(out);
         }
         if !self.debug_files.is_default() {
-            let message = "--debug-dir, --root and --trust-paths are for a recording (-i): a \
-                           process has its files itself";
+            let message = "--debug-dir, --root and --trust-paths apply only to a recording (-i): the \
+                           files of a process are opened through the process";
             return Err(Failure::Usage(message.to_owned()));
         }
         match &self.output {
@@ -184,12 +183,12 @@ impl Normalize {
             None | Some(Format::Text) => Layout::Text(palette),
             Some(Format::Json) => Layout::Json,
             Some(_) => {
-                let message = "a profile is written of a recording alone: give -i, or another \
+                let message = "a profile can be written only for a recording: give -i, or another \
                                --format";
                 return Err(Failure::Usage(message.to_owned()));
             }
         };
-        let mut origin = self.origin()?;
+        let mut source = self.maps_source()?;
         let mut header = Some(HeaderLine {
             pid: self.pid,
             ..HeaderLine::new(TOOL)
@@ -199,15 +198,15 @@ impl Normalize {
         sink.set_end_mark(self.addresses.end_mark.as_deref());
         let malformed = self.addresses.each_batch(|batch: &Batch| {
             sink.begin_batch(&batch.marks);
-            origin.normalize(&batch.addrs, &mut outcomes)?;
+            source.normalize(&batch.addrs, &mut outcomes)?;
             if let Some(header) = header.take() {
                 sink.header(&HeaderLine {
-                    backend: origin.backend(),
+                    backend: source.backend(),
                     ..header
                 })?;
             }
             for ((addr, lookup), outcome) in batch.iter().zip(&outcomes) {
-                let module = origin.module_of(*outcome);
+                let module = source.module_of(*outcome);
                 let answer = AddressLine::normalized(addr, lookup, *outcome, module);
                 sink.answer(&answer, module)?;
             }
@@ -219,13 +218,13 @@ impl Normalize {
         Ok(Done::under(self.strict, malformed + sink.unresolved))
     }
 
-    fn origin(&self) -> Result<Origin> {
+    fn maps_source(&self) -> Result<MapsSource> {
         if let Some(path) = &self.maps {
             let saved = Saved::read(path, self.addresses.all().as_deref())?;
-            return Ok(Origin::Saved(Box::new(saved)));
+            return Ok(MapsSource::Saved(Box::new(saved)));
         }
         check_proc_root(self.proc_root.as_deref())?;
-        // clap lets nobody come here without one of the two.
+        // clap requires one of the two.
         let pid = self.pid.unwrap_or_default();
         let options = Options::default()
             .with_backend(self.backend.into())
@@ -241,17 +240,17 @@ impl Normalize {
             .with_proc_root(self.proc_root.clone());
         let session = Session::open(pid, options);
         let session = session.map_err(|error| failure::process(pid, &error))?;
-        Ok(Origin::Live(Box::new(session), pid))
+        Ok(MapsSource::Live(Box::new(session), pid))
     }
 }
 
-/// What addresses are looked up in.
-enum Origin {
+/// The source of mappings.
+enum MapsSource {
     Live(Box<Session>, u32),
     Saved(Box<Saved>),
 }
 
-impl Origin {
+impl MapsSource {
     fn normalize(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<()> {
         match self {
             Self::Live(session, pid) => session
@@ -282,43 +281,43 @@ impl Origin {
     }
 }
 
-/// A saved maps text, and the modules of all batches.
+/// A saved maps text, and the modules of all batches so far.
 struct Saved {
     snapshot: Snapshot,
     modules: Vec<Module>,
     known: HashMap<(Device, u64, Vec<u8>, bool), ModuleIdx>,
 }
 
-/// Two million VMAs, the most a process was seen with, have a quarter of this.
-const MAX_TEXT: u64 = 1 << 30;
+/// Four times the text of two million VMAs, the most that a process was seen with.
+const MAX_TEXT_BYTES: u64 = 1 << 30;
 
 impl Saved {
-    /// Reads a text, from a pipe too: `--maps <(ssh host cat /proc/1/maps)`.
+    /// Reads a text, which may be a pipe: `--maps <(ssh host cat /proc/1/maps)`.
     ///
-    /// When all addresses are known beforehand, only the lines that they lie in are
-    /// kept, however long the text is. Those that are still to come may lie anywhere.
+    /// If all addresses are known, only the lines that contain them are kept, whatever the size
+    /// of the text. Otherwise all lines are kept.
     fn read(path: &Path, addrs: Option<&[AbsAddr]>) -> Result<Self> {
         let file = open_text(path).map_err(|error| Failure::io(Shown(path), &error))?;
         let (read, is_all) = match addrs {
             Some(addrs) => (Snapshot::read_at(BufReader::new(file), addrs), true),
             None => {
-                let mut bounded = BufReader::new(file).take(MAX_TEXT + 1);
+                let mut bounded = BufReader::new(file).take(MAX_TEXT_BYTES + 1);
                 let read = Snapshot::read(&mut bounded, |_| true);
                 (read, bounded.limit() > 0)
             }
         };
         if !is_all {
-            let cause = "larger than 1 GiB: no maps text of one process";
+            let cause = "larger than 1 GiB, so it is not the maps text of one process";
             return Err(Failure::of(Shown(path), cause));
         }
         let snapshot = read.map_err(|error| match error {
             Error::Io(error) => Failure::io(Shown(path), &error),
             error => {
-                let way_out = "give the text of /proc/PID/maps whole, as one process had it";
+                let way_out = "give the complete text of /proc/PID/maps of one process";
                 Failure::of(Shown(path), format_args!("{error}: {way_out}"))
             }
         })?;
-        // Its end may have been lost in the middle of a name, and lines with it.
+        // The text may be cut within a name, and further lines may be missing.
         if snapshot.is_cut() {
             let cause = "its last line has no end: the text may be cut short";
             complain(format_args!("{}: {cause}", Shown(path)));
@@ -330,7 +329,7 @@ impl Saved {
         })
     }
 
-    /// Each batch has modules of its own; here they get an index that stays.
+    /// Module indexes are valid for one batch; they are mapped to indexes that stay valid.
     fn normalize(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<()> {
         let found = normalize_snapshot(&self.snapshot, addrs)
             .map_err(|error| Failure::of("the maps text", error))?;

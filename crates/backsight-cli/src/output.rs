@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Writes files that appear only when they are complete.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -11,10 +11,10 @@ use crate::failure::{Failure, Result};
 use crate::file::Shown;
 use crate::interrupt;
 
-/// Has `write` fill a file. It takes the place of what stood under `path` when all is
-/// written: a run that fails leaves what was there.
+/// Calls `write` to fill a new file, which replaces the one at `path` when it is complete. If
+/// writing fails, the old file is kept.
 ///
-/// A pipe, a terminal and other things that are no regular files are written to.
+/// If `path` is not a regular file, such as a pipe or a terminal, it is written directly.
 pub(crate) fn replace<T>(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<T>,
@@ -30,11 +30,11 @@ pub(crate) fn replace<T>(
             return Ok(done);
         }
         Ok(metadata) => Some(metadata),
-        // A link that leads nowhere is not ours to replace.
+        // A dangling symbolic link is not replaced.
         Err(error) if path.is_symlink() => return Err(failed(error)),
         Err(_) => None,
     };
-    // A link stays one: what it leads to is replaced.
+    // A symbolic link is kept: the file that it points to is replaced.
     let target = match before {
         Some(_) => path.canonicalize().map_err(failed)?,
         None => path.to_owned(),

@@ -1,4 +1,4 @@
-//! Debug files that were too large are named, each once.
+//! Reports debug files that are too large to read, each once.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -8,26 +8,26 @@ use backsight_symbolize::{ModuleId, Oversized, Symbolizer};
 use crate::failure::complain;
 use crate::file::Shown;
 
-/// Standard error is one for the whole process, so what was said is, too.
-static SAID: Mutex<Option<HashSet<Said>>> = Mutex::new(None);
+/// Several symbolizers may report the same file; each is reported once per process.
+static REPORTED: Mutex<Option<HashSet<ReportedFile>>> = Mutex::new(None);
 
-type Said = (Option<std::path::PathBuf>, u64);
+type ReportedFile = (Option<std::path::PathBuf>, u64);
 
-/// Says of which debug files these modules have answers without lines.
-pub(crate) fn say(symbolizer: &Symbolizer, modules: impl Iterator<Item = ModuleId>) {
+/// Reports the oversized debug files of these modules, whose answers have no lines.
+pub(crate) fn report(symbolizer: &Symbolizer, modules: impl Iterator<Item = ModuleId>) {
     let mut last = None;
     for module in modules.filter(|module| last.replace(*module) != Some(*module)) {
         for file in symbolizer.oversized(module) {
-            say_file(&file);
+            report_file(&file);
         }
     }
 }
 
-/// Says it of one file.
-pub(crate) fn say_file(file: &Oversized) {
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    let said = said.get_or_insert_default();
-    if said.insert((file.path.clone(), file.needed)) {
+/// Reports one oversized debug file.
+pub(crate) fn report_file(file: &Oversized) {
+    let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let reported = reported.get_or_insert_default();
+    if reported.insert((file.path.clone(), file.needed)) {
         let cost = "functions come from symbol tables alone, without lines and inlined functions";
         let way_out = cause(file.needed, file.allowed);
         match &file.path {
@@ -40,22 +40,22 @@ pub(crate) fn say_file(file: &Oversized) {
     }
 }
 
-/// Says why, and the way out.
+/// Returns the cause and the way out.
 pub(crate) fn cause(needed: u64, allowed: Option<u64>) -> String {
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     let needed = mib(needed);
     match allowed {
         Some(allowed) => format!(
-            "its debug information unpacks to {needed} MiB, and {} are allowed: --max-unpacked \
-             {needed}M reads it",
+            "its debug information decompresses to {needed} MiB, more than the limit of {}: raise it with \
+             --max-unpacked {needed}M",
             match allowed >> 20 {
                 0 => format!("{} KiB", allowed >> 10),
                 allowed => format!("{allowed} MiB"),
             }
         ),
         None => format!(
-            "no memory for the {needed} MiB that its debug information unpacks to: free some, or \
-             raise the limit that this process runs under"
+            "not enough memory for the {needed} MiB that its debug information decompresses to: free \
+             memory, or raise the memory limit of this process"
         ),
     }
 }

@@ -1,8 +1,8 @@
-//! Colours, few of them, and only where somebody looks.
+//! Colours of terminal output.
 //!
-//! Standard output is coloured when it is a terminal that takes colours, unless
-//! `NO_COLOR` is set (<https://no-color.org>); `CLICOLOR_FORCE` asks for colours
-//! anywhere. NDJSON and the layouts of other tools never have any.
+//! Standard output is coloured if it is a terminal that supports colours, unless `NO_COLOR` is
+//! set (<https://no-color.org>); `CLICOLOR_FORCE` forces colours. NDJSON and the formats of
+//! other tools are never coloured.
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -12,13 +12,13 @@ use anstyle::{AnsiColor, Style};
 pub(crate) struct Palette {
     /// The name of a function.
     pub(crate) function: Style,
-    /// The file it is in.
+    /// The module that contains it.
     pub(crate) module: Style,
-    /// What is as it should be.
+    /// A doctor finding that is ok.
     pub(crate) good: Style,
-    /// What is so in part.
+    /// A doctor finding that is limited.
     pub(crate) limited: Style,
-    /// What is not there.
+    /// A doctor finding that is missing.
     pub(crate) missing: Style,
 }
 

@@ -1,15 +1,15 @@
-//! Where `perf` keeps the files of what it recorded, by their build IDs.
+//! Finds perf's build ID cache, with the files of recorded modules.
 //!
-//! `perf record` copies them there, `perf archive` packs them, and what it packed is
-//! unpacked there (perf-buildid-cache(1), perf-config(1), perf-archive(1)).
+//! `perf record` copies files there, `perf archive` packs them, and its archives are unpacked
+//! there (perf-buildid-cache(1), perf-config(1), perf-archive(1)).
 
 use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-/// Returns the folder: that of `PERF_BUILDID_DIR`, which perf sets for its scripts, of
-/// `buildid.dir` in the user's configuration, or `~/.debug`.
-pub(crate) fn folder() -> Option<PathBuf> {
+/// Returns the directory: `PERF_BUILDID_DIR`, which perf sets for its scripts; or `buildid.dir`
+/// in the user's configuration; or `~/.debug`.
+pub(crate) fn directory() -> Option<PathBuf> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     if let Some(dir) = set("PERF_BUILDID_DIR") {
         return Some(dir.into());
@@ -24,7 +24,7 @@ pub(crate) fn folder() -> Option<PathBuf> {
     Some(dir.unwrap_or_else(|| home.join(".debug")))
 }
 
-/// Reads `dir` in the section `[buildid]`: comments begin with `#` or `;`.
+/// Returns `dir` of the section `[buildid]`. Comments start with `#` or `;`.
 fn configured(text: &str) -> Option<&str> {
     let mut is_ours = false;
     let mut dir = None;
@@ -47,7 +47,7 @@ mod tests {
     use super::configured;
 
     #[test]
-    fn the_configuration_is_perf_s() {
+    fn perf_s_configuration_is_parsed() {
         let cases = [
             ("", None),
             ("[buildid]\n\tdir = /var/cache/x\n", Some("/var/cache/x")),

@@ -1,24 +1,24 @@
-//! How far a long command is: on stderr, when it is a terminal.
+//! Shows the progress of a long command on stderr, if it is a terminal.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Before that nobody wonders.
-const LONG: Duration = Duration::from_millis(700);
+/// Nothing is shown for a step shorter than this.
+const SHOW_AFTER: Duration = Duration::from_millis(700);
 
-/// One step of the work. Nothing is shown of a step that is short.
+/// One step of the work. Short steps show nothing.
 #[derive(Debug)]
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Begins a step that has no known length.
+    /// Starts a step of unknown length.
     pub(crate) fn step(name: &'static str) -> Self {
         Self::begin(ProgressBar::no_length(), "{spinner} {msg}", name)
     }
 
-    /// Begins to read so many bytes.
+    /// Starts reading `length` bytes.
     pub(crate) fn bytes(name: &'static str, length: Option<u64>) -> Self {
         match length {
             Some(length) => {
@@ -37,9 +37,9 @@ impl Progress {
         bar.set_message(name);
         let later = bar.downgrade();
         std::thread::spawn(move || {
-            std::thread::sleep(LONG);
+            std::thread::sleep(SHOW_AFTER);
             if let Some(bar) = later.upgrade().filter(|bar| !bar.is_finished()) {
-                // Stays hidden where stderr is no terminal.
+                // Draws nothing if stderr is not a terminal.
                 bar.set_draw_target(ProgressDrawTarget::stderr());
                 bar.enable_steady_tick(Duration::from_millis(120));
             }
@@ -47,7 +47,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// Counts what is read.
+    /// Counts the bytes read from `input`.
     pub(crate) fn reading<R: Read>(&self, input: R) -> Reading<R> {
         Reading(input, self.0.clone())
     }

@@ -1,4 +1,4 @@
-//! Debug information that was not found, or is damaged, is named, each file once.
+//! Reports debug information that was not found or is damaged, each file once.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -8,17 +8,17 @@ use backsight_symbolize::{Shortfall, ShortfallKind, Symbolizer};
 use crate::failure::complain;
 use crate::file::Shown;
 
-/// Says what answers of this symbolizer lack.
-pub(crate) fn say(symbolizer: &Symbolizer) {
+/// Reports what this symbolizer's answers lack.
+pub(crate) fn report(symbolizer: &Symbolizer) {
     let modules = symbolizer.module_ids().into_iter();
-    say_all(modules.flat_map(|module| symbolizer.shortfalls(module)));
+    report_all(modules.flat_map(|module| symbolizer.shortfalls(module)));
 }
 
-/// Says each of these once.
-pub(crate) fn say_all(all: impl Iterator<Item = Shortfall>) {
-    let mut said = HashSet::new();
+/// Reports each of these once.
+pub(crate) fn report_all(all: impl Iterator<Item = Shortfall>) {
+    let mut reported = HashSet::new();
     for shortfall in all {
-        if !said.insert(shortfall.clone()) {
+        if !reported.insert(shortfall.clone()) {
             continue;
         }
         let (path, kind) = (shortfall.path, shortfall.kind);
@@ -28,7 +28,7 @@ pub(crate) fn say_all(all: impl Iterator<Item = Shortfall>) {
         match kind {
             ShortfallKind::Missing => {
                 complain(format_args!(
-                    "{}: {kind} (-v says where it was looked for)",
+                    "{}: {kind} (-v shows where it was looked for)",
                     Shown(path)
                 ));
             }

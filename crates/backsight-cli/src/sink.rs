@@ -1,6 +1,6 @@
-//! Where answers go: text for people, NDJSON, or the listing of `addr2line`.
+//! Writes answers as text, as NDJSON, or in the format of `addr2line`.
 //!
-//! All show the same record, so none knows more than the others. The text:
+//! All formats show the same record. The text:
 //!
 //! ```text
 //! 0x55d0c0de1234     survey::aim [inlined]  src/survey.rs:33:5
@@ -25,35 +25,35 @@ use backsight_types::{Arch, Module, ModuleIdx};
 use crate::input::Mark;
 use crate::palette::Palette;
 
-/// How answers are written.
+/// The format of answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Layout {
-    /// For people, in these colours.
+    /// Text for reading, in these colours.
     Text(Palette),
     /// NDJSON.
     Json,
-    /// As `addr2line` lists them.
+    /// The format of `addr2line`.
     Addr2line(Style),
 }
 
-/// Writes answers as they come.
+/// Writes answers one by one.
 #[derive(Debug)]
 pub(crate) struct Sink<W> {
     out: Writer<W>,
     layout: Layout,
-    /// Modules whose line is out.
+    /// Modules whose line has been written.
     introduced: HashSet<ModuleIdx>,
-    /// Lines of type `address` so far.
+    /// Number of `address` lines so far.
     count: u64,
-    /// What is to be written between the answers of this batch, the last first, each
-    /// with the number of answers in all that it waits for.
+    /// Marks of this batch, last first, each with the total number of answers that come before
+    /// it.
     marks: Vec<(u64, Mark)>,
-    /// What text says at the end of a line of input.
+    /// The text line that ends the answers to a line of input.
     end_mark: String,
-    /// Answers that name nothing but a reason.
+    /// Answers with a reason and no frames.
     pub(crate) unresolved: u64,
-    /// Whether text shows places without an address by their file offset, since that
-    /// is what was asked; else by their virtual offset.
+    /// Whether text output identifies locations without an address by file offset, because that
+    /// was the input; otherwise by virtual offset.
     pub(crate) shows_file_offsets: bool,
 }
 
@@ -71,9 +71,9 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Writes what made the answers that follow; NDJSON alone has such a line.
+    /// Writes the header of the answers that follow, in NDJSON only.
     pub(crate) fn header(&mut self, header: &HeaderLine) -> io::Result<()> {
-        // Another process numbers its modules anew.
+        // Module indexes start anew with another process.
         self.introduced.clear();
         match self.layout {
             Layout::Text(_) | Layout::Addr2line(_) => Ok(()),
@@ -81,22 +81,22 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Names the process that the threads after it belong to, where there are several.
+    /// Writes the process of the threads that follow, if there are several processes.
     pub(crate) fn begin_process(&mut self, pid: u32) -> io::Result<()> {
         match self.layout {
             Layout::Text(_) => writeln!(self.out.get_mut(), "process {pid}"),
-            // NDJSON has a header for each, and addr2line's listing no place for it.
+            // NDJSON has a header for each process; the format of addr2line has no such line.
             Layout::Json | Layout::Addr2line(_) => Ok(()),
         }
     }
 
-    /// Sets the line that stands where the answers to a line of input end.
+    /// Sets the line that ends the answers to a line of input.
     pub(crate) fn set_end_mark(&mut self, text: Option<&str>) {
         text.unwrap_or_default().clone_into(&mut self.end_mark);
     }
 
-    /// Takes what is to stand between the answers that come next, up to the next
-    /// [`flush`](Self::flush): each with the number of them before it.
+    /// Sets the marks to write between the following answers, up to the next
+    /// [`flush`](Self::flush): each with the number of answers before it.
     pub(crate) fn begin_batch(&mut self, marks: &[(usize, Mark)]) {
         let behind = |before: &usize| u64::try_from(*before).unwrap_or(u64::MAX);
         let marks = marks.iter().rev();
@@ -118,7 +118,7 @@ impl<W: Write> Sink<W> {
         Ok(())
     }
 
-    /// Writes one line for an entry that is no address, in the place of its answer.
+    /// Writes a line for an entry that is not an address, at the position of its answer.
     pub(crate) fn malformed(&mut self, line: u64, text: &str, cause: &str) -> io::Result<()> {
         match &self.layout {
             Layout::Text(_) => text::malformed(self.out.get_mut(), text, cause),
@@ -136,7 +136,7 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Writes one answer, and the module it names before it, if it is new.
+    /// Writes an answer, preceded by its module if that is new.
     pub(crate) fn answer(
         &mut self,
         answer: &AddressLine<'_>,
@@ -167,8 +167,8 @@ impl<W: Write> Sink<W> {
         self.out.address(answer)
     }
 
-    /// Begins what is said of a thread. Text names it first; NDJSON does so behind
-    /// its address, and the listing of `addr2line` not at all.
+    /// Starts the output of a thread. Text has its name first, NDJSON after its address, and the
+    /// format of `addr2line` nowhere.
     pub(crate) fn begin_thread(&mut self, thread: &LiveThread) -> io::Result<()> {
         let Layout::Text(_) = self.layout else {
             return Ok(());
@@ -179,7 +179,7 @@ impl<W: Write> Sink<W> {
         writeln!(self.out.get_mut(), "thread {tid} {name}{state}")
     }
 
-    /// Ends it. A thread that stands somewhere was answered for last.
+    /// Ends the output of a thread. If it has a program counter, its answer was the last one.
     pub(crate) fn end_thread(&mut self, pid: u32, thread: &LiveThread) -> io::Result<()> {
         let Layout::Json = self.layout else {
             return Ok(());
@@ -194,7 +194,7 @@ impl<W: Write> Sink<W> {
         })
     }
 
-    /// Writes a record that is no answer: in NDJSON as it is, else not at all.
+    /// Writes a record that is not an answer: unchanged in NDJSON, otherwise not at all.
     pub(crate) fn pass_on(&mut self, record: &JsonLine) -> io::Result<()> {
         match self.layout {
             Layout::Text(_) | Layout::Addr2line(_) => Ok(()),
@@ -202,8 +202,8 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Writes a module whether or not an answer names it. The index means this one
-    /// from here on.
+    /// Writes a module whether or not an answer refers to it. From now on, the index refers to
+    /// this module.
     pub(crate) fn module(&mut self, index: ModuleIdx, module: &Module) -> io::Result<()> {
         let Layout::Json = self.layout else {
             return Ok(());
@@ -218,7 +218,7 @@ impl<W: Write> Sink<W> {
     }
 }
 
-/// Returns the number that was asked for.
+/// Returns the address or offset that was looked up.
 fn asked(answer: &AddressLine<'_>, by_file_offset: bool) -> Option<u64> {
     let offset = if by_file_offset {
         answer.file_offset.map(|offset| offset.0)
@@ -228,8 +228,7 @@ fn asked(answer: &AddressLine<'_>, by_file_offset: bool) -> Option<u64> {
     answer.address.map(|address| address.0).or(offset)
 }
 
-/// Returns how wide the addresses of a module are, as far as its machine tells: those
-/// that are 64 bits wide or either count as wide.
+/// Returns the address width of a module's machine. Machines with both widths count as wide.
 fn width(module: Option<&Module>) -> Width {
     const I386: Arch = Arch(3);
     const PPC: Arch = Arch(20);

@@ -1,4 +1,4 @@
-//! `backsight symbolize`: addresses to functions, files and lines.
+//! `backsight symbolize`: converts addresses to functions, files and lines.
 
 pub(crate) mod accounted;
 mod addr_kind;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use backsight_formats::addr2line_text::Style;
 use clap::ValueEnum;
 
-use crate::account::Said;
+use crate::account::AccountFlags;
 use crate::args::{Pids, all_pids, check_proc_root, parse_pids};
 use crate::failure::{Done, Failure, Result};
 use crate::input::Addresses;
@@ -26,72 +26,72 @@ pub(crate) use listing::Listing;
 pub(crate) use process::Live;
 pub(crate) use symbols::Symbols;
 
-/// Turn addresses into functions, files and lines, inlined functions included
+/// Convert addresses to functions, files and lines, including inlined functions
 ///
-/// Every address gets an answer, in the order given: its frames, innermost first,
-/// or at least its module and offset, and the reason why there is no more.
+/// Every address gets an answer, in the order given: its frames, innermost first; or at least
+/// its module and offset, and the reason why there are no frames.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("source").required(true))]
 pub(crate) struct Symbolize {
-    /// A live process. Without addresses: where each of its threads stands, and of
-    /// several processes: `-p 1,2`, `-p 1 2`, `-p $(pidof name)`
+    /// A live process. Without addresses: where each of its threads is; several processes may be
+    /// given: `-p 1,2`, `-p 1 2`, `-p $(pidof name)`
     #[arg(short, long, value_name = "PID", value_parser = parse_pids, group = "source")]
     pid: Vec<Pids>,
 
-    /// An ELF file; the addresses are places in it
+    /// An ELF file; the addresses are in this file
     #[arg(short, long, value_name = "ELF", group = "source")]
     elf: Option<PathBuf>,
 
-    /// What `backsight normalize --format json` wrote, here or on another host; `-`
-    /// reads it from standard input
+    /// The output of `backsight normalize --format json`, from this or another host; `-` reads
+    /// it from standard input
     #[arg(short, long, value_name = "NORMALIZED", group = "source")]
     input: Option<PathBuf>,
 
     #[command(flatten)]
     addresses: Addresses,
 
-    /// What the addresses of -e are
+    /// The kind of addresses for -e
     #[arg(long, value_enum, default_value_t, requires = "elf")]
     addr_kind: AddrKind,
 
     #[command(flatten)]
     symbols: Symbols,
 
-    /// Where the process is found instead of /proc, such as /host/proc in a sidecar
+    /// Where to find processes instead of /proc, such as /host/proc in a sidecar
     #[arg(long, value_name = "DIR", conflicts_with_all = ["elf", "input"])]
     proc_root: Option<PathBuf>,
 
-    /// How to write the answers [default: text; with a flag of addr2line, addr2line]
+    /// How to print the answers [default: text; with a flag of addr2line, addr2line]
     #[arg(long, value_enum)]
     format: Option<Format>,
 
-    /// Exit with 3 when an address has no frame, or a line is malformed
+    /// Exit with code 3 if an address has no frame, or a line is malformed
     #[arg(long)]
     strict: bool,
 
     #[command(flatten)]
-    account: Said,
+    account: AccountFlags,
 
     #[command(flatten)]
     listing: Listing,
 
-    /// Show the functions into which the code was inlined, too (addr2line's -i)
+    /// Also show the functions into which the code was inlined (addr2line's -i)
     #[arg(long, conflicts_with = "no_inlines", help_heading = "As addr2line")]
     inlines: bool,
 
-    /// Put each function and its place on one line (addr2line's -p)
+    /// Print each function and its location on one line (addr2line's -p)
     #[arg(long, help_heading = "As addr2line")]
     pretty_print: bool,
 }
 
-/// How answers are written.
+/// The format of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people: all that is known, inlined functions included
+    /// Text for reading, including inlined functions
     Text,
-    /// One JSON object a line (NDJSON); documented, and stable within a schema_version
+    /// NDJSON, one object per line; documented, and stable within a schema_version
     Json,
-    /// The listing of binutils' addr2line: what its flags ask for, and no more
+    /// The format of binutils' addr2line, controlled by its flags
     Addr2line,
 }
 
@@ -100,13 +100,14 @@ impl Symbolize {
         self.symbols.use_jobs()?;
         self.symbols.check();
         if self.input.is_none() && !self.account.is_default() {
-            let message = "--account and --quiet are for a capture (-i)";
+            let message = "--account and --quiet apply only to a capture (-i)";
             return Err(Failure::Usage(message.to_owned()));
         }
         let mut sink = Sink::new(out, self.layout()?);
         let malformed = if let Some(input) = &self.input {
             if !self.addresses.is_empty() || self.addresses.stack {
-                let message = "-i brings its own addresses: give none, and no --stack";
+                let message =
+                    "-i reads addresses from the capture: give neither addresses nor --stack";
                 return Err(Failure::Usage(message.to_owned()));
             }
             captured::run(input, &self.symbols, self.account.when(), &mut sink)?
@@ -119,14 +120,14 @@ impl Symbolize {
                 &mut sink,
             )?
         } else {
-            // clap lets nobody come here without one of the three.
-            let asked = process::Asked {
+            // clap requires one of the three.
+            let processes = process::Processes {
                 pids: all_pids(&self.pid),
                 proc_root: self.proc_root,
                 symbols: &self.symbols,
             };
-            check_proc_root(asked.proc_root.as_deref())?;
-            let (done, malformed) = asked.run(self.addresses, &mut sink)?;
+            check_proc_root(processes.proc_root.as_deref())?;
+            let (done, malformed) = processes.run(self.addresses, &mut sink)?;
             if done != Done::Fully {
                 return Ok(done);
             }
@@ -135,8 +136,8 @@ impl Symbolize {
         Ok(Done::under(self.strict, malformed + sink.unresolved))
     }
 
-    /// A flag of addr2line asks for its listing; with another format it would do
-    /// nothing, and says so.
+    /// Returns the output format. A flag of addr2line selects its format; with another format it
+    /// would have no effect, which is an error.
     fn layout(&self) -> Result<Layout> {
         let style = self.listing.style(self.inlines, self.pretty_print);
         let flagged = style != Style::default();
@@ -144,8 +145,8 @@ impl Symbolize {
             Some(Format::Addr2line) => Ok(Layout::Addr2line(style)),
             None if flagged => Ok(Layout::Addr2line(style)),
             Some(_) if flagged => {
-                let message = "-a, -f, -C, -s, --inlines and --pretty-print shape the listing of \
-                               addr2line: leave --format out, or the flags";
+                let message = "-a, -f, -C, -s, --inlines and --pretty-print apply only to the format of \
+                               addr2line: omit --format or these flags";
                 Err(Failure::Usage(message.to_owned()))
             }
             Some(Format::Json) => Ok(Layout::Json),

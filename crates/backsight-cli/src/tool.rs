@@ -1,4 +1,4 @@
-//! Who writes.
+//! The name and version of the program.
 
-/// The program and its version, for headers.
+/// The name and version of the program, for headers.
 pub(crate) const TOOL: &str = concat!("backsight ", env!("CARGO_PKG_VERSION"));

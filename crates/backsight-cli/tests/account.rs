@@ -296,7 +296,7 @@ fn what_is_no_sample_is_part_of_it() {
     assert!(!others.concat().contains("lost"), "{others:?}");
     // It is missing from what has all its names too, and is said then.
     let no_symbols = run([&convert[..], &["--no-symbols"]].concat());
-    let words = "besides samples, left out: 5 records that perf lost";
+    let words = "left out besides samples: 5 records that perf lost";
     assert!(no_symbols.stderr.contains(words), "{no_symbols:?}");
     let quiet = run([&convert[..], &["--no-symbols", "--quiet"]].concat());
     assert!(!quiet.stderr.contains("lost"), "{quiet:?}");
@@ -341,7 +341,7 @@ fn a_capture_without_samples_counts_its_addresses() {
         );
     }
     let usage = run(["symbolize", "-e", "/bin/ls", "0", "--account", "always"]);
-    usage.fails(2, &["--account and --quiet are for a capture (-i)"]);
+    usage.fails(2, &["--account and --quiet apply only to a capture (-i)"]);
 }
 
 /// Returns the files below a folder.

@@ -130,7 +130,7 @@ fn a_process_that_ends_between_two_questions() {
         .unwrap();
     assert_eq!(process.wait().unwrap().code(), Some(1));
     assert!(
-        stderr.contains(&format!("process {pid}: it has ended")),
+        stderr.contains(&format!("process {pid}: it has exited")),
         "{stderr}"
     );
 }
@@ -140,8 +140,8 @@ fn a_zombie_has_no_memory() {
     let mut child = Child::spawn();
     child.exit();
     let pid = child.pid().to_string();
-    run(["maps", "-p", &pid]).fails(1, &[&pid, "has ended"]);
-    run(["normalize", "-p", &pid, "10"]).fails(1, &[&pid, "has ended"]);
+    run(["maps", "-p", &pid]).fails(1, &[&pid, "has exited"]);
+    run(["normalize", "-p", &pid, "10"]).fails(1, &[&pid, "has exited"]);
     run(["symbolize", "-p", &pid]).fails(1, &[&pid]);
 }
 

@@ -270,11 +270,11 @@ fn what_cannot_be_kept_is_said() {
         1,
         &[
             "prog: its index takes",
-            "--index-dir-size allows 1024 in all",
+            "more than the 1024 of --index-dir-size",
         ],
     );
     built.write("taken", b"");
     build(&["taken"]).fails(1, &["taken/", "cannot be written"]);
-    let words = "a size is a number of bytes, as 500M or 4G";
+    let words = "a size is a number of bytes, for example 500M or 4G";
     build(&["kept", "--index-dir-size", "4GB"]).fails(2, &[words]);
 }

@@ -144,7 +144,7 @@ fn a_proc_that_hides_processes_is_named_as_a_cause() {
             &[
                 &format!("no process {pid}"),
                 "hidepid",
-                "as its user or root",
+                "as its user or as root",
             ],
         );
         assert_eq!(ran.stdout, "");

@@ -201,7 +201,7 @@ fn a_bomb_is_refused_without_a_word_of_ours() {
     let ran = run(["symbolize", "-e", &bomb, "0"]);
     ran.fails(
         0,
-        &["bomb.o: its debug information unpacks to 4097 MiB, and 256 MiB are allowed"],
+        &["bomb.o: its debug information decompresses to 4097 MiB, more than the limit of 256 MiB"],
     );
     let mut command = backsight();
     command.args(["symbolize", "-e", &bomb, "0"]);

@@ -169,7 +169,7 @@ fn an_event_of_a_printed_text_is_chosen_alike() {
             assert!(
                 chosen
                     .stderr
-                    .contains("samples of events that were not asked for"),
+                    .contains("samples of events that are not chosen"),
                 "{}",
                 chosen.stderr
             );
@@ -326,7 +326,7 @@ fn stacks_that_a_processor_kept_are_told_apart() {
 fn a_directory_that_is_no_recording_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
-    let words = ["a directory, and none that `perf record --threads` made"];
+    let words = ["a directory that `perf record --threads` did not write"];
     run(["convert", "-i", path, "-o", "-", "--to", "folded"]).fails(1, &words);
     run(["normalize", "-i", path]).fails(1, &words);
     // A part of one that is damaged is said, and the others are read.

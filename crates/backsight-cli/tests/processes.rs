@@ -21,7 +21,7 @@ fn each_process_is_shown_with_its_threads() {
     assert_eq!(run(["symbolize", "-p", &a, "-p", &b]).ok(), want);
     // As a shell makes it of `-p $(pidof sleep)`.
     let ran = run(["symbolize", "-p", &a, &b]);
-    ran.fails(0, &["taken for process IDs", &format!("0x{b}")]);
+    ran.fails(0, &["taken as process IDs", &format!("0x{b}")]);
     assert_eq!(ran.stdout, want);
     assert_eq!(
         run(["symbolize", "-p", &a, &format!("0x{b}")])
@@ -68,6 +68,7 @@ fn a_process_that_is_gone_does_not_take_the_others_along() {
     }
     let maps = run(["maps", "-p", &pid, &pid]).ok();
     assert_eq!(maps, run(["maps", "-p", &pid]).ok(), "each once");
-    run(["symbolize", "-p", &list, "0x10"]).fails(2, &["addresses belong to one process"]);
+    run(["symbolize", "-p", &list, "0x10"])
+        .fails(2, &["addresses can be given only with one process"]);
     run(["symbolize", "-p", "1,x"]).fails(2, &["a process ID is a number"]);
 }

@@ -74,7 +74,7 @@ fn roots_are_searched_in_the_order_given() {
             let args: Vec<&str> = way.iter().copied().chain(flags).collect();
             let ran = split.ask(&args);
             assert_eq!(ran.code, Some(0), "{args:?}: {}", ran.stderr);
-            let debug_file = |line: &&str| line.ends_with(": debug file, taken");
+            let debug_file = |line: &&str| line.ends_with(": debug file, used");
             let taken_from: Vec<&str> = ran.stderr.lines().filter(debug_file).collect();
             let want = format!("backsight: {taken}/usr/lib/debug/.build-id/");
             assert!(

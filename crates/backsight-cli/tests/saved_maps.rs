@@ -70,7 +70,12 @@ fn a_text_that_no_kernel_prints_is_refused_by_line_and_cause() {
         let ran = run(["normalize", "--maps", &path, "1000"]);
         ran.fails(
             1,
-            &[&path, line, cause, "give the text of /proc/PID/maps whole"],
+            &[
+                &path,
+                line,
+                cause,
+                "give the complete text of /proc/PID/maps",
+            ],
         );
         assert_eq!(ran.stdout, "", "{name}");
     }

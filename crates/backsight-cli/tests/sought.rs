@@ -59,7 +59,7 @@ fn why_a_file_did_not_count_can_be_asked() {
         "-v",
     ];
     let spoilt: [(&str, &dyn Fn(), &str); 6] = [
-        ("is taken", &|| (), "debug file, taken"),
+        ("is taken", &|| (), "debug file, used"),
         (
             "is another's",
             &|| drop(fs::copy("/proc/self/exe", &by_id)),
@@ -350,7 +350,7 @@ fn a_recording_that_proves_nothing_says_so_and_can_be_trusted() {
     let trusted = ask("folded", &["--trust-paths"]);
     assert!(trusted.stdout.contains("leaf"), "{}", trusted.stdout);
     assert!(
-        trusted.stderr.contains("were taken by their paths alone"),
+        trusted.stderr.contains("were accepted by path alone"),
         "{}",
         trusted.stderr
     );

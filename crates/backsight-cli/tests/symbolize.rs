@@ -291,7 +291,13 @@ fn a_capture_from_a_newer_version_is_refused_and_a_bad_line_is_named() {
         ["symbolize", "-i", "-", "--format", "json"],
         capture.as_bytes(),
     );
-    ran.fails(0, &["line 2", "line 3: no line before introduces module 9"]);
+    ran.fails(
+        0,
+        &[
+            "line 2",
+            "line 3: module 9 was not defined by an earlier line",
+        ],
+    );
     let types: Vec<_> = json(&ran.stdout)
         .iter()
         .map(|line| line["type"].clone())

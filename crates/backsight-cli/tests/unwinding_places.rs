@@ -99,7 +99,7 @@ fn stacks_of_a_machine_that_is_not_walked_are_said() {
     std::fs::write(&recording.data, bytes).expect("written");
     let ran = folded(&recording, &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let words = "stacks were recorded as memory of s390x, where none can be walked here";
+    let words = "stacks were recorded as memory of s390x, which cannot be unwound here";
     assert!(ran.stderr.contains(words), "{}", ran.stderr);
     assert_eq!(whole(&ran.stdout, "burn")[1], 0, "{}", ran.stdout);
 }

@@ -88,8 +88,8 @@ fn convert_takes_its_files_in_order() {
         );
         fs::remove_file(&out).expect("ours");
     }
-    run(["convert", &folded]).fails(2, &["name the file to write"]);
-    run(["convert"]).fails(2, &["name the file to read"]);
+    run(["convert", &folded]).fails(2, &["give an output file"]);
+    run(["convert"]).fails(2, &["give an input and an output file"]);
     run(["convert", &folded, &out, "c"]).fails(2, &["more are named"]);
 }
 
@@ -104,10 +104,10 @@ fn an_output_that_is_the_input_is_refused() {
     std::os::unix::fs::symlink(&input, &link).expect("ours");
     for [read, written] in [[&input, &input], [&input, &link], [&link, &input]] {
         let ran = run(["convert".as_ref(), read.as_os_str(), written.as_os_str()]);
-        ran.fails(1, &["would replace what is read"]);
+        ran.fails(1, &["which the output would replace"]);
         let args = ["normalize".as_ref(), "-i".as_ref(), read.as_os_str()];
         let ran = run(args.into_iter().chain(["-o".as_ref(), written.as_os_str()]));
-        ran.fails(1, &["would replace what is read"]);
+        ran.fails(1, &["which the output would replace"]);
     }
     let mut command = common::backsight();
     command.args(["convert", "-i", "-", "-o"]).arg(&input);

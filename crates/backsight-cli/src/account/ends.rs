@@ -1,14 +1,14 @@
-//! How the ends of stacks that were recorded as memory are called.
+//! Names for the reasons why the unwinding of recorded stack memory ended.
 
 use backsight::Ends;
 use backsight_unwind::WalkEnd;
 
-/// Returns all, as JSON calls them and with their counts, most first.
+/// Returns the JSON names of all reasons with their counts, largest first.
 pub(super) fn all(ends: &Ends) -> Vec<(&'static str, u64)> {
     sorted(ends.iter(), name)
 }
 
-/// The same of those that have a caller which was not found, with what is said.
+/// Returns descriptions and counts of the reasons that cut a stack short, largest first.
 pub(super) fn short(ends: &Ends) -> Vec<(&'static str, u64)> {
     let short = ends
         .iter()
@@ -25,7 +25,7 @@ fn sorted(
     all
 }
 
-/// Returns what JSON calls it.
+/// Returns the JSON name of a reason.
 fn name(end: Option<WalkEnd>) -> &'static str {
     match end {
         None => "not-walked",
@@ -39,15 +39,15 @@ fn name(end: Option<WalkEnd>) -> &'static str {
     }
 }
 
-/// Returns how it is said to people, after a number of stacks.
+/// Returns the description of a reason, which follows a number of stacks.
 fn words(end: Option<WalkEnd>) -> &'static str {
     match end {
-        None => "of a machine or with registers that are not walked here",
-        Some(WalkEnd::NotRecorded) => "beyond the memory that was recorded",
-        Some(WalkEnd::NoRule) => "where call frame information does not lead on",
-        Some(WalkEnd::NotCode) => "where no file's call frame information is at hand",
-        Some(WalkEnd::NoProgress) => "where the caller would not lie above",
-        Some(WalkEnd::Limit) => "at a limit of frames and work",
+        None => "from a machine, or with registers, that cannot be unwound here",
+        Some(WalkEnd::NotRecorded) => "where the recorded memory ends",
+        Some(WalkEnd::NoRule) => "where call frame information has no usable rule",
+        Some(WalkEnd::NotCode) => "in code whose file has no call frame information or was not found",
+        Some(WalkEnd::NoProgress) => "where the caller's frame is not above its callee's",
+        Some(WalkEnd::Limit) => "at the limit of frames or work",
         Some(_) => "for another reason",
     }
 }

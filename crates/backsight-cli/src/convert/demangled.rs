@@ -1,27 +1,27 @@
-//! Names that came mangled: of pprof files whose writers leave that to others, and of
-//! texts that were made with `--no-demangle` or without symbols of ours.
+//! Demangles names of the input: pprof files whose writers leave that to readers, and text made
+//! with `--no-demangle` or by other tools.
 
 use std::collections::HashMap;
 
 use backsight_profile::{Profile, StrIdx};
 use backsight_symbolize::demangle;
 
-/// The longest name that is demangled, and the longest that comes of it, in bytes.
-const LIMIT: usize = 1 << 16;
+/// The longest mangled name that is demangled, and the longest result, in bytes.
+const MAX_NAME_BYTES: usize = 1 << 16;
 
-/// Demangles the names of a profile, once or as it grows.
+/// Demangles the names of a profile, at once or while it grows.
 #[derive(Debug, Default)]
 pub(super) struct Demangled {
-    /// What became of names that were met; `None` of those that are not mangled.
+    /// Names seen so far with their demangled form; `None` if a name is not mangled.
     known: HashMap<StrIdx, Option<StrIdx>>,
-    /// Frames before this one were looked at.
+    /// Frames before this index have been processed.
     done: usize,
 }
 
 impl Demangled {
-    /// Looks at the frames that are new. A frame keeps its name for the linker, and gets
-    /// one for people where it has none or the same.
-    pub(super) fn look_at(&mut self, profile: &mut Profile) {
+    /// Processes the new frames. A frame keeps its linkage name, and gets a demangled function
+    /// name if it has none or the same.
+    pub(super) fn demangle_new(&mut self, profile: &mut Profile) {
         let Profile {
             frames, strings, ..
         } = profile;
@@ -29,7 +29,7 @@ impl Demangled {
             let name = frame.function.or(frame.linkage_name);
             let Some(name) = name else { continue };
             let known = *self.known.entry(name).or_insert_with(|| {
-                let plain = demangle(strings.get(name)?, LIMIT)?;
+                let plain = demangle(strings.get(name)?, MAX_NAME_BYTES)?;
                 Some(strings.intern(&plain))
             });
             if let Some(plain) = known {
@@ -40,7 +40,7 @@ impl Demangled {
         self.skip(profile);
     }
 
-    /// Leaves out the frames that were added since, whose names are for people already.
+    /// Skips frames added since the last call: their names are already demangled.
     pub(super) fn skip(&mut self, profile: &Profile) {
         self.done = profile.frames.len();
     }

@@ -1,10 +1,10 @@
-//! A flame graph: an SVG that shows its names on a click.
+//! Draws flame graphs: an SVG that can be zoomed by clicking.
 //!
-//! inferno draws it from folded stacks. It knows no escape, so three things are done to
-//! the names before: what XML has no place for becomes �; a number at the end of a name
-//! is held to it by a space that does not break, as it would count as a value (`a 7`,
-//! followed by the stack's own); and `;` and control characters show as folded stacks
-//! show them. Markup is inferno's to escape, and a test holds it to that.
+//! inferno draws it from folded stacks. Its input format has no escapes, so names are changed
+//! first in three ways: a character that XML does not allow becomes �; a number at the end of a
+//! name is joined to it by a no-break space, since `a 7` would be read as the name `a` with the
+//! value 7; and `;` and control characters are shown as in folded stacks. inferno escapes
+//! markup; a test checks that.
 
 use std::io::{self, Write};
 
@@ -15,7 +15,7 @@ use inferno::flamegraph::{self, Options};
 use super::shown;
 use crate::failure::{Failure, Result, complain};
 
-/// Draws one of the values. Frames narrower than a hundredth of a percent are left out.
+/// Draws the values of one type. Frames narrower than 0.01 % are left out.
 pub(super) fn write(
     profile: &Profile,
     sample_type: usize,
@@ -37,7 +37,9 @@ pub(super) fn write(
             continue;
         }
         sum = sum.checked_add(value).ok_or_else(|| {
-            Failure::Failed("its values are more than 2^63 together: too many to draw".to_owned())
+            Failure::Failed(
+                "the sum of its values exceeds 2^63, the most that can be drawn".to_owned(),
+            )
         })?;
         lines.push(format!("{} {value}", drawable(names)));
     }
@@ -61,7 +63,7 @@ pub(super) fn write(
         .map_err(|error: io::Error| Failure::from(error))
 }
 
-/// Returns the names of a stack as they can be drawn.
+/// Returns the names of a stack in a form that inferno draws unchanged.
 fn drawable(names: &str) -> String {
     let names = names.split(';').map(|name| {
         let name = name.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
@@ -70,9 +72,10 @@ fn drawable(names: &str) -> String {
                 .all(|byte| byte.is_ascii_digit() || byte == b'.')
         };
         match name.trim() {
-            // inferno takes a line's ends for no part of it.
+            // inferno trims blanks at both ends of a line.
             "" => "[unknown]".to_owned(),
-            // The blank is escaped at the end of a line, and must not make another name.
+            // Folded stacks escape a blank at the end of a line. Treat it as a blank, so that
+            // the name is the same everywhere.
             name => match name.rsplit_once("\\x20").or_else(|| name.rsplit_once(' ')) {
                 Some((start, tail)) if is_value(tail) => format!("{start}\u{a0}{tail}"),
                 _ => name.to_owned(),

@@ -1,4 +1,4 @@
-//! Which format a file has: by what is in it, else by its name.
+//! Recognizes the format of a file by its content, or else by its name.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,50 +13,50 @@ use crate::failure::{Failure, Result};
 use crate::file::Shown;
 use crate::foreign;
 
-/// A format that is read.
+/// An input format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Input {
-    /// What `backsight normalize` and `convert` write, one JSON object a line
+    /// NDJSON of `backsight normalize` and `convert`, one JSON object per line
     Ndjson,
-    /// A stack a line, as stackcollapse-perf.pl writes
+    /// Folded stacks, one per line, as written by stackcollapse-perf.pl
     Folded,
-    /// profile.proto, packed by gzip or not
+    /// profile.proto, gzipped or not
     Pprof,
-    /// OpenTelemetry's profiles in protobuf, packed by gzip or not
+    /// OpenTelemetry profiles in protobuf, gzipped or not
     #[cfg(feature = "otlp")]
     Otlp,
-    /// What `perf record` writes
+    /// The output of `perf record`
     Perf,
-    /// What `perf script` prints
+    /// The output of `perf script`
     PerfScript,
-    /// What gperftools, tcmalloc, jemalloc and Go (debug=1) write
+    /// Profiles of gperftools, tcmalloc, jemalloc and Go (debug=1)
     Legacy,
 }
 
-/// A format that is written.
+/// An output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// One JSON object a line
+    /// NDJSON, one object per line
     Ndjson,
-    /// A stack a line, as flamegraph.pl reads
+    /// Folded stacks, one per line, as read by flamegraph.pl
     Folded,
     /// A flame graph for a browser
     Svg,
-    /// profile.proto, packed by gzip: for go tool pprof
+    /// profile.proto, gzipped: for go tool pprof
     Pprof,
-    /// profile.proto as it is
+    /// profile.proto, not compressed
     Pb,
-    /// The Firefox Profiler's JSON, for profiler.firefox.com
+    /// Firefox Profiler JSON, for profiler.firefox.com
     Firefox,
-    /// OpenTelemetry's profiles in protobuf
+    /// OpenTelemetry profiles in protobuf
     #[cfg(feature = "otlp")]
     Otlp,
-    /// The same, packed by gzip
+    /// OpenTelemetry profiles in protobuf, gzipped
     #[cfg(feature = "otlp")]
     OtlpGz,
 }
 
-/// How names end, longest first where one is the end of another.
+/// File name endings. If one is the end of another, the longer one comes first.
 const INPUTS: &[(&str, Input)] = &[
     ("perf.data", Input::Perf),
     (".perf", Input::PerfScript),
@@ -71,7 +71,7 @@ const INPUTS: &[(&str, Input)] = &[
     (".jsonl", Input::Ndjson),
     (".folded", Input::Folded),
     (".collapsed", Input::Folded),
-    // The same, packed.
+    // Gzipped forms of the same.
     ("perf.data.gz", Input::Perf),
     (".perf.gz", Input::PerfScript),
     (".ndjson.gz", Input::Ndjson),
@@ -97,8 +97,8 @@ const OUTPUTS: &[(&str, Output)] = &[
 ];
 
 impl Input {
-    /// Returns the format of a file that begins so when it is unpacked. What was asked for
-    /// goes first.
+    /// Returns the format of a file. `begin` is the start of its content, decompressed. `asked`
+    /// overrides content and name.
     pub(crate) fn of(
         path: &Path,
         asked: Option<Self>,
@@ -118,20 +118,21 @@ impl Input {
         let found = Self::of_content(begin)
             .or_else(|| by_name(path, INPUTS))
             .or_else(|| folded::is_one(begin).then_some(Self::Folded))
-            // Most that is packed by gzip and no text is this.
+            // A gzipped file that is neither text nor named otherwise is most likely a pprof
+            // profile.
             .or_else(|| is_packed.then_some(Self::Pprof));
         found.ok_or_else(|| {
-            let cause = "neither its name nor its content tells its format: give --from";
+            let cause = "its format is not recognized by name or content: give --from";
             Failure::of(Shown(path), cause)
         })
     }
 
-    /// Knows those that begin with what no other begins with.
+    /// Recognizes formats by a magic number or first line that no other format has.
     fn of_content(begin: &[u8]) -> Option<Self> {
         let known: [(&[u8], Self); 3] = [
             (b"{\"", Self::Ndjson),
             (b"PERFILE2", Self::Perf),
-            // In the other byte order.
+            // Written on a machine with the other byte order.
             (b"2ELIFREP", Self::Perf),
         ];
         let found = known.iter().find(|(magic, _)| begin.starts_with(magic));
@@ -147,25 +148,25 @@ impl Input {
 }
 
 impl Output {
-    /// Returns the format that a file is to have. What was asked for goes first.
+    /// Returns the format of an output file. `asked` overrides its name.
     pub(crate) fn of(path: &Path, asked: Option<Self>) -> Result<Self> {
         let found = asked.or_else(|| by_name(path, OUTPUTS));
         found.ok_or_else(|| {
             let known: Vec<&str> = OUTPUTS.iter().map(|(end, _)| *end).collect();
             Failure::Usage(format!(
-                "{}: its name tells no format: end it in {}, or give --to",
+                "{}: its format is not recognized by name: end the name in {}, or give --to",
                 Shown(path),
                 known.join(", ")
             ))
         })
     }
 
-    /// Returns whether samples have room for one value alone.
+    /// Whether samples have room for only one value.
     pub(crate) fn has_one_type(self) -> bool {
         matches!(self, Self::Folded | Self::Svg | Self::Firefox)
     }
 
-    /// Returns whether each sample stands for itself, with its time.
+    /// Whether samples keep their times, so that equal ones are not summed.
     pub(crate) fn has_time(self) -> bool {
         match self {
             Self::Ndjson | Self::Firefox => true,

@@ -1,4 +1,4 @@
-//! An input that is looked at before it is read, and unpacked where it is packed.
+//! Opens an input, recognizes its format, and decompresses it if needed.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
@@ -11,26 +11,26 @@ use crate::file::{Shown, open_input};
 use crate::foreign;
 use crate::progress::{Progress, Reading};
 
-/// What is read of a pipe to tell its format, if it has as much.
-const LOOK: u64 = 4096;
+/// How many bytes of a pipe are read to recognize its format.
+const DETECT_BYTES: u64 = 4096;
 
-/// A recording is unpacked to a file without a name, which has at most so many bytes.
-const MOST_UNPACKED: u64 = 1 << 36;
+/// Limit for decompressing a recording, which is written to an unnamed temporary file.
+const MAX_UNPACKED_BYTES: u64 = 1 << 36;
 
-/// Bytes that were taken for a look, and those behind them.
+/// The bytes read to recognize the format, followed by the rest.
 pub(super) type Input = Chain<Cursor<Vec<u8>>, BufReader<Reading<File>>>;
 
-/// An input whose beginning is known.
+/// An open input, and the start of its content.
 pub(super) struct Opened<'p> {
     pub(super) path: &'p Path,
-    /// How it begins, unpacked.
+    /// The start of the content, decompressed.
     pub(super) begin: Vec<u8>,
     pub(super) is_packed: bool,
-    /// What was taken out of a pipe; nothing of a file.
+    /// The bytes already read from a pipe; empty for a file.
     taken: Vec<u8>,
     input: BufReader<Reading<File>>,
     is_file: bool,
-    /// Shows how far reading is for as long as it goes on.
+    /// Shows the progress of reading.
     _progress: Progress,
 }
 
@@ -64,12 +64,12 @@ impl<'p> Opened<'p> {
         })
     }
 
-    /// Returns the input as it is.
+    /// Returns the input without decompressing it.
     pub(super) fn raw(self) -> Input {
         Cursor::new(self.taken).chain(self.input)
     }
 
-    /// Returns the input, unpacked if it is packed.
+    /// Returns the input, decompressed if it is compressed.
     pub(super) fn unpacked(self) -> Box<dyn BufRead> {
         match self.is_packed {
             true => Box::new(BufReader::new(MultiGzDecoder::new(self.raw()))),
@@ -77,7 +77,7 @@ impl<'p> Opened<'p> {
         }
     }
 
-    /// Returns an input for a reader that goes back in it where it can, and whether it can.
+    /// Returns an input that can seek if possible, and whether it can.
     pub(super) fn seekable(self) -> Result<(Seekable, bool)> {
         if self.is_packed {
             let path = self.path;
@@ -89,17 +89,18 @@ impl<'p> Opened<'p> {
         })
     }
 
-    /// Unpacks to a file: what a recording says of its modules is at its end.
+    /// Decompresses a recording to a temporary file. It must be seekable, since its build IDs
+    /// and other metadata are at the end.
     fn unpack_to_file(self, path: &Path) -> Result<BufReader<File>> {
         let mut file =
             tempfile::tempfile().map_err(|error| Failure::io("a file to unpack to", &error))?;
-        let mut unpacked = MultiGzDecoder::new(self.raw()).take(MOST_UNPACKED);
+        let mut unpacked = MultiGzDecoder::new(self.raw()).take(MAX_UNPACKED_BYTES);
         io::copy(&mut unpacked, &mut file).map_err(|error| {
-            let way_out = "to unpack it, $TMPDIR can name a folder with more room";
+            let way_out = "if it is full, set $TMPDIR to a directory with more room";
             Failure::of(Shown(path), format_args!("{error}: {way_out}"))
         })?;
         if unpacked.limit() == 0 {
-            let cause = "unpacked, it has more than 64 GiB: unpack it, and give the file";
+            let cause = "decompressed, it exceeds 64 GiB: decompress it, and give the file";
             return Err(Failure::of(Shown(path), cause));
         }
         file.rewind()
@@ -108,10 +109,10 @@ impl<'p> Opened<'p> {
     }
 }
 
-/// Takes so much out of a pipe that its format can be told, and no more: whoever writes
-/// line by line may be waiting for the answer.
+/// Reads enough from a pipe to recognize its format, and no more: a program that writes line by
+/// line may be waiting for the first answer.
 fn take_begin(input: &mut BufReader<Reading<File>>, taken: &mut Vec<u8>) -> io::Result<()> {
-    while u64::try_from(taken.len()).is_ok_and(|len| len < LOOK) {
+    while u64::try_from(taken.len()).is_ok_and(|len| len < DETECT_BYTES) {
         let more = input.fill_buf()?;
         let count = more.len();
         taken.extend_from_slice(more);
@@ -123,7 +124,7 @@ fn take_begin(input: &mut BufReader<Reading<File>>, taken: &mut Vec<u8>) -> io::
     Ok(())
 }
 
-/// An input that can go back, or says that it cannot.
+/// An input that may or may not support seeking.
 pub(super) enum Seekable {
     File(BufReader<Reading<File>>),
     Unpacked(BufReader<File>),

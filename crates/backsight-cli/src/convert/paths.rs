@@ -1,22 +1,22 @@
-//! Which file is read and which is written.
+//! The paths of the input and output files.
 
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Result};
 
-/// The two files, named by flags or by their order: `-i A -o B`, `A -o B`, `-i A B` and
-/// `A B` mean the same.
+/// The two files, given by flags or by position: `-i A -o B`, `A -o B`, `-i A B` and `A B` mean
+/// the same.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Paths {
-    /// What to read and what to write, in this order, where -i and -o do not say it
+    /// The input and output files in this order, unless given by -i and -o
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What to read; `-` is standard input
+    /// The input file; `-` is standard input
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
 
-    /// What to write, whole or not at all; `-` is standard output
+    /// The output file, written completely or not at all; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -30,7 +30,7 @@ impl Paths {
         }
     }
 
-    /// Returns what to read and what to write.
+    /// Returns the input and the output path.
     pub(crate) fn both(&self) -> Result<(&Path, &Path)> {
         let mut files = self.files.iter();
         let input = self.input.as_ref().or_else(|| files.next());
@@ -38,9 +38,9 @@ impl Paths {
         let usage = |message: &str| Err(Failure::Usage(message.to_owned()));
         match (input, output, files.next()) {
             (Some(input), Some(output), None) => Ok((input, output)),
-            (_, _, Some(_)) => usage("one file is read and one is written: more are named"),
-            (None, _, _) => usage("name the file to read and the one to write: convert IN OUT"),
-            (_, None, _) => usage("name the file to write: -o OUT, or behind the one to read"),
+            (_, _, Some(_)) => usage("give one input and one output file: more are named"),
+            (None, _, _) => usage("give an input and an output file: convert IN OUT"),
+            (_, None, _) => usage("give an output file: -o OUT, or after the input file"),
         }
     }
 }
@@ -52,7 +52,7 @@ mod tests {
     use super::Paths;
 
     #[test]
-    fn order_stands_in_for_flags() {
+    fn positions_replace_flags() {
         let cases = [
             ("flags", &[][..], Some("a"), Some("b"), true),
             ("an output alone", &["a"], None, Some("b"), true),

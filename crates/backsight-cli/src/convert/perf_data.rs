@@ -1,4 +1,4 @@
-//! A recording of `perf`: what was lost and what was wrong with it is said.
+//! Reads a `perf` recording, and reports its problems.
 
 use std::fmt;
 use std::io::{Read, Seek};
@@ -15,8 +15,8 @@ use backsight_profile::Profile;
 use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 
-/// Reads a recording. Each time a piece is done, `drain` gets the profile with the samples
-/// since the last time, and may take them out.
+/// Reads a recording. After each piece, `drain` gets the profile with the new samples and may
+/// take them out.
 pub(super) fn read(
     path: &Path,
     input: Recording<impl Read + Seek>,
@@ -29,7 +29,7 @@ pub(super) fn read(
     while recording.advance() {
         drain(recording.profile_mut())?;
     }
-    say_unproven(path, recording.unproven());
+    report_unproven(path, recording.unproven());
     drain(recording.profile_mut())?;
     let finished = recording.finish();
     let say = |what: &dyn fmt::Display| complain(format_args!("{}: {what}", Shown(path)));
@@ -42,7 +42,7 @@ pub(super) fn read(
     }
     if problems.late > 0 {
         say(&format_args!(
-            "{} records came too late to be put in order",
+            "{} records came too late to be sorted by time",
             problems.late
         ));
     }
@@ -69,39 +69,38 @@ fn failed(path: &Path, error: RecordingError) -> Failure {
     }
 }
 
-/// Says which stacks were recorded as memory and are not walked: those of which machine,
-/// and how many.
+/// Returns a message on stacks recorded as memory that were not unwound.
 fn not_walked(stacks: &NotWalked) -> String {
     let name = stacks.machine.as_deref();
-    let name = name.unwrap_or("a machine without a name");
+    let name = name.unwrap_or("an unnamed machine");
     let whose = match stacks.is_32_bit {
         true => format!("32-bit code on {name}"),
         false => name.to_owned(),
     };
     let count = stacks.stacks;
     format!(
-        "{count} stacks were recorded as memory of {whose}, where none can be walked here: they \
-         are as short as the recording has them"
+        "{count} stacks were recorded as memory of {whose}, which cannot be unwound here: they \
+         keep the frames that the recording has"
     )
 }
 
-/// Says of how many files of a recording nothing is known, because it is of another
-/// machine and has no build IDs of them; or that they were taken all the same.
-fn say_unproven(name: &Path, unproven: &Unproven) {
+/// Reports files whose identity is not proven: those of another machine without build IDs, and
+/// those accepted by path all the same.
+fn report_unproven(name: &Path, unproven: &Unproven) {
     let Unproven { files, places, .. } = unproven;
     if *files > 0 {
         let host = unproven.hostname.as_deref().unwrap_or("another machine");
         let host = Terminal(host.as_bytes());
         complain(format_args!(
-            "{}: recorded on {host}, without build IDs of {files} files: {places} places in \
-             them get no functions, as nothing says which files they were. Record with \
-             --buildid-mmap; or --trust-paths takes what stands under their paths, unproven",
+            "{}: recorded on {host}, without build IDs of {files} files: {places} addresses in \
+             them get no functions, because nothing proves which files they were. Record with \
+             --buildid-mmap, or use the files at their paths unproven with --trust-paths",
             Shown(name)
         ));
     }
     if unproven.by_path_alone > 0 {
         complain(format_args!(
-            "{}: {} files were taken by their paths alone (--trust-paths)",
+            "{}: {} files were accepted by path alone (--trust-paths)",
             Shown(name),
             unproven.by_path_alone
         ));

@@ -1,4 +1,4 @@
-//! Any input as a profile.
+//! Reads any input format into a profile.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -20,28 +20,28 @@ use crate::failure::{Failure, Result, complain};
 use crate::file::Shown;
 use crate::progress::Progress;
 
-/// Samples that are read before some are written.
-const PIECE: usize = 1 << 16;
+/// Samples that are buffered before they are handed on.
+const PIECE_SAMPLES: usize = 1 << 16;
 
-/// How a profile is to be read.
+/// How to read an input.
 #[derive(Clone, Debug)]
-pub(super) struct How<'a> {
-    /// Its format, if not what it looks like.
+pub(super) struct ReadOptions<'a> {
+    /// Its format; `None` to recognize it.
     pub(super) from: Option<Input>,
-    /// The event of a recording that is taken alone.
+    /// Take only samples of this event.
     pub(super) event: Option<&'a str>,
-    /// Samples that are alike but for their time become one where the format is read so.
+    /// Whether the reader may sum samples that differ only in time.
     pub(super) summed: bool,
-    /// Bytes that a message which is unpacked as a whole may take.
+    /// Limit of memory for an input that is decompressed as a whole.
     pub(super) max_memory: u64,
-    /// Where the files of a recording are looked for.
+    /// Where to find the files of a recording.
     pub(super) files: ModuleFiles,
     /// Whose lists of names of code that was made at run time are read.
     pub(super) maps: MapsOf,
 }
 
-impl How<'_> {
-    fn of_recording(&self, path: &Path) -> RecordingOptions {
+impl ReadOptions<'_> {
+    fn recording_options(&self, path: &Path) -> RecordingOptions {
         let maps = MapOptions::default().with_maps_of(self.maps);
         RecordingOptions::default()
             .with_maps(maps.with_recording(path))
@@ -50,59 +50,59 @@ impl How<'_> {
     }
 }
 
-/// Reads a profile, and returns what was wrong with it.
-pub(super) fn run(path: &Path, how: &How<'_>) -> Result<(Profile, Told)> {
-    in_pieces(path, how, |_| Ok(()))
+/// Reads a profile. Returns it with a report of what was wrong with the input.
+pub(super) fn run(path: &Path, options: &ReadOptions<'_>) -> Result<(Profile, ReadReport)> {
+    in_pieces(path, options, |_| Ok(()))
 }
 
-/// As [`run`]. A format that is streamed gives the profile to `drain` piece by piece,
-/// which may take the samples out; any other gives it once, at the end.
+/// Like [`run`], but hands the profile to `drain`, which may take the samples out: piece by
+/// piece if the format is streamed, otherwise once, at the end.
 pub(super) fn in_pieces(
     path: &Path,
-    how: &How<'_>,
+    options: &ReadOptions<'_>,
     drain: impl FnMut(&mut Profile) -> Result<()>,
-) -> Result<(Profile, Told)> {
+) -> Result<(Profile, ReadReport)> {
     if path.is_dir() {
-        let files = recording::open(path, how.from)?;
+        let files = recording::open(path, options.from)?;
         let progress = Progress::bytes("reading", Some(files.bytes));
         let reading = |file| BufReader::with_capacity(1 << 18, progress.reading(file));
         let mut malformed = Malformed::new(path);
         let (profile, problems, left_out) = perf_data::read(
             path,
             Recording::Files(files.all.into_iter().map(reading).collect()),
-            how.of_recording(path),
-            how.files.clone(),
+            options.recording_options(path),
+            options.files.clone(),
             drain,
         )?;
         malformed.count_problems(&problems, left_out);
         return Ok((profile, malformed.finish()));
     }
     let opened = Opened::new(path)?;
-    let format = Input::of(opened.path, how.from, &opened.begin, opened.is_packed)?;
-    if how.event.is_some() && !matches!(format, Input::Perf | Input::PerfScript) {
-        let message = "--event chooses among the events of what perf wrote: of other inputs \
-                       --sample-type chooses";
+    let format = Input::of(opened.path, options.from, &opened.begin, opened.is_packed)?;
+    if options.event.is_some() && !matches!(format, Input::Perf | Input::PerfScript) {
+        let message = "--event chooses an event of a perf recording or of perf script: for other inputs, \
+                       use --sample-type";
         return Err(Failure::Usage(message.to_owned()));
     }
     let mut malformed = Malformed::new(opened.path);
-    let profile = read(format, opened, how, &mut malformed, drain)?;
+    let profile = read(format, opened, options, &mut malformed, drain)?;
     Ok((profile, malformed.finish()))
 }
 
 fn read(
     format: Input,
     opened: Opened<'_>,
-    how: &How<'_>,
+    options: &ReadOptions<'_>,
     malformed: &mut Malformed<'_>,
     mut drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<Profile> {
     let path = malformed.path;
-    let summed = how.summed;
-    let limits = pprof::Limits::default().with_memory(how.max_memory);
+    let summed = options.summed;
+    let limits = pprof::Limits::default().with_memory(options.max_memory);
     let mut profile = match format {
         Input::Ndjson => records(opened.unpacked(), summed, malformed, &mut drain)?,
         Input::Folded => {
-            let read = folded::read(opened.unpacked(), |error| malformed.tell(error));
+            let read = folded::read(opened.unpacked(), |error| malformed.report(error));
             let (profile, flaws) = read.map_err(|error| Failure::io(Shown(path), &error))?;
             malformed.count(&flaws);
             profile
@@ -121,16 +121,16 @@ fn read(
             profile
         }
         Input::Legacy => {
-            let read = legacy::read(opened.unpacked(), |error| malformed.tell(error));
+            let read = legacy::read(opened.unpacked(), |error| malformed.report(error));
             let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
             malformed.count(&flaws);
             profile
         }
         Input::PerfScript => {
             let input = opened.unpacked();
-            let read = perf_script::read(input, summed, |error| malformed.tell(error));
+            let read = perf_script::read(input, summed, |error| malformed.report(error));
             let mut profile = read.map_err(|error| Failure::io(Shown(path), &error))?;
-            if let Some(event) = how.event {
+            if let Some(event) = options.event {
                 let what = format_args!("--event {event}");
                 let others = text_event::take(&mut profile, event, summed);
                 malformed.count(&others.map_err(|cause| Failure::of(what, cause))?);
@@ -143,9 +143,9 @@ fn read(
                 true => Recording::Files(vec![input]),
                 false => Recording::Pipe(input),
             };
-            let (options, files) = (how.of_recording(path), how.files.clone());
+            let (recording_options, files) = (options.recording_options(path), options.files.clone());
             let (profile, problems, left_out) =
-                perf_data::read(path, input, options, files, drain)?;
+                perf_data::read(path, input, recording_options, files, drain)?;
             malformed.count_problems(&problems, left_out);
             return Ok(profile);
         }
@@ -154,12 +154,12 @@ fn read(
     Ok(profile)
 }
 
-/// Why a packed message could not be read, and the way out.
+/// Returns why a compressed input could not be read, and what to do about it.
 fn unpacked(path: &Path, error: &pprof::Error) -> Failure {
     match error {
         pprof::Error::TooLarge { .. } => Failure::of(
             Shown(path),
-            format_args!("{error}: --max-memory allows more"),
+            format_args!("{error}: raise it with --max-memory"),
         ),
         _ => Failure::of(Shown(path), error),
     }
@@ -182,20 +182,20 @@ fn records(
             Err(error) => return Err(Failure::of(Shown(malformed.path), error)),
         };
         if let Err(error) = taken {
-            malformed.tell(&error);
+            malformed.report(&error);
         }
         let profile = reader.profile_mut();
-        if profile.samples.len() >= PIECE {
+        if profile.samples.len() >= PIECE_SAMPLES {
             drain(profile)?;
         }
     }
     Ok(reader.into_profile())
 }
 
-/// Says what is malformed: the first few, and how many there were.
+/// Reports malformed parts of an input: the first few in full, then their number.
 struct Malformed<'p> {
     path: &'p Path,
-    /// Those with a line.
+    /// Malformed lines.
     count: u64,
     unnumbered: u64,
     left_out: LeftOut,
@@ -203,15 +203,15 @@ struct Malformed<'p> {
 
 /// What was wrong with an input, and which of its samples are not in the profile.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct ReadReport {
     pub(super) malformed: u64,
     pub(super) left_out: LeftOut,
 }
 
 impl<'p> Malformed<'p> {
-    /// A file of another kind than it was taken for has a line of wrongs for each of
-    /// its own.
-    const SHOWN: u64 = 10;
+    /// Malformed lines that are reported in full. If a file is not of the assumed format, every
+    /// line is malformed.
+    const MAX_REPORTED: u64 = 10;
 
     fn new(path: &'p Path) -> Self {
         Self {
@@ -222,15 +222,15 @@ impl<'p> Malformed<'p> {
         }
     }
 
-    fn tell(&mut self, error: &dyn std::error::Error) {
+    fn report(&mut self, error: &dyn std::error::Error) {
         self.count = self.count.saturating_add(1);
-        if self.count <= Self::SHOWN {
+        if self.count <= Self::MAX_REPORTED {
             complain(format_args!("{}, {error}", Shown(self.path)));
         }
     }
 
-    /// Says what is malformed of a format without lines, and which samples are left out.
-    /// All else that there is no place for is part of the account alone.
+    /// Reports the flaws of a format without lines, and the samples that are left out. Other
+    /// things without a place in the profile appear only in the account.
     fn count(&mut self, flaws: &Flaws) {
         self.left_out.add_flaws(flaws);
         for (what, count) in flaws.iter() {
@@ -254,15 +254,19 @@ impl<'p> Malformed<'p> {
         self.unnumbered += u64::from(problems.end.is_some());
     }
 
-    fn finish(mut self) -> Told {
-        if let Some(more) = self.count.checked_sub(Self::SHOWN).filter(|more| *more > 0) {
+    fn finish(mut self) -> ReadReport {
+        if let Some(more) = self
+            .count
+            .checked_sub(Self::MAX_REPORTED)
+            .filter(|more| *more > 0)
+        {
             complain(format_args!(
-                "{}: {more} more of this kind",
+                "{}: {more} more malformed lines",
                 Shown(self.path)
             ));
         }
         self.left_out.add("malformed lines", self.count);
-        Told {
+        ReadReport {
             malformed: self.count.saturating_add(self.unnumbered),
             left_out: self.left_out,
         }

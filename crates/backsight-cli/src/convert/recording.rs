@@ -1,4 +1,4 @@
-//! A recording that is a directory: `perf record --threads` makes one.
+//! Opens a recording that is a directory, as `perf record --threads` writes.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,14 +12,14 @@ use crate::file::Shown;
 /// The files of a recording, `data` first.
 pub(super) struct Files {
     pub(super) all: Vec<File>,
-    /// How large they are together.
+    /// Their total size.
     pub(super) bytes: u64,
 }
 
 /// Opens the files of a directory.
 pub(super) fn open(dir: &Path, from: Option<Input>) -> Result<Files> {
     let none = || {
-        let cause = "a directory, and none that `perf record --threads` made: give a file";
+        let cause = "a directory that `perf record --threads` did not write: give a file";
         Failure::of(Shown(dir), cause)
     };
     if from.is_some_and(|from| from != Input::Perf) {

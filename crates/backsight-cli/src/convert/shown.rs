@@ -1,13 +1,14 @@
-//! What an output with room for one kind of value shows, and what it leaves out.
+//! Reports what an output format with room for one value leaves out.
 
 use std::collections::HashSet;
 
 use backsight_profile::Profile;
 
-/// Returns how many samples of which events are shown, and which are not; `None` when
-/// all are. A sample whose values are of other types than the shown one is left out. One
-/// with a single value is none of a recording: the same has a sample for each type then. But
-/// of a text that says no periods, each has one value, that of samples.
+/// Returns how many samples of which events are shown and how many are left out; `None` if all
+/// are shown. A sample is left out if the shown type is not among its value types. Samples with
+/// a single value are not counted, because profiles other than recordings have one sample for
+/// each type then. The exception is a text without periods, in which each sample has only the
+/// count.
 pub(super) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
     let firsts: HashSet<usize> = (profile.samples.iter())
         .filter_map(|(sample, ..)| usize::try_from(sample.first_type).ok())
@@ -28,7 +29,7 @@ pub(super) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
         let (_, count) = count.get_or_insert((is_shown, 0));
         *count = count.saturating_add(values.first().copied().unwrap_or(1));
     }
-    // The first value counts, and the second is called as the event.
+    // Of the two value types of an event, the second has its name.
     let name = |first: usize| {
         let behind = first.checked_add(1);
         let name = behind.and_then(|behind| kind(profile, behind));
@@ -75,7 +76,7 @@ fn kind(profile: &Profile, at: usize) -> Option<&str> {
     profile.strings.get(profile.sample_types.get(at)?.kind)
 }
 
-/// Returns the event whose samples a value counts: the next value has its name.
+/// Returns the event whose samples a value type counts: the next value type has its name.
 fn event(profile: &Profile, first: usize) -> Option<&str> {
     let name = kind(profile, first.checked_add(1)?)?;
     let counted = kind(profile, first)?.strip_suffix("-samples")?;

@@ -1,17 +1,17 @@
-//! Of the text of `perf script`, the samples of one event alone.
+//! Selects the samples of one event from the text of `perf script`.
 
 use backsight::is_called;
 use backsight_formats::flaws::Flaws;
 use backsight_profile::{Profile, Sample, Samples, ValueType};
 
-/// What is said of the others.
-const OTHERS: &str = "samples of events that were not asked for";
+/// The name of the samples of other events in the account.
+const OTHER_EVENTS: &str = "samples of events that are not chosen";
 
-/// Keeps the samples of the events that are called so, with modifiers or without, and
-/// returns what was left out. Together they have two values, as in a recording.
+/// Keeps the samples of events with this name, with modifiers or without, and returns what was
+/// left out. The kept samples have two value types, as those of a recording.
 ///
 /// # Errors
-/// Which events there are, when none is called so.
+/// If no event has this name: the names of the events.
 pub(super) fn take(profile: &mut Profile, wanted: &str, summed: bool) -> Result<Flaws, String> {
     let events = events(profile);
     let is_exact = events.iter().any(|(_, name)| name == wanted);
@@ -27,7 +27,7 @@ pub(super) fn take(profile: &mut Profile, wanted: &str, summed: bool) -> Result<
     }) else {
         let names: Vec<&str> = events.iter().map(|(_, name)| name.as_str()).collect();
         return Err(match names.is_empty() {
-            true => "the text does not say of which event its samples are".to_owned(),
+            true => "the text does not name the events of its samples".to_owned(),
             false => format!("the text has {}", names.join(", ")),
         });
     };
@@ -35,7 +35,7 @@ pub(super) fn take(profile: &mut Profile, wanted: &str, summed: bool) -> Result<
     for (sample, values, labels) in profile.samples.iter() {
         let first = usize::try_from(sample.first_type).unwrap_or(usize::MAX);
         if !taken.contains(&first) {
-            flaws.leave_out(OTHERS);
+            flaws.leave_out(OTHER_EVENTS);
             continue;
         }
         let sample = Sample {
@@ -56,8 +56,8 @@ pub(super) fn take(profile: &mut Profile, wanted: &str, summed: bool) -> Result<
     Ok(flaws)
 }
 
-/// The first value of each event, and its name: that of the second value. Without events
-/// the values are called `samples` and `period`.
+/// Returns the first value type of each event, and its name, which is that of the second value
+/// type. Without events, the value types are `samples` and `period`.
 fn events(profile: &Profile) -> Vec<(usize, String)> {
     let kind = |of: &ValueType| profile.strings.get(of.kind).unwrap_or_default();
     let pairs = profile.sample_types.chunks_exact(2).enumerate();

@@ -1,4 +1,4 @@
-//! A profile as any output.
+//! Writes a profile in any output format.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ use super::format::Output;
 use crate::failure::{Result, complain};
 use crate::tool::TOOL;
 
-/// Writes a profile, and says what of it could not be written as it is.
+/// Writes a profile, and reports what could not be represented.
 pub(super) fn run(
     profile: &Profile,
     format: Output,
@@ -29,14 +29,14 @@ pub(super) fn run(
         Output::Folded => folded::write(profile, shown, root_frame, out)?,
         Output::Pprof | Output::Pb => {
             let options = pprof::Options::default().with_gzip(format == Output::Pprof);
-            complain_of(&pprof::write(profile, out, &options)?);
+            report_flaws(&pprof::write(profile, out, &options)?);
         }
         #[cfg(feature = "otlp")]
         Output::Otlp | Output::OtlpGz => {
             let options = otlp::Options::default()
                 .with_gzip(format == Output::OtlpGz)
                 .with_times(true);
-            complain_of(&otlp::write(profile, out, &options)?);
+            report_flaws(&otlp::write(profile, out, &options)?);
         }
         Output::Firefox => firefox::write(profile, shown, out)?,
         Output::Svg => flame_graph::write(profile, shown, root_frame, out)?,
@@ -44,11 +44,11 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Says what could not be written as it is.
-fn complain_of(flaws: &Flaws) {
+/// Reports what the format could not represent.
+fn report_flaws(flaws: &Flaws) {
     for (what, count) in flaws.iter().chain(flaws.left_out()) {
         complain(format_args!(
-            "not in the output as they were: {count} {what}"
+            "left out of the output or changed: {count} {what}"
         ));
     }
 }

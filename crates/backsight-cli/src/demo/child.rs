@@ -1,4 +1,4 @@
-//! The process that the demo looks at: a call chain that is known beforehand.
+//! The process that the demo inspects: it has a known call chain.
 //!
 //! ```text
 //! run ▶ survey ▶ station ▶ aim (inlined) ▶ read_clock ▶ Instant::now ▶ libc ▶ vDSO
@@ -13,11 +13,11 @@ use nix::sys::signal::{Signal, raise};
 
 use crate::failure::{Done, Failure, Result};
 
-/// Lets the parent trace this process, and calls down the chain. At its lower end
-/// the process stops, and the parent takes over.
+/// Lets the parent trace this process, and calls down the chain. The innermost function stops
+/// the process, and the parent takes over.
 #[inline(never)]
 pub(crate) fn run() -> Result {
-    // Nobody is left to end this process when the parent dies.
+    // Nothing else would end this process if the parent dies.
     let traced = set_pdeathsig(Signal::SIGKILL).and_then(|()| ptrace::traceme());
     traced.map_err(|errno| {
         Failure::of(
@@ -33,8 +33,8 @@ pub(crate) fn run() -> Result {
     Ok(Done::Fully)
 }
 
-// Each function of the chain does something behind its call, so that the call is
-// no tail call, which would leave no trace on the stack.
+// Each function of the chain does something after its call. Otherwise it would be a tail call,
+// which leaves no frame on the stack.
 
 #[inline(never)]
 fn survey(points: u64) -> u64 {
@@ -56,7 +56,7 @@ fn aim(point: u64) -> u64 {
 
 #[inline(never)]
 fn read_clock(point: u64) -> u64 {
-    // From here on the parent steps, instruction by instruction.
+    // From here on, the parent single-steps.
     if raise(Signal::SIGSTOP).is_err() {
         return point;
     }

@@ -1,5 +1,5 @@
-//! A traced child in the vDSO, and its stack: real registers, real memory, unwound
-//! by the `.eh_frame` of the files it has mapped.
+//! A traced child stopped in the vDSO, and its stack: real registers and memory, unwound by the
+//! `.eh_frame` of its mapped files.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -20,26 +20,25 @@ use vma_query::{Filter, NameBuf, ProcMaps, Vma, VmaName};
 use crate::failure::{self, Failure, Result};
 use crate::file::open_named;
 
-/// From the end of `raise` to the vDSO it takes about a hundred; unoptimized, a
-/// few thousand.
+/// From the end of `raise` to the vDSO it takes about a hundred instructions; unoptimized, a few
+/// thousand.
 const MAX_STEPS: u32 = 200_000;
 
 /// A vDSO has a few pages.
 const MAX_VDSO_SIZE: u64 = 1 << 20;
 
-/// The child, stopped at the first instruction of the vDSO. It is killed when this
-/// is dropped.
+/// The child, stopped at the first instruction of the vDSO. It is killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Stopped {
     process: Child,
     pid: Pid,
-    /// Instructions from where the child stopped by itself.
+    /// Instructions since the child stopped itself.
     pub(super) steps: u32,
 }
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        // If it cannot be killed, it has ended.
+        // If it cannot be killed, it has already exited.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -48,7 +47,7 @@ impl Drop for Stopped {
 impl Stopped {
     /// Starts the child and steps it into the vDSO.
     pub(super) fn start() -> Result<Self> {
-        // Not the path of this program: a newer build may stand there by now.
+        // The path of this program may name a newer build by now, so use /proc/self/exe.
         let process = Command::new("/proc/self/exe")
             .arg0("backsight")
             .arg("demo-child")
@@ -70,14 +69,13 @@ impl Stopped {
                 return Err(Failure::of(
                     "the demo's child",
                     format_args!(
-                        "it did not come to the vDSO in {MAX_STEPS} instructions: its C library \
-                         reads the clock without it"
+                        "it did not reach the vDSO in {MAX_STEPS} instructions: its C library \
+                         does not use the vDSO to read the clock"
                     ),
                 ));
             }
             ptrace::step(child.pid, signal).map_err(trace_failed)?;
-            // A signal from elsewhere, such as that a terminal changed its size, is
-            // handed on with the next step.
+            // Any other signal, such as SIGWINCH, is delivered with the next step.
             signal = Some(child.wait_for_stop()?).filter(|signal| *signal != Signal::SIGTRAP);
             child.steps += 1;
         }
@@ -91,7 +89,7 @@ impl Stopped {
     fn wait_for_stop(&mut self) -> Result<Signal> {
         match waitpid(self.pid, None).map_err(trace_failed)? {
             WaitStatus::Stopped(_, signal) => Ok(signal),
-            // It said itself, on stderr, why it ended.
+            // The child has reported on stderr why it exited.
             other => Err(Failure::of(
                 "the demo's child",
                 format_args!("it should have stopped to be traced: {other:?}"),
@@ -106,7 +104,7 @@ impl Stopped {
                 found = Some(vma.range());
             }
         })?;
-        found.ok_or_else(|| Failure::of("the demo", "this kernel gives processes no vDSO"))
+        found.ok_or_else(|| Failure::of("the demo", "processes have no vDSO on this kernel"))
     }
 
     fn each_vma(&self, filter: Filter, mut see: impl FnMut(Vma, VmaName<'_>)) -> Result<()> {
@@ -119,8 +117,8 @@ impl Stopped {
         Ok(())
     }
 
-    /// Returns the addresses of the child's stack: the program counter first, then
-    /// return addresses.
+    /// Returns the addresses of the child's stack: the program counter first, then return
+    /// addresses.
     pub(super) fn unwind(&self) -> Result<Vec<AbsAddr>> {
         let path = format!("/proc/{}/mem", self.pid());
         let memory = File::open(&path).map_err(|error| Failure::of(&path, error))?;
@@ -139,12 +137,12 @@ impl Stopped {
         Ok(stack)
     }
 
-    /// Hands the call frames of every file that the child runs code of to the walker.
+    /// Adds the call frame information of each mapped file to the walker.
     fn code(&self, memory: &File, walker: &mut Walker) -> Result<CodeMap> {
         let mut code = Vec::new();
         self.each_vma(Filter::EXECUTABLE, |vma, name| {
             let frames = match name {
-                // The child is this very program in this very root: its paths are ours.
+                // The child runs the same program in the same root, so its paths are valid here.
                 VmaName::Path { path, .. } => open_named(Path::new(OsStr::from_bytes(path)))
                     .ok()
                     .and_then(CallFrames::read),
@@ -178,7 +176,7 @@ const MACHINE: Machine = Machine::Aarch64;
 fn registers(pid: Pid) -> Result<Registers> {
     let regs = ptrace::getregs(pid).map_err(trace_failed)?;
     let mut registers = Registers::at(regs.rip);
-    // In the order of DWARF's numbers.
+    // In the order of DWARF register numbers.
     let values = [
         regs.rax, regs.rdx, regs.rcx, regs.rbx, regs.rsi, regs.rdi, regs.rbp, regs.rsp, regs.r8,
         regs.r9, regs.r10, regs.r11, regs.r12, regs.r13, regs.r14, regs.r15,

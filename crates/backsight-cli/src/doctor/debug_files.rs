@@ -1,4 +1,4 @@
-//! Whether separate debug files are installed where they are looked for.
+//! Whether separate debug files are installed in the default directories.
 
 use std::fs;
 use std::path::Path;
@@ -10,17 +10,17 @@ pub(super) fn check(_: &Host) -> Finding {
     let dirs = backsight_symbolize::Options::default().debug_dirs;
     let full = dirs.iter().find(|dir| has_build_ids(dir));
     match full {
-        Some(dir) => Finding::ok(format!("{}/.build-id has some", dir.display())),
+        Some(dir) => Finding::ok(format!("{}/.build-id has debug files", dir.display())),
         None => Finding::missing(
-            "none are installed: files of the distribution have function names at best, \
-             no lines and inlined functions",
-            "install debug packages (libc6-dbg, *-dbgsym, *-debuginfo), or name a folder of \
-             them by --debug-dir",
+            "none are installed: files of the distribution get at most function names, \
+             without lines and inlined functions",
+            "install debug packages (libc6-dbg, *-dbgsym, *-debuginfo), or give their \
+             directory with --debug-dir",
         ),
     }
 }
 
-/// Whether a file may stand in one of the folders named for a build ID's first byte.
+/// Whether there is a directory for the first byte of a build ID.
 fn has_build_ids(dir: &Path) -> bool {
     fs::read_dir(dir.join(".build-id")).is_ok_and(|mut entries| entries.next().is_some())
 }

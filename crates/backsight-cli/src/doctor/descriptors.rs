@@ -1,28 +1,28 @@
 //! How many files may be open.
 //!
-//! `symbolize -p` keeps one open for each module of the process, and raises the soft
-//! limit to the hard one by itself.
+//! `symbolize -p` keeps one file open for each module of the process. It raises the soft limit
+//! to the hard limit by itself.
 
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::finding::Finding;
 use super::host::Host;
 
-/// More modules than this, and few processes have them.
-const ENOUGH: u64 = 1024;
+/// Few processes have more modules than this.
+const ENOUGH_FILES: u64 = 1024;
 
 pub(super) fn check(_: &Host) -> Finding {
     match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((_, most)) => of_limit(most),
         Err(errno) => Finding::limited(
             format!("the limit cannot be read: {}", errno.desc()),
-            "nothing: a module that cannot be opened says so",
+            "nothing: a module whose file cannot be opened is reported",
         ),
     }
 }
 
 fn of_limit(most: u64) -> Finding {
-    if most >= ENOUGH {
+    if most >= ENOUGH_FILES {
         return Finding::ok(format!("{most} files may be open at once"));
     }
     Finding::limited(

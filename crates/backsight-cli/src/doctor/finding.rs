@@ -1,4 +1,4 @@
-//! What a check found.
+//! The result of a check.
 
 use anstyle::Style;
 
@@ -7,15 +7,15 @@ use crate::palette::Palette;
 /// How well something works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// As well as it can.
+    /// Fully.
     Ok,
-    /// In part, or another way is taken.
+    /// In part, or by another way.
     Limited,
     /// Not at all.
     Missing,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) state: State,

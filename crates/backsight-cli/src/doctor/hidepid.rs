@@ -1,4 +1,4 @@
-//! Whether `/proc` hides the processes of others.
+//! Whether `/proc` hides the processes of other users.
 //!
 //! ```text
 //! 22 27 0:21 / /proc rw,relatime shared:5 - proc proc rw,gid=4,hidepid=invisible
@@ -16,15 +16,17 @@ pub(super) fn check(host: &Host) -> Finding {
             "/proc is mounted with hidepid={how}; with CAP_SYS_PTRACE nothing is hidden"
         )),
         Some(how) => Finding::limited(
-            format!("/proc is mounted with hidepid={how}: other users' processes look absent"),
+            format!(
+                "/proc is mounted with hidepid={how}: processes of other users seem not to exist"
+            ),
             "run as their user or as root; a group can be excepted by mounting with gid=GROUP",
         ),
     }
 }
 
-/// Returns how `/proc` hides processes; `None` when it does not.
+/// Returns the `hidepid` option of `/proc`; `None` if it hides no processes.
 fn option(mountinfo: &str) -> Option<&str> {
-    // What was mounted last lies on top.
+    // The last mount hides earlier ones.
     let proc = mountinfo.lines().rev().find_map(|line| {
         let (mount, system) = line.split_once(" - ")?;
         let is_proc = mount.split(' ').nth(4) == Some("/proc");

@@ -1,4 +1,4 @@
-//! What several checks look at: `/proc`, and what it says of this process.
+//! What several checks share: `/proc`, and the status of this process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use nix::unistd::geteuid;
 
 use super::finding::Finding;
 
-/// `capability.h`.
+/// Numbers as in `capability.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Capability {
     SysPtrace = 19,
@@ -16,14 +16,14 @@ pub(super) enum Capability {
     Perfmon = 38,
 }
 
-/// Where the checks look.
+/// The `/proc` that the checks read.
 #[derive(Debug)]
 pub(super) struct Host {
     proc: PathBuf,
     status: Status,
 }
 
-/// What `/proc/self/status` says, as far as it matters here.
+/// The fields of `/proc/self/status` that the checks use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Status {
     /// `CapEff`, a bit for each [`Capability`].
@@ -38,10 +38,10 @@ impl Host {
         Self::new("/proc")
     }
 
-    /// Returns the host whose processes stand in this folder.
+    /// Returns a host with this directory as `/proc`.
     pub(super) fn new(proc: impl Into<PathBuf>) -> Self {
         let proc = proc.into();
-        // Bytes: it begins with this process's name, which may be any.
+        // Read as bytes: it starts with the name of this process, which may be any bytes.
         let status = fs::read(proc.join("self/status")).unwrap_or_default();
         let status = Status::parse(&String::from_utf8_lossy(&status));
         Self { proc, status }
@@ -51,13 +51,13 @@ impl Host {
         self.proc.join(below)
     }
 
-    /// Reads a small file below `/proc`, without the blanks around it.
+    /// Reads a small file below `/proc`, and trims blanks.
     pub(super) fn read(&self, below: &str) -> Option<String> {
         let text = fs::read(self.path(below)).ok()?;
         Some(String::from_utf8_lossy(&text).trim().to_owned())
     }
 
-    /// Reads a file that holds a number.
+    /// Reads a file that contains a number.
     pub(super) fn number(&self, below: &str) -> Option<i64> {
         self.read(below)?.parse().ok()
     }
@@ -87,7 +87,7 @@ impl Status {
     }
 }
 
-/// Who asks. Never less than ok: an ordinary user is not ill.
+/// The user and capabilities of this process. Always ok: an ordinary user is not a fault.
 pub(super) fn user(host: &Host) -> Finding {
     let named = [
         (Capability::SysPtrace, "CAP_SYS_PTRACE"),

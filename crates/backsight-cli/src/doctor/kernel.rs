@@ -3,8 +3,8 @@
 use super::finding::Finding;
 use super::host::Host;
 
-/// The first with `PROCMAP_QUERY`.
-const FIRST: (u32, u32) = (6, 11);
+/// The first version with `PROCMAP_QUERY`.
+const FIRST_WITH_IOCTL: (u32, u32) = (6, 11);
 
 pub(super) fn check(host: &Host) -> Finding {
     match host.read("sys/kernel/osrelease") {
@@ -19,22 +19,22 @@ pub(super) fn check(host: &Host) -> Finding {
 fn of_release(release: &str) -> Finding {
     let found = format!("Linux {release}");
     match version(release) {
-        Some(version) if version >= FIRST => Finding::ok(found),
+        Some(version) if version >= FIRST_WITH_IOCTL => Finding::ok(found),
         _ => Finding::limited(
             found,
-            "PROCMAP_QUERY came with Linux 6.11; before, the text of /proc/PID/maps is read: \
+            "PROCMAP_QUERY came with Linux 6.11; on older kernels the text of /proc/PID/maps is read: \
              the answers are the same, but take longer",
         ),
     }
 }
 
-/// Returns whether the version alone says that there is no `PROCMAP_QUERY`.
+/// Whether the version is too old for `PROCMAP_QUERY`.
 pub(super) fn is_old(host: &Host) -> bool {
     let release = host.read("sys/kernel/osrelease").unwrap_or_default();
-    version(&release).is_some_and(|version| version < FIRST)
+    version(&release).is_some_and(|version| version < FIRST_WITH_IOCTL)
 }
 
-/// Reads `6.18.44-amd64`.
+/// Parses a release such as `6.18.44-amd64`.
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     let mut next = || numbers.next()?.parse().ok();

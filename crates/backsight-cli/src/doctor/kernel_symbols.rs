@@ -1,4 +1,4 @@
-//! Whether `/proc/kallsyms` shows addresses, which `kptr_restrict` decides.
+//! Whether `/proc/kallsyms` shows addresses, which depends on `kptr_restrict`.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -22,17 +22,17 @@ pub(super) fn check(host: &Host) -> Finding {
         ),
         Err(error) => Finding::missing(
             format!("/proc/kallsyms: {error}: the kernel's functions get no names"),
-            "a kernel with CONFIG_KALLSYMS has it",
+            "use a kernel with CONFIG_KALLSYMS",
         ),
     }
 }
 
-/// Whether any of the first symbols has an address that is not zero.
+/// Whether one of the first symbols has an address other than zero.
 fn shows_addresses(host: &Host) -> io::Result<bool> {
-    // The first few of a module-less machine are per-processor variables from zero on.
-    const LINES: usize = 2000;
+    // The first symbols may be per-CPU variables, whose addresses start at zero.
+    const MAX_LINES: usize = 2000;
     let file = BufReader::new(File::open(host.path("kallsyms"))?);
-    for line in file.split(b'\n').take(LINES) {
+    for line in file.split(b'\n').take(MAX_LINES) {
         let line = line?;
         let address = line.split(|byte| *byte == b' ').next().unwrap_or_default();
         if address.iter().any(|digit| *digit != b'0') {

@@ -1,8 +1,8 @@
-//! Whether `/proc/PID/map_files` may be followed, tried on this process's program.
+//! Whether links in `/proc/PID/map_files` may be followed, tried on this process's own.
 //!
-//! Such a link is the mapped file itself, also when it was deleted or replaced. The
-//! kernel lets only those follow it who have `CAP_CHECKPOINT_RESTORE` or
-//! `CAP_SYS_ADMIN` in the first user namespace: in most containers nobody does.
+//! Such a link opens the mapped file itself, even if it was deleted or replaced. Following it
+//! requires `CAP_CHECKPOINT_RESTORE` or `CAP_SYS_ADMIN` in the initial user namespace, which
+//! processes in most containers do not have.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ use super::host::Host;
 
 pub(super) fn check(host: &Host) -> Finding {
     match follow(host) {
-        Ok(()) => Finding::ok("may be followed: deleted and replaced files are read as mapped"),
+        Ok(()) => Finding::ok("may be followed: deleted and replaced files can be read"),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Finding::limited(
             "may not be followed: files are opened by path and proven by inode and build ID; \
              deleted and replaced ones have no symbols",
@@ -33,7 +33,7 @@ fn follow(host: &Host) -> io::Result<()> {
     let mut mapped = maps.vmas().only(Filter::FILE_BACKED);
     let first = mapped.next().ok_or(io::ErrorKind::NotFound)?;
     let range = first.map_err(io::Error::other)?.range();
-    // As the kernel names its links: without zeros in front.
+    // The kernel names these links without leading zeros.
     let link = format!("self/map_files/{:x}-{:x}", range.start.0, range.end.0);
     File::open(host.path(link)).map(drop)
 }

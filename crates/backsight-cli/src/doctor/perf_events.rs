@@ -1,4 +1,4 @@
-//! Whether samples could be taken, which `perf_event_paranoid` decides.
+//! Whether perf events could be sampled, which depends on `perf_event_paranoid`.
 
 use super::finding::Finding;
 use super::host::{Capability, Host};
@@ -12,19 +12,19 @@ fn of_level(level: Option<i64>, may_perfmon: bool) -> Finding {
     let lower = "run with CAP_PERFMON, or sysctl kernel.perf_event_paranoid=1";
     match level {
         None => Finding::missing(
-            "this kernel has none; nothing here uses them yet",
-            "a kernel with CONFIG_PERF_EVENTS has them; in a sandbox, ask for them",
+            "not supported by this kernel; not used by backsight yet",
+            "use a kernel with CONFIG_PERF_EVENTS; in a sandbox, ask for access to them",
         ),
         Some(level) if may_perfmon || level <= 1 => Finding::ok(format!(
-            "of user and kernel code (perf_event_paranoid is {level}); nothing here uses them yet"
+            "of user and kernel code (perf_event_paranoid is {level}); not used by backsight yet"
         )),
         Some(2) => Finding::limited(
-            "of this user's code, without the kernel's (perf_event_paranoid is 2); nothing here \
-             uses them yet",
+            "of this user's code, without the kernel's (perf_event_paranoid is 2); not used by \
+             backsight yet",
             lower,
         ),
         Some(level) => Finding::missing(
-            format!("none (perf_event_paranoid is {level}); nothing here uses them yet"),
+            format!("none (perf_event_paranoid is {level}); not used by backsight yet"),
             lower,
         ),
     }

@@ -1,4 +1,4 @@
-//! Whether `PROCMAP_QUERY` answers, tried on this process.
+//! Whether the kernel supports `PROCMAP_QUERY`, tried on this process.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use super::kernel;
 pub(super) fn check(host: &Host) -> Finding {
     match vma_query::probe() {
         Ok(Probe::Answers) => {
-            Finding::ok("answers: each VMA that an address meets costs one question")
+            Finding::ok("supported: one ioctl for each VMA that contains an address")
         }
         Ok(Probe::Refused(error)) => {
             refused(&error, kernel::is_old(host), host.status().seccomp > 0)
@@ -31,12 +31,12 @@ fn refused(error: &io::Error, is_old: bool, is_filtered: bool) -> Finding {
     let advice = match (is_old, is_filtered) {
         (true, _) => "it came with Linux 6.11: for speed use that or a later one",
         (false, true) => {
-            "the kernel is new enough and a seccomp filter is in force: let the filter of this \
+            "the kernel is new enough, but a seccomp filter is active: let the filter of this \
              container or sandbox allow ioctl 0xc0686611 on /proc/PID/maps"
         }
         (false, false) => {
-            "the kernel calls itself new enough: ask whoever emulates it (gVisor, qemu-user) for \
-             ioctl 0xc0686611 on /proc/PID/maps"
+            "the kernel's version is new enough, so an emulator (gVisor, qemu-user) may lack \
+             ioctl 0xc0686611 on /proc/PID/maps: ask its developers"
         }
     };
     Finding::limited(found, advice)
@@ -49,7 +49,7 @@ mod tests {
     use super::refused;
 
     #[test]
-    fn a_refusal_names_whoever_can_change_it() {
+    fn a_refusal_names_its_likely_cause() {
         let cases = [
             (true, true, "Linux 6.11"),
             (true, false, "Linux 6.11"),

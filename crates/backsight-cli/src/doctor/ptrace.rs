@@ -1,7 +1,7 @@
-//! Whose processes may be looked at.
+//! Which processes may be inspected.
 //!
-//! `/proc/PID/maps` asks for a ptrace read, `PTRACE_MODE_READ`: the same user, or
-//! `CAP_SYS_PTRACE`. Where the threads of a process stand asks for an attachment.
+//! Reading `/proc/PID/maps` requires `PTRACE_MODE_READ`: the same user, or `CAP_SYS_PTRACE`.
+//! Reading the program counters of threads requires `PTRACE_MODE_ATTACH`.
 
 use super::finding::Finding;
 use super::host::{Capability, Host};
@@ -12,13 +12,13 @@ pub(super) fn check(host: &Host) -> Finding {
     }
     if host.may(Capability::Perfmon) {
         return Finding::limited(
-            "the memory maps of every user's processes on newer kernels, by CAP_PERFMON; \
-             files and threads of this user's alone",
+            "memory maps of every user's processes on newer kernels, by CAP_PERFMON; \
+             files and threads only of this user's processes",
             "run as root or with CAP_SYS_PTRACE for the rest",
         );
     }
     Finding::limited(
-        "this user's processes alone, and of these none that is setuid or undumpable",
-        "run as the user whose processes they are, as root, or with CAP_SYS_PTRACE",
+        "only this user's processes, except those that are setuid or not dumpable",
+        "run as the owner of the processes, as root, or with CAP_SYS_PTRACE",
     )
 }

@@ -1,4 +1,4 @@
-//! Whether system calls are filtered.
+//! Whether a seccomp filter is active.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -12,9 +12,9 @@ fn of_mode(mode: u32) -> Finding {
         return Finding::ok("no filter");
     }
     Finding::limited(
-        "a filter is in force: it may refuse what the kernel could do",
-        "nothing, as long as the other lines are fine; a container runs without one by \
-         --security-opt seccomp=unconfined",
+        "a filter is active: it may refuse system calls that the kernel supports",
+        "nothing, if the other checks are ok; --security-opt seccomp=unconfined runs a \
+         container without a filter",
     )
 }
 

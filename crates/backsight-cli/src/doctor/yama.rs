@@ -1,7 +1,7 @@
-//! The Yama module's say in attaching to processes.
+//! Whether the Yama security module restricts attaching to processes.
 //!
-//! It never forbids reading memory maps, so `maps` and `normalize` are free of it;
-//! `symbolize -p` without addresses and `demo` are not.
+//! It never restricts reading memory maps, so `maps` and `normalize` are not affected;
+//! `symbolize -p` without addresses and `demo` are.
 
 use super::finding::Finding;
 use super::host::{Capability, Host};
@@ -14,23 +14,23 @@ pub(super) fn check(host: &Host) -> Finding {
 fn of_scope(scope: Option<i64>, may_ptrace: bool) -> Finding {
     let lower = "lower it with sysctl kernel.yama.ptrace_scope=0, or run as root";
     match scope {
-        None => Finding::ok("not in this kernel: it forbids nothing"),
-        Some(0) => Finding::ok("ptrace_scope is 0: it forbids nothing"),
+        None => Finding::ok("not active in this kernel: no restriction"),
+        Some(0) => Finding::ok("ptrace_scope is 0: no restriction"),
         Some(scope @ (1 | 2)) if may_ptrace => Finding::ok(format!(
-            "ptrace_scope is {scope}: with CAP_SYS_PTRACE it forbids nothing"
+            "ptrace_scope is {scope}: no restriction with CAP_SYS_PTRACE"
         )),
         Some(1) => Finding::limited(
-            "ptrace_scope is 1: where threads stand is told of child processes alone",
+            "ptrace_scope is 1: program counters of threads are readable only in child processes",
             lower,
         ),
         Some(2) => Finding::limited(
-            "ptrace_scope is 2: where threads stand is told to administrators alone",
+            "ptrace_scope is 2: program counters of threads are readable only with CAP_SYS_PTRACE",
             lower,
         ),
         Some(scope) => Finding::missing(
-            format!("ptrace_scope is {scope}: nobody may attach, until the next boot"),
-            "give addresses to symbolize -p; `demo`, and where threads stand, need a boot with a \
-             lower kernel.yama.ptrace_scope",
+            format!("ptrace_scope is {scope}: no process may be attached to until the next boot"),
+            "give addresses to symbolize -p; `demo` and symbolize -p without addresses need a \
+             boot with a lower kernel.yama.ptrace_scope",
         ),
     }
 }

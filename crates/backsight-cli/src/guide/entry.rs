@@ -1,11 +1,11 @@
-//! What is said of one subcommand, and how.
+//! The guide of one subcommand, and its text form.
 
-/// What is said of one subcommand.
+/// The guide of one subcommand.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Guide {
-    /// Its name, or `index build` of a subcommand of one.
+    /// Its name; for a nested subcommand such as `index build`, both words.
     pub(crate) command: &'static str,
-    /// What each does, and what is typed.
+    /// For each example: what it does, and the command line.
     pub(crate) examples: &'static [(&'static str, &'static str)],
     pub(crate) exit_status: &'static [(&'static str, &'static str)],
     pub(crate) files: &'static [(&'static str, &'static str)],
@@ -13,7 +13,7 @@ pub(crate) struct Guide {
 }
 
 impl Guide {
-    /// The sections, each a heading and its entries.
+    /// The sections, each with a heading and its entries.
     pub(crate) fn sections(&self) -> Vec<(&'static str, Vec<(String, String)>)> {
         let own = |rows: &[(&str, &str)]| {
             let row = |(term, text): &(&str, &str)| ((*term).to_owned(), (*text).to_owned());

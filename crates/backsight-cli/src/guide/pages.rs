@@ -1,12 +1,12 @@
-//! The table: a row for each subcommand.
+//! The guides of all subcommands.
 
 use super::entry::Guide;
 
-/// Of commands that answer for addresses.
-const ANSWERS: &[(&str, &str)] = &[
+/// Exit status of commands that answer addresses.
+const ANSWER_STATUS: &[(&str, &str)] = &[
     (
         "0",
-        "all was answered; that nothing is known of an address is an answer",
+        "success; an address that is reported as unresolved counts as answered",
     ),
     (
         "1",
@@ -15,20 +15,20 @@ const ANSWERS: &[(&str, &str)] = &[
     ("2", "wrong usage"),
     (
         "3",
-        "with --strict: an address is unresolved, or a line of input malformed",
+        "with --strict: an address is unresolved, or a line of input is malformed",
     ),
 ];
 
-/// Of commands that either do what they are told or fail.
-const DOES: &[(&str, &str)] = &[
-    ("0", "done"),
-    ("1", "failed; the message names what, why, and the way out"),
+/// Exit status of other commands.
+const SIMPLE_STATUS: &[(&str, &str)] = &[
+    ("0", "success"),
+    ("1", "failure; the message names the cause and the way out"),
     ("2", "wrong usage"),
 ];
 
 const DEBUG_FILES: (&str, &str) = (
     "/usr/lib/debug",
-    "separate debug files, as .build-id/xx/rest.debug or by debug link",
+    "separate debug files, at .build-id/xx/rest.debug or by debug link",
 );
 
 pub(super) const GUIDES: &[Guide] = &[
@@ -36,16 +36,19 @@ pub(super) const GUIDES: &[Guide] = &[
         command: "backsight",
         examples: &[
             (
-                "where does each thread of a process stand?",
+                "where is each thread of a process?",
                 "backsight symbolize -p $(pidof server)",
             ),
             (
-                "a recording of perf as a flame graph",
+                "a flame graph of a perf recording",
                 "backsight convert perf.data flame.svg",
             ),
-            ("what may this user see on this kernel?", "backsight doctor"),
+            (
+                "what do this kernel and this user allow?",
+                "backsight doctor",
+            ),
         ],
-        exit_status: ANSWERS,
+        exit_status: ANSWER_STATUS,
         files: &[],
         see_also: &["perf-record(1)", "addr2line(1)", "proc(5)"],
     },
@@ -53,7 +56,7 @@ pub(super) const GUIDES: &[Guide] = &[
         command: "maps",
         examples: &[
             (
-                "code of a process that has a file",
+                "file-backed code of a process",
                 "backsight maps -p 1 --exec --file-backed",
             ),
             (
@@ -61,10 +64,10 @@ pub(super) const GUIDES: &[Guide] = &[
                 "backsight maps -p 1 --at 0x7f1b4c6d1a47 --build-id",
             ),
         ],
-        exit_status: DOES,
+        exit_status: SIMPLE_STATUS,
         files: &[(
             "/proc/PID/maps",
-            "asked by ioctl since Linux 6.11, read as text before",
+            "queried by ioctl on Linux 6.11 and later, otherwise read as text",
         )],
         see_also: &["backsight-normalize(1)", "proc(5)"],
     },
@@ -72,21 +75,21 @@ pub(super) const GUIDES: &[Guide] = &[
         command: "normalize",
         examples: &[
             (
-                "files and offsets that mean the same on any host",
+                "modules and offsets, which are valid on any host",
                 "backsight normalize -p 1 0x7f1b4c6d1a47 --format json > stack.ndjson",
             ),
             (
-                "a whole recording, for another host",
+                "a recording, to be symbolized on another host",
                 "backsight normalize -i perf.data -o captured.ndjson",
             ),
             (
-                "addresses as they come through a pipe",
+                "addresses from a pipe, as they arrive",
                 "backsight normalize -p 1 --end-mark -",
             ),
         ],
-        exit_status: ANSWERS,
+        exit_status: ANSWER_STATUS,
         files: &[
-            ("/proc/PID/maps", "where the process has which file mapped"),
+            ("/proc/PID/maps", "the mappings of the process"),
             (
                 "/proc/PID/map_files/",
                 "the mapped files themselves, where permitted",
@@ -98,19 +101,19 @@ pub(super) const GUIDES: &[Guide] = &[
         command: "symbolize",
         examples: &[
             (
-                "where each thread of some processes stands",
+                "where each thread of some processes is",
                 "backsight symbolize -p $(pidof server)",
             ),
             (
-                "a place in a file, as nm and objdump print it",
+                "an address in a file, as nm and objdump print it",
                 "backsight symbolize -e /usr/bin/ls 0x6ab0",
             ),
             (
-                "what another host has normalized",
+                "addresses normalized on another host",
                 "backsight symbolize -i stack.ndjson --debug-dir debug",
             ),
             (
-                "files of two containers' root directories, the first one first",
+                "files of two containers, searched in this order",
                 "backsight symbolize -i stack.ndjson --root web --root db",
             ),
             (
@@ -118,12 +121,12 @@ pub(super) const GUIDES: &[Guide] = &[
                 "backsight symbolize -e /usr/bin/ls --end-mark -",
             ),
         ],
-        exit_status: ANSWERS,
+        exit_status: ANSWER_STATUS,
         files: &[
             DEBUG_FILES,
             (
                 "/proc/PID/root/",
-                "where the files of a process are looked for first",
+                "the first place where files of a process are looked for",
             ),
         ],
         see_also: &[
@@ -155,16 +158,16 @@ pub(super) const GUIDES: &[Guide] = &[
         exit_status: &[
             (
                 "0",
-                "the output is written; parts of the input that are malformed were named",
+                "the output is written; malformed parts of the input were reported",
             ),
             (
                 "1",
-                "the input cannot be read, or the output not be written: what was there stays",
+                "the input cannot be read or the output cannot be written; an existing output file is kept",
             ),
             ("2", "wrong usage"),
             (
                 "3",
-                "with --strict: a place has no frame, or a part of the input is malformed",
+                "with --strict: an address has no frame, or a part of the input is malformed",
             ),
         ],
         files: &[DEBUG_FILES],
@@ -182,19 +185,22 @@ pub(super) const GUIDES: &[Guide] = &[
                 "backsight addr2line -e a.out -f",
             ),
         ],
-        exit_status: ANSWERS,
-        files: &[("a.out", "the file that is read without -e"), DEBUG_FILES],
+        exit_status: ANSWER_STATUS,
+        files: &[
+            ("a.out", "the default file if -e is not given"),
+            DEBUG_FILES,
+        ],
         see_also: &["addr2line(1)", "backsight-symbolize(1)"],
     },
     Guide {
         command: "buildid",
         examples: &[(
-            "of several files",
+            "the build IDs of several files",
             "backsight buildid /usr/bin/ls /usr/bin/cat",
         )],
         exit_status: &[
-            ("0", "each file has one"),
-            ("1", "a file has none or cannot be read, and was named"),
+            ("0", "each file has a build ID"),
+            ("1", "a file that has none or cannot be read was reported"),
             ("2", "wrong usage"),
         ],
         files: &[],
@@ -204,12 +210,15 @@ pub(super) const GUIDES: &[Guide] = &[
         command: "index",
         examples: &[
             (
-                "write one and look at it",
+                "build an index and show its size",
                 "backsight index build /usr/bin/ls -o ls.index",
             ),
-            ("is it sound?", "backsight index verify ls.index"),
+            (
+                "check an index for damage",
+                "backsight index verify ls.index",
+            ),
         ],
-        exit_status: DOES,
+        exit_status: SIMPLE_STATUS,
         files: &[],
         see_also: &["backsight-index-build(1)", "backsight-symbolize(1)"],
     },
@@ -218,27 +227,30 @@ pub(super) const GUIDES: &[Guide] = &[
         examples: &[
             ("to a file", "backsight index build /usr/bin/ls -o ls.index"),
             (
-                "where symbolize and convert find it by build ID",
+                "to a directory where symbolize and convert find it by build ID",
                 "backsight index build /usr/bin/ls --index-dir indexes",
             ),
         ],
-        exit_status: DOES,
+        exit_status: SIMPLE_STATUS,
         files: &[DEBUG_FILES],
         see_also: &["backsight-index-show(1)", "backsight-index-verify(1)"],
     },
     Guide {
         command: "index show",
-        examples: &[("what takes how much room", "backsight index show ls.index")],
-        exit_status: DOES,
+        examples: &[("the size of each table", "backsight index show ls.index")],
+        exit_status: SIMPLE_STATUS,
         files: &[],
         see_also: &["backsight-index-build(1)"],
     },
     Guide {
         command: "index verify",
-        examples: &[("several", "backsight index verify ls.index cat.index")],
+        examples: &[(
+            "check several indexes",
+            "backsight index verify ls.index cat.index",
+        )],
         exit_status: &[
             ("0", "all are sound"),
-            ("1", "one is not, or cannot be read, and was named"),
+            ("1", "one that is damaged or cannot be read was reported"),
             ("2", "wrong usage"),
         ],
         files: &[],
@@ -248,7 +260,7 @@ pub(super) const GUIDES: &[Guide] = &[
         command: "inspect",
         examples: &[
             (
-                "all that a file defines",
+                "all functions and data of a file",
                 "backsight inspect /usr/lib/x86_64-linux-gnu/libc.so.6",
             ),
             (
@@ -257,10 +269,10 @@ pub(super) const GUIDES: &[Guide] = &[
             ),
         ],
         exit_status: &[
-            ("0", "done; every name that was asked for is there"),
+            ("0", "success; every requested name was found"),
             (
                 "1",
-                "a name is not there, and was named; or the file cannot be read",
+                "a requested name was not found and was reported, or the file cannot be read",
             ),
             ("2", "wrong usage"),
         ],
@@ -269,8 +281,8 @@ pub(super) const GUIDES: &[Guide] = &[
     },
     Guide {
         command: "demo",
-        examples: &[("what does all this do?", "backsight demo")],
-        exit_status: DOES,
+        examples: &[("a tour", "backsight demo")],
+        exit_status: SIMPLE_STATUS,
         files: &[],
         see_also: &["backsight-symbolize(1)"],
     },
@@ -278,22 +290,22 @@ pub(super) const GUIDES: &[Guide] = &[
         command: "doctor",
         examples: &[
             (
-                "what may this user see, and what would help?",
+                "what do this kernel and this user allow?",
                 "backsight doctor",
             ),
             ("for a script", "backsight doctor --format json"),
         ],
-        exit_status: DOES,
+        exit_status: SIMPLE_STATUS,
         files: &[],
         see_also: &["capabilities(7)", "proc(5)"],
     },
     Guide {
         command: "completions",
         examples: &[(
-            "for bash, from the next shell on",
+            "install for bash; used by new shells",
             "backsight completions bash > ~/.local/share/bash-completion/completions/backsight",
         )],
-        exit_status: DOES,
+        exit_status: SIMPLE_STATUS,
         files: &[],
         see_also: &["bash(1)", "zsh(1)", "fish(1)"],
     },
@@ -306,7 +318,7 @@ pub(super) const GUIDES: &[Guide] = &[
                 "backsight man --out ~/.local/share/man/man1",
             ),
         ],
-        exit_status: DOES,
+        exit_status: SIMPLE_STATUS,
         files: &[],
         see_also: &["man(1)"],
     },

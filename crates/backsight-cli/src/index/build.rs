@@ -1,4 +1,4 @@
-//! `backsight index build`: debug files to an index.
+//! `backsight index build`: writes the index of a module.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -20,40 +20,38 @@ use crate::output;
 use crate::oversized;
 use crate::shortfalls;
 use crate::symbolize::Symbols;
-use crate::symbolize::accounted::say_sought;
+use crate::symbolize::accounted::report_sought;
 
-/// Read a module and its debug files, and write the index of them
+/// Read a module and its debug files, and write their index
 ///
-/// The index is written whole or not at all: beside its place first, then under its
-/// name, which it takes from a file that was there.
+/// The index is written completely or not at all: to a temporary file first, which then replaces
+/// an existing file of that name.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Build {
     /// An executable, a library, an object file or a debug file
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Where to write the index [default: in the current directory, under the name
-    /// of FILE with .index behind it]
+    /// Where to write the index [default: FILE.index in the current directory]
     #[arg(short, long, value_name = "OUT", conflicts_with = "index_dir")]
     output: Option<PathBuf>,
 
     #[command(flatten)]
     kept: KeptIndexes,
 
-    /// Store demangled names too: lookups need not make them, and the index takes more
-    /// room
+    /// Also store demangled names: lookups are faster, and the index is larger
     #[arg(long)]
     demangled: bool,
 
     #[command(flatten)]
     debug_files: DebugFiles,
 
-    /// Say on standard error where files were looked for, and why those that were there did
-    /// not count
+    /// Print on standard error where files were looked for, and why files that were found were
+    /// not used
     #[arg(short, long)]
     verbose: bool,
 
-    /// How to print what was written
+    /// How to print the summary of the index
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -63,9 +61,9 @@ impl Build {
         let path = &self.file;
         let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
         let dir = self.kept.dir();
-        let beside = self.output.unwrap_or_else(|| beside_us(path));
+        let output = self.output.unwrap_or_else(|| default_output(path));
         if dir.is_none() {
-            check_place(&beside, &file).map_err(|cause| Failure::of(Shown(&beside), cause))?;
+            check_output(&output, &file).map_err(|cause| Failure::of(Shown(&output), cause))?;
         }
         let symbols = Symbols::of(self.debug_files, self.verbose);
         symbols.check();
@@ -81,31 +79,31 @@ impl Build {
             }
             error => Failure::of(Shown(path), error),
         })?;
-        built.oversized.iter().for_each(oversized::say_file);
+        built.oversized.iter().for_each(oversized::report_file);
         let damaged = |it: &&Shortfall| it.kind != ShortfallKind::Missing;
-        shortfalls::say_all(built.shortfalls.iter().filter(damaged).cloned());
+        shortfalls::report_all(built.shortfalls.iter().filter(damaged).cloned());
         if symbols.verbose {
-            say_sought(built.sought.iter().cloned());
+            report_sought(built.sought.iter().cloned());
         }
         let mut index = built.index;
         if self.demangled {
             index.add_demangled(options.limits.name_bytes);
         }
-        // Not an error: that a place has no symbols is an answer.
+        // Not an error: a file without symbols is a valid input.
         if index
             .tables()
             .iter()
             .all(|table| table.name != "functions" || table.rows == 0)
         {
-            let cause = "neither it nor a debug file that was found has symbols: name where its \
-                         debug file is with --debug-dir";
+            let cause = "neither it nor any debug file found has symbols: give the directory of its \
+                         debug file with --debug-dir";
             complain(format_args!("{}: {cause}", Shown(path)));
         }
         let to = match dir {
             Some(dir) => keep(&index, &dir, path)?,
             None => {
-                output::replace(&beside, |mut out| Ok(index.write_to(&mut out)?))?;
-                beside
+                output::replace(&output, |mut out| Ok(index.write_to(&mut out)?))?;
+                output
             }
         };
         listing::begin(out, self.format)?;
@@ -114,10 +112,11 @@ impl Build {
     }
 }
 
-/// Writes the index into the directory, and returns its path there.
+/// Writes the index into the index directory, and returns its path.
 fn keep(index: &SymbolIndex, dir: &IndexDir, module: &Path) -> Result<PathBuf, Failure> {
     let Some(id) = index.build_id() else {
-        let cause = "no build ID, by which indexes are kept: write the index to a file with -o";
+        let cause =
+            "no build ID, which an index directory needs: write the index to a file with -o";
         return Err(Failure::of(Shown(module), cause));
     };
     let to = dir.path_of(id);
@@ -126,7 +125,7 @@ fn keep(index: &SymbolIndex, dir: &IndexDir, module: &Path) -> Result<PathBuf, F
         IndexError::File(backsight_files::Error::TooLarge { limit }) => {
             let size = index.file_size();
             let cause =
-                format!("its index takes {size} bytes, and --index-dir-size allows {limit} in all");
+                format!("its index takes {size} bytes, more than the {limit} of --index-dir-size");
             Failure::of(Shown(module), cause)
         }
         error => not_written(&to, &error),
@@ -139,16 +138,17 @@ fn not_written(to: &Path, error: &IndexError) -> Failure {
     Failure::of(Shown(to), format_args!("cannot be written: {cause}"))
 }
 
-/// The directory of a system's library is seldom one to write to.
-fn beside_us(path: &Path) -> PathBuf {
+/// Returns the default output: in the current directory, because that of a system library is
+/// rarely writable.
+fn default_output(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".index");
     PathBuf::from(name)
 }
 
-/// The index takes the name of what stands there: that must not be the module, nor
-/// a device.
-fn check_place(to: &Path, module: &File) -> Result<(), String> {
+/// Checks that the output is not the module itself, nor an existing file that is not a regular
+/// one.
+fn check_output(to: &Path, module: &File) -> Result<(), String> {
     let there = match to.metadata() {
         Ok(there) => there,
         Err(error) if error.kind() == ErrorKind::NotFound => return check_directory(to),
@@ -156,21 +156,21 @@ fn check_place(to: &Path, module: &File) -> Result<(), String> {
     };
     let module = module.metadata().map_err(|error| error.to_string())?;
     if is_same(&there, &module) {
-        return Err("the index would replace the file it is of: name another with -o".to_owned());
+        return Err("the index would replace the module: give another file with -o".to_owned());
     }
     if there.is_file() {
         return Ok(());
     }
-    Err("not a regular file: name one for the index with -o".to_owned())
+    Err("not a regular file: give another file with -o".to_owned())
 }
 
-/// What cannot be written is better said before the work.
+/// Fails early if the output's directory does not exist.
 fn check_directory(to: &Path) -> Result<(), String> {
     let parent = to.parent().filter(|path| !path.as_os_str().is_empty());
     let metadata = parent.unwrap_or(Path::new(".")).metadata();
     let is_dir = metadata.map(|metadata| metadata.is_dir());
     match is_dir.map_err(|error| format!("its directory: {}", Cause(&error)))? {
         true => Ok(()),
-        false => Err("what should be its directory is none".to_owned()),
+        false => Err("its parent is not a directory".to_owned()),
     }
 }

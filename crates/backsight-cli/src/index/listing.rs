@@ -1,4 +1,4 @@
-//! What is shown of an index: its module, its size, and what takes how much of it.
+//! Prints the summary of an index: its module, and the size of the file and of each table.
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use crate::args::Format;
 use crate::file::Shown;
 use crate::tool::TOOL;
 
-/// Writes what stands before all indexes.
+/// Writes the header of the output.
 pub(super) fn begin(out: &mut impl Write, format: Format) -> io::Result<()> {
     match format {
         Format::Text => Ok(()),
@@ -19,7 +19,7 @@ pub(super) fn begin(out: &mut impl Write, format: Format) -> io::Result<()> {
     }
 }
 
-/// Writes what is known of the index at `path`.
+/// Writes the summary of the index at `path`.
 pub(super) fn write(
     out: &mut impl Write,
     format: Format,
@@ -39,12 +39,12 @@ fn write_text(out: &mut impl Write, path: &Path, index: &SymbolIndex) -> io::Res
         writeln!(out, "  {name:<16}{rows:>12} rows {bytes:>13} bytes")?;
     }
     if index.limit_reached() {
-        writeln!(out, "  a limit left something out of it")?;
+        writeln!(out, "  incomplete: a limit was reached")?;
     }
     if index.is_incomplete() {
         writeln!(
             out,
-            "  debug information, or a file that it names, was not found"
+            "  incomplete: debug information, or a file that it refers to, was not found"
         )?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `backsight index show`: what an index holds.
+//! `backsight index show`: prints the contents of an index by size.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,16 +9,16 @@ use crate::failure::{Done, Failure, Result};
 use crate::file::Shown;
 use crate::index_file;
 
-/// Print which module an index is of, and what takes how much room in it
+/// Print which module an index belongs to, and the size of its tables
 ///
-/// The header alone is read: `index verify` reads everything.
+/// Only the header is read; `index verify` reads everything.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Show {
     /// An index file
     #[arg(value_name = "FILE.index")]
     file: PathBuf,
 
-    /// How to write it
+    /// How to print it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

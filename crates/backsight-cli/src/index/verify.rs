@@ -1,4 +1,4 @@
-//! `backsight index verify`: whether index files are sound.
+//! `backsight index verify`: checks index files for damage.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use crate::failure::{Done, Result, complain};
 use crate::file::Shown;
 use crate::index_file;
 
-/// Read index files through, and print a line for each that is sound
+/// Check index files for damage, and print a line for each sound one
 ///
-/// Checksums, the order of all rows, and that whatever a row points to is there. A
-/// file that is not sound, or cannot be read, is named on standard error with the
-/// cause, and the exit code is 1.
+/// Checks checksums, the order of all rows, and that every reference of a row is valid. A file
+/// that is damaged or cannot be read is reported on standard error with the cause, and the exit
+/// code is 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     /// Index files
     #[arg(required = true, value_name = "FILE.index")]
     files: Vec<PathBuf>,
 
-    /// How to write it
+    /// How to print it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -38,7 +38,7 @@ impl Verify {
                     Format::Json => listing::write(out, self.format, path, &index)?,
                 },
                 Err(cause) => {
-                    // Results and complaints in the order of the files.
+                    // Flush, so that results and messages appear in the order of the files.
                     out.flush()?;
                     complain(format_args!("{}: {cause}", Shown(path)));
                     done = Done::InPart;

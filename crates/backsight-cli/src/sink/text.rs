@@ -1,4 +1,4 @@
-//! Answers for people: a line a frame, or the place and the reason.
+//! Answers as text: one line per frame, or the module, offset and reason.
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
@@ -9,10 +9,10 @@ use backsight_types::Module;
 
 use crate::palette::Palette;
 
-/// Wide enough for 64 bits, and most addresses of user space leave room.
+/// Enough for 64 bits.
 const ADDRESS_WIDTH: usize = 18;
 
-/// Writes an answer for people: a line a frame, or the place and the reason.
+/// Writes an answer as text: one line per frame, or the module, offset and reason.
 pub(super) fn write(
     out: &mut impl Write,
     palette: &Palette,
@@ -43,7 +43,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Writes an entry that is no address, and what is wrong with it.
+/// Writes an entry that is not an address, and what is wrong with it.
 pub(super) fn malformed(out: &mut impl Write, entry: &str, cause: &str) -> io::Result<()> {
     let entry = Terminal(entry.as_bytes()).to_string();
     let entry = if entry.is_empty() { "?" } else { &*entry };
@@ -72,7 +72,7 @@ fn write_frame(
     }
     if let Some(file) = &frame.file {
         write!(out, "  {}", Terminal(file.as_bytes()))?;
-        // A line of 0 is DWARF's word for none.
+        // Line 0 means no line in DWARF, and is not shown.
         for place in [frame.line, frame.column]
             .into_iter()
             .map_while(|place| place)
@@ -83,7 +83,7 @@ fn write_frame(
     Ok(())
 }
 
-/// Writes what normalization knows: no frame, but never nothing.
+/// Writes the result of normalization if there is no frame.
 fn write_place(
     out: &mut impl Write,
     palette: &Palette,
@@ -117,7 +117,7 @@ fn write_place(
     writeln!(out)
 }
 
-/// A module's path on a terminal.
+/// A module's path, escaped for a terminal.
 struct Path<'m>(&'m Module);
 
 impl Display for Path<'_> {

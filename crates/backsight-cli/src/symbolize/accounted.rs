@@ -1,4 +1,4 @@
-//! A symbolizer that says in the end what it could not do.
+//! A symbolizer that reports its problems when it is dropped.
 
 use std::ffi::OsStr;
 use std::ops::{Deref, DerefMut};
@@ -13,11 +13,11 @@ use backsight_symbolize::{IndexDir, Sought, Symbolizer};
 use super::symbols::Symbols;
 use crate::failure::complain;
 use crate::file::Shown;
-use crate::kept_indexes::say_not_written;
+use crate::kept_indexes::report_not_written;
 use crate::oversized;
 use crate::shortfalls;
 
-/// What has a symbolizer in it.
+/// Something that contains a symbolizer.
 pub(crate) trait HasSymbolizer {
     fn symbolizer(&self) -> &Symbolizer;
 }
@@ -40,7 +40,7 @@ impl HasSymbolizer for Live {
     }
 }
 
-/// A symbolizer, and what is said on standard error when the last was asked of it.
+/// A symbolizer that reports its problems on standard error when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Accounted<S: HasSymbolizer = Symbolizer> {
     of: S,
@@ -49,7 +49,7 @@ pub(crate) struct Accounted<S: HasSymbolizer = Symbolizer> {
 }
 
 impl<S: HasSymbolizer> Accounted<S> {
-    /// Takes what was made with these options.
+    /// Wraps a symbolizer that was created with the options of `symbols`.
     pub(crate) fn new(of: S, symbols: &Symbols) -> Self {
         Self {
             of,
@@ -58,7 +58,7 @@ impl<S: HasSymbolizer> Accounted<S> {
         }
     }
 
-    /// Looks all of them up, and gives each with its frames to `write`, in order.
+    /// Looks up addresses, and calls `write` with each answer and its frames, in order.
     pub(crate) fn answer<E>(
         &self,
         lookups: Lookups<'_>,
@@ -66,22 +66,22 @@ impl<S: HasSymbolizer> Accounted<S> {
     ) -> Result<(), E> {
         let symbolizer = self.of.symbolizer();
         let found = lookups.look_up(symbolizer);
-        oversized::say(symbolizer, found.limited());
+        oversized::report(symbolizer, found.limited());
         found.each(write)
     }
 }
 
 impl Accounted<ProfileSymbolizer> {
-    /// Looks the new places of a profile up.
+    /// Looks up the new locations of a profile.
     pub(crate) fn look_up(&mut self, profile: &mut Profile) {
-        let came_of_it = self.of.look_up(profile);
-        for module in came_of_it.by_path_alone {
+        let report = self.of.look_up(profile);
+        for module in report.by_path_alone {
             if let Some(module) = profile.module(module) {
-                say_by_path_alone(&module.path);
+                report_by_path_alone(&module.path);
             }
         }
-        for file in &came_of_it.oversized {
-            oversized::say_file(file);
+        for file in &report.oversized {
+            oversized::report_file(file);
         }
     }
 }
@@ -105,27 +105,27 @@ impl<S: HasSymbolizer> Drop for Accounted<S> {
         let symbolizer = self.of.symbolizer();
         if self.verbose {
             let modules = symbolizer.module_ids().into_iter();
-            say_sought(modules.flat_map(|module| symbolizer.sought(module)));
+            report_sought(modules.flat_map(|module| symbolizer.sought(module)));
         }
-        shortfalls::say(symbolizer);
-        say_not_written(symbolizer, self.index_dir.as_ref());
+        shortfalls::report(symbolizer);
+        report_not_written(symbolizer, self.index_dir.as_ref());
     }
 }
 
-/// Says that nothing proved a file to be the right one.
-pub(crate) fn say_by_path_alone(path: &[u8]) {
+/// Reports a file that was accepted without proof of identity.
+pub(crate) fn report_by_path_alone(path: &[u8]) {
     let name = Shown(Path::new(OsStr::from_bytes(path)));
     complain(format_args!(
-        "{name}: taken by its path alone (--trust-paths)"
+        "{name}: accepted by path alone (--trust-paths)"
     ));
 }
 
-/// Says where files were looked for, and what came of it.
-pub(crate) fn say_sought(all: impl Iterator<Item = Sought>) {
+/// Reports where files were looked for, and with which result.
+pub(crate) fn report_sought(all: impl Iterator<Item = Sought>) {
     for sought in all {
         let (path, kind) = (Shown(&sought.path), sought.kind.name());
         match &sought.outcome {
-            Ok(()) => complain(format_args!("{path}: {kind}, taken")),
+            Ok(()) => complain(format_args!("{path}: {kind}, used")),
             Err(error) => complain(format_args!("{path}: no {kind}: {error}")),
         }
     }

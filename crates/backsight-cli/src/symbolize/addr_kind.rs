@@ -1,13 +1,13 @@
-//! What an address of a file is.
+//! The kind of address in a file.
 
 use clap::ValueEnum;
 
-/// What an address of a file is.
+/// The kind of address in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AddrKind {
-    /// An ELF virtual offset, as nm and objdump print it
+    /// An ELF virtual address, as nm and objdump print it
     #[default]
     Virtual,
-    /// A byte of the file
+    /// An offset in the file
     Offset,
 }

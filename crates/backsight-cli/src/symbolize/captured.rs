@@ -1,7 +1,6 @@
-//! `symbolize -i`: addresses that were normalized before, here or on another host.
+//! `symbolize -i`: addresses that were normalized earlier, on this or another host.
 //!
-//! The stream goes through: all other lines come out as they came in, and addresses
-//! with their frames.
+//! Works as a filter: address lines get frames, all other lines are copied unchanged.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -14,7 +13,7 @@ use backsight_formats::{folded, legacy, perf_script};
 use backsight_symbolize::Symbolizer;
 use backsight_types::{Module, ModuleIdx};
 
-use super::accounted::{Accounted, say_by_path_alone};
+use super::accounted::{Accounted, report_by_path_alone};
 use super::symbols::Symbols;
 use crate::account::{self, When};
 use crate::failure::{Failure, Result, complain};
@@ -23,10 +22,10 @@ use crate::foreign;
 use crate::sink::Sink;
 use crate::tool::TOOL;
 
-/// The longest batch: about 1.5 MiB of NDJSON.
-const BUFFER: usize = 1 << 20;
+/// The largest batch, which is about 1.5 MiB of NDJSON.
+const BUFFER_BYTES: usize = 1 << 20;
 
-/// Answers for a capture, and returns how many of its lines were malformed.
+/// Symbolizes a capture, and returns the number of its malformed lines.
 pub(super) fn run(
     path: &Path,
     symbols: &Symbols,
@@ -34,14 +33,14 @@ pub(super) fn run(
     sink: &mut Sink<impl Write>,
 ) -> Result<u64> {
     let (input, path) = open_input(path)?;
-    let mut input = BufReader::with_capacity(BUFFER, input);
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
     let begin = input.fill_buf();
     let begin = begin.map_err(|error| Failure::io(Shown(path), &error))?;
     let inside = foreign::unpacked(begin);
     let packed = inside.as_ref().map_or("", |_| "packed by gzip, ");
     let begin = inside.as_deref().unwrap_or(begin);
     let other = foreign::known(begin).or_else(|| of_convert(begin));
-    let other = other.or_else(|| inside.as_ref().map(|_| ("no NDJSON", CONVERT)));
+    let other = other.or_else(|| inside.as_ref().map(|_| ("not NDJSON", CONVERT)));
     if let Some((what, way_out)) = other {
         let cause = format_args!("{packed}{what}: {way_out}");
         return Err(Failure::of(Shown(path), cause));
@@ -70,7 +69,7 @@ pub(super) fn run(
                 return Err(Failure::of(Shown(path), error));
             }
         }
-        // Answer before the next line has to be waited for.
+        // Answer before a read that may block.
         if !reader.get_ref().buffer().contains(&b'\n') {
             capture.finish_batch(sink)?;
             sink.flush()?;
@@ -79,18 +78,18 @@ pub(super) fn run(
     capture.finish_batch(sink)?;
     let malformed = capture.malformed.finish(path)?;
     if let Some(tally) = capture.tally.take() {
-        // Behind the answers.
+        // The account comes after the answers.
         sink.flush()?;
         let (figures, modules) = tally.account(malformed);
-        account::say(&figures, account, &modules, None);
+        account::report(&figures, account, &modules, None);
     }
     Ok(malformed)
 }
 
-/// What to do with all that is no NDJSON.
+/// Advice for input in another format.
 const CONVERT: &str = "`backsight convert` reads it, and looks up its functions as well";
 
-/// Names an input of one of the formats that another command reads.
+/// Recognizes input formats of `convert`.
 fn of_convert(begin: &[u8]) -> Option<(&'static str, &'static str)> {
     let what = if begin.starts_with(b"PERFILE2") || begin.starts_with(b"2ELIFREP") {
         "a recording of perf"
@@ -113,24 +112,24 @@ struct Capture {
     batch: Vec<AddressLine<'static>>,
     begun: bool,
     malformed: Malformed,
-    /// `None` where nobody wants to hear of it.
+    /// `None` if no account is wanted.
     tally: Option<LineTally>,
 }
 
-/// What of the input could not be read.
+/// Counts and reports malformed lines.
 ///
-/// Until a record was read nothing is said line by line: a file of another kind has a
-/// complaint for each of its lines, and all of them mean one thing.
+/// Until the first valid record, lines are not reported one by one: if the file has another
+/// format, all its lines are malformed for the same reason.
 #[derive(Debug, Default)]
 struct Malformed {
     count: u64,
     first: Option<Error>,
-    /// Whether a record was read.
+    /// Whether a valid record was read.
     is_ours: bool,
 }
 
 impl Malformed {
-    /// The input is what it was taken for.
+    /// Notes a valid record: the input is NDJSON.
     fn record_read(&mut self, path: &Path) {
         self.is_ours = true;
         if let Some(first) = self.first.take() {
@@ -142,7 +141,7 @@ impl Malformed {
         }
     }
 
-    /// Counts a line, and answers it where records were read before.
+    /// Counts a malformed line; reports it if there was a valid record before.
     fn take(&mut self, path: &Path, error: Error, sink: &mut Sink<impl Write>) -> Result<()> {
         self.count += 1;
         if !self.is_ours {
@@ -156,19 +155,22 @@ impl Malformed {
         Ok(())
     }
 
-    /// Returns how many lines were malformed, unless nothing else was in the input.
+    /// Returns the number of malformed lines; an error if there was no valid record.
     fn finish(&self, path: &Path) -> Result<u64> {
         if self.is_ours {
             return Ok(self.count);
         }
-        let way_out = "give what `backsight normalize --format json` wrote; `backsight convert` \
+        let way_out = "give the output of `backsight normalize --format json`; `backsight convert` \
                        reads recordings and profiles of other formats";
         Err(match &self.first {
             Some(first) => Failure::of(
                 Shown(path),
-                format_args!("no line of it is a record: {first}: {way_out}"),
+                format_args!("it contains no valid record: {first}: {way_out}"),
             ),
-            None => Failure::of(Shown(path), format_args!("it has no record: {way_out}")),
+            None => Failure::of(
+                Shown(path),
+                format_args!("it contains no record: {way_out}"),
+            ),
         })
     }
 }
@@ -191,7 +193,7 @@ impl Capture {
                 self.begin(Some(header), sink)?;
             }
             JsonLine::Module { index, module } => {
-                // The addresses before it meant the module before it.
+                // Addresses before this line refer to the old module of this index.
                 self.finish_batch(sink)?;
                 self.begin(None, sink)?;
                 sink.module(index, &module)?;
@@ -203,11 +205,11 @@ impl Capture {
             JsonLine::Address(mut address) => {
                 let module = address.module;
                 if let Some(index) = module.filter(|index| !self.modules.contains_key(index)) {
-                    let cause = format!("no line before introduces module {}", index.0);
+                    let cause = format!("module {} was not defined by an earlier line", index.0);
                     let error = Error::Malformed { line, cause };
                     complain(format_args!("{}, {error}", Shown(path)));
                     self.malformed.count += 1;
-                    // Samples count lines: it keeps its place.
+                    // The address is kept, because samples refer to addresses by number.
                     address.module = None;
                 }
                 self.batch.push(address);
@@ -260,7 +262,7 @@ impl Capture {
         })
     }
 
-    /// Writes the header: ours, with what the capture's own says of its process.
+    /// Writes our header, with the process and backend of the capture's header.
     fn begin(&mut self, theirs: Option<HeaderLine>, sink: &mut Sink<impl Write>) -> Result<()> {
         if self.begun && theirs.is_none() {
             return Ok(());
@@ -279,7 +281,7 @@ impl Capture {
 fn introduce(files: &ModuleFiles, symbolizer: &Symbolizer, module: &Module) -> Known {
     let known = files.introduce(symbolizer, module);
     if known.by_path_alone {
-        say_by_path_alone(&module.path);
+        report_by_path_alone(&module.path);
     }
     known
 }

@@ -1,4 +1,4 @@
-//! `symbolize -e`: places in one ELF file, without a process.
+//! `symbolize -e`: addresses in one ELF file, without a process.
 
 use std::fs::File;
 use std::io::Write;
@@ -24,7 +24,7 @@ use crate::input::Addresses;
 use crate::sink::Sink;
 use crate::tool::TOOL;
 
-/// Answers for a file, and returns how many lines of input were malformed.
+/// Symbolizes addresses in a file, and returns the number of malformed lines of input.
 pub(crate) fn run(
     path: &Path,
     kind: AddrKind,
@@ -75,7 +75,7 @@ fn describe(path: &Path, file: &File) -> Result<Module, String> {
         .with_arch(Some(headers.arch)))
 }
 
-/// The absolute address stays unknown; what was asked stands in its own key.
+/// Only the offset is set; there is no absolute address without a process.
 fn place(
     AbsAddr(raw): AbsAddr,
     lookup: Lookup,

@@ -1,31 +1,31 @@
-//! The flags of `addr2line` that say what its listing shows.
+//! The flags of `addr2line` that control its output.
 
 use backsight_formats::addr2line_text::Style;
 
-/// Flags that `symbolize` and `addr2line` spell alike. The two others have letters
-/// that mean something else in `symbolize`.
+/// The flags that `symbolize` and `addr2line` spell the same. The letters of the two others have
+/// another meaning in `symbolize`.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 #[command(next_help_heading = "As addr2line")]
 pub(crate) struct Listing {
-    /// Begin with the address
+    /// Print the address first
     #[arg(short, long)]
     addresses: bool,
 
-    /// Name the function before its file and line
+    /// Print the function before its file and line
     #[arg(short, long)]
     functions: bool,
 
-    /// Name functions as people wrote them, not as the linker needs them
+    /// Demangle function names
     #[arg(short = 'C', long)]
     demangle: bool,
 
-    /// Show files without their directories
+    /// Print file names without directories
     #[arg(short = 's', long)]
     basenames: bool,
 }
 
 impl Listing {
-    /// Returns the style, with the two flags that each command spells its own way.
+    /// Returns the style, including the two flags that each command spells differently.
     pub(crate) fn style(self, inlines: bool, pretty: bool) -> Style {
         Style {
             addresses: self.addresses,

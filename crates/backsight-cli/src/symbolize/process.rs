@@ -1,4 +1,4 @@
-//! `symbolize -p`: a live process, whose files come with their identity proven.
+//! `symbolize -p`: addresses of a live process.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -17,16 +17,16 @@ use crate::input::Addresses;
 use crate::sink::Sink;
 use crate::tool::TOOL;
 
-/// Processes that are asked about.
+/// The requested processes.
 #[derive(Debug)]
-pub(super) struct Asked<'s> {
+pub(super) struct Processes<'s> {
     pub(super) pids: Vec<u32>,
     pub(super) proc_root: Option<PathBuf>,
     pub(super) symbols: &'s Symbols,
 }
 
-impl Asked<'_> {
-    /// Answers for the processes, and returns how many entries of input were malformed.
+impl Processes<'_> {
+    /// Symbolizes the processes, and returns the number of malformed entries of input.
     pub(super) fn run(
         mut self,
         addresses: Addresses,
@@ -43,12 +43,13 @@ impl Asked<'_> {
             }
             self.pids.extend(more);
         } else if !addresses.is_empty() {
-            let message = "addresses belong to one process: give one -p, or none of them";
+            let message =
+                "addresses can be given only with one process: give one -p, or no addresses";
             return Err(Failure::Usage(message.to_owned()));
         }
         let done = each_process(&self.pids, |pid| {
             let mut live = self.open(pid)?;
-            // One that has no memory is named by its failure.
+            // Fails for a process without memory, with a message that names it.
             live.normalize(&[AbsAddr(0)])?;
             sink.begin_process(pid)?;
             live.threads(sink)?;
@@ -61,9 +62,9 @@ impl Asked<'_> {
         Live::open(pid, self.proc_root.clone(), self.symbols)
     }
 
-    /// Returns what stands behind `-p PID` as addresses and can only be meant for
-    /// further processes, as a shell makes it of `-p $(pidof name)`: all are decimal
-    /// numbers that processes have, and the process has nothing mapped at any of them.
+    /// Returns the arguments after `-p PID` if they are process IDs rather than addresses, as a
+    /// shell produces from `-p $(pidof name)`: all must be decimal numbers of existing
+    /// processes, and the process must have nothing mapped at any of them.
     fn further_pids(&self, live: &mut Live, addresses: &Addresses) -> Result<Vec<u32>> {
         let proc_root = self.proc_root.as_deref().unwrap_or(Path::new("/proc"));
         let pids = addresses.as_pids().unwrap_or_default();
@@ -78,7 +79,7 @@ impl Asked<'_> {
         }
         if let Some(first) = pids.first() {
             complain(format_args!(
-                "{first} and what follows it are taken for process IDs: as an address, write \
+                "{first} and the following arguments are taken as process IDs: to give an address, write \
                  0x{first}"
             ));
         }
@@ -86,7 +87,7 @@ impl Asked<'_> {
     }
 }
 
-/// Answers for one process, and returns how many entries of input were malformed.
+/// Symbolizes one process, and returns the number of malformed entries of input.
 fn answer(live: &mut Live, addresses: Addresses, sink: &mut Sink<impl Write>) -> Result<u64> {
     if addresses.is_empty() {
         live.threads(sink)?;
@@ -100,7 +101,7 @@ fn answer(live: &mut Live, addresses: Addresses, sink: &mut Sink<impl Write>) ->
     })
 }
 
-/// A process, and whether anything was said of it.
+/// A live process, and whether its header was written.
 #[derive(Debug)]
 pub(crate) struct Live {
     pid: u32,
@@ -110,7 +111,7 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Opens a process, found in `proc_root` instead of `/proc` if there is one.
+    /// Opens a process, from `proc_root` instead of `/proc` if given.
     pub(crate) fn open(pid: u32, proc_root: Option<PathBuf>, symbols: &Symbols) -> Result<Self> {
         let options = LiveOptions::default()
             .with_proc_root(proc_root)
@@ -126,7 +127,7 @@ impl Live {
         })
     }
 
-    /// Answers for every address, in order.
+    /// Symbolizes each address, in order.
     pub(crate) fn answer(
         &mut self,
         asked: impl Iterator<Item = (AbsAddr, Lookup)>,
@@ -137,11 +138,11 @@ impl Live {
         })
     }
 
-    /// Answers where each thread stands.
+    /// Symbolizes the program counter of each thread.
     fn threads(&mut self, sink: &mut Sink<impl Write>) -> Result<()> {
         let pid = self.pid;
-        // The kernel calls the thread of a zombie running: ask whether the process
-        // has memory at all.
+        // The kernel shows the thread of a zombie as running, so first check whether the process
+        // has memory.
         self.normalize(&[AbsAddr(0)])?;
         let threads = self.live.threads().map_err(failed)?;
         let standing = threads.iter().filter_map(|thread| thread.pc);
@@ -194,7 +195,7 @@ impl Live {
         self.live.normalize(addrs).map_err(failed)
     }
 
-    /// The backend is known once something was asked.
+    /// Writes the header. The backend is known after the first query.
     fn begin(&mut self, sink: &mut Sink<impl Write>) -> Result<()> {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
@@ -208,11 +209,11 @@ impl Live {
     }
 }
 
-/// Raises this process's limit of open files as far as it may: a file stays open for
-/// each module, and the usual limit of 1,024 is less than some processes have.
+/// Raises this process's soft limit of open files to the hard limit. Each module keeps a file
+/// open, and the usual limit of 1,024 is too low for some processes.
 fn allow_open_files() {
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Refused, it is as before; a module that cannot be opened says so.
+        // If this fails, modules whose files cannot be opened are reported.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
@@ -222,13 +223,13 @@ fn failed(error: LiveError) -> Failure {
         LiveError::Process { pid, error } => failure::process(pid, &error),
         LiveError::Threads { pid, error, .. } if error.kind() == ErrorKind::PermissionDenied => {
             Failure::Failed(format!(
-                "process {pid}: permission denied to see where its threads stand, which asks for \
-                 more than its memory map does: run as root or with CAP_SYS_PTRACE, or as the \
+                "process {pid}: permission denied to read the program counters of its threads, \
+                 which needs more than reading its memory map: run as root or with CAP_SYS_PTRACE, or as the \
                  same user with kernel.yama.ptrace_scope=0"
             ))
         }
         LiveError::Threads { pid, error, .. } => Failure::io(
-            format_args!("process {pid}: where its threads stand"),
+            format_args!("process {pid}: cannot read where its threads are"),
             &error,
         ),
         other => Failure::Failed(other.to_string()),

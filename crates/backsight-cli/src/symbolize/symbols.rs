@@ -1,4 +1,4 @@
-//! How symbols are looked up: the flags that several commands have.
+//! The flags for looking up symbols that several commands share.
 
 use backsight::{MapsOf, ModuleFiles};
 
@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::jit_maps::JitMaps;
 use crate::kept_indexes::KeptIndexes;
 
-/// How symbols are looked up.
+/// How to look up symbols.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Symbols {
     #[command(flatten)]
@@ -22,23 +22,22 @@ pub(crate) struct Symbols {
     #[arg(long, value_enum, value_name = "WHOSE", default_value_t)]
     jit_maps: JitMaps,
 
-    /// Give only the functions that have code of their own, without those that were
-    /// inlined there
+    /// Show only functions with code of their own, not those inlined into them
     #[arg(long)]
     no_inlines: bool,
 
-    /// Say on standard error where files were looked for, and why those that were there did
-    /// not count
+    /// Print on standard error where files were looked for, and why files that were found were
+    /// not used
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
-    /// Use this many threads [default: as many as there are processors]
+    /// The number of threads [default: the number of processors]
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
 }
 
 impl Symbols {
-    /// The usual lookup, with these files.
+    /// The default lookup, with these flags for files.
     pub(crate) fn of(debug_files: DebugFiles, verbose: bool) -> Self {
         Self {
             debug_files,
@@ -52,13 +51,13 @@ impl Symbols {
         self.jit_maps.into()
     }
 
-    /// Says which folders are none. The others may still do.
+    /// Reports directories that do not exist. The others are still used.
     pub(crate) fn check(&self) {
         self.index_dir.check();
         self.debug_files.check();
     }
 
-    /// Has as many threads work as were asked for.
+    /// Sets the size of the thread pool.
     pub(crate) fn use_jobs(&self) -> Result<()> {
         let Some(jobs) = self.jobs else {
             return Ok(());
@@ -68,7 +67,7 @@ impl Symbols {
         built.map_err(|error| Failure::of(format_args!("-j {jobs}"), error))
     }
 
-    /// Returns what the symbolizer is told.
+    /// Returns the options for the symbolizer.
     pub(crate) fn options(&self) -> backsight_symbolize::Options {
         self.debug_files
             .options()
@@ -76,7 +75,7 @@ impl Symbols {
             .with_index_dir(self.index_dir.dir())
     }
 
-    /// Returns where the files of modules are looked for that are named by a capture.
+    /// Returns where to find the files of modules in a capture.
     pub(crate) fn files(&self) -> ModuleFiles {
         ModuleFiles::of_this_host()
             .with_symbols(self.options())

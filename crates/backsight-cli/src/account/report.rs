@@ -1,4 +1,4 @@
-//! An account as a few lines, or as a line of JSON.
+//! Prints an account as a few lines, or as a line of JSON.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -8,31 +8,31 @@ use backsight_profile::Profile;
 use serde_json::{Map, Value, json};
 
 use super::ends;
-use super::help::{module_s_help, name, reason_s_help};
+use super::flags::When;
 use super::maps;
-use super::said::When;
+use super::help::{module_advice, name, reason_advice};
 use crate::failure::complain;
 
-/// No more modules and causes than these are named.
-const MODULES: usize = 4;
-const REASONS: usize = 5;
-const CAUSES: usize = 3;
+/// At most this many modules, reasons and causes are listed.
+const MAX_MODULES: usize = 4;
+const MAX_REASONS: usize = 5;
+const MAX_CAUSES: usize = 3;
 
-/// Says what a conversion came to, when that is wanted. `profile` has its modules; `value` is
-/// what samples are weighed by, where one value of several is shown.
-pub(crate) fn say(account: &Account, when: When, profile: &Profile, value: Option<&str>) {
-    let account = Words(account, value);
+/// Prints the account of a conversion if `when` asks for it. `profile` has its modules; `value`
+/// is the value of samples that is shown, if there are several.
+pub(crate) fn report(account: &Account, when: When, profile: &Profile, value: Option<&str>) {
+    let account = Report(account, value);
     let wanted = match when {
         When::Never => false,
         When::Always | When::Json => true,
-        When::Auto => std::io::stderr().is_terminal() || account.lacks_something(),
+        When::Auto => std::io::stderr().is_terminal() || account.is_incomplete(),
     };
     if !wanted {
         return;
     }
     if when == When::Json {
         let line = ascii(&account.to_json(profile).to_string());
-        // Nobody is left to hear that stderr is closed.
+        // If standard error is closed, there is nowhere to report that.
         let _ = std::io::stderr().write_all(line.as_bytes());
         return;
     }
@@ -41,12 +41,12 @@ pub(crate) fn say(account: &Account, when: When, profile: &Profile, value: Optio
     }
 }
 
-/// An account that is put into words.
-struct Words<'a>(&'a Account, Option<&'a str>);
+/// An account to be printed, and the value of samples that is shown.
+struct Report<'a>(&'a Account, Option<&'a str>);
 
-impl Words<'_> {
-    fn lacks_something(&self) -> bool {
-        // Each was answered in its place, with its reason.
+impl Report<'_> {
+    fn is_incomplete(&self) -> bool {
+        // Each address was answered on its own line, with its reason.
         if self.0.addresses.is_some() {
             return false;
         }
@@ -67,10 +67,10 @@ impl Words<'_> {
         if let Some(value) = self.1 {
             let _ = write!(samples, ", weighed by {value}");
         }
-        for (what, count) in self.0.left_out.samples.iter().take(CAUSES) {
+        for (what, count) in self.0.left_out.samples.iter().take(MAX_CAUSES) {
             let _ = write!(samples, "; left out: {count} {what}");
         }
-        let more = self.0.left_out.samples.iter().skip(CAUSES);
+        let more = self.0.left_out.samples.iter().skip(MAX_CAUSES);
         let more = more.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
         if more > 0 {
             let _ = write!(samples, "; {more} for other causes");
@@ -79,7 +79,7 @@ impl Words<'_> {
         let others = self.0.left_out.others.iter();
         let others: Vec<String> = others.map(|(what, n)| format!("{n} {what}")).collect();
         if !others.is_empty() {
-            lines.push(format!("besides samples, left out: {}", others.join(", ")));
+            lines.push(format!("left out besides samples: {}", others.join(", ")));
         }
         lines.extend(self.short_stacks());
         lines.extend(maps::lines(&self.0.left_out.maps));
@@ -91,12 +91,12 @@ impl Words<'_> {
             self.share(names.nameless())
         );
         let reasons = names.by_reason();
-        for (at, (reason, count)) in reasons.iter().take(REASONS).enumerate() {
+        for (at, (reason, count)) in reasons.iter().take(MAX_REASONS).enumerate() {
             let comma = if at > 0 { "," } else { "" };
             let _ = write!(share, "{comma} {} {}", name(*reason), self.share(*count));
         }
         lines.push(share);
-        for (index, reason, count) in names.by_module().into_iter().take(MODULES) {
+        for (index, reason, count) in names.by_module().into_iter().take(MAX_MODULES) {
             let Some(module) = profile.module(index) else {
                 continue;
             };
@@ -105,20 +105,21 @@ impl Words<'_> {
                 self.share(count),
                 String::from_utf8_lossy(&module.path),
                 name(reason),
-                module_s_help(module.kind, reason)
+                module_advice(module.kind, reason)
             ));
         }
-        // Of what is in no module, the weightiest: of stacks, which addresses alone are not.
+        // Then advice for the most frequent reason outside of modules that has one. It is about
+        // stacks, so lone addresses get none.
         let mut reasons = reasons.iter().filter(|_| self.0.addresses.is_none());
         let help = reasons.find_map(|(reason, _)| {
-            let help = reason_s_help(*reason)?;
+            let help = reason_advice(*reason)?;
             Some(format!("  {}: {help}", name(*reason)))
         });
         lines.extend(help);
         lines
     }
 
-    /// Says how many stacks end short, if some do.
+    /// Returns a line on the stacks whose unwinding was cut short, if any.
     fn short_stacks(&self) -> Option<String> {
         let ends = &self.0.left_out.ends;
         let (total, short) = (ends.total(), ends::short(ends));
@@ -127,7 +128,7 @@ impl Words<'_> {
             .fold(0_u64, |sum, (_, n)| sum.saturating_add(*n));
         let each = short.iter().map(|(what, count)| format!("{count} {what}"));
         let each = each.collect::<Vec<_>>().join(", ");
-        let what = "stacks that were recorded as memory end short";
+        let what = "stacks recorded as memory are cut short";
         (count > 0).then(|| format!("{count} of {total} {what}: {each}"))
     }
 
@@ -192,8 +193,8 @@ impl Words<'_> {
     }
 }
 
-/// Escapes what is not ASCII in JSON: paths are hostile, and standard error may be a
-/// terminal. Ends the line.
+/// Escapes non-ASCII characters in JSON and ends the line. Paths are untrusted, and standard
+/// error may be a terminal.
 fn ascii(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
     for part in json.chars() {

@@ -1,12 +1,12 @@
-//! Whether and how it is said: the same flags for all commands.
+//! The flags that control the account, common to all commands that print one.
 
 use clap::ValueEnum;
 
-/// When what a conversion came to is said, on standard error.
+/// When to print the account on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
-    /// On a terminal, and elsewhere when more than one frame of twenty has no name, or
-    /// something that is no sample was left out
+    /// If standard error is a terminal; otherwise only if more than one frame in twenty has no
+    /// name, or something other than samples was left out
     #[default]
     Auto,
     /// Always
@@ -17,20 +17,20 @@ pub(crate) enum When {
     Json,
 }
 
-/// How a command says what it came to.
+/// The flags that control the account.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub(crate) struct Said {
-    /// When to say on standard error how many samples were read and written, which frames
-    /// have no name, what was left out, and what would help
+pub(crate) struct AccountFlags {
+    /// When to print an account on standard error: how many samples were read and written, which
+    /// frames have no name, what was left out, and what would help
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     account: When,
 
-    /// Do not say it: `--account never`
+    /// Print no account; the same as `--account never`
     #[arg(short, long, conflicts_with = "account")]
     quiet: bool,
 }
 
-impl Said {
+impl AccountFlags {
     pub(crate) fn when(self) -> When {
         if self.quiet {
             When::Never
@@ -39,7 +39,7 @@ impl Said {
         }
     }
 
-    /// Whether nothing was asked for.
+    /// Whether neither flag was given.
     pub(crate) fn is_default(self) -> bool {
         self.account == When::default() && !self.quiet
     }
