@@ -1,4 +1,4 @@
-//! Why a file is not opened, or not read.
+//! Why a file was not opened or not read.
 
 use std::fmt;
 use std::fs::FileType;
@@ -9,51 +9,49 @@ use nix::errno::Errno;
 
 use crate::io_error::IoError;
 
-/// Why a file is not opened, or not read.
+/// Why a file was not opened or not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system refuses.
+    /// The system call failed.
     #[error("{0}")]
     Io(IoError),
-    /// It is no regular file. It was not opened.
+    /// It is not a regular file. It was not opened.
     #[error("not a regular file but {0}")]
     NotRegular(Kind),
-    /// It is on a filesystem through which the kernel shows itself, such as those at
-    /// `/proc` and `/sys`, or behind a link of `/proc`, and another file named it. It was
-    /// not opened.
+    /// It is on a filesystem that exposes kernel state, such as `/proc` and `/sys`, or behind a
+    /// magic link of `/proc`, and its path came from another file. It was not opened.
     #[error("a file of the kernel's own, which is not opened because another file names it")]
     Kernels,
-    /// `/proc` is not mounted here, and without it a file cannot be looked at before it
-    /// is opened.
+    /// `/proc` is not mounted, so a file cannot be checked before it is opened.
     #[error("not opened because another file names it and /proc is not mounted: mount /proc")]
     NoProc,
-    /// Another file had its name by the time it was opened.
+    /// Another file was at its path by the time it was opened.
     #[error("it was replaced while it was opened")]
     Replaced,
-    /// It is larger than what may be read into memory.
+    /// It is too large to be read into memory.
     #[error("larger than the limit of {limit} bytes for files that are not mapped")]
     TooLarge {
-        /// Bytes that a file may have.
+        /// The limit, in bytes.
         limit: u64,
     },
 }
 
-/// What is no regular file.
+/// A kind of file other than a regular one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
     /// A directory.
     Directory,
-    /// A FIFO, which waits for its other end.
+    /// A FIFO, whose open waits for the other end.
     Fifo,
     /// A socket.
     Socket,
-    /// A device, which does who knows what.
+    /// A device, whose open may have any effect.
     Device,
-    /// A symbolic link, where none is followed.
+    /// A symbolic link, where links are not followed.
     Link,
-    /// A thing of another kind.
+    /// Any other kind.
     Other,
 }
 

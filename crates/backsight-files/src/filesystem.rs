@@ -1,5 +1,4 @@
-//! Filesystems through which the kernel shows itself: nothing in them is a file that
-//! somebody stored.
+//! Filesystems that expose kernel state: their files are not stored data.
 
 use std::os::fd::AsFd;
 
@@ -11,9 +10,9 @@ use nix::sys::statfs::{
 
 use crate::error::Error;
 
-/// By the numbers of `linux/magic.h`, and of those that stand in the source of their
-/// filesystem alone.
-const KERNELS: [FsType; 19] = [
+/// Numbers from `linux/magic.h`; the last ones are defined only in the source of their
+/// filesystem.
+const KERNEL_FILESYSTEMS: [FsType; 19] = [
     PROC_SUPER_MAGIC,
     SYSFS_MAGIC,
     DEVPTS_SUPER_MAGIC,
@@ -36,18 +35,18 @@ const KERNELS: [FsType; 19] = [
     FsType(0x6165_676c),
 ];
 
-/// The firmware's variables; the number does not fit where it has 32 bits and a sign.
+/// The filesystem of firmware variables. Its number does not fit a signed 32-bit integer.
 #[cfg(target_pointer_width = "64")]
 const EFIVARFS: FsType = FsType(0xde5e_81e4);
 
-/// Refuses what the kernel makes up.
+/// Returns an error if the file is on a filesystem that exposes kernel state.
 pub(crate) fn is_stored(file: impl AsFd) -> Result<(), Error> {
     let kind = fstatfs(file)?.filesystem_type();
     #[cfg(target_pointer_width = "64")]
     let is_firmware = kind == EFIVARFS;
     #[cfg(not(target_pointer_width = "64"))]
     let is_firmware = false;
-    match is_firmware || KERNELS.contains(&kind) {
+    match is_firmware || KERNEL_FILESYSTEMS.contains(&kind) {
         true => Err(Error::Kernels),
         false => Ok(()),
     }

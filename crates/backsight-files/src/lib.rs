@@ -1,18 +1,18 @@
-//! Opens regular files and nothing else, whoever named them.
+//! Opens files safely: only regular files, even if the path is untrusted.
 //!
-//! Opening acts. A FIFO wakes who waits at its other end, a watchdog starts to count, a
-//! tape winds, `/dev/ptmx` makes a terminal, and some files of `/proc` and `/sys` take
-//! what is to be read away from others. A process that runs as root and reads what others
-//! wrote must not do that for a path which it found there. So a file is first held by a
-//! descriptor that opens nothing (`O_PATH`), then looked at, and opened by that descriptor
-//! (`/proc/self/fd/N`), which still stands for the same file whatever its name means by
-//! then: `open(2)`, `proc_pid_fd(5)`.
+//! Opening a file can have effects. Opening a FIFO wakes the process at its other end, a
+//! watchdog device starts its timer, a tape rewinds, `/dev/ptmx` creates a terminal, and some
+//! files of `/proc` and `/sys` hand out data that another reader then misses. A process that
+//! runs as root must not cause such effects for a path found in untrusted data. So a path is
+//! first resolved with `O_PATH`, which opens nothing; then the file is checked; and then it is
+//! opened through that descriptor (`/proc/self/fd/N`), which refers to the same file even if the
+//! path has changed: `open(2)`, `proc_pid_fd(5)`.
 //!
-//! What is written has no name until it is whole ([`Whole`]). What is read is mapped where
-//! nobody else can cut the file off meanwhile ([`Image`]).
+//! A file that is written gets its name only when it is complete ([`Whole`]). A file that is
+//! read is mapped only if no other user can truncate it meanwhile ([`Image`]).
 //!
-//! Who named a path decides what it may lead to ([`By`]); inside another root directory
-//! ([`open_inside`]) no link leads out of it.
+//! The origin of a path determines what it may refer to ([`By`]). Inside another root directory
+//! ([`open_inside`]), no link leads out of it.
 
 #![deny(unsafe_code)]
 #![warn(

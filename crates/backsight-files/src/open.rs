@@ -1,4 +1,4 @@
-//! Held first, looked at, then opened.
+//! Opens regular files: resolve with `O_PATH`, check, then open.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -11,35 +11,35 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use crate::error::{Error, Kind};
 use crate::filesystem::is_stored;
 
-/// Who named a path, which decides what it may lead to. Whoever it was, only a regular
-/// file is opened.
+/// The origin of a path, which determines what it may refer to. Only regular files are opened,
+/// whatever the origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum By {
-    /// Whoever runs this program: any regular file, files of `/proc` included.
+    /// The user of this program: any regular file, including files of `/proc`.
     Caller,
-    /// A folder that the caller named has it, as a name or as a link: any but those of
-    /// the kernel (`/proc`, `/sys`, …).
+    /// A name or symbolic link in a directory that the user named: any regular file except on
+    /// filesystems that expose kernel state (`/proc`, `/sys`, …).
     Folder,
-    /// Another file, which may be hostile: as [`Folder`](Self::Folder), and no link of
-    /// `/proc` (`exe`, `root`, `fd/N`) is followed on the way.
+    /// Another file, which may be untrusted: as [`Folder`](Self::Folder), and magic links of
+    /// `/proc` (`exe`, `root`, `fd/N`) are not followed.
     File,
 }
 
-/// Stands for a file without opening it: nothing happens to a device or a FIFO.
-const HOLD: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
+/// Refers to a file without opening it, so that a device or FIFO is not affected.
+const PATH_ONLY: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 
-/// Opens a file to be read, waits for nobody, and takes no terminal.
+/// Opens a file for reading, without blocking and without acquiring a controlling terminal.
 const READ: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_CLOEXEC)
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_NOCTTY);
 
-/// Opens the regular file under a path of this host.
+/// Opens a regular file of this host by path.
 ///
 /// # Errors
-/// Every variant of [`Error`]. Where `/proc` is not mounted, what the caller names is
-/// opened by its path a second time, and must then still be the same file.
+/// Every variant of [`Error`]. If `/proc` is not mounted, a file named by the caller is opened
+/// by its path a second time, and must still be the same file.
 pub fn open(path: &Path, by: By) -> Result<File, Error> {
     let place = match by {
         By::Caller | By::Folder => open_path(path, HOLD, Mode::empty())?,
@@ -50,17 +50,16 @@ pub fn open(path: &Path, by: By) -> Result<File, Error> {
     }
     let held = is_regular(&place)?;
     match by_descriptor(&place) {
-        Err(Error::NoProc) => again(path, &held),
+        Err(Error::NoProc) => open_again(path, &held),
         opened => opened,
     }
 }
 
-/// Opens the regular file that a path leads to inside another root directory, which the
-/// caller names. No symbolic link and no `..` leads out of it, and no link of `/proc` is
-/// followed in it.
+/// Opens a regular file by path inside another root directory, which the user names. Symbolic
+/// links and `..` cannot leave it, and magic links of `/proc` are not followed in it.
 ///
 /// # Errors
-/// Every variant of [`Error`]; [`Error::Io`] also where the kernel has no `openat2`
+/// Every variant of [`Error`]; [`Error::Io`] also if the kernel has no `openat2`
 /// (before Linux 5.6).
 pub fn open_inside(root: &Path, path: &Path) -> Result<File, Error> {
     let folder = open_path(root, HOLD | OFlag::O_DIRECTORY, Mode::empty())?;
@@ -70,8 +69,8 @@ pub fn open_inside(root: &Path, path: &Path) -> Result<File, Error> {
     reopen(place).map(|(file, _)| file)
 }
 
-/// Holds what has this name in a directory, a symbolic link itself included, without
-/// opening it.
+/// Returns an `O_PATH` descriptor of the file with this name in a directory; of the link itself
+/// if it is a symbolic link.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -84,8 +83,8 @@ pub fn hold_at(directory: impl AsFd, name: &Path) -> Result<OwnedFd, Error> {
     )?)
 }
 
-/// Opens what a descriptor stands for (`O_PATH`), when it is a regular file, and none of
-/// the kernel's.
+/// Opens the file that an `O_PATH` descriptor refers to, if it is a regular file and not on a
+/// filesystem that exposes kernel state.
 ///
 /// # Errors
 /// Every variant of [`Error`].
@@ -99,28 +98,28 @@ fn by_descriptor(place: &OwnedFd) -> Result<File, Error> {
     let link = format!("/proc/self/fd/{}", place.as_raw_fd());
     match open_path(link.as_str(), READ, Mode::empty()) {
         Ok(file) => Ok(File::from(file)),
-        // The descriptor is there: what is missing is /proc.
+        // The descriptor exists, so what is missing is /proc.
         Err(Errno::ENOENT | Errno::ENOTDIR) => Err(Error::NoProc),
         Err(errno) => Err(errno.into()),
     }
 }
 
-/// Where the kernel cannot be told to follow no link of `/proc`, they are followed: what
-/// they lead to is looked at all the same.
+/// Resolves a path without following magic links of `/proc`. On a kernel that cannot do that,
+/// they are followed; the file is checked in any case.
 fn without_magic(path: &Path) -> Result<OwnedFd, Error> {
     let how = OpenHow::new()
         .flags(HOLD)
         .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
     match openat2(AT_FDCWD, path, how) {
-        // Before Linux 5.6, or under a filter that does not know the call.
+        // Linux before 5.6, or a seccomp filter that does not know the call.
         Err(Errno::ENOSYS | Errno::EPERM) => Ok(open_path(path, HOLD, Mode::empty())?),
         Err(Errno::ELOOP) if path.exists() => Err(Error::Kernels),
         held => Ok(held?),
     }
 }
 
-/// Opens what the caller names, where there is no /proc to open it by.
-fn again(path: &Path, held: &FileStat) -> Result<File, Error> {
+/// Opens a file that the user named by its path a second time, if /proc is not mounted.
+fn open_again(path: &Path, held: &FileStat) -> Result<File, Error> {
     let file = open_path(path, READ, Mode::empty())?;
     let opened = is_regular(&file)?;
     match (opened.st_dev, opened.st_ino) == (held.st_dev, held.st_ino) {
@@ -129,7 +128,7 @@ fn again(path: &Path, held: &FileStat) -> Result<File, Error> {
     }
 }
 
-/// Returns the status of a regular file.
+/// Returns the status of a regular file; an error for any other kind.
 fn is_regular(place: impl AsFd) -> Result<FileStat, Error> {
     let status = fstat(place)?;
     let kind = match SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits()) {
@@ -144,7 +143,7 @@ fn is_regular(place: impl AsFd) -> Result<FileStat, Error> {
     Err(Error::NotRegular(kind))
 }
 
-/// Returns a path of an open directory, which stays its own whatever becomes of its name.
+/// Returns a path of an open directory that stays valid if the directory is renamed.
 #[must_use]
 pub fn path_of(directory: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()))

@@ -1,14 +1,14 @@
-//! Who can change a file, and which file it was.
+//! The owner and identity of a file.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-/// Group and others may write.
+/// Write permission of group and others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// Returns whether root and this process's user alone can change a file or a directory:
-/// one of them owns it, and nobody else may write it.
+/// Returns whether only root and this process's user can change a file or directory: one of them
+/// owns it, and it is not writable by group or others.
 #[must_use]
 pub fn only_we_can_change(metadata: &Metadata) -> bool {
     let owner = metadata.uid();
@@ -16,31 +16,31 @@ pub fn only_we_can_change(metadata: &Metadata) -> bool {
     ours && metadata.mode() & WRITABLE_BY_OTHERS == 0
 }
 
-/// Which file it was, in which state: a file that is replaced, written to or given to
-/// another owner has another identity.
+/// The identity of a file in one state. If a file is replaced, written to or given to another
+/// owner, its identity changes.
 ///
-/// The time of the last change of status (`ctime`) is the kernel's: nobody can set it to
-/// what it was, short of setting the clock.
+/// The time of the last status change (`ctime`) is set by the kernel; a user cannot reset it
+/// without changing the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// The device's number.
+    /// The device number.
     pub device: u64,
-    /// The number on it.
+    /// The inode number.
     pub inode: u64,
-    /// In bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Seconds and nanoseconds since 1970 of the last change of its content.
+    /// The time of the last change of content: seconds and nanoseconds since 1970.
     pub modified: (i64, i64),
-    /// The same of the last change of content or status.
+    /// The time of the last change of content or status, in the same form.
     pub changed: (i64, i64),
-    /// The user that owns it.
+    /// The user ID of the owner.
     pub owner: u32,
     /// Whether [`only_we_can_change`] it.
     pub is_ours: bool,
 }
 
 impl Identity {
-    /// Asks the system.
+    /// Reads the identity of an open file.
     ///
     /// # Errors
     /// Those of `fstat`.

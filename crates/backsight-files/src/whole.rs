@@ -1,13 +1,14 @@
-//! A file that has no name until it is whole.
+//! Writes a file that gets its name only when it is complete.
 //!
-//! What is written under its name, or under another one that a rename replaces later, is
-//! left half done when the process is interrupted, and by `SIGKILL` nobody can clean up.
-//! An unnamed file (`O_TMPFILE`, open(2)) is gone with the process. It gets its name by
-//! `linkat`, which replaces nothing: where a file stands already, by way of a second name
-//! that exists for the time of two system calls.
+//! A file that is written under its final name, or under a temporary name for a later rename,
+//! stays behind incomplete if the process is killed; after `SIGKILL` no cleanup can run. An
+//! unnamed file (`O_TMPFILE`, open(2)) disappears with the process. It gets its name by
+//! `linkat`, which does not replace a file. So if the name exists, the file is linked to a
+//! temporary name first, and then renamed: the temporary name exists only between two system
+//! calls.
 //!
-//! Filesystems without unnamed files (FAT, NFS, overlayfs before Linux 6.1) get a named
-//! one: [`Whole::leftover`] tells its name, for whoever handles signals.
+//! Filesystems without unnamed files (FAT, NFS, overlayfs before Linux 6.1) get a temporary name
+//! instead: [`Whole::leftover`] returns it, so that a signal handler can remove it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -23,64 +24,63 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::linkat;
 
-/// How the names end that a file has before it is whole.
-const END: &str = ".part";
+/// The suffix of temporary names.
+const SUFFIX: &str = ".part";
 
-/// A name is looked for so many times: others are taken by writers that run, and by
-/// those that were killed.
-const TRIES: u32 = 1_000;
+/// How many temporary names are tried. A name may be taken by a running writer, or by one that
+/// was killed.
+const MAX_TRIES: u32 = 1_000;
 
-/// A file on its way to its name. Dropped before [`finish`](Self::finish) it was never
-/// there.
+/// A file that is being written. If it is dropped before [`finish`](Self::finish), nothing is
+/// left.
 #[derive(Debug)]
 pub struct Whole {
     file: File,
     target: PathBuf,
-    /// What it is called until it is whole, where it cannot be without a name.
-    named: Option<PathBuf>,
+    /// The temporary name, if the filesystem has no unnamed files.
+    temporary: Option<PathBuf>,
 }
 
 impl Whole {
-    /// Begins a file in the folder of `target`; `mode` are its permissions, less those
-    /// that the umask takes.
+    /// Creates a file in the directory of `target` with these permissions, minus the umask.
     ///
     /// # Errors
-    /// Those of the folder: it is not there, may not be written, or is full.
+    /// If the directory does not exist, is not writable, or is full.
     pub fn begin(target: &Path, mode: u32) -> io::Result<Self> {
         let target = target.to_owned();
-        if let Some(file) = unnamed(folder(&target), mode)? {
+        if let Some(file) = unnamed(directory(&target), mode)? {
             return Ok(Self {
                 file,
                 target,
-                named: None,
+                temporary: None,
             });
         }
-        let (file, path) = fresh(&target, |path| {
+        let (file, path) = with_temporary_name(&target, |path| {
             let mut options = OpenOptions::new();
             options.write(true).create_new(true).mode(mode).open(path)
         })?;
         Ok(Self {
             file,
             target,
-            named: Some(path),
+            temporary: Some(path),
         })
     }
 
-    /// Returns the name of what is left behind when the process is killed now: `None`
-    /// where nothing is.
+    /// Returns the name of the file that would be left behind if the process were killed now;
+    /// `None` for an unnamed file.
     #[must_use]
     pub fn leftover(&self) -> Option<&Path> {
-        self.named.as_deref()
+        self.temporary.as_deref()
     }
 
-    /// Gives the file its name. It takes the place of what has the name by then.
+    /// Gives the file its name, replacing an existing file.
     ///
     /// # Errors
-    /// Those of the folder. What stood there stays.
+    /// If the directory does not allow it. An existing file is kept.
     pub fn finish(mut self) -> io::Result<()> {
-        if let Some(path) = &self.named {
+        if let Some(path) = &self.temporary {
             fs::rename(path, &self.target)?;
-            self.named = None;
+            self.temporary = None;
             return Ok(());
         }
         let link = |to: &Path| link(&self.file, to);
@@ -88,7 +88,7 @@ impl Whole {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             done => return done,
         }
-        let ((), path) = fresh(&self.target, link)?;
+        let ((), path) = with_temporary_name(&self.target, link)?;
         fs::rename(&path, &self.target).inspect_err(|_| remove(&path))
     }
 }
@@ -105,19 +105,19 @@ impl Write for Whole {
 
 impl Drop for Whole {
     fn drop(&mut self) {
-        if let Some(path) = &self.named {
+        if let Some(path) = &self.temporary {
             remove(path);
         }
     }
 }
 
-/// Returns an unnamed file: `None` where the filesystem has none, or where it could not
-/// be given a name since `/proc` is not mounted.
-fn unnamed(folder: &Path, mode: u32) -> io::Result<Option<File>> {
+/// Creates an unnamed file; `None` if the filesystem does not support it, or if it could not be
+/// named because `/proc` is not mounted.
+fn unnamed(directory: &Path, mode: u32) -> io::Result<Option<File>> {
     let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-    let file = match open(folder, flags, Mode::from_bits_truncate(mode)) {
+    let file = match open(directory, flags, Mode::from_bits_truncate(mode)) {
         Ok(file) => File::from(file),
-        // EISDIR is what a kernel says that does not know the flag.
+        // EISDIR is the error of a kernel that does not know the flag.
         Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => return Ok(None),
         Err(errno) => return Err(errno.into()),
     };
@@ -134,21 +134,24 @@ fn by_descriptor(file: &File) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-fn folder(path: &Path) -> &Path {
-    let folder = path.parent();
-    let named = folder.filter(|folder| !folder.as_os_str().is_empty());
+fn directory(path: &Path) -> &Path {
+    let parent = path.parent();
+    let named = parent.filter(|parent| !parent.as_os_str().is_empty());
     named.unwrap_or(Path::new("."))
 }
 
-/// Has `make` make something under a name beside `target` that nothing has.
-fn fresh<T>(target: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<(T, PathBuf)> {
+/// Calls `make` with unused temporary names beside `target` until it succeeds.
+fn with_temporary_name<T>(
+    target: &Path,
+    make: impl Fn(&Path) -> io::Result<T>,
+) -> io::Result<(T, PathBuf)> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    for _ in 0..TRIES {
+    for _ in 0..MAX_TRIES {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
-        name.push(format!(".{}-{number}{END}", process::id()));
-        let path = folder(target).join(name);
+        name.push(format!(".{}-{number}{SUFFIX}", process::id()));
+        let path = directory(target).join(name);
         match make(&path) {
             Ok(made) => return Ok((made, path)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -157,11 +160,12 @@ fn fresh<T>(target: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<
     }
     Err(io::Error::new(
         ErrorKind::AlreadyExists,
-        format!("{TRIES} names beside it that end in {END} are taken: remove those files"),
+        format!("{MAX_TRIES} temporary names that end in {SUFFIX} are taken: remove those files"),
     ))
 }
 
-/// It is of no use; that it cannot be removed is not the error to report.
+/// Removes a temporary file. A failure is ignored, because the caller already has an error to
+/// report.
 fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
@@ -188,7 +192,7 @@ mod tests {
     fn a_file_is_there_whole_or_not_at_all() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        // New, and in the place of another.
+        // Creates a new file, then replaces it.
         for text in ["first", "second"] {
             let mut whole = Whole::begin(&path, 0o640).unwrap();
             whole.write_all(text.as_bytes()).unwrap();

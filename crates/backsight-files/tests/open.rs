@@ -1,4 +1,4 @@
-//! What is opened, what is not, and that nothing is opened to find out.
+//! Which files are opened, and that no other file is opened even to check it.
 
 use std::fs;
 use std::io::Read;
@@ -55,7 +55,7 @@ fn nothing_else_is_opened_by_anybody() {
     for trap in &traps {
         openings.watch(trap);
     }
-    // The watch itself works.
+    // Checks that the watch works.
     drop(fs::read_dir(dir.path().join("directory")));
     assert_eq!(openings.opened(), [dir.path().join("directory")]);
     for trap in &traps {
@@ -80,8 +80,8 @@ fn nothing_else_is_opened_by_anybody() {
 }
 
 #[test]
-fn a_terminal_is_not_made() {
-    // As /dev/ptmx, which others open as well.
+fn no_terminal_is_created() {
+    // A device like /dev/ptmx, but one that no other process opens.
     let dir = tempfile::tempdir().expect("a folder");
     let ptmx = dir.path().join("ptmx");
     let made = Command::new("mknod")
@@ -103,10 +103,10 @@ fn a_terminal_is_not_made() {
 }
 
 #[test]
-fn what_the_kernel_makes_up_is_for_the_caller_alone() {
+fn kernel_files_are_opened_only_for_the_caller() {
     let dir = tempfile::tempdir().expect("a folder");
     let link = dir.path().join("link");
-    // One that nobody else looks at.
+    // A file that no other process reads.
     let kernels = PathBuf::from(format!("/proc/{}/personality", std::process::id()));
     symlink(&kernels, &link).expect("ours");
     let mut openings = Openings::new();
@@ -139,7 +139,7 @@ fn what_the_kernel_makes_up_is_for_the_caller_alone() {
 }
 
 #[test]
-fn links_of_proc_are_for_the_caller_and_in_his_folders() {
+fn magic_links_are_followed_only_for_the_caller_and_in_named_folders() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("it");
     fs::write(&file, "it").expect("ours");
@@ -151,7 +151,7 @@ fn links_of_proc_are_for_the_caller_and_in_his_folders() {
         return testkit::skip("a kernel without openat2");
     }
     assert!(matches!(open(&through, By::File), Err(Error::Kernels)));
-    // The caller names the root, and there the path is an ordinary one.
+    // The caller names the root, so the path inside it is an ordinary one.
     assert_eq!(text(open_inside(&root, &file)), "it");
     let again = open_inside(&root, &through);
     assert!(again.is_err(), "{again:?}");
@@ -176,7 +176,7 @@ fn no_link_leads_out_of_a_root() {
 }
 
 #[test]
-fn what_is_not_there_or_not_ours_is_the_systems_error() {
+fn a_missing_file_is_the_systems_error() {
     for by in ALL {
         let missing = open(Path::new("/nowhere/at all"), by);
         let Err(Error::Io(error)) = missing else {

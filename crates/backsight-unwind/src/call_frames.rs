@@ -1,4 +1,4 @@
-//! What a walk needs of a file: its call frame information, and where its code is loaded.
+//! The call frame information of a file, and the load bias of its code.
 
 use std::io::{Read, Seek};
 
@@ -13,16 +13,16 @@ use crate::frame_section::FrameSection;
 use crate::machine::Machine;
 use crate::packed;
 
-/// Sections larger than this are left out: the largest browser's has a tenth of it.
-const MAX_SECTION: u64 = 256 << 20;
+/// Larger sections are ignored. The largest browser's is a tenth of this.
+const MAX_SECTION_BYTES: u64 = 256 << 20;
 
 /// The call frame information of one file.
 #[derive(Debug)]
 pub struct CallFrames {
     machine: Machine,
-    /// In the order in which they are asked.
+    /// In search order.
     pub(crate) sections: Vec<FrameSection>,
-    /// The code that is loaded.
+    /// The executable segments.
     code: Vec<Segment>,
 }
 
@@ -33,12 +33,12 @@ struct Segment {
     virt: u64,
 }
 
-/// An ELF file of either class.
+/// An ELF file, 32-bit or 64-bit.
 type Elf<'d, H, R> = ElfFile<'d, H, R>;
 
 impl CallFrames {
-    /// Reads `.eh_frame` and `.debug_frame`, as far as they are there; `None` for what is
-    /// no ELF file of a machine whose stacks can be walked.
+    /// Reads `.eh_frame` and `.debug_frame`, if present. Returns `None` if the data is not an
+    /// ELF file of a supported machine.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         Self::of(bytes)
@@ -77,8 +77,8 @@ impl CallFrames {
         })
     }
 
-    /// Takes `.debug_frame` of the file's debug file, which has what `strip` took away.
-    /// Returns whether there is one, for the same machine.
+    /// Adds the `.debug_frame` of the file's debug file, which has it after `strip`. Returns
+    /// whether there was one, for the same machine.
     pub fn add_debug_file(&mut self, file: impl Read + Seek) -> bool {
         let cache = ReadCache::new(file);
         let data = &cache;
@@ -101,13 +101,13 @@ impl CallFrames {
         debug_frame_of(elf, machine)
     }
 
-    /// Returns the machine that the file is for.
+    /// Returns the machine of the file.
     #[must_use]
     pub fn machine(&self) -> Machine {
         self.machine
     }
 
-    /// Returns whether there is anything to walk by.
+    /// Returns whether the file has no call frame information.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sections.is_empty()
@@ -119,14 +119,13 @@ impl CallFrames {
         self.sections.iter().any(|section| !section.is_eh_frame())
     }
 
-    /// Returns how far code stands from where the file says, when the byte at `offset` of
-    /// the file is mapped to the start of `code`. Add it to an address of the file, without
-    /// a check: a file may say that it is higher than it stands. `None` when the file has
-    /// no code there.
+    /// Returns the load bias of the mapping at `code`, which maps the file from `offset` on. Add
+    /// it to an address of the file with wrapping arithmetic, because the code may be mapped
+    /// below its address in the file. Returns `None` if the file has no code there.
     #[must_use]
     pub fn bias(&self, code: AbsRange, offset: FileOffset) -> Option<u64> {
         self.code.iter().find_map(|segment| {
-            // A mapping begins at the page in which the segment begins.
+            // A mapping starts at the page that contains the start of the segment.
             let shared = offset.0.max(segment.in_file);
             let in_mapping = shared.checked_sub(offset.0)?;
             let in_segment = shared.checked_sub(segment.in_file)?;
@@ -157,20 +156,20 @@ fn program_headers<'d, H: FileHeader<Endian = LittleEndian>>(
     header.program_headers(LittleEndian, data).ok()
 }
 
-/// Returns the address and the bytes of a section, unpacked.
+/// Returns the address and the bytes of a section, decompressed.
 fn bytes_of<'d, H: FileHeader<Endian = LittleEndian>>(
     elf: &Elf<'d, H, impl ReadRef<'d>>,
     name: &str,
 ) -> Option<(u64, Box<[u8]>)> {
     let section = elf.section_by_name(name)?;
-    if section.size() > MAX_SECTION {
+    if section.size() > MAX_SECTION_BYTES {
         return None;
     }
-    let bytes = packed::unpacked(section.compressed_data().ok()?, MAX_SECTION)?;
+    let bytes = packed::unpacked(section.compressed_data().ok()?, MAX_SECTION_BYTES)?;
     (!bytes.is_empty()).then_some((section.address(), bytes))
 }
 
-/// In a file that was linked, `.debug_frame` is loaded nowhere.
+/// In a linked file, `.debug_frame` has no load address.
 fn debug_frame_of<'d, H: FileHeader<Endian = LittleEndian>>(
     elf: &Elf<'d, H, impl ReadRef<'d>>,
     machine: Machine,
@@ -194,14 +193,14 @@ fn by_sections<'d, H: FileHeader<Endian = LittleEndian>>(
         .set_text(address(".text"))
         .set_got(address(".got"));
     let table = bytes_of(elf, ".eh_frame_hdr").filter(|(base, header)| {
-        // It may speak of another section than this one.
+        // The table may belong to another section.
         eh_frame_of(header, *base).is_some_and(|(address, _)| address == eh_frame)
     });
     let table = table.and_then(|(base, header)| SearchTable::parse(&header, base));
     Some(FrameSection::eh_frame(bytes, bases, table, machine))
 }
 
-/// A file whose section headers were cut away still says where it has its table.
+/// Without section headers, the program headers still locate `.eh_frame_hdr`.
 fn by_segments<'d, H: FileHeader<Endian = LittleEndian>>(
     data: impl ReadRef<'d>,
     headers: &[H::ProgramHeader],
@@ -212,7 +211,7 @@ fn by_segments<'d, H: FileHeader<Endian = LittleEndian>>(
     let header = found.data(LittleEndian, data).ok()?;
     let base = found.p_vaddr(LittleEndian).into();
     let (eh_frame, _) = eh_frame_of(header, base)?;
-    // It ends with a zero of its own, somewhere in its segment.
+    // The section ends with a zero entry, somewhere in its segment.
     let bytes = headers
         .iter()
         .filter(|it| kind(it) == PT_LOAD)
@@ -224,7 +223,7 @@ fn by_segments<'d, H: FileHeader<Endian = LittleEndian>>(
             ];
             let left = size.checked_sub(into)?;
             let at = offset.checked_add(into)?;
-            let size = left.min(MAX_SECTION);
+            let size = left.min(MAX_SECTION_BYTES);
             data.read_bytes_at(at, size)
                 .ok()
                 .filter(|bytes| !bytes.is_empty())

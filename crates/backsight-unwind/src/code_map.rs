@@ -4,33 +4,32 @@ use backsight_types::{AbsAddr, AbsRange};
 
 use crate::file_idx::FileIdx;
 
-/// One piece of executable memory.
+/// A range of executable memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MappedCode {
-    /// Its addresses.
+    /// Its absolute addresses.
     pub range: AbsRange,
-    /// The file behind it, and how far it stands from where the file says: see
-    /// [`CallFrames::bias`](crate::CallFrames::bias). `None` for code without a file, and
-    /// for a file that was not found.
+    /// Its file, and the load bias: see [`CallFrames::bias`](crate::CallFrames::bias). `None`
+    /// for code without a file, and if the file was not found.
     pub file: Option<(FileIdx, u64)>,
 }
 
-/// Executable memory, to be searched by address.
+/// The executable memory of a process, searchable by address.
 #[derive(Clone, Debug, Default)]
 pub struct CodeMap {
-    /// By address. Pieces of a process do not overlap.
+    /// Sorted by address. The ranges of a process do not overlap.
     pieces: Vec<MappedCode>,
 }
 
 impl CodeMap {
-    /// Takes all pieces, in any order.
+    /// Creates a map from ranges in any order.
     #[must_use]
     pub fn new(mut pieces: Vec<MappedCode>) -> Self {
         pieces.sort_by_key(|piece| piece.range.start);
         Self { pieces }
     }
 
-    /// Returns the piece that an address lies in.
+    /// Returns the range that contains an address.
     #[must_use]
     pub fn at(&self, addr: u64) -> Option<&MappedCode> {
         let addr = AbsAddr(addr);
@@ -39,13 +38,13 @@ impl CodeMap {
         piece.range.contains(addr).then_some(piece)
     }
 
-    /// Returns whether a call may return to an address: the call itself lies before it.
+    /// Returns whether an address may be a return address: the call instruction is before it.
     pub(crate) fn may_return_to(&self, addr: u64) -> bool {
         addr.checked_sub(1)
             .is_some_and(|call| self.at(call).is_some())
     }
 
-    /// Returns where the highest piece ends.
+    /// Returns the end of the highest range.
     pub(crate) fn end(&self) -> u64 {
         self.pieces.last().map_or(0, |piece| piece.range.end.0)
     }

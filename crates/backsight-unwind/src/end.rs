@@ -1,19 +1,19 @@
-//! Why a stack ends.
+//! Why a stack has no more frames.
 
 /// Why a stack has no more frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WalkEnd {
-    /// The frame has no caller: it is a thread's first.
+    /// The frame has no caller: it is the outermost frame of its thread.
     Outermost,
-    /// The caller stands in memory that was not recorded.
+    /// The caller is in memory that was not recorded.
     NotRecorded,
-    /// The CFI does not say where the caller is, or what it says has no value.
+    /// The CFI has no rule for the caller, or the rule cannot be evaluated.
     NoRule,
-    /// No CFI speaks of the code, and a guess does not lead into executable memory.
+    /// There is no CFI for the code, and a guessed caller is not in executable memory.
     NotCode,
-    /// The caller's frame would not lie above.
+    /// The caller's frame would not be above this one.
     NoProgress,
-    /// It has more frames, or asks for more work, than stacks have.
+    /// The limit of frames, or of work for one stack, is reached.
     Limit,
 }

@@ -1,9 +1,9 @@
-//! Expressions of the CFI: short programs for a stack machine.
+//! DWARF expressions in the CFI: short programs for a stack machine.
 //!
-//! Compilers write few: the PLT has one, signal trampolines have one for each register.
-//! All go forwards, so they take no more steps than they have bytes. A hostile one can jump
-//! to itself: it is given as many steps as it has bytes, and then has no value. So the fuel
-//! of a walk can be counted in bytes.
+//! Compilers emit few of them: one for the PLT, and one for each register in signal trampolines.
+//! All of these only jump forwards, so they execute at most as many steps as they have bytes. A
+//! malicious expression may loop, so evaluation stops after that many steps, without a value.
+//! This also allows the work of a walk to be bounded in bytes of expressions.
 
 use gimli::{EndianSlice, Evaluation, EvaluationResult, LittleEndian, Location, Register, Value};
 
@@ -11,12 +11,12 @@ use crate::registers::Registers;
 
 pub(crate) type Bytes<'a> = EndianSlice<'a, LittleEndian>;
 
-/// No expression is longer. The longest that was met has 21 bytes.
-pub(crate) const MAX_LEN: usize = 256;
+/// Longer expressions are not evaluated. The longest one seen has 21 bytes.
+pub(crate) const MAX_EXPRESSION_BYTES: usize = 256;
 
-/// Evaluates an expression. `first` is what its stack begins with: the canonical frame
-/// address (CFA) in rules for registers. `None` when it has no value, or comes to none in
-/// as many steps as it has bytes.
+/// Evaluates an expression. `first` is the initial value on its stack: the canonical frame
+/// address (CFA) in register rules. Returns `None` if it has no value, or does not end in as
+/// many steps as it has bytes.
 pub(crate) fn evaluate(
     expression: Bytes<'_>,
     encoding: gimli::Encoding,
@@ -25,7 +25,7 @@ pub(crate) fn evaluate(
     return_address: u16,
     word: &mut dyn FnMut(u64) -> Option<u64>,
 ) -> Option<u64> {
-    if expression.len() > MAX_LEN {
+    if expression.len() > MAX_EXPRESSION_BYTES {
         return None;
     }
     let steps = u32::try_from(expression.len()).ok()?;
@@ -40,7 +40,7 @@ pub(crate) fn evaluate(
             EvaluationResult::Complete => break,
             EvaluationResult::RequiresRegister { register, .. } => {
                 let value = match register {
-                    // The columns of x86 that stand for the program counter.
+                    // The column that stands for the program counter on x86.
                     Register(number) if number == return_address && matches!(number, 8 | 16) => {
                         registers.pc
                     }
@@ -77,7 +77,7 @@ pub(crate) fn evaluate(
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, MAX_LEN, evaluate};
+    use super::{Bytes, MAX_EXPRESSION_BYTES, evaluate};
     use crate::registers::Registers;
     use gimli::{Encoding, EndianSlice, Format, LittleEndian};
 
@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn the_plt_s_expression_gives_its_frame() {
-        // breg7 8, breg16 0, lit15, and, lit11, ge, lit3, shl, plus: what linkers write.
+        // The expression that linkers write: breg7 8, breg16 0, lit15, and, lit11, ge, lit3,
+        // shl, plus.
         let plt = bytes(&[0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22]);
         for (pc, want) in [(0x1000, 0x7008), (0x100b, 0x7010), (0x101a, 0x7008)] {
             let mut registers = Registers::at(pc);
@@ -112,21 +113,21 @@ mod tests {
         for (expression, want) in [
             (&[0x76, 0x78, 0x06][..], Some(0x1122_3344_5566_7788)),
             (&[0x76, 0x78, 0x94, 2], Some(0x7788)),
-            // Elsewhere nothing is known; nor is register 3.
+            // Other memory, and register 3, are not known.
             (&[0x76, 0, 0x06], None),
             (&[0x73, 0], None),
         ] {
             let got = evaluate(bytes(expression), ENCODING, None, &registers, 16, &mut word);
             assert_eq!(got, want, "{expression:x?}");
         }
-        // plus_uconst 8 on what the stack begins with.
+        // plus_uconst 8 on the initial value.
         let plus = bytes(&[0x23, 8]);
         let got = evaluate(plus, ENCODING, Some(0x7000), &registers, 16, &mut word);
         assert_eq!(got, Some(0x7008));
     }
 
     #[test]
-    fn what_would_run_for_ever_has_no_value() {
+    fn an_endless_expression_has_no_value() {
         let registers = Registers::at(0);
         let value = |expression| {
             evaluate(
@@ -139,23 +140,23 @@ mod tests {
             )
         };
         for hostile in [
-            // skip -3: to itself.
+            // skip -3: jumps to itself.
             &[0x2f, 0xfd, 0xff][..],
             // lit1, bra -4.
             &[0x31, 0x28, 0xfc, 0xff],
             // skip 1 into a const2u, whose operand is a skip -3.
             &[0x2f, 1, 0, 0x0a, 0x2f, 0xfd, 0xff],
-            // Cut within an operand, and no operation at all.
+            // Cut within an operand, and an unknown operation.
             &[0x2f, 0],
             &[0xff],
         ] {
             assert_eq!(value(hostile), None, "{hostile:x?}");
         }
-        assert_eq!(value(&[0x31; MAX_LEN]), Some(1));
-        assert_eq!(value(&[0x31; MAX_LEN + 1]), None);
-        // Forwards: skip 1 over a lit1.
+        assert_eq!(value(&[0x31; MAX_EXPRESSION_BYTES]), Some(1));
+        assert_eq!(value(&[0x31; MAX_EXPRESSION_BYTES + 1]), None);
+        // A jump forwards: skip 1 over a lit1.
         assert_eq!(value(&[0x2f, 1, 0, 0x31, 0x32]), Some(2));
-        // Nothing at all leaves what the stack begins with.
+        // An empty expression leaves the initial value.
         assert_eq!(value(&[]), Some(1));
     }
 

@@ -1,14 +1,14 @@
-//! Where the entry for an address stands in its section.
+//! Finds the frame description entry (FDE) for an address.
 //!
-//! Linkers write a table for that, sorted by address, into `.eh_frame_hdr`:
+//! Linkers write a search table, sorted by address, into `.eh_frame_hdr`:
 //!
 //! ```text
-//!   u8 1, u8 encoding of the pointer, u8 of the count, u8 of the table
-//!   pointer to .eh_frame, count, then for each entry: address of the code, of the entry
+//!   u8 version = 1, then one u8 each: encoding of the pointer, the count and the table
+//!   pointer to .eh_frame, count, then for each FDE: address of the code, address of the FDE
 //! ```
 //!
-//! They write it in one encoding, which is read here. Where it is another, or there is
-//! none, all entries of the section are walked over once instead.
+//! Linkers use one set of encodings, which is supported here. If a file has others or no table,
+//! all entries of the section are parsed once instead.
 //!
 //! Source: Linux Standard Base 5.0, section 10.6.2.
 
@@ -17,35 +17,34 @@ use hashbrown::HashMap;
 
 use crate::expression::Bytes;
 
-/// No file has so many functions; a forged one may claim to.
+/// No file has so many functions, but a malicious one may claim to.
 const MAX_FUNCTIONS: usize = 1 << 22;
 
-/// The table of `.eh_frame_hdr`.
+/// The search table of `.eh_frame_hdr`.
 #[derive(Debug)]
 pub(crate) struct SearchTable {
     rows: Box<[u8]>,
-    /// What the numbers of the table count from: the address of `.eh_frame_hdr`.
+    /// The address of `.eh_frame_hdr`, to which the table's values are relative.
     base: u64,
     /// The address of `.eh_frame`.
     eh_frame: u64,
 }
 
-/// Two numbers of four bytes.
-const ROW: usize = 8;
+/// Two values of four bytes.
+const ROW_BYTES: usize = 8;
 
 impl SearchTable {
-    /// Reads `.eh_frame_hdr`, which is loaded to `base`; `None` for one that cannot be
-    /// searched.
+    /// Parses `.eh_frame_hdr`, whose address is `base`; `None` if it cannot be searched.
     pub(crate) fn parse(header: &[u8], base: u64) -> Option<Self> {
         let (eh_frame, rest) = eh_frame_of(header, base)?;
-        /// An unsigned number of four bytes, and a signed one relative to the section.
+        /// udata4, and sdata4 relative to the section.
         const COUNT_AND_TABLE: [u8; 2] = [0x03, 0x3b];
         let (encodings, (count, rows)) = (header.get(2..4)?, rest.split_first_chunk()?);
         if encodings != COUNT_AND_TABLE {
             return None;
         }
         let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
-        let rows = rows.get(..count.checked_mul(ROW)?)?;
+        let rows = rows.get(..count.checked_mul(ROW_BYTES)?)?;
         (count > 0).then(|| Self {
             rows: rows.into(),
             base,
@@ -53,26 +52,26 @@ impl SearchTable {
         })
     }
 
-    /// Returns the offset in `.eh_frame` of the last entry that begins at `address` or
-    /// before.
+    /// Returns the offset in `.eh_frame` of the last FDE that starts at or before `address`.
     pub(crate) fn offset_of(&self, address: u64) -> Option<usize> {
-        let (rows, _) = self.rows.as_chunks::<ROW>();
+        let (rows, _) = self.rows.as_chunks::<ROW_BYTES>();
         let behind = rows.partition_point(|row| self.address(row, 0) <= address);
         let row = rows.get(behind.checked_sub(1)?)?;
         let offset = self.address(row, 4).checked_sub(self.eh_frame)?;
         usize::try_from(offset).ok()
     }
 
-    fn address(&self, row: &[u8; ROW], at: usize) -> u64 {
+    fn address(&self, row: &[u8; ROW_BYTES], at: usize) -> u64 {
         let number = row.get(at..).and_then(<[u8]>::first_chunk);
         let number = i32::from_le_bytes(number.copied().unwrap_or_default());
         self.base.wrapping_add_signed(i64::from(number))
     }
 }
 
-/// Returns where `.eh_frame` is loaded to, by the header at `base`, and what follows.
+/// Returns the address of `.eh_frame` according to the header at `base`, and the rest of the
+/// header.
 pub(crate) fn eh_frame_of(header: &[u8], base: u64) -> Option<(u64, &[u8])> {
-    /// A signed number of four bytes, relative to itself.
+    /// sdata4, relative to its own address.
     const POINTER: u8 = 0x1b;
     let (start, rest) = header.split_first_chunk::<4>()?;
     let ([1, POINTER, ..], (number, rest)) = (start, rest.split_first_chunk()?) else {
@@ -83,19 +82,19 @@ pub(crate) fn eh_frame_of(header: &[u8], base: u64) -> Option<(u64, &[u8])> {
     Some((address, rest))
 }
 
-/// The entries of a section, by address.
+/// The FDEs of a section, by address.
 #[derive(Debug, Default)]
 pub(crate) struct FdeIndex(Vec<(u64, usize)>);
 
 impl FdeIndex {
-    /// Walks over a section, up to its end or to what cannot be read.
+    /// Parses a section, up to its end or the first malformed entry.
     pub(crate) fn new<'a, S>(section: &S, bases: &BaseAddresses) -> Self
     where
         S: UnwindSection<Bytes<'a>>,
         S::Offset: UnwindOffset<usize>,
     {
         let mut starts = Vec::new();
-        // Entries may name the same few others in turns: each is read once.
+        // Many FDEs share few CIEs, possibly in alternation; each CIE is parsed once.
         let mut shared = HashMap::new();
         let mut entries = section.entries(bases);
         while let Ok(Some(entry)) = entries.next()
@@ -123,7 +122,7 @@ impl FdeIndex {
         Self(starts)
     }
 
-    /// Returns the offset of the last entry that begins at `address` or before.
+    /// Returns the offset of the last FDE that starts at or before `address`.
     pub(crate) fn offset_of(&self, address: u64) -> Option<usize> {
         let behind = self.0.partition_point(|(start, _)| *start <= address);
         let (_, offset) = self.0.get(behind.checked_sub(1)?)?;
@@ -158,7 +157,7 @@ mod tests {
         let found = [0, 0xfff, 0x1000, 0x10ff, 0x1100, 0x11ff, 0x1200, u64::MAX]
             .map(|address| table.offset_of(address));
         let (first, second) = (Some(0x18), Some(0x40));
-        // The last row is forged: it lies before `.eh_frame`.
+        // The last row is malformed: it points before `.eh_frame`.
         assert_eq!(
             found,
             [None, None, first, first, second, second, None, None]
@@ -178,7 +177,7 @@ mod tests {
             assert!(SearchTable::parse(&other, 0x2000).is_none(), "byte {at}");
         }
         assert!(SearchTable::parse(&header(0x2000, 0x3000, &[]), 0x2000).is_none());
-        // Addresses at either end of all: nothing overflows.
+        // Addresses at both ends of the address space do not overflow.
         for base in [0, 4, u64::MAX, u64::MAX - 3] {
             if let Some(table) = SearchTable::parse(&whole, base) {
                 let _ = [0, u64::MAX].map(|address| table.offset_of(address));

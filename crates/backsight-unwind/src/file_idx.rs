@@ -1,5 +1,5 @@
-//! Which file, among those that stacks are walked with.
+//! The index of a file in a walker.
 
-/// A file among those of a [`Walker`](crate::Walker).
+/// The index of a file in a [`Walker`](crate::Walker).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileIdx(pub(crate) u32);

@@ -1,4 +1,4 @@
-//! `.eh_frame` or `.debug_frame` of one file: from an address to the entry for it.
+//! `.eh_frame` or `.debug_frame` of one file: finds the FDE for an address.
 
 use std::sync::OnceLock;
 
@@ -11,28 +11,27 @@ use crate::expression::Bytes;
 use crate::fde_index::{FdeIndex, SearchTable};
 use crate::machine::Machine;
 
-/// The description of one function.
+/// A frame description entry: the CFI of one function.
 pub(crate) type Fde<'a> = FrameDescriptionEntry<Bytes<'a>>;
 
-/// A function's description, and that of what it shares with others, are no longer.
-/// 13,000 pushes and pops fit in.
-const MAX_ENTRY: usize = 64 << 10;
+/// The largest FDE or CIE that is used. It has room for 13,000 pushes and pops.
+const MAX_ENTRY_BYTES: usize = 64 << 10;
 
-/// One section, with what finds entries in it.
+/// A section, and an index of its FDEs.
 #[derive(Debug)]
 pub(crate) struct FrameSection {
     bytes: Box<[u8]>,
     bases: BaseAddresses,
-    /// From `.eh_frame_hdr`, where there is one.
+    /// From `.eh_frame_hdr`, if present.
     table: Option<SearchTable>,
-    /// Else all entries are looked at once.
+    /// Built on first use if there is no table.
     index: OnceLock<FdeIndex>,
     is_eh_frame: bool,
     machine: Machine,
 }
 
 impl FrameSection {
-    /// Takes `.eh_frame`, which is loaded to the address that `bases` has.
+    /// Creates a section from `.eh_frame`; `bases` has its address.
     pub(crate) fn eh_frame(
         bytes: Box<[u8]>,
         bases: BaseAddresses,
@@ -49,7 +48,7 @@ impl FrameSection {
         }
     }
 
-    /// Takes `.debug_frame`, which is not loaded.
+    /// Creates a section from `.debug_frame`, which has no load address.
     pub(crate) fn debug_frame(bytes: Box<[u8]>, machine: Machine) -> Self {
         Self {
             bytes,
@@ -73,7 +72,7 @@ impl FrameSection {
         self.is_eh_frame
     }
 
-    /// AArch64 says by an operation of its own where return addresses are signed.
+    /// AArch64 has an operation of its own that toggles the signing of return addresses.
     fn vendor(&self) -> Vendor {
         match self.machine {
             Machine::Aarch64 => Vendor::AArch64,
@@ -95,7 +94,7 @@ impl FrameSection {
         section
     }
 
-    /// Returns the entry that covers an address of the file.
+    /// Returns the FDE that covers an address of the file.
     pub(crate) fn fde(&self, address: u64) -> Option<Fde<'_>> {
         match self.is_eh_frame {
             true => self.find(&self.as_eh_frame(), address),
@@ -118,7 +117,7 @@ impl FrameSection {
         let offset = S::Offset::from(offset);
         let fde = section.fde_from_offset(&self.bases, offset, S::cie_from_offset);
         let fde = fde.ok()?;
-        let is_short = fde.entry_len().max(fde.cie().entry_len()) <= MAX_ENTRY;
+        let is_short = fde.entry_len().max(fde.cie().entry_len()) <= MAX_ENTRY_BYTES;
         (is_short && fde.contains(address)).then_some(fde)
     }
 }

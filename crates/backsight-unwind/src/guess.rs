@@ -1,30 +1,30 @@
-//! What is done where no CFI speaks of an address: code that was made at run time, stubs,
-//! files that were not found.
+//! Guesses the caller if there is no CFI for an address: in code generated at run time, in
+//! stubs, and if the file was not found.
 //!
-//! Whoever keeps frame pointers has them chained: at the frame pointer stands the
-//! caller's, and above it the return address. But the register may hold anything, and
-//! then some number of the stack would become a caller. So a guess counts only where it
-//! leads into executable memory, and up the stack.
+//! Code with frame pointers keeps them in a chain: the frame pointer points to the caller's
+//! saved frame pointer, and the return address is above it. But the register may hold anything,
+//! so that any number on the stack might be taken for a caller. So a guess is accepted only if
+//! it leads into executable memory and up the stack.
 
 use crate::code_map::CodeMap;
 use crate::end::WalkEnd;
 use crate::machine::Machine;
 use crate::registers::Registers;
 
-/// Which guess goes first.
+/// Which guess is tried first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Likely {
-    /// The code has no frame of its own yet: it is a stub of a file that describes its
+pub(crate) enum FirstGuess {
+    /// The code has not set up a frame: it is probably a stub, because its file has CFI for
     /// other functions.
     NoFrame,
-    /// It has one.
+    /// The code has set up a frame.
     Frame,
 }
 
-/// Returns the caller's registers as they likely are.
+/// Returns the caller's registers as guessed.
 pub(crate) fn caller(
     machine: Machine,
-    likely: Likely,
+    first: FirstGuess,
     registers: &Registers,
     is_exact: bool,
     code: &CodeMap,
@@ -35,11 +35,11 @@ pub(crate) fn caller(
     if !is_exact {
         return by_frame();
     }
-    match likely {
-        Likely::Frame => {
+    match first {
+        FirstGuess::Frame => {
             by_frame().or_else(|end| without_frame(machine, registers, code, mask, word).ok_or(end))
         }
-        Likely::NoFrame => match without_frame(machine, registers, code, mask, word) {
+        FirstGuess::NoFrame => match without_frame(machine, registers, code, mask, word) {
             Some(caller) => Ok(caller),
             None => by_frame_pointer(machine, registers, code, mask, word),
         },
@@ -80,7 +80,7 @@ fn by_frame_pointer(
         return Err(WalkEnd::NotCode);
     }
     let mut caller = *registers;
-    caller.keep_only(|register| machine.is_kept_by_calls(register));
+    caller.keep_only(|register| machine.is_callee_saved(register));
     caller.pc = pc;
     caller.set(machine.frame_pointer(), Some(next));
     caller.set(machine.stack_pointer(), Some(behind));
@@ -90,7 +90,7 @@ fn by_frame_pointer(
     Ok(caller)
 }
 
-/// The return address is where a call puts it.
+/// Takes the return address from where a call instruction puts it.
 fn without_frame(
     machine: Machine,
     registers: &Registers,

@@ -1,27 +1,25 @@
-//! From registers and the memory of a stack to return addresses, by the call frame
+//! Unwinds stacks: from registers and stack memory to return addresses, with the call frame
 //! information (CFI) of the files that a process has mapped.
 //!
 //! ```text
 //!   registers ──▶ row of the CFI for this address ──▶ the caller's registers ──▶ ...
-//!   no row: a guess, by frame pointers; it counts only where it leads into code
+//!   no row: a guess by frame pointers, accepted only if it leads into code
 //! ```
 //!
-//! Bytes in, addresses out: nothing is opened here and no process is asked. x86-64,
-//! the 32 bits of x86, and AArch64; in little-endian ELF files.
+//! It takes bytes and returns addresses: it opens no file and accesses no process. It supports
+//! x86-64, 32-bit x86 and AArch64, with little-endian ELF files.
 //!
-//! - **Every number is taken for hostile.** An expression of the CFI may not jump
-//!   backwards, so it ends; what a walk may evaluate, how many frames a stack may have and
-//!   how long the description of one function may be is bounded. What passes a bound ends
-//!   the stack, and [`WalkEnd`] says so.
-//! - **No frame is invented.** A guessed frame that does not lie in executable memory is
-//!   none, and nothing comes behind it.
-//! - **Return addresses come as code addresses**: on AArch64 without the bits that sign
-//!   them.
+//! - **All input is untrusted.** The steps of a CFI expression, the expressions of a walk, the
+//!   frames of a stack, and the length of a function's CFI are bounded. A stack that exceeds a
+//!   bound ends there, and [`WalkEnd`] says so.
+//! - **No frame is invented.** A guessed frame that is not in executable memory is dropped, and
+//!   the stack ends before it.
+//! - **Return addresses are code addresses**: on AArch64, without the signature bits of pointer
+//!   authentication.
 //!
-//! Sources: DWARF 5, section 6.4; the Linux Standard Base 5.0, section 10.6, for
-//! `.eh_frame` and `.eh_frame_hdr`; the processor supplements of the System V ABI for
-//! x86-64 (chapter 3) and for i386 (table 2.14), and "DWARF for the Arm 64-bit Architecture" for the numbers of
-//! registers.
+//! Sources: DWARF 5, section 6.4; the Linux Standard Base 5.0, section 10.6, for `.eh_frame` and
+//! `.eh_frame_hdr`; for register numbers, the processor supplements of the System V ABI for
+//! x86-64 (chapter 3) and i386 (table 2.14), and "DWARF for the Arm 64-bit Architecture".
 
 #![forbid(unsafe_code)]
 #![warn(

@@ -1,21 +1,21 @@
-//! What differs between machines: which register is which.
+//! Register numbers of each supported machine.
 //!
 //! Numbers are those of DWARF.
 
-/// A machine whose stacks can be walked.
+/// A machine whose stacks can be unwound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Machine {
     /// x86-64.
     X86_64,
-    /// The 32 bits of x86.
+    /// 32-bit x86.
     X86,
     /// AArch64.
     Aarch64,
 }
 
 impl Machine {
-    /// Returns the stack pointer.
+    /// Returns the number of the stack pointer.
     #[must_use]
     pub const fn stack_pointer(self) -> u16 {
         match self {
@@ -25,7 +25,7 @@ impl Machine {
         }
     }
 
-    /// Returns the frame pointer of those who use one.
+    /// Returns the number of the frame pointer, for code that uses one.
     #[must_use]
     pub const fn frame_pointer(self) -> u16 {
         match self {
@@ -35,8 +35,8 @@ impl Machine {
         }
     }
 
-    /// Returns the register with the return address: `x30`, and on x86 a column without a
-    /// register, which stands for the program counter.
+    /// Returns the number of the return address: `x30` on AArch64; on x86 a column that is not a
+    /// register but stands for the program counter.
     #[must_use]
     pub const fn return_address(self) -> u16 {
         match self {
@@ -46,7 +46,7 @@ impl Machine {
         }
     }
 
-    /// Returns how many bytes an address has, and a word of the stack.
+    /// Returns the size of an address and of a stack word, in bytes.
     #[must_use]
     pub const fn word_size(self) -> u8 {
         match self {
@@ -55,8 +55,8 @@ impl Machine {
         }
     }
 
-    /// Returns whether a called function hands a register back as it was.
-    pub(crate) const fn is_kept_by_calls(self, register: u16) -> bool {
+    /// Returns whether a register is callee-saved.
+    pub(crate) const fn is_callee_saved(self, register: u16) -> bool {
         match self {
             Self::X86_64 => matches!(register, 3 | 6 | 12..=15),
             Self::X86 => matches!(register, 3 | 5..=7),

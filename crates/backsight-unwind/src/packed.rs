@@ -1,12 +1,12 @@
-//! Sections that are packed, as distributions pack debug sections.
+//! Decompresses sections, which distributions compress in debug files.
 
 use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 use object::{CompressedData, CompressionFormat};
 
-/// Returns the bytes of a section, unpacked; `None` when they are not what it declares, or
-/// more than `limit`.
+/// Returns the decompressed bytes of a section; `None` if they do not have the declared size, or
+/// exceed `limit`.
 pub(crate) fn unpacked(section: CompressedData<'_>, limit: u64) -> Option<Box<[u8]>> {
     let size = section.uncompressed_size;
     if size > limit {
@@ -17,8 +17,8 @@ pub(crate) fn unpacked(section: CompressedData<'_>, limit: u64) -> Option<Box<[u
         CompressionFormat::Zlib => read(ZlibDecoder::new(section.data), size)?,
         CompressionFormat::Zstandard => {
             let mut stream = zstd::stream::read::Decoder::new(section.data).ok()?;
-            // It keeps a window of its own, as large as the stream asks for.
-            stream.window_log_max(WINDOW_BITS).ok()?;
+            // The decoder allocates a window as large as the stream requests.
+            stream.window_log_max(MAX_WINDOW_BITS).ok()?;
             read(stream, size)?
         }
         _ => return None,
@@ -27,9 +27,9 @@ pub(crate) fn unpacked(section: CompressedData<'_>, limit: u64) -> Option<Box<[u
 }
 
 /// The largest window of a zstd stream, as a power of two.
-const WINDOW_BITS: u32 = 25;
+const MAX_WINDOW_BITS: u32 = 25;
 
-/// Memory grows with what comes, not with what is declared.
+/// Memory grows with the data that is present, not with the declared size.
 fn read(stream: impl Read, size: u64) -> Option<Box<[u8]>> {
     let mut bytes = Vec::new();
     let one_more = size.checked_add(1)?;
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_declared_is_unpacked_and_nothing_else() {
+    fn only_data_of_the_declared_size_is_decompressed() {
         let bytes = b"a description of frames ".repeat(1000);
         let size = u64::try_from(bytes.len()).unwrap();
         let zstd = zstd::encode_all(bytes.as_slice(), 1).unwrap();
@@ -70,7 +70,7 @@ mod tests {
         ] {
             let unpack = |data: &[u8], size, limit| unpacked(of(format, data, size), limit);
             assert_eq!(unpack(&data, size, size).as_deref(), Some(&*bytes));
-            // More than may be, and more or less than there is.
+            // Above the limit, and with a wrong declared size.
             assert_eq!(unpack(&data, size, size - 1), None);
             for lie in [0, size - 1, size + 1, u64::MAX] {
                 assert_eq!(unpack(&data, lie, u64::MAX), None, "{lie}");

@@ -1,19 +1,20 @@
-//! The registers of one frame, as far as they are known.
+//! The registers of one frame; some may be unknown.
 
-/// `x0` to `x30` and the stack pointer are the most that a machine has.
+/// AArch64 has the most: `x0` to `x30`, the stack pointer, and one number between them and the
+/// next.
 const COUNT: usize = 33;
 
-/// Registers by their number in DWARF, and the program counter.
+/// Registers by DWARF number, and the program counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Registers {
-    /// Where the code stands.
+    /// The program counter.
     pub pc: u64,
     values: [u64; COUNT],
     known: u64,
 }
 
 impl Registers {
-    /// Begins with the program counter alone.
+    /// Creates registers of which only the program counter is known.
     #[must_use]
     pub const fn at(pc: u64) -> Self {
         Self {
@@ -23,8 +24,7 @@ impl Registers {
         }
     }
 
-    /// Sets a register; `None` for a value that is not known. One that no rule speaks of is
-    /// passed over.
+    /// Sets a register; `None` if its value is unknown. Numbers that no rule uses are ignored.
     pub fn set(&mut self, register: u16, value: Option<u64>) {
         let Some(place) = self.values.get_mut(usize::from(register)) else {
             return;
@@ -39,7 +39,7 @@ impl Registers {
         }
     }
 
-    /// Returns a register; `None` when its value is not known.
+    /// Returns a register; `None` if its value is unknown.
     #[must_use]
     pub fn get(&self, register: u16) -> Option<u64> {
         let bit = 1_u64.checked_shl(u32::from(register))?;
@@ -48,7 +48,7 @@ impl Registers {
         value.filter(|_| is_known)
     }
 
-    /// Forgets the registers that `keeps` does not speak for.
+    /// Marks all registers unknown for which `keeps` returns false.
     pub(crate) fn keep_only(&mut self, keeps: impl Fn(u16) -> bool) {
         let mut register = 0_u16;
         while usize::from(register) < COUNT {
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(registers.get(7), None);
         registers.set(7, Some(0));
         registers.set(31, Some(u64::MAX));
-        // There are none of these numbers.
+        // No machine has registers of these numbers.
         registers.set(33, Some(5));
         registers.set(u16::MAX, Some(5));
         let all = [7, 31, 33, u16::MAX].map(|number| registers.get(number));

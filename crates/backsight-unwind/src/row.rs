@@ -1,60 +1,60 @@
-//! One row of the CFI: how to come from a function's registers to its caller's.
+//! A row of the CFI: how to compute the caller's registers from the callee's.
 
 use gimli::{
     CfaRule, Encoding, RegisterRule, UnwindContext, UnwindOffset, UnwindSection, UnwindTableRow,
 };
 
-use crate::expression::{Bytes, MAX_LEN};
+use crate::expression::{Bytes, MAX_EXPRESSION_BYTES};
 use crate::frame_section::{Fde, FrameSection};
 
-/// Where the canonical frame address (CFA) is: what the stack pointer was before the call.
+/// The canonical frame address (CFA): the value of the stack pointer before the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cfa {
     Register { register: u16, offset: i64 },
-    Expression(Place),
+    Expression(ExpressionRange),
 }
 
-/// Where the caller's value of a register is.
+/// The rule for the caller's value of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Saved {
-    /// Nowhere. For the return address: there is no caller.
+    /// The value is not recoverable. For the return address: there is no caller.
     Undefined,
     Same,
-    /// In memory, so far from the CFA.
+    /// In memory, at this offset from the CFA.
     At(i64),
-    /// It is an address so far from the CFA.
+    /// The value is the CFA plus this offset.
     Is(i64),
     Register(u16),
-    AtExpression(Place),
-    IsExpression(Place),
+    AtExpression(ExpressionRange),
+    IsExpression(ExpressionRange),
 }
 
-/// Bytes of the section that the row is of.
+/// The bytes of an expression, as a range of its section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ExpressionRange {
     pub(crate) start: usize,
     pub(crate) len: usize,
 }
 
-/// A row that was read.
+/// A parsed row.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) cfa: Cfa,
     pub(crate) saved: Box<[(u16, Saved)]>,
     pub(crate) return_address: u16,
-    /// The kernel made this frame: the one below stands where it was interrupted.
+    /// A signal frame: its caller was interrupted, so the caller's address is exact.
     pub(crate) is_signal: bool,
     pub(crate) encoding: Encoding,
-    /// Which of the file's sections expressions stand in.
+    /// The section of the file that contains the row's expressions.
     pub(crate) section: usize,
 }
 
-/// Registers beyond these are of vectors and floating point.
+/// Higher numbers are vector and floating-point registers.
 const MAX_REGISTER: u16 = 32;
 
 impl Row {
-    /// Reads the row for an address, which lies in the function of `fde`. `None` when there
-    /// is none that can be used.
+    /// Reads the row for an address in the function of `fde`. Returns `None` if there is no
+    /// usable row.
     pub(crate) fn read(
         context: &mut UnwindContext<usize>,
         section: &FrameSection,
@@ -89,7 +89,7 @@ impl Row {
         })
     }
 
-    /// Returns where a register is; `None` when no rule speaks of it.
+    /// Returns the rule for a register; `None` if there is none.
     pub(crate) fn saved(&self, register: u16) -> Option<Saved> {
         let found = self.saved.iter().find(|(number, _)| *number == register);
         found.map(|(_, saved)| *saved)
@@ -111,11 +111,11 @@ where
         .ok()
 }
 
-fn bounded(start: usize, len: usize) -> Option<Place> {
-    (len <= MAX_LEN).then_some(Place { start, len })
+fn bounded(start: usize, len: usize) -> Option<ExpressionRange> {
+    (len <= MAX_EXPRESSION_BYTES).then_some(ExpressionRange { start, len })
 }
 
-/// What cannot be evaluated is a value that is nowhere.
+/// A rule that is not supported counts as undefined.
 fn where_saved(rule: &RegisterRule<usize>) -> Saved {
     let place = |place: &gimli::UnwindExpression<usize>| bounded(place.offset, place.length);
     match rule {

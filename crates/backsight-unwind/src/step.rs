@@ -1,22 +1,22 @@
-//! From one frame to its caller's, by a row of the CFI.
+//! Computes the caller's registers from a row of the CFI.
 
 use crate::end::WalkEnd;
 use crate::expression::{Bytes, evaluate};
 use crate::machine::Machine;
 use crate::registers::Registers;
-use crate::row::{Cfa, Place, Row, Saved};
+use crate::row::{Cfa, ExpressionRange, Row, Saved};
 
-/// What a step needs to know beside the row.
+/// The inputs of a step besides the row.
 pub(crate) struct Step<'a> {
     pub(crate) machine: Machine,
-    /// The bytes that the row's expressions stand in.
+    /// The section that contains the row's expressions.
     pub(crate) section: Bytes<'a>,
-    /// Whether the code stands exactly there, and has called nobody: the innermost frame,
-    /// and one that a signal interrupted.
+    /// Whether the program counter is exact rather than a return address: in the innermost
+    /// frame, and in a frame interrupted by a signal.
     pub(crate) is_exact: bool,
     /// Bytes of expressions that may still be evaluated.
     pub(crate) fuel: &'a mut usize,
-    /// Reads a word of memory, as far as it was recorded.
+    /// Reads a word of recorded memory.
     pub(crate) word: &'a mut dyn FnMut(u64) -> Option<u64>,
 }
 
@@ -40,7 +40,7 @@ impl Step<'_> {
             return Err(WalkEnd::NoProgress);
         }
         let mut caller = *registers;
-        caller.keep_only(|register| machine.is_kept_by_calls(register));
+        caller.keep_only(|register| machine.is_callee_saved(register));
         for (register, saved) in &row.saved {
             let value = self.value(row, *register, *saved, cfa, registers);
             caller.set(*register, value.ok());
@@ -49,7 +49,7 @@ impl Step<'_> {
             caller.set(machine.stack_pointer(), Some(cfa));
         }
         caller.pc = self.return_address(row, cfa, registers)?;
-        // After a call, its return address is what `x30` has.
+        // After a call, `x30` holds the return address.
         if !row.is_signal && machine == Machine::Aarch64 {
             caller.set(machine.return_address(), Some(caller.pc));
         }
@@ -67,7 +67,7 @@ impl Step<'_> {
         match (self.machine, saved) {
             (_, Some(Saved::Undefined))
             | (Machine::X86_64 | Machine::X86, None | Some(Saved::Same)) => Err(WalkEnd::Outermost),
-            // Who has made a call has another return address in the register by now.
+            // A frame that has made a call no longer has its return address in `x30`.
             (Machine::Aarch64, None | Some(Saved::Same)) if !self.is_exact => Err(WalkEnd::NoRule),
             (Machine::Aarch64, None) => registers.get(column).ok_or(WalkEnd::NoRule),
             (_, Some(saved)) => self.value(row, column, saved, cfa, registers),
@@ -90,8 +90,9 @@ impl Step<'_> {
             Saved::Is(offset) => near_cfa(offset),
             Saved::At(offset) => {
                 let at = near_cfa(offset)?;
-                // Compilers do not say that a register was popped already: what is below
-                // the stack pointer is in the register again, and was not recorded.
+                // After a pop, compilers often do not update the rule of a callee-saved
+                // register: its slot is then below the stack pointer and was not recorded, and
+                // the register holds the value again.
                 let sp = registers.get(self.machine.stack_pointer());
                 if self.is_exact && register != row.return_address && sp.is_some_and(|sp| at < sp) {
                     return registers.get(register).ok_or(WalkEnd::NoRule);
@@ -109,7 +110,7 @@ impl Step<'_> {
     fn value_of(
         &mut self,
         row: &Row,
-        place: Place,
+        place: ExpressionRange,
         first: Option<u64>,
         registers: &Registers,
     ) -> Result<u64, WalkEnd> {

@@ -1,4 +1,4 @@
-//! Walks stacks, and remembers the rows that it has read.
+//! Unwinds stacks, and caches the CFI rows it has read.
 
 use backsight_types::{AbsAddr, Lookup};
 use gimli::UnwindContext;
@@ -8,41 +8,41 @@ use crate::call_frames::CallFrames;
 use crate::code_map::CodeMap;
 use crate::end::WalkEnd;
 use crate::file_idx::FileIdx;
-use crate::guess::{self, Likely};
+use crate::guess::{self, FirstGuess};
 use crate::machine::Machine;
 use crate::registers::Registers;
 use crate::row::Row;
 use crate::step::Step;
 
-/// No stack has more frames.
+/// The maximum number of frames of a stack.
 const MAX_FRAMES: usize = 1024;
 
-/// So many bytes of expressions one walk may evaluate. A stack of PLT entries and signals
-/// alone would have some 20 for each frame.
-const FUEL: usize = 1 << 16;
+/// The bytes of expressions that one walk may evaluate. A stack only of PLT entries and signals
+/// needs about 20 per frame.
+const MAX_EVALUATED_BYTES: usize = 1 << 16;
 
-/// So many rows are remembered, then all are forgotten: a profile has its stacks in a few
-/// thousand places.
-const MAX_ROWS: usize = 1 << 15;
+/// The cache is cleared when it has this many rows. The stacks of a profile contain a few
+/// thousand addresses.
+const MAX_CACHED_ROWS: usize = 1 << 15;
 
-/// One frame of a stack.
+/// A frame of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WalkedFrame {
-    /// Where its code stands, or where a call returns to in it.
+    /// The program counter, or the return address.
     pub addr: AbsAddr,
-    /// Which of both.
+    /// Which of the two `addr` is.
     pub lookup: Lookup,
-    /// Whether no CFI led here.
+    /// Whether the frame was found without CFI.
     pub is_guessed: bool,
 }
 
-/// Walks stacks of any processes.
+/// Unwinds stacks, of any number of processes.
 #[derive(Default)]
 pub struct Walker {
     files: Vec<CallFrames>,
     rows: Vec<Row>,
-    /// `None` for an address that no row speaks of.
+    /// Row indexes by address; `None` for an address without a row.
     places: HashMap<(FileIdx, u64), Option<usize>>,
     context: UnwindContext<usize>,
 }
@@ -57,13 +57,14 @@ impl std::fmt::Debug for Walker {
 }
 
 impl Walker {
-    /// Begins without files.
+    /// Creates a walker without files.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes a file, which [`CodeMap`]s can then name. `None` when there are 2^32.
+    /// Adds a file, so that [`CodeMap`]s can refer to it. Returns `None` if there are 2^32
+    /// files.
     pub fn add(&mut self, file: CallFrames) -> Option<FileIdx> {
         let index = u32::try_from(self.files.len()).ok().map(FileIdx)?;
         self.files.push(file);
@@ -76,8 +77,8 @@ impl Walker {
         self.files.get(usize::try_from(index.0).ok()?)
     }
 
-    /// Walks a stack of a process with this code, innermost frame first. `word` reads a word of
-    /// the machine, [`Machine::word_size`] bytes of its memory, as far as they are known.
+    /// Unwinds a stack in a process with this code, innermost frame first. `word` reads a word
+    /// of memory, [`Machine::word_size`] bytes, if it is known.
     pub fn walk(
         &mut self,
         machine: Machine,
@@ -89,7 +90,7 @@ impl Walker {
         let mask = address_mask(machine, code, &registers);
         let mut registers = registers;
         registers.pc &= mask;
-        let (mut is_exact, mut is_guessed, mut fuel) = (true, false, FUEL);
+        let (mut is_exact, mut is_guessed, mut fuel) = (true, false, MAX_EVALUATED_BYTES);
         for _ in 0..MAX_FRAMES {
             let stands = match is_exact {
                 true => Some(registers.pc),
@@ -100,7 +101,7 @@ impl Walker {
             let row = file.zip(stands).and_then(|((file, bias), at)| {
                 Some((file, self.row(file, at.wrapping_sub(bias))?))
             });
-            // The kernel lets handlers return to where nothing was called.
+            // A signal handler returns to a trampoline that contains no call.
             let is_signal = row.is_some_and(|(_, row)| self.is_signal(row));
             found(WalkedFrame {
                 addr: AbsAddr(registers.pc),
@@ -110,7 +111,7 @@ impl Walker {
                 },
                 is_guessed,
             });
-            // Behind the first frame, what is not code has no caller.
+            // A frame other than the innermost one cannot be outside of code.
             if piece.is_none() && !is_exact {
                 return WalkEnd::NotCode;
             }
@@ -120,12 +121,12 @@ impl Walker {
                 }
                 None => {
                     let has_others = file.and_then(|(file, _)| self.file(file));
-                    let likely = match has_others.is_some_and(|file| !file.is_empty()) {
-                        true => Likely::NoFrame,
-                        false => Likely::Frame,
+                    let first = match has_others.is_some_and(|file| !file.is_empty()) {
+                        true => FirstGuess::NoFrame,
+                        false => FirstGuess::Frame,
                     };
                     is_guessed = true;
-                    guess::caller(machine, likely, &registers, is_exact, code, mask, word)
+                    guess::caller(machine, first, &registers, is_exact, code, mask, word)
                         .map(|caller| (caller, false))
                 }
             };
@@ -137,7 +138,7 @@ impl Walker {
             if caller.pc == 0 {
                 return WalkEnd::Outermost;
             }
-            // A true rule that is applied to guessed registers leads anywhere.
+            // A CFI rule applied to guessed registers may give any address.
             let is_code = match is_interrupted {
                 true => code.at(caller.pc).is_some(),
                 false => code.may_return_to(caller.pc),
@@ -180,12 +181,12 @@ impl Walker {
         self.rows.get(row).is_some_and(|row| row.is_signal)
     }
 
-    /// Returns the place of the row for an address of a file.
+    /// Returns the index of the row for an address of a file.
     fn row(&mut self, index: FileIdx, address: u64) -> Option<usize> {
         if let Some(place) = self.places.get(&(index, address)) {
             return *place;
         }
-        if self.places.len() >= MAX_ROWS {
+        if self.places.len() >= MAX_CACHED_ROWS {
             self.places.clear();
             self.rows.clear();
         }
@@ -204,17 +205,19 @@ impl Walker {
     }
 }
 
-/// Returns the bits that make an address. On AArch64, those above may sign a return
-/// address; how many there are depends on how large the kernel made addresses. The stack
-/// lies near their end, and so do libraries.
+/// Returns a mask of the bits of an address. On AArch64, the bits above may hold the signature
+/// of a return address, and their number depends on the size of the kernel's address space. The
+/// stack and the libraries are near its upper end.
 fn address_mask(machine: Machine, code: &CodeMap, registers: &Registers) -> u64 {
-    /// The smallest address space that Linux has on AArch64 with pages of 4 KiB.
-    const SMALLEST: u64 = (1 << 39) - 1;
+    /// The smallest user address space of Linux on AArch64 with 4 KiB pages.
+    const SMALLEST_ADDRESS_SPACE: u64 = (1 << 39) - 1;
     if machine != Machine::Aarch64 {
         return u64::MAX;
     }
     let sp = registers.get(machine.stack_pointer()).unwrap_or_default();
-    let highest = sp.max(code.end().saturating_sub(1)).max(SMALLEST);
+    let highest = sp
+        .max(code.end().saturating_sub(1))
+        .max(SMALLEST_ADDRESS_SPACE);
     u64::MAX
         .checked_shr(highest.leading_zeros())
         .unwrap_or(u64::MAX)

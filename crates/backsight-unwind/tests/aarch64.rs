@@ -1,4 +1,4 @@
-//! Return addresses of AArch64: in a register, on the stack, and signed.
+//! Return addresses on AArch64: in a register, on the stack, and signed.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -43,7 +43,7 @@ fn compile(dir: &tempfile::TempDir) -> PathBuf {
     program
 }
 
-/// Disassembles a function: the address and text of each instruction.
+/// Disassembles a function: returns the address and text of each instruction.
 fn disassembled(program: &std::path::Path, function: &str) -> Vec<(u64, String)> {
     let done = Command::new("aarch64-linux-gnu-objdump")
         .args(["-d", "--no-show-raw-insn"])
@@ -77,7 +77,7 @@ fn signed_return_addresses_are_code_addresses() {
         let found = middle.iter().position(|(_, text)| text.starts_with(what));
         found.unwrap_or_else(|| panic!("no {what} in {middle:?}"))
     };
-    // Signed at its begin, and called leaf for the first time.
+    // `middle` is signed at its start, and has made its first call of `leaf`.
     assert!(middle[0].1.starts_with("paciasp"), "{middle:?}");
     let after_call = middle[find("bl ") + 1].0;
     let after_call_in = |function: &str| {
@@ -107,7 +107,7 @@ fn signed_return_addresses_are_code_addresses() {
         range,
         file: Some((file, bias)),
     }]);
-    // The stack of a kernel with addresses of 48 bits, and of one with 39.
+    // The stack of a kernel with 48-bit addresses, and of one with 39-bit addresses.
     for (sp, bits) in [(0xffff_d000_0000_u64, 48), (0x7f_d000_0000, 39)] {
         let sign = |addr: u64| addr | 0x0055_a5a5_a5a5_a5a5 >> bits << bits;
         // middle's frame: outer's frame pointer, and the signed address in it.

@@ -1,4 +1,4 @@
-//! Files whose call frame information somebody changed: every walk ends, and none panics.
+//! Files with corrupted call frame information: every walk ends without a panic.
 
 use backsight_types::{AbsAddr, AbsRange, FileOffset};
 use backsight_unwind::{CallFrames, CodeMap, MappedCode, Registers, Walker};
@@ -15,10 +15,10 @@ __attribute__((noipa)) void one(long n) { char x[64] __attribute__((aligned(64))
 int main(int count, char **args) { one(count); return puts_or_not(sink); }
 "#;
 
-/// Numbers that look random, and are the same each time.
-struct Numbers(u64);
+/// Deterministic pseudo-random numbers.
+struct Random(u64);
 
-impl Numbers {
+impl Random {
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -33,7 +33,7 @@ impl Numbers {
 
 struct Shape {
     bytes: Vec<u8>,
-    /// Where `.eh_frame_hdr` and `.eh_frame` stand in the file.
+    /// The file range of `.eh_frame_hdr` and `.eh_frame`.
     frames: std::ops::Range<usize>,
     text: std::ops::Range<u64>,
 }
@@ -61,8 +61,8 @@ fn shape() -> Option<Shape> {
     })
 }
 
-/// Walks from every fourth address of the code, and returns how many frames there were.
-fn walk(image: &[u8], text: &std::ops::Range<u64>, numbers: &mut Numbers) -> usize {
+/// Walks from every fourth address of the code, and returns the number of frames.
+fn walk(image: &[u8], text: &std::ops::Range<u64>, numbers: &mut Random) -> usize {
     let Some(file) = CallFrames::parse(image) else {
         return 0;
     };
@@ -72,7 +72,7 @@ fn walk(image: &[u8], text: &std::ops::Range<u64>, numbers: &mut Numbers) -> usi
         start: AbsAddr(text.start & !0xfff),
         end: AbsAddr((text.end + 0xfff) & !0xfff),
     };
-    // The code stands where the file says.
+    // The code is mapped at its address in the file.
     let offset = FileOffset(range.start.0);
     let bias = file.bias(range, offset);
     let file = walker.add(file);
@@ -90,10 +90,10 @@ fn walk(image: &[u8], text: &std::ops::Range<u64>, numbers: &mut Numbers) -> usi
         registers.set(machine.stack_pointer(), Some(sp));
         registers.set(machine.frame_pointer(), Some(sp + 64));
         let seed = numbers.next();
-        // A stack of code addresses, places above, and numbers of any size.
+        // A stack of code addresses, stack addresses above it, and arbitrary numbers.
         let mut word = |addr: u64| {
             let at = addr.checked_sub(sp).filter(|at| *at < 8192)?;
-            let number = Numbers(seed ^ (at + 1)).next();
+            let number = Random(seed ^ (at + 1)).next();
             Some(match number % 4 {
                 0 => number,
                 1 => addr + 16 + number % 64,
@@ -106,15 +106,15 @@ fn walk(image: &[u8], text: &std::ops::Range<u64>, numbers: &mut Numbers) -> usi
 }
 
 #[test]
-fn no_change_of_the_call_frames_makes_a_walk_fail() {
+fn a_walk_through_corrupted_call_frames_ends() {
     let Some(shape) = shape() else {
         return testkit::skip("there is no C compiler");
     };
-    let mut numbers = Numbers(0x1234_5678_9abc_def1);
+    let mut numbers = Random(0x1234_5678_9abc_def1);
     let whole = walk(&shape.bytes, &shape.text, &mut numbers);
     let starts = shape.text.clone().step_by(4).count();
     assert!(whole > starts * 2, "{whole} frames from {starts} places");
-    // What makes a difference: lengths, encodings, operations, jumps backwards.
+    // Values that matter: lengths, encodings, operations, backward jumps.
     const VALUES: [u8; 12] = [
         0, 1, 2, 0x0f, 0x10, 0x16, 0x2f, 0x3b, 0x7f, 0x80, 0xfd, 0xff,
     ];
@@ -130,7 +130,7 @@ fn no_change_of_the_call_frames_makes_a_walk_fail() {
         let frames = walk(&bytes, &shape.text, &mut numbers);
         assert!(frames <= starts * 1024);
     }
-    // All headers of the file as well.
+    // Corrupts the headers of the file as well.
     for _ in 0..500 {
         let mut bytes = shape.bytes.clone();
         for _ in 0..=numbers.below(3) {
