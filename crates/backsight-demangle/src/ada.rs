@@ -1,16 +1,15 @@
-//! Ada names as GNAT encodes them.
+//! Demangles Ada names as encoded by GNAT.
 //!
-//! They look like C's, in small letters: `pkg__child__work__2` is the second `Work` of
-//! `Pkg.Child`. So they are taken for Ada's only where something else says so.
+//! Encoded names look like C identifiers in lower case: `pkg__child__work__2` is the second
+//! `Work` of `Pkg.Child`. So a name is demangled as Ada only if the caller knows that it is.
 //!
-//! Source: GNAT's `exp_dbug.ads`, on the encoding of subprograms. The text is that of
-//! GNU's demangler.
+//! Source: GNAT's `exp_dbug.ads`, on the encoding of subprograms. The output is that of GNU's
+//! demangler.
 
-/// Returns the text of a name that is known to be Ada's, when it has at most `limit`
-/// bytes: `pkg.child.work`.
+/// Returns the demangled form of an Ada name, if it has at most `limit` bytes: `pkg.child.work`.
 ///
-/// Returns `None` for what is not an encoded name: `main`, names of the run-time's parts
-/// in C, names of data and types.
+/// Returns `None` for a name that is not encoded: `main`, the C parts of the run-time, and names
+/// of data and types.
 #[must_use]
 pub fn demangle_ada(name: &str, limit: usize) -> Option<String> {
     let library_level = name.strip_prefix("_ada_");
@@ -28,17 +27,17 @@ pub fn demangle_ada(name: &str, limit: usize) -> Option<String> {
     (is_encoded && text.len() <= limit).then_some(text)
 }
 
-/// Reads one part into `text` and returns what is behind the separator, if there is one.
+/// Reads one part into `text`, and returns what follows the separator, if there is one.
 #[expect(
     clippy::option_option,
-    reason = "the outer says that it is no name of Ada's"
+    reason = "the outer `None` means that it is not an Ada name"
 )]
 fn part<'a>(rest: &'a str, text: &mut String) -> Option<Option<&'a str>> {
     let mut rest = match rest.strip_prefix('O') {
         Some(code) => operator(code, text)?,
         None => identifier(rest, text)?,
     };
-    // Capitals say what the compiler made of it.
+    // Capital letters mark entities that the compiler generates.
     if matches!(rest, "TKB" | "P" | "N") {
         return Some(None);
     }
@@ -62,14 +61,14 @@ fn part<'a>(rest: &'a str, text: &mut String) -> Option<Option<&'a str>> {
             return Some(Some(behind));
         }
     } else if let Some(code) = rest.strip_prefix("_B").or(rest.strip_prefix("_E")) {
-        // The body of an entry, and what it waits for.
+        // The body and the barrier of a protected entry.
         let behind = code.trim_start_matches(|digit: char| digit.is_ascii_digit());
         return (behind == "s").then_some(None);
     }
     if let Some(behind) = rest.strip_prefix("__") {
         return Some(Some(behind));
     }
-    // A subprogram in another.
+    // A subprogram nested in another.
     if let Some(number) = rest.strip_prefix('.') {
         let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
         return is_number.then_some(None);
@@ -77,7 +76,7 @@ fn part<'a>(rest: &'a str, text: &mut String) -> Option<Option<&'a str>> {
     rest.is_empty().then_some(None)
 }
 
-/// What the compiler makes for each type.
+/// Subprograms that the compiler generates for each type.
 const STREAMS_AND_CONTROL: [(&str, &str); 7] = [
     ("SR", "'Read"),
     ("SW", "'Write"),
@@ -88,7 +87,7 @@ const STREAMS_AND_CONTROL: [(&str, &str); 7] = [
     ("DI", ".Initialize"),
 ];
 
-/// Reads small letters, digits, and single underscores between them.
+/// Reads lower-case letters, digits, and single underscores between them.
 fn identifier<'a>(rest: &'a str, text: &mut String) -> Option<&'a str> {
     let bytes = rest.as_bytes();
     let is_part = |at: usize| {
@@ -112,13 +111,13 @@ fn identifier<'a>(rest: &'a str, text: &mut String) -> Option<&'a str> {
     Some(behind)
 }
 
-/// `Xnb`: in which bodies it is nested.
+/// Strips `Xnb`, which says in which bodies the entity is nested.
 fn without_nesting(rest: &str) -> &str {
     let behind = rest.strip_prefix('X');
     behind.map_or(rest, |behind| behind.trim_start_matches(['n', 'b']))
 }
 
-/// Names that are overloaded are numbered, the scopes around them too: `2_1`.
+/// Strips the numbers of overloaded names and their scopes: `2_1`.
 fn without_overload(rest: &str) -> &str {
     let mut rest = rest;
     loop {
@@ -150,7 +149,7 @@ fn attribute<'a>(special: &'a str, text: &mut String) -> Option<&'a str> {
 }
 
 fn operator<'a>(code: &'a str, text: &mut String) -> Option<&'a str> {
-    // Longer ones before those they begin with.
+    // A code that is the start of another comes after it.
     let all = [
         ("abs", "abs"),
         ("and", "and"),

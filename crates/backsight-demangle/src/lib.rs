@@ -1,4 +1,4 @@
-//! Names as people wrote them, out of names as linkers need them.
+//! Demangles C++, Rust, D and Ada names.
 //!
 //! ```
 //! use backsight_demangle::demangle;
@@ -8,14 +8,13 @@
 //! assert_eq!(demangle("main", 1000), None);
 //! ```
 //!
-//! Which scheme a name is of shows in itself: `_Z` is C++, `_R` is Rust, and so is `_Z`
-//! with a hash at its end, `_D` is D. Ada's looks like C, so [`demangle_ada`] is for names
-//! that are known to be Ada's. Swift's (`$s…`) are not understood.
+//! The scheme is recognized by the name itself: `_Z` is C++, `_R` is Rust, as is `_Z` with a
+//! hash at the end, and `_D` is D. Ada names look like C names, so [`demangle_ada`] is for names
+//! known to be Ada's. Swift names (`$s…`) are not supported.
 //!
-//! A name is hostile input: it may nest without end, and mangling schemes have back
-//! references, so that a short name can unfold to gigabytes. Time, depth and length are
-//! bounded; where a bound is reached, as where a name is not understood, there is no
-//! demangled name and the raw one stands.
+//! Names are untrusted input: they may be nested to any depth, and back references let a short
+//! name expand to gigabytes. So time, depth and length are bounded. If a bound is reached, or a
+//! name is not understood, there is no demangled name, and the caller shows the raw one.
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -38,12 +37,12 @@ pub use ada::demangle_ada;
 
 /// Returns the demangled form of a C++, Rust (legacy or v0) or D name.
 ///
-/// What a linker or a compiler appends stays visible: a version as it is
-/// (`f(int)@V1`), and clones apart (`f(int) [clone .cold]`). A Rust name loses its hash
-/// and its `.llvm.1234`.
+/// Suffixes appended by linkers and compilers are kept: a version unchanged (`f(int)@V1`), and
+/// each clone in brackets (`f(int) [clone .cold]`). A Rust name loses its hash and its
+/// `.llvm.1234`.
 ///
-/// Returns `None` when the name is not mangled, cannot be understood, or when it or its
-/// demangled form has more than `limit` bytes.
+/// Returns `None` if the name is not mangled or not understood, or if it or its demangled form
+/// has more than `limit` bytes.
 #[must_use]
 pub fn demangle(name: &str, limit: usize) -> Option<String> {
     if name.len() > limit || !name.starts_with('_') {

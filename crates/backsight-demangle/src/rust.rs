@@ -1,12 +1,12 @@
-//! Rust's two schemes.
+//! Demangles Rust names of both schemes.
 
 use std::fmt::{self, Write as _};
 
-/// In a legacy name, `17h`, sixteen digits and the `E` behind them.
+/// The hash of a legacy name: `17h`, sixteen digits, and the `E` after them.
 const HASH_BYTES: usize = 20;
 
-/// Legacy names are well-formed C++ names too: only the hash tells, `17h` and sixteen
-/// hexadecimal digits before the final `E`.
+/// Returns whether a name is Rust's. Legacy names are also valid C++ names; only the hash tells:
+/// `17h` and sixteen hexadecimal digits before the final `E`.
 pub(crate) fn is_rust(name: &str) -> bool {
     if name.starts_with("_R") {
         return true;
@@ -14,7 +14,7 @@ pub(crate) fn is_rust(name: &str) -> bool {
     let Some(path) = name.strip_prefix("_ZN") else {
         return false;
     };
-    // Nearly all end with it.
+    // The hash is almost always at the end.
     let last = path.len().saturating_sub(HASH_BYTES);
     let anywhere = || {
         let mut hashes = path.match_indices("17h");
@@ -35,7 +35,7 @@ fn is_hash(text: Option<&str>) -> bool {
 pub(crate) fn demangle(name: &str, limit: usize) -> Option<String> {
     let rust = rustc_demangle::try_demangle(name).ok()?;
     let mut bounded = Bounded {
-        // It seldom grows.
+        // The demangled form is rarely longer.
         text: String::with_capacity(name.len()),
         limit,
     };
@@ -43,7 +43,7 @@ pub(crate) fn demangle(name: &str, limit: usize) -> Option<String> {
     Some(bounded.text)
 }
 
-/// A text that refuses to grow past its limit.
+/// A string that fails to grow beyond its limit.
 struct Bounded {
     text: String,
     limit: usize,

@@ -1,16 +1,14 @@
-//! What linkers and compilers append to a mangled name.
+//! Suffixes that linkers and compilers append to a mangled name.
 
-/// Splits off a symbol's version, the `@` or `@@` before it included.
+/// Splits off a symbol's version, including the `@` or `@@`.
 pub(crate) fn split_version(name: &str) -> (&str, &str) {
     let at = name.find('@').unwrap_or(name.len());
     name.split_at_checked(at).unwrap_or((name, ""))
 }
 
-/// Returns the clones in what a compiler appended: `.constprop.0` and `.cold` of
-/// `.constprop.0.cold`.
+/// Returns the clones in a suffix: `.constprop.0` and `.cold` of `.constprop.0.cold`.
 ///
-/// A clone is a dot, a word and the numbers behind it; what has not this form is one
-/// clone to the end.
+/// A clone is a dot, a word, and any numbers after it. Anything else is one clone up to the end.
 pub(crate) fn clones(suffix: &str) -> impl Iterator<Item = &str> {
     let mut rest = suffix;
     std::iter::from_fn(move || {
@@ -28,7 +26,7 @@ fn clone_bytes(text: &str) -> Option<usize> {
     let is_word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     let mut bytes = part_bytes(text, is_word)?;
     if bytes == 1 {
-        // No word: a number alone.
+        // Only a number, without a word.
         bytes = part_bytes(text, |byte| byte.is_ascii_digit())?;
     }
     if bytes == 1 {
@@ -45,7 +43,7 @@ fn number_bytes(text: &str) -> Option<usize> {
     part_bytes(text, |byte| byte.is_ascii_digit()).filter(|bytes| *bytes > 1)
 }
 
-/// Returns the bytes of a dot and of what is `allowed` behind it.
+/// Returns the length of a dot and the `allowed` bytes after it.
 fn part_bytes(text: &str, allowed: impl Fn(u8) -> bool) -> Option<usize> {
     let behind = text.strip_prefix('.')?;
     let count = behind.bytes().take_while(|byte| allowed(*byte)).count();

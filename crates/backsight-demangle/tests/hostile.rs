@@ -1,19 +1,19 @@
-//! Names that nobody's compiler made: long, deep, unfolding, broken.
+//! Names that no compiler writes: long, deep, expanding, malformed.
 
 use backsight_demangle::{demangle, demangle_ada};
 use proptest::prelude::*;
 
 const LIMIT: usize = 64 << 10;
 
-/// Runs on a stack half as large as the one that threads of Rust have.
+/// Runs on half of the default stack size of Rust threads.
 fn on_small_stack(run: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(1 << 20);
     thread.spawn(run).unwrap().join().unwrap();
 }
 
 #[test]
-fn a_name_that_unfolds_past_the_limit_stays_raw() {
-    // `S_` is the template's name; each further parameter holds the one before twice.
+fn a_name_that_expands_past_the_limit_stays_raw() {
+    // `S_` is the template's name; each further parameter contains the one before it twice.
     let mut bomb = String::from("_Z1f1aIiiE");
     for at in 0..30 {
         let back = std::char::from_digit(at, 36).unwrap().to_ascii_uppercase();
@@ -37,7 +37,7 @@ fn a_name_that_unfolds_past_the_limit_stays_raw() {
 
 #[test]
 fn packs_without_elements_cost_no_more_than_their_limit() {
-    // Each level expands the one before twice, and nothing comes of it.
+    // Each level expands the one before it twice, and produces no text.
     let mut bomb = String::from("_Z1fIJEEvDpT_");
     for at in 0..30 {
         let back = std::char::from_digit(at, 36).unwrap().to_ascii_uppercase();
@@ -48,12 +48,12 @@ fn packs_without_elements_cost_no_more_than_their_limit() {
 }
 
 #[test]
-fn a_back_reference_that_goes_round_stays_raw() {
+fn a_circular_reference_stays_raw() {
     let cases = [
-        // The conversion's type is its own argument.
+        // The type of the conversion is its own argument.
         "_ZN1acvT_IS0_EEv",
         "_ZN1acvP1bIT_EIS1_EEv",
-        // The parameter's constraint is on the argument that names it.
+        // The constraint of the parameter refers to its own argument.
         "_Z1fITk1cIT_ES_EvS_",
         "_D1aQa",
         "_D1aQbQbZ",
@@ -152,7 +152,7 @@ fn a_name_that_nests_too_deep_stays_raw() {
 }
 
 #[test]
-fn broken_names_stay_raw() {
+fn malformed_names_stay_raw() {
     let cases = [
         "",
         "_",
@@ -188,7 +188,7 @@ fn broken_names_stay_raw() {
     }
 }
 
-/// Pieces of which C++ and D names consist.
+/// Fragments of C++ and D names.
 const PIECES: &[&str] = &[
     "_Z", "N", "E", "S_", "S0_", "St", "Sa", "T_", "T0_", "I", "J", "X", "L", "Li1E", "1a", "3foo",
     "C1", "D2", "i", "v", "P", "R", "O", "K", "F", "A3_", "M", "Dp", "DT", "Da", "sr", "cl", "cv",

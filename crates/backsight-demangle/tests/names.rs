@@ -2,7 +2,7 @@
 
 use backsight_demangle::{demangle, demangle_ada};
 
-/// Asserts for pairs of a name and its text.
+/// Checks pairs of a name and its demangled form.
 #[track_caller]
 fn check(cases: &[(&str, &str)]) {
     for (name, want) in cases {
@@ -11,7 +11,7 @@ fn check(cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn each_scheme_shows_in_its_names() {
+fn each_scheme_is_recognized_by_its_names() {
     check(&[
         ("_ZN3foo3barEiPKc", "foo::bar(int, char const*)"),
         ("_ZN3foo3barE", "foo::bar"),
@@ -38,7 +38,7 @@ fn each_scheme_shows_in_its_names() {
 }
 
 #[test]
-fn what_was_appended_stays_visible() {
+fn suffixes_stay_visible() {
     check(&[
         ("_Z3fooi.cold", "foo(int) [clone .cold]"),
         ("_Z3fooi.part.0", "foo(int) [clone .part.0]"),
@@ -57,7 +57,7 @@ fn what_was_appended_stays_visible() {
     ]);
 }
 
-// Texts of LLVM's demangler, version 23.
+// Output of LLVM's demangler, version 23.
 #[test]
 fn template_parameters_may_be_declared() {
     check(&[
@@ -71,7 +71,7 @@ fn template_parameters_may_be_declared() {
         ),
         ("_Z1fIiQ1CIT_EEvv", "void f<int>()"),
         ("_Z3reqITk1CIT_EiEvv", "void req<int>()"),
-        // A constraint on the argument behind it: LLVM prints `T` where it is meant.
+        // The constraint refers to the argument after it: LLVM prints `T` for it.
         (
             "_ZN2CnIiE3getITk5Same2IT_EiEES3_S3_",
             "int Cn<int>::get<int>(int)",
@@ -123,7 +123,7 @@ fn names_of_types_and_scopes() {
 }
 
 #[test]
-fn lambdas_and_what_is_local() {
+fn lambdas_and_local_entities() {
     check(&[
         (
             "_ZZ4mainENKUlvE_clEv",
@@ -148,7 +148,7 @@ fn lambdas_and_what_is_local() {
             "_ZZ1fiEd0_NKUlvE_clEv",
             "f(int)::'lambda'()::operator()() const",
         ),
-        // A template in a local class: LLVM leaves it raw.
+        // A template in a local class, which LLVM does not demangle.
         ("_ZZ1fvEN1a1gIiEEvT_", "void f()::a::g<int>(int)"),
         ("_ZZ1fvE1gIiEvT_", "void f()::g<int>(int)"),
         ("_ZN3FooUt_3barEv", "Foo::'unnamed'::bar()"),
@@ -156,7 +156,7 @@ fn lambdas_and_what_is_local() {
 }
 
 #[test]
-fn what_compilers_make_is_named_for_what_it_is_of() {
+fn special_names_name_their_entity() {
     check(&[
         ("_ZTV3Foo", "vtable for Foo"),
         ("_ZTT3Foo", "VTT for Foo"),
@@ -187,7 +187,7 @@ fn what_compilers_make_is_named_for_what_it_is_of() {
 }
 
 #[test]
-fn types_stand_on_both_sides() {
+fn types_surround_the_declared_name() {
     check(&[
         ("_Z1fPFivE", "f(int (*)())"),
         ("_Z1fRA3_A4_i", "f(int (&) [3][4])"),
@@ -284,7 +284,7 @@ fn names_of_d() {
 }
 
 #[test]
-fn names_of_ada_are_for_those_who_know() {
+fn ada_names_are_demangled_on_request_only() {
     let cases = [
         ("pkg__work__2", Some("pkg.work")),
         ("pkg__child__work", Some("pkg.child.work")),

@@ -1,8 +1,8 @@
-//! Names of real libraries and compilers, beside the demanglers of LLVM and GNU.
+//! Compares names of real libraries and compilers with the demanglers of LLVM and GNU.
 //!
-//! The whole comparison (half a million names of Debian's packages, LLVM 23) is in
-//! `docs/decisions/0013-names-are-demangled-here.md`; this is the part of it that a
-//! machine has at hand.
+//! The full comparison (half a million names of Debian's packages, LLVM 23) is in
+//! `docs/decisions/0013-names-are-demangled-here.md`; this test uses the libraries of the
+//! machine that it runs on.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use backsight_demangle::{demangle, demangle_ada};
 
 const LIMIT: usize = 64 << 10;
 
-/// Runs a tool on these lines; `None` if there is none.
+/// Runs a tool on these lines; `None` if it is not installed.
 fn run(tool: &str, args: &[&str], lines: &[String]) -> Option<Vec<String>> {
     let mut child = Command::new(testkit::tools::tool(tool)?)
         .args(args)
@@ -30,7 +30,7 @@ fn run(tool: &str, args: &[&str], lines: &[String]) -> Option<Vec<String>> {
     Some(text.lines().map(str::to_owned).collect())
 }
 
-/// Returns the names of these files' symbols, versions taken off.
+/// Returns the symbol names of these files, without versions.
 fn symbols(args: &[&str], files: &[String]) -> Option<Vec<String>> {
     let output = Command::new(testkit::tools::tool("nm")?)
         .args(args)
@@ -44,7 +44,7 @@ fn symbols(args: &[&str], files: &[String]) -> Option<Vec<String>> {
     Some(all.into_iter().map(str::to_owned).collect())
 }
 
-/// Returns the C++ libraries that the linker finds by default.
+/// Returns the C++ libraries in the linker's default path.
 fn libraries() -> Vec<String> {
     let words = [
         "libstdc++",
@@ -69,8 +69,8 @@ fn libraries() -> Vec<String> {
     names.filter(|path| Path::new(path).exists()).collect()
 }
 
-/// Compares with the texts of LLVM 19; older ones put brackets and spaces otherwise. What
-/// it leaves raw may have a name here.
+/// Compares with the output of LLVM 19; older versions place parentheses and spaces differently.
+/// A name that LLVM does not demangle may be demangled here.
 fn compare_with_llvm(names: &[String]) -> Option<usize> {
     let theirs = run("llvm-cxxfilt-19", &[], names)?;
     assert_eq!(theirs.len(), names.len());
@@ -80,7 +80,7 @@ fn compare_with_llvm(names: &[String]) -> Option<usize> {
         if theirs == name {
             continue;
         }
-        // Clones are written otherwise, and Rust's names have their hash there.
+        // LLVM writes clones differently, and keeps the hash of Rust names.
         if theirs.contains(" (.") || name.contains("17h") {
             assert!(ours.is_some(), "{name}");
             continue;
@@ -92,7 +92,7 @@ fn compare_with_llvm(names: &[String]) -> Option<usize> {
 }
 
 #[test]
-fn names_of_libraries_are_as_llvm_has_them() {
+fn names_of_libraries_match_llvm() {
     let Some(names) = symbols(&["-D"], &libraries()) else {
         return testkit::skip("no nm");
     };
@@ -103,7 +103,7 @@ fn names_of_libraries_are_as_llvm_has_them() {
     if mangled.is_empty() {
         return testkit::skip("no C++ library");
     }
-    // Of hundreds of thousands every so many.
+    // Takes a sample of the hundreds of thousands of names.
     let step = mangled.len().div_ceil(40_000);
     let mangled: Vec<String> = mangled.into_iter().step_by(step).collect();
     match compare_with_llvm(&mangled) {
@@ -112,7 +112,7 @@ fn names_of_libraries_are_as_llvm_has_them() {
     }
 }
 
-/// What today's C++ needs names for.
+/// C++ features that have manglings of their own.
 const SOURCE: &str = r"
 template<class T> concept Num = sizeof(T) > 1;
 template<class T, class U> concept With = Num<T> && Num<U>;
@@ -153,7 +153,7 @@ int use(int n) {
 ";
 
 #[test]
-fn names_of_compilers_are_as_llvm_has_them() {
+fn names_of_compilers_match_llvm() {
     let mut compared = 0;
     for compiler in ["g++", "clang++", "clang++-19"] {
         let Some(compiler) = testkit::tools::tool(compiler) else {
@@ -189,9 +189,9 @@ fn names_of_compilers_are_as_llvm_has_them() {
     }
 }
 
-/// Names of D and Ada, which few machines have libraries of.
+/// Names of D and Ada, whose libraries few machines have.
 #[test]
-fn names_of_d_and_ada_are_as_gnu_has_them() {
+fn names_of_d_and_ada_match_gnu() {
     let d = [
         "_D3std5array__T8AppenderTAyaZQo3putMFNaNbNfAyaZv",
         "_D3std4uuid4UUID6__ctorMFNaNbNcNiNfKxG16hZSQBpQBoQBm",

@@ -1,7 +1,6 @@
 //! The registers of one frame; some may be unknown.
 
-/// AArch64 has the most: `x0` to `x30`, the stack pointer, and one number between them and the
-/// next.
+/// AArch64 has the most: `x0` to `x30`, the stack pointer and the program counter.
 const COUNT: usize = 33;
 
 /// Registers by DWARF number, and the program counter.

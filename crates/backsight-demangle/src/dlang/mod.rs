@@ -1,20 +1,21 @@
-//! D names.
+//! Demangles D names.
 //!
-//! Grammar: D language specification, "Application Binary Interface", name mangling,
-//! with the back references of 2018 (`Q`). The text is that of GNU's demangler: the
-//! qualified name with its parameters, without return type and attributes.
+//! Grammar: D language specification, "Application Binary Interface", name mangling, with the
+//! back references of 2018 (`Q`). The output is that of GNU's demangler: the qualified name with
+//! its parameters, without return type and attributes.
 
 mod symbols;
 mod types;
 mod values;
 
-/// Levels of nesting that a name may have.
-const DEPTH: u32 = 128;
+/// The maximum nesting of a name.
+const MAX_DEPTH: u32 = 128;
 
-/// Parts that are read for each byte of the limit: a back reference reads again.
-const STEPS_PER_BYTE: usize = 4;
+/// The maximum number of parts that are read for each byte of the limit. Parts are read more
+/// than once because of back references.
+const MAX_STEPS_PER_BYTE: usize = 4;
 
-/// Returns the text of a name that begins with `_D`, when it has at most `limit` bytes.
+/// Returns the demangled form of a name that starts with `_D`, if it has at most `limit` bytes.
 pub(crate) fn demangle(name: &str, limit: usize) -> Option<String> {
     if name == "_Dmain" {
         return Some("D main".to_owned());
@@ -23,7 +24,7 @@ pub(crate) fn demangle(name: &str, limit: usize) -> Option<String> {
         name,
         at: 0,
         limit,
-        steps: STEPS_PER_BYTE.saturating_mul(limit),
+        steps: MAX_STEPS_PER_BYTE.saturating_mul(limit),
         depth: 0,
     };
     let text = parser.mangled_name()?;
@@ -86,8 +87,8 @@ impl<'a> Parser<'a> {
         self.digits()?.parse().ok()
     }
 
-    /// Returns where the reference leads that is next: `Q`, then a number of base 26
-    /// whose last digit is small, back from the `Q`.
+    /// Reads a back reference and returns its target: `Q`, then a base-26 number that ends in a
+    /// lower-case letter, counted back from the `Q`.
     fn back_reference(&mut self) -> Option<usize> {
         let start = self.at;
         self.expect("Q")?;
@@ -108,7 +109,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads what stands at another place.
+    /// Reads the target of a back reference.
     fn elsewhere<T>(
         &mut self,
         place: usize,
@@ -124,12 +125,12 @@ impl<'a> Parser<'a> {
     fn deeper(&mut self, read: impl FnOnce(&mut Self) -> Option<String>) -> Option<String> {
         self.steps = self.steps.checked_sub(1)?;
         self.depth = self.depth.saturating_add(1);
-        if self.depth > DEPTH {
+        if self.depth > MAX_DEPTH {
             return None;
         }
         let result = read(self)?;
         self.depth = self.depth.saturating_sub(1);
-        // What is read again is written again.
+        // The text of a back reference's target is written again.
         self.steps = self.steps.checked_sub(result.len())?;
         (result.len() <= self.limit).then_some(result)
     }

@@ -115,7 +115,7 @@ impl Parser<'_> {
         Some(format!("Tuple!({})", types.join(", ")))
     }
 
-    /// Reads a function's type, with a space at its end.
+    /// Reads a function's type; the text ends with a space.
     fn function(&mut self) -> Option<String> {
         self.deeper(|parser| {
             let convention = parser.convention()?;
@@ -158,7 +158,7 @@ impl Parser<'_> {
                 b'j' => "return ",
                 b'l' => "scope ",
                 b'm' => "@live ",
-                // Of the first parameter: `inout`, vectors, `return`, noreturn.
+                // Attributes of the first parameter: `inout`, vectors, `return`, noreturn.
                 b'g' | b'h' | b'k' | b'n' => break,
                 _ => return None,
             });
@@ -167,7 +167,7 @@ impl Parser<'_> {
         Some(text)
     }
 
-    /// Reads what a member function's object is.
+    /// Reads the modifiers of a member function.
     pub(super) fn modifiers(&mut self) -> String {
         let mut text = String::new();
         let all = [
@@ -183,7 +183,7 @@ impl Parser<'_> {
         text
     }
 
-    /// Reads parameters up to their end, which says whether there may be more.
+    /// Reads parameters up to their end, which tells whether the function is variadic.
     pub(super) fn params(&mut self) -> Option<String> {
         let mut text = String::new();
         loop {
@@ -191,7 +191,7 @@ impl Parser<'_> {
                 return Some(text);
             }
             if self.eat("X") {
-                // `T t...`.
+                // A typesafe variadic parameter: `T t...`.
                 text.push_str("...");
                 return Some(text);
             }

@@ -1,16 +1,16 @@
-//! Values, as template arguments have them.
+//! Values in template arguments.
 
 use super::Parser;
 
 impl Parser<'_> {
-    /// Reads a type and a value of it.
+    /// Reads a type and a value of that type.
     pub(super) fn typed_value(&mut self) -> Option<String> {
         let kind = self.kind_of_type()?;
         let name = self.ty()?;
         self.value(kind, &name)
     }
 
-    /// Returns the letter of the type that is next.
+    /// Returns the letter of the next type.
     fn kind_of_type(&self) -> Option<u8> {
         if self.peek() != b'Q' {
             return Some(self.peek());
@@ -139,7 +139,7 @@ impl Parser<'_> {
         Some(text)
     }
 
-    /// Reads a list; of an associative array's type, keys and values.
+    /// Reads an array; for an associative array's type, keys and values.
     fn array(&mut self, kind: u8) -> Option<String> {
         let count = self.number()?;
         if kind != b'H' {

@@ -1,4 +1,4 @@
-//! How deep a name may be nested.
+//! The maximum nesting of a name.
 
-/// Levels of nesting that a name may have.
-pub(super) const DEPTH: u32 = 256;
+/// The maximum nesting of a name.
+pub(super) const MAX_DEPTH: u32 = 256;

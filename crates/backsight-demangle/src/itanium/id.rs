@@ -1,12 +1,12 @@
-//! How a node of a name is called by others: its place in the tree.
+//! References to nodes of a name's tree.
 
 use std::num::NonZeroU32;
 
-/// A node of a [`Tree`](super::tree::Tree).
+/// A reference to a node of a [`Tree`](super::tree::Tree).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Id(pub(super) NonZeroU32);
 
-/// Nodes one behind another.
+/// A list of nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct List {
     pub(super) start: u32,

@@ -1,14 +1,14 @@
-//! C++ names by the Itanium ABI.
+//! Demangles C++ names of the Itanium ABI.
 //!
-//! A name is read once, from left to right and without a step back, into a tree whose
-//! nodes lie in one table (`node.rs`, `tree.rs`, `parse/`); then the tree is printed (`print/`).
-//! What a name says twice is one node with two parents, so a short name can print
-//! gigabytes: reading stops at a depth, printing at a depth, at a number of steps and
-//! at the caller's limit on the text. Then there is no demangled name.
+//! A name is parsed in one pass without backtracking into a tree whose nodes are in one table
+//! (`node.rs`, `tree.rs`, `parse/`); then the tree is printed (`print/`). A part that a name
+//! refers to twice is one node with two parents, so a short name can expand to gigabytes. So
+//! parsing has a maximum depth, and printing a maximum depth, a maximum number of steps, and the
+//! caller's limit of the output. If one is reached, there is no demangled name.
 //!
-//! Grammar: Itanium C++ ABI, chapter 5 "Linkage and Object Names", with what clang and
-//! GCC emit beyond it (template parameter declarations, constraints, modules, explicit
-//! object parameters, vendor types). The text is that of LLVM's demangler, clones apart.
+//! Grammar: Itanium C++ ABI, chapter 5 "Linkage and Object Names", with the extensions that
+//! clang and GCC emit (template parameter declarations, constraints, modules, explicit object
+//! parameters, vendor types). The output is that of LLVM's demangler, except for clones.
 
 mod depth;
 mod id;
@@ -19,7 +19,7 @@ mod tree;
 
 use crate::suffix;
 
-/// Returns the text of a mangled name when it has at most `limit` bytes.
+/// Returns the demangled form of a name, if it has at most `limit` bytes.
 pub(crate) fn demangle(name: &str, limit: usize) -> Option<String> {
     let parsed = parse::mangled_name(name)?;
     let text = print::print(&parsed.tree, parsed.root, name.len(), limit)?;

@@ -1,8 +1,8 @@
-//! The parts of a name: what they are, and nothing of how they are read or printed.
+//! The kinds of nodes of a name's tree.
 
 use super::id::{Id, List};
 
-/// `const`, `volatile`, `restrict`, and what is behind a function's parameters.
+/// `const`, `volatile` and `restrict`; also of a member function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Quals {
     pub(super) is_const: bool,
@@ -10,7 +10,7 @@ pub(super) struct Quals {
     pub(super) is_restrict: bool,
 }
 
-/// `&` or `&&` behind a member function.
+/// The `&` or `&&` of a member function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum RefQual {
     #[default]
@@ -19,7 +19,7 @@ pub(super) enum RefQual {
     RValue,
 }
 
-/// How tight an expression binds, tightest first.
+/// Precedence of expressions, highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Prec {
     Primary,
@@ -41,11 +41,11 @@ pub(super) enum Prec {
     Conditional,
     Assign,
     Comma,
-    /// Looser than any.
+    /// Lower than any other.
     Default,
 }
 
-/// The names of the standard library that have a letter of their own.
+/// The names of the standard library that have a substitution of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Std {
     Allocator,
@@ -56,7 +56,7 @@ pub(super) enum Std {
     Iostream,
 }
 
-/// What a template parameter without a name stands for.
+/// What a template parameter without a name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ParamKind {
     Type,
@@ -64,17 +64,17 @@ pub(super) enum ParamKind {
     Template,
 }
 
-/// One part of a name.
+/// A node.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Node<'a> {
-    /// As it stands.
+    /// Literal text.
     Text(&'a str),
-    /// `text` before a child that does not bind it: `vtable for X`, `operator T`.
+    /// `text` before a child, without affecting precedence: `vtable for X`, `operator T`.
     Prefixed {
         text: &'static str,
         child: Id,
     },
-    /// A child and `text`: `T complex`, `C auto`.
+    /// A child followed by `text`: `T complex`, `C auto`.
     Suffixed {
         child: Id,
         text: &'static str,
@@ -87,7 +87,7 @@ pub(super) enum Node<'a> {
     },
 
     // Names.
-    /// `left`, `by`, `right`; the last says how constructors of it are called.
+    /// `left`, `by`, `right`; the last one gives the name of constructors.
     Joined {
         left: Id,
         by: &'static str,
@@ -118,15 +118,15 @@ pub(super) enum Node<'a> {
     },
     /// `<a, b>`.
     Args(List),
-    /// `a, b`: the arguments that one parameter pack stands for.
+    /// `a, b`: the elements of a parameter pack.
     ArgPack(List),
-    /// The same as a parameter: what it stands for depends on the expansion around it.
+    /// The same as a parameter: its value depends on the enclosing expansion.
     Pack(List),
-    /// `child...`, or the child for each element of the packs in it.
+    /// `child...`, or the child repeated for each element of its packs.
     Expansion(Id),
     /// A template argument that comes later in the name.
     Forward(Option<Id>),
-    /// `std::string` and its like; expanded where a constructor is named after it.
+    /// `std::string` and the like; expanded if a constructor is named after it.
     Std {
         of: Std,
         is_expanded: bool,
@@ -136,7 +136,7 @@ pub(super) enum Node<'a> {
         class: Id,
         is_dtor: bool,
     },
-    /// `~T` of a type that is not known yet.
+    /// `~T` of a dependent type.
     DtorOf(Id),
     /// `'unnamed1'`.
     Unnamed {
@@ -147,7 +147,7 @@ pub(super) enum Node<'a> {
         params: Id,
         count: &'a str,
     },
-    /// What is behind the word `lambda`.
+    /// What follows the word `lambda`.
     ClosureParams {
         templates: List,
         before: Option<Id>,
@@ -232,7 +232,7 @@ pub(super) enum Node<'a> {
         requires: Option<Id>,
     },
     PackParam(Id),
-    /// An argument behind the declaration of its parameter, which is not shown.
+    /// An argument preceded by the declaration of its parameter, which is not shown.
     Declared {
         arg: Id,
     },
@@ -340,7 +340,7 @@ pub(super) enum Node<'a> {
         of: &'static str,
         value: &'a str,
     },
-    /// The digits of the bytes, highest first.
+    /// The bytes in hexadecimal, most significant first.
     Float {
         digits: &'a str,
         width: Width,
@@ -362,13 +362,13 @@ pub(super) enum Node<'a> {
     },
 }
 
-/// The formats of a floating literal.
+/// The formats of floating-point literals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Width {
     Float,
     Double,
-    /// x87's 80 bits.
+    /// The 80-bit format of x87.
     Extended,
-    /// IEEE 754's 128 bits.
+    /// The 128-bit format of IEEE 754.
     Quad,
 }

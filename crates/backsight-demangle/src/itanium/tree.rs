@@ -1,11 +1,11 @@
-//! The tree of a name, its nodes in one table.
+//! The tree of a name, with its nodes in one table.
 
 use std::num::NonZeroU32;
 
 use super::id::{Id, List};
 use super::node::Node;
 
-/// The parts of one name, children before parents.
+/// The nodes of a name, children before parents.
 #[derive(Debug, Default)]
 pub(super) struct Tree<'a> {
     nodes: Vec<Node<'a>>,
@@ -13,10 +13,10 @@ pub(super) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// Returns an empty tree, for a name of this many bytes.
+    /// Returns an empty tree, for a name of this size.
     pub(super) fn for_bytes(bytes: usize) -> Self {
         Self {
-            // Measured over Debian's names: seldom more, and small at any rate.
+            // Measured on Debian's names: few need more, and it is small in any case.
             nodes: Vec::with_capacity(bytes.clamp(16, 512) / 2),
             lists: Vec::with_capacity(bytes.clamp(16, 512) / 4),
         }
@@ -28,7 +28,7 @@ impl<'a> Tree<'a> {
         NonZeroU32::new(count).map(Id)
     }
 
-    /// Moves what is on the stack from `at` on into a list.
+    /// Moves the elements of the stack from `at` on into a list.
     pub(super) fn list_from(&mut self, stack: &mut Vec<Id>, at: usize) -> Option<List> {
         let start = u32::try_from(self.lists.len()).ok()?;
         self.lists.extend_from_slice(stack.get(at..)?);
@@ -43,7 +43,7 @@ impl<'a> Tree<'a> {
         self.nodes.get(usize::try_from(at).ok()?).copied()
     }
 
-    /// Says what a [`Node::Forward`] stands for.
+    /// Sets what a [`Node::Forward`] refers to.
     pub(super) fn resolve(&mut self, forward: Id, to: Id) -> Option<()> {
         let at = forward.0.get().checked_sub(1)?;
         let node = self.nodes.get_mut(usize::try_from(at).ok()?)?;

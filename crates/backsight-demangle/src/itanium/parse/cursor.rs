@@ -1,4 +1,4 @@
-//! What is left of a name.
+//! The unparsed rest of a name.
 
 use super::super::node::Quals;
 
@@ -25,7 +25,7 @@ impl<'a> Cursor<'a> {
         self.peek_at(0)
     }
 
-    /// Returns the byte that is `ahead` bytes behind the next one; 0 at the end.
+    /// Returns the byte at this distance from the next one; 0 at the end.
     pub(super) fn peek_at(&self, ahead: usize) -> u8 {
         self.rest.as_bytes().get(ahead).copied().unwrap_or(0)
     }
@@ -34,33 +34,33 @@ impl<'a> Cursor<'a> {
         self.peek().is_ascii_digit()
     }
 
-    /// Passes over `text` if it is next.
+    /// Skips `text` if it is next, and returns whether it was.
     pub(super) fn eat(&mut self, text: &str) -> bool {
         let rest = self.rest.strip_prefix(text);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()
     }
 
-    /// Passes over `text`, which must be next.
+    /// Skips `text`, or fails if it is not next.
     pub(super) fn expect(&mut self, text: &str) -> Option<()> {
         self.eat(text).then_some(())
     }
 
-    /// Returns the next `bytes` bytes and passes over them.
+    /// Returns and skips the next `bytes` bytes.
     pub(super) fn take(&mut self, bytes: usize) -> Option<&'a str> {
         let (taken, rest) = self.rest.split_at_checked(bytes)?;
         self.rest = rest;
         Some(taken)
     }
 
-    /// Returns the digits that are next, none if there are none.
+    /// Returns and skips the next digits, possibly none.
     pub(super) fn digits(&mut self) -> &'a str {
         let is_digit = |byte: &u8| byte.is_ascii_digit();
         let count = self.rest.bytes().take_while(is_digit).count();
         self.take(count).unwrap_or_default()
     }
 
-    /// Returns a number, `n` before it if it is negative.
+    /// Returns and skips a number, which starts with `n` if it is negative.
     pub(super) fn signed(&mut self) -> Option<&'a str> {
         let start = self.rest;
         self.eat("n");
@@ -74,7 +74,7 @@ impl<'a> Cursor<'a> {
         self.digits().parse().ok()
     }
 
-    /// Returns the place of a substitution: `_` is 0, `0_` is 1, in digits and capitals.
+    /// Reads the index of a substitution: `_` is 0, `0_` is 1, in base 36.
     pub(super) fn sequence(&mut self) -> Option<usize> {
         if self.eat("_") {
             return Some(0);
@@ -88,7 +88,7 @@ impl<'a> Cursor<'a> {
         usize::from_str_radix(digits, 36).ok()?.checked_add(1)
     }
 
-    /// Returns the place of a parameter: `_` is 0, `0_` is 1, decimal.
+    /// Reads the index of a parameter: `_` is 0, `0_` is 1, in decimal.
     pub(super) fn parameter(&mut self) -> Option<usize> {
         if self.eat("_") {
             return Some(0);
@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
         number.checked_add(1)
     }
 
-    /// Returns an identifier behind its length.
+    /// Reads an identifier preceded by its length.
     pub(super) fn identifier(&mut self) -> Option<&'a str> {
         let bytes = self.number()?;
         self.take(bytes).filter(|name| !name.is_empty())
@@ -115,17 +115,17 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes over what tells local entities of one name apart.
+    /// Skips the number that distinguishes local entities of the same name.
     pub(super) fn discriminator(&mut self) {
         let before = *self;
         let is_sound = if self.eat("__") {
             !self.digits().is_empty() && self.eat("_")
         } else if self.eat("_") {
-            // One digit.
+            // A single digit.
             let is_digit = self.is_digit();
             self.take(1).is_some() && is_digit
         } else {
-            // An extension: digits to the end.
+            // An extension: digits up to the end.
             !self.digits().is_empty() && self.is_at_end()
         };
         if !is_sound {

@@ -1,4 +1,4 @@
-//! Expressions, as template arguments and in `decltype` have them.
+//! Expressions in template arguments and in `decltype`.
 
 use super::super::id::{Id, List};
 use super::super::node::{Node, Prec};
@@ -31,7 +31,7 @@ impl Parser<'_> {
                 self.init_list(Some(of))
             }
             (b'c', b'p') => {
-                // A name in brackets: without lookup by argument.
+                // A parenthesized name, which suppresses argument-dependent lookup.
                 self.at.expect("cp")?;
                 let name = self.expression()?;
                 let callee = self.add(Node::Enclosed {
@@ -328,7 +328,7 @@ impl Parser<'_> {
         let child = self.expression()?;
         let offset = self.at.signed().unwrap_or("0");
         while self.at.eat("_") {
-            // Members of unions; not shown.
+            // Union members, which are not shown.
             self.at.digits();
         }
         // One past the end.

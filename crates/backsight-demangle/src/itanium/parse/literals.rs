@@ -4,7 +4,7 @@ use super::super::id::Id;
 use super::super::node::{Node, Width};
 use super::Parser;
 
-/// What stands for the type of an integer: its suffix, or the type itself.
+/// Returns how the type of an integer is shown: a suffix, or the type itself.
 fn integer(code: u8) -> Option<&'static str> {
     Some(match code {
         b'w' => "wchar_t",
@@ -51,7 +51,7 @@ impl Parser<'_> {
             (b'd', _) => self.float(Width::Double),
             (b'e', _) => self.float(Width::Extended),
             (b'_' | b'Z', _) => {
-                // GCC 4 left out the underscore.
+                // GCC 4 omitted the underscore.
                 self.at.eat("_");
                 self.at.expect("Z")?;
                 let of = self.encoding_in_expression()?;
@@ -77,7 +77,7 @@ impl Parser<'_> {
             _ => {
                 let of = self.ty()?;
                 if self.at.eat("E") {
-                    // GCC's null pointer.
+                    // The null pointer as GCC writes it.
                     return self.add(Node::EnumLiteral { of, value: "0" });
                 }
                 let value = self.at.signed()?;
@@ -95,7 +95,7 @@ impl Parser<'_> {
         self.at.expect("E")?;
         let width = match (width, count) {
             (Width::Float, 8) | (Width::Double, 16) | (Width::Extended, 20) => width,
-            // Other machines' long double.
+            // The long double of other machines.
             (Width::Extended, 16) => Width::Double,
             (Width::Extended, 32) => Width::Quad,
             _ => return None,

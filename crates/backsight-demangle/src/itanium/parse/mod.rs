@@ -1,7 +1,7 @@
-//! Reads a mangled name into a tree: one pass, no step back.
+//! Parses a mangled name into a tree, in one pass without backtracking.
 //!
-//! Every function returns `None` where the name is not of the grammar, and then the
-//! whole name is given up: none of them has to undo anything.
+//! Every function returns `None` if the name does not follow the grammar. Then the whole name is
+//! abandoned, so no function has to undo anything.
 
 mod constraints;
 mod cursor;
@@ -16,20 +16,20 @@ mod unnamed;
 mod unresolved;
 
 use self::cursor::Cursor;
-use super::depth::DEPTH;
+use super::depth::MAX_DEPTH;
 use super::id::{Id, List};
 use super::node::{Node, Quals, RefQual};
 use super::tree::Tree;
 
-/// A name that was read.
+/// A parsed name.
 pub(super) struct Parsed<'a> {
     pub(super) tree: Tree<'a>,
     pub(super) root: Id,
-    /// What is left: nothing, or a dot and what a compiler appended.
+    /// The rest: nothing, or a dot and a suffix that a compiler appended.
     pub(super) rest: &'a str,
 }
 
-/// Reads `_Z` and what belongs to it.
+/// Parses `_Z` and what follows.
 pub(super) fn mangled_name(name: &str) -> Option<Parsed<'_>> {
     let mut parser = Parser::new(name);
     let root = parser.mangled_name()?;
@@ -42,30 +42,32 @@ pub(super) fn mangled_name(name: &str) -> Option<Parsed<'_>> {
     })
 }
 
-/// What is known on the way through a name.
+/// The state of the parser.
 struct Parser<'a> {
     at: Cursor<'a>,
     tree: Tree<'a>,
-    /// Parts that `S_`, `S0_`, … name.
+    /// The parts that `S_`, `S0_`, … refer to.
     substitutions: Vec<Id>,
-    /// What `T_`, `T0_`, … name; outer levels first. Those of an encoding are the
-    /// template arguments of its name, those of a lambda its own parameters.
+    /// What `T_`, `T0_`, … refer to, outer levels first: the template arguments of an encoding's
+    /// name, or the parameters of a lambda.
     scopes: Vec<Vec<Id>>,
-    /// In an expression that names an entity, what the parameters around it stand for.
+    /// In an expression that refers to an entity: the template arguments of the enclosing
+    /// levels.
     scopes_around: Vec<Vec<Id>>,
     forwards: Vec<Forward<'a>>,
     /// The elements of lists that are being read.
     stack: Vec<Id>,
     depth: u32,
-    /// False in the type of a conversion, where arguments belong to the operator.
+    /// False in the type of a conversion operator, where arguments belong to the operator.
     may_take_args: bool,
-    /// In the type of a conversion operator the arguments come later.
+    /// Whether this is the type of a conversion operator, whose template arguments come later.
     may_be_forward: bool,
-    /// There, parameters are shown as their numbers: not all levels are known.
+    /// Whether template parameters are shown by number, because not all levels are known.
     in_constraint: bool,
-    /// In what is declared of the arguments, which may mean those that come later.
+    /// Whether this is a declaration of a template parameter, which may refer to later
+    /// arguments.
     in_declaration: bool,
-    /// The level at which a parameter without declaration is `auto`.
+    /// The level at which an undeclared parameter is `auto`.
     auto_level: Option<usize>,
     invented: Invented,
 }
@@ -73,13 +75,13 @@ struct Parser<'a> {
 /// A [`Node::Forward`] that is not resolved yet.
 struct Forward<'a> {
     node: Id,
-    /// Which argument it means.
+    /// The index of the argument.
     index: usize,
-    /// What is shown if there is no such argument; without it the name is broken.
+    /// What to show if there is no such argument; if `None`, the name is malformed.
     otherwise: Option<&'a str>,
 }
 
-/// How many template parameters got a name of ours.
+/// Counts the template parameters that were given a generated name.
 #[derive(Default)]
 struct Invented {
     types: u32,
@@ -87,10 +89,10 @@ struct Invented {
     templates: u32,
 }
 
-/// What the name of an encoding says of the rest of the encoding.
+/// Properties of an encoding's name that affect the rest of the encoding.
 #[derive(Default)]
 struct NameInfo {
-    /// A constructor, destructor or conversion: no return type follows.
+    /// A constructor, destructor or conversion operator: no return type follows.
     is_untyped: bool,
     /// A return type follows.
     ends_with_args: bool,
@@ -131,7 +133,7 @@ impl<'a> Parser<'a> {
         self.tree.list_from(&mut self.stack, at)
     }
 
-    /// Reads elements until `end` is eaten.
+    /// Reads elements up to and including `end`.
     fn list_until(
         &mut self,
         end: &str,
@@ -148,7 +150,7 @@ impl<'a> Parser<'a> {
     /// Reads one level deeper.
     fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         self.depth = self.depth.saturating_add(1);
-        if self.depth > DEPTH {
+        if self.depth > MAX_DEPTH {
             return None;
         }
         let result = read(self)?;
@@ -156,9 +158,9 @@ impl<'a> Parser<'a> {
         Some(result)
     }
 
-    /// Reads with other template parameters than those around.
+    /// Reads with template parameters of its own.
     fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        // Not those around what is around.
+        // The enclosing levels do not apply either.
         let further = std::mem::take(&mut self.scopes_around);
         let around = std::mem::take(&mut self.scopes);
         let result = read(self)?;
@@ -177,7 +179,7 @@ impl<'a> Parser<'a> {
         Some(result)
     }
 
-    /// Reads an expression in which all parameters around are in scope.
+    /// Reads an expression in which all enclosing parameters are in scope.
     fn constraint(&mut self) -> Option<Id> {
         let before = std::mem::replace(&mut self.in_constraint, true);
         let result = self.expression()?;
@@ -185,7 +187,7 @@ impl<'a> Parser<'a> {
         Some(result)
     }
 
-    /// Reads `Q` and its constraint, if there is one.
+    /// Reads `Q` and a constraint, if present.
     fn optional_constraint(&mut self) -> Option<Option<Id>> {
         if !self.at.eat("Q") {
             return Some(None);

@@ -5,7 +5,7 @@ use super::super::node::{Node, RefQual};
 use super::{NameInfo, Parser};
 
 impl<'a> Parser<'a> {
-    /// Reads a name; what it says of the encoding it begins, if any, goes into `info`.
+    /// Reads a name, and stores in `info` its properties as the name of an encoding.
     pub(super) fn name(&mut self, info: Option<&mut NameInfo>) -> Option<Id> {
         self.deeper(|parser| match parser.at.peek() {
             b'N' => parser.nested_name(info),
@@ -17,7 +17,7 @@ impl<'a> Parser<'a> {
     fn unscoped_template_name(&mut self, mut info: Option<&mut NameInfo>) -> Option<Id> {
         let (name, is_substitution) = self.unscoped_name(info.as_deref_mut(), true)?;
         if self.at.peek() != b'I' {
-            // A substitution alone would be a type.
+            // A substitution without template arguments would be a type.
             return (!is_substitution).then_some(name);
         }
         if !is_substitution {
@@ -30,8 +30,8 @@ impl<'a> Parser<'a> {
         self.add(Node::Templated { name, args })
     }
 
-    /// Reads a name without scope or in `std`, or a substitution, and says whether it
-    /// was one.
+    /// Reads a name without scope or in `std`, or a substitution, and returns whether it was a
+    /// substitution.
     pub(super) fn unscoped_name(
         &mut self,
         info: Option<&mut NameInfo>,
@@ -73,7 +73,7 @@ impl<'a> Parser<'a> {
             self.at.expect("_")?;
         }
         let right = if info.is_some() {
-            // The parameters of the function that is named here are of its name.
+            // The parameters of the enclosing function are part of its name.
             self.scopes.clear();
             self.name(info)?
         } else {
@@ -131,10 +131,10 @@ impl<'a> Parser<'a> {
             };
             so_far = Some(next);
             self.substitutions.push(next);
-            // Of a data member's initializer; says nothing.
+            // Marks the initializer of a data member; not shown.
             self.at.eat("M");
         }
-        // The whole name is a type if anything, and then it is put in as one.
+        // The whole name may be a type, which is added to the substitutions by the caller.
         self.substitutions.pop()?;
         so_far
     }
@@ -156,7 +156,7 @@ impl<'a> Parser<'a> {
         };
     }
 
-    /// Reads a name in `scope`, with the ABI tags behind it.
+    /// Reads a name in `scope`, and its ABI tags.
     pub(super) fn unqualified_name(
         &mut self,
         info: Option<&mut NameInfo>,
@@ -165,7 +165,7 @@ impl<'a> Parser<'a> {
     ) -> Option<Id> {
         let module = self.module(module)?;
         let is_friend = scope.is_some() && self.at.eat("F");
-        // Of internal linkage.
+        // A marker for internal linkage.
         self.at.eat("L");
         let mut name = match self.at.peek() {
             b'1'..=b'9' => self.source_name()?,
@@ -199,10 +199,10 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// Reads the module behind `parent`; what comes back is the parent if there is none.
+    /// Reads the module of a name; returns `parent` if there is none.
     #[expect(
         clippy::option_option,
-        reason = "the outer says that the name is broken"
+        reason = "the outer `None` means that the name is malformed"
     )]
     pub(super) fn module(&mut self, parent: Option<Id>) -> Option<Option<Id>> {
         let mut module = parent;
@@ -222,7 +222,7 @@ impl<'a> Parser<'a> {
 
     pub(super) fn source_name(&mut self) -> Option<Id> {
         let name = self.at.identifier()?;
-        // GCC appends what makes it unique, clang `N_1`.
+        // An anonymous namespace: GCC appends a unique suffix, clang `N_1`.
         let is_anonymous = name.starts_with("_GLOBAL__N");
         self.text(if is_anonymous {
             "(anonymous namespace)"
@@ -240,7 +240,7 @@ impl<'a> Parser<'a> {
         Some(name)
     }
 
-    /// A constructor of `std::string` is `basic_string`, so the class is shown as that.
+    /// The constructor of `std::string` is named `basic_string`, so the class is shown expanded.
     fn expanded(&mut self, class: Id) -> Option<Id> {
         match self.tree.node(class)? {
             Node::Std { of, .. } => self.add(Node::Std {
@@ -268,13 +268,13 @@ impl<'a> Parser<'a> {
             info.is_untyped = true;
         }
         if is_inherited {
-            // The class whose constructor it is; not shown.
+            // The class whose constructor is inherited; not shown.
             self.name(info)?;
         }
         self.add(Node::CtorDtor { class, is_dtor })
     }
 
-    /// Reads `S_`, `S1_`, `Sa`, …; `St` is not for here.
+    /// Reads `S_`, `S1_`, `Sa`, …, but not `St`.
     pub(super) fn substitution(&mut self) -> Option<Id> {
         use super::super::node::Std;
         self.at.expect("S")?;

@@ -1,14 +1,14 @@
-//! The operators: in names, and in expressions.
+//! Operators in names and in expressions.
 
 use super::super::id::Id;
 use super::super::node::{Node, Prec};
 use super::{NameInfo, Parser};
 
-/// How an operator stands among its operands.
+/// The position of an operator relative to its operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Prefix,
-    /// Before the operand when `_` follows.
+    /// A prefix operator if `_` follows, otherwise postfix.
     Postfix,
     Binary,
     Subscript,
@@ -23,11 +23,11 @@ pub(super) enum Kind {
     Call,
     Cast,
     Conditional,
-    /// In names alone.
+    /// Only in names.
     Name,
-    /// `static_cast` and its like: no operator's name.
+    /// `static_cast` and the like: not the name of an operator function.
     NamedCast,
-    /// `sizeof (T)`: no operator's name.
+    /// `sizeof (T)`: not the name of an operator function.
     OfType,
     OfExpression,
 }
@@ -35,12 +35,12 @@ pub(super) enum Kind {
 pub(super) struct Operator {
     pub(super) kind: Kind,
     pub(super) prec: Prec,
-    /// As in the name of a function that overloads it.
+    /// The name of the operator function.
     name: &'static str,
 }
 
 impl Operator {
-    /// Returns the operator as it stands among operands.
+    /// Returns the operator as shown between operands.
     pub(super) fn symbol(&self) -> &'static str {
         let symbol = self.name.strip_prefix("operator").unwrap_or(self.name);
         symbol.strip_prefix(' ').unwrap_or(symbol)
@@ -56,7 +56,7 @@ impl Operator {
     }
 }
 
-/// Returns the operator of two letters.
+/// Returns the operator with this two-letter code.
 pub(super) fn operator(code: &str) -> Option<Operator> {
     use Kind::{Access, Binary, NamedCast, OfExpression, OfType, Postfix, Prefix};
     let (kind, prec, name) = match code {
@@ -88,7 +88,7 @@ pub(super) fn operator(code: &str) -> Option<Operator> {
         ),
         "ds" => (Access, Prec::PtrMem, "operator.*"),
         "dt" => (Access, Prec::Postfix, "operator."),
-        // The precedence that LLVM gives it.
+        // LLVM's demangler uses this precedence.
         "dv" => (Binary, Prec::Assign, "operator/"),
         "eO" => (Binary, Prec::Assign, "operator^="),
         "eo" => (Binary, Prec::Xor, "operator^"),
@@ -137,7 +137,7 @@ pub(super) fn operator(code: &str) -> Option<Operator> {
 }
 
 impl Parser<'_> {
-    /// Returns the operator that is next, and passes over it.
+    /// Reads an operator.
     pub(super) fn operator(&mut self) -> Option<Operator> {
         let found = operator(self.at.rest().get(..2)?)?;
         self.at.take(2)?;
@@ -158,7 +158,7 @@ impl Parser<'_> {
                 child,
             });
         }
-        // Of a vendor; the digit counts its operands.
+        // A vendor's operator; the digit is the number of operands.
         self.at.expect("v")?;
         let digit = self.at.take(1)?;
         if !digit.starts_with(|digit: char| digit.is_ascii_digit()) {

@@ -5,7 +5,7 @@ use super::super::node::{Node, ParamKind};
 use super::{Forward, Parser};
 
 impl<'a> Parser<'a> {
-    /// Reads `I…E`. Those of an encoding's name are what its parameters stand for.
+    /// Reads `I…E`. The arguments of an encoding's name are what its parameters refer to.
     pub(super) fn template_args(&mut self, are_of_encoding: bool) -> Option<Id> {
         self.at.expect("I")?;
         if are_of_encoding {
@@ -21,7 +21,7 @@ impl<'a> Parser<'a> {
                 self.scopes.first_mut()?.push(meant);
             }
             if self.at.eat("Q") {
-                // No part of the text, but what it names the rest of the name may mean.
+                // It is not shown, but later parts of the name may refer to the names in it.
                 self.declaration(Self::expression)?;
                 self.at.expect("E")?;
                 break;
@@ -86,8 +86,8 @@ impl<'a> Parser<'a> {
         self.at.peek() == b'T' && matches!(self.at.peek_at(1), b'y' | b'p' | b't' | b'n' | b'k')
     }
 
-    /// Reads the declaration of a parameter, and puts it into the innermost level if
-    /// names in the rest may mean it.
+    /// Reads the declaration of a parameter. Adds it to the innermost level if later parts may
+    /// refer to it.
     pub(super) fn template_param_decl(&mut self, is_in_scope: bool) -> Option<Id> {
         self.deeper(|parser| parser.template_param_decl_alone(is_in_scope))
     }
@@ -138,8 +138,8 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// Reads the name of a concept, with its arguments. One that was named before is a
-    /// substitution, which elsewhere would be a type.
+    /// Reads the name of a concept, with its arguments. A substitution here is a concept, not a
+    /// type.
     pub(super) fn concept(&mut self) -> Option<Id> {
         if self.at.peek() == b'S' && self.at.peek_at(1) != b't' {
             let (name, is_substitution) = self.unscoped_name(None, true)?;
@@ -170,7 +170,7 @@ impl<'a> Parser<'a> {
         Some(name)
     }
 
-    /// Reads `T_`, `T0_`, `TL0__`, …: what it stands for.
+    /// Reads `T_`, `T0_`, `TL0__`, … and returns what it refers to.
     pub(super) fn template_param(&mut self) -> Option<Id> {
         let start = self.at.rest();
         self.at.expect("T")?;
@@ -193,7 +193,7 @@ impl<'a> Parser<'a> {
         }
         if self.auto_level == Some(level) && level <= self.scopes.len() {
             if level == self.scopes.len() {
-                // Taken away at the end of the lambda.
+                // Removed at the end of the lambda.
                 self.scopes.push(Vec::new());
             }
             return self.text("auto");

@@ -5,7 +5,7 @@ use super::super::node::{Node, Prec, Quals, RefQual};
 use super::Parser;
 use super::cursor::Cursor;
 
-/// Built-in types of one letter.
+/// Built-in types with a one-letter code.
 fn builtin(code: u8) -> Option<&'static str> {
     Some(match code {
         b'v' => "void",
@@ -33,7 +33,7 @@ fn builtin(code: u8) -> Option<&'static str> {
     })
 }
 
-/// Built-in types of `D` and a letter.
+/// Built-in types with the code `D` and a letter.
 fn builtin_after_d(code: u8) -> Option<&'static str> {
     Some(match code {
         b'd' => "decimal64",
@@ -92,7 +92,7 @@ impl Parser<'_> {
             b'T' if !matches!(self.at.peek_at(1), b's' | b'u' | b'e') => {
                 let name = self.template_param()?;
                 if self.may_take_args && self.at.peek() == b'I' {
-                    // The parameter is a template, and a part of its own.
+                    // A template template parameter, which is also a substitution.
                     self.substitutions.push(name);
                     let args = self.template_args(false)?;
                     self.add(Node::Templated { name, args })?
@@ -244,10 +244,10 @@ impl Parser<'_> {
         Some(child)
     }
 
-    /// Reads a number or an expression up to `_`, if there is one.
+    /// Reads a number or an expression up to `_`, if present.
     #[expect(
         clippy::option_option,
-        reason = "the outer says that the name is broken"
+        reason = "the outer `None` means that the name is malformed"
     )]
     fn length(&mut self) -> Option<Option<Id>> {
         if self.at.peek() == b'_' {
@@ -331,7 +331,7 @@ impl Parser<'_> {
                 prec,
             })?);
         }
-        // Safe in transactions; of C.
+        // Transaction-safe; extern "C".
         self.at.eat("Dx");
         self.at.expect("F")?;
         self.at.eat("Y");
@@ -360,7 +360,7 @@ impl Parser<'_> {
     }
 }
 
-/// Whether a type is a part that later ones may name.
+/// Whether a type becomes a substitution.
 enum Put {
     In(Id),
     Not(Id),

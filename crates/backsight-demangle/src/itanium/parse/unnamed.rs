@@ -1,4 +1,4 @@
-//! Types without a name: unnamed classes, lambdas, blocks.
+//! Unnamed types: classes, lambdas, blocks.
 
 use super::super::id::{Id, List};
 use super::super::node::Node;
@@ -7,7 +7,7 @@ use super::{NameInfo, Parser};
 impl Parser<'_> {
     pub(super) fn unnamed_type(&mut self, info: Option<&mut NameInfo>) -> Option<Id> {
         if info.is_some() {
-            // Parameters in it are of the innermost arguments alone.
+            // Template parameters in it refer only to the innermost arguments.
             self.scopes.clear();
         }
         if self.at.eat("Ut") {
@@ -35,7 +35,7 @@ impl Parser<'_> {
         }
         let templates = self.list_from(start)?;
         if templates.is_empty() {
-            // Parameters are of the level around, and past it they are `auto`.
+            // Parameters refer to the enclosing level; higher numbers are `auto`.
             self.scopes.truncate(level);
         }
         let before = self.optional_constraint()?;

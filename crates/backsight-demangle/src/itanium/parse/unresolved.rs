@@ -1,4 +1,4 @@
-//! Names in templates that depend on parameters.
+//! Names that depend on template parameters.
 
 use super::super::id::Id;
 use super::super::node::Node;
@@ -50,8 +50,8 @@ impl Parser<'_> {
         self.unresolved_in(scope)
     }
 
-    /// Up to version 4.4 GCC wrote no `E` behind the scopes: the one that is next is of
-    /// something around, if no name can follow it.
+    /// GCC before 4.5 wrote no `E` after the scopes. An `E` that is next then closes an
+    /// enclosing construct, unless a name follows it.
     fn is_last_part(&self) -> bool {
         let mut behind = self.at;
         if !behind.eat("E") {

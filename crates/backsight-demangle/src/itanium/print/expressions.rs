@@ -5,7 +5,7 @@ use super::super::node::{Node, Prec};
 use super::{Printer, floats};
 
 impl Node<'_> {
-    /// Returns how tight the node binds in an expression.
+    /// Returns the precedence of the node as an expression.
     pub(super) fn prec(&self) -> Prec {
         match self {
             Self::Enclosed { prec, .. }
@@ -180,7 +180,7 @@ impl<'a> Printer<'_, 'a> {
                 self.number(value)
             }
             Node::Integer { of, value } => {
-                // Longer ones are types, the others suffixes.
+                // Longer ones are types, the others are suffixes.
                 if of.len() <= 3 {
                     self.number(value)?;
                     return self.put(of);
@@ -194,7 +194,7 @@ impl<'a> Printer<'_, 'a> {
                 let text = floats::hexadecimal(digits, width)?;
                 self.put(&text)
             }
-            // The others are printed elsewhere.
+            // The other kinds are printed elsewhere.
             _ => None,
         }
     }
@@ -210,7 +210,7 @@ impl<'a> Printer<'_, 'a> {
     }
 
     fn binary(&mut self, left: Id, op: &str, right: Id, prec: Prec) -> Option<()> {
-        // It would be taken for the end of the arguments.
+        // An unparenthesized `>` would end the template arguments.
         let is_ambiguous = self.brackets == 0 && matches!(op, ">" | ">>");
         if is_ambiguous {
             self.open("(")?;

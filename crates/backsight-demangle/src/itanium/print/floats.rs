@@ -1,17 +1,17 @@
-//! Floating literals, in C's hexadecimal notation (`%a`).
+//! Floating-point literals, in C's hexadecimal notation (`%a`).
 
 use super::super::node::Width;
 
-/// Where the parts of a number lie.
+/// The layout of a floating-point format.
 struct Format {
     exponent_bits: u32,
     fraction_bits: u32,
-    /// x87 stores the digit before the point.
+    /// Whether the integer bit is stored, as in x87's format.
     has_integer_bit: bool,
     suffix: &'static str,
 }
 
-/// Returns the number whose bytes, highest first, have these digits.
+/// Returns the number with these bytes, given in hexadecimal, most significant first.
 pub(super) fn hexadecimal(digits: &str, width: Width) -> Option<String> {
     let bits = u128::from_str_radix(digits, 16).ok()?;
     let format = match width {
@@ -69,7 +69,7 @@ impl Format {
             (lead, hex_digits(fraction & mask(60)?, 60)?, 3)
         } else {
             let lead = u128::from(exponent != 0);
-            // To whole digits.
+            // Padded to whole digits.
             let width = self.fraction_bits.checked_next_multiple_of(4)?;
             let fraction = fraction.checked_shl(width.checked_sub(self.fraction_bits)?)?;
             (lead, hex_digits(fraction, width)?, 0)
@@ -89,7 +89,7 @@ fn mask(bits: u32) -> Option<u128> {
     1_u128.checked_shl(bits)?.checked_sub(1)
 }
 
-/// Returns `bits` bits as digits, without zeros at the end.
+/// Returns the lowest `bits` bits in hexadecimal, without trailing zeros.
 fn hex_digits(value: u128, bits: u32) -> Option<String> {
     let width = usize::try_from(bits.checked_div(4)?).ok()?;
     let digits = format!("{value:0width$x}");
@@ -101,8 +101,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_as_printf_has_them() {
-        // Of glibc's `printf("%a")` and `"%La"`.
+    fn numbers_match_printf() {
+        // Output of glibc's `printf("%a")` and `"%La"`.
         let cases = [
             ("3f800000", Width::Float, "0x1p+0f"),
             ("40490fdb", Width::Float, "0x1.921fb6p+1f"),

@@ -12,7 +12,7 @@ impl<'a> Printer<'_, 'a> {
         self.whole(name)
     }
 
-    /// Prints a type before what it declares.
+    /// Prints a type in front of the declared name.
     pub(super) fn left_and_space(&mut self, of: Id) -> Option<()> {
         self.left(of)?;
         if self.has(of, Has::Anything)? {

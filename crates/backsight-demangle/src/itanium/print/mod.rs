@@ -1,7 +1,7 @@
 //! Prints the tree of a name.
 //!
-//! A type of C++ stands on both sides of what it declares: `int (*)[3]` is `int`,
-//! ` (*`, `)`, ` [3]`. So a node has a left and a right part.
+//! A C++ type may surround the declared name: `int (*)[3]` consists of `int`, ` (*`, `)` and `
+//! [3]`. So a node has a left and a right part.
 
 mod expressions;
 mod floats;
@@ -9,14 +9,14 @@ mod functions;
 mod names;
 mod types;
 
-use super::depth::DEPTH;
+use super::depth::MAX_DEPTH;
 use super::id::{Id, List};
 use super::node::{Node, Prec};
 use super::tree::Tree;
 
-/// Nodes that may be printed for each byte of the limit: packs without elements cost
-/// steps and give no text.
-const STEPS_PER_BYTE: usize = 8;
+/// The maximum number of nodes printed for each byte of the limit. Empty packs cost steps
+/// without producing text.
+const MAX_STEPS_PER_BYTE: usize = 8;
 
 /// Returns the text of the tree below `root`, if it has at most `limit` bytes.
 pub(super) fn print(tree: &Tree<'_>, root: Id, name_bytes: usize, limit: usize) -> Option<String> {
@@ -24,7 +24,7 @@ pub(super) fn print(tree: &Tree<'_>, root: Id, name_bytes: usize, limit: usize) 
         tree,
         text: String::with_capacity(name_bytes.saturating_mul(2).min(limit)),
         limit,
-        steps: STEPS_PER_BYTE.saturating_mul(limit),
+        steps: MAX_STEPS_PER_BYTE.saturating_mul(limit),
         depth: 0,
         pack: None,
         brackets: 1,
@@ -40,9 +40,10 @@ struct Printer<'t, 'a> {
     /// Nodes that may still be visited.
     steps: usize,
     depth: u32,
-    /// Which element stands for each pack; `None` until a pack is met.
+    /// The element that packs expand to; `None` until a pack is found.
     pack: Option<Expanded>,
-    /// Open brackets since the innermost `<`. With none, `>` would end the arguments.
+    /// Open brackets since the innermost `<`. If there are none, a `>` would end the template
+    /// arguments.
     brackets: u32,
 }
 
@@ -52,7 +53,7 @@ struct Expanded {
     len: usize,
 }
 
-/// What a node may have on its right.
+/// What the right part of a node may contain.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Has {
     Anything,
@@ -97,7 +98,7 @@ impl<'a> Printer<'_, 'a> {
 
     fn deeper(&mut self, print: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
         self.depth = self.depth.saturating_add(1);
-        if self.depth > DEPTH {
+        if self.depth > MAX_DEPTH {
             return None;
         }
         print(self)?;
@@ -116,7 +117,7 @@ impl<'a> Printer<'_, 'a> {
         self.whole(id)
     }
 
-    /// Prints the part that stands before what is declared; of most nodes that is all.
+    /// Prints the part in front of the declared name; for most nodes, that is everything.
     fn left(&mut self, id: Id) -> Option<()> {
         match self.node(id)? {
             Node::Text(text) => self.put(text),
@@ -170,7 +171,7 @@ impl<'a> Printer<'_, 'a> {
         }
     }
 
-    /// Prints the part that stands behind what is declared.
+    /// Prints the part after the declared name.
     fn right(&mut self, id: Id) -> Option<()> {
         match self.node(id)? {
             node @ (Node::Encoding { .. }
@@ -201,7 +202,7 @@ impl<'a> Printer<'_, 'a> {
         }
     }
 
-    /// Says whether the type is, or points to, one that has something on its right.
+    /// Whether the type is, or points to, a type with a right part of this kind.
     fn has(&mut self, id: Id, what: Has) -> Option<bool> {
         let mut id = id;
         loop {
@@ -230,7 +231,7 @@ impl<'a> Printer<'_, 'a> {
         }
     }
 
-    /// Returns the element that stands for the pack now.
+    /// Returns the element that the pack currently expands to.
     fn element(&mut self, list: List) -> Option<Id> {
         let elements = self.tree.list(list);
         let len = elements.len();
@@ -238,7 +239,7 @@ impl<'a> Printer<'_, 'a> {
         elements.get(now.index).copied()
     }
 
-    /// Prints with commas between what is not empty.
+    /// Prints the nonempty elements, separated by commas.
     fn comma_separated(&mut self, list: List) -> Option<()> {
         let tree = self.tree;
         let mut is_first = true;
@@ -258,7 +259,7 @@ impl<'a> Printer<'_, 'a> {
         Some(())
     }
 
-    /// Prints the child for each element of the packs in it.
+    /// Prints the child once for each element of its packs.
     fn expansion(&mut self, child: Id) -> Option<()> {
         let around = self.pack.take();
         let start = self.text.len();
@@ -278,13 +279,13 @@ impl<'a> Printer<'_, 'a> {
         Some(())
     }
 
-    /// Prints an expression, in brackets unless it binds tighter than `prec`.
+    /// Prints an expression, in parentheses unless its precedence is higher than `prec`.
     fn operand(&mut self, id: Id, prec: Prec) -> Option<()> {
         let needs_brackets = self.tree.node(id)?.prec() >= prec;
         self.bracketed(id, needs_brackets)
     }
 
-    /// Prints an expression, in brackets unless it binds as tight as `prec`.
+    /// Prints an expression, in parentheses unless its precedence is at least `prec`.
     fn operand_of_same(&mut self, id: Id, prec: Prec) -> Option<()> {
         let needs_brackets = self.tree.node(id)?.prec() > prec;
         self.bracketed(id, needs_brackets)

@@ -96,7 +96,7 @@ impl<'a> Printer<'_, 'a> {
             }
             Node::Invented { kind, index } => self.invented(kind, index),
             Node::Declared { arg } => self.whole(arg),
-            // The others are printed elsewhere.
+            // The other kinds are printed elsewhere.
             _ => None,
         }
     }
@@ -154,7 +154,7 @@ impl<'a> Printer<'_, 'a> {
         }
     }
 
-    /// Returns the name by which a class calls its constructors.
+    /// Returns the name that a class's constructors have.
     fn base_name(&mut self, id: Id) -> Option<&'a str> {
         let mut id = id;
         loop {

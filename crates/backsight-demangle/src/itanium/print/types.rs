@@ -1,4 +1,4 @@
-//! Types, each in its left and right part.
+//! Types, each with a left and a right part.
 
 use super::super::id::Id;
 use super::super::node::Node;
@@ -126,12 +126,12 @@ impl<'a> Printer<'_, 'a> {
         self.right(child)
     }
 
-    /// A pointer to an array or a function stands in brackets.
+    /// Whether a pointer needs parentheses, because it points to an array or a function.
     fn is_bracketed(&mut self, child: Id) -> Option<bool> {
         Some(self.has(child, Has::Array)? || self.has(child, Has::Function)?)
     }
 
-    /// A reference to a reference is a reference: to an rvalue only if both are.
+    /// Collapses a reference to a reference: an rvalue reference only if both are.
     fn collapsed(&mut self, child: Id, is_rvalue: bool) -> Option<(Id, bool)> {
         let (mut child, mut is_rvalue) = (child, is_rvalue);
         let mut at = child;
@@ -155,10 +155,10 @@ impl<'a> Printer<'_, 'a> {
         }
     }
 
-    /// Returns the protocol if this is Objective-C's object, a pointer to which is `id`.
+    /// Returns the protocol of an Objective-C object, a pointer to which is shown as `id`.
     #[expect(
         clippy::option_option,
-        reason = "the outer says that a limit is reached"
+        reason = "the outer `None` means that a limit is reached"
     )]
     fn objc_id(&mut self, child: Id) -> Option<Option<&'a str>> {
         let Node::ObjcProtocol {
