@@ -218,7 +218,7 @@ impl Convert {
             let read = read::in_pieces(input, &options, |profile| {
                 self.choose_type(profile)?;
                 if let Some(symbolizer) = &mut symbolizer {
-                    demangled.look_at(profile);
+                    demangled.demangle_new(profile);
                     symbolizer.look_up(profile);
                     demangled.skip(profile);
                 }
@@ -251,7 +251,7 @@ impl Convert {
         }
         if !self.no_symbols {
             let _shown = Progress::step("looking up functions");
-            Demangled::default().look_at(&mut profile);
+            Demangled::default().demangle_new(&mut profile);
             self.symbolizer(&options).look_up(&mut profile);
         }
         let shown = profile.default_type.unwrap_or_default();

@@ -42,7 +42,7 @@ const READ: OFlag = OFlag::O_RDONLY
 /// by its path a second time, and must still be the same file.
 pub fn open(path: &Path, by: By) -> Result<File, Error> {
     let place = match by {
-        By::Caller | By::Folder => open_path(path, HOLD, Mode::empty())?,
+        By::Caller | By::Folder => open_path(path, PATH_ONLY, Mode::empty())?,
         By::File => without_magic(path)?,
     };
     if by != By::Caller {
@@ -62,9 +62,9 @@ pub fn open(path: &Path, by: By) -> Result<File, Error> {
 /// Every variant of [`Error`]; [`Error::Io`] also if the kernel has no `openat2`
 /// (before Linux 5.6).
 pub fn open_inside(root: &Path, path: &Path) -> Result<File, Error> {
-    let folder = open_path(root, HOLD | OFlag::O_DIRECTORY, Mode::empty())?;
+    let folder = open_path(root, PATH_ONLY | OFlag::O_DIRECTORY, Mode::empty())?;
     let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let how = OpenHow::new().flags(HOLD).resolve(inside);
+    let how = OpenHow::new().flags(PATH_ONLY).resolve(inside);
     let place = openat2(folder, path, how)?;
     reopen(place).map(|(file, _)| file)
 }
@@ -78,7 +78,7 @@ pub fn hold_at(directory: impl AsFd, name: &Path) -> Result<OwnedFd, Error> {
     Ok(openat(
         directory,
         name,
-        HOLD | OFlag::O_NOFOLLOW,
+        PATH_ONLY | OFlag::O_NOFOLLOW,
         Mode::empty(),
     )?)
 }
@@ -108,11 +108,11 @@ fn by_descriptor(place: &OwnedFd) -> Result<File, Error> {
 /// they are followed; the file is checked in any case.
 fn without_magic(path: &Path) -> Result<OwnedFd, Error> {
     let how = OpenHow::new()
-        .flags(HOLD)
+        .flags(PATH_ONLY)
         .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
     match openat2(AT_FDCWD, path, how) {
         // Linux before 5.6, or a seccomp filter that does not know the call.
-        Err(Errno::ENOSYS | Errno::EPERM) => Ok(open_path(path, HOLD, Mode::empty())?),
+        Err(Errno::ENOSYS | Errno::EPERM) => Ok(open_path(path, PATH_ONLY, Mode::empty())?),
         Err(Errno::ELOOP) if path.exists() => Err(Error::Kernels),
         held => Ok(held?),
     }

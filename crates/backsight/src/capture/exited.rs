@@ -56,19 +56,19 @@ mod tests {
             pid,
             change: ProcessChange::Exit,
         };
-        let mut leaving = ExitedProcesses::default();
-        assert_eq!(leaving.ended(of(1, 1)), None);
-        assert_eq!(leaving.began(1), Some(of(1, 1)));
-        assert_eq!(leaving.began(1), None);
-        assert_eq!(leaving.ended(of(1, 2)), None);
-        assert_eq!(leaving.ended(of(1, 3)), Some(of(1, 2)));
+        let mut exited = ExitedProcesses::default();
+        assert_eq!(exited.ended(of(1, 1)), None);
+        assert_eq!(exited.began(1), Some(of(1, 1)));
+        assert_eq!(exited.began(1), None);
+        assert_eq!(exited.ended(of(1, 2)), None);
+        assert_eq!(exited.ended(of(1, 3)), Some(of(1, 2)));
         for pid in 2..=u32::try_from(MAX_EXITED).unwrap() - 2 {
-            assert_eq!(leaving.ended(of(pid, 4)), None, "{pid}");
+            assert_eq!(exited.ended(of(pid, 4)), None, "{pid}");
         }
         // Entries of a PID whose process was replaced do not count.
-        assert_eq!(leaving.ended(of(90_000, 5)), None);
-        assert_eq!(leaving.ended(of(90_001, 5)), None);
-        assert_eq!(leaving.ended(of(90_002, 5)), Some(of(1, 3)));
-        assert_eq!(leaving.ended(of(90_003, 5)), Some(of(2, 4)));
+        assert_eq!(exited.ended(of(90_000, 5)), None);
+        assert_eq!(exited.ended(of(90_001, 5)), None);
+        assert_eq!(exited.ended(of(90_002, 5)), Some(of(1, 3)));
+        assert_eq!(exited.ended(of(90_003, 5)), Some(of(2, 4)));
     }
 }
