@@ -46,8 +46,8 @@ pub(crate) fn cause(needed: u64, allowed: Option<u64>) -> String {
     let needed = mib(needed);
     match allowed {
         Some(allowed) => format!(
-            "its debug information decompresses to {needed} MiB, more than the limit of {}: raise it with \
-             --max-unpacked {needed}M",
+            "its debug information decompresses to {needed} MiB, more than the limit of {}: \
+             --max-unpacked {needed}M raises it",
             match allowed >> 20 {
                 0 => format!("{} KiB", allowed >> 10),
                 allowed => format!("{allowed} MiB"),
