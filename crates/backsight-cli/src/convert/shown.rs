@@ -60,10 +60,10 @@ pub(super) fn value(profile: &Profile) -> Option<String> {
     }
 }
 
-/// Says that there is no sample, of which events.
+/// Returns a message that there are no samples, and of which events.
 pub(super) fn nothing(profile: &Profile) -> String {
     let kinds = (0..profile.sample_types.len()).filter_map(|at| kind(profile, at));
-    // What counts the samples is no event.
+    // The value types that count samples are not events.
     let is_event = |kind: &&str| *kind != "samples" && !kind.ends_with("-samples");
     let events: Vec<&str> = kinds.filter(is_event).collect();
     match events.is_empty() {
