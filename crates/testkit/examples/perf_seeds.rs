@@ -1,4 +1,5 @@
-//! Writes seeds for fuzzing: recordings of what no machine here records, into a directory.
+//! Writes fuzzing seeds into a directory: perf recordings of features that no machine at hand
+//! can record.
 
 use std::path::Path;
 
@@ -24,7 +25,7 @@ fn event(sample_type: u64) -> Event {
     }
 }
 
-/// User stacks that come later.
+/// Deferred user stacks.
 fn deferred() -> PerfFile {
     let mut file = PerfFile::new(false, &[event(USUAL)]);
     for time in [10, 11] {
@@ -42,7 +43,7 @@ fn deferred() -> PerfFile {
     file
 }
 
-/// The stack of calls that a processor kept.
+/// LBR call stacks.
 fn branches() -> PerfFile {
     let event = Event {
         branch_type: 1 | 1 << 11 | 1 << 17 | 1 << 19,
@@ -59,7 +60,7 @@ fn branches() -> PerfFile {
     file
 }
 
-/// A group of counters, and what stands behind a record.
+/// A group of counters, and data after a record.
 fn group() -> PerfFile {
     let leader = Event {
         read_format: 1 << 2 | 1 << 3,
@@ -84,7 +85,7 @@ fn group() -> PerfFile {
     file
 }
 
-/// A sample within another, at a time that is none.
+/// An off-CPU sample of BPF, with an invalid time.
 fn off_cpu() -> PerfFile {
     let event = Event {
         name: "offcpu-time",

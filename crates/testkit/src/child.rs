@@ -1,21 +1,21 @@
-//! A process whose memory looks as the test says.
+//! A child process with a memory map that the test controls.
 //!
 //! ```no_run
 //! let mut child = testkit::child::Child::spawn();
 //! let code = child.map("/bin/true", "r-xp");
 //! let jit = child.anon("rwxp", 0x3000);
-//! // … look at code.start and jit.end - 1 in child.pid(): it stands still.
+//! // … inspect code.start and jit.end - 1 in child.pid(): its memory map does not change.
 //! child.unmap(code);
 //! child.exec_itself(); // the same process, another address space
 //! child.exit(); // a zombie, until it is reaped or dropped
 //! ```
 //!
-//! The process runs `child.c`, compiled once and kept beside the test executable:
-//! a C program of its own, because a fork of the threads of a test harness can do
-//! little, and because it looks the same under `cargo test` and nextest.
+//! The process runs `child.c`, which is compiled once and kept beside the test executable. It is
+//! a C program of its own because a fork of a multi-threaded test harness can do little, and so
+//! that it is the same under `cargo test` and nextest.
 //!
-//! Permissions are written as in the maps text, `r-xp`; `s` is shared. A step
-//! that fails panics with its errno; those that a kernel may lack are `Option`s.
+//! Permissions are written as in the maps text, `r-xp`; `s` means shared. A step that fails
+//! panics with its errno; steps that some kernels do not support return `Option`.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -30,15 +30,15 @@ use nix::unistd::Pid;
 
 use crate::tools::{Program, compile};
 
-/// What [`Child`] runs. Where tests have no compiler it is put beside them before, by
-/// its [`file_name`](Program::file_name).
+/// The program of [`Child`]. Where tests have no compiler, it is compiled beforehand and put
+/// beside them under its [`file_name`](Program::file_name).
 pub const CHILD: Program<'static> = Program {
     name: "child",
     source: include_str!("child.c"),
     args: &["-pthread"],
 };
 
-/// What [`spawn_32_bit`] runs, on x86-64 alone.
+/// The program of [`spawn_32_bit`], on x86-64 only.
 pub const CHILD_32_BIT: Program<'static> = Program {
     name: "child32",
     source: include_str!("child32.c"),
@@ -51,7 +51,7 @@ pub const CHILD_32_BIT: Program<'static> = Program {
     ],
 };
 
-/// A process that ends, and is reaped, when this is dropped.
+/// A child process that is killed and reaped when this is dropped.
 #[derive(Debug)]
 pub struct Child {
     process: KillOnDrop,
@@ -59,7 +59,7 @@ pub struct Child {
     answers: BufReader<ChildStdout>,
 }
 
-/// Any process that is killed and reaped with the test that started it.
+/// Any process, killed and reaped when this is dropped.
 #[derive(Debug)]
 pub struct KillOnDrop(pub process::Child);
 
@@ -97,8 +97,8 @@ impl Child {
         Self::start(Command::new(program()).arg(format!("{uid:x}")))
     }
 
-    /// Starts a process by `command`, which must end in running
-    /// [`program`]: under `setpriv`, in a namespace, with a filter.
+    /// Starts a process with `command`, which must finally run [`program`]: for example under
+    /// `setpriv`, in a namespace, or with a filter.
     ///
     /// # Panics
     /// When it does not run.
@@ -128,8 +128,8 @@ impl Child {
         self.map_part(path, perms, 0..0)
     }
 
-    /// Maps bytes of a file: from a page boundary on, and to the end of the last
-    /// page. An empty range means up to the file's end.
+    /// Maps a part of a file, from a page boundary to the end of the last page. An empty range
+    /// means up to the end of the file.
     pub fn map_part(
         &mut self,
         path: impl AsRef<Path>,
@@ -139,7 +139,7 @@ impl Child {
         self.map_at(0, path, perms, bytes)
     }
 
-    /// Maps bytes of a file at an address, in place of what is there.
+    /// Maps a part of a file at an address, replacing what is mapped there.
     pub fn map_at(
         &mut self,
         start: u64,
@@ -152,20 +152,20 @@ impl Child {
         self.does(&format!("map {path} {perms} {offset:x} {len:x} {start:x}"))
     }
 
-    /// Maps memory without a file: `rwxp` for just-in-time code, `rw-s` for what
-    /// the kernel calls `/dev/zero (deleted)`.
+    /// Maps memory without a file: `rwxp` as for JIT code, or `rw-s`, which the kernel names
+    /// `/dev/zero (deleted)`.
     pub fn anon(&mut self, perms: &str, len: u64) -> Range<u64> {
         self.does(&format!("anon {perms} {len:x} 0"))
     }
 
-    /// Maps huge pages without a file, or `None` where there are none. They are
-    /// not reserved: nobody may touch them.
+    /// Maps huge pages without a file; `None` if there are none. They are not reserved, so do
+    /// not access them.
     pub fn anon_huge(&mut self, perms: &str, len: u64) -> Option<Range<u64>> {
         self.ask(&format!("anon {perms} {len:x} 1")).ok()
     }
 
-    /// Names memory without a file, as in `[anon:name]`, or returns `None` on a
-    /// kernel without `CONFIG_ANON_VMA_NAME`.
+    /// Names memory without a file, as in `[anon:name]`; `None` on a kernel without
+    /// `CONFIG_ANON_VMA_NAME`.
     pub fn name_anon(&mut self, range: &Range<u64>, name: &str) -> Option<()> {
         let (Range { start, end }, name) = (range, hex(name));
         self.ask(&format!("name {start:x} {end:x} {name}"))
@@ -173,14 +173,14 @@ impl Child {
             .map(drop)
     }
 
-    /// Maps a memfd called `name` that holds the bytes of the file `content`.
+    /// Maps a memfd with this name and the content of the file `content`.
     pub fn memfd(&mut self, name: &str, perms: &str, content: impl AsRef<Path>) -> Range<u64> {
         let (name, content) = (hex(name), hex(content));
         self.does(&format!("memfd {name} {perms} {content}"))
     }
 
-    /// Maps a memfd of huge pages, or `None` where there are none. They are not
-    /// reserved: nobody may touch them.
+    /// Maps a memfd of huge pages; `None` if there are none. They are not reserved, so do not
+    /// access them.
     pub fn memfd_huge(&mut self, name: &str, perms: &str, len: u64) -> Option<Range<u64>> {
         let name = hex(name);
         self.ask(&format!("memfd_huge {name} {perms} {len:x}")).ok()
@@ -191,33 +191,33 @@ impl Child {
         self.does(&format!("sysv {perms} {len:x}"))
     }
 
-    /// Maps `count` VMAs of a page each, side by side, as a loader leaves them:
-    /// `r--`, `r-x`, `r--` and `rw-` of the file, `rw-` without one, and again.
+    /// Maps `count` adjacent VMAs of one page each in the pattern of a loader: `r--`, `r-x`,
+    /// `r--` and `rw-` of the file, then `rw-` without a file, repeatedly.
     pub fn layout(&mut self, path: impl AsRef<Path>, count: u64) -> Range<u64> {
         let path = hex(path);
         self.does(&format!("layout {path} {count:x}"))
     }
 
-    /// Maps the file's first page `r-x` into every other page of a range:
-    /// `count` VMAs and as many gaps.
+    /// Maps the first page of the file `r-x` at every other page of a range: `count` VMAs and as
+    /// many gaps.
     pub fn gaps(&mut self, path: impl AsRef<Path>, count: u64) -> Range<u64> {
         let path = hex(path);
         self.does(&format!("gaps {path} {count:x}"))
     }
 
-    /// Changes what memory allows.
+    /// Changes permissions.
     pub fn protect(&mut self, range: &Range<u64>, perms: &str) {
         let Range { start, end } = range;
         self.does(&format!("protect {start:x} {end:x} {perms}"));
     }
 
-    /// Takes memory away.
+    /// Unmaps memory.
     pub fn unmap(&mut self, range: Range<u64>) {
         let Range { start, end } = range;
         self.does(&format!("unmap {start:x} {end:x}"));
     }
 
-    /// Returns `len` bytes of heap.
+    /// Returns `len` bytes of the heap.
     pub fn heap(&mut self, len: u64) -> Range<u64> {
         self.does(&format!("heap {len:x}"))
     }
@@ -227,33 +227,32 @@ impl Child {
         self.does("stack")
     }
 
-    /// Starts a thread that maps, unmaps and protects pages without end. What is
-    /// mapped elsewhere stays. Returns the range that is never at rest.
+    /// Starts a thread that endlessly maps, unmaps and protects pages in a range, and returns
+    /// that range. Other mappings do not change.
     pub fn churn(&mut self) -> Range<u64> {
         self.does("churn")
     }
 
-    /// Sets a uprobe on a function of the child's own and calls it, so that the
-    /// kernel maps the page where displaced instructions run; on a function that
-    /// begins with a `nop` of five bytes, what Linux 6.18 maps for such a probe.
-    /// `None` where nobody may probe, or on other machines than x86-64.
+    /// Sets a uprobe on a function of the child and calls it, so that the kernel maps the page
+    /// for displaced instructions; or, with `five_bytes`, on a function that starts with a
+    /// five-byte `nop`, for which Linux 6.18 maps a trampoline. Returns `None` without the
+    /// permission for uprobes, and on machines other than x86-64.
     pub fn uprobe(&mut self, five_bytes: bool) -> Option<Range<u64>> {
         self.ask(&format!("uprobe {:x}", u8::from(five_bytes))).ok()
     }
 
-    /// Closes the process to all but privileged users, as a change of user does:
-    /// the `prctl` `PR_SET_DUMPABLE`. Its owner can open its maps no more.
+    /// Makes the process undumpable with `prctl(PR_SET_DUMPABLE)`, as a change of user does.
+    /// Then only privileged users can open its maps, but not its owner.
     pub fn close(&mut self) {
         self.does("close");
     }
 
-    /// Forks a copy that stands still for as long as this process lives, and
-    /// returns its process ID.
+    /// Forks a copy that sleeps as long as this process lives, and returns its process ID.
     pub fn fork(&mut self) -> u32 {
         u32::try_from(self.does("fork").start).expect("a process ID")
     }
 
-    /// Ends the thread that the process began with, while another goes on.
+    /// Ends the main thread while another one continues.
     pub fn end_leader(&mut self) {
         self.tell("leave");
         self.stack(); // the other thread answers
@@ -266,14 +265,13 @@ impl Child {
         }
     }
 
-    /// Replaces the program by itself: the same process, a new address space, and
+    /// Executes the same program again: the same process with a new address space, which accepts
     /// the same commands.
     pub fn exec_itself(&mut self) {
         self.does(&format!("exec {}", hex("/proc/self/exe")));
     }
 
-    /// Replaces the program by `/bin/cat`, which stands still as well. It takes
-    /// no more commands.
+    /// Executes `/bin/cat`, which waits for input. It accepts no more commands.
     pub fn exec_cat(&mut self) {
         self.tell(&format!("exec {}", hex("/bin/cat")));
         let line = "a line that cat repeats";
@@ -283,7 +281,7 @@ impl Child {
         assert_eq!(echo.trim_end(), line);
     }
 
-    /// Ends the process and leaves it a zombie: it keeps its process ID.
+    /// Ends the process without reaping it: it becomes a zombie and keeps its process ID.
     pub fn exit(&mut self) {
         self.tell("exit 0");
         let pid = i32::try_from(self.pid()).expect("a process ID");
@@ -291,13 +289,13 @@ impl Child {
         waitid(Id::Pid(Pid::from_raw(pid)), flags).expect("a child of ours");
     }
 
-    /// Ends the process altogether. The process ID is free again.
+    /// Kills and reaps the process. The process ID is free again.
     pub fn kill(&mut self) {
         self.process.0.kill().expect("a child of ours");
         self.process.0.wait().expect("a child of ours");
     }
 
-    /// Sends one command; the answer is the range it made, or the errno.
+    /// Sends a command, and returns the range it created, or the errno.
     fn ask(&mut self, command: &str) -> Result<Range<u64>, Errno> {
         self.tell(command);
         self.answer()
@@ -327,8 +325,8 @@ impl Child {
     }
 }
 
-/// Starts a 32-bit process that stands still: short addresses, its own `[vdso]`.
-/// It takes no commands.
+/// Starts a 32-bit process that sleeps: with short addresses and its own `[vdso]`. It accepts no
+/// commands.
 ///
 /// Returns `None` when the C compiler or the kernel cannot do that, and on other
 /// machines than x86-64; the caller then calls [`skip`](crate::skip).
@@ -341,12 +339,12 @@ pub fn spawn_32_bit() -> Option<KillOnDrop> {
     let mut command = Command::new(program);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = KillOnDrop(command.spawn().ok()?);
-    // A kernel without 32-bit system calls ends it here.
+    // A kernel without 32-bit system calls kills it here.
     let ready = process.0.stdout.as_mut()?.read_exact(&mut [0]);
     ready.ok().map(|()| process)
 }
 
-/// Returns the program that children run.
+/// Returns the program of [`Child`].
 ///
 /// # Panics
 /// When there is no C compiler.
@@ -359,7 +357,8 @@ fn compiled(program: &Program<'_>) -> Result<PathBuf, String> {
     compile(program.name, program.source, program.args)
 }
 
-/// Any byte but a zero may stand in a name, and must not end a command.
+/// Encodes a name in hexadecimal, because it may contain any byte but zero, including the
+/// command separator.
 fn hex(name: impl AsRef<Path>) -> String {
     let bytes = name.as_ref().as_os_str().as_bytes();
     if bytes.is_empty() {

@@ -1,26 +1,25 @@
-//! Inputs that are kept in the repository.
+//! Test inputs in the repository.
 
 use std::path::{Path, PathBuf};
 
-/// Returns the path of a file below `fixtures/`, as in `maps/x86-64.maps`.
+/// Returns the path of a file in `fixtures/`, such as `maps/x86-64.maps`.
 #[must_use]
 pub fn fixture_path(name: &str) -> PathBuf {
-    // Every crate that asks lies two below the root. Joined by name, not by `..`:
-    // messages then show a path that people can read.
+    // Every crate that uses fixtures is two levels below the root. The path is joined by name
+    // rather than `..`, so that messages show a readable path.
     let crate_folder = crate_folder();
     let root = crate_folder.ancestors().nth(2);
     root.unwrap_or(Path::new(".")).join("fixtures").join(name)
 }
 
-/// Returns the folder of the crate whose test runs, as cargo says it to each test: it
-/// may be another than at the build, when the tree was moved or the test was carried
-/// to another machine.
+/// Returns the directory of the crate whose test runs, from the environment that cargo sets for
+/// tests. It may differ from that at build time, if the tree or the test was moved.
 fn crate_folder() -> PathBuf {
     let said = std::env::var_os("CARGO_MANIFEST_DIR");
     said.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
-/// Returns the bytes of a file below `fixtures/`.
+/// Returns the content of a file in `fixtures/`.
 ///
 /// # Panics
 /// When there is no such file.
@@ -35,7 +34,7 @@ mod tests {
     use super::{fixture, fixture_path};
     use crate::{maps, naive};
 
-    /// Returns the names of the texts that a kernel could have printed.
+    /// Returns the names of the fixtures that a kernel could have printed.
     fn texts() -> Vec<String> {
         let files = std::fs::read_dir(fixture_path("maps")).unwrap();
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -43,10 +42,10 @@ mod tests {
     }
 
     #[test]
-    fn maps_texts_are_as_a_kernel_prints_them() {
+    fn maps_texts_match_the_kernel_s_format() {
         for name in texts() {
-            // A 32-bit kernel has another column; a name with the four characters
-            // `\012` reads as one with a newline, and is printed the same again.
+            // A 32-bit kernel has another column; a name with the four characters `\012` is read
+            // like one with a newline, and is printed the same again.
             if name == "i386-kernel.maps" {
                 continue;
             }
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn both_32_bit_texts_say_the_same() {
+    fn both_32_bit_texts_are_equal() {
         let lines = |name| naive::lines(&fixture(name)).collect::<Vec<_>>();
         assert_eq!(lines("maps/i386.maps"), lines("maps/i386-kernel.maps"));
     }

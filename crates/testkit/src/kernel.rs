@@ -1,4 +1,4 @@
-//! What this kernel does with `PROCMAP_QUERY`, asked without any of our code.
+//! The behaviour of this kernel's `PROCMAP_QUERY`, tested without our code.
 
 #![expect(unsafe_code, reason = "a raw system call is the point: an oracle")]
 
@@ -13,21 +13,20 @@ pub const PROCMAP_QUERY: u32 = 0xc068_6611;
 /// The size of `struct procmap_query` in 64-bit words.
 const WORDS: usize = 104 / 8;
 
-/// How the kernel takes `PROCMAP_QUERY` on a maps file.
+/// The result of `PROCMAP_QUERY` on a maps file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ioctl {
-    /// It answers: Linux 6.11 or later.
+    /// It is supported: Linux 6.11 or later.
     Answers,
-    /// It refuses, with this errno. An old kernel says `ENOTTY`, a filter what
-    /// it likes.
+    /// It fails with this errno: `ENOTTY` on an old kernel, any with a filter.
     Refused(Errno),
 }
 
-/// Asks in the words of `struct procmap_query`: the first is its size in bytes, and
-/// the answer comes where the question was. What lies behind that size, or behind
-/// what the kernel knows, stays as it is.
+/// Queries with `struct procmap_query` as words: the first is its size in bytes, and the answer
+/// is written over the query. Bytes beyond that size, or beyond the kernel's structure, are not
+/// changed.
 ///
-/// Buffers for names and build IDs cannot be asked for: words 11 and 12.
+/// Buffers for names and build IDs are not supported: words 11 and 12 must be zero.
 ///
 /// # Errors
 /// What the kernel says.
@@ -51,14 +50,14 @@ pub fn query_by_number(maps: &impl AsRawFd, request: u32, words: &mut [u64]) -> 
     assert!(words.len() >= WORDS && words[11] == 0 && words[12] == 0);
     let fits = words[0] <= size_of_val(words) as u64;
     assert!(fits || words[0] > 4096, "the kernel refuses larger ones");
-    // SAFETY: a kernel writes the smaller of the structure that it knows and the
-    // size in the first word, which `words` has; it refuses sizes above 4096, and
-    // numbers that it does not know. The addresses of both buffers are zero.
+    // SAFETY: the kernel writes at most the smaller of its own structure and the size in the
+    // first word, which `words` has; it rejects sizes above 4096, and unknown request numbers.
+    // The addresses of both buffers are zero.
     let status = unsafe { libc::ioctl(maps.as_raw_fd(), request.into(), words.as_mut_ptr()) };
     Errno::result(status).map(drop)
 }
 
-/// Asks for the first VMA of this process.
+/// Queries the first VMA of this process.
 ///
 /// # Panics
 /// When `/proc/self/maps` cannot be opened.
@@ -94,10 +93,10 @@ mod tests {
     use super::{Ioctl, ioctl, version};
     use crate::old_kernel::errno_named;
 
-    /// `cargo xtask old-kernel` says what its filter should look like from here.
-    /// Without it, CI must notice when its kernel does not test the fast path.
+    /// `cargo xtask old-kernel` tells which errno its filter returns. Without it, CI must notice
+    /// if its kernel does not support the ioctl.
     #[test]
-    fn the_kernel_is_as_old_as_the_run_claims() {
+    fn the_kernel_supports_the_ioctl_as_expected() {
         if let Some(name) = std::env::var_os("BACKSIGHT_OLD_KERNEL") {
             let name = name.to_string_lossy();
             let errno = errno_named(&name).expect("an errno that old-kernel offers");

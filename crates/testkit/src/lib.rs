@@ -1,26 +1,26 @@
-//! What backsight's tests share. Nothing of it ships.
+//! Code shared by backsight's tests. It is not shipped.
 //!
-//! | module | what a test gets |
+//! | module | contents |
 //! |---|---|
-//! | [`child`] | a process whose memory looks as the test says, stopped while it looks |
-//! | `differential` | other symbolizers, and how they are known to differ (a feature) |
-//! | [`elf`] | ELF files of any shape, lying ones included |
-//! | [`kernel`] | what this kernel does with `PROCMAP_QUERY`, found without our code |
+//! | [`child`] | a process with a memory map that the test controls |
+//! | `differential` | other symbolizers, and their known differences (a feature) |
+//! | [`elf`] | a builder of ELF files, including invalid ones |
+//! | [`kernel`] | the behaviour of this kernel's `PROCMAP_QUERY`, tested without our code |
 //! | [`maps`] | maps texts, printed as the kernel prints them |
-//! | [`memory`] | how much of it a command takes |
-//! | [`naive`] | the slow and obvious answer to "what is at this address?" |
-//! | [`openings`] | whether anybody opens a file, a FIFO or a device |
-//! | [`old_kernel`] | a filter that makes this kernel refuse `PROCMAP_QUERY` |
-//! | [`perf`] | recordings made by `perf`, and what it says of them |
-//! | [`perf_file`] | recordings written by hand, of what no machine here records |
+//! | [`memory`] | the peak memory of a command |
+//! | [`naive`] | a simple and slow lookup of an address |
+//! | [`openings`] | detects opens of files, FIFOs and devices |
+//! | [`old_kernel`] | a filter that makes `PROCMAP_QUERY` fail |
+//! | [`perf`] | recordings made by `perf`, and the output of `perf script` |
+//! | [`perf_file`] | handwritten recordings of features that no machine at hand can record |
 //! | [`tools`] | `readelf` and others, as oracles |
-//! | [`user`] | the eyes of a user without privileges |
-//! | [`workload`] | large programs with debug information, made by `cargo xtask workloads` |
+//! | [`user`] | runs code as an unprivileged user |
+//! | [`workload`] | large programs with debug information, built by `cargo xtask workloads` |
 //!
-//! And [`skip`], [`is_root`] and [`fixture`].
+//! Also [`skip`], [`is_root`] and [`fixture`].
 //!
-//! No crate under test is used in here: an oracle that shares code with what it
-//! judges agrees with its mistakes.
+//! It uses no code of the crates under test: an oracle that shared code with them would share
+//! their mistakes.
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 

@@ -1,35 +1,35 @@
-//! Maps texts, printed as the kernel prints them.
+//! Writes maps texts in the kernel's format.
 //!
 //! Source: `show_map_vma` and `show_vma_header_prefix` in `fs/proc/task_mmu.c`.
 
-/// One line, as plain numbers: any value is printed, sensible or not.
+/// A line with arbitrary numbers, valid or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
     /// The first address.
     pub start: u64,
-    /// The first address behind.
+    /// The end address (exclusive).
     pub end: u64,
     /// `r-xp` or the like: four bytes.
     pub perms: [u8; 4],
-    /// The place in the file, in bytes.
+    /// The offset in the file, in bytes.
     pub offset: u64,
     /// The device's major number.
     pub major: u32,
     /// The device's minor number.
     pub minor: u32,
-    /// The inode number; 0 without a file.
+    /// The inode number; 0 if there is no file.
     pub inode: u64,
-    /// The name as it is in the kernel's memory, newlines and all. The text ends
-    /// behind the inode when it is empty.
+    /// The raw name, in which newlines are not escaped. If it is empty, the line ends after the
+    /// inode.
     pub name: Vec<u8>,
 }
 
 impl Line {
     /// Appends the line with its newline.
     ///
-    /// As in the kernel, the prefix ends in a space, a name begins at column 73,
-    /// counted from 0, or one space later when the prefix is longer than that,
-    /// and a newline in it shows as `\012`.
+    /// As in the kernel, the fields end in a space, and the name starts at column 73 (counted
+    /// from 0), or one space later if the fields are longer; a newline in the name is written as
+    /// `\012`.
     pub fn write(&self, out: &mut Vec<u8>) {
         const NAME_COLUMN: usize = 72;
         let perms: String = self.perms.into_iter().map(char::from).collect();
@@ -52,7 +52,7 @@ impl Line {
     }
 }
 
-/// Returns the text of these lines, in their order.
+/// Returns the text of these lines.
 #[must_use]
 pub fn text<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -66,7 +66,7 @@ mod tests {
     use crate::naive;
 
     #[test]
-    fn lines_look_as_the_kernel_prints_them() {
+    fn lines_match_the_kernel_s_format() {
         let file = Line {
             start: 0x7f48_3c00_0000,
             end: 0x7f48_3c02_6000,

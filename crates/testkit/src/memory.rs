@@ -1,11 +1,11 @@
-//! How much memory a command takes, as the kernel counts it.
+//! The peak memory of a command, as measured by the kernel.
 
 #![expect(unsafe_code, reason = "the standard library waits without the usage")]
 
 use std::mem::MaybeUninit;
 use std::process::Command;
 
-/// Runs a command, and returns the most memory that it had resident, in bytes.
+/// Runs a command, and returns its maximum resident memory in bytes.
 ///
 /// # Panics
 /// When it cannot be run, or fails.
@@ -16,11 +16,11 @@ pub fn peak(command: &mut Command) -> u64 {
     let pid = libc::pid_t::try_from(child.id()).expect("a process ID");
     let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the child is ours, and nobody else waits for it. Both places are ours, and
-    // the kernel writes no more than their types have.
+    // SAFETY: the child is ours, and nothing else waits for it. Both pointers are valid, and the
+    // kernel writes at most the size of their types.
     let waited = unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) };
     assert_eq!((waited, status), (pid, 0), "{command:?}");
-    // SAFETY: it is made of numbers alone, for which the zeros it began with are valid.
+    // SAFETY: the structure consists of numbers, for which zeros are valid.
     let usage = unsafe { usage.assume_init() };
     u64::try_from(usage.ru_maxrss).expect("a size") * 1024
 }

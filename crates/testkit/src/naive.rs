@@ -1,47 +1,47 @@
-//! The slow and obvious answer to "what is at this address?", to compare with.
+//! A simple and slow lookup of an address, as an oracle.
 //!
-//! The whole maps text is read, split with a splitter of its own, and searched
-//! from the top for every address. The rules, in this order:
+//! It reads the whole maps text, splits it with its own code, and searches it from the top for
+//! each address. The rules, in this order:
 //!
-//! 1. an address at or above [`KERNEL`] is the kernel's;
-//! 2. no line covers it: unmapped;
-//! 3. the line is called `[vdso]`: in the vDSO;
+//! 1. the address is at or above [`KERNEL`]: kernel;
+//! 2. no line contains it: unmapped;
+//! 3. the line is named `[vdso]`: vDSO;
 //! 4. the line has no `x`: not executable;
 //! 5. it has an inode or a device: located, at `address - start + offset`;
-//! 6. else: anonymous.
+//! 6. otherwise: anonymous.
 
 use crate::maps::Line;
 
-/// Where the kernel's half begins for our purposes: above any user address of
-/// any architecture (56 bits with tagged or 5-level addresses).
+/// The start of the kernel's addresses for our purposes: above any user address of any
+/// architecture (56 bits with tagged or 5-level addresses).
 pub const KERNEL: u64 = 0xff00_0000_0000_0000;
 
-/// What is at an address.
+/// The result of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A byte of a file's code.
+    /// Code of a file.
     Located {
-        /// The line that covers the address.
+        /// The line that contains the address.
         line: Line,
-        /// The byte of the file.
+        /// The offset in the file.
         file_offset: u64,
     },
-    /// Memory that may run but has no file.
+    /// Executable memory without a file.
     Anonymous,
-    /// The kernel's code page in this process.
+    /// The vDSO.
     Vdso {
         /// The first address of the vDSO.
         start: u64,
     },
-    /// Memory that may not run.
+    /// Memory that is not executable.
     NotExecutable,
-    /// The kernel's half.
+    /// A kernel address.
     Kernel,
-    /// Nothing.
+    /// Nothing is mapped.
     Unmapped,
 }
 
-/// Returns what is at `address` according to a maps text.
+/// Looks up `address` in a maps text.
 #[must_use]
 pub fn find(text: &[u8], address: u64) -> Found {
     if address >= KERNEL {
@@ -63,7 +63,7 @@ pub fn find(text: &[u8], address: u64) -> Found {
     Found::Located { line, file_offset }
 }
 
-/// Returns the maps text of a process, in one piece: a stopped process, or it may
+/// Returns the maps text of a process in one read. The process must be stopped, or the text may
 /// be torn.
 ///
 /// # Errors
@@ -72,7 +72,7 @@ pub fn text_of(pid: u32) -> std::io::Result<Vec<u8>> {
     std::fs::read(format!("/proc/{pid}/maps"))
 }
 
-/// Splits a maps text that the kernel printed.
+/// Splits a maps text of the kernel.
 ///
 /// # Panics
 /// When the text is not a maps text.
@@ -97,8 +97,8 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = Line> {
     })
 }
 
-/// A name that has the four characters `\012` itself reads the same as one with a
-/// newline; nobody can tell them apart.
+/// Undoes the escape of newlines. A name that contains the four characters `\012` cannot be
+/// distinguished from one with a newline.
 fn with_newlines(mut name: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     while let Some((&byte, rest)) = name.split_first() {
@@ -133,7 +133,7 @@ mod tests {
         ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
 
     #[test]
-    fn every_rule_has_its_address() {
+    fn every_rule_applies_to_an_address() {
         let cases = [
             ("header", 0x40_0fff, Found::NotExecutable),
             ("gap", 0x40_3000, Found::Unmapped),

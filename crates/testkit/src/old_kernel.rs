@@ -1,8 +1,7 @@
-//! A filter that makes this kernel refuse `PROCMAP_QUERY`, as an old one would.
+//! A seccomp filter that makes `PROCMAP_QUERY` fail, as on an old kernel.
 //!
-//! Only this one request is refused, with the errno asked for. Children inherit
-//! the filter, and nothing takes it off again: apply it to a thread or a command
-//! made for the purpose.
+//! Only this request fails, with the given errno. The filter is inherited by children and cannot
+//! be removed, so apply it to a thread or command created for that purpose.
 
 #![expect(unsafe_code, reason = "a filter must be in place before exec")]
 
@@ -17,14 +16,14 @@ use seccompiler::{
 
 use crate::kernel::PROCMAP_QUERY;
 
-/// The refusals worth testing: a kernel before 6.11 says `ENOTTY`; the others
-/// are what sandboxes and emulators have been seen to say.
+/// The errors worth testing: a kernel before 6.11 returns `ENOTTY`; the others have been seen in
+/// sandboxes and emulators.
 pub const ERRNOS: [Errno; 4] = [Errno::ENOTTY, Errno::EINVAL, Errno::EPERM, Errno::ENOSYS];
 
-/// `BPF_RET | BPF_K`: the filter's verdict.
+/// `BPF_RET | BPF_K`: returns the filter's result.
 const RETURN: u16 = 0x06;
 
-/// Returns the errno of [`ERRNOS`] called `name`.
+/// Returns the errno of [`ERRNOS`] with this name.
 #[must_use]
 pub fn errno_named(name: &str) -> Option<Errno> {
     ERRNOS
@@ -32,7 +31,7 @@ pub fn errno_named(name: &str) -> Option<Errno> {
         .find(|errno| format!("{errno:?}") == name)
 }
 
-/// Refuses `PROCMAP_QUERY` to the calling thread and those it starts, for good.
+/// Makes `PROCMAP_QUERY` fail permanently in the calling thread and those it starts.
 ///
 /// # Panics
 /// When the kernel takes no filter.
@@ -40,14 +39,13 @@ pub fn filter_this_thread(errno: Errno) {
     seccompiler::apply_filter(&program(errno)).expect("the kernel takes a seccomp filter");
 }
 
-/// Has `command` run, with all its children, on a kernel that refuses
-/// `PROCMAP_QUERY`.
+/// Makes `PROCMAP_QUERY` fail in `command` and all its children.
 pub fn filter_command(command: &mut Command, errno: Errno) -> &mut Command {
     let program = program(errno);
     let filter =
         move || seccompiler::apply_filter(&program).map_err(|_| std::io::Error::last_os_error());
-    // SAFETY: between fork and exec the closure makes two system calls and
-    // allocates nothing; the program was compiled above.
+    // SAFETY: between fork and exec, the closure makes two system calls and allocates nothing;
+    // the program was compiled above.
     unsafe { command.pre_exec(filter) }
 }
 
@@ -70,8 +68,8 @@ fn program(errno: Errno) -> BpfProgram {
     );
     let program = filter.and_then(TryInto::try_into);
     let mut program: BpfProgram = program.expect("a filter of one rule");
-    // seccompiler kills a process of another architecture. A 32-bit child is one;
-    // it asks nothing of the kernel that we test, so it may go on.
+    // seccompiler kills a process of another architecture, such as a 32-bit child. Such a child
+    // does not use the ioctl, so it is allowed instead.
     let kill: u32 = SeccompAction::KillProcess.into();
     let allow: u32 = SeccompAction::Allow.into();
     for step in &mut program {
@@ -90,15 +88,15 @@ mod tests {
     use crate::kernel::{Ioctl, ioctl};
 
     #[test]
-    fn a_filtered_thread_is_refused_as_asked_and_others_are_not() {
+    fn only_a_filtered_thread_gets_the_errno() {
         let before = ioctl();
         for errno in ERRNOS {
             let refused = std::thread::spawn(move || {
                 filter_this_thread(errno);
                 ioctl()
             });
-            // An outer filter, older than this one, may refuse with a value of its
-            // own; of two errnos the younger filter's counts.
+            // An outer filter may return an errno of its own, but that of the most recent filter
+            // takes precedence.
             assert_eq!(refused.join().unwrap(), Ioctl::Refused(errno));
         }
         assert_eq!(ioctl(), before);
@@ -118,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_errnos_go_by_their_names() {
+    fn errnos_are_found_by_name() {
         assert_eq!(errno_named("ENOTTY"), Some(Errno::ENOTTY));
         assert_eq!(errno_named("EBADF"), None);
     }

@@ -1,5 +1,5 @@
-//! Whether anybody opens a file, a FIFO or a device, as the kernel tells who watches it:
-//! `IN_OPEN` of `inotify(7)`. Holding a place without opening it (`O_PATH`) is not told.
+//! Detects opens of files, FIFOs and devices by `IN_OPEN` of `inotify(7)`. Opening with `O_PATH`
+//! is not reported.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
-/// Places that are watched from now on.
+/// A set of watched paths.
 #[derive(Debug)]
 pub struct Openings {
     inotify: Inotify,
@@ -24,14 +24,14 @@ impl Openings {
         }
     }
 
-    /// Watches what stands there.
+    /// Watches this path.
     pub fn watch(&mut self, path: &Path) {
         let watch = self.inotify.add_watch(path, AddWatchFlags::IN_OPEN);
         let watch = watch.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         self.watched.push((watch, path.to_owned()));
     }
 
-    /// Returns what was opened since the last time.
+    /// Returns the paths opened since the last call.
     pub fn opened(&self) -> Vec<PathBuf> {
         let mut opened = Vec::new();
         loop {
@@ -53,8 +53,8 @@ impl Default for Openings {
     }
 }
 
-/// Makes one of each kind of things in a folder that are no regular files, and returns
-/// them: a FIFO, a socket, a directory, links to these, and devices where we may.
+/// Creates one of each kind of non-regular file in a directory, and returns their paths: a FIFO,
+/// a socket, a directory, links to these, and devices if permitted.
 pub fn traps(folder: &Path) -> Vec<PathBuf> {
     let path = |name: &str| folder.join(name);
     let mut made = vec![path("fifo"), path("socket"), path("directory")];
@@ -68,7 +68,7 @@ pub fn traps(folder: &Path) -> Vec<PathBuf> {
     assert!(ran("mkfifo", &["fifo"]), "a FIFO");
     std::os::unix::net::UnixListener::bind(path("socket")).expect("a socket");
     std::fs::create_dir(path("directory")).expect("a directory");
-    // The null device and a disk that is not there: both harmless, should they be opened.
+    // The null device, and a disk that does not exist: both are harmless if they are opened.
     for (name, args) in [("char", ["c", "1", "3"]), ("block", ["b", "7", "255"])] {
         let mut all = vec![name];
         all.extend(args);

@@ -1,4 +1,4 @@
-//! Recordings made by `perf`, and what `perf script` says of them.
+//! Recordings made by `perf`, and the output of `perf script`.
 //!
 //! Software clocks only: a virtual machine often has no hardware counters.
 
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::tools::{compile, tool};
 
-/// A recording, in a directory that goes away with it.
+/// A recording in a temporary directory.
 #[derive(Debug)]
 pub struct Recording {
     dir: TempDir,
@@ -17,8 +17,7 @@ pub struct Recording {
     pub data: PathBuf,
 }
 
-/// The ways in which people record: a name, `perf record`'s arguments, and what the
-/// [`program`] does meanwhile.
+/// Common ways of recording: a name, the arguments of `perf record`, and what [`program`] does.
 pub const WAYS: [(&str, &[&str], &str); 13] = [
     ("plain", &["-e", "cpu-clock"], "spin"),
     ("frame pointers", &["-e", "cpu-clock", "-g"], "spin"),
@@ -63,11 +62,11 @@ pub const WAYS: [(&str, &[&str], &str); 13] = [
     ),
 ];
 
-/// The events that work on every machine.
+/// Events that every machine supports.
 pub const EVENTS: [&str; 3] = ["cpu-clock", "task-clock", "page-faults"];
 
-/// Returns the program that recordings are made of. It takes `spin`, `forks` or
-/// `threads`, and how many turns each makes.
+/// Returns the recorded program. Its arguments are `spin`, `forks` or `threads`, and the number
+/// of turns each makes.
 ///
 /// # Panics
 /// When the C compiler refuses it.
@@ -114,13 +113,13 @@ fn said(made: &Output) -> String {
 }
 
 impl Recording {
-    /// Returns the directory that the file is in, for others.
+    /// Returns the directory of the recording, for other files.
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Returns what `perf script` prints with these arguments.
+    /// Returns the output of `perf script` with these arguments.
     ///
     /// # Panics
     /// When it fails.
@@ -130,7 +129,7 @@ impl Recording {
     }
 }
 
-/// Returns what `perf script` prints of a file with these arguments.
+/// Returns the output of `perf script` for a file with these arguments.
 ///
 /// # Panics
 /// When it fails.
@@ -145,8 +144,8 @@ pub fn script(data: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
-/// Writes a recording of at least `size` bytes: the records of one of ours again and
-/// again, each time later, so that time goes on. Features are left out.
+/// Writes a recording of at least `size` bytes by repeating the records of another one with
+/// increasing times. Feature sections are left out.
 ///
 /// # Panics
 /// When the input is no little-endian perf.data with times in the same place for all
@@ -166,8 +165,8 @@ pub fn enlarge(data: &Path, to: &Path, size: u64) {
         "times in two places"
     );
     assert!(sample_type & 4 != 0, "no times");
-    // `PERF_SAMPLE_IDENTIFIER`, `IP` and `TID` stand before the time of a sample; `TIME`,
-    // `ID`, `STREAM_ID`, `CPU` and `IDENTIFIER` from it on in other records.
+    // `PERF_SAMPLE_IDENTIFIER`, `IP` and `TID` come before the time of a sample; in other
+    // records, `TIME`, `ID`, `STREAM_ID`, `CPU` and `IDENTIFIER` are at the end.
     let words = |mask: u64| (sample_type & mask).count_ones() as usize * 8;
     let (in_sample, before_end) = (8 + words(0x1_0003), words(0x1_02c4));
     let mut times = Vec::new();

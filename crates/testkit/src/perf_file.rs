@@ -1,10 +1,10 @@
-//! Recordings of `perf` written by hand: what no machine here records, in either byte
-//! order, as a file and as a pipe has it.
+//! Writes `perf` recordings by hand, with features that no machine at hand can record, in either
+//! byte order, as a file and as a pipe.
 //!
 //! Source: `include/uapi/linux/perf_event.h`, and
 //! `tools/perf/Documentation/perf.data-file-format.txt` of the kernel.
 
-/// What samples hold, as `PERF_SAMPLE_*` has it.
+/// The contents of samples, as in `PERF_SAMPLE_*`.
 #[allow(missing_docs, reason = "the names are the kernel's")]
 pub mod sample {
     pub const IP: u64 = 1;
@@ -19,7 +19,7 @@ pub mod sample {
     pub const IDENTIFIER: u64 = 1 << 16;
 }
 
-/// `PERF_RECORD_MISC_KERNEL` and `_USER`, the mode of most records.
+/// `PERF_RECORD_MISC_KERNEL` and `_USER`: the mode of most records.
 pub const KERNEL: u16 = 1;
 /// See [`KERNEL`].
 pub const USER: u16 = 2;
@@ -27,22 +27,22 @@ pub const USER: u16 = 2;
 /// `sample_id_all` of `struct perf_event_attr`.
 const SAMPLE_ID_ALL: u64 = 1 << 18;
 
-/// An event, as far as `struct perf_event_attr` describes one.
+/// An event, as in `struct perf_event_attr`.
 #[derive(Clone, Debug, Default)]
 pub struct Event {
     /// Its name.
     pub name: &'static str,
     /// `PERF_TYPE_*`.
     pub kind: u32,
-    /// Which of that type.
+    /// The event within that type.
     pub config: u64,
-    /// How many make a sample.
+    /// The sampling period.
     pub period: u64,
     /// `PERF_SAMPLE_*`.
     pub sample_type: u64,
     /// `PERF_FORMAT_*`.
     pub read_format: u64,
-    /// Bits of the flags, beside `sample_id_all`, which is always set.
+    /// Flags in addition to `sample_id_all`, which is always set.
     pub flags: u64,
     /// `PERF_SAMPLE_BRANCH_*`.
     pub branch_type: u64,
@@ -54,12 +54,12 @@ pub struct Event {
 #[derive(Clone, Debug, Default)]
 pub struct Bytes {
     big: bool,
-    /// What was written.
+    /// The bytes written so far.
     pub bytes: Vec<u8>,
 }
 
 impl Bytes {
-    /// Begins with nothing; the highest byte of a number goes first if `big`.
+    /// Creates an empty buffer; big-endian if `big`.
     #[must_use]
     pub fn new(big: bool) -> Self {
         let bytes = Vec::new();
@@ -90,7 +90,7 @@ impl Bytes {
         self.number(value.to_le_bytes())
     }
 
-    /// Writes some numbers of 64 bits.
+    /// Writes several 64-bit numbers.
     pub fn words(&mut self, values: &[u64]) -> &mut Self {
         for value in values {
             self.u64(*value);
@@ -98,32 +98,32 @@ impl Bytes {
         self
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes unchanged.
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         self.bytes.extend(bytes);
         self
     }
 
-    /// Writes a text with a zero at least, in a multiple of eight bytes.
+    /// Writes a zero-terminated text, padded to a multiple of eight bytes.
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.bytes.extend(text.as_bytes());
         self.zeros(8 - text.len() % 8)
     }
 
-    /// Writes so many zeros.
+    /// Writes `count` zeros.
     pub fn zeros(&mut self, count: usize) -> &mut Self {
         self.bytes.extend(vec![0; count]);
         self
     }
 
-    /// Writes what stands at the end of every record that is no sample, when samples
-    /// hold `IDENTIFIER`, `TID` and `TIME`.
+    /// Writes the trailer (`sample_id`) of records other than samples, for events with
+    /// `IDENTIFIER`, `TID` and `TIME`.
     pub fn trailer(&mut self, pid: u32, tid: u32, time: u64, id: u64) -> &mut Self {
         self.u32(pid).u32(tid).u64(time).u64(id)
     }
 }
 
-/// A recording that is being written.
+/// A recording under construction.
 #[derive(Clone, Debug, Default)]
 pub struct PerfFile {
     events: Vec<Event>,
@@ -131,7 +131,7 @@ pub struct PerfFile {
 }
 
 impl PerfFile {
-    /// Begins a recording of these events.
+    /// Creates a recording of these events.
     #[must_use]
     pub fn new(big: bool, events: &[Event]) -> Self {
         Self {
@@ -140,7 +140,7 @@ impl PerfFile {
         }
     }
 
-    /// Writes a record with what `body` puts into it.
+    /// Writes a record; `body` writes its contents.
     ///
     /// # Panics
     /// When it is larger than records are.
@@ -149,20 +149,20 @@ impl PerfFile {
         self
     }
 
-    /// Writes what stands behind a record, outside of its size.
+    /// Writes data after a record that its size does not include.
     pub fn behind(&mut self, payload: &[u8]) -> &mut Self {
         self.records.raw(payload);
         self
     }
 
-    /// Writes that a thread is called so, with a time of 0.
+    /// Writes a comm record with a time of 0.
     pub fn comm(&mut self, pid: u32, tid: u32, name: &str, id: u64) -> &mut Self {
         self.record(3, 0, |at| {
             at.u32(pid).u32(tid).text(name).trailer(pid, tid, 0, id);
         })
     }
 
-    /// Writes that a process has mapped code of a file from its first byte.
+    /// Writes an mmap record of code, from the first byte of a file.
     pub fn map(&mut self, pid: u32, start: u64, size: u64, path: &str, id: u64) -> &mut Self {
         self.record(1, USER, |at| {
             at.u32(pid).u32(pid).words(&[start, size, 0]).text(path);
@@ -170,13 +170,13 @@ impl PerfFile {
         })
     }
 
-    /// Returns the records alone.
+    /// Returns only the records.
     #[must_use]
     pub fn records(&self) -> &[u8] {
         &self.records.bytes
     }
 
-    /// Returns the recording as a file, with a section of the events' names.
+    /// Returns the recording as a file, with a feature section for event names.
     #[must_use]
     pub fn file(&self) -> Vec<u8> {
         const HEADER: u64 = 104;
@@ -215,7 +215,7 @@ impl PerfFile {
         file.bytes
     }
 
-    /// Returns the recording as it goes through a pipe.
+    /// Returns the recording in pipe format.
     #[must_use]
     pub fn pipe(&self) -> Vec<u8> {
         let mut pipe = Bytes::new(self.records.big);
@@ -242,7 +242,7 @@ impl PerfFile {
 const ATTR: u64 = 128;
 
 fn write_attr(out: &mut Bytes, event: &Event) {
-    // Bit fields begin where bytes do.
+    // Bit fields start at byte boundaries here.
     let flags = SAMPLE_ID_ALL | event.flags;
     let flags = if out.big { flags.reverse_bits() } else { flags };
     out.u32(event.kind).u32(ATTR as u32).u64(event.config);

@@ -1,12 +1,12 @@
-//! Skipped tests that say so.
+//! Reports skipped tests.
 
 use std::io::Write;
 use std::os::fd::AsFd;
 
-/// Says on stderr that the running test is skipped, and why; the caller returns.
+/// Reports on stderr that the running test is skipped, and why; the caller returns.
 ///
-/// The line goes straight to the file descriptor: libtest captures `eprintln!`
-/// and would hide it, as the test then counts as passed.
+/// The line is written directly to the file descriptor: libtest captures `eprintln!` and would
+/// hide it, because the test counts as passed.
 ///
 /// # Panics
 /// When `BACKSIGHT_NO_SKIP` is set. CI sets it, for it installs all the tools
@@ -18,7 +18,8 @@ pub fn skip(reason: &str) {
     let _ = stderr.map(|fd| std::fs::File::from(fd).write_all(line.as_bytes()));
 }
 
-/// One line and one write, so that tests running side by side do not mix theirs.
+/// Returns the line, so that it is written at once and tests running in parallel do not mix
+/// theirs.
 fn line(test: Option<&str>, reason: &str) -> String {
     format!("SKIPPED {}: {reason}\n", test.unwrap_or("?"))
 }

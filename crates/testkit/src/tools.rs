@@ -1,10 +1,10 @@
-//! Tools of the host: a C compiler to make inputs, `readelf` to judge outputs.
+//! Tools of the host: a C compiler for inputs, `readelf` for checking outputs.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Returns where a tool is, if it is in `PATH`.
+/// Returns the path of a tool in `PATH`.
 #[must_use]
 pub fn tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -16,19 +16,19 @@ pub fn tool(name: &str) -> Option<PathBuf> {
 /// A C program that tests run.
 #[derive(Clone, Copy, Debug)]
 pub struct Program<'a> {
-    /// What it is, in a word.
+    /// Its name.
     pub name: &'a str,
-    /// Its only file.
+    /// Its source code, in one file.
     pub source: &'a str,
-    /// What the compiler is told besides.
+    /// Additional arguments of the compiler.
     pub args: &'a [&'a str],
 }
 
 impl Program<'_> {
-    /// Returns the name under which it stands beside the tests that run it: it tells
-    /// all that went into it, so that a change of it is another file.
+    /// Returns the name of its executable beside the tests. The name has a hash of everything
+    /// that determines the result, so that a changed program has another name.
     ///
-    /// Where there is no compiler, a program of that name may be put there before.
+    /// Where there is no compiler, an executable of that name may be put there beforehand.
     #[must_use]
     pub fn file_name(&self) -> String {
         let mut hash = DefaultHasher::new();
@@ -36,10 +36,10 @@ impl Program<'_> {
         format!("testkit-{}-{:016x}", self.name, hash.finish())
     }
 
-    /// Compiles it by `cc`, which may be one for another machine.
+    /// Compiles it with `cc`, which may be a cross compiler.
     ///
-    /// Side by side callers each compile their own and link it to `to`: whoever comes
-    /// first wins, as what runs already must keep its name.
+    /// Concurrent callers each compile their own copy and link it to `to`. The first one wins,
+    /// because an executable that is already running must keep its name.
     ///
     /// # Errors
     /// What the compiler had to say, or that there is none.
@@ -48,7 +48,7 @@ impl Program<'_> {
         let dir = tempfile::tempdir_in(to.parent().unwrap_or(Path::new("."))).map_err(say)?;
         let input = dir.path().join("input.c");
         std::fs::write(&input, self.source).map_err(say)?;
-        // Relative names: none of this machine's paths enters the debug information.
+        // Relative names keep this machine's paths out of the debug information.
         let mut command = Command::new(cc);
         command
             .current_dir(dir.path())
@@ -66,8 +66,7 @@ impl Program<'_> {
 
 /// Compiles a C source with `cc` and these arguments, and returns the executable.
 ///
-/// It is kept beside the test executable, so that the next call and the next run
-/// find it.
+/// It is kept beside the test executable, and reused by later calls and runs.
 ///
 /// # Errors
 /// What the compiler had to say, or that there is none.
@@ -82,7 +81,7 @@ pub fn compile(name: &str, source: &str, args: &[&str]) -> Result<PathBuf, Strin
     Ok(file)
 }
 
-/// A `PT_LOAD` header as `readelf -lW` prints it.
+/// A `PT_LOAD` header as printed by `readelf -lW`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
     /// `p_offset`.
@@ -93,33 +92,33 @@ pub struct Load {
     pub file_size: u64,
     /// `p_memsz`.
     pub memory_size: u64,
-    /// Which of `R`, `W` and `E` stand there, in this order.
+    /// Which of `R`, `W` and `E` are set, in this order.
     pub flags: String,
 }
 
-/// What `readelf` says of a file.
+/// What `readelf` prints about a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The `PT_LOAD` headers, in the file's order.
+    /// The `PT_LOAD` headers, in file order.
     pub loads: Vec<Load>,
-    /// The digits of the first build ID printed. It is one of the sections' notes
-    /// if there are any, else of the segments'.
+    /// The first build ID printed, in hexadecimal: that of a note section if there is one,
+    /// otherwise of a note segment.
     pub build_id: Option<String>,
 }
 
-/// Returns what `readelf` says of these files, in their order, or `None` when it is
-/// not installed. A file that is not ELF has no facts.
+/// Returns the facts about these files, in order; `None` if `readelf` is not installed. A file
+/// that is not ELF has no facts.
 ///
 /// # Panics
 /// When `readelf` cannot be run.
 #[must_use]
 pub fn readelf(files: &[impl AsRef<Path>]) -> Option<Vec<Facts>> {
     let program = tool("readelf")?;
-    // Many files a run, for speed; not all of them, for arguments are limited.
+    // Several files per run for speed; not all, because the length of arguments is limited.
     let runs = files.chunks(100).flat_map(|files| {
         let mut command = Command::new(&program);
         command.env("LC_ALL", "C").arg("-lnW");
-        // With a second file each begins with a line that names it.
+        // With two files or more, the output for each starts with its name.
         command
             .args(files.iter().map(AsRef::as_ref))
             .arg("/dev/null");
@@ -132,14 +131,14 @@ pub fn readelf(files: &[impl AsRef<Path>]) -> Option<Vec<Facts>> {
     Some(runs.collect())
 }
 
-/// Returns the `PT_LOAD` headers of one file by [`readelf`].
+/// Returns the `PT_LOAD` headers of one file from [`readelf`].
 #[must_use]
 pub fn readelf_segments(path: &Path) -> Option<Vec<Load>> {
     readelf(&[path])?.pop().map(|facts| facts.loads)
 }
 
-/// Returns the digits of the build ID of one file by [`readelf`]. The outer `None`
-/// says that it is not installed.
+/// Returns the build ID of one file from [`readelf`], in hexadecimal. The outer `None` means
+/// that it is not installed.
 #[must_use]
 pub fn readelf_build_id(path: &Path) -> Option<Option<String>> {
     readelf(&[path])?.pop().map(|facts| facts.build_id)
@@ -160,7 +159,7 @@ fn load(line: &str) -> Option<Load> {
     let mut hex = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
     let (offset, virt, _phys) = (hex()?, hex()?, hex()?);
     let (file_size, memory_size) = (hex()?, hex()?);
-    // Flags that are not set part the others; the alignment follows.
+    // Unset flags leave blanks between the others; the alignment follows.
     let flags = words.filter(|word| !word.starts_with("0x")).collect();
     Some(Load {
         offset,

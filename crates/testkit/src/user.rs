@@ -1,11 +1,11 @@
-//! Seeing with the eyes of a user without privileges.
+//! Runs code as an unprivileged user.
 
 #![expect(
     unsafe_code,
     reason = "credentials of one thread: libc offers those of the process alone"
 )]
 
-/// The user and group that own nothing.
+/// The user and group `nobody`.
 const NOBODY: libc::c_long = 65534;
 
 /// Returns whether this process is root.
@@ -14,13 +14,12 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// Runs `see` without privileges, so that the kernel refuses what it refuses an
-/// ordinary user: another user's `/proc/PID/maps` above all.
+/// Runs `see` without privileges, so that the kernel denies what it denies an ordinary user:
+/// above all, another user's `/proc/PID/maps`.
 ///
-/// As root it runs on a thread of its own that becomes `nobody`; a thread's
-/// credentials are its own in Linux, and end with it. Any process of root, a
-/// [`Child`](crate::child::Child) too, is then another user's. Without root it
-/// just runs: another user's process is then process 1.
+/// As root, it runs on a new thread that becomes `nobody`: credentials on Linux belong to a
+/// thread and end with it. Any process of root, including a [`Child`](crate::child::Child), is
+/// then another user's. Without root, it runs directly; process 1 is another user's process.
 ///
 /// # Panics
 /// When `see` does, and when root may not change its user (a container can
@@ -39,7 +38,7 @@ pub fn unprivileged<T: Send>(see: impl FnOnce() -> T + Send) -> T {
 
 fn become_nobody() -> nix::Result<()> {
     let none = std::ptr::null::<libc::gid_t>();
-    // SAFETY: with a count of zero the kernel does not look at the list.
+    // SAFETY: with a count of zero, the kernel does not read the list.
     let groups = unsafe { libc::syscall(libc::SYS_setgroups, 0_usize, none) };
     nix::errno::Errno::result(groups)?;
     // SAFETY: takes three numbers and no memory.
@@ -48,8 +47,8 @@ fn become_nobody() -> nix::Result<()> {
     // SAFETY: takes three numbers and no memory.
     let user = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
     nix::errno::Errno::result(user)?;
-    // A change of user makes the whole process undumpable, and its own /proc
-    // files root's. SAFETY: takes numbers and no memory.
+    // A change of user makes the whole process undumpable, so that its own /proc files belong to
+    // root. SAFETY: takes numbers and no memory.
     nix::errno::Errno::result(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) })?;
     Ok(())
 }
@@ -63,7 +62,7 @@ mod tests {
         let refused = unprivileged(|| std::fs::File::open("/proc/1/maps").map(drop));
         let kind = refused.expect_err("process 1 is root's").kind();
         use std::io::ErrorKind::{NotFound, PermissionDenied};
-        // hidepid= makes it look absent.
+        // With hidepid=, the process is not visible.
         assert!(matches!(kind, PermissionDenied | NotFound), "{kind:?}");
     }
 

@@ -1,5 +1,5 @@
-//! Real programs with debug information, large ones: `cargo xtask workloads` fetches and
-//! builds them outside the repository, benches find them by a manifest.
+//! Large real programs with debug information: `cargo xtask workloads` downloads and builds them
+//! outside the repository, and benches find them by a manifest.
 //!
 //! ```text
 //! DIR/manifest.json
@@ -14,37 +14,37 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-/// What there is in a directory, and what could not be had.
+/// The programs of a directory, and those that are missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// What there is.
+    /// The programs.
     pub workloads: Vec<Workload>,
-    /// What there is not.
+    /// The missing programs.
     pub missing: Vec<Missing>,
 }
 
-/// A program. In a manifest paths count from its directory; [`Manifest::read`] joins
-/// them.
+/// A program. Paths in a manifest are relative to its directory; [`Manifest::read`] makes them
+/// absolute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {
-    /// One word.
+    /// Its name.
     pub name: String,
-    /// What it is: package, version and how it was built.
+    /// Its package, version and build.
     pub what: String,
-    /// What is mapped when it runs.
+    /// The executable, as it is mapped.
     pub executable: PathBuf,
-    /// What has the debug information, where that is not the executable: some
-    /// directory's `.build-id/xx/rest.debug`.
+    /// The file with the debug information, if that is not the executable: a directory's
+    /// `.build-id/xx/rest.debug`.
     pub debug_file: Option<PathBuf>,
-    /// Bytes of both.
+    /// The total size of both in bytes.
     pub bytes: u64,
-    /// The build ID in hexadecimal digits, if it has one.
+    /// The build ID in hexadecimal, if any.
     pub build_id: Option<String>,
-    /// The same with compressed debug sections.
+    /// Copies with compressed debug sections.
     pub compressed: Vec<Compressed>,
 }
 
-/// A workload whose debug sections are compressed.
+/// A workload with compressed debug sections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compressed {
     /// `zlib` or `zstd`.
@@ -53,28 +53,28 @@ pub struct Compressed {
     pub executable: PathBuf,
     /// As [`Workload::debug_file`].
     pub debug_file: Option<PathBuf>,
-    /// Bytes of both.
+    /// The total size of both in bytes.
     pub bytes: u64,
 }
 
-/// A workload that could not be had.
+/// A workload that is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
     /// Its name.
     pub name: String,
-    /// Why not.
+    /// The cause.
     pub why: String,
 }
 
-/// The name, in the directory of a manifest, of the program that has the peers which the
-/// workspace cannot take in: `benches/peers`.
+/// The name, in the directory of a manifest, of the program `benches/peers`, which contains the
+/// peers that the workspace cannot depend on.
 pub const PEERS: &str = "peers";
 
-/// The manifest's name in its directory.
+/// The file name of a manifest.
 const FILE: &str = "manifest.json";
 
 impl Manifest {
-    /// Reads the manifest of a directory, and joins its paths to that.
+    /// Reads the manifest of a directory, and makes its paths absolute.
     ///
     /// # Errors
     /// When there is none, or it is none.
@@ -92,7 +92,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Writes it to a directory.
+    /// Writes the manifest to a directory.
     ///
     /// # Errors
     /// When that fails.
@@ -103,8 +103,8 @@ impl Manifest {
     }
 }
 
-/// Returns where workloads are: `BACKSIGHT_WORKLOADS`, else `backsight/workloads` among
-/// this user's caches.
+/// Returns the directory of workloads: `BACKSIGHT_WORKLOADS`, otherwise `backsight/workloads` in
+/// this user's cache directory.
 #[must_use]
 pub fn dir() -> Option<PathBuf> {
     let var = |name| std::env::var_os(name).filter(|value| !value.is_empty());

@@ -1,4 +1,4 @@
-//! Children are as the test says, judged by the naive oracle.
+//! Children have the requested memory map, according to the naive oracle.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ fn line_at(child: &Child, address: u64) -> Option<Line> {
     lines(child).into_iter().find(covers)
 }
 
-/// Permissions, offset and name of the line at the range's start.
+/// Returns permissions, offset and name of the line at the start of the range.
 fn look(child: &Child, range: &Range<u64>) -> (String, u64, String) {
     let line = line_at(child, range.start).expect("a line");
     let perms = line.perms.map(char::from).iter().collect();
@@ -90,8 +90,8 @@ fn anonymous_memory_is_named_where_the_kernel_can() {
     if child.name_anon(&memory, "a pool").is_some() {
         assert_eq!(look(&child, &memory).2, "[anon:a pool]");
     }
-    // No skip: only some distributions build CONFIG_ANON_VMA_NAME in, and saved
-    // texts cover the decoding.
+    // This is not a skip: only some distributions enable CONFIG_ANON_VMA_NAME, and saved texts
+    // cover the decoding.
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn exec_makes_another_address_space_of_the_same_process() {
     let (pid, jit) = (child.pid(), child.anon("rwxp", 0x1000));
     child.exec_itself();
     assert_eq!(child.pid(), pid);
-    // Its place is random: no line of the kind is left.
+    // Its address is random, so no line of this kind may be left.
     assert!(lines(&child).iter().all(|line| &line.perms != b"rwxp"));
     let again = child.anon("rwxp", 0x1000);
     assert_eq!(look(&child, &again).0, "rwxp");

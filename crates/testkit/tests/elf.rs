@@ -1,4 +1,4 @@
-//! What the builder makes is what `readelf` reads.
+//! Files of the builder are read correctly by `readelf`.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use testkit::elf::{Elf, Note, Program, SHT_PROGBITS, Section, Shape, Symbol};
 use testkit::skip;
 use testkit::tools::{Load, readelf_build_id, readelf_segments, tool};
 
-/// One of everything.
+/// A file with one of everything.
 fn sample(shape: Shape) -> Elf {
     Elf::new(shape)
         .program(Program::load(5, 0x1000..0x1010, 0x40_1000))
@@ -34,7 +34,7 @@ fn sample(shape: Shape) -> Elf {
 }
 
 #[test]
-fn readelf_finds_no_fault_in_any_shape() {
+fn readelf_accepts_every_shape() {
     let Some(readelf) = tool("readelf") else {
         return skip("no readelf");
     };
@@ -65,7 +65,7 @@ fn readelf_finds_no_fault_in_any_shape() {
         }
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shape:?}");
 
-        // Without sections it looks at the segments' notes.
+        // Without sections it reads the notes of segments.
         std::fs::write(&path, sample(shape).without_sections().build()).unwrap();
         let id = readelf_build_id(&path).unwrap();
         assert_eq!(id, Some("a1".repeat(20)), "{shape:?}");

@@ -1,4 +1,4 @@
-//! How one answer differs from ours.
+//! A difference between an oracle's answer and ours.
 
 use super::level::Level;
 use super::oracles::Oracle;
@@ -11,14 +11,14 @@ pub(super) enum What {
     Name {
         ours: String,
         theirs: String,
-        /// Which level, the innermost first.
+        /// The level, counted from the innermost.
         level: usize,
         physical: bool,
     },
     File {
         ours: String,
         theirs: String,
-        /// Theirs.
+        /// The oracle's value.
         line: u32,
     },
     Line,
@@ -33,7 +33,7 @@ pub(super) struct Difference {
     pub(super) addr: u64,
     pub(super) oracle: Oracle,
     pub(super) what: What,
-    /// Whether there are other oracles, and all say what we say, up to `relative
+    /// Whether there are other oracles, and all of them agree with us, except for `relative
     /// directory twice`.
     pub(super) alone: bool,
 }

@@ -1,12 +1,12 @@
-//! Every way in which the others are known to differ, and why.
+//! The known differences from the oracles, with their causes.
 
 use super::difference::{Difference, What};
 use super::level::Level;
 use super::oracles::Oracle;
 use super::subject::Subject;
 
-/// Whether one name says less than another: it is absent, or the plain name of what the
-/// other has in full.
+/// Whether our name has less information: it is missing, or is only the plain form of the
+/// other's full name.
 fn says_less(ours: &str, theirs: &str) -> bool {
     let is_mangled = |name: &str| {
         ["_Z", "_R", "_D", "$s"]
@@ -19,13 +19,13 @@ fn says_less(ours: &str, theirs: &str) -> bool {
     ours.is_empty() || is_plain || (!is_mangled(ours) && scopes.iter().any(is_part))
 }
 
-/// Whether one name is the other, plain one with namespaces and classes before it.
+/// Whether `full` is `plain` with namespaces and classes prepended.
 pub(super) fn is_scoped(full: &str, plain: &str) -> bool {
     let scopes = full.strip_suffix(plain);
     !plain.is_empty() && !says_less(full, plain) && scopes.is_some_and(|it| it.ends_with("::"))
 }
 
-/// Whether a mangled name has the identifier of a plain one: `decode` for `_ZN1a6decodeEv`.
+/// Whether a mangled name contains the identifier of a plain one: `decode` for `_ZN1a6decodeEv`.
 /// Operators and closures have none.
 fn is_plain_form(plain: &str, mangled: &str) -> bool {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
@@ -37,7 +37,7 @@ fn is_plain_form(plain: &str, mangled: &str) -> bool {
     says_less(plain, mangled) && !plain.is_empty() && (is_in || !is_named)
 }
 
-/// Returns the only level, if there is no more than one.
+/// Returns the level and its name if there is exactly one level.
 fn only(levels: &[Level]) -> Option<(&str, &Level)> {
     match levels {
         [only] => Some((only.name.as_deref().unwrap_or_default(), only)),
@@ -45,7 +45,7 @@ fn only(levels: &[Level]) -> Option<(&str, &Level)> {
     }
 }
 
-/// Returns ours and theirs of two names of the function that has code of its own there.
+/// Returns our and the other name of the physical function, if only that differs.
 fn physical_names(found: &Difference) -> Option<(&str, &str)> {
     match &found.what {
         What::Name {
@@ -65,12 +65,12 @@ pub(super) struct Known {
     pub(super) holds: fn(&Subject, &Difference) -> bool,
 }
 
-/// The list. The first that holds counts. Each says what both sides have; where ours has
-/// no name and others have one, that name must be wrong there.
+/// The classes; the first that applies counts. Each one states properties of both answers. If
+/// ours has no name and the oracle has one, the oracle's name must be wrong.
 pub(super) const KNOWN: &[Known] = &[
-    // Several symbols stand at one address, and each tool has its own taste:
-    // `__memmove_ssse3` and `__memcpy_ssse3`, two instances of a generic that the
-    // linker folded. Ours is the rule in src/elf/symbols.rs. Both are symbols' names.
+    // Several symbols are at one address, and each tool chooses another one: `__memmove_ssse3`
+    // and `__memcpy_ssse3`, or two instances of a generic function that the linker merged. Our
+    // choice follows the rule in src/elf/symbols.rs. Both names are those of symbols.
     Known {
         name: "alias",
         holds: |subject, found| {
@@ -80,9 +80,9 @@ pub(super) const KNOWN: &[Known] = &[
             })
         },
     },
-    // llvm-symbolizer puts the symbol table's name in the place of the one DWARF
-    // has for the physical function: `sem_post` for `__new_sem_post`, and names
-    // with the `.isra.0` or `.llvm.1234` of the copy at hand. Ours is as full a name.
+    // llvm-symbolizer replaces the DWARF name of the physical function by that of the symbol
+    // table: `sem_post` for `__new_sem_post`, and names with the `.isra.0` or `.llvm.1234` of a
+    // clone. Our name is equally full.
     Known {
         name: "symbol's name over DWARF's",
         holds: |subject, found| {
@@ -97,9 +97,9 @@ pub(super) const KNOWN: &[Known] = &[
             })
         },
     },
-    // llvm-symbolizer has the plain name of the DIE where the dynamic symbols lack the
-    // function: it does not read those of a separate debug file. Ours is the whole name, of
-    // a symbol that covers the address.
+    // llvm-symbolizer has only the plain name of the DIE if the function is not in the dynamic
+    // symbols, because it does not read the symbols of a separate debug file. We have the full
+    // name, of a symbol that covers the address.
     Known {
         name: "plain name of DWARF",
         holds: |subject, found| {
@@ -110,8 +110,8 @@ pub(super) const KNOWN: &[Known] = &[
             })
         },
     },
-    // The DIE has no linkage name, and stands in namespaces or classes. Others leave these
-    // out of its name.
+    // The DIE has no linkage name, and is nested in namespaces or classes. The others omit
+    // these.
     Known {
         name: "scopes of a plain name",
         holds: |_, found| match &found.what {
@@ -119,8 +119,8 @@ pub(super) const KNOWN: &[Known] = &[
             _ => false,
         },
     },
-    // A stub of a procedure linkage table is called after what it jumps to. Others have
-    // nothing there, or the symbol before.
+    // A PLT stub is named after its target. The others have nothing there, or the preceding
+    // symbol.
     Known {
         name: "stub",
         holds: |subject, found| {
@@ -139,9 +139,9 @@ pub(super) const KNOWN: &[Known] = &[
             }
         },
     },
-    // A symbol ends where its size says; behind it lie padding, or another section
-    // behind `_init`. Others name these after the last symbol before. Ours has no name,
-    // and there is none: no symbol reaches so far.
+    // A symbol ends according to its size; after it is padding, or another section after
+    // `_init`. The others name these after the preceding symbol. We have no name, and there is
+    // none: no symbol covers the address.
     Known {
         name: "symbol stretched past its end",
         holds: |subject, found| {
@@ -157,10 +157,10 @@ pub(super) const KNOWN: &[Known] = &[
             }
         },
     },
-    // A label inside hand-written assembly (`__bn_sqrx8x_reduction`, no size) is nearer
-    // to the address than the function around it (`bn_sqrx8x_internal`), which covers it:
-    // llvm-symbolizer takes the nearer. Or neither has a size, and it does not see the
-    // nearer, which is in the debug file's table.
+    // A label in hand-written assembly (`__bn_sqrx8x_reduction`, no size) is nearer to the
+    // address than the function that contains it (`bn_sqrx8x_internal`): llvm-symbolizer takes
+    // the nearer one. Or neither has a size, and it misses the nearer one, which is only in the
+    // debug file's table.
     Known {
         name: "label inside a function",
         holds: |subject, found| {
@@ -173,8 +173,8 @@ pub(super) const KNOWN: &[Known] = &[
             })
         },
     },
-    // In hand-written assembly, binutils names the code after the function of
-    // another unit that ends before it. Ours is a symbol's that covers it or reaches it.
+    // In hand-written assembly, binutils names code after the preceding function of another
+    // unit. Our name is that of a symbol that covers or reaches the address.
     Known {
         name: "function of another place",
         holds: |subject, found| {
@@ -186,10 +186,10 @@ pub(super) const KNOWN: &[Known] = &[
             })
         },
     },
-    // Of a separate debug file llvm-symbolizer takes the DWARF, not the `.symtab`: it has
-    // no name for what has neither DWARF nor a dynamic symbol. Nor has it one from a label
-    // without a size, or where a unit's ranges end before the function's. Ours is a
-    // symbol's that covers the address or reaches it, or another oracle's too.
+    // From a separate debug file, llvm-symbolizer uses the DWARF but not the `.symtab`, so it
+    // has no name for code with neither DWARF nor a dynamic symbol. Nor does it use a label
+    // without a size, or a unit whose ranges end before the function. Our name is that of a
+    // symbol that covers or reaches the address, or also another oracle's.
     Known {
         name: "symbol not seen",
         holds: |subject, found| {
@@ -206,7 +206,7 @@ pub(super) const KNOWN: &[Known] = &[
             }
         },
     },
-    // `.L142` is a label that the assembler was to forget; it is nobody's function.
+    // `.L142` is a local label of the assembler, not a function.
     Known {
         name: "assembler's label",
         holds: |subject, found| {
@@ -223,8 +223,8 @@ pub(super) const KNOWN: &[Known] = &[
             }
         },
     },
-    // Where no line is known, others give the name of the object's `STT_FILE`
-    // symbol: `crtstuff.c`, or `std.e28293b1aa0f68bd-cgu.0`, which is no file.
+    // Without line information, the others print the object's `STT_FILE` symbol: `crtstuff.c`,
+    // or `std.e28293b1aa0f68bd-cgu.0`, which is not a file.
     Known {
         name: "file out of the symbol table",
         holds: |subject, found| match &found.what {
@@ -237,9 +237,8 @@ pub(super) const KNOWN: &[Known] = &[
             _ => false,
         },
     },
-    // In DWARF 5 directory 0 *is* the compilation directory. Where that is
-    // relative (Debian maps it to `.`), others put it before itself:
-    // `./inet/./inet/rcmd.c` for `./inet/rcmd.c`.
+    // In DWARF 5, directory 0 *is* the compilation directory. If it is relative (Debian maps it
+    // to `.`), the others prepend it to itself: `./inet/./inet/rcmd.c` for `./inet/rcmd.c`.
     Known {
         name: "relative directory twice",
         holds: |_, found| match &found.what {
@@ -253,7 +252,7 @@ pub(super) const KNOWN: &[Known] = &[
             _ => false,
         },
     },
-    // A row of line 0 is code without a line, and so without a column.
+    // A row of line 0 is code without a line, and so has no column.
     Known {
         name: "column without a line",
         holds: |_, found| match &found.what {
@@ -264,11 +263,10 @@ pub(super) const KNOWN: &[Known] = &[
             _ => false,
         },
     },
-    // binutils 2.40 counts the files of DWARF 5 line tables otherwise than their
-    // authors (`dcigettext.c` for what is line 74 of `eval-plural.h`), names
-    // inlined functions that have no linkage name after the function around them
-    // and takes a last row's line into the padding behind it. Another oracle says what
-    // we say in each of these, and we say something.
+    // binutils 2.40 numbers the files of DWARF 5 line tables differently from the producers
+    // (`dcigettext.c` for line 74 of `eval-plural.h`), names inlined functions without a linkage
+    // name after the function that contains them, and extends the line of the last row into the
+    // padding after it. In each case another oracle agrees with us, and our answer is not empty.
     Known {
         name: "binutils alone",
         holds: |subject, found| {

@@ -1,14 +1,14 @@
-//! One level of an answer.
+//! A call level of an answer.
 
-/// One call level, with its raw name. Zero is "unknown".
+/// A call level with its raw name. Zero means unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Level {
     /// The linkage name.
     pub name: Option<String>,
     /// The source file's path.
     pub file: Option<String>,
-    /// The line in it.
+    /// The line number.
     pub line: u32,
-    /// The column in that.
+    /// The column.
     pub column: u32,
 }

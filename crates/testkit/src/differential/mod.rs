@@ -1,6 +1,5 @@
-//! The same addresses asked of a symbolizer of ours and of others: frames, linkage
-//! names, files, lines and columns must be equal, or differ in a way that stands in
-//! `known.rs`, with its reason.
+//! Compares our symbolizer with others on the same addresses: frames, linkage names, files,
+//! lines and columns must be equal, or differ in a way listed in `known.rs` with its cause.
 
 mod difference;
 mod known;
@@ -19,7 +18,7 @@ pub use subject::Subject;
 use difference::{Difference, What};
 use known::{KNOWN, is_scoped};
 
-/// Whether another oracle says what we say, in the respect in which one differs.
+/// Whether another oracle agrees with us where one differs.
 fn same_for(what: &What, ours: &[Level], other: &[Level]) -> bool {
     if ours.len() != other.len() {
         return false;
@@ -40,12 +39,12 @@ fn same_for(what: &What, ours: &[Level], other: &[Level]) -> bool {
     }
 }
 
-/// How an oracle's answers differ from ours.
+/// The differences between the oracles' answers and ours.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    /// Addresses by the name of a known difference there, by `equal` or by `UNKNOWN`.
+    /// The number of addresses for each known difference, for `equal` and for `UNKNOWN`.
     pub counts: BTreeMap<&'static str, usize>,
-    /// Each difference that is not known, in words.
+    /// A description of each unknown difference.
     pub unknown: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The others, each asked in its own way and answering in one shape.
+//! The other symbolizers, with a common form of answers.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use super::level::Level;
 
-/// Who is asked besides us.
+/// A symbolizer to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Oracle {
-    /// The addr2line crate: its loader, which asks the symbol table too.
+    /// The addr2line crate: its loader, which also uses the symbol table.
     Addr2lineCrate,
     /// `llvm-symbolizer`.
     LlvmSymbolizer,
@@ -18,7 +18,7 @@ pub enum Oracle {
 }
 
 impl Oracle {
-    /// All of them.
+    /// All oracles.
     pub const ALL: [Self; 3] = [
         Self::Addr2lineCrate,
         Self::LlvmSymbolizer,
@@ -45,7 +45,7 @@ impl Oracle {
             Self::LlvmSymbolizer => ask_llvm(of, addrs),
             Self::BinutilsAddr2line => {
                 let mut command = Command::new(of.addr2line);
-                // It looks for debug files in one folder of the system alone.
+                // It looks for debug files in only one directory of the system.
                 let file = if of.is_debug_elsewhere() {
                     of.debug
                 } else {
@@ -57,25 +57,25 @@ impl Oracle {
     }
 }
 
-/// What an oracle is asked about, and by which tools.
+/// The files for an oracle, and its tools.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// The file whose addresses they are.
+    /// The file that contains the addresses.
     pub path: &'a Path,
-    /// The file with its debug information; the same where that is in it.
+    /// The file with its debug information; the same one if it contains it.
     pub debug: &'a Path,
-    /// The supplementary file, of which the crate is told; the others find it.
+    /// The supplementary file; only the crate needs it, the others find it themselves.
     pub supplementary: Option<&'a Path>,
-    /// Whether columns are wanted: listings as addr2line's have none.
+    /// Whether columns are wanted: the format of addr2line has none.
     pub columns: bool,
-    /// The `llvm-symbolizer` to ask.
+    /// The path of `llvm-symbolizer`.
     pub llvm_symbolizer: &'a str,
-    /// The `addr2line` to ask: binutils for one machine know no other's files.
+    /// The path of `addr2line`: binutils for one machine do not support others.
     pub addr2line: &'a str,
 }
 
 impl<'a> Asked<'a> {
-    /// By the tools of the system.
+    /// Uses the tools of the system.
     #[must_use]
     pub fn new(path: &'a Path, debug: &'a Path) -> Self {
         Self {
@@ -163,7 +163,7 @@ fn ask_llvm(of: &Asked<'_>, addrs: &[u64]) -> Result<Vec<Vec<Level>>, String> {
     Ok(answers.collect())
 }
 
-/// Returns what a command lists as binutils' `addr2line -a -f -i` does.
+/// Returns the answers of a command that prints as binutils' `addr2line -a -f -i`.
 ///
 /// # Errors
 /// Says why it cannot be asked.
@@ -181,7 +181,7 @@ pub fn listing(command: &mut Command, addrs: &[u64]) -> Result<Vec<Vec<Level>>, 
             continue;
         }
         let place = lines.next().expect("a place follows each function");
-        // It may add " (discriminator 3)", and writes "?" for no line.
+        // A line may end in " (discriminator 3)", and "?" means no line.
         let place = place.split(" (discriminator").next().unwrap_or(place);
         let (file, line) = place.rsplit_once(':').expect("file:line");
         let levels = answers.last_mut().expect("an address goes first");
@@ -195,7 +195,7 @@ pub fn listing(command: &mut Command, addrs: &[u64]) -> Result<Vec<Vec<Level>>, 
     Ok(answers.into_iter().map(without_unknown).collect())
 }
 
-/// Writes the addresses to the tool's standard input and returns what it writes.
+/// Writes the addresses to the tool's standard input and returns its output.
 fn feed(command: &mut Command, addrs: &[u64]) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -204,7 +204,8 @@ fn feed(command: &mut Command, addrs: &[u64]) -> Result<String, String> {
         .map_err(|error| format!("{name}: {error}"))?;
     let mut stdin = child.stdin.take().expect("piped");
     let text: String = addrs.iter().map(|addr| format!("{addr:#x}\n")).collect();
-    // Its answers fill the pipe while we still ask.
+    // Write from another thread: the tool's output may fill the pipe before all input is
+    // written.
     let asking = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
     let output = child
         .wait_with_output()

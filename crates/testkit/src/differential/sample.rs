@@ -1,11 +1,11 @@
-//! Which addresses are asked.
+//! Chooses the addresses to compare.
 
 use std::path::Path;
 
 use object::{Object as _, ObjectSection as _};
 
-/// Returns addresses spread evenly at random over the sections that hold code, the same
-/// in each run.
+/// Returns pseudo-random addresses, evenly distributed over the code sections, the same in each
+/// run.
 ///
 /// # Panics
 /// When the file cannot be read, is no ELF file, or has no code.
@@ -20,7 +20,7 @@ pub fn sample(path: &Path, count: usize) -> Vec<u64> {
         .collect();
     let total: u64 = code.iter().map(|(_, size)| size).sum();
     assert!(total > 0, "{}: no section of code", path.display());
-    // Any generator does, as long as each run asks for the same addresses.
+    // Any generator will do, as long as each run has the same addresses.
     let mut state = 42_u64;
     let mut next = || {
         state = state

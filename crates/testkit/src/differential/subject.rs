@@ -1,20 +1,20 @@
-//! What the symbols of a file say of an address.
+//! The symbols of a file under comparison.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
-/// The symbols of the file in question.
+/// The symbols of a file under comparison.
 #[derive(Debug)]
 pub struct Subject {
-    /// Where each name stands: start and size. Names that say nothing are not in it.
+    /// For each name: the start and size of its symbols. Uninformative names are not included.
     pub(super) symbols: HashMap<String, Vec<(u64, u64)>>,
-    /// Where any symbol starts, in order.
+    /// The starts of all symbols, sorted.
     pub(super) starts: Vec<u64>,
-    /// What symbols with a size cover: start, and the furthest end so far, in order.
+    /// The ranges of symbols with a size: the start, and the highest end so far, sorted.
     pub(super) covered: Vec<(u64, u64)>,
-    /// The sections of code: start and end.
+    /// The code sections: start and end.
     pub(super) code: Vec<(u64, u64)>,
     /// The names of `STT_FILE` symbols.
     pub(super) files: HashSet<String>,
@@ -38,8 +38,8 @@ impl Subject {
             let bytes = std::fs::read(path).expect("readable");
             subject.read(&object::File::parse(&*bytes).expect("an object file"));
         }
-        // Data is not what an address of code is called after, and a section that is not
-        // loaded has its symbols at 0.
+        // Data symbols do not name code, and the symbols of a section that is not loaded are at
+        // 0.
         let code = std::mem::take(&mut subject.code);
         let is_code = |start: u64| code.iter().any(|(from, to)| *from <= start && start < *to);
         subject.starts.retain(|start| is_code(*start));
@@ -59,7 +59,7 @@ impl Subject {
     }
 
     fn read(&mut self, file: &object::File<'_>) {
-        // The lowest bit of a function says which instructions it has.
+        // The lowest bit of a function's address selects the instruction set.
         let is_arm = file.architecture() == object::Architecture::Arm;
         for symbol in file.symbols().chain(file.dynamic_symbols()) {
             let name = String::from_utf8_lossy(symbol.name_bytes().unwrap_or_default());
@@ -91,7 +91,7 @@ impl Subject {
         }
     }
 
-    /// Where the symbols of this name stand: start and size.
+    /// Returns the start and size of the symbols with this name.
     pub(super) fn places(&self, name: &str) -> &[(u64, u64)] {
         let places = self.symbols.get(name);
         places.map(Vec::as_slice).unwrap_or_default()
@@ -109,20 +109,20 @@ impl Subject {
         before > 0 && addr < self.covered[before - 1].1
     }
 
-    /// Whether symbols of these names stand at one address.
+    /// Whether symbols of these names are at the same address.
     pub(super) fn share_start(&self, one: &str, other: &str) -> bool {
         let starts = |start| self.places(other).iter().any(|place| place.0 == start);
         self.places(one).iter().any(|place| starts(place.0))
     }
 
-    /// Whether the name is a symbol's that does not reach the address.
+    /// Whether the name is that of a symbol that does not reach the address.
     pub(super) fn stretches(&self, name: &str, addr: u64) -> bool {
         let mut places = self.places(name).iter();
         places.any(|(start, _)| *start <= addr) && !self.covers(name, addr)
     }
 
-    /// Whether a symbol of this name covers the address, or has no size, and lies before
-    /// it in the same section where nothing covers it.
+    /// Whether a symbol of this name covers the address; or has no size, is the nearest one
+    /// before the address in its section, and no other symbol covers it.
     pub(super) fn is_of(&self, name: &str, addr: u64) -> bool {
         let together = |start: u64| {
             let is_in = |section: &&(u64, u64)| section.0 <= addr && addr < section.1;
@@ -133,8 +133,8 @@ impl Subject {
         self.covers(name, addr) || (!self.is_covered(addr) && self.places(name).iter().any(reaches))
     }
 
-    /// Whether the cold part of this function, or of one that starts where it does, covers
-    /// the address: it has a symbol of its own.
+    /// Whether the cold part of this function, or of another one at the same address, covers the
+    /// address; it has a symbol of its own.
     pub(super) fn covers_cold(&self, name: &str, addr: u64) -> bool {
         let mut names = self
             .symbols
@@ -146,21 +146,21 @@ impl Subject {
         })
     }
 
-    /// Whether it is right not to have this name here: no symbol covers the address, and
-    /// none of this name without a size reaches it.
+    /// Whether no name is correct here: no symbol covers the address, and no symbol without a
+    /// size reaches it.
     pub(super) fn is_nameless(&self, name: &str, addr: u64) -> bool {
         let reaches =
             |(start, size): &(u64, u64)| *size == 0 && *start <= addr && self.is_next(*start, addr);
         !self.is_covered(addr) && !self.places(name).iter().any(reaches)
     }
 
-    /// The same of a name that others have from a symbol before.
+    /// The same for a name that the others take from a preceding symbol.
     pub(super) fn is_gap_behind(&self, name: &str, addr: u64) -> bool {
         self.stretches(name, addr) && self.is_nameless(name, addr)
     }
 
-    /// Whether nothing lies between a symbol and an address: no symbol, no end of a
-    /// section.
+    /// Whether there is neither a symbol nor the end of a section between a symbol and an
+    /// address.
     fn is_next(&self, start: u64, addr: u64) -> bool {
         let behind = self.starts.partition_point(|other| *other <= start);
         let is_free = self.starts.get(behind).is_none_or(|next| *next > addr);

@@ -1,4 +1,4 @@
-//! ELF files of any shape, lying ones included.
+//! Builds ELF files of any shape, including invalid ones.
 //!
 //! ```
 //! use testkit::elf::{Elf, Note, Program, Shape};
@@ -10,10 +10,10 @@
 //! assert_eq!(&bytes[..4], b"\x7fELF");
 //! ```
 //!
-//! The file is laid out as linkers do: the ELF header, the program headers, the
-//! notes of segments, then bytes at places of their own, sections' contents, and
-//! the section headers last. Every number in it is true unless the test says
-//! otherwise: by [`Elf::claim`], or by the `claimed` fields of a part.
+//! The layout is that of linkers: the ELF header, the program headers, the notes of segments,
+//! then bytes at given offsets, the contents of sections, and the section headers. Every number
+//! is correct unless the test overrides it, with [`Elf::claim`] or the `claimed` fields of a
+//! part.
 //!
 //! Source: the System V ABI, chapters 4 and 5, and `elf(5)`.
 
@@ -34,7 +34,7 @@ pub use shape::{Bits, Order, Shape};
 use section::StringTable;
 use shape::Writer;
 
-/// A program header, printed as it stands: nothing in it is checked.
+/// A program header, written as is, without checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Program {
     /// `p_type`.
@@ -54,7 +54,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Returns a `PT_LOAD` header that loads these bytes of the file to `virt`.
+    /// Returns a `PT_LOAD` header that loads this range of the file to `virt`.
     #[must_use]
     pub fn load(flags: u32, bytes: Range<u64>, virt: u64) -> Self {
         let size = bytes.end - bytes.start;
@@ -70,7 +70,7 @@ impl Program {
     }
 }
 
-/// A field of the ELF header that a test may lie in.
+/// A field of the ELF header that a test can override.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// `e_version`.
@@ -91,7 +91,7 @@ pub enum Field {
     SectionNames,
 }
 
-/// An ELF file to be.
+/// An ELF file under construction.
 #[derive(Clone, Debug)]
 pub struct Elf {
     shape: Shape,
@@ -106,7 +106,7 @@ pub struct Elf {
 }
 
 impl Elf {
-    /// Begins a shared object (`ET_DYN`) for x86: 64 or 32-bit.
+    /// Creates a shared object (`ET_DYN`) for 32-bit or 64-bit x86.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
         Self {
@@ -139,7 +139,7 @@ impl Elf {
         self
     }
 
-    /// Adds a program header. Bytes for it come by [`bytes_at`](Self::bytes_at).
+    /// Adds a program header. [`bytes_at`](Self::bytes_at) adds its bytes.
     #[must_use]
     pub fn program(mut self, program: Program) -> Self {
         self.programs.push(program);
@@ -167,7 +167,7 @@ impl Elf {
         })
     }
 
-    /// Puts bytes at a place in the file of their own.
+    /// Writes bytes at an offset of the file.
     #[must_use]
     pub fn bytes_at(mut self, offset: u64, bytes: &[u8]) -> Self {
         self.pinned.push((offset, bytes.to_vec()));
@@ -193,14 +193,14 @@ impl Elf {
         self.symbol_table(".dynsym", SHT_DYNSYM, ".dynstr", symbols)
     }
 
-    /// Leaves the section headers out, as `sstrip` does.
+    /// Omits the section headers, as `sstrip` does.
     #[must_use]
     pub fn without_sections(mut self) -> Self {
         self.has_sections = false;
         self
     }
 
-    /// Has the ELF header claim something else than what is true.
+    /// Overrides a field of the ELF header.
     #[must_use]
     pub fn claim(mut self, field: Field, value: u64) -> Self {
         self.claims.push((field, value));
@@ -254,7 +254,7 @@ impl Elf {
             bytes: out.bytes,
             align: 8,
             entry_size: self.shape.symbol_size(),
-            // The section that follows this one, counted from 1.
+            // The index of the next section; the first is 1.
             link: u32::try_from(self.sections.len() + 2).expect("few sections"),
             info: 1,
             ..Section::default()
@@ -267,7 +267,7 @@ impl Elf {
         u64::try_from(count).expect("64 bits") * self.shape.program_size()
     }
 
-    /// Gives the notes of segments their places and their program headers.
+    /// Assigns offsets and program headers to the notes of segments.
     fn lay_out_notes(&self) -> (Vec<Program>, Vec<(u64, &[u8])>) {
         let mut programs = self.programs.clone();
         let mut placed = Vec::new();
@@ -287,7 +287,7 @@ impl Elf {
         (programs, placed)
     }
 
-    /// Appends the contents and the headers, and returns where the headers are.
+    /// Appends contents and headers, and returns the offset of the headers.
     fn write_sections(&self, body: &mut Writer) -> u64 {
         if !self.has_sections {
             return 0;
@@ -315,7 +315,7 @@ impl Elf {
         };
         let count = |n: usize| u64::try_from(n).expect("64 bits");
         let shape = self.shape;
-        // The null section before them, and the names of sections behind them.
+        // Includes the null section and the section of names.
         let (sections, names) = match self.has_sections {
             true => (self.sections.len() + 2, self.sections.len() + 1),
             false => (0, 0),

@@ -1,24 +1,24 @@
-//! Notes: an owner, a type, and bytes that the two explain.
+//! Notes: an owner, a type and bytes.
 
 use super::shape::Writer;
 
 /// One note.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
-    /// The owner, with the zero byte that ends it: `GNU\0`.
+    /// The owner, including the zero byte: `GNU\0`.
     pub owner: Vec<u8>,
     /// The type: 3 of `GNU` is a build ID, 3 of `stapsdt` a probe.
     pub kind: u32,
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// What `n_namesz` claims, if not the truth.
+    /// Overrides `n_namesz`.
     pub claimed_owner_size: Option<u32>,
-    /// What `n_descsz` claims, if not the truth.
+    /// Overrides `n_descsz`.
     pub claimed_size: Option<u32>,
 }
 
 impl Note {
-    /// Returns a note of any owner; the zero byte behind its name is added.
+    /// Returns a note of any owner; the zero byte after its name is added.
     #[must_use]
     pub fn new(owner: &str, kind: u32, bytes: &[u8]) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Note {
         Self::new("GNU", 3, id)
     }
 
-    /// Returns a SystemTap probe, whose type number is that of a build ID.
+    /// Returns a SystemTap probe, which has the same type number as a build ID.
     #[must_use]
     pub fn stapsdt() -> Self {
         Self::new("stapsdt", 3, &[0x11; 40])

@@ -20,18 +20,18 @@ pub struct Section {
     pub link: u32,
     /// `sh_info`.
     pub info: u32,
-    /// `sh_addralign`; the contents are placed so.
+    /// `sh_addralign`; the contents are aligned accordingly.
     pub align: u64,
     /// `sh_entsize`.
     pub entry_size: u64,
-    /// What `sh_offset` claims, if not the truth.
+    /// Overrides `sh_offset`.
     pub claimed_offset: Option<u64>,
-    /// What `sh_size` claims, if not the truth. `SHT_NOBITS` needs it.
+    /// Overrides `sh_size`. Required for `SHT_NOBITS`.
     pub claimed_size: Option<u64>,
 }
 
 impl Section {
-    /// Appends the contents and returns where they are.
+    /// Appends the contents and returns their offset.
     pub(super) fn write_contents(&self, out: &mut Writer) -> u64 {
         if self.kind != SHT_NOBITS {
             out.align(self.align.max(1));
@@ -73,7 +73,7 @@ pub struct Symbol {
     pub other: u8,
     /// `st_shndx`: 0 is undefined.
     pub section: u16,
-    /// What `st_name` claims, if not the truth.
+    /// Overrides `st_name`.
     pub claimed_name: Option<u32>,
 }
 
@@ -109,7 +109,7 @@ impl Symbol {
     }
 }
 
-/// Names, each ended by a zero byte; the first is empty.
+/// A table of zero-terminated names; the first is empty.
 #[derive(Debug)]
 pub(super) struct StringTable(Vec<u8>);
 

@@ -1,6 +1,6 @@
-//! Word size and byte order, and numbers written in them.
+//! Word size and byte order, and writing numbers accordingly.
 
-/// How wide addresses are.
+/// The width of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bits {
     /// `ELFCLASS32`.
@@ -9,21 +9,21 @@ pub enum Bits {
     Elf64,
 }
 
-/// Which byte of a number comes first.
+/// The byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// `ELFDATA2LSB`: the least.
+    /// `ELFDATA2LSB`: least significant byte first.
     Little,
-    /// `ELFDATA2MSB`: the most.
+    /// `ELFDATA2MSB`: most significant byte first.
     Big,
 }
 
-/// What every structure of the file depends on.
+/// Word size and byte order of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// How wide addresses are.
+    /// The width of addresses.
     pub bits: Bits,
-    /// Which byte of a number comes first.
+    /// The byte order.
     pub order: Order,
 }
 
@@ -34,7 +34,7 @@ impl Shape {
         order: Order::Little,
     };
 
-    /// Every shape there is.
+    /// All combinations.
     pub const ALL: [Self; 4] = [
         Self::ELF64_LITTLE,
         Self {
@@ -51,7 +51,7 @@ impl Shape {
         },
     ];
 
-    /// Returns the size of the ELF header, which the program headers follow.
+    /// Returns the size of the ELF header; the program headers follow it.
     #[must_use]
     pub fn header_size(self) -> u64 {
         self.either(52, 64)
@@ -97,7 +97,7 @@ impl Shape {
     }
 }
 
-/// Bytes, and the shape of the numbers among them.
+/// Bytes under construction, with their word size and byte order.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) shape: Shape,
@@ -114,7 +114,7 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Two bytes.
+    /// Writes two bytes.
     pub(super) fn half(&mut self, value: u64) {
         let value = u16::try_from(value).expect("a number of 16 bits");
         match self.shape.order {
@@ -123,7 +123,7 @@ impl Writer {
         }
     }
 
-    /// Four bytes.
+    /// Writes four bytes.
     pub(super) fn word(&mut self, value: u64) {
         let value = u32::try_from(value).expect("a number of 32 bits");
         match self.shape.order {
@@ -132,7 +132,7 @@ impl Writer {
         }
     }
 
-    /// Four bytes in a 32-bit file, else eight.
+    /// Writes four bytes in a 32-bit file, otherwise eight.
     pub(super) fn address(&mut self, value: u64) {
         match (self.shape.bits, self.shape.order) {
             (Bits::Elf32, _) => self.word(value),

@@ -1,11 +1,11 @@
-//! Faults fed to the list: what ours lacks, no class may explain.
+//! Injected faults: an answer of ours with missing information must not fit any class.
 
 use super::super::{Level, compare};
 use super::*;
 use crate::differential::oracles::Oracle;
 
-/// `full` (mangled) covers 0x1000 to 0x1100, `alias` too; `sized` ends at 0x1208; `label`
-/// has no size and reaches from 0x1300 to the next symbol, `last` at 0x1400.
+/// `full` (mangled) covers 0x1000 to 0x1100, as does `alias`; `sized` ends at 0x1208; `label`
+/// has no size and extends from 0x1300 to the next symbol, `last`, at 0x1400.
 fn subject() -> Subject {
     let symbols = [
         ("_ZN1a4fullEv", 0x1000, 0x100),
@@ -47,7 +47,7 @@ fn named(name: &str) -> Vec<Level> {
     vec![level(name, "", 0)]
 }
 
-/// Returns the class of what one oracle says beside ours; the other one says what we say.
+/// Returns the class for an oracle's answer and ours; the other oracle agrees with us.
 fn class(oracle: Oracle, addr: u64, ours: &[Level], theirs: &[Level]) -> &'static str {
     let other = match oracle {
         Oracle::LlvmSymbolizer => Oracle::BinutilsAddr2line,
@@ -66,9 +66,9 @@ fn class(oracle: Oracle, addr: u64, ours: &[Level], theirs: &[Level]) -> &'stati
     class
 }
 
-/// Each class, by what it is for.
+/// Each class applies to its own case.
 #[test]
-fn every_class_holds_for_what_it_says() {
+fn every_class_applies_to_its_case() {
     use Oracle::{BinutilsAddr2line as Binutils, LlvmSymbolizer as Llvm};
     let cases = [
         ("alias", Llvm, 0x1008, "_ZN1a4fullEv", "alias"),
@@ -101,7 +101,7 @@ fn every_class_holds_for_what_it_says() {
         ("symbol not seen", Llvm, 0x1008, "alias", ""),
     ];
     for (want, oracle, addr, ours, theirs) in cases {
-        // No name and no place: no level.
+        // Neither name nor location: no level.
         let levels = |name: &str| {
             if name.is_empty() {
                 Vec::new()
@@ -117,10 +117,10 @@ fn every_class_holds_for_what_it_says() {
     assert_eq!(found, "file out of the symbol table");
 }
 
-/// The faults that the classes "alias", "symbol's name over DWARF's" and "stretched" let
-/// pass before: an empty answer, and a bare name.
+/// Faults that the classes "alias", "symbol's name over DWARF's" and "stretched" once accepted:
+/// an empty answer, and a bare name.
 #[test]
-fn what_ours_lacks_is_explained_by_no_class() {
+fn a_missing_name_of_ours_is_never_explained() {
     let subject = subject();
     assert!(subject.is_covered(0x1008) && !subject.is_covered(0x1210));
     let theirs = [
@@ -128,7 +128,7 @@ fn what_ours_lacks_is_explained_by_no_class() {
         (0x1008, "alias"),
         (0x1108, "copy.isra.0"),
         (0x1204, "sized"),
-        // Reached by a label without a size.
+        // Covered by a label without a size.
         (0x1350, "label"),
         (0x1408, "last"),
     ];
@@ -154,9 +154,9 @@ fn what_ours_lacks_is_explained_by_no_class() {
     }
 }
 
-/// Depth, files, lines and columns are compared too, and nothing explains their lack.
+/// Missing levels, files, lines and columns are not explained either.
 #[test]
-fn what_else_ours_lacks_is_explained_by_no_class() {
+fn other_missing_data_of_ours_is_never_explained() {
     let whole = [level("inner", "a.c", 3), level("alias", "a.c", 9)];
     let cases = [
         ("an inlined level", &whole[1..], &whole[..]),
@@ -171,9 +171,9 @@ fn what_else_ours_lacks_is_explained_by_no_class() {
     }
 }
 
-/// A lone oracle has nobody to be alone against.
+/// With only one oracle, no other can agree with us.
 #[test]
-fn one_oracle_is_not_outvoted_by_none() {
+fn a_single_oracle_is_not_outvoted() {
     let theirs = vec![(Oracle::BinutilsAddr2line, vec![named("sized")])];
     let compared = compare(&subject(), &[0x1008], &[named("elsewhere")], &theirs);
     assert_eq!(compared[0].1.unknown.len(), 1);
