@@ -1,8 +1,8 @@
-//! Debian's packages of any of its releases and machines, by apt, beside this
-//! system's own: nothing is installed, and apt's own files stay as they are.
+//! Downloads Debian packages of any release and architecture with apt, separately from this
+//! system's own: nothing is installed, and apt's own files are not changed.
 //!
-//! The mirror, and with it proxies and whatever else apt has been told, is the
-//! system's; the suite, the machine and all folders are ours.
+//! The mirror, proxies and other settings of apt are those of the system; the suite, the
+//! architecture and all directories are set here.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,10 +13,10 @@ use crate::stop::Stop;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// How many seconds apt has to fetch its lists or to look into them.
-const PATIENCE: &str = "300";
+/// The time limit for apt to fetch or search its lists, in seconds.
+const APT_TIMEOUT_SECONDS: &str = "300";
 
-/// A release of Debian for a machine, as in `trixie` and `arm64`.
+/// A release of Debian for an architecture, such as `trixie` and `arm64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Release {
     pub(crate) suite: &'static str,
@@ -24,23 +24,24 @@ pub(crate) struct Release {
 }
 
 impl Release {
-    /// Returns the folder of its newest cloud kernel, unpacked.
+    /// Returns the directory of its newest cloud kernel, unpacked.
     pub(crate) fn kernel(self, cache: &Path) -> Result<PathBuf, Stop> {
         let newest = format!("linux-image-cloud-{}", self.arch);
         self.unpacked(cache, "kernel", |apt| Ok(vec![apt.newest(&newest)?]))
     }
 
-    /// Returns a folder with these packages, unpacked.
+    /// Returns a directory with these packages, unpacked.
     pub(crate) fn programs(self, cache: &Path, packages: &[&str]) -> Result<PathBuf, Stop> {
         let names = packages.iter().map(|name| (*name).to_owned()).collect();
-        // Others than last time are another folder.
+        // The name of the directory depends on the list of packages.
         let mut hash = DefaultHasher::new();
         packages.hash(&mut hash);
         let what = format!("programs-{:08x}", hash.finish() as u32);
         self.unpacked(cache, &what, |_| Ok(names))
     }
 
-    /// Downloads and unpacks, unless an earlier run has: the folder appears whole.
+    /// Downloads and unpacks, unless it was done before; the directory appears only when it is
+    /// complete.
     fn unpacked(
         self,
         cache: &Path,
@@ -64,7 +65,7 @@ impl Release {
         Ok(folder)
     }
 
-    /// Downloads packages into an empty folder, and returns their files.
+    /// Downloads packages into an empty directory, and returns their files.
     pub(crate) fn packages(
         self,
         cache: &Path,
@@ -76,7 +77,7 @@ impl Release {
         apt.fetch(to, &["download"], &names)
     }
 
-    /// Downloads the source of a package into an empty folder, and returns its files.
+    /// Downloads the source of a package into an empty directory, and returns its files.
     pub(crate) fn source(
         self,
         cache: &Path,
@@ -88,14 +89,14 @@ impl Release {
     }
 }
 
-/// What is wanted of a package.
+/// Whether a binary or a source package is wanted.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Binary,
     Source,
 }
 
-/// An apt that keeps all it has in a folder of ours.
+/// An apt configuration with all state in a directory of ours.
 #[derive(Debug)]
 pub(crate) struct Apt {
     release: Release,
@@ -103,7 +104,7 @@ pub(crate) struct Apt {
 }
 
 impl Apt {
-    /// Sets it up and fetches the lists of packages.
+    /// Creates it and fetches the lists of packages.
     fn new(cache: &Path, release: Release, kind: Kind) -> Result<Self, Stop> {
         let Release { suite, arch } = release;
         let (kind, of) = match kind {
@@ -136,7 +137,7 @@ impl Apt {
         said(&mut command).map_err(Stop::CannotBeHad)
     }
 
-    /// Returns the kernel's package that this one stands for: the newest.
+    /// Returns the package that a kernel metapackage depends on: the newest kernel.
     pub(crate) fn newest(&self, meta: &str) -> Result<String, Stop> {
         let said = self.ask("apt-cache", &["depends", "--important", meta])?;
         let image = said
@@ -147,7 +148,7 @@ impl Apt {
         image.map(str::to_owned).ok_or_else(none)
     }
 
-    /// Has apt-get put something into an empty folder.
+    /// Runs apt-get to download into an empty directory.
     fn fetch(&self, to: &Path, how: &[&str], names: &[String]) -> Result<Vec<PathBuf>, Stop> {
         let Release { suite, arch } = self.release;
         let what = names.join(" ");
@@ -163,12 +164,12 @@ impl Apt {
     }
 }
 
-/// Returns where this system gets Debian's packages from.
+/// Returns this system's mirror of Debian.
 fn mirror() -> Result<String, Stop> {
     let mut ask = Command::new("apt-get");
     ask.args(["indextargets", "--format", "$(REPO_URI) $(LABEL)"]);
     let all = said(ask.arg("Created-By: Packages")).map_err(Stop::CannotBeHad)?;
-    // The label is known when the lists are; a system without them has addresses.
+    // The label is known once the lists are fetched; without lists there are only addresses.
     let is_debian = |(uri, label): &(&str, &str)| {
         *label == "Debian" || uri.trim_end_matches('/').ends_with("/debian")
     };
@@ -182,8 +183,7 @@ fn source(kind: &str, mirror: &str, suite: &str) -> String {
     format!("{kind} [signed-by={KEYRING}] {mirror} {suite} main\n")
 }
 
-/// Returns a configuration that is read after the system's, and turns to `dir` all
-/// that it would write.
+/// Returns a configuration that is read after the system's, and redirects all writes to `dir`.
 fn config(dir: &str, arch: &str) -> String {
     format!(
         r##"// The system's hooks are for the system's packages.
@@ -212,7 +212,7 @@ Dir::Cache::archives "{dir}/archives";
     )
 }
 
-/// Returns a folder with nothing in it.
+/// Returns an empty directory.
 pub(crate) fn empty(folder: &Path) -> Result<PathBuf, String> {
     let say = |why: std::io::Error| format!("{}: {why}", folder.display());
     if folder.exists() {
@@ -222,18 +222,18 @@ pub(crate) fn empty(folder: &Path) -> Result<PathBuf, String> {
     Ok(folder.to_owned())
 }
 
-/// Returns a command that is ended after [`PATIENCE`].
+/// Returns a command that is killed after [`APT_TIMEOUT_SECONDS`].
 fn limited(program: &str) -> Command {
     let mut command = Command::new("timeout");
-    command.arg(PATIENCE).arg(program);
+    command.arg(APT_TIMEOUT_SECONDS).arg(program);
     command
 }
 
-/// Runs a command and returns what it prints, or what it complains of.
+/// Runs a command and returns its output; the error is what it printed on stderr.
 pub(crate) fn said(command: &mut Command) -> Result<String, String> {
-    // The program itself is an argument of `timeout`.
+    // The first argument of `timeout` is the program.
     let mut words = std::iter::once(command.get_program()).chain(command.get_args());
-    let is_name = |word: &&std::ffi::OsStr| *word != "timeout" && *word != PATIENCE;
+    let is_name = |word: &&std::ffi::OsStr| *word != "timeout" && *word != APT_TIMEOUT_SECONDS;
     let name = words.find(is_name).unwrap_or_default();
     let name = name.to_string_lossy().into_owned();
     let done = command.env("LC_ALL", "C").output();
@@ -253,7 +253,7 @@ mod tests {
     use super::config;
 
     #[test]
-    fn every_folder_of_the_configuration_is_ours() {
+    fn every_directory_of_the_configuration_is_ours() {
         let config = config("/ours", "arm64");
         let folders = config.lines().filter(|line| line.starts_with("Dir::"));
         assert!(folders.clone().count() > 5);

@@ -1,14 +1,14 @@
-//! Programs that nobody here made, asked of `backsight addr2line`, of llvm-symbolizer
-//! and of binutils: other compilers, languages and machines, stripped, large, compressed.
+//! Compares `backsight addr2line` with llvm-symbolizer and binutils on real programs: of other
+//! compilers, languages and machines; stripped, large, compressed.
 //!
 //! ```text
 //! apt ──▶ DIR/programs-… ──▶ 5,000 addresses ──▶ ours, theirs ──▶ testkit's classes
 //! ```
 //!
-//! A line for each program: how many addresses were asked, and for each oracle how many
-//! answers are the same, of which known class the others are, and how many are
-//! unexplained; these stand in `DIR/unexplained.txt`. The same addresses are then asked
-//! in batches too small for an index, and must have the same answers.
+//! Prints one line for each program: the number of addresses, and for each oracle the number of
+//! equal answers, of known differences by class, and of unexplained ones, which are written to
+//! `DIR/unexplained.txt`. The same addresses are then looked up in batches too small for an
+//! index, which must give the same answers.
 
 mod command;
 mod exports;
@@ -30,19 +30,19 @@ use programs::{PROGRAMS, Program};
 
 pub(crate) use exports::run as run_exports;
 
-/// Addresses of each program.
-const COUNT: usize = 5_000;
+/// Addresses per program.
+const ADDRESSES: usize = 5_000;
 
-/// Fewer than it takes for an index.
+/// Too few addresses to build an index.
 const SMALL_BATCH: usize = 40;
 
-/// How many small batches.
+/// The number of small batches.
 const SMALL_BATCHES: usize = 10;
 
-/// How many seconds a command has for one program.
-const PATIENCE: &str = "1200";
+/// The time limit of a command for one program, in seconds.
+const TIMEOUT_SECONDS: &str = "1200";
 
-/// What came of one program.
+/// The result for a program.
 #[derive(Debug, Default)]
 struct Outcome {
     same: usize,
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &[&str]) -> ExitCode {
     }
 }
 
-/// Returns how many differences are unexplained.
+/// Returns the number of unexplained differences.
 fn ask_all(dir: &Path, names: &[&str]) -> Result<usize, Stop> {
     fs::create_dir_all(dir).map_err(|why| format!("{}: {why}", dir.display()))?;
     let backsight = command_under_test()?;
@@ -129,7 +129,7 @@ fn ask_one(
     found: &Found,
     report: &mut String,
 ) -> Result<usize, Stop> {
-    let addrs = differential::sample(&found.path, COUNT);
+    let addrs = differential::sample(&found.path, ADDRESSES);
     let started = std::time::Instant::now();
     let ours = ask_us(backsight, found, &addrs)?;
     let took = started.elapsed();
@@ -157,7 +157,7 @@ fn ask_one(
     );
     let mut unexplained = 0;
     if named == 0 {
-        // Nothing is the same as nothing, and shows nothing.
+        // Two empty answers are equal, but prove nothing.
         unexplained += addrs.len();
         report.push_str(&format!("{name} {}: no answer\n", found.path.display()));
     }
@@ -208,11 +208,11 @@ impl std::fmt::Display for Outcome {
 
 fn ask_us(backsight: &Path, found: &Found, addrs: &[u64]) -> Result<Vec<Vec<Level>>, Stop> {
     let mut command = Command::new("timeout");
-    command.arg(PATIENCE).arg(backsight);
+    command.arg(TIMEOUT_SECONDS).arg(backsight);
     command
         .args(["addr2line", "-a", "-f", "-i", "-e"])
         .arg(&found.path);
-    // DIR, of DIR/.build-id/xx/rest.debug.
+    // DIR is the directory that contains .build-id/xx/rest.debug.
     let dir = found
         .debug
         .ancestors()
@@ -232,7 +232,7 @@ fn ask_us(backsight: &Path, found: &Found, addrs: &[u64]) -> Result<Vec<Vec<Leve
     Ok(levels)
 }
 
-/// Asks the first addresses again, a few at a time.
+/// Looks up the first addresses again, in small batches.
 fn ask_in_small_batches(
     backsight: &Path,
     found: &Found,
@@ -245,7 +245,7 @@ fn ask_in_small_batches(
     Ok(levels)
 }
 
-/// binutils for one machine know no other's files.
+/// binutils for one machine do not support files of another.
 fn addr2line_of(arch: &str) -> &'static str {
     match arch {
         "arm64" => "aarch64-linux-gnu-addr2line",

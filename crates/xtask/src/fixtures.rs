@@ -1,4 +1,4 @@
-//! Each fixture is what its hash says, and says where it comes from.
+//! Checks each fixture against its hash and its documented origin.
 //!
 //! `fixtures/manifest.toml` has an entry for every file:
 //!
@@ -10,8 +10,7 @@
 //! command = "…"   # optional: run in an empty folder, it prints the file
 //! ```
 //!
-//! Without a command the file itself is the source, and the recipe tells how it was
-//! made.
+//! Without a command, the file itself is the source, and the recipe says how it was made.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,8 +20,8 @@ use sha2::{Digest, Sha256};
 
 const MANIFEST: &str = "manifest.toml";
 
-/// Files of the folder that are about fixtures and none themselves.
-const ABOUT: [&str; 2] = [MANIFEST, "README.md"];
+/// Files of the directory that are not fixtures.
+const NOT_FIXTURES: [&str; 2] = [MANIFEST, "README.md"];
 
 /// An entry of the manifest.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ struct Entry {
     command: Option<String>,
 }
 
-/// Checks that the folder holds the files of the manifest, and no others.
+/// Checks that the directory contains the files of the manifest, and no others.
 pub(crate) fn verify(dir: &Path) -> Result<String, String> {
     let entries = read_manifest(dir)?;
     let mut complaints = Vec::new();
@@ -52,7 +51,7 @@ pub(crate) fn verify(dir: &Path) -> Result<String, String> {
     let known: BTreeSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
     let mut found = Vec::new();
     list(dir, "", &mut found)?;
-    found.retain(|path| !known.contains(path.as_str()) && !ABOUT.contains(&path.as_str()));
+    found.retain(|path| !known.contains(path.as_str()) && !NOT_FIXTURES.contains(&path.as_str()));
     complaints.extend(
         found
             .iter()
@@ -67,7 +66,7 @@ pub(crate) fn verify(dir: &Path) -> Result<String, String> {
     }
 }
 
-/// Makes the files that have a command anew, and writes their hashes down.
+/// Rebuilds the files that have a command, and updates their hashes.
 pub(crate) fn rebuild(dir: &Path) -> Result<String, String> {
     let manifest = dir.join(MANIFEST);
     let mut text = std::fs::read_to_string(&manifest).map_err(|why| why.to_string())?;
@@ -98,7 +97,7 @@ pub(crate) fn rebuild(dir: &Path) -> Result<String, String> {
     Ok(format!("fixtures: {changed} changed; {}", verify(dir)?))
 }
 
-/// An empty folder that goes away again.
+/// A temporary empty directory.
 struct Scratch(std::path::PathBuf);
 
 impl Scratch {
@@ -159,12 +158,12 @@ mod tests {
     use super::{Scratch, hash, rebuild, verify};
 
     #[test]
-    fn the_fixtures_are_as_their_hashes_say() {
+    fn the_fixtures_match_their_hashes() {
         verify(&crate::root::root().join("fixtures")).unwrap();
     }
 
     #[test]
-    fn a_changed_a_missing_and_a_new_file_are_told() {
+    fn changed_missing_and_new_files_are_reported() {
         let dir = Scratch::new("told").unwrap();
         let entry = |path: &str, sha256: &str| {
             format!("[[file]]\npath = {path:?}\nsha256 = {sha256:?}\nrecipe = \"by hand\"\n")
@@ -182,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn a_command_makes_its_file_anew() {
+    fn a_command_rebuilds_its_file() {
         let dir = Scratch::new("anew").unwrap();
-        // The hash of the other holds a 4 too: it stays as it is.
+        // The other hash also contains a 4, and must not be changed.
         let other = hash(b"other");
         let manifest = format!(
             "[[file]]\npath = \"other\"\nsha256 = \"{other}\"\nrecipe = \"by hand\"\n\

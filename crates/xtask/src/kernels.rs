@@ -1,5 +1,5 @@
-//! The suites of the crates that ask the kernel, on real kernels of several ages and
-//! machines: Debian's, in an emulator.
+//! Runs the kernel-dependent test suites on Debian kernels of several versions and architectures
+//! in an emulator.
 //!
 //! ```text
 //! Release   a kernel, a C library and some programs, by apt       ─┐
@@ -7,9 +7,8 @@
 //! init.c    process 1: runs each suite, says how it ended         ─┘
 //! ```
 //!
-//! An old kernel by a filter (`old-kernel`) refuses one system call; here all of it
-//! is old. What apt gave stays under `kernels/` in the target folder; remove that
-//! folder for newer ones.
+//! `old-kernel` only makes one system call fail; here the whole kernel is another one. Downloads
+//! are kept in `kernels/` in the target directory; remove it to get newer ones.
 
 mod boot;
 mod cpio;
@@ -37,7 +36,7 @@ struct Kernel {
     version: &'static str,
     suite: &'static str,
     machine: &'static Machine,
-    /// Whether it knows `PROCMAP_QUERY`: Linux 6.11 and later do.
+    /// Whether it supports `PROCMAP_QUERY`: Linux 6.11 and later.
     answers: bool,
 }
 
@@ -62,20 +61,20 @@ const KERNELS: [Kernel; 3] = [
     },
 ];
 
-/// Has the C library and the programs of every guest: a new C library runs what an
-/// older one was linked for, and old kernels run it.
-const PROGRAMS: &str = "trixie";
+/// The release of the C library and programs of all guests: a newer C library runs programs
+/// linked for an older one, and runs on old kernels.
+const PROGRAMS_SUITE: &str = "trixie";
 
-/// What came of all kernels.
+/// The results of all kernels.
 #[derive(Debug, Default)]
 struct Results {
     reports: Vec<Report>,
-    /// The kernels that did not run, and why.
+    /// The kernels that did not run, with the cause.
     lacking: Vec<(&'static Kernel, String)>,
 }
 
-/// Runs the suites on this machine's kernel and on all others, or on those that
-/// `--only` names by version or machine.
+/// Runs the suites on this machine's kernel and on all others, or on those selected with
+/// `--only` by version or architecture.
 pub(crate) fn run(args: &[&str]) -> ExitCode {
     let only = match args {
         [] => None,
@@ -131,7 +130,7 @@ fn run_on(kernels: &[&'static Kernel]) -> Result<Results, Stop> {
         return Ok(results);
     }
     println!("kernels: boots {}", guests.len());
-    // Each has one processor, so that all of ours are busy.
+    // A guest has one CPU, so run several at once to use all of ours.
     let ended = std::thread::scope(|scope| {
         let started = guests
             .iter()
@@ -150,10 +149,10 @@ fn run_on(kernels: &[&'static Kernel]) -> Result<Results, Stop> {
     Ok(results)
 }
 
-/// Gets and builds all that these kernels of one machine need, and runs the suites
-/// here if the machine is this one. What can be lacking is asked for first, before
-/// the long work; a kernel that lacks alone does not keep the others. What goes wrong
-/// before a suite runs is a lack of this machine's, unless the suites do not build.
+/// Downloads and builds everything that these kernels of one architecture need, and runs the
+/// suites on this machine if it has that architecture. Everything that may be unavailable is
+/// obtained first, before the long work; a missing kernel does not prevent the others. Any
+/// failure before a suite runs counts as unavailable, unless the suites do not build.
 fn prepared(
     machine: &'static Machine,
     kernels: &[&'static Kernel],
@@ -220,7 +219,7 @@ impl Results {
     }
 }
 
-/// Returns what tools said over many lines as one, without the most of it.
+/// Returns a shortened one-line form of a tool's output.
 fn one_line(said: &str) -> String {
     let words: Vec<&str> = said.split_whitespace().collect();
     words.join(" ").chars().take(400).collect()
@@ -235,21 +234,21 @@ impl Kernel {
     }
 }
 
-/// A kernel with all that it needs.
+/// A kernel with everything needed to boot it.
 #[derive(Debug)]
 struct Ready {
     kernel: &'static Kernel,
-    /// The unpacked package.
+    /// The directory of the unpacked package.
     folder: PathBuf,
     archive: PathBuf,
-    /// Where the console goes besides.
+    /// A file for the console output.
     log: PathBuf,
-    /// How many suites are in the archive.
+    /// The number of suites in the archive.
     suites: usize,
 }
 
 impl Ready {
-    /// Boots it and holds what came of it against what it should be.
+    /// Boots it, and checks the report against what is expected.
     fn boot(&self) -> Result<Report, Stop> {
         let mut report = boot::in_guest(&Guest {
             machine: self.kernel.machine,
@@ -270,18 +269,18 @@ impl Ready {
     }
 }
 
-/// What every guest of a machine has beside the suites.
+/// The programs in every guest of an architecture, besides the suites.
 #[derive(Debug)]
 struct Programs {
     debian: PathBuf,
-    /// Where things are made.
+    /// The directory for built files.
     work: PathBuf,
 }
 
 impl Programs {
     fn of(machine: &Machine, cache: &Path) -> Result<Self, Stop> {
         let release = Release {
-            suite: PROGRAMS,
+            suite: PROGRAMS_SUITE,
             arch: machine.debian,
         };
         let packages = guest::packages(machine);
@@ -293,7 +292,7 @@ impl Programs {
         Ok(Self { debian, work })
     }
 
-    /// Writes the archive that every guest of this machine boots with.
+    /// Writes the archive that every guest of this architecture boots with.
     fn packed(&self, machine: &Machine, suites: &[Suite]) -> Result<PathBuf, Stop> {
         let bytes = guest::archive(machine, suites, &self.debian, &self.work)?;
         let file = self.work.join("initramfs.cpio");
@@ -302,8 +301,8 @@ impl Programs {
     }
 }
 
-/// Returns where what was fetched and made is kept: `kernels` in the target folder
-/// that this program was built in.
+/// Returns the directory for downloads and built files: `kernels` in the target directory that
+/// contains this program.
 fn cache() -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|why| format!("xtask: {why}"))?;
     let target = own

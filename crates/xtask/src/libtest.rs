@@ -1,6 +1,6 @@
-//! What libtest prints, as far as the chores count it.
+//! Parses the output of libtest.
 
-/// Returns how many tests passed and failed, by a line that sums a run up.
+/// Returns the number of passed and failed tests of a summary line.
 pub(crate) fn result(line: &str) -> Option<(u64, u64)> {
     // `test result: ok. 3 passed; 0 failed; …`
     let counts = line.strip_prefix("test result: ")?;
@@ -12,15 +12,15 @@ pub(crate) fn result(line: &str) -> Option<(u64, u64)> {
     Some((of("passed")?, of("failed")?))
 }
 
-/// Returns the test's name and the reason, by a line in which one skips itself.
+/// Returns the test and the reason of a line that reports a skip.
 ///
-/// On a console the line may come behind one that libtest has begun.
+/// On a console, it may follow an unfinished line of libtest.
 pub(crate) fn skip(line: &str) -> Option<(&str, &str)> {
     let (_, said) = line.split_once("SKIPPED ")?;
     said.split_once(": ")
 }
 
-/// Returns the name of a test that failed, by the line that says so.
+/// Returns the name of the failed test of a line that reports one.
 pub(crate) fn failure(line: &str) -> Option<&str> {
     line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
@@ -30,7 +30,7 @@ mod tests {
     use super::{failure, result, skip};
 
     #[test]
-    fn lines_are_understood() {
+    fn lines_are_parsed() {
         let line = "test result: FAILED. 20 passed; 1 failed; 0 ignored; 0 measured";
         assert_eq!(result(line), Some((20, 1)));
         assert_eq!(result("test result: "), None);

@@ -1,7 +1,7 @@
-//! The whole suite on a kernel that refuses `PROCMAP_QUERY`.
+//! Runs the whole suite with `PROCMAP_QUERY` failing.
 //!
-//! Results must be the same: the text backend is the ioctl's equal. Tests that ask
-//! the ioctl alone see by `testkit::kernel` that they must get a typed refusal.
+//! Results must be the same, because the text backend is equivalent to the ioctl. Tests that are
+//! only about the ioctl find out by `testkit::kernel` that they must get a typed error.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -10,8 +10,8 @@ use crate::libtest;
 use crate::root::root;
 use testkit::old_kernel::{ERRNOS, errno_named, filter_command};
 
-/// Builds unfiltered, then runs `cargo test` under the filter, once for each errno,
-/// and says what came of it.
+/// Builds without the filter, then runs `cargo test` under the filter once for each errno, and
+/// returns a summary.
 pub(crate) fn run(errno: &str, args: &[&str]) -> Result<String, String> {
     let errnos = match errno {
         "all" => ERRNOS.map(|errno| format!("{errno:?}")).to_vec(),
@@ -32,7 +32,7 @@ pub(crate) fn run(errno: &str, args: &[&str]) -> Result<String, String> {
     }
 }
 
-/// What one run of the suite came to.
+/// The result of one run of the suite.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Run {
     errno: String,
@@ -57,7 +57,7 @@ impl std::fmt::Display for Run {
 }
 
 impl Run {
-    /// Counts a line of libtest, or one by which a test says that it skips itself.
+    /// Counts a line of libtest, or one that reports a skip.
     fn count(&mut self, line: &str) {
         if libtest::skip(line).is_some() {
             self.skipped += 1;
@@ -84,7 +84,7 @@ fn run_one(errno: &str, args: &[&str]) -> Result<Run, String> {
         errno: errno.to_owned(),
         ..Run::default()
     };
-    // Two pipes must be emptied at once, else a full one stops the tests.
+    // Read both pipes at once, because a full one would block the tests.
     let stderr = cargo.stderr.take().map(BufReader::new);
     let reader = std::thread::spawn(move || {
         let mut skips = Run::default();
@@ -112,7 +112,7 @@ fn run_one(errno: &str, args: &[&str]) -> Result<Run, String> {
     Ok(run)
 }
 
-/// Returns `cargo test ARGS`, of the whole workspace unless they name packages.
+/// Returns `cargo test ARGS`, for the whole workspace unless they select packages.
 fn cargo_test(args: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_errno_that_no_kernel_says_is_refused() {
+    fn an_unknown_errno_is_rejected() {
         assert!(run("EBADF", &[]).is_err());
     }
 }

@@ -1,9 +1,9 @@
-//! Where the repository is.
+//! The root of the repository.
 
 use std::path::PathBuf;
 
-/// Returns the root of the repository: of the tree that cargo runs this in, which need
-/// not be the one that it was built in.
+/// Returns the root of the repository in which cargo runs this, which may differ from the one in
+/// which it was built.
 pub(crate) fn root() -> PathBuf {
     let said = std::env::var_os("CARGO_MANIFEST_DIR");
     let here = said.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);

@@ -1,20 +1,20 @@
-//! Why a chore has no result: what it needs is not here, or does not work.
+//! Why a task has no result.
 
-/// Says that what is needed is not to be had here: no failure of the suites. Other
-/// test tools use it so.
+/// Exit status if something needed is unavailable, which is not a failure of the suites. Other
+/// test tools use it, too.
 pub(crate) const CANNOT_BE_HAD: u8 = 77;
 
-/// Why there is no result.
+/// Why a task has no result.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// A tool, a package or the net is missing.
+    /// A tool, a package or the network is missing.
     CannotBeHad(String),
-    /// All is there, and does not work.
+    /// Everything needed is available, but something failed.
     Failed(String),
 }
 
 impl Stop {
-    /// Turns a failure into a lack, where it says nothing of what is to be shown.
+    /// Treats a failure as unavailability, where it does not concern what is tested.
     pub(crate) fn into_lack(self) -> Self {
         match self {
             Self::CannotBeHad(why) | Self::Failed(why) => Self::CannotBeHad(why),

@@ -1,7 +1,7 @@
-//! The invariants of the house that a scan of the text can hold.
+//! Invariants of the repository that are checked by scanning the sources.
 //!
-//! Each rule is a function from the tree of files to complaints, named for what it
-//! holds. To add one, write it and put it into [`RULES`].
+//! Each rule is a function from the tree of files to complaints, and is named after the
+//! invariant. To add a rule, write it and add it to [`RULES`].
 
 mod arrows;
 mod circles;
@@ -101,7 +101,7 @@ pub(crate) fn run() -> Result<String, String> {
     }
 }
 
-/// Returns how the files of each crate stand on each other.
+/// Returns the dependency levels of each crate's files.
 pub(crate) fn floors() -> Result<String, String> {
     Ok(arrows::floors_of_crates(&Tree::of_git(&root())?))
 }

@@ -1,15 +1,15 @@
-//! Real programs with debug information, large ones, for the benches of symbolization:
-//! fetched and built outside the repository, with the clients anyone has.
+//! Builds the workloads of the symbolization benchmarks: large real programs with debug
+//! information, downloaded and built outside the repository with the usual clients.
 //!
 //! ```text
 //! apt-get, cargo ──▶ DIR/.making/NAME ──▶ DIR/NAME ──▶ DIR/manifest.json
 //!                    fetched, built       whole        for the benches to find
 //! ```
 //!
-//! Beside them it puts the peers that the workspace cannot take in (`benches/peers`).
+//! It also builds the peers that the workspace cannot depend on (`benches/peers`).
 //!
-//! What is there stays as it is; remove its folder to have it made anew. What cannot be
-//! had is said, here and in the manifest, and the others are made all the same.
+//! Existing workloads are kept; remove the directory of one to rebuild it. Workloads that are
+//! unavailable are reported here and in the manifest, and the others are still built.
 
 mod build_id;
 mod recipes;
@@ -25,7 +25,7 @@ use crate::stop::{CANNOT_BE_HAD, Stop};
 use build_id::build_id;
 use recipes::{Made, RECIPES, Recipe};
 
-/// Makes what is missing of the workloads, or of those named.
+/// Builds the missing workloads, or those named.
 pub(crate) fn run(args: &[&str]) -> ExitCode {
     let (dir, names) = match args {
         ["--dir", dir, names @ ..] => (std::path::absolute(dir).ok(), names),
@@ -58,7 +58,8 @@ fn make(dir: &Path, names: &[&str]) -> Result<ExitCode, String> {
     let before = Manifest::read(dir).unwrap_or_default();
     let mut code = ExitCode::SUCCESS;
     let mut failed = false;
-    // Written after each, so that those made are usable while others are built.
+    // Write the manifest after each workload, so that finished ones can be used while others are
+    // built.
     let mut manifest = before.clone();
     for recipe in RECIPES {
         let whole = |it: &&Workload| it.name == recipe.name && is_whole(it);
@@ -122,7 +123,7 @@ fn is_whole(workload: &Workload) -> bool {
     copies.chain(own).flatten().all(|path| path.exists())
 }
 
-/// Makes a workload in a folder of its own, which gets its name when all is there.
+/// Builds a workload in a temporary directory, which is renamed when it is complete.
 fn make_one(dir: &Path, recipe: &Recipe) -> Result<Workload, Stop> {
     println!("workloads: makes {}", recipe.name);
     let making = dir.join(".making");
@@ -147,7 +148,7 @@ fn make_one(dir: &Path, recipe: &Recipe) -> Result<Workload, Stop> {
     }
 }
 
-/// Returns the manifest's entry of what lies in `dir`.
+/// Returns the manifest's entry for the files in `dir`.
 fn describe(dir: &Path, recipe: &Recipe, made: Made) -> Result<Workload, Stop> {
     let Made {
         what,
@@ -183,7 +184,7 @@ fn describe(dir: &Path, recipe: &Recipe, made: Made) -> Result<Workload, Stop> {
     })
 }
 
-/// Returns the manifest with paths that count from its directory.
+/// Returns the manifest with paths relative to its directory.
 fn relative(manifest: &Manifest, dir: &Path) -> Manifest {
     let mut manifest = manifest.clone();
     let strip = |path: &mut PathBuf| {

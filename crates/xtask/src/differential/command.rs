@@ -1,4 +1,4 @@
-//! The command that is asked: the one that is named, or ours as it is now.
+//! The command to compare: the given one, or the current build.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::debian::said;
 use crate::root::root;
 use crate::stop::Stop;
 
-/// Returns the command: BACKSIGHT, or what cargo builds.
+/// Returns the path in BACKSIGHT, or of the command that cargo builds.
 pub(super) fn command_under_test() -> Result<PathBuf, Stop> {
     if let Some(named) = std::env::var_os("BACKSIGHT") {
         return Ok(PathBuf::from(named));

@@ -1,5 +1,5 @@
-//! The exported functions of stripped libraries: each must have the name that `nm -D`
-//! has for it, asked alone and among all.
+//! Checks that exported functions of stripped libraries get the name of `nm -D`, both looked up
+//! one by one and in one batch.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::debian::said;
 use crate::root::root;
 use crate::stop::{CANNOT_BE_HAD, Stop};
 
-/// Functions of each library that are asked one by one too: a command each.
-const ALONE: usize = 100;
+/// Functions of each library that are also looked up one by one, with a command each.
+const SINGLE_LOOKUPS: usize = 100;
 
-/// Stripped libraries whose exported functions are asked.
+/// Stripped libraries whose exported functions are looked up.
 const LIBRARIES: &[Program] = &[
     of("libc", AMD64, &["libc6"], "lib/*/libc.so.6"),
     of("libm", AMD64, &["libc6"], "lib/*/libm.so.6"),
@@ -173,7 +173,7 @@ fn ask_all(dir: &Path) -> Result<bool, Stop> {
     Ok(asked == named && libraries > 0)
 }
 
-/// Returns where functions start, and their names there.
+/// Returns the addresses of functions, with their names.
 fn exports(path: &Path) -> Result<BTreeMap<u64, Vec<String>>, Stop> {
     let mut nm = Command::new("nm");
     nm.args(["-D", "--defined-only", "--without-symbol-versions"]);
@@ -186,7 +186,7 @@ fn exports(path: &Path) -> Result<BTreeMap<u64, Vec<String>>, Stop> {
             continue;
         };
         let start = u64::from_str_radix(start, 16).map_err(|why| why.to_string())?;
-        // Text, weak text, and what a resolver chooses; the others hold data.
+        // Text, weak text and indirect functions; the other types are data.
         if matches!(kind, "T" | "W" | "i") {
             exports.entry(start).or_default().push(name.to_owned());
         }
@@ -204,7 +204,7 @@ fn ask_one(
         command
             .args(["addr2line", "-a", "-f", "-i", "-e"])
             .arg(&found.path)
-            // This machine may have its debug symbols, which have more names.
+            // This machine may have debug files, which have more names.
             .arg("--no-default-debug-dir");
         differential::listing(&mut command, addrs).map_err(Stop::Failed)
     };
@@ -225,7 +225,7 @@ fn ask_one(
         .zip(&all)
         .filter(|(start, levels)| is_right(start, Some(levels)));
     let mut count = right.count();
-    let step = starts.len().div_ceil(ALONE).max(1);
+    let step = starts.len().div_ceil(SINGLE_LOOKUPS).max(1);
     for start in starts.iter().step_by(step) {
         if !is_right(start, ask(&[*start])?.first()) {
             count = count.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! What is looked for, fetched: a program and its debug information.
+//! Downloads a program and its debug file.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,11 +7,11 @@ use super::programs::{self, Program};
 use crate::debian::said;
 use crate::stop::Stop;
 
-/// What is looked for, and where.
+/// A downloaded program and its debug file.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) path: PathBuf,
-    /// The same as `path` where the debug information is in it, or nowhere.
+    /// The same as `path` if that contains the debug information, or if there is none.
     pub(super) debug: PathBuf,
     pub(super) arch: &'static str,
 }
@@ -28,7 +28,7 @@ pub(super) fn fetch(dir: &Path, program: &Program) -> Result<Found, Stop> {
     })
 }
 
-/// Returns the debug file below a root that has the file's build ID.
+/// Returns the debug file below a root directory that has the file's build ID.
 pub(super) fn debug_file(path: &Path, root: &Path) -> Option<PathBuf> {
     let mut readelf = Command::new("readelf");
     let notes = said(readelf.arg("-nW").arg(path)).ok()?;

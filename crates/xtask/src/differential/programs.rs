@@ -1,4 +1,4 @@
-//! Which programs are asked, and of which packages they are.
+//! The programs to compare, and their packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::debian::Release;
 pub(super) struct Program {
     pub(super) name: &'static str,
     pub(super) release: Release,
-    /// The program's, and that of its debug file.
+    /// The package of the program, and that of its debug file.
     pub(super) packages: &'static [&'static str],
-    /// Where it lies, `*` for what changes from version to version. Of several the
-    /// largest.
+    /// The path of the file, with `*` for parts that depend on the version. If several match,
+    /// the largest is taken.
     pub(super) file: &'static str,
 }
 
@@ -267,7 +267,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     ),
 ];
 
-/// Returns the largest regular file below the folder whose path fits.
+/// Returns the largest regular file below a directory that matches a pattern.
 pub(super) fn largest(folder: &Path, pattern: &str) -> Option<PathBuf> {
     let mut found: Vec<(u64, PathBuf)> = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -288,7 +288,7 @@ pub(super) fn largest(folder: &Path, pattern: &str) -> Option<PathBuf> {
     found.into_iter().max().map(|(_, path)| path)
 }
 
-/// Each `*` stands for any text.
+/// Whether a path matches a pattern, in which `*` matches any text.
 fn fits(path: &str, pattern: &str) -> bool {
     let Some((before, behind)) = pattern.split_once('*') else {
         return path == pattern;
@@ -305,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_any_text() {
+    fn a_star_matches_any_text() {
         assert!(fits("usr/lib/x/liba.so.6.1", "usr/lib/*/liba.so.6.*"));
         assert!(fits("a", "a*"));
         assert!(!fits("usr/lib/liba.so", "usr/lib/*/liba.so"));

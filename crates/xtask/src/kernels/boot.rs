@@ -1,4 +1,4 @@
-//! Runs the suites: in an emulator on a kernel, or right here.
+//! Runs the suites on a kernel in an emulator, or directly on this machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,48 +13,48 @@ use super::report::{MARK, Report};
 use super::suites::Suite;
 use crate::stop::Stop;
 
-/// A kernel comes to process 1 in seconds, on a busy host in half a minute.
-const START: Duration = Duration::from_secs(120);
+/// Time limit until process 1 starts: it takes seconds, or half a minute on a busy host.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A suite silent for so long hangs. The longest test takes a minute and a half in an
-/// emulator, and hosts were seen that were busy enough to make it five.
-const SILENCE: Duration = Duration::from_secs(450);
+/// A suite without output for this long is taken to hang. The longest test takes a minute and a
+/// half in an emulator, and five on a very busy host.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(450);
 
-/// All boots of one guest together: who is slower, but goes on, has an emulator too
-/// slow to tell anything.
-const TIMEOUT: Duration = Duration::from_secs(900);
+/// Time limit for all boots of a guest: an emulator that makes progress, but is slower, is too
+/// slow to give results.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// How often the emulator may fail: they do not patch running code as kernels do when
-/// they start, and a busy host makes them miss their clocks. What a suite says is a
-/// result, the first time.
-const BOOTS: usize = 3;
+/// How many times the emulator may be restarted. Emulators sometimes fail when kernels patch
+/// their own code at boot, or miss timers on a busy host. A result of a suite is final, the
+/// first time.
+const MAX_BOOTS: usize = 3;
 
-/// What a guest is made of.
+/// The parts of a guest.
 #[derive(Debug)]
 pub(super) struct Guest<'a> {
     pub(super) machine: &'a Machine,
-    /// The folder of an unpacked kernel package.
+    /// The directory of an unpacked kernel package.
     pub(super) kernel: &'a Path,
     pub(super) archive: &'a Path,
-    /// Where the console goes besides.
+    /// A file for the console output.
     pub(super) log: &'a Path,
 }
 
-/// Boots a guest and reads its console until it quits.
+/// Boots a guest and reads its console until it exits.
 ///
 /// # Errors
 /// [`Stop::CannotBeHad`] when the emulator does not carry it to its end. A suite that
 /// hangs is no error but a report of it.
 pub(super) fn in_guest(guest: &Guest<'_>) -> Result<Report, Stop> {
     let image = image(guest.kernel)?;
-    let end = Instant::now() + TIMEOUT;
+    let end = Instant::now() + TOTAL_TIMEOUT;
     let mut console = String::new();
     let mut last = String::new();
-    for _ in 0..BOOTS {
+    for _ in 0..MAX_BOOTS {
         let mut report = Report::default();
         let limits = Limits {
             end,
-            silence: START,
+            silence: START_TIMEOUT,
         };
         let ended = limited::run(&mut emulator(guest, &image), limits, &mut |line| {
             console.push_str(line);
@@ -63,8 +63,8 @@ pub(super) fn in_guest(guest: &Guest<'_>) -> Result<Report, Stop> {
             }
             report.read(line);
             match report.answers {
-                Some(_) => SILENCE,
-                None => START,
+                Some(_) => SILENCE_TIMEOUT,
+                None => START_TIMEOUT,
             }
         });
         let log = guest.log;
@@ -72,27 +72,26 @@ pub(super) fn in_guest(guest: &Guest<'_>) -> Result<Report, Stop> {
         match ended? {
             _ if report.is_done() => return Ok(report),
             End::Silent if report.answers.is_some() => {
-                let seconds = SILENCE.as_secs();
+                let seconds = SILENCE_TIMEOUT.as_secs();
                 report.complain(format!("hangs: nothing said for {seconds} s"));
                 return Ok(report);
             }
             End::Late => {
-                let seconds = TIMEOUT.as_secs();
+                let seconds = TOTAL_TIMEOUT.as_secs();
                 let why = format!("the emulator is too slow: no end in {seconds} s: {last}");
                 return Err(Stop::CannotBeHad(why));
             }
-            // The kernel did not start, or the machine died under the suites.
+            // The kernel did not start, or the guest crashed during the suites.
             End::Silent | End::Quit(_) => {}
         }
     }
-    let why = format!("the emulator failed {BOOTS} times, the last time after: {last}");
+    let why = format!("the emulator failed {MAX_BOOTS} times, the last time after: {last}");
     Err(Stop::CannotBeHad(why))
 }
 
 /// Returns the command that boots a guest.
 ///
-/// It has one processor: two at once that patch code, as Linux does, make a guest
-/// fail now and then.
+/// The guest has one CPU: with two, guests sometimes fail when Linux patches code.
 fn emulator(guest: &Guest<'_>, image: &Path) -> Command {
     let machine = guest.machine;
     let mut command = Command::new(machine.emulator.0);
@@ -101,18 +100,18 @@ fn emulator(guest: &Guest<'_>, image: &Path) -> Command {
     command.args(["-smp", "1", "-m", "1G"]).args(machine.model);
     command.arg("-kernel").arg(image);
     command.arg("-initrd").arg(guest.archive);
-    // Reboots when all is done and when it panics: that ends the emulator.
+    // The emulator exits on reboot, which happens at the end and on a panic.
     let console = machine.console;
     let args = format!("console={console} loglevel=4 panic=-1 reboot=t random.trust_cpu=on");
     command.args(["-append", &args]).stdin(Stdio::null());
     command
 }
 
-/// Runs the suites on this machine's own kernel.
+/// Runs the suites on this machine's kernel.
 pub(super) fn here(suites: &[Suite]) -> Result<Report, String> {
     let limits = Limits {
-        end: Instant::now() + TIMEOUT,
-        silence: SILENCE,
+        end: Instant::now() + TOTAL_TIMEOUT,
+        silence: SILENCE_TIMEOUT,
     };
     let mut report = Report::default();
     let release = fs::read_to_string("/proc/sys/kernel/osrelease");
@@ -130,7 +129,7 @@ pub(super) fn here(suites: &[Suite]) -> Result<Report, String> {
             .args(["--color", "never"]);
         let ended = limited::run(&mut command, limits, &mut |line| {
             report.read(line);
-            SILENCE
+            SILENCE_TIMEOUT
         });
         match ended? {
             End::Quit(code) => report.read(&format!("{MARK}end {name} {code}")),

@@ -1,7 +1,7 @@
-//! Writes the archive that a kernel unpacks for its first file system: cpio, "newc".
+//! Writes an initramfs: a cpio archive in the "newc" format.
 //!
-//! Each member is a header of hexadecimal numbers, the name and the bytes, both
-//! padded to a multiple of four. Source: the kernel's
+//! Each member is a header of hexadecimal numbers, the name and the content; name and content
+//! are padded to multiples of four. Source: the kernel's
 //! `Documentation/driver-api/early-userspace/buffer-format.rst`.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ const FOLDER: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
 const LINK: u32 = 0o120_777;
 
-/// An archive that grows by a member at a time. Folders come by themselves.
+/// An archive under construction. Directories are added automatically.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
     bytes: Vec<u8>,
@@ -18,7 +18,7 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    /// Adds a file that anybody may read and run. Paths are absolute.
+    /// Adds a file that everyone may read and execute. Paths are absolute.
     pub(super) fn file(&mut self, path: &str, content: &[u8]) {
         self.member(path, PROGRAM, content);
     }
@@ -28,12 +28,12 @@ impl Archive {
         self.member(path, LINK, target.as_bytes());
     }
 
-    /// Adds an empty folder.
+    /// Adds an empty directory.
     pub(super) fn folder(&mut self, path: &str) {
         self.member(path, FOLDER, b"");
     }
 
-    /// Returns the paths of all members so far, without the first slash.
+    /// Returns the paths of all members so far, without the leading slash.
     #[cfg(test)]
     pub(super) fn members(&self) -> impl Iterator<Item = &str> {
         self.members.iter().map(String::as_str)
@@ -45,7 +45,7 @@ impl Archive {
         self.bytes
     }
 
-    /// Adds a member, and first the folders above it. What is there stays.
+    /// Adds a member, and its parent directories first, unless they exist.
     fn member(&mut self, path: &str, mode: u32, content: &[u8]) {
         let path = path.trim_start_matches('/');
         let above = path.match_indices('/').map(|(at, _)| (&path[..at], FOLDER));
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn cpio_reads_it() {
         if testkit::tools::tool("cpio").is_none() {
-            // The guests of `cargo xtask kernels` read it too.
+            // The guests of `cargo xtask kernels` read it, too.
             return;
         }
         let mut archive = Archive::default();

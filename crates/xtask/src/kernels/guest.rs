@@ -1,5 +1,5 @@
-//! The whole file system of a guest, in one archive: Debian's C library and the
-//! programs that tests use, the suites, what they compile, and the fixtures.
+//! Builds the initramfs of a guest: Debian's C library and the programs that tests use, the
+//! suites, the programs they compile, and the fixtures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,12 +19,12 @@ const INIT: Program<'static> = Program {
     args: &["-Wall"],
 };
 
-/// What tests run, beside `readelf`.
+/// Programs that tests run, besides `readelf`.
 const PROGRAMS: [&str; 9] = [
     "cat", "ls", "mount", "sh", "sleep", "true", "truncate", "umount", "unshare",
 ];
 
-/// Where they and their libraries come from.
+/// The packages of these programs and their libraries.
 const PACKAGES: [&str; 14] = [
     "coreutils",
     "dash",
@@ -42,18 +42,18 @@ const PACKAGES: [&str; 14] = [
     "zlib1g",
 ];
 
-/// Where a guest has what the suites want of the repository.
+/// The directory of the repository's files in a guest.
 const REPOSITORY: &str = "/repository";
 
-/// Returns the packages that a guest has files of.
+/// Returns the packages from which a guest has files.
 pub(super) fn packages(machine: &Machine) -> Vec<String> {
     let binutils = format!("binutils-{}", machine.triple().replace('_', "-"));
     let others = PACKAGES.iter().map(|name| (*name).to_owned());
     others.chain([binutils]).collect()
 }
 
-/// Returns the archive of a guest. `debian` has the [`packages`]; what is compiled
-/// goes into `work`.
+/// Returns the archive of a guest. `debian` contains the [`packages`]; compiled programs are put
+/// into `work`.
 pub(super) fn archive(
     machine: &Machine,
     suites: &[Suite],
@@ -86,12 +86,13 @@ pub(super) fn archive(
         );
     }
 
-    // The names of the suites and of what they run stay: tests look beside
-    // themselves for what they would compile.
+    // The names of the suites and of their programs are kept, because tests look for precompiled
+    // programs beside themselves.
     let child = compiled(&CHILD, machine, work)?;
     archive.file(&format!("suites/{}", CHILD.file_name()), &child);
     if machine.arch == "x86_64" {
-        // Not every compiler can. The tests that want it say that it is not there.
+        // Not every compiler can build it. The tests that need it then report that it is
+        // missing.
         if let Ok(child) = compiled(&CHILD_32_BIT, machine, work) {
             archive.file(&format!("suites/{}", CHILD_32_BIT.file_name()), &child);
         }
@@ -101,9 +102,9 @@ pub(super) fn archive(
     Ok(archive.finish())
 }
 
-/// Adds what lies in the repository: the suites with the folders to run them in, and
-/// the fixtures. In a guest that is [`REPOSITORY`], wherever `root` is here: a guest
-/// mounts folders of its own over some, `/tmp` for one, and what lay below is gone.
+/// Adds files of the repository: the suites with their working directories, and the fixtures. In
+/// a guest they are in [`REPOSITORY`] wherever `root` is here, because a guest mounts
+/// filesystems over some directories such as `/tmp`, which would hide them.
 fn add_repository(archive: &mut Archive, suites: &[Suite], root: &Path) -> Result<(), String> {
     let mut list = String::new();
     for suite in suites {
@@ -122,7 +123,7 @@ fn add_repository(archive: &mut Archive, suites: &[Suite], root: &Path) -> Resul
     Ok(())
 }
 
-/// Compiles what every guest runs, so that a compiler that cannot is known early.
+/// Compiles the programs of every guest first, so that a missing compiler is noticed early.
 pub(super) fn compile(machine: &Machine, work: &Path) -> Result<(), String> {
     compiled(&INIT, machine, work)?;
     compiled(&CHILD, machine, work).map(drop)
@@ -140,7 +141,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|why| format!("{}: {why}", path.display()))
 }
 
-/// Returns the files in a folder, those that links lead to among them, sorted.
+/// Returns the files in a directory, including targets of links, sorted.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = fs::read_dir(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries
@@ -163,7 +164,7 @@ mod tests {
 
     use super::{Archive, INIT, Suite, add_repository};
 
-    /// Returns the folders that process 1 mounts something over.
+    /// Returns the directories over which process 1 mounts a filesystem.
     fn mounted() -> Vec<&'static str> {
         let calls = INIT.source.lines().map(str::trim);
         let calls = calls.filter_map(|line| line.strip_prefix("mounted(\""));

@@ -1,4 +1,4 @@
-//! A command whose lines are read as they come, and that does not outlive its time.
+//! Runs a command with time limits, and reads its output line by line.
 
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
@@ -8,28 +8,28 @@ use std::time::{Duration, Instant};
 
 use testkit::child::KillOnDrop;
 
-/// How a command came to its end.
+/// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// By itself, with this status; -1 when a signal ended it.
+    /// It exited with this status; -1 if it was killed by a signal.
     Quit(i32),
-    /// It printed nothing for too long, and was killed.
+    /// It was killed because it printed nothing for too long.
     Silent,
-    /// It went on printing beyond the time for all of it, and was killed.
+    /// It was killed because it exceeded the total time, although it was still printing.
     Late,
 }
 
-/// When a command is given up.
+/// Time limits of a command.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// When it shall have ended.
+    /// The latest end.
     pub(super) end: Instant,
-    /// How long it may be silent.
+    /// The longest time without output.
     pub(super) silence: Duration,
 }
 
-/// Runs a command and hands on each line it prints, to either stream. For the next
-/// line it may take as long as `take` says, of the limits the sooner.
+/// Runs a command and calls `take` with each line that it prints on either stream. `take`
+/// returns the time limit for the next line, if that is shorter than the other limits.
 ///
 /// # Errors
 /// When it cannot be started.
@@ -44,7 +44,7 @@ pub(super) fn run(
     let both = OwnedFd::from(to);
     command.stdout(both.try_clone().map_err(say)?).stderr(both);
     let mut child = KillOnDrop(command.spawn().map_err(say)?);
-    // The command keeps the pipe's other end open: with it, reading would not end.
+    // Close our copy of the pipe's write end, or reading would never end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let (send, lines) = channel();
     let reader = move || {
@@ -62,7 +62,7 @@ pub(super) fn run(
     loop {
         let left = limits.end.saturating_duration_since(Instant::now());
         match lines.recv_timeout(left.min(limits.silence)) {
-            // A line in time, even if the last.
+            // Accept a line that arrived in time, even at the limit.
             Ok(line) => limits.silence = take(&line),
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) if left <= limits.silence => return Ok(End::Late),
@@ -110,8 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn what_hangs_is_told_from_what_is_slow() {
-        // Neither ends by itself, so that a busy machine changes nothing.
+    fn a_hanging_command_is_distinguished_from_a_slow_one() {
+        // Neither ends by itself, so the result does not depend on the load.
         let short = Duration::from_millis(100);
         assert_eq!(ran("exec sleep 1000000", EVER, short).0, End::Silent);
         let chatters = "while :; do echo still here; done";

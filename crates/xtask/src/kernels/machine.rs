@@ -1,4 +1,4 @@
-//! The machines that guests have, by the names that each tool gives them.
+//! The architectures of guests, with the names that each tool uses.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,23 +7,23 @@ use testkit::tools::tool;
 
 use crate::root::root;
 
-/// A kind of machine.
+/// An architecture.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Machine {
-    /// What Rust and `uname` call it.
+    /// Its name in Rust and `uname`.
     pub(super) arch: &'static str,
-    /// What Debian calls it.
+    /// Its name in Debian.
     pub(super) debian: &'static str,
-    /// The emulator, and the package that has it.
+    /// The emulator, and its package.
     pub(super) emulator: (&'static str, &'static str),
-    /// The emulator's machine, and a processor that it emulates fast and well. For
-    /// x86-64 those two are chosen by what fails now and then with QEMU 7.2: `microvm`
-    /// has no clock to start by when the host is busy, and 16-byte exchanges (`cx16`),
-    /// where Linux 6.12 allocates memory by them, end in a double fault.
+    /// The emulated machine, and a CPU that is emulated fast and reliably. For x86-64, both
+    /// avoid sporadic failures of QEMU 7.2: `microvm` has no clock for booting on a busy host,
+    /// and 16-byte exchanges (`cx16`), which Linux 6.12 uses to allocate memory, cause a double
+    /// fault.
     pub(super) model: [&'static str; 4],
     /// The first serial port.
     pub(super) console: &'static str,
-    /// The path of the dynamic linker, which every program names.
+    /// The path of the dynamic linker.
     pub(super) linker: &'static str,
 }
 
@@ -46,17 +46,17 @@ pub(super) const AARCH64: Machine = Machine {
 };
 
 impl Machine {
-    /// Whether this process runs on such a machine.
+    /// Whether this machine has this architecture.
     pub(super) fn is_this_one(&self) -> bool {
         self.arch == std::env::consts::ARCH
     }
 
-    /// Returns what Rust calls it in full.
+    /// Returns its target triple in Rust.
     pub(super) fn target(&self) -> String {
         format!("{}-unknown-linux-gnu", self.arch)
     }
 
-    /// Returns what GNU calls it.
+    /// Returns its GNU triplet.
     pub(super) fn triple(&self) -> String {
         format!("{}-linux-gnu", self.arch)
     }
@@ -69,7 +69,7 @@ impl Machine {
         }
     }
 
-    /// Returns what is missing to build for it and to run it, a line each.
+    /// Returns what is missing to build for it and to run it, one line each.
     pub(super) fn missing(&self) -> Vec<String> {
         let gcc = match self.is_this_one() {
             true => "gcc libc6-dev".to_owned(),
@@ -98,7 +98,7 @@ impl Machine {
         missing
     }
 
-    /// Whether the compiler has a standard library for it.
+    /// Whether Rust's standard library is installed for it.
     fn has_std(&self) -> bool {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let asked = Command::new(rustc)

@@ -1,46 +1,46 @@
-//! What a run of the suites said, line by line, and what it comes to.
+//! Parses the output of a run of the suites, and judges the result.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
 use crate::libtest;
 
-/// Begins each line that is not the suites'.
+/// The prefix of lines that are not from the suites.
 pub(super) const MARK: &str = "@@ ";
 
-/// How much of a suite that failed is shown: libtest sums its failures up at the end.
-const TAIL: usize = 100;
+/// How many lines of a failed suite are shown; libtest prints a summary at its end.
+const TAIL_LINES: usize = 100;
 
-/// One run of all suites on one kernel.
+/// A run of all suites on one kernel.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     release: String,
     machine: String,
-    /// Whether the kernel answers the ioctl; unknown until it says so.
+    /// Whether the kernel supports the ioctl; unknown until it is printed.
     pub(super) answers: Option<bool>,
     passed: u64,
     failed: u64,
     skipped: BTreeSet<(String, String)>,
     begun: Option<String>,
     ended: usize,
-    /// How many suites said what they came to.
+    /// The number of suites that printed a result.
     counted: usize,
-    /// How many tests of the running suite failed.
+    /// The number of failed tests of the running suite.
     failed_now: u64,
     done: bool,
-    /// The last lines since the running suite began.
+    /// The last lines of the running suite.
     tail: VecDeque<String>,
-    /// The last lines of the suites that failed.
+    /// The last lines of failed suites.
     said: Vec<String>,
-    /// What went wrong, a line each.
+    /// The problems, one line each.
     wrong: Vec<String>,
 }
 
 impl Report {
-    /// Takes a line in.
+    /// Adds a line.
     pub(super) fn read(&mut self, line: &str) {
         let line = line.trim_end();
-        if self.tail.len() == TAIL {
+        if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }
         self.tail.push_back(line.to_owned());
@@ -78,7 +78,7 @@ impl Report {
             }
             ["end", suite, status] => {
                 self.ended += 1;
-                // 101 is that of failed tests, which are counted by themselves.
+                // Status 101 means failed tests, which are counted separately.
                 if *status != "0" {
                     self.said.extend(self.tail.drain(..));
                     if *status != "101" || self.failed_now == 0 {
@@ -92,43 +92,44 @@ impl Report {
         }
     }
 
-    /// Returns the running suite without the hash that cargo gave it.
+    /// Returns the name of the running suite without cargo's hash.
     fn suite(&self) -> &str {
         let suite = self.begun.as_deref().unwrap_or("?");
         suite.rsplit_once('-').map_or(suite, |(name, _)| name)
     }
 
-    /// Notes what is known from outside.
+    /// Adds a problem that is not in the output.
     pub(super) fn complain(&mut self, what: String) {
         self.wrong.push(what);
     }
 
-    /// Returns the kernel's release and machine.
+    /// Returns the kernel's release and architecture.
     pub(super) fn kernel(&self) -> String {
         format!("Linux {} {}", self.release, self.machine)
     }
 
-    /// Whether it came to its end, with whatever result.
+    /// Whether the run reached its end, with any result.
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
 
-    /// Whether no suite ran a test, and none says why: what was built is not for that
-    /// machine, as when its C library is older than the one here. 126 is no folder to
-    /// run in, a mistake of ours.
+    /// Whether no suite ran a test, without any explanation: then the binaries do not work on
+    /// that machine, for example because its C library is older. Status 126 means that the
+    /// working directory is missing, which is a bug here.
     pub(super) fn ran_nothing(&self) -> bool {
         let is_folder = |what: &String| what.ends_with(" 126");
         self.done && self.ended > 0 && self.counted == 0 && !self.wrong.iter().any(is_folder)
     }
 
-    /// Returns the last lines of what went wrong.
+    /// Returns the last lines of failed suites.
     pub(super) fn said(&self) -> impl Iterator<Item = &str> {
         let hung = self.begun.is_some().then_some(&self.tail);
         let said = self.said.iter().chain(hung.into_iter().flatten());
         said.map(String::as_str)
     }
 
-    /// Holds the run against what it was to be: so many suites, on such a kernel.
+    /// Checks the run against what is expected: the number of suites, and whether the ioctl is
+    /// supported.
     pub(super) fn expect(&mut self, suites: usize, answers: Option<bool>) {
         if let Some(suite) = &self.begun {
             self.wrong.push(format!("{suite} did not end"));
@@ -152,7 +153,7 @@ impl Report {
         }
     }
 
-    /// Whether all is as it should be.
+    /// Whether everything is as expected.
     pub(super) fn succeeded(&self) -> bool {
         self.wrong.is_empty()
     }
@@ -231,11 +232,11 @@ mod tests {
         assert_eq!(report.said().nth(1), Some("why"));
 
         let hung = format!("{GOOD}@@ begin a-1\n{}", "line\n".repeat(1000));
-        assert_eq!(of(&hung).said().count(), super::TAIL);
+        assert_eq!(of(&hung).said().count(), super::TAIL_LINES);
     }
 
     #[test]
-    fn suites_that_do_not_run_there_are_told_from_those_that_fail() {
+    fn suites_that_cannot_run_are_distinguished_from_failures() {
         let with = |status| of(&format!("@@ begin a\n@@ end a {status}\n@@ done"));
         assert!(with(1).ran_nothing());
         assert!(with(127).ran_nothing());
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_missing_is_wrong() {
+    fn anything_missing_is_a_problem() {
         let cases = [
             ("no end", "", Some(false), "the kernel did not finish"),
             ("another kernel", "@@ done", Some(true), "not as expected"),

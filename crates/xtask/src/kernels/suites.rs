@@ -1,4 +1,4 @@
-//! The test executables of the crates that ask the kernel, for any machine.
+//! Builds the test executables of the kernel-dependent crates, for any architecture.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,10 +7,10 @@ use super::machine::Machine;
 use crate::root::root;
 use crate::stop::Stop;
 
-/// The crates whose answers come from the kernel.
+/// The kernel-dependent crates.
 const CRATES: [&str; 2] = ["vma-query", "backsight-normalize"];
 
-/// A test executable, and where cargo would run it.
+/// A test executable, and the directory in which cargo would run it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Suite {
     pub(super) program: PathBuf,
@@ -18,15 +18,14 @@ pub(super) struct Suite {
 }
 
 impl Suite {
-    /// Returns the file's name, which no other suite has: cargo puts a hash there.
+    /// Returns the name of the file, which is unique because cargo adds a hash.
     pub(super) fn name(&self) -> &str {
         let name = self.program.file_name().and_then(|name| name.to_str());
         name.expect("cargo gives plain names")
     }
 }
 
-/// Fetches the sources of what the suites are built from, some of which only this
-/// machine may ask for.
+/// Downloads the sources of the dependencies, which only this machine may be able to access.
 pub(super) fn fetch(machine: &Machine) -> Result<(), Stop> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -45,7 +44,7 @@ pub(super) fn fetch(machine: &Machine) -> Result<(), Stop> {
     }
 }
 
-/// Builds the suites for a machine, small and fast enough for an emulator.
+/// Builds the suites for an architecture, small and fast enough for an emulator.
 pub(super) fn build(machine: &Machine) -> Result<Vec<Suite>, Stop> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -66,7 +65,7 @@ pub(super) fn build(machine: &Machine) -> Result<Vec<Suite>, Stop> {
         let what = format!("the suites do not build for {}", machine.arch);
         let errors: Vec<String> = messages.lines().filter_map(error).collect();
         errors.iter().for_each(|error| eprintln!("{error}"));
-        // A linker for another machine that cannot do it is a lack of this one.
+        // A cross linker that fails counts as unavailable.
         let links = |error: &String| error.contains("linking with `");
         return Err(match !machine.is_this_one() && errors.iter().any(links) {
             true => Stop::CannotBeHad(what),
@@ -78,7 +77,7 @@ pub(super) fn build(machine: &Machine) -> Result<Vec<Suite>, Stop> {
     Ok(suites)
 }
 
-/// Reads a message of cargo, if it is about a test executable.
+/// Parses a message of cargo; returns the suite if it is about a test executable.
 fn suite(message: &str) -> Option<Suite> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;
     message["profile"]["test"].as_bool().filter(|test| *test)?;
@@ -89,7 +88,7 @@ fn suite(message: &str) -> Option<Suite> {
     })
 }
 
-/// Reads a message of cargo, if it is an error, as people are shown it.
+/// Parses a message of cargo; returns the rendered text if it is an error.
 fn error(message: &str) -> Option<String> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;
     let said = message.get("message")?;
@@ -102,7 +101,7 @@ mod tests {
     use super::{Suite, error, suite};
 
     #[test]
-    fn errors_are_told_from_what_else_the_compiler_says() {
+    fn errors_are_distinguished_from_other_messages() {
         let message = |level: &str| {
             format!(
                 r#"{{"reason":"compiler-message","message":{{"level":"{level}",
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn test_executables_are_told_from_what_else_cargo_built() {
+    fn test_executables_are_distinguished_from_other_artifacts() {
         let message = |test: &str, executable: &str| {
             format!(
                 r#"{{"reason":"compiler-artifact","manifest_path":"/a/Cargo.toml",

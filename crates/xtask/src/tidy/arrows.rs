@@ -1,11 +1,11 @@
-//! Rules on which file of a crate uses which.
+//! Rules on dependencies between the files of a crate.
 
 use super::circles::{circles, floors};
 use super::complaint::Complaint;
 use super::file_graph::{Arrow, FileGraph, Node};
 use super::tree::{File, Tree};
 
-/// No file uses, by whatever way, one that uses it.
+/// No file uses another one that uses it, directly or indirectly.
 pub(super) fn no_file_is_in_a_circle(tree: &Tree) -> Vec<Complaint> {
     let graphs = graphs(tree).into_iter();
     let complaints = graphs.flat_map(|(folder, graph)| {
@@ -16,8 +16,8 @@ pub(super) fn no_file_is_in_a_circle(tree: &Tree) -> Vec<Complaint> {
     complaints.collect()
 }
 
-/// A file imports from the one that defines, not from one above it that imports the name
-/// itself: its crate's root, or a parent.
+/// A file imports from the file that defines a name, not from its crate's root or a parent
+/// module that re-exports it.
 pub(super) fn imports_name_the_module_that_defines(tree: &Tree) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (folder, graph) in graphs(tree) {
@@ -42,8 +42,7 @@ pub(super) fn imports_name_the_module_that_defines(tree: &Tree) -> Vec<Complaint
     complaints
 }
 
-/// Returns a table: of each crate how many files it has, on how many floors they stand, and
-/// how many circles there are.
+/// Returns a table with the number of files, of dependency levels and of cycles for each crate.
 pub(super) fn floors_of_crates(tree: &Tree) -> String {
     let mut lines = vec![format!("{:<40} files  floors  circles", "crate")];
     for (folder, graph) in graphs(tree) {
@@ -59,7 +58,7 @@ pub(super) fn floors_of_crates(tree: &Tree) -> String {
     lines.join("\n")
 }
 
-/// Returns the graph of each folder with a root, in order. Tests are no part of a house.
+/// Returns the graph of each directory with a root file, in order. Tests are not included.
 fn graphs(tree: &Tree) -> Vec<(String, FileGraph<'_>)> {
     let mut graphs = Vec::new();
     let folders: Vec<String> = tree.crates().map(|it| format!("{}/", it.dir)).collect();
@@ -73,7 +72,7 @@ fn graphs(tree: &Tree) -> Vec<(String, FileGraph<'_>)> {
         });
         let mut roots: Vec<String> = roots.collect();
         roots.dedup();
-        // A crate may lie in the folder of another.
+        // A crate's directory may be inside another crate's.
         let inner = folders
             .iter()
             .filter(|it| *it != below && it.starts_with(below));
@@ -88,7 +87,7 @@ fn graphs(tree: &Tree) -> Vec<(String, FileGraph<'_>)> {
     graphs
 }
 
-/// Names the files of a circle, and of each arrow between them the first import.
+/// Reports the files of a cycle, and the first import of each edge between them.
 fn complain_of(folder: &str, graph: &FileGraph<'_>, circle: &[usize]) -> Complaint {
     let mut arrows: Vec<(&Node<'_>, &Arrow)> = Vec::new();
     for at in circle {
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_is_said_with_an_import_of_each_arrow() {
+    fn a_circle_is_reported_with_an_import_of_each_arrow() {
         let tree = Tree::of(&[
             MANIFEST,
             (
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_within_the_folder_of_another_stands_alone() {
+    fn a_crate_inside_another_s_directory_is_separate() {
         let tree = Tree::of(&[
             ("a/Cargo.toml", "[package]\nname = \"a\"\n"),
             ("a/b/Cargo.toml", "[package]\nname = \"b\"\n"),
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_from_whom_imports_it_is_found() {
+    fn an_import_from_a_re_exporting_file_is_found() {
         let tree = Tree::of(&[
             MANIFEST,
             (

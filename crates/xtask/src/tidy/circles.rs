@@ -1,19 +1,19 @@
-//! Circles and floors of anything that uses others.
+//! Cycles and levels of a dependency graph.
 
-/// Returns the sets of places that use each other, directly or by way of others: the
-/// circles. `uses` has for each place the places that it uses.
+/// Returns the sets of nodes that use each other, directly or indirectly. `uses` has the nodes
+/// that each node uses.
 pub(super) fn circles(uses: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut circles = components(uses);
     circles.retain(|set| set.len() > 1);
     circles
 }
 
-/// Returns how many floors there are: how many stand on each other at the most. A circle
-/// stands on one floor.
+/// Returns the number of levels: the length of the longest chain of dependencies. A cycle counts
+/// as one level.
 pub(super) fn floors(uses: &[Vec<usize>]) -> usize {
     let components = components(uses);
     let mut floor_of = vec![0_usize; uses.len()];
-    // What is used comes before what uses it.
+    // A used node comes before its users.
     for set in &components {
         let below = set.iter().flat_map(|at| &uses[*at]);
         let below = below.filter(|to| !set.contains(to));
@@ -25,8 +25,7 @@ pub(super) fn floors(uses: &[Vec<usize>]) -> usize {
     floor_of.into_iter().max().unwrap_or(0)
 }
 
-/// Returns the strongly connected components, each sorted, what is used first: Tarjan's
-/// algorithm.
+/// Returns the strongly connected components, each sorted, used ones first: Tarjan's algorithm.
 fn components(uses: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut search = Search {
         uses,
@@ -46,7 +45,7 @@ fn components(uses: &[Vec<usize>]) -> Vec<Vec<usize>> {
 
 struct Search<'u> {
     uses: &'u [Vec<usize>],
-    /// In the order in which places were met.
+    /// In the order of visits.
     numbers: Vec<Option<usize>>,
     lowest: Vec<usize>,
     open: Vec<usize>,
@@ -55,7 +54,7 @@ struct Search<'u> {
 }
 
 impl Search<'_> {
-    /// As deep as files stand on each other: a few dozen.
+    /// The recursion is as deep as the levels of files: a few dozen.
     fn visit(&mut self, at: usize) {
         let number = self.count;
         self.count += 1;

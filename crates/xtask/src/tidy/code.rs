@@ -4,7 +4,7 @@ use super::complaint::Complaint;
 use super::rust::{has_word, without_comments, without_strings, without_tests};
 use super::tree::{Crate, File, Tree};
 
-/// The shipped places that may hold `unsafe`: a file, or a folder that ends in `/`.
+/// The shipped files, or directories ending in `/`, that may contain `unsafe`.
 const UNSAFE_PLACES: [&str; 4] = [
     "crates/backsight-types/src/cast.rs",
     "crates/vma-query/src/sys.rs",
@@ -12,11 +12,11 @@ const UNSAFE_PLACES: [&str; 4] = [
     "crates/backsight-capi/src/",
 ];
 
-/// The crates that talk to a user: they print, and read environment and files of
-/// configuration.
-const TALKERS: [&str; 2] = ["backsight-agent", "backsight-cli"];
+/// The crates that interact with a user: they print, and read the environment and configuration
+/// files.
+const INTERACTIVE_CRATES: [&str; 2] = ["backsight-agent", "backsight-cli"];
 
-/// Shipped `unsafe` lives in the files that [`UNSAFE_PLACES`] names.
+/// Shipped `unsafe` code is only in [`UNSAFE_PLACES`].
 pub(super) fn unsafe_is_where_it_may_be(tree: &Tree) -> Vec<Complaint> {
     let elsewhere = |file: &&File| !UNSAFE_PLACES.iter().any(|it| file.path.starts_with(it));
     let files = shipped(tree).flat_map(|it| tree.sources(&it).collect::<Vec<_>>());
@@ -29,7 +29,7 @@ pub(super) fn unsafe_is_where_it_may_be(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// A shipped crate without a place for `unsafe` forbids it.
+/// A shipped crate that is not in [`UNSAFE_PLACES`] forbids `unsafe`.
 pub(super) fn others_forbid_unsafe(tree: &Tree) -> Vec<Complaint> {
     let src = |it: &Crate<'_>| format!("{}/src/", it.dir);
     let others = shipped(tree).filter(|it| {
@@ -47,7 +47,7 @@ pub(super) fn others_forbid_unsafe(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// Libraries return values; the command prints them.
+/// Libraries return values, and the command prints them.
 pub(super) fn below_the_command_nothing_prints(tree: &Tree) -> Vec<Complaint> {
     let words = [
         "print!",
@@ -61,7 +61,7 @@ pub(super) fn below_the_command_nothing_prints(tree: &Tree) -> Vec<Complaint> {
     below_the_command(tree, "prints", &words)
 }
 
-/// Two callers in one process may want two things: parameters say them.
+/// Libraries take parameters, because two callers in one process may need different settings.
 pub(super) fn nothing_reads_the_environment(tree: &Tree) -> Vec<Complaint> {
     let words = [
         "std::env",
@@ -75,7 +75,7 @@ pub(super) fn nothing_reads_the_environment(tree: &Tree) -> Vec<Complaint> {
 }
 
 fn below_the_command(tree: &Tree, what: &str, words: &[&str]) -> Vec<Complaint> {
-    let libraries = shipped(tree).filter(|it| !TALKERS.contains(&it.name()));
+    let libraries = shipped(tree).filter(|it| !INTERACTIVE_CRATES.contains(&it.name()));
     let files = libraries.flat_map(|it| tree.sources(&it).collect::<Vec<_>>());
     files
         .flat_map(|file| {
@@ -87,7 +87,7 @@ fn below_the_command(tree: &Tree, what: &str, words: &[&str]) -> Vec<Complaint> 
         .collect()
 }
 
-/// The symbolizer takes files and bytes: it never builds the path of a process.
+/// The symbolizer takes files and bytes: it never builds a path of a process.
 pub(super) fn the_symbolizer_sees_no_process(tree: &Tree) -> Vec<Complaint> {
     let symbolizer = tree
         .crates()
@@ -101,9 +101,9 @@ pub(super) fn the_symbolizer_sees_no_process(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// No stubs, no ignored tests, no notes to self.
+/// No stubs, no ignored tests, no notes of unfinished work.
 pub(super) fn nothing_is_left_undone(tree: &Tree) -> Vec<Complaint> {
-    // In two halves each, as this file is looked at too.
+    // The words are split, because this file is checked, too.
     let marks = [
         concat!("to", "do!("),
         concat!("unimple", "mented!("),
@@ -122,11 +122,11 @@ pub(super) fn nothing_is_left_undone(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// A file opens with its one idea.
+/// A file starts with a `//!` line about its purpose.
 pub(super) fn files_open_with_their_idea(tree: &Tree) -> Vec<Complaint> {
     let files = tree.files.iter().filter(|file| file.is_rust());
     files
-        // Inputs of tests are not ours to explain.
+        // Test inputs do not need one.
         .filter(|file| !file.path.starts_with("fixtures/") && !file.path.contains("/golden/"))
         .filter(|file| !file.text().starts_with("//!"))
         .map(|file| file.complaint(1, "does not open with //!"))

@@ -1,12 +1,12 @@
-//! What a rule says of a place in the tree.
+//! A violation of a rule.
 
 use std::fmt;
 
-/// A place in the tree that breaks a rule.
+/// A violation of a rule, with its location.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Complaint {
     pub(super) path: String,
-    /// Counted from 1; 0 is the file as a whole.
+    /// The line number from 1; 0 for the file as a whole.
     pub(super) line: usize,
     pub(super) what: String,
 }

@@ -1,12 +1,12 @@
-//! The files of one crate as modules, and which of them uses which.
+//! The dependency graph of one crate's files.
 //!
 //! ```text
 //!   text.rs ──crate::word::Word──▶ word.rs
 //! ```
 //!
-//! A path leads to the last file on its way, whoever declares that as a module: `mod text;`
-//! alone is no arrow, and `pub use text::Text` is one. What stands in modules for tests
-//! alone does not count.
+//! A path is an edge to the last file on its way, wherever that is declared as a module: `mod
+//! text;` alone is not an edge, but `pub use text::Text` is one. Modules only for tests are
+//! ignored.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -14,36 +14,36 @@ use super::paths::{self, Path};
 use super::tokens;
 use super::tree::File;
 
-/// A path that leads from one file to another, or back into the same.
+/// A path that refers to a file, possibly the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Arrow {
     pub(super) to: usize,
-    /// The path as it is written.
+    /// The path as written.
     pub(super) path: String,
     pub(super) line: usize,
-    /// The word behind those that lead to the file.
+    /// The segment after those that lead to the file.
     pub(super) name: Option<String>,
 }
 
-/// One file.
+/// A file.
 #[derive(Debug)]
 pub(super) struct Node<'t> {
     pub(super) file: &'t File,
-    /// Its module, from the crate's root on.
+    /// Its module path from the crate's root.
     pub(super) module: Vec<String>,
     pub(super) arrows: Vec<Arrow>,
-    /// What its `use` items name.
+    /// The names imported by its `use` items.
     pub(super) binds: HashSet<String>,
 }
 
-/// The files below one root: `lib.rs` or `main.rs`, in whose folder all lie.
+/// The files of one root: `lib.rs` or `main.rs`, and the files in its directory.
 #[derive(Debug)]
 pub(super) struct FileGraph<'t> {
     pub(super) nodes: Vec<Node<'t>>,
 }
 
 impl<'t> FileGraph<'t> {
-    /// Takes the Rust files of a folder that has a root.
+    /// Builds the graph of a directory that has a root file.
     pub(super) fn of(folder: &str, files: &[&'t File]) -> Self {
         let mut texts: BTreeMap<Vec<String>, (&File, String)> = BTreeMap::new();
         for file in files {
@@ -77,7 +77,7 @@ impl<'t> FileGraph<'t> {
         }
     }
 
-    /// Returns the files that each file uses, each once and none itself.
+    /// Returns the files that each file uses, without duplicates and without itself.
     pub(super) fn uses(&self) -> Vec<Vec<usize>> {
         let nodes = self.nodes.iter().enumerate();
         nodes
@@ -92,7 +92,7 @@ impl<'t> FileGraph<'t> {
     }
 }
 
-/// Returns the module that a file is; `None` where it is a program's of its own.
+/// Returns the module path of a file; `None` if it is a program of its own.
 fn module_of(folder: &str, file: &File, files: &[&File]) -> Option<Vec<String>> {
     let path = file.path.strip_prefix(folder)?.strip_suffix(".rs")?;
     let mut words: Vec<String> = path.split('/').map(str::to_owned).collect();
@@ -113,7 +113,7 @@ fn module_of(folder: &str, file: &File, files: &[&File]) -> Option<Vec<String>> 
     Some(words)
 }
 
-/// Returns where a path in a module leads, if that is in this crate.
+/// Returns the file that a path refers to, if it is in this crate.
 fn arrow(places: &HashMap<Vec<String>, usize>, module: &[String], path: &Path) -> Option<Arrow> {
     let mut from = [module, path.within.as_slice()].concat();
     let mut words = path.words.as_slice();
@@ -129,7 +129,7 @@ fn arrow(places: &HashMap<Vec<String>, usize>, module: &[String], path: &Path) -
                 words = &words[1..];
             }
         }
-        // The name of a child, or what is of no concern: another crate, a type.
+        // The name of a child module, or something else: another crate, a type.
         child => {
             let child = [from.as_slice(), &[child.to_owned()]].concat();
             places.get(&child)?;
@@ -151,7 +151,7 @@ fn arrow(places: &HashMap<Vec<String>, usize>, module: &[String], path: &Path) -
 mod tests {
     use super::*;
 
-    /// Returns each file's arrows to others, with their paths.
+    /// Returns the edges of each file to others, with their paths.
     fn arrows(files: &[(&str, &str)]) -> Vec<String> {
         let files: Vec<File> = files
             .iter()
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn within_a_module_written_out_super_is_the_file() {
+    fn in_an_inline_module_super_is_the_file() {
         let files = [
             ("src/main.rs", "mod a;\nmod b;"),
             (
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_tests_alone_does_not_count() {
+    fn test_only_code_is_ignored() {
         let files = [
             ("src/lib.rs", "mod a;\n#[cfg(test)]\nmod made;"),
             (

@@ -3,19 +3,19 @@
 use super::complaint::Complaint;
 use super::tree::Tree;
 
-/// A file longer than this is split, or stands in [`LONG_FILES`].
+/// The maximum number of lines, except for [`LONG_FILES`].
 const MAX_LINES: usize = 500;
 
-/// Longer files, each with its reason.
+/// Longer files, each with a reason.
 const LONG_FILES: [(&str, &str); 0] = [];
 
-/// Larger inputs of tests are fixtures, or made when the test runs.
+/// The maximum size of a file. Larger test inputs are fixtures, or generated when the test runs.
 const MAX_SIZE: usize = 200 << 10;
 
-/// A clone stays quick.
+/// The maximum total size of fixtures, so that a clone is fast.
 const MAX_FIXTURES: usize = 10 << 20;
 
-/// Source files are short enough to be read in one sitting.
+/// Source files are short.
 pub(super) fn files_are_short(tree: &Tree) -> Vec<Complaint> {
     let is_source = |path: &str| path.ends_with(".rs") || path.ends_with(".c");
     let files = tree.files.iter().filter(|file| is_source(&file.path));
@@ -27,7 +27,7 @@ pub(super) fn files_are_short(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// Nothing large is tracked outside the fixtures, and of those not too much.
+/// No large files are tracked except fixtures, whose total size is limited.
 pub(super) fn files_are_small(tree: &Tree) -> Vec<Complaint> {
     let is_fixture = |path: &str| path.starts_with("fixtures/");
     let (fixtures, others): (Vec<_>, Vec<_>) =
@@ -42,7 +42,7 @@ pub(super) fn files_are_small(tree: &Tree) -> Vec<Complaint> {
     large.chain(fixtures).collect()
 }
 
-/// No path of the machine that a file was made on.
+/// No file contains a path of the machine on which it was made.
 pub(super) fn no_machine_paths(tree: &Tree) -> Vec<Complaint> {
     let paths = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];
     let files = tree.files.iter();
@@ -55,8 +55,8 @@ pub(super) fn no_machine_paths(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// Whether `path` stands in `line` other than as the middle of a longer path: the
-/// root of a process, `/proc/PID` and then `root`, is fine.
+/// Whether `path` occurs in `line` other than inside a longer path: `/root` after `/proc/PID`,
+/// the root of a process, is allowed.
 fn begins_a_path(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line[..at].chars().next_back();

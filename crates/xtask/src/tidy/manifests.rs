@@ -3,8 +3,8 @@
 use super::complaint::Complaint;
 use super::tree::{Crate, File, Tree};
 
-/// Which of our crates each may depend on: data enters at the left and never goes
-/// back. A crate that is not named here may depend on none.
+/// The dependencies allowed between our crates: data flows from left to right. A crate that is
+/// not listed may have none.
 const ARROW: [(&str, &[&str]); 15] = [
     ("backsight-types", &[]),
     ("backsight-profile", &["backsight-types"]),
@@ -76,14 +76,14 @@ const LIBRARIES: &[&str] = &[
     "backsight-agent",
 ];
 
-/// What a shipped crate is to stay free of, so that it can be used without it.
+/// External crates that a shipped crate must not depend on, so that it is useful without them.
 const FREE_OF: [(&str, &[&str]); 1] = [("backsight-index", &["addr2line", "gimli", "object"])];
 
-/// What we compare ourselves with, and never build on.
+/// Projects that we compare with, but do not depend on.
 const PEERS: [&str; 3] = ["addr2line", "blazesym", "procfs"];
 
-/// Of our own, a shipped crate depends on those behind it, and the testkit on none:
-/// it judges them all.
+/// Shipped crates depend only on crates allowed by [`ARROW`], and testkit depends on none,
+/// because it tests them all.
 pub(super) fn crates_depend_along_the_arrow(tree: &Tree) -> Vec<Complaint> {
     let names: Vec<String> = tree.crates().map(|it| it.name().to_owned()).collect();
     let bound = tree
@@ -104,7 +104,7 @@ pub(super) fn crates_depend_along_the_arrow(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// A peer is a dependency of tests and benches at most.
+/// Peers are dependencies only of tests and benches.
 pub(super) fn peers_are_for_comparison(tree: &Tree) -> Vec<Complaint> {
     let shipped = tree.crates().filter(Crate::ships);
     shipped
@@ -120,7 +120,7 @@ pub(super) fn peers_are_for_comparison(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// An index is of any source: its crate reads no debug information.
+/// An index can be built from any source, so its crate has no readers of debug information.
 pub(super) fn crates_stay_free_of_what_they_need_not(tree: &Tree) -> Vec<Complaint> {
     tree.crates()
         .flat_map(|it| {
@@ -135,7 +135,7 @@ pub(super) fn crates_stay_free_of_what_they_need_not(tree: &Tree) -> Vec<Complai
         .collect()
 }
 
-/// Each dependency from elsewhere has a comment that says what for.
+/// Each external dependency has a comment with its purpose.
 pub(super) fn dependencies_have_reasons(tree: &Tree) -> Vec<Complaint> {
     let Some(root) = tree.named("Cargo.toml") else {
         return Vec::new();
@@ -158,7 +158,7 @@ pub(super) fn dependencies_have_reasons(tree: &Tree) -> Vec<Complaint> {
     complaints
 }
 
-/// The root states each version; a crate says `workspace = true`.
+/// Versions are in the root manifest; crates use `workspace = true`.
 pub(super) fn versions_stand_in_one_place(tree: &Tree) -> Vec<Complaint> {
     let of_workspace = |value: &toml::Value| value.get("workspace").is_some();
     tree.crates()
@@ -175,7 +175,7 @@ pub(super) fn versions_stand_in_one_place(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// Each crate takes the lints of the workspace.
+/// Each crate uses the lints of the workspace.
 pub(super) fn crates_take_the_lints(tree: &Tree) -> Vec<Complaint> {
     let takes = |it: &Crate<'_>| {
         let lints = it
@@ -190,8 +190,7 @@ pub(super) fn crates_take_the_lints(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// A shipped crate has a description that says something, words and categories to be found
-/// by, and a README.
+/// Each shipped crate has a meaningful description, keywords, categories and a README.
 pub(super) fn crates_say_what_they_are(tree: &Tree) -> Vec<Complaint> {
     let lacks = |it: &Crate<'_>| {
         let package = it.table.get("package");
@@ -217,7 +216,7 @@ pub(super) fn crates_say_what_they_are(tree: &Tree) -> Vec<Complaint> {
     shipped.flat_map(|it| lacks(&it)).collect()
 }
 
-/// The fuzz crate has a workspace of its own, as cargo-fuzz wants it.
+/// The fuzz crate is a workspace of its own, as cargo-fuzz requires.
 fn stands_alone(it: &Crate<'_>) -> bool {
     it.table.contains_key("workspace")
 }
@@ -227,7 +226,7 @@ fn dependencies(of: &Crate<'_>, kinds: &[&str]) -> Vec<String> {
     entries.map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The entries of these tables, and of those that hold for one target alone.
+/// Returns the entries of these tables, including those for one target only.
 fn tables<'c>(of: &'c Crate<'_>, kinds: &[&str]) -> Vec<(&'c str, &'c toml::Value)> {
     let targets = of.table.get("target").and_then(toml::Value::as_table);
     let targets = targets
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_is_found() {
+    fn a_dependency_against_the_flow_is_found() {
         let back = "[package]\n[dependencies]\nbacksight-types.workspace = true\n\
                     vma-query.workspace = true\n[dev-dependencies]\ntestkit.workspace = true\n\
                     [target.'cfg(unix)'.dependencies]\ntestkit.workspace = true\n";
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_of_its_own_ways_is_found() {
+    fn a_crate_with_own_versions_or_lints_is_found() {
         let text = "[package]\ndescription = \"What\"\n[dependencies]\na = \"1\"\n";
         let fuzz = "[package]\npublish = false\n[workspace]\n[dependencies]\na = \"1\"\n";
         let tree = Tree::of(&[

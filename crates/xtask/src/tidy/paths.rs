@@ -1,22 +1,21 @@
-//! The paths that a file writes: those of its `use` items, one by one, and those in its
-//! code.
+//! Finds the paths in a source file: each path of its `use` items, and those in its code.
 
 use super::tokens::{self, Token};
 
-/// A path as it stands in a file.
+/// A path as written in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Path {
-    /// Its words, as in `super`, `text`, `Word`; `*` last for all that is there.
+    /// Its segments, such as `super`, `text`, `Word`; a glob import ends in `*`.
     pub(super) words: Vec<String>,
-    /// Counted from 1.
+    /// The line number, from 1.
     pub(super) line: usize,
-    /// The modules written out in this file that it stands in, the outermost first.
+    /// The inline modules that contain it, outermost first.
     pub(super) within: Vec<String>,
-    /// The name that a `use` item gives what the path leads to.
+    /// The name that a `use` item binds.
     pub(super) binds: Option<String>,
 }
 
-/// Returns the paths of a source, without those that are for tests alone.
+/// Returns the paths of a source, without those only for tests.
 pub(super) fn of_source(source: &str) -> Vec<Path> {
     let mut found = Paths::default();
     let tokens = tokens::of_source(source);
@@ -30,12 +29,12 @@ pub(super) fn of_source(source: &str) -> Vec<Path> {
 #[derive(Debug, Default)]
 struct Paths {
     paths: Vec<Path>,
-    /// A name for each open brace of a module, none for other braces.
+    /// For each open brace, the module that it opens, if any.
     braces: Vec<Option<String>>,
 }
 
 impl Paths {
-    /// Takes what begins at a place, and returns the place behind it.
+    /// Parses the item at a position, and returns the position after it.
     fn take(&mut self, tokens: &[Token], at: usize) -> usize {
         match &tokens[at..] {
             [word, name, open, ..] if word.is("mod") && open.is("{") => {
@@ -50,7 +49,7 @@ impl Paths {
                 self.braces.pop();
                 at + 1
             }
-            // `pub(in crate::a)` says who may see, and imports nothing.
+            // `pub(in crate::a)` is a visibility, not an import.
             [public, open, ..] if public.is("pub") && open.is("(") => {
                 let close = tokens[at..].iter().position(|token| token.is(")"));
                 close.map_or(tokens.len(), |close| at + close + 1)
@@ -74,7 +73,7 @@ impl Paths {
         });
     }
 
-    /// Takes a path in code.
+    /// Parses a path in code.
     fn path(&mut self, tokens: &[Token], start: usize) -> usize {
         let mut words = vec![tokens[start].text.clone()];
         let mut at = start + 1;
@@ -85,7 +84,7 @@ impl Paths {
             words.push(word.text.clone());
             at += 2;
         }
-        // What stands behind `::`, `.` or `<T>::` is the end of another path.
+        // After `::`, `.` or `<T>::`, it is the rest of another path.
         let before = start.checked_sub(1).map(|before| &tokens[before]);
         if !before.is_some_and(|token| token.is("::") || token.is(".")) {
             self.push(words, tokens[start].line, None);
@@ -93,7 +92,7 @@ impl Paths {
         at
     }
 
-    /// Takes a `use` tree, or a branch of one behind the words before it.
+    /// Parses a `use` tree, or a branch of one after the segments before it.
     fn tree(&mut self, tokens: &[Token], start: usize, before: &mut Vec<String>) -> usize {
         let height = before.len();
         let mut at = start;
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_in_the_file_is_said() {
+    fn an_inline_module_is_recorded() {
         let source = "mod a { fn f() { super::b(); } mod c { use super::super::d; } }\nuse e::f;";
         let within: Vec<String> = of_source(source)
             .into_iter()

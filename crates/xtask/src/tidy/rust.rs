@@ -1,18 +1,18 @@
-//! Rust source without its comments, strings or tests.
+//! Removes comments, strings and tests from Rust source.
 //!
-//! What is taken out is blanked, not removed, so that line numbers stay.
+//! They are replaced by blanks, so that line numbers stay the same.
 
 /// Returns the source without comments.
 pub(super) fn without_comments(source: &str) -> String {
     blank(source, false)
 }
 
-/// Returns the source without comments and the contents of strings.
+/// Returns the source without comments and string contents.
 pub(super) fn without_strings(source: &str) -> String {
     blank(source, true)
 }
 
-/// Returns what stands before the unit tests, which close the file by convention.
+/// Returns the source before its unit tests, which are at the end of a file by convention.
 pub(super) fn without_tests(source: &str) -> &str {
     let tests = source
         .match_indices("#[cfg(test)]\n")
@@ -20,7 +20,7 @@ pub(super) fn without_tests(source: &str) -> &str {
     tests.map_or(source, |(at, _)| &source[..at])
 }
 
-/// Returns whether `word` stands in `line` as a word of its own.
+/// Returns whether `line` contains `word` as a whole word.
 pub(super) fn has_word(line: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
@@ -56,7 +56,7 @@ fn blank(source: &str, strings: bool) -> String {
     out
 }
 
-/// Block comments nest.
+/// Returns the length of a block comment, which may be nested.
 fn block_comment(text: &str) -> usize {
     let mut depth = 0_usize;
     let mut at = 0;
@@ -78,7 +78,7 @@ fn string(text: &str) -> usize {
     closed_by(text, '"')
 }
 
-/// The length up to the closing quote, the escaped ones passed over.
+/// Returns the length up to the closing quote, skipping escaped ones.
 fn closed_by(text: &str, close: char) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
@@ -92,7 +92,8 @@ fn closed_by(text: &str, close: char) -> usize {
     text.len()
 }
 
-/// `r"…"`, `br#"…"#` and so on, or `None` when it is a name or a plain string.
+/// Returns the length of a raw string, `r"…"`, `br#"…"#` and so on; `None` for a name or a plain
+/// string.
 fn raw_string(text: &str) -> Option<usize> {
     let raw = text
         .strip_prefix(['b', 'c'])
@@ -107,7 +108,7 @@ fn raw_string(text: &str) -> Option<usize> {
     Some(head + end + close.len())
 }
 
-/// A character, or the tick of a lifetime.
+/// Returns the length of a character literal, or of a lifetime's tick.
 fn quote(text: &str) -> usize {
     let mut next = text.chars().skip(1);
     match (next.next(), next.next()) {
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_close_the_file() {
+    fn tests_are_at_the_end_of_the_file() {
         let source = "a\n#[cfg(test)]\nuse b;\n#[cfg(test)]\nmod tests {\n}\n";
         assert_eq!(without_tests(source), "a\n#[cfg(test)]\nuse b;\n");
         assert_eq!(without_tests("a"), "a");

@@ -1,12 +1,12 @@
-//! The words and signs of Rust source, as far as paths and blocks need them.
+//! A simple tokenizer for Rust source, sufficient for paths and blocks.
 
 use super::rust::without_strings;
 
-/// A word, `::`, or any other sign.
+/// A word, `::`, or any other character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) text: String,
-    /// Counted from 1.
+    /// The line number, from 1.
     pub(super) line: usize,
 }
 
@@ -22,7 +22,7 @@ impl Token {
     }
 }
 
-/// Returns the tokens of a source, without comments, strings and what is for tests alone.
+/// Returns the tokens of a source, without comments, strings and test-only code.
 pub(super) fn of_source(source: &str) -> Vec<Token> {
     let tokens = all(&without_strings(source));
     let mut kept = Vec::with_capacity(tokens.len());
@@ -39,7 +39,7 @@ pub(super) fn of_source(source: &str) -> Vec<Token> {
     kept
 }
 
-/// Returns the modules in files of their own that a source has for tests alone.
+/// Returns the test-only modules of a source that are in files of their own.
 pub(super) fn test_modules(source: &str) -> Vec<String> {
     let tokens = all(&without_strings(source));
     let places = 0..tokens.len();
@@ -86,8 +86,8 @@ fn behind_cfg_test(tokens: &[Token]) -> Option<&[Token]> {
     is_it.then_some(behind)
 }
 
-/// Returns what is behind an item for tests alone, if one begins here. It ends with its
-/// block, or with a semicolon.
+/// Returns the tokens after a test-only item, if one starts here. An item ends with its block,
+/// or with a semicolon.
 fn behind_test_item(tokens: &[Token]) -> Option<&[Token]> {
     let item = behind_cfg_test(tokens)?;
     let mut depth = 0_usize;
@@ -105,7 +105,7 @@ fn behind_test_item(tokens: &[Token]) -> Option<&[Token]> {
     Some(&[])
 }
 
-/// The braces of a `use` do not end it.
+/// The braces of a `use` do not end the item.
 fn is_use(item: &[Token]) -> bool {
     let mut words = item.iter().filter(|token| token.is_word());
     words
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_signs_stand_with_their_lines() {
+    fn tokens_have_their_lines() {
         let tokens = of_source("a::b<'x>(\n\"c::d\") // e\n");
         let lines: Vec<(&str, usize)> = tokens
             .iter()
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_tests_alone_is_passed_over() {
+    fn test_only_code_is_skipped() {
         let source = "a;\n#[cfg(test)]\nuse b::{c, d};\n#[cfg(test)]\nimpl E { fn f() {} }\n\
                       #[cfg(test)]\nmod tests;\n#[cfg(not(test))]\ng;\n\
                       #[cfg(test)]\n#[rustfmt::skip]\nmod more { h; }\ni";

@@ -1,4 +1,4 @@
-//! The tracked files, and which crate each belongs to.
+//! The tracked files, and the crates they belong to.
 
 use std::path::Path;
 use std::process::Command;
@@ -22,14 +22,14 @@ pub(super) struct Tree {
 /// A crate of the workspace.
 #[derive(Debug)]
 pub(super) struct Crate<'t> {
-    /// Its folder from the root, as in `crates/vma-query`.
+    /// Its directory from the root, such as `crates/vma-query`.
     pub(super) dir: &'t str,
     pub(super) manifest: &'t File,
     pub(super) table: toml::Table,
 }
 
 impl File {
-    /// Returns the text, with what is not UTF-8 replaced.
+    /// Returns the text, with invalid UTF-8 replaced.
     pub(super) fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
     }
@@ -38,7 +38,7 @@ impl File {
         self.path.ends_with(".rs")
     }
 
-    /// Complains about the lines that `is_bad` finds, counted from 1.
+    /// Reports the lines for which `is_bad` is true, by number from 1.
     pub(super) fn complain(
         &self,
         text: &str,
@@ -66,7 +66,7 @@ impl Crate<'_> {
         self.dir.rsplit('/').next().unwrap_or(self.dir)
     }
 
-    /// Whether others can depend on it: what is published ships.
+    /// Whether it is published, so that others can depend on it.
     pub(super) fn ships(&self) -> bool {
         let publish = self
             .table
@@ -77,7 +77,7 @@ impl Crate<'_> {
 }
 
 impl Tree {
-    /// Reads the files that git tracks, as they are now.
+    /// Reads the files that git tracks, with their current content.
     pub(super) fn of_git(root: &Path) -> Result<Self, String> {
         let mut git = Command::new("git");
         let listed = git.current_dir(root).args(["ls-files", "-z"]).output();
@@ -87,7 +87,7 @@ impl Tree {
         }
         let paths = String::from_utf8_lossy(&listed.stdout).into_owned();
         let files = paths.split_terminator('\0').filter_map(|path| {
-            // One that was removed and not yet committed is no file any more.
+            // A file that was removed but not yet committed is ignored.
             let bytes = std::fs::read(root.join(path)).ok()?;
             let path = path.to_owned();
             Some(File { path, bytes })
@@ -97,8 +97,8 @@ impl Tree {
         })
     }
 
-    /// Returns the workspace's crates; one whose manifest cannot be parsed is
-    /// cargo's to complain about.
+    /// Returns the crates of the workspace. One with an invalid manifest is left to cargo to
+    /// report.
     pub(super) fn crates(&self) -> impl Iterator<Item = Crate<'_>> {
         self.files.iter().filter_map(|file| {
             let dir = file.path.strip_suffix("/Cargo.toml")?;
@@ -111,7 +111,7 @@ impl Tree {
         })
     }
 
-    /// Returns the Rust sources of one crate, without its tests and benches.
+    /// Returns the Rust sources of a crate, without its tests and benches.
     pub(super) fn sources(&self, of: &Crate<'_>) -> impl Iterator<Item = &File> {
         let src = format!("{}/src/", of.dir);
         self.files
@@ -136,7 +136,7 @@ impl File {
 
 #[cfg(test)]
 impl Tree {
-    /// Returns a tree of these paths and texts.
+    /// Returns a tree with these paths and texts.
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
         let files = files.iter().map(|(path, text)| File::of(path, text));
         Self {

@@ -1,4 +1,4 @@
-//! The build ID of a program.
+//! Reads the build ID of a program.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::debian::said;
 use crate::stop::Stop;
 
-/// Returns a program's build ID as readelf shows it.
+/// Returns a program's build ID as printed by readelf.
 pub(super) fn build_id(program: &Path) -> Result<Option<String>, Stop> {
     let notes = said(Command::new("readelf").arg("-n").arg(program)).map_err(Stop::CannotBeHad)?;
     let id = notes

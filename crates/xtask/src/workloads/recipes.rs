@@ -1,4 +1,4 @@
-//! How each workload is come by.
+//! How each workload is obtained.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,34 +9,34 @@ use crate::debian::{Release, said};
 use crate::root::root;
 use crate::stop::Stop;
 
-/// A workload, and how it is made.
+/// A workload, and how to build it.
 #[derive(Debug)]
 pub(super) struct Recipe {
     pub(super) name: &'static str,
-    /// It is no workload with fewer bytes.
+    /// The minimum size in bytes of a valid workload.
     pub(super) least: u64,
-    /// Is given a folder for what lasts from one to the next (apt's lists), an empty
-    /// one for what it needs, and an empty one for what it makes.
+    /// Builds it. The arguments are a directory that is kept between workloads (for apt's
+    /// lists), an empty one for intermediate files, and an empty one for the result.
     pub(super) make: fn(&Path, &Path, &Path) -> Result<Made, Stop>,
 }
 
-/// What was made, by paths from its folder.
+/// The built files, by paths relative to their directory.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) what: String,
     pub(super) program: Program,
-    /// The same with debug sections compressed, and with what.
+    /// Copies with compressed debug sections, and the compression of each.
     pub(super) compressed: Vec<(&'static str, Program)>,
 }
 
-/// An executable, and its debug file where it has one.
+/// An executable, and its debug file if it has one.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) executable: PathBuf,
     pub(super) debug_file: Option<PathBuf>,
 }
 
-/// In the order in which they are quickly had.
+/// Fastest first.
 pub(super) const RECIPES: &[Recipe] = &[
     Recipe {
         name: "libc",
@@ -70,7 +70,7 @@ const DEBIAN: Release = Release {
     arch: "amd64",
 };
 
-/// Debian's C library: a small program whose symbols lie in another file.
+/// Debian's C library: a small program with its symbols in a separate file.
 fn libc(lists: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
     let names = ["libc6", "libc6-dbg"].map(str::to_owned).to_vec();
     let debs = DEBIAN.packages(lists, parts, |_| Ok(names))?;
@@ -87,7 +87,8 @@ fn libc(lists: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
     let id = build_id(&whole.join(&executable))?.ok_or_else(none)?;
     let (two, rest) = id.split_at_checked(2).ok_or_else(none)?;
     let debug = format!(".build-id/{two}/{rest}.debug");
-    // Debian ships it compressed: that is the copy, and this the workload.
+    // Debian ships it compressed: that is the compressed copy, and the decompressed one is the
+    // workload.
     let (plain, shipped) = (format!("debug/{debug}"), format!("debug-zlib/{debug}"));
     copy(
         &unpacked.join("usr/lib/debug").join(&debug),
@@ -108,13 +109,13 @@ fn libc(lists: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
     })
 }
 
-/// Debian's kernel for clouds: C, hand-written assembly, and no inlined Rust.
+/// Debian's cloud kernel: C, hand-written assembly, and no inlined Rust.
 fn vmlinux(lists: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
     let meta = "linux-image-cloud-amd64-dbg";
     let debs = DEBIAN.packages(lists, parts, |apt| Ok(vec![apt.newest(meta)?]))?;
     let unpacked = parts.join("unpacked");
     for deb in &debs {
-        // The modules' debug files, a gigabyte, stay where they are.
+        // The debug files of modules, a gigabyte, are left out.
         unpack(
             deb,
             &unpacked,
@@ -136,7 +137,7 @@ fn vmlinux(lists: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
     })
 }
 
-/// A Rust program of common size.
+/// A Rust program of average size.
 fn rg(_: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
     let what = crates(parts, "ripgrep", "15.2.0")?;
     rename(&parts.join("bin/rg"), &whole.join("rg"))?;
@@ -154,7 +155,7 @@ fn samply(_: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
     })
 }
 
-/// A C++ program, which needs nothing but a compiler: cppcheck.
+/// A C++ program that needs only a compiler: cppcheck.
 fn cpp(lists: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
     let files = DEBIAN.source(lists, parts, "cppcheck")?;
     let is_source = |path: &&PathBuf| path.to_string_lossy().contains(".orig.tar");
@@ -179,8 +180,8 @@ fn cpp(lists: &Path, parts: &Path, whole: &Path) -> Result<Made, Stop> {
     compressed(whole, "cppcheck", what)
 }
 
-/// Builds a program of the registry, with all debug information there is of its crates,
-/// into `bin` in the folder.
+/// Builds a program from the registry, with full debug information for all its crates, into
+/// `bin` in the directory.
 fn crates(parts: &Path, name: &str, version: &str) -> Result<String, Stop> {
     let mut cargo = Command::new("nice");
     cargo.args(["cargo", "install", name, "--version", version]);
@@ -189,14 +190,15 @@ fn crates(parts: &Path, name: &str, version: &str) -> Result<String, Stop> {
     cargo.env("CARGO_TARGET_DIR", parts.join("target"));
     cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "2");
     cargo.env("CARGO_PROFILE_RELEASE_STRIP", "none");
-    // One unit from all, as its authors ship it, would take long to build.
+    // A single codegen unit, as in its releases, would take long to build.
     cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
     cargo.env_remove("RUSTFLAGS");
     run(&mut cargo)?;
     Ok(format!("{name} {version}, release with debug=2"))
 }
 
-/// Builds the peers that have a workspace of their own; cargo knows when they are built.
+/// Builds the peers, which have a workspace of their own; cargo decides whether a build is
+/// needed.
 pub(super) fn peers(making: &Path, program: &Path) -> Result<(), Stop> {
     let target = making.join("peers");
     let mut cargo = Command::new("cargo");
@@ -206,7 +208,7 @@ pub(super) fn peers(making: &Path, program: &Path) -> Result<(), Stop> {
     copy(&target.join("release/peers"), program)
 }
 
-/// Adds the same with compressed debug sections, as far as objcopy can.
+/// Adds copies with compressed debug sections, as far as objcopy supports it.
 fn compressed(whole: &Path, name: &str, what: String) -> Result<Made, Stop> {
     let mut copies = Vec::new();
     for with in ["zlib", "zstd"] {
@@ -232,7 +234,7 @@ fn alone(name: &str) -> Program {
     }
 }
 
-/// Unpacks a package, or what tar's arguments pick of it.
+/// Unpacks a package, or the part selected by arguments of tar.
 fn unpack(deb: &Path, to: &Path, pick: &[&str]) -> Result<(), Stop> {
     fs::create_dir_all(to).map_err(|why| why.to_string())?;
     let script = r#"dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" "${@:3}""#;
@@ -241,7 +243,7 @@ fn unpack(deb: &Path, to: &Path, pick: &[&str]) -> Result<(), Stop> {
     run(bash.arg(deb).arg(to).args(pick))
 }
 
-/// Returns the name and version that a package's file begins with.
+/// Returns the name and version at the start of a package's file name.
 fn version(files: &[PathBuf], prefix: &str) -> String {
     let names = files.iter().filter_map(|file| file.file_name()?.to_str());
     let mut names = names.filter_map(|name| name.strip_prefix(prefix).map(|rest| (name, rest)));
