@@ -1,4 +1,4 @@
-//! Cost of one whole call, from a pid to what another host can use: open, query,
+//! Cost of a complete normalization, from a pid to data that another host can use: open, query,
 //! names, build IDs, virtual offsets, close.
 
 use std::hint::black_box;
@@ -8,8 +8,8 @@ use backsight_types::{AbsAddr, Outcome};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use testkit::child::Child;
 
-/// What a caller may want to know of modules, the cheapest first.
-fn wishes() -> [(&'static str, Options); 4] {
+/// What a caller may want to know about modules, cheapest first.
+fn levels_of_detail() -> [(&'static str, Options); 4] {
     let kernel = Options::bare().with_build_ids(BuildIds::Kernel);
     let by_text = Options::default().with_backend(Backend::Text);
     [
@@ -31,22 +31,22 @@ fn own(c: &mut Criterion) {
         AbsAddr(against_n as *const () as u64),
     ];
     addrs.sort();
-    for (wish, options) in wishes() {
+    for (wish, options) in levels_of_detail() {
         group.bench_function(wish, |b| {
             b.iter(|| normalize_self(black_box(&addrs), options.clone()).expect("we run"));
         });
     }
 }
 
-/// The same against the number of VMAs.
+/// The same addresses against the number of VMAs.
 fn against_n(c: &mut Criterion) {
     const PAGE: u64 = 4096;
-    for (wish, options) in wishes() {
+    for (wish, options) in levels_of_detail() {
         let mut group = c.benchmark_group(format!("5 addresses in 2 of N VMAs, {wish}"));
         for vmas in [25, 200, 650, 2_000, 20_000] {
             let mut child = Child::spawn();
             let layout = child.layout("/bin/true", vmas);
-            // Of five VMAs the second is code: one near the bottom, one near the top.
+            // Of each five VMAs, the second is code: one near the bottom, one near the top.
             let [low, high] = [1, vmas - 4].map(|nth| layout.start + nth * PAGE);
             let addrs = [low, low + 99, high, high + 1, high + 999].map(AbsAddr);
             let found = normalize(child.pid(), &addrs, options.clone()).expect("our child");

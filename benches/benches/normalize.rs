@@ -1,5 +1,5 @@
-//! Cost of a batch against the number of its addresses and of the VMAs they lie in:
-//! one-shot, in a session that re-checks what it knows, and in one that trusts it.
+//! Cost of a batch against the number of its addresses and of the VMAs that contain them:
+//! one-shot, in a session that re-checks what it has cached, and in one that does not.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -11,17 +11,17 @@ use testkit::child::Child;
 
 const PAGE: u64 = 4096;
 
-/// A child of some VMAs, and the code among them, lowest first.
+/// Returns a child with this many VMAs, and the ranges of code among them, lowest first.
 fn child_of(vmas: u64) -> (Child, Vec<Range<u64>>) {
     let mut child = Child::spawn();
     let layout = child.layout("/bin/true", vmas);
-    // Every fifth VMA is code, the first of them the second of all.
+    // Every fifth VMA is code, starting with the second one.
     let code = (1..vmas).step_by(5).map(|nth| layout.start + nth * PAGE);
     let code = code.map(|start| start..start + PAGE).collect();
     (child, code)
 }
 
-/// Returns `k` addresses in `m` places, spread evenly, sorted and in no order.
+/// Returns `k` addresses in `m` ranges, evenly distributed, sorted and unsorted.
 fn addrs(code: &[Range<u64>], k: u64, m: u64) -> [(&'static str, Vec<AbsAddr>); 2] {
     let per_vma = (k / m).max(1);
     let addr = |nth: u64| {
@@ -29,7 +29,7 @@ fn addrs(code: &[Range<u64>], k: u64, m: u64) -> [(&'static str, Vec<AbsAddr>); 
         AbsAddr(code[place].start + nth % per_vma * PAGE / per_vma)
     };
     let sorted: Vec<AbsAddr> = (0..k).map(addr).collect();
-    // A step that has no factor in common with k visits each once.
+    // A step without a common factor with k visits each address once.
     let jump = |nth: u64| sorted[(nth * 7919 % k) as usize];
     let jumping = (0..k).map(jump).collect();
     [("sorted", sorted), ("unsorted", jumping)]
@@ -78,7 +78,7 @@ fn against_n(c: &mut Criterion) {
     }
 }
 
-/// Times all ways to normalize, of which one is made anew for each call.
+/// Measures all ways to normalize; the one-shot way opens the process for each call.
 fn batch(
     c: &mut Criterion,
     what: &str,

@@ -38,7 +38,7 @@ fn one_lookup(c: &mut Criterion) {
     }
 }
 
-/// What a whole walk costs, for each VMA.
+/// Cost of a whole walk, per VMA.
 fn all(c: &mut Criterion) {
     let mut child = Child::spawn();
     child.layout("/bin/true", 2_000);
@@ -53,7 +53,7 @@ fn all(c: &mut Criterion) {
     }
 }
 
-/// What a profiler asks for up front: all executable VMAs with a file, named.
+/// All executable file-backed VMAs with their names, as a profiler needs them at its start.
 fn code(c: &mut Criterion) {
     for vmas in [650, 20_000] {
         let mut child = Child::spawn();

@@ -1,33 +1,33 @@
-//! What is taken for time.
+//! The clocks of a race.
 
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
-/// What time is taken.
+/// What is measured as time.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Clock {
-    /// The time that this thread had a processor.
+    /// The CPU time of this thread.
     Thread,
-    /// The time that went by.
+    /// Wall-clock time.
     Wall,
-    /// No time: what this function counts is taken for nanoseconds.
+    /// Not time: the result of this function is treated as nanoseconds.
     Count {
-        /// Returns the count so far.
+        /// Returns the current count.
         #[serde(skip)]
         now: fn() -> u64,
     },
-    /// No time: all contestants are [gauges](crate::race::Race::gauge) that tell this.
+    /// Not time: all contestants are [gauges](crate::race::Race::gauge) of this quantity.
     Gauge {
-        /// What they tell: `KiB`.
+        /// The unit, such as `KiB`.
         unit: &'static str,
     },
 }
 
 impl Clock {
-    /// Returns what it shows.
+    /// Returns the current value.
     pub(crate) fn now(self) -> Duration {
         let clock = match self {
             Self::Thread => ClockId::CLOCK_THREAD_CPUTIME_ID,

@@ -1,4 +1,4 @@
-//! The command line: which rows are run, and what becomes of the figures.
+//! The command line: selects the rows to run, and the output of the figures.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,57 +10,56 @@ use crate::counting::Counting;
 use crate::race::Outcome;
 use crate::report::{Failure, Machine, Report};
 
-/// One row of the targets.
+/// A row of the benchmark.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// A family's letters and a number: `N1`.
+    /// The letters of a family and a number: `N1`.
     pub id: &'static str,
-    /// What it measures, in a line.
+    /// What it measures, in one line.
     pub measures: &'static str,
-    /// Runs its races, in so many rounds. It first makes sure that all contestants
-    /// give the same answer, and returns why they cannot run or where they differ.
+    /// Runs its races, with this many rounds. It first checks that all contestants give the same
+    /// answer, and returns an error if they cannot run or differ.
     pub run: fn(rounds: u32) -> Result<Vec<Outcome>, String>,
 }
 
-/// Time backsight against floors and peers, in turn, and print the ratios.
+/// Measure backsight, floors and peers alternately, and print the ratios
 #[derive(Debug, Parser)]
 #[command(name = "ratios", version = None)]
 struct Args {
-    /// Families, such as N, and single rows, such as N1 (which is not N10). All
-    /// rows when none is named.
+    /// Families, such as N, and single rows, such as N1 (which does not select N10). Default:
+    /// all rows
     #[arg(value_name = "ROW")]
     rows: Vec<String>,
-    /// Exit with 1 when a target is missed or a row cannot be measured.
+    /// Exit with 1 if a target is missed or a row cannot be measured
     #[arg(long)]
     check: bool,
-    /// Turns that each contestant takes.
+    /// Turns of each contestant
     #[arg(long, value_name = "COUNT", default_value_t = 31, value_parser = clap::value_parser!(u32).range(11..))]
     rounds: u32,
-    /// Where the figures go as JSON; from the workspace's root. [default:
+    /// Where to write the figures as JSON, relative to the workspace's root [default:
     /// ratios.json in cargo's target directory]
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
-    /// Instead of racing, make calls of this contestant alone, for a profiler to count.
+    /// Instead of measuring, make calls only of this contestant, to be counted by a profiler
     #[arg(long, value_name = "CONTESTANT", conflicts_with_all = ["check", "rounds"])]
     only: Option<String>,
-    /// In the races whose title begins so.
+    /// Only in races whose title starts with this
     #[arg(long, value_name = "TITLE", default_value = "", requires = "only")]
     part: String,
-    /// How many calls that is.
+    /// The number of calls
     #[arg(long, value_name = "COUNT", default_value_t = 32, requires = "only")]
     calls: u32,
-    /// List the rows instead of running them.
+    /// List the rows instead of running them
     #[arg(long)]
     list: bool,
-    /// Cargo appends it.
+    /// Added by cargo.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Runs the rows of `all` that the command line names, and exits with 2 when it
-/// makes no sense.
+/// Runs the rows of `all` selected on the command line; exits with 2 on wrong usage.
 ///
-/// `json` is where the figures go unless the command line says otherwise.
+/// `json` is the default path of the figures.
 #[must_use]
 pub fn run(all: &[Row], json: PathBuf) -> ExitCode {
     let args = Args::parse();
@@ -124,7 +123,7 @@ fn measure(rows: &[&Row], rounds: u32) -> Report {
     report
 }
 
-/// Returns the rows that any of `names` names, in the order of `all`.
+/// Returns the rows selected by `names`, in the order of `all`.
 fn select<'r>(all: &'r [Row], names: &[String]) -> Result<Vec<&'r Row>, String> {
     for name in names {
         if !all.iter().any(|row| is_named(row.id, name)) {
@@ -139,8 +138,7 @@ fn select<'r>(all: &'r [Row], names: &[String]) -> Result<Vec<&'r Row>, String> 
     Ok(all.iter().filter(wanted).collect())
 }
 
-/// Returns whether `name` is the row's or its family's: what stands before the
-/// number.
+/// Returns whether `name` is that of the row or its family, which is the part before the number.
 fn is_named(id: &str, name: &str) -> bool {
     let family = id.trim_end_matches(|c: char| !c.is_ascii_uppercase());
     name == id || name == family

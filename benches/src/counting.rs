@@ -1,39 +1,39 @@
-//! Instead of a race: one contestant's calls alone, for a profiler to count.
+//! Runs the calls of one contestant, to be counted by a profiler.
 //!
-//! `valgrind --tool=callgrind --toggle-collect='*counted_turn*'` then counts nothing
-//! but these calls: not how addresses are drawn, answers checked and others warmed up.
+//! `valgrind --tool=callgrind --toggle-collect='*counted_turn*'` then counts only these calls,
+//! and not the choice of addresses, the checks of answers and the warm-up.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// Which contestant of which race, and how many calls of it.
+/// The contestant and race, and the number of calls.
 #[derive(Clone, Debug)]
 pub struct Counting {
-    /// The contestant's name, as its race's table prints it.
+    /// The contestant's name in the table of its race.
     pub only: String,
-    /// How the race's part begins: a row may have several.
+    /// The start of the race's part, because a row may have several.
     pub part: String,
-    /// How many calls are counted.
+    /// The number of calls.
     pub calls: u32,
 }
 
-/// What the command line says; the same for all races of a run.
+/// Set from the command line, for all races of a run.
 static WANTED: OnceLock<Counting> = OnceLock::new();
 
 impl Counting {
-    /// Makes this run count instead of racing.
+    /// Makes this run count instead of measuring.
     pub(crate) fn want(self) {
-        // The command line is read once.
+        // The command line is parsed once.
         let _ = WANTED.set(self);
     }
 
-    /// Returns what is to be counted; `None` in a run that races.
+    /// Returns what to count; `None` in a run that measures.
     pub(crate) fn wanted() -> Option<&'static Self> {
         WANTED.get()
     }
 }
 
-/// The function that a profiler looks for.
+/// The function to be counted by the profiler.
 #[inline(never)]
 pub(crate) fn counted_turn(turn: &mut dyn FnMut() -> Duration) -> Duration {
     turn()

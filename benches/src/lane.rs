@@ -1,40 +1,39 @@
-//! How long a contestant took.
+//! The times of a contestant.
 
 use serde::Serialize;
 
 use crate::stats::Spread;
 
-/// What a contestant stands for.
+/// The kind of a contestant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// The least that must be done, by raw calls.
+    /// A floor: the minimal work, by raw system calls.
     Floor,
     /// Backsight.
     Ours,
-    /// Another project's code for the same.
+    /// Another project's code for the same work.
     Peer,
 }
 
-/// How long one contestant took.
+/// The times of a contestant.
 #[derive(Clone, Debug, Serialize)]
 pub struct Lane {
-    /// The contestant.
+    /// The contestant's name.
     pub name: &'static str,
-    /// What it stands for.
+    /// Its kind.
     pub role: Role,
-    /// Calls in each turn.
+    /// Calls per turn.
     pub calls: u32,
-    /// Nanoseconds a call.
+    /// Nanoseconds per call.
     pub ns: Spread,
-    /// Nanoseconds a call in each round.
+    /// Nanoseconds per call in each round.
     #[serde(skip)]
     pub times: Vec<f64>,
 }
 
 impl Lane {
-    /// Returns the floor of this one of `lanes`: the last that entered before it, or
-    /// itself.
+    /// Returns the floor of this one of `lanes`: the last floor added before it, or itself.
     #[must_use]
     pub fn floor_among<'l>(&self, lanes: &'l [Self]) -> Option<&'l Self> {
         let this = lanes.iter().position(|lane| lane.name == self.name)?;
@@ -42,7 +41,7 @@ impl Lane {
         until.iter().rfind(|lane| lane.role == Role::Floor)
     }
 
-    /// Returns how many times as long as `other` this one took, round by round.
+    /// Returns the ratio of this one's times to those of `other`, by round.
     #[must_use]
     pub fn ratio_to(&self, other: &Self) -> Spread {
         let rounds = self.times.iter().zip(&other.times);
@@ -64,7 +63,7 @@ mod tests {
             ns: Spread::of(times),
             times: times.into(),
         };
-        // Everything was ten times slower in the second round, for both.
+        // In the second round, both were ten times slower.
         let (ours, floor) = (lane([3.0, 30.0, 2.9]), lane([2.0, 20.0, 2.0]));
         assert_eq!(ours.ratio_to(&floor).median, 1.5);
     }

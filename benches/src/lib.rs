@@ -1,30 +1,29 @@
 //! The harness behind `cargo bench -p benches --bench ratios`.
 //!
-//! A figure in nanoseconds says something of one machine in one hour. A ratio of
-//! two figures taken in turn says more, so that is all we promise: our time
-//! against that of a *floor*, the least that any program must do, and against
-//! that of *peers*.
+//! Times in nanoseconds depend on the machine and its load. A ratio of two times measured
+//! alternately depends much less on them, so we state only ratios: of our time to that of a
+//! *floor*, the minimal work of any program, and to that of *peers*.
 //!
 //! ```text
 //!   row N1 ─▶ race: names alone        floor, ours, peers ─▶ table, JSON, verdicts
 //!          └▶ race: with build IDs
 //! ```
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`race`] | contestants that run in turn |
-//! | [`lane`] | how long one of them took |
-//! | [`clock`] | what is taken for time |
+//! | [`race`] | contestants measured alternately |
+//! | [`lane`] | the times of a contestant |
+//! | [`clock`] | the clocks |
 //! | [`stats`] | medians and spreads |
-//! | [`work`] | how much a call is asked |
-//! | [`target`] | what a ratio must be, and whether it is |
-//! | [`peak`] | what a process took at most |
-//! | [`plot`] | lines over two axes, as SVG |
+//! | [`work`] | the amount of work per call |
+//! | [`target`] | targets for ratios, and verdicts |
+//! | [`peak`] | the peak memory of a process |
+//! | [`plot`] | line plots as SVG |
 //! | [`report`] | the table and the JSON |
 //! | [`command`] | the command line and the rows it selects |
 //!
-//! The rows themselves are in `benches/ratios`, one file a family. Nothing here
-//! knows what is measured.
+//! The rows are in `benches/ratios`, one file per family. This library is independent of what is
+//! measured.
 
 pub mod clock;
 pub mod command;

@@ -1,7 +1,7 @@
-//! What a process took at most.
+//! The peak memory of a process.
 
-/// Returns this process's peak of resident memory, in KiB: `VmHWM`, which begins anew
-/// when a program is executed, as `ru_maxrss` does not.
+/// Returns this process's peak resident memory, in KiB: `VmHWM`, which is reset by execve,
+/// unlike `ru_maxrss`.
 ///
 /// # Errors
 /// What is missing, where the kernel does not say.

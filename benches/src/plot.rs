@@ -1,18 +1,17 @@
-//! Lines over two logarithmic axes, as SVG.
+//! Line plots with two logarithmic axes, as SVG.
 //!
-//! A line of slope 1 is a cost that grows as the size does; a flat one does not
-//! grow. Nothing here knows what is drawn.
+//! A line of slope 1 is a cost proportional to the size; a flat line is a constant cost.
 
 use std::fmt::Write as _;
 
-/// A picture of some lines.
+/// A plot of some lines.
 #[derive(Clone, Debug)]
 pub struct Plot<'p> {
-    /// What stands above it.
+    /// The title.
     pub title: &'p str,
-    /// What grows to the right.
+    /// The label of the horizontal axis.
     pub x: &'p str,
-    /// What grows upwards, in nanoseconds.
+    /// The label of the vertical axis, in nanoseconds.
     pub y: &'p str,
     /// The lines.
     pub lines: Vec<Line>,
@@ -21,7 +20,7 @@ pub struct Plot<'p> {
 /// A line and its name.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// Written at its right end.
+    /// Its name, written at its right end.
     pub name: String,
     /// Its points, from left to right; all above zero.
     pub points: Vec<(f64, f64)>,
@@ -33,15 +32,15 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 640.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 430.0;
-/// So far apart are two names at least.
-const LETTERS: f64 = 17.0;
+/// The minimum distance of two names.
+const MIN_LABEL_DISTANCE: f64 = 17.0;
 
-/// Colours that the colour-blind tell apart too (Okabe and Ito).
+/// A palette that is distinguishable with colour blindness (Okabe and Ito).
 const COLOURS: [&str; 7] = [
     "#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
 ];
 
-/// From powers of ten to places in the picture.
+/// Maps values to positions on a logarithmic axis.
 #[derive(Clone, Copy)]
 struct Axis {
     first: i32,
@@ -69,7 +68,7 @@ impl Axis {
         self.from + part * (self.to - self.from)
     }
 
-    /// Returns each power of ten and its place.
+    /// Returns each power of ten and its position.
     fn ticks(self) -> impl Iterator<Item = (f64, f64)> {
         (self.first..=self.last).map(move |power| {
             let value = 10_f64.powi(power);
@@ -79,7 +78,7 @@ impl Axis {
 }
 
 impl Plot<'_> {
-    /// Returns the picture.
+    /// Returns the plot as SVG.
     #[must_use]
     pub fn svg(&self) -> String {
         let points = self.lines.iter().flat_map(|line| &line.points);
@@ -124,7 +123,7 @@ impl Plot<'_> {
         svg + "</svg>\n"
     }
 
-    /// Returns where the lines' names stand: at their ends, but never over another.
+    /// Returns the positions of the lines' names: at their ends, without overlaps.
     fn names(&self, y: Axis) -> Vec<f64> {
         let end = |line: &Line| y.place(line.points.last().map_or(1.0, |point| point.1)) + 4.0;
         let mut order: Vec<(usize, f64)> = self.lines.iter().map(end).enumerate().collect();
@@ -133,7 +132,7 @@ impl Plot<'_> {
         let mut free = f64::NEG_INFINITY;
         for (nth, wanted) in order {
             places[nth] = wanted.max(free);
-            free = places[nth] + LETTERS;
+            free = places[nth] + MIN_LABEL_DISTANCE;
         }
         places
     }
@@ -157,7 +156,7 @@ fn drawn(line: &Line, colour: &str, x: Axis, y: Axis) -> String {
     format!("<path d=\"{path}\" stroke=\"{colour}\" stroke-width=\"1.5\" fill=\"none\"/>\n{dots}")
 }
 
-/// Returns a power of ten with its thousands set apart.
+/// Returns a power of ten with thousands separators.
 fn count(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut out = String::new();
@@ -170,7 +169,7 @@ fn count(value: f64) -> String {
     out
 }
 
-/// Returns nanoseconds in the unit that suits.
+/// Returns nanoseconds in a suitable unit.
 fn time(ns: f64) -> String {
     let (unit, of) = match ns {
         ns if ns < 1e3 => ("ns", 1.0),
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_for_people() {
+    fn labels_have_suitable_units() {
         assert_eq!(count(1e6), "1,000,000");
         assert_eq!(count(100.0), "100");
         assert_eq!(time(1e5), "100 µs");
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn names_do_not_stand_over_each_other() {
+    fn names_do_not_overlap() {
         let line = |name: &str| Line {
             name: name.to_owned(),
             points: vec![(10.0, 10.0), (100.0, 20.0)],

@@ -1,18 +1,17 @@
-//! Contestants that do the same work, one after the other, round after round.
+//! Measures contestants alternately, in rounds.
 //!
 //! ```text
 //!   round 1        round 2        round 3
 //!   floor ours A   floor ours A   floor ours A   …
 //! ```
 //!
-//! What slows the machine for a while slows a whole round, so the ratio of two
-//! contestants is taken within each round, and the median of those ratios is the
-//! figure that counts.
+//! A temporary slowdown of the machine affects a whole round. So the ratio of two contestants is
+//! computed within each round, and the median of these ratios is the result.
 //!
-//! Time is the processor's, spent by the calling thread in user space and in the
-//! kernel: it does not run while another process has the processor. On an idle
-//! machine it is the wall's. Work that waits, or that other threads do, is to be
-//! measured by the [wall's clock](Clock::Wall).
+//! Time is the CPU time of the calling thread in user space and in the kernel, which does not
+//! include time when another process has the CPU. On an idle machine it equals wall-clock time.
+//! Work that blocks, or that other threads do, must be measured by the [wall
+//! clock](Clock::Wall).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -29,19 +28,17 @@ use crate::target::{Bound, Target, Verdict};
 use crate::work::Work;
 pub use crate::work::{FileSizes, Sizes};
 
-/// How long the fastest contestant's turn lasts, at least. The others make as
-/// many calls.
-const TURN: Duration = Duration::from_millis(4);
+/// The minimum duration of the fastest contestant's turn. The others make as many calls.
+const MIN_TURN: Duration = Duration::from_millis(4);
 
-/// How long a turn may last: a contestant a thousand times slower than another
-/// makes fewer calls.
-const LONGEST_TURN: Duration = Duration::from_millis(200);
+/// The maximum duration of a turn: a contestant a thousand times slower than another makes fewer
+/// calls.
+const MAX_TURN: Duration = Duration::from_millis(200);
 
-/// How many calls a turn is that is counted, not timed.
+/// Calls of a turn that is counted instead of timed.
 const COUNTED_CALLS: u32 = 64;
 
-/// Rounds of a race where a turn takes a tenth of a second, a whole one, or ten: there
-/// are no more than these.
+/// The maximum number of rounds for a race whose turn takes at least 0.1, 1 or 10 seconds.
 const SLOW_ROUNDS: [(Duration, u32); 3] = [
     (Duration::from_millis(100), 11),
     (Duration::from_secs(1), 5),
@@ -51,11 +48,11 @@ const SLOW_ROUNDS: [(Duration, u32); 3] = [
 struct Contestant<'a> {
     name: &'static str,
     role: Role,
-    /// Makes that many calls and returns how long they took.
+    /// Makes this many calls and returns their total time.
     turn: Box<dyn FnMut(u32, Clock) -> Duration + 'a>,
 }
 
-/// A workload, who does it, and what is asked of their times.
+/// A workload, its contestants, and the targets for their times.
 pub struct Race<'a> {
     row: &'static str,
     part: Cow<'static, str>,
@@ -76,7 +73,7 @@ impl fmt::Debug for Race<'_> {
 }
 
 impl<'a> Race<'a> {
-    /// Begins the race `part` of the row `row`.
+    /// Creates the race `part` of the row `row`.
     #[must_use]
     pub fn new(
         row: &'static str,
@@ -94,14 +91,14 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// Takes time by `clock`; by the thread's unless told otherwise.
+    /// Sets the clock; the default is the thread's CPU time.
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
-    /// Makes every turn a multiple of `calls`, which differ from each other: all
-    /// contestants are timed over all of them.
+    /// Makes every turn a multiple of `calls`, because these calls differ: each contestant is
+    /// measured over all of them.
     #[must_use]
     pub fn cycle(self, calls: u32) -> Self {
         Self {
@@ -110,7 +107,7 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// Adds a contestant. What `call` returns is dropped within its time.
+    /// Adds a contestant. The time includes dropping the result of `call`.
     #[must_use]
     pub fn enter<R>(
         mut self,
@@ -118,7 +115,7 @@ impl<'a> Race<'a> {
         name: &'static str,
         mut call: impl FnMut() -> R + 'a,
     ) -> Self {
-        // The loop is inside, so that the call through a pointer is made once.
+        // The loop is inside, so that the indirect call is made once per turn.
         let turn = Box::new(move |calls, clock: Clock| {
             let begin = clock.now();
             for _ in 0..calls {
@@ -130,8 +127,8 @@ impl<'a> Race<'a> {
         self
     }
 
-    /// Adds a contestant that tells its own figure for each call: nanoseconds that it
-    /// took in another process, or what a [`Clock::Gauge`] names.
+    /// Adds a contestant that returns its own figure for each call: nanoseconds measured in
+    /// another process, or the quantity of a [`Clock::Gauge`].
     #[must_use]
     pub fn gauge(
         mut self,
@@ -147,7 +144,7 @@ impl<'a> Race<'a> {
         self
     }
 
-    /// Asks that `of` takes at most `times` as long as `against`.
+    /// Requires that `of` takes at most `times` the time of `against`.
     #[must_use]
     pub fn at_most(mut self, times: f64, of: &'static str, against: &'static str) -> Self {
         let bound = Bound::AtMost(times);
@@ -155,7 +152,7 @@ impl<'a> Race<'a> {
         self
     }
 
-    /// Asks that `of` is at least `times` as fast as `against`.
+    /// Requires that `of` is at least `times` as fast as `against`.
     #[must_use]
     pub fn faster(mut self, times: f64, of: &'static str, against: &'static str) -> Self {
         let bound = Bound::FasterBy(times);
@@ -163,7 +160,7 @@ impl<'a> Race<'a> {
         self
     }
 
-    /// Asks that `of` takes at most so many nanoseconds for each address.
+    /// Requires that `of` takes at most `ns` nanoseconds per address.
     #[must_use]
     pub fn each(mut self, ns: f64, of: &'static str) -> Self {
         let (against, bound) = ("", Bound::Each(ns));
@@ -171,7 +168,7 @@ impl<'a> Race<'a> {
         self
     }
 
-    /// Asks that `of` takes at most so many nanoseconds more than `against`.
+    /// Requires that `of` takes at most `ns` nanoseconds more than `against`.
     #[must_use]
     pub fn beyond(mut self, ns: f64, of: &'static str, against: &'static str) -> Self {
         let bound = Bound::Beyond(ns);
@@ -179,8 +176,7 @@ impl<'a> Race<'a> {
         self
     }
 
-    /// Asks that `of` takes at most so many nanoseconds a call, or of what else is
-    /// counted.
+    /// Requires that `of` takes at most `most` nanoseconds, or other units, per call.
     #[must_use]
     pub fn a_call(mut self, most: f64, of: &'static str) -> Self {
         let (against, bound) = ("", Bound::ACall(most));
@@ -233,7 +229,7 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// Sends all contestants away but the one that is to be counted, and warms it up.
+    /// Removes all contestants except the one to be counted, and warms it up.
     fn leave_only(&mut self, counting: &Counting) -> (Vec<u32>, u32) {
         let is_it = self.part.starts_with(&counting.part);
         self.contestants
@@ -245,8 +241,8 @@ impl<'a> Race<'a> {
         (vec![counting.calls; self.contestants.len()], 1)
     }
 
-    /// Returns how many calls each makes in a turn, and how many rounds there are; also
-    /// warms all of them up.
+    /// Returns the number of calls per turn for each contestant, and the number of rounds; also
+    /// warms them all up.
     fn calls_and_rounds(&mut self, rounds: u32) -> (Vec<u32>, u32) {
         let clock = self.clock;
         match clock {
@@ -266,9 +262,9 @@ impl<'a> Race<'a> {
             .collect();
         let fastest = each.iter().copied().fold(f64::INFINITY, f64::min);
         let calls = |turn: Duration, call: f64| (turn.as_secs_f64() / call).ceil();
-        let all = calls(TURN, fastest);
-        let bounded = each.iter().map(|call| all.min(calls(LONGEST_TURN, *call)));
-        // A cast of a float saturates.
+        let all = calls(MIN_TURN, fastest);
+        let bounded = each.iter().map(|call| all.min(calls(MAX_TURN, *call)));
+        // Casts of floats saturate.
         let calls: Vec<u32> = bounded
             .map(|calls| (calls as u32).next_multiple_of(self.cycle))
             .collect();
@@ -282,28 +278,28 @@ impl<'a> Race<'a> {
     }
 }
 
-/// Returns the seconds of one call, from as many calls as make a quarter turn.
+/// Returns the time of one call in seconds, averaged over a quarter turn.
 fn time_of_a_call(contestant: &mut Contestant<'_>, clock: Clock, cycle: u32) -> f64 {
     let mut calls = cycle;
     loop {
         let took = (contestant.turn)(calls, clock);
-        if took >= TURN / 4 || calls >= 1 << 30 {
+        if took >= MIN_TURN / 4 || calls >= 1 << 30 {
             return took.as_secs_f64().max(1e-9) / f64::from(calls);
         }
         calls *= 2;
     }
 }
 
-/// What a race gave.
+/// The result of a race.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
     /// The row it belongs to.
     pub row: &'static str,
-    /// Which of the row's races it is.
+    /// The part of the row.
     pub part: Cow<'static, str>,
-    /// How much work a call was.
+    /// The amount of work per call.
     pub sizes: Work,
-    /// How time was taken.
+    /// The clock.
     pub clock: Clock,
     /// Turns of each contestant.
     pub rounds: u32,
@@ -311,13 +307,13 @@ pub struct Outcome {
     pub lanes: Vec<Lane>,
     /// One for each target.
     pub verdicts: Vec<Verdict>,
-    /// Why it was not run, if it was not.
+    /// Why it was not run, if so.
     #[serde(skip)]
     pub unmeasured: Option<String>,
 }
 
 impl Outcome {
-    /// A race that could not be run, while others of its row could.
+    /// A race that could not be run, although others of its row could.
     #[must_use]
     pub fn unmeasured(row: &'static str, part: impl Into<Cow<'static, str>>, why: String) -> Self {
         Self {
@@ -326,7 +322,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the first contestant of a role.
+    /// Returns the first contestant of a kind.
     #[must_use]
     pub fn first(&self, role: Role) -> Option<&Lane> {
         self.lanes.iter().find(|lane| lane.role == role)
@@ -346,7 +342,7 @@ mod tests {
     };
 
     #[test]
-    fn contestants_take_turns_with_equal_calls() {
+    fn contestants_alternate_with_equal_calls() {
         let order = RefCell::new(Vec::new());
         let call = |who: char| {
             let mut order = order.borrow_mut();

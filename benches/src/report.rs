@@ -1,4 +1,4 @@
-//! A table for the eye, and JSON for everything else.
+//! Prints a table, and writes JSON.
 
 use std::fs;
 use std::io;
@@ -8,25 +8,25 @@ use serde::Serialize;
 
 use crate::race::{Clock, Lane, Outcome, Role};
 
-/// All that a run measured.
+/// The results of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The machine, as far as ratios depend on it.
+    /// The properties of the machine that affect ratios.
     pub machine: Machine,
-    /// The races, in the order they were run.
+    /// The races, in the order of running.
     pub races: Vec<Outcome>,
-    /// Rows that could not be measured, and why.
+    /// Rows that could not be measured, with the cause.
     pub failures: Vec<Failure>,
 }
 
-/// What of a machine a ratio may depend on.
+/// The properties of a machine that affect ratios.
 #[derive(Debug, Serialize)]
 pub struct Machine {
-    /// `x86_64` and the like.
+    /// The architecture, such as `x86_64`.
     pub arch: &'static str,
-    /// `6.18` and the like; empty where it does not say.
+    /// The kernel version, such as `6.18`; empty if unknown.
     pub linux: String,
-    /// Processors that this process may use.
+    /// CPUs available to this process.
     pub cpus: usize,
 }
 
@@ -40,7 +40,7 @@ pub struct Failure {
 }
 
 impl Machine {
-    /// Returns the machine that this runs on.
+    /// Returns the properties of this machine.
     #[must_use]
     pub fn here() -> Self {
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -54,7 +54,7 @@ impl Machine {
 }
 
 impl Report {
-    /// Prints a race and keeps it.
+    /// Prints a race and stores it.
     pub fn add(&mut self, race: Outcome) {
         match &race.unmeasured {
             None => {
@@ -68,7 +68,7 @@ impl Report {
         }
     }
 
-    /// Returns what `--check` fails for: each missed target and unmeasured row.
+    /// Returns the failures of `--check`: missed targets and unmeasured rows.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         let missed = self.races.iter().flat_map(|race| {
@@ -82,7 +82,7 @@ impl Report {
         missed.chain(unmeasured).collect()
     }
 
-    /// Writes all of it to `path` as JSON.
+    /// Writes everything to `path` as JSON.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -96,7 +96,7 @@ impl Report {
     }
 }
 
-/// Returns a race as text: what it was, a Markdown table, and its targets.
+/// Returns a race as text: its title, a Markdown table, and its targets.
 #[must_use]
 pub fn table(race: &Outcome) -> String {
     let Outcome {
@@ -116,7 +116,7 @@ pub fn table(race: &Outcome) -> String {
         "× floor".to_owned(),
         "× ours".to_owned(),
     ];
-    // What is counted comes in whole numbers.
+    // Counts are whole numbers.
     let digits = match race.clock {
         Clock::Thread | Clock::Wall => 3,
         Clock::Count { .. } | Clock::Gauge { .. } => 0,
@@ -167,7 +167,7 @@ pub fn table(race: &Outcome) -> String {
     text
 }
 
-/// Returns the unit that suits the fastest contestant, and its nanoseconds.
+/// Returns a unit suitable for the fastest contestant, and its nanoseconds.
 fn unit(race: &Outcome) -> (&'static str, f64) {
     match race.clock {
         Clock::Thread | Clock::Wall => {}
@@ -246,7 +246,7 @@ N = 30 VMAs, K = 5 addresses, M = 2 VMAs touched; 11 rounds of 20 calls
     }
 
     #[test]
-    fn a_check_complains_of_misses_and_of_rows_that_did_not_run() {
+    fn a_check_reports_misses_and_unmeasured_rows() {
         let mut report = Report {
             machine: Machine::here(),
             races: vec![race()],
@@ -265,7 +265,7 @@ N = 30 VMAs, K = 5 addresses, M = 2 VMAs touched; 11 rounds of 20 calls
     }
 
     #[test]
-    fn json_carries_every_figure() {
+    fn json_contains_every_figure() {
         let json = serde_json::to_value(race()).unwrap();
         assert_eq!(json["sizes"]["vmas"], 30);
         assert_eq!(json["lanes"][1]["ns"]["median"], 1500.0);

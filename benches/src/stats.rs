@@ -1,18 +1,18 @@
-//! Medians and spreads of what the rounds gave.
+//! Medians and spreads over rounds.
 
 use serde::Serialize;
 
-/// The middle of some figures, and where most of them lie.
+/// The median of some figures, and the range of most of them.
 ///
-/// No mean: on a machine that does other things too, a few rounds are many times
-/// too long, and a mean would tell of them alone.
+/// There is no mean: on a machine with other load, a few rounds take many times longer, and
+/// would dominate it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// One figure in ten is lower.
+    /// The 10th percentile.
     pub p10: f64,
-    /// Half of them are lower.
+    /// The median.
     pub median: f64,
-    /// One figure in ten is higher.
+    /// The 90th percentile.
     pub p90: f64,
 }
 
@@ -33,8 +33,7 @@ impl Spread {
     }
 }
 
-/// Returns the figure below which the part `q` of `sorted` lies, between two of
-/// them by how near it is to each.
+/// Returns the quantile `q` of `sorted`, interpolated between the two nearest figures.
 fn quantile(sorted: &[f64], q: f64) -> f64 {
     let place = q * (sorted.len() - 1) as f64;
     let (below, above) = (

@@ -1,4 +1,4 @@
-//! What a ratio must be, and whether it is.
+//! Targets for times and ratios, and whether they are met.
 
 use std::fmt;
 
@@ -7,47 +7,47 @@ use serde::Serialize;
 use crate::lane::{Lane, Role};
 use crate::stats::Spread;
 
-/// What is asked of one contestant's time.
+/// A target for the time of one contestant.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// Who must reach it.
+    /// The contestant.
     pub of: &'static str,
-    /// The floor or the peer; nobody where the bound is of the time itself.
+    /// The floor or peer to compare with; empty if the bound is on the time itself.
     pub against: &'static str,
-    /// What it must be.
+    /// The bound.
     pub bound: Bound,
 }
 
-/// A bound of a time.
+/// A bound on a time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// At most so many times the other's time.
+    /// At most this multiple of the other's time.
     AtMost(f64),
-    /// The other takes at least so many times as long.
+    /// The other takes at least this multiple of the time.
     FasterBy(f64),
-    /// At most so many nanoseconds for each address, whatever others take.
+    /// At most this many nanoseconds per address.
     Each(f64),
-    /// At most so many nanoseconds more than the other.
+    /// At most this many nanoseconds more than the other.
     Beyond(f64),
-    /// At most so many nanoseconds, or what else is counted, a call.
+    /// At most this many nanoseconds, or other units, per call.
     ACall(f64),
 }
 
-/// A bound, and what was measured.
+/// A bound, and the measured figure.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
-    /// Who must reach it.
+    /// The contestant.
     pub of: &'static str,
-    /// The floor or the peer; nobody where the bound is of the time itself.
+    /// The floor or peer to compare with; empty if the bound is on the time itself.
     pub against: &'static str,
-    /// What it must be.
+    /// The bound.
     pub bound: Bound,
-    /// What was measured, as `bound` counts it.
+    /// The measured figure, in the unit of `bound`.
     pub figure: Spread,
-    /// Whether the median reaches it.
+    /// Whether the median meets the bound.
     pub met: bool,
-    /// What its floor would have got, unless the bound is against that.
+    /// The figure of the floor, unless the bound is relative to it.
     pub floor: Option<f64>,
 }
 
@@ -109,8 +109,8 @@ impl Target {
 }
 
 impl fmt::Display for Verdict {
-    /// Writes bound and figure, of a miss by how much, and whether the floor, too,
-    /// would miss it.
+    /// Writes the bound and the figure; for a miss also its amount, and whether the floor would
+    /// miss it, too.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             of,
@@ -128,7 +128,7 @@ impl fmt::Display for Verdict {
             Bound::ACall(most) => write!(f, "{of} ≤ {most} a call: ")?,
         }
         let asked = bound.number();
-        // As many digits as the target has, and one more to tell a close call.
+        // One more digit than the target has, to show a close result.
         let digits = asked.to_string().split('.').nth(1).map_or(0, str::len) + 1;
         let Spread { p10, median, p90 } = figure;
         write!(f, "{median:.digits$} ({p10:.digits$}–{p90:.digits$}), ")?;

@@ -1,8 +1,8 @@
-//! How much work a call is.
+//! The amount of work per call.
 
 use serde::Serialize;
 
-/// Of a row of either kind.
+/// The sizes of a process or a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Work {
@@ -12,28 +12,28 @@ pub enum Work {
     File(FileSizes),
 }
 
-/// How much a process is asked.
+/// The sizes of a normalization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Sizes {
-    /// N: the VMAs that the process has.
+    /// N: the VMAs of the process.
     pub vmas: usize,
-    /// K: the addresses asked for.
+    /// K: the addresses.
     pub addresses: usize,
-    /// M: the VMAs that they lie in.
+    /// M: the VMAs that contain them.
     pub touched: usize,
 }
 
-/// How much a file is asked.
+/// The sizes of a symbolization.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FileSizes {
-    /// Bytes of the executable and its debug file.
+    /// The size of the executable and its debug file in bytes.
     pub bytes: u64,
-    /// K: the addresses asked for.
+    /// K: the addresses.
     pub addresses: usize,
 }
 
 impl Work {
-    /// Returns the bytes of the file; 0 of a process.
+    /// Returns the size of the file in bytes; 0 for a process.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         match self {
@@ -42,7 +42,7 @@ impl Work {
         }
     }
 
-    /// Returns K: the addresses asked for.
+    /// Returns K: the number of addresses.
     #[must_use]
     pub fn addresses(&self) -> usize {
         match self {

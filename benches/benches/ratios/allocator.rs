@@ -1,4 +1,4 @@
-//! Counts heap allocations, for the one row that asks.
+//! Counts heap allocations, for row N9.
 
 #![expect(unsafe_code, reason = "an allocator is an unsafe trait")]
 
@@ -8,23 +8,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// The system's allocator; a contestant's time does not feel the one test more.
+/// The system's allocator with a counter; the additional check does not affect measured times.
 struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// Begins to count.
+/// Starts counting.
 pub(crate) fn count() {
     COUNTS.store(true, Ordering::Relaxed);
 }
 
-/// Ends it.
+/// Stops counting.
 pub(crate) fn stop() {
     COUNTS.store(false, Ordering::Relaxed);
 }
 
-/// Returns how many allocations there were while it counted.
+/// Returns the number of allocations counted.
 pub(crate) fn counted() -> u64 {
     COUNT.load(Ordering::Relaxed)
 }
@@ -36,29 +36,31 @@ fn note() {
     }
 }
 
-// SAFETY: every call goes to the system's allocator as it came, which upholds what
-// is asked of one; counting allocates nothing.
+// SAFETY: every call is passed on unchanged to the system's allocator, which fulfils the
+// contract; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note();
-        // SAFETY: the caller keeps what the trait asks.
+        // SAFETY: the caller fulfils the trait's contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         note();
-        // SAFETY: the caller keeps what the trait asks.
+        // SAFETY: the caller fulfils the trait's contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         note();
-        // SAFETY: the caller keeps what the trait asks; `memory` is the system's.
+        // SAFETY: the caller fulfils the trait's contract; `memory` comes from the system's
+        // allocator.
         unsafe { System.realloc(memory, layout, size) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps what the trait asks; `memory` is the system's.
+        // SAFETY: the caller fulfils the trait's contract; `memory` comes from the system's
+        // allocator.
         unsafe { System.dealloc(memory, layout) }
     }
 }

@@ -1,7 +1,8 @@
-//! Recordings of perf to profiles: the command as people run it, against `perf script`.
+//! Conversion of perf recordings to profiles: the installed command, compared with `perf
+//! script`.
 //!
-//! The program is the workload `rg`, which searches the other workloads; it is recorded
-//! here, so that both read a file of their own machine. Each call is a process.
+//! The recorded program is the workload `rg`, which searches the other workloads. It is recorded
+//! here, so that both tools read a file of their own machine. Each call is a process.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -26,19 +27,19 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// What it searches for: a pattern that has it work.
-const PATTERN: &str = "[a-f]+[0-9]{2}[g-z]_[a-z]+str";
+/// The search pattern, chosen to cause work.
+const SEARCH_PATTERN: &str = "[a-f]+[0-9]{2}[g-z]_[a-z]+str";
 
-/// Nanoseconds of work from sample to sample: about 4,400 of them, and 150,000, where
-/// the figures were made. At such a rate the taking of samples is most of the work, so
-/// that half the time gives five times as many.
-const SMALL: u64 = 500_000;
-const LARGE: u64 = 20_000;
+/// The sampling period in nanoseconds of CPU time: about 4,400 and 150,000 samples where the
+/// figures were made. At the higher rate, most of the time is spent on sampling, so that half of
+/// the period gives five times as many samples.
+const SMALL_PERIOD_NS: u64 = 500_000;
+const LARGE_PERIOD_NS: u64 = 20_000;
 
 fn e2(rounds: u32) -> Result<Vec<Outcome>, String> {
     let bench = Bench::new(false)?;
-    let small = bench.record("small", SMALL)?;
-    let large = bench.record("large", LARGE)?;
+    let small = bench.record("small", SMALL_PERIOD_NS)?;
+    let large = bench.record("large", LARGE_PERIOD_NS)?;
     let pprof = bench.dir.path().join("out.pb.gz");
     let convert = |from: &Recording| bench.convert(&from.path, &pprof);
     let small_race = Race::new("E2", "small", small.sizes)
@@ -49,7 +50,7 @@ fn e2(rounds: u32) -> Result<Vec<Outcome>, String> {
         })
         .faster(50.0, "ours", "perf script -F +srcline")
         .run(rounds);
-    // What it may take: three times the small one, and the bytes at 300 MB/s.
+    // The target: three times the small recording, plus reading its bytes at 300 MB/s.
     let reading = large.sizes.bytes as f64 / 300e6 * 1e9;
     let large_race = Race::new("E2", "large", large.sizes)
         .clock(Clock::Wall)
@@ -66,7 +67,7 @@ fn e2(rounds: u32) -> Result<Vec<Outcome>, String> {
 
 fn e2s(rounds: u32) -> Result<Vec<Outcome>, String> {
     let bench = Bench::new(true)?;
-    let large = bench.record("large", LARGE)?;
+    let large = bench.record("large", LARGE_PERIOD_NS)?;
     let folded = bench.dir.path().join("out.folded");
     let race = Race::new("E2s", "large", large.sizes)
         .clock(Clock::Wall)
@@ -78,7 +79,7 @@ fn e2s(rounds: u32) -> Result<Vec<Outcome>, String> {
     Ok(vec![race.run(rounds)])
 }
 
-/// Our command, the program, and where its recordings go.
+/// The command, the recorded program, and the directory of recordings.
 struct Bench {
     dir: tempfile::TempDir,
     backsight: PathBuf,
@@ -86,7 +87,7 @@ struct Bench {
     searched: PathBuf,
 }
 
-/// A recording, and how large it is.
+/// A recording, and its size.
 struct Recording {
     path: PathBuf,
     sizes: FileSizes,
@@ -108,7 +109,7 @@ impl Bench {
         })
     }
 
-    /// Records a sample each so many nanoseconds of its work.
+    /// Records with this sampling period of CPU time.
     fn record(&self, name: &str, period_ns: u64) -> Result<Recording, String> {
         let path = self.dir.path().join(name).with_extension("data");
         let mut command = Command::new("perf");
@@ -124,10 +125,10 @@ impl Bench {
         ]);
         command.arg(&path).arg("--").arg(&self.program);
         command
-            .args(["-a", "-c", "-j2", PATTERN])
+            .args(["-a", "-c", "-j2", SEARCH_PATTERN])
             .arg(&self.searched);
         run(&mut command)?;
-        // Ours and theirs must see the same samples.
+        // Both tools must see the same samples.
         let listed = output(
             Command::new("perf")
                 .args(["script", "-F", "time", "-i"])
@@ -170,7 +171,7 @@ impl Recording {
     }
 }
 
-/// Builds the command as it is installed, and returns where it is.
+/// Builds the command as it is installed, and returns its path.
 fn backsight() -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
@@ -182,7 +183,7 @@ fn backsight() -> Result<PathBuf, String> {
         "-p",
         "backsight-cli",
     ]))?;
-    // Cargo gives a place below its target directory alone.
+    // Cargo sets a path only inside its target directory.
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     Ok(tmp.with_file_name("release").join("backsight"))
 }
@@ -190,7 +191,7 @@ fn backsight() -> Result<PathBuf, String> {
 fn run(command: &mut Command) -> Result<(), String> {
     let status = command.stdout(Stdio::null()).status();
     let status = status.map_err(|error| format!("{command:?}: {error}"))?;
-    // grep's way: 1 when nothing was found.
+    // Like grep, rg exits with 1 if nothing was found.
     let done = status.success() || status.code() == Some(1);
     done.then_some(())
         .ok_or_else(|| format!("{command:?}: {status}"))

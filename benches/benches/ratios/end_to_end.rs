@@ -1,4 +1,4 @@
-//! How cost grows. `cargo run -p benches --bin plot` draws it from the JSON.
+//! How cost grows. `cargo run -p benches --bin plot` plots the JSON.
 
 use std::ops::Range;
 
@@ -33,7 +33,7 @@ fn e3(rounds: u32) -> Result<Vec<race::Outcome>, String> {
 
     let target = alike();
     for k in [10, 100, 1_000, 10_000, 100_000, 1_000_000] {
-        // The fewer the addresses, the more batches there must be to surprise.
+        // With fewer addresses per batch, more batches are needed to defeat branch prediction.
         let count = (1_000_000 / k).clamp(1, 32);
         races.push(grow(rounds, "K", &target, &target.code, k, count)?);
     }
@@ -50,7 +50,7 @@ fn e3(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     Ok(races)
 }
 
-/// Addresses in `code`, in batches of `k`. `what` is what grows.
+/// Measures addresses in `code`, in batches of `k`. `what` names the growing size.
 fn grow(
     rounds: u32,
     what: &'static str,
@@ -111,7 +111,7 @@ fn grow(
         .run(rounds))
 }
 
-/// Returns M: how many of the ranges the addresses lie in.
+/// Returns M: the number of ranges that contain addresses.
 fn touched(code: &[Range<u64>], addrs: &[u64]) -> usize {
     let mut touched: Vec<usize> = addrs
         .iter()

@@ -1,7 +1,7 @@
-//! The least that a batch must do, by raw calls without allocation.
+//! The floor: the minimal work of a batch, by raw system calls without allocation.
 //!
-//! It is given what it could not know: that the addresses are sorted, and room for
-//! all that will come. It writes 16 bytes for each address, in a plain loop.
+//! It is given information that a real program would not have: that the addresses are sorted,
+//! and buffers of the right size. It writes 16 bytes for each address, in a simple loop.
 
 use std::ffi::CString;
 
@@ -9,18 +9,18 @@ use crate::process::{Place, Process};
 use crate::raw::{Maps, Room, With};
 use crate::target::Rotation;
 
-/// Says that no VMA covers the address.
+/// The value for an address without a VMA.
 const NOWHERE: u64 = u64::MAX;
 
-/// What is written for each address: 16 bytes, as ours writes.
+/// The output for each address: 16 bytes, like ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// The place of the VMA among those that were hit, or [`NOWHERE`].
+    /// The index of the VMA among those found, or [`NOWHERE`].
     pub(crate) vma: u64,
     pub(crate) file_offset: u64,
 }
 
-/// Room for the answers of one batch, to be used again.
+/// Buffers for the results of a batch, which are reused.
 #[derive(Debug)]
 pub(crate) struct Floor {
     maps: CString,
@@ -30,7 +30,7 @@ pub(crate) struct Floor {
     known: Vec<Known>,
 }
 
-/// Where a VMA ends, and what turns its addresses into file offsets.
+/// The end of a VMA, and the difference between its addresses and file offsets.
 #[derive(Clone, Copy, Debug)]
 struct Known {
     until: u64,
@@ -38,7 +38,7 @@ struct Known {
 }
 
 impl Floor {
-    /// Makes room for `k` addresses in `m` VMAs and gaps.
+    /// Allocates buffers for `k` addresses in `m` VMAs and gaps.
     pub(crate) fn new(process: Process, with: With, k: usize, m: usize) -> Self {
         Self {
             maps: process.maps(),
@@ -49,27 +49,27 @@ impl Floor {
         }
     }
 
-    /// Opens the maps, asks one question for each VMA and gap that the sorted
-    /// `addrs` lie in, and closes.
+    /// Opens the maps file, queries each VMA and gap that contains some of the sorted `addrs`,
+    /// and closes it.
     #[inline]
     pub(crate) fn one_shot(&mut self, addrs: &[u64]) {
         let maps = Maps::open(&self.maps);
         self.batch(&maps, addrs);
     }
 
-    /// Does so for each batch in turn.
+    /// Runs [`one_shot`](Self::one_shot) for each batch in turn.
     pub(crate) fn one_shots(mut self, batches: &[Vec<u64>]) -> impl FnMut() + use<'_> {
         let mut batches = Rotation::of(batches);
         move || self.one_shot(batches.next())
     }
 
-    /// Does so for each batch in turn with maps that stay open.
+    /// Processes each batch in turn with a maps file that stays open.
     pub(crate) fn batches(mut self, batches: &[Vec<u64>]) -> impl FnMut() + use<'_> {
         let (maps, mut batches) = (Maps::open(&self.maps), Rotation::of(batches));
         move || self.batch(&maps, batches.next())
     }
 
-    /// Asks with maps that are open already.
+    /// Queries with an open maps file.
     #[inline]
     fn batch(&mut self, maps: &Maps, addrs: &[u64]) {
         let mut rooms = self.rooms.iter_mut().zip(0_u64..);
@@ -98,7 +98,7 @@ impl Floor {
         }
     }
 
-    /// Learns the VMAs that sorted addresses lie in.
+    /// Caches the VMAs of sorted addresses.
     pub(crate) fn learn(&mut self, addrs: &[u64]) {
         let (maps, mut until) = (Maps::open(&self.maps), 0);
         for addr in addrs {
@@ -113,7 +113,7 @@ impl Floor {
         }
     }
 
-    /// Answers for each batch in turn, whose VMAs it has learnt, without any question.
+    /// Processes each batch in turn from cached VMAs, without queries.
     pub(crate) fn trusting(mut self, batches: &[Vec<u64>]) -> impl FnMut() + use<'_> {
         let mut batches = Rotation::of(batches);
         move || self.trusted(batches.next())
@@ -141,8 +141,7 @@ impl Floor {
         }
     }
 
-    /// Returns what the last batch, of `k` addresses, found. A VMA without a name
-    /// is no place.
+    /// Returns the results of the last batch, of `k` addresses. A VMA without a name gives none.
     pub(crate) fn places(&self, k: usize) -> Vec<Option<Place>> {
         let place = |answer: &Answer| {
             let name = self.rooms.get(usize::try_from(answer.vma).ok()?)?.name();

@@ -1,7 +1,7 @@
-//! Stacks of a live process to functions, files and lines: normalizing and symbolizing
-//! in one, as a profiler does that shows names at once.
+//! Stacks of a live process to functions, files and lines: normalization and symbolization
+//! together, as in a profiler that shows names at once.
 //!
-//! The process is the workload `rg`, which waits for its input.
+//! The process is the workload `rg`, which waits for input.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,9 +26,9 @@ pub(crate) const ROWS: &[Row] = &[Row {
 
 const STACKS: usize = 1_000;
 
-/// Frames of a stack: most in the program, some in libc below or above it.
-const OF_PROGRAM: usize = 26;
-const OF_LIBC: usize = 4;
+/// Frames per stack: most in the program, some in libc.
+const PROGRAM_FRAMES: usize = 26;
+const LIBC_FRAMES: usize = 4;
 
 fn e1(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let subject = symbolize::named("rg")?;
@@ -45,7 +45,7 @@ fn e1(rounds: u32) -> Result<Vec<race::Outcome>, String> {
         let peer = Blazesym::of_process(pid);
         let mut ours = Live::open(pid);
         ours.run(&addrs).compare("blazesym", peer.run(&addrs))?;
-        // The first batch may not have been worth an index.
+        // The first batch may have been too small for an index.
         ours.run(&addrs);
         let race = Race::new("E1", "warm: files were read before, one thread", sizes)
             .enter(Role::Ours, "ours", || ours.run(&addrs))
@@ -67,7 +67,7 @@ fn e1(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     Ok(vec![warm, cold])
 }
 
-/// The program, reading an input that never comes. It is killed when this is dropped.
+/// The program, blocked on reading input. It is killed when this is dropped.
 struct Waiting(Child);
 
 impl Waiting {
@@ -77,7 +77,7 @@ impl Waiting {
         command.stdin(Stdio::piped()).stdout(Stdio::null());
         let child = command.spawn().map(Self);
         let child = child.map_err(|error| format!("{}: {error}", program.display()))?;
-        // It has loaded its libraries once it waits in read(2).
+        // Once it blocks in read(2), its libraries are loaded.
         for _ in 0..1_000 {
             let call = fs::read_to_string(format!("/proc/{}/syscall", child.0.id()));
             let read = libc::SYS_read.to_string();
@@ -89,7 +89,7 @@ impl Waiting {
         Err("the program does not wait for its input".to_owned())
     }
 
-    /// Returns the path of the module whose name begins so, and where it begins.
+    /// Returns the path and start address of the module whose name starts with `begin`.
     fn module(&self, begin: &str) -> Result<(PathBuf, u64), String> {
         let maps = fs::read_to_string(format!("/proc/{}/maps", self.0.id()));
         let maps = maps.map_err(|error| error.to_string())?;
@@ -107,13 +107,13 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        // If it cannot be killed, it has ended.
+        // If it cannot be killed, it has already exited.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Returns the addresses of all frames. Those of the program are drawn as Zipf has it.
+/// Returns the addresses of all frames. Those of the program have a Zipf distribution.
 fn stacks(process: &Waiting, program: &[u64]) -> Result<Vec<u64>, String> {
     let (_, base) = process.module("rg")?;
     let (libc, libc_base) = process.module("libc.so")?;
@@ -126,14 +126,14 @@ fn stacks(process: &Waiting, program: &[u64]) -> Result<Vec<u64>, String> {
     let functions: Vec<_> = functions.collect();
     let mut random = Random::new();
     let mut addrs = Vec::new();
-    for frames in program.chunks_exact(OF_PROGRAM).take(STACKS) {
-        addrs.extend((0..OF_LIBC).map(|_| libc_base + random.addr_in(&functions)));
+    for frames in program.chunks_exact(PROGRAM_FRAMES).take(STACKS) {
+        addrs.extend((0..LIBC_FRAMES).map(|_| libc_base + random.addr_in(&functions)));
         addrs.extend(frames.iter().map(|frame| base + frame));
     }
     Ok(addrs)
 }
 
-/// A session, a symbolizer, and which module of the one is which of the other.
+/// A session, a symbolizer, and the symbolizer's ID for each module of the session.
 struct Live {
     session: Session,
     symbolizer: Symbolizer,

@@ -1,6 +1,7 @@
-//! Ours against floors and peers, one file a family: see `docs/BENCHMARKS.md`.
+//! Measures this project against floors and peers, one file per family: see
+//! `docs/BENCHMARKS.md`.
 //!
-//! To add a family, write its file with a `ROWS`, and name it here twice.
+//! To add a family, write its file with `ROWS`, and add it in two places here.
 
 mod allocator;
 mod converting;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         end_to_end::ROWS,
     ]
     .concat();
-    // Cargo gives a place below its target directory alone.
+    // Cargo sets a path only inside its target directory.
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ratios.json");
     command::run(&rows, json)
 }

@@ -1,4 +1,4 @@
-//! Backsight, as a contestant.
+//! This project as a contestant.
 
 use backsight_normalize::{Backend, BuildIds, Options, Session, Trust};
 use backsight_types::{AbsAddr, Outcome};
@@ -7,18 +7,18 @@ use crate::process::{Place, Process};
 use crate::raw::With;
 use crate::target::Rotation;
 
-/// What is to be known of modules beside their names.
+/// What is wanted for each module besides its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Know {
     Names,
-    /// The kernel's build IDs, as the others give.
+    /// The kernel's build IDs, as the other contestants give.
     BuildIds,
-    /// Segments too, and so virtual offsets.
+    /// Also segments, and so virtual offsets.
     All,
 }
 
 impl Know {
-    /// Returns what the floor asks for, to know as much.
+    /// Returns the queries of a floor with the same information.
     pub(crate) fn asks(self) -> With {
         match self {
             Self::Names => With::Name,
@@ -49,9 +49,9 @@ pub(crate) fn open(process: Process, options: &Options) -> Session {
     .expect("the process is there")
 }
 
-/// Makes a call for each batch in turn, all of it: what it learns is dropped before the
-/// next. The outcomes go where those of the call before were, as the floor's do. With
-/// segments it turns file offsets into virtual offsets too.
+/// Makes a one-shot call for each batch in turn: all cached data is dropped before the next one.
+/// The outcomes overwrite those of the previous call, as in the floor. With segments, file
+/// offsets are also converted to virtual offsets.
 pub(crate) fn one_shots<'b>(
     process: Process,
     batches: &'b [Vec<u64>],
@@ -65,8 +65,8 @@ pub(crate) fn one_shots<'b>(
     }
 }
 
-/// Makes a call of one session for each batch in turn; with segments to virtual offsets
-/// too.
+/// Makes a call of one session for each batch in turn; with segments, file offsets are also
+/// converted to virtual offsets.
 pub(crate) fn calls<'b>(
     mut session: Session,
     batches: &'b [Vec<u64>],
@@ -103,7 +103,7 @@ fn call(
     virts.fold(0, |sum, virt| sum ^ virt.0)
 }
 
-/// Returns what a session says.
+/// Returns the results of a session.
 pub(crate) fn places(session: &mut Session, addrs: &[u64]) -> Vec<Option<Place>> {
     let mut outcomes = Vec::new();
     let addrs = AbsAddr::from_slice(addrs);

@@ -1,4 +1,4 @@
-//! Other projects' code for the same work.
+//! Other projects that do the same work.
 
 use blazesym::Pid;
 use blazesym::normalize::{NormalizeOpts, Normalizer, UserMeta, UserOutput};
@@ -7,8 +7,7 @@ use procfs::process::MMapPath;
 use crate::process::{Place, Process};
 use crate::target::Rotation;
 
-/// Blazesym's normalizer as its own benchmark has it: built once, used for every
-/// call.
+/// Blazesym's normalizer as in its own benchmark: created once, and used for every call.
 #[derive(Debug)]
 pub(crate) struct Blazesym {
     pid: Pid,
@@ -16,13 +15,13 @@ pub(crate) struct Blazesym {
     opts: NormalizeOpts,
 }
 
-/// How it is used; by text and of unsorted addresses, unless said otherwise.
+/// How it is used; the default is by text and for unsorted addresses.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
     pub(crate) ioctl: bool,
     pub(crate) sorted: bool,
     pub(crate) build_ids: bool,
-    /// Whether all VMAs, and build IDs, are kept from the first call on.
+    /// Whether all VMAs and build IDs are cached from the first call on.
     pub(crate) cached: bool,
 }
 
@@ -49,7 +48,7 @@ impl Blazesym {
     /// Makes a call for each batch in turn.
     pub(crate) fn runs(self, batches: &[Vec<u64>]) -> impl FnMut() -> usize + use<'_> {
         let mut batches = Rotation::of(batches);
-        // Dropped within: what a call returns borrows from it.
+        // Drop the result here, because it borrows from the normalizer.
         move || self.run(batches.next()).outputs.len()
     }
 
@@ -73,7 +72,7 @@ impl Blazesym {
     }
 }
 
-/// Procfs: the whole text into a list, which the caller searches.
+/// Procfs: parses the whole text into a list, which the caller searches.
 #[derive(Debug)]
 pub(crate) struct Procfs(Process);
 
@@ -82,7 +81,7 @@ impl Procfs {
         Self(process)
     }
 
-    /// Returns the places of sorted addresses.
+    /// Returns the results for sorted addresses.
     pub(crate) fn places(&self, addrs: &[u64]) -> Vec<Option<Place>> {
         let process = match self.0 {
             Process::Myself => procfs::process::Process::myself(),

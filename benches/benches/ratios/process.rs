@@ -1,23 +1,23 @@
-//! The process whose addresses are normalized, and what contestants say of them.
+//! The process whose addresses are normalized, and the contestants' results.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
 
 use blazesym::Pid;
 
-/// An address's file and its offset there, as any contestant gives it.
+/// The file and file offset of an address, in the form shared by all contestants.
 pub(crate) type Place = (Vec<u8>, u64);
 
-/// Whose addresses are asked for.
+/// The process to normalize.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Process {
-    /// The one that measures.
+    /// The benchmark itself.
     Myself,
     Child(u32),
 }
 
 impl Process {
-    /// Returns the path of its maps.
+    /// Returns the path of its maps file.
     pub(crate) fn maps(self) -> CString {
         let path = match self {
             Self::Myself => "/proc/self/maps".to_owned(),
@@ -33,7 +33,7 @@ impl Process {
         }
     }
 
-    /// Returns N: how many VMAs it has.
+    /// Returns N: the number of its VMAs.
     pub(crate) fn vmas(self) -> usize {
         let path = self.maps().into_string().expect("ASCII");
         let maps = std::fs::read(path).expect("the process is there");
@@ -41,18 +41,18 @@ impl Process {
     }
 }
 
-/// What an address is known to be, by the floor or by construction.
+/// The correct results, from the floor or by construction.
 #[derive(Debug, Default)]
 pub(crate) struct Truth(BTreeMap<u64, Option<Place>>);
 
 impl Truth {
-    /// Learns places of addresses.
+    /// Adds results for addresses.
     pub(crate) fn learn(&mut self, addrs: &[u64], places: Vec<Option<Place>>) {
         assert_eq!(addrs.len(), places.len(), "an answer for each address");
         self.0.extend(addrs.iter().copied().zip(places));
     }
 
-    /// Returns what is wrong when a contestant says something else.
+    /// Returns a message if a contestant has a different result.
     pub(crate) fn check(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! The system calls of a floor, without allocation and without a library between.
+//! The system calls of a floor, without allocation and without a library.
 
 #![expect(unsafe_code, reason = "raw system calls are the point: a floor")]
 
@@ -33,16 +33,16 @@ pub(crate) struct ProcmapQuery {
     build_id_addr: u64,
 }
 
-// A wrong layout must not compile.
+// The layout is checked at compile time.
 const _: () = assert!(size_of::<ProcmapQuery>() == 0x68);
 
-/// As much room for a name and a build ID as ours gives the kernel, which
-/// allocates the former anew for each question.
+/// Buffers for a name and a build ID of the same size as ours. The kernel allocates one for the
+/// name for each query, so its size matters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
     name: [u8; 512],
     build_id: [u8; 20],
-    /// The name's length, with the closing NUL.
+    /// The length of the name, including its NUL.
     written: u32,
 }
 
@@ -53,14 +53,14 @@ impl Room {
         written: 0,
     };
 
-    /// Returns the name that the last question put here.
+    /// Returns the name from the last query.
     pub(crate) fn name(&self) -> &[u8] {
         let written = (self.written as usize).saturating_sub(1);
         &self.name[..written]
     }
 }
 
-/// What is asked for beside the VMA.
+/// What is queried besides the VMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum With {
     Nothing,
@@ -81,7 +81,7 @@ impl Maps {
         Self(fd)
     }
 
-    /// Returns the first VMA from `addr` on that passes the filter in `flags`.
+    /// Returns the first VMA from `addr` on that matches the filter in `flags`.
     #[inline]
     pub(crate) fn ask(
         &self,
@@ -104,19 +104,19 @@ impl Maps {
             query.build_id_size = room.build_id.len() as u32;
             query.build_id_addr = room.build_id.as_mut_ptr() as u64;
         }
-        // SAFETY: the kernel writes the 104 bytes of `query`, and into its two
-        // buffers no more than the sizes say, which are those of the arrays in
-        // `room`; all are exclusively borrowed until it returns.
+        // SAFETY: the kernel writes the 104 bytes of `query`, and at most the given sizes into
+        // its two buffers, which are the arrays in `room`; all are exclusively borrowed until it
+        // returns.
         let status = unsafe { libc::ioctl(self.0, PROCMAP_QUERY, &mut query) };
         room.written = query.vma_name_size;
         (status == 0).then_some(query)
     }
 
-    /// Reads on; returns how many bytes came, 0 at the end.
+    /// Continues reading; returns the number of bytes read, 0 at the end.
     #[inline]
     pub(crate) fn read(&self, into: &mut [u8]) -> usize {
-        // SAFETY: the kernel writes no more than the slice's length into it, which
-        // is exclusively borrowed.
+        // SAFETY: the kernel writes at most the length of the slice, which is exclusively
+        // borrowed.
         let read = unsafe { libc::read(self.0, into.as_mut_ptr().cast(), into.len()) };
         usize::try_from(read).expect("maps can be read")
     }
@@ -125,7 +125,7 @@ impl Maps {
 impl Drop for Maps {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: `open` made the descriptor, and nothing else has it.
+        // SAFETY: `open` created the descriptor, and nothing else owns it.
         let status = unsafe { libc::close(self.0) };
         debug_assert_eq!(status, 0, "it was open");
     }

@@ -1,4 +1,4 @@
-//! Child processes of chosen sizes, and addresses in them.
+//! Child processes with given numbers of VMAs, and addresses in them.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -14,16 +14,16 @@ use crate::process::Process;
 
 pub(crate) const PAGE: u64 = 4096;
 
-/// VMAs of one file in a process of many: five groups of five.
+/// VMAs of one file in a large process: five groups of five.
 const VMAS_OF_A_FILE: u64 = 25;
 
-/// A child that stands still, and the files it maps.
+/// A sleeping child, and the files it maps.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) child: Child,
     directory: TempDir,
     files: u32,
-    /// Where files lie in executable memory, lowest first.
+    /// The ranges of executable memory of the files, lowest first.
     pub(crate) code: Vec<Range<u64>>,
 }
 
@@ -39,7 +39,7 @@ impl Target {
         }
     }
 
-    /// Starts a child of about `vmas` VMAs, all but its own as a loader leaves them.
+    /// Starts a child of about `vmas` VMAs, mapped as by a loader except for its own.
     pub(crate) fn of_size(vmas: u64) -> Self {
         let mut target = Self::new();
         target.fill(vmas);
@@ -50,15 +50,15 @@ impl Target {
         Process::Child(self.child.pid())
     }
 
-    /// Returns `count` places of code, from the lowest to the highest.
+    /// Returns `count` ranges of code, from the lowest to the highest.
     pub(crate) fn spread(&self, count: usize) -> Vec<Range<u64>> {
         let last = self.code.len() - 1;
         let nth = |nth: usize| self.code[last * nth / (count - 1).max(1)].clone();
         (0..count).map(nth).collect()
     }
 
-    /// Maps groups of five VMAs, `r--`, `r-x`, `r--`, `rw-` and one without a file,
-    /// until there are `vmas`.
+    /// Maps groups of five VMAs, `r--`, `r-x`, `r--`, `rw-` and one without a file, until there
+    /// are `vmas`.
     pub(crate) fn fill(&mut self, vmas: u64) {
         let mut missing = vmas.saturating_sub(self.process().vmas() as u64);
         while missing > 0 {
@@ -75,7 +75,7 @@ impl Target {
     /// Maps a module as a loader does, with `size` bytes of code.
     pub(crate) fn module(&mut self, size: u64) {
         let file = self.file(size);
-        // The kernel goes downwards.
+        // The kernel maps downwards.
         self.child.anon("rw-p", PAGE);
         self.child.map_part(&file, "rw-p", 0..PAGE);
         self.child.map_part(&file, "r--p", 0..PAGE);
@@ -85,7 +85,7 @@ impl Target {
         self.code.insert(at, code);
     }
 
-    /// Makes a sparse ELF file with a build ID.
+    /// Creates a sparse ELF file with a build ID.
     pub(crate) fn file(&mut self, size: u64) -> PathBuf {
         self.files += 1;
         let name = format!("x86_64-linux-gnu/libmodule-{:03}.so.6.0", self.files);
@@ -103,8 +103,8 @@ impl Target {
     }
 }
 
-/// Addresses as a profiler brings them: many batches, none like the other, so that
-/// no branch predictor learns one by heart.
+/// Many different batches of addresses, as from a profiler, so that branch predictors cannot
+/// learn one batch.
 #[derive(Debug)]
 pub(crate) struct Batches {
     pub(crate) jumping: Vec<Vec<u64>>,
@@ -121,7 +121,7 @@ impl Batches {
     }
 }
 
-/// Hands out batches in turn, for ever; the compiler does not see which.
+/// Returns batches in turn, endlessly; the compiler cannot predict which.
 #[derive(Debug)]
 pub(crate) struct Rotation<'b> {
     batches: &'b [Vec<u64>],
@@ -144,7 +144,7 @@ impl<'b> Rotation<'b> {
     }
 }
 
-/// Numbers that look random and are the same in every run (xorshift64*).
+/// Deterministic pseudo-random numbers (xorshift64*).
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
@@ -168,7 +168,7 @@ impl Random {
         }
     }
 
-    /// Returns an address in one of the ranges, each as likely.
+    /// Returns an address in one of the ranges, each with equal probability.
     pub(crate) fn addr_in(&mut self, ranges: &[Range<u64>]) -> u64 {
         let range = &ranges[self.below(ranges.len() as u64) as usize];
         range.start + self.below(range.end - range.start)

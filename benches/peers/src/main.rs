@@ -1,14 +1,14 @@
-//! SymCache, asked by the benches: a line in, a line out, times taken in here.
+//! Runs SymCache for the benches: a line in, a line out, with times measured here.
 //!
 //! ```text
-//! build DEBUG CACHE          makes a cache       NANOSECONDS BYTES BIAS
+//! build DEBUG CACHE          builds a cache       NANOSECONDS BYTES BIAS
 //! first CACHE BIAS ADDRESS   opens it, looks up  NANOSECONDS LEVELS
 //! all CACHE BIAS ADDRESSES   looks up a file of  NANOSECONDS LEVELS PEAK-KIB
 //!                            64-bit addresses
 //! ```
 //!
-//! Words are separated by tabs. Addresses are virtual offsets in hexadecimal digits,
-//! the bias is what SymCache counts them from. What cannot be done ends the program.
+//! Words are separated by tabs. Addresses are virtual offsets in hexadecimal; the bias is
+//! SymCache's base address. Any error ends the program.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -44,7 +44,7 @@ fn number(hex: &str) -> Result<u64> {
 }
 
 fn map(path: &str) -> Result<Mmap> {
-    // SAFETY: nobody writes these files while the benches run.
+    // SAFETY: no process writes these files while the benches run.
     Ok(unsafe { Mmap::map(&File::open(path)?) }?)
 }
 
@@ -91,8 +91,7 @@ fn all(cache: &str, bias: u64, addrs: &str) -> Result<String> {
     Ok(format!("{took} {levels} {}", peak.unwrap_or("0")))
 }
 
-/// Looks an address up, with demangled names and full paths, and returns how many
-/// levels it has.
+/// Looks up an address, with demangled names and full paths, and returns the number of levels.
 fn look_up(cache: &SymCache<'_>, bias: u64, addr: u64) -> u64 {
     let mut levels = 0;
     for place in cache.lookup(addr.wrapping_sub(bias)) {

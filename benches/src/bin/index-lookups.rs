@@ -1,5 +1,5 @@
-//! Looks addresses up in a kept index and prints what that took at most, in KiB: a
-//! program of its own, as SymCache's is, since a program's own pages count as well.
+//! Looks up addresses in an index file and prints its peak memory, in KiB. It is a program of
+//! its own, like SymCache's, because a program's own pages count, too.
 //!
 //! ```text
 //! index-lookups INDEX ADDRESSES      a file of 64-bit addresses
@@ -12,8 +12,8 @@ use std::path::Path;
 use backsight_symbolize::{Answers, Options, Place, Request, SymbolIndex, Symbolizer};
 use backsight_types::{Lookup, VirtOffset};
 
-/// As few as a server asks for at once, since SymCache is asked for one.
-const AT_A_TIME: usize = 1_000;
+/// A small batch of a server, since SymCache looks up single addresses.
+const BATCH_ADDRESSES: usize = 1_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let index = SymbolIndex::open(Path::new(index), &Options::default())?;
     let module = symbolizer.add_index(index, None);
     let mut answers = Answers::default();
-    for addrs in addrs.chunks(AT_A_TIME) {
+    for addrs in addrs.chunks(BATCH_ADDRESSES) {
         let request = |addr: &[u8; 8]| {
             Request::new(
                 module,

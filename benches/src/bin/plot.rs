@@ -1,4 +1,4 @@
-//! Draws how cost grows, from the JSON of `ratios -- E3 E3s`.
+//! Plots how cost grows, from the JSON of `ratios -- E3 E3s`.
 //!
 //! ```sh
 //! cargo bench -p benches --bench ratios -- E3 E3s
@@ -12,12 +12,12 @@ use std::process::ExitCode;
 use benches::plot::{Line, Plot};
 use serde_json::Value;
 
-/// What may grow.
+/// A plot: cost against a growing size.
 struct Growth {
-    /// The row of `ratios`, and the part of it.
+    /// The row of `ratios`, and its part.
     row: &'static str,
     part: &'static str,
-    /// Which size it is, in the JSON.
+    /// The key of the size in the JSON.
     size: &'static str,
     axis: &'static str,
     title: &'static str,
@@ -91,7 +91,7 @@ fn run(json: &Path, directory: &Path) -> Result<(), String> {
     let mut drawn = false;
     for growth in &GROWS {
         let lines = lines(races, growth);
-        // A run may have had one of the rows alone.
+        // A run may have only one of the rows.
         if lines.is_empty() {
             continue;
         }

@@ -1,5 +1,5 @@
-//! What a warm call takes from the heap: nothing. `tests/allocations.rs` of
-//! backsight-normalize holds it too.
+//! Heap allocations of a warm call: none. `tests/allocations.rs` of backsight-normalize checks
+//! it, too.
 
 use backsight_normalize::Backend;
 use benches::race::{self, Clock, Race, Role, Sizes};

@@ -1,4 +1,4 @@
-//! Large batches that jump about among a hundred modules.
+//! Large unsorted batches in a hundred modules.
 
 use backsight_normalize::Backend;
 use benches::race::{self, Race, Role, Sizes};
@@ -15,12 +15,12 @@ pub(super) const K: usize = 10_000;
 pub(super) const M: usize = 100;
 const BATCHES: usize = 32;
 
-/// All modules of 64 KiB.
+/// All modules have 64 KiB of code.
 pub(crate) fn alike() -> Target {
     of_sizes([64 << 10; M])
 }
 
-/// From 16 KiB to 64 MiB, as many of each magnitude, in no order.
+/// Modules from 16 KiB to 64 MiB, evenly distributed on a logarithmic scale, in random order.
 fn mixed() -> Target {
     of_sizes(std::array::from_fn(|nth| {
         let nth = nth * 37 % M;
@@ -116,7 +116,7 @@ fn n6_race(
     Ok(race.run(rounds))
 }
 
-/// Warm.
+/// In a warm session.
 pub(super) fn n7(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     Ok(vec![
         n7_race(rounds, &alike(), "modules of 64 KiB", 1.5)?,

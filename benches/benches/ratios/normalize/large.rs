@@ -1,4 +1,4 @@
-//! A few addresses in a process of very many VMAs.
+//! A few addresses in a process with very many VMAs.
 
 use backsight_normalize::Backend;
 use benches::race::{self, Race, Role, Sizes};
@@ -77,7 +77,7 @@ fn n10_race(
         let race = race.enter(Role::Ours, "ours, sorted, virtual offsets too", all);
         return Ok(race.run(rounds));
     }
-    // A text takes as long whatever the batch.
+    // Reading the text takes the same time for any batch.
     let first = &sorted[..1];
     text::check(process, first, &truth)?;
     let mut unparsed = Unparsed::whole(process);

@@ -1,4 +1,4 @@
-//! Addresses that are not all in files: each has its own reason.
+//! Addresses outside of files, each with its own reason.
 
 use std::ops::Range;
 
@@ -22,13 +22,13 @@ pub(super) fn n11(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     ])
 }
 
-/// Memory without a file, and none at all: so many of each, apart from each other.
+/// The number of ranges of anonymous memory, and of gaps, not adjacent to each other.
 const ELSEWHERE: usize = 10;
 
-/// How many ranges that is, with vdso and stack.
+/// The total number of ranges, with vDSO and stack.
 pub(super) const RANGES: usize = 2 * ELSEWHERE + 2;
 
-/// N6's process and batches, with a fifth of the addresses elsewhere.
+/// The process and batches of N6, with a fifth of the addresses outside of files.
 pub(super) fn elsewhere() -> (Target, Batches) {
     let mut target = batches::alike();
     let mut jit = Vec::new();
@@ -84,7 +84,7 @@ fn random_order(batch: &mut [u64]) {
     Random::new().shuffle(batch);
 }
 
-/// A process of 20,000 VMAs that hold no code, with holes.
+/// A process with 20,000 VMAs without code, and gaps.
 struct Barren {
     target: Target,
     addrs: Batches,
@@ -98,12 +98,12 @@ impl Barren {
         let mut target = Target::new();
         let file = target.file(PAGE);
         let mut areas: Vec<Range<u64>> = Vec::new();
-        // Neighbours of equal permissions would become one.
+        // Adjacent VMAs with equal permissions would be merged.
         for perms in ["r--p", "rw-p"].iter().cycle().take(Self::VMAS as usize) {
             areas.push(target.child.map(&file, perms));
         }
         areas.sort_by_key(|area| area.start);
-        // Every tenth is asked about, and of those every fourth is a hole.
+        // Every tenth range has an address in the batch; a fourth of these are gaps.
         let tenth: Vec<Range<u64>> = areas.into_iter().step_by(10).collect();
         for hole in tenth.iter().step_by(4) {
             target.child.unmap(hole.clone());
@@ -143,7 +143,7 @@ impl Barren {
         Ok(race.run(rounds))
     }
 
-    /// Looks for the address whose call takes longest beyond its own question.
+    /// Finds the address whose call takes longest beyond its own query.
     fn slowest(&self, rounds: u32) -> race::Outcome {
         let process = self.target.process();
         let options = ours::options(Backend::Ioctl, Know::Names);
@@ -164,7 +164,7 @@ impl Barren {
                 .beyond(1000.0, "ours", "floor")
                 .run(rounds.min(11))
         };
-        // A run that counts judges nothing.
+        // A run that counts has no targets.
         let beyond = |outcome: &race::Outcome| {
             let verdict = outcome.verdicts.first();
             verdict.map_or(0.0, |verdict| verdict.figure.median)
@@ -174,7 +174,7 @@ impl Barren {
     }
 }
 
-/// What the maps text says of addresses, read the slow and obvious way.
+/// The results according to the maps text, found by a simple scan.
 struct Text(Vec<(Range<u64>, String)>);
 
 impl Text {
@@ -197,8 +197,8 @@ impl Text {
         line.expect("every process has it").0.clone()
     }
 
-    /// Checks each outcome and each reason, and returns how many VMAs and holes the
-    /// addresses of a batch lie in, at most.
+    /// Checks each outcome and reason, and returns the maximum number of VMAs and gaps of a
+    /// batch.
     fn check(
         &self,
         process: Process,

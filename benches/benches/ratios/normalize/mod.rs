@@ -1,4 +1,4 @@
-//! Normalization: addresses of a process to files and offsets.
+//! Normalization: addresses of a process to modules and offsets.
 
 mod allocations;
 mod batches;

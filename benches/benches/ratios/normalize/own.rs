@@ -1,5 +1,5 @@
-//! The benchmark of the kernel patch series, and of blazesym: three addresses in
-//! libc and two of this program.
+//! The benchmark of the kernel patch series and of blazesym: three addresses in libc and two in
+//! this program.
 
 use backsight_normalize::{Backend, BuildIds};
 use benches::race::{self, Race, Role, Sizes};
@@ -10,7 +10,7 @@ use crate::peers::{Blazesym, Usage};
 use crate::process::{Process, Truth};
 use crate::raw::With;
 
-/// How many VMAs they lie in.
+/// The number of VMAs that contain them.
 const M: usize = 2;
 
 const ME: Process = Process::Myself;
@@ -73,7 +73,7 @@ fn n1_race(rounds: u32, know: Know) -> Result<race::Outcome, String> {
     let addrs = &batches[0];
     let by_ioctl = ours::options(Backend::Ioctl, know);
     let with_offsets = ours::options(Backend::Ioctl, Know::All);
-    // The text has no build IDs, so the files are read for them.
+    // The text has no build IDs, so they are read from the files.
     let by_text = match know {
         Know::Names => ours::options(Backend::Text, know),
         Know::BuildIds | Know::All => {

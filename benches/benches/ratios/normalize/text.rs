@@ -1,4 +1,4 @@
-//! Where the kernel has no ioctl: the text, read as far as needed.
+//! Kernels without the ioctl: reading the text as far as needed.
 
 use backsight_normalize::Backend;
 use benches::race::{self, Race, Role, Sizes};
@@ -16,7 +16,7 @@ const M: usize = 2;
 
 pub(super) fn n8(rounds: u32) -> Result<Vec<race::Outcome>, String> {
     let target = Target::of_size(659);
-    // As in N1: two in the one module and three in the other.
+    // As in N1: two addresses in one module and three in the other.
     let code = &target.code;
     let (low, high) = (code[code.len() / 4].start, code[code.len() * 3 / 4].start);
     let spread = [low + 16, low + 900, high, high + 77, high + 4000];

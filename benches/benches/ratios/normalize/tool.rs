@@ -1,4 +1,4 @@
-//! The batch that the kernel patch series timed its tool with.
+//! The batch of the tool in the kernel patch series.
 
 use backsight_normalize::Backend;
 use benches::race::{self, Race, Role, Sizes};
@@ -14,8 +14,7 @@ pub(super) const K: usize = 3_244;
 const UNIQUE: usize = 464;
 pub(super) const M: usize = 5;
 
-/// Batches of 3,244 addresses, 464 of them unique, in five VMAs from the bottom to
-/// the top of the process.
+/// Batches of 3,244 addresses, 464 of them distinct, in five VMAs spread over the process.
 pub(super) fn batches(target: &Target) -> Batches {
     let touched = target.spread(M);
     let mut random = Random::new();

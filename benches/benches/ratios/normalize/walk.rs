@@ -1,4 +1,4 @@
-//! Perf's pattern: all executable VMAs with a file, up front.
+//! Perf's access pattern: all executable file-backed VMAs at once.
 
 use std::hint::black_box;
 
@@ -10,10 +10,10 @@ use crate::raw::{EXECUTABLE, FILE_BACKED, Maps, Room, With};
 use crate::target::Target;
 use crate::text::{ByChar, ByMemchr, Fscanf, Line, Parser, Sink, Unparsed, Wanted};
 
-/// A VMA that was listed: where it starts and ends, its file offset and its name.
+/// A VMA: its start and end, its file offset and its name.
 type Listed = (u64, u64, u64, Vec<u8>);
 
-/// What a caller does with each: here a sum of all that is told.
+/// Consumes each VMA: a sum of all its values.
 #[derive(Debug, Default)]
 struct Sum(u64);
 
@@ -28,7 +28,7 @@ impl Sink for Sum {
     }
 }
 
-/// Or a list, to compare.
+/// Or a list, for comparison.
 #[derive(Debug, Default)]
 struct List(Vec<Listed>);
 
@@ -124,7 +124,7 @@ fn ours(process: Process, backend: Backend, name: &mut NameBuf, sink: &mut impl 
     }
 }
 
-/// One filtered question for each.
+/// One filtered query for each VMA.
 #[derive(Debug)]
 struct Floor {
     maps: std::ffi::CString,

@@ -15,14 +15,14 @@ use super::consumed::Consumed;
 
 pub(crate) type Reader<'d> = EndianSlice<'d, LittleEndian>;
 
-/// How names are wanted.
+/// Which form of names is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Names {
     Raw,
     Demangled,
 }
 
-/// Opens the file that has the debug information, and hands the context out.
+/// Opens the file with the debug information, and calls `with` with the context.
 pub(crate) fn open<R>(file: &Path, with: impl FnOnce(&Context<Reader<'_>>) -> R) -> R {
     let map = map(file);
     let object = object::File::parse(&*map).expect("a workload is an ELF file");
@@ -36,12 +36,12 @@ pub(crate) fn open<R>(file: &Path, with: impl FnOnce(&Context<Reader<'_>>) -> R)
 #[expect(unsafe_code, reason = "mapping a file")]
 pub(crate) fn map(file: &Path) -> Mmap {
     let file = File::open(file).expect("a workload's file");
-    // SAFETY: nobody writes a workload while benches run; a run of `cargo xtask
-    // workloads` puts new files in place by renaming.
+    // SAFETY: no process writes to a workload while benches run; `cargo xtask workloads`
+    // replaces files by renaming.
     unsafe { Mmap::map(&file) }.expect("a file can be mapped")
 }
 
-/// Returns a section's bytes, decompressed by the decoders that ours has too.
+/// Returns the bytes of a section, decompressed with the same decoders as ours.
 fn section<'d>(object: &object::File<'d>, name: &str) -> Cow<'d, [u8]> {
     let Some(section) = object.section_by_name(name) else {
         return Cow::Borrowed(&[]);
@@ -64,7 +64,7 @@ fn section<'d>(object: &object::File<'d>, name: &str) -> Cow<'d, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// Looks all addresses up.
+/// Looks up all addresses.
 pub(crate) fn run(context: &Context<Reader<'_>>, names: Names, addrs: &[u64]) -> Consumed {
     let mut consumed = Consumed::default();
     for addr in addrs {
@@ -88,7 +88,7 @@ pub(crate) fn run(context: &Context<Reader<'_>>, names: Names, addrs: &[u64]) ->
     consumed
 }
 
-/// Opens and looks up.
+/// Opens the file and looks up all addresses.
 pub(crate) fn cold(file: &Path, addrs: &[u64]) -> Consumed {
     open(file, |context| run(context, Names::Demangled, addrs))
 }

@@ -1,4 +1,4 @@
-//! Whether our answers are those of others. Not a race: nothing is timed.
+//! Compares our answers with those of other tools. Nothing is timed.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use testkit::differential::{Asked, Comparison, Oracle, Subject as Symbols, compa
 use super::ours;
 use super::workload::{self, K, Subject};
 
-/// Addresses that llvm-symbolizer is asked about, which takes its time.
-const FEW: usize = 10_000;
+/// The number of addresses for llvm-symbolizer, which is slow.
+const LLVM_ADDRESSES: usize = 10_000;
 
-/// Differences that are shown, of those that have no reason yet.
-const SHOWN: usize = 3;
+/// The number of unexplained differences that are shown.
+const MAX_SHOWN: usize = 3;
 
-/// Frame counts, linkage names, files and lines at each address; columns too.
+/// Compares the number of frames, linkage names, files, lines and columns at each address.
 pub(super) fn s6(_rounds: u32) -> Result<Vec<Outcome>, String> {
     workload::each("S6", |subject| {
         let addrs = subject.addresses().random;
@@ -24,7 +24,7 @@ pub(super) fn s6(_rounds: u32) -> Result<Vec<Outcome>, String> {
         let mut outcomes = Vec::new();
         for (oracle, name, count) in [
             (Oracle::Addr2lineCrate, "addr2line", K),
-            (Oracle::LlvmSymbolizer, "llvm-symbolizer", FEW),
+            (Oracle::LlvmSymbolizer, "llvm-symbolizer", LLVM_ADDRESSES),
         ] {
             let part = format!("{} against {name}", subject.name);
             let theirs = match oracle.ask(&Asked::new(path, debug), &addrs[..count]) {
@@ -51,7 +51,7 @@ pub(super) fn s6(_rounds: u32) -> Result<Vec<Outcome>, String> {
 /// Returns a lane for each kind of difference.
 fn counts(subject: &Subject, part: String, count: usize, comparison: Comparison) -> Outcome {
     const UNKNOWN: &str = "UNKNOWN";
-    for unknown in comparison.unknown.iter().take(SHOWN) {
+    for unknown in comparison.unknown.iter().take(MAX_SHOWN) {
         println!("{part}: {unknown}\n");
     }
     let mut kinds: BTreeMap<&str, usize> = comparison.counts;

@@ -1,4 +1,4 @@
-//! Blazesym's symbolizer on an ELF file, or on a process.
+//! Blazesym's symbolizer on an ELF file or on a process.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use blazesym::symbolize::{CodeInfo, Input, Symbolizer};
 
 use super::consumed::Consumed;
 
-/// A symbolizer, and what it is asked about.
+/// A symbolizer, and its source.
 #[derive(Debug)]
 pub(crate) struct Blazesym {
     symbolizer: Symbolizer,
@@ -16,10 +16,10 @@ pub(crate) struct Blazesym {
 }
 
 impl Blazesym {
-    /// Knows the file that has the debug information, and has read nothing of it.
+    /// Creates a symbolizer for the file with the debug information, without reading it.
     pub(crate) fn open(file: &Path) -> Self {
         let symbolizer = Symbolizer::builder()
-            // It would follow the debug link that a debug file has too.
+            // It would otherwise follow the debug link that a debug file also contains.
             .set_debug_dirs(Some::<[PathBuf; 0]>([]))
             .enable_auto_reload(false)
             .build();
@@ -27,14 +27,14 @@ impl Blazesym {
         Self { symbolizer, source }
     }
 
-    /// Knows the process, and looks for debug files where they usually are.
+    /// Creates a symbolizer for the process, which looks for debug files in the default places.
     pub(crate) fn of_process(pid: u32) -> Self {
         let symbolizer = Symbolizer::builder().enable_auto_reload(false).build();
         let source = Source::from(Process::new(Pid::from(pid)));
         Self { symbolizer, source }
     }
 
-    /// Looks all addresses up.
+    /// Looks up all addresses.
     pub(crate) fn run(&self, addrs: &[u64]) -> Consumed {
         let mut consumed = Consumed::default();
         let input = match self.source {
@@ -54,7 +54,7 @@ impl Blazesym {
         consumed
     }
 
-    /// Opens and looks up.
+    /// Opens the file and looks up all addresses.
     pub(crate) fn cold(file: &Path, addrs: &[u64]) -> Consumed {
         Self::open(file).run(addrs)
     }

@@ -1,5 +1,5 @@
-//! A file that is opened for what is asked, and forgotten; its bytes are in the page
-//! cache.
+//! Cold lookups: the file is opened for each call, and nothing is cached; its bytes are in the
+//! page cache.
 
 use benches::race::{Clock, Outcome, Race, Role};
 
@@ -9,8 +9,8 @@ use super::ours::{self, Ours};
 use super::workload::{self, K, Subject};
 use crate::target::Rotation;
 
-/// Cold starts in a turn, each for another address.
-const STARTS: usize = 5;
+/// Cold starts per turn, each for another address.
+const STARTS_PER_TURN: usize = 5;
 
 /// One address.
 pub(super) fn s1(rounds: u32) -> Result<Vec<Outcome>, String> {
@@ -20,7 +20,7 @@ pub(super) fn s1(rounds: u32) -> Result<Vec<Outcome>, String> {
     })
 }
 
-/// One address, of debug sections that are compressed.
+/// One address, with compressed debug sections.
 pub(super) fn s7(rounds: u32) -> Result<Vec<Outcome>, String> {
     workload::each("S7", |subject| {
         let addrs = subject.addresses().random;
@@ -37,7 +37,11 @@ fn first(
     subject: &Subject,
     addrs: &[u64],
 ) -> Result<Outcome, String> {
-    let addrs: Vec<Vec<u64>> = addrs.chunks(1).take(STARTS).map(<[u64]>::to_vec).collect();
+    let addrs: Vec<Vec<u64>> = addrs
+        .chunks(1)
+        .take(STARTS_PER_TURN)
+        .map(<[u64]>::to_vec)
+        .collect();
     for addr in &addrs {
         let ours = Ours::cold(subject, addr);
         ours.compare("addr2line", addr2line::cold(subject.debug(), addr))?;
@@ -46,7 +50,7 @@ fn first(
     let [mut of_ours, mut of_addr2line, mut of_blazesym] = [(); 3].map(|()| Rotation::of(&addrs));
     let race = Race::new(row, subject.name.clone(), subject.sizes(1))
         .clock(Clock::Wall)
-        .cycle(STARTS as u32)
+        .cycle(STARTS_PER_TURN as u32)
         .enter(Role::Ours, "ours", || Ours::cold(subject, of_ours.next()))
         .enter(Role::Peer, "addr2line", || {
             addr2line::cold(subject.debug(), of_addr2line.next())

@@ -1,9 +1,8 @@
-//! What a contestant does with an answer: it looks at every level, at both ends of
-//! every string, and at every number.
+//! Reads each answer completely: every level, both ends of every string, and every number.
 
 use backsight_symbolize::Answers;
 
-/// What was seen. Contestants that see as many levels have looked up the same.
+/// A summary of the answers. Contestants with the same number of levels have looked up the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Consumed {
     /// Call levels, inlined and physical.
@@ -12,7 +11,7 @@ pub(crate) struct Consumed {
 }
 
 impl Consumed {
-    /// Takes all levels of all answers of ours.
+    /// Reads all levels of all our answers.
     pub(crate) fn of(answers: &Answers) -> Self {
         let mut consumed = Self::default();
         for stack in answers.iter().flatten() {
@@ -28,8 +27,8 @@ impl Consumed {
         consumed
     }
 
-    /// Takes one level: the function's name, the file's path in as many pieces as the
-    /// contestant has it, line and column.
+    /// Reads one level: the function's name; the file's path, in as many parts as the contestant
+    /// returns; line and column.
     #[inline]
     pub(crate) fn level<'t>(
         &mut self,
@@ -53,8 +52,8 @@ impl Consumed {
         self.sum = self.sum.rotate_left(5) ^ seen;
     }
 
-    /// Complains when `other` saw a number of levels that is not much the same: where
-    /// tools differ, S6 tells why.
+    /// Returns an error if the number of levels differs substantially from `other`'s. S6
+    /// explains the differences between tools.
     pub(crate) fn compare(self, name: &str, other: Self) -> Result<(), String> {
         let (ours, others) = (self.levels as f64, other.levels as f64);
         let apart = (others / ours - 1.0).abs();

@@ -1,4 +1,4 @@
-//! How the cost of symbolization grows: cold, with the file and with the addresses.
+//! How the cost of cold symbolization grows with the file and with the addresses.
 
 use benches::race::{Clock, Outcome, Race, Role};
 
@@ -7,10 +7,11 @@ use super::blazesym::Blazesym;
 use super::ours::Ours;
 use super::workload::{self, K, Subject};
 
-/// Addresses where the file is what grows.
-const FEW: usize = 1_000;
+/// The number of addresses when the file size grows.
+const ADDRESSES_PER_FILE: usize = 1_000;
 
-/// Against the bytes of five programs (`D`), and against the addresses of one of them (`K`).
+/// Against the bytes of five programs (`D`), and against the number of addresses in one of them
+/// (`K`).
 pub(crate) fn e3s(rounds: u32) -> Result<Vec<Outcome>, String> {
     let mut races = workload::each("E3s", |subject| {
         let addrs = subject.addresses().random;
@@ -19,16 +20,16 @@ pub(crate) fn e3s(rounds: u32) -> Result<Vec<Outcome>, String> {
     races.sort_by_key(|race| race.sizes.bytes());
     let subject = workload::named("samply")?;
     let addrs = subject.addresses().random;
-    for k in [1, 10, 100, FEW, 10_000, K] {
+    for k in [1, 10, 100, ADDRESSES_PER_FILE, 10_000, K] {
         races.push(against_k(rounds, &subject, &addrs[..k])?);
     }
     Ok(races)
 }
 
 fn against_size(rounds: u32, subject: &Subject, addrs: &[u64]) -> Result<Outcome, String> {
-    let (one, few) = (&addrs[..1], &addrs[..FEW]);
+    let (one, few) = (&addrs[..1], &addrs[..ADDRESSES_PER_FILE]);
     same(subject, few)?;
-    let race = Race::new("E3s", "D", subject.sizes(FEW))
+    let race = Race::new("E3s", "D", subject.sizes(ADDRESSES_PER_FILE))
         .clock(Clock::Wall)
         .enter(Role::Ours, "1 address", || Ours::cold(subject, one))
         .enter(Role::Ours, "1,000 addresses", || Ours::cold(subject, few))

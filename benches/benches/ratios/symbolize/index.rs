@@ -1,5 +1,4 @@
-//! Indexes that are made beforehand and kept: how soon one answers, how large it is
-//! and how long it takes to make.
+//! Indexes built beforehand: time of the first answer, size, and build time.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,8 +10,8 @@ use super::ours;
 use super::symcache::SymCache;
 use super::workload::{self, K, Subject};
 
-/// Cold starts in a turn, each for another address.
-const STARTS: usize = 5;
+/// Cold starts per turn, each for another address.
+const STARTS_PER_TURN: usize = 5;
 
 pub(super) fn s4(rounds: u32) -> Result<Vec<Outcome>, String> {
     let gsymutil = gsymutil();
@@ -40,7 +39,7 @@ fn race<'a>(subject: &Subject, what: &str, addresses: usize) -> Race<'a> {
     Race::new("S4", part, subject.sizes(addresses)).clock(Clock::Wall)
 }
 
-/// Opens an index and looks one address up.
+/// Opens an index and looks up one address.
 fn first(
     rounds: u32,
     subject: &Subject,
@@ -48,10 +47,10 @@ fn first(
     file: &Path,
     addrs: &[u64],
 ) -> Outcome {
-    let mut own = addrs[..STARTS].iter().cycle();
-    let mut addrs = addrs[..STARTS].iter().cycle();
+    let mut own = addrs[..STARTS_PER_TURN].iter().cycle();
+    let mut addrs = addrs[..STARTS_PER_TURN].iter().cycle();
     race(subject, "open and one address", 1)
-        .cycle(STARTS as u32)
+        .cycle(STARTS_PER_TURN as u32)
         .enter(Role::Ours, "ours", || {
             let addr = own.next().expect("an endless iterator");
             ours::indexed(file, *addr)
@@ -64,7 +63,7 @@ fn first(
         .run(rounds)
 }
 
-/// Looks many up.
+/// Looks up many addresses.
 fn lookups(rounds: u32, subject: &Subject, cache: &SymCache, addrs: &[u64]) -> Outcome {
     race(subject, "uniform, no columns", K)
         .gauge(Role::Peer, "SymCache", || {
@@ -75,7 +74,7 @@ fn lookups(rounds: u32, subject: &Subject, cache: &SymCache, addrs: &[u64]) -> O
         .run(rounds)
 }
 
-/// Makes one.
+/// Builds an index.
 fn build(
     rounds: u32,
     subject: &Subject,
@@ -103,7 +102,7 @@ fn build(
     race.run(rounds)
 }
 
-/// Says how large they are. SymCache has no columns, and ours are counted apart.
+/// Returns the sizes of the indexes. SymCache has no columns, so ours are counted separately.
 fn size(subject: &Subject, cache: &SymCache, gsym: &Path, index: &SymbolIndex) -> Outcome {
     let (bytes, whole) = (cache.bytes, index.file_size());
     let tables = index.tables();
@@ -124,7 +123,7 @@ fn size(subject: &Subject, cache: &SymCache, gsym: &Path, index: &SymbolIndex) -
     race.run(1)
 }
 
-/// Returns llvm-gsymutil, which Debian keeps out of the way of other versions.
+/// Returns the path of llvm-gsymutil, which has a version suffix or directory on Debian.
 fn gsymutil() -> Option<PathBuf> {
     const NAME: &str = "llvm-gsymutil";
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Symbolization: addresses of a file to functions, files and lines.
 //!
-//! The files are real programs that `cargo xtask workloads` fetches and builds. Each
-//! row has a race for each of them, and says which are missing.
+//! The files are real programs that `cargo xtask workloads` downloads and builds. Each row has a
+//! race for each of them, and reports those that are missing.
 
 mod addr2line;
 mod agree;

@@ -1,4 +1,4 @@
-//! All calls to backsight of this family.
+//! All calls to backsight in this family.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -19,12 +19,12 @@ use super::workload::Subject;
 pub(crate) struct Ours {
     symbolizer: Symbolizer,
     module: ModuleId,
-    /// Used again by each batch, as an agent would.
+    /// Reused for each batch, as an agent would do.
     answers: RefCell<Answers>,
 }
 
 impl Ours {
-    /// Knows the file, and has read nothing of it.
+    /// Adds the file without reading it.
     pub(crate) fn open(subject: &Subject) -> Self {
         Self::with(options(subject), subject)
     }
@@ -44,14 +44,14 @@ impl Ours {
         }
     }
 
-    /// Looks up what [`requests`](Self::requests) made.
+    /// Looks up the requests made by [`requests`](Self::requests).
     pub(crate) fn run(&self, requests: &[Request]) -> Consumed {
         let mut answers = self.answers.borrow_mut();
         self.symbolizer.symbolize_into(requests, &mut answers);
         Consumed::of(&answers)
     }
 
-    /// Opens and looks up.
+    /// Opens the file and looks up all addresses.
     pub(crate) fn cold(subject: &Subject, addrs: &[u64]) -> Consumed {
         let ours = Self::open(subject);
         ours.run(&ours.requests(addrs))
@@ -64,14 +64,14 @@ impl Ours {
     }
 }
 
-/// Builds a module's index.
+/// Builds the index of a module.
 pub(crate) fn index(subject: &Subject) -> SymbolIndex {
     let source = Source::open(&subject.executable).expect("a workload's executable");
     let built = BuiltIndex::of(source, None, &options(subject));
     built.expect("it can be indexed").index
 }
 
-/// Opens an index file and looks an address up.
+/// Opens an index file and looks up an address.
 pub(crate) fn indexed(file: &Path, addr: u64) -> Consumed {
     let symbolizer = Symbolizer::new(Options::default());
     let index = SymbolIndex::open(file, &Options::default()).expect("written just now");
@@ -80,8 +80,8 @@ pub(crate) fn indexed(file: &Path, addr: u64) -> Consumed {
     ours.run(&ours.requests(&[addr]))
 }
 
-/// Looks the addresses up in so many modules one after the other, each of which is the
-/// subject's executable, and keeps no more than `budget` bytes.
+/// Looks up the addresses in `modules` modules in turn, each of which is the subject's
+/// executable, with `budget` bytes for cached tables.
 pub(crate) fn many(subject: &Subject, modules: usize, budget: u64, addrs: &[u64]) {
     let mut options = options(subject);
     options.budget.kept_bytes = budget;
@@ -97,7 +97,7 @@ pub(crate) fn many(subject: &Subject, modules: usize, budget: u64, addrs: &[u64]
     }
 }
 
-/// Returns every level at each address, with raw names.
+/// Returns all levels at each address, with raw names.
 pub(crate) fn levels(subject: &Subject, addrs: &[u64]) -> Vec<Vec<Level>> {
     let raw = options(subject).with_demangle(false);
     let ours = Ours::with(raw, subject);
@@ -120,8 +120,8 @@ fn options(subject: &Subject) -> Options {
         .with_debug_dirs((subject.debug_dir().map(Path::to_owned).into_iter()).collect())
 }
 
-/// Runs `work` on a thread that is a whole pool, so that its clock sees all that ours
-/// does.
+/// Runs `work` on a thread that is its own thread pool, so that the thread's clock measures all
+/// of our work.
 pub(crate) fn on_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     let alone = || {
         let pool = ThreadPoolBuilder::new().num_threads(1).use_current_thread();

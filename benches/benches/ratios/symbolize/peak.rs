@@ -1,5 +1,5 @@
-//! Peak memory: each contestant alone in a process of its own, which is this program
-//! once more, or one that only looks up in an index.
+//! Peak memory: each contestant runs in a process of its own, which is this program again, or
+//! one that only looks up in an index.
 
 use std::process::Command;
 
@@ -11,14 +11,14 @@ use super::ours::{self, Ours};
 use super::symcache::SymCache;
 use super::workload::{self, K, Subject};
 
-/// Says which contestant a child of this program is to be, and with which workload.
+/// Tells a child of this program which contestant and workload to run.
 const VARIABLE: &str = "BACKSIGHT_RATIOS_PEAK";
 
-/// Modules of which a server would have many, and what it may keep of them.
+/// A large number of modules, as in a server, and the memory for their tables.
 const MODULES: usize = 200;
-const BUDGET: u64 = 256 << 20;
+const BUDGET_BYTES: u64 = 256 << 20;
 
-/// Enough of each to be worth an index.
+/// Enough addresses of each module for an index to pay off.
 const PER_MODULE: usize = 10_000;
 
 type Contestant = (&'static str, Role, fn(&Subject, &[u64]));
@@ -35,7 +35,7 @@ const CONTESTANTS: [Contestant; 5] = [
     }),
     ("only the addresses", Role::Floor, |_, _| {}),
     (MANY, Role::Ours, |subject, addrs| {
-        ours::many(subject, MODULES, BUDGET, &addrs[..PER_MODULE]);
+        ours::many(subject, MODULES, BUDGET_BYTES, &addrs[..PER_MODULE]);
     }),
 ];
 
@@ -47,7 +47,7 @@ pub(super) fn s5(rounds: u32) -> Result<Vec<Outcome>, String> {
         let mut race = Race::new("S5", subject.name.clone(), subject.sizes(K));
         race = race.clock(Clock::Gauge { unit: "KiB" });
         for (name, role, _) in &CONTESTANTS[..4] {
-            // Also makes sure that there is an answer.
+            // This also checks that there is an answer.
             peak(name, &subject.name)?;
             race = race.gauge(*role, name, || {
                 peak(name, &subject.name).expect("it could a moment ago")
@@ -81,7 +81,7 @@ fn indexed(rounds: u32, subject: &Subject) -> Result<Outcome, String> {
     };
     own()?;
     let part = format!("{}, index", subject.name);
-    // Without it, ours is still worth a figure.
+    // Ours is measured even without the peer.
     let cache = SymCache::build(subject.debug());
     let race = Race::new("S5", part, subject.sizes(K)).clock(Clock::Gauge { unit: "KiB" });
     let mut race = race.gauge(Role::Ours, "ours", || own().expect("it could a moment ago"));
@@ -95,7 +95,7 @@ fn indexed(rounds: u32, subject: &Subject) -> Result<Outcome, String> {
     Ok(race.run(rounds.min(3)))
 }
 
-/// Many modules, all of them to be indexed, within a budget.
+/// Many modules, all indexed, within a memory budget.
 fn many(rounds: u32, subject: &Subject) -> Outcome {
     let part = format!("{}, {MODULES} times", subject.name);
     let sizes = subject.sizes(MODULES * PER_MODULE);
@@ -103,11 +103,11 @@ fn many(rounds: u32, subject: &Subject) -> Outcome {
     let race = race.gauge(Role::Ours, "ours", || {
         peak(MANY, &subject.name).expect("it has what the others had")
     });
-    let budget = (BUDGET >> 10) as f64;
+    let budget = (BUDGET_BYTES >> 10) as f64;
     race.a_call(budget, "ours").run(rounds.min(1))
 }
 
-/// Returns what a child took at most, in KiB.
+/// Returns the peak memory of a child, in KiB.
 fn peak(contestant: &str, workload: &str) -> Result<u64, String> {
     let this = std::env::current_exe().map_err(|why| why.to_string())?;
     said_kib(Command::new(this).env(VARIABLE, format!("{contestant}/{workload}")))
@@ -120,7 +120,7 @@ fn said_kib(child: &mut Command) -> Result<u64, String> {
     number.map_err(|_| format!("{child:?}: {}", String::from_utf8_lossy(&said.stderr)))
 }
 
-/// Where this process is such a child, does its part, prints its peak in KiB, and
+/// If this process is such a child, runs its contestant, prints its peak memory in KiB, and
 /// returns true.
 pub(crate) fn is_child() -> bool {
     let Ok(value) = std::env::var(VARIABLE) else {
@@ -133,7 +133,8 @@ pub(crate) fn is_child() -> bool {
             let mut named = all.filter(|(name, ..)| *name == contestant);
             let (_, _, run) = named.next().expect("a contestant");
             let addrs = subject.addresses().random;
-            // From here on: what drawing them took is forgotten, where the kernel lets.
+            // Reset the peak, if the kernel supports it, so that choosing addresses does not
+            // count.
             let _ = std::fs::write("/proc/self/clear_refs", "5");
             run(subject, &addrs);
         }

@@ -1,5 +1,5 @@
-//! SymCache, an index made beforehand: a program of its own (`benches/peers`), which
-//! takes its times itself.
+//! SymCache, an index built beforehand: a separate program (`benches/peers`), which measures its
+//! times itself.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 use testkit::workload::{self, PEERS};
 
-/// A program that waits to be asked; it ends when its input does.
+/// The running program; it exits when its input is closed.
 #[derive(Debug)]
 struct Peers {
     child: Child,
@@ -16,18 +16,18 @@ struct Peers {
     output: BufReader<ChildStdout>,
 }
 
-/// A cache in a directory that goes away with it, and one who looks up there.
+/// A cache in a temporary directory, and the program that looks up in it.
 #[derive(Debug)]
 pub(crate) struct SymCache {
     peers: Peers,
     directory: TempDir,
-    /// What the cache counts addresses from, in hexadecimal digits.
+    /// The base address of the cache, in hexadecimal.
     bias: String,
     /// The size of the cache.
     pub(crate) bytes: u64,
 }
 
-/// What looking up many addresses took.
+/// The cost of looking up many addresses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct All {
     pub(crate) ns: u64,
@@ -78,7 +78,7 @@ impl Drop for Peers {
 }
 
 impl SymCache {
-    /// Makes the cache of a file that has debug information.
+    /// Builds the cache of a file with debug information.
     pub(crate) fn build(debug: &Path) -> Result<Self, String> {
         let mut this = Self {
             peers: Peers::start()?,
@@ -90,7 +90,7 @@ impl SymCache {
         Ok(this)
     }
 
-    /// Makes it once more, and returns the nanoseconds that took.
+    /// Builds it again, and returns the time in nanoseconds.
     pub(crate) fn rebuild(&mut self, debug: &Path) -> Result<u64, String> {
         let debug = debug.to_string_lossy();
         let [ns, bytes, bias] = self.peers.ask(&["build", &debug, &self.cache()])?;
@@ -98,7 +98,7 @@ impl SymCache {
         number(&ns)
     }
 
-    /// Opens it and looks an address up, and returns the nanoseconds that took.
+    /// Opens it and looks up an address, and returns the time in nanoseconds.
     pub(crate) fn first(&mut self, addr: u64) -> Result<u64, String> {
         let addr = format!("{addr:x}");
         let words = ["first", &self.cache(), &self.bias, &addr];
@@ -106,7 +106,7 @@ impl SymCache {
         number(&ns)
     }
 
-    /// Looks many up, in a process that does nothing else.
+    /// Looks up many addresses, in a process that does nothing else.
     pub(crate) fn all(&self, addrs: &[u64]) -> Result<All, String> {
         let file = self.directory.path().join("addresses");
         if !file.exists() {

@@ -1,4 +1,4 @@
-//! A file whose answers have all been given once, on one thread.
+//! Warm lookups on one thread: all answers have been given before.
 
 use benches::race::{Outcome, Race, Role};
 
@@ -7,7 +7,7 @@ use super::blazesym::Blazesym;
 use super::ours::{self, Ours};
 use super::workload::{self, K, Subject};
 
-/// In no order.
+/// Unsorted.
 pub(super) fn s3(rounds: u32) -> Result<Vec<Outcome>, String> {
     workload::each("S3", |subject| {
         let addrs = subject.addresses();
@@ -17,7 +17,7 @@ pub(super) fn s3(rounds: u32) -> Result<Vec<Outcome>, String> {
     })
 }
 
-/// In order.
+/// Sorted.
 pub(super) fn s3s(rounds: u32) -> Result<Vec<Outcome>, String> {
     workload::each("S3s", |subject| {
         let addrs = subject.addresses().sorted;

@@ -1,4 +1,4 @@
-//! The programs asked about, and the addresses asked for.
+//! The programs and addresses of the family.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use crate::target::Random;
 /// The workloads of every row.
 const NAMES: [&str; 5] = ["libc", "rg", "cpp", "samply", "vmlinux"];
 
-/// Addresses in a batch.
+/// Addresses per batch.
 pub(crate) const K: usize = 100_000;
 
-/// Distinct addresses of the batch that is drawn as Zipf has it.
-const DISTINCT: usize = 2_000;
+/// Distinct addresses of the batch with a Zipf distribution.
+const ZIPF_DISTINCT: usize = 2_000;
 
 /// A program.
 #[derive(Clone, Debug)]
@@ -29,24 +29,24 @@ pub(crate) struct Subject {
     pub(crate) compressed: Vec<Self>,
 }
 
-/// Addresses in it.
+/// Addresses in a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses {
-    /// Uniform over the bytes of its functions, in no order.
+    /// Uniformly distributed over the bytes of its functions, unsorted.
     pub(crate) random: Vec<u64>,
-    /// The same in order.
+    /// The same, sorted.
     pub(crate) sorted: Vec<u64>,
-    /// Of 2,000 among them: the nth is drawn with a weight of 1/n.
+    /// Drawn from 2,000 of them: the nth has a weight of 1/n.
     pub(crate) skewed: Vec<u64>,
 }
 
 impl Subject {
-    /// Returns the file that has the debug information: what peers are asked about.
+    /// Returns the file with the debug information, which peers read.
     pub(crate) fn debug(&self) -> &Path {
         self.debug_file.as_deref().unwrap_or(&self.executable)
     }
 
-    /// Returns the directory whose `.build-id` has the debug file.
+    /// Returns the directory whose `.build-id` contains the debug file.
     pub(crate) fn debug_dir(&self) -> Option<&Path> {
         self.debug_file.as_ref()?.ancestors().nth(3)
     }
@@ -76,7 +76,7 @@ impl Subject {
         let uniform: Vec<u64> = (0..K).map(|_| draw()).collect();
         let mut sorted = uniform.clone();
         sorted.sort_unstable();
-        let skewed = zipf(&mut Random::new(), &uniform[..DISTINCT]);
+        let skewed = zipf(&mut Random::new(), &uniform[..ZIPF_DISTINCT]);
         Addresses {
             random: uniform,
             sorted,
@@ -84,12 +84,13 @@ impl Subject {
         }
     }
 
-    /// Returns where functions are, by the symbol table: in order, without overlaps.
+    /// Returns the ranges of functions according to the symbol table, sorted and without
+    /// overlaps.
     fn functions(&self) -> Vec<Range<u64>> {
         let file = map(self.debug());
         let object = object::File::parse(&*file).expect("a workload is an ELF file");
         let code = |section: &object::Section<'_, '_>| section.kind() == SectionKind::Text;
-        // A debug file keeps the headers of the sections whose bytes it has lost.
+        // A debug file keeps the headers of sections whose content was removed.
         let code: Vec<Range<u64>> = (object.sections())
             .filter(|section| code(section) || section.name() == Ok(".text"))
             .map(|section| section.address()..section.address() + section.size())
@@ -115,7 +116,7 @@ impl Subject {
     }
 }
 
-/// Draws a batch of these.
+/// Draws a batch from these addresses.
 fn zipf(random: &mut Random, these: &[u64]) -> Vec<u64> {
     let mut ends = Vec::new();
     let mut total = 0.0;
@@ -132,7 +133,7 @@ fn zipf(random: &mut Random, these: &[u64]) -> Vec<u64> {
     (0..K).map(draw).collect()
 }
 
-/// Runs `race` for each workload; for one that is missing, says so.
+/// Runs `race` for each workload, and reports missing ones.
 pub(super) fn each(
     row: &'static str,
     mut races: impl FnMut(&Subject) -> Result<Vec<Outcome>, String>,
@@ -140,7 +141,7 @@ pub(super) fn each(
     let manifest = manifest()?;
     let mut outcomes = Vec::new();
     for name in NAMES {
-        // It takes minutes: a sign of life, apart from the tables.
+        // It takes minutes, so print progress on stderr.
         eprintln!("{row}: {name} …");
         match subject(&manifest, name).and_then(|subject| races(&subject)) {
             Ok(races) => outcomes.extend(races),
@@ -150,7 +151,7 @@ pub(super) fn each(
     Ok(outcomes)
 }
 
-/// Returns one of them.
+/// Returns the workload with this name.
 pub(crate) fn named(name: &str) -> Result<Subject, String> {
     subject(&manifest()?, name)
 }

@@ -1,4 +1,4 @@
-//! As perf reads maps texts: a byte at a time through a small buffer.
+//! Parses maps texts as perf does: one byte at a time through a small buffer.
 
 use std::ffi::CString;
 
@@ -6,9 +6,8 @@ use super::parser::{Line, Parser, Sink, Wanted, opened};
 use crate::process::Process;
 use crate::raw::Maps;
 
-/// Perf's `io__get_char`, `io__get_hex` and `io__get_dec`, as its source describes
-/// them: a test for an empty buffer at each byte, digits by comparison, and every
-/// field of every line.
+/// A parser like perf's `io__get_char`, `io__get_hex` and `io__get_dec`: it checks for an empty
+/// buffer at each byte, compares digits, and parses every field of every line.
 #[derive(Debug)]
 pub(crate) struct ByChar {
     maps: CString,
@@ -38,7 +37,7 @@ impl Io<'_> {
         Some(byte)
     }
 
-    /// Returns a number, and the byte behind it.
+    /// Returns a number, and the byte after it.
     #[inline]
     fn hex(&mut self) -> Option<(u64, u8)> {
         let mut number = 0;
@@ -118,7 +117,7 @@ impl Parser for ByChar {
     const NAME: &'static str = "text, as perf";
 
     fn read(&mut self, wanted: Wanted, sink: &mut impl Sink) {
-        // `None` is the end of the text, or of what is wanted.
+        // `None` means the end of the text, or of the wanted lines.
         let _ = self.lines(wanted, sink);
     }
 }

@@ -1,4 +1,5 @@
-//! As many small tools, the kernel patch series' among them, read maps texts.
+//! Parses maps texts with `fscanf`, as many small tools do, including that of the kernel patch
+//! series.
 
 #![expect(unsafe_code, reason = "the C library's own fscanf is the contestant")]
 
@@ -7,8 +8,8 @@ use std::ffi::{CString, c_char, c_int, c_ulong};
 use super::parser::{Line, Parser, Sink, Wanted};
 use crate::process::Process;
 
-/// A name's most bytes, with the closing NUL.
-const ROOM: usize = 4096;
+/// The maximum size of a name, including its NUL.
+const MAX_NAME_BYTES: usize = 4096;
 
 /// The C library's `fscanf`, called for each line.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl Fscanf {
     pub(crate) fn new(process: Process) -> Self {
         Self {
             maps: process.maps(),
-            name: vec![0; ROOM],
+            name: vec![0; MAX_NAME_BYTES],
         }
     }
 }
@@ -42,10 +43,10 @@ impl Parser for Fscanf {
         loop {
             (start, end, offset, inode) = (0, 0, 0, 0);
             self.name[0] = 0;
-            // The rest of the line, or none of it: without a name `%[` fails, and
-            // the newline is white space for the next call's first number.
-            // SAFETY: the stream is open; each conversion has a pointer of its
-            // type, and the two texts have room for their widths and a NUL.
+            // The last conversion reads the rest of the line. Without a name, `%[` fails, and
+            // the next call skips the newline as white space. SAFETY: the stream is open; each
+            // conversion has a pointer of its type, and both texts have room for their widths
+            // and a NUL.
             let fields: c_int = unsafe {
                 libc::fscanf(
                     stream.0,
@@ -82,13 +83,13 @@ impl Parser for Fscanf {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // SAFETY: `read` opened the stream, and nothing else has it.
+        // SAFETY: `read` opened the stream, and nothing else owns it.
         let status = unsafe { libc::fclose(self.0) };
         debug_assert_eq!(status, 0, "it was open");
     }
 }
 
 fn bytes(chars: &[c_char]) -> &[u8] {
-    // SAFETY: a `c_char` is a byte, signed or not, and both are borrowed alike.
+    // SAFETY: a `c_char` is a byte, signed or not, and both slices have the same lifetime.
     unsafe { std::slice::from_raw_parts(chars.as_ptr().cast(), chars.len()) }
 }

@@ -1,4 +1,4 @@
-//! The best that is known: lines by `memchr`, and what is not wanted is not decoded.
+//! The fastest known way: finds lines with `memchr`, and does not decode unwanted ones.
 
 use std::ffi::CString;
 
@@ -6,7 +6,8 @@ use super::parser::{Line, Parser, Sink, Wanted, opened};
 use crate::process::Process;
 use crate::raw::Maps;
 
-/// Lines found by the widest instructions, numbers by hand, filter before decode.
+/// Finds lines with SIMD instructions, parses numbers with its own code, and filters before
+/// decoding.
 #[derive(Debug)]
 pub(crate) struct ByMemchr {
     maps: CString,
@@ -53,7 +54,7 @@ impl Parser for ByMemchr {
     }
 }
 
-/// Returns whether a line is worth decoding.
+/// Returns whether a line may be wanted.
 #[inline]
 fn may_be(line: &[u8], wanted: Wanted) -> bool {
     match wanted {
@@ -65,7 +66,7 @@ fn may_be(line: &[u8], wanted: Wanted) -> bool {
     }
 }
 
-/// Returns where a line's range ends.
+/// Returns the end of a line's range.
 #[inline]
 pub(super) fn end_of(line: &[u8]) -> u64 {
     let (_, rest) = hex(line);
@@ -93,7 +94,7 @@ fn decode(line: &[u8]) -> Option<Line<'_>> {
     })
 }
 
-/// Returns a number, and what stands behind it and one byte more.
+/// Returns a number, and the text after it and one more byte.
 #[inline]
 fn hex(text: &[u8]) -> (u64, &[u8]) {
     let mut number = 0;

@@ -1,7 +1,7 @@
-//! Parsers of the maps text, written from the description of others.
+//! Parsers of the maps text, written after descriptions of other projects.
 //!
-//! Each is as fast as its kind can be: it allocates nothing once warm, and stops
-//! behind the last address.
+//! Each is as fast as its method allows: it allocates nothing once warm, and stops after the
+//! last address.
 
 mod by_char;
 mod fscanf;
@@ -21,7 +21,7 @@ pub(crate) use parser::{Line, Parser, Sink, Wanted};
 
 use parser::opened;
 
-/// Enters all parsers, to match sorted batches in turn.
+/// Adds all parsers to a race, for sorted batches in turn.
 pub(crate) fn enter<'b>(race: Race<'b>, process: Process, batches: &'b [Vec<u64>]) -> Race<'b> {
     let race = enter_one(race, ByChar::new(process), batches);
     let race = enter_one(race, ByMemchr::new(process), batches);
@@ -39,7 +39,7 @@ fn enter_one<'b, P: Parser + 'b>(
     })
 }
 
-/// Returns what is wrong with what the parsers say of sorted batches.
+/// Returns an error if the parsers' results for sorted batches are wrong.
 pub(crate) fn check(process: Process, batches: &[Vec<u64>], truth: &Truth) -> Result<(), String> {
     check_one(&mut ByChar::new(process), batches, truth)?;
     check_one(&mut ByMemchr::new(process), batches, truth)?;
@@ -55,18 +55,18 @@ fn check_one<P: Parser>(parser: &mut P, batches: &[Vec<u64>], truth: &Truth) -> 
     Ok(())
 }
 
-/// The answers of a sorted batch, matched in one pass upwards.
+/// The results of a sorted batch, matched in one pass.
 #[derive(Debug, Default)]
 struct Matched {
     addrs: Vec<u64>,
     answers: Vec<Option<(usize, u64)>>,
     names: Vec<u8>,
-    /// Where each VMA's name ends among `names`.
+    /// The end of each VMA's name in `names`.
     ends: Vec<usize>,
 }
 
 impl Matched {
-    /// Finds the places of sorted addresses.
+    /// Looks up sorted addresses.
     fn run(&mut self, addrs: &[u64], parser: &mut impl Parser) {
         self.addrs.clear();
         self.addrs.extend_from_slice(addrs);
@@ -117,8 +117,7 @@ impl Sink for Matched {
     }
 }
 
-/// Reads a text to behind its byte `until` and throws it away: what the kernel
-/// alone costs.
+/// Reads a text past its byte `until` without parsing it: the cost of the kernel alone.
 #[derive(Debug)]
 pub(crate) struct Unparsed {
     maps: std::ffi::CString,
@@ -127,7 +126,7 @@ pub(crate) struct Unparsed {
 }
 
 impl Unparsed {
-    /// Reads as much as the lines up to the one of `addr` need.
+    /// Reads as much as is needed for the lines up to that of `addr`.
     pub(crate) fn up_to(process: Process, addr: u64) -> Self {
         let (maps, room) = opened(process);
         let text = std::fs::read(maps.to_str().expect("ASCII")).expect("the process is there");
@@ -141,7 +140,7 @@ impl Unparsed {
         Self { maps, room, until }
     }
 
-    /// Reads everything, and that it was everything.
+    /// Reads everything, up to the end of the file.
     pub(crate) fn whole(process: Process) -> Self {
         let (maps, room) = opened(process);
         let until = usize::MAX;

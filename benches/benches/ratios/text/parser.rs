@@ -1,4 +1,4 @@
-//! What a parser of the text is given, and what it hands over.
+//! The interface of parsers.
 
 use crate::process::Process;
 
@@ -13,31 +13,30 @@ pub(crate) struct Line<'t> {
     pub(crate) name: &'t [u8],
 }
 
-/// Which lines are wanted; a parser may leave out the others.
+/// Which lines are wanted; a parser may omit the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wanted {
-    /// Those that end above an address.
+    /// Lines that end above an address.
     EndingAbove(u64),
-    /// Those of executable memory with a file.
+    /// Lines of executable memory with a file.
     Code,
 }
 
-/// What is done with a line; says which lines are wanted from there on, or `None`
-/// when no more are.
+/// Consumes a line; returns which lines are wanted next, or `None` if no more are.
 pub(crate) trait Sink {
     fn take(&mut self, line: Line<'_>) -> Option<Wanted>;
 }
 
-/// Reads lines one by one from an open text.
+/// Reads the lines of an open text.
 pub(crate) trait Parser {
     const NAME: &'static str;
 
-    /// Opens the text, hands over lines from the first on, and closes.
+    /// Opens the text, passes lines to `sink` from the first on, and closes it.
     fn read(&mut self, wanted: Wanted, sink: &mut impl Sink);
 }
 
-/// Returns the path of a process's maps, and room for a piece of it: the kernel
-/// gives 4 KiB at most.
+/// Returns the path of a process's maps file, and a buffer for reading: the kernel returns at
+/// most 4 KiB.
 pub(super) fn opened(process: Process) -> (std::ffi::CString, Vec<u8>) {
     (process.maps(), vec![0; 2 * 4096])
 }

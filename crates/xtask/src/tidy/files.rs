@@ -55,8 +55,8 @@ pub(super) fn no_machine_paths(tree: &Tree) -> Vec<Complaint> {
         .collect()
 }
 
-/// Whether `path` occurs in `line` other than inside a longer path: `/root` after `/proc/PID`,
-/// the root of a process, is allowed.
+/// Whether `path` occurs in `line` other than inside a longer path: the root of a process,
+/// `/proc/PID` and then `root`, is allowed.
 fn begins_a_path(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line[..at].chars().next_back();
