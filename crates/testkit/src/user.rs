@@ -48,7 +48,8 @@ fn become_nobody() -> nix::Result<()> {
     let user = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
     nix::errno::Errno::result(user)?;
     // A change of user makes the whole process undumpable, so that its own /proc files belong to
-    // root. SAFETY: takes numbers and no memory.
+    // root.
+    // SAFETY: takes numbers and no memory.
     nix::errno::Errno::result(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) })?;
     Ok(())
 }

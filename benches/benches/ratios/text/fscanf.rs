@@ -44,9 +44,9 @@ impl Parser for Fscanf {
             (start, end, offset, inode) = (0, 0, 0, 0);
             self.name[0] = 0;
             // The last conversion reads the rest of the line. Without a name, `%[` fails, and
-            // the next call skips the newline as white space. SAFETY: the stream is open; each
-            // conversion has a pointer of its type, and both texts have room for their widths
-            // and a NUL.
+            // the next call skips the newline as white space.
+            // SAFETY: the stream is open; each conversion has a pointer of its type, and both
+            // texts have room for their widths and a NUL.
             let fields: c_int = unsafe {
                 libc::fscanf(
                     stream.0,
