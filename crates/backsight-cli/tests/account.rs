@@ -1,5 +1,5 @@
-//! What a conversion says that it came to, against `perf script`, the lines of the output,
-//! and sums that must hold.
+//! The account of a conversion, compared with `perf script`, with the lines of the output, and
+//! with sums that must hold.
 
 mod common;
 
@@ -9,7 +9,7 @@ use testkit::perf::{self, Recording, WAYS};
 use testkit::perf_file::{Event, PerfFile, USER, sample};
 use testkit::skip;
 
-/// Converts, and returns the account and what else was said.
+/// Converts, and returns the account and the other messages.
 fn account(args: &[&str]) -> (Value, Vec<String>) {
     let ran = run([args, &["--account", "json"]].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -35,7 +35,7 @@ fn sum(counts: &Value) -> u64 {
     counts.values().map(|count| count.as_u64().unwrap()).sum()
 }
 
-/// Frames by their outcome are all frames, and stacks by their end all that were walked.
+/// Checks that frames by outcome add up to all frames, and stacks by end to all unwound ones.
 fn check_sums(account: &Value) {
     if account["frames_without_name"].is_object() {
         let all = number(account, "frames_with_name") + sum(&account["frames_without_name"]);
@@ -49,7 +49,7 @@ fn number(account: &Value, key: &str) -> u64 {
     account[key].as_u64().unwrap()
 }
 
-/// The samples and the frames of NDJSON, by its lines.
+/// Returns the numbers of samples and frames of NDJSON, counted from its lines.
 fn counted(ndjson: &str) -> (u64, u64) {
     let lines = json(ndjson);
     let samples = of_type(&lines, "sample");
@@ -60,7 +60,7 @@ fn counted(ndjson: &str) -> (u64, u64) {
     (samples.len() as u64, frames.sum())
 }
 
-/// The frames of NDJSON by their outcome, as its lines have it: `""` for those with a name.
+/// Returns the frames of NDJSON by outcome, counted from its lines: `""` for those with a name.
 fn outcomes(ndjson: &str) -> std::collections::BTreeMap<String, u64> {
     let lines = json(ndjson);
     let addresses = of_type(&lines, "address").into_iter();
@@ -109,14 +109,14 @@ fn each_sample_is_written_or_left_out_in_every_format() {
             (number(&whole, "samples_written"), number(&whole, "frames")),
             (samples, frames)
         );
-        // Without groups, perf has as many.
+        // Except for groups, perf has the same number.
         let theirs = recording.script(&["-G", "-F", "pid"]);
         let theirs = theirs
             .lines()
             .filter(|line| !line.trim().is_empty())
             .count() as u64;
         assert!(samples >= theirs, "{samples} of {theirs}");
-        // Frame by frame, the outcomes are those of the lines.
+        // The outcomes agree with those of the lines, frame by frame.
         let mut wanted = outcomes(&std::fs::read_to_string(&ndjson).unwrap());
         let named = wanted.remove("").unwrap_or_default();
         assert_eq!(number(&whole, "frames_with_name"), named, "{way}");
@@ -128,22 +128,22 @@ fn each_sample_is_written_or_left_out_in_every_format() {
             reasons.collect::<std::collections::BTreeMap<_, _>>(),
             wanted
         );
-        // Only memory that was recorded is walked, once for each sample that has some.
+        // Only recorded stack memory is unwound, once for each sample that has some.
         let walked = number(&whole, "stacks_walked");
         match way {
             "user stacks" => assert!(walked > 0 && walked <= samples, "{walked} of {samples}"),
             _ => assert_eq!(walked, 0, "{way}"),
         }
         let (normalized, _) = account(&["normalize", "-i", input, "-o", &file("n.ndjson")]);
-        // `symbolize -i` of that says the same as `convert` of that.
+        // `symbolize -i` of that output prints the same account as `convert`.
         let (converted, _) = account(&["convert", &file("n.ndjson"), "-o", &file("m.ndjson")]);
         let (symbolized, _) = account(&["symbolize", "-i", &file("n.ndjson")]);
         assert_eq!(symbolized, converted, "{way}");
         assert_eq!(symbolized["frames"], whole["frames"], "{way}");
         assert_eq!(normalized["samples_written"], whole["samples_written"]);
-        // Nobody looked for names, so none are missing.
+        // Without symbolization, no names are missing.
         assert_eq!(normalized.get("frames_without_name"), None);
-        // The formats do not depend on the way of recording; several events matter.
+        // The other formats are tested with one recording, and with several events.
         if !["frame pointers", "several events"].contains(&way) {
             continue;
         }
@@ -151,7 +151,7 @@ fn each_sample_is_written_or_left_out_in_every_format() {
             let (of_output, _) = account(&["convert", "-i", input, "-o", &file(output)]);
             assert_eq!(of_output["samples_read"], whole["samples_read"], "{output}");
         }
-        // What was written is an input again.
+        // The output is valid input.
         for again in ["out.ndjson", "a.pb.gz", "a.otlp", "a.folded"] {
             let (again, _) = account(&["convert", "-i", &file(again), "-o", &file("b.ndjson")]);
             assert!(number(&again, "samples_read") > 0);
@@ -163,7 +163,7 @@ fn each_sample_is_written_or_left_out_in_every_format() {
     }
 }
 
-/// Two events, one sample of neither, and one that is cut.
+/// Two events, a sample of neither, and a truncated sample.
 fn written() -> PerfFile {
     let event = |name, config, id| Event {
         name,
@@ -294,7 +294,7 @@ fn what_is_no_sample_is_part_of_it() {
         serde_json::json!({ "records that perf lost": 5 })
     );
     assert!(!others.concat().contains("lost"), "{others:?}");
-    // It is missing from what has all its names too, and is said then.
+    // It is reported even if all names were found.
     let no_symbols = run([&convert[..], &["--no-symbols"]].concat());
     let words = "left out besides samples: 5 records that perf lost";
     assert!(no_symbols.stderr.contains(words), "{no_symbols:?}");
@@ -332,7 +332,7 @@ fn a_capture_without_samples_counts_its_addresses() {
         always.contains("50.0 % of all frames have no name: unmapped"),
         "{always}"
     );
-    // By itself it is silent elsewhere than on a terminal: each answer has its reason.
+    // If stderr is not a terminal, it is silent by default: each answer has its reason.
     for quiet in [&[][..], &["-q"], &["--account", "never"]] {
         let quiet = said(quiet).stderr;
         assert!(
@@ -344,7 +344,7 @@ fn a_capture_without_samples_counts_its_addresses() {
     usage.fails(2, &["--account and --quiet apply only to a capture (-i)"]);
 }
 
-/// Returns the files below a folder.
+/// Returns the files below a directory.
 fn files(folder: &std::path::Path, all: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -355,8 +355,8 @@ fn files(folder: &std::path::Path, all: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// Fixtures are read as what they are, or refused by name; and as any format by force,
-/// what is read has its account.
+/// Each fixture is read in its format or rejected by name; and if any format is forced,
+/// everything that is read has an account.
 #[test]
 fn every_fixture_is_accounted_for_or_refused() {
     let mut all = Vec::new();

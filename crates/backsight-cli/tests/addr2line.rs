@@ -1,4 +1,4 @@
-//! `backsight addr2line` says what binutils' addr2line says, in the same words.
+//! `backsight addr2line` prints the same as binutils' addr2line.
 
 mod common;
 mod dialogue;
@@ -10,8 +10,8 @@ use common::{backsight, run, run_with};
 use dialogue::Dialogue;
 use testkit::differential::{self, Asked, Oracle, Subject};
 
-/// Two functions and one that is inlined into the first. No padding, no thunks: every
-/// byte of them has a line.
+/// Two functions, and one that is inlined into the first. There is no padding and no thunk, so
+/// that each byte has a line.
 const PROGRAM: &str = r"
 static volatile int depth;
 static inline __attribute__((always_inline)) int sound(int at) {
@@ -28,8 +28,8 @@ int main(int argc, char **argv) {
 }
 ";
 
-/// Returns the program and addresses in it, some of them nowhere; `None`, and says so,
-/// without the tools.
+/// Returns the program and addresses in it, some of them outside of code; `None`, with a skip
+/// message, without the tools.
 fn program() -> Option<(PathBuf, Vec<String>)> {
     for tool in ["addr2line", "nm"] {
         if testkit::tools::tool(tool).is_none() {
@@ -71,10 +71,10 @@ fn binutils(program: &Path, flags: &[&str], addrs: &[String]) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// With one section of code, an object's addresses are the offsets in it.
+/// In an object with one code section, addresses are the offsets in it.
 #[test]
 fn an_object_file_is_listed_as_binutils_does() {
-    // It is kept like a program, and so has a name of its own.
+    // It is cached like a program, so it needs a name of its own.
     let object = testkit::tools::compile("object", PROGRAM, &["-c", "-Og", "-gdwarf-5"]);
     let object = match object {
         Ok(object) if testkit::tools::tool("addr2line").is_some() => object,
@@ -158,7 +158,7 @@ fn every_difference_from_other_tools_is_a_known_one() {
 #[test]
 fn without_addresses_standard_input_is_answered_line_by_line() {
     let dir = tempfile::tempdir().unwrap();
-    // The default file is a.out in the current folder.
+    // The default file is a.out in the current directory.
     std::fs::copy(testkit::child::program(), dir.path().join("a.out")).unwrap();
     let mut command = backsight();
     command.args(["addr2line", "-f", "-a"]);
@@ -188,7 +188,7 @@ fn a_missing_file_a_bad_address_and_strict_have_their_codes() {
     bad_line.fails(3, &["standard input, line 1"]);
 }
 
-/// In `symbolize`, `-i` and `-p` are taken: their long names do.
+/// In `symbolize`, `-i` and `-p` have another meaning, so the flags have only long names.
 #[test]
 fn the_listing_serves_every_source_and_its_flags_ask_for_it() {
     let Some((program, addrs)) = program() else {

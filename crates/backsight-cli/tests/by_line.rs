@@ -1,5 +1,5 @@
-//! Commands that are asked line by line through a pipe: each entry gets its answer, and
-//! whoever asks can see where it ends.
+//! Commands that are used line by line through a pipe: each entry gets an answer, and the caller
+//! can tell where the answers end.
 
 mod common;
 mod dialogue;
@@ -34,7 +34,7 @@ fn an_entry_that_is_no_address_is_answered_in_its_place() {
     }
 }
 
-/// As binutils, which takes what it cannot read for an address of which nothing is known.
+/// Like binutils, which treats an invalid entry as an unknown address.
 #[test]
 fn the_listing_of_addr2line_keeps_its_count() {
     let ran = run_with(["addr2line", "-e", SELF, "-f"], b"zz\n0x1\n");
@@ -77,7 +77,7 @@ fn each_line_ends_with_the_mark_that_was_asked_for() {
     assert_eq!(ends, [1, 2, 3, 4]);
 }
 
-/// A client that reads up to the mark is never stuck, whatever it sent.
+/// A client that reads up to the mark never blocks, whatever it sent.
 #[test]
 fn a_client_reads_to_the_mark_and_asks_on() {
     let mut command = backsight();
@@ -94,7 +94,7 @@ fn a_client_reads_to_the_mark_and_asks_on() {
     dialogue.end();
 }
 
-/// A capture is passed on as it comes, what is malformed in it as well.
+/// A capture is passed through, including malformed lines.
 #[test]
 fn a_malformed_line_of_a_capture_is_answered() {
     let capture = "{\"type\":\"header\",\"schema_version\":1,\"tool\":\"t\"}\nnonsense\n\
@@ -114,7 +114,7 @@ fn a_malformed_line_of_a_capture_is_answered() {
     let lines = json(&ran.stdout);
     assert_eq!(lines[1]["type"], "malformed");
     assert_eq!(lines[1]["line"], 2);
-    // What it does not know it passes over.
+    // Unknown records are skipped.
     let again = run_with(["symbolize", "-i", "-"], ran.stdout.as_bytes());
     assert_eq!(again.ok(), "0x10               [unmapped]\n");
 }

@@ -1,4 +1,4 @@
-//! Colours are for terminals, and `NO_COLOR` is the last word.
+//! Colours appear only on terminals, and `NO_COLOR` disables them in any case.
 
 mod common;
 
@@ -12,7 +12,7 @@ use nix::pty::openpty;
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
 
-/// Runs the command on a terminal of its own.
+/// Runs the command on a pseudo-terminal.
 fn on_a_terminal(args: &[&str], environment: &[(&str, &str)]) -> String {
     let terminal = openpty(None, None).expect("a pseudo terminal");
     let mut command = backsight();
@@ -22,14 +22,14 @@ fn on_a_terminal(args: &[&str], environment: &[(&str, &str)]) -> String {
     command
         .env("TERM", "xterm")
         .envs(environment.iter().copied());
-    // Where this is set, colours are taken to be wanted whatever the terminal is.
+    // This variable enables colours whatever the terminal is.
     command.env_remove("CI");
     command.args(args).stdout(Stdio::from(terminal.slave));
     let mut child = command.spawn().expect("it runs");
-    // The command holds the terminal open too, until it is dropped.
+    // The command holds the terminal open until it is dropped.
     drop(command);
     let mut text = Vec::new();
-    // The last holder of the other side is gone: EIO.
+    // EIO: the other side has been closed.
     let _ = File::from(terminal.master).read_to_end(&mut text);
     assert!(child.wait().expect("it ends").success());
     String::from_utf8(text).expect("UTF-8").replace('\r', "")
@@ -59,7 +59,7 @@ fn a_terminal_has_colours_and_nothing_else_does() {
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb"), ("CLICOLOR", "0")] {
         assert_eq!(on_a_terminal(&symbolize, &[(name, value)]), plain, "{name}");
     }
-    // Against it not even force counts.
+    // It overrides even CLICOLOR_FORCE.
     let both = [("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")];
     assert_eq!(on_a_terminal(&symbolize, &both), plain);
 

@@ -1,4 +1,4 @@
-//! `backsight convert`: formats by name, files whole or not at all, names that mean harm.
+//! `backsight convert`: formats by name, files that are complete or absent, and hostile names.
 
 mod common;
 
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use common::{backsight, json, of_type, run, run_with};
 use serde_json::{Value, json};
 
-/// Puts a profile of this program into a folder: a stack of its functions, and one of an
-/// address that was in no file.
+/// Writes a profile of this program: a stack of its functions, and one with an address outside
+/// of files.
 fn profile(dir: &Path, program: &Path) -> PathBuf {
     let loads = testkit::tools::readelf_segments(program).expect("binutils");
     let code = loads.iter().find(|load| load.flags.contains('E'));
@@ -46,7 +46,7 @@ fn convert(input: &Path, output: &Path, flags: &[&str]) -> common::Ran {
     run(args)
 }
 
-/// Leaves out the formats that this build has not.
+/// Filters formats that this build does not support.
 fn can_be_written<'n>(names: &[&'n str]) -> Vec<&'n str> {
     let is_here = |name: &&&str| cfg!(feature = "otlp") || !name.contains("otlp");
     names.iter().filter(is_here).copied().collect()
@@ -69,7 +69,7 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
         .parse()
         .expect("a number");
     assert!(main >= 1);
-    // The other type is the input's own choice.
+    // The other type is the default of the input.
     let nanoseconds = to("by_time.folded", &[]);
     assert!(
         nanoseconds.contains(&format!("{begun}{}\n", main * 10)),
@@ -91,8 +91,7 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
         "{svg}"
     );
 
-    // What pprof and NDJSON kept gives the same stacks, without another look at the
-    // program.
+    // The output as pprof and NDJSON gives the same stacks, without reading the program again.
     let kept_names = [
         "out.pb.gz",
         "out.pb",
@@ -112,7 +111,7 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
         );
     }
 
-    // Its tables are held by the format's own tests.
+    // The tables of this format are checked by its own tests.
     let firefox: Value = serde_json::from_str(&to("out.json", &[])).expect("JSON");
     let id = run(["buildid".as_ref(), program.as_os_str()]).ok();
     assert_eq!(firefox["libs"][0]["codeId"], id.trim());
@@ -128,7 +127,7 @@ fn names_of_files_choose_formats_and_all_show_the_same_functions() {
             .contains(&json!("main"))
     );
 
-    // NDJSON has all of it, and says the same as `symbolize -i` does of each address.
+    // NDJSON has everything, and agrees with `symbolize -i` for each address.
     let lines = json(&to("out.ndjson", &[]));
     let input = fs::read_to_string(&input).expect("ours");
     let args = ["symbolize", "-i", "-", "--format", "json", "--quiet"];
@@ -157,7 +156,7 @@ fn standard_streams_are_files_too() {
     let args = ["convert", "-i", "-", "-o", "-", "--to", "folded"];
     assert_eq!(run_with(args, text).ok(), "a;b 4\na;c 2\n");
     run_with(args, b"some words\n").fails(1, &["standard input", "--from"]);
-    // NDJSON is known by what it is.
+    // NDJSON is recognized by its content.
     let text = concat!(
         r#"{"type":"address","address":"0x10","reason":"unmapped"}"#,
         "\n",
@@ -207,7 +206,7 @@ fn a_file_is_written_whole_or_not_at_all() {
         .filter(|name| name.to_string_lossy().contains("backsight"))
         .collect();
     assert!(left.is_empty(), "{left:?}");
-    // A pipe is written to.
+    // A pipe is written directly.
     let mut child = backsight();
     child.args(["convert", "-o", "/dev/stdout", "--to", "folded", "-i"]);
     let output = child.arg(path("in.folded")).output().expect("it runs");
@@ -244,7 +243,7 @@ fn what_is_unpacked_as_a_whole_is_bounded() {
     }
 }
 
-/// Names that would end a line, a tag, a frame or a terminal's patience.
+/// Names that could break a line, a tag, a frame or a terminal.
 const HOSTILE: [&str; 12] = [
     "a;b",
     "two\nlines",
@@ -260,7 +259,7 @@ const HOSTILE: [&str; 12] = [
     "x_[k]",
 ];
 
-/// A profile in which all hostile texts are names, of everything that has one.
+/// A profile in which all names of every kind are hostile.
 fn hostile() -> String {
     let mut lines = vec![json!({"type": "header", "schema_version": 1})];
     let types: Vec<Value> = HOSTILE
@@ -322,7 +321,7 @@ fn hostile_names_stay_names_in_every_format() {
         let strings = thread["stringArray"].as_array().expect("strings");
         assert!(strings.contains(&json!(name)), "{name:?}");
     }
-    // What keeps names whole gives the same folded stacks again.
+    // Formats that keep names unchanged give the same folded stacks again.
     let folded = to("out.folded", &[]);
     for name in can_be_written(&["out.ndjson", "out.pb.gz", "out.otlp"]) {
         to(name, &[]);
@@ -345,7 +344,7 @@ fn hostile_names_stay_names_in_a_flame_graph() {
     let text: Vec<String> = lines.iter().map(Value::to_string).collect();
     let args = ["convert", "-i", "-", "-o", "-", "--to", "svg"];
     let svg = run_with(args, text.join("\n").as_bytes()).ok();
-    // Each name once, below all of those before it: none is two, none is lost.
+    // Each name appears once, below all of those before it: none is split or lost.
     let mut reader = quick_xml::Reader::from_str(&svg);
     let (mut titles, mut within) = (Vec::new(), false);
     loop {

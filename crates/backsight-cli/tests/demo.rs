@@ -1,11 +1,11 @@
-//! `backsight demo` is the first thing a newcomer runs.
+//! `backsight demo`, which new users run first.
 
 mod common;
 
 use common::{Ran, backends, backsight, run};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
-/// The chain is written in the demo's source, innermost first.
+/// The call chain in the demo's source, innermost first.
 fn shows_the_chain(text: &str) {
     let stack = text
         .split("Symbolized:")
@@ -67,7 +67,7 @@ fn where_tracing_is_forbidden_it_says_how_to_allow_it() {
         std::env::consts::ARCH.try_into().unwrap(),
     );
     let program: BpfProgram = filter.unwrap().try_into().unwrap();
-    // A filter is the thread's, and that of what it starts.
+    // A filter belongs to the thread, and to what it starts.
     let forbidden = std::thread::spawn(move || {
         seccompiler::apply_filter(&program).unwrap();
         run(["demo"])

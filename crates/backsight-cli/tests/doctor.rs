@@ -1,4 +1,4 @@
-//! `backsight doctor` says what is there, and what to do about the rest.
+//! `backsight doctor` reports findings and advice.
 
 mod common;
 
@@ -24,7 +24,7 @@ const NAMES: [&str; 12] = [
     "user",
 ];
 
-/// Returns the finding of this name.
+/// Returns the finding with this name.
 fn finding<'l>(lines: &'l [Value], name: &str) -> &'l Value {
     let found = lines.iter().find(|line| line["name"] == name);
     found.unwrap_or_else(|| panic!("no {name} in {lines:?}"))

@@ -1,5 +1,5 @@
-//! Files that are not where the recording says: a container's, seen from the host, and
-//! those that perf has kept of a container that is gone.
+//! Files that are not at the recorded path: those of a container seen from the host, and those
+//! in perf's cache of a container that no longer exists.
 
 mod common;
 
@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use common::{Ran, backsight};
 use testkit::{perf, tools};
 
-/// A process in a mount namespace of its own, whose program is on an overlay there: the
-/// host has nothing under its path.
+/// A process in its own mount namespace, with its program on an overlay there: the host has
+/// nothing at its path.
 struct Container {
     dir: tempfile::TempDir,
     child: Option<Child>,
@@ -40,7 +40,7 @@ impl Container {
             .stderr(Stdio::null())
             .spawn();
         let mut child = child.map_err(|error| error.to_string())?;
-        // It runs once its program is the one.
+        // It has started once its executable is the program.
         let exe = format!("/proc/{}/exe", child.id());
         for _ in 0..500 {
             let is_it = fs::read_link(&exe).is_ok_and(|path| path.ends_with("merged/it"));
@@ -97,7 +97,7 @@ impl Container {
         }
     }
 
-    /// Which function stands innermost, as perf has it and how often; of the program alone.
+    /// Returns the innermost functions of the program with their counts, according to perf.
     fn by_perf(&self, data: &Path) -> BTreeMap<String, usize> {
         let mut script = self.perf();
         script
@@ -115,7 +115,7 @@ impl Container {
         counted
     }
 
-    /// The same by us.
+    /// The same according to backsight.
     fn by_us(&self, data: &Path, args: &[&str], cache: &str) -> BTreeMap<String, usize> {
         let ran = self.convert(data, args, cache);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -150,7 +150,7 @@ impl Drop for Container {
     }
 }
 
-/// Of what perf has of the program, all; how deep it is in a function, none may change.
+/// Compares the functions only; the offset in a function may differ.
 fn covers(ours: &BTreeMap<String, usize>, perf: &BTreeMap<String, usize>, what: &str) {
     assert!(perf.values().sum::<usize>() > 4, "{what}: {perf:?}");
     for (name, count) in perf {
@@ -183,7 +183,7 @@ fn a_container_s_program_is_found_while_it_lives_and_afterwards() {
     let root = format!("/proc/{}/root", container.pid());
     let mut alive = Vec::new();
     for (name, data) in &recorded {
-        // Neither the path nor the cache leads there.
+        // Neither the path nor the cache leads to the file.
         let lost = container.by_us(data, &[], "image");
         assert!(
             !lost.contains_key("leaf") && !lost.is_empty(),
@@ -195,7 +195,7 @@ fn a_container_s_program_is_found_while_it_lives_and_afterwards() {
     }
     container.ends();
     for ((name, data), alive) in recorded.iter().zip(alive) {
-        // With perf's cache, however it is named: whole stacks too.
+        // With perf's cache, whichever way it is set, whole stacks are unwound, too.
         let found = container.by_us(data, &[], "cache");
         covers(&found, &container.by_perf(data), name);
         assert_eq!(
@@ -210,7 +210,7 @@ fn a_container_s_program_is_found_while_it_lives_and_afterwards() {
             alive,
             "{name}"
         );
-        // A capture says the same later, and what was normalized with the files has more.
+        // A capture gives the same later; one normalized with the files gives more.
         let capture = container.path("capture.ndjson");
         let mut normalize = backsight();
         normalize

@@ -1,4 +1,4 @@
-//! What fails says what, why, and the way out, and by its exit code which kind.
+//! Failures name what failed, the cause and the way out, and have the right exit code.
 
 mod common;
 
@@ -11,7 +11,7 @@ use common::{Ran, backsight, json, public_copy, run, sleeping};
 use testkit::child::Child;
 use testkit::user::unprivileged;
 
-/// The highest number a process can have, and one that none has.
+/// The highest possible process ID, which no process has.
 const NO_PID: &str = "2147483647";
 
 #[test]
@@ -30,7 +30,7 @@ fn wrong_usage_is_code_2() {
         &["symbolize", "-p", "1", "-e", "x"],
         &["buildid"],
     ];
-    // The last but three names a live process: one of ours.
+    // All but the last three name a live process, a child of this one.
     let pid = std::process::id().to_string();
     for case in cases {
         let args = case.iter().map(|arg| if *arg == "1" { &pid } else { *arg });
@@ -65,7 +65,7 @@ fn no_such_process() {
 fn a_process_of_another_user() {
     let (_dir, program) = public_copy();
     let child = Child::spawn();
-    // Without root, process 1 is the one that is not ours.
+    // Without root, process 1 belongs to another user.
     let pid = if testkit::is_root() { child.pid() } else { 1 }.to_string();
     for command in ["maps", "normalize", "symbolize"] {
         let ran: Ran = unprivileged(|| {
@@ -76,7 +76,7 @@ fn a_process_of_another_user() {
             command_line.output().expect("it runs").into()
         });
         assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:?}");
-        // Where /proc hides other users' processes, it is as if it were absent.
+        // If /proc hides other users' processes, it seems not to exist.
         let said = [
             "permission denied: run as the same user or root",
             "no process",
@@ -158,7 +158,7 @@ fn some_files_of_several_may_fail() {
     }
 }
 
-/// Whichever errno a sandbox has for an ioctl it does not know.
+/// With any errno that sandboxes return for an unknown ioctl.
 #[test]
 fn an_old_kernel_falls_back_to_the_text_and_says_so_when_forced() {
     let child = sleeping();

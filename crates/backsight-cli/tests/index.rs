@@ -1,4 +1,4 @@
-//! Symbol indexes, through the command: built, shown, verified, and refused.
+//! Symbol indexes through the command: built, shown, verified, and rejected.
 
 mod common;
 
@@ -13,14 +13,14 @@ const SOURCE: &str = "static inline __attribute__((always_inline)) int folded(in
                       return x + 1;\n}\nint main(int count, char **args) {\n    \
                       return folded(count) + (args == 0);\n}\n";
 
-/// A folder with a program in it, and its index built beside it.
+/// A directory with a program and its index.
 struct Built {
     dir: tempfile::TempDir,
     shown: String,
 }
 
 impl Built {
-    /// `None`, and a word why, where there is no compiler.
+    /// Returns `None`, with a skip message, without a compiler.
     fn new() -> Option<Self> {
         let compiled = testkit::tools::compile("index", SOURCE, &["-g", "-Wl,--build-id"]);
         let program = match compiled {
@@ -95,10 +95,10 @@ fn json_has_each_table() {
             let table = tables.iter().find(|table| table["name"] == name);
             table.expect(name)["rows"].as_u64().expect("a count")
         };
-        // `folded` in `main`, each with its name, and what starts a program.
+        // `folded` and `main`, each with its name, and the startup code.
         assert!(rows("functions") >= 2 && rows("nodes") >= 2 && rows("files") >= 1);
         assert_eq!(rows("spots"), rows("spot columns"));
-        // A function has an extent, an inlined call has none.
+        // A function has an extent, an inlined call does not.
         assert!((1..=rows("nodes")).contains(&rows("extents")));
         let bytes = tables.iter().map(|table| table["bytes"].as_u64());
         let bytes: Option<u64> = bytes.sum();
@@ -140,7 +140,7 @@ fn a_file_that_is_no_sound_index_is_named_with_the_cause() {
             assert_eq!(ran.stdout, "", "{name}");
         }
     }
-    // What the tables say is not looked at before it is used.
+    // The contents of tables are not checked before they are used.
     assert!(!built.run(&["index", "show", "flipped"]).ok().is_empty());
     let ran = built.run(&["index", "verify", "flipped", "prog.index", "text"]);
     ran.fails(
@@ -186,7 +186,7 @@ fn what_cannot_be_indexed_or_written_is_named() {
     }
 }
 
-/// The names of inlined functions are in the debug file alone.
+/// The names of inlined functions are only in the debug file.
 #[test]
 fn a_debug_file_is_found_where_it_is_told() {
     let Some(built) = Built::new() else { return };
@@ -212,7 +212,7 @@ fn a_debug_file_is_found_where_it_is_told() {
     fs::copy(built.dir.path().join("prog"), debug).expect("ours");
     let found = lines(&["--debug-dir", "debug"]);
     assert!(empty == 0 && found > 0, "{empty} {found}");
-    // Not even stubs, which are named after what they jump to.
+    // Not even stubs, which are named after their targets.
     built.write("bare.c", b"int main(void) { for (;;) ; }\n");
     let mut bare = Command::new("cc");
     bare.args([

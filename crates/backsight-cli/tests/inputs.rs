@@ -1,4 +1,4 @@
-//! Inputs as people have them: packed, named otherwise, mangled, or none at all.
+//! Real-world inputs: gzipped, with unusual names, mangled, or unsupported.
 
 mod common;
 
@@ -49,7 +49,7 @@ fn texts_are_known_by_what_is_in_them_and_unpacked() {
     for (name, bytes, want) in cases {
         let ran = convert(&written(dir.path(), name, &bytes), "folded");
         assert_eq!((ran.code, &*ran.stdout), (Some(0), want), "{name}: {ran:?}");
-        // Out of a pipe there is no name to go by.
+        // A pipe has no name.
         if name != "f.folded.gz" {
             let ran = run_with(["convert", "-i", "-", "-o", "-", "--to", "folded"], &bytes);
             assert_eq!((ran.code, &*ran.stdout), (Some(0), want), "{name}: {ran:?}");
@@ -79,7 +79,7 @@ fn packed_recordings_say_what_they_say_unpacked() {
         let packed = convert(&written(dir.path(), name, &bytes), "folded");
         assert_eq!(packed.stdout, plain.stdout, "{name}");
     }
-    // Cut off: said, and what came before is there.
+    // Truncated: this is reported, and everything before is read.
     let cut = convert(
         &written(dir.path(), "cut.gz", &bytes[..bytes.len() / 2]),
         "folded",
@@ -90,7 +90,7 @@ fn packed_recordings_say_what_they_say_unpacked() {
     );
 }
 
-/// The names are c++filt's.
+/// The names agree with c++filt.
 #[test]
 fn mangled_names_come_out_demangled() {
     let names = [
@@ -116,7 +116,7 @@ fn mangled_names_come_out_demangled() {
         let ran = convert(input, "folded");
         let stack = want.join(";");
         assert!(ran.stdout.contains(&stack), "{ran:?}");
-        // What the linker calls it goes along.
+        // The mangled name is kept beside it.
         let records = convert(input, "ndjson").ok();
         for name in names {
             let wanted = format!("\"linkage_name\":\"{name}\"");
@@ -133,7 +133,7 @@ fn mangled_names_come_out_demangled() {
         convert(&pprof, "folded").stdout,
         format!("{} 3\n", want.join(";"))
     );
-    // As it stands there, where that is asked for.
+    // Unchanged with --no-symbols.
     let raw = run([
         "convert",
         "-i",
@@ -147,7 +147,7 @@ fn mangled_names_come_out_demangled() {
     assert_eq!(raw.stdout, format!("{} 3\n", names.join(";")));
 }
 
-/// Files of other kinds, each with a word of what it is and one of the way out.
+/// Unsupported files, each with a word of its description and one of the advice.
 fn others() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
     let zip = b"PK\x03\x04\x14\0\0\0".to_vec();
     let firefox = r#"{"meta":{"interval":1,"startTime":0,"processType":0},"libs":[]}"#;

@@ -1,4 +1,4 @@
-//! What a file defines, through the command.
+//! Lists the symbols of a file through the command.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! A command that a signal ends leaves its output as it was, and nothing beside it.
+//! If a signal ends the command, it keeps an existing output and leaves no temporary file.
 
 mod common;
 
@@ -17,10 +17,10 @@ use seccompiler::{
     SeccompRule,
 };
 
-/// Indexing it takes a while, with debug files or without.
+/// A program whose indexing takes a while, with or without debug files.
 const LIBC: &str = "/lib/x86_64-linux-gnu/libc.so.6";
 
-/// Has this thread, and what it starts, live on a filesystem without unnamed files.
+/// Makes unnamed files unavailable for this thread and what it starts.
 fn without_unnamed_files() {
     let flag = u64::try_from(nix::libc::O_TMPFILE).expect("a flag");
     let of_flags = SeccompCondition::new(
@@ -58,7 +58,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Waits until a process has a file in this folder open.
+/// Waits until a process has opened a file in this directory.
 fn wait_for_output(pid: u32, folder: &Path) {
     let fds = format!("/proc/{pid}/fd");
     let folder = folder.canonicalize().expect("ours");
@@ -74,9 +74,8 @@ fn wait_for_output(pid: u32, folder: &Path) {
     }
 }
 
-/// Returns the command as a shell in a terminal starts it. What starts these tests may have
-/// SIGINT ignored, as a script does for what it leaves to itself: that is inherited, and
-/// commands keep to it.
+/// Returns the command as started by an interactive shell. The parent of these tests may ignore
+/// SIGINT, as a script does for background jobs; that is inherited, and commands respect it.
 fn interruptible() -> Command {
     let status = fs::read_to_string("/proc/self/status").expect("this process");
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -94,7 +93,7 @@ fn interruptible() -> Command {
     command
 }
 
-/// Has a command convert what comes on standard input, until it has begun its output.
+/// Starts a conversion from standard input, and waits until it has created its output.
 fn begin_conversion(mut command: Command, output: &Path) -> (Child, ChildStdin) {
     let args = [
         "convert",
@@ -159,7 +158,7 @@ fn a_conversion_leaves_nothing_behind() {
     }
 }
 
-/// As nohup asks for it.
+/// As set by nohup.
 #[test]
 fn a_signal_that_is_ignored_stays_so() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -174,7 +173,7 @@ fn a_signal_that_is_ignored_stays_so() {
     assert_eq!(names(dir.path()), ["out.ndjson"]);
 }
 
-/// Where files cannot be without a name, SIGKILL alone leaves one.
+/// Where files need a name, only SIGKILL leaves one behind.
 #[test]
 fn nor_does_it_where_files_have_names() {
     let filtered = thread::spawn(|| {
@@ -184,7 +183,7 @@ fn nor_does_it_where_files_have_names() {
                 interrupt_conversion(signal, before, false);
             }
         }
-        // And it ends as well when nothing interrupts it.
+        // It also succeeds if nothing interrupts it.
         let dir = tempfile::tempdir().expect("a folder");
         let input = dir.path().join("a.folded");
         fs::write(&input, "a;b 3\n").expect("ours");
@@ -213,7 +212,7 @@ fn an_index_is_whole_or_not_there() {
     let begun = Instant::now();
     assert!(build().status().expect("it runs").success());
     let takes = begun.elapsed();
-    // At moments all over its run.
+    // Interrupted at various times.
     for part in 1..5_u32 {
         let mut child = build().spawn().expect("it runs");
         thread::sleep(takes * part / 5);
@@ -224,8 +223,8 @@ fn an_index_is_whole_or_not_there() {
     }
 }
 
-/// Indexes libc into a directory, and is killed when a file has a kilobyte: by a signal
-/// that nothing handles, as SIGKILL is.
+/// Builds an index of libc into a directory, and is killed by a signal without a handler, like
+/// SIGKILL, when a file exceeds a kilobyte.
 fn kill_while_it_is_kept(dir: &Path) {
     let script = "ulimit -f 1; exec \"$@\"";
     let mut command = Command::new("sh");
@@ -255,12 +254,12 @@ fn an_index_directory_has_nothing_of_who_was_killed() {
     let [index] = &names(dir.path())[..] else {
         panic!("one index: {:?}", names(dir.path()));
     };
-    // One that is there stays as it was.
+    // An existing index is kept.
     let before = fs::read(dir.path().join(index)).expect("there");
     kill_while_it_is_kept(dir.path());
     assert_eq!(names(dir.path()), [index.as_str()]);
     assert!(fs::read(dir.path().join(index)).expect("there") == before);
-    // Where files have names one is left, until an hour later the next index comes.
+    // Where files need a name, one is left until an index is written an hour later.
     let index = index.clone();
     let filtered = thread::spawn(move || {
         without_unnamed_files();

@@ -1,4 +1,4 @@
-//! What others take away: descriptors, processes hidden by `/proc`, files deleted.
+//! Restrictions: few descriptors, processes hidden by `/proc`, deleted files.
 
 mod common;
 
@@ -9,9 +9,9 @@ use std::process::Command;
 use common::{Ran, backends, code_of, json, of_type, public_copy, run, sleeping};
 use testkit::child::Child;
 
-/// Runs the command with this limit on open files.
+/// Runs the command with this limit of open files.
 fn with_descriptors(most: u32, args: &[&str]) -> Ran {
-    // Whoever started the tests may have left us some of its files.
+    // It may have inherited files from the parent of the tests.
     let close = "exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-";
     let script = format!("{close}; ulimit -n {most} && exec \"$0\" \"$@\"");
     let mut shell = Command::new("sh");
@@ -35,7 +35,7 @@ fn too_few_descriptors_are_named_and_no_batch_is_lost() {
     }
     with_descriptors(4, &["buildid", "/bin/sh"])
         .fails(1, &["/bin/sh: Too many open files", "ulimit -n"]);
-    // From "none" on to "enough", each address has its answer.
+    // Each address has an answer with any limit, from too low to sufficient.
     for most in 6..16 {
         for command in ["normalize", "symbolize"] {
             let args = [
@@ -73,7 +73,7 @@ fn processes_are_found_in_another_folder() {
         let here = run(args).ok();
         let there = run([args, &["--proc-root", root]].concat()).ok();
         assert_eq!(there, here, "{args:?}");
-        // And nothing is looked for in /proc.
+        // Nothing is looked for in /proc.
         let empty = dir.path().to_str().unwrap();
         run([args, &["--proc-root", empty]].concat()).fails(1, &[&format!("no process {pid}")]);
         let none = run([args, &["--proc-root", "/no/such"]].concat());
@@ -91,7 +91,7 @@ fn processes_are_found_in_another_folder() {
     }
 }
 
-/// A mount of its own, where root alone sees the processes of others.
+/// A mount in which only root sees processes of other users.
 #[test]
 fn a_proc_that_hides_processes_is_named_as_a_cause() {
     for tool in ["unshare", "setpriv", "mount"] {
@@ -152,7 +152,7 @@ fn a_proc_that_hides_processes_is_named_as_a_cause() {
     assert!(!hidden(&format!("maps -p {pid}"), "").ok().is_empty());
 }
 
-/// Through `map_files` a deleted file is still read, where that is permitted.
+/// If permitted, a deleted file can still be read through `map_files`.
 #[test]
 fn map_files_is_the_file_itself_and_can_be_left_alone() {
     let dir = tempfile::tempdir().unwrap();

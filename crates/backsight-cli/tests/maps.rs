@@ -1,4 +1,4 @@
-//! `backsight maps` prints what the kernel prints.
+//! `backsight maps` prints the same as the kernel.
 
 mod common;
 
@@ -8,9 +8,9 @@ use std::path::Path;
 use common::{backends, backsight, json, run, sleeping};
 use testkit::child::Child;
 
-/// Every process at hand, byte for byte. One that changes its mappings meanwhile is
-/// asked again; that the text is the same before and after does not rule it out, as
-/// a thread that starts a process has a stack for it only so long.
+/// Compares every process, byte for byte, and retries one that changes its mappings meanwhile.
+/// Comparing the text before and after is not sufficient, because a thread that starts a process
+/// has a stack for it only briefly.
 #[test]
 fn every_process_reads_as_in_proc_by_both_backends() {
     let mut compared = 0;
@@ -26,11 +26,11 @@ fn every_process_reads_as_in_proc_by_both_backends() {
     assert!(compared >= 2, "at least this test itself");
 }
 
-/// Returns whether the process could be compared at all.
+/// Returns whether the process could be compared.
 fn is_same(pid: &str, maps: &Path, backend: &str) -> bool {
     let mut differing = None;
     for _ in 0..20 {
-        // No permission, or gone; a kernel thread or zombie reads as nothing.
+        // Permission denied, or exited; a kernel thread or zombie has an empty text.
         let Some(before) = fs::read(maps).ok().filter(|text| !text.is_empty()) else {
             return false;
         };

@@ -1,5 +1,5 @@
-//! Debug information that may not be unpacked: every command that symbolizes says so,
-//! once, with the way out, and gives the functions that symbol tables have.
+//! Debug information over the decompression limit: every command that symbolizes reports it
+//! once, with the way out, and uses symbol tables.
 
 mod common;
 
@@ -13,7 +13,7 @@ const SOURCE: &str = "static inline __attribute__((always_inline)) int folded(in
                       }\nint called(int x) {\n    return folded(x) + 1;\n}\nint main(int argc, char \
                       **argv) {\n    return called(argc);\n}\n";
 
-/// Runs a tool in this folder; its words when it is absent or fails.
+/// Runs a tool in this directory; returns an error if it is missing or fails.
 fn tool(dir: &Path, words: &str) -> Result<String, String> {
     let mut words = words.split_whitespace();
     let mut command = Command::new(words.next().expect("a tool"));
@@ -26,7 +26,7 @@ fn tool(dir: &Path, words: &str) -> Result<String, String> {
     }
 }
 
-/// `a` with compressed debug sections, and where `nm` says that `called` is.
+/// Returns `a` with compressed debug sections, and the address of `called` according to `nm`.
 fn packed(dir: &Path) -> Result<String, String> {
     std::fs::write(dir.join("a.c"), SOURCE).map_err(|error| error.to_string())?;
     tool(dir, "cc -g -O2 -gz=zlib -Wl,--build-id=sha1 -o a a.c")?;
@@ -37,7 +37,7 @@ fn packed(dir: &Path) -> Result<String, String> {
     addr.map(str::to_owned).ok_or_else(|| "no symbol".into())
 }
 
-/// Returns the size that the one complaint names as the way out.
+/// Returns the size named as the way out in the single message.
 fn way_out(ran: &Ran, file: &str) -> String {
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     assert!(
@@ -68,7 +68,7 @@ fn every_command_says_what_it_did_not_unpack() {
     let capture = dir.path().join("capture.ndjson");
     std::fs::write(&capture, format!("{module}\n{place}\n")).expect("ours");
     let capture = capture.to_str().expect("text");
-    // What it says with all there is, and of the symbol tables alone.
+    // The output with everything, and with only the symbol tables.
     let cases: [(&[&str], &str, &str); 7] = [
         (
             &["symbolize", "-e", file, &addr],
@@ -156,7 +156,7 @@ fn every_command_says_what_it_did_not_unpack() {
     assert!(index.exists());
 }
 
-/// Large as real debug files are, and small as only bombs are: what a section declares.
+/// A declared size that is as large as real debug files, in a file as small as only bombs are.
 fn declaring(dir: &Path, name: &str, unpacked: u64, packed: usize) -> Result<String, String> {
     tool(dir, "cc -g -O0 -gz=none -c -o plain.o a.c")?;
     // Elf64_Chdr: ELFCOMPRESS_ZLIB, padding, size and alignment.
@@ -171,7 +171,7 @@ fn declaring(dir: &Path, name: &str, unpacked: u64, packed: usize) -> Result<Str
             "objcopy --update-section .debug_info=section --set-section-flags .debug_info=readonly,debug plain.o {name}"
         ),
     )?;
-    // SHF_COMPRESSED, which objcopy cannot be asked for.
+    // SHF_COMPRESSED, which objcopy cannot set.
     let path = dir.join(name);
     let mut bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
     let headers = usize::try_from(u64::from_le_bytes(

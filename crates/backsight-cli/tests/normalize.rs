@@ -1,4 +1,4 @@
-//! `backsight normalize`: one answer for each address, whatever it is.
+//! `backsight normalize`: one answer for each address of any kind.
 
 mod common;
 mod dialogue;
@@ -75,7 +75,7 @@ fn every_address_has_its_answer_in_order() {
         assert_eq!(module(1)["reason"], "unreadable");
         assert_eq!(module(1)["path"], no_elf.to_str().unwrap());
         assert!(module(3)["segments"].is_array());
-        // A module's line comes before the first address that names it.
+        // The line of a module precedes the first address that refers to it.
         let mut known = Vec::new();
         for line in &lines {
             match line["type"].as_str().unwrap() {
@@ -111,7 +111,7 @@ fn both_backends_and_a_saved_text_give_the_same_places() {
         let places: Vec<_> = of_type(&lines, "address")
             .into_iter()
             .map(|mut line| {
-                // A saved text has no files to read program headers from.
+                // A saved text has no files from which to read program headers.
                 line.as_object_mut().unwrap().remove("virtual_offset");
                 line
             })

@@ -1,4 +1,4 @@
-//! Recordings sent off in two steps come to the same as in one.
+//! Recordings processed in two steps give the same result as in one.
 
 mod common;
 
@@ -46,11 +46,11 @@ fn normalized_first_and_symbolized_later_is_the_same() {
         let sent = recording.dir().join("sent.ndjson");
         let data = recording.data.to_str().unwrap();
         run(["normalize", "-i", data, "-o", sent.to_str().unwrap()]).ok();
-        // The recording is not there where the names are found.
+        // The recording is not available where names are looked up.
         fs::remove_file(&recording.data).unwrap();
         assert_eq!(folded(&sent, recording.dir()), at_once, "{args:?}");
         assert!(at_once.contains(";leaf "), "{at_once}");
-        // And through symbolize, line by line.
+        // Also through symbolize, line by line.
         let named = run([
             "symbolize",
             "-i",
@@ -83,7 +83,7 @@ fn a_recording_comes_through_a_pipe() {
             .as_str()
             .is_some_and(|path| path.contains("testkit-perf"))
     });
-    // Its file is here, so its segments and build ID are known.
+    // Its file is available, so its segments and build ID are known.
     let program = program.unwrap();
     assert_eq!(program["build_id_kind"], "gnu", "{program}");
     assert!(

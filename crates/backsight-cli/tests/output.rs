@@ -1,4 +1,4 @@
-//! Every subcommand minds where its results go.
+//! Every subcommand handles errors of its output.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use common::{Ran, backsight, run, run_with, sleeping};
 
-/// Runs `each` with a command line of every subcommand that has results.
+/// Calls `each` with a command line for every subcommand that has output.
 fn every_subcommand(each: impl Fn(&[&str], &[u8])) {
     let child = sleeping();
     let pid = child.0.id().to_string();
@@ -32,7 +32,7 @@ fn every_subcommand(each: impl Fn(&[&str], &[u8])) {
         (&["man"], none),
     ];
     for (args, input) in cases {
-        // It works at all.
+        // It succeeds otherwise.
         assert!(!run_with(args, input).ok().is_empty(), "{args:?}");
         each(args, input);
     }

@@ -1,4 +1,4 @@
-//! Kernel modules that are packed as a whole, by every way into the command.
+//! Compressed kernel modules, through every command.
 
 mod common;
 
@@ -10,7 +10,7 @@ use common::run;
 const SOURCE: &str =
     "volatile int sink;\nint served(int x) {\n    sink = x;\n    return sink;\n}\n";
 
-/// Says that the test is skipped when the tool is not there or fails.
+/// Reports a skip if the tool is missing or fails.
 fn did(dir: &Path, tool: &str, args: &[&str]) -> bool {
     let done = Command::new(tool).args(args).current_dir(dir).output();
     let done = done.is_ok_and(|done| done.status.success());

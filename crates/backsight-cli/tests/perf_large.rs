@@ -1,7 +1,7 @@
 //! Memory grows much less than the recording, and stays below 300 MB.
 //!
-//! By default the largest recording has 32 MiB. `BACKSIGHT_RECORDING_BYTES` says how many
-//! bytes it has; for 1 GiB, which takes as much disk:
+//! By default, the largest recording has 32 MiB. `BACKSIGHT_RECORDING_BYTES` sets its size; for
+//! 1 GiB, which needs as much disk space:
 //!
 //! ```text
 //! BACKSIGHT_RECORDING_BYTES=1073741824 \
@@ -15,11 +15,11 @@ use testkit::{memory, perf, skip};
 
 const DEFAULT: u64 = 32 << 20;
 
-/// What is allowed at any size, in bytes.
+/// The limit for any size, in bytes.
 const MOST: u64 = 300_000_000;
 
-/// What a recording of eight times the size may need more, beside a part of its size:
-/// the tables have a row for each process, and what each of them ran.
+/// The additional memory allowed for a recording of eight times the size, besides a fraction of
+/// its size: the tables have a row for each process and its mappings.
 const MORE: u64 = 32_000_000;
 const PART: u64 = 8;
 

@@ -1,12 +1,12 @@
-//! Recordings made here and now, sample for sample against `perf script`.
+//! Recordings made on the spot, compared with `perf script` sample by sample.
 //!
-//! The leaf of each sample must lie in the module that perf names. Its function must
-//! have the name that perf gives, or begin where perf's begins: then it is another name
-//! of the same code. What is left is counted, and must be less than half a percent.
+//! The leaf of each sample must be in the module that perf prints. Its function must have the
+//! same name, or the same start address: then it is another name of the same code. The rest is
+//! counted, and must be less than half a percent.
 //!
-//! A recording of all processes has those of whoever else uses the machine. They are
-//! read, and their number and IDs must be perf's; names are compared of the processes
-//! alone that the test started, so that it does not matter what else runs.
+//! A recording of all processes includes those of other users of the machine. They are read, and
+//! their number and IDs must agree with perf; names are compared only for processes that the
+//! test started, so that other processes do not matter.
 
 mod common;
 
@@ -17,23 +17,23 @@ use serde_json::Value;
 use testkit::perf::{self, Recording};
 use testkit::skip;
 
-/// A leaf as either side sees it.
+/// A leaf according to either tool.
 #[derive(Debug, PartialEq, Eq)]
 struct Leaf {
     pid: u64,
     module: String,
-    /// `None` where there is no name.
+    /// `None` if there is no name.
     function: Option<String>,
-    /// Where it begins, as far as that is known: in the file, or in the kernel.
+    /// Its start, if known: in the file, or in the kernel.
     start: Option<u64>,
-    /// What its thread is called, as perf says.
+    /// The name of its thread, according to perf.
     thread: Option<String>,
-    /// When its sample was taken, by the clock of whoever says it, and in which thread.
+    /// The time of its sample by the tool's clock, and its thread.
     when: (u64, u64),
 }
 
-/// Puts leaves in the order of time. Where samples of two processors have one time, the
-/// order among them is nobody's fault: then the thread decides.
+/// Sorts leaves by time. If samples of two CPUs have the same time, their order is undefined, so
+/// they are sorted by thread.
 fn in_order(mut leaves: Vec<Leaf>) -> Vec<Leaf> {
     leaves.sort_by_key(|leaf| leaf.when);
     leaves
@@ -46,7 +46,7 @@ fn hex(value: &Value) -> Option<u64> {
 fn ours(recording: &Recording) -> Vec<Leaf> {
     let output = recording.dir().join("out.ndjson");
     let input = recording.data.to_str().unwrap();
-    // What strangers' programs want is said or not, by what they are.
+    // Processes of others are compared or not, depending on the recording.
     let output_path = output.to_str().unwrap();
     run(["convert", "--quiet", "-i", input, "-o", output_path]).ok();
     let lines = json(&std::fs::read_to_string(output).unwrap());
@@ -56,7 +56,7 @@ fn ours(recording: &Recording) -> Vec<Leaf> {
         let place = &places[sample["stack"][0].as_u64().unwrap() as usize];
         let module = place["module"].as_u64();
         let module = module.map(|index| &modules[index as usize]);
-        // perf was asked for no inlined functions.
+        // perf was run without inlined functions.
         let frame = place["frames"].as_array().and_then(|frames| frames.last());
         Leaf {
             pid: sample["pid"].as_u64().unwrap(),
@@ -116,8 +116,7 @@ fn theirs(recording: &Recording) -> Vec<Leaf> {
     in_order(leaves)
 }
 
-/// Returns the processes that the test started. Their threads have names of their own,
-/// but not all of them.
+/// Returns the processes that the test started. Some of their threads have names of their own.
 fn of_test(leaves: &[Leaf]) -> HashSet<u64> {
     let is_ours = |leaf: &&Leaf| {
         let name = leaf.thread.as_deref().unwrap_or_default();
@@ -126,7 +125,7 @@ fn of_test(leaves: &[Leaf]) -> HashSet<u64> {
     leaves.iter().filter(is_ours).map(|leaf| leaf.pid).collect()
 }
 
-/// Where the names of the kernel and of a program begin, by `nm` and kallsyms.
+/// The start addresses of names in the kernel and in a program, from `nm` and kallsyms.
 struct Starts(HashMap<String, HashMap<String, Vec<u64>>>);
 
 impl Starts {
@@ -153,7 +152,7 @@ impl Starts {
     }
 }
 
-/// All names of a file, those of its debug file among them.
+/// All symbols of a file, including those of its debug file.
 fn nm(module: &str) -> String {
     let mut text = String::new();
     let id = testkit::tools::readelf_build_id(module.as_ref())
@@ -173,7 +172,7 @@ fn nm(module: &str) -> String {
     text
 }
 
-/// Says why two names differ, or that nothing explains it.
+/// Returns why two names differ, or that there is no explanation.
 fn explain(ours: &Leaf, theirs: &Leaf, starts: &mut Starts) -> Option<&'static str> {
     match (&ours.function, &theirs.function) {
         _ if ours.module != theirs.module => None,
@@ -185,7 +184,7 @@ fn explain(ours: &Leaf, theirs: &Leaf, starts: &mut Starts) -> Option<&'static s
         (Some(function), Some(name)) => {
             let mine = starts.of(&ours.module, function);
             let mine = ours.start.map_or(mine, |start| vec![start]);
-            // perf's names of libc's own symbols have their versions behind them.
+            // perf appends versions to the names of libc's symbols.
             let bare = name.split('@').next().unwrap_or_default();
             let there = starts.of(&theirs.module, bare);
             let is_alias = there.iter().any(|start| mine.contains(start));

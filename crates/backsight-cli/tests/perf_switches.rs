@@ -1,4 +1,4 @@
-//! Time in which threads did not run, against what `perf script` says of the switches.
+//! Off-CPU time, compared with the context switches of `perf script`.
 
 mod common;
 
@@ -45,7 +45,7 @@ fn switch_in(file: &mut PerfFile, tid: u32, time: u64) {
     });
 }
 
-/// The time of each sample, by when it was taken.
+/// The value of each sample, by its time.
 fn times(file: &PerfFile) -> Vec<(u64, i64)> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("perf.data");
@@ -62,7 +62,7 @@ fn times(file: &PerfFile) -> Vec<(u64, i64)> {
     };
     let mut times: Vec<_> = of_type(&lines, "sample").iter().map(one).collect();
     times.sort_unstable();
-    // Without times they are summed up, to the same.
+    // Without times, samples are summed to the same total.
     let args = [
         "convert",
         "-i",
@@ -83,19 +83,19 @@ fn times(file: &PerfFile) -> Vec<(u64, i64)> {
 #[test]
 fn a_switch_weighs_the_time_until_its_thread_runs_again() {
     let mut file = PerfFile::new(false, &[switches("context-switches", 1, 3)]);
-    // It runs again by the record of a switch.
+    // It runs again according to a switch record.
     hit(&mut file, 7, 1_000, &[]);
     switch_in(&mut file, 7, 5_000);
-    // By the next sample.
+    // According to its next sample.
     hit(&mut file, 7, 6_000, &[]);
     hit(&mut file, 7, 9_000, &[]);
-    // Another does not run again.
+    // Another thread does not run again.
     hit(&mut file, 8, 9_500, &[]);
-    // By a new name.
+    // According to a new name.
     file.record(3, 0, |at| {
         at.u32(7).u32(7).text("other").trailer(7, 7, 9_900, 1);
     });
-    // By its end, behind which it is switched away for good.
+    // According to its exit, after which it is switched out for good.
     hit(&mut file, 7, 10_000, &[]);
     file.record(4, 0, |at| {
         at.u32(7)
@@ -141,14 +141,14 @@ fn a_tracepoint_of_switches_says_who_runs_next() {
     let mut file = PerfFile::new(
         false,
         &[Event {
-            // The chain stands before the raw part.
+            // The chain precedes the raw data.
             ..event
         }],
     );
     hit(&mut file, 7, 1_000, &fields(7, 8));
     hit(&mut file, 8, 4_000, &fields(8, 7));
     hit(&mut file, 7, 9_000, &fields(7, 0));
-    // Of another layout: it says nothing of who is next.
+    // Another layout: the next thread is unknown.
     hit(&mut file, 9, 9_500, &fields(1, 7));
     let want = [(1_000, 3_000), (4_000, 5_500), (9_000, 500), (9_500, 0)];
     assert_eq!(times(&file), want);
@@ -194,7 +194,7 @@ fn what_bpf_measured_is_shown_as_time() {
     assert!(folded.ends_with(" 2000000\n"), "{folded}");
     let lines = json(&run(["normalize", "-i", path]).ok());
     let about = of_type(&lines, "profile").pop().unwrap();
-    // Not the 584 years up to the time that is none.
+    // Not the 584 years up to the invalid time.
     assert_eq!(about["duration_ns"], 4_000, "{about}");
     assert_eq!(about["sample_types"][3]["unit"], "nanoseconds");
 }

@@ -1,5 +1,5 @@
-//! Recordings written by hand, of what no machine here records, and what comes of them:
-//! against `perf script` on the same file.
+//! Handwritten recordings of features that no machine at hand can record, compared with `perf
+//! script` on the same file.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn event(name: &'static str, config: u64, id: u64) -> Event {
     }
 }
 
-/// Writes a sample of a thread in the user's code at one address.
+/// Writes a sample of a thread in user mode with one address.
 fn hit(file: &mut PerfFile, id: u64, who: (u32, u32), time: u64, addr: u64) {
     file.record(9, USER, |at| {
         at.words(&[id, addr])
@@ -36,7 +36,7 @@ fn hit(file: &mut PerfFile, id: u64, who: (u32, u32), time: u64, addr: u64) {
     });
 }
 
-/// A file in a directory that goes with it.
+/// A file in a temporary directory.
 fn put(bytes: &[u8]) -> (TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("perf.data");
@@ -59,13 +59,13 @@ fn of_perf(path: &str, args: &[&str]) -> Option<Vec<String>> {
 
 const FOLDED: [&str; 6] = ["convert", "-o", "-", "--to", "folded", "--no-symbols"];
 
-/// The sum of all lines of folded stacks.
+/// Returns the sum of all lines of folded stacks.
 fn total(folded: &str) -> i64 {
     let values = folded.lines().map(|line| line.rsplit_once(' ').unwrap().1);
     values.map(|value| value.parse::<i64>().unwrap()).sum()
 }
 
-/// A processor of two kinds of cores, on one of which nothing ran.
+/// A hybrid CPU, on one kind of whose cores nothing ran.
 fn hybrid() -> PerfFile {
     let events = [
         event("cpu_atom/cycles/", 0, 1),
@@ -110,11 +110,11 @@ fn the_event_with_the_most_samples_is_shown() {
         (Some(0), "program;program+0x100 5\n")
     );
     assert!(shown.stderr.contains(SHOWN), "{shown:?}");
-    // Through a pipe it is the same.
+    // The same through a pipe.
     let piped = run_with([&FOLDED[..], &["-i", "-"]].concat(), &file.pipe());
     assert_eq!(piped.stdout, shown.stdout);
     assert!(piped.stderr.contains(SHOWN), "{piped:?}");
-    // What has room for all has all, and says which is shown first.
+    // Formats with room for all values have all, and mark the default.
     let sent = dir.path().join("sent.ndjson");
     let sent = sent.to_str().unwrap();
     run(["normalize", "-i", &path, "-o", sent]).ok();
@@ -132,7 +132,7 @@ fn the_event_with_the_most_samples_is_shown() {
     run(["convert", "-i", &path, "-o", pprof, "--no-symbols"]).ok();
     let back = run([&FOLDED[..], &["-i", pprof]].concat()).ok();
     assert_eq!(total(&back), 5, "{back}");
-    // Which has a sample for each type: none of them is left out.
+    // They have one sample for each type: none of them is left out.
     if cfg!(feature = "otlp") {
         let otlp = dir.path().join("out.otlp");
         let otlp = otlp.to_str().unwrap();
@@ -142,7 +142,8 @@ fn the_event_with_the_most_samples_is_shown() {
     }
 }
 
-/// The same text of perf says which event has how many samples, and is read alike.
+/// The text of perf for the same recording has the events with their counts, and is read the
+/// same way.
 #[test]
 fn an_event_of_a_printed_text_is_chosen_alike() {
     let file = hybrid();
@@ -238,12 +239,12 @@ fn samples_behind_the_end_keep_name_and_mappings() {
     };
     exit(&mut file, 7, 20);
     hit(&mut file, 1, (7, 7), 30, 0x40_0123);
-    // It is called otherwise when it has ended, and is caught again.
+    // It was renamed after its exit, and is sampled again.
     file.record(3, 0, |at| {
         at.u32(7).u32(7).text("other").trailer(7, 7, 35, 1);
     });
     hit(&mut file, 1, (7, 7), 40, 0x40_0456);
-    // Its ID is another's now, who has nothing of it.
+    // Its ID is reused by a process that does not inherit anything.
     file.record(7, 0, |at| {
         at.u32(7).u32(9).u32(7).u32(9).u64(50).trailer(9, 9, 50, 1);
     });
@@ -329,7 +330,7 @@ fn a_directory_that_is_no_recording_is_refused() {
     let words = ["a directory that `perf record --threads` did not write"];
     run(["convert", "-i", path, "-o", "-", "--to", "folded"]).fails(1, &words);
     run(["normalize", "-i", path]).fails(1, &words);
-    // A part of one that is damaged is said, and the others are read.
+    // Damage to a part of one is reported, and the others are read.
     fs::write(dir.path().join("data"), hybrid().file()).unwrap();
     fs::write(dir.path().join("data.0"), [0; 64]).unwrap();
     let damaged = run(["normalize", "-i", path]);

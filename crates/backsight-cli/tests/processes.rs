@@ -19,7 +19,7 @@ fn each_process_is_shown_with_its_threads() {
     }
     assert_eq!(run(["symbolize", "-p", &blanks]).ok(), want);
     assert_eq!(run(["symbolize", "-p", &a, "-p", &b]).ok(), want);
-    // As a shell makes it of `-p $(pidof sleep)`.
+    // As a shell expands `-p $(pidof sleep)`.
     let ran = run(["symbolize", "-p", &a, &b]);
     ran.fails(0, &["taken as process IDs", &format!("0x{b}")]);
     assert_eq!(ran.stdout, want);

@@ -1,4 +1,4 @@
-//! The README's first minute, run as it is printed: without privileges, in an empty folder.
+//! Runs the README's first minute exactly as printed: without privileges, in an empty directory.
 
 mod common;
 mod unprivileged;
@@ -9,7 +9,7 @@ use unprivileged::Shell;
 
 const README: &str = include_str!("../../../README.md");
 
-/// Returns the blocks from where the command is built to where the tests are.
+/// Returns the blocks with commands of backsight in that section.
 fn blocks() -> Vec<&'static str> {
     let first = README
         .split("\n## ")
@@ -32,7 +32,7 @@ fn the_first_minute_does_what_it_says() {
     if let Err(words) = shell.run("perf record -e cpu-clock -o try.data true && rm try.data") {
         return testkit::skip(&format!("no perf that may record: {words}"));
     }
-    // They go on from each other: what one starts, the next looks at.
+    // The blocks depend on each other: one starts a process that the next one inspects.
     let script = format!("{}\nkill $!\n", blocks.concat());
     shell.run(&script).unwrap_or_else(|words| panic!("{words}"));
     let flames = fs::read_to_string(shell.folder().join("flame.svg")).expect("a flame graph");
@@ -42,8 +42,8 @@ fn the_first_minute_does_what_it_says() {
             "no {name} in the flame graph"
         );
     }
-    // Whole stacks, not pieces that begin in the middle of nowhere.
-    // Those of the main thread begin at _start, and those of others where threads do.
+    // Most stacks must be complete. Those of the main thread start at _start, and those of other
+    // threads where threads start.
     let whole = "backsight convert --to folded perf.data - |
                  awk '{ total += $NF } /;_start;|;_*clone3?;|;start_thread;/ { whole += $NF }
                       END { exit !(total > 0 && whole >= 0.8 * total) }'";

@@ -1,4 +1,4 @@
-//! Every block of `docs/recipes.md`, run as it stands there.
+//! Runs every block of `docs/recipes.md` unchanged.
 
 mod common;
 mod unprivileged;
@@ -25,7 +25,7 @@ fn blocks() -> Vec<(&'static str, Vec<&'static str>)> {
         .collect()
 }
 
-/// Returns the stacks of a profile whose functions are known by now.
+/// Returns the stacks of a profile, without looking up functions.
 fn stacks(profile: &Path) -> String {
     let args = ["convert", "--no-symbols", "-o", "-", "--to", "folded", "-i"];
     let args = args.map(Path::new);

@@ -1,5 +1,5 @@
-//! Several root directories, by every command that looks for files: searched in the order
-//! given, for modules and debug files alike, and then the host.
+//! Several root directories, for every command that looks for files: searched in the given
+//! order, for modules and debug files, and then the host.
 
 mod common;
 mod split;
@@ -8,11 +8,11 @@ use std::fs;
 
 use split::Split;
 
-/// Where the module was, as a capture has it: nothing is there on this host.
+/// The path of the module in a capture; it does not exist on this host.
 const GONE: &str = "/no/such/container/prog";
 
-/// `first` and `second` are roots; the module is there by its path, the debug file by its
-/// build ID. `other` has another program under the module's path.
+/// `first` and `second` are roots that contain the module by path and the debug file by build
+/// ID. `other` has another program at the module's path.
 fn roots() -> Option<Split> {
     let split = Split::new()?;
     let path = GONE.trim_start_matches('/');
@@ -40,7 +40,7 @@ fn roots() -> Option<Split> {
     Some(split)
 }
 
-/// Every command that takes it, with what it is asked.
+/// Every command with these flags, with its input.
 fn ways(addr: &str) -> Vec<Vec<&str>> {
     vec![
         vec!["symbolize", "-i", "capture.ndjson", "-v"],
@@ -85,7 +85,7 @@ fn roots_are_searched_in_the_order_given() {
             if way[0] != "index" {
                 assert!(ran.stdout.contains("a.c"), "{args:?}: {}", ran.stdout);
             }
-            // The debug file's path is not asked for below roots behind the one that has it.
+            // The debug file is not looked for in roots after the one that has it.
             let behind = match taken {
                 "first" => "second/",
                 _ => "first/",
@@ -100,7 +100,7 @@ fn a_module_is_found_in_any_root_and_proven() {
     let Some(split) = roots() else {
         return testkit::skip("no C compiler, or no binutils");
     };
-    // By file offset, a capture is of no use without the module's program headers.
+    // By file offset, a capture needs the module's program headers.
     let capture = split.path("capture.ndjson");
     let text = fs::read_to_string(&capture).expect("ours");
     let by_offset = text.replace("virtual_offset", "file_offset");

@@ -1,4 +1,4 @@
-//! Saved maps texts as people really have them: cut, mixed up, of the wrong file.
+//! Saved maps texts as they occur in practice: truncated, mixed up, or of another file.
 
 mod common;
 
@@ -102,7 +102,7 @@ fn only_files_and_pipes_are_read() {
         run(["normalize", "--maps", path, "10"]).fails(1, &[path, cause]);
         run(["symbolize", "-i", path]).fails(1, &[path, cause]);
     }
-    // As `--maps <(ssh host cat /proc/1/maps)` has it.
+    // As in `--maps <(ssh host cat /proc/1/maps)`.
     let fifo = dir.path().join("fifo");
     nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
     let path = fifo.to_str().unwrap();
@@ -113,8 +113,8 @@ fn only_files_and_pipes_are_read() {
     assert_eq!(text, "0x1010             /x+0x10\n");
 }
 
-/// The most VMAs a process was seen with, by a pipe: 100 MB of text. What is kept is what
-/// the addresses lie in, so an address space of half the text's size has room for it.
+/// The most VMAs that a process was seen with, through a pipe: 100 MB of text. Only lines that
+/// contain addresses are kept, so an address space limit of half the text's size suffices.
 #[test]
 fn two_million_lines_are_read_within_bounds() {
     const LINES: u64 = 2_000_000;
@@ -159,7 +159,7 @@ fn two_million_lines_are_read_within_bounds() {
 
 #[test]
 fn a_text_may_come_from_another_machine() {
-    // No such file is here, and none is opened.
+    // The file does not exist here, and none is opened.
     let text = "7f0000001000-7f0000002000 r-xp 00001000 103:02 77      /no/such/lib.so (deleted)\n";
     let (_dir, path) = saved(text.as_bytes());
     let ran: Ran = run(["normalize", "--maps", &path, "7f0000001234"]);

@@ -1,4 +1,4 @@
-//! Debug files that stand apart, through the command.
+//! Separate debug files, through the command.
 
 mod common;
 
@@ -10,7 +10,7 @@ use common::run;
 const SOURCE: &str = "int called(int x) {\n    return x + 1;\n}\nint main(void) {\n    \
                       return called(1);\n}\n";
 
-/// Runs a tool in this folder; its words when it is absent or fails.
+/// Runs a tool in this directory; returns an error if it is missing or fails.
 fn tool(dir: &Path, words: &str) -> Result<(), String> {
     let mut words = words.split_whitespace();
     let mut command = Command::new(words.next().expect("a tool"));
@@ -21,7 +21,7 @@ fn tool(dir: &Path, words: &str) -> Result<(), String> {
         .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// `bin/a` without DWARF, whose debug file `a.debug` it names by a link.
+/// `bin/a` without DWARF, with a debug link to `a.debug`.
 fn linked(dir: &Path) -> Result<String, String> {
     std::fs::create_dir(dir.join("bin")).map_err(|error| error.to_string())?;
     std::fs::write(dir.join("a.c"), SOURCE).map_err(|error| error.to_string())?;
@@ -34,7 +34,7 @@ fn linked(dir: &Path) -> Result<String, String> {
     address_of(&dir.join("full"), "called")
 }
 
-/// Returns where `nm` says that a function is.
+/// Returns the address of a function according to `nm`.
 fn address_of(elf: &Path, name: &str) -> Result<String, String> {
     let symbols = Command::new("nm").arg(elf).output();
     let symbols = symbols.map_err(|error| error.to_string())?.stdout;
@@ -98,7 +98,7 @@ fn split_units_are_found_and_done_without() {
     let shown = ask().ok();
     assert!(shown.contains("folded [inlined]"), "{shown}");
     std::fs::remove_file(dir.path().join("a.dwo")).expect("it was beside the object");
-    // The skeleton has the lines, the symbol table the name.
+    // The skeleton unit has the lines, the symbol table the name.
     let ran = ask();
     assert!(
         ran.stderr.contains(".dwo") && ran.stderr.lines().count() == 1,

@@ -1,5 +1,5 @@
-//! A directory of indexes that several share: what a hostile process has mapped says
-//! nothing of other files in it, and what cannot be kept there is said.
+//! A shared directory of indexes: files that a hostile process has mapped do not affect answers
+//! for other files, and failures to write are reported.
 
 mod common;
 
@@ -13,7 +13,7 @@ use testkit::child::KillOnDrop;
 
 const NOBODY: u32 = 65534;
 
-/// Programs with one build ID, whose functions have other names: `good_work`, `evil_work`.
+/// Programs with the same build ID and different function names: `good_work`, `evil_work`.
 struct Pair {
     dir: tempfile::TempDir,
     addr: u64,
@@ -22,7 +22,7 @@ struct Pair {
 impl Pair {
     fn new() -> Option<Self> {
         testkit::tools::tool("nm")?;
-        // What others of our group can write to would be strangers' files.
+        // Files that our group could write to would not be trusted.
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
         let dir = tempfile::tempdir().expect("a folder");
         for name in ["good", "evil"] {
@@ -70,7 +70,7 @@ impl Pair {
         u64::from_str_radix(start, 16).expect("hexadecimal")
     }
 
-    /// As many addresses as an index is built for.
+    /// Enough addresses for an index to be built.
     fn many(&self) -> Vec<u8> {
         let line = |n: u64| format!("{:#x}\n", self.addr + n % 16);
         (0..2000).map(line).collect::<String>().into_bytes()
@@ -113,7 +113,7 @@ fn what_a_process_has_mapped_names_no_other_file() {
         let pid = child.0.id().to_string();
         let said = pair.ask(&["-p", &pid], &indexes).ok();
         assert!(said.contains("evil_work") && !said.contains("good_work"));
-        // What others can change leaves nothing behind; the rest is for itself alone.
+        // Files that others can change get no index.
         let left = names(&indexes)
             .into_iter()
             .filter(|name| name.starts_with("1234567812345678"));
@@ -190,7 +190,7 @@ fn a_directory_that_is_full_or_read_only_is_named() {
         ("nr_inodes=1,mode=700", "space"),
         ("ro,mode=700", "ead-only"),
     ] {
-        // A mount of its own, which ends with the command.
+        // A mount namespace that ends with the command.
         let script = format!(
             "mount -t tmpfs -o {options} none {m} && exec {it} symbolize -e {good} --index-dir {m} \
              --format json - < {input}",

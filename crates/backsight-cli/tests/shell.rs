@@ -1,4 +1,4 @@
-//! What the command gives to shells and to `man`.
+//! Completions, help and manual pages.
 
 mod common;
 
@@ -22,10 +22,10 @@ const SUBCOMMANDS: [&str; 12] = [
     "man",
 ];
 
-/// Subcommands of subcommands, which have pages as well.
+/// Nested subcommands, which have manual pages, too.
 const NESTED: [&str; 3] = ["index-build", "index-show", "index-verify"];
 
-/// That of the command itself, and theirs.
+/// The pages of the command and of all subcommands.
 const PAGES: usize = 1 + SUBCOMMANDS.len() + NESTED.len();
 
 #[test]
@@ -48,7 +48,7 @@ fn completions_know_every_subcommand_and_none_that_is_hidden() {
 fn shells_accept_their_completions() {
     for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
         let Some(program) = testkit::tools::tool(shell) else {
-            // The others are there seldom enough.
+            // The other shells are often missing.
             if shell == "bash" {
                 testkit::skip("no bash");
             }
@@ -70,7 +70,7 @@ fn shells_accept_their_completions() {
     }
 }
 
-/// The shell itself is asked what it would offer.
+/// Asks the shell itself for completions.
 #[test]
 fn processes_are_completed() {
     for (shell, words) in [
@@ -79,7 +79,7 @@ fn processes_are_completed() {
         ("fish", "(__fish_complete_pids)"),
     ] {
         let script = run(["completions", shell]).ok();
-        // Of maps, normalize and symbolize; bash has the letter and the word.
+        // In maps, normalize and symbolize; bash has both the short and the long option.
         let each = if shell == "bash" { 2 } else { 1 };
         assert!(script.matches(words).count() >= 3 * each, "{shell}");
     }
@@ -132,7 +132,7 @@ fn help_ends_with_examples_and_the_exit_status() {
     }
 }
 
-/// Each request of roff stands at the start of a line, and of known ones.
+/// Each roff request is at the start of a line, and is a known one.
 #[test]
 fn man_pages_are_roff() {
     let all = run(["man"]).ok();
@@ -208,11 +208,11 @@ fn pages_and_completions_are_output_like_any_other() {
             .into();
         ran.fails(1, &["cannot write the results: No space left on device"]);
     }
-    // Nothing is asked of them.
+    // They take no input.
     assert!(!run_with(["man", "maps"], b"x").ok().is_empty());
 }
 
-/// Not by way of `man`, which changes the letters first.
+/// Runs groff directly, because `man` converts characters first.
 #[test]
 fn groff_reads_the_pages_without_a_warning() {
     let Some(groff) = testkit::tools::tool("groff") else {
@@ -230,7 +230,7 @@ fn groff_reads_the_pages_without_a_warning() {
         .unwrap();
     let words = String::from_utf8_lossy(&shown.stderr);
     assert!(shown.status.success() && words.is_empty(), "{words}");
-    // What was no ASCII is shown as it was.
+    // Non-ASCII characters are rendered correctly.
     let text = String::from_utf8_lossy(&shown.stdout);
     assert!(text.contains('…') && !text.contains("[u2026]"));
 }

@@ -1,4 +1,4 @@
-//! Where files are looked for is one for all commands, and what came of it can be asked.
+//! All commands look for files in the same places, and can report the results.
 
 mod common;
 mod split;
@@ -114,7 +114,7 @@ fn why_a_file_did_not_count_can_be_asked() {
             "{what}"
         );
     }
-    // The other commands say it too.
+    // The other commands report it, too.
     let capture = split.path("capture.ndjson");
     let text = format!(
         "{{\"type\":\"module\",\"index\":0,\"path\":\"{}\",\"build_id\":\"{}\"}}\n\
@@ -154,7 +154,7 @@ fn why_a_file_did_not_count_can_be_asked() {
     }
 }
 
-/// Has the symbol table of `bare` lead to no names.
+/// Damages the symbol table of `bare` so that it has no names.
 fn damage(split: &Split) {
     let path = split.path("bare");
     let mut bytes = fs::read(&path).expect("made");
@@ -181,7 +181,7 @@ fn a_damaged_symbol_table_is_said() {
     let mut command = vec!["inspect", "bare"];
     split.ask(&command).ok();
     damage(&split);
-    // Of names that are listed some are missing, asked for or not.
+    // Listings lack names, whether they are requested or not.
     let ran = split.ask(&command);
     assert!(!ran.stdout.contains(" work"), "{}", ran.stdout);
     command.push("-v");
@@ -256,7 +256,7 @@ fn what_is_too_large_or_others_can_change_is_said() {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
     };
     let debug = split.put("kept", "debug");
-    // What others can change is not mapped but read, and of this there is a tebibyte.
+    // A file that others can change is read instead of mapped, and this one has a tebibyte.
     let file = fs::File::create(&debug).expect("ours");
     if file.set_len(1 << 40).is_err() {
         return testkit::skip("no file of a tebibyte");
@@ -271,7 +271,7 @@ fn what_is_too_large_or_others_can_change_is_said() {
     let word = "no debug file: larger than the limit of ";
     assert!(ran.stderr.contains(word), "{}", ran.stderr);
     fs::remove_file(&debug).expect("ours");
-    // An index is used only if nobody else can change it.
+    // An index is used only if no other user can change it.
     let dir = split.path("indexes");
     let built = split.ask(&["index", "build", "whole", "--index-dir", "indexes"]);
     assert_eq!(built.code, Some(0), "{built:?}");
@@ -299,7 +299,7 @@ fn what_is_too_large_or_others_can_change_is_said() {
     }
 }
 
-/// A recording that says another machine's name, and no build IDs.
+/// A recording with another machine's name, and without build IDs.
 fn of_another_host(to: &Path) -> Result<(), String> {
     let program = perf::program().ok_or("no C compiler")?;
     let program = program.to_str().ok_or("a path that is no text")?;
@@ -361,7 +361,7 @@ fn a_recording_that_proves_nothing_says_so_and_can_be_trusted() {
         marked.stdout
     );
     assert!(!ask("ndjson", &[]).stdout.contains("by_path"));
-    // In pprof a comment has it.
+    // In pprof it is a comment.
     let packed = dir.path().join("it.pb");
     let mut command = backsight();
     command

@@ -102,7 +102,7 @@ fn a_file_is_asked_by_virtual_or_file_offset() {
     else {
         return testkit::skip("no readelf");
     };
-    // Some place in code that has a symbol.
+    // Any code that has a symbol.
     let place = (0..code.file_size).step_by(16).find_map(|into| {
         let virt = format!("{:#x}", code.virt + into);
         let text = run(["symbolize", "-e", elf, &virt]).ok();
@@ -164,7 +164,7 @@ fn one_bad_mapping_does_not_lose_the_batch() {
     let bad = child.map(&no_elf, "r-xp");
     let libc = code_of(child.pid(), "libc");
     let pid = child.pid().to_string();
-    // Where libc has a symbol.
+    // An address with a symbol in libc.
     let inside = format!("{:x}", libc + 0x10_0000);
     let text = run([
         "symbolize",
@@ -185,7 +185,7 @@ fn one_bad_mapping_does_not_lose_the_batch() {
     assert_eq!(lines.last(), Some(&"0x10               [unmapped]"));
 }
 
-/// What a capture calls `path` may be anything by now.
+/// The file at a capture's `path` may have been replaced since.
 #[test]
 fn another_file_under_the_path_gives_no_names() {
     let dir = tempfile::tempdir().unwrap();
@@ -302,7 +302,7 @@ fn a_capture_from_a_newer_version_is_refused_and_a_bad_line_is_named() {
         .iter()
         .map(|line| line["type"].clone())
         .collect();
-    // The sample's address is still the first.
+    // The sample still refers to the first address.
     let want = ["header", "malformed", "address", "address", "sample"];
     assert_eq!(types, want);
     let strict = run_with(["symbolize", "-i", "-", "--strict"], capture.as_bytes());

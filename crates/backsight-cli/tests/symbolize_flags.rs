@@ -4,7 +4,7 @@ mod common;
 
 use common::{json, of_type, program_counter, run, run_with, sleeping};
 
-/// A return address names the call before it, not what stands behind.
+/// A return address gets the name of the call before it, not of the code after it.
 #[test]
 fn all_but_the_first_address_of_a_stack_are_looked_up_before() {
     let program = testkit::child::program();
@@ -41,7 +41,7 @@ fn all_but_the_first_address_of_a_stack_are_looked_up_before() {
         1,
         "{listed}"
     );
-    // A capture says of each address itself what it is.
+    // A capture has the kind of each address.
     run(["symbolize", "-i", "-", "--stack"]).fails(2, &["-i", "--stack"]);
 }
 

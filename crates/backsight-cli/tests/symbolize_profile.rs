@@ -1,11 +1,11 @@
-//! Profiles through `symbolize -i`: only their addresses change.
+//! Profiles through `symbolize -i`: only their address lines change.
 
 mod common;
 
 use common::{json, of_type, run_with};
 use serde_json::json;
 
-/// All that the golden file of a profile has, and an address in this very command.
+/// The golden file of a profile, and an address in this test's command.
 fn profile() -> String {
     let golden = include_str!("../../backsight-formats/tests/golden/profile.ndjson");
     golden.replace("/usr/bin/survey", env!("CARGO_BIN_EXE_backsight"))
@@ -27,7 +27,7 @@ fn the_lines_of_a_profile_come_out_as_they_came_in() {
             _ => assert_eq!(after, before),
         }
     }
-    // Nothing proves that the module is this file; frames that were there stay.
+    // Nothing proves that the module is this file; existing frames are kept.
     let reasons: Vec<_> = of_type(&after, "address")
         .iter()
         .map(|line| line["reason"].clone())

@@ -1,6 +1,6 @@
-//! Paths that stand in files, and what lies under names that are tried: no FIFO, device,
-//! socket or directory is opened, nor a file of the kernel's own, by whatever door it
-//! comes. The kernel tells who watches a place when it is opened.
+//! Paths in untrusted files, and names that are tried: whichever way such a path is used, no
+//! FIFO, device, socket, directory or kernel file is opened. The kernel reports opens of watched
+//! paths.
 
 mod common;
 
@@ -13,16 +13,16 @@ use common::run;
 use testkit::openings::{Openings, traps};
 use testkit::perf;
 
-/// A way on which a path reaches the command.
+/// A way by which a path reaches the command.
 struct Door {
     name: &'static str,
-    /// Whether a regular file is opened by it.
+    /// Whether a regular file would be opened this way.
     is_open: bool,
-    /// Has the way lead to this path, and returns what to run.
+    /// Sets the way up for a path, and returns the command line.
     lead: fn(&House, &Path) -> Option<Vec<String>>,
 }
 
-/// A program in a folder, and all that belongs to it.
+/// A program in a directory, with everything that belongs to it.
 struct House {
     dir: tempfile::TempDir,
     build_id: String,
@@ -41,8 +41,8 @@ const DOORS: &[Door] = &[
         name: "DW_AT_dwo_name itself",
         is_open: true,
         lead: |house, to| {
-            // It is as long as the name that it replaces: slashes at the front change
-            // nothing.
+            // The name must have the length of the replaced one; additional leading slashes do
+            // not matter.
             let bytes = fs::read(house.path("prog")).ok()?;
             let missing = DWO.len().checked_sub(to.to_str()?.len())?;
             let named = "/".repeat(missing) + to.to_str()?;
@@ -117,7 +117,7 @@ const DOORS: &[Door] = &[
         name: "an index in a directory",
         is_open: true,
         lead: |house, to| {
-            // Links are not followed there: it is the thing itself, where it can be.
+            // Links are not followed there, so the file itself must be there if possible.
             let name = format!("indexes/{}.index", house.build_id);
             drop(fs::remove_file(house.path(&name)));
             if fs::hard_link(to, house.path(&name)).is_err() {
@@ -158,7 +158,7 @@ const DOORS: &[Door] = &[
         name: "a mapping of a recording",
         is_open: true,
         lead: |house, to| {
-            // What was mapped has been moved away since, and something else put there.
+            // The mapped file was moved away, and replaced by another one.
             let data = house.path("perf.data");
             if !data.exists() {
                 let program = house.path("recorded");
@@ -233,13 +233,13 @@ impl House {
         self.path(name).to_str().expect("text").to_owned()
     }
 
-    /// Puts a link to `to` where this name is, whatever was there.
+    /// Replaces the file with this name by a link to `to`.
     fn link(&self, name: &str, to: &Path) {
         drop(fs::remove_file(self.path(name)));
         symlink(to, self.path(name)).expect("ours");
     }
 
-    /// `other`: the program with a section more.
+    /// `other`: the program with an additional section.
     fn with_section(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path("section"), bytes).expect("ours");
         let section = format!("{name}={}", self.text("section"));
@@ -255,7 +255,7 @@ impl House {
         strings(&["symbolize", "-e", &self.text(elf), &start])
     }
 
-    /// Where `nm` says that the function is, as hexadecimal.
+    /// The address of the function according to `nm`, in hexadecimal.
     fn start_of(&self, elf: &str) -> String {
         let elf = self.path(elf);
         let listed = Command::new("nm").arg(&elf).output().expect("nm").stdout;
@@ -271,7 +271,7 @@ impl House {
         strings(&["convert", "-i", &input, "-o", "-", "--to", "folded"])
     }
 
-    /// A capture of one address, in a module of this path.
+    /// A capture of one address in a module with this path.
     fn capture(&self, name: &str, path: &Path) {
         let path = path.to_str().expect("text");
         let text = format!(
@@ -296,7 +296,7 @@ impl House {
 }
 
 #[test]
-fn no_door_leads_to_what_acts_when_it_is_opened() {
+fn no_way_opens_a_file_with_side_effects() {
     let Some(house) = House::new() else {
         return testkit::skip("no C compiler, or no objcopy");
     };
@@ -311,7 +311,7 @@ fn no_door_leads_to_what_acts_when_it_is_opened() {
     for path in traps.iter().chain([&file]) {
         openings.watch(path);
     }
-    // One that nobody else looks at.
+    // A file that no other process reads.
     let kernels = PathBuf::from(format!("/proc/{}/personality", std::process::id()));
     openings.watch(&kernels);
     for Door {
@@ -320,7 +320,7 @@ fn no_door_leads_to_what_acts_when_it_is_opened() {
         lead,
     } in DOORS
     {
-        // A regular file is opened by it, so that it is one at all.
+        // A regular file is opened this way, which shows that the test works.
         let Some(args) = lead(&house, &file) else {
             testkit::skip(&format!("{name}: perf, or a path that is too long"));
             continue;
@@ -357,7 +357,7 @@ fn without_proc_what_the_caller_names_is_read_and_nothing_else() {
         return testkit::skip("no C compiler, or no objcopy");
     };
     let hidden = |args: &[String]| {
-        // A mount of its own hides /proc from the command alone.
+        // A mount namespace hides /proc only from the command.
         let script = "mount -t tmpfs none /proc && exec \"$0\" \"$@\"";
         let mut command = Command::new("unshare");
         command.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_backsight")]);
@@ -373,7 +373,7 @@ fn without_proc_what_the_caller_names_is_read_and_nothing_else() {
     assert!(want.contains(SOURCE));
     let found = hidden(&args);
     assert_eq!(String::from_utf8(found.stdout).expect("text"), want);
-    // What another file names is not opened unseen.
+    // A file named by another file is not opened without a check.
     house.capture("capture.ndjson", &house.path("whole"));
     let args = [
         "symbolize",

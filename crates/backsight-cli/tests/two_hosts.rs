@@ -1,8 +1,8 @@
-//! A recording normalized on one host and symbolized on another says what it says at
-//! once, on the host that made it.
+//! A recording that is normalized on one host and symbolized on another gives the same result as
+//! in one step on the first.
 //!
-//! The other host has neither the process nor its files: the program is moved away, and
-//! its debug information lies in a folder by its build ID.
+//! The other host has neither the process nor its files: the program is moved away, and its
+//! debug information is in a directory by build ID.
 
 mod common;
 
@@ -16,7 +16,7 @@ use common::{json, of_type, run};
 use serde_json::Value;
 use testkit::perf;
 
-/// A program that recordings are made of, alone in a folder.
+/// The recorded program, alone in a directory.
 struct Host {
     dir: tempfile::TempDir,
     program: PathBuf,
@@ -24,13 +24,14 @@ struct Host {
 }
 
 impl Host {
-    /// Copies the program, and its debug information into a folder by its build ID.
+    /// Copies the program, and its debug information into a directory by build ID.
     fn new() -> Option<Self> {
         let original = perf::program()?;
         testkit::tools::tool("objcopy")?;
         let dir = tempfile::tempdir().expect("a folder");
         let program = dir.path().join("it");
-        // Another process writes it: one that we had open for writing would be busy.
+        // Another process writes it: if we had opened it for writing, executing it would fail as
+        // "busy".
         let copied = Command::new("cp").arg(original).arg(&program).status();
         assert!(copied.expect("cp").success());
         let id = run(["buildid".as_ref(), program.as_os_str()]).ok();
@@ -65,8 +66,8 @@ fn backsight(command: &str, input: &Path, output: &Path, flags: &[&OsStr]) {
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
-/// What each sample says: who, when, how much, and the frames of its stack, or the place
-/// and the reason.
+/// The contents of each sample: thread, time, values, and the frames of its stack, or the
+/// module, offset and reason.
 fn said(lines: &[Value]) -> Vec<Value> {
     let modules = of_type(lines, "module");
     let places = of_type(lines, "address");
@@ -87,8 +88,8 @@ fn said(lines: &[Value]) -> Vec<Value> {
     of_type(lines, "sample").iter().map(sample).collect()
 }
 
-/// Folded stacks, places without a name as their module alone: pprof has return addresses
-/// one less.
+/// Folded stacks with nameless locations reduced to their module, because pprof has return
+/// addresses minus one.
 fn stacks(path: &Path) -> BTreeMap<String, u64> {
     let mut stacks = BTreeMap::new();
     for line in fs::read_to_string(path).expect("it was written").lines() {
@@ -139,14 +140,15 @@ fn two_steps_say_what_one_does() {
         let want = said(&read(&at_once));
         let all = serde_json::to_string(&want).expect("JSON");
         assert!(all.contains("input.c"), "{way:?}: the program has lines");
-        // Whoever has less still says it: places in other files, and their reasons.
+        // A host with less information still has the locations in other files, with their
+        // reasons.
         let later = host.path("later.ndjson");
         backsight("convert", &captured, &later, &debug_dir);
         assert_eq!(said(&read(&later)), want, "{way:?}: convert");
 
         let mut args: Vec<&OsStr> = vec!["symbolize".as_ref(), "-i".as_ref(), captured.as_ref()];
         args.extend(debug_dir);
-        // Stacks that went astray are said, or not, by chance.
+        // Names in broken stacks are found or not by chance.
         args.extend(["--quiet", "--format", "json"].map(OsStr::new));
         let streamed = run(args).ok();
         assert_eq!(said(&json(&streamed)), want, "{way:?}: symbolize");

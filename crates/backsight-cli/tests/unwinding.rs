@@ -1,4 +1,4 @@
-//! Stacks that `perf` recorded as memory, walked by us and by `perf`, frame for frame.
+//! Recorded stack memory, unwound by us and by `perf`, compared frame by frame.
 
 mod common;
 
@@ -13,7 +13,7 @@ use testkit::perf::{self, Recording};
 use testkit::skip;
 use testkit::tools::{compile, tool};
 
-/// What the program does, how often, and what is counted meanwhile.
+/// What the program does, how many times, and the recorded event.
 const WAYS: [(&str, &str, &str); 6] = [
     ("vforks", "300", "context-switches"),
     ("aligned", "60000", "cpu-clock"),
@@ -23,11 +23,11 @@ const WAYS: [(&str, &str, &str); 6] = [
     ("bares", "60000", "cpu-clock"),
 ];
 
-/// A user frame: the file's name, and the address in it.
+/// A user frame: the name of the file, and the address in it.
 type Frame = (String, u64);
 
 fn record(event: &str, args: &[&str]) -> Result<Recording, String> {
-    // Not into perf's cache of files: forged ones have a build ID of others.
+    // Do not add files to perf's cache: corrupted ones have the build ID of others.
     let rate = match event {
         "context-switches" => ["-c", "1"],
         _ => ["-F", "997"],
@@ -50,7 +50,7 @@ fn program(flags: &[&str]) -> PathBuf {
     compile("stacks", include_str!("unwinding/stacks.c"), &args).expect("cc takes it")
 }
 
-/// The user frames of each sample, innermost first, and what their functions are called.
+/// Returns the user frames of each sample, innermost first, and the names of their functions.
 fn ours(recording: &Recording) -> (Vec<Vec<Frame>>, BTreeMap<Frame, String>) {
     let output = recording.dir().join("out.ndjson");
     let (input, to) = (recording.data.to_str().unwrap(), output.to_str().unwrap());
@@ -69,7 +69,7 @@ fn ours(recording: &Recording) -> (Vec<Vec<Frame>>, BTreeMap<Frame, String>) {
         let path = modules[module as usize]["path"].as_str().unwrap();
         let name = path.rsplit('/').next().unwrap().to_owned();
         let hex = place["virtual_offset"].as_str().unwrap();
-        // perf says where the call is, one byte before where it returns to.
+        // perf prints the address of the call, one byte before the return address.
         let call = u64::from(place["lookup"] == "return");
         let frame = (name, u64::from_str_radix(&hex[2..], 16).unwrap() - call);
         let function = place["frames"].as_array().and_then(|frames| frames.last());
@@ -86,12 +86,12 @@ fn ours(recording: &Recording) -> (Vec<Vec<Frame>>, BTreeMap<Frame, String>) {
     (stacks.collect(), names)
 }
 
-/// The same as `perf script` says it.
+/// The same from `perf script`.
 fn theirs(recording: &Recording) -> Vec<Vec<Frame>> {
     let text = recording.script(&["--no-inline", "-F", "pid,ip,sym,dso", "--ns"]);
     let mut stacks = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        // A sample begins with its process alone.
+        // Only a sample's first line starts with its process.
         let Some((addr, rest)) = line.trim().split_once(' ') else {
             stacks.push(Vec::new());
             continue;
@@ -110,7 +110,7 @@ fn theirs(recording: &Recording) -> Vec<Vec<Frame>> {
     stacks
 }
 
-/// Nothing calls what a signal handler returns to, and perf looks a byte before it.
+/// A signal handler returns to a trampoline without a call; perf looks up one byte before it.
 fn is_signal_s(names: &BTreeMap<Frame, String>, theirs: &Frame, ours: &Frame) -> bool {
     names.get(ours).is_some_and(|name| name == "__restore_rt")
         && (&theirs.0, theirs.1 + 1) == (&ours.0, ours.1)
@@ -135,11 +135,11 @@ fn stacks_are_those_of_perf_and_none_is_invented() {
         for (ours, theirs) in ours.iter().zip(&theirs) {
             frames[0] += ours.len();
             frames[1] += theirs.len();
-            // perf ends some with a number that is no code.
+            // perf ends some stacks with a number that is not code.
             let known = theirs.iter().take_while(|(name, _)| name != "[unknown]");
             let known: Vec<_> = known.collect();
             let is_same = |a: &Frame, b: &Frame| a == b || is_signal_s(&names, a, b);
-            // It passes over who aligns his stack, and takes the caller for the next.
+            // perf skips a function that aligns its stack, and continues with its caller.
             let mut rest = ours.iter();
             let is_it = known.iter().all(|a| rest.any(|b| is_same(a, b)));
             let kind = match is_it {
@@ -151,7 +151,7 @@ fn stacks_are_those_of_perf_and_none_is_invented() {
             if !is_it {
                 eprintln!("{way}: ours {ours:x?}\n  perf's {theirs:x?}");
             }
-            // The program's stacks have no frame that it does not call.
+            // The stacks contain only functions that the program calls.
             let called: Vec<&str> = ours
                 .iter()
                 .filter_map(|it| names.get(it))
@@ -192,7 +192,7 @@ fn stacks_are_those_of_perf_and_none_is_invented() {
     }
 }
 
-/// Runs the command, and fails when it takes a minute: it would take for ever.
+/// Runs the command, and fails if it takes a minute, because it would hang.
 fn run_watched(args: &[&str]) -> (Option<i32>, String) {
     let mut command = backsight();
     let child = command
@@ -247,18 +247,18 @@ int main(int count, char **args)
 }
 "#;
 
-/// Expressions that have no end or no value, as rules for the CFA (`0x0f`), for the return
-/// address (`0x10` and `0x16`, column 16), and rules that cannot be.
+/// Expressions without an end or a value as rules for the CFA (`0x0f`) and for the return
+/// address (`0x10` and `0x16`, column 16), and invalid rules.
 const ESCAPES: [&str; 8] = [
     "0x0f,3,0x2f,0xfd,0xff",
     "0x10,16,3,0x2f,0xfd,0xff",
     "0x16,16,3,0x2f,0xfd,0xff",
     // A jump into an operand, which jumps back.
     "0x0f,7,0x2f,1,0,0x0a,0x2f,0xfd,0xff",
-    // dup, mul, skip -5: numbers that grow.
+    // dup, mul, skip -5: growing numbers.
     "0x0f,6,0x31,0x12,0x1e,0x2f,0xfa,0xff",
     "0x0f,0",
-    // A register that no machine has, and a CFA at the end of all addresses.
+    // A register that no machine has, and a CFA at the end of the address space.
     "0x0c,0xff,0xff,0x03,8",
     "0x0c,7,0xff,0xff,0xff,0xff,0xff,0xff,0xff,0xff,0x7f",
 ];
@@ -284,7 +284,7 @@ fn call_frames_that_never_end_do_not_hang() {
 
 type Forge = Box<dyn Fn(&mut Vec<u8>)>;
 
-/// Another `.eh_frame_hdr` for a program, which the program does not need.
+/// Other `.eh_frame_hdr` contents for a program, which it does not need to run.
 fn with_header(program: &Path, dir: &Path, forge: impl Fn(&mut Vec<u8>)) -> PathBuf {
     let (section, forged) = (dir.join("section"), dir.join("forged"));
     let [from, at, to] = [program, &section, &forged].map(|path| path.to_str().unwrap());
@@ -299,7 +299,7 @@ fn with_header(program: &Path, dir: &Path, forge: impl Fn(&mut Vec<u8>)) -> Path
 }
 
 #[test]
-fn a_forged_search_table_ends_a_stack_or_is_not_used() {
+fn a_corrupted_search_table_ends_a_stack_or_is_not_used() {
     if tool("cc").is_none() || tool("objcopy").is_none() {
         return skip("there is no C compiler, or no objcopy");
     }
@@ -331,7 +331,7 @@ fn a_forged_search_table_ends_a_stack_or_is_not_used() {
         };
         let folded = folded(&recording);
         assert!(folded.contains(";burn "), "{what}: {folded}");
-        // Those that cannot be searched are made anew from the section itself.
+        // If the table cannot be searched, an index is built from the section.
         if what.starts_with("it") || what.starts_with("the") {
             let whole = "main;sorts;";
             assert!(folded.contains(whole), "{what}: {folded}");

@@ -1,6 +1,6 @@
-//! Whole stacks against those of gdb: a program is stopped after every few instructions,
-//! within prologues, the C library, the dynamic linker and signal handlers, and both walk
-//! from the same registers and the same memory.
+//! Whole stacks, compared with those of gdb: a program is stopped after every few instructions,
+//! including prologues, the C library, the dynamic linker and signal handlers, and both unwind
+//! from the same registers and memory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,18 +12,18 @@ use object::{Object as _, ObjectSection as _};
 use testkit::skip;
 use testkit::tools::{compile, tool};
 
-/// What gdb knows of one moment of a program.
+/// The state of a stopped program according to gdb.
 #[derive(Debug, Default)]
 struct Stop {
     machine: Option<Machine>,
     pc: u64,
     registers: Vec<(u16, u64)>,
     stack: (u64, Vec<u8>),
-    /// Where each frame's code stands or goes on, innermost first, and its name.
+    /// The address of each frame, innermost first, and its name.
     frames: Vec<(u64, String)>,
 }
 
-/// A program's stops, and the code that it has mapped.
+/// The stops of a program, and its mapped code.
 #[derive(Debug, Default)]
 struct Told {
     code: Vec<(AbsRange, FileOffset, String)>,
@@ -41,7 +41,7 @@ fn bytes(text: &str) -> Vec<u8> {
     pairs.map(|pair| byte(pair).expect("hexadecimal")).collect()
 }
 
-/// Runs a program under gdb; an error when it may not be traced here.
+/// Runs a program under gdb; an error if tracing is not permitted.
 fn stops(program: &Path, way: &str, every: u32, count: u32) -> Result<Told, String> {
     let dir = tempfile::tempdir().expect("a directory");
     let script = dir.path().join("stops.py");
@@ -116,7 +116,7 @@ fn walked(told: &Told) -> Vec<Vec<u64>> {
         };
         let read = || CallFrames::parse(&image).and_then(|file| walker.add(file));
         let file = *files.entry(path.clone()).or_insert_with(read);
-        // The vDSO stands in memory as it would in a file.
+        // The vDSO in memory is laid out like a file.
         let offset = if path == "[vdso]" {
             FileOffset(0)
         } else {
@@ -159,7 +159,7 @@ fn program(flags: &[&str]) -> Result<PathBuf, String> {
     compile("stopped", include_str!("unwinding/stacks.c"), &args)
 }
 
-/// Compares the stacks of a program at many moments.
+/// Compares the stacks of a program at many stops.
 fn compare(flags: &[&str]) {
     if tool("gdb").is_none() {
         return skip("there is no gdb");
@@ -188,8 +188,8 @@ fn compare(flags: &[&str]) {
                 totals[1] + ours.len(),
                 totals[2] + theirs.len(),
             ];
-            // Of some hand-written code of the C library the CFI is wrong, and both are led to
-            // what is no code: gdb then goes on by what the instructions look like.
+            // The CFI of some hand-written code in the C library is wrong and leads both to an
+            // address that is not code; gdb then continues by analyzing the instructions.
             let is_code = |pc: &u64| told.code.iter().any(|it| it.0.contains(AbsAddr(*pc)));
             let wrong = ours.last().filter(|last| !is_code(last)).is_some();
             if wrong && theirs.starts_with(&ours) {
@@ -227,7 +227,7 @@ fn stacks_of_32_bits_are_those_of_gdb() {
     compare(&["-m32"]);
 }
 
-/// By frame information that is not loaded, plain and packed.
+/// With only `.debug_frame`, plain and compressed.
 #[test]
 fn debug_frame_alone_gives_the_stacks_of_gdb() {
     for packing in [None, Some("-gz=zlib"), Some("-gz=zlib-gnu")] {

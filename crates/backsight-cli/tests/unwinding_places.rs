@@ -1,5 +1,4 @@
-//! Stacks that `perf` recorded as memory, where their call frame information stands
-//! elsewhere, or their machine is another one.
+//! Recorded stack memory, with call frame information in another file, or from another machine.
 
 mod common;
 
@@ -40,7 +39,7 @@ fn folded(recording: &Recording, more: &[&str]) -> Ran {
     run([&args[..], more].concat())
 }
 
-/// Of all samples that are within `leaf`, and of those that `main` called.
+/// Counts the samples in `leaf`, and those whose stack reaches `main`.
 fn whole(folded: &str, leaf: &str) -> [u64; 2] {
     let mut counts = [0, 0];
     for line in folded.lines() {
@@ -55,7 +54,7 @@ fn whole(folded: &str, leaf: &str) -> [u64; 2] {
     counts
 }
 
-/// perf of today leaves these stacks without a frame of the user's.
+/// Current versions of perf leave these stacks without user frames.
 #[test]
 fn stacks_of_32_bits_reach_main() {
     let flags = ["-O2", "-m32", "-fomit-frame-pointer", "-Wl,--build-id"];
@@ -83,7 +82,7 @@ fn stacks_of_a_machine_that_is_not_walked_are_said() {
         Ok(recording) => recording,
         Err(why) => return skip(&why),
     };
-    // As another machine would have recorded it: its name stands in the header.
+    // Simulates another machine by its name in the header.
     let mut bytes = std::fs::read(&recording.data).expect("readable");
     let name = format!("{}\0", std::env::consts::ARCH);
     let name = name.as_bytes();
@@ -104,7 +103,7 @@ fn stacks_of_a_machine_that_is_not_walked_are_said() {
     assert_eq!(whole(&ran.stdout, "burn")[1], 0, "{}", ran.stdout);
 }
 
-/// What `strip` took away is read of the debug file: by build ID, and by debug link.
+/// Information removed by `strip` is read from the debug file: by build ID, and by debug link.
 #[test]
 fn call_frames_of_a_debug_file_are_used() {
     if tool("objcopy").is_none() {
@@ -152,7 +151,7 @@ fn call_frames_of_a_debug_file_are_used() {
                     std::fs::rename(&debug, place).expect("moved");
                     recording
                 }
-                // Another file than the one that was recorded.
+                // Another file than the recorded one.
                 false => {
                     objcopy(&[&format!("--add-gnu-debuglink={debug}"), &stripped]);
                     match record(Path::new(&stripped), "deeps", "60000") {

@@ -1,8 +1,8 @@
-//! Whose code an address is: by the mode of the processor and the markers in the chain,
-//! never by how high the address is; and within `execve`, that of the program before.
+//! The process or kernel of an address is determined by the processor mode and the markers in
+//! the chain, never by the address itself; and inside `execve`, it is the old program.
 //!
-//! The recordings are written by hand, in either byte order, as a file and as a pipe has
-//! it, and `perf script` reads the same bytes.
+//! The recordings are handwritten in both byte orders, as a file and as a pipe, and `perf
+//! script` reads the same bytes.
 
 mod common;
 
@@ -96,8 +96,8 @@ impl Written {
     }
 }
 
-/// Converts what `write` makes in both byte orders and both ways; all come to the same,
-/// which is returned: the places of each sample, innermost first.
+/// Converts the recording of `write` in both byte orders and both forms; all must give the same
+/// result, which is returned: the locations of each sample, innermost first.
 fn places(write: impl Fn(&mut Written)) -> Vec<Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     let mut all = Vec::new();
@@ -134,7 +134,7 @@ fn places(write: impl Fn(&mut Written)) -> Vec<Vec<String>> {
     all.swap_remove(0)
 }
 
-/// The module of each frame, as `perf script` reads the same bytes.
+/// Returns the module of each frame according to `perf script` on the same bytes.
 fn of_perf(write: impl Fn(&mut Written)) -> Option<Vec<Vec<String>>> {
     if tool("perf").is_none() {
         skip("no perf");
@@ -167,8 +167,8 @@ fn modules(stacks: &[Vec<String>]) -> Vec<Vec<&str>> {
         .collect()
 }
 
-/// A 32-bit kernel at 0xc0008000 with a module below it, and a program that has mapped
-/// code from 0 on, where s390x has its kernel.
+/// A 32-bit kernel at 0xc0008000 with a module below it, and a program that has mapped code from
+/// 0 on, where the kernel is on s390x.
 fn low_kernel(written: &mut Written) {
     written
         .kernel(0xc000_8000, 0x80_0000, "[kernel.kallsyms]_text")
@@ -185,7 +185,7 @@ fn low_kernel(written: &mut Written) {
         0xc001_1010,
     ];
     written.sample(5, KERNEL, 0xc001_0123, &chain);
-    // The same numbers, all of the process.
+    // The same addresses, all of the process.
     written.sample(
         5,
         USER,
@@ -222,7 +222,7 @@ fn kernels_of_any_addresses_are_told_by_mode_and_markers() {
 
 #[test]
 fn a_kernel_in_the_range_of_processes_is_told_by_mode_and_markers() {
-    // As s390x has it: the kernel from 1 MiB on, and a program at the same place.
+    // As on s390x: the kernel from 1 MiB on, and a program at the same addresses.
     let write = |written: &mut Written| {
         written
             .kernel(0x10_0000, 0xf0_0000, "[kernel.kallsyms]_text")
@@ -232,7 +232,7 @@ fn a_kernel_in_the_range_of_processes_is_told_by_mode_and_markers() {
             IN_KERNEL, 0x10_0010, 0x10_0020, IN_USER, 0x10_0010, 0x10_0020,
         ];
         written.sample(5, KERNEL, 0x10_0010, &chain);
-        // Nobody says where a kernel address without a mapping is.
+        // The location of an unmapped kernel address is unknown.
         written.sample(5, KERNEL, 0xfff_0000, &[IN_KERNEL, 0x8000_0000_0000]);
     };
     let (kernel, prog) = ("[kernel.kallsyms]", "/bin/prog");
@@ -282,7 +282,7 @@ fn guests_and_hypervisors_are_said() {
     assert_eq!(found[..3], alone.map(|one| one.map(str::to_owned).to_vec()));
     assert_eq!(found[3], [below, kernel, user, "/bin/qemu+0x10"]);
     if let Some(theirs) = of_perf(write) {
-        // perf names nothing of the host for these either.
+        // perf does not resolve these in the host either.
         let host = ["/bin/qemu", "[kernel.kallsyms]"];
         let named = theirs.iter().take(3).flatten();
         assert!(
@@ -303,22 +303,22 @@ fn a_process_within_execve_is_in_the_program_before() {
             .map(5, 0x7f00_0000, "/lib/libc.so");
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
         written.comm(5, COMM_EXEC, "new");
-        // Before anything is mapped, and after: the registers are those of before.
+        // Before and after the first mapping, the registers are those of the old program.
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
         written.map(5, 0x40_0000, "/bin/new");
         written.map(5, 0x7e00_0000, "/lib/ld.so");
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
-        // A fault of the new program's first instruction: it stands elsewhere by now.
+        // A page fault of the new program's first instruction: the user address has changed.
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x7e00_0020));
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
-        // Once it was seen in user mode, nothing is left of the old one.
+        // After a sample in user mode, nothing of the old program is left.
         written.comm(5, COMM_EXEC, "next");
         written.map(5, 0x40_0000, "/bin/next");
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
         written.sample(5, USER, 0x40_1000, &[IN_USER, 0x40_1000]);
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x7e00_0020));
-        // Nor once it loads libraries by itself.
+        // Nor after it has loaded libraries itself.
         written.comm(5, COMM_EXEC, "third");
         for (at, file) in [(0x40_0000, "/bin/third"), (0x7d00_0000, "/lib/ld.so")] {
             written.map(5, at, file);
@@ -326,7 +326,7 @@ fn a_process_within_execve_is_in_the_program_before() {
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
         written.map(5, 0x7c00_0000, "/lib/libc.so");
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));
-        // Two programs one after the other, and an end within the second.
+        // Two programs in succession, and an exit during the second `execve`.
         written.comm(5, COMM_EXEC, "fourth");
         written.comm(5, COMM_EXEC, "last");
         written.sample(5, KERNEL, 0xffff_ffff_8100_0010, &inside(0x40_1000));

@@ -1,4 +1,4 @@
-//! An input that is of another kind altogether is one complaint, and no success.
+//! An input of another kind gives one message and a failure.
 
 mod common;
 
@@ -6,7 +6,7 @@ use std::fs;
 
 use common::{run, run_with};
 
-/// Each with what it is called here.
+/// Unsupported inputs with their names.
 fn strangers() -> Vec<(&'static str, Vec<u8>)> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     png.extend((0..20_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8));
@@ -31,7 +31,7 @@ fn symbolize_says_so_in_one_line_and_fails() {
             run(["symbolize", "-i", path]),
             run_with(["symbolize", "-i", "-"], &bytes),
         ] {
-            // What is known by its beginning is called by its name.
+            // Kinds that are recognized by their content are named.
             ran.fails(
                 1,
                 match name {
@@ -61,7 +61,7 @@ fn normalize_leaves_nothing_behind_and_names_options_it_has() {
     assert_eq!(ran.stdout, "");
     let help = run(["normalize", "--help"]).ok();
     assert!(help.contains("--from <FORMAT>"));
-    // Cut behind its magic: the format is known, and nothing else.
+    // Cut after the magic number: only the format is known.
     fs::write(path, b"PERFILE2").expect("ours");
     let ran = run(["normalize", "-i", path]);
     assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:?}");

@@ -1,4 +1,4 @@
-//! A live process, asked through the library: this one, and those that cannot be asked.
+//! Live processes through the library: this one, and inaccessible ones.
 
 use std::sync::mpsc;
 
@@ -13,7 +13,7 @@ fn a_function_of_this_test() -> usize {
 #[test]
 fn an_address_has_its_function_or_its_reason() {
     let own = AbsAddr(a_function_of_this_test as *const () as u64);
-    // A return address is looked up one byte before it.
+    // A return address is looked up minus one byte.
     let behind = AbsAddr(own.0 + 1);
     let on_stack = AbsAddr(std::ptr::from_ref(&own) as u64);
     let exe = std::env::current_exe().unwrap();
@@ -58,7 +58,7 @@ fn a_thread_that_sleeps_stands_in_a_system_call() {
     let sleeper = loop {
         let threads = match live.threads() {
             Ok(threads) => threads,
-            // Another thread's place may be hidden from containers.
+            // In containers, the program counters of other threads may be hidden.
             Err(LiveError::Threads { error, path, .. }) => {
                 assert!(path.starts_with("/proc"), "{path:?}");
                 testkit::skip(&format!("where threads stand: {error}"));

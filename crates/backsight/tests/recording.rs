@@ -1,5 +1,5 @@
-//! A recording of perf, read through the library, against `perf script`; and what is
-//! known of the host is what was handed in.
+//! A perf recording read through the library, compared with `perf script`; and the host is
+//! described only by the parameter.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use backsight::{
 use testkit::perf::{self, Recording};
 use testkit::{perf_file, skip};
 
-/// Without build IDs: what proves files is the host's name with device and inode.
+/// Without build IDs: files are proven by host name, device and inode.
 const WAY: [&str; 5] = ["-e", "cpu-clock:u", "-g", "-B", "-N"];
 
 const ELSEWHERE: &str = "elsewhere";
@@ -25,8 +25,8 @@ fn recorded() -> Option<Recording> {
     made.map_err(|why| skip(&why)).ok()
 }
 
-/// The innermost functions with their samples: those of the program, as names in the C
-/// library differ with who reads its debug information.
+/// The innermost functions of the program with their samples; names in the C library depend on
+/// the reader of its debug information.
 fn leaves(profile: &Profile) -> BTreeMap<String, u64> {
     let program = perf::program().unwrap();
     let mut leaves = BTreeMap::new();
@@ -71,7 +71,7 @@ fn a_recording_has_the_functions_that_perf_says() {
     assert!(theirs.contains_key("leaf"), "{text}");
     assert_eq!(ours, theirs);
 
-    // In pieces there are the same samples.
+    // Reading in pieces gives the same samples.
     let read = PerfData::of_file(&recording.data, options(), files);
     let mut read = read.unwrap();
     let mut samples = 0;
@@ -102,7 +102,7 @@ fn the_host_is_what_was_handed_in() {
     named.hostname.clone_from(&this.hostname);
     let (unproven, nameless) = read(named);
     assert_eq!((unproven.files, nameless), (0, 0));
-    // Of a host of another name no inode is believed.
+    // Inode numbers are not trusted for a host with another name.
     let (unproven, nameless) = read(Host::default());
     assert!(unproven.files > 0 && unproven.places > 0, "{unproven:?}");
     assert_eq!(unproven.hostname, this.hostname);

@@ -1,4 +1,4 @@
-//! Running the command, and processes for it to look at.
+//! Runs the command, and processes for it to inspect.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 use testkit::child::KillOnDrop;
 use testkit::kernel::{Ioctl, ioctl};
 
-/// The command's exit code and what it wrote.
+/// The exit code and the output of the command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -23,14 +23,14 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// Returns stdout of a command that went through without a word.
+    /// Returns stdout of a command that succeeded without messages.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         assert_eq!((self.code, &*self.stderr), (Some(0), ""), "{}", self.stdout);
         self.stdout
     }
 
-    /// Checks that it failed so, and said all of this on stderr.
+    /// Checks that it failed with this code, and that stderr contains all of these.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:?}");
@@ -61,7 +61,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Ran {
     backsight().args(args).output().expect("it runs").into()
 }
 
-/// Runs the command with this on its standard input.
+/// Runs the command with this standard input.
 pub(crate) fn run_with<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, input: &[u8]) -> Ran {
     let mut command = backsight();
     command.args(args).stdin(Stdio::piped());
@@ -69,13 +69,13 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, input
     let mut child = command.spawn().expect("it runs");
     let mut stdin = child.stdin.take().expect("a pipe");
     std::thread::scope(|scope| {
-        // It may end before it has read all.
+        // It may exit before it has read everything.
         scope.spawn(move || drop(stdin.write_all(input)));
         child.wait_with_output().expect("it ends").into()
     })
 }
 
-/// Reads NDJSON.
+/// Parses NDJSON.
 pub(crate) fn json(text: &str) -> Vec<Value> {
     let line = |line| serde_json::from_str(line).expect("a line of JSON");
     text.lines().map(line).collect()
@@ -95,14 +95,15 @@ pub(crate) fn backends() -> Vec<&'static str> {
     }
 }
 
-/// Starts `sleep`, and waits until it does.
+/// Starts `sleep`, and waits until it sleeps.
 pub(crate) fn sleeping() -> KillOnDrop {
     let child = Command::new("sleep").arg("1000").spawn().expect("sleep");
     let child = KillOnDrop(child);
     let state = format!("/proc/{}/syscall", child.0.id());
     let comm = format!("/proc/{}/comm", child.0.id());
     let give_up = Instant::now() + Duration::from_secs(10);
-    // After exec, and in a system call with a duration: not in one of its start.
+    // It must have executed sleep, and be in a system call with a duration, rather than in one
+    // of its start.
     loop {
         let name = fs::read_to_string(&comm).unwrap_or_default();
         let state = fs::read_to_string(&state).unwrap_or_default();
@@ -116,14 +117,14 @@ pub(crate) fn sleeping() -> KillOnDrop {
     }
 }
 
-/// Returns where it sleeps.
+/// Returns the program counter of the sleeping process.
 pub(crate) fn program_counter(pid: u32) -> u64 {
     let state = fs::read_to_string(format!("/proc/{pid}/syscall")).expect("our child");
     let last = state.split_whitespace().last().expect("fields");
     u64::from_str_radix(last.trim_start_matches("0x"), 16).expect("a program counter")
 }
 
-/// Returns where a VMA of this name that code runs in begins.
+/// Returns the start of an executable VMA with this name.
 pub(crate) fn code_of(pid: u32, name: &str) -> u64 {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("our child");
     let line = maps
@@ -133,10 +134,10 @@ pub(crate) fn code_of(pid: u32, name: &str) -> u64 {
     u64::from_str_radix(start.expect("such a VMA"), 16).expect("an address")
 }
 
-/// Returns the command where every user can reach it.
+/// Returns a copy of the command that every user can execute.
 ///
-/// Another process writes it: a file that we had open for writing would be open in
-/// every child that some other test starts meanwhile, and "busy" for whoever runs it.
+/// Another process writes it: if we had opened it for writing, children of other tests would
+/// inherit the descriptor, and executing it would fail as "busy".
 pub(crate) fn public_copy() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("backsight");
@@ -147,7 +148,7 @@ pub(crate) fn public_copy() -> (tempfile::TempDir, PathBuf) {
     (dir, path)
 }
 
-/// Runs binutils' objcopy, which whoever has a compiler has.
+/// Runs binutils' objcopy, which is installed with any compiler.
 pub(crate) fn objcopy(args: &[&str]) {
     let done = Command::new("objcopy")
         .args(args)

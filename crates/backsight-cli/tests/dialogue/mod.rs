@@ -1,9 +1,9 @@
-//! A command that is asked line by line, and has to answer before the next.
+//! Talks to a command line by line: it must answer before the next line.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// A running command between two pipes.
+/// A running command with a pipe in each direction.
 #[derive(Debug)]
 pub(crate) struct Dialogue {
     process: Child,
@@ -28,14 +28,14 @@ impl Dialogue {
         self.asks.write_all(line.as_bytes()).unwrap();
     }
 
-    /// Waits for a line: for ever if the answer is not flushed.
+    /// Waits for a line; blocks forever if the answer is not flushed.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
         line
     }
 
-    /// Asks no more, and sees the command end well.
+    /// Closes the input, and checks that the command succeeds.
     pub(crate) fn end(mut self) {
         drop(self.asks);
         assert!(self.process.wait().unwrap().success());

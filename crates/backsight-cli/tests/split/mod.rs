@@ -1,4 +1,4 @@
-//! A program, and its debug file, in a folder of their own.
+//! A program and its debug file in a directory.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::common::{Ran, backsight};
 
-/// `bare` without DWARF, whose debug file is told by build ID and by a link.
+/// `bare` without DWARF, with its debug file by build ID and by link.
 pub(crate) struct Split {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) addr: String,
@@ -67,7 +67,7 @@ impl Split {
         assert!(status.expect("it runs").success(), "{tool} {args:?}");
     }
 
-    /// Puts a file where its build ID leads to, in one of the folders.
+    /// Copies a file to the path of its build ID in one of the directories.
     pub(crate) fn put(&self, file: &str, folder: &str) -> PathBuf {
         let (first, rest) = self.id.split_at(2);
         let home = self.path(folder).join(".build-id").join(first);

@@ -1,4 +1,4 @@
-//! A shell of a user without privileges, in a folder that is empty.
+//! A shell of an unprivileged user in an empty directory.
 
 use std::env;
 use std::fs;
@@ -12,14 +12,14 @@ use tempfile::TempDir;
 
 use crate::common::public_copy;
 
-/// The user that owns nothing, on Linux by convention.
+/// The user `nobody`.
 const NOBODY: u32 = 65_534;
 
-/// Runs what the documentation prints.
+/// Runs commands of the documentation.
 #[derive(Debug)]
 pub(crate) struct Shell {
     dir: TempDir,
-    /// Our command, where that user can reach it, first in the path.
+    /// Our command, accessible to that user and first in PATH.
     _command: TempDir,
     path: PathBuf,
 }
@@ -43,7 +43,7 @@ impl Shell {
         self.dir.path()
     }
 
-    /// Runs a script, and returns what it said where it failed.
+    /// Runs a script; returns its messages if it fails.
     pub(crate) fn run(&self, script: &str) -> Result<(), String> {
         let paths = env::var_os("PATH").unwrap_or_default();
         let ours = std::iter::once(self.path.clone());
