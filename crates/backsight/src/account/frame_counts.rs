@@ -14,7 +14,7 @@ pub struct FrameCounts {
 }
 
 impl FrameCounts {
-    /// Counts a location's frames `count` times.
+    /// Counts a location `count` times: as named if one of its frames has a function.
     pub(super) fn add(&mut self, profile: &Profile, location: &Location, count: u64) {
         let frames = profile.frames_of(location);
         if frames.iter().any(|frame| frame.function.is_some()) {

@@ -63,7 +63,7 @@ impl LineTally {
         }
     }
 
-    /// Takes the sample types from the capture's header line.
+    /// Takes the sample types from the capture's `about` line.
     pub fn about(&mut self, about: &ProfileLine) {
         let is_count = |kind: &str, unit: &str| unit == "count" && kind.ends_with("samples");
         let types = about.sample_types.iter();
