@@ -1,15 +1,15 @@
-//! How file bytes get into memory.
+//! Whether a file is mapped or read into memory.
 
-/// How file bytes get into memory.
+/// Whether a file is mapped or read into memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// Maps a file that only root or this process's user can change, and reads
-    /// every other. A file that someone truncates while it is mapped kills the
-    /// process with SIGBUS, so a stranger's file is never mapped.
+    /// Maps a file that only root or this process's user can change, and reads any other. If a
+    /// mapped file is truncated, an access kills the process with SIGBUS, so a file that other
+    /// users can change is never mapped.
     #[default]
     Auto,
-    /// Maps always. For callers who know that nobody changes the files.
+    /// Always maps. For callers who know that the files do not change.
     Map,
-    /// Reads always.
+    /// Always reads.
     Read,
 }

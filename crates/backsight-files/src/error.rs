@@ -56,7 +56,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Of what is no regular file.
+    /// Returns the kind of a file that is not a regular one.
     pub(crate) fn of(file: FileType) -> Self {
         if file.is_dir() {
             Self::Directory

@@ -1,9 +1,9 @@
-//! The bytes of a file: mapped where that is safe, else read.
+//! The bytes of a file: mapped if that is safe, otherwise read into memory.
 //!
-//! A mapped file that shrinks kills whoever touches the missing page (SIGBUS),
-//! and any user who can write a file can shrink it. So by default only files
-//! that root or we ourselves own, and nobody else may write, are mapped. This is
-//! the crate's only `unsafe`.
+//! If a mapped file is truncated, an access to a missing page kills the process (SIGBUS), and
+//! any user who can write to the file can truncate it. So by default, a file is mapped only if
+//! it is owned by root or this user and not writable by others. This is the only `unsafe` code
+//! of the crate.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ use crate::access::Access;
 use crate::error::{Error, Kind};
 use crate::owner::only_we_can_change;
 
-/// A file's bytes. They do not move while the image lives.
+/// The bytes of a file. They do not move while the image exists.
 #[derive(Debug)]
 pub struct Image(Bytes);
 
@@ -43,14 +43,14 @@ impl Deref for Image {
     }
 }
 
-/// Bytes that were made here, as those of a file are that was read.
+/// Bytes in memory of our own, which count as read.
 impl From<Vec<u8>> for Image {
     fn from(bytes: Vec<u8>) -> Self {
         Self(Bytes::Read(bytes))
     }
 }
 
-/// Bytes that the caller keeps.
+/// Bytes shared with the caller.
 impl From<Arc<[u8]>> for Image {
     fn from(bytes: Arc<[u8]>) -> Self {
         Self(Bytes::Given(bytes))
@@ -58,7 +58,7 @@ impl From<Arc<[u8]>> for Image {
 }
 
 impl Image {
-    /// Takes the bytes of an open file; `limit` bounds those that are read.
+    /// Maps or reads an open file; `limit` is the maximum size for reading.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::NotRegular`] and [`Error::TooLarge`].
@@ -79,8 +79,9 @@ impl Image {
         read_file(file, metadata.len(), limit).map(Self::from)
     }
 
-    /// Fills pages of our own with so many bytes. They go back to the system when they are
-    /// let go of, whatever the allocator does. `None` if the system has no such pages.
+    /// Allocates pages of this size directly from the system, and fills them. They are returned
+    /// to the system when dropped, whatever the allocator does. Returns `None` if the system has
+    /// no memory.
     #[must_use]
     pub fn in_pages(size: usize, fill: impl FnOnce(&mut [u8])) -> Option<Self> {
         let mut pages = MmapMut::map_anon(size).ok()?;
@@ -88,7 +89,7 @@ impl Image {
         Some(Self(Bytes::Pages(pages)))
     }
 
-    /// Returns the bytes of memory it takes: none when it is mapped, or the caller's.
+    /// Returns the size of the memory it uses: 0 if it is mapped or shared with the caller.
     #[must_use]
     pub fn read_bytes(&self) -> u64 {
         let bytes = match &self.0 {
@@ -99,8 +100,8 @@ impl Image {
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
-    /// Gives the pages of a mapped file back, which were read and will hardly be again:
-    /// they come back from the file when they are.
+    /// Releases the pages of a mapped file that are not needed soon; they are read again from
+    /// the file on access.
     pub fn release(&self) {
         if let Bytes::Mapped(map) = &self.0 {
             release_pages(map);
@@ -108,23 +109,22 @@ impl Image {
     }
 }
 
-#[expect(unsafe_code, reason = "that pages may be dropped is unsafe in memmap2")]
+#[expect(unsafe_code, reason = "releasing pages is unsafe in memmap2")]
 fn release_pages(map: &Mmap) {
-    // SAFETY: nothing is ever written to the mapping, so no page of it differs from the
-    // file's: a page that is dropped is read from the same file when it is touched
-    // again, and that the file does not change is what `map_file` argues.
+    // SAFETY: the mapping is never written, so its pages do not differ from the file's: a
+    // released page is read again from the same file on access, and `map_file` argues why the
+    // file does not change.
     let released = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
-    // It is for the sake of memory alone, and whoever refuses it keeps the pages.
+    // This only saves memory, so a failure is ignored.
     drop(released);
 }
 
 #[expect(unsafe_code, reason = "mapping a file is unsafe in any crate")]
 fn map_file(file: &File) -> Result<Mmap, Error> {
-    // SAFETY: the mapping is private and read-only, so nothing here writes to
-    // it. That the file does not change underneath is what `Access` is for:
-    // `Auto` comes here only when `only_we_can_change` saw an owner and a mode
-    // that keep every other user out, and `Map` is the caller's own promise.
-    // The bytes are parsed as untrusted, whatever they turn into.
+    // SAFETY: the mapping is private and read-only, so nothing here writes to it. `Access`
+    // ensures that the file does not change: with `Auto`, a file is mapped only if
+    // `only_we_can_change` excludes writes by other users, and with `Map` the caller guarantees
+    // it. The bytes are parsed as untrusted, whatever they are.
     let map = unsafe { Mmap::map(file) }?;
     Ok(map)
 }
@@ -140,8 +140,7 @@ fn read_file(file: &File, size: u64, limit: u64) -> Result<Vec<u8>, Error> {
         .try_reserve_exact(size)
         .map_err(|_| Error::Io(ErrorKind::OutOfMemory.into()))?;
     bytes.resize(size, 0);
-    // A file that shrinks meanwhile ends early; one that grows is cut off where
-    // it ended before.
+    // A file that shrinks meanwhile ends early; one that grows is cut at its previous size.
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, u64::try_from(filled).unwrap_or(u64::MAX)) {

@@ -1,9 +1,9 @@
-//! What the system says of a file, as a value.
+//! An I/O error as a plain value.
 
 use std::fmt;
 use std::io::ErrorKind;
 
-/// What the system said of a file, whose path stands beside it or is the caller's.
+/// An I/O error as a plain value. The path is stored beside it, or is known to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IoError {
     kind: ErrorKind,
@@ -11,13 +11,13 @@ pub struct IoError {
 }
 
 impl IoError {
-    /// What kind of error it is.
+    /// Returns the kind of error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The system's number of it, `EMFILE` for one; `None` when it is not the system's.
+    /// Returns the errno, such as `EMFILE`; `None` if it is not an error of a system call.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         self.errno
