@@ -60,18 +60,18 @@ fn physical_names(found: &Difference) -> Option<(&str, &str)> {
 
 /// A known difference, and whether this is it.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct KnownDifference {
     pub(super) name: &'static str,
     pub(super) holds: fn(&Subject, &Difference) -> bool,
 }
 
 /// The classes; the first that applies counts. Each one states properties of both answers. If
 /// ours has no name and the oracle has one, the oracle's name must be wrong.
-pub(super) const KNOWN: &[Known] = &[
+pub(super) const KNOWN_DIFFERENCES: &[KnownDifference] = &[
     // Several symbols are at one address, and each tool chooses another one: `__memmove_ssse3`
     // and `__memcpy_ssse3`, or two instances of a generic function that the linker merged. Our
     // choice follows the rule in src/elf/symbols.rs. Both names are those of symbols.
-    Known {
+    KnownDifference {
         name: "alias",
         holds: |subject, found| {
             physical_names(found).is_some_and(|(ours, theirs)| {
@@ -83,7 +83,7 @@ pub(super) const KNOWN: &[Known] = &[
     // llvm-symbolizer replaces the DWARF name of the physical function by that of the symbol
     // table: `sem_post` for `__new_sem_post`, and names with the `.isra.0` or `.llvm.1234` of a
     // clone. Our name is equally full.
-    Known {
+    KnownDifference {
         name: "symbol's name over DWARF's",
         holds: |subject, found| {
             physical_names(found).is_some_and(|(ours, theirs)| {
@@ -100,7 +100,7 @@ pub(super) const KNOWN: &[Known] = &[
     // llvm-symbolizer has only the plain name of the DIE if the function is not in the dynamic
     // symbols, because it does not read the symbols of a separate debug file. We have the full
     // name, of a symbol that covers the address.
-    Known {
+    KnownDifference {
         name: "plain name of DWARF",
         holds: |subject, found| {
             physical_names(found).is_some_and(|(ours, theirs)| {
@@ -112,7 +112,7 @@ pub(super) const KNOWN: &[Known] = &[
     },
     // The DIE has no linkage name, and is nested in namespaces or classes. The others omit
     // these.
-    Known {
+    KnownDifference {
         name: "scopes of a plain name",
         holds: |_, found| match &found.what {
             What::Name { ours, theirs, .. } => is_scoped(ours, theirs),
@@ -121,7 +121,7 @@ pub(super) const KNOWN: &[Known] = &[
     },
     // A PLT stub is named after its target. The others have nothing there, or the preceding
     // symbol.
-    Known {
+    KnownDifference {
         name: "stub",
         holds: |subject, found| {
             let is_stub = |ours: &str, theirs: &str| {
@@ -142,7 +142,7 @@ pub(super) const KNOWN: &[Known] = &[
     // A symbol ends according to its size; after it is padding, or another section after
     // `_init`. The others name these after the preceding symbol. We have no name, and there is
     // none: no symbol covers the address.
-    Known {
+    KnownDifference {
         name: "symbol stretched past its end",
         holds: |subject, found| {
             let is_gap = |name: &str| {
@@ -161,7 +161,7 @@ pub(super) const KNOWN: &[Known] = &[
     // address than the function that contains it (`bn_sqrx8x_internal`): llvm-symbolizer takes
     // the nearer one. Or neither has a size, and it misses the nearer one, which is only in the
     // debug file's table.
-    Known {
+    KnownDifference {
         name: "label inside a function",
         holds: |subject, found| {
             physical_names(found).is_some_and(|(ours, theirs)| {
@@ -175,7 +175,7 @@ pub(super) const KNOWN: &[Known] = &[
     },
     // In hand-written assembly, binutils names code after the preceding function of another
     // unit. Our name is that of a symbol that covers or reaches the address.
-    Known {
+    KnownDifference {
         name: "function of another place",
         holds: |subject, found| {
             physical_names(found).is_some_and(|(ours, theirs)| {
@@ -190,7 +190,7 @@ pub(super) const KNOWN: &[Known] = &[
     // has no name for code with neither DWARF nor a dynamic symbol. Nor does it use a label
     // without a size, or a unit whose ranges end before the function. Our name is that of a
     // symbol that covers or reaches the address, or also another oracle's.
-    Known {
+    KnownDifference {
         name: "symbol not seen",
         holds: |subject, found| {
             let is_theirs_lacking = |ours: &str, theirs: &str| {
@@ -207,7 +207,7 @@ pub(super) const KNOWN: &[Known] = &[
         },
     },
     // `.L142` is a local label of the assembler, not a function.
-    Known {
+    KnownDifference {
         name: "assembler's label",
         holds: |subject, found| {
             let is_label = |theirs: &str| {
@@ -225,7 +225,7 @@ pub(super) const KNOWN: &[Known] = &[
     },
     // Without line information, the others print the object's `STT_FILE` symbol: `crtstuff.c`,
     // or `std.e28293b1aa0f68bd-cgu.0`, which is not a file.
-    Known {
+    KnownDifference {
         name: "file out of the symbol table",
         holds: |subject, found| match &found.what {
             What::File { ours, theirs, line } => {
@@ -239,7 +239,7 @@ pub(super) const KNOWN: &[Known] = &[
     },
     // In DWARF 5, directory 0 *is* the compilation directory. If it is relative (Debian maps it
     // to `.`), the others prepend it to itself: `./inet/./inet/rcmd.c` for `./inet/rcmd.c`.
-    Known {
+    KnownDifference {
         name: "relative directory twice",
         holds: |_, found| match &found.what {
             What::File { ours, theirs, .. } => {
@@ -253,7 +253,7 @@ pub(super) const KNOWN: &[Known] = &[
         },
     },
     // A row of line 0 is code without a line, and so has no column.
-    Known {
+    KnownDifference {
         name: "column without a line",
         holds: |_, found| match &found.what {
             What::Column { ours, theirs } => {
@@ -267,7 +267,7 @@ pub(super) const KNOWN: &[Known] = &[
     // (`dcigettext.c` for line 74 of `eval-plural.h`), names inlined functions without a linkage
     // name after the function that contains them, and extends the line of the last row into the
     // padding after it. In each case another oracle agrees with us, and our answer is not empty.
-    Known {
+    KnownDifference {
         name: "binutils alone",
         holds: |subject, found| {
             let has_ours = match &found.what {

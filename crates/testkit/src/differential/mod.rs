@@ -16,7 +16,7 @@ pub use sample::sample;
 pub use subject::Subject;
 
 use difference::{Difference, What};
-use known::{KNOWN, is_scoped};
+use known::{KNOWN_DIFFERENCES, is_scoped};
 
 /// Whether another oracle agrees with us where one differs.
 fn same_for(what: &What, ours: &[Level], other: &[Level]) -> bool {
@@ -81,7 +81,8 @@ pub fn compare(
                     what,
                     alone,
                 };
-                let known = (KNOWN.iter()).find(|known| (known.holds)(subject, &difference));
+                let known =
+                    (KNOWN_DIFFERENCES.iter()).find(|known| (known.holds)(subject, &difference));
                 names.push(known.map_or("UNKNOWN", |known| known.name));
                 if known.is_none() {
                     let (ours, theirs) = (&ours[at], &theirs[at]);
