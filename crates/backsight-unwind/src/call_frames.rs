@@ -44,7 +44,7 @@ impl CallFrames {
         Self::of(bytes)
     }
 
-    /// Does as [`CallFrames::parse`] with an open file, of which it reads what it needs.
+    /// Like [`CallFrames::parse`], for an open file: reads only the sections that it needs.
     pub fn read(file: impl Read + Seek) -> Option<Self> {
         Self::of(&ReadCache::new(file))
     }

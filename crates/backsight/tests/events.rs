@@ -1,5 +1,4 @@
-//! Events that nobody recorded: the same profile comes of them as of a recording that
-//! says the same.
+//! Events made by the test give the same profile as a recording with the same events.
 
 use backsight::types::trace::{
     ByteOrder, Event, EventType, Facts, Mmap, ProcessChange, ProcessRecord, SampleRecord,
@@ -12,7 +11,7 @@ use testkit::perf_file::{self, PerfFile, USER, sample};
 const PID: u32 = 42;
 const ID: u64 = 7;
 const CODE: (u64, u64) = (0x10_0000, 0x2000);
-/// At which times what was mapped, and where samples stood.
+/// The times and addresses of mappings and samples.
 const MAPS: [(u64, &str); 2] = [(0, "/nowhere/first"), (150, "/nowhere/second")];
 const SAMPLES: [(u64, [u64; 2]); 3] = [
     (100, [0x10_0010, 0x10_0100]),

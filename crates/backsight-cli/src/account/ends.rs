@@ -45,7 +45,9 @@ fn words(end: Option<WalkEnd>) -> &'static str {
         None => "from a machine, or with registers, that cannot be unwound here",
         Some(WalkEnd::NotRecorded) => "where the recorded memory ends",
         Some(WalkEnd::NoRule) => "where call frame information has no usable rule",
-        Some(WalkEnd::NotCode) => "in code whose file has no call frame information or was not found",
+        Some(WalkEnd::NotCode) => {
+            "in code whose file has no call frame information or was not found"
+        }
         Some(WalkEnd::NoProgress) => "where the caller's frame is not above its callee's",
         Some(WalkEnd::Limit) => "at the limit of frames or work",
         Some(_) => "for another reason",

@@ -58,7 +58,7 @@ pub struct Finished {
     pub ends: Ends,
     /// What came of looking for names of code that processes made at run time.
     pub maps: Vec<MapUse>,
-    /// Samples of events that were not asked for.
+    /// Samples of events that were not selected.
     pub not_chosen: u64,
     /// Records that perf lost.
     pub lost: u64,
@@ -126,7 +126,7 @@ impl ProfileBuilder {
         // No output format has a place for branch stacks.
         let what = "branch stacks of samples";
         problems.flaws.leave_out_many(what, capture.branches);
-        let what = "events of a kind that is not known";
+        let what = "events of an unknown kind";
         problems.flaws.leave_out_many(what, capture.unknown);
         Finished {
             problems,

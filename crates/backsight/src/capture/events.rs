@@ -47,7 +47,7 @@ pub(super) struct Capture {
     /// Records that the kernel could not write.
     pub(super) lost: u64,
     pub(super) throttled: u64,
-    /// Events and changes that this version makes nothing of.
+    /// Events and changes of a kind that this version does not handle.
     pub(super) unknown: u64,
     /// Why the unwinding of recorded stack memory ended.
     pub(super) ends: Ends,
@@ -289,7 +289,7 @@ impl Capture {
             ProcessChange::Fork { .. } => self.piece.places.made.began(pid, time_ns),
             ProcessChange::Exit => self.piece.places.made.gone(pid),
             ProcessChange::Munmap(_) | ProcessChange::Mprotect(..) => {}
-            // The replay takes it for a process that nothing is known of.
+            // The replay treats the process as unknown from here on.
             _ => self.unknown = self.unknown.saturating_add(1),
         }
         self.unwinders.changed(pid);
