@@ -95,7 +95,7 @@ impl Maps {
             }
         }
         if let (Some(at), false) = (self.at, any) {
-            complain(format_args!("process {pid}: no such VMA contains {at}"));
+            complain(format_args!("process {pid}: no such VMA covers {at}"));
         }
         Ok(Done::Fully)
     }
