@@ -8,6 +8,6 @@ mod help;
 mod maps;
 mod report;
 
-pub(crate) use maps::amiss as map_amiss;
 pub(crate) use flags::{AccountFlags, When};
+pub(crate) use maps::amiss as map_amiss;
 pub(crate) use report::report;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::ends;
 use super::flags::When;
-use super::maps;
 use super::help::{module_advice, name, reason_advice};
+use super::maps;
 use crate::failure::complain;
 
 /// At most this many modules, reasons and causes are listed.

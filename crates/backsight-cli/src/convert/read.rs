@@ -143,7 +143,8 @@ fn read(
                 true => Recording::Files(vec![input]),
                 false => Recording::Pipe(input),
             };
-            let (recording_options, files) = (options.recording_options(path), options.files.clone());
+            let (recording_options, files) =
+                (options.recording_options(path), options.files.clone());
             let (profile, problems, left_out) =
                 perf_data::read(path, input, recording_options, files, drain)?;
             malformed.count_problems(&problems, left_out);
