@@ -321,13 +321,13 @@ fn names_are_escaped_for_the_terminal() {
     assert!(text.contains(r"/tmp/\x1b]0;x\x07\u{202e}+0x1"), "{text}");
     let hostile = r#"{"type":"module","index":0,"kind":"\u001b[31m"}"#;
     let ran = run_with(["symbolize", "-i", "-"], hostile.as_bytes());
-    ran.fails(1, &[r"line 1: unknown variant `\x1b[31m`"]);
+    ran.fails(1, &[r#"line 1: unknown module kind "\u{1b}[31m""#]);
     let after = format!("{capture}{hostile}\n");
     let ran = run_with(["symbolize", "-i", "-"], after.as_bytes());
-    ran.fails(0, &[r"line 3: unknown variant `\x1b[31m`"]);
+    ran.fails(0, &[r#"line 3: unknown module kind "\u{1b}[31m""#]);
     let last = ran.stdout.lines().last().unwrap_or_default();
     assert!(
-        last.contains(r"[malformed: unknown variant `\x1b[31m`"),
+        last.contains(r#"[malformed: unknown module kind "\u{1b}[31m""#),
         "{last}"
     );
 }

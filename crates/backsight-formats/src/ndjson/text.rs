@@ -60,7 +60,7 @@ impl<T: FromStr<Err: Display>> Visitor<'_> for Text<T> {
 
 /// Values of the vocabulary whose spelling is this format's own.
 macro_rules! spelled {
-    ($(#[$doc:meta])* $name:ident($inner:ty), $parse:expr, $show:expr) => {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $parse:expr, $show:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub(super) struct $name(pub(super) $inner);
@@ -71,7 +71,7 @@ macro_rules! spelled {
             fn from_str(text: &str) -> Result<Self, String> {
                 let parse: fn(&str) -> Option<$inner> = $parse;
                 parse(text).map(Self).ok_or_else(|| format!(
-                    concat!("not ", stringify!($inner), ": {:?}"), text
+                    concat!("unknown ", $what, " {:?}"), text
                 ))
             }
         }
@@ -88,12 +88,14 @@ macro_rules! spelled {
 spelled! {
     /// A count of bytes, in hexadecimal.
     Size(u64),
+    "size",
     |text| text.parse::<backsight_types::FileOffset>().ok().map(|size| size.0),
     |size, f| write!(f, "{size:#x}")
 }
 spelled! {
     /// `fe:00`.
     DeviceText(Device),
+    "device",
     |text| {
         let (major, minor) = text.split_once(':')?;
         let number = |digits: &str| {
@@ -105,14 +107,16 @@ spelled! {
     |device, f| write!(f, "{device}")
 }
 spelled! {
-    /// `file`, `vdso` or `kernel`.
+    /// `file`, `vdso`, `kernel` or `anonymous`.
     KindText(ModuleKind),
+    "module kind",
     ModuleKind::from_name,
     |kind, f| f.write_str(kind.as_str())
 }
 spelled! {
     /// `x86_64`, or `em-N`.
     ArchText(Arch),
+    "architecture",
     Arch::from_name,
     |arch, f| write!(f, "{arch}")
 }
