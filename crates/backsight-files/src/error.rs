@@ -5,8 +5,6 @@ use std::fs::FileType;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 
-use nix::errno::Errno;
-
 use crate::io_error::IoError;
 
 /// Why a file was not opened or not read.
@@ -84,12 +82,6 @@ impl fmt::Display for Kind {
             Self::Link => "a symbolic link",
             Self::Other => "something else",
         })
-    }
-}
-
-impl From<Errno> for Error {
-    fn from(errno: Errno) -> Self {
-        Self::Io(io::Error::from(errno).into())
     }
 }
 

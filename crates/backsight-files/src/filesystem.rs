@@ -1,5 +1,6 @@
 //! Filesystems that expose kernel state: their files are not stored data.
 
+use std::io;
 use std::os::fd::AsFd;
 
 use nix::sys::statfs::{
@@ -41,7 +42,7 @@ const EFIVARFS: FsType = FsType(0xde5e_81e4);
 
 /// Returns an error if the file is on a filesystem that exposes kernel state.
 pub(crate) fn is_stored(file: impl AsFd) -> Result<(), Error> {
-    let kind = fstatfs(file)?.filesystem_type();
+    let kind = fstatfs(file).map_err(io::Error::from)?.filesystem_type();
     #[cfg(target_pointer_width = "64")]
     let is_firmware = kind == EFIVARFS;
     #[cfg(not(target_pointer_width = "64"))]

@@ -1,15 +1,18 @@
 //! Opens regular files: resolve with `O_PATH`, check, then open.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open as open_path, openat, openat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::sys::stat::Mode;
 
 use crate::error::{Error, Kind};
 use crate::filesystem::is_stored;
+use crate::owner::Identity;
 
 /// The origin of a path, which determines what it may refer to. Only regular files are opened,
 /// whatever the origin.
@@ -42,15 +45,16 @@ const READ: OFlag = OFlag::O_RDONLY
 /// by its path a second time, and must still be the same file.
 pub fn open(path: &Path, by: By) -> Result<File, Error> {
     let place = match by {
-        By::Caller | By::Folder => open_path(path, PATH_ONLY, Mode::empty())?,
+        By::Caller | By::Folder => descriptor(open_path(path, PATH_ONLY, Mode::empty()))?,
         By::File => without_magic(path)?,
     };
     if by != By::Caller {
         return reopen(place).map(|(file, _)| file);
     }
-    let held = is_regular(&place)?;
+    let place = File::from(place);
+    let metadata = is_regular(&place)?;
     match by_descriptor(&place) {
-        Err(Error::NoProc) => open_again(path, &held),
+        Err(Error::NoProc) => open_again(path, &metadata),
         opened => opened,
     }
 }
@@ -62,10 +66,14 @@ pub fn open(path: &Path, by: By) -> Result<File, Error> {
 /// Every variant of [`Error`]; [`Error::Io`] also if the kernel has no `openat2`
 /// (before Linux 5.6).
 pub fn open_inside(root: &Path, path: &Path) -> Result<File, Error> {
-    let folder = open_path(root, PATH_ONLY | OFlag::O_DIRECTORY, Mode::empty())?;
+    let folder = descriptor(open_path(
+        root,
+        PATH_ONLY | OFlag::O_DIRECTORY,
+        Mode::empty(),
+    ))?;
     let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     let how = OpenHow::new().flags(PATH_ONLY).resolve(inside);
-    let place = openat2(folder, path, how)?;
+    let place = descriptor(openat2(folder, path, how))?;
     reopen(place).map(|(file, _)| file)
 }
 
@@ -75,32 +83,38 @@ pub fn open_inside(root: &Path, path: &Path) -> Result<File, Error> {
 /// # Errors
 /// [`Error::Io`].
 pub fn hold_at(directory: impl AsFd, name: &Path) -> Result<OwnedFd, Error> {
-    Ok(openat(
+    descriptor(openat(
         directory,
         name,
         PATH_ONLY | OFlag::O_NOFOLLOW,
         Mode::empty(),
-    )?)
+    ))
 }
 
 /// Opens the file that an `O_PATH` descriptor refers to, if it is a regular file and not on a
-/// filesystem that exposes kernel state.
+/// filesystem that exposes kernel state. Returns also which file it is, in which state.
 ///
 /// # Errors
 /// Every variant of [`Error`].
-pub fn reopen(place: OwnedFd) -> Result<(File, FileStat), Error> {
-    let status = is_regular(&place)?;
+pub fn reopen(place: OwnedFd) -> Result<(File, Identity), Error> {
+    let place = File::from(place);
+    let metadata = is_regular(&place)?;
     is_stored(&place)?;
-    Ok((by_descriptor(&place)?, status))
+    Ok((by_descriptor(&place)?, Identity::from(&metadata)))
 }
 
-fn by_descriptor(place: &OwnedFd) -> Result<File, Error> {
+/// Returns the descriptor that a system call gave, or why it gave none.
+fn descriptor(opened: nix::Result<OwnedFd>) -> Result<OwnedFd, Error> {
+    Ok(opened.map_err(io::Error::from)?)
+}
+
+fn by_descriptor(place: &File) -> Result<File, Error> {
     let link = format!("/proc/self/fd/{}", place.as_raw_fd());
     match open_path(link.as_str(), READ, Mode::empty()) {
         Ok(file) => Ok(File::from(file)),
         // The descriptor exists, so what is missing is /proc.
         Err(Errno::ENOENT | Errno::ENOTDIR) => Err(Error::NoProc),
-        Err(errno) => Err(errno.into()),
+        Err(errno) => Err(io::Error::from(errno).into()),
     }
 }
 
@@ -112,35 +126,29 @@ fn without_magic(path: &Path) -> Result<OwnedFd, Error> {
         .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
     match openat2(AT_FDCWD, path, how) {
         // Linux before 5.6, or a seccomp filter that does not know the call.
-        Err(Errno::ENOSYS | Errno::EPERM) => Ok(open_path(path, PATH_ONLY, Mode::empty())?),
+        Err(Errno::ENOSYS | Errno::EPERM) => descriptor(open_path(path, PATH_ONLY, Mode::empty())),
         Err(Errno::ELOOP) if path.exists() => Err(Error::Kernels),
-        held => Ok(held?),
+        held => descriptor(held),
     }
 }
 
 /// Opens a file that the user named by its path a second time, if /proc is not mounted.
-fn open_again(path: &Path, held: &FileStat) -> Result<File, Error> {
-    let file = open_path(path, READ, Mode::empty())?;
+fn open_again(path: &Path, held: &Metadata) -> Result<File, Error> {
+    let file = File::from(descriptor(open_path(path, READ, Mode::empty()))?);
     let opened = is_regular(&file)?;
-    match (opened.st_dev, opened.st_ino) == (held.st_dev, held.st_ino) {
-        true => Ok(File::from(file)),
+    match (opened.dev(), opened.ino()) == (held.dev(), held.ino()) {
+        true => Ok(file),
         false => Err(Error::Replaced),
     }
 }
 
-/// Returns the status of a regular file; an error for any other kind.
-fn is_regular(place: impl AsFd) -> Result<FileStat, Error> {
-    let status = fstat(place)?;
-    let kind = match SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits()) {
-        SFlag::S_IFREG => return Ok(status),
-        SFlag::S_IFDIR => Kind::Directory,
-        SFlag::S_IFIFO => Kind::Fifo,
-        SFlag::S_IFSOCK => Kind::Socket,
-        SFlag::S_IFCHR | SFlag::S_IFBLK => Kind::Device,
-        SFlag::S_IFLNK => Kind::Link,
-        _ => Kind::Other,
-    };
-    Err(Error::NotRegular(kind))
+/// Returns the metadata of a regular file; an error for any other kind.
+fn is_regular(place: &File) -> Result<Metadata, Error> {
+    let metadata = place.metadata()?;
+    match metadata.is_file() {
+        true => Ok(metadata),
+        false => Err(Error::NotRegular(Kind::of(metadata.file_type()))),
+    }
 }
 
 /// Returns a path of an open directory that stays valid if the directory is renamed.

@@ -1,6 +1,7 @@
 //! Files of a folder that anybody may write to, `/tmp` above all: no link is one of them.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -19,7 +20,7 @@ const FOLDER: OFlag = OFlag::O_PATH
 /// # Errors
 /// [`Error::Io`].
 pub fn folder(path: &Path) -> Result<OwnedFd, Error> {
-    Ok(open_path(path, FOLDER, Mode::empty())?)
+    Ok(open_path(path, FOLDER, Mode::empty()).map_err(io::Error::from)?)
 }
 
 /// Holds a folder inside another root directory. No link leads out of it.
@@ -29,7 +30,7 @@ pub fn folder(path: &Path) -> Result<OwnedFd, Error> {
 pub fn folder_inside(root: &Path, path: &Path) -> Result<OwnedFd, Error> {
     let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     let how = OpenHow::new().flags(FOLDER).resolve(inside);
-    Ok(openat2(folder(root)?, path, how)?)
+    Ok(openat2(folder(root)?, path, how).map_err(io::Error::from)?)
 }
 
 /// Opens the regular file that has this name in a folder, where no link stands.

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use backsight_files::{By, Error, Kind, open, open_inside};
+use backsight_files::{By, Error, Identity, Kind, hold_at, open, open_inside, reopen};
 use testkit::openings::{Openings, traps};
 
 const ALL: [By; 3] = [By::Caller, By::Folder, By::File];
@@ -44,6 +44,22 @@ fn regular_files_are_opened_by_any_name() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn a_file_that_is_held_is_opened_and_identified() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("a"), "it").expect("ours");
+    symlink("a", dir.path().join("b")).expect("ours");
+    fs::create_dir(dir.path().join("c")).expect("ours");
+    let folder = fs::File::open(dir.path()).expect("a folder");
+    let reopened = |name| reopen(hold_at(&folder, Path::new(name)).expect("held"));
+    let (file, identity) = reopened("a").expect("a file");
+    assert_eq!(identity, Identity::of(&file).expect("a status"));
+    assert_eq!(identity.size, 2);
+    let refused = |name| reopened(name).err();
+    assert_eq!(refused("b"), Some(Error::NotRegular(Kind::Link)));
+    assert_eq!(refused("c"), Some(Error::NotRegular(Kind::Directory)));
 }
 
 #[test]

@@ -28,7 +28,7 @@ use backsight_elf::Headers;
 use backsight_files::reopen;
 use backsight_types::{BuildId, Device, Reason};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor};
+use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use vma_query::Vma;
 
 use crate::build_id;
@@ -92,14 +92,15 @@ fn open_proven(
         let opened = match by_kernel {
             Some(_) => openat(directory, link.as_str(), OPEN_FILE, Mode::empty())
                 .map_err(io::Error::from)
-                .and_then(|file| Ok((regular(&file)?, file.into())))
-                .map(|(status, file)| (file, status)),
+                .and_then(|file| Ok((inode_of_regular(&file)?, file.into())))
+                .map(|(inode, file)| (file, inode)),
             None => openat(directory, link.as_str(), OPEN_PATH, Mode::empty())
                 .map_err(io::Error::from)
-                .and_then(|place| Ok(reopen(place)?)),
+                .and_then(|place| Ok(reopen(place)?))
+                .map(|(file, identity)| (file, identity.inode)),
         };
         // Another file may have come to the same range in the meantime.
-        if let Some((file, _)) = opened.ok().filter(|(_, it)| it.st_ino == vma.inode) {
+        if let Some((file, _)) = opened.ok().filter(|(_, inode)| *inode == vma.inode) {
             let headers = headers_of(&file);
             return Ok(Proven { file, headers });
         }
@@ -112,11 +113,11 @@ fn open_proven(
     let opened = target
         .map_err(io::Error::from)
         .and_then(|place| Ok(reopen(place)?));
-    let (file, status) = opened.map_err(|_| Reason::Unreadable)?;
+    let (file, identity) = opened.map_err(|_| Reason::Unreadable)?;
     let headers = headers_of(&file);
     let evidence = Evidence {
-        same_inode: status.st_ino == vma.inode,
-        same_device: device_of(&status) == vma.device,
+        same_inode: identity.inode == vma.inode,
+        same_device: device_of(identity.device) == vma.device,
         in_file: headers.as_ref().and_then(|headers| headers.build_id),
     };
     let by_kernel = || by_kernel.or_else(|| build_id::by_kernel(process, vma));
@@ -139,11 +140,11 @@ const OPEN_FILE: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_NOCTTY);
 
-/// Returns the status of a regular file; anything else is an error.
-fn regular(file: &OwnedFd) -> io::Result<FileStat> {
+/// Returns the inode of a regular file; anything else is an error.
+fn inode_of_regular(file: &OwnedFd) -> io::Result<u64> {
     let status = fstat(file)?;
     match status.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() {
-        true => Ok(status),
+        true => Ok(status.st_ino),
         false => Err(io::Error::from(io::ErrorKind::InvalidInput)),
     }
 }
@@ -160,11 +161,11 @@ fn headers_of(file: &File) -> Option<Headers> {
     }
 }
 
-fn device_of(status: &FileStat) -> Device {
-    let part = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+fn device_of(number: u64) -> Device {
+    let part = |part: u64| u32::try_from(part).unwrap_or(u32::MAX);
     Device {
-        major: part(major(status.st_dev)),
-        minor: part(minor(status.st_dev)),
+        major: part(major(number)),
+        minor: part(minor(number)),
     }
 }
 
