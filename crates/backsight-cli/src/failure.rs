@@ -161,7 +161,7 @@ pub(crate) fn process(pid: u32, error: &vma_query::Error) -> Failure {
             "process {pid}: its mappings change faster than their text can be read: \
              try again, or use --backend ioctl"
         ),
-        Error::Io(error) => format!("process {pid}: {}", Cause(error)),
+        Error::Io(error) => format!("process {pid}: {}", Cause(error.error())),
         other => format!("process {pid}: {other}"),
     })
 }

@@ -311,7 +311,7 @@ impl Saved {
             return Err(Failure::of(Shown(path), cause));
         }
         let snapshot = read.map_err(|error| match error {
-            Error::Io(error) => Failure::io(Shown(path), &error),
+            Error::Io(error) => Failure::io(Shown(path), error.error()),
             error => {
                 let way_out = "give the complete text of /proc/PID/maps of one process";
                 Failure::of(Shown(path), format_args!("{error}: {way_out}"))

@@ -76,7 +76,7 @@ pub use backsight_types::trace::{CapturedAddrs, KERNEL_PID, Mmap, ProcessChange,
 pub use backsight_types::{
     AbsAddr, AbsRange, FileOffset, Module, ModuleIdx, Outcome, Reason, VirtOffset,
 };
-pub use vma_query::{Backend, Error, Snapshot};
+pub use vma_query::{Backend, Error, FileError, Snapshot};
 
 pub use image::{Image, NormalizedModule};
 pub use normalizer::{Normalized, normalize, normalize_self, normalize_snapshot, normalize_text};

@@ -1,7 +1,7 @@
 //! One process, asked again and again.
 
 use backsight_types::{AbsAddr, AbsRange, Outcome};
-use vma_query::{Backend, Error, NameBuf, ProcMaps};
+use vma_query::{Backend, Error, FileError, NameBuf, ProcMaps};
 
 use crate::batch::BatchRun;
 use crate::image::NormalizedModule;
@@ -182,7 +182,10 @@ impl Session {
         // A new program may live in another root.
         self.root = Root::default();
         let directory = self.maps.directory().ok_or(Error::ProcessGone)?;
-        let directory = directory.try_clone_to_owned().map_err(Error::Io)?;
+        let directory = directory.try_clone_to_owned().map_err(|error| {
+            let operation = "duplicate the descriptor of the process's directory";
+            Error::Io(FileError::new(operation, None, error))
+        })?;
         self.maps = self.options.open().open_dir(directory)?;
         Ok(())
     }

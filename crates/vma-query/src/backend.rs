@@ -27,6 +27,9 @@ pub enum Backend {
 #[derive(Debug)]
 pub(crate) struct Choice(AtomicU8);
 
+/// This process's own maps.
+const OWN: &str = "/proc/self/maps";
+
 const UNDECIDED: u8 = 0;
 const IOCTL: u8 = 1;
 const TEXT: u8 = 2;
@@ -128,7 +131,7 @@ pub enum Probe {
 /// As [`OpenOptions::open_self`](crate::OpenOptions::open_self), when those maps cannot be
 /// opened: then nothing is known of the ioctl.
 pub fn probe() -> Result<Probe> {
-    let maps = File::open("/proc/self/maps").map_err(Error::from_open)?;
+    let maps = File::open(OWN).map_err(|error| Error::from_open(Some(OWN.into()), error))?;
     let any = Query::covering_or_next(AbsAddr(0));
     Ok(match ioctl::ask(&maps, any) {
         Ok(_) => Probe::Answers,

@@ -1,8 +1,11 @@
 //! What can go wrong between a process and its VMAs.
 
 use std::io;
+use std::path::PathBuf;
 
 use nix::errno::Errno;
+
+use crate::file_error::FileError;
 
 /// A failed VMA query.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +21,8 @@ pub enum Error {
     ProcessGone,
     /// The caller may not ptrace-read the process (see `ptrace(2)`, "Ptrace
     /// access mode checking").
-    #[error("permission denied")]
-    Denied(#[source] io::Error),
+    #[error(transparent)]
+    Denied(FileError),
     /// The kernel has no `PROCMAP_QUERY` (Linux before 6.11, gVisor, a seccomp
     /// filter), and the caller asked for it alone. The text backend works.
     #[error("this kernel does not answer PROCMAP_QUERY")]
@@ -49,8 +52,8 @@ pub enum Error {
     #[error("the maps text kept changing while it was read")]
     Torn,
     /// Any other failure of a system call.
-    #[error("{0}")]
-    Io(#[source] io::Error),
+    #[error(transparent)]
+    Io(FileError),
 }
 
 /// What this crate's functions return.
@@ -58,20 +61,32 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// Names the failure of an open below `/proc/PID`.
-    pub(crate) fn from_open(error: io::Error) -> Self {
+    pub(crate) fn from_open(path: Option<PathBuf>, error: io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ENOENT) => Self::NoSuchProcess,
-            _ => Self::from_io(error),
+            _ => Self::from_io("open", path, error),
         }
     }
 
     /// Names the failure of a read or query on an open maps file.
-    pub(crate) fn from_io(error: io::Error) -> Self {
-        match error.raw_os_error().map(Errno::from_raw) {
+    pub(crate) fn from_io(
+        operation: &'static str,
+        path: Option<PathBuf>,
+        error: io::Error,
+    ) -> Self {
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        match errno {
             Some(Errno::ESRCH) => Self::ProcessGone,
-            Some(Errno::EACCES | Errno::EPERM) => Self::Denied(error),
-            _ => Self::Io(error),
+            Some(Errno::EACCES | Errno::EPERM) => {
+                Self::Denied(FileError::new(operation, path, error))
+            }
+            _ => Self::Io(FileError::new(operation, path, error)),
         }
+    }
+
+    /// A system call that failed, on a file of which the descriptor alone is known.
+    pub(crate) fn of_descriptor(operation: &'static str, error: impl Into<io::Error>) -> Self {
+        Self::Io(FileError::new(operation, None, error.into()))
     }
 }
 
@@ -85,7 +100,7 @@ mod tests {
 
     #[test]
     fn each_errno_of_an_open_has_its_variant() {
-        let named = |errno| Error::from_open(io::Error::from(errno));
+        let named = |errno| Error::from_open(None, io::Error::from(errno));
         assert!(matches!(named(Errno::ENOENT), Error::NoSuchProcess));
         assert!(matches!(named(Errno::ESRCH), Error::ProcessGone));
         assert!(matches!(named(Errno::EACCES), Error::Denied(_)));
@@ -95,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_file_that_vanishes_from_an_open_process_is_no_missing_process() {
-        let named = Error::from_io(io::Error::from(Errno::ENOENT));
+        let named = Error::from_io("read", None, io::Error::from(Errno::ENOENT));
         assert!(matches!(named, Error::Io(_)));
     }
 }

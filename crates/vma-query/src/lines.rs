@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
-use crate::maps_file::ReadGuard;
+use crate::maps_file::{MapsFile, ReadGuard};
 
 /// Twice what one read returns: a piece, and the start of the line it cut.
 const CAPACITY: usize = 8192;
@@ -123,10 +123,10 @@ impl Lines {
         *reading.last = self.id;
         let file = reading.maps.file();
         let room = self.buffer.get_mut(self.until..).unwrap_or_default();
-        let read = read_at(file, room, self.position)?;
+        let read = read_at(reading.maps, file, room, self.position)?;
         if read == 0 && self.position > 0 {
             self.ended = true;
-            return still_there(file);
+            return still_there(reading.maps, file);
         }
         if read == 0 {
             return match reading.maps.instead_of(file) {
@@ -141,18 +141,18 @@ impl Lines {
 }
 
 /// An exited process has an empty text, so one byte of it is proof of life.
-fn still_there(maps: &File) -> Result<()> {
-    match read_at(maps, &mut [0], 0)? {
+fn still_there(maps: &MapsFile, file: &File) -> Result<()> {
+    match read_at(maps, file, &mut [0], 0)? {
         0 => Err(Error::ProcessGone),
         _ => Ok(()),
     }
 }
 
-fn read_at(maps: &File, buffer: &mut [u8], position: u64) -> Result<usize> {
+fn read_at(maps: &MapsFile, file: &File, buffer: &mut [u8], position: u64) -> Result<usize> {
     loop {
-        match maps.read_at(buffer, position) {
+        match file.read_at(buffer, position) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            done => return done.map_err(Error::from_io),
+            done => return done.map_err(|error| Error::from_io("read", maps.path(), error)),
         }
     }
 }

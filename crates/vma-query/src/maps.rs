@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use crate::backend::{Backend, Choice, Refusal};
 use crate::error::{Error, Result};
+use crate::file_error::FileError;
 use crate::ioctl::{self, QueryError};
 use crate::maps_file::MapsFile;
 use crate::name::NameBuf;
@@ -221,7 +222,7 @@ impl ProcMaps {
             QueryError::NoMatch => IoctlReply::NoMatch,
             QueryError::NameTooLong => IoctlReply::NameTooLong,
             QueryError::ProcessGone => return Err(Error::ProcessGone),
-            QueryError::OutOfMemory => return Err(Error::Io(Errno::ENOMEM.into())),
+            QueryError::OutOfMemory => return Err(self.failed(Errno::ENOMEM)),
             QueryError::Refused(errno) => return self.refused(errno),
         };
         self.choice.ioctl_answered();
@@ -234,8 +235,13 @@ impl ProcMaps {
             Refusal::UseText => Ok(IoctlReply::UseText),
             Refusal::Unsupported => Err(Error::Unsupported),
             Refusal::ThisFileAlone if errno == Errno::ENOTTY => Err(Error::NotMaps),
-            Refusal::ThisFileAlone => Err(Error::Io(errno.into())),
+            Refusal::ThisFileAlone => Err(self.failed(errno)),
         }
+    }
+
+    #[cold]
+    fn failed(&self, errno: Errno) -> Error {
+        Error::Io(FileError::new("query", self.file.path(), errno.into()))
     }
 }
 

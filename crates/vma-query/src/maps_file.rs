@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -54,6 +55,11 @@ impl MapsFile {
             None => &self.file,
             Some(stand_in) => &stand_in.maps,
         }
+    }
+
+    /// Returns its path, for messages; `None` if it was handed in.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.process.as_ref().map(Process::maps_path)
     }
 
     /// Returns the directory that was kept, or that of the thread that stands in.

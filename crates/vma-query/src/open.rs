@@ -1,7 +1,8 @@
 //! The ways to open a process.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use nix::NixPath;
@@ -185,7 +186,11 @@ impl OpenOptions {
     fn open_in(&self, directory: OwnedFd, process: Option<Process>) -> Result<ProcMaps> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         let maps = openat(&directory, "maps", flags, Mode::empty());
-        let maps = maps.map_err(|errno| Error::from_open(errno.into()))?;
+        let maps = maps.map_err(|errno| {
+            // The path is relative if the directory was handed in.
+            let path = process.as_ref().map_or("maps".into(), Process::maps_path);
+            Error::from_open(Some(path), errno.into())
+        })?;
         Ok(self.wrap(maps, self.directory.then_some(directory), process))
     }
 
@@ -239,8 +244,10 @@ impl MapsPath {
 }
 
 fn opened(path: &(impl NixPath + ?Sized), flags: OFlag) -> Result<OwnedFd> {
-    open(path, flags | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(|errno| Error::from_open(errno.into()))
+    open(path, flags | OFlag::O_CLOEXEC, Mode::empty()).map_err(|errno| {
+        let path = path.with_nix_path(|path| OsStr::from_bytes(path.to_bytes()).into());
+        Error::from_open(path.ok(), errno.into())
+    })
 }
 
 #[cfg(test)]

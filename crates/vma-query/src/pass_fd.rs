@@ -66,7 +66,7 @@ impl ProcMaps {
                 Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => {
                     return Err(Error::PeerClosed);
                 }
-                Err(errno) => return Err(Error::Io(errno.into())),
+                Err(errno) => return Err(Error::of_descriptor("send the maps file", errno)),
             }
         }
     }
@@ -100,7 +100,7 @@ impl OpenOptions {
         let received = match sys::receive(socket, &mut payload) {
             Ok(received) => received,
             Err(Errno::ECONNRESET | Errno::ENOTCONN) => return Err(Error::PeerClosed),
-            Err(errno) => return Err(Error::Io(errno.into())),
+            Err(errno) => return Err(Error::of_descriptor("receive a maps file", errno)),
         };
         let not_passed = |reason| Err(Error::NotPassed { reason });
         if received.cut_off {
@@ -119,7 +119,8 @@ impl OpenOptions {
     }
 
     fn checked(&self, file: OwnedFd) -> Result<ProcMaps> {
-        let file_system = fstatfs(&file).map_err(|errno| Error::Io(errno.into()))?;
+        let file_system = fstatfs(&file)
+            .map_err(|errno| Error::of_descriptor("check the received file", errno))?;
         if file_system.filesystem_type() != PROC_SUPER_MAGIC {
             return Err(Error::NotMaps);
         }
@@ -144,7 +145,9 @@ fn is_called_maps(path: &Path) -> bool {
 /// Says so when this process may open no more files.
 fn room_for_one(socket: BorrowedFd<'_>) -> Result<()> {
     let another: io::Result<OwnedFd> = socket.try_clone_to_owned();
-    another.map(drop).map_err(Error::Io)
+    another
+        .map(drop)
+        .map_err(|error| Error::of_descriptor("receive a maps file", error))
 }
 
 /// The maps file itself, to be passed on in other ways: as the standard input of a

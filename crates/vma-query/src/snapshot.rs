@@ -76,7 +76,9 @@ impl Snapshot {
                 reason,
             };
             let read = (&mut text).take(MAX_LINE).read_until(b'\n', &mut line);
-            if read.map_err(Error::Io)? == 0 && number > 1 {
+            if read.map_err(|error| Error::of_descriptor("read the maps text", error))? == 0
+                && number > 1
+            {
                 break;
             }
             snapshot.is_cut = line.pop_if(|last| *last == b'\n').is_none();

@@ -57,6 +57,11 @@ impl Process {
         Self::new(place, Moment::now())
     }
 
+    /// The path of its maps file, for messages.
+    pub(crate) fn maps_path(&self) -> PathBuf {
+        self.path().join("maps")
+    }
+
     fn path(&self) -> Cow<'_, Path> {
         match &self.place {
             Place::Own => Path::new("/proc/self").into(),

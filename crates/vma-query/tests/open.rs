@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -69,8 +70,31 @@ fn where_there_is_no_proc_there_is_no_process() {
     assert!(matches!(opened, Err(Error::NoSuchProcess)), "{opened:?}");
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    let opened = OpenOptions::new().proc_root(file).open_self();
-    assert!(matches!(opened, Err(Error::Io(_))), "{opened:?}");
+    let opened = OpenOptions::new().proc_root(&file).open_self();
+    let Err(Error::Io(error)) = &opened else {
+        panic!("{opened:?}");
+    };
+    let path = file.join("self");
+    assert_eq!((error.operation(), error.path()), ("open", Some(&*path)));
+    let (said, cause) = (error.to_string(), error.error());
+    assert_eq!(said, format!("open {}: {cause}", path.display()));
+    assert_eq!(cause.kind(), io::ErrorKind::NotADirectory);
+}
+
+#[test]
+fn what_may_not_be_opened_is_named_with_the_reason() {
+    let file = tempfile::tempdir().unwrap();
+    let maps = file.path().join("7/maps");
+    fs::create_dir(file.path().join("7")).unwrap();
+    // A link to itself: nobody may follow it, root included.
+    symlink("maps", &maps).unwrap();
+    for directory in [true, false] {
+        let options = OpenOptions::new().directory(directory);
+        let opened = options.proc_root(file.path()).open(7);
+        let said = opened.expect_err("a link without an end").to_string();
+        let want = format!("open {}: ", maps.display());
+        assert!(said.starts_with(&want), "{said}");
+    }
 }
 
 const OPENER: &str = "VMA_QUERY_OPENER";
@@ -100,7 +124,7 @@ fn ask_of_stdin(opener: u32) {
     let code: AbsAddr = std::env::var(ADDRESS).unwrap().parse().unwrap();
     let lines: Vec<Line> = naive::lines(&naive::text_of(opener).unwrap()).collect();
     for backend in backends() {
-        let fd = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+        let fd = io::stdin().as_fd().try_clone_to_owned().unwrap();
         let passed_on = OpenOptions::new().backend(backend).from_fd(fd);
         let mut name = NameBuf::new();
         let found = passed_on.query_named(Query::covering(code), &mut name);

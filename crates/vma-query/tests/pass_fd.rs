@@ -146,7 +146,7 @@ fn what_is_of_no_worth_is_not_sent() {
 }
 
 fn is_io<T>(result: &Result<T>, errno: Errno) -> bool {
-    matches!(result, Err(Error::Io(why)) if why.raw_os_error() == Some(errno as i32))
+    matches!(result, Err(Error::Io(why)) if why.error().raw_os_error() == Some(errno as i32))
 }
 
 /// Sends any bytes with any descriptors, as a bad peer does.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use vma_query::Probe;
+use vma_query::{Error, Probe};
 
 use super::finding::Finding;
 use super::host::Host;
@@ -18,7 +18,11 @@ pub(super) fn check(host: &Host) -> Finding {
         }
         Ok(other) => Finding::limited(format!("{other:?}"), "the text is read instead"),
         Err(error) => Finding::missing(
-            format!("/proc/self/maps: {error}"),
+            match error {
+                // Such an error names the file.
+                Error::Io(error) | Error::Denied(error) => error.to_string(),
+                error => format!("/proc/self/maps: {error}"),
+            },
             "mount /proc: mount -t proc proc /proc",
         ),
     }
