@@ -16,7 +16,12 @@ pub(crate) fn open(path: &Path) -> Result<SymbolIndex, String> {
 pub(crate) fn cause(error: &IndexError) -> String {
     match error {
         IndexError::NotAnIndex => format!("{error}: `backsight index build FILE` makes one"),
-        IndexError::File(Error::Io(error)) => Cause(&(*error).into()).to_string(),
+        // Whoever asks says which file it is.
+        IndexError::File {
+            error: Error::Io(error),
+            ..
+        } => Cause(&(*error).into()).to_string(),
+        IndexError::File { error, .. } => error.to_string(),
         other => other.to_string(),
     }
 }

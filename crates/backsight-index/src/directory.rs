@@ -65,6 +65,8 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 struct OpenDirectory {
     directory: File,
     path: PathBuf,
+    /// As it was named, for messages.
+    named: PathBuf,
 }
 
 impl OpenDirectory {
@@ -74,13 +76,20 @@ impl OpenDirectory {
 
     /// Opens a regular file that only we can change.
     fn open(&self, name: &Path) -> Result<(File, Metadata), IndexError> {
-        let place = hold_at(&self.directory, name)?;
-        let (file, _) = reopen(place)?;
-        let metadata = file.metadata()?;
+        let opened = self.open_file(name);
+        let (file, metadata) =
+            opened.map_err(|error| IndexError::of_file("open", &self.named.join(name), error))?;
         match only_we_can_change(&metadata) {
             true => Ok((file, metadata)),
             false => Err(IndexError::NotOurs),
         }
+    }
+
+    fn open_file(&self, name: &Path) -> Result<(File, Metadata), Error> {
+        let place = hold_at(&self.directory, name)?;
+        let (file, _) = reopen(place)?;
+        let metadata = file.metadata()?;
+        Ok((file, metadata))
     }
 }
 
@@ -119,7 +128,7 @@ impl IndexDir {
     ) -> Result<SymbolIndex, IndexError> {
         let name = name_of(id, binding);
         let (file, _) = self.held()?.open(Path::new(&name))?;
-        let index = SymbolIndex::of_file(&file, options)?;
+        let index = SymbolIndex::of_file(&file, &self.path.join(&name), options)?;
         if index.build_id() != Some(id) {
             return Err(IndexError::BuildIdMismatch);
         }
@@ -156,14 +165,18 @@ impl IndexDir {
         }
         let size = u64::try_from(index.file_size()).unwrap_or(u64::MAX);
         if size > self.max_bytes {
-            return Err(no_room.into());
+            let path = self.path_bound(id, binding);
+            return Err(IndexError::of_file("keep", &path, no_room));
         }
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(&self.path)?;
+            .create(&self.path)
+            .map_err(|error| IndexError::of_file("create", &self.path, error))?;
         let held = self.held()?;
-        index.write(&held.path_of(&name_of(id, binding)))?;
+        let name = name_of(id, binding);
+        let written = index.write_whole(&held.path_of(&name));
+        written.map_err(|error| IndexError::of_file("write", &self.path.join(name), error))?;
         self.make_room_in(&held)?;
         Ok(())
     }
@@ -175,9 +188,10 @@ impl IndexDir {
     /// [`IndexError::NotOurs`], and [`IndexError::File`] when it cannot be opened.
     pub fn check(&self) -> Result<(), IndexError> {
         match self.held() {
-            Err(IndexError::File(Error::Io(error))) if error.kind() == ErrorKind::NotFound => {
-                Ok(())
-            }
+            Err(IndexError::File {
+                error: Error::Io(error),
+                ..
+            }) if error.kind() == ErrorKind::NotFound => Ok(()),
             held => held.map(drop),
         }
     }
@@ -185,13 +199,19 @@ impl IndexDir {
     fn held(&self) -> Result<OpenDirectory, IndexError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let directory = open(&self.path, flags, Mode::empty());
-        let directory = File::from(directory.map_err(std::io::Error::from)?);
-        if !only_we_can_change(&directory.metadata()?) {
+        let failed = |error| IndexError::of_file("open", &self.path, error);
+        let directory = directory.map_err(|errno| failed(std::io::Error::from(errno)))?;
+        let directory = File::from(directory);
+        if !only_we_can_change(&directory.metadata().map_err(failed)?) {
             return Err(IndexError::NotOurs);
         }
         // Its path may lead elsewhere by the next call.
         let path = path_of(&directory);
-        Ok(OpenDirectory { directory, path })
+        Ok(OpenDirectory {
+            directory,
+            path,
+            named: self.path.clone(),
+        })
     }
 
     /// Removes an index that turned out to be damaged.
@@ -223,7 +243,8 @@ impl IndexDir {
         if total <= self.max_bytes {
             return Ok(total);
         }
-        let lock = held.directory.try_clone()?;
+        let lock = held.directory.try_clone();
+        let lock = lock.map_err(|error| IndexError::of_file("lock", &self.path, error))?;
         let Ok(_lock) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else {
             return Ok(total);
         };
@@ -246,7 +267,9 @@ impl IndexDir {
 fn kept(held: &OpenDirectory) -> Result<Vec<IndexFile>, IndexError> {
     let now = SystemTime::now();
     let mut all = Vec::new();
-    for entry in std::fs::read_dir(&held.path)? {
+    let entries = std::fs::read_dir(&held.path);
+    let entries = entries.map_err(|error| IndexError::of_file("list", &held.named, error))?;
+    for entry in entries {
         // One that is gone by now counts no more.
         let Some(name) = entry
             .ok()

@@ -57,17 +57,23 @@ impl SymbolIndex {
     /// # Errors
     /// All of [`IndexError`] but [`IndexError::BuildIdMismatch`].
     pub fn open(path: &Path, options: impl Into<ReadOptions>) -> Result<Self, IndexError> {
-        let file = backsight_files::open(path, By::Caller)?;
-        Self::of_file(&file, &options.into())
+        let opened = backsight_files::open(path, By::Caller);
+        let file = opened.map_err(|error| IndexError::of_file("open", path, error))?;
+        Self::of_file(&file, path, &options.into())
     }
 
-    /// Takes an open index file.
-    pub(crate) fn of_file(file: &File, options: &ReadOptions) -> Result<Self, IndexError> {
-        let image = Image::of_file(file, options.access, options.file_bytes)?;
+    /// Takes an open index file; the path is for messages.
+    pub(crate) fn of_file(
+        file: &File,
+        path: &Path,
+        options: &ReadOptions,
+    ) -> Result<Self, IndexError> {
+        let unread = |error| IndexError::of_file("read", path, error);
+        let image = Image::of_file(file, options.access, options.file_bytes).map_err(unread)?;
         let index = FlatIndex::open(image)?;
         Ok(Self {
             index,
-            is_of_strangers: !Identity::of(file)?.is_ours,
+            is_of_strangers: !Identity::of(file).map_err(|it| unread(it.into()))?.is_ours,
         })
     }
 
@@ -91,12 +97,17 @@ impl SymbolIndex {
     /// # Errors
     /// [`IndexError::File`].
     pub fn write(&self, path: &Path) -> Result<(), IndexError> {
+        self.write_whole(path)
+            .map_err(|error| IndexError::of_file("write", path, error))
+    }
+
+    pub(crate) fn write_whole(&self, path: &Path) -> std::io::Result<()> {
         // One that others can write to would not be used.
         let file = Whole::begin(path, 0o644)?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
         self.write_to(&mut out)?;
         let file = out.into_inner().map_err(|error| error.into_error())?;
-        Ok(file.finish()?)
+        file.finish()
     }
 
     /// Writes the index as the bytes of its file.

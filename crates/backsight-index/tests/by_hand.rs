@@ -173,7 +173,14 @@ fn what_is_no_index_is_refused() {
     assert_eq!(open(b"").err(), Some(IndexError::NotAnIndex));
     assert_eq!(open(&[0; 4096]).err(), Some(IndexError::NotAnIndex));
     let missing = SymbolIndex::open(Path::new("/nowhere/a.index"), ReadOptions::default());
-    let Err(IndexError::File(backsight_files::Error::Io(error))) = missing else {
+    let missing = missing.expect_err("nothing is there");
+    let said = missing.to_string();
+    assert!(said.starts_with("open /nowhere/a.index: "), "{said}");
+    let IndexError::File {
+        error: backsight_files::Error::Io(error),
+        ..
+    } = missing
+    else {
         panic!("{missing:?}");
     };
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
@@ -184,8 +191,14 @@ fn what_is_no_index_is_refused() {
         .with_access(backsight_files::Access::Read)
         .with_file_bytes(100);
     let refused = SymbolIndex::open(&path, small).err();
-    let limit = backsight_files::Error::TooLarge { limit: 100 };
-    assert_eq!(refused, Some(IndexError::File(limit)));
+    let error = backsight_files::Error::TooLarge { limit: 100 };
+    let operation = "read";
+    let want = IndexError::File {
+        operation,
+        path,
+        error,
+    };
+    assert_eq!(refused, Some(want));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn dir(of: &tempfile::TempDir) -> IndexDir {
 fn is_missing(found: Result<SymbolIndex, IndexError>) -> bool {
     matches!(
         found,
-        Err(IndexError::File(backsight_files::Error::Io(error)))
+        Err(IndexError::File { error: backsight_files::Error::Io(error), .. })
             if error.kind() == ErrorKind::NotFound
     )
 }
@@ -110,6 +110,33 @@ fn the_longest_unused_make_room() {
     assert_eq!(there, [true, true, false, false]);
     dir.max_bytes = size - 1;
     let kept = dir.keep(&index_of(id("ee")));
-    let limit = backsight_files::Error::TooLarge { limit: size - 1 };
-    assert_eq!(kept, Err(IndexError::File(limit)));
+    let too_large = IndexError::File {
+        operation: "keep",
+        path: dir.path_of(id("ee")),
+        error: backsight_files::Error::TooLarge { limit: size - 1 },
+    };
+    assert_eq!(kept, Err(too_large));
+}
+
+/// Files are opened by paths that stay valid: messages have the one that was given.
+#[test]
+fn an_error_names_the_file_as_the_caller_would() {
+    let place = tempfile::tempdir().expect("a directory");
+    let dir = dir(&place);
+    let options = ReadOptions::default();
+    let said = |error: IndexError| error.to_string();
+    let id = id("aa");
+    let none = dir.get(id, None, &options).map_err(said).expect_err("none");
+    let want = format!("open {}: ", dir.path.display());
+    assert!(none.starts_with(&want), "{none}");
+    dir.keep(&index_of(id)).expect("kept");
+    let path = dir.path_of(id);
+    std::fs::remove_file(&path).expect("removed");
+    let none = dir.get(id, None, &options).map_err(said).expect_err("none");
+    let want = format!("open {}: ", path.display());
+    assert!(none.starts_with(&want), "{none}");
+    std::fs::create_dir(&path).expect("a directory in its place");
+    let kept = dir.keep(&index_of(id)).map_err(said).expect_err("taken");
+    let want = format!("write {}: ", path.display());
+    assert!(kept.starts_with(&want), "{kept}");
 }

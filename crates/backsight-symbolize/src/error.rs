@@ -117,7 +117,7 @@ impl From<backsight_files::Error> for Error {
 impl From<&IndexError> for Error {
     fn from(error: &IndexError) -> Self {
         match error {
-            IndexError::File(error) => error.clone().into(),
+            IndexError::File { error, .. } => error.clone().into(),
             IndexError::NotOurs | IndexError::OfStrangers => Self::NotOurs,
             IndexError::BuildIdMismatch => Self::BuildIdMismatch,
             // It does not begin like one, is of another version, or contradicts itself.

@@ -122,7 +122,10 @@ fn keep(index: &SymbolIndex, dir: &IndexDir, module: &Path) -> Result<PathBuf, F
     let to = dir.path_of(id);
     let kept = dir.keep(index);
     kept.map_err(|error| match error {
-        IndexError::File(backsight_files::Error::TooLarge { limit }) => {
+        IndexError::File {
+            error: backsight_files::Error::TooLarge { limit },
+            ..
+        } => {
             let size = index.file_size();
             let cause =
                 format!("its index takes {size} bytes, more than the {limit} of --index-dir-size");

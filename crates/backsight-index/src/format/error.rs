@@ -1,6 +1,6 @@
 //! Why there is no index.
 
-use std::io;
+use std::path::{Path, PathBuf};
 
 use backsight_files::Error;
 
@@ -11,8 +11,15 @@ use super::layout::VERSION;
 #[non_exhaustive]
 pub enum IndexError {
     /// It cannot be opened, read or written, or is no regular file.
-    #[error("{}", cause(.0))]
-    File(#[from] Error),
+    #[error("{operation} {}: {error}", path.display())]
+    File {
+        /// What was to be done: `open`, `read`, `write`, `list`, …
+        operation: &'static str,
+        /// The path of the index, or of its directory.
+        path: PathBuf,
+        /// Why not.
+        error: Error,
+    },
     /// It does not begin like one.
     #[error("not a symbol index")]
     NotAnIndex,
@@ -34,16 +41,13 @@ pub enum IndexError {
     BuildIdMismatch,
 }
 
-/// What an index is not read or written for: the system's words alone would not say which.
-fn cause(error: &Error) -> String {
-    match error {
-        Error::Io(error) => format!("cannot be read: {error}"),
-        other => other.to_string(),
-    }
-}
-
-impl From<io::Error> for IndexError {
-    fn from(error: io::Error) -> Self {
-        Self::File(error.into())
+impl IndexError {
+    /// An operation that failed, on the file of this path.
+    pub(crate) fn of_file(operation: &'static str, path: &Path, error: impl Into<Error>) -> Self {
+        Self::File {
+            operation,
+            path: path.to_owned(),
+            error: error.into(),
+        }
     }
 }
