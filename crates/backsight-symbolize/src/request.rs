@@ -58,13 +58,17 @@ impl From<File> for Source {
     }
 }
 
-/// A module that was given to a [`Symbolizer`](crate::Symbolizer). Means nothing
-/// to another one.
+/// A module that was given to a [`Symbolizer`](crate::Symbolizer), which hands this out and is
+/// the only one that takes it back. No number can be made one: [`ModuleIdx`], the place of a
+/// module in a list of modules, says nothing of what a symbolizer was given.
+///
+/// [`ModuleIdx`]: backsight_types::ModuleIdx
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleId(pub(crate) usize);
 
 /// A place in a module, in one of the two address spaces of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Place {
     /// An ELF virtual offset.
     Virt(VirtOffset),

@@ -28,7 +28,9 @@ impl fmt::Display for Device {
     }
 }
 
-/// The place of a module in the list that was handed over with it.
+/// The index of a module in the list that came with it: the modules of a normalized batch, of a
+/// profile, or of a stream of NDJSON. A symbolizer has a `ModuleId` of its own for a module
+/// that it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct ModuleIdx(pub u32);
