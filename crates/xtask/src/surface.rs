@@ -5,6 +5,7 @@
 //! with rustdoc's versions, and is read of one: another toolchain cannot check.
 
 mod difference;
+mod foreign;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,6 +15,7 @@ use std::process::{Command, ExitCode};
 use crate::root::root;
 use crate::shipped::shipped;
 use difference::difference;
+use foreign::foreign;
 
 /// The version of rustdoc's JSON that the pinned `public-api` reads.
 const FORMAT: u64 = 57;
@@ -53,6 +55,7 @@ enum Failure {
 fn list(is_check: bool) -> Result<String, Failure> {
     let dir = root().join("docs/surface");
     let libraries = shipped().map_err(Failure::Wrong)?;
+    let names: Vec<String> = libraries.iter().map(|it| it.name.clone()).collect();
     let libraries = libraries.into_iter().filter(|it| it.has_library);
     let mut wrong = Vec::new();
     let mut expected = Vec::new();
@@ -60,6 +63,13 @@ fn list(is_check: bool) -> Result<String, Failure> {
     for library in libraries {
         let listing = listing_of(&library.name)?;
         items += listing.lines().count();
+        for other in foreign(&listing, &names) {
+            let name = &library.name;
+            let why = "which may change with any version: show a type of our own";
+            wrong.push(format!(
+                "{name}: public items name the crate {other}, {why}"
+            ));
+        }
         let path = dir.join(format!("{}.txt", library.name));
         if is_check {
             let known = fs::read_to_string(&path).unwrap_or_default();
@@ -82,7 +92,8 @@ fn list(is_check: bool) -> Result<String, Failure> {
     if !wrong.is_empty() {
         let said = wrong.join("\n");
         return Err(Failure::Wrong(format!(
-            "surface: another one than listed. If it is meant, `cargo xtask surface` writes it.\n{said}"
+            "surface: not as it should be. If another one than listed is meant, \
+             `cargo xtask surface` writes it.\n{said}"
         )));
     }
     let verb = if is_check { "as listed" } else { "written" };
