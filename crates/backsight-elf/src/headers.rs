@@ -15,6 +15,7 @@ const MAX_PROGRAM_HEADERS: u32 = 0xffff;
 
 /// What an ELF file's headers say.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Headers {
     /// The machine the code is for.
     pub arch: Arch,

@@ -22,6 +22,7 @@ pub fn only_we_can_change(metadata: &Metadata) -> bool {
 /// The time of the last status change (`ctime`) is set by the kernel; a user cannot reset it
 /// without changing the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Identity {
     /// The device number.
     pub device: u64,

@@ -19,6 +19,7 @@ const MAX_SHOWN: usize = 64;
 /// Something in the list that is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}: {text:?}")]
+#[non_exhaustive]
 pub struct Malformed {
     /// The line, counted from 1.
     pub line: u64,

@@ -16,6 +16,7 @@ use crate::vma_cache::VmaCache;
 
 /// What one call found.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Normalized {
     /// The modules that outcomes name, each once.
     pub modules: Vec<NormalizedModule>,

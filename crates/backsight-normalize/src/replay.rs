@@ -36,6 +36,7 @@ use crate::vma_cache::VmaCache;
 
 /// What a trace came to.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Replayed {
     /// The modules of all processes, each once, in the order of the records.
     pub modules: Vec<NormalizedModule>,
@@ -77,6 +78,7 @@ const MAX_MAPPINGS: usize = 1 << 21;
 
 /// Where executable memory of a process comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CodeMapping {
     /// The addresses.
     pub range: AbsRange,

@@ -73,12 +73,9 @@ fn code_is_what_is_mapped_at_the_end_of_a_piece() {
     });
     replay.feed(&[at(1, 1, code(2 * PAGE, 2, "/a")), at(2, 1, data)], &[]);
     replay.feed(&[at(3, 2, ProcessChange::Fork { parent: 1 })], &[]);
-    let code = |pid| replay.code_of(pid).collect::<Vec<_>>();
-    let whole = CodeMapping {
-        range: pages(2, 4),
-        offset: FileOffset(2 * PAGE),
-        module: Some(ModuleIdx(0)),
-    };
+    let facts = |it: CodeMapping| (it.range, it.offset, it.module);
+    let code = |pid| replay.code_of(pid).map(facts).collect::<Vec<_>>();
+    let whole = (pages(2, 4), FileOffset(2 * PAGE), Some(ModuleIdx(0)));
     assert_eq!(code(1), [whole]);
     assert_eq!(code(2), [whole]);
     assert_eq!(code(3), []);

@@ -38,6 +38,7 @@ pub struct Kallsyms {
 
 /// What stands at an address of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KernelSymbol<'k> {
     /// The function's name.
     pub name: &'k str,

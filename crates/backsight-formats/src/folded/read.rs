@@ -18,6 +18,7 @@ const MAX_LINE: u64 = 16 << 20;
 /// A line that is not understood. It is skipped; reading goes on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}")]
+#[non_exhaustive]
 pub struct Error {
     /// The line, counted from 1.
     pub line: u64,

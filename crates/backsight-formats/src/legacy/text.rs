@@ -13,6 +13,7 @@ const MAPS: [&str; 2] = ["--- Memory map: ---", "MAPPED_LIBRARIES:"];
 /// A line that is not understood. It is skipped; reading goes on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}")]
+#[non_exhaustive]
 pub struct LineError {
     /// The line, counted from 1.
     pub line: u64,

@@ -22,6 +22,7 @@ const MAX_COMM: usize = 15;
 /// A line that is not understood. It is skipped; reading goes on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}")]
+#[non_exhaustive]
 pub struct Error {
     /// The line, counted from 1.
     pub line: u64,
