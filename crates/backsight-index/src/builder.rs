@@ -9,7 +9,7 @@ use crate::build::{
     CodeOffsets, LineRow, MergeInput, NoSymbols, PathParts, RawName, TableSymbols, UnitPart,
     UnitRanges, merge,
 };
-use crate::format::{Le16, NONE, Node};
+use crate::format::{CallNode, Le16, NONE};
 use crate::index_full::IndexFull;
 use crate::overlaps::{self, Overlaps, RankedRange, innermost};
 use crate::symbol_index::SymbolIndex;
@@ -17,9 +17,9 @@ use crate::symbol_index::SymbolIndex;
 /// Puts an index together from functions, inlined calls and lines, wherever they come
 /// from. All places are virtual offsets of the module, in bytes.
 ///
-/// Where functions overlap, the one that begins last counts, then the one that ends first;
+/// Where functions overlap, the one that begins last is used, then the one that ends first;
 /// so do inlined calls of one function, the deeper before the outer. Of lines that overlap
-/// the one counts that was added last.
+/// the one that was added last is used.
 ///
 /// ```
 /// use backsight_index::{CallSite, FunctionName, IndexBuilder};
@@ -56,7 +56,7 @@ pub struct LevelId(u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FunctionName<'n> {
-    /// As the linker knows it: shown demangled. It goes before `plain`.
+    /// The mangled name, shown demangled. Preferred to `plain`.
     pub linkage: Option<&'n str>,
     /// As it is shown, where there is no other.
     pub plain: Option<&'n str>,
@@ -90,7 +90,7 @@ impl<'n> FunctionName<'n> {
     }
 }
 
-/// Where a call stands that was folded in.
+/// The place of an inlined call in the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallSite<'n> {
@@ -170,7 +170,7 @@ impl IndexBuilder {
         Ok(id)
     }
 
-    /// Adds a call that was folded into a function, or into another call.
+    /// Adds a call that was inlined into a function, or into another inlined call.
     ///
     /// # Errors
     /// [`IndexFull`] when there are 2^31.
@@ -310,12 +310,12 @@ impl IndexBuilder {
                 Some((into, _)) => {
                     let file = level.call_file;
                     let file = file.map(|file| self.file_row(file, &mut part, &mut files));
-                    Node::inlined(into, function, file.unwrap_or(NONE), level.call_line)
+                    CallNode::inlined(into, function, file.unwrap_or(NONE), level.call_line)
                 }
                 None => {
                     let (begin, end) = level.first;
                     let size = u32::try_from(end.saturating_sub(begin)).unwrap_or(0);
-                    Node::root(function, code.offset(begin).unwrap_or(0), size)
+                    CallNode::root(function, code.offset(begin).unwrap_or(0), size)
                 }
             };
             part.nodes.push(node);

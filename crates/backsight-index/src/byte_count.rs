@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct ByteCount(AtomicU64);
 
 impl ByteCount {
-    /// Adds so many.
+    /// Adds this many bytes.
     #[inline]
     pub fn add(&self, bytes: usize) {
         // Sums of tables that fit memory fit 64 bits.

@@ -1,23 +1,22 @@
 //! A directory of index files, which processes share.
 //!
 //! ```text
-//!   DIR/93ac61ec5a8e….index             of this build ID, by whoever vouched for it
-//!   DIR/93ac61ec5a8e…-51c0f3….index     of this build ID, as these files had it
+//!   DIR/93ac61ec5a8e….index             of this build ID, put here by a user
+//!   DIR/93ac61ec5a8e…-51c0f3….index     of this build ID, built from these files
 //!   DIR/.….index.PID-N.part             being written, where the filesystem has no file
 //!                                       without a name; takes its own when it is whole
 //! ```
 //!
-//! A build ID is a claim: any program may carry that of the C++ library. So an index that
-//! a lookup leaves here has in its name which files it was built from ([`Binding`]), and is
-//! used for these alone; one without was put here on purpose
-//! ([`IndexDir::keep`]). Neither is built from files that others can change, and a
-//! directory or an index that others can change is not used at all.
+//! A build ID is a claim: any program may carry that of the C++ library. So an index that a
+//! lookup writes here is named by the files that it was built from ([`Binding`]), and is used
+//! only for them. An index without a binding was put here on purpose ([`IndexDir::keep`]).
+//! Neither is built from files that others can change, and a directory or an index that
+//! others can change is not used at all.
 //!
-//! Files appear whole ([`Whole`](backsight_files::Whole)), and go by unlinking, so readers need no lock: a
-//! file that goes while it is mapped stays until it is let go of. Only two that make
-//! room at once would remove too much: the directory itself is locked, and the second
-//! leaves it to the first. What has not both our names and our first bytes is nobody's
-//! business here.
+//! Files are written atomically ([`Whole`](backsight_files::Whole)) and removed by
+//! unlinking, so readers need no lock: a mapped file stays readable after it is removed. Only
+//! eviction takes a lock, of the directory itself, as two evictions at once would remove too
+//! much; the second is skipped. Files without our names and our magic are never touched.
 
 mod name;
 
@@ -137,7 +136,7 @@ impl IndexDir {
     }
 
     /// Keeps an index, and makes room for it. It is used for every file of its build ID
-    /// from then on: whoever keeps it vouches for that.
+    /// from then on: the caller vouches for that.
     ///
     /// # Errors
     /// Those of [`SymbolIndex::write`]; also when the index has no build ID to be kept
@@ -218,7 +217,7 @@ impl IndexDir {
     pub fn remove(&self, id: BuildId, binding: Option<Binding>) {
         if let Ok(held) = self.held() {
             let path = held.path_of(&name_of(id, binding));
-            // If that fails, the next one who reads it finds out as well.
+            // If that fails, the next reader finds the damage again.
             let _ = std::fs::remove_file(path);
         }
     }
@@ -270,7 +269,7 @@ fn kept(held: &OpenDirectory) -> Result<Vec<IndexFile>, IndexError> {
     let entries = std::fs::read_dir(&held.path);
     let entries = entries.map_err(|error| IndexError::of_file("list", &held.named, error))?;
     for entry in entries {
-        // One that is gone by now counts no more.
+        // Removed meanwhile: not counted.
         let Some(name) = entry
             .ok()
             .and_then(|entry| entry.file_name().into_string().ok())
@@ -320,8 +319,8 @@ fn begins_as_index(file: &File, at_least: usize) -> bool {
     read.is_ok_and(|read| read >= at_least && begin.get(..read) == MAGIC.get(..read))
 }
 
-/// Sets the time of a file that is used, unless it was just set. Whoever may not, uses
-/// the directory of someone else, who then decides alone.
+/// Updates the time of last use, unless it is recent. This fails in a directory of another
+/// user, whose own uses then decide what is evicted.
 fn note_use(file: &File) {
     let now = SystemTime::now();
     let modified = file.metadata().and_then(|metadata| metadata.modified());

@@ -83,7 +83,7 @@ pub mod engine {
         SequenceRow, SymbolList, TableSymbols, UnitPart, UnitRanges, is_absolute, merge,
     };
     pub use crate::byte_count::{ByteCount, bytes_of, wide};
-    pub use crate::format::{Le16, Le32, NONE, Node};
+    pub use crate::format::{CallNode, Le16, Le32, NONE};
     pub use crate::lookup::known_in;
     pub use crate::name::{Name, Spelling, lossy, text_bytes};
     pub use crate::overlaps::{

@@ -106,10 +106,10 @@ impl Name {
     }
 }
 
-/// Returns the text of these bytes, `U+FFFD` for what is none.
+/// Returns these bytes as text, with `U+FFFD` for what is not UTF-8.
 ///
-/// The standard library's own looks at byte after byte; nearly all texts are sound, which
-/// it can tell of many bytes at once.
+/// `String::from_utf8_lossy` looks at each byte. Nearly all texts are valid, which `from_utf8`
+/// checks many bytes at a time.
 #[inline]
 pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {

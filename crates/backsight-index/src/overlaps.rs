@@ -64,7 +64,7 @@ impl Overlaps {
         self.values.clear();
     }
 
-    /// Begins anew with these items, which are sorted, in the room that is there.
+    /// Replaces the ranges by these, which it sorts, and reuses the allocations.
     pub fn fill(&mut self, items: &mut Vec<RankedRange>, keep: usize) {
         self.clear();
         items.retain(|item| item.begin < item.end);
@@ -200,8 +200,7 @@ pub struct OverlapScratch {
     active: BinaryHeap<Reverse<(u32, u64, u64, u32)>>,
 }
 
-/// Puts items into the order that [`innermost`] expects: a range goes before those
-/// within it.
+/// Sorts ranges into the order that [`innermost`] expects: a range precedes those within it.
 pub fn sort(items: &mut [RankedRange]) {
     let outer_first = |item: &RankedRange| {
         let inside = (item.end, item.rank, item.value);
@@ -252,7 +251,7 @@ fn close(open: &mut Vec<RankedRange>, until: u64, changes: &mut Vec<ValueChange>
     }
 }
 
-/// Adds a change to those from `first` on. Of several at one place the last counts.
+/// Adds a change to those from `first` on. Of several at one address the last is used.
 fn change(changes: &mut Vec<ValueChange>, first: usize, new: ValueChange) {
     if changes.len() > first {
         changes.pop_if(|last| last.0 == new.0);

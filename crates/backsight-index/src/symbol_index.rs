@@ -1,4 +1,4 @@
-//! The flat index as a value of its own: built once, kept in a file, used later.
+//! The flat index as a public value: built once, kept in a file, used later.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -34,7 +34,7 @@ pub struct TableSize {
 }
 
 impl SymbolIndex {
-    /// An index of what nobody else decides.
+    /// An index built from files that only root and we can change.
     pub(crate) fn of_index(index: FlatIndex) -> Self {
         Self {
             index,
@@ -90,9 +90,9 @@ impl SymbolIndex {
     }
 
     /// Writes the index to `path`, all of it or nothing: to a file without a
-    /// name, which then takes this one. Others who do the same at the same time, or read
-    /// it, see one whole file or another. Whoever is killed meanwhile leaves nothing, but
-    /// on filesystems without unnamed files, where it has a name beside `path` until then.
+    /// name, which is then linked at `path`. Concurrent writers and readers see one whole file
+    /// or another. A process that is killed meanwhile leaves nothing, except on filesystems
+    /// without unnamed files, where a temporary file stays beside `path`.
     ///
     /// # Errors
     /// [`IndexError::File`].
@@ -128,8 +128,8 @@ impl SymbolIndex {
     }
 
     /// Says whether others than root and this process's user can change a file that it was
-    /// built from: it is then kept in no [directory](crate::IndexDir). What is built by
-    /// hand is nobody else's.
+    /// built from: it is then kept in no [directory](crate::IndexDir). An index built by
+    /// hand is not.
     #[must_use]
     pub fn with_strangers(self, is_of_strangers: bool) -> Self {
         Self {

@@ -117,7 +117,7 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Returns the same with texts of its own.
+    /// Returns an owned copy.
     #[must_use]
     pub fn to_frames(&self) -> Frames {
         match self.0 {

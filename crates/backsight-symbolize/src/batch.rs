@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::answers::{Answer, Answers};
 use crate::distinct_estimate::DistinctEstimate;
 use crate::groups::{ADDRESSES_PER_TASK, groups, look_up};
-use crate::module::Module;
+use crate::module::SymbolModule;
 use crate::options::Options;
 use crate::options::Tier;
 use crate::request::Request;
@@ -35,7 +35,7 @@ pub(crate) enum NamePolicy {
 
 /// How each module of a batch is looked up.
 pub(crate) struct BatchPlan<'m> {
-    modules: &'m [Arc<Module>],
+    modules: &'m [Arc<SymbolModule>],
     /// For each module the number of its index among those of the answers, or
     /// [`NONE`] when it is looked up unit by unit.
     numbers: Vec<u32>,
@@ -54,7 +54,7 @@ impl<'m> BatchPlan<'m> {
     /// Opens the modules of the batch, side by side, and indexes those of which
     /// enough was asked.
     pub(crate) fn new(
-        modules: &'m [Arc<Module>],
+        modules: &'m [Arc<SymbolModule>],
         requests: &[Request],
         batch: u64,
         options: &Options,
@@ -182,8 +182,7 @@ impl<'m> BatchPlan<'m> {
         indexes: &[Arc<IndexView>],
         names: NamePolicy,
     ) {
-        // In order, each finds what it reads where the one before it read; the first few
-        // tell.
+        // Sorted requests read adjacent rows, so that interleaving them would not pay.
         let first = requests.get(..SORTED_PREFIX).unwrap_or(requests);
         if first.is_sorted_by_key(|request| request.place.raw()) {
             for (entry, request) in entries.iter_mut().zip(requests) {

@@ -5,9 +5,8 @@ use crate::setters::setters;
 /// What a symbolizer may take of the machine, besides what each file may cost
 /// ([`Limits`](crate::Limits)).
 ///
-/// What was read of a module is kept for the next batch. When all of it together
-/// exceeds the budget, the modules that were asked for longest ago are read anew when
-/// they are asked for again.
+/// What was read of a module is kept for the next batch. When all of it together exceeds
+/// the budget, the least recently used modules are evicted, and read again when needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Budget {
@@ -57,7 +56,7 @@ pub struct Usage {
     pub indexed: usize,
     /// Bytes of memory that are kept, as [`Budget::kept_bytes`] counts them.
     pub kept_bytes: u64,
-    /// Modules that had to give up what was read of them, so far.
+    /// Evictions so far.
     pub evicted: u64,
     /// Indexes that could not be written to
     /// [`Options::index_dir`](crate::Options::index_dir), of those modules that are

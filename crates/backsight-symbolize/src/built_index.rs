@@ -4,7 +4,7 @@ use backsight_index::SymbolIndex;
 use backsight_types::BuildId;
 
 use crate::error::Error;
-use crate::module::Module;
+use crate::module::SymbolModule;
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::request::Source;
@@ -38,7 +38,7 @@ impl BuiltIndex {
     /// [`Error::Oversized`] for one whose debug information takes more than
     /// [`Limits::unpacked_bytes`](crate::Limits::unpacked_bytes) and its ratio allow.
     pub fn of(source: Source, build_id: Option<BuildId>, options: &Options) -> Result<Self, Error> {
-        let module = Module::new(source, build_id, None, false, options.clone().into());
+        let module = SymbolModule::new(source, build_id, None, false, options.clone().into());
         Ok(Self {
             index: module.build_index()?,
             sought: module.sought(),

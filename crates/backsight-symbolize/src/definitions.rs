@@ -9,7 +9,7 @@ use backsight_types::VirtOffset;
 
 use crate::elf::{SymbolKind, SymbolRow};
 use crate::error::Error;
-use crate::files::ModuleFiles;
+use crate::files::LoadedFiles;
 use crate::options::Options;
 use crate::request::ModuleId;
 use crate::symbolizer::Symbolizer;
@@ -126,7 +126,7 @@ struct DefinitionList<'m, W> {
 }
 
 impl<W: Fn(&str) -> bool> DefinitionList<'_, W> {
-    fn add_symbols(&mut self, files: &ModuleFiles) {
+    fn add_symbols(&mut self, files: &LoadedFiles) {
         files.for_each_symbol(self.options, |row: &SymbolRow<'_>, name| {
             let kind = match row.kind {
                 SymbolKind::Function => DefinitionKind::Function,

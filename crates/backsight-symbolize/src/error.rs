@@ -40,7 +40,7 @@ pub enum Error {
         /// Bytes that it takes unpacked.
         needed: u64,
         /// Bytes that [`Limits`](crate::Limits) allow; `None` when they allow it, and
-        /// the memory could not be had.
+        /// the memory could not be allocated.
         allowed: Option<u64>,
     },
     /// It is not an ELF file, or contradicts itself.

@@ -1,8 +1,8 @@
-//! Files that are had from elsewhere: a seam for stores and servers.
+//! Files from elsewhere: a seam for stores and servers.
 //!
-//! This crate looks in directories alone. Whoever has files elsewhere hands a [`Fetch`] in
-//! ([`Options::fetchers`](crate::Options::fetchers)); it is asked when no directory has a
-//! file. What it returns counts only when it carries the build ID that was asked for.
+//! This crate itself looks only in directories. A [`Fetch`] in
+//! [`Options::fetchers`](crate::Options::fetchers) is asked when no directory has a file. The
+//! file it returns is used only if it has the build ID that was asked for.
 
 use std::fmt::Debug;
 use std::fs::File;
@@ -12,10 +12,11 @@ use backsight_types::BuildId;
 
 use crate::sought::SoughtKind;
 
-/// Brings files from elsewhere. It is asked from several threads at once, and may take its
-/// time: whoever wants the module waits.
+/// Fetches files. It is called from several threads at once, and may take long: lookups in
+/// the module wait for it.
 pub trait Fetch: Debug + Send + Sync {
-    /// Returns a file; `None` when it has none. Nothing is asked for twice of one module.
+    /// Returns a file; `None` when it has none. It is asked at most once for each file of a
+    /// module.
     fn fetch(&self, wanted: &Wanted<'_>) -> Option<Fetched>;
 }
 

@@ -37,7 +37,7 @@ pub(crate) enum ModuleOrigin {
 
 /// The files of a module, and what they hold, read when first needed.
 #[derive(Debug)]
-pub(crate) struct ModuleFiles {
+pub(crate) struct LoadedFiles {
     /// The executable or library itself. It may be missing while the debug file
     /// is there.
     own: Result<Arc<ElfFile>, Error>,
@@ -59,7 +59,7 @@ pub(crate) struct ModuleFiles {
 /// What an index file is named by in the index directory.
 type IndexKey = (BuildId, Option<Binding>);
 
-impl ModuleFiles {
+impl LoadedFiles {
     /// Returns the same files without the DWARF that the index replaces. `None` without an
     /// index, or when no DWARF was opened.
     pub(crate) fn without_dwarf(&self) -> Option<Self> {
@@ -238,7 +238,7 @@ impl ModuleFiles {
         found.limited |= named == Err(Fault::Limit);
     }
 
-    /// Returns the flat index of all that the files say.
+    /// Builds a flat index of all that the files hold.
     pub(crate) fn index(
         &self,
         expected: Option<BuildId>,

@@ -6,7 +6,7 @@ use backsight_index::Frames;
 use backsight_types::{Reason, VirtOffset};
 use rayon::prelude::*;
 
-use crate::module::Module;
+use crate::module::SymbolModule;
 
 /// Addresses that one thread takes at a time: enough to outweigh the cost of a task, few
 /// enough to spread a single large module over all threads.
@@ -41,7 +41,7 @@ pub(crate) fn groups(order: &[(usize, VirtOffset, usize)]) -> Vec<AddressGroup> 
 /// Looks the groups up, the modules with most addresses first, so that no thread
 /// is left alone with a large one at the end.
 pub(crate) fn look_up(
-    modules: &[Arc<Module>],
+    modules: &[Arc<SymbolModule>],
     groups: &[AddressGroup],
 ) -> Vec<Result<Frames, Reason>> {
     let mut by_module: Vec<(usize, &[AddressGroup])> = Vec::new();

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The addresses are those of one boot: the kernel's image and its modules lie elsewhere
-//! after the next. Whoever asks must know that the addresses are of the same boot.
+//! after the next. The caller makes sure that its addresses are of the same boot.
 //!
 //! Source: `kernel/kallsyms.c`. Of several names for one address the one is taken that
 //! `tools/perf/util/symbol.c` takes, as far as the list has what that looks at.
@@ -75,8 +75,8 @@ impl SymbolSource for Kallsyms {
 }
 
 impl Kallsyms {
-    /// Reads the list as the kernel prints it. Lines that are none of its are passed
-    /// over; without the right to see addresses, all are zero, and there is no symbol.
+    /// Reads the list as the kernel prints it. Malformed lines are skipped. Without the
+    /// privilege to see addresses, all are zero, and the list is empty.
     ///
     /// # Errors
     /// Those of the input.
@@ -145,8 +145,8 @@ impl Kallsyms {
         })
     }
 
-    /// Returns where the image's code begins: `_text`. It tells two boots apart where
-    /// the kernel lies at random.
+    /// Returns the address where the image's code begins, `_text`. With KASLR it differs from
+    /// boot to boot.
     #[must_use]
     pub fn text(&self) -> Option<AbsAddr> {
         self.text.map(AbsAddr)
@@ -158,7 +158,7 @@ impl Kallsyms {
         self.symbols.len()
     }
 
-    /// Returns whether there is none: its addresses were hidden.
+    /// Returns whether there is no symbol, as when addresses are hidden.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.symbols.is_empty()

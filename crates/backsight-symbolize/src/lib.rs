@@ -1,32 +1,4 @@
-//! From a place in a module to the functions and the line that stand there.
-//!
-//! ```text
-//!   (module, VirtOffset | FileOffset) ──▶ [inlined frame, …, physical frame]
-//!                                          function, file, line, column
-//! ```
-//!
-//! A [`Symbolizer`] is given modules (an open file, bytes, or a build ID alone)
-//! and then batches of [`Request`]s. It answers with one value per request, in
-//! the caller's order: [`Frames`], innermost first, or the [`Reason`] why there
-//! are none. One bad file or address never loses a batch.
-//!
-//! What is known of a place comes, best first, from
-//!
-//! 1. DWARF 2 to 5 in the separate debug file, found by build ID or by debug link,
-//!    else in the module itself; with the parts of it that are in `.dwo` files, in a
-//!    `.dwp` package, or in a supplementary file (dwz);
-//! 2. ELF symbols: `.symtab` of the debug file, of the module and of its
-//!    MiniDebugInfo, then `.dynsym`.
-//!
-//! The crate never sees a process: no pid, no path under `/proc`. It prints
-//! nothing and reads no environment. Every byte of a file is taken for hostile:
-//! sums are checked, walks are loops and not recursion, sizes are refused before
-//! anything is allocated, and [`Limits`] bounds the rest.
-//!
-//! Object files and kernel modules are modules like others: their code sections get
-//! virtual offsets one behind another, in the order of the file, aligned as they ask,
-//! initialization (`.init…`) last. With one section of code, a virtual offset is the
-//! offset in it.
+//! From an offset in a module to its functions, inlined calls and source lines.
 //!
 //! ```
 //! use backsight_symbolize::{Options, Place, Request, Source, Symbolizer};
@@ -44,6 +16,45 @@
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A [`Symbolizer`] is given modules (an open file, bytes, or a build ID alone) and then
+//! batches of [`Request`]s. It returns one value per request, in the caller's order:
+//! [`Frames`], innermost first, or the [`Reason`] why there are none. One bad file or
+//! address never fails a batch.
+//!
+//! The crate never sees a process: no pid, no path under `/proc`. It prints nothing, reads no
+//! environment and uses no network. It does not trust a file: sums are checked, walks are
+//! loops and not recursion, sizes are checked before anything is allocated, and [`Limits`]
+//! bounds the rest.
+//!
+//! # Sources
+//!
+//! The best of these that has an answer is used:
+//!
+//! 1. DWARF 2 to 5 in the separate debug file, found by build ID or by debug link,
+//!    else in the module itself; with the parts of it that are in `.dwo` files, in a
+//!    `.dwp` package, or in a supplementary file (dwz);
+//! 2. ELF symbols: `.symtab` of the debug file, of the module and of its
+//!    MiniDebugInfo, then `.dynsym`.
+//!
+//! Other sources ([`SymbolSource`]) can be added, before these or after them.
+//!
+//! Relocatable object files and kernel modules are laid out in memory first: their code
+//! sections get consecutive virtual offsets, in file order and with their alignment,
+//! initialization (`.init…`) last. With a single code section, a virtual offset is the offset
+//! in it.
+//!
+//! # Where to read
+//!
+//! | from top to bottom | |
+//! |---|---|
+//! | `symbolizer`, `batch`, `groups` | a batch, split by module and address |
+//! | `module`, `files` | one module: what was read of it, and from where |
+//! | `source`, `fetch` | the two seams: symbols and files from elsewhere |
+//! | `locate/` | finds debug files, and proves that they are the right ones |
+//! | `dwarf/` | DWARF: one address (`lookup`), or a whole unit (`flatten`) |
+//! | `elf/` | ELF headers, sections, symbols and PLT stubs |
+//! | `module_index` | a whole module as an index of `backsight-index` |
 //!
 //! [`Reason`]: backsight_types::Reason
 

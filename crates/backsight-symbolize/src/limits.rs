@@ -2,13 +2,12 @@
 
 use crate::setters::setters;
 
-/// Bounds on bytes, depth and work. The library knows nothing of the machine: a caller
-/// who does sets the bounds on memory by it.
+/// Bounds on bytes, depth and work. The library does not look at the machine: the caller
+/// sets the bounds on memory to suit it.
 ///
-/// A limit that is reached costs the answer only where it was reached: the
-/// symbols still stand when the DWARF is refused, and [`Frames::limit_reached`]
-/// or [`Reason::Limit`] says so. Of a file that was too large
-/// [`Symbolizer::oversized`] says which, and what it would take.
+/// A limit affects only the answers that reach it: symbols are still used when the DWARF is
+/// refused, and [`Frames::limit_reached`] or [`Reason::Limit`] says so.
+/// [`Symbolizer::oversized`] lists files that were too large, and the bytes they need.
 ///
 /// ```
 /// use backsight_symbolize::Limits;
@@ -86,7 +85,7 @@ impl Limits {
         with_name_bytes name_bytes: usize,
     }
 
-    /// Returns how many bytes so many compressed ones may unpack to.
+    /// Returns how many bytes this many compressed ones may unpack to.
     pub(crate) fn unpacked_of(&self, packed: u64) -> u64 {
         let by_ratio = packed.saturating_mul(self.unpack_ratio);
         let allowed = by_ratio.max(self.unpack_ratio_exempt_bytes);

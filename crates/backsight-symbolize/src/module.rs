@@ -8,7 +8,7 @@ use backsight_index::{Frames, IndexError, IndexView, SymbolIndex};
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
 
 use crate::error::Error;
-use crate::files::{ModuleFiles, ModuleOrigin};
+use crate::files::{LoadedFiles, ModuleOrigin};
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::request::{Place, Source};
@@ -30,7 +30,7 @@ const INDEXING_BYTES_PER_INFO_BYTE: u64 = 3;
 
 /// A module as it was given, and what was read of it so far.
 #[derive(Debug)]
-pub(crate) struct Module {
+pub(crate) struct SymbolModule {
     /// `None` while the files are read, and after that if they cannot be read again.
     origin: Mutex<Option<ModuleOrigin>>,
     /// Whether a file that is read and not mapped may stay open, to be read again.
@@ -38,7 +38,7 @@ pub(crate) struct Module {
     expected: Option<BuildId>,
     given_segments: Option<Segments>,
     options: Arc<Options>,
-    files: OnceLock<Result<ModuleFiles, Error>>,
+    files: OnceLock<Result<LoadedFiles, Error>>,
     /// Addresses looked up so far without an index.
     asked: AtomicUsize,
     /// The number of the last batch that used it.
@@ -51,7 +51,7 @@ pub(crate) struct Module {
     sources: Arc<RwLock<Sources>>,
 }
 
-impl Module {
+impl SymbolModule {
     pub(crate) fn new(
         source: Source,
         expected: Option<BuildId>,
@@ -80,7 +80,7 @@ impl Module {
         segments: Option<Segments>,
         options: Arc<Options>,
     ) -> Self {
-        let files = ModuleFiles::of_index(index, &options);
+        let files = LoadedFiles::of_index(index, &options);
         Self {
             origin: Mutex::new(None),
             may_stay_open: false,
@@ -125,7 +125,7 @@ impl Module {
     fn with(
         &self,
         origin: Option<ModuleOrigin>,
-        files: OnceLock<Result<ModuleFiles, Error>>,
+        files: OnceLock<Result<LoadedFiles, Error>>,
     ) -> Self {
         Self {
             origin: Mutex::new(origin),
@@ -169,10 +169,10 @@ impl Module {
         self.files().map(drop)
     }
 
-    fn files(&self) -> Result<&ModuleFiles, Error> {
+    fn files(&self) -> Result<&LoadedFiles, Error> {
         let files = self.files.get_or_init(|| {
             let origin = self.origin().take().ok_or(Error::NotFound)?;
-            let files = ModuleFiles::open(&origin, self.expected, &self.options, &self.log)?;
+            let files = LoadedFiles::open(&origin, self.expected, &self.options, &self.log)?;
             if let (ModuleOrigin::Source(Source::Symbols(source)), None) =
                 (&origin, files.indexed())
             {
@@ -185,7 +185,7 @@ impl Module {
     }
 
     /// Returns what was read, if anything was.
-    pub(crate) fn read_files(&self) -> Option<&ModuleFiles> {
+    pub(crate) fn read_files(&self) -> Option<&LoadedFiles> {
         self.files.get()?.as_ref().ok()
     }
 
@@ -278,8 +278,8 @@ impl Module {
         Ok(index.with_strangers(files.is_of_strangers()))
     }
 
-    /// Notes that so many addresses are asked for, and returns whether with them
-    /// indexing the whole module costs less than going on unit by unit.
+    /// Counts this many more addresses, and returns whether indexing the whole module now
+    /// costs less than looking them up unit by unit.
     pub(crate) fn is_worth_indexing(&self, addresses: usize) -> bool {
         let before = self.asked.fetch_add(addresses, Ordering::Relaxed);
         let asked = before.saturating_add(addresses);
@@ -295,7 +295,7 @@ impl Module {
     pub(crate) fn transient_bytes(&self) -> u64 {
         let files = self.files().ok();
         let size = files.map_or(0, |files| files.info_size(&self.options));
-        let sections = files.map_or(0, ModuleFiles::section_bytes);
+        let sections = files.map_or(0, LoadedFiles::section_bytes);
         wide(size)
             .saturating_mul(INDEXING_BYTES_PER_INFO_BYTE)
             .saturating_add(sections)

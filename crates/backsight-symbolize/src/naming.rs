@@ -4,8 +4,8 @@
 //! 2. One whose DIE has a plain name alone has the mangled name of a symbol that begins
 //!    where the function is entered, if it is a form of the plain name:
 //!    `_ZN1a12_GLOBAL__N_16helperEi` of `helper`. It says the namespaces and parameters
-//!    that the DIE leaves out, and which copy of the function this is. Of functions that
-//!    were folded together each so gets its own.
+//!    that the DIE leaves out, and which copy of the function this is. So each of several
+//!    functions merged by identical code folding gets its own name.
 //!    A symbol that is the plain name itself says that it is `extern "C"`, whatever
 //!    namespace its DIE stands in.
 //! 3. Else it has the plain name: symbols that are not mangled say no more, and of C
@@ -15,12 +15,12 @@
 //!
 //! Inlined calls have no symbol: theirs is the name of their DIE.
 
-use crate::elf::{ElfSymbol, Symbols};
+use crate::elf::{ElfSymbol, SymbolSet};
 
 /// Returns the symbol that names a function without a linkage name, from its entry, and
 /// from its plain name if it has one.
 pub(crate) fn symbol_of<'s>(
-    symbols: &'s Symbols,
+    symbols: &'s SymbolSet,
     entry: u64,
     plain: Option<&[u8]>,
 ) -> Option<ElfSymbol<'s>> {

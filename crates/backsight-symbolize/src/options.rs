@@ -20,8 +20,8 @@ use crate::setters::setters;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tier {
-    /// Unit by unit, until so many addresses of a module were asked for that
-    /// indexing it as a whole would have cost no more: then all of it.
+    /// Unit by unit at first. Once enough addresses of a module were looked up that an index
+    /// would have cost no more, the whole module is indexed.
     #[default]
     Auto,
     /// Unit by unit, each when an address first falls into it.
@@ -50,12 +50,12 @@ pub struct Options {
     /// the module, then on the host. No symbolic link leads out of one. Wants `openat2`
     /// (Linux 5.6); without it, nothing is found inside.
     pub roots: Vec<PathBuf>,
-    /// Who brings modules and debug files from elsewhere, by their build IDs: asked in
-    /// this order when no directory has one.
+    /// Fetch modules and debug files from elsewhere, by build ID: asked in this order when
+    /// no directory has the file.
     pub fetchers: Vec<Arc<dyn Fetch>>,
     /// Whether files are opened by paths that stand in debug information: `.dwo`
     /// files, and the supplementary file of `dwz` other than by its build ID. They
-    /// count only if their content proves them; but whoever made a file then chooses
+    /// are used only if their content proves them, but the author of a file then chooses
     /// which paths of this host are tried.
     pub named_files: bool,
     /// Whether [`Frame::function`](crate::Frame::function) is demangled.
@@ -130,7 +130,7 @@ impl Options {
     }
 }
 
-/// How an index file is read by who reads all else so.
+/// An index file is read as other files are.
 impl From<&Options> for ReadOptions {
     fn from(options: &Options) -> Self {
         Self::default()

@@ -1,4 +1,4 @@
-//! Files that were too large to be read, noted for whoever asks.
+//! Files that were too large to be read, recorded for diagnostics.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,12 @@ pub struct Oversized {
     /// files that go with it.
     pub needed: u64,
     /// Bytes that [`Limits`](crate::Limits) allow it. `None` when they allow it, and the
-    /// memory could not be had.
+    /// memory could not be allocated.
     pub allowed: Option<u64>,
 }
 
-/// As many files as are noted of one module. A program of thousands of `.dwo` files has
-/// the same to say of each.
+/// Files that are listed for one module. With thousands of `.dwo` files, more would repeat
+/// the same.
 const MAX_LISTED: usize = 4;
 
 /// What was noted of one module; it outlives what was read of the module.

@@ -31,12 +31,12 @@ pub enum Source {
     /// [`Options::debug_dirs`](crate::Options::debug_dirs). Where a debug file alone is
     /// found, file offsets have no answer, as it has lost the program headers they need.
     BuildId(BuildId),
-    /// There is no file of it, and this knows all that is known.
+    /// No file, but a source of its symbols.
     Symbols(Arc<dyn SymbolSource>),
 }
 
 impl Source {
-    /// Opens a regular file, and knows its path. What is none is not opened at all.
+    /// Opens a regular file, and keeps its path. Other kinds of files are not opened.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be opened, [`Error::NotRegularFile`] for a

@@ -1,4 +1,4 @@
-//! Values that can be built by those who may not name all of their fields.
+//! Builder methods for `#[non_exhaustive]` structs.
 
 /// Declares a method that sets a field, for each: `with_x x: T`.
 macro_rules! setters {

@@ -1,4 +1,4 @@
-//! What is less than it should be in a module's files, noted for whoever asks.
+//! Files that are missing, damaged or cut off, recorded for diagnostics.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ impl Shortfall {
 pub enum ShortfallKind {
     /// It names another file, a `.dwo`, a `.dwp` or one that dwz made, which was not found.
     Missing,
-    /// A part of it cannot be read. What stands before that counts.
+    /// A part of it cannot be read. What precedes that part is used.
     Damaged,
     /// A symbol table, or what belongs to it, cannot be read as a whole.
     DamagedSymbols,
@@ -67,7 +67,7 @@ impl Shortfalls {
     /// Notes it, once.
     pub(crate) fn note(&self, new: Shortfall) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Why a file that is cut off seems damaged needs no saying.
+        // A file that is cut off is damaged as well: not listed twice.
         let is_known = |known: &Shortfall| {
             known.path == new.path && [new.kind, ShortfallKind::CutOff].contains(&known.kind)
         };

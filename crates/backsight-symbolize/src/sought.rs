@@ -79,7 +79,7 @@ impl SoughtLog {
         });
     }
 
-    /// Files that were let go of are opened again, and say the same.
+    /// Evicted files are opened again, with the same outcome: listed once.
     fn push(&self, new: Sought) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() < Self::MAX && !all.contains(&new) {

@@ -1,10 +1,10 @@
-//! What else knows the symbols of a module: a seam for sources beside its files.
+//! Sources of symbols beside a module's files: a seam for embedders.
 //!
-//! A symbolizer reads ELF and DWARF. Whoever has names from elsewhere (a just-in-time
-//! compiler's map, another format, a service) puts them behind [`SymbolSource`]:
+//! A symbolizer reads ELF and DWARF. Names from elsewhere (a just-in-time
+//! compiler's map, another format, a service) come in by a [`SymbolSource`]:
 //!
 //! ```text
-//!   [`Source::Symbols`]            is all that is known of a module
+//!   [`Source::Symbols`]            is the only source of a module
 //!   [`Symbolizer::add_source`]     is asked before its files, or after them
 //! ```
 
@@ -27,8 +27,8 @@ pub trait SymbolSource: Debug + Send + Sync {
     /// when it knows nothing there. Of a return address this is the byte before.
     fn find(&self, place: VirtOffset) -> Option<Frames>;
 
-    /// Puts all that it knows into an index, which then answers in its place, and returns
-    /// `true`. `false` when it cannot tell all in advance, which is the default.
+    /// Puts all of its symbols into an index, which then answers in its place, and returns
+    /// `true`. `false` when it cannot enumerate them, which is the default.
     ///
     /// # Errors
     /// Why it could not be read. Each address of the module then has the
@@ -53,10 +53,10 @@ pub enum Detail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Turn {
-    /// First: what it says counts, and the files are asked where it says nothing.
+    /// First. The files are asked where it has no answer.
     Before,
-    /// Where the files say nothing; and if it has lines, where they have none. Then its
-    /// answer counts if that has one.
+    /// Where the files have no answer. A source with lines is also asked where the files
+    /// have no line, and its answer is used if it has one.
     After,
 }
 

@@ -2,10 +2,10 @@
 
 use backsight_index::engine::{ListedSymbol, SymbolList};
 
-use crate::elf::Symbols;
+use crate::elf::SymbolSet;
 use crate::naming::symbol_of;
 
-impl SymbolList for Symbols {
+impl SymbolList for SymbolSet {
     fn for_each_span(&self, found: &mut dyn FnMut(u64, u64, usize)) {
         for (begin, end, symbol) in self.covered() {
             found(begin, end, symbol);

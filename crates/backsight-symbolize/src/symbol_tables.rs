@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use backsight_index::engine::{Name, TableSymbols, bytes_of, wide};
 
 use crate::dwarf::Fault;
-use crate::elf::{ElfFile, ElfSymbol, SymbolTable, Symbols, TableKind, mini_debug_info};
+use crate::elf::{ElfFile, ElfSymbol, SymbolSet, SymbolTable, TableKind, mini_debug_info};
 use crate::naming::symbol_of;
 use crate::options::Options;
 use crate::shortfall::{Shortfall, ShortfallKind};
@@ -54,7 +54,7 @@ const MEAN_NAME_BYTES: usize = 64;
 
 #[derive(Debug)]
 struct LoadedSymbols {
-    symbols: Symbols,
+    symbols: SymbolSet,
     names: Vec<OnceLock<Name>>,
 }
 
@@ -99,7 +99,7 @@ impl SymbolTables {
         &self,
         addr: u64,
         options: &Options,
-        find: impl Fn(&Symbols) -> Option<ElfSymbol<'_>>,
+        find: impl Fn(&SymbolSet) -> Option<ElfSymbol<'_>>,
     ) -> Result<Option<(Name, u64)>, Fault> {
         let early = self.content.get().is_none();
         let found = if early && self.lookups.fetch_add(1, Ordering::Relaxed) < UNSORTED_LOOKUPS {
@@ -135,7 +135,7 @@ impl SymbolTables {
         mini.saturating_add(wide(content))
     }
 
-    /// Returns all that they say.
+    /// Returns the symbols of all tables.
     pub(crate) fn read_all(&self, options: &Options) -> TableSymbols<'_> {
         TableSymbols {
             symbols: &self.content(options).symbols,
@@ -191,7 +191,7 @@ impl SymbolTables {
     /// With `only`, what is read suffices for this address.
     fn read(&self, only: Option<u64>, options: &Options) -> LoadedSymbols {
         let tables = self.tables(options);
-        let symbols = Symbols::read(&tables, options.limits.name_bytes, only);
+        let symbols = SymbolSet::read(&tables, options.limits.name_bytes, only);
         let mut names = Vec::new();
         names.resize_with(symbols.len(), OnceLock::new);
         LoadedSymbols { symbols, names }
@@ -208,7 +208,7 @@ impl LoadedSymbols {
 
     fn name(
         &self,
-        find: impl Fn(&Symbols) -> Option<ElfSymbol<'_>>,
+        find: impl Fn(&SymbolSet) -> Option<ElfSymbol<'_>>,
         options: &Options,
     ) -> Option<(Name, u64)> {
         let symbol = find(&self.symbols)?;

@@ -11,9 +11,9 @@ use crate::answers::{Answer, Answers, Stack};
 use crate::batch::{BatchPlan, NamePolicy};
 use crate::budget::Usage;
 use crate::error::Error;
-use crate::files::ModuleFiles;
+use crate::files::LoadedFiles;
 use crate::groups::ADDRESSES_PER_TASK;
-use crate::module::Module;
+use crate::module::SymbolModule;
 use crate::options::Options;
 use crate::request::{ModuleId, Request, Source};
 use crate::source::{SymbolSource, Turn};
@@ -34,7 +34,7 @@ const BATCHES_PER_RECOUNT: u64 = 64;
 #[derive(Debug)]
 pub struct Symbolizer {
     options: Arc<Options>,
-    modules: RwLock<Arc<Vec<Arc<Module>>>>,
+    modules: RwLock<Arc<Vec<Arc<SymbolModule>>>>,
     /// Batches so far.
     batches: AtomicU64,
     /// Modules that were evicted so far.
@@ -77,7 +77,7 @@ impl Symbolizer {
     ) -> ModuleId {
         let options = Arc::clone(&self.options);
         let may_stay_open = self.modules().len() < options.budget.open_files;
-        self.push(Module::new(
+        self.push(SymbolModule::new(
             source,
             build_id,
             segments,
@@ -92,7 +92,7 @@ impl Symbolizer {
     /// file offsets need them.
     pub fn add_index(&self, index: SymbolIndex, segments: Option<Segments>) -> ModuleId {
         let options = Arc::clone(&self.options);
-        self.push(Module::of_index(index, segments, options))
+        self.push(SymbolModule::of_index(index, segments, options))
     }
 
     /// Has one more source asked about a module, for all that is asked from now on. Does
@@ -106,7 +106,7 @@ impl Symbolizer {
         }
     }
 
-    fn push(&self, module: Module) -> ModuleId {
+    fn push(&self, module: SymbolModule) -> ModuleId {
         let mut modules = self.modules_mut();
         Arc::make_mut(&mut modules).push(Arc::new(module));
         ModuleId(modules.len().saturating_sub(1))
@@ -114,8 +114,8 @@ impl Symbolizer {
 
     /// Reads the module's files now, and says why they cannot be used.
     ///
-    /// Nobody has to call this: a module that cannot be used answers each of its
-    /// requests with [`Error::reason`].
+    /// Optional: without it, requests for a module that cannot be used are answered with
+    /// [`Error::reason`].
     ///
     /// # Errors
     /// Every variant of [`Error`]; [`Error::NotFound`] also for an id of another
@@ -127,7 +127,7 @@ impl Symbolizer {
     /// Looks all requests up, in parallel, and returns one value for each in the
     /// order of the requests.
     ///
-    /// Each value has texts of its own, which outlive the symbolizer.
+    /// Each value owns its texts, which outlive the symbolizer.
     /// [`symbolize_into`](Self::symbolize_into) borrows them, and is the faster.
     ///
     /// Runs in rayon's current thread pool: call it inside
@@ -162,8 +162,8 @@ impl Symbolizer {
     /// `found`, module by module. `answers` is used again, as by
     /// [`symbolize_into`](Self::symbolize_into), and empty in the end.
     ///
-    /// Modules are worked through a few at a time, and what was read of them is let go
-    /// of when the [`Budget`](crate::Budget) asks for it: a batch over hundreds takes
+    /// Modules are processed a few at a time, and what was read of them is evicted
+    /// when the [`Budget`](crate::Budget) asks for it: a batch over hundreds takes
     /// no more memory than one over a few.
     pub fn symbolize_each(
         &self,
@@ -303,24 +303,24 @@ impl Symbolizer {
             }
         }
         drop(all);
-        // Thousands of small tables, which nobody has to wait for. Where no thread is
-        // left for them they would stay for who knows how long.
+        // Thousands of small tables: freed in the background. In a pool of one thread that
+        // task might wait for long, so they are freed here.
         if rayon::current_num_threads() > 1 {
             rayon::spawn(move || drop(useless));
         }
     }
 
-    /// Lets go of what was read of the modules that were asked for longest ago, until
-    /// the others keep no more than so many bytes. Happens by itself after each batch,
+    /// Evicts the least recently used modules, until the others keep no more than this many
+    /// bytes. This is done after each batch,
     /// as [`Budget::kept_bytes`](crate::Budget::kept_bytes) says.
     ///
-    /// A module that is asked for again is read again. Answers stay what they are:
-    /// they keep the tables that they point into.
+    /// An evicted module is read again when it is needed. Answers stay valid: they keep the
+    /// tables that they point into.
     pub fn evict(&self, down_to_bytes: u64) {
         let modules = self.modules();
         let kept = modules
             .iter()
-            .map(|module| module.read_files().map_or(0, ModuleFiles::kept_bytes));
+            .map(|module| module.read_files().map_or(0, LoadedFiles::kept_bytes));
         let mut kept: Vec<(u64, usize, u64)> = (modules.iter().zip(kept).zip(0..))
             .map(|((module, kept), at)| (module.used(), at, kept))
             .filter(|(_, _, kept)| *kept > 0)
@@ -379,16 +379,16 @@ impl Symbolizer {
         &self.options
     }
 
-    pub(crate) fn module(&self, module: ModuleId) -> Option<Arc<Module>> {
+    pub(crate) fn module(&self, module: ModuleId) -> Option<Arc<SymbolModule>> {
         self.modules().get(module.0).cloned()
     }
 
-    pub(crate) fn modules(&self) -> Arc<Vec<Arc<Module>>> {
+    pub(crate) fn modules(&self) -> Arc<Vec<Arc<SymbolModule>>> {
         let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&modules)
     }
 
-    fn modules_mut(&self) -> RwLockWriteGuard<'_, Arc<Vec<Arc<Module>>>> {
+    fn modules_mut(&self) -> RwLockWriteGuard<'_, Arc<Vec<Arc<SymbolModule>>>> {
         self.modules.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

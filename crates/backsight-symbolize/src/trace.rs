@@ -1,4 +1,4 @@
-//! What takes long is told to `tracing`, if the feature is on.
+//! Spans and events of `tracing` for what takes long, if the feature is on.
 
 /// Tells of an event with its fields, at the level of debugging.
 macro_rules! event {

@@ -35,7 +35,7 @@ const WINDOW_BITS: u32 = 25;
 /// A section that is unpacked as far as it was needed.
 #[derive(Debug)]
 pub(crate) struct PartialUnpack {
-    stream: Stream,
+    stream: PackedStream,
     /// Where the stream begins in the image, and how many bytes it has.
     packed: (usize, usize),
     /// Bytes of the stream that were consumed.
@@ -44,12 +44,12 @@ pub(crate) struct PartialUnpack {
     size: usize,
 }
 
-enum Stream {
+enum PackedStream {
     Zlib(Decompress),
     Zstd(Decoder<'static>),
 }
 
-impl std::fmt::Debug for Stream {
+impl std::fmt::Debug for PackedStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Zlib(_) => "Zlib",
@@ -64,13 +64,13 @@ impl PartialUnpack {
     pub(crate) fn new(scheme: SectionPacking, packed: (usize, usize), size: usize) -> Option<Self> {
         let stream = match scheme {
             SectionPacking::None => return None,
-            SectionPacking::Zlib => Stream::Zlib(Decompress::new(true)),
+            SectionPacking::Zlib => PackedStream::Zlib(Decompress::new(true)),
             SectionPacking::Zstd => {
                 let mut zstd = Decoder::new().ok()?;
                 // It keeps a window of its own, as large as the stream asks for.
                 let limit = DParameter::WindowLogMax(WINDOW_BITS);
                 zstd.set_parameter(limit).ok()?;
-                Stream::Zstd(zstd)
+                PackedStream::Zstd(zstd)
             }
         };
         Some(Self {
@@ -134,7 +134,7 @@ impl PartialUnpack {
     }
 }
 
-impl Stream {
+impl PackedStream {
     fn step(&mut self, packed: &[u8], room: &mut [u8]) -> Result<(usize, usize), UnpackError> {
         match self {
             Self::Zlib(zlib) => {

@@ -1,7 +1,7 @@
-//! What xz packed, unpacked within bounds.
+//! Unpacks xz streams, within bounds on memory.
 //!
-//! A stream may grow a thousandfold and does not say so beforehand, and its header may
-//! ask for a dictionary of 4 GiB: both are bounded.
+//! A stream may grow a thousandfold without declaring its size, and its header may ask for a
+//! dictionary of 4 GiB: both are bounded.
 
 use liblzma::stream::{Action, Error as XzError, Status, Stream};
 

@@ -29,7 +29,10 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let code = CodeMap::new(whole.into_iter().filter_map(piece).collect());
     let low = (0..0x2000).step_by(0x40);
-    for pc in low.chain((0x40_1000..0x40_1400).step_by(0x10)).chain([u64::MAX]) {
+    for pc in low
+        .chain((0x40_1000..0x40_1400).step_by(0x10))
+        .chain([u64::MAX])
+    {
         for sp in [0x7ffc_0000_0000, u64::MAX - 0x40] {
             let mut registers = Registers::at(pc);
             for number in 0..17 {

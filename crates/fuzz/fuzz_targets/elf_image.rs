@@ -8,7 +8,10 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     for tier in [Tier::Lazy, Tier::Flat] {
-        let mut options = Options::default().with_debug_dirs(Vec::new()).with_named_files(false).with_tier(tier);
+        let mut options = Options::default()
+            .with_debug_dirs(Vec::new())
+            .with_named_files(false)
+            .with_tier(tier);
         // What a run of the fuzzer may take.
         options.limits.unpacked_bytes = 16 << 20;
         options.limits.mini_debug_bytes = 16 << 20;

@@ -8,7 +8,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &[u8]| {
     let limits = Limits::default();
     let mut whole = PerfMap::default();
-    whole.read(text, Tail::Whole, &limits).expect("reading a slice does not fail");
+    whole
+        .read(text, Tail::Whole, &limits)
+        .expect("reading a slice does not fail");
     let mut grown = PerfMap::default();
     let mut read = 0;
     for until in [text.len() / 2, text.len()] {
@@ -21,7 +23,10 @@ fuzz_target!(|text: &[u8]| {
     if text.len() as u64 > limits.line {
         return;
     }
-    assert_eq!((whole.len(), whole.malformed()), (grown.len(), grown.malformed()));
+    assert_eq!(
+        (whole.len(), whole.malformed()),
+        (grown.len(), grown.malformed())
+    );
     for addr in [0, 1, 0x1000, 0x7f00_0000_0000, u64::MAX] {
         let found = whole.at(AbsAddr(addr));
         assert_eq!(found, grown.at(AbsAddr(addr)));

@@ -23,8 +23,8 @@ const OVERLAPPING_BLOCKS: usize = 16;
 /// Orders the blocks of all units, given unit by unit, where their units claim
 /// the code.
 ///
-/// Where several overlap, the unit counts that is asked first; within a unit, the
-/// innermost block.
+/// Where several overlap, the unit that goes first is used; within a unit, the innermost
+/// block.
 pub(super) fn place<'b>(
     blocks: impl Iterator<Item = &'b [Block]>,
     claims: &UnitRanges,
@@ -84,7 +84,7 @@ fn place_best(
         let ranked = candidates
             .iter()
             .filter_map(|block| Some((rank(block)?, block)));
-        // Among equals the first counts: the innermost.
+        // Among equals the first is used: the innermost.
         let Some((_, best)) = ranked.min_by_key(|(rank, _)| *rank) else {
             continue;
         };

@@ -121,8 +121,7 @@ impl<'d> FileMerger<'d> {
         row
     }
 
-    /// Stores a text that is not there yet, and returns where it starts. The place
-    /// 0 says that there is none.
+    /// Stores a new text, and returns its offset; 0 for an empty one.
     fn add_text(&mut self, text: &str) -> u32 {
         if text.is_empty() {
             return 0;
@@ -140,8 +139,7 @@ impl<'d> FileMerger<'d> {
         self.records.len()
     }
 
-    /// Returns the files, and the bytes of their texts, which stand behind so many
-    /// others.
+    /// Returns the files and the bytes of their texts, which follow `before` other bytes.
     pub(super) fn into_tables(self, before: usize) -> (Vec<FileRecord>, Vec<u8>) {
         // A table that outgrows 32 bits has texts that are not found, not wrong ones.
         let before = u32::try_from(before).unwrap_or(NONE);

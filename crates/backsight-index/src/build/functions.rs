@@ -1,25 +1,25 @@
-//! The functions of all units, each once.
+//! The functions of all units, without duplicates.
 
 use super::raw_name::RawName;
-use crate::format::{FunctionRecord, Le32, PointerMap, StringTable};
+use crate::format::{FunctionRecord, IndexStrings, Le32, PointerMap};
 
 /// Functions on their way into an index.
 ///
-/// The same function is folded into many units, and each has a copy of its
+/// The same function is inlined in many units, and each has a copy of its
 /// DIE. As linkers merge strings, equal names are the same bytes.
 #[derive(Debug)]
 pub(super) struct FunctionMerger<'d> {
     records: Vec<FunctionRecord>,
-    strings: StringTable<'d>,
+    strings: IndexStrings<'d>,
     known: PointerMap<FunctionRecord, u32>,
 }
 
 impl<'d> FunctionMerger<'d> {
-    /// Makes room for so many, to be filled without growing on the way.
+    /// Reserves room for this many, so that adding them never reallocates.
     pub(super) fn with_capacity(count: usize) -> Self {
         Self {
             records: Vec::with_capacity(count),
-            strings: StringTable::with_capacity(count),
+            strings: IndexStrings::with_capacity(count),
             known: PointerMap::with_capacity_and_hasher(count, Default::default()),
         }
     }

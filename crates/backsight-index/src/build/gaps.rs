@@ -1,4 +1,4 @@
-//! What no debug information covers: symbols fill it in.
+//! Code without debug information gets its names from symbols.
 //!
 //! Assembly, stubs and whole libraries have a name and a size but no DIE.
 
@@ -9,7 +9,7 @@ use super::functions::FunctionMerger;
 use super::part::UnitPart;
 use super::raw_name::RawName;
 use super::symbol_list::SymbolList;
-use crate::format::{NONE, Node, OffsetRow};
+use crate::format::{CallNode, NONE, OffsetRow};
 
 /// What one symbol covers, in code offsets.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ struct SymbolSpan {
 /// Fills the gaps between scopes.
 pub(super) fn fill<'d>(
     scopes: &[OffsetRow],
-    nodes: &mut Vec<Node>,
+    nodes: &mut Vec<CallNode>,
     functions: &mut FunctionMerger<'d>,
     symbols: &'d dyn SymbolList,
     code: &CodeOffsets,
@@ -86,7 +86,7 @@ fn linkage_only(name: &[u8]) -> RawName<'_> {
 
 /// Makes a root node for each symbol that fills a gap.
 struct GapFiller<'n, 'd> {
-    nodes: &'n mut Vec<Node>,
+    nodes: &'n mut Vec<CallNode>,
     functions: &'n mut FunctionMerger<'d>,
     symbols: &'d dyn SymbolList,
     code: &'n CodeOffsets,
@@ -105,7 +105,7 @@ impl GapFiller<'_, '_> {
         let entry = self.code.offset(symbol.start).unwrap_or(span.begin);
         let size = u32::try_from(symbol.size).unwrap_or(0);
         let node = u32::try_from(self.nodes.len()).unwrap_or(NONE);
-        self.nodes.push(Node::root(function, entry, size));
+        self.nodes.push(CallNode::root(function, entry, size));
         self.known.insert(span.symbol, node);
         node
     }

@@ -1,5 +1,5 @@
-//! The rows of placed blocks, one behind another: counted first, then written where they
-//! stay, by all threads.
+//! The rows of placed blocks, concatenated: counted first, then written in place by all
+//! threads.
 
 use rayon::prelude::*;
 
@@ -12,8 +12,8 @@ const BLOCKS_PER_TASK: usize = 1024;
 /// Rows of one unit: where they start, and what they name.
 type UnitRowSlice<'u> = &'u [(Le32, Le32)];
 
-/// Lays out the rows of placed blocks. `rows` is asked for the rows of a unit, and for
-/// what gives the row in the index of what such a row names.
+/// Lays out the rows of placed blocks. `rows` returns the rows of a unit, and a
+/// function from a value of theirs to its row in the index.
 pub(super) fn lay_out<'u, F: Fn(u32) -> u32>(
     placed: &[PlacedBlock],
     rows: impl Fn(usize) -> Option<(UnitRowSlice<'u>, F)> + Sync,

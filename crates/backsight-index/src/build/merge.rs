@@ -13,7 +13,7 @@ use super::spots::{self, SharedFiles, SpotMerger, SpotTables};
 use super::unit_ranges::UnitRanges;
 use super::{gaps, layout};
 use crate::format::{
-    Extent, FileRecord, FlatIndex, FunctionRecord, IndexMeta, IndexParts, Le32, NONE, Node,
+    CallNode, Extent, FileRecord, FlatIndex, FunctionRecord, IndexMeta, IndexParts, Le32, NONE,
     NodeRow, OffsetRow, TableRows, buckets,
 };
 use crate::symbol_index::SymbolIndex;
@@ -38,8 +38,8 @@ struct MergeScratch {
 }
 
 impl UnitRows {
-    /// Takes the part of a unit whose functions and files have these rows, and lets go of
-    /// what it had. Also returns the unit's spots.
+    /// Takes the part of a unit whose functions and files have these rows, and frees
+    /// the rest. Also returns the unit's spots.
     fn of(
         part: UnitPart<'_>,
         functions: &[u32],
@@ -69,16 +69,16 @@ impl UnitRows {
 struct MergedScopes {
     rows: Vec<OffsetRow>,
     /// With the spots of their units; behind those of all units the ones of symbols.
-    nodes: Vec<Node>,
+    nodes: Vec<CallNode>,
     functions: Vec<FunctionRecord>,
     files: Vec<FileRecord>,
     strings: Vec<u8>,
 }
 
-/// Merges the parts of all units, in the units' order. `claims` is asked which of them
-/// counts where.
+/// Merges the parts of all units, in the units' order. `claims` says which unit is used
+/// where several have code.
 ///
-/// What cannot be shared among threads stands beside something else that cannot.
+/// Sequential phases run in pairs, in parallel.
 pub fn merge<'d>(
     mut parts: Vec<UnitPart<'d>>,
     claims: impl FnOnce(&CodeOffsets) -> UnitRanges + Send,
@@ -199,7 +199,7 @@ fn all_spots(units: Vec<SpotTables>, shared: &SharedFiles) -> (SpotTables, Vec<V
 /// Returns the rows of nodes that stand in their units' order, where the spots of each
 /// unit have these rows; and the extents of those that have one.
 fn node_rows(
-    nodes: Vec<Node>,
+    nodes: Vec<CallNode>,
     merged: &[UnitRows],
     spot_rows: &[Vec<u32>],
 ) -> (Vec<NodeRow>, Vec<Extent>) {

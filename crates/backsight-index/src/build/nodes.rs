@@ -8,19 +8,19 @@ use std::collections::hash_map::Entry;
 
 use super::part::UnitPart;
 use super::spots::{SpotMerger, row_of};
-use crate::format::{Le16, NONE, Node, PointerMap, empty};
+use crate::format::{CallNode, Le16, NONE, PointerMap, empty};
 
 /// The nodes of one unit that an index keeps: parents are rows among these, spots rows
 /// of the unit's, and functions rows of the index.
 #[derive(Debug)]
 pub(super) struct UnitNodes {
-    nodes: Vec<Node>,
+    nodes: Vec<CallNode>,
     /// For each node of the unit, its row here.
     rows: Vec<u32>,
 }
 
 /// The rows of nodes, to find equal ones.
-pub(super) type KnownNodes = PointerMap<Node, u32>;
+pub(super) type KnownNodes = PointerMap<CallNode, u32>;
 
 impl UnitNodes {
     /// Takes the nodes of a unit whose functions and files have these rows. `known` is
@@ -75,13 +75,13 @@ impl UnitNodes {
     }
 
     /// Returns the nodes where so many others go before; spots are still the unit's.
-    pub(super) fn behind(&self, others: u32) -> impl Iterator<Item = Node> {
+    pub(super) fn behind(&self, others: u32) -> impl Iterator<Item = CallNode> {
         self.nodes.iter().map(move |node| node.behind(others))
     }
 }
 
 /// Returns the node of a unit whose spots have these rows.
-pub(super) fn at_row(node: Node, spots: &[u32]) -> Node {
+pub(super) fn at_row(node: CallNode, spots: &[u32]) -> CallNode {
     match node.row.parent() {
         Some(_) => node.at_spot(row_of(spots, node.row.place())),
         None => node,
@@ -117,10 +117,10 @@ mod tests {
     use super::{KnownNodes, UnitNodes, at_row};
     use crate::build::part::UnitPart;
     use crate::build::spots::SpotMerger;
-    use crate::format::{Le16, Le32, NONE, Node};
+    use crate::format::{CallNode, Le16, Le32, NONE};
 
     /// A unit of these nodes, with scopes of some of them.
-    fn unit(nodes: &[Node], scopes: &[u32]) -> UnitPart<'static> {
+    fn unit(nodes: &[CallNode], scopes: &[u32]) -> UnitPart<'static> {
         UnitPart {
             nodes: nodes.to_vec(),
             node_columns: vec![Le16::new(7); nodes.len()],
@@ -135,11 +135,11 @@ mod tests {
     #[test]
     fn a_call_without_code_goes_and_a_function_stays() {
         let nodes = [
-            Node::root(0, 0, 8),
-            Node::inlined(0, 1, 0, 10),
-            Node::inlined(0, 1, 0, 20),
-            Node::inlined(2, 2, 0, 30),
-            Node::root(2, 8, 8),
+            CallNode::root(0, 0, 8),
+            CallNode::inlined(0, 1, 0, 10),
+            CallNode::inlined(0, 1, 0, 20),
+            CallNode::inlined(2, 2, 0, 30),
+            CallNode::root(2, 8, 8),
         ];
         let mut spots = SpotMerger::default();
         let mut known = KnownNodes::default();
@@ -149,22 +149,22 @@ mod tests {
         let lines: Vec<u32> = rows.iter().map(|spot| spot.line.get()).collect();
         assert_eq!(lines, [20, 30]);
         let want = [
-            Node::root(5, 0, 8),
-            Node::inlined(0, 6, 3, 0),
-            Node::inlined(1, 7, 4, 0),
-            Node::root(7, 8, 8),
+            CallNode::root(5, 0, 8),
+            CallNode::inlined(0, 6, 3, 0),
+            CallNode::inlined(1, 7, 4, 0),
+            CallNode::root(7, 8, 8),
         ];
         let moved = |others| {
             let nodes = kept.behind(others).map(|node| at_row(node, &[3, 4]));
-            nodes.collect::<Vec<Node>>()
+            nodes.collect::<Vec<CallNode>>()
         };
         assert_eq!(moved(0), want);
         let rows = [0, 1, 2, 3, 4, 5].map(|node| kept.row_of(node));
         assert_eq!(rows, [0, NONE, 1, 2, 3, NONE]);
         let want = [
             want[0],
-            Node::inlined(40, 6, 3, 0),
-            Node::inlined(41, 7, 4, 0),
+            CallNode::inlined(40, 6, 3, 0),
+            CallNode::inlined(41, 7, 4, 0),
             want[3],
         ];
         assert_eq!(moved(40), want);
@@ -173,12 +173,12 @@ mod tests {
     #[test]
     fn equal_calls_and_what_they_call_become_one() {
         let nodes = [
-            Node::root(0, 0, 8),
-            Node::inlined(0, 1, 0, 10),
-            Node::inlined(0, 2, 0, 10),
-            Node::inlined(1, 1, 1, 11),
-            Node::inlined(2, 1, 1, 11),
-            Node::inlined(0, 1, 0, 10).cut(),
+            CallNode::root(0, 0, 8),
+            CallNode::inlined(0, 1, 0, 10),
+            CallNode::inlined(0, 2, 0, 10),
+            CallNode::inlined(1, 1, 1, 11),
+            CallNode::inlined(2, 1, 1, 11),
+            CallNode::inlined(0, 1, 0, 10).cut(),
         ];
         // The second and third function are one, and so are the files.
         let mut spots = SpotMerger::default();
@@ -186,12 +186,12 @@ mod tests {
         let mut known = KnownNodes::default();
         let kept = UnitNodes::of(&unit, &[0, 1, 1], &[3, 3], &mut spots, &mut known);
         let want = [
-            Node::root(0, 0, 8),
-            Node::inlined(0, 1, 0, 0),
-            Node::inlined(1, 1, 1, 0),
-            Node::inlined(0, 1, 0, 0).cut(),
+            CallNode::root(0, 0, 8),
+            CallNode::inlined(0, 1, 0, 0),
+            CallNode::inlined(1, 1, 1, 0),
+            CallNode::inlined(0, 1, 0, 0).cut(),
         ];
-        assert_eq!(kept.behind(0).collect::<Vec<Node>>(), want);
+        assert_eq!(kept.behind(0).collect::<Vec<CallNode>>(), want);
         let rows = [0, 1, 2, 3, 4, 5].map(|node| kept.row_of(node));
         assert_eq!(rows, [0, 1, 1, 2, 2, 3]);
     }

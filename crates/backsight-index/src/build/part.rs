@@ -2,13 +2,13 @@
 
 use super::path::PathParts;
 use super::raw_name::RawName;
-use crate::format::{Le16, Le32, Node};
+use crate::format::{CallNode, Le16, Le32};
 
 /// One unit's part of the index. Rows refer to rows of the same part.
 #[derive(Debug, Default)]
 pub struct UnitPart<'d> {
-    /// The call levels: a call goes behind what it was folded into.
-    pub nodes: Vec<Node>,
+    /// The call levels; an inlined call follows its parent.
+    pub nodes: Vec<CallNode>,
     /// For each node the column of its call, or 0.
     pub node_columns: Vec<Le16>,
     /// What the nodes' functions are called.
@@ -76,7 +76,7 @@ pub struct SequenceRow {
 const COPIED_TABLE_BYTES: usize = 1 << 15;
 
 impl UnitPart<'_> {
-    /// Returns it, and begins anew, in the same room where it is small.
+    /// Returns the part and empties it. Small tables keep their allocations.
     pub fn take(&mut self) -> Self {
         Self {
             nodes: take(&mut self.nodes),
@@ -121,8 +121,8 @@ impl UnitPart<'_> {
         push_block(&mut self.scope_blocks, begin, end, first, self.scopes.len());
     }
 
-    /// Lays out the rows of a sequence that hold from so many bytes into it on, for
-    /// the code offsets `begin` to `end`. `file_row` is asked for the row of a file.
+    /// Lays out the rows of a sequence from `into` bytes after its begin, for the code
+    /// offsets `begin` to `end`. `file_row` is asked for the row of a file.
     pub fn push_lines(
         &mut self,
         into: u64,
@@ -165,8 +165,8 @@ impl UnitPart<'_> {
     }
 }
 
-/// Returns the rows, and leaves room for others: to copy a few into room of their own
-/// costs less than to let each unit's tables grow anew.
+/// Returns the rows, and keeps the allocation: copying a few rows costs less than growing a
+/// new table for each unit.
 fn take<T: Clone>(rows: &mut Vec<T>) -> Vec<T> {
     if size_of_val(rows.as_slice()) > COPIED_TABLE_BYTES {
         return std::mem::take(rows);

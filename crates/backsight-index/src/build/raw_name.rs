@@ -1,13 +1,12 @@
-//! What a function is called, in bytes of the file that says so.
+//! The names of a function, as bytes of the debug file.
 
-/// What is said of a function, in bytes of the file.
+/// The names of a function, as bytes of the debug file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RawName<'d> {
-    /// As the linker knows it.
+    /// The mangled name.
     pub linkage: Option<&'d [u8]>,
-    /// What was met before a linkage name was, if anything; of Ada's functions that name
-    /// once more, which is how they are told from others'.
-    /// The namespaces and classes that it stands in are before it.
+    /// `DW_AT_name`, if it was found before a linkage name, with its namespaces and classes
+    /// before it. For Ada it equals `linkage`, which marks a name as Ada's.
     pub plain: Option<&'d [u8]>,
     /// Bytes of `plain` that are namespaces and classes.
     pub scopes: u32,
@@ -22,7 +21,7 @@ impl RawName<'_> {
         self.plain?.get(scopes..)
     }
 
-    /// Whether the linkage name is Ada's: nothing in itself says so.
+    /// Whether the linkage name is Ada's, which its text does not show.
     pub fn is_ada(&self) -> bool {
         self.linkage.is_some() && self.linkage == self.plain
     }

@@ -5,21 +5,21 @@
 
 use std::collections::hash_map::Entry;
 
-use crate::format::{Le16, Le32, NONE, PointerMap, Spot, empty};
+use crate::format::{Le16, Le32, NONE, PointerMap, SourceSpot, empty};
 
 /// Places, and their columns.
-pub(super) type SpotTables = (Vec<Spot>, Vec<Le16>);
+pub(super) type SpotTables = (Vec<SourceSpot>, Vec<Le16>);
 
 /// Places on their way into an index.
 #[derive(Debug, Default)]
 pub(super) struct SpotMerger {
-    spots: Vec<Spot>,
+    spots: Vec<SourceSpot>,
     columns: Vec<Le16>,
-    known: PointerMap<(Spot, Le16), u32>,
+    known: PointerMap<(SourceSpot, Le16), u32>,
 }
 
 impl SpotMerger {
-    /// Makes room for so many.
+    /// Reserves room for this many.
     pub(super) fn with_capacity(count: usize) -> Self {
         Self {
             spots: Vec::with_capacity(count),
@@ -33,14 +33,14 @@ impl SpotMerger {
         if file == NONE && line == 0 {
             return NONE;
         }
-        let spot = Spot {
+        let spot = SourceSpot {
             file: Le32::new(file),
             line: Le32::new(line),
         };
         self.add_spot(spot, Le16::new(column))
     }
 
-    fn add_spot(&mut self, spot: Spot, column: Le16) -> u32 {
+    fn add_spot(&mut self, spot: SourceSpot, column: Le16) -> u32 {
         match self.known.entry((spot, column)) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => {
@@ -57,7 +57,7 @@ impl SpotMerger {
         (spots, columns): &SpotTables,
         shared: &SharedFiles,
     ) -> Vec<u32> {
-        let add = |(spot, column): (&Spot, &Le16)| match shared.has(spot.file.get()) {
+        let add = |(spot, column): (&SourceSpot, &Le16)| match shared.has(spot.file.get()) {
             true => self.add_spot(*spot, *column),
             false => push(&mut self.spots, &mut self.columns, *spot, *column),
         };
@@ -68,7 +68,7 @@ impl SpotMerger {
         (self.spots, self.columns)
     }
 
-    /// Returns the places, and begins anew.
+    /// Returns the places, and starts over.
     pub(super) fn take_tables(&mut self) -> SpotTables {
         empty(&mut self.known, self.spots.len());
         // What stays is no larger than it has to be.
@@ -79,7 +79,12 @@ impl SpotMerger {
     }
 }
 
-fn push(spots: &mut Vec<Spot>, columns: &mut Vec<Le16>, spot: Spot, column: Le16) -> u32 {
+fn push(
+    spots: &mut Vec<SourceSpot>,
+    columns: &mut Vec<Le16>,
+    spot: SourceSpot,
+    column: Le16,
+) -> u32 {
     let row = u32::try_from(spots.len()).unwrap_or(NONE);
     spots.push(spot);
     columns.push(column);

@@ -22,7 +22,7 @@ struct UnitClaim {
 }
 
 impl UnitRanges {
-    /// Lets these claims count where there are none yet. `units` has the unit of
+    /// Adds these claims where there are none yet. `units` has the unit of
     /// each value in `overlaps`.
     pub fn fill(&mut self, overlaps: &Overlaps, units: &[u32], code: &CodeOffsets) {
         let before = std::mem::take(&mut self.spans);

@@ -28,7 +28,7 @@ impl Binding {
                 hash.update(nanos.to_le_bytes());
             }
         }
-        // Half of it: whoever wants the binding of a given file has to try 2^128 others.
+        // Half of the hash: a second preimage takes 2^128 attempts.
         let hash: [u8; 32] = hash.finalize().into();
         Self(*hash.first_chunk().unwrap_or(&[0; 16]))
     }

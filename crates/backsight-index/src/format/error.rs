@@ -32,8 +32,8 @@ pub enum IndexError {
     /// Others can change it, or the directory that it is in.
     #[error("others can change it: have it owned by this user or root, with chmod go-w")]
     NotOurs,
-    /// A file that it was built from can be changed by others, who would decide what it
-    /// says of each file of that build ID: it is not kept where it is shared.
+    /// A file that it was built from can be changed by others. In a shared directory they
+    /// would decide the answers for every file of that build ID, so it is not kept there.
     #[error("built from a file that others can change: write it to a file of its own")]
     OfStrangers,
     /// It describes another module.

@@ -1,4 +1,4 @@
-//! What stands before the tables in a file: who it is for, and where they are.
+//! The header of a file: which module it describes, and where its tables are.
 
 use backsight_types::BuildId;
 
@@ -81,7 +81,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), Index
     if magic != Some(&MAGIC) {
         return Err(IndexError::NotAnIndex);
     }
-    let mut rest = Reader(bytes.get(MAGIC.len()..).unwrap_or_default());
+    let mut rest = HeaderReader(bytes.get(MAGIC.len()..).unwrap_or_default());
     let cut = IndexError::Malformed("it ends in its header");
     // The version is read first: all behind it may look different in another.
     let version = rest.u32().ok_or(cut.clone())?;
@@ -93,7 +93,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), Index
     let head = head.ok_or(cut.clone())?;
     let sum = bytes
         .get(head.len()..)
-        .map(Reader)
+        .map(HeaderReader)
         .and_then(|mut rest| rest.u32());
     if sum != Some(crc32fast::hash(head)) {
         return Err(IndexError::Malformed("the checksum of its header"));
@@ -138,9 +138,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), Index
 }
 
 /// Little-endian numbers, one after another.
-struct Reader<'b>(&'b [u8]);
+struct HeaderReader<'b>(&'b [u8]);
 
-impl<'b> Reader<'b> {
+impl<'b> HeaderReader<'b> {
     fn take(&mut self, count: usize) -> Option<&'b [u8]> {
         let (head, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;

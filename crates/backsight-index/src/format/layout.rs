@@ -95,7 +95,7 @@ fn halves(value: u64) -> [u32; 2] {
 
 /// One call level on its way into an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Node {
+pub struct CallNode {
     /// As it will be, but for its place. Of an inlined call that is the file it stands in,
     /// or [`NONE`]; once it has a spot, that. Of a root: the code offset where the function
     /// is entered.
@@ -109,7 +109,7 @@ pub struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct NodeRow {
-    /// The node this one was folded into; [`NONE`] at a root.
+    /// The node this one is inlined into; [`NONE`] at a root.
     parent: Le32,
     /// The function, and in the highest bit whether a limit was reached here.
     function: Le32,
@@ -149,7 +149,7 @@ pub(crate) struct Bucket {
 /// A place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
-pub(crate) struct Spot {
+pub(crate) struct SourceSpot {
     /// Or [`NONE`].
     pub(crate) file: Le32,
     /// 0 is unknown.
@@ -166,7 +166,7 @@ pub(crate) struct Extent {
     pub(crate) size: Le32,
 }
 
-impl Spot {
+impl SourceSpot {
     pub(crate) const UNKNOWN: Self = Self {
         file: Le32(NONE.to_le_bytes()),
         line: Le32([0; 4]),
@@ -183,7 +183,7 @@ impl Spot {
 /// Set in the function of a node if a limit cut its call levels.
 const CUT_BIT: u32 = 1 << 31;
 
-impl Node {
+impl CallNode {
     /// A function with code of its own: where it is entered, as a code offset, and the bytes
     /// of its first range.
     #[inline]
@@ -191,7 +191,7 @@ impl Node {
         Self::raw(NONE, function, entry, size)
     }
 
-    /// A call that was folded into the node `parent`, from this line of a file, or 0 and
+    /// A call that was inlined into the node `parent`, from this line of a file, or 0 and
     /// [`NONE`].
     #[inline]
     pub fn inlined(parent: u32, function: u32, file: u32, line: u32) -> Self {

@@ -31,12 +31,12 @@ pub(crate) use buckets::buckets;
 pub use error::IndexError;
 pub(crate) use header::MAGIC;
 pub(crate) use layout::{
-    Bucket, Extent, FileRecord, FunctionRecord, NodeRow, OffsetRow, Spot, Window,
+    Bucket, Extent, FileRecord, FunctionRecord, NodeRow, OffsetRow, SourceSpot, Window,
 };
-pub use layout::{Le16, Le32, NONE, Node};
+pub use layout::{CallNode, Le16, Le32, NONE};
 pub(crate) use meta::IndexMeta;
 #[cfg(test)]
 pub(crate) use strings::get as text_at;
-pub(crate) use strings::{PointerMap, StringTable, empty, push as push_text};
+pub(crate) use strings::{IndexStrings, PointerMap, empty, push as push_text};
 pub(crate) use table::{FlatIndex, IndexParts, TableRows};
 pub(crate) use windows::{code_offset, virt_offset, window_at};

@@ -1,8 +1,7 @@
 //! An index in pages of its own.
 //!
-//! What an allocator is given back it keeps for the next who asks, and memory that is
-//! cut up by tables of many indexes, some let go of and some not, it can hardly give to
-//! anyone. Pages go back to the system with the index.
+//! Allocators rarely return freed memory to the OS, and a heap that is fragmented by the
+//! tables of many indexes is hard to reuse. Pages are returned when the index is dropped.
 
 use backsight_files::Image;
 

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 /// pointer costs nothing beside hashing a mangled name. The bytes are copied at
 /// the end, by all threads.
 #[derive(Debug)]
-pub(crate) struct StringTable<'d> {
+pub(crate) struct IndexStrings<'d> {
     texts: Vec<&'d [u8]>,
     /// Where the next text starts.
     end: usize,
@@ -25,8 +25,8 @@ pub(crate) struct StringTable<'d> {
 /// Texts that one thread copies at a time.
 const STRINGS_PER_TASK: usize = 4096;
 
-impl<'d> StringTable<'d> {
-    /// Makes room for so many texts.
+impl<'d> IndexStrings<'d> {
+    /// Makes room for this many texts.
     pub(crate) fn with_capacity(count: usize) -> Self {
         Self {
             texts: Vec::with_capacity(count),
@@ -139,8 +139,8 @@ pub(crate) fn get(table: &[u8], at: u32) -> Option<&[u8]> {
 /// A map whose keys are places in memory, or numbers made from such.
 pub(crate) type PointerMap<K, V> = HashMap<K, V, BuildHasherDefault<PointerHasher>>;
 
-/// Empties a map that is to take about so many again. A far larger one is let go
-/// of: keys spread over all of it, and what they touch should stay in the caches.
+/// Empties a map that will take about `next` entries. A far larger one is replaced: keys
+/// would spread over all of it and miss the caches.
 pub(crate) fn empty<K, V>(map: &mut PointerMap<K, V>, next: usize) {
     if map.capacity() / 8 > next {
         *map = PointerMap::default();
@@ -184,13 +184,13 @@ impl Hasher for PointerHasher {
 
 #[cfg(test)]
 mod tests {
-    use super::{StringTable, get};
+    use super::{IndexStrings, get};
 
     #[test]
     fn a_text_is_stored_once_and_found_again() {
         let long = "x".repeat(70_000);
         let texts = ["main", "", "ä\u{fffd}", &long, &long[..127], &long[..128]];
-        let mut table = StringTable::with_capacity(4);
+        let mut table = IndexStrings::with_capacity(4);
         let starts: Vec<u32> = texts
             .iter()
             .map(|text| table.add(text.as_bytes()))

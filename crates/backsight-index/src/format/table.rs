@@ -5,7 +5,7 @@ use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::checks::PageChecks;
 use super::layout::{
-    Bucket, Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, OffsetRow, Spot, Window,
+    Bucket, Extent, FileRecord, FunctionRecord, Le16, Le32, NodeRow, OffsetRow, SourceSpot, Window,
 };
 use super::meta::IndexMeta;
 use super::strings;
@@ -106,11 +106,11 @@ macro_rules! tables {
         /// The rows of the tables, wherever they are. A lookup reads a dozen of them, and
         /// is not to find out each time which bytes they are.
         #[derive(Debug)]
-        struct Tables<'o> {
+        struct TableSlices<'o> {
             $($name: &'o [$row],)*
         }
 
-        impl<'o> Tables<'o> {
+        impl<'o> TableSlices<'o> {
             fn of(Owner { image, parts }: &'o Owner) -> Self {
                 Self {
                     $($name: parts.$name.get(image.as_ref()),)*
@@ -143,7 +143,7 @@ tables! {
     /// For each bucket of code offsets, how many of both start before its end.
     Buckets buckets: Bucket = 4, "buckets";
     /// Places in the source.
-    Spots spots: Spot = 5, "spots";
+    Spots spots: SourceSpot = 5, "spots";
     /// Their columns; 0 is unknown. May be left out.
     SpotColumns spot_columns: Le16 = 6, "spot columns";
     /// The call levels.
@@ -171,7 +171,7 @@ self_cell::self_cell! {
     struct Cell {
         owner: Owner,
         #[covariant]
-        dependent: Tables,
+        dependent: TableSlices,
     }
 
     impl {Debug}
@@ -195,18 +195,18 @@ impl FlatIndex {
     /// Takes tables, some of which may be in the image.
     pub(super) fn of(image: Option<Image>, parts: IndexParts) -> Self {
         Self {
-            cell: Cell::new(Owner { image, parts }, |owner| Tables::of(owner)),
+            cell: Cell::new(Owner { image, parts }, |owner| TableSlices::of(owner)),
             checks: None,
         }
     }
 
-    /// Has what is read checked when it is first asked for.
+    /// Enables checksums, verified when a page is first read.
     pub(super) fn check_by(&mut self, checks: PageChecks) {
         self.checks = Some(Box::new(checks));
     }
 
-    /// Returns whether these rows, or bytes, of a table are what was written. Whoever
-    /// reads a table asks first.
+    /// Returns whether the checksums of these rows, or bytes, of a table are correct. Checked
+    /// before each read of a table.
     #[inline]
     pub(crate) fn is_sound<T>(&self, rows: &[T]) -> bool {
         match &self.checks {

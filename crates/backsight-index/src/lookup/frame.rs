@@ -26,7 +26,7 @@ pub struct Frame {
     pub column: Option<u32>,
     /// The line where the source declares the function, from 1.
     pub start_line: Option<u32>,
-    /// Whether the compiler folded this level into the next.
+    /// Whether the compiler inlined this level into the next.
     pub inlined: bool,
     /// Where the function begins: on the physical function alone, as an ELF
     /// virtual offset.
@@ -53,7 +53,7 @@ impl Frame {
         }
     }
 
-    /// The same, as a call that was folded into the next level.
+    /// The same, as a call that was inlined into the next level.
     #[must_use]
     pub fn folded(self) -> Self {
         Self {

@@ -63,7 +63,7 @@ impl<'a> FrameRef<'a> {
     }
 }
 
-/// Equal in all that a [`Frame`] has.
+/// Equal if all fields of a [`Frame`] are.
 impl PartialEq for FrameRef<'_> {
     fn eq(&self, other: &Self) -> bool {
         let shown = |frame: &Self| (frame.function, frame.file, frame.line, frame.column);

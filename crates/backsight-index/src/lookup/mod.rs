@@ -1,4 +1,4 @@
-//! From a virtual offset to call levels, whose texts are made when they are asked for.
+//! From a virtual offset to call levels, whose texts are made on first use.
 
 mod frame;
 mod frame_ref;

@@ -1,7 +1,7 @@
 //! From a virtual offset to call levels.
 
 use crate::format::{
-    Bucket, FlatIndex, FunctionRecord, Le32, NONE, NodeRow, OffsetRow, Spot, code_offset,
+    Bucket, FlatIndex, FunctionRecord, Le32, NONE, NodeRow, OffsetRow, SourceSpot, code_offset,
     virt_offset,
 };
 
@@ -85,7 +85,7 @@ impl FlatIndex {
             ^ touch(self.lines(), before.lines, last.lines)
     }
 
-    /// Returns what stands where a search was begun.
+    /// Finishes a search that was begun in this index.
     #[inline]
     pub(crate) fn finish(&self, PendingSearch { at, before, last }: PendingSearch) -> Hit {
         let node = self.find_row(self.scopes(), before.scopes, last.scopes, at);
@@ -163,7 +163,7 @@ impl FlatIndex {
 
     /// Returns a place in the source with its column.
     #[inline]
-    fn spot(&self, row: u32) -> Option<(Spot, u16)> {
+    fn spot(&self, row: u32) -> Option<(SourceSpot, u16)> {
         let row = usize::try_from(row).ok()?;
         let column = self.spot_columns().get(row);
         let spot = self.spots().get(row)?;
@@ -196,7 +196,9 @@ impl LevelWalk {
     #[inline]
     pub(crate) fn next(&mut self, index: &FlatIndex) -> Option<IndexLevel> {
         self.left = self.left.checked_sub(1)?;
-        let (spot, column) = index.spot(self.next.spot).unwrap_or((Spot::UNKNOWN, 0));
+        let (spot, column) = index
+            .spot(self.next.spot)
+            .unwrap_or((SourceSpot::UNKNOWN, 0));
         let mut level = IndexLevel {
             node: NONE,
             function: NONE,

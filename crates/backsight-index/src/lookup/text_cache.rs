@@ -185,7 +185,7 @@ impl TextCache {
                 paths.extend(Some(level.file).filter(|row| cells.paths.is_empty_at(*row)));
             }
         });
-        // Whoever sees the bit and comes before the texts are there makes them itself.
+        // A thread that sees the bit before the texts are stored makes them itself.
         set(&self.seen, hit.node);
     }
 
@@ -240,7 +240,7 @@ impl TextCache {
     }
 }
 
-/// Returns a row's text, and makes it first if nobody has.
+/// Returns a row's text, and makes it on first use.
 #[inline]
 fn lent<'t, 'i>(
     texts: &'t TextStore,

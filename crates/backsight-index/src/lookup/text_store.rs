@@ -25,7 +25,7 @@ type SegmentSlots = Box<[OnceLock<Box<str>>]>;
 /// Segments of the first level, as a power of two.
 const FIRST_LEVEL_LOG2: u32 = 4;
 
-/// As many as an address space has room for.
+/// As many as fit an address space.
 const MAX_LEVELS: usize = 32;
 
 impl TextStore {

@@ -133,7 +133,7 @@ impl IndexView {
         self.checked(self.index.find(addr))
     }
 
-    /// Returns what stands where a search in its index was begun.
+    /// Finishes a search that was begun in this index.
     #[must_use]
     #[inline]
     pub fn finish(&self, search: PendingSearch) -> Option<Hit> {
@@ -145,11 +145,11 @@ impl IndexView {
         if hit == Hit::NOTHING {
             return None;
         }
-        // A line table's gap leaves a row that says nothing.
+        // A gap in the line table is a row without a file.
         if !self.index.is_known(hit) {
             return None;
         }
-        // Calls that lead to no function that they were folded into are forged.
+        // Inlined calls without a physical function are forged.
         if !self.options.inlines && self.levels(hit).next().is_none() {
             return None;
         }
@@ -180,7 +180,7 @@ impl IndexView {
         self.index.is_cut(hit)
     }
 
-    /// Returns the call levels with texts of their own.
+    /// Returns the call levels as owned frames.
     #[must_use]
     pub fn frames(&self, hit: Hit) -> Frames {
         let (index, memo) = (&self.index, &self.memo);

@@ -32,7 +32,7 @@ pub(crate) struct DwarfAnswer {
 }
 
 impl DwarfAnswer {
-    /// Notes why something of it is not to be had.
+    /// Records why a part of it is missing.
     pub(in crate::dwarf) fn note(&mut self, fault: Fault) {
         self.limited |= fault == Fault::Limit;
         self.damaged |= fault == Fault::Malformed;

@@ -5,8 +5,8 @@
 //! answers are the same; a batch that touches most units gets them sooner.
 
 use backsight_index::engine::{
-    CodeOffsets, Le16, NONE, Node, OverlapScratch, Overlaps, RankedRange, UnitPart, ValueChange,
-    innermost, sort,
+    CallNode, CodeOffsets, Le16, NONE, OverlapScratch, Overlaps, RankedRange, UnitPart,
+    ValueChange, innermost, sort,
 };
 use hashbrown::HashMap;
 
@@ -116,8 +116,8 @@ struct Flattening<'f, 'd> {
     fuel: Fuel,
 }
 
-/// Flattens one unit. What stands before a malformed DIE or row, or before a
-/// limit, counts.
+/// Flattens one unit. What precedes a malformed DIE or row or a
+/// limit is used.
 pub(in crate::dwarf) fn flatten<'d>(
     tables: &UnitTables<'d>,
     index: &DwarfLookup<'d>,
@@ -241,7 +241,7 @@ impl<'d> Flattening<'_, 'd> {
             let entry = entry.or_else(|| self.code.offset(begin)).unwrap_or(0);
             let size = u32::try_from(end.saturating_sub(begin)).unwrap_or(0);
             let function = self.function_row(die);
-            let node = self.push_node(Node::root(function, entry, size), 0)?;
+            let node = self.push_node(CallNode::root(function, entry, size), 0)?;
             self.scratch
                 .functions
                 .push(FlatFunction { node, spans: 0..0 });
@@ -287,7 +287,7 @@ impl<'d> Flattening<'_, 'd> {
         let file = die.call_file(self.full);
         let file = file.map_or(NONE, |file| self.files.row(file, &mut self.part));
         let function = self.function_row(die);
-        let node = Node::inlined(parent, function, file, die.call_line());
+        let node = CallNode::inlined(parent, function, file, die.call_line());
         let value = self.push_node(node, die.call_column())?;
         let root = self.full.own_root()?;
         let unit = root.unit_ref();
@@ -314,7 +314,7 @@ impl<'d> Flattening<'_, 'd> {
         }
     }
 
-    fn push_node(&mut self, node: Node, column: u16) -> Result<u32, Fault> {
+    fn push_node(&mut self, node: CallNode, column: u16) -> Result<u32, Fault> {
         let at = u32::try_from(self.part.nodes.len()).map_err(|_| Fault::Limit)?;
         self.part.nodes.push(node);
         self.part.node_columns.push(Le16::new(column));

@@ -5,7 +5,7 @@
 //! once. But the code of firmware begins at 0, and then a dozen functions that are gone
 //! claim the first instructions of the one that is there.
 //!
-//! The symbol table tells: linkers drop the symbols of what they drop. The function at
+//! The symbol table tells them apart: linkers drop the symbols of what they drop. The function at
 //! address 0 ends where the symbol there ends, and a range of code ends where some symbol
 //! does. A file that has no function symbols does not say, and all claims count.
 

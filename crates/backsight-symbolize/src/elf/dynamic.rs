@@ -17,8 +17,8 @@ use super::section::{ElfSection, slice};
 /// relocations.
 const STRINGS: u32 = 1;
 
-/// Returns what would have had section headers. All that does not lie in a segment, as
-/// in a file that was cut off, counts as none.
+/// Returns the sections that the dynamic segment implies. Those outside of all segments, as
+/// in a truncated file, are left out.
 pub(super) fn sections<Elf: FileHeader<Endian = Endianness>>(
     header: &Elf,
     endian: Endianness,

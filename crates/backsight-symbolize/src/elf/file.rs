@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::packed::unpacked;
 
-/// An ELF file. What its headers say is asked of [`ElfHeaders`], which it is too.
+/// An ELF file. It derefs to its [`ElfHeaders`].
 #[derive(Debug)]
 pub(crate) struct ElfFile {
     headers: ElfHeaders,

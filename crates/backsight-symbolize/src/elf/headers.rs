@@ -34,7 +34,7 @@ pub(crate) struct ElfHeaders {
 impl ElfHeaders {
     /// Reads the headers.
     ///
-    /// Section headers that cannot be read count as none: a file stripped of
+    /// Section headers that cannot be read are ignored: a file stripped of
     /// them, or cut off, still has segments and a build ID, and dynamic symbols.
     pub(crate) fn parse(image: Image) -> Result<Self, Error> {
         let mut headers = Headers::parse(&image)?;

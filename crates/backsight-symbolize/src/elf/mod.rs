@@ -24,4 +24,4 @@ pub(crate) use mini::mini_debug_info;
 pub(crate) use section::ElfSection;
 pub(crate) use section_bytes::{SectionBytes, SectionLoader};
 pub(crate) use symbol_table::{SymbolKind, SymbolRow, TableKind};
-pub(crate) use symbols::{ElfSymbol, SymbolTable, Symbols};
+pub(crate) use symbols::{ElfSymbol, SymbolSet, SymbolTable};

@@ -211,7 +211,7 @@ impl StubRegion<'_> {
     fn stubs(&self, decode: &StubDecoder, slots: &GotSlots) -> Vec<TableStub> {
         let mut found = Vec::new();
         let mut at = 0;
-        // Outside of tables only a slot that nothing else uses tells a stub.
+        // Outside of tables, a stub is known only by a slot that nothing else uses.
         let alone = self.name.is_empty();
         let step = decode.step(alone);
         while let Some(code) = self.bytes.get(at..).filter(|code| !code.is_empty()) {

@@ -79,7 +79,7 @@ impl SectionBytes {
     }
 }
 
-/// A section whose bytes are about to be had.
+/// A section that is checked and not loaded yet.
 pub(crate) struct SectionLoader<'d> {
     file: &'d ElfHeaders,
     offset: usize,

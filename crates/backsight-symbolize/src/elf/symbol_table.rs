@@ -1,12 +1,12 @@
 //! The rows of one symbol table: which symbols it yields, where each lies, and how far
 //! it may reach.
 //!
-//! A table also holds what names neither code nor data, and that is dropped here, for
-//! all who read it:
+//! A table also has symbols that name neither code nor data. They are dropped here, for
+//! all callers:
 //!
 //! - Undefined symbols, and those that lie in no section of this file. An absolute one
-//!   (`SHN_ABS`) is a number: the size of an embedded blob, a version's name, what a
-//!   linker was told by `--defsym`. It may look like an address, and is none.
+//!   (`SHN_ABS`) is a number: the size of an embedded blob, a version's name, a
+//!   value given to the linker by `--defsym`. It may look like an address.
 //! - Mapping symbols, by which ARM, AArch64 and RISC-V say where code and data begin:
 //!   local, untyped, of size 0, `$a` or `$d.7`. Any other name may begin with `$`:
 //!   Swift's do. Sources: "Mapping symbols" in AAELF32, AAELF64 and the RISC-V psABI.
@@ -266,8 +266,8 @@ impl<'d> SymbolSection<'d> {
 
     /// Returns where the code ends that a symbol at `start` lies in.
     ///
-    /// Linker scripts count a symbol to a section that it stands behind: with a size it
-    /// covers what is at its address, without one nothing.
+    /// Linker scripts may give a symbol the section before its address. With a size it
+    /// covers the code at its address, without one nothing.
     fn limit(self, file: &ElfHeaders, start: u64, size: u64) -> Option<u64> {
         let section = match self {
             Self::Section(section) if section.is_code() => section,

@@ -59,7 +59,7 @@ pub(crate) type SymbolTable = (Arc<ElfFile>, TableKind);
 
 /// The function symbols of all tables.
 #[derive(Debug, Default)]
-pub(crate) struct Symbols {
+pub(crate) struct SymbolSet {
     /// By start, the larger first, then the preferred; stubs behind all others.
     entries: Vec<SymbolEntry>,
     /// Its values are places in `entries`.
@@ -82,7 +82,7 @@ struct SymbolEntry {
     is_stub: bool,
 }
 
-impl Symbols {
+impl SymbolSet {
     /// Reads these tables. One that is missing or malformed has no symbols. Names longer
     /// than `name_bytes` are dropped.
     ///

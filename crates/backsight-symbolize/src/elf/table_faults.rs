@@ -1,7 +1,7 @@
 //! What is wrong with a file's symbol tables.
 //!
-//! Such a table yields fewer names, or none, and the rest of the file stands: whoever
-//! wonders where the names are should be told.
+//! Such a table yields fewer names or none, and the rest of the file is used. It is
+//! reported, so that missing names have an explanation.
 
 use backsight_index::engine::wide;
 use object::Endianness;

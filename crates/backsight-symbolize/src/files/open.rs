@@ -7,7 +7,7 @@ use backsight_files::Image;
 use backsight_index::{Binding, IndexBuilder, IndexDir, IndexView, SymbolIndex};
 use backsight_types::BuildId;
 
-use super::{ModuleFiles, ModuleOrigin};
+use super::{LoadedFiles, ModuleOrigin};
 use crate::elf::ElfFile;
 use crate::error::Error;
 use crate::locate::{FileSearch, SearchBase};
@@ -22,7 +22,7 @@ use crate::source::SymbolSource;
 use crate::symbol_tables::{DamageReporter, SymbolTables};
 use crate::trace::event;
 
-impl ModuleFiles {
+impl LoadedFiles {
     /// Finds and opens them; says why not when neither the module itself nor a debug
     /// file nor an index can be used.
     pub(crate) fn open(
@@ -135,7 +135,7 @@ impl ModuleFiles {
         })
     }
 
-    /// No files, and an index of what the source can tell in advance: if it can.
+    /// Without files: an index of the source's symbols, if it can enumerate them.
     fn of_symbols(
         source: &dyn SymbolSource,
         build_id: Option<BuildId>,

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `FILE` is the one with the DWARF, and then the module. The paths, as compilers and
-//! `dwz` wrote them, come from the file: who trusts none of them unsets
+//! `dwz` wrote them, come from the file; a caller that does not trust them unsets
 //! [`Options::named_files`](crate::Options::named_files).
 
 use std::ffi::OsStr;

@@ -50,8 +50,8 @@ impl<'o> FileSearch<'o> {
     /// Returns the first debug file of this build ID that can be used, or else the
     /// first that the debug link of `own` leads to.
     ///
-    /// Returns `None` when there is none, as well as when those that stand there
-    /// cannot be read or are proven to be others.
+    /// Returns `None` when there is none, and when the files found cannot be read or are
+    /// of another build.
     pub(crate) fn debug_file(
         self,
         id: Option<BuildId>,
@@ -119,7 +119,7 @@ impl<'o> FileSearch<'o> {
         self.base.sites(self.options)
     }
 
-    /// Those with a folder of their own.
+    /// The sites in distinct folders.
     pub(super) fn folders(self) -> impl Iterator<Item = &'o Site> {
         self.sites().iter().filter(|file| !file.is_in_same_folder())
     }
@@ -161,8 +161,8 @@ impl<'o> FileSearch<'o> {
         Ok(crc.sum())
     }
 
-    /// Takes the file that stands there if it is proven to be the one, and notes what came
-    /// of it.
+    /// Reads the file at this site, and returns it if `prove` accepts it. The outcome is
+    /// recorded.
     pub(super) fn take(
         self,
         kind: SoughtKind,
@@ -179,7 +179,7 @@ impl<'o> FileSearch<'o> {
         })
     }
 
-    /// Reads the file that stands there; `limit` bounds the bytes of one that cannot
+    /// Reads the file at this site; `limit` bounds the bytes of one that cannot
     /// be mapped.
     pub(crate) fn read(self, site: &Site, limit: u64) -> Result<ElfFile, Error> {
         let elf = ElfFile::read(&site.open()?, limit, self.options)?;

@@ -20,10 +20,10 @@ pub(crate) struct Site {
     /// `None` is the host's own root.
     root: Option<PathBuf>,
     path: PathBuf,
-    /// Who named it.
+    /// Where the path comes from: a directory that was given, or a file.
     by: By,
-    /// Whether it is the file of the site before, in the same folder under another name:
-    /// what stands beside it was looked for.
+    /// Whether it is the file of the site before, in the same folder under another path:
+    /// files beside it were looked for already.
     is_in_same_folder: bool,
 }
 
@@ -140,7 +140,7 @@ impl Site {
         [self].into_iter().chain(canonical)
     }
 
-    /// Whether the folder of its canonical name is that of its own, and the name there too.
+    /// Whether its canonical path has the same folder and file name.
     fn has_same_folder_and_name(&self, canonical: &Path) -> bool {
         let folder = match self.path.parent() {
             Some(folder) if folder != Path::new("") => folder.canonicalize().ok(),
@@ -150,12 +150,12 @@ impl Site {
         same_name && folder.as_deref() == canonical.parent()
     }
 
-    /// Whether what stands beside it was looked for beside the site before.
+    /// Whether files beside it were looked for already, at the site before.
     pub(super) fn is_in_same_folder(&self) -> bool {
         self.is_in_same_folder
     }
 
-    /// Opens a regular file. What is none, or is one of the kernel's, is not opened.
+    /// Opens a regular file, unless it is one that the kernel makes up (procfs).
     pub(crate) fn open(&self) -> Result<File, Error> {
         let opened = match &self.root {
             Some(root) => backsight_files::open_inside(root, &self.path),

@@ -22,14 +22,14 @@ use crate::dwarf::fault::Fault;
 #[derive(Debug)]
 pub(in crate::dwarf) struct AbbrevTables<'d> {
     section: Slice<'d>,
-    tables: Mutex<HashMap<usize, Arc<Table<'d>>>>,
+    tables: Mutex<HashMap<usize, Arc<AbbrevTable<'d>>>>,
     /// In steps, for all of them.
     fuel: AtomicU64,
 }
 
 /// One table: what root DIEs need of it, and compiled.
 #[derive(Debug, Default)]
-struct Table<'d> {
+struct AbbrevTable<'d> {
     /// By the code.
     root: OnceLock<(u64, Result<DwarfCursor<'d>, Fault>)>,
     plans: OnceLock<(Encoding, Compiled)>,
@@ -106,7 +106,7 @@ impl<'d> AbbrevTables<'d> {
         done
     }
 
-    fn table(&self, offset: DebugAbbrevOffset) -> Arc<Table<'d>> {
+    fn table(&self, offset: DebugAbbrevOffset) -> Arc<AbbrevTable<'d>> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(tables.entry(offset.0).or_default())
     }

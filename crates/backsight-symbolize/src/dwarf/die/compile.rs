@@ -122,7 +122,7 @@ impl Compiling<'_> {
 
     fn read(&mut self, slot: ValueSlot, size: FormSize, class: ValueClass) -> Result<(), Fault> {
         let reopen_origin = self.meet(slot);
-        // Of an attribute that is there twice the last counts, whatever it is.
+        // If an attribute occurs twice, the last is used.
         if let (FormSize::Fixed(size @ 1..=8), false) = (size, reopen_origin) {
             if self.run > u16::MAX.into() {
                 self.end_run();
@@ -140,7 +140,7 @@ impl Compiling<'_> {
         Ok(())
     }
 
-    /// Returns whether the attribute was met before.
+    /// Returns whether the DIE had this attribute before.
     fn meet(&mut self, slot: ValueSlot) -> bool {
         let met = self.met.get_mut(slot as usize);
         met.is_some_and(|met| std::mem::replace(met, true))
@@ -179,7 +179,7 @@ impl Compiling<'_> {
     }
 }
 
-/// Returns where the attribute goes, unless nobody asks for it.
+/// Returns where the value of an attribute is kept; `None` for one that is not read.
 #[inline]
 fn slot_of(kind: DieKind, name: DwAt) -> Option<ValueSlot> {
     if kind.is_scope() {

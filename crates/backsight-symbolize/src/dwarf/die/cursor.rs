@@ -32,7 +32,7 @@ impl<'d> DwarfCursor<'d> {
         }
     }
 
-    /// Returns how many bytes stand before.
+    /// Returns the offset of the next byte.
     pub(in crate::dwarf) fn at(&self) -> usize {
         self.at
     }
@@ -79,7 +79,7 @@ impl<'d> DwarfCursor<'d> {
         Ok(number)
     }
 
-    /// Returns what stands before.
+    /// Returns the bytes from here on.
     #[inline]
     pub(in crate::dwarf) fn rest(&self) -> Rest<'d> {
         Rest {
@@ -122,7 +122,7 @@ impl<'d> DwarfCursor<'d> {
         Ok(())
     }
 
-    /// Passes so many bytes, and returns a cursor that sees them alone.
+    /// Skips `count` bytes, and returns a cursor over just them.
     pub(in crate::dwarf) fn split(&mut self, count: u64) -> Result<Self, Fault> {
         let from = self.at;
         self.skip(usize::try_from(count).map_err(|_| Fault::Malformed)?)?;
@@ -143,8 +143,8 @@ impl<'d> DwarfCursor<'d> {
 }
 
 impl Rest<'_> {
-    /// Reads a number that stands so many bytes further on; of eight bytes from there
-    /// so many bits, a multiple of 8 below 64, are not its own.
+    /// Reads the number `at` bytes from here. It has 64 − `unused` bits, and `unused` is a
+    /// multiple of 8 below 64.
     #[inline]
     pub(in crate::dwarf) fn number_at(&self, at: usize, unused: u8) -> Result<u64, Fault> {
         let eight = match self.bytes.get(at..).and_then(<[u8]>::first_chunk) {

@@ -17,7 +17,7 @@ pub(in crate::dwarf) struct AttrValue {
     pub(in crate::dwarf) number: u64,
 }
 
-/// What the number of a value counts.
+/// What the number of a value means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::dwarf) enum ValueClass {
     /// The attribute is absent, or its value is nothing that functions need: a
@@ -53,7 +53,7 @@ pub(in crate::dwarf) enum ValueClass {
 /// How long a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::dwarf) enum FormSize {
-    /// So many bytes.
+    /// This many bytes.
     Fixed(u8),
     Uleb,
     Sleb,
@@ -175,7 +175,7 @@ impl FormSize {
     }
 }
 
-/// Follows `DW_FORM_indirect`, each of which takes a byte, to a form that is none.
+/// Follows a chain of `DW_FORM_indirect`, a byte each, to the actual form.
 fn resolve(
     cursor: &mut DwarfCursor<'_>,
     encoding: Encoding,
@@ -215,7 +215,7 @@ impl AttrValue {
         (self.class == ValueClass::Number).then_some(self.number)
     }
 
-    /// A negative number counts nothing that we ask for.
+    /// No attribute that is read has a negative number.
     pub(in crate::dwarf) fn signed(number: i64) -> Self {
         let number = u64::try_from(number);
         number.map_or(Self::default(), |number| {

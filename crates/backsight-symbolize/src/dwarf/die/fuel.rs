@@ -11,7 +11,7 @@ impl Fuel {
     /// Enough for tiny inputs, whose headers weigh more than their bytes.
     const MIN_STEPS: u64 = 1 << 16;
 
-    /// Returns the fuel for an input of so many bytes.
+    /// Returns the fuel for an input of this many bytes.
     pub(in crate::dwarf) fn for_bytes(bytes: usize, steps_per_byte: u64) -> Self {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         Self(
@@ -21,7 +21,7 @@ impl Fuel {
         )
     }
 
-    /// Returns fuel for so many steps.
+    /// Returns fuel for this many steps.
     pub(in crate::dwarf) fn of(steps: u64) -> Self {
         Self(steps)
     }

@@ -1,4 +1,5 @@
-//! The DIEs of a unit, read one behind another: bytes, forms, abbreviations, and the walk over those that code has.
+//! The DIEs of a unit, read in sequence: bytes, forms, abbreviations, and the walk over the
+//! DIEs of code.
 
 pub(super) mod abbrev;
 pub(super) mod compile;

@@ -45,7 +45,7 @@ pub(in crate::dwarf) struct AbbrevPlan {
     pub(in crate::dwarf) classes: Classes,
 }
 
-/// The DIEs that are asked for, and all others.
+/// The tags that are read; `Other` is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::dwarf) enum DieKind {
     /// `DW_TAG_subprogram`.
@@ -90,7 +90,7 @@ pub(in crate::dwarf) enum PlanStep {
     Constant(ValueSlot, i64),
 }
 
-/// So many bytes, and the numbers among them that are asked for.
+/// A run of bytes, and the numbers in it that are read.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::dwarf) struct FixedFields {
     pub(in crate::dwarf) bytes: u32,
@@ -124,7 +124,7 @@ impl AbbrevPlans {
         }
     }
 
-    /// Reads what is asked for of a DIE, behind its code, into `values`.
+    /// Reads the attributes of a DIE, after its abbreviation code, into `values`.
     #[inline]
     pub(in crate::dwarf) fn read(
         &self,

@@ -37,7 +37,7 @@ pub(in crate::dwarf) struct OverAllowance {
 }
 
 impl UnpackAllowance {
-    /// Takes `cost`, if with all that was taken before it is within the limits.
+    /// Takes `cost`, if the sum with all that was taken before is within the limits.
     pub(in crate::dwarf) fn take(
         &mut self,
         cost: UnpackCost,

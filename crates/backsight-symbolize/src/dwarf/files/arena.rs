@@ -12,7 +12,7 @@ pub(in crate::dwarf) struct Arena<T> {
     count: AtomicUsize,
 }
 
-/// Room for 2^24 values, more than any limit lets come.
+/// Room for 2^24 values, more than any limit allows.
 const MAX_BLOCKS: usize = 24;
 
 impl<T> Default for Arena<T> {

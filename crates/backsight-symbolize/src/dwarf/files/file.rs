@@ -251,7 +251,7 @@ impl<'d> FileUnits<'_, 'd> {
         self.0.is_damaged()
     }
 
-    /// Returns all that the unit that begins at `offset` says of its code.
+    /// Flattens the unit at `offset`.
     pub(crate) fn flatten(
         self,
         offset: usize,

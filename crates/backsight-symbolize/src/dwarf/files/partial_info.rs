@@ -91,12 +91,12 @@ impl PartialInfo {
 }
 
 impl PartialInfo {
-    /// Returns what was begun, to look into it.
+    /// Returns what was unpacked so far.
     pub(in crate::dwarf) fn owner(&self) -> Option<&DwarfOwner> {
         self.owner.as_ref()
     }
 
-    /// Unpacks the rest; `None` when nothing was begun.
+    /// Unpacks the rest; `None` when nothing was unpacked yet.
     pub(in crate::dwarf) fn finish(mut self, elf: &ElfFile) -> Option<DwarfOwner> {
         let mut owner = self.owner.take()?;
         let bytes = owner.sections.info_mut();

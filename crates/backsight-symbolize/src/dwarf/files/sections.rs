@@ -93,21 +93,21 @@ pub(in crate::dwarf) struct DwarfSections {
     damaged: bool,
 }
 
-/// What is to be unpacked of a file, and not begun.
-struct Planned<'e> {
+/// The sections of a file that will be unpacked.
+struct PlannedSections<'e> {
     plans: Vec<(SectionId, SectionLoader<'e>)>,
     /// Whether a section is malformed.
     damaged: bool,
 }
 
 /// What was unpacked.
-struct Finished {
+struct UnpackedSections {
     loaded: Vec<(SectionId, SectionBytes)>,
     /// Whether one could not be.
     damaged: bool,
 }
 
-impl<'e> Planned<'e> {
+impl<'e> PlannedSections<'e> {
     /// A malformed section counts as absent: what does not need it still works.
     fn new(elf: &'e ElfFile, role: FileRole) -> Result<Self, Fault> {
         let mut plans = Vec::new();
@@ -172,7 +172,7 @@ impl DwarfSections {
         role: FileRole,
         allow: impl FnOnce(UnpackCost) -> Result<(), Fault>,
     ) -> Result<Self, Fault> {
-        let planned = Planned::new(&elf, role)?;
+        let planned = PlannedSections::new(&elf, role)?;
         allow(planned.cost())?;
         let mut finished = finish(&planned.plans, || ())?.0;
         finished.damaged |= planned.damaged;
@@ -184,11 +184,11 @@ impl DwarfSections {
     pub(in crate::dwarf) fn none(elf: Arc<ElfFile>) -> Self {
         let loaded = Vec::new();
         let damaged = false;
-        Self::of(elf, Finished { loaded, damaged })
+        Self::of(elf, UnpackedSections { loaded, damaged })
     }
 
-    fn of(elf: Arc<ElfFile>, finished: Finished) -> Self {
-        let Finished { loaded, damaged } = finished;
+    fn of(elf: Arc<ElfFile>, finished: UnpackedSections) -> Self {
+        let UnpackedSections { loaded, damaged } = finished;
         Self {
             elf,
             loaded,
@@ -212,7 +212,7 @@ impl DwarfSections {
         let Some(unpack) = info.and_then(|info| info.unpack()) else {
             return Ok(None);
         };
-        allow(Planned::new(elf, FileRole::Main)?.cost())?;
+        allow(PlannedSections::new(elf, FileRole::Main)?.cost())?;
         Ok(Some(unpack))
     }
 
@@ -222,7 +222,7 @@ impl DwarfSections {
         elf: Arc<ElfFile>,
         info: impl FnOnce(Slice<'_>) -> Vec<u8>,
     ) -> Result<Self, Fault> {
-        let planned = Planned::new(&elf, FileRole::Main)?;
+        let planned = PlannedSections::new(&elf, FileRole::Main)?;
         let damaged = planned.damaged;
         let (first, rest): (Vec<_>, Vec<_>) = planned
             .plans
@@ -246,7 +246,7 @@ impl DwarfSections {
     /// that fails.
     pub(in crate::dwarf) fn load_info_anew(&mut self) -> Result<(), Fault> {
         self.loaded.retain(|(id, _)| *id != SectionId::DebugInfo);
-        let mut plans = Planned::new(&self.elf, FileRole::Main)?.plans;
+        let mut plans = PlannedSections::new(&self.elf, FileRole::Main)?.plans;
         plans.retain(|(id, _)| *id == SectionId::DebugInfo);
         let (finished, ()) = finish(&plans, || ())?;
         drop(plans);
@@ -313,7 +313,7 @@ pub(in crate::dwarf) fn endian(elf: &ElfFile) -> RunTimeEndian {
     }
 }
 
-/// So many bytes are unpacked sooner than a thread is started.
+/// Fewer bytes are unpacked faster than a thread is started.
 const MIN_BYTES_PER_THREAD: u64 = 1 << 20;
 
 /// Unpacks side by side what has to be unpacked, and does the work of `beside` first on
@@ -324,7 +324,7 @@ const MIN_BYTES_PER_THREAD: u64 = 1 << 20;
 fn finish<T>(
     plans: &[(SectionId, SectionLoader<'_>)],
     beside: impl FnOnce() -> T,
-) -> Result<(Finished, T), Fault> {
+) -> Result<(UnpackedSections, T), Fault> {
     let results: Vec<OnceLock<Result<SectionBytes, UnpackError>>> =
         plans.iter().map(|_| OnceLock::new()).collect();
     let mut order: Vec<usize> = (0..plans.len()).collect();
@@ -363,5 +363,5 @@ fn finish<T>(
             None => {}
         }
     }
-    Ok((Finished { loaded, damaged }, beside))
+    Ok((UnpackedSections { loaded, damaged }, beside))
 }

@@ -1,4 +1,4 @@
-//! Split DWARF: the functions of a unit in a file of their own.
+//! Split DWARF: the functions of a unit in a separate file.
 //!
 //! `-gsplit-dwarf` leaves a *skeleton* unit in the linked file (line table, address
 //! ranges, and all addresses, in `.debug_addr`) and puts the rest into `NAME.dwo`

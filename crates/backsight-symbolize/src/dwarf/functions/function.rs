@@ -39,8 +39,8 @@ pub(in crate::dwarf) struct DwarfFunction {
 }
 
 impl FunctionTable {
-    /// Walks all DIEs of the unit. What stands before a malformed DIE, or before
-    /// a limit, counts.
+    /// Walks all DIEs of the unit. What precedes a malformed DIE, or before
+    /// a limit is used.
     ///
     /// With `only`, what is kept suffices for this address, and for none other.
     pub(in crate::dwarf) fn read(

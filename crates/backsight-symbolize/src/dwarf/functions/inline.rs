@@ -1,4 +1,4 @@
-//! What the compiler folded into one function.
+//! The calls that the compiler inlined into one function.
 //!
 //! `DW_TAG_inlined_subroutine` DIEs form a tree; its ranges become a table whose
 //! entries name the deepest node, and from there the parents lead outwards.
@@ -27,7 +27,7 @@ pub(in crate::dwarf) struct FunctionBody {
     pub(in crate::dwarf) damaged: bool,
 }
 
-/// One call that was folded in.
+/// One inlined call.
 #[derive(Debug)]
 pub(in crate::dwarf) struct InlinedCall {
     die: UnitOffset,
@@ -41,8 +41,8 @@ pub(in crate::dwarf) struct InlinedCall {
 }
 
 impl FunctionBody {
-    /// Walks the DIEs inside the function at `die`. What stands before a
-    /// malformed DIE, or before a limit, counts.
+    /// Walks the DIEs inside the function at `die`. What precedes a
+    /// malformed DIE or a limit is used.
     pub(in crate::dwarf) fn read(die: UnitOffset, unit: &Unit<'_>, fuel: &mut Fuel) -> Self {
         let mut body = Self::default();
         let mut items = Vec::new();
@@ -110,7 +110,7 @@ impl FunctionBody {
         tables.saturating_add(size_of::<Self>())
     }
 
-    /// Returns the calls folded together at `addr`, innermost first.
+    /// Returns the inlined calls at `addr`, innermost first.
     pub(in crate::dwarf) fn inlines_at(&self, addr: u64) -> impl Iterator<Item = &InlinedCall> {
         let get = |at: u32| self.inlines.get(usize::try_from(at).ok()?);
         let deepest = self.overlaps.find(addr).first().and_then(|at| get(*at));
@@ -150,7 +150,7 @@ impl InlinedCall {
         }
     }
 
-    /// Returns the name of the function that was folded in, which `resolve` finds from
+    /// Returns the name of the inlined function, which `resolve` finds from
     /// the DIE of the call the first time.
     pub(in crate::dwarf) fn name(&self, resolve: impl FnOnce(UnitOffset) -> Name) -> Name {
         self.name.get_or_init(|| resolve(self.die)).clone()

@@ -1,4 +1,4 @@
-//! Functions of a unit, the calls folded into them, and what they are called.
+//! The functions of a unit, the calls inlined into them, and their names.
 
 pub(super) mod function;
 pub(super) mod inline;

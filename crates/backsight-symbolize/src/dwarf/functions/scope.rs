@@ -24,15 +24,15 @@ const SCOPE_SEPARATOR: &[u8] = b"::";
 
 /// The namespaces and classes of one unit, in order.
 #[derive(Debug)]
-struct Scopes {
-    list: Vec<Scope>,
+struct NameScopes {
+    list: Vec<NameScope>,
     /// They are known as far as the DIE there.
     until: usize,
 }
 
 /// A namespace or a class with DIEs in it.
 #[derive(Clone, Copy, Debug)]
-struct Scope {
+struct NameScope {
     die: UnitOffset,
     /// Behind its last descendant.
     end: usize,
@@ -40,9 +40,9 @@ struct Scope {
     parent: Option<u32>,
 }
 
-impl Scopes {
-    /// Walks over the DIEs of the unit, or up to one of them. What stands before a
-    /// malformed DIE, or before a limit, counts.
+impl NameScopes {
+    /// Walks over the DIEs of the unit, or up to one of them. What precedes a
+    /// malformed DIE or a limit is used.
     fn read(unit: &Unit<'_>, until: Option<UnitOffset>) -> Self {
         let mut scopes = Self {
             list: Vec::new(),
@@ -86,7 +86,7 @@ impl Scopes {
                     let at = u32::try_from(self.list.len()).map_err(|_| Fault::Limit)?;
                     let parent = open.last().map(|(_, scope)| *scope);
                     let end = 0;
-                    self.list.push(Scope { die, end, parent });
+                    self.list.push(NameScope { die, end, parent });
                     open.push((depth, at));
                 }
                 depth = depth.saturating_add(1);
@@ -109,14 +109,14 @@ impl Scopes {
     }
 
     /// Returns the innermost scope around a DIE.
-    fn around(&self, die: UnitOffset) -> Option<Scope> {
+    fn around(&self, die: UnitOffset) -> Option<NameScope> {
         let before = self.list.partition_point(|scope| scope.die.0 < die.0);
         let last = before.checked_sub(1).and_then(|at| self.list.get(at));
         let mut outwards = std::iter::successors(last, |scope| self.outside(scope));
         outwards.find(|scope| die.0 < scope.end).copied()
     }
 
-    fn outside(&self, scope: &Scope) -> Option<&Scope> {
+    fn outside(&self, scope: &NameScope) -> Option<&NameScope> {
         self.list.get(usize::try_from(scope.parent?).ok()?)
     }
 
@@ -141,7 +141,7 @@ pub(in crate::dwarf) struct ScopedNames<'d> {
 #[derive(Debug, Default)]
 struct KnownNames<'d> {
     /// By the file and the place in it of the unit.
-    units: HashMap<(usize, usize), Arc<Scopes>>,
+    units: HashMap<(usize, usize), Arc<NameScopes>>,
     /// By the file and the place in it of the DIE that has the name.
     dies: HashMap<(usize, usize), Option<ScopedName<'d>>>,
     /// Each once, since an index takes equal bytes at two places for two names.
@@ -206,7 +206,7 @@ impl<'d> ScopedNames<'d> {
     }
 
     /// Returns the scopes of a unit, those around this DIE at least.
-    fn scopes(&self, key: (usize, usize), unit: &Unit<'d>, die: UnitOffset) -> Arc<Scopes> {
+    fn scopes(&self, key: (usize, usize), unit: &Unit<'d>, die: UnitOffset) -> Arc<NameScopes> {
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let few = {
             let known = lock();
@@ -216,9 +216,9 @@ impl<'d> ScopedNames<'d> {
             known.dies.len() < UNLISTED_NAMES
         };
         if few {
-            return Arc::new(Scopes::read(unit, Some(die)));
+            return Arc::new(NameScopes::read(unit, Some(die)));
         }
-        let scopes = Arc::new(Scopes::read(unit, None));
+        let scopes = Arc::new(NameScopes::read(unit, None));
         self.kept.add(scopes.bytes().saturating_add(BYTES_PER_NAME));
         Arc::clone(lock().units.entry(key).or_insert(scopes))
     }
@@ -240,7 +240,7 @@ fn scoped(
     die: UnitOffset,
     name: &[u8],
     unit: &Unit<'_>,
-    scopes_at: impl Fn(UnitOffset) -> Arc<Scopes>,
+    scopes_at: impl Fn(UnitOffset) -> Arc<NameScopes>,
     fuel: &mut Fuel,
 ) -> Option<Vec<u8>> {
     let limits = unit.unit_file.limits;

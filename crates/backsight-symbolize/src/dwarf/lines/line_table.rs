@@ -61,8 +61,8 @@ impl<'d> LineTable<'d> {
         Ok(lines)
     }
 
-    /// Begins anew with the lines of this unit, in the room that is there; `items` is
-    /// room as well. After an error there are none.
+    /// Replaces the rows by those of this unit, and reuses the allocations; `items` is a
+    /// buffer. After an error the table is empty.
     pub(in crate::dwarf) fn fill(
         &mut self,
         root: &RootDie<'d>,
@@ -147,7 +147,7 @@ impl<'d> LineTable<'d> {
                     line: form::line(row.line),
                     column: column(row.column),
                 };
-                // Of rows at one address the last counts: the others have no
+                // Of rows at one address the last is used: the others have no
                 // code.
                 let count = self.rows.len();
                 match self.rows.last_mut().filter(|_| count > first) {
@@ -222,7 +222,7 @@ impl<'d> LineTable<'d> {
         path.clone()
     }
 
-    /// Notes that something names a file which the table has not, unless there is none.
+    /// Records a reference to a file that the table lacks as damage, if there is a table.
     pub(in crate::dwarf) fn no_file<T>(&self, unit: &Unit<'d>) -> Option<T> {
         if self.program.is_some() {
             unit.unit_file.damage.note();

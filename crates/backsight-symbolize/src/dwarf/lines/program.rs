@@ -53,7 +53,7 @@ pub(in crate::dwarf) enum ProgramStop {
 }
 
 /// The state machine's registers, as far as rows need them.
-struct Registers {
+struct LineRegisters {
     row: ProgramRow,
     operation: u64,
     tombstone: bool,
@@ -85,7 +85,7 @@ impl<'d> LineProgram<'d> {
         &mut self,
         mut found: impl FnMut(ProgramRow),
     ) -> Result<ProgramStop, Fault> {
-        let mut registers = Registers {
+        let mut registers = LineRegisters {
             row: ProgramRow {
                 addr: 0,
                 file: 1,
@@ -130,7 +130,7 @@ impl<'d> LineProgram<'d> {
     }
 
     #[inline]
-    fn advance(&self, registers: &mut Registers, operations: u64) -> Result<(), Fault> {
+    fn advance(&self, registers: &mut LineRegisters, operations: u64) -> Result<(), Fault> {
         if registers.tombstone {
             return Ok(());
         }
@@ -145,7 +145,7 @@ impl<'d> LineProgram<'d> {
     }
 
     #[inline]
-    fn add(&self, registers: &mut Registers, bytes: u64) -> Result<(), Fault> {
+    fn add(&self, registers: &mut LineRegisters, bytes: u64) -> Result<(), Fault> {
         let addr = registers.row.addr.checked_add(bytes);
         let addr = addr.filter(|addr| addr & !self.address_mask == 0);
         registers.row.addr = addr.ok_or(Fault::Malformed)?;
@@ -153,7 +153,7 @@ impl<'d> LineProgram<'d> {
     }
 
     #[inline]
-    fn standard(&mut self, opcode: u8, registers: &mut Registers) -> Result<(), Fault> {
+    fn standard(&mut self, opcode: u8, registers: &mut LineRegisters) -> Result<(), Fault> {
         match gimli::DwLns(opcode) {
             gimli::DW_LNS_advance_pc => {
                 let operations = self.cursor.uleb()?;
@@ -193,7 +193,7 @@ impl<'d> LineProgram<'d> {
 
     /// Returns whether the sequence ends.
     #[inline]
-    fn extended(&mut self, registers: &mut Registers) -> Result<bool, Fault> {
+    fn extended(&mut self, registers: &mut LineRegisters) -> Result<bool, Fault> {
         let length = self.cursor.uleb()?;
         let mut operands = self.cursor.split(length)?;
         match gimli::DwLne(operands.byte()?) {
@@ -210,7 +210,7 @@ impl<'d> LineProgram<'d> {
                 }
             }
             gimli::DW_LNE_define_file if self.version <= 4 => {
-                // Nobody asks for the file; only whether it is well-formed.
+                // The file is not used; it is only checked to be well-formed.
                 operands.skip_text()?;
                 for _ in 0..3 {
                     operands.uleb()?;
@@ -225,7 +225,7 @@ impl<'d> LineProgram<'d> {
     }
 }
 
-impl Registers {
+impl LineRegisters {
     #[inline]
     fn advance_line(&mut self, by: i64) {
         let line = &mut self.row.line;

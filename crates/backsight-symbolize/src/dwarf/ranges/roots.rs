@@ -28,7 +28,7 @@ pub(in crate::dwarf) fn read(
         if listed && unlisted_only || !unit.may_hold_code() {
             continue;
         }
-        // What is read is kept where lookups find it: some were had before the list.
+        // Units that were parsed before the listing keep their tables.
         let tables = units.at(unit.offset).unwrap_or(tables);
         let unit = &tables.unit;
         let at = map.offsets.len();

@@ -30,7 +30,7 @@ const ADA_VERSIONS: [gimli::DwLang; 4] = [
     gimli::DW_LANG_Ada2012,
 ];
 
-/// A unit whose header is read. The rest comes when it is asked for.
+/// A unit whose header is read. The rest is read on first use.
 #[derive(Debug)]
 pub(in crate::dwarf) struct Unit<'d> {
     pub(in crate::dwarf) header: UnitHeader<Slice<'d>>,

@@ -1,8 +1,8 @@
 //! The units of one file, by their place in `.debug_info`.
 //!
-//! A file has thousands, and to list them each header must be touched: a page
-//! fault every few. Whoever knows where a unit begins, as `.debug_aranges` does,
-//! gets the first few without.
+//! A file has thousands, and listing them reads each header, with a page fault every few.
+//! So the first units that are asked for by offset, as `.debug_aranges` gives it, are parsed
+//! without listing the others.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
