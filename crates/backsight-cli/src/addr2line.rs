@@ -57,6 +57,8 @@ impl Addr2line {
         let style = self.listing.style(self.inlines, self.pretty_print);
         let mut sink = Sink::new(out, Layout::Addr2line(style));
         let symbols = Symbols::of(self.debug_files, self.verbose);
+        // addr2line's own -v shows its version.
+        let symbols = symbols.with_verbose_flag("--verbose");
         symbols.check();
         // As with addr2line, addresses are read from standard input if none are given.
         let addresses = self.addresses.or_stdin();

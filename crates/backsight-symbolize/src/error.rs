@@ -67,24 +67,39 @@ pub enum Error {
     /// A part of it contradicts the rest. What can be read of it is.
     #[error("{part}: {wrong}")]
     Damaged {
-        /// `.symtab`, `.dynsym`, or the section headers.
+        /// `.symtab`, `.dynsym`, the section headers, or the file as a whole.
         part: &'static str,
         /// What is wrong with it.
         wrong: &'static str,
     },
+    /// It is a part of a program's debug information (`.dwo`, `.dwp`, or of dwz), and has
+    /// no code that an index could be of.
+    #[error("no code of its own: index the program that it belongs to")]
+    NoCode,
+    /// It is a file of split units, and has none of the id that was asked for.
+    #[error("no split unit of the id asked for: it is of another compilation")]
+    NotTheUnit,
     /// No debug directory has a file of this build ID.
     #[error("no debug file of this build ID in the debug directories")]
     NotFound,
 }
 
 impl Error {
+    /// Of a file that goes with another and ends too early: its sections are not to be had.
+    pub(crate) const CUT_OFF: Self = Self::Damaged {
+        part: "the file",
+        wrong: "it is cut off",
+    };
+
     /// Returns what each address of such a module is answered with.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
             Self::TooLarge { .. } | Self::Oversized { .. } => Reason::Limit,
-            Self::BuildIdMismatch | Self::ChecksumMismatch => Reason::IdentityUnproven,
-            Self::NotFound | Self::NotTheModule => Reason::NoSymbols,
+            Self::BuildIdMismatch | Self::ChecksumMismatch | Self::NotTheUnit => {
+                Reason::IdentityUnproven
+            }
+            Self::NotFound | Self::NotTheModule | Self::NoCode => Reason::NoSymbols,
             Self::Io(_)
             | Self::NotRegularFile
             | Self::KernelFile

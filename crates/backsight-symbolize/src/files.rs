@@ -250,6 +250,9 @@ impl LoadedFiles {
             (Err(_), Some((debug, _))) => debug,
             (Err(error), None) => return Err(error.clone()),
         };
+        if own.is_without_code() {
+            return Err(Error::NoCode);
+        }
         let code = CodeOffsets::new(own.code_ranges()).ok_or(too_large(u32::MAX.into()))?;
         let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
         let unpacked = dwarf.as_ref().map(|dwarf| {

@@ -28,6 +28,9 @@ impl Shortfall {
 pub enum ShortfallKind {
     /// It names another file, a `.dwo`, a `.dwp` or one that dwz made, which was not found.
     Missing,
+    /// Debug information names it, and it is there, but is damaged or another's, and was
+    /// not read. [`Symbolizer::sought`](crate::Symbolizer::sought) says why.
+    Refused,
     /// A part of it cannot be read. What precedes that part is used.
     Damaged,
     /// A symbol table, or what belongs to it, cannot be read as a whole.
@@ -42,6 +45,9 @@ impl fmt::Display for ShortfallKind {
             Self::Missing => {
                 "a file that its debug information names (.dwo, .dwp, or of dwz) was not found: \
                  inlined functions, names or lines may be missing"
+            }
+            Self::Refused => {
+                "inlined functions, names or lines of the program that names it may be missing"
             }
             Self::Damaged => {
                 "its debug information is damaged: functions, inlined functions or lines may be \

@@ -1,5 +1,6 @@
 //! Which files were looked for, and why those that were there did not count.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -104,6 +105,21 @@ impl SoughtLog {
                 outcome: Err(fault),
             });
         }
+    }
+
+    /// Returns where files of this kind are that were looked for, and do not count for
+    /// what they are.
+    pub(crate) fn refused(&self, kind: SoughtKind) -> Vec<PathBuf> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = all.iter().filter(|sought| sought.kind == kind);
+        let refused = refused.filter(|sought| match &sought.outcome {
+            Ok(()) | Err(Error::TooLarge { .. } | Error::Oversized { .. }) => false,
+            Err(Error::Io(error)) => {
+                error.kind() != ErrorKind::NotFound && error.kind() != ErrorKind::NotADirectory
+            }
+            Err(_) => true,
+        });
+        refused.map(|sought| sought.path.clone()).collect()
     }
 
     pub(crate) fn list(&self) -> Vec<Sought> {

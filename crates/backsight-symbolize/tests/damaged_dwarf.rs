@@ -3,7 +3,9 @@
 //!
 //! What nobody can notice is not tried: a text that became another text, a number that
 //! became another number that may stand there (an address, all of whose bits are set, is
-//! that of a function the linker dropped), an opcode that became another opcode.
+//! that of a function the linker dropped), an opcode that became another opcode. Zeros in
+//! the middle of a section are such numbers: in `.debug_ranges` and behind the header of
+//! `.debug_rnglists` they end a list early, in `.debug_str` they are empty texts.
 
 mod common;
 
@@ -191,5 +193,82 @@ fn damage_of_any_section_is_told_or_does_not_matter() {
             told_of.get(name).is_some_and(|count| *count > 3),
             "{name}: {told_of:?}"
         );
+    }
+}
+
+/// The headers of the tables of DWARF 5, before the place that a unit's base names.
+#[test]
+fn a_table_whose_header_is_none_is_told() {
+    const SIZES: [(&str, usize); 3] = [
+        (".debug_rnglists", 12),
+        (".debug_addr", 8),
+        (".debug_str_offsets", 8),
+    ];
+    let fixture = Fixture::new();
+    fixture.write("a.cpp", SOURCE);
+    let args = [
+        "-gdwarf-5",
+        "-O2",
+        "-ffunction-sections",
+        "-o",
+        "a",
+        "a.cpp",
+    ];
+    if fixture.run("clang++", &args).is_err() {
+        return testkit::skip("no clang++");
+    }
+    let path = fixture.path("a");
+    let (start, size) = symbol(&path, "first");
+    let places: Vec<u64> = (start..start + size).collect();
+    let sound = std::fs::read(&path).expect("ours");
+    let told = |bytes: Vec<u8>| {
+        std::fs::write(&path, bytes).expect("ours");
+        let ([lazy, flat], indexed) = asked(&path, &places);
+        [lazy.1, flat.1, indexed]
+    };
+    assert_eq!(told(sound.clone()), [false; 3], "sound");
+    let file = object::File::parse(&*sound).expect("an object file");
+    for (name, size) in SIZES {
+        let section = file.section_by_name(name).expect("clang writes it");
+        let (begin, _) = section.file_range().expect("it has bytes");
+        let begin = usize::try_from(begin).expect("small");
+        for (what, at, value) in [
+            ("no length", 0..4, 0),
+            ("behind the section", 3..4, 0x7f),
+            ("another version", 4..5, 4),
+            ("nothing", 0..size, 0),
+        ] {
+            let mut bytes = sound.clone();
+            bytes[begin + at.start..begin + at.end].fill(value);
+            assert_eq!(told(bytes), [true; 3], "{name}: {what}");
+        }
+    }
+}
+
+/// An extended opcode says how long it is: a byte more or less than its operands have.
+#[test]
+fn an_opcode_whose_length_does_not_fit_is_told() {
+    let fixture = Fixture::new();
+    fixture.write("a.cpp", SOURCE);
+    // Nothing else's lines stand before ours.
+    fixture.must("g++", &["-gdwarf-5", "-O2", "-c", "a.cpp"]);
+    fixture.must("g++", &["-o", "a", "a.o"]);
+    let path = fixture.path("a");
+    let (start, _) = symbol(&path, "first");
+    let sound = std::fs::read(&path).expect("ours");
+    let file = object::File::parse(&*sound).expect("an object file");
+    let section = file.section_by_name(".debug_line").expect("it has one");
+    let (begin, size) = section.file_range().expect("it has bytes");
+    let [begin, size] = [begin, size].map(|it| usize::try_from(it).expect("small"));
+    let lines = &sound[begin..begin + size];
+    let set_address = lines.windows(3).position(|it| it == [0, 9, 2]);
+    let set_address = set_address.expect("addresses have eight bytes");
+    assert!(!asked(&path, &[start]).1, "sound");
+    for length in [8, 10] {
+        let mut bytes = sound.clone();
+        bytes[begin + set_address + 1] = length;
+        std::fs::write(&path, bytes).expect("ours");
+        let ([lazy, flat], indexed) = asked(&path, &[start]);
+        assert_eq!([lazy.1, flat.1, indexed], [true; 3], "{length}");
     }
 }

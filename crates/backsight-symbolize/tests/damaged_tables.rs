@@ -224,6 +224,51 @@ fn a_file_that_is_cut_off_is_told_once() {
     assert_eq!(lacks(&path), [ShortfallKind::CutOff]);
 }
 
+/// Files without what others have, which end where they should.
+#[test]
+fn a_stripped_file_is_not_cut_off() {
+    let fixture = Fixture::new();
+    fixture.write("a.c", SOURCE);
+    let args = ["-g", "-O1", "-shared", "-fPIC", "-o", "a.so", "a.c"];
+    if fixture.run("cc", &args).is_err() {
+        return testkit::skip("no C compiler");
+    }
+    let ways = [
+        ("strip", ""),
+        ("strip", "--strip-debug"),
+        ("strip", "--only-keep-debug"),
+        ("objcopy", "--strip-section-headers"),
+        ("llvm-objcopy", "--strip-sections"),
+        ("llvm-objcopy-19", "--strip-sections"),
+        ("llvm-strip", "--strip-all"),
+    ];
+    let mut tried = 0;
+    for (tool, flag) in ways {
+        let flags = [flag].into_iter().filter(|flag| !flag.is_empty());
+        let is_strip = tool.ends_with("strip");
+        let out: &[&str] = if is_strip {
+            &["-o", "less.so", "a.so"]
+        } else {
+            &["a.so", "less.so"]
+        };
+        let args: Vec<&str> = flags.chain(out.iter().copied()).collect();
+        if fixture.run(tool, &args).is_err() {
+            continue;
+        }
+        tried += 1;
+        let path = fixture.path("less.so");
+        assert_eq!(lacks(&path), [], "{tool} {flag}");
+        let bytes = std::fs::read(&path).expect("made");
+        let path = fixture.write("cut.so", &bytes[..bytes.len() - 1]);
+        assert_eq!(
+            lacks(&path),
+            [ShortfallKind::CutOff],
+            "{tool} {flag}: a byte less"
+        );
+    }
+    assert!(tried > 2, "{tried}");
+}
+
 #[test]
 fn damaged_symbols_inside_mini_debug_info_are_told() {
     let fixture = Fixture::new();

@@ -100,6 +100,87 @@ fn a_split_unit_that_is_gone_is_told() {
     assert_eq!(symbolizer.shortfalls(module), []);
 }
 
+/// A file that is there and does not count is told, and not the program that names it.
+#[test]
+fn a_split_unit_that_is_damaged_is_told_under_its_own_name() {
+    let fixture = Fixture::new();
+    fixture.write("a.c", SOURCE);
+    for version in ["-gdwarf-4", "-gdwarf-5"] {
+        let args = [version, "-gsplit-dwarf", "-O1", "-c", "a.c"];
+        fixture.must("cc", &[&args[..], &["-DOTHER", "-O0"]].concat());
+        let other = std::fs::read(fixture.path("a.dwo")).expect("the compiler wrote it");
+        fixture.must("cc", &args);
+        fixture.must("cc", &["-o", "a", "a.o"]);
+        let (path, split) = (fixture.path("a"), fixture.path("a.dwo"));
+        let none: [Vec<Shortfall>; 3] = Default::default();
+        assert_eq!(shortfalls(&path), none);
+        let sound = std::fs::read(&split).expect("the compiler wrote it");
+        let file = object::File::parse(&*sound).expect("an object file");
+        let ones = |name, part| {
+            let section = file.section_by_name(name).expect("compilers write it");
+            let (begin, size) = section.file_range().expect("it has bytes");
+            let [begin, size] = [begin, size].map(|it| usize::try_from(it).expect("small"));
+            let mut bytes = sound.clone();
+            bytes[begin + size * part / 4..begin + size].fill(0xff);
+            bytes
+        };
+        let cases = [
+            ("empty", Vec::new(), ShortfallKind::Refused),
+            ("zeros", vec![0; sound.len()], ShortfallKind::Refused),
+            (
+                "half of it",
+                sound[..sound.len() / 2].to_vec(),
+                ShortfallKind::Refused,
+            ),
+            ("another's", other, ShortfallKind::Refused),
+            (
+                "no unit",
+                ones(".debug_info.dwo", 0),
+                ShortfallKind::Refused,
+            ),
+            (
+                "half a unit",
+                ones(".debug_info.dwo", 2),
+                ShortfallKind::Damaged,
+            ),
+            (
+                "no more shapes",
+                ones(".debug_abbrev.dwo", 2),
+                ShortfallKind::Damaged,
+            ),
+        ];
+        for (what, bytes, kind) in cases {
+            std::fs::write(&split, bytes).expect("ours");
+            let got = shortfalls(&path);
+            let want = vec![Shortfall::new(Some(split.clone()), kind)];
+            assert_eq!(got, [want.clone(), want.clone(), want], "{version}: {what}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_supplementary_file_is_told_under_its_own_name() {
+    let fixture = Fixture::new();
+    fixture.write("a.c", SOURCE);
+    for name in ["a", "b"] {
+        let more = format!("-DNAME={name}");
+        fixture.must("cc", &["-g", &more, "-O1", "-o", name, "a.c"]);
+    }
+    let dwz = ["-m", "common", "a", "b"];
+    if fixture.run("dwz", &dwz).is_err() || !fixture.path("common").exists() {
+        return testkit::skip("no dwz, or it finds nothing in common");
+    }
+    let (path, common) = (fixture.path("a"), fixture.path("common"));
+    let sound = std::fs::read(&common).expect("made");
+    assert_eq!(shortfalls(&path), <[Vec<Shortfall>; 3]>::default());
+    for kept in [sound.len() / 2, sound.len() - 1, 0] {
+        std::fs::write(&common, &sound[..kept]).expect("ours");
+        let want = vec![Shortfall::new(Some(common.clone()), ShortfallKind::Refused)];
+        let got = shortfalls(&path);
+        assert_eq!(got, [want.clone(), want.clone(), want], "{kept}");
+    }
+}
+
 /// An index of damaged debug information is not kept: whoever reads it later would be told
 /// nothing.
 #[test]

@@ -81,7 +81,9 @@ impl Build {
         })?;
         built.oversized.iter().for_each(oversized::report_file);
         let damaged = |it: &&Shortfall| it.kind != ShortfallKind::Missing;
-        shortfalls::report_all(built.shortfalls.iter().filter(damaged).cloned());
+        let damaged = built.shortfalls.iter().filter(damaged).cloned();
+        let mut reports = shortfalls::ReportOnce::new(symbols.verbose_flag());
+        reports.report(damaged, &built.sought);
         if symbols.verbose {
             report_sought(built.sought.iter().cloned());
         }

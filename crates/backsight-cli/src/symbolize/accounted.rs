@@ -46,6 +46,7 @@ pub(crate) struct Accounted<S: HasSymbolizer = Symbolizer> {
     of: S,
     index_dir: Option<IndexDir>,
     verbose: bool,
+    verbose_flag: &'static str,
 }
 
 impl<S: HasSymbolizer> Accounted<S> {
@@ -55,6 +56,7 @@ impl<S: HasSymbolizer> Accounted<S> {
             of,
             index_dir: symbols.index_dir.dir(),
             verbose: symbols.verbose,
+            verbose_flag: symbols.verbose_flag(),
         }
     }
 
@@ -107,7 +109,7 @@ impl<S: HasSymbolizer> Drop for Accounted<S> {
             let modules = symbolizer.module_ids().into_iter();
             report_sought(modules.flat_map(|module| symbolizer.sought(module)));
         }
-        shortfalls::report(symbolizer);
+        shortfalls::report(symbolizer, self.verbose_flag);
         report_not_written(symbolizer, self.index_dir.as_ref());
     }
 }

@@ -31,6 +31,10 @@ pub(crate) struct Symbols {
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
+    /// How the command spells that, where not `-v`.
+    #[arg(skip)]
+    verbose_flag: Option<&'static str>,
+
     /// The number of threads [default: the number of processors]
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
@@ -49,6 +53,19 @@ impl Symbols {
     /// Whose lists of names of code that was made at run time are read.
     pub(crate) fn maps_of(&self) -> MapsOf {
         self.jit_maps.into()
+    }
+
+    /// In a command that spells `--verbose` so.
+    pub(crate) fn with_verbose_flag(self, flag: &'static str) -> Self {
+        Self {
+            verbose_flag: Some(flag),
+            ..self
+        }
+    }
+
+    /// Returns the flag that shows more.
+    pub(crate) fn verbose_flag(&self) -> &'static str {
+        self.verbose_flag.unwrap_or("-v")
     }
 
     /// Reports directories that do not exist. The others are still used.

@@ -152,7 +152,9 @@ pub(in crate::dwarf) fn flatten<'d>(
     };
     let walked = flattening.walk();
     let limited = [read, walked].contains(&Err(Fault::Limit));
-    let damaged = [read, walked].contains(&Err(Fault::Malformed));
+    let damaged = read == Err(Fault::Malformed);
+    // The functions may be another file's.
+    full.unit_file.damage.sound(walked);
     flattening.close_down_to(isize::MIN);
     flattening.lay_out_scopes();
     flattening.lay_out_lines();

@@ -73,12 +73,8 @@ impl<'d> DwarfLookup<'d> {
         let mut dwarf = sections.dwarf();
         let supplementary = companions.supplementary().map(|sections| {
             dwarf.sup = Some(Arc::new(sections.dwarf()));
-            let unit_file = UnitFile::new(
-                sections.dwarf(),
-                UnitFileKind::Supplementary,
-                limits,
-                damage,
-            );
+            let (dwarf, damage) = (sections.dwarf(), &sections.damage);
+            let unit_file = UnitFile::new(dwarf, UnitFileKind::Supplementary, limits, damage);
             UnitList::new(Arc::new(unit_file))
         });
         let unit_file = UnitFile::new(dwarf, UnitFileKind::Main, limits, damage);
@@ -89,7 +85,7 @@ impl<'d> DwarfLookup<'d> {
                 supplementary,
                 scoped: ScopedNames::new(texts),
             },
-            splits: SplitUnits::new(companions, damage),
+            splits: SplitUnits::new(companions),
             companions,
             options,
             names: NameCache::new(options.spelling()),
@@ -177,8 +173,7 @@ impl<'d> DwarfLookup<'d> {
 
     /// Returns whether anything turned out to be unreadable so far.
     pub(in crate::dwarf) fn is_damaged(&self) -> bool {
-        let shared = self.links.supplementary.as_ref();
-        self.damage.is_noted() || self.units().damaged() || shared.is_some_and(UnitList::damaged)
+        self.damage.is_noted()
     }
 
     /// Returns the bytes that the tables of units and their names take.
@@ -234,10 +229,14 @@ impl<'d> DwarfLookup<'d> {
         let mut note = |fault: Fault| found.note(fault);
         let unit = &tables.unit;
         let full = tables.full(&self.splits);
+        // The functions may be another file's.
+        let damage = full.unit.unit_file.damage;
         let functions = match full.functions_at(addr, few, self.reading()) {
             Ok(functions) => functions,
             Err(fault) => {
-                note(fault);
+                if let Some(fault) = damage.take(fault) {
+                    note(fault);
+                }
                 return Vec::new();
             }
         };
@@ -245,7 +244,7 @@ impl<'d> DwarfLookup<'d> {
             note(Fault::Limit);
         }
         if functions.damaged {
-            note(Fault::Malformed);
+            damage.note();
         }
         let Some(function) = functions.find(addr) else {
             return Vec::new();
@@ -256,7 +255,7 @@ impl<'d> DwarfLookup<'d> {
             note(Fault::Limit);
         }
         if body.damaged {
-            note(Fault::Malformed);
+            damage.note();
         }
         let lines = tables.lines_at(addr, few, self.reading());
         let lines = lines.map_err(&mut note).ok();

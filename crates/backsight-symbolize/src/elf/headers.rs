@@ -2,8 +2,8 @@
 
 use backsight_elf::{Error as ElfError, Headers};
 use backsight_files::Image;
-use backsight_index::engine::{Overlaps, RankedRange};
-use backsight_types::{BuildId, FileOffset, Segments, VirtOffset};
+use backsight_index::engine::{Overlaps, RankedRange, wide};
+use backsight_types::{BuildId, FileOffset, Segment, Segments, VirtOffset};
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, FileKind};
@@ -132,7 +132,18 @@ impl ElfHeaders {
         let mut sections = self.sections.iter();
         let is_beyond =
             |section: &ElfSection| !section.is_nobits() && section.raw(&self.image).is_none();
-        self.has_lost_headers || (self.has_section_headers && sections.any(is_beyond))
+        let size = wide(self.image.len());
+        let mut loads = self.headers.segments.as_slice().iter();
+        let ends_beyond = |load: &Segment| {
+            let end = load.file_offset.0.checked_add(load.file_size);
+            load.file_size > 0 && end.is_none_or(|end| end > size)
+        };
+        self.has_lost_headers
+            || match self.has_section_headers {
+                // Debug files keep the segments of the file that they were made of.
+                true => sections.any(is_beyond),
+                false => loads.any(ends_beyond),
+            }
     }
 
     /// Returns where 32-bit code for x86 counts the slots of its global offset table
@@ -209,6 +220,14 @@ impl ElfHeaders {
         self.code.covered().map(|(begin, end, _)| (begin, end))
     }
 
+    /// Whether nothing in it says where code could stand, not even for a program.
+    pub(crate) fn is_without_code(&self) -> bool {
+        let mut code = self.sections.iter().filter(|section| section.is_code());
+        let mut loads = self.headers.segments.as_slice().iter();
+        let is_code = |load: &Segment| load.flags.is_executable();
+        code.next().is_none() && !loads.any(is_code)
+    }
+
     /// Returns the `PT_LOAD` headers, or what stands for them in a relocatable
     /// object, unless this is a split debug file.
     ///
@@ -262,6 +281,10 @@ fn sections<Elf: FileHeader<Endian = Endianness>>(
     data: &[u8],
 ) -> object::Result<Vec<ElfSection>> {
     let headers = header.section_headers(endian, data)?;
+    // A file stripped of all sections names no section of names, and lacks none.
+    if headers.is_empty() {
+        return Ok(Vec::new());
+    }
     let names = header.shstrndx(endian, data)?;
     let names = usize::try_from(names).ok().and_then(|at| headers.get(at));
     let names = names.and_then(|section| section.file_range(endian));

@@ -47,6 +47,9 @@ impl<'o> FileSearch<'o> {
         });
         named.into_iter().chain(by_id).find_map(|site| {
             self.take(SoughtKind::Supplementary, site, |elf| {
+                if elf.is_cut_off() {
+                    return Err(Error::CUT_OFF);
+                }
                 match (elf.is_proven(link.proof), link.proof) {
                     (true, _) => Ok(()),
                     (false, Proof::BuildId(_)) => Err(Error::BuildIdMismatch),

@@ -52,6 +52,11 @@ impl SearchBase {
         self.log.shortfalls.note(Shortfall { path, kind });
     }
 
+    /// Returns which files of this kind were refused so far.
+    pub(crate) fn refused(&self, kind: SoughtKind) -> Vec<PathBuf> {
+        self.log.refused(kind)
+    }
+
     /// Returns the path of the module, as it was given.
     pub(super) fn module_path(&self) -> Option<&Path> {
         self.module.as_deref()

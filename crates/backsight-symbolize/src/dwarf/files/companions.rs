@@ -3,14 +3,18 @@
 //! They are kept here, beside the sections of the main file, so that an index can
 //! borrow from all of them alike.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::allowance::UnpackAllowance;
 use super::arena::Arena;
 use super::sections::{DwarfSections, FileRole};
+use crate::dwarf::damage::Damage;
 use crate::dwarf::fault::Fault;
 use crate::elf::ElfFile;
+use crate::error::Error;
 use crate::locate::{FileSearch, SearchBase, Site};
 use crate::options::Options;
 use crate::oversized::Oversized;
@@ -73,7 +77,8 @@ impl Companions {
         companions.supplementary = found
             .and_then(|found| companions.load(found.elf, FileRole::Supplementary, &found.site));
         if link.is_some() && companions.supplementary.is_none() {
-            companions.note_missing();
+            let refused = companions.base.refused(SoughtKind::Supplementary);
+            companions.note_lack(refused);
         }
         companions
     }
@@ -100,33 +105,44 @@ impl Companions {
         &self,
         name: &[u8],
         comp_dir: Option<&[u8]>,
-        is_it: impl Fn(&DwarfSections) -> bool,
+        is_it: impl Fn(&DwarfSections) -> Result<(), Error>,
     ) -> Option<&DwarfSections> {
         let sites = self.search().split_files(name, comp_dir);
-        let found = sites.into_iter().find_map(|site| {
+        let found = sites.iter().find_map(|site| {
             if self.split.len() >= self.options.limits.split_files {
                 self.limited.store(true, Ordering::Relaxed);
                 return None;
             }
-            let elf = self.read(SoughtKind::SplitUnit, &site)?;
-            let sections = self.load(elf, FileRole::Split, &site)?;
+            let elf = self.read(SoughtKind::SplitUnit, site)?;
+            let sections = self.load(elf, FileRole::Split, site)?;
             let is_it = is_it(&sections);
-            if !is_it {
-                // It was read, and is of another compilation.
-                let refused = Err(crate::error::Error::BuildIdMismatch);
-                self.base.note(SoughtKind::SplitUnit, &site, refused);
+            if is_it.is_err() {
+                // It was read, and has not what it should have.
+                self.base.note(SoughtKind::SplitUnit, site, is_it.clone());
             }
-            is_it.then(|| self.split.keep(sections)).flatten()
+            is_it.ok().and_then(|()| self.split.keep(sections))
         });
         if found.is_none() {
-            self.note_missing();
+            let mut refused = self.base.refused(SoughtKind::SplitUnit);
+            refused.retain(|path| sites.iter().any(|site| site.shown() == *path));
+            // A package stands in for all of them.
+            refused.extend(self.base.refused(SoughtKind::Package));
+            self.note_lack(refused);
         }
         found
     }
 
-    fn note_missing(&self) {
-        if !self.missing.swap(true, Ordering::Relaxed) {
+    /// Notes that a file is not there, or which of those that are there were refused.
+    fn note_lack(&self, refused: Vec<PathBuf>) {
+        self.missing.store(true, Ordering::Relaxed);
+        if refused.is_empty() {
             self.base.note_shortfall(ShortfallKind::Missing);
+        }
+        // One file has several names: by its folder, and beside the module.
+        let mut named = HashSet::new();
+        let is_new = |path: &PathBuf| named.insert(path.canonicalize().ok());
+        for path in refused.into_iter().filter(is_new) {
+            self.base.note_shortfall_of(path, ShortfallKind::Refused);
         }
     }
 
@@ -168,7 +184,10 @@ impl Companions {
     fn read(&self, kind: SoughtKind, site: &Site) -> Option<ElfFile> {
         let limit = self.options.limits.file_bytes;
         let limit = limit.saturating_sub(self.taken().read);
-        let read = self.search().read(site, limit);
+        let read = match self.search().read(site, limit) {
+            Ok(elf) if elf.is_cut_off() => Err(Error::CUT_OFF),
+            read => read,
+        };
         let outcome = read.as_ref().map(drop).map_err(Clone::clone);
         self.base.note(kind, site, outcome);
         match read {
@@ -177,7 +196,7 @@ impl Companions {
                 taken.read = taken.read.saturating_add(elf.read_bytes());
                 Some(elf)
             }
-            Err(crate::error::Error::TooLarge { .. }) => {
+            Err(Error::TooLarge { .. }) => {
                 self.limited.store(true, Ordering::Relaxed);
                 None
             }
@@ -208,10 +227,11 @@ impl Companions {
             (Ok(()), Err(Fault::Limit)) => note(cost, None),
             _ => {}
         }
-        let sections = sections.ok()?;
-        if sections.are_damaged() {
-            self.base
-                .note_shortfall_of(site.shown(), ShortfallKind::Damaged);
+        let mut sections = sections.ok()?;
+        let is_damaged = sections.are_damaged();
+        sections.damage = Damage::of_file(self.base.clone(), site.shown());
+        if is_damaged {
+            sections.damage.note();
         }
         Some(sections)
     }

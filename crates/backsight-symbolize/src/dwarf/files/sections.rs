@@ -8,6 +8,7 @@ use gimli::{RunTimeEndian, SectionId};
 use object::Endianness;
 
 use super::allowance::UnpackCost;
+use crate::dwarf::damage::Damage;
 use crate::dwarf::die::slice::Slice;
 use crate::dwarf::fault::Fault;
 use crate::elf::{ElfFile, ElfSection, SectionBytes, SectionLoader};
@@ -91,6 +92,8 @@ pub(in crate::dwarf) struct DwarfSections {
     loaded: Vec<(SectionId, SectionBytes)>,
     /// Whether one that is there cannot be read.
     damaged: bool,
+    /// Of a file that goes with the main one: what turned out to be unreadable so far.
+    pub(in crate::dwarf) damage: Damage,
 }
 
 /// The sections of a file that will be unpacked.
@@ -193,6 +196,7 @@ impl DwarfSections {
             elf,
             loaded,
             damaged,
+            damage: Damage::default(),
         }
     }
 

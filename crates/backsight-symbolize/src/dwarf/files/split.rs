@@ -15,25 +15,33 @@ use super::companions::Companions;
 use super::sections::DwarfSections;
 use crate::dwarf::damage::Damage;
 use crate::dwarf::die::slice::Slice;
+use crate::dwarf::fault::Fault;
 use crate::dwarf::units::root_die::SplitName;
 use crate::dwarf::units::unit::Unit;
 use crate::dwarf::units::unit_file::{SkeletonBases, UnitFile, UnitFileKind};
+use crate::error::Error;
 use crate::limits::Limits;
 
 /// Finds split units.
 #[derive(Debug)]
 pub(in crate::dwarf) struct SplitUnits<'d> {
     companions: &'d Companions,
-    damage: &'d Damage,
-    package: OnceLock<Option<DwarfPackage<Slice<'d>>>>,
+    package: OnceLock<Option<Package<'d>>>,
 }
+
+type Package<'d> = (DwarfPackage<Slice<'d>>, &'d Damage);
+
+/// Why a file of split units is none.
+const NO_UNIT: Error = Error::Damaged {
+    part: ".debug_info.dwo",
+    wrong: "it has no unit that can be read",
+};
 
 impl<'d> SplitUnits<'d> {
     /// Opens nothing yet.
-    pub(in crate::dwarf) fn new(companions: &'d Companions, damage: &'d Damage) -> Self {
+    pub(in crate::dwarf) fn new(companions: &'d Companions) -> Self {
         Self {
             companions,
-            damage,
             package: OnceLock::new(),
         }
     }
@@ -54,10 +62,11 @@ impl<'d> SplitUnits<'d> {
             ranges_base: root.unit.rnglists_base,
         });
         let limits = unit.unit_file.limits;
-        let in_home = |dwarf| find_unit(dwarf, kind, id, (limits, self.damage));
-        let packed = self.package(unit.unit_file.endian()).and_then(|package| {
-            let dwarf = package.find_cu(id, &unit.unit_file.dwarf).ok()??;
-            in_home(dwarf)
+        let packed = self.package(unit.unit_file.endian());
+        let packed = packed.and_then(|(package, damage)| {
+            let found = package.find_cu(id, &unit.unit_file.dwarf);
+            let dwarf = damage.sound(found.map_err(Fault::from))??;
+            find_unit(dwarf, kind, id, (limits, damage))
         });
         packed.or_else(|| {
             let comp_dir = root.unit.comp_dir.map(|dir| dir.slice());
@@ -69,21 +78,33 @@ impl<'d> SplitUnits<'d> {
                 let nothing = UnitFileKind::Split(SkeletonBases::NOTHING);
                 // Of a file that may be another's.
                 let damage = Damage::default();
-                dwarfs.any(|dwarf| find_unit(dwarf, nothing, id, (limits, &damage)).is_some())
+                let mut has_any = false;
+                let is_there = dwarfs.any(|dwarf| {
+                    has_any = true;
+                    find_unit(dwarf, nothing, id, (limits, &damage)).is_some()
+                });
+                match is_there {
+                    true => Ok(()),
+                    false if has_any && !damage.is_noted() => Err(Error::NotTheUnit),
+                    false => Err(NO_UNIT),
+                }
             };
             let found = self.companions.split_file(name, comp_dir, has_unit)?;
             dwarfs(found, limits).find_map(|mut dwarf| {
                 dwarf.make_dwo(&unit.unit_file.dwarf);
-                in_home(dwarf)
+                find_unit(dwarf, kind, id, (limits, &found.damage))
             })
         })
     }
 
-    fn package(&self, endian: RunTimeEndian) -> Option<&DwarfPackage<Slice<'d>>> {
+    /// Returns the package, and where its damage is noted.
+    fn package(&self, endian: RunTimeEndian) -> Option<&Package<'d>> {
         let open = || {
             let sections = self.companions.package()?;
             let empty = Slice::new(&[], endian);
-            DwarfPackage::load(|id| Ok::<_, gimli::Error>(sections.slice(id)), empty).ok()
+            let load = |id| Ok::<_, gimli::Error>(sections.slice(id));
+            let package = DwarfPackage::load(load, empty).map_err(Fault::from);
+            Some((sections.damage.sound(package)?, &sections.damage))
         };
         self.package.get_or_init(open).as_ref()
     }
@@ -121,13 +142,14 @@ fn find_unit<'d>(
     let mut fuel = unit_file.fuel_for(bytes);
     let mut headers = unit_file.dwarf.units();
     for _ in 0..limits.units {
-        let header = headers.next().ok()??;
+        let header = damage.sound(headers.next().map_err(Fault::from))??;
         let unit = Unit::new(header, header.debug_info_offset()?, Arc::clone(&unit_file));
         let is_it = match header.type_() {
             UnitType::SplitCompilation(own) => own == id,
             UnitType::Compilation => {
                 let root = unit.root(&mut fuel);
-                root.is_ok_and(|root| root.unit.dwo_id == Some(id))
+                let root = damage.sound(root);
+                root.is_some_and(|root| root.unit.dwo_id == Some(id))
             }
             _ => false,
         };

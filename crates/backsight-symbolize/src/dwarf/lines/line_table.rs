@@ -112,20 +112,19 @@ impl<'d> LineTable<'d> {
         // Up to DWARF 4 files count from 1, and 0 is the unit's own.
         let count = program.header().file_names().len().saturating_add(1);
         self.files.resize_with(count, OnceLock::new);
-        let rows = LineProgram::new(program.header());
+        let mut rows = LineProgram::new(program.header());
         self.program = Some(program);
-        self.read_rows(
-            rows,
-            only,
-            root.unit_file.limits.rows_per_unit,
-            elf,
-            root.unit_file.damage,
-        )
+        let (limit, damage) = (root.unit_file.limits.rows_per_unit, root.unit_file.damage);
+        let read = self.read_rows(&mut rows, only, limit, elf, damage);
+        if rows.has_misfits() {
+            damage.note();
+        }
+        read
     }
 
     fn read_rows(
         &mut self,
-        mut program: LineProgram<'d>,
+        program: &mut LineProgram<'d>,
         only: Option<u64>,
         limit: usize,
         elf: &ElfFile,

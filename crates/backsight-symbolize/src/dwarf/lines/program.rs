@@ -28,6 +28,8 @@ pub(in crate::dwarf) struct LineProgram<'d> {
     line_range: u8,
     /// 2^16 / `line_range`, rounded up: exact for quotients of 8 bits.
     inverse_range: u32,
+    /// Whether the operands of an extended opcode did not fit the length it has.
+    has_misfits: bool,
 }
 
 /// A row of the line table.
@@ -76,6 +78,7 @@ impl<'d> LineProgram<'d> {
             line_base: header.line_base().into(),
             line_range,
             inverse_range: 0x1_0000_u32.div_ceil(u32::from(line_range.max(1))),
+            has_misfits: false,
         }
     }
 
@@ -197,7 +200,10 @@ impl<'d> LineProgram<'d> {
         let length = self.cursor.uleb()?;
         let mut operands = self.cursor.split(length)?;
         match gimli::DwLne(operands.byte()?) {
-            gimli::DW_LNE_end_sequence => return Ok(true),
+            gimli::DW_LNE_end_sequence => {
+                self.has_misfits |= !operands.is_empty();
+                return Ok(true);
+            }
             gimli::DW_LNE_set_address => {
                 let addr = operands.number(self.address_size)?;
                 // Linkers leave −1, −2, 0 or a small number where they dropped
@@ -219,9 +225,17 @@ impl<'d> LineProgram<'d> {
             gimli::DW_LNE_set_discriminator => {
                 operands.uleb()?;
             }
-            _ => {}
+            // What is unknown is passed over.
+            _ => return Ok(false),
         }
+        self.has_misfits |= !operands.is_empty();
         Ok(false)
+    }
+
+    /// Returns whether the operands of an extended opcode did not fit the length that it
+    /// has, so far. Rows count all the same.
+    pub(in crate::dwarf) fn has_misfits(&self) -> bool {
+        self.has_misfits
     }
 }
 

@@ -7,6 +7,7 @@ use gimli::{
     DwLang, DwoId, UnitHeader, UnitRef, UnitType,
 };
 
+use super::bases;
 use super::unit_file::{UnitFile, UnitFileKind};
 use crate::dwarf::die::entry::AttrSpec;
 use crate::dwarf::die::form::{AttrValue, ValueClass};
@@ -82,6 +83,10 @@ impl<'d> RootDie<'d> {
                 }
             };
             root.take(&spec, value, &mut texts);
+        }
+        let has_headers = matches!(unit_file.kind, UnitFileKind::Main) && encoding.version >= 5;
+        if has_headers && !bases::are_sound(&root.unit, &unit_file.dwarf) {
+            unit_file.damage.note();
         }
         root.resolve(&texts);
         Ok(root)

@@ -32,8 +32,6 @@ struct ListedUnits<'d> {
     units: Vec<UnitTables<'d>>,
     /// Whether there are more than the limit allows.
     cut: bool,
-    /// Whether a header cannot be read, which hides all behind it.
-    damaged: bool,
 }
 
 impl<'d> UnitList<'d> {
@@ -104,11 +102,6 @@ impl<'d> UnitList<'d> {
         self.listed.get().is_some_and(|list| list.cut)
     }
 
-    /// Returns whether a header of one cannot be read.
-    pub(in crate::dwarf) fn damaged(&self) -> bool {
-        self.listed.get().is_some_and(|list| list.damaged)
-    }
-
     /// Returns whether anything was asked for that more bytes of `.debug_info` might
     /// answer differently.
     pub(in crate::dwarf) fn needs_more_units(&self) -> bool {
@@ -120,12 +113,13 @@ impl<'d> UnitList<'d> {
             self.beyond.store(true, Ordering::Relaxed);
             let mut units = Vec::new();
             let mut headers = self.unit_file.dwarf.debug_info.units();
-            let mut damaged = false;
             loop {
                 let header = match headers.next() {
                     Ok(Some(header)) => header,
-                    end => {
-                        damaged |= end.is_err();
+                    Ok(None) => break,
+                    // It hides all behind it.
+                    Err(_) => {
+                        self.unit_file.damage.note();
                         break;
                     }
                 };
@@ -133,22 +127,12 @@ impl<'d> UnitList<'d> {
                     continue;
                 };
                 if units.len() >= self.unit_file.limits.units {
-                    let cut = true;
-                    return ListedUnits {
-                        units,
-                        cut,
-                        damaged,
-                    };
+                    return ListedUnits { units, cut: true };
                 }
                 let unit = Unit::new(header, offset, Arc::clone(&self.unit_file));
                 units.push(UnitTables::new(unit));
             }
-            let cut = false;
-            ListedUnits {
-                units,
-                cut,
-                damaged,
-            }
+            ListedUnits { units, cut: false }
         })
     }
 }
