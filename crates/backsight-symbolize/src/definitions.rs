@@ -10,6 +10,7 @@ use backsight_types::VirtOffset;
 use crate::elf::{SymbolKind, SymbolRow};
 use crate::error::Error;
 use crate::files::LoadedFiles;
+use crate::go_program::GoProgram;
 use crate::options::Options;
 use crate::request::ModuleId;
 use crate::symbolizer::Symbolizer;
@@ -77,6 +78,17 @@ impl Symbolizer {
         self.define(module, |linkage| {
             linkage == name || (is_for_people && demangle(linkage, limit).as_deref() == Some(name))
         })
+    }
+
+    /// Returns what a module's own file tells of Go; `None` when it is no Go program, and
+    /// of a module of which an index alone is there.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn go_program(&self, module: ModuleId) -> Result<Option<GoProgram>, Error> {
+        let module = self.module(module).ok_or(Error::NotFound)?;
+        module.load()?;
+        Ok(module.go_program())
     }
 
     fn define(

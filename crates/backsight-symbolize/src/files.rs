@@ -1,17 +1,19 @@
 //! The files of a module, and what was read of them.
 
+mod go;
 mod open;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use backsight_index::engine::{CodeOffsets, Name, known_in, lossy};
+use backsight_index::engine::{CodeOffsets, Name, known_in, lossy, wide};
 use backsight_index::{Binding, Frame, Frames, IndexError, IndexView, SymbolIndex};
 use backsight_types::{BuildId, Reason, Segments, VirtOffset};
 
 use crate::dwarf::{DwarfAnswer, DwarfFile, DwarfLevel, Fault, SourceLocation};
 use crate::elf::{ElfFile, SymbolKind, SymbolRow, for_each};
 use crate::error::Error;
+use crate::go_lines::GoLines;
 use crate::locate::{SearchBase, Site};
 use crate::module_index::{self, ModuleSources};
 use crate::options::Options;
@@ -45,6 +47,8 @@ pub(crate) struct LoadedFiles {
     /// The path of the module, if it is known.
     path: Option<PathBuf>,
     dwarf: OnceLock<Option<Result<DwarfFile, Fault>>>,
+    /// The line table of a Go program, where debug information says nothing of Go.
+    go: OnceLock<Option<GoLines>>,
     symbols: SymbolTables,
     /// The whole module, indexed, once enough of it was asked for.
     indexed: RayonOnce<Option<Arc<IndexView>>>,
@@ -76,6 +80,7 @@ impl LoadedFiles {
             debug: self.debug.clone(),
             path: self.path.clone(),
             dwarf: OnceLock::new(),
+            go: OnceLock::new(),
             indexed: RayonOnce::from(Some(indexed)),
             kept: self.kept,
             binding: self.binding,
@@ -154,7 +159,9 @@ impl LoadedFiles {
             _ => 0,
         };
         let indexed = self.indexed().map_or(0, |indexed| indexed.kept_bytes());
-        [own, debug, dwarf, self.symbols.kept_bytes(), indexed]
+        let go = self.go.get().and_then(Option::as_ref);
+        let go = go.map_or(0, |go| wide(go.kept_bytes()));
+        [go, own, debug, dwarf, self.symbols.kept_bytes(), indexed]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -185,13 +192,21 @@ impl LoadedFiles {
             return Err(Reason::NoSymbols);
         }
         let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
-        let mut found = match dwarf {
-            Some(Ok(dwarf)) => dwarf.find(addr),
-            Some(Err(fault)) => DwarfAnswer {
+        let go = self
+            .go(options)
+            .and_then(|go| go.find(addr, &options.limits));
+        let mut found = match (go, dwarf) {
+            (Some(mut go), dwarf) => {
+                self.note_go_damage();
+                go.limited |= matches!(dwarf, Some(Err(Fault::Limit)));
+                go
+            }
+            (None, Some(Ok(dwarf))) => dwarf.find(addr),
+            (None, Some(Err(fault))) => DwarfAnswer {
                 limited: *fault == Fault::Limit,
                 ..DwarfAnswer::default()
             },
-            None => DwarfAnswer::default(),
+            (None, None) => DwarfAnswer::default(),
         };
         self.name_physical(&mut found, addr, options);
         if found.levels.is_empty() {
@@ -274,11 +289,12 @@ impl LoadedFiles {
             build_id: expected.or_else(|| own.build_id()),
             code,
             dwarf,
+            go: self.go(options),
             limits: &options.limits,
         };
-        Ok(module_index::build(sources, || {
-            self.symbols.read_all(options)
-        }))
+        let index = module_index::build(sources, || self.symbols.read_all(options));
+        self.note_go_damage();
+        Ok(index)
     }
 
     /// Returns the file whose sections say where code is.
@@ -298,10 +314,12 @@ impl LoadedFiles {
 
     /// Returns the bytes of debug information to be walked.
     pub(crate) fn info_size(&self, options: &Arc<Options>) -> usize {
-        match self.dwarf.get_or_init(|| self.open_dwarf(options)) {
+        let dwarf = match self.dwarf.get_or_init(|| self.open_dwarf(options)) {
             Some(Ok(dwarf)) => dwarf.info_size(),
             _ => 0,
-        }
+        };
+        let go = self.go(options).map_or(0, GoLines::size);
+        dwarf.saturating_add(go)
     }
 
     /// Returns the bytes of the debug sections that are read.

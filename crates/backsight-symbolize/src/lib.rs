@@ -35,7 +35,8 @@
 //!    else in the module itself; with the parts of it that are in `.dwo` files, in a
 //!    `.dwp` package, or in a supplementary file (dwz);
 //! 2. ELF symbols: `.symtab` of the debug file, of the module and of its
-//!    MiniDebugInfo, then `.dynsym`.
+//!    MiniDebugInfo, then `.dynsym`;
+//! 3. the line table of a Go program (`.gopclntab`), where it has no DWARF.
 //!
 //! Other sources ([`SymbolSource`]) can be added, before these or after them.
 //!
@@ -82,6 +83,8 @@ mod elf;
 mod error;
 mod fetch;
 mod files;
+mod go_lines;
+mod go_program;
 mod groups;
 mod kernel;
 mod limits;
@@ -117,6 +120,7 @@ pub use built_index::BuiltIndex;
 pub use definitions::{Definition, DefinitionKind};
 pub use error::Error;
 pub use fetch::{Fetch, Fetched, Wanted};
+pub use go_program::GoProgram;
 pub use kernel::{Kallsyms, KernelSymbol};
 pub use limits::Limits;
 pub use locate::{find_debug_file as open_debug_file, find_module as open_module};

@@ -9,6 +9,7 @@ use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset}
 
 use crate::error::Error;
 use crate::files::{LoadedFiles, ModuleOrigin};
+use crate::go_program::GoProgram;
 use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::request::{Place, Source};
@@ -259,6 +260,11 @@ impl SymbolModule {
     /// Returns what is less than it should be in its debug information.
     pub(crate) fn shortfalls(&self) -> Vec<Shortfall> {
         self.log.shortfalls.list()
+    }
+
+    /// Returns what its own file tells of Go.
+    pub(crate) fn go_program(&self) -> Option<GoProgram> {
+        self.read_files()?.go_program(&self.options)
     }
 
     /// Returns what was looked for so far.

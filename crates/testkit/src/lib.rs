@@ -29,6 +29,7 @@ pub mod child;
 pub mod differential;
 pub mod elf;
 mod fixtures;
+pub mod go;
 pub mod kernel;
 pub mod maps;
 pub mod memory;

@@ -193,8 +193,11 @@ impl<'d> DwarfLookup<'d> {
 
     /// Returns which units [`find`](Self::find) would ask where, as places in the
     /// order of `.debug_info`.
-    pub(in crate::dwarf) fn claims(&self, code: &CodeOffsets) -> UnitRanges {
-        let mut claims = UnitRanges::default();
+    pub(in crate::dwarf) fn claims(
+        &self,
+        mut claims: UnitRanges,
+        code: &CodeOffsets,
+    ) -> UnitRanges {
         let units = self.units().iter();
         let places: Vec<usize> = units.map(|tables| tables.unit.offset).collect();
         let place = |offset: &usize| {

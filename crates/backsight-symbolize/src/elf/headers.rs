@@ -118,7 +118,7 @@ impl ElfHeaders {
 
     /// Returns whether the sections have headers. Those that are made from the dynamic
     /// segment are not the ones that symbols name by number.
-    pub(super) fn has_section_headers(&self) -> bool {
+    pub(crate) fn has_section_headers(&self) -> bool {
         self.has_section_headers
     }
 

@@ -6,6 +6,7 @@ mod file;
 mod headers;
 mod layout;
 mod links;
+mod loaded;
 mod mini;
 mod opd;
 mod plt;
@@ -20,6 +21,7 @@ mod table_faults;
 
 pub(crate) use file::{ElfFile, for_each};
 pub(crate) use links::{AltLink, Proof};
+pub(crate) use loaded::for_each_address;
 pub(crate) use mini::mini_debug_info;
 pub(crate) use section::ElfSection;
 pub(crate) use section_bytes::{SectionBytes, SectionLoader};

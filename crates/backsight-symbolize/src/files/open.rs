@@ -126,6 +126,7 @@ impl LoadedFiles {
             debug,
             path,
             dwarf: OnceLock::new(),
+            go: OnceLock::new(),
             symbols,
             indexed: indexed
                 .map_or_else(RayonOnce::default, |indexed| RayonOnce::from(Some(indexed))),
@@ -166,6 +167,7 @@ impl LoadedFiles {
             debug: None,
             path: None,
             dwarf: OnceLock::new(),
+            go: OnceLock::new(),
             symbols: SymbolTables::new(None, None, DamageReporter::default()),
             indexed: RayonOnce::default(),
             kept: None,

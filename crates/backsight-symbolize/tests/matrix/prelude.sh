@@ -37,3 +37,17 @@ zstd_sections() {
     echo "no objcopy here knows zstd" >&2
     return 1
 }
+
+# `go_program OUT LINKFLAGS [FLAGS]`, with C in it where CGO_ENABLED is 1.
+go_program() {
+    mkdir -p small
+    printf 'module example.org/small\n\ngo 1.18\n' > small/go.mod
+    cp small.go.txt small/small.go
+    if [ "$CGO_ENABLED" = 1 ]; then
+        cp cgo.go.txt small/cgo.go
+    fi
+    out=../$1
+    link=$2
+    shift 2
+    (cd small; GOTOOLCHAIN=local CGO_ENABLED=${CGO_ENABLED:-0} go build -o "$out" "-ldflags=-B 0x$ID $link" "$@" .)
+}

@@ -120,6 +120,11 @@ pub(crate) const SHAPES: &[Shape] = &[
     // Not linked.
     shape("object", Own, "gcc -O2 -g -c -o a c.c"),
     shape("kernel module", Nothing, "gcc -O2 -g -c -fno-pic module.c; ld -r --build-id=0x$ID -o a module.o"),
+    // Go's own line table, which tests/go_lines.rs compares with other readers.
+    shape("Go, stripped", Nothing, "go_program a '-s -w'"),
+    shape("Go, symtab alone", Nothing, "go_program a -w"),
+    shape("Go with C, debug information of C alone", Nothing, "CGO_ENABLED=1; go_program a -w"),
+    shape("Go, no section headers", Nothing, "go_program full ''; llvm-objcopy --strip-sections full a"),
     // Other machines.
     shape("aarch64", OwnLines, "aarch64-linux-gnu-gcc -O2 -g -nostdlib -shared -fPIC -o a c.c"),
     shape("ppc64 with function descriptors", OwnLines, "powerpc64-linux-gnu-gcc -O2 -g -mabi=elfv1 -nostdlib -shared -fPIC -o a c.c
@@ -131,7 +136,7 @@ pub(crate) const SHAPES: &[Shape] = &[
 ];
 
 /// The sources beside which the scripts run.
-pub(crate) const SOURCES: [(&str, &str); 7] = [
+pub(crate) const SOURCES: [(&str, &str); 9] = [
     ("a.cpp", include_str!("a.cpp")),
     ("b.cpp", include_str!("b.cpp")),
     ("c.c", include_str!("c.c")),
@@ -139,4 +144,6 @@ pub(crate) const SOURCES: [(&str, &str); 7] = [
     ("module.c", include_str!("module.c")),
     ("labels.s", include_str!("labels.s")),
     ("objects.s", include_str!("objects.s")),
+    ("small.go.txt", include_str!("small.go.txt")),
+    ("cgo.go.txt", include_str!("cgo.go.txt")),
 ];

@@ -5,7 +5,7 @@ use super::tree::{Crate, File, Tree};
 
 /// The dependencies allowed between our crates: data flows from left to right. A crate that is
 /// not listed may have none.
-const ARROW: [(&str, &[&str]); 15] = [
+const ARROW: [(&str, &[&str]); 16] = [
     ("backsight-types", &[]),
     ("backsight-profile", &["backsight-types"]),
     ("backsight-demangle", &[]),
@@ -25,6 +25,7 @@ const ARROW: [(&str, &[&str]); 15] = [
         "backsight-index",
         &["backsight-types", "backsight-demangle", "backsight-files"],
     ),
+    ("backsight-sources", &["backsight-types", "backsight-index"]),
     (
         "backsight-symbolize",
         &[
@@ -33,6 +34,7 @@ const ARROW: [(&str, &[&str]); 15] = [
             "backsight-elf",
             "backsight-files",
             "backsight-index",
+            "backsight-sources",
         ],
     ),
     (
@@ -50,6 +52,7 @@ const ARROW: [(&str, &[&str]); 15] = [
             "vma-query",
             "backsight-normalize",
             "backsight-index",
+            "backsight-sources",
             "backsight-symbolize",
             "backsight-formats",
             "backsight-unwind",
@@ -69,6 +72,7 @@ const LIBRARIES: &[&str] = &[
     "vma-query",
     "backsight-normalize",
     "backsight-index",
+    "backsight-sources",
     "backsight-symbolize",
     "backsight-formats",
     "backsight-unwind",
@@ -77,7 +81,10 @@ const LIBRARIES: &[&str] = &[
 ];
 
 /// External crates that a shipped crate must not depend on, so that it is useful without them.
-const FREE_OF: [(&str, &[&str]); 1] = [("backsight-index", &["addr2line", "gimli", "object"])];
+const FREE_OF: [(&str, &[&str]); 2] = [
+    ("backsight-index", &["addr2line", "gimli", "object"]),
+    ("backsight-sources", &["addr2line", "gimli", "object"]),
+];
 
 /// Projects that we compare with, but do not depend on.
 const PEERS: [&str; 3] = ["addr2line", "blazesym", "procfs"];

@@ -271,8 +271,8 @@ impl<'d> FileUnits<'_, 'd> {
     }
 
     /// Returns which units a lookup would ask where.
-    pub(crate) fn claims(self, code: &CodeOffsets) -> UnitRanges {
-        self.0.claims(code)
+    pub(crate) fn claims(self, before: UnitRanges, code: &CodeOffsets) -> UnitRanges {
+        self.0.claims(before, code)
     }
 }
 

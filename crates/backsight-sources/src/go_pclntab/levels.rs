@@ -1,0 +1,97 @@
+//! What a table says of one address.
+
+use std::borrow::Cow;
+
+use super::body::Body;
+use super::functions::Function;
+use super::table::{GoTable, View};
+use crate::memory::Memory;
+
+/// What is left out of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct GoLimits {
+    /// Inlined calls at one address. Those nearest the physical function are kept.
+    pub inline_depth: usize,
+    /// Bytes of a name or a path.
+    pub name_bytes: usize,
+}
+
+/// One call level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoLevel<'d> {
+    /// As Go prints it; `None` when it cannot be read.
+    pub name: Option<Cow<'d, [u8]>>,
+    /// The line that declares it; 0 before Go 1.20.
+    pub start_line: u32,
+    /// The path of the source file.
+    pub file: Option<&'d [u8]>,
+    /// 0 is unknown.
+    pub line: u32,
+}
+
+/// What stands at one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoAnswer<'d> {
+    /// Innermost first; the last is the function itself.
+    pub levels: Vec<GoLevel<'d>>,
+    /// Where the function begins.
+    pub entry: u64,
+    /// Whether there are more calls than the limit allows.
+    pub is_limited: bool,
+    /// Whether something of the function could not be read.
+    pub is_damaged: bool,
+}
+
+impl GoTable {
+    /// Returns what stands at this address; `None` where no function is.
+    #[must_use]
+    pub fn look_up<'d>(
+        &self,
+        addr: u64,
+        memory: &Memory<'d>,
+        limits: GoLimits,
+    ) -> Option<GoAnswer<'d>> {
+        let view = self.view(memory)?;
+        let function = view.function(view.find(addr)?)?;
+        let into = addr.checked_sub(function.entry)?;
+        let mut body = Body::default();
+        body.read(&view, &function);
+        (into < body.size).then(|| levels(&view, &function, &body, into, limits))
+    }
+}
+
+fn levels<'d>(
+    view: &View<'_, 'd>,
+    function: &Function,
+    body: &Body,
+    into: u64,
+    limits: GoLimits,
+) -> GoAnswer<'d> {
+    let mut calls = Vec::new();
+    let is_sound = view.calls(function, body, body.call(into), &mut calls);
+    let more = calls.len().saturating_sub(limits.inline_depth);
+    let mut place = body.place(into);
+    let mut levels = Vec::with_capacity(calls.len().saturating_add(1));
+    let mut push = |name: u32, start_line: u32, (file, line): (i32, i32)| {
+        let path = view.path_at(function.unit, file);
+        let file = path.and_then(|at| view.path(at, limits.name_bytes));
+        let line = u32::try_from(line).unwrap_or(0);
+        levels.push(GoLevel {
+            name: view.name(name, limits.name_bytes),
+            start_line,
+            file,
+            line: if file.is_some() { line } else { 0 },
+        });
+    };
+    for (_, call) in calls.iter().skip(more) {
+        push(call.name, call.start_line, place);
+        place = call.site;
+    }
+    push(function.name, function.start_line, place);
+    GoAnswer {
+        levels,
+        entry: function.entry,
+        is_limited: more > 0,
+        is_damaged: body.is_damaged || !is_sound,
+    }
+}

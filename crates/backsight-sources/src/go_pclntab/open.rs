@@ -1,0 +1,101 @@
+//! Opening a table: its header, its functions in order, and what is told elsewhere.
+
+use super::header::{Header, Layout};
+use super::module_data::{self, ModuleData};
+use super::table::{GoTable, Trees, View};
+use crate::go_build_info::minor_release;
+use crate::memory::{Memory, Relocation};
+
+impl GoTable {
+    /// Opens the table that is mapped at `addr`. `release` is what made the file, as
+    /// [`go_release`](crate::go_build_info::go_release) tells it: Go 1.14 and 1.15 are told
+    /// from their forerunners by it alone.
+    ///
+    /// `None` when there is no table, or no function of it can be found.
+    #[must_use]
+    pub fn open(
+        addr: u64,
+        memory: &Memory<'_>,
+        relocations: &[Relocation],
+        release: Option<&str>,
+    ) -> Option<Self> {
+        let bytes = memory.from(addr)?;
+        let header = Header::read(bytes)?;
+        let size = u64::try_from(bytes.len()).ok()?;
+        let end = addr.checked_add(size)?;
+        let inside = relocations.iter();
+        let inside = inside.filter(|moved| (addr..end).contains(&moved.addr));
+        let mut relocated: Vec<(u64, u64)> =
+            inside.map(|moved| (moved.addr, moved.target)).collect();
+        relocated.sort_unstable();
+        let module = match header.has_offsets() {
+            true => module_data::find(&header, addr, memory, relocations),
+            false => None,
+        };
+        let mut table = Self {
+            header,
+            addr,
+            text: 0,
+            functions: header.functions,
+            trees: trees(&header, module.as_ref(), release),
+            relocated,
+            is_damaged: false,
+        };
+        if header.has_offsets() {
+            table.text = text(&table, module.as_ref(), memory)?;
+        }
+        let ascending = table.view(memory).map_or(0, |view| ascending(&view));
+        table.is_damaged = ascending < header.functions;
+        table.functions = ascending;
+        (ascending > 0).then_some(table)
+    }
+}
+
+/// Returns what the entries of functions count from.
+fn text(table: &GoTable, module: Option<&ModuleData>, memory: &Memory<'_>) -> Option<u64> {
+    if let Some(module) = module {
+        return Some(module.text);
+    }
+    // Releases from 1.26 on leave it 0, and files that are loaded anywhere may.
+    let at = table.header.text?;
+    let addr = table.addr.checked_add(u64::try_from(at).ok()?)?;
+    let moved = table.relocated.iter().find(|moved| moved.0 == addr);
+    let header = table.header.bytes(memory.from(table.addr)?);
+    let text = match moved {
+        Some(moved) => moved.1,
+        None => header.address(at)?,
+    };
+    (text != 0).then_some(text)
+}
+
+/// Returns how many functions ascend.
+fn ascending(view: &View<'_, '_>) -> usize {
+    let Some(mut last) = view.entry(0) else {
+        return 0;
+    };
+    for number in 0..view.table.header.functions {
+        let next = number.checked_add(1).and_then(|next| view.entry(next));
+        match next.filter(|next| *next >= last) {
+            Some(next) => last = next,
+            None => return number,
+        }
+    }
+    view.table.header.functions
+}
+
+/// Where inlined calls are depends on the release.
+fn trees(header: &Header, module: Option<&ModuleData>, release: Option<&str>) -> Option<Trees> {
+    let (base, data) = match header.layout {
+        Layout::Go1_2 => match release.and_then(minor_release)? {
+            14 | 15 => (0, 4),
+            _ => return None,
+        },
+        Layout::Go1_16 => (0, 3),
+        Layout::Go1_18 | Layout::Go1_20 => (module?.trees?, 3),
+    };
+    Some(Trees {
+        base,
+        data,
+        runs: 2,
+    })
+}

@@ -1,0 +1,122 @@
+//! Runs of numbers: which number holds for which bytes of a function's code.
+//!
+//! Pairs of varints: how the number changes (zigzag), and for how many instructions it
+//! then holds. A change of 0 ends them.
+
+/// From `begin` to `end`, in bytes of the function's code, this number holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) end: u64,
+    pub(super) value: i32,
+}
+
+/// The runs of one function.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Runs<'d> {
+    rest: &'d [u8],
+    quantum: u32,
+    end: u64,
+    value: i32,
+    is_over: bool,
+    /// Whether they broke off where they should not.
+    pub(super) is_damaged: bool,
+}
+
+impl<'d> Runs<'d> {
+    /// Reads the runs that begin where these bytes do.
+    pub(super) fn new(rest: &'d [u8], quantum: u32) -> Self {
+        Self {
+            rest,
+            quantum,
+            end: 0,
+            value: -1,
+            is_over: false,
+            is_damaged: false,
+        }
+    }
+
+    fn read(&mut self) -> Option<u32> {
+        let mut value = 0_u32;
+        for shift in [0, 7, 14, 21, 28] {
+            let (byte, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            value |= u32::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn step(&mut self) -> Option<Option<Run>> {
+        let change = self.read()?;
+        if change == 0 && self.end > 0 {
+            return Some(None);
+        }
+        let change = match change & 1 {
+            0 => change >> 1,
+            _ => !(change >> 1),
+        };
+        self.value = self.value.wrapping_add(change.cast_signed());
+        let length = self.read()?.checked_mul(self.quantum)?;
+        // No linker writes a number that holds nowhere. Without these, there are no more
+        // runs than bytes of code.
+        if length == 0 {
+            return None;
+        }
+        self.end = self.end.checked_add(length.into())?;
+        Some(Some(Run {
+            end: self.end,
+            value: self.value,
+        }))
+    }
+}
+
+impl Iterator for Runs<'_> {
+    type Item = Run;
+
+    fn next(&mut self) -> Option<Run> {
+        if self.is_over {
+            return None;
+        }
+        let step = self.step();
+        self.is_damaged |= step.is_none();
+        let run = step.flatten();
+        self.is_over = run.is_none();
+        run
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Run, Runs};
+
+    #[test]
+    fn numbers_change_by_zigzag() {
+        // 11 for 4 instructions, 9 for 200, 9 + 64.
+        let bytes = [24, 4, 3, 0xc8, 1, 0x80, 1, 1, 0, 99];
+        let runs: Vec<Run> = Runs::new(&bytes, 2).collect();
+        let want = [(8, 11), (408, 9), (410, 73)];
+        let want = want.map(|(end, value)| Run { end, value });
+        assert_eq!(runs, want);
+    }
+
+    #[test]
+    fn what_breaks_off_is_damaged() {
+        for bytes in [
+            &[24_u8, 4][..],
+            &[24],
+            &[],
+            &[24, 0, 0],
+            &[24, 4, 0x80, 0x80, 0x80, 0x80, 0x80, 1],
+        ] {
+            let mut runs = Runs::new(bytes, 1);
+            while runs.next().is_some() {}
+            assert!(runs.is_damaged, "{bytes:?}");
+            assert_eq!(runs.next(), None);
+        }
+        let mut runs = Runs::new(&[24, 4, 0], 1);
+        while runs.next().is_some() {}
+        assert!(!runs.is_damaged);
+    }
+}

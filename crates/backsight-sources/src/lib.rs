@@ -1,0 +1,32 @@
+//! Symbols that neither ELF tables nor DWARF have.
+//!
+//! | source | what it is |
+//! |---|---|
+//! | [`go_pclntab`] | the table of functions, files, lines and inlined calls that Go's runtime keeps in every program, stripped ones too |
+//! | [`go_build_info`] | which release of Go made a program |
+//!
+//! A source is given bytes and the addresses they are mapped at ([`Memory`]). It opens no
+//! file and reads no ELF: `backsight-symbolize` does, and asks these sources where debug
+//! information does not say.
+//!
+//! Every byte is taken for hostile: offsets and counts are checked where they are used,
+//! walks are bounded, and a table that contradicts itself is said to be damaged.
+
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+mod bytes;
+pub mod go_build_info;
+pub mod go_pclntab;
+mod memory;
+
+pub use memory::{Memory, Part, Relocation};

@@ -1,0 +1,51 @@
+//! Go's own line table among a module's files: when it is asked, and what is said of it.
+
+use std::sync::Arc;
+
+use super::LoadedFiles;
+use crate::go_lines::{GoLines, release_of};
+use crate::go_program::GoProgram;
+use crate::options::Options;
+use crate::shortfall::{Shortfall, ShortfallKind};
+
+impl LoadedFiles {
+    /// Returns the line table of a Go program, if debug information says nothing of Go.
+    pub(super) fn go(&self, options: &Arc<Options>) -> Option<&GoLines> {
+        let open = || {
+            let go = GoLines::open(self.own.as_ref().ok()?)?;
+            let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
+            if let Some(Ok(dwarf)) = dwarf {
+                let mut entries = go.some_entries().into_iter();
+                if entries.any(|entry| !dwarf.find(entry).levels.is_empty()) {
+                    return None;
+                }
+            }
+            Some(go)
+        };
+        let go = self.go.get_or_init(open).as_ref();
+        self.note_go_damage();
+        go
+    }
+
+    /// Returns what the module's own file tells of Go.
+    pub(crate) fn go_program(&self, options: &Arc<Options>) -> Option<GoProgram> {
+        let own = self.own.as_ref().ok()?;
+        let used = self.go(options).map(GoLines::functions);
+        let unused = || Some(GoLines::open(own)?.functions());
+        let release = release_of(own).map(str::to_owned);
+        let functions = used.or_else(unused);
+        (release.is_some() || functions.is_some()).then_some(GoProgram {
+            release,
+            functions,
+            is_named_by_table: used.is_some(),
+        })
+    }
+
+    pub(super) fn note_go_damage(&self) {
+        let go = self.go.get().and_then(Option::as_ref);
+        if go.is_some_and(GoLines::is_damaged) {
+            let shortfall = Shortfall::new(self.path.clone(), ShortfallKind::Damaged);
+            self.log.shortfalls.note(shortfall);
+        }
+    }
+}
