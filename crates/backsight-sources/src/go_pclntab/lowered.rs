@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backsight_index::engine::{
-    CodeOffsets, NONE, Node, Overlaps, PathParts, RankedRange, RawName, SequenceRow, UnitPart,
+    CallNode, CodeOffsets, NONE, Overlaps, PathParts, RankedRange, RawName, SequenceRow, UnitPart,
     UnitRanges,
 };
 use rayon::prelude::*;
@@ -161,10 +161,10 @@ impl<'t, 'd> Lowering<'t, 'd> {
         let row = self.function_row(function.name, function.start_line);
         let entry = self.code.offset(function.entry).unwrap_or(0);
         let size = u32::try_from(self.body.size).unwrap_or(0);
-        self.push_node(Node::root(row, entry, size))
+        self.push_node(CallNode::root(row, entry, size))
     }
 
-    fn push_node(&mut self, node: Node) -> u32 {
+    fn push_node(&mut self, node: CallNode) -> u32 {
         let number = u32::try_from(self.part.nodes.len()).unwrap_or(NONE);
         self.part.nodes.push(node);
         self.part.node_columns.push(Default::default());
@@ -248,7 +248,7 @@ impl<'t, 'd> Lowering<'t, 'd> {
             } else {
                 let name = self.function_row(call.name, call.start_line);
                 let (file, line) = self.place(function.unit, call.site);
-                node = self.push_node(Node::inlined(node, name, file, line));
+                node = self.push_node(CallNode::inlined(node, name, file, line));
             }
             self.nodes.insert(*row, (node, depth));
         }
