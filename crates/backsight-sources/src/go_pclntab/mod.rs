@@ -15,7 +15,7 @@
 //! Inlined calls are read from Go 1.14 on.
 //!
 //! [`GoTable::open`] checks the header and that the functions ascend; a lookup then bisects
-//! and reads the runs of one function. [`GoTable::unit_parts`] lays all out for an index.
+//! and reads the runs of one function. [`GoTable::units`] lays all out for an index.
 //!
 //! Names are those that Go prints in a traceback: `main.(*T).Method`, `main.Map[...]`.
 

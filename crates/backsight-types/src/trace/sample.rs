@@ -153,7 +153,7 @@ impl<'a> SampleRecord<'a> {
         self.chain
     }
 
-    /// Returns a 32-bit number of [`Sample::raw`] in the byte order of the recording.
+    /// Returns a 32-bit number of [`SampleRecord::raw`] in the byte order of the recording.
     #[must_use]
     #[inline]
     pub fn raw_u32(&self, at: usize) -> Option<u32> {
