@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::json;
 use super::layout::Layout;
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Error, Fields, unpack_as};
+use crate::protobuf::{Budget, Error, Fields, Value, unpack_as};
 
 /// How the two fields of a message begin, each with its length behind.
 const FIRST_FIELDS: [u8; 2] = [0x0a, 0x12];
@@ -28,7 +28,7 @@ impl Messages {
         flaws: &mut Flaws,
     ) -> Result<Self, Error> {
         let bytes = unpack_as(input, budget, check_begin)?;
-        if is_text(&bytes) {
+        if is_text(&bytes) && !is_message(&bytes) {
             return Self::of_json(&bytes, budget);
         }
         let places = match is_prefixed(&bytes) {
@@ -71,6 +71,19 @@ impl Messages {
 
 fn is_text(begin: &[u8]) -> bool {
     begin.trim_ascii_start().starts_with(b"{")
+}
+
+/// A message may begin like a text: 0x0a is a line end as well as its first field, a length
+/// may be white space too, and a brace stands first in a key. No text is a whole message.
+fn is_message(bytes: &[u8]) -> bool {
+    let mut fields = Fields::new(bytes);
+    loop {
+        match fields.next() {
+            Ok(Some((1 | 2, Value::Bytes(_)))) => {}
+            Ok(Some(_)) | Err(_) => return false,
+            Ok(None) => return true,
+        }
+    }
 }
 
 /// The lengths that OpenTelemetry's Collector puts before its messages begin with the
@@ -120,3 +133,17 @@ fn prefixed(bytes: &[u8], flaws: &mut Flaws) -> Vec<Range<usize>> {
 }
 
 const CUT_OFF: &str = "messages that are cut off at the end of the file";
+
+#[cfg(test)]
+mod tests {
+    use super::{is_message, is_text};
+
+    #[test]
+    fn a_message_that_begins_like_a_text_is_a_message() {
+        let message = b"\n\t{\"a\":1}  ";
+        assert!(is_text(message) && is_message(message));
+        for text in [&b"{\"resourceProfiles\":[]}"[..], b"\n{}", b"\n\t{\"a\":1}"] {
+            assert!(is_text(text) && !is_message(text), "{text:?}");
+        }
+    }
+}
