@@ -1,6 +1,6 @@
 //! The example that joins a session and a symbolizer, over this very process.
 
-#[path = "../examples/live.rs"]
+#[path = "../examples/session_and_symbolizer.rs"]
 #[expect(dead_code, reason = "its main is not called")]
 mod example;
 

@@ -5,7 +5,7 @@
 //! knows files and never sees the process. Between them go open files and offsets.
 //!
 //! ```sh
-//! cargo run --release -p backsight-symbolize --example live -- PID 0x7f0000001000 …
+//! cargo run --release -p backsight-symbolize --example session_and_symbolizer -- PID 0x7f0000001000 …
 //! ```
 
 use std::error::Error;
@@ -120,7 +120,10 @@ fn line(frame: FrameRef<'_>) -> String {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let pid = args.next().ok_or("usage: live PID ADDRESS…")?.parse()?;
+    let pid = args
+        .next()
+        .ok_or("usage: session_and_symbolizer PID ADDRESS…")?
+        .parse()?;
     let address = |arg: String| {
         let digits = arg.trim_start_matches("0x");
         Ok((AbsAddr(u64::from_str_radix(digits, 16)?), Lookup::Exact))
