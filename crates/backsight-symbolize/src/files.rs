@@ -10,6 +10,7 @@ use backsight_index::engine::{CodeOffsets, Name, known_in, lossy, wide};
 use backsight_index::{Binding, Frame, Frames, IndexError, IndexView, SymbolIndex};
 use backsight_types::{BuildId, Reason, Segments, VirtOffset};
 
+use crate::damage_reporter::DamageReporter;
 use crate::dwarf::{DwarfAnswer, DwarfFile, DwarfLevel, Fault, SourceLocation};
 use crate::elf::{ElfFile, SymbolKind, SymbolRow, for_each};
 use crate::error::Error;
@@ -20,7 +21,7 @@ use crate::options::Options;
 use crate::rayon_once::RayonOnce;
 use crate::request::Source;
 use crate::sought::SoughtLog;
-use crate::symbol_tables::{DamageReporter, SymbolTables};
+use crate::symbol_tables::SymbolTables;
 use crate::trace::{event, in_span};
 
 /// An index is copied into pages of its own if the budget has room for fewer than this
@@ -197,7 +198,6 @@ impl LoadedFiles {
             .and_then(|go| go.find(addr, &options.limits));
         let mut found = match (go, dwarf) {
             (Some(mut go), dwarf) => {
-                self.note_go_damage();
                 go.limited |= matches!(dwarf, Some(Err(Fault::Limit)));
                 go
             }
@@ -292,9 +292,9 @@ impl LoadedFiles {
             go: self.go(options),
             limits: &options.limits,
         };
-        let index = module_index::build(sources, || self.symbols.read_all(options));
-        self.note_go_damage();
-        Ok(index)
+        Ok(module_index::build(sources, || {
+            self.symbols.read_all(options)
+        }))
     }
 
     /// Returns the file whose sections say where code is.

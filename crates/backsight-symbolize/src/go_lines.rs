@@ -6,7 +6,6 @@
 //! an answer should not change by what else a file has.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use backsight_index::engine::{CodeOffsets, Name, lossy};
 use backsight_sources::go_build_info::go_release;
@@ -14,9 +13,11 @@ use backsight_sources::go_pclntab::{GoLimits, GoNames, GoTable, GoUnits, find_ta
 use backsight_sources::{Memory, Part, Relocation};
 use backsight_types::Perms;
 
+use crate::damage_reporter::DamageReporter;
 use crate::dwarf::{DwarfAnswer, DwarfLevel, SourceLocation};
 use crate::elf::{ElfFile, for_each_address};
 use crate::limits::Limits;
+use crate::shortfall::ShortfallKind;
 
 /// Sections that the table is in, where a linker did not merge it into another.
 const TABLES: [&str; 2] = [".gopclntab", ".data.rel.ro.gopclntab"];
@@ -32,13 +33,12 @@ const PROBES: usize = 8;
 pub(crate) struct GoLines {
     elf: Arc<ElfFile>,
     table: GoTable,
-    /// Whether a function could not be read.
-    met_damage: AtomicBool,
+    reporter: DamageReporter,
 }
 
 impl GoLines {
     /// Looks for the table of a file; `None` when it is no Go program.
-    pub(crate) fn open(elf: &Arc<ElfFile>) -> Option<Self> {
+    pub(crate) fn open(elf: &Arc<ElfFile>, reporter: DamageReporter) -> Option<Self> {
         let named = TABLES.iter().find_map(|name| elf.section(name));
         let is_marked = || MARKS.iter().any(|name| elf.section(name).is_some());
         if named.is_none() && elf.has_section_headers() && !is_marked() {
@@ -72,7 +72,7 @@ impl GoLines {
         Some(Self {
             elf: Arc::clone(elf),
             table: table?,
-            met_damage: AtomicBool::new(false),
+            reporter,
         })
     }
 
@@ -87,14 +87,14 @@ impl GoLines {
         self.table.some_entries(PROBES, &memory)
     }
 
-    /// Whether a part of it cannot be read, as far as it was.
-    pub(crate) fn is_damaged(&self) -> bool {
-        self.table.is_damaged() || self.met_damage.load(Ordering::Relaxed)
+    /// Reports a table that contradicts itself, once it is known that it is used.
+    pub(crate) fn report_table(&self) {
+        self.report(self.table.is_damaged());
     }
 
-    fn note_damage(&self, is_damaged: bool) {
+    fn report(&self, is_damaged: bool) {
         if is_damaged {
-            self.met_damage.store(true, Ordering::Relaxed);
+            self.reporter.report(ShortfallKind::Damaged);
         }
     }
 
@@ -102,7 +102,10 @@ impl GoLines {
     pub(crate) fn find(&self, addr: u64, limits: &Limits) -> Option<DwarfAnswer> {
         let memory = memory(&self.elf)?;
         let answer = self.table.look_up(addr, &memory, of(limits))?;
-        self.note_damage(answer.is_damaged);
+        self.report(answer.is_damaged);
+        if answer.levels.is_empty() {
+            return None;
+        }
         let last = answer.levels.len().saturating_sub(1);
         let levels = answer.levels.into_iter().enumerate();
         let levels = levels.map(|(at, level)| {
@@ -151,7 +154,7 @@ impl GoLines {
     ) -> GoUnits<'d> {
         let memory = memory(&self.elf).unwrap_or_default();
         let units = self.table.units(&memory, names, code, of(limits));
-        self.note_damage(units.parts.iter().any(|part| part.damaged));
+        self.report(units.parts.iter().any(|part| part.damaged));
         units
     }
 }

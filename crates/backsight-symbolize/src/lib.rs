@@ -75,6 +75,7 @@ mod answers;
 mod batch;
 mod budget;
 mod built_index;
+mod damage_reporter;
 mod definitions;
 mod diagnostics;
 mod distinct_estimate;

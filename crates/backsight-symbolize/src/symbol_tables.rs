@@ -1,17 +1,16 @@
 //! The symbol tables of a module's files, looked up as one.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use backsight_index::engine::{Name, TableSymbols, bytes_of, wide};
 
+use crate::damage_reporter::DamageReporter;
 use crate::dwarf::Fault;
 use crate::elf::{ElfFile, ElfSymbol, SymbolSet, SymbolTable, TableKind, mini_debug_info};
 use crate::naming::symbol_of;
 use crate::options::Options;
-use crate::shortfall::{Shortfall, ShortfallKind};
-use crate::sought::SoughtLog;
+use crate::shortfall::ShortfallKind;
 use crate::unpack::UnpackError;
 
 /// The tables that may name an address: `.symtab` of the debug file, of the module and
@@ -21,28 +20,11 @@ pub(crate) struct SymbolTables {
     /// The module's own file.
     own: Option<Arc<ElfFile>>,
     debug: Option<Arc<ElfFile>>,
-    noting: DamageReporter,
+    reporter: DamageReporter,
     /// The file that is packed inside the module's own, if there is one.
     mini: OnceLock<Result<Option<Arc<ElfFile>>, Fault>>,
     lookups: AtomicUsize,
     content: OnceLock<LoadedSymbols>,
-}
-
-/// Reports damage of the file that is packed inside the module's own (MiniDebugInfo).
-#[derive(Debug, Default)]
-pub(crate) struct DamageReporter {
-    /// The module's own.
-    path: Option<PathBuf>,
-    log: Arc<SoughtLog>,
-}
-
-impl DamageReporter {
-    pub(crate) fn new(path: &Option<PathBuf>, log: &Arc<SoughtLog>) -> Self {
-        Self {
-            path: path.clone(),
-            log: Arc::clone(log),
-        }
-    }
 }
 
 /// Lookups that scan the tables before they are sorted. Sorting the kernel's costs as much
@@ -62,10 +44,10 @@ impl SymbolTables {
     pub(crate) fn new(
         own: Option<&Arc<ElfFile>>,
         debug: Option<&Arc<ElfFile>>,
-        noting: DamageReporter,
+        reporter: DamageReporter,
     ) -> Self {
         Self {
-            noting,
+            reporter,
             own: own.map(Arc::clone),
             debug: debug.map(Arc::clone),
             mini: OnceLock::new(),
@@ -170,9 +152,7 @@ impl SymbolTables {
                 None => false,
             };
             if is_damaged {
-                let kind = ShortfallKind::DamagedSymbols;
-                let new = Shortfall::new(self.noting.path.clone(), kind);
-                self.noting.log.shortfalls.note(new);
+                self.reporter.report(ShortfallKind::DamagedSymbols);
             }
             match unpacked {
                 Some(Ok(file)) => Ok(Some(Arc::new(file))),

@@ -32,7 +32,7 @@ pub struct GoLevel<'d> {
 /// What stands at one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoAnswer<'d> {
-    /// Innermost first; the last is the function itself.
+    /// Innermost first; the last is the function itself. None when its record cannot be read.
     pub levels: Vec<GoLevel<'d>>,
     /// Where the function begins.
     pub entry: u64,
@@ -52,7 +52,15 @@ impl GoTable {
         limits: GoLimits,
     ) -> Option<GoAnswer<'d>> {
         let view = self.view(memory)?;
-        let function = view.function(view.find(addr)?)?;
+        let number = view.find(addr)?;
+        let Some(function) = view.function(number) else {
+            return Some(GoAnswer {
+                levels: Vec::new(),
+                entry: view.entry(number)?,
+                is_limited: false,
+                is_damaged: true,
+            });
+        };
         let into = addr.checked_sub(function.entry)?;
         let mut body = Body::default();
         body.read(&view, &function);
@@ -72,10 +80,12 @@ fn levels<'d>(
     let more = calls.len().saturating_sub(limits.inline_depth);
     let mut place = body.place(into);
     let mut levels = Vec::with_capacity(calls.len().saturating_add(1));
+    let mut is_nameless = false;
     let mut push = |name: u32, start_line: u32, (file, line): (i32, i32)| {
         let path = view.path_at(function.unit, file);
         let file = path.and_then(|at| view.path(at, limits.name_bytes));
         let line = u32::try_from(line).unwrap_or(0);
+        is_nameless |= view.is_name_damaged(name);
         levels.push(GoLevel {
             name: view.name(name, limits.name_bytes),
             start_line,
@@ -92,6 +102,6 @@ fn levels<'d>(
         levels,
         entry: function.entry,
         is_limited: more > 0,
-        is_damaged: body.is_damaged || !is_sound,
+        is_damaged: body.is_damaged || !is_sound || is_nameless,
     }
 }

@@ -178,6 +178,7 @@ impl<'t, 'd> Lowering<'t, 'd> {
         let raw = self.view.raw_name(name, self.limits.name_bytes);
         let names = self.names;
         let plain = raw.and_then(|(at, raw)| names.printed(at, raw));
+        self.part.damaged |= self.view.is_name_damaged(name) || raw.is_some() && plain.is_none();
         let row = u32::try_from(self.part.functions.len()).unwrap_or(NONE);
         self.part.functions.push(RawName {
             plain,

@@ -23,6 +23,12 @@ impl<'d> View<'_, 'd> {
         (!raw.is_empty()).then_some((at, raw))
     }
 
+    /// Whether a function's name leads out of the table, or has no end.
+    pub(super) fn is_name_damaged(&self, name: u32) -> bool {
+        let at = offset(self.table.header.names, name);
+        at.and_then(|at| self.bytes.text(at, usize::MAX)).is_none()
+    }
+
     /// Returns where the path of a file stands, of which a function's runs have this number.
     pub(super) fn path_at(&self, unit: u32, file: i32) -> Option<usize> {
         let header = &self.table.header;

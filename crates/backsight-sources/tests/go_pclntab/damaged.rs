@@ -152,6 +152,54 @@ fn functions_that_do_not_ascend_are_damage() {
 }
 
 #[test]
+fn a_function_without_a_readable_record_or_name_is_damage_by_either_way() {
+    let Some(whole) = whole() else { return };
+    for of_record in [true, false] {
+        let mut number = 0;
+        let change = |bytes: &mut Vec<u8>| {
+            let word = |bytes: &[u8], at: usize, size: usize| {
+                let digits = bytes[at..at + size].iter().rev();
+                digits.fold(0, |value: usize, byte| (value << 8) | usize::from(*byte))
+            };
+            let functab = word(bytes, 64, 8);
+            number = word(bytes, 8, 8) / 2;
+            let link = functab + number * 8 + 4;
+            let record = functab + word(bytes, link, 4);
+            let at = if of_record { link } else { record + 4 };
+            bytes[at..at + 4].copy_from_slice(&0xffff_fff0_u32.to_le_bytes());
+        };
+        let mut entries = Vec::new();
+        with_changed(
+            whole,
+            |_| {},
+            |memory| {
+                let table = GoTable::open(whole.table, memory, &[], None).expect("sound");
+                entries = table.some_entries(table.functions(), memory);
+            },
+        );
+        let mut damaged = Vec::new();
+        with_changed(whole, change, |memory| {
+            let table = GoTable::open(whole.table, memory, &[], None).expect("a table");
+            let answers = entries.iter().map(|entry| {
+                let answer = table.look_up(*entry, memory, LIMITS);
+                let answer = answer.expect("a function is there");
+                let name = answer.levels.last().and_then(|level| level.name.as_ref());
+                assert_eq!(name.is_none(), answer.is_damaged);
+                answer.is_damaged
+            });
+            damaged.extend(answers);
+            let code = CodeOffsets::new(whole.code.iter().copied()).expect("little code");
+            let names = table.names(memory);
+            let units = table.units(memory, &names, &code, LIMITS);
+            assert!(units.parts.iter().any(|part| part.damaged));
+        });
+        let places = damaged.iter().enumerate().filter(|(_, damaged)| **damaged);
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        assert_eq!(places, [number]);
+    }
+}
+
+#[test]
 fn calls_that_lead_in_a_circle_leave_the_function() {
     let Some(whole) = whole() else { return };
     let mapped = Mapped::new(&whole.bytes);

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use super::LoadedFiles;
+use crate::damage_reporter::DamageReporter;
 use crate::go_lines::{GoLines, release_of};
 use crate::go_program::GoProgram;
 use crate::options::Options;
-use crate::shortfall::{Shortfall, ShortfallKind};
 
 impl LoadedFiles {
     /// Returns the line table of a Go program, if debug information says nothing of Go.
     pub(super) fn go(&self, options: &Arc<Options>) -> Option<&GoLines> {
         let open = || {
-            let go = GoLines::open(self.own.as_ref().ok()?)?;
+            let reporter = DamageReporter::new(&self.path, &self.log);
+            let go = GoLines::open(self.own.as_ref().ok()?, reporter)?;
             let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
             if let Some(Ok(dwarf)) = dwarf {
                 let mut entries = go.some_entries().into_iter();
@@ -20,18 +21,17 @@ impl LoadedFiles {
                     return None;
                 }
             }
+            go.report_table();
             Some(go)
         };
-        let go = self.go.get_or_init(open).as_ref();
-        self.note_go_damage();
-        go
+        self.go.get_or_init(open).as_ref()
     }
 
     /// Returns what the module's own file tells of Go.
     pub(crate) fn go_program(&self, options: &Arc<Options>) -> Option<GoProgram> {
         let own = self.own.as_ref().ok()?;
         let used = self.go(options).map(GoLines::functions);
-        let unused = || Some(GoLines::open(own)?.functions());
+        let unused = || Some(GoLines::open(own, DamageReporter::default())?.functions());
         let release = release_of(own).map(str::to_owned);
         let functions = used.or_else(unused);
         (release.is_some() || functions.is_some()).then_some(GoProgram {
@@ -39,13 +39,5 @@ impl LoadedFiles {
             functions,
             is_named_by_table: used.is_some(),
         })
-    }
-
-    pub(super) fn note_go_damage(&self) {
-        let go = self.go.get().and_then(Option::as_ref);
-        if go.is_some_and(GoLines::is_damaged) {
-            let shortfall = Shortfall::new(self.path.clone(), ShortfallKind::Damaged);
-            self.log.shortfalls.note(shortfall);
-        }
     }
 }

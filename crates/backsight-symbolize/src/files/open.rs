@@ -8,6 +8,7 @@ use backsight_index::{Binding, IndexBuilder, IndexDir, IndexView, SymbolIndex};
 use backsight_types::BuildId;
 
 use super::{LoadedFiles, ModuleOrigin};
+use crate::damage_reporter::DamageReporter;
 use crate::elf::ElfFile;
 use crate::error::Error;
 use crate::locate::{FileSearch, SearchBase};
@@ -19,7 +20,7 @@ use crate::request::Source;
 use crate::sought::SoughtKind;
 use crate::sought::SoughtLog;
 use crate::source::SymbolSource;
-use crate::symbol_tables::{DamageReporter, SymbolTables};
+use crate::symbol_tables::SymbolTables;
 use crate::trace::event;
 
 impl LoadedFiles {
