@@ -13,7 +13,6 @@ mod code;
 mod dump;
 mod limits;
 mod lines;
-mod number;
 mod record;
 mod timeline;
 

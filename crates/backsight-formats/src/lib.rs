@@ -69,6 +69,8 @@
 #[cfg(feature = "ndjson")]
 pub mod addr2line_text;
 pub mod address_list;
+#[cfg(feature = "perf-data")]
+mod bytes;
 pub mod escape;
 #[cfg(feature = "firefox")]
 pub mod firefox;

@@ -25,22 +25,21 @@
 //! because it is newer than this is counted in [`Problems`].
 
 mod attr;
-mod bytes;
 mod cookie;
 mod counters;
 mod deferred;
 mod error;
-mod events;
+mod event_attrs;
 mod facts;
 mod fields;
 mod header;
+mod kernel_record;
 mod kinds;
-mod metadata;
+mod perf_record;
+mod process_record;
 mod raw;
-mod record;
 mod sorter;
 mod streams;
-mod tell;
 mod threads;
 
 use std::io::{Read, Seek, SeekFrom};
@@ -53,7 +52,7 @@ pub use sorter::MAX_HELD;
 
 use counters::Counters;
 use deferred::Deferred;
-use events::Events;
+use event_attrs::Events;
 use fields::Fields;
 use header::Head;
 use kinds::kind;
@@ -200,7 +199,7 @@ impl<R: Read> Reader<R> {
             if next.record.kind == kind::SAMPLE {
                 let (event, time) = (next.event, Some(next.time).filter(|_| next.has_time));
                 self.begin_sample(event, time, false);
-            } else if let Some(event) = self.tell() {
+            } else if let Some(event) = self.read_kernel_record() {
                 return Some(event);
             }
         };

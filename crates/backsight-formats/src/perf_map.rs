@@ -12,8 +12,8 @@
 //! Source: `tools/perf/Documentation/jit-interface.txt`.
 
 mod counted;
-mod cover;
 mod line;
+mod newest_ranges;
 mod written;
 
 use std::io::{self, BufRead};
@@ -22,7 +22,7 @@ use backsight_types::AbsAddr;
 
 use crate::lines::{Line, Lines};
 use counted::Counted;
-use cover::Cover;
+use newest_ranges::NewestRanges;
 
 pub use line::Code;
 pub use written::{Written, pid_in_name};
@@ -54,7 +54,7 @@ impl Default for Limits {
 pub struct PerfMap {
     names: Vec<u8>,
     entries: Vec<Entry>,
-    cover: Cover,
+    newest: NewestRanges,
     malformed: u64,
     bytes: u64,
     is_cut: bool,
@@ -121,7 +121,8 @@ impl PerfMap {
         };
         self.bytes = self.bytes.saturating_add(taken);
         if self.entries.len() != before {
-            self.cover = Cover::new(self.entries.iter().map(|entry| (entry.start, entry.end)));
+            self.newest =
+                NewestRanges::new(self.entries.iter().map(|entry| (entry.start, entry.end)));
         }
         done.map(|()| taken)
     }
@@ -146,7 +147,7 @@ impl PerfMap {
     /// Returns the code that covers an address: of several, the one that was written last.
     #[must_use]
     pub fn at(&self, addr: AbsAddr) -> Option<Code<'_>> {
-        let entry = self.entries.get(self.cover.at(addr.0)?)?;
+        let entry = self.entries.get(self.newest.at(addr.0)?)?;
         let (at, len) = entry.name;
         let at = usize::try_from(at).ok()?;
         let len = usize::try_from(len).ok()?;

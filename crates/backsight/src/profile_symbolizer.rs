@@ -16,7 +16,7 @@ use crate::lookup::Known;
 /// below 100 MB.
 const BATCH_LOCATIONS: usize = 1 << 20;
 
-/// Memory for tables kept between batches. A location is looked up only once, so tables help
+/// Memory for tables kept between batches, unless the caller's budget is smaller. A location is looked up only once, so tables help
 /// only while the recording adds locations; a recording of a whole machine has hundreds of
 /// modules.
 const KEPT_TABLE_BYTES: u64 = 96 << 20;
@@ -46,7 +46,8 @@ impl ProfileSymbolizer {
     /// Creates a symbolizer that looks for modules in `files`.
     pub fn new(files: ModuleFiles) -> Self {
         let mut options = files.symbols().clone();
-        options.budget.kept_bytes = KEPT_TABLE_BYTES;
+        let kept = &mut options.budget.kept_bytes;
+        *kept = (*kept).min(KEPT_TABLE_BYTES);
         Self {
             symbolizer: Symbolizer::new(options),
             files,

@@ -218,6 +218,7 @@ pub use name::{NameBuf, VmaName};
 pub use open::OpenOptions;
 pub use query::{Filter, Query};
 pub use snapshot::{NamedVma, Snapshot};
+pub use thread::start_ticks;
 pub use vma::Vma;
 pub use walk::Vmas;
 

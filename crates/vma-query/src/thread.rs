@@ -135,7 +135,7 @@ fn with_memory(directory: OwnedFd, opened: u64) -> Option<StandIn> {
     // Those on their way out have no text.
     let has_text = maps.read_at(&mut [0], 0).is_ok_and(|read| read > 0);
     // After the open: what it says of the thread's life held then too.
-    let older = started(&read_stat(directory.as_fd())?)? < opened;
+    let older = start_ticks(&read_stat(directory.as_fd())?)? < opened;
     (has_text && older).then_some(StandIn { maps, directory })
 }
 
@@ -151,11 +151,14 @@ fn number(stat: &[u8]) -> &[u8] {
     stat.split(|byte| *byte == b' ').next().unwrap_or_default()
 }
 
-/// Returns the 22nd field of a `stat` file: when the thread started, in ticks.
+/// Returns the 22nd field of a `/proc/PID/stat` file: when the process or thread started, in
+/// clock ticks (`sysconf(_SC_CLK_TCK)` a second) since the system's boot. `None` when the text
+/// is no such file's.
 ///
 /// Source: `proc_pid_stat(5)`. The second field is a name in parentheses, and may
 /// hold parentheses and spaces itself.
-fn started(stat: &[u8]) -> Option<u64> {
+#[must_use]
+pub fn start_ticks(stat: &[u8]) -> Option<u64> {
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;
     let behind = std::str::from_utf8(stat.get(name_end..)?).ok()?;
     // The parenthesis itself is the second.
@@ -164,23 +167,23 @@ fn started(stat: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Moment, started};
+    use super::{Moment, start_ticks};
 
     #[test]
     fn the_start_is_found_behind_any_name() {
         let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21";
         for name in ["(sh)", "(a) b (c)", "()", "( S 1 )"] {
             let stat = format!("42 {name} {fields}\n");
-            assert_eq!(started(stat.as_bytes()), Some(4711), "{name}");
+            assert_eq!(start_ticks(stat.as_bytes()), Some(4711), "{name}");
         }
         for broken in ["", "42 (sh", "42 (sh) S 1", "42 (sh) S x"] {
-            assert_eq!(started(broken.as_bytes()), None, "{broken}");
+            assert_eq!(start_ticks(broken.as_bytes()), None, "{broken}");
         }
     }
 
     #[test]
     fn a_process_started_before_now() {
         let stat = std::fs::read("/proc/self/stat").unwrap();
-        assert!(started(&stat).unwrap() <= Moment::now().in_ticks().unwrap());
+        assert!(start_ticks(&stat).unwrap() <= Moment::now().in_ticks().unwrap());
     }
 }

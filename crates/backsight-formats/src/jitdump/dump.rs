@@ -5,8 +5,8 @@ use std::io::{self, BufRead};
 use super::code::{Code, Codes, Step};
 use super::limits::{End, Limits};
 use super::lines::Lines;
-use super::number::Order;
 use super::record::{Part, next, pass};
+use crate::bytes::Bytes;
 
 const MAGIC: u32 = 0x4a69_5444;
 /// Times are of the processor's own counter, which no recording's are.
@@ -52,8 +52,10 @@ impl Jitdump {
                 _ => Error::Io(error),
             });
         }
-        let order = Order::of(&header, MAGIC).ok_or(Error::NotJitdump)?;
-        let mut at = order.of_bytes(&header);
+        let mut orders = [false, true].into_iter();
+        let is_big = orders.find(|big| Bytes::new(&header, *big).u32() == Some(MAGIC));
+        let is_big = is_big.ok_or(Error::NotJitdump)?;
+        let mut at = Bytes::new(&header, is_big);
         let [_magic, version, size, _machine, _padding, pid] =
             std::array::from_fn(|_| at.u32().unwrap_or_default());
         let flags = at.u64().and_then(|_started| at.u64()).unwrap_or_default();
@@ -75,7 +77,7 @@ impl Jitdump {
             if read >= limits.bytes || is_full {
                 break End::Limit;
             }
-            match next(&mut input, order, limits)? {
+            match next(&mut input, is_big, limits)? {
                 (Part::End(end), _) => break end,
                 (part, size) => {
                     read = read.saturating_add(size);

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use super::limits::{End, Limits};
 use super::lines::Row;
-use super::number::{Numbers, Order};
+use crate::bytes::Bytes;
 
 mod kind {
     pub(super) const LOAD: u32 = 0;
@@ -49,7 +49,7 @@ pub(super) enum Part {
 /// Reads the next record, and returns its size too.
 pub(super) fn next(
     input: &mut impl BufRead,
-    order: Order,
+    is_big: bool,
     limits: &Limits,
 ) -> io::Result<(Part, u64)> {
     let mut header = Vec::new();
@@ -57,7 +57,7 @@ pub(super) fn next(
     if header.is_empty() {
         return Ok((Part::End(End::Whole), 0));
     }
-    let mut at = order.of_bytes(&header);
+    let mut at = Bytes::new(&header, is_big);
     let (Some(id), Some(size), Some(time)) = (at.u32(), at.u32(), at.u64()) else {
         return Ok((Part::End(End::InRecord), 0));
     };
@@ -67,9 +67,9 @@ pub(super) fn next(
     };
     let mut body = input.by_ref().take(body);
     let part = match id {
-        kind::LOAD => load(&mut body, order, time, limits)?,
-        kind::MOVE => moved(&mut body, order, time)?,
-        kind::DEBUG_INFO => lines(&mut body, order, limits)?,
+        kind::LOAD => load(&mut body, is_big, time, limits)?,
+        kind::MOVE => moved(&mut body, is_big, time)?,
+        kind::DEBUG_INFO => lines(&mut body, is_big, limits)?,
         _ => Part::Other,
     };
     let rest = body.limit();
@@ -85,14 +85,14 @@ pub(super) fn pass(input: &mut impl BufRead, bytes: u64) -> io::Result<()> {
     io::copy(&mut input.by_ref().take(bytes), &mut io::sink()).map(|_| ())
 }
 
-fn load(body: &mut impl BufRead, order: Order, time: u64, limits: &Limits) -> io::Result<Part> {
+fn load(body: &mut impl BufRead, is_big: bool, time: u64, limits: &Limits) -> io::Result<Part> {
     let mut fixed = Vec::new();
     body.by_ref().take(LOAD as u64).read_to_end(&mut fixed)?;
     let mut name = Vec::new();
     let most = limits.name.saturating_add(1);
     body.by_ref().take(most).read_until(0, &mut name)?;
     let is_whole = name.pop_if(|last| *last == 0).is_some() && !name.is_empty();
-    let mut at = order.of_bytes(&fixed);
+    let mut at = Bytes::new(&fixed, is_big);
     let _process_and_thread = at.u64();
     let numbers = [at.u64(), at.u64(), at.u64()];
     Ok(match numbers {
@@ -106,10 +106,10 @@ fn load(body: &mut impl BufRead, order: Order, time: u64, limits: &Limits) -> io
     })
 }
 
-fn moved(body: &mut impl BufRead, order: Order, time: u64) -> io::Result<Part> {
+fn moved(body: &mut impl BufRead, is_big: bool, time: u64) -> io::Result<Part> {
     let mut fixed = Vec::new();
     body.by_ref().take(48).read_to_end(&mut fixed)?;
-    let mut at = order.of_bytes(&fixed);
+    let mut at = Bytes::new(&fixed, is_big);
     let _process_and_thread = at.u64();
     let numbers = [at.u64(), at.u64(), at.u64(), at.u64()];
     Ok(match numbers {
@@ -123,12 +123,12 @@ fn moved(body: &mut impl BufRead, order: Order, time: u64) -> io::Result<Part> {
     })
 }
 
-fn lines(body: &mut impl BufRead, order: Order, limits: &Limits) -> io::Result<Part> {
+fn lines(body: &mut impl BufRead, is_big: bool, limits: &Limits) -> io::Result<Part> {
     let mut bytes = Vec::new();
     body.by_ref()
         .take(limits.lines_bytes)
         .read_to_end(&mut bytes)?;
-    let mut at = order.of_bytes(&bytes);
+    let mut at = Bytes::new(&bytes, is_big);
     let (Some(start), Some(count)) = (at.u64(), at.u64()) else {
         return Ok(Part::Malformed);
     };
@@ -152,7 +152,7 @@ fn lines(body: &mut impl BufRead, order: Order, limits: &Limits) -> io::Result<P
     })
 }
 
-fn row<'b>(at: &mut Numbers<'b>) -> Option<(u64, u32, &'b [u8])> {
+fn row<'b>(at: &mut Bytes<'b>) -> Option<(u64, u32, &'b [u8])> {
     let (addr, line, _discriminator) = (at.u64()?, at.u32()?, at.u32()?);
-    Some((addr, line, at.text()?))
+    Some((addr, line, at.terminated()?))
 }

@@ -24,6 +24,7 @@
 //! - A process, thread or module of which more became known has another line, and so has
 //!   the profile itself.
 
+mod labels;
 pub(super) mod lines;
 mod places;
 mod read;

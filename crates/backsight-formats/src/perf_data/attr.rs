@@ -3,7 +3,7 @@
 //! Source: `struct perf_event_attr` and `PERF_RECORD_SAMPLE` in
 //! `include/uapi/linux/perf_event.h`.
 
-use super::bytes::Bytes;
+use crate::bytes::Bytes;
 
 /// `PERF_SAMPLE_*`: what a sample holds, in this order but for `IDENTIFIER`.
 pub(super) mod sample {

@@ -2,7 +2,7 @@
 
 use backsight_types::trace::marker;
 
-use super::bytes::Bytes;
+use crate::bytes::Bytes;
 
 /// Returns where in a chain that marker stands, in bytes, if a number follows.
 pub(super) fn cookie_at(chain: &[u8], big: bool) -> Option<usize> {

@@ -10,8 +10,8 @@
 use std::collections::HashMap;
 
 use super::attr::{Attr, format};
-use super::bytes::Bytes;
-use super::events::Events;
+use super::event_attrs::Events;
+use crate::bytes::Bytes;
 use crate::flaws::Flaws;
 
 /// No more values are remembered: so many counters times threads.

@@ -22,11 +22,11 @@ use std::collections::{HashMap, VecDeque};
 
 use backsight_types::trace::marker;
 
-use super::bytes::Bytes;
 use super::cookie::cookie_at;
 use super::fields::{Fields, Part};
 use super::kinds::kind;
 use super::raw::RawRecord;
+use crate::bytes::Bytes;
 
 /// No more bytes of samples wait, and no more of stacks that came.
 const MAX_WAITING: usize = 16 << 20;

@@ -5,7 +5,7 @@
 use backsight_types::BuildId;
 use backsight_types::trace::{Facts, FileBuildId};
 
-use super::bytes::{Bytes, until_zero};
+use crate::bytes::{Bytes, until_zero};
 
 /// The features that are read, by their bit in the header.
 pub(super) mod feature {

@@ -6,9 +6,9 @@ use backsight_types::AbsAddr;
 use backsight_types::trace::{Branches, ByteOrder, Context, SampleRecord, UserStack};
 
 use super::attr::{Attr, branch, format, sample};
-use super::bytes::Bytes;
 use super::cookie::cookie_of;
 use super::raw::RawRecord;
+use crate::bytes::Bytes;
 
 /// A sample that was read, and where in its record the long parts are. It borrows from
 /// nothing, so that a reader can look before it gives a sample out.

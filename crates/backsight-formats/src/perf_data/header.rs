@@ -10,10 +10,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use backsight_types::trace::Facts;
 
 use super::attr::Attr;
-use super::bytes::Bytes;
 use super::error::{Error, ReadEnd};
-use super::events::{Described, Events, numbers};
+use super::event_attrs::{Described, Events, numbers};
 use super::facts::{self, feature};
+use crate::bytes::Bytes;
 
 const MAGIC: &[u8; 8] = b"PERFILE2";
 const MAGIC_BIG: &[u8; 8] = b"2ELIFREP";

@@ -34,6 +34,9 @@
 //! | 84 | `BPF_METADATA` | all | passed over |
 //! | 85, 86 | `SCHEDSTAT_CPU`, `SCHEDSTAT_DOMAIN` | all | passed over: of `perf sched stats` |
 //!
+//! Samples are read in `fields.rs`, processes in `process_record.rs`, what else the kernel
+//! writes in `kernel_record.rs`, and perf's own records in `perf_record.rs`.
+//!
 //! A type that is not in it is passed over by its size and counted.
 //!
 //! Source: `enum perf_event_type` in `include/uapi/linux/perf_event.h` of Linux 6.19;
@@ -42,7 +45,7 @@
 //! `perf_event__process_tracing_data` in `tools/perf/util/header.c`, and
 //! `perf_session__process_auxtrace_event` in `auxtrace.c`.
 
-use super::bytes::Bytes;
+use crate::bytes::Bytes;
 
 /// `PERF_RECORD_*`, as far as something is made of them.
 pub(super) mod kind {

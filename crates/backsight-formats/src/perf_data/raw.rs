@@ -16,9 +16,9 @@ use std::io::{self, Read};
 
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
-use super::bytes::Bytes;
 use super::error::ReadEnd;
 use super::kinds::{behind, kind};
+use crate::bytes::Bytes;
 
 /// The size of `perf_event_header`.
 const HEADER: usize = 8;

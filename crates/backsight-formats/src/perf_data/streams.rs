@@ -8,9 +8,9 @@ use std::io::Read;
 use backsight_types::trace::Facts;
 
 use super::error::Problems;
-use super::events::Events;
+use super::event_attrs::Events;
 use super::kinds::{is_known, kind};
-use super::metadata;
+use super::perf_record;
 use super::raw::Records;
 use super::sorter::{MAX_HELD, MAX_TIME, NO_TIME, Sorted, Sorter};
 
@@ -138,7 +138,7 @@ impl<R: Read> Streams<R> {
                     if record.kind == kind::AUXTRACE {
                         flaws.leave_out("pieces of hardware traces");
                     }
-                    if metadata::take(&record, events, facts).is_none() {
+                    if perf_record::take(&record, events, facts).is_none() {
                         flaws.count("records about the recording that are too short");
                     }
                 }

@@ -224,12 +224,7 @@ fn read(file: &File) -> Result<(PerfMap, MapRead), MapRefusal> {
     let input = BufReader::with_capacity(1 << 17, file);
     let done = map.read(input, Tail::Whole, &Limits::default());
     done.map_err(|error| MapRefusal::Unreadable(error.to_string()))?;
-    let read = MapRead {
-        entries: map.len(),
-        malformed: map.malformed(),
-        is_cut: map.is_cut(),
-        lacks_times: false,
-    };
+    let read = MapRead::of(&map);
     Ok((map, read))
 }
 

@@ -124,11 +124,6 @@ impl LiveMap {
             let more = self.map.read(input, Tail::Unfinished, &Limits::default());
             self.read = self.read.saturating_add(more.map_err(failed)?);
         }
-        Ok(MapRead {
-            entries: self.map.len(),
-            malformed: self.map.malformed(),
-            is_cut: self.map.is_cut(),
-            lacks_times: false,
-        })
+        Ok(MapRead::of(&self.map))
     }
 }

@@ -56,11 +56,7 @@ impl LiveProcess {
 /// Returns when a process began, to the second.
 pub(crate) fn began(proc_root: &Path, pid: u32) -> Option<SystemTime> {
     let stat = std::fs::read(proc_root.join(pid.to_string()).join("stat")).ok()?;
-    // The name may have spaces and parentheses in it.
-    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = str::from_utf8(stat.get(name_end.checked_add(1)?..)?).ok()?;
-    // The 22nd field; the first behind the name is the third.
-    let ticks: u64 = rest.split_whitespace().nth(19)?.parse().ok()?;
+    let ticks = vma_query::start_ticks(&stat)?;
     let a_second = sysconf(SysconfVar::CLK_TCK).ok()??;
     let since_boot = ticks.checked_div(u64::try_from(a_second).ok()?)?;
     let stat = std::fs::read_to_string(proc_root.join("stat")).ok()?;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use backsight_formats::perf_map::PerfMap;
+
 /// What came of looking for the names of the code that a process made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,6 +29,18 @@ pub struct MapRead {
     /// Whether it says when code was where and the recording is of another clock: then the
     /// last code at each address counts.
     pub lacks_times: bool,
+}
+
+impl MapRead {
+    /// What was read of a `perf-PID.map`.
+    pub(crate) fn of(map: &PerfMap) -> Self {
+        Self {
+            entries: map.len(),
+            malformed: map.malformed(),
+            is_cut: map.is_cut(),
+            lacks_times: false,
+        }
+    }
 }
 
 /// Why a list was not read.

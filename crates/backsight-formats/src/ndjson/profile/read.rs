@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::io::BufRead;
 
 use backsight_profile::{
-    self as profile, FrameRange, LabelValue, Location, LocationIdx, ProcessIdx, Profile, StrIdx,
-    ThreadIdx,
+    self as profile, FrameRange, Location, LocationIdx, ProcessIdx, Profile, StrIdx, ThreadIdx,
 };
 use backsight_types::{AbsRange, Module, ModuleIdx};
 
-use super::lines::{AttributeLine, JsonLabel, ProcessLine, ProfileLine, ThreadLine};
+use super::labels::label_of;
+use super::lines::{AttributeLine, ProcessLine, ProfileLine, ThreadLine};
 use super::places::{Places, TOO_MANY};
 use crate::ndjson::read::{Error, Reader};
 use crate::ndjson::record::{AddressLine, JsonFrame, JsonLine, MappingLine, SampleLine};
@@ -313,8 +313,10 @@ impl ProfileReader {
             };
             stack = Some(self.profile.stacks.call(stack, location));
         }
-        let labels: Result<Vec<profile::Label>, String> =
-            line.labels.iter().map(|label| self.label(label)).collect();
+        let labels = line.labels.iter();
+        let labels: Result<Vec<profile::Label>, String> = labels
+            .map(|label| label_of(label, &mut self.profile.strings))
+            .collect();
         let labels = labels.unwrap_or_else(|cause| {
             wrong = Some(cause);
             Vec::new()
@@ -376,26 +378,10 @@ impl ProfileReader {
             }
             _ => return Err("an attribute is of a module or of an address".to_owned()),
         };
-        let label = self.label(&line.label)?;
+        let label = label_of(&line.label, &mut self.profile.strings)?;
         self.profile
             .attributes
             .push(profile::Attribute { of, label });
         Ok(())
-    }
-
-    fn label(&mut self, line: &JsonLabel) -> Result<profile::Label, String> {
-        let strings = &mut self.profile.strings;
-        let value = match (&line.text, line.number) {
-            (Some(text), _) => LabelValue::Text(strings.intern(text)),
-            (None, Some(number)) => {
-                let unit = line.unit.as_ref();
-                LabelValue::Number(number, unit.map(|unit| strings.intern(unit)))
-            }
-            (None, None) => return Err(format!("label {:?} has no value", line.key)),
-        };
-        Ok(profile::Label {
-            key: strings.intern(&line.key),
-            value,
-        })
     }
 }

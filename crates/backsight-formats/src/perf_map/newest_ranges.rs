@@ -4,12 +4,12 @@ use std::collections::BinaryHeap;
 
 /// Disjoint spans, by where they begin, each with the number of its range.
 #[derive(Debug, Default)]
-pub(super) struct Cover {
+pub(super) struct NewestRanges {
     starts: Vec<u64>,
     spans: Vec<(u64, u32)>,
 }
 
-impl Cover {
+impl NewestRanges {
     /// Takes ranges, the later of which hide the earlier: n log n in time, and no more
     /// than two spans for each.
     pub(super) fn new(ranges: impl Iterator<Item = (u64, u64)>) -> Self {
@@ -17,9 +17,8 @@ impl Cover {
             .zip(ranges)
             .map(|(at, (start, end))| (start, end, at))
             .collect();
-        // What was sorted before, and has grown at its end, costs little.
         ranges.sort_by_key(|(start, ..)| *start);
-        let mut cover = Self::default();
+        let mut newest = Self::default();
         let mut coming = ranges.into_iter().peekable();
         let mut here: BinaryHeap<(u32, u64)> = BinaryHeap::new();
         let mut at = 0_u64;
@@ -29,11 +28,11 @@ impl Cover {
             }
             let next = coming.peek().map(|(start, ..)| *start);
             match (here.peek(), next) {
-                (None, None) => return cover,
+                (None, None) => return newest,
                 (None, Some(start)) => at = start,
                 (Some((number, end)), next) => {
                     let until = next.map_or(*end, |next| next.min(*end));
-                    cover.push(at, until, *number);
+                    newest.push(at, until, *number);
                     at = until;
                 }
             }
@@ -70,7 +69,7 @@ impl Cover {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Cover;
+    use super::NewestRanges;
 
     proptest! {
         #[test]
@@ -79,12 +78,12 @@ mod tests {
         ) {
             let ranges: Vec<(u64, u64)> =
                 ranges.into_iter().map(|(start, size)| (start, start + size)).collect();
-            let cover = Cover::new(ranges.iter().copied());
+            let newest = NewestRanges::new(ranges.iter().copied());
             for addr in 0..90 {
                 let naive = ranges.iter().rposition(|(start, end)| (*start..*end).contains(&addr));
-                prop_assert_eq!(cover.at(addr), naive, "{}", addr);
+                prop_assert_eq!(newest.at(addr), naive, "{}", addr);
             }
-            prop_assert!(cover.spans.len() <= 2 * ranges.len());
+            prop_assert!(newest.spans.len() <= 2 * ranges.len());
         }
     }
 }

@@ -1,17 +1,17 @@
-//! What a record says that is no sample.
+//! Records of the kernel's that are no samples.
 
 use std::io::Read;
 
 use backsight_types::trace::{Event, ProcessChange, ProcessRecord, ThreadChange, ThreadRecord};
 
-use super::bytes::Bytes;
 use super::error::Problems;
 use super::kinds::kind;
-use super::{Reader, record};
+use super::{Reader, process_record};
+use crate::bytes::Bytes;
 
 impl<R: Read> Reader<R> {
     /// Returns what the record says that was taken last, and is no sample.
-    pub(super) fn tell(&mut self) -> Option<Event<'static>> {
+    pub(super) fn read_kernel_record(&mut self) -> Option<Event<'static>> {
         let next = self.streams.last(self.big)?;
         let (record, time_ns, event) = (next.record, next.time, next.event);
         let too_short = |problems: &mut Problems| {
@@ -34,7 +34,7 @@ impl<R: Read> Reader<R> {
                 return Some(Event::Switched {
                     time_ns,
                     tid,
-                    is_out: record.misc & record::SWITCH_OUT != 0,
+                    is_out: record.misc & process_record::SWITCH_OUT != 0,
                 });
             }
             kind::CALLCHAIN_DEFERRED => {
@@ -49,7 +49,7 @@ impl<R: Read> Reader<R> {
             }
             _ => {}
         }
-        let Some(told) = record::parse(&record, time_ns) else {
+        let Some(told) = process_record::parse(&record, time_ns) else {
             too_short(&mut self.problems);
             return None;
         };

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use backsight_types::trace::{EventType, EventUnit};
 
 use super::attr::Attr;
-use super::bytes::Bytes;
 use super::error::Error;
 use super::kinds::kind;
 use super::raw::RawRecord;
+use crate::bytes::Bytes;
 
 /// What an event that is not there has: nothing.
 const NONE: Attr = Attr::nothing();

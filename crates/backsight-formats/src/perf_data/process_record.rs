@@ -8,9 +8,9 @@ use backsight_types::trace::{
 };
 use backsight_types::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms};
 
-use super::bytes::{Bytes, until_zero};
 use super::kinds::kind;
 use super::raw::RawRecord;
+use crate::bytes::{Bytes, until_zero};
 
 /// A bit of `misc` with a meaning for each kind: the name came with an exec; the
 /// mapping is of data; perf made the fork up, and the mappings are told by themselves.

@@ -5,11 +5,11 @@
 use backsight_types::trace::Facts;
 
 use super::attr::Attr;
-use super::bytes::Bytes;
-use super::events::{Described, Events, numbers};
+use super::event_attrs::{Described, Events, numbers};
 use super::facts;
 use super::kinds::kind;
 use super::raw::RawRecord;
+use crate::bytes::Bytes;
 
 /// Takes what perf says by itself; `None` when it is damaged.
 pub(super) fn take(record: &RawRecord<'_>, events: &mut Events, facts: &mut Facts) -> Option<()> {

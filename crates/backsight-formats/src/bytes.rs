@@ -2,7 +2,7 @@
 
 /// A place in a record; every read says whether there was as much.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bytes<'a> {
+pub(crate) struct Bytes<'a> {
     rest: &'a [u8],
     big: bool,
 }
@@ -10,17 +10,17 @@ pub(super) struct Bytes<'a> {
 impl<'a> Bytes<'a> {
     /// Takes bytes, and whether their numbers have the highest byte first.
     #[inline]
-    pub(super) fn new(rest: &'a [u8], big: bool) -> Self {
+    pub(crate) fn new(rest: &'a [u8], big: bool) -> Self {
         Self { rest, big }
     }
 
     #[inline]
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     #[inline]
-    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
         Some(taken)
@@ -28,7 +28,7 @@ impl<'a> Bytes<'a> {
 
     /// Takes as many bytes as a number in the file says.
     #[inline]
-    pub(super) fn take_u64(&mut self, count: u64) -> Option<&'a [u8]> {
+    pub(crate) fn take_u64(&mut self, count: u64) -> Option<&'a [u8]> {
         self.take(usize::try_from(count).ok()?)
     }
 
@@ -40,7 +40,7 @@ impl<'a> Bytes<'a> {
     }
 
     #[inline]
-    pub(super) fn u16(&mut self) -> Option<u16> {
+    pub(crate) fn u16(&mut self) -> Option<u16> {
         let raw = self.array()?;
         Some(match self.big {
             true => u16::from_be_bytes(raw),
@@ -49,7 +49,7 @@ impl<'a> Bytes<'a> {
     }
 
     #[inline]
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         let raw = self.array()?;
         Some(match self.big {
             true => u32::from_be_bytes(raw),
@@ -58,7 +58,7 @@ impl<'a> Bytes<'a> {
     }
 
     #[inline]
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         let raw = self.array()?;
         Some(match self.big {
             true => u64::from_be_bytes(raw),
@@ -67,19 +67,27 @@ impl<'a> Bytes<'a> {
     }
 
     /// Takes the bytes before the first zero, or all when there is none.
-    pub(super) fn text(&self) -> &'a [u8] {
+    pub(crate) fn text(&self) -> &'a [u8] {
         until_zero(self.rest)
     }
 
+    /// Takes the bytes before the next zero, and the zero; `None` when there is none.
+    pub(crate) fn terminated(&mut self) -> Option<&'a [u8]> {
+        let end = memchr::memchr(0, self.rest)?;
+        let (text, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest.get(1..)?;
+        Some(text)
+    }
+
     /// Takes a `perf_header_string`: its length with padding, then its bytes.
-    pub(super) fn string(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
         let len = u64::from(self.u32()?);
         self.take_u64(len).map(until_zero)
     }
 }
 
 /// Returns the bytes before the first zero.
-pub(super) fn until_zero(bytes: &[u8]) -> &[u8] {
+pub(crate) fn until_zero(bytes: &[u8]) -> &[u8] {
     let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
     bytes.get(..end).unwrap_or(bytes)
 }
@@ -106,5 +114,9 @@ mod tests {
         assert_eq!(bytes.string(), Some(&b"ab"[..]));
         assert_eq!(bytes.text(), b"c");
         assert_eq!(Bytes::new(&[9, 0, 0, 0, b'a'], false).string(), None);
+        let mut bytes = Bytes::new(b"ab\0\0c", false);
+        assert_eq!(bytes.terminated(), Some(&b"ab"[..]));
+        assert_eq!(bytes.terminated(), Some(&b""[..]));
+        assert_eq!(bytes.terminated(), None);
     }
 }
