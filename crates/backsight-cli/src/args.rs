@@ -108,6 +108,13 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "a size is a number of bytes, for example 500M or 4G".to_owned())
 }
 
+/// Parses a part of the whole, in percent.
+pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches('%').parse().ok();
+    let percent = number.filter(|number| (0.0..=100.0).contains(number));
+    percent.ok_or_else(|| "a number from 0 to 100".to_owned())
+}
+
 /// Checks that `--proc-root` is a directory. Otherwise every process would be reported as
 /// missing.
 pub(crate) fn check_proc_root(proc_root: Option<&Path>) -> Result<(), Failure> {

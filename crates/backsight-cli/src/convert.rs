@@ -29,7 +29,7 @@ use backsight_profile::{Location, Profile};
 use clap::ValueEnum;
 
 use crate::account::{self, AccountFlags};
-use crate::args::parse_size;
+use crate::args::{parse_percent, parse_size};
 use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, is_same};
@@ -92,6 +92,13 @@ pub(crate) struct Convert {
     #[command(flatten)]
     symbols: Symbols,
 
+    /// With --debuginfod, fetch files of modules alone that at least so many percent of the
+    /// samples wait for, those that most wait for first. Outputs that are written while the input
+    /// is read (ndjson) fetch all
+    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = parse_percent)]
+    #[arg(requires = "debuginfod")]
+    min_share: f64,
+
     /// Limit of memory for an input that is decompressed as a whole: pprof, OpenTelemetry
     #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = parse_size)]
     max_memory: u64,
@@ -146,6 +153,7 @@ impl Convert {
             no_symbols: true,
             is_handed_on: true,
             symbols: Symbols::of(debug_files, false),
+            min_share: 0.0,
             max_memory: pprof::Limits::default().memory,
             strict,
             account: AccountFlags::default(),
@@ -238,6 +246,8 @@ impl Convert {
         tally: &mut Tally,
         out: &mut impl Write,
     ) -> Result<(Profile, ReadReport)> {
+        // Which files are worth fetching is known when all samples are read.
+        self.symbols.debuginfod().hold();
         let options = self.read_options(!to.has_time());
         let (mut profile, mut report) = read::run(input, &options)?;
         self.choose_type(&mut profile)?;
@@ -252,7 +262,8 @@ impl Convert {
         if !self.no_symbols {
             let _shown = Progress::step("looking up functions");
             Demangled::default().demangle_new(&mut profile);
-            self.symbolizer(&options).look_up(&mut profile);
+            let mut symbolizer = self.symbolizer(&options);
+            symbolizer.look_up_all(&mut profile, self.min_share);
         }
         let shown = profile.default_type.unwrap_or_default();
         let shown = usize::try_from(shown).ok().filter(|_| to.has_one_type());

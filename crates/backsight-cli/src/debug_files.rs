@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use backsight_symbolize::Options;
 
 use crate::args::parse_size;
+use crate::debuginfod::Debuginfod;
 use crate::failure::{Cause, complain};
 use crate::file::Shown;
 use crate::memory;
@@ -42,11 +43,16 @@ pub(crate) struct DebugFiles {
     /// times its size]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     max_unpacked: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) debuginfod: Debuginfod,
 }
 
 impl DebugFiles {
-    /// Reports directories that do not exist. The others are still used.
+    /// Reports directories that do not exist, and servers that cannot be asked. The others are
+    /// still used.
     pub(crate) fn check(&self) {
+        self.debuginfod.client();
         let debug_dirs = self.debug_dir.iter().map(|dir| ("--debug-dir", dir));
         let root = self.root.iter().map(|dir| ("--root", dir));
         for (flag, dir) in debug_dirs.chain(root) {
@@ -69,7 +75,8 @@ impl DebugFiles {
     pub(crate) fn is_default(&self) -> bool {
         let folders = self.debug_dir.is_empty() && self.root.is_empty();
         let unbounded = self.max_unpacked.is_none();
-        folders && unbounded && !self.no_default_debug_dir && !self.trust_paths
+        let local = self.debuginfod.is_default();
+        folders && unbounded && local && !self.no_default_debug_dir && !self.trust_paths
     }
 
     /// Returns the options for the symbolizer.
@@ -81,6 +88,9 @@ impl DebugFiles {
         options.debug_dirs.clone_from(&self.debug_dir);
         if !self.no_default_debug_dir {
             options.debug_dirs.extend(defaults);
+        }
+        if let Some(client) = self.debuginfod.client() {
+            options.fetchers.push(client.clone());
         }
         self.bound(&mut options);
         options

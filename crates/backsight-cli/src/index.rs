@@ -22,7 +22,7 @@ pub(crate) struct Index {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    Build(build::Build),
+    Build(Box<build::Build>),
     Show(show::Show),
     Verify(verify::Verify),
 }

@@ -20,6 +20,7 @@ mod command_line;
 mod completions;
 mod convert;
 mod debug_files;
+mod debuginfod;
 mod demo;
 mod doctor;
 mod failure;

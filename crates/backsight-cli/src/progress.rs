@@ -1,12 +1,27 @@
 //! Shows the progress of a long command on stderr, if it is a terminal.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Nothing is shown for a step shorter than this.
 const SHOW_AFTER: Duration = Duration::from_millis(700);
+
+/// All bars, one below the other. Draws nothing if stderr is not a terminal.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Shows a file on its way, until the bar is finished.
+pub(crate) fn transfer(name: String) -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    let style = "{msg} {bytes} of {total_bytes}, {bytes_per_sec}";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.set_message(name);
+    BARS.add(bar)
+}
 
 /// One step of the work. Short steps show nothing.
 #[derive(Debug)]
@@ -39,8 +54,7 @@ impl Progress {
         std::thread::spawn(move || {
             std::thread::sleep(SHOW_AFTER);
             if let Some(bar) = later.upgrade().filter(|bar| !bar.is_finished()) {
-                // Draws nothing if stderr is not a terminal.
-                bar.set_draw_target(ProgressDrawTarget::stderr());
+                let bar = BARS.add(bar);
                 bar.enable_steady_tick(Duration::from_millis(120));
             }
         });

@@ -6,6 +6,8 @@ use backsight_files::IoError;
 use backsight_index::{IndexError, IndexFull};
 use backsight_types::Reason;
 
+use crate::fetch_error::FetchError;
+
 /// Why a module, or a debug file, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -79,6 +81,9 @@ pub enum Error {
     /// It is a file of split units, and has none of the id that was asked for.
     #[error("no split unit of the id asked for: it is of another compilation")]
     NotTheUnit,
+    /// A fetcher could not bring it, though it may be there.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// No debug directory has a file of this build ID.
     #[error("no debug file of this build ID in the debug directories")]
     NotFound,
@@ -108,6 +113,7 @@ impl Error {
             | Self::NotOurs
             | Self::BadIndex
             | Self::Packed
+            | Self::Fetch(_)
             | Self::Damaged { .. }
             | Self::Elf(_) => Reason::Unreadable,
         }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use backsight_types::BuildId;
 
+use crate::fetch_error::FetchError;
 use crate::sought::SoughtKind;
 
 /// Fetches files. It is called from several threads at once, and may take long: lookups in
@@ -17,14 +18,18 @@ use crate::sought::SoughtKind;
 pub trait Fetch: Debug + Send + Sync {
     /// Returns a file; `None` when it has none. It is asked at most once for each file of a
     /// module.
-    fn fetch(&self, wanted: &Wanted<'_>) -> Option<Fetched>;
+    ///
+    /// # Errors
+    /// Why it cannot be had, though it may be there. [`Sought`](crate::Sought) lists it, and
+    /// the next fetcher is asked.
+    fn fetch(&self, wanted: &Wanted<'_>) -> Result<Option<Fetched>, FetchError>;
 }
 
 /// Which file is wanted.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Wanted<'w> {
-    /// [`SoughtKind::Module`] or [`SoughtKind::DebugFile`].
+    /// [`SoughtKind::Module`], [`SoughtKind::DebugFile`] or [`SoughtKind::Supplementary`].
     pub kind: SoughtKind,
     /// The build ID that it must carry.
     pub build_id: &'w BuildId,

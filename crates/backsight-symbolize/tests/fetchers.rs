@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use backsight_symbolize::{
-    Error, Fetch, Fetched, Options, SoughtKind, Source, Symbolizer, Tier, Wanted,
+    Error, Fetch, FetchError, Fetched, Options, SoughtKind, Source, Symbolizer, Tier, Wanted,
 };
 use backsight_types::{BuildId, Reason};
 use common::{Fixture, at, find, symbol};
@@ -27,16 +27,19 @@ struct Bring {
 }
 
 impl Fetch for Bring {
-    fn fetch(&self, wanted: &Wanted<'_>) -> Option<Fetched> {
+    fn fetch(&self, wanted: &Wanted<'_>) -> Result<Option<Fetched>, FetchError> {
         let path = wanted.path.map(PathBuf::from);
         let noted = (wanted.kind, wanted.build_id.to_string(), path);
         self.wanted.lock().unwrap().push(noted);
         let path = match wanted.kind {
-            SoughtKind::Module => self.module.as_ref()?,
-            _ => self.debug_file.as_ref()?,
+            SoughtKind::Module => self.module.as_ref(),
+            _ => self.debug_file.as_ref(),
+        };
+        let Some(path) = path else {
+            return Ok(None);
         };
         let file = File::open(path).expect("readable");
-        Some(Fetched::new(file, "store:this"))
+        Ok(Some(Fetched::new(file, "store:this")))
     }
 }
 

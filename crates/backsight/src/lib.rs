@@ -51,6 +51,7 @@ mod host;
 mod jit;
 mod live;
 mod lookup;
+mod module_shares;
 mod profile_symbolizer;
 mod threads;
 
@@ -76,6 +77,7 @@ pub use jit::options::{MapOptions, MapsOf};
 pub use jit::said::{MapRead, MapRefusal, MapUse};
 pub use live::{Live, LiveError, LiveOptions};
 pub use lookup::{Found, Known, Lookups};
+pub use module_shares::{ModuleShare, module_shares};
 pub use profile_symbolizer::{LookedUp, ProfileSymbolizer};
 pub use threads::LiveThread;
 

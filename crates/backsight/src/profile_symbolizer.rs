@@ -1,12 +1,13 @@
 //! Adds frames to the locations of a profile.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use backsight_profile::{FrameRange, Location, Profile, ProfileFrame, Strings};
 use backsight_symbolize::{
     Answers, FrameRef, ModuleId, Oversized, Place, Request, Stack, Symbolizer,
 };
-use backsight_types::{ModuleIdx, Reason};
+use backsight_types::{Lookup, ModuleIdx, Reason};
 use rayon::prelude::*;
 
 use crate::find::ModuleFiles;
@@ -73,6 +74,62 @@ impl ProfileSymbolizer {
             self.done = end;
         }
         report
+    }
+
+    /// Finds and opens the files of these modules, as many at once as given and in this order:
+    /// for files that are fetched, of which those that most samples wait for come first.
+    /// [`look_up`](Self::look_up) alone opens them in any order.
+    ///
+    /// Returns the modules whose files were accepted by path alone.
+    pub fn open_first(
+        &mut self,
+        profile: &Profile,
+        order: &[ModuleIdx],
+        at_once: usize,
+    ) -> Vec<ModuleIdx> {
+        let mut first_location = HashMap::new();
+        for location in &profile.locations {
+            if let Some(module) = location.module {
+                first_location.entry(module).or_insert(location);
+            }
+        }
+        let Self {
+            symbolizer,
+            files,
+            known,
+            ..
+        } = self;
+        let order = order.iter().filter(|module| !known.contains_key(module));
+        let (order, found) = (Mutex::new(order), Mutex::new(Vec::new()));
+        let next = || lock(&order).next().copied();
+        let open_all = || {
+            while let Some(index) = next() {
+                let Some(module) = profile.module(index) else {
+                    continue;
+                };
+                let opened = files.introduce(symbolizer, module);
+                lock(&found).push((index, opened));
+                let location = first_location.get(&index);
+                let place = location.and_then(|location| place_of(location));
+                if let Some((module, place)) = opened.id.zip(place) {
+                    // One answer has its files opened, and is not wanted.
+                    let request = Request::new(module, place, Lookup::Exact);
+                    let mut answers = Answers::default();
+                    symbolizer.symbolize_each(&[request], &mut answers, |_, _| ());
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..at_once.max(1) {
+                scope.spawn(open_all);
+            }
+            open_all();
+        });
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let by_path = found.iter().filter(|(_, known)| known.by_path_alone);
+        let by_path = by_path.map(|(index, _)| *index).collect();
+        known.extend(found);
+        by_path
     }
 
     /// Returns the symbolizer, which reports the files it looked for and the indexes it could
@@ -148,14 +205,21 @@ impl ProfileSymbolizer {
 }
 
 fn request_of(location: &Location, known: &HashMap<ModuleIdx, Known>) -> Option<(Place, Known)> {
-    let place = match (location.virt_offset, location.file_offset) {
-        _ if location.frames.len > 0 => None,
+    let place = place_of(location).filter(|_| location.frames.len == 0);
+    let known = location.module.and_then(|index| known.get(&index));
+    place.zip(known.copied())
+}
+
+fn place_of(location: &Location) -> Option<Place> {
+    match (location.virt_offset, location.file_offset) {
         (Some(virt), _) => Some(Place::Virt(virt)),
         (None, Some(offset)) => Some(Place::File(offset)),
         (None, None) => None,
-    };
-    let known = location.module.and_then(|index| known.get(&index));
-    place.zip(known.copied())
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn fill(profile: &mut Profile, stack: Stack<'_>) -> (FrameRange, Option<Reason>) {

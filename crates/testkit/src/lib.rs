@@ -5,6 +5,7 @@
 //! | [`child`] | a process with a memory map that the test controls |
 //! | `differential` | other symbolizers, and their known differences (a feature) |
 //! | [`elf`] | a builder of ELF files, including invalid ones |
+//! | [`http`] | a server that answers late, wrong or for ever |
 //! | [`kernel`] | the behaviour of this kernel's `PROCMAP_QUERY`, tested without our code |
 //! | [`maps`] | maps texts, printed as the kernel prints them |
 //! | [`memory`] | the peak memory of a command |
@@ -30,6 +31,7 @@ pub mod differential;
 pub mod elf;
 mod fixtures;
 pub mod go;
+pub mod http;
 pub mod kernel;
 pub mod maps;
 pub mod memory;

@@ -9,8 +9,10 @@ use backsight::{Live, Lookups, ProfileSymbolizer};
 use backsight_formats::ndjson::AddressLine;
 use backsight_profile::Profile;
 use backsight_symbolize::{IndexDir, Sought, Symbolizer};
+use backsight_types::ModuleIdx;
 
 use super::symbols::Symbols;
+use crate::debuginfod::Debuginfod;
 use crate::failure::complain;
 use crate::file::Shown;
 use crate::kept_indexes::report_not_written;
@@ -45,6 +47,7 @@ impl HasSymbolizer for Live {
 pub(crate) struct Accounted<S: HasSymbolizer = Symbolizer> {
     of: S,
     index_dir: Option<IndexDir>,
+    debuginfod: Debuginfod,
     verbose: bool,
     verbose_flag: &'static str,
 }
@@ -55,6 +58,7 @@ impl<S: HasSymbolizer> Accounted<S> {
         Self {
             of,
             index_dir: symbols.index_dir.dir(),
+            debuginfod: symbols.debuginfod().clone(),
             verbose: symbols.verbose,
             verbose_flag: symbols.verbose_flag(),
         }
@@ -74,16 +78,32 @@ impl<S: HasSymbolizer> Accounted<S> {
 }
 
 impl Accounted<ProfileSymbolizer> {
+    /// Looks up the locations of a whole profile, and fetches files for the modules that at
+    /// least `min_percent` of its samples wait for.
+    pub(crate) fn look_up_all(&mut self, profile: &mut Profile, min_percent: f64) {
+        let (order, at_once) = self.debuginfod.order(profile, min_percent);
+        let by_path_alone = match order.is_empty() {
+            true => Vec::new(),
+            false => self.of.open_first(profile, &order, at_once),
+        };
+        report_all_by_path_alone(profile, by_path_alone);
+        self.look_up(profile);
+    }
+
     /// Looks up the new locations of a profile.
     pub(crate) fn look_up(&mut self, profile: &mut Profile) {
         let report = self.of.look_up(profile);
-        for module in report.by_path_alone {
-            if let Some(module) = profile.module(module) {
-                report_by_path_alone(&module.path);
-            }
-        }
+        report_all_by_path_alone(profile, report.by_path_alone);
         for file in &report.oversized {
             oversized::report_file(file);
+        }
+    }
+}
+
+fn report_all_by_path_alone(profile: &Profile, modules: Vec<ModuleIdx>) {
+    for module in modules {
+        if let Some(module) = profile.module(module) {
+            report_by_path_alone(&module.path);
         }
     }
 }
@@ -111,6 +131,7 @@ impl<S: HasSymbolizer> Drop for Accounted<S> {
         }
         shortfalls::report(symbolizer, self.verbose_flag);
         report_not_written(symbolizer, self.index_dir.as_ref());
+        self.debuginfod.report(self.verbose);
     }
 }
 

@@ -3,6 +3,7 @@
 use backsight::{MapsOf, ModuleFiles};
 
 use crate::debug_files::DebugFiles;
+use crate::debuginfod::Debuginfod;
 use crate::failure::{Failure, Result};
 use crate::jit_maps::JitMaps;
 use crate::kept_indexes::KeptIndexes;
@@ -48,6 +49,11 @@ impl Symbols {
             verbose,
             ..Self::default()
         }
+    }
+
+    /// The debuginfod servers.
+    pub(crate) fn debuginfod(&self) -> &Debuginfod {
+        &self.debug_files.debuginfod
     }
 
     /// Whose lists of names of code that was made at run time are read.

@@ -15,8 +15,17 @@ use crate::sought::SoughtKind;
 impl FileSearch<'_> {
     /// Returns the debug file of this build ID that a fetcher brings.
     pub(super) fn fetched_debug_file(self, id: &BuildId) -> Option<LocatedFile> {
+        self.fetched_elf(SoughtKind::DebugFile, id)
+    }
+
+    /// Returns the supplementary file of this build ID that a fetcher brings.
+    pub(super) fn fetched_supplementary(self, id: &BuildId) -> Option<LocatedFile> {
+        self.fetched_elf(SoughtKind::Supplementary, id)
+    }
+
+    fn fetched_elf(self, kind: SoughtKind, id: &BuildId) -> Option<LocatedFile> {
         let limit = self.options.limits.file_bytes;
-        self.each_fetched(SoughtKind::DebugFile, id, |fetched| {
+        self.each_fetched(kind, id, |fetched| {
             let elf = ElfFile::read(&fetched.file, limit, self.options)?;
             match elf.build_id() == Some(*id) {
                 true => Ok(elf),
@@ -48,7 +57,14 @@ impl FileSearch<'_> {
             path,
         };
         self.options.fetchers.iter().find_map(|fetcher| {
-            let fetched = fetcher.fetch(&wanted)?;
+            let fetched = match fetcher.fetch(&wanted) {
+                Ok(fetched) => fetched?,
+                Err(error) => {
+                    let site = Site::of_fetched(&error.name);
+                    self.base.note(kind, &site, Err(Error::Fetch(error)));
+                    return None;
+                }
+            };
             let site = Site::of_fetched(&fetched.name);
             let proven = prove(&fetched);
             let outcome = proven.as_ref().map(drop).map_err(Clone::clone);

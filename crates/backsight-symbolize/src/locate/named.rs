@@ -45,7 +45,7 @@ impl<'o> FileSearch<'o> {
             let dirs = self.debug_dirs();
             dirs.map(move |dir| dir.join(&path))
         });
-        named.into_iter().chain(by_id).find_map(|site| {
+        let here = named.into_iter().chain(by_id).find_map(|site| {
             self.take(SoughtKind::Supplementary, site, |elf| {
                 if elf.is_cut_off() {
                     return Err(Error::CUT_OFF);
@@ -56,6 +56,10 @@ impl<'o> FileSearch<'o> {
                     (false, Proof::Checksum(_)) => Err(Error::ChecksumMismatch),
                 }
             })
+        });
+        here.or_else(|| match link.proof {
+            Proof::BuildId(id) => self.fetched_supplementary(&id),
+            Proof::Checksum(_) => None,
         })
     }
 

@@ -5,7 +5,7 @@ use super::tree::{Crate, File, Tree};
 
 /// The dependencies allowed between our crates: data flows from left to right. A crate that is
 /// not listed may have none.
-const ARROW: [(&str, &[&str]); 16] = [
+const ARROW: [(&str, &[&str]); 17] = [
     ("backsight-types", &[]),
     ("backsight-profile", &["backsight-types"]),
     ("backsight-demangle", &[]),
@@ -58,6 +58,15 @@ const ARROW: [(&str, &[&str]); 16] = [
             "backsight-unwind",
         ],
     ),
+    (
+        "backsight-debuginfod",
+        &[
+            "backsight-types",
+            "backsight-elf",
+            "backsight-files",
+            "backsight-symbolize",
+        ],
+    ),
     ("backsight-agent", LIBRARIES),
     ("backsight-capi", LIBRARIES),
     ("backsight-cli", LIBRARIES),
@@ -77,6 +86,7 @@ const LIBRARIES: &[&str] = &[
     "backsight-formats",
     "backsight-unwind",
     "backsight",
+    "backsight-debuginfod",
     "backsight-agent",
 ];
 

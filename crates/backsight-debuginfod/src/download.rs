@@ -1,0 +1,220 @@
+//! One file from one server.
+
+use std::io::{ErrorKind, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use backsight_types::BuildId;
+use ureq::Agent;
+use ureq::http::header::{CONTENT_RANGE, RANGE};
+use ureq::http::{Response, StatusCode};
+
+use crate::fault::Fault;
+use crate::file_kind::FileKind;
+use crate::options::Options;
+use crate::partial::Partial;
+use crate::progress::Ongoing;
+use crate::server::Server;
+
+/// Bytes that are read and written at once.
+const PART_BYTES: usize = 64 << 10;
+
+/// What a server said of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is here, all of it.
+    Whole,
+    /// The server does not have it.
+    Absent,
+}
+
+/// What one transfer took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    pub(crate) requests: u32,
+    pub(crate) received_bytes: u64,
+}
+
+/// One file from one server.
+#[derive(Debug)]
+pub(crate) struct Download<'d> {
+    pub(crate) agent: &'d Agent,
+    pub(crate) server: &'d Server,
+    pub(crate) options: &'d Options,
+    pub(crate) id: &'d BuildId,
+    pub(crate) kind: FileKind,
+    /// Bytes that all transfers of the client took so far.
+    pub(crate) spent: &'d AtomicU64,
+}
+
+/// Makes what asks a server, with the limits of `options`.
+pub(crate) fn agent(options: &Options, server: &Server) -> Agent {
+    let config = Agent::config_builder()
+        .timeout_resolve(Some(options.connect_time))
+        .timeout_connect(Some(options.connect_time))
+        .timeout_recv_response(Some(options.stall_time))
+        .timeout_per_read(Some(options.stall_time))
+        .timeout_recv_body(Some(options.file_time))
+        .max_redirects(options.redirects)
+        .max_redirects_will_error(true)
+        .https_only(server.is_secure())
+        .http_status_as_error(false)
+        .user_agent(concat!("backsight/", env!("CARGO_PKG_VERSION")))
+        .build();
+    config.into()
+}
+
+impl Download<'_> {
+    /// Asks for the file, or for what `partial` lacks of it.
+    pub(crate) fn run(&self, partial: &mut Partial, cost: &mut Cost) -> Result<Answer, Fault> {
+        let mut answer = self.ask(partial.have(), cost)?;
+        if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            // What is here is longer than the file, so it is not of it.
+            partial.restart()?;
+            answer = self.ask(0, cost)?;
+        }
+        match answer.status() {
+            StatusCode::OK => partial.restart()?,
+            StatusCode::PARTIAL_CONTENT if begins_at(&answer, partial.have()) => {}
+            StatusCode::NOT_FOUND => return Ok(Answer::Absent),
+            status => return Err(Fault::Status(status.as_u16())),
+        }
+        let rest = answer.body().content_length();
+        let announced = rest.map(|rest| rest.saturating_add(partial.have()));
+        if announced.is_some_and(|bytes| bytes > self.options.file_bytes) {
+            return Err(self.too_large());
+        }
+        self.receive(answer, announced, partial, cost)?;
+        Ok(Answer::Whole)
+    }
+
+    fn ask(&self, from: u64, cost: &mut Cost) -> Result<Response<ureq::Body>, Fault> {
+        cost.requests = cost.requests.saturating_add(1);
+        let mut request = self.agent.get(self.server.url_of(self.id, self.kind));
+        if from > 0 {
+            request = request.header(RANGE, format!("bytes={from}-"));
+        }
+        request.call().map_err(|error| self.fault_of(error))
+    }
+
+    fn receive(
+        &self,
+        mut answer: Response<ureq::Body>,
+        announced: Option<u64>,
+        partial: &mut Partial,
+        cost: &mut Cost,
+    ) -> Result<(), Fault> {
+        let unlimited = answer.body_mut().with_config().limit(u64::MAX);
+        let mut body = unlimited.reader();
+        let mut part = vec![0; PART_BYTES];
+        let mut window = Window::new();
+        loop {
+            self.tell(partial.have(), announced);
+            let count = match body.read(&mut part) {
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => 0,
+                Err(error) => return Err(self.fault_of(ureq::Error::from(error))),
+            };
+            let Some(received) = part.get(..count).filter(|part| !part.is_empty()) else {
+                break;
+            };
+            let bytes = u64::try_from(count).unwrap_or(u64::MAX);
+            cost.received_bytes = cost.received_bytes.saturating_add(bytes);
+            let spent = self.spent.fetch_add(bytes, Ordering::Relaxed);
+            if spent.saturating_add(bytes) > self.options.total_bytes {
+                let limit = self.options.total_bytes;
+                return Err(Fault::TooLarge { limit });
+            }
+            if partial.have().saturating_add(bytes) > self.options.file_bytes {
+                return Err(self.too_large());
+            }
+            partial.push(received)?;
+            window.note(bytes, self.options)?;
+        }
+        match announced {
+            Some(announced) if partial.have() < announced => Err(Fault::CutOff {
+                got: partial.have(),
+                announced,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn tell(&self, received_bytes: u64, announced_bytes: Option<u64>) {
+        if let Some(progress) = &self.options.progress {
+            progress.advanced(&Ongoing {
+                build_id: self.id,
+                kind: self.kind,
+                server: self.server,
+                received_bytes,
+                announced_bytes,
+            });
+        }
+    }
+
+    fn too_large(&self) -> Fault {
+        let limit = self.options.file_bytes;
+        Fault::TooLarge { limit }
+    }
+
+    fn fault_of(&self, error: ureq::Error) -> Fault {
+        use ureq::Timeout;
+        let options = self.options;
+        match error {
+            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => Fault::Connection(
+                format!("none within {} s", options.connect_time.as_secs_f32()),
+            ),
+            ureq::Error::Timeout(Timeout::RecvBody) => Fault::TimedOut(options.file_time),
+            ureq::Error::Timeout(_) => Fault::TimedOut(options.stall_time),
+            ureq::Error::TooManyRedirects => Fault::Redirects,
+            ureq::Error::Io(error) => match error.downcast::<ureq::Error>() {
+                Ok(inner) => self.fault_of(inner),
+                Err(error) => Fault::Connection(error.to_string()),
+            },
+            error @ (ureq::Error::HostNotFound
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::Tls(_)
+            | ureq::Error::Rustls(_)) => Fault::Connection(error.to_string()),
+            error => Fault::Protocol(error.to_string()),
+        }
+    }
+}
+
+/// Whether the answer is the part of the file from this byte on (RFC 9110, 14.4).
+fn begins_at(answer: &Response<ureq::Body>, offset: u64) -> bool {
+    let range = answer.headers().get(CONTENT_RANGE);
+    let text = range.and_then(|value| value.to_str().ok());
+    let begin = text.and_then(|text| text.strip_prefix("bytes ")?.split('-').next());
+    begin.is_some_and(|begin| begin.trim().parse() == Ok(offset))
+}
+
+/// What came in the last [`Options::stall_time`], at least in part.
+struct Window {
+    began: Instant,
+    bytes: u64,
+}
+
+impl Window {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            bytes: 0,
+        }
+    }
+
+    /// Notes bytes, and says when they are too few.
+    fn note(&mut self, bytes: u64, options: &Options) -> Result<(), Fault> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let time: Duration = self.began.elapsed();
+        if time < options.stall_time {
+            return Ok(());
+        }
+        let came = self.bytes;
+        *self = Self::new();
+        match came < options.stall_bytes {
+            true => Err(Fault::Stalled { bytes: came, time }),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Debug files and executables by build ID, from debuginfod servers.
+//!
+//! A [`Client`] is a [`Fetch`](backsight_symbolize::Fetch): a symbolizer asks it for what no
+//! directory has. What it brings is bounded in bytes and time, has the build ID that was asked
+//! for, and is kept in a cache directory.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use backsight_debuginfod::{Client, Options, Server};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server: Server = "https://debuginfod.debian.net".parse()?;
+//! let client = Arc::new(Client::new(Options::new("/var/cache/agent").with_servers(vec![server]))?);
+//! let options = backsight_symbolize::Options::default().with_fetchers(vec![client.clone()]);
+//! let symbolizer = backsight_symbolize::Symbolizer::new(options);
+//! // … lookups …
+//! for transfer in client.transfers() {
+//!     println!("{transfer}");
+//! }
+//! # drop(symbolizer);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It asks nobody unless it is made: no environment variable turns it on.
+//! [`servers_in`] reads the list that `DEBUGINFOD_URLS` holds.
+//!
+//! What it does not do: it fetches no sources, and no single sections of a file
+//! (`/section/NAME`); it checks no signatures (`ima:` in `DEBUGINFOD_URLS`), so a server is
+//! trusted to send the file of a build ID, and not another one with the same note.
+//!
+//! The protocol is that of debuginfod(8): `GET SERVER/buildid/ID/debuginfo` and `/executable`;
+//! 404 where a server has none.
+
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod cache;
+mod client;
+mod download;
+mod fault;
+mod file_kind;
+mod options;
+mod partial;
+mod progress;
+mod server;
+mod server_health;
+mod slots;
+mod transfer;
+
+pub use client::Client;
+pub use fault::Fault;
+pub use file_kind::FileKind;
+pub use options::Options;
+pub use progress::{Ongoing, Progress};
+pub use server::{NotAServer, Server, servers_in};
+pub use transfer::{Outcome, Transfer};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,441 @@
+//! A client and servers that do as they please.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use backsight_debuginfod::{Client, Fault, FileKind, Options, Outcome, Server};
+use backsight_types::BuildId;
+use tempfile::TempDir;
+use testkit::elf::{Elf, Note, Shape};
+use testkit::http::{Reply, Request, Stub};
+
+/// The only file that there is.
+const ID: [u8; 8] = [0x11; 8];
+
+fn id(byte: u8) -> BuildId {
+    BuildId::from_bytes(&[byte; 8]).expect("eight bytes")
+}
+
+/// An ELF file of this build ID, of about this size.
+fn elf(id: &[u8], size: usize) -> Vec<u8> {
+    let mut file = Elf::new(Shape::ELF64_LITTLE)
+        .note_section(".note.gnu.build-id", &[Note::gnu_build_id(id)], 4)
+        .build();
+    file.resize(file.len().max(size), 0x5a);
+    file
+}
+
+fn file() -> Vec<u8> {
+    elf(&ID, 300_000)
+}
+
+/// What a sound server says.
+fn sound(request: &Request) -> Reply {
+    match (
+        request.path == format!("/buildid/{}/debuginfo", id(0x11)),
+        request.from,
+    ) {
+        (true, None) => Reply::Content(file()),
+        (true, Some(from)) => Reply::Rest(file(), from),
+        (false, _) => Reply::Status(404),
+    }
+}
+
+fn options(cache: &TempDir, servers: &[&Stub]) -> Options {
+    let servers = servers
+        .iter()
+        .map(|stub| stub.url().parse().expect("an address"));
+    let mut options = Options::new(cache.path().join("cache")).with_servers(servers.collect());
+    // A busy machine may answer late; who waits for a limit sets one.
+    options.stall_time = Duration::from_secs(30);
+    options
+}
+
+/// Asks for the file, and says what came of it.
+fn ask(client: &Client) -> Outcome {
+    ask_for(client, &id(0x11))
+}
+
+fn ask_for(client: &Client, id: &BuildId) -> Outcome {
+    let before = client.transfers().len();
+    let got = client.get(id, FileKind::DebugInfo);
+    let transfers = client.transfers();
+    assert_eq!(transfers.len(), before + 1, "each is accounted for");
+    let outcome = transfers[before].outcome.clone();
+    match (&outcome, got) {
+        (Outcome::Fetched(_) | Outcome::Cached, Ok(Some((_, path)))) => {
+            assert!(std::fs::read(path).expect("it is kept") == file());
+        }
+        (Outcome::Failed(_, said), Err(fault)) => assert_eq!(fault, *said),
+        (
+            Outcome::Absent | Outcome::KnownAbsent | Outcome::Offline | Outcome::LeftOut,
+            Ok(None),
+        ) => {}
+        other => panic!("{other:?}"),
+    }
+    outcome
+}
+
+/// Returns why the file could not be had, and asserts that nothing of it is taken later.
+fn fault(cache: &TempDir, options: Options) -> Fault {
+    let client = Client::new(options.clone()).expect("a cache");
+    let outcome = ask(&client);
+    let offline = Client::new(options.with_offline(true)).expect("a cache");
+    assert_eq!(ask(&offline), Outcome::Offline, "nothing is in the cache");
+    let kept = walk(cache);
+    assert!(
+        kept.iter().all(|name| !name.ends_with("debuginfo")),
+        "{kept:?}"
+    );
+    match outcome {
+        Outcome::Failed(_, fault) => fault,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn walk(cache: &TempDir) -> Vec<String> {
+    let folders = std::fs::read_dir(cache.path().join("cache"))
+        .into_iter()
+        .flatten();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.expect("an entry").path()));
+    let files = files.flatten();
+    files
+        .map(|file| {
+            file.expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("ASCII")
+        })
+        .collect()
+}
+
+#[test]
+fn cold_warm_and_offline() {
+    let (cache, stub) = (TempDir::new().expect("room"), Stub::new(sound));
+    let server: Server = stub.url().parse().expect("an address");
+    let client = Client::new(options(&cache, &[&stub])).expect("a cache");
+    assert_eq!(ask(&client), Outcome::Fetched(server));
+    assert_eq!(ask(&client), Outcome::Cached);
+    let [cold, warm] = &client.transfers()[..] else {
+        panic!("two transfers");
+    };
+    let bytes = u64::try_from(file().len()).expect("64 bits");
+    assert_eq!((cold.requests, cold.received_bytes), (1, bytes));
+    assert_eq!((warm.requests, warm.received_bytes), (0, 0));
+    drop(stub);
+    // The server is gone: another process has the file from the cache.
+    let offline = Client::new(options(&cache, &[]).with_offline(true)).expect("a cache");
+    assert_eq!(ask(&offline), Outcome::Cached);
+    assert_eq!(ask_for(&offline, &id(0x22)), Outcome::Offline);
+}
+
+#[test]
+fn what_no_server_has_is_not_asked_for_again_at_once() {
+    let (cache, stub) = (TempDir::new().expect("room"), Stub::new(sound));
+    let mut options = options(&cache, &[&stub, &stub]);
+    let client = Client::new(options.clone()).expect("a cache");
+    // A storm: each is asked for once, of each server.
+    for _ in 0..3 {
+        for byte in 0x20..0x60 {
+            ask_for(&client, &id(byte));
+        }
+    }
+    assert_eq!(stub.requests().len(), 2 * 0x40);
+    let outcomes: Vec<Outcome> = client
+        .transfers()
+        .into_iter()
+        .map(|of| of.outcome)
+        .collect();
+    assert!(
+        outcomes[..0x40]
+            .iter()
+            .all(|outcome| *outcome == Outcome::Absent)
+    );
+    assert!(
+        outcomes[0x40..]
+            .iter()
+            .all(|outcome| *outcome == Outcome::KnownAbsent)
+    );
+    // After a while it is.
+    options.absent_for = Duration::ZERO;
+    let client = Client::new(options).expect("a cache");
+    assert_eq!(ask_for(&client, &id(0x20)), Outcome::Absent);
+    assert_eq!(stub.requests().len(), 2 * 0x40 + 2);
+}
+
+#[test]
+fn a_file_of_another_build_id_is_refused_and_the_next_server_asked() {
+    let cache = TempDir::new().expect("room");
+    for wrong in [
+        elf(&[0x12; 8], 0),
+        b"<html>not found</html>".to_vec(),
+        Vec::new(),
+    ] {
+        let liar = Stub::new(move |_| Reply::Content(wrong.clone()));
+        assert_eq!(
+            fault(&cache, options(&cache, &[&liar])),
+            Fault::WrongBuildId
+        );
+        let honest = Stub::new(sound);
+        let other = TempDir::new().expect("room");
+        let client = Client::new(options(&other, &[&liar, &honest])).expect("a cache");
+        let server = honest.url().parse().expect("an address");
+        assert_eq!(ask(&client), Outcome::Fetched(server));
+    }
+}
+
+#[test]
+fn slow_silent_late_and_endless_servers_are_left() {
+    let begun = Instant::now();
+    let cache = TempDir::new().expect("room");
+    let slow = Stub::new(|_| Reply::Slow(file(), Duration::from_millis(20)));
+    let mut within = options(&cache, &[&slow]);
+    within.stall_time = Duration::from_secs(2);
+    let got = fault(&cache, within);
+    assert!(matches!(got, Fault::Stalled { .. }), "{got:?}");
+
+    let silent = Stub::new(|_| Reply::Silence);
+    let mut within = options(&cache, &[&silent]);
+    within.stall_time = Duration::from_millis(400);
+    let got = fault(&cache, within);
+    assert_eq!(got, Fault::TimedOut(Duration::from_millis(400)));
+
+    let mut within = options(&cache, &[&slow]);
+    within.stall_bytes = 0;
+    within.file_time = Duration::from_millis(700);
+    let got = fault(&cache, within);
+    assert_eq!(got, Fault::TimedOut(Duration::from_millis(700)));
+
+    let endless = Stub::new(|_| Reply::Endless);
+    let mut bounded = options(&cache, &[&endless]);
+    bounded.file_bytes = 1 << 20;
+    assert_eq!(
+        fault(&cache, bounded.clone()),
+        Fault::TooLarge { limit: 1 << 20 }
+    );
+    bounded.total_bytes = 1 << 19;
+    assert_eq!(fault(&cache, bounded), Fault::TooLarge { limit: 1 << 19 });
+
+    let announced = Stub::new(sound);
+    let mut bounded = options(&cache, &[&announced]);
+    bounded.file_bytes = 1000;
+    assert_eq!(fault(&cache, bounded), Fault::TooLarge { limit: 1000 });
+    assert!(begun.elapsed() < Duration::from_secs(60), "nothing hangs");
+}
+
+#[test]
+fn other_answers_are_said() {
+    let cache = TempDir::new().expect("room");
+    for status in [400, 403, 500, 503] {
+        let stub = Stub::new(move |_| Reply::Status(status));
+        assert_eq!(
+            fault(&cache, options(&cache, &[&stub])),
+            Fault::Status(status)
+        );
+    }
+    let garbage = Stub::new(|_| Reply::Garbage);
+    let got = fault(&cache, options(&cache, &[&garbage]));
+    assert!(matches!(got, Fault::Protocol(_)), "{got:?}");
+    // Nobody listens.
+    let gone = Stub::new(sound).url();
+    let mut nobody = options(&cache, &[]);
+    nobody.servers = vec![gone.parse().expect("an address")];
+    let got = fault(&cache, nobody);
+    assert!(matches!(got, Fault::Connection(_)), "{got:?}");
+}
+
+#[test]
+fn redirects_are_followed_but_not_for_ever() {
+    let cache = TempDir::new().expect("room");
+    let target = Stub::new(sound);
+    let to = format!("{}/buildid/{}/debuginfo", target.url(), id(0x11));
+    let once = Stub::new(move |_| Reply::Redirect(to.clone()));
+    let client = Client::new(options(&cache, &[&once])).expect("a cache");
+    assert!(matches!(ask(&client), Outcome::Fetched(_)));
+
+    let other = TempDir::new().expect("room");
+    let circle = Stub::new(|request| Reply::Redirect(request.path.clone()));
+    assert_eq!(fault(&other, options(&other, &[&circle])), Fault::Redirects);
+    assert!(circle.requests().len() <= 6);
+}
+
+#[test]
+fn a_transfer_that_broke_off_goes_on_where_it_ended() {
+    let cache = TempDir::new().expect("room");
+    let breaks = |request: &Request| match request.from {
+        None => Reply::CutOff(file(), 100_000),
+        Some(from) => Reply::Rest(file(), from),
+    };
+    let stub = Stub::new(breaks);
+    let client = Client::new(options(&cache, &[&stub])).expect("a cache");
+    let announced = u64::try_from(file().len()).expect("64 bits");
+    let got = ask(&client);
+    let want = Fault::CutOff {
+        got: 100_000,
+        announced,
+    };
+    assert!(
+        matches!(&got, Outcome::Failed(_, fault) if *fault == want),
+        "{got:?}"
+    );
+    assert!(matches!(ask(&client), Outcome::Fetched(_)));
+    let received: Vec<u64> = client
+        .transfers()
+        .iter()
+        .map(|of| of.received_bytes)
+        .collect();
+    assert_eq!(received, [100_000, announced - 100_000]);
+
+    // One that knows nothing of parts sends all, and one whose file is shorter says so.
+    for ignores in [true, false] {
+        let cache = TempDir::new().expect("room");
+        let count = AtomicUsize::new(0);
+        let stub =
+            Stub::new(
+                move |request| match (count.fetch_add(1, Ordering::Relaxed), ignores) {
+                    (0, _) => Reply::CutOff(file(), 100_000),
+                    (1, false) => Reply::Status(416),
+                    _ => {
+                        assert!(request.from.is_none() || ignores);
+                        Reply::Content(file())
+                    }
+                },
+            );
+        let client = Client::new(options(&cache, &[&stub])).expect("a cache");
+        assert!(matches!(ask(&client), Outcome::Failed(..)));
+        assert!(matches!(ask(&client), Outcome::Fetched(_)));
+    }
+}
+
+#[test]
+fn one_request_per_file_and_a_few_files_at_once() {
+    let cache = TempDir::new().expect("room");
+    let stub = Stub::new(|request| match sound(request) {
+        Reply::Content(bytes) => Reply::Late(bytes, Duration::from_millis(100)),
+        other => other,
+    });
+    let mut options = options(&cache, &[&stub]);
+    options.transfers_at_once = 2;
+    // Two clients are two processes to each other.
+    let clients = [(); 2].map(|()| Client::new(options.clone()).expect("a cache"));
+    std::thread::scope(|scope| {
+        for client in clients.iter().cycle().take(8) {
+            scope.spawn(|| {
+                client
+                    .get(&id(0x11), FileKind::DebugInfo)
+                    .expect("a file")
+                    .expect("it")
+            });
+        }
+    });
+    assert_eq!(stub.requests().len(), 1);
+
+    let busy = Stub::new(|_| Reply::Late(Vec::new(), Duration::from_millis(50)));
+    let servers = vec![busy.url().parse().expect("an address")];
+    let client = Arc::new(Client::new(options.with_servers(servers)).expect("a cache"));
+    std::thread::scope(|scope| {
+        for byte in 0x20..0x30 {
+            let client = Arc::clone(&client);
+            scope.spawn(move || {
+                client
+                    .get(&id(byte), FileKind::Executable)
+                    .expect_err("empty")
+            });
+        }
+    });
+    assert_eq!((busy.requests().len(), busy.most_at_once()), (16, 2));
+}
+
+#[test]
+fn a_server_that_fails_again_and_again_is_given_up() {
+    let cache = TempDir::new().expect("room");
+    let stub = Stub::new(|_| Reply::Silence);
+    let mut options = options(&cache, &[&stub]);
+    options.stall_time = Duration::from_millis(100);
+    let client = Client::new(options).expect("a cache");
+    let outcomes: Vec<Outcome> = (0x20..0x28)
+        .map(|byte| ask_for(&client, &id(byte)))
+        .collect();
+    assert_eq!(stub.requests().len(), 3);
+    let last = outcomes.last().expect("eight");
+    assert!(
+        matches!(last, Outcome::Failed(_, Fault::GivenUp(3))),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn files_of_few_samples_are_left_out() {
+    let (cache, stub) = (TempDir::new().expect("room"), Stub::new(sound));
+    let client = Arc::new(Client::new(options(&cache, &[&stub])).expect("a cache"));
+    client.ask_only_for([id(0x22)]);
+    let symbols = || {
+        let options = backsight_symbolize::Options::default();
+        options
+            .with_debug_dirs(Vec::new())
+            .with_fetchers(vec![client.clone()])
+    };
+    let find = || backsight_symbolize::open_module(None, id(0x11), &symbols());
+    assert!(find().is_err());
+    assert_eq!(stub.requests(), []);
+    assert_eq!(client.transfers()[0].outcome, Outcome::LeftOut);
+    client.ask_only_for([id(0x11)]);
+    assert!(find().is_err());
+    assert_eq!(
+        stub.requests().len(),
+        1,
+        "the executable is asked for, and not had"
+    );
+}
+
+#[test]
+fn a_cache_that_others_can_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let cache = TempDir::new().expect("room");
+    let stub = Stub::new(sound);
+    let options = options(&cache, &[&stub]);
+    std::fs::create_dir(&options.cache_dir).expect("a directory");
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(&options.cache_dir, open).expect("allowed");
+    let refused = Client::new(options.clone()).expect_err("others can write there");
+    assert_eq!(refused, Fault::CacheOfOthers(options.cache_dir.clone()));
+    std::fs::remove_dir(&options.cache_dir).expect("empty");
+    std::fs::write(&options.cache_dir, "").expect("a file");
+    let refused = Client::new(options).expect_err("no directory");
+    assert!(matches!(refused, Fault::Cache { .. }), "{refused:?}");
+}
+
+#[test]
+fn the_cache_loses_what_was_not_used_for_longest() {
+    let cache = TempDir::new().expect("room");
+    let of_any_id = |request: &Request| {
+        let digits = request.path.split('/').nth(2).unwrap_or_default();
+        let id: BuildId = digits.parse().expect("a build ID");
+        Reply::Content(elf(id.as_bytes(), 100_000))
+    };
+    let stub = Stub::new(of_any_id);
+    let mut options = options(&cache, &[&stub]);
+    options.cache_bytes = 250_000;
+    let client = Client::new(options).expect("a cache");
+    let get = |byte| {
+        let got = client
+            .get(&id(byte), FileKind::DebugInfo)
+            .expect("a file")
+            .expect("it");
+        // Times of files are those of the clock's last tick.
+        std::thread::sleep(Duration::from_millis(20));
+        got
+    };
+    // The first is used again before the third pushes one out.
+    for byte in [1, 2, 1, 3] {
+        drop(get(byte));
+    }
+    let requests = stub.requests().len();
+    for byte in [1, 3] {
+        drop(get(byte));
+    }
+    assert_eq!((requests, stub.requests().len()), (3, 3));
+    drop(get(2));
+    assert_eq!(stub.requests().len(), 4);
+}
