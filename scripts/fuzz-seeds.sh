@@ -55,6 +55,10 @@ for word in 0 3 0 100 0 2 1 17 0 1 0; do
     printf '%b' "\\0$(printf %o $word)\\0\\0\\0\\0\\0\\0\\0"
 done >"$corpus/legacy_in/cpu"
 head -n 60 /proc/kallsyms >"$corpus/kallsyms/head"
+printf '%s t %s\t[%s]\n' ffffffffc0301000 bpf_prog_6deef7357e7b4530_count bpf \
+    ffffffffc0201000 veth_xmit veth ffffffffc0401000 ftrace_trampoline __builtin__ftrace |
+    cat "$corpus/kallsyms/head" - >"$corpus/kallsyms/modules"
+printf '0000000000000000 T _text\n0000000000000000 t cu' >"$corpus/kallsyms/hidden"
 gcc -g -O1 -fno-omit-frame-pointer -o "$work/prog" "$work/a.c"
 # Recordings that no machine here makes.
 cargo run -q -p testkit --example perf_seeds -- "$corpus/perf_data_in"

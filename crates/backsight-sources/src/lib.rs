@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`go_pclntab`] | the table of functions, files, lines and inlined calls that Go's runtime keeps in every program, stripped ones too |
 //! | [`go_build_info`] | which release of Go made a program |
+//! | [`kallsyms`] | the functions of a running kernel, its modules and BPF programs, as it lists them |
 //!
 //! A source is given bytes and the addresses they are mapped at ([`Memory`]). It opens no
 //! file and reads no ELF: `backsight-symbolize` does, and asks these sources where debug
@@ -27,6 +28,7 @@
 mod bytes;
 pub mod go_build_info;
 pub mod go_pclntab;
+pub mod kallsyms;
 mod memory;
 
 pub use memory::{Memory, Part, Relocation};

@@ -117,6 +117,7 @@ pub use backsight_index::{
     CallSite, Frame, FrameRef, Frames, FunctionName, IndexBuilder, IndexDir, IndexError, IndexFull,
     LevelId, ReadOptions, StackFrames, SymbolIndex, TableSize,
 };
+pub use backsight_sources::kallsyms::{Kallsyms, KallsymsError, KernelCode, KernelSymbol};
 pub use budget::{Budget, Usage};
 pub use built_index::BuiltIndex;
 pub use definitions::{Definition, DefinitionKind};
@@ -124,7 +125,6 @@ pub use error::Error;
 pub use fetch::{Fetch, Fetched, Wanted};
 pub use fetch_error::FetchError;
 pub use go_program::GoProgram;
-pub use kernel::{Kallsyms, KernelSymbol};
 pub use limits::Limits;
 pub use locate::{find_debug_file as open_debug_file, find_module as open_module};
 pub use options::{Options, Tier};

@@ -1,7 +1,9 @@
 //! Whether `/proc/kallsyms` shows addresses, which depends on `kptr_restrict`.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::BufReader;
+
+use backsight_symbolize::Kallsyms;
 
 use super::finding::Finding;
 use super::host::Host;
@@ -9,7 +11,8 @@ use super::host::Host;
 pub(super) fn check(host: &Host) -> Finding {
     let restrict = host.number("sys/kernel/kptr_restrict");
     let shown = restrict.map_or_else(|| "not there".to_owned(), |number| number.to_string());
-    match shows_addresses(host) {
+    let list = File::open(host.path("kallsyms")).map(BufReader::new);
+    match list.and_then(Kallsyms::shows_addresses) {
         Ok(true) => Finding::ok(format!(
             "kallsyms shows addresses (kptr_restrict is {shown}): recordings of this kernel get names"
         )),
@@ -25,21 +28,6 @@ pub(super) fn check(host: &Host) -> Finding {
             "use a kernel with CONFIG_KALLSYMS",
         ),
     }
-}
-
-/// Whether one of the first symbols has an address other than zero.
-fn shows_addresses(host: &Host) -> io::Result<bool> {
-    // The first symbols may be per-CPU variables, whose addresses start at zero.
-    const MAX_LINES: usize = 2000;
-    let file = BufReader::new(File::open(host.path("kallsyms"))?);
-    for line in file.split(b'\n').take(MAX_LINES) {
-        let line = line?;
-        let address = line.split(|byte| *byte == b' ').next().unwrap_or_default();
-        if address.iter().any(|digit| *digit != b'0') {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 #[cfg(test)]

@@ -39,10 +39,9 @@ impl KernelSymbols {
         let Some(list) = list.filter(|_| is_running(host, recorded, image.build_id)) else {
             return Self(None);
         };
-        let list = File::open(list).and_then(|list| Kallsyms::read(BufReader::new(list)));
-        // If the kernel hides addresses (`kptr_restrict`), the start of text does not match
-        // either.
-        Self(list.ok().filter(|list| list.text() == Some(text)))
+        let list = File::open(list).ok();
+        let list = list.and_then(|list| Kallsyms::read(BufReader::new(list)).ok());
+        Self(list.filter(|list| list.text() == Some(text)))
     }
 
     /// Returns the name of the function that contains an address.

@@ -1,0 +1,65 @@
+//! A symbol in 16 bytes. A kernel has 150,000 of them and more.
+
+use std::cmp::Reverse;
+
+use super::line::Line;
+
+/// A symbol, whose name is in a text that all share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PackedSymbol {
+    pub(super) addr: u64,
+    /// Where its name begins.
+    name: u32,
+    /// The length of its name, and in the upper bits what [`rank`](Self::rank) looks at.
+    shape: u16,
+    /// 0 for the image; otherwise one more than the index of its module.
+    pub(super) module: u16,
+}
+
+/// The bits of a name's length: [`Line::parse`] returns none above 1024 bytes.
+const LENGTH: u16 = 0x0fff;
+const DATA: u16 = 0x4000;
+const WEAK: u16 = 0x2000;
+const LOCAL: u16 = 0x1000;
+
+impl PackedSymbol {
+    /// Packs a symbol, and puts its name behind those of others. The name of data is not kept:
+    /// data only ends the function before it. `None` if there is no room.
+    pub(super) fn new(line: &Line<'_>, module: u16, names: &mut String) -> Option<Self> {
+        let name = if line.is_code() { line.name } else { "" };
+        let len = u16::try_from(name.len())
+            .ok()
+            .filter(|len| *len <= LENGTH)?;
+        let bit = |is_set, bit| if is_set { bit } else { 0 };
+        let packed = Self {
+            addr: line.addr,
+            name: u32::try_from(names.len()).ok()?,
+            shape: len
+                | bit(!line.is_code(), DATA)
+                | bit(line.is_weak(), WEAK)
+                | bit(line.kind.is_ascii_lowercase(), LOCAL),
+            module,
+        };
+        names.push_str(name);
+        Some(packed)
+    }
+
+    pub(super) const fn is_code(&self) -> bool {
+        self.shape & DATA == 0
+    }
+
+    /// Returns its name, of the text that all share.
+    pub(super) fn name<'n>(&self, names: &'n str) -> &'n str {
+        let start = usize::try_from(self.name).unwrap_or(usize::MAX);
+        let end = start.saturating_add(usize::from(self.shape & LENGTH));
+        names.get(start..end).unwrap_or_default()
+    }
+
+    /// Orders the names of one address, the best first: code, not weak, global, with few
+    /// underscores in front, long.
+    pub(super) fn rank(&self, names: &str) -> (u16, usize, Reverse<usize>) {
+        let name = self.name(names);
+        let underscores = name.bytes().take_while(|byte| *byte == b'_').count();
+        (self.shape & !LENGTH, underscores, Reverse(name.len()))
+    }
+}
