@@ -12,43 +12,61 @@ use crate::target::Rotation;
 /// Cold starts per turn, each for another address.
 const STARTS_PER_TURN: usize = 5;
 
+/// Addresses of a stack in one module, and more.
+const NEIGHBOURS: usize = 64;
+
 /// One address.
 pub(super) fn s1(rounds: u32) -> Result<Vec<Outcome>, String> {
     workload::each("S1", |subject| {
-        let addrs = subject.addresses().random;
-        Ok(vec![first("S1", rounds, subject, &addrs)?])
+        let batches = single(&subject.addresses().random);
+        Ok(vec![first("S1", rounds, subject, &batches)?])
+    })
+}
+
+/// Neighbours: few units hold them, and one may hold all.
+pub(super) fn s1n(rounds: u32) -> Result<Vec<Outcome>, String> {
+    workload::each("S1n", |subject| {
+        let addrs = subject.addresses().sorted;
+        let apart = addrs.len() / STARTS_PER_TURN;
+        let batches: Vec<Vec<u64>> = (addrs.chunks(apart))
+            .map(|part| part.iter().copied().take(NEIGHBOURS).collect())
+            .collect();
+        Ok(vec![first("S1n", rounds, subject, &batches)?])
     })
 }
 
 /// One address, with compressed debug sections.
 pub(super) fn s7(rounds: u32) -> Result<Vec<Outcome>, String> {
     workload::each("S7", |subject| {
-        let addrs = subject.addresses().random;
+        let batches = single(&subject.addresses().random);
         let copies = subject.compressed.iter();
         copies
-            .map(|copy| first("S7", rounds, copy, &addrs))
+            .map(|copy| first("S7", rounds, copy, &batches))
             .collect()
     })
 }
 
+/// Returns batches of one address each, for one turn.
+fn single(addrs: &[u64]) -> Vec<Vec<u64>> {
+    let batches = addrs.chunks(1).take(STARTS_PER_TURN);
+    batches.map(<[u64]>::to_vec).collect()
+}
+
+/// The first batch that a file is asked: these in rotation, of equal length.
 fn first(
     row: &'static str,
     rounds: u32,
     subject: &Subject,
-    addrs: &[u64],
+    batches: &[Vec<u64>],
 ) -> Result<Outcome, String> {
-    let addrs: Vec<Vec<u64>> = addrs
-        .chunks(1)
-        .take(STARTS_PER_TURN)
-        .map(<[u64]>::to_vec)
-        .collect();
-    for addr in &addrs {
-        let ours = Ours::cold(subject, addr);
-        ours.compare("addr2line", addr2line::cold(subject.debug(), addr))?;
-        ours.compare("blazesym", Blazesym::cold(subject.debug(), addr))?;
+    for batch in batches {
+        let ours = Ours::cold(subject, batch);
+        ours.compare("addr2line", addr2line::cold(subject.debug(), batch))?;
+        ours.compare("blazesym", Blazesym::cold(subject.debug(), batch))?;
     }
-    let [mut of_ours, mut of_addr2line, mut of_blazesym] = [(); 3].map(|()| Rotation::of(&addrs));
-    let race = Race::new(row, subject.name.clone(), subject.sizes(1))
+    let [mut of_ours, mut of_addr2line, mut of_blazesym] = [(); 3].map(|()| Rotation::of(batches));
+    let addresses = batches.first().map_or(0, Vec::len);
+    let race = Race::new(row, subject.name.clone(), subject.sizes(addresses))
         .clock(Clock::Wall)
         .cycle(STARTS_PER_TURN as u32)
         .enter(Role::Ours, "ours", || Ours::cold(subject, of_ours.next()))

@@ -33,6 +33,11 @@ pub(crate) const ROWS: &[Row] = &[
         run: cold::s1,
     },
     Row {
+        id: "S1n",
+        measures: "cold: open a file and look 64 neighbouring addresses up",
+        run: cold::s1n,
+    },
+    Row {
         id: "S2",
         measures: "cold: open a file and look 100,000 addresses up, all over its functions",
         run: cold::s2,

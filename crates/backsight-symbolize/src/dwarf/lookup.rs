@@ -4,9 +4,9 @@
 //! the units it leaves out are read, once; and should that miss too (some
 //! compilers list a part only), those of all units.
 //!
-//! The first few lookups build no tables: they pass over what a table would be
-//! made of, and keep what covers the one address. The rules are the tables' own,
-//! so the answers are equal.
+//! The first few lookups in a file, each in a unit of its own, build no tables: they
+//! pass over what a table would be made of, and keep what covers the one address. The
+//! rules are the tables' own, so the answers are equal.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -34,7 +34,8 @@ use crate::dwarf::units::unit_list::UnitList;
 use crate::elf::ElfFile;
 use crate::options::Options;
 
-/// Lookups in one file that read only the unit they need. Later ones build tables.
+/// Lookups in one file that read only the unit they need, and that only once. Later
+/// ones build tables.
 pub(in crate::dwarf) const TARGETED_LOOKUPS: usize = 4;
 
 /// What is known of a file's DWARF so far; grows under shared references.
@@ -136,6 +137,7 @@ impl<'d> DwarfLookup<'d> {
         found: &mut DwarfAnswer,
     ) {
         for tables in candidates.filter_map(|offset| self.units().at(offset)) {
+            let few = few && !tables.ask();
             let levels = self.levels(tables, addr, few, found);
             if !levels.is_empty() {
                 found.levels = levels;

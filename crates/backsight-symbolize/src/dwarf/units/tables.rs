@@ -1,6 +1,7 @@
 //! What is known of one unit so far: its functions and lines once they are needed.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use backsight_index::engine::ByteCount;
 
@@ -16,6 +17,7 @@ use crate::elf::ElfFile;
 #[derive(Debug)]
 pub(in crate::dwarf) struct UnitTables<'d> {
     pub(in crate::dwarf) unit: Unit<'d>,
+    was_asked: AtomicBool,
     /// What it is the skeleton of.
     split: OnceLock<Option<Box<UnitTables<'d>>>>,
     functions: OnceLock<Result<FunctionTable, Fault>>,
@@ -35,10 +37,17 @@ impl<'d> UnitTables<'d> {
     pub(in crate::dwarf) fn new(unit: Unit<'d>) -> Self {
         Self {
             unit,
+            was_asked: AtomicBool::new(false),
             split: OnceLock::new(),
             functions: OnceLock::new(),
             lines: OnceLock::new(),
         }
+    }
+
+    /// Returns whether an address of the unit was asked before, and notes that one is.
+    /// Where one was, more will follow: stacks and profiles dwell in few units.
+    pub(in crate::dwarf) fn ask(&self) -> bool {
+        self.was_asked.swap(true, Ordering::Relaxed)
     }
 
     /// Returns the unit that has the functions and their names: the split unit, where
