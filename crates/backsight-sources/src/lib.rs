@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`go_pclntab`] | the table of functions, files, lines and inlined calls that Go's runtime keeps in every program, stripped ones too |
 //! | [`go_build_info`] | which release of Go made a program |
+//! | [`gsym`] | functions, lines and inlined calls as `llvm-gsymutil` writes them |
 //! | [`kallsyms`] | the functions of a running kernel, its modules and BPF programs, as it lists them |
 //!
 //! A source is given bytes and the addresses they are mapped at ([`Memory`]). It opens no
@@ -26,8 +27,10 @@
     clippy::print_stderr
 )]
 mod bytes;
+mod function_record;
 pub mod go_build_info;
 pub mod go_pclntab;
+pub mod gsym;
 pub mod kallsyms;
 mod memory;
 

@@ -38,7 +38,8 @@
 //!    MiniDebugInfo, then `.dynsym`;
 //! 3. the line table of a Go program (`.gopclntab`), where it has no DWARF.
 //!
-//! Other sources ([`SymbolSource`]) can be added, before these or after them.
+//! Other sources ([`SymbolSource`]) can be added, before these or after them: a file of
+//! symbols in a format of its own is a [`SymbolFile`].
 //!
 //! Relocatable object files and kernel modules are laid out in memory first: their code
 //! sections get consecutive virtual offsets, in file order and with their alignment,
@@ -103,6 +104,7 @@ mod setters;
 mod shortfall;
 mod sought;
 mod source;
+mod symbol_file;
 mod symbol_list;
 mod symbol_tables;
 mod symbolizer;
@@ -134,4 +136,5 @@ pub use request::{ModuleId, Place, Request, Source};
 pub use shortfall::{Shortfall, ShortfallKind};
 pub use sought::{Sought, SoughtKind};
 pub use source::{Detail, SymbolSource, Turn};
+pub use symbol_file::SymbolFile;
 pub use symbolizer::Symbolizer;

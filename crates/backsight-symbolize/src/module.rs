@@ -259,7 +259,13 @@ impl SymbolModule {
 
     /// Returns what is less than it should be in its debug information.
     pub(crate) fn shortfalls(&self) -> Vec<Shortfall> {
-        self.log.shortfalls.list()
+        let mut all = self.log.shortfalls.list();
+        all.extend(self.sources().shortfalls());
+        if let Some(ModuleOrigin::Source(Source::Symbols(source))) = &*self.origin() {
+            all.extend(source.shortfalls());
+        }
+        all.dedup();
+        all
     }
 
     /// Returns what its own file tells of Go.

@@ -15,6 +15,7 @@ use backsight_index::{Frames, IndexBuilder};
 use backsight_types::{Reason, VirtOffset};
 
 use crate::error::Error;
+use crate::shortfall::Shortfall;
 
 /// Something that knows the symbols of one module.
 ///
@@ -36,6 +37,12 @@ pub trait SymbolSource: Debug + Send + Sync {
     fn list(&self, index: &mut IndexBuilder) -> Result<bool, Error> {
         let _ = index;
         Ok(false)
+    }
+
+    /// Returns what it lacks of what it should have, as far as it was read: none, which is
+    /// the default. [`Symbolizer::shortfalls`](crate::Symbolizer::shortfalls) has these too.
+    fn shortfalls(&self) -> Vec<Shortfall> {
+        Vec::new()
     }
 }
 
@@ -74,6 +81,12 @@ impl Sources {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Returns what they lack.
+    pub(crate) fn shortfalls(&self) -> Vec<Shortfall> {
+        let all = self.0.iter().flat_map(|(_, source)| source.shortfalls());
+        all.collect()
     }
 
     fn of(&self, wanted: Turn) -> impl Iterator<Item = &dyn SymbolSource> {

@@ -1,0 +1,145 @@
+//! What a source says of one function: its lines, and the calls inlined into it.
+
+use std::ops::Range;
+
+use backsight_index::engine::{Name, Spelling, known_in};
+use backsight_index::{CallSite, Frame, Frames, FunctionName, IndexBuilder, IndexFull};
+use backsight_types::VirtOffset;
+
+/// Bytes of a demangled name at most.
+const LONGEST_NAME: usize = 64 << 10;
+
+/// A function with all that is known of it. Names and files are numbers, which [`Texts`]
+/// knows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FunctionRecord {
+    pub(crate) range: Range<u64>,
+    pub(crate) name: u32,
+    /// A call is behind the one that it is inlined into.
+    pub(crate) calls: Vec<InlinedCall>,
+    /// Ascending, and none within another.
+    pub(crate) lines: Vec<LineRange>,
+    /// Whether some of it could not be read.
+    pub(crate) is_damaged: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct InlinedCall {
+    /// The call that it is inlined into; `None` for the function itself.
+    pub(crate) into: Option<usize>,
+    /// How many calls are around it.
+    pub(crate) depth: u32,
+    pub(crate) ranges: Vec<Range<u64>>,
+    pub(crate) name: u32,
+    pub(crate) file: u32,
+    /// 0 is unknown.
+    pub(crate) line: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LineRange {
+    pub(crate) range: Range<u64>,
+    pub(crate) file: u32,
+    /// 0 is unknown.
+    pub(crate) line: u32,
+}
+
+/// The names and paths that a record refers to.
+pub(crate) trait Texts {
+    /// Returns a name; `None` when it is empty or cannot be read.
+    fn name(&self, number: u32) -> Option<String>;
+
+    /// Returns a path; `None` when it is empty or cannot be read.
+    fn path(&self, number: u32) -> Option<String>;
+}
+
+impl FunctionRecord {
+    /// Returns the call levels at this address, which is in its range.
+    pub(crate) fn frames(&self, addr: u64, texts: &impl Texts) -> Option<Frames> {
+        let row = self.lines.partition_point(|row| row.range.end <= addr);
+        let row = self.lines.get(row);
+        let row = row.filter(|row| row.range.contains(&addr));
+        let mut place = row.map(|row| (row.file, row.line));
+        let mut levels = Vec::new();
+        let mut inner = self.innermost(addr);
+        while let Some(call) = inner.and_then(|at| self.calls.get(at)) {
+            levels.push(frame(call.name, place, texts).folded());
+            place = Some((call.file, call.line));
+            inner = call.into;
+        }
+        let mut own = frame(self.name, place, texts);
+        own.start = Some(VirtOffset(self.range.start));
+        levels.push(own);
+        Frames::of(levels)
+    }
+
+    /// Returns the call that an index would choose: the deepest, then the one that begins
+    /// last, ends first, and was added first.
+    fn innermost(&self, addr: u64) -> Option<usize> {
+        let holding = self.calls.iter().zip(0_usize..).flat_map(|(call, at)| {
+            let ranges = call.ranges.iter().filter(|range| range.contains(&addr));
+            ranges.map(move |range| {
+                let deepest = std::cmp::Reverse(call.depth);
+                let last = std::cmp::Reverse(range.start);
+                (deepest, last, range.end, at)
+            })
+        });
+        holding.min().map(|(_, _, _, at)| at)
+    }
+
+    /// Puts it into an index.
+    pub(crate) fn put_into(
+        &self,
+        index: &mut IndexBuilder,
+        texts: &impl Texts,
+    ) -> Result<(), IndexFull> {
+        let name = texts.name(self.name);
+        let name = name.as_deref().map(FunctionName::linkage);
+        let name = name.unwrap_or_default();
+        let function = index.function(std::slice::from_ref(&self.range), name)?;
+        let mut known = Vec::with_capacity(self.calls.len());
+        for call in &self.calls {
+            let around = call.into.and_then(|at| known.get(at).copied());
+            let name = texts.name(call.name);
+            let name = name.as_deref().map(FunctionName::linkage);
+            let file = texts.path(call.file);
+            let site = match file.as_deref() {
+                Some(file) => CallSite::at(file, call.line),
+                None => CallSite::default(),
+            };
+            let into = around.unwrap_or(function);
+            known.push(index.inlined(into, &call.ranges, name.unwrap_or_default(), site)?);
+        }
+        // Of one function most lines are in one file.
+        let mut last: Option<(u32, Option<String>)> = None;
+        for row in &self.lines {
+            let path = match last.take() {
+                Some((file, path)) if file == row.file => path,
+                _ => texts.path(row.file),
+            };
+            if let Some(path) = &path {
+                index.line(row.range.clone(), path, row.line, 0)?;
+            }
+            last = Some((row.file, path));
+        }
+        Ok(())
+    }
+}
+
+fn frame(name: u32, place: Option<(u32, u32)>, texts: &impl Texts) -> Frame {
+    let mut frame = Frame::default();
+    if let Some(raw) = texts.name(name) {
+        let spelling = Spelling {
+            demangle: true,
+            limit: LONGEST_NAME,
+        };
+        let name = Name::of_linkage(raw.as_bytes(), spelling);
+        frame.function = name.function;
+        frame.linkage_name = name.linkage;
+    }
+    if let Some((file, line)) = place {
+        frame.file = texts.path(file).map(Into::into);
+        frame.line = known_in(&frame.file, line);
+    }
+    frame
+}

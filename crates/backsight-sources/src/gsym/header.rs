@@ -1,0 +1,104 @@
+//! Where the tables of a GSYM file are.
+
+use crate::bytes::{Bytes, offset};
+
+const MAGIC: u32 = 0x4753_594d;
+const HEADER_BYTES: usize = 48;
+const MAX_ID_BYTES: usize = 20;
+
+/// Why bytes are no GSYM file that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GsymError {
+    /// It does not begin like one.
+    #[error("not a GSYM file")]
+    NotGsym,
+    /// Only version 1 is known.
+    #[error("GSYM of version {0}, and only version 1 can be read")]
+    Version(u16),
+    /// A size in it is none that exists, or a table ends outside.
+    #[error("a damaged GSYM file: {0}")]
+    Damaged(&'static str),
+}
+
+/// The header of a GSYM file.
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    pub(super) big_endian: bool,
+    /// Bytes of an entry of the table of addresses.
+    pub(super) address_size: usize,
+    pub(super) base: u64,
+    pub(super) count: usize,
+    pub(super) addresses: usize,
+    pub(super) infos: usize,
+    pub(super) files: usize,
+    pub(super) file_count: u32,
+    pub(super) texts: usize,
+    pub(super) texts_end: usize,
+    pub(super) id: Vec<u8>,
+}
+
+impl Header {
+    pub(super) fn read(all: &[u8]) -> Result<Self, GsymError> {
+        let big_endian = match all.first_chunk() {
+            Some(magic) if u32::from_le_bytes(*magic) == MAGIC => false,
+            Some(magic) if u32::from_be_bytes(*magic) == MAGIC => true,
+            _ => return Err(GsymError::NotGsym),
+        };
+        let bytes = Bytes {
+            all,
+            big_endian,
+            pointer: 8,
+        };
+        let cut = GsymError::Damaged("it is cut off");
+        let version = bytes.half(4).ok_or(cut)?;
+        if version != 1 {
+            return Err(GsymError::Version(version));
+        }
+        let address_size = usize::from(bytes.byte(6).ok_or(cut)?);
+        if ![1, 2, 4, 8].contains(&address_size) {
+            return Err(GsymError::Damaged("addresses of a size that none have"));
+        }
+        let id_size = usize::from(bytes.byte(7).ok_or(cut)?);
+        if id_size > MAX_ID_BYTES {
+            return Err(GsymError::Damaged("an identifier longer than its place"));
+        }
+        let id = 28..28_usize.saturating_add(id_size);
+        let id = all.get(id).ok_or(cut)?.to_vec();
+        let count = bytes.word(16).ok_or(cut)?;
+        let texts = offset(0, bytes.word(20).ok_or(cut)?);
+        let texts_size = bytes.word(24).ok_or(cut)?;
+        let tables = || {
+            let texts = texts?;
+            let texts_end = offset(texts, texts_size)?;
+            let count = usize::try_from(count).ok()?;
+            // A multiple of each size that addresses may have.
+            let addresses = HEADER_BYTES;
+            let end = addresses.checked_add(count.checked_mul(address_size)?)?;
+            let infos = end.checked_next_multiple_of(4)?;
+            let file_table = infos.checked_add(count.checked_mul(4)?)?;
+            let file_count = bytes.word(file_table)?;
+            let files = file_table.checked_add(4)?;
+            let files_end = usize::try_from(file_count).ok()?.checked_mul(8)?;
+            let files_end = files.checked_add(files_end)?;
+            let is_inside = files_end <= all.len() && texts_end <= all.len();
+            is_inside.then_some((count, addresses, infos, files, file_count, texts, texts_end))
+        };
+        let outside = GsymError::Damaged("a table ends outside of it");
+        let (count, addresses, infos, files, file_count, texts, texts_end) =
+            tables().ok_or(outside)?;
+        Ok(Self {
+            big_endian,
+            address_size,
+            base: bytes.address(8).ok_or(cut)?,
+            count,
+            addresses,
+            infos,
+            files,
+            file_count,
+            texts,
+            texts_end,
+            id,
+        })
+    }
+}
