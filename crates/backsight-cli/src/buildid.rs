@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Cause, Done, Result, complain};
+use crate::failure::{Done, Result, WithWayOut, complain};
 use crate::file::{Shown, open_regular};
 
 /// Print the GNU build IDs of files, one per line
@@ -38,7 +38,7 @@ impl BuildId {
 }
 
 fn read(path: &Path) -> Result<backsight_types::BuildId, String> {
-    let file = open_regular(path).map_err(|error| Cause(&error).to_string())?;
+    let file = open_regular(path).map_err(|error| WithWayOut(&error).to_string())?;
     let headers = backsight::headers(&file).map_err(|error| error.to_string())?;
     headers
         .build_id

@@ -6,7 +6,7 @@ use backsight_symbolize::Options;
 
 use crate::args::parse_size;
 use crate::debuginfod::Debuginfod;
-use crate::failure::{Cause, complain};
+use crate::failure::{WithWayOut, complain};
 use crate::file::Shown;
 use crate::memory;
 use crate::perf_cache;
@@ -65,7 +65,7 @@ impl DebugFiles {
             let cause = match dir.metadata() {
                 Ok(metadata) if metadata.is_dir() => continue,
                 Ok(_) => "not a directory".to_owned(),
-                Err(error) => Cause(&error).to_string(),
+                Err(error) => WithWayOut(&error).to_string(),
             };
             complain(format_args!("{flag} {}: {cause}", Shown(dir)));
         }

@@ -60,14 +60,14 @@ impl Failure {
 
     /// Returns a failure of a file or another resource of the system.
     pub(crate) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
-        Self::of(what, Cause(error))
+        Self::of(what, WithWayOut(error))
     }
 }
 
 /// An error of the system, with the way out if there is one.
-pub(crate) struct Cause<'a>(pub(crate) &'a io::Error);
+pub(crate) struct WithWayOut<'a>(pub(crate) &'a io::Error);
 
-impl fmt::Display for Cause<'_> {
+impl fmt::Display for WithWayOut<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way_out = match self.0.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EMFILE) => ": allow more open files, with ulimit -n",
@@ -161,7 +161,7 @@ pub(crate) fn process(pid: u32, error: &vma_query::Error) -> Failure {
             "process {pid}: its mappings change faster than their text can be read: \
              try again, or use --backend ioctl"
         ),
-        Error::Io(error) => format!("process {pid}: {}", Cause(error.error())),
+        Error::Io(error) => format!("process {pid}: {}", WithWayOut(error.error())),
         other => format!("process {pid}: {other}"),
     })
 }

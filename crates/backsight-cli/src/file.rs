@@ -14,16 +14,17 @@ use nix::libc::O_NOCTTY;
 
 use crate::failure::Failure;
 
-/// Opens a regular file named by the user. Opening a FIFO without a writer would block forever,
+/// Opens a regular file named by the user. The error does not name it, because each caller does.
+/// Opening a FIFO without a writer would block forever,
 /// and opening a device may have side effects.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    Ok(backsight_files::open(path, By::Caller)?)
+    backsight_files::open(path, By::Caller).map_err(|error| error.into_error().into())
 }
 
 /// Opens a regular file named by another file or a process: like [`open_regular`], and refuses
 /// files of the kernel's file systems.
 pub(crate) fn open_named(path: &Path) -> io::Result<File> {
-    Ok(backsight_files::open(path, By::File)?)
+    backsight_files::open(path, By::File).map_err(|error| error.into_error().into())
 }
 
 /// Opens a text named by the user, which may be a pipe or a terminal. Waits for the writer of a

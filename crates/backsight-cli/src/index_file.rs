@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use backsight_files::Error;
 use backsight_symbolize::{IndexError, Options, SymbolIndex};
 
-use crate::failure::Cause;
+use crate::failure::WithWayOut;
 
 /// Opens an index file; the error names the cause and the way out.
 pub(crate) fn open(path: &Path) -> Result<SymbolIndex, String> {
@@ -17,11 +16,7 @@ pub(crate) fn cause(error: &IndexError) -> String {
     match error {
         IndexError::NotAnIndex => format!("{error}: `backsight index build FILE` makes one"),
         // Whoever asks says which file it is.
-        IndexError::File {
-            error: Error::Io(error),
-            ..
-        } => Cause(&(*error).into()).to_string(),
-        IndexError::File { error, .. } => error.to_string(),
+        IndexError::File(error) => WithWayOut(&error.error().clone().into()).to_string(),
         other => other.to_string(),
     }
 }

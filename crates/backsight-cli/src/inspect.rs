@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use backsight_formats::escape::Terminal;
 use backsight_formats::ndjson::{HeaderLine, SymbolLine, Writer};
-use backsight_symbolize::{Definition, DefinitionKind, Source, Symbolizer};
+use backsight_symbolize::{Definition, DefinitionKind, Error, Source, Symbolizer};
 
 use crate::args::Format;
 use crate::failure::{Done, Failure, Result, complain};
@@ -49,7 +49,7 @@ impl Inspect {
             path: Some(path.clone()),
         };
         let module = symbolizer.add(source, None, None);
-        let failed = |error| Failure::of(Shown(path), error);
+        let failed = |error: Error| Failure::of(Shown(path), error.cause());
         if self.format == Format::Json {
             Writer::new(&mut *out).header(&HeaderLine::new(TOOL))?;
         }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use backsight_files::Whole;
+use backsight_files::{FileError, Whole};
 
 use crate::failure::{Failure, Result};
 use crate::file::Shown;
@@ -20,6 +20,7 @@ pub(crate) fn replace<T>(
     write: impl FnOnce(&mut dyn Write) -> Result<T>,
 ) -> Result<T> {
     let failed = |error: io::Error| Failure::io(Shown(path), &error);
+    let refused = |error: FileError| failed(error.into_error().into());
     let named = |failure: Failure| failure.on_writing(&Shown(path));
     let before = match path.metadata() {
         Ok(metadata) if !metadata.is_file() => {
@@ -41,12 +42,12 @@ pub(crate) fn replace<T>(
     };
     let mode = before.map_or(0o666, |metadata| metadata.permissions().mode() & 0o777);
     let begin = || Whole::begin(&target, mode);
-    let (file, _removing) = interrupt::removing(begin, Whole::leftover).map_err(failed)?;
+    let (file, _removing) = interrupt::removing(begin, Whole::leftover).map_err(refused)?;
     let mut out = BufWriter::with_capacity(1 << 16, file);
     let done = write(&mut out).map_err(named)?;
     let file = out
         .into_inner()
         .map_err(|error| failed(error.into_error()))?;
-    file.finish().map_err(failed)?;
+    file.finish().map_err(refused)?;
     Ok(done)
 }

@@ -61,7 +61,9 @@ impl ReportOnce {
                 ShortfallKind::Refused => {
                     let mut sought = sought.iter().filter(|sought| sought.path == path);
                     match sought.find_map(|sought| sought.outcome.as_ref().err()) {
-                        Some(why) => complain(format_args!("{shown}: refused: {why}: {kind}")),
+                        Some(why) => {
+                            complain(format_args!("{shown}: refused: {}: {kind}", why.cause()))
+                        }
                         None => complain(format_args!("{shown}: refused: {kind}")),
                     }
                 }

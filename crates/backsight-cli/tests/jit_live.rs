@@ -65,7 +65,12 @@ fn a_live_node_has_the_names_of_its_list() {
     if tool("node").is_none() {
         return skip("there is no node");
     }
-    let child = node(Command::new("node").args(["--perf-basic-prof", "-e", LOOP]));
+    let child = node(
+        Command::new("node")
+            .args(["--perf-basic-prof", "-e", LOOP])
+            // It leaves a log where it runs.
+            .current_dir(env!("CARGO_TARGET_TMPDIR")),
+    );
     let pid = child.0.id();
     let map = Removed(format!("/tmp/perf-{pid}.map"));
     let addr = fib_in(&map.0);
@@ -89,7 +94,8 @@ fn a_live_node_in_namespaces_of_its_own_has_its_own_list() {
     if tool("node").is_none() || tool("unshare").is_none() || !is_root() {
         return skip("there is no node or no unshare, or this is not root");
     }
-    let script = format!("mount -t tmpfs none /tmp && exec node --perf-basic-prof -e '{LOOP}'");
+    let script =
+        format!("mount -t tmpfs none /tmp && cd /tmp && exec node --perf-basic-prof -e '{LOOP}'");
     let args = [
         "--pid",
         "--fork",

@@ -81,7 +81,7 @@ fn why_a_file_did_not_count_can_be_asked() {
         (
             "is gone",
             &|| fs::remove_dir(&by_id).expect("ours"),
-            "no debug file: cannot be read: No such file or directory",
+            "no debug file: No such file or directory",
         ),
         (
             "has the name of the link, and other content",

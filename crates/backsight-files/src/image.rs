@@ -15,6 +15,7 @@ use memmap2::{Mmap, MmapMut, UncheckedAdvice};
 
 use crate::access::Access;
 use crate::error::{Error, Kind};
+use crate::file_error::FileError;
 use crate::owner::only_we_can_change;
 
 /// The bytes of a file. They do not move while the image exists.
@@ -61,11 +62,15 @@ impl Image {
     /// Maps or reads an open file; `limit` is the maximum size for reading.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::NotRegular`] and [`Error::TooLarge`].
-    pub fn of_file(file: &File, access: Access, limit: u64) -> Result<Self, Error> {
-        let metadata = file.metadata()?;
+    /// [`Error::Io`], [`Error::NotRegular`] and [`Error::TooLarge`], without a path.
+    pub fn of_file(file: &File, access: Access, limit: u64) -> Result<Self, FileError> {
+        let failed = |operation| move |error: Error| FileError::new(operation, None, error);
+        let metadata = file
+            .metadata()
+            .map_err(|error| failed("stat")(error.into()))?;
         if !metadata.is_file() {
-            return Err(Error::NotRegular(Kind::of(metadata.file_type())));
+            let kind = Kind::of(metadata.file_type());
+            return Err(failed("read")(Error::NotRegular(kind)));
         }
         let map = match access {
             Access::Map => true,
@@ -74,9 +79,11 @@ impl Image {
         };
         // An empty file cannot be mapped.
         if map && metadata.len() > 0 {
-            return map_file(file).map(Bytes::Mapped).map(Self);
+            let map = map_file(file).map_err(failed("map"))?;
+            return Ok(Self(Bytes::Mapped(map)));
         }
-        read_file(file, metadata.len(), limit).map(Self::from)
+        let bytes = read_file(file, metadata.len(), limit);
+        bytes.map(Self::from).map_err(failed("read"))
     }
 
     /// Allocates pages of this size directly from the system, and fills them. They are returned

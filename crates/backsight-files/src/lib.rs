@@ -29,6 +29,7 @@
 
 mod access;
 mod error;
+mod file_error;
 mod filesystem;
 mod image;
 mod io_error;
@@ -39,6 +40,7 @@ mod whole;
 
 pub use access::Access;
 pub use error::{Error, Kind};
+pub use file_error::FileError;
 pub use image::Image;
 pub use io_error::IoError;
 pub use open::{By, hold_at, open, open_inside, path_of, reopen};

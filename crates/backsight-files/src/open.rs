@@ -11,6 +11,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open as open_path, opena
 use nix::sys::stat::Mode;
 
 use crate::error::{Error, Kind};
+use crate::file_error::FileError;
 use crate::filesystem::is_stored;
 use crate::owner::Identity;
 
@@ -43,13 +44,17 @@ const READ: OFlag = OFlag::O_RDONLY
 /// # Errors
 /// Every variant of [`Error`]. If `/proc` is not mounted, a file named by the caller is opened
 /// by its path a second time, and must still be the same file.
-pub fn open(path: &Path, by: By) -> Result<File, Error> {
+pub fn open(path: &Path, by: By) -> Result<File, FileError> {
+    open_by(path, by).map_err(|error| FileError::new("open", Some(path), error))
+}
+
+fn open_by(path: &Path, by: By) -> Result<File, Error> {
     let place = match by {
         By::Caller | By::Folder => descriptor(open_path(path, PATH_ONLY, Mode::empty()))?,
         By::File => without_magic(path)?,
     };
     if by != By::Caller {
-        return reopen(place).map(|(file, _)| file);
+        return reopen_any(place).map(|(file, _)| file);
     }
     let place = File::from(place);
     let metadata = is_regular(&place)?;
@@ -65,38 +70,51 @@ pub fn open(path: &Path, by: By) -> Result<File, Error> {
 /// # Errors
 /// Every variant of [`Error`]; [`Error::Io`] also if the kernel has no `openat2`
 /// (before Linux 5.6).
-pub fn open_inside(root: &Path, path: &Path) -> Result<File, Error> {
+pub fn open_inside(root: &Path, path: &Path) -> Result<File, FileError> {
+    resolve_inside(root, path, PATH_ONLY)
+        .and_then(reopen_any)
+        .map(|(file, _)| file)
+        .map_err(|error| FileError::new("open", Some(&path_inside(root, path)), error))
+}
+
+/// Resolves a path inside another root directory. No link leads out of it.
+pub(crate) fn resolve_inside(root: &Path, path: &Path, flags: OFlag) -> Result<OwnedFd, Error> {
     let folder = descriptor(open_path(
         root,
         PATH_ONLY | OFlag::O_DIRECTORY,
         Mode::empty(),
     ))?;
     let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let how = OpenHow::new().flags(PATH_ONLY).resolve(inside);
-    let place = descriptor(openat2(folder, path, how))?;
-    reopen(place).map(|(file, _)| file)
+    let how = OpenHow::new().flags(flags).resolve(inside);
+    descriptor(openat2(folder, path, how))
+}
+
+/// Returns the path by which this host knows a file inside a root, unless links lead elsewhere.
+pub(crate) fn path_inside(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// Returns an `O_PATH` descriptor of the file with this name in a directory; of the link itself
 /// if it is a symbolic link.
 ///
 /// # Errors
-/// [`Error::Io`].
-pub fn hold_at(directory: impl AsFd, name: &Path) -> Result<OwnedFd, Error> {
-    descriptor(openat(
-        directory,
-        name,
-        PATH_ONLY | OFlag::O_NOFOLLOW,
-        Mode::empty(),
-    ))
+/// [`Error::Io`], with the name as the path.
+pub fn hold_at(directory: impl AsFd, name: &Path) -> Result<OwnedFd, FileError> {
+    let flags = PATH_ONLY | OFlag::O_NOFOLLOW;
+    let held = descriptor(openat(directory, name, flags, Mode::empty()));
+    held.map_err(|error| FileError::new("open", Some(name), error))
 }
 
 /// Opens the file that an `O_PATH` descriptor refers to, if it is a regular file and not on a
 /// filesystem that exposes kernel state. Returns also which file it is, in which state.
 ///
 /// # Errors
-/// Every variant of [`Error`].
-pub fn reopen(place: OwnedFd) -> Result<(File, Identity), Error> {
+/// Every variant of [`Error`], without a path.
+pub fn reopen(place: OwnedFd) -> Result<(File, Identity), FileError> {
+    reopen_any(place).map_err(|error| FileError::new("open", None, error))
+}
+
+fn reopen_any(place: OwnedFd) -> Result<(File, Identity), Error> {
     let place = File::from(place);
     let metadata = is_regular(&place)?;
     is_stored(&place)?;

@@ -24,6 +24,8 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::linkat;
 
+use crate::file_error::FileError;
+
 /// The suffix of temporary names.
 const SUFFIX: &str = ".part";
 
@@ -46,7 +48,11 @@ impl Whole {
     ///
     /// # Errors
     /// If the directory does not exist, is not writable, or is full.
-    pub fn begin(target: &Path, mode: u32) -> io::Result<Self> {
+    pub fn begin(target: &Path, mode: u32) -> Result<Self, FileError> {
+        Self::create(target, mode).map_err(|error| FileError::new("create", Some(target), error))
+    }
+
+    fn create(target: &Path, mode: u32) -> io::Result<Self> {
         let target = target.to_owned();
         if let Some(file) = unnamed(directory(&target), mode)? {
             return Ok(Self {
@@ -77,7 +83,12 @@ impl Whole {
     ///
     /// # Errors
     /// If the directory does not allow it. An existing file is kept.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(mut self) -> Result<(), FileError> {
+        self.name()
+            .map_err(|error| FileError::new("create", Some(&self.target), error))
+    }
+
+    fn name(&mut self) -> io::Result<()> {
         if let Some(path) = &self.temporary {
             fs::rename(path, &self.target)?;
             self.temporary = None;

@@ -6,10 +6,22 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use backsight_files::{By, Error, Identity, Kind, hold_at, open, open_inside, reopen};
+use backsight_files::{By, Error, FileError, Identity, Kind, hold_at};
 use testkit::openings::{Openings, traps};
 
 const ALL: [By; 3] = [By::Caller, By::Folder, By::File];
+
+fn open(path: &Path, by: By) -> Result<fs::File, Error> {
+    let opened = backsight_files::open(path, by);
+    opened.map_err(|error| {
+        assert_eq!((error.operation(), error.path()), ("open", Some(path)));
+        error.into_error()
+    })
+}
+
+fn open_inside(root: &Path, path: &Path) -> Result<fs::File, Error> {
+    backsight_files::open_inside(root, path).map_err(FileError::into_error)
+}
 
 fn text(opened: Result<fs::File, Error>) -> String {
     let mut text = String::new();
@@ -53,7 +65,10 @@ fn a_file_that_is_held_is_opened_and_identified() {
     symlink("a", dir.path().join("b")).expect("ours");
     fs::create_dir(dir.path().join("c")).expect("ours");
     let folder = fs::File::open(dir.path()).expect("a folder");
-    let reopened = |name| reopen(hold_at(&folder, Path::new(name)).expect("held"));
+    let reopened = |name| {
+        let held = hold_at(&folder, Path::new(name)).expect("held");
+        backsight_files::reopen(held).map_err(FileError::into_error)
+    };
     let (file, identity) = reopened("a").expect("a file");
     assert_eq!(identity, Identity::of(&file).expect("a status"));
     assert_eq!(identity.size, 2);

@@ -26,7 +26,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use backsight_files::{Error, hold_at, only_we_can_change, path_of, reopen};
+use backsight_files::{Error, FileError, hold_at, only_we_can_change, path_of, reopen};
 use backsight_types::BuildId;
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::Mode;
@@ -76,20 +76,24 @@ impl OpenDirectory {
     /// Opens a regular file that only we can change.
     fn open(&self, name: &Path) -> Result<(File, Metadata), IndexError> {
         let opened = self.open_file(name);
-        let (file, metadata) =
-            opened.map_err(|error| IndexError::of_file("open", &self.named.join(name), error))?;
+        let (file, metadata) = opened.map_err(|error| error.with_path(self.named.join(name)))?;
         match only_we_can_change(&metadata) {
             true => Ok((file, metadata)),
             false => Err(IndexError::NotOurs),
         }
     }
 
-    fn open_file(&self, name: &Path) -> Result<(File, Metadata), Error> {
+    fn open_file(&self, name: &Path) -> Result<(File, Metadata), FileError> {
         let place = hold_at(&self.directory, name)?;
         let (file, _) = reopen(place)?;
-        let metadata = file.metadata()?;
+        let metadata = file.metadata();
+        let metadata = metadata.map_err(|error| FileError::new("stat", None, error))?;
         Ok((file, metadata))
     }
+}
+
+fn is_not_found(error: &FileError) -> bool {
+    matches!(error.error(), Error::Io(error) if error.kind() == ErrorKind::NotFound)
 }
 
 impl IndexDir {
@@ -175,7 +179,7 @@ impl IndexDir {
         let held = self.held()?;
         let name = name_of(id, binding);
         let written = index.write_whole(&held.path_of(&name));
-        written.map_err(|error| IndexError::of_file("write", &self.path.join(name), error))?;
+        written.map_err(|error| error.with_path(self.path.join(name)))?;
         self.make_room_in(&held)?;
         Ok(())
     }
@@ -187,10 +191,7 @@ impl IndexDir {
     /// [`IndexError::NotOurs`], and [`IndexError::File`] when it cannot be opened.
     pub fn check(&self) -> Result<(), IndexError> {
         match self.held() {
-            Err(IndexError::File {
-                error: Error::Io(error),
-                ..
-            }) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(IndexError::File(error)) if is_not_found(&error) => Ok(()),
             held => held.map(drop),
         }
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use backsight_files::{By, Identity, Image, Whole};
+use backsight_files::{By, FileError, Identity, Image, Whole};
 use backsight_types::BuildId;
 
 use crate::format::{FlatIndex, IndexError};
@@ -57,8 +57,7 @@ impl SymbolIndex {
     /// # Errors
     /// All of [`IndexError`] but [`IndexError::BuildIdMismatch`].
     pub fn open(path: &Path, options: impl Into<ReadOptions>) -> Result<Self, IndexError> {
-        let opened = backsight_files::open(path, By::Caller);
-        let file = opened.map_err(|error| IndexError::of_file("open", path, error))?;
+        let file = backsight_files::open(path, By::Caller)?;
         Self::of_file(&file, path, &options.into())
     }
 
@@ -68,12 +67,14 @@ impl SymbolIndex {
         path: &Path,
         options: &ReadOptions,
     ) -> Result<Self, IndexError> {
-        let unread = |error| IndexError::of_file("read", path, error);
-        let image = Image::of_file(file, options.access, options.file_bytes).map_err(unread)?;
+        let image = Image::of_file(file, options.access, options.file_bytes);
+        let image = image.map_err(|error| error.with_path(path))?;
         let index = FlatIndex::open(image)?;
+        let identity =
+            Identity::of(file).map_err(|error| IndexError::of_file("stat", path, error))?;
         Ok(Self {
             index,
-            is_of_strangers: !Identity::of(file).map_err(|it| unread(it.into()))?.is_ours,
+            is_of_strangers: !identity.is_ours,
         })
     }
 
@@ -97,16 +98,17 @@ impl SymbolIndex {
     /// # Errors
     /// [`IndexError::File`].
     pub fn write(&self, path: &Path) -> Result<(), IndexError> {
-        self.write_whole(path)
-            .map_err(|error| IndexError::of_file("write", path, error))
+        Ok(self.write_whole(path)?)
     }
 
-    pub(crate) fn write_whole(&self, path: &Path) -> std::io::Result<()> {
+    pub(crate) fn write_whole(&self, path: &Path) -> Result<(), FileError> {
+        let unwritten = |error: std::io::Error| FileError::new("write", Some(path), error);
         // One that others can write to would not be used.
         let file = Whole::begin(path, 0o644)?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
-        self.write_to(&mut out)?;
-        let file = out.into_inner().map_err(|error| error.into_error())?;
+        self.write_to(&mut out).map_err(unwritten)?;
+        let file = out.into_inner();
+        let file = file.map_err(|error| unwritten(error.into_error()))?;
         file.finish()
     }
 

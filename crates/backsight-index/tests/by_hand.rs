@@ -5,6 +5,7 @@ use std::path::Path;
 use std::slice::from_ref;
 use std::sync::Arc;
 
+use backsight_files::FileError;
 use backsight_index::{
     CallSite, FunctionName, Hit, IndexBuilder, IndexError, IndexView, ReadOptions, SymbolIndex,
     ViewOptions,
@@ -176,14 +177,11 @@ fn what_is_no_index_is_refused() {
     let missing = missing.expect_err("nothing is there");
     let said = missing.to_string();
     assert!(said.starts_with("open /nowhere/a.index: "), "{said}");
-    let IndexError::File {
-        error: backsight_files::Error::Io(error),
-        ..
-    } = missing
-    else {
+    let IndexError::File(error) = missing else {
         panic!("{missing:?}");
     };
-    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    let nothing = std::io::Error::from_raw_os_error(2).into();
+    assert_eq!(error.into_error(), nothing);
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("a.index");
     index().write(&path).expect("written");
@@ -192,12 +190,7 @@ fn what_is_no_index_is_refused() {
         .with_file_bytes(100);
     let refused = SymbolIndex::open(&path, small).err();
     let error = backsight_files::Error::TooLarge { limit: 100 };
-    let operation = "read";
-    let want = IndexError::File {
-        operation,
-        path,
-        error,
-    };
+    let want = IndexError::File(FileError::new("read", Some(&path), error));
     assert_eq!(refused, Some(want));
 }
 

@@ -1,10 +1,9 @@
 //! Indexes that are kept for others: by build ID, for all files of it or for some.
 
-use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::slice::from_ref;
 
-use backsight_files::Identity;
+use backsight_files::{FileError, Identity};
 use backsight_index::{
     Binding, FunctionName, IndexBuilder, IndexDir, IndexError, ReadOptions, SymbolIndex,
 };
@@ -28,8 +27,8 @@ fn dir(of: &tempfile::TempDir) -> IndexDir {
 fn is_missing(found: Result<SymbolIndex, IndexError>) -> bool {
     matches!(
         found,
-        Err(IndexError::File { error: backsight_files::Error::Io(error), .. })
-            if error.kind() == ErrorKind::NotFound
+        Err(IndexError::File(error))
+            if *error.error() == std::io::Error::from_raw_os_error(2).into()
     )
 }
 
@@ -110,11 +109,10 @@ fn the_longest_unused_make_room() {
     assert_eq!(there, [true, true, false, false]);
     dir.max_bytes = size - 1;
     let kept = dir.keep(&index_of(id("ee")));
-    let too_large = IndexError::File {
-        operation: "keep",
-        path: dir.path_of(id("ee")),
-        error: backsight_files::Error::TooLarge { limit: size - 1 },
-    };
+    let limit = size - 1;
+    let path = dir.path_of(id("ee"));
+    let too_large = backsight_files::Error::TooLarge { limit };
+    let too_large = IndexError::File(FileError::new("keep", Some(&path), too_large));
     assert_eq!(kept, Err(too_large));
 }
 

@@ -96,7 +96,7 @@ fn open_proven(
                 .map(|(inode, file)| (file, inode)),
             None => openat(directory, link.as_str(), OPEN_PATH, Mode::empty())
                 .map_err(io::Error::from)
-                .and_then(|place| Ok(reopen(place)?))
+                .and_then(|place| reopen(place).map_err(|error| error.into_error().into()))
                 .map(|(file, identity)| (file, identity.inode)),
         };
         // Another file may have come to the same range in the meantime.
@@ -112,7 +112,7 @@ fn open_proven(
     let target = openat2(root, Path::new(OsStr::from_bytes(path)), how);
     let opened = target
         .map_err(io::Error::from)
-        .and_then(|place| Ok(reopen(place)?));
+        .and_then(|place| reopen(place).map_err(|error| error.into_error().into()));
     let (file, identity) = opened.map_err(|_| Reason::Unreadable)?;
     let headers = headers_of(&file);
     let evidence = Evidence {

@@ -8,7 +8,7 @@ use backsight_index::IndexView;
 use backsight_types::VirtOffset;
 
 use crate::elf::{SymbolKind, SymbolRow};
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::files::LoadedFiles;
 use crate::go_program::GoProgram;
 use crate::options::Options;
@@ -86,7 +86,7 @@ impl Symbolizer {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn go_program(&self, module: ModuleId) -> Result<Option<GoProgram>, Error> {
-        let module = self.module(module).ok_or(Error::NotFound)?;
+        let module = self.module(module).ok_or(Cause::NotFound)?;
         module.load()?;
         Ok(module.go_program())
     }
@@ -97,14 +97,14 @@ impl Symbolizer {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<Definition>, Error> {
         let at = module.0;
-        let mut module = self.module(module).ok_or(Error::NotFound)?;
+        let mut module = self.module(module).ok_or(Cause::NotFound)?;
         module.load()?;
         if module
             .index_now()
             .is_some_and(|indexed| !indexed.is_all_sound())
         {
             self.drop_damaged_indexes(&[at]);
-            module = self.module(ModuleId(at)).ok_or(Error::NotFound)?;
+            module = self.module(ModuleId(at)).ok_or(Cause::NotFound)?;
             module.load()?;
         }
         let indexed = module.index_now();

@@ -1,31 +1,101 @@
 //! Why a module has no bytes to look into.
 
-use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::{error, fmt, io};
 
-use backsight_files::IoError;
+use backsight_files::FileError;
 use backsight_index::{IndexError, IndexFull};
 use backsight_types::Reason;
 
 use crate::fetch_error::FetchError;
 
-/// Why a module, or a debug file, cannot be used.
+/// Why a module, or a debug file, cannot be used: what was to be done with it, its path if it
+/// has one, and the cause. Such as `open /a: Permission denied (os error 13)`.
+///
+/// It takes one pointer, so that files that can be used do not pay for what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(Box<Parts>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parts {
+    operation: &'static str,
+    path: Option<PathBuf>,
+    cause: Cause,
+}
+
+impl Error {
+    /// Returns the error of an operation on the file at this path; `None` for bytes in memory.
+    #[must_use]
+    pub fn new(operation: &'static str, path: Option<&Path>, cause: impl Into<Cause>) -> Self {
+        Self(Box::new(Parts {
+            operation,
+            path: path.map(Path::to_owned),
+            cause: cause.into(),
+        }))
+    }
+
+    /// Returns the failed operation: `open`, `map`, `read`, `unpack`, `find`, …
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    /// Returns the path of the file, as this host knows it; `None` for bytes in memory, and for a
+    /// module that is known by its build ID alone.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// Returns why it failed. Its text does not repeat the path.
+    #[must_use]
+    pub fn cause(&self) -> &Cause {
+        &self.0.cause
+    }
+
+    /// Returns what each address of such a module is answered with.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.cause().reason()
+    }
+
+    /// Sets the path if none is known.
+    pub(crate) fn or_path(mut self, path: Option<&Path>) -> Self {
+        if self.0.path.is_none() {
+            self.0.path = path.map(Path::to_owned);
+        }
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts {
+            operation,
+            path,
+            cause,
+        } = &*self.0;
+        match path {
+            Some(path) => write!(f, "{operation} {}: {cause}", path.display()),
+            None => write!(f, "{operation}: {cause}"),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(self.cause())
+    }
+}
+
+/// Why an operation on a file failed, or why the file does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
-    /// It cannot be opened, mapped or read.
-    #[error("cannot be read: {0}")]
-    Io(IoError),
-    /// It is a directory, a FIFO, a socket or a device. It was not opened to find out.
-    #[error("not a regular file")]
-    NotRegularFile,
-    /// It is one that the kernel makes up, or is behind a link of `/proc`, and another
-    /// file named it. It was not opened.
-    #[error("a file of the kernel's own, which is not opened because another file names it")]
-    KernelFile,
-    /// `/proc` is not mounted here, and without it a file cannot be looked at before it
-    /// is opened.
-    #[error("not opened because another file names it and procfs is not mounted: mount it")]
-    NoProc,
+pub enum Cause {
+    /// The system refused it, or the file is one that is not opened.
+    /// [`backsight_files::Error::TooLarge`] is [`TooLarge`](Self::TooLarge) here.
+    #[error(transparent)]
+    File(backsight_files::Error),
     /// It is larger than the limit for files that are read into memory.
     #[error("larger than the limit of {limit} bytes for files that are not mapped")]
     TooLarge {
@@ -89,12 +159,23 @@ pub enum Error {
     NotFound,
 }
 
-impl Error {
+impl Cause {
     /// Of a file that goes with another and ends too early: its sections are not to be had.
     pub(crate) const CUT_OFF: Self = Self::Damaged {
         part: "the file",
         wrong: "it is cut off",
     };
+
+    /// Whether there is no such file.
+    pub(crate) fn is_missing(&self) -> bool {
+        let Self::File(backsight_files::Error::Io(error)) = self else {
+            return false;
+        };
+        matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        )
+    }
 
     /// Returns what each address of such a module is answered with.
     #[must_use]
@@ -105,10 +186,7 @@ impl Error {
                 Reason::IdentityUnproven
             }
             Self::NotFound | Self::NotTheModule | Self::NoCode => Reason::NoSymbols,
-            Self::Io(_)
-            | Self::NotRegularFile
-            | Self::KernelFile
-            | Self::NoProc
+            Self::File(_)
             | Self::DamagedIndex
             | Self::NotOurs
             | Self::BadIndex
@@ -120,17 +198,64 @@ impl Error {
     }
 }
 
-impl From<backsight_files::Error> for Error {
+impl From<backsight_files::Error> for Cause {
     fn from(error: backsight_files::Error) -> Self {
-        use backsight_files::Error as Refused;
         match error {
-            Refused::Io(error) => Self::Io(error),
-            Refused::Replaced => Self::Io(ErrorKind::Other.into()),
-            Refused::TooLarge { limit } => Self::TooLarge { limit },
-            Refused::Kernels => Self::KernelFile,
-            Refused::NoProc => Self::NoProc,
-            _ => Self::NotRegularFile,
+            backsight_files::Error::TooLarge { limit } => Self::TooLarge { limit },
+            other => Self::File(other),
         }
+    }
+}
+
+impl From<io::Error> for Cause {
+    fn from(error: io::Error) -> Self {
+        Self::File(error.into())
+    }
+}
+
+/// More than an index has room for, in its 32-bit offsets.
+impl From<IndexFull> for Cause {
+    fn from(_: IndexFull) -> Self {
+        Self::TooLarge {
+            limit: u32::MAX.into(),
+        }
+    }
+}
+
+/// Without a path. The operation is the one that finds out about such a cause.
+impl From<Cause> for Error {
+    fn from(cause: Cause) -> Self {
+        let operation = match cause {
+            Cause::NotFound => "find",
+            Cause::Packed | Cause::Oversized { .. } => "unpack",
+            Cause::NoCode => "index",
+            _ => "read",
+        };
+        Self::new(operation, None, cause)
+    }
+}
+
+impl From<backsight_elf::Error> for Error {
+    fn from(error: backsight_elf::Error) -> Self {
+        Cause::from(error).into()
+    }
+}
+
+impl From<IndexFull> for Error {
+    fn from(full: IndexFull) -> Self {
+        Cause::from(full).into()
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Cause::from(error).into()
+    }
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Self::new(error.operation(), error.path(), error.error().clone())
     }
 }
 
@@ -138,20 +263,11 @@ impl From<backsight_files::Error> for Error {
 impl From<&IndexError> for Error {
     fn from(error: &IndexError) -> Self {
         match error {
-            IndexError::File { error, .. } => error.clone().into(),
-            IndexError::NotOurs | IndexError::OfStrangers => Self::NotOurs,
-            IndexError::BuildIdMismatch => Self::BuildIdMismatch,
+            IndexError::File(error) => error.clone().into(),
+            IndexError::NotOurs | IndexError::OfStrangers => Cause::NotOurs.into(),
+            IndexError::BuildIdMismatch => Cause::BuildIdMismatch.into(),
             // It does not begin like one, is of another version, or contradicts itself.
-            _ => Self::BadIndex,
-        }
-    }
-}
-
-/// More than an index has room for, in its 32-bit offsets.
-impl From<IndexFull> for Error {
-    fn from(_: IndexFull) -> Self {
-        Self::TooLarge {
-            limit: u32::MAX.into(),
+            _ => Cause::BadIndex.into(),
         }
     }
 }
@@ -162,11 +278,5 @@ fn too_much(needed: u64, allowed: Option<u64>) -> String {
             "its debug information unpacks to {needed} bytes, and {allowed} bytes are allowed"
         ),
         None => format!("no memory for the {needed} bytes that its debug information unpacks to"),
-    }
-}
-
-impl From<std::io::Error> for Error {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error.into())
     }
 }

@@ -13,7 +13,7 @@ use backsight_types::{BuildId, Reason, Segments, VirtOffset};
 use crate::damage_reporter::DamageReporter;
 use crate::dwarf::{DwarfAnswer, DwarfFile, DwarfLevel, Fault, SourceLocation};
 use crate::elf::{ElfFile, SymbolKind, SymbolRow, for_each};
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::go_lines::GoLines;
 use crate::locate::{SearchBase, Site};
 use crate::module_index::{self, ModuleSources};
@@ -259,14 +259,23 @@ impl LoadedFiles {
         expected: Option<BuildId>,
         options: &Arc<Options>,
     ) -> Result<SymbolIndex, Error> {
-        let too_large = |limit| Error::TooLarge { limit };
+        let index = self.build_index(expected, options);
+        index.map_err(|error| error.or_path(self.path.as_deref()))
+    }
+
+    fn build_index(
+        &self,
+        expected: Option<BuildId>,
+        options: &Arc<Options>,
+    ) -> Result<SymbolIndex, Error> {
+        let too_large = |limit| Cause::TooLarge { limit };
         let own = match (&self.own, &self.debug) {
             (Ok(own), _) => own,
             (Err(_), Some((debug, _))) => debug,
             (Err(error), None) => return Err(error.clone()),
         };
         if own.is_without_code() {
-            return Err(Error::NoCode);
+            return Err(Cause::NoCode.into());
         }
         let code = CodeOffsets::new(own.code_ranges()).ok_or(too_large(u32::MAX.into()))?;
         let dwarf = self.dwarf.get_or_init(|| self.open_dwarf(options));
@@ -281,7 +290,7 @@ impl LoadedFiles {
                 let noted = self.log.oversized.list().pop();
                 let noted = noted.map(|file| (file.needed, file.allowed));
                 let (needed, allowed) = noted.unwrap_or_default();
-                return Err(Error::Oversized { needed, allowed });
+                return Err(Cause::Oversized { needed, allowed }.into());
             }
             Some(Err(Fault::Malformed)) | None => None,
         };

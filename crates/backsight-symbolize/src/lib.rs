@@ -114,7 +114,7 @@ mod xz;
 
 pub use answers::{Answers, Stack};
 pub use backsight_demangle::demangle;
-pub use backsight_files::{Access, IoError};
+pub use backsight_files::{Access, FileError, IoError};
 pub use backsight_index::{
     CallSite, Frame, FrameRef, Frames, FunctionName, IndexBuilder, IndexDir, IndexError, IndexFull,
     LevelId, ReadOptions, StackFrames, SymbolIndex, TableSize,
@@ -123,7 +123,7 @@ pub use backsight_sources::kallsyms::{Kallsyms, KallsymsError, KernelCode, Kerne
 pub use budget::{Budget, Usage};
 pub use built_index::BuiltIndex;
 pub use definitions::{Definition, DefinitionKind};
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use fetch::{Fetch, Fetched, Wanted};
 pub use fetch_error::FetchError;
 pub use go_program::GoProgram;

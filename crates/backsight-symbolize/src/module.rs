@@ -7,7 +7,7 @@ use backsight_index::engine::wide;
 use backsight_index::{Frames, IndexError, IndexView, SymbolIndex};
 use backsight_types::{BuildId, FileOffset, Lookup, Reason, Segments, VirtOffset};
 
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::files::{LoadedFiles, ModuleOrigin};
 use crate::go_program::GoProgram;
 use crate::options::Options;
@@ -172,7 +172,7 @@ impl SymbolModule {
 
     fn files(&self) -> Result<&LoadedFiles, Error> {
         let files = self.files.get_or_init(|| {
-            let origin = self.origin().take().ok_or(Error::NotFound)?;
+            let origin = self.origin().take().ok_or(Cause::NotFound)?;
             let files = LoadedFiles::open(&origin, self.expected, &self.options, &self.log)?;
             if let (ModuleOrigin::Source(Source::Symbols(source)), None) =
                 (&origin, files.indexed())

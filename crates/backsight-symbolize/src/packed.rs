@@ -10,7 +10,7 @@ use backsight_index::engine::wide;
 use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder;
 
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::limits::Limits;
 use crate::unpack::UnpackError;
 use crate::xz;
@@ -47,9 +47,9 @@ impl FilePacking {
 /// gzip, as kernel modules may be: `None` if they are not.
 ///
 /// # Errors
-/// [`Error::TooLarge`] past what [`Limits::unpacked_bytes`] and its ratio allow, or when the decoder would need
-/// more memory than any kernel module wants; [`Error::Packed`] for a stream that is
-/// damaged or cut off.
+/// [`Cause::TooLarge`] past what [`Limits::unpacked_bytes`] and its ratio allow, or when the
+/// decoder would need more memory than any kernel module wants; [`Cause::Packed`] for a stream
+/// that is damaged or cut off.
 #[must_use]
 pub fn unpacked_file(bytes: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, Error>> {
     let limit = limits.unpacked_of(wide(bytes.len()));
@@ -62,8 +62,8 @@ pub fn unpacked_file(bytes: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, Er
             .and_then(|decoder| read_all(decoder, limit)),
     };
     Some(unpacked.map_err(|error| match error {
-        UnpackError::Limit => Error::TooLarge { limit },
-        UnpackError::Malformed => Error::Packed,
+        UnpackError::Limit => Error::new("unpack", None, Cause::TooLarge { limit }),
+        UnpackError::Malformed => Cause::Packed.into(),
     }))
 }
 

@@ -39,7 +39,7 @@ impl Source {
     /// Opens a regular file, and keeps its path. Other kinds of files are not opened.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be opened, [`Error::NotRegularFile`] for a
+    /// [`Cause::File`](crate::Cause::File), with the path: it cannot be opened, or is a
     /// directory, FIFO, socket or device.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self::File {

@@ -1,10 +1,9 @@
 //! Which files were looked for, and why those that were there did not count.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::oversized::OversizedFiles;
 use crate::shortfall::{Shortfall, ShortfallKind, Shortfalls};
 
@@ -16,8 +15,8 @@ pub struct Sought {
     pub kind: SoughtKind,
     /// Where: as this host names it.
     pub path: PathBuf,
-    /// Whether it was taken, or why not. [`Error::Io`] with
-    /// [`NotFound`](std::io::ErrorKind::NotFound): nothing is there.
+    /// Whether it was taken, or why not. The error has the same path. Nothing is there if its
+    /// cause is a [`Cause::File`] of the system's [`NotFound`](std::io::ErrorKind::NotFound).
     pub outcome: Result<(), Error>,
 }
 
@@ -36,7 +35,7 @@ pub enum SoughtKind {
     /// A split unit (`.dwo`).
     SplitUnit,
     /// A symbol table of a file that was read, and is damaged: noted only then, with
-    /// [`Error::Damaged`] and where the file stands (nothing for bytes without a path).
+    /// [`Cause::Damaged`] and where the file stands (nothing for bytes without a path).
     SymbolTable,
     /// An index in [`Options::index_dir`](crate::Options::index_dir).
     Index,
@@ -73,6 +72,7 @@ impl SoughtLog {
     const MAX: usize = 1000;
 
     pub(crate) fn note(&self, kind: SoughtKind, path: PathBuf, outcome: Result<(), Error>) {
+        let outcome = outcome.map_err(|error| error.or_path(Some(&path)));
         self.push(Sought {
             kind,
             path,
@@ -89,7 +89,7 @@ impl SoughtLog {
     }
 
     /// Notes what is wrong with a file and its symbol tables, once for each way of it.
-    pub(crate) fn note_damage(&self, path: Option<PathBuf>, faults: Vec<Error>, cut_off: bool) {
+    pub(crate) fn note_damage(&self, path: Option<PathBuf>, faults: Vec<Cause>, cut_off: bool) {
         let kind = match cut_off {
             true => Some(ShortfallKind::CutOff),
             false => (!faults.is_empty()).then_some(ShortfallKind::DamagedSymbols),
@@ -102,7 +102,7 @@ impl SoughtLog {
             self.push(Sought {
                 kind: SoughtKind::SymbolTable,
                 path: path.clone(),
-                outcome: Err(fault),
+                outcome: Err(Error::from(fault).or_path(Some(&path))),
             });
         }
     }
@@ -113,11 +113,11 @@ impl SoughtLog {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = all.iter().filter(|sought| sought.kind == kind);
         let refused = refused.filter(|sought| match &sought.outcome {
-            Ok(()) | Err(Error::TooLarge { .. } | Error::Oversized { .. }) => false,
-            Err(Error::Io(error)) => {
-                error.kind() != ErrorKind::NotFound && error.kind() != ErrorKind::NotADirectory
-            }
-            Err(_) => true,
+            Ok(()) => false,
+            Err(error) => match error.cause() {
+                Cause::TooLarge { .. } | Cause::Oversized { .. } => false,
+                cause => !cause.is_missing(),
+            },
         });
         refused.map(|sought| sought.path.clone()).collect()
     }

@@ -9,7 +9,7 @@ use backsight_sources::gsym::{Gsym, GsymError};
 use backsight_types::{BuildId, VirtOffset};
 
 use crate::damage_reporter::DamageReporter;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::limits::Limits;
 use crate::shortfall::{Shortfall, ShortfallKind};
 use crate::sought::SoughtLog;
@@ -34,9 +34,8 @@ impl SymbolFile {
     /// Opens a regular file, and reads where its tables are.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::NotRegularFile`] when it cannot be opened,
-    /// [`Error::TooLarge`] when it cannot be mapped and is larger than
-    /// [`Limits::file_bytes`], [`Error::Damaged`] when it cannot be used.
+    /// [`Cause::File`] when it cannot be opened, [`Cause::TooLarge`] when it cannot be mapped and
+    /// is larger than [`Limits::file_bytes`], [`Cause::Damaged`] when it cannot be used.
     pub fn open(path: &Path, access: Access, limits: &Limits) -> Result<Self, Error> {
         let file = backsight_files::open(path, By::Caller)?;
         let image = Image::of_file(&file, access, limits.file_bytes)?;
@@ -46,20 +45,23 @@ impl SymbolFile {
     /// Reads where the tables of these bytes are.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when they cannot be used.
+    /// [`Cause::Damaged`] when they cannot be used.
     pub fn of_bytes(bytes: Arc<[u8]>) -> Result<Self, Error> {
         Self::of_image(Image::from(bytes), None)
     }
 
     fn of_image(image: Image, path: Option<&Path>) -> Result<Self, Error> {
-        let table = Gsym::open(&image).map_err(|error| Error::Damaged {
-            part: "a file of symbols",
-            wrong: match error {
-                GsymError::NotGsym => "it is no GSYM",
-                GsymError::Version(_) => "it is GSYM of another version than 1",
-                GsymError::Damaged(wrong) => wrong,
-                _ => "it cannot be read",
-            },
+        let table = Gsym::open(&image).map_err(|error| {
+            let cause = Cause::Damaged {
+                part: "a file of symbols",
+                wrong: match error {
+                    GsymError::NotGsym => "it is no GSYM",
+                    GsymError::Version(_) => "it is GSYM of another version than 1",
+                    GsymError::Damaged(wrong) => wrong,
+                    _ => "it cannot be read",
+                },
+            };
+            Error::new("read", path, cause)
         })?;
         let log = Arc::default();
         let reporter = DamageReporter::new(&path.map(Path::to_owned), &log);

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::answers::{Answer, Answers, Stack};
 use crate::batch::{BatchPlan, NamePolicy};
 use crate::budget::Usage;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::files::LoadedFiles;
 use crate::groups::ADDRESSES_PER_TASK;
 use crate::module::SymbolModule;
@@ -118,10 +118,10 @@ impl Symbolizer {
     /// [`Error::reason`].
     ///
     /// # Errors
-    /// Every variant of [`Error`]; [`Error::NotFound`] also for an id of another
+    /// Every variant of [`Error`]; [`Cause::NotFound`] also for an id of another
     /// symbolizer.
     pub fn load(&self, module: ModuleId) -> Result<(), Error> {
-        self.module(module).ok_or(Error::NotFound)?.load()
+        self.module(module).ok_or(Cause::NotFound)?.load()
     }
 
     /// Looks all requests up, in parallel, and returns one value for each in the

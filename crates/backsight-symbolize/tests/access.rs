@@ -5,7 +5,8 @@ mod common;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use backsight_symbolize::{Access, Error, Options, Source, Symbolizer};
+use backsight_files::{Error as Refused, Kind};
+use backsight_symbolize::{Access, Cause, Error, Options, Source, Symbolizer};
 use backsight_types::Reason;
 use common::{Fixture, brief, dwarf, find};
 use testkit::elf::{Shape, Symbol};
@@ -21,17 +22,17 @@ fn only_regular_files_are_opened_and_none_is_waited_for() {
     let fixture = Fixture::new();
     fixture.must("mkfifo", &["fifo"]);
     let cases = [
-        ("a FIFO", fixture.path("fifo"), Error::NotRegularFile),
-        ("a directory", fixture.path("."), Error::NotRegularFile),
-        ("a device", "/dev/null".into(), Error::NotRegularFile),
+        (fixture.path("fifo"), Refused::NotRegular(Kind::Fifo)),
+        (fixture.path("."), Refused::NotRegular(Kind::Directory)),
+        ("/dev/null".into(), Refused::NotRegular(Kind::Device)),
         (
-            "nothing",
             fixture.path("absent"),
-            Error::Io(std::io::Error::from_raw_os_error(2).into()),
+            std::io::Error::from_raw_os_error(2).into(),
         ),
     ];
-    for (name, path, want) in cases {
-        assert_eq!(Source::open(&path).err(), Some(want), "{name}");
+    for (path, want) in cases {
+        let want = Error::new("open", Some(&path), want);
+        assert_eq!(Source::open(&path).err(), Some(want));
     }
 }
 
@@ -40,7 +41,8 @@ fn an_open_file_that_is_not_regular_is_refused_too() {
     let symbolizer = Symbolizer::new(Options::default());
     let file = std::fs::File::open("/dev/null").expect("a device");
     let module = symbolizer.add(Source::from(file), None, None);
-    assert_eq!(symbolizer.load(module), Err(Error::NotRegularFile));
+    let want = Error::new("read", None, Refused::NotRegular(Kind::Device));
+    assert_eq!(symbolizer.load(module), Err(want));
     assert_eq!(find(&symbolizer, module, 0x1000), Err(Reason::Unreadable));
 }
 
@@ -86,7 +88,8 @@ fn a_file_larger_than_the_limit_is_not_read() {
     let mut options = Options::default().with_access(Access::Read);
     options.limits.file_bytes = 100;
     let (symbolizer, module) = common::symbolizer_with(options, &path);
-    assert_eq!(symbolizer.load(module), Err(Error::TooLarge { limit: 100 }));
+    let want = Error::new("read", Some(&path), Cause::TooLarge { limit: 100 });
+    assert_eq!(symbolizer.load(module), Err(want));
     assert_eq!(find(&symbolizer, module, 0x1000), Err(Reason::Limit));
 }
 
@@ -96,18 +99,18 @@ fn other_files_are_refused_by_name() {
         (
             "empty",
             Vec::new(),
-            Error::Elf(backsight_elf::Error::NotElf),
+            Cause::Elf(backsight_elf::Error::NotElf),
         ),
         (
             "a text",
             b"#!/bin/sh\n".to_vec(),
-            Error::Elf(backsight_elf::Error::NotElf),
+            Cause::Elf(backsight_elf::Error::NotElf),
         ),
     ];
     for (name, bytes, want) in cases {
         let symbolizer = Symbolizer::new(Options::default());
         let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
-        assert_eq!(symbolizer.load(module), Err(want), "{name}");
+        assert_eq!(symbolizer.load(module), Err(want.into()), "{name}");
         assert_eq!(
             find(&symbolizer, module, 0x1000),
             Err(Reason::Unreadable),

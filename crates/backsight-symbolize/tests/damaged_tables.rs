@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use backsight_symbolize::{BuiltIndex, Error, Options, ShortfallKind, Sought, SoughtKind};
+use backsight_symbolize::{BuiltIndex, Cause, Options, ShortfallKind, Sought, SoughtKind};
 use common::{Fixture, at, names, no_debug_dirs, symbol, symbolizer_with};
 
 const SOURCE: &str = "
@@ -58,9 +58,12 @@ fn told(path: &Path, options: Options) -> Vec<Sought> {
 }
 
 fn parts(all: &[Sought]) -> Vec<(&'static str, &'static str)> {
-    let parts = all.iter().map(|sought| match sought.outcome {
-        Err(Error::Damaged { part, wrong }) => (part, wrong),
-        ref other => panic!("{other:?}"),
+    let parts = all.iter().map(|sought| {
+        let error = sought.outcome.as_ref().expect_err("damage");
+        match error.cause() {
+            Cause::Damaged { part, wrong } => (*part, *wrong),
+            _ => panic!("{error:?}"),
+        }
     });
     parts.collect()
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use backsight_symbolize::{
-    Error, Fetch, FetchError, Fetched, Options, SoughtKind, Source, Symbolizer, Tier, Wanted,
+    Cause, Fetch, FetchError, Fetched, Options, SoughtKind, Source, Symbolizer, Tier, Wanted,
 };
 use backsight_types::{BuildId, Reason};
 use common::{Fixture, at, find, symbol};
@@ -101,8 +101,10 @@ fn a_debug_file_is_brought_and_proven() {
         let of_store = sought
             .iter()
             .filter(|it| it.path.as_os_str() == "store:this");
-        let outcomes: Vec<_> = of_store.map(|it| it.outcome.clone()).collect();
-        assert_eq!(outcomes, [Err(Error::BuildIdMismatch), Ok(())]);
+        let outcomes: Vec<_> = of_store
+            .map(|it| it.outcome.clone().map_err(|error| error.cause().clone()))
+            .collect();
+        assert_eq!(outcomes, [Err(Cause::BuildIdMismatch), Ok(())]);
     }
 }
 

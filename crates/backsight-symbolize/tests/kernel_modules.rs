@@ -5,7 +5,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use backsight_symbolize::{Error, ModuleId, Options, Symbolizer};
+use backsight_symbolize::{Cause, ModuleId, Options, Symbolizer};
 use common::{Fixture, brief, find, symbolizer_with};
 
 const SOURCE: &str = "volatile int sink;
@@ -147,7 +147,9 @@ fn a_packed_file_unpacks_within_the_limit_or_says_why_not() {
             options.debug_dirs.clear();
             options.limits.unpacked_bytes = limit;
             let (symbolizer, module) = symbolizer_with(options, &path);
-            symbolizer.load(module)
+            symbolizer
+                .load(module)
+                .map_err(|error| error.cause().clone())
         };
         let size = std::fs::metadata({
             fixture.must("objcopy", &["--strip-debug", "whole.ko", "plain.ko"]);
@@ -156,16 +158,16 @@ fn a_packed_file_unpacks_within_the_limit_or_says_why_not() {
         let size = size.expect("there").len();
         assert_eq!(load(&whole, size), Ok(()), "{end}");
         let limit = size - 1;
-        assert_eq!(load(&whole, limit), Err(Error::TooLarge { limit }), "{end}");
-        assert_eq!(load(&whole, 0), Err(Error::TooLarge { limit: 0 }), "{end}");
+        assert_eq!(load(&whole, limit), Err(Cause::TooLarge { limit }), "{end}");
+        assert_eq!(load(&whole, 0), Err(Cause::TooLarge { limit: 0 }), "{end}");
         let cut = &whole[..whole.len() / 2];
-        assert_eq!(load(cut, 1 << 30), Err(Error::Packed), "{end}");
+        assert_eq!(load(cut, 1 << 30), Err(Cause::Packed), "{end}");
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x55;
             // Some bytes say nothing: a time stamp, a name.
             match load(&bytes, 1 << 20) {
-                Ok(()) | Err(Error::Packed | Error::TooLarge { .. } | Error::Elf(_)) => {}
+                Ok(()) | Err(Cause::Packed | Cause::TooLarge { .. } | Cause::Elf(_)) => {}
                 other => panic!("{other:?} at {at} of {end}"),
             }
         }
@@ -190,8 +192,10 @@ fn a_bomb_is_refused_at_the_limit() {
         options.limits.unpacked_bytes = limit;
         let (symbolizer, module) = symbolizer_with(options, &fixture.path(&format!("bomb{end}")));
         assert_eq!(
-            symbolizer.load(module),
-            Err(Error::TooLarge { limit }),
+            symbolizer
+                .load(module)
+                .map_err(|error| error.cause().clone()),
+            Err(Cause::TooLarge { limit }),
             "{end}"
         );
         let _ = std::fs::remove_file(path);

@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{BuiltIndex, Error, Options, Oversized, Source, Symbolizer, Tier};
+use backsight_symbolize::{BuiltIndex, Cause, Error, Options, Oversized, Source, Symbolizer, Tier};
 use common::{Fixture, at, brief, dwarf, find, symbol};
 use testkit::elf::{Bits, Elf, Order, Shape, Symbol};
 
@@ -132,11 +132,13 @@ fn a_byte_too_many_leaves_the_symbols_and_is_named() {
             let source = Source::open(&packed).expect("there");
             BuiltIndex::of(source, None, &options(most, Tier::Auto))
         };
-        let refused = Error::Oversized {
+        let refused = Cause::Oversized {
             needed,
             allowed: Some(needed - 1),
         };
-        assert_eq!(build(needed - 1).err(), Some(refused), "{scheme}");
+        let error = build(needed - 1).expect_err("too large");
+        let want = Error::new("unpack", Some(&packed), refused);
+        assert_eq!(error, want, "{scheme}");
         let built = build(needed).expect("it may");
         assert!(
             !built.index.limit_reached() && built.oversized.is_empty(),

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
 use backsight_symbolize::{
-    Access, BuiltIndex, Error, IndexDir, Options, SoughtKind, Source, Symbolizer, Tier,
+    Access, BuiltIndex, Cause, IndexDir, Options, Sought, SoughtKind, Source, Symbolizer, Tier,
 };
 use common::Fixture;
 
@@ -31,16 +31,25 @@ fn program() -> Option<Fixture> {
 }
 
 /// Returns what came of the things of this kind that are there.
-fn outcomes(options: Options, bytes: &[u8], kind: SoughtKind) -> Vec<Result<(), Error>> {
+fn outcomes(options: Options, bytes: &[u8], kind: SoughtKind) -> Vec<Result<(), Cause>> {
     let symbolizer = Symbolizer::new(options);
     let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
     symbolizer.load(module).expect("it is read");
     let sought = symbolizer.sought(module).into_iter();
     let there = sought.filter(|sought| {
-        let missing = Err(Error::Io(std::io::Error::from_raw_os_error(2).into()));
-        sought.kind == kind && sought.outcome != missing
+        let missing = Err(std::io::Error::from_raw_os_error(2).into());
+        sought.kind == kind && cause(sought) != missing
     });
-    there.map(|sought| sought.outcome).collect()
+    there.map(|sought| cause(&sought)).collect()
+}
+
+/// Returns what came of one, whose error has its path.
+fn cause(sought: &Sought) -> Result<(), Cause> {
+    let outcome = sought.outcome.as_ref();
+    outcome.copied().map_err(|error| {
+        assert_eq!(error.path(), Some(&*sought.path), "{error}");
+        error.cause().clone()
+    })
 }
 
 #[test]
@@ -61,7 +70,7 @@ fn a_debug_file_that_is_too_large() {
     let limit = size - 1;
     assert_eq!(
         ask(Access::Read, limit),
-        [Err(Error::TooLarge { limit })],
+        [Err(Cause::TooLarge { limit })],
         "by one byte"
     );
     // What is mapped takes no memory.
@@ -78,10 +87,10 @@ fn a_debug_file_that_is_too_large() {
         symbolizer.load(module).expect("it is read");
         let sought = symbolizer.sought(module).into_iter();
         let mut there = sought.filter(|sought| sought.path == fixture.path("a"));
-        there.next().expect("it was looked for").outcome
+        cause(&there.next().expect("it was looked for"))
     };
     assert_eq!(ask(size), Ok(()));
-    assert_eq!(ask(limit), Err(Error::TooLarge { limit }));
+    assert_eq!(ask(limit), Err(Cause::TooLarge { limit }));
 }
 
 #[test]
@@ -110,7 +119,7 @@ fn an_index_of_the_wrong_owner() {
         ("the directory", &dir.path, 0o777, 0o700),
     ] {
         chmod(path, open);
-        assert!(ask().contains(&Err(Error::NotOurs)), "{what}");
+        assert!(ask().contains(&Err(Cause::NotOurs)), "{what}");
         assert!(!ask().contains(&Ok(())), "{what}");
         chmod(path, closed);
         assert_eq!(ask(), [Ok(())], "{what}");
@@ -119,7 +128,7 @@ fn an_index_of_the_wrong_owner() {
         if chown(path, Some(65534), None).is_err() {
             return testkit::skip("root alone gives files away");
         }
-        assert!(ask().contains(&Err(Error::NotOurs)), "{what}");
+        assert!(ask().contains(&Err(Cause::NotOurs)), "{what}");
         assert!(!ask().contains(&Ok(())), "{what}");
         chown(path, Some(0), None).expect("back");
     }

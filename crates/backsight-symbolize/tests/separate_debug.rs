@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{Error, Options, Place, Request, Source, Symbolizer};
+use backsight_symbolize::{Cause, Error, Options, Place, Request, Source, Symbolizer};
 use backsight_types::{BuildId, FileOffset, Lookup, Reason};
 use common::{Fixture, at, brief, find, symbol};
 
@@ -133,7 +133,8 @@ fn a_module_of_another_build_id_is_refused() {
     let other: BuildId = "abcd".parse().expect("digits");
     let symbolizer = Symbolizer::new(options(&fixture));
     let module = symbolizer.add(open(&fixture.path("full")), Some(other), None);
-    assert_eq!(symbolizer.load(module), Err(Error::BuildIdMismatch));
+    let want = Error::new("read", Some(&fixture.path("full")), Cause::BuildIdMismatch);
+    assert_eq!(symbolizer.load(module), Err(want));
     let (start, _) = symbol(&fixture.path("full"), "hidden");
     assert_eq!(
         find(&symbolizer, module, start),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backsight_symbolize::{
-    CallSite, Detail, Error, Frame, Frames, FunctionName, IndexBuilder, Kallsyms, LevelId, Options,
-    Place, Request, Source, SymbolIndex, SymbolSource, Symbolizer, Tier, Turn,
+    CallSite, Cause, Detail, Error, Frame, Frames, FunctionName, IndexBuilder, Kallsyms, LevelId,
+    Options, Place, Request, Source, SymbolIndex, SymbolSource, Symbolizer, Tier, Turn,
 };
 use backsight_types::{FileOffset, Lookup, Reason, VirtOffset};
 use common::{Fixture, at, find, symbol, symbolizer_of, symbolizer_with};
@@ -300,18 +300,18 @@ fn a_source_that_fails_says_why() {
             None
         }
         fn list(&self, _: &mut IndexBuilder) -> Result<bool, Error> {
-            Err(Error::Packed)
+            Err(Cause::Packed.into())
         }
     }
     let symbolizer = Symbolizer::new(Options::default());
     let module = symbolizer.add(Source::Symbols(Arc::new(Broken)), None, None);
-    assert_eq!(symbolizer.load(module), Err(Error::Packed));
-    assert_eq!(find(&symbolizer, module, 0), Err(Error::Packed.reason()));
+    assert_eq!(symbolizer.load(module), Err(Cause::Packed.into()));
+    assert_eq!(find(&symbolizer, module, 0), Err(Cause::Packed.reason()));
     let mut index = IndexBuilder::default();
     let name = FunctionName::plain("huge");
     index.function(from_ref(&(0..1 << 33)), name).expect("room");
     let full = index.finish().expect_err("4 GiB of code and more");
-    assert!(matches!(full.into(), Error::TooLarge { .. }));
+    assert!(matches!(full.into(), Cause::TooLarge { .. }));
     // Ranges that are empty or backward are nowhere.
     let mut index = IndexBuilder::default();
     #[expect(clippy::reversed_empty_ranges, reason = "what a source may say")]

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backsight_files::By;
-use backsight_symbolize::{Error, Options, Source, Symbolizer};
+use backsight_symbolize::{Cause, Options, Source, Symbolizer};
 use backsight_types::{Device, Module, ModuleKind, Reason};
 use nix::sys::stat::{major, minor};
 
@@ -126,8 +126,8 @@ impl ModuleFiles {
             return found.map_err(|reason| reason.unwrap_or(otherwise));
         };
         let found = backsight_symbolize::open_module(Some(path), id, &self.options);
-        found.map_err(|error| match error {
-            Error::BuildIdMismatch => Reason::IdentityUnproven,
+        found.map_err(|error| match error.cause() {
+            Cause::BuildIdMismatch => Reason::IdentityUnproven,
             // A path without a leading `/`, such as `[heap]`, does not name a file of this host.
             _ if !path.is_absolute() => module.unreadable.unwrap_or(Reason::Unreadable),
             _ => otherwise,

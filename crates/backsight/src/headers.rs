@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use backsight_elf::Headers;
-use backsight_symbolize::{Limits, unpacked_file};
+use backsight_symbolize::{Cause, Limits, unpacked_file};
 
 /// Why the ELF headers of a file cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ fn unpacked(file: &File) -> Option<Result<Vec<u8>, backsight_symbolize::Error>> 
     let size = file.metadata().ok()?.len();
     if size > limits.file_bytes {
         let limit = limits.file_bytes;
-        return Some(Err(backsight_symbolize::Error::TooLarge { limit }));
+        return Some(Err(Cause::TooLarge { limit }.into()));
     }
     read(&mut bytes, usize::try_from(size).ok()?)?;
     unpacked_file(&bytes, &limits)

@@ -8,6 +8,7 @@ use backsight_formats::ndjson::AddressLine;
 use backsight_normalize::{Backend, Image, NormalizedModule, Session};
 use backsight_symbolize::{Source, Symbolizer};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
+use vma_query::FileError;
 
 use crate::jit::live::LiveMap;
 use crate::jit::options::MapsOf;
@@ -29,14 +30,12 @@ pub enum LiveError {
     },
     /// The program counters of its threads cannot be read. That needs more permissions than
     /// reading its memory map.
-    #[error("process {pid}: cannot read where its threads are: {}: {error}", path.display())]
+    #[error("process {pid}: cannot read where its threads are: {error}")]
     Threads {
         /// The PID as given by the caller.
         pid: u32,
-        /// The file that could not be read.
-        path: PathBuf,
-        /// The cause.
-        error: std::io::Error,
+        /// The operation, the file or directory, and the cause.
+        error: FileError,
     },
 }
 
@@ -244,7 +243,7 @@ impl Live {
         let threads = threads::of_process(proc_root.unwrap_or(Path::new("/proc")), pid);
         threads.map_err(|failure| match failure {
             Failure::Process(error) => LiveError::Process { pid, error },
-            Failure::Unreadable(path, error) => LiveError::Threads { pid, path, error },
+            Failure::Unreadable(error) => LiveError::Threads { pid, error },
         })
     }
 

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use backsight_types::AbsAddr;
 use nix::errno::Errno;
+use vma_query::FileError;
 
 /// A thread of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,14 +34,14 @@ pub struct LiveThread {
 pub(crate) enum Failure {
     /// The process has exited.
     Process(vma_query::Error),
-    /// This file cannot be read.
-    Unreadable(PathBuf, io::Error),
+    /// A file or the directory of threads cannot be read.
+    Unreadable(FileError),
 }
 
 /// Returns the threads of a process, by thread ID. Threads that exit meanwhile are left out.
 pub(crate) fn of_process(proc_root: &Path, pid: u32) -> Result<Vec<LiveThread>, Failure> {
     let tasks = proc_root.join(format!("{pid}/task"));
-    let entries = fs::read_dir(&tasks).map_err(|error| failed(tasks, error))?;
+    let entries = fs::read_dir(&tasks).map_err(|error| failed("list", tasks, error))?;
     let mut threads = Vec::new();
     for entry in entries.flatten() {
         let Some(tid) = entry
@@ -54,7 +55,7 @@ pub(crate) fn of_process(proc_root: &Path, pid: u32) -> Result<Vec<LiveThread>, 
         let state = match fs::read_to_string(&path) {
             Ok(state) => state,
             Err(error) if is_gone(&error) => continue,
-            Err(error) => return Err(failed(path, error)),
+            Err(error) => return Err(failed("read", path, error)),
         };
         let name = fs::read(entry.path().join("comm")).unwrap_or_default();
         threads.push(LiveThread {
@@ -84,10 +85,10 @@ fn is_gone(error: &io::Error) -> bool {
         .any(|errno| error.raw_os_error() == Some(*errno as i32))
 }
 
-fn failed(path: PathBuf, error: io::Error) -> Failure {
+fn failed(operation: &'static str, path: PathBuf, error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound => Failure::Process(vma_query::Error::NoSuchProcess),
-        _ => Failure::Unreadable(path, error),
+        _ => Failure::Unreadable(FileError::new(operation, Some(path), error)),
     }
 }
 

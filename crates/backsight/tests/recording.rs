@@ -114,7 +114,7 @@ fn what_cannot_be_read_is_named() {
     let open = |path: &Path, options| PerfData::of_file(path, options, ModuleFiles::default());
     let nowhere = Path::new("/nowhere/perf.data");
     match open(nowhere, RecordingOptions::default()) {
-        Err(error @ RecordingError::Io { .. }) => {
+        Err(error @ RecordingError::File(_)) => {
             let text = error.to_string();
             assert!(text.starts_with("open /nowhere/perf.data: "), "{text}");
         }

@@ -26,7 +26,10 @@ pub(super) fn open(dir: &Path, from: Option<Input>) -> Result<Files> {
         return Err(none());
     }
     let all = recording_files(dir).map_err(|error| match error {
-        RecordingError::Io { path, error, .. } => Failure::io(Shown(&path), &error),
+        RecordingError::File(error) => Failure::io(
+            Shown(error.path().unwrap_or(dir)),
+            &error.error().clone().into(),
+        ),
         _ => none(),
     })?;
     let failed = |error| Failure::io(Shown(dir), &error);

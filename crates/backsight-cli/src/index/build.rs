@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backsight_symbolize::{
-    BuiltIndex, Error, IndexDir, IndexError, Shortfall, ShortfallKind, Source, SymbolIndex,
+    BuiltIndex, Cause, IndexDir, IndexError, Shortfall, ShortfallKind, Source, SymbolIndex,
 };
 
 use super::listing;
 use crate::args::Format;
 use crate::debug_files::DebugFiles;
-use crate::failure::{Cause, Done, Failure, Result, complain};
+use crate::failure::{Done, Failure, Result, WithWayOut, complain};
 use crate::file::{Shown, is_same, open_regular};
 use crate::index_file;
 use crate::kept_indexes::KeptIndexes;
@@ -73,11 +73,11 @@ impl Build {
         };
         let options = symbols.options();
         let built = BuiltIndex::of(source, None, &options);
-        let built = built.map_err(|error| match error {
-            Error::Oversized { needed, allowed } => {
-                Failure::of(Shown(path), oversized::cause(needed, allowed))
+        let built = built.map_err(|error| match error.cause() {
+            Cause::Oversized { needed, allowed } => {
+                Failure::of(Shown(path), oversized::cause(*needed, *allowed))
             }
-            error => Failure::of(Shown(path), error),
+            cause => Failure::of(Shown(path), cause),
         })?;
         built.oversized.iter().for_each(oversized::report_file);
         let damaged = |it: &&Shortfall| it.kind != ShortfallKind::Missing;
@@ -124,17 +124,16 @@ fn keep(index: &SymbolIndex, dir: &IndexDir, module: &Path) -> Result<PathBuf, F
     };
     let to = dir.path_of(id);
     let kept = dir.keep(index);
-    kept.map_err(|error| match error {
-        IndexError::File {
-            error: backsight_files::Error::TooLarge { limit },
-            ..
-        } => {
+    kept.map_err(|error| {
+        if let IndexError::File(file) = &error
+            && let backsight_files::Error::TooLarge { limit } = file.error()
+        {
             let size = index.file_size();
             let cause =
                 format!("its index takes {size} bytes, more than the {limit} of --index-dir-size");
-            Failure::of(Shown(module), cause)
+            return Failure::of(Shown(module), cause);
         }
-        error => not_written(&to, &error),
+        not_written(&to, &error)
     })?;
     Ok(to)
 }
@@ -158,7 +157,7 @@ fn check_output(to: &Path, module: &File) -> Result<(), String> {
     let there = match to.metadata() {
         Ok(there) => there,
         Err(error) if error.kind() == ErrorKind::NotFound => return check_directory(to),
-        Err(error) => return Err(Cause(&error).to_string()),
+        Err(error) => return Err(WithWayOut(&error).to_string()),
     };
     let module = module.metadata().map_err(|error| error.to_string())?;
     if is_same(&there, &module) {
@@ -175,7 +174,7 @@ fn check_directory(to: &Path) -> Result<(), String> {
     let parent = to.parent().filter(|path| !path.as_os_str().is_empty());
     let metadata = parent.unwrap_or(Path::new(".")).metadata();
     let is_dir = metadata.map(|metadata| metadata.is_dir());
-    match is_dir.map_err(|error| format!("its directory: {}", Cause(&error)))? {
+    match is_dir.map_err(|error| format!("its directory: {}", WithWayOut(&error)))? {
         true => Ok(()),
         false => Err("its parent is not a directory".to_owned()),
     }

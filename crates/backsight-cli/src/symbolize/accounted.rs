@@ -149,7 +149,7 @@ pub(crate) fn report_sought(all: impl Iterator<Item = Sought>) {
         let (path, kind) = (Shown(&sought.path), sought.kind.name());
         match &sought.outcome {
             Ok(()) => complain(format_args!("{path}: {kind}, used")),
-            Err(error) => complain(format_args!("{path}: no {kind}: {error}")),
+            Err(error) => complain(format_args!("{path}: no {kind}: {}", error.cause())),
         }
     }
 }

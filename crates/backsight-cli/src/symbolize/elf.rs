@@ -42,7 +42,7 @@ pub(crate) fn run(
     let known = Known::readable(&symbolizer, source, &module);
     if let Some(id) = known.id {
         let loaded = symbolizer.load(id);
-        loaded.map_err(|error| Failure::of(Shown(path), error))?;
+        loaded.map_err(|error| Failure::of(Shown(path), error.cause()))?;
     }
     sink.shows_file_offsets = kind == AddrKind::Offset;
     sink.header(&HeaderLine::new(TOOL))?;

@@ -221,16 +221,18 @@ fn allow_open_files() {
 fn failed(error: LiveError) -> Failure {
     match error {
         LiveError::Process { pid, error } => failure::process(pid, &error),
-        LiveError::Threads { pid, error, .. } if error.kind() == ErrorKind::PermissionDenied => {
+        LiveError::Threads { pid, error }
+            if error.error().kind() == ErrorKind::PermissionDenied =>
+        {
             Failure::Failed(format!(
                 "process {pid}: permission denied to read the program counters of its threads, \
                  which needs more than reading its memory map: run as root or with CAP_SYS_PTRACE, or as the \
                  same user with kernel.yama.ptrace_scope=0"
             ))
         }
-        LiveError::Threads { pid, error, .. } => Failure::io(
+        LiveError::Threads { pid, error } => Failure::io(
             format_args!("process {pid}: cannot read where its threads are"),
-            &error,
+            error.error(),
         ),
         other => Failure::Failed(other.to_string()),
     }

@@ -1,8 +1,8 @@
 //! Why there is no index.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use backsight_files::Error;
+use backsight_files::{Error, FileError};
 
 use super::layout::VERSION;
 
@@ -11,15 +11,10 @@ use super::layout::VERSION;
 #[non_exhaustive]
 pub enum IndexError {
     /// It cannot be opened, read or written, or is no regular file.
-    #[error("{operation} {}: {error}", path.display())]
-    File {
-        /// What was to be done: `open`, `read`, `write`, `list`, …
-        operation: &'static str,
-        /// The path of the index, or of its directory.
-        path: PathBuf,
-        /// Why not.
-        error: Error,
-    },
+    /// The operation is `open`, `read`, `map`, `write`, `list`, …; the path is that of the index,
+    /// or of its directory.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It does not begin like one.
     #[error("not a symbol index")]
     NotAnIndex,
@@ -44,10 +39,6 @@ pub enum IndexError {
 impl IndexError {
     /// An operation that failed, on the file of this path.
     pub(crate) fn of_file(operation: &'static str, path: &Path, error: impl Into<Error>) -> Self {
-        Self::File {
-            operation,
-            path: path.to_owned(),
-            error: error.into(),
-        }
+        Self::File(FileError::new(operation, Some(path), error))
     }
 }

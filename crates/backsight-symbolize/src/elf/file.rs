@@ -14,7 +14,7 @@ use super::opd::{Descriptors, has_descriptors};
 use super::plt::Plt;
 use super::symbol_table::{self, SymbolRow, TableKind};
 use super::table_faults;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::options::Options;
 use crate::packed::unpacked;
 
@@ -94,8 +94,8 @@ impl ElfFile {
     }
 
     /// Returns what is wrong with its symbol tables, and the headers that lead to them.
-    pub(crate) fn faults_of_tables(&self) -> Vec<Error> {
-        let headers = Error::Damaged {
+    pub(crate) fn faults_of_tables(&self) -> Vec<Cause> {
+        let headers = Cause::Damaged {
             part: "section headers",
             wrong: "cannot be read: the file may be cut off",
         };

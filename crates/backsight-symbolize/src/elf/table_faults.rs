@@ -10,22 +10,22 @@ use object::elf::{self, Sym32, Sym64};
 use super::headers::ElfHeaders;
 use super::section::ElfSection;
 use super::symbol_table::{TableKind, linked};
-use crate::error::Error;
+use crate::error::Cause;
 
 /// Returns the faults of a file's tables, as far as their headers show them.
-pub(super) fn of(file: &ElfHeaders) -> Vec<Error> {
+pub(super) fn of(file: &ElfHeaders) -> Vec<Cause> {
     let tables = [
         (TableKind::Full, ".symtab"),
         (TableKind::Dynamic, ".dynsym"),
     ];
-    let numbers = of_numbers(file).map(|wrong| Error::Damaged {
+    let numbers = of_numbers(file).map(|wrong| Cause::Damaged {
         part: ".symtab_shndx",
         wrong,
     });
     let tables = tables.into_iter().filter_map(|(kind, part)| {
         let table = kind.section(file)?;
         let faults = of_table(file, table).into_iter();
-        Some(faults.map(move |wrong| Error::Damaged { part, wrong }))
+        Some(faults.map(move |wrong| Cause::Damaged { part, wrong }))
     });
     tables.flatten().chain(numbers).collect()
 }

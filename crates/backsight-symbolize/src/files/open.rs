@@ -10,7 +10,7 @@ use backsight_types::BuildId;
 use super::{LoadedFiles, ModuleOrigin};
 use crate::damage_reporter::DamageReporter;
 use crate::elf::ElfFile;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::locate::{FileSearch, SearchBase};
 use crate::options::Options;
 use crate::options::Tier;
@@ -42,7 +42,7 @@ impl LoadedFiles {
                 let base = &base;
                 let file = FileSearch { options, base }.module(None, id);
                 let elf = file.and_then(|file| ElfFile::read(&file, limit, options));
-                let elf = elf.map_err(|_| Error::NotFound);
+                let elf = elf.map_err(|_| Cause::NotFound.into());
                 (elf.map(Arc::new), None, Some(*id))
             }
             ModuleOrigin::Source(Source::Bytes(bytes)) => {
@@ -57,9 +57,10 @@ impl LoadedFiles {
             ModuleOrigin::Mapped(own, path) => (Ok(Arc::clone(own)), path.clone(), expected),
         };
         let own = own.and_then(|own| match expected {
-            Some(id) if own.build_id() != Some(id) => Err(Error::BuildIdMismatch),
+            Some(id) if own.build_id() != Some(id) => Err(Cause::BuildIdMismatch.into()),
             _ => Ok(own),
         });
+        let own = own.map_err(|error| error.or_path(path.as_deref()));
         let dir = options.index_dir.as_ref();
         let dir = dir.filter(|_| options.tier != Tier::Lazy);
         Self::of_own(own, path, expected, options, dir, log)
@@ -164,7 +165,7 @@ impl LoadedFiles {
 
     fn none() -> Self {
         Self {
-            own: Err(Error::NotFound),
+            own: Err(Cause::NotFound.into()),
             debug: None,
             path: None,
             dwarf: OnceLock::new(),
@@ -185,7 +186,7 @@ impl LoadedFiles {
     /// Returns the files as they are without their index, which is damaged and goes.
     ///
     /// # Errors
-    /// [`Error::DamagedIndex`] when it is all there is.
+    /// [`Cause::DamagedIndex`] when it is all there is.
     pub(crate) fn without_index(
         &self,
         expected: Option<BuildId>,
@@ -204,7 +205,7 @@ impl LoadedFiles {
             None,
             &self.log,
         );
-        files.map_err(|_| Error::DamagedIndex)
+        files.map_err(|_| Error::from(Cause::DamagedIndex).or_path(self.path.as_deref()))
     }
 }
 

@@ -8,7 +8,7 @@ use super::module;
 use super::search::{FileSearch, LocatedFile};
 use super::site::Site;
 use crate::elf::ElfFile;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::fetch::{Fetched, Wanted};
 use crate::sought::SoughtKind;
 
@@ -29,7 +29,7 @@ impl FileSearch<'_> {
             let elf = ElfFile::read(&fetched.file, limit, self.options)?;
             match elf.build_id() == Some(*id) {
                 true => Ok(elf),
-                false => Err(Error::BuildIdMismatch),
+                false => Err(Cause::BuildIdMismatch.into()),
             }
         })
         .map(|(elf, site)| LocatedFile { elf, site })
@@ -61,7 +61,8 @@ impl FileSearch<'_> {
                 Ok(fetched) => fetched?,
                 Err(error) => {
                     let site = Site::of_fetched(&error.name);
-                    self.base.note(kind, &site, Err(Error::Fetch(error)));
+                    self.base
+                        .note(kind, &site, Err(Error::new("fetch", None, error)));
                     return None;
                 }
             };

@@ -13,7 +13,6 @@
 //! say where in the module anything is: it does not count.
 
 use std::fs::File;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use backsight_elf::Headers;
@@ -24,7 +23,7 @@ use object::read::{Object, ObjectSection, ReadCache, ReadRef, SectionFlags};
 
 use super::search::{FileSearch, path_of};
 use super::site::Site;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::options::Options;
 use crate::packed::unpacked;
 use crate::sought::SoughtKind;
@@ -42,18 +41,19 @@ impl<'o> FileSearch<'o> {
         let by_id = self
             .debug_dirs()
             .flat_map(|dir| names.clone().map(|name| dir.join(&name)));
-        let mut refused = Error::NotFound;
+        let mut refused = None;
         for site in named.into_iter().flatten().chain(by_id) {
             let opened = open(&site, id, self.options);
             let outcome = opened.as_ref().map(drop).map_err(Clone::clone);
             self.base.note(SoughtKind::Module, &site, outcome);
             match opened {
                 Ok(file) => return Ok(file),
-                Err(error) if refused == Error::NotFound && !is_missing(&error) => refused = error,
+                Err(error) if refused.is_none() && !is_missing(&error) => refused = Some(error),
                 Err(_) => {}
             }
         }
-        self.fetched_module(id).ok_or(refused)
+        let fetched = self.fetched_module(id);
+        fetched.ok_or_else(|| refused.unwrap_or_else(|| Cause::NotFound.into()))
     }
 }
 
@@ -63,7 +63,7 @@ impl<'o> FileSearch<'o> {
 /// than a debug file.
 ///
 /// # Errors
-/// [`Error::NotFound`] when it is in none of these places, and why not when something
+/// [`Cause::NotFound`] when it is in none of these places, and why not when something
 /// else is in one.
 pub fn find(path: Option<&Path>, id: BuildId, options: &Options) -> Result<File, Error> {
     let base = super::search_base::SearchBase::default();
@@ -73,36 +73,33 @@ pub fn find(path: Option<&Path>, id: BuildId, options: &Options) -> Result<File,
 
 fn open(site: &Site, id: &BuildId, options: &Options) -> Result<File, Error> {
     let file = site.open()?;
-    prove(&file, id, options)?;
-    Ok(file)
+    match prove(&file, id, options) {
+        Ok(()) => Ok(file),
+        Err(error) => Err(error.or_path(Some(&site.shown()))),
+    }
 }
 
 /// Says why a file is not the module of this build ID.
 pub(super) fn prove(file: &File, id: &BuildId, options: &Options) -> Result<(), Error> {
-    match check(Headers::read(file), &ReadCache::new(file), id) {
+    match Headers::read(file) {
         // Kernel modules are packed as a whole.
-        Err(Error::Elf(backsight_elf::Error::NotElf)) => {
+        Err(backsight_elf::Error::NotElf) => {
             let image = Image::of_file(file, options.access, options.limits.file_bytes)?;
             let image = unpacked(image, &options.limits)?;
-            check(Headers::parse(&image), &*image, id)?;
+            check(&Headers::parse(&image)?, &*image, id)
         }
-        checked => checked?,
+        headers => check(&headers?, &ReadCache::new(file), id),
     }
-    Ok(())
 }
 
 /// Says why it is not the module of this build ID.
-fn check<'d>(
-    headers: Result<Headers, backsight_elf::Error>,
-    file: impl ReadRef<'d>,
-    id: &BuildId,
-) -> Result<(), Error> {
-    if headers?.build_id != Some(*id) {
-        return Err(Error::BuildIdMismatch);
+fn check<'d>(headers: &Headers, file: impl ReadRef<'d>, id: &BuildId) -> Result<(), Error> {
+    if headers.build_id != Some(*id) {
+        return Err(Cause::BuildIdMismatch.into());
     }
     match has_code(file) {
         true => Ok(()),
-        false => Err(Error::NotTheModule),
+        false => Err(Cause::NotTheModule.into()),
     }
 }
 
@@ -122,9 +119,9 @@ fn has_code<'d>(file: impl ReadRef<'d>) -> bool {
 }
 
 fn is_missing(error: &Error) -> bool {
-    match error {
-        Error::Io(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
-        other => matches!(other, Error::NotFound | Error::NotTheModule),
+    match error.cause() {
+        Cause::NotFound | Cause::NotTheModule => true,
+        cause => cause.is_missing(),
     }
 }
 

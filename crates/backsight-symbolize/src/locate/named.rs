@@ -21,7 +21,7 @@ use backsight_files::By;
 use super::search::{FileSearch, LocatedFile, path_of};
 use super::site::Site;
 use crate::elf::{AltLink, Proof};
-use crate::error::Error;
+use crate::error::Cause;
 use crate::sought::SoughtKind;
 
 impl<'o> FileSearch<'o> {
@@ -48,12 +48,12 @@ impl<'o> FileSearch<'o> {
         let here = named.into_iter().chain(by_id).find_map(|site| {
             self.take(SoughtKind::Supplementary, site, |elf| {
                 if elf.is_cut_off() {
-                    return Err(Error::CUT_OFF);
+                    return Err(Cause::CUT_OFF.into());
                 }
                 match (elf.is_proven(link.proof), link.proof) {
                     (true, _) => Ok(()),
-                    (false, Proof::BuildId(_)) => Err(Error::BuildIdMismatch),
-                    (false, Proof::Checksum(_)) => Err(Error::ChecksumMismatch),
+                    (false, Proof::BuildId(_)) => Err(Cause::BuildIdMismatch.into()),
+                    (false, Proof::Checksum(_)) => Err(Cause::ChecksumMismatch.into()),
                 }
             })
         });

@@ -13,7 +13,7 @@ use flate2::Crc;
 use super::search_base::SearchBase;
 use super::site::Site;
 use crate::elf::ElfFile;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::options::Options;
 use crate::sought::SoughtKind;
 
@@ -87,7 +87,7 @@ impl<'o> FileSearch<'o> {
         self.take(SoughtKind::DebugFile, site, |elf| {
             match elf.build_id() == Some(*id) {
                 true => Ok(()),
-                false => Err(Error::BuildIdMismatch),
+                false => Err(Cause::BuildIdMismatch.into()),
             }
         })
     }
@@ -98,11 +98,11 @@ impl<'o> FileSearch<'o> {
         let proven = |site: Site| {
             self.take(SoughtKind::DebugFile, site, |elf| {
                 if id.is_some() && elf.build_id().is_some() && elf.build_id() != id {
-                    return Err(Error::BuildIdMismatch);
+                    return Err(Cause::BuildIdMismatch.into());
                 }
                 match self.checksum(elf)? == link.crc {
                     true => Ok(()),
-                    false => Err(Error::ChecksumMismatch),
+                    false => Err(Cause::ChecksumMismatch.into()),
                 }
             })
         };
@@ -154,7 +154,7 @@ impl<'o> FileSearch<'o> {
         let bytes = elf.image();
         let limit = self.options.limits.file_bytes;
         if wide(bytes.len()) > limit {
-            return Err(Error::TooLarge { limit });
+            return Err(Cause::TooLarge { limit }.into());
         }
         let mut crc = Crc::new();
         crc.update(bytes);
@@ -182,7 +182,8 @@ impl<'o> FileSearch<'o> {
     /// Reads the file at this site; `limit` bounds the bytes of one that cannot
     /// be mapped.
     pub(crate) fn read(self, site: &Site, limit: u64) -> Result<ElfFile, Error> {
-        let elf = ElfFile::read(&site.open()?, limit, self.options)?;
+        let elf = ElfFile::read(&site.open()?, limit, self.options);
+        let elf = elf.map_err(|error| error.or_path(Some(&site.shown())))?;
         let is_hosts = || site.is_hosts(elf.identity());
         match site.is_inside() && !is_hosts() {
             true => Ok(elf.found_in_root()),

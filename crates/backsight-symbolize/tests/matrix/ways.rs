@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use backsight_symbolize::{
-    Answers, BuiltIndex, Error, Frames, IndexDir, ModuleId, Options, Request, Source, SymbolIndex,
-    Symbolizer, Tier,
+    Answers, BuiltIndex, Cause, Error, Frames, IndexDir, ModuleId, Options, Request, Source,
+    SymbolIndex, Symbolizer, Tier,
 };
 use backsight_types::Reason;
 use rayon::ThreadPool;
@@ -92,7 +92,7 @@ impl Asked<'_> {
     pub(crate) fn prepare(&self) -> bool {
         let index = match BuiltIndex::of(self.source(), None, &self.options) {
             Ok(built) => Some(built.index),
-            Err(Error::Oversized { .. }) => None,
+            Err(error) if is_oversized(&error) => None,
             Err(other) => panic!("{}: {other}", self.name),
         };
         let has_index = index.is_some();
@@ -157,7 +157,7 @@ impl Asked<'_> {
         };
         let index = match BuiltIndex::of(self.source(), None, &self.options) {
             Ok(built) => !built.oversized.is_empty(),
-            Err(error) => matches!(error, Error::Oversized { .. }),
+            Err(error) => is_oversized(&error),
         };
         tiers.into_iter().all(says) && index
     }
@@ -279,4 +279,8 @@ fn pool(threads: usize) -> &'static ThreadPool {
         let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
         builder.build().expect("threads")
     })
+}
+
+fn is_oversized(error: &Error) -> bool {
+    matches!(error.cause(), Cause::Oversized { .. })
 }

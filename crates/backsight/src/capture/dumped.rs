@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 
-use backsight_formats::jitdump::{End, Jitdump, Limits, Timeline};
+use backsight_formats::jitdump::{End, Error, Jitdump, Limits, Timeline};
 use backsight_profile::{ProfileFrame, Strings};
 use backsight_types::trace::Mmap;
 use backsight_types::{AbsAddr, VirtOffset};
@@ -75,6 +75,7 @@ impl Dumps {
             );
             read
         });
+        let read = read.map_err(|refusal| refusal.with_path(path.as_deref()));
         Some(MapUse { pid, path, read })
     }
 
@@ -126,5 +127,8 @@ impl Dumps {
 fn read(file: &File) -> Result<Jitdump, MapRefusal> {
     let input = BufReader::with_capacity(1 << 18, file);
     let dump = Jitdump::read(input, &Limits::default());
-    dump.map_err(|error| MapRefusal::Unreadable(error.to_string()))
+    dump.map_err(|error| match error {
+        Error::Io(error) => MapRefusal::of_file("read", error),
+        other => MapRefusal::Malformed(other.to_string()),
+    })
 }

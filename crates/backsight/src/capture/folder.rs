@@ -4,9 +4,10 @@
 //! records of perf's threads. Other names, such as `kcore_dir`, are not part of it.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use backsight_files::By;
+use backsight_files::{By, FileError};
 
 use super::input::RecordingError;
 
@@ -28,21 +29,12 @@ pub fn recording_files(path: &Path) -> Result<Vec<File>, RecordingError> {
 }
 
 fn open(path: &Path) -> Result<File, RecordingError> {
-    let opened = backsight_files::open(path, By::Caller);
-    opened.map_err(|error| RecordingError::Io {
-        operation: "open",
-        path: path.to_owned(),
-        error: error.into(),
-    })
+    Ok(backsight_files::open(path, By::Caller)?)
 }
 
 /// Returns the existing files of `data.0`, `data.1`, …, by number.
 fn numbered(dir: &Path) -> Result<Vec<PathBuf>, RecordingError> {
-    let failed = |error| RecordingError::Io {
-        operation: "list",
-        path: dir.to_owned(),
-        error,
-    };
+    let failed = |error: io::Error| FileError::new("list", Some(dir), error);
     let mut numbers: Vec<u32> = Vec::new();
     for entry in dir.read_dir().map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();

@@ -1,8 +1,9 @@
 //! The input of a recording, and the options for reading it.
 
-use std::io::{self, Read, Seek};
+use std::io::{Read, Seek};
 use std::path::PathBuf;
 
+use backsight_files::FileError;
 use backsight_formats::perf_data::{self, Reader};
 
 use crate::jit::options::MapOptions;
@@ -44,15 +45,8 @@ impl RecordingOptions {
 #[non_exhaustive]
 pub enum RecordingError {
     /// A file cannot be opened, or a directory cannot be listed.
-    #[error("{operation} {}: {error}", path.display())]
-    Io {
-        /// The failed operation: `open` or `list`.
-        operation: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The error of the system.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The directory was not written by `perf record --threads`.
     #[error("{}: not a recording of perf: the directory has no file `data`", path.display())]
     NotInFolder {

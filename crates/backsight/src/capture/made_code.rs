@@ -204,7 +204,7 @@ impl MadeCode {
         });
         let (map, read) = match file.and_then(|file| read(&file)) {
             Ok((map, read)) => (Some(map), Ok(read)),
-            Err(refusal) => (None, Err(refusal)),
+            Err(refusal) => (None, Err(refusal.with_path(path.as_deref()))),
         };
         (map, MapUse { pid, path, read })
     }
@@ -223,7 +223,7 @@ fn read(file: &File) -> Result<(PerfMap, MapRead), MapRefusal> {
     let mut map = PerfMap::default();
     let input = BufReader::with_capacity(1 << 17, file);
     let done = map.read(input, Tail::Whole, &Limits::default());
-    done.map_err(|error| MapRefusal::Unreadable(error.to_string()))?;
+    done.map_err(|error| MapRefusal::of_file("read", error))?;
     let read = MapRead::of(&map);
     Ok((map, read))
 }

@@ -39,7 +39,7 @@ pub(crate) fn found_dump(
         .with_inode(mapping.inode);
     let file = match is_of_host || files.trusts_paths() {
         true => files.open(&module).map_err(|reason| match path.exists() {
-            true => MapRefusal::Unreadable(reason.to_string()),
+            true => MapRefusal::NotTheMapped(reason),
             false => MapRefusal::Missing,
         }),
         false => Err(MapRefusal::Missing),

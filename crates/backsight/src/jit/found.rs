@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use backsight_files::{Error, FileError};
 use nix::unistd::geteuid;
 
 use super::options::{MapOptions, MapsOf};
@@ -83,24 +84,23 @@ pub(super) fn may_own(of: MapsOf, user: u32) -> bool {
 
 /// Opens a list; `None` where there is none.
 pub(super) fn opened(
-    folder: Result<OwnedFd, backsight_files::Error>,
+    folder: Result<OwnedFd, FileError>,
     name: &Path,
 ) -> Option<Result<File, MapRefusal>> {
     let file = folder.and_then(|folder| backsight_files::open_unlinked(folder, name));
     match file {
         Ok(file) => Some(Ok(file)),
-        Err(error) => {
-            let said = error.to_string();
-            let is_there = io::Error::from(error).kind() != io::ErrorKind::NotFound;
-            is_there.then_some(Err(MapRefusal::Unreadable(said)))
-        }
+        Err(error) => match error.error() {
+            Error::Io(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+            _ => Some(Err(MapRefusal::Unreadable(error))),
+        },
     }
 }
 
 /// Returns the file again if its owner is one who may say what the process runs.
 pub(super) fn owned(file: File, may: impl Fn(u32) -> bool) -> Result<File, MapRefusal> {
     let metadata = file.metadata();
-    let metadata = metadata.map_err(|error| MapRefusal::Unreadable(error.to_string()))?;
+    let metadata = metadata.map_err(|error| MapRefusal::of_file("stat", error))?;
     match may(metadata.uid()) {
         true => Ok(file),
         false => Err(MapRefusal::OfUser(metadata.uid())),

@@ -60,8 +60,8 @@ impl LiveMap {
         let is_there = read != Err(MapRefusal::Missing);
         self.said = Some(MapUse {
             pid: self.pid,
+            read: read.map_err(|refusal| refusal.with_path(Some(&path))),
             path: is_there.then_some(path),
-            read,
         });
     }
 
@@ -111,7 +111,7 @@ impl LiveMap {
     }
 
     fn read(&mut self, mut file: File) -> Result<MapRead, MapRefusal> {
-        let failed = |error: std::io::Error| MapRefusal::Unreadable(error.to_string());
+        let failed = |error| MapRefusal::of_file("read", error);
         let metadata = file.metadata().map_err(failed)?;
         let identity = (metadata.dev(), metadata.ino());
         if self.file != Some(identity) || metadata.len() < self.read {

@@ -1,8 +1,11 @@
 //! What came of a list of names.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
+use backsight_files::FileError;
 use backsight_formats::perf_map::PerfMap;
+use backsight_types::Reason;
 
 /// What came of looking for the names of the code that a process made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +65,28 @@ pub enum MapRefusal {
     /// Two programs made code under the same number, and it says not whose it is.
     #[error("two programs ran under this number")]
     TwoPrograms,
-    /// It cannot be opened or read.
+    /// It cannot be opened or read. The error has the same path as the [`MapUse`].
+    #[error("{}", .0.error())]
+    Unreadable(FileError),
+    /// What stands at its path now is not the file that the process mapped.
     #[error("{0}")]
-    Unreadable(String),
+    NotTheMapped(Reason),
+    /// It is no list of names.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl MapRefusal {
+    /// An operation on it that failed.
+    pub(crate) fn of_file(operation: &'static str, error: io::Error) -> Self {
+        Self::Unreadable(FileError::new(operation, None, error))
+    }
+
+    /// Completes an error of a file with its path.
+    pub(crate) fn with_path(self, path: Option<&Path>) -> Self {
+        match (self, path) {
+            (Self::Unreadable(error), Some(path)) => Self::Unreadable(error.with_path(path)),
+            (other, _) => other,
+        }
+    }
 }

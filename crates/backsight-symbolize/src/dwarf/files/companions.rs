@@ -14,7 +14,7 @@ use super::sections::{DwarfSections, FileRole};
 use crate::dwarf::damage::Damage;
 use crate::dwarf::fault::Fault;
 use crate::elf::ElfFile;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::locate::{FileSearch, SearchBase, Site};
 use crate::options::Options;
 use crate::oversized::Oversized;
@@ -185,7 +185,7 @@ impl Companions {
         let limit = self.options.limits.file_bytes;
         let limit = limit.saturating_sub(self.taken().read);
         let read = match self.search().read(site, limit) {
-            Ok(elf) if elf.is_cut_off() => Err(Error::CUT_OFF),
+            Ok(elf) if elf.is_cut_off() => Err(Cause::CUT_OFF.into()),
             read => read,
         };
         let outcome = read.as_ref().map(drop).map_err(Clone::clone);
@@ -196,11 +196,12 @@ impl Companions {
                 taken.read = taken.read.saturating_add(elf.read_bytes());
                 Some(elf)
             }
-            Err(Error::TooLarge { .. }) => {
-                self.limited.store(true, Ordering::Relaxed);
+            Err(error) => {
+                if let Cause::TooLarge { .. } = error.cause() {
+                    self.limited.store(true, Ordering::Relaxed);
+                }
                 None
             }
-            Err(_) => None,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::dwarf::fault::Fault;
 use crate::dwarf::units::root_die::SplitName;
 use crate::dwarf::units::unit::Unit;
 use crate::dwarf::units::unit_file::{SkeletonBases, UnitFile, UnitFileKind};
-use crate::error::Error;
+use crate::error::Cause;
 use crate::limits::Limits;
 
 /// Finds split units.
@@ -32,7 +32,7 @@ pub(in crate::dwarf) struct SplitUnits<'d> {
 type Package<'d> = (DwarfPackage<Slice<'d>>, &'d Damage);
 
 /// Why a file of split units is none.
-const NO_UNIT: Error = Error::Damaged {
+const NO_UNIT: Cause = Cause::Damaged {
     part: ".debug_info.dwo",
     wrong: "it has no unit that can be read",
 };
@@ -85,8 +85,8 @@ impl<'d> SplitUnits<'d> {
                 });
                 match is_there {
                     true => Ok(()),
-                    false if has_any && !damage.is_noted() => Err(Error::NotTheUnit),
-                    false => Err(NO_UNIT),
+                    false if has_any && !damage.is_noted() => Err(Cause::NotTheUnit.into()),
+                    false => Err(NO_UNIT.into()),
                 }
             };
             let found = self.companions.split_file(name, comp_dir, has_unit)?;
