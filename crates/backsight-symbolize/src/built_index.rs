@@ -34,8 +34,8 @@ impl BuiltIndex {
     ///
     /// # Errors
     /// Those of [`Symbolizer::load`](crate::Symbolizer::load), and
-    /// [`Cause::TooLarge`] for a module of 4 GiB of code or more, and
-    /// [`Cause::Oversized`] for one whose debug information takes more than
+    /// [`Cause::TooLarge`](crate::Cause::TooLarge) for a module of 4 GiB of code or more, and
+    /// [`Cause::Oversized`](crate::Cause::Oversized) for one whose debug information takes more than
     /// [`Limits::unpacked_bytes`](crate::Limits::unpacked_bytes) and its ratio allow.
     pub fn of(source: Source, build_id: Option<BuildId>, options: &Options) -> Result<Self, Error> {
         let module = SymbolModule::new(source, build_id, None, false, options.clone().into());

@@ -43,7 +43,6 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
-mod call_frames;
 mod capture;
 mod find;
 mod headers;
@@ -51,6 +50,7 @@ mod host;
 mod jit;
 mod live;
 mod lookup;
+mod module_call_frames;
 mod module_shares;
 mod profile_symbolizer;
 mod threads;
@@ -65,7 +65,6 @@ pub use backsight_symbolize as symbolize;
 /// Addresses, modules and reasons.
 pub use backsight_types as types;
 
-pub use call_frames::call_frames;
 pub use capture::{
     Ends, Finished, NotWalked, PerfData, ProfileBuilder, Recording, RecordingError,
     RecordingOptions, Unproven, is_called, recording_files,
@@ -77,6 +76,7 @@ pub use jit::options::{MapOptions, MapsOf};
 pub use jit::said::{MapRead, MapRefusal, MapUse};
 pub use live::{Live, LiveError, LiveOptions};
 pub use lookup::{Found, Known, Lookups};
+pub use module_call_frames::call_frames;
 pub use module_shares::{ModuleShare, module_shares};
 pub use profile_symbolizer::{LookedUp, ProfileSymbolizer};
 pub use threads::LiveThread;

@@ -13,9 +13,9 @@ use hashbrown::HashMap;
 use super::piece::Unwound;
 use super::registers;
 use super::spaces::LookupPids;
-use crate::call_frames::call_frames;
 use crate::find::ModuleFiles;
 use crate::host::Host;
+use crate::module_call_frames::call_frames;
 
 /// The mapped code of all processes with samples, and the unwinder.
 #[derive(Debug)]
