@@ -1,56 +1,16 @@
 //! A client and servers that do as they please.
 
+mod common;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use backsight_debuginfod::{Client, Fault, FileKind, Options, Outcome, Server};
 use backsight_types::BuildId;
+use common::{elf, file, id, options, sound};
 use tempfile::TempDir;
-use testkit::elf::{Elf, Note, Shape};
 use testkit::http::{Reply, Request, Stub};
-
-/// The only file that there is.
-const ID: [u8; 8] = [0x11; 8];
-
-fn id(byte: u8) -> BuildId {
-    BuildId::from_bytes(&[byte; 8]).expect("eight bytes")
-}
-
-/// An ELF file of this build ID, of about this size.
-fn elf(id: &[u8], size: usize) -> Vec<u8> {
-    let mut file = Elf::new(Shape::ELF64_LITTLE)
-        .note_section(".note.gnu.build-id", &[Note::gnu_build_id(id)], 4)
-        .build();
-    file.resize(file.len().max(size), 0x5a);
-    file
-}
-
-fn file() -> Vec<u8> {
-    elf(&ID, 300_000)
-}
-
-/// What a sound server says.
-fn sound(request: &Request) -> Reply {
-    match (
-        request.path == format!("/buildid/{}/debuginfo", id(0x11)),
-        request.from,
-    ) {
-        (true, None) => Reply::Content(file()),
-        (true, Some(from)) => Reply::Rest(file(), from),
-        (false, _) => Reply::Status(404),
-    }
-}
-
-fn options(cache: &TempDir, servers: &[&Stub]) -> Options {
-    let servers = servers
-        .iter()
-        .map(|stub| stub.url().parse().expect("an address"));
-    let mut options = Options::new(cache.path().join("cache")).with_servers(servers.collect());
-    // A busy machine may answer late; who waits for a limit sets one.
-    options.stall_time = Duration::from_secs(30);
-    options
-}
 
 /// Asks for the file, and says what came of it.
 fn ask(client: &Client) -> Outcome {
@@ -387,55 +347,4 @@ fn files_of_few_samples_are_left_out() {
         1,
         "the executable is asked for, and not had"
     );
-}
-
-#[test]
-fn a_cache_that_others_can_write_to_is_refused() {
-    use std::os::unix::fs::PermissionsExt;
-    let cache = TempDir::new().expect("room");
-    let stub = Stub::new(sound);
-    let options = options(&cache, &[&stub]);
-    std::fs::create_dir(&options.cache_dir).expect("a directory");
-    let open = std::fs::Permissions::from_mode(0o777);
-    std::fs::set_permissions(&options.cache_dir, open).expect("allowed");
-    let refused = Client::new(options.clone()).expect_err("others can write there");
-    assert_eq!(refused, Fault::CacheOfOthers(options.cache_dir.clone()));
-    std::fs::remove_dir(&options.cache_dir).expect("empty");
-    std::fs::write(&options.cache_dir, "").expect("a file");
-    let refused = Client::new(options).expect_err("no directory");
-    assert!(matches!(refused, Fault::Cache { .. }), "{refused:?}");
-}
-
-#[test]
-fn the_cache_loses_what_was_not_used_for_longest() {
-    let cache = TempDir::new().expect("room");
-    let of_any_id = |request: &Request| {
-        let digits = request.path.split('/').nth(2).unwrap_or_default();
-        let id: BuildId = digits.parse().expect("a build ID");
-        Reply::Content(elf(id.as_bytes(), 100_000))
-    };
-    let stub = Stub::new(of_any_id);
-    let mut options = options(&cache, &[&stub]);
-    options.cache_bytes = 250_000;
-    let client = Client::new(options).expect("a cache");
-    let get = |byte| {
-        let got = client
-            .get(&id(byte), FileKind::DebugInfo)
-            .expect("a file")
-            .expect("it");
-        // Times of files are those of the clock's last tick.
-        std::thread::sleep(Duration::from_millis(20));
-        got
-    };
-    // The first is used again before the third pushes one out.
-    for byte in [1, 2, 1, 3] {
-        drop(get(byte));
-    }
-    let requests = stub.requests().len();
-    for byte in [1, 3] {
-        drop(get(byte));
-    }
-    assert_eq!((requests, stub.requests().len()), (3, 3));
-    drop(get(2));
-    assert_eq!(stub.requests().len(), 4);
 }

@@ -1,0 +1,53 @@
+//! A file, and a server that has it.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::time::Duration;
+
+use backsight_debuginfod::Options;
+use backsight_types::BuildId;
+use tempfile::TempDir;
+use testkit::elf::{Elf, Note, Shape};
+use testkit::http::{Reply, Request, Stub};
+
+/// The only file that there is.
+pub(crate) const ID: [u8; 8] = [0x11; 8];
+
+pub(crate) fn id(byte: u8) -> BuildId {
+    BuildId::from_bytes(&[byte; 8]).expect("eight bytes")
+}
+
+/// An ELF file of this build ID, of about this size.
+pub(crate) fn elf(id: &[u8], size: usize) -> Vec<u8> {
+    let mut file = Elf::new(Shape::ELF64_LITTLE)
+        .note_section(".note.gnu.build-id", &[Note::gnu_build_id(id)], 4)
+        .build();
+    file.resize(file.len().max(size), 0x5a);
+    file
+}
+
+pub(crate) fn file() -> Vec<u8> {
+    elf(&ID, 300_000)
+}
+
+/// What a sound server says.
+pub(crate) fn sound(request: &Request) -> Reply {
+    match (
+        request.path == format!("/buildid/{}/debuginfo", id(0x11)),
+        request.from,
+    ) {
+        (true, None) => Reply::Content(file()),
+        (true, Some(from)) => Reply::Rest(file(), from),
+        (false, _) => Reply::Status(404),
+    }
+}
+
+pub(crate) fn options(cache: &TempDir, servers: &[&Stub]) -> Options {
+    let servers = servers
+        .iter()
+        .map(|stub| stub.url().parse().expect("an address"));
+    let mut options = Options::new(cache.path().join("cache")).with_servers(servers.collect());
+    // A busy machine may answer late; who waits for a limit sets one.
+    options.stall_time = Duration::from_secs(30);
+    options
+}
