@@ -135,6 +135,6 @@ fn an_error_names_the_file_as_the_caller_would() {
     assert!(none.starts_with(&want), "{none}");
     std::fs::create_dir(&path).expect("a directory in its place");
     let kept = dir.keep(&index_of(id)).map_err(said).expect_err("taken");
-    let want = format!("write {}: ", path.display());
+    let want = format!("create {}: ", path.display());
     assert!(kept.starts_with(&want), "{kept}");
 }
