@@ -19,9 +19,6 @@ use crate::progress;
 /// The variable that lists servers, for those who ask for them.
 const SERVERS_VARIABLE: &str = "DEBUGINFOD_URLS";
 
-/// Transfers at once.
-const AT_ONCE: usize = 4;
-
 /// Which servers are asked for files.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Debuginfod {
@@ -110,7 +107,6 @@ impl Debuginfod {
             .with_offline(self.offline)
             .with_progress(Arc::new(Bars::default()));
         options.cache_bytes = self.cache_size;
-        options.transfers_at_once = AT_ONCE;
         let client = Client::new(options).map_err(|why| why.to_string())?;
         Ok(Arc::new(client))
     }
@@ -134,7 +130,7 @@ impl Debuginfod {
         let order: Vec<ModuleIdx> = shares.iter().map(|of| of.module).collect();
         let modules = order.iter().filter_map(|index| profile.module(*index));
         client.ask_only_for(modules.filter_map(|module| module.build_id));
-        (order, AT_ONCE)
+        (order, client.options().transfers_at_once)
     }
 
     /// Reports what came of the files that were asked for.
@@ -147,19 +143,14 @@ impl Debuginfod {
         if transfers.is_empty() {
             return;
         }
-        let mut last: HashMap<(BuildId, FileKind), &Transfer> = HashMap::new();
         for transfer in &transfers {
-            let is_failed = matches!(transfer.outcome, Outcome::Failed(..));
-            let place = last.insert((transfer.build_id, transfer.kind), transfer);
-            let was_said = place.is_some_and(|before| before.outcome == transfer.outcome);
-            if (verbose || is_failed) && !was_said {
+            if verbose || matches!(transfer.outcome, Outcome::Failed(..)) {
                 complain(format_args!("debuginfod: {transfer}"));
             }
         }
         let count = |of: fn(&Outcome) -> bool| {
-            last.values()
-                .filter(|transfer| of(&transfer.outcome))
-                .count()
+            let outcomes = transfers.iter().map(|transfer| &transfer.outcome);
+            outcomes.filter(|outcome| of(outcome)).count()
         };
         let received: u64 = transfers
             .iter()

@@ -4,12 +4,14 @@
 //!   DIR/77c7…4d/debuginfo             a file of this build ID
 //!   DIR/77c7…4d/executable
 //!   DIR/77c7…4d/debuginfo.absent      no server had it at this file's time of change
-//!   DIR/77c7…4d/debuginfo.lock        held by whoever asks for it now
 //!   DIR/77c7…4d/debuginfo.part-…      what came of a transfer that failed
+//!   DIR/locks/77                      held by whoever changes files of such build IDs
 //! ```
 //!
-//! The time of change of a file is when it was last used.
+//! The time of change of a file is when it was last used. Nothing is added or removed without
+//! the lock, so that no file is removed while somebody writes it.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -23,7 +25,13 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::fault::Fault;
 use crate::file_kind::FileKind;
 
-/// The directory. It is not looked at before the first file.
+/// The directory of locks: no build ID is written so.
+const LOCKS: &str = "locks";
+
+/// The extension of a note that no server has a file.
+const ABSENT: &str = "absent";
+
+/// The directory.
 #[derive(Debug)]
 pub(crate) struct Cache {
     dir: PathBuf,
@@ -35,17 +43,22 @@ pub(crate) struct CacheEntry {
     path: PathBuf,
 }
 
+/// The right to change files of some build IDs, until it is dropped.
+pub(crate) type CacheLock = Flock<File>;
+
 impl Cache {
     /// Takes a directory that only this user and root can change, if it is there.
     pub(crate) fn new(dir: PathBuf) -> Result<Self, Fault> {
         match fs::metadata(&dir) {
             Ok(metadata) if !only_we_can_change(&metadata) => Err(Fault::CacheOfOthers(dir)),
-            Ok(metadata) if !metadata.is_dir() => {
-                Err(failed(dir, io::ErrorKind::NotADirectory.into()))
-            }
+            Ok(metadata) if !metadata.is_dir() => Err(Fault::of_cache(
+                "open",
+                &dir,
+                io::ErrorKind::NotADirectory.into(),
+            )),
             Ok(_) => Ok(Self { dir }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { dir }),
-            Err(error) => Err(failed(dir, error)),
+            Err(error) => Err(Fault::of_cache("stat", &dir, error)),
         }
     }
 
@@ -55,18 +68,50 @@ impl Cache {
         }
     }
 
-    /// Removes the files that were not used for longest, until `limit` bytes are left. `but`
-    /// stays.
-    pub(crate) fn trim(&self, limit: u64, but: &CacheEntry) {
+    /// Waits until nobody else changes files of such build IDs, in this process or another,
+    /// and makes the directory of the entry.
+    pub(crate) fn lock(&self, entry: &CacheEntry) -> Result<CacheLock, Fault> {
+        let folder = entry.folder();
+        let lock = self.lock_of(folder, FlockArg::LockExclusive)?;
+        make_dir(folder)?;
+        Ok(lock)
+    }
+
+    /// One lock for all build IDs with the same first byte.
+    fn lock_of(&self, folder: &Path, how: FlockArg) -> Result<CacheLock, Fault> {
+        let locks = self.dir.join(LOCKS);
+        make_dir(&locks)?;
+        let id = folder.file_name().and_then(OsStr::to_str);
+        let path = locks.join(id.and_then(|id| id.get(..2)).unwrap_or(LOCKS));
+        let opened = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path);
+        let file = opened.map_err(|error| Fault::of_cache("open", &path, error))?;
+        Flock::lock(file, how).map_err(|(_, errno)| Fault::of_cache("lock", &path, errno.into()))
+    }
+
+    /// Removes notes that are older than `absent_for`, and the files that were not used for
+    /// longest, until `limit` bytes are left. What somebody changes just now stays, and so do
+    /// files of the locks that the caller holds.
+    pub(crate) fn trim(&self, limit: u64, absent_for: Duration) {
+        let folders = entries(&self.dir).into_iter();
+        let folders = folders.filter(|folder| !folder.ends_with(LOCKS));
         let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
-        for folder in entries(&self.dir) {
-            for path in entries(&folder) {
-                if let Ok(metadata) = fs::symlink_metadata(&path)
-                    && metadata.is_file()
-                {
-                    let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                    files.push((used, metadata.len(), path));
-                }
+        for path in folders.flat_map(|folder| entries(&folder)) {
+            let Some(metadata) = fs::symlink_metadata(&path)
+                .ok()
+                .filter(fs::Metadata::is_file)
+            else {
+                continue;
+            };
+            if path.extension() != Some(OsStr::new(ABSENT)) {
+                let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                files.push((used, metadata.len(), path));
+            } else if !is_younger(&path, absent_for) {
+                self.remove(&path);
             }
         }
         files.sort_unstable();
@@ -76,17 +121,35 @@ impl Cache {
             if total <= limit {
                 break;
             }
-            // A lock may be held; a marker is no burden.
-            if size > 0 && path != but.path && fs::remove_file(&path).is_ok() {
+            if self.remove(&path) {
                 total = total.saturating_sub(size);
             }
         }
+    }
+
+    /// Removes a file, and its directory when that is empty, unless somebody changes it.
+    fn remove(&self, path: &Path) -> bool {
+        let Some(folder) = path.parent() else {
+            return false;
+        };
+        let Ok(lock) = self.lock_of(folder, FlockArg::LockExclusiveNonblock) else {
+            return false;
+        };
+        let removed = fs::remove_file(path).is_ok();
+        // It fails while there is another file.
+        drop(fs::remove_dir(folder));
+        drop(lock);
+        removed
     }
 }
 
 impl CacheEntry {
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// Opens the file, and notes that it is used.
@@ -97,38 +160,16 @@ impl CacheEntry {
         Some(file)
     }
 
-    /// Waits until nobody else asks for the file, in this process or another, and keeps
-    /// others from it until the result is dropped. Makes the directories.
-    pub(crate) fn lock(&self) -> Result<Flock<File>, Fault> {
-        if let Some(folder) = self.path.parent() {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(|error| failed(folder.to_owned(), error))?;
-        }
-        let path = self.path.with_extension("lock");
-        let opened = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path);
-        let file = opened.map_err(|error| failed(path.clone(), error))?;
-        Flock::lock(file, FlockArg::LockExclusive)
-            .map_err(|(_, errno)| failed(path, io::Error::from(errno)))
-    }
-
     /// Whether no server had it less than this time ago.
     pub(crate) fn is_known_absent(&self, time: Duration) -> bool {
-        let noted = fs::metadata(self.absent()).and_then(|metadata| metadata.modified());
-        // A time in the future is of another clock, and counts for nothing.
-        let age = noted.ok().and_then(|noted| noted.elapsed().ok());
-        age.is_some_and(|age| age < time)
+        is_younger(&self.absent(), time)
     }
 
     /// Notes that no server has it now.
     pub(crate) fn note_absent(&self) -> Result<(), Fault> {
         let path = self.absent();
         let made = File::create(&path).and_then(|file| file.set_modified(SystemTime::now()));
-        made.map_err(|error| failed(path, error))
+        made.map_err(|error| Fault::of_cache("create", &path, error))
     }
 
     /// Forgets that no server had it.
@@ -138,19 +179,25 @@ impl CacheEntry {
     }
 
     fn absent(&self) -> PathBuf {
-        self.path.with_extension("absent")
+        self.path.with_extension(ABSENT)
     }
+}
+
+/// Whether a file is there and was changed less than this time ago. A time in the future is
+/// of another clock, and counts for nothing.
+fn is_younger(path: &Path, time: Duration) -> bool {
+    let changed = fs::metadata(path).and_then(|metadata| metadata.modified());
+    let age = changed.ok().and_then(|changed| changed.elapsed().ok());
+    age.is_some_and(|age| age < time)
+}
+
+fn make_dir(dir: &Path) -> Result<(), Fault> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| Fault::of_cache("create", dir, error))
 }
 
 /// Returns what is in a directory; nothing when it cannot be read.
 fn entries(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten();
     entries.flatten().map(|entry| entry.path()).collect()
-}
-
-fn failed(path: PathBuf, error: io::Error) -> Fault {
-    Fault::Cache {
-        path,
-        error: error.into(),
-    }
 }

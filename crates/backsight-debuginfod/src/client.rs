@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +22,10 @@ use crate::server::Server;
 use crate::server_health::ServerHealth;
 use crate::slots::Slots;
 use crate::transfer::{Outcome, Transfer};
+use crate::transfers::Transfers;
+
+/// So many files that no server has are noted before old notes are looked for.
+const NOTES_BETWEEN_TRIMS: usize = 64;
 
 /// A client of debuginfod servers, for many threads at once.
 ///
@@ -35,7 +39,9 @@ pub struct Client {
     slots: Slots,
     spent: AtomicU64,
     only: Mutex<Option<HashSet<BuildId>>>,
-    transfers: Mutex<Vec<Transfer>>,
+    transfers: Mutex<Transfers>,
+    /// Files and notes that were added to the cache.
+    added: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -64,7 +70,8 @@ impl Client {
             slots: Slots::new(options.transfers_at_once),
             spent: AtomicU64::new(0),
             only: Mutex::new(None),
-            transfers: Mutex::new(Vec::new()),
+            transfers: Mutex::default(),
+            added: AtomicUsize::new(0),
             options,
         })
     }
@@ -84,11 +91,20 @@ impl Client {
         self.get_if(id, kind, true)
     }
 
-    /// Returns what came of each file that was asked for, in the order in which they ended.
+    /// Returns what came of each file so far, in the order in which they were first asked for:
+    /// the requests, bytes and times of all attempts, and the outcome of the last. Each attempt
+    /// is told to [`Options::progress`].
     #[must_use]
     pub fn transfers(&self) -> Vec<Transfer> {
         let transfers = self.transfers.lock();
-        transfers.unwrap_or_else(PoisonError::into_inner).clone()
+        let transfers = transfers.unwrap_or_else(PoisonError::into_inner);
+        transfers.list().to_vec()
+    }
+
+    /// Returns its options.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 
     /// Returns a file, from the cache alone unless it is `worth_asking` for.
@@ -101,50 +117,75 @@ impl Client {
         let began = Instant::now();
         let entry = self.cache.entry(id, kind);
         let mut cost = Cost::default();
-        let outcome = self.outcome(&entry, id, kind, worth_asking, &mut cost);
-        self.note(Transfer {
+        let (outcome, file) = self.obtain(&entry, id, kind, worth_asking, &mut cost);
+        let transfer = Transfer {
             build_id: *id,
             kind,
             received_bytes: cost.received_bytes,
             requests: cost.requests,
             elapsed: began.elapsed(),
-            outcome: outcome.clone(),
-        });
-        match outcome {
-            Outcome::Failed(_, fault) => Err(fault),
-            _ => Ok(entry.open().map(|file| (file, entry.path().to_owned()))),
+            outcome,
+        };
+        let failed = match &transfer.outcome {
+            Outcome::Failed(_, fault) => Some(fault.clone()),
+            _ => None,
+        };
+        self.note(transfer);
+        match failed {
+            Some(fault) => Err(fault),
+            None => Ok(file.map(|file| (file, entry.path().to_owned()))),
         }
     }
 
-    fn outcome(
+    fn obtain(
         &self,
         entry: &CacheEntry,
         id: &BuildId,
         kind: FileKind,
         worth_asking: bool,
         cost: &mut Cost,
-    ) -> Outcome {
-        if entry.open().is_some() {
-            return Outcome::Cached;
+    ) -> (Outcome, Option<File>) {
+        if let Some(file) = entry.open() {
+            return (Outcome::Cached, Some(file));
         }
         if self.options.offline {
-            return Outcome::Offline;
+            return (Outcome::Offline, None);
         }
         if !worth_asking {
-            return Outcome::LeftOut;
+            return (Outcome::LeftOut, None);
         }
-        let lock = match entry.lock() {
+        let lock = match self.cache.lock(entry) {
             Ok(lock) => lock,
-            Err(fault) => return Outcome::Failed(None, fault),
+            Err(fault) => return (Outcome::Failed(None, fault), None),
         };
         // Somebody else may have asked while this waited.
-        let outcome = match (entry.open(), entry.is_known_absent(self.options.absent_for)) {
-            (Some(_), _) => Outcome::Cached,
-            (None, true) => Outcome::KnownAbsent,
-            (None, false) => self.ask_all(entry, id, kind, cost),
+        if let Some(file) = entry.open() {
+            return (Outcome::Cached, Some(file));
+        }
+        if entry.is_known_absent(self.options.absent_for) {
+            return (Outcome::KnownAbsent, None);
+        }
+        let outcome = self.ask_all(entry, id, kind, cost);
+        let file = match outcome {
+            Outcome::Fetched(_) => entry.open(),
+            _ => None,
         };
+        self.trim(file.is_some());
         drop(lock);
-        outcome
+        (outcome, file)
+    }
+
+    /// Trims the cache after each file, and now and then of notes.
+    fn trim(&self, has_file: bool) {
+        let added = self.added.fetch_add(1, Ordering::Relaxed);
+        if has_file || added.is_multiple_of(NOTES_BETWEEN_TRIMS) {
+            let Options {
+                cache_bytes,
+                absent_for,
+                ..
+            } = self.options;
+            self.cache.trim(cache_bytes, absent_for);
+        }
     }
 
     /// Asks one server after the other.
@@ -167,7 +208,6 @@ impl Client {
             match answer {
                 Ok(Answer::Whole) => {
                     entry.note_present();
-                    self.cache.trim(self.options.cache_bytes, entry);
                     return Outcome::Fetched(asked.server.clone());
                 }
                 Ok(Answer::Absent) => {}
@@ -231,9 +271,8 @@ impl Client {
             progress.ended(&transfer);
         }
         let transfers = self.transfers.lock();
-        transfers
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(transfer);
+        let mut transfers = transfers.unwrap_or_else(PoisonError::into_inner);
+        transfers.add(transfer);
     }
 }
 

@@ -1,9 +1,10 @@
 //! Why a file could not be had, though a server may have it.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use backsight_files::IoError;
+use backsight_files::FileError;
 
 /// Why a file could not be had, though a server may have it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,19 +56,19 @@ pub enum Fault {
     #[error("{0}")]
     Protocol(String),
     /// The cache directory, or a file in it.
-    #[error("{}: {error}", path.display())]
-    Cache {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        error: IoError,
-    },
+    #[error(transparent)]
+    Cache(FileError),
     /// Others can write to the cache directory: they could put other files there.
     #[error("{}: others can change it: have it owned by this user, with chmod go-w", .0.display())]
     CacheOfOthers(PathBuf),
 }
 
 impl Fault {
+    /// A failed operation on a file of the cache.
+    pub(crate) fn of_cache(operation: &'static str, path: &Path, error: io::Error) -> Self {
+        Self::Cache(FileError::new(operation, Some(path), error))
+    }
+
     /// Whether the server itself is at fault, rather than this one file of it.
     pub(crate) fn is_of_server(&self) -> bool {
         matches!(

@@ -58,6 +58,7 @@ mod server;
 mod server_health;
 mod slots;
 mod transfer;
+mod transfers;
 
 pub use client::Client;
 pub use fault::Fault;

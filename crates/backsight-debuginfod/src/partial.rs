@@ -35,7 +35,7 @@ impl Partial {
             .and_then(|file| Ok((file.metadata()?.len(), file)));
         match opened {
             Ok((have, file)) => Ok(Self { file, path, have }),
-            Err(error) => Err(failed(path, error)),
+            Err(error) => Err(Fault::of_cache("create", &path, error)),
         }
     }
 
@@ -47,13 +47,15 @@ impl Partial {
     /// Begins again.
     pub(crate) fn restart(&mut self) -> Result<(), Fault> {
         self.have = 0;
-        self.file.set_len(0).map_err(|error| self.failed(error))
+        self.file
+            .set_len(0)
+            .map_err(|error| self.failed("truncate", error))
     }
 
     /// Adds the bytes that come next.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let written = self.file.write_all(bytes);
-        written.map_err(|error| self.failed(error))?;
+        written.map_err(|error| self.failed("write", error))?;
         let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.have = self.have.saturating_add(more);
         Ok(())
@@ -62,13 +64,13 @@ impl Partial {
     /// Returns what is here, from its start.
     pub(crate) fn rewound(&mut self) -> Result<&File, Fault> {
         let rewound = self.file.seek(SeekFrom::Start(0));
-        rewound.map_err(|error| self.failed(error))?;
+        rewound.map_err(|error| self.failed("seek", error))?;
         Ok(&self.file)
     }
 
     /// Gives it its name: it is complete, and proven.
     pub(crate) fn finish(self, target: &Path) -> Result<(), Fault> {
-        fs::rename(&self.path, target).map_err(|error| self.failed(error))
+        fs::rename(&self.path, target).map_err(|error| self.failed("rename", error))
     }
 
     /// Removes it: it is not what was asked for, or nothing came.
@@ -77,14 +79,7 @@ impl Partial {
         drop(fs::remove_file(&self.path));
     }
 
-    fn failed(&self, error: io::Error) -> Fault {
-        failed(self.path.clone(), error)
-    }
-}
-
-fn failed(path: PathBuf, error: io::Error) -> Fault {
-    Fault::Cache {
-        path,
-        error: error.into(),
+    fn failed(&self, operation: &'static str, error: io::Error) -> Fault {
+        Fault::of_cache(operation, &self.path, error)
     }
 }

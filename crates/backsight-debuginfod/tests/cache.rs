@@ -60,3 +60,23 @@ fn the_cache_loses_what_was_not_used_for_longest() {
     drop(get(2));
     assert_eq!(stub.requests().len(), 4);
 }
+
+#[test]
+fn old_notes_of_what_no_server_has_go_with_their_directories() {
+    let cache = TempDir::new().expect("room");
+    let stub = Stub::new(|_| Reply::Status(404));
+    let mut options = options(&cache, &[&stub]);
+    options.absent_for = Duration::ZERO;
+    let dir = options.cache_dir.clone();
+    let client = Client::new(options).expect("a cache");
+    for byte in 0..=255 {
+        let got = client.get(&id(byte), FileKind::DebugInfo);
+        assert!(got.expect("an answer").is_none());
+    }
+    let folders = std::fs::read_dir(&dir).expect("it is there").count();
+    assert!(
+        folders <= 66,
+        "{folders} folders, one of locks and those since the last look"
+    );
+    assert_eq!(stub.requests().len(), 256);
+}

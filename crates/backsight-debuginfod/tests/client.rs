@@ -4,23 +4,23 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backsight_debuginfod::{Client, Fault, FileKind, Options, Outcome, Server};
 use backsight_types::BuildId;
-use common::{elf, file, id, options, sound};
+use common::{Watched, elf, file, id, options, sound};
 use tempfile::TempDir;
 use testkit::http::{Reply, Request, Stub};
 
 /// Asks for the file, and says what came of it.
-fn ask(client: &Client) -> Outcome {
+fn ask(client: &Watched) -> Outcome {
     ask_for(client, &id(0x11))
 }
 
-fn ask_for(client: &Client, id: &BuildId) -> Outcome {
-    let before = client.transfers().len();
-    let got = client.get(id, FileKind::DebugInfo);
-    let transfers = client.transfers();
+fn ask_for(watched: &Watched, id: &BuildId) -> Outcome {
+    let before = watched.attempts().len();
+    let got = watched.client.get(id, FileKind::DebugInfo);
+    let transfers = watched.attempts();
     assert_eq!(transfers.len(), before + 1, "each is accounted for");
     let outcome = transfers[before].outcome.clone();
     match (&outcome, got) {
@@ -39,9 +39,9 @@ fn ask_for(client: &Client, id: &BuildId) -> Outcome {
 
 /// Returns why the file could not be had, and asserts that nothing of it is taken later.
 fn fault(cache: &TempDir, options: Options) -> Fault {
-    let client = Client::new(options.clone()).expect("a cache");
+    let client = Watched::new(options.clone());
     let outcome = ask(&client);
-    let offline = Client::new(options.with_offline(true)).expect("a cache");
+    let offline = Watched::new(options.with_offline(true));
     assert_eq!(ask(&offline), Outcome::Offline, "nothing is in the cache");
     let kept = walk(cache);
     assert!(
@@ -74,18 +74,22 @@ fn walk(cache: &TempDir) -> Vec<String> {
 fn cold_warm_and_offline() {
     let (cache, stub) = (TempDir::new().expect("room"), Stub::new(sound));
     let server: Server = stub.url().parse().expect("an address");
-    let client = Client::new(options(&cache, &[&stub])).expect("a cache");
+    let client = Watched::new(options(&cache, &[&stub]));
     assert_eq!(ask(&client), Outcome::Fetched(server));
     assert_eq!(ask(&client), Outcome::Cached);
-    let [cold, warm] = &client.transfers()[..] else {
+    let [cold, warm] = &client.attempts()[..] else {
         panic!("two transfers");
     };
     let bytes = u64::try_from(file().len()).expect("64 bits");
     assert_eq!((cold.requests, cold.received_bytes), (1, bytes));
     assert_eq!((warm.requests, warm.received_bytes), (0, 0));
+    // A file is counted once, however often it is asked for.
+    let transfers = client.client.transfers();
+    let counted = transfers.iter().map(|of| (&of.outcome, of.requests));
+    assert_eq!(counted.collect::<Vec<_>>(), [(&cold.outcome, 1)]);
     drop(stub);
     // The server is gone: another process has the file from the cache.
-    let offline = Client::new(options(&cache, &[]).with_offline(true)).expect("a cache");
+    let offline = Watched::new(options(&cache, &[]).with_offline(true));
     assert_eq!(ask(&offline), Outcome::Cached);
     assert_eq!(ask_for(&offline, &id(0x22)), Outcome::Offline);
 }
@@ -94,7 +98,7 @@ fn cold_warm_and_offline() {
 fn what_no_server_has_is_not_asked_for_again_at_once() {
     let (cache, stub) = (TempDir::new().expect("room"), Stub::new(sound));
     let mut options = options(&cache, &[&stub, &stub]);
-    let client = Client::new(options.clone()).expect("a cache");
+    let client = Watched::new(options.clone());
     // A storm: each is asked for once, of each server.
     for _ in 0..3 {
         for byte in 0x20..0x60 {
@@ -102,11 +106,7 @@ fn what_no_server_has_is_not_asked_for_again_at_once() {
         }
     }
     assert_eq!(stub.requests().len(), 2 * 0x40);
-    let outcomes: Vec<Outcome> = client
-        .transfers()
-        .into_iter()
-        .map(|of| of.outcome)
-        .collect();
+    let outcomes: Vec<Outcome> = client.attempts().into_iter().map(|of| of.outcome).collect();
     assert!(
         outcomes[..0x40]
             .iter()
@@ -119,7 +119,7 @@ fn what_no_server_has_is_not_asked_for_again_at_once() {
     );
     // After a while it is.
     options.absent_for = Duration::ZERO;
-    let client = Client::new(options).expect("a cache");
+    let client = Watched::new(options);
     assert_eq!(ask_for(&client, &id(0x20)), Outcome::Absent);
     assert_eq!(stub.requests().len(), 2 * 0x40 + 2);
 }
@@ -139,7 +139,7 @@ fn a_file_of_another_build_id_is_refused_and_the_next_server_asked() {
         );
         let honest = Stub::new(sound);
         let other = TempDir::new().expect("room");
-        let client = Client::new(options(&other, &[&liar, &honest])).expect("a cache");
+        let client = Watched::new(options(&other, &[&liar, &honest]));
         let server = honest.url().parse().expect("an address");
         assert_eq!(ask(&client), Outcome::Fetched(server));
     }
@@ -147,7 +147,6 @@ fn a_file_of_another_build_id_is_refused_and_the_next_server_asked() {
 
 #[test]
 fn slow_silent_late_and_endless_servers_are_left() {
-    let begun = Instant::now();
     let cache = TempDir::new().expect("room");
     let slow = Stub::new(|_| Reply::Slow(file(), Duration::from_millis(20)));
     let mut within = options(&cache, &[&slow]);
@@ -181,7 +180,6 @@ fn slow_silent_late_and_endless_servers_are_left() {
     let mut bounded = options(&cache, &[&announced]);
     bounded.file_bytes = 1000;
     assert_eq!(fault(&cache, bounded), Fault::TooLarge { limit: 1000 });
-    assert!(begun.elapsed() < Duration::from_secs(60), "nothing hangs");
 }
 
 #[test]
@@ -211,7 +209,7 @@ fn redirects_are_followed_but_not_for_ever() {
     let target = Stub::new(sound);
     let to = format!("{}/buildid/{}/debuginfo", target.url(), id(0x11));
     let once = Stub::new(move |_| Reply::Redirect(to.clone()));
-    let client = Client::new(options(&cache, &[&once])).expect("a cache");
+    let client = Watched::new(options(&cache, &[&once]));
     assert!(matches!(ask(&client), Outcome::Fetched(_)));
 
     let other = TempDir::new().expect("room");
@@ -228,7 +226,7 @@ fn a_transfer_that_broke_off_goes_on_where_it_ended() {
         Some(from) => Reply::Rest(file(), from),
     };
     let stub = Stub::new(breaks);
-    let client = Client::new(options(&cache, &[&stub])).expect("a cache");
+    let client = Watched::new(options(&cache, &[&stub]));
     let announced = u64::try_from(file().len()).expect("64 bits");
     let got = ask(&client);
     let want = Fault::CutOff {
@@ -241,7 +239,7 @@ fn a_transfer_that_broke_off_goes_on_where_it_ended() {
     );
     assert!(matches!(ask(&client), Outcome::Fetched(_)));
     let received: Vec<u64> = client
-        .transfers()
+        .attempts()
         .iter()
         .map(|of| of.received_bytes)
         .collect();
@@ -262,7 +260,7 @@ fn a_transfer_that_broke_off_goes_on_where_it_ended() {
                     }
                 },
             );
-        let client = Client::new(options(&cache, &[&stub])).expect("a cache");
+        let client = Watched::new(options(&cache, &[&stub]));
         assert!(matches!(ask(&client), Outcome::Failed(..)));
         assert!(matches!(ask(&client), Outcome::Fetched(_)));
     }
@@ -313,7 +311,7 @@ fn a_server_that_fails_again_and_again_is_given_up() {
     let stub = Stub::new(|_| Reply::Silence);
     let mut options = options(&cache, &[&stub]);
     options.stall_time = Duration::from_millis(100);
-    let client = Client::new(options).expect("a cache");
+    let client = Watched::new(options);
     let outcomes: Vec<Outcome> = (0x20..0x28)
         .map(|byte| ask_for(&client, &id(byte)))
         .collect();

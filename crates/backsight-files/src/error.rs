@@ -7,6 +7,9 @@ use std::os::unix::fs::FileTypeExt;
 
 use crate::io_error::IoError;
 
+/// A failed operation on a file, and why.
+pub type FileError = backsight_types::FileError<Error>;
+
 /// Why a file was not opened or not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use memmap2::{Mmap, MmapMut, UncheckedAdvice};
 
 use crate::access::Access;
+use crate::error::FileError;
 use crate::error::{Error, Kind};
-use crate::file_error::FileError;
 use crate::owner::only_we_can_change;
 
 /// The bytes of a file. They do not move while the image exists.

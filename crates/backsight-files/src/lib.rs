@@ -29,7 +29,6 @@
 
 mod access;
 mod error;
-mod file_error;
 mod filesystem;
 mod image;
 mod io_error;
@@ -39,8 +38,7 @@ mod unlinked;
 mod whole;
 
 pub use access::Access;
-pub use error::{Error, Kind};
-pub use file_error::FileError;
+pub use error::{Error, FileError, Kind};
 pub use image::Image;
 pub use io_error::IoError;
 pub use open::{By, hold_at, open, open_inside, path_of, reopen};

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open as open_path, openat, openat2};
 use nix::sys::stat::Mode;
 
+use crate::error::FileError;
 use crate::error::{Error, Kind};
-use crate::file_error::FileError;
 use crate::filesystem::is_stored;
 use crate::owner::Identity;
 

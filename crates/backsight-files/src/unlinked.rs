@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::fcntl::{OFlag, open as open_path};
 use nix::sys::stat::Mode;
 
-use crate::file_error::FileError;
+use crate::error::FileError;
 use crate::open::{hold_at, path_inside, reopen, resolve_inside};
 
 const FOLDER: OFlag = OFlag::O_PATH

@@ -24,7 +24,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::linkat;
 
-use crate::file_error::FileError;
+use crate::error::FileError;
 
 /// The suffix of temporary names.
 const SUFFIX: &str = ".part";

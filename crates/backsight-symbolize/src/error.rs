@@ -1,56 +1,43 @@
 //! Why a module has no bytes to look into.
 
-use std::path::{Path, PathBuf};
-use std::{error, fmt, io};
+use std::io;
+use std::path::Path;
 
-use backsight_files::FileError;
 use backsight_index::{IndexError, IndexFull};
-use backsight_types::Reason;
+use backsight_types::{FileError, Reason};
 
 use crate::fetch_error::FetchError;
 
 /// Why a module, or a debug file, cannot be used: what was to be done with it, its path if it
 /// has one, and the cause. Such as `open /a: Permission denied (os error 13)`.
-///
-/// It takes one pointer, so that files that can be used do not pay for what it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error(Box<Parts>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Parts {
-    operation: &'static str,
-    path: Option<PathBuf>,
-    cause: Cause,
-}
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(FileError<Cause>);
 
 impl Error {
     /// Returns the error of an operation on the file at this path; `None` for bytes in memory.
     #[must_use]
     pub fn new(operation: &'static str, path: Option<&Path>, cause: impl Into<Cause>) -> Self {
-        Self(Box::new(Parts {
-            operation,
-            path: path.map(Path::to_owned),
-            cause: cause.into(),
-        }))
+        Self(FileError::new(operation, path, cause))
     }
 
     /// Returns the failed operation: `open`, `map`, `read`, `unpack`, `find`, …
     #[must_use]
     pub fn operation(&self) -> &'static str {
-        self.0.operation
+        self.0.operation()
     }
 
     /// Returns the path of the file, as this host knows it; `None` for bytes in memory, and for a
     /// module that is known by its build ID alone.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.0.path.as_deref()
+        self.0.path()
     }
 
     /// Returns why it failed. Its text does not repeat the path.
     #[must_use]
     pub fn cause(&self) -> &Cause {
-        &self.0.cause
+        self.0.error()
     }
 
     /// Returns what each address of such a module is answered with.
@@ -60,31 +47,11 @@ impl Error {
     }
 
     /// Sets the path if none is known.
-    pub(crate) fn or_path(mut self, path: Option<&Path>) -> Self {
-        if self.0.path.is_none() {
-            self.0.path = path.map(Path::to_owned);
-        }
-        self
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts {
-            operation,
-            path,
-            cause,
-        } = &*self.0;
+    pub(crate) fn or_path(self, path: Option<&Path>) -> Self {
         match path {
-            Some(path) => write!(f, "{operation} {}: {cause}", path.display()),
-            None => write!(f, "{operation}: {cause}"),
+            Some(path) if self.path().is_none() => Self(self.0.with_path(path)),
+            _ => self,
         }
-    }
-}
-
-impl error::Error for Error {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        Some(self.cause())
     }
 }
 
@@ -253,8 +220,8 @@ impl From<io::Error> for Error {
     }
 }
 
-impl From<FileError> for Error {
-    fn from(error: FileError) -> Self {
+impl From<backsight_files::FileError> for Error {
+    fn from(error: backsight_files::FileError) -> Self {
         Self::new(error.operation(), error.path(), error.error().clone())
     }
 }

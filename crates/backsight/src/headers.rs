@@ -14,7 +14,7 @@ pub enum HeadersError {
     #[error(transparent)]
     Elf(#[from] backsight_elf::Error),
     /// The file is compressed and cannot be decompressed.
-    #[error(transparent)]
+    #[error("{}", .0.cause())]
     Packed(#[from] backsight_symbolize::Error),
 }
 

@@ -98,7 +98,7 @@ impl ProfileSymbolizer {
             files,
             known,
             ..
-        } = self;
+        } = &*self;
         let order = order.iter().filter(|module| !known.contains_key(module));
         let (order, found) = (Mutex::new(order), Mutex::new(Vec::new()));
         let next = || lock(&order).next().copied();
@@ -126,10 +126,7 @@ impl ProfileSymbolizer {
             open_all();
         });
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let by_path = found.iter().filter(|(_, known)| known.by_path_alone);
-        let by_path = by_path.map(|(index, _)| *index).collect();
-        known.extend(found);
-        by_path
+        self.keep(found)
     }
 
     /// Returns the symbolizer, which reports the files it looked for and the indexes it could
@@ -196,7 +193,12 @@ impl ProfileSymbolizer {
             let module = profile.module(index)?;
             Some((index, files.introduce(symbolizer, module)))
         });
-        let found: Vec<(ModuleIdx, Known)> = found.collect();
+        let found = found.collect();
+        self.keep(found)
+    }
+
+    /// Keeps what was found. Returns the modules whose files were accepted by path alone.
+    fn keep(&mut self, found: Vec<(ModuleIdx, Known)>) -> Vec<ModuleIdx> {
         let by_path = found.iter().filter(|(_, known)| known.by_path_alone);
         let by_path = by_path.map(|(index, _)| *index).collect();
         self.known.extend(found);

@@ -88,7 +88,7 @@ fn is_gone(error: &io::Error) -> bool {
 fn failed(operation: &'static str, path: PathBuf, error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound => Failure::Process(vma_query::Error::NoSuchProcess),
-        _ => Failure::Unreadable(FileError::new(operation, Some(path), error)),
+        _ => Failure::Unreadable(FileError::new(operation, Some(&path), error)),
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use crate::file_error::FileError;
+/// A failed system call on a file, and its error.
+pub type FileError = backsight_types::FileError<io::Error>;
 
 /// A failed VMA query.
 #[derive(Debug, thiserror::Error)]
@@ -78,15 +79,15 @@ impl Error {
         match errno {
             Some(Errno::ESRCH) => Self::ProcessGone,
             Some(Errno::EACCES | Errno::EPERM) => {
-                Self::Denied(FileError::new(operation, path, error))
+                Self::Denied(FileError::new(operation, path.as_deref(), error))
             }
-            _ => Self::Io(FileError::new(operation, path, error)),
+            _ => Self::Io(FileError::new(operation, path.as_deref(), error)),
         }
     }
 
     /// A system call that failed, on a file of which the descriptor alone is known.
     pub(crate) fn of_descriptor(operation: &'static str, error: impl Into<io::Error>) -> Self {
-        Self::Io(FileError::new(operation, None, error.into()))
+        Self::Io(FileError::new(operation, None, error))
     }
 }
 

@@ -185,7 +185,6 @@
 mod backend;
 mod cursor;
 mod error;
-mod file_error;
 mod ioctl;
 mod lines;
 mod maps;
@@ -211,8 +210,7 @@ pub use backsight_types::{AbsAddr, AbsRange, BuildId, Device, FileOffset, Perms}
 
 pub use backend::{Backend, Probe, probe};
 pub use cursor::Cursor;
-pub use error::{Error, Result};
-pub use file_error::FileError;
+pub use error::{Error, FileError, Result};
 pub use maps::ProcMaps;
 pub use name::{NameBuf, VmaName};
 pub use open::OpenOptions;

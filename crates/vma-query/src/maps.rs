@@ -7,8 +7,7 @@ use backsight_types::BuildId;
 use nix::errno::Errno;
 
 use crate::backend::{Backend, Choice, Refusal};
-use crate::error::{Error, Result};
-use crate::file_error::FileError;
+use crate::error::{Error, FileError, Result};
 use crate::ioctl::{self, QueryError};
 use crate::maps_file::MapsFile;
 use crate::name::NameBuf;
@@ -241,7 +240,7 @@ impl ProcMaps {
 
     #[cold]
     fn failed(&self, errno: Errno) -> Error {
-        Error::Io(FileError::new("query", self.file.path(), errno.into()))
+        Error::Io(FileError::new("query", self.file.path().as_deref(), errno))
     }
 }
 

@@ -2,9 +2,10 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use backsight_debuginfod::Options;
+use backsight_debuginfod::{Client, Ongoing, Options, Progress, Transfer};
 use backsight_types::BuildId;
 use tempfile::TempDir;
 use testkit::elf::{Elf, Note, Shape};
@@ -50,4 +51,35 @@ pub(crate) fn options(cache: &TempDir, servers: &[&Stub]) -> Options {
     // A busy machine may answer late; who waits for a limit sets one.
     options.stall_time = Duration::from_secs(30);
     options
+}
+
+/// A client, and what came of each attempt with it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) client: Client,
+    attempts: Arc<Attempts>,
+}
+
+#[derive(Debug, Default)]
+struct Attempts(Mutex<Vec<Transfer>>);
+
+impl Progress for Attempts {
+    fn advanced(&self, _: &Ongoing<'_>) {}
+
+    fn ended(&self, transfer: &Transfer) {
+        self.0.lock().expect("nobody panics").push(transfer.clone());
+    }
+}
+
+impl Watched {
+    pub(crate) fn new(options: Options) -> Self {
+        let attempts = Arc::new(Attempts::default());
+        let options = options.with_progress(attempts.clone());
+        let client = Client::new(options).expect("a cache");
+        Self { client, attempts }
+    }
+
+    pub(crate) fn attempts(&self) -> Vec<Transfer> {
+        self.attempts.0.lock().expect("nobody panics").clone()
+    }
 }

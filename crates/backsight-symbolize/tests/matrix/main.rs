@@ -8,6 +8,7 @@
 pub(crate) mod common;
 mod oracle;
 mod shapes;
+mod store;
 mod ways;
 
 use std::path::Path;

@@ -11,6 +11,7 @@ use backsight_types::Reason;
 use rayon::ThreadPool;
 
 use crate::common::at;
+use crate::store::Store;
 
 pub(crate) type Answer = Result<Frames, Reason>;
 
@@ -47,15 +48,19 @@ pub(crate) enum Way {
     IndexFile,
     /// A directory of indexes where an earlier symbolizer kept the module's.
     IndexDir,
+    /// Debug files that no directory has, and a fetcher brings.
+    Fetched(Tier),
 }
 
-const WAYS: [Way; 6] = [
+const WAYS: [Way; 8] = [
     Way::Tier(Tier::Lazy),
     Way::Tier(Tier::Auto),
     Way::Tier(Tier::Flat),
     Way::Index,
     Way::IndexFile,
     Way::IndexDir,
+    Way::Fetched(Tier::Lazy),
+    Way::Fetched(Tier::Flat),
 ];
 
 /// One file, asked in all ways.
@@ -85,6 +90,14 @@ impl Asked<'_> {
     fn kept(&self) -> Options {
         let index_dir = Some(IndexDir::new(self.dir.join("kept"), 1 << 30));
         self.options(Tier::Auto).with_index_dir(index_dir)
+    }
+
+    fn fetched(&self, tier: Tier) -> Options {
+        let mut options = self.options(tier);
+        for dir in std::mem::take(&mut options.debug_dirs) {
+            options.fetchers.push(Arc::new(Store::of(&dir)));
+        }
+        options
     }
 
     /// Makes what the ways need that read what was written before. Returns whether there
@@ -133,6 +146,7 @@ impl Asked<'_> {
                 of_index(index.expect("an index file"))
             }
             Way::IndexDir => of_source(self.kept()),
+            Way::Fetched(tier) => of_source(self.fetched(tier)),
         }
     }
 

@@ -10,7 +10,7 @@ const ARROW: [(&str, &[&str]); 17] = [
     ("backsight-profile", &["backsight-types"]),
     ("backsight-demangle", &[]),
     ("backsight-elf", &["backsight-types"]),
-    ("backsight-files", &[]),
+    ("backsight-files", &["backsight-types"]),
     ("vma-query", &["backsight-types"]),
     (
         "backsight-normalize",

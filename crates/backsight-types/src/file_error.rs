@@ -3,26 +3,36 @@
 use std::path::{Path, PathBuf};
 use std::{error, fmt};
 
-use crate::error::Error;
-
-/// A failed operation on a file, such as `open /a: Permission denied (os error 13)`.
+/// A failed operation on a file, such as `open /proc/1/maps: Permission denied (os error 13)`.
+/// Why it failed is an `E`, such as [`std::io::Error`].
 ///
 /// It takes one pointer, so that an operation that succeeds does not pay for what it holds.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use backsight_types::FileError;
+///
+/// let denied = std::io::Error::from_raw_os_error(13);
+/// let error = FileError::<std::io::Error>::new("open", Some(Path::new("/a")), denied);
+/// assert_eq!(error.to_string(), "open /a: Permission denied (os error 13)");
+/// assert_eq!(error.error().raw_os_error(), Some(13));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileError(Box<Parts>);
+pub struct FileError<E>(Box<Parts<E>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Parts {
+struct Parts<E> {
     operation: &'static str,
     path: Option<PathBuf>,
-    error: Error,
+    error: E,
 }
 
-impl FileError {
+impl<E> FileError<E> {
     /// Returns the error of an operation on the file at this path; `None` if only a descriptor
     /// of the file is known.
     #[must_use]
-    pub fn new(operation: &'static str, path: Option<&Path>, error: impl Into<Error>) -> Self {
+    pub fn new(operation: &'static str, path: Option<&Path>, error: impl Into<E>) -> Self {
         Self(Box::new(Parts {
             operation,
             path: path.map(Path::to_owned),
@@ -44,7 +54,8 @@ impl FileError {
         self.0.operation
     }
 
-    /// Returns the path of the file; `None` if only a descriptor of it is known.
+    /// Returns the path of the file; `None` if only a descriptor of it is known, or if it is a
+    /// socket.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
@@ -52,18 +63,18 @@ impl FileError {
 
     /// Returns why it failed. Its text does not repeat the path.
     #[must_use]
-    pub fn error(&self) -> &Error {
+    pub fn error(&self) -> &E {
         &self.0.error
     }
 
     /// Returns the same by value, for a caller that names the file itself.
     #[must_use]
-    pub fn into_error(self) -> Error {
+    pub fn into_error(self) -> E {
         self.0.error
     }
 }
 
-impl fmt::Display for FileError {
+impl<E: fmt::Display> fmt::Display for FileError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Parts {
             operation,
@@ -77,7 +88,7 @@ impl fmt::Display for FileError {
     }
 }
 
-impl error::Error for FileError {
+impl<E: error::Error + 'static> error::Error for FileError<E> {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         Some(&self.0.error)
     }
