@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use backsight_normalize::{Image, Session};
-use backsight_symbolize::{Answers, ModuleId, Options, Place, Request, Source, Symbolizer};
+use backsight_normalize::{ModuleImage, Session};
+use backsight_symbolize::{Answers, ModuleId, ModuleInput, Options, Place, Request, Symbolizer};
 use backsight_types::{AbsAddr, Lookup, Outcome};
 use benches::command::Row;
 use benches::race::{self, Clock, Race, Role, Sizes};
@@ -161,11 +161,11 @@ impl Live {
         let normalized = self.session.normalize(addrs, &mut self.outcomes);
         normalized.expect("it waits");
         for known in self.session.modules().iter().skip(self.modules.len()) {
-            let Some(Image::File(file)) = &known.image else {
+            let Some(ModuleImage::File(file)) = &known.image else {
                 self.modules.push(None);
                 continue;
             };
-            let source = Source::File {
+            let source = ModuleInput::File {
                 file: file.clone(),
                 path: Some(PathBuf::from(known.module.path_lossy().as_ref())),
             };

@@ -12,7 +12,7 @@ use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Result};
 use crate::input::Addresses;
 use crate::sink::{Layout, Sink};
-use crate::symbolize::{AddrKind, Listing, Symbols, elf};
+use crate::symbolize::{AddrKindArg, Listing, Symbols, elf};
 
 /// Convert addresses of a file to lines, with the flags and output of binutils' addr2line
 ///
@@ -62,7 +62,13 @@ impl Addr2line {
         symbols.check();
         // As with addr2line, addresses are read from standard input if none are given.
         let addresses = self.addresses.or_stdin();
-        let malformed = elf::run(&self.elf, AddrKind::Virtual, addresses, &symbols, &mut sink)?;
+        let malformed = elf::run(
+            &self.elf,
+            AddrKindArg::Virtual,
+            addresses,
+            &symbols,
+            &mut sink,
+        )?;
         Ok(Done::under(self.strict, malformed + sink.unresolved))
     }
 }

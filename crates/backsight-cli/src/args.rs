@@ -20,7 +20,7 @@ pub(crate) enum Format {
 
 /// How to read the VMAs of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Backend {
+pub(crate) enum BackendArg {
     /// The ioctl if the kernel supports it, otherwise the text
     #[default]
     Auto,
@@ -30,12 +30,12 @@ pub(crate) enum Backend {
     Text,
 }
 
-impl From<Backend> for vma_query::Backend {
-    fn from(backend: Backend) -> Self {
+impl From<BackendArg> for vma_query::Backend {
+    fn from(backend: BackendArg) -> Self {
         match backend {
-            Backend::Auto => Self::Auto,
-            Backend::Ioctl => Self::Ioctl,
-            Backend::Text => Self::Text,
+            BackendArg::Auto => Self::Auto,
+            BackendArg::Ioctl => Self::Ioctl,
+            BackendArg::Text => Self::Text,
         }
     }
 }

@@ -11,13 +11,13 @@ use crate::file::{Shown, open_regular};
 /// For one file, only the build ID is printed; for several, `ID  FILE`. A file that has none, or
 /// cannot be read, is reported on standard error, and the exit code is 1.
 #[derive(Debug, clap::Args)]
-pub(crate) struct BuildId {
+pub(crate) struct BuildIdCommand {
     /// ELF files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
-impl BuildId {
+impl BuildIdCommand {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         let several = self.files.len() > 1;
         let mut done = Done::Fully;

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Convert(convert::Convert),
     Addr2line(addr2line::Addr2line),
     #[command(name = "buildid")]
-    BuildId(buildid::BuildId),
+    BuildId(buildid::BuildIdCommand),
     Index(index::Index),
     Inspect(inspect::Inspect),
     Demo(demo::Demo),

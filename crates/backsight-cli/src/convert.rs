@@ -41,9 +41,9 @@ use crate::tool::TOOL;
 
 use demangled::Demangled;
 use paths::Paths;
-use read::{ReadOptions, ReadReport};
+use read::{InputOptions, ReadReport};
 
-pub(crate) use format::{Input, Output};
+pub(crate) use format::{InputFormat, Output};
 
 /// Convert a profile to another format, with functions and lines
 ///
@@ -57,7 +57,7 @@ pub(crate) struct Convert {
 
     /// The format of the input; overrides its name and content
     #[arg(long, value_enum, value_name = "FORMAT")]
-    from: Option<Input>,
+    from: Option<InputFormat>,
 
     /// The format of the output; overrides its name
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -79,7 +79,7 @@ pub(crate) struct Convert {
 
     /// The root frame of folded stacks and flame graphs
     #[arg(long, alias = "lead", value_enum, value_name = "WHAT", default_value_t)]
-    root_frame: RootFrame,
+    root_frame: RootFrameArg,
 
     /// Do not look up functions and lines; keep only those that the input has
     #[arg(long)]
@@ -113,7 +113,7 @@ pub(crate) struct Convert {
 
 /// The root frame of folded stacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum RootFrame {
+enum RootFrameArg {
     /// The name of the process
     #[default]
     Process,
@@ -123,12 +123,12 @@ enum RootFrame {
     None,
 }
 
-impl From<RootFrame> for backsight_formats::folded::RootFrame {
-    fn from(root_frame: RootFrame) -> Self {
+impl From<RootFrameArg> for backsight_formats::folded::RootFrame {
+    fn from(root_frame: RootFrameArg) -> Self {
         match root_frame {
-            RootFrame::Process => Self::Process,
-            RootFrame::Thread => Self::Thread,
-            RootFrame::None => Self::None,
+            RootFrameArg::Process => Self::Process,
+            RootFrameArg::Thread => Self::Thread,
+            RootFrameArg::None => Self::None,
         }
     }
 }
@@ -137,7 +137,7 @@ impl Convert {
     /// Returns the conversion that `normalize -i` runs: without looking up symbols.
     pub(crate) fn without_symbols(
         input: PathBuf,
-        from: Option<Input>,
+        from: Option<InputFormat>,
         output: Option<PathBuf>,
         to: Output,
         strict: bool,
@@ -149,7 +149,7 @@ impl Convert {
             to: Some(to),
             sample_type: None,
             event: None,
-            root_frame: RootFrame::default(),
+            root_frame: RootFrameArg::default(),
             no_symbols: true,
             is_handed_on: true,
             symbols: Symbols::of(debug_files, false),
@@ -282,8 +282,8 @@ impl Convert {
         Ok((profile, report))
     }
 
-    fn read_options(&self, summed: bool) -> ReadOptions<'_> {
-        ReadOptions {
+    fn read_options(&self, summed: bool) -> InputOptions<'_> {
+        InputOptions {
             from: self.from,
             event: self.event.as_deref(),
             summed,
@@ -297,7 +297,7 @@ impl Convert {
         }
     }
 
-    fn symbolizer(&self, options: &ReadOptions<'_>) -> Accounted<ProfileSymbolizer> {
+    fn symbolizer(&self, options: &InputOptions<'_>) -> Accounted<ProfileSymbolizer> {
         Accounted::new(ProfileSymbolizer::new(options.files.clone()), &self.symbols)
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use backsight::{Profile, module_shares};
 use backsight_debuginfod::{
-    Client, FileKind, Ongoing, Options, Outcome, Progress, Server, Transfer, servers_in,
+    Client, FileKind, Ongoing, Options, Progress, Server, Transfer, TransferOutcome, servers_in,
 };
 use backsight_types::{BuildId, ModuleIdx};
 use indicatif::ProgressBar;
@@ -26,7 +26,7 @@ pub(crate) struct Debuginfod {
     /// $DEBUGINFOD_URLS lists; may be given several times. Without this flag, no server is asked
     #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "", value_parser = parse_named)]
-    debuginfod: Vec<Named>,
+    debuginfod: Vec<NamedServers>,
 
     /// Use only what was fetched earlier, and ask no server
     #[arg(long, requires = "debuginfod")]
@@ -48,17 +48,17 @@ pub(crate) struct Debuginfod {
 
 /// A server that was named, or the list of the environment.
 #[derive(Clone, Debug)]
-enum Named {
+enum NamedServers {
     Server(Server),
     Environment,
 }
 
-fn parse_named(text: &str) -> Result<Named, String> {
+fn parse_named(text: &str) -> Result<NamedServers, String> {
     match text {
-        "" => Ok(Named::Environment),
+        "" => Ok(NamedServers::Environment),
         url => url
             .parse()
-            .map(Named::Server)
+            .map(NamedServers::Server)
             .map_err(|why: backsight_debuginfod::NotAServer| why.to_string()),
     }
 }
@@ -87,8 +87,8 @@ impl Debuginfod {
         let mut servers = Vec::new();
         for named in &self.debuginfod {
             match named {
-                Named::Server(server) => servers.push(server.clone()),
-                Named::Environment => {
+                NamedServers::Server(server) => servers.push(server.clone()),
+                NamedServers::Environment => {
                     let list = env::var(SERVERS_VARIABLE).unwrap_or_default();
                     let listed = servers_in(&list);
                     servers.extend(listed.map_err(|why| format!("{SERVERS_VARIABLE}: {why}"))?);
@@ -144,11 +144,11 @@ impl Debuginfod {
             return;
         }
         for transfer in &transfers {
-            if verbose || matches!(transfer.outcome, Outcome::Failed(..)) {
+            if verbose || matches!(transfer.outcome, TransferOutcome::Failed(..)) {
                 complain(format_args!("debuginfod: {transfer}"));
             }
         }
-        let count = |of: fn(&Outcome) -> bool| {
+        let count = |of: fn(&TransferOutcome) -> bool| {
             let outcomes = transfers.iter().map(|transfer| &transfer.outcome);
             outcomes.filter(|outcome| of(outcome)).count()
         };
@@ -158,21 +158,30 @@ impl Debuginfod {
             .sum();
         let requests: u32 = transfers.iter().map(|transfer| transfer.requests).sum();
         let counts = [
-            (count(|it| matches!(it, Outcome::Fetched(_))), "fetched"),
-            (count(|it| matches!(it, Outcome::Cached)), "from the cache"),
             (
-                count(|it| matches!(it, Outcome::Absent | Outcome::KnownAbsent)),
+                count(|it| matches!(it, TransferOutcome::Fetched(_))),
+                "fetched",
+            ),
+            (
+                count(|it| matches!(it, TransferOutcome::Cached)),
+                "from the cache",
+            ),
+            (
+                count(|it| matches!(it, TransferOutcome::Absent | TransferOutcome::KnownAbsent)),
                 "that no server has",
             ),
             (
-                count(|it| matches!(it, Outcome::Offline)),
+                count(|it| matches!(it, TransferOutcome::Offline)),
                 "not in the cache",
             ),
             (
-                count(|it| matches!(it, Outcome::LeftOut)),
+                count(|it| matches!(it, TransferOutcome::LeftOut)),
                 "left out: fewer samples want them than --min-share",
             ),
-            (count(|it| matches!(it, Outcome::Failed(..))), "failed"),
+            (
+                count(|it| matches!(it, TransferOutcome::Failed(..))),
+                "failed",
+            ),
         ];
         let counts = counts.iter().filter(|(count, _)| *count > 0);
         let counts: Vec<String> = counts

@@ -15,7 +15,7 @@ use vma_query::{Backend, Error, ProcMaps};
 use crate::failure::{self, Done, Result};
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
-use crate::symbolize::{Live, Symbols};
+use crate::symbolize::{LiveProcess, Symbols};
 
 /// Odd, so that the median is one of the times.
 const ROUNDS: usize = 201;
@@ -64,7 +64,7 @@ impl Demo {
             )?;
         }
         writeln!(out, "\nSymbolized:")?;
-        let mut live = Live::open(pid, None, &Symbols::default())?;
+        let mut live = LiveProcess::open(pid, None, &Symbols::default())?;
         live.answer(lookups(&stack), &mut Sink::new(&mut *out, layout))?;
         Ok(Done::Fully)
     }

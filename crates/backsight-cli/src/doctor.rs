@@ -8,7 +8,7 @@ mod debug_files;
 mod descriptors;
 mod finding;
 mod hidepid;
-mod host;
+mod inspected_proc;
 mod kernel;
 mod kernel_symbols;
 mod map_files;
@@ -28,7 +28,7 @@ use crate::failure::{Done, Result};
 use crate::palette::Palette;
 use crate::tool::TOOL;
 use finding::Finding;
-use host::Host;
+use inspected_proc::InspectedProc;
 
 /// Report what this kernel and this user allow, and how to get the rest
 ///
@@ -42,9 +42,9 @@ pub(crate) struct Doctor {
 }
 
 /// A check, and its name in JSON.
-type Named = (&'static str, fn(&Host) -> Finding);
+type NamedCheck = (&'static str, fn(&InspectedProc) -> Finding);
 
-const CHECKS: [Named; 12] = [
+const CHECKS: [NamedCheck; 12] = [
     ("kernel", kernel::check),
     ("procmap-query", procmap_query::check),
     ("seccomp", seccomp::check),
@@ -56,12 +56,12 @@ const CHECKS: [Named; 12] = [
     ("debug-files", debug_files::check),
     ("kernel-symbols", kernel_symbols::check),
     ("perf-events", perf_events::check),
-    ("user", host::user),
+    ("user", inspected_proc::user),
 ];
 
 impl Doctor {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
-        let host = Host::this();
+        let host = InspectedProc::this();
         let findings = CHECKS.map(|(name, check)| (name, check(&host)));
         match self.format {
             Format::Text => write_text(out, &Palette::of_stdout(), &findings)?,
@@ -104,7 +104,7 @@ fn write_text(
 #[cfg(test)]
 mod tests {
     use super::finding::{Finding, State};
-    use super::host::Host;
+    use super::inspected_proc::InspectedProc;
     use super::write_text;
     use crate::palette::Palette;
 
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn every_finding_but_ok_has_advice() {
         let empty = tempfile::tempdir().unwrap();
-        for host in [Host::this(), Host::new(empty.path())] {
+        for host in [InspectedProc::this(), InspectedProc::new(empty.path())] {
             for (name, check) in super::CHECKS {
                 let finding = check(&host);
                 let is_ok = finding.state == State::Ok;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use backsight_formats::escape::Terminal;
 use backsight_formats::ndjson::{HeaderLine, SymbolLine, Writer};
-use backsight_symbolize::{Definition, DefinitionKind, Error, Source, Symbolizer};
+use backsight_symbolize::{Definition, DefinitionKind, Error, ModuleInput, Symbolizer};
 
 use crate::args::Format;
 use crate::failure::{Done, Failure, Result, complain};
@@ -44,11 +44,11 @@ impl Inspect {
         let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
         self.symbols.check();
         let symbolizer = Accounted::new(Symbolizer::new(self.symbols.options()), &self.symbols);
-        let source = Source::File {
+        let input = ModuleInput::File {
             file: file.into(),
             path: Some(path.clone()),
         };
-        let module = symbolizer.add(source, None, None);
+        let module = symbolizer.add(input, None, None);
         let failed = |error: Error| Failure::of(Shown(path), error.cause());
         if self.format == Format::Json {
             Writer::new(&mut *out).header(&HeaderLine::new(TOOL))?;

@@ -9,7 +9,7 @@ use backsight_formats::ndjson::{self, Writer};
 use backsight_types::{AbsAddr, BuildId, Device};
 use vma_query::{Error, Filter, NameBuf, OpenOptions, ProcMaps, Query, Vma, VmaName};
 
-use crate::args::{Backend, Format, Pids, all_pids, check_proc_root, parse_addr, parse_pids};
+use crate::args::{BackendArg, Format, Pids, all_pids, check_proc_root, parse_addr, parse_pids};
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
 
 /// List the VMAs of a process
@@ -45,7 +45,7 @@ pub(crate) struct Maps {
 
     /// How to read the VMAs
     #[arg(long, value_enum, default_value_t)]
-    backend: Backend,
+    backend: BackendArg,
 
     /// How to print them
     #[arg(long, value_enum, default_value_t)]
@@ -54,7 +54,7 @@ pub(crate) struct Maps {
 
 impl Maps {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
-        if self.build_id && self.backend == Backend::Text {
+        if self.build_id && self.backend == BackendArg::Text {
             let message = "--build-id requires the ioctl, because the text has no build IDs: \
                            omit --backend text, or use `backsight normalize`";
             return Err(Failure::Usage(message.to_owned()));
@@ -72,7 +72,7 @@ impl Maps {
             open = open.proc_root(proc_root);
         }
         let maps = open.open(pid).map_err(failed)?;
-        let mut build_ids = self.build_id.then(|| BuildIds::new(pid, &maps));
+        let mut build_ids = self.build_id.then(|| KnownBuildIds::new(pid, &maps));
         let mut name = NameBuf::new();
         let mut vmas = maps
             .vmas()
@@ -163,14 +163,14 @@ fn describe<'n>(name: VmaName<'n>, raw: &'n [u8]) -> (&'n [u8], bool, &'static s
 }
 
 /// The build ID of each file, queried once.
-struct BuildIds<'m> {
+struct KnownBuildIds<'m> {
     pid: u32,
     maps: &'m ProcMaps,
     known: HashMap<(Device, u64), Option<BuildId>>,
     unsupported: bool,
 }
 
-impl<'m> BuildIds<'m> {
+impl<'m> KnownBuildIds<'m> {
     fn new(pid: u32, maps: &'m ProcMaps) -> Self {
         Self {
             pid,

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use vma_query::{Error, Snapshot};
 
 use crate::account::AccountFlags;
-use crate::args::{Backend, backend_name, check_proc_root, parse_pid};
+use crate::args::{BackendArg, backend_name, check_proc_root, parse_pid};
 use crate::convert::{self, Convert};
 use crate::debug_files::DebugFiles;
 use crate::failure::{self, Done, Failure, Result, complain};
@@ -49,7 +49,7 @@ pub(crate) struct Normalize {
 
     /// The format of the recording; overrides its name and content
     #[arg(long, value_enum, value_name = "FORMAT", requires = "input")]
-    from: Option<convert::Input>,
+    from: Option<convert::InputFormat>,
 
     /// For a recording, take only the samples of this event, with its modifiers or without:
     /// `cycles`, `cycles:u`, `cpu_core/cycles/` [default: all]
@@ -65,11 +65,11 @@ pub(crate) struct Normalize {
 
     /// How to print the answers [default: text; for a recording, json]
     #[arg(long, value_enum)]
-    format: Option<Format>,
+    format: Option<NormalizeFormat>,
 
     /// How to read the VMAs of the process
     #[arg(long, value_enum, default_value_t, conflicts_with = "maps")]
-    backend: Backend,
+    backend: BackendArg,
 
     /// Where build IDs come from
     #[arg(long, value_enum, default_value_t, conflicts_with = "maps")]
@@ -77,13 +77,13 @@ pub(crate) struct Normalize {
 
     /// Whether to read program headers, which are needed for virtual offsets
     #[arg(long, value_enum, default_value_t, conflicts_with = "maps")]
-    virtual_offset: When,
+    virtual_offset: AutoOrNever,
 
     /// Whether to open files through /proc/PID/map_files if permitted: this opens the mapped
     /// file itself, even if it was deleted or replaced
     #[arg(long, value_enum, default_value_t, num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "auto", conflicts_with = "maps")]
-    map_files: When,
+    map_files: AutoOrNever,
 
     #[command(flatten)]
     debug_files: DebugFiles,
@@ -102,7 +102,7 @@ pub(crate) struct Normalize {
 
 /// The format of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum NormalizeFormat {
     /// Text for reading
     Text,
     /// NDJSON, one object per line; documented, and stable within a schema_version
@@ -128,7 +128,7 @@ enum BuildIdFrom {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum When {
+enum AutoOrNever {
     /// If possible
     #[default]
     Auto,
@@ -140,11 +140,11 @@ impl Normalize {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         if let Some(input) = self.input {
             let to = match self.format {
-                None | Some(Format::Json) => convert::Output::Ndjson,
-                Some(Format::Pprof) => convert::Output::Pprof,
+                None | Some(NormalizeFormat::Json) => convert::Output::Ndjson,
+                Some(NormalizeFormat::Pprof) => convert::Output::Pprof,
                 #[cfg(feature = "otlp")]
-                Some(Format::Otlp) => convert::Output::Otlp,
-                Some(Format::Text) => {
+                Some(NormalizeFormat::Otlp) => convert::Output::Otlp,
+                Some(NormalizeFormat::Text) => {
                     let message = "a recording is not printed as text: omit --format";
                     return Err(Failure::Usage(message.to_owned()));
                 }
@@ -180,8 +180,8 @@ impl Normalize {
 
     fn write(self, out: &mut impl Write, palette: Palette) -> Result {
         let layout = match self.format {
-            None | Some(Format::Text) => Layout::Text(palette),
-            Some(Format::Json) => Layout::Json,
+            None | Some(NormalizeFormat::Text) => Layout::Text(palette),
+            Some(NormalizeFormat::Json) => Layout::Json,
             Some(_) => {
                 let message = "a profile can be written only for a recording: give -i, or another \
                                --format";
@@ -234,8 +234,8 @@ impl Normalize {
                 BuildIdFrom::File => BuildIds::File,
                 BuildIdFrom::None => BuildIds::None,
             })
-            .with_segments(self.virtual_offset == When::Auto)
-            .with_map_files(self.map_files == When::Auto)
+            .with_segments(self.virtual_offset == AutoOrNever::Auto)
+            .with_map_files(self.map_files == AutoOrNever::Auto)
             .with_images(false)
             .with_proc_root(self.proc_root.clone());
         let session = Session::open(pid, options);

@@ -21,9 +21,9 @@ use crate::input::Addresses;
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
 
-pub(crate) use addr_kind::AddrKind;
+pub(crate) use addr_kind::AddrKindArg;
 pub(crate) use listing::Listing;
-pub(crate) use process::Live;
+pub(crate) use process::LiveProcess;
 pub(crate) use symbols::Symbols;
 
 /// Convert addresses to functions, files and lines, including inlined functions
@@ -52,7 +52,7 @@ pub(crate) struct Symbolize {
 
     /// The kind of addresses for -e
     #[arg(long, value_enum, default_value_t, requires = "elf")]
-    addr_kind: AddrKind,
+    addr_kind: AddrKindArg,
 
     #[command(flatten)]
     symbols: Symbols,
@@ -63,7 +63,7 @@ pub(crate) struct Symbolize {
 
     /// How to print the answers [default: text; with a flag of addr2line, addr2line]
     #[arg(long, value_enum)]
-    format: Option<Format>,
+    format: Option<SymbolizeFormat>,
 
     /// Exit with code 3 if an address has no frame, or a line is malformed
     #[arg(long)]
@@ -86,7 +86,7 @@ pub(crate) struct Symbolize {
 
 /// The format of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum SymbolizeFormat {
     /// Text for reading, including inlined functions
     Text,
     /// NDJSON, one object per line; documented, and stable within a schema_version
@@ -142,15 +142,15 @@ impl Symbolize {
         let style = self.listing.style(self.inlines, self.pretty_print);
         let flagged = style != Style::default();
         match self.format {
-            Some(Format::Addr2line) => Ok(Layout::Addr2line(style)),
+            Some(SymbolizeFormat::Addr2line) => Ok(Layout::Addr2line(style)),
             None if flagged => Ok(Layout::Addr2line(style)),
             Some(_) if flagged => {
                 let message = "-a, -f, -C, -s, --inlines and --pretty-print apply only to the format of \
                                addr2line: omit --format or these flags";
                 Err(Failure::Usage(message.to_owned()))
             }
-            Some(Format::Json) => Ok(Layout::Json),
-            Some(Format::Text) | None => Ok(Layout::Text(Palette::of_stdout())),
+            Some(SymbolizeFormat::Json) => Ok(Layout::Json),
+            Some(SymbolizeFormat::Text) | None => Ok(Layout::Text(Palette::of_stdout())),
         }
     }
 }

@@ -22,7 +22,7 @@ use backsight_files::only_we_can_change;
 use backsight_types::BuildId;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::file_kind::FileKind;
 
 /// The directory of locks: no build ID is written so.
@@ -48,17 +48,17 @@ pub(crate) type CacheLock = Flock<File>;
 
 impl Cache {
     /// Takes a directory that only this user and root can change, if it is there.
-    pub(crate) fn new(dir: PathBuf) -> Result<Self, Fault> {
+    pub(crate) fn new(dir: PathBuf) -> Result<Self, FetchFault> {
         match fs::metadata(&dir) {
-            Ok(metadata) if !only_we_can_change(&metadata) => Err(Fault::CacheOfOthers(dir)),
-            Ok(metadata) if !metadata.is_dir() => Err(Fault::of_cache(
+            Ok(metadata) if !only_we_can_change(&metadata) => Err(FetchFault::CacheOfOthers(dir)),
+            Ok(metadata) if !metadata.is_dir() => Err(FetchFault::of_cache(
                 "open",
                 &dir,
                 io::ErrorKind::NotADirectory.into(),
             )),
             Ok(_) => Ok(Self { dir }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { dir }),
-            Err(error) => Err(Fault::of_cache("stat", &dir, error)),
+            Err(error) => Err(FetchFault::of_cache("stat", &dir, error)),
         }
     }
 
@@ -70,7 +70,7 @@ impl Cache {
 
     /// Waits until nobody else changes files of such build IDs, in this process or another,
     /// and makes the directory of the entry.
-    pub(crate) fn lock(&self, entry: &CacheEntry) -> Result<CacheLock, Fault> {
+    pub(crate) fn lock(&self, entry: &CacheEntry) -> Result<CacheLock, FetchFault> {
         let folder = entry.folder();
         let lock = self.lock_of(folder, FlockArg::LockExclusive)?;
         make_dir(folder)?;
@@ -78,7 +78,7 @@ impl Cache {
     }
 
     /// One lock for all build IDs with the same first byte.
-    fn lock_of(&self, folder: &Path, how: FlockArg) -> Result<CacheLock, Fault> {
+    fn lock_of(&self, folder: &Path, how: FlockArg) -> Result<CacheLock, FetchFault> {
         let locks = self.dir.join(LOCKS);
         make_dir(&locks)?;
         let id = folder.file_name().and_then(OsStr::to_str);
@@ -89,8 +89,9 @@ impl Cache {
             .truncate(false)
             .mode(0o600)
             .open(&path);
-        let file = opened.map_err(|error| Fault::of_cache("open", &path, error))?;
-        Flock::lock(file, how).map_err(|(_, errno)| Fault::of_cache("lock", &path, errno.into()))
+        let file = opened.map_err(|error| FetchFault::of_cache("open", &path, error))?;
+        Flock::lock(file, how)
+            .map_err(|(_, errno)| FetchFault::of_cache("lock", &path, errno.into()))
     }
 
     /// Removes notes that are older than `absent_for`, and the files that were not used for
@@ -166,10 +167,10 @@ impl CacheEntry {
     }
 
     /// Notes that no server has it now.
-    pub(crate) fn note_absent(&self) -> Result<(), Fault> {
+    pub(crate) fn note_absent(&self) -> Result<(), FetchFault> {
         let path = self.absent();
         let made = File::create(&path).and_then(|file| file.set_modified(SystemTime::now()));
-        made.map_err(|error| Fault::of_cache("create", &path, error))
+        made.map_err(|error| FetchFault::of_cache("create", &path, error))
     }
 
     /// Forgets that no server had it.
@@ -191,9 +192,9 @@ fn is_younger(path: &Path, time: Duration) -> bool {
     age.is_some_and(|age| age < time)
 }
 
-fn make_dir(dir: &Path) -> Result<(), Fault> {
+fn make_dir(dir: &Path) -> Result<(), FetchFault> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|error| Fault::of_cache("create", dir, error))
+    made.map_err(|error| FetchFault::of_cache("create", dir, error))
 }
 
 /// Returns what is in a directory; nothing when it cannot be read.

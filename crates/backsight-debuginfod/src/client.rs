@@ -7,21 +7,21 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use backsight_elf::Headers;
+use backsight_elf::{Headers, ReadError};
 use backsight_symbolize::{Fetch, FetchError, Fetched, SoughtKind, Wanted};
 use backsight_types::BuildId;
 use ureq::Agent;
 
 use crate::cache::{Cache, CacheEntry};
 use crate::download::{self, Answer, Cost, Download};
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::file_kind::FileKind;
 use crate::options::Options;
 use crate::partial::Partial;
 use crate::server::Server;
 use crate::server_health::ServerHealth;
 use crate::slots::Slots;
-use crate::transfer::{Outcome, Transfer};
+use crate::transfer::{Transfer, TransferOutcome};
 use crate::transfers::Transfers;
 
 /// So many files that no server has are noted before old notes are looked for.
@@ -55,9 +55,9 @@ impl Client {
     /// Makes a client. It makes no request and no directory yet.
     ///
     /// # Errors
-    /// [`Fault::Cache`] and [`Fault::CacheOfOthers`] for a cache directory that cannot be
+    /// [`FetchFault::Cache`] and [`FetchFault::CacheOfOthers`] for a cache directory that cannot be
     /// used.
-    pub fn new(options: Options) -> Result<Self, Fault> {
+    pub fn new(options: Options) -> Result<Self, FetchFault> {
         let servers = options.servers.iter().cloned();
         let asked = servers.map(|server| AskedServer {
             agent: download::agent(&options, &server),
@@ -87,7 +87,7 @@ impl Client {
     ///
     /// # Errors
     /// Why it could not be had, though a server may have it.
-    pub fn get(&self, id: &BuildId, kind: FileKind) -> Result<Option<(File, PathBuf)>, Fault> {
+    pub fn get(&self, id: &BuildId, kind: FileKind) -> Result<Option<(File, PathBuf)>, FetchFault> {
         self.get_if(id, kind, true)
     }
 
@@ -113,7 +113,7 @@ impl Client {
         id: &BuildId,
         kind: FileKind,
         worth_asking: bool,
-    ) -> Result<Option<(File, PathBuf)>, Fault> {
+    ) -> Result<Option<(File, PathBuf)>, FetchFault> {
         let began = Instant::now();
         let entry = self.cache.entry(id, kind);
         let mut cost = Cost::default();
@@ -127,7 +127,7 @@ impl Client {
             outcome,
         };
         let failed = match &transfer.outcome {
-            Outcome::Failed(_, fault) => Some(fault.clone()),
+            TransferOutcome::Failed(_, fault) => Some(fault.clone()),
             _ => None,
         };
         self.note(transfer);
@@ -144,30 +144,30 @@ impl Client {
         kind: FileKind,
         worth_asking: bool,
         cost: &mut Cost,
-    ) -> (Outcome, Option<File>) {
+    ) -> (TransferOutcome, Option<File>) {
         if let Some(file) = entry.open() {
-            return (Outcome::Cached, Some(file));
+            return (TransferOutcome::Cached, Some(file));
         }
         if self.options.offline {
-            return (Outcome::Offline, None);
+            return (TransferOutcome::Offline, None);
         }
         if !worth_asking {
-            return (Outcome::LeftOut, None);
+            return (TransferOutcome::LeftOut, None);
         }
         let lock = match self.cache.lock(entry) {
             Ok(lock) => lock,
-            Err(fault) => return (Outcome::Failed(None, fault), None),
+            Err(fault) => return (TransferOutcome::Failed(None, fault), None),
         };
         // Somebody else may have asked while this waited.
         if let Some(file) = entry.open() {
-            return (Outcome::Cached, Some(file));
+            return (TransferOutcome::Cached, Some(file));
         }
         if entry.is_known_absent(self.options.absent_for) {
-            return (Outcome::KnownAbsent, None);
+            return (TransferOutcome::KnownAbsent, None);
         }
         let outcome = self.ask_all(entry, id, kind, cost);
         let file = match outcome {
-            Outcome::Fetched(_) => entry.open(),
+            TransferOutcome::Fetched(_) => entry.open(),
             _ => None,
         };
         self.trim(file.is_some());
@@ -195,7 +195,7 @@ impl Client {
         id: &BuildId,
         kind: FileKind,
         cost: &mut Cost,
-    ) -> Outcome {
+    ) -> TransferOutcome {
         let slot = self.slots.take();
         let mut failed = None;
         for asked in &self.asked {
@@ -208,7 +208,7 @@ impl Client {
             match answer {
                 Ok(Answer::Whole) => {
                     entry.note_present();
-                    return Outcome::Fetched(asked.server.clone());
+                    return TransferOutcome::Fetched(asked.server.clone());
                 }
                 Ok(Answer::Absent) => {}
                 Err(fault) => failed = Some((asked.server.clone(), fault)),
@@ -216,10 +216,10 @@ impl Client {
         }
         drop(slot);
         match failed {
-            Some((server, fault)) => Outcome::Failed(Some(server), fault),
+            Some((server, fault)) => TransferOutcome::Failed(Some(server), fault),
             None => match entry.note_absent() {
-                Ok(()) => Outcome::Absent,
-                Err(fault) => Outcome::Failed(None, fault),
+                Ok(()) => TransferOutcome::Absent,
+                Err(fault) => TransferOutcome::Failed(None, fault),
             },
         }
     }
@@ -231,7 +231,7 @@ impl Client {
         id: &BuildId,
         kind: FileKind,
         cost: &mut Cost,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Answer, FetchFault> {
         let mut partial = Partial::open(entry.path(), &asked.server)?;
         let download = Download {
             agent: &asked.agent,
@@ -243,17 +243,21 @@ impl Client {
         };
         match download.run(&mut partial, cost) {
             Ok(Answer::Whole) => {
-                let headers = Headers::read(partial.rewound()?);
-                if headers.is_ok_and(|headers| headers.build_id == Some(*id)) {
+                let build_id = match Headers::read(partial.rewound()?) {
+                    Ok(headers) => headers.build_id,
+                    Err(ReadError::Io(error)) => return Err(partial.failed("read", error)),
+                    Err(_) => None,
+                };
+                if build_id == Some(*id) {
                     partial.finish(entry.path())?;
                     return Ok(Answer::Whole);
                 }
                 partial.remove();
-                Err(Fault::WrongBuildId)
+                Err(FetchFault::WrongBuildId)
             }
             answer => {
                 // Of an endless answer nothing is worth keeping.
-                if partial.have() == 0 || matches!(answer, Err(Fault::TooLarge { .. })) {
+                if partial.have() == 0 || matches!(answer, Err(FetchFault::TooLarge { .. })) {
                     partial.remove();
                 }
                 answer

@@ -9,7 +9,7 @@ use ureq::Agent;
 use ureq::http::header::{CONTENT_RANGE, RANGE};
 use ureq::http::{Response, StatusCode};
 
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::file_kind::FileKind;
 use crate::options::Options;
 use crate::partial::Partial;
@@ -66,7 +66,7 @@ pub(crate) fn agent(options: &Options, server: &Server) -> Agent {
 
 impl Download<'_> {
     /// Asks for the file, or for what `partial` lacks of it.
-    pub(crate) fn run(&self, partial: &mut Partial, cost: &mut Cost) -> Result<Answer, Fault> {
+    pub(crate) fn run(&self, partial: &mut Partial, cost: &mut Cost) -> Result<Answer, FetchFault> {
         let mut answer = self.ask(partial.have(), cost)?;
         if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             // What is here is longer than the file, so it is not of it.
@@ -77,7 +77,7 @@ impl Download<'_> {
             StatusCode::OK => partial.restart()?,
             StatusCode::PARTIAL_CONTENT if begins_at(&answer, partial.have()) => {}
             StatusCode::NOT_FOUND => return Ok(Answer::Absent),
-            status => return Err(Fault::Status(status.as_u16())),
+            status => return Err(FetchFault::Status(status.as_u16())),
         }
         let rest = answer.body().content_length();
         let announced = rest.map(|rest| rest.saturating_add(partial.have()));
@@ -88,7 +88,7 @@ impl Download<'_> {
         Ok(Answer::Whole)
     }
 
-    fn ask(&self, from: u64, cost: &mut Cost) -> Result<Response<ureq::Body>, Fault> {
+    fn ask(&self, from: u64, cost: &mut Cost) -> Result<Response<ureq::Body>, FetchFault> {
         cost.requests = cost.requests.saturating_add(1);
         let mut request = self.agent.get(self.server.url_of(self.id, self.kind));
         if from > 0 {
@@ -103,7 +103,7 @@ impl Download<'_> {
         announced: Option<u64>,
         partial: &mut Partial,
         cost: &mut Cost,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), FetchFault> {
         let unlimited = answer.body_mut().with_config().limit(u64::MAX);
         let mut body = unlimited.reader();
         let mut part = vec![0; PART_BYTES];
@@ -124,7 +124,7 @@ impl Download<'_> {
             let spent = self.spent.fetch_add(bytes, Ordering::Relaxed);
             if spent.saturating_add(bytes) > self.options.total_bytes {
                 let limit = self.options.total_bytes;
-                return Err(Fault::TooLarge { limit });
+                return Err(FetchFault::TooLarge { limit });
             }
             if partial.have().saturating_add(bytes) > self.options.file_bytes {
                 return Err(self.too_large());
@@ -133,7 +133,7 @@ impl Download<'_> {
             window.note(bytes, self.options)?;
         }
         match announced {
-            Some(announced) if partial.have() < announced => Err(Fault::CutOff {
+            Some(announced) if partial.have() < announced => Err(FetchFault::CutOff {
                 got: partial.have(),
                 announced,
             }),
@@ -153,30 +153,30 @@ impl Download<'_> {
         }
     }
 
-    fn too_large(&self) -> Fault {
+    fn too_large(&self) -> FetchFault {
         let limit = self.options.file_bytes;
-        Fault::TooLarge { limit }
+        FetchFault::TooLarge { limit }
     }
 
-    fn fault_of(&self, error: ureq::Error) -> Fault {
+    fn fault_of(&self, error: ureq::Error) -> FetchFault {
         use ureq::Timeout;
         let options = self.options;
         match error {
-            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => Fault::Connection(
+            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => FetchFault::Connection(
                 format!("none within {} s", options.connect_time.as_secs_f32()),
             ),
-            ureq::Error::Timeout(Timeout::RecvBody) => Fault::TimedOut(options.file_time),
-            ureq::Error::Timeout(_) => Fault::TimedOut(options.stall_time),
-            ureq::Error::TooManyRedirects => Fault::Redirects,
+            ureq::Error::Timeout(Timeout::RecvBody) => FetchFault::TimedOut(options.file_time),
+            ureq::Error::Timeout(_) => FetchFault::TimedOut(options.stall_time),
+            ureq::Error::TooManyRedirects => FetchFault::Redirects,
             ureq::Error::Io(error) => match error.downcast::<ureq::Error>() {
                 Ok(inner) => self.fault_of(inner),
-                Err(error) => Fault::Connection(error.to_string()),
+                Err(error) => FetchFault::Connection(error.to_string()),
             },
             error @ (ureq::Error::HostNotFound
             | ureq::Error::ConnectionFailed
             | ureq::Error::Tls(_)
-            | ureq::Error::Rustls(_)) => Fault::Connection(error.to_string()),
-            error => Fault::Protocol(error.to_string()),
+            | ureq::Error::Rustls(_)) => FetchFault::Connection(error.to_string()),
+            error => FetchFault::Protocol(error.to_string()),
         }
     }
 }
@@ -204,7 +204,7 @@ impl Window {
     }
 
     /// Notes bytes, and says when they are too few.
-    fn note(&mut self, bytes: u64, options: &Options) -> Result<(), Fault> {
+    fn note(&mut self, bytes: u64, options: &Options) -> Result<(), FetchFault> {
         self.bytes = self.bytes.saturating_add(bytes);
         let time: Duration = self.began.elapsed();
         if time < options.stall_time {
@@ -213,7 +213,7 @@ impl Window {
         let came = self.bytes;
         *self = Self::new();
         match came < options.stall_bytes {
-            true => Err(Fault::Stalled { bytes: came, time }),
+            true => Err(FetchFault::Stalled { bytes: came, time }),
             false => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use backsight_files::FileError;
 /// Why a file could not be had, though a server may have it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum FetchFault {
     /// No connection: the name is not known, nobody listens, or the certificate is not
     /// accepted.
     #[error("no connection: {0}")]
@@ -63,7 +63,7 @@ pub enum Fault {
     CacheOfOthers(PathBuf),
 }
 
-impl Fault {
+impl FetchFault {
     /// A failed operation on a file of the cache.
     pub(crate) fn of_cache(operation: &'static str, path: &Path, error: io::Error) -> Self {
         Self::Cache(FileError::new(operation, Some(path), error))

@@ -61,12 +61,12 @@ mod transfer;
 mod transfers;
 
 pub use client::Client;
-pub use fault::Fault;
+pub use fault::FetchFault;
 pub use file_kind::FileKind;
 pub use options::Options;
 pub use progress::{Ongoing, Progress};
 pub use server::{NotAServer, Server, servers_in};
-pub use transfer::{Outcome, Transfer};
+pub use transfer::{Transfer, TransferOutcome};
 
 /// The examples of the README.
 #[cfg(doctest)]

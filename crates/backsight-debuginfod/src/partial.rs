@@ -7,7 +7,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::server::Server;
 
 /// The file of one server, as much of it as is here. What is here of a transfer that failed
@@ -22,7 +22,7 @@ pub(crate) struct Partial {
 impl Partial {
     /// Opens what is here of the file `target` from this server. Servers may have files of one
     /// build ID that differ (in how they are compressed), so each has one of its own.
-    pub(crate) fn open(target: &Path, server: &Server) -> Result<Self, Fault> {
+    pub(crate) fn open(target: &Path, server: &Server) -> Result<Self, FetchFault> {
         let mut hasher = DefaultHasher::new();
         server.hash(&mut hasher);
         let path = target.with_extension(format!("part-{:016x}", hasher.finish()));
@@ -35,7 +35,7 @@ impl Partial {
             .and_then(|file| Ok((file.metadata()?.len(), file)));
         match opened {
             Ok((have, file)) => Ok(Self { file, path, have }),
-            Err(error) => Err(Fault::of_cache("create", &path, error)),
+            Err(error) => Err(FetchFault::of_cache("create", &path, error)),
         }
     }
 
@@ -45,7 +45,7 @@ impl Partial {
     }
 
     /// Begins again.
-    pub(crate) fn restart(&mut self) -> Result<(), Fault> {
+    pub(crate) fn restart(&mut self) -> Result<(), FetchFault> {
         self.have = 0;
         self.file
             .set_len(0)
@@ -53,7 +53,7 @@ impl Partial {
     }
 
     /// Adds the bytes that come next.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), FetchFault> {
         let written = self.file.write_all(bytes);
         written.map_err(|error| self.failed("write", error))?;
         let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -62,14 +62,14 @@ impl Partial {
     }
 
     /// Returns what is here, from its start.
-    pub(crate) fn rewound(&mut self) -> Result<&File, Fault> {
+    pub(crate) fn rewound(&mut self) -> Result<&File, FetchFault> {
         let rewound = self.file.seek(SeekFrom::Start(0));
         rewound.map_err(|error| self.failed("seek", error))?;
         Ok(&self.file)
     }
 
     /// Gives it its name: it is complete, and proven.
-    pub(crate) fn finish(self, target: &Path) -> Result<(), Fault> {
+    pub(crate) fn finish(self, target: &Path) -> Result<(), FetchFault> {
         fs::rename(&self.path, target).map_err(|error| self.failed("rename", error))
     }
 
@@ -79,7 +79,7 @@ impl Partial {
         drop(fs::remove_file(&self.path));
     }
 
-    fn failed(&self, operation: &'static str, error: io::Error) -> Fault {
-        Fault::of_cache(operation, &self.path, error)
+    pub(crate) fn failed(&self, operation: &'static str, error: io::Error) -> FetchFault {
+        FetchFault::of_cache(operation, &self.path, error)
     }
 }

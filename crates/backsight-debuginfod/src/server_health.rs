@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 
 /// How often a server failed in a row.
 #[derive(Debug, Default)]
@@ -10,16 +10,16 @@ pub(crate) struct ServerHealth(AtomicU32);
 
 impl ServerHealth {
     /// Says why a server that failed so often is not asked.
-    pub(crate) fn check(&self, limit: u32) -> Result<(), Fault> {
+    pub(crate) fn check(&self, limit: u32) -> Result<(), FetchFault> {
         let failures = self.0.load(Ordering::Relaxed);
         match failures >= limit.max(1) {
-            true => Err(Fault::GivenUp(failures)),
+            true => Err(FetchFault::GivenUp(failures)),
             false => Ok(()),
         }
     }
 
     /// Notes what came of a request.
-    pub(crate) fn note<T>(&self, outcome: &Result<T, Fault>) {
+    pub(crate) fn note<T>(&self, outcome: &Result<T, FetchFault>) {
         match outcome {
             Err(fault) if fault.is_of_server() => {
                 self.0.fetch_add(1, Ordering::Relaxed);

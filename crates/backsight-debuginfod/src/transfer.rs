@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backsight_types::BuildId;
 
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::file_kind::FileKind;
 use crate::server::Server;
 
@@ -24,13 +24,13 @@ pub struct Transfer {
     /// How long it took, waiting for other transfers included.
     pub elapsed: Duration,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: TransferOutcome,
 }
 
 /// What came of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum TransferOutcome {
     /// This server sent it, and it is in the cache now.
     Fetched(Server),
     /// It was in the cache.
@@ -46,26 +46,26 @@ pub enum Outcome {
     /// ([`Client::ask_only_for`](crate::Client::ask_only_for)).
     LeftOut,
     /// It could not be had; the last server's reason.
-    Failed(Option<Server>, Fault),
+    Failed(Option<Server>, FetchFault),
 }
 
 impl fmt::Display for Transfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: ", self.kind, self.build_id)?;
         match &self.outcome {
-            Outcome::Fetched(server) => write!(
+            TransferOutcome::Fetched(server) => write!(
                 f,
                 "{} bytes from {server} in {:.1} s",
                 self.received_bytes,
                 self.elapsed.as_secs_f32()
             ),
-            Outcome::Cached => f.write_str("from the cache"),
-            Outcome::Absent => f.write_str("no server has it"),
-            Outcome::KnownAbsent => f.write_str("no server had it a while ago"),
-            Outcome::Offline => f.write_str("not in the cache, and no server is asked"),
-            Outcome::LeftOut => f.write_str("left out, as few samples want it"),
-            Outcome::Failed(Some(server), fault) => write!(f, "{server}: {fault}"),
-            Outcome::Failed(None, fault) => write!(f, "{fault}"),
+            TransferOutcome::Cached => f.write_str("from the cache"),
+            TransferOutcome::Absent => f.write_str("no server has it"),
+            TransferOutcome::KnownAbsent => f.write_str("no server had it a while ago"),
+            TransferOutcome::Offline => f.write_str("not in the cache, and no server is asked"),
+            TransferOutcome::LeftOut => f.write_str("left out, as few samples want it"),
+            TransferOutcome::Failed(Some(server), fault) => write!(f, "{server}: {fault}"),
+            TransferOutcome::Failed(None, fault) => write!(f, "{fault}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use backsight_types::BuildId;
 
 use crate::file_kind::FileKind;
-use crate::transfer::{Outcome, Transfer};
+use crate::transfer::{Transfer, TransferOutcome};
 
 /// What came of each file, in the order in which they were first asked for. It takes memory
 /// for each file, and none for asking again.
@@ -27,8 +27,8 @@ impl Transfers {
                 known.received_bytes = known.received_bytes.saturating_add(new.received_bytes);
                 known.elapsed = known.elapsed.saturating_add(new.elapsed);
                 // That it is in the cache does not say who sent it.
-                let is_fetched = matches!(known.outcome, Outcome::Fetched(_));
-                if !(is_fetched && new.outcome == Outcome::Cached) {
+                let is_fetched = matches!(known.outcome, TransferOutcome::Fetched(_));
+                if !(is_fetched && new.outcome == TransferOutcome::Cached) {
                     known.outcome = new.outcome;
                 }
             }

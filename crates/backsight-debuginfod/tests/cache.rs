@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use backsight_debuginfod::{Client, Fault, FileKind};
+use backsight_debuginfod::{Client, FetchFault, FileKind};
 use backsight_types::BuildId;
 use common::{elf, id, options, sound};
 use tempfile::TempDir;
@@ -20,11 +20,14 @@ fn a_cache_that_others_can_write_to_is_refused() {
     let open = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(&options.cache_dir, open).expect("allowed");
     let refused = Client::new(options.clone()).expect_err("others can write there");
-    assert_eq!(refused, Fault::CacheOfOthers(options.cache_dir.clone()));
+    assert_eq!(
+        refused,
+        FetchFault::CacheOfOthers(options.cache_dir.clone())
+    );
     std::fs::remove_dir(&options.cache_dir).expect("empty");
     std::fs::write(&options.cache_dir, "").expect("a file");
     let refused = Client::new(options).expect_err("no directory");
-    assert!(matches!(refused, Fault::Cache { .. }), "{refused:?}");
+    assert!(matches!(refused, FetchFault::Cache { .. }), "{refused:?}");
 }
 
 #[test]

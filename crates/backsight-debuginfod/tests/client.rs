@@ -6,30 +6,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use backsight_debuginfod::{Client, Fault, FileKind, Options, Outcome, Server};
+use backsight_debuginfod::{Client, FetchFault, FileKind, Options, Server, TransferOutcome};
 use backsight_types::BuildId;
 use common::{Watched, elf, file, id, options, sound};
 use tempfile::TempDir;
 use testkit::http::{Reply, Request, Stub};
 
 /// Asks for the file, and says what came of it.
-fn ask(client: &Watched) -> Outcome {
+fn ask(client: &Watched) -> TransferOutcome {
     ask_for(client, &id(0x11))
 }
 
-fn ask_for(watched: &Watched, id: &BuildId) -> Outcome {
+fn ask_for(watched: &Watched, id: &BuildId) -> TransferOutcome {
     let before = watched.attempts().len();
     let got = watched.client.get(id, FileKind::DebugInfo);
     let transfers = watched.attempts();
     assert_eq!(transfers.len(), before + 1, "each is accounted for");
     let outcome = transfers[before].outcome.clone();
     match (&outcome, got) {
-        (Outcome::Fetched(_) | Outcome::Cached, Ok(Some((_, path)))) => {
+        (TransferOutcome::Fetched(_) | TransferOutcome::Cached, Ok(Some((_, path)))) => {
             assert!(std::fs::read(path).expect("it is kept") == file());
         }
-        (Outcome::Failed(_, said), Err(fault)) => assert_eq!(fault, *said),
+        (TransferOutcome::Failed(_, said), Err(fault)) => assert_eq!(fault, *said),
         (
-            Outcome::Absent | Outcome::KnownAbsent | Outcome::Offline | Outcome::LeftOut,
+            TransferOutcome::Absent
+            | TransferOutcome::KnownAbsent
+            | TransferOutcome::Offline
+            | TransferOutcome::LeftOut,
             Ok(None),
         ) => {}
         other => panic!("{other:?}"),
@@ -38,18 +41,22 @@ fn ask_for(watched: &Watched, id: &BuildId) -> Outcome {
 }
 
 /// Returns why the file could not be had, and asserts that nothing of it is taken later.
-fn fault(cache: &TempDir, options: Options) -> Fault {
+fn fault(cache: &TempDir, options: Options) -> FetchFault {
     let client = Watched::new(options.clone());
     let outcome = ask(&client);
     let offline = Watched::new(options.with_offline(true));
-    assert_eq!(ask(&offline), Outcome::Offline, "nothing is in the cache");
+    assert_eq!(
+        ask(&offline),
+        TransferOutcome::Offline,
+        "nothing is in the cache"
+    );
     let kept = walk(cache);
     assert!(
         kept.iter().all(|name| !name.ends_with("debuginfo")),
         "{kept:?}"
     );
     match outcome {
-        Outcome::Failed(_, fault) => fault,
+        TransferOutcome::Failed(_, fault) => fault,
         other => panic!("{other:?}"),
     }
 }
@@ -75,8 +82,8 @@ fn cold_warm_and_offline() {
     let (cache, stub) = (TempDir::new().expect("room"), Stub::new(sound));
     let server: Server = stub.url().parse().expect("an address");
     let client = Watched::new(options(&cache, &[&stub]));
-    assert_eq!(ask(&client), Outcome::Fetched(server));
-    assert_eq!(ask(&client), Outcome::Cached);
+    assert_eq!(ask(&client), TransferOutcome::Fetched(server));
+    assert_eq!(ask(&client), TransferOutcome::Cached);
     let [cold, warm] = &client.attempts()[..] else {
         panic!("two transfers");
     };
@@ -90,8 +97,8 @@ fn cold_warm_and_offline() {
     drop(stub);
     // The server is gone: another process has the file from the cache.
     let offline = Watched::new(options(&cache, &[]).with_offline(true));
-    assert_eq!(ask(&offline), Outcome::Cached);
-    assert_eq!(ask_for(&offline, &id(0x22)), Outcome::Offline);
+    assert_eq!(ask(&offline), TransferOutcome::Cached);
+    assert_eq!(ask_for(&offline, &id(0x22)), TransferOutcome::Offline);
 }
 
 #[test]
@@ -106,21 +113,22 @@ fn what_no_server_has_is_not_asked_for_again_at_once() {
         }
     }
     assert_eq!(stub.requests().len(), 2 * 0x40);
-    let outcomes: Vec<Outcome> = client.attempts().into_iter().map(|of| of.outcome).collect();
+    let outcomes: Vec<TransferOutcome> =
+        client.attempts().into_iter().map(|of| of.outcome).collect();
     assert!(
         outcomes[..0x40]
             .iter()
-            .all(|outcome| *outcome == Outcome::Absent)
+            .all(|outcome| *outcome == TransferOutcome::Absent)
     );
     assert!(
         outcomes[0x40..]
             .iter()
-            .all(|outcome| *outcome == Outcome::KnownAbsent)
+            .all(|outcome| *outcome == TransferOutcome::KnownAbsent)
     );
     // After a while it is.
     options.absent_for = Duration::ZERO;
     let client = Watched::new(options);
-    assert_eq!(ask_for(&client, &id(0x20)), Outcome::Absent);
+    assert_eq!(ask_for(&client, &id(0x20)), TransferOutcome::Absent);
     assert_eq!(stub.requests().len(), 2 * 0x40 + 2);
 }
 
@@ -135,13 +143,13 @@ fn a_file_of_another_build_id_is_refused_and_the_next_server_asked() {
         let liar = Stub::new(move |_| Reply::Content(wrong.clone()));
         assert_eq!(
             fault(&cache, options(&cache, &[&liar])),
-            Fault::WrongBuildId
+            FetchFault::WrongBuildId
         );
         let honest = Stub::new(sound);
         let other = TempDir::new().expect("room");
         let client = Watched::new(options(&other, &[&liar, &honest]));
         let server = honest.url().parse().expect("an address");
-        assert_eq!(ask(&client), Outcome::Fetched(server));
+        assert_eq!(ask(&client), TransferOutcome::Fetched(server));
     }
 }
 
@@ -152,34 +160,37 @@ fn slow_silent_late_and_endless_servers_are_left() {
     let mut within = options(&cache, &[&slow]);
     within.stall_time = Duration::from_secs(2);
     let got = fault(&cache, within);
-    assert!(matches!(got, Fault::Stalled { .. }), "{got:?}");
+    assert!(matches!(got, FetchFault::Stalled { .. }), "{got:?}");
 
     let silent = Stub::new(|_| Reply::Silence);
     let mut within = options(&cache, &[&silent]);
     within.stall_time = Duration::from_millis(400);
     let got = fault(&cache, within);
-    assert_eq!(got, Fault::TimedOut(Duration::from_millis(400)));
+    assert_eq!(got, FetchFault::TimedOut(Duration::from_millis(400)));
 
     let mut within = options(&cache, &[&slow]);
     within.stall_bytes = 0;
     within.file_time = Duration::from_millis(700);
     let got = fault(&cache, within);
-    assert_eq!(got, Fault::TimedOut(Duration::from_millis(700)));
+    assert_eq!(got, FetchFault::TimedOut(Duration::from_millis(700)));
 
     let endless = Stub::new(|_| Reply::Endless);
     let mut bounded = options(&cache, &[&endless]);
     bounded.file_bytes = 1 << 20;
     assert_eq!(
         fault(&cache, bounded.clone()),
-        Fault::TooLarge { limit: 1 << 20 }
+        FetchFault::TooLarge { limit: 1 << 20 }
     );
     bounded.total_bytes = 1 << 19;
-    assert_eq!(fault(&cache, bounded), Fault::TooLarge { limit: 1 << 19 });
+    assert_eq!(
+        fault(&cache, bounded),
+        FetchFault::TooLarge { limit: 1 << 19 }
+    );
 
     let announced = Stub::new(sound);
     let mut bounded = options(&cache, &[&announced]);
     bounded.file_bytes = 1000;
-    assert_eq!(fault(&cache, bounded), Fault::TooLarge { limit: 1000 });
+    assert_eq!(fault(&cache, bounded), FetchFault::TooLarge { limit: 1000 });
 }
 
 #[test]
@@ -189,18 +200,18 @@ fn other_answers_are_said() {
         let stub = Stub::new(move |_| Reply::Status(status));
         assert_eq!(
             fault(&cache, options(&cache, &[&stub])),
-            Fault::Status(status)
+            FetchFault::Status(status)
         );
     }
     let garbage = Stub::new(|_| Reply::Garbage);
     let got = fault(&cache, options(&cache, &[&garbage]));
-    assert!(matches!(got, Fault::Protocol(_)), "{got:?}");
+    assert!(matches!(got, FetchFault::Protocol(_)), "{got:?}");
     // Nobody listens.
     let gone = Stub::new(sound).url();
     let mut nobody = options(&cache, &[]);
     nobody.servers = vec![gone.parse().expect("an address")];
     let got = fault(&cache, nobody);
-    assert!(matches!(got, Fault::Connection(_)), "{got:?}");
+    assert!(matches!(got, FetchFault::Connection(_)), "{got:?}");
 }
 
 #[test]
@@ -210,11 +221,14 @@ fn redirects_are_followed_but_not_for_ever() {
     let to = format!("{}/buildid/{}/debuginfo", target.url(), id(0x11));
     let once = Stub::new(move |_| Reply::Redirect(to.clone()));
     let client = Watched::new(options(&cache, &[&once]));
-    assert!(matches!(ask(&client), Outcome::Fetched(_)));
+    assert!(matches!(ask(&client), TransferOutcome::Fetched(_)));
 
     let other = TempDir::new().expect("room");
     let circle = Stub::new(|request| Reply::Redirect(request.path.clone()));
-    assert_eq!(fault(&other, options(&other, &[&circle])), Fault::Redirects);
+    assert_eq!(
+        fault(&other, options(&other, &[&circle])),
+        FetchFault::Redirects
+    );
     assert!(circle.requests().len() <= 6);
 }
 
@@ -229,15 +243,15 @@ fn a_transfer_that_broke_off_goes_on_where_it_ended() {
     let client = Watched::new(options(&cache, &[&stub]));
     let announced = u64::try_from(file().len()).expect("64 bits");
     let got = ask(&client);
-    let want = Fault::CutOff {
+    let want = FetchFault::CutOff {
         got: 100_000,
         announced,
     };
     assert!(
-        matches!(&got, Outcome::Failed(_, fault) if *fault == want),
+        matches!(&got, TransferOutcome::Failed(_, fault) if *fault == want),
         "{got:?}"
     );
-    assert!(matches!(ask(&client), Outcome::Fetched(_)));
+    assert!(matches!(ask(&client), TransferOutcome::Fetched(_)));
     let received: Vec<u64> = client
         .attempts()
         .iter()
@@ -261,8 +275,8 @@ fn a_transfer_that_broke_off_goes_on_where_it_ended() {
                 },
             );
         let client = Watched::new(options(&cache, &[&stub]));
-        assert!(matches!(ask(&client), Outcome::Failed(..)));
-        assert!(matches!(ask(&client), Outcome::Fetched(_)));
+        assert!(matches!(ask(&client), TransferOutcome::Failed(..)));
+        assert!(matches!(ask(&client), TransferOutcome::Fetched(_)));
     }
 }
 
@@ -312,13 +326,13 @@ fn a_server_that_fails_again_and_again_is_given_up() {
     let mut options = options(&cache, &[&stub]);
     options.stall_time = Duration::from_millis(100);
     let client = Watched::new(options);
-    let outcomes: Vec<Outcome> = (0x20..0x28)
+    let outcomes: Vec<TransferOutcome> = (0x20..0x28)
         .map(|byte| ask_for(&client, &id(byte)))
         .collect();
     assert_eq!(stub.requests().len(), 3);
     let last = outcomes.last().expect("eight");
     assert!(
-        matches!(last, Outcome::Failed(_, Fault::GivenUp(3))),
+        matches!(last, TransferOutcome::Failed(_, FetchFault::GivenUp(3))),
         "{last:?}"
     );
 }
@@ -337,7 +351,7 @@ fn files_of_few_samples_are_left_out() {
     let find = || backsight_symbolize::open_module(None, id(0x11), &symbols());
     assert!(find().is_err());
     assert_eq!(stub.requests(), []);
-    assert_eq!(client.transfers()[0].outcome, Outcome::LeftOut);
+    assert_eq!(client.transfers()[0].outcome, TransferOutcome::LeftOut);
     client.ask_only_for([id(0x11)]);
     assert!(find().is_err());
     assert_eq!(

@@ -1,5 +1,6 @@
 //! The ELF header and the program headers.
 
+use std::cell::RefCell;
 use std::io::{Read, Seek};
 
 use backsight_types::{Arch, BuildId, FileOffset, Perms, Segment, Segments, VirtOffset};
@@ -8,6 +9,8 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
 
 use crate::build_id;
+use crate::error::{Error, ReadError};
+use crate::error_keeper::ErrorKeeper;
 
 /// The kernel itself loads no more than this (64 KiB of headers, in
 /// `load_elf_phdrs`, would be fewer still).
@@ -23,18 +26,6 @@ pub struct Headers {
     pub segments: Segments,
     /// The GNU build ID, if there is one.
     pub build_id: Option<BuildId>,
-}
-
-/// Bytes that are not a readable ELF file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The first bytes are not those of an ELF file.
-    #[error("not an ELF file")]
-    NotElf,
-    /// It begins as an ELF file and then contradicts itself, or ends too early.
-    #[error("malformed ELF file: {0}")]
-    Malformed(&'static str),
 }
 
 impl Headers {
@@ -56,9 +47,19 @@ impl Headers {
     /// Reads the headers of an open file, and no more of it than they take.
     ///
     /// # Errors
-    /// As [`Headers::parse`]; what cannot be read is as if it were not in the file.
-    pub fn read(file: impl Read + Seek) -> Result<Self, Error> {
-        parse_any(&ReadCache::new(file))
+    /// [`ReadError::Io`] if any part that was asked for cannot be read, also of the notes, so
+    /// that no build ID is lost silently; otherwise as [`Headers::parse`].
+    pub fn read(file: impl Read + Seek) -> Result<Self, ReadError> {
+        let first_error = RefCell::new(None);
+        let kept = ErrorKeeper {
+            inner: file,
+            first_error: &first_error,
+        };
+        let parsed = parse_any(&ReadCache::new(kept));
+        match first_error.into_inner() {
+            Some(error) => Err(error.into()),
+            None => Ok(parsed?),
+        }
     }
 }
 

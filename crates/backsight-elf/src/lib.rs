@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Every number in the input is taken for hostile: sizes are bounded before
-//! anything is read, and each failure is an [`Error`].
+//! anything is read, and each failure is an [`Error`]. A file that the system cannot read is
+//! told apart from one that is no ELF file: [`ReadError`].
 //!
 //! # What it does not do
 //!
@@ -34,10 +35,13 @@
 )]
 
 mod build_id;
+mod error;
+mod error_keeper;
 mod headers;
 
 pub use build_id::build_id_in_notes;
-pub use headers::{Error, Headers};
+pub use error::{Error, ReadError};
+pub use headers::Headers;
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -19,7 +19,7 @@ pub enum Error {
     Io(IoError),
     /// It is not a regular file. It was not opened.
     #[error("not a regular file but {0}")]
-    NotRegular(Kind),
+    NotRegular(NonRegularKind),
     /// It is on a filesystem that exposes kernel state, such as `/proc` and `/sys`, or behind a
     /// magic link of `/proc`, and its path came from another file. It was not opened.
     #[error("a file of the kernel's own, which is not opened because another file names it")]
@@ -41,7 +41,7 @@ pub enum Error {
 /// A kind of file other than a regular one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum NonRegularKind {
     /// A directory.
     Directory,
     /// A FIFO, whose open waits for the other end.
@@ -56,7 +56,7 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl NonRegularKind {
     /// Returns the kind of a file that is not a regular one.
     pub(crate) fn of(file: FileType) -> Self {
         if file.is_dir() {
@@ -75,7 +75,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for NonRegularKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Directory => "a directory",

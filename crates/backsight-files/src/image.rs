@@ -15,7 +15,7 @@ use memmap2::{Mmap, MmapMut, UncheckedAdvice};
 
 use crate::access::Access;
 use crate::error::FileError;
-use crate::error::{Error, Kind};
+use crate::error::{Error, NonRegularKind};
 use crate::owner::only_we_can_change;
 
 /// The bytes of a file. They do not move while the image exists.
@@ -69,7 +69,7 @@ impl Image {
             .metadata()
             .map_err(|error| failed("stat")(error.into()))?;
         if !metadata.is_file() {
-            let kind = Kind::of(metadata.file_type());
+            let kind = NonRegularKind::of(metadata.file_type());
             return Err(failed("read")(Error::NotRegular(kind)));
         }
         let map = match access {

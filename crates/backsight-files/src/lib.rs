@@ -38,7 +38,7 @@ mod unlinked;
 mod whole;
 
 pub use access::Access;
-pub use error::{Error, FileError, Kind};
+pub use error::{Error, FileError, NonRegularKind};
 pub use image::Image;
 pub use io_error::IoError;
 pub use open::{By, hold_at, open, open_inside, path_of, reopen};

@@ -11,7 +11,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open as open_path, opena
 use nix::sys::stat::Mode;
 
 use crate::error::FileError;
-use crate::error::{Error, Kind};
+use crate::error::{Error, NonRegularKind};
 use crate::filesystem::is_stored;
 use crate::owner::Identity;
 
@@ -165,7 +165,7 @@ fn is_regular(place: &File) -> Result<Metadata, Error> {
     let metadata = place.metadata()?;
     match metadata.is_file() {
         true => Ok(metadata),
-        false => Err(Error::NotRegular(Kind::of(metadata.file_type()))),
+        false => Err(Error::NotRegular(NonRegularKind::of(metadata.file_type()))),
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use backsight_files::{By, Error, FileError, Identity, Kind, hold_at};
+use backsight_files::{By, Error, FileError, Identity, NonRegularKind, hold_at};
 use testkit::openings::{Openings, traps};
 
 const ALL: [By; 3] = [By::Caller, By::Folder, By::File];
@@ -73,8 +73,11 @@ fn a_file_that_is_held_is_opened_and_identified() {
     assert_eq!(identity, Identity::of(&file).expect("a status"));
     assert_eq!(identity.size, 2);
     let refused = |name| reopened(name).err();
-    assert_eq!(refused("b"), Some(Error::NotRegular(Kind::Link)));
-    assert_eq!(refused("c"), Some(Error::NotRegular(Kind::Directory)));
+    assert_eq!(refused("b"), Some(Error::NotRegular(NonRegularKind::Link)));
+    assert_eq!(
+        refused("c"),
+        Some(Error::NotRegular(NonRegularKind::Directory))
+    );
 }
 
 #[test]
@@ -99,10 +102,10 @@ fn nothing_else_is_opened_by_anybody() {
                 other => panic!("{}: {other:?}", trap.display()),
             };
             let want = match name.to_str().expect("text").trim_start_matches("link-to-") {
-                "fifo" => Kind::Fifo,
-                "socket" => Kind::Socket,
-                "directory" => Kind::Directory,
-                _ => Kind::Device,
+                "fifo" => NonRegularKind::Fifo,
+                "socket" => NonRegularKind::Socket,
+                "directory" => NonRegularKind::Directory,
+                _ => NonRegularKind::Device,
             };
             assert_eq!(kind, want, "{}", trap.display());
         }
@@ -127,7 +130,7 @@ fn no_terminal_is_created() {
     for by in ALL {
         assert!(matches!(
             open(&ptmx, by),
-            Err(Error::NotRegular(Kind::Device))
+            Err(Error::NotRegular(NonRegularKind::Device))
         ));
     }
     assert!(openings.opened().is_empty());

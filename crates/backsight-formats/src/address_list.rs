@@ -26,13 +26,13 @@ pub struct Malformed {
     /// The entry, cut after 64 bytes. Bytes that are not UTF-8 show as �.
     pub text: String,
     /// What is wrong with it.
-    pub cause: Cause,
+    pub cause: EntryError,
 }
 
 /// What is wrong with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum EntryError {
     /// It is not a hexadecimal number of at most 64 bits.
     #[error(transparent)]
     Address(#[from] ParseAddrError),
@@ -81,7 +81,7 @@ impl<R: BufRead> Reader<R> {
             Line::TooLong => entries.push(Err(Malformed {
                 line: number,
                 text: String::new(),
-                cause: Cause::LineTooLong,
+                cause: EntryError::LineTooLong,
             })),
         }
         Ok(Next::Entries)

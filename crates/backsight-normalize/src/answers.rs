@@ -13,10 +13,10 @@ use crate::span::{PENDING, Span};
 /// How many there are; a power of two, so that no number needs a check.
 pub(crate) const ANSWERS: usize = 512;
 
-/// Answers for address 0, by number. That of 0 is always [`PENDING`].
+/// BatchAnswers for address 0, by number. That of 0 is always [`PENDING`].
 #[derive(Debug, Default)]
-pub(crate) struct Answers {
-    places: Option<Box<[Place; ANSWERS]>>,
+pub(crate) struct BatchAnswers {
+    places: Option<Box<[PackedPlace; ANSWERS]>>,
     /// The same as they are.
     any: Vec<Outcome>,
     /// Whether many addresses are expected that are in no place.
@@ -25,12 +25,12 @@ pub(crate) struct Answers {
 
 /// A place in a file, or what stands for one.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct PackedPlace {
     module: ModuleIdx,
     file_offset: u64,
 }
 
-impl Place {
+impl PackedPlace {
     /// Set in the number of no module, but in the number of an answer that is no place.
     const NONE: u32 = 1 << 31;
 
@@ -60,13 +60,13 @@ impl Place {
     }
 }
 
-impl Answers {
+impl BatchAnswers {
     /// Takes those of spans, counted from 1; `passed` says whether many addresses lie
     /// outside all of them.
     pub(crate) fn prepare(&mut self, spans: &[Span], passed: bool) {
         let is_place = |span: &Span| matches!(span.at_zero(), Outcome::Located { .. });
         self.are_mixed = passed || !spans.iter().all(is_place);
-        let nothing = Place::of(0, &PENDING);
+        let nothing = PackedPlace::of(0, &PENDING);
         self.places
             .get_or_insert_with(|| Box::new([nothing; ANSWERS]));
         self.any.clear();
@@ -91,7 +91,7 @@ impl Answers {
             && let Some(place) = places.and_then(|places| places.get_mut(number as usize))
         {
             *any = at_zero;
-            *place = Place::of(number, &at_zero);
+            *place = PackedPlace::of(number, &at_zero);
         }
     }
 
@@ -119,14 +119,14 @@ impl Answers {
             return self.settle(outcomes.get_mut(from..).unwrap_or_default(), missed, count);
         }
         let (modules, _) = locate::<false>(numbers, places, addrs, outcomes, missed);
-        if modules & Place::NONE == 0 {
+        if modules & PackedPlace::NONE == 0 {
             return 0;
         }
         let outcomes = outcomes.get_mut(from..).unwrap_or_default();
         let mut count = 0_usize;
         for (at, outcome) in (0..).zip(outcomes.iter()) {
             missed.put(count, at);
-            count = count.wrapping_add(usize::from(Place::number(outcome).is_some()));
+            count = count.wrapping_add(usize::from(PackedPlace::number(outcome).is_some()));
         }
         self.settle(outcomes, missed, count)
     }
@@ -137,7 +137,7 @@ impl Answers {
         for nth in 0..count {
             let at = missed.at(nth);
             if let Some(outcome) = outcomes.get_mut(usize::from(at)) {
-                let number = Place::number(outcome).unwrap_or_default();
+                let number = PackedPlace::number(outcome).unwrap_or_default();
                 *outcome = self.any.get(number as usize).copied().unwrap_or(PENDING);
                 missed.put(pending, at);
                 pending = pending.wrapping_add(usize::from(*outcome == PENDING));
@@ -159,21 +159,21 @@ impl Answers {
 )]
 fn locate<const NOTES: bool>(
     numbers: Numbers<'_>,
-    places: &[Place; ANSWERS],
+    places: &[PackedPlace; ANSWERS],
     addrs: &[AbsAddr],
     outcomes: &mut Vec<Outcome>,
     missed: &mut Missed,
 ) -> (u32, usize) {
     let (mut modules, mut at, mut count) = (0, 0_u16, 0_usize);
     outcomes.extend(addrs.iter().map(|addr| {
-        let Place {
+        let PackedPlace {
             module,
             file_offset,
         } = places[usize::from(numbers.of(*addr)) % ANSWERS];
         if NOTES {
             missed.put(count, at);
             at = at.wrapping_add(1);
-            count = count.wrapping_add(usize::from(module.0 & Place::NONE != 0));
+            count = count.wrapping_add(usize::from(module.0 & PackedPlace::NONE != 0));
         } else {
             modules |= module.0;
         }

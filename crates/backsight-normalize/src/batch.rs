@@ -26,7 +26,7 @@ use vma_query::{Error, Vma};
 use crate::missed::{BLOCK, Missed};
 use crate::packing::{self, Packed, Packing};
 use crate::span::{KERNEL, NEAR, PENDING, Span};
-use crate::vma_cache::{Found, Slot, VmaCache};
+use crate::vma_cache::{FoundSpan, Slot, VmaCache};
 
 /// What holds there.
 const IN_KERNEL: Span = Span::from(KERNEL, Reason::Kernel);
@@ -163,7 +163,7 @@ impl<G: VmaSource> BatchRun<'_, G> {
         self.answer_open(packing, addrs, answers)
     }
 
-    /// Answers what the index did not, in order of the addresses.
+    /// BatchAnswers what the index did not, in order of the addresses.
     fn answer_open(
         &mut self,
         packing: Packing,
@@ -193,16 +193,16 @@ impl<G: VmaSource> BatchRun<'_, G> {
     }
 
     #[inline]
-    fn span_from(&mut self, found: Found, addr: AbsAddr) -> Result<Span, Error> {
+    fn span_from(&mut self, found: FoundSpan, addr: AbsAddr) -> Result<Span, Error> {
         match found {
             _ if addr >= KERNEL => Ok(IN_KERNEL),
-            Found::Valid(span) => Ok(span),
-            Found::Nothing(between) => {
+            FoundSpan::Valid(span) => Ok(span),
+            FoundSpan::Nothing(between) => {
                 let span = self.source.learn(addr)?;
                 self.cache.insert_between(between, span);
                 Ok(span)
             }
-            Found::Stale(slot, span) => self.ask_again(slot, span, addr),
+            FoundSpan::Stale(slot, span) => self.ask_again(slot, span, addr),
         }
     }
 

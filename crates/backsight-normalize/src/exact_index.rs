@@ -12,7 +12,7 @@
 
 use backsight_types::{AbsAddr, Outcome};
 
-use crate::answers::{ANSWERS, Answers};
+use crate::answers::{ANSWERS, BatchAnswers};
 use crate::missed::Missed;
 use crate::page_numbers::{Numbers, PAGE_SHIFT};
 use crate::span::Span;
@@ -41,7 +41,7 @@ pub(crate) struct ExactIndex {
     /// no table.
     slots: Vec<u16>,
     /// Of each span, counted from 1.
-    answers: Answers,
+    answers: BatchAnswers,
     /// How many spans have one.
     named: usize,
     /// Whether some of the addresses that it was built for lie outside.

@@ -12,13 +12,13 @@ pub struct NormalizedModule {
     /// Its identity and layout: what is handed to another host.
     pub module: Module,
     /// Its bytes, to be handed to a symbolizer on this host.
-    pub image: Option<Image>,
+    pub image: Option<ModuleImage>,
 }
 
 /// The bytes of a module, whose identity was proven.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Image {
+pub enum ModuleImage {
     /// The open file. Shared, as clones of a `File` would share its position
     /// anyway; read it by offset.
     File(Arc<File>),

@@ -212,7 +212,7 @@ mod tests {
         }
     }
 
-    /// Answers all of `addrs`. Outcomes of pending addresses
+    /// BatchAnswers all of `addrs`. Outcomes of pending addresses
     /// are [`PENDING`], and noted.
     fn answer(index: &Index, spans: &[Span], addrs: &[AbsAddr]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();

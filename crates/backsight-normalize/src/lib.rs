@@ -78,7 +78,7 @@ pub use backsight_types::{
 };
 pub use vma_query::{Backend, Error, FileError, Snapshot};
 
-pub use image::{Image, NormalizedModule};
+pub use image::{ModuleImage, NormalizedModule};
 pub use normalizer::{Normalized, normalize, normalize_self, normalize_snapshot, normalize_text};
 pub use options::{BuildIds, Options, Trust};
 pub use replay::{CodeMapping, Replay, Replayed, replay};

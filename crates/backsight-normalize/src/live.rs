@@ -5,15 +5,15 @@ use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
 
 use crate::batch::VmaSource;
 use crate::modules::{Backing, ExecutableVma};
-use crate::process::Process;
+use crate::process::OpenProcess;
 use crate::shared_modules::Modules;
 use crate::span::Span;
 
 /// VMAs by a cursor, and modules learnt as their VMAs are met.
-pub(crate) struct Live<'p> {
+pub(crate) struct LiveVmas<'p> {
     pub(crate) cursor: Cursor<'p>,
     /// `None` for a saved text.
-    pub(crate) process: Option<&'p Process<'p>>,
+    pub(crate) process: Option<&'p OpenProcess<'p>>,
     pub(crate) modules: &'p mut Modules,
     /// The name of the VMA that was asked about last.
     pub(crate) name: &'p mut NameBuf,
@@ -28,7 +28,7 @@ pub(crate) struct Live<'p> {
     pub(crate) identifies: bool,
 }
 
-impl VmaSource for Live<'_> {
+impl VmaSource for LiveVmas<'_> {
     fn reads_upwards(&self) -> bool {
         self.process
             .is_some_and(|process| process.maps.backend() == Backend::Text)
@@ -101,7 +101,7 @@ const SMALLEST_PAGE: u64 = 4096;
 /// What holds for all of a VMA without code; its name is nobody's concern.
 const NOT_EXECUTABLE: Outcome = Outcome::Unresolved(Reason::NotExecutable);
 
-impl Live<'_> {
+impl LiveVmas<'_> {
     /// Returns the gap around `addr`: the kernel maps whole pages, so all of its page
     /// belongs to it. A saved text may say otherwise.
     fn gap(&self, addr: AbsAddr, next: Option<Vma>) -> Span {

@@ -32,9 +32,9 @@ use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use vma_query::Vma;
 
 use crate::build_id;
-use crate::image::{Image, NormalizedModule};
+use crate::image::{ModuleImage, NormalizedModule};
 use crate::options::{BuildIds, Options};
-use crate::process::{OPEN_PATH, Process};
+use crate::process::{OPEN_PATH, OpenProcess};
 
 /// A file whose identity is proven.
 struct Proven {
@@ -46,7 +46,7 @@ struct Proven {
 /// Fills in what `process.options` asks for of the file behind `vma`, from which the
 /// kernel has read this build ID, if it was to be asked and did.
 pub(crate) fn learn(
-    process: &Process<'_>,
+    process: &OpenProcess<'_>,
     vma: &Vma,
     by_kernel: Option<BuildId>,
     learnt: &mut NormalizedModule,
@@ -68,7 +68,7 @@ pub(crate) fn learn(
                 learnt.module.arch = Some(headers.arch);
                 learnt.module.segments = Some(headers.segments);
             }
-            learnt.image = options.images.then(|| Image::File(Arc::new(file)));
+            learnt.image = options.images.then(|| ModuleImage::File(Arc::new(file)));
         }
         Ok(Proven { headers: None, .. }) => {
             learnt.module.unreadable = Some(Reason::Unreadable);
@@ -79,7 +79,7 @@ pub(crate) fn learn(
 }
 
 fn open_proven(
-    process: &Process<'_>,
+    process: &OpenProcess<'_>,
     vma: &Vma,
     path: &[u8],
     by_kernel: Option<BuildId>,

@@ -7,7 +7,7 @@ use crate::build_id;
 use crate::image::NormalizedModule;
 use crate::module_file;
 use crate::options::BuildIds;
-use crate::process::Process;
+use crate::process::OpenProcess;
 use crate::vdso;
 
 /// What stands behind an executable VMA.
@@ -30,7 +30,7 @@ pub(crate) struct ExecutableVma<'m> {
 impl ExecutableVma<'_> {
     /// Returns the build ID that the kernel reads from its file, which it is asked for
     /// now if it was not.
-    fn by_kernel(&self, process: &Process<'_>) -> Option<BuildId> {
+    fn by_kernel(&self, process: &OpenProcess<'_>) -> Option<BuildId> {
         let ask = || build_id::by_kernel(process, self.vma);
         self.by_kernel.unwrap_or_else(ask)
     }
@@ -80,7 +80,7 @@ impl ModuleTable {
     pub(crate) fn module_of(
         &mut self,
         mapped: ExecutableVma<'_>,
-        process: Option<&Process<'_>>,
+        process: Option<&OpenProcess<'_>>,
     ) -> Option<ModuleIdx> {
         let key = (
             mapped.backing == Backing::Vdso,
@@ -151,7 +151,7 @@ impl ModuleTable {
         &self,
         known: ModuleIdx,
         mapped: &ExecutableVma<'_>,
-        process: Option<&Process<'_>>,
+        process: Option<&OpenProcess<'_>>,
     ) -> bool {
         let Some(process) = process.filter(|it| it.options.build_ids != BuildIds::None) else {
             return true;
@@ -172,7 +172,7 @@ impl ModuleTable {
         key: FileKey,
         place: usize,
         (path, deleted): (&[u8], bool),
-        process: Option<&Process<'_>>,
+        process: Option<&OpenProcess<'_>>,
     ) -> Option<ModuleIdx> {
         let vma = mapped.vma;
         let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);

@@ -7,7 +7,7 @@ use vma_query::{Backend, Error, NameBuf, Snapshot};
 
 use crate::batch::BatchRun;
 use crate::image::NormalizedModule;
-use crate::live::Live;
+use crate::live::LiveVmas;
 use crate::modules::ModuleTable;
 use crate::options::{Options, Trust};
 use crate::session::Session;
@@ -74,7 +74,7 @@ fn one_shot(mut session: Session, addrs: &[AbsAddr]) -> Result<Normalized, Error
 pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
     let mut modules = Modules::Own(ModuleTable::default());
     let mut outcomes = Vec::new();
-    let source = Live {
+    let source = LiveVmas {
         cursor: maps.cursor(),
         process: None,
         modules: &mut modules,

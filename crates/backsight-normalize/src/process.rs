@@ -13,7 +13,7 @@ use crate::options::Options;
 pub(crate) const OPEN_PATH: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 
 /// An open process, and what its caller wants to know of its modules.
-pub(crate) struct Process<'p> {
+pub(crate) struct OpenProcess<'p> {
     pub(crate) maps: &'p ProcMaps,
     pub(crate) options: &'p Options,
     pub(crate) root: &'p Root,
@@ -23,7 +23,7 @@ pub(crate) struct Process<'p> {
 #[derive(Debug, Default)]
 pub(crate) struct Root(OnceLock<Option<OwnedFd>>);
 
-impl Process<'_> {
+impl OpenProcess<'_> {
     /// Returns the process's root directory, which may not be ours.
     pub(crate) fn root(&self) -> Option<BorrowedFd<'_>> {
         let directory = self.maps.directory()?;

@@ -26,7 +26,7 @@ use backsight_types::{AbsRange, FileOffset, ModuleIdx, Outcome, Reason};
 use rayon::prelude::*;
 
 use life::{KernelLife, Life, Lived, Step};
-use process::Process;
+use process::TracedProcess;
 
 use crate::address_space::{AddressSpace, Mapped};
 use crate::image::NormalizedModule;
@@ -60,7 +60,7 @@ pub fn replay(records: &[ProcessRecord], samples: &[CapturedAddrs]) -> Replayed 
 #[derive(Debug)]
 pub struct Replay {
     modules: TraceModules,
-    processes: HashMap<u32, Process>,
+    processes: HashMap<u32, TracedProcess>,
     /// How many mappings all processes have together, and how many they may have.
     mappings: usize,
     most: usize,
@@ -173,7 +173,7 @@ impl Replay {
         for (place, sample) in samples.iter().enumerate() {
             let life = lives.entry(sample.pid).or_insert_with(|| {
                 let process = self.processes.get_mut(&sample.pid);
-                process.map(Process::begin).unwrap_or_default()
+                process.map(TracedProcess::begin).unwrap_or_default()
             });
             life.samples.push((sample.time_ns, place));
         }
@@ -238,7 +238,7 @@ impl Replay {
     }
 }
 
-impl Process {
+impl TracedProcess {
     /// Begins a piece. What is remembered goes with it, and comes back at its end.
     fn begin(&mut self) -> Life {
         Life {

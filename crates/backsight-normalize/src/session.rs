@@ -5,11 +5,11 @@ use vma_query::{Backend, Error, FileError, NameBuf, ProcMaps};
 
 use crate::batch::BatchRun;
 use crate::image::NormalizedModule;
-use crate::live::Live;
+use crate::live::LiveVmas;
 use crate::modules::ModuleTable;
 use crate::options::Options;
 use crate::packing::Packed;
-use crate::process::{Process, Root};
+use crate::process::{OpenProcess, Root};
 use crate::shared_modules::{Modules, SharedModules};
 use crate::vma_cache::VmaCache;
 
@@ -118,14 +118,14 @@ impl Session {
             pending,
             ..
         } = self;
-        let process = Process {
+        let process = OpenProcess {
             maps,
             root,
             options,
         };
         modules.begin();
         let (cursor, process) = (maps.cursor(), Some(&process));
-        let source = Live {
+        let source = LiveVmas {
             cursor,
             process,
             modules,

@@ -8,7 +8,7 @@ use vma_query::Vma;
 
 use crate::image::NormalizedModule;
 use crate::modules::{ExecutableVma, ModuleTable};
-use crate::process::Process;
+use crate::process::OpenProcess;
 
 /// Modules that several sessions share: an agent reads the build ID of a library
 /// once for all processes that map it, and an index means the same in all of them.
@@ -92,7 +92,7 @@ impl Modules {
     pub(crate) fn module_of(
         &mut self,
         mapped: ExecutableVma<'_>,
-        process: Option<&Process<'_>>,
+        process: Option<&OpenProcess<'_>>,
     ) -> Option<ModuleIdx> {
         match self {
             Self::Own(table) => table.module_of(mapped, process),

@@ -12,13 +12,13 @@ use crate::modules::shown;
 
 /// A file's identity as far as a record holds it. A record with a build ID may have
 /// neither device nor inode, so the name must tell files apart.
-type Identity = (Vec<u8>, Device, u64, Option<BuildId>);
+type RecordedIdentity = (Vec<u8>, Device, u64, Option<BuildId>);
 
 /// Modules in the order in which records name them.
 #[derive(Debug, Default)]
 pub(crate) struct TraceModules {
     modules: Vec<NormalizedModule>,
-    by_identity: HashMap<Identity, ModuleIdx>,
+    by_identity: HashMap<RecordedIdentity, ModuleIdx>,
 }
 
 impl TraceModules {
@@ -101,7 +101,7 @@ impl TraceModules {
     }
 }
 
-fn identity(mapping: &Mmap) -> Identity {
+fn identity(mapping: &Mmap) -> RecordedIdentity {
     let Mmap {
         device,
         inode,

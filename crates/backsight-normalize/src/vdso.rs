@@ -9,16 +9,16 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use vma_query::Vma;
 
-use crate::image::{Image, NormalizedModule};
+use crate::image::{ModuleImage, NormalizedModule};
 use crate::options::BuildIds;
-use crate::process::Process;
+use crate::process::OpenProcess;
 
 /// Real images have 4 to 16 KiB.
 const MAX_SIZE: u64 = 1 << 20;
 
 /// Reads the image out of the process. It differs among the processes of one
 /// kernel (32 and 64-bit), so no other process's will do.
-pub(crate) fn learn(process: &Process<'_>, vma: &Vma, learnt: &mut NormalizedModule) {
+pub(crate) fn learn(process: &OpenProcess<'_>, vma: &Vma, learnt: &mut NormalizedModule) {
     let options = process.options;
     let module = &mut learnt.module;
     let Some((image, headers)) = read(process, vma) else {
@@ -32,10 +32,10 @@ pub(crate) fn learn(process: &Process<'_>, vma: &Vma, learnt: &mut NormalizedMod
         module.arch = Some(headers.arch);
         module.segments = Some(headers.segments);
     }
-    learnt.image = options.images.then(|| Image::Bytes(image.into()));
+    learnt.image = options.images.then(|| ModuleImage::Bytes(image.into()));
 }
 
-fn read(process: &Process<'_>, vma: &Vma) -> Option<(Vec<u8>, Headers)> {
+fn read(process: &OpenProcess<'_>, vma: &Vma) -> Option<(Vec<u8>, Headers)> {
     let size = vma.range().size();
     if size > MAX_SIZE {
         return None;

@@ -18,7 +18,7 @@ use crate::span::{LIMIT, Span};
 
 /// Where a lookup found something.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Found {
+pub(crate) enum FoundSpan {
     /// It holds.
     Valid(Span),
     /// It held in an earlier call.
@@ -155,7 +155,7 @@ impl VmaCache {
     }
 
     /// Returns what is known at `addr`, by bisection.
-    pub(crate) fn find(&self, addr: AbsAddr) -> Found {
+    pub(crate) fn find(&self, addr: AbsAddr) -> FoundSpan {
         let mut below = [0, 0];
         let lists = [(&self.spans, false), (&self.fresh, true)];
         for ((spans, fresh), below) in lists.into_iter().zip(&mut below) {
@@ -163,14 +163,14 @@ impl VmaCache {
             let at = below.wrapping_sub(1);
             let Some(span) = spans.get(at) else { continue };
             if span.contains(addr) {
-                return Found::Valid(*span);
+                return FoundSpan::Valid(*span);
             }
             if span.covers(addr) {
-                return Found::Stale(Slot { fresh, at }, *span);
+                return FoundSpan::Stale(Slot { fresh, at }, *span);
             }
         }
         let [spans, fresh] = below;
-        Found::Nothing(Between { spans, fresh })
+        FoundSpan::Nothing(Between { spans, fresh })
     }
 
     /// Takes note that a stale span was asked about and still holds.
@@ -369,7 +369,7 @@ mod tests {
     use backsight_types::{AbsAddr, AbsRange, FileOffset, InModule, ModuleIdx};
     use proptest::prelude::*;
 
-    use super::{Found, VmaCache};
+    use super::{FoundSpan, VmaCache};
     use crate::{options::Trust, span::Span};
 
     proptest! {
@@ -380,7 +380,7 @@ mod tests {
                 let range = AbsRange { start: AbsAddr(start.into()), end: AbsAddr((start + size).into()) };
                 let span = Span::of(range, InModule::new(ModuleIdx(nth)).at(FileOffset(0)));
                 match cache.find(AbsAddr((start + size / 2).into())) {
-                    Found::Nothing(between) => cache.insert_between(between, span),
+                    FoundSpan::Nothing(between) => cache.insert_between(between, span),
                     _ => cache.insert(span),
                 }
                 // Whatever it overlaps is older, and forgotten as a whole.
@@ -390,7 +390,7 @@ mod tests {
             }
             for (addr, known) in (0..).zip(known) {
                 let found = cache.find(AbsAddr(addr));
-                let found = if let Found::Valid(span) = found { Some(span.at_zero()) } else { None };
+                let found = if let FoundSpan::Valid(span) = found { Some(span.at_zero()) } else { None };
                 prop_assert_eq!(found, known);
             }
         }

@@ -215,7 +215,7 @@ fn an_image_is_handed_over_open_and_is_the_mapped_file() {
     let code = child.map(libc(), "r-xp");
     let options = Options::default().with_images(true);
     let got = normalize(child.pid(), &[AbsAddr(code.start)], options).unwrap();
-    let Some(backsight_normalize::Image::File(file)) = &got.modules[0].image else {
+    let Some(backsight_normalize::ModuleImage::File(file)) = &got.modules[0].image else {
         panic!("libc can be read")
     };
     assert_eq!(

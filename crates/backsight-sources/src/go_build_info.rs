@@ -71,7 +71,7 @@ fn varint(bytes: &[u8]) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::{go_release, minor_release};
-    use crate::memory::{Memory, Part};
+    use crate::memory::{MappedPart, Memory};
 
     #[test]
     fn both_layouts_are_read() {
@@ -91,7 +91,7 @@ mod tests {
         let mut bytes = vec![0, 0, 1, 8, 0, 0, 0, 6];
         bytes.extend(b"go1.13");
         let memory = Memory {
-            parts: vec![Part {
+            parts: vec![MappedPart {
                 addr: 0x100,
                 bytes: &bytes,
                 is_writable: true,

@@ -34,4 +34,4 @@ pub mod gsym;
 pub mod kallsyms;
 mod memory;
 
-pub use memory::{Memory, Part, Relocation};
+pub use memory::{MappedPart, Memory, Relocation};

@@ -2,7 +2,7 @@
 
 /// Bytes that are mapped at consecutive addresses.
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'d> {
+pub struct MappedPart<'d> {
     /// The address of the first byte.
     pub addr: u64,
     /// What the file has there.
@@ -15,7 +15,7 @@ pub struct Part<'d> {
 #[derive(Clone, Debug, Default)]
 pub struct Memory<'d> {
     /// In any order.
-    pub parts: Vec<Part<'d>>,
+    pub parts: Vec<MappedPart<'d>>,
 }
 
 impl<'d> Memory<'d> {

@@ -12,8 +12,10 @@ use std::error::Error;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use backsight_normalize::{Image, NormalizedModule, Session};
-use backsight_symbolize::{Answers, FrameRef, ModuleId, Place, Request, Source, Stack, Symbolizer};
+use backsight_normalize::{ModuleImage, NormalizedModule, Session};
+use backsight_symbolize::{
+    Answers, FrameRef, ModuleId, ModuleInput, Place, Request, Stack, Symbolizer,
+};
 use backsight_types::{AbsAddr, Lookup, Outcome, Reason};
 
 /// A process, and the symbols of what it has mapped.
@@ -97,13 +99,13 @@ impl Live {
 fn introduce(symbolizer: &Symbolizer, known: &NormalizedModule) -> Result<ModuleId, Reason> {
     let module = &known.module;
     let source = match (&known.image, module.build_id) {
-        (Some(Image::File(file)), _) => Source::File {
+        (Some(ModuleImage::File(file)), _) => ModuleInput::File {
             file: file.clone(),
             path: Some(OsStr::from_bytes(&module.path).into()),
         },
-        (Some(Image::Bytes(bytes)), _) => Source::Bytes(bytes.clone()),
+        (Some(ModuleImage::Bytes(bytes)), _) => ModuleInput::Bytes(bytes.clone()),
         // Deleted, or not ours to read: its debug file may be here all the same.
-        (_, Some(build_id)) => Source::BuildId(build_id),
+        (_, Some(build_id)) => ModuleInput::BuildId(build_id),
         (_, None) => return Err(module.unreadable.unwrap_or(Reason::Unreadable)),
     };
     Ok(symbolizer.add(source, module.build_id, module.segments.clone()))

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use backsight_symbolize::{
-    Detail, Frame, Frames, Options, Place, Request, Source, SymbolSource, Symbolizer,
+    Detail, Frame, Frames, ModuleInput, Options, Place, Request, SymbolSource, Symbolizer,
 };
 use backsight_types::{Lookup, VirtOffset};
 
@@ -26,7 +26,7 @@ impl SymbolSource for Compiled {
 fn main() {
     let compiled = Compiled(vec![(0x1000..0x1400, "render"), (0x1400..0x1500, "sum")]);
     let symbolizer = Symbolizer::new(Options::default());
-    let module = symbolizer.add(Source::Symbols(Arc::new(compiled)), None, None);
+    let module = symbolizer.add(ModuleInput::Symbols(Arc::new(compiled)), None, None);
     for place in [0x1010, 0x1404, 0x2000].map(VirtOffset) {
         let (place, lookup) = (Place::Virt(place), Lookup::Exact);
         let answers = symbolizer.symbolize(&[Request::new(module, place, lookup)]);

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::module::SymbolModule;
 use crate::options::Options;
 use crate::oversized::Oversized;
-use crate::request::Source;
+use crate::request::ModuleInput;
 use crate::shortfall::Shortfall;
 use crate::sought::Sought;
 
@@ -37,8 +37,12 @@ impl BuiltIndex {
     /// [`Cause::TooLarge`](crate::Cause::TooLarge) for a module of 4 GiB of code or more, and
     /// [`Cause::Oversized`](crate::Cause::Oversized) for one whose debug information takes more than
     /// [`Limits::unpacked_bytes`](crate::Limits::unpacked_bytes) and its ratio allow.
-    pub fn of(source: Source, build_id: Option<BuildId>, options: &Options) -> Result<Self, Error> {
-        let module = SymbolModule::new(source, build_id, None, false, options.clone().into());
+    pub fn of(
+        input: ModuleInput,
+        build_id: Option<BuildId>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let module = SymbolModule::new(input, build_id, None, false, options.clone().into());
         Ok(Self {
             index: module.build_index()?,
             sought: module.sought(),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use backsight_elf::ReadError;
 use backsight_index::{IndexError, IndexFull};
 use backsight_types::{FileError, Reason};
 
@@ -205,6 +206,17 @@ impl From<Cause> for Error {
 impl From<backsight_elf::Error> for Error {
     fn from(error: backsight_elf::Error) -> Self {
         Cause::from(error).into()
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Elf(error) => error.into(),
+            ReadError::Io(error) => Cause::from(error).into(),
+            // `ReadError` may get variants; none of them is an ELF file.
+            other => Cause::from(io::Error::other(other)).into(),
+        }
     }
 }
 

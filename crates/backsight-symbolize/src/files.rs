@@ -19,7 +19,7 @@ use crate::locate::{SearchBase, Site};
 use crate::module_index::{self, ModuleSources};
 use crate::options::Options;
 use crate::rayon_once::RayonOnce;
-use crate::request::Source;
+use crate::request::ModuleInput;
 use crate::sought::SoughtLog;
 use crate::symbol_tables::SymbolTables;
 use crate::trace::{event, in_span};
@@ -33,7 +33,7 @@ const MIN_INDEXES_TO_PAGE: u64 = 32;
 #[derive(Debug)]
 pub(crate) enum ModuleOrigin {
     /// As the caller gave it.
-    Source(Source),
+    Input(ModuleInput),
     /// A mapped file, and its path.
     Mapped(Arc<ElfFile>, Option<PathBuf>),
 }
@@ -97,10 +97,12 @@ impl LoadedFiles {
         may_stay_open: bool,
     ) -> Option<ModuleOrigin> {
         match (origin, &self.own) {
-            (ModuleOrigin::Source(Source::File { path, .. }), Ok(own)) if own.read_bytes() == 0 => {
+            (ModuleOrigin::Input(ModuleInput::File { path, .. }), Ok(own))
+                if own.read_bytes() == 0 =>
+            {
                 Some(ModuleOrigin::Mapped(Arc::clone(own), path))
             }
-            (ModuleOrigin::Source(Source::File { .. }), _) if !may_stay_open => None,
+            (ModuleOrigin::Input(ModuleInput::File { .. }), _) if !may_stay_open => None,
             (origin, _) => Some(origin),
         }
     }

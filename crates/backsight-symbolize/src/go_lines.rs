@@ -10,7 +10,7 @@ use std::sync::Arc;
 use backsight_index::engine::{CodeOffsets, Name, lossy};
 use backsight_sources::go_build_info::go_release;
 use backsight_sources::go_pclntab::{GoLimits, GoNames, GoTable, GoUnits, find_tables};
-use backsight_sources::{Memory, Part, Relocation};
+use backsight_sources::{MappedPart, Memory, Relocation};
 use backsight_types::Perms;
 
 use crate::damage_reporter::DamageReporter;
@@ -173,7 +173,7 @@ fn memory(elf: &ElfFile) -> Option<Memory<'_>> {
         let begin = usize::try_from(segment.file_offset.0).ok()?;
         let size = usize::try_from(segment.file_size).ok()?;
         let rest = elf.image().get(begin..)?;
-        Some(Part {
+        Some(MappedPart {
             addr: segment.virt_offset.0,
             bytes: rest.get(..size.min(rest.len()))?,
             is_writable: segment.flags.contains(Perms::WRITE),

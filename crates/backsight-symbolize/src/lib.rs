@@ -1,7 +1,7 @@
 //! From an offset in a module to its functions, inlined calls and source lines.
 //!
 //! ```
-//! use backsight_symbolize::{Options, Place, Request, Source, Symbolizer};
+//! use backsight_symbolize::{Options, Place, Request, ModuleInput, Symbolizer};
 //! use backsight_types::{Lookup, VirtOffset};
 //!
 //! let symbolizer = Symbolizer::new(Options::default());
@@ -132,7 +132,7 @@ pub use locate::{find_debug_file as open_debug_file, find_module as open_module}
 pub use options::{Options, Tier};
 pub use oversized::Oversized;
 pub use packed::unpacked_file;
-pub use request::{ModuleId, Place, Request, Source};
+pub use request::{ModuleId, ModuleInput, Place, Request};
 pub use shortfall::{Shortfall, ShortfallKind};
 pub use sought::{Sought, SoughtKind};
 pub use source::{Detail, SymbolSource, Turn};

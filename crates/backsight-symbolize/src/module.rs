@@ -12,7 +12,7 @@ use crate::files::{LoadedFiles, ModuleOrigin};
 use crate::go_program::GoProgram;
 use crate::options::Options;
 use crate::oversized::Oversized;
-use crate::request::{Place, Source};
+use crate::request::{ModuleInput, Place};
 use crate::shortfall::Shortfall;
 use crate::sought::{Sought, SoughtLog};
 use crate::source::{Sources, SymbolSource, Turn};
@@ -54,7 +54,7 @@ pub(crate) struct SymbolModule {
 
 impl SymbolModule {
     pub(crate) fn new(
-        source: Source,
+        input: ModuleInput,
         expected: Option<BuildId>,
         segments: Option<Segments>,
         may_stay_open: bool,
@@ -62,7 +62,7 @@ impl SymbolModule {
     ) -> Self {
         Self {
             sources: Arc::default(),
-            origin: Mutex::new(Some(ModuleOrigin::Source(source))),
+            origin: Mutex::new(Some(ModuleOrigin::Input(input))),
             may_stay_open,
             expected,
             given_segments: segments,
@@ -174,7 +174,7 @@ impl SymbolModule {
         let files = self.files.get_or_init(|| {
             let origin = self.origin().take().ok_or(Cause::NotFound)?;
             let files = LoadedFiles::open(&origin, self.expected, &self.options, &self.log)?;
-            if let (ModuleOrigin::Source(Source::Symbols(source)), None) =
+            if let (ModuleOrigin::Input(ModuleInput::Symbols(source)), None) =
                 (&origin, files.indexed())
             {
                 self.add_source(Turn::After, Arc::clone(source));
@@ -261,7 +261,7 @@ impl SymbolModule {
     pub(crate) fn shortfalls(&self) -> Vec<Shortfall> {
         let mut all = self.log.shortfalls.list();
         all.extend(self.sources().shortfalls());
-        if let Some(ModuleOrigin::Source(Source::Symbols(source))) = &*self.origin() {
+        if let Some(ModuleOrigin::Input(ModuleInput::Symbols(source))) = &*self.origin() {
             all.extend(source.shortfalls());
         }
         all.dedup();

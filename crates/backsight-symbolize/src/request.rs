@@ -13,7 +13,7 @@ use crate::source::SymbolSource;
 /// Where a module's bytes come from.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Source {
+pub enum ModuleInput {
     /// An open file. Only a regular one is taken.
     File {
         /// Its position does not matter and does not change. It is closed as soon
@@ -35,7 +35,7 @@ pub enum Source {
     Symbols(Arc<dyn SymbolSource>),
 }
 
-impl Source {
+impl ModuleInput {
     /// Opens a regular file, and keeps its path. Other kinds of files are not opened.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Source {
     }
 }
 
-impl From<File> for Source {
+impl From<File> for ModuleInput {
     fn from(file: File) -> Self {
         Self::File {
             file: Arc::new(file),

@@ -4,7 +4,7 @@
 //! compiler's map, another format, a service) come in by a [`SymbolSource`]:
 //!
 //! ```text
-//!   [`Source::Symbols`]            is the only source of a module
+//!   [`ModuleInput::Symbols`]            is the only source of a module
 //!   [`Symbolizer::add_source`]     is asked before its files, or after them
 //! ```
 

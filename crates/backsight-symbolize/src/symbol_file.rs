@@ -17,7 +17,7 @@ use crate::source::{Detail, SymbolSource};
 
 /// A file that has the symbols of one module, in a format that is neither ELF nor DWARF:
 /// GSYM, as LLVM's `llvm-gsymutil` writes it. For
-/// [`Source::Symbols`](crate::Source::Symbols) or
+/// [`ModuleInput::Symbols`](crate::ModuleInput::Symbols) or
 /// [`Symbolizer::add_source`](crate::Symbolizer::add_source).
 ///
 /// Whoever gives it says which module it is of; [`build_id`](Self::build_id) tells whether

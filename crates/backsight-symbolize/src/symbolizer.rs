@@ -15,7 +15,7 @@ use crate::files::LoadedFiles;
 use crate::groups::ADDRESSES_PER_TASK;
 use crate::module::SymbolModule;
 use crate::options::Options;
-use crate::request::{ModuleId, Request, Source};
+use crate::request::{ModuleId, ModuleInput, Request};
 use crate::source::{SymbolSource, Turn};
 use crate::trace::event;
 
@@ -71,14 +71,14 @@ impl Symbolizer {
     /// them. File offsets need them when the executable itself is not at hand.
     pub fn add(
         &self,
-        source: Source,
+        input: ModuleInput,
         build_id: Option<BuildId>,
         segments: Option<Segments>,
     ) -> ModuleId {
         let options = Arc::clone(&self.options);
         let may_stay_open = self.modules().len() < options.budget.open_files;
         self.push(SymbolModule::new(
-            source,
+            input,
             build_id,
             segments,
             may_stay_open,

@@ -5,8 +5,8 @@ mod common;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use backsight_files::{Error as Refused, Kind};
-use backsight_symbolize::{Access, Cause, Error, Options, Source, Symbolizer};
+use backsight_files::{Error as Refused, NonRegularKind};
+use backsight_symbolize::{Access, Cause, Error, ModuleInput, Options, Symbolizer};
 use backsight_types::Reason;
 use common::{Fixture, brief, dwarf, find};
 use testkit::elf::{Shape, Symbol};
@@ -22,9 +22,18 @@ fn only_regular_files_are_opened_and_none_is_waited_for() {
     let fixture = Fixture::new();
     fixture.must("mkfifo", &["fifo"]);
     let cases = [
-        (fixture.path("fifo"), Refused::NotRegular(Kind::Fifo)),
-        (fixture.path("."), Refused::NotRegular(Kind::Directory)),
-        ("/dev/null".into(), Refused::NotRegular(Kind::Device)),
+        (
+            fixture.path("fifo"),
+            Refused::NotRegular(NonRegularKind::Fifo),
+        ),
+        (
+            fixture.path("."),
+            Refused::NotRegular(NonRegularKind::Directory),
+        ),
+        (
+            "/dev/null".into(),
+            Refused::NotRegular(NonRegularKind::Device),
+        ),
         (
             fixture.path("absent"),
             std::io::Error::from_raw_os_error(2).into(),
@@ -32,7 +41,7 @@ fn only_regular_files_are_opened_and_none_is_waited_for() {
     ];
     for (path, want) in cases {
         let want = Error::new("open", Some(&path), want);
-        assert_eq!(Source::open(&path).err(), Some(want));
+        assert_eq!(ModuleInput::open(&path).err(), Some(want));
     }
 }
 
@@ -40,8 +49,8 @@ fn only_regular_files_are_opened_and_none_is_waited_for() {
 fn an_open_file_that_is_not_regular_is_refused_too() {
     let symbolizer = Symbolizer::new(Options::default());
     let file = std::fs::File::open("/dev/null").expect("a device");
-    let module = symbolizer.add(Source::from(file), None, None);
-    let want = Error::new("read", None, Refused::NotRegular(Kind::Device));
+    let module = symbolizer.add(ModuleInput::from(file), None, None);
+    let want = Error::new("read", None, Refused::NotRegular(NonRegularKind::Device));
     assert_eq!(symbolizer.load(module), Err(want));
     assert_eq!(find(&symbolizer, module, 0x1000), Err(Reason::Unreadable));
 }
@@ -109,7 +118,7 @@ fn other_files_are_refused_by_name() {
     ];
     for (name, bytes, want) in cases {
         let symbolizer = Symbolizer::new(Options::default());
-        let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
+        let module = symbolizer.add(ModuleInput::Bytes(bytes.into()), None, None);
         assert_eq!(symbolizer.load(module), Err(want.into()), "{name}");
         assert_eq!(
             find(&symbolizer, module, 0x1000),

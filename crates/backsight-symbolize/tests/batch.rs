@@ -5,7 +5,9 @@ mod common;
 
 use std::sync::OnceLock;
 
-use backsight_symbolize::{Frames, ModuleId, Options, Place, Request, Source, Symbolizer, Tier};
+use backsight_symbolize::{
+    Frames, ModuleId, ModuleInput, Options, Place, Request, Symbolizer, Tier,
+};
 use backsight_types::{FileOffset, Lookup, Reason, VirtOffset};
 use common::{Fixture, at, brief, find, symbol, symbolizer_of};
 use proptest::prelude::*;
@@ -28,11 +30,11 @@ fn shared() -> &'static (Symbolizer, [ModuleId; 3]) {
         fixture.must("cc", &["-O0", "-o", "b", "a.c"]);
         let symbolizer = Symbolizer::new(Options::default());
         let sources = [
-            Source::open(&fixture.path("a")).expect("a file"),
-            Source::open(&fixture.path("b")).expect("a file"),
-            Source::Bytes(b"garbage".as_slice().into()),
+            ModuleInput::open(&fixture.path("a")).expect("a file"),
+            ModuleInput::open(&fixture.path("b")).expect("a file"),
+            ModuleInput::Bytes(b"garbage".as_slice().into()),
         ];
-        let modules = sources.map(|source| symbolizer.add(source, None, None));
+        let modules = sources.map(|input| symbolizer.add(input, None, None));
         for module in &modules[..2] {
             symbolizer.load(*module).expect("readable");
         }
@@ -86,7 +88,7 @@ fn a_bad_module_costs_only_its_own_addresses() {
     let (symbolizer, [good, _, bad]) = shared();
     let stranger = {
         let other = Symbolizer::new(Options::default());
-        let ids = [(); 9].map(|()| other.add(Source::Bytes(Vec::new().into()), None, None));
+        let ids = [(); 9].map(|()| other.add(ModuleInput::Bytes(Vec::new().into()), None, None));
         ids[8]
     };
     let requests = [
@@ -181,7 +183,7 @@ fn batches_of_many_threads_wait_for_each_other_but_not_for_ever() {
             let symbolizer = Symbolizer::new(options);
             let modules: Vec<ModuleId> = paths
                 .iter()
-                .map(|path| symbolizer.add(Source::open(path).expect("a file"), None, None))
+                .map(|path| symbolizer.add(ModuleInput::open(path).expect("a file"), None, None))
                 .collect();
             let places =
                 (0..200_u64).flat_map(|at| modules.iter().map(move |module| (*module, at)));

@@ -3,7 +3,7 @@
 mod common;
 
 use backsight_symbolize::{
-    Access, Answers, Budget, Frames, ModuleId, Options, Request, Source, Symbolizer, Tier,
+    Access, Answers, Budget, Frames, ModuleId, ModuleInput, Options, Request, Symbolizer, Tier,
 };
 use backsight_types::Reason;
 use common::Fixture;
@@ -43,8 +43,8 @@ fn options(kept_bytes: u64, tier: Tier, access: Access) -> Options {
 fn symbolizer(fixture: &Fixture, options: Options) -> (Symbolizer, Vec<ModuleId>) {
     let symbolizer = Symbolizer::new(options);
     let add = |n| {
-        let source = Source::open(&fixture.path(&format!("a{n}")));
-        symbolizer.add(source.expect("a regular file"), None, None)
+        let input = ModuleInput::open(&fixture.path(&format!("a{n}")));
+        symbolizer.add(input.expect("a regular file"), None, None)
     };
     let modules = (0..MODULES).map(add).collect();
     (symbolizer, modules)

@@ -11,7 +11,7 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{BuiltIndex, Options, ShortfallKind, Source, Tier};
+use backsight_symbolize::{BuiltIndex, ModuleInput, Options, ShortfallKind, Tier};
 use common::{Fixture, at, symbol, symbolizer_with};
 use object::{Object as _, ObjectSection as _};
 
@@ -88,8 +88,8 @@ fn asked(path: &Path, places: &[u64]) -> ([(Vec<String>, bool); 2], bool) {
         let answers = answers.iter().map(|answer| format!("{answer:?}"));
         (answers.collect(), !symbolizer.shortfalls(module).is_empty())
     };
-    let source = Source::open(path).expect("a file");
-    let built = BuiltIndex::of(source, None, &options).expect("an index");
+    let input = ModuleInput::open(path).expect("a file");
+    let built = BuiltIndex::of(input, None, &options).expect("an index");
     let told = built.shortfalls.iter();
     let told = told.filter(|it| it.kind == ShortfallKind::Damaged).count() > 0;
     ([Tier::Lazy, Tier::Flat].map(of_tier), told)

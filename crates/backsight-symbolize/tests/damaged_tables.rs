@@ -131,7 +131,7 @@ fn a_damaged_table_is_told_and_the_rest_is_read() {
                 assert_ne!(warnings, "", "{what}: nor is it wrong to others");
             }
             let index = BuiltIndex::of(
-                backsight_symbolize::Source::open(&path).expect("a file"),
+                backsight_symbolize::ModuleInput::open(&path).expect("a file"),
                 None,
                 &no_debug_dirs(),
             );

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use backsight_symbolize::{Options, Source, Symbolizer};
+use backsight_symbolize::{ModuleInput, Options, Symbolizer};
 use common::{Fixture, brief, dwarf, find, symbol};
 use testkit::elf::{Shape, Symbol};
 
@@ -45,8 +45,8 @@ impl Fixture {
     /// Asks for `hidden` in `usr/bin/a`, with one debug directory.
     fn ask(&self, debug_dir: &Path) -> String {
         let options = Options::default().with_debug_dirs(vec![debug_dir.to_owned()]);
-        let source = Source::open(&self.path("usr/bin/a")).expect("a file");
-        self.ask_with(options, source)
+        let input = ModuleInput::open(&self.path("usr/bin/a")).expect("a file");
+        self.ask_with(options, input)
     }
 
     /// As a process of the root that this directory is would name it.
@@ -55,16 +55,16 @@ impl Fixture {
             .with_debug_dirs(vec![debug_dir.into()])
             .with_roots(vec![self.path(".")]);
         let file = std::fs::File::open(self.path("usr/bin/a")).expect("a file");
-        let source = Source::File {
+        let input = ModuleInput::File {
             file: Arc::new(file),
             path: Some("/usr/bin/a".into()),
         };
-        self.ask_with(options, source)
+        self.ask_with(options, input)
     }
 
-    fn ask_with(&self, options: Options, source: Source) -> String {
+    fn ask_with(&self, options: Options, input: ModuleInput) -> String {
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(source, None, None);
+        let module = symbolizer.add(input, None, None);
         let (start, _) = symbol(&self.path("full"), "hidden");
         brief(&find(&symbolizer, module, start))
     }
@@ -194,8 +194,8 @@ fn a_debug_file_larger_than_the_limit_is_not_summed_up() {
         let mut options = Options::default();
         options.limits.file_bytes = limit;
         options.access = backsight_symbolize::Access::Map;
-        let source = Source::open(&fixture.path("usr/bin/a")).expect("a file");
-        assert_eq!(fixture.ask_with(options, source), want, "{limit}");
+        let input = ModuleInput::open(&fixture.path("usr/bin/a")).expect("a file");
+        assert_eq!(fixture.ask_with(options, input), want, "{limit}");
     }
 }
 

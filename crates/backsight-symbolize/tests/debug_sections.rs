@@ -2,7 +2,7 @@
 
 mod common;
 
-use backsight_symbolize::{Options, Source, Symbolizer};
+use backsight_symbolize::{ModuleInput, Options, Symbolizer};
 use common::{Fixture, at, brief, dwarf, find, symbolizer_of};
 use testkit::elf::Shape;
 
@@ -29,7 +29,7 @@ fn sections_that_no_lookup_needs_are_not_unpacked() {
         let mut options = Options::default();
         options.debug_dirs.clear();
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(Source::Bytes(elf.build().into()), None, None);
+        let module = symbolizer.add(ModuleInput::Bytes(elf.build().into()), None, None);
         brief(&find(&symbolizer, module, 0x1000))
     };
     let unread = [

@@ -5,7 +5,9 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use backsight_symbolize::{BuiltIndex, Definition, DefinitionKind, Options, Source, Symbolizer};
+use backsight_symbolize::{
+    BuiltIndex, Definition, DefinitionKind, ModuleInput, Options, Symbolizer,
+};
 use common::{Fixture, find, symbolizer_of};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 
@@ -128,8 +130,8 @@ fn a_definition_is_found_by_either_name() {
 fn an_index_lists_the_functions_it_knows() {
     let Some(fixture) = program() else { return };
     let path = fixture.path("a");
-    let source = Source::open(&path).expect("a regular file");
-    let built = BuiltIndex::of(source, None, &Options::default()).expect("an index");
+    let input = ModuleInput::open(&path).expect("a regular file");
+    let built = BuiltIndex::of(input, None, &Options::default()).expect("an index");
     let symbolizer = Symbolizer::new(Options::default());
     let module = symbolizer.add_index(built.index, None);
     let all = symbolizer.definitions(module).expect("an index");
@@ -166,7 +168,7 @@ fn a_relocatable_object_lists_its_code() {
 #[test]
 fn what_cannot_be_read_is_an_error() {
     let symbolizer = Symbolizer::new(Options::default());
-    let module = symbolizer.add(Source::Bytes(b"no ELF file"[..].into()), None, None);
+    let module = symbolizer.add(ModuleInput::Bytes(b"no ELF file"[..].into()), None, None);
     assert!(symbolizer.definitions(module).is_err());
     assert!(symbolizer.definitions_named(module, "main").is_err());
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use backsight_symbolize::{Answers, Options, Source, Symbolizer, Tier};
+use backsight_symbolize::{Answers, ModuleInput, Options, Symbolizer, Tier};
 use common::{at, brief, dwarf, find, symbolizer_of_bytes};
 use testkit::elf::Shape;
 
@@ -64,7 +64,7 @@ fn a_nameless_frame_has_the_line_that_declares_it() {
                 .with_tier(tier)
                 .with_debug_dirs(Vec::new()),
         );
-        let module = symbolizer.add(Source::Bytes(bytes.clone().into()), None, None);
+        let module = symbolizer.add(ModuleInput::Bytes(bytes.clone().into()), None, None);
         let owned = find(&symbolizer, module, 0x1140);
         assert_eq!(brief(&owned), "~?@? whole@?", "{tier:?}");
         let lines = owned.expect("frames");
@@ -90,7 +90,7 @@ fn a_line_says_nothing_without_its_file() {
         options.debug_dirs.clear();
         options.tier = tier;
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(Source::Bytes(elf.clone().into()), None, None);
+        let module = symbolizer.add(ModuleInput::Bytes(elf.clone().into()), None, None);
         let found = find(&symbolizer, module, 0x1140);
         assert_eq!(brief(&found), "~folded@? whole@?", "{tier:?}");
         let frames = found.expect("frames");

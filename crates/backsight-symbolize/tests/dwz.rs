@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{Answers, Options, Source, Symbolizer, Tier};
+use backsight_symbolize::{Answers, ModuleInput, Options, Symbolizer, Tier};
 use common::{Fixture, at, brief, find, symbol};
 
 /// Enough in common that `dwz` finds it worthwhile.
@@ -70,8 +70,8 @@ impl Fixture {
 
     fn ask_with(&self, options: Options) -> String {
         let symbolizer = Symbolizer::new(options);
-        let source = Source::open(&self.path("bin/a")).expect("a file");
-        let module = symbolizer.add(source, None, None);
+        let input = ModuleInput::open(&self.path("bin/a")).expect("a file");
+        let module = symbolizer.add(input, None, None);
         let (start, size) = symbol(&self.path("bin/a"), "outermost_function");
         let all = (start..start + size).map(|addr| brief(&find(&symbolizer, module, addr)));
         let mut at_line = all.filter(|found| found.contains("@6"));
@@ -181,8 +181,8 @@ fn nameless_frames_are_alike_by_every_tier() {
             .with_tier(tier)
             .with_debug_dirs(Vec::new());
         let symbolizer = Symbolizer::new(options);
-        let source = Source::open(&fixture.path("bin/a")).expect("a file");
-        let module = symbolizer.add(source, None, None);
+        let input = ModuleInput::open(&fixture.path("bin/a")).expect("a file");
+        let module = symbolizer.add(input, None, None);
         let requests: Vec<_> = (start..start + size).map(|addr| at(module, addr)).collect();
         let owned = symbolizer.symbolize(&requests);
         let mut answers = Answers::default();

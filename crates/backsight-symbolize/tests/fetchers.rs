@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use backsight_symbolize::{
-    Cause, Fetch, FetchError, Fetched, Options, SoughtKind, Source, Symbolizer, Tier, Wanted,
+    Cause, Fetch, FetchError, Fetched, ModuleInput, Options, SoughtKind, Symbolizer, Tier, Wanted,
 };
 use backsight_types::{BuildId, Reason};
 use common::{Fixture, at, find, symbol};
@@ -85,7 +85,7 @@ fn a_debug_file_is_brought_and_proven() {
         let honest = bring(None, Some(fixture.path("debug")));
         let fetchers = [liar.clone(), honest.clone()];
         let symbolizer = Symbolizer::new(options(&fetchers, tier));
-        let module = symbolizer.add(Source::open(&path).expect("a file"), None, None);
+        let module = symbolizer.add(ModuleInput::open(&path).expect("a file"), None, None);
         for _ in 0..3 {
             let frames = find(&symbolizer, module, start).expect("named");
             let frame = frames.physical().expect("a frame");
@@ -115,13 +115,13 @@ fn a_module_is_brought_by_its_build_id() {
     let id: BuildId = ID.parse().expect("hexadecimal");
     let whole = bring(Some(fixture.path("full")), None);
     let symbolizer = Symbolizer::new(options(std::slice::from_ref(&whole), Tier::Auto));
-    let module = symbolizer.add(Source::BuildId(id), None, None);
+    let module = symbolizer.add(ModuleInput::BuildId(id), None, None);
     let frames = find(&symbolizer, module, start).expect("named");
     assert_eq!(frames.physical().expect("a frame").line, Some(2));
     // Another's is refused.
     let other = bring(Some(fixture.path("other")), None);
     let symbolizer = Symbolizer::new(options(&[other], Tier::Auto));
-    let module = symbolizer.add(Source::BuildId(id), None, None);
+    let module = symbolizer.add(ModuleInput::BuildId(id), None, None);
     assert_eq!(find(&symbolizer, module, start), Err(Reason::NoSymbols));
 }
 
@@ -137,8 +137,8 @@ fn what_a_directory_has_nobody_is_asked_for() {
     let mut options = options(std::slice::from_ref(&never), Tier::Auto);
     options.debug_dirs.push(fixture.path("dir"));
     let symbolizer = Symbolizer::new(options);
-    let source = Source::open(&fixture.path("a")).expect("a file");
-    let module = symbolizer.add(source, None, None);
+    let input = ModuleInput::open(&fixture.path("a")).expect("a file");
+    let module = symbolizer.add(input, None, None);
     let (start, _) = symbol(&fixture.path("full"), "hidden");
     let answers = symbolizer.symbolize(&[at(module, start)]);
     assert!(answers[0].is_ok());

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use backsight_symbolize::{
-    Access, Frames, Limits, Options, ShortfallKind, Source, SymbolFile, SymbolSource as _,
+    Access, Frames, Limits, ModuleInput, Options, ShortfallKind, SymbolFile, SymbolSource as _,
     Symbolizer, Tier, Turn,
 };
 use backsight_types::{Reason, VirtOffset};
@@ -97,8 +97,8 @@ fn opened(path: &Path) -> SymbolFile {
 fn both_ways(file: SymbolFile, addresses: &[u64]) -> Vec<Result<Frames, Reason>> {
     let file = Arc::new(file);
     let listed = symbolizer(Tier::Auto);
-    let source = Source::Symbols(Arc::clone(&file) as _);
-    let module = listed.add(source, file.build_id(), None);
+    let input = ModuleInput::Symbols(Arc::clone(&file) as _);
+    let module = listed.add(input, file.build_id(), None);
     let requests: Vec<_> = addresses.iter().map(|addr| at(module, *addr)).collect();
     let listed = listed.symbolize(&requests);
     for (addr, listed) in addresses.iter().zip(&listed) {
@@ -257,7 +257,7 @@ fn what_is_cut_or_flipped_is_refused_or_said() {
     bytes[last..last + 4].fill(0xff);
     let symbols = symbolizer(Tier::Auto);
     let file = Arc::new(parsed(&bytes).expect("a sound header"));
-    let module = symbols.add(Source::Symbols(file), None, None);
+    let module = symbols.add(ModuleInput::Symbols(file), None, None);
     symbols.load(module).expect("the others can be used");
     let said = symbols.shortfalls(module);
     assert_eq!(said.len(), 1, "{said:?}");

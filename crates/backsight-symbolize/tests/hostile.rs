@@ -8,7 +8,7 @@ mod common;
 
 use std::io::Write as _;
 
-use backsight_symbolize::{Limits, Options, Source, Symbolizer};
+use backsight_symbolize::{Limits, ModuleInput, Options, Symbolizer};
 use backsight_types::Reason;
 use common::{Fixture, at, brief, dwarf, find, symbolizer_of_bytes};
 use testkit::elf::{Elf, Field, Shape, Symbol};
@@ -224,7 +224,7 @@ fn sizes_are_refused_before_they_are_allocated() {
         options.limits.unpacked_bytes = 1 << 20;
         let symbolizer = Symbolizer::new(options);
         let bytes = with_packed_info(&info);
-        let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
+        let module = symbolizer.add(ModuleInput::Bytes(bytes.into()), None, None);
         let found = find(&symbolizer, module, 0x1000);
         assert_eq!(brief(&found), "symbol@?", "{name}: the symbols still stand");
         let reached = found.expect("an answer").limit_reached();
@@ -340,7 +340,7 @@ fn limits_can_be_changed_by_the_caller() {
     let options = Options::default().with_limits(limits);
     let symbolizer = Symbolizer::new(options);
     let bytes = file(&unit.finish(), dwarf::ABBREV).build();
-    let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
+    let module = symbolizer.add(ModuleInput::Bytes(bytes.into()), None, None);
     let found = find(&symbolizer, module, 0x1000);
     assert_eq!(brief(&found), "~folded@? whole@?");
     assert!(found.expect("an answer").limit_reached());

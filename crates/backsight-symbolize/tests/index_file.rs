@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use backsight_symbolize::{
-    BuiltIndex, IndexError, Options, Place, Request, Source, SymbolIndex, Symbolizer,
+    BuiltIndex, IndexError, ModuleInput, Options, Place, Request, SymbolIndex, Symbolizer,
 };
 use backsight_types::{FileOffset, Lookup, Reason};
 use common::Fixture;
 
 fn index_of(path: &Path) -> SymbolIndex {
-    let source = Source::open(path).expect("a regular file");
-    let built = BuiltIndex::of(source, None, &Options::default());
+    let input = ModuleInput::open(path).expect("a regular file");
+    let built = BuiltIndex::of(input, None, &Options::default());
     built.expect("an index").index
 }
 

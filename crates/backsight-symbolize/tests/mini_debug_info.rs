@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{Options, Source, Symbolizer};
+use backsight_symbolize::{ModuleInput, Options, Symbolizer};
 use backsight_types::Reason;
 use common::{Fixture, brief, dwarf, find, symbol, symbolizer_of};
 use testkit::elf::{Elf, Shape, Symbol};
@@ -139,7 +139,7 @@ fn a_bomb_or_garbage_costs_its_own_symbols_alone() {
         options.debug_dirs.clear();
         options.limits.mini_debug_bytes = 1 << 20;
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
+        let module = symbolizer.add(ModuleInput::Bytes(bytes.into()), None, None);
         let found = find(&symbolizer, module, 0x1000);
         assert_eq!(brief(&found), "exported@?", "{name}");
         assert_eq!(find(&symbolizer, module, 0x1100), Err(reason), "{name}");

@@ -5,7 +5,9 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{BuiltIndex, Cause, Error, Options, Oversized, Source, Symbolizer, Tier};
+use backsight_symbolize::{
+    BuiltIndex, Cause, Error, ModuleInput, Options, Oversized, Symbolizer, Tier,
+};
 use common::{Fixture, at, brief, dwarf, find, symbol};
 use testkit::elf::{Bits, Elf, Order, Shape, Symbol};
 
@@ -129,8 +131,8 @@ fn a_byte_too_many_leaves_the_symbols_and_is_named() {
             }
         }
         let build = |most| {
-            let source = Source::open(&packed).expect("there");
-            BuiltIndex::of(source, None, &options(most, Tier::Auto))
+            let input = ModuleInput::open(&packed).expect("there");
+            BuiltIndex::of(input, None, &options(most, Tier::Auto))
         };
         let refused = Cause::Oversized {
             needed,
@@ -174,8 +176,8 @@ fn companions_that_are_too_large_are_named() {
         );
     }
     // The index of what is left says that something is missing, and what.
-    let source = Source::open(&path).expect("there");
-    let built = BuiltIndex::of(source, None, &options(1, Tier::Auto)).expect("an index");
+    let input = ModuleInput::open(&path).expect("there");
+    let built = BuiltIndex::of(input, None, &options(1, Tier::Auto)).expect("an index");
     assert!(built.index.limit_reached());
     assert_eq!(built.oversized.len(), 1);
 }
@@ -213,7 +215,7 @@ fn what_unpacks_to_many_times_its_size_is_refused() {
         options.limits.unpack_ratio = ratio;
         options.limits.unpack_ratio_exempt_bytes = exempt;
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(Source::Bytes(bytes.clone().into()), None, None);
+        let module = symbolizer.add(ModuleInput::Bytes(bytes.clone().into()), None, None);
         let found = brief(&find(&symbolizer, module, 0x1010));
         (found, symbolizer.oversized(module))
     };

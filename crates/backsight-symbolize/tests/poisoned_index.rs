@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use backsight_symbolize::{
-    BuiltIndex, IndexDir, IndexError, Options, Source, SymbolIndex, Symbolizer, Tier,
+    BuiltIndex, IndexDir, IndexError, ModuleInput, Options, SymbolIndex, Symbolizer, Tier,
 };
 use common::{Fixture, brief, find, symbol};
 
@@ -65,15 +65,15 @@ impl Pair {
             .with_index_dir(Some(self.dir.clone()))
     }
 
-    fn ask(&self, source: Source, options: Options) -> String {
+    fn ask(&self, input: ModuleInput, options: Options) -> String {
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(source, None, None);
+        let module = symbolizer.add(input, None, None);
         brief(&find(&symbolizer, module, self.start))
     }
 
     fn ask_file(&self, name: &str, tier: Tier) -> String {
-        let source = Source::open(&self.path(name)).expect("a file");
-        self.ask(source, self.options(tier))
+        let input = ModuleInput::open(&self.path(name)).expect("a file");
+        self.ask(input, self.options(tier))
     }
 
     fn names(&self) -> Vec<PathBuf> {
@@ -87,8 +87,8 @@ impl Pair {
 }
 
 fn index_of(path: &Path) -> SymbolIndex {
-    let source = Source::open(path).expect("a file");
-    let built = BuiltIndex::of(source, None, &Options::default());
+    let input = ModuleInput::open(path).expect("a file");
+    let built = BuiltIndex::of(input, None, &Options::default());
     built.expect("an index").index
 }
 
@@ -103,7 +103,7 @@ fn what_one_file_says_is_not_said_of_another_of_its_build_id() {
     }
     assert_eq!(pair.names().len(), 2);
     let id = index_of(&pair.path("good")).build_id().expect("a build ID");
-    let by_id = pair.ask(Source::BuildId(id), pair.options(Tier::Auto));
+    let by_id = pair.ask(ModuleInput::BuildId(id), pair.options(Tier::Auto));
     assert!(by_id.starts_with('['), "{by_id}");
 }
 
@@ -142,10 +142,10 @@ fn another_debug_file_is_another_index() {
         pair.options(Tier::Flat)
             .with_debug_dirs(vec![pair.path(&format!("{name}.d"))])
     };
-    let source = || Source::open(&pair.path("bare")).expect("a file");
+    let input = || ModuleInput::open(&pair.path("bare")).expect("a file");
     for _ in 0..2 {
         for name in ["good", "evil"] {
-            assert_eq!(pair.ask(source(), debug(name)), format!("{name}_work@1"));
+            assert_eq!(pair.ask(input(), debug(name)), format!("{name}_work@1"));
         }
     }
     assert!(pair.names().len() >= 2, "{:?}", pair.names());
@@ -158,18 +158,18 @@ fn files_of_a_root_alone_are_trusted_for_it_alone() {
     let home = pair.path("root/d/.build-id/12");
     fs::create_dir_all(&home).expect("ours");
     fs::copy(pair.path("evil"), home.join("34567812345678.debug")).expect("ours");
-    let source = || Source::open(&pair.path("bare")).expect("a file");
+    let input = || ModuleInput::open(&pair.path("bare")).expect("a file");
     let inside = |roots: Vec<PathBuf>| {
         pair.options(Tier::Flat)
             .with_debug_dirs(vec!["/d".into()])
             .with_roots(roots)
     };
     assert_eq!(
-        pair.ask(source(), inside(vec![pair.path("root")])),
+        pair.ask(input(), inside(vec![pair.path("root")])),
         "evil_work@1"
     );
     assert!(pair.names().is_empty());
-    let outside = pair.ask(source(), inside(Vec::new()));
+    let outside = pair.ask(input(), inside(Vec::new()));
     assert!(!outside.contains("evil"), "{outside}");
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
 use backsight_symbolize::{
-    Access, BuiltIndex, Cause, IndexDir, Options, Sought, SoughtKind, Source, Symbolizer, Tier,
+    Access, BuiltIndex, Cause, IndexDir, ModuleInput, Options, Sought, SoughtKind, Symbolizer, Tier,
 };
 use common::Fixture;
 
@@ -33,7 +33,7 @@ fn program() -> Option<Fixture> {
 /// Returns what came of the things of this kind that are there.
 fn outcomes(options: Options, bytes: &[u8], kind: SoughtKind) -> Vec<Result<(), Cause>> {
     let symbolizer = Symbolizer::new(options);
-    let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
+    let module = symbolizer.add(ModuleInput::Bytes(bytes.into()), None, None);
     symbolizer.load(module).expect("it is read");
     let sought = symbolizer.sought(module).into_iter();
     let there = sought.filter(|sought| {
@@ -98,8 +98,8 @@ fn an_index_of_the_wrong_owner() {
     let Some(fixture) = program() else { return };
     let bare = fs::read(fixture.path("bare")).expect("made");
     let dir = IndexDir::new(fixture.path("indexes"), u64::MAX);
-    let source = Source::open(&fixture.path("a")).expect("a file");
-    let built = BuiltIndex::of(source, None, &Options::default()).expect("an index");
+    let input = ModuleInput::open(&fixture.path("a")).expect("a file");
+    let built = BuiltIndex::of(input, None, &Options::default()).expect("an index");
     dir.keep(&built.index).expect("kept");
     let path = dir.path_of(ID.parse().expect("an ID"));
     let ask = || {

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use backsight_symbolize::{Cause, Error, Options, Place, Request, Source, Symbolizer};
+use backsight_symbolize::{Cause, Error, ModuleInput, Options, Place, Request, Symbolizer};
 use backsight_types::{BuildId, FileOffset, Lookup, Reason};
 use common::{Fixture, at, brief, find, symbol};
 
@@ -51,8 +51,8 @@ fn id() -> BuildId {
     ID.parse().expect("digits")
 }
 
-fn open(path: &Path) -> Source {
-    Source::open(path).expect("a regular file")
+fn open(path: &Path) -> ModuleInput {
+    ModuleInput::open(path).expect("a regular file")
 }
 
 #[test]
@@ -160,11 +160,15 @@ fn the_debug_file_serves_alone_but_not_for_file_offsets() {
 
     let symbolizer = Symbolizer::new(options(&fixture));
     let debug = fixture.path(&debug_path());
-    let by_id = symbolizer.add(Source::BuildId(id()), None, None);
-    let by_id_with = symbolizer.add(Source::BuildId(id()), None, Some(segments));
+    let by_id = symbolizer.add(ModuleInput::BuildId(id()), None, None);
+    let by_id_with = symbolizer.add(ModuleInput::BuildId(id()), None, Some(segments));
     let as_file = symbolizer.add(open(&debug), None, None);
     let own = symbolizer.add(open(&fixture.path("a")), None, None);
-    let gone = symbolizer.add(Source::BuildId("abcd".parse().expect("digits")), None, None);
+    let gone = symbolizer.add(
+        ModuleInput::BuildId("abcd".parse().expect("digits")),
+        None,
+        None,
+    );
     let file =
         |module, offset| Request::new(module, Place::File(FileOffset(offset)), Lookup::Exact);
     let cases = [

@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 
 use backsight_symbolize::{
-    BuiltIndex, IndexDir, Options, Shortfall, ShortfallKind, Source, Symbolizer, Tier,
+    BuiltIndex, IndexDir, ModuleInput, Options, Shortfall, ShortfallKind, Symbolizer, Tier,
 };
 use common::{Fixture, at, symbol, symbolizer_with};
 use object::{Object as _, ObjectSection as _};
@@ -37,8 +37,8 @@ fn shortfalls(path: &Path) -> [Vec<Shortfall>; 3] {
     };
     let mut options = Options::default();
     options.debug_dirs.clear();
-    let source = Source::open(path).expect("a file");
-    let built = BuiltIndex::of(source, None, &options).expect("an index");
+    let input = ModuleInput::open(path).expect("a file");
+    let built = BuiltIndex::of(input, None, &options).expect("an index");
     [of_tier(Tier::Lazy), of_tier(Tier::Flat), built.shortfalls]
 }
 
@@ -96,7 +96,7 @@ fn a_split_unit_that_is_gone_is_told() {
     assert_eq!(shortfalls(&path), [want.clone(), want.clone(), want]);
     // Nobody has asked yet.
     let symbolizer = Symbolizer::new(Options::default());
-    let module = symbolizer.add(Source::open(&path).expect("a file"), None, None);
+    let module = symbolizer.add(ModuleInput::open(&path).expect("a file"), None, None);
     assert_eq!(symbolizer.shortfalls(module), []);
 }
 

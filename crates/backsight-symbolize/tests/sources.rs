@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backsight_symbolize::{
     CallSite, Cause, Detail, Error, Frame, Frames, FunctionName, IndexBuilder, Kallsyms, LevelId,
-    Options, Place, Request, Source, SymbolIndex, SymbolSource, Symbolizer, Tier, Turn,
+    ModuleInput, Options, Place, Request, SymbolIndex, SymbolSource, Symbolizer, Tier, Turn,
 };
 use backsight_types::{FileOffset, Lookup, Reason, VirtOffset};
 use common::{Fixture, at, find, symbol, symbolizer_of, symbolizer_with};
@@ -90,7 +90,7 @@ fn a_source_of_its_own_answers_in_every_way_alike() {
             let options = Options::default().with_tier(tier);
             let symbolizer = Symbolizer::new(options);
             let source = Listed::new(&functions, tells);
-            let module = symbolizer.add(Source::Symbols(source.clone()), None, None);
+            let module = symbolizer.add(ModuleInput::Symbols(source.clone()), None, None);
             symbolizer.load(module).expect("it can be asked");
             let places = (0xf0..0x160).chain(0x7fff_fffe_fff0..0x7fff_ffff_0020);
             let requests: Vec<Request> = places.map(|place| at(module, place)).collect();
@@ -105,7 +105,11 @@ fn a_source_of_its_own_answers_in_every_way_alike() {
     assert!(all.iter().all(|other| *other == all[0]));
     // A file offset has no meaning without program headers.
     let symbolizer = Symbolizer::new(Options::default());
-    let module = symbolizer.add(Source::Symbols(Listed::new(&functions, true)), None, None);
+    let module = symbolizer.add(
+        ModuleInput::Symbols(Listed::new(&functions, true)),
+        None,
+        None,
+    );
     let request = Request::new(module, Place::File(FileOffset(0x100)), Lookup::Exact);
     let answer = symbolizer.symbolize(&[request]).remove(0);
     assert_eq!(answer, Err(Reason::NeedsProgramHeaders));
@@ -268,7 +272,7 @@ fn the_kernels_list_is_a_source() {
         ffffffffc0201000 t veth_xmit\t[veth]\n";
     let kernel = Kallsyms::read(list.as_bytes()).expect("text");
     let symbolizer = Symbolizer::new(Options::default());
-    let module = symbolizer.add(Source::Symbols(Arc::new(kernel)), None, None);
+    let module = symbolizer.add(ModuleInput::Symbols(Arc::new(kernel)), None, None);
     let name = |place| {
         let frames = find(&symbolizer, module, place).ok()?;
         let frame = frames.physical()?;
@@ -304,7 +308,7 @@ fn a_source_that_fails_says_why() {
         }
     }
     let symbolizer = Symbolizer::new(Options::default());
-    let module = symbolizer.add(Source::Symbols(Arc::new(Broken)), None, None);
+    let module = symbolizer.add(ModuleInput::Symbols(Arc::new(Broken)), None, None);
     assert_eq!(symbolizer.load(module), Err(Cause::Packed.into()));
     assert_eq!(find(&symbolizer, module, 0), Err(Cause::Packed.reason()));
     let mut index = IndexBuilder::default();

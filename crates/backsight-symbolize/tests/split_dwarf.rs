@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
-use backsight_symbolize::{Options, Source, Symbolizer, Tier};
+use backsight_symbolize::{ModuleInput, Options, Symbolizer, Tier};
 use common::{Fixture, brief, find, symbol};
 use object::{Object as _, ObjectSection as _};
 
@@ -59,22 +59,22 @@ impl Fixture {
     }
 
     fn ask_with(&self, options: Options) -> String {
-        let source = Source::open(&self.path("bin/a")).expect("a file");
-        self.ask_source(options, source)
+        let input = ModuleInput::open(&self.path("bin/a")).expect("a file");
+        self.ask_input(options, input)
     }
 
     /// Says the first answer with the line of `deep` that is in `outer`, by whichever
     /// tier.
-    fn ask_source(&self, options: Options, source: Source) -> String {
+    fn ask_input(&self, options: Options, input: ModuleInput) -> String {
         let flat = options.clone().with_tier(Tier::Flat);
-        let said = self.ask_tier(options, source.clone());
-        assert_eq!(self.ask_tier(flat, source), said, "indexed as a whole");
+        let said = self.ask_tier(options, input.clone());
+        assert_eq!(self.ask_tier(flat, input), said, "indexed as a whole");
         said
     }
 
-    fn ask_tier(&self, options: Options, source: Source) -> String {
+    fn ask_tier(&self, options: Options, input: ModuleInput) -> String {
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(source, None, None);
+        let module = symbolizer.add(input, None, None);
         let (start, size) = symbol(&self.path("bin/a"), "outer");
         let all = (start..start + size).map(|addr| find(&symbolizer, module, addr));
         let found = all.map(|found| brief(&found));
@@ -164,12 +164,12 @@ fn inside_a_root_the_root_goes_first() {
     let known = Some("/usr/bin/a".into());
     for path in [known, None] {
         let file = Arc::clone(&file);
-        let source = Source::File { file, path };
-        assert_eq!(fixture.ask_source(options(), source), WHOLE);
+        let input = ModuleInput::File { file, path };
+        assert_eq!(fixture.ask_input(options(), input), WHOLE);
     }
     fixture.moves(&inside, "src/a.dwo");
-    let source = Source::File { file, path: None };
-    assert_eq!(fixture.ask_source(options(), source), WHOLE, "the host's");
+    let input = ModuleInput::File { file, path: None };
+    assert_eq!(fixture.ask_input(options(), input), WHOLE, "the host's");
 }
 
 #[test]
@@ -232,13 +232,13 @@ fn names_in_a_file_are_followed_only_if_wished_and_within_limits() {
     assert_eq!(options(|_| ()), WHOLE);
     assert_eq!(options(|options| options.named_files = false), SKELETON);
     assert_eq!(options(|options| options.limits.split_files = 0), SKELETON);
-    let source = || Source::open(&fixture.path("bin/a")).expect("a file");
+    let input = || ModuleInput::open(&fixture.path("bin/a")).expect("a file");
     let symbolizer = {
         let mut options = Options::default();
         options.limits.split_files = 0;
         Symbolizer::new(options)
     };
-    let module = symbolizer.add(source(), None, None);
+    let module = symbolizer.add(input(), None, None);
     let (start, _) = symbol(&fixture.path("bin/a"), "outer");
     let found = find(&symbolizer, module, start).expect("its symbol");
     assert!(found.limit_reached(), "a limit is said");
@@ -317,8 +317,8 @@ impl Fixture {
         let options = Options::default().with_debug_dirs(Vec::new());
         let path: &Path = &self.path("bin/a");
         let symbolizer = Symbolizer::new(options);
-        let source = Source::open(path).expect("a file");
-        let module = symbolizer.add(source, None, None);
+        let input = ModuleInput::open(path).expect("a file");
+        let module = symbolizer.add(input, None, None);
         let (start, _) = symbol(path, "outer");
         assert!(find(&symbolizer, module, start).is_ok());
     }

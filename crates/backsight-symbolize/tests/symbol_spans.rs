@@ -2,7 +2,7 @@
 
 mod common;
 
-use backsight_symbolize::{Options, Request, Source, Symbolizer, Tier};
+use backsight_symbolize::{ModuleInput, Options, Request, Symbolizer, Tier};
 use common::symbols::{FUNCTION, GLOBAL, LOCAL, OBJECT, UNTYPED, symbol};
 use common::{at, brief, dwarf, find, symbolizer_of_bytes};
 use testkit::elf::{Shape, Symbol};
@@ -61,7 +61,7 @@ fn all_tables_are_one() {
                     .with_tier(tier)
                     .with_debug_dirs(Vec::new());
                 let symbolizer = Symbolizer::new(options);
-                let module = symbolizer.add(Source::Bytes(elf.clone().into()), None, None);
+                let module = symbolizer.add(ModuleInput::Bytes(elf.clone().into()), None, None);
                 // Enough for any tier to change its mind.
                 let requests = cases.iter().cycle().take(20 * cases.len());
                 let requests: Vec<Request> = requests.map(|case| at(module, case.0)).collect();
@@ -108,7 +108,7 @@ fn a_label_outside_of_its_section_covers_nothing() {
             .with_tier(tier)
             .with_debug_dirs(Vec::new());
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(Source::Bytes(bytes.clone().into()), None, None);
+        let module = symbolizer.add(ModuleInput::Bytes(bytes.clone().into()), None, None);
         for addr in [0x1f00, 0x1fff, 0x2000, 0x27ff, 0x2800, 0x2fff] {
             let found = brief(&find(&symbolizer, module, addr));
             assert_eq!(found, "[no-symbols]", "{addr:#x}");

@@ -5,7 +5,7 @@ mod common;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use backsight_symbolize::{Options, Source, Symbolizer, Tier};
+use backsight_symbolize::{ModuleInput, Options, Symbolizer, Tier};
 use common::Fixture;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -76,8 +76,8 @@ fn opening_indexing_and_evicting_are_told() {
     tracing::subscriber::with_default(lines.clone(), || {
         for _ in 0..2 {
             let symbolizer = Symbolizer::new(options.clone());
-            let source = Source::open(&fixture.path("a")).expect("a regular file");
-            let module = symbolizer.add(source, None, None);
+            let input = ModuleInput::open(&fixture.path("a")).expect("a regular file");
+            let module = symbolizer.add(input, None, None);
             let _ = common::find(&symbolizer, module, 0x1000);
         }
     });

@@ -23,11 +23,11 @@ pub struct CallFrames {
     /// In search order.
     pub(crate) sections: Vec<FrameSection>,
     /// The executable segments.
-    code: Vec<Segment>,
+    code: Vec<CodeSegment>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Segment {
+struct CodeSegment {
     in_file: u64,
     size: u64,
     virt: u64,
@@ -62,7 +62,7 @@ impl CallFrames {
             let flags = header.p_flags(LittleEndian);
             header.p_type(LittleEndian) == PT_LOAD && (flags & PF_X).0 != 0
         });
-        let code = code.map(|header| Segment {
+        let code = code.map(|header| CodeSegment {
             in_file: header.p_offset(LittleEndian).into(),
             size: header.p_filesz(LittleEndian).into(),
             virt: header.p_vaddr(LittleEndian).into(),

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backsight_files::By;
-use backsight_symbolize::{Cause, Options, Source, Symbolizer};
+use backsight_symbolize::{Cause, ModuleInput, Options, Symbolizer};
 use backsight_types::{Device, Module, ModuleKind, Reason};
 use nix::sys::stat::{major, minor};
 
@@ -92,23 +92,23 @@ impl ModuleFiles {
             _ => Err(Reason::Unreadable),
         };
         match found {
-            Ok((source, by_path_alone)) => Known {
+            Ok((input, by_path_alone)) => Known {
                 by_path_alone,
-                ..Known::readable(symbolizer, source, module)
+                ..Known::readable(symbolizer, input, module)
             },
             Err(otherwise) => Known::by_build_id(symbolizer, module, otherwise),
         }
     }
 
-    fn file_of(&self, module: &Module) -> Result<(Source, bool), Reason> {
+    fn file_of(&self, module: &Module) -> Result<(ModuleInput, bool), Reason> {
         let file = self.open(module)?;
         let by_path_alone =
             module.build_id.is_none() && !module.by_path && !is_same_file(&file, module);
-        let source = Source::File {
+        let input = ModuleInput::File {
             file: Arc::new(file),
             path: Some(path_of(module).to_owned()),
         };
-        Ok((source, by_path_alone))
+        Ok((input, by_path_alone))
     }
 
     /// Opens the file of a module, if it is proven to be the module's.
@@ -165,10 +165,10 @@ impl ModuleFiles {
 
     /// All processes under one kernel have the same vDSO image for a given ABI; the build ID
     /// tells whether this host's is the captured one.
-    fn vdso_of(&self, module: &Module) -> Result<(Source, bool), Reason> {
+    fn vdso_of(&self, module: &Module) -> Result<(ModuleInput, bool), Reason> {
         let wanted = module.build_id.ok_or(Reason::VdsoNoSymbols)?;
         let image = self.host.vdso_with(wanted).ok_or(Reason::VdsoNoSymbols)?;
-        Ok((Source::Bytes(image), false))
+        Ok((ModuleInput::Bytes(image), false))
     }
 }
 

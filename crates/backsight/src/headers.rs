@@ -1,15 +1,19 @@
 //! Reads the ELF headers of a file, which may be compressed.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 
-use backsight_elf::Headers;
+use backsight_elf::{Headers, ReadError};
 use backsight_symbolize::{Cause, Limits, unpacked_file};
 
 /// Why the ELF headers of a file cannot be read.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadersError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
     /// The file is not ELF, or its headers are damaged.
     #[error(transparent)]
     Elf(#[from] backsight_elf::Error),
@@ -22,42 +26,50 @@ pub enum HeadersError {
 /// whole, such as a kernel module, is decompressed first.
 ///
 /// # Errors
-/// If it is not an ELF file, or is damaged.
+/// If it cannot be read, is not an ELF file, or is damaged.
 pub fn headers(file: &File) -> Result<Headers, HeadersError> {
     match Headers::read(file) {
-        Err(error @ backsight_elf::Error::NotElf) => match unpacked(file) {
-            Some(bytes) => Ok(Headers::parse(bytes?.as_slice())?),
+        Ok(headers) => Ok(headers),
+        Err(ReadError::Elf(error @ backsight_elf::Error::NotElf)) => match unpacked(file)? {
+            Some(bytes) => Ok(Headers::parse(&bytes)?),
             None => Err(error.into()),
         },
-        parsed => Ok(parsed?),
+        Err(ReadError::Elf(error)) => Err(error.into()),
+        Err(ReadError::Io(error)) => Err(error.into()),
+        Err(other) => Err(io::Error::other(other).into()),
     }
 }
 
 /// Returns the decompressed contents of the file, if it is compressed as a whole.
-fn unpacked(file: &File) -> Option<Result<Vec<u8>, backsight_symbolize::Error>> {
+fn unpacked(file: &File) -> Result<Option<Vec<u8>>, HeadersError> {
     let limits = Limits::default();
-    let mut bytes = Vec::new();
-    let read = |bytes: &mut Vec<u8>, size| {
-        let mut rest = bytes.len();
-        bytes.resize(size, 0);
-        while let Some(room) = bytes.get_mut(rest..).filter(|room| !room.is_empty()) {
-            let at = u64::try_from(rest).ok()?;
-            match file.read_at(room, at).ok()? {
-                0 => break,
-                count => rest = rest.saturating_add(count),
-            }
-        }
-        bytes.truncate(rest);
-        Some(())
-    };
     // The magic number in the first bytes tells whether to read the rest.
-    read(&mut bytes, 8)?;
-    unpacked_file(&bytes, &limits).is_some().then_some(())?;
-    let size = file.metadata().ok()?.len();
-    if size > limits.file_bytes {
-        let limit = limits.file_bytes;
-        return Some(Err(Cause::TooLarge { limit }.into()));
+    let magic = first_bytes(file, 8)?;
+    if unpacked_file(&magic, &limits).is_none() {
+        return Ok(None);
     }
-    read(&mut bytes, usize::try_from(size).ok()?)?;
-    unpacked_file(&bytes, &limits)
+    let size = file.metadata()?.len();
+    let limit = limits.file_bytes;
+    let packed = match usize::try_from(size) {
+        Ok(len) if size <= limit => first_bytes(file, len)?,
+        _ => return Err(backsight_symbolize::Error::from(Cause::TooLarge { limit }).into()),
+    };
+    Ok(unpacked_file(&packed, &limits).transpose()?)
+}
+
+/// Reads up to `len` bytes from the beginning of the file.
+fn first_bytes(file: &File, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    let mut filled = 0;
+    while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+        let at = u64::try_from(filled).map_err(io::Error::other)?;
+        match file.read_at(room, at) {
+            Ok(0) => break,
+            Ok(count) => filled = filled.saturating_add(count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
 }

@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use backsight_formats::ndjson::AddressLine;
-use backsight_normalize::{Backend, Image, NormalizedModule, Session};
-use backsight_symbolize::{Source, Symbolizer};
+use backsight_normalize::{Backend, ModuleImage, NormalizedModule, Session};
+use backsight_symbolize::{ModuleInput, Symbolizer};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 use vma_query::FileError;
 
@@ -288,17 +288,17 @@ fn root_of(pid: u32, proc_root: Option<&Path>) -> PathBuf {
 /// a debug file.
 fn introduce(symbolizer: &Symbolizer, known: &NormalizedModule) -> Known {
     let module = &known.module;
-    let source = match &known.image {
-        Some(Image::File(file)) => Source::File {
+    let input = match &known.image {
+        Some(ModuleImage::File(file)) => ModuleInput::File {
             file: file.clone(),
             // The path starts at the process's own root.
             path: Some(OsStr::from_bytes(&module.path).into()),
         },
-        Some(Image::Bytes(bytes)) => Source::Bytes(bytes.clone()),
+        Some(ModuleImage::Bytes(bytes)) => ModuleInput::Bytes(bytes.clone()),
         _ => {
             let otherwise = module.unreadable.unwrap_or(Reason::NoSymbols);
             return Known::by_build_id(symbolizer, module, otherwise);
         }
     };
-    Known::readable(symbolizer, source, module)
+    Known::readable(symbolizer, input, module)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use backsight_formats::ndjson::{AddressLine, JsonFrame};
-use backsight_symbolize::{Frames, ModuleId, Place, Request, Source, Symbolizer};
+use backsight_symbolize::{Frames, ModuleId, ModuleInput, Place, Request, Symbolizer};
 use backsight_types::{Module, ModuleKind, Reason};
 
 /// A module that was added to a symbolizer.
@@ -21,10 +21,10 @@ pub struct Known {
 
 impl Known {
     /// Adds a module whose bytes are available.
-    pub fn readable(symbolizer: &Symbolizer, source: Source, module: &Module) -> Self {
+    pub fn readable(symbolizer: &Symbolizer, input: ModuleInput, module: &Module) -> Self {
         let segments = module.segments.clone();
         Self {
-            id: Some(symbolizer.add(source, module.build_id, segments)),
+            id: Some(symbolizer.add(input, module.build_id, segments)),
             otherwise: match module.kind {
                 ModuleKind::Vdso => Reason::VdsoNoSymbols,
                 ModuleKind::Kernel => Reason::Kernel,
@@ -39,7 +39,7 @@ impl Known {
     /// if it does not, `otherwise` is the reason given.
     pub fn by_build_id(symbolizer: &Symbolizer, module: &Module, otherwise: Reason) -> Self {
         let segments = module.segments.clone();
-        let add = |id| symbolizer.add(Source::BuildId(id), Some(id), segments);
+        let add = |id| symbolizer.add(ModuleInput::BuildId(id), Some(id), segments);
         Self {
             id: module.build_id.map(add),
             otherwise,

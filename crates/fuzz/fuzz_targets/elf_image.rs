@@ -2,7 +2,7 @@
 //! known or a limit was reached; and all that the bytes define.
 #![no_main]
 
-use backsight_symbolize::{Options, Place, Request, Source, Symbolizer, Tier};
+use backsight_symbolize::{Options, Place, Request, ModuleInput, Symbolizer, Tier};
 use backsight_types::{Lookup, VirtOffset};
 use libfuzzer_sys::fuzz_target;
 
@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
         options.limits.unpacked_bytes = 16 << 20;
         options.limits.mini_debug_bytes = 16 << 20;
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
+        let module = symbolizer.add(ModuleInput::Bytes(bytes.into()), None, None);
         // Small programs begin low; forged tables may lie anywhere.
         let low = (0..0x2000).step_by(0x80);
         let addrs = low.chain([0, u64::MAX, 1 << 63, 0x40_1000]);

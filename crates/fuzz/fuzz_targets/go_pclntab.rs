@@ -5,13 +5,13 @@
 use backsight_index::engine::{CodeOffsets, MergeInput, NoSymbols, TableSymbols, UnitRanges, merge};
 use backsight_sources::go_build_info::go_release;
 use backsight_sources::go_pclntab::{GoLimits, GoTable, find_tables};
-use backsight_sources::{Memory, Part};
+use backsight_sources::{Memory, MappedPart};
 use libfuzzer_sys::fuzz_target;
 
 const BASE: u64 = 0x1000;
 
 fuzz_target!(|bytes: &[u8]| {
-    let part = Part {
+    let part = MappedPart {
         addr: BASE,
         bytes,
         is_writable: true,

@@ -20,12 +20,12 @@ use crate::vma::Vma;
 /// [`ProcMaps`] take turns.
 #[derive(Debug)]
 pub struct Cursor<'m> {
-    source: Source<'m>,
+    source: VmaSource<'m>,
     filter: Filter,
 }
 
 #[derive(Debug)]
-enum Source<'m> {
+enum VmaSource<'m> {
     /// A process, and where its text stands once it is read instead of the ioctl.
     Live(&'m ProcMaps, Option<Box<TextWalk>>),
     Saved(&'m Snapshot),
@@ -35,7 +35,7 @@ impl ProcMaps {
     /// Returns a cursor below the first VMA, for many sorted addresses.
     #[must_use]
     pub fn cursor(&self) -> Cursor<'_> {
-        Cursor::over(Source::Live(self, None))
+        Cursor::over(VmaSource::Live(self, None))
     }
 }
 
@@ -43,12 +43,12 @@ impl Snapshot {
     /// Returns a cursor over it: the same pass that a live process allows.
     #[must_use]
     pub fn cursor(&self) -> Cursor<'_> {
-        Cursor::over(Source::Saved(self))
+        Cursor::over(VmaSource::Saved(self))
     }
 }
 
 impl<'m> Cursor<'m> {
-    fn over(source: Source<'m>) -> Self {
+    fn over(source: VmaSource<'m>) -> Self {
         let filter = Filter::ANY;
         Self { source, filter }
     }
@@ -68,7 +68,7 @@ impl<'m> Cursor<'m> {
     pub fn seek(&mut self, addr: AbsAddr) -> Result<Option<Vma>> {
         let query = self.query(addr);
         match &mut self.source {
-            Source::Live(maps, walk) => {
+            VmaSource::Live(maps, walk) => {
                 if walk.is_none()
                     && let Reply::Answer(found) = maps.ioctl(query)?
                 {
@@ -77,7 +77,7 @@ impl<'m> Cursor<'m> {
                 walk.get_or_insert_with(|| Box::new(TextWalk::new()))
                     .seek(maps.file(), query)
             }
-            Source::Saved(saved) => Ok(saved
+            VmaSource::Saved(saved) => Ok(saved
                 .covering_or_next(addr, self.filter)
                 .map(|found| found.vma)),
         }
@@ -92,7 +92,7 @@ impl<'m> Cursor<'m> {
         name.clear();
         let query = self.query(addr);
         match &mut self.source {
-            Source::Live(maps, walk) => {
+            VmaSource::Live(maps, walk) => {
                 if walk.is_none()
                     && let Reply::Answer(found) = maps.ioctl_named(query, name)?
                 {
@@ -105,7 +105,7 @@ impl<'m> Cursor<'m> {
                 }
                 Ok(found)
             }
-            Source::Saved(saved) => Ok(saved.covering_or_next(addr, self.filter).map(|found| {
+            VmaSource::Saved(saved) => Ok(saved.covering_or_next(addr, self.filter).map(|found| {
                 name.set(found.raw_name);
                 found.vma
             })),
@@ -124,7 +124,7 @@ impl<'m> Cursor<'m> {
         name: &mut NameBuf,
     ) -> Result<Option<(Vma, Option<BuildId>)>> {
         let query = self.query(addr);
-        if let Source::Live(maps, None) = &self.source
+        if let VmaSource::Live(maps, None) = &self.source
             && let Reply::Answer(found) = maps.ioctl_identified(query, name)?
         {
             return Ok(found);

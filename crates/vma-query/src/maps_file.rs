@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::thread::{self, Process, StandIn};
+use crate::thread::{self, ProcessPlace, StandIn};
 
 /// An open maps file, the directory of its process, and which reading of its text
 /// was the last.
@@ -14,7 +14,7 @@ use crate::thread::{self, Process, StandIn};
 pub(crate) struct MapsFile {
     file: File,
     directory: Option<OwnedFd>,
-    process: Option<Process>,
+    process: Option<ProcessPlace>,
     /// The maps of another thread, when the first had ended before the open.
     stand_in: OnceLock<StandIn>,
     last: Mutex<u64>,
@@ -40,7 +40,11 @@ impl MapsFile {
     }
 
     /// Keeps the directory, and knows where other threads of the process are.
-    pub(crate) fn of(file: File, directory: Option<OwnedFd>, process: Option<Process>) -> Self {
+    pub(crate) fn of(
+        file: File,
+        directory: Option<OwnedFd>,
+        process: Option<ProcessPlace>,
+    ) -> Self {
         Self {
             directory,
             process,
@@ -59,7 +63,7 @@ impl MapsFile {
 
     /// Returns its path, for messages; `None` if it was handed in.
     pub(crate) fn path(&self) -> Option<PathBuf> {
-        self.process.as_ref().map(Process::maps_path)
+        self.process.as_ref().map(ProcessPlace::maps_path)
     }
 
     /// Returns the directory that was kept, or that of the thread that stands in.

@@ -13,7 +13,7 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::maps::ProcMaps;
 use crate::maps_file::MapsFile;
-use crate::thread::{Moment, Place, Process};
+use crate::thread::{Moment, ProcDir, ProcessPlace};
 
 /// How a process is opened.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl OpenOptions {
     /// for one when descriptors are exhausted.
     pub fn open(&self, pid: u32) -> Result<ProcMaps> {
         if self.is_usual() {
-            return self.open_maps(MapsPath::of(pid).as_c_str(), Place::Pid(pid));
+            return self.open_maps(MapsPath::of(pid).as_c_str(), ProcDir::Pid(pid));
         }
         self.open_below(&pid.to_string())
     }
@@ -124,7 +124,7 @@ impl OpenOptions {
     /// As [`open`](Self::open), when `/proc` is not mounted.
     pub fn open_self(&self) -> Result<ProcMaps> {
         if self.is_usual() {
-            return self.open_maps(c"/proc/self/maps", Place::Own);
+            return self.open_maps(c"/proc/self/maps", ProcDir::Own);
         }
         self.open_below("self")
     }
@@ -138,7 +138,7 @@ impl OpenOptions {
         // Without its directory no other thread can be found later.
         let process = self
             .directory
-            .then(|| Process::now(Place::Path(PathBuf::new())));
+            .then(|| ProcessPlace::now(ProcDir::Path(PathBuf::new())));
         self.open_in(directory, process)
     }
 
@@ -159,8 +159,8 @@ impl OpenOptions {
         self.proc_root.is_none() && !self.directory
     }
 
-    fn open_maps(&self, path: &CStr, place: Place) -> Result<ProcMaps> {
-        let process = Process::now(place);
+    fn open_maps(&self, path: &CStr, place: ProcDir) -> Result<ProcMaps> {
+        let process = ProcessPlace::now(place);
         let maps = opened(path, OFlag::O_RDONLY)?;
         Ok(self.wrap(maps, None, Some(process)))
     }
@@ -173,22 +173,24 @@ impl OpenOptions {
         let opened_at = Moment::now();
         if self.directory {
             let directory = opened(&path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
-            let process = Process::new(Place::Path(path), opened_at);
+            let process = ProcessPlace::new(ProcDir::Path(path), opened_at);
             return self.open_in(directory, Some(process));
         }
         path.push("maps");
         let maps = opened(&path, OFlag::O_RDONLY)?;
         path.pop();
-        let process = Process::new(Place::Path(path), opened_at);
+        let process = ProcessPlace::new(ProcDir::Path(path), opened_at);
         Ok(self.wrap(maps, None, Some(process)))
     }
 
-    fn open_in(&self, directory: OwnedFd, process: Option<Process>) -> Result<ProcMaps> {
+    fn open_in(&self, directory: OwnedFd, process: Option<ProcessPlace>) -> Result<ProcMaps> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         let maps = openat(&directory, "maps", flags, Mode::empty());
         let maps = maps.map_err(|errno| {
             // The path is relative if the directory was handed in.
-            let path = process.as_ref().map_or("maps".into(), Process::maps_path);
+            let path = process
+                .as_ref()
+                .map_or("maps".into(), ProcessPlace::maps_path);
             Error::from_open(Some(path), errno.into())
         })?;
         Ok(self.wrap(maps, self.directory.then_some(directory), process))
@@ -198,7 +200,7 @@ impl OpenOptions {
         &self,
         maps: OwnedFd,
         directory: Option<OwnedFd>,
-        process: Option<Process>,
+        process: Option<ProcessPlace>,
     ) -> ProcMaps {
         let file = MapsFile::of(maps.into(), directory, process);
         ProcMaps::new(file, self.backend)

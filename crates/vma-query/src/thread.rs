@@ -31,15 +31,15 @@ use nix::unistd::{SysconfVar, sysconf};
 
 /// Where a process is found, and when it was opened.
 #[derive(Debug)]
-pub(crate) struct Process {
-    place: Place,
+pub(crate) struct ProcessPlace {
+    place: ProcDir,
     opened: Moment,
 }
 
 /// Where a process is found. The usual places need no memory, as their path is seldom
 /// wanted again.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum ProcDir {
     /// `/proc/self`.
     Own,
     /// `/proc/PID`.
@@ -48,12 +48,12 @@ pub(crate) enum Place {
     Path(PathBuf),
 }
 
-impl Process {
-    pub(crate) fn new(place: Place, opened: Moment) -> Self {
+impl ProcessPlace {
+    pub(crate) fn new(place: ProcDir, opened: Moment) -> Self {
         Self { place, opened }
     }
 
-    pub(crate) fn now(place: Place) -> Self {
+    pub(crate) fn now(place: ProcDir) -> Self {
         Self::new(place, Moment::now())
     }
 
@@ -64,9 +64,9 @@ impl Process {
 
     fn path(&self) -> Cow<'_, Path> {
         match &self.place {
-            Place::Own => Path::new("/proc/self").into(),
-            Place::Pid(pid) => PathBuf::from(format!("/proc/{pid}")).into(),
-            Place::Path(path) => path.into(),
+            ProcDir::Own => Path::new("/proc/self").into(),
+            ProcDir::Pid(pid) => PathBuf::from(format!("/proc/{pid}")).into(),
+            ProcDir::Path(path) => path.into(),
         }
     }
 }
@@ -102,7 +102,10 @@ const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_CLOEXEC);
 
 /// Finds a thread to stand in for the first one, below the kept `directory` if
 /// there is one.
-pub(crate) fn stand_in(process: &Process, directory: Option<BorrowedFd<'_>>) -> Option<StandIn> {
+pub(crate) fn stand_in(
+    process: &ProcessPlace,
+    directory: Option<BorrowedFd<'_>>,
+) -> Option<StandIn> {
     let opened = process.opened.in_ticks()?;
     let flags = READ.union(OFlag::O_DIRECTORY);
     let own;

@@ -10,6 +10,7 @@ mod complaint;
 mod file_graph;
 mod files;
 mod manifests;
+mod names;
 mod paths;
 mod rust;
 mod tokens;
@@ -74,6 +75,14 @@ const RULES: &[(&str, Rule)] = &[
     (
         "imports name the module that defines",
         arrows::imports_name_the_module_that_defines,
+    ),
+    (
+        "types of a crate have different names",
+        names::types_of_a_crate_differ,
+    ),
+    (
+        "public types have different names",
+        names::public_types_differ,
     ),
     ("files are short", files::files_are_short),
     ("files are small", files::files_are_small),

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use backsight_symbolize::{
-    Answers, BuiltIndex, Frame, Frames, ModuleId, Options, Place, Request, Source, SymbolIndex,
-    Symbolizer,
+    Answers, BuiltIndex, Frame, Frames, ModuleId, ModuleInput, Options, Place, Request,
+    SymbolIndex, Symbolizer,
 };
 use backsight_types::{Lookup, Reason, VirtOffset};
 use rayon::ThreadPoolBuilder;
@@ -31,7 +31,7 @@ impl Ours {
 
     fn with(options: Options, subject: &Subject) -> Self {
         let symbolizer = Symbolizer::new(options);
-        let source = Source::open(&subject.executable).expect("a workload's executable");
+        let source = ModuleInput::open(&subject.executable).expect("a workload's executable");
         let module = symbolizer.add(source, None, None);
         Self::new(symbolizer, module)
     }
@@ -66,7 +66,7 @@ impl Ours {
 
 /// Builds the index of a module.
 pub(crate) fn index(subject: &Subject) -> SymbolIndex {
-    let source = Source::open(&subject.executable).expect("a workload's executable");
+    let source = ModuleInput::open(&subject.executable).expect("a workload's executable");
     let built = BuiltIndex::of(source, None, &options(subject));
     built.expect("it can be indexed").index
 }
@@ -87,7 +87,7 @@ pub(crate) fn many(subject: &Subject, modules: usize, budget: u64, addrs: &[u64]
     options.budget.kept_bytes = budget;
     let symbolizer = Symbolizer::new(options);
     for _ in 0..modules {
-        let source = Source::open(&subject.executable).expect("a workload's executable");
+        let source = ModuleInput::open(&subject.executable).expect("a workload's executable");
         let module = symbolizer.add(source, None, None);
         let request =
             |addr: &u64| Request::new(module, Place::Virt(VirtOffset(*addr)), Lookup::Exact);

@@ -15,7 +15,7 @@ use crate::foreign;
 
 /// An input format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Input {
+pub(crate) enum InputFormat {
     /// NDJSON of `backsight normalize` and `convert`, one JSON object per line
     Ndjson,
     /// Folded stacks, one per line, as written by stackcollapse-perf.pl
@@ -57,27 +57,27 @@ pub(crate) enum Output {
 }
 
 /// File name endings. If one is the end of another, the longer one comes first.
-const INPUTS: &[(&str, Input)] = &[
-    ("perf.data", Input::Perf),
-    (".perf", Input::PerfScript),
+const INPUTS: &[(&str, InputFormat)] = &[
+    ("perf.data", InputFormat::Perf),
+    (".perf", InputFormat::PerfScript),
     #[cfg(feature = "otlp")]
-    (".otlp", Input::Otlp),
+    (".otlp", InputFormat::Otlp),
     #[cfg(feature = "otlp")]
-    (".otlp.gz", Input::Otlp),
-    (".pb.gz", Input::Pprof),
-    (".pprof", Input::Pprof),
-    (".pb", Input::Pprof),
-    (".ndjson", Input::Ndjson),
-    (".jsonl", Input::Ndjson),
-    (".folded", Input::Folded),
-    (".collapsed", Input::Folded),
+    (".otlp.gz", InputFormat::Otlp),
+    (".pb.gz", InputFormat::Pprof),
+    (".pprof", InputFormat::Pprof),
+    (".pb", InputFormat::Pprof),
+    (".ndjson", InputFormat::Ndjson),
+    (".jsonl", InputFormat::Ndjson),
+    (".folded", InputFormat::Folded),
+    (".collapsed", InputFormat::Folded),
     // Gzipped forms of the same.
-    ("perf.data.gz", Input::Perf),
-    (".perf.gz", Input::PerfScript),
-    (".ndjson.gz", Input::Ndjson),
-    (".jsonl.gz", Input::Ndjson),
-    (".folded.gz", Input::Folded),
-    (".collapsed.gz", Input::Folded),
+    ("perf.data.gz", InputFormat::Perf),
+    (".perf.gz", InputFormat::PerfScript),
+    (".ndjson.gz", InputFormat::Ndjson),
+    (".jsonl.gz", InputFormat::Ndjson),
+    (".folded.gz", InputFormat::Folded),
+    (".collapsed.gz", InputFormat::Folded),
 ];
 
 const OUTPUTS: &[(&str, Output)] = &[
@@ -96,7 +96,7 @@ const OUTPUTS: &[(&str, Output)] = &[
     (".svg", Output::Svg),
 ];
 
-impl Input {
+impl InputFormat {
     /// Returns the format of a file. `begin` is the start of its content, decompressed. `asked`
     /// overrides content and name.
     pub(crate) fn of(

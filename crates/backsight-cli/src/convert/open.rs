@@ -18,7 +18,7 @@ const DETECT_BYTES: u64 = 4096;
 const MAX_UNPACKED_BYTES: u64 = 1 << 36;
 
 /// The bytes read to recognize the format, followed by the rest.
-pub(super) type Input = Chain<Cursor<Vec<u8>>, BufReader<Reading<File>>>;
+pub(super) type PipedBytes = Chain<Cursor<Vec<u8>>, BufReader<Reading<File>>>;
 
 /// An open input, and the start of its content.
 pub(super) struct Opened<'p> {
@@ -65,7 +65,7 @@ impl<'p> Opened<'p> {
     }
 
     /// Returns the input without decompressing it.
-    pub(super) fn raw(self) -> Input {
+    pub(super) fn raw(self) -> PipedBytes {
         Cursor::new(self.taken).chain(self.input)
     }
 
@@ -128,7 +128,7 @@ fn take_begin(input: &mut BufReader<Reading<File>>, taken: &mut Vec<u8>) -> io::
 pub(super) enum Seekable {
     File(BufReader<Reading<File>>),
     Unpacked(BufReader<File>),
-    Pipe(Input),
+    Pipe(PipedBytes),
 }
 
 impl Read for Seekable {

@@ -13,7 +13,7 @@ use backsight_formats::perf_data::Problems;
 use backsight_formats::{folded, legacy, ndjson, perf_script, pprof};
 use backsight_profile::Profile;
 
-use super::format::Input;
+use super::format::InputFormat;
 use super::open::Opened;
 use super::{perf_data, recording, text_event};
 use crate::failure::{Failure, Result, complain};
@@ -25,9 +25,9 @@ const PIECE_SAMPLES: usize = 1 << 16;
 
 /// How to read an input.
 #[derive(Clone, Debug)]
-pub(super) struct ReadOptions<'a> {
+pub(super) struct InputOptions<'a> {
     /// Its format; `None` to recognize it.
-    pub(super) from: Option<Input>,
+    pub(super) from: Option<InputFormat>,
     /// Take only samples of this event.
     pub(super) event: Option<&'a str>,
     /// Whether the reader may sum samples that differ only in time.
@@ -40,7 +40,7 @@ pub(super) struct ReadOptions<'a> {
     pub(super) maps: MapsOf,
 }
 
-impl ReadOptions<'_> {
+impl InputOptions<'_> {
     fn recording_options(&self, path: &Path) -> RecordingOptions {
         let maps = MapOptions::default().with_maps_of(self.maps);
         RecordingOptions::default()
@@ -51,7 +51,7 @@ impl ReadOptions<'_> {
 }
 
 /// Reads a profile. Returns it with a report of what was wrong with the input.
-pub(super) fn run(path: &Path, options: &ReadOptions<'_>) -> Result<(Profile, ReadReport)> {
+pub(super) fn run(path: &Path, options: &InputOptions<'_>) -> Result<(Profile, ReadReport)> {
     in_pieces(path, options, |_| Ok(()))
 }
 
@@ -59,14 +59,14 @@ pub(super) fn run(path: &Path, options: &ReadOptions<'_>) -> Result<(Profile, Re
 /// piece if the format is streamed, otherwise once, at the end.
 pub(super) fn in_pieces(
     path: &Path,
-    options: &ReadOptions<'_>,
+    options: &InputOptions<'_>,
     drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<(Profile, ReadReport)> {
     if path.is_dir() {
         let files = recording::open(path, options.from)?;
         let progress = Progress::bytes("reading", Some(files.bytes));
         let reading = |file| BufReader::with_capacity(1 << 18, progress.reading(file));
-        let mut malformed = Malformed::new(path);
+        let mut malformed = MalformedParts::new(path);
         let (profile, problems, left_out) = perf_data::read(
             path,
             Recording::Files(files.all.into_iter().map(reading).collect()),
@@ -78,55 +78,55 @@ pub(super) fn in_pieces(
         return Ok((profile, malformed.finish()));
     }
     let opened = Opened::new(path)?;
-    let format = Input::of(opened.path, options.from, &opened.begin, opened.is_packed)?;
-    if options.event.is_some() && !matches!(format, Input::Perf | Input::PerfScript) {
+    let format = InputFormat::of(opened.path, options.from, &opened.begin, opened.is_packed)?;
+    if options.event.is_some() && !matches!(format, InputFormat::Perf | InputFormat::PerfScript) {
         let message = "--event chooses an event of a perf recording or of perf script: for other inputs, \
                        use --sample-type";
         return Err(Failure::Usage(message.to_owned()));
     }
-    let mut malformed = Malformed::new(opened.path);
+    let mut malformed = MalformedParts::new(opened.path);
     let profile = read(format, opened, options, &mut malformed, drain)?;
     Ok((profile, malformed.finish()))
 }
 
 fn read(
-    format: Input,
+    format: InputFormat,
     opened: Opened<'_>,
-    options: &ReadOptions<'_>,
-    malformed: &mut Malformed<'_>,
+    options: &InputOptions<'_>,
+    malformed: &mut MalformedParts<'_>,
     mut drain: impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<Profile> {
     let path = malformed.path;
     let summed = options.summed;
     let limits = pprof::Limits::default().with_memory(options.max_memory);
     let mut profile = match format {
-        Input::Ndjson => records(opened.unpacked(), summed, malformed, &mut drain)?,
-        Input::Folded => {
+        InputFormat::Ndjson => records(opened.unpacked(), summed, malformed, &mut drain)?,
+        InputFormat::Folded => {
             let read = folded::read(opened.unpacked(), |error| malformed.report(error));
             let (profile, flaws) = read.map_err(|error| Failure::io(Shown(path), &error))?;
             malformed.count(&flaws);
             profile
         }
-        Input::Pprof => {
+        InputFormat::Pprof => {
             let read = pprof::read(opened.raw(), &limits);
             let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
             malformed.count(&flaws);
             profile
         }
         #[cfg(feature = "otlp")]
-        Input::Otlp => {
+        InputFormat::Otlp => {
             let read = otlp::read(opened.raw(), &limits);
             let (profile, flaws) = read.map_err(|error| unpacked(path, &error))?;
             malformed.count(&flaws);
             profile
         }
-        Input::Legacy => {
+        InputFormat::Legacy => {
             let read = legacy::read(opened.unpacked(), |error| malformed.report(error));
             let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
             malformed.count(&flaws);
             profile
         }
-        Input::PerfScript => {
+        InputFormat::PerfScript => {
             let input = opened.unpacked();
             let read = perf_script::read(input, summed, |error| malformed.report(error));
             let mut profile = read.map_err(|error| Failure::io(Shown(path), &error))?;
@@ -137,7 +137,7 @@ fn read(
             }
             profile
         }
-        Input::Perf => {
+        InputFormat::Perf => {
             let (input, can_seek) = opened.seekable()?;
             let input = match can_seek {
                 true => Recording::Files(vec![input]),
@@ -170,7 +170,7 @@ fn unpacked(path: &Path, error: &pprof::Error) -> Failure {
 fn records(
     input: impl BufRead,
     summed: bool,
-    malformed: &mut Malformed<'_>,
+    malformed: &mut MalformedParts<'_>,
     drain: &mut impl FnMut(&mut Profile) -> Result<()>,
 ) -> Result<Profile> {
     let mut reader = ProfileReader::new(summed);
@@ -194,7 +194,7 @@ fn records(
 }
 
 /// Reports malformed parts of an input: the first few in full, then their number.
-struct Malformed<'p> {
+struct MalformedParts<'p> {
     path: &'p Path,
     /// Malformed lines.
     count: u64,
@@ -209,7 +209,7 @@ pub(super) struct ReadReport {
     pub(super) left_out: LeftOut,
 }
 
-impl<'p> Malformed<'p> {
+impl<'p> MalformedParts<'p> {
     /// Malformed lines that are reported in full. If a file is not of the assumed format, every
     /// line is malformed.
     const MAX_REPORTED: u64 = 10;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use backsight::{RecordingError, recording_files};
 
-use super::format::Input;
+use super::format::InputFormat;
 use crate::failure::{Failure, Result};
 use crate::file::Shown;
 
@@ -17,12 +17,12 @@ pub(super) struct Files {
 }
 
 /// Opens the files of a directory.
-pub(super) fn open(dir: &Path, from: Option<Input>) -> Result<Files> {
+pub(super) fn open(dir: &Path, from: Option<InputFormat>) -> Result<Files> {
     let none = || {
         let cause = "a directory that `perf record --threads` did not write: give a file";
         Failure::of(Shown(dir), cause)
     };
-    if from.is_some_and(|from| from != Input::Perf) {
+    if from.is_some_and(|from| from != InputFormat::Perf) {
         return Err(none());
     }
     let all = recording_files(dir).map_err(|error| match error {

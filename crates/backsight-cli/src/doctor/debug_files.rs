@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use super::finding::Finding;
-use super::host::Host;
+use super::inspected_proc::InspectedProc;
 
-pub(super) fn check(_: &Host) -> Finding {
+pub(super) fn check(_: &InspectedProc) -> Finding {
     let dirs = backsight_symbolize::Options::default().debug_dirs;
     let full = dirs.iter().find(|dir| has_build_ids(dir));
     match full {

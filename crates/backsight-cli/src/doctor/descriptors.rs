@@ -6,12 +6,12 @@
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::finding::Finding;
-use super::host::Host;
+use super::inspected_proc::InspectedProc;
 
 /// Few processes have more modules than this.
 const ENOUGH_FILES: u64 = 1024;
 
-pub(super) fn check(_: &Host) -> Finding {
+pub(super) fn check(_: &InspectedProc) -> Finding {
     match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((_, most)) => of_limit(most),
         Err(errno) => Finding::limited(

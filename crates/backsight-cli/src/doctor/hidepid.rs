@@ -6,9 +6,9 @@
 //! ```
 
 use super::finding::Finding;
-use super::host::{Capability, Host};
+use super::inspected_proc::{Capability, InspectedProc};
 
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &InspectedProc) -> Finding {
     let mounts = host.read("self/mountinfo").unwrap_or_default();
     match option(&mounts) {
         None => Finding::ok("/proc hides no process"),

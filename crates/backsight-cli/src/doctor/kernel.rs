@@ -1,12 +1,12 @@
 //! The kernel's version.
 
 use super::finding::Finding;
-use super::host::Host;
+use super::inspected_proc::InspectedProc;
 
 /// The first version with `PROCMAP_QUERY`.
 const FIRST_WITH_IOCTL: (u32, u32) = (6, 11);
 
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &InspectedProc) -> Finding {
     match host.read("sys/kernel/osrelease") {
         Some(release) => of_release(&release),
         None => Finding::missing(
@@ -29,7 +29,7 @@ fn of_release(release: &str) -> Finding {
 }
 
 /// Whether the version is too old for `PROCMAP_QUERY`.
-pub(super) fn is_old(host: &Host) -> bool {
+pub(super) fn is_old(host: &InspectedProc) -> bool {
     let release = host.read("sys/kernel/osrelease").unwrap_or_default();
     version(&release).is_some_and(|version| version < FIRST_WITH_IOCTL)
 }

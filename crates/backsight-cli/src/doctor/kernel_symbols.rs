@@ -6,9 +6,9 @@ use std::io::BufReader;
 use backsight_symbolize::Kallsyms;
 
 use super::finding::Finding;
-use super::host::Host;
+use super::inspected_proc::InspectedProc;
 
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &InspectedProc) -> Finding {
     let restrict = host.number("sys/kernel/kptr_restrict");
     let shown = restrict.map_or_else(|| "not there".to_owned(), |number| number.to_string());
     let list = File::open(host.path("kallsyms")).map(BufReader::new);
@@ -33,7 +33,7 @@ pub(super) fn check(host: &Host) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::super::finding::State;
-    use super::super::host::Host;
+    use super::super::inspected_proc::InspectedProc;
     use super::check;
 
     #[test]
@@ -49,9 +49,12 @@ mod tests {
         for (text, want) in cases {
             let dir = tempfile::tempdir().unwrap();
             std::fs::write(dir.path().join("kallsyms"), text).unwrap();
-            assert_eq!(check(&Host::new(dir.path())).state, want, "{text}");
+            assert_eq!(check(&InspectedProc::new(dir.path())).state, want, "{text}");
         }
         let none = tempfile::tempdir().unwrap();
-        assert_eq!(check(&Host::new(none.path())).state, State::Missing);
+        assert_eq!(
+            check(&InspectedProc::new(none.path())).state,
+            State::Missing
+        );
     }
 }

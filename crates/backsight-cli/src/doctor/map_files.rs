@@ -10,9 +10,9 @@ use std::io;
 use vma_query::{Filter, ProcMaps};
 
 use super::finding::Finding;
-use super::host::Host;
+use super::inspected_proc::InspectedProc;
 
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &InspectedProc) -> Finding {
     match follow(host) {
         Ok(()) => Finding::ok("may be followed: deleted and replaced files can be read"),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Finding::limited(
@@ -28,7 +28,7 @@ pub(super) fn check(host: &Host) -> Finding {
     }
 }
 
-fn follow(host: &Host) -> io::Result<()> {
+fn follow(host: &InspectedProc) -> io::Result<()> {
     let maps = ProcMaps::open_self().map_err(io::Error::other)?;
     let mut mapped = maps.vmas().only(Filter::FILE_BACKED);
     let first = mapped.next().ok_or(io::ErrorKind::NotFound)?;

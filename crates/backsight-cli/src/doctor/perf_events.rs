@@ -1,9 +1,9 @@
 //! Whether perf events could be sampled, which depends on `perf_event_paranoid`.
 
 use super::finding::Finding;
-use super::host::{Capability, Host};
+use super::inspected_proc::{Capability, InspectedProc};
 
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &InspectedProc) -> Finding {
     let may = host.may(Capability::Perfmon) || host.may(Capability::SysAdmin);
     of_level(host.number("sys/kernel/perf_event_paranoid"), may)
 }

@@ -5,10 +5,10 @@ use std::io;
 use vma_query::{Error, Probe};
 
 use super::finding::Finding;
-use super::host::Host;
+use super::inspected_proc::InspectedProc;
 use super::kernel;
 
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &InspectedProc) -> Finding {
     match vma_query::probe() {
         Ok(Probe::Answers) => {
             Finding::ok("supported: one ioctl for each VMA that contains an address")

@@ -4,9 +4,9 @@
 //! Reading the program counters of threads requires `PTRACE_MODE_ATTACH`.
 
 use super::finding::Finding;
-use super::host::{Capability, Host};
+use super::inspected_proc::{Capability, InspectedProc};
 
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &InspectedProc) -> Finding {
     if host.may(Capability::SysPtrace) {
         return Finding::ok("processes of every user");
     }

@@ -1,9 +1,9 @@
 //! Whether a seccomp filter is active.
 
 use super::finding::Finding;
-use super::host::Host;
+use super::inspected_proc::InspectedProc;
 
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &InspectedProc) -> Finding {
     of_mode(host.status().seccomp)
 }
 

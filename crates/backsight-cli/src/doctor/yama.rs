@@ -4,9 +4,9 @@
 //! `symbolize -p` without addresses and `demo` are.
 
 use super::finding::Finding;
-use super::host::{Capability, Host};
+use super::inspected_proc::{Capability, InspectedProc};
 
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &InspectedProc) -> Finding {
     let scope = host.number("sys/kernel/yama/ptrace_scope");
     of_scope(scope, host.may(Capability::SysPtrace))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backsight_symbolize::{
-    BuiltIndex, Cause, IndexDir, IndexError, Shortfall, ShortfallKind, Source, SymbolIndex,
+    BuiltIndex, Cause, IndexDir, IndexError, ModuleInput, Shortfall, ShortfallKind, SymbolIndex,
 };
 
 use super::listing;
@@ -67,12 +67,12 @@ impl Build {
         }
         let symbols = Symbols::of(self.debug_files, self.verbose);
         symbols.check();
-        let source = Source::File {
+        let input = ModuleInput::File {
             file: Arc::new(file),
             path: Some(path.clone()),
         };
         let options = symbols.options();
-        let built = BuiltIndex::of(source, None, &options);
+        let built = BuiltIndex::of(input, None, &options);
         let built = built.map_err(|error| match error.cause() {
             Cause::Oversized { needed, allowed } => {
                 Failure::of(Shown(path), oversized::cause(*needed, *allowed))

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// The kind of address in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AddrKind {
+pub(crate) enum AddrKindArg {
     /// An ELF virtual address, as nm and objdump print it
     #[default]
     Virtual,

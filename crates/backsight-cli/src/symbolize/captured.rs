@@ -53,7 +53,7 @@ pub(super) fn run(
         modules: HashMap::new(),
         batch: Vec::new(),
         begun: false,
-        malformed: Malformed::default(),
+        malformed: MalformedLines::default(),
         tally: (account != When::Never).then(LineTally::default),
     };
     let mut reader = Reader::new(input);
@@ -111,7 +111,7 @@ struct Capture {
     modules: HashMap<ModuleIdx, (Module, Option<Known>)>,
     batch: Vec<AddressLine<'static>>,
     begun: bool,
-    malformed: Malformed,
+    malformed: MalformedLines,
     /// `None` if no account is wanted.
     tally: Option<LineTally>,
 }
@@ -121,14 +121,14 @@ struct Capture {
 /// Until the first valid record, lines are not reported one by one: if the file has another
 /// format, all its lines are malformed for the same reason.
 #[derive(Debug, Default)]
-struct Malformed {
+struct MalformedLines {
     count: u64,
     first: Option<Error>,
     /// Whether a valid record was read.
     is_ours: bool,
 }
 
-impl Malformed {
+impl MalformedLines {
     /// Notes a valid record: the input is NDJSON.
     fn record_read(&mut self, path: &Path) {
         self.is_ours = true;

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use backsight::{Known, Lookups};
 use backsight_formats::ndjson::{AddressLine, HeaderLine};
-use backsight_symbolize::{Source, Symbolizer};
+use backsight_symbolize::{ModuleInput, Symbolizer};
 use backsight_types::{
     AbsAddr, Device, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset,
 };
 use nix::sys::stat::{major, minor};
 
 use super::accounted::Accounted;
-use super::addr_kind::AddrKind;
+use super::addr_kind::AddrKindArg;
 use super::symbols::Symbols;
 use crate::failure::{Failure, Result};
 use crate::file::{Shown, open_regular};
@@ -27,7 +27,7 @@ use crate::tool::TOOL;
 /// Symbolizes addresses in a file, and returns the number of malformed lines of input.
 pub(crate) fn run(
     path: &Path,
-    kind: AddrKind,
+    kind: AddrKindArg,
     addresses: Addresses,
     symbols: &Symbols,
     sink: &mut Sink<impl Write>,
@@ -35,16 +35,16 @@ pub(crate) fn run(
     let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
     let module = describe(path, &file).map_err(|cause| Failure::of(Shown(path), cause))?;
     let symbolizer = Accounted::new(Symbolizer::new(symbols.options()), symbols);
-    let source = Source::File {
+    let input = ModuleInput::File {
         file: Arc::new(file),
         path: Some(path.to_owned()),
     };
-    let known = Known::readable(&symbolizer, source, &module);
+    let known = Known::readable(&symbolizer, input, &module);
     if let Some(id) = known.id {
         let loaded = symbolizer.load(id);
         loaded.map_err(|error| Failure::of(Shown(path), error.cause()))?;
     }
-    sink.shows_file_offsets = kind == AddrKind::Offset;
+    sink.shows_file_offsets = kind == AddrKindArg::Offset;
     sink.header(&HeaderLine::new(TOOL))?;
     sink.set_end_mark(addresses.end_mark.as_deref());
     addresses.each_batch(|batch| {
@@ -79,17 +79,17 @@ fn describe(path: &Path, file: &File) -> Result<Module, String> {
 fn place(
     AbsAddr(raw): AbsAddr,
     lookup: Lookup,
-    kind: AddrKind,
+    kind: AddrKindArg,
     module: &Module,
 ) -> AddressLine<'static> {
     let (file_offset, virtual_offset) = match kind {
-        AddrKind::Virtual => {
+        AddrKindArg::Virtual => {
             let virt = VirtOffset(raw);
             let segments = module.segments.as_ref();
             let offset = segments.and_then(|segments| segments.file_offset_of(virt));
             (offset, Some(virt))
         }
-        AddrKind::Offset => {
+        AddrKindArg::Offset => {
             let offset = FileOffset(raw);
             (Some(offset), module.virt_offset_of(offset))
         }

@@ -58,14 +58,14 @@ impl Processes<'_> {
         Ok((done, 0))
     }
 
-    fn open(&self, pid: u32) -> Result<Live> {
-        Live::open(pid, self.proc_root.clone(), self.symbols)
+    fn open(&self, pid: u32) -> Result<LiveProcess> {
+        LiveProcess::open(pid, self.proc_root.clone(), self.symbols)
     }
 
     /// Returns the arguments after `-p PID` if they are process IDs rather than addresses, as a
     /// shell produces from `-p $(pidof name)`: all must be decimal numbers of existing
     /// processes, and the process must have nothing mapped at any of them.
-    fn further_pids(&self, live: &mut Live, addresses: &Addresses) -> Result<Vec<u32>> {
+    fn further_pids(&self, live: &mut LiveProcess, addresses: &Addresses) -> Result<Vec<u32>> {
         let proc_root = self.proc_root.as_deref().unwrap_or(Path::new("/proc"));
         let pids = addresses.as_pids().unwrap_or_default();
         let runs = |pid: &u32| proc_root.join(pid.to_string()).exists();
@@ -88,7 +88,11 @@ impl Processes<'_> {
 }
 
 /// Symbolizes one process, and returns the number of malformed entries of input.
-fn answer(live: &mut Live, addresses: Addresses, sink: &mut Sink<impl Write>) -> Result<u64> {
+fn answer(
+    live: &mut LiveProcess,
+    addresses: Addresses,
+    sink: &mut Sink<impl Write>,
+) -> Result<u64> {
     if addresses.is_empty() {
         live.threads(sink)?;
         return Ok(0);
@@ -103,14 +107,14 @@ fn answer(live: &mut Live, addresses: Addresses, sink: &mut Sink<impl Write>) ->
 
 /// A live process, and whether its header was written.
 #[derive(Debug)]
-pub(crate) struct Live {
+pub(crate) struct LiveProcess {
     pid: u32,
     live: Accounted<backsight::Live>,
     begun: bool,
     map_was_said: bool,
 }
 
-impl Live {
+impl LiveProcess {
     /// Opens a process, from `proc_root` instead of `/proc` if given.
     pub(crate) fn open(pid: u32, proc_root: Option<PathBuf>, symbols: &Symbols) -> Result<Self> {
         let options = LiveOptions::default()

@@ -20,7 +20,7 @@ pub(crate) fn demangle(name: &str, limit: usize) -> Option<String> {
     if name == "_Dmain" {
         return Some("D main".to_owned());
     }
-    let mut parser = Parser {
+    let mut parser = DlangParser {
         name,
         at: 0,
         limit,
@@ -31,7 +31,7 @@ pub(crate) fn demangle(name: &str, limit: usize) -> Option<String> {
     (parser.at == name.len()).then_some(text)
 }
 
-struct Parser<'a> {
+struct DlangParser<'a> {
     name: &'a str,
     at: usize,
     limit: usize,
@@ -40,7 +40,7 @@ struct Parser<'a> {
     depth: u32,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> DlangParser<'a> {
     fn rest(&self) -> &'a str {
         self.name.get(self.at..).unwrap_or_default()
     }

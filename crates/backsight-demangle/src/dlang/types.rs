@@ -1,6 +1,6 @@
 //! Types, and the parameters of functions.
 
-use super::Parser;
+use super::DlangParser;
 
 fn basic(code: u8) -> Option<&'static str> {
     Some(match code {
@@ -31,7 +31,7 @@ fn basic(code: u8) -> Option<&'static str> {
     })
 }
 
-impl Parser<'_> {
+impl DlangParser<'_> {
     pub(super) fn ty(&mut self) -> Option<String> {
         self.deeper(Self::ty_alone)
     }

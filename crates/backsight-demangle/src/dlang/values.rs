@@ -1,8 +1,8 @@
 //! Values in template arguments.
 
-use super::Parser;
+use super::DlangParser;
 
-impl Parser<'_> {
+impl DlangParser<'_> {
     /// Reads a type and a value of that type.
     pub(super) fn typed_value(&mut self) -> Option<String> {
         let kind = self.kind_of_type()?;
@@ -15,7 +15,7 @@ impl Parser<'_> {
         if self.peek() != b'Q' {
             return Some(self.peek());
         }
-        let mut ahead = Parser {
+        let mut ahead = DlangParser {
             name: self.name,
             at: self.at,
             limit: 0,

@@ -343,7 +343,7 @@ pub(super) enum Node<'a> {
     /// The bytes in hexadecimal, most significant first.
     Float {
         digits: &'a str,
-        width: Width,
+        width: FloatFormat,
     },
     Requires {
         params: List,
@@ -364,7 +364,7 @@ pub(super) enum Node<'a> {
 
 /// The formats of floating-point literals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Width {
+pub(super) enum FloatFormat {
     Float,
     Double,
     /// The 80-bit format of x87.

@@ -20,7 +20,7 @@ use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use prost::Message as _;
 
 use self::attribute::{Attribute, Context};
-use self::dictionary::Dictionary;
+use self::dictionary::FileDictionary;
 use self::input::Messages;
 use self::layout::Layout;
 use self::reader::{Reader, State};
@@ -60,7 +60,7 @@ pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error
     };
     let mut count = 0_u64;
     for message in messages.iter() {
-        let dictionary = match Dictionary::read(message, &mut state.budget) {
+        let dictionary = match FileDictionary::read(message, &mut state.budget) {
             Ok(dictionary) => dictionary,
             Err(Error::Malformed { .. }) if count > 0 => {
                 state.flaws.count("messages that cannot be read");

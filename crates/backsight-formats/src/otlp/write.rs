@@ -85,10 +85,10 @@ struct Writer<'a> {
 struct Group {
     samples: Vec<[Vec<proto::Sample>; 2]>,
     /// By type, stack and attributes, and whether they have times.
-    places: HashMap<Key, usize>,
+    places: HashMap<SampleKey, usize>,
 }
 
-type Key = (usize, i32, Vec<i32>, bool);
+type SampleKey = (usize, i32, Vec<i32>, bool);
 
 impl<'a> Writer<'a> {
     fn new(profile: &'a Profile, options: Options) -> Self {

@@ -3,7 +3,7 @@
 use backsight_types::trace::CapturedAddrs;
 use backsight_types::{AbsAddr, AbsRange, Outcome, Perms, Reason};
 
-use super::process::Process;
+use super::process::TracedProcess;
 use crate::address_space::{AddressSpace, Mapped};
 use crate::batch::BatchRun;
 use crate::span::KERNEL;
@@ -24,7 +24,7 @@ pub(super) struct Life {
 
 impl Default for Life {
     fn default() -> Self {
-        let Process { space, cache, lost } = Process::default();
+        let TracedProcess { space, cache, lost } = TracedProcess::default();
         Self {
             space,
             cache,

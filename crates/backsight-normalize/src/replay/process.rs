@@ -8,14 +8,14 @@ use crate::vma_cache::VmaCache;
 
 /// A process ID, as the last piece left it.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct TracedProcess {
     pub(super) space: AddressSpace,
     pub(super) cache: VmaCache,
     /// Why nothing is known of it.
     pub(super) lost: Option<Reason>,
 }
 
-impl Default for Process {
+impl Default for TracedProcess {
     fn default() -> Self {
         Self {
             space: AddressSpace::default(),

@@ -2,7 +2,7 @@
 
 use super::functions::Function;
 use super::runs::{Run, Runs};
-use super::table::View;
+use super::table::TableView;
 use crate::bytes::offset;
 
 /// What holds for the code of one function.
@@ -19,7 +19,7 @@ pub(super) struct Body {
 
 impl Body {
     /// Reads the runs of a function in place of those before.
-    pub(super) fn read(&mut self, view: &View<'_, '_>, function: &Function) {
+    pub(super) fn read(&mut self, view: &TableView<'_, '_>, function: &Function) {
         self.is_damaged = false;
         let mut fill = |runs: &mut Vec<Run>, at: u32| {
             runs.clear();

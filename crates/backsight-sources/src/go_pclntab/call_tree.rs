@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::functions::Function;
 use super::header::Layout;
-use super::table::View;
+use super::table::TableView;
 
 /// A call that was folded in.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Call {
 /// deep; forged rows may lead in a circle.
 pub(super) const LONGEST: usize = 1024;
 
-impl View<'_, '_> {
+impl TableView<'_, '_> {
     /// Reads a row of a function's tree.
     pub(super) fn call(&self, function: &Function, body: &Body, row: i32) -> Option<Call> {
         let has_sites = self.table.header.layout < Layout::Go1_20;

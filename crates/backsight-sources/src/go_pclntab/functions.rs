@@ -1,7 +1,7 @@
 //! The list of functions, and what the record of one says.
 
 use super::header::Layout;
-use super::table::View;
+use super::table::TableView;
 use crate::bytes::offset;
 
 /// What the table says of one function.
@@ -26,7 +26,7 @@ pub(super) struct Function {
 /// None, of data that is an offset.
 const NO_DATA: u32 = u32::MAX;
 
-impl View<'_, '_> {
+impl TableView<'_, '_> {
     /// Returns the address-sized number at this offset of the table, as a process has it.
     fn loaded(&self, at: usize) -> Option<u64> {
         let relocated = &self.table.relocated;

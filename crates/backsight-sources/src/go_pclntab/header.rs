@@ -1,7 +1,7 @@
 //! The header of a table: which layout it has, and where its parts are.
 
 use crate::bytes::Bytes;
-use crate::memory::Part;
+use crate::memory::MappedPart;
 
 /// A layout, by the first release of Go that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,7 @@ const MAGICS: [(u32, Layout); 4] = [
 
 /// What the header says. Offsets count from the begin of the table.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
+pub(super) struct PclntabHeader {
     pub(super) layout: Layout,
     pub(super) big_endian: bool,
     /// Bytes of an address: 4 or 8.
@@ -43,7 +43,7 @@ pub(super) struct Header {
     pub(super) functab: usize,
 }
 
-impl Header {
+impl PclntabHeader {
     /// Reads the header of a table that begins here.
     pub(super) fn read(table: &[u8]) -> Option<Self> {
         let start = table.get(..8)?;
@@ -141,7 +141,7 @@ const MOST: usize = 16;
 /// Returns the addresses where a table may begin: for files that do not name a section
 /// `.gopclntab`. What is there is checked when it is opened.
 #[must_use]
-pub fn find_tables(parts: &[Part<'_>]) -> Vec<u64> {
+pub fn find_tables(parts: &[MappedPart<'_>]) -> Vec<u64> {
     let mut found = Vec::new();
     for part in parts {
         for (magic, _) in MAGICS {
@@ -153,7 +153,8 @@ pub fn find_tables(parts: &[Part<'_>]) -> Vec<u64> {
                     let addr = addr.and_then(|at| part.addr.checked_add(at));
                     let table = part.bytes.get(at..).unwrap_or_default();
                     // Linkers align it to an address at least.
-                    let addr = addr.filter(|addr| addr % 4 == 0 && Header::read(table).is_some());
+                    let addr =
+                        addr.filter(|addr| addr % 4 == 0 && PclntabHeader::read(table).is_some());
                     found.extend(addr);
                     if found.len() >= MOST {
                         return found;

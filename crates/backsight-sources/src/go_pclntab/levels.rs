@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::body::Body;
 use super::functions::Function;
-use super::table::{GoTable, View};
+use super::table::{GoTable, TableView};
 use crate::memory::Memory;
 
 /// What is left out of an answer.
@@ -69,7 +69,7 @@ impl GoTable {
 }
 
 fn levels<'d>(
-    view: &View<'_, 'd>,
+    view: &TableView<'_, 'd>,
     function: &Function,
     body: &Body,
     into: u64,

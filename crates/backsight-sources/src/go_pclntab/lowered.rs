@@ -15,7 +15,7 @@ use super::functions::Function;
 use super::levels::GoLimits;
 use super::names::GoNames;
 use super::runs::Run;
-use super::table::{GoTable, View};
+use super::table::{GoTable, TableView};
 use crate::memory::Memory;
 
 /// Functions that are laid out as one unit.
@@ -77,7 +77,7 @@ impl GoTable {
 
 /// Functions on their way into a part.
 struct Lowering<'t, 'd> {
-    view: View<'t, 'd>,
+    view: TableView<'t, 'd>,
     names: &'d GoNames,
     code: &'t CodeOffsets,
     limits: GoLimits,
@@ -98,7 +98,7 @@ struct Lowering<'t, 'd> {
 
 impl<'t, 'd> Lowering<'t, 'd> {
     fn new(
-        view: View<'t, 'd>,
+        view: TableView<'t, 'd>,
         names: &'d GoNames,
         code: &'t CodeOffsets,
         limits: GoLimits,

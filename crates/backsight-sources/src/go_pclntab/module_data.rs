@@ -13,8 +13,8 @@
 //!       sections of code: a slice, whose first row is 0, a size, text
 //! ```
 
-use super::header::Header;
-use crate::memory::{Memory, Part, Relocation};
+use super::header::PclntabHeader;
+use crate::memory::{MappedPart, Memory, Relocation};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ModuleData {
@@ -37,7 +37,7 @@ const TEXT: u64 = 22;
 const SECTIONS: std::ops::Range<u64> = 32..60;
 
 pub(super) fn find(
-    header: &Header,
+    header: &PclntabHeader,
     table: u64,
     memory: &Memory<'_>,
     relocations: &[Relocation],
@@ -51,7 +51,7 @@ pub(super) fn find(
 }
 
 /// Returns where the address of the table is written.
-fn places(header: &Header, table: u64, memory: &Memory<'_>) -> Vec<u64> {
+fn places(header: &PclntabHeader, table: u64, memory: &Memory<'_>) -> Vec<u64> {
     let size = header.pointer;
     let bytes = match header.big_endian {
         true => table.to_be_bytes(),
@@ -64,7 +64,7 @@ fn places(header: &Header, table: u64, memory: &Memory<'_>) -> Vec<u64> {
     let align = u64::try_from(size).unwrap_or(1);
     let mut found = Vec::new();
     // It is written to when the program starts.
-    let mut parts: Vec<&Part<'_>> = memory.parts.iter().collect();
+    let mut parts: Vec<&MappedPart<'_>> = memory.parts.iter().collect();
     parts.sort_by_key(|part| !part.is_writable);
     for part in parts {
         let all = memchr::memmem::find_iter(part.bytes, wanted.unwrap_or_default());
@@ -77,7 +77,7 @@ fn places(header: &Header, table: u64, memory: &Memory<'_>) -> Vec<u64> {
 
 /// The words of what may be it.
 struct Words<'m, 'd> {
-    header: &'m Header,
+    header: &'m PclntabHeader,
     addr: u64,
     memory: &'m Memory<'d>,
     /// Those that are within.
@@ -86,7 +86,7 @@ struct Words<'m, 'd> {
 
 impl<'m, 'd> Words<'m, 'd> {
     fn new(
-        header: &'m Header,
+        header: &'m PclntabHeader,
         addr: u64,
         memory: &'m Memory<'d>,
         relocations: &[Relocation],

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use super::header::Layout;
-use super::table::{GoTable, View};
+use super::table::{GoTable, TableView};
 use crate::bytes::offset;
 use crate::memory::Memory;
 
 /// What is between the outermost brackets of a name is not printed.
 const LEFT_OUT: &[u8] = b"[...]";
 
-impl<'d> View<'_, 'd> {
+impl<'d> TableView<'_, 'd> {
     /// Returns a function's name as Go prints it, unless it has more than `limit` bytes.
     pub(super) fn name(&self, name: u32, limit: usize) -> Option<Cow<'d, [u8]>> {
         self.raw_name(name, limit).map(|(_, raw)| printed(raw))

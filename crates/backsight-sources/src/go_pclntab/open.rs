@@ -1,8 +1,8 @@
 //! Opening a table: its header, its functions in order, and what is told elsewhere.
 
-use super::header::{Header, Layout};
+use super::header::{Layout, PclntabHeader};
 use super::module_data::{self, ModuleData};
-use super::table::{GoTable, Trees, View};
+use super::table::{GoTable, TableView, Trees};
 use crate::go_build_info::minor_release;
 use crate::memory::{Memory, Relocation};
 
@@ -20,7 +20,7 @@ impl GoTable {
         release: Option<&str>,
     ) -> Option<Self> {
         let bytes = memory.from(addr)?;
-        let header = Header::read(bytes)?;
+        let header = PclntabHeader::read(bytes)?;
         let size = u64::try_from(bytes.len()).ok()?;
         let end = addr.checked_add(size)?;
         let inside = relocations.iter();
@@ -69,7 +69,7 @@ fn text(table: &GoTable, module: Option<&ModuleData>, memory: &Memory<'_>) -> Op
 }
 
 /// Returns how many functions ascend.
-fn ascending(view: &View<'_, '_>) -> usize {
+fn ascending(view: &TableView<'_, '_>) -> usize {
     let Some(mut last) = view.entry(0) else {
         return 0;
     };
@@ -84,7 +84,11 @@ fn ascending(view: &View<'_, '_>) -> usize {
 }
 
 /// Where inlined calls are depends on the release.
-fn trees(header: &Header, module: Option<&ModuleData>, release: Option<&str>) -> Option<Trees> {
+fn trees(
+    header: &PclntabHeader,
+    module: Option<&ModuleData>,
+    release: Option<&str>,
+) -> Option<Trees> {
     let (base, data) = match header.layout {
         Layout::Go1_2 => match release.and_then(minor_release)? {
             14 | 15 => (0, 4),

@@ -1,6 +1,6 @@
 //! A table that was checked, and how its functions are found.
 
-use super::header::Header;
+use super::header::PclntabHeader;
 use crate::bytes::Bytes;
 use crate::memory::Memory;
 
@@ -8,7 +8,7 @@ use crate::memory::Memory;
 /// each question is handed the [`Memory`] that it was opened in.
 #[derive(Debug)]
 pub struct GoTable {
-    pub(super) header: Header,
+    pub(super) header: PclntabHeader,
     /// Where it is mapped.
     pub(super) addr: u64,
     /// What the entries of functions count from.
@@ -80,9 +80,9 @@ impl GoTable {
         self.is_damaged
     }
 
-    pub(super) fn view<'t, 'd>(&'t self, memory: &'t Memory<'d>) -> Option<View<'t, 'd>> {
+    pub(super) fn view<'t, 'd>(&'t self, memory: &'t Memory<'d>) -> Option<TableView<'t, 'd>> {
         let bytes = self.header.bytes(memory.from(self.addr)?);
-        Some(View {
+        Some(TableView {
             table: self,
             bytes,
             memory,
@@ -92,7 +92,7 @@ impl GoTable {
 
 /// A table with its bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct View<'t, 'd> {
+pub(super) struct TableView<'t, 'd> {
     pub(super) table: &'t GoTable,
     pub(super) bytes: Bytes<'d>,
     pub(super) memory: &'t Memory<'d>,

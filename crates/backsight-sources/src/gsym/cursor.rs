@@ -2,9 +2,9 @@
 
 /// Bytes that are read from the front.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cursor<'d>(pub(super) &'d [u8]);
+pub(super) struct ByteCursor<'d>(pub(super) &'d [u8]);
 
-impl Cursor<'_> {
+impl ByteCursor<'_> {
     pub(super) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -55,15 +55,15 @@ impl Cursor<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Cursor;
+    use super::ByteCursor;
 
     #[test]
     fn numbers_end_where_they_say() {
-        let unsigned = |bytes: &[u8]| Cursor(bytes).unsigned();
+        let unsigned = |bytes: &[u8]| ByteCursor(bytes).unsigned();
         assert_eq!(unsigned(&[0xe5, 0x8e, 0x26]), Some(624_485));
         assert_eq!(unsigned(&[0xe5, 0x8e]), None);
         assert_eq!(unsigned(&[0xff; 12]), None);
-        let signed = |bytes: &[u8]| Cursor(bytes).signed();
+        let signed = |bytes: &[u8]| ByteCursor(bytes).signed();
         assert_eq!(signed(&[0x7f]), Some(-1));
         assert_eq!(signed(&[0x3f]), Some(63));
         assert_eq!(signed(&[0xc0, 0xbb, 0x78]), Some(-123_456));

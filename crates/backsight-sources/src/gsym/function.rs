@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cursor::Cursor;
+use super::cursor::ByteCursor;
 use crate::function_record::{FunctionRecord, InlinedCall, LineRange};
 
 /// What follows the name of a function.
@@ -18,13 +18,13 @@ pub(super) fn read(range: Range<u64>, data: &[u8], big_endian: bool) -> Function
         range,
         ..FunctionRecord::default()
     };
-    record.is_damaged = read_into(&mut record, Cursor(data), big_endian).is_none();
+    record.is_damaged = read_into(&mut record, ByteCursor(data), big_endian).is_none();
     record
 }
 
 /// Returns how many bytes a function takes.
 pub(super) fn size_of(data: &[u8], big_endian: bool) -> usize {
-    let mut cursor = Cursor(data);
+    let mut cursor = ByteCursor(data);
     let _name = cursor.word(big_endian);
     while let (Some(kind), Some(size)) = (cursor.word(big_endian), cursor.word(big_endian)) {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
@@ -36,7 +36,11 @@ pub(super) fn size_of(data: &[u8], big_endian: bool) -> usize {
     data.len().saturating_sub(cursor.0.len())
 }
 
-fn read_into(record: &mut FunctionRecord, mut cursor: Cursor<'_>, big_endian: bool) -> Option<()> {
+fn read_into(
+    record: &mut FunctionRecord,
+    mut cursor: ByteCursor<'_>,
+    big_endian: bool,
+) -> Option<()> {
     record.name = cursor.word(big_endian)?;
     loop {
         let kind = cursor.word(big_endian)?;
@@ -47,8 +51,8 @@ fn read_into(record: &mut FunctionRecord, mut cursor: Cursor<'_>, big_endian: bo
         let (data, rest) = cursor.0.split_at_checked(size)?;
         cursor.0 = rest;
         match kind {
-            LINES => read_lines(record, Cursor(data))?,
-            INLINED => read_inlined(record, Cursor(data), big_endian)?,
+            LINES => read_lines(record, ByteCursor(data))?,
+            INLINED => read_inlined(record, ByteCursor(data), big_endian)?,
             // What later releases add is for others: functions that were merged, call sites.
             _ => {}
         }
@@ -56,7 +60,7 @@ fn read_into(record: &mut FunctionRecord, mut cursor: Cursor<'_>, big_endian: bo
 }
 
 /// Of several rows at one address the last counts.
-fn read_lines(record: &mut FunctionRecord, mut cursor: Cursor<'_>) -> Option<()> {
+fn read_lines(record: &mut FunctionRecord, mut cursor: ByteCursor<'_>) -> Option<()> {
     let Range { start, end } = record.range;
     let lowest = cursor.signed()?;
     let highest = cursor.signed()?;
@@ -118,7 +122,7 @@ fn read_lines(record: &mut FunctionRecord, mut cursor: Cursor<'_>) -> Option<()>
 /// The tree of calls, the function itself at its root. A loop, as hostile trees are deep.
 fn read_inlined(
     record: &mut FunctionRecord,
-    mut cursor: Cursor<'_>,
+    mut cursor: ByteCursor<'_>,
     big_endian: bool,
 ) -> Option<()> {
     /// A call whose children are read: its number, where its ranges begin, and what holds it.
@@ -197,7 +201,7 @@ fn within(inner: &[Range<u64>], outer: &[Range<u64>]) -> Vec<Range<u64>> {
     parts
 }
 
-fn ranges(cursor: &mut Cursor<'_>, base: u64) -> Option<Vec<Range<u64>>> {
+fn ranges(cursor: &mut ByteCursor<'_>, base: u64) -> Option<Vec<Range<u64>>> {
     let count = cursor.unsigned()?;
     let mut all = Vec::new();
     // Each takes two bytes at least, so a count that lies ends with the bytes.

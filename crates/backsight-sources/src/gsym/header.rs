@@ -23,7 +23,7 @@ pub enum GsymError {
 
 /// The header of a GSYM file.
 #[derive(Clone, Debug)]
-pub(super) struct Header {
+pub(super) struct GsymHeader {
     pub(super) big_endian: bool,
     /// Bytes of an entry of the table of addresses.
     pub(super) address_size: usize,
@@ -38,7 +38,7 @@ pub(super) struct Header {
     pub(super) id: Vec<u8>,
 }
 
-impl Header {
+impl GsymHeader {
     pub(super) fn read(all: &[u8]) -> Result<Self, GsymError> {
         let big_endian = match all.first_chunk() {
             Some(magic) if u32::from_le_bytes(*magic) == MAGIC => false,

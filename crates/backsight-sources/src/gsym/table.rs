@@ -4,7 +4,7 @@ use backsight_index::{Frames, IndexBuilder, IndexFull};
 use backsight_types::BuildId;
 
 use super::function;
-use super::header::{GsymError, Header};
+use super::header::{GsymError, GsymHeader};
 use crate::bytes::{Bytes, offset};
 use crate::function_record::{FunctionRecord, Texts};
 
@@ -14,16 +14,16 @@ const LONGEST_TEXT: usize = 1 << 20;
 /// The tables of a GSYM file. The bytes themselves are given to each call.
 #[derive(Clone, Debug)]
 pub struct Gsym {
-    header: Header,
+    header: GsymHeader,
     /// Addresses that ascend, from the first on.
     sound: usize,
 }
 
 /// What stands at an address.
 #[derive(Clone, Debug)]
-struct View<'d, 'h> {
+struct FunctionAt<'d, 'h> {
     bytes: Bytes<'d>,
-    header: &'h Header,
+    header: &'h GsymHeader,
     sound: usize,
 }
 
@@ -33,7 +33,7 @@ impl Gsym {
     /// # Errors
     /// Each of [`GsymError`].
     pub fn open(bytes: &[u8]) -> Result<Self, GsymError> {
-        let header = Header::read(bytes)?;
+        let header = GsymHeader::read(bytes)?;
         let count = header.count;
         let mut gsym = Self {
             header,
@@ -106,8 +106,8 @@ impl Gsym {
         Ok(is_damaged)
     }
 
-    fn view<'d>(&self, all: &'d [u8]) -> View<'d, '_> {
-        View {
+    fn view<'d>(&self, all: &'d [u8]) -> FunctionAt<'d, '_> {
+        FunctionAt {
             bytes: Bytes {
                 all,
                 big_endian: self.header.big_endian,
@@ -119,7 +119,7 @@ impl Gsym {
     }
 }
 
-impl<'d> View<'d, '_> {
+impl<'d> FunctionAt<'d, '_> {
     fn addr(&self, number: usize) -> Option<u64> {
         let size = self.header.address_size;
         let at = self
@@ -189,7 +189,7 @@ impl<'d> View<'d, '_> {
     }
 }
 
-impl Texts for View<'_, '_> {
+impl Texts for FunctionAt<'_, '_> {
     fn name(&self, number: u32) -> Option<String> {
         self.text(number)
             .map(|text| String::from_utf8_lossy(text).into_owned())

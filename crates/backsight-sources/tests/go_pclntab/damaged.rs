@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use backsight_index::engine::CodeOffsets;
 use backsight_sources::go_pclntab::GoTable;
-use backsight_sources::{Memory, Part};
+use backsight_sources::{MappedPart, Memory};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -48,7 +48,7 @@ fn with_changed(whole: &Whole, change: impl FnOnce(&mut Vec<u8>), ask: impl FnOn
     let rest = mapped.memory.from(whole.table).expect("mapped");
     let mut changed = rest.to_vec();
     change(&mut changed);
-    let table = Part {
+    let table = MappedPart {
         addr: whole.table,
         bytes: &changed,
         is_writable: false,
@@ -63,7 +63,7 @@ fn with_changed(whole: &Whole, change: impl FnOnce(&mut Vec<u8>), ask: impl FnOn
         } else {
             part.bytes
         };
-        Part { bytes, ..*part }
+        MappedPart { bytes, ..*part }
     }));
     ask(&Memory { parts });
 }
@@ -233,7 +233,9 @@ fn calls_that_lead_in_a_circle_leave_the_function() {
         }
     }
     let parts = mapped.memory.parts.iter().zip(&bytes);
-    let parts = parts.map(|(part, bytes)| Part { bytes, ..*part }).collect();
+    let parts = parts
+        .map(|(part, bytes)| MappedPart { bytes, ..*part })
+        .collect();
     let memory = Memory { parts };
     let table = mapped
         .named

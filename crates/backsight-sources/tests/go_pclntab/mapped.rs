@@ -4,7 +4,7 @@ use std::path::Path;
 
 use backsight_sources::go_build_info::go_release;
 use backsight_sources::go_pclntab::{GoTable, find_tables};
-use backsight_sources::{Memory, Part, Relocation};
+use backsight_sources::{MappedPart, Memory, Relocation};
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, Object as _, ObjectSection as _, elf};
 
@@ -38,7 +38,7 @@ impl<'d> Mapped<'d> {
             if segment.p_type(endian) != elf::PT_LOAD || flags & elf::PF_X != elf::ProgramFlags(0) {
                 continue;
             }
-            mapped.memory.parts.push(Part {
+            mapped.memory.parts.push(MappedPart {
                 addr: segment.p_vaddr(endian).into(),
                 bytes: segment.data(endian, bytes).expect("bytes"),
                 is_writable: flags & elf::PF_W != elf::ProgramFlags(0),

@@ -255,7 +255,7 @@ impl RelocationKinds {
 }
 
 /// One relocation, of either layout.
-struct Relocation {
+struct SlotRelocation {
     addr: u64,
     kind: RelocationType,
     symbol: u32,
@@ -282,7 +282,7 @@ fn read<Elf: FileHeader<Endian = Endianness>>(file: &ElfHeaders) -> GotSlots {
         };
         budget = left;
         if is_rela {
-            let relocations = all::<Elf::Rela>(bytes).iter().map(|rela| Relocation {
+            let relocations = all::<Elf::Rela>(bytes).iter().map(|rela| SlotRelocation {
                 addr: rela.r_offset(endian).into(),
                 kind: rela.r_type(endian, false),
                 symbol: rela.r_sym(endian, false),
@@ -290,7 +290,7 @@ fn read<Elf: FileHeader<Endian = Endianness>>(file: &ElfHeaders) -> GotSlots {
             });
             slots.add(file, &kinds, relocations);
         } else {
-            let relocations = all::<Elf::Rel>(bytes).iter().map(|rel| Relocation {
+            let relocations = all::<Elf::Rel>(bytes).iter().map(|rel| SlotRelocation {
                 addr: rel.r_offset(endian).into(),
                 kind: rel.r_type(endian),
                 symbol: rel.r_sym(endian),
@@ -314,7 +314,7 @@ impl GotSlots {
         &mut self,
         file: &ElfHeaders,
         kinds: &RelocationKinds,
-        relocations: impl Iterator<Item = Relocation> + Clone,
+        relocations: impl Iterator<Item = SlotRelocation> + Clone,
     ) {
         for relocation in relocations.clone() {
             let target = if relocation.kind == kinds.resolved {
@@ -333,7 +333,7 @@ impl GotSlots {
                 target,
             }));
         }
-        let is_lazy = |relocation: Relocation| relocation.kind == kinds.lazy;
+        let is_lazy = |relocation: SlotRelocation| relocation.kind == kinds.lazy;
         if self.lazy.is_empty() && relocations.clone().any(is_lazy) {
             self.lazy = relocations.map(|relocation| relocation.addr).collect();
         }

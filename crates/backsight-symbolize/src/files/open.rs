@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::options::Tier;
 use crate::packed::unpacked;
 use crate::rayon_once::RayonOnce;
-use crate::request::Source;
+use crate::request::ModuleInput;
 use crate::sought::SoughtKind;
 use crate::sought::SoughtLog;
 use crate::source::SymbolSource;
@@ -34,10 +34,10 @@ impl LoadedFiles {
     ) -> Result<Self, Error> {
         let limit = options.limits.file_bytes;
         let (own, path, expected) = match origin {
-            ModuleOrigin::Source(Source::Symbols(source)) => {
+            ModuleOrigin::Input(ModuleInput::Symbols(source)) => {
                 return Self::of_symbols(&**source, expected, options);
             }
-            ModuleOrigin::Source(Source::BuildId(id)) => {
+            ModuleOrigin::Input(ModuleInput::BuildId(id)) => {
                 let base = SearchBase::new(None, None, Arc::clone(log));
                 let base = &base;
                 let file = FileSearch { options, base }.module(None, id);
@@ -45,12 +45,12 @@ impl LoadedFiles {
                 let elf = elf.map_err(|_| Cause::NotFound.into());
                 (elf.map(Arc::new), None, Some(*id))
             }
-            ModuleOrigin::Source(Source::Bytes(bytes)) => {
+            ModuleOrigin::Input(ModuleInput::Bytes(bytes)) => {
                 let image = unpacked(Image::from(Arc::clone(bytes)), &options.limits);
                 let elf = image.and_then(ElfFile::parse);
                 (elf.map(Arc::new), None, expected)
             }
-            ModuleOrigin::Source(Source::File { file, path }) => {
+            ModuleOrigin::Input(ModuleInput::File { file, path }) => {
                 let elf = ElfFile::read(file, limit, options);
                 (elf.map(Arc::new), path.clone(), expected)
             }

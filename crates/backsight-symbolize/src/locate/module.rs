@@ -15,7 +15,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use backsight_elf::Headers;
+use backsight_elf::{Headers, ReadError};
 use backsight_files::By;
 use backsight_types::BuildId;
 use object::elf::{SHF_EXECINSTR, SHT_NOBITS};
@@ -83,7 +83,7 @@ fn open(site: &Site, id: &BuildId, options: &Options) -> Result<File, Error> {
 pub(super) fn prove(file: &File, id: &BuildId, options: &Options) -> Result<(), Error> {
     match Headers::read(file) {
         // Kernel modules are packed as a whole.
-        Err(backsight_elf::Error::NotElf) => {
+        Err(ReadError::Elf(backsight_elf::Error::NotElf)) => {
             let image = Image::of_file(file, options.access, options.limits.file_bytes)?;
             let image = unpacked(image, &options.limits)?;
             check(&Headers::parse(&image)?, &*image, id)

@@ -15,7 +15,9 @@ pub(crate) use oracle::{labels, nm};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use backsight_symbolize::{Frames, ModuleId, Options, Place, Request, Source, Symbolizer, Tier};
+use backsight_symbolize::{
+    Frames, ModuleId, ModuleInput, Options, Place, Request, Symbolizer, Tier,
+};
 use backsight_types::{Lookup, Reason, VirtOffset};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
@@ -68,8 +70,8 @@ pub(crate) fn symbolizer_of(path: &Path) -> (Symbolizer, ModuleId) {
 
 pub(crate) fn symbolizer_with(options: Options, path: &Path) -> (Symbolizer, ModuleId) {
     let symbolizer = Symbolizer::new(options);
-    let source = Source::open(path).expect("a regular file");
-    let module = symbolizer.add(source, None, None);
+    let input = ModuleInput::open(path).expect("a regular file");
+    let module = symbolizer.add(input, None, None);
     (symbolizer, module)
 }
 
@@ -78,7 +80,7 @@ pub(crate) fn symbolizer_of_bytes(bytes: Vec<u8>) -> (Symbolizer, ModuleId) {
     let mut options = Options::default();
     options.debug_dirs.clear();
     let symbolizer = Symbolizer::new(options);
-    let module = symbolizer.add(Source::Bytes(bytes.into()), None, None);
+    let module = symbolizer.add(ModuleInput::Bytes(bytes.into()), None, None);
     (symbolizer, module)
 }
 

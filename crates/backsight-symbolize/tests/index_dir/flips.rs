@@ -30,7 +30,7 @@ fn a_flipped_bit_gives_no_wrong_answer() {
     };
     let fresh = |options| {
         let symbolizer = Symbolizer::new(options);
-        let module = symbolizer.add(case.source("a"), None, None);
+        let module = symbolizer.add(case.input("a"), None, None);
         (symbolizer, module)
     };
     let (symbolizer, module) = fresh(case.options(Tier::Flat));

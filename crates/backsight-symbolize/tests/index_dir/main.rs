@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use backsight_symbolize::{
-    BuiltIndex, Frames, IndexDir, ModuleId, Options, Source, SymbolIndex, Symbolizer, Tier,
+    BuiltIndex, Frames, IndexDir, ModuleId, ModuleInput, Options, SymbolIndex, Symbolizer, Tier,
 };
 use backsight_types::{BuildId, Reason};
 use common::Fixture;
@@ -60,7 +60,7 @@ impl Case {
     }
 
     fn id(&self) -> BuildId {
-        let index = BuiltIndex::of(self.source("a"), None, &Options::default());
+        let index = BuiltIndex::of(self.input("a"), None, &Options::default());
         index
             .expect("an index")
             .index
@@ -68,8 +68,8 @@ impl Case {
             .expect("a build ID")
     }
 
-    fn source(&self, name: &str) -> Source {
-        Source::open(&self.fixture.path(name)).expect("a regular file")
+    fn input(&self, name: &str) -> ModuleInput {
+        ModuleInput::open(&self.fixture.path(name)).expect("a regular file")
     }
 
     /// The index of this build ID that was built from files.
@@ -108,9 +108,9 @@ fn answers(symbolizer: &Symbolizer, module: ModuleId) -> Answers {
     symbolizer.symbolize(&requests)
 }
 
-fn answers_of(source: Source, options: Options) -> Answers {
+fn answers_of(input: ModuleInput, options: Options) -> Answers {
     let symbolizer = Symbolizer::new(options);
-    let module = symbolizer.add(source, None, None);
+    let module = symbolizer.add(input, None, None);
     answers(&symbolizer, module)
 }
 
@@ -119,16 +119,16 @@ fn an_index_that_was_built_is_found_again() {
     let Some(case) = Case::new(u64::MAX) else {
         return;
     };
-    let want = answers_of(case.source("a"), Options::default());
+    let want = answers_of(case.input("a"), Options::default());
     assert!(want.iter().flatten().count() > 500);
-    assert_eq!(answers_of(case.source("a"), case.options(Tier::Flat)), want);
+    assert_eq!(answers_of(case.input("a"), case.options(Tier::Flat)), want);
     let id = case.id();
     let name = case.kept().file_name().expect("a name").to_owned();
     let name = name.to_str().expect("text");
     // Of these files alone: 32 digits say which.
     assert!(name.starts_with(&format!("{id}-")) && name.len() == id.to_string().len() + 39);
     let symbolizer = Symbolizer::new(case.options(Tier::Auto));
-    let module = symbolizer.add(case.source("a"), None, None);
+    let module = symbolizer.add(case.input("a"), None, None);
     let one = symbolizer.symbolize(&[common::at(module, 0x1000)]);
     assert_eq!(one, want[..1]);
     assert_eq!(
@@ -137,7 +137,7 @@ fn an_index_that_was_built_is_found_again() {
         "nobody would index it for one"
     );
     assert_ne!(
-        answers_of(case.source("stripped"), case.options(Tier::Auto)),
+        answers_of(case.input("stripped"), case.options(Tier::Auto)),
         want
     );
     // Who keeps it by hand vouches for all files of its build ID.
@@ -145,10 +145,10 @@ fn an_index_that_was_built_is_found_again() {
     case.dir.keep(&index).expect("kept");
     assert!(case.names().contains(&format!("{id}.index")));
     // By now neither its symbols nor its debug information are anywhere else.
-    let stripped = case.source("stripped");
+    let stripped = case.input("stripped");
     assert_ne!(answers_of(stripped.clone(), Options::default()), want);
     assert_eq!(answers_of(stripped, case.options(Tier::Auto)), want);
-    let by_id = Source::BuildId(id);
+    let by_id = ModuleInput::BuildId(id);
     assert_eq!(answers_of(by_id.clone(), case.options(Tier::Auto)), want);
     // Whoever asks for no index gets none.
     assert_ne!(answers_of(by_id, case.options(Tier::Lazy)), want);
@@ -159,12 +159,12 @@ fn a_damaged_index_is_replaced() {
     let Some(case) = Case::new(u64::MAX) else {
         return;
     };
-    let want = answers_of(case.source("a"), case.options(Tier::Flat));
+    let want = answers_of(case.input("a"), case.options(Tier::Flat));
     let path = case.kept();
     let whole = std::fs::read(&path).expect("written");
     for damaged in [&[][..], b"not an index", &whole[..whole.len() / 2]] {
         std::fs::write(&path, damaged).expect("written");
-        let found = answers_of(case.source("a"), case.options(Tier::Flat));
+        let found = answers_of(case.input("a"), case.options(Tier::Flat));
         assert_eq!(found, want);
         assert!(std::fs::read(&path).expect("there") == whole);
     }
@@ -172,13 +172,13 @@ fn a_damaged_index_is_replaced() {
     case.fixture.write("b.cpp", "int main() { return 1; }");
     let args = ["-g", "-Wl,--build-id", "-o", "b", "b.cpp"];
     case.fixture.run("g++", &args).expect("compiled before");
-    let other = BuiltIndex::of(case.source("b"), None, &Options::default());
+    let other = BuiltIndex::of(case.input("b"), None, &Options::default());
     other
         .expect("an index")
         .index
         .write(&path)
         .expect("written");
-    assert_eq!(answers_of(case.source("a"), case.options(Tier::Flat)), want);
+    assert_eq!(answers_of(case.input("a"), case.options(Tier::Flat)), want);
     assert!(std::fs::read(&path).expect("there") == whole);
 }
 
@@ -188,14 +188,14 @@ fn what_may_be_said_better_later_is_not_kept() {
         return;
     };
     // Its debug file may be installed tomorrow.
-    let found = answers_of(case.source("stripped"), case.options(Tier::Flat));
+    let found = answers_of(case.input("stripped"), case.options(Tier::Flat));
     assert_eq!(found.len(), 0x1400);
     assert_eq!(case.names(), [""; 0]);
     // Nothing to be found by.
     let nameless = ["-O2", "-g", "-Wl,--build-id=none", "-o", "c", "c.cpp"];
     case.fixture.write("c.cpp", "int main() { return 1; }");
     case.fixture.run("g++", &nameless).expect("compiled before");
-    answers_of(case.source("c"), case.options(Tier::Flat));
+    answers_of(case.input("c"), case.options(Tier::Flat));
     assert_eq!(case.names(), [""; 0]);
 }
 
@@ -204,14 +204,14 @@ fn what_cannot_be_written_is_counted_and_answered_all_the_same() {
     let Some(mut case) = Case::new(u64::MAX) else {
         return;
     };
-    let want = answers_of(case.source("a"), Options::default());
+    let want = answers_of(case.input("a"), Options::default());
     case.fixture.write("taken", "a file");
     case.dir.path = case.fixture.path("taken");
     let too_small = IndexDir::new(case.fixture.path("small"), 100);
     for dir in [case.dir.clone(), too_small] {
         case.dir = dir;
         let symbolizer = Symbolizer::new(case.options(Tier::Flat));
-        let module = symbolizer.add(case.source("a"), None, None);
+        let module = symbolizer.add(case.input("a"), None, None);
         assert_eq!(answers(&symbolizer, module), want);
         assert_eq!(symbolizer.usage().not_written, 1);
     }
@@ -223,7 +223,7 @@ fn the_indexes_that_were_not_used_for_longest_go() {
         return;
     };
     let hour = Duration::from_secs(3600);
-    let index = BuiltIndex::of(case.source("a"), None, &Options::default());
+    let index = BuiltIndex::of(case.input("a"), None, &Options::default());
     let index = index.expect("an index").index;
     case.dir.keep(&index).expect("kept");
     let own = case.dir.path_of(case.id());
@@ -294,12 +294,12 @@ fn use_keeps_an_index() {
     let Some(case) = Case::new(u64::MAX) else {
         return;
     };
-    let want = answers_of(case.source("a"), case.options(Tier::Flat));
+    let want = answers_of(case.input("a"), case.options(Tier::Flat));
     let path = case.kept();
     let file = std::fs::File::options().write(true).open(&path);
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
     file.expect("open").set_modified(long_ago).expect("set");
-    assert_eq!(answers_of(case.source("a"), case.options(Tier::Auto)), want);
+    assert_eq!(answers_of(case.input("a"), case.options(Tier::Auto)), want);
     let used = std::fs::metadata(&path).and_then(|metadata| metadata.modified());
     assert!(used.expect("a time") > long_ago);
 }
@@ -309,8 +309,8 @@ fn many_may_write_and_make_room_at_once() {
     let Some(mut case) = Case::new(u64::MAX) else {
         return;
     };
-    let want = answers_of(case.source("a"), Options::default());
-    let index = BuiltIndex::of(case.source("a"), None, &Options::default());
+    let want = answers_of(case.input("a"), Options::default());
+    let index = BuiltIndex::of(case.input("a"), None, &Options::default());
     let size = u64::try_from(index.expect("an index").index.file_size()).expect("64 bits");
     // Room for one: whoever comes second may push it out.
     case.dir.max_bytes = size;
@@ -319,7 +319,7 @@ fn many_may_write_and_make_room_at_once() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..4 {
-                    let found = answers_of(case.source("a"), case.options(Tier::Flat));
+                    let found = answers_of(case.input("a"), case.options(Tier::Flat));
                     assert_eq!(found, want);
                 }
             });
@@ -336,7 +336,7 @@ fn nothing_in_the_directory_holds_anybody_up() {
     let Some(mut case) = Case::new(u64::MAX) else {
         return;
     };
-    let want = answers_of(case.source("a"), case.options(Tier::Flat));
+    let want = answers_of(case.input("a"), case.options(Tier::Flat));
     let size = std::fs::metadata(case.kept()).expect("there").len();
     let target = case.fixture.path("target");
     for (tool, args) in [
@@ -353,6 +353,6 @@ fn nothing_in_the_directory_holds_anybody_up() {
         assert!(left.contains(&"lock".to_owned()) && !target.exists());
         std::fs::remove_file(case.dir.path.join("lock")).expect("ours");
         std::fs::remove_dir_all(&case.dir.path).expect("ours");
-        assert_eq!(answers_of(case.source("a"), case.options(Tier::Flat)), want);
+        assert_eq!(answers_of(case.input("a"), case.options(Tier::Flat)), want);
     }
 }

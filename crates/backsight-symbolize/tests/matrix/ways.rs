@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use backsight_symbolize::{
-    Answers, BuiltIndex, Cause, Error, Frames, IndexDir, ModuleId, Options, Request, Source,
+    Answers, BuiltIndex, Cause, Error, Frames, IndexDir, ModuleId, ModuleInput, Options, Request,
     SymbolIndex, Symbolizer, Tier,
 };
 use backsight_types::Reason;
@@ -75,8 +75,8 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn source(&self) -> Source {
-        Source::open(self.path).expect("a regular file")
+    fn input(&self) -> ModuleInput {
+        ModuleInput::open(self.path).expect("a regular file")
     }
 
     fn options(&self, tier: Tier) -> Options {
@@ -103,7 +103,7 @@ impl Asked<'_> {
     /// Makes what the ways need that read what was written before. Returns whether there
     /// is an index of the whole: there is none without what is too large to be unpacked.
     pub(crate) fn prepare(&self) -> bool {
-        let index = match BuiltIndex::of(self.source(), None, &self.options) {
+        let index = match BuiltIndex::of(self.input(), None, &self.options) {
             Ok(built) => Some(built.index),
             Err(error) if is_oversized(&error) => None,
             Err(other) => panic!("{}: {other}", self.name),
@@ -115,7 +115,7 @@ impl Asked<'_> {
             index.write(&self.index_file()).expect("written");
         }
         let symbolizer = Symbolizer::new(self.kept().with_tier(Tier::Flat));
-        let module = symbolizer.add(self.source(), None, None);
+        let module = symbolizer.add(self.input(), None, None);
         drop(symbolizer.symbolize(&[at(module, 0)]));
         has_index
     }
@@ -127,15 +127,15 @@ impl Asked<'_> {
             let module = symbolizer.add_index(index, None);
             Arc::new((symbolizer, module))
         };
-        let of_source = |options| {
+        let of_options = |options| {
             let symbolizer = Symbolizer::new(options);
-            let module = symbolizer.add(self.source(), None, None);
+            let module = symbolizer.add(self.input(), None, None);
             Arc::new((symbolizer, module))
         };
         match way {
-            Way::Tier(tier) => of_source(self.options(tier)),
+            Way::Tier(tier) => of_options(self.options(tier)),
             Way::Index => {
-                let build = || BuiltIndex::of(self.source(), None, &self.options);
+                let build = || BuiltIndex::of(self.input(), None, &self.options);
                 let indexed = self
                     .indexed
                     .get_or_init(|| of_index(build().expect("an index").index));
@@ -145,8 +145,8 @@ impl Asked<'_> {
                 let index = SymbolIndex::open(&self.index_file(), &self.options);
                 of_index(index.expect("an index file"))
             }
-            Way::IndexDir => of_source(self.kept()),
-            Way::Fetched(tier) => of_source(self.fetched(tier)),
+            Way::IndexDir => of_options(self.kept()),
+            Way::Fetched(tier) => of_options(self.fetched(tier)),
         }
     }
 
@@ -169,7 +169,7 @@ impl Asked<'_> {
             drop(symbolizer.0.symbolize(&all));
             !symbolizer.0.oversized(symbolizer.1).is_empty()
         };
-        let index = match BuiltIndex::of(self.source(), None, &self.options) {
+        let index = match BuiltIndex::of(self.input(), None, &self.options) {
             Ok(built) => !built.oversized.is_empty(),
             Err(error) => is_oversized(&error),
         };

@@ -18,7 +18,7 @@ use super::left_out::LeftOut;
 
 /// Whether an address got a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Outcome {
+enum NameOutcome {
     Named,
     Nameless(Option<ModuleIdx>, Option<Reason>),
 }
@@ -30,7 +30,7 @@ pub struct LineTally {
     profile: Profile,
     /// Maps module indexes of the current capture to indexes into `profile.modules`.
     modules: HashMap<ModuleIdx, ModuleIdx>,
-    outcomes: HashMap<Outcome, u32>,
+    outcomes: HashMap<NameOutcome, u32>,
     /// For each outcome: the number of sample frames that have it, and the number of addresses.
     weights: Vec<(u64, u64)>,
     /// The outcome of each address of the current capture.
@@ -75,8 +75,8 @@ impl LineTally {
         let is_named = answer.frames.iter().any(|frame| frame.function.is_some());
         let module = answer.module.and_then(|index| self.modules.get(&index));
         let outcome = match is_named {
-            true => Outcome::Named,
-            false => Outcome::Nameless(module.copied(), answer.reason),
+            true => NameOutcome::Named,
+            false => NameOutcome::Nameless(module.copied(), answer.reason),
         };
         let id = self.id_of(outcome);
         if let Some((_, addresses)) = self.weights.get_mut(id as usize) {
@@ -110,14 +110,14 @@ impl LineTally {
         self.stacks.insert(hash.finish());
         for number in &sample.stack {
             let known = self.outcome_of(*number);
-            let id = known.unwrap_or_else(|| self.id_of(Outcome::Nameless(None, None)));
+            let id = known.unwrap_or_else(|| self.id_of(NameOutcome::Nameless(None, None)));
             if let Some((frames, _)) = self.weights.get_mut(id as usize) {
                 *frames = frames.saturating_add(count);
             }
         }
     }
 
-    fn id_of(&mut self, outcome: Outcome) -> u32 {
+    fn id_of(&mut self, outcome: NameOutcome) -> u32 {
         let next = u32::try_from(self.weights.len()).unwrap_or(u32::MAX);
         let id = *self.outcomes.entry(outcome).or_insert(next);
         if id == next {
@@ -149,8 +149,8 @@ impl LineTally {
             frames = frames.saturating_add(count);
             match *outcome {
                 _ if count == 0 => {}
-                Outcome::Named => names.add_named(count),
-                Outcome::Nameless(module, reason) => names.add_nameless(module, reason, count),
+                NameOutcome::Named => names.add_named(count),
+                NameOutcome::Nameless(module, reason) => names.add_nameless(module, reason, count),
             }
         }
         let mut left_out = LeftOut::default();

@@ -4,10 +4,10 @@ use backsight_profile::Profile;
 use backsight_types::trace::Facts;
 use backsight_types::{ModuleKind, Reason};
 
-use super::build_ids::BuildIds;
+use super::build_ids::RecordedBuildIds;
 
 /// Sets the build IDs that became known only at the end of the recording.
-pub(super) fn complete(build_ids: &BuildIds, profile: &mut Profile) {
+pub(super) fn complete(build_ids: &RecordedBuildIds, profile: &mut Profile) {
     // A recording written to a pipe lists build IDs last.
     for module in &mut profile.modules {
         let is_kernel = module.kind == ModuleKind::Kernel;

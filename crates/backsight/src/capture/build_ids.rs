@@ -9,9 +9,9 @@ use super::kernel::KERNEL_IMAGE;
 
 /// Build IDs by path, and by whether the file belongs to the kernel.
 #[derive(Debug, Default)]
-pub(super) struct BuildIds(HashMap<(Vec<u8>, bool), BuildId>);
+pub(super) struct RecordedBuildIds(HashMap<(Vec<u8>, bool), BuildId>);
 
-impl BuildIds {
+impl RecordedBuildIds {
     /// Adds the build IDs that the recording has listed so far.
     pub(super) fn take(&mut self, facts: &Facts) {
         for file in &facts.build_ids {

@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use super::written::named;
 use crate::find::ModuleFiles;
 use crate::jit::dump_file::found_dump;
-use crate::jit::found::Found;
+use crate::jit::found::FoundMap;
 use crate::jit::options::{MapOptions, MapsOf};
 use crate::jit::said::{MapRead, MapRefusal, MapUse};
 
@@ -52,7 +52,7 @@ impl Dumps {
         if options.of == MapsOf::Nobody || !mapping.perms.is_executable() {
             return None;
         }
-        let Found { path, file } = found_dump(mapping, options, files, is_of_host)?;
+        let FoundMap { path, file } = found_dump(mapping, options, files, is_of_host)?;
         let read = file.and_then(|file| read(&file)).map(|dump| {
             let is_timed = self.is_timed && !dump.has_own_clock();
             let read = MapRead {

@@ -5,7 +5,7 @@ use backsight_profile::{self as profile, Profile};
 use backsight_types::trace::{Event, EventType, Facts, SampleRecord, ThreadChange, ThreadRecord};
 
 use super::about;
-use super::build_ids::BuildIds;
+use super::build_ids::RecordedBuildIds;
 use super::columns::Columns;
 use super::ends::Ends;
 use super::execs::Execs;
@@ -35,7 +35,7 @@ pub(super) struct Capture {
     calls: Unwound,
     /// Samples with branch records that are not a call stack.
     pub(super) branches: u64,
-    build_ids: BuildIds,
+    build_ids: RecordedBuildIds,
     pub(super) columns: Columns,
     off_cpu: OffCpu,
     exited: ExitedProcesses,
@@ -63,7 +63,7 @@ impl Capture {
             unwinders: Unwinders::new(facts.arch.as_deref(), files.host()),
             calls: Unwound::default(),
             branches: 0,
-            build_ids: BuildIds::default(),
+            build_ids: RecordedBuildIds::default(),
             columns: Columns::new(options.event),
             off_cpu: OffCpu::default(),
             exited: ExitedProcesses::default(),

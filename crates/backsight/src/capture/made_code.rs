@@ -23,7 +23,7 @@ use hashbrown::HashMap;
 use super::dumped::Dumps;
 use super::written::named;
 use crate::find::ModuleFiles;
-use crate::jit::found::{Found, found};
+use crate::jit::found::{FoundMap, found};
 use crate::jit::options::{MapOptions, MapsOf};
 use crate::jit::process::Times;
 use crate::jit::said::{MapRead, MapRefusal, MapUse};
@@ -197,7 +197,7 @@ impl MadeCode {
             began: program.began_ns.and_then(|time| self.began_at(time)),
             recorded: self.options.modified,
         };
-        let Found { path, file } = found(pid, times, &self.options, files, self.is_of_host);
+        let FoundMap { path, file } = found(pid, times, &self.options, files, self.is_of_host);
         let file = file.and_then(|file| match program.is_second {
             true => Err(MapRefusal::TwoPrograms),
             false => Ok(file),

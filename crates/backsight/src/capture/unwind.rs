@@ -24,7 +24,7 @@ pub(super) struct Unwinders {
     walker: Walker,
     /// For each module: its call frame information; `None` if its file was not found.
     files: HashMap<ModuleIdx, Option<FileIdx>>,
-    processes: HashMap<u32, Process>,
+    processes: HashMap<u32, WalkedProcess>,
     found: Unwound,
     /// Samples with stacks of machines that are not supported.
     not_walked: u64,
@@ -33,7 +33,7 @@ pub(super) struct Unwinders {
 }
 
 #[derive(Debug)]
-struct Process {
+struct WalkedProcess {
     code: CodeMap,
     mappings: Vec<CodeMapping>,
     is_outdated: bool,
@@ -170,7 +170,7 @@ impl Unwinders {
             range: mapping.range,
             file: self.file_of(mapping, modules, files),
         });
-        let process = Process {
+        let process = WalkedProcess {
             code: CodeMap::new(pieces.collect()),
             mappings,
             is_outdated: false,

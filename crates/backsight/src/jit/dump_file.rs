@@ -7,7 +7,7 @@ use std::path::Path;
 use backsight_types::Module;
 use backsight_types::trace::Mmap;
 
-use super::found::{Found, may_own, opened, owned};
+use super::found::{FoundMap, may_own, opened, owned};
 use super::options::MapOptions;
 use super::said::MapRefusal;
 use crate::find::ModuleFiles;
@@ -20,7 +20,7 @@ pub(crate) fn found_dump(
     options: &MapOptions,
     files: &ModuleFiles,
     is_of_host: bool,
-) -> Option<Found> {
+) -> Option<FoundMap> {
     let path = Path::new(OsStr::from_bytes(&mapping.name));
     let name = path.file_name()?;
     is_dump(name.as_bytes()).then_some(())?;
@@ -28,7 +28,7 @@ pub(crate) fn found_dump(
     if let Some(folder) = options.folder.as_deref()
         && let Some(file) = opened(backsight_files::folder(folder), Path::new(name))
     {
-        return Some(Found {
+        return Some(FoundMap {
             path: Some(folder.join(name)),
             file: file.and_then(|file| owned(file, may_own)),
         });
@@ -44,7 +44,7 @@ pub(crate) fn found_dump(
         }),
         false => Err(MapRefusal::Missing),
     };
-    Some(Found {
+    Some(FoundMap {
         path: Some(path.to_owned()),
         file: file.and_then(|file| owned(file, may_own)),
     })

@@ -20,7 +20,7 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// What was found: the file, or why there is none.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundMap {
     pub(crate) path: Option<PathBuf>,
     pub(crate) file: Result<File, MapRefusal>,
 }
@@ -33,7 +33,7 @@ pub(crate) fn found(
     options: &MapOptions,
     files: &ModuleFiles,
     is_of_host: bool,
-) -> Found {
+) -> FoundMap {
     let name = PathBuf::from(format!("perf-{pid}.map"));
     let may_own = |user: u32| may_own(options.of, user);
     let beside = options.folder.as_deref().map(|folder| {
@@ -51,7 +51,7 @@ pub(crate) fn found(
         if let Some(file) = opened(folder, &name) {
             let file = file.and_then(|file| owned(file, may_own));
             let path = Some(path);
-            return Found { path, file };
+            return FoundMap { path, file };
         }
     }
     let host = files.host().perf_maps.as_deref().filter(|_| is_of_host);
@@ -60,14 +60,14 @@ pub(crate) fn found(
         Some((folder.join(&name), file))
     });
     let Some((path, file)) = here else {
-        return Found {
+        return FoundMap {
             path: None,
             file: Err(MapRefusal::Missing),
         };
     };
     let file = file.and_then(|file| owned(file, may_own));
     let file = file.and_then(|file| of_its_time(file, pid, times));
-    Found {
+    FoundMap {
         path: Some(path),
         file,
     }

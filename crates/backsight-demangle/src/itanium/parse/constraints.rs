@@ -2,9 +2,9 @@
 
 use super::super::id::{Id, List};
 use super::super::node::Node;
-use super::Parser;
+use super::ItaniumParser;
 
-impl Parser<'_> {
+impl ItaniumParser<'_> {
     pub(super) fn requires(&mut self) -> Option<Id> {
         let params = if self.at.eat("rQ") {
             self.list_until("_", Self::ty)?

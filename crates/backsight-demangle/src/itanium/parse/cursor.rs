@@ -3,11 +3,11 @@
 use super::super::node::Quals;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cursor<'a> {
+pub(super) struct NameCursor<'a> {
     rest: &'a str,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> NameCursor<'a> {
     pub(super) fn new(rest: &'a str) -> Self {
         Self { rest }
     }

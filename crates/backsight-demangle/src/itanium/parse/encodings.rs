@@ -2,9 +2,9 @@
 
 use super::super::id::{Id, List};
 use super::super::node::Node;
-use super::{Forward, NameInfo, Parser};
+use super::{Forward, ItaniumParser, NameInfo};
 
-impl Parser<'_> {
+impl ItaniumParser<'_> {
     /// Reads `_Z`, an encoding, and the `_block_invoke` of an Apple block.
     pub(super) fn mangled_name(&mut self) -> Option<Id> {
         let root = self.mangled_name_alone()?;

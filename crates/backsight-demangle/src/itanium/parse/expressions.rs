@@ -2,10 +2,10 @@
 
 use super::super::id::{Id, List};
 use super::super::node::{Node, Prec};
-use super::Parser;
-use super::operators::{Kind, Operator};
+use super::ItaniumParser;
+use super::operators::{Operator, OperatorKind};
 
-impl Parser<'_> {
+impl ItaniumParser<'_> {
     pub(super) fn expression(&mut self) -> Option<Id> {
         self.deeper(Self::expression_alone)
     }
@@ -81,7 +81,7 @@ impl Parser<'_> {
     fn operation(&mut self, operator: &Operator, is_global: bool) -> Option<Id> {
         let (op, prec) = (operator.symbol(), operator.prec);
         match operator.kind {
-            Kind::Binary => {
+            OperatorKind::Binary => {
                 let left = self.expression()?;
                 let right = self.expression()?;
                 self.add(Node::Binary {
@@ -91,18 +91,18 @@ impl Parser<'_> {
                     prec,
                 })
             }
-            Kind::Prefix => self.prefix_operation(op, prec),
-            Kind::Postfix if self.at.eat("_") => self.prefix_operation(op, prec),
-            Kind::Postfix => {
+            OperatorKind::Prefix => self.prefix_operation(op, prec),
+            OperatorKind::Postfix if self.at.eat("_") => self.prefix_operation(op, prec),
+            OperatorKind::Postfix => {
                 let child = self.expression()?;
                 self.add(Node::PostfixOp { child, op, prec })
             }
-            Kind::Subscript => {
+            OperatorKind::Subscript => {
                 let array = self.expression()?;
                 let index = self.expression()?;
                 self.add(Node::Subscript { array, index })
             }
-            Kind::Access => {
+            OperatorKind::Access => {
                 let left = self.expression()?;
                 let right = self.expression()?;
                 self.add(Node::Access {
@@ -112,8 +112,8 @@ impl Parser<'_> {
                     prec,
                 })
             }
-            Kind::New { is_array } => self.new_expression(is_global, is_array),
-            Kind::Delete { is_array } => {
+            OperatorKind::New { is_array } => self.new_expression(is_global, is_array),
+            OperatorKind::Delete { is_array } => {
                 let child = self.expression()?;
                 self.add(Node::Delete {
                     child,
@@ -121,13 +121,13 @@ impl Parser<'_> {
                     is_array,
                 })
             }
-            Kind::Call => {
+            OperatorKind::Call => {
                 let callee = self.expression()?;
                 let args = self.list_until("E", Self::expression)?;
                 self.add(Node::Call { callee, args })
             }
-            Kind::Cast => self.cast(),
-            Kind::Conditional => {
+            OperatorKind::Cast => self.cast(),
+            OperatorKind::Conditional => {
                 let condition = self.expression()?;
                 let then = self.expression()?;
                 let other = self.expression()?;
@@ -137,12 +137,12 @@ impl Parser<'_> {
                     other,
                 })
             }
-            Kind::NamedCast => {
+            OperatorKind::NamedCast => {
                 let to = self.ty()?;
                 let from = self.expression()?;
                 self.add(Node::NamedCast { op, to, from })
             }
-            Kind::OfType => {
+            OperatorKind::OfType => {
                 let child = self.ty()?;
                 self.add(Node::Enclosed {
                     prefix: op,
@@ -150,7 +150,7 @@ impl Parser<'_> {
                     prec,
                 })
             }
-            Kind::OfExpression => {
+            OperatorKind::OfExpression => {
                 let child = self.expression()?;
                 self.add(Node::Enclosed {
                     prefix: op,
@@ -158,7 +158,7 @@ impl Parser<'_> {
                     prec,
                 })
             }
-            Kind::Name => None,
+            OperatorKind::Name => None,
         }
     }
 
@@ -265,8 +265,8 @@ impl Parser<'_> {
         };
         let operator = self.operator()?;
         let op = operator.symbol();
-        let is_member = operator.kind == Kind::Access && op.ends_with('*');
-        if operator.kind != Kind::Binary && !is_member {
+        let is_member = operator.kind == OperatorKind::Access && op.ends_with('*');
+        if operator.kind != OperatorKind::Binary && !is_member {
             return None;
         }
         let first = self.expression()?;

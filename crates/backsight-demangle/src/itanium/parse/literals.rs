@@ -1,8 +1,8 @@
 //! Literals: numbers, strings, lambdas, and addresses of functions.
 
 use super::super::id::Id;
-use super::super::node::{Node, Width};
-use super::Parser;
+use super::super::node::{FloatFormat, Node};
+use super::ItaniumParser;
 
 /// Returns how the type of an integer is shown: a suffix, or the type itself.
 fn integer(code: u8) -> Option<&'static str> {
@@ -25,7 +25,7 @@ fn integer(code: u8) -> Option<&'static str> {
     })
 }
 
-impl Parser<'_> {
+impl ItaniumParser<'_> {
     /// Reads `L…E`.
     pub(super) fn literal(&mut self) -> Option<Id> {
         self.deeper(Self::literal_alone)
@@ -47,9 +47,9 @@ impl Parser<'_> {
                 self.at.expect("b1E")?;
                 self.text("true")
             }
-            (b'f', _) => self.float(Width::Float),
-            (b'd', _) => self.float(Width::Double),
-            (b'e', _) => self.float(Width::Extended),
+            (b'f', _) => self.float(FloatFormat::Float),
+            (b'd', _) => self.float(FloatFormat::Double),
+            (b'e', _) => self.float(FloatFormat::Extended),
             (b'_' | b'Z', _) => {
                 // GCC 4 omitted the underscore.
                 self.at.eat("_");
@@ -87,17 +87,19 @@ impl Parser<'_> {
         }
     }
 
-    fn float(&mut self, width: Width) -> Option<Id> {
+    fn float(&mut self, width: FloatFormat) -> Option<Id> {
         self.at.take(1)?;
         let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         let count = self.at.rest().bytes().take_while(is_digit).count();
         let digits = self.at.take(count)?;
         self.at.expect("E")?;
         let width = match (width, count) {
-            (Width::Float, 8) | (Width::Double, 16) | (Width::Extended, 20) => width,
+            (FloatFormat::Float, 8) | (FloatFormat::Double, 16) | (FloatFormat::Extended, 20) => {
+                width
+            }
             // The long double of other machines.
-            (Width::Extended, 16) => Width::Double,
-            (Width::Extended, 32) => Width::Quad,
+            (FloatFormat::Extended, 16) => FloatFormat::Double,
+            (FloatFormat::Extended, 32) => FloatFormat::Quad,
             _ => return None,
         };
         self.add(Node::Float { digits, width })

@@ -15,7 +15,7 @@ mod types;
 mod unnamed;
 mod unresolved;
 
-use self::cursor::Cursor;
+use self::cursor::NameCursor;
 use super::depth::MAX_DEPTH;
 use super::id::{Id, List};
 use super::node::{Node, Quals, RefQual};
@@ -31,7 +31,7 @@ pub(super) struct Parsed<'a> {
 
 /// Parses `_Z` and what follows.
 pub(super) fn mangled_name(name: &str) -> Option<Parsed<'_>> {
-    let mut parser = Parser::new(name);
+    let mut parser = ItaniumParser::new(name);
     let root = parser.mangled_name()?;
     let rest = parser.at.rest();
     let is_whole = rest.is_empty() || rest.starts_with('.');
@@ -43,8 +43,8 @@ pub(super) fn mangled_name(name: &str) -> Option<Parsed<'_>> {
 }
 
 /// The state of the parser.
-struct Parser<'a> {
-    at: Cursor<'a>,
+struct ItaniumParser<'a> {
+    at: NameCursor<'a>,
     tree: Tree<'a>,
     /// The parts that `S_`, `S0_`, … refer to.
     substitutions: Vec<Id>,
@@ -101,10 +101,10 @@ struct NameInfo {
     has_explicit_object: bool,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> ItaniumParser<'a> {
     fn new(name: &'a str) -> Self {
         Self {
-            at: Cursor::new(name),
+            at: NameCursor::new(name),
             tree: Tree::for_bytes(name.len()),
             substitutions: Vec::with_capacity(16),
             scopes: Vec::new(),

@@ -2,9 +2,9 @@
 
 use super::super::id::Id;
 use super::super::node::{Node, RefQual};
-use super::{NameInfo, Parser};
+use super::{ItaniumParser, NameInfo};
 
-impl<'a> Parser<'a> {
+impl<'a> ItaniumParser<'a> {
     /// Reads a name, and stores in `info` its properties as the name of an encoding.
     pub(super) fn name(&mut self, info: Option<&mut NameInfo>) -> Option<Id> {
         self.deeper(|parser| match parser.at.peek() {

@@ -2,11 +2,11 @@
 
 use super::super::id::Id;
 use super::super::node::{Node, Prec};
-use super::{NameInfo, Parser};
+use super::{ItaniumParser, NameInfo};
 
 /// The position of an operator relative to its operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum OperatorKind {
     Prefix,
     /// A prefix operator if `_` follows, otherwise postfix.
     Postfix,
@@ -33,7 +33,7 @@ pub(super) enum Kind {
 }
 
 pub(super) struct Operator {
-    pub(super) kind: Kind,
+    pub(super) kind: OperatorKind,
     pub(super) prec: Prec,
     /// The name of the operator function.
     name: &'static str,
@@ -48,9 +48,9 @@ impl Operator {
 
     fn is_nameable(&self) -> bool {
         match self.kind {
-            Kind::NamedCast | Kind::OfType | Kind::OfExpression => false,
+            OperatorKind::NamedCast | OperatorKind::OfType | OperatorKind::OfExpression => false,
             // The others of this kind cannot be overloaded.
-            Kind::Access => matches!(self.symbol(), "->" | "->*"),
+            OperatorKind::Access => matches!(self.symbol(), "->" | "->*"),
             _ => true,
         }
     }
@@ -58,7 +58,7 @@ impl Operator {
 
 /// Returns the operator with this two-letter code.
 pub(super) fn operator(code: &str) -> Option<Operator> {
-    use Kind::{Access, Binary, NamedCast, OfExpression, OfType, Postfix, Prefix};
+    use OperatorKind::{Access, Binary, NamedCast, OfExpression, OfType, Postfix, Prefix};
     let (kind, prec, name) = match code {
         "aN" => (Binary, Prec::Assign, "operator&="),
         "aS" => (Binary, Prec::Assign, "operator="),
@@ -66,23 +66,23 @@ pub(super) fn operator(code: &str) -> Option<Operator> {
         "ad" => (Prefix, Prec::Unary, "operator&"),
         "an" => (Binary, Prec::And, "operator&"),
         "at" => (OfType, Prec::Unary, "alignof "),
-        "aw" => (Kind::Name, Prec::Primary, "operator co_await"),
+        "aw" => (OperatorKind::Name, Prec::Primary, "operator co_await"),
         "az" => (OfExpression, Prec::Unary, "alignof "),
         "cc" => (NamedCast, Prec::Postfix, "const_cast"),
-        "cl" => (Kind::Call, Prec::Postfix, "operator()"),
+        "cl" => (OperatorKind::Call, Prec::Postfix, "operator()"),
         "cm" => (Binary, Prec::Comma, "operator,"),
         "co" => (Prefix, Prec::Unary, "operator~"),
-        "cv" => (Kind::Cast, Prec::Cast, "operator"),
+        "cv" => (OperatorKind::Cast, Prec::Cast, "operator"),
         "dV" => (Binary, Prec::Assign, "operator/="),
         "da" => (
-            Kind::Delete { is_array: true },
+            OperatorKind::Delete { is_array: true },
             Prec::Unary,
             "operator delete[]",
         ),
         "dc" => (NamedCast, Prec::Postfix, "dynamic_cast"),
         "de" => (Prefix, Prec::Unary, "operator*"),
         "dl" => (
-            Kind::Delete { is_array: false },
+            OperatorKind::Delete { is_array: false },
             Prec::Unary,
             "operator delete",
         ),
@@ -95,7 +95,7 @@ pub(super) fn operator(code: &str) -> Option<Operator> {
         "eq" => (Binary, Prec::Equality, "operator=="),
         "ge" => (Binary, Prec::Relational, "operator>="),
         "gt" => (Binary, Prec::Relational, "operator>"),
-        "ix" => (Kind::Subscript, Prec::Postfix, "operator[]"),
+        "ix" => (OperatorKind::Subscript, Prec::Postfix, "operator[]"),
         "lS" => (Binary, Prec::Assign, "operator<<="),
         "le" => (Binary, Prec::Relational, "operator<="),
         "ls" => (Binary, Prec::Shift, "operator<<"),
@@ -105,11 +105,19 @@ pub(super) fn operator(code: &str) -> Option<Operator> {
         "mi" => (Binary, Prec::Additive, "operator-"),
         "ml" => (Binary, Prec::Multiplicative, "operator*"),
         "mm" => (Postfix, Prec::Postfix, "operator--"),
-        "na" => (Kind::New { is_array: true }, Prec::Unary, "operator new[]"),
+        "na" => (
+            OperatorKind::New { is_array: true },
+            Prec::Unary,
+            "operator new[]",
+        ),
         "ne" => (Binary, Prec::Equality, "operator!="),
         "ng" => (Prefix, Prec::Unary, "operator-"),
         "nt" => (Prefix, Prec::Unary, "operator!"),
-        "nw" => (Kind::New { is_array: false }, Prec::Unary, "operator new"),
+        "nw" => (
+            OperatorKind::New { is_array: false },
+            Prec::Unary,
+            "operator new",
+        ),
         "oR" => (Binary, Prec::Assign, "operator|="),
         "oo" => (Binary, Prec::OrIf, "operator||"),
         "or" => (Binary, Prec::Or, "operator|"),
@@ -119,7 +127,7 @@ pub(super) fn operator(code: &str) -> Option<Operator> {
         "pp" => (Postfix, Prec::Postfix, "operator++"),
         "ps" => (Prefix, Prec::Unary, "operator+"),
         "pt" => (Access, Prec::Postfix, "operator->"),
-        "qu" => (Kind::Conditional, Prec::Conditional, "operator?"),
+        "qu" => (OperatorKind::Conditional, Prec::Conditional, "operator?"),
         "rM" => (Binary, Prec::Assign, "operator%="),
         "rS" => (Binary, Prec::Assign, "operator>>="),
         "rc" => (NamedCast, Prec::Postfix, "reinterpret_cast"),
@@ -136,7 +144,7 @@ pub(super) fn operator(code: &str) -> Option<Operator> {
     Some(Operator { kind, prec, name })
 }
 
-impl Parser<'_> {
+impl ItaniumParser<'_> {
     /// Reads an operator.
     pub(super) fn operator(&mut self) -> Option<Operator> {
         let found = operator(self.at.rest().get(..2)?)?;
@@ -146,7 +154,7 @@ impl Parser<'_> {
 
     pub(super) fn operator_name(&mut self, info: Option<&mut NameInfo>) -> Option<Id> {
         if let Some(operator) = self.operator() {
-            if operator.kind == Kind::Cast {
+            if operator.kind == OperatorKind::Cast {
                 return self.conversion_operator(info);
             }
             return operator.is_nameable().then(|| self.text(operator.name))?;

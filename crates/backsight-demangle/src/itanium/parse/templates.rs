@@ -2,9 +2,9 @@
 
 use super::super::id::Id;
 use super::super::node::{Node, ParamKind};
-use super::{Forward, Parser};
+use super::{Forward, ItaniumParser};
 
-impl<'a> Parser<'a> {
+impl<'a> ItaniumParser<'a> {
     /// Reads `I…E`. The arguments of an encoding's name are what its parameters refer to.
     pub(super) fn template_args(&mut self, are_of_encoding: bool) -> Option<Id> {
         self.at.expect("I")?;

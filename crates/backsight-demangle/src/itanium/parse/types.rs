@@ -2,8 +2,8 @@
 
 use super::super::id::Id;
 use super::super::node::{Node, Prec, Quals, RefQual};
-use super::Parser;
-use super::cursor::Cursor;
+use super::ItaniumParser;
+use super::cursor::NameCursor;
 
 /// Built-in types with a one-letter code.
 fn builtin(code: u8) -> Option<&'static str> {
@@ -50,7 +50,7 @@ fn builtin_after_d(code: u8) -> Option<&'static str> {
     })
 }
 
-impl Parser<'_> {
+impl ItaniumParser<'_> {
     pub(super) fn ty(&mut self) -> Option<Id> {
         if let Some(name) = builtin(self.at.peek()) {
             self.at.take(1)?;
@@ -148,7 +148,7 @@ impl Parser<'_> {
         }
         let ext = self.at.identifier()?;
         if let Some(protocol) = ext.strip_prefix("objcproto") {
-            let protocol = Cursor::new(protocol).identifier()?;
+            let protocol = NameCursor::new(protocol).identifier()?;
             let child = self.deeper(Self::qualified)?;
             return self.add(Node::ObjcProtocol { child, protocol });
         }

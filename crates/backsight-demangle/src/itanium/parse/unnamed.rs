@@ -2,9 +2,9 @@
 
 use super::super::id::{Id, List};
 use super::super::node::Node;
-use super::{NameInfo, Parser};
+use super::{ItaniumParser, NameInfo};
 
-impl Parser<'_> {
+impl ItaniumParser<'_> {
     pub(super) fn unnamed_type(&mut self, info: Option<&mut NameInfo>) -> Option<Id> {
         if info.is_some() {
             // Template parameters in it refer only to the innermost arguments.

@@ -2,10 +2,10 @@
 
 use super::super::id::Id;
 use super::super::node::Node;
-use super::Parser;
+use super::ItaniumParser;
 use super::operators::operator;
 
-impl Parser<'_> {
+impl ItaniumParser<'_> {
     /// Reads a name that is looked up when the template is instantiated.
     pub(super) fn unresolved_name(&mut self, is_global: bool) -> Option<Id> {
         if self.at.eat("srN") {

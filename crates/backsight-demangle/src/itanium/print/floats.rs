@@ -1,6 +1,6 @@
 //! Floating-point literals, in C's hexadecimal notation (`%a`).
 
-use super::super::node::Width;
+use super::super::node::FloatFormat;
 
 /// The layout of a floating-point format.
 struct Format {
@@ -12,28 +12,28 @@ struct Format {
 }
 
 /// Returns the number with these bytes, given in hexadecimal, most significant first.
-pub(super) fn hexadecimal(digits: &str, width: Width) -> Option<String> {
+pub(super) fn hexadecimal(digits: &str, width: FloatFormat) -> Option<String> {
     let bits = u128::from_str_radix(digits, 16).ok()?;
     let format = match width {
-        Width::Float => Format {
+        FloatFormat::Float => Format {
             exponent_bits: 8,
             fraction_bits: 23,
             has_integer_bit: false,
             suffix: "f",
         },
-        Width::Double => Format {
+        FloatFormat::Double => Format {
             exponent_bits: 11,
             fraction_bits: 52,
             has_integer_bit: false,
             suffix: "",
         },
-        Width::Extended => Format {
+        FloatFormat::Extended => Format {
             exponent_bits: 15,
             fraction_bits: 64,
             has_integer_bit: true,
             suffix: "L",
         },
-        Width::Quad => Format {
+        FloatFormat::Quad => Format {
             exponent_bits: 15,
             fraction_bits: 112,
             has_integer_bit: false,
@@ -104,22 +104,34 @@ mod tests {
     fn numbers_match_printf() {
         // Output of glibc's `printf("%a")` and `"%La"`.
         let cases = [
-            ("3f800000", Width::Float, "0x1p+0f"),
-            ("40490fdb", Width::Float, "0x1.921fb6p+1f"),
-            ("bf000000", Width::Float, "-0x1p-1f"),
-            ("00000000", Width::Float, "0x0p+0f"),
-            ("7f800000", Width::Float, "inff"),
-            ("400921fb54442d18", Width::Double, "0x1.921fb54442d18p+1"),
-            ("8000000000000000", Width::Double, "-0x0p+0"),
-            ("0000000000000001", Width::Double, "0x0.0000000000001p-1022"),
-            ("7ff8000000000000", Width::Double, "nan"),
-            ("3fff8000000000000000", Width::Extended, "0x8p-3L"),
+            ("3f800000", FloatFormat::Float, "0x1p+0f"),
+            ("40490fdb", FloatFormat::Float, "0x1.921fb6p+1f"),
+            ("bf000000", FloatFormat::Float, "-0x1p-1f"),
+            ("00000000", FloatFormat::Float, "0x0p+0f"),
+            ("7f800000", FloatFormat::Float, "inff"),
+            (
+                "400921fb54442d18",
+                FloatFormat::Double,
+                "0x1.921fb54442d18p+1",
+            ),
+            ("8000000000000000", FloatFormat::Double, "-0x0p+0"),
+            (
+                "0000000000000001",
+                FloatFormat::Double,
+                "0x0.0000000000001p-1022",
+            ),
+            ("7ff8000000000000", FloatFormat::Double, "nan"),
+            ("3fff8000000000000000", FloatFormat::Extended, "0x8p-3L"),
             (
                 "4000c90fdaa22168c235",
-                Width::Extended,
+                FloatFormat::Extended,
                 "0xc.90fdaa22168c235p-2L",
             ),
-            ("3fff0000000000000000000000000000", Width::Quad, "0x1p+0L"),
+            (
+                "3fff0000000000000000000000000000",
+                FloatFormat::Quad,
+                "0x1p+0L",
+            ),
         ];
         for (digits, width, want) in cases {
             let text = hexadecimal(digits, width);

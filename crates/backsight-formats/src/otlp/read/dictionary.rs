@@ -11,7 +11,7 @@ use crate::texts::Texts;
 
 /// The tables as they stand in the file.
 #[derive(Debug, Default)]
-pub(super) struct Dictionary<'a> {
+pub(super) struct FileDictionary<'a> {
     pub(super) texts: Texts<'a>,
     pub(super) functions: Vec<&'a [u8]>,
     pub(super) mappings: Table<'a, MappedFile>,
@@ -76,7 +76,7 @@ pub(super) enum Look<'a, T> {
     New(usize, &'a [u8]),
 }
 
-impl<'a> Dictionary<'a> {
+impl<'a> FileDictionary<'a> {
     pub(super) fn read(message: &'a [u8], budget: &mut Budget) -> Result<Self, Error> {
         let mut dictionary = Self::default();
         let mut fields = Fields::new(message);

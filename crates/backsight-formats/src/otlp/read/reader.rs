@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use backsight_profile::{Label, Profile, StrIdx, ValueType};
 use backsight_types::ModuleIdx;
 
-use super::dictionary::Dictionary;
+use super::dictionary::FileDictionary;
 use crate::flaws::Flaws;
 use crate::mapped_file::MappedFiles;
 use crate::protobuf::Budget;
@@ -52,7 +52,7 @@ impl State {
 /// Reads one message.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    pub(super) dictionary: Dictionary<'a>,
+    pub(super) dictionary: FileDictionary<'a>,
     pub(super) state: State,
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Scope {
 }
 
 /// A process, and the labels of its resource and of the scope.
-type Key = (Option<ProcessIdx>, Vec<Label>, Vec<Label>);
+type OriginKey = (Option<ProcessIdx>, Vec<Label>, Vec<Label>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
@@ -47,7 +47,7 @@ enum Level {
 impl Origins {
     pub(super) fn of(profile: &Profile) -> Self {
         let mut origins = Self::default();
-        let mut places: HashMap<Key, (usize, usize)> = HashMap::new();
+        let mut places: HashMap<OriginKey, (usize, usize)> = HashMap::new();
         let mut resources: HashMap<(Option<ProcessIdx>, Vec<Label>), usize> = HashMap::new();
         for (at, (sample, _, labels)) in profile.samples.iter().enumerate() {
             let thread = sample.thread.and_then(|index| profile.thread(index));

@@ -11,22 +11,22 @@ use crate::dwarf::die::slice::Slice;
 
 /// A kind of table.
 #[derive(Clone, Copy, Debug)]
-struct Kind {
+struct BaseTable {
     /// Bytes of the header behind the length.
     rest: usize,
     /// Whether the header has the size of an address.
     has_address_size: bool,
 }
 
-const STR_OFFSETS: Kind = Kind {
+const STR_OFFSETS: BaseTable = BaseTable {
     rest: 4,
     has_address_size: false,
 };
-const ADDRESSES: Kind = Kind {
+const ADDRESSES: BaseTable = BaseTable {
     rest: 4,
     has_address_size: true,
 };
-const RANGE_LISTS: Kind = Kind {
+const RANGE_LISTS: BaseTable = BaseTable {
     rest: 8,
     has_address_size: true,
 };
@@ -66,7 +66,7 @@ pub(in crate::dwarf) fn are_sound(
     })
 }
 
-impl Kind {
+impl BaseTable {
     /// Whether a header of this format is before the base.
     fn is_before(self, section: Slice<'_>, base: usize, format: Format, unit: Encoding) -> bool {
         let size = usize::from(format.initial_length_size()).saturating_add(self.rest);
@@ -90,9 +90,9 @@ impl Kind {
 mod tests {
     use gimli::{Encoding, Format, RunTimeEndian};
 
-    use super::{ADDRESSES, Kind, RANGE_LISTS, STR_OFFSETS, Slice};
+    use super::{ADDRESSES, BaseTable, RANGE_LISTS, STR_OFFSETS, Slice};
 
-    fn is_before(kind: Kind, bytes: &[u8], base: usize, format: Format) -> bool {
+    fn is_before(kind: BaseTable, bytes: &[u8], base: usize, format: Format) -> bool {
         let unit = Encoding {
             address_size: 8,
             format,

@@ -18,7 +18,7 @@ pub(super) enum Capability {
 
 /// The `/proc` that the checks read.
 #[derive(Debug)]
-pub(super) struct Host {
+pub(super) struct InspectedProc {
     proc: PathBuf,
     status: Status,
 }
@@ -32,7 +32,7 @@ pub(super) struct Status {
     pub(super) seccomp: u32,
 }
 
-impl Host {
+impl InspectedProc {
     /// Returns the host that this process runs on.
     pub(super) fn this() -> Self {
         Self::new("/proc")
@@ -88,7 +88,7 @@ impl Status {
 }
 
 /// The user and capabilities of this process. Always ok: an ordinary user is not a fault.
-pub(super) fn user(host: &Host) -> Finding {
+pub(super) fn user(host: &InspectedProc) -> Finding {
     let named = [
         (Capability::SysPtrace, "CAP_SYS_PTRACE"),
         (Capability::SysAdmin, "CAP_SYS_ADMIN"),
@@ -109,7 +109,7 @@ pub(super) fn user(host: &Host) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{Capability, Host, Status};
+    use super::{Capability, InspectedProc, Status};
 
     #[test]
     fn the_status_file_tells_capabilities_and_filters() {
@@ -126,7 +126,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("self")).unwrap();
         let status = dir.path().join("self/status");
         std::fs::write(status, "CapEff:\t0000000000080000\n").unwrap();
-        let host = Host::new(dir.path());
+        let host = InspectedProc::new(dir.path());
         assert!(host.may(Capability::SysPtrace));
         assert!(!host.may(Capability::SysAdmin));
     }
