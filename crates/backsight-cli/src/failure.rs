@@ -74,6 +74,7 @@ impl fmt::Display for WithWayOut<'_> {
             Some(Errno::ENFILE) => {
                 ": the system's limit of open files is reached, see sysctl fs.file-max"
             }
+            Some(Errno::EISDIR) => ": give a file",
             Some(Errno::EACCES | Errno::EPERM) => ": run as a user with permission, or as root",
             _ => "",
         };

@@ -19,7 +19,13 @@ pub(crate) fn replace<T>(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<T>,
 ) -> Result<T> {
-    let failed = |error: io::Error| Failure::io(Shown(path), &error);
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let way_out = "create its directory first";
+            Failure::of(Shown(path), format_args!("{error}: {way_out}"))
+        }
+        _ => Failure::io(Shown(path), &error),
+    };
     let refused = |error: FileError| failed(error.into_error().into());
     let named = |failure: Failure| failure.on_writing(&Shown(path));
     let before = match path.metadata() {

@@ -94,7 +94,7 @@ pub fn read(
     malformed: impl FnMut(&LineError),
 ) -> Result<(Profile, Flaws), Error> {
     let kind = Kind::of(input.fill_buf()?);
-    let kind = kind.ok_or(Error::Malformed("its beginning is none of theirs"))?;
+    let kind = kind.ok_or(Error::Malformed("its first line is not theirs"))?;
     let mut builder = Builder::default();
     if let Kind::Cpu(words) = kind {
         cpu::read(&mut input, words, &mut builder)?;

@@ -46,7 +46,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use backsight_types::trace::{Event, Facts};
 
-pub use error::{Error, Problems, ReadEnd};
+pub use error::{EarlyEnd, Error, Problems, ReadEnd};
 pub use raw::MAX_GROWTH;
 pub use sorter::MAX_HELD;
 
@@ -101,12 +101,17 @@ impl<R: Read + Seek> Reader<R> {
     pub fn directory(mut input: R, others: Vec<R>) -> Result<Self, Error> {
         let head = Head::of_file(&mut input)?;
         let mut files = vec![(input, head.size)];
+        let mut problems = Problems::default();
         for mut other in others {
-            let size = other.seek(SeekFrom::End(0))?;
-            other.seek(SeekFrom::Start(0))?;
+            let size = other.seek(SeekFrom::End(0));
+            let size = size.and_then(|size| other.rewind().map(|()| size));
+            let size = size.unwrap_or_else(|error| {
+                problems.end(files.len(), ReadEnd::Io(error));
+                0
+            });
             files.push((other, Some(size)));
         }
-        Self::new(files, head)
+        Self::new(files, head, problems)
     }
 }
 
@@ -122,10 +127,17 @@ impl<R: Read> Reader<R> {
     pub fn stream(mut input: R) -> Result<Self, Error> {
         let head = Head::of_stream(&mut input)?;
         let files = vec![(input, head.size)];
-        Self::new(files, head)
+        Self::new(files, head, Problems::default())
     }
 
-    fn new(files: Vec<(R, Option<u64>)>, head: Head) -> Result<Self, Error> {
+    fn new(
+        files: Vec<(R, Option<u64>)>,
+        head: Head,
+        mut problems: Problems,
+    ) -> Result<Self, Error> {
+        if let Some(end) = head.end {
+            problems.end(0, end);
+        }
         let mut facts = head.facts;
         facts.events = head.events.types();
         let mut reader = Self {
@@ -135,10 +147,7 @@ impl<R: Read> Reader<R> {
             threads: Threads::default(),
             deferred: Deferred::default(),
             counters: Counters::default(),
-            problems: Problems {
-                end: head.end,
-                ..Problems::default()
-            },
+            problems,
             big: head.big,
             current: Current::default(),
             parts: Vec::new(),

@@ -30,7 +30,7 @@ impl<'a> Texts<'a> {
         let is_one = self.rows.first().is_some_and(|first| first.is_empty());
         is_one.then_some(()).ok_or(Error::Malformed {
             offset: 0,
-            reason: "no table of strings that begins with the empty one",
+            reason: "it has no string table that begins with the empty string",
         })
     }
 

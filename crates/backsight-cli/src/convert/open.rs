@@ -72,7 +72,7 @@ impl<'p> Opened<'p> {
     /// Returns the input, decompressed if it is compressed.
     pub(super) fn unpacked(self) -> Box<dyn BufRead> {
         match self.is_packed {
-            true => Box::new(BufReader::new(MultiGzDecoder::new(self.raw()))),
+            true => Box::new(BufReader::new(Decompressed::new(self.raw()))),
             false => Box::new(self.raw()),
         }
     }
@@ -94,10 +94,14 @@ impl<'p> Opened<'p> {
     fn unpack_to_file(self, path: &Path) -> Result<BufReader<File>> {
         let mut file =
             tempfile::tempfile().map_err(|error| Failure::io("a file to unpack to", &error))?;
-        let mut unpacked = MultiGzDecoder::new(self.raw()).take(MAX_UNPACKED_BYTES);
-        io::copy(&mut unpacked, &mut file).map_err(|error| {
-            let way_out = "if it is full, set $TMPDIR to a directory with more room";
-            Failure::of(Shown(path), format_args!("{error}: {way_out}"))
+        let mut unpacked = Decompressed::new(self.raw()).take(MAX_UNPACKED_BYTES);
+        io::copy(&mut unpacked, &mut file).map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                let way_out = "set $TMPDIR to a directory with more room";
+                let to = "decompressing it to a temporary file";
+                Failure::of(Shown(path), format_args!("{to}: {error}: {way_out}"))
+            }
+            _ => Failure::io(Shown(path), &error),
         })?;
         if unpacked.limit() == 0 {
             let cause = "decompressed, it exceeds 64 GiB: decompress it, and give the file";
@@ -106,6 +110,32 @@ impl<'p> Opened<'p> {
         file.rewind()
             .map_err(|error| Failure::io(Shown(path), &error))?;
         Ok(BufReader::new(file))
+    }
+}
+
+/// A decompressed input. Its errors tell damage of the compressed stream from errors of reading it.
+struct Decompressed<R>(MultiGzDecoder<R>);
+
+impl<R: BufRead> Decompressed<R> {
+    fn new(input: R) -> Self {
+        Self(MultiGzDecoder::new(input))
+    }
+}
+
+impl<R: BufRead> Read for Decompressed<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.0.read(room).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::UnexpectedEof
+                if error.raw_os_error().is_none() =>
+            {
+                let cause = "packed by gzip, and damaged or cut off";
+                let way_out = "copy it again; `gunzip -t FILE` says what is wrong";
+                io::Error::new(error.kind(), format!("{cause} ({error}): {way_out}"))
+            }
+            _ => error,
+        })
     }
 }
 

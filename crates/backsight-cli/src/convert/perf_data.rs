@@ -9,7 +9,7 @@ use backsight::{
     ModuleFiles, NotWalked, PerfData, Recording, RecordingError, RecordingOptions, Unproven,
 };
 use backsight_formats::escape::Terminal;
-use backsight_formats::perf_data::Problems;
+use backsight_formats::perf_data::{self, Problems};
 use backsight_profile::Profile;
 
 use crate::failure::{Failure, Result, complain};
@@ -33,13 +33,14 @@ pub(super) fn read(
     drain(recording.profile_mut())?;
     let finished = recording.finish();
     let say = |what: &dyn fmt::Display| complain(format_args!("{}: {what}", Shown(path)));
+    for file in finished.cut_short() {
+        let (path, end) = (file.path().unwrap_or(path), file.error());
+        complain(format_args!("{}: {end}", Shown(path)));
+    }
     if let Some(stacks) = &finished.not_walked {
         say(&not_walked(stacks));
     }
     let problems = finished.problems;
-    if let Some(end) = &problems.end {
-        say(end);
-    }
     if problems.late > 0 {
         say(&format_args!(
             "{} records came too late to be sorted by time",
@@ -65,7 +66,21 @@ fn failed(path: &Path, error: RecordingError) -> Failure {
             let others = format_args!("the recording has {}", events.join(", "));
             Failure::of(format_args!("--event {wanted}"), others)
         }
-        other => Failure::of(Shown(path), other),
+        RecordingError::Read(error) => {
+            let path = Shown(error.path().unwrap_or(path));
+            match error.error() {
+                perf_data::Error::Io(error) => Failure::io(path, error),
+                error @ perf_data::Error::NotPerfData => {
+                    Failure::of(path, format_args!("{error}: give its format with --from"))
+                }
+                error @ perf_data::Error::Malformed(_) => {
+                    Failure::of(path, format_args!("{error}: record or copy it again"))
+                }
+                error => Failure::of(path, error),
+            }
+        }
+        // Opening a file gives errors that name it, and this is given open files.
+        other => Failure::Failed(other.to_string()),
     }
 }
 

@@ -65,11 +65,14 @@ pub(super) fn in_pieces(
     if path.is_dir() {
         let files = recording::open(path, options.from)?;
         let progress = Progress::bytes("reading", Some(files.bytes));
-        let reading = |file| BufReader::with_capacity(1 << 18, progress.reading(file));
+        let reading = |(path, file)| {
+            let input = BufReader::with_capacity(1 << 18, progress.reading(file));
+            (path, input)
+        };
         let mut malformed = MalformedParts::new(path);
         let (profile, problems, left_out) = perf_data::read(
             path,
-            Recording::Files(files.all.into_iter().map(reading).collect()),
+            Recording::NamedFiles(files.all.into_iter().map(reading).collect()),
             options.recording_options(path),
             options.files.clone(),
             drain,
@@ -122,7 +125,10 @@ fn read(
         }
         InputFormat::Legacy => {
             let read = legacy::read(opened.unpacked(), |error| malformed.report(error));
-            let (profile, flaws) = read.map_err(|error| Failure::of(Shown(path), error))?;
+            let (profile, flaws) = read.map_err(|error| match error {
+                legacy::Error::Io(error) => Failure::io(Shown(path), &error),
+                error => Failure::of(Shown(path), error),
+            })?;
             malformed.count(&flaws);
             profile
         }
@@ -140,7 +146,7 @@ fn read(
         InputFormat::Perf => {
             let (input, can_seek) = opened.seekable()?;
             let input = match can_seek {
-                true => Recording::Files(vec![input]),
+                true => Recording::NamedFiles(vec![(path.to_owned(), input)]),
                 false => Recording::Pipe(input),
             };
             let (recording_options, files) =
@@ -162,6 +168,11 @@ fn unpacked(path: &Path, error: &pprof::Error) -> Failure {
             Shown(path),
             format_args!("{error}: raise it with --max-memory"),
         ),
+        pprof::Error::Io(error) => Failure::io(Shown(path), error),
+        pprof::Error::Malformed { .. } => Failure::of(
+            Shown(path),
+            format_args!("{error}: record or copy it again, or give its format with --from"),
+        ),
         _ => Failure::of(Shown(path), error),
     }
 }
@@ -180,6 +191,9 @@ fn records(
                 .take(record)
                 .map_err(|cause| ndjson::Error::Malformed { line, cause }),
             Err(error @ ndjson::Error::Malformed { .. }) => Err(error),
+            Err(ndjson::Error::Io(error)) => {
+                return Err(Failure::io(Shown(malformed.path), &error));
+            }
             Err(error) => return Err(Failure::of(Shown(malformed.path), error)),
         };
         if let Err(error) = taken {
@@ -252,7 +266,8 @@ impl<'p> MalformedParts<'p> {
     fn count_problems(&mut self, problems: &Problems, left_out: LeftOut) {
         self.left_out = left_out;
         self.count(&problems.flaws);
-        self.unnumbered += u64::from(problems.end.is_some());
+        let ends = u64::try_from(problems.ends.len()).unwrap_or(u64::MAX);
+        self.unnumbered = self.unnumbered.saturating_add(ends);
     }
 
     fn finish(mut self) -> ReadReport {

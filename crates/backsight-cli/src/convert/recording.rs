@@ -1,7 +1,7 @@
 //! Opens a recording that is a directory, as `perf record --threads` writes.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use backsight::{RecordingError, recording_files};
 
@@ -11,7 +11,7 @@ use crate::file::Shown;
 
 /// The files of a recording, `data` first.
 pub(super) struct Files {
-    pub(super) all: Vec<File>,
+    pub(super) all: Vec<(PathBuf, File)>,
     /// Their total size.
     pub(super) bytes: u64,
 }
@@ -32,10 +32,11 @@ pub(super) fn open(dir: &Path, from: Option<InputFormat>) -> Result<Files> {
         ),
         _ => none(),
     })?;
-    let failed = |error| Failure::io(Shown(dir), &error);
     let mut bytes = 0_u64;
-    for file in &all {
-        bytes = bytes.saturating_add(file.metadata().map_err(failed)?.len());
+    for (path, file) in &all {
+        let metadata = file.metadata();
+        let metadata = metadata.map_err(|error| Failure::io(Shown(path), &error))?;
+        bytes = bytes.saturating_add(metadata.len());
     }
     Ok(Files { all, bytes })
 }

@@ -66,7 +66,10 @@ pub(super) fn run(
             }
             Err(error) => {
                 capture.finish_batch(sink)?;
-                return Err(Failure::of(Shown(path), error));
+                return Err(match error {
+                    Error::Io(error) => Failure::io(Shown(path), &error),
+                    error => Failure::of(Shown(path), error),
+                });
             }
         }
         // Answer before a read that may block.

@@ -2,14 +2,14 @@
 
 use std::io;
 
-/// A profile that could not be read at all.
+/// Why a profile cannot be read. The error has no path: the reader gets an input and not a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The input could not be read.
-    #[error("cannot read the profile: {0}")]
+    /// Reading the input failed.
+    #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is none of these profiles, or its beginning is damaged.
-    #[error("not a profile of this kind: {0}")]
+    /// The input is in none of these formats, or its first lines are damaged.
+    #[error("not a profile of gperftools, tcmalloc, jemalloc or Go: {0}")]
     Malformed(&'static str),
 }

@@ -1,74 +1,85 @@
-//! Why a recording cannot be read, and what was wrong with one that could.
+//! Why a recording cannot be read, and the problems of one that was read.
 
 use std::io;
 
 use crate::flaws::Flaws;
 
-/// A recording that cannot be read at all.
+/// Why no record of a recording can be read. The error has no path: the reader gets an input and
+/// not a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The input failed.
-    #[error("{0}")]
+    /// Reading the input failed.
+    #[error(transparent)]
     Io(#[from] io::Error),
-    /// It does not begin as a perf.data file does.
+    /// The input does not start with the magic number of perf.data.
     #[error("not a perf.data file")]
     NotPerfData,
-    /// Its header says what cannot be.
+    /// The header is damaged.
     #[error("a damaged perf.data file: {0}")]
     Malformed(&'static str),
-    /// It was made in a way that is not read.
+    /// The recording uses something that this reader does not support.
     #[error("a perf.data file that cannot be read: {0}")]
     Unsupported(&'static str),
 }
 
-/// What was wrong with a recording that was read all the same.
+/// The problems of a recording that was read.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Problems {
-    /// Records that were passed over, since they are damaged.
+    /// Damaged records, which were skipped, and parts that no event can represent.
     pub flaws: Flaws,
-    /// Why the reading ended before the recording did.
-    pub end: Option<ReadEnd>,
-    /// Records that came so late that others of a later time had been given out.
+    /// The files that were not read to their end. A recording in a single file has at most one.
+    pub ends: Vec<EarlyEnd>,
+    /// Records that were emitted out of time order: they were more out of order in the file than
+    /// [`MAX_HELD`](super::MAX_HELD) bytes of buffered records can repair.
     pub late: u64,
 }
 
-/// Why the reading ended before the recording did. All records before are kept.
+/// A file of a recording that was not read to its end.
 #[derive(Debug)]
 #[non_exhaustive]
+pub struct EarlyEnd {
+    /// The file, by its position in the arguments of [`Reader::directory`](super::Reader::directory):
+    /// 0 is `data`.
+    pub file: usize,
+    /// Why reading it ended.
+    pub reason: ReadEnd,
+}
+
+/// Why reading a file ended before its last record. All earlier records are kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReadEnd {
-    /// The file was cut off: there are fewer bytes than it says.
+    /// The file is shorter than its header or its last record says.
+    #[error("the file is cut off; all before the cut was read")]
     Cut,
-    /// At this byte of its records stands something else than a record.
+    /// There is no valid record at this offset, and the size of a record is the only way to find
+    /// the next one.
+    #[error("damaged at byte {offset} of its records: {reason}; all before was read")]
     Damaged {
         /// In bytes from the first record.
         offset: u64,
-        /// What is wrong with it.
+        /// What is wrong there.
         reason: &'static str,
     },
-    /// The input failed.
-    Io(io::Error),
+    /// Reading the input failed.
+    #[error("{0}; all before was read")]
+    Io(#[source] io::Error),
 }
 
 impl Problems {
-    /// Returns whether there is nothing to say.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.flaws.is_empty() && self.end.is_none() && self.late == 0
+        self.flaws.is_empty() && self.ends.is_empty() && self.late == 0
     }
-}
 
-impl std::fmt::Display for ReadEnd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Cut => f.write_str("the file is cut off; all before the cut was read"),
-            Self::Damaged { offset, reason } => {
-                write!(
-                    f,
-                    "damaged at byte {offset} of its records: {reason}; all before was read"
-                )
-            }
-            Self::Io(error) => write!(f, "{error}; all before was read"),
+    /// Adds the reason why reading a file ended early. For one file only the first is kept: a
+    /// header that announces more than the file has is the cause of what its records lack.
+    pub(super) fn end(&mut self, file: usize, reason: ReadEnd) {
+        if self.ends.iter().all(|end| end.file != file) {
+            self.ends.push(EarlyEnd { file, reason });
         }
     }
 }

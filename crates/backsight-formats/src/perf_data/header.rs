@@ -18,6 +18,8 @@ use crate::bytes::Bytes;
 const MAGIC: &[u8; 8] = b"PERFILE2";
 const MAGIC_BIG: &[u8; 8] = b"2ELIFREP";
 
+const ENDS_IN_HEADER: &str = "it ends within its header";
+
 /// The sizes that the two kinds of header have.
 const PIPE_HEADER: u64 = 16;
 const FILE_HEADER: u64 = 104;
@@ -181,7 +183,8 @@ fn magic(input: &mut impl Read) -> Result<(bool, u64), Error> {
         MAGIC_BIG => true,
         _ => return Err(Error::NotPerfData),
     };
-    let size = Bytes::new(size, big).u64().ok_or(Error::NotPerfData)?;
+    let size = Bytes::new(size, big).u64();
+    let size = size.ok_or(Error::Malformed(ENDS_IN_HEADER))?;
     Ok((big, size))
 }
 
@@ -193,7 +196,7 @@ fn table(input: &mut impl Read, big: bool, size: u64) -> Result<Table, Error> {
     }
     let mut bytes = Vec::new();
     input.take(rest).read_to_end(&mut bytes)?;
-    Table::parse(&bytes, big).ok_or(Error::Malformed("it ends within its header"))
+    Table::parse(&bytes, big).ok_or(Error::Malformed(ENDS_IN_HEADER))
 }
 
 /// Reads bytes of a file; `None` when they are not there, or too many.

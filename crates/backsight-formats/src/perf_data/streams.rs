@@ -102,12 +102,12 @@ impl<R: Read> Streams<R> {
     /// Reads records of a file until some are ready, or to its end.
     pub(super) fn read_round(
         &mut self,
-        stream: usize,
+        file: usize,
         events: &mut Events,
         facts: &mut Facts,
         problems: &mut Problems,
     ) {
-        let Some(stream) = self.all.get_mut(stream) else {
+        let Some(stream) = self.all.get_mut(file) else {
             return;
         };
         let flaws = &mut problems.flaws;
@@ -149,9 +149,8 @@ impl<R: Read> Streams<R> {
                 }
             }
         }
-        // What the header had told already says more.
-        if problems.end.is_none() {
-            problems.end = end;
+        if let Some(end) = end {
+            problems.end(file, end);
         }
         problems.late = self.late();
     }

@@ -1,24 +1,25 @@
-//! What can be wrong with a message as a whole.
+//! Why a profile in protobuf cannot be read.
 
 use std::io;
 
-/// A profile that could not be read at all.
+/// Why a profile cannot be read. The error has no path: the reader gets an input and not a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The input could not be read.
-    #[error("cannot read the profile: {0}")]
-    Io(#[source] io::Error),
-    /// It is no such file, or a damaged one.
-    #[error("not a profile in this format: {reason}, at byte {offset}")]
+    /// Reading the input failed.
+    #[error(transparent)]
+    Io(io::Error),
+    /// The input is not in this format, or is damaged or cut off.
+    #[error("damaged, or not a profile in this format: {reason}, at byte {offset}")]
     Malformed {
-        /// Where, counted in bytes of the unpacked message.
+        /// The offset of the damage, in bytes of the decompressed input.
         offset: u64,
-        /// What is wrong.
+        /// What is wrong there.
         reason: &'static str,
     },
-    /// Unpacked, and as the model holds it, it takes more than [`Limits::memory`](crate::protobuf::Limits::memory).
-    #[error("the profile takes more than the {limit} bytes of memory that it may")]
+    /// The decompressed message and the [`Profile`](backsight_profile::Profile) together need more
+    /// than [`Limits::memory`](crate::protobuf::Limits::memory).
+    #[error("the profile needs more than the {limit} bytes of memory that it may take")]
     TooLarge {
         /// The limit, in bytes.
         limit: u64,

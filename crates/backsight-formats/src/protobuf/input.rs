@@ -64,26 +64,24 @@ pub(crate) fn unpack_as(
         .map_err(Error::Io)?;
     let packed = head == GZIP;
     let input = io::Cursor::new(head).chain(input);
-    if packed {
-        read_all(MultiGzDecoder::new(input), budget, check_begin).map_err(|why| match why {
-            // The kinds with which the decoder speaks of its input.
-            Error::Io(why)
-                if matches!(
-                    why.kind(),
-                    io::ErrorKind::InvalidData
-                        | io::ErrorKind::InvalidInput
-                        | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                Error::Malformed {
-                    offset: 0,
-                    reason: "what gzip packed is damaged or cut off",
-                }
+    match packed {
+        true => read_all(MultiGzDecoder::new(input), budget, check_begin, gzip_error),
+        false => read_all(input, budget, check_begin, |error, _| Error::Io(error)),
+    }
+}
+
+/// Converts an error of the gzip decoder. `read` is the number of bytes decompressed before it.
+fn gzip_error(error: io::Error, read: usize) -> Error {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match error.kind() {
+        // The decoder reports damage with these kinds, and passes errors of its input on.
+        InvalidData | InvalidInput | UnexpectedEof if error.raw_os_error().is_none() => {
+            Error::Malformed {
+                offset: u64::try_from(read).unwrap_or(u64::MAX),
+                reason: "its gzip stream is damaged or cut off",
             }
-            why => why,
-        })
-    } else {
-        read_all(input, budget, check_begin)
+        }
+        _ => Error::Io(error),
     }
 }
 
@@ -91,19 +89,18 @@ fn read_all(
     mut input: impl Read,
     budget: &mut Budget,
     check_begin: fn(&[u8]) -> Result<(), Error>,
+    failed: fn(io::Error, usize) -> Error,
 ) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     // A gigabyte of something else is refused before it is read.
     let begin = input.by_ref().take(1 << 16).read_to_end(&mut bytes);
-    begin.map_err(Error::Io)?;
+    begin.map_err(|error| failed(error, bytes.len()))?;
     check_begin(&bytes)?;
     // One more tells that there is too much.
     let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let most = budget.left.saturating_add(1).saturating_sub(read);
-    input
-        .take(most)
-        .read_to_end(&mut bytes)
-        .map_err(Error::Io)?;
+    let rest = input.take(most).read_to_end(&mut bytes);
+    rest.map_err(|error| failed(error, bytes.len()))?;
     budget.take(bytes.len())?;
     Ok(bytes)
 }

@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
             let offset = self.whole.len().saturating_sub(begin.len());
             Error::Malformed {
                 offset: u64::try_from(offset).unwrap_or(u64::MAX),
-                reason: "no field of a protobuf message, or one cut off",
+                reason: "no complete field of a protobuf message",
             }
         })
     }

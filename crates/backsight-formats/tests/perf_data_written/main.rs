@@ -80,8 +80,8 @@ fn every_way(write: impl Fn(bool) -> PerfFile) -> (Vec<String>, Vec<String>) {
             .iter()
             .map(|(what, n)| format!("wrong: {n} {what}"));
         // Attributes are among the records of a pipe: they stand at other bytes.
-        let end = problems.end.iter().map(|end| {
-            let text = format!("{end}");
+        let end = problems.ends.iter().map(|end| {
+            let text = end.reason.to_string();
             text.replace(|c: char| c.is_ascii_digit(), "")
         });
         left_out.chain(wrong).chain(end).collect()

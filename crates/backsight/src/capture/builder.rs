@@ -1,13 +1,14 @@
 //! Builds a profile from events of any source.
 
-use backsight_formats::perf_data::Problems;
+use backsight_formats::perf_data::{Problems, ReadEnd};
 use backsight_profile::Profile;
+use backsight_types::FileError;
 use backsight_types::trace::{Event, EventType, Facts};
 
 use super::ends::Ends;
 use super::events::Capture;
 use super::files::Unproven;
-use super::input::{RecordingError, RecordingOptions};
+use super::input::{RecordingError, RecordingOptions, RecordingPaths};
 use super::unwind::NotWalked;
 use crate::find::ModuleFiles;
 use crate::jit::said::MapUse;
@@ -64,6 +65,16 @@ pub struct Finished {
     pub lost: u64,
     /// How often the kernel throttled sampling.
     pub throttled: u64,
+    /// The files of the recording: [`Problems::ends`] has their positions.
+    pub(super) paths: RecordingPaths,
+}
+
+impl Finished {
+    /// Returns the files of the recording that were not read to their end, and why. The path is
+    /// `None` for an input without a path.
+    pub fn cut_short(&self) -> impl Iterator<Item = FileError<&ReadEnd>> {
+        self.paths.cut_short(&self.problems)
+    }
 }
 
 impl ProfileBuilder {
@@ -138,6 +149,7 @@ impl ProfileBuilder {
             lost: capture.lost,
             throttled: capture.throttled,
             profile: capture.profile,
+            paths: RecordingPaths::default(),
         }
     }
 }

@@ -11,13 +11,14 @@ use backsight_files::{By, FileError};
 
 use super::input::RecordingError;
 
-/// Opens the files of a recording; in a directory, `data` comes first.
+/// Opens the files of a recording, and returns them with their paths; in a directory, `data` comes
+/// first.
 ///
 /// # Errors
 /// If a file cannot be opened, or the directory was not written by perf.
-pub fn recording_files(path: &Path) -> Result<Vec<File>, RecordingError> {
+pub fn recording_files(path: &Path) -> Result<Vec<(PathBuf, File)>, RecordingError> {
     if !path.is_dir() {
-        return Ok(vec![open(path)?]);
+        return Ok(vec![open(path.to_owned())?]);
     }
     let main = path.join("data");
     if !main.is_file() {
@@ -25,11 +26,12 @@ pub fn recording_files(path: &Path) -> Result<Vec<File>, RecordingError> {
         return Err(RecordingError::NotInFolder { path });
     }
     let all = std::iter::once(main).chain(numbered(path)?);
-    all.map(|path| open(&path)).collect()
+    all.map(open).collect()
 }
 
-fn open(path: &Path) -> Result<File, RecordingError> {
-    Ok(backsight_files::open(path, By::Caller)?)
+fn open(path: PathBuf) -> Result<(PathBuf, File), RecordingError> {
+    let file = backsight_files::open(&path, By::Caller)?;
+    Ok((path, file))
 }
 
 /// Returns the existing files of `data.0`, `data.1`, …, by number.

@@ -3,8 +3,8 @@
 use std::io::{Read, Seek};
 use std::path::PathBuf;
 
-use backsight_files::FileError;
-use backsight_formats::perf_data::{self, Reader};
+use backsight_formats::perf_data::{self, Problems, ReadEnd, Reader};
+use backsight_types::FileError;
 
 use crate::jit::options::MapOptions;
 
@@ -46,16 +46,17 @@ impl RecordingOptions {
 pub enum RecordingError {
     /// A file cannot be opened, or a directory cannot be listed.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] backsight_files::FileError),
     /// The directory was not written by `perf record --threads`.
     #[error("{}: not a recording of perf: the directory has no file `data`", path.display())]
     NotInFolder {
         /// The directory.
         path: PathBuf,
     },
-    /// The input is not a recording, or its header is damaged.
+    /// A file is not a recording, its header is damaged, or it cannot be read. The path is
+    /// `None` for an input without a path: a [`Recording::Pipe`], or [`Recording::Files`].
     #[error(transparent)]
-    Read(#[from] perf_data::Error),
+    Read(#[from] FileError<perf_data::Error>),
     /// No event has the requested name.
     #[error("no event is named {wanted}: the recording has {}", events.join(", "))]
     NoSuchEvent {
@@ -72,19 +73,52 @@ pub enum RecordingError {
 pub enum Recording<R> {
     /// Files of one recording: see [`Reader::directory`].
     Files(Vec<R>),
+    /// The same with the paths of the files, which errors name.
+    NamedFiles(Vec<(PathBuf, R)>),
     /// A stream without seeking.
     Pipe(R),
 }
 
 impl<R: Read + Seek> Recording<R> {
-    pub(super) fn open(self) -> Result<Reader<R>, perf_data::Error> {
-        match self {
+    pub(super) fn open(self) -> Result<(Reader<R>, RecordingPaths), RecordingError> {
+        let mut paths = RecordingPaths::default();
+        let opened = match self {
             Self::Pipe(input) => Reader::stream(input),
-            Self::Files(files) => {
-                let mut files = files.into_iter();
-                let first = files.next().ok_or(perf_data::Error::NotPerfData)?;
-                Reader::directory(first, files.collect())
+            Self::Files(files) => of_files(files),
+            Self::NamedFiles(files) => {
+                let (names, files) = files.into_iter().unzip();
+                paths = RecordingPaths(names);
+                of_files(files)
             }
-        }
+        };
+        // Only the header of the first file is read here.
+        let opened = opened.map_err(|error| paths.error(0, error))?;
+        Ok((opened, paths))
+    }
+}
+
+fn of_files<R: Read + Seek>(files: Vec<R>) -> Result<Reader<R>, perf_data::Error> {
+    let mut files = files.into_iter();
+    let first = files.next().ok_or(perf_data::Error::NotPerfData)?;
+    Reader::directory(first, files.collect())
+}
+
+/// The paths of the files of a recording, in order; empty if they are not known.
+#[derive(Debug, Default)]
+pub(super) struct RecordingPaths(Vec<PathBuf>);
+
+impl RecordingPaths {
+    fn error<E>(&self, file: usize, error: E) -> FileError<E> {
+        let path = self.0.get(file).map(PathBuf::as_path);
+        FileError::new("read", path, error)
+    }
+
+    /// Returns the files that were not read to their end, and why.
+    pub(super) fn cut_short<'p>(
+        &self,
+        problems: &'p Problems,
+    ) -> impl Iterator<Item = FileError<&'p ReadEnd>> {
+        let ends = problems.ends.iter();
+        ends.map(|end| self.error(end.file, &end.reason))
     }
 }

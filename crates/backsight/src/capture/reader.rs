@@ -10,7 +10,7 @@ use backsight_profile::Profile;
 use super::builder::{Finished, ProfileBuilder};
 use super::files::Unproven;
 use super::folder::recording_files;
-use super::input::{Recording, RecordingError, RecordingOptions};
+use super::input::{Recording, RecordingError, RecordingOptions, RecordingPaths};
 use crate::find::ModuleFiles;
 
 /// Size of the read buffer.
@@ -30,6 +30,7 @@ const BUFFER_BYTES: usize = 1 << 18;
 #[derive(Debug)]
 pub struct PerfData<R> {
     reader: Reader<R>,
+    paths: RecordingPaths,
     builder: ProfileBuilder,
     unproven: Unproven,
     is_finished: bool,
@@ -49,8 +50,8 @@ impl PerfData<BufReader<File>> {
         let mut options = options;
         options.maps = options.maps.with_recording(path.as_ref());
         let all = recording_files(path.as_ref())?.into_iter();
-        let all = all.map(|file| BufReader::with_capacity(BUFFER_BYTES, file));
-        Self::open(Recording::Files(all.collect()), options, files)
+        let all = all.map(|(path, file)| (path, BufReader::with_capacity(BUFFER_BYTES, file)));
+        Self::open(Recording::NamedFiles(all.collect()), options, files)
     }
 }
 
@@ -64,10 +65,11 @@ impl<R: Read + Seek> PerfData<R> {
         options: RecordingOptions,
         files: ModuleFiles,
     ) -> Result<Self, RecordingError> {
-        let reader = input.open()?;
+        let (reader, paths) = input.open()?;
         let builder = ProfileBuilder::new(reader.facts(), options, files)?;
         Ok(Self {
             reader,
+            paths,
             builder,
             unproven: Unproven::default(),
             is_finished: false,
@@ -112,10 +114,14 @@ impl<R: Read> PerfData<R> {
         while self.advance() {}
         let Self {
             reader,
+            paths,
             builder,
             unproven,
             ..
         } = self;
-        builder.finished(reader.into_problems(), unproven)
+        Finished {
+            paths,
+            ..builder.finished(reader.into_problems(), unproven)
+        }
     }
 }

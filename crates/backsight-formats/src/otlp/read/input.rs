@@ -47,7 +47,7 @@ impl Messages {
         budget.check(text.len().saturating_mul(2))?;
         let read = json::messages(text).map_err(|offset| Error::Malformed {
             offset,
-            reason: "JSON that is damaged, or is no profile of OpenTelemetry",
+            reason: "JSON that is damaged, or is not a profile of OpenTelemetry",
         })?;
         let (mut bytes, mut places) = (Vec::new(), Vec::new());
         for message in read {
@@ -106,7 +106,7 @@ fn check_begin(begin: &[u8]) -> Result<(), Error> {
     });
     let message = message.ok_or(Error::Malformed {
         offset: 0,
-        reason: "no message of OpenTelemetry's profiles, nor one behind its length",
+        reason: "neither a message of OpenTelemetry's profiles nor the length of one",
     })?;
     let length = begin.first_chunk().copied().map_or(0, u32::from_be_bytes);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
