@@ -44,16 +44,44 @@ pub(crate) struct LineRange {
     pub(crate) line: u32,
 }
 
+/// A name, as its source has it.
+#[derive(Clone, Debug)]
+pub(crate) enum TextName {
+    /// As linkers know it: mangled where the language does that.
+    Linkage(String),
+    /// As it is shown.
+    Plain(String),
+}
+
+impl TextName {
+    fn as_function_name(&self) -> FunctionName<'_> {
+        match self {
+            Self::Linkage(name) => FunctionName::linkage(name),
+            Self::Plain(name) => FunctionName::plain(name),
+        }
+    }
+}
+
 /// The names and paths that a record refers to.
 pub(crate) trait Texts {
     /// Returns a name; `None` when it is empty or cannot be read.
-    fn name(&self, number: u32) -> Option<String>;
+    fn name(&self, number: u32) -> Option<TextName>;
 
     /// Returns a path; `None` when it is empty or cannot be read.
     fn path(&self, number: u32) -> Option<String>;
 }
 
 impl FunctionRecord {
+    /// Returns it with all addresses this much higher; `None` if one has no room for that.
+    pub(crate) fn moved(mut self, base: u64) -> Option<Self> {
+        let calls = self.calls.iter_mut().flat_map(|call| &mut call.ranges);
+        let lines = self.lines.iter_mut().map(|row| &mut row.range);
+        for range in calls.chain(lines).chain([&mut self.range]) {
+            *range = range.start.checked_add(base)?..range.end.checked_add(base)?;
+        }
+        Some(self)
+    }
+
     /// Returns the call levels at this address, which is in its range.
     pub(crate) fn frames(&self, addr: u64, texts: &impl Texts) -> Option<Frames> {
         let row = self.lines.partition_point(|row| row.range.end <= addr);
@@ -94,14 +122,14 @@ impl FunctionRecord {
         texts: &impl Texts,
     ) -> Result<(), IndexFull> {
         let name = texts.name(self.name);
-        let name = name.as_deref().map(FunctionName::linkage);
+        let name = name.as_ref().map(TextName::as_function_name);
         let name = name.unwrap_or_default();
         let function = index.function(std::slice::from_ref(&self.range), name)?;
         let mut known = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
             let around = call.into.and_then(|at| known.get(at).copied());
             let name = texts.name(call.name);
-            let name = name.as_deref().map(FunctionName::linkage);
+            let name = name.as_ref().map(TextName::as_function_name);
             let file = texts.path(call.file);
             let site = match file.as_deref() {
                 Some(file) => CallSite::at(file, call.line),
@@ -126,16 +154,37 @@ impl FunctionRecord {
     }
 }
 
+/// Returns the parts of ranges that are in others. The function's own are one, a call's a
+/// few; the product of more is not worth it.
+pub(crate) fn within(inner: &[Range<u64>], outer: &[Range<u64>]) -> Vec<Range<u64>> {
+    const MAX_PRODUCT: usize = 1 << 16;
+    if inner.len().saturating_mul(outer.len()) > MAX_PRODUCT {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    for one in inner {
+        let cut = outer
+            .iter()
+            .map(|other| one.start.max(other.start)..one.end.min(other.end));
+        parts.extend(cut.filter(|part| !part.is_empty()));
+    }
+    parts
+}
+
 fn frame(name: u32, place: Option<(u32, u32)>, texts: &impl Texts) -> Frame {
     let mut frame = Frame::default();
-    if let Some(raw) = texts.name(name) {
-        let spelling = Spelling {
-            demangle: true,
-            limit: LONGEST_NAME,
-        };
-        let name = Name::of_linkage(raw.as_bytes(), spelling);
-        frame.function = name.function;
-        frame.linkage_name = name.linkage;
+    match texts.name(name) {
+        Some(TextName::Linkage(raw)) => {
+            let spelling = Spelling {
+                demangle: true,
+                limit: LONGEST_NAME,
+            };
+            let name = Name::of_linkage(raw.as_bytes(), spelling);
+            frame.function = name.function;
+            frame.linkage_name = name.linkage;
+        }
+        Some(TextName::Plain(name)) => frame.function = Some(name.into()),
+        None => {}
     }
     if let Some((file, line)) = place {
         frame.file = texts.path(file).map(Into::into);

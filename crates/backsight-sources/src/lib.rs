@@ -2,6 +2,7 @@
 //!
 //! | source | what it is |
 //! |---|---|
+//! | [`breakpad`] | functions, lines, inlined calls and unwinding rules as text, as `dump_syms` writes them |
 //! | [`go_pclntab`] | the table of functions, files, lines and inlined calls that Go's runtime keeps in every program, stripped ones too |
 //! | [`go_build_info`] | which release of Go made a program |
 //! | [`gsym`] | functions, lines and inlined calls as `llvm-gsymutil` writes them |
@@ -26,6 +27,7 @@
     clippy::print_stdout,
     clippy::print_stderr
 )]
+pub mod breakpad;
 mod bytes;
 mod function_record;
 pub mod go_build_info;

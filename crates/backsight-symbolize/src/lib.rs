@@ -119,6 +119,7 @@ pub use backsight_index::{
     CallSite, Frame, FrameRef, Frames, FunctionName, IndexBuilder, IndexDir, IndexError, IndexFull,
     LevelId, ReadOptions, StackFrames, SymbolIndex, TableSize,
 };
+pub use backsight_sources::breakpad::{BreakpadCounts, BreakpadModule};
 pub use backsight_sources::kallsyms::{Kallsyms, KallsymsError, KernelCode, KernelSymbol};
 pub use budget::{Budget, Usage};
 pub use built_index::BuiltIndex;
@@ -136,5 +137,5 @@ pub use request::{ModuleId, ModuleInput, Place, Request};
 pub use shortfall::{Shortfall, ShortfallKind};
 pub use sought::{Sought, SoughtKind};
 pub use source::{Detail, SymbolSource, Turn};
-pub use symbol_file::SymbolFile;
+pub use symbol_file::{SymbolFile, SymbolFormat};
 pub use symbolizer::Symbolizer;

@@ -37,11 +37,30 @@ pub enum ShortfallKind {
     DamagedSymbols,
     /// The file ends before what its headers say is in it.
     CutOff,
+    /// A file of symbols that is text has this many lines that cannot be read. The others are
+    /// used.
+    UnreadLines(u64),
+    /// A file of symbols has this many functions that begin inside of another, which then ends
+    /// there, or that begin where another does, and are not used.
+    Overlapping(u64),
 }
 
 impl fmt::Display for ShortfallKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::UnreadLines(count) => {
+                return write!(
+                    f,
+                    "{count} of its lines cannot be read: functions, inlined functions or lines \
+                     may be missing"
+                );
+            }
+            Self::Overlapping(count) => {
+                return write!(
+                    f,
+                    "{count} of its functions overlap others: functions or lines may be missing"
+                );
+            }
             Self::Missing => {
                 "a file that its debug information names (.dwo, .dwp, or of dwz) was not found: \
                  inlined functions, names or lines may be missing"

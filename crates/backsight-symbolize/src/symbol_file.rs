@@ -1,12 +1,14 @@
 //! A file of symbols in a format of its own, as a source of symbols.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use backsight_files::{Access, By, Image};
 use backsight_index::{Frames, IndexBuilder};
+use backsight_sources::breakpad::{Breakpad, BreakpadCounts, BreakpadError, BreakpadModule};
 use backsight_sources::gsym::{Gsym, GsymError};
-use backsight_types::{BuildId, VirtOffset};
+use backsight_types::{BuildId, DebugId, VirtOffset};
 
 use crate::damage_reporter::DamageReporter;
 use crate::error::{Cause, Error};
@@ -15,30 +17,77 @@ use crate::shortfall::{Shortfall, ShortfallKind};
 use crate::sought::SoughtLog;
 use crate::source::{Detail, SymbolSource};
 
-/// A file that has the symbols of one module, in a format that is neither ELF nor DWARF:
-/// GSYM, as LLVM's `llvm-gsymutil` writes it. For
-/// [`ModuleInput::Symbols`](crate::ModuleInput::Symbols) or
+/// A file that has the symbols of one module, in a format that is neither ELF nor DWARF: GSYM,
+/// as LLVM's `llvm-gsymutil` writes it, or Breakpad's, as `dump_syms` does. Its first bytes
+/// tell which. For [`ModuleInput::Symbols`](crate::ModuleInput::Symbols) or
 /// [`Symbolizer::add_source`](crate::Symbolizer::add_source).
 ///
-/// Whoever gives it says which module it is of; [`build_id`](Self::build_id) tells whether
-/// that is right.
-#[derive(Debug)]
+/// Whoever gives it says which module it is of; [`is_of`](Self::is_of) tells whether that is
+/// right.
+#[derive(Clone, Debug)]
 pub struct SymbolFile {
+    opened: Arc<Opened>,
+    /// What addresses of a Breakpad file count from.
+    load_address: u64,
+}
+
+#[derive(Debug)]
+struct Opened {
     image: Image,
-    table: Gsym,
+    table: Table,
     reporter: DamageReporter,
     log: Arc<SoughtLog>,
 }
 
+#[derive(Debug)]
+enum Table {
+    Gsym(Gsym),
+    Breakpad(Box<Breakpad>),
+}
+
+/// The format of a [`SymbolFile`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SymbolFormat {
+    /// Version 1 of GSYM.
+    Gsym,
+    /// Breakpad's text.
+    Breakpad,
+}
+
+impl SymbolFormat {
+    /// Returns the format of a file that begins with these bytes, of which there are 8 at least
+    /// unless the file is shorter. The rest of it may be damaged.
+    #[must_use]
+    pub fn of(first: &[u8]) -> Option<Self> {
+        match first {
+            [b'G', b'S', b'Y', b'M', ..] | [b'M', b'Y', b'S', b'G', ..] => Some(Self::Gsym),
+            _ if first.starts_with(b"MODULE ") => Some(Self::Breakpad),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SymbolFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gsym => "GSYM",
+            Self::Breakpad => "Breakpad",
+        })
+    }
+}
+
 impl SymbolFile {
-    /// Opens a regular file, and reads where its tables are.
+    /// Opens a regular file, and reads where its tables are. A Breakpad file is read as a
+    /// whole for that.
     ///
     /// # Errors
     /// [`Cause::File`] when it cannot be opened, [`Cause::TooLarge`] when it cannot be mapped and
     /// is larger than [`Limits::file_bytes`], [`Cause::Damaged`] when it cannot be used.
     pub fn open(path: &Path, access: Access, limits: &Limits) -> Result<Self, Error> {
         let file = backsight_files::open(path, By::Caller)?;
-        let image = Image::of_file(&file, access, limits.file_bytes)?;
+        let image = Image::of_file(&file, access, limits.file_bytes);
+        let image = image.map_err(|error| Error::from(error).or_path(Some(path)))?;
         Self::of_image(image, Some(path))
     }
 
@@ -51,35 +100,110 @@ impl SymbolFile {
     }
 
     fn of_image(image: Image, path: Option<&Path>) -> Result<Self, Error> {
-        let table = Gsym::open(&image).map_err(|error| {
-            let cause = Cause::Damaged {
-                part: "a file of symbols",
-                wrong: match error {
-                    GsymError::NotGsym => "it is no GSYM",
-                    GsymError::Version(_) => "it is GSYM of another version than 1",
-                    GsymError::Damaged(wrong) => wrong,
-                    _ => "it cannot be read",
-                },
-            };
-            Error::new("read", path, cause)
-        })?;
+        let damaged = |wrong| {
+            let part = "a file of symbols";
+            Error::new("read", path, Cause::Damaged { part, wrong })
+        };
+        let table = match SymbolFormat::of(&image) {
+            Some(SymbolFormat::Gsym) => Gsym::open(&image)
+                .map(Table::Gsym)
+                .map_err(|error| damaged(wrong_gsym(error)))?,
+            Some(SymbolFormat::Breakpad) => Breakpad::open(&image)
+                .map(|table| Table::Breakpad(Box::new(table)))
+                .map_err(|error| damaged(wrong_breakpad(error)))?,
+            None => return Err(damaged("it is neither GSYM nor Breakpad's")),
+        };
         let log = Arc::default();
         let reporter = DamageReporter::new(&path.map(Path::to_owned), &log);
-        if table.is_cut() {
-            reporter.report(ShortfallKind::Damaged);
+        match &table {
+            Table::Gsym(gsym) if gsym.is_cut() => reporter.report(ShortfallKind::Damaged),
+            Table::Gsym(_) => {}
+            Table::Breakpad(breakpad) => {
+                let BreakpadCounts {
+                    unread,
+                    overlapping,
+                    ..
+                } = breakpad.counts();
+                if unread > 0 {
+                    reporter.report(ShortfallKind::UnreadLines(unread));
+                }
+                if overlapping > 0 {
+                    reporter.report(ShortfallKind::Overlapping(overlapping));
+                }
+                // Lookups read again the few pages that they need.
+                image.release();
+            }
         }
-        Ok(Self {
+        let opened = Opened {
             image,
             table,
             reporter,
             log,
+        };
+        Ok(Self {
+            opened: Arc::new(opened),
+            load_address: 0,
         })
     }
 
-    /// Returns the build ID of the program that it was made of, if it has one.
+    /// Returns the same file for a module whose first `PT_LOAD` segment has this address, in
+    /// the address space of the ELF file. Addresses of Breakpad files count from there, and
+    /// those of GSYM do not. 0, the default, is right for shared libraries and
+    /// position-independent programs.
+    #[must_use]
+    pub fn with_load_address(self, first: VirtOffset) -> Self {
+        let load_address = match self.opened.table {
+            Table::Gsym(_) => 0,
+            Table::Breakpad(_) => first.0,
+        };
+        Self {
+            load_address,
+            ..self
+        }
+    }
+
+    /// Returns its format.
+    #[must_use]
+    pub fn format(&self) -> SymbolFormat {
+        match &self.opened.table {
+            Table::Gsym(_) => SymbolFormat::Gsym,
+            Table::Breakpad(_) => SymbolFormat::Breakpad,
+        }
+    }
+
+    /// Returns the build ID of the program that it was made of, if it has all of it. A Breakpad
+    /// file has it in an `INFO CODE_ID` line.
     #[must_use]
     pub fn build_id(&self) -> Option<BuildId> {
-        self.table.build_id()
+        match &self.opened.table {
+            Table::Gsym(gsym) => gsym.build_id(),
+            Table::Breakpad(breakpad) => breakpad.module().build_id,
+        }
+    }
+
+    /// Returns the debug ID of a Breakpad file.
+    #[must_use]
+    pub fn debug_id(&self) -> Option<DebugId> {
+        Some(self.breakpad()?.0.debug_id)
+    }
+
+    /// Returns whether it was made of a module of this build ID: by its own, or else by its
+    /// debug ID.
+    #[must_use]
+    pub fn is_of(&self, id: &BuildId) -> bool {
+        match &self.opened.table {
+            Table::Gsym(gsym) => gsym.build_id() == Some(*id),
+            Table::Breakpad(breakpad) => breakpad.module().is_of(id),
+        }
+    }
+
+    /// Returns what a Breakpad file says of its module, and how many records it has.
+    #[must_use]
+    pub fn breakpad(&self) -> Option<(&BreakpadModule, BreakpadCounts)> {
+        match &self.opened.table {
+            Table::Gsym(_) => None,
+            Table::Breakpad(breakpad) => Some((breakpad.module(), breakpad.counts())),
+        }
     }
 }
 
@@ -89,22 +213,59 @@ impl SymbolSource for SymbolFile {
     }
 
     fn find(&self, place: VirtOffset) -> Option<Frames> {
-        let (found, is_damaged) = self.table.find(&self.image, place.0);
+        let Opened {
+            image,
+            table,
+            reporter,
+            ..
+        } = &*self.opened;
+        let (found, is_damaged) = match table {
+            Table::Gsym(gsym) => gsym.find(image, place.0),
+            Table::Breakpad(breakpad) => breakpad.find(image, self.load_address, place.0),
+        };
         if is_damaged {
-            self.reporter.report(ShortfallKind::Damaged);
+            reporter.report(ShortfallKind::Damaged);
         }
         found
     }
 
     fn list(&self, index: &mut IndexBuilder) -> Result<bool, Error> {
-        if self.table.list(&self.image, index)? {
-            self.reporter.report(ShortfallKind::Damaged);
+        let Opened {
+            image,
+            table,
+            reporter,
+            ..
+        } = &*self.opened;
+        let is_damaged = match table {
+            Table::Gsym(gsym) => gsym.list(image, index)?,
+            Table::Breakpad(breakpad) => breakpad.list(image, self.load_address, index)?,
+        };
+        if is_damaged {
+            reporter.report(ShortfallKind::Damaged);
         }
-        self.image.release();
+        image.release();
         Ok(true)
     }
 
     fn shortfalls(&self) -> Vec<Shortfall> {
-        self.log.shortfalls.list()
+        self.opened.log.shortfalls.list()
+    }
+}
+
+fn wrong_gsym(error: GsymError) -> &'static str {
+    match error {
+        GsymError::NotGsym => "it is no GSYM",
+        GsymError::Version(_) => "it is GSYM of another version than 1",
+        GsymError::Damaged(wrong) => wrong,
+        _ => "it cannot be read",
+    }
+}
+
+fn wrong_breakpad(error: BreakpadError) -> &'static str {
+    match error {
+        BreakpadError::NotBreakpad => "it is not Breakpad's",
+        BreakpadError::BadModule => "its MODULE line has no debug ID and name",
+        BreakpadError::TooManyRecords(_) => "it has more functions, names and paths than are kept",
+        _ => "it cannot be read",
     }
 }

@@ -7,10 +7,10 @@ use std::process::Command;
 use std::sync::Arc;
 
 use backsight_symbolize::{
-    Access, Frames, Limits, ModuleInput, Options, ShortfallKind, SymbolFile, SymbolSource as _,
-    Symbolizer, Tier, Turn,
+    Access, Frames, Limits, ModuleInput, Options, ShortfallKind, SymbolFile, Symbolizer, Turn,
 };
-use backsight_types::{Reason, VirtOffset};
+use backsight_types::Reason;
+use common::symbol_files::{both_ways, levels};
 use common::{Fixture, at, symbolizer_with};
 use object::{Object as _, ObjectSection as _, SectionKind};
 
@@ -64,48 +64,8 @@ fn addresses(program: &Path) -> Vec<u64> {
     all.step_by(step).collect()
 }
 
-type Level = (Option<String>, Option<String>, Option<u32>, bool);
-
-/// Function, file, line, and whether it is inlined; without columns, which GSYM has none of.
-fn levels(frames: &Result<Frames, Reason>) -> Vec<Level> {
-    let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
-    let frames = frames.as_ref().map(|frames| frames.to_vec());
-    let frames = frames.unwrap_or_default().into_iter();
-    frames
-        .map(|frame| {
-            (
-                text(&frame.function),
-                text(&frame.file),
-                frame.line,
-                frame.inlined,
-            )
-        })
-        .collect()
-}
-
-fn symbolizer(tier: Tier) -> Symbolizer {
-    let mut options = Options::default().with_tier(tier);
-    options.debug_dirs.clear();
-    Symbolizer::new(options)
-}
-
 fn opened(path: &Path) -> SymbolFile {
     SymbolFile::open(path, Access::Auto, &Limits::default()).expect("GSYM")
-}
-
-/// What the file alone says: listed in an index, and asked place by place.
-fn both_ways(file: SymbolFile, addresses: &[u64]) -> Vec<Result<Frames, Reason>> {
-    let file = Arc::new(file);
-    let listed = symbolizer(Tier::Auto);
-    let input = ModuleInput::Symbols(Arc::clone(&file) as _);
-    let module = listed.add(input, file.build_id(), None);
-    let requests: Vec<_> = addresses.iter().map(|addr| at(module, *addr)).collect();
-    let listed = listed.symbolize(&requests);
-    for (addr, listed) in addresses.iter().zip(&listed) {
-        let asked = file.find(VirtOffset(*addr));
-        assert_eq!(asked.as_ref(), listed.as_ref().ok(), "{addr:#x}");
-    }
-    listed
 }
 
 #[test]
@@ -116,7 +76,7 @@ fn it_says_what_debug_information_does() {
         Err(words) => return testkit::skip(&words),
     };
     let addresses = addresses(&program);
-    let listed = both_ways(opened(&gsym), &addresses);
+    let listed = both_ways(&opened(&gsym), &addresses);
     let mut options = Options::default();
     options.debug_dirs.clear();
     let (dwarf, module) = symbolizer_with(options, &program);
@@ -239,14 +199,14 @@ fn what_is_cut_or_flipped_is_refused_or_said() {
     let parsed = |bytes: &[u8]| SymbolFile::of_bytes(bytes.into());
     for end in (0..whole.len()).step_by(whole.len() / 150 + 1) {
         if let Ok(file) = parsed(&whole[..end]) {
-            both_ways(file, &addresses);
+            both_ways(&file, &addresses);
         }
     }
     for place in (0..whole.len()).step_by(whole.len() / 300 + 1).chain(0..64) {
         let mut bytes = whole.clone();
         bytes[place] ^= 0xff;
         if let Ok(file) = parsed(&bytes) {
-            both_ways(file, &addresses);
+            both_ways(&file, &addresses);
         }
     }
     // The last functions point behind the end of the file.
@@ -255,7 +215,7 @@ fn what_is_cut_or_flipped_is_refused_or_said() {
     let infos = 48 + usize::try_from(count).expect("small") * usize::from(bytes[6]);
     let last = infos.next_multiple_of(4) + usize::try_from(count - 1).expect("small") * 4;
     bytes[last..last + 4].fill(0xff);
-    let symbols = symbolizer(Tier::Auto);
+    let symbols = Symbolizer::new(Options::default());
     let file = Arc::new(parsed(&bytes).expect("a sound header"));
     let module = symbols.add(ModuleInput::Symbols(file), None, None);
     symbols.load(module).expect("the others can be used");

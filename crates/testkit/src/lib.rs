@@ -2,6 +2,7 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | [`breakpad`] | Breakpad symbol files, written from known functions and lines |
 //! | [`child`] | a process with a memory map that the test controls |
 //! | `differential` | other symbolizers, and their known differences (a feature) |
 //! | [`elf`] | a builder of ELF files, including invalid ones |
@@ -25,6 +26,7 @@
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+pub mod breakpad;
 pub mod child;
 #[cfg(feature = "differential")]
 pub mod differential;

@@ -6,7 +6,7 @@ use backsight_types::BuildId;
 use super::function;
 use super::header::{GsymError, GsymHeader};
 use crate::bytes::{Bytes, offset};
-use crate::function_record::{FunctionRecord, Texts};
+use crate::function_record::{FunctionRecord, TextName, Texts};
 
 /// Bytes of a name or a path at most.
 const LONGEST_TEXT: usize = 1 << 20;
@@ -187,12 +187,16 @@ impl<'d> FunctionAt<'d, '_> {
         let end = at.checked_add(text.len())?;
         (end < self.header.texts_end && !text.is_empty()).then_some(text)
     }
+
+    fn shown(&self, number: u32) -> Option<String> {
+        let text = self.text(number)?;
+        Some(String::from_utf8_lossy(text).into_owned())
+    }
 }
 
 impl Texts for FunctionAt<'_, '_> {
-    fn name(&self, number: u32) -> Option<String> {
-        self.text(number)
-            .map(|text| String::from_utf8_lossy(text).into_owned())
+    fn name(&self, number: u32) -> Option<TextName> {
+        self.shown(number).map(TextName::Linkage)
     }
 
     fn path(&self, number: u32) -> Option<String> {
@@ -201,8 +205,8 @@ impl Texts for FunctionAt<'_, '_> {
         }
         let at = self.header.files;
         let at = at.checked_add(usize::try_from(number).ok()?.checked_mul(8)?)?;
-        let folder = self.name(self.bytes.word(at)?);
-        let base = self.name(self.bytes.word(at.checked_add(4)?)?);
+        let folder = self.shown(self.bytes.word(at)?);
+        let base = self.shown(self.bytes.word(at.checked_add(4)?)?);
         match (folder, base) {
             (Some(folder), Some(base)) if folder.ends_with('/') => Some(folder + &base),
             (Some(folder), Some(base)) => Some(format!("{folder}/{base}")),

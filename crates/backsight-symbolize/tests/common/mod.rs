@@ -8,6 +8,7 @@
 
 pub(crate) mod dwarf;
 mod oracle;
+pub(crate) mod symbol_files;
 pub(crate) mod symbols;
 
 pub(crate) use oracle::{labels, nm};

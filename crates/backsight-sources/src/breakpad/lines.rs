@@ -1,0 +1,44 @@
+//! The lines of a text, each with its place.
+
+/// Longer lines are not read: those that `dump_syms` writes have a few thousand bytes, of names
+/// of C++ and of calls with many ranges.
+pub(super) const LONGEST_LINE: usize = 1 << 20;
+
+/// The lines of a text from a place on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lines<'d> {
+    text: &'d [u8],
+    at: usize,
+}
+
+impl<'d> Lines<'d> {
+    pub(super) fn from(text: &'d [u8], at: usize) -> Self {
+        Self { text, at }
+    }
+}
+
+impl<'d> Iterator for Lines<'d> {
+    /// Where a line begins, and the line without its end.
+    type Item = (usize, &'d [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let begin = self.at;
+        self.at = begin.saturating_add(end).saturating_add(1);
+        let line = rest.get(..end)?;
+        Some((begin, line.strip_suffix(b"\r").unwrap_or(line)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lines;
+
+    #[test]
+    fn either_end_of_a_line_is_left_out() {
+        let lines: Vec<(usize, &[u8])> = Lines::from(b"a\r\n\nbc", 0).collect();
+        let want: [(usize, &[u8]); 3] = [(0, b"a"), (3, b""), (4, b"bc")];
+        assert_eq!(lines, want);
+    }
+}

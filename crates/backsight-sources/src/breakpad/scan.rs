@@ -1,0 +1,199 @@
+//! The one pass over all lines: where functions, symbols, paths and names are.
+
+use super::error::BreakpadError;
+use super::lines::Lines;
+use super::record::{self, Record};
+use super::text_table::TextTable;
+
+/// What is kept of all records together: up to 400 MB. The largest browser's file has a
+/// tenth of this.
+const MAX_RECORDS: usize = 1 << 24;
+
+/// How many records of each kind a Breakpad symbol file has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BreakpadCounts {
+    /// `FUNC`.
+    pub functions: u64,
+    /// Lines of functions.
+    pub lines: u64,
+    /// `INLINE`.
+    pub inlined: u64,
+    /// `PUBLIC`.
+    pub symbols: u64,
+    /// `STACK CFI INIT`.
+    pub cfi_ranges: u64,
+    /// `STACK WIN`, which are not used: the rules of 32-bit Windows.
+    pub stack_win: u64,
+    /// Lines that cannot be read, that belong to no function, or that repeat a number of a
+    /// path or a name. They are not used.
+    pub unread: u64,
+    /// Functions that begin inside of another, which ends there, or that begin where another
+    /// does, and are not used.
+    pub overlapping: u64,
+}
+
+/// A function or a symbol.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) start: u64,
+    /// Where its line is in the file.
+    pub(super) at: u64,
+    /// 0 is unknown.
+    pub(super) size: u32,
+    pub(super) is_public: bool,
+}
+
+/// A range of code with unwinding rules.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CfiEntry {
+    pub(super) start: u64,
+    /// Where its line is in the file.
+    pub(super) at: u64,
+    pub(super) size: u32,
+}
+
+/// What the pass found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scan {
+    /// Ascending. None begins where another does; each ends where the next begins, at the
+    /// latest.
+    pub(super) entries: Vec<Entry>,
+    pub(super) files: TextTable,
+    pub(super) origins: TextTable,
+    /// Ascending.
+    pub(super) cfi: Vec<CfiEntry>,
+    pub(super) counts: BreakpadCounts,
+}
+
+/// Which records may follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    Nothing,
+    Function,
+    Cfi,
+}
+
+impl Scan {
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, BreakpadError> {
+        let mut scan = Self::default();
+        let mut open = Open::Nothing;
+        let mut kept = 0_usize;
+        for (at, line) in Lines::from(bytes, 0) {
+            let place = u64::try_from(at).unwrap_or(u64::MAX);
+            let is_kept = match record::parse(line) {
+                Some(record) => scan.add(record, place, line.len(), &mut open),
+                // Of a function that cannot be read, its lines cannot either.
+                None => {
+                    if line.starts_with(b"FUNC ") || line.starts_with(b"STACK CFI INIT ") {
+                        open = Open::Nothing;
+                    }
+                    scan.counts.unread = scan.counts.unread.saturating_add(1);
+                    false
+                }
+            };
+            kept = kept.saturating_add(is_kept.into());
+            if kept > MAX_RECORDS {
+                return Err(BreakpadError::TooManyRecords(MAX_RECORDS));
+            }
+        }
+        scan.finish();
+        Ok(scan)
+    }
+
+    /// Adds a line of this length, and returns whether something is kept of it.
+    fn add(&mut self, record: Record<'_>, at: u64, length: usize, open: &mut Open) -> bool {
+        let counts = &mut self.counts;
+        let count = |counter: &mut u64| *counter = counter.saturating_add(1);
+        // A text is the last of its line.
+        let place_of = |text: &[u8]| {
+            let before = u64::try_from(length.saturating_sub(text.len()));
+            at.saturating_add(before.unwrap_or(0))
+        };
+        match record {
+            Record::Function { start, size, .. } => {
+                count(&mut counts.functions);
+                *open = Open::Function;
+                let is_public = false;
+                self.entries.push(Entry {
+                    start,
+                    at,
+                    size,
+                    is_public,
+                });
+                return true;
+            }
+            Record::Public(start, _) => {
+                count(&mut counts.symbols);
+                *open = Open::Nothing;
+                let (size, is_public) = (0, true);
+                self.entries.push(Entry {
+                    start,
+                    at,
+                    size,
+                    is_public,
+                });
+                return true;
+            }
+            Record::Line { .. } if *open == Open::Function => count(&mut counts.lines),
+            Record::Inlined(_) if *open == Open::Function => count(&mut counts.inlined),
+            Record::File(number, path) => {
+                *open = Open::Nothing;
+                self.files.push(number, place_of(path));
+                return true;
+            }
+            Record::Origin(number, name) => {
+                *open = Open::Nothing;
+                self.origins.push(number, place_of(name));
+                return true;
+            }
+            Record::CfiInit { start, size, .. } => {
+                count(&mut counts.cfi_ranges);
+                *open = Open::Cfi;
+                self.cfi.push(CfiEntry { start, at, size });
+                return true;
+            }
+            Record::Cfi(..) if *open == Open::Cfi => {}
+            Record::Win => {
+                *open = Open::Nothing;
+                count(&mut counts.stack_win);
+            }
+            Record::Module if at == 0 => {}
+            Record::CodeId(_) | Record::Info | Record::Empty => {}
+            Record::Module | Record::Line { .. } | Record::Inlined(_) | Record::Cfi(..) => {
+                count(&mut counts.unread);
+            }
+        }
+        false
+    }
+
+    fn finish(&mut self) {
+        let repeated = self.files.finish().saturating_add(self.origins.finish());
+        let repeated = u64::try_from(repeated).unwrap_or(u64::MAX);
+        self.counts.unread = self.counts.unread.saturating_add(repeated);
+        self.cfi.sort_by_key(|entry| entry.start);
+        self.cfi.shrink_to_fit();
+        // A function before a symbol, and the longest function first.
+        let order = |entry: &Entry| {
+            let longest = std::cmp::Reverse(entry.size);
+            (entry.start, entry.is_public, longest, entry.at)
+        };
+        self.entries.sort_unstable_by_key(order);
+        let (mut last, mut covered, mut overlapping) = (None, 0_u64, 0_u64);
+        self.entries.retain(|entry| {
+            let is_inside = entry.start < covered;
+            let is_repeated = last == Some(entry.start);
+            if !entry.is_public {
+                overlapping = overlapping.saturating_add((is_inside || is_repeated).into());
+                covered = covered.max(entry.start.saturating_add(entry.size.into()));
+            }
+            let is_hidden = is_repeated || (entry.is_public && is_inside);
+            if !is_hidden {
+                last = Some(entry.start);
+            }
+            !is_hidden
+        });
+        self.entries.shrink_to_fit();
+        self.counts.overlapping = overlapping;
+    }
+}
