@@ -6,7 +6,7 @@ use std::fs;
 use std::hint::black_box;
 
 use backsight::Live;
-use backsight_formats::perf_map::{Limits, PerfMap, Tail};
+use backsight_formats::perf_map::{LastLine, Limits, PerfMap};
 use backsight_types::AbsAddr;
 use blazesym::Pid;
 use blazesym::symbolize::source::{Process, Source};
@@ -55,11 +55,15 @@ fn perf_map(c: &mut Criterion) {
     group.bench_function("read", |b| {
         b.iter(|| {
             let mut map = PerfMap::default();
-            map.read(black_box(text.as_bytes()), Tail::Whole, &Limits::default())
+            map.read(
+                black_box(text.as_bytes()),
+                LastLine::Whole,
+                &Limits::default(),
+            )
         });
     });
     let mut map = PerfMap::default();
-    map.read(text.as_bytes(), Tail::Whole, &Limits::default())
+    map.read(text.as_bytes(), LastLine::Whole, &Limits::default())
         .expect("a slice");
     group.bench_function("1,000 addresses", |b| {
         b.iter(|| addrs.iter().filter_map(|addr| map.at(*addr)).count());

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::fd::AsFd;
 
-use backsight_formats::address_list::{Malformed, Next, Reader};
+use backsight_formats::address_list::{LineContent, MalformedEntry, Reader};
 use backsight_types::{AbsAddr, Lookup};
 
 use crate::args::{parse_addr, parse_pid};
@@ -35,7 +35,7 @@ pub(crate) struct Addresses {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// An entry that is not an address.
-    Malformed(Malformed),
+    Malformed(MalformedEntry),
     /// The end of an input line, by number from 1.
     LineEnd(u64),
 }
@@ -176,7 +176,7 @@ fn each_batch_of(
         let next = reader
             .read_line(&mut entries)
             .map_err(|error| Failure::io("standard input", &error))?;
-        if next == Next::Blank {
+        if next == LineContent::Blank {
             lookups = StackLookups::new(stack);
         }
         for entry in entries.drain(..) {
@@ -189,15 +189,15 @@ fn each_batch_of(
                 }
             }
         }
-        if marks_ends && next != Next::End {
+        if marks_ends && next != LineContent::End {
             batch.mark(Mark::LineEnd(reader.line()));
         }
         let may_wait = !reader.get_ref().buffer().contains(&b'\n');
-        if (may_wait || next == Next::End) && !batch.is_empty() {
+        if (may_wait || next == LineContent::End) && !batch.is_empty() {
             answer(&batch)?;
             batch.clear();
         }
-        if next == Next::End {
+        if next == LineContent::End {
             return Ok(malformed);
         }
     }

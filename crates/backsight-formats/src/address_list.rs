@@ -8,7 +8,7 @@ use std::io::{self, BufRead};
 
 use backsight_types::{AbsAddr, ParseAddrError};
 
-use crate::lines::{Line, Lines};
+use crate::lines::{BoundedLine, LineReader};
 
 /// A hundred thousand addresses on one line still fit.
 const MAX_LINE: u64 = 2 << 20;
@@ -20,7 +20,7 @@ const MAX_SHOWN: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}: {text:?}")]
 #[non_exhaustive]
-pub struct Malformed {
+pub struct MalformedEntry {
     /// The line, counted from 1.
     pub line: u64,
     /// The entry, cut after 64 bytes. Bytes that are not UTF-8 show as �.
@@ -43,7 +43,7 @@ pub enum EntryError {
 
 /// What [`Reader::read_line`] came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum LineContent {
     /// A line with entries, or with a comment alone.
     Entries,
     /// A blank line, which may part one stack from the next.
@@ -55,14 +55,14 @@ pub enum Next {
 /// Reads a list of addresses.
 #[derive(Debug)]
 pub struct Reader<R> {
-    lines: Lines<R>,
+    lines: LineReader<R>,
 }
 
 impl<R: BufRead> Reader<R> {
     /// Takes the input. What it has buffered is read before it is asked for more.
     pub fn new(input: R) -> Self {
         Self {
-            lines: Lines::new(input, MAX_LINE),
+            lines: LineReader::new(input, MAX_LINE),
         }
     }
 
@@ -70,21 +70,26 @@ impl<R: BufRead> Reader<R> {
     ///
     /// # Errors
     /// Those of the input. A malformed entry is none: it stands among `entries`.
-    pub fn read_line(&mut self, entries: &mut Vec<Result<AbsAddr, Malformed>>) -> io::Result<Next> {
+    pub fn read_line(
+        &mut self,
+        entries: &mut Vec<Result<AbsAddr, MalformedEntry>>,
+    ) -> io::Result<LineContent> {
         entries.clear();
         let Some((number, line)) = self.lines.next()? else {
-            return Ok(Next::End);
+            return Ok(LineContent::End);
         };
         match line {
-            Line::Whole(bytes) if bytes.trim_ascii().is_empty() => return Ok(Next::Blank),
-            Line::Whole(bytes) => entries.extend(parse_line(number, bytes)),
-            Line::TooLong => entries.push(Err(Malformed {
+            BoundedLine::Whole(bytes) if bytes.trim_ascii().is_empty() => {
+                return Ok(LineContent::Blank);
+            }
+            BoundedLine::Whole(bytes) => entries.extend(parse_line(number, bytes)),
+            BoundedLine::TooLong => entries.push(Err(MalformedEntry {
                 line: number,
                 text: String::new(),
                 cause: EntryError::LineTooLong,
             })),
         }
-        Ok(Next::Entries)
+        Ok(LineContent::Entries)
     }
 
     /// Returns how many lines were read so far.
@@ -98,14 +103,14 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-fn parse_line(number: u64, bytes: &[u8]) -> impl Iterator<Item = Result<AbsAddr, Malformed>> {
+fn parse_line(number: u64, bytes: &[u8]) -> impl Iterator<Item = Result<AbsAddr, MalformedEntry>> {
     let content = bytes.split(|byte| *byte == b'#').next().unwrap_or_default();
     let entries = content
         .split(u8::is_ascii_whitespace)
         .filter(|entry| !entry.is_empty());
     entries.map(move |entry| {
         let text = str::from_utf8(entry).map_err(|_| ParseAddrError::NotHex);
-        text.and_then(str::parse).map_err(|cause| Malformed {
+        text.and_then(str::parse).map_err(|cause| MalformedEntry {
             line: number,
             text: String::from_utf8_lossy(entry.get(..MAX_SHOWN).unwrap_or(entry)).into_owned(),
             cause: cause.into(),
@@ -117,14 +122,14 @@ fn parse_line(number: u64, bytes: &[u8]) -> impl Iterator<Item = Result<AbsAddr,
 mod tests {
     use backsight_types::AbsAddr;
 
-    use super::{Next, Reader};
+    use super::{LineContent, Reader};
 
     type Read = Vec<Result<u64, String>>;
 
     fn read(text: &[u8]) -> Read {
         let mut reader = Reader::new(text);
         let (mut all, mut entries) = (Vec::new(), Vec::new());
-        while reader.read_line(&mut entries).unwrap() != Next::End {
+        while reader.read_line(&mut entries).unwrap() != LineContent::End {
             let plain = entries.drain(..).map(|entry| match entry {
                 Ok(AbsAddr(raw)) => Ok(raw),
                 Err(malformed) => Err(malformed.to_string()),

@@ -16,7 +16,7 @@ mod lines;
 mod record;
 mod timeline;
 
-pub use code::Code;
+pub use code::JitCode;
 pub use dump::{Error, Jitdump};
-pub use limits::{End, Limits};
+pub use limits::{JitdumpEnd, Limits};
 pub use timeline::Timeline;

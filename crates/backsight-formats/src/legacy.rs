@@ -37,8 +37,8 @@ use std::io::BufRead;
 
 use backsight_profile::Profile;
 
-use self::build::Builder;
-use self::text::Text;
+use self::build::LegacyBuilder;
+use self::text::TextLines;
 use crate::flaws::Flaws;
 
 pub use self::error::Error;
@@ -46,7 +46,7 @@ pub use self::text::LineError;
 
 /// Which of the profiles an input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum LegacyFormat {
     Cpu(cpu::Words),
     Heap,
     Jemalloc,
@@ -55,7 +55,7 @@ enum Kind {
     Threads,
 }
 
-impl Kind {
+impl LegacyFormat {
     fn of(begin: &[u8]) -> Option<Self> {
         if let Some(words) = cpu::Words::of(begin) {
             return Some(Self::Cpu(words));
@@ -81,7 +81,7 @@ impl Kind {
 /// Returns whether a file that begins so is one of these.
 #[must_use]
 pub fn is_one(begin: &[u8]) -> bool {
-    Kind::of(begin).is_some()
+    LegacyFormat::of(begin).is_some()
 }
 
 /// Reads such a profile, and returns what was wrong with parts of it. Lines that are
@@ -93,22 +93,22 @@ pub fn read(
     mut input: impl BufRead,
     malformed: impl FnMut(&LineError),
 ) -> Result<(Profile, Flaws), Error> {
-    let kind = Kind::of(input.fill_buf()?);
+    let kind = LegacyFormat::of(input.fill_buf()?);
     let kind = kind.ok_or(Error::Malformed("its first line is not theirs"))?;
-    let mut builder = Builder::default();
-    if let Kind::Cpu(words) = kind {
+    let mut builder = LegacyBuilder::default();
+    if let LegacyFormat::Cpu(words) = kind {
         cpu::read(&mut input, words, &mut builder)?;
-        let mut text = Text::new(input, malformed);
+        let mut text = TextLines::new(input, malformed);
         maps::read(&mut text, &mut builder)?;
         return Ok(builder.finish());
     }
-    let mut text = Text::new(input, malformed);
+    let mut text = TextLines::new(input, malformed);
     match kind {
-        Kind::Heap => heap::read(&mut text, &mut builder)?,
-        Kind::Jemalloc => jemalloc::read(&mut text, &mut builder)?,
-        Kind::Contention => contention::read(&mut text, &mut builder)?,
-        Kind::Count => count::read(&mut text, &mut builder)?,
-        Kind::Threads | Kind::Cpu(_) => threadz::read(&mut text, &mut builder)?,
+        LegacyFormat::Heap => heap::read(&mut text, &mut builder)?,
+        LegacyFormat::Jemalloc => jemalloc::read(&mut text, &mut builder)?,
+        LegacyFormat::Contention => contention::read(&mut text, &mut builder)?,
+        LegacyFormat::Count => count::read(&mut text, &mut builder)?,
+        LegacyFormat::Threads | LegacyFormat::Cpu(_) => threadz::read(&mut text, &mut builder)?,
     }
     text.skip_to_maps()?;
     maps::read(&mut text, &mut builder)?;

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read};
 
 /// Reads line by line into one buffer.
 #[derive(Debug)]
-pub(crate) struct Lines<R> {
+pub(crate) struct LineReader<R> {
     input: R,
     limit: u64,
     buffer: Vec<u8>,
@@ -13,13 +13,13 @@ pub(crate) struct Lines<R> {
 
 /// One line, without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line<'a> {
+pub(crate) enum BoundedLine<'a> {
     Whole(&'a [u8]),
     /// It has more bytes than the limit; they were skipped.
     TooLong,
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R: BufRead> LineReader<R> {
     /// Takes the input; `limit` is the most bytes a line may have.
     pub(crate) fn new(input: R, limit: u64) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// Returns the next line and its number, which counts from 1; `None` at the end.
-    pub(crate) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<(u64, BoundedLine<'_>)>> {
         self.buffer.clear();
         // One more for the line's end.
         let most = self.limit.saturating_add(1);
@@ -52,10 +52,10 @@ impl<R: BufRead> Lines<R> {
         let ended = self.buffer.pop_if(|last| *last == b'\n').is_some();
         let line = if ended || part.limit() > 0 {
             self.buffer.pop_if(|last| *last == b'\r');
-            Line::Whole(&self.buffer)
+            BoundedLine::Whole(&self.buffer)
         } else {
             self.skip_rest()?;
-            Line::TooLong
+            BoundedLine::TooLong
         };
         Ok(Some((self.number, line)))
     }
@@ -74,15 +74,15 @@ impl<R: BufRead> Lines<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Lines};
+    use super::{BoundedLine, LineReader};
 
     fn read(text: &[u8]) -> Vec<(u64, Option<Vec<u8>>)> {
-        let mut lines = Lines::new(text, 4);
+        let mut lines = LineReader::new(text, 4);
         let mut all = Vec::new();
         while let Some((number, line)) = lines.next().unwrap() {
             let whole = match line {
-                Line::Whole(bytes) => Some(bytes.to_vec()),
-                Line::TooLong => None,
+                BoundedLine::Whole(bytes) => Some(bytes.to_vec()),
+                BoundedLine::TooLong => None,
             };
             all.push((number, whole));
         }

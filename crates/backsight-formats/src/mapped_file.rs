@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use crate::flaws::Flaws;
 use crate::perf_map::pid_in_name;
-use crate::protobuf::{Budget, Error};
+use crate::protobuf::{Error, MemoryBudget};
 
 /// No program is linked to addresses from here on: they are those of a process. A file
 /// of ours that was merged with one of another tool's holds both kinds.
@@ -17,7 +17,7 @@ const FIRST_ABSOLUTE: u64 = 1 << 40;
 
 /// A mapping as a file tells of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Told<'a> {
+pub(crate) struct MappingFields<'a> {
     pub(crate) start: u64,
     /// 0 when it is not known what was mapped.
     pub(crate) limit: u64,
@@ -50,13 +50,13 @@ impl MappedFiles {
     /// Takes a mapping in, and its file if that is new.
     pub(crate) fn take(
         &mut self,
-        told: &Told<'_>,
+        told: &MappingFields<'_>,
         profile: &mut Profile,
-        budget: &mut Budget,
+        budget: &mut MemoryBudget,
         flaws: &mut Flaws,
     ) -> Result<MappedFile, Error> {
         budget.take_rows::<(Mapping, MappedFile)>(2)?;
-        let Told { name, build_id, .. } = *told;
+        let MappingFields { name, build_id, .. } = *told;
         // Without either it is no file: Go says so of what it knows nothing of.
         let module = match !name.is_empty() || !build_id.is_empty() {
             true => Some(self.module(name, build_id, profile, budget, flaws)?),
@@ -88,7 +88,7 @@ impl MappedFiles {
         name: &[u8],
         build_id: &[u8],
         profile: &mut Profile,
-        budget: &mut Budget,
+        budget: &mut MemoryBudget,
         flaws: &mut Flaws,
     ) -> Result<ModuleIdx, Error> {
         let key = (name.to_vec(), build_id.to_vec());

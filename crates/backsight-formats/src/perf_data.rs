@@ -53,18 +53,18 @@ pub use sorter::MAX_HELD;
 use counters::Counters;
 use deferred::Deferred;
 use event_attrs::Events;
-use fields::Fields;
-use header::Head;
+use fields::SampleFields;
+use header::FileHeader;
 use kinds::kind;
 use streams::Streams;
-use threads::Threads;
+use threads::LiveThreads;
 
 /// Reads a recording.
 pub struct Reader<R> {
     streams: Streams<R>,
     events: Events,
     facts: Facts,
-    threads: Threads,
+    threads: LiveThreads,
     deferred: Deferred,
     counters: Counters,
     problems: Problems,
@@ -79,7 +79,7 @@ pub struct Reader<R> {
 /// A sample that was taken.
 #[derive(Default)]
 struct Current {
-    fields: Fields,
+    fields: SampleFields,
     /// Whether it waited for the user's part of its chain.
     has_waited: bool,
 }
@@ -99,7 +99,7 @@ impl<R: Read + Seek> Reader<R> {
     /// # Errors
     /// As [`Reader::stream`].
     pub fn directory(mut input: R, others: Vec<R>) -> Result<Self, Error> {
-        let head = Head::of_file(&mut input)?;
+        let head = FileHeader::of_file(&mut input)?;
         let mut files = vec![(input, head.size)];
         let mut problems = Problems::default();
         for mut other in others {
@@ -125,14 +125,14 @@ impl<R: Read> Reader<R> {
     /// cannot be; [`Error::Unsupported`] for events that cannot be told from each
     /// other; [`Error::Io`] when the input fails.
     pub fn stream(mut input: R) -> Result<Self, Error> {
-        let head = Head::of_stream(&mut input)?;
+        let head = FileHeader::of_stream(&mut input)?;
         let files = vec![(input, head.size)];
         Self::new(files, head, Problems::default())
     }
 
     fn new(
         files: Vec<(R, Option<u64>)>,
-        head: Head,
+        head: FileHeader,
         mut problems: Problems,
     ) -> Result<Self, Error> {
         if let Some(end) = head.end {
@@ -144,7 +144,7 @@ impl<R: Read> Reader<R> {
             streams: Streams::new(files, head.big),
             events: head.events,
             facts,
-            threads: Threads::default(),
+            threads: LiveThreads::default(),
             deferred: Deferred::default(),
             counters: Counters::default(),
             problems,
@@ -239,7 +239,7 @@ impl<R: Read> Reader<R> {
         let record = taken.unwrap_or_else(|| deferred.record(self.big));
         let time = time.filter(|_| attr.has(attr::sample::TIME));
         let is_off_cpu = events.is_off_cpu(event);
-        let Some(fields) = Fields::parse(&record, attr, time, is_off_cpu) else {
+        let Some(fields) = SampleFields::parse(&record, attr, time, is_off_cpu) else {
             let what = "samples that are not as their event says";
             return problems.flaws.count(what);
         };

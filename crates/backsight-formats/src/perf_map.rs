@@ -20,12 +20,12 @@ use std::io::{self, BufRead};
 
 use backsight_types::AbsAddr;
 
-use crate::lines::{Line, Lines};
-use counted::Counted;
+use crate::lines::{BoundedLine, LineReader};
+use counted::CountingReader;
 use newest_ranges::NewestRanges;
 
-pub use line::Code;
-pub use written::{Written, pid_in_name};
+pub use line::PerfMapEntry;
+pub use written::{JitName, pid_in_name};
 
 /// What a map may cost at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 pub struct PerfMap {
     names: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<StoredEntry>,
     newest: NewestRanges,
     malformed: u64,
     bytes: u64,
@@ -61,7 +61,7 @@ pub struct PerfMap {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct StoredEntry {
     start: u64,
     end: u64,
     /// In `names`.
@@ -70,7 +70,7 @@ struct Entry {
 
 /// What the last line of an input is that has no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tail {
+pub enum LastLine {
     /// A line: nobody writes any more.
     Whole,
     /// Perhaps half a line: it is left for the next time.
@@ -85,9 +85,14 @@ impl PerfMap {
     ///
     /// # Errors
     /// Those of the input. What was read until then stays.
-    pub fn read(&mut self, input: impl BufRead, tail: Tail, limits: &Limits) -> io::Result<u64> {
+    pub fn read(
+        &mut self,
+        input: impl BufRead,
+        tail: LastLine,
+        limits: &Limits,
+    ) -> io::Result<u64> {
         let most = limits.bytes.saturating_sub(self.bytes);
-        let mut lines = Lines::new(Counted::new(input.take(most)), limits.line);
+        let mut lines = LineReader::new(CountingReader::new(input.take(most)), limits.line);
         let before = self.entries.len();
         let mut taken = 0_u64;
         let done = loop {
@@ -102,13 +107,13 @@ impl PerfMap {
                 Err(error) => break Err(error),
             };
             let (added, is_too_long) = match line {
-                Line::Whole(line) => (line::parse(line).map(|code| self.add(&code)), false),
-                Line::TooLong => (None, true),
+                BoundedLine::Whole(line) => (line::parse(line).map(|code| self.add(&code)), false),
+                BoundedLine::TooLong => (None, true),
             };
             let last = taken;
             taken = lines.get_ref().read();
             let is_unfinished = lines.get_ref().is_in_line() && !is_too_long;
-            if is_unfinished && tail == Tail::Unfinished {
+            if is_unfinished && tail == LastLine::Unfinished {
                 if added == Some(true) {
                     self.entries.pop();
                 }
@@ -128,7 +133,7 @@ impl PerfMap {
     }
 
     /// Returns whether there was room.
-    fn add(&mut self, code: &Code<'_>) -> bool {
+    fn add(&mut self, code: &PerfMapEntry<'_>) -> bool {
         let end = code.start.0.checked_add(code.size);
         let at = u32::try_from(self.names.len()).ok();
         let len = u32::try_from(code.name.len()).ok();
@@ -136,7 +141,7 @@ impl PerfMap {
             return false;
         };
         self.names.extend_from_slice(code.name);
-        self.entries.push(Entry {
+        self.entries.push(StoredEntry {
             start: code.start.0,
             end,
             name,
@@ -146,12 +151,12 @@ impl PerfMap {
 
     /// Returns the code that covers an address: of several, the one that was written last.
     #[must_use]
-    pub fn at(&self, addr: AbsAddr) -> Option<Code<'_>> {
+    pub fn at(&self, addr: AbsAddr) -> Option<PerfMapEntry<'_>> {
         let entry = self.entries.get(self.newest.at(addr.0)?)?;
         let (at, len) = entry.name;
         let at = usize::try_from(at).ok()?;
         let len = usize::try_from(len).ok()?;
-        Some(Code {
+        Some(PerfMapEntry {
             start: AbsAddr(entry.start),
             size: entry.end.saturating_sub(entry.start),
             name: self.names.get(at..)?.get(..len)?,

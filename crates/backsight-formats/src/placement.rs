@@ -29,7 +29,7 @@ pub(crate) enum Space {
 
 /// A mapping to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Row {
+pub(crate) struct MappingRow {
     pub(crate) module: ModuleIdx,
     pub(crate) start: u64,
     pub(crate) limit: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Row {
 
 /// Where a location stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct MappedPlace {
     /// The place of its mapping in [`Placement::rows`].
     pub(crate) row: Option<u32>,
     /// Its address there; 0 when it has none.
@@ -49,17 +49,17 @@ pub(crate) struct Place {
 /// All mappings of a profile, and where its locations stand in them.
 #[derive(Debug, Default)]
 pub(crate) struct Placement {
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<MappingRow>,
     /// One for each location, in their order.
-    pub(crate) places: Vec<Place>,
+    pub(crate) places: Vec<MappedPlace>,
 }
 
 impl Placement {
     pub(crate) fn new(profile: &Profile) -> Self {
-        let mut builder = Builder {
+        let mut builder = PlacementBuilder {
             spaces: spaces_of(profile),
             spans: Spans::new(profile),
-            ..Builder::default()
+            ..PlacementBuilder::default()
         };
         let locations = profile.locations.iter();
         let places = locations.map(|it| builder.place(profile, it)).collect();
@@ -124,11 +124,11 @@ fn name_of(module: &Module) -> (&[u8], bool) {
 }
 
 #[derive(Debug, Default)]
-struct Builder {
+struct PlacementBuilder {
     spaces: Vec<Space>,
     spans: Spans,
-    rows: Vec<Row>,
-    by_row: HashMap<Row, u32>,
+    rows: Vec<MappingRow>,
+    by_row: HashMap<MappingRow, u32>,
     /// The first row of each module.
     by_module: HashMap<ModuleIdx, u32>,
     /// Rows of which nothing but the locations inside is known, by module, the distance
@@ -136,14 +136,14 @@ struct Builder {
     grown: HashMap<(ModuleIdx, u64, usize), u32>,
 }
 
-impl Builder {
-    fn place(&mut self, profile: &Profile, location: &Location) -> Place {
+impl PlacementBuilder {
+    fn place(&mut self, profile: &Profile, location: &Location) -> MappedPlace {
         let module = location
             .module
             .and_then(|index| Some((index, profile.module(index)?)));
         let Some((index, module)) = module else {
             let address = location.address.map_or(0, |at| at.0);
-            return Place {
+            return MappedPlace {
                 row: None,
                 address: address.saturating_sub(back(location.lookup)),
             };
@@ -166,13 +166,13 @@ impl Builder {
                 None => self.row(unknown_row(index, space)),
             }),
         };
-        Place {
+        MappedPlace {
             row,
             address: address.unwrap_or(0),
         }
     }
 
-    fn row(&mut self, row: Row) -> u32 {
+    fn row(&mut self, row: MappingRow) -> u32 {
         if let Some(place) = self.by_row.get(&row) {
             return *place;
         }
@@ -181,7 +181,7 @@ impl Builder {
         place
     }
 
-    fn push(&mut self, row: Row) -> u32 {
+    fn push(&mut self, row: MappingRow) -> u32 {
         // No more rows than locations, which have 2^32 at most.
         let place = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         self.rows.push(row);
@@ -213,9 +213,9 @@ impl Builder {
 
     /// Puts the rows in order: the programs' files first, as a reader takes the first
     /// mapping for the main program's.
-    fn finish(self, profile: &Profile, mut places: Vec<Place>) -> Placement {
-        let mut order: Vec<(usize, Row)> = self.rows.into_iter().enumerate().collect();
-        let is_other = |row: &Row| {
+    fn finish(self, profile: &Profile, mut places: Vec<MappedPlace>) -> Placement {
+        let mut order: Vec<(usize, MappingRow)> = self.rows.into_iter().enumerate().collect();
+        let is_other = |row: &MappingRow| {
             let module = profile.module(row.module);
             module.is_none_or(|module| module.kind != ModuleKind::File)
         };
@@ -238,14 +238,14 @@ impl Builder {
 }
 
 /// Returns the row of which `address` is the byte `offset` of the file.
-fn row_of(module: ModuleIdx, space: Space, span: Span, address: u64, offset: u64) -> Row {
+fn row_of(module: ModuleIdx, space: Space, span: Span, address: u64, offset: u64) -> MappingRow {
     // A forged file can have code below what precedes it in its mapping: then the row
     // begins later.
     let before = offset.saturating_sub(span.offset).min(address);
     let start = address.saturating_sub(before);
     let file_offset = offset.saturating_sub(before);
     let size = span.end.saturating_sub(file_offset);
-    Row {
+    MappingRow {
         module,
         start,
         limit: start.saturating_add(size),
@@ -255,8 +255,8 @@ fn row_of(module: ModuleIdx, space: Space, span: Span, address: u64, offset: u64
 }
 
 /// The row of locations that no file offset is known of.
-fn unknown_row(module: ModuleIdx, space: Space) -> Row {
-    Row {
+fn unknown_row(module: ModuleIdx, space: Space) -> MappingRow {
+    MappingRow {
         module,
         start: 0,
         limit: 0,

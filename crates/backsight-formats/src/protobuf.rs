@@ -9,9 +9,9 @@ mod wire;
 pub use error::Error;
 pub use limits::Limits;
 
-pub(crate) use input::Budget;
+pub(crate) use input::MemoryBudget;
 #[cfg(feature = "pprof")]
 pub(crate) use input::unpack;
 #[cfg(feature = "otlp")]
 pub(crate) use input::unpack_as;
-pub(crate) use wire::{Fields, Value, decode, varint};
+pub(crate) use wire::{MessageFields, Value, decode, varint};

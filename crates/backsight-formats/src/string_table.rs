@@ -14,11 +14,11 @@ pub(crate) struct StringTable<'a> {
     /// Where each of the profile's texts stands; 0 for one that was not asked for.
     places: Vec<i64>,
     own: HashMap<String, i64>,
-    rows: Vec<Row>,
+    rows: Vec<StringRow>,
 }
 
 #[derive(Debug)]
-enum Row {
+enum StringRow {
     Profile(StrIdx),
     Own(String),
 }
@@ -42,7 +42,7 @@ impl<'a> StringTable<'a> {
         };
         if *place == 0 && self.strings.get(index).is_some_and(|text| !text.is_empty()) {
             *place = next;
-            self.rows.push(Row::Profile(index));
+            self.rows.push(StringRow::Profile(index));
         }
         *place
     }
@@ -60,7 +60,7 @@ impl<'a> StringTable<'a> {
         }
         let place = self.next();
         self.own.insert(text.to_owned(), place);
-        self.rows.push(Row::Own(text.to_owned()));
+        self.rows.push(StringRow::Own(text.to_owned()));
         place
     }
 
@@ -73,8 +73,8 @@ impl<'a> StringTable<'a> {
     /// Walks over the whole table.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         let rows = self.rows.iter().map(|row| match row {
-            Row::Profile(index) => self.strings.get(*index).unwrap_or_default(),
-            Row::Own(text) => text.as_str(),
+            StringRow::Profile(index) => self.strings.get(*index).unwrap_or_default(),
+            StringRow::Own(text) => text.as_str(),
         });
         std::iter::once("").chain(rows)
     }

@@ -5,19 +5,19 @@ use std::borrow::Cow;
 use backsight_profile::{StrIdx, Strings, ValueType};
 
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Error};
+use crate::protobuf::{Error, MemoryBudget};
 
 /// Its rows, the empty text first.
 #[derive(Debug, Default)]
-pub(crate) struct Texts<'a> {
+pub(crate) struct ReadStrings<'a> {
     rows: Vec<&'a [u8]>,
     /// Where those that were asked for stand in the profile.
     known: Vec<Option<StrIdx>>,
 }
 
-impl<'a> Texts<'a> {
+impl<'a> ReadStrings<'a> {
     /// Takes the next row.
-    pub(crate) fn push(&mut self, row: &'a [u8], budget: &mut Budget) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, row: &'a [u8], budget: &mut MemoryBudget) -> Result<(), Error> {
         budget.take_rows::<(&[u8], Option<StrIdx>)>(2)?;
         self.rows.push(row);
         self.known.push(None);

@@ -5,12 +5,12 @@ use hashbrown::HashMap;
 
 /// Those met so far.
 #[derive(Debug, Default)]
-pub(crate) struct Threads {
+pub(crate) struct NamedThreads {
     processes: HashMap<(u32, Option<StrIdx>), ProcessIdx>,
     threads: HashMap<(ProcessIdx, Option<u32>, Option<StrIdx>), ThreadIdx>,
 }
 
-impl Threads {
+impl NamedThreads {
     /// Returns the thread of a process, both of which are taken in if they are new. The
     /// same IDs under another name are another one.
     pub(crate) fn thread(

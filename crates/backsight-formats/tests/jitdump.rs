@@ -1,7 +1,7 @@
 //! What a just-in-time compiler tells of its code: in either byte order, in time, and
 //! damaged in every way.
 
-use backsight_formats::jitdump::{End, Error, Jitdump, Limits, Timeline};
+use backsight_formats::jitdump::{Error, Jitdump, JitdumpEnd, Limits, Timeline};
 use backsight_types::AbsAddr;
 use testkit::perf_file::Bytes;
 
@@ -82,7 +82,7 @@ fn code_is_where_it_was_at_each_time() {
         let dump = file.read();
         assert_eq!(
             (dump.pid(), dump.len(), dump.malformed(), dump.end()),
-            (77, 4, 0, End::Whole)
+            (77, 4, 0, JitdumpEnd::Whole)
         );
         let at = |name: &str, offset| Some((name.to_owned(), offset));
         let cases = [
@@ -175,7 +175,7 @@ fn what_cannot_be_is_counted_and_takes_no_memory() {
     let dump = file.read();
     assert_eq!(
         (dump.len(), dump.malformed(), dump.end()),
-        (1, 7, End::Whole)
+        (1, 7, JitdumpEnd::Whole)
     );
     assert_eq!(dump.line(0, 0), Some((&b"a.js"[..], 1)));
     // A move of all there is moves the code and no more.
@@ -192,11 +192,17 @@ fn what_cannot_be_is_counted_and_takes_no_memory() {
     let mut file = Dump::new(false);
     file.load(1, 0x1000, 8, "f");
     file.bytes.u32(0).u32(15).u64(3);
-    assert_eq!((file.read().len(), file.read().end()), (1, End::Damaged));
+    assert_eq!(
+        (file.read().len(), file.read().end()),
+        (1, JitdumpEnd::Damaged)
+    );
     let mut file = Dump::new(false);
     file.load(1, 0x1000, 8, "f");
     file.bytes.u32(0).u32(u32::MAX).u64(3);
-    assert_eq!((file.read().len(), file.read().end()), (1, End::InRecord));
+    assert_eq!(
+        (file.read().len(), file.read().end()),
+        (1, JitdumpEnd::InRecord)
+    );
 
     let read = |bytes: &[u8]| Jitdump::read(bytes, &Limits::default());
     assert!(matches!(read(b"ELF"), Err(Error::NotJitdump)));
@@ -219,12 +225,12 @@ fn cut_anywhere_it_has_what_stands_before() {
         let dump = Jitdump::read(&whole[..cut], &Limits::default()).unwrap();
         ends.push((dump.len(), dump.end()));
     }
-    let whole_ones = ends.iter().filter(|(_, end)| *end == End::Whole);
+    let whole_ones = ends.iter().filter(|(_, end)| *end == JitdumpEnd::Whole);
     let lens: Vec<usize> = whole_ones.map(|(len, _)| *len).collect();
     assert_eq!(lens, [0, 0, 1, 2]);
     assert!(
         ends.iter()
-            .all(|(_, end)| matches!(end, End::Whole | End::InRecord))
+            .all(|(_, end)| matches!(end, JitdumpEnd::Whole | JitdumpEnd::InRecord))
     );
     assert!(ends.is_sorted_by_key(|(len, _)| *len));
 }

@@ -3,10 +3,10 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use backsight_formats::address_list::{self, Next};
+use backsight_formats::address_list::{self, LineContent};
 use backsight_formats::jitdump::{self, Jitdump};
 use backsight_formats::perf_data::{self, ReadEnd};
-use backsight_formats::perf_map::{self, PerfMap, Tail};
+use backsight_formats::perf_map::{self, LastLine, PerfMap};
 use backsight_formats::{folded, legacy, ndjson, perf_script, pprof};
 use testkit::perf_file::{self, PerfFile};
 
@@ -64,7 +64,7 @@ fn address_list(input: Box<dyn BufRead>) -> Option<Refusal> {
     let mut entries = Vec::new();
     loop {
         match reader.read_line(&mut entries) {
-            Ok(Next::End) => return None,
+            Ok(LineContent::End) => return None,
             Ok(_) => {}
             Err(error) => return refusal::<()>(Err(error)),
         }
@@ -106,7 +106,7 @@ fn readers() -> Vec<(&'static str, Reads)> {
         }),
         ("perf map", |input| {
             let limits = perf_map::Limits::default();
-            refusal(PerfMap::default().read(input, Tail::Whole, &limits))
+            refusal(PerfMap::default().read(input, LastLine::Whole, &limits))
         }),
         ("jitdump", |input| {
             match Jitdump::read(input, &jitdump::Limits::default()) {

@@ -94,7 +94,7 @@ table! {
 /// The samples of a thread, in order of their times.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Samples {
+pub(super) struct SampleTable {
     pub(super) length: usize,
     pub(super) weight_type: &'static str,
     pub(super) stack: Vec<Option<usize>>,
@@ -129,7 +129,7 @@ pub(super) struct Markers {
 /// A thread with all that it names.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Thread {
+pub(super) struct ThreadJson {
     pub(super) frame_table: FrameTable,
     pub(super) func_table: FuncTable,
     pub(super) markers: Markers,
@@ -144,7 +144,7 @@ pub(super) struct Thread {
     pub(super) process_type: &'static str,
     pub(super) register_time: f64,
     pub(super) resource_table: ResourceTable,
-    pub(super) samples: Samples,
+    pub(super) samples: SampleTable,
     pub(super) stack_table: StackTable,
     pub(super) string_array: Vec<String>,
     pub(super) tid: String,

@@ -11,7 +11,7 @@ use super::libs::Libs;
 use super::meta::{Clock, KERNEL, OTHER, USER, ms};
 use super::tables::{
     FrameRow, FrameTable, FuncRow, FuncTable, Markers, NativeSymbolRow, NativeSymbols, ResourceRow,
-    ResourceTable, Samples, StackRow, StackTable, Thread, Weight,
+    ResourceTable, SampleTable, StackRow, StackTable, ThreadJson, Weight,
 };
 use super::value::value_of;
 use crate::place_name::place_name;
@@ -45,7 +45,7 @@ impl<'p> ThreadWriter<'p> {
     }
 
     /// Returns the thread with these samples, which are in order of their times.
-    pub(super) fn thread(&mut self, index: Option<ThreadIdx>, samples: &[usize]) -> Thread {
+    pub(super) fn thread(&mut self, index: Option<ThreadIdx>, samples: &[usize]) -> ThreadJson {
         let profile = self.profile;
         let thread = index.and_then(|index| profile.thread(index));
         let process = thread.and_then(|thread| profile.process(thread.process));
@@ -55,13 +55,13 @@ impl<'p> ThreadWriter<'p> {
         let pid = process.map(|process| process.pid).unwrap_or_default();
         let tid = thread.and_then(|thread| thread.tid).unwrap_or(pid);
         let process_name = process_name.map_or_else(|| format!("process {pid}"), str::to_owned);
-        let mut tables = Tables::new(profile, self.libs);
+        let mut tables = ThreadTables::new(profile, self.libs);
         let samples = self.samples(samples, &mut tables);
         let began = |process: &Process| process.start_ns.map(|ns| self.clock.ms_at(ns));
         let ended = |process: &Process| process.end_ns.map(|ns| self.clock.ms_at(ns));
         let startup = process.and_then(began).unwrap_or_default();
         let shutdown = process.and_then(ended);
-        Thread {
+        ThreadJson {
             frame_table: tables.frames,
             func_table: tables.funcs,
             markers: Markers::default(),
@@ -88,10 +88,10 @@ impl<'p> ThreadWriter<'p> {
         }
     }
 
-    fn samples(&self, samples: &[usize], tables: &mut Tables<'_>) -> Samples {
+    fn samples(&self, samples: &[usize], tables: &mut ThreadTables<'_>) -> SampleTable {
         let unit = self.profile.sample_types.get(self.sample_type);
         let unit = unit.and_then(|of| self.profile.strings.get(of.unit));
-        let mut rows = Samples {
+        let mut rows = SampleTable {
             length: samples.len(),
             weight_type: match unit {
                 Some("nanoseconds") => "tracing-ms",
@@ -148,7 +148,7 @@ impl<'p> ThreadWriter<'p> {
 }
 
 /// The tables of a thread, and what stands where in them.
-struct Tables<'p> {
+struct ThreadTables<'p> {
     profile: &'p Profile,
     libs: &'p Libs,
     strings: Strings,
@@ -168,7 +168,7 @@ struct Tables<'p> {
 /// What tells functions apart: name, resource, file, line.
 type FuncKey = (usize, i64, Option<usize>, Option<u32>);
 
-impl<'p> Tables<'p> {
+impl<'p> ThreadTables<'p> {
     fn new(profile: &'p Profile, libs: &'p Libs) -> Self {
         Self {
             profile,

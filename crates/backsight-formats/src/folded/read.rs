@@ -7,10 +7,10 @@ use backsight_profile::{
     Location, LocationIdx, Profile, ProfileFrame, Sample, StackIdx, StrIdx, ValueType,
 };
 
-use super::value::Exact;
+use super::value::Decimal;
 use crate::escape::unfolded;
 use crate::flaws::Flaws;
-use crate::lines::{Line, Lines};
+use crate::lines::{BoundedLine, LineReader};
 
 /// A stack of a thousand names of C++ has a hundredth of this.
 const MAX_LINE: u64 = 16 << 20;
@@ -62,15 +62,15 @@ pub fn read(
     input: impl BufRead,
     mut malformed: impl FnMut(&Error),
 ) -> io::Result<(Profile, Flaws)> {
-    let mut lines = Lines::new(input, MAX_LINE);
+    let mut lines = LineReader::new(input, MAX_LINE);
     let mut first: Vec<(u64, Result<String, &'static str>)> = Vec::new();
     let mut next = || -> io::Result<_> {
         let Some((number, line)) = lines.next()? else {
             return Ok(None);
         };
         let line = match line {
-            Line::Whole(line) => Ok(String::from_utf8_lossy(line).into_owned()),
-            Line::TooLong => Err("longer than 16 MiB"),
+            BoundedLine::Whole(line) => Ok(String::from_utf8_lossy(line).into_owned()),
+            BoundedLine::TooLong => Err("longer than 16 MiB"),
         };
         Ok(Some((number, line)))
     };
@@ -80,9 +80,9 @@ pub fn read(
         first.push(line);
     }
     let known = first.iter().filter_map(|(_, line)| line.as_deref().ok());
-    let mut text = Text {
+    let mut text = FoldedParser {
         is_compared: is_compared(known),
-        ..Text::default()
+        ..FoldedParser::default()
     };
     let mut take = |(number, line): (u64, Result<String, &'static str>)| {
         if let Err(cause) = line.and_then(|line| text.take(&line)) {
@@ -137,32 +137,32 @@ fn is_comment(line: &str) -> bool {
 }
 
 /// Parts a line into its names and its value, and says whether digits of that are lost.
-fn parted(line: &str) -> Result<(&str, (Exact, bool)), &'static str> {
+fn parted(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
     parted_at_last(line.trim_ascii_end())
 }
 
-fn parted_at_last(line: &str) -> Result<(&str, (Exact, bool)), &'static str> {
+fn parted_at_last(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
     let (names, value) = line
         .rsplit_once([' ', '\t'])
         .ok_or("no value behind a space at its end")?;
-    let value = Exact::read(value).ok_or("its value is no number of 64 bits")?;
+    let value = Decimal::read(value).ok_or("its value is no number of 64 bits")?;
     Ok((names, value))
 }
 
 #[derive(Debug, Default)]
-struct Text {
+struct FoldedParser {
     profile: Profile,
     locations: HashMap<StrIdx, LocationIdx>,
     /// Whether each stack has two values: before and after.
     is_compared: bool,
     /// The stacks, in their order, and their sums: of those before, and of the only ones
     /// or those after.
-    sums: Vec<(Option<StackIdx>, [Exact; 2])>,
+    sums: Vec<(Option<StackIdx>, [Decimal; 2])>,
     places: HashMap<Option<StackIdx>, usize>,
     flaws: Flaws,
 }
 
-impl Text {
+impl FoldedParser {
     fn take(&mut self, line: &str) -> Result<(), &'static str> {
         if line.trim_ascii().is_empty() || is_comment(line) {
             return Ok(());
@@ -173,7 +173,7 @@ impl Text {
                 let parted = parted_at_last(names);
                 parted.map_err(|_| "one value, where lines before it have two")?
             }
-            false => (names, (Exact::default(), false)),
+            false => (names, (Decimal::default(), false)),
         };
         if lost || lost_before {
             self.flaws.change(ROUNDED, 1);
@@ -193,7 +193,7 @@ impl Text {
             stack = Some(self.profile.stacks.call(stack, location));
         }
         let place = *self.places.entry(stack).or_insert_with(|| {
-            self.sums.push((stack, <[Exact; 2]>::default()));
+            self.sums.push((stack, <[Decimal; 2]>::default()));
             self.sums.len().saturating_sub(1)
         });
         if let Some((_, sums)) = self.sums.get_mut(place) {

@@ -5,9 +5,9 @@ const DIGITS: u32 = 9;
 
 /// A value, or a sum of values, in units of 10⁻⁹.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Exact(i128);
+pub(super) struct Decimal(i128);
 
-impl Exact {
+impl Decimal {
     /// Reads `12`, `-3`, `1.5`, `2e3`, `1.25E-05`; `None` for all else, for what does not
     /// fit 64 bits, and for infinities. Says whether digits were lost.
     pub(super) fn read(text: &str) -> Option<(Self, bool)> {
@@ -100,7 +100,7 @@ fn rounded(value: i128, by: i128) -> i128 {
 
 #[cfg(test)]
 mod tests {
-    use super::Exact;
+    use super::Decimal;
 
     #[test]
     fn decimals_are_exact() {
@@ -133,22 +133,22 @@ mod tests {
             ("", None),
         ];
         for (text, want) in cases {
-            let got = Exact::read(text).map(|(value, lost)| (value.0, value.digits(), lost));
+            let got = Decimal::read(text).map(|(value, lost)| (value.0, value.digits(), lost));
             assert_eq!(got, want, "{text}");
         }
     }
 
     #[test]
     fn sums_are_exact_and_stop_at_the_ends() {
-        let mut sum = Exact::default();
+        let mut sum = Decimal::default();
         for _ in 0..10 {
-            sum.add(Exact::read("0.1").unwrap().0);
+            sum.add(Decimal::read("0.1").unwrap().0);
         }
         assert_eq!((sum.digits(), sum.in_units_of(0)), (0, Some(1)));
-        let mut most = Exact::read("9223372036854775807").unwrap().0;
+        let mut most = Decimal::read("9223372036854775807").unwrap().0;
         most.add(most);
         assert_eq!(most.in_units_of(0), Some(i64::MAX));
         assert_eq!(most.in_units_of(1), None);
-        assert_eq!(Exact::read("-1.5").unwrap().0.in_units_of(0), Some(-2));
+        assert_eq!(Decimal::read("-1.5").unwrap().0.in_units_of(0), Some(-2));
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use backsight_profile::{Label, LabelValue, Profile, Sample, StackIdx, StrIdx, ThreadIdx};
 
 use super::tree::{NodeIdx, Tree};
-use super::value::Exact;
+use super::value::Decimal;
 use crate::escape::Folded;
 use crate::place_name::UNKNOWN;
 
@@ -98,7 +98,7 @@ pub fn write(
         }
         // A number at the end of a name would be another value, as of a comparison.
         match line.rsplit_once(' ') {
-            Some((before, number)) if Exact::read(number).is_some() => {
+            Some((before, number)) if Decimal::read(number).is_some() => {
                 writeln!(out, "{before}\\x20{number} {value}")
             }
             _ => writeln!(out, "{line} {value}"),

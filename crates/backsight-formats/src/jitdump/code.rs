@@ -9,7 +9,7 @@ const MAX_SIZE: u64 = 1 << 32;
 
 /// A piece of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code<'d> {
+pub struct JitCode<'d> {
     /// Where it was loaded.
     pub start: AbsAddr,
     /// Its size.
@@ -23,7 +23,7 @@ pub struct Code<'d> {
 pub(super) struct Codes {
     names: Vec<u8>,
     all: Vec<Loaded>,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<TimedChange>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,20 +37,20 @@ struct Loaded {
 
 /// Something that happened to code.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
+pub(super) struct TimedChange {
     pub(super) time_ns: u64,
-    pub(super) what: What,
+    pub(super) what: CodeChange,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum What {
+pub(super) enum CodeChange {
     Loaded(u32),
     Moved { from: u64, to: u64, size: u64 },
 }
 
-impl Step {
+impl TimedChange {
     pub(super) fn moved(time_ns: u64, from: u64, to: u64, size: u64) -> Self {
-        let what = What::Moved { from, to, size };
+        let what = CodeChange::Moved { from, to, size };
         Self { time_ns, what }
     }
 }
@@ -83,8 +83,8 @@ impl Codes {
             name: (at, len),
             lines,
         });
-        let what = What::Loaded(number);
-        self.steps.push(Step { time_ns, what });
+        let what = CodeChange::Loaded(number);
+        self.steps.push(TimedChange { time_ns, what });
         true
     }
 
@@ -93,11 +93,11 @@ impl Codes {
         self.steps.sort_by_key(|step| step.time_ns);
     }
 
-    pub(super) fn get(&self, number: u32) -> Option<Code<'_>> {
+    pub(super) fn get(&self, number: u32) -> Option<JitCode<'_>> {
         let loaded = self.loaded(number)?;
         let at = usize::try_from(loaded.name.0).ok()?;
         let len = usize::try_from(loaded.name.1).ok()?;
-        Some(Code {
+        Some(JitCode {
             start: AbsAddr(loaded.start),
             size: loaded.size,
             name: self.names.get(at..)?.get(..len)?,

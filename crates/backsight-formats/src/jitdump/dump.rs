@@ -2,10 +2,10 @@
 
 use std::io::{self, BufRead};
 
-use super::code::{Code, Codes, Step};
-use super::limits::{End, Limits};
-use super::lines::Lines;
-use super::record::{Part, next, pass};
+use super::code::{Codes, JitCode, TimedChange};
+use super::limits::{JitdumpEnd, Limits};
+use super::lines::JitLines;
+use super::record::{JitRecord, next, pass};
 use crate::bytes::Bytes;
 
 const MAGIC: u32 = 0x4a69_5444;
@@ -34,9 +34,9 @@ pub struct Jitdump {
     pid: u32,
     has_own_clock: bool,
     pub(super) codes: Codes,
-    lines: Lines,
+    lines: JitLines,
     malformed: u64,
-    end: End,
+    end: JitdumpEnd,
 }
 
 impl Jitdump {
@@ -75,10 +75,10 @@ impl Jitdump {
             let is_full =
                 dump.codes.steps.len() >= limits.codes || dump.lines.len() >= limits.lines;
             if read >= limits.bytes || is_full {
-                break End::Limit;
+                break JitdumpEnd::Limit;
             }
             match next(&mut input, is_big, limits)? {
-                (Part::End(end), _) => break end,
+                (JitRecord::End(end), _) => break end,
                 (part, size) => {
                     read = read.saturating_add(size);
                     dump.take(part);
@@ -90,9 +90,9 @@ impl Jitdump {
         Ok(dump)
     }
 
-    fn take(&mut self, part: Part) {
+    fn take(&mut self, part: JitRecord) {
         match part {
-            Part::Load {
+            JitRecord::Load {
                 time,
                 start,
                 size,
@@ -102,13 +102,16 @@ impl Jitdump {
                 let is_taken = self.codes.load(time, start, size, &name, lines);
                 self.malformed = self.malformed.saturating_add(u64::from(!is_taken));
             }
-            Part::Move {
+            JitRecord::Move {
                 time,
                 from,
                 to,
                 size,
-            } => self.codes.steps.push(Step::moved(time, from, to, size)),
-            Part::Lines {
+            } => self
+                .codes
+                .steps
+                .push(TimedChange::moved(time, from, to, size)),
+            JitRecord::Lines {
                 start,
                 rows,
                 is_whole,
@@ -116,8 +119,8 @@ impl Jitdump {
                 self.lines.add(start, rows);
                 self.malformed = self.malformed.saturating_add(u64::from(!is_whole));
             }
-            Part::Other | Part::End(_) => {}
-            Part::Malformed => self.malformed = self.malformed.saturating_add(1),
+            JitRecord::Other | JitRecord::End(_) => {}
+            JitRecord::Malformed => self.malformed = self.malformed.saturating_add(1),
         }
     }
 
@@ -147,7 +150,7 @@ impl Jitdump {
 
     /// Returns a piece of code.
     #[must_use]
-    pub fn code(&self, number: u32) -> Option<Code<'_>> {
+    pub fn code(&self, number: u32) -> Option<JitCode<'_>> {
         self.codes.get(number)
     }
 
@@ -165,7 +168,7 @@ impl Jitdump {
 
     /// Returns how the reading ended.
     #[must_use]
-    pub fn end(&self) -> End {
+    pub fn end(&self) -> JitdumpEnd {
         self.end
     }
 

@@ -31,7 +31,7 @@ impl Default for Limits {
 /// How the reading ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum End {
+pub enum JitdumpEnd {
     /// Where the file ends, between two records.
     #[default]
     Whole,

@@ -12,7 +12,7 @@ const ELF_HEADER: u64 = 0x40;
 
 /// An entry, as it was read.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct DebugEntry {
     pub(super) addr: u64,
     pub(super) line: u32,
     /// `None` is the file of the entry before.
@@ -21,8 +21,8 @@ pub(super) struct Row {
 
 /// The lines of all code.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
-    entries: Vec<Entry>,
+pub(super) struct JitLines {
+    entries: Vec<LineEntry>,
     files: Vec<Box<[u8]>>,
     by_name: HashMap<Box<[u8]>, u32>,
     /// Of the code that is loaded next: where it begins, and its entries.
@@ -33,19 +33,19 @@ pub(super) struct Lines {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct LineEntry {
     offset: u64,
     line: u32,
     file: u32,
 }
 
-impl Lines {
+impl JitLines {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Takes the lines of the code that begins there.
-    pub(super) fn add(&mut self, start: u64, rows: Vec<Row>) {
+    pub(super) fn add(&mut self, start: u64, rows: Vec<DebugEntry>) {
         let from = self.entries.len();
         let mut file = None;
         for row in rows {
@@ -55,7 +55,7 @@ impl Lines {
             let offset = row.addr.checked_sub(start);
             if let (Some(offset), Some(file)) = (offset, file) {
                 let line = row.line;
-                self.entries.push(Entry { offset, line, file });
+                self.entries.push(LineEntry { offset, line, file });
             }
         }
         if let Some(new) = self.entries.get_mut(from..) {

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::limits::{End, Limits};
-use super::lines::Row;
+use super::limits::{JitdumpEnd, Limits};
+use super::lines::DebugEntry;
 use crate::bytes::Bytes;
 
 mod kind {
@@ -20,7 +20,7 @@ const SAME_FILE: &[u8] = b"\xff";
 
 /// What a record says.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum JitRecord {
     Load {
         time: u64,
         start: u64,
@@ -36,14 +36,14 @@ pub(super) enum Part {
     /// Of the code that begins there and is loaded next.
     Lines {
         start: u64,
-        rows: Vec<Row>,
+        rows: Vec<DebugEntry>,
         /// Whether there are as many as it says.
         is_whole: bool,
     },
     /// Nothing that is used: unwinding information, the end, kinds that are not known.
     Other,
     Malformed,
-    End(End),
+    End(JitdumpEnd),
 }
 
 /// Reads the next record, and returns its size too.
@@ -51,31 +51,31 @@ pub(super) fn next(
     input: &mut impl BufRead,
     is_big: bool,
     limits: &Limits,
-) -> io::Result<(Part, u64)> {
+) -> io::Result<(JitRecord, u64)> {
     let mut header = Vec::new();
     input.by_ref().take(HEADER).read_to_end(&mut header)?;
     if header.is_empty() {
-        return Ok((Part::End(End::Whole), 0));
+        return Ok((JitRecord::End(JitdumpEnd::Whole), 0));
     }
     let mut at = Bytes::new(&header, is_big);
     let (Some(id), Some(size), Some(time)) = (at.u32(), at.u32(), at.u64()) else {
-        return Ok((Part::End(End::InRecord), 0));
+        return Ok((JitRecord::End(JitdumpEnd::InRecord), 0));
     };
     let size = u64::from(size);
     let Some(body) = size.checked_sub(HEADER) else {
-        return Ok((Part::End(End::Damaged), 0));
+        return Ok((JitRecord::End(JitdumpEnd::Damaged), 0));
     };
     let mut body = input.by_ref().take(body);
     let part = match id {
         kind::LOAD => load(&mut body, is_big, time, limits)?,
         kind::MOVE => moved(&mut body, is_big, time)?,
         kind::DEBUG_INFO => lines(&mut body, is_big, limits)?,
-        _ => Part::Other,
+        _ => JitRecord::Other,
     };
     let rest = body.limit();
     let passed = io::copy(&mut body, &mut io::sink())?;
     match passed < rest {
-        true => Ok((Part::End(End::InRecord), size)),
+        true => Ok((JitRecord::End(JitdumpEnd::InRecord), size)),
         false => Ok((part, size)),
     }
 }
@@ -85,7 +85,12 @@ pub(super) fn pass(input: &mut impl BufRead, bytes: u64) -> io::Result<()> {
     io::copy(&mut input.by_ref().take(bytes), &mut io::sink()).map(|_| ())
 }
 
-fn load(body: &mut impl BufRead, is_big: bool, time: u64, limits: &Limits) -> io::Result<Part> {
+fn load(
+    body: &mut impl BufRead,
+    is_big: bool,
+    time: u64,
+    limits: &Limits,
+) -> io::Result<JitRecord> {
     let mut fixed = Vec::new();
     body.by_ref().take(LOAD as u64).read_to_end(&mut fixed)?;
     let mut name = Vec::new();
@@ -96,43 +101,43 @@ fn load(body: &mut impl BufRead, is_big: bool, time: u64, limits: &Limits) -> io
     let _process_and_thread = at.u64();
     let numbers = [at.u64(), at.u64(), at.u64()];
     Ok(match numbers {
-        [Some(_vma), Some(start), Some(size)] if is_whole => Part::Load {
+        [Some(_vma), Some(start), Some(size)] if is_whole => JitRecord::Load {
             time,
             start,
             size,
             name,
         },
-        _ => Part::Malformed,
+        _ => JitRecord::Malformed,
     })
 }
 
-fn moved(body: &mut impl BufRead, is_big: bool, time: u64) -> io::Result<Part> {
+fn moved(body: &mut impl BufRead, is_big: bool, time: u64) -> io::Result<JitRecord> {
     let mut fixed = Vec::new();
     body.by_ref().take(48).read_to_end(&mut fixed)?;
     let mut at = Bytes::new(&fixed, is_big);
     let _process_and_thread = at.u64();
     let numbers = [at.u64(), at.u64(), at.u64(), at.u64()];
     Ok(match numbers {
-        [Some(_vma), Some(from), Some(to), Some(size)] => Part::Move {
+        [Some(_vma), Some(from), Some(to), Some(size)] => JitRecord::Move {
             time,
             from,
             to,
             size,
         },
-        _ => Part::Malformed,
+        _ => JitRecord::Malformed,
     })
 }
 
-fn lines(body: &mut impl BufRead, is_big: bool, limits: &Limits) -> io::Result<Part> {
+fn lines(body: &mut impl BufRead, is_big: bool, limits: &Limits) -> io::Result<JitRecord> {
     let mut bytes = Vec::new();
     body.by_ref()
         .take(limits.lines_bytes)
         .read_to_end(&mut bytes)?;
     let mut at = Bytes::new(&bytes, is_big);
     let (Some(start), Some(count)) = (at.u64(), at.u64()) else {
-        return Ok(Part::Malformed);
+        return Ok(JitRecord::Malformed);
     };
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<DebugEntry> = Vec::new();
     for _ in 0..count {
         let Some((addr, line, file)) = row(&mut at) else {
             break;
@@ -142,10 +147,10 @@ fn lines(body: &mut impl BufRead, is_big: bool, limits: &Limits) -> io::Result<P
             file if file.len() as u64 > limits.name => break,
             file => Some(file.to_vec()),
         };
-        rows.push(Row { addr, line, file });
+        rows.push(DebugEntry { addr, line, file });
     }
     let is_whole = rows.len() as u64 == count;
-    Ok(Part::Lines {
+    Ok(JitRecord::Lines {
         start,
         rows,
         is_whole,

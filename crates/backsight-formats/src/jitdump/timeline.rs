@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use backsight_types::AbsAddr;
 
-use super::code::What;
+use super::code::CodeChange;
 use super::dump::Jitdump;
 
 /// The code of a process at one time, which goes forward.
@@ -32,13 +32,13 @@ impl Timeline {
         for step in due {
             self.taken = self.taken.saturating_add(1);
             match step.what {
-                What::Loaded(number) => {
+                CodeChange::Loaded(number) => {
                     let code = dump.codes.get(number);
                     if let Some(code) = code {
                         self.put(code.start.0, code.size, number);
                     }
                 }
-                What::Moved { from, to, size } => {
+                CodeChange::Moved { from, to, size } => {
                     let moved = self.pieces.get(&from).copied();
                     if let Some(piece) = moved.filter(|piece| piece.base == from) {
                         let size = size.min(piece.end.saturating_sub(from));

@@ -27,14 +27,14 @@ pub(super) struct Mapped {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Builder {
+pub(super) struct LegacyBuilder {
     pub(super) profile: Profile,
     pub(super) flaws: Flaws,
     locations: HashMap<(u64, Lookup), LocationIdx>,
     maps: Vec<Mapped>,
 }
 
-impl Builder {
+impl LegacyBuilder {
     /// Says what values count, in the order in which samples have them.
     pub(super) fn count(&mut self, types: &[(&str, &str)]) {
         let types = types.iter().map(|of| self.value_type(*of));

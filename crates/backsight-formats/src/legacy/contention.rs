@@ -11,11 +11,11 @@ use std::io::{self, BufRead};
 
 use backsight_types::Lookup;
 
-use super::build::Builder;
+use super::build::LegacyBuilder;
 use super::heap::stacks;
 use super::sample_line::addresses;
 use super::text::LineError;
-use super::text::Text;
+use super::text::TextLines;
 
 pub(super) fn is_header(line: &str) -> bool {
     let begins = ["--- contentionz ", "--- mutex:", "--- contention:"];
@@ -23,8 +23,8 @@ pub(super) fn is_header(line: &str) -> bool {
 }
 
 pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
-    text: &mut Text<R, F>,
-    builder: &mut Builder,
+    text: &mut TextLines<R, F>,
+    builder: &mut LegacyBuilder,
 ) -> io::Result<()> {
     text.next_but_comments()?;
     builder.count(&[("contentions", "count"), ("delay", "nanoseconds")]);

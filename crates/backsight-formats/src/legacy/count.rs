@@ -10,11 +10,11 @@ use std::io::{self, BufRead};
 
 use backsight_types::Lookup;
 
-use super::build::Builder;
+use super::build::LegacyBuilder;
 use super::heap::stacks;
 use super::sample_line::addresses;
 use super::text::LineError;
-use super::text::Text;
+use super::text::TextLines;
 
 /// Returns what is counted, as the first line says.
 pub(super) fn kind_of(line: &str) -> Option<&str> {
@@ -25,8 +25,8 @@ pub(super) fn kind_of(line: &str) -> Option<&str> {
 }
 
 pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
-    text: &mut Text<R, F>,
-    builder: &mut Builder,
+    text: &mut TextLines<R, F>,
+    builder: &mut LegacyBuilder,
 ) -> io::Result<()> {
     text.next_but_comments()?;
     let Some(kind) = kind_of(&text.line).map(str::to_owned) else {

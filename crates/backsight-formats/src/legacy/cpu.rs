@@ -10,7 +10,7 @@ use std::io::{self, BufRead, ErrorKind, Read};
 
 use backsight_types::Lookup;
 
-use super::build::Builder;
+use super::build::LegacyBuilder;
 use super::error::Error;
 use super::sample_line::MAX_FRAMES;
 
@@ -72,7 +72,7 @@ impl Words {
 pub(super) fn read(
     input: &mut impl BufRead,
     words: Words,
-    builder: &mut Builder,
+    builder: &mut LegacyBuilder,
 ) -> Result<(), Error> {
     let header = [(); HEADER].map(|()| words.next(input));
     let [_, _, java, period, _] = header;
@@ -120,7 +120,7 @@ pub(super) fn read(
     }
 }
 
-fn sample(count: u64, addrs: &mut Vec<u64>, period: i64, builder: &mut Builder) {
+fn sample(count: u64, addrs: &mut Vec<u64>, period: i64, builder: &mut LegacyBuilder) {
     // The leaf comes from the signal's context, and may be what unwinding found as well.
     if let [leaf, next, ..] = addrs.as_slice()
         && leaf == next

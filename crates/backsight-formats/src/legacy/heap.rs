@@ -14,11 +14,11 @@ use std::io::{self, BufRead};
 use backsight_profile::{Label, LabelValue, LocationIdx};
 use backsight_types::Lookup;
 
-use super::build::Builder;
+use super::build::LegacyBuilder;
 use super::sample_line::MAX_FRAMES;
 use super::sample_line::{addresses, four, go_frame, unsampled};
 use super::text::LineError;
-use super::text::{Text, begins_maps};
+use super::text::{TextLines, begins_maps};
 
 /// What the first line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Header {
     }
 
     /// Says what samples have, of which the last is shown first.
-    pub(super) fn begin(&self, builder: &mut Builder) {
+    pub(super) fn begin(&self, builder: &mut LegacyBuilder) {
         let in_use = [("inuse_objects", "count"), ("inuse_space", "bytes")];
         let total = [("alloc_objects", "count"), ("alloc_space", "bytes")];
         match self.has_total {
@@ -81,7 +81,7 @@ impl Header {
         &self,
         numbers: [i64; 4],
         stack: &[LocationIdx],
-        builder: &mut Builder,
+        builder: &mut LegacyBuilder,
     ) -> Result<(), &'static str> {
         let [count, size, all, all_size] = numbers;
         let of = |count: i64, size: i64| match (count, self.is_sampled) {
@@ -111,8 +111,8 @@ impl Header {
 }
 
 pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
-    text: &mut Text<R, F>,
-    builder: &mut Builder,
+    text: &mut TextLines<R, F>,
+    builder: &mut LegacyBuilder,
 ) -> io::Result<()> {
     text.next_but_comments()?;
     let Some(header) = Header::parse(&text.line) else {
@@ -132,9 +132,9 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
 /// Has each line of a stack taken, and gives it the functions behind it. Ends where the
 /// memory map begins, or another part.
 pub(super) fn stacks<R: BufRead, F: FnMut(&LineError)>(
-    text: &mut Text<R, F>,
-    builder: &mut Builder,
-    mut take: impl FnMut(&str, &mut Builder) -> Result<Vec<LocationIdx>, &'static str>,
+    text: &mut TextLines<R, F>,
+    builder: &mut LegacyBuilder,
+    mut take: impl FnMut(&str, &mut LegacyBuilder) -> Result<Vec<LocationIdx>, &'static str>,
 ) -> io::Result<()> {
     let (mut stack, mut frames) = (Vec::new(), Vec::new());
     while text.next()? {

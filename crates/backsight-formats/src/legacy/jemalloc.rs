@@ -12,11 +12,11 @@ use std::io::{self, BufRead};
 
 use backsight_types::Lookup;
 
-use super::build::Builder;
+use super::build::LegacyBuilder;
 use super::heap::Header;
 use super::sample_line::{addresses, four};
 use super::text::LineError;
-use super::text::{Text, begins_maps};
+use super::text::{TextLines, begins_maps};
 
 /// Returns how many bytes are between two samples, as the first line says.
 pub(super) fn rate(line: &str) -> Option<i64> {
@@ -25,8 +25,8 @@ pub(super) fn rate(line: &str) -> Option<i64> {
 }
 
 pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
-    text: &mut Text<R, F>,
-    builder: &mut Builder,
+    text: &mut TextLines<R, F>,
+    builder: &mut LegacyBuilder,
 ) -> io::Result<()> {
     text.next_but_comments()?;
     let Some(rate) = rate(&text.line) else {

@@ -10,9 +10,9 @@ use std::io::{self, BufRead};
 
 use backsight_types::Device;
 
-use super::build::{Builder, Mapped};
+use super::build::{LegacyBuilder, Mapped};
 use super::text::LineError;
-use super::text::Text;
+use super::text::TextLines;
 
 /// No map has more names for parts of paths.
 const MOST_NAMES: usize = 64;
@@ -22,8 +22,8 @@ const MOST_BYTES: usize = 4096;
 
 /// Takes what is mapped and may run. Goes on to the end of the text.
 pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
-    text: &mut Text<R, F>,
-    builder: &mut Builder,
+    text: &mut TextLines<R, F>,
+    builder: &mut LegacyBuilder,
 ) -> io::Result<()> {
     let mut names: Vec<(String, String)> = Vec::new();
     while text.next()? {

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use crate::lines::{Line, Lines};
+use crate::lines::{BoundedLine, LineReader};
 
 /// A stack of 65,536 addresses has two of these.
 const MAX_LINE: u64 = 2 << 20;
@@ -21,8 +21,8 @@ pub struct LineError {
     pub cause: &'static str,
 }
 
-pub(super) struct Text<R, F> {
-    lines: Lines<R>,
+pub(super) struct TextLines<R, F> {
+    lines: LineReader<R>,
     malformed: F,
     /// The line that is being looked at, without blanks around it.
     pub(super) line: String,
@@ -40,10 +40,10 @@ pub(super) fn begins_maps(line: &str) -> bool {
     MAPS.iter().any(|begin| line.contains(begin))
 }
 
-impl<R: BufRead, F: FnMut(&LineError)> Text<R, F> {
+impl<R: BufRead, F: FnMut(&LineError)> TextLines<R, F> {
     pub(super) fn new(input: R, malformed: F) -> Self {
         Self {
-            lines: Lines::new(input, MAX_LINE),
+            lines: LineReader::new(input, MAX_LINE),
             malformed,
             line: String::new(),
             number: 0,
@@ -61,13 +61,13 @@ impl<R: BufRead, F: FnMut(&LineError)> Text<R, F> {
             };
             self.number = number;
             match line {
-                Line::Whole(bytes) if bytes.trim_ascii().is_empty() => {}
-                Line::Whole(bytes) => {
+                BoundedLine::Whole(bytes) if bytes.trim_ascii().is_empty() => {}
+                BoundedLine::Whole(bytes) => {
                     let text = String::from_utf8_lossy(bytes);
                     self.line.push_str(text.trim_ascii());
                     return Ok(true);
                 }
-                Line::TooLong => self.wrong("longer than 2 MiB"),
+                BoundedLine::TooLong => self.wrong("longer than 2 MiB"),
             }
         }
     }

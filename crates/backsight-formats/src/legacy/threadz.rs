@@ -14,10 +14,10 @@ use std::io::{self, BufRead};
 
 use backsight_types::Lookup;
 
-use super::build::Builder;
+use super::build::LegacyBuilder;
 use super::sample_line::MAX_FRAMES;
 use super::text::LineError;
-use super::text::{Text, begins_maps};
+use super::text::{TextLines, begins_maps};
 
 pub(super) fn is_header(line: &str) -> bool {
     line.starts_with("--- threadz ") || thread_of(line).is_some()
@@ -33,8 +33,8 @@ fn thread_of(line: &str) -> Option<(&str, u32)> {
 }
 
 pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
-    text: &mut Text<R, F>,
-    builder: &mut Builder,
+    text: &mut TextLines<R, F>,
+    builder: &mut LegacyBuilder,
 ) -> io::Result<()> {
     builder.count(&[("thread", "count")]);
     builder.period(("thread", "count"), 1);
@@ -76,7 +76,7 @@ fn finish(
     thread: &mut Option<(String, u32)>,
     addrs: &mut Vec<u64>,
     before: &mut Vec<u64>,
-    builder: &mut Builder,
+    builder: &mut LegacyBuilder,
 ) {
     let Some((name, tid)) = thread.take() else {
         return;

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::module::ModuleLine;
 use super::record::JsonLine;
 use super::version::SCHEMA_VERSION;
-use crate::lines::{Line, Lines};
+use crate::lines::{BoundedLine, LineReader};
 
 /// A module with the most segments an ELF header can count (65,535) takes 8 MiB.
 const MAX_LINE: u64 = 16 << 20;
@@ -47,7 +47,7 @@ pub enum Error {
 /// Blank lines, unknown keys and unknown types of records are passed over.
 #[derive(Debug)]
 pub struct Reader<R> {
-    lines: Lines<R>,
+    lines: LineReader<R>,
     ended: bool,
 }
 
@@ -55,7 +55,7 @@ impl<R: BufRead> Reader<R> {
     /// Takes the input.
     pub fn new(input: R) -> Self {
         Self {
-            lines: Lines::new(input, MAX_LINE),
+            lines: LineReader::new(input, MAX_LINE),
             ended: false,
         }
     }
@@ -80,19 +80,19 @@ impl<R: BufRead> Iterator for Reader<R> {
                 }
             };
             let parsed = match line {
-                Line::Whole(bytes) => parse(bytes),
-                Line::TooLong => Err(Wrong::Malformed("longer than 16 MiB".to_owned())),
+                BoundedLine::Whole(bytes) => parse(bytes),
+                BoundedLine::TooLong => Err(LineFault::Malformed("longer than 16 MiB".to_owned())),
             };
             match parsed {
                 Ok(Some(record)) => return Some(Ok((number, record))),
                 Ok(None) => {}
-                Err(Wrong::Malformed(cause)) => {
+                Err(LineFault::Malformed(cause)) => {
                     return Some(Err(Error::Malformed {
                         line: number,
                         cause,
                     }));
                 }
-                Err(Wrong::Newer(version)) => {
+                Err(LineFault::Newer(version)) => {
                     self.ended = true;
                     return Some(Err(Error::NewerSchema {
                         line: number,
@@ -106,7 +106,7 @@ impl<R: BufRead> Iterator for Reader<R> {
     }
 }
 
-enum Wrong {
+enum LineFault {
     Malformed(String),
     Newer(u64),
 }
@@ -122,7 +122,7 @@ struct Version {
     schema_version: u64,
 }
 
-fn parse(line: &[u8]) -> Result<Option<JsonLine>, Wrong> {
+fn parse(line: &[u8]) -> Result<Option<JsonLine>, LineFault> {
     if line.trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -132,13 +132,13 @@ fn parse(line: &[u8]) -> Result<Option<JsonLine>, Wrong> {
             // First, as another version's header may not even parse.
             let Version { schema_version } = json(line)?;
             if schema_version > SCHEMA_VERSION {
-                return Err(Wrong::Newer(schema_version));
+                return Err(LineFault::Newer(schema_version));
             }
             JsonLine::Header(json(line)?)
         }
         "module" => {
             let line: ModuleLine = json(line)?;
-            let (index, module) = line.into_module().map_err(Wrong::Malformed)?;
+            let (index, module) = line.into_module().map_err(LineFault::Malformed)?;
             JsonLine::Module { index, module }
         }
         "address" => JsonLine::Address(json(line)?),
@@ -153,15 +153,15 @@ fn parse(line: &[u8]) -> Result<Option<JsonLine>, Wrong> {
     Ok(Some(record))
 }
 
-fn json<T: DeserializeOwned>(line: &[u8]) -> Result<T, Wrong> {
+fn json<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineFault> {
     serde_json::from_slice(line).map_err(|error| malformed(&error))
 }
 
 /// The parser sees one line and calls it line 1, which would mislead.
-fn malformed(error: &serde_json::Error) -> Wrong {
+fn malformed(error: &serde_json::Error) -> LineFault {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
-    Wrong::Malformed(match text.strip_suffix(&place) {
+    LineFault::Malformed(match text.strip_suffix(&place) {
         Some(cause) => format!("{cause}, column {}", error.column()),
         None => text,
     })

@@ -18,7 +18,7 @@ where
     T: FromStr<Err: Display>,
     D: Deserializer<'de>,
 {
-    from.deserialize_str(Text(PhantomData))
+    from.deserialize_str(FromText(PhantomData))
 }
 
 /// The same for what may be absent.
@@ -44,9 +44,9 @@ pub(super) mod option {
     }
 }
 
-struct Text<T>(PhantomData<T>);
+struct FromText<T>(PhantomData<T>);
 
-impl<T: FromStr<Err: Display>> Visitor<'_> for Text<T> {
+impl<T: FromStr<Err: Display>> Visitor<'_> for FromText<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

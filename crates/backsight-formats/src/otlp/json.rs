@@ -12,8 +12,8 @@ use std::fmt;
 
 use serde::Deserializer;
 
-use self::schema::{Field, Kind, Type};
-use Kind::{Bytes, Double, Fixed64, Message, Text, Varint};
+use self::schema::{Field, FieldKind, Type};
+use FieldKind::{Bytes, Double, Fixed64, Message, Text, Varint};
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Whether a text that begins so is OTLP in JSON: what names its profiles stands first.
@@ -84,7 +84,7 @@ impl<'de> Visitor<'de> for Object<'_> {
         while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             let found = self.fields.iter().find(|field| is_name(&name, field.0));
             match found {
-                Some(Field(_, number, kind, several)) => map.next_value_seed(Part {
+                Some(Field(_, number, kind, several)) => map.next_value_seed(FieldValue {
                     number: *number,
                     kind: *kind,
                     several: *several,
@@ -115,14 +115,14 @@ fn is_name(name: &str, field: &str) -> bool {
 }
 
 /// Reads what a field holds.
-struct Part<'a> {
+struct FieldValue<'a> {
     number: u8,
-    kind: Kind,
+    kind: FieldKind,
     several: bool,
     out: &'a mut Vec<u8>,
 }
 
-impl<'de> DeserializeSeed<'de> for Part<'_> {
+impl<'de> DeserializeSeed<'de> for FieldValue<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -130,7 +130,7 @@ impl<'de> DeserializeSeed<'de> for Part<'_> {
     }
 }
 
-impl Part<'_> {
+impl FieldValue<'_> {
     fn head(&mut self, wire: u8) {
         self.out.push(self.number << 3 | wire);
     }
@@ -166,7 +166,7 @@ impl Part<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Part<'_> {
+impl<'de> Visitor<'de> for FieldValue<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -258,7 +258,7 @@ impl<'de> Visitor<'de> for Part<'_> {
             return Err(A::Error::custom("a list where there is none"));
         }
         loop {
-            let part = Part {
+            let part = FieldValue {
                 number: self.number,
                 kind: self.kind,
                 several: false,

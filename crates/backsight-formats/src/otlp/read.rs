@@ -19,17 +19,17 @@ use backsight_profile::{Label, LabelValue, Profile};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use prost::Message as _;
 
-use self::attribute::{Attribute, Context};
+use self::attribute::{ReadAttribute, ThreadIdentity};
 use self::dictionary::FileDictionary;
 use self::input::Messages;
 use self::layout::Layout;
-use self::reader::{Reader, State};
-use self::samples::Head;
+use self::reader::{ReadState, Reader};
+use self::samples::ProfileHead;
 use super::keys;
 use crate::flaws::Flaws;
 use crate::mapped_file::MappedFiles;
-use crate::protobuf::{Budget, Error, Fields, Limits, Value};
-use crate::threads::Threads;
+use crate::protobuf::{Error, Limits, MemoryBudget, MessageFields, Value};
+use crate::threads::NamedThreads;
 
 /// Reads `ProfilesData` as protobuf, several of them each behind its length (four bytes,
 /// the highest first, as the Collector's file exporter writes them), or as JSON, one
@@ -45,14 +45,14 @@ use crate::threads::Threads;
 /// [`Error::Io`] from the input; [`Error::Malformed`] when it is no such file, was damaged
 /// or cut off, or is older than OTLP 1.8; [`Error::TooLarge`] past the limits.
 pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error> {
-    let mut budget = Budget::new(limits.memory);
+    let mut budget = MemoryBudget::new(limits.memory);
     let mut flaws = Flaws::default();
     let messages = Messages::read(input, &mut budget, &mut flaws)?;
-    let mut state = State {
+    let mut state = ReadState {
         profile: Profile::default(),
         budget,
         flaws,
-        threads: Threads::default(),
+        threads: NamedThreads::default(),
         files: MappedFiles::default(),
         default: None,
         comments: HashSet::new(),
@@ -83,7 +83,7 @@ pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error
 impl<'a> Reader<'a> {
     /// Reads what the message has: types of samples first, as all must be known, then the
     /// samples.
-    fn message(mut self, message: &'a [u8], layout: Option<Layout>) -> Result<State, Error> {
+    fn message(mut self, message: &'a [u8], layout: Option<Layout>) -> Result<ReadState, Error> {
         let heads = self.heads(message)?;
         let layout = match layout {
             Some(layout) => layout,
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Walks over resources, scopes and profiles.
-    fn heads(&mut self, message: &'a [u8]) -> Result<Vec<Head<'a>>, Error> {
+    fn heads(&mut self, message: &'a [u8]) -> Result<Vec<ProfileHead<'a>>, Error> {
         let mut heads = Vec::new();
         for resource in self.parts(message, 1, "resources that cannot be decoded")? {
             let (context, of_resource) = self.resource(resource)?;
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
                 }
                 for profile in self.parts(scope, 2, "profiles that cannot be decoded")? {
                     let head = self.head(profile, context, labels.clone())?;
-                    self.state.budget.take_rows::<Head<'_>>(2)?;
+                    self.state.budget.take_rows::<ProfileHead<'_>>(2)?;
                     self.state.budget.take_rows::<Label>(labels.len())?;
                     heads.extend(head);
                 }
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
         why_not: &'static str,
     ) -> Result<Vec<&'a [u8]>, Error> {
         let mut parts = Vec::new();
-        let mut fields = Fields::new(message);
+        let mut fields = MessageFields::new(message);
         loop {
             match fields.next() {
                 Ok(Some((number, Value::Bytes(part)))) if number == field => {
@@ -146,8 +146,8 @@ impl<'a> Reader<'a> {
 
     /// Returns what the attributes of a resource say of all samples in it: process and
     /// thread, and all else.
-    fn resource(&mut self, message: &'a [u8]) -> Result<(Context, Vec<Label>), Error> {
-        let mut context = Context::default();
+    fn resource(&mut self, message: &'a [u8]) -> Result<(ThreadIdentity, Vec<Label>), Error> {
+        let mut context = ThreadIdentity::default();
         let mut labels = Vec::new();
         for resource in self.parts(message, 1, "resources that cannot be decoded")? {
             for row in self.parts(resource, 1, "resources that cannot be decoded")? {
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
     /// Reads what a scope is, which samples have as labels; of ours, that says nothing.
     fn scope(&mut self, message: &'a [u8], labels: &mut Vec<Label>) -> Result<(), Error> {
         for row in self.parts(message, 3, "scopes that cannot be decoded")? {
-            let Some(Attribute { label, .. }) = self.key_value(row)? else {
+            let Some(ReadAttribute { label, .. }) = self.key_value(row)? else {
                 continue;
             };
             let key = self.state.profile.strings.get(label.key);

@@ -23,7 +23,7 @@ use std::collections::{HashMap, VecDeque};
 use backsight_types::trace::marker;
 
 use super::cookie::cookie_at;
-use super::fields::{Fields, Part};
+use super::fields::{ByteSpan, SampleFields};
 use super::kinds::kind;
 use super::raw::RawRecord;
 use crate::bytes::Bytes;
@@ -39,7 +39,7 @@ pub(super) struct Waiting {
     pub(super) event: usize,
     pub(super) time: Option<u64>,
     cookie: u64,
-    chain: Part,
+    chain: ByteSpan,
     /// Samples in the order in which they came.
     number: u64,
 }
@@ -77,7 +77,7 @@ impl Deferred {
         &mut self,
         record: &RawRecord<'_>,
         event: usize,
-        fields: &Fields,
+        fields: &SampleFields,
         cookie: u64,
     ) {
         let waiting = Waiting {
@@ -221,7 +221,7 @@ impl Waiting {
             true => value.to_be_bytes(),
             false => value.to_le_bytes(),
         };
-        let Part { start, len } = self.chain;
+        let ByteSpan { start, len } = self.chain;
         let body = &self.body;
         let chain = body.get(start..).and_then(|rest| rest.get(..len));
         let chain = chain.unwrap_or_default();

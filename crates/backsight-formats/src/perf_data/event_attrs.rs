@@ -15,7 +15,7 @@ const NONE: Attr = Attr::nothing();
 
 /// An event's attribute as the file has it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Described {
+pub(super) struct EventDescription {
     pub(super) attr: Attr,
     pub(super) name: Option<String>,
     pub(super) ids: Vec<u64>,
@@ -27,7 +27,7 @@ const OFF_CPU: &str = "offcpu-time";
 /// All events of a recording.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    events: Vec<Described>,
+    events: Vec<EventDescription>,
     by_id: HashMap<u64, usize>,
     /// The ID that was asked for last: runs of records belong to one event.
     last: Option<(u64, usize)>,
@@ -40,7 +40,7 @@ const MAX_EVENTS: usize = 1 << 16;
 const MAX_IDS: usize = 1 << 24;
 
 impl Events {
-    pub(super) fn add(&mut self, described: Described) {
+    pub(super) fn add(&mut self, described: EventDescription) {
         let index = self.events.len();
         if index >= MAX_EVENTS {
             return;
@@ -56,9 +56,10 @@ impl Events {
         let Some(first) = self.events.first() else {
             return Err(Error::Malformed("it describes no event"));
         };
-        let place = |event: &Described| (event.attr.id_in_sample(), event.attr.id_before_end());
+        let place =
+            |event: &EventDescription| (event.attr.id_in_sample(), event.attr.id_before_end());
         let is_told = self.events.iter().all(|event| place(event) == place(first));
-        let is_alike = |event: &Described| event.attr.sample_type == first.attr.sample_type;
+        let is_alike = |event: &EventDescription| event.attr.sample_type == first.attr.sample_type;
         if is_told || self.events.iter().all(is_alike) {
             return Ok(());
         }
@@ -67,7 +68,7 @@ impl Events {
     }
 
     pub(super) fn types(&self) -> Vec<EventType> {
-        let of = |event: &Described| {
+        let of = |event: &EventDescription| {
             let attr = &event.attr;
             let named = event.name.clone().filter(|name| !name.is_empty());
             let is_of_switches = attr.counts_switches(named.as_deref());
@@ -171,7 +172,7 @@ impl Events {
                 let name = String::from_utf8_lossy(at.string()?).into_owned();
                 let ids = numbers(at.take_u64(ids.checked_mul(8)?)?, big);
                 let name = Some(name);
-                Some(Described { attr, name, ids })
+                Some(EventDescription { attr, name, ids })
             };
             match one(&mut at) {
                 Some(one) => described.push(one),

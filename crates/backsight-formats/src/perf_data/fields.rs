@@ -13,7 +13,7 @@ use crate::bytes::Bytes;
 /// A sample that was read, and where in its record the long parts are. It borrows from
 /// nothing, so that a reader can look before it gives a sample out.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Fields {
+pub(super) struct SampleFields {
     pub(super) time_ns: Option<u64>,
     pub(super) pid: u32,
     pub(super) tid: u32,
@@ -21,13 +21,13 @@ pub(super) struct Fields {
     pub(super) period: u64,
     pc: Option<AbsAddr>,
     /// What counters showed.
-    pub(super) read: Part,
+    pub(super) read: ByteSpan,
     /// The call chain, with its count before it.
-    pub(super) chain: Part,
+    pub(super) chain: ByteSpan,
     /// What stands for the user's part of the chain that is still to come.
     pub(super) cookie: Option<u64>,
-    raw: Part,
-    branches: Part,
+    raw: ByteSpan,
+    branches: ByteSpan,
     branches_are_calls: bool,
     user: Option<UserFields>,
 }
@@ -36,18 +36,18 @@ pub(super) struct Fields {
 struct UserFields {
     is_32_bit: bool,
     mask: u64,
-    regs: Part,
-    stack: Part,
+    regs: ByteSpan,
+    stack: ByteSpan,
 }
 
 /// Bytes of a record.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Part {
+pub(super) struct ByteSpan {
     pub(super) start: usize,
     pub(super) len: usize,
 }
 
-impl Part {
+impl ByteSpan {
     /// Takes the next `size` bytes of `at`, which is the rest of `record`.
     fn take(at: &mut Bytes<'_>, record: &RawRecord<'_>, size: u64) -> Option<Self> {
         let start = record.body.len().checked_sub(at.rest().len())?;
@@ -61,7 +61,7 @@ impl Part {
     }
 }
 
-impl Fields {
+impl SampleFields {
     /// Reads a sample that is laid out as `attr` says; `None` for one that is not.
     pub(super) fn parse(
         record: &RawRecord<'_>,
@@ -98,12 +98,12 @@ impl Fields {
         }
         if attr.has(sample::CALLCHAIN) {
             let size = at.u64()?.checked_mul(8)?;
-            fields.chain = Part::take(at, record, size)?;
+            fields.chain = ByteSpan::take(at, record, size)?;
             fields.cookie = cookie_of(fields.chain.of(record), record.big);
         }
         if attr.has(sample::RAW) {
             let size = at.u32()?;
-            fields.raw = Part::take(at, record, u64::from(size))?;
+            fields.raw = ByteSpan::take(at, record, u64::from(size))?;
         }
         if attr.has(sample::BRANCH_STACK) {
             fields.branches = branch_part(at, record, attr.branch_type)?;
@@ -131,7 +131,7 @@ impl Fields {
         let before = outer.len.checked_sub(at.rest().len())?;
         let len = at.take_u64(size)?.len();
         let start = outer.start.checked_add(before)?;
-        self.chain = Part { start, len };
+        self.chain = ByteSpan { start, len };
         // The first word says whose addresses follow.
         self.pc = Bytes::new(
             self.chain.of(record).get(8..).unwrap_or_default(),
@@ -190,12 +190,12 @@ fn user_fields(
         abi = at.u64()?;
         if abi != 0 {
             let count = u64::from(attr.user_regs.count_ones());
-            user.regs = Part::take(at, record, count.checked_mul(8)?)?;
+            user.regs = ByteSpan::take(at, record, count.checked_mul(8)?)?;
         }
     }
     if attr.has(sample::STACK_USER) {
         let size = at.u64()?;
-        user.stack = Part::take(at, record, size)?;
+        user.stack = ByteSpan::take(at, record, size)?;
         if size > 0 {
             // Of the bytes taken, so many were really there.
             let valid = usize::try_from(at.u64()?).unwrap_or(usize::MAX);
@@ -209,7 +209,7 @@ fn user_fields(
 }
 
 /// `struct read_format`: what the counters showed.
-fn read_part(at: &mut Bytes<'_>, record: &RawRecord<'_>, read_format: u64) -> Option<Part> {
+fn read_part(at: &mut Bytes<'_>, record: &RawRecord<'_>, read_format: u64) -> Option<ByteSpan> {
     let times = u64::from((read_format & format::TIMES).count_ones());
     let with_each = read_format & (format::ID | format::LOST);
     let each = u64::from(with_each.count_ones()).checked_add(1)?;
@@ -223,16 +223,16 @@ fn read_part(at: &mut Bytes<'_>, record: &RawRecord<'_>, read_format: u64) -> Op
                 .checked_add(1)?
         }
     };
-    Part::take(at, record, words.checked_mul(8)?)
+    ByteSpan::take(at, record, words.checked_mul(8)?)
 }
 
 /// The branches taken last: 24 bytes each, and counters behind them.
-fn branch_part(at: &mut Bytes<'_>, record: &RawRecord<'_>, branch_type: u64) -> Option<Part> {
+fn branch_part(at: &mut Bytes<'_>, record: &RawRecord<'_>, branch_type: u64) -> Option<ByteSpan> {
     let count = at.u64()?;
     if branch_type & branch::HW_INDEX != 0 {
         at.u64()?;
     }
-    let part = Part::take(at, record, count.checked_mul(Branches::ENTRY_SIZE)?)?;
+    let part = ByteSpan::take(at, record, count.checked_mul(Branches::ENTRY_SIZE)?)?;
     if branch_type & branch::COUNTERS != 0 {
         at.take_u64(count.checked_mul(8)?)?;
     }

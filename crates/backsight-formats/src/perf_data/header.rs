@@ -11,7 +11,7 @@ use backsight_types::trace::Facts;
 
 use super::attr::Attr;
 use super::error::{Error, ReadEnd};
-use super::event_attrs::{Described, Events, numbers};
+use super::event_attrs::{EventDescription, Events, numbers};
 use super::facts::{self, feature};
 use crate::bytes::Bytes;
 
@@ -29,7 +29,7 @@ const MAX_SECTION: u64 = 64 << 20;
 
 /// What is known when the first record comes.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct FileHeader {
     pub(super) big: bool,
     /// Whether attributes and features come as records.
     pub(super) is_pipe: bool,
@@ -54,14 +54,14 @@ impl Section {
 }
 
 /// The table at the start of a file.
-struct Table {
+struct HeaderTable {
     attr_size: u64,
     attrs: Section,
     data: Section,
     features: [u64; 4],
 }
 
-impl Table {
+impl HeaderTable {
     fn parse(bytes: &[u8], big: bool) -> Option<Self> {
         let mut at = Bytes::new(bytes, big);
         let attr_size = at.u64()?;
@@ -83,7 +83,7 @@ impl Table {
     }
 }
 
-impl Head {
+impl FileHeader {
     /// Reads the head of an input that can be read forwards only. Of a file that comes
     /// through a pipe, the features are behind the records and are not read.
     pub(super) fn of_stream(input: &mut impl Read) -> Result<Self, Error> {
@@ -189,14 +189,14 @@ fn magic(input: &mut impl Read) -> Result<(bool, u64), Error> {
 }
 
 /// Reads what follows the size, up to the end of the header.
-fn table(input: &mut impl Read, big: bool, size: u64) -> Result<Table, Error> {
+fn table(input: &mut impl Read, big: bool, size: u64) -> Result<HeaderTable, Error> {
     let rest = size.max(FILE_HEADER).saturating_sub(PIPE_HEADER);
     if rest > MAX_SECTION {
         return Err(Error::Malformed("its header is larger than 64 MiB"));
     }
     let mut bytes = Vec::new();
     input.take(rest).read_to_end(&mut bytes)?;
-    Table::parse(&bytes, big).ok_or(Error::Malformed(ENDS_IN_HEADER))
+    HeaderTable::parse(&bytes, big).ok_or(Error::Malformed(ENDS_IN_HEADER))
 }
 
 /// Reads bytes of a file; `None` when they are not there, or too many.
@@ -212,7 +212,11 @@ fn section(input: &mut (impl Read + Seek), at: Section) -> io::Result<Option<Vec
 }
 
 /// Reads the attributes of the header, which have no names.
-fn attrs_of(input: &mut (impl Read + Seek), table: &Table, big: bool) -> Result<Events, Error> {
+fn attrs_of(
+    input: &mut (impl Read + Seek),
+    table: &HeaderTable,
+    big: bool,
+) -> Result<Events, Error> {
     /// Each attribute is followed by the place of its IDs.
     const PLACE: u64 = 16;
     let damaged = || Error::Malformed("its list of events is damaged");
@@ -226,7 +230,7 @@ fn attrs_of(input: &mut (impl Read + Seek), table: &Table, big: bool) -> Result<
         let (offset, size) = (at.u64().ok_or_else(damaged)?, at.u64().ok_or_else(damaged)?);
         // Without IDs, records of the first event can still be told.
         let ids = section(input, Section { offset, size })?.unwrap_or_default();
-        events.add(Described {
+        events.add(EventDescription {
             attr,
             name: None,
             ids: numbers(&ids, big),
@@ -239,7 +243,7 @@ fn attrs_of(input: &mut (impl Read + Seek), table: &Table, big: bool) -> Result<
 /// there. Those that are not where the table says count as absent.
 fn read_features(
     input: &mut (impl Read + Seek),
-    table: &Table,
+    table: &HeaderTable,
     data_end: u64,
     len: u64,
     big: bool,

@@ -5,7 +5,7 @@
 use backsight_types::trace::Facts;
 
 use super::attr::Attr;
-use super::event_attrs::{Described, Events, numbers};
+use super::event_attrs::{EventDescription, Events, numbers};
 use super::facts;
 use super::kinds::kind;
 use super::raw::RawRecord;
@@ -19,7 +19,7 @@ pub(super) fn take(record: &RawRecord<'_>, events: &mut Events, facts: &mut Fact
     match record.kind {
         kind::HEADER_ATTR => {
             let (attr, size) = Attr::parse(record.body, big)?;
-            events.add(Described {
+            events.add(EventDescription {
                 attr,
                 name: None,
                 ids: numbers(record.body.get(size..)?, big),

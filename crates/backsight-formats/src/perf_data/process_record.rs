@@ -22,12 +22,12 @@ const HAS_BUILD_ID: u16 = 1 << 14;
 
 /// What a record says, as far as it is of use.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct ProcessChanges {
     pub(super) change: Option<ProcessRecord>,
     pub(super) thread: Option<(u32, u32, ThreadChange)>,
 }
 
-impl Told {
+impl ProcessChanges {
     fn change(time_ns: u64, pid: u32, change: ProcessChange) -> Self {
         let change = Some(ProcessRecord {
             time_ns,
@@ -42,7 +42,7 @@ impl Told {
 }
 
 /// Reads a record about a process; `None` when it is damaged.
-pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<Told> {
+pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<ProcessChanges> {
     let mut at = Bytes::new(record.body, record.big);
     match record.kind {
         kind::MMAP | kind::MMAP2 => mapping(record, &mut at, time),
@@ -52,8 +52,8 @@ pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<Told> {
             let named = ThreadChange::Named(at.text().to_vec());
             let is_exec = record.misc & BIT_13 != 0;
             let mut told = match is_exec {
-                true => Told::change(time, pid, ProcessChange::Exec),
-                false => Told::default(),
+                true => ProcessChanges::change(time, pid, ProcessChange::Exec),
+                false => ProcessChanges::default(),
             };
             told.thread = Some((pid, tid, named));
             Some(told)
@@ -66,11 +66,11 @@ pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<Told> {
                 parent_tid,
             };
             let told = match record.misc & BIT_13 {
-                _ if pid == parent_pid => Told::default(),
-                0 => Told::change(time, pid, ProcessChange::Fork { parent: parent_pid }),
-                _ => Told::change(time, pid, ProcessChange::Exec),
+                _ if pid == parent_pid => ProcessChanges::default(),
+                0 => ProcessChanges::change(time, pid, ProcessChange::Fork { parent: parent_pid }),
+                _ => ProcessChanges::change(time, pid, ProcessChange::Exec),
             };
-            Some(Told {
+            Some(ProcessChanges {
                 thread: Some((pid, tid, began)),
                 ..told
             })
@@ -78,16 +78,16 @@ pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<Told> {
         kind::EXIT => {
             let (pid, _parent) = (at.u32()?, at.u32()?);
             let thread = Some((pid, at.u32()?, ThreadChange::Ended));
-            Some(Told {
+            Some(ProcessChanges {
                 change: None,
                 thread,
             })
         }
-        _ => Some(Told::default()),
+        _ => Some(ProcessChanges::default()),
     }
 }
 
-fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Told> {
+fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<ProcessChanges> {
     let (mut pid, _tid) = (at.u32()?, at.u32()?);
     let (start, size, offset) = (at.u64()?, at.u64()?, at.u64()?);
     let mut mapping = Mmap {
@@ -125,11 +125,15 @@ fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Told
             pid = KERNEL_PID;
         }
         // What a guest maps, it maps elsewhere.
-        Context::GuestKernel | Context::GuestUser => return Some(Told::default()),
+        Context::GuestKernel | Context::GuestUser => return Some(ProcessChanges::default()),
         // The process's, or told by perf itself, without a mode.
         _ => {}
     }
-    Some(Told::change(time, pid, ProcessChange::Mmap(mapping)))
+    Some(ProcessChanges::change(
+        time,
+        pid,
+        ProcessChange::Mmap(mapping),
+    ))
 }
 
 /// Bits of `mmap(2)`: the first three of `prot` are those of [`Perms`].
@@ -165,7 +169,7 @@ fn as_kernel(mapping: &mut Mmap) {
 }
 
 /// Code that the kernel made at run time: BPF programs, trampolines.
-fn kernel_symbol(at: &mut Bytes<'_>, time: u64) -> Option<Told> {
+fn kernel_symbol(at: &mut Bytes<'_>, time: u64) -> Option<ProcessChanges> {
     const GONE: u16 = 1;
     let (start, size) = (at.u64()?, at.u32()?);
     let (_kind, flags) = (at.u16()?, at.u16()?);
@@ -182,7 +186,7 @@ fn kernel_symbol(at: &mut Bytes<'_>, time: u64) -> Option<Told> {
         }),
         _ => ProcessChange::Munmap(range),
     };
-    Some(Told::change(time, KERNEL_PID, change))
+    Some(ProcessChanges::change(time, KERNEL_PID, change))
 }
 
 #[cfg(test)]

@@ -40,14 +40,14 @@ pub(super) struct RawRecord<'a> {
 
 /// Reads records one by one.
 pub(super) struct Records<R> {
-    plain: Plain<R>,
+    plain: RecordInput<R>,
     /// What is inside of compressed records.
-    inner: Option<Inner>,
+    inner: Option<CompressedRecords>,
     big: bool,
 }
 
 /// What the input has, buffered.
-struct Plain<R> {
+struct RecordInput<R> {
     input: R,
     /// Bytes that may still be taken from the input; `None` up to its end.
     left: Option<u64>,
@@ -58,14 +58,14 @@ struct Plain<R> {
 }
 
 /// Either a record, or why there is none. `Ok(None)` is the proper end.
-type Step<T> = Result<Option<T>, ReadEnd>;
+type RecordResult<T> = Result<Option<T>, ReadEnd>;
 
 impl<R: Read> Records<R> {
     /// Takes an input that stands at the first record, and how many bytes they have
     /// if that is known.
     pub(super) fn new(input: R, size: Option<u64>, big: bool) -> Self {
         Self {
-            plain: Plain {
+            plain: RecordInput {
                 input,
                 left: size,
                 buffer: Vec::new(),
@@ -78,7 +78,7 @@ impl<R: Read> Records<R> {
     }
 
     /// Returns the next record.
-    pub(super) fn next(&mut self) -> Step<RawRecord<'_>> {
+    pub(super) fn next(&mut self) -> RecordResult<RawRecord<'_>> {
         let big = self.big;
         loop {
             if let Some(inner) = &mut self.inner
@@ -102,7 +102,7 @@ impl<R: Read> Records<R> {
                     let packed = packed_in(kind, body, big);
                     let inner = match &mut self.inner {
                         Some(inner) => inner,
-                        none => none.insert(Inner::new().map_err(ReadEnd::Io)?),
+                        none => none.insert(CompressedRecords::new().map_err(ReadEnd::Io)?),
                     };
                     inner.feed(packed);
                 }
@@ -148,7 +148,7 @@ fn packed_in(kind: u32, body: &[u8], big: bool) -> &[u8] {
     at.take_u64(size).unwrap_or(at.rest())
 }
 
-impl<R: Read> Plain<R> {
+impl<R: Read> RecordInput<R> {
     /// Reads on until `size` bytes are there. Returns whether they are.
     fn hold(&mut self, size: usize) -> Result<bool, ReadEnd> {
         let held = |plain: &Self| plain.buffer.len().saturating_sub(plain.at);
@@ -187,7 +187,7 @@ impl<R: Read> Plain<R> {
     }
 
     /// Returns type, `misc` and size of the next record, without taking it.
-    fn peek(&mut self, big: bool) -> Step<(u32, u16, usize)> {
+    fn peek(&mut self, big: bool) -> RecordResult<(u32, u16, usize)> {
         if !self.hold(HEADER)? {
             let is_end = self.buffer.is_empty() && self.left.unwrap_or_default() == 0;
             return if is_end { Ok(None) } else { Err(ReadEnd::Cut) };
@@ -241,7 +241,7 @@ fn header(bytes: &[u8], big: bool) -> Option<(u32, u16, usize)> {
 }
 
 /// The records inside of compressed ones.
-struct Inner {
+struct CompressedRecords {
     decoder: Decoder<'static>,
     /// What was compressed, and how far it is read.
     packed: Vec<u8>,
@@ -257,7 +257,7 @@ struct Inner {
 /// So much is unpacked at once, and no record is larger.
 const PIECE: usize = 1 << 17;
 
-impl Inner {
+impl CompressedRecords {
     fn new() -> io::Result<Self> {
         Ok(Self {
             decoder: Decoder::new()?,

@@ -33,7 +33,7 @@ pub(super) const NO_TIME: u64 = 0xffff_ffff_0000_0000;
 
 /// A record that waits, or goes out next.
 #[derive(Clone, Copy, Debug)]
-struct Held {
+struct HeldRecord {
     time: u64,
     /// Of its body, in the buffer.
     start: u32,
@@ -47,8 +47,8 @@ struct Held {
 
 /// Records with their bodies.
 #[derive(Debug, Default)]
-struct Heap {
-    held: Vec<Held>,
+struct RecordBuffer {
+    held: Vec<HeldRecord>,
     bodies: Vec<u8>,
 }
 
@@ -67,8 +67,8 @@ pub(super) struct Sorted<'a> {
 /// Takes records as they stand in the file, and gives them out in order of time.
 #[derive(Debug)]
 pub(super) struct Sorter {
-    waiting: Heap,
-    ready: Heap,
+    waiting: RecordBuffer,
+    ready: RecordBuffer,
     /// How many of `ready` are out.
     out: usize,
     /// The latest time of the round before, and of this one.
@@ -85,8 +85,8 @@ impl Sorter {
     /// Begins, with so many bytes that may wait.
     pub(super) fn holding(most: usize) -> Self {
         Self {
-            waiting: Heap::default(),
-            ready: Heap::default(),
+            waiting: RecordBuffer::default(),
+            ready: RecordBuffer::default(),
             out: 0,
             end_before: 0,
             end: 0,
@@ -112,7 +112,7 @@ impl Sorter {
             return;
         };
         heap.bodies.extend_from_slice(record.body);
-        heap.held.push(Held {
+        heap.held.push(HeldRecord {
             time,
             start,
             len,
@@ -129,7 +129,11 @@ impl Sorter {
 
     /// Returns whether so much waits that it must go out.
     pub(super) fn is_full(&self) -> bool {
-        let list = self.waiting.held.len().saturating_mul(size_of::<Held>());
+        let list = self
+            .waiting
+            .held
+            .len()
+            .saturating_mul(size_of::<HeldRecord>());
         self.waiting.bodies.len().saturating_add(list) >= self.most
     }
 
@@ -163,7 +167,7 @@ impl Sorter {
         self.waiting.bodies.clear();
         self.out = 0;
         let Self { waiting, ready, .. } = self;
-        let Heap { held, bodies } = ready;
+        let RecordBuffer { held, bodies } = ready;
         held.retain(|one| {
             let goes_out = one.time <= time;
             if !goes_out {
@@ -217,16 +221,16 @@ impl Sorter {
     }
 }
 
-impl Heap {
-    fn take_over(&mut self, held: &Held, body: &[u8]) {
+impl RecordBuffer {
+    fn take_over(&mut self, held: &HeldRecord, body: &[u8]) {
         // It was that small before.
         let start = u32::try_from(self.bodies.len()).unwrap_or(u32::MAX);
         self.bodies.extend_from_slice(body);
-        self.held.push(Held { start, ..*held });
+        self.held.push(HeldRecord { start, ..*held });
     }
 }
 
-fn body<'a>(bodies: &'a [u8], held: &Held) -> &'a [u8] {
+fn body<'a>(bodies: &'a [u8], held: &HeldRecord) -> &'a [u8] {
     let part = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let rest = bodies.get(part(held.start)..).unwrap_or_default();
     rest.get(..part(held.len)).unwrap_or_default()

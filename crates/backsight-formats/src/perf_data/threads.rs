@@ -9,12 +9,12 @@ use backsight_types::trace::ThreadChange;
 
 /// The threads that are known to live.
 #[derive(Debug, Default)]
-pub(super) struct Threads {
+pub(super) struct LiveThreads {
     living: HashSet<(u32, u32)>,
     of_process: HashMap<u32, u32>,
 }
 
-impl Threads {
+impl LiveThreads {
     /// Takes what became of a thread, and returns whether its process ended with it.
     pub(super) fn take(&mut self, pid: u32, tid: u32, change: &ThreadChange) -> bool {
         if !matches!(change, ThreadChange::Ended) {
@@ -42,11 +42,11 @@ impl Threads {
 
 #[cfg(test)]
 mod tests {
-    use super::{ThreadChange, Threads};
+    use super::{LiveThreads, ThreadChange};
 
     #[test]
     fn a_process_ends_with_its_last_thread() {
-        let mut threads = Threads::default();
+        let mut threads = LiveThreads::default();
         let began = || ThreadChange::Began {
             parent_pid: 1,
             parent_tid: 1,

@@ -4,7 +4,7 @@ use backsight_types::AbsAddr;
 
 /// A piece of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code<'m> {
+pub struct PerfMapEntry<'m> {
     /// Where it begins.
     pub start: AbsAddr,
     /// Its size.
@@ -17,13 +17,13 @@ pub struct Code<'m> {
 const MAX_SIZE: u64 = 1 << 32;
 
 /// Reads a line without its end; `None` when it is no entry.
-pub(super) fn parse(line: &[u8]) -> Option<Code<'_>> {
+pub(super) fn parse(line: &[u8]) -> Option<PerfMapEntry<'_>> {
     let (start, rest) = number(line)?;
     let (size, name) = number(rest)?;
     let is_one = !name.is_empty() && (1..=MAX_SIZE).contains(&size);
     is_one.then_some(())?;
     start.checked_add(size)?;
-    Some(Code {
+    Some(PerfMapEntry {
         start: AbsAddr(start),
         size,
         name,

@@ -9,7 +9,7 @@
 
 /// A name, taken apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written<'n> {
+pub struct JitName<'n> {
     /// The function, with what tells its language and how it was compiled.
     pub function: &'n str,
     /// The source file.
@@ -28,7 +28,7 @@ const V8: [&str; 6] = [
     "Interpreter:",
 ];
 
-impl<'n> Written<'n> {
+impl<'n> JitName<'n> {
     /// Takes a name apart, as far as that is certain.
     #[must_use]
     pub fn of(name: &'n str) -> Self {
@@ -84,7 +84,7 @@ pub fn pid_in_name(path: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Written, pid_in_name};
+    use super::{JitName, pid_in_name};
 
     #[test]
     fn names_are_taken_apart_where_that_is_certain() {
@@ -134,12 +134,12 @@ mod tests {
             ("", "", None, None),
         ];
         for (name, function, file, start_line) in cases {
-            let want = Written {
+            let want = JitName {
                 function,
                 file,
                 start_line,
             };
-            assert_eq!(Written::of(name), want, "{name}");
+            assert_eq!(JitName::of(name), want, "{name}");
         }
     }
 

@@ -36,7 +36,7 @@ impl Shape {
 
 /// A sample's first line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Head<'a> {
+pub(super) struct SampleHead<'a> {
     pub(super) comm: &'a str,
     /// Process and thread.
     pub(super) ids: Option<(u32, u32)>,
@@ -49,8 +49,8 @@ pub(super) struct Head<'a> {
 
 /// What a line that begins at its margin is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum First<'a> {
-    Sample(Head<'a>),
+pub(super) enum FirstLine<'a> {
+    Sample(SampleHead<'a>),
     /// A record that `--show-mmap-events` and its like print.
     Record,
 }
@@ -59,7 +59,7 @@ pub(super) enum First<'a> {
 const PERIOD_WIDTH: usize = 10;
 
 /// Reads the first line of a sample of this shape; `None` for any other line.
-pub(super) fn parse(line: &str, shape: Shape) -> Option<First<'_>> {
+pub(super) fn parse(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     if shape.time {
         with_time(line, shape)
     } else if shape.ids {
@@ -71,7 +71,7 @@ pub(super) fn parse(line: &str, shape: Shape) -> Option<First<'_>> {
 
 /// A name may look like a time; what precedes the time must look like an ID, where there
 /// is one.
-fn with_time(line: &str, shape: Shape) -> Option<First<'_>> {
+fn with_time(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     let mut from = 0;
     loop {
         let (start, word, end) = next_word(line, from)?;
@@ -83,7 +83,7 @@ fn with_time(line: &str, shape: Shape) -> Option<First<'_>> {
             false => Some((without_flags(before).trim_ascii(), None)),
         };
         if let Some((comm, ids)) = found
-            && let Some(tail) = Tail::read(line.get(end..)?, shape)
+            && let Some(tail) = EventPart::read(line.get(end..)?, shape)
         {
             return Some(tail.after(comm, ids, Some(time_ns)));
         }
@@ -91,7 +91,7 @@ fn with_time(line: &str, shape: Shape) -> Option<First<'_>> {
 }
 
 /// The first word that looks like an ID and lets the rest be what it must be.
-fn with_ids(line: &str, shape: Shape) -> Option<First<'_>> {
+fn with_ids(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     let mut from = 0;
     loop {
         let (start, word, end) = next_word(line, from)?;
@@ -104,19 +104,19 @@ fn with_ids(line: &str, shape: Shape) -> Option<First<'_>> {
             continue;
         }
         let rest = without_cpu(line.get(end..)?);
-        if let Some(tail) = Tail::read(rest, shape) {
+        if let Some(tail) = EventPart::read(rest, shape) {
             return Some(tail.after(comm, Some(ids), None));
         }
     }
 }
 
 /// A name alone, or what stands behind it.
-fn without_ids(line: &str, shape: Shape) -> Option<First<'_>> {
+fn without_ids(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     let mut from = 0;
     loop {
         let comm = line.get(..from)?;
         let rest = without_cpu(line.get(from..)?);
-        if let Some(tail) = Tail::read(rest, shape) {
+        if let Some(tail) = EventPart::read(rest, shape) {
             return Some(tail.after(without_flags(comm).trim_ascii(), None, None));
         }
         (_, _, from) = next_word(line, from)?;
@@ -125,7 +125,7 @@ fn without_ids(line: &str, shape: Shape) -> Option<First<'_>> {
 
 /// What stands behind name, IDs and time.
 #[derive(Clone, Copy, Debug)]
-enum Tail<'a> {
+enum EventPart<'a> {
     Record,
     Sample {
         period: Option<i64>,
@@ -134,7 +134,7 @@ enum Tail<'a> {
     },
 }
 
-impl<'a> Tail<'a> {
+impl<'a> EventPart<'a> {
     fn read(text: &'a str, shape: Shape) -> Option<Self> {
         let Some((start, word, end)) = next_word(text, 0) else {
             let nothing = Self::Sample {
@@ -178,14 +178,14 @@ impl<'a> Tail<'a> {
         })
     }
 
-    fn after(self, comm: &'a str, ids: Option<(u32, u32)>, time_ns: Option<u64>) -> First<'a> {
+    fn after(self, comm: &'a str, ids: Option<(u32, u32)>, time_ns: Option<u64>) -> FirstLine<'a> {
         match self {
-            Self::Record => First::Record,
+            Self::Record => FirstLine::Record,
             Self::Sample {
                 period,
                 event,
                 rest,
-            } => First::Sample(Head {
+            } => FirstLine::Sample(SampleHead {
                 comm,
                 ids,
                 time_ns,

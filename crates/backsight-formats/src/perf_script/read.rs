@@ -6,9 +6,9 @@ use backsight_profile::{LocationIdx, Profile};
 use backsight_types::Lookup;
 
 use super::frame::{self, FrameLine};
-use super::head::{self, First, Head, Shape};
-use super::tables::{Begun, Key, Named, Place, Tables, is_kernel};
-use crate::lines::{Line, Lines};
+use super::head::{self, FirstLine, SampleHead, Shape};
+use super::tables::{FramePlace, LocationKey, NamedFrame, OpenSample, ScriptTables, is_kernel};
+use crate::lines::{BoundedLine, LineReader};
 
 /// A name of C++ has a hundredth of this.
 const MAX_LINE: u64 = 1 << 20;
@@ -42,15 +42,15 @@ pub fn read(
     summed: bool,
     mut malformed: impl FnMut(&Error),
 ) -> io::Result<Profile> {
-    let mut text = Text {
+    let mut text = ScriptParser {
         summed,
-        ..Text::default()
+        ..ScriptParser::default()
     };
-    let mut lines = Lines::new(input, MAX_LINE);
+    let mut lines = LineReader::new(input, MAX_LINE);
     while let Some((line, whole)) = lines.next()? {
         let taken = match whole {
-            Line::Whole(bytes) => text.take(line, &String::from_utf8_lossy(bytes)),
-            Line::TooLong => Err("longer than 1 MiB"),
+            BoundedLine::Whole(bytes) => text.take(line, &String::from_utf8_lossy(bytes)),
+            BoundedLine::TooLong => Err("longer than 1 MiB"),
         };
         if let Err(cause) = taken {
             text.wrong.push(Error { line, cause });
@@ -98,16 +98,16 @@ pub fn is_one(begin: &[u8]) -> bool {
 }
 
 /// Reads a first line with a time.
-fn strong(line: &str) -> Option<(First<'_>, Shape)> {
+fn strong(line: &str) -> Option<(FirstLine<'_>, Shape)> {
     let shapes = Shape::ALL.into_iter().filter(|shape| shape.time);
     first(line, shapes)
 }
 
 /// Reads one without, whose frame must be on it too or must not.
-fn weak(line: &str, with_frame: bool) -> Option<(First<'_>, Shape)> {
+fn weak(line: &str, with_frame: bool) -> Option<(FirstLine<'_>, Shape)> {
     let mut shapes = Shape::ALL.into_iter().filter(|shape| !shape.time);
     shapes.find_map(|shape| match head::parse(line, shape)? {
-        First::Sample(head) => {
+        FirstLine::Sample(head) => {
             let is_name = shape != Shape::default() || head.comm.len() <= MAX_COMM;
             let frame = head::only_frame(head.rest);
             let fits = is_name
@@ -115,9 +115,9 @@ fn weak(line: &str, with_frame: bool) -> Option<(First<'_>, Shape)> {
                     true => frame.is_some_and(has_long_address),
                     false => frame.is_none(),
                 };
-            fits.then_some((First::Sample(head), shape))
+            fits.then_some((FirstLine::Sample(head), shape))
         }
-        First::Record => None,
+        FirstLine::Record => None,
     })
 }
 
@@ -128,14 +128,14 @@ fn has_long_address(frame: &str) -> bool {
     addr.len() >= 6 && addr.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-fn first(line: &str, shapes: impl Iterator<Item = Shape>) -> Option<(First<'_>, Shape)> {
+fn first(line: &str, shapes: impl Iterator<Item = Shape>) -> Option<(FirstLine<'_>, Shape)> {
     let mut shapes = shapes;
     shapes.find_map(|shape| Some((head::parse(line, shape)?, shape)))
 }
 
 #[derive(Debug, Default)]
-struct Text {
-    tables: Tables,
+struct ScriptParser {
+    tables: ScriptTables,
     summed: bool,
     /// What the first sample has, and so all must have.
     shape: Option<Shape>,
@@ -146,18 +146,18 @@ struct Text {
     /// Frames before any first line: those of a text without first lines, or the end of a
     /// sample whose beginning was cut off. What comes next tells.
     cut: Option<u64>,
-    held: Option<(Begun, Vec<LocationIdx>)>,
+    held: Option<(OpenSample, Vec<LocationIdx>)>,
     /// The sample that is being read, and its locations, innermost first.
-    sample: Option<Begun>,
+    sample: Option<OpenSample>,
     stack: Vec<LocationIdx>,
     /// The location that is being read: its frames so far, and its last line once that
     /// has come.
-    key: Key,
-    place: Option<Place>,
+    key: LocationKey,
+    place: Option<FramePlace>,
     wrong: Vec<Error>,
 }
 
-impl Text {
+impl ScriptParser {
     fn take(&mut self, number: u64, line: &str) -> Result<(), &'static str> {
         if line.trim_ascii().is_empty() {
             self.refuse_pending();
@@ -205,7 +205,7 @@ impl Text {
     }
 
     /// Reads a first line with all that those before it had.
-    fn parse<'l>(&self, line: &'l str, least: Shape) -> Option<(First<'l>, Shape)> {
+    fn parse<'l>(&self, line: &'l str, least: Shape) -> Option<(FirstLine<'l>, Shape)> {
         first(
             line,
             Shape::ALL.into_iter().filter(|it| it.has_all_of(least)),
@@ -221,8 +221,8 @@ impl Text {
             None => strong(line).or_else(|| weak(line, true)),
         };
         match found {
-            Some((First::Record, _)) => Ok(()),
-            Some((First::Sample(head), shape)) => self.begin(&head, shape),
+            Some((FirstLine::Record, _)) => Ok(()),
+            Some((FirstLine::Sample(head), shape)) => self.begin(&head, shape),
             None if self.shape.is_none() => {
                 self.pending = Some((number, line.to_owned()));
                 Ok(())
@@ -236,7 +236,7 @@ impl Text {
     fn chain_line(&mut self, number: u64, line: &str) -> Result<(), &'static str> {
         if let Some((before, text)) = self.pending.take() {
             match weak(&text, false) {
-                Some((First::Sample(head), shape)) => self.begin(&head, shape)?,
+                Some((FirstLine::Sample(head), shape)) => self.begin(&head, shape)?,
                 _ => self.refuse(before),
             }
         }
@@ -244,11 +244,13 @@ impl Text {
             match self.shape {
                 None if self.cut.is_none() && self.wrong.is_empty() => {
                     self.cut = Some(number);
-                    self.sample = Some(self.tables.begin(&Head::default())?);
+                    self.sample = Some(self.tables.begin(&SampleHead::default())?);
                 }
-                None if self.held.is_some() => self.begin(&Head::default(), Shape::default())?,
+                None if self.held.is_some() => {
+                    self.begin(&SampleHead::default(), Shape::default())?
+                }
                 Some(shape) if shape == Shape::default() => {
-                    self.begin(&Head::default(), shape)?;
+                    self.begin(&SampleHead::default(), shape)?;
                 }
                 _ => return Err("a frame of no sample"),
             }
@@ -280,7 +282,7 @@ impl Text {
         }
     }
 
-    fn begin(&mut self, head: &Head<'_>, shape: Shape) -> Result<(), &'static str> {
+    fn begin(&mut self, head: &SampleHead<'_>, shape: Shape) -> Result<(), &'static str> {
         self.finish_sample();
         if let Some(line) = self.cut.take() {
             match self.held.take().filter(|_| shape == Shape::default()) {
@@ -306,7 +308,7 @@ impl Text {
         if self.stack.len() >= MAX_FRAMES || self.key.frames.len() >= MAX_FRAMES {
             return Err("more than 65,536 frames in one stack");
         }
-        self.key.frames.push(Named {
+        self.key.frames.push(NamedFrame {
             function: frame.function.map(str::to_owned),
             source: None,
             inlined: frame.inlined,
@@ -315,7 +317,7 @@ impl Text {
             return Ok(());
         }
         let is_kernel = frame.dso.is_some_and(is_kernel);
-        self.place = Some(Place {
+        self.place = Some(FramePlace {
             addr: frame.addr,
             is_offset: in_chain && frame.dso.is_some() && !is_kernel,
             module: frame.dso.and_then(|dso| self.tables.module(dso)),
@@ -348,7 +350,7 @@ impl Text {
     fn finish_sample(&mut self) {
         self.finish_location();
         // Inlined functions without the one they are folded into.
-        self.key = Key::default();
+        self.key = LocationKey::default();
         let Some(begun) = self.sample.take() else {
             return;
         };

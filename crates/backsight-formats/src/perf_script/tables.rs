@@ -10,19 +10,19 @@ use backsight_types::{
     AbsAddr, AddrKind, FileOffset, Lookup, Module, ModuleIdx, ModuleKind, Reason,
 };
 
-use super::head::Head;
+use super::head::SampleHead;
 use crate::perf_map::pid_in_name;
 
 /// What makes a location: all its lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(super) struct LocationKey {
     place: (u64, Option<ModuleIdx>, Lookup, bool),
-    pub(super) frames: Vec<Named>,
+    pub(super) frames: Vec<NamedFrame>,
 }
 
 /// A frame in perf's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Named {
+pub(super) struct NamedFrame {
     pub(super) function: Option<String>,
     pub(super) source: Option<(String, u32)>,
     pub(super) inlined: bool,
@@ -30,7 +30,7 @@ pub(super) struct Named {
 
 /// Where a location is, as its last line says.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct FramePlace {
     pub(super) addr: u64,
     /// Whether that is an offset in the file.
     pub(super) is_offset: bool,
@@ -39,7 +39,7 @@ pub(super) struct Place {
 
 /// A sample whose stack is still to come.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Begun {
+pub(super) struct OpenSample {
     pub(super) sample: Sample,
     pub(super) period: Option<i64>,
     pub(super) labels: Vec<Label>,
@@ -47,7 +47,7 @@ pub(super) struct Begun {
 
 /// The profile, and where its rows are.
 #[derive(Debug, Default)]
-pub(super) struct Tables {
+pub(super) struct ScriptTables {
     pub(super) profile: Profile,
     /// The first of the two values of each event.
     events: HashMap<String, u32>,
@@ -56,7 +56,7 @@ pub(super) struct Tables {
     modules: HashMap<String, ModuleIdx>,
     processes: HashMap<u32, ProcessIdx>,
     threads: HashMap<(u32, u32, String), ThreadIdx>,
-    locations: HashMap<Key, LocationIdx>,
+    locations: HashMap<LocationKey, LocationIdx>,
 }
 
 /// Each event has so many values: how many samples, and how much they stand for.
@@ -65,9 +65,9 @@ const VALUES: u32 = 2;
 /// What samples count when they do not say of which event they are.
 const NO_EVENT: &str = "";
 
-impl Tables {
+impl ScriptTables {
     /// Takes in what the first line of a sample says.
-    pub(super) fn begin(&mut self, head: &Head<'_>) -> Result<Begun, &'static str> {
+    pub(super) fn begin(&mut self, head: &SampleHead<'_>) -> Result<OpenSample, &'static str> {
         let first_type = self.event(head.event.unwrap_or(NO_EVENT));
         let mut labels = Vec::new();
         let thread = match head.ids {
@@ -87,7 +87,7 @@ impl Tables {
                 None
             }
         };
-        Ok(Begun {
+        Ok(OpenSample {
             sample: Sample {
                 thread,
                 time_ns: head.time_ns,
@@ -193,8 +193,8 @@ impl Tables {
     /// Returns the location that these lines make.
     pub(super) fn location(
         &mut self,
-        mut key: Key,
-        place: &Place,
+        mut key: LocationKey,
+        place: &FramePlace,
         lookup: Lookup,
     ) -> Option<LocationIdx> {
         key.place = (place.addr, place.module, lookup, place.is_offset);
@@ -206,7 +206,7 @@ impl Tables {
         Some(location)
     }
 
-    fn new_location(&mut self, key: &Key, place: &Place) -> Option<LocationIdx> {
+    fn new_location(&mut self, key: &LocationKey, place: &FramePlace) -> Option<LocationIdx> {
         let Profile {
             strings, modules, ..
         } = &mut self.profile;
@@ -241,7 +241,7 @@ impl Tables {
     }
 
     /// Ends a sample: its stack is the locations, innermost first.
-    pub(super) fn finish(&mut self, begun: Begun, stack: &[LocationIdx], summed: bool) {
+    pub(super) fn finish(&mut self, begun: OpenSample, stack: &[LocationIdx], summed: bool) {
         let stack = stack.iter().rev().copied();
         let stack = self.profile.stacks.intern(stack);
         let sample = Sample {

@@ -11,9 +11,9 @@ use std::io::Read;
 
 use backsight_profile::Profile;
 
-use self::tables::Tables;
+use self::tables::FileTables;
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Error, Limits, unpack};
+use crate::protobuf::{Error, Limits, MemoryBudget, unpack};
 
 /// Reads a profile, packed by gzip or not, and returns what was wrong with parts of it.
 ///
@@ -25,11 +25,11 @@ use crate::protobuf::{Budget, Error, Limits, unpack};
 /// [`Error::Io`] from the input; [`Error::Malformed`] when it is no pprof file, or was
 /// damaged or cut off; [`Error::TooLarge`] past the limits.
 pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error> {
-    let mut budget = Budget::new(limits.memory);
+    let mut budget = MemoryBudget::new(limits.memory);
     let message = unpack(input, &mut budget)?;
     let mut profile = Profile::default();
     let mut flaws = Flaws::default();
-    let mut tables = Tables::read(&message, &mut budget, &mut flaws)?;
+    let mut tables = FileTables::read(&message, &mut budget, &mut flaws)?;
     let spaces = tables.head(&mut profile, &mut flaws);
     let files = tables.mappings(&spaces, &mut profile, &mut budget, &mut flaws)?;
     let ids = tables.locations(&files, &mut profile, &mut budget, &mut flaws)?;

@@ -6,19 +6,19 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::error::Error;
 #[cfg(feature = "pprof")]
-use super::wire::Fields;
+use super::wire::MessageFields;
 
 /// How gzip begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What may still be held in memory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
+pub(crate) struct MemoryBudget {
     limit: u64,
     left: u64,
 }
 
-impl Budget {
+impl MemoryBudget {
     pub(crate) fn new(limit: u64) -> Self {
         Self { limit, left: limit }
     }
@@ -45,14 +45,14 @@ impl Budget {
 
 /// Returns the message of a file, which may be packed by gzip or not.
 #[cfg(feature = "pprof")]
-pub(crate) fn unpack(input: impl Read, budget: &mut Budget) -> Result<Vec<u8>, Error> {
-    unpack_as(input, budget, |begin| Fields::check_begin(begin))
+pub(crate) fn unpack(input: impl Read, budget: &mut MemoryBudget) -> Result<Vec<u8>, Error> {
+    unpack_as(input, budget, |begin| MessageFields::check_begin(begin))
 }
 
 /// The same of a file whose beginning is checked otherwise.
 pub(crate) fn unpack_as(
     input: impl Read,
-    budget: &mut Budget,
+    budget: &mut MemoryBudget,
     check_begin: fn(&[u8]) -> Result<(), Error>,
 ) -> Result<Vec<u8>, Error> {
     let mut input = io::BufReader::with_capacity(1 << 16, input);
@@ -87,7 +87,7 @@ fn gzip_error(error: io::Error, read: usize) -> Error {
 
 fn read_all(
     mut input: impl Read,
-    budget: &mut Budget,
+    budget: &mut MemoryBudget,
     check_begin: fn(&[u8]) -> Result<(), Error>,
     failed: fn(io::Error, usize) -> Error,
 ) -> Result<Vec<u8>, Error> {

@@ -8,7 +8,7 @@ use crate::flaws::Flaws;
 
 /// Walks over the fields of one message.
 #[derive(Clone, Debug)]
-pub(crate) struct Fields<'a> {
+pub(crate) struct MessageFields<'a> {
     whole: &'a [u8],
     rest: &'a [u8],
 }
@@ -23,7 +23,7 @@ pub(crate) enum Value<'a> {
     Fixed32,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> MessageFields<'a> {
     pub(crate) fn new(message: &'a [u8]) -> Self {
         Self {
             whole: message,
@@ -123,7 +123,7 @@ pub(crate) fn decode<M: prost::Message + Default>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Fields, Value, varint};
+    use super::{MessageFields, Value, varint};
 
     #[test]
     fn numbers_are_read() {
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn fields_are_walked_and_broken_ones_said() {
         let fields = |bytes| {
-            let mut fields = Fields::new(bytes);
+            let mut fields = MessageFields::new(bytes);
             let mut all = Vec::new();
             loop {
                 match fields.next() {
@@ -177,7 +177,7 @@ mod tests {
         ];
         for (name, bytes) in broken {
             // What is longer than the rest may come to an end behind it.
-            let may_go_on = Fields::check_begin(bytes).is_ok();
+            let may_go_on = MessageFields::check_begin(bytes).is_ok();
             assert_eq!(
                 may_go_on,
                 name.contains("rest") || name.contains("2^64"),

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 
-use backsight_formats::jitdump::{End, Error, Jitdump, Limits, Timeline};
+use backsight_formats::jitdump::{Error, Jitdump, JitdumpEnd, Limits, Timeline};
 use backsight_profile::{ProfileFrame, Strings};
 use backsight_types::trace::Mmap;
 use backsight_types::{AbsAddr, VirtOffset};
@@ -58,7 +58,7 @@ impl Dumps {
             let read = MapRead {
                 entries: dump.len(),
                 malformed: dump.malformed(),
-                is_cut: dump.end() != End::Whole,
+                is_cut: dump.end() != JitdumpEnd::Whole,
                 lacks_times: !is_timed,
             };
             let mut now = Timeline::default();

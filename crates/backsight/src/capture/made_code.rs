@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::time::{Duration, SystemTime};
 
-use backsight_formats::perf_map::{Limits, PerfMap, Tail, pid_in_name};
+use backsight_formats::perf_map::{LastLine, Limits, PerfMap, pid_in_name};
 use backsight_profile::{Location, Profile};
 use backsight_types::trace::{ChainEntry, Facts, KERNEL_PID, Mmap};
 use backsight_types::{
@@ -222,7 +222,7 @@ impl MadeCode {
 fn read(file: &File) -> Result<(PerfMap, MapRead), MapRefusal> {
     let mut map = PerfMap::default();
     let input = BufReader::with_capacity(1 << 17, file);
-    let done = map.read(input, Tail::Whole, &Limits::default());
+    let done = map.read(input, LastLine::Whole, &Limits::default());
     done.map_err(|error| MapRefusal::of_file("read", error))?;
     let read = MapRead::of(&map);
     Ok((map, read))

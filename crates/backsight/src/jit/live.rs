@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use backsight_formats::ndjson::{AddressLine, JsonFrame};
-use backsight_formats::perf_map::{Limits, PerfMap, Tail, Written};
+use backsight_formats::perf_map::{JitName, LastLine, Limits, PerfMap};
 use backsight_types::{AbsAddr, Lookup, VirtOffset};
 use nix::unistd::geteuid;
 
@@ -71,7 +71,7 @@ impl LiveMap {
         let addr = AbsAddr(answer.address?.0.checked_sub(back)?);
         let code = self.map.at(addr)?;
         let name = String::from_utf8_lossy(code.name);
-        let written = Written::of(&name);
+        let written = JitName::of(&name);
         let owned = |text: &str| Some(Cow::Owned(text.to_owned()));
         answer.reason = None;
         answer.frames = vec![JsonFrame {
@@ -121,7 +121,9 @@ impl LiveMap {
         if metadata.len() > self.read {
             file.seek(SeekFrom::Start(self.read)).map_err(failed)?;
             let input = BufReader::with_capacity(1 << 17, file);
-            let more = self.map.read(input, Tail::Unfinished, &Limits::default());
+            let more = self
+                .map
+                .read(input, LastLine::Unfinished, &Limits::default());
             self.read = self.read.saturating_add(more.map_err(failed)?);
         }
         Ok(MapRead::of(&self.map))

@@ -13,9 +13,9 @@ const NAMES_OF_MODULES: [&str; 6] = ["Error", "Limits", "Options", "Reader", "Re
 /// One generic type, and the instance of it that a crate returns.
 const INSTANCES: [&str; 1] = ["FileError"];
 
-/// The crate with one folder or file for each format. Their private types are named after
-/// what the format calls them, so that names have to be unique in a format only.
-const FORMATS: &str = "backsight-formats";
+/// The file with the messages of a protobuf schema, which have the schema's names and are read
+/// with the module: `proto::Sample`.
+const SCHEMA: &str = "/proto.rs";
 
 /// A definition of a type.
 struct Definition<'t> {
@@ -28,10 +28,10 @@ struct Definition<'t> {
 pub(super) fn types_of_a_crate_differ(tree: &Tree) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for it in shipped(tree) {
-        let mut known: BTreeMap<(String, String), &str> = BTreeMap::new();
+        let mut known: BTreeMap<String, &str> = BTreeMap::new();
         for definition in definitions(tree, &it) {
-            let key = (room(&it, definition.file), definition.name.clone());
-            if let Some(first) = known.insert(key, &definition.file.path) {
+            let name = definition.name.clone();
+            if let Some(first) = known.insert(name, &definition.file.path) {
                 complaints.push(definition.file.complaint(
                     definition.line,
                     format!("`{}` is a type of {first}, too", definition.name),
@@ -45,9 +45,8 @@ pub(super) fn types_of_a_crate_differ(tree: &Tree) -> Vec<Complaint> {
 /// No type has the name of a public type of another crate, as docs/surface lists them.
 pub(super) fn public_types_differ(tree: &Tree) -> Vec<Complaint> {
     let public = public_types(tree);
-    let crates = shipped(tree).filter(|it| it.name() != FORMATS);
     let mut complaints = Vec::new();
-    for it in crates {
+    for it in shipped(tree) {
         for definition in definitions(tree, &it) {
             let others = public.get(&definition.name).into_iter().flatten();
             if let Some(other) = others.into_iter().find(|other| *other != it.name()) {
@@ -93,24 +92,13 @@ fn shipped(tree: &Tree) -> impl Iterator<Item = Crate<'_>> {
         .filter(|it| it.ships() && it.dir.starts_with("crates/"))
 }
 
-/// Returns where a name has to be unique: in the crate, or in one format.
-fn room(of: &Crate<'_>, file: &File) -> String {
-    if of.name() != FORMATS {
-        return String::new();
-    }
-    let src = format!("{}/src/", of.dir);
-    let below = file.path.strip_prefix(&src).unwrap_or(&file.path);
-    let first = below.split('/').next().unwrap_or(below);
-    first.trim_end_matches(".rs").to_owned()
-}
-
 /// Returns the types that the sources of a crate define outside functions, implementations and
 /// tests.
 fn definitions<'t>(tree: &'t Tree, of: &Crate<'t>) -> Vec<Definition<'t>> {
     let files: Vec<&File> = tree.sources(of).collect();
     files
         .into_iter()
-        .filter(|file| !file.path.ends_with("/tests.rs"))
+        .filter(|file| !file.path.ends_with("/tests.rs") && !file.path.ends_with(SCHEMA))
         .flat_map(|file| {
             let tokens = of_source(&file.text());
             defined(&tokens)
@@ -189,18 +177,15 @@ mod tests {
     }
 
     #[test]
-    fn formats_have_names_of_their_own() {
+    fn messages_of_a_schema_have_its_names() {
         let tree = Tree::of(&[
-            ("crates/backsight-formats/Cargo.toml", MANIFEST),
-            (
-                "crates/backsight-formats/src/pprof/read.rs",
-                "struct Row;\n",
-            ),
-            ("crates/backsight-formats/src/otlp.rs", "struct Row;\n"),
-            ("crates/backsight-formats/src/otlp/read.rs", "struct Row;\n"),
+            ("crates/a/Cargo.toml", MANIFEST),
+            ("crates/a/src/pprof/proto.rs", "struct Sample;\n"),
+            ("crates/a/src/pprof.rs", "struct Sample;\n"),
+            ("crates/a/src/otlp.rs", "struct Sample;\n"),
         ]);
         let found = types_of_a_crate_differ(&tree);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].path.contains("otlp"), "{found:?}");
+        assert!(!found[0].path.contains("proto"), "{found:?}");
     }
 }

@@ -7,12 +7,12 @@ pub(super) const TOO_MANY: &str = "there are 2^32 before it, and no more fit";
 
 /// Which location each numbered line became.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct AddressLines {
     /// Sorted by their numbers.
     rows: Vec<(u64, LocationIdx)>,
 }
 
-impl Places {
+impl AddressLines {
     /// Takes the location of a line: of the number it states, or of the next one.
     pub(super) fn add(&mut self, number: Option<u64>, at: LocationIdx) -> Result<(), String> {
         let next = match self.rows.last() {
@@ -43,11 +43,11 @@ impl Places {
 mod tests {
     use backsight_profile::LocationIdx;
 
-    use super::Places;
+    use super::AddressLines;
 
     #[test]
     fn a_lost_line_moves_no_other() {
-        let mut places = Places::default();
+        let mut places = AddressLines::default();
         let given = [None, Some(1), Some(3), None, Some(u64::MAX)];
         for (at, number) in (0..).zip(given) {
             places.add(number, LocationIdx(at)).unwrap();

@@ -10,7 +10,7 @@ use backsight_types::{AbsRange, Module, ModuleIdx};
 
 use super::labels::label_of;
 use super::lines::{AttributeLine, ProcessLine, ProfileLine, ThreadLine};
-use super::places::{Places, TOO_MANY};
+use super::places::{AddressLines, TOO_MANY};
 use crate::ndjson::read::{Error, Reader};
 use crate::ndjson::record::{AddressLine, JsonFrame, JsonLine, MappingLine, SampleLine};
 
@@ -50,7 +50,7 @@ pub struct ProfileReader {
     modules: HashMap<u32, ModuleIdx>,
     processes: HashMap<u32, ProcessIdx>,
     threads: HashMap<u32, ThreadIdx>,
-    places: Places,
+    places: AddressLines,
     /// Processes and threads that samples and mappings name by their IDs alone.
     pids: HashMap<u32, ProcessIdx>,
     tids: HashMap<(u32, Option<u32>), ThreadIdx>,
@@ -105,7 +105,7 @@ impl ProfileReader {
         self.modules.clear();
         self.processes.clear();
         self.threads.clear();
-        self.places = Places::default();
+        self.places = AddressLines::default();
         self.pids.clear();
         self.tids.clear();
     }

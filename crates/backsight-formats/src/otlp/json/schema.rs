@@ -3,11 +3,11 @@
 //! Source: `profiles.proto`, `common.proto` and `resource.proto` of
 //! github.com/open-telemetry/opentelemetry-proto, v1.10.0.
 
-use Kind::{Bytes, Double, Fixed64, Message, Text, Varint};
+use FieldKind::{Bytes, Double, Fixed64, Message, Text, Varint};
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(super) enum FieldKind {
     Message(Type),
     Text,
     /// Numbers of any size, and truths.
@@ -23,15 +23,15 @@ pub(super) enum Kind {
 pub(super) struct Field(
     pub(super) &'static str,
     pub(super) u8,
-    pub(super) Kind,
+    pub(super) FieldKind,
     pub(super) bool,
 );
 
-const fn one(name: &'static str, number: u8, kind: Kind) -> Field {
+const fn one(name: &'static str, number: u8, kind: FieldKind) -> Field {
     Field(name, number, kind, false)
 }
 
-const fn many(name: &'static str, number: u8, kind: Kind) -> Field {
+const fn many(name: &'static str, number: u8, kind: FieldKind) -> Field {
     Field(name, number, kind, true)
 }
 

@@ -4,7 +4,7 @@ use backsight_profile::{Label, LabelValue, StrIdx};
 
 /// An attribute as the model has it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attribute {
+pub(super) struct ReadAttribute {
     pub(super) label: Label,
     pub(super) role: Option<Role>,
 }
@@ -20,14 +20,14 @@ pub(super) enum Role {
 
 /// What is known of process and thread.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Context {
+pub(super) struct ThreadIdentity {
     pub(super) pid: Option<u32>,
     pub(super) process_name: Option<StrIdx>,
     pub(super) tid: Option<u32>,
     pub(super) thread_name: Option<StrIdx>,
 }
 
-impl Context {
+impl ThreadIdentity {
     /// Takes what an attribute says, in place of what was known.
     pub(super) fn take(&mut self, role: Option<Role>) -> bool {
         match role {
@@ -41,7 +41,7 @@ impl Context {
     }
 }
 
-impl Attribute {
+impl ReadAttribute {
     /// Returns its value, when that is a text.
     pub(super) fn text(&self) -> Option<StrIdx> {
         match self.label.value {

@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::profiles::v1development::KeyValueAndUnit;
 
 use super::super::keys;
-use super::attribute::{Attribute, Role};
+use super::attribute::{ReadAttribute, Role};
 use super::reader::Reader;
 use crate::protobuf::{Error, decode};
 
@@ -35,7 +35,7 @@ fn json_of(value: Option<Value>) -> serde_json::Value {
 
 impl Reader<'_> {
     /// Reads an attribute that stands by itself.
-    pub(super) fn key_value(&mut self, row: &[u8]) -> Result<Option<Attribute>, Error> {
+    pub(super) fn key_value(&mut self, row: &[u8]) -> Result<Option<ReadAttribute>, Error> {
         self.check_attribute(row)?;
         let why_not = "attributes that cannot be decoded";
         let Some(row) = decode::<KeyValue>(row, why_not, &mut self.state.flaws) else {
@@ -53,7 +53,7 @@ impl Reader<'_> {
     }
 
     /// Reads an attribute of the dictionary.
-    pub(super) fn row_attribute(&mut self, row: &[u8]) -> Result<Option<Attribute>, Error> {
+    pub(super) fn row_attribute(&mut self, row: &[u8]) -> Result<Option<ReadAttribute>, Error> {
         self.check_attribute(row)?;
         let why_not = "attributes that cannot be decoded";
         let Some(row) = decode::<KeyValueAndUnit>(row, why_not, &mut self.state.flaws) else {
@@ -77,7 +77,7 @@ impl Reader<'_> {
         key: Option<StrIdx>,
         value: Option<AnyValue>,
         unit: i32,
-    ) -> Option<Attribute> {
+    ) -> Option<ReadAttribute> {
         let Some(key) = key else {
             self.state.flaws.count("attributes without a name");
             return None;
@@ -123,7 +123,7 @@ impl Reader<'_> {
             keys::THREAD_NAME => text.map(Role::ThreadName),
             _ => None,
         };
-        Some(Attribute {
+        Some(ReadAttribute {
             label: Label { key, value },
             role,
         })

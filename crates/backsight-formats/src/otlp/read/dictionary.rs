@@ -2,34 +2,34 @@
 
 use backsight_profile::{LocationIdx, StackIdx};
 
-use super::attribute::Attribute;
-use super::layout::Tables;
+use super::attribute::ReadAttribute;
+use super::layout::TableSizes;
 use crate::flaws::Flaws;
 use crate::mapped_file::MappedFile;
-use crate::protobuf::{Budget, Error, Fields, Value};
-use crate::texts::Texts;
+use crate::protobuf::{Error, MemoryBudget, MessageFields, Value};
+use crate::texts::ReadStrings;
 
 /// The tables as they stand in the file.
 #[derive(Debug, Default)]
 pub(super) struct FileDictionary<'a> {
-    pub(super) texts: Texts<'a>,
+    pub(super) texts: ReadStrings<'a>,
     pub(super) functions: Vec<&'a [u8]>,
-    pub(super) mappings: Table<'a, MappedFile>,
-    pub(super) locations: Table<'a, LocationIdx>,
-    pub(super) attributes: Table<'a, Attribute>,
-    pub(super) stacks: Table<'a, StackIdx>,
+    pub(super) mappings: DictionaryTable<'a, MappedFile>,
+    pub(super) locations: DictionaryTable<'a, LocationIdx>,
+    pub(super) attributes: DictionaryTable<'a, ReadAttribute>,
+    pub(super) stacks: DictionaryTable<'a, StackIdx>,
     links: usize,
 }
 
 /// Rows, and what became of those that were referred to: `Some(None)` of one that came
 /// to nothing.
 #[derive(Debug)]
-pub(super) struct Table<'a, T> {
+pub(super) struct DictionaryTable<'a, T> {
     pub(super) rows: Vec<&'a [u8]>,
     known: Vec<Option<Option<T>>>,
 }
 
-impl<T> Default for Table<'_, T> {
+impl<T> Default for DictionaryTable<'_, T> {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
@@ -38,8 +38,8 @@ impl<T> Default for Table<'_, T> {
     }
 }
 
-impl<'a, T: Copy> Table<'a, T> {
-    fn push(&mut self, row: &'a [u8], budget: &mut Budget) -> Result<(), Error> {
+impl<'a, T: Copy> DictionaryTable<'a, T> {
+    fn push(&mut self, row: &'a [u8], budget: &mut MemoryBudget) -> Result<(), Error> {
         budget.take_rows::<(&[u8], Option<Option<T>>)>(2)?;
         self.rows.push(row);
         self.known.push(None);
@@ -48,17 +48,17 @@ impl<'a, T: Copy> Table<'a, T> {
 
     /// Returns what is known of a row, and the row itself where nothing is; the zero
     /// element stands for nothing.
-    pub(super) fn look(&self, place: i32, flaws: &mut Flaws) -> Look<'a, T> {
+    pub(super) fn look(&self, place: i32, flaws: &mut Flaws) -> RowState<'a, T> {
         if place == 0 {
-            return Look::Known(None);
+            return RowState::Known(None);
         }
         let at = usize::try_from(place).unwrap_or(usize::MAX);
         match (self.known.get(at), self.rows.get(at)) {
-            (Some(Some(known)), _) => Look::Known(*known),
-            (_, Some(row)) => Look::New(at, row),
+            (Some(Some(known)), _) => RowState::Known(*known),
+            (_, Some(row)) => RowState::New(at, row),
             _ => {
                 flaws.count("references past the end of a table");
-                Look::Known(None)
+                RowState::Known(None)
             }
         }
     }
@@ -71,18 +71,18 @@ impl<'a, T: Copy> Table<'a, T> {
     }
 }
 
-pub(super) enum Look<'a, T> {
+pub(super) enum RowState<'a, T> {
     Known(Option<T>),
     New(usize, &'a [u8]),
 }
 
 impl<'a> FileDictionary<'a> {
-    pub(super) fn read(message: &'a [u8], budget: &mut Budget) -> Result<Self, Error> {
+    pub(super) fn read(message: &'a [u8], budget: &mut MemoryBudget) -> Result<Self, Error> {
         let mut dictionary = Self::default();
-        let mut fields = Fields::new(message);
+        let mut fields = MessageFields::new(message);
         while let Some(field) = fields.next()? {
             if let (2, Value::Bytes(part)) = field {
-                let mut tables = Fields::new(part);
+                let mut tables = MessageFields::new(part);
                 while let Some(table) = tables.next()? {
                     dictionary.row(table, budget)?;
                 }
@@ -93,15 +93,15 @@ impl<'a> FileDictionary<'a> {
     }
 
     /// Returns how many rows samples can name.
-    pub(super) fn tables(&self) -> Tables {
-        Tables {
+    pub(super) fn tables(&self) -> TableSizes {
+        TableSizes {
             stacks: self.stacks.rows.len(),
             attributes: self.attributes.rows.len(),
             links: self.links,
         }
     }
 
-    fn row(&mut self, field: (u32, Value<'a>), budget: &mut Budget) -> Result<(), Error> {
+    fn row(&mut self, field: (u32, Value<'a>), budget: &mut MemoryBudget) -> Result<(), Error> {
         match field {
             (1, Value::Bytes(row)) => self.mappings.push(row, budget),
             (2, Value::Bytes(row)) => self.locations.push(row, budget),

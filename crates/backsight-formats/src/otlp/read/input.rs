@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::json;
 use super::layout::Layout;
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Error, Fields, Value, unpack_as};
+use crate::protobuf::{Error, MemoryBudget, MessageFields, Value, unpack_as};
 
 /// How the two fields of a message begin, each with its length behind.
 const FIRST_FIELDS: [u8; 2] = [0x0a, 0x12];
@@ -24,7 +24,7 @@ impl Messages {
     /// Unpacks a file, and finds the messages in it.
     pub(super) fn read(
         input: impl Read,
-        budget: &mut Budget,
+        budget: &mut MemoryBudget,
         flaws: &mut Flaws,
     ) -> Result<Self, Error> {
         let bytes = unpack_as(input, budget, check_begin)?;
@@ -42,7 +42,7 @@ impl Messages {
         })
     }
 
-    fn of_json(text: &[u8], budget: &mut Budget) -> Result<Self, Error> {
+    fn of_json(text: &[u8], budget: &mut MemoryBudget) -> Result<Self, Error> {
         // Each message is copied into the one around it.
         budget.check(text.len().saturating_mul(2))?;
         let read = json::messages(text).map_err(|offset| Error::Malformed {
@@ -76,7 +76,7 @@ fn is_text(begin: &[u8]) -> bool {
 /// A message may begin like a text: 0x0a is a line end as well as its first field, a length
 /// may be white space too, and a brace stands first in a key. No text is a whole message.
 fn is_message(bytes: &[u8]) -> bool {
-    let mut fields = Fields::new(bytes);
+    let mut fields = MessageFields::new(bytes);
     loop {
         match fields.next() {
             Ok(Some((1 | 2, Value::Bytes(_)))) => {}
@@ -98,7 +98,7 @@ fn check_begin(begin: &[u8]) -> Result<(), Error> {
         return Ok(());
     }
     if !is_prefixed(begin) {
-        return Fields::check_begin(begin);
+        return MessageFields::check_begin(begin);
     }
     let message = begin.get(4..).filter(|rest| {
         let first = rest.first();
@@ -110,7 +110,7 @@ fn check_begin(begin: &[u8]) -> Result<(), Error> {
     })?;
     let length = begin.first_chunk().copied().map_or(0, u32::from_be_bytes);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    Fields::check_begin(message.get(..length).unwrap_or(message))
+    MessageFields::check_begin(message.get(..length).unwrap_or(message))
 }
 
 fn prefixed(bytes: &[u8], flaws: &mut Flaws) -> Vec<Range<usize>> {

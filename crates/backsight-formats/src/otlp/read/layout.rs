@@ -12,7 +12,7 @@
 //! Source: `profiles.proto` of github.com/open-telemetry/opentelemetry-proto, v1.9.0 and
 //! v1.10.0.
 
-use crate::protobuf::{Fields, Value, varint};
+use crate::protobuf::{MessageFields, Value, varint};
 
 /// A version of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) enum Layout {
 
 /// A sample as it stands in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct SampleRow {
     pub(super) stack: i32,
     pub(super) attributes: Vec<i32>,
     pub(super) link: i32,
@@ -33,7 +33,7 @@ pub(super) struct Row {
 
 /// How many rows the tables have that samples name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tables {
+pub(super) struct TableSizes {
     pub(super) stacks: usize,
     pub(super) attributes: usize,
     pub(super) links: usize,
@@ -48,11 +48,11 @@ pub(super) struct Votes {
     pub(super) unclear: u64,
 }
 
-impl Row {
+impl SampleRow {
     /// Reads a sample; `None` when it cannot be read so.
     pub(super) fn read(bytes: &[u8], layout: Layout) -> Option<Self> {
         let mut row = Self::default();
-        let mut fields = Fields::new(bytes);
+        let mut fields = MessageFields::new(bytes);
         while let Some((number, value)) = fields.next().ok()? {
             match (number, layout) {
                 (1, _) => row.stack = index(value)?,
@@ -74,7 +74,7 @@ impl Row {
     }
 
     /// Returns whether all of it makes sense.
-    fn is_sound(&self, tables: &Tables) -> bool {
+    fn is_sound(&self, tables: &TableSizes) -> bool {
         let leads = |index: i32, rows: usize| usize::try_from(index).is_ok_and(|at| at < rows);
         let mut attributes = self.attributes.clone();
         attributes.sort_unstable();
@@ -96,11 +96,13 @@ impl Row {
 
 impl Votes {
     /// Counts what a sample tells, if it tells anything.
-    pub(super) fn count(&mut self, bytes: &[u8], tables: &Tables) {
+    pub(super) fn count(&mut self, bytes: &[u8], tables: &TableSizes) {
         match of_sample(bytes, tables) {
             Some(Layout::Since1_8) => self.since_1_8 = self.since_1_8.saturating_add(1),
             Some(Layout::Since1_10) => self.since_1_10 = self.since_1_10.saturating_add(1),
-            None if Row::read(bytes, Layout::Since1_8) != Row::read(bytes, Layout::Since1_10) => {
+            None if SampleRow::read(bytes, Layout::Since1_8)
+                != SampleRow::read(bytes, Layout::Since1_10) =>
+            {
                 self.unclear = self.unclear.saturating_add(1);
             }
             None => {}
@@ -118,8 +120,8 @@ impl Votes {
 }
 
 /// Returns the layout that alone makes sense of a sample.
-pub(super) fn of_sample(bytes: &[u8], tables: &Tables) -> Option<Layout> {
-    let is_sound = |layout| Row::read(bytes, layout).is_some_and(|row| row.is_sound(tables));
+pub(super) fn of_sample(bytes: &[u8], tables: &TableSizes) -> Option<Layout> {
+    let is_sound = |layout| SampleRow::read(bytes, layout).is_some_and(|row| row.is_sound(tables));
     match (is_sound(Layout::Since1_8), is_sound(Layout::Since1_10)) {
         (true, false) => Some(Layout::Since1_8),
         (false, true) => Some(Layout::Since1_10),
@@ -170,11 +172,11 @@ fn times(value: Value<'_>, times: &mut Vec<u64>) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Layout, Tables, of_sample};
+    use super::{Layout, TableSizes, of_sample};
 
     #[test]
     fn what_makes_sense_in_one_way_alone_tells() {
-        let tables = Tables {
+        let tables = TableSizes {
             stacks: 2,
             attributes: 4,
             links: 1,

@@ -8,8 +8,8 @@ use backsight_types::ModuleIdx;
 use super::dictionary::FileDictionary;
 use crate::flaws::Flaws;
 use crate::mapped_file::MappedFiles;
-use crate::protobuf::Budget;
-use crate::threads::Threads;
+use crate::protobuf::MemoryBudget;
+use crate::threads::NamedThreads;
 
 /// The most sample types: a sample without a time has a value of each.
 const MOST_TYPES: usize = 1024;
@@ -19,11 +19,11 @@ const MOST_SHARED: usize = 256;
 
 /// What goes from message to message.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct ReadState {
     pub(super) profile: Profile,
-    pub(super) budget: Budget,
+    pub(super) budget: MemoryBudget,
     pub(super) flaws: Flaws,
-    pub(super) threads: Threads,
+    pub(super) threads: NamedThreads,
     pub(super) files: MappedFiles,
     pub(super) default: Option<StrIdx>,
     pub(super) comments: HashSet<StrIdx>,
@@ -31,7 +31,7 @@ pub(super) struct State {
     pub(super) of_modules: HashSet<(ModuleIdx, StrIdx)>,
 }
 
-impl State {
+impl ReadState {
     pub(super) fn finish(self) -> (Profile, Flaws) {
         let Self {
             mut profile,
@@ -53,7 +53,7 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     pub(super) dictionary: FileDictionary<'a>,
-    pub(super) state: State,
+    pub(super) state: ReadState,
 }
 
 impl Reader<'_> {

@@ -5,19 +5,19 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::profiles::v1development as proto;
 
 use super::super::keys::{self, ADDRESSES};
-use super::attribute::Attribute;
-use super::dictionary::Look;
-use super::reader::{Reader, State};
+use super::attribute::ReadAttribute;
+use super::dictionary::RowState;
+use super::reader::{ReadState, Reader};
 use crate::flaws::Flaws;
-use crate::mapped_file::{MappedFile, Told, elsewhere};
+use crate::mapped_file::{MappedFile, MappingFields, elsewhere};
 use crate::protobuf::{Error, decode};
 use crate::texts::number;
 
 impl Reader<'_> {
     pub(super) fn stack(&mut self, place: i32) -> Result<Option<StackIdx>, Error> {
         let (at, row) = match self.dictionary.stacks.look(place, &mut self.state.flaws) {
-            Look::Known(known) => return Ok(known),
-            Look::New(at, row) => (at, row),
+            RowState::Known(known) => return Ok(known),
+            RowState::New(at, row) => (at, row),
         };
         // Each byte of it can be a location.
         self.state
@@ -39,8 +39,8 @@ impl Reader<'_> {
 
     fn location(&mut self, place: i32) -> Result<Option<LocationIdx>, Error> {
         let (at, row) = match self.dictionary.locations.look(place, &mut self.state.flaws) {
-            Look::Known(known) => return Ok(known),
-            Look::New(at, row) => (at, row),
+            RowState::Known(known) => return Ok(known),
+            RowState::New(at, row) => (at, row),
         };
         // A line of two bytes takes as much room as a long one.
         let most_lines = row.len() / 2;
@@ -137,8 +137,8 @@ impl Reader<'_> {
 
     fn mapped_file(&mut self, place: i32) -> Result<Option<MappedFile>, Error> {
         let (at, row) = match self.dictionary.mappings.look(place, &mut self.state.flaws) {
-            Look::Known(known) => return Ok(known),
-            Look::New(at, row) => (at, row),
+            RowState::Known(known) => return Ok(known),
+            RowState::New(at, row) => (at, row),
         };
         let why_not = "mappings that cannot be decoded";
         let Some(row) = decode::<proto::Mapping>(row, why_not, &mut self.state.flaws) else {
@@ -163,7 +163,7 @@ impl Reader<'_> {
         }
         let texts = &self.dictionary.texts;
         let name = texts.bytes(row.filename_strindex.into(), &mut self.state.flaws);
-        let told = Told {
+        let told = MappingFields {
             start: row.memory_start,
             limit: row.memory_limit,
             file_offset: row.file_offset,
@@ -171,7 +171,7 @@ impl Reader<'_> {
             build_id: build_id.as_bytes(),
             is_virtual,
         };
-        let State {
+        let ReadState {
             files,
             profile,
             budget,
@@ -190,14 +190,14 @@ impl Reader<'_> {
     }
 
     /// Returns an attribute of the dictionary.
-    pub(super) fn sample_attribute(&mut self, place: i32) -> Result<Option<Attribute>, Error> {
+    pub(super) fn sample_attribute(&mut self, place: i32) -> Result<Option<ReadAttribute>, Error> {
         match self
             .dictionary
             .attributes
             .look(place, &mut self.state.flaws)
         {
-            Look::Known(known) => Ok(known),
-            Look::New(at, row) => {
+            RowState::Known(known) => Ok(known),
+            RowState::New(at, row) => {
                 let attribute = self.row_attribute(row)?;
                 Ok(self.dictionary.attributes.keep(at, attribute))
             }
@@ -213,7 +213,7 @@ impl Reader<'_> {
     }
 
     /// Returns the name and the value of an attribute that is a text.
-    fn text_of(&self, attribute: &Attribute) -> Option<(&str, &str)> {
+    fn text_of(&self, attribute: &ReadAttribute) -> Option<(&str, &str)> {
         let strings = &self.state.profile.strings;
         let text = strings.get(attribute.text()?)?;
         Some((strings.get(attribute.label.key)?, text))

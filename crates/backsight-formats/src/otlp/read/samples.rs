@@ -4,21 +4,21 @@ use backsight_profile::{Label, Sample};
 use opentelemetry_proto::tonic::profiles::v1development as proto;
 
 use super::super::keys;
-use super::attribute::Context;
-use super::layout::{self, Layout, Row, Votes};
+use super::attribute::ThreadIdentity;
+use super::layout::{self, Layout, SampleRow, Votes};
 use super::reader::Reader;
-use crate::protobuf::{Error, Fields, Value, decode, varint};
+use crate::protobuf::{Error, MessageFields, Value, decode, varint};
 
 /// What a sample takes besides its values and labels.
 const SAMPLE: usize = 64;
 
 /// A profile whose samples were not read yet.
 #[derive(Debug)]
-pub(super) struct Head<'a> {
+pub(super) struct ProfileHead<'a> {
     message: &'a [u8],
     /// The place of its sample type.
     kind: u32,
-    context: Context,
+    context: ThreadIdentity,
     /// What resource, scope and profile say of all samples.
     labels: Vec<Label>,
 }
@@ -29,12 +29,12 @@ impl<'a> Reader<'a> {
     pub(super) fn head(
         &mut self,
         message: &'a [u8],
-        context: Context,
+        context: ThreadIdentity,
         mut labels: Vec<Label>,
-    ) -> Result<Option<Head<'a>>, Error> {
+    ) -> Result<Option<ProfileHead<'a>>, Error> {
         let (mut kind, mut period_type, mut period) = ((0, 0), None, 0);
         let mut attributes = Vec::new();
-        let mut fields = Fields::new(message);
+        let mut fields = MessageFields::new(message);
         // Where it is broken, it ends: it is counted with the samples.
         while let Ok(Some(field)) = fields.next() {
             match field {
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         }
         let kind = texts.value_type(kind, strings, &mut self.state.flaws);
         let kind = self.sample_type(kind);
-        Ok(kind.map(|kind| Head {
+        Ok(kind.map(|kind| ProfileHead {
             message,
             kind,
             context,
@@ -102,11 +102,11 @@ impl<'a> Reader<'a> {
 
     /// Finds out how the samples of a message are numbered, and says it where they do not
     /// tell.
-    pub(super) fn layout(&mut self, heads: &[Head<'a>]) -> Result<Layout, Error> {
+    pub(super) fn layout(&mut self, heads: &[ProfileHead<'a>]) -> Result<Layout, Error> {
         let tables = self.dictionary.tables();
         let mut votes = Votes::default();
         for head in heads {
-            let mut fields = Fields::new(head.message);
+            let mut fields = MessageFields::new(head.message);
             while let Ok(Some(field)) = fields.next() {
                 if let (2, Value::Bytes(bytes)) = field {
                     self.state.budget.check(bytes.len().saturating_mul(32))?;
@@ -132,10 +132,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the samples of a profile.
-    pub(super) fn samples(&mut self, head: &Head<'a>, layout: Layout) -> Result<(), Error> {
+    pub(super) fn samples(&mut self, head: &ProfileHead<'a>, layout: Layout) -> Result<(), Error> {
         let tables = self.dictionary.tables();
         let mut labels = Vec::new();
-        let mut fields = Fields::new(head.message);
+        let mut fields = MessageFields::new(head.message);
         loop {
             let bytes = match fields.next() {
                 Ok(Some((2, Value::Bytes(bytes)))) => bytes,
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
             // A value of one byte takes eight, and each is read both ways.
             self.state.budget.check(bytes.len().saturating_mul(32))?;
             let layout = layout::of_sample(bytes, &tables).unwrap_or(layout);
-            let Some(row) = Row::read(bytes, layout) else {
+            let Some(row) = SampleRow::read(bytes, layout) else {
                 self.state.flaws.count("samples that cannot be decoded");
                 continue;
             };
@@ -158,7 +158,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn sample(&mut self, row: &Row, head: &Head<'a>, labels: &mut Vec<Label>) -> Result<(), Error> {
+    fn sample(
+        &mut self,
+        row: &SampleRow,
+        head: &ProfileHead<'a>,
+        labels: &mut Vec<Label>,
+    ) -> Result<(), Error> {
         if row.link != 0 {
             self.state
                 .flaws

@@ -1,15 +1,15 @@
 //! First lines of every layout, and damaged ones.
 
-use super::{First, Head, Shape, parse};
+use super::{FirstLine, SampleHead, Shape, parse};
 
-fn any_shape(line: &str) -> Option<First<'_>> {
+fn any_shape(line: &str) -> Option<FirstLine<'_>> {
     Shape::ALL.into_iter().find_map(|shape| parse(line, shape))
 }
 
 #[test]
 fn names_may_have_anything_in_them() {
     let head = |comm, pid, tid, period, event, rest| {
-        Some(First::Sample(Head {
+        Some(FirstLine::Sample(SampleHead {
             comm,
             ids: Some((pid, tid)),
             time_ns: Some(28_296_545_590_000),
@@ -44,7 +44,7 @@ fn names_may_have_anything_in_them() {
         ),
         (
             "sh  8288 28296.545590: PERF_RECORD_MMAP2 8288/8288: [0x1(0x2) @ 0]: r-xp /x",
-            Some(First::Record),
+            Some(FirstLine::Record),
         ),
     ];
     for (line, want) in cases {
@@ -55,7 +55,7 @@ fn names_may_have_anything_in_them() {
 #[test]
 fn every_field_but_one_may_be_missing() {
     let head = |comm, ids, time_ns, period, event, rest| {
-        Some(First::Sample(Head {
+        Some(FirstLine::Sample(SampleHead {
             comm,
             ids,
             time_ns,

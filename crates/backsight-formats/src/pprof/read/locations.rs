@@ -4,19 +4,19 @@ use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame};
 use hashbrown::HashMap;
 
 use super::super::proto;
-use super::tables::{Spaces, Tables};
+use super::tables::{FileTables, Spaces};
 use crate::flaws::Flaws;
-use crate::mapped_file::{MappedFile, MappedFiles, Told, elsewhere};
-use crate::protobuf::{Budget, Error, decode};
+use crate::mapped_file::{MappedFile, MappedFiles, MappingFields, elsewhere};
+use crate::protobuf::{Error, MemoryBudget, decode};
 use crate::texts::number;
 
-impl Tables<'_> {
+impl FileTables<'_> {
     /// Takes the files of the mappings for modules, and returns the mappings by ID.
     pub(super) fn mappings(
         &mut self,
         spaces: &Spaces<'_>,
         profile: &mut Profile,
-        budget: &mut Budget,
+        budget: &mut MemoryBudget,
         flaws: &mut Flaws,
     ) -> Result<HashMap<u64, MappedFile>, Error> {
         let mut files = HashMap::new();
@@ -32,7 +32,7 @@ impl Tables<'_> {
             }
             let name = self.texts.bytes(row.filename, flaws).unwrap_or_default();
             let excepted = str::from_utf8(name).is_ok_and(|name| spaces.but.contains(name));
-            let told = Told {
+            let told = MappingFields {
                 start: row.memory_start,
                 limit: row.memory_limit,
                 file_offset: row.file_offset,
@@ -50,7 +50,7 @@ impl Tables<'_> {
         &mut self,
         files: &HashMap<u64, MappedFile>,
         profile: &mut Profile,
-        budget: &mut Budget,
+        budget: &mut MemoryBudget,
         flaws: &mut Flaws,
     ) -> Result<HashMap<u64, LocationIdx>, Error> {
         let mut ids = HashMap::new();

@@ -5,10 +5,10 @@ use hashbrown::HashMap;
 use prost::Message as _;
 
 use super::super::{labels, proto};
-use super::tables::Tables;
+use super::tables::FileTables;
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Error, Fields, Value};
-use crate::threads::Threads;
+use crate::protobuf::{Error, MemoryBudget, MessageFields, Value};
+use crate::threads::NamedThreads;
 
 /// What a new node of the tree of stacks takes, its place in the table included.
 const NODE: usize = 24;
@@ -16,20 +16,20 @@ const NODE: usize = 24;
 /// What a sample takes besides its values and labels.
 const SAMPLE: usize = 64;
 
-impl Tables<'_> {
+impl FileTables<'_> {
     /// Walks over the message once more, for its samples.
     pub(super) fn samples(
         &mut self,
         message: &[u8],
         ids: &HashMap<u64, LocationIdx>,
         profile: &mut Profile,
-        budget: &mut Budget,
+        budget: &mut MemoryBudget,
         flaws: &mut Flaws,
     ) -> Result<(), Error> {
-        let mut threads = Threads::default();
+        let mut threads = NamedThreads::default();
         let mut row = proto::Sample::default();
         let mut labels = Vec::new();
-        let mut fields = Fields::new(message);
+        let mut fields = MessageFields::new(message);
         while let Some(field) = fields.next()? {
             let (2, Value::Bytes(bytes)) = field else {
                 continue;
@@ -52,7 +52,7 @@ impl Tables<'_> {
             });
             let stack = profile.stacks.intern(found);
             labels.clear();
-            let mut known = Known::default();
+            let mut known = ThreadLabels::default();
             for label in &row.label {
                 match self.label(label, profile, flaws) {
                     Some(label) if known.take(&label, profile) => {}
@@ -112,7 +112,7 @@ impl Tables<'_> {
 
 /// What the labels of a sample say of its process, thread and time.
 #[derive(Clone, Copy, Debug, Default)]
-struct Known {
+struct ThreadLabels {
     pid: Option<(u32, Label)>,
     process_name: Option<(StrIdx, Label)>,
     tid: Option<(u32, Label)>,
@@ -120,7 +120,7 @@ struct Known {
     time_ns: Option<u64>,
 }
 
-impl Known {
+impl ThreadLabels {
     /// Takes a label if it is one of those, and the first of its kind.
     fn take(&mut self, label: &Label, profile: &Profile) -> bool {
         let key = profile.strings.get(label.key).unwrap_or_default();

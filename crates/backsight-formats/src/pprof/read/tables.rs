@@ -8,16 +8,16 @@ use hashbrown::HashMap;
 use super::super::comments::{FILE_OFFSETS, VIRTUAL_OFFSETS};
 use super::super::{labels, proto};
 use crate::flaws::Flaws;
-use crate::protobuf::{Budget, Error, Fields, Value, decode, varint};
-use crate::texts::Texts;
+use crate::protobuf::{Error, MemoryBudget, MessageFields, Value, decode, varint};
+use crate::texts::ReadStrings;
 
 /// The most sample types: what is written has a value of each in every sample.
 const MOST_TYPES: usize = 1024;
 
 /// All rows of a file but its samples.
 #[derive(Debug, Default)]
-pub(super) struct Tables<'a> {
-    pub(super) texts: Texts<'a>,
+pub(super) struct FileTables<'a> {
+    pub(super) texts: ReadStrings<'a>,
     pub(super) mappings: Vec<proto::Mapping>,
     pub(super) functions: HashMap<u64, proto::Function>,
     /// Not decoded yet: their lines take more room than their bytes.
@@ -37,14 +37,14 @@ pub(super) struct Spaces<'a> {
     pub(super) but: HashSet<&'a str>,
 }
 
-impl<'a> Tables<'a> {
+impl<'a> FileTables<'a> {
     pub(super) fn read(
         message: &'a [u8],
-        budget: &mut Budget,
+        budget: &mut MemoryBudget,
         flaws: &mut Flaws,
     ) -> Result<Self, Error> {
         let mut tables = Self::default();
-        let mut fields = Fields::new(message);
+        let mut fields = MessageFields::new(message);
         while let Some((number, value)) = fields.next()? {
             tables.field(number, value, budget, flaws)?;
         }
@@ -56,7 +56,7 @@ impl<'a> Tables<'a> {
         &mut self,
         number: u32,
         value: Value<'a>,
-        budget: &mut Budget,
+        budget: &mut MemoryBudget,
         flaws: &mut Flaws,
     ) -> Result<(), Error> {
         match (number, value) {

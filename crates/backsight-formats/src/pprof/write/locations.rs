@@ -7,7 +7,7 @@ use backsight_profile::{Location, ProfileFrame};
 use super::super::proto;
 use super::{BATCH, FunctionKey, Writer};
 use crate::place_name::UNKNOWN;
-use crate::placement::{Place, Placement, Row};
+use crate::placement::{MappedPlace, MappingRow, Placement};
 use crate::string_table::file_name;
 
 impl<W: Write> Writer<'_, W> {
@@ -30,7 +30,7 @@ impl<W: Write> Writer<'_, W> {
         self.flush()
     }
 
-    fn mapping(&mut self, row: &Row, named: bool, id: u64) -> proto::Mapping {
+    fn mapping(&mut self, row: &MappingRow, named: bool, id: u64) -> proto::Mapping {
         let module = self.profile.module(row.module);
         let build_id = module.and_then(|module| module.build_id);
         proto::Mapping {
@@ -61,7 +61,7 @@ impl<W: Write> Writer<'_, W> {
         self.flush()
     }
 
-    fn location(&mut self, location: &Location, place: Place, id: u64) -> proto::Location {
+    fn location(&mut self, location: &Location, place: MappedPlace, id: u64) -> proto::Location {
         let mut frames = self.profile.frames_of(location).iter().peekable();
         if location.frames.len > 0 && frames.peek().is_none() {
             self.flaws
