@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use backsight_symbolize::{IndexError, Options, SymbolIndex};
+use backsight_symbolize::{IndexCause, IndexError, Options, SymbolIndex};
 
 use crate::failure::WithWayOut;
 
@@ -13,10 +13,12 @@ pub(crate) fn open(path: &Path) -> Result<SymbolIndex, String> {
 
 /// Returns why a file cannot be used as an index, and the way out.
 pub(crate) fn cause(error: &IndexError) -> String {
-    match error {
-        IndexError::NotAnIndex => format!("{error}: `backsight index build FILE` makes one"),
-        // Whoever asks says which file it is.
-        IndexError::File(error) => WithWayOut(&error.error().clone().into()).to_string(),
+    // Whoever asks says which file it is.
+    match error.cause() {
+        cause @ IndexCause::NotAnIndex => {
+            format!("{cause}: `backsight index build FILE` makes one")
+        }
+        IndexCause::File(error) => WithWayOut(&error.clone().into()).to_string(),
         other => other.to_string(),
     }
 }

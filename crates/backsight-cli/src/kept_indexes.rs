@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use backsight_symbolize::{IndexDir, IndexError, Symbolizer};
+use backsight_symbolize::{IndexCause, IndexDir, Symbolizer};
 
 use crate::args::parse_size;
 use crate::failure::complain;
@@ -48,7 +48,7 @@ impl KeptIndexes {
 pub(crate) fn report_not_written(symbolizer: &Symbolizer, dir: Option<&IndexDir>) {
     // `check` has already reported a directory with another owner.
     let mut errors = symbolizer.index_errors();
-    errors.retain(|error| *error != IndexError::NotOurs);
+    errors.retain(|error| *error.cause() != IndexCause::NotOurs);
     if let (Some(dir), Some(first)) = (dir, errors.first()) {
         let (count, cause) = (errors.len(), index_file::cause(first));
         let indexes = if count == 1 { "index" } else { "indexes" };

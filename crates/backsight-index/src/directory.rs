@@ -31,7 +31,7 @@ use backsight_types::BuildId;
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::Mode;
 
-use crate::format::{IndexError, MAGIC};
+use crate::format::{IndexCause, IndexError, MAGIC};
 use crate::read_options::ReadOptions;
 use crate::symbol_index::SymbolIndex;
 
@@ -79,7 +79,10 @@ impl OpenDirectory {
         let (file, metadata) = opened.map_err(|error| error.with_path(self.named.join(name)))?;
         match only_we_can_change(&metadata) {
             true => Ok((file, metadata)),
-            false => Err(IndexError::NotOurs),
+            false => {
+                let path = self.named.join(name);
+                Err(IndexError::of_file("open", &path, IndexCause::NotOurs))
+            }
         }
     }
 
@@ -92,8 +95,11 @@ impl OpenDirectory {
     }
 }
 
-fn is_not_found(error: &FileError) -> bool {
-    matches!(error.error(), Error::Io(error) if error.kind() == ErrorKind::NotFound)
+fn is_not_found(error: &IndexError) -> bool {
+    matches!(
+        error.cause(),
+        IndexCause::File(Error::Io(error)) if error.kind() == ErrorKind::NotFound
+    )
 }
 
 impl IndexDir {
@@ -133,7 +139,12 @@ impl IndexDir {
         let (file, _) = self.held()?.open(Path::new(&name))?;
         let index = SymbolIndex::of_file(&file, &self.path.join(&name), options)?;
         if index.build_id() != Some(id) {
-            return Err(IndexError::BuildIdMismatch);
+            let path = self.path.join(&name);
+            return Err(IndexError::of_file(
+                "read",
+                &path,
+                IndexCause::BuildIdMismatch,
+            ));
         }
         note_use(&file);
         Ok(index)
@@ -162,14 +173,20 @@ impl IndexDir {
         let no_room = Error::TooLarge {
             limit: self.max_bytes,
         };
-        let id = index.build_id().ok_or(IndexError::BuildIdMismatch)?;
+        let Some(id) = index.build_id() else {
+            let cause = IndexCause::BuildIdMismatch;
+            return Err(IndexError::of_file("keep", &self.path, cause));
+        };
+        let refused = |cause: IndexCause| {
+            let path = self.path_bound(id, binding);
+            Err(IndexError::of_file("keep", &path, cause))
+        };
         if index.is_of_strangers {
-            return Err(IndexError::OfStrangers);
+            return refused(IndexCause::OfStrangers);
         }
         let size = u64::try_from(index.file_size()).unwrap_or(u64::MAX);
         if size > self.max_bytes {
-            let path = self.path_bound(id, binding);
-            return Err(IndexError::of_file("keep", &path, no_room));
+            return refused(no_room.into());
         }
         DirBuilder::new()
             .recursive(true)
@@ -188,10 +205,10 @@ impl IndexDir {
     /// is not there yet.
     ///
     /// # Errors
-    /// [`IndexError::NotOurs`], and [`IndexError::File`] when it cannot be opened.
+    /// [`IndexCause::NotOurs`], and [`IndexCause::File`] when it cannot be opened.
     pub fn check(&self) -> Result<(), IndexError> {
         match self.held() {
-            Err(IndexError::File(error)) if is_not_found(&error) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
             held => held.map(drop),
         }
     }
@@ -203,7 +220,7 @@ impl IndexDir {
         let directory = directory.map_err(|errno| failed(std::io::Error::from(errno)))?;
         let directory = File::from(directory);
         if !only_we_can_change(&directory.metadata().map_err(failed)?) {
-            return Err(IndexError::NotOurs);
+            return Err(IndexError::of_file("open", &self.path, IndexCause::NotOurs));
         }
         // Its path may lead elsewhere by the next call.
         let path = path_of(&directory);

@@ -66,7 +66,7 @@ mod symbol_index;
 
 pub use builder::{CallSite, FunctionName, IndexBuilder, LevelId};
 pub use directory::{Binding, IndexDir};
-pub use format::IndexError;
+pub use format::{IndexCause, IndexError};
 pub use index_full::IndexFull;
 pub use lookup::{
     Frame, FrameRef, Frames, Hit, IndexView, PendingSearch, StackFrames, ViewOptions,

@@ -55,7 +55,7 @@ impl SymbolIndex {
     /// checked where it is used.
     ///
     /// # Errors
-    /// All of [`IndexError`] but [`IndexError::BuildIdMismatch`].
+    /// All causes but [`IndexCause::BuildIdMismatch`].
     pub fn open(path: &Path, options: impl Into<ReadOptions>) -> Result<Self, IndexError> {
         let file = backsight_files::open(path, By::Caller)?;
         Self::of_file(&file, path, &options.into())
@@ -69,7 +69,8 @@ impl SymbolIndex {
     ) -> Result<Self, IndexError> {
         let image = Image::of_file(file, options.access, options.file_bytes);
         let image = image.map_err(|error| error.with_path(path))?;
-        let index = FlatIndex::open(image)?;
+        let index = FlatIndex::open(image);
+        let index = index.map_err(|cause| IndexError::of_file("read", path, cause))?;
         let identity =
             Identity::of(file).map_err(|error| IndexError::of_file("stat", path, error))?;
         Ok(Self {
@@ -83,7 +84,8 @@ impl SymbolIndex {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: std::sync::Arc<[u8]>) -> Result<Self, IndexError> {
-        let index = FlatIndex::open(Image::from(bytes))?;
+        let index = FlatIndex::open(Image::from(bytes));
+        let index = index.map_err(|cause| IndexError::new("read", None, cause))?;
         Ok(Self {
             index,
             is_of_strangers: false,
@@ -96,7 +98,7 @@ impl SymbolIndex {
     /// without unnamed files, where a temporary file stays beside `path`.
     ///
     /// # Errors
-    /// [`IndexError::File`].
+    /// [`IndexCause::File`].
     pub fn write(&self, path: &Path) -> Result<(), IndexError> {
         Ok(self.write_whole(path)?)
     }
@@ -124,9 +126,10 @@ impl SymbolIndex {
     /// place a row points to is there.
     ///
     /// # Errors
-    /// [`IndexError::Malformed`] with what is wrong.
+    /// [`IndexCause::Malformed`] with what is wrong; the path is not known here.
     pub fn verify(&self) -> Result<(), IndexError> {
-        self.index.verify()
+        let verified = self.index.verify();
+        verified.map_err(|cause| IndexError::new("verify", None, cause))
     }
 
     /// Says whether others than root and this process's user can change a file that it was

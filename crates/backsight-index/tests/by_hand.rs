@@ -5,10 +5,9 @@ use std::path::Path;
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use backsight_files::FileError;
 use backsight_index::{
-    CallSite, FunctionName, Hit, IndexBuilder, IndexError, IndexView, ReadOptions, SymbolIndex,
-    ViewOptions,
+    CallSite, FunctionName, Hit, IndexBuilder, IndexCause, IndexError, IndexView, ReadOptions,
+    SymbolIndex, ViewOptions,
 };
 use backsight_types::VirtOffset;
 
@@ -78,6 +77,11 @@ fn wanted() -> Vec<(u64, Levels)> {
         (0x1200, Levels::new()),
         (u64::MAX, Levels::new()),
     ]
+}
+
+/// Returns why an operation failed.
+fn cause<T>(of: Result<T, IndexError>) -> Option<IndexCause> {
+    Some(of.err()?.cause().clone())
 }
 
 fn open(bytes: &[u8]) -> Result<SymbolIndex, IndexError> {
@@ -171,27 +175,27 @@ fn no_byte_can_be_changed_unnoticed() {
 
 #[test]
 fn what_is_no_index_is_refused() {
-    assert_eq!(open(b"").err(), Some(IndexError::NotAnIndex));
-    assert_eq!(open(&[0; 4096]).err(), Some(IndexError::NotAnIndex));
+    assert_eq!(cause(open(b"")), Some(IndexCause::NotAnIndex));
+    assert_eq!(cause(open(&[0; 4096])), Some(IndexCause::NotAnIndex));
     let missing = SymbolIndex::open(Path::new("/nowhere/a.index"), ReadOptions::default());
     let missing = missing.expect_err("nothing is there");
     let said = missing.to_string();
     assert!(said.starts_with("open /nowhere/a.index: "), "{said}");
-    let IndexError::File(error) = missing else {
-        panic!("{missing:?}");
-    };
-    let nothing = std::io::Error::from_raw_os_error(2).into();
-    assert_eq!(error.into_error(), nothing);
+    let nothing = std::io::Error::from_raw_os_error(2);
+    assert_eq!(*missing.cause(), IndexCause::from(nothing));
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("a.index");
     index().write(&path).expect("written");
     let small = ReadOptions::default()
         .with_access(backsight_files::Access::Read)
         .with_file_bytes(100);
-    let refused = SymbolIndex::open(&path, small).err();
+    let refused = SymbolIndex::open(&path, small).expect_err("100 bytes are too few");
     let error = backsight_files::Error::TooLarge { limit: 100 };
-    let want = IndexError::File(FileError::new("read", Some(&path), error));
-    assert_eq!(refused, Some(want));
+    assert_eq!(*refused.cause(), IndexCause::File(error));
+    assert_eq!(
+        (refused.operation(), refused.path()),
+        ("read", Some(&*path))
+    );
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::slice::from_ref;
 
-use backsight_files::{FileError, Identity};
+use backsight_files::Identity;
 use backsight_index::{
-    Binding, FunctionName, IndexBuilder, IndexDir, IndexError, ReadOptions, SymbolIndex,
+    Binding, FunctionName, IndexBuilder, IndexCause, IndexDir, IndexError, ReadOptions, SymbolIndex,
 };
 use backsight_types::BuildId;
 
@@ -24,12 +24,13 @@ fn dir(of: &tempfile::TempDir) -> IndexDir {
     IndexDir::new(of.path().join("indexes"), 1 << 20)
 }
 
+/// Returns why an operation failed.
+fn cause<T>(of: Result<T, IndexError>) -> Option<IndexCause> {
+    Some(of.err()?.cause().clone())
+}
+
 fn is_missing(found: Result<SymbolIndex, IndexError>) -> bool {
-    matches!(
-        found,
-        Err(IndexError::File(error))
-            if *error.error() == std::io::Error::from_raw_os_error(2).into()
-    )
+    cause(found) == Some(std::io::Error::from_raw_os_error(2).into())
 }
 
 #[test]
@@ -70,24 +71,24 @@ fn what_others_decide_is_not_kept() {
     let dir = dir(&place);
     let a = id("aaaa");
     let kept = dir.keep(&index_of(a).with_strangers(true));
-    assert_eq!(kept, Err(IndexError::OfStrangers));
+    assert_eq!(cause(kept), Some(IndexCause::OfStrangers));
     let mut nameless = IndexBuilder::default();
     nameless
         .function(from_ref(&(0..1)), FunctionName::plain("f"))
         .expect("room");
     let kept = dir.keep(&nameless.finish().expect("room"));
-    assert_eq!(kept, Err(IndexError::BuildIdMismatch));
+    assert_eq!(cause(kept), Some(IndexCause::BuildIdMismatch));
     dir.keep(&index_of(a)).expect("kept");
     // One of another module, under this one's name.
     index_of(id("bbbb"))
         .write(&dir.path_of(a))
         .expect("written");
     let got = dir.get(a, None, &ReadOptions::default());
-    assert_eq!(got.err(), Some(IndexError::BuildIdMismatch));
+    assert_eq!(cause(got), Some(IndexCause::BuildIdMismatch));
     let all = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(&dir.path, all).expect("ours");
-    assert_eq!(dir.check(), Err(IndexError::NotOurs));
-    assert_eq!(dir.keep(&index_of(a)), Err(IndexError::NotOurs));
+    assert_eq!(cause(dir.check()), Some(IndexCause::NotOurs));
+    assert_eq!(cause(dir.keep(&index_of(a))), Some(IndexCause::NotOurs));
 }
 
 #[test]
@@ -112,8 +113,9 @@ fn the_longest_unused_make_room() {
     let limit = size - 1;
     let path = dir.path_of(id("ee"));
     let too_large = backsight_files::Error::TooLarge { limit };
-    let too_large = IndexError::File(FileError::new("keep", Some(&path), too_large));
-    assert_eq!(kept, Err(too_large));
+    let kept = kept.expect_err("no room");
+    assert_eq!(*kept.cause(), IndexCause::File(too_large));
+    assert_eq!((kept.operation(), kept.path()), ("keep", Some(&*path)));
 }
 
 /// Files are opened by paths that stay valid: messages have the one that was given.
@@ -137,4 +139,38 @@ fn an_error_names_the_file_as_the_caller_would() {
     let kept = dir.keep(&index_of(id)).map_err(said).expect_err("taken");
     let want = format!("create {}: ", path.display());
     assert!(kept.starts_with(&want), "{kept}");
+    // Whatever is wrong with the file is said of the file.
+    std::fs::remove_dir(&path).expect("empty");
+    let whole = {
+        dir.keep(&index_of(id)).expect("kept");
+        std::fs::read(&path).expect("there")
+    };
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let cases = [
+        ("empty", Vec::new()),
+        ("cut off", whole[..whole.len() / 2].to_vec()),
+        ("of another version", flipped(8)),
+        ("with a damaged header", flipped(20)),
+        ("no index", b"\x7fELF and more than that".to_vec()),
+    ];
+    for (what, bytes) in cases {
+        std::fs::write(&path, bytes).expect("written");
+        let read = dir.get(id, None, &options).map_err(said);
+        let message = read.err().unwrap_or_else(|| panic!("{what}: read"));
+        let want = format!("read {}: ", path.display());
+        assert!(message.starts_with(&want), "{what}: {message}");
+        assert_eq!(message.matches("/indexes").count(), 1, "{what}: {message}");
+    }
+    let all = std::fs::Permissions::from_mode(0o666);
+    std::fs::set_permissions(&path, all).expect("ours");
+    let theirs = dir
+        .get(id, None, &options)
+        .map_err(said)
+        .expect_err("theirs");
+    let want = format!("open {}: others can change it", path.display());
+    assert!(theirs.starts_with(&want), "{theirs}");
 }

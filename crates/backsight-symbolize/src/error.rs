@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use backsight_elf::ReadError;
-use backsight_index::{IndexError, IndexFull};
+use backsight_index::{IndexCause, IndexError, IndexFull};
 use backsight_types::{FileError, Reason};
 
 use crate::fetch_error::FetchError;
@@ -241,13 +241,14 @@ impl From<backsight_files::FileError> for Error {
 /// Why a file is not used as an index.
 impl From<&IndexError> for Error {
     fn from(error: &IndexError) -> Self {
-        match error {
-            IndexError::File(error) => error.clone().into(),
-            IndexError::NotOurs | IndexError::OfStrangers => Cause::NotOurs.into(),
-            IndexError::BuildIdMismatch => Cause::BuildIdMismatch.into(),
+        let cause = match error.cause() {
+            IndexCause::File(error) => error.clone().into(),
+            IndexCause::NotOurs | IndexCause::OfStrangers => Cause::NotOurs,
+            IndexCause::BuildIdMismatch => Cause::BuildIdMismatch,
             // It does not begin like one, is of another version, or contradicts itself.
-            _ => Cause::BadIndex.into(),
-        }
+            _ => Cause::BadIndex,
+        };
+        Self::new(error.operation(), error.path(), cause)
     }
 }
 

@@ -116,8 +116,8 @@ pub use answers::{Answers, Stack};
 pub use backsight_demangle::demangle;
 pub use backsight_files::{Access, FileError, IoError};
 pub use backsight_index::{
-    CallSite, Frame, FrameRef, Frames, FunctionName, IndexBuilder, IndexDir, IndexError, IndexFull,
-    LevelId, ReadOptions, StackFrames, SymbolIndex, TableSize,
+    CallSite, Frame, FrameRef, Frames, FunctionName, IndexBuilder, IndexCause, IndexDir,
+    IndexError, IndexFull, LevelId, ReadOptions, StackFrames, SymbolIndex, TableSize,
 };
 pub use backsight_sources::breakpad::{BreakpadCounts, BreakpadModule};
 pub use backsight_sources::kallsyms::{Kallsyms, KallsymsError, KernelCode, KernelSymbol};

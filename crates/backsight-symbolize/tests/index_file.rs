@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use backsight_symbolize::{
-    BuiltIndex, IndexError, ModuleInput, Options, Place, Request, SymbolIndex, Symbolizer,
+    BuiltIndex, IndexCause, IndexError, ModuleInput, Options, Place, Request, SymbolIndex,
+    Symbolizer,
 };
 use backsight_types::{FileOffset, Lookup, Reason};
 use common::Fixture;
@@ -41,6 +42,11 @@ fn small(fixture: &Fixture) -> Option<Vec<u8>> {
         .write(&fixture.path("a.index"))
         .expect("written");
     Some(std::fs::read(fixture.path("a.index")).expect("read back"))
+}
+
+/// Returns why an operation failed.
+fn cause<T>(of: Result<T, IndexError>) -> Option<IndexCause> {
+    Some(of.err()?.cause().clone())
 }
 
 fn open(bytes: &[u8]) -> Result<SymbolIndex, IndexError> {
@@ -98,25 +104,28 @@ fn a_file_that_is_cut_off_is_refused() {
     let mut longer = bytes.clone();
     longer.push(0);
     let longer = open(&longer).expect("its tables are there");
-    assert_eq!(longer.verify(), Err(IndexError::Malformed("its length")));
+    assert_eq!(
+        cause(longer.verify()),
+        Some(IndexCause::Malformed("its length"))
+    );
 }
 
 #[test]
 fn what_is_no_index_is_said() {
     let fixture = Fixture::new();
     let Some(bytes) = small(&fixture) else { return };
-    assert_eq!(open(b"").err(), Some(IndexError::NotAnIndex));
+    assert_eq!(cause(open(b"")), Some(IndexCause::NotAnIndex));
     assert_eq!(
-        open(b"\x7fELF and more").err(),
-        Some(IndexError::NotAnIndex)
+        cause(open(b"\x7fELF and more")),
+        Some(IndexCause::NotAnIndex)
     );
     let mut other = bytes.clone();
     other[8] = 9;
-    assert_eq!(open(&other).err(), Some(IndexError::Version(9)));
+    assert_eq!(cause(open(&other)), Some(IndexCause::Version(9)));
     let missing = SymbolIndex::open(&fixture.path("nowhere"), &Options::default());
-    assert!(matches!(missing.err(), Some(IndexError::File(_))));
+    assert!(matches!(cause(missing), Some(IndexCause::File(_))));
     let directory = SymbolIndex::open(&fixture.path(""), &Options::default());
-    assert!(matches!(directory.err(), Some(IndexError::File(_))));
+    assert!(matches!(cause(directory), Some(IndexCause::File(_))));
 }
 
 #[test]
@@ -127,7 +136,7 @@ fn nothing_is_left_of_a_write_that_fails() {
     // A directory stands where the file should go.
     fixture.write("taken/file", "");
     let failed = index.write(&fixture.path("taken"));
-    assert!(matches!(failed, Err(IndexError::File(_))));
+    assert!(matches!(cause(failed), Some(IndexCause::File(_))));
     let names = std::fs::read_dir(fixture.path("")).expect("listed");
     let names = names.map(|entry| entry.expect("an entry").file_name());
     let mut names: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();

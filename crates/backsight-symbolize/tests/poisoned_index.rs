@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use backsight_symbolize::{
-    BuiltIndex, IndexDir, IndexError, ModuleInput, Options, SymbolIndex, Symbolizer, Tier,
+    BuiltIndex, IndexCause, IndexDir, ModuleInput, Options, SymbolIndex, Symbolizer, Tier,
 };
 use common::{Fixture, brief, find, symbol};
 
@@ -193,7 +193,8 @@ fn what_others_can_change_is_not_kept() {
         assert_eq!(pair.ask_file("evil", Tier::Flat), "evil_work@1", "{what}");
         assert!(pair.names().is_empty(), "{what}");
         let kept = pair.dir.keep(&index_of(&evil));
-        assert_eq!(kept, Err(IndexError::OfStrangers), "{what}");
+        let refused = kept.expect_err("of strangers");
+        assert_eq!(*refused.cause(), IndexCause::OfStrangers, "{what}");
         assert!(pair.names().is_empty(), "{what}");
     }
 }
@@ -221,7 +222,8 @@ fn an_index_or_a_directory_that_others_can_change_is_not_read() {
         "good_work@1",
         "the directory"
     );
-    assert_eq!(pair.dir.check(), Err(IndexError::NotOurs));
+    let refused = pair.dir.check().expect_err("not ours");
+    assert_eq!(*refused.cause(), IndexCause::NotOurs);
     assert_eq!(pair.ask_file("good", Tier::Flat), "good_work@1");
     assert_eq!(pair.names().len(), 1, "nothing is written to it");
     mode(&pair.dir.path, 0o700);

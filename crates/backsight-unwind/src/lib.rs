@@ -43,6 +43,7 @@ mod machine;
 mod packed;
 mod registers;
 mod row;
+mod row_choice;
 mod step;
 mod walker;
 

@@ -12,6 +12,7 @@ use crate::guess::{self, FirstGuess};
 use crate::machine::Machine;
 use crate::registers::Registers;
 use crate::row::Row;
+use crate::row_choice::row_for;
 use crate::step::Step;
 
 /// The maximum number of frames of a stack.
@@ -191,11 +192,7 @@ impl Walker {
             self.rows.clear();
         }
         let file = self.files.get(usize::try_from(index.0).ok()?)?;
-        let sections = file.sections.iter().enumerate();
-        let row = sections.into_iter().find_map(|(number, section)| {
-            let fde = section.fde(address)?;
-            Row::read(&mut self.context, section, number, &fde, address)
-        });
+        let row = row_for(file, &mut self.context, address);
         let place = row.map(|row| {
             self.rows.push(row);
             self.rows.len().saturating_sub(1)

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backsight_symbolize::{
-    BuiltIndex, Cause, IndexDir, IndexError, ModuleInput, Shortfall, ShortfallKind, SymbolIndex,
+    BuiltIndex, Cause, IndexCause, IndexDir, IndexError, ModuleInput, Shortfall, ShortfallKind,
+    SymbolIndex,
 };
 
 use super::listing;
@@ -125,9 +126,7 @@ fn keep(index: &SymbolIndex, dir: &IndexDir, module: &Path) -> Result<PathBuf, F
     let to = dir.path_of(id);
     let kept = dir.keep(index);
     kept.map_err(|error| {
-        if let IndexError::File(file) = &error
-            && let backsight_files::Error::TooLarge { limit } = file.error()
-        {
+        if let IndexCause::File(backsight_files::Error::TooLarge { limit }) = error.cause() {
             let size = index.file_size();
             let cause =
                 format!("its index takes {size} bytes, more than the {limit} of --index-dir-size");

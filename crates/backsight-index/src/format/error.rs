@@ -1,20 +1,74 @@
-//! Why there is no index.
+//! Why a file does not serve as an index.
 
 use std::path::Path;
 
-use backsight_files::{Error, FileError};
+use backsight_types::FileError;
 
 use super::layout::VERSION;
+
+/// A failed operation on an index: what was to be done, on which file, and the cause. Such as
+/// `read /a.index: a damaged symbol index: its header is wrong; build it again`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct IndexError(FileError<IndexCause>);
+
+impl IndexError {
+    /// The path is that of the index, or of its directory; `None` for bytes in memory.
+    pub(crate) fn new(
+        operation: &'static str,
+        path: Option<&Path>,
+        cause: impl Into<IndexCause>,
+    ) -> Self {
+        Self(FileError::new(operation, path, cause))
+    }
+
+    /// An operation that failed, on the file of this path.
+    pub(crate) fn of_file(
+        operation: &'static str,
+        path: &Path,
+        cause: impl Into<IndexCause>,
+    ) -> Self {
+        Self::new(operation, Some(path), cause)
+    }
+
+    /// Returns the failed operation: `open`, `read`, `map`, `write`, `list`, `keep`, `verify`, …
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.0.operation()
+    }
+
+    /// Returns the path of the index, or of its directory; `None` for bytes in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path()
+    }
+
+    /// Returns why it failed. Its text does not repeat the path.
+    #[must_use]
+    pub fn cause(&self) -> &IndexCause {
+        self.0.error()
+    }
+}
+
+impl From<backsight_files::FileError> for IndexError {
+    fn from(error: backsight_files::FileError) -> Self {
+        Self::new(error.operation(), error.path(), error.error().clone())
+    }
+}
+
+impl From<std::io::Error> for IndexCause {
+    fn from(error: std::io::Error) -> Self {
+        Self::File(error.into())
+    }
+}
 
 /// Why a file does not serve as an index.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum IndexError {
+pub enum IndexCause {
     /// It cannot be opened, read or written, or is no regular file.
-    /// The operation is `open`, `read`, `map`, `write`, `list`, …; the path is that of the index,
-    /// or of its directory.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] backsight_files::Error),
     /// It does not begin like one.
     #[error("not a symbol index")]
     NotAnIndex,
@@ -34,11 +88,4 @@ pub enum IndexError {
     /// It describes another module.
     #[error("the symbol index of another build ID")]
     BuildIdMismatch,
-}
-
-impl IndexError {
-    /// An operation that failed, on the file of this path.
-    pub(crate) fn of_file(operation: &'static str, path: &Path, error: impl Into<Error>) -> Self {
-        Self::File(FileError::new(operation, Some(path), error))
-    }
 }

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use super::buckets::buckets;
 use super::checks::{PageChecks, PageSums, sums};
-use super::error::IndexError;
+use super::error::IndexCause;
 use super::header::{self, TABLES_AT, TableEntry};
 use super::layout::{NONE, OffsetRow};
 use super::table::{FlatIndex, IndexParts};
@@ -19,8 +19,8 @@ impl FlatIndex {
     /// Takes the bytes of an index file.
     ///
     /// # Errors
-    /// All of [`IndexError`] but a wrong build ID, which the caller knows.
-    pub(crate) fn open(image: Image) -> Result<Self, IndexError> {
+    /// All of [`IndexCause`] but a wrong build ID, which the caller knows.
+    pub(crate) fn open(image: Image) -> Result<Self, IndexCause> {
         let (meta, entries) = header::decode(&image)?;
         let mut parts = IndexParts {
             meta,
@@ -32,7 +32,7 @@ impl FlatIndex {
         let ends = entries.iter().map(end_of);
         let end = ends.max().unwrap_or(TABLES_AT);
         let checks = PageChecks::new(TABLES_AT..end, &image);
-        let checks = checks.ok_or(IndexError::Malformed("the checksums of its pages"))?;
+        let checks = checks.ok_or(IndexCause::Malformed("the checksums of its pages"))?;
         let mut index = Self::of(Some(image), parts);
         index.check_by(checks);
         index.check_frame()?;
@@ -81,10 +81,10 @@ impl FlatIndex {
     }
 
     /// Checks that tables which belong together have as many rows.
-    fn check_frame(&self) -> Result<(), IndexError> {
+    fn check_frame(&self) -> Result<(), IndexCause> {
         let same = |name, rows: usize, optional: bool, of: usize| {
             let fits = rows == of || (optional && rows == 0);
-            fits.then_some(()).ok_or(IndexError::Malformed(name))
+            fits.then_some(()).ok_or(IndexCause::Malformed(name))
         };
         same(
             "the number of columns",
@@ -111,8 +111,8 @@ impl FlatIndex {
     }
 
     /// Returns the bytes of code, having checked that the windows lie end to end.
-    fn code_size(&self) -> Result<u32, IndexError> {
-        let wrong = IndexError::Malformed("where code lies");
+    fn code_size(&self) -> Result<u32, IndexCause> {
+        let wrong = IndexCause::Malformed("where code lies");
         let (mut size, mut end) = (0_u32, 0_u64);
         if !self.is_sound(self.windows()) {
             return Err(wrong);
@@ -134,13 +134,13 @@ impl FlatIndex {
     /// that each row another one points to is there.
     ///
     /// # Errors
-    /// [`IndexError::Malformed`] with what is wrong first.
-    pub(crate) fn verify(&self) -> Result<(), IndexError> {
+    /// [`IndexCause::Malformed`] with what is wrong first.
+    pub(crate) fn verify(&self) -> Result<(), IndexCause> {
         // In pages of its own, or with tables added, it is no file any more.
         if let Some(image) = self.image().filter(|_| self.is_checked()) {
             self.verify_bytes(image)?;
         }
-        let wrong = |what, holds: bool| holds.then_some(()).ok_or(IndexError::Malformed(what));
+        let wrong = |what, holds: bool| holds.then_some(()).ok_or(IndexCause::Malformed(what));
         let ascending = |rows: &[OffsetRow]| {
             let mut pairs = rows.windows(2);
             pairs.all(|pair| matches!(pair, [a, b] if a.start.get() < b.start.get()))
@@ -194,11 +194,11 @@ impl FlatIndex {
     }
 
     /// Checks that each byte is a table's, whose checksum it fits, or zero.
-    fn verify_bytes(&self, image: &[u8]) -> Result<(), IndexError> {
+    fn verify_bytes(&self, image: &[u8]) -> Result<(), IndexCause> {
         let (meta, entries) = header::decode(image)?;
         let head = header::encode(&meta, &entries);
         if image.get(..TABLES_AT) != Some(head.as_slice()) {
-            return Err(IndexError::Malformed("its header"));
+            return Err(IndexCause::Malformed("its header"));
         }
         let mut end = TABLES_AT;
         for (entry, (kind, bytes)) in entries.iter().zip(self.tables()) {
@@ -207,7 +207,7 @@ impl FlatIndex {
             let placed = usize::try_from(entry.offset) == Ok(end);
             let clean = gap.is_some_and(|gap| gap.iter().all(|byte| *byte == 0));
             if !placed || !clean || entry.checksum != crc32fast::hash(bytes) {
-                return Err(IndexError::Malformed(kind.name()));
+                return Err(IndexCause::Malformed(kind.name()));
             }
             end = end.saturating_add(padding);
         }
@@ -217,13 +217,13 @@ impl FlatIndex {
         let behind = image.get(sums.end..sums.start.saturating_add(padded(summed.len())));
         let is_clean = behind.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
         if image.get(sums) != Some(&*summed) || !is_clean {
-            return Err(IndexError::Malformed("the checksums of its pages"));
+            return Err(IndexCause::Malformed("the checksums of its pages"));
         }
         end = end.saturating_add(padded(summed.len()));
         if end == image.len() {
             Ok(())
         } else {
-            Err(IndexError::Malformed("its length"))
+            Err(IndexCause::Malformed("its length"))
         }
     }
 }
@@ -247,8 +247,8 @@ fn end_of(entry: &TableEntry) -> usize {
 }
 
 /// Says where in the file one table is.
-fn place(parts: &mut IndexParts, entry: &TableEntry, file_size: usize) -> Result<(), IndexError> {
-    let wrong = IndexError::Malformed(entry.kind.name());
+fn place(parts: &mut IndexParts, entry: &TableEntry, file_size: usize) -> Result<(), IndexCause> {
+    let wrong = IndexCause::Malformed(entry.kind.name());
     let offset = usize::try_from(entry.offset).map_err(|_| wrong.clone())?;
     let size = usize::try_from(entry.size).map_err(|_| wrong.clone())?;
     let end = offset.checked_add(size).ok_or(wrong.clone())?;

@@ -2,7 +2,7 @@
 
 use backsight_types::BuildId;
 
-use super::error::IndexError;
+use super::error::IndexCause;
 use super::layout::VERSION;
 use super::meta::IndexMeta;
 use super::table::TableId;
@@ -74,19 +74,19 @@ pub(crate) fn encode(meta: &IndexMeta, entries: &[TableEntry]) -> Vec<u8> {
 /// Reads the bytes before the tables.
 ///
 /// # Errors
-/// [`IndexError::NotAnIndex`], [`IndexError::Version`] and
-/// [`IndexError::Malformed`].
-pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), IndexError> {
+/// [`IndexCause::NotAnIndex`], [`IndexCause::Version`] and
+/// [`IndexCause::Malformed`].
+pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), IndexCause> {
     let magic = bytes.get(..MAGIC.len());
     if magic != Some(&MAGIC) {
-        return Err(IndexError::NotAnIndex);
+        return Err(IndexCause::NotAnIndex);
     }
     let mut rest = HeaderReader(bytes.get(MAGIC.len()..).unwrap_or_default());
-    let cut = IndexError::Malformed("it ends in its header");
+    let cut = IndexCause::Malformed("it ends in its header");
     // The version is read first: all behind it may look different in another.
     let version = rest.u32().ok_or(cut.clone())?;
     if version != VERSION {
-        return Err(IndexError::Version(version));
+        return Err(IndexCause::Version(version));
     }
     let head =
         bytes.get(..FIXED_BYTES.saturating_add(TableId::ALL.len().saturating_mul(ENTRY_BYTES)));
@@ -96,7 +96,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), Index
         .map(HeaderReader)
         .and_then(|mut rest| rest.u32());
     if sum != Some(crc32fast::hash(head)) {
-        return Err(IndexError::Malformed("the checksum of its header"));
+        return Err(IndexCause::Malformed("the checksum of its header"));
     }
     let mut number = || rest.u32().ok_or(cut.clone());
     let (flags, bucket_shift, inline_depth) = (number()?, number()?, number()?);
@@ -105,16 +105,16 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), Index
     let id = usize::try_from(id_length)
         .ok()
         .and_then(|length| id.get(..length));
-    let id = id.ok_or(IndexError::Malformed("the length of its build ID"))?;
+    let id = id.ok_or(IndexCause::Malformed("the length of its build ID"))?;
     if bucket_shift >= 32 || usize::try_from(count) != Ok(TableId::ALL.len()) {
-        return Err(IndexError::Malformed("its bucket size or number of tables"));
+        return Err(IndexCause::Malformed("its bucket size or number of tables"));
     }
     let mut entries = Vec::with_capacity(TableId::ALL.len());
     for kind in TableId::ALL {
         let (number, checksum) = (rest.u32(), rest.u32());
         let (offset, size) = (rest.u64(), rest.u64());
         if number != Some(kind.number()) {
-            return Err(IndexError::Malformed("the order of its tables"));
+            return Err(IndexCause::Malformed("the order of its tables"));
         }
         entries.push(TableEntry {
             kind,
@@ -125,7 +125,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), Index
     }
     // It bounds walks that forged parents lead in circles, so it needs a bound.
     if inline_depth > u16::MAX.into() {
-        return Err(IndexError::Malformed("its inline depth"));
+        return Err(IndexCause::Malformed("its inline depth"));
     }
     let meta = IndexMeta {
         build_id: BuildId::from_bytes(id).ok(),
@@ -162,7 +162,7 @@ impl<'b> HeaderReader<'b> {
 
 #[cfg(test)]
 mod tests {
-    use super::{IndexError, IndexMeta, TableEntry, TableId, decode, encode};
+    use super::{IndexCause, IndexMeta, TableEntry, TableId, decode, encode};
 
     #[test]
     fn numbers_outside_their_bounds_are_refused() {
@@ -180,8 +180,8 @@ mod tests {
             };
             decode(&encode(&meta, &entries)).map(|(meta, _)| meta.inline_depth)
         };
-        let deep = IndexError::Malformed("its inline depth");
-        let bucket = IndexError::Malformed("its bucket size or number of tables");
+        let deep = IndexCause::Malformed("its inline depth");
+        let bucket = IndexCause::Malformed("its bucket size or number of tables");
         assert_eq!(of(31, 0xffff), Ok(0xffff));
         assert_eq!(of(31, 0x1_0000), Err(deep.clone()));
         assert_eq!(of(7, u32::MAX), Err(deep));

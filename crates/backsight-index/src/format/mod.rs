@@ -28,7 +28,7 @@ mod table;
 mod windows;
 
 pub(crate) use buckets::buckets;
-pub use error::IndexError;
+pub use error::{IndexCause, IndexError};
 pub(crate) use header::MAGIC;
 pub(crate) use layout::{
     Bucket, Extent, FileRecord, FunctionRecord, NodeRow, OffsetRow, SourceSpot, Window,
