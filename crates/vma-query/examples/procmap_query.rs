@@ -1,9 +1,9 @@
-//! Matches captured addresses to the VMAs of a process, and takes the time.
+//! Finds the VMAs of captured addresses in a process, and measures the time.
 //!
-//! The patch series that brought `PROCMAP_QUERY` to Linux 6.11 described a tool for
-//! comparing it with the maps text, and left it out. This is such a tool. Both
-//! modes make the same single pass over the sorted addresses and print the same;
-//! only `-Q` asks the ioctl.
+//! The patch series that added `PROCMAP_QUERY` to Linux 6.11 describes a tool for
+//! comparing it with the maps text, but does not contain it. This is such a tool. Both
+//! modes make the same single pass over the sorted addresses and print the same; `-Q`
+//! uses the ioctl, the default is the text.
 //!
 //! ```sh
 //! printf '%x\n' 0x7f0000001000 0x400000 > addresses
@@ -11,9 +11,9 @@
 //! cargo run --release --example procmap_query -- -p PID -f addresses -q -B 1000 -Q
 //! ```
 //!
-//! A line of output holds the address, `->`, and either `no VMA` or the fields of
-//! the maps text; times and counts go to standard error. The exit status is 0 when
-//! it ran, 1 when it failed, 2 when it was called wrongly.
+//! A line of output has the address, `->`, and either `no VMA` or the fields of the maps
+//! text. Times and counts are printed to standard error. The exit status is 0 for
+//! success, 1 for a failure, and 2 for wrong arguments.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -29,12 +29,12 @@ use vma_query::{
 const USAGE: &str = "\
 usage: procmap_query -p PID -f ADDRESS-FILE [-Q] [-b] [-B RUNS] [-v] [-q]
   -p PID           the process
-  -f ADDRESS-FILE  one hexadecimal address a line, 0x or not; # begins a comment
-  -Q               ask by the PROCMAP_QUERY ioctl; without it, read the maps text
-  -b               show build IDs (with -Q: the text has none)
-  -B RUNS          make the pass RUNS times, and say how long one took
-  -v               say how many addresses and VMAs there were
-  -q               print no matches
+  -f ADDRESS-FILE  one hexadecimal address per line, 0x is optional; # starts a comment
+  -Q               use the PROCMAP_QUERY ioctl instead of the maps text
+  -b               print build IDs (needs -Q: the text has none)
+  -B RUNS          repeat the pass RUNS times, and print how long one took
+  -v               print the numbers of addresses and VMAs
+  -q               do not print the matches
 ";
 
 fn main() -> ExitCode {
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     ExitCode::from(run(&args, &mut out, &mut io::stderr().lock()))
 }
 
-/// Does what `args` say and returns the exit status.
+/// Runs the command with `args` and returns the exit status.
 pub(crate) fn run(args: &[OsString], out: &mut impl Write, err: &mut impl Write) -> u8 {
     let (status, said) = match Options::parse(args) {
         Err(wrong) => (2, format!("procmap_query: {wrong}\n{USAGE}")),
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &[OsString], out: &mut impl Write, err: &mut impl Write)
             Ok(()) => return 0,
         },
     };
-    // When nobody listens, there is nobody to tell.
+    // If standard error is closed, the message cannot be reported elsewhere.
     let _ = err.write_all(said.as_bytes());
     status
 }
@@ -75,7 +75,7 @@ impl Options {
         while let Some(flag) = args.next() {
             let mut value = || {
                 args.next()
-                    .ok_or_else(|| format!("{} wants a value", shown(flag)))
+                    .ok_or_else(|| format!("{} needs a value", shown(flag)))
             };
             match flag.as_encoded_bytes() {
                 b"-p" => options.pid = positive("-p", value()?)?,
@@ -85,11 +85,11 @@ impl Options {
                 b"-b" => options.build_ids = true,
                 b"-v" => options.verbose = true,
                 b"-q" => options.quiet = true,
-                _ => return Err(format!("{} is no option", shown(flag))),
+                _ => return Err(format!("{} is not an option", shown(flag))),
             }
         }
         if options.pid == 0 || options.file.as_os_str().is_empty() {
-            return Err("-p and -f are needed".to_owned());
+            return Err("-p and -f are required".to_owned());
         }
         if options.build_ids && !options.ioctl {
             return Err("-b needs -Q: the text has no build IDs".to_owned());
@@ -122,7 +122,7 @@ impl Options {
                 let (all, unique, vmas) = (captured.len(), sorted.len(), matches.vmas.len());
                 writeln!(
                     err,
-                    "{all} addresses, {unique} of them unique; {vmas} VMAs looked at"
+                    "{all} addresses, {unique} of them unique; {vmas} VMAs found"
                 )?;
             }
             if let Some(runs) = self.runs {
@@ -131,7 +131,7 @@ impl Options {
                 let fastest = times.iter().min().copied().unwrap_or_default();
                 writeln!(
                     err,
-                    "{by}: {mean:?} a run in {runs} runs, the fastest {fastest:?}"
+                    "{by}: {mean:?} per run, mean of {runs} runs; fastest {fastest:?}"
                 )?;
             }
             out.flush()
@@ -139,7 +139,7 @@ impl Options {
         say().map_err(|why| why.to_string())
     }
 
-    /// Reads the addresses, in the order they were captured in.
+    /// Reads the addresses, in the order in which they were captured.
     fn captured(&self) -> Result<Vec<AbsAddr>, String> {
         let shown = self.file.display();
         let text = std::fs::read_to_string(&self.file).map_err(|why| format!("{shown}: {why}"))?;
@@ -155,7 +155,7 @@ impl Options {
         Ok(captured)
     }
 
-    /// Opens the process and finds a VMA for each address, all in one pass upwards.
+    /// Opens the process and finds the VMA of each address in one ascending pass.
     fn pass(&self, sorted: &[AbsAddr]) -> Result<Matches> {
         let backend = if self.ioctl {
             Backend::Ioctl
@@ -171,10 +171,10 @@ impl Options {
         let mut build_ids = BuildIds::default();
         let mut matches = Matches::default();
         for &addr in sorted {
-            // The last VMA also tells of the gap below it.
+            // No VMA is in the gap below the last one.
             if matches.vmas.last().is_none_or(|last| last.vma.end <= addr) {
                 let Some(vma) = cursor.seek_named(addr, &mut name)? else {
-                    break; // nor is there any for the addresses above
+                    break; // no VMA is above `addr`
                 };
                 let build_id = match self.build_ids {
                     true => build_ids.of(&maps, &vma)?,
@@ -198,7 +198,7 @@ impl Options {
     }
 }
 
-/// The build IDs of the files met so far: the kernel reads each file once.
+/// The build IDs of the files found so far, so that the kernel reads each file once.
 #[derive(Debug, Default)]
 struct BuildIds(HashMap<(Device, u64), Option<BuildId>>);
 
@@ -218,11 +218,11 @@ impl BuildIds {
     }
 }
 
-/// What a pass found: for each sorted address the place of its VMA.
+/// The result of a pass: the VMAs, and for each sorted address the index of its VMA.
 #[derive(Debug, Default)]
 struct Matches {
     vmas: Vec<Found>,
-    /// Shorter than the addresses when those at the end lie above all VMAs.
+    /// Shorter than the addresses if the last ones are above all VMAs.
     places: Vec<Option<usize>>,
 }
 
@@ -268,7 +268,7 @@ impl Matches {
             None if build_ids => write!(out, " -")?,
             None => {}
         }
-        // A name may hold anything; a terminal should not.
+        // A name may contain terminal escape sequences.
         writeln!(out, " {}", name.escape_ascii())
     }
 }
@@ -277,7 +277,7 @@ fn positive(flag: &str, value: &OsStr) -> Result<u32, String> {
     let number = value.to_str().and_then(|digits| digits.parse().ok());
     number
         .filter(|number| *number > 0)
-        .ok_or_else(|| format!("{flag} wants a number from 1 on, not {}", shown(value)))
+        .ok_or_else(|| format!("{flag} needs a number of at least 1, not {}", shown(value)))
 }
 
 fn shown(word: &OsStr) -> String {

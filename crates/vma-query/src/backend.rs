@@ -1,4 +1,4 @@
-//! The two ways to the same answers, and which of them an open process uses.
+//! The two backends, ioctl and text, and which of them an open process uses.
 
 use std::fs::File;
 use std::io;
@@ -14,16 +14,16 @@ use crate::query::Query;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
-    /// The ioctl, or the text where the kernel does not answer it.
+    /// The ioctl; the text if the kernel refuses the ioctl.
     #[default]
     Auto,
-    /// `PROCMAP_QUERY` alone, Linux 6.11 and later.
+    /// Only `PROCMAP_QUERY`, which needs Linux 6.11 or later.
     Ioctl,
-    /// The text of `/proc/PID/maps` alone.
+    /// Only the text of `/proc/PID/maps`.
     Text,
 }
 
-/// The backend of one open maps file: chosen once, by its first real query.
+/// The backend of one open maps file. Its first query chooses it.
 #[derive(Debug)]
 pub(crate) struct Choice(AtomicU8);
 
@@ -44,13 +44,13 @@ impl Choice {
         }))
     }
 
-    /// Returns whether the text is to be read.
+    /// Returns whether queries read the text.
     #[inline]
     pub(crate) fn is_text(&self) -> bool {
         self.0.load(Ordering::Relaxed) == TEXT
     }
 
-    /// Returns the backend in use; `Auto` as long as nothing was asked.
+    /// Returns the backend in use, or `Auto` before the first query.
     pub(crate) fn in_use(&self) -> Backend {
         match self.0.load(Ordering::Relaxed) {
             UNDECIDED => Backend::Auto,
@@ -67,7 +67,7 @@ impl Choice {
         }
     }
 
-    /// Says what a refusal of the ioctl means for this file.
+    /// Decides what to do after the ioctl was refused on this file.
     pub(crate) fn ioctl_refused(&self) -> Refusal {
         if kernel_answers() == Some(true) {
             return Refusal::ThisFileAlone;
@@ -80,24 +80,25 @@ impl Choice {
     }
 }
 
-/// What a refused ioctl means.
+/// What to do after a refused ioctl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The kernel knows the ioctl: the fault lies with this file or question.
+    /// The kernel supports the ioctl: the cause is this file or this query.
     ThisFileAlone,
-    /// The kernel does not know it, and the caller wanted nothing else.
+    /// The kernel does not support it, and the caller allowed no other backend.
     Unsupported,
-    /// The kernel does not know it: the text is read from now on.
+    /// The kernel does not support it: the text is read from now on.
     UseText,
 }
 
-/// Returns whether the ioctl works on this process's own maps: old kernels, gVisor,
-/// qemu's user mode and seccomp filters refuse it with one errno or another, so any
-/// failure counts as a no. `None` when those maps cannot be opened, for want of
-/// descriptors or of `/proc`: then this file is read by text, and the next asks again.
+/// Returns whether the ioctl works on this process's own maps. Old kernels, gVisor,
+/// qemu's user mode and seccomp filters refuse it with different errnos, so any failure
+/// means that it does not. Returns `None` if those maps cannot be opened, because no
+/// descriptors are left or `/proc` is not mounted. Then the current file is read by text,
+/// and the next file probes again.
 ///
-/// Asked until the first no. A yes may become a no: a sandbox takes system calls
-/// away in the middle of a life, but never gives one back.
+/// A refusal is remembered, a success is not: a sandbox may forbid system calls while a
+/// process runs, but it never allows them again.
 fn kernel_answers() -> Option<bool> {
     static REFUSES: AtomicBool = AtomicBool::new(false);
     if REFUSES.load(Ordering::Relaxed) {
@@ -110,26 +111,26 @@ fn kernel_answers() -> Option<bool> {
     Some(answers)
 }
 
-/// What a kernel says to `PROCMAP_QUERY`.
+/// Whether the kernel answers `PROCMAP_QUERY`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Probe {
-    /// It answers.
+    /// The ioctl works.
     Answers,
-    /// It does not, or something before it refuses: the error has the errno. Linux
-    /// before 6.11 and gVisor say `ENOTTY`, seccomp filters what they like, most often
+    /// The kernel or a seccomp filter refuses it; the error has the errno. Linux before
+    /// 6.11 and gVisor return `ENOTTY`. Seccomp filters choose any errno, most often
     /// `EPERM` or `ENOSYS`.
     Refused(io::Error),
 }
 
-/// Asks whether the ioctl works on this process's own maps, now: one open and one query.
+/// Tests whether the ioctl works now, on this process's own maps: one open and one query.
 ///
-/// [`Backend::Auto`] needs none of this, and reads the text where the ioctl is refused;
-/// this is for those who want to tell why.
+/// [`Backend::Auto`] does not need it: it reads the text if the ioctl is refused. Use
+/// this to report why the ioctl is refused.
 ///
 /// # Errors
-/// As [`OpenOptions::open_self`](crate::OpenOptions::open_self), when those maps cannot be
-/// opened: then nothing is known of the ioctl.
+/// As [`OpenOptions::open_self`](crate::OpenOptions::open_self), when those maps cannot
+/// be opened. Then it is unknown whether the ioctl works.
 pub fn probe() -> Result<Probe> {
     let maps = File::open(OWN).map_err(|error| Error::from_open(Some(OWN.into()), error))?;
     let any = Query::covering_or_next(AbsAddr(0));

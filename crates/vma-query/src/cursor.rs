@@ -1,4 +1,4 @@
-//! One pass upwards over VMAs, by either backend or over a saved text.
+//! One ascending pass over VMAs: of a process, by either backend, or of a saved text.
 
 use backsight_types::{AbsAddr, BuildId};
 
@@ -10,14 +10,13 @@ use crate::snapshot::Snapshot;
 use crate::text_walk::TextWalk;
 use crate::vma::Vma;
 
-/// Finds VMAs for addresses that go up.
+/// Finds VMAs for ascending addresses.
 ///
-/// By ioctl each [`seek`](Self::seek) is one query. By text the reading goes on
-/// from where it stands, so a whole sorted batch costs one pass that stops behind
-/// its last address. An address lower than the one before is found too, but the
-/// text is then read from its start again; so it is when the process changed its
-/// mappings and the text came out torn, or when two cursors over one
-/// [`ProcMaps`] take turns.
+/// By ioctl, each [`seek`](Self::seek) is one query. By text, reading continues at the
+/// current position, so a sorted batch costs one pass that stops after the last address.
+/// The text is read again from its start in three cases: an address is lower than the one
+/// before; the process changed its mappings and the text is torn; two cursors over one
+/// [`ProcMaps`] alternate.
 #[derive(Debug)]
 pub struct Cursor<'m> {
     source: VmaSource<'m>,
@@ -26,7 +25,7 @@ pub struct Cursor<'m> {
 
 #[derive(Debug)]
 enum VmaSource<'m> {
-    /// A process, and where its text stands once it is read instead of the ioctl.
+    /// A process, and the position in its text if the text is read instead of the ioctl.
     Live(&'m ProcMaps, Option<Box<TextWalk>>),
     Saved(&'m Snapshot),
 }
@@ -40,7 +39,7 @@ impl ProcMaps {
 }
 
 impl Snapshot {
-    /// Returns a cursor over it: the same pass that a live process allows.
+    /// Returns a cursor over the saved VMAs, for the same pass as over a live process.
     #[must_use]
     pub fn cursor(&self) -> Cursor<'_> {
         Cursor::over(VmaSource::Saved(self))
@@ -53,14 +52,14 @@ impl<'m> Cursor<'m> {
         Self { source, filter }
     }
 
-    /// Passes over all VMAs that do not pass `filter`.
+    /// Skips all VMAs that do not match `filter`.
     #[must_use]
     pub fn only(self, filter: Filter) -> Self {
         Self { filter, ..self }
     }
 
-    /// Returns the VMA that covers `addr`, or else the first above it; `None` when
-    /// there is none, and so none for any higher address either.
+    /// Returns the VMA that covers `addr`, or else the first above it. `None` means that
+    /// no VMA is at or above `addr`.
     ///
     /// # Errors
     /// As [`ProcMaps::query`].
@@ -113,8 +112,8 @@ impl<'m> Cursor<'m> {
     }
 
     /// As [`seek_named`](Self::seek_named), and returns the GNU build ID that the kernel
-    /// reads from the file behind the VMA, by the same query: see
-    /// [`ProcMaps::query_build_id`] for what that costs. By text there is none.
+    /// reads from the mapped file in the same query. [`ProcMaps::query_build_id`] says
+    /// what that costs. By text, the build ID is always `None`.
     ///
     /// # Errors
     /// As [`ProcMaps::query`].

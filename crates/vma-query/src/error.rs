@@ -1,4 +1,4 @@
-//! What can go wrong between a process and its VMAs.
+//! The errors of this crate.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,41 +15,41 @@ pub enum Error {
     /// There is no such process, or `/proc` hides it from the caller (`hidepid`).
     #[error("no such process")]
     NoSuchProcess,
-    /// The process ended, before or during the query, or replaced its program
-    /// by `exec` since it was opened. Kernel threads and zombies answer the same:
-    /// they have no memory of their own.
+    /// The process ended, before or during the query, or replaced its program by `exec`
+    /// since it was opened. Kernel threads and zombies give the same error, as they have
+    /// no user memory.
     #[error("the process has ended, has exec'd, or has no user memory")]
     ProcessGone,
     /// The caller may not ptrace-read the process (see `ptrace(2)`, "Ptrace
     /// access mode checking").
     #[error(transparent)]
     Denied(FileError),
-    /// The kernel has no `PROCMAP_QUERY` (Linux before 6.11, gVisor, a seccomp
-    /// filter), and the caller asked for it alone. The text backend works.
+    /// The kernel has no `PROCMAP_QUERY` (Linux before 6.11, gVisor, a seccomp filter),
+    /// and the caller allowed no other backend. The text backend works.
     #[error("this kernel does not answer PROCMAP_QUERY")]
     Unsupported,
     /// The file descriptor that was handed in is not a maps file.
     #[error("not a /proc/PID/maps file")]
     NotMaps,
-    /// The other end of the socket was closed before a maps file had passed.
+    /// The other end of the socket was closed before a maps file arrived.
     #[error("the other end of the socket is closed")]
     PeerClosed,
-    /// A message came over the socket, but not one maps file with it.
-    #[error("no maps file came over the socket: {reason}")]
+    /// A message arrived over the socket, but it did not carry exactly one descriptor.
+    #[error("no maps file arrived over the socket: {reason}")]
     NotPassed {
-        /// What came instead.
+        /// What arrived instead.
         reason: &'static str,
     },
-    /// A maps line that the kernel would not print; `line` counts from 1.
+    /// A line that is not of the format of `/proc/PID/maps`.
     #[error("malformed maps text, line {line}: {reason}")]
     Malformed {
-        /// The line, counted from 1.
+        /// The line number, counted from 1.
         line: usize,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The process changed its mappings while its maps text was read, and the
-    /// text came out with ranges that overlap or run backwards, again and again.
+    /// The process changed its mappings while its maps text was read: each of several
+    /// attempts gave ranges that overlap or are out of order.
     #[error("the maps text kept changing while it was read")]
     Torn,
     /// Any other failure of a system call.
@@ -57,11 +57,11 @@ pub enum Error {
     Io(FileError),
 }
 
-/// What this crate's functions return.
+/// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Names the failure of an open below `/proc/PID`.
+    /// Converts the error of an open below `/proc/PID`.
     pub(crate) fn from_open(path: Option<PathBuf>, error: io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ENOENT) => Self::NoSuchProcess,
@@ -69,7 +69,7 @@ impl Error {
         }
     }
 
-    /// Names the failure of a read or query on an open maps file.
+    /// Converts the error of a read or query on an open maps file.
     pub(crate) fn from_io(
         operation: &'static str,
         path: Option<PathBuf>,
@@ -85,7 +85,7 @@ impl Error {
         }
     }
 
-    /// A system call that failed, on a file of which the descriptor alone is known.
+    /// Returns the error of a system call on a descriptor whose path is unknown.
     pub(crate) fn of_descriptor(operation: &'static str, error: impl Into<io::Error>) -> Self {
         Self::Io(FileError::new(operation, None, error))
     }

@@ -1,4 +1,5 @@
-//! `PROCMAP_QUERY` made safe: a [`Query`] in, a [`Vma`] or a reason out.
+//! Safe wrappers of `PROCMAP_QUERY`: they take a [`Query`] and return a [`Vma`] or an
+//! error.
 
 use std::fs::File;
 
@@ -10,25 +11,25 @@ use crate::query::Query;
 use crate::sys::ProcmapQuery;
 use crate::vma::Vma;
 
-/// Why there is no answer. Which errno comes when was measured on Linux 6.18 and read
-/// from `do_procmap_query` in `fs/proc/task_mmu.c`. Small, as it travels with each
-/// answer.
+/// Why a query has no answer. The meaning of each errno was measured on Linux 6.18 and is
+/// from `do_procmap_query` in `fs/proc/task_mmu.c`. The type is small because every query
+/// returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum QueryError {
     /// `ENOENT`: no VMA matches.
     NoMatch,
-    /// `ENAMETOOLONG`: the VMA is there, its name does not fit any buffer.
+    /// `ENAMETOOLONG`: a VMA matches, but its name does not fit the buffer.
     NameTooLong,
     /// `ESRCH`: the process is gone.
     ProcessGone,
     /// `ENOMEM`: the kernel is out of memory.
     OutOfMemory,
-    /// An errno that says nothing of the VMA: the ioctl itself may be unknown.
+    /// Any other errno: the kernel may not support the ioctl.
     Refused(Errno),
 }
 
 impl QueryError {
-    /// Returns the errno that it stands for.
+    /// Returns the errno that it was made from.
     pub(crate) fn errno(self) -> Errno {
         match self {
             Self::NoMatch => Errno::ENOENT,
@@ -40,11 +41,11 @@ impl QueryError {
     }
 }
 
-/// The most bytes of a build ID that the kernel writes (`BUILD_ID_SIZE_MAX`).
-/// Less room is never given: some kernels fault on it.
+/// The maximum length of a build ID that the kernel writes (`BUILD_ID_SIZE_MAX`). The
+/// buffer is never shorter, because some kernels fail with shorter ones.
 const BUILD_ID_ROOM: usize = 20;
 
-/// Asks for a VMA alone.
+/// Asks for a VMA without its name.
 #[inline]
 pub(crate) fn ask(maps: &File, query: Query) -> Result<Vma, QueryError> {
     let mut raw = ProcmapQuery::new(query.flags(), query.addr.0);
@@ -64,7 +65,7 @@ pub(crate) fn ask_named(maps: &File, query: Query, name: &mut NameBuf) -> Result
     }
 }
 
-/// Asks for a VMA and the GNU build ID in the file behind it.
+/// Asks for a VMA and the GNU build ID of the mapped file.
 pub(crate) fn ask_build_id(
     maps: &File,
     query: Query,
@@ -72,7 +73,7 @@ pub(crate) fn ask_build_id(
     ask_for_both(maps, query, &mut Vec::new())
 }
 
-/// Asks for a VMA, its name, and the GNU build ID in the file behind it.
+/// Asks for a VMA, its name, and the GNU build ID of the mapped file.
 pub(crate) fn ask_identified(
     maps: &File,
     query: Query,
@@ -110,8 +111,8 @@ fn vma(raw: &ProcmapQuery) -> Vma {
         start: AbsAddr(raw.vma_start),
         end: AbsAddr(raw.vma_end),
         offset: FileOffset(raw.vma_offset),
-        // The permission flags of the answer are those of the question, in the
-        // low four bits; kernels to come may set others above.
+        // The low four bits are the permission flags, the same as in the query. Later
+        // kernels may set higher bits.
         perms: Perms::from_bits((raw.vma_flags & 0xf) as u8),
         device: Device {
             major: raw.dev_major,

@@ -1,23 +1,23 @@
 //! The VMAs of a Linux process: the same answers from the `PROCMAP_QUERY` ioctl
 //! and from the text of `/proc/PID/maps`.
 //!
-//! A *VMA* is a range of a process's memory with one backing and one set of
-//! permissions: the code of a library, the heap, a stack. Linux 6.11 brought a
-//! binary question for it: which VMA covers this address? It costs 0.2–0.4 µs,
-//! however many VMAs the process has, where the text costs about 0.2 µs for *each*
-//! VMA. This crate asks the ioctl where the kernel knows it and reads the text where
-//! it does not; the caller need not care.
+//! A *VMA* is a range of a process's memory with one backing and one set of permissions:
+//! the code of a library, the heap, a stack. Linux 6.11 added an ioctl that returns the
+//! VMA at an address. A query takes 0.2–0.4 µs, however many VMAs the process has;
+//! reading the text takes about 0.2 µs for *each* VMA. This crate uses the ioctl if the
+//! kernel has it and reads the text otherwise. The caller does not need to distinguish
+//! them.
 //!
-//! | you have | you want | ask |
+//! | you have | you want | use |
 //! |---|---|---|
 //! | one address | its VMA | [`ProcMaps::query`] |
-//! | one address | its VMA and what that is called | [`ProcMaps::query_named`] |
+//! | one address | its VMA and the VMA's name | [`ProcMaps::query_named`] |
 //! | many addresses, sorted | their VMAs | [`ProcMaps::cursor`] |
-//! | nothing yet | all VMAs, or all code | [`ProcMaps::vmas`] |
+//! | no addresses | all VMAs, or all executable ones | [`ProcMaps::vmas`] |
 //! | a file's VMA | the file's build ID | [`ProcMaps::query_build_id`] |
-//! | many addresses, no order, one moment | their VMAs | [`ProcMaps::snapshot`] |
-//! | a saved maps text | the same questions | [`Snapshot::parse`] |
-//! | no right to look | somebody who has it | [`ProcMaps::receive_from`] |
+//! | many addresses, unsorted | their VMAs at one time | [`ProcMaps::snapshot`] |
+//! | a saved maps text | any of these | [`Snapshot::parse`] |
+//! | no access to the process | a maps file that a helper opened | [`ProcMaps::receive_from`] |
 //!
 //! # One address
 //! ```
@@ -27,24 +27,24 @@
 //! let maps = ProcMaps::open_self()?;
 //! let here = AbsAddr(main as *const () as u64);
 //! let mut name = NameBuf::new();
-//! let vma = maps.query_named(Query::covering(here), &mut name)?.expect("we run there");
+//! let vma = maps.query_named(Query::covering(here), &mut name)?.expect("this code is mapped");
 //! assert!(vma.is_executable() && vma.is_file_backed());
 //! assert!(matches!(name.name(), VmaName::Path { deleted: false, .. }));
-//! // Where in the file this code stands: what a symbol table wants to know, once
-//! // the program headers have turned it into an ELF virtual offset.
+//! // The offset of this code in the file. The program headers convert it to the ELF
+//! // virtual offset, which symbol tables use.
 //! assert!(vma.file_offset_of(here).is_some());
 //!
-//! // `None` is an answer too: nothing is mapped there.
+//! // `None` means that nothing is mapped there.
 //! assert_eq!(maps.query(Query::covering(AbsAddr(0)))?, None);
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # Many sorted addresses
-//! A [`Cursor`] walks upwards. Each step returns the VMA at the address *or the next
-//! above*: so one answer settles all addresses up to that VMA's end, those in the gap
-//! below it too. By ioctl that is one query for each VMA that is needed, by text one
-//! pass that stops where the last address is found.
+//! A [`Cursor`] moves upwards. Each step returns the VMA at the address *or the next
+//! above*. So one answer decides all addresses up to that VMA's end, also those in the
+//! gap below it. By ioctl, this takes one query for each VMA that is needed; by text, one
+//! pass that stops at the last address.
 //! ```
 //! use vma_query::{AbsAddr, ProcMaps};
 //!
@@ -83,20 +83,20 @@
 //! # Ok(())
 //! # }
 //! ```
-//! A [`Filter`] is for walks. For addresses, ask without one and look at the answer:
-//! filtered, "in memory that does not pass" looks like "in no memory", and a kernel
-//! that passes over thousands of VMAs takes milliseconds for one answer.
+//! Use a [`Filter`] for walks. For addresses, query without a filter and check the
+//! answer. With a filter, an address in a VMA that does not match looks like an unmapped
+//! one, and a kernel that skips thousands of VMAs takes milliseconds for one answer.
 //!
 //! # Names
-//! A [`NameBuf`] is used again for each VMA; [`VmaName`] says what its bytes mean.
-//! They are bytes, not UTF-8: a path may hold anything but a NUL, newlines too. It is
-//! a path of the *process's* mount namespace, and for show: to know a file, compare
-//! [device and inode](Vma), or better the build ID. A VMA may have a file without a
-//! path that exists: shared memory, memfds, System V segments and huge pages.
+//! A [`NameBuf`] is reused for each VMA; [`VmaName`] says what its bytes mean. They are
+//! bytes, not UTF-8: a path may contain anything but a NUL, also newlines. The path is of
+//! the *process's* mount namespace, and only for display: to identify a file, compare
+//! [device and inode](Vma), or better the build ID. The file of a VMA may have no path:
+//! shared memory, memfds, System V segments and huge pages.
 //!
-//! Three names deceive, by both backends: a file whose name really ends in
-//! ` (deleted)` looks deleted; so does a file called like a memfd; and by text `\012`
-//! may be a newline or those four characters.
+//! Three kinds of names are ambiguous. With both backends, a file whose real name ends in
+//! ` (deleted)` looks deleted, and a file with the name of a memfd looks like a memfd. By
+//! text, `\012` may be a newline or those four characters.
 //!
 //! # Build IDs
 //! ```
@@ -112,12 +112,12 @@
 //! # Ok(())
 //! # }
 //! ```
-//! The kernel reads it from the mapped file itself. It costs five queries: once for
-//! each file, not for each address.
+//! The kernel reads the build ID from the mapped file itself. It costs as much as five
+//! queries, so ask once for each file, not for each address.
 //!
-//! # Handing a process over
-//! Access is checked when the maps file is opened, never again. So a helper that may
-//! look into a process can hand the open file to a worker that may not:
+//! # Passing an open process to another
+//! The kernel checks access only when the maps file is opened. So a helper that may read
+//! a process can pass the open file to a worker that may not:
 //! ```
 //! use std::os::unix::net::UnixStream;
 //! use vma_query::{AbsAddr, ProcMaps, Query};
@@ -133,39 +133,41 @@
 //! ```
 //!
 //! # Old kernels
-//! [`Backend::Auto`] asks the ioctl first; if the kernel refuses it (before 6.11, or
+//! [`Backend::Auto`] tries the ioctl first. If the kernel refuses it (before 6.11, or
 //! under gVisor, qemu's user mode, a seccomp filter), it reads the text from then on.
-//! [`ProcMaps::backend`] tells, and [`probe`] with which errno. [`Backend::Ioctl`] gives [`Error::Unsupported`]
-//! instead. Newer kernels answer too: the question has its size in it, and a kernel
-//! answers no more than it was asked for.
+//! [`ProcMaps::backend`] returns which one is used, and [`probe`] the errno of the
+//! refusal. [`Backend::Ioctl`] gives [`Error::Unsupported`] instead. Newer kernels stay
+//! compatible: the query contains the size of its structure, and the kernel writes no
+//! more than that.
 //!
 //! # What it guarantees
-//! - One answer is consistent in itself; nothing holds between two answers, as the
-//!   process goes on mapping and unmapping. Only stopped processes stand still.
-//! - A text that was torn by such a change is read again, up to five times; then
-//!   [`Error::Torn`] says so.
-//! - An open [`ProcMaps`] stays bound to the address space it was opened on. It
-//!   never answers for another process that got the same pid: after the process
-//!   ended or exec'd, every call says [`Error::ProcessGone`].
-//! - Both backends give the same VMAs and the same names, with two exceptions
-//!   that come from the text itself: it prints a newline in a name as `\012`, so
-//!   a file really called `\012` reads as a newline; and it carries no build IDs.
-//! - No bytes of a text, however broken, make it panic. A [`Snapshot`] takes 64 bytes
-//!   for each line and the names: 128 MB for two million lines, in one pass.
+//! - Each answer is consistent in itself. Two answers may be from different states, as
+//!   the process maps and unmaps memory meanwhile, unless it is stopped.
+//! - A text that is torn by such a change is read up to five times in all; then the call
+//!   returns [`Error::Torn`].
+//! - An open [`ProcMaps`] stays bound to the address space it was opened on. It never
+//!   answers for another process that got the same pid: after the process ended or
+//!   exec'd, every call returns [`Error::ProcessGone`].
+//! - Both backends give the same VMAs and the same names, with two exceptions due to the
+//!   text: it prints a newline in a name as `\012`, so a file whose name contains `\012`
+//!   reads as if it contained a newline; and it has no build IDs.
+//! - No input text makes it panic. A [`Snapshot`] takes 64 bytes for each line, and the
+//!   names: 128 MB for two million lines, in one pass.
 //!
 //! # What it costs
-//! On one machine: to open 1 µs, with the [directory](OpenOptions::directory) 2; a
-//! query 0.2 µs, with the name 0.3, with the build ID 1.2; the text 0.2 µs for each
-//! VMA. So the text pays only for who wants more than about half of all VMAs.
-//! Nothing is allocated for a query once the [`NameBuf`] has room.
+//! Measured on one machine: opening takes 1 µs, with the
+//! [directory](OpenOptions::directory) 2 µs; a query 0.2 µs, with the name 0.3 µs, with
+//! the build ID 1.2 µs; the text 0.2 µs for each VMA. So the text is faster only if more
+//! than about half of all VMAs are needed. A query allocates nothing once the [`NameBuf`]
+//! has room.
 //!
 //! # What it does not do
-//! It opens no mapped file, reads no memory and knows no symbols. It keeps no cache
-//! of VMAs: the kernel's answer is the only one that is fresh. The kernel's own half
-//! of the addresses is not a process's, with one exception: `[vsyscall]`.
+//! It opens no mapped files, reads no process memory and knows no symbols. It keeps no
+//! cache of VMAs, as only the kernel's answer is current. It reports no kernel addresses,
+//! with one exception: `[vsyscall]`.
 //!
-//! What the kernel does, with a command that shows each: `docs/procmap-query.md` in
-//! the repository.
+//! `docs/procmap-query.md` in the repository describes what the kernel does, with a
+//! command that shows each statement.
 
 #![deny(unsafe_code)]
 #![warn(
@@ -196,7 +198,7 @@ mod query;
 mod snapshot;
 #[expect(
     unsafe_code,
-    reason = "the ioctl itself, and descriptors that come as numbers"
+    reason = "the ioctl, and descriptors that are received as numbers"
 )]
 mod sys;
 mod text;
@@ -220,7 +222,7 @@ pub use thread::start_ticks;
 pub use vma::Vma;
 pub use walk::Vmas;
 
-/// The examples of the README.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,13 +1,13 @@
-//! The lines of a live maps text, read piece by piece.
+//! Reads the maps text of a process line by line.
 //!
-//! The kernel answers a read of any size with at most a page of text. `pread`
-//! leaves the position of the open file alone, which a file descriptor that was
-//! passed to us shares with its sender. Reading on costs the same; only a jump
-//! makes the kernel walk from the start.
+//! A read of any size returns at most a page of text. `pread` does not change the
+//! position of the open file, which a received descriptor shares with its sender.
+//! Sequential `pread` costs the same as `read`; only a jump makes the kernel start from
+//! the first VMA.
 //!
-//! Such a jump counts bytes of a text that is printed anew. When the process has
-//! changed meanwhile, it lands elsewhere, and lines in between are lost. So two
-//! readings of one open file must not take turns: see [`ReadGuard`].
+//! For a jump, the kernel prints the text again and skips that many bytes. If the process
+//! has changed its mappings meanwhile, the position is wrong and lines are lost. So two
+//! readers of one open file must not alternate: see [`ReadGuard`].
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -16,30 +16,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::{Error, Result};
 use crate::maps_file::{MapsFile, ReadGuard};
 
-/// Twice what one read returns: a piece, and the start of the line it cut.
+/// Twice what one read returns: room for one read and for the incomplete line before it.
 const CAPACITY: usize = 8192;
 
-/// No line of a kernel is near this: what has one is another kind of file, such
-/// as `/dev/zero` handed in as a descriptor.
+/// The kernel prints no line near this length. A longer line means another kind of file,
+/// such as a descriptor of `/dev/zero`.
 const MAX_LINE: usize = 1 << 20;
 
-/// How often a text is read again that came out torn. Under a thread that did
-/// nothing but `mprotect`, up to one reading in a hundred was.
+/// How often a text is read before it is reported as torn. With a thread that did nothing
+/// but `mprotect`, up to one reading in a hundred was torn.
 pub(crate) const READINGS: usize = 5;
 
-/// Where in a maps text the reading stands.
+/// The position of one reader in a maps text.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    /// Which reading this is, of all that this process ever made.
+    /// Identifies this reader among all in this process.
     id: u64,
     buffer: Vec<u8>,
-    /// The part of `buffer` that is read and not yet handed out.
+    /// The part of `buffer` that was read and not yet returned.
     from: usize,
     until: usize,
-    /// Where in the text the next piece begins.
+    /// The offset in the text of the next read.
     position: u64,
     ended: bool,
-    /// Lines handed out.
+    /// The number of lines returned.
     count: usize,
 }
 
@@ -58,23 +58,23 @@ impl Lines {
         }
     }
 
-    /// Goes back to the first line; the buffer stays.
+    /// Goes back to the first line and keeps the buffer.
     pub(crate) fn rewind(&mut self) {
         (self.from, self.until, self.position) = (0, 0, 0);
         (self.ended, self.count) = (false, 0);
     }
 
-    /// Returns the number of the line handed out last, from 1.
+    /// Returns the number of the last returned line, counted from 1.
     pub(crate) fn number(&self) -> usize {
         self.count
     }
 
-    /// Returns the next line without its newline, or `None` behind the last.
+    /// Returns the next line without its newline, or `None` after the last.
     ///
     /// # Errors
-    /// [`Error::ProcessGone`] when the process ended meanwhile: the kernel then
-    /// cuts the text short without an error, so the end is asked to prove itself.
-    /// [`Error::Torn`] when another reading came between.
+    /// [`Error::ProcessGone`] when the process ended meanwhile: the kernel then cuts the
+    /// text short without an error, so at the end of the text this is checked.
+    /// [`Error::Torn`] when another reader read the same file in between.
     pub(crate) fn next(&mut self, reading: &mut ReadGuard<'_>) -> Result<Option<&[u8]>> {
         let mut seen = self.from;
         loop {
@@ -87,8 +87,8 @@ impl Lines {
                 return Ok(self.buffer.get(start..end));
             }
             if self.ended {
-                // The kernel ends each line: what ends in the middle of one is
-                // some other file.
+                // The kernel ends each line with a newline, so this is another kind of
+                // file.
                 return match self.from == self.until {
                     true => Ok(None),
                     false => Err(Error::NotMaps),
@@ -100,8 +100,8 @@ impl Lines {
         }
     }
 
-    /// Moves the cut line to the front, and grows the buffer when it fills it: a
-    /// path can be longer than any fixed size.
+    /// Moves the incomplete line to the front, and doubles the buffer if the line takes
+    /// more than half of it: a path can be longer than any fixed size.
     fn make_room(&mut self) -> Result<()> {
         self.buffer.copy_within(self.from..self.until, 0);
         self.until = self.until.saturating_sub(self.from);
@@ -126,10 +126,10 @@ impl Lines {
         let read = read_at(reading.maps, file, room, self.position)?;
         if read == 0 && self.position > 0 {
             self.ended = true;
-            return still_there(reading.maps, file);
+            return check_running(reading.maps, file);
         }
         if read == 0 {
-            return match reading.maps.instead_of(file) {
+            return match reading.maps.replacement_for(file) {
                 Some(_) => self.fill(reading),
                 None => Err(Error::ProcessGone),
             };
@@ -140,8 +140,8 @@ impl Lines {
     }
 }
 
-/// An exited process has an empty text, so one byte of it is proof of life.
-fn still_there(maps: &MapsFile, file: &File) -> Result<()> {
+/// The text of an exited process is empty, so one byte proves that it has not exited.
+fn check_running(maps: &MapsFile, file: &File) -> Result<()> {
     match read_at(maps, file, &mut [0], 0)? {
         0 => Err(Error::ProcessGone),
         _ => Ok(()),

@@ -1,4 +1,4 @@
-//! One process's VMAs, asked one by one.
+//! An open process whose VMAs can be queried.
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;
@@ -17,10 +17,10 @@ use crate::text_walk;
 use crate::vma::Vma;
 use crate::vsyscall;
 
-/// An open process, to be asked for its VMAs.
+/// An open process whose VMAs can be queried.
 ///
-/// It holds the process's address space by a file descriptor: see the crate's
-/// documentation for what that guarantees. Sharing it among threads is fine.
+/// It holds a file descriptor that is bound to the process's address space; the crate's
+/// documentation says what that guarantees. Threads may share it.
 #[derive(Debug)]
 pub struct ProcMaps {
     file: MapsFile,
@@ -41,10 +41,11 @@ impl ProcMaps {
         self.choice.in_use()
     }
 
-    /// Returns the open directory of the process, if it was kept: the way to its
-    /// `root`, `map_files` and `mem`. When another thread stands in for a first one
-    /// that has ended (see [`OpenOptions::open`](crate::OpenOptions::open)), it is that
-    /// thread's, which has no `map_files`; so ask it after the first query, not before.
+    /// Returns the open directory of the process, if it was kept, for opening its `root`,
+    /// `map_files` and `mem`. If the first thread has ended, the first query switches to
+    /// another thread (see [`OpenOptions::open`](crate::OpenOptions::open)); from then
+    /// on, this is the directory of that thread, which has no `map_files`. So call this
+    /// after the first query.
     #[must_use]
     pub fn directory(&self) -> Option<BorrowedFd<'_>> {
         self.file.directory()
@@ -52,12 +53,12 @@ impl ProcMaps {
 
     /// Returns the VMA that `query` asks for, or `None`.
     ///
-    /// By text, each call reads the text up to the answer: for several addresses
-    /// use a [`cursor`](Self::cursor) or a [`snapshot`](Self::snapshot).
+    /// By text, each call reads the text up to the answer. For several addresses use a
+    /// [`cursor`](Self::cursor) or a [`snapshot`](Self::snapshot).
     ///
     /// # Errors
-    /// [`Error::ProcessGone`]; [`Error::Unsupported`] when the ioctl is forced and
-    /// the kernel does not know it; [`Error::NotMaps`]; by text also
+    /// [`Error::ProcessGone`]; [`Error::Unsupported`] when [`Backend::Ioctl`] was chosen
+    /// and the kernel does not support it; [`Error::NotMaps`]; by text also
     /// [`Error::Malformed`] and [`Error::Torn`].
     pub fn query(&self, query: Query) -> Result<Option<Vma>> {
         match self.ioctl(query)? {
@@ -68,8 +69,8 @@ impl ProcMaps {
 
     /// Returns the VMA that `query` asks for and puts its name into `name`.
     ///
-    /// A path above 4 KiB does not fit the ioctl's answer: the text's line is then
-    /// taken instead, by this one call.
+    /// A path above 4 KiB does not fit the ioctl's answer. Then this one call reads the
+    /// text.
     ///
     /// # Errors
     /// As [`query`](Self::query).
@@ -84,17 +85,16 @@ impl ProcMaps {
     /// reads from the mapped file itself: a replaced path or another mount
     /// namespace does not matter, and a deleted file still answers.
     ///
-    /// It costs five bare queries, may block on the file's device, and has met
-    /// kernel bugs: ask once for each file.
+    /// It costs as much as five plain queries, may block on the file's device, and can
+    /// trigger kernel bugs: call it once for each file.
     ///
     /// # Errors
-    /// As [`query`](Self::query); [`Error::Unsupported`] by text, which carries no
-    /// build IDs.
+    /// As [`query`](Self::query); [`Error::Unsupported`] by text, which has no build IDs.
     pub fn query_build_id(&self, query: Query) -> Result<Option<(Vma, Option<BuildId>)>> {
         if self.choice.is_text() {
             return Err(Error::Unsupported);
         }
-        match self.asked(|maps| ioctl::ask_build_id(maps, query))? {
+        match self.run_ioctl(|maps| ioctl::ask_build_id(maps, query))? {
             IoctlReply::Found(found) => Ok(Some(found)),
             IoctlReply::UseText => Err(Error::Unsupported),
             IoctlReply::NoMatch | IoctlReply::NameTooLong => {
@@ -103,7 +103,7 @@ impl ProcMaps {
         }
     }
 
-    /// Reads the whole text, whatever the backend, and again when it came out torn.
+    /// Reads the whole text, with any backend, and reads it again if it is torn.
     ///
     /// # Errors
     /// [`Error::ProcessGone`], [`Error::Malformed`], and [`Error::Torn`] when the
@@ -116,13 +116,13 @@ impl ProcMaps {
         &self.file
     }
 
-    /// Asks the ioctl for a VMA, unless the text was chosen already.
+    /// Queries a VMA by ioctl, unless the text backend is in use.
     #[inline]
     pub(crate) fn ioctl(&self, query: Query) -> Result<Reply> {
         if self.choice.is_text() {
             return Ok(Reply::UseText);
         }
-        match self.asked(|maps| ioctl::ask(maps, query))? {
+        match self.run_ioctl(|maps| ioctl::ask(maps, query))? {
             IoctlReply::Found(vma) => Ok(Reply::Answer(Some(vma))),
             IoctlReply::UseText => Ok(Reply::UseText),
             IoctlReply::NoMatch | IoctlReply::NameTooLong => {
@@ -139,7 +139,7 @@ impl ProcMaps {
         }
         loop {
             return Ok(
-                match self.asked(|maps| ioctl::ask_named(maps, query, name))? {
+                match self.run_ioctl(|maps| ioctl::ask_named(maps, query, name))? {
                     IoctlReply::Found(vma) => Reply::Answer(Some(vma)),
                     IoctlReply::UseText => Reply::UseText,
                     IoctlReply::NameTooLong if name.grow() => continue,
@@ -165,12 +165,12 @@ impl ProcMaps {
         if self.choice.is_text() {
             return Ok(Reply::UseText);
         }
-        match self.asked(|maps| ioctl::ask_identified(maps, query, name))? {
+        match self.run_ioctl(|maps| ioctl::ask_identified(maps, query, name))? {
             IoctlReply::Found(found) => return Ok(Reply::Answer(Some(found))),
             IoctlReply::UseText => return Ok(Reply::UseText),
             IoctlReply::NoMatch | IoctlReply::NameTooLong => {}
         }
-        // Seldom: then one after the other.
+        // Rare: fetch the name and the build ID with separate queries.
         let found = match self.ioctl_named(query, name)? {
             Reply::Answer(found) => found,
             Reply::UseText => return Ok(Reply::UseText),
@@ -183,9 +183,9 @@ impl ProcMaps {
         Ok(Reply::Answer(Some((vma, build_id.and_then(|(_, id)| id)))))
     }
 
-    /// Asks the ioctl.
+    /// Calls the ioctl and handles its errors.
     #[inline]
-    fn asked<T>(
+    fn run_ioctl<T>(
         &self,
         mut ask: impl FnMut(&File) -> Result<T, QueryError>,
     ) -> Result<IoctlReply<T>> {
@@ -195,27 +195,28 @@ impl ProcMaps {
                 self.choice.ioctl_answered();
                 Ok(IoctlReply::Found(found))
             }
-            Err(error) => self.unanswered(error, file, ask),
+            Err(error) => self.retry_on_other_thread(error, file, ask),
         }
     }
 
-    /// Asks once more, of another thread, when the first had ended at the open.
+    /// Handles an error. If the process had no memory, the ioctl is repeated on another
+    /// thread of it, as the first may have ended before the open.
     #[cold]
-    fn unanswered<T>(
+    fn retry_on_other_thread<T>(
         &self,
         error: QueryError,
         file: &File,
         mut ask: impl FnMut(&File) -> Result<T, QueryError>,
     ) -> Result<IoctlReply<T>> {
-        let other = (error == QueryError::ProcessGone).then(|| self.file.instead_of(file));
+        let other = (error == QueryError::ProcessGone).then(|| self.file.replacement_for(file));
         match other.flatten().map_or(Err(error), &mut ask) {
             Ok(found) => Ok(IoctlReply::Found(found)),
             Err(error) => self.sort_reply(error),
         }
     }
 
-    /// Sorts what the kernel said instead of an answer: that there is none, failures,
-    /// and a kernel too old.
+    /// Tells apart the errors of the ioctl: no VMA matches, a failure, or a kernel
+    /// without the ioctl.
     fn sort_reply<T>(&self, error: QueryError) -> Result<IoctlReply<T>> {
         let reply = match error {
             QueryError::NoMatch => IoctlReply::NoMatch,
@@ -244,18 +245,18 @@ impl ProcMaps {
     }
 }
 
-/// A VMA, and the build ID of the file behind it.
+/// A VMA, and the build ID of the mapped file.
 pub(crate) type Identified = (Vma, Option<BuildId>);
 
-/// What the ioctl said, when it was asked.
+/// The result of the ioctl, if it is in use.
 pub(crate) enum Reply<T = Vma> {
-    /// The VMA asked for, or that there is none.
+    /// The VMA asked for, or `None` if there is none.
     Answer(Option<T>),
-    /// The ioctl is not to be asked on this file.
+    /// This file is read by text.
     UseText,
 }
 
-/// One answer of the kernel that is no failure.
+/// A result of the ioctl that is not an error of this crate.
 enum IoctlReply<T> {
     Found(T),
     NoMatch,

@@ -1,4 +1,4 @@
-//! An open maps file, and what is needed to read it.
+//! An open maps file, and the lock for reading its text.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -6,25 +6,24 @@ use std::path::PathBuf;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::thread::{self, ProcessPlace, StandIn};
+use crate::thread::{self, OtherThread, ProcessPlace};
 
-/// An open maps file, the directory of its process, and which reading of its text
-/// was the last.
+/// An open maps file, the directory of its process, and the last reader of its text.
 #[derive(Debug)]
 pub(crate) struct MapsFile {
     file: File,
     directory: Option<OwnedFd>,
     process: Option<ProcessPlace>,
-    /// The maps of another thread, when the first had ended before the open.
-    stand_in: OnceLock<StandIn>,
+    /// The maps of another thread, if the first thread had ended before the open.
+    other_thread: OnceLock<OtherThread>,
     last: Mutex<u64>,
 }
 
-/// The right to read a text, held until an answer is found.
+/// The lock on a text, held until an answer is found.
 #[derive(Debug)]
 pub(crate) struct ReadGuard<'m> {
     pub(crate) maps: &'m MapsFile,
-    /// Which reading was the last.
+    /// The ID of the last reader.
     pub(crate) last: MutexGuard<'m, u64>,
 }
 
@@ -34,12 +33,13 @@ impl MapsFile {
             file,
             directory: None,
             process: None,
-            stand_in: OnceLock::new(),
+            other_thread: OnceLock::new(),
             last: Mutex::default(),
         }
     }
 
-    /// Keeps the directory, and knows where other threads of the process are.
+    /// Returns a file with its directory and with the place where the process's other
+    /// threads are found.
     pub(crate) fn of(
         file: File,
         directory: Option<OwnedFd>,
@@ -52,41 +52,42 @@ impl MapsFile {
         }
     }
 
-    /// Returns the file for the ioctl, which has no position to lose.
+    /// Returns the file to query or read.
     #[inline]
     pub(crate) fn file(&self) -> &File {
-        match self.stand_in.get() {
+        match self.other_thread.get() {
             None => &self.file,
-            Some(stand_in) => &stand_in.maps,
+            Some(other_thread) => &other_thread.maps,
         }
     }
 
-    /// Returns its path, for messages; `None` if it was handed in.
+    /// Returns its path, for messages, or `None` if the caller passed the descriptor.
     pub(crate) fn path(&self) -> Option<PathBuf> {
         self.process.as_ref().map(ProcessPlace::maps_path)
     }
 
-    /// Returns the directory that was kept, or that of the thread that stands in.
+    /// Returns the directory that was kept, or that of the substitute thread.
     pub(crate) fn directory(&self) -> Option<BorrowedFd<'_>> {
         let kept = self.directory.as_ref()?;
-        let stand_in = self.stand_in.get().map(|it| &it.directory);
-        Some(stand_in.unwrap_or(kept).as_fd())
+        let other_thread = self.other_thread.get().map(|it| &it.directory);
+        Some(other_thread.unwrap_or(kept).as_fd())
     }
 
-    /// Returns a file to be asked instead of `gone`, which says that the process has
-    /// no memory: so it does when its first thread had ended before the open.
+    /// Returns the maps file of another thread to use instead of `gone`, which reports
+    /// that the process has no memory. This happens if the first thread had ended before
+    /// the open.
     #[cold]
-    pub(crate) fn instead_of(&self, gone: &File) -> Option<&File> {
-        if self.stand_in.get().is_none() {
+    pub(crate) fn replacement_for(&self, gone: &File) -> Option<&File> {
+        if self.other_thread.get().is_none() {
             let directory = self.directory.as_ref().map(AsFd::as_fd);
-            let found = thread::stand_in(self.process.as_ref()?, directory)?;
-            // Another caller may have been first: then that one stays.
-            let _ = self.stand_in.set(found);
+            let found = thread::find_other(self.process.as_ref()?, directory)?;
+            // Another caller may have set one meanwhile; then that one is kept.
+            let _ = self.other_thread.set(found);
         }
         Some(self.file()).filter(|file| !ptr::eq(*file, gone))
     }
 
-    /// Waits until nobody reads the text.
+    /// Waits for other readers, and locks the text.
     pub(crate) fn lock_reading(&self) -> ReadGuard<'_> {
         ReadGuard {
             maps: self,

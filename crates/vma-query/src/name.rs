@@ -1,31 +1,32 @@
-//! What a VMA is called: raw bytes, and what they mean.
+//! The name of a VMA: its raw bytes, and their meaning.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Enough for nearly every path; the kernel allocates as much for each question.
+/// Enough for nearly every path. It is small because the kernel allocates as much for
+/// each query.
 const USUAL_ROOM: usize = 512;
 
-/// The longest name that the kernel puts into an answer (`PATH_MAX`).
+/// The longest name that the ioctl returns (`PATH_MAX`).
 const FULL_ROOM: usize = 4096;
 
-/// A buffer for the name of one VMA, to be used again and again.
+/// A reusable buffer for the name of one VMA.
 #[derive(Default)]
 pub struct NameBuf {
     bytes: Vec<u8>,
 }
 
 impl NameBuf {
-    /// Returns an empty one. The first name makes room, a longer one more.
+    /// Returns an empty buffer. It grows when a name needs more room.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes room for the longest name that a query returns; `false` when it was
-    /// there already.
+    /// Makes room for the longest name that a query returns; returns `false` if there was
+    /// enough already.
     pub(crate) fn grow(&mut self) -> bool {
         let grows = self.bytes.capacity() < FULL_ROOM;
         self.clear();
@@ -33,8 +34,8 @@ impl NameBuf {
         grows
     }
 
-    /// Returns the raw bytes: the text's `\012` is a newline here, and
-    /// ` (deleted)` is still there. Empty when the VMA has no name.
+    /// Returns the raw bytes: `\012` of the text is decoded to a newline, and `
+    /// (deleted)` is kept. Empty if the VMA has no name.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -46,18 +47,18 @@ impl NameBuf {
         VmaName::new(self.as_bytes())
     }
 
-    /// Makes it empty.
+    /// Empties the buffer.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
     }
 
-    /// Takes raw bytes.
+    /// Sets the name to raw bytes.
     pub(crate) fn set(&mut self, raw: &[u8]) {
         self.clear();
         self.bytes.extend_from_slice(raw);
     }
 
-    /// Makes it empty, and returns it with room for a usual name.
+    /// Empties the buffer, and returns it with room for a usual name.
     #[inline]
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         self.clear();
@@ -67,22 +68,22 @@ impl NameBuf {
         &mut self.bytes
     }
 
-    /// Takes a name as the text prints it.
+    /// Sets the name to one that the text printed, and decodes its newlines.
     pub(crate) fn set_from_text(&mut self, printed: &[u8]) {
         let mut rest = printed;
         self.clear();
         while let Some(at) = memchr::memmem::find(rest, NEWLINE_IN_TEXT) {
-            let (plain, behind) = rest.split_at(at);
+            let (plain, tail) = rest.split_at(at);
             self.bytes.extend_from_slice(plain);
             self.bytes.push(b'\n');
-            rest = behind.get(NEWLINE_IN_TEXT.len()..).unwrap_or_default();
+            rest = tail.get(NEWLINE_IN_TEXT.len()..).unwrap_or_default();
         }
         self.bytes.extend_from_slice(rest);
     }
 }
 
-/// The one escape of the maps text. A file may be called `\012` itself: the text
-/// cannot tell, the ioctl can.
+/// The only escape sequence of the maps text. The name of a file may contain `\012`
+/// itself: the text does not distinguish the two, the ioctl does.
 const NEWLINE_IN_TEXT: &[u8] = br"\012";
 
 impl fmt::Debug for NameBuf {
@@ -99,19 +100,19 @@ impl fmt::Debug for NameBuf {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum VmaName<'a> {
-    /// Nameless: anonymous memory.
+    /// No name: anonymous memory.
     None,
     /// The path of the mapped file, seen from the process's root.
     Path {
         /// Without ` (deleted)`.
         path: &'a [u8],
-        /// Whether the kernel marked it ` (deleted)`. A file whose real name ends
-        /// so looks the same.
+        /// Whether the kernel marked it ` (deleted)`. A file whose real name ends in it
+        /// looks the same.
         deleted: bool,
     },
     /// A `memfd_create` file: `/memfd:NAME`.
     Memfd {
-        /// What the creator called it.
+        /// The name that its creator gave.
         name: &'a [u8],
     },
     /// `[heap]`: the program break.
@@ -120,18 +121,18 @@ pub enum VmaName<'a> {
     Stack,
     /// `[vdso]`: code that the kernel maps into every process.
     Vdso,
-    /// `[vvar]`, or a later sibling such as `[vvar_vclock]`: the vDSO's data.
+    /// `[vvar]`, or a name of later kernels such as `[vvar_vclock]`: the vDSO's data.
     Vvar,
     /// `[vsyscall]`: a fixed page of old x86-64 system call entries.
     Vsyscall,
-    /// `[uprobes]`: where instructions displaced by uprobes run; or, since Linux 6.18,
-    /// `[uprobes-trampoline]`: what probed five-byte `nop`s call.
+    /// `[uprobes]`: where instructions that uprobes replaced are executed. Or, since
+    /// Linux 6.18, `[uprobes-trampoline]`: the code that probed five-byte `nop`s call.
     Uprobes,
     /// `[anon:NAME]`: private memory that the process named by `prctl`.
     Anon(&'a [u8]),
     /// `[anon_shmem:NAME]`: shared memory that the process named by `prctl`.
     AnonShmem(&'a [u8]),
-    /// Anything else, kept raw: `anon_inode:[…]`, names of kernels to come.
+    /// Anything else, as raw bytes: `anon_inode:[…]`, or names of later kernels.
     Other(&'a [u8]),
 }
 
@@ -182,7 +183,7 @@ impl<'a> VmaName<'a> {
     }
 }
 
-/// What the kernel puts behind the path of an unlinked file.
+/// The suffix that the kernel appends to the path of an unlinked file.
 pub(crate) const DELETED: &[u8] = b" (deleted)";
 
 fn bracketed<'a>(raw: &'a [u8], before: &[u8]) -> Option<&'a [u8]> {

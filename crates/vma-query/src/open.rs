@@ -23,7 +23,7 @@ pub struct OpenOptions {
     directory: bool,
 }
 
-/// Enough for `/proc/PID/task/TID/maps`.
+/// Capacity for `/proc/PID/task/TID/maps`.
 const PATH_ROOM: usize = 64;
 
 impl Default for OpenOptions {
@@ -55,20 +55,21 @@ impl ProcMaps {
 }
 
 impl OpenOptions {
-    /// The backend is chosen by the first query, and `/proc` is `/proc`.
+    /// Returns the defaults: the first query chooses the backend, processes are looked up
+    /// in `/proc`, and the directory is kept.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Uses this backend.
+    /// Sets the backend.
     #[must_use]
     pub fn backend(self, backend: Backend) -> Self {
         Self { backend, ..self }
     }
 
-    /// Looks for processes here instead of `/proc`: a sidecar container sees the
-    /// host's processes in `/host/proc` or the like.
+    /// Looks up processes here instead of in `/proc`. A sidecar container, for example,
+    /// may have the host's processes in `/host/proc`.
     #[must_use]
     pub fn proc_root(self, proc_root: impl Into<PathBuf>) -> Self {
         Self {
@@ -77,10 +78,9 @@ impl OpenOptions {
         }
     }
 
-    /// Whether the process's directory is kept open beside its maps (it is, unless
-    /// told otherwise). Through it other files of the same process can be opened
-    /// later, even if its pid was given to another meanwhile. Without it an open
-    /// is half as dear: about 1 µs instead of 2.
+    /// Whether the process's directory is kept open with its maps (default: yes). Through
+    /// it, other files of the same process can be opened later, even if its pid is reused
+    /// meanwhile. Without it, an open takes half the time: about 1 µs instead of 2.
     #[must_use]
     pub fn directory(self, keep: bool) -> Self {
         Self {
@@ -91,14 +91,15 @@ impl OpenOptions {
 
     /// Opens process `pid`.
     ///
-    /// A process may end its first thread and go on. `/proc/PID/maps` is then empty,
-    /// and the first query turns to another thread: to one that was there before
-    /// this open, for only its age proves that no `exec` came between.
+    /// A process may end its first thread and continue. `/proc/PID/maps` is then empty,
+    /// and the first query uses the maps of another thread. That thread must be older
+    /// than this open, because only its age proves that the process has not called `exec`
+    /// since.
     ///
     /// # Errors
-    /// [`Error::NoSuchProcess`], also when `/proc` hides it; [`Error::Denied`] when
-    /// the caller may not ptrace-read it; [`Error::ProcessGone`]; [`Error::Io`],
-    /// for one when descriptors are exhausted.
+    /// [`Error::NoSuchProcess`], also when `/proc` hides it; [`Error::Denied`] when the
+    /// caller may not ptrace-read it; [`Error::ProcessGone`]; [`Error::Io`], for example
+    /// when no descriptors are left.
     pub fn open(&self, pid: u32) -> Result<ProcMaps> {
         if self.is_usual() {
             return self.open_maps(MapsPath::of(pid).as_c_str(), ProcDir::Pid(pid));
@@ -106,11 +107,11 @@ impl OpenOptions {
         self.open_below(&pid.to_string())
     }
 
-    /// Opens thread `tid` of process `pid`. Its VMAs are those of the process; it
-    /// serves where only the thread is known to live.
+    /// Opens thread `tid` of process `pid`. Its VMAs are those of the process. Use it if
+    /// only this thread is known to exist.
     ///
-    /// When the thread ends and the process lives on, the ioctl goes on answering;
-    /// the text says [`Error::ProcessGone`].
+    /// When the thread ends before the process, the ioctl still answers, but the text
+    /// gives [`Error::ProcessGone`].
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -118,7 +119,8 @@ impl OpenOptions {
         self.open_below(&format!("{pid}/task/{tid}"))
     }
 
-    /// Opens the calling process. The answer stays bound to it across `fork`.
+    /// Opens the calling process. After a `fork`, the child's copy still refers to the
+    /// parent.
     ///
     /// # Errors
     /// As [`open`](Self::open), when `/proc` is not mounted.
@@ -129,32 +131,32 @@ impl OpenOptions {
         self.open_below("self")
     }
 
-    /// Takes an open directory `/proc/PID`: a process held so is never confused
-    /// with a later one of the same pid.
+    /// Opens the process of an open directory `/proc/PID`. A process held this way is
+    /// never confused with a later one with the same pid.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_dir(&self, directory: OwnedFd) -> Result<ProcMaps> {
-        // Without its directory no other thread can be found later.
+        // Other threads can be found later only through the directory.
         let process = self
             .directory
             .then(|| ProcessPlace::now(ProcDir::Path(PathBuf::new())));
         self.open_in(directory, process)
     }
 
-    /// Takes an open maps file, wherever it came from. Access was checked when it
-    /// was opened: a process that could not open it itself may use it.
+    /// Uses an open maps file of any origin. Access was checked when it was opened, so a
+    /// process that could not open it itself may use it.
     ///
-    /// A descriptor that was passed on or duplicated is still the same open file.
-    /// Only one of its holders should read its text at a time: a reading that is
-    /// interrupted by another's can lose lines when the process changes meanwhile.
-    /// The ioctl knows no such trouble.
+    /// A descriptor that was passed on or duplicated refers to the same open file. Only
+    /// one holder should read its text at a time: if two read alternately while the
+    /// process changes its mappings, lines can be lost. The ioctl has no such problem.
     #[must_use]
     pub fn from_fd(&self, maps: OwnedFd) -> ProcMaps {
         self.wrap(maps, None, None)
     }
 
-    /// Whether it is opened as most one-shot queries are: then no path is put together.
+    /// Returns whether the options are those of most one-shot queries, for which the path
+    /// needs no allocation.
     fn is_usual(&self) -> bool {
         self.proc_root.is_none() && !self.directory
     }
@@ -166,7 +168,7 @@ impl OpenOptions {
     }
 
     fn open_below(&self, process: &str) -> Result<ProcMaps> {
-        // A path that grows by pieces would allocate with each of them.
+        // With enough capacity, the pushes below do not reallocate.
         let mut path = PathBuf::with_capacity(PATH_ROOM);
         path.push(self.proc_root.as_deref().unwrap_or("/proc".as_ref()));
         path.push(process);
@@ -187,7 +189,7 @@ impl OpenOptions {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         let maps = openat(&directory, "maps", flags, Mode::empty());
         let maps = maps.map_err(|errno| {
-            // The path is relative if the directory was handed in.
+            // The path is relative if the caller passed the directory.
             let path = process
                 .as_ref()
                 .map_or("maps".into(), ProcessPlace::maps_path);
@@ -207,25 +209,25 @@ impl OpenOptions {
     }
 }
 
-/// `/proc/PID/maps`, put together without the heap.
+/// The path `/proc/PID/maps`, built without allocation.
 struct MapsPath([u8; MapsPath::ROOM]);
 
 impl MapsPath {
-    const BEFORE: &'static [u8] = b"/proc/";
-    const BEHIND: &'static [u8] = b"/maps\0";
-    /// A pid has ten digits at the most.
-    const ROOM: usize = Self::BEFORE.len() + 10 + Self::BEHIND.len();
+    const PREFIX: &'static [u8] = b"/proc/";
+    const SUFFIX: &'static [u8] = b"/maps\0";
+    /// A pid has at most ten digits.
+    const ROOM: usize = Self::PREFIX.len() + 10 + Self::SUFFIX.len();
 
     fn of(pid: u32) -> Self {
         let mut path = [0; Self::ROOM];
-        // From the back, as digits come.
+        // Filled from the end, as division yields the last digit first.
         let mut room = path.iter_mut().rev();
         let mut put = |byte: u8| {
             if let Some(place) = room.next() {
                 *place = byte;
             }
         };
-        Self::BEHIND.iter().rev().for_each(|byte| put(*byte));
+        Self::SUFFIX.iter().rev().for_each(|byte| put(*byte));
         let mut rest = pid;
         loop {
             put(b'0'.wrapping_add((rest % 10) as u8));
@@ -234,7 +236,7 @@ impl MapsPath {
                 break;
             }
         }
-        Self::BEFORE.iter().rev().for_each(|byte| put(*byte));
+        Self::PREFIX.iter().rev().for_each(|byte| put(*byte));
         Self(path)
     }
 

@@ -1,7 +1,7 @@
-//! A maps file handed to another process over a Unix socket.
+//! Passing an open maps file to another process over a Unix socket.
 //!
-//! Whether a process may look into another is asked when the maps file is opened,
-//! and never again. So one who may can open it, and hand it to one who may not:
+//! The kernel checks access to a process only when its maps file is opened. So a
+//! privileged process can open it and pass it to an unprivileged one:
 //!
 //! ```text
 //!   privileged helper               worker of any user
@@ -10,8 +10,8 @@
 //!                                   maps.query(…), Session::new(maps, …)
 //! ```
 //!
-//! What goes over is one byte with one descriptor (`SCM_RIGHTS`). The receiver
-//! believes nothing: see [`OpenOptions::receive_from`].
+//! The message is one byte with one descriptor (`SCM_RIGHTS`). The receiver checks what
+//! arrives: see [`OpenOptions::receive_from`].
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -32,23 +32,23 @@ use crate::open::OpenOptions;
 use crate::query::Query;
 use crate::sys;
 
-/// A message without a payload would pass no descriptor.
+/// A message needs a payload to carry a descriptor.
 const PAYLOAD: &[u8] = b"m";
 
-/// Every process that has memory has an answer to it.
+/// A query that every process with user memory answers.
 const ANY: Query = Query::covering_or_next(AbsAddr(0));
 
 impl ProcMaps {
-    /// Hands the maps file to the process at the other end of a Unix socket, which
-    /// can then ask what this one can: all about the *addresses* of the process, and
-    /// the build IDs. It gets no access to its memory or its files.
+    /// Sends the maps file to the process at the other end of a Unix socket. The receiver
+    /// can then make the same queries as this process: the *addresses* of the VMAs, their
+    /// names, and the build IDs. It gets no access to the memory or the files.
     ///
     /// # Errors
-    /// [`Error::PeerClosed`]; [`Error::ProcessGone`] and [`Error::NotMaps`], as
-    /// nothing of worth could be handed over; [`Error::Io`], as when the socket is
-    /// no Unix socket or would block.
+    /// [`Error::PeerClosed`]; [`Error::ProcessGone`] and [`Error::NotMaps`], as the file
+    /// would be useless to the receiver; [`Error::Io`], for example when the socket is
+    /// not a Unix socket or would block.
     pub fn send_over(&self, socket: impl AsFd) -> Result<()> {
-        // Also lets another thread stand in, when the first one has ended.
+        // This also switches to another thread if the first one has ended.
         match self.query(ANY) {
             Ok(_) | Err(Error::Unsupported) => {}
             Err(why) => return Err(why),
@@ -57,7 +57,7 @@ impl ProcMaps {
         let maps = [self.as_fd().as_raw_fd()];
         let with = [ControlMessage::ScmRights(&maps)];
         loop {
-            // Writing to a closed socket must not end us by a signal.
+            // Writing to a closed socket must not raise SIGPIPE.
             let flags = MsgFlags::MSG_NOSIGNAL;
             let sent = sendmsg::<()>(socket, &[IoSlice::new(PAYLOAD)], &with, flags, None);
             match sent {
@@ -71,8 +71,7 @@ impl ProcMaps {
         }
     }
 
-    /// Takes a maps file from the other end of a Unix socket, with the default
-    /// [`OpenOptions`].
+    /// Receives a maps file over a Unix socket, with the default [`OpenOptions`].
     ///
     /// # Errors
     /// As [`OpenOptions::receive_from`].
@@ -82,18 +81,18 @@ impl ProcMaps {
 }
 
 impl OpenOptions {
-    /// Takes a maps file that [`ProcMaps::send_over`] handed over, or that came with
-    /// one byte of any other program. It waits for the message, as long as the
-    /// socket does. It has no [directory](ProcMaps::directory).
+    /// Receives a maps file that [`ProcMaps::send_over`] sent, or that any other program
+    /// sent with one byte. It waits for the message until the timeout of the socket, if
+    /// there is one. The result has no [directory](ProcMaps::directory).
     ///
-    /// The other end may be anybody: exactly one descriptor must come, and it must
-    /// be a file called `maps` of a `/proc`. Whatever else arrives is closed again.
-    /// What cannot be told is whether it is of the process that the other end says.
+    /// The sender is not trusted: exactly one descriptor must arrive, and it must be a
+    /// file named `maps` in a procfs. All other descriptors are closed. Which process the
+    /// file belongs to cannot be verified.
     ///
     /// # Errors
-    /// [`Error::PeerClosed`]; [`Error::NotPassed`] and [`Error::NotMaps`] when
-    /// something else came; [`Error::Io`], for one with `EMFILE` when this process
-    /// may open no more files, or when the socket would block.
+    /// [`Error::PeerClosed`]; [`Error::NotPassed`] and [`Error::NotMaps`] when something
+    /// else arrived; [`Error::Io`], for example with `EMFILE` when this process may open
+    /// no more files, or when the socket would block.
     pub fn receive_from(&self, socket: impl AsFd) -> Result<ProcMaps> {
         let socket = socket.as_fd();
         let mut payload = [0; PAYLOAD.len()];
@@ -105,7 +104,7 @@ impl OpenOptions {
         let not_passed = |reason| Err(Error::NotPassed { reason });
         if received.cut_off {
             if received.files.is_empty() {
-                room_for_one(socket)?;
+                check_free_descriptor(socket)?;
             }
             return not_passed("descriptors or other control data were cut off");
         }
@@ -129,30 +128,30 @@ impl OpenOptions {
         match called {
             Ok(path) if is_called_maps(&path) => Ok(maps),
             Ok(_) => Err(Error::NotMaps),
-            // A sandbox without /proc: then an answer must prove it.
+            // In a sandbox without /proc, a query proves that it is a maps file.
             Err(_) => maps.query(ANY).map(|_| maps),
         }
     }
 }
 
-/// Below `/proc` only maps files have this name. That of a process that has ended
-/// is marked like a deleted file.
+/// In procfs, only maps files have this name. After the process has ended, the kernel
+/// appends the mark of a deleted file.
 fn is_called_maps(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
     name.strip_suffix(DELETED).unwrap_or(name) == OsStr::new("maps").as_bytes()
 }
 
-/// Says so when this process may open no more files.
-fn room_for_one(socket: BorrowedFd<'_>) -> Result<()> {
+/// Fails if this process may open no more files.
+fn check_free_descriptor(socket: BorrowedFd<'_>) -> Result<()> {
     let another: io::Result<OwnedFd> = socket.try_clone_to_owned();
     another
         .map(drop)
         .map_err(|error| Error::of_descriptor("receive a maps file", error))
 }
 
-/// The maps file itself, to be passed on in other ways: as the standard input of a
-/// child, or with a message of one's own. When the process's first thread has ended
-/// it serves only after a first query (see [`OpenOptions::open`]).
+/// The maps file itself, for passing it on in other ways, such as the standard input of a
+/// child or a different message. If the process's first thread has ended, it is usable
+/// only after a first query (see [`OpenOptions::open`]).
 impl AsFd for ProcMaps {
     fn as_fd(&self) -> BorrowedFd<'_> {
         let file: &File = self.file().file();

@@ -1,4 +1,4 @@
-//! A question about an address: which VMA covers it, or else follows it.
+//! A query about an address: which VMA covers it, or else is the next above it.
 
 use std::ops::BitOr;
 
@@ -7,8 +7,8 @@ use backsight_types::{AbsAddr, Perms};
 use crate::sys;
 use crate::vma::Vma;
 
-/// What a VMA must be to be an answer. All that is named must hold; what is not
-/// named may be either way.
+/// Conditions that a VMA must meet to be returned. All conditions that are set must hold;
+/// properties without a condition are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter(u64);
 
@@ -23,10 +23,10 @@ impl Filter {
     pub const EXECUTABLE: Self = Self(Perms::EXECUTE.bits() as u64);
     /// Shared ones: those with an `s` in the text.
     pub const SHARED: Self = Self(Perms::SHARED.bits() as u64);
-    /// Those with a file behind them (see [`Vma::is_file_backed`]).
+    /// File-backed ones (see [`Vma::is_file_backed`]).
     pub const FILE_BACKED: Self = Self(sys::FILE_BACKED);
 
-    /// Returns whether `vma` passes.
+    /// Returns whether `vma` meets all conditions.
     #[must_use]
     #[inline]
     pub fn passes(self, vma: &Vma) -> bool {
@@ -52,13 +52,12 @@ impl BitOr for Filter {
     }
 }
 
-/// Which VMA is asked for.
+/// Which VMA to return.
 ///
-/// With a filter, silence says only that nothing *passed*: an address in a VMA
-/// that does not pass looks like one outside all VMAs. And the kernel then steps
-/// over every VMA in between, 34–115 ns each: 4–6 ms below 20,000 that do not
-/// pass. To learn what an address lies in, ask without a filter and look at the
-/// answer; filters are for walks.
+/// With a filter, `None` means only that no VMA *matches*: an address in a VMA that does
+/// not match looks like an unmapped one. And the kernel steps over every VMA in between,
+/// which takes 34–115 ns each: 4–6 ms for 20,000 VMAs that do not match. To find the VMA
+/// of an address, query without a filter and check the answer; use filters for walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Query {
     pub(crate) addr: AbsAddr,
@@ -87,7 +86,7 @@ impl Query {
         }
     }
 
-    /// Takes only a VMA that passes `filter` for an answer.
+    /// Returns only a VMA that matches `filter`.
     #[must_use]
     pub const fn only(self, filter: Filter) -> Self {
         Self { filter, ..self }
@@ -103,8 +102,8 @@ impl Query {
             }
     }
 
-    /// Returns whether `vma` answers, given that no VMA between `addr` and its
-    /// start passes the filter.
+    /// Returns whether `vma` is the answer, if no VMA between `addr` and its start
+    /// matches the filter.
     pub(crate) fn is_answered_by(self, vma: &Vma) -> bool {
         self.filter.passes(vma) && (self.or_next || vma.contains(self.addr))
     }

@@ -1,4 +1,4 @@
-//! A whole maps text, live or saved, searched by bisection.
+//! A whole maps text, live or saved, with binary search.
 
 use std::io::{BufRead, Read};
 use std::ops::Range;
@@ -13,10 +13,10 @@ use crate::query::Filter;
 use crate::text;
 use crate::vma::Vma;
 
-/// No line of a saved text is longer: paths have a few thousand bytes at the most.
+/// The maximum length of a line of a saved text. Paths have at most a few thousand bytes.
 const MAX_LINE: u64 = 1 << 20;
 
-/// All VMAs of a process at about one moment.
+/// All VMAs of a process, read in one pass.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     vmas: Vec<Entry>,
@@ -35,7 +35,7 @@ struct Entry {
 pub struct NamedVma<'s> {
     /// The VMA.
     pub vma: Vma,
-    /// Its name as raw bytes: `\012` is a newline, ` (deleted)` is still there.
+    /// Its name as raw bytes: `\012` is decoded to a newline, ` (deleted)` is kept.
     pub raw_name: &'s [u8],
 }
 
@@ -51,20 +51,22 @@ impl Snapshot {
     /// Reads a saved text.
     ///
     /// # Errors
-    /// [`Error::Malformed`] names the line, from 1, and what is wrong with it: no
-    /// maps line, ranges that overlap or run backwards, or nothing at all.
+    /// [`Error::Malformed`] with the line number, counted from 1, and the reason: the
+    /// line is not of the maps format, its range overlaps the one before or is out of
+    /// order, or the text is empty.
     pub fn parse(text: &[u8]) -> Result<Self> {
         Self::read(text, |_| true)
     }
 
-    /// Reads a saved text as it streams in, and keeps the VMAs that `keep` says.
+    /// Reads a saved text from a stream, and keeps the VMAs for which `keep` returns
+    /// `true`.
     ///
-    /// Memory is needed for those and for the longest line, however long the text is:
-    /// processes with two million VMAs were seen, and stacks touch a few dozen.
+    /// Memory is used only for those and for the longest line, however long the text is.
+    /// There are processes with two million VMAs, but their stacks touch a few dozen.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), of all lines, kept or not; [`Error::Io`] when the
-    /// reader fails.
+    /// As [`parse`](Self::parse), also for lines that are not kept; [`Error::Io`] when
+    /// the reader fails.
     pub fn read(mut text: impl BufRead, mut keep: impl FnMut(&Vma) -> bool) -> Result<Self> {
         let mut snapshot = Self::default();
         let (mut name, mut floor) = (NameBuf::new(), AbsAddr(0));
@@ -87,7 +89,7 @@ impl Snapshot {
             }
             if line.is_empty() && number == 1 {
                 return Err(malformed(
-                    "the text is empty, as that of a process that has ended",
+                    "the text is empty, like that of a process that has ended",
                 ));
             }
             let (vma, printed) = text::parse_line(&line).map_err(malformed)?;
@@ -102,8 +104,8 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// As [`read`](Self::read), and keeps the VMAs that any of `addrs` falls into: memory
-    /// is bounded by the addresses, whatever the text.
+    /// As [`read`](Self::read), and keeps the VMAs that contain any of `addrs`. The
+    /// number of addresses bounds the memory.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -116,14 +118,14 @@ impl Snapshot {
         })
     }
 
-    /// Returns whether a saved text ended without a newline: its end may have been lost
-    /// in the middle of a name, and lines with it.
+    /// Returns whether a saved text ended without a newline. Then it may be truncated:
+    /// part of the last name and further lines may be missing.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// Reads a live text, again when it came out torn.
+    /// Reads a live text, and reads it again if it is torn.
     pub(crate) fn of(maps: &MapsFile) -> Result<Self> {
         let mut reading = maps.lock_reading();
         let mut lines = Lines::new();
@@ -154,7 +156,7 @@ impl Snapshot {
 
     fn push(&mut self, vma: Vma, printed: &[u8], name: &mut NameBuf) {
         name.set_from_text(printed);
-        // A file's VMAs follow each other: their name is kept once.
+        // The VMAs of a file are adjacent: their name is stored once.
         let above = self.vmas.last().map(|above| above.name.clone());
         let same = above.filter(|at| self.names.get(at.clone()) == Some(name.as_bytes()));
         let name = same.unwrap_or_else(|| {
@@ -171,7 +173,7 @@ impl Snapshot {
         self.vmas.len()
     }
 
-    /// Returns whether it has no VMAs, which only [`Snapshot::default`] has.
+    /// Returns whether it has no VMAs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.vmas.is_empty()
@@ -184,8 +186,8 @@ impl Snapshot {
             .filter(|found| found.vma.contains(addr))
     }
 
-    /// Returns the VMA that covers `addr` if it passes `filter`, or else the first
-    /// above that does.
+    /// Returns the VMA that covers `addr` if it matches `filter`, or else the first above
+    /// that matches.
     #[must_use]
     pub fn covering_or_next(&self, addr: AbsAddr, filter: Filter) -> Option<NamedVma<'_>> {
         let below = self.vmas.partition_point(|entry| entry.vma.end <= addr);
@@ -195,7 +197,7 @@ impl Snapshot {
             .map(|entry| self.named(entry))
     }
 
-    /// Walks over all VMAs, upwards.
+    /// Iterates over all VMAs in ascending order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = NamedVma<'_>> {
         self.vmas.iter().map(|entry| self.named(entry))
     }

@@ -1,5 +1,5 @@
-//! The ABI of `PROCMAP_QUERY`, descriptors that arrive as numbers, and the crate's
-//! only `unsafe`.
+//! The ABI of `PROCMAP_QUERY`, and the descriptors in received messages. This file has
+//! all the `unsafe` code of the crate.
 //!
 //! Source: `struct procmap_query` in Linux `include/uapi/linux/fs.h`, since 6.11.
 //! The structure is the same for 32 and 64-bit programs.
@@ -18,10 +18,10 @@ pub(crate) const COVERING_OR_NEXT: u64 = 0x10;
 /// `PROCMAP_QUERY_FILE_BACKED_VMA`.
 pub(crate) const FILE_BACKED: u64 = 0x20;
 
-/// One question to the kernel, and its answer.
+/// A query for the kernel, which writes its answer into the same structure.
 ///
-/// The sizes and addresses of the two buffers are private: only [`run`] sets
-/// them, from what it holds.
+/// The sizes and addresses of the two buffers are private: only [`run`] sets them, from
+/// buffers that it borrows.
 ///
 /// [`run`]: ProcmapQuery::run
 #[repr(C)]
@@ -44,10 +44,10 @@ pub(crate) struct ProcmapQuery {
     build_id_addr: u64,
 }
 
-/// `size` as the kernel reads it: also the size in the ioctl's number.
+/// The size of the structure, in its `size` field and in the ioctl's number.
 const SIZE: u64 = size_of::<ProcmapQuery>() as u64;
 
-// A wrong layout must not compile: the ioctl number carries the size.
+// A wrong layout must not compile.
 const _: () = assert!(size_of::<ProcmapQuery>() == 0x68);
 const _: () = assert!(offset_of!(ProcmapQuery, query_flags) == 8);
 const _: () = assert!(offset_of!(ProcmapQuery, query_addr) == 16);
@@ -70,7 +70,7 @@ mod raw {
 }
 
 impl ProcmapQuery {
-    /// Returns the question with these flags about the address `query_addr`.
+    /// Returns the query with these flags for the address `query_addr`.
     pub(crate) const fn new(query_flags: u64, query_addr: u64) -> Self {
         Self {
             size: SIZE,
@@ -91,14 +91,14 @@ impl ProcmapQuery {
         }
     }
 
-    /// Asks, and puts the name behind what is in `name`, in the room that it has;
-    /// and the build ID into `build_id`. One without room is not wanted. The call
-    /// is repeated when a signal interrupts it.
+    /// Runs the query. It appends the name to `name`, within its spare capacity, and
+    /// writes the build ID to `build_id`. The kernel is not asked for a value whose
+    /// buffer has no room. The call is repeated when a signal interrupts it.
     ///
-    /// Returns the length of the build ID, 0 when there is none.
+    /// Returns the length of the build ID, or 0 if there is none.
     ///
     /// # Errors
-    /// The kernel's errno as it is; `ENOENT` says that no VMA matches.
+    /// The errno of the kernel, unchanged; `ENOENT` means that no VMA matches.
     #[inline]
     pub(crate) fn run(
         &mut self,
@@ -107,10 +107,12 @@ impl ProcmapQuery {
         build_id: &mut [u8],
     ) -> Result<usize, Errno> {
         loop {
-            // In and out: each call leaves the written lengths there.
+            // Set before each call, as the kernel overwrites the sizes with the written
+            // lengths.
             let room = name.spare_capacity_mut();
-            (self.vma_name_addr, self.vma_name_size) = given(room.as_mut_ptr(), room.len());
-            (self.build_id_addr, self.build_id_size) = given(build_id.as_mut_ptr(), build_id.len());
+            (self.vma_name_addr, self.vma_name_size) = buffer_fields(room.as_mut_ptr(), room.len());
+            (self.build_id_addr, self.build_id_size) =
+                buffer_fields(build_id.as_mut_ptr(), build_id.len());
             // SAFETY: `self` is exclusively borrowed, and its private `size` is
             // its own length, so the kernel stays inside it. The two private
             // addresses and sizes were set from `name` and `build_id` just now;
@@ -122,52 +124,53 @@ impl ProcmapQuery {
                 Err(errno) => return Err(errno),
             }
         }
-        // The kernel counts the closing NUL; 0 says that there is no name.
+        // The kernel counts the final NUL; 0 means that there is no name.
         let written = self.vma_name_size.saturating_sub(1) as usize;
         let len = name.len().saturating_add(written).min(name.capacity());
-        // SAFETY: `len` is no more than the capacity, and the kernel wrote the
-        // `written` bytes behind the old length.
+        // SAFETY: `len` is at most the capacity, and the kernel wrote `written` bytes
+        // after the old length.
         unsafe { name.set_len(len) };
         Ok(self.build_id_size as usize)
     }
 }
 
-/// Returns the address and the size of a buffer as the kernel wants them: both
-/// zero for an empty one, or it answers `EINVAL`.
+/// Returns the address and the size of a buffer for the kernel. Both are zero for an
+/// empty buffer, as the kernel requires (`EINVAL` otherwise).
 #[inline]
-fn given<T>(buffer: *mut T, len: usize) -> (u64, u32) {
+fn buffer_fields<T>(buffer: *mut T, len: usize) -> (u64, u32) {
     if len == 0 {
         return (0, 0);
     }
     (buffer as u64, u32::try_from(len).unwrap_or(u32::MAX))
 }
 
-/// What came in one message.
+/// A received message.
 #[derive(Debug)]
 pub(crate) struct Received {
-    /// The bytes of its payload; 0 when the other end is closed.
+    /// The length of its payload in bytes; 0 if the other end is closed.
     pub(crate) bytes: usize,
-    /// All descriptors that came with it: what is not taken is closed.
+    /// All descriptors that arrived with it. Dropping them closes them.
     pub(crate) files: Vec<OwnedFd>,
-    /// Whether something besides the payload did not fit: a buffer, or the number
-    /// of files that this process may have open.
+    /// Whether control data was cut off: it did not fit the buffer, or this process may
+    /// not open that many files.
     pub(crate) cut_off: bool,
 }
 
-/// Room for as many descriptors as a message can have (`SCM_MAX_FD`, 253), and for
-/// credentials and security labels where the socket's owner asked for them.
+/// The size of the control buffer: room for as many descriptors as a message can have
+/// (`SCM_MAX_FD`, 253), and for credentials and security labels if they are enabled on
+/// the socket.
 const CONTROL_ROOM: usize = 8192;
 
-/// `SCM_PIDFD` (Linux 6.5): a descriptor too.
+/// `SCM_PIDFD` (Linux 6.5), which carries a descriptor too.
 const SCM_PIDFD: i32 = 4;
 
-/// Receives one message, and owns every descriptor in it. The call is repeated when
-/// a signal interrupts it.
+/// Receives one message, and takes ownership of every descriptor in it. The call is
+/// repeated when a signal interrupts it.
 ///
 /// # Errors
 /// Those of `recvmsg`.
 pub(crate) fn receive(socket: BorrowedFd<'_>, payload: &mut [u8]) -> Result<Received, Errno> {
-    // Zeros, so that the end of what the kernel wrote is seen.
+    // Zeroed, so that the end of the control messages is recognized by a zero length.
     let mut control = vec![0; CONTROL_ROOM];
     let (bytes, flags) = loop {
         let mut payload = [IoSliceMut::new(payload)];
@@ -178,12 +181,12 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, payload: &mut [u8]) -> Result<Rece
             Err(errno) => return Err(errno),
         }
     };
-    // nix's own way through the messages refuses one that was cut off, and what
-    // had arrived of it would stay open for ever.
+    // The iterator of nix rejects messages that were cut off; the descriptors that had
+    // arrived with them would never be closed.
     let own = |raw| {
-        // SAFETY: the kernel wrote this number into `control` for a descriptor that
-        // it opened with this very call; the buffer is ours and held zeros before,
-        // so no other number can stand there, and nobody else has seen it.
+        // SAFETY: the kernel wrote this number into `control` for a descriptor that it
+        // opened in this call. The buffer is local and was zeroed before, so it contains
+        // no other numbers, and nothing else owns the descriptor.
         unsafe { OwnedFd::from_raw_fd(raw) }
     };
     Ok(Received {
@@ -193,8 +196,8 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, payload: &mut [u8]) -> Result<Rece
     })
 }
 
-/// Returns the numbers of all descriptors in control data, as `cmsg(3)` lays it out:
-/// length with header, level and kind, data, padding.
+/// Returns the numbers of all descriptors in control data. Its layout, from `cmsg(3)`:
+/// length including the header, level and type, data, padding.
 fn descriptors(control: &[u8]) -> Vec<RawFd> {
     const LEVEL: usize = size_of::<usize>();
     const KIND: usize = LEVEL + size_of::<i32>();
@@ -211,7 +214,7 @@ fn descriptors(control: &[u8]) -> Vec<RawFd> {
         let kind = message.get(KIND..DATA).and_then(int);
         if level == Some(libc::SOL_SOCKET) && matches!(kind, Some(libc::SCM_RIGHTS | SCM_PIDFD)) {
             let numbers = message.get(DATA..).unwrap_or_default().chunks_exact(4);
-            // A pidfd that could not be made is a negative errno.
+            // A pidfd that could not be created is a negative errno.
             found.extend(numbers.filter_map(int).filter(|number| *number >= 0));
         }
         let padded = len.checked_next_multiple_of(size_of::<usize>());
@@ -222,7 +225,7 @@ fn descriptors(control: &[u8]) -> Vec<RawFd> {
 
 #[cfg(test)]
 mod tests {
-    //! What the kernel says to questions that the safe wrapper never asks.
+    //! Queries that the safe wrapper never makes.
 
     use std::fs::File;
 
@@ -243,11 +246,11 @@ mod tests {
             assert_eq!(
                 ask(|_| ()),
                 Err(errno),
-                "an old kernel refuses them all alike"
+                "an old kernel refuses all queries with the same errno"
             );
             return;
         }
-        assert_eq!(ask(|_| ()), Ok(()), "a sound question");
+        assert_eq!(ask(|_| ()), Ok(()), "a valid query");
         assert_eq!(
             ask(|query| query.size = 23),
             Err(Errno::EINVAL),
@@ -267,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_shorter_structure_is_answered() {
-        // What a program built against an older header would send.
+        // As a program built against an older header would send.
         if matches!(testkit::kernel::ioctl(), testkit::kernel::Ioctl::Answers) {
             assert_eq!(ask(|query| query.size = SIZE - 8), Ok(()));
         }

@@ -1,12 +1,12 @@
-//! One line of a maps text to one [`Vma`]: pure, and without allocation.
+//! Parses one line of a maps text to a [`Vma`], without allocation.
 //!
 //! ```text
 //! 7f00c0026000-7f00c017b000 r-xp 00026000 fe:00 326279      /usr/lib/libc.so.6
 //! start        end          perms offset  device inode      name, to the end of line
 //! ```
 //!
-//! Addresses, offset and device are hexadecimal with as many digits as they
-//! need; the inode is decimal. Spaces pad the name, and may stand in it too.
+//! Addresses, offset and device are hexadecimal without a fixed number of digits; the
+//! inode is decimal. Spaces pad the name, which may contain spaces too.
 //!
 //! Source: `show_map_vma` in Linux `fs/proc/task_mmu.c`.
 
@@ -22,29 +22,29 @@ pub(crate) fn parse_line(line: &[u8]) -> Result<(Vma, &[u8]), Reason> {
     parse_range(line)?.parse()
 }
 
-/// A line of which only the range is read: enough to pass over it.
-pub(crate) struct Begun<'a> {
+/// A line of which only the range was parsed, which is enough to skip the line.
+pub(crate) struct ParsedRange<'a> {
     pub(crate) range: AbsRange,
     fields: Fields<'a>,
 }
 
-/// Reads the range that a line begins with.
+/// Parses the range at the start of a line.
 #[inline]
-pub(crate) fn parse_range(line: &[u8]) -> Result<Begun<'_>, Reason> {
+pub(crate) fn parse_range(line: &[u8]) -> Result<ParsedRange<'_>, Reason> {
     let mut fields = Fields { rest: line };
     let start = fields.hex().ok_or("the start address is not hexadecimal")?;
     fields.skip(b'-').ok_or("no `-` between start and end")?;
     let end = fields.hex().ok_or("the end address is not hexadecimal")?;
     if end <= start {
-        return Err("the range ends before it begins");
+        return Err("the range does not end after its start");
     }
     let [start, end] = [start, end].map(AbsAddr);
     let range = AbsRange { start, end };
-    Ok(Begun { range, fields })
+    Ok(ParsedRange { range, fields })
 }
 
-impl<'a> Begun<'a> {
-    /// Reads the rest: returns the VMA and its name as printed.
+impl<'a> ParsedRange<'a> {
+    /// Parses the rest; returns the VMA and its name as printed.
     pub(crate) fn parse(self) -> Result<(Vma, &'a [u8]), Reason> {
         let Self { range, mut fields } = self;
         fields.skip(b' ').ok_or("no space before the permissions")?;
@@ -69,11 +69,11 @@ impl<'a> Begun<'a> {
             device: Device { major, minor },
             inode,
         };
-        Ok((vma, fields.name().ok_or("no space behind the inode")?))
+        Ok((vma, fields.name().ok_or("no space after the inode")?))
     }
 }
 
-/// What of a line is still to be read.
+/// The part of a line that is still to be parsed.
 struct Fields<'a> {
     rest: &'a [u8],
 }
@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
         Some(())
     }
 
-    /// Reads one digit or more, as long as they fit.
+    /// Parses one or more digits; fails if the number does not fit 64 bits.
     #[inline]
     fn hex(&mut self) -> Option<u64> {
         let mut value: u64 = 0;
@@ -141,12 +141,12 @@ impl<'a> Fields<'a> {
         Some(Perms::from_bits(bits))
     }
 
-    /// The kernel prints a space behind the inode even where no name follows;
-    /// editors and copying take it away, so its lack without a name is no fault.
+    /// Parses the name. The kernel prints a space after the inode even if no name
+    /// follows. Editors and copying remove it, so without a name it may be missing.
     #[inline]
     fn name(&mut self) -> Option<&'a [u8]> {
         let mut name = self.rest;
-        // Spaces alone pad: a tab could be the first byte of a name.
+        // Only spaces are padding: a tab could be the first byte of a name.
         while let [b' ', tail @ ..] = name {
             name = tail;
         }
@@ -154,10 +154,10 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What each byte is worth as a hexadecimal digit; 16 where it is none.
+/// The value of each byte as a hexadecimal digit; 16 if it is none.
 #[expect(
     clippy::indexing_slicing,
-    reason = "computed by the compiler, which would refuse what is out of bounds"
+    reason = "evaluated at compile time, where an index out of bounds is an error"
 )]
 const DIGITS: [u8; 256] = {
     let mut digits = [16; 256];
@@ -171,7 +171,7 @@ const DIGITS: [u8; 256] = {
     digits
 };
 
-/// The letter of each permission, what stands in its place, and its bit.
+/// The letter of each permission, the letter if it is not set, and its bit.
 const LETTERS: [(u8, u8, u8); 4] = [
     (b'r', b'-', Perms::READ.bits()),
     (b'w', b'-', Perms::WRITE.bits()),
@@ -268,11 +268,11 @@ mod tests {
             ),
             (
                 "2000-1000 r-xp 0 00:00 0 ",
-                "the range ends before it begins",
+                "the range does not end after its start",
             ),
             (
                 "1000-1000 r-xp 0 00:00 0 ",
-                "the range ends before it begins",
+                "the range does not end after its start",
             ),
             (
                 "1000-2000r-xp 0 00:00 0 ",
@@ -300,7 +300,7 @@ mod tests {
                 "1000-2000 r-xp 0 00:00 18446744073709551616 ",
                 "the inode is not a decimal number",
             ),
-            ("1000-2000 r-xp 0 00:00 5/lib", "no space behind the inode"),
+            ("1000-2000 r-xp 0 00:00 5/lib", "no space after the inode"),
         ];
         for (line, want) in cases {
             assert_eq!(parse_line(line.as_bytes()), Err(want), "{line}");

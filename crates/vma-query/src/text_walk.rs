@@ -1,4 +1,4 @@
-//! One pass upwards over the text of a live process.
+//! One ascending pass over the text of a live process.
 
 use backsight_types::AbsAddr;
 
@@ -10,8 +10,8 @@ use crate::query::Query;
 use crate::text;
 use crate::vma::Vma;
 
-/// Returns the VMA that `query` asks for, and puts its name into `name`, by a pass of its
-/// own up to the answer.
+/// Returns the VMA that `query` asks for, and puts its name into `name`. Reads the text
+/// from the start up to the answer.
 pub(crate) fn query(
     maps: &MapsFile,
     query: Query,
@@ -31,17 +31,17 @@ pub(crate) fn query(
 
 /// A pass over a live text.
 ///
-/// It goes on from where it stands, and begins again for a lower address, or when the
-/// text came out torn.
+/// It continues at the current position. For a lower address, or if the text is torn, it
+/// starts again.
 #[derive(Debug)]
 pub(crate) struct TextWalk {
     lines: Lines,
-    /// The VMA that the last seek stopped at: above all that were passed over.
+    /// The VMA that the last seek stopped at, above all that were skipped.
     stop: Option<Vma>,
     pub(crate) printed_name: Vec<u8>,
     /// The address of the last seek.
     addr: AbsAddr,
-    /// The end of the last line's range: the next one begins there or above.
+    /// The end of the last line's range. The next range must not start below it.
     floor: AbsAddr,
 }
 
@@ -56,8 +56,8 @@ impl TextWalk {
         }
     }
 
-    /// Returns the VMA that covers the address asked for, or else the first above it; of
-    /// those that pass the filter.
+    /// Returns the first VMA that matches the filter and covers the query's address or is
+    /// above it.
     pub(crate) fn seek(&mut self, maps: &MapsFile, query: Query) -> Result<Option<Vma>> {
         let addr = query.addr;
         if addr < self.addr {
@@ -85,9 +85,9 @@ impl TextWalk {
     fn read_on(&mut self, reading: &mut ReadGuard<'_>, query: Query) -> Result<Option<Vma>> {
         self.stop = None;
         while let Some(line) = self.lines.next(reading)? {
-            // Most lines are passed over: of those no more than the range is read.
-            let begun = text::parse_range(line);
-            if let Ok(text::Begun { range, .. }) = begun {
+            // Most lines are skipped: only their range is parsed.
+            let parsed_range = text::parse_range(line);
+            if let Ok(text::ParsedRange { range, .. }) = parsed_range {
                 if range.start < self.floor {
                     return Err(Error::Torn);
                 }
@@ -96,7 +96,7 @@ impl TextWalk {
                     continue;
                 }
             }
-            let (vma, name) = match begun.and_then(text::Begun::parse) {
+            let (vma, name) = match parsed_range.and_then(text::ParsedRange::parse) {
                 Ok(parsed) => parsed,
                 Err(reason) => {
                     return Err(Error::Malformed {

@@ -1,20 +1,19 @@
-//! A process whose first thread has ended, asked through another of its threads.
+//! Queries a process whose first thread has ended through another of its threads.
 //!
-//! `/proc/PID/maps` is about the memory of the process's *first* thread. A program
-//! may end that one and go on (`pthread_exit` in `main`): the file then opens, and
-//! is as empty as a zombie's, while `/proc/PID/task/TID/maps` of any thread that
-//! lives shows all.
+//! `/proc/PID/maps` shows the memory of the process's *first* thread. A program may end
+//! that thread and continue (`pthread_exit` in `main`). The file can then still be opened
+//! but is empty, as for a zombie, while `/proc/PID/task/TID/maps` of any remaining thread
+//! shows all VMAs.
 //!
-//! An empty file is also what is left of a program that exec'd since the open, and
-//! nobody may get the new program's answers for the old one's. What tells the two
-//! apart is age: `exec` ends all threads but the one that calls it, and that one
-//! takes the place of the first. So a thread that lives, is not the first, and is
-//! older than our open proves that the program is the one we opened. A pid that was
-//! given to another process cannot deceive it either: all threads of that one are
-//! younger than our open.
+//! The file is also empty if the process has called `exec` since the open, and answers
+//! about the new program must not be returned for the old one. The age of a thread
+//! distinguishes the two: `exec` ends all threads but the calling one, which becomes the
+//! first. So a running thread that is not the first and is older than the open proves
+//! that the program is still the same. A reused pid is recognized too: all threads of the
+//! new process are younger than the open.
 //!
-//! Start times count in hundredths of a second: a thread as young as that at our
-//! open proves nothing, and the process counts as gone.
+//! The kernel reports start times in hundredths of a second. A thread that started in the
+//! same hundredth as the open proves nothing, and the process counts as gone.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -36,8 +35,8 @@ pub(crate) struct ProcessPlace {
     opened: Moment,
 }
 
-/// Where a process is found. The usual places need no memory, as their path is seldom
-/// wanted again.
+/// Where a process is found. The usual places store no path, as it is rarely needed
+/// again.
 #[derive(Debug)]
 pub(crate) enum ProcDir {
     /// `/proc/self`.
@@ -73,12 +72,12 @@ impl ProcessPlace {
 
 /// The maps of a thread that is not the first, and the thread's directory.
 #[derive(Debug)]
-pub(crate) struct StandIn {
+pub(crate) struct OtherThread {
     pub(crate) maps: File,
     pub(crate) directory: OwnedFd,
 }
 
-/// A time since the machine started; `None` where it is not to be had.
+/// A time since boot; `None` if the clock cannot be read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment(Option<nix::sys::time::TimeSpec>);
 
@@ -100,12 +99,12 @@ impl Moment {
 
 const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_CLOEXEC);
 
-/// Finds a thread to stand in for the first one, below the kept `directory` if
-/// there is one.
-pub(crate) fn stand_in(
+/// Finds a thread to use instead of the first one, below the kept `directory` if there is
+/// one.
+pub(crate) fn find_other(
     process: &ProcessPlace,
     directory: Option<BorrowedFd<'_>>,
-) -> Option<StandIn> {
+) -> Option<OtherThread> {
     let opened = process.opened.in_ticks()?;
     let flags = READ.union(OFlag::O_DIRECTORY);
     let own;
@@ -118,7 +117,8 @@ pub(crate) fn stand_in(
     };
     let first = read_stat(directory)?;
     let mut tasks = Dir::openat(directory, "task", flags, Mode::empty()).ok()?;
-    // Names first: the list and the opens share the folder's descriptor.
+    // The names are collected first, because the iteration and the opens share the
+    // directory's descriptor.
     let names: Vec<_> = tasks.iter().flatten().collect();
     let names = names.iter().map(|entry| entry.file_name());
     let mut others = names.filter(|name| {
@@ -132,14 +132,15 @@ pub(crate) fn stand_in(
     })
 }
 
-/// Takes a thread if it lives, and has since before `opened`.
-fn with_memory(directory: OwnedFd, opened: u64) -> Option<StandIn> {
+/// Uses a thread if it is running and is older than `opened`.
+fn with_memory(directory: OwnedFd, opened: u64) -> Option<OtherThread> {
     let maps = File::from(openat(&directory, "maps", READ, Mode::empty()).ok()?);
-    // Those on their way out have no text.
+    // The text of an exiting thread is empty.
     let has_text = maps.read_at(&mut [0], 0).is_ok_and(|read| read > 0);
-    // After the open: what it says of the thread's life held then too.
+    // Read after the open: the thread existed at both times, so it existed during the
+    // open.
     let older = start_ticks(&read_stat(directory.as_fd())?)? < opened;
-    (has_text && older).then_some(StandIn { maps, directory })
+    (has_text && older).then_some(OtherThread { maps, directory })
 }
 
 fn read_stat(directory: BorrowedFd<'_>) -> Option<Vec<u8>> {
@@ -154,18 +155,18 @@ fn number(stat: &[u8]) -> &[u8] {
     stat.split(|byte| *byte == b' ').next().unwrap_or_default()
 }
 
-/// Returns the 22nd field of a `/proc/PID/stat` file: when the process or thread started, in
-/// clock ticks (`sysconf(_SC_CLK_TCK)` a second) since the system's boot. `None` when the text
-/// is no such file's.
+/// Returns the 22nd field of a `/proc/PID/stat` file: when the process or thread started,
+/// in clock ticks (`sysconf(_SC_CLK_TCK)` a second) since the system's boot. `None` if
+/// the text is not of that form.
 ///
-/// Source: `proc_pid_stat(5)`. The second field is a name in parentheses, and may
-/// hold parentheses and spaces itself.
+/// Source: `proc_pid_stat(5)`. The second field is a name in parentheses, and may contain
+/// parentheses and spaces itself.
 #[must_use]
 pub fn start_ticks(stat: &[u8]) -> Option<u64> {
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;
-    let behind = std::str::from_utf8(stat.get(name_end..)?).ok()?;
-    // The parenthesis itself is the second.
-    behind.split_whitespace().nth(20)?.parse().ok()
+    let fields = std::str::from_utf8(stat.get(name_end..)?).ok()?;
+    // The text starts with the parenthesis that ends the second field.
+    fields.split_whitespace().nth(20)?.parse().ok()
 }
 
 #[cfg(test)]

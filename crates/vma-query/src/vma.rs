@@ -4,20 +4,19 @@ use backsight_types::{AbsAddr, AbsRange, Device, FileOffset, Perms};
 
 /// A range of a process's memory with one backing and one set of permissions.
 ///
-/// `Copy` and without a heap: its name, which may be long, is fetched apart.
-/// Both backends fill every field alike.
+/// It is `Copy` and has no heap data: the name, which may be long, is fetched separately.
+/// Both backends set every field to the same value.
 ///
 /// Source of the fields: `Documentation/filesystems/proc.rst`, `/proc/PID/maps`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Vma {
-    /// The first address inside.
+    /// The first address.
     pub start: AbsAddr,
-    /// The first address behind it.
+    /// The first address after it.
     pub end: AbsAddr,
-    /// Where in the backing file the first byte comes from, in bytes; 0 when no
-    /// file backs it.
+    /// The offset of its first byte in the backing file, in bytes; 0 if no file backs it.
     pub offset: FileOffset,
-    /// What may be done with it.
+    /// The access permissions.
     pub perms: Perms,
     /// The device of the backing file; `00:00` when there is none.
     pub device: Device,
@@ -43,7 +42,7 @@ impl Vma {
     }
 
     /// Returns whether a file backs it. Shared anonymous memory, memfds, System V
-    /// segments and huge pages count: the kernel keeps a file behind each.
+    /// segments and huge pages count, as each has an internal file of the kernel.
     #[must_use]
     #[inline]
     pub fn is_file_backed(&self) -> bool {
@@ -57,13 +56,13 @@ impl Vma {
         self.perms.is_executable()
     }
 
-    /// Returns where in the backing file the byte at `addr` comes from.
+    /// Returns the offset in the backing file of the byte at `addr`.
     ///
-    /// A file offset is not yet an ELF virtual offset: lld, for one, gives code
-    /// a `p_vaddr` unequal to its `p_offset`.
+    /// A file offset is not an ELF virtual offset: lld, for example, gives code a
+    /// `p_vaddr` that differs from its `p_offset`.
     ///
-    /// Returns `None` when `addr` lies outside the VMA, when no file backs it,
-    /// or when the sum passes `u64::MAX` (a forged maps text can say so).
+    /// Returns `None` when `addr` lies outside the VMA, when no file backs it, or when
+    /// the sum exceeds `u64::MAX` (possible with a forged maps text).
     #[must_use]
     pub fn file_offset_of(&self, addr: AbsAddr) -> Option<FileOffset> {
         if !self.is_file_backed() || addr >= self.end {

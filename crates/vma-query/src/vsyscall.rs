@@ -1,11 +1,11 @@
-//! The one VMA that the text shows and the ioctl does not.
+//! `[vsyscall]`, the one VMA that the text shows and the ioctl does not.
 //!
-//! x86-64 kernels give every 64-bit process a page of old system call entries
-//! at a fixed address. No VMA of the process stands behind it, so the ioctl
-//! cannot find it; `get_gate_vma` in Linux `arch/x86/entry/vsyscall` makes it up
-//! for the text alone. How it shows (`r-xp`, `--xp`, or not at all) is a setting
-//! of the whole kernel, so our own text tells it once for all processes. Only a
-//! 32-bit build of this crate cannot learn it so: its own text lacks the page.
+//! x86-64 kernels give every 64-bit process a page of old system call entries at a fixed
+//! address. It is not in the process's VMA tree, so the ioctl cannot find it;
+//! `get_gate_vma` in Linux `arch/x86/entry/vsyscall` creates it for the text only.
+//! Whether it is shown as `r-xp`, as `--xp` or not at all is a setting of the whole
+//! kernel, so this process's own text is read once for all processes. A 32-bit build of
+//! this crate cannot do this, as its own text lacks the page.
 
 use std::fs::File;
 use std::sync::OnceLock;
@@ -19,14 +19,14 @@ use crate::query::Query;
 use crate::vma::Vma;
 use crate::{ioctl, text};
 
-/// What the kernel calls it.
+/// The name that the kernel gives it.
 pub(crate) const NAME: &[u8] = b"[vsyscall]";
 
-/// Where 32-bit processes have no memory: they have no such page either.
+/// 32-bit processes have no memory from here on, and no such page either.
 const ABOVE_32_BITS: AbsAddr = AbsAddr(1 << 32);
 
-/// Returns the page when it answers `query` about the process of `maps`, given
-/// that the kernel found no VMA.
+/// Returns the page if it is the answer to `query` for the process of `maps`. To be
+/// called if the kernel found no VMA.
 pub(crate) fn answer(maps: &MapsFile, query: Query) -> Option<Vma> {
     if cfg!(not(target_arch = "x86_64")) {
         return None;
@@ -36,14 +36,14 @@ pub(crate) fn answer(maps: &MapsFile, query: Query) -> Option<Vma> {
     (answers && has_64_bits(maps.file())).then_some(page)
 }
 
-/// Returns how this kernel shows the page: learnt once.
+/// Returns the page as this kernel shows it, which is read once.
 fn page(maps: &MapsFile) -> Option<Vma> {
     static PAGE: OnceLock<Option<Vma>> = OnceLock::new();
     if let Some(page) = PAGE.get() {
         return *page;
     }
-    // In a sandbox without /proc, or where no more files can be opened, the other
-    // process's own text tells; what cannot be read is asked for again next time.
+    // In a sandbox without /proc, or if no more files can be opened, the text of the
+    // queried process is read. If that fails, the next query tries again.
     let found = match File::open("/proc/self/maps") {
         Ok(own) => find_in(&MapsFile::new(own)),
         Err(_) if has_64_bits(maps.file()) => find_in(maps),
@@ -64,7 +64,7 @@ fn find_in(maps: &MapsFile) -> Result<Option<Vma>> {
     Ok(None)
 }
 
-/// A 64-bit process has at least its stack up there.
+/// A 64-bit process has at least its stack above that address.
 fn has_64_bits(maps: &File) -> bool {
     let query = Query::covering_or_next(ABOVE_32_BITS);
     ioctl::ask(maps, query).is_ok()

@@ -9,23 +9,23 @@ use crate::name::NameBuf;
 use crate::query::Filter;
 use crate::vma::Vma;
 
-/// All VMAs of a process from an address on, upwards.
+/// All VMAs of a process from an address on, in ascending order.
 ///
-/// As an iterator it yields them without names; [`next_named`](Self::next_named)
-/// yields names too, into a buffer that is used again and again.
+/// As an iterator it yields them without names; [`next_named`](Self::next_named) also
+/// writes names, into a reusable buffer.
 ///
-/// The process runs on meanwhile: a walk sees each VMA as it is when its turn
-/// comes. Each ends above the one before, but may begin below that one's end: the
-/// two were merged in between, or it grew downward.
+/// The process may run meanwhile: each VMA is returned as it is when the walk reaches it.
+/// Each VMA ends above the one before, but may start below that one's end if the two were
+/// merged in between or if it grew downward.
 #[derive(Debug)]
 pub struct Vmas<'m> {
     cursor: Cursor<'m>,
-    /// Where the walk stands; `None` behind its end.
+    /// The next address to query; `None` after the end.
     next: Option<AbsAddr>,
 }
 
 impl ProcMaps {
-    /// Walks over all VMAs, upwards.
+    /// Iterates over all VMAs in ascending order.
     #[must_use]
     pub fn vmas(&self) -> Vmas<'_> {
         Vmas {
@@ -36,8 +36,8 @@ impl ProcMaps {
 }
 
 impl Vmas<'_> {
-    /// Yields only the VMAs that pass `filter`. By ioctl the kernel passes over the
-    /// others, several times faster than one query for each.
+    /// Yields only the VMAs that match `filter`. By ioctl, the kernel skips the others,
+    /// which is several times faster than one query for each.
     #[must_use]
     pub fn only(self, filter: Filter) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Vmas<'_> {
         }
     }
 
-    /// Begins with the VMA that covers `addr`, or the first above it.
+    /// Starts with the VMA that covers `addr`, or the first above it.
     #[must_use]
     pub fn from(self, addr: AbsAddr) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Vmas<'_> {
 
     /// Yields the next VMA and puts its name into `name`.
     ///
-    /// After an error it ends.
+    /// The iteration ends after an error.
     pub fn next_named(&mut self, name: &mut NameBuf) -> Option<Result<Vma>> {
         let from = self.next.take()?;
         let found = self.cursor.seek_named(from, name);
@@ -67,7 +67,7 @@ impl Vmas<'_> {
     fn step(&mut self, from: AbsAddr, found: Result<Option<Vma>>) -> Option<Result<Vma>> {
         let found = found.transpose()?;
         if let Ok(vma) = &found {
-            // An end at or below `from` would loop for ever: stop instead.
+            // An end at or below `from` would loop forever, so the walk stops.
             self.next = Some(vma.end).filter(|end| *end > from);
         }
         Some(found)

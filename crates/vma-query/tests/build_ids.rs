@@ -1,4 +1,4 @@
-//! The kernel's build ID is that of the mapped file itself.
+//! The kernel returns the build ID of the mapped file itself.
 
 mod common;
 
@@ -10,8 +10,8 @@ use testkit::child::Child;
 use testkit::{naive, skip, tools};
 use vma_query::{AbsAddr, Backend, BuildId, Error, NameBuf, OpenOptions, ProcMaps, Query};
 
-/// Returns what the kernel says of the file at `addr`, or `None` where it cannot
-/// be asked: then the error must say just that.
+/// Returns the build ID that the kernel reads from the file at `addr`. Returns `None` if
+/// the kernel lacks the ioctl; then it asserts that the error is `Unsupported`.
 fn asked(maps: &ProcMaps, addr: u64) -> Option<Option<BuildId>> {
     let answer = maps.query_build_id(Query::covering(AbsAddr(addr)));
     if !ioctl_answers() {
@@ -23,13 +23,13 @@ fn asked(maps: &ProcMaps, addr: u64) -> Option<Option<BuildId>> {
     Some(id)
 }
 
-/// Returns what `readelf` finds in a file.
+/// Returns the build ID that `readelf` finds in a file.
 fn by_readelf(file: &Path) -> Option<BuildId> {
     let digits = tools::readelf_build_id(file).flatten();
     digits.map(|digits| digits.parse().unwrap())
 }
 
-/// A shared library that this test runs on: it has a build ID.
+/// A shared library of this process that has a build ID.
 fn libc() -> Option<PathBuf> {
     let text = naive::text_of(std::process::id()).unwrap();
     let library = naive::lines(&text)
@@ -51,7 +51,7 @@ fn it_is_what_readelf_finds() {
             let range = child.map(&file, perms);
             let maps = ProcMaps::open(child.pid()).unwrap();
             let want = by_readelf(&file);
-            // From a byte inside, not the first page alone.
+            // For any address in the file, not only for the first page.
             let found = asked(&maps, range.end - 1);
             assert!(found.is_none_or(|id| id == want), "{file:?}: {found:?}");
         }
@@ -134,7 +134,7 @@ fn no_vma_has_no_answer() {
 fn one_query_for_all_says_what_the_queries_for_each_say() {
     let mut child = Child::spawn();
     let dir = tempfile::tempdir().unwrap();
-    // Beyond the room of a first question.
+    // A name that does not fit the buffer of the first query.
     let deep = dir
         .path()
         .join("d".repeat(200))

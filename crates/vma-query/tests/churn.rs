@@ -1,5 +1,5 @@
-//! A process that changes its mappings without pause: walks end and go upward,
-//! and memory that stays is always found. Nothing here depends on time.
+//! A process that changes its mappings all the time: walks end and ascend, and memory
+//! that stays mapped is always found. Nothing here depends on timing.
 
 mod common;
 
@@ -9,10 +9,11 @@ use vma_query::{AbsAddr, Backend, Error, Filter, NameBuf, ProcMaps, Query, Vma};
 
 const ROUNDS: usize = 300;
 
-/// More VMAs than the child ever has: a walk that passes this many runs in rings.
+/// More VMAs than the child ever has: a walk that yields as many does not end.
 const MANY: usize = 5000;
 
-/// A child that churns, and a file of its that stays mapped above and below.
+/// A child that changes its mappings all the time, and pages of a file that stay mapped
+/// above and below them.
 struct Churning {
     child: Child,
     stable: Vec<AbsAddr>,
@@ -20,7 +21,8 @@ struct Churning {
 
 fn churning() -> Churning {
     let mut child = Child::spawn();
-    // New memory goes below what is there: some stays above the churn, some below.
+    // The kernel places new mappings below the existing ones, so these pages are on both
+    // sides of the changing ones.
     let above = child.gaps("/proc/self/exe", 40);
     child.churn();
     let below = child.gaps("/proc/self/exe", 40);
@@ -30,7 +32,8 @@ fn churning() -> Churning {
     Churning { child, stable }
 }
 
-/// Tells apart what may come of reading a text while it changes.
+/// Returns the result of reading a text while it changes; only `Torn` is allowed as an
+/// error.
 fn unless_torn<T>(maps: &ProcMaps, answer: vma_query::Result<T>) -> Option<T> {
     match answer {
         Ok(answer) => Some(answer),
@@ -95,7 +98,8 @@ fn a_vma_merged_with_the_one_before_is_seen_as_it_is() {
         assert_eq!(vmas.next().unwrap().unwrap().end.0, second);
         child.protect(&(second..both.end), "r--p");
         let next = vmas.next().unwrap().unwrap();
-        // A text's line may have been read before; the ioctl asks when the turn comes.
+        // The text's line may have been read before the change; the ioctl queries when
+        // the walk reaches it.
         let by_text = maps.backend() == Backend::Text;
         assert!(next.start.0 == first || by_text && next.start.0 == second);
         assert_eq!(next.end.0, both.end, "{backend:?}");
@@ -164,8 +168,8 @@ fn two_passes_over_one_open_text_do_not_disturb_each_other() {
         let maps = open(child.pid(), backend);
         let (mut first, mut second) = (maps.cursor(), maps.cursor());
         assert_eq!(first.seek(page(500)).unwrap().unwrap().start, page(500));
-        // Both read the same open file. What lies below shrinks, then the first
-        // pass goes on where it stood.
+        // Both read the same open file. The text before the position shrinks, then the
+        // first pass continues at its position.
         second.seek(page(0)).unwrap();
         child.unmap(page(100).0..page(400).0);
         for nth in 501..1000 {
@@ -173,7 +177,7 @@ fn two_passes_over_one_open_text_do_not_disturb_each_other() {
             assert_eq!(
                 found.start,
                 page(nth),
-                "{backend:?}: page {nth} was there all along"
+                "{backend:?}: page {nth} was always mapped"
             );
         }
     }

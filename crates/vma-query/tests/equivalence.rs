@@ -1,5 +1,5 @@
-//! The ioctl and the text give the same VMAs and the same names, field for field,
-//! and both give what a plain splitter finds in the text.
+//! The ioctl and the text give the same VMAs and the same names, field for field, and
+//! both give what a simple parser finds in the text.
 
 mod common;
 
@@ -18,7 +18,7 @@ use testkit::maps::Line;
 use testkit::{naive, skip};
 use vma_query::{AbsAddr, Backend, NameBuf, ProcMaps, Query, VmaName};
 
-/// A small ELF file that every Linux with a C compiler has under `/proc`.
+/// The file to map: the executable of this process.
 const SOME_FILE: &str = "/proc/self/exe";
 
 #[test]
@@ -41,8 +41,8 @@ fn thousands_of_vmas_read_the_same() {
 
 #[test]
 fn this_process_reads_the_same() {
-    // The harness runs meanwhile, and its other thread may map something for a moment
-    // that neither text shows. A difference that is ours stays through all attempts.
+    // The test harness runs meanwhile, and its other thread may map memory for a short
+    // time that neither text shows. A real difference persists in all attempts.
     let pid = std::process::id();
     let mut last = None;
     for _ in 0..200 {
@@ -62,7 +62,7 @@ fn this_process_reads_the_same() {
             Some(other) => last = Some((other, before)),
         }
     }
-    panic!("it never stood still, or the backends differ: {last:?}");
+    panic!("the mappings never stayed the same, or the backends differ: {last:?}");
 }
 
 #[test]
@@ -141,13 +141,13 @@ fn no_answer_leaves_no_name() {
     }
 }
 
-/// Compares all ways of asking with the text.
+/// Compares all kinds of queries with the text.
 fn assert_same(pid: u32) {
     let want = text(pid);
     assert_walks(pid, &want);
     assert_cursors(pid, &want);
     assert_queries(pid, &want);
-    assert_eq!(text(pid), want, "it was to stand still");
+    assert_eq!(text(pid), want, "the mappings of the child must not change");
 }
 
 fn assert_walks(pid: u32, want: &[Line]) {
@@ -169,7 +169,8 @@ fn assert_walks(pid: u32, want: &[Line]) {
 
 fn assert_cursors(pid: u32, want: &[Line]) {
     let upward = telling_addresses(want);
-    // Going down, each step reads the text again from its start: a few will do.
+    // Descending, each step reads the text again from its start, so only a few are
+    // tested.
     let every = upward.len() / 50 + 1;
     let downward: Vec<AbsAddr> = upward.iter().rev().step_by(every).copied().collect();
     for backend in backends() {

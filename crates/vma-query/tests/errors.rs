@@ -1,4 +1,4 @@
-//! Every way a question can fail has its type, the same by both backends.
+//! Every failure of a query has its error type, the same with both backends.
 
 mod common;
 
@@ -36,7 +36,7 @@ fn a_process_that_ended_or_execd_since_it_was_opened_is_gone() {
         let mut child = Child::spawn();
         let opened: Vec<ProcMaps> = backends().iter().map(|it| open(child.pid(), *it)).collect();
         for maps in &opened {
-            maps.query(FIRST).unwrap().expect("it lives");
+            maps.query(FIRST).unwrap().expect("the process runs");
         }
         end(&mut child);
         for maps in &opened {
@@ -54,7 +54,7 @@ fn a_walk_through_a_process_that_ends_says_so() {
         let mut vmas = maps.vmas();
         vmas.next().expect("a first VMA").unwrap();
         child.kill();
-        let last = vmas.by_ref().last().expect("no silent end");
+        let last = vmas.by_ref().last().expect("the walk ends with an error");
         assert!(
             matches!(last, Err(Error::ProcessGone)),
             "{backend:?} {last:?}"
@@ -80,11 +80,11 @@ fn zombies_and_kernel_threads_have_no_memory() {
     let mut pids = vec![zombie.pid()];
     match std::fs::read_to_string("/proc/2/comm").as_deref() {
         Ok("kthreadd\n") => pids.push(2),
-        _ => skip("no kernel thread to be seen"),
+        _ => skip("no kernel thread is visible"),
     }
     for pid in pids {
         for backend in backends() {
-            // Kernels differ in whether the open says it already.
+            // Kernels differ in whether the open already fails.
             match OpenOptions::new().backend(backend).open(pid) {
                 Ok(maps) => assert_all_gone(&maps, "no memory"),
                 Err(Error::ProcessGone) => {}
@@ -140,7 +140,7 @@ fn a_descriptor_of_another_kind_is_refused_by_both() {
         std::io::Write::write_all(&mut file, content.as_bytes()).unwrap();
         OwnedFd::from(file)
     };
-    // Its write end stays open: a read that waits would wait for ever.
+    // Its write end stays open: a blocking read would never return.
     let (read_end, _write_end) = pipe().unwrap();
     let device = |path| OwnedFd::from(File::open(path).unwrap());
     let kinds = [
@@ -193,7 +193,8 @@ fn a_text_that_stays_torn_or_is_malformed_is_said_with_its_line() {
     }
 }
 
-/// Walks over a text and takes a snapshot of it; both fail alike or neither does.
+/// Walks over a text and takes a snapshot of it; both succeed, or both fail with the same
+/// error.
 fn ask_text(text: &str) -> vma_query::Result<()> {
     let mut file = tempfile::tempfile().unwrap();
     std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();

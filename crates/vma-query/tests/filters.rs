@@ -1,5 +1,5 @@
-//! Every set of conditions lets through the same VMAs by ioctl, by text, and by a
-//! plain reading of the text.
+//! Every set of conditions selects the same VMAs by ioctl, by text, and with a simple
+//! parser of the text.
 
 mod common;
 

@@ -1,8 +1,8 @@
-//! What the kernel itself does with `PROCMAP_QUERY`: the statements of
-//! `docs/procmap-query.md`, asked without this crate.
+//! The behaviour of the kernel's `PROCMAP_QUERY`: tests the statements of
+//! `docs/procmap-query.md` without this crate.
 //!
-//! Where the kernel refuses the ioctl, every one of these questions gets that
-//! refusal instead.
+//! If the kernel refuses the ioctl, each of these queries must be refused with the same
+//! errno.
 
 mod common;
 
@@ -15,14 +15,14 @@ use testkit::kernel::{Ioctl, PROCMAP_QUERY, ioctl, procmap_query, query_by_numbe
 use testkit::maps::Line;
 use testkit::{naive, skip};
 
-/// The structure of today, in bytes and in words.
+/// The size of the current structure, in bytes and in 8-byte words.
 const SIZE: u64 = 104;
 const WORDS: usize = 13;
 
 const COVERING_OR_NEXT: u64 = 0x10;
 const FILE_BACKED: u64 = 0x20;
 
-/// Where in the structure things are, in words.
+/// The offsets of fields in the structure, in words.
 const START: usize = 3;
 const END: usize = 4;
 const FLAGS: usize = 5;
@@ -32,7 +32,7 @@ const INODE: usize = 8;
 const DEVICE: usize = 9;
 const SIZES: usize = 10;
 
-/// Returns what the kernel says to everything, when it knows no such question.
+/// Returns the errno of every query if the kernel does not support the ioctl.
 fn refusal() -> Option<Errno> {
     match ioctl() {
         Ioctl::Answers => None,
@@ -40,7 +40,7 @@ fn refusal() -> Option<Errno> {
     }
 }
 
-/// Asserts what the kernel says, or that it refuses this as it does all.
+/// Asserts the kernel's result, or that it refuses this query as all others.
 fn assert_says(got: Result<(), Errno>, want: Result<(), Errno>, of: &str) {
     assert_eq!(got, refusal().map_or(want, Err), "{of}");
 }
@@ -53,7 +53,7 @@ fn maps_of(child: &Child) -> File {
     File::open(format!("/proc/{}/maps", child.pid())).unwrap()
 }
 
-/// Returns a question in a buffer that is larger than any that the kernel takes.
+/// Returns a query in a buffer that is larger than any that the kernel accepts.
 fn question(size: u64, flags: u64, addr: u64) -> Vec<u64> {
     let mut words = vec![0; 1024];
     words[..3].copy_from_slice(&[size, flags, addr]);
@@ -78,7 +78,7 @@ fn a_size_from_24_to_4096_is_answered_as_far_as_it_goes() {
     let whole = ask(&maps, COVERING_OR_NEXT, 0).map(|words| bytes_of(&words));
     for size in (0..=4200).chain([u64::from(u32::MAX), u64::MAX]) {
         let mut words = question(size, COVERING_OR_NEXT, 0);
-        // What lies behind the structure of this size is not the kernel's.
+        // The kernel must not use bytes after the structure of this size.
         let len = usize::try_from(size).unwrap_or(usize::MAX);
         let mut bytes = bytes_of(&words);
         bytes
@@ -88,7 +88,7 @@ fn a_size_from_24_to_4096_is_answered_as_far_as_it_goes() {
         for (word, bytes) in words.iter_mut().zip(bytes.chunks(8)) {
             *word = u64::from_ne_bytes(bytes.try_into().unwrap());
         }
-        // No buffers: their words may not look like addresses.
+        // No buffers, so their sizes and addresses must be zero.
         words[SIZES + 1..WORDS].fill(0);
         let says = procmap_query(&maps, &mut words);
         let want = match size {
@@ -103,7 +103,7 @@ fn a_size_from_24_to_4096_is_answered_as_far_as_it_goes() {
             assert_eq!(answer[24..known], whole[24..known], "size {size}");
             let behind = len.max(WORDS * 8);
             assert!(answer[behind..].iter().all(|byte| *byte == UNTOUCHED));
-            // The kernel knows nothing of what is behind its own structure.
+            // The kernel does not write after its own structure.
             let unknown = answer.get(WORDS * 8..len).unwrap_or_default();
             assert!(unknown.iter().all(|byte| *byte == 0), "size {size}");
         }
@@ -120,10 +120,10 @@ fn what_the_kernel_does_not_know_must_be_zero() {
             let says = procmap_query(&maps, &mut words);
             assert_says(says, Err(Errno::E2BIG), &format!("{size}, word {word}"));
         }
-        // Behind the size it may be anything.
+        // Bytes after the size may have any value.
         let mut words = question(size as u64, COVERING_OR_NEXT, 0);
         words[size / 8..].fill(u64::MAX);
-        assert_says(procmap_query(&maps, &mut words), Ok(()), "behind the size");
+        assert_says(procmap_query(&maps, &mut words), Ok(()), "after the size");
     }
 }
 
@@ -134,7 +134,7 @@ fn the_number_does_not_grow_with_the_structure() {
         let number = PROCMAP_QUERY & 0xc000_ffff | size << 16;
         let mut words = question(size.into(), COVERING_OR_NEXT, 0);
         let says = query_by_number(&maps, number, &mut words);
-        // Filters know this number as little as the kernel does.
+        // Seccomp filters do not know this number either.
         assert_eq!(says, Err(Errno::ENOTTY), "{number:#x}");
     }
 }
@@ -185,8 +185,15 @@ fn every_line_of_the_text_is_answered_but_vsyscall() {
         assert_eq!(words[OFFSET..=INODE], [line.offset, line.inode]);
         let device = u64::from(line.major) | u64::from(line.minor) << 32;
         assert_eq!(words[DEVICE], device, "major, then minor");
-        assert_eq!(words[SIZES], 0, "what was not wanted has no length");
-        assert_eq!(words[..3], [SIZE, 0, addr.0], "the question stays");
+        assert_eq!(
+            words[SIZES], 0,
+            "values that were not requested have length 0"
+        );
+        assert_eq!(
+            words[..3],
+            [SIZE, 0, addr.0],
+            "the query fields are unchanged"
+        );
     }
 }
 
@@ -209,7 +216,7 @@ fn a_filter_hides_what_does_not_pass_it() {
     let maps = maps_of(&child);
     let inside = |flags| ask(&maps, flags, code.start).map(|words| words[START]);
     assert_says(inside(0).map(drop), Ok(()), "unfiltered");
-    // The same as for an address where nothing is.
+    // The same as for an unmapped address.
     let says = inside(FILE_BACKED).map(drop);
     assert_says(says, Err(Errno::ENOENT), "not file-backed");
     if let Ok(next) = inside(FILE_BACKED | COVERING_OR_NEXT) {
@@ -244,7 +251,8 @@ fn without_memory_there_is_no_such_process() {
         end(&mut child);
         let says = ask(&maps, COVERING_OR_NEXT, 0).map(drop);
         assert_says(says, Err(Errno::ESRCH), way);
-        // A zombie's text and that before an exec just end, without an error.
+        // The text of a zombie, and a text opened before an exec, are empty without an
+        // error.
         let read = std::io::read_to_string(&maps).map_err(|why| why.raw_os_error());
         let want = match way {
             "reaped" => Err(Some(Errno::ESRCH as i32)),
@@ -255,7 +263,7 @@ fn without_memory_there_is_no_such_process() {
 }
 
 #[test]
-fn a_first_thread_that_ends_takes_nothing_from_who_opened_before() {
+fn maps_opened_before_the_first_thread_ended_still_answer() {
     let mut child = Child::spawn();
     let before = maps_of(&child);
     child.end_leader();
@@ -272,7 +280,7 @@ fn a_first_thread_that_ends_takes_nothing_from_who_opened_before() {
 fn other_files_do_not_know_the_question() {
     for file in ["maps", "smaps", "numa_maps", "status", "mem", "exe"] {
         let Ok(open) = File::open(format!("/proc/self/{file}")) else {
-            continue; // numa_maps is an option of the kernel
+            continue; // numa_maps depends on the kernel's configuration
         };
         let says = ask(&open, COVERING_OR_NEXT, 0).map(drop);
         let want = match file {

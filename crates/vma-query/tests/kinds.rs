@@ -1,8 +1,8 @@
-//! Every kind of memory, made live: what it is called, and whether a file backs it,
-//! by each backend and as the text prints it.
+//! Creates memory of every kind and tests its name and whether a file backs it, by each
+//! backend and as the text prints it.
 //!
-//! `equivalence.rs` compares all fields at all addresses; here each kind is known for
-//! what it is.
+//! `equivalence.rs` compares all fields at all addresses; here the expected values of
+//! each kind are written down.
 
 mod common;
 
@@ -20,7 +20,7 @@ use testkit::maps::Line;
 use testkit::{is_root, naive, skip, tools};
 use vma_query::{AbsAddr, Filter, NameBuf, Query, VmaName};
 
-/// Whether a file stands behind memory, in the kernel's view.
+/// Whether the kernel has a file for the memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Backed {
     ByFile,
@@ -28,7 +28,8 @@ enum Backed {
 }
 use Backed::{ByFile, ByNone};
 
-/// Asks for the memory at `range` in all ways, and compares with what it is.
+/// Queries the memory at `range` in all ways, and compares the answers with the expected
+/// values.
 fn assert_is(pid: u32, range: &Range<u64>, want: VmaName<'_>, backed: Backed) {
     let at = AbsAddr(range.start);
     let text: Vec<Line> = naive::lines(&naive::text_of(pid).unwrap()).collect();
@@ -78,7 +79,7 @@ fn shared_memory_and_zeros() {
     assert_is(pid, &child.anon("rw-s", 0x2000), zeros, ByFile);
     for perms in ["rw-p", "rw-s"] {
         let device = child.map_part("/dev/zero", perms, 0..0x2000);
-        // Shared, it is memory of a file of its own, not the device.
+        // A shared mapping of it has its own internal file, not the device.
         let want = match perms {
             "rw-s" => zeros,
             _ => path(Path::new("/dev/zero"), false),
@@ -96,7 +97,7 @@ fn shared_memory_and_zeros() {
 #[test]
 fn posix_shared_memory_is_a_file_of_dev_shm() {
     let Ok(file) = tempfile::NamedTempFile::new_in("/dev/shm") else {
-        return skip("no /dev/shm to write to");
+        return skip("/dev/shm is not writable");
     };
     fs::write(file.path(), [0; 0x2000]).unwrap();
     let mut child = Child::spawn();
@@ -124,7 +125,7 @@ fn huge_pages() {
     assert_is(pid, &memfd, VmaName::Memfd { name: b"pool" }, ByFile);
 }
 
-/// Starts a child in namespaces of its own, after a command of the shell there.
+/// Starts a child in new namespaces, after running a shell command there.
 fn child_in_namespaces(kinds: &str, prepare: &str) -> Option<Child> {
     if !is_root() || tools::tool("unshare").is_none() {
         return None;
@@ -162,9 +163,9 @@ fn the_first_segment_of_an_ipc_namespace_has_inode_0() {
     let first = covering(&text, AbsAddr(segment.start)).unwrap();
     assert_eq!(
         first.inode, 0,
-        "its inode number is the segment's, the first 0"
+        "the inode number is that of the segment; the first is 0"
     );
-    // No inode, and yet a file: the device tells.
+    // The inode is 0, but the device shows that there is a file.
     assert_is(child.pid(), &segment, deleted(b"/SYSV00000000"), ByFile);
 }
 
@@ -179,7 +180,7 @@ fn what_uprobes_need() {
         let line = naive::lines(&text).find(|line| line.name == name);
         line.map(|line| line.start..line.end)
     };
-    let displaced = mapped(&child, b"[uprobes]").expect("it ran");
+    let displaced = mapped(&child, b"[uprobes]").expect("the probed instruction was executed");
     assert_is(child.pid(), &displaced, VmaName::Uprobes, ByNone);
     // Before Linux 6.18 such a probe displaces its instruction too.
     child.uprobe(true).unwrap();
@@ -229,7 +230,7 @@ fn a_file_of_a_mount_that_is_not_ours() {
     let file = dir.path().join("file");
     let range = child.map(&file, "r--p");
     assert!(!file.exists(), "we do not see that mount");
-    // The path is one of the namespace that the file was mapped in.
+    // The path is valid in the namespace where the file was mapped.
     assert_is(child.pid(), &range, path(&file, false), ByFile);
 }
 
@@ -251,7 +252,8 @@ fn odd_names() {
         let range = child.map(&file, "r--p");
         let pid = child.pid();
         if bytes.ends_with(b" (deleted)") {
-            // The kernel marks deleted files just so: nobody can tell.
+            // The kernel marks deleted files in the same way, so the two cannot be
+            // distinguished.
             let looks = file.as_os_str().as_encoded_bytes();
             assert_is(pid, &range, VmaName::new(looks), ByFile);
             let bare = looks.strip_suffix(b" (deleted)").unwrap();

@@ -1,5 +1,5 @@
-//! What a caller meets who may see or open only so much: each with its type, and
-//! nothing that is learnt then is wrong later.
+//! Callers with restricted access or without free descriptors: each failure has its error
+//! type, and nothing wrong is remembered.
 
 mod common;
 
@@ -25,12 +25,12 @@ fn is_emfile<T>(result: &Result<T>) -> bool {
     matches!(result, Err(Error::Io(why)) if why.error().raw_os_error() == Some(Errno::EMFILE as i32))
 }
 
-/// Mounts a `/proc` that hides other users' processes, for the calling thread alone.
+/// Mounts a `/proc` that hides other users' processes, only for the calling thread.
 fn mount_hiding(dir: &Path) -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-    // By number: the names came with Linux 5.8.
+    // By number, as the names exist only since Linux 5.8.
     mount(
         Some("proc"),
         dir,
@@ -79,7 +79,7 @@ fn a_process_that_proc_hides_is_none() {
 }
 
 #[test]
-fn a_process_that_closes_itself_half_way_answers_who_had_it_open() {
+fn an_open_process_answers_after_it_denies_access() {
     let mut child = match is_root() {
         true => Child::spawn_as(65534),
         false => Child::spawn(),
@@ -107,7 +107,7 @@ fn a_process_that_closes_itself_half_way_answers_who_had_it_open() {
                 );
             }
         }
-        // Whoever holds its directory alone comes too late.
+        // A caller that has only the directory is denied the open.
         for (directory, keep) in held.into_iter().zip([true, false]) {
             let late = OpenOptions::new().directory(keep).open_dir(directory);
             assert!(matches!(late, Err(Error::Denied(_))), "{late:?}");
@@ -133,7 +133,8 @@ fn without_descriptors_nothing_opens_and_what_is_open_answers() {
                 for room in 0..needs {
                     let refused = with_room_for(room, || options.open(pid));
                     assert!(is_emfile(&refused), "{refused:?}");
-                    // With room for one, the directory is open when its maps file is not.
+                    // With one free descriptor, the directory can be opened but the maps
+                    // file cannot.
                     let file = if room + 1 == needs { "/maps" } else { "" };
                     let said = format!("open /proc/{pid}{file}: Too many open files (os error 24)");
                     assert_eq!(refused.unwrap_err().to_string(), said);
@@ -159,12 +160,12 @@ fn what_cannot_be_learnt_without_descriptors_is_learnt_later() {
             let maps = ProcMaps::open(child.pid()).unwrap();
             let want = text(child.pid());
             let last = Query::covering(AbsAddr(want.last().unwrap().start));
-            // The page that only the text shows, while no text can be opened.
+            // The [vsyscall] page, while no text can be opened.
             let found = with_room_for(0, || maps.query(last)).unwrap();
             assert_eq!(found, maps.query(last).unwrap());
             assert!(found.is_some());
 
-            // Whether the kernel knows the ioctl, while it cannot be asked.
+            // Whether the kernel supports the ioctl, while it cannot be probed.
             let null = || OpenOptions::new().from_fd(File::open("/dev/null").unwrap().into());
             let unknown = null();
             let said = with_room_for(0, || unknown.query(FIRST));

@@ -1,4 +1,4 @@
-//! Names that not every kernel gives, and saved texts of several machines.
+//! Names that only some kernels give, and saved texts of several machines.
 
 mod common;
 
@@ -20,7 +20,7 @@ fn names_of_many_kernels_are_told_apart() {
     let want = [
         path(b"/opt/a name with spaces/lib x.so"),
         path(b"/opt/two\nlines\n.so"),
-        // Its name is \012: the one thing that the text cannot tell.
+        // Its name contains \012, which the text does not distinguish from a newline.
         path(b"/opt/four characters \n of its own"),
         deleted(b"/opt/replaced.so"),
         deleted(b"/opt/twice (deleted)"),
@@ -108,7 +108,7 @@ fn a_torn_text_and_that_of_a_zombie_are_refused() {
 fn memory_named_by_prctl_reads_back() {
     let mut child = Child::spawn();
     let range = child.anon("rw-p", 0x1000);
-    // Many kernels are built without such names; the saved text stands for them.
+    // Many kernels are built without such names. The saved text covers these.
     let want = match child.name_anon(&range, "a name") {
         Some(()) => VmaName::Anon(b"a name"),
         None => VmaName::None,

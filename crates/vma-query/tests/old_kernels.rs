@@ -1,7 +1,7 @@
-//! What a kernel without the ioctl gives, whatever errno it refuses with.
+//! The behaviour on a kernel without the ioctl, for each errno that it may refuse with.
 //!
-//! That a kernel refuses is remembered for the whole process, so these tests have
-//! a process of their own.
+//! A refusal is remembered for the whole process, so these tests run in their own
+//! process.
 
 mod common;
 
@@ -15,7 +15,7 @@ use testkit::kernel::{Ioctl, ioctl};
 use testkit::old_kernel::{ERRNOS, filter_this_thread};
 use vma_query::{AbsAddr, Backend, Error, OpenOptions, Probe, ProcMaps, Query, probe};
 
-/// Runs on threads that see an old kernel, one for each errno it may say.
+/// Runs on threads that see an old kernel, one for each errno that it may return.
 fn on_old_kernels(see: impl Fn() + Sync) {
     on_kernels_that_say(|_| see());
 }
@@ -75,7 +75,7 @@ fn a_filter_that_comes_later_is_noticed() {
     let child = Child::spawn();
     let maps = ProcMaps::open(child.pid()).unwrap();
     let first = maps.query(FIRST).unwrap();
-    // Makes this process learn that its kernel knows the ioctl.
+    // A first query, so that this process remembers that the ioctl works.
     let null = OwnedFd::from(File::open("/dev/null").unwrap());
     let refused = OpenOptions::new().from_fd(null).query(FIRST);
     assert!(refused.is_err());

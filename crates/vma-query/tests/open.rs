@@ -1,4 +1,4 @@
-//! All the ways to open a process lead to the same answers, and leave nothing open.
+//! All ways to open a process give the same answers and leave no descriptors open.
 
 mod common;
 
@@ -86,7 +86,7 @@ fn what_may_not_be_opened_is_named_with_the_reason() {
     let file = tempfile::tempdir().unwrap();
     let maps = file.path().join("7/maps");
     fs::create_dir(file.path().join("7")).unwrap();
-    // A link to itself: nobody may follow it, root included.
+    // A link to itself: even root cannot follow it.
     symlink("maps", &maps).unwrap();
     for directory in [true, false] {
         let options = OpenOptions::new().directory(directory);
@@ -100,8 +100,8 @@ fn what_may_not_be_opened_is_named_with_the_reason() {
 const OPENER: &str = "VMA_QUERY_OPENER";
 const ADDRESS: &str = "VMA_QUERY_ADDRESS";
 
-/// Runs itself again with its own maps file for standard input: what another
-/// process asks of it is still about this one.
+/// Runs itself again with its own maps file as standard input: queries of the other
+/// process are still answered about this one.
 #[test]
 fn a_descriptor_passed_on_stays_bound_to_its_opener() {
     if let Ok(opener) = std::env::var(OPENER) {
@@ -186,7 +186,7 @@ fn descriptors_of(pid: u32) -> Vec<PathBuf> {
     let all = fs::read_dir("/proc/self/fd").unwrap();
     all.filter_map(|fd| {
         let fd = fd.unwrap();
-        // Other tests open and close meanwhile.
+        // Other tests open and close files meanwhile.
         let target = fs::read_link(fd.path()).ok()?;
         let info = PathBuf::from("/proc/self/fdinfo").join(fd.file_name());
         target.starts_with(&process).then_some(info)

@@ -1,4 +1,4 @@
-//! Maps files handed to other users and processes, by peers of all sorts.
+//! Maps files passed to other users and processes, also by faulty peers.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn text(pid: u32) -> Vec<Line> {
 }
 
 #[test]
-fn who_may_not_open_a_process_asks_by_what_it_was_handed() {
+fn a_received_maps_file_answers_without_access_to_the_process() {
     let mut child = Child::spawn();
     child.map("/proc/self/exe", "r-xp");
     child.anon("rwxp", 0x3000);
@@ -58,8 +58,8 @@ fn who_may_not_open_a_process_asks_by_what_it_was_handed() {
 
 const TEST: &str = "another_process_of_another_user_asks_too";
 
-/// Runs itself again with a socket for standard input. There, as another user where
-/// that is possible, it sends back the text of what it was handed.
+/// Runs itself again with a socket as standard input, as another user if possible. The
+/// second process sends back the text of the maps file that it received.
 #[test]
 fn another_process_of_another_user_asks_too() {
     const RECEIVER: &str = "VMA_QUERY_RECEIVER";
@@ -109,7 +109,7 @@ fn a_process_without_its_first_thread_is_handed_over_too() {
 }
 
 #[test]
-fn what_is_of_no_worth_is_not_sent() {
+fn useless_maps_files_are_not_sent() {
     let mut child = Child::spawn();
     let maps = ProcMaps::open(child.pid()).unwrap();
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -119,7 +119,7 @@ fn what_is_of_no_worth_is_not_sent() {
     child.kill();
     let sent = maps.send_over(&ours);
     assert!(matches!(sent, Err(Error::ProcessGone)), "{sent:?}");
-    // What was sent in time arrives; it is as dead as the process.
+    // A file that was sent before the process ended arrives, and reports the end.
     let late = ProcMaps::receive_from(&theirs).unwrap();
     for handed in [early, late] {
         for (question, answer) in ask_all(&handed) {
@@ -130,7 +130,7 @@ fn what_is_of_no_worth_is_not_sent() {
     let null = OpenOptions::new().from_fd(File::open("/dev/null").unwrap().into());
     assert!(null.send_over(&ours).is_err());
     drop(theirs);
-    // A child that another test starts has the descriptor too, until it executes.
+    // A child that another test forks has the descriptor too, until it calls exec.
     let mut tries = 0;
     let sent = loop {
         match ProcMaps::open_self().unwrap().send_over(&ours) {
@@ -149,7 +149,7 @@ fn is_io<T>(result: &Result<T>, errno: Errno) -> bool {
     matches!(result, Err(Error::Io(why)) if why.error().raw_os_error() == Some(errno as i32))
 }
 
-/// Sends any bytes with any descriptors, as a bad peer does.
+/// Sends any bytes with any descriptors, as a faulty peer does.
 fn send(socket: &impl AsFd, bytes: &[u8], files: &[OwnedFd]) {
     let numbers: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
     let with = [ControlMessage::ScmRights(&numbers)];
@@ -169,7 +169,7 @@ fn file(path: &str) -> OwnedFd {
     File::open(path).unwrap().into()
 }
 
-/// What a bad peer sends, and what the receiver says.
+/// What a faulty peer sends, and the receiver's error.
 type BadPeer = (&'static str, Vec<OwnedFd>, fn(&Error) -> bool);
 
 fn bad_peers() -> Vec<BadPeer> {
@@ -221,7 +221,7 @@ fn bad_peers_are_told_apart_and_leave_nothing_open() {
             assert!(said.as_ref().is_err_and(wanted), "{what}: {said:?}");
             assert_eq!(open_files(), open_before, "{what}");
         }
-        // Nothing of the bad ones is left over: a good one is taken.
+        // Nothing of the faulty messages is left: a correct one is accepted.
         ProcMaps::open_self().unwrap().send_over(&ours).unwrap();
         ProcMaps::receive_from(&theirs).unwrap();
         drop(ours);
@@ -268,7 +268,7 @@ fn sockets_of_all_kinds_serve() {
     maps.send_over(&ours).unwrap();
     ProcMaps::receive_from(&theirs).unwrap();
 
-    // With credentials, which come before the descriptor.
+    // With credentials, which precede the descriptor.
     let (ours, theirs) = UnixStream::pair().unwrap();
     setsockopt(&theirs, PassCred, &true).unwrap();
     maps.send_over(&ours).unwrap();
@@ -308,7 +308,8 @@ fn a_sandbox_without_proc_receives_and_asks() {
         assert_eq!(walk(&handed).unwrap(), want);
         let wrong = ProcMaps::receive_from(&theirs);
         assert!(wrong.is_err(), "{wrong:?}");
-        // That the kernel knows the ioctl could not be asked: it is not forgotten.
+        // Whether the kernel supports the ioctl could not be probed here; the earlier
+        // result is kept.
         let again = ProcMaps::receive_from(&theirs).unwrap();
         assert_eq!(walk(&again).unwrap(), want);
         assert_eq!(again.backend(), by);

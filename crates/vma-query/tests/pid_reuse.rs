@@ -1,7 +1,7 @@
-//! A pid that was given to another process never makes an answer wrong.
+//! A reused pid never causes a wrong answer.
 //!
-//! The test runs itself again in a pid namespace of its own: there the next pid
-//! can be chosen, and nobody else takes it.
+//! The test runs itself again in a new pid namespace, where it can choose the next pid
+//! and no other process takes it.
 
 mod common;
 
@@ -24,14 +24,15 @@ fn a_reused_pid_is_another_process() {
         return reuse_a_pid();
     }
     if !in_a_pid_namespace("true").is_some_and(|done| done.status.success()) {
-        return skip("no pid namespace to be had");
+        return skip("pid namespaces are not available");
     }
-    let done = in_a_pid_namespace(std::env::current_exe().unwrap()).expect("it just ran");
+    let done =
+        in_a_pid_namespace(std::env::current_exe().unwrap()).expect("namespaces are available");
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{said}");
 }
 
-/// Runs a program, with this test's name for arguments, as process 1 of its own.
+/// Runs a program with this test's name as argument, as process 1 of a new namespace.
 fn in_a_pid_namespace(program: impl AsRef<OsStr>) -> Option<Output> {
     let mut unshare = Command::new("unshare");
     unshare.args(["--pid", "--fork", "--mount-proc"]);

@@ -1,4 +1,4 @@
-//! The example prints the same in both its modes, and says what it was told wrong.
+//! The example prints the same in both modes, and reports wrong arguments.
 
 mod common;
 
@@ -15,7 +15,7 @@ use testkit::child::Child;
 use testkit::maps::Line;
 use testkit::{naive, tools};
 
-/// Runs it; returns its exit status, and what it printed and said.
+/// Runs the example; returns its exit status, standard output and standard error.
 fn run(args: &[&str]) -> (u8, String, String) {
     let args: Vec<OsString> = args.iter().map(Into::into).collect();
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -37,7 +37,7 @@ fn both_modes_print_the_same() {
     child.anon("rwxp", 0x3000);
 
     let lines: Vec<Line> = naive::lines(&naive::text_of(child.pid()).unwrap()).collect();
-    // As captured: in no order, many of them twice.
+    // As captured: unsorted, with many duplicates.
     let mut captured = telling_addresses(&lines);
     captured.reverse();
     captured.extend_from_within(captured.len() / 3..);
@@ -76,7 +76,7 @@ fn both_modes_print_the_same() {
         "{said}"
     );
     assert!(
-        said.contains("\ntext: ") && said.contains(" in 3 runs"),
+        said.contains("\ntext: ") && said.contains(" of 3 runs"),
         "{said}"
     );
 }
@@ -135,22 +135,22 @@ fn a_failure_says_what_failed() {
             1,
             "process 4294967295: no such process",
         ),
-        (&[], 2, "-p and -f are needed"),
-        (&["-p", &pid], 2, "-p and -f are needed"),
+        (&[], 2, "-p and -f are required"),
+        (&["-p", &pid], 2, "-p and -f are required"),
         (
             &["-p", "me", "-f", &good],
             2,
-            "-p wants a number from 1 on, not me",
+            "-p needs a number of at least 1, not me",
         ),
         (
             &["-p", &pid, "-f", &good, "-B", "0"],
             2,
-            "-B wants a number from 1 on, not 0",
+            "-B needs a number of at least 1, not 0",
         ),
-        (&["-p", &pid, "-f"], 2, "-f wants a value"),
+        (&["-p", &pid, "-f"], 2, "-f needs a value"),
         (&["-p", &pid, "-f", &good, "-b"], 2, "-b needs -Q"),
-        (&["-x"], 2, "-x is no option"),
-        (&["good"], 2, "good is no option"),
+        (&["-x"], 2, "-x is not an option"),
+        (&["good"], 2, "good is not an option"),
     ];
     for (args, want, reason) in cases {
         let (status, printed, said) = run(args);

@@ -1,4 +1,4 @@
-//! Laws of saved texts, on texts that no process ever had.
+//! Properties of saved texts, tested with random texts.
 
 mod common;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use testkit::maps::{self, Line};
 use vma_query::{AbsAddr, Filter, NameBuf, Snapshot};
 
-/// Up to 40 lines in order, with gaps or without.
+/// Up to 40 lines in ascending order, with or without gaps.
 fn lines() -> impl Strategy<Value = Vec<Line>> {
     let name = prop_oneof![
         Just(Vec::new()),
@@ -44,7 +44,7 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
     })
 }
 
-/// A name with the characters `\012` prints as one with a newline does.
+/// A name with the characters `\012` is printed like one with a newline.
 fn not_printed_alike(name: Vec<u8>) -> Vec<u8> {
     name.into_iter()
         .map(|byte| if byte == b'\\' { b'/' } else { byte })
@@ -68,7 +68,7 @@ proptest! {
         let saved = Snapshot::parse(&maps::text(&lines)).unwrap();
         let (filter, passes) = filters().nth(set).unwrap();
         let mut addrs = telling_addresses(&lines);
-        // In no order: a cursor must find what lies behind it too.
+        // Unsorted: a cursor must also find VMAs below its position.
         addrs.extend(random.into_iter().map(AbsAddr));
         let mut cursor = saved.cursor().only(filter);
         let mut name = NameBuf::new();

@@ -1,4 +1,4 @@
-//! Saved texts as large and as broken as a caller may hand them in.
+//! Saved texts that are very large or damaged.
 
 mod common;
 
@@ -6,7 +6,7 @@ use common::alone;
 use testkit::fixture;
 use vma_query::{AbsAddr, Error, Filter, Result, Snapshot, VmaName};
 
-/// Returns the reason and line that a text is refused with.
+/// Returns the line and reason that a text is refused with.
 fn refused(text: &[u8]) -> (usize, &'static str) {
     match Snapshot::parse(text) {
         Err(Error::Malformed { line, reason }) => (line, reason),
@@ -28,7 +28,7 @@ fn a_text_cut_anywhere_is_read_up_to_there_or_refused_by_its_last_line() {
             let lines = cut.iter().filter(|byte| **byte == b'\n').count();
             let begun = usize::from(!cut.is_empty() && !cut.ends_with(b"\n"));
             match Snapshot::parse(cut) {
-                // A name that was cut, and an inode, cannot be told from whole ones.
+                // A name or an inode that was cut off looks like a complete one.
                 Ok(saved) => assert_eq!(saved.len(), lines + begun, "{name} {len}"),
                 Err(Error::Malformed { line, .. }) => {
                     assert_eq!(line, (lines + begun).max(1), "{name} {len}");
@@ -83,7 +83,7 @@ fn other_files_are_refused_in_their_first_line() {
     }
 }
 
-/// Pages of a file, one in two, as a database maps its segments.
+/// Every second page of a file, as a database maps its segments.
 fn text_of(lines: usize) -> Vec<u8> {
     let name = "/dev/shm/one of the segments of the pool";
     let line = format!(
@@ -103,7 +103,7 @@ fn text_of(lines: usize) -> Vec<u8> {
     text
 }
 
-/// Returns the most memory that this process had, in bytes.
+/// Returns the peak memory use of this process, in bytes.
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status

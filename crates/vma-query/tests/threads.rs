@@ -1,4 +1,4 @@
-//! Processes whose threads end: the first one, or the one that was opened.
+//! Processes in which a thread ends: the first one, or the one that was opened.
 
 mod common;
 
@@ -13,7 +13,7 @@ use testkit::maps::Line;
 use testkit::naive;
 use vma_query::{AbsAddr, Backend, Error, OpenOptions, ProcMaps, Query};
 
-/// Returns the one thread that is left, and its text.
+/// Returns the only remaining thread, and its text.
 fn survivor(child: &Child) -> (u32, Vec<Line>) {
     let pid = child.pid();
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
@@ -25,7 +25,8 @@ fn survivor(child: &Child) -> (u32, Vec<Line>) {
     (tid, naive::lines(&naive::text_of(tid).unwrap()).collect())
 }
 
-/// Start times count in hundredths of a second: lets the threads grow that old.
+/// Waits until the threads are older than the unit of start times, a hundredth of a
+/// second.
 fn let_threads_age() {
     std::thread::sleep(Duration::from_millis(50));
 }
@@ -63,7 +64,7 @@ fn a_process_whose_first_thread_ended_is_asked_through_another() {
                 want,
                 "{backend:?}: by directory"
             );
-            // The dead thread's has neither root nor memory.
+            // The directory of the ended thread has no root.
             let files = by_pid.directory().unwrap();
             let root = nix::sys::stat::fstatat(files, "root/", nix::fcntl::AtFlags::empty());
             assert!(root.is_ok(), "{backend:?}: {root:?}");
@@ -111,7 +112,7 @@ fn a_process_whose_last_thread_ended_is_gone() {
     let_threads_age();
     let opened: Vec<ProcMaps> = backends().iter().map(|it| open(child.pid(), *it)).collect();
     for maps in &opened {
-        maps.query(FIRST).unwrap().expect("it lives");
+        maps.query(FIRST).unwrap().expect("the process runs");
     }
     let asked_first_now: Vec<ProcMaps> =
         backends().iter().map(|it| open(child.pid(), *it)).collect();
@@ -133,7 +134,7 @@ fn a_thread_that_ended_takes_the_text_with_it() {
     });
     let opened = opened.join().unwrap();
     let this_process = ProcMaps::open_self().unwrap().query(FIRST).unwrap();
-    // A joined thread may still be on its way out: until it is gone, both answer.
+    // A joined thread may still be exiting; until it is gone, both answer.
     for maps in opened.into_iter().map(Result::unwrap) {
         match (maps.query(FIRST), maps.backend()) {
             (Ok(found), _) => assert_eq!(found, this_process),

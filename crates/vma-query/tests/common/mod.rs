@@ -1,4 +1,4 @@
-//! What the tests of this crate share.
+//! Functions that the tests of this crate share.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -14,28 +14,28 @@ use testkit::kernel::Ioctl;
 use testkit::maps::Line;
 use vma_query::{AbsAddr, Backend, Filter, NameBuf, OpenOptions, ProcMaps, Query, Result, Vma};
 
-/// Asks for the first VMA: every process has one.
+/// A query for the first VMA, which every process has.
 pub(crate) const FIRST: Query = Query::covering_or_next(AbsAddr(0));
 
-/// Returns whether the ioctl works here. Every test holds either way.
+/// Returns whether the ioctl works here. Every test passes either way.
 pub(crate) fn ioctl_answers() -> bool {
     testkit::kernel::ioctl() == Ioctl::Answers
 }
 
-/// Returns the backends that answer on this kernel.
+/// Returns the backends that work on this kernel.
 pub(crate) fn backends() -> Vec<Backend> {
     let mut all = vec![Backend::Auto, Backend::Text];
     all.extend(ioctl_answers().then_some(Backend::Ioctl));
     all
 }
 
-/// Opens a process for one backend.
+/// Opens a process with one backend.
 pub(crate) fn open(pid: u32, backend: Backend) -> ProcMaps {
     let opened = OpenOptions::new().backend(backend).open(pid);
     opened.expect("the process is there and ours")
 }
 
-/// Returns a VMA and its name as the oracle would have them.
+/// Converts a VMA and its name to a line of the oracle.
 pub(crate) fn line(vma: Vma, name: &[u8]) -> Line {
     Line {
         start: vma.start.0,
@@ -68,7 +68,7 @@ pub(crate) fn walk(maps: &ProcMaps) -> Result<Vec<Line>> {
     Ok(all)
 }
 
-/// Puts every question to `maps` and returns the answers without their content.
+/// Runs every kind of query on `maps` and returns the results without their contents.
 pub(crate) fn ask_all(maps: &ProcMaps) -> Vec<(&'static str, Result<()>)> {
     let mut name = NameBuf::new();
     let mut answers = vec![
@@ -84,8 +84,8 @@ pub(crate) fn ask_all(maps: &ProcMaps) -> Vec<(&'static str, Result<()>)> {
     answers
 }
 
-/// Returns the first line that reaches above `addr` and passes: the answer to
-/// "covering or next".
+/// Returns the first line that ends above `addr` and matches: the answer to "covering or
+/// next".
 pub(crate) fn first_reaching(
     lines: &[Line],
     addr: AbsAddr,
@@ -94,15 +94,15 @@ pub(crate) fn first_reaching(
     lines.iter().find(|line| line.end > addr.0 && passes(line))
 }
 
-/// Returns the line that holds `addr`.
+/// Returns the line whose range contains `addr`.
 pub(crate) fn covering(lines: &[Line], addr: AbsAddr) -> Option<&Line> {
     lines
         .iter()
         .find(|line| (line.start..line.end).contains(&addr.0))
 }
 
-/// Returns the addresses where answers change, sorted: around both ends of every
-/// line, in its middle, and at the ends of the world.
+/// Returns the addresses where answers may change, sorted: around both ends of every
+/// line, in its middle, and at both ends of the address space.
 pub(crate) fn telling_addresses(lines: &[Line]) -> Vec<AbsAddr> {
     let around = |line: &Line| {
         let middle = line.start + (line.end - line.start) / 2;
@@ -121,7 +121,7 @@ pub(crate) fn telling_addresses(lines: &[Line]) -> Vec<AbsAddr> {
     all.into_iter().map(AbsAddr).collect()
 }
 
-/// All sets of the five conditions, each with a plain reading of what it asks.
+/// All sets of the five conditions, each with a simple implementation on lines.
 pub(crate) fn filters() -> impl Iterator<Item = (Filter, impl Fn(&Line) -> bool)> {
     (0..32_u8).map(|set| {
         let conditions = [
@@ -149,8 +149,8 @@ pub(crate) fn filters() -> impl Iterator<Item = (Filter, impl Fn(&Line) -> bool)
     })
 }
 
-/// Makes folders inside each other until the path is longer than any system call
-/// takes, and a file in the innermost.
+/// Creates nested directories until the path is longer than any system call accepts, and
+/// a file in the innermost.
 pub(crate) fn file_below_deep_folders(dir: &Path, levels: usize) -> OwnedFd {
     let name = "d".repeat(250);
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_DIRECTORY;
@@ -165,11 +165,11 @@ pub(crate) fn file_below_deep_folders(dir: &Path, levels: usize) -> OwnedFd {
     file
 }
 
-/// Set in a process that runs one test alone.
+/// The environment variable that is set in a process that runs only one test.
 const ALONE: &str = "VMA_QUERY_TEST_ALONE";
 
-/// Runs `test`, which goes by `name`, in a process of its own: descriptors, limits and
-/// what was learnt of the kernel are a process's.
+/// Runs `test`, named `name`, in its own process, because descriptors, limits and what is
+/// remembered about the kernel are per process.
 pub(crate) fn alone(name: &str, test: impl FnOnce()) {
     if std::env::var_os(ALONE).is_some() {
         return test();
@@ -178,13 +178,13 @@ pub(crate) fn alone(name: &str, test: impl FnOnce()) {
     let said = String::from_utf8_lossy(&done.stdout);
     let err = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{said}{err}");
-    // A skip in there is one out here.
+    // A test that is skipped there is skipped here.
     for line in err.lines().filter(|line| line.starts_with("SKIPPED")) {
         testkit::skip(line.rsplit(": ").next().unwrap_or(line));
     }
 }
 
-/// Returns a command that runs one test of this file alone.
+/// Returns a command that runs only one test of this file.
 pub(crate) fn again(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
@@ -192,20 +192,20 @@ pub(crate) fn again(name: &str) -> Command {
     command
 }
 
-/// Runs `see` while this process, which is [`alone`], can open `room` files more.
+/// Runs `see` while this process can open `room` more files. Call it in [`alone`].
 pub(crate) fn with_room_for<T>(room: u64, see: impl FnOnce() -> T) -> T {
     let null = || File::open("/dev/null").unwrap();
     let numbers = std::fs::read_dir("/proc/self/fd").unwrap();
     let numbers = numbers.map(|it| it.unwrap().file_name().into_string().unwrap());
     let highest: i32 = numbers.map(|it| it.parse().unwrap()).max().unwrap();
-    // Numbers below that are free would be room too.
+    // Free descriptor numbers below the limit can be used too.
     let mut filled = vec![null()];
     while filled.last().unwrap().as_raw_fd() < highest {
         filled.push(null());
     }
-    let behind = filled.last().unwrap().as_raw_fd() + 1;
+    let first_free = filled.last().unwrap().as_raw_fd() + 1;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    let limit = u64::try_from(behind).unwrap() + room;
+    let limit = u64::try_from(first_free).unwrap() + room;
     setrlimit(Resource::RLIMIT_NOFILE, limit, hard).unwrap();
     let seen = see();
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
