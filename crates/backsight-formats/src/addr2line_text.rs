@@ -1,7 +1,7 @@
-//! The listing of binutils' `addr2line`, so that scripts which read it can switch.
+//! The output of binutils' `addr2line`, so that scripts that parse it can use backsight instead.
 //!
 //! ```text
-//! flags      a place                     one that was inlined there
+//! flags      an address                  one in an inlined function
 //! (none)     /src/a.c:12
 //! -f         inner                       …
 //!            /src/a.c:12
@@ -9,50 +9,49 @@
 //!            /src/a.c:12                 /src/a.c:40
 //! -p -f -i   inner at /src/a.c:12
 //!             (inlined by) outer at /src/a.c:40
-//! -a         0x0000000000001139          before the rest; with -p on its line, `: `
+//! -a         0x0000000000001139          before the rest; with -p on the same line, then `: `
 //! ```
 //!
-//! `??` stands for a function that is not known, `??:?` for a place in code of which
-//! no line is known, and `??:0` for one of which nothing is. Discriminators are not
-//! written. Names are escaped, which `addr2line` does not do: a newline in a name
-//! would otherwise count as the next answer.
+//! `??` means that the function is unknown. `??:?` means that the address is in known code without
+//! a line, and `??:0` that nothing is known of it. Discriminators are not written. Names are
+//! escaped, unlike in `addr2line`: a newline in a name would otherwise look like the next answer.
 
 use std::io::{self, Write};
 
 use crate::escape::Terminal;
 use crate::ndjson::JsonFrame;
 
-/// Which parts of the listing are wanted: `addr2line`'s flags.
+/// The options of `addr2line` that change its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// `-a`: the address comes first.
+    /// `-a`: print the address first.
     pub addresses: bool,
-    /// `-f`: the function before its place.
+    /// `-f`: print the function before the file and line.
     pub functions: bool,
-    /// `-i`: the functions into which this one was inlined, too.
+    /// `-i`: print the callers of inlined functions, too.
     pub inlines: bool,
-    /// `-p`: a line for each function.
+    /// `-p`: print one line per function.
     pub pretty: bool,
-    /// `-s`: files without their directories.
+    /// `-s`: print files without their directories.
     pub basenames: bool,
-    /// `-C`: names as people wrote them, not as the linker needs them.
+    /// `-C`: print demangled names.
     pub demangle: bool,
 }
 
-/// How many hexadecimal digits an address has.
+/// The number of hexadecimal digits of an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Width {
-    /// Sixteen, in a 64-bit file.
+    /// 16 digits, for a 64-bit file.
     #[default]
     Wide,
-    /// Eight, in a 32-bit file.
+    /// 8 digits, for a 32-bit file.
     Narrow,
 }
 
 impl Style {
-    /// Writes what is known of one address: frames innermost first, none if nothing
-    /// is. `address` is what was asked for, 0 if that is not known.
+    /// Writes the answer for one address: its frames, innermost first, or none if nothing is known.
+    /// `address` is the requested address, or 0 if it is not known.
     ///
     /// # Errors
     /// Those of `out`.
@@ -72,7 +71,7 @@ impl Style {
         }
         let Some((first, outer)) = frames.split_first() else {
             if self.functions {
-                // Without the "at" that stands before a place.
+                // `addr2line` prints no "at" here.
                 out.write_all(if self.pretty { b"?? " } else { b"??\n" })?;
             }
             return out.write_all(b"??:0\n");
@@ -144,7 +143,7 @@ mod tests {
         }
     }
 
-    /// Reads flags as one types them.
+    /// Parses flags as written on a command line.
     fn style(flags: &str) -> Style {
         let has = |flag| flags.contains(flag);
         Style {

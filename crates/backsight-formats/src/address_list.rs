@@ -1,8 +1,8 @@
-//! Lists of addresses: hexadecimal, with or without `0x`, as many on a line as one
-//! likes, `#` to the end of the line a comment.
+//! Lists of addresses: hexadecimal numbers with or without `0x`, any number on a line. `#` starts a
+//! comment that ends with the line.
 //!
-//! The reader goes line by line and never waits for more than the line's end, so
-//! that a process at the other end of a pipe gets its answer before it asks on.
+//! The reader never waits for input after the end of a line. A process that writes one line into a
+//! pipe therefore gets its answer before it writes the next one.
 
 use std::io::{self, BufRead};
 
@@ -10,26 +10,26 @@ use backsight_types::{AbsAddr, ParseAddrError};
 
 use crate::lines::{BoundedLine, LineReader};
 
-/// A hundred thousand addresses on one line still fit.
+/// A line of 100,000 addresses is shorter.
 const MAX_LINE: u64 = 2 << 20;
 
-/// How much of a malformed entry is kept to show.
+/// The number of bytes of a malformed entry that are kept for messages.
 const MAX_SHOWN: usize = 64;
 
-/// Something in the list that is not an address.
+/// An entry of a list that is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}: {text:?}")]
 #[non_exhaustive]
 pub struct MalformedEntry {
     /// The line, counted from 1.
     pub line: u64,
-    /// The entry, cut after 64 bytes. Bytes that are not UTF-8 show as �.
+    /// The first 64 bytes of the entry. Bytes that are not UTF-8 are replaced by �.
     pub text: String,
-    /// What is wrong with it.
+    /// Why it is not an address.
     pub cause: EntryError,
 }
 
-/// What is wrong with an entry.
+/// Why an entry is not an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryError {
@@ -41,12 +41,12 @@ pub enum EntryError {
     LineTooLong,
 }
 
-/// What [`Reader::read_line`] came to.
+/// What [`Reader::read_line`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineContent {
-    /// A line with entries, or with a comment alone.
+    /// A line with entries, or with only a comment.
     Entries,
-    /// A blank line, which may part one stack from the next.
+    /// A blank line, which may separate stacks.
     Blank,
     /// The end of the input.
     End,
@@ -59,17 +59,17 @@ pub struct Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Takes the input. What it has buffered is read before it is asked for more.
+    /// Creates a reader. It uses what the input has buffered before it reads more.
     pub fn new(input: R) -> Self {
         Self {
             lines: LineReader::new(input, MAX_LINE),
         }
     }
 
-    /// Replaces `entries` by those of the next line, in its order.
+    /// Replaces the contents of `entries` with those of the next line, in the order of the line.
     ///
     /// # Errors
-    /// Those of the input. A malformed entry is none: it stands among `entries`.
+    /// Those of the input. A malformed entry is not an error here: it is an `Err` in `entries`.
     pub fn read_line(
         &mut self,
         entries: &mut Vec<Result<AbsAddr, MalformedEntry>>,
@@ -92,12 +92,12 @@ impl<R: BufRead> Reader<R> {
         Ok(LineContent::Entries)
     }
 
-    /// Returns how many lines were read so far.
+    /// Returns the number of lines read so far.
     pub fn line(&self) -> u64 {
         self.lines.number()
     }
 
-    /// Returns the input, for a look at what it has buffered.
+    /// Returns the input, so that the caller can look at its buffer.
     pub fn get_ref(&self) -> &R {
         self.lines.get_ref()
     }

@@ -1,6 +1,6 @@
-//! Numbers out of untrusted bytes, in the byte order of the machine that wrote them.
+//! Reads numbers from untrusted bytes, in the byte order of the machine that wrote them.
 
-/// A place in a record; every read says whether there was as much.
+/// The unread rest of a record. Each method returns `None` if too few bytes are left.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bytes<'a> {
     rest: &'a [u8],
@@ -8,7 +8,7 @@ pub(crate) struct Bytes<'a> {
 }
 
 impl<'a> Bytes<'a> {
-    /// Takes bytes, and whether their numbers have the highest byte first.
+    /// Creates a reader of `rest`; big-endian if `big`.
     #[inline]
     pub(crate) fn new(rest: &'a [u8], big: bool) -> Self {
         Self { rest, big }
@@ -26,7 +26,7 @@ impl<'a> Bytes<'a> {
         Some(taken)
     }
 
-    /// Takes as many bytes as a number in the file says.
+    /// Takes `count` bytes, where the count is a number from the file.
     #[inline]
     pub(crate) fn take_u64(&mut self, count: u64) -> Option<&'a [u8]> {
         self.take(usize::try_from(count).ok()?)
@@ -66,12 +66,12 @@ impl<'a> Bytes<'a> {
         })
     }
 
-    /// Takes the bytes before the first zero, or all when there is none.
+    /// Returns the bytes before the first zero byte, or all bytes if there is none.
     pub(crate) fn text(&self) -> &'a [u8] {
         until_zero(self.rest)
     }
 
-    /// Takes the bytes before the next zero, and the zero; `None` when there is none.
+    /// Takes the bytes up to the next zero byte, and skips it; `None` if there is none.
     pub(crate) fn terminated(&mut self) -> Option<&'a [u8]> {
         let end = memchr::memchr(0, self.rest)?;
         let (text, rest) = self.rest.split_at_checked(end)?;
@@ -79,14 +79,14 @@ impl<'a> Bytes<'a> {
         Some(text)
     }
 
-    /// Takes a `perf_header_string`: its length with padding, then its bytes.
+    /// Takes a `perf_header_string`: a 32-bit length, which includes padding, and that many bytes.
     pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
         let len = u64::from(self.u32()?);
         self.take_u64(len).map(until_zero)
     }
 }
 
-/// Returns the bytes before the first zero.
+/// Returns the bytes before the first zero byte.
 pub(crate) fn until_zero(bytes: &[u8]) -> &[u8] {
     let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
     bytes.get(..end).unwrap_or(bytes)

@@ -1,18 +1,17 @@
-//! One escape per sink: the terminal's, and that of folded stacks. JSON and XML are
-//! escaped by their writers.
+//! Escapes names and paths for a terminal and for folded stacks. JSON and XML are escaped by their
+//! writers.
 //!
-//! A symbol name or a path is whatever bytes an attacker put into a file. Printed
-//! raw, `ESC ] 0 ; …` renames the window, a carriage return overwrites the line,
-//! and U+202E shows text backwards.
+//! Symbol names and paths come from untrusted files. Printed unescaped, `ESC ] 0 ; …` would rename
+//! the window, a carriage return would overwrite the line, and U+202E would reverse the text.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// Text that shows its control characters instead of acting on them.
+/// Displays text with its control characters escaped.
 ///
-/// Bytes below 0x20, DEL and bytes that are not UTF-8 show as `\xNN`; C1 controls,
-/// line separators and the controls of writing direction as `\u{NNNN}`. A
-/// backslash stays single: this is for eyes, and cannot be read back for sure.
+/// Bytes below 0x20, DEL and bytes that are not UTF-8 are shown as `\xNN`; C1 controls, line
+/// separators and bidirectional controls as `\u{NNNN}`. A backslash is not escaped: the output is
+/// for people, and cannot always be converted back.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal<'a>(pub &'a [u8]);
 
@@ -38,11 +37,11 @@ impl fmt::Display for Terminal<'_> {
     }
 }
 
-/// A name among folded stacks, where `;` parts names and each stack has a line.
+/// Displays a name of folded stacks, where `;` separates names and each stack is one line.
 ///
-/// `;` and what a terminal would act on show as `\xNN` or `\u{NNNN}`, without `;`: the
-/// tools that read folded stacks know no escape. A backslash stays, but for one that
-/// an `x` or `u` follows (`\x5c`), so that [`unfolded`] tells them apart.
+/// `;` and control characters are shown as `\xNN` or `\u{NNNN}`, so that tools that know no escapes
+/// still split the line correctly. A backslash is escaped (`\x5c`) only before `x` or `u`, so that
+/// [`unfolded`] can convert the name back.
 #[derive(Clone, Copy, Debug)]
 pub struct Folded<'a>(pub &'a str);
 
@@ -65,8 +64,8 @@ impl fmt::Display for Folded<'_> {
     }
 }
 
-/// Returns the name that [`Folded`] wrote. Escapes that it would not write stay as
-/// they are, as in the names of other tools.
+/// Converts a name that [`Folded`] wrote back. Escapes that it never writes are kept as they are,
+/// because they may be part of a name that another tool wrote.
 #[must_use]
 pub fn unfolded(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find('\\') else {
@@ -88,7 +87,7 @@ pub fn unfolded(text: &str) -> Cow<'_, str> {
     Cow::Owned(name)
 }
 
-/// Reads the escape that a text begins with, and returns what is behind it.
+/// Reads the escape at the start of a text, and returns its character and the rest of the text.
 fn escaped(text: &str) -> Option<(char, &str)> {
     let (digits, behind) = if let Some(tail) = text.strip_prefix("\\x") {
         tail.split_at_checked(2)?
@@ -119,7 +118,7 @@ fn write_escaped(active: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// Returns whether a terminal acts on the character instead of showing it.
+/// Whether a terminal interprets the character instead of showing it.
 fn is_active(c: char) -> bool {
     c.is_control() // C0, DEL, C1
         || matches!(c,

@@ -1,7 +1,7 @@
 //! The Firefox Profiler's JSON: open it on <https://profiler.firefox.com>.
 //!
-//! The *processed profile format*, version 55, uploaded nowhere: the page reads the
-//! file in the browser. Tables of columns, one set a thread:
+//! This is the *processed profile format*, version 55. The page reads the file in the browser and
+//! uploads nothing. Each thread has a set of tables, which are stored as columns:
 //!
 //! ```text
 //!   samples ──▶ stackTable ──▶ frameTable ──▶ funcTable ──▶ resourceTable ──▶ libs
@@ -9,21 +9,20 @@
 //!                              inlineDepth ──▶ nativeSymbols
 //! ```
 //!
-//! - Addresses count from the first byte that the file wants loaded, and are those that
-//!   are looked up: of a return address the byte before.
-//! - An inlined function has the address of the one it was folded into and a greater
-//!   `inlineDepth`; both name the same native symbol.
-//! - A library's `codeId` is its build ID; its `breakpadId` the first 16 bytes of that
-//!   as Breakpad spells them, with a last 0.
-//! - Times are milliseconds since the first sample. Samples without time stand one
+//! - An address is relative to the lowest virtual address of the library's segments. It is the
+//!   address that is looked up: for a return address, the byte before it.
+//! - An inlined function has the address of the function it was inlined into, and a greater
+//!   `inlineDepth`. Both refer to the same native symbol.
+//! - The `codeId` of a library is its build ID. Its `breakpadId` is the first 16 bytes of the build
+//!   ID in Breakpad's notation, followed by 0.
+//! - Times are milliseconds since the first sample. Samples without times are placed one sampling
 //!   interval apart.
 //!
-//! Not kept: labels, mappings, values of other types than the one asked for. The weight
-//! of a sample is exact up to 2^53.
+//! Not written: labels, mappings, and values of other sample types than the requested one. The
+//! weight of a sample is exact up to 2^53.
 //!
-//! Source: the output of the profiler's own people's crate `fxprof-processed-profile`,
-//! whose keys a test compares; that crate itself has no place for lines, files and
-//! inlined functions.
+//! Source: the output of the crate `fxprof-processed-profile`, which is by authors of the profiler.
+//! A test compares the keys. That crate cannot write lines, files and inlined functions.
 
 mod libs;
 mod meta;
@@ -42,8 +41,8 @@ use meta::{Clock, Meta};
 use thread::ThreadWriter;
 use value::value_of;
 
-/// Writes a profile. `sample_type` is a place among its sample types: what samples are
-/// weighed by; those that weigh nothing are left out.
+/// Writes a profile. `sample_type` is the index of the sample type that gives the samples' weights;
+/// samples whose weight is 0 are left out.
 ///
 /// # Errors
 /// Those of the output.
@@ -61,13 +60,13 @@ pub fn write(profile: &Profile, sample_type: usize, out: &mut impl Write) -> io:
         if nth > 0 {
             out.write_all(b",")?;
         }
-        // One thread's tables are in memory at a time.
+        // Only the tables of one thread are in memory at a time.
         json(out, &writer.thread(*thread, samples))?;
     }
     out.write_all(b"],\"pages\":[],\"profilerOverhead\":[],\"counters\":[]}\n")
 }
 
-/// Returns which samples each thread has, in order of their times.
+/// Returns the indices of each thread's samples, by time.
 fn samples_of_threads(
     profile: &Profile,
     sample_type: usize,
@@ -75,7 +74,7 @@ fn samples_of_threads(
     let mut threads: BTreeMap<Option<ThreadIdx>, Vec<usize>> = BTreeMap::new();
     for (at, (sample, values, _)) in profile.samples.iter().enumerate() {
         if value_of(sample, values, sample_type) != 0 {
-            // A thread that is not there counts as none.
+            // A sample whose thread does not exist has no thread.
             let thread = sample
                 .thread
                 .filter(|thread| profile.thread(*thread).is_some());

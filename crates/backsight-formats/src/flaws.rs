@@ -1,10 +1,10 @@
-//! What was wrong with an input that could be read all the same, and what was right but
-//! has no place on the other side.
+//! Counts the malformed parts of an input, and the valid parts that the other format cannot
+//! represent.
 //!
-//! Neither ends the reading or is dropped in silence: it is counted under a few words
-//! that can be shown to people.
+//! Such parts do not end the reading. Each is counted under a short description that can be shown
+//! to users, so that none is dropped silently.
 
-/// Kinds of malformed parts and of parts left out, and how many there were of each.
+/// Counts of parts that were malformed, left out or changed, by kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flaws {
     malformed: Kinds,
@@ -12,50 +12,49 @@ pub struct Flaws {
     changed: Kinds,
 }
 
-/// In the order in which they were met. There are few kinds, so a walk finds one.
+/// In the order of the first occurrence. There are few kinds, so that a linear search is enough.
 type Kinds = Vec<(&'static str, u64)>;
 
 impl Flaws {
-    /// Counts one more malformed part. `what` is a plural: `samples that name no stack`.
+    /// Counts a malformed part. `what` is a plural: `samples that name no stack`.
     pub fn count(&mut self, what: &'static str) {
         count(&mut self.malformed, what);
     }
 
-    /// Counts one more part that is as it should be, and that there is no place for.
+    /// Counts a valid part that cannot be represented.
     pub fn leave_out(&mut self, what: &'static str) {
         count(&mut self.left_out, what);
     }
 
-    /// As so many calls of [`Flaws::leave_out`].
+    /// Like `times` calls of [`Flaws::leave_out`].
     pub fn leave_out_many(&mut self, what: &'static str, times: u64) {
         if times > 0 {
             add(&mut self.left_out, what, times);
         }
     }
 
-    /// Counts more parts that are as they should be, and that are read as something else:
-    /// in another unit, with fewer digits.
+    /// Counts `more` valid parts that are represented differently: in another unit, or rounded.
     pub fn change(&mut self, what: &'static str, more: u64) {
         add(&mut self.changed, what, more);
     }
 
-    /// Walks over the kinds of malformed parts, in the order in which they were met, with
-    /// their counts.
+    /// Iterates over the kinds of malformed parts and their counts, in the order of the first
+    /// occurrence.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.malformed.iter().copied()
     }
 
-    /// The same of parts that were left out.
+    /// Like [`Self::iter`], for parts that were left out.
     pub fn left_out(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.left_out.iter().copied()
     }
 
-    /// The same of parts that are read as something else.
+    /// Like [`Self::iter`], for parts that were changed.
     pub fn changed(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.changed.iter().copied()
     }
 
-    /// Returns whether nothing was malformed, left out or changed.
+    /// Whether nothing was malformed, left out or changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.malformed.is_empty() && self.left_out.is_empty() && self.changed.is_empty()

@@ -1,4 +1,4 @@
-//! Folded stacks: a stack a line, outermost first, and its value.
+//! Folded stacks: one stack per line, outermost function first, then its value.
 //!
 //! ```text
 //! survey;main;survey::read;survey::aim 42
@@ -6,12 +6,11 @@
 //! survey;[unmapped] 3
 //! ```
 //!
-//! What `stackcollapse-perf.pl` writes and `flamegraph.pl` reads. There is no time, no
-//! unit and no module in it: stacks that read alike are one, and their values a sum.
-//! Inlined functions stand in the order of their calls, as if they had been called.
-//! Names are escaped by [`Folded`](crate::escape::Folded), and the last blank of a name
-//! that ends as `worker 1` does: two numbers at the end of a line are those of a
-//! comparison (`difffolded.pl`).
+//! `stackcollapse-perf.pl` writes this format and `flamegraph.pl` reads it. It has no times, units
+//! or modules: stacks with the same names become one line with the sum of their values. Inlined
+//! functions are written like called ones, after their callers. Names are escaped by
+//! [`Folded`](crate::escape::Folded). The last blank of a name such as `worker 1` is escaped, too:
+//! two numbers at the end of a line would be the two values of a comparison (`difffolded.pl`).
 
 mod read;
 mod tree;

@@ -1,11 +1,12 @@
-//! What a just-in-time compiler tells of its code as it makes it: `jit-PID.dump`.
+//! `jit-PID.dump`: the log that a just-in-time compiler writes of the code that it makes.
 //!
 //! ```text
-//!   header: magic in the writer's byte order, version, process, which clock
-//!   records: lines of the code that comes next, code, a move of code, …, each at its time
+//!   header: magic number in the writer's byte order, version, process ID, clock
+//!   records: line numbers of the next code, loaded code, moved code, …, each with its time
 //! ```
 //!
-//! Other than a map, it says when code was where: [`Timeline`] has it as of any time.
+//! Unlike `perf-PID.map`, it says when code was at an address. [`Timeline`] gives the code at any
+//! time.
 //!
 //! Source: `tools/perf/Documentation/jitdump-specification.txt`.
 

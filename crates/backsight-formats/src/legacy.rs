@@ -1,6 +1,6 @@
-//! Profiles as they were before `profile.proto`, which `pprof` still opens.
+//! The profile formats before `profile.proto`, which `pprof` still reads.
 //!
-//! | written by | begins with |
+//! | written by | starts with |
 //! |---|---|
 //! | gperftools' CPU profiler | five words: 0, 3, 0, microseconds between samples, 0 |
 //! | gperftools' heap profiler, tcmalloc, Go (`debug=1`) | `heap profile: 1: 64 [1: 64] @ heapprofile` |
@@ -10,16 +10,18 @@
 //! | Go's counts | `goroutine profile: total 10` |
 //! | threads | `--- threadz 1 ---` |
 //!
-//! All hold addresses of a process, and most the text of its `/proc/PID/maps` behind them,
-//! from which modules and offsets follow: device, inode and path, and no build ID. Where
-//! an allocator sampled by a Poisson process, each sample is scaled up to what it stands
-//! for, as `pprof` does. The functions that Go writes behind `#` are kept.
+//! All of them contain addresses of a process. Most end with the text of its `/proc/PID/maps`,
+//! which gives modules (device, inode and path, without build IDs) and file offsets. If an
+//! allocator sampled by a Poisson process, values are scaled up to the estimated total, as `pprof`
+//! does. Functions that Go writes after `#` are kept.
 //!
-//! `pprof` takes a frame out of a CPU profile that nearly all samples have behind their
-//! leaf, for a signal handler's. Such a frame is as often the program's own, and is kept.
+//! In CPU profiles, `pprof` removes a frame that nearly all samples have next to their leaf,
+//! because it may be the signal handler's. It may as well be a function of the program, so it is
+//! kept here.
 //!
-//! Source: `profile/legacy_profile.go` of github.com/google/pprof, `docs/cpuprofile-fileformat.html`
-//! of gperftools, `src/prof_data.c` and `bin/jeprof.in` of jemalloc.
+//! Source: `profile/legacy_profile.go` of github.com/google/pprof,
+//! `docs/cpuprofile-fileformat.html` of gperftools, `src/prof_data.c` and `bin/jeprof.in` of
+//! jemalloc.
 
 mod build;
 mod contention;
@@ -44,7 +46,7 @@ use crate::flaws::Flaws;
 pub use self::error::Error;
 pub use self::text::LineError;
 
-/// Which of the profiles an input is.
+/// The format of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LegacyFormat {
     Cpu(cpu::Words),
@@ -78,17 +80,18 @@ impl LegacyFormat {
     }
 }
 
-/// Returns whether a file that begins so is one of these.
+/// Whether a file that starts with these bytes is in one of these formats.
 #[must_use]
 pub fn is_one(begin: &[u8]) -> bool {
     LegacyFormat::of(begin).is_some()
 }
 
-/// Reads such a profile, and returns what was wrong with parts of it. Lines that are
-/// malformed are handed to `malformed`.
+/// Reads a profile in one of these formats. Returns it with counts of its flaws; each malformed
+/// line is passed to `malformed`.
 ///
 /// # Errors
-/// [`Error::Io`] from the input; [`Error::Malformed`] when it is none of these.
+/// [`Error::Io`] if reading the input fails; [`Error::Malformed`] if it is in none of these
+/// formats.
 pub fn read(
     mut input: impl BufRead,
     malformed: impl FnMut(&LineError),

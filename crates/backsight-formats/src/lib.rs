@@ -1,27 +1,27 @@
-//! The formats backsight reads and writes, one file each.
+//! Reads and writes the file formats of backsight; one module per format.
 //!
-//! | format | in | out |
+//! | format | read | written |
 //! |---|---|---|
-//! | [`ndjson`]: one JSON object a line, `schema_version` 1; whole profiles too | yes | yes |
-//! | [`folded`]: a stack a line, outermost first, with its value | yes | yes |
+//! | [`ndjson`]: one JSON object per line, `schema_version` 1; also whole profiles | yes | yes |
+//! | [`folded`]: one stack per line, outermost function first, and its value | yes | yes |
 //! | [`firefox`]: the Firefox Profiler's JSON | | yes |
-//! | [`addr2line_text`]: the listing of binutils' `addr2line` | | yes |
-//! | [`maps_text`]: the layout of `/proc/PID/maps` | `vma-query` | yes |
-//! | [`address_list`]: hexadecimal addresses, line by line | yes | |
+//! | [`addr2line_text`]: the output of binutils' `addr2line` | | yes |
+//! | [`maps_text`]: the text of `/proc/PID/maps` | `vma-query` | yes |
+//! | [`address_list`]: hexadecimal addresses | yes | |
 //! | [`perf_data`]: recordings of Linux `perf` | yes | |
-//! | [`jitdump`]: what just-in-time compilers tell of their code as they make it | yes | |
-//! | [`perf_map`]: the names that just-in-time compilers write for `perf` | yes | |
-//! | [`perf_script`]: what `perf script` prints | yes | |
+//! | [`jitdump`]: the log that a just-in-time compiler writes of its code | yes | |
+//! | [`perf_map`]: the symbols that a just-in-time compiler writes for `perf` | yes | |
+//! | [`perf_script`]: the output of `perf script` | yes | |
 //! | `otlp`: OpenTelemetry's profiles | yes | yes |
-//! | [`pprof`]: `profile.proto`, packed by gzip or not | yes | yes |
-//! | [`legacy`]: what `pprof` read before it had a format: gperftools, tcmalloc, jemalloc, Go | yes | |
+//! | [`pprof`]: `profile.proto`, gzipped or not | yes | yes |
+//! | [`legacy`]: formats before `profile.proto`: gperftools, tcmalloc, jemalloc, Go | yes | |
 //! | [`escape`]: names and paths for a terminal, names for folded stacks | | yes |
 //!
-//! Each is a feature: `firefox`, `legacy`, `ndjson` (with `addr2line_text`), `otlp`,
-//! `perf-data`, `pprof`, `texts` (folded stacks and `perf script`). All but `otlp` are on by
-//! default; what is not in this list is always there.
+//! Features select formats: `firefox`, `legacy`, `ndjson` (with `addr2line_text`), `otlp`,
+//! `perf-data` (with `jitdump`), `pprof`, `texts` (folded stacks and `perf script`). All but `otlp`
+//! are on by default. The other modules are always there.
 //!
-//! What `flamegraph.pl` reads, as `pprof` reads it:
+//! Converts folded stacks to a pprof profile:
 //!
 //! ```
 //! # #[cfg(all(feature = "texts", feature = "pprof"))] {
@@ -37,9 +37,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Bytes and values, both ways: nothing here opens a path, prints, or knows a
-//! process. Input is taken for hostile. A malformed line is a value with its
-//! number and never ends the reading; a line's length is bounded.
+//! Readers take any input and writers any output: this crate opens no files, prints nothing and
+//! inspects no processes. Input is untrusted. A malformed line is reported with its number and does
+//! not end the reading. The length of a line is bounded.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(

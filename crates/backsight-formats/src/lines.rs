@@ -1,8 +1,8 @@
-//! Lines of an untrusted input: numbered, and bounded in length.
+//! Reads the lines of an untrusted input: numbered, and bounded in length.
 
 use std::io::{self, BufRead, Read};
 
-/// Reads line by line into one buffer.
+/// Reads lines into one buffer.
 #[derive(Debug)]
 pub(crate) struct LineReader<R> {
     input: R,
@@ -11,16 +11,16 @@ pub(crate) struct LineReader<R> {
     number: u64,
 }
 
-/// One line, without its end.
+/// A line without its line end.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BoundedLine<'a> {
     Whole(&'a [u8]),
-    /// It has more bytes than the limit; they were skipped.
+    /// The line is longer than the limit, and was skipped.
     TooLong,
 }
 
 impl<R: BufRead> LineReader<R> {
-    /// Takes the input; `limit` is the most bytes a line may have.
+    /// Creates a reader; `limit` is the maximum length of a line in bytes.
     pub(crate) fn new(input: R, limit: u64) -> Self {
         Self {
             input,
@@ -34,15 +34,15 @@ impl<R: BufRead> LineReader<R> {
         &self.input
     }
 
-    /// Returns the number of the line that was read last, which counts from 1.
+    /// Returns the number of the last line read, counted from 1.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
-    /// Returns the next line and its number, which counts from 1; `None` at the end.
+    /// Returns the next line and its number, counted from 1; `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<(u64, BoundedLine<'_>)>> {
         self.buffer.clear();
-        // One more for the line's end.
+        // One more byte for the line end.
         let most = self.limit.saturating_add(1);
         let mut part = self.input.by_ref().take(most);
         if part.read_until(b'\n', &mut self.buffer)? == 0 {

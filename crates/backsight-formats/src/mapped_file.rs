@@ -1,4 +1,4 @@
-//! The files that the mappings of a format are of, and places in them.
+//! Converts the mappings and addresses of a pprof or OTLP file to modules and locations.
 
 use backsight_profile::{Location, Mapping, Profile};
 use backsight_types::{
@@ -11,25 +11,25 @@ use crate::flaws::Flaws;
 use crate::perf_map::pid_in_name;
 use crate::protobuf::{Error, MemoryBudget};
 
-/// No program is linked to addresses from here on: they are those of a process. A file
-/// of ours that was merged with one of another tool's holds both kinds.
+/// No program is linked to addresses from here on, so such an address is one of a process. A file
+/// can contain both kinds if one of ours was merged with one of another tool.
 const FIRST_ABSOLUTE: u64 = 1 << 40;
 
-/// A mapping as a file tells of it.
+/// The fields of a mapping in a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MappingFields<'a> {
     pub(crate) start: u64,
-    /// 0 when it is not known what was mapped.
+    /// The end address; 0 if the mapped range is not known.
     pub(crate) limit: u64,
     pub(crate) file_offset: u64,
     pub(crate) name: &'a [u8],
-    /// In hexadecimal digits; empty when it is not known.
+    /// Hexadecimal digits; empty if not known.
     pub(crate) build_id: &'a [u8],
-    /// Whether addresses are said to be virtual offsets.
+    /// Whether the file says that its addresses are virtual offsets.
     pub(crate) is_virtual: bool,
 }
 
-/// What is known of addresses in a mapping.
+/// How to convert addresses in a mapping.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MappedFile {
     module: Option<(ModuleIdx, ModuleKind)>,
@@ -39,7 +39,7 @@ pub(crate) struct MappedFile {
     is_virtual: bool,
 }
 
-/// The modules met so far.
+/// The modules found so far.
 #[derive(Debug, Default)]
 pub(crate) struct MappedFiles {
     /// By name and build ID.
@@ -47,7 +47,7 @@ pub(crate) struct MappedFiles {
 }
 
 impl MappedFiles {
-    /// Takes a mapping in, and its file if that is new.
+    /// Adds a mapping, and its module if that is new.
     pub(crate) fn take(
         &mut self,
         told: &MappingFields<'_>,
@@ -57,7 +57,8 @@ impl MappedFiles {
     ) -> Result<MappedFile, Error> {
         budget.take_rows::<(Mapping, MappedFile)>(2)?;
         let MappingFields { name, build_id, .. } = *told;
-        // Without either it is no file: Go says so of what it knows nothing of.
+        // Without a name and a build ID it is not a file: Go writes such mappings for unknown
+        // memory.
         let module = match !name.is_empty() || !build_id.is_empty() {
             true => Some(self.module(name, build_id, profile, budget, flaws)?),
             false => None,
@@ -95,11 +96,11 @@ impl MappedFiles {
         if let Some(known) = self.modules.get(&key) {
             return Ok(*known);
         }
-        // Many modules can have one long name, of which each has a copy, as has the key.
+        // Many modules can share one long name. Each module and its key have a copy of it.
         let texts = name.len().saturating_add(build_id.len());
         budget.take(texts.saturating_mul(2))?;
         budget.take_rows::<(Module, ModuleIdx)>(2)?;
-        // The budget ends before the numbers do.
+        // The memory budget is exhausted long before 2^32 modules.
         let index = ModuleIdx(u32::try_from(profile.modules.len()).unwrap_or(u32::MAX));
         profile.modules.push(module(name, build_id, flaws));
         self.modules.insert(key, index);
@@ -114,8 +115,7 @@ impl MappedFile {
         self.module.map(|(index, _)| index)
     }
 
-    /// Returns the place in the file that an address means; `None` when the mapping is
-    /// of no file.
+    /// Returns the location of an address; `None` if the mapping is not of a file.
     pub(crate) fn location(&self, address: u64, flaws: &mut Flaws) -> Option<Location> {
         let (module, kind) = self.module?;
         let known = self.limit != 0;
@@ -130,7 +130,7 @@ impl MappedFile {
         Some(Location {
             module: Some(module),
             kind: Some(AddrKind::from(kind)),
-            // What no file offset can be told of stays as it is.
+            // Kept as it is if it cannot be converted to an offset.
             address: (!inside && !is_virtual && address != 0).then_some(AbsAddr(address)),
             file_offset: file_offset.map(FileOffset),
             virt_offset: is_virtual.then_some(VirtOffset(address)),
@@ -139,8 +139,8 @@ impl MappedFile {
     }
 }
 
-/// Returns a location in no file, of which the name of its only function is known, if it
-/// has one: writers put a reason there.
+/// Returns a location that is in no file. `function` is the name of its only function, which is a
+/// reason in brackets if backsight wrote the file.
 pub(crate) fn elsewhere(address: u64, function: Option<&[u8]>) -> Location {
     let reason = function.and_then(|name| {
         let name = name.strip_prefix(b"[")?.strip_suffix(b"]")?;
@@ -168,7 +168,7 @@ fn module(name: &[u8], build_id: &[u8], flaws: &mut Flaws) -> Module {
         .with_build_id(id)
 }
 
-/// Tells by its name what a mapping is of: `[vdso]`, `[kernel.kallsyms]`, `[nf_tables]`,
+/// Returns the kind of a module by its name: `[vdso]`, `[kernel.kallsyms]`, `[nf_tables]`,
 /// `/lib/modules/…/nf_tables.ko.xz`.
 fn kind_of(path: &[u8]) -> ModuleKind {
     let bracketed = path.starts_with(b"[");

@@ -1,44 +1,42 @@
-//! The layout of `/proc/PID/maps`, byte for byte as a 64-bit kernel prints it.
+//! Writes `/proc/PID/maps`, byte for byte as a 64-bit kernel prints it.
 //!
 //! ```text
 //! 7f1b4c600000-7f1b4c626000 r--p 00000000 fe:00 326279                     /usr/lib/libc.so.6
 //! └ start      └ end        └ perms   └ offset  └ device └ inode           └ name, in column 73
 //! ```
 //!
-//! Only the writer is here: `vma-query` reads this text on its hottest path and
-//! keeps its own reader.
+//! The reader is in `vma-query`, whose performance depends on it.
 
 use std::io::{self, Write};
 
 use backsight_types::{AbsRange, Device, FileOffset, Perms};
 
-/// Where a name begins, counted from 0: `25 + sizeof(void *) * 6 - 1` columns and
-/// one space.
+/// The column of the name, counted from 0: `25 + sizeof(void *) * 6 - 1` columns and a space.
 ///
 /// Source: `show_vma_header_prefix` and `seq_pad` in the kernel.
 const NAME_COLUMN: usize = 73;
 
-/// What one line says.
+/// The fields of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MapsLine<'a> {
-    /// The addresses.
+    /// The address range.
     pub range: AbsRange,
-    /// What they allow.
+    /// The permissions.
     pub perms: Perms,
-    /// Where in the file they begin, in bytes.
+    /// The offset in the file of the first byte, in bytes.
     pub file_offset: FileOffset,
-    /// The file's device.
+    /// The device of the file.
     pub device: Device,
-    /// The file's inode; 0 without a file.
+    /// The inode of the file; 0 without a file.
     pub inode: u64,
-    /// The raw name, with ` (deleted)` if the kernel marked it so; empty for
-    /// memory without a name.
+    /// The name, with ` (deleted)` if the kernel marked the file as deleted; empty for memory
+    /// without a name.
     pub name: &'a [u8],
 }
 
 impl MapsLine<'_> {
-    /// Writes the line and its end. A newline in the name is written `\012`, as
-    /// the kernel does, and nothing else is escaped.
+    /// Writes the line with its line end. A newline in the name is written as `\012`, as the kernel
+    /// does; nothing else is escaped.
     ///
     /// # Errors
     /// Those of `out`.
@@ -53,7 +51,7 @@ impl MapsLine<'_> {
         let width = usize::try_from(fields.position()).unwrap_or(usize::MAX);
         out.write_all(fields.get_ref().get(..width).unwrap_or_default())?;
         if !self.name.is_empty() {
-            // At least one space, however wide the fields.
+            // At least one space, even if the fields are wider than their columns.
             let padding = NAME_COLUMN.saturating_sub(width).max(1);
             write!(out, "{:padding$}", "")?;
             for (i, part) in self.name.split(|byte| *byte == b'\n').enumerate() {

@@ -1,4 +1,4 @@
-//! NDJSON, `schema_version` 1: one object a line, told apart by `"type"`.
+//! NDJSON, `schema_version` 1: one JSON object per line, with its kind in `"type"`.
 //!
 //! ```text
 //! {"type":"header","schema_version":1,"tool":"backsight 0.1.0","pid":123,"backend":"ioctl"}
@@ -7,17 +7,16 @@
 //! {"type":"address","address":"0x10","lookup":"exact","reason":"unmapped"}
 //! ```
 //!
-//! - Addresses and offsets are strings: a reader that makes doubles of numbers
-//!   would lose their last bits.
-//! - What is unknown is absent, never `null` or zero.
-//! - A module's line stands before the first address that names it, so that a
-//!   stream can be worked on as it comes.
-//! - A whole profile is lines too: `profile`, `process`, `thread`, `mapping` and
+//! - Addresses and offsets are strings, because a reader that converts numbers to doubles would
+//!   lose their lowest bits.
+//! - Unknown values are absent, never `null` or zero.
+//! - The line of a module precedes the first address in it, so that a stream can be processed as it
+//!   arrives.
+//! - A whole profile consists of the lines `profile`, `process`, `thread`, `mapping`, `address` and
 //!   `sample` ([`ProfileWriter`], [`ProfileReader`]).
-//! - Keys may be added within a version, never changed. A reader passes over keys
-//!   and types of records it does not know.
-//! - A path or name that is not UTF-8 stands twice: as text with � in it, and whole
-//!   as hexadecimal digits in `path_hex` (`name_hex`).
+//! - Within a version, keys may be added but never changed. Readers ignore unknown keys and types.
+//! - A path or name that is not UTF-8 is written twice: as text with �, and as hexadecimal digits
+//!   in `path_hex` (`name_hex`).
 
 mod check;
 mod dialogue;

@@ -1,28 +1,29 @@
-//! Recordings of Linux `perf`: what processes mapped and became, and their samples.
+//! Recordings of Linux `perf`: the mappings and changes of processes, and samples.
 //!
 //! ```text
-//!   files ──▶ records (and those within compressed ones) ──▶ in order of time ──▶ events
+//!   files ──▶ records, decompressed if needed ──▶ sorted by time ──▶ events
 //! ```
 //!
-//! Files and what went through a pipe (`perf record -o -`), in either byte order, with
-//! several events, compressed or not. The records stream through: no more than
-//! [`MAX_HELD`] bytes of them wait for older ones.
+//! Files and pipes (`perf record -o -`) are read, in either byte order, with any number of events,
+//! compressed or not. Records are streamed: at most [`MAX_HELD`] bytes of them are buffered for
+//! sorting.
 //!
-//! - A file that is cut off is read up to the cut. Its features stand at the end, so
-//!   it has none: no build IDs beyond those of its mappings, no names of events.
-//! - A damaged record is passed over and counted. A damaged size ends the reading,
-//!   since nothing tells where the next record begins; all before is kept.
-//! - Addresses stay as captured. Which of them are return addresses follows from the
+//! - A file that was cut off is read up to the cut. Its feature sections, which follow the records,
+//!   are missing: there are no build IDs except those in mappings, and no names of events.
+//! - A damaged record is skipped and counted. A damaged record size ends the reading of the file,
+//!   because the next record cannot be found; all records before it are kept.
+//! - Addresses are returned as recorded. Which of them are return addresses follows from the call
 //!   chain: see [`ChainEntry`](backsight_types::trace::ChainEntry).
-//! - A user stack that was taken as memory (`--call-graph dwarf`) is handed on as it
-//!   is: to unwind it, the files of the process are needed.
+//! - User stacks recorded as memory (`--call-graph dwarf`) are returned as bytes, because unwinding
+//!   needs the files of the process.
+//! - The user part of a call chain can be in the branch stack (`--call-graph lbr`, see
+//!   [`SampleRecord::has_stack_of_calls`](backsight_types::trace::SampleRecord::has_stack_of_calls)),
+//!   or in a later record. In the second case the sample is returned when that record was read.
+//! - A sample of an event group (`{a,b}:S`) is returned once for each event whose counter has
+//!   changed.
 //!
-//! - The user's part of a chain may be in the branches that the processor kept
-//!   ([`SampleRecord::has_stack_of_calls`](backsight_types::trace::SampleRecord::has_stack_of_calls)), or come in a later record: then its samples wait.
-//! - A sample of a group of counters (`{a,b}:S`) is one for each that has moved.
-//!
-//! Not read: hardware traces, and what a guest mapped. What is passed over for that or
-//! because it is newer than this is counted in [`Problems`].
+//! Not read: hardware traces, and mappings of guests. They are counted in [`Problems`], as are
+//! records of types that this version does not know.
 
 mod attr;
 mod cookie;
@@ -69,23 +70,23 @@ pub struct Reader<R> {
     counters: Counters,
     problems: Problems,
     big: bool,
-    /// The sample that is given out, and the events that it is of, the last first.
+    /// The current sample, and the events that it is still to be returned for, last first.
     current: Current,
     parts: Vec<(usize, u64)>,
-    /// What else the last record said.
+    /// A second event of the last record, returned after the first.
     also: Option<Event<'static>>,
 }
 
-/// A sample that was taken.
+/// The sample that is being returned.
 #[derive(Default)]
 struct Current {
     fields: SampleFields,
-    /// Whether it waited for the user's part of its chain.
+    /// Whether it was delayed until the user part of its call chain was read.
     has_waited: bool,
 }
 
 impl<R: Read + Seek> Reader<R> {
-    /// Opens a file, and reads all of its header first.
+    /// Opens a recording in one file, and reads its header and features.
     ///
     /// # Errors
     /// As [`Reader::stream`].
@@ -93,8 +94,8 @@ impl<R: Read + Seek> Reader<R> {
         Self::directory(input, Vec::new())
     }
 
-    /// Opens the files of a directory that `perf record --threads` made: `data`, which is
-    /// as any file, and `data.0`, `data.1`, …, which have records alone.
+    /// Opens the files of a directory that `perf record --threads` wrote: `data`, which has a
+    /// header, and `data.0`, `data.1`, …, which have only records.
     ///
     /// # Errors
     /// As [`Reader::stream`].
@@ -116,14 +117,14 @@ impl<R: Read + Seek> Reader<R> {
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads an input that cannot go back: a pipe. What the header says of the machine
-    /// comes with the records, build IDs at their end; a file that was sent through a
-    /// pipe has neither.
+    /// Reads an input that cannot seek. In the format that `perf record -o -` writes, the facts of
+    /// the header are records, with build IDs at the end. A file that is read through a pipe has
+    /// none of them, because its feature sections follow the records.
     ///
     /// # Errors
-    /// [`Error::NotPerfData`] for anything else; [`Error::Malformed`] for a header that
-    /// cannot be; [`Error::Unsupported`] for events that cannot be told from each
-    /// other; [`Error::Io`] when the input fails.
+    /// [`Error::NotPerfData`] if it is not a recording; [`Error::Malformed`] if its header is
+    /// damaged; [`Error::Unsupported`] if records do not say which event they belong to;
+    /// [`Error::Io`] if reading the input fails.
     pub fn stream(mut input: R) -> Result<Self, Error> {
         let head = FileHeader::of_stream(&mut input)?;
         let files = vec![(input, head.size)];
@@ -153,7 +154,7 @@ impl<R: Read> Reader<R> {
             parts: Vec::new(),
             also: None,
         };
-        // A pipe tells all of that before its first sample.
+        // A pipe has all attributes before its first sample.
         if head.is_pipe {
             reader.read_round(0);
         }
@@ -161,23 +162,23 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
-    /// Returns what the recording says of itself, as far as it was read.
+    /// Returns the facts about the recording that were read so far.
     pub fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    /// Returns what was wrong with it, as far as it was read.
+    /// Returns the problems found so far.
     pub fn problems(&self) -> &Problems {
         &self.problems
     }
 
-    /// Returns what was wrong with it, when it was read.
+    /// Returns the problems found so far.
     pub fn into_problems(self) -> Problems {
         self.problems
     }
 
-    /// Returns the next event; `None` at the end, of which [`Reader::problems`] says
-    /// whether it is the proper one.
+    /// Returns the next event; `None` at the end. [`Problems::ends`] says whether a file ended
+    /// early.
     #[expect(
         clippy::should_implement_trait,
         reason = "a sample borrows from the reader"
@@ -220,7 +221,7 @@ impl<R: Read> Reader<R> {
         Some(Event::Sample(fields.sample(&record, event, period)))
     }
 
-    /// Reads the sample that was taken last, and finds what it is a sample of.
+    /// Parses the last sample record, and determines which events it is a sample of.
     fn begin_sample(&mut self, event: usize, time: Option<u64>, has_waited: bool) {
         let Self {
             streams,
@@ -268,7 +269,7 @@ impl<R: Read> Reader<R> {
         streams.read_round(stream, events, facts, problems);
     }
 
-    /// Counts what is known to be missing at the end alone.
+    /// Counts what is known to be missing only at the end.
     fn say_what_was_left(&mut self) {
         let flaws = &mut self.problems.flaws;
         let Deferred { alone, unused, .. } = &mut self.deferred;

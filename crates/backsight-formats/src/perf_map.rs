@@ -1,13 +1,13 @@
-//! The names that a just-in-time compiler writes for `perf`: `/tmp/perf-PID.map`.
+//! `/tmp/perf-PID.map`: the symbols that a just-in-time compiler writes for `perf`.
 //!
 //! ```text
 //!   3ef414c0 398 RegExp:[{(]
 //!   7f0e5d0d7268 b py::<module>:<frozen site>
 //! ```
 //!
-//! A line has where code begins, its size, both hexadecimal, and a name up to the line's
-//! end. Code comes and goes while the file only grows: where entries overlap, the last one
-//! counts. Nothing in it says when code was there.
+//! Each line has the start address and size of a piece of code, both hexadecimal, and its name,
+//! which extends to the end of the line. The file only grows while code is replaced: of overlapping
+//! entries, the last one counts. The file does not say when code was at an address.
 //!
 //! Source: `tools/perf/Documentation/jit-interface.txt`.
 
@@ -27,15 +27,15 @@ use newest_ranges::NewestRanges;
 pub use line::PerfMapEntry;
 pub use written::{JitName, pid_in_name};
 
-/// What a map may cost at most.
+/// Limits on reading a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes that are read.
+    /// Maximum number of bytes to read.
     pub bytes: u64,
-    /// Bytes of a line; longer ones are skipped.
+    /// Maximum length of a line in bytes; longer lines are skipped.
     pub line: u64,
-    /// Entries that are kept.
+    /// Maximum number of entries.
     pub entries: usize,
 }
 
@@ -49,7 +49,7 @@ impl Default for Limits {
     }
 }
 
-/// The names of the code of one process.
+/// The symbols of the code of one process.
 #[derive(Debug, Default)]
 pub struct PerfMap {
     names: Vec<u8>,
@@ -64,27 +64,28 @@ pub struct PerfMap {
 struct StoredEntry {
     start: u64,
     end: u64,
-    /// In `names`.
+    /// Offset and length in `names`.
     name: (u32, u32),
 }
 
-/// What the last line of an input is that has no end.
+/// How to treat a last line without a line end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastLine {
-    /// A line: nobody writes any more.
+    /// As a complete line: nothing more will be written.
     Whole,
-    /// Perhaps half a line: it is left for the next time.
+    /// As possibly incomplete: the next call of [`PerfMap::read`] reads it again.
     Unfinished,
 }
 
 impl PerfMap {
-    /// Reads what an input has, behind what was read before. Lines that are no entries are
-    /// counted.
+    /// Reads entries from an input, in addition to those read before. Lines that are not entries
+    /// are counted.
     ///
-    /// Returns the bytes of whole lines: where to go on when the input has grown.
+    /// Returns the number of bytes of complete lines: the offset to continue at when the file has
+    /// grown.
     ///
     /// # Errors
-    /// Those of the input. What was read until then stays.
+    /// Those of the input. Entries that were read before the error are kept.
     pub fn read(
         &mut self,
         input: impl BufRead,
@@ -97,7 +98,7 @@ impl PerfMap {
         let mut taken = 0_u64;
         let done = loop {
             if taken >= most || self.entries.len() >= limits.entries {
-                // Whether more would come is not asked: that the limit is reached is enough.
+                // The limit is reached, even if nothing more would follow.
                 self.is_cut = true;
                 break Ok(());
             }
@@ -132,7 +133,7 @@ impl PerfMap {
         done.map(|()| taken)
     }
 
-    /// Returns whether there was room.
+    /// Adds an entry, and returns whether there was room.
     fn add(&mut self, code: &PerfMapEntry<'_>) -> bool {
         let end = code.start.0.checked_add(code.size);
         let at = u32::try_from(self.names.len()).ok();
@@ -149,7 +150,7 @@ impl PerfMap {
         true
     }
 
-    /// Returns the code that covers an address: of several, the one that was written last.
+    /// Returns the entry that covers an address: of several, the last one in the file.
     #[must_use]
     pub fn at(&self, addr: AbsAddr) -> Option<PerfMapEntry<'_>> {
         let entry = self.entries.get(self.newest.at(addr.0)?)?;
@@ -163,19 +164,19 @@ impl PerfMap {
         })
     }
 
-    /// Returns how many entries were read.
+    /// Returns the number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Returns how many lines are no entries.
+    /// Returns the number of lines that are not entries.
     #[must_use]
     pub fn malformed(&self) -> u64 {
         self.malformed

@@ -1,4 +1,4 @@
-//! What `perf script` prints, as a profile.
+//! Reads the output of `perf script`.
 //!
 //! ```text
 //! survey  8137/8140 [001] 28296.545590:     500000 cpu-clock:
@@ -10,16 +10,14 @@
 //! survey  8137 28296.546090:     500000 cpu-clock:      564141f51206 aim+0xd (/usr/bin/survey)
 //! ```
 //!
-//! - The names are perf's and become frames; lines of source too (`-F +srcline`).
-//!   Functions that the compiler folded in are marked `(inlined)` and stand before the
-//!   one they were folded into.
-//! - In a chain, perf prints offsets in files as addresses of user code. Where it prints
-//!   one address alone, and in the kernel, it is the address.
-//! - With one number before the time, perf may have printed the process or the thread;
-//!   it is taken for both.
-//! - Any field but the address may be missing (`-F comm,ip,sym`): what the first sample
-//!   has, the others must have, so that a damaged line is not read as another layout. A
-//!   name without an ID is the label `comm`; without an event samples count `samples`.
+//! - Functions that perf printed become frames, and so do source lines (`-F +srcline`). Inlined
+//!   functions are marked `(inlined)` and precede the function they were inlined into.
+//! - In a call chain, perf prints file offsets for user code. In the kernel, and for a sample
+//!   without a call chain, it prints addresses.
+//! - A single number before the time can be the process ID or the thread ID; it is used for both.
+//! - Any field except the address can be missing (`-F comm,ip,sym`). All samples must have the
+//!   fields of the first one, so that a damaged line is not read as a different layout. A name
+//!   without an ID becomes the label `comm`. Without an event, samples count `samples`.
 //! - Of several events, the one with the most samples is the profile's default.
 //!
 //! Source: `tools/perf/builtin-script.c`, `util/evsel_fprintf.c` of the kernel.

@@ -1,17 +1,17 @@
-//! What a place is called that has no function.
+//! Names of locations without a function.
 
 use std::borrow::Cow;
 
 use backsight_profile::{Location, Profile};
 use backsight_types::Module;
 
-/// Returns `libc.so.6+0x8e123`, `[unmapped]`, or as much of that as is known.
+/// Returns `libc.so.6+0x8e123`, `[unmapped]`, or the part of it that is known.
 ///
-/// The module is the last part of its path, and the offset counts in its file; where
-/// that is not known, from its first virtual address. Without a module the reason
-/// stands in brackets, and without one of these the address. Never empty.
+/// The module is the last component of its path. The offset is the file offset, or the virtual
+/// offset if only that is known. Without a module, the name is the reason in brackets, or the
+/// address. It is never empty.
 ///
-/// The path is as hostile as ever; what is not UTF-8 in it shows as �.
+/// The path is untrusted and not escaped; bytes that are not UTF-8 are replaced by �.
 #[must_use]
 pub fn place_name(profile: &Profile, location: &Location) -> String {
     let module = location.module.and_then(|index| profile.module(index));
@@ -29,10 +29,10 @@ pub fn place_name(profile: &Profile, location: &Location) -> String {
     }
 }
 
-/// The name of what nothing is known of.
+/// The name of a location of which nothing is known.
 pub(crate) const UNKNOWN: &str = "[unknown]";
 
-/// Returns the last part of a module's path.
+/// Returns the last component of a module's path.
 pub(crate) fn base_name(module: &Module) -> Cow<'_, str> {
     let path = module.path.as_slice();
     let name = path.rsplit(|byte| *byte == b'/').next();

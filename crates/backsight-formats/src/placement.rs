@@ -1,26 +1,25 @@
-//! Where locations stand in the mappings of a format that numbers both.
+//! Computes mappings, and addresses in them, for formats that need both: pprof and OTLP.
 //!
-//! pprof and OTLP give each location an address inside a mapping. No process is needed
-//! for that: the addresses here are those of the file itself, the same wherever it was
-//! mapped.
+//! The addresses are those of the file itself and not those of a process, so they are the same in
+//! all processes that mapped the file.
 //!
 //! ```text
-//!   virtual offsets known     address = virtual offset   start = that of the first byte
+//!   virtual offsets known     address = virtual offset   start = virtual offset of the first byte
 //!   program headers unknown   address = file offset      start = file offset
 //! ```
 //!
-//! Both serve the tools that look symbols up by `address - start + file offset`, and a
-//! mapping is the same one in all captures of a file.
+//! Both suit tools that look up symbols by `address - start + file offset`. Captures of the same
+//! file have the same mapping.
 
 use std::collections::HashMap;
 
 use backsight_profile::{Location, Profile};
 use backsight_types::{FileOffset, Lookup, Module, ModuleIdx, ModuleKind, VirtOffset};
 
-/// Mappings begin and end where pages do, of which 4 KiB is the smallest.
+/// Mappings start and end at page boundaries; the smallest page has 4 KiB.
 const PAGE: u64 = 0x1000;
 
-/// What the addresses of a module are.
+/// The address space of a module's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Space {
     Virtual,
@@ -37,20 +36,20 @@ pub(crate) struct MappingRow {
     pub(crate) space: Space,
 }
 
-/// Where a location stands.
+/// The mapping and address of a location.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MappedPlace {
-    /// The place of its mapping in [`Placement::rows`].
+    /// The index of its mapping in [`Placement::rows`].
     pub(crate) row: Option<u32>,
-    /// Its address there; 0 when it has none.
+    /// Its address in that mapping; 0 if it has none.
     pub(crate) address: u64,
 }
 
-/// All mappings of a profile, and where its locations stand in them.
+/// The mappings of a profile, and the address of each location in them.
 #[derive(Debug, Default)]
 pub(crate) struct Placement {
     pub(crate) rows: Vec<MappingRow>,
-    /// One for each location, in their order.
+    /// One for each location, in the order of the profile.
     pub(crate) places: Vec<MappedPlace>,
 }
 
@@ -67,8 +66,8 @@ impl Placement {
     }
 }
 
-/// The instruction that a location means, in its module: a return address stands one
-/// byte behind its call.
+/// The offsets of the instruction that a location is looked up by: for a return address, one byte
+/// before it, which is inside the call.
 #[derive(Clone, Copy, Debug)]
 struct Spot {
     file_offset: Option<u64>,
@@ -90,7 +89,7 @@ impl Spot {
     }
 }
 
-/// Returns how far before its address a location's instruction is looked for.
+/// Returns the number of bytes before its address at which a location is looked up.
 pub(crate) fn back(lookup: Lookup) -> u64 {
     match lookup {
         Lookup::Exact => 0,
@@ -98,8 +97,8 @@ pub(crate) fn back(lookup: Lookup) -> u64 {
     }
 }
 
-/// Returns what the addresses of each module are. Modules of one path have one answer,
-/// as the path is all by which a reader can name them.
+/// Returns the address space of each module. Modules with the same path have the same one, because
+/// the file exempts modules by path.
 fn spaces_of(profile: &Profile) -> Vec<Space> {
     let mut by_path: HashMap<(&[u8], bool), Space> = HashMap::new();
     let named = |module: ModuleIdx| profile.module(module).map(|it| (it, name_of(it)));
@@ -129,10 +128,10 @@ struct PlacementBuilder {
     spans: Spans,
     rows: Vec<MappingRow>,
     by_row: HashMap<MappingRow, u32>,
-    /// The first row of each module.
+    /// The first mapping of each module.
     by_module: HashMap<ModuleIdx, u32>,
-    /// Rows of which nothing but the locations inside is known, by module, the distance
-    /// from file offsets to addresses, and the gap between spans that they lie in.
+    /// Mappings of which only locations are known. The key has the module, the difference between
+    /// address and file offset, and the number of known spans below.
     grown: HashMap<(ModuleIdx, u64, usize), u32>,
 }
 
@@ -182,14 +181,15 @@ impl PlacementBuilder {
     }
 
     fn push(&mut self, row: MappingRow) -> u32 {
-        // No more rows than locations, which have 2^32 at most.
+        // There are at most as many mappings as locations, and at most 2^32 locations.
         let place = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         self.rows.push(row);
         self.by_module.entry(row.module).or_insert(place);
         place
     }
 
-    /// Takes a location into a row that reaches just around all of its kind.
+    /// Adds a location to the mapping that covers only such locations, and extends it to the page
+    /// of the location.
     fn grow(&mut self, module: ModuleIdx, space: Space, address: u64, offset: u64) -> Option<u32> {
         let page = Span {
             offset: offset & !(PAGE - 1),
@@ -211,8 +211,8 @@ impl PlacementBuilder {
         Some(place)
     }
 
-    /// Puts the rows in order: the programs' files first, as a reader takes the first
-    /// mapping for the main program's.
+    /// Sorts the mappings. Those of files come first, because readers take the first mapping for
+    /// that of the main program.
     fn finish(self, profile: &Profile, mut places: Vec<MappedPlace>) -> Placement {
         let mut order: Vec<(usize, MappingRow)> = self.rows.into_iter().enumerate().collect();
         let is_other = |row: &MappingRow| {
@@ -237,10 +237,10 @@ impl PlacementBuilder {
     }
 }
 
-/// Returns the row of which `address` is the byte `offset` of the file.
+/// Returns the mapping of a span, in which byte `offset` of the file is at `address`.
 fn row_of(module: ModuleIdx, space: Space, span: Span, address: u64, offset: u64) -> MappingRow {
-    // A forged file can have code below what precedes it in its mapping: then the row
-    // begins later.
+    // In a forged file, the address can be smaller than the distance from the start of the span.
+    // Then the mapping starts later.
     let before = offset.saturating_sub(span.offset).min(address);
     let start = address.saturating_sub(before);
     let file_offset = offset.saturating_sub(before);
@@ -254,7 +254,7 @@ fn row_of(module: ModuleIdx, space: Space, span: Span, address: u64, offset: u64
     }
 }
 
-/// The row of locations that no file offset is known of.
+/// Returns the mapping of locations without a file offset.
 fn unknown_row(module: ModuleIdx, space: Space) -> MappingRow {
     MappingRow {
         module,
@@ -265,17 +265,17 @@ fn unknown_row(module: ModuleIdx, space: Space) -> MappingRow {
     }
 }
 
-/// Bytes of a file that are mapped together.
+/// A range of file offsets that was mapped as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     offset: u64,
     end: u64,
 }
 
-/// What was mapped of each module, by any process.
+/// The ranges of each module that any process mapped.
 #[derive(Debug, Default)]
 struct Spans {
-    /// In order of their offsets, each of which stands once: executable, and others.
+    /// Executable ranges and others; each sorted by offset, with at most one range per offset.
     by_module: HashMap<ModuleIdx, [Vec<Span>; 2]>,
 }
 
@@ -296,20 +296,20 @@ impl Spans {
             spans.push(Span { offset, end });
         }
         for spans in by_module.values_mut().flatten() {
-            // Of equal offsets the longest is kept.
+            // Of ranges with the same offset, the longest is kept.
             spans.sort_by_key(|span| (span.offset, std::cmp::Reverse(span.end)));
             spans.dedup_by_key(|span| span.offset);
         }
         Self { by_module }
     }
 
-    /// Returns behind how many spans of code a byte lies.
+    /// Returns the number of executable ranges that start at or below an offset.
     fn gap(&self, index: ModuleIdx, offset: u64) -> usize {
         let code = self.by_module.get(&index).map(|[code, _]| code);
         code.map_or(0, |code| code.partition_point(|span| span.offset <= offset))
     }
 
-    /// Returns what is mapped around a byte: as the mappings say, else the segment.
+    /// Returns the range that contains an offset: a mapped range, or else that of the segment.
     fn around(&self, index: ModuleIdx, module: &Module, offset: u64) -> Option<Span> {
         let mapped = self.by_module.get(&index);
         let mapped = mapped.and_then(|all| all.iter().find_map(|spans| nearest(spans, offset)));
@@ -332,7 +332,7 @@ impl Spans {
     }
 }
 
-/// Returns the span that begins last before a byte, if it holds it.
+/// Returns the last range that starts at or below an offset, if it contains the offset.
 fn nearest(spans: &[Span], offset: u64) -> Option<Span> {
     let behind = spans.partition_point(|span| span.offset <= offset);
     let span = *spans.get(behind.checked_sub(1)?)?;

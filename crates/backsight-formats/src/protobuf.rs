@@ -1,5 +1,4 @@
-//! What the formats share that are messages of protobuf: unpacking, and the budget of
-//! memory.
+//! Reads protobuf messages within a memory budget; shared by the formats that use protobuf.
 
 mod error;
 mod input;

@@ -1,17 +1,17 @@
-//! The string table of a file that is written: each text once, the empty one first.
+//! The string table of a file that is written: each string once, the empty string first.
 
 use std::collections::HashMap;
 
 use backsight_profile::{StrIdx, Strings};
 use backsight_types::Module;
 
-/// Texts in the order in which they were first asked for.
+/// Strings in the order of their first use.
 ///
-/// Those of the profile are not copied; they are looked up when they are written.
+/// Strings of the profile are not copied, but looked up when the table is written.
 #[derive(Debug)]
 pub(crate) struct StringTable<'a> {
     strings: &'a Strings,
-    /// Where each of the profile's texts stands; 0 for one that was not asked for.
+    /// The index in the table of each string of the profile; 0 if it is not used yet.
     places: Vec<i64>,
     own: HashMap<String, i64>,
     rows: Vec<StringRow>,
@@ -33,8 +33,8 @@ impl<'a> StringTable<'a> {
         }
     }
 
-    /// Returns the place of one of the profile's texts; that of the empty one, 0, when
-    /// there is no such text.
+    /// Returns the index of a string of the profile, and adds it if it is new; 0, the index of the
+    /// empty string, if the profile has no such string.
     pub(crate) fn place(&mut self, index: StrIdx) -> i64 {
         let next = self.next();
         let Some(place) = self.places.get_mut(index.as_usize()) else {
@@ -47,7 +47,7 @@ impl<'a> StringTable<'a> {
         *place
     }
 
-    /// Returns the place of a text of our own.
+    /// Returns the index of a string that need not be in the profile, and adds it if it is new.
     pub(crate) fn own(&mut self, text: &str) -> i64 {
         if text.is_empty() {
             return 0;
@@ -65,12 +65,12 @@ impl<'a> StringTable<'a> {
     }
 
     fn next(&self) -> i64 {
-        // The empty text stands before all rows.
+        // The empty string precedes all rows.
         let behind = self.rows.len().saturating_add(1);
         i64::try_from(behind).unwrap_or(i64::MAX)
     }
 
-    /// Walks over the whole table.
+    /// Iterates over the whole table.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         let rows = self.rows.iter().map(|row| match row {
             StringRow::Profile(index) => self.strings.get(*index).unwrap_or_default(),
@@ -80,7 +80,7 @@ impl<'a> StringTable<'a> {
     }
 }
 
-/// Returns bytes as text; those that are not UTF-8 show as `\xNN`.
+/// Converts bytes to text; bytes that are not UTF-8 become `\xNN`.
 fn shown(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -92,7 +92,7 @@ fn shown(bytes: &[u8]) -> String {
     text
 }
 
-/// Returns the path as the kernel prints it, as text.
+/// Returns the path of a module as text, with ` (deleted)` as the kernel prints it.
 pub(crate) fn file_name(module: &Module) -> String {
     let mut name = shown(&module.path);
     if module.deleted {

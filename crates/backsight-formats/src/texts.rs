@@ -7,16 +7,16 @@ use backsight_profile::{StrIdx, Strings, ValueType};
 use crate::flaws::Flaws;
 use crate::protobuf::{Error, MemoryBudget};
 
-/// Its rows, the empty text first.
+/// The strings as stored in the file; the empty string is first.
 #[derive(Debug, Default)]
 pub(crate) struct ReadStrings<'a> {
     rows: Vec<&'a [u8]>,
-    /// Where those that were asked for stand in the profile.
+    /// The index in the profile of each string that was used.
     known: Vec<Option<StrIdx>>,
 }
 
 impl<'a> ReadStrings<'a> {
-    /// Takes the next row.
+    /// Adds the next string.
     pub(crate) fn push(&mut self, row: &'a [u8], budget: &mut MemoryBudget) -> Result<(), Error> {
         budget.take_rows::<(&[u8], Option<StrIdx>)>(2)?;
         self.rows.push(row);
@@ -24,8 +24,8 @@ impl<'a> ReadStrings<'a> {
         Ok(())
     }
 
-    /// Checks that the table begins as it must. Any file may happen to be made of
-    /// fields, but this holds of no other.
+    /// Checks that the first string is empty. Any bytes may happen to parse as protobuf fields, but
+    /// no other kind of file has such a table.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let is_one = self.rows.first().is_some_and(|first| first.is_empty());
         is_one.then_some(()).ok_or(Error::Malformed {
@@ -34,8 +34,8 @@ impl<'a> ReadStrings<'a> {
         })
     }
 
-    /// Returns a row of the table; `None` for the empty text, and for one that is not
-    /// there, which is counted.
+    /// Returns a string; `None` for the empty string, and for an index past the end, which is
+    /// counted.
     pub(crate) fn bytes(&self, place: i64, flaws: &mut Flaws) -> Option<&'a [u8]> {
         let row = usize::try_from(place).ok().and_then(|at| self.rows.get(at));
         if row.is_none() {
@@ -44,7 +44,7 @@ impl<'a> ReadStrings<'a> {
         row.copied().filter(|row| !row.is_empty())
     }
 
-    /// The same, taken into the profile.
+    /// Like [`Self::bytes`], and adds the string to the profile.
     pub(crate) fn text(
         &mut self,
         place: i64,
@@ -65,7 +65,7 @@ impl<'a> ReadStrings<'a> {
         *known
     }
 
-    /// Returns a kind and a unit; the empty text stands for those that are not told.
+    /// Returns a value type. The empty string means that its kind or unit is not given.
     pub(crate) fn value_type(
         &mut self,
         (kind, unit): (i64, i64),
@@ -83,7 +83,7 @@ impl<'a> ReadStrings<'a> {
     }
 }
 
-/// Returns a line or column; `None` for 0, which says that it is not known.
+/// Converts a line or column; `None` for 0, which means unknown.
 pub(crate) fn number(number: i64, flaws: &mut Flaws) -> Option<u32> {
     let known = u32::try_from(number);
     if known.is_err() {

@@ -1,9 +1,9 @@
-//! The processes and threads that samples name one by one.
+//! The processes and threads of formats that name them in each sample.
 
 use backsight_profile::{Process, ProcessIdx, Profile, StrIdx, Thread, ThreadIdx};
 use hashbrown::HashMap;
 
-/// Those met so far.
+/// The processes and threads found so far.
 #[derive(Debug, Default)]
 pub(crate) struct NamedThreads {
     processes: HashMap<(u32, Option<StrIdx>), ProcessIdx>,
@@ -11,8 +11,8 @@ pub(crate) struct NamedThreads {
 }
 
 impl NamedThreads {
-    /// Returns the thread of a process, both of which are taken in if they are new. The
-    /// same IDs under another name are another one.
+    /// Returns a thread of a process, and adds both if they are new. The same ID with a different
+    /// name is a different process or thread.
     pub(crate) fn thread(
         &mut self,
         process: (u32, Option<StrIdx>),

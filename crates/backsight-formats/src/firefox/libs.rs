@@ -1,4 +1,4 @@
-//! The files that frames lie in.
+//! The libraries that frames are in.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::place_name::{UNKNOWN, base_name};
 
-/// All libraries, and which module is which.
+/// The libraries, and the index of each module's library.
 #[derive(Debug, Default)]
 pub(super) struct Libs {
     pub(super) rows: Vec<Lib>,
@@ -29,7 +29,7 @@ pub(super) struct Lib {
 }
 
 impl Libs {
-    /// Takes those that a location names: a library that none does may not stand there.
+    /// Adds the modules that locations refer to. The format allows no unused library.
     pub(super) fn new(profile: &Profile) -> Self {
         let mut libs = Self::default();
         for index in profile
@@ -72,20 +72,20 @@ impl Lib {
     }
 }
 
-/// Returns what Breakpad calls an ELF file of this build ID: its first 16 bytes read as
-/// a GUID of a little-endian machine, and the age 0; zeros without a build ID.
+/// Returns Breakpad's debug ID of an ELF file: the first 16 bytes of the build ID as a
+/// little-endian GUID, and the age 0. It is zero without a build ID.
 fn breakpad_id(id: Option<BuildId>) -> String {
     let mut guid = [0_u8; 16];
     for (to, from) in guid.iter_mut().zip(id.iter().flat_map(|id| id.as_bytes())) {
         *to = *from;
     }
-    // A number of 32 bits, and two of 16.
+    // The fields of a GUID that are numbers: one of 32 bits, and two of 16 bits.
     for range in [0..4, 4..6, 6..8] {
         guid.get_mut(range).unwrap_or_default().reverse();
     }
     let mut text = String::with_capacity(33);
     for byte in guid {
-        // A string takes all.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02X}");
     }
     text.push('0');

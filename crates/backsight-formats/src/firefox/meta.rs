@@ -1,4 +1,4 @@
-//! What the profile says of itself, and the clock of its samples.
+//! The metadata of the profile, and the times of samples.
 
 use backsight_profile::{Profile, StrIdx};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 /// The version of the format.
 const VERSION: u32 = 55;
 
-/// Where frames stand: the first is what a stack without another has.
+/// The index of each category of frames. The first is that of a stack without another.
 pub(super) const OTHER: u32 = 0;
 pub(super) const USER: u32 = 1;
 pub(super) const KERNEL: u32 = 2;
@@ -17,7 +17,7 @@ pub(super) struct Meta {
     categories: [Category; 3],
     debug: bool,
     extensions: Extensions,
-    /// In milliseconds, as all times.
+    /// In milliseconds, like all times.
     interval: f64,
     preprocessed_profile_version: u32,
     process_type: u32,
@@ -26,7 +26,7 @@ pub(super) struct Meta {
     start_time: f64,
     symbolicated: bool,
     paused_ranges: [(); 0],
-    /// Of the format that Firefox itself hands over; nobody reads it here.
+    /// The version of Firefox's own format, which is not used in this one.
     version: u32,
     uses_only_one_stack_type: bool,
     source_code_is_not_on_searchfox: bool,
@@ -67,7 +67,7 @@ impl Meta {
         };
         let has_name = |name: Option<StrIdx>| name.is_some();
         Self {
-            // In the order of their numbers.
+            // In the order of the constants above.
             categories: [
                 category("Other", "grey"),
                 category("User", "yellow"),
@@ -85,7 +85,7 @@ impl Meta {
                 thread_cpu_delta: "µs",
             },
             start_time: ms(profile.start_ns.unwrap_or_default()),
-            // Else the page would ask symbol servers.
+            // Otherwise the page would query symbol servers.
             symbolicated: profile.frames.iter().any(|frame| has_name(frame.function)),
             paused_ranges: [],
             version: 24,
@@ -96,10 +96,10 @@ impl Meta {
     }
 }
 
-/// Tells when each sample was taken.
+/// Converts times of samples.
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// The first sample; `None` when no sample has a time.
+    /// The time of the first sample; `None` if no sample has a time.
     start_ns: Option<u64>,
     pub(super) interval_ms: f64,
 }
@@ -121,8 +121,8 @@ impl Clock {
         }
     }
 
-    /// Returns how many milliseconds after the first sample this one was taken, the
-    /// `nth` of its thread. One without time among others counts as the first.
+    /// Returns the time of a sample, the `nth` of its thread, in milliseconds since the first
+    /// sample. If only some samples have times, the others get the time of the first sample.
     pub(super) fn time(&self, time_ns: Option<u64>, nth: usize) -> f64 {
         match (time_ns, self.start_ns) {
             (Some(time_ns), _) => self.ms_at(time_ns),
@@ -131,18 +131,18 @@ impl Clock {
         }
     }
 
-    /// The same, of when a process began or ended.
+    /// Converts the start or end time of a process in the same way.
     pub(super) fn ms_at(&self, time_ns: u64) -> f64 {
         ms(time_ns.saturating_sub(self.start_ns.unwrap_or_default()))
     }
 }
 
-/// Returns nanoseconds as milliseconds.
+/// Converts nanoseconds to milliseconds.
 pub(super) fn ms(ns: u64) -> f64 {
     float(ns) / 1e6
 }
 
-/// JSON has no other numbers in a browser.
+/// Browsers read numbers in JSON as doubles.
 #[expect(clippy::cast_precision_loss, reason = "a browser reads it so anyway")]
 fn float(number: u64) -> f64 {
     number as f64

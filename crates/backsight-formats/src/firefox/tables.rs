@@ -1,9 +1,8 @@
-//! The tables of a thread, as columns.
+//! The tables of a thread, stored as columns.
 
 use serde::Serialize;
 
-/// Declares a table whose rows are pushed and whose columns are written, each under its
-/// name, behind the number of rows.
+/// Declares a table to which rows are added, and which is written as its length and its columns.
 macro_rules! table {
     ($(#[$doc:meta])* $table:ident of $row:ident {
         $($(#[$column_doc:meta])* $column:ident: $type:ty = $name:literal,)*
@@ -21,7 +20,7 @@ macro_rules! table {
         }
 
         impl $table {
-            /// Adds a row and returns its place.
+            /// Adds a row, and returns its index.
             pub(super) fn push(&mut self, row: $row) -> usize {
                 let at = self.length;
                 self.length = at.saturating_add(1);
@@ -35,7 +34,7 @@ macro_rules! table {
 table! {
     /// A call level at an address.
     FrameTable of FrameRow {
-        /// −1 where the library is unknown.
+        /// −1 if the library is unknown.
         address: i64 = "address",
         inline_depth: u32 = "inlineDepth",
         category: u32 = "category",
@@ -54,7 +53,7 @@ table! {
         name: usize = "name",
         is_js: bool = "isJS",
         relevant_for_js: bool = "relevantForJS",
-        /// −1 without a library.
+        /// −1 if the library is unknown.
         resource: i64 = "resource",
         file: Option<usize> = "fileName",
         line: Option<u32> = "lineNumber",
@@ -63,18 +62,18 @@ table! {
 }
 
 table! {
-    /// A library, as functions name it.
+    /// A library that functions refer to.
     ResourceTable of ResourceRow {
         lib: usize = "lib",
         name: usize = "name",
         host: Option<usize> = "host",
-        /// 1: a library.
+        /// 1 means library.
         kind: u32 = "type",
     }
 }
 
 table! {
-    /// A function that has code of its own.
+    /// A function that is not inlined.
     NativeSymbols of NativeSymbolRow {
         address: u64 = "address",
         size: Option<u64> = "functionSize",
@@ -84,28 +83,29 @@ table! {
 }
 
 table! {
-    /// A frame, and the stack that called it.
+    /// A frame, and the stack of its caller.
     StackTable of StackRow {
         prefix: Option<usize> = "prefix",
         frame: usize = "frame",
     }
 }
 
-/// The samples of a thread, in order of their times.
+/// The samples of a thread, by time.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SampleTable {
     pub(super) length: usize,
     pub(super) weight_type: &'static str,
     pub(super) stack: Vec<Option<usize>>,
-    /// In milliseconds since the one before; of the first, since the first of all.
+    /// Milliseconds since the previous sample; for the first, since the first sample of the
+    /// profile.
     pub(super) time_deltas: Vec<f64>,
     pub(super) weight: Vec<Weight>,
     #[serde(rename = "threadCPUDelta")]
     pub(super) thread_cpu_delta: Vec<Option<u32>>,
 }
 
-/// How much a sample counts.
+/// The weight of a sample.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Weight {
@@ -113,7 +113,7 @@ pub(super) enum Weight {
     Milliseconds(f64),
 }
 
-/// No marker is known, but the table has to be there.
+/// The table of markers, which is required and always empty.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Markers {
@@ -126,7 +126,7 @@ pub(super) struct Markers {
     start_time: [(); 0],
 }
 
-/// A thread with all that it names.
+/// A thread with its tables.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ThreadJson {

@@ -1,4 +1,4 @@
-//! One thread's tables, built from its samples.
+//! Builds the tables of a thread from its samples.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,8 @@ pub(super) struct ThreadWriter<'p> {
     libs: &'p Libs,
     clock: &'p Clock,
     sample_type: usize,
-    /// How often each ID was given away: one that was used twice needs two names.
+    /// The processes that have each process ID, and the number of threads that have each thread ID:
+    /// reused IDs get different names.
     pids: HashMap<u32, Vec<usize>>,
     tids: HashMap<u32, u32>,
 }
@@ -44,7 +45,7 @@ impl<'p> ThreadWriter<'p> {
         }
     }
 
-    /// Returns the thread with these samples, which are in order of their times.
+    /// Returns the thread with these samples, which are sorted by time.
     pub(super) fn thread(&mut self, index: Option<ThreadIdx>, samples: &[usize]) -> ThreadJson {
         let profile = self.profile;
         let thread = index.and_then(|index| profile.thread(index));
@@ -122,7 +123,7 @@ impl<'p> ThreadWriter<'p> {
         rows
     }
 
-    /// Returns the name of a process ID: `7`, or `7.1` for the second process of it.
+    /// Returns the name of a process ID: `7`, or `7.1` for the second process with that ID.
     fn pid(&mut self, pid: u32, process: usize) -> String {
         let users = self.pids.entry(pid).or_default();
         let nth = users.iter().position(|user| *user == process);
@@ -147,7 +148,7 @@ impl<'p> ThreadWriter<'p> {
     }
 }
 
-/// The tables of a thread, and what stands where in them.
+/// The tables of a thread, and the index of each row by what it contains.
 struct ThreadTables<'p> {
     profile: &'p Profile,
     libs: &'p Libs,
@@ -160,12 +161,12 @@ struct ThreadTables<'p> {
     known_funcs: HashMap<FuncKey, usize>,
     known_resources: HashMap<usize, usize>,
     known_symbols: HashMap<(usize, u64), usize>,
-    /// Frames of a location, outermost first.
+    /// The frames of each location, outermost first.
     known_frames: HashMap<LocationIdx, Vec<usize>>,
     known_stacks: HashMap<StackIdx, usize>,
 }
 
-/// What tells functions apart: name, resource, file, line.
+/// The key of a function: name, resource, file, line.
 type FuncKey = (usize, i64, Option<usize>, Option<u32>);
 
 impl<'p> ThreadTables<'p> {
@@ -188,7 +189,7 @@ impl<'p> ThreadTables<'p> {
     }
 
     fn stack(&mut self, stack: Option<StackIdx>) -> Option<usize> {
-        // Up to where it is known, and down again.
+        // Follow the callers up to a known stack, and then add the stacks below it.
         let mut new = Vec::new();
         let mut at = stack;
         let mut prefix = loop {
@@ -222,7 +223,7 @@ impl<'p> ThreadTables<'p> {
         prefix
     }
 
-    /// Adds the frames of a location and returns their places, outermost first.
+    /// Adds the frames of a location, and returns their indices, outermost first.
     fn location(&mut self, index: LocationIdx) -> Vec<usize> {
         let profile = self.profile;
         let nowhere = Location::default();
@@ -322,15 +323,15 @@ impl<'p> ThreadTables<'p> {
     }
 }
 
-/// Returns where a location is looked up, counted from the first byte that its file
-/// wants loaded.
+/// Returns the address at which a location is looked up, relative to the lowest virtual address of
+/// its library's segments.
 fn address_of(location: &Location, module: &Module) -> Option<i64> {
     let virt = location
         .virt_offset
         .or_else(|| module.virt_offset_of(location.file_offset?));
     let at = match virt {
         Some(virt) => relative(virt, module)?,
-        // Without program headers: of most files the same.
+        // Without program headers, the file offset is used, which is the same in most files.
         None => location.file_offset?.0,
     };
     let at = match location.lookup {

@@ -2,7 +2,7 @@
 
 use backsight_profile::Sample;
 
-/// Returns the value of one type.
+/// Returns the value of one sample type; 0 if the sample has none.
 pub(super) fn value_of(sample: Sample, values: &[i64], sample_type: usize) -> i64 {
     let first = usize::try_from(sample.first_type).ok();
     let at = first.and_then(|first| sample_type.checked_sub(first));

@@ -1,4 +1,4 @@
-//! Folded stacks as a profile.
+//! Reads folded stacks.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
@@ -12,10 +12,10 @@ use crate::escape::unfolded;
 use crate::flaws::Flaws;
 use crate::lines::{BoundedLine, LineReader};
 
-/// A stack of a thousand names of C++ has a hundredth of this.
+/// A stack of a thousand C++ names takes about a hundredth of this.
 const MAX_LINE: u64 = 16 << 20;
 
-/// A line that is not understood. It is skipped; reading goes on.
+/// A malformed line. It is skipped, and reading continues.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}")]
 #[non_exhaustive]
@@ -26,35 +26,36 @@ pub struct Error {
     pub cause: &'static str,
 }
 
-/// By so many lines a text is known.
+/// The number of lines that are read to recognize the format.
 const FIRST_LINES: usize = 32;
 
-/// What samples are counted in, by the digits that values have behind their points.
+/// The unit of the samples for each number of decimal places.
 const UNITS: [&str; 10] = [
     "count", "1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7", "1e-8", "1e-9",
 ];
 
-/// What is said of stacks when some have fractions.
+/// Reported for stacks if some values have fractions.
 const SCALED: &str = "stacks, counted in the part of one that the unit says: values have fractions";
 
-/// What is said of stacks with two values.
+/// Reported for stacks with two values.
 const COMPARED: &str = "stacks with two values, as of a comparison: read as `before` and `after`";
 
-/// What is said of a value that has more digits than all can have.
+/// Reported for values that had to be rounded.
 const ROUNDED: &str = "values with digits that were rounded off";
 
-/// Reads folded stacks, hands what is malformed to `malformed`, and returns what else was
-/// not taken as it is.
+/// Reads folded stacks. Returns the profile, and counts of what was not read as written; each
+/// malformed line is passed to `malformed`.
 ///
-/// Values count `samples`, and those of one stack are a sum. They may have fractions,
-/// which some tools write: then all are counted in the unit that they need (`1e-3` is a
-/// thousandth), so that no share and no total changes. Digits behind the ninth are rounded
-/// off.
+/// Values count `samples`; those of equal stacks are summed. Some tools write fractions. Then all
+/// values are scaled to the unit that makes them whole numbers (`1e-3` is a thousandth), so that
+/// totals and shares do not change. Digits after the ninth decimal place are rounded off.
 ///
-/// Where each of the first lines ends in two values, they are a comparison, as
-/// `difffolded.pl` writes it: the values are called `before` and `after`, and `after`, by
-/// which `flamegraph.pl` draws its widths, is the profile's default. A line that begins with `#` and names no call is a comment; [`write`](super::write)
-/// escapes such a name. What is not UTF-8 becomes �.
+/// If each of the first lines ends in two values, they are a comparison, as `difffolded.pl` writes
+/// it. The values are named `before` and `after`. The default is `after`, which is the value that
+/// `flamegraph.pl` draws.
+///
+/// A line that starts with `#` and contains no call is a comment; [`write`](super::write) escapes a
+/// name that would look like one. Bytes that are not UTF-8 are replaced by �.
 ///
 /// # Errors
 /// Those of the input.
@@ -97,8 +98,8 @@ pub fn read(
     Ok(text.finish())
 }
 
-/// Returns whether lines are of a comparison: all that have a value have another one before
-/// it. Of one name alone they say too little: a thread may be called `worker 1`.
+/// Whether the lines are a comparison: each line with a value has a second one before it, and one
+/// line contains a call. Lines with a single name are not enough: a thread may be named `worker 1`.
 fn is_compared<'l>(lines: impl Iterator<Item = &'l str>) -> bool {
     let mut has_call = false;
     let stacks = lines.filter(|line| !is_comment(line));
@@ -111,8 +112,8 @@ fn is_compared<'l>(lines: impl Iterator<Item = &'l str>) -> bool {
     has_call
 }
 
-/// Returns whether a text that begins so looks like folded stacks: each of its first
-/// lines ends in a value, and one of them names a call.
+/// Whether a text looks like folded stacks: each of its first lines ends in a value, and one of
+/// them contains a call.
 #[must_use]
 pub fn is_one(begin: &[u8]) -> bool {
     let whole = match begin.iter().rposition(|byte| *byte == b'\n') {
@@ -136,7 +137,7 @@ fn is_comment(line: &str) -> bool {
     line.starts_with('#') && !call(line)
 }
 
-/// Parts a line into its names and its value, and says whether digits of that are lost.
+/// Splits a line into its names and its value. The flag says whether the value was rounded.
 fn parted(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
     parted_at_last(line.trim_ascii_end())
 }
@@ -153,10 +154,10 @@ fn parted_at_last(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
 struct FoldedParser {
     profile: Profile,
     locations: HashMap<StrIdx, LocationIdx>,
-    /// Whether each stack has two values: before and after.
+    /// Whether each stack has two values, before and after.
     is_compared: bool,
-    /// The stacks, in their order, and their sums: of those before, and of the only ones
-    /// or those after.
+    /// The stacks in the order of the input, with the sums of their values: before (0 if there is
+    /// only one value), and after.
     sums: Vec<(Option<StackIdx>, [Decimal; 2])>,
     places: HashMap<Option<StackIdx>, usize>,
     flaws: Flaws,
@@ -204,7 +205,7 @@ impl FoldedParser {
         Ok(())
     }
 
-    /// Counts all in the largest unit in which the sums are whole numbers, if they fit.
+    /// Converts all sums to the largest unit in which they are whole numbers, if they fit.
     fn finish(mut self) -> (Profile, Flaws) {
         let sums = || self.sums.iter().flat_map(|(_, sums)| sums);
         let wanted = sums().map(|sum| sum.digits()).max().unwrap_or(0);

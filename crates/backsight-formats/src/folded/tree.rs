@@ -1,4 +1,4 @@
-//! The stacks of a profile as a tree of names.
+//! The stacks of a profile as a tree of function names.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use backsight_profile::{Location, Profile, StackIdx, StrIdx, Strings};
 
 use crate::place_name::place_name;
 
-/// A place among the nodes.
+/// The index of a node.
 pub(super) type NodeIdx = usize;
 
-/// Names, each below its caller's: stacks that read alike have one node.
+/// A tree in which each name is a child of its caller's. Stacks with the same names share a node.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
     places: HashMap<(Option<NodeIdx>, StrIdx), NodeIdx>,
-    /// Names that are not the profile's own, and those that are.
+    /// The names of all nodes.
     pub(super) names: Strings,
-    /// The names of each location, innermost first, once it was met.
+    /// The names of each location that was used, innermost first.
     of_locations: HashMap<u32, Vec<StrIdx>>,
 }
 
@@ -24,12 +24,12 @@ pub(super) struct Tree {
 struct Node {
     name: StrIdx,
     children: Vec<NodeIdx>,
-    /// The sum of what ended here.
+    /// The sum of the values of the stacks that end here.
     value: i64,
 }
 
 impl Tree {
-    /// Returns the node of a name below its caller's.
+    /// Returns the node of a name that is called by `caller`, and adds it if it is new.
     pub(super) fn call(&mut self, caller: Option<NodeIdx>, name: StrIdx) -> NodeIdx {
         if let Some(known) = self.places.get(&(caller, name)) {
             return *known;
@@ -47,8 +47,8 @@ impl Tree {
         at
     }
 
-    /// Returns the node of a stack below a root. `known` holds those that were met
-    /// below that root.
+    /// Returns the node of a stack below a root. `known` caches the nodes of stacks below that
+    /// root.
     pub(super) fn stack(
         &mut self,
         profile: &Profile,
@@ -56,7 +56,7 @@ impl Tree {
         stack: Option<StackIdx>,
         known: &mut HashMap<StackIdx, NodeIdx>,
     ) -> Option<NodeIdx> {
-        // Up to where it is known, and down again.
+        // Follow the callers up to a known stack, and then add the nodes below it.
         let mut new = Vec::new();
         let mut at = stack;
         let mut node = loop {
@@ -104,15 +104,15 @@ impl Tree {
         names
     }
 
-    /// Adds to what ended at a node.
+    /// Adds the value of a stack that ends at a node.
     pub(super) fn add(&mut self, node: NodeIdx, value: i64) {
         if let Some(node) = self.nodes.get_mut(node) {
             node.value = node.value.saturating_add(value);
         }
     }
 
-    /// Walks over the nodes, callers first and siblings by their names, and gives each
-    /// with its depth to `each`.
+    /// Calls `each` with the depth, name and value of each node; callers come first, and siblings
+    /// are sorted by name.
     pub(super) fn walk<E>(
         &self,
         mut each: impl FnMut(usize, &str, i64) -> Result<(), E>,
@@ -122,7 +122,7 @@ impl Tree {
             node.and_then(|node| self.names.get(node.name))
         };
         let by_name = |mut all: Vec<NodeIdx>| {
-            // The last is taken first.
+            // In reverse, because the last element is popped first.
             all.sort_by(|a, b| name(b).cmp(&name(a)));
             all
         };

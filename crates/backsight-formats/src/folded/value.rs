@@ -1,6 +1,6 @@
-//! Values as decimal fractions, which some tools write: summed without loss.
+//! Decimal fractions, which some tools write as values, summed exactly.
 
-/// Digits behind the point that are kept. Values beyond them are rounded.
+/// The number of decimal places that are kept. Further digits are rounded.
 const DIGITS: u32 = 9;
 
 /// A value, or a sum of values, in units of 10⁻⁹.
@@ -8,8 +8,8 @@ const DIGITS: u32 = 9;
 pub(super) struct Decimal(i128);
 
 impl Decimal {
-    /// Reads `12`, `-3`, `1.5`, `2e3`, `1.25E-05`; `None` for all else, for what does not
-    /// fit 64 bits, and for infinities. Says whether digits were lost.
+    /// Parses `12`, `-3`, `1.5`, `2e3`, `1.25E-05`. Returns `None` for anything else, for numbers
+    /// that do not fit 64 bits, and for infinities. The flag says whether the value was rounded.
     pub(super) fn read(text: &str) -> Option<(Self, bool)> {
         if let Ok(whole) = text.parse::<i64>() {
             return Some((Self(i128::from(whole).checked_mul(scale(DIGITS))?), false));
@@ -28,7 +28,7 @@ impl Decimal {
             return None;
         }
         let digits = i32::try_from(fraction.len()).ok()?;
-        // Of a number without zeros at its ends, as most were printed from.
+        // Without leading and trailing zeros, so that most numbers have few digits.
         let all = [whole, fraction].concat();
         let all = all.trim_start_matches('0');
         let ended = all.trim_end_matches('0');
@@ -38,7 +38,7 @@ impl Decimal {
         }
         let shift = exponent.checked_sub(digits)?.checked_add(zeros)?;
         let shift = shift.checked_add(i32::try_from(DIGITS).ok()?)?;
-        // 17 digits tell every double, and 38 fit.
+        // 17 digits identify any double, and 38 digits fit.
         let (ended, cut) = ended.split_at_checked(30).unwrap_or((ended, ""));
         let shift = shift.checked_add(i32::try_from(cut.len()).ok()?)?;
         let mantissa = ended.parse::<i128>().ok()?;
@@ -58,14 +58,14 @@ impl Decimal {
         fits.then_some((Self(value), lost || !cut.is_empty()))
     }
 
-    /// Adds up to the ends of what 64 bits hold.
+    /// Adds, and saturates at the limits of 64 bits.
     pub(super) fn add(&mut self, other: Self) {
         let least = i128::from(i64::MIN).saturating_mul(scale(DIGITS));
         let most = i128::from(i64::MAX).saturating_mul(scale(DIGITS));
         self.0 = self.0.saturating_add(other.0).clamp(least, most);
     }
 
-    /// Returns how many digits behind the point it has.
+    /// Returns the number of decimal places.
     pub(super) fn digits(self) -> u32 {
         let has_more = |digits: u32| {
             let unit = scale(DIGITS.saturating_sub(digits));
@@ -76,8 +76,7 @@ impl Decimal {
             .unwrap_or(DIGITS)
     }
 
-    /// Returns it in units of so many digits behind the point, rounded; `None` when that
-    /// has more than 64 bits.
+    /// Returns the value in units of 10^-`digits`, rounded; `None` if it does not fit 64 bits.
     pub(super) fn in_units_of(self, digits: u32) -> Option<i64> {
         i64::try_from(rounded(self.0, scale(DIGITS.saturating_sub(digits)))).ok()
     }
@@ -87,7 +86,7 @@ fn scale(digits: u32) -> i128 {
     10_i128.saturating_pow(digits)
 }
 
-/// Divides, and rounds halves away from zero.
+/// Divides, and rounds half away from zero.
 fn rounded(value: i128, by: i128) -> i128 {
     let half = by.checked_div(2).unwrap_or(0);
     let half = if value < 0 {

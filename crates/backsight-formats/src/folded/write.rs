@@ -1,4 +1,4 @@
-//! A profile as folded stacks.
+//! Writes folded stacks.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -10,24 +10,24 @@ use super::value::Decimal;
 use crate::escape::Folded;
 use crate::place_name::UNKNOWN;
 
-/// What a stack begins with, before its functions.
+/// The root frame of each stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RootFrame {
-    /// Its first function.
+    /// The outermost function; no extra frame.
     #[default]
     None,
-    /// The name of the process: the `comm` that `stackcollapse-perf.pl` gives; `123`,
-    /// its ID, when it has no name.
+    /// The name of the process, as `stackcollapse-perf.pl` writes it; the process ID if it has no
+    /// name.
     Process,
-    /// The name of the thread, `-`, the process ID, `/`, and the thread's.
+    /// The name of the thread and both IDs: `NAME-PID/TID`.
     Thread,
 }
 
 /// Writes each stack with the sum of one of its values, sorted by names.
 ///
-/// `sample_type` is a place among the profile's sample types. Stacks whose sum is zero
-/// are left out. One without a single address is `[unknown]`.
+/// `sample_type` is the index of the value's sample type. Stacks whose sum is 0 are left out. A
+/// stack without addresses is written as `[unknown]`.
 ///
 /// # Errors
 /// Those of the output.
@@ -72,7 +72,7 @@ pub fn write(
         };
         tree.add(node, value);
     }
-    // The line so far, and where each name of it ends.
+    // The current line, and the end of each name in it.
     let mut line = String::new();
     let mut ends: Vec<usize> = Vec::new();
     tree.walk(|depth, name, value| {
@@ -82,7 +82,7 @@ pub fn write(
         if depth > 0 {
             line.push(';');
         }
-        // At the beginning of a line it would make a comment of it.
+        // A `#` at the start of a line would make it a comment.
         let name = match name.strip_prefix('#').filter(|_| depth == 0) {
             Some(rest) => {
                 line.push_str("\\x23");
@@ -90,13 +90,13 @@ pub fn write(
             }
             None => name,
         };
-        // A string takes all.
+        // Writing to a string cannot fail.
         let _ = write!(line, "{}", Folded(name));
         ends.push(line.len());
         if value == 0 {
             return Ok(());
         }
-        // A number at the end of a name would be another value, as of a comparison.
+        // A number after the last blank of a name would be read as the first value of a comparison.
         match line.rsplit_once(' ') {
             Some((before, number)) if Decimal::read(number).is_some() => {
                 writeln!(out, "{before}\\x20{number} {value}")
@@ -106,20 +106,20 @@ pub fn write(
     })
 }
 
-/// Where the stacks of some threads begin.
+/// The root frame of the stacks of some threads.
 struct Root {
     node: Option<NodeIdx>,
-    /// The nodes of stacks that were met below it.
+    /// The nodes of stacks below it that were added already.
     known: HashMap<StackIdx, NodeIdx>,
 }
 
-/// Returns the value of one type.
+/// Returns the value of one sample type.
 fn value_of(sample: Sample, values: &[i64], sample_type: usize) -> Option<i64> {
     let first = usize::try_from(sample.first_type).ok()?;
     values.get(sample_type.checked_sub(first)?).copied()
 }
 
-/// Returns the text of the label of this name.
+/// Returns the text of the label with this key.
 fn text_of(labels: &[Label], key: StrIdx) -> Option<StrIdx> {
     let label = labels.iter().find(|label| label.key == key)?;
     match label.value {
@@ -128,7 +128,7 @@ fn text_of(labels: &[Label], key: StrIdx) -> Option<StrIdx> {
     }
 }
 
-/// `comm` is all that is known of a process without an ID.
+/// Returns the name of the root frame. `comm` is the name of a process without an ID.
 fn root_frame_of(
     profile: &Profile,
     sample: Sample,

@@ -1,4 +1,4 @@
-//! Pieces of code, and what became of them.
+//! Pieces of code, and their changes over time.
 
 use std::ops::Range;
 
@@ -10,11 +10,11 @@ const MAX_SIZE: u64 = 1 << 32;
 /// A piece of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JitCode<'d> {
-    /// Where it was loaded.
+    /// The address at which it was loaded.
     pub start: AbsAddr,
-    /// Its size.
+    /// Its size in bytes.
     pub size: u64,
-    /// Its name, as it is written.
+    /// Its name, as written in the file.
     pub name: &'d [u8],
 }
 
@@ -30,12 +30,12 @@ pub(super) struct Codes {
 struct Loaded {
     start: u64,
     size: u64,
-    /// In `names`.
+    /// Offset and length in `names`.
     name: (u32, u32),
     lines: Range<u32>,
 }
 
-/// Something that happened to code.
+/// A change of code, and its time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimedChange {
     pub(super) time_ns: u64,
@@ -60,7 +60,7 @@ impl Codes {
         self.all.len()
     }
 
-    /// Takes code that was loaded; returns whether it can be.
+    /// Adds loaded code, and returns whether it is valid.
     pub(super) fn load(
         &mut self,
         time_ns: u64,
@@ -88,7 +88,7 @@ impl Codes {
         true
     }
 
-    /// Threads write side by side: a later time may come first.
+    /// Sorts changes by time: threads write to the file concurrently, so that it is not in order.
     pub(super) fn put_in_order(&mut self) {
         self.steps.sort_by_key(|step| step.time_ns);
     }

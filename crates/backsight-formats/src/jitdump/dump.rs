@@ -1,4 +1,4 @@
-//! A file, read as a whole.
+//! Reads a whole jitdump file.
 
 use std::io::{self, BufRead};
 
@@ -9,26 +9,27 @@ use super::record::{JitRecord, next, pass};
 use crate::bytes::Bytes;
 
 const MAGIC: u32 = 0x4a69_5444;
-/// Times are of the processor's own counter, which no recording's are.
+/// The flag of a file whose times are of the processor's timestamp counter. Recordings use other
+/// clocks.
 const ARCH_TIMESTAMP: u64 = 1;
 const HEADER: u32 = 40;
 
-/// Why a file cannot be read at all.
+/// Why a file cannot be read. The error has no path: the reader gets an input and not a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// It does not begin as one.
+    /// It does not start with the magic number of jitdump.
     #[error("not a jitdump file")]
     NotJitdump,
-    /// It is of a version that is not known.
+    /// Its version is not supported.
     #[error("jitdump of version {0}, which is not known")]
     Version(u32),
-    /// The input fails.
+    /// Reading the input failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// The code of one process.
+/// The code of one process, as a jitdump file describes it.
 #[derive(Debug, Default)]
 pub struct Jitdump {
     pid: u32,
@@ -40,7 +41,7 @@ pub struct Jitdump {
 }
 
 impl Jitdump {
-    /// Reads a file. Records that are not as they should be are counted.
+    /// Reads a file. Malformed records are counted.
     ///
     /// # Errors
     /// Every variant of [`Error`].
@@ -67,7 +68,7 @@ impl Jitdump {
             has_own_clock: flags & ARCH_TIMESTAMP != 0,
             ..Self::default()
         };
-        // What a later version has more of is passed over.
+        // Skip header fields of later versions.
         let more = u64::from(size.saturating_sub(HEADER));
         pass(&mut input, more)?;
         let mut read = u64::from(HEADER).saturating_add(more);
@@ -124,19 +125,19 @@ impl Jitdump {
         }
     }
 
-    /// Returns the process, by the number that it has for itself.
+    /// Returns the ID of the process in its own PID namespace.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Whether its times are of a clock of the processor's, which no recording's are.
+    /// Whether its times are of the processor's timestamp counter, which recordings do not use.
     #[must_use]
     pub fn has_own_clock(&self) -> bool {
         self.has_own_clock
     }
 
-    /// Returns how many pieces of code there are.
+    /// Returns the number of pieces of code.
     #[must_use]
     pub fn len(&self) -> usize {
         self.codes.len()
@@ -148,31 +149,31 @@ impl Jitdump {
         self.len() == 0
     }
 
-    /// Returns a piece of code.
+    /// Returns a piece of code by its index.
     #[must_use]
     pub fn code(&self, number: u32) -> Option<JitCode<'_>> {
         self.codes.get(number)
     }
 
-    /// Returns the file and line of a byte of a piece of code.
+    /// Returns the file and line of the byte at `offset` in a piece of code.
     #[must_use]
     pub fn line(&self, number: u32, offset: u64) -> Option<(&[u8], u32)> {
         self.lines.at(self.codes.lines_of(number)?, offset)
     }
 
-    /// Returns how many records are not as they should be.
+    /// Returns the number of malformed records.
     #[must_use]
     pub fn malformed(&self) -> u64 {
         self.malformed
     }
 
-    /// Returns how the reading ended.
+    /// Returns why the reading ended.
     #[must_use]
     pub fn end(&self) -> JitdumpEnd {
         self.end
     }
 
-    /// Returns how often something changed up to this time, the changes then included.
+    /// Returns the number of changes up to and including this time.
     #[must_use]
     pub fn changes_until(&self, time_ns: u64) -> usize {
         let steps = &self.codes.steps;

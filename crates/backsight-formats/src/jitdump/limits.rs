@@ -1,18 +1,18 @@
-//! What a file may cost, and how its reading ends.
+//! Limits on reading a file, and why reading ended.
 
-/// What a file may cost at most.
+/// Limits on reading a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes that are read or passed over.
+    /// Maximum number of bytes to read or skip.
     pub bytes: u64,
-    /// Bytes of the lines of one piece of code.
+    /// Maximum number of bytes of the line table of one piece of code.
     pub lines_bytes: u64,
-    /// Bytes of a name.
+    /// Maximum length of a name in bytes.
     pub name: u64,
-    /// Pieces of code, and moves of them.
+    /// Maximum number of loads and moves of code.
     pub codes: usize,
-    /// Lines of all code.
+    /// Maximum number of line entries of all code.
     pub lines: usize,
 }
 
@@ -28,17 +28,17 @@ impl Default for Limits {
     }
 }
 
-/// How the reading ended.
+/// Why the reading ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JitdumpEnd {
-    /// Where the file ends, between two records.
+    /// The file ended after a record.
     #[default]
     Whole,
-    /// Within a record: it is still written, or was cut.
+    /// The file ended within a record: it is still being written, or was cut off.
     InRecord,
-    /// At a record whose size cannot be: what follows cannot be found.
+    /// The size of a record is invalid, so that the next one cannot be found.
     Damaged,
-    /// At a limit.
+    /// A limit was reached.
     Limit,
 }

@@ -1,33 +1,33 @@
-//! Files and lines of code.
+//! The line tables of code.
 //!
-//! Entries have addresses. V8 writes them 64 bytes too high: so large are the headers of
-//! the ELF files that `perf inject` made of them. Where no entry of a file lies within the
-//! first 64 bytes of its code, all are taken back by that.
+//! The addresses of entries that V8 writes are 64 bytes too high. That is the size of the headers
+//! of the ELF files that `perf inject` makes of the code. If no entry of a file lies in the first
+//! 64 bytes of its code, 64 is subtracted from all.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// The size of an ELF header of 64 bits.
+/// The size of a 64-bit ELF header.
 const ELF_HEADER: u64 = 0x40;
 
-/// An entry, as it was read.
+/// A `debug_entry` as read from the file.
 #[derive(Debug)]
 pub(super) struct DebugEntry {
     pub(super) addr: u64,
     pub(super) line: u32,
-    /// `None` is the file of the entry before.
+    /// `None` means the file of the previous entry.
     pub(super) file: Option<Vec<u8>>,
 }
 
-/// The lines of all code.
+/// The line tables of all code.
 #[derive(Debug, Default)]
 pub(super) struct JitLines {
     entries: Vec<LineEntry>,
     files: Vec<Box<[u8]>>,
     by_name: HashMap<Box<[u8]>, u32>,
-    /// Of the code that is loaded next: where it begins, and its entries.
+    /// The line table of the code that is loaded next: the start of the code, and the entries.
     waiting: Option<(u64, Range<u32>)>,
-    /// How far from the begin of its code the first entry of all is.
+    /// The smallest offset of any entry from the start of its code.
     first: Option<u64>,
     shift: u64,
 }
@@ -44,7 +44,7 @@ impl JitLines {
         self.entries.len()
     }
 
-    /// Takes the lines of the code that begins there.
+    /// Adds the line table of the code that starts at `start`.
     pub(super) fn add(&mut self, start: u64, rows: Vec<DebugEntry>) {
         let from = self.entries.len();
         let mut file = None;
@@ -59,7 +59,7 @@ impl JitLines {
             }
         }
         if let Some(new) = self.entries.get_mut(from..) {
-            // Of several at one place the last counts.
+            // The sort is stable: of several entries with the same offset, the last one counts.
             new.sort_by_key(|entry| entry.offset);
             let first = new.first().map(|entry| entry.offset);
             self.first = first
@@ -83,20 +83,20 @@ impl JitLines {
         Some(number)
     }
 
-    /// Returns the entries of code that is loaded now.
+    /// Returns the entries of the code that is loaded at `start`.
     pub(super) fn taken_by(&mut self, start: u64) -> Range<u32> {
         let waiting = self.waiting.take_if(|(of, _)| *of == start);
         waiting.map_or(0..0, |(_, range)| range)
     }
 
-    /// All are known.
+    /// Called when all line tables are added.
     pub(super) fn finish(&mut self) {
         self.by_name = HashMap::new();
         let is_shifted = self.first.is_some_and(|first| first >= ELF_HEADER);
         self.shift = if is_shifted { ELF_HEADER } else { 0 };
     }
 
-    /// Returns the file and line at an offset of code that has these entries.
+    /// Returns the file and line at an offset in code that has these entries.
     pub(super) fn at(&self, range: Range<u32>, offset: u64) -> Option<(&[u8], u32)> {
         let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
         let entries = self.entries.get(range)?;

@@ -1,4 +1,4 @@
-//! Records, one after the other.
+//! Reads the records of a file.
 
 use std::io::{self, BufRead, Read};
 
@@ -13,12 +13,12 @@ mod kind {
 }
 
 const HEADER: u64 = 16;
-/// What stands before the name of code.
+/// The size of the fields before the name.
 const LOAD: usize = 40;
-/// Entries name a file anew, or are of the same as the one before.
+/// The name that stands for the file of the previous entry.
 const SAME_FILE: &[u8] = b"\xff";
 
-/// What a record says.
+/// A record.
 #[derive(Debug)]
 pub(super) enum JitRecord {
     Load {
@@ -33,20 +33,20 @@ pub(super) enum JitRecord {
         to: u64,
         size: u64,
     },
-    /// Of the code that begins there and is loaded next.
+    /// The line table of the code that starts at `start` and is loaded next.
     Lines {
         start: u64,
         rows: Vec<DebugEntry>,
-        /// Whether there are as many as it says.
+        /// Whether there are as many entries as the record says.
         is_whole: bool,
     },
-    /// Nothing that is used: unwinding information, the end, kinds that are not known.
+    /// A record that is not used: unwinding information, the end, an unknown type.
     Other,
     Malformed,
     End(JitdumpEnd),
 }
 
-/// Reads the next record, and returns its size too.
+/// Reads the next record. Returns it with its size.
 pub(super) fn next(
     input: &mut impl BufRead,
     is_big: bool,
@@ -80,7 +80,7 @@ pub(super) fn next(
     }
 }
 
-/// Passes over bytes.
+/// Skips bytes.
 pub(super) fn pass(input: &mut impl BufRead, bytes: u64) -> io::Result<()> {
     io::copy(&mut input.by_ref().take(bytes), &mut io::sink()).map(|_| ())
 }

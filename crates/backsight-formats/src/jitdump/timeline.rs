@@ -1,4 +1,4 @@
-//! Which code was where, as time goes on.
+//! The code at each address as time advances.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use backsight_types::AbsAddr;
 use super::code::CodeChange;
 use super::dump::Jitdump;
 
-/// The code of a process at one time, which goes forward.
+/// The code of a process at one time, which can only be advanced.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
-    /// How many steps were taken.
+    /// The number of changes that were applied.
     taken: usize,
-    /// Disjoint pieces by where they begin.
+    /// Pieces that do not overlap, by start address.
     pieces: BTreeMap<u64, Piece>,
 }
 
@@ -20,12 +20,12 @@ pub struct Timeline {
 struct Piece {
     end: u64,
     number: u32,
-    /// The address of the first byte of the code, which may have been overwritten.
+    /// The address of the first byte of the code; that byte may have been overwritten since.
     base: u64,
 }
 
 impl Timeline {
-    /// Goes on to a time, the changes then included. It does not go back.
+    /// Applies the changes up to and including a time.
     pub fn advance(&mut self, dump: &Jitdump, time_ns: u64) {
         let steps = dump.codes.steps.get(self.taken..).unwrap_or_default();
         let due = steps.iter().take_while(|step| step.time_ns <= time_ns);
@@ -50,7 +50,7 @@ impl Timeline {
         }
     }
 
-    /// Returns the number of the code at an address, and how far inside of it that is.
+    /// Returns the index of the code at an address, and the offset of the address in it.
     #[must_use]
     pub fn at(&self, addr: AbsAddr) -> Option<(u32, u64)> {
         let (_, piece) = self.pieces.range(..=addr.0).next_back()?;
@@ -67,7 +67,7 @@ impl Timeline {
         }
     }
 
-    /// Takes away what is there; what reaches beyond stays beyond.
+    /// Removes what is in a range. Pieces that extend beyond it are cut.
     fn clear(&mut self, start: u64, end: u64) {
         if start >= end {
             return;

@@ -1,4 +1,5 @@
-//! A profile whose addresses get their places at the end, when the memory map is known.
+//! Builds a profile. Addresses are converted at the end, because the memory map follows the
+//! samples.
 
 use std::collections::HashMap;
 
@@ -14,7 +15,7 @@ use backsight_types::{
 use super::sample_line::GoFrame;
 use crate::flaws::Flaws;
 
-/// A row of the memory map that may run.
+/// An executable line of the memory map.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mapped {
     pub(super) start: u64,
@@ -35,11 +36,11 @@ pub(super) struct LegacyBuilder {
 }
 
 impl LegacyBuilder {
-    /// Says what values count, in the order in which samples have them.
+    /// Sets the sample types, in the order of the values of samples.
     pub(super) fn count(&mut self, types: &[(&str, &str)]) {
         let types = types.iter().map(|of| self.value_type(*of));
         let types: Vec<ValueType> = types.collect();
-        // As pprof shows them: the last.
+        // `pprof` shows the last one by default.
         self.profile.default_type = types
             .len()
             .checked_sub(1)
@@ -59,8 +60,8 @@ impl LegacyBuilder {
         }
     }
 
-    /// Returns the locations of a stack, innermost first. All are those behind a call, but
-    /// for the first where that is where the program stood.
+    /// Returns the locations of a stack, innermost first. All addresses but the first are return
+    /// addresses; `leaf` says what the first is.
     pub(super) fn stack(&mut self, addrs: &[u64], leaf: Lookup) -> Vec<LocationIdx> {
         let mut lookup = leaf;
         let mut stack = Vec::with_capacity(addrs.len());
@@ -100,11 +101,11 @@ impl LegacyBuilder {
         self.profile.samples.sum(sample, values, labels);
     }
 
-    /// Takes a thread in.
+    /// Adds a thread.
     pub(super) fn thread(&mut self, tid: u32, name: &str) -> Option<ThreadIdx> {
         let name = self.profile.strings.intern(name);
         if self.profile.processes.is_empty() {
-            // The first is the process's.
+            // The first thread is the main thread.
             self.profile.processes.push(Process {
                 pid: tid,
                 name: Some(name),
@@ -120,8 +121,8 @@ impl LegacyBuilder {
         Some(index)
     }
 
-    /// Gives the locations of a stack the functions that stand behind it. Each names its
-    /// call; several of one address were inlined, innermost first.
+    /// Adds the functions written after a stack to its locations. Each function has the address of
+    /// a call; several with one address were inlined, innermost first.
     pub(super) fn name(&mut self, stack: &[LocationIdx], frames: &[GoFrame]) {
         let mut by_addr: HashMap<u64, Vec<&GoFrame>> = HashMap::new();
         for frame in frames {
@@ -159,7 +160,7 @@ impl LegacyBuilder {
         self.maps.push(row);
     }
 
-    /// Puts each address into its module.
+    /// Converts each address to a module and file offset.
     pub(super) fn finish(mut self) -> (Profile, Flaws) {
         self.maps.sort_by_key(|row| row.start);
         let mut modules: HashMap<(Device, u64, String), ModuleIdx> = HashMap::new();
@@ -216,7 +217,7 @@ impl LegacyBuilder {
     }
 }
 
-/// What a row of the map is of.
+/// Finds the module of a line of the memory map.
 trait ModuleOf {
     fn module_of(
         &mut self,

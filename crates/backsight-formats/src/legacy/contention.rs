@@ -1,10 +1,10 @@
-//! Waiting for locks, as gperftools and Go write it.
+//! Lock contention profiles of gperftools and Go.
 //!
 //! ```text
 //! --- mutex:
 //! cycles/second=2445415926
 //! sampling period=1
-//! 260864534 97 @ 0x4b43be 0x4b4359       cycles, and how often
+//! 260864534 97 @ 0x4b43be 0x4b4359       cycles, count
 //! ```
 
 use std::io::{self, BufRead};

@@ -1,4 +1,4 @@
-//! What Go counts: goroutines, threads that were made.
+//! Count profiles of Go: goroutines, created threads.
 //!
 //! ```text
 //! goroutine profile: total 10
@@ -16,7 +16,7 @@ use super::sample_line::addresses;
 use super::text::LineError;
 use super::text::TextLines;
 
-/// Returns what is counted, as the first line says.
+/// Returns what the first line says is counted.
 pub(super) fn kind_of(line: &str) -> Option<&str> {
     let (kind, total) = line.split_once(" profile: total ")?;
     let is_number = !total.is_empty() && total.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,9 +1,9 @@
-//! The CPU profiles of gperftools: words of the machine that wrote them.
+//! CPU profiles of gperftools: machine words in the byte order of the writer.
 //!
 //! ```text
-//! 0 3 0 PERIOD 0            header: two words of header follow the first 3; microseconds
-//! COUNT DEPTH ADDR…         a stack, innermost first, and how often it was seen
-//! 0 1 0                     the end; behind it the text of /proc/PID/maps
+//! 0 3 0 PERIOD 0            header: 3 is the number of words that follow; the period in microseconds
+//! COUNT DEPTH ADDR…         the number of samples of a stack, and the stack, innermost first
+//! 0 1 0                     the end of the samples; the text of /proc/PID/maps follows
 //! ```
 
 use std::io::{self, BufRead, ErrorKind, Read};
@@ -14,14 +14,14 @@ use super::build::LegacyBuilder;
 use super::error::Error;
 use super::sample_line::MAX_FRAMES;
 
-/// How long words are, and which byte is first.
+/// The size and byte order of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Words {
     is_long: bool,
     is_big: bool,
 }
 
-/// The words of the header.
+/// The number of words in the header.
 const HEADER: usize = 5;
 
 impl Words {
@@ -36,7 +36,7 @@ impl Words {
         Self { is_long, is_big }
     }
 
-    /// Finds those in which a file begins with a header.
+    /// Returns the words with which a file starts with a valid header.
     pub(super) fn of(begin: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|words| {
             let mut begin = begin;
@@ -45,7 +45,7 @@ impl Words {
         })
     }
 
-    /// Takes a word; `None` where there are no bytes for one.
+    /// Reads a word; `None` at the end of the input.
     fn next(self, input: &mut impl Read) -> io::Result<Option<u64>> {
         let mut bytes = [0; 8];
         let (half, _) = bytes.split_at_mut(4);
@@ -68,7 +68,7 @@ impl Words {
     }
 }
 
-/// Reads up to the end of the samples.
+/// Reads the samples up to their end.
 pub(super) fn read(
     input: &mut impl BufRead,
     words: Words,
@@ -97,7 +97,7 @@ pub(super) fn read(
             .ok()
             .filter(|depth| *depth <= MAX_FRAMES);
         let Some(depth) = depth else {
-            // Where the next one begins is not known.
+            // The next stack cannot be found.
             builder
                 .flaws
                 .count("stacks of more than 65,536 addresses: all behind is lost");
@@ -121,7 +121,7 @@ pub(super) fn read(
 }
 
 fn sample(count: u64, addrs: &mut Vec<u64>, period: i64, builder: &mut LegacyBuilder) {
-    // The leaf comes from the signal's context, and may be what unwinding found as well.
+    // The leaf is taken from the signal context, and unwinding may have found it a second time.
     if let [leaf, next, ..] = addrs.as_slice()
         && leaf == next
     {

@@ -1,4 +1,4 @@
-//! Why a profile cannot be read at all.
+//! Why a profile cannot be read.
 
 use std::io;
 

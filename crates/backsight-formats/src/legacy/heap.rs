@@ -1,13 +1,13 @@
-//! Heaps of gperftools, tcmalloc and Go.
+//! Heap profiles of gperftools, tcmalloc and Go.
 //!
 //! ```text
 //! heap profile:  1000:  1009500 [  1050:  1012700] @ heapprofile
 //!   1000:  1009500 [  1000:  1009500] @ 0x5634bf3da185 0x5634bf3da1a5
 //! ```
 //!
-//! In use, and in brackets ever allocated: how many, and of how many bytes. Behind `@` of
-//! the header stands who sampled: `heapprofile` counts all, `heap_v2/524288` one in so many
-//! bytes, and Go's `heap/1048576` one in half of them.
+//! The numbers are the objects and bytes in use and, in brackets, ever allocated. The word after
+//! `@` in the header gives the sampling: `heapprofile` counts all allocations, `heap_v2/524288`
+//! samples one per 524,288 bytes, and Go's `heap/1048576` one per half of the number.
 
 use std::io::{self, BufRead};
 
@@ -20,14 +20,14 @@ use super::sample_line::{addresses, four, go_frame, unsampled};
 use super::text::LineError;
 use super::text::{TextLines, begins_maps};
 
-/// What the first line says.
+/// The first line of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Bytes between two samples; 1 when all are counted.
+    /// The average number of bytes between samples; 1 if all allocations are counted.
     rate: i64,
-    /// Whether samples are to be scaled.
+    /// Whether values have to be scaled.
     is_sampled: bool,
-    /// Whether what was freed is counted too.
+    /// Whether freed objects are counted, too.
     pub(super) has_total: bool,
 }
 
@@ -57,7 +57,7 @@ impl Header {
         })
     }
 
-    /// Says what samples have, of which the last is shown first.
+    /// Sets the sample types. The last one is the default.
     pub(super) fn begin(&self, builder: &mut LegacyBuilder) {
         let in_use = [("inuse_objects", "count"), ("inuse_space", "bytes")];
         let total = [("alloc_objects", "count"), ("alloc_space", "bytes")];
@@ -76,7 +76,7 @@ impl Header {
         }
     }
 
-    /// Takes a stack with its four numbers.
+    /// Adds a stack with its four numbers.
     pub(super) fn sample(
         &self,
         numbers: [i64; 4],
@@ -96,7 +96,7 @@ impl Header {
         }
         let (in_use, in_use_size) = of(count, size)?;
         values.extend([in_use, in_use_size]);
-        // The size of one, of those in use where there are any.
+        // The average size of an object: of those in use, or else of all.
         let of_one = |count: i64, size: i64| size.checked_div(count);
         let all = of_one(all, all_size).filter(|_| self.has_total);
         let one = of_one(count, size).or(all).unwrap_or(0);
@@ -129,8 +129,8 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
     })
 }
 
-/// Has each line of a stack taken, and gives it the functions behind it. Ends where the
-/// memory map begins, or another part.
+/// Passes each line of a stack to `take`, and adds the functions that follow it. Ends where the
+/// memory map or another part starts.
 pub(super) fn stacks<R: BufRead, F: FnMut(&LineError)>(
     text: &mut TextLines<R, F>,
     builder: &mut LegacyBuilder,

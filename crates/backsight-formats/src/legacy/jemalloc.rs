@@ -1,11 +1,11 @@
-//! Heaps of jemalloc.
+//! Heap profiles of jemalloc.
 //!
 //! ```text
 //! heap_v2/524288
-//!   t*: 2643: 6120634 [0: 0]      of all threads
+//!   t*: 2643: 6120634 [0: 0]      all threads
 //! @ 0x7f59e0ea2630 0x7f59e0ea2d21
 //!   t*: 2638: 6099941 [0: 0]
-//!   t0: 2638: 6099941 [0: 0]      of this thread, which is in the sum
+//!   t0: 2638: 6099941 [0: 0]      thread 0, which is included in the sum
 //! ```
 
 use std::io::{self, BufRead};
@@ -18,7 +18,7 @@ use super::sample_line::{addresses, four};
 use super::text::LineError;
 use super::text::{TextLines, begins_maps};
 
-/// Returns how many bytes are between two samples, as the first line says.
+/// Returns the average number of bytes between samples, from the first line.
 pub(super) fn rate(line: &str) -> Option<i64> {
     let rate = line.strip_prefix("heap_v2/")?;
     rate.parse().ok().filter(|rate| *rate >= 0)
@@ -34,7 +34,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
         return Ok(());
     };
     let mut header = None;
-    // A stack whose numbers are still to come.
+    // A stack whose numbers follow.
     let mut stack = None;
     while text.next_but_comments()? {
         if begins_maps(&text.line) || text.line.starts_with("---") {
@@ -59,12 +59,12 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
             text.wrong("not the four numbers of a stack");
             continue;
         };
-        // What one thread has is in the sum.
+        // The numbers of each thread are included in the sum.
         if thread != "t*" {
             continue;
         }
         match (&header, stack.take()) {
-            // The first are those of the whole heap.
+            // The first numbers are those of the whole heap.
             (None, None) => {
                 let [.., all, all_size] = numbers;
                 let begun = Header::sampled(rate, all != 0 || all_size != 0);

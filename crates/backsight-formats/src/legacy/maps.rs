@@ -1,9 +1,9 @@
-//! The memory map behind the samples: the text of `/proc/PID/maps`, or a shorter form.
+//! The memory map after the samples: the text of `/proc/PID/maps`, or a shorter form.
 //!
 //! ```text
 //! 55d0c1a2b000-55d0c1a2c000 r-xp 00001000 fe:00 1234   /usr/bin/survey
 //! 0x40000-0x80000: /usr/bin/survey (@ff00) 0123abcd
-//! build=/usr/bin            in the lines below `$build` is that
+//! build=/usr/bin            `$build` in later lines is replaced by the value
 //! ```
 
 use std::io::{self, BufRead};
@@ -14,13 +14,13 @@ use super::build::{LegacyBuilder, Mapped};
 use super::text::LineError;
 use super::text::TextLines;
 
-/// No map has more names for parts of paths.
+/// Maximum number of variables.
 const MOST_NAMES: usize = 64;
 
-/// No path is longer, nor a part of one.
+/// Maximum length of a path or a value.
 const MOST_BYTES: usize = 4096;
 
-/// Takes what is mapped and may run. Goes on to the end of the text.
+/// Reads the executable mappings, up to the end of the text.
 pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
     text: &mut TextLines<R, F>,
     builder: &mut LegacyBuilder,
@@ -28,7 +28,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
     let mut names: Vec<(String, String)> = Vec::new();
     while text.next()? {
         let named = names.iter().fold(text.line.clone(), |line, (name, value)| {
-            // What it stands for can be longer than what it replaces.
+            // A value can be longer than the variable.
             if line.len() < MOST_BYTES {
                 line.replace(name, value)
             } else {
@@ -55,7 +55,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
     Ok(())
 }
 
-/// Reads a line. The inner `None` is memory that may not run.
+/// Parses a line. The inner `None` is memory that is not executable.
 fn row(line: &str) -> Option<Option<Mapped>> {
     let (range, rest) = word(line);
     let (start, end) = range.trim_end_matches(':').split_once('-')?;
@@ -110,7 +110,7 @@ fn row(line: &str) -> Option<Option<Mapped>> {
     }))
 }
 
-/// Returns the first word, and what is behind it.
+/// Returns the first word, and the rest of the text.
 fn word(text: &str) -> (&str, &str) {
     let text = text.trim_ascii_start();
     let (word, rest) = text

@@ -1,9 +1,9 @@
-//! Lines of numbers and addresses, and the functions that Go writes behind them.
+//! Parses lines with numbers and addresses, and the functions that Go writes after them.
 
-/// No stack has more addresses.
+/// Maximum number of addresses in a stack.
 pub(super) const MAX_FRAMES: usize = 1 << 16;
 
-/// Returns the addresses behind `@`, each with `0x`.
+/// Parses the addresses after `@`, each with `0x`.
 pub(super) fn addresses(text: &str) -> Result<Vec<u64>, &'static str> {
     let mut addrs = Vec::new();
     for word in text.split_ascii_whitespace() {
@@ -17,7 +17,7 @@ pub(super) fn addresses(text: &str) -> Result<Vec<u64>, &'static str> {
     Ok(addrs)
 }
 
-/// Returns the numbers of `1: 64 [2: 128]`; `None` for anything else.
+/// Parses `1: 64 [2: 128]`; `None` for anything else.
 pub(super) fn four(text: &str) -> Option<[i64; 4]> {
     let (in_use, total) = text.trim_ascii().strip_suffix(']')?.split_once('[')?;
     let pair = |text: &str| {
@@ -31,7 +31,7 @@ pub(super) fn four(text: &str) -> Option<[i64; 4]> {
     Some([a, b, c, d])
 }
 
-/// A function that stands behind a stack.
+/// A function that is written after a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct GoFrame {
     pub(super) addr: u64,
@@ -39,7 +39,7 @@ pub(super) struct GoFrame {
     pub(super) source: Option<(String, u32)>,
 }
 
-/// Reads `# 0x4b3efa main.worker+0x1a /src/g.go:4`; `None` for other comments.
+/// Parses `# 0x4b3efa main.worker+0x1a /src/g.go:4`; `None` for other comments.
 pub(super) fn go_frame(line: &str) -> Option<GoFrame> {
     let mut parts = line.strip_prefix('#')?.split_ascii_whitespace();
     let addr = parts.next()?.strip_prefix("0x")?;
@@ -57,8 +57,8 @@ pub(super) fn go_frame(line: &str) -> Option<GoFrame> {
     })
 }
 
-/// Scales what a sampled allocation counts up to what it stands for: one of `size` bytes
-/// is in the sample with a probability of 1 - e^(-size / rate).
+/// Scales a sampled count and size up to the estimated total: an allocation of `size` bytes is
+/// sampled with a probability of 1 - e^(-size / rate).
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -96,7 +96,7 @@ mod tests {
             Some(want)
         );
         assert_eq!(go_frame("# runtime.MemStats"), None);
-        // By pprof's own formula, worked out with bc.
+        // The formula of pprof, calculated with bc.
         assert_eq!(unsampled(1, 524_288, 524_288), (1, 829_411));
         assert_eq!(unsampled(10, 640, 524_288), (81_925, 5_243_200));
     }

@@ -1,16 +1,16 @@
-//! The lines of a text, with the one that was looked at last.
+//! Reads the lines of a profile, and keeps the current one.
 
 use std::io::{self, BufRead};
 
 use crate::lines::{BoundedLine, LineReader};
 
-/// A stack of 65,536 addresses has two of these.
+/// A line with a stack of 65,536 addresses is shorter.
 const MAX_LINE: u64 = 2 << 20;
 
-/// How the part begins that has the memory map.
+/// The lines that start the memory map.
 const MAPS: [&str; 2] = ["--- Memory map: ---", "MAPPED_LIBRARIES:"];
 
-/// A line that is not understood. It is skipped; reading goes on.
+/// A malformed line. It is skipped, and reading continues.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}")]
 #[non_exhaustive]
@@ -24,18 +24,18 @@ pub struct LineError {
 pub(super) struct TextLines<R, F> {
     lines: LineReader<R>,
     malformed: F,
-    /// The line that is being looked at, without blanks around it.
+    /// The current line, without blanks at its ends.
     pub(super) line: String,
     number: u64,
     at_end: bool,
 }
 
-/// Returns whether a line says nothing but to people.
+/// Whether a line is blank or a comment.
 pub(super) fn is_empty(line: &[u8]) -> bool {
     matches!(line.trim_ascii().first(), None | Some(b'#'))
 }
 
-/// Returns whether a line begins the memory map.
+/// Whether a line starts the memory map.
 pub(super) fn begins_maps(line: &str) -> bool {
     MAPS.iter().any(|begin| line.contains(begin))
 }
@@ -51,7 +51,7 @@ impl<R: BufRead, F: FnMut(&LineError)> TextLines<R, F> {
         }
     }
 
-    /// Goes on to the next line that is not blank; `false` at the end.
+    /// Advances to the next line that is not blank; `false` at the end.
     pub(super) fn next(&mut self) -> io::Result<bool> {
         loop {
             self.line.clear();
@@ -72,7 +72,7 @@ impl<R: BufRead, F: FnMut(&LineError)> TextLines<R, F> {
         }
     }
 
-    /// Goes on to the next line that is neither blank nor a comment.
+    /// Advances to the next line that is neither blank nor a comment.
     pub(super) fn next_but_comments(&mut self) -> io::Result<bool> {
         while self.next()? {
             if !self.line.starts_with('#') {
@@ -82,13 +82,13 @@ impl<R: BufRead, F: FnMut(&LineError)> TextLines<R, F> {
         Ok(false)
     }
 
-    /// Says what is wrong with the line.
+    /// Reports the current line as malformed.
     pub(super) fn wrong(&mut self, cause: &'static str) {
         let line = self.number;
         (self.malformed)(&LineError { line, cause });
     }
 
-    /// Goes on until the memory map begins, past parts that are not known.
+    /// Skips unknown parts up to the memory map.
     pub(super) fn skip_to_maps(&mut self) -> io::Result<()> {
         while !self.at_end && !begins_maps(&self.line) {
             self.next()?;

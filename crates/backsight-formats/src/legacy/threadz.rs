@@ -1,4 +1,4 @@
-//! Where threads stand.
+//! Stacks of all threads.
 //!
 //! ```text
 //! --- threadz 1 ---
@@ -23,7 +23,7 @@ pub(super) fn is_header(line: &str) -> bool {
     line.starts_with("--- threadz ") || thread_of(line).is_some()
 }
 
-/// Returns name and ID of the thread that a line begins.
+/// Returns the name and ID of the thread that a line starts.
 fn thread_of(line: &str) -> Option<(&str, u32)> {
     let rest = line.strip_prefix("--- Thread ")?;
     let rest = rest.strip_suffix(" stack: ---")?;
@@ -38,7 +38,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
 ) -> io::Result<()> {
     builder.count(&[("thread", "count")]);
     builder.period(("thread", "count"), 1);
-    // The thread that is being read, its addresses, and those of the one before it.
+    // The current thread, its addresses, and those of the previous thread.
     let mut thread: Option<(String, u32)> = None;
     let (mut addrs, mut before) = (Vec::new(), Vec::new());
     while text.next_but_comments()? {
@@ -91,7 +91,7 @@ fn finish(
     *before = std::mem::take(addrs);
 }
 
-/// Returns the addresses among the words of a line.
+/// Returns the addresses in a line.
 fn numbers(line: &str) -> Result<Vec<u64>, &'static str> {
     let words = line.split_ascii_whitespace();
     let digits = words.filter_map(|word| word.strip_prefix("0x"));

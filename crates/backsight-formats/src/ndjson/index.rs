@@ -1,11 +1,11 @@
-//! What `backsight index` says of a symbol index.
+//! The description of a symbol index by `backsight index`.
 
 use backsight_types::BuildId;
 use serde::Serialize;
 
 use super::text::{self, HexBytes};
 
-/// A symbol index: one file.
+/// A symbol index file.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename = "index")]
 pub struct IndexLine<'a> {
@@ -19,20 +19,20 @@ pub struct IndexLine<'a> {
     tables: &'a [JsonTable<'a>],
 }
 
-/// One table of a symbol index.
+/// A table of a symbol index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct JsonTable<'a> {
-    /// What it holds.
+    /// The name of the table.
     pub name: &'a str,
-    /// How many rows it has.
+    /// The number of rows.
     pub rows: u64,
-    /// What they take.
+    /// The size in bytes.
     pub bytes: u64,
 }
 
 impl<'a> IndexLine<'a> {
-    /// Takes the path, the module's build ID, the file's size in bytes, whether a
-    /// limit left something out, and the tables in the order of the file.
+    /// Creates the line. `size` is the size of the file in bytes, `limit_reached` says whether
+    /// something was left out because of a limit, and `tables` are in the order of the file.
     #[must_use]
     pub fn new(
         path: &[u8],

@@ -1,4 +1,4 @@
-//! The line of a module, and the way from and to the vocabulary's type.
+//! The line of a module, and its conversion from and to [`Module`].
 
 use backsight_types::{
     BuildId, Device, FileOffset, Module, ModuleIdx, ModuleKind, Perms, Reason, Segment, Segments,
@@ -53,7 +53,7 @@ pub(super) struct ModuleLine {
         with = "text::option"
     )]
     reason: Option<Reason>,
-    /// Nothing but its path says that this is the file.
+    /// Whether only its path identifies the file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     by_path: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ pub(super) struct ModuleLine {
 #[serde(rename_all = "lowercase")]
 enum BuildIdKind {
     Gnu,
-    /// A Go build ID: text of its own form, which no GNU tool looks up.
+    /// A Go build ID: a text in Go's own form, which GNU tools do not look up.
     Go,
     None,
 }
@@ -106,7 +106,7 @@ impl ModuleLine {
         }
     }
 
-    /// Returns the module; an error says what of the line is wrong.
+    /// Converts the line to a module; the error says what is wrong with the line.
     pub(super) fn into_module(self) -> Result<(ModuleIdx, Module), String> {
         let gnu = matches!(self.build_id_kind, None | Some(BuildIdKind::Gnu));
         let build_id: Option<BuildId> = match self.build_id.filter(|_| gnu) {

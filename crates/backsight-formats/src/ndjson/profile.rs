@@ -1,4 +1,4 @@
-//! A profile as lines, and lines as a profile.
+//! Whole profiles as lines.
 //!
 //! ```text
 //! {"type":"header","schema_version":1,"tool":"backsight 0.1.0"}
@@ -11,18 +11,18 @@
 //! {"type":"sample","pid":123,"tid":124,"thread":0,"time_ns":9,"values":[1],"stack":[0]}
 //! ```
 //!
-//! - A line stands before the first that names it, so that both sides can work on a
-//!   stream. Each place of code has one line of type `address`, however many samples
-//!   name it, and whatever process they are of.
-//! - `sample.stack` counts these lines from 0, innermost first. They say their number
-//!   themselves (`index`), so that one that is lost moves no other.
-//! - Indexes are per capture: a header begins them anew, and captures can follow each
-//!   other in one stream.
-//! - What else is known of a module or of a place stands in lines of type `attribute`,
-//!   behind theirs: `{"type":"attribute","module":0,"key":"…","text":"…"}`, or with
-//!   `"address":7`, the number of that line.
-//! - A process, thread or module of which more became known has another line, and so has
-//!   the profile itself.
+//! - A line precedes the first line that refers to it, so that a stream can be processed as it
+//!   arrives. Each location has one line of type `address`, even if samples of several processes
+//!   refer to it.
+//! - `sample.stack` has the indices of these lines, counted from 0, innermost first. Each of them
+//!   states its `index`, so that a lost line does not shift the others.
+//! - Indices are valid within a capture. A header starts a new capture, and several captures can
+//!   follow each other in a stream.
+//! - Other attributes of a module or location are lines of type `attribute` after its line:
+//!   `{"type":"attribute","module":0,"key":"…","text":"…"}`, or with `"address":7`, the index of a
+//!   line of type `address`.
+//! - If more becomes known of a process, thread or module, or of the profile, its line is written
+//!   again with the new contents.
 
 mod labels;
 pub(super) mod lines;

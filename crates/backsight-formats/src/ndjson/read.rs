@@ -1,4 +1,4 @@
-//! Lines in, one at a time.
+//! Reads lines.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead};
@@ -11,14 +11,15 @@ use super::record::JsonLine;
 use super::version::SCHEMA_VERSION;
 use crate::lines::{BoundedLine, LineReader};
 
-/// A module with the most segments an ELF header can count (65,535) takes 8 MiB.
+/// A module with 65,535 segments, the maximum of an ELF header, takes 8 MiB.
 const MAX_LINE: u64 = 16 << 20;
 
-/// A line that is not understood, or an input that cannot be read on.
+/// A malformed line, or an input that cannot be read further. The error has no path: the reader
+/// gets an input and not a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// This line is skipped; reading goes on.
+    /// The line is malformed. It is skipped, and reading continues.
     #[error("line {line}: {cause}")]
     Malformed {
         /// The line, counted from 1.
@@ -26,7 +27,7 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
-    /// The keys may mean something else there. Reading ends.
+    /// The header has a newer version, in which keys may have other meanings. Reading ends.
     #[error(
         "line {line}: schema_version {version} is newer than {SCHEMA_VERSION}, \
          the newest that this version of backsight reads: use a newer backsight"
@@ -34,17 +35,17 @@ pub enum Error {
     NewerSchema {
         /// The line, counted from 1.
         line: u64,
-        /// The version it states.
+        /// The version in the header.
         version: u64,
     },
-    /// The input failed. Reading ends.
+    /// Reading the input failed. Reading ends.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Reads records with the numbers of their lines, which count from 1.
+/// Iterates over records and the numbers of their lines, counted from 1.
 ///
-/// Blank lines, unknown keys and unknown types of records are passed over.
+/// Blank lines, unknown keys and records of unknown types are ignored.
 #[derive(Debug)]
 pub struct Reader<R> {
     lines: LineReader<R>,
@@ -52,7 +53,7 @@ pub struct Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Takes the input.
+    /// Creates a reader.
     pub fn new(input: R) -> Self {
         Self {
             lines: LineReader::new(input, MAX_LINE),
@@ -60,7 +61,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// Returns the input, for a look at what it has buffered.
+    /// Returns the input, so that the caller can look at its buffer.
     pub fn get_ref(&self) -> &R {
         self.lines.get_ref()
     }
@@ -129,7 +130,7 @@ fn parse(line: &[u8]) -> Result<Option<JsonLine>, LineFault> {
     let tag: Tag<'_> = serde_json::from_slice(line).map_err(|error| malformed(&error))?;
     let record = match &*tag.name {
         "header" => {
-            // First, as another version's header may not even parse.
+            // The version is parsed first, because a header of another version may not parse.
             let Version { schema_version } = json(line)?;
             if schema_version > SCHEMA_VERSION {
                 return Err(LineFault::Newer(schema_version));
@@ -157,7 +158,7 @@ fn json<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineFault> {
     serde_json::from_slice(line).map_err(|error| malformed(&error))
 }
 
-/// The parser sees one line and calls it line 1, which would mislead.
+/// Removes the line number, which is always 1 because the parser gets a single line.
 fn malformed(error: &serde_json::Error) -> LineFault {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());

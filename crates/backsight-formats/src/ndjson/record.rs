@@ -1,4 +1,4 @@
-//! What one line holds.
+//! The types of lines.
 
 use std::borrow::Cow;
 
@@ -13,83 +13,82 @@ use super::text::{self, DeviceText, HexBytes};
 use super::version::SCHEMA_VERSION;
 use crate::maps_text::MapsLine;
 
-/// One line.
+/// A line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JsonLine {
-    /// What made the lines that follow.
+    /// The program that wrote the lines that follow.
     Header(HeaderLine),
-    /// A file that addresses lie in.
+    /// A module.
     Module {
-        /// What addresses name it by.
+        /// The index by which addresses refer to it.
         index: ModuleIdx,
-        /// The file.
+        /// The module.
         module: Module,
     },
-    /// An address, and what became of it.
+    /// An address, and its outcome.
     Address(AddressLine<'static>),
-    /// Where a module was mapped.
+    /// A mapping of a module.
     Mapping(MappingLine),
-    /// A stack with its time and values.
+    /// A sample.
     Sample(SampleLine),
-    /// What the samples mean.
+    /// The properties of a profile.
     About(ProfileLine),
     /// A process.
     Process(ProcessLine),
     /// A thread.
     Thread(ThreadLine),
-    /// What else is known of a module or a place.
+    /// An attribute of a module or location.
     Attribute(AttributeLine),
 }
 
-/// What made the lines that follow.
+/// The program that wrote the lines that follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "header")]
 pub struct HeaderLine {
     /// The version of the format.
     pub schema_version: u64,
-    /// The program and its version.
+    /// The name and version of the program.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tool: String,
-    /// The process, when it was one.
+    /// The process ID, if all addresses are of one process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    /// How its VMAs were asked for: `ioctl` or `text`.
+    /// How its VMAs were read: `ioctl` or `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
 }
 
-/// An address, and what became of it.
+/// An address, and its outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "address")]
 pub struct AddressLine<'a> {
-    /// Which line of type `address` it is, counted from 0; without it, the one behind
-    /// the line before. Profiles have it, so that a line that was lost on the way does
-    /// not move all stacks.
+    /// The index of this line among the lines of type `address`; if absent, one more than that of
+    /// the previous line. Profiles state it, so that a lost line does not shift the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<u64>,
-    /// What the process saw; absent when only an offset was asked for.
+    /// The address in the process; absent if only an offset was requested.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         with = "text::option"
     )]
     pub address: Option<AbsAddr>,
-    /// The module it lies in.
+    /// The module that contains it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         with = "module_index"
     )]
     pub module: Option<ModuleIdx>,
-    /// The byte of that module's file.
+    /// The offset in the file of the module.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         with = "text::option"
     )]
     pub file_offset: Option<FileOffset>,
-    /// The same place as the file's symbols and DWARF call it.
+    /// The virtual offset, which symbols and DWARF of the file use.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -102,7 +101,7 @@ pub struct AddressLine<'a> {
     /// How to look it up.
     #[serde(default, with = "text::lookup")]
     pub lookup: Lookup,
-    /// Why there is no answer, or why there is no more of one.
+    /// Why there is no answer, or why a part of it is missing.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -117,28 +116,28 @@ pub struct AddressLine<'a> {
 /// One call level.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JsonFrame<'a> {
-    /// The function's name for people.
+    /// The demangled name of the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<Cow<'a, str>>,
-    /// Its name for the linker, when it is another one.
+    /// The linkage name of the function, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linkage_name: Option<Cow<'a, str>>,
     /// The source file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<Cow<'a, str>>,
-    /// The line, from 1.
+    /// The line, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
-    /// The column, from 1.
+    /// The column, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
-    /// The line that the function begins on, from 1.
+    /// The line on which the function starts, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_line: Option<u32>,
-    /// Whether the compiler folded it into the frame that follows.
+    /// Whether the function was inlined into that of the next frame.
     #[serde(default)]
     pub inlined: bool,
-    /// Where the function begins.
+    /// The start address of the function.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -147,26 +146,26 @@ pub struct JsonFrame<'a> {
     pub start: Option<VirtOffset>,
 }
 
-/// Where a module was mapped, and since when.
+/// A mapping of a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "mapping")]
 pub struct MappingLine {
-    /// The ID of the process.
+    /// The process ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    /// The index of the process, in a profile.
+    /// The index of the process; only in profiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<u32>,
-    /// The first address.
+    /// The start address.
     #[serde(with = "text")]
     pub start: AbsAddr,
-    /// The first address behind it.
+    /// The end address, exclusive.
     #[serde(with = "text")]
     pub end: AbsAddr,
-    /// The byte of the file at `start`.
+    /// The file offset of the first byte.
     #[serde(with = "text")]
     pub file_offset: FileOffset,
-    /// What it allowed.
+    /// The permissions.
     #[serde(with = "text")]
     pub perms: Perms,
     /// The module.
@@ -176,47 +175,45 @@ pub struct MappingLine {
         with = "module_index"
     )]
     pub module: Option<ModuleIdx>,
-    /// When it was mapped.
+    /// The time of the mapping, in nanoseconds on the clock of the samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_ns: Option<u64>,
 }
 
-/// A stack with its time and values.
+/// A stack with its values and time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "sample")]
 pub struct SampleLine {
-    /// The ID of the process.
+    /// The process ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    /// The ID of the thread.
+    /// The thread ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tid: Option<u32>,
-    /// The index of the thread, in a profile.
+    /// The index of the thread; only in profiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<u32>,
-    /// When it was taken.
+    /// The time of the sample, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_ns: Option<u64>,
-    /// What was counted, in the order of the profile's sample types.
+    /// The values, in the order of the profile's sample types.
     #[serde(default)]
     pub values: Vec<i64>,
-    /// What the first of the values counts: a place among the sample types, from 0.
-    /// All that have no value here are zero.
+    /// The index of the sample type of the first value. Values of types that are not listed are 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub value_type: u32,
-    /// Lines of type `address`, counted from 0, innermost first.
+    /// The indices of lines of type `address`, innermost first.
     #[serde(default)]
     pub stack: Vec<u64>,
-    /// What else is known of it.
+    /// The labels of the sample.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<JsonLabel>,
 }
 
-/// A VMA, as `backsight maps --format json` writes it: a line without `"type"`.
+/// A VMA, as written by `backsight maps --format json`: a line without `"type"`.
 ///
-/// `"kind"` is one of `file`, `memfd`, `anonymous` (without a name), `heap`, `stack`,
-/// `vdso`, `vvar`, `vsyscall`, `uprobes`, `anon` and `anon_shmem` (named by the
-/// process), and `other`.
+/// `"kind"` is `file`, `memfd`, `anonymous` (without a name), `heap`, `stack`, `vdso`, `vvar`,
+/// `vsyscall`, `uprobes`, `anon` and `anon_shmem` (named by the process), or `other`.
 #[derive(Clone, Debug, Serialize)]
 pub struct VmaLine<'a> {
     #[serde(with = "text")]
@@ -241,8 +238,8 @@ pub struct VmaLine<'a> {
 }
 
 impl<'a> VmaLine<'a> {
-    /// Takes the line of the maps text, whose name is to be without ` (deleted)`,
-    /// and what that text does not say.
+    /// Creates the line. `line` is a line of `/proc/PID/maps`, whose name must not end in `
+    /// (deleted)`; the other parameters are not in that text.
     #[must_use]
     pub fn new(
         line: &MapsLine<'_>,
@@ -268,7 +265,7 @@ impl<'a> VmaLine<'a> {
 }
 
 impl HeaderLine {
-    /// Returns a header of this version.
+    /// Returns a header of the current version.
     #[must_use]
     pub fn new(tool: impl Into<String>) -> Self {
         Self {
@@ -281,8 +278,8 @@ impl HeaderLine {
 }
 
 impl AddressLine<'_> {
-    /// Returns the line for what normalization found. `module` is the one that
-    /// `outcome` names.
+    /// Returns the line for an outcome of normalization. `module` is the module that `outcome`
+    /// refers to.
     #[must_use]
     pub fn normalized(
         address: AbsAddr,
@@ -316,13 +313,13 @@ impl AddressLine<'_> {
                 reason: Some(reason),
                 ..line
             },
-            // Neither a place nor a reason is known.
+            // Neither an offset nor a reason is known.
             _ => line,
         }
     }
 
-    /// Returns what normalization found; `None` when the line names neither a place
-    /// in a file nor a reason.
+    /// Returns the outcome of normalization; `None` if the line has neither a file offset nor a
+    /// reason.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         match (self.module, self.file_offset) {
@@ -343,7 +340,7 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// A module's index is a plain number.
+/// Writes the index of a module as a number.
 mod module_index {
     use backsight_types::ModuleIdx;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

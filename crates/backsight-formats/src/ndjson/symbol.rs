@@ -1,4 +1,4 @@
-//! What `backsight inspect` lists.
+//! The symbols that `backsight inspect` lists.
 
 use backsight_types::VirtOffset;
 use serde::Serialize;
@@ -9,23 +9,23 @@ use super::text;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename = "symbol")]
 pub struct SymbolLine<'a> {
-    /// Its name for the linker.
+    /// Its linkage name.
     pub name: &'a str,
-    /// Its name for people, when it is another one.
+    /// Its demangled name, if it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function: Option<&'a str>,
     /// `function`, `object` or `label`.
     pub kind: &'a str,
-    /// Where it begins.
+    /// Its start address.
     #[serde(with = "text")]
     pub start: VirtOffset,
-    /// Its bytes.
+    /// Its size in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// The source file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<&'a str>,
-    /// The line that it begins on, from 1.
+    /// The line on which it starts, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
 }

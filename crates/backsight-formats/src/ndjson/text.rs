@@ -1,4 +1,4 @@
-//! Values that stand as text in JSON: addresses, build IDs, permissions, reasons.
+//! Values that are strings in JSON: addresses, build IDs, permissions, reasons.
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use backsight_types::{AddrKind, Arch, Device, Lookup, ModuleKind};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::ser::Serializer;
 
-/// For `#[serde(with)]`: writes what `Display` shows, reads what `FromStr` takes.
+/// For `#[serde(with)]`: writes with `Display` and reads with `FromStr`.
 pub(super) fn serialize<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(value)
 }
@@ -21,7 +21,7 @@ where
     from.deserialize_str(FromText(PhantomData))
 }
 
-/// The same for what may be absent.
+/// The same for optional values.
 pub(super) mod option {
     use super::{Deserializer, Display, FromStr, Serializer};
 
@@ -58,7 +58,7 @@ impl<T: FromStr<Err: Display>> Visitor<'_> for FromText<T> {
     }
 }
 
-/// Values of the vocabulary whose spelling is this format's own.
+/// Declares a wrapper for a type that is spelled differently in this format.
 macro_rules! spelled {
     ($(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $parse:expr, $show:expr) => {
         $(#[$doc])*
@@ -86,7 +86,7 @@ macro_rules! spelled {
 }
 
 spelled! {
-    /// A count of bytes, in hexadecimal.
+    /// A number of bytes, in hexadecimal.
     Size(u64),
     "size",
     |text| text.parse::<backsight_types::FileOffset>().ok().map(|size| size.0),
@@ -170,7 +170,7 @@ pub(super) mod lookup {
     }
 }
 
-/// Reads one of a fixed set of words.
+/// Reads one word of a fixed set.
 struct Word<F>(F);
 
 impl<T, F: Fn(&str) -> Option<T>> Visitor<'_> for Word<F> {
@@ -185,12 +185,12 @@ impl<T, F: Fn(&str) -> Option<T>> Visitor<'_> for Word<F> {
     }
 }
 
-/// Bytes as pairs of hexadecimal digits: for paths that are not UTF-8.
+/// Bytes as pairs of hexadecimal digits, for paths that are not UTF-8.
 #[derive(Clone, Debug)]
 pub(super) struct HexBytes(pub(super) Vec<u8>);
 
 impl HexBytes {
-    /// Returns the text of `raw`, and its bytes too when that text is not all of it.
+    /// Returns `raw` as text. If it is not UTF-8, its bytes are returned, too.
     pub(super) fn beside_text(raw: &[u8]) -> (String, Option<Self>) {
         match str::from_utf8(raw) {
             Ok(text) => (text.to_owned(), None),

@@ -1,4 +1,4 @@
-//! Lines out.
+//! Writes lines.
 
 use std::io::{self, Write};
 
@@ -12,37 +12,37 @@ use super::module::ModuleLine;
 use super::record::{AddressLine, HeaderLine, JsonLine, MappingLine, SampleLine, VmaLine};
 use super::symbol::SymbolLine;
 
-/// Writes line by line. Nothing is buffered here.
+/// Writes lines. It does not buffer.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
 }
 
 impl<W: Write> Writer<W> {
-    /// Takes where the lines go to.
+    /// Creates a writer.
     pub fn new(out: W) -> Self {
         Self { out }
     }
 
-    /// Returns it, for lines of another kind.
+    /// Returns the output, to write other lines.
     pub fn get_mut(&mut self) -> &mut W {
         &mut self.out
     }
 
-    /// Gives it back.
+    /// Returns the output.
     pub fn into_inner(self) -> W {
         self.out
     }
 
-    /// Writes a header, which is to be the first line.
+    /// Writes a header, which must be the first line.
     ///
     /// # Errors
-    /// Those of the output, here and below.
+    /// Those of the output.
     pub fn header(&mut self, header: &HeaderLine) -> io::Result<()> {
         self.line(header)
     }
 
-    /// Writes a module, which is to come before the first address that names it.
+    /// Writes a module, which must precede the first address in it.
     ///
     /// # Errors
     /// Those of the output.
@@ -90,7 +90,7 @@ impl<W: Write> Writer<W> {
         self.line(check)
     }
 
-    /// Writes what `backsight index` says of a file.
+    /// Writes the description of an index by `backsight index`.
     ///
     /// # Errors
     /// Those of the output.
@@ -98,7 +98,7 @@ impl<W: Write> Writer<W> {
         self.line(index)
     }
 
-    /// Writes what `backsight inspect` lists.
+    /// Writes a symbol of `backsight inspect`.
     ///
     /// # Errors
     /// Those of the output.
@@ -106,7 +106,7 @@ impl<W: Write> Writer<W> {
         self.line(symbol)
     }
 
-    /// Writes an entry of the input that is no address.
+    /// Writes an entry of the input that is not an address.
     ///
     /// # Errors
     /// Those of the output.
@@ -114,7 +114,7 @@ impl<W: Write> Writer<W> {
         self.line(malformed)
     }
 
-    /// Writes that all of a line of the input is answered.
+    /// Writes the end of the answers to a line of the input.
     ///
     /// # Errors
     /// Those of the output.
@@ -140,7 +140,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Sends on what the output has buffered.
+    /// Flushes the output.
     ///
     /// # Errors
     /// Those of the output.

@@ -1,5 +1,5 @@
-//! The dictionary of a file that is written. A row is taken in when something first
-//! refers to it, so that none stands there for nothing.
+//! The dictionary of a file that is written. A row is added when something first refers to it, so
+//! that there are no unused rows.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ use crate::place_name::UNKNOWN;
 use crate::placement::{Placement, Space};
 use crate::string_table::{StringTable, file_name};
 
-/// The seven tables, and where the rows of the profile went.
+/// The tables, and the index in them of each row of the profile.
 #[derive(Debug)]
 pub(super) struct Dictionary<'a> {
     profile: &'a Profile,
@@ -29,11 +29,11 @@ pub(super) struct Dictionary<'a> {
     functions: Rows,
     attributes: Rows,
     stacks: Rows,
-    /// 0 for those that nothing refers to yet.
+    /// 0 means that the row is not used yet; so in the two fields below.
     mapping_places: Vec<i32>,
     location_places: Vec<i32>,
     stack_places: Vec<i32>,
-    /// What else is known of modules and locations.
+    /// The attributes of modules and locations.
     attributes_of: HashMap<Subject, Vec<Label>>,
     pub(super) flaws: Flaws,
 }
@@ -63,7 +63,7 @@ impl<'a> Dictionary<'a> {
         }
     }
 
-    /// Returns the place of a stack; of the empty one, when there is none.
+    /// Returns the index of a stack; 0, the empty stack, if there is none.
     pub(super) fn stack(&mut self, stack: Option<StackIdx>) -> i32 {
         let Some(index) = stack else { return 0 };
         let known = self.stack_places.get(index.as_usize()).copied();
@@ -184,7 +184,8 @@ impl<'a> Dictionary<'a> {
         }
     }
 
-    /// Returns what else is known of a module or location, but for these names.
+    /// Returns the indices of the attributes of a module or location, except those with the names
+    /// `but`.
     fn attributes_of(&mut self, of: Subject, but: &[&str]) -> Vec<i32> {
         let labels = self.attributes_of.get(&of).cloned().unwrap_or_default();
         let mut used = Vec::new();
@@ -202,7 +203,7 @@ impl<'a> Dictionary<'a> {
         places
     }
 
-    /// Returns the place of a label as an attribute.
+    /// Returns the index of a label as an attribute.
     pub(super) fn label(&mut self, label: &Label) -> i32 {
         let key = self.text(Some(label.key));
         let (value, unit) = match label.value {
@@ -215,24 +216,24 @@ impl<'a> Dictionary<'a> {
         self.attribute(key, value, unit)
     }
 
-    /// Returns the place of one of the profile's texts.
+    /// Returns the index of a string of the profile.
     pub(super) fn text(&mut self, text: Option<StrIdx>) -> i32 {
         let place = text.map_or(0, |text| self.strings.place(text));
         i32::try_from(place).unwrap_or(0)
     }
 
-    /// Returns the place of a text of our own.
+    /// Returns the index of a string that need not be in the profile.
     pub(super) fn own(&mut self, text: &str) -> i32 {
         i32::try_from(self.strings.own(text)).unwrap_or(0)
     }
 
-    /// Returns the place of an attribute whose value is a text.
+    /// Returns the index of an attribute whose value is a text.
     pub(super) fn text_attribute(&mut self, key: &str, value: &str) -> i32 {
         let key = self.own(key);
         self.attribute(key, Value::StringValue(value.to_owned()), 0)
     }
 
-    /// Returns the place of an attribute.
+    /// Returns the index of an attribute.
     pub(super) fn attribute(&mut self, key: i32, value: Value, unit: i32) -> i32 {
         self.attributes.place(&proto::KeyValueAndUnit {
             key_strindex: key,
@@ -241,7 +242,7 @@ impl<'a> Dictionary<'a> {
         })
     }
 
-    /// Writes the dictionary as the field 2 of `ProfilesData`.
+    /// Writes the dictionary as field 2 of `ProfilesData`.
     pub(super) fn write(&self, mut out: impl Write) -> io::Result<()> {
         let links = Rows::new();
         let tables = [

@@ -1,10 +1,10 @@
-//! OTLP in JSON, as the same message in protobuf: names of fields become their numbers.
+//! Converts OTLP in JSON to the same message in protobuf, with field numbers instead of names.
 //!
-//! What is read so needs no second reader, and no more memory than its text.
+//! The message then needs no reader of its own, and it takes no more memory than the JSON.
 //!
-//! Source: "JSON Protobuf Encoding" in the OTLP specification: names in lowerCamelCase,
-//! 64-bit numbers as texts of decimal digits or as numbers, IDs of traces and spans as
-//! hexadecimal digits, all other bytes in base64; unknown names are ignored.
+//! Source: "JSON Protobuf Encoding" in the OTLP specification: names are in lowerCamelCase; 64-bit
+//! numbers are strings of decimal digits, or numbers; IDs of traces and spans are hexadecimal;
+//! other bytes are in base64; unknown names are ignored.
 
 mod schema;
 
@@ -16,7 +16,8 @@ use self::schema::{Field, FieldKind, Type};
 use FieldKind::{Bytes, Double, Fixed64, Message, Text, Varint};
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Whether a text that begins so is OTLP in JSON: what names its profiles stands first.
+/// Whether a text that starts like this is OTLP in JSON: one of the names of `ProfilesData` must be
+/// near the start.
 #[must_use]
 pub fn is_json(begin: &[u8]) -> bool {
     let begin = begin.get(..4096).unwrap_or(begin);
@@ -27,10 +28,10 @@ pub fn is_json(begin: &[u8]) -> bool {
             || (has(b"\"dictionary\"") && (has(b"Table\"") || has(b"_table\""))))
 }
 
-/// Reads the objects of a text, which are one behind the other, as messages.
+/// Converts the objects of a text, which follow each other, to messages.
 ///
 /// # Errors
-/// The byte of the text that is wrong.
+/// The offset in the text of what is wrong.
 pub(super) fn messages(text: &[u8]) -> Result<Vec<Vec<u8>>, u64> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let mut messages = Vec::new();
@@ -59,7 +60,7 @@ fn offset_of(text: &[u8], line: usize, column: usize) -> u64 {
     u64::try_from(start.saturating_add(column)).unwrap_or(u64::MAX)
 }
 
-/// Reads an object into the bytes of a message.
+/// Converts an object to an encoded message.
 struct Object<'a> {
     fields: &'static [Field],
     out: &'a mut Vec<u8>,
@@ -99,7 +100,7 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// Compares a name, which may have its words parted by `_` instead of by case.
+/// Compares a name with that of a field. The name may also be in snake_case.
 fn is_name(name: &str, field: &str) -> bool {
     let mut upper = false;
     let camel = name.chars().filter_map(|c| {
@@ -114,7 +115,7 @@ fn is_name(name: &str, field: &str) -> bool {
     camel.eq(field.chars())
 }
 
-/// Reads what a field holds.
+/// Converts the value of a field.
 struct FieldValue<'a> {
     number: u8,
     kind: FieldKind,
@@ -209,7 +210,7 @@ impl<'de> Visitor<'de> for FieldValue<'_> {
                 self.double(value);
                 Ok(())
             }
-            // Some writers give every number a point.
+            // Some writers write integers with a decimal point.
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "it has no fraction, and is below 2^53"
@@ -271,7 +272,7 @@ impl<'de> Visitor<'de> for FieldValue<'_> {
     }
 }
 
-/// Reads the digits of an ID.
+/// Parses a hexadecimal ID.
 fn hex(text: &str) -> Option<Vec<u8>> {
     let is_id = matches!(text.len(), 16 | 32);
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
@@ -282,7 +283,7 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     is_id.then(|| text.as_bytes().chunks(2).map(pair).collect())?
 }
 
-/// Reads base64, of either alphabet, padded or not.
+/// Decodes base64 with either alphabet, with or without padding.
 fn base64(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_end_matches('=');
     let mut bytes = Vec::with_capacity(text.len());

@@ -14,18 +14,17 @@ pub(super) const FRAME_TYPE: &str = "profile.frame.type";
 pub(super) const COMMENTS: &str = "pprof.profile.comment";
 pub(super) const DEFAULT_TYPE: &str = "pprof.scope.default_sample_type";
 
-/// Name and version of a scope, and how its attributes begin, as samples have them.
+/// The prefix of labels for a scope's name, version and attributes.
 ///
-/// Source: "Instrumentation Scope" in the specification's chapter on formats that are not
-/// OTLP.
+/// Source: "Instrumentation Scope" in the specification's chapter on formats that are not OTLP.
 pub(super) const SCOPE: &str = "otel.scope.";
-/// The name of the scope that is written where the profile has none.
+/// The name of the scope that is written if the profile has none.
 pub(super) const OUR_SCOPE: &str = "backsight";
 pub(super) const SCOPE_NAME: &str = "otel.scope.name";
 pub(super) const SCOPE_VERSION: &str = "otel.scope.version";
 
-/// The namespaces of attributes that say what was profiled, not what a sample is: they are
-/// written as those of the resource.
+/// Namespaces of attributes of the profiled process, container or host: they are written as
+/// attributes of the resource.
 ///
 /// Source: "Resource semantic conventions".
 pub(super) const OF_RESOURCES: [&str; 14] = [
@@ -45,7 +44,7 @@ pub(super) const OF_RESOURCES: [&str; 14] = [
     "gcp.",
 ];
 
-/// Returns what is said of a frame whose kind of memory is known, where nothing else is.
+/// Returns the frame type for a kind of memory.
 pub(super) fn frame_type(kind: Option<AddrKind>) -> Option<&'static str> {
     match kind? {
         AddrKind::Kernel => Some("kernel"),
@@ -54,7 +53,7 @@ pub(super) fn frame_type(kind: Option<AddrKind>) -> Option<&'static str> {
     }
 }
 
-/// The attribute of a mapping that says what addresses in it are: `virtual-offsets` or
+/// The attribute of a mapping with the address space of its addresses: `virtual-offsets` or
 /// `file-offsets`.
 pub const ADDRESSES: &str = "backsight.addresses";
 

@@ -1,7 +1,7 @@
-//! OTLP as a profile: the dictionary first, then what refers to it.
+//! Reads OTLP: first the dictionary, then what refers to it.
 //!
-//! The unpacked message is kept while it is read: what refers to the dictionary may
-//! stand before it. Its rows are decoded when something first refers to them.
+//! The decompressed message is kept in memory, because the parts that refer to the dictionary may
+//! precede it. The rows of the dictionary are decoded on first use.
 
 mod attribute;
 mod attributes;
@@ -31,19 +31,22 @@ use crate::mapped_file::MappedFiles;
 use crate::protobuf::{Error, Limits, MemoryBudget, MessageFields, Value};
 use crate::threads::NamedThreads;
 
-/// Reads `ProfilesData` as protobuf, several of them each behind its length (four bytes,
-/// the highest first, as the Collector's file exporter writes them), or as JSON, one
-/// object behind the other; packed by gzip or not. Returns what was wrong with parts of it.
+/// Reads `ProfilesData` in protobuf or JSON, gzipped or not. Returns the profile, and counts of its
+/// flaws.
 ///
-/// Samples are numbered as OTLP 1.10 and later do, or as 1.8 and 1.9 did: each message
-/// tells by what makes sense. A malformed part is left out, or taken as far as it goes: a
-/// sample keeps the locations that are there. Only what makes the whole senseless is an
-/// error.
+/// In protobuf, several messages can follow each other, each after its length in four bytes,
+/// highest first, as the Collector's file exporter writes them. In JSON, several objects can follow
+/// each other.
+///
+/// The field numbers of samples are those of OTLP 1.10 and later, or those of 1.8 and 1.9; which of
+/// them is determined for each message by what is valid. A malformed part is left out, or read as
+/// far as possible: a sample keeps the locations that exist. Only damage that makes the whole file
+/// unreadable is an error.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] from the input; [`Error::Malformed`] when it is no such file, was damaged
-/// or cut off, or is older than OTLP 1.8; [`Error::TooLarge`] past the limits.
+/// [`Error::Io`] if reading the input fails; [`Error::Malformed`] if it is not such a file, is
+/// damaged or cut off, or is older than OTLP 1.8; [`Error::TooLarge`] if a limit is exceeded.
 pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error> {
     let mut budget = MemoryBudget::new(limits.memory);
     let mut flaws = Flaws::default();
@@ -81,8 +84,7 @@ pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error
 }
 
 impl<'a> Reader<'a> {
-    /// Reads what the message has: types of samples first, as all must be known, then the
-    /// samples.
+    /// Reads the message: first all sample types, which samples refer to, then the samples.
     fn message(mut self, message: &'a [u8], layout: Option<Layout>) -> Result<ReadState, Error> {
         let heads = self.heads(message)?;
         let layout = match layout {
@@ -95,7 +97,7 @@ impl<'a> Reader<'a> {
         Ok(self.state)
     }
 
-    /// Walks over resources, scopes and profiles.
+    /// Reads resources, scopes, and profiles without their samples.
     fn heads(&mut self, message: &'a [u8]) -> Result<Vec<ProfileHead<'a>>, Error> {
         let mut heads = Vec::new();
         for resource in self.parts(message, 1, "resources that cannot be decoded")? {
@@ -116,8 +118,8 @@ impl<'a> Reader<'a> {
         Ok(heads)
     }
 
-    /// Returns the parts of a message that a field holds. A message that is broken is
-    /// counted, and taken as far as it goes.
+    /// Returns the values of a field of a message. A damaged message is counted, and read up to the
+    /// damage.
     fn parts(
         &mut self,
         message: &'a [u8],
@@ -144,8 +146,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns what the attributes of a resource say of all samples in it: process and
-    /// thread, and all else.
+    /// Returns the process, thread and labels that the attributes of a resource give for all its
+    /// samples.
     fn resource(&mut self, message: &'a [u8]) -> Result<(ThreadIdentity, Vec<Label>), Error> {
         let mut context = ThreadIdentity::default();
         let mut labels = Vec::new();
@@ -161,7 +163,8 @@ impl<'a> Reader<'a> {
         Ok((context, labels))
     }
 
-    /// Reads what a scope is, which samples have as labels; of ours, that says nothing.
+    /// Adds the name, version and attributes of a scope to the labels of its samples. The name and
+    /// version of backsight's own scope are not added.
     fn scope(&mut self, message: &'a [u8], labels: &mut Vec<Label>) -> Result<(), Error> {
         for row in self.parts(message, 3, "scopes that cannot be decoded")? {
             let Some(ReadAttribute { label, .. }) = self.key_value(row)? else {
@@ -179,7 +182,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        // Attributes apart, a name and a version.
+        // Without attributes, a scope is a name and a version.
         self.check_attribute(message)?;
         let scope = InstrumentationScope::decode(message).unwrap_or_default();
         if scope.name != keys::OUR_SCOPE {

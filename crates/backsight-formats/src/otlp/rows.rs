@@ -6,11 +6,11 @@ use std::io::{self, Write};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use prost::Message;
 
-/// Messages in the order in which they were first asked for, behind the zero element.
+/// Messages in the order of their first use, after the empty message.
 #[derive(Debug)]
 pub(super) struct Rows {
     bytes: Vec<u8>,
-    /// Where each ends.
+    /// The end offset of each message.
     ends: Vec<usize>,
     places: HashTable<i32>,
     hasher: DefaultHashBuilder,
@@ -26,17 +26,17 @@ impl Rows {
             hasher: DefaultHashBuilder::default(),
             scratch: Vec::new(),
         };
-        // A message of nothing but defaults is encoded as nothing.
+        // A message with only default values is encoded as zero bytes.
         rows.place(&());
         rows
     }
 
-    /// Returns the place of a message, which is taken in if it is new; that of the zero
-    /// element, when there are 2^31.
+    /// Returns the index of a message, and adds it if it is new; 0 if the table is full, at 2^31
+    /// messages.
     pub(super) fn place(&mut self, message: &impl Message) -> i32 {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        // A vector grows as it must: there is always room.
+        // Encoding into a vector does not run out of space.
         let place = match message.encode(&mut scratch) {
             Ok(()) => self.place_of(&scratch),
             Err(_) => 0,
@@ -78,14 +78,14 @@ fn get<'a>(bytes: &'a [u8], ends: &[usize], place: i32) -> Option<&'a [u8]> {
     bytes.get(start..end)
 }
 
-/// Returns how many bytes a field takes that holds this many.
+/// Returns the encoded size of a field whose value has so many bytes.
 pub(super) fn field_len(bytes: usize) -> usize {
-    // One byte tells the field, as all have numbers below 16.
+    // The key takes one byte, because all field numbers are below 16.
     let head = prost::length_delimiter_len(bytes).saturating_add(1);
     head.saturating_add(bytes)
 }
 
-/// Writes the beginning of a field that holds so many bytes.
+/// Writes the key and length of a field whose value has so many bytes.
 pub(super) fn write_head(field: u8, bytes: usize, mut out: impl Write) -> io::Result<()> {
     let mut head = vec![field << 3 | 2];
     prost::encode_length_delimiter(bytes, &mut head).map_err(io::Error::other)?;
@@ -101,7 +101,7 @@ mod tests {
         let mut rows = Rows::new();
         let texts = ["b", "", "a", "b"].map(|text| rows.place(&text.to_owned()));
         assert_eq!(texts, [1, 0, 2, 1]);
-        // A string by itself is a message with that string as its first field.
+        // A string as a message is a message with the string as its first field.
         let all: Vec<_> = rows.iter().collect();
         assert_eq!(all, [&b""[..], b"\x0a\x01b", b"\x0a\x01a"]);
     }

@@ -1,4 +1,4 @@
-//! A profile as OTLP: resource by resource, and the dictionary behind them.
+//! Writes OTLP: first the resources, then the dictionary.
 
 mod origin;
 
@@ -24,17 +24,16 @@ use crate::flaws::Flaws;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Packed by gzip, as it may be on the way to a server.
+    /// Whether the file is gzipped. Servers accept both.
     pub gzip: bool,
-    /// Samples keep their times. The format wants nanoseconds since 1970: times before
-    /// the start of the profile are those of another clock, and all are moved so that the
-    /// first sample is at the start. Without, samples that are alike but for their times
-    /// are summed up.
+    /// Whether samples keep their times. The format requires nanoseconds since 1970. Times before
+    /// the start of the profile are of another clock; then all times are shifted so that the first
+    /// sample is at the start. Without times, samples that differ only in time are summed.
     pub times: bool,
 }
 
 impl Options {
-    /// Sets whether it is packed by gzip.
+    /// Sets whether the file is gzipped.
     #[must_use]
     pub const fn with_gzip(self, gzip: bool) -> Self {
         Self { gzip, ..self }
@@ -47,7 +46,7 @@ impl Options {
     }
 }
 
-/// Writes a profile, and returns what of it could not be written as it is.
+/// Writes a profile. Returns counts of what could not be represented.
 ///
 /// # Errors
 ///
@@ -72,19 +71,19 @@ struct Writer<'a> {
     options: Options,
     dictionary: Dictionary<'a>,
     types: Vec<proto::ValueType>,
-    /// What is added to times.
+    /// The number of nanoseconds that are added to times.
     moved: u64,
     start: u64,
-    /// Long enough for all times, which must be below its end.
+    /// Not less than needed: the times of all samples must be before the end.
     duration: u64,
 }
 
-/// The samples of one scope: of each sample type, those without times and those with, in
-/// the order of their first ones. No profile holds both.
+/// The samples of a scope, in the order of their first use. For each sample type, samples without
+/// times and samples with times are separate, because no profile may have both.
 #[derive(Debug)]
 struct Group {
     samples: Vec<[Vec<proto::Sample>; 2]>,
-    /// By type, stack and attributes, and whether they have times.
+    /// The index of each sample, by type, stack, attributes, and whether it has times.
     places: HashMap<SampleKey, usize>,
 }
 
@@ -134,7 +133,7 @@ impl<'a> Writer<'a> {
         let mut first = true;
         for resource in &origins.resources {
             let scopes = resource.scopes.iter().map(|scope| {
-                // All sample types stand in the first, so that their order is known.
+                // The first scope has all sample types, which gives their order.
                 let all_types = std::mem::take(&mut first);
                 proto::ScopeProfiles {
                     scope: Some(self.scope(&scope.labels)),
@@ -242,7 +241,7 @@ impl<'a> Writer<'a> {
     fn sample(&mut self, sample: &Sample, values: &[i64], labels: &[Label], group: &mut Group) {
         let one = [1];
         let no_types = self.profile.sample_types.is_empty();
-        // Without types, a sample is one sample.
+        // Without sample types, the value is the number of samples.
         let values = if no_types && values.is_empty() {
             &one
         } else {
@@ -253,7 +252,7 @@ impl<'a> Writer<'a> {
         let time = sample.time_ns.filter(|_| self.options.times);
         let time = time.map(|time| time.saturating_add(self.moved));
         let first = usize::try_from(sample.first_type).unwrap_or(usize::MAX);
-        // A sample of nothing stands where its first value would.
+        // A sample whose values are all 0 is written with its first value.
         let is_nothing = values.iter().all(|value| *value == 0);
         let values = if values.is_empty() { &[0] } else { values };
         for (at, value) in values.iter().enumerate() {

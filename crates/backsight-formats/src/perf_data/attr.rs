@@ -1,11 +1,11 @@
-//! What `perf_event_open` was asked for: it decides how a sample is laid out.
+//! The arguments of `perf_event_open` (`struct perf_event_attr`), which determine the layout of
+//! samples.
 //!
-//! Source: `struct perf_event_attr` and `PERF_RECORD_SAMPLE` in
-//! `include/uapi/linux/perf_event.h`.
+//! Source: `struct perf_event_attr` and `PERF_RECORD_SAMPLE` in `include/uapi/linux/perf_event.h`.
 
 use crate::bytes::Bytes;
 
-/// `PERF_SAMPLE_*`: what a sample holds, in this order but for `IDENTIFIER`.
+/// `PERF_SAMPLE_*`: the fields of a sample, in their order except for `IDENTIFIER`.
 pub(super) mod sample {
     pub(crate) const IP: u64 = 1;
     pub(crate) const TID: u64 = 1 << 1;
@@ -21,11 +21,11 @@ pub(super) mod sample {
     pub(crate) const BRANCH_STACK: u64 = 1 << 11;
     pub(crate) const REGS_USER: u64 = 1 << 12;
     pub(crate) const STACK_USER: u64 = 1 << 13;
-    /// The first word of a sample, the last of any other record.
+    /// The first word of a sample, and the last word of other records.
     pub(crate) const IDENTIFIER: u64 = 1 << 16;
 }
 
-/// `PERF_FORMAT_*`: what a counter shows when it is read.
+/// `PERF_FORMAT_*`: the fields of a counter's value.
 pub(super) mod format {
     pub(crate) const TIMES: u64 = 3;
     pub(crate) const ID: u64 = 1 << 2;
@@ -33,7 +33,7 @@ pub(super) mod format {
     pub(crate) const LOST: u64 = 1 << 4;
 }
 
-/// `PERF_SAMPLE_BRANCH_*`: which branches are kept, and what of them.
+/// `PERF_SAMPLE_BRANCH_*`: which branches are recorded, and their fields.
 pub(super) mod branch {
     pub(crate) const CALL_STACK: u64 = 1 << 11;
     pub(crate) const HW_INDEX: u64 = 1 << 17;
@@ -44,15 +44,15 @@ const FLAG_INHERIT: u64 = 1 << 1;
 const FLAG_FREQ: u64 = 1 << 10;
 const FLAG_SAMPLE_ID_ALL: u64 = 1 << 18;
 
-/// The part of an attribute that reading needs.
+/// The fields of an attribute that are needed for reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attr {
     pub(super) kind: u32,
     pub(super) config: u64,
-    /// The period, or the frequency when `is_freq`.
+    /// The period; the frequency if `is_freq`.
     pub(super) period: u64,
     pub(super) is_freq: bool,
-    /// Whether new threads are counted with the one that made them.
+    /// Whether the event is inherited by new threads.
     pub(super) is_inherited: bool,
     pub(super) sample_type: u64,
     pub(super) read_format: u64,
@@ -63,7 +63,7 @@ pub(super) struct Attr {
 }
 
 impl Attr {
-    /// Returns the attribute of an event that samples nothing.
+    /// Returns the attribute of an event without samples.
     pub(super) const fn nothing() -> Self {
         Self {
             kind: 0,
@@ -80,12 +80,12 @@ impl Attr {
         }
     }
 
-    /// Reads an attribute and returns it with its own size. An older one is shorter,
-    /// and what it lacks is zero, as in the kernel.
+    /// Parses an attribute, and returns it with its size in bytes. Older attributes are shorter; as
+    /// in the kernel, missing fields are 0.
     pub(super) fn parse(bytes: &[u8], big: bool) -> Option<(Self, usize)> {
         let mut at = Bytes::new(bytes, big);
         let kind = at.u32()?;
-        // `PERF_ATTR_SIZE_VER0` of files that left the size out.
+        // Files without a size have `PERF_ATTR_SIZE_VER0`.
         let size = match at.u32()? {
             0 => 64,
             size => usize::try_from(size).ok()?,
@@ -96,9 +96,9 @@ impl Attr {
         let sample_type = at.u64()?;
         let read_format = at.u64()?;
         let flags = at.u64()?;
-        // Bit fields begin at the highest bit where bytes do.
+        // Big-endian compilers allocate bit fields from the highest bit.
         let flags = if big { flags.reverse_bits() } else { flags };
-        // wakeup_events and bp_type, config1: the first version ends behind them.
+        // wakeup_events, bp_type and config1. The first version of the struct ends here.
         at.take(16)?;
         let _config2 = at.u64();
         let branch_type = at.u64().unwrap_or_default();
@@ -121,30 +121,30 @@ impl Attr {
         Some((attr, size))
     }
 
-    /// Returns whether samples and records hold `what`.
+    /// Whether records have any of these fields.
     pub(super) fn has(&self, what: u64) -> bool {
         self.sample_type & what != 0
     }
 
-    /// Returns where in a sample the time stands, in bytes.
+    /// Returns the offset of the time in a sample, in bytes.
     pub(super) fn time_in_sample(&self) -> Option<usize> {
         let before = sample::IDENTIFIER | sample::IP | sample::TID;
         self.has(sample::TIME).then(|| self.words(before))
     }
 
-    /// Returns how far before the end of any other record the time stands.
+    /// Returns the distance of the time from the end of other records, in bytes.
     pub(super) fn time_before_end(&self) -> Option<usize> {
         use sample::{CPU, ID, IDENTIFIER, STREAM_ID, TIME};
         let from = TIME | ID | STREAM_ID | CPU | IDENTIFIER;
         (self.sample_id_all && self.has(TIME)).then(|| self.words(from))
     }
 
-    /// Returns how far before the end of any other record its thread stands.
+    /// Returns the distance of the thread from the end of other records, in bytes.
     pub(super) fn thread_before_end(&self) -> Option<usize> {
         Some(self.trailer()).filter(|_| self.has(sample::TID) && self.sample_id_all)
     }
 
-    /// Returns the size of what stands at the end of any other record.
+    /// Returns the size of the trailer (`sample_id`) of other records, in bytes.
     pub(super) fn trailer(&self) -> usize {
         use sample::{CPU, ID, IDENTIFIER, STREAM_ID, TID, TIME};
         match self.sample_id_all {
@@ -153,7 +153,7 @@ impl Attr {
         }
     }
 
-    /// Returns where in a sample its event's ID stands.
+    /// Returns the offset of the event ID in a sample, in bytes.
     pub(super) fn id_in_sample(&self) -> Option<usize> {
         use sample::{ADDR, ID, IDENTIFIER, IP, TID, TIME};
         if self.has(IDENTIFIER) {
@@ -162,7 +162,7 @@ impl Attr {
         self.has(ID).then(|| self.words(IP | TID | TIME | ADDR))
     }
 
-    /// Returns how far before the end of any other record the ID stands.
+    /// Returns the distance of the event ID from the end of other records, in bytes.
     pub(super) fn id_before_end(&self) -> Option<usize> {
         use sample::{CPU, ID, IDENTIFIER, STREAM_ID};
         match self.sample_id_all {
@@ -172,13 +172,14 @@ impl Attr {
         }
     }
 
-    /// Returns the size of those of `these` that are there. Each has a word.
+    /// Returns the size of those fields of `these` that are recorded, in bytes. Each has eight
+    /// bytes.
     fn words(&self, these: u64) -> usize {
         let count = (self.sample_type & these).count_ones();
         usize::try_from(count).unwrap_or_default().saturating_mul(8)
     }
 
-    /// Returns the name that perf gives the event when it writes none.
+    /// Returns perf's name of the event, for a file without names.
     pub(super) fn fallback_name(&self) -> String {
         const HARDWARE: [&str; 10] = [
             "cycles",
@@ -218,8 +219,8 @@ impl Attr {
         }
     }
 
-    /// Returns whether each switch of threads has a sample: `PERF_COUNT_SW_CONTEXT_SWITCHES`
-    /// or a tracepoint of this name, with a period of 1.
+    /// Whether there is a sample for each context switch: `PERF_COUNT_SW_CONTEXT_SWITCHES` or the
+    /// tracepoint `sched:sched_switch`, with a period of 1.
     pub(super) fn counts_switches(&self, name: Option<&str>) -> bool {
         const TRACEPOINT: &str = "sched:sched_switch";
         let is_each = !self.is_freq && self.period == 1;
@@ -227,7 +228,7 @@ impl Attr {
         is_each && (is_counter || name.is_some_and(|name| name.starts_with(TRACEPOINT)))
     }
 
-    /// Returns whether the period counts nanoseconds: `PERF_COUNT_SW_CPU_CLOCK` and
+    /// Whether the period is in nanoseconds: `PERF_COUNT_SW_CPU_CLOCK` and
     /// `PERF_COUNT_SW_TASK_CLOCK`.
     pub(super) fn counts_time(&self) -> bool {
         self.kind == 1 && self.config <= 1

@@ -1,10 +1,10 @@
-//! The number in a chain that stands for the user's part, which comes in a later record.
+//! The cookie in a call chain that stands for the user part, which is in a later record.
 
 use backsight_types::trace::marker;
 
 use crate::bytes::Bytes;
 
-/// Returns where in a chain that marker stands, in bytes, if a number follows.
+/// Returns the offset of the cookie's marker in a call chain, in bytes, if a cookie follows it.
 pub(super) fn cookie_at(chain: &[u8], big: bool) -> Option<usize> {
     let mut at = Bytes::new(chain, big);
     while let Some(number) = at.u64() {
@@ -16,7 +16,7 @@ pub(super) fn cookie_at(chain: &[u8], big: bool) -> Option<usize> {
     None
 }
 
-/// Returns the number in a chain that stands for the user's part.
+/// Returns the cookie in a call chain.
 pub(super) fn cookie_of(chain: &[u8], big: bool) -> Option<u64> {
     let at = cookie_at(chain, big)?.checked_add(8)?;
     Bytes::new(chain.get(at..)?, big).u64()

@@ -1,11 +1,11 @@
-//! What counters showed in a sample: one sample for each member of a group.
+//! Splits a sample of an event group into one sample for each event.
 //!
-//! With `perf record -e '{a,b}:S'` the first event of a group takes samples, and each has
-//! what all members have counted by then. How much that is more than the last time is the
-//! member's period, and a member that has not moved has no sample.
+//! With `perf record -e '{a,b}:S'`, only the first event of the group is sampled. Each sample has
+//! the total counts of all events of the group. The period of an event is the difference from the
+//! previous sample; an event whose count has not changed has no sample.
 //!
-//! Source: `struct read_format` in `include/uapi/linux/perf_event.h`;
-//! `deliver_sample_value` in `tools/perf/util/session.c`.
+//! Source: `struct read_format` in `include/uapi/linux/perf_event.h`; `deliver_sample_value` in
+//! `tools/perf/util/session.c`.
 
 use std::collections::HashMap;
 
@@ -14,20 +14,20 @@ use super::event_attrs::Events;
 use crate::bytes::Bytes;
 use crate::flaws::Flaws;
 
-/// No more values are remembered: so many counters times threads.
+/// The maximum number of stored values, which is the number of counters times threads.
 const MAX_VALUES: usize = 1 << 22;
 
-/// What each counter showed last.
+/// The last value of each counter.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    /// By thread where a counter is inherited by new ones, else under 0.
+    /// By thread and counter ID. Counters that are not inherited are stored under thread 0.
     last: HashMap<u32, HashMap<u64, u64>>,
     count: usize,
 }
 
 impl Counters {
-    /// Adds the events that a sample is of, each with its period. Returns whether the
-    /// sample says so at all.
+    /// Adds the events of a sample with their periods to `parts`. Returns whether the sample has
+    /// counter values with event IDs.
     pub(super) fn split(
         &mut self,
         (read, big): (&[u8], bool),
@@ -78,7 +78,7 @@ impl Counters {
         true
     }
 
-    /// Returns by how much a counter has moved; `None` when it went back.
+    /// Returns the difference from the last value; `None` if the value is smaller.
     fn period(&mut self, thread: u32, id: u64, value: u64) -> Option<u64> {
         let of_thread = self.last.entry(thread).or_default();
         if let Some(last) = of_thread.get_mut(&id) {
@@ -92,7 +92,7 @@ impl Counters {
         Some(value)
     }
 
-    /// A thread ended, and its ID may be another's.
+    /// Forgets a thread that ended, because its ID can be reused.
     pub(super) fn thread_ended(&mut self, tid: u32) {
         if tid != 0
             && let Some(gone) = self.last.remove(&tid)

@@ -1,19 +1,19 @@
-//! User stacks that come later than their samples.
+//! User stacks that are recorded after their samples (deferred call chains).
 //!
-//! Since Linux 6.19 a sample in the kernel may leave the user's part of its chain out, and
-//! has a number in its place, the *cookie*. When the thread comes back to its own code,
-//! one record with the cookie brings that part for all samples since it left it:
+//! Since Linux 6.19, a sample taken in the kernel can have a number, the *cookie*, instead of the
+//! user part of its call chain. When the thread returns to user code, one record with the cookie
+//! has the user part for all samples since the thread entered the kernel:
 //!
 //! ```text
 //!   sample of 7    kernel …, PERF_CONTEXT_USER_DEFERRED, cookie 1   waits
 //!   sample of 7    kernel …, PERF_CONTEXT_USER_DEFERRED, cookie 1   waits
-//!   CALLCHAIN_DEFERRED of 7    cookie 1: user …                     both go out, whole
+//!   CALLCHAIN_DEFERRED of 7    cookie 1: user …                     completes both samples
 //! ```
 //!
-//! A sample that comes behind its record finds it as long as it is the last of its
-//! thread. What waits when a record with another cookie comes, when its thread ends, at
-//! the end, or when more waits than [`MAX_WAITING`], goes out without the user's part and
-//! is counted.
+//! A sample that follows its record is completed too, if that is the last such record of its
+//! thread. Waiting samples are emitted without a user part, and counted, when a record with another
+//! cookie arrives, when their thread ends, at the end of the recording, or when more than
+//! [`MAX_WAITING`] bytes wait.
 //!
 //! Source: `PERF_RECORD_CALLCHAIN_DEFERRED` in `include/uapi/linux/perf_event.h`;
 //! `evlist__deliver_deferred_callchain` in `tools/perf/util/session.c`.
@@ -28,10 +28,10 @@ use super::kinds::kind;
 use super::raw::RawRecord;
 use crate::bytes::Bytes;
 
-/// No more bytes of samples wait, and no more of stacks that came.
+/// The maximum number of bytes of waiting samples, and also of stored user stacks.
 const MAX_WAITING: usize = 16 << 20;
 
-/// A sample without the user's part of its chain, and at last with it.
+/// A sample that waits for the user part of its call chain, or that is complete.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     body: Vec<u8>,
@@ -40,11 +40,11 @@ pub(super) struct Waiting {
     pub(super) time: Option<u64>,
     cookie: u64,
     chain: ByteSpan,
-    /// Samples in the order in which they came.
+    /// The position in the order of arrival.
     number: u64,
 }
 
-/// A stack that came.
+/// A user stack.
 #[derive(Debug)]
 struct Came {
     cookie: u64,
@@ -52,27 +52,27 @@ struct Came {
     is_used: bool,
 }
 
-/// What waits, and what came.
+/// Waiting samples, and the last user stack of each thread.
 #[derive(Debug, Default)]
 pub(super) struct Deferred {
     /// By thread.
     waiting: HashMap<u32, Vec<Waiting>>,
     ready: VecDeque<Waiting>,
-    /// The sample that was given out last.
+    /// The last sample that was emitted.
     current: Waiting,
-    /// The last stack of each thread.
+    /// The last user stack of each thread.
     came: HashMap<u32, Came>,
     waiting_bytes: usize,
     came_bytes: usize,
     numbers: u64,
-    /// Samples whose user stack did not come.
+    /// The number of samples whose user stack is missing.
     pub(super) alone: u64,
-    /// User stacks that no sample waited for.
+    /// The number of user stacks without samples.
     pub(super) unused: u64,
 }
 
 impl Deferred {
-    /// Takes a sample with a cookie.
+    /// Adds a sample with a cookie.
     pub(super) fn wait(
         &mut self,
         record: &RawRecord<'_>,
@@ -105,7 +105,7 @@ impl Deferred {
         }
     }
 
-    /// Takes a record that brings a stack, of a thread if it says so; `None` when it is
+    /// Adds a record with a user stack. `tid` is its thread, if recorded. Returns `None` if it is
     /// damaged.
     pub(super) fn take(
         &mut self,
@@ -117,7 +117,7 @@ impl Deferred {
         let mut at = Bytes::new(record.body.get(..body_len)?, record.big);
         let (cookie, count) = (at.u64()?, at.u64()?);
         let chain = at.take_u64(count.checked_mul(8)?)?;
-        // Cookies are unique, so that a record without a thread finds its own.
+        // Cookies are unique, so that the thread can be found by the cookie.
         let tid = tid.or_else(|| {
             let has_it = |of: &&Waiting| of.cookie == cookie;
             let mut threads = self.waiting.iter();
@@ -155,7 +155,7 @@ impl Deferred {
         Some(())
     }
 
-    /// A thread ended: its samples wait for nothing.
+    /// Emits the waiting samples of a thread that ended.
     pub(super) fn thread_ended(&mut self, tid: u32, big: bool) {
         for waiting in self.waiting.remove(&tid).unwrap_or_default() {
             self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.body.len());
@@ -164,7 +164,7 @@ impl Deferred {
         self.forget(tid);
     }
 
-    /// The recording ended. Returns whether samples go out that waited.
+    /// Emits all waiting samples at the end. Returns whether there were any.
     pub(super) fn finish(&mut self, big: bool) -> bool {
         self.give_up(big);
         let threads: Vec<u32> = self.came.keys().copied().collect();
@@ -181,7 +181,7 @@ impl Deferred {
         }
     }
 
-    /// Lets all out that waits, in the order in which it came.
+    /// Emits all waiting samples without user stacks, in the order of arrival.
     fn give_up(&mut self, big: bool) {
         let all = std::mem::take(&mut self.waiting);
         let mut all: Vec<Waiting> = all.into_values().flatten().collect();
@@ -197,7 +197,7 @@ impl Deferred {
         self.ready.push_back(waiting.with(&[], big));
     }
 
-    /// Makes the next sample that waits no longer the current one.
+    /// Makes the next complete sample the current one.
     pub(super) fn advance(&mut self) -> Option<&Waiting> {
         self.current = self.ready.pop_front()?;
         Some(&self.current)
@@ -215,7 +215,7 @@ impl Deferred {
 }
 
 impl Waiting {
-    /// Puts a chain in the place of the cookie and its marker.
+    /// Replaces the marker and the cookie by a user stack.
     fn with(mut self, user: &[u8], big: bool) -> Self {
         let number = |value: u64| match big {
             true => value.to_be_bytes(),
@@ -228,7 +228,7 @@ impl Waiting {
         let Some(marker) = cookie_at(chain, big) else {
             return self;
         };
-        // It says itself that it is the user's.
+        // The user stack may start with its own marker.
         let first = Bytes::new(user, big).u64();
         let is_marked = first.is_none_or(|first| first >= marker::LOWEST);
         let mut whole = chain.get(..marker).unwrap_or_default().to_vec();

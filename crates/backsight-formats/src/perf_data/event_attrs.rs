@@ -1,4 +1,4 @@
-//! The events that were recorded, and which of them a record belongs to.
+//! The recorded events, and which of them a record belongs to.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use super::kinds::kind;
 use super::raw::RawRecord;
 use crate::bytes::Bytes;
 
-/// What an event that is not there has: nothing.
+/// The attribute of an event that does not exist.
 const NONE: Attr = Attr::nothing();
 
-/// An event's attribute as the file has it.
+/// The description of an event in the file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EventDescription {
     pub(super) attr: Attr,
@@ -21,7 +21,7 @@ pub(super) struct EventDescription {
     pub(super) ids: Vec<u64>,
 }
 
-/// How perf names its event of [`Events::is_off_cpu`].
+/// The name of the event for [`Events::is_off_cpu`].
 const OFF_CPU: &str = "offcpu-time";
 
 /// All events of a recording.
@@ -29,14 +29,14 @@ const OFF_CPU: &str = "offcpu-time";
 pub(super) struct Events {
     events: Vec<EventDescription>,
     by_id: HashMap<u64, usize>,
-    /// The ID that was asked for last: runs of records belong to one event.
+    /// The last ID that was looked up, because successive records often belong to the same event.
     last: Option<(u64, usize)>,
 }
 
-/// More events than a recording has; a forged header may count up to 2^32.
+/// Maximum number of events. Recordings have fewer, but a forged header can announce up to 2^32.
 const MAX_EVENTS: usize = 1 << 16;
 
-/// More IDs than events times processors.
+/// Maximum number of IDs, which is the number of events times processors.
 const MAX_IDS: usize = 1 << 24;
 
 impl Events {
@@ -51,7 +51,7 @@ impl Events {
         self.events.push(described);
     }
 
-    /// Checks that each record can be told which event it belongs to.
+    /// Checks that the event of each record can be determined.
     pub(super) fn check(&self) -> Result<(), Error> {
         let Some(first) = self.events.first() else {
             return Err(Error::Malformed("it describes no event"));
@@ -89,8 +89,8 @@ impl Events {
         self.events.get(event).map_or(&NONE, |event| &event.attr)
     }
 
-    /// Returns the event that a record of the kernel belongs to; `None` for a sample of
-    /// one that nothing describes.
+    /// Returns the event of a record of the kernel; `None` for a sample of an event that is not
+    /// described.
     pub(super) fn of(&mut self, record: &RawRecord<'_>) -> Option<usize> {
         if self.events.len() < 2 {
             return Some(0);
@@ -108,7 +108,7 @@ impl Events {
             return Some(event);
         }
         let Some(event) = self.by_id.get(&id).copied() else {
-            // perf writes 0 for what it made up itself.
+            // Records that perf synthesizes have the ID 0.
             let is_told = record.kind == kind::SAMPLE && id != 0 && !self.by_id.is_empty();
             return (!is_told).then_some(0);
         };
@@ -126,13 +126,13 @@ impl Events {
         word(record, at)
     }
 
-    /// Returns the event that a counter with this ID is of.
+    /// Returns the event of a counter ID.
     pub(super) fn with_id(&self, id: u64) -> Option<usize> {
         self.by_id.get(&id).copied()
     }
 
-    /// Returns whether the samples of an event hold another sample, of BPF's own making:
-    /// time in which a thread did not run.
+    /// Whether a sample of this event has another sample in its raw data, written by perf's BPF
+    /// program: the time during which a thread did not run.
     pub(super) fn is_off_cpu(&self, event: usize) -> bool {
         let name = self
             .events
@@ -141,7 +141,7 @@ impl Events {
         name.is_some_and(|name| name == OFF_CPU)
     }
 
-    /// Returns the thread of a record of the kernel that is no sample.
+    /// Returns the thread of a record of the kernel that is not a sample.
     pub(super) fn thread_of(&self, event: usize, record: &RawRecord<'_>) -> Option<(u32, u32)> {
         let back = self.attr(event).thread_before_end()?;
         let at = record.body.len().checked_sub(back)?;
@@ -149,7 +149,7 @@ impl Events {
         Some((at.u32()?, at.u32()?))
     }
 
-    /// Names the event with this ID.
+    /// Sets the name of the event with this ID.
     pub(super) fn name(&mut self, id: u64, name: String) {
         let event = self.by_id.get(&id).copied();
         if let Some(event) = event.and_then(|at| self.events.get_mut(at)) {
@@ -157,8 +157,8 @@ impl Events {
         }
     }
 
-    /// Takes the descriptions of a feature section, which also have names and IDs, in
-    /// the place of those of the header. Keeps what there is when it is damaged.
+    /// Replaces the events of the header by those of the feature section `EVENT_DESC`, which also
+    /// has names and IDs. If the section is damaged, the events are kept.
     pub(super) fn take_descriptions(&mut self, section: &[u8], big: bool) {
         let mut at = Bytes::new(section, big);
         let (Some(count), Some(size)) = (at.u32(), at.u32()) else {
@@ -185,7 +185,7 @@ impl Events {
         }
     }
 
-    /// Takes the names alone: of a stream, whose attributes came before.
+    /// Sets only the names from such a section. In a pipe, the attributes precede it.
     pub(super) fn take_names(&mut self, section: &[u8], big: bool) {
         let mut named = Self::default();
         named.take_descriptions(section, big);
@@ -198,7 +198,7 @@ impl Events {
     }
 }
 
-/// Returns 64-bit numbers; bytes left over are none.
+/// Parses 64-bit numbers; bytes left over are ignored.
 pub(super) fn numbers(bytes: &[u8], big: bool) -> Vec<u64> {
     let mut at = Bytes::new(bytes, big);
     std::iter::from_fn(|| at.u64()).collect()

@@ -1,4 +1,4 @@
-//! What a recording says of the machine, the command and the files it is of.
+//! What a recording says about the machine, the command and the build IDs of files.
 //!
 //! Source: `tools/perf/Documentation/perf.data-file-format.txt`.
 
@@ -18,11 +18,11 @@ pub(super) mod feature {
     pub(crate) const CMDLINE: u64 = 11;
     pub(crate) const EVENT_DESC: u64 = 12;
     pub(crate) const CLOCK_DATA: u64 = 29;
-    /// One after the last there is room for.
+    /// The number of bits for features.
     pub(crate) const END: u64 = 256;
 }
 
-/// Returns whether anything is made of this feature.
+/// Whether this feature is read.
 pub(super) fn is_read(feature: u64) -> bool {
     use feature::{ARCH, BUILD_ID, CLOCK_DATA, CMDLINE, CPU_DESC, EVENT_DESC};
     use feature::{HOSTNAME, OS_RELEASE, VERSION};
@@ -40,7 +40,7 @@ pub(super) fn is_read(feature: u64) -> bool {
     )
 }
 
-/// Takes what a feature says, as far as it is whole.
+/// Reads a feature, as far as it is not damaged.
 pub(super) fn take_feature(facts: &mut Facts, feature: u64, bytes: &[u8], big: bool) {
     let mut at = Bytes::new(bytes, big);
     let text = |at: &mut Bytes<'_>| {
@@ -67,7 +67,7 @@ pub(super) fn take_feature(facts: &mut Facts, feature: u64, bytes: &[u8], big: b
     }
 }
 
-/// Takes a list of build IDs: records, each with its header.
+/// Reads a list of build IDs: records with headers.
 fn take_build_ids(facts: &mut Facts, bytes: &[u8], big: bool) {
     let mut at = Bytes::new(bytes, big);
     while let (Some(_kind), Some(misc), Some(size)) = (at.u32(), at.u16(), at.u16()) {
@@ -79,16 +79,16 @@ fn take_build_ids(facts: &mut Facts, bytes: &[u8], big: bool) {
     }
 }
 
-/// Takes a build ID: a process ID, 24 bytes for the ID, and the file's name.
+/// Reads a build ID: a process ID, 24 bytes for the ID, and the name of the file.
 pub(super) fn take_build_id(facts: &mut Facts, misc: u16, body: &[u8], big: bool) {
-    /// The 21st byte holds how many of the first 20 there are.
+    /// The bit of records whose 21st byte is the size of the ID.
     const HAS_SIZE: u16 = 1 << 15;
     let mut at = Bytes::new(body, big);
     let (Some(_pid), Some(id)) = (at.u32(), at.take(24)) else {
         return;
     };
     let id = match misc & HAS_SIZE {
-        // Without it, words of zeros at the end are none of it.
+        // Without a size, trailing words of zeros are padding.
         0 => {
             let words = id.get(..20).unwrap_or_default().rchunks(4);
             let zeros = words.take_while(|word| **word == [0; 4]).count();

@@ -1,4 +1,4 @@
-//! How a sample is laid out: where in its record its parts are.
+//! The layout of a sample: the offsets of its fields in the record.
 //!
 //! Source: `PERF_RECORD_SAMPLE` in `include/uapi/linux/perf_event.h`.
 
@@ -10,8 +10,8 @@ use super::cookie::cookie_of;
 use super::raw::RawRecord;
 use crate::bytes::Bytes;
 
-/// A sample that was read, and where in its record the long parts are. It borrows from
-/// nothing, so that a reader can look before it gives a sample out.
+/// A parsed sample, with the positions of its long fields in the record. It borrows nothing, so
+/// that a reader can inspect a sample before returning it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SampleFields {
     pub(super) time_ns: Option<u64>,
@@ -20,11 +20,11 @@ pub(super) struct SampleFields {
     cpu: Option<u32>,
     pub(super) period: u64,
     pc: Option<AbsAddr>,
-    /// What counters showed.
+    /// The values of counters.
     pub(super) read: ByteSpan,
-    /// The call chain, with its count before it.
+    /// The call chain, without the count that precedes it.
     pub(super) chain: ByteSpan,
-    /// What stands for the user's part of the chain that is still to come.
+    /// The cookie of a deferred user stack.
     pub(super) cookie: Option<u64>,
     raw: ByteSpan,
     branches: ByteSpan,
@@ -40,7 +40,7 @@ struct UserFields {
     stack: ByteSpan,
 }
 
-/// Bytes of a record.
+/// A range of bytes of a record.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ByteSpan {
     pub(super) start: usize,
@@ -62,7 +62,7 @@ impl ByteSpan {
 }
 
 impl SampleFields {
-    /// Reads a sample that is laid out as `attr` says; `None` for one that is not.
+    /// Parses a sample of an event with this attribute; `None` if it is damaged.
     pub(super) fn parse(
         record: &RawRecord<'_>,
         attr: &Attr,
@@ -90,7 +90,7 @@ impl SampleFields {
             fields.cpu = Some(at.u32()?);
             at.u32()?;
         }
-        // Without it each sample stands for the period that was asked for.
+        // Without a recorded period, each sample stands for the requested period.
         let otherwise = if attr.is_freq { 1 } else { attr.period };
         fields.period = word(at, sample::PERIOD)?.unwrap_or(otherwise);
         if attr.has(sample::READ) {
@@ -118,7 +118,7 @@ impl SampleFields {
         Some(fields)
     }
 
-    /// Takes the sample that stands in the raw part of one that BPF wrote: pid and tid,
+    /// Reads the sample in the raw data, written by perf's BPF program: process and thread ID,
     /// nanoseconds, and a call chain.
     ///
     /// Source: `__set_offcpu_sample` in `tools/perf/util/evsel.c`.
@@ -132,7 +132,7 @@ impl SampleFields {
         let len = at.take_u64(size)?.len();
         let start = outer.start.checked_add(before)?;
         self.chain = ByteSpan { start, len };
-        // The first word says whose addresses follow.
+        // The first word is a marker, which gives the kind of the addresses that follow.
         self.pc = Bytes::new(
             self.chain.of(record).get(8..).unwrap_or_default(),
             record.big,
@@ -142,7 +142,7 @@ impl SampleFields {
         Some(())
     }
 
-    /// Returns the sample, of the record that it was read from, as one of this event.
+    /// Returns the sample, of the record that it was parsed from, for one event.
     pub(super) fn sample<'a>(
         &self,
         record: &RawRecord<'a>,
@@ -173,7 +173,7 @@ impl SampleFields {
     }
 }
 
-/// Reads registers and stack. The outer `None` says that the sample is damaged.
+/// Parses user registers and stack. The outer `None` means that the sample is damaged.
 #[expect(clippy::option_option, reason = "damaged, or not there")]
 fn user_fields(
     at: &mut Bytes<'_>,
@@ -197,18 +197,18 @@ fn user_fields(
         let size = at.u64()?;
         user.stack = ByteSpan::take(at, record, size)?;
         if size > 0 {
-            // Of the bytes taken, so many were really there.
+            // The number of bytes that the kernel could copy.
             let valid = usize::try_from(at.u64()?).unwrap_or(usize::MAX);
             user.stack.len = user.stack.len.min(valid);
         }
     }
     user.is_32_bit = abi == ABI_32;
-    // A kernel thread has none.
+    // Kernel threads have no user registers.
     let is_there = abi != 0 && attr.has(sample::STACK_USER);
     Some(is_there.then_some(user))
 }
 
-/// `struct read_format`: what the counters showed.
+/// `struct read_format`: the values of counters.
 fn read_part(at: &mut Bytes<'_>, record: &RawRecord<'_>, read_format: u64) -> Option<ByteSpan> {
     let times = u64::from((read_format & format::TIMES).count_ones());
     let with_each = read_format & (format::ID | format::LOST);
@@ -226,7 +226,7 @@ fn read_part(at: &mut Bytes<'_>, record: &RawRecord<'_>, read_format: u64) -> Op
     ByteSpan::take(at, record, words.checked_mul(8)?)
 }
 
-/// The branches taken last: 24 bytes each, and counters behind them.
+/// The branch stack: entries of 24 bytes, followed by counters.
 fn branch_part(at: &mut Bytes<'_>, record: &RawRecord<'_>, branch_type: u64) -> Option<ByteSpan> {
     let count = at.u64()?;
     if branch_type & branch::HW_INDEX != 0 {

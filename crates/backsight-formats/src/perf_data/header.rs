@@ -1,7 +1,7 @@
-//! The head of a perf.data file: where its parts are.
+//! The header of a perf.data file: the positions of its sections.
 //!
-//! Two kinds begin alike. A file has a table of places at its start, and its features
-//! behind the records; what went through a pipe has all of it as records.
+//! There are two formats with the same magic number. A file has a table of sections in its header,
+//! and its feature sections follow the records. A pipe has all of this as records.
 //!
 //! Source: `tools/perf/Documentation/perf.data-file-format.txt`.
 
@@ -20,27 +20,27 @@ const MAGIC_BIG: &[u8; 8] = b"2ELIFREP";
 
 const ENDS_IN_HEADER: &str = "it ends within its header";
 
-/// The sizes that the two kinds of header have.
+/// The size of the header of each format.
 const PIPE_HEADER: u64 = 16;
 const FILE_HEADER: u64 = 104;
 
-/// No part of the header that is read whole is larger.
+/// The maximum size of a section that is read as a whole.
 const MAX_SECTION: u64 = 64 << 20;
 
-/// What is known when the first record comes.
+/// What is known before the first record.
 #[derive(Debug)]
 pub(super) struct FileHeader {
     pub(super) big: bool,
-    /// Whether attributes and features come as records.
+    /// Whether attributes and features are records.
     pub(super) is_pipe: bool,
-    /// How many bytes the records have, if it is known.
+    /// The size of all records in bytes, if known.
     pub(super) size: Option<u64>,
     pub(super) events: Events,
     pub(super) facts: Facts,
     pub(super) end: Option<ReadEnd>,
 }
 
-/// A place in the file.
+/// A range of bytes of the file.
 #[derive(Clone, Copy, Debug)]
 struct Section {
     offset: u64,
@@ -53,7 +53,7 @@ impl Section {
     }
 }
 
-/// The table at the start of a file.
+/// The table of sections in the header of a file.
 struct HeaderTable {
     attr_size: u64,
     attrs: Section,
@@ -84,8 +84,8 @@ impl HeaderTable {
 }
 
 impl FileHeader {
-    /// Reads the head of an input that can be read forwards only. Of a file that comes
-    /// through a pipe, the features are behind the records and are not read.
+    /// Reads the header of an input that cannot seek. If it is a file, its features are not read,
+    /// because they follow the records.
     pub(super) fn of_stream(input: &mut impl Read) -> Result<Self, Error> {
         let (big, size) = magic(input)?;
         if size <= PIPE_HEADER {
@@ -113,7 +113,7 @@ impl FileHeader {
         .into_file())
     }
 
-    /// Reads the head of a file, features and all, and leaves it at the first record.
+    /// Reads the header and features of a file, and seeks to the first record.
     pub(super) fn of_file(input: &mut (impl Read + Seek)) -> Result<Self, Error> {
         let len = input.seek(SeekFrom::End(0))?;
         input.seek(SeekFrom::Start(0))?;
@@ -126,8 +126,8 @@ impl FileHeader {
         if data.offset > len {
             return Err(Error::Malformed("it ends before its first record"));
         }
-        // perf fills the size in when it ends. Without it, as with an end that is
-        // missing, the records go on to the end of what there is.
+        // perf writes the size when it ends. If it is missing, or the file is shorter, records
+        // extend to the end of the file.
         let whole = data.end().filter(|end| *end <= len && data.size > 0);
         let mut facts = Facts::default();
         let mut events = Events::default();
@@ -188,7 +188,7 @@ fn magic(input: &mut impl Read) -> Result<(bool, u64), Error> {
     Ok((big, size))
 }
 
-/// Reads what follows the size, up to the end of the header.
+/// Reads the rest of the header, after its size.
 fn table(input: &mut impl Read, big: bool, size: u64) -> Result<HeaderTable, Error> {
     let rest = size.max(FILE_HEADER).saturating_sub(PIPE_HEADER);
     if rest > MAX_SECTION {
@@ -199,7 +199,7 @@ fn table(input: &mut impl Read, big: bool, size: u64) -> Result<HeaderTable, Err
     HeaderTable::parse(&bytes, big).ok_or(Error::Malformed(ENDS_IN_HEADER))
 }
 
-/// Reads bytes of a file; `None` when they are not there, or too many.
+/// Reads a section; `None` if it is not in the file, or is too large.
 fn section(input: &mut (impl Read + Seek), at: Section) -> io::Result<Option<Vec<u8>>> {
     if at.size > MAX_SECTION {
         return Ok(None);
@@ -211,13 +211,13 @@ fn section(input: &mut (impl Read + Seek), at: Section) -> io::Result<Option<Vec
     Ok(is_whole.then_some(bytes))
 }
 
-/// Reads the attributes of the header, which have no names.
+/// Reads the attributes in the header, which have no names.
 fn attrs_of(
     input: &mut (impl Read + Seek),
     table: &HeaderTable,
     big: bool,
 ) -> Result<Events, Error> {
-    /// Each attribute is followed by the place of its IDs.
+    /// Each attribute is followed by the position of its IDs.
     const PLACE: u64 = 16;
     let damaged = || Error::Malformed("its list of events is damaged");
     let attrs = section(input, table.attrs)?.ok_or_else(damaged)?;
@@ -228,7 +228,7 @@ fn attrs_of(
         let attr = at.take_u64(attr_size).ok_or_else(damaged)?;
         let (attr, _) = Attr::parse(attr, big).ok_or_else(damaged)?;
         let (offset, size) = (at.u64().ok_or_else(damaged)?, at.u64().ok_or_else(damaged)?);
-        // Without IDs, records of the first event can still be told.
+        // Without IDs, the records of a single event can still be read.
         let ids = section(input, Section { offset, size })?.unwrap_or_default();
         events.add(EventDescription {
             attr,
@@ -239,8 +239,8 @@ fn attrs_of(
     Ok(events)
 }
 
-/// Reads the sections of the features that are known, and returns whether all were
-/// there. Those that are not where the table says count as absent.
+/// Passes the contents of known feature sections to `take`, and returns whether all of them are in
+/// the file. Sections whose position is not in the file are skipped.
 fn read_features(
     input: &mut (impl Read + Seek),
     table: &HeaderTable,

@@ -1,4 +1,4 @@
-//! Records of the kernel's that are no samples.
+//! Reads records of the kernel other than samples.
 
 use std::io::Read;
 
@@ -10,7 +10,7 @@ use super::{Reader, process_record};
 use crate::bytes::Bytes;
 
 impl<R: Read> Reader<R> {
-    /// Returns what the record says that was taken last, and is no sample.
+    /// Returns the event of the last record, which is not a sample.
     pub(super) fn read_kernel_record(&mut self) -> Option<Event<'static>> {
         let next = self.streams.last(self.big)?;
         let (record, time_ns, event) = (next.record, next.time, next.event);

@@ -1,53 +1,52 @@
-//! The types of records, and what stands behind them.
+//! The types of records, and what follows them.
 //!
-//! The kernel writes those below 64, perf itself the others. All but two end where their
-//! size says; what it covers is in the table.
+//! The kernel writes types below 64, perf the others. The table says which bytes the size of a
+//! record includes; for two types, data follows the record.
 //!
-//! | type | name | its size covers | here |
+//! | type | name | its size includes | here |
 //! |---|---|---|---|
 //! | 1, 10 | `MMAP`, `MMAP2` | all | read |
 //! | 2, 13 | `LOST`, `LOST_SAMPLES` | all | read |
 //! | 3, 4, 7 | `COMM`, `EXIT`, `FORK` | all | read |
 //! | 5, 6 | `THROTTLE`, `UNTHROTTLE` | all | the first is counted |
-//! | 8 | `READ` | all | passed over: what counters showed at the end of a task |
+//! | 8 | `READ` | all | skipped: counter values at the end of a task |
 //! | 9 | `SAMPLE` | all | read |
-//! | 11, 12, 21 | `AUX`, `ITRACE_START`, `AUX_OUTPUT_HW_ID` | all | passed over: of hardware traces, which are counted |
+//! | 11, 12, 21 | `AUX`, `ITRACE_START`, `AUX_OUTPUT_HW_ID` | all | skipped: they belong to hardware traces, which are counted |
 //! | 14, 15 | `SWITCH`, `SWITCH_CPU_WIDE` | all | read |
-//! | 16, 19 | `NAMESPACES`, `CGROUP` | all | passed over |
+//! | 16, 19 | `NAMESPACES`, `CGROUP` | all | skipped |
 //! | 17 | `KSYMBOL` | all | read |
-//! | 18, 20 | `BPF_EVENT`, `TEXT_POKE` | all | passed over |
+//! | 18, 20 | `BPF_EVENT`, `TEXT_POKE` | all | skipped |
 //! | 22 | `CALLCHAIN_DEFERRED` | all | read |
 //! | 64, 78, 80 | `HEADER_ATTR`, `EVENT_UPDATE`, `HEADER_FEATURE` | all | read |
-//! | 65 | `HEADER_EVENT_TYPE` | all | passed over: of perf before 3.10 |
-//! | 66 | `HEADER_TRACING_DATA` | 4 bytes, the size of what follows, in multiples of 8 | passed over |
+//! | 65 | `HEADER_EVENT_TYPE` | all | skipped: of perf before 3.10 |
+//! | 66 | `HEADER_TRACING_DATA` | 4 bytes: the size of the data that follows, which is padded to a multiple of 8 | skipped |
 //! | 67 | `HEADER_BUILD_ID` | all | read |
 //! | 68 | `FINISHED_ROUND` | all: it has no body | read |
-//! | 69 | `ID_INDEX` | all | passed over |
-//! | 70, 72 | `AUXTRACE_INFO`, `AUXTRACE_ERROR` | all | passed over |
-//! | 71 | `AUXTRACE` | its fields; the trace follows, as long as the first of them says | counted |
-//! | 73, 74 | `THREAD_MAP`, `CPU_MAP` | all | passed over |
-//! | 75, 76, 77 | `STAT_CONFIG`, `STAT`, `STAT_ROUND` | all | passed over: of `perf stat` |
-//! | 79 | `TIME_CONV` | all | passed over |
+//! | 69 | `ID_INDEX` | all | skipped |
+//! | 70, 72 | `AUXTRACE_INFO`, `AUXTRACE_ERROR` | all | skipped |
+//! | 71 | `AUXTRACE` | its fields; the first is the size of the trace that follows | counted |
+//! | 73, 74 | `THREAD_MAP`, `CPU_MAP` | all | skipped |
+//! | 75, 76, 77 | `STAT_CONFIG`, `STAT`, `STAT_ROUND` | all | skipped: of `perf stat` |
+//! | 79 | `TIME_CONV` | all | skipped |
 //! | 81 | `COMPRESSED` | all | read |
-//! | 82 | `FINISHED_INIT` | all: it has no body | passed over |
-//! | 83 | `COMPRESSED2` | all; its first field says how much of it is no padding | read |
-//! | 84 | `BPF_METADATA` | all | passed over |
-//! | 85, 86 | `SCHEDSTAT_CPU`, `SCHEDSTAT_DOMAIN` | all | passed over: of `perf sched stats` |
+//! | 82 | `FINISHED_INIT` | all: it has no body | skipped |
+//! | 83 | `COMPRESSED2` | all; its first field is the size without padding | read |
+//! | 84 | `BPF_METADATA` | all | skipped |
+//! | 85, 86 | `SCHEDSTAT_CPU`, `SCHEDSTAT_DOMAIN` | all | skipped: of `perf sched stats` |
 //!
-//! Samples are read in `fields.rs`, processes in `process_record.rs`, what else the kernel
-//! writes in `kernel_record.rs`, and perf's own records in `perf_record.rs`.
+//! Samples are read in `fields.rs`, records about processes in `process_record.rs`, other records
+//! of the kernel in `kernel_record.rs`, and records of perf in `perf_record.rs`.
 //!
-//! A type that is not in it is passed over by its size and counted.
+//! Other types are skipped by their size, and counted.
 //!
-//! Source: `enum perf_event_type` in `include/uapi/linux/perf_event.h` of Linux 6.19;
-//! `enum perf_user_event_type` in `tools/lib/perf/include/perf/event.h`, and for what
-//! follows a record `perf_event__synthesize_tracing_data` and
-//! `perf_event__process_tracing_data` in `tools/perf/util/header.c`, and
-//! `perf_session__process_auxtrace_event` in `auxtrace.c`.
+//! Source: `enum perf_event_type` in `include/uapi/linux/perf_event.h` of Linux 6.19; `enum
+//! perf_user_event_type` in `tools/lib/perf/include/perf/event.h`. For data that follows a record:
+//! `perf_event__synthesize_tracing_data` and `perf_event__process_tracing_data` in
+//! `tools/perf/util/header.c`, and `perf_session__process_auxtrace_event` in `auxtrace.c`.
 
 use crate::bytes::Bytes;
 
-/// `PERF_RECORD_*`, as far as something is made of them.
+/// `PERF_RECORD_*`: the types that are read or counted.
 pub(super) mod kind {
     pub(crate) const MMAP: u32 = 1;
     pub(crate) const LOST: u32 = 2;
@@ -63,7 +62,7 @@ pub(super) mod kind {
     pub(crate) const KSYMBOL: u32 = 17;
     /// Since Linux 6.19.
     pub(crate) const CALLCHAIN_DEFERRED: u32 = 22;
-    /// The first that perf writes by itself.
+    /// The first type that perf writes.
     pub(crate) const FIRST_OF_PERF: u32 = 64;
     pub(crate) const HEADER_ATTR: u32 = 64;
     pub(crate) const HEADER_TRACING_DATA: u32 = 66;
@@ -73,25 +72,25 @@ pub(super) mod kind {
     pub(crate) const EVENT_UPDATE: u32 = 78;
     pub(crate) const HEADER_FEATURE: u32 = 80;
     pub(crate) const COMPRESSED: u32 = 81;
-    /// Since perf 6.16: as the former, with its size before it.
+    /// Since perf 6.16: like `COMPRESSED`, with its size in the first field.
     pub(crate) const COMPRESSED2: u32 = 83;
 }
 
-/// The last types that the table has.
+/// The last types in the table.
 const LAST_OF_KERNEL: u32 = 22;
 const LAST_OF_PERF: u32 = 86;
 
-/// Returns whether the table has this type.
+/// Whether the table has this type.
 pub(super) fn is_known(kind: u32) -> bool {
     matches!(kind, 1..=LAST_OF_KERNEL | kind::FIRST_OF_PERF..=LAST_OF_PERF)
 }
 
-/// Returns how many bytes stand behind a record, outside of its size; `None` when it is
-/// too short to say so.
+/// Returns the number of bytes that follow a record and are not in its size; `None` if the record
+/// is too short.
 pub(super) fn behind(kind: u32, body: &[u8], big: bool) -> Option<u64> {
     let mut at = Bytes::new(body, big);
     match kind {
-        // Perf writes the size with the padding, and reads it without.
+        // The size that perf writes includes the padding, but its reader does not rely on that.
         kind::HEADER_TRACING_DATA => u64::from(at.u32()?).checked_next_multiple_of(8),
         kind::AUXTRACE => at.u64(),
         _ => Some(0),

@@ -1,4 +1,4 @@
-//! What perf says by itself, in records of a pipe.
+//! Reads the records that perf writes into a pipe about the recording.
 //!
 //! Source: `tools/perf/util/header.c` and `tools/lib/perf/include/perf/event.h`.
 
@@ -11,7 +11,7 @@ use super::kinds::kind;
 use super::raw::RawRecord;
 use crate::bytes::Bytes;
 
-/// Takes what perf says by itself; `None` when it is damaged.
+/// Reads a record of perf; `None` if it is damaged.
 pub(super) fn take(record: &RawRecord<'_>, events: &mut Events, facts: &mut Facts) -> Option<()> {
     const UPDATE_NAME: u64 = 2;
     let big = record.big;

@@ -1,7 +1,7 @@
-//! Records about processes: what they mapped, became, and are called.
+//! Reads records about processes: mappings, `execve`, `fork`, exits and names.
 //!
-//! Source: `enum perf_event_type` in `include/uapi/linux/perf_event.h`, and for what
-//! perf makes up itself `tools/perf/util/synthetic-events.c`.
+//! Source: `enum perf_event_type` in `include/uapi/linux/perf_event.h`; for the records that perf
+//! synthesizes, `tools/perf/util/synthetic-events.c`.
 
 use backsight_types::trace::{
     Context, KERNEL_PID, Mmap, ProcessChange, ProcessRecord, ThreadChange,
@@ -12,15 +12,16 @@ use super::kinds::kind;
 use super::raw::RawRecord;
 use crate::bytes::{Bytes, until_zero};
 
-/// A bit of `misc` with a meaning for each kind: the name came with an exec; the
-/// mapping is of data; perf made the fork up, and the mappings are told by themselves.
+/// A bit of `misc` whose meaning depends on the type. `COMM`: the name is due to an `execve`.
+/// `MMAP`: the mapping is of data. `FORK`: perf synthesized the record, and the mappings of the
+/// process follow.
 const BIT_13: u16 = 1 << 13;
-/// The same bit of a switch: the thread runs no more.
+/// The same bit of `SWITCH`: the thread stops running.
 pub(super) const SWITCH_OUT: u16 = BIT_13;
-/// An MMAP2 has a build ID in the place of device and inode.
+/// The bit of `MMAP2` records that have a build ID instead of device and inode.
 const HAS_BUILD_ID: u16 = 1 << 14;
 
-/// What a record says, as far as it is of use.
+/// The changes of a process and a thread in a record.
 #[derive(Debug, Default)]
 pub(super) struct ProcessChanges {
     pub(super) change: Option<ProcessRecord>,
@@ -41,7 +42,7 @@ impl ProcessChanges {
     }
 }
 
-/// Reads a record about a process; `None` when it is damaged.
+/// Parses a record about a process; `None` if it is damaged.
 pub(super) fn parse(record: &RawRecord<'_>, time: u64) -> Option<ProcessChanges> {
     let mut at = Bytes::new(record.body, record.big);
     match record.kind {
@@ -124,9 +125,9 @@ fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Proc
             as_kernel(&mut mapping);
             pid = KERNEL_PID;
         }
-        // What a guest maps, it maps elsewhere.
+        // Mappings of guests are in the address space of another machine.
         Context::GuestKernel | Context::GuestUser => return Some(ProcessChanges::default()),
-        // The process's, or told by perf itself, without a mode.
+        // Records of the process, and records synthesized by perf, whose mode is not set.
         _ => {}
     }
     Some(ProcessChanges::change(
@@ -136,7 +137,7 @@ fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Proc
     ))
 }
 
-/// Bits of `mmap(2)`: the first three of `prot` are those of [`Perms`].
+/// Converts the arguments of `mmap(2)`. The lowest three bits of `prot` are those of [`Perms`].
 fn perms(protection: u32, flags: u32) -> Perms {
     const MAP_SHARED: u32 = 1;
     let rwx = Perms::from_bits(u8::try_from(protection & 7).unwrap_or_default());
@@ -146,13 +147,13 @@ fn perms(protection: u32, flags: u32) -> Perms {
     }
 }
 
-/// How far the kernel's image reaches at least. perf records it up to `_etext`, but the
-/// code that starts a processor lies behind, and idle processors come from there. What
-/// else is mapped in so many bytes is told behind it, and takes its place.
+/// The minimum size of the mapping of the kernel's image. perf records it up to `_etext`, but the
+/// startup code of processors, which is the outermost frame of idle ones, follows. Other mappings
+/// in this range are recorded later and replace it.
 const IMAGE_REACH: u64 = 256 << 20;
 
-/// The kernel's image is told from `_text` on, its offset being that address. An old
-/// perf says that it begins at 0. Newer ones leave its permissions out.
+/// Corrects the mapping of the kernel's image. It starts at `_text`, whose address is recorded as
+/// the offset; old versions of perf record a start of 0. Newer versions do not record permissions.
 fn as_kernel(mapping: &mut Mmap) {
     const IMAGE: &[u8] = b"[kernel.kallsyms]";
     mapping.perms = Perms::READ | Perms::EXECUTE;
@@ -168,7 +169,7 @@ fn as_kernel(mapping: &mut Mmap) {
     mapping.offset = FileOffset(0);
 }
 
-/// Code that the kernel made at run time: BPF programs, trampolines.
+/// Code that the kernel generated at run time: BPF programs and trampolines.
 fn kernel_symbol(at: &mut Bytes<'_>, time: u64) -> Option<ProcessChanges> {
     const GONE: u16 = 1;
     let (start, size) = (at.u64()?, at.u32()?);
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(image.name, b"[kernel.kallsyms]");
         // `start_kernel` of a kernel of 2026, in the call chain of each idle processor.
         assert!(image.range.contains(AbsAddr(0xffff_ffff_8378_423d)));
-        // The page that user space calls into is none of it.
+        // The vsyscall page, which is not part of the image.
         assert!(!image.range.contains(AbsAddr(0xffff_ffff_ff60_0000)));
     }
 }

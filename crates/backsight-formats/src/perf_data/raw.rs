@@ -1,14 +1,14 @@
-//! Records as bytes: out of the input, and out of compressed records.
+//! Reads records as bytes, from the input and from compressed records.
 //!
 //! ```text
-//!   input ──▶ header, body ──▶ of the kernel or of perf: given out
-//!                 └ COMPRESSED ──▶ zstd ──▶ header, body ──▶ given out
+//!   input ──▶ header, body ──▶ a record
+//!                 └ COMPRESSED ──▶ zstd ──▶ header, body ──▶ a record
 //! ```
 //!
-//! What zstd gives is one stream over all compressed records, and a record may begin
-//! in one of them and end in the next. It is decompressed piece by piece, so that a
-//! few bytes that stand for gigabytes take no memory; that they take no time either,
-//! a compressed record may grow by a factor of [`MAX_GROWTH`] only.
+//! All compressed records form a single zstd stream, and a record can start in one of them and end
+//! in the next. They are decompressed in pieces, so that a small input that expands to gigabytes
+//! takes little memory. To bound the time, too, a compressed record may expand by at most
+//! [`MAX_GROWTH`].
 //!
 //! Source: `tools/perf/util/event.h` and `session.c` of the kernel.
 
@@ -23,13 +23,13 @@ use crate::bytes::Bytes;
 /// The size of `perf_event_header`.
 const HEADER: usize = 8;
 
-/// Bytes that are read at once.
+/// The number of bytes that are read at once.
 const CHUNK: usize = 1 << 20;
 
-/// A compressed record may become so many times as large. Real ones grow by 10 to 50.
+/// The maximum ratio by which a compressed record may expand. Real ones expand by 10 to 50.
 pub const MAX_GROWTH: u64 = 1024;
 
-/// One record, undecoded.
+/// A record that is not parsed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawRecord<'a> {
     pub(super) kind: u32,
@@ -38,31 +38,31 @@ pub(super) struct RawRecord<'a> {
     pub(super) big: bool,
 }
 
-/// Reads records one by one.
+/// Reads records.
 pub(super) struct Records<R> {
     plain: RecordInput<R>,
-    /// What is inside of compressed records.
+    /// The contents of compressed records.
     inner: Option<CompressedRecords>,
     big: bool,
 }
 
-/// What the input has, buffered.
+/// The input, buffered.
 struct RecordInput<R> {
     input: R,
-    /// Bytes that may still be taken from the input; `None` up to its end.
+    /// The number of bytes left in the input; `None` if it is read up to its end.
     left: Option<u64>,
     buffer: Vec<u8>,
     at: usize,
-    /// Of the next record, in bytes from the first.
+    /// The offset of the next record, in bytes from the first.
     offset: u64,
 }
 
-/// Either a record, or why there is none. `Ok(None)` is the proper end.
+/// A record, or why there is none. `Ok(None)` is the regular end.
 type RecordResult<T> = Result<Option<T>, ReadEnd>;
 
 impl<R: Read> Records<R> {
-    /// Takes an input that stands at the first record, and how many bytes they have
-    /// if that is known.
+    /// Creates a reader of an input that is at the first record. `size` is the size of all records,
+    /// if known.
     pub(super) fn new(input: R, size: Option<u64>, big: bool) -> Self {
         Self {
             plain: RecordInput {
@@ -90,7 +90,7 @@ impl<R: Read> Records<R> {
             }
             let Some((kind, misc, size)) = self.plain.peek(big)? else {
                 return match &self.inner {
-                    // The rest of a record is missing that had begun.
+                    // The input ended within a record.
                     Some(inner) if inner.holds_part() => Err(ReadEnd::Cut),
                     _ => Ok(None),
                 };
@@ -132,24 +132,25 @@ impl<R: Read> Records<R> {
                 }
             }
         }
-        // Out here, since a borrow that is returned from within the loop lasts too long.
+        // After the loop, because the borrow checker would extend a borrow that is returned from
+        // within it.
         Ok(self.inner.as_mut().and_then(|inner| inner.take(big)))
     }
 }
 
-/// Returns what is compressed in a record.
+/// Returns the compressed bytes of a record.
 fn packed_in(kind: u32, body: &[u8], big: bool) -> &[u8] {
     if kind == kind::COMPRESSED {
         return body;
     }
     let mut at = Bytes::new(body, big);
     let size = at.u64().unwrap_or_default();
-    // A record that was cut has less.
+    // A record that was cut off has fewer bytes.
     at.take_u64(size).unwrap_or(at.rest())
 }
 
 impl<R: Read> RecordInput<R> {
-    /// Reads on until `size` bytes are there. Returns whether they are.
+    /// Reads until `size` bytes are buffered. Returns `false` at the end of the input.
     fn hold(&mut self, size: usize) -> Result<bool, ReadEnd> {
         let held = |plain: &Self| plain.buffer.len().saturating_sub(plain.at);
         if held(self) >= size {
@@ -199,7 +200,7 @@ impl<R: Read> RecordInput<R> {
         }
     }
 
-    /// Takes a record of this size, or what there is of it, and returns its body.
+    /// Takes a record of this size, or what is left of it, and returns its body.
     fn take(&mut self, size: usize) -> &[u8] {
         let end = self.at.saturating_add(size).min(self.buffer.len());
         let record = self.buffer.get(self.at..end).unwrap_or_default();
@@ -209,7 +210,7 @@ impl<R: Read> RecordInput<R> {
         record.get(HEADER..).unwrap_or_default()
     }
 
-    /// Passes over what stands between two records.
+    /// Skips data after a record.
     fn skip(&mut self, count: u64) -> Result<(), ReadEnd> {
         let mut left = count;
         while left > 0 {
@@ -231,8 +232,8 @@ impl<R: Read> RecordInput<R> {
     }
 }
 
-/// Returns type, `misc` and size of the record that begins here; `None` for a size
-/// that no record has, and when there are too few bytes.
+/// Parses type, `misc` and size of a record; `None` if the size is invalid, or if there are too few
+/// bytes.
 fn header(bytes: &[u8], big: bool) -> Option<(u32, u16, usize)> {
     let mut at = Bytes::new(bytes, big);
     let (kind, misc) = (at.u32()?, at.u16()?);
@@ -240,21 +241,21 @@ fn header(bytes: &[u8], big: bool) -> Option<(u32, u16, usize)> {
     (size >= HEADER).then_some((kind, misc, size))
 }
 
-/// The records inside of compressed ones.
+/// The records in compressed records.
 struct CompressedRecords {
     decoder: Decoder<'static>,
-    /// What was compressed, and how far it is read.
+    /// The current compressed bytes, and how many of them are read.
     packed: Vec<u8>,
     packed_at: usize,
-    /// Whether the decoder has more to give than fitted.
+    /// Whether the decoder may have more output than fitted.
     full: bool,
     unpacked: Vec<u8>,
     at: usize,
-    /// Bytes that the packed ones may still become.
+    /// The number of bytes to which the current compressed bytes may still expand.
     budget: u64,
 }
 
-/// So much is unpacked at once, and no record is larger.
+/// The number of bytes that are decompressed at once; no record is larger.
 const PIECE: usize = 1 << 17;
 
 impl CompressedRecords {
@@ -283,7 +284,7 @@ impl CompressedRecords {
         self.at < self.unpacked.len()
     }
 
-    /// Unpacks until a record is whole. Returns whether one is.
+    /// Decompresses until a whole record is available. Returns whether there is one.
     fn advance(&mut self, big: bool) -> Result<bool, &'static str> {
         loop {
             let rest = self.unpacked.get(self.at..).unwrap_or_default();
@@ -317,7 +318,7 @@ impl CompressedRecords {
         run.map_err(|_| "a compressed record that cannot be decompressed")?;
         self.budget = (self.budget.checked_sub(written))
             .ok_or("a compressed record that becomes more than a thousand times as large")?;
-        // A decoder that takes nothing and gives nothing would be asked for ever.
+        // Prevents an endless loop if the decoder neither reads nor writes.
         if read == 0 && written == 0 {
             self.packed_at = self.packed.len();
         }

@@ -1,88 +1,86 @@
-//! Records in order of time, without holding all of them.
+//! Sorts records by time, without buffering all of them.
 //!
-//! Each processor has a buffer of its own, and perf empties one after the other, so
-//! the file goes back and forth in time. It says when it is through all of them, by a
-//! `FINISHED_ROUND`. What a later round holds can be older than this round's end, but
-//! never older than the end of the round before:
+//! Each processor has its own buffer, and perf empties one after the other, so that the file is not
+//! in time order. A `FINISHED_ROUND` record follows when all buffers were emptied once. A later
+//! round can have records that are older than the end of this round, but none that are older than
+//! the end of the previous round:
 //!
 //! ```text
 //!   round 1   ├─────────────┤
-//!   round 2         ├───────────────┤         its end: all up to the end of round 1 goes out
-//!   round 3                 ├──────────────┤  its end: all up to the end of round 2 goes out
+//!   round 2         ├───────────────┤         at its end, records up to the end of round 1 are emitted
+//!   round 3                 ├──────────────┤  at its end, records up to the end of round 2 are emitted
 //! ```
 //!
-//! A file without rounds would be held whole. So when more is held than
-//! [`MAX_HELD`], the older half goes out, and what comes later than it should have is
-//! counted.
+//! A file without rounds would be buffered as a whole. Therefore, when more than [`MAX_HELD`] bytes
+//! are buffered, the older half is emitted, and records that arrive too late for that are counted.
 //!
 //! Source: `tools/perf/util/ordered-events.c`.
 
 use super::raw::RawRecord;
 
-/// No more than so many bytes of records wait for older ones. The buffers of perf have
-/// 512 KiB for each processor, and two rounds may wait.
+/// The maximum size of buffered records in bytes. perf's buffers have 512 KiB per processor, and up
+/// to two rounds are buffered.
 pub const MAX_HELD: usize = 64 << 20;
 
-/// No clock shows more nanoseconds, be it since a machine began or since 1970: that is in
-/// the year 2116.
+/// The maximum valid time in nanoseconds. On a clock that counts from 1970, it is in the year 2116.
 pub(super) const MAX_TIME: u64 = 1 << 62;
 
-/// What perf writes where it knows no time: `OFF_CPU_TIMESTAMP` of
+/// The time that perf writes if it knows none: `OFF_CPU_TIMESTAMP` in
 /// `tools/perf/util/bpf_off_cpu.c`.
 pub(super) const NO_TIME: u64 = 0xffff_ffff_0000_0000;
 
-/// A record that waits, or goes out next.
+/// A buffered record.
 #[derive(Clone, Copy, Debug)]
 struct HeldRecord {
     time: u64,
-    /// Of its body, in the buffer.
+    /// The offset of its body in the buffer.
     start: u32,
     len: u32,
     kind: u32,
     misc: u16,
     event: u16,
-    /// Whether its own time is one that can be.
+    /// Whether its recorded time is valid.
     has_time: bool,
 }
 
-/// Records with their bodies.
+/// Records and their bodies.
 #[derive(Debug, Default)]
 struct RecordBuffer {
     held: Vec<HeldRecord>,
     bodies: Vec<u8>,
 }
 
-/// A record with what sorting found out about it.
+/// A record with its time and event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sorted<'a> {
     pub(super) record: RawRecord<'a>,
-    /// In nanoseconds; 0 when it has none.
+    /// In nanoseconds; 0 if it has none.
     pub(super) time: u64,
-    /// Whether the record says so itself.
+    /// Whether its recorded time is valid.
     pub(super) has_time: bool,
-    /// Its place among the events.
+    /// The index of its event.
     pub(super) event: usize,
 }
 
-/// Takes records as they stand in the file, and gives them out in order of time.
+/// Takes records in the order of the file, and emits them in time order.
 #[derive(Debug)]
 pub(super) struct Sorter {
     waiting: RecordBuffer,
     ready: RecordBuffer,
-    /// How many of `ready` are out.
+    /// The number of records of `ready` that were emitted.
     out: usize,
-    /// The latest time of the round before, and of this one.
+    /// The latest time of the previous round, and of this round.
     end_before: u64,
     end: u64,
-    /// The latest time that went out.
+    /// The latest time that was released.
     latest_out: u64,
-    /// Records that came after later ones had gone out.
+    /// The number of records that arrived after later ones had been emitted.
     pub(super) late: u64,
     most: usize,
 }
 
 impl Sorter {
-    /// Begins, with so many bytes that may wait.
+    /// Creates a sorter that buffers up to `most` bytes.
     pub(super) fn holding(most: usize) -> Self {
         Self {
             waiting: RecordBuffer::default(),
@@ -96,8 +94,8 @@ impl Sorter {
         }
     }
 
-    /// Takes a record. Those without a time go out as soon as they can; those whose time
-    /// cannot be, with what came last.
+    /// Adds a record. A record without a time is emitted as soon as possible. A record with an
+    /// invalid time gets the latest time of this round.
     pub(super) fn push(&mut self, record: &RawRecord<'_>, event: usize, time: Option<u64>) {
         let has_time = time.is_none_or(|time| time <= MAX_TIME);
         let time = match time {
@@ -107,7 +105,7 @@ impl Sorter {
         let heap = &mut self.waiting;
         let len = u32::try_from(record.body.len());
         let start = u32::try_from(heap.bodies.len());
-        // Bodies have less than 2^16 bytes, and the heap less than 2^32.
+        // A body has less than 2^16 bytes, and the buffer less than 2^32.
         let (Ok(start), Ok(len)) = (start, len) else {
             return;
         };
@@ -122,12 +120,12 @@ impl Sorter {
             has_time,
         });
         self.end = self.end.max(time);
-        // What perf made up has no time, and is never late.
+        // Records that perf synthesized have no time, and are never late.
         let is_late = time > 0 && time < self.latest_out;
         self.late = self.late.saturating_add(u64::from(is_late));
     }
 
-    /// Returns whether so much waits that it must go out.
+    /// Whether the buffer is full, so that records must be emitted.
     pub(super) fn is_full(&self) -> bool {
         let list = self
             .waiting
@@ -137,13 +135,13 @@ impl Sorter {
         self.waiting.bodies.len().saturating_add(list) >= self.most
     }
 
-    /// Ends a round: what no later record can precede goes out.
+    /// Ends a round: releases the records that no later record can precede.
     pub(super) fn finish_round(&mut self) {
         self.release(self.end_before);
         self.end_before = self.end;
     }
 
-    /// Lets the older half go out.
+    /// Releases the older half.
     pub(super) fn relieve(&mut self) {
         let mut times: Vec<u64> = self.waiting.held.iter().map(|held| held.time).collect();
         let middle = times.len() / 2;
@@ -155,12 +153,12 @@ impl Sorter {
         }
     }
 
-    /// Ends the last round: all goes out.
+    /// Ends the last round: releases all records.
     pub(super) fn finish(&mut self) {
         self.release(u64::MAX);
     }
 
-    /// Lets out what is not later than `time`. What went out before must be taken.
+    /// Releases records up to and including `time`. Those released before must have been taken.
     fn release(&mut self, time: u64) {
         std::mem::swap(&mut self.waiting, &mut self.ready);
         self.waiting.held.clear();
@@ -175,20 +173,20 @@ impl Sorter {
             }
             goes_out
         });
-        // What came first stays first. Each processor's records are in order already,
-        // and a stable sort merges such runs.
+        // The sort is stable: records with equal times keep their order. It is also fast, because
+        // it merges runs, and the records of each processor are sorted already.
         held.sort_by_key(|held| held.time);
         if let Some(last) = held.last() {
             self.latest_out = self.latest_out.max(last.time);
         }
     }
 
-    /// Returns whether [`Sorter::next`] has one.
+    /// Whether [`Sorter::next`] has a record.
     pub(super) fn has_ready(&self) -> bool {
         self.out < self.ready.held.len()
     }
 
-    /// Takes the next record in order of time.
+    /// Takes the next record in time order.
     pub(super) fn next(&mut self, big: bool) -> Option<Sorted<'_>> {
         self.out = self.out.saturating_add(1);
         self.at(self.out.checked_sub(1)?, big)
@@ -223,7 +221,7 @@ impl Sorter {
 
 impl RecordBuffer {
     fn take_over(&mut self, held: &HeldRecord, body: &[u8]) {
-        // It was that small before.
+        // The offset fitted before.
         let start = u32::try_from(self.bodies.len()).unwrap_or(u32::MAX);
         self.bodies.extend_from_slice(body);
         self.held.push(HeldRecord { start, ..*held });
@@ -301,7 +299,7 @@ mod tests {
     }
 
     proptest! {
-        /// Two buffers, each in order, emptied in turns up to any point.
+        /// Two buffers, each in time order, which are emptied alternately up to random points.
         #[test]
         fn what_processors_recorded_comes_in_order(
             turns in prop::collection::vec((0_u64..20, 0_u64..20), 1..30)
@@ -309,8 +307,8 @@ mod tests {
             let mut sorter = Sorter::holding(MAX_HELD);
             let (mut now, mut want, mut got) = (0, Vec::new(), Vec::new());
             for (first, second) in turns {
-                // What is recorded up to `now` is found in either buffer of this round,
-                // and perf comes to the second one a while later.
+                // Records up to `now` are in both buffers in this round; perf empties the second
+                // one later.
                 for step in 0..first {
                     push(&mut sorter, now + 2 * step, &[1]);
                     want.push(now + 2 * step);

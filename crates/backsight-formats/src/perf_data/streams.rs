@@ -1,7 +1,7 @@
-//! Files of records, each in order of time, and all of them together.
+//! Merges the files of a recording by time.
 //!
-//! A recording is one file, or a directory of them (`perf record --threads`): each thread
-//! of perf wrote its own. Of each, the next record is known; the earliest goes out.
+//! A recording is a file, or a directory of files (`perf record --threads`), each written by one
+//! thread of perf. The next record of each file is known, and the earliest of them is emitted.
 
 use std::io::Read;
 
@@ -14,7 +14,7 @@ use super::perf_record;
 use super::raw::Records;
 use super::sorter::{MAX_HELD, MAX_TIME, NO_TIME, Sorted, Sorter};
 
-/// One file.
+/// A file.
 struct Stream<R> {
     records: Records<R>,
     sorter: Sorter,
@@ -24,16 +24,16 @@ struct Stream<R> {
 /// All files.
 pub(super) struct Streams<R> {
     all: Vec<Stream<R>>,
-    /// Those before it have been asked for their first record.
+    /// The number of files whose first record was read.
     begun: usize,
-    /// The one that has the earliest record, and up to which time it has.
+    /// The file with the earliest record, and the time up to which its records are the earliest.
     current: usize,
     until: Option<u64>,
 }
 
 impl<R: Read> Streams<R> {
-    /// Takes files that stand at their first record, with how many bytes they have if
-    /// that is known.
+    /// Creates the streams of files that are at their first record, with the size of each file's
+    /// records, if known.
     pub(super) fn new(files: Vec<(R, Option<u64>)>, big: bool) -> Self {
         let most = MAX_HELD.checked_div(files.len()).unwrap_or(MAX_HELD);
         let stream = |(input, size)| Stream {
@@ -49,7 +49,7 @@ impl<R: Read> Streams<R> {
         }
     }
 
-    /// Returns a file whose next record is not known.
+    /// Returns a file whose next record is not known yet.
     pub(super) fn unknown(&mut self) -> Option<usize> {
         while let Some(stream) = self.all.get(self.begun) {
             if !stream.is_known() {
@@ -61,7 +61,7 @@ impl<R: Read> Streams<R> {
         (!current.is_known()).then_some(self.current)
     }
 
-    /// Takes the earliest record of all, when [`Streams::unknown`] is `None`.
+    /// Takes the earliest record. [`Streams::unknown`] must be `None`.
     pub(super) fn next(&mut self, big: bool) -> Option<Sorted<'_>> {
         if self.all.len() > 1 {
             self.choose();
@@ -74,8 +74,7 @@ impl<R: Read> Streams<R> {
         self.all.get(self.current)?.sorter.last(big)
     }
 
-    /// Finds the file whose next record is the earliest. Where times are equal, the
-    /// first.
+    /// Finds the file whose next record is the earliest; of equal times, the first file.
     fn choose(&mut self) {
         let time = |stream: &Stream<R>| stream.sorter.next_time();
         let now = self.all.get(self.current).and_then(time);
@@ -99,7 +98,7 @@ impl<R: Read> Streams<R> {
         }
     }
 
-    /// Reads records of a file until some are ready, or to its end.
+    /// Reads records of a file until some can be emitted, or up to its end.
     pub(super) fn read_round(
         &mut self,
         file: usize,
@@ -155,7 +154,7 @@ impl<R: Read> Streams<R> {
         problems.late = self.late();
     }
 
-    /// Returns how many records came too late to be put in order.
+    /// Returns the number of records that were emitted out of order.
     fn late(&self) -> u64 {
         let late = self.all.iter().map(|stream| stream.sorter.late);
         late.fold(0, u64::saturating_add)
@@ -167,7 +166,7 @@ impl<R: Read> Stream<R> {
         self.is_done || self.sorter.has_ready()
     }
 
-    /// Ends it.
+    /// Ends the stream.
     fn finish(&mut self) {
         self.is_done = true;
         self.sorter.finish();

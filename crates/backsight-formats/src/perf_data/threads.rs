@@ -1,13 +1,13 @@
-//! Which threads live, to know when their process has ended.
+//! Counts the living threads of each process, to know when a process ended.
 //!
-//! perf tells the end of threads. The first thread of a process may end before the
-//! others, and the memory lasts as long as any.
+//! perf records the end of threads only. The main thread can end before others, and the memory of
+//! the process remains as long as any thread.
 
 use std::collections::{HashMap, HashSet};
 
 use backsight_types::trace::ThreadChange;
 
-/// The threads that are known to live.
+/// The threads that are known to be alive.
 #[derive(Debug, Default)]
 pub(super) struct LiveThreads {
     living: HashSet<(u32, u32)>,
@@ -15,7 +15,7 @@ pub(super) struct LiveThreads {
 }
 
 impl LiveThreads {
-    /// Takes what became of a thread, and returns whether its process ended with it.
+    /// Applies a change of a thread, and returns whether the process ended with it.
     pub(super) fn take(&mut self, pid: u32, tid: u32, change: &ThreadChange) -> bool {
         if !matches!(change, ThreadChange::Ended) {
             if self.living.insert((pid, tid)) {
@@ -25,7 +25,7 @@ impl LiveThreads {
             return false;
         }
         if !self.living.remove(&(pid, tid)) {
-            // Nothing was told of it, so others may live of which nothing was told.
+            // The thread was not known, so there may be others that are not known.
             return false;
         }
         let Some(count) = self.of_process.get_mut(&pid) else {

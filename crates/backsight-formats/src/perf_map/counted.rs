@@ -1,4 +1,4 @@
-//! An input that knows how much of it was read, and whether its end is the end of a line.
+//! A reader that counts the bytes read, and knows whether the last one ended a line.
 
 use std::io::{self, BufRead, Read};
 
@@ -18,12 +18,12 @@ impl<R> CountingReader<R> {
         }
     }
 
-    /// Returns how many bytes were read.
+    /// Returns the number of bytes read.
     pub(super) fn read(&self) -> u64 {
         self.read
     }
 
-    /// Whether the last byte that was read ends no line: then it was the input's last.
+    /// Whether the last byte read does not end a line. Then it was the last byte of the input.
     pub(super) fn is_in_line(&self) -> bool {
         self.last.is_some_and(|last| last != b'\n')
     }
@@ -50,7 +50,7 @@ impl<R: BufRead> BufRead for CountingReader<R> {
         if amount == 0 {
             return;
         }
-        // What is consumed was filled before, and is still there.
+        // The consumed bytes are still in the buffer.
         if let Ok(filled) = self.input.fill_buf() {
             self.last = filled.get(amount.saturating_sub(1)).copied();
         }

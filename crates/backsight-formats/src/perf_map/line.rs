@@ -1,22 +1,22 @@
-//! One line: `START SIZE NAME`.
+//! Parses a line: `START SIZE NAME`.
 
 use backsight_types::AbsAddr;
 
 /// A piece of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PerfMapEntry<'m> {
-    /// Where it begins.
+    /// Its start address.
     pub start: AbsAddr,
-    /// Its size.
+    /// Its size in bytes.
     pub size: u64,
-    /// Its name, as it is written.
+    /// Its name, as written in the file.
     pub name: &'m [u8],
 }
 
-/// No function is larger: an entry that says so would hide all others.
+/// No function is larger. A larger entry would hide all others.
 const MAX_SIZE: u64 = 1 << 32;
 
-/// Reads a line without its end; `None` when it is no entry.
+/// Parses a line without its line end; `None` if it is not an entry.
 pub(super) fn parse(line: &[u8]) -> Option<PerfMapEntry<'_>> {
     let (start, rest) = number(line)?;
     let (size, name) = number(rest)?;
@@ -30,7 +30,7 @@ pub(super) fn parse(line: &[u8]) -> Option<PerfMapEntry<'_>> {
     })
 }
 
-/// Reads hexadecimal digits, with `0x` before them or without, up to a space.
+/// Parses hexadecimal digits, with or without `0x`, up to a space.
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
     let space = text.iter().position(|byte| *byte == b' ')?;
     let (digits, rest) = text.split_at_checked(space)?;

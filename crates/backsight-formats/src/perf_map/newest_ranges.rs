@@ -1,8 +1,8 @@
-//! Which of many ranges covers an address, where later ones hide earlier ones.
+//! Finds the range that covers an address, where later ranges hide earlier ones.
 
 use std::collections::BinaryHeap;
 
-/// Disjoint spans, by where they begin, each with the number of its range.
+/// Spans that do not overlap, sorted by start, each with the index of its range.
 #[derive(Debug, Default)]
 pub(super) struct NewestRanges {
     starts: Vec<u64>,
@@ -10,8 +10,8 @@ pub(super) struct NewestRanges {
 }
 
 impl NewestRanges {
-    /// Takes ranges, the later of which hide the earlier: n log n in time, and no more
-    /// than two spans for each.
+    /// Builds the spans of ranges, of which later ones hide earlier ones. Takes O(n log n) time,
+    /// and makes at most two spans per range.
     pub(super) fn new(ranges: impl Iterator<Item = (u64, u64)>) -> Self {
         let mut ranges: Vec<(u64, u64, u32)> = (0..)
             .zip(ranges)
@@ -56,7 +56,7 @@ impl NewestRanges {
         self.spans.push((end, number));
     }
 
-    /// Returns the number of the range that counts at an address.
+    /// Returns the index of the range that is visible at an address.
     pub(super) fn at(&self, addr: u64) -> Option<usize> {
         let behind = self.starts.partition_point(|start| *start <= addr);
         let (end, number) = *self.spans.get(behind.checked_sub(1)?)?;

@@ -1,24 +1,24 @@
-//! What names in a map say of where code comes from, as runtimes write them.
+//! The file and line in names of JIT symbols, as runtimes write them.
 //!
 //! ```text
-//!   JS:*fib /srv/fib.js:12:13     node: how it was compiled, and where the function begins
-//!   py::Shape.area:/srv/area.py   Python: the file
+//!   JS:*fib /srv/fib.js:12:13     node: kind of compilation, function, start of the function
+//!   py::Shape.area:/srv/area.py   Python: function and file
 //! ```
 //!
-//! A name is taken apart only where it can be read in one way. Java writes no places.
+//! A name is split only if it is unambiguous. Java writes neither files nor lines.
 
-/// A name, taken apart.
+/// A name of a JIT symbol, split into its parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JitName<'n> {
-    /// The function, with what tells its language and how it was compiled.
+    /// The function, with the prefix that gives the language and the kind of compilation.
     pub function: &'n str,
     /// The source file.
     pub file: Option<&'n str>,
-    /// The line that the function begins on.
+    /// The line on which the function starts.
     pub start_line: Option<u32>,
 }
 
-/// Kinds of code that V8 writes a place for.
+/// Prefixes of names with which V8 writes a file and line.
 const V8: [&str; 6] = [
     "JS:",
     "LazyCompile:",
@@ -29,7 +29,7 @@ const V8: [&str; 6] = [
 ];
 
 impl<'n> JitName<'n> {
-    /// Takes a name apart, as far as that is certain.
+    /// Splits a name; `function` is the whole name if it is ambiguous or of an unknown form.
     #[must_use]
     pub fn of(name: &'n str) -> Self {
         let known = Self::of_v8(name).or_else(|| Self::of_python(name));
@@ -39,8 +39,8 @@ impl<'n> JitName<'n> {
         })
     }
 
-    /// `KIND:FUNCTION PATH:LINE:COLUMN`. With more than one space, where the path begins
-    /// is not certain: a getter is called `get x`, and paths have spaces too.
+    /// `KIND:FUNCTION PATH:LINE:COLUMN`. With more than one space, the start of the path is
+    /// ambiguous: a getter is named `get x`, and paths may contain spaces.
     fn of_v8(name: &'n str) -> Option<Self> {
         if !V8.iter().any(|kind| name.starts_with(kind)) {
             return None;
@@ -60,7 +60,7 @@ impl<'n> JitName<'n> {
         })
     }
 
-    /// `py::QUALIFIED.NAME:PATH`. The name has no colon, so that the first ends it.
+    /// `py::QUALIFIED.NAME:PATH`. The name contains no colon, so the first one ends it.
     fn of_python(name: &'n str) -> Option<Self> {
         const KIND: &str = "py::";
         let (function, file) = name.strip_prefix(KIND)?.split_once(':')?;
@@ -73,7 +73,7 @@ impl<'n> JitName<'n> {
     }
 }
 
-/// Returns the process whose map is called so: `/tmp/perf-123.map`.
+/// Returns the process ID in the path of a map, `/tmp/perf-123.map`.
 #[must_use]
 pub fn pid_in_name(path: &[u8]) -> Option<u32> {
     let digits = path.strip_prefix(b"/tmp/perf-")?.strip_suffix(b".map")?;

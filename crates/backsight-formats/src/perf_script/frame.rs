@@ -1,20 +1,20 @@
-//! The line of one frame: address, function, file.
+//! Parses the line of a frame: address, function, file.
 
 /// A frame as perf prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FrameLine<'a> {
     pub(super) addr: u64,
-    /// `None` where perf has no name.
+    /// `None` if perf printed no name.
     pub(super) function: Option<&'a str>,
-    /// `None` where perf knows no file, and of inlined functions.
+    /// `None` if perf printed no file, and for inlined functions.
     pub(super) dso: Option<&'a str>,
     pub(super) inlined: bool,
 }
 
-/// What perf writes in the place of a name.
+/// What perf prints for an unknown name.
 const UNKNOWN: &str = "[unknown]";
 
-/// Reads a frame; `None` for any other line.
+/// Parses a frame; `None` for any other line.
 pub(super) fn parse(line: &str) -> Option<FrameLine<'_>> {
     let line = line.trim_ascii();
     let (addr, rest) = line
@@ -35,7 +35,7 @@ pub(super) fn parse(line: &str) -> Option<FrameLine<'_>> {
     })
 }
 
-/// Parts the file, in the last pair of brackets, from what stands before it.
+/// Splits off the file, which is in the last pair of parentheses.
 fn split_file(text: &str) -> (&str, Option<&str>) {
     let Some(inside) = text.strip_suffix(')') else {
         return (text, None);
@@ -56,7 +56,7 @@ fn split_file(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
-/// Takes `+0x1f` off a name.
+/// Removes an offset such as `+0x1f` from a name.
 fn without_offset(name: &str) -> &str {
     match name.rsplit_once("+0x") {
         Some((name, offset)) if u64::from_str_radix(offset, 16).is_ok() => name,
@@ -64,7 +64,7 @@ fn without_offset(name: &str) -> &str {
     }
 }
 
-/// Reads `  file.c:33`; `None` where perf had no line.
+/// Parses `  file.c:33`; `None` if perf printed no line number.
 pub(super) fn source_line(line: &str) -> Option<(&str, u32)> {
     let (file, line) = line.trim_ascii().rsplit_once(':')?;
     // A discriminator may follow.

@@ -1,9 +1,9 @@
-//! The line that begins a sample: who, when, and of which event, as far as it says so.
+//! Parses the first line of a sample: thread, time and event, as far as printed.
 
-/// Which of the fields that can be left out the samples of a text have.
+/// The optional fields that the samples of a text have.
 ///
-/// `perf script -F` chooses them for a whole text. So a line that has less than those
-/// before it is a damaged one, and is not taken for something else.
+/// `perf script -F` selects them for the whole text. A line with fewer fields than earlier ones is
+/// therefore damaged, and is not parsed as a different layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) ids: bool,
@@ -12,7 +12,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// All of them, those first that can least be taken for another.
+    /// All combinations; the least ambiguous come first.
     pub(super) const ALL: [Self; 8] = [
         Self::new(true, true, true),
         Self::new(true, true, false),
@@ -28,37 +28,37 @@ impl Shape {
         Self { ids, time, event }
     }
 
-    /// Returns whether a sample of this shape has all that one of the other must have.
+    /// Whether this has all fields of `other`.
     pub(super) fn has_all_of(self, other: Self) -> bool {
         self.ids >= other.ids && self.time >= other.time && self.event >= other.event
     }
 }
 
-/// A sample's first line.
+/// The first line of a sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SampleHead<'a> {
     pub(super) comm: &'a str,
-    /// Process and thread.
+    /// Process and thread ID.
     pub(super) ids: Option<(u32, u32)>,
     pub(super) time_ns: Option<u64>,
     pub(super) period: Option<i64>,
     pub(super) event: Option<&'a str>,
-    /// What stands behind the event: the only frame, or words about it.
+    /// The text after the event: the only frame, or the fields of a tracepoint.
     pub(super) rest: &'a str,
 }
 
-/// What a line that begins at its margin is.
+/// A line that is not indented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FirstLine<'a> {
     Sample(SampleHead<'a>),
-    /// A record that `--show-mmap-events` and its like print.
+    /// A record that is not a sample, printed with options such as `--show-mmap-events`.
     Record,
 }
 
-/// The least width that perf gives a period.
+/// The minimum width with which perf prints a period.
 const PERIOD_WIDTH: usize = 10;
 
-/// Reads the first line of a sample of this shape; `None` for any other line.
+/// Parses the first line of a sample with these fields; `None` for any other line.
 pub(super) fn parse(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     if shape.time {
         with_time(line, shape)
@@ -69,8 +69,8 @@ pub(super) fn parse(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     }
 }
 
-/// A name may look like a time; what precedes the time must look like an ID, where there
-/// is one.
+/// Finds the time. A name can look like a time, so the text before it must end in an ID, if samples
+/// have IDs.
 fn with_time(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     let mut from = 0;
     loop {
@@ -90,7 +90,7 @@ fn with_time(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     }
 }
 
-/// The first word that looks like an ID and lets the rest be what it must be.
+/// Finds the first word that looks like an ID, and after which the rest can be parsed.
 fn with_ids(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     let mut from = 0;
     loop {
@@ -110,7 +110,7 @@ fn with_ids(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     }
 }
 
-/// A name alone, or what stands behind it.
+/// Finds the shortest name after which the rest can be parsed.
 fn without_ids(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     let mut from = 0;
     loop {
@@ -123,7 +123,7 @@ fn without_ids(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
     }
 }
 
-/// What stands behind name, IDs and time.
+/// The part of the line after name, IDs and time.
 #[derive(Clone, Copy, Debug)]
 enum EventPart<'a> {
     Record,
@@ -149,7 +149,8 @@ impl<'a> EventPart<'a> {
         }
         let period = word.parse::<i64>().ok();
         if !shape.event {
-            // It can be taken for a part of an address, or of a name, but for its width.
+            // Without a time, only its width distinguishes a period from a part of an address or
+            // name.
             let period = period.filter(|_| shape.time || end >= PERIOD_WIDTH);
             let rest = match period {
                 Some(_) => text.get(end..)?,
@@ -197,31 +198,31 @@ impl<'a> EventPart<'a> {
     }
 }
 
-/// What `-F flags` prints before a frame.
+/// The words that `-F flags` prints before a frame.
 const FLAGS: [&str; 18] = [
     "call", "return", "jcc", "jmp", "int", "iret", "syscall", "sysret", "async", "hw", "tx",
     "abrt", "tr", "strt", "end", "br", "miss", "exit",
 ];
 
-/// Returns the frame that a sample without a chain has on its first line; `None` when
-/// there is none, as the words of a tracepoint are none.
+/// Returns the frame on the first line of a sample without a call chain; `None` if there is none,
+/// as with the fields of a tracepoint.
 pub(super) fn only_frame(rest: &str) -> Option<&str> {
     let rest = without_words(rest);
     let (word, name) = rest
         .split_once(|c: char| c.is_ascii_whitespace())
         .unwrap_or((rest, ""));
-    // Addresses of processes are long; numbers of tracepoints have no name behind them.
+    // Addresses of processes are long, and numbers in tracepoints are not followed by a name.
     let is_hex = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_frame = is_hex && (word.len() >= 8 || is_name(name.trim_ascii()));
     is_frame.then_some(rest)
 }
 
-/// Returns whether a text looks like a function and its file, or one of them.
+/// Whether a text looks like a function, a file, or both.
 fn is_name(text: &str) -> bool {
     text.ends_with(')') || (!text.is_empty() && !text.contains(' '))
 }
 
-/// Takes the flags of a branch off the beginning, and all blanks.
+/// Removes blanks and the flags of a branch from the start.
 fn without_words(rest: &str) -> &str {
     let mut rest = rest.trim_ascii();
     while let Some(word) = rest.split_ascii_whitespace().next() {
@@ -234,7 +235,7 @@ fn without_words(rest: &str) -> &str {
     rest
 }
 
-/// Returns where the next word begins and ends, and the word.
+/// Returns the start of the next word, the word, and its end.
 fn next_word(line: &str, from: usize) -> Option<(usize, &str, usize)> {
     let rest = line.get(from..)?;
     let trimmed = rest.trim_ascii_start();
@@ -243,8 +244,8 @@ fn next_word(line: &str, from: usize) -> Option<(usize, &str, usize)> {
     Some((start, word, start.checked_add(word.len())?))
 }
 
-/// Reads `28296.545590:`, seconds with any number of digits behind the point, of which
-/// those behind the ninth are less than a nanosecond.
+/// Parses `28296.545590:`, seconds with any number of decimal places; those after the ninth are
+/// less than a nanosecond, and are dropped.
 fn time(word: &str) -> Option<u64> {
     let (seconds, fraction) = word.strip_suffix(':')?.split_once('.')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -259,13 +260,12 @@ fn time(word: &str) -> Option<u64> {
     seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
 }
 
-/// Returns whether a word may be a time that was damaged, and so is no event and no end of
-/// a name.
+/// Whether a word may be a damaged time, which is neither an event nor the end of a name.
 fn is_like_time(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.')
 }
 
-/// Reads name and IDs, which the processor and words of flags may follow.
+/// Parses the name and IDs, which a processor number and flags may follow.
 fn who(before: &str) -> Option<(&str, (u32, u32))> {
     let rest = without_flags(before);
     let (comm, word) = rest
@@ -274,7 +274,7 @@ fn who(before: &str) -> Option<(&str, (u32, u32))> {
     Some((comm.trim_ascii(), ids(word)?))
 }
 
-/// Takes `[001]`, and what `-F misc` prints, off the end.
+/// Removes the processor number, such as `[001]`, and the flags of `-F misc` from the end.
 fn without_flags(before: &str) -> &str {
     let mut rest = before.trim_ascii_end();
     for _ in 0..2 {
@@ -289,7 +289,7 @@ fn without_flags(before: &str) -> &str {
     rest
 }
 
-/// Takes them off the beginning.
+/// Removes them from the start.
 fn without_cpu(behind: &str) -> &str {
     let mut rest = behind;
     for _ in 0..2 {
@@ -310,7 +310,7 @@ fn is_cpu(word: &str) -> bool {
     inside.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Reads `123/124`, or the one number of both.
+/// Parses `123/124`, or a single number for both.
 fn ids(word: &str) -> Option<(u32, u32)> {
     Some(match word.split_once('/') {
         Some((pid, tid)) => (id(pid)?, id(tid)?),
@@ -318,7 +318,7 @@ fn ids(word: &str) -> Option<(u32, u32)> {
     })
 }
 
-/// Reads an ID; -1 is that of a process that is about to be gone.
+/// Parses an ID; -1 is that of a process that is exiting.
 fn id(text: &str) -> Option<u32> {
     text.parse().ok().or_else(|| {
         let id: i32 = text.parse().ok()?;

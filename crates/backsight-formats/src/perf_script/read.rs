@@ -1,4 +1,4 @@
-//! Line by line into a profile.
+//! Reads the text line by line.
 
 use std::io::{self, BufRead};
 
@@ -10,16 +10,16 @@ use super::head::{self, FirstLine, SampleHead, Shape};
 use super::tables::{FramePlace, LocationKey, NamedFrame, OpenSample, ScriptTables, is_kernel};
 use crate::lines::{BoundedLine, LineReader};
 
-/// A name of C++ has a hundredth of this.
+/// A C++ name takes about a hundredth of this.
 const MAX_LINE: u64 = 1 << 20;
 
-/// No stack has more frames.
+/// Maximum number of frames in a stack.
 const MAX_FRAMES: usize = 1 << 16;
 
-/// The kernel gives the name of a thread so many bytes, and one for its end.
+/// The maximum length of a thread name in the kernel, without the final zero byte.
 const MAX_COMM: usize = 15;
 
-/// A line that is not understood. It is skipped; reading goes on.
+/// A malformed line. It is skipped, and reading continues.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}")]
 #[non_exhaustive]
@@ -30,10 +30,10 @@ pub struct Error {
     pub cause: &'static str,
 }
 
-/// Reads what `perf script` printed, and hands what is malformed to `malformed`. With
-/// `summed`, samples that are alike but for their time become one.
+/// Reads the output of `perf script`, and passes each malformed line to `malformed`. With `summed`,
+/// samples that differ only in time are summed.
 ///
-/// What is not UTF-8 becomes �.
+/// Bytes that are not UTF-8 are replaced by �.
 ///
 /// # Errors
 /// Those of the input.
@@ -62,10 +62,10 @@ pub fn read(
     Ok(profile.0)
 }
 
-/// Returns whether a text that begins so is one of `perf script`.
+/// Whether a text that starts like this is the output of `perf script`.
 ///
-/// A time tells it by itself. Without one, the first line that is no comment must begin a
-/// sample and the next one go on with it.
+/// A line with a time is enough. Otherwise the first line that is not a comment must start a
+/// sample, and the next line must continue it.
 #[must_use]
 pub fn is_one(begin: &[u8]) -> bool {
     let lines = begin.split(|byte| *byte == b'\n');
@@ -74,13 +74,13 @@ pub fn is_one(begin: &[u8]) -> bool {
     let Some(first) = lines.next() else {
         return false;
     };
-    // Lines of source stand between frames.
+    // Source lines are printed between frames.
     let is_source = |line: &str| line.starts_with(' ') && frame::source_line(line).is_some();
     let next = lines.find(|line| !is_source(line));
     let is_frame = |line: &str| {
         let is_inside = line.starts_with('\t') || line.starts_with("    ");
         let frame = frame::parse(line).filter(|_| is_inside);
-        // Of a place that perf knows nothing of it says so.
+        // perf prints this for unknown functions and files.
         let is_unknown = line.contains("[unknown]");
         frame.is_some_and(|frame| frame.function.is_some() || frame.dso.is_some() || is_unknown)
     };
@@ -97,13 +97,14 @@ pub fn is_one(begin: &[u8]) -> bool {
     }
 }
 
-/// Reads a first line with a time.
+/// Parses a first line that has a time.
 fn strong(line: &str) -> Option<(FirstLine<'_>, Shape)> {
     let shapes = Shape::ALL.into_iter().filter(|shape| shape.time);
     first(line, shapes)
 }
 
-/// Reads one without, whose frame must be on it too or must not.
+/// Parses a first line without a time. `with_frame` says whether its only frame is on the same
+/// line.
 fn weak(line: &str, with_frame: bool) -> Option<(FirstLine<'_>, Shape)> {
     let mut shapes = Shape::ALL.into_iter().filter(|shape| !shape.time);
     shapes.find_map(|shape| match head::parse(line, shape)? {
@@ -121,8 +122,8 @@ fn weak(line: &str, with_frame: bool) -> Option<(FirstLine<'_>, Shape)> {
     })
 }
 
-/// Returns whether a frame has an address that is no word: code begins at 4 MiB, or far
-/// behind.
+/// Whether a frame has an address that cannot be a word: it has at least six digits, because code
+/// starts at 4 MiB or higher.
 fn has_long_address(frame: &str) -> bool {
     let addr = frame.split_ascii_whitespace().next().unwrap_or_default();
     addr.len() >= 6 && addr.bytes().any(|byte| byte.is_ascii_digit())
@@ -137,21 +138,20 @@ fn first(line: &str, shapes: impl Iterator<Item = Shape>) -> Option<(FirstLine<'
 struct ScriptParser {
     tables: ScriptTables,
     summed: bool,
-    /// What the first sample has, and so all must have.
+    /// The fields of the first sample, which all samples must have.
     shape: Option<Shape>,
-    /// Whether samples have their only frame on their first line.
+    /// Whether samples have their only frame on the first line.
     one_line: bool,
-    /// A line that may begin the first sample: the next one tells.
+    /// A line that starts the first sample if the next line is a frame.
     pending: Option<(u64, String)>,
-    /// Frames before any first line: those of a text without first lines, or the end of a
-    /// sample whose beginning was cut off. What comes next tells.
+    /// The number of a first frame without a preceding first line: either samples have no first
+    /// line, or the start of the text was cut off. The following lines decide.
     cut: Option<u64>,
     held: Option<(OpenSample, Vec<LocationIdx>)>,
-    /// The sample that is being read, and its locations, innermost first.
+    /// The current sample, and its locations, innermost first.
     sample: Option<OpenSample>,
     stack: Vec<LocationIdx>,
-    /// The location that is being read: its frames so far, and its last line once that
-    /// has come.
+    /// The current location: its frames so far, and its address when its last frame was read.
     key: LocationKey,
     place: Option<FramePlace>,
     wrong: Vec<Error>,
@@ -183,8 +183,8 @@ impl ScriptParser {
         self.first_line(number, line)
     }
 
-    /// Returns whether a line is a frame, with blanks for its tab, of a sample that the line
-    /// before it may begin.
+    /// Whether a line is a frame that is indented with blanks instead of a tab, and belongs to the
+    /// sample that the previous line may start.
     fn goes_on_pending(&self, line: &str) -> bool {
         let frame = frame::parse(line).filter(|_| line.starts_with("    "));
         let begins = |text: &String| weak(text, false).is_some();
@@ -192,7 +192,7 @@ impl ScriptParser {
             && (self.pending.as_ref()).is_some_and(|(_, text)| begins(text))
     }
 
-    /// Returns whether an indented line can begin a sample, as well as go on with one.
+    /// Whether an indented line can start a sample instead of continuing one.
     fn may_begin(&self, line: &str) -> bool {
         let Some(shape) = self.shape else {
             return strong(line).is_some();
@@ -204,7 +204,7 @@ impl ScriptParser {
         }
     }
 
-    /// Reads a first line with all that those before it had.
+    /// Parses a first line with at least the fields of earlier ones.
     fn parse<'l>(&self, line: &'l str, least: Shape) -> Option<(FirstLine<'l>, Shape)> {
         first(
             line,
@@ -212,7 +212,7 @@ impl ScriptParser {
         )
     }
 
-    /// Takes a line that is no part of a sample.
+    /// Takes a line that does not belong to the current sample.
     fn first_line(&mut self, number: u64, line: &str) -> Result<(), &'static str> {
         self.refuse_pending();
         self.finish_sample();
@@ -231,8 +231,7 @@ impl ScriptParser {
         }
     }
 
-    /// Takes a frame of a chain, which may be what tells that the line before it began a
-    /// sample.
+    /// Takes a frame of a call chain. It can show that the previous line started a sample.
     fn chain_line(&mut self, number: u64, line: &str) -> Result<(), &'static str> {
         if let Some((before, text)) = self.pending.take() {
             match weak(&text, false) {
@@ -272,7 +271,7 @@ impl ScriptParser {
         self.wrong.push(Error { line, cause });
     }
 
-    /// Keeps what a header says of the command.
+    /// Keeps the command, host name and kernel version of the header.
     fn comment(&mut self, text: &str) {
         for wanted in ["cmdline : ", "hostname : ", "os release : "] {
             if text.starts_with(wanted) {
@@ -302,7 +301,7 @@ impl ScriptParser {
         Ok(())
     }
 
-    /// Takes the line of a frame. In a chain user code has offsets in its file.
+    /// Takes a frame. In a call chain, addresses of user code are file offsets.
     fn frame(&mut self, frame: &FrameLine<'_>, in_chain: bool) -> Result<(), &'static str> {
         self.finish_location();
         if self.stack.len() >= MAX_FRAMES || self.key.frames.len() >= MAX_FRAMES {
@@ -325,7 +324,7 @@ impl ScriptParser {
         Ok(())
     }
 
-    /// Takes the line of source of the frame before it.
+    /// Takes the source line of the previous frame.
     fn source_line(&mut self, line: &str) {
         if let Some((file, line)) = frame::source_line(line)
             && let Some(last) = self.key.frames.last_mut()
@@ -334,7 +333,7 @@ impl ScriptParser {
         }
     }
 
-    /// Ends a location whose last line has come, with its line of source.
+    /// Completes a location when its last frame and source line were read.
     fn finish_location(&mut self) {
         let Some(place) = self.place.take() else {
             return;
@@ -349,7 +348,7 @@ impl ScriptParser {
 
     fn finish_sample(&mut self) {
         self.finish_location();
-        // Inlined functions without the one they are folded into.
+        // Drops inlined functions without the function that they were inlined into.
         self.key = LocationKey::default();
         let Some(begun) = self.sample.take() else {
             return;

@@ -1,4 +1,4 @@
-//! The tables of a profile, filled as names are met.
+//! Builds the tables of the profile.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use backsight_types::{
 use super::head::SampleHead;
 use crate::perf_map::pid_in_name;
 
-/// What makes a location: all its lines.
+/// The key of a location: its address and all its frames.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct LocationKey {
     place: (u64, Option<ModuleIdx>, Lookup, bool),
     pub(super) frames: Vec<NamedFrame>,
 }
 
-/// A frame in perf's words.
+/// A frame as printed by perf.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct NamedFrame {
     pub(super) function: Option<String>,
@@ -28,16 +28,16 @@ pub(super) struct NamedFrame {
     pub(super) inlined: bool,
 }
 
-/// Where a location is, as its last line says.
+/// The address of a location, from its last frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FramePlace {
     pub(super) addr: u64,
-    /// Whether that is an offset in the file.
+    /// Whether the address is a file offset.
     pub(super) is_offset: bool,
     pub(super) module: Option<ModuleIdx>,
 }
 
-/// A sample whose stack is still to come.
+/// A sample whose stack is not complete.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OpenSample {
     pub(super) sample: Sample,
@@ -45,13 +45,13 @@ pub(super) struct OpenSample {
     pub(super) labels: Vec<Label>,
 }
 
-/// The profile, and where its rows are.
+/// The profile, and the index of each row by what it contains.
 #[derive(Debug, Default)]
 pub(super) struct ScriptTables {
     pub(super) profile: Profile,
-    /// The first of the two values of each event.
+    /// The index of the first value of each event.
     events: HashMap<String, u32>,
-    /// How many samples each event has, in the order of their values.
+    /// The number of samples of each event, in the order of their values.
     counts: Vec<u64>,
     modules: HashMap<String, ModuleIdx>,
     processes: HashMap<u32, ProcessIdx>,
@@ -59,14 +59,14 @@ pub(super) struct ScriptTables {
     locations: HashMap<LocationKey, LocationIdx>,
 }
 
-/// Each event has so many values: how many samples, and how much they stand for.
+/// The number of values of each event: the number of samples, and the sum of their periods.
 const VALUES: u32 = 2;
 
-/// What samples count when they do not say of which event they are.
+/// The event of samples that state none.
 const NO_EVENT: &str = "";
 
 impl ScriptTables {
-    /// Takes in what the first line of a sample says.
+    /// Starts a sample with its first line.
     pub(super) fn begin(&mut self, head: &SampleHead<'_>) -> Result<OpenSample, &'static str> {
         let first_type = self.event(head.event.unwrap_or(NO_EVENT));
         let mut labels = Vec::new();
@@ -76,7 +76,8 @@ impl ScriptTables {
                 Some(thread.ok_or("there are 2^32 threads before it")?)
             }
             None => {
-                // Without an ID a name is nobody's, and a label as pprof has it.
+                // A name without an ID cannot be assigned to a thread. It becomes a label, as in
+                // pprof.
                 if !head.comm.is_empty() {
                     let strings = &mut self.profile.strings;
                     labels.push(Label {
@@ -99,7 +100,7 @@ impl ScriptTables {
         })
     }
 
-    /// Returns the place of an event's first value.
+    /// Returns the index of an event's first value.
     fn event(&mut self, name: &str) -> u32 {
         if let Some(first) = self.events.get(name) {
             return *first;
@@ -190,7 +191,7 @@ impl ScriptTables {
         Some(index)
     }
 
-    /// Returns the location that these lines make.
+    /// Returns the location with these frames, and adds it if it is new.
     pub(super) fn location(
         &mut self,
         mut key: LocationKey,
@@ -240,7 +241,7 @@ impl ScriptTables {
         })
     }
 
-    /// Ends a sample: its stack is the locations, innermost first.
+    /// Completes a sample; `stack` has its locations, innermost first.
     pub(super) fn finish(&mut self, begun: OpenSample, stack: &[LocationIdx], summed: bool) {
         let stack = stack.iter().rev().copied();
         let stack = self.profile.stacks.intern(stack);
@@ -265,12 +266,12 @@ impl ScriptTables {
     }
 
     pub(super) fn into_profile(mut self) -> Profile {
-        // Of several, that with the most samples is shown first; of equal ones, the first.
+        // The event with the most samples is the default; of equal ones, the first.
         let counts = (0_u32..).zip(&self.counts);
         let most = counts.max_by_key(|(event, count)| (**count, std::cmp::Reverse(*event)));
         let most = most.and_then(|(event, _)| event.checked_mul(VALUES));
         self.profile.default_type = most.filter(|first| *first > 0);
-        // Of one event alone, samples need no other name.
+        // With a single event, samples are not named after it.
         if self.events.len() == 1 {
             let samples = self.profile.strings.intern("samples");
             if let Some(first) = self.profile.sample_types.first_mut() {
@@ -281,7 +282,7 @@ impl ScriptTables {
     }
 }
 
-/// Returns whether perf means the kernel, or a module of it.
+/// Whether perf's name of a file is that of the kernel or of a module.
 pub(super) fn is_kernel(dso: &str) -> bool {
     let is_in_brackets = dso.starts_with('[') && dso.ends_with(']');
     let known = ["[vdso]", "[vsyscall]", "[heap]", "[stack]"];

@@ -1,7 +1,7 @@
-//! The comments of a file that are ours, and say what its addresses are.
+//! The comments by which backsight marks what the addresses of a file are.
 
-/// The comment of files whose addresses are virtual offsets.
+/// Marks a file whose addresses are virtual offsets.
 pub const VIRTUAL_OFFSETS: &str = "backsight: addresses are virtual offsets";
 
-/// How the comment begins that excepts the file name behind it.
+/// The start of a comment that exempts a file name, which follows, from [`VIRTUAL_OFFSETS`].
 pub const FILE_OFFSETS: &str = "backsight: addresses are file offsets in ";

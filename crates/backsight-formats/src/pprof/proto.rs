@@ -1,9 +1,9 @@
-//! The messages of profile.proto, written from its field numbers.
+//! The messages of `profile.proto`, declared by its field numbers.
 //!
-//! Source: `proto/profile.proto` of github.com/google/pprof. Strings are bytes here:
-//! Go writes what it has, and a name that is not UTF-8 must not cost the whole file.
+//! Source: `proto/profile.proto` of github.com/google/pprof. Strings are bytes here, because Go
+//! writes names that are not UTF-8, and one of them must not make the whole file unreadable.
 
-/// The top of a file.
+/// The top-level message.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Profile {
     #[prost(message, repeated, tag = "1")]
@@ -38,7 +38,7 @@ pub(super) struct Profile {
     pub(super) doc_url: i64,
 }
 
-/// What a value counts; both are places in the string table.
+/// What a value counts, and its unit, as indices in the string table.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(super) struct ValueType {
     #[prost(int64, tag = "1")]
@@ -47,7 +47,7 @@ pub(super) struct ValueType {
     pub(super) unit: i64,
 }
 
-/// Values and a stack, whose innermost location comes first.
+/// Values and a stack; the innermost location is first.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Sample {
     #[prost(uint64, repeated, tag = "1")]
@@ -71,7 +71,7 @@ pub(super) struct Label {
     pub(super) num_unit: i64,
 }
 
-/// Addresses that a file was mapped to.
+/// A mapping of a file.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(super) struct Mapping {
     #[prost(uint64, tag = "1")]
@@ -111,7 +111,7 @@ pub(super) struct Location {
     pub(super) is_folded: bool,
 }
 
-/// A line of a function.
+/// A function and a line.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(super) struct Line {
     #[prost(uint64, tag = "1")]
@@ -122,7 +122,7 @@ pub(super) struct Line {
     pub(super) column: i64,
 }
 
-/// A function; names and file are places in the string table.
+/// A function; its names and file are indices in the string table.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(super) struct Function {
     #[prost(uint64, tag = "1")]

@@ -1,7 +1,7 @@
-//! pprof as a profile: tables first, then the samples that name their rows.
+//! Reads pprof: first the tables, then the samples, which refer to them.
 //!
-//! The unpacked message is kept while it is read, and walked twice: writers put samples
-//! first and the strings they name last.
+//! The decompressed message is kept in memory and read twice, because writers put samples first and
+//! the strings last.
 
 mod locations;
 mod samples;
@@ -15,15 +15,15 @@ use self::tables::FileTables;
 use crate::flaws::Flaws;
 use crate::protobuf::{Error, Limits, MemoryBudget, unpack};
 
-/// Reads a profile, packed by gzip or not, and returns what was wrong with parts of it.
+/// Reads a profile, gzipped or not. Returns it with counts of its flaws.
 ///
-/// A malformed part is left out, or taken as far as it goes: a sample keeps the
-/// locations that are there. Only what makes the whole senseless is an error.
+/// A malformed part is left out, or read as far as possible: a sample keeps the locations that
+/// exist. Only damage that makes the whole file unreadable is an error.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] from the input; [`Error::Malformed`] when it is no pprof file, or was
-/// damaged or cut off; [`Error::TooLarge`] past the limits.
+/// [`Error::Io`] if reading the input fails; [`Error::Malformed`] if it is not a pprof file, or is
+/// damaged or cut off; [`Error::TooLarge`] if a limit is exceeded.
 pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error> {
     let mut budget = MemoryBudget::new(limits.memory);
     let message = unpack(input, &mut budget)?;

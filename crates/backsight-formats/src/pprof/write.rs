@@ -1,4 +1,4 @@
-//! A profile as pprof: one walk over its tables, straight into the packed stream.
+//! Writes pprof in one pass over the tables, directly into the compressed stream.
 
 mod locations;
 
@@ -22,10 +22,10 @@ use crate::string_table::{StringTable, file_name};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Packed by gzip, as `pprof` wants files to be. It reads others too.
+    /// Whether the file is gzipped, as `pprof` expects. It also reads files that are not.
     pub gzip: bool,
-    /// Each sample with its time stands alone. Without, samples that are alike but for
-    /// their times are summed up; those that have none stand as they are.
+    /// Whether samples keep their times. Otherwise samples that differ only in time are summed;
+    /// samples without a time are written as they are.
     pub times: bool,
 }
 
@@ -39,7 +39,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Sets whether it is packed by gzip.
+    /// Sets whether the file is gzipped.
     #[must_use]
     pub const fn with_gzip(self, gzip: bool) -> Self {
         Self { gzip, ..self }
@@ -52,14 +52,14 @@ impl Options {
     }
 }
 
-/// Writes a profile, and returns what of it could not be written as it is.
+/// Writes a profile. Returns counts of what could not be represented.
 ///
 /// # Errors
 ///
 /// Those of `out`.
 pub fn write(profile: &Profile, out: impl Write, options: &Options) -> io::Result<Flaws> {
     if options.gzip {
-        // The lowest level, as Go's own profiles have: the format repeats itself.
+        // The fastest level, as in Go's own profiles: the format has much repetition.
         let packed = GzEncoder::new(out, Compression::fast());
         let (packed, flaws) = Writer::new(profile, packed, *options).run()?;
         packed.finish()?.flush()?;
@@ -71,7 +71,7 @@ pub fn write(profile: &Profile, out: impl Write, options: &Options) -> io::Resul
     }
 }
 
-/// So many rows are encoded at once.
+/// The number of rows that are encoded at once.
 const BATCH: usize = 256;
 
 #[derive(Debug)]
@@ -81,14 +81,14 @@ struct Writer<'a, W> {
     strings: StringTable<'a>,
     functions: HashMap<FunctionKey, u64>,
     flaws: Flaws,
-    /// A part of the message that was not written yet. Parts that follow each other
-    /// are one message: that is how protobuf merges.
+    /// The part of the message that is not written yet. Encoded parts can be concatenated, because
+    /// protobuf decoders merge them.
     part: proto::Profile,
     buffer: Vec<u8>,
     out: W,
 }
 
-/// What tells functions apart: name, linkage name, file, line.
+/// The key of a function: name, linkage name, file, line.
 type FunctionKey = (i64, i64, i64, u32);
 
 impl<'a, W: Write> Writer<'a, W> {
@@ -128,14 +128,14 @@ impl<'a, W: Write> Writer<'a, W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.buffer.clear();
-        // A vector grows as it must: there is always room.
+        // Encoding into a vector does not run out of space.
         let encoded = self.part.encode(&mut self.buffer);
         encoded.map_err(io::Error::other)?;
         self.part.clear();
         self.out.write_all(&self.buffer)
     }
 
-    /// Writes what is said once.
+    /// Writes what is not repeated: sample types, times, period, comments.
     fn head(&mut self, placement: &Placement) -> io::Result<()> {
         let profile = self.profile;
         for kind in &profile.sample_types {
@@ -143,7 +143,7 @@ impl<'a, W: Write> Writer<'a, W> {
             self.part.sample_type.push(kind);
         }
         if profile.sample_types.is_empty() {
-            // Without one, no reader takes samples.
+            // Readers ignore samples if there is no sample type.
             let kind = self.strings.own("samples");
             let unit = self.strings.own("count");
             self.part.sample_type.push(proto::ValueType { kind, unit });
@@ -151,7 +151,7 @@ impl<'a, W: Write> Writer<'a, W> {
         let default = profile.default_type.unwrap_or(0);
         let default = usize::try_from(default).ok();
         let is_last = default.and_then(|at| at.checked_add(1)) == Some(profile.sample_types.len());
-        // The last is what readers show by themselves.
+        // The last type is the default of readers.
         if !is_last && let Some(kind) = default.and_then(|at| profile.sample_types.get(at)) {
             self.part.default_sample_type = self.strings.place(kind.kind);
         }
@@ -219,7 +219,7 @@ impl<'a, W: Write> Writer<'a, W> {
         self.flush()
     }
 
-    /// Puts one value for each sample type into `values`.
+    /// Sets `values` to one value for each sample type.
     fn all_values(&mut self, sample: &Sample, given: &[i64], values: &mut Vec<i64>) {
         values.clear();
         let types = self.profile.sample_types.len();
@@ -328,7 +328,7 @@ impl<'a, W: Write> Writer<'a, W> {
         text.map_or(0, |text| self.strings.place(text))
     }
 
-    /// Returns a time as the format holds it: until the year 2262.
+    /// Converts a time to 63 bits, which end in the year 2262.
     fn nanos(&mut self, nanos: Option<u64>) -> i64 {
         i64::try_from(nanos.unwrap_or(0)).unwrap_or_else(|_| {
             self.flaws.count("times that do not fit 63 bits");

@@ -1,4 +1,4 @@
-//! The bytes of a file, unpacked, and the budget of memory they are counted on.
+//! Reads and decompresses an input within a memory budget.
 
 use std::io::{self, Read};
 
@@ -8,10 +8,10 @@ use super::error::Error;
 #[cfg(feature = "pprof")]
 use super::wire::MessageFields;
 
-/// How gzip begins.
+/// The magic number of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What may still be held in memory.
+/// The memory that may still be allocated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MemoryBudget {
     limit: u64,
@@ -23,7 +23,7 @@ impl MemoryBudget {
         Self { limit, left: limit }
     }
 
-    /// Takes so many bytes.
+    /// Reserves so many bytes.
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Error> {
         let left = u64::try_from(bytes)
             .ok()
@@ -32,12 +32,12 @@ impl MemoryBudget {
         Ok(())
     }
 
-    /// Says whether so many bytes could be taken: for what is let go at once.
+    /// Checks that so many bytes could be reserved, for a temporary allocation.
     pub(crate) fn check(&self, bytes: usize) -> Result<(), Error> {
         { *self }.take(bytes)
     }
 
-    /// Takes what `count` rows of this type occupy.
+    /// Reserves the memory of `count` values of this type.
     pub(crate) fn take_rows<T>(&mut self, count: usize) -> Result<(), Error> {
         self.take(count.saturating_mul(size_of::<T>()))
     }
@@ -49,7 +49,7 @@ pub(crate) fn unpack(input: impl Read, budget: &mut MemoryBudget) -> Result<Vec<
     unpack_as(input, budget, |begin| MessageFields::check_begin(begin))
 }
 
-/// The same of a file whose beginning is checked otherwise.
+/// Like [`unpack`], for a format whose start is checked differently.
 pub(crate) fn unpack_as(
     input: impl Read,
     budget: &mut MemoryBudget,
@@ -92,11 +92,11 @@ fn read_all(
     failed: fn(io::Error, usize) -> Error,
 ) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    // A gigabyte of something else is refused before it is read.
+    // A large file in another format is refused before it is read as a whole.
     let begin = input.by_ref().take(1 << 16).read_to_end(&mut bytes);
     begin.map_err(|error| failed(error, bytes.len()))?;
     check_begin(&bytes)?;
-    // One more tells that there is too much.
+    // One more byte than allowed shows that the limit is exceeded.
     let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let most = budget.left.saturating_add(1).saturating_sub(read);
     let rest = input.take(most).read_to_end(&mut bytes);

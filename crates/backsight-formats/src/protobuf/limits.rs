@@ -1,11 +1,11 @@
-//! What reading a file may cost.
+//! Limits on the memory for reading a file.
 
-/// What a hostile file may cost.
+/// Limits on the memory for reading an untrusted file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most memory that the unpacked message and what becomes of it may take
-    /// together, in bytes, counted to within a factor of two.
+    /// The maximum memory in bytes for the decompressed message and the profile together; it is
+    /// counted to within a factor of two.
     pub memory: u64,
 }
 
@@ -17,7 +17,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets the most memory that may be taken, in bytes.
+    /// Sets the maximum memory in bytes.
     #[must_use]
     pub const fn with_memory(self, memory: u64) -> Self {
         Self { memory }

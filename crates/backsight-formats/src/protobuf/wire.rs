@@ -1,25 +1,25 @@
-//! The fields of a protobuf message, one by one, as they stand in the bytes.
+//! Reads the fields of an encoded protobuf message, one by one.
 //!
-//! Long messages are walked field by field instead of being decoded as a whole: two
-//! bytes of input can stand for a sample of seventy bytes in memory.
+//! Large messages are read field by field instead of being decoded as a whole: two bytes of input
+//! can decode to a sample of 70 bytes in memory.
 
 use super::error::Error;
 use crate::flaws::Flaws;
 
-/// Walks over the fields of one message.
+/// Iterates over the fields of a message.
 #[derive(Clone, Debug)]
 pub(crate) struct MessageFields<'a> {
     whole: &'a [u8],
     rest: &'a [u8],
 }
 
-/// What a field holds.
+/// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
     Fixed64(u64),
-    /// Four bytes, which no field of a profile has.
+    /// Four bytes; no message of a profile has such a field.
     Fixed32,
 }
 
@@ -31,7 +31,7 @@ impl<'a> MessageFields<'a> {
         }
     }
 
-    /// Returns the next field with its number; `None` at the end.
+    /// Returns the number and value of the next field; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Error> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -47,7 +47,7 @@ impl<'a> MessageFields<'a> {
         })
     }
 
-    /// Checks that what is here of a message can be the beginning of one.
+    /// Checks that the first bytes of an input can be the start of a message.
     pub(crate) fn check_begin(begin: &'a [u8]) -> Result<(), Error> {
         let mut fields = Self::new(begin);
         loop {
@@ -93,13 +93,13 @@ impl<'a> MessageFields<'a> {
     }
 }
 
-/// Takes a number of up to ten bytes, seven bits each, lowest first.
+/// Takes a varint: up to ten bytes with seven bits each, lowest bits first.
 pub(crate) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..70).step_by(7) {
         let (first, rest) = bytes.split_first()?;
         *bytes = rest;
-        // Bits past the 64th are dropped, as protobuf's own decoders do.
+        // Bits above the 64th are dropped, as in protobuf's own decoders.
         number |= u64::from(first & 0x7f).checked_shl(shift).unwrap_or(0);
         if first & 0x80 == 0 {
             return Some(number);
@@ -108,7 +108,7 @@ pub(crate) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Decodes a row; when it cannot be, that is counted.
+/// Decodes a message; counts it if it cannot be decoded.
 pub(crate) fn decode<M: prost::Message + Default>(
     row: &[u8],
     why_not: &'static str,
@@ -176,7 +176,7 @@ mod tests {
             ),
         ];
         for (name, bytes) in broken {
-            // What is longer than the rest may come to an end behind it.
+            // A length beyond the input may be valid if more input follows.
             let may_go_on = MessageFields::check_begin(bytes).is_ok();
             assert_eq!(
                 may_go_on,

@@ -4,7 +4,7 @@ use backsight_profile::{Label, LabelValue, Strings};
 
 use super::lines::JsonLabel;
 
-/// Returns the label that a line has, with its texts among the strings of the profile.
+/// Converts the label of a line, and adds its texts to the strings of the profile.
 pub(super) fn label_of(line: &JsonLabel, strings: &mut Strings) -> Result<Label, String> {
     let value = match (&line.text, line.number) {
         (Some(text), _) => LabelValue::Text(strings.intern(text)),

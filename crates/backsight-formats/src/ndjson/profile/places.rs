@@ -1,19 +1,19 @@
-//! Which location each line of type `address` became.
+//! The location of each line of type `address`.
 
 use backsight_profile::LocationIdx;
 
-/// Why a row is refused.
+/// Why a line is refused if indices are exhausted.
 pub(super) const TOO_MANY: &str = "there are 2^32 before it, and no more fit";
 
-/// Which location each numbered line became.
+/// The location of each line of type `address`, by index.
 #[derive(Debug, Default)]
 pub(super) struct AddressLines {
-    /// Sorted by their numbers.
+    /// Sorted by index.
     rows: Vec<(u64, LocationIdx)>,
 }
 
 impl AddressLines {
-    /// Takes the location of a line: of the number it states, or of the next one.
+    /// Adds the location of a line, which has the given index or else the next one.
     pub(super) fn add(&mut self, number: Option<u64>, at: LocationIdx) -> Result<(), String> {
         let next = match self.rows.last() {
             Some((last, _)) => last.checked_add(1).ok_or(TOO_MANY)?,
@@ -28,7 +28,7 @@ impl AddressLines {
     }
 
     pub(super) fn get(&self, number: u64) -> Option<LocationIdx> {
-        // Where none was lost, each stands at its number.
+        // If no line was lost, the position is the index.
         let straight = usize::try_from(number).ok();
         let row = straight.and_then(|at| self.rows.get(at));
         if let Some((_, location)) = row.filter(|(of, _)| *of == number) {

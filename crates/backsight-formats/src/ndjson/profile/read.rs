@@ -1,4 +1,4 @@
-//! Lines into a profile.
+//! Reads a profile from lines.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -14,9 +14,9 @@ use super::places::{AddressLines, TOO_MANY};
 use crate::ndjson::read::{Error, Reader};
 use crate::ndjson::record::{AddressLine, JsonFrame, JsonLine, MappingLine, SampleLine};
 
-/// Reads a profile, and hands what is malformed to `malformed`.
+/// Reads a profile, and passes each malformed line to `malformed`.
 ///
-/// With `summed`, samples that are alike but for their time become one.
+/// With `summed`, samples that differ only in time are summed.
 ///
 /// # Errors
 /// [`Error::NewerSchema`] and [`Error::Io`].
@@ -41,26 +41,25 @@ pub fn read_profile(
     Ok(profile.into_profile())
 }
 
-/// Puts a profile together from records, in the order in which they come.
+/// Builds a profile from records, in the order of the input.
 #[derive(Debug, Default)]
 pub struct ProfileReader {
     profile: Profile,
     summed: bool,
-    /// What the indexes of this capture mean.
+    /// The indices of the current capture, and what they refer to in the profile.
     modules: HashMap<u32, ModuleIdx>,
     processes: HashMap<u32, ProcessIdx>,
     threads: HashMap<u32, ThreadIdx>,
     places: AddressLines,
-    /// Processes and threads that samples and mappings name by their IDs alone.
+    /// Processes and threads that samples and mappings refer to by ID and without an index.
     pids: HashMap<u32, ProcessIdx>,
     tids: HashMap<(u32, Option<u32>), ThreadIdx>,
-    /// What stands for an address that no line tells of.
+    /// The location that replaces addresses whose line is missing.
     lost: Option<LocationIdx>,
 }
 
 impl ProfileReader {
-    /// Begins an empty one. With `summed`, samples that are alike but for their time
-    /// become one.
+    /// Creates an empty profile. With `summed`, samples that differ only in time are summed.
     #[must_use]
     pub fn new(summed: bool) -> Self {
         Self {
@@ -69,11 +68,11 @@ impl ProfileReader {
         }
     }
 
-    /// Takes a record in.
+    /// Adds a record.
     ///
     /// # Errors
-    /// What is wrong with it, for people. It is skipped then, or taken without the
-    /// wrong part: a sample keeps its place and its values whatever its stack names.
+    /// What is wrong with the record, as text for people. Such a record is skipped, or added
+    /// without the wrong part: a sample keeps its values even if its stack refers to missing lines.
     pub fn take(&mut self, record: JsonLine) -> Result<(), String> {
         match record {
             JsonLine::Header(_) => self.begin(),
@@ -89,18 +88,18 @@ impl ProfileReader {
         Ok(())
     }
 
-    /// Returns what was read so far, to look at its samples and drain them.
+    /// Returns the profile as read so far. The caller may take its samples out.
     pub fn profile_mut(&mut self) -> &mut Profile {
         &mut self.profile
     }
 
-    /// Returns what was read.
+    /// Returns the profile.
     #[must_use]
     pub fn into_profile(self) -> Profile {
         self.profile
     }
 
-    /// Begins a capture behind another.
+    /// Starts a new capture.
     fn begin(&mut self) {
         self.modules.clear();
         self.processes.clear();
@@ -123,7 +122,7 @@ impl ProfileReader {
             .collect();
         let period = about.period.as_ref();
         let period = period.map(|of| (value_type(&of.kind, &of.unit), of.value));
-        // Behind those that are there, more can come.
+        // A later line may add sample types after the existing ones.
         if !profile.samples.is_empty() && !types.starts_with(&profile.sample_types) {
             return Err("samples of other types stand before it".to_owned());
         }
@@ -181,7 +180,8 @@ impl ProfileReader {
         Ok(())
     }
 
-    /// The same file again is one of which more became known.
+    /// If the line is of the same file as an earlier line with this index, it replaces the earlier
+    /// one.
     fn introduce(&mut self, index: ModuleIdx, module: Module) -> Result<(), String> {
         let modules = &mut self.profile.modules;
         let known = self.modules.get(&index.0);
@@ -241,8 +241,8 @@ impl ProfileReader {
         Ok(at)
     }
 
-    /// An address without its module, or a number that was given before, still takes
-    /// its place: stacks name it.
+    /// Adds a location even if its module is missing or its index is used already, because stacks
+    /// refer to locations by position.
     fn address(&mut self, line: &AddressLine<'_>) -> Result<(), String> {
         let module = line.module.map(|index| self.module(index));
         let (module, wrong) = match module {

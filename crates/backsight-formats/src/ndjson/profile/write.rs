@@ -1,4 +1,4 @@
-//! A profile, line by line, as far as it is not written yet.
+//! Writes a profile as lines, in pieces while it grows.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -24,11 +24,12 @@ pub fn write_profile(header: &HeaderLine, profile: &Profile, out: impl Write) ->
     writer.flush()
 }
 
-/// Writes a profile as it grows: each call what is new in its tables, and its samples.
+/// Writes a profile in pieces while it grows: each call writes what is new in its tables, and its
+/// samples.
 #[derive(Debug)]
 pub struct ProfileWriter<W> {
     out: Writer<W>,
-    /// Until it is written.
+    /// `None` when it is written.
     header: Option<HeaderLine>,
     about: Option<ProfileLine>,
     processes: Vec<profile::Process>,
@@ -40,8 +41,8 @@ pub struct ProfileWriter<W> {
 }
 
 impl<W: Write> ProfileWriter<W> {
-    /// Takes where the lines go to. The header is written with what comes first: an
-    /// input that turns out to be unreadable leaves nothing behind.
+    /// Creates a writer. The header is written with the first piece, so that nothing is written if
+    /// the input turns out to be unreadable.
     pub fn new(header: &HeaderLine, out: W) -> Self {
         Self {
             out: Writer::new(out),
@@ -56,8 +57,8 @@ impl<W: Write> ProfileWriter<W> {
         }
     }
 
-    /// Writes what is new and all samples, and removes the samples: what a profile
-    /// takes in memory is then what its tables do, however long the capture is.
+    /// Writes what is new and all samples, and removes the samples from the profile. The profile
+    /// then takes only the memory of its tables, however long the capture is.
     ///
     /// # Errors
     /// Those of the output.
@@ -69,8 +70,8 @@ impl<W: Write> ProfileWriter<W> {
 
     /// Writes what is new in the tables, and all samples.
     ///
-    /// A process, thread or module of which more became known is written again. Mappings
-    /// and locations are written once: what is changed in one that was written is lost.
+    /// Processes, threads and modules that have changed are written again. Mappings and locations
+    /// are written once: later changes to them are lost.
     ///
     /// # Errors
     /// Those of the output.
@@ -160,7 +161,7 @@ impl<W: Write> ProfileWriter<W> {
         Ok(())
     }
 
-    /// Sends on what the output has buffered.
+    /// Flushes the output.
     ///
     /// # Errors
     /// Those of the output.
@@ -169,7 +170,7 @@ impl<W: Write> ProfileWriter<W> {
         self.out.flush()
     }
 
-    /// Gives the output back.
+    /// Returns the output.
     pub fn into_inner(self) -> W {
         self.out.into_inner()
     }

@@ -1,24 +1,24 @@
-//! The messages: names, numbers, and what is in them.
+//! The messages of OTLP: the names, numbers and types of their fields.
 //!
 //! Source: `profiles.proto`, `common.proto` and `resource.proto` of
 //! github.com/open-telemetry/opentelemetry-proto, v1.10.0.
 
 use FieldKind::{Bytes, Double, Fixed64, Message, Text, Varint};
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FieldKind {
     Message(Type),
     Text,
-    /// Numbers of any size, and truths.
+    /// Integers and booleans.
     Varint,
     Fixed64,
     Double,
-    /// In hexadecimal digits where there are none but those.
+    /// Hexadecimal digits if the length is that of an ID, or else base64.
     Bytes,
 }
 
-/// A field: its name, its number, and whether there can be several.
+/// A field: its name, number and type, and whether it is repeated.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field(
     pub(super) &'static str,
@@ -35,7 +35,7 @@ const fn many(name: &'static str, number: u8, kind: FieldKind) -> Field {
     Field(name, number, kind, true)
 }
 
-/// A message.
+/// A message type.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Type {
     ProfilesData,
@@ -117,7 +117,7 @@ static SCOPE: &[Field] = &[
 static PROFILE: &[Field] = &[
     one("sampleType", 1, Message(Type::Counted)),
     many("samples", 2, Message(Type::Sample)),
-    // Its name in OTLP 1.8.
+    // The name in OTLP 1.8.
     many("sample", 2, Message(Type::Sample)),
     one("timeUnixNano", 3, Fixed64),
     one("durationNano", 4, Varint),

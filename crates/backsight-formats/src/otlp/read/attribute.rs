@@ -1,15 +1,15 @@
-//! An attribute as the model has it, and what it says of process and thread.
+//! An attribute as a label, and its meaning for process and thread.
 
 use backsight_profile::{Label, LabelValue, StrIdx};
 
-/// An attribute as the model has it.
+/// An attribute as a label.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReadAttribute {
     pub(super) label: Label,
     pub(super) role: Option<Role>,
 }
 
-/// What it says of process and thread.
+/// The meaning of an attribute for process and thread.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Role {
     Pid(u32),
@@ -18,7 +18,7 @@ pub(super) enum Role {
     ThreadName(StrIdx),
 }
 
-/// What is known of process and thread.
+/// The process and thread, as far as known.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ThreadIdentity {
     pub(super) pid: Option<u32>,
@@ -28,7 +28,7 @@ pub(super) struct ThreadIdentity {
 }
 
 impl ThreadIdentity {
-    /// Takes what an attribute says, in place of what was known.
+    /// Sets what an attribute gives. Returns whether it has a meaning for process or thread.
     pub(super) fn take(&mut self, role: Option<Role>) -> bool {
         match role {
             Some(Role::Pid(pid)) => self.pid = Some(pid),
@@ -42,7 +42,7 @@ impl ThreadIdentity {
 }
 
 impl ReadAttribute {
-    /// Returns its value, when that is a text.
+    /// Returns its value if that is a text.
     pub(super) fn text(&self) -> Option<StrIdx> {
         match self.label.value {
             LabelValue::Text(text) => Some(text),

@@ -1,4 +1,4 @@
-//! Attributes: labels of samples, and those that stand for process and thread.
+//! Reads attributes: labels of samples, and those for process and thread.
 
 use backsight_profile::{Label, LabelValue, StrIdx};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -10,7 +10,7 @@ use super::attribute::{ReadAttribute, Role};
 use super::reader::Reader;
 use crate::protobuf::{Error, decode};
 
-/// Returns a value of any kind as JSON has it; bytes as hexadecimal digits.
+/// Converts a value of any type to JSON; bytes become hexadecimal digits.
 fn json_of(value: Option<Value>) -> serde_json::Value {
     let of = |value: AnyValue| json_of(value.value);
     match value {
@@ -34,7 +34,7 @@ fn json_of(value: Option<Value>) -> serde_json::Value {
 }
 
 impl Reader<'_> {
-    /// Reads an attribute that stands by itself.
+    /// Reads an attribute that is not in the dictionary.
     pub(super) fn key_value(&mut self, row: &[u8]) -> Result<Option<ReadAttribute>, Error> {
         self.check_attribute(row)?;
         let why_not = "attributes that cannot be decoded";
@@ -65,7 +65,7 @@ impl Reader<'_> {
         Ok(self.attribute(key, row.value, row.unit_strindex))
     }
 
-    /// A list of values takes thirty times its bytes.
+    /// Checks the memory for decoding: a list of values takes thirty times its encoded size.
     pub(super) fn check_attribute(&self, row: &[u8]) -> Result<(), Error> {
         self.state
             .budget

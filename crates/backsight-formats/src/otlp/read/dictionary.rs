@@ -1,4 +1,4 @@
-//! The dictionary of a file that is read: its rows, and what became of them.
+//! The dictionary of a file that is read: its rows, and what they were converted to.
 
 use backsight_profile::{LocationIdx, StackIdx};
 
@@ -9,7 +9,7 @@ use crate::mapped_file::MappedFile;
 use crate::protobuf::{Error, MemoryBudget, MessageFields, Value};
 use crate::texts::ReadStrings;
 
-/// The tables as they stand in the file.
+/// The tables as stored in the file.
 #[derive(Debug, Default)]
 pub(super) struct FileDictionary<'a> {
     pub(super) texts: ReadStrings<'a>,
@@ -21,8 +21,8 @@ pub(super) struct FileDictionary<'a> {
     links: usize,
 }
 
-/// Rows, and what became of those that were referred to: `Some(None)` of one that came
-/// to nothing.
+/// Encoded rows, and what those that were used were converted to. `Some(None)` means that a row
+/// could not be converted.
 #[derive(Debug)]
 pub(super) struct DictionaryTable<'a, T> {
     pub(super) rows: Vec<&'a [u8]>,
@@ -46,8 +46,7 @@ impl<'a, T: Copy> DictionaryTable<'a, T> {
         Ok(())
     }
 
-    /// Returns what is known of a row, and the row itself where nothing is; the zero
-    /// element stands for nothing.
+    /// Returns what a row was converted to, or else the encoded row. Index 0 means "none".
     pub(super) fn look(&self, place: i32, flaws: &mut Flaws) -> RowState<'a, T> {
         if place == 0 {
             return RowState::Known(None);
@@ -92,7 +91,7 @@ impl<'a> FileDictionary<'a> {
         Ok(dictionary)
     }
 
-    /// Returns how many rows samples can name.
+    /// Returns the sizes of the tables that samples refer to.
     pub(super) fn tables(&self) -> TableSizes {
         TableSizes {
             stacks: self.stacks.rows.len(),
@@ -117,7 +116,7 @@ impl<'a> FileDictionary<'a> {
             (5, Value::Bytes(row)) => self.texts.push(row, budget),
             (6, Value::Bytes(row)) => self.attributes.push(row, budget),
             (7, Value::Bytes(row)) => self.stacks.push(row, budget),
-            // What later versions add.
+            // Fields of later versions.
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! The messages of a file: one, several with their lengths before them, or JSON.
+//! Finds the messages of a file: one message, several with length prefixes, or JSON.
 
 use std::io::Read;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use super::layout::Layout;
 use crate::flaws::Flaws;
 use crate::protobuf::{Error, MemoryBudget, MessageFields, Value, unpack_as};
 
-/// How the two fields of a message begin, each with its length behind.
+/// The keys of the two fields of `ProfilesData`.
 const FIRST_FIELDS: [u8; 2] = [0x0a, 0x12];
 
 /// The messages of a file.
@@ -16,12 +16,12 @@ const FIRST_FIELDS: [u8; 2] = [0x0a, 0x12];
 pub(super) struct Messages {
     bytes: Vec<u8>,
     places: Vec<Range<usize>>,
-    /// What is known of how samples are numbered.
+    /// The layout of samples, if it is known from the format.
     pub(super) layout: Option<Layout>,
 }
 
 impl Messages {
-    /// Unpacks a file, and finds the messages in it.
+    /// Decompresses a file, and finds the messages in it.
     pub(super) fn read(
         input: impl Read,
         budget: &mut MemoryBudget,
@@ -43,7 +43,7 @@ impl Messages {
     }
 
     fn of_json(text: &[u8], budget: &mut MemoryBudget) -> Result<Self, Error> {
-        // Each message is copied into the one around it.
+        // Each message is copied into its parent.
         budget.check(text.len().saturating_mul(2))?;
         let read = json::messages(text).map_err(|offset| Error::Malformed {
             offset,
@@ -73,8 +73,9 @@ fn is_text(begin: &[u8]) -> bool {
     begin.trim_ascii_start().starts_with(b"{")
 }
 
-/// A message may begin like a text: 0x0a is a line end as well as its first field, a length
-/// may be white space too, and a brace stands first in a key. No text is a whole message.
+/// Whether bytes are a whole message. The first bytes of a message can look like text: 0x0a is a
+/// line end and also the key of the first field, a length can be white space, and an attribute key
+/// can start with a brace. But no text is a whole message.
 fn is_message(bytes: &[u8]) -> bool {
     let mut fields = MessageFields::new(bytes);
     loop {
@@ -86,8 +87,8 @@ fn is_message(bytes: &[u8]) -> bool {
     }
 }
 
-/// The lengths that OpenTelemetry's Collector puts before its messages begin with the
-/// highest byte; a message with such a byte would have 160 MiB.
+/// Whether messages have length prefixes, as written by OpenTelemetry's Collector. Their first byte
+/// is the highest of the length; if it were the key of a field, the message would have 160 MiB.
 fn is_prefixed(begin: &[u8]) -> bool {
     let first = begin.first();
     first.is_some_and(|first| !FIRST_FIELDS.contains(first)) && !is_text(begin)

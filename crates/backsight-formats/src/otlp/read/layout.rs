@@ -1,27 +1,26 @@
-//! Which numbers the fields of samples have.
+//! Determines the field numbers of samples, which depend on the OTLP version.
 //!
 //! | | 1 | 2 | 3 | 4 | 5 |
 //! |---|---|---|---|---|---|
 //! | OTLP 1.8, 1.9 | stack | values | attributes | link | times |
 //! | since OTLP 1.10 | stack | attributes | link | values | times |
 //!
-//! No field says which it is. Each sample is tried both ways: indexes must lead somewhere,
-//! no attribute may stand twice, a link is one number, and there must be a value, a time,
-//! or as many of both. What can be read in one way alone was written so.
+//! No field states the version. Each sample is parsed in both ways. It is valid if indices are in
+//! the tables, no attribute is repeated, the link is a single number, and there are values, times,
+//! or as many values as times. If it is valid in only one way, that is its version.
 //!
-//! Source: `profiles.proto` of github.com/open-telemetry/opentelemetry-proto, v1.9.0 and
-//! v1.10.0.
+//! Source: `profiles.proto` of github.com/open-telemetry/opentelemetry-proto, v1.9.0 and v1.10.0.
 
 use crate::protobuf::{MessageFields, Value, varint};
 
-/// A version of the message.
+/// The field numbers of one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     Since1_8,
     Since1_10,
 }
 
-/// A sample as it stands in the file.
+/// A decoded sample.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SampleRow {
     pub(super) stack: i32,
@@ -31,7 +30,7 @@ pub(super) struct SampleRow {
     pub(super) times: Vec<u64>,
 }
 
-/// How many rows the tables have that samples name.
+/// The sizes of the tables that samples refer to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TableSizes {
     pub(super) stacks: usize,
@@ -39,17 +38,17 @@ pub(super) struct TableSizes {
     pub(super) links: usize,
 }
 
-/// What the samples of a message tell.
+/// The numbers of samples that are valid in only one version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Votes {
     pub(super) since_1_8: u64,
     pub(super) since_1_10: u64,
-    /// Those that both read, each as something else.
+    /// Samples that are valid in both versions, with different meanings.
     pub(super) unclear: u64,
 }
 
 impl SampleRow {
-    /// Reads a sample; `None` when it cannot be read so.
+    /// Decodes a sample; `None` if it cannot have this layout.
     pub(super) fn read(bytes: &[u8], layout: Layout) -> Option<Self> {
         let mut row = Self::default();
         let mut fields = MessageFields::new(bytes);
@@ -66,14 +65,14 @@ impl SampleRow {
                     })?;
                 }
                 (5, _) => times(value, &mut row.times)?,
-                // What later versions add.
+                // Fields of later versions.
                 _ => {}
             }
         }
         Some(row)
     }
 
-    /// Returns whether all of it makes sense.
+    /// Whether the sample is valid.
     fn is_sound(&self, tables: &TableSizes) -> bool {
         let leads = |index: i32, rows: usize| usize::try_from(index).is_ok_and(|at| at < rows);
         let mut attributes = self.attributes.clone();
@@ -95,7 +94,7 @@ impl SampleRow {
 }
 
 impl Votes {
-    /// Counts what a sample tells, if it tells anything.
+    /// Counts a sample.
     pub(super) fn count(&mut self, bytes: &[u8], tables: &TableSizes) {
         match of_sample(bytes, tables) {
             Some(Layout::Since1_8) => self.since_1_8 = self.since_1_8.saturating_add(1),
@@ -109,7 +108,7 @@ impl Votes {
         }
     }
 
-    /// Returns what most say; `None` when nothing tells.
+    /// Returns the layout of most samples; `None` if no sample determines it.
     pub(super) fn layout(self) -> Option<Layout> {
         match (self.since_1_8, self.since_1_10) {
             (0, 0) => None,
@@ -119,7 +118,7 @@ impl Votes {
     }
 }
 
-/// Returns the layout that alone makes sense of a sample.
+/// Returns the only layout in which a sample is valid.
 pub(super) fn of_sample(bytes: &[u8], tables: &TableSizes) -> Option<Layout> {
     let is_sound = |layout| SampleRow::read(bytes, layout).is_some_and(|row| row.is_sound(tables));
     match (is_sound(Layout::Since1_8), is_sound(Layout::Since1_10)) {
@@ -130,7 +129,7 @@ pub(super) fn of_sample(bytes: &[u8], tables: &TableSizes) -> Option<Layout> {
 }
 
 fn narrow(value: u64) -> i32 {
-    // An `int32` below zero has ten bytes, of which the lower half is it.
+    // A negative `int32` is encoded as a 64-bit number.
     i32::try_from(i64::from_ne_bytes(value.to_ne_bytes())).unwrap_or(-1)
 }
 
@@ -141,7 +140,7 @@ fn index(value: Value<'_>) -> Option<i32> {
     }
 }
 
-/// Takes numbers that are packed or stand alone.
+/// Reads repeated numbers, packed or not.
 fn numbers(value: Value<'_>, mut take: impl FnMut(u64)) -> Option<()> {
     match value {
         Value::Varint(value) => take(value),

@@ -1,4 +1,4 @@
-//! What a message is read with, and what goes from message to message.
+//! The state for reading a message, and what is kept from message to message.
 
 use std::collections::HashSet;
 
@@ -11,13 +11,13 @@ use crate::mapped_file::MappedFiles;
 use crate::protobuf::MemoryBudget;
 use crate::threads::NamedThreads;
 
-/// The most sample types: a sample without a time has a value of each.
+/// The maximum number of sample types. A sample without a time has a value of each type.
 const MOST_TYPES: usize = 1024;
 
-/// No profile has more attributes of its resource and scope.
+/// The maximum number of attributes that a profile gets from its resource and scope.
 const MOST_SHARED: usize = 256;
 
-/// What goes from message to message.
+/// What is kept from message to message.
 #[derive(Debug)]
 pub(super) struct ReadState {
     pub(super) profile: Profile,
@@ -27,7 +27,7 @@ pub(super) struct ReadState {
     pub(super) files: MappedFiles,
     pub(super) default: Option<StrIdx>,
     pub(super) comments: HashSet<StrIdx>,
-    /// The attributes of modules that were met.
+    /// The attributes of modules that were added.
     pub(super) of_modules: HashSet<(ModuleIdx, StrIdx)>,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Takes a label that all samples below a resource or a scope have.
+    /// Adds a label that all samples of a resource or scope have.
     pub(super) fn share(&mut self, label: Label, labels: &mut Vec<Label>) {
         if labels.iter().any(|known| known.key == label.key) {
             self.state
@@ -72,7 +72,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns the place of a sample type, which is taken in if it is new.
+    /// Returns the index of a sample type, and adds it if it is new.
     pub(super) fn sample_type(&mut self, kind: ValueType) -> Option<u32> {
         let types = &mut self.state.profile.sample_types;
         let known = types.iter().position(|known| *known == kind);

@@ -1,4 +1,4 @@
-//! What the rows of a dictionary come to, when something first refers to them.
+//! Converts rows of the dictionary on first use.
 
 use backsight_profile::{self as profile, Label, LocationIdx, ProfileFrame, StackIdx, Subject};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -19,7 +19,7 @@ impl Reader<'_> {
             RowState::Known(known) => return Ok(known),
             RowState::New(at, row) => (at, row),
         };
-        // Each byte of it can be a location.
+        // Each byte can be the index of a location.
         self.state
             .budget
             .check(row.len().saturating_mul(size_of::<[LocationIdx; 2]>()))?;
@@ -42,7 +42,7 @@ impl Reader<'_> {
             RowState::Known(known) => return Ok(known),
             RowState::New(at, row) => (at, row),
         };
-        // A line of two bytes takes as much room as a long one.
+        // A line of two bytes takes as much memory as a longer one.
         let most_lines = row.len() / 2;
         self.state
             .budget
@@ -87,7 +87,7 @@ impl Reader<'_> {
         Ok(self.dictionary.locations.keep(at, index))
     }
 
-    /// Returns the name of the only function, if its file and line are not told.
+    /// Returns the name of a location's only function, if it has no file and line.
     fn bare_function(&self, row: &proto::Location) -> Option<&[u8]> {
         let [line] = row.lines.as_slice() else {
             return None;
@@ -204,7 +204,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Keeps what is known of a module or a location.
+    /// Adds an attribute of a module or location to the profile.
     fn keep(&mut self, of: Subject, label: Label) -> Result<(), Error> {
         self.state.budget.take_rows::<profile::Attribute>(2)?;
         let attribute = profile::Attribute { of, label };
@@ -212,7 +212,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Returns the name and the value of an attribute that is a text.
+    /// Returns the name and value of an attribute whose value is a text.
     fn text_of(&self, attribute: &ReadAttribute) -> Option<(&str, &str)> {
         let strings = &self.state.profile.strings;
         let text = strings.get(attribute.text()?)?;
@@ -225,7 +225,7 @@ impl Reader<'_> {
             .leave_out("attributes of mappings that are of no file");
     }
 
-    /// Returns the texts of an attribute that is a list of them, if it has this name.
+    /// Returns the texts of an attribute with this name whose value is a list.
     pub(super) fn text_list(
         &mut self,
         place: i32,

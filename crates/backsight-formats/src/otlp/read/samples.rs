@@ -1,4 +1,4 @@
-//! The profiles of one sample type each, and their samples.
+//! Reads profiles, of which each has one sample type, and their samples.
 
 use backsight_profile::{Label, Sample};
 use opentelemetry_proto::tonic::profiles::v1development as proto;
@@ -9,23 +9,22 @@ use super::layout::{self, Layout, SampleRow, Votes};
 use super::reader::Reader;
 use crate::protobuf::{Error, MessageFields, Value, decode, varint};
 
-/// What a sample takes besides its values and labels.
+/// The memory of a sample without its values and labels.
 const SAMPLE: usize = 64;
 
-/// A profile whose samples were not read yet.
+/// A profile whose samples are not read yet.
 #[derive(Debug)]
 pub(super) struct ProfileHead<'a> {
     message: &'a [u8],
-    /// The place of its sample type.
+    /// The index of its sample type.
     kind: u32,
     context: ThreadIdentity,
-    /// What resource, scope and profile say of all samples.
+    /// The labels that its resource, scope and attributes give to all samples.
     labels: Vec<Label>,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads of a profile what is said once; `None` when its samples count nothing that
-    /// there is room for.
+    /// Reads a profile without its samples; `None` if there are too many sample types.
     pub(super) fn head(
         &mut self,
         message: &'a [u8],
@@ -35,11 +34,11 @@ impl<'a> Reader<'a> {
         let (mut kind, mut period_type, mut period) = ((0, 0), None, 0);
         let mut attributes = Vec::new();
         let mut fields = MessageFields::new(message);
-        // Where it is broken, it ends: it is counted with the samples.
+        // A damaged profile is read up to the damage, and counted when its samples are read.
         while let Ok(Some(field)) = fields.next() {
             match field {
                 (1, Value::Bytes(row)) => kind = self.value_type(row),
-                // Where the locations of all samples stood before stacks had a table.
+                // Before stacks had a table, this field had the locations of all samples.
                 (3, Value::Bytes(_)) => return Err(TOO_OLD),
                 (3, Value::Fixed64(time)) if time > 0 => {
                     self.state.profile.start_ns.get_or_insert(time);
@@ -78,7 +77,7 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    /// Takes an attribute of a profile: comments, or what all its samples have.
+    /// Reads an attribute of a profile: comments, or a label of all its samples.
     fn of_profile(&mut self, place: i32, labels: &mut Vec<Label>) -> Result<(), Error> {
         if let Some(texts) = self.text_list(place, keys::COMMENTS)? {
             for text in texts {
@@ -100,8 +99,8 @@ impl<'a> Reader<'a> {
         (kind.type_strindex.into(), kind.unit_strindex.into())
     }
 
-    /// Finds out how the samples of a message are numbered, and says it where they do not
-    /// tell.
+    /// Determines the layout of the samples of a message, and counts those for which it is not
+    /// certain.
     pub(super) fn layout(&mut self, heads: &[ProfileHead<'a>]) -> Result<Layout, Error> {
         let tables = self.dictionary.tables();
         let mut votes = Votes::default();
@@ -146,7 +145,7 @@ impl<'a> Reader<'a> {
                     return Ok(());
                 }
             };
-            // A value of one byte takes eight, and each is read both ways.
+            // A value of one byte takes eight bytes, and each sample is decoded twice.
             self.state.budget.check(bytes.len().saturating_mul(32))?;
             let layout = layout::of_sample(bytes, &tables).unwrap_or(layout);
             let Some(row) = SampleRow::read(bytes, layout) else {
@@ -189,7 +188,7 @@ impl<'a> Reader<'a> {
                 &mut self.state.profile,
             ),
             None => {
-                // Without a process they are labels like others.
+                // Without a process, they are ordinary labels.
                 labels.append(&mut of_thread);
                 None
             }
@@ -222,7 +221,7 @@ impl<'a> Reader<'a> {
             let of_row = SAMPLE.saturating_add(of_labels).saturating_add(of_values);
             self.state.budget.take(of_row)?;
             let sum = (values.iter()).fold(0_i64, |sum, value| sum.saturating_add(*value));
-            // Of all types, so that what the others count of it comes into one row.
+            // One value for each type, so that values of other types are added to the same sample.
             let mut all = vec![0; types];
             let at = usize::try_from(head.kind).unwrap_or(usize::MAX);
             if let Some(value) = all.get_mut(at) {
@@ -250,7 +249,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A sample of OTLP before 1.8 names a range of locations, and has other numbers throughout.
+/// Before OTLP 1.8, samples referred to a range of locations, and all field numbers differed.
 const TOO_OLD: Error = Error::Malformed {
     offset: 0,
     reason: "a profile of OTLP before 1.8, whose samples have no stacks of their own: \

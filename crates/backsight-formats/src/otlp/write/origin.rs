@@ -1,7 +1,7 @@
-//! What samples are of: the resource and the scope that they stand in.
+//! Groups samples by resource and scope.
 //!
-//! The model has one place for what is known of a sample. What says of a whole process,
-//! container or host is told by its name, and goes back to where it came from.
+//! The model has only labels of samples. Labels whose names are those of attributes of a process,
+//! container or host are moved back to the resource or scope that they were read from.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,14 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, Key
 
 use super::super::keys;
 
-/// All resources, in the order of their first samples, those of no process first.
+/// The resources, in the order of their first samples; those without a process are first.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
     pub(super) resources: Vec<Resource>,
     levels: HashMap<StrIdx, Level>,
 }
 
-/// A process, and what its samples have in common.
+/// A process, and the labels that its samples share.
 #[derive(Debug)]
 pub(super) struct Resource {
     process: Option<ProcessIdx>,
@@ -26,11 +26,11 @@ pub(super) struct Resource {
     pub(super) scopes: Vec<Scope>,
 }
 
-/// What took samples.
+/// A scope, and its samples.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) labels: Vec<Label>,
-    /// Places among the samples of the profile.
+    /// The indices of samples in the profile.
     pub(super) samples: Vec<usize>,
 }
 
@@ -101,7 +101,7 @@ impl Origins {
         origins
     }
 
-    /// Returns the labels of a sample that stay its own.
+    /// Returns the labels that stay with the sample.
     pub(super) fn of_sample(&self, profile: &Profile, labels: &[Label]) -> Vec<Label> {
         self.those_of(profile, labels, Level::Sample)
     }
@@ -115,8 +115,8 @@ impl Origins {
             };
             let told = self.levels.get(&label.key).copied();
             let told = told.unwrap_or(Level::Sample);
-            // Only attributes of samples have a unit, and only those can stand twice, which
-            // is said of them.
+            // Only attributes of samples can have a unit. Only there can a name be repeated, which
+            // is counted.
             let told = match (told, label.value) {
                 (Level::Sample, _) | (_, LabelValue::Number(_, Some(_))) => Level::Sample,
                 (Level::Resource, _) if is_of_process(profile, label.key) => Level::Sample,
@@ -142,7 +142,7 @@ impl Resource {
     }
 }
 
-/// Returns the scope that labels tell of; `None` when they tell of none.
+/// Returns the scope that labels describe; `None` without labels.
 pub(super) fn scope(profile: &Profile, labels: &[Label]) -> Option<InstrumentationScope> {
     let mut scope = InstrumentationScope::default();
     for label in labels {
@@ -170,7 +170,7 @@ fn of_label(profile: &Profile, label: &Label, but: &str) -> KeyValue {
     key_value(key.strip_prefix(but).unwrap_or(key), value)
 }
 
-/// The names that a process has by itself.
+/// Whether the name is one of the attributes that are written for every process.
 fn is_of_process(profile: &Profile, key: StrIdx) -> bool {
     let key = profile.strings.get(key).unwrap_or_default();
     [keys::PID, keys::PROCESS_NAME].contains(&key)

@@ -1,4 +1,4 @@
-//! Mappings to modules, and locations to places in them.
+//! Converts mappings to modules, and addresses to locations.
 
 use backsight_profile::{Location, LocationIdx, Profile, ProfileFrame};
 use hashbrown::HashMap;
@@ -11,7 +11,7 @@ use crate::protobuf::{Error, MemoryBudget, decode};
 use crate::texts::number;
 
 impl FileTables<'_> {
-    /// Takes the files of the mappings for modules, and returns the mappings by ID.
+    /// Adds the modules of the mappings, and returns the mappings by ID.
     pub(super) fn mappings(
         &mut self,
         spaces: &Spaces<'_>,
@@ -45,7 +45,7 @@ impl FileTables<'_> {
         Ok(files)
     }
 
-    /// Takes the locations in, and returns them by ID.
+    /// Adds the locations, and returns them by ID.
     pub(super) fn locations(
         &mut self,
         files: &HashMap<u64, MappedFile>,
@@ -56,7 +56,7 @@ impl FileTables<'_> {
         let mut ids = HashMap::new();
         for row in std::mem::take(&mut self.locations) {
             budget.take_rows::<(Location, u64, LocationIdx)>(2)?;
-            // A line of two bytes takes as much room as a long one.
+            // A line of two bytes takes as much memory as a longer one.
             let most_lines = row.len() / 2;
             budget
                 .check(most_lines.saturating_mul(size_of::<[(proto::Line, ProfileFrame); 2]>()))?;
@@ -112,7 +112,7 @@ impl FileTables<'_> {
         location
     }
 
-    /// Returns the name of the only function, if its file and line are not told.
+    /// Returns the name of a location's only function, if it has no file and line.
     fn bare_function(&self, row: &proto::Location) -> Option<&[u8]> {
         let [line] = row.line.as_slice() else {
             return None;

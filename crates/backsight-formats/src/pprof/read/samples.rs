@@ -1,4 +1,4 @@
-//! Samples, and the labels of them that tell process, thread and time.
+//! Reads samples, and the labels for process, thread and time.
 
 use backsight_profile::{Label, LabelValue, LocationIdx, Profile, Sample, StrIdx};
 use hashbrown::HashMap;
@@ -10,14 +10,14 @@ use crate::flaws::Flaws;
 use crate::protobuf::{Error, MemoryBudget, MessageFields, Value};
 use crate::threads::NamedThreads;
 
-/// What a new node of the tree of stacks takes, its place in the table included.
+/// The memory of a node in the tree of stacks, including its entry in the hash table.
 const NODE: usize = 24;
 
-/// What a sample takes besides its values and labels.
+/// The memory of a sample without its values and labels.
 const SAMPLE: usize = 64;
 
 impl FileTables<'_> {
-    /// Walks over the message once more, for its samples.
+    /// Reads the samples of the message, in a second pass.
     pub(super) fn samples(
         &mut self,
         message: &[u8],
@@ -34,7 +34,7 @@ impl FileTables<'_> {
             let (2, Value::Bytes(bytes)) = field else {
                 continue;
             };
-            // A label of two bytes takes as much room as a long one.
+            // A label of two bytes takes as much memory as a longer one.
             let most = size_of::<proto::Label>().max(size_of::<[u64; 2]>());
             budget.check(bytes.len().saturating_mul(most))?;
             row.clear();
@@ -110,7 +110,7 @@ impl FileTables<'_> {
     }
 }
 
-/// What the labels of a sample say of its process, thread and time.
+/// The process, thread and time in the labels of a sample.
 #[derive(Clone, Copy, Debug, Default)]
 struct ThreadLabels {
     pid: Option<(u32, Label)>,
@@ -121,7 +121,7 @@ struct ThreadLabels {
 }
 
 impl ThreadLabels {
-    /// Takes a label if it is one of those, and the first of its kind.
+    /// Takes a label if it is the first one of its kind.
     fn take(&mut self, label: &Label, profile: &Profile) -> bool {
         let key = profile.strings.get(label.key).unwrap_or_default();
         match (key, label.value) {
@@ -141,7 +141,7 @@ impl ThreadLabels {
         }
     }
 
-    /// Gives back the labels that only a process ID makes sense of.
+    /// Returns the labels that have no meaning without a process ID.
     fn give_back(&mut self, labels: &mut Vec<Label>) {
         labels.extend(self.process_name.take().map(|(_, label)| label));
         labels.extend(self.tid.take().map(|(_, label)| label));

@@ -1,4 +1,4 @@
-//! The tables of a file, as far as they stand by themselves: strings, types, functions.
+//! Reads the tables that refer only to strings: sample types, functions, comments.
 
 use std::collections::HashSet;
 
@@ -11,29 +11,29 @@ use crate::flaws::Flaws;
 use crate::protobuf::{Error, MemoryBudget, MessageFields, Value, decode, varint};
 use crate::texts::ReadStrings;
 
-/// The most sample types: what is written has a value of each in every sample.
+/// The maximum number of sample types. Each sample has a value of each type.
 const MOST_TYPES: usize = 1024;
 
-/// All rows of a file but its samples.
+/// The contents of a file except its samples.
 #[derive(Debug, Default)]
 pub(super) struct FileTables<'a> {
     pub(super) texts: ReadStrings<'a>,
     pub(super) mappings: Vec<proto::Mapping>,
     pub(super) functions: HashMap<u64, proto::Function>,
-    /// Not decoded yet: their lines take more room than their bytes.
+    /// Encoded, because decoded lines take more memory.
     pub(super) locations: Vec<&'a [u8]>,
     sample_types: Vec<proto::ValueType>,
     period_type: Option<proto::ValueType>,
     comments: Vec<u64>,
-    /// The fields 7 to 15 that are numbers, by their numbers; the last of each counts.
+    /// The scalar fields from 7 to 15; the last value of each counts.
     numbers: HashMap<u32, u64>,
 }
 
-/// What addresses are, as comments of ours say.
+/// The address space of each mapping, according to the comments by backsight.
 #[derive(Debug, Default)]
 pub(super) struct Spaces<'a> {
     pub(super) is_virtual: bool,
-    /// The file names that are excepted.
+    /// The file names that are exempted.
     pub(super) but: HashSet<&'a str>,
 }
 
@@ -65,12 +65,12 @@ impl<'a> FileTables<'a> {
             }
             (1, Value::Bytes(row)) => {
                 budget.take_rows::<proto::ValueType>(2)?;
-                // One that is not understood keeps its place: values go by places.
+                // A malformed type keeps its position, because values refer to types by position.
                 let kind =
                     decode(row, "sample types that cannot be decoded", flaws).unwrap_or_default();
                 self.sample_types.push(kind);
             }
-            // Samples: once the tables are known.
+            // Samples are read when the tables are complete.
             (2, Value::Bytes(_)) => {}
             (3, Value::Bytes(row)) => {
                 budget.take_rows::<proto::Mapping>(2)?;
@@ -130,7 +130,7 @@ impl<'a> FileTables<'a> {
         }
     }
 
-    /// Reads what is said once, and returns what comments of ours say of addresses.
+    /// Reads the scalar fields and comments, and returns the address spaces that the comments give.
     pub(super) fn head(&mut self, profile: &mut Profile, flaws: &mut Flaws) -> Spaces<'a> {
         let strings = &mut profile.strings;
         for kind in &self.sample_types {
@@ -153,7 +153,7 @@ impl<'a> FileTables<'a> {
         self.comments(profile, flaws)
     }
 
-    /// Finds the type that readers show: the last, where the file does not say.
+    /// Returns the index of the default sample type: the last type if the file names none.
     fn default_type(&self, flaws: &mut Flaws) -> Option<u32> {
         let named = self.numbers.get(&14).map_or(0, |place| signed(*place));
         let last = self.sample_types.len().checked_sub(1)?;
@@ -197,7 +197,7 @@ impl<'a> FileTables<'a> {
         spaces
     }
 
-    /// Returns a time, or a span of time; `None` when it is not told.
+    /// Returns a time or duration; `None` if it is not given.
     fn nanos(&self, field: u32, flaws: &mut Flaws) -> Option<u64> {
         let nanos = signed(*self.numbers.get(&field)?);
         if nanos < 0 {
@@ -207,7 +207,7 @@ impl<'a> FileTables<'a> {
     }
 }
 
-/// An `int64` as it stands in the bytes.
+/// Converts the bits of an `int64` field.
 fn signed(value: u64) -> i64 {
     i64::from_ne_bytes(value.to_ne_bytes())
 }

@@ -1,4 +1,4 @@
-//! Mappings, and locations with their lines and functions.
+//! Writes mappings, locations and functions.
 
 use std::io::{self, Write};
 
@@ -40,7 +40,7 @@ impl<W: Write> Writer<'_, W> {
             file_offset: row.file_offset,
             filename: self.strings.own(&module.map(file_name).unwrap_or_default()),
             build_id: build_id.map_or(0, |id| self.strings.own(&id.to_string())),
-            // Where they are not set, `pprof` symbolizes by itself.
+            // If these are not set, `pprof` symbolizes the mapping.
             has_functions: named,
             has_filenames: named,
             has_line_numbers: named,
@@ -71,7 +71,7 @@ impl<W: Write> Writer<'_, W> {
         if line.is_empty() && place.row.is_none() {
             let why = match location.reason {
                 Some(reason) => Some(format!("[{reason}]")),
-                // An address alone says more than a word.
+                // An address says more than `[unknown]`.
                 None => (place.address == 0).then(|| UNKNOWN.to_owned()),
             };
             line.extend(why.map(|why| {
