@@ -9,7 +9,7 @@ use vma_query::{Error, Vma};
 use crate::batch::VmaSource;
 use crate::span::Span;
 
-/// A mapping, and the module behind it.
+/// A mapping, and its module.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mapped {
     pub(crate) vma: Vma,
@@ -17,13 +17,13 @@ pub(crate) struct Mapped {
     pub(crate) module: Option<ModuleIdx>,
 }
 
-/// Disjoint mappings, by where they begin. Copies share them until one is changed, as a
-/// process shares its memory with what it forks, most of which then runs another program.
+/// Disjoint mappings, by their start. Clones share them until one is changed, because
+/// most forked processes call `exec` before they change a mapping.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AddressSpace(Arc<BTreeMap<AbsAddr, Mapped>>);
 
 impl AddressSpace {
-    /// Maps in place of what was there, as `mmap` with `MAP_FIXED` does.
+    /// Adds a mapping and removes what it overlaps, as `mmap` with `MAP_FIXED` does.
     pub(crate) fn map(&mut self, mapped: Mapped) {
         let range = mapped.vma.range();
         if range.size() == 0 {
@@ -48,18 +48,18 @@ impl AddressSpace {
         }
     }
 
-    /// Returns how many there are.
+    /// Returns the number of mappings.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Walks over the mappings, by address.
+    /// Iterates over the mappings in order of address.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Mapped> {
         self.0.values()
     }
 
     fn first_in(&self, range: AbsRange) -> Option<AbsAddr> {
-        // A range that runs backwards has nothing inside.
+        // A range whose end is below its start is empty.
         let end = range.end.max(range.start);
         self.0
             .range(range.start..end)
@@ -82,7 +82,7 @@ impl AddressSpace {
         let (start, mut upper) = (*start, *lower);
         let into = addr.0.wrapping_sub(start.0);
         upper.vma.start = addr;
-        // What a forged record says past the end of all files is judged at lookup.
+        // A forged record may exceed the largest offset; the lookup checks that.
         upper.vma.offset.0 = upper.vma.offset.0.saturating_add(into);
         let mappings = Arc::make_mut(&mut self.0);
         if let Some(lower) = mappings.get_mut(&start) {
@@ -91,7 +91,7 @@ impl AddressSpace {
         mappings.insert(addr, upper);
     }
 
-    /// Returns the outcome of an address; `None` where nothing is mapped.
+    /// Returns the outcome of an address; `None` if nothing is mapped there.
     pub(crate) fn outcome_at(&self, addr: AbsAddr) -> Option<Outcome> {
         let mapped = self.covering_or_next(addr)?;
         let inside = mapped.vma.contains(addr);
@@ -136,7 +136,7 @@ impl VmaSource for &AddressSpace {
     }
 
     fn is_still(&self, _: &Vma, _: Outcome) -> bool {
-        // A replay is told of every change, so nothing is asked about again.
+        // The records report every change, so cached spans need no check.
         true
     }
 

@@ -1,8 +1,9 @@
-//! The answers that an [`ExactIndex`](crate::exact_index::ExactIndex) names by number.
+//! The answers that an [`ExactIndex`](crate::exact_index::ExactIndex) refers to by
+//! number.
 //!
-//! Most of them are places in files, and one loop without a branch puts together a place
-//! for each address. What is none stands as a place in a module that does not exist, and
-//! is put right behind that loop.
+//! Most answers are places in files, so one branch-free loop computes a place for each
+//! address. An answer that is not a place is encoded as a place in a module that does not
+//! exist, and is replaced after that loop.
 
 use backsight_types::{AbsAddr, FileOffset, ModuleIdx, Outcome};
 
@@ -10,20 +11,20 @@ use crate::missed::Missed;
 use crate::page_numbers::Numbers;
 use crate::span::{PENDING, Span};
 
-/// How many there are; a power of two, so that no number needs a check.
+/// The number of answers. It is a power of two, so that a mask replaces the bounds check.
 pub(crate) const ANSWERS: usize = 512;
 
-/// BatchAnswers for address 0, by number. That of 0 is always [`PENDING`].
+/// The answers for address 0, by number. Number 0 is always [`PENDING`].
 #[derive(Debug, Default)]
 pub(crate) struct BatchAnswers {
     places: Option<Box<[PackedPlace; ANSWERS]>>,
-    /// The same as they are.
+    /// The same answers, not encoded.
     any: Vec<Outcome>,
-    /// Whether many addresses are expected that are in no place.
+    /// Whether many addresses are expected whose answer is not a place.
     are_mixed: bool,
 }
 
-/// A place in a file, or what stands for one.
+/// A place in a file, or the encoded number of another answer.
 #[derive(Clone, Copy, Debug)]
 struct PackedPlace {
     module: ModuleIdx,
@@ -31,7 +32,8 @@ struct PackedPlace {
 }
 
 impl PackedPlace {
-    /// Set in the number of no module, but in the number of an answer that is no place.
+    /// This bit marks the number of an answer that is not a place. No module index has
+    /// it.
     const NONE: u32 = 1 << 31;
 
     fn of(number: u32, at_zero: &Outcome) -> Self {
@@ -48,7 +50,7 @@ impl PackedPlace {
         }
     }
 
-    /// Returns the number of the answer that an outcome stands for, if it does.
+    /// Returns the number of the answer that an outcome encodes, if it is not a place.
     #[inline]
     fn number(outcome: &Outcome) -> Option<u32> {
         match outcome {
@@ -61,11 +63,11 @@ impl PackedPlace {
 }
 
 impl BatchAnswers {
-    /// Takes those of spans, counted from 1; `passed` says whether many addresses lie
-    /// outside all of them.
-    pub(crate) fn prepare(&mut self, spans: &[Span], passed: bool) {
+    /// Sets the answers of spans, numbered from 1. `some_outside` says whether some of
+    /// the expected addresses lie outside all spans.
+    pub(crate) fn prepare(&mut self, spans: &[Span], some_outside: bool) {
         let is_place = |span: &Span| matches!(span.at_zero(), Outcome::Located { .. });
-        self.are_mixed = passed || !spans.iter().all(is_place);
+        self.are_mixed = some_outside || !spans.iter().all(is_place);
         let nothing = PackedPlace::of(0, &PENDING);
         self.places
             .get_or_insert_with(|| Box::new([nothing; ANSWERS]));
@@ -76,7 +78,7 @@ impl BatchAnswers {
         }
     }
 
-    /// Takes note of what a span is now, valid or stale.
+    /// Updates the answer of a span, valid or stale.
     pub(crate) fn put(&mut self, number: u32, span: &Span) {
         let at_zero = match span.is_stale() {
             true => PENDING,
@@ -95,14 +97,14 @@ impl BatchAnswers {
         }
     }
 
-    /// Takes note that all spans were marked stale.
+    /// Sets all answers to [`PENDING`], after all spans were marked stale.
     pub(crate) fn mark_all_stale(&mut self) {
         let all = u32::try_from(self.any.len()).unwrap_or(u32::MAX);
         (0..all).for_each(|number| self.set(number, PENDING));
     }
 
-    /// Appends an outcome for each address, [`PENDING`] where none is known. Notes those
-    /// that are no places in `missed`, and returns how many there are.
+    /// Appends an outcome for each address, [`PENDING`] if none is known. Records the
+    /// positions of the pending ones in `missed`, and returns their number.
     pub(crate) fn answer(
         &self,
         numbers: Numbers<'_>,
@@ -131,7 +133,7 @@ impl BatchAnswers {
         self.settle(outcomes, missed, count)
     }
 
-    /// Puts in what the missed ones stand for. Returns how many are pending.
+    /// Replaces the encoded outcomes. Returns how many are pending.
     fn settle(&self, outcomes: &mut [Outcome], missed: &mut Missed, count: usize) -> usize {
         let mut pending = 0_usize;
         for nth in 0..count {
@@ -147,15 +149,16 @@ impl BatchAnswers {
     }
 }
 
-/// Appends a place for each address. Returns all bits of their modules; or, if told so,
-/// notes those that stand for something else, and returns how many there are.
+/// Appends a place for each address. If `NOTES`, it records the positions of encoded
+/// answers that are not places, and returns their number. Otherwise it returns the bits
+/// of all module indices, combined by OR.
 ///
-/// On its own, so that what the loop needs stays in registers. Which address is missed
-/// jumps about as they do, so no branch asks.
+/// Not inlined, so that the variables of the loop stay in registers. It is branch-free
+/// because for unsorted addresses a branch would be mispredicted.
 #[inline(never)]
 #[expect(
     clippy::indexing_slicing,
-    reason = "a remainder of the length; a `get` costs a tenth of the loop"
+    reason = "the index is reduced modulo the length; `get` costs a tenth of the loop"
 )]
 fn locate<const NOTES: bool>(
     numbers: Numbers<'_>,

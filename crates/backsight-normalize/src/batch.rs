@@ -1,22 +1,23 @@
-//! The inner loop: addresses against what is known, and questions for the rest.
+//! The inner loop: looks addresses up in the cache, and queries the source for the
+//! others.
 //!
-//! Sorted addresses come in runs: one lookup for each span, then a loop without a
-//! branch. The order is not looked at beforehand, which would cost as much as the
-//! answer; a run checks its own addresses instead, and the first one that does not
-//! go up sends the rest the other way.
+//! Sorted addresses are processed in runs: one lookup for each span, then a branch-free
+//! loop. A check of the order beforehand would cost as much as the answers. Instead each
+//! run checks its own addresses; from the first one that is lower than the one before,
+//! the rest is processed in waves.
 //!
-//! Addresses that jump about come in waves:
+//! Unsorted addresses are processed in waves:
 //!
 //! ```text
-//!   wave 1: 64 addresses     all pending: sorted, and asked about upwards ─┐
-//!   wave 2: 512      ┌─── index over pages ◀── what the waves before learnt
+//!   wave 1: 64 addresses     all pending: sorted, and queried in ascending order ─┐
+//!   wave 2: 512      ┌─── index over pages ◀── the spans of the waves before ◀────┘
 //!   wave 3: 4,096    ▼
 //!     …              most are answered by the index; those still pending are sorted …
 //! ```
 //!
-//! So each VMA and each gap costs one question a wave at the most, a gap is asked about
-//! at its lowest address, and what is learnt comes in order. By text, which can only be
-//! read upwards, all addresses are one wave.
+//! So each VMA and each gap costs at most one query in a wave, a gap is queried at its
+//! lowest address, and new spans are added in order. A live text can only be read
+//! forwards, so then all addresses are one wave.
 
 use std::mem;
 
@@ -28,24 +29,26 @@ use crate::packing::{self, Packed, Packing};
 use crate::span::{KERNEL, NEAR, PENDING, Span};
 use crate::vma_cache::{FoundSpan, Slot, VmaCache};
 
-/// What holds there.
+/// The span of the kernel half.
 const IN_KERNEL: Span = Span::from(KERNEL, Reason::Kernel);
 
-/// How many addresses the first wave has. Most processes are known by then.
+/// The number of addresses in the first wave. For most processes, this is enough to find
+/// all spans.
 const FIRST_WAVE: usize = 64;
 
-/// How many times as many each wave has as the one before.
+/// How many times larger each wave is than the one before.
 const GROWTH: usize = 8;
 
-/// Room for so many pending addresses is made at once: more are rare.
+/// The initial capacity for pending addresses: more are rare.
 const USUALLY_PENDING: usize = 1024;
 
-/// No wave is larger: what waits in it is in the order of its pages then.
-const LARGEST_WAVE: usize = packing::MOST;
+/// The maximum size of a wave: up to this size, packed addresses sort in the order of
+/// their pages.
+const LARGEST_WAVE: usize = packing::MAX_PLACES;
 
-/// What addresses are looked up in: a process as it is now, or as it was.
+/// Where VMAs are looked up: in a live process, a saved text, or a replayed trace.
 pub(crate) trait VmaSource {
-    /// Whether going down costs as much as beginning again.
+    /// Whether a query for a lower address reads everything from the start.
     fn reads_upwards(&self) -> bool;
 
     /// Returns the VMA that covers `addr` now, or else the first above it.
@@ -55,11 +58,11 @@ pub(crate) trait VmaSource {
     /// range as before.
     fn is_still(&self, vma: &Vma, outcome: Outcome) -> bool;
 
-    /// Returns what `addr` lies in, of which nothing is known yet.
+    /// Returns the span that contains `addr`, which the cache does not have.
     fn learn(&mut self, addr: AbsAddr) -> Result<Span, Error>;
 }
 
-/// What one call works with.
+/// The state of one call.
 pub(crate) struct BatchRun<'p, G> {
     pub(crate) source: G,
     pub(crate) cache: &'p mut VmaCache,
@@ -68,11 +71,12 @@ pub(crate) struct BatchRun<'p, G> {
 }
 
 impl<G: VmaSource> BatchRun<'_, G> {
-    /// Puts one outcome for each address into `outcomes`, which must be empty. When
-    /// the process ends on the way, those still pending are [`Reason::ProcessGone`].
+    /// Puts one outcome for each address into `outcomes`, which must be empty. If the
+    /// process ends during the call, the remaining ones are [`Reason::ProcessGone`].
     ///
     /// # Errors
-    /// Those of the first question; and a text that came out torn or malformed.
+    /// Those of the queries. [`Error::ProcessGone`] is returned only before the first
+    /// answer.
     pub(crate) fn run(
         mut self,
         addrs: &[AbsAddr],
@@ -100,7 +104,7 @@ impl<G: VmaSource> BatchRun<'_, G> {
             let span = self.span_at(*first)?;
             let near = span.near(rest).max(1);
             let run = if near < NEAR { near } else { span.run_of(rest) };
-            let (run, behind) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+            let (run, after) = rest.split_at_checked(run).unwrap_or((rest, &[]));
             if near < NEAR {
                 outcomes.extend(run.iter().map(|addr| span.outcome(*addr)));
             } else {
@@ -111,23 +115,24 @@ impl<G: VmaSource> BatchRun<'_, G> {
                 }
             }
             below = run.last().copied().unwrap_or(below);
-            rest = behind;
+            rest = after;
         }
         let mut wave = match self.source.reads_upwards() {
             true => LARGEST_WAVE,
             false => FIRST_WAVE,
         };
         while !rest.is_empty() {
-            let (now, behind) = rest.split_at_checked(wave).unwrap_or((rest, &[]));
+            let (now, after) = rest.split_at_checked(wave).unwrap_or((rest, &[]));
             self.run_wave(now, outcomes)?;
-            rest = behind;
+            rest = after;
             wave = wave.saturating_mul(GROWTH).min(LARGEST_WAVE);
             self.cache.build_index(rest.get(..wave).unwrap_or(rest));
         }
         Ok(())
     }
 
-    /// Addresses in any order: those that the index knows, then the others upwards.
+    /// Processes unsorted addresses: first those that the index answers, then the others
+    /// in ascending order.
     fn run_wave(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<(), Error> {
         let first = outcomes.len();
         self.pending.clear();
@@ -136,7 +141,7 @@ impl<G: VmaSource> BatchRun<'_, G> {
         let mut missed = Missed::new();
         for (places, block) in (0_u64..).step_by(BLOCK).zip(addrs.chunks(BLOCK)) {
             let from = outcomes.len();
-            let count = self.cache.answer_jumps(block, outcomes, &mut missed);
+            let count = self.cache.answer_unsorted(block, outcomes, &mut missed);
             let answers = outcomes.get_mut(from..).unwrap_or_default();
             for nth in 0..count {
                 let at = missed.at(nth);
@@ -160,11 +165,11 @@ impl<G: VmaSource> BatchRun<'_, G> {
             false => self.pending.sort_unstable_by_key(addr_of),
         }
         let answers = outcomes.get_mut(first..).unwrap_or_default();
-        self.answer_open(packing, addrs, answers)
+        self.answer_pending(packing, addrs, answers)
     }
 
-    /// BatchAnswers what the index did not, in order of the addresses.
-    fn answer_open(
+    /// Answers the addresses that the index did not, in ascending order.
+    fn answer_pending(
         &mut self,
         packing: Packing,
         addrs: &[AbsAddr],
@@ -185,7 +190,7 @@ impl<G: VmaSource> BatchRun<'_, G> {
         Ok(())
     }
 
-    /// Returns the span that holds for `addr`: a known one, or what the kernel says.
+    /// Returns the span that contains `addr`: from the cache, or else from the source.
     #[inline]
     fn span_at(&mut self, addr: AbsAddr) -> Result<Span, Error> {
         let found = self.cache.find(addr);
@@ -206,10 +211,10 @@ impl<G: VmaSource> BatchRun<'_, G> {
         }
     }
 
-    /// Asks whether a span that was known still holds where `addr` is.
+    /// Checks whether the stale span that contains `addr` is still valid.
     #[inline]
     fn ask_again(&mut self, slot: Slot, span: Span, addr: AbsAddr) -> Result<Span, Error> {
-        // A name costs half as much again as the question, and is known.
+        // The name is not queried: it is known, and would cost half as much again.
         if span.is_gap() {
             return self.ask_gap_again(slot, span, addr);
         }
@@ -226,7 +231,8 @@ impl<G: VmaSource> BatchRun<'_, G> {
         }
     }
 
-    /// A gap is asked about at its start: then one answer proves all of it.
+    /// Checks a stale gap. It is queried at its start, so that one answer proves all of
+    /// it.
     #[cold]
     fn ask_gap_again(&mut self, slot: Slot, span: Span, addr: AbsAddr) -> Result<Span, Error> {
         let next = self.source.vma_now(span.start())?;

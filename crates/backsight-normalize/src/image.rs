@@ -1,17 +1,17 @@
-//! A module with its bytes at hand.
+//! A module, and the bytes of its file.
 
 use std::fs::File;
 use std::sync::Arc;
 
 use backsight_types::Module;
 
-/// A module, and its bytes where they could be had and were asked for.
+/// A module, and its bytes if they were requested and could be read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct NormalizedModule {
-    /// Its identity and layout: what is handed to another host.
+    /// Its identity and layout, to be sent to another host.
     pub module: Module,
-    /// Its bytes, to be handed to a symbolizer on this host.
+    /// Its bytes, for a symbolizer on this host.
     pub image: Option<ModuleImage>,
 }
 
@@ -19,8 +19,8 @@ pub struct NormalizedModule {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ModuleImage {
-    /// The open file. Shared, as clones of a `File` would share its position
-    /// anyway; read it by offset.
+    /// The open file. It is shared because clones of a `File` would share its position
+    /// anyway: read it by offset.
     File(Arc<File>),
     /// The vDSO's image, copied out of the process.
     Bytes(Arc<[u8]>),

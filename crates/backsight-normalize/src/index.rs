@@ -1,4 +1,4 @@
-//! What stands before the spans for batches that jump about.
+//! The index over the spans for unsorted addresses.
 
 use backsight_types::{AbsAddr, AbsRange, Outcome};
 
@@ -7,22 +7,24 @@ use crate::missed::Missed;
 use crate::page_index::{EMPTY, PageIndex, View};
 use crate::span::{PENDING, Span};
 
-/// From an address to its outcome without a search: by a table that is exact, or one
-/// that guesses where the spans lie too far apart for that.
+/// Finds outcomes without a search: by an exact table, or by a table of guesses if the
+/// spans lie too far apart for an exact one.
 #[derive(Debug)]
 pub(crate) struct Index {
     exact: ExactIndex,
     pages: PageIndex,
-    /// What `pages` is built of: the spans that `exact` does not answer for, and their places.
+    /// The spans that `pages` is built of: those without an answer in `exact`, with their
+    /// positions.
     outside: Vec<(u16, AbsRange)>,
-    /// How many spans it knows; none has so many when something has changed.
+    /// The number of spans that it was built of, or `usize::MAX` if spans have changed
+    /// since.
     covered: usize,
-    /// For how many addresses it was built.
+    /// The number of addresses that it was built for.
     effort: usize,
 }
 
-/// An index for so many addresses is always worth while.
-const LEAST_EFFORT: usize = 128;
+/// Building an index for this many addresses always pays.
+const MIN_EFFORT: usize = 128;
 
 impl Default for Index {
     fn default() -> Self {
@@ -37,39 +39,41 @@ impl Default for Index {
 }
 
 impl Index {
-    /// Returns whether it knows all of a list of this length.
+    /// Returns whether it was built of a list of this length, which has not changed
+    /// since.
     pub(crate) fn covers(&self, spans: usize) -> bool {
         self.covered == spans
     }
 
-    /// Takes note that spans have changed, each in its place.
+    /// Records that spans have changed, but not their positions.
     pub(crate) fn outdate(&mut self) {
         self.covered = usize::MAX;
     }
 
-    /// Takes note that spans have changed their places.
+    /// Removes all tables, because positions of spans have changed.
     pub(crate) fn clear(&mut self) {
         self.exact.clear();
         self.pages.clear();
         self.outdate();
     }
 
-    /// Returns whether one built for `count` addresses could be finer.
+    /// Returns whether an index built for `count` addresses could have smaller pages.
     pub(crate) fn could_be_finer(&self, count: usize) -> bool {
-        let tells_all = self.exact.is_built() || self.pages.view().tells_all();
-        !tells_all && count.max(LEAST_EFFORT) / 4 >= self.effort
+        let is_exact = self.exact.is_built() || self.pages.view().is_exact();
+        !is_exact && count.max(MIN_EFFORT) / 4 >= self.effort
     }
 
-    /// Builds it for `count` addresses such as those that come.
+    /// Builds it for `count` addresses like the expected ones.
     pub(crate) fn build(&mut self, spans: &[Span], coming: &[AbsAddr], count: usize) {
-        let count = count.max(LEAST_EFFORT);
+        let count = count.max(MIN_EFFORT);
         (self.effort, self.covered) = (count, spans.len());
         self.pages.clear();
         self.exact.build(spans, coming, count);
-        if self.exact.is_built() && !self.exact.is_passed() {
+        if self.exact.is_built() && !self.exact.some_outside() {
             return;
         }
-        // The list may be longer than the table can name; bisection serves the rest.
+        // The list may have more spans than the table can refer to. The others are found
+        // by binary search.
         let exact = Some(&self.exact).filter(|exact| exact.is_built());
         let is_held = |at: u16, span| exact.is_some_and(|exact| exact.holds(at.into(), span));
         let outside = (0..EMPTY)
@@ -81,18 +85,19 @@ impl Index {
         self.pages.build(&self.outside, count / 2);
     }
 
-    /// Takes note of what the span at this place is now, valid or stale.
+    /// Updates the answer of the span at this position, valid or stale.
     pub(crate) fn put(&mut self, at: usize, span: &Span) {
         self.exact.put(at, span);
     }
 
-    /// Takes note that all spans were marked stale.
+    /// Sets all answers to pending, after all spans were marked stale.
     pub(crate) fn mark_all_stale(&mut self) {
         self.exact.mark_all_stale();
     }
 
-    /// Appends an outcome for each address, in any order; [`PENDING`](crate::span::PENDING) for
-    /// those that it notes in `missed`. Returns how many these are.
+    /// Appends an outcome for each address, in any order. Those without an answer are
+    /// [`PENDING`](crate::span::PENDING): their positions are recorded in `missed`, and
+    /// their number is returned.
     pub(crate) fn answer(
         &self,
         spans: &[Span],
@@ -112,18 +117,18 @@ impl Index {
         }
         let count = missed.all(addrs, outcomes);
         let answers = outcomes.get_mut(from..).unwrap_or_default();
-        let all = match view.tells_all() {
+        let all = match view.is_exact() {
             true => answer_by::<true>(view, spans, addrs, answers),
             false => answer_by::<false>(view, spans, addrs, answers),
         };
         match all {
             true => 0,
-            false => still_open(answers, missed, count),
+            false => keep_pending(answers, missed, count),
         }
     }
 }
 
-/// Puts outcomes of missed addresses. Returns how many are left.
+/// Sets outcomes of missed addresses. Returns how many are still missed.
 fn answer_missed(
     index: View<'_>,
     spans: &[Span],
@@ -152,8 +157,8 @@ fn answer_missed(
     pending
 }
 
-/// Keeps those noted that are pending. Returns how many they are.
-fn still_open(outcomes: &[Outcome], missed: &mut Missed, count: usize) -> usize {
+/// Keeps the recorded positions whose outcomes are pending. Returns their number.
+fn keep_pending(outcomes: &[Outcome], missed: &mut Missed, count: usize) -> usize {
     let mut pending = 0_usize;
     for nth in 0..count {
         let at = missed.at(nth);
@@ -164,8 +169,9 @@ fn still_open(outcomes: &[Outcome], missed: &mut Missed, count: usize) -> usize 
     pending
 }
 
-/// Puts outcomes of those addresses for which the index names the right span. Returns
-/// whether it did for all. On its own, so that what the loop needs stays in registers.
+/// Sets the outcomes of the addresses for which the index has the right span. Returns
+/// whether it has it for all. Not inlined, so that the variables of the loop stay in
+/// registers.
 #[inline(never)]
 fn answer_by<const EXACT: bool>(
     index: View<'_>,
@@ -178,8 +184,8 @@ fn answer_by<const EXACT: bool>(
         let place = index.place_of(*addr);
         let mut named = spans.get(place);
         if !EXACT {
-            // The page may begin with the end of the span below; which of the two
-            // it is jumps about with the addresses, so no branch asks.
+            // The page may start with the end of the span below. Which of the two spans
+            // it is varies with the addresses, so a branch would be mispredicted.
             let below = named.is_some_and(|span| span.is_above(*addr));
             named = spans.get(place.wrapping_sub(usize::from(below)));
         }
@@ -212,8 +218,8 @@ mod tests {
         }
     }
 
-    /// BatchAnswers all of `addrs`. Outcomes of pending addresses
-    /// are [`PENDING`], and noted.
+    /// Answers all of `addrs`. Pending addresses get [`PENDING`], and their positions are
+    /// recorded.
     fn answer(index: &Index, spans: &[Span], addrs: &[AbsAddr]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for block in addrs.chunks(BLOCK) {
@@ -275,7 +281,8 @@ mod tests {
     }
 
     prop_compose! {
-        /// Spans that are disjoint and sorted, near each other and far, at pages or not.
+        /// Disjoint, sorted spans: near each other and far apart, aligned to pages or
+        /// not.
         fn spans()(parts in prop::collection::vec(
             (0_u64..40, 0_u64..0x4000, 0_u64..8, any::<bool>(), 0_u32..4), 1..40
         )) -> Vec<Span> {

@@ -1,7 +1,7 @@
-//! Absolute addresses of a process in, modules and offsets out.
+//! Converts absolute addresses of a process to modules and offsets.
 //!
-//! An address caught by a profiler means something only on the machine and in the
-//! process where it was caught. Normalizing makes it portable:
+//! An address that a profiler recorded is valid only on the same machine and in the same
+//! process. Normalizing makes it portable:
 //!
 //! ```text
 //!   AbsAddr ──VMA──▶ module (device, inode, build ID) + FileOffset
@@ -26,10 +26,10 @@
 //! # }
 //! ```
 //!
-//! Addresses in executable, file-backed memory are located, and those in the vDSO,
-//! whose file is its image. Every other address gets its true reason. There is one
-//! outcome for each address, in the caller's order; one bad address or file never
-//! loses the batch. Nothing here prints, and no environment is read.
+//! Addresses in executable, file-backed memory and in the vDSO are located. Every other
+//! address gets the reason why it is not. There is one outcome for each address, in the
+//! caller's order; one bad address or file never affects the others. The crate prints
+//! nothing and reads no environment variables.
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -85,7 +85,7 @@ pub use replay::{CodeMapping, Replay, Replayed, replay};
 pub use session::Session;
 pub use shared_modules::{ModulesRef, SharedModules};
 
-/// The examples of the README.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! A process as it is now, or a saved text of one: what lies at an address.
+//! Looks up VMAs in a live process or in a saved maps text.
 
 use backsight_types::{AbsAddr, BuildId, Outcome, Reason};
 use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
@@ -9,22 +9,22 @@ use crate::process::OpenProcess;
 use crate::shared_modules::Modules;
 use crate::span::Span;
 
-/// VMAs by a cursor, and modules learnt as their VMAs are met.
+/// Reads VMAs with a cursor, and adds their modules.
 pub(crate) struct LiveVmas<'p> {
     pub(crate) cursor: Cursor<'p>,
     /// `None` for a saved text.
     pub(crate) process: Option<&'p OpenProcess<'p>>,
     pub(crate) modules: &'p mut Modules,
-    /// The name of the VMA that was asked about last.
+    /// The name of the last VMA that was queried with its name.
     pub(crate) name: &'p mut NameBuf,
-    /// The VMA above the last gap, whose name is in `name`.
+    /// The VMA above the last gap; its name is in `name`.
     pub(crate) ahead: Option<Vma>,
-    /// Whether the last address that was asked about lay in code. Then the next one is
-    /// asked about with its name at once; a name costs half as much again, and neither
-    /// gaps nor data need one.
+    /// Whether the last queried address was in code. Then the next query includes the
+    /// name. A name costs half as much again, and gaps and data do not need one.
     pub(crate) expects_code: bool,
-    /// Whether the build ID is asked for along with a name: where one is wanted, until
-    /// that turned out to be in vain once. It costs more than all else.
+    /// Whether a query with a name also includes the build ID, if build IDs are
+    /// requested. It is the most expensive part, so this ends with the first query that
+    /// finds no code.
     pub(crate) identifies: bool,
 }
 
@@ -50,7 +50,7 @@ impl VmaSource for LiveVmas<'_> {
             }
             Outcome::Unresolved(Reason::NotExecutable) => !vma.is_executable(),
             Outcome::Unresolved(Reason::Anonymous) => vma.is_executable() && !vma.is_file_backed(),
-            // Asked again.
+            // Queried again, with the name.
             _ => false,
         }
     }
@@ -64,7 +64,7 @@ impl VmaSource for LiveVmas<'_> {
                 Some(vma) if !vma.is_executable() => {
                     return Ok(Span::of_vma(&vma, NOT_EXECUTABLE));
                 }
-                // Its name is wanted too, and likely that of the next.
+                // Its name is needed too.
                 Some(_) => {}
             }
         }
@@ -95,15 +95,15 @@ impl VmaSource for LiveVmas<'_> {
     }
 }
 
-/// No machine that Linux runs on has smaller pages.
+/// The smallest page size of all machines that Linux runs on.
 const SMALLEST_PAGE: u64 = 4096;
 
-/// What holds for all of a VMA without code; its name is nobody's concern.
+/// The outcome for a VMA that is not executable, whose name is not needed.
 const NOT_EXECUTABLE: Outcome = Outcome::Unresolved(Reason::NotExecutable);
 
 impl LiveVmas<'_> {
-    /// Returns the gap around `addr`: the kernel maps whole pages, so all of its page
-    /// belongs to it. A saved text may say otherwise.
+    /// Returns the gap around `addr`. The kernel maps whole pages, so the gap includes
+    /// all of the page. Ranges in a saved text may not be whole pages.
     fn gap(&self, addr: AbsAddr, next: Option<Vma>) -> Span {
         let into_page = match self.process {
             Some(_) => SMALLEST_PAGE.wrapping_sub(1),
@@ -124,7 +124,7 @@ impl LiveVmas<'_> {
         } else {
             return Outcome::Unresolved(Reason::Anonymous);
         };
-        // A forged text can claim offsets that pass the end of all files.
+        // In a forged text, the end of the range may exceed the largest offset.
         if vma.offset.checked_add(vma.range().size()).is_none() {
             return Outcome::Unresolved(Reason::Unreadable);
         }

@@ -1,19 +1,20 @@
-//! The file behind a VMA: found, opened, and proven to be the one.
+//! Finds and opens the mapped file of a VMA, and proves that it is that file.
 //!
-//! A path in a maps text names whatever stands there now, seen from the process's
-//! root, not from ours. So there are two ways, in this order:
+//! A path in a maps text is relative to the process's root, and another file may have
+//! that path now. So there are two ways to open the file, in this order:
 //!
-//! 1. `/proc/PID/map_files/START-END` is the mapped file itself, deleted, replaced
-//!    or in another mount namespace. It wants `CAP_CHECKPOINT_RESTORE`.
-//! 2. The path, resolved inside the process's root. What is found there must have
-//!    the inode of the VMA, and the build ID that the kernel read from the mapped
-//!    file. Overlayfs and btrfs give `stat` another device than the maps text, so
-//!    a different device alone is no mismatch; but where there is no build ID to
-//!    compare, the device must match too, or nothing is proven.
+//! 1. `/proc/PID/map_files/START-END` is the mapped file itself, even if it was deleted,
+//!    replaced, or is in another mount namespace. It needs `CAP_CHECKPOINT_RESTORE`.
+//! 2. The path, resolved inside the process's root. The file found there must have the
+//!    inode of the VMA, and the build ID that the kernel read from the mapped file. On
+//!    overlayfs and btrfs, `stat` returns a different device than the maps text, so a
+//!    different device alone is not a mismatch. But without a build ID to compare, the
+//!    device must match too, or nothing is proven.
 //!
-//! Only regular files are opened: opening a FIFO can hang, opening a device can
-//! start a tape. What is found by path is looked at before it is opened; what is mapped,
-//! and has a build ID, is no such thing.
+//! Only regular files are opened: opening a FIFO can block, and opening a device can have
+//! side effects such as rewinding a tape. A file found by path is checked before it is
+//! opened. A mapped file with a build ID needs no check, as it cannot be a FIFO or a
+//! device.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -39,12 +40,13 @@ use crate::process::{OPEN_PATH, OpenProcess};
 /// A file whose identity is proven.
 struct Proven {
     file: File,
-    /// `None` when it is no ELF file.
+    /// `None` if it is not an ELF file.
     headers: Option<Headers>,
 }
 
-/// Fills in what `process.options` asks for of the file behind `vma`, from which the
-/// kernel has read this build ID, if it was to be asked and did.
+/// Reads what `process.options` requests of the mapped file of `vma` into `learnt`.
+/// `by_kernel` is the build ID that the kernel read from that file, if it was requested
+/// and found.
 pub(crate) fn learn(
     process: &OpenProcess<'_>,
     vma: &Vma,
@@ -87,8 +89,9 @@ fn open_proven(
     let directory = process.maps.directory().ok_or(Reason::Unreadable)?;
     if process.options.map_files {
         let link = format!("map_files/{:x}-{:x}", vma.start, vma.end);
-        // No FIFO and no tape can be mapped, and a build ID is read from cached pages, which
-        // no character device has. So what has one needs no look before it is opened.
+        // FIFOs and tapes cannot be mapped, and the kernel reads build IDs from the page
+        // cache, which character devices do not have. So a file with a build ID needs no
+        // check before it is opened.
         let opened = match by_kernel {
             Some(_) => openat(directory, link.as_str(), OPEN_FILE, Mode::empty())
                 .map_err(io::Error::from)
@@ -99,7 +102,7 @@ fn open_proven(
                 .and_then(|place| reopen(place).map_err(|error| error.into_error().into()))
                 .map(|(file, identity)| (file, identity.inode)),
         };
-        // Another file may have come to the same range in the meantime.
+        // Another file may have been mapped to the same range meanwhile.
         if let Some((file, _)) = opened.ok().filter(|(_, inode)| *inode == vma.inode) {
             let headers = headers_of(&file);
             return Ok(Proven { file, headers });
@@ -134,13 +137,13 @@ fn needs_file(options: &Options, by_kernel: Option<BuildId>) -> bool {
         || (options.build_ids == BuildIds::Auto && by_kernel.is_none())
 }
 
-/// Opens a file to be read, and waits for nobody.
+/// Opens a file for reading, without blocking.
 const OPEN_FILE: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_CLOEXEC)
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_NOCTTY);
 
-/// Returns the inode of a regular file; anything else is an error.
+/// Returns the inode of a regular file; fails for anything else.
 fn inode_of_regular(file: &OwnedFd) -> io::Result<u64> {
     let status = fstat(file)?;
     match status.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() {
@@ -149,8 +152,8 @@ fn inode_of_regular(file: &OwnedFd) -> io::Result<u64> {
     }
 }
 
-/// Reads the headers, most often by one system call: program headers and the build ID
-/// stand in the first page of nearly every file.
+/// Reads the headers, usually with one system call: program headers and the build ID are
+/// in the first page of nearly every file.
 fn headers_of(file: &File) -> Option<Headers> {
     let mut first_page = [0; 4096];
     let read = file.read_at(&mut first_page, 0).ok()?;
@@ -169,7 +172,7 @@ fn device_of(number: u64) -> Device {
     }
 }
 
-/// What speaks for a file found by path.
+/// The evidence that a file found by path is the mapped file.
 struct Evidence {
     same_inode: bool,
     same_device: bool,
@@ -178,7 +181,8 @@ struct Evidence {
 }
 
 impl Evidence {
-    /// Returns whether it is the mapped file, whose build ID the kernel knows.
+    /// Returns whether it is the mapped file. `by_kernel` returns the build ID that the
+    /// kernel reads from that file.
     fn proves(&self, by_kernel: impl FnOnce() -> Option<BuildId>) -> bool {
         self.same_inode
             && match by_kernel() {

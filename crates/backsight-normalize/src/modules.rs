@@ -1,4 +1,4 @@
-//! File identity to module: who was met, and what was learnt of them once.
+//! The table of modules, by file identity. Each module is read once.
 
 use backsight_types::{BuildId, Device, Module, ModuleIdx, ModuleKind};
 use vma_query::{Vma, VmaName};
@@ -10,56 +10,56 @@ use crate::options::BuildIds;
 use crate::process::OpenProcess;
 use crate::vdso;
 
-/// What stands behind an executable VMA.
+/// What backs an executable VMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backing {
     File,
     Vdso,
 }
 
-/// An executable VMA as it was met.
+/// An executable VMA that was found.
 #[derive(Clone, Copy)]
 pub(crate) struct ExecutableVma<'m> {
     pub(crate) vma: &'m Vma,
     pub(crate) backing: Backing,
     pub(crate) raw_name: &'m [u8],
-    /// The build ID that the kernel reads from its file; `None` when it was not asked.
+    /// The build ID that the kernel reads from its file; `None` if it was not queried.
     pub(crate) by_kernel: Option<Option<BuildId>>,
 }
 
 impl ExecutableVma<'_> {
-    /// Returns the build ID that the kernel reads from its file, which it is asked for
-    /// now if it was not.
+    /// Returns the build ID that the kernel reads from its file, and queries it if that
+    /// was not done before.
     fn by_kernel(&self, process: &OpenProcess<'_>) -> Option<BuildId> {
         let ask = || build_id::by_kernel(process, self.vma);
         self.by_kernel.unwrap_or_else(ask)
     }
 }
 
-/// All modules met so far.
+/// All modules found so far.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleTable {
     modules: Vec<NormalizedModule>,
-    /// All by [`digest`], sorted, once there are more than [`FEW`]. A device and inode can stand here more
-    /// than once: btrfs gives the same inode number to files of different
-    /// subvolumes, one file can be mapped by several paths, and the number of a
-    /// deleted file is given to another.
+    /// All modules, sorted by [`digest`]; empty up to [`LINEAR_MAX`] modules. A device
+    /// and inode can occur more than once: btrfs gives the same inode number to files of
+    /// different subvolumes, one file can be mapped by several paths, and the inode
+    /// number of a deleted file is reused.
     by_file: Vec<(u64, ModuleIdx)>,
-    /// How many modules there were when the call began.
+    /// The number of modules at the start of the call.
     before_call: usize,
 }
 
-/// So many modules are looked through one by one. Most one-shot batches meet no
-/// more, and save an allocation.
-const FEW: usize = 8;
+/// Up to this many modules, the search is linear. Most one-shot batches have no more
+/// modules, and save an allocation.
+const LINEAR_MAX: usize = 8;
 
-/// One more than a few.
-const SOME: usize = FEW + 1;
+/// The number of modules from which on the search is binary.
+const BINARY_MIN: usize = LINEAR_MAX + 1;
 
-/// Room for so many is made at once: what the C library hands out fastest.
+/// The initial capacity, chosen for the sizes that the C library allocates fastest.
 const FIRST_MODULES: usize = 6;
 
-/// Whether it is the vDSO, which has neither inode nor device; inode; device.
+/// Whether it is the vDSO, which has neither inode nor device; the inode; the device.
 type FileKey = (bool, u64, Device);
 
 impl ModuleTable {
@@ -71,12 +71,13 @@ impl ModuleTable {
         self.modules
     }
 
-    /// Begins a call: from now on what is known must prove itself.
+    /// Starts a call: the modules known so far must be verified again.
     pub(crate) fn begin(&mut self) {
         self.before_call = self.modules.len();
     }
 
-    /// Returns the module behind an executable VMA, which is learnt when it is new. `None` when there are 2^32 of them already.
+    /// Returns the module of an executable VMA, and adds it if it is new. Returns `None`
+    /// if there are 2^32 modules already.
     pub(crate) fn module_of(
         &mut self,
         mapped: ExecutableVma<'_>,
@@ -105,13 +106,15 @@ impl ModuleTable {
         module.is_some_and(|module| module.inode == vma.inode && module.device == vma.device)
     }
 
-    /// Returns where in `by_file` those with this device and inode stand, or would.
+    /// Returns the position in `by_file` of the first module with this device and inode,
+    /// or where one would be inserted.
     fn place_of(&self, key: FileKey) -> usize {
         let wanted = digest(key);
         self.by_file.partition_point(|(known, _)| *known < wanted)
     }
 
-    /// Returns the modules with this device and inode, whose place is known.
+    /// Returns the modules with this device and inode; `place` is from
+    /// [`Self::place_of`].
     fn same_inode(&self, key: FileKey, place: usize) -> impl Iterator<Item = (ModuleIdx, &Module)> {
         let few = match self.by_file.is_empty() {
             true => self.modules.as_slice(),
@@ -119,8 +122,8 @@ impl ModuleTable {
         };
         let few = (0..).map(ModuleIdx).zip(few);
         let wanted = digest(key);
-        let behind = self.by_file.get(place..).unwrap_or_default().iter();
-        let sorted = behind.take_while(move |(known, _)| *known == wanted);
+        let after = self.by_file.get(place..).unwrap_or_default().iter();
+        let sorted = after.take_while(move |(known, _)| *known == wanted);
         let sorted =
             sorted.filter_map(|(_, at)| Some((*at, &self.modules.get(at.as_usize())?.module)));
         few.map(|(at, known)| (at, &known.module))
@@ -141,12 +144,12 @@ impl ModuleTable {
             .last()
     }
 
-    /// Returns whether the file behind a VMA is the module of the same device, inode
-    /// and name, and not a later file that was given the inode of a deleted one.
+    /// Returns whether the file of a VMA is the module with the same device, inode and
+    /// name, and not a later file that reuses the inode of a deleted one.
     ///
-    /// A file that was met in this call is mapped still, so its inode is taken. Of one
-    /// met earlier the kernel's build ID is asked. Where no build IDs are wanted,
-    /// device, inode and name are all there is to a module.
+    /// A file that was found in this call is still mapped, so its inode is not reused.
+    /// For a file found earlier, the kernel's build ID is compared. If no build IDs are
+    /// requested, only device, inode and name are compared.
     fn is_still(
         &self,
         known: ModuleIdx,
@@ -199,8 +202,8 @@ impl ModuleTable {
                 let by_kernel = asks.then(|| mapped.by_kernel(process)).flatten();
                 module_file::learn(process, vma, by_kernel, &mut learnt);
             }
-            // ExecutableVma before: by another path (a hard link, a bind mount), or in an
-            // earlier call when nothing but reading it could prove it.
+            // It may be known already: by another path (a hard link, a bind mount), or
+            // from an earlier call if only reading the file could prove it.
             let is_this = |known: &Module| is_same_file(known, &learnt.module);
             if let Some((met, _)) = self
                 .same_inode(key, place)
@@ -212,8 +215,8 @@ impl ModuleTable {
         make_room(&mut self.modules, FIRST_MODULES);
         self.modules.push(learnt);
         match self.modules.len() {
-            ..=FEW => {}
-            SOME => {
+            ..=LINEAR_MAX => {}
+            BINARY_MIN => {
                 let all = (0..).map(ModuleIdx).zip(&self.modules);
                 let all = all.map(|(at, known)| (digest(file_key(&known.module)), at));
                 self.by_file = all.collect();
@@ -221,8 +224,8 @@ impl ModuleTable {
             }
             _ => {
                 let new = (digest(key), index);
-                let behind = self.by_file.get(place..).unwrap_or_default();
-                let alike = behind.iter().take_while(|known| **known < new).count();
+                let after = self.by_file.get(place..).unwrap_or_default();
+                let alike = after.iter().take_while(|known| **known < new).count();
                 self.by_file.insert(place.saturating_add(alike), new);
             }
         }
@@ -230,8 +233,9 @@ impl ModuleTable {
     }
 }
 
-/// Makes room for one more: for `first` at first, then for ten times as many more, since
-/// each growth moves them all, and later for twice as many.
+/// Makes room for one more element. The initial capacity is `first`. The first growth
+/// adds ten times as much, since each growth moves all elements; later ones double the
+/// capacity.
 #[inline]
 pub(crate) fn make_room<T>(list: &mut Vec<T>, first: usize) {
     if list.capacity() == 0 {
@@ -242,8 +246,8 @@ pub(crate) fn make_room<T>(list: &mut Vec<T>, first: usize) {
     }
 }
 
-/// Returns whether two files of one device and inode, met at different times, are
-/// one: by build ID, or without one by all else that is known.
+/// Returns whether two files with the same device and inode, found at different times,
+/// are the same: by build ID, or without one by all other fields.
 fn is_same_file(known: &Module, now: &Module) -> bool {
     match (known.build_id, now.build_id) {
         (Some(known), Some(now)) => known == now,
@@ -256,17 +260,17 @@ fn file_key(module: &Module) -> FileKey {
     (module.kind == ModuleKind::Vdso, module.inode, module.device)
 }
 
-/// Returns a number that is the same for the same file, and seldom for others.
+/// Returns a hash of a file's key.
 fn digest((is_vdso, inode, device): FileKey) -> u64 {
     let device = u64::from(device.major).rotate_left(20) ^ u64::from(device.minor);
     (inode ^ device.rotate_left(32)).wrapping_add(u64::from(is_vdso))
 }
 
-/// Returns the path for show, and whether it was marked deleted.
+/// Returns the path for display, and whether it was marked as deleted.
 pub(crate) fn shown(raw_name: &[u8]) -> (&[u8], bool) {
     match VmaName::new(raw_name) {
         VmaName::Path { path, deleted } => (path, deleted),
-        // A memfd never had a path, so ` (deleted)` says nothing of it.
+        // A memfd never has a path, so ` (deleted)` has no meaning for it.
         VmaName::Memfd { .. } => (
             raw_name.strip_suffix(b" (deleted)").unwrap_or(raw_name),
             false,
@@ -280,13 +284,14 @@ mod tests {
     use backsight_types::AbsAddr;
     use vma_query::Snapshot;
 
-    use super::FEW;
+    use super::LINEAR_MAX;
     use crate::{Outcome, normalize_snapshot};
 
     #[test]
     fn a_file_mapped_again_is_the_same_module_among_few_and_among_many() {
-        let files = 3 * FEW as u64;
-        // Two hard links, or files of two subvolumes, share each inode number.
+        let files = 3 * LINEAR_MAX as u64;
+        // Each inode number has two files, as two hard links or files of two subvolumes
+        // have.
         let line = |nth: u64| {
             let (start, file) = (0x1000 + nth * 0x1000, nth % files);
             let (end, inode) = (start + 0x1000, 100 + (file * 7) % files / 2);
@@ -303,7 +308,7 @@ mod tests {
             let Outcome::Located { module, .. } = outcome else {
                 panic!("{outcome:?}");
             };
-            assert_eq!(module.as_usize(), nth % (3 * FEW), "VMA {nth}");
+            assert_eq!(module.as_usize(), nth % (3 * LINEAR_MAX), "VMA {nth}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One call: a process or a saved text, addresses, and what became of them.
+//! Normalizes addresses of a process or a saved text with one call.
 
 use std::io::BufRead;
 
@@ -14,11 +14,11 @@ use crate::session::Session;
 use crate::shared_modules::Modules;
 use crate::vma_cache::VmaCache;
 
-/// What one call found.
+/// The result of one call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Normalized {
-    /// The modules that outcomes name, each once.
+    /// The modules that the outcomes refer to, each once.
     pub modules: Vec<NormalizedModule>,
     /// One outcome for each address, in the caller's order.
     pub outcomes: Vec<Outcome>,
@@ -27,8 +27,8 @@ pub struct Normalized {
 }
 
 impl Normalized {
-    /// Returns the ELF virtual offset of a place in one of the modules; `None`
-    /// when the module's segments are not known or do not cover it.
+    /// Returns the ELF virtual offset for a file offset in one of the modules; `None` if
+    /// the module's segments are unknown or do not cover it.
     #[must_use]
     pub fn virt_offset(&self, module: ModuleIdx, offset: FileOffset) -> Option<VirtOffset> {
         self.modules
@@ -65,12 +65,11 @@ fn one_shot(mut session: Session, addrs: &[AbsAddr]) -> Result<Normalized, Error
     })
 }
 
-/// Normalizes addresses against a saved maps text: one that was copied from
-/// another machine, or in an earlier hour. No file is opened, so modules have
-/// neither build ID nor segments.
+/// Normalizes addresses with a saved maps text, for example from another machine or from
+/// an earlier time. No file is opened, so modules have neither build ID nor segments.
 ///
 /// # Errors
-/// None today; the type leaves room for texts that are read as they stream in.
+/// Currently none.
 pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
     let mut modules = Modules::Own(ModuleTable::default());
     let mut outcomes = Vec::new();
@@ -97,12 +96,12 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
     })
 }
 
-/// As [`normalize_snapshot`], of a text that streams in: only the VMAs that an address
-/// falls into are kept, however many there are.
+/// As [`normalize_snapshot`], with a text from a stream. Only the VMAs that contain one
+/// of the addresses are kept, however long the text is.
 ///
 /// # Errors
-/// [`Error::Malformed`] names the line that is no maps line; [`Error::Io`] when the
-/// reader fails.
+/// [`Error::Malformed`] with the number of a line that is not of the maps format;
+/// [`Error::Io`] when the reader fails.
 pub fn normalize_text(text: impl BufRead, addrs: &[AbsAddr]) -> Result<Normalized, Error> {
     normalize_snapshot(&Snapshot::read_at(text, addrs)?, addrs)
 }

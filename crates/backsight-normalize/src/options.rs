@@ -1,4 +1,4 @@
-//! What a caller wants to know of each module.
+//! The options of normalization.
 
 use std::path::PathBuf;
 
@@ -8,25 +8,25 @@ use vma_query::{Backend, OpenOptions};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildIds {
-    /// The kernel's answer, or else the notes of the file.
+    /// The kernel, or else the notes of the file.
     #[default]
     Auto,
-    /// The kernel's answer alone: no file is opened for it.
+    /// Only the kernel: no file is opened for it.
     Kernel,
-    /// The notes of the file alone.
+    /// Only the notes of the file.
     File,
-    /// None are asked for.
+    /// No build IDs are read.
     None,
 }
 
-/// How far a session relies on what it learnt in earlier calls.
+/// Whether a session verifies what it cached in earlier calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// Each VMA and gap is asked about again, once in each call.
+    /// Each VMA and gap that is needed is queried again, once in each call.
     #[default]
     Recheck,
-    /// Nothing is asked about twice, until the caller says that it changed.
+    /// Nothing is queried twice, until the caller reports a change.
     UntilTold,
 }
 
@@ -38,23 +38,23 @@ pub struct Options {
     pub backend: Backend,
     /// Where build IDs come from.
     pub build_ids: BuildIds,
-    /// Whether the program headers of each module are read, so that its file
-    /// offsets can be turned into ELF virtual offsets here and elsewhere.
+    /// Whether the program headers of each module are read, so that its file offsets can
+    /// be converted to ELF virtual offsets here and elsewhere.
     pub segments: bool,
-    /// Whether the file of each module is kept open, or the vDSO's image kept, to
-    /// be handed to a symbolizer: one file descriptor for each module.
+    /// Whether the file of each module is kept open, or the vDSO's image kept, for a
+    /// symbolizer. This takes one file descriptor for each module.
     pub images: bool,
-    /// Whether files are opened through `/proc/PID/map_files` where that is
-    /// permitted. Such a link is the mapped file itself, deleted or replaced.
+    /// Whether files are opened through `/proc/PID/map_files` if that is permitted. Such
+    /// a link is the mapped file itself, even if it was deleted or replaced.
     pub map_files: bool,
-    /// How far a session relies on what it learnt in earlier calls.
+    /// Whether a session verifies what it cached in earlier calls.
     pub trust: Trust,
-    /// Where processes are found instead of `/proc`.
+    /// The directory to use instead of `/proc`.
     pub proc_root: Option<PathBuf>,
 }
 
 impl Default for Options {
-    /// Everything that makes an address meaningful elsewhere, and no open files.
+    /// Everything that another host needs to use an address, and no files kept open.
     fn default() -> Self {
         Self {
             backend: Backend::Auto,
@@ -69,7 +69,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns options that know addresses and paths alone, and touch no file.
+    /// Returns options with which only addresses and paths are read, and no mapped file
+    /// is opened.
     #[must_use]
     pub fn bare() -> Self {
         Self {
@@ -109,30 +110,30 @@ impl Options {
         Self { map_files, ..self }
     }
 
-    /// Sets how far a session relies on what it learnt.
+    /// Sets whether a session verifies what it cached.
     #[must_use]
     pub fn with_trust(self, trust: Trust) -> Self {
         Self { trust, ..self }
     }
 
-    /// Sets where processes are found.
+    /// Sets the directory to use instead of `/proc`.
     #[must_use]
     pub fn with_proc_root(self, proc_root: impl Into<Option<PathBuf>>) -> Self {
         let proc_root = proc_root.into();
         Self { proc_root, ..self }
     }
 
-    /// Whether anything is to be known of a module beyond its path and inode.
+    /// Returns whether anything of a module is requested beyond its path and inode.
     pub(crate) fn reads_modules(&self) -> bool {
         self.opens_files() || self.build_ids == BuildIds::Kernel
     }
 
-    /// Whether the kernel is to be asked for build IDs.
+    /// Returns whether the kernel is queried for build IDs.
     pub(crate) fn asks_kernel(&self) -> bool {
         matches!(self.build_ids, BuildIds::Auto | BuildIds::Kernel)
     }
 
-    /// Whether anything of a process but its maps will be opened.
+    /// Returns whether files of the process other than its maps may be opened.
     fn opens_files(&self) -> bool {
         self.segments || self.images || matches!(self.build_ids, BuildIds::Auto | BuildIds::File)
     }

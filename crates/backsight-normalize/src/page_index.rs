@@ -1,14 +1,16 @@
-//! From an address straight to its span, for batches that jump about.
+//! A hash table from pages to spans, for unsorted addresses.
 //!
-//! A table over the high bits of addresses, in front of a sorted list. Each slot names
-//! one span; whoever looks there must check that it is the right one, and bisect when it
-//! is not. There are two ways to a slot, by the same three instructions:
+//! It maps the high bits of addresses to positions in a sorted list of spans. Each slot
+//! has the position of one span. The caller must check that the span contains the
+//! address, and use binary search if it does not. There are two hash functions, which use
+//! the same three instructions:
 //!
-//! - where spans lie close to each other, as libraries do, the low bits of the page's
-//!   number: neighbours have neighbouring slots, and none meet. What lies far away, as
-//!   the stack, is moved aside when it would;
-//! - else a multiplication by an odd constant near 2^64 divided by the golden ratio,
-//!   which spreads pages evenly over a table four times as large (Fibonacci hashing).
+//! - if spans lie close to each other, as those of libraries do: the low bits of the page
+//!   number. Adjacent pages have adjacent slots and do not collide. Spans far away, such
+//!   as the stack, are moved to other slots if they would collide;
+//! - otherwise: a multiplication by an odd constant near 2^64 divided by the golden
+//!   ratio, which distributes pages evenly over a table four times as large (Fibonacci
+//!   hashing).
 
 use std::ops::Range;
 
@@ -17,36 +19,37 @@ use backsight_types::{AbsAddr, AbsRange};
 /// 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The smallest page that the table tells apart: the processor's.
+/// The smallest page of the table, as log2: the smallest page of the processor.
 const MIN_SHIFT: u32 = 12;
 
-/// Says that a slot names no span.
+/// The value of a slot without a span.
 pub(crate) const EMPTY: u16 = u16::MAX;
 
-/// The largest: 4 GiB.
+/// The largest page of the table, as log2: 4 GiB.
 const MAX_SHIFT: u32 = 32;
 
-/// A table for fewer costs as little.
-const LEAST_PAGES: usize = 64;
+/// A smaller table would not be cheaper.
+const MIN_PAGES: usize = 64;
 
-/// More pages than this would leave the processor's caches.
+/// The maximum number of pages: more would not fit the processor's caches.
 const MAX_PAGES: usize = 1 << 18;
 
-/// A span may take this part of the pages: a gap of terabytes would take all.
+/// A span may take at most one page in this many. Otherwise a gap of terabytes would take
+/// all pages.
 const SHARE: u64 = 2;
 
-/// A table from pages to places in a list of spans.
+/// A table from pages to positions in a list of spans.
 #[derive(Debug, Default)]
 pub(crate) struct PageIndex {
-    /// A power of two of slots, or none.
+    /// The slots: their number is a power of two, or 0.
     slots: Vec<u16>,
     hash: Hash,
 }
 
-/// From an address to its slot.
+/// The hash function from an address to its slot.
 #[derive(Clone, Copy, Debug, Default)]
 struct Hash {
-    /// Takes the place in its page off an address. A mask costs less than a shift.
+    /// Clears the bits of an address within its page. A mask costs less than a shift.
     page_mask: u64,
     multiplier: u64,
     hash_shift: u32,
@@ -56,7 +59,7 @@ impl Hash {
     #[inline]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a hash is shifted down to the number of slots, 2^19 at the most"
+        reason = "the hash is shifted to the number of slots, at most 2^19"
     )]
     fn slot_of(self, addr: AbsAddr) -> usize {
         let page = addr.0 & self.page_mask;
@@ -65,7 +68,7 @@ impl Hash {
     }
 }
 
-/// A [`PageIndex`] to look things up in.
+/// A view of a [`PageIndex`] for lookups.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'i> {
     slots: &'i [u16],
@@ -73,9 +76,10 @@ pub(crate) struct View<'i> {
 }
 
 impl View<'_> {
-    /// Returns whether no page has two spans: a page of the processor never has.
+    /// Returns whether no page has two spans, which is so if the pages are those of the
+    /// processor.
     #[inline]
-    pub(crate) fn tells_all(self) -> bool {
+    pub(crate) fn is_exact(self) -> bool {
         self.hash.page_mask == u64::MAX.wrapping_shl(MIN_SHIFT)
     }
 
@@ -84,10 +88,10 @@ impl View<'_> {
         !self.slots.is_empty()
     }
 
-    /// Returns the place that the table names for `addr`: a guess.
+    /// Returns the position that the table has for `addr`, which may be wrong.
     #[inline]
     pub(crate) fn place_of(self, addr: AbsAddr) -> usize {
-        // The mask changes nothing; it shows the compiler that no slot is beyond the end.
+        // The mask has no effect, but it lets the compiler omit the bounds check.
         let slot = self.hash.slot_of(addr) & self.slots.len().wrapping_sub(1);
         self.slots
             .get(slot)
@@ -96,22 +100,22 @@ impl View<'_> {
 }
 
 impl PageIndex {
-    /// Returns a view for many lookups, which stays in registers.
+    /// Returns a view for many lookups, whose fields can stay in registers.
     #[inline]
     pub(crate) fn view(&self) -> View<'_> {
         let Self { slots, hash, .. } = self;
         View { slots, hash: *hash }
     }
 
-    /// Forgets the table.
+    /// Removes the table.
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
     }
 
-    /// Builds the table for spans, sorted, each with the number that its slots are to name,
-    /// for `effort` pages at the most: it must cost less than it saves. The larger the
-    /// spans, the larger the pages; a span beyond all others, such as a gap, is left to
-    /// bisection.
+    /// Builds the table for sorted spans, each with the number to store in its slots. The
+    /// table has at most `effort` pages, so that building it costs less than it saves.
+    /// The larger the spans, the larger the pages. A span much larger than the others,
+    /// such as a gap, is left to binary search.
     pub(crate) fn build(&mut self, spans: &[(u16, AbsRange)], effort: usize) {
         self.clear();
         let ranges = spans.iter().map(|(_, range)| *range);
@@ -125,14 +129,14 @@ impl PageIndex {
         let pages = pages_in(small.clone(), shift, large);
         let slots = usize::try_from(pages)
             .unwrap_or(MAX_PAGES)
-            .clamp(LEAST_PAGES, MAX_PAGES)
+            .clamp(MIN_PAGES, MAX_PAGES)
             .next_power_of_two()
             .saturating_mul(4);
         let lowest = small.clone().next().map_or(0, |span| span.start.0);
         let highest = small.clone().next_back().map_or(0, |span| span.end.0);
         let reach = usize::try_from(highest.wrapping_sub(lowest).wrapping_shr(shift));
         let reach = reach.unwrap_or(usize::MAX).saturating_add(2);
-        // Where the spans lie apart from each other, their pages may meet all the same.
+        // A table over the whole range has no collisions. Otherwise pages may collide.
         let slots = match reach <= slots {
             true => reach.next_power_of_two(),
             false => slots,
@@ -140,10 +144,10 @@ impl PageIndex {
         self.hash.page_mask = u64::MAX.wrapping_shl(shift);
         self.hash.hash_shift = u64::BITS.saturating_sub(slots.trailing_zeros());
         let mut best = (usize::MAX, 0);
-        for (multiplier, bearable) in multipliers(self.hash.hash_shift, shift) {
+        for (multiplier, slots_per_collision) in multipliers(self.hash.hash_shift, shift) {
             self.hash.multiplier = multiplier;
             let met = self.fill(slots, spans, shift, large);
-            if met.saturating_mul(bearable) <= slots {
+            if met.saturating_mul(slots_per_collision) <= slots {
                 return;
             }
             best = best.min((met, multiplier));
@@ -152,7 +156,7 @@ impl PageIndex {
         self.fill(slots, spans, shift, large);
     }
 
-    /// Fills the table, and returns how often a page met another.
+    /// Fills the table, and returns the number of collisions.
     fn fill(&mut self, slots: usize, spans: &[(u16, AbsRange)], shift: u32, large: u64) -> usize {
         self.slots.clear();
         self.slots.resize(slots, EMPTY);
@@ -163,7 +167,7 @@ impl PageIndex {
                 continue;
             }
             for page in pages {
-                // Neighbours share a page; whoever looks knows that.
+                // Adjacent spans may share a page; the lookup handles that.
                 let shared = last.replace(page) == Some(page);
                 let slot = self.hash.slot_of(AbsAddr(page.wrapping_shl(shift)));
                 if let Some(slot) = self.slots.get_mut(slot) {
@@ -176,15 +180,15 @@ impl PageIndex {
     }
 }
 
-/// Returns the ways to a slot, in the order in which they are tried, and how many slots
-/// there must be for each two pages that meet.
+/// Returns the multipliers in the order in which they are tried, each with the number of
+/// slots that there must be for each collision.
 fn multipliers(hash_shift: u32, shift: u32) -> [(u64, usize); 6] {
     let in_a_row = 1_u64.wrapping_shl(hash_shift.wrapping_sub(shift));
-    // As many slots aside as the page's number has multiples of a power of two: so
-    // libraries and stack, far from each other, come to other places.
+    // Adds the high bits of the page number to the slot, so that libraries and the stack,
+    // which are far from each other, get different slots.
     let aside = |power: u32| in_a_row | in_a_row.wrapping_shr(power);
-    // A masked address is its page's number times the page's size, so a multiplier of
-    // pages is as much smaller.
+    // A masked address is the page number times the page size, so the multiplier is
+    // divided by the page size.
     let spread = |power: u32| GOLDEN.wrapping_pow(power).wrapping_shr(shift) | 1;
     [
         (in_a_row, 2048),
@@ -196,7 +200,7 @@ fn multipliers(hash_shift: u32, shift: u32) -> [(u64, usize); 6] {
     ]
 }
 
-/// Returns how many pages the spans touch that touch no more than `large` each.
+/// Returns how many pages are touched by the spans that touch at most `large` each.
 fn pages_in(spans: impl Iterator<Item = AbsRange>, shift: u32, large: u64) -> u64 {
     spans
         .map(|span| count_of(&pages_of(span, shift)))
@@ -204,7 +208,7 @@ fn pages_in(spans: impl Iterator<Item = AbsRange>, shift: u32, large: u64) -> u6
         .fold(0, u64::saturating_add)
 }
 
-/// Returns the numbers of the pages that a span touches; none of an empty one.
+/// Returns the numbers of the pages that a span touches; none for an empty one.
 fn pages_of(span: AbsRange, shift: u32) -> Range<u64> {
     let Some(last) = span.end.0.checked_sub(1).filter(|_| span.size() > 0) else {
         return 0..0;
@@ -237,8 +241,8 @@ mod tests {
         (0..100).map(nth).collect()
     }
 
-    /// Returns how many of 10,000 addresses find neither their span nor its neighbour,
-    /// which may share the page.
+    /// Returns for how many of 10,000 addresses the table has neither their span nor the
+    /// next one, which may share the page.
     fn missed(spans: &[AbsRange], effort: usize) -> usize {
         let mut index = PageIndex::default();
         index.build(&numbered(spans), effort);

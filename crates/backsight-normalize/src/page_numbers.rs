@@ -1,12 +1,12 @@
-//! From an address to the number of its page's answer.
+//! The part of an exact index that maps an address to the number of its answer.
 
 use backsight_types::AbsAddr;
 
-/// The pages that are told apart are the processor's: the kernel maps whole ones. Of what
-/// a forged trace maps besides, no page is named that is not all in one span.
+/// log2 of the page size: that of the processor, as the kernel maps whole pages. A forged
+/// trace may map parts of pages; such pages have no answer.
 pub(crate) const PAGE_SHIFT: u32 = 12;
 
-/// From an address to the number of its answer.
+/// Maps addresses to the numbers of their answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Numbers<'i> {
     /// The number of the first page.
@@ -16,7 +16,7 @@ pub(crate) struct Numbers<'i> {
 }
 
 impl Numbers<'_> {
-    /// Returns 0 for an address that has none.
+    /// Returns the number of the answer for `addr`, or 0 if it has none.
     #[inline]
     pub(crate) fn of(self, addr: AbsAddr) -> u16 {
         let page = addr.0.wrapping_shr(PAGE_SHIFT);

@@ -1,4 +1,4 @@
-//! The process that modules are learnt from.
+//! The live process that modules are read from.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
@@ -9,22 +9,22 @@ use vma_query::ProcMaps;
 
 use crate::options::Options;
 
-/// Opens a place without opening what stands there.
+/// Opens a path without opening the file itself.
 pub(crate) const OPEN_PATH: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 
-/// An open process, and what its caller wants to know of its modules.
+/// An open process, and the options for its modules.
 pub(crate) struct OpenProcess<'p> {
     pub(crate) maps: &'p ProcMaps,
     pub(crate) options: &'p Options,
     pub(crate) root: &'p Root,
 }
 
-/// The root directory of a process, once it was needed.
+/// The root directory of a process, opened on first use.
 #[derive(Debug, Default)]
 pub(crate) struct Root(OnceLock<Option<OwnedFd>>);
 
 impl OpenProcess<'_> {
-    /// Returns the process's root directory, which may not be ours.
+    /// Returns the process's root directory, which may differ from that of this process.
     pub(crate) fn root(&self) -> Option<BorrowedFd<'_>> {
         let directory = self.maps.directory()?;
         let open = || {

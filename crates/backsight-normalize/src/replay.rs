@@ -1,22 +1,24 @@
-//! Captured traces: addresses against mappings that change over time.
+//! Normalizes the addresses of captured traces, whose mappings change over time.
 //!
-//! A trace tells what processes mapped, unmapped and became, and what their stacks
-//! were, each at its time. A mapping belongs to the time of the sample:
+//! A trace records mmap, munmap, fork, exec and exit of processes, and samples of their
+//! stacks, each with its time. An address of a sample refers to the mappings of that
+//! time:
 //!
 //! ```text
 //!   time ──▶   mmap libfoo      sample      munmap, mmap libbar      sample
 //!                               0x7f10 = libfoo+0x10                 0x7f10 = libbar+0x10
 //! ```
 //!
-//! A trace may be larger than memory, so it is fed piece by piece. In each piece
-//! first, in order of time, each fork takes a copy of its parent's mappings; that
-//! costs as much as the records alone, and what both never change they share. Then
-//! every process is on its own, and all are replayed in parallel by the inner loop that
-//! live processes use. Last come the kernel's addresses, which are one for all.
+//! A trace may be larger than memory, so it is fed in pieces. For each piece, first all
+//! records are applied in order of time, and each fork gets a copy of its parent's
+//! mappings. Copies share their mappings until one changes, so this costs little more
+//! than reading the records. After that the processes do not depend on each other, and
+//! are replayed in parallel with the same inner loop as live processes. Kernel addresses
+//! are resolved last, as they are common to all processes.
 //!
-//! Nothing is opened here: a module is what its records say it is.
+//! No files are opened: modules have only what the records say.
 
-mod life;
+mod piece;
 mod process;
 
 use std::collections::HashMap;
@@ -25,7 +27,7 @@ use backsight_types::trace::{CapturedAddrs, KERNEL_PID, Mmap, ProcessChange, Pro
 use backsight_types::{AbsRange, FileOffset, ModuleIdx, Outcome, Reason};
 use rayon::prelude::*;
 
-use life::{KernelLife, Life, Lived, Step};
+use piece::{KernelPiece, PieceResult, ProcessPiece, Step};
 use process::TracedProcess;
 
 use crate::address_space::{AddressSpace, Mapped};
@@ -34,7 +36,7 @@ use crate::options::Trust;
 use crate::trace_modules::TraceModules;
 use crate::vma_cache::VmaCache;
 
-/// What a trace came to.
+/// The result of a replayed trace.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Replayed {
@@ -44,7 +46,7 @@ pub struct Replayed {
     pub outcomes: Vec<Vec<Outcome>>,
 }
 
-/// Normalizes all samples against the mappings of their time, as [`Replay::feed`] does.
+/// Normalizes all samples with the mappings of their time, as [`Replay::feed`] does.
 #[must_use]
 pub fn replay(records: &[ProcessRecord], samples: &[CapturedAddrs]) -> Replayed {
     let mut replay = Replay::new();
@@ -55,52 +57,53 @@ pub fn replay(records: &[ProcessRecord], samples: &[CapturedAddrs]) -> Replayed 
     }
 }
 
-/// A trace that is replayed piece by piece: what is kept is what processes have mapped
-/// now, however long the trace is.
+/// Replays a trace in pieces. Between pieces, only the current mappings of the processes
+/// are kept, however long the trace is.
 #[derive(Debug)]
 pub struct Replay {
     modules: TraceModules,
     processes: HashMap<u32, TracedProcess>,
-    /// How many mappings all processes have together, and how many they may have.
+    /// The number of mappings of all processes, and its limit.
     mappings: usize,
-    most: usize,
+    max_mappings: usize,
 }
 
 impl Default for Replay {
     fn default() -> Self {
-        Self::holding(MAX_MAPPINGS)
+        Self::with_max_mappings(MAX_MAPPINGS)
     }
 }
 
-/// All processes together have no more mappings, of 80 bytes each. Forks multiply them:
-/// without a limit a few megabytes of records could ask for any amount of memory.
+/// The maximum number of mappings of all processes, 80 bytes each. Forks multiply
+/// mappings, so without a limit a few megabytes of records could take any amount of
+/// memory.
 const MAX_MAPPINGS: usize = 1 << 21;
 
-/// Where executable memory of a process comes from.
+/// An executable mapping of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CodeMapping {
-    /// The addresses.
+    /// The range of addresses.
     pub range: AbsRange,
-    /// The byte of the file at the first of them.
+    /// The offset in the file of the first address.
     pub offset: FileOffset,
-    /// The file; `None` for code that was made at run time.
+    /// The module of the file; `None` for code that was generated at run time.
     pub module: Option<ModuleIdx>,
 }
 
 impl Replay {
-    /// Begins without any process.
+    /// Returns a replay without any process.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn holding(most: usize) -> Self {
+    fn with_max_mappings(max_mappings: usize) -> Self {
         Self {
             modules: TraceModules::default(),
             processes: HashMap::new(),
             mappings: 0,
-            most,
+            max_mappings,
         }
     }
 
@@ -110,7 +113,8 @@ impl Replay {
         self.modules.as_slice()
     }
 
-    /// Returns the module of a mapping that was fed; `None` for memory without a file.
+    /// Returns the module of a mapping from a record that was fed; `None` for memory
+    /// without a file.
     #[must_use]
     pub fn module_of(&self, mapping: &Mmap) -> Option<ModuleIdx> {
         self.modules.find(mapping)
@@ -122,8 +126,8 @@ impl Replay {
         self.modules.into_vec()
     }
 
-    /// Walks over the executable memory that a process has mapped at the end of what was
-    /// fed, by address. An unwinder needs it; samples need not ask.
+    /// Returns the executable mappings of a process after the last piece, in order of
+    /// address. For unwinders; normalizing samples does not need it.
     pub fn code_of(&self, pid: u32) -> impl Iterator<Item = CodeMapping> {
         let process = self.processes.get(&pid).into_iter();
         let mappings = process.flat_map(|process| process.space.iter());
@@ -135,68 +139,68 @@ impl Replay {
         })
     }
 
-    /// Takes the next piece of a trace, and normalizes its samples against the mappings
+    /// Processes the next piece of a trace, and normalizes its samples with the mappings
     /// of their time. Returns for each sample, in the caller's order, one outcome for
     /// each address.
     ///
-    /// Within a piece neither records nor samples need be in order of time. Where times
-    /// are equal, a record goes before a sample, and records keep the order they are
-    /// given in. Whatever its time, a piece comes behind the one before.
+    /// Within a piece, neither records nor samples need to be in order of time. If times
+    /// are equal, records come before samples, and records keep their order. Each piece
+    /// counts as later than the one before, whatever its times are.
     ///
     /// An address of a process that has exited is [`Reason::ProcessGone`]; one of a
-    /// process that the records do not know is [`Reason::Unmapped`]. One in the kernel's
-    /// half is looked up in what is mapped under [`KERNEL_PID`], whose offsets count
-    /// from the start of each mapping; where that has nothing, it is [`Reason::Kernel`].
-    /// Of a process with which there would be more than 2^21 mappings nothing is kept
-    /// until it execs, and its addresses are [`Reason::Limit`].
+    /// process without records is [`Reason::Unmapped`]. An address in the kernel half is
+    /// looked up in the mappings of [`KERNEL_PID`], whose offsets count from the start of
+    /// each mapping; if there is none, it is [`Reason::Kernel`]. If a record would exceed
+    /// 2^21 mappings in total, the mappings of its process are dropped until it calls
+    /// exec, and its addresses are [`Reason::Limit`].
     pub fn feed(
         &mut self,
         records: &[ProcessRecord],
         samples: &[CapturedAddrs],
     ) -> Vec<Vec<Outcome>> {
-        let mut lives: HashMap<u32, Life> = HashMap::new();
+        let mut pieces: HashMap<u32, ProcessPiece> = HashMap::new();
         let mut order: Vec<&ProcessRecord> = records.iter().collect();
         order.sort_by_key(|record| record.time_ns);
         for record in order {
             let mut step = self.step_of(record);
             let process = self.processes.entry(record.pid).or_default();
-            let life = lives.entry(record.pid).or_insert_with(|| process.begin());
+            let piece = pieces.entry(record.pid).or_insert_with(|| process.begin());
             let others = self.mappings.saturating_sub(process.space.len());
             step.apply(&mut process.space);
-            if others.saturating_add(process.space.len()) > self.most {
+            if others.saturating_add(process.space.len()) > self.max_mappings {
                 step = Step::Lose(Reason::Limit);
                 step.apply(&mut process.space);
             }
             self.mappings = others.saturating_add(process.space.len());
-            life.steps.push((record.time_ns, step));
+            piece.steps.push((record.time_ns, step));
         }
         for (place, sample) in samples.iter().enumerate() {
-            let life = lives.entry(sample.pid).or_insert_with(|| {
+            let piece = pieces.entry(sample.pid).or_insert_with(|| {
                 let process = self.processes.get_mut(&sample.pid);
                 process.map(TracedProcess::begin).unwrap_or_default()
             });
-            life.samples.push((sample.time_ns, place));
+            piece.samples.push((sample.time_ns, place));
         }
-        let kernel = lives.get(&KERNEL_PID).map(|life| life.for_kernel());
-        let kernel = kernel.unwrap_or_else(|| self.kernel_at_rest());
-        let mut lives: Vec<(u32, Life)> = lives.into_iter().collect();
-        // The longest first, so that no thread is left with it at the end.
-        lives.sort_by_key(|(_, life)| std::cmp::Reverse(life.samples.len()));
-        let done: Vec<(u32, Lived)> = lives
+        let kernel = pieces.get(&KERNEL_PID).map(|piece| piece.for_kernel());
+        let kernel = kernel.unwrap_or_else(|| self.kernel_without_records());
+        let mut pieces: Vec<(u32, ProcessPiece)> = pieces.into_iter().collect();
+        // Longest first, so that no thread runs the longest one alone at the end.
+        pieces.sort_by_key(|(_, piece)| std::cmp::Reverse(piece.samples.len()));
+        let done: Vec<(u32, PieceResult)> = pieces
             .into_par_iter()
-            .map(|(pid, life)| (pid, life.replay(samples)))
+            .map(|(pid, piece)| (pid, piece.replay(samples)))
             .collect();
         let mut outcomes = Vec::new();
         outcomes.resize_with(samples.len(), Vec::new);
         let mut in_kernel = Vec::new();
-        for (pid, lived) in done {
-            // A process without records has nothing to be remembered.
+        for (pid, result) in done {
+            // A process without records has no state to keep.
             if let Some(process) = self.processes.get_mut(&pid) {
-                process.cache = lived.cache;
-                process.lost = lived.lost;
+                process.cache = result.cache;
+                process.lost = result.lost;
             }
-            in_kernel.extend(lived.in_kernel);
-            for (place, found) in lived.outcomes {
+            in_kernel.extend(result.in_kernel);
+            for (place, found) in result.outcomes {
                 if let Some(outcomes) = outcomes.get_mut(place) {
                     *outcomes = found;
                 }
@@ -221,15 +225,15 @@ impl Replay {
             }
             ProcessChange::Exec => Step::Become(AddressSpace::default()),
             ProcessChange::Exit => Step::Lose(Reason::ProcessGone),
-            // It did what this version does not know: nothing proves any more what is
-            // mapped where.
+            // A change of a kind that this version does not know: the mappings are
+            // uncertain from now on.
             _ => Step::Lose(Reason::IdentityUnproven),
         }
     }
 
-    fn kernel_at_rest(&self) -> KernelLife {
+    fn kernel_without_records(&self) -> KernelPiece {
         let kernel = self.processes.get(&KERNEL_PID);
-        KernelLife {
+        KernelPiece {
             space: kernel
                 .map(|kernel| kernel.space.clone())
                 .unwrap_or_default(),
@@ -239,13 +243,13 @@ impl Replay {
 }
 
 impl TracedProcess {
-    /// Begins a piece. What is remembered goes with it, and comes back at its end.
-    fn begin(&mut self) -> Life {
-        Life {
+    /// Starts a piece. The cache is moved into it, and is moved back at its end.
+    fn begin(&mut self) -> ProcessPiece {
+        ProcessPiece {
             space: self.space.clone(),
             cache: std::mem::replace(&mut self.cache, VmaCache::new(Trust::UntilTold)),
             lost: self.lost,
-            ..Life::default()
+            ..ProcessPiece::default()
         }
     }
 }
@@ -284,7 +288,7 @@ mod tests {
     #[test]
     fn forks_that_would_take_all_memory_are_not_followed() {
         let mut records: Vec<ProcessRecord> = (0..10).map(|page| map(0, 1, page)).collect();
-        // Each has what its parent has, and one more.
+        // Each process has its parent's mappings and one more.
         for child in 2..=4 {
             records.push(at(1, child, ProcessChange::Fork { parent: 1 }));
             records.push(map(2, child, 20));
@@ -296,7 +300,7 @@ mod tests {
             pid,
             addrs: addrs.clone(),
         };
-        let mut replay = Replay::holding(35);
+        let mut replay = Replay::with_max_mappings(35);
         let outcomes = replay.feed(&records, &[sample(4, 3), sample(4, 4)]);
         assert!(
             outcomes[0][..2]
@@ -305,7 +309,7 @@ mod tests {
         );
         let [limit, kernel] = [Reason::Limit, Reason::Kernel].map(Outcome::Unresolved);
         assert_eq!(outcomes[1], [limit, limit, kernel]);
-        // It is followed again when it runs another program.
+        // After exec, its mappings are kept again.
         let records = [at(5, 4, ProcessChange::Exec), map(6, 4, 1)];
         let outcomes = replay.feed(&records, &[sample(7, 4)]);
         let unmapped = Outcome::Unresolved(Reason::Unmapped);

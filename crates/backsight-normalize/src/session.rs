@@ -1,4 +1,4 @@
-//! One process, asked again and again.
+//! A session: many calls for one process, with a cache.
 
 use backsight_types::{AbsAddr, AbsRange, Outcome};
 use vma_query::{Backend, Error, FileError, NameBuf, ProcMaps};
@@ -13,21 +13,21 @@ use crate::process::{OpenProcess, Root};
 use crate::shared_modules::{Modules, SharedModules};
 use crate::vma_cache::VmaCache;
 
-/// One process, asked again and again.
+/// Normalizes addresses of one process in many calls.
 ///
-/// It holds the process's address space open: it never answers for another
-/// process that got the same pid, nor for the program that the process turned
-/// into by `exec`. What it learnt of VMAs and modules it keeps; how far it relies
-/// on that is [`Options::trust`]:
+/// A session is bound to the process's address space: it never answers for another
+/// process with the same pid, nor for another program after `exec`. It caches VMAs and
+/// modules. [`Options::trust`] says whether cached data is verified:
 ///
-/// - [`Trust::Recheck`](crate::Trust::Recheck) asks the kernel once in each call about every VMA and gap
-///   that an address falls into. Its answers are as fresh as a first call's; what it
-///   saves is opening, names, build IDs and files. A VMA with the same range, file
-///   offset, permissions, device and inode as before is taken for the same mapping.
-/// - [`Trust::UntilTold`](crate::Trust::UntilTold) asks about nothing twice. A caller that sees the process's
-///   mappings change, as a profiler that receives mmap events does, tells by
-///   [`on_mmap`](Self::on_mmap) and its siblings; between such words the answers are
-///   those of the moment when each range was first asked about.
+/// - [`Trust::Recheck`](crate::Trust::Recheck) queries the kernel once in each call for
+///   every VMA and gap that contains an address. The answers are as current as those of a
+///   first call. It saves opening the process, and reading names, build IDs and files
+///   again. A VMA with the same range, file offset, permissions, device and inode as
+///   before counts as the same mapping.
+/// - [`Trust::UntilTold`](crate::Trust::UntilTold) queries nothing twice. A caller that
+///   observes changes of the mappings, such as a profiler that receives mmap events,
+///   reports them with [`on_mmap`](Self::on_mmap) and the similar methods. Until then,
+///   the answers are those of the time when each range was first queried.
 #[derive(Debug)]
 pub struct Session {
     maps: ProcMaps,
@@ -37,7 +37,7 @@ pub struct Session {
     cache: VmaCache,
     name: NameBuf,
     pending: Vec<Packed>,
-    /// The process was said to have exited.
+    /// Whether the caller reported that the process has exited.
     exited: bool,
 }
 
@@ -59,10 +59,10 @@ impl Session {
         Ok(Self::new(options.open().open_self()?, options))
     }
 
-    /// Takes a process that is open already, with the backend it was opened with.
-    /// One without its [directory](vma_query::OpenOptions::directory), such as a
-    /// maps file that was passed over a socket, gives the kernel's build IDs, but
-    /// no segments and images.
+    /// Uses a process that is already open, with the backend it was opened with. Without
+    /// its [directory](vma_query::OpenOptions::directory), for example if the maps file
+    /// was received over a socket, modules have the kernel's build IDs, but no segments
+    /// and images.
     #[must_use]
     pub fn new(maps: ProcMaps, options: Options) -> Self {
         Self {
@@ -77,8 +77,8 @@ impl Session {
         }
     }
 
-    /// Keeps its modules among those that other sessions share. To be called before
-    /// the first address is normalized: what was learnt until then is forgotten.
+    /// Stores the modules in a table that several sessions share. Call this before the
+    /// first address is normalized, as it clears the cache.
     #[must_use]
     pub fn sharing(mut self, modules: &SharedModules) -> Self {
         self.modules = Modules::Shared(modules.clone());
@@ -86,19 +86,19 @@ impl Session {
         self
     }
 
-    /// Puts one outcome for each address into `outcomes`, in the order of `addrs`,
-    /// in place of what was there.
+    /// Replaces the contents of `outcomes` with one outcome for each address, in the
+    /// order of `addrs`.
     ///
-    /// Sorted addresses are the fastest; others need not be sorted for it. A session
-    /// that knows the modules allocates nothing when `outcomes` has the room.
+    /// Sorted addresses are the fastest, but the caller need not sort them. A session
+    /// that has all modules allocates nothing if `outcomes` has enough capacity.
     ///
-    /// When the process ends on the way, the addresses that were still pending have
-    /// the reason [`ProcessGone`](backsight_types::Reason::ProcessGone).
+    /// If the process ends during the call, the addresses without an answer get the
+    /// reason [`ProcessGone`](backsight_types::Reason::ProcessGone).
     ///
     /// # Errors
-    /// [`Error::ProcessGone`] when it had ended before the first answer,
-    /// [`Error::Unsupported`] when the ioctl is forced and not there; by text
-    /// [`Error::Torn`] and [`Error::Malformed`].
+    /// [`Error::ProcessGone`] when the process ended before the first answer;
+    /// [`Error::Unsupported`] when [`Backend::Ioctl`] was chosen and the kernel lacks the
+    /// ioctl; by text [`Error::Torn`] and [`Error::Malformed`].
     pub fn normalize(
         &mut self,
         addrs: &[AbsAddr],
@@ -142,8 +142,9 @@ impl Session {
         .run(addrs, outcomes)
     }
 
-    /// Returns all modules met so far. An index, once given, stays. Those of a session
-    /// that [shares](Self::sharing) are read from the [`SharedModules`], not here.
+    /// Returns all modules found so far. The index of a module never changes. If the
+    /// session [shares](Self::sharing) its modules, this is empty: read them from the
+    /// [`SharedModules`].
     #[must_use]
     pub fn modules(&self) -> &[NormalizedModule] {
         self.modules.own()
@@ -155,31 +156,31 @@ impl Session {
         self.maps.backend()
     }
 
-    /// Forgets what is known of these addresses: they are asked about again.
+    /// Removes these addresses from the cache, so that they are queried again.
     pub fn invalidate(&mut self, range: AbsRange) {
         self.cache.remove(range);
     }
 
-    /// Takes note that the process mapped something here.
+    /// Reports that the process mapped memory in this range.
     pub fn on_mmap(&mut self, range: AbsRange) {
         self.invalidate(range);
     }
 
-    /// Takes note that the process unmapped what was here, or changed what it allows.
+    /// Reports that the process unmapped this range, or changed its permissions.
     pub fn on_munmap(&mut self, range: AbsRange) {
         self.invalidate(range);
     }
 
-    /// Takes note that the process runs another program now, and opens its new
-    /// address space. The modules stay, with their indices.
+    /// Reports that the process called exec, and opens its new address space. The modules
+    /// keep their indices.
     ///
     /// # Errors
-    /// [`Error::ProcessGone`] when it has ended meanwhile, and when the session has
-    /// not kept the process's directory: then nothing proves that a process of the
-    /// same pid is still the same.
+    /// [`Error::ProcessGone`] when it has ended meanwhile, and when the session has not
+    /// kept the process's directory: then nothing proves that a process with this pid is
+    /// the same one.
     pub fn on_exec(&mut self) -> Result<(), Error> {
         self.cache.clear();
-        // A new program may live in another root.
+        // The root directory may have changed.
         self.root = Root::default();
         let directory = self.maps.directory().ok_or(Error::ProcessGone)?;
         let directory = directory.try_clone_to_owned().map_err(|error| {
@@ -190,14 +191,14 @@ impl Session {
         Ok(())
     }
 
-    /// Takes note that the process has ended: from now on every call says
-    /// [`Error::ProcessGone`], without asking the kernel.
+    /// Reports that the process has ended. From now on every call returns
+    /// [`Error::ProcessGone`] without a system call.
     pub fn on_exit(&mut self) {
         self.cache.clear();
         self.exited = true;
     }
 
-    /// Gives up the session for its modules.
+    /// Returns the modules of the session.
     pub(crate) fn into_modules(self) -> Vec<NormalizedModule> {
         self.modules.into_own()
     }

@@ -1,4 +1,4 @@
-//! Modules of one session, or of many that share them.
+//! The modules of one session, or of several sessions that share them.
 
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -10,32 +10,32 @@ use crate::image::NormalizedModule;
 use crate::modules::{ExecutableVma, ModuleTable};
 use crate::process::OpenProcess;
 
-/// Modules that several sessions share: an agent reads the build ID of a library
-/// once for all processes that map it, and an index means the same in all of them.
+/// Modules that several sessions share. An agent reads the build ID of a library once for
+/// all processes that map it, and a module has the same index in all of them.
 ///
-/// A clone is another handle to the same modules. A module that one session learnt
-/// is taken for another session's file of the same device, inode and path only when
-/// the kernel's build ID, too, is the same; where no build IDs are asked for, device,
-/// inode and path are all that is compared.
+/// A clone is another handle to the same modules. A module that one session added is used
+/// for another session's file with the same device, inode and path only if the kernel's
+/// build ID is also the same. If no build IDs are requested, only device, inode and path
+/// are compared.
 #[derive(Clone, Debug, Default)]
 pub struct SharedModules(Arc<RwLock<ModuleTable>>);
 
 impl SharedModules {
-    /// Starts without modules.
+    /// Returns an empty table.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns all modules met so far. Sessions that meet new ones wait as long as
-    /// the result is held.
+    /// Returns all modules found so far. Sessions that add modules wait while the result
+    /// is held.
     #[must_use]
     pub fn read(&self) -> ModulesRef<'_> {
         ModulesRef(self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// A look at the modules met so far. An index, once given, stays.
+/// A read lock on the modules found so far. The index of a module never changes.
 #[derive(Debug)]
 pub struct ModulesRef<'m>(RwLockReadGuard<'m, ModuleTable>);
 
@@ -47,7 +47,7 @@ impl Deref for ModulesRef<'_> {
     }
 }
 
-/// Where a session keeps its modules.
+/// The modules of a session: its own, or shared ones.
 #[derive(Debug)]
 pub(crate) enum Modules {
     Own(ModuleTable),
@@ -55,7 +55,7 @@ pub(crate) enum Modules {
 }
 
 impl Modules {
-    /// Returns the modules of this session alone.
+    /// Returns the session's own modules; empty if they are shared.
     pub(crate) fn own(&self) -> &[NormalizedModule] {
         match self {
             Self::Own(table) => table.as_slice(),
@@ -63,7 +63,7 @@ impl Modules {
         }
     }
 
-    /// Returns the modules that nobody else has a handle to.
+    /// Returns the session's own modules; empty if they are shared.
     pub(crate) fn into_own(self) -> Vec<NormalizedModule> {
         match self {
             Self::Own(table) => table.into_vec(),
@@ -71,8 +71,8 @@ impl Modules {
         }
     }
 
-    /// Begins a call. Shared modules may have been met in another process, and long
-    /// ago, so they prove themselves each time a session meets them anew.
+    /// Starts a call. Shared modules may have been found in another process and long ago,
+    /// so they are verified at each use instead: see [`Self::module_of`].
     pub(crate) fn begin(&mut self) {
         if let Self::Own(table) = self {
             table.begin();

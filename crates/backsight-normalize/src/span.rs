@@ -1,15 +1,14 @@
-//! A range of addresses with one answer, and how a run of addresses gets it.
+//! A range of addresses with one answer.
 
 use backsight_types::{AbsAddr, AbsRange, FileOffset, InModule, Outcome, Reason};
 use vma_query::Vma;
 
-/// A range of addresses with one answer. 32 bytes, so that two share a line of the
-/// processor's cache.
+/// A range of addresses with one answer. It has 32 bytes, so that two fit a cache line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
-    /// The first address; above all others while it is [`STALE`].
+    /// The first address, with the bit [`STALE`] set while the span is stale.
     base: u64,
-    /// In bytes, valid or stale.
+    /// The size in bytes, also of a stale span.
     size: u64,
     /// The answer for address 0: an address is added to its file offset, wrapping.
     at_zero: Outcome,
@@ -17,31 +16,33 @@ pub(crate) struct Span {
 
 const _: () = assert!(size_of::<Span>() == 32);
 
-/// Set in the base of a stale span: so far above every address that none falls into
-/// it, and the fast way needs no second condition. User addresses and sizes are below
-/// 2^63.
+/// Set in the base of a stale span. The base is then above every address, so no address
+/// is inside and the fast path needs no second condition. User addresses and sizes are
+/// below 2^63.
 const STALE: u64 = 1 << 63;
 
-/// From here on addresses are the kernel's, on every machine that Linux runs on
-/// with 64 bits: 5-level paging on x86-64 begins the upper half here, the others
-/// above. No user memory is ever there, so nothing is asked.
+/// The start of the kernel half. With 5-level paging on x86-64 the upper half starts
+/// here; on all other 64-bit machines that Linux runs on, it starts above. User memory is
+/// never there, so nothing is queried.
 pub(crate) const KERNEL: AbsAddr = AbsAddr(0xff00_0000_0000_0000);
 
-/// What reaches above is not remembered: no user memory does, only forged texts say so,
-/// and a stale span could not be told from it.
+/// Spans that end above this address are not cached, as they could not be distinguished
+/// from stale ones. No user memory is there; only forged texts have such ranges.
 pub(crate) const LIMIT: AbsAddr = AbsAddr(STALE);
 
-/// Placeholder of an address not resolved yet; what is left when the process ends on the way.
+/// Placeholder of an address that is not resolved yet. It remains if the process ends
+/// during the call.
 pub(crate) const PENDING: Outcome = Outcome::Unresolved(Reason::ProcessGone);
 
-/// So many addresses of a run are looked at before they are answered: they stay near.
+/// The number of addresses of a run that are checked before they are answered. They stay
+/// in the cache in between.
 const RUN_BLOCK: usize = 1024;
 
-/// So many addresses are looked at one by one.
+/// The number of addresses of a run that are checked one by one.
 pub(crate) const NEAR: usize = 8;
 
 impl Span {
-    /// Returns the span of `range`, whose addresses are all answered by `outcome`.
+    /// Returns the span of `range` whose answer for address 0 is `outcome`.
     #[inline]
     pub(crate) fn of(range: AbsRange, outcome: Outcome) -> Self {
         Self {
@@ -51,7 +52,7 @@ impl Span {
         }
     }
 
-    /// Returns the span of a VMA whose first byte is answered by `outcome`.
+    /// Returns the span of a VMA whose first byte has `outcome`.
     #[inline]
     pub(crate) fn of_vma(vma: &Vma, outcome: Outcome) -> Self {
         let at_zero = match outcome {
@@ -67,8 +68,8 @@ impl Span {
         Self::of(vma.range(), at_zero)
     }
 
-    /// Returns the span without memory from `start` up to `next`, the VMA that the kernel
-    /// names when it is asked there, or up to the end.
+    /// Returns the gap from `start` up to `next`, the next VMA above, or up to the end of
+    /// the address space.
     #[inline]
     pub(crate) fn gap(start: AbsAddr, next: Option<Vma>) -> Self {
         let end = if start < LIMIT { LIMIT } else { KERNEL };
@@ -90,7 +91,7 @@ impl Span {
         AbsAddr(self.base & !STALE)
     }
 
-    /// Returns whether it begins above `addr`; a stale one always does.
+    /// Returns whether it starts above `addr`. This is always so for a stale one.
     #[inline]
     pub(crate) fn is_above(&self, addr: AbsAddr) -> bool {
         addr.0 < self.base
@@ -108,8 +109,7 @@ impl Span {
         addr.0.wrapping_sub(self.base & !STALE) < self.size
     }
 
-    /// Returns the addresses, valid or stale; the last span there can be ends with the
-    /// address space.
+    /// Returns the addresses, valid or stale. The end is limited to the address space.
     #[inline]
     pub(crate) fn range(&self) -> AbsRange {
         let start = self.start();
@@ -123,13 +123,13 @@ impl Span {
         self.range().end <= other.start()
     }
 
-    /// Lets no address fall into it, until it is valid again.
+    /// Marks it stale: no address is inside until it is valid again.
     #[inline]
     pub(crate) fn mark_stale(&mut self) {
         self.base |= STALE;
     }
 
-    /// Returns it valid again.
+    /// Returns it as a valid span.
     #[inline]
     pub(crate) const fn revalidated(self) -> Self {
         Self {
@@ -149,13 +149,13 @@ impl Span {
         self.at_zero
     }
 
-    /// Returns whether no address falls into it now.
+    /// Returns whether it is stale.
     pub(crate) fn is_stale(&self) -> bool {
         self.base & STALE != 0
     }
 
-    /// Returns how many of the first addresses lie in it, [`NEAR`] at the most. Most runs
-    /// of a stack are shorter than a search.
+    /// Returns how many of the first addresses lie in it, at most [`NEAR`]. Most runs of
+    /// a stack are so short that checking each address is faster than a search.
     #[inline]
     pub(crate) fn near(&self, addrs: &[AbsAddr]) -> usize {
         let mut near = addrs.iter().take(NEAR);
@@ -163,8 +163,7 @@ impl Span {
         near.position(|addr| !self.contains(*addr)).unwrap_or(all)
     }
 
-    /// Returns the place behind its last byte that `addrs`, if they go up, reach: how
-    /// many of them lie in it.
+    /// Returns how many of the first addresses lie in it, if `addrs` are ascending.
     pub(crate) fn run_of(&self, addrs: &[AbsAddr]) -> usize {
         let inside = |addr: &AbsAddr| self.contains(*addr);
         let mut bound = NEAR;
@@ -174,8 +173,8 @@ impl Span {
         addrs.get(..bound).unwrap_or(addrs).partition_point(inside)
     }
 
-    /// Appends the outcomes of `addrs` up to the first block of which not all lie in it.
-    /// Returns how many it answered.
+    /// Appends the outcomes of `addrs` up to the first block that is not completely
+    /// inside. Returns how many it appended.
     pub(crate) fn answer_run(&self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> usize {
         let before = outcomes.len();
         for block in addrs.chunks(RUN_BLOCK) {
@@ -202,11 +201,12 @@ impl Span {
         outcomes.len().saturating_sub(before)
     }
 
-    /// Returns whether all of them lie in it, without a branch for each: what lies outside
-    /// leaves the top bit set, in its distance from the first byte or to the last one.
+    /// Returns whether all addresses lie in it, without a branch for each: for an address
+    /// outside, the top bit of its distance from the first byte or to the last byte is
+    /// set.
     ///
-    /// On its own, so that the compiler takes several at once. The answers' loop, which
-    /// does not do so, is better off without it.
+    /// Not inlined, so that the compiler vectorizes it. The loop that computes the
+    /// outcomes is not vectorized, and is faster without it.
     #[inline(never)]
     fn contains_all(&self, addrs: &[AbsAddr]) -> bool {
         let last = self.size.wrapping_sub(1);
@@ -217,7 +217,7 @@ impl Span {
         outside & STALE == 0
     }
 
-    /// Returns a span that contains nothing.
+    /// Returns an empty span.
     pub(crate) const fn nowhere() -> Self {
         let at_zero = Outcome::Unresolved(Reason::Unmapped);
         Self {
@@ -227,7 +227,7 @@ impl Span {
         }
     }
 
-    /// Returns the span from `start` to the last address there is.
+    /// Returns the span from `start` to the last address.
     pub(crate) const fn from(start: AbsAddr, reason: Reason) -> Self {
         let at_zero = Outcome::Unresolved(reason);
         Self {
@@ -249,8 +249,8 @@ pub(crate) fn outcome_at(at_zero: &Outcome, addr: AbsAddr) -> Outcome {
             module,
             file_offset: FileOffset(file_offset.0.wrapping_add(addr.0)),
         },
-        // Taken apart, so that nothing is said of the word behind the reason: the
-        // compiler may then write the sum there, and needs no branch.
+        // The variant is rebuilt because then the compiler may write anything after the
+        // reason. It writes the sum there, and needs no branch.
         Outcome::Unresolved(reason) => Outcome::Unresolved(reason),
         placeless => placeless,
     }

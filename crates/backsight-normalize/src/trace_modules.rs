@@ -1,4 +1,4 @@
-//! The modules of a trace: what its records say of files, each file once.
+//! The modules of a trace, from its records, each file once.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use crate::address_space::Mapped;
 use crate::image::NormalizedModule;
 use crate::modules::shown;
 
-/// A file's identity as far as a record holds it. A record with a build ID may have
-/// neither device nor inode, so the name must tell files apart.
+/// A file's identity in a record: name, device, inode, build ID. A record with a build ID
+/// may have neither device nor inode, so the name is needed to distinguish files.
 type RecordedIdentity = (Vec<u8>, Device, u64, Option<BuildId>);
 
-/// Modules in the order in which records name them.
+/// The modules in the order in which they first occur in records.
 #[derive(Debug, Default)]
 pub(crate) struct TraceModules {
     modules: Vec<NormalizedModule>,
@@ -30,8 +30,8 @@ impl TraceModules {
         self.modules
     }
 
-    /// Returns a mapping with its module; without one when no file is behind it, or
-    /// when there are 2^32 modules.
+    /// Returns a mapping with its module. It has no module if it has no file, or if there
+    /// are 2^32 modules already.
     pub(crate) fn mapped(&mut self, pid: u32, mapping: &Mmap) -> Mapped {
         let is_kernel = pid == KERNEL_PID;
         let Mmap {
@@ -45,7 +45,7 @@ impl TraceModules {
         let vma = Vma {
             start: range.start,
             end: range.end,
-            // What the kernel runs is no longer laid out as its file is.
+            // The running kernel is not laid out like its file.
             offset: if is_kernel { FileOffset(0) } else { offset },
             perms,
             device,
@@ -57,7 +57,7 @@ impl TraceModules {
         }
     }
 
-    /// Returns the module of a mapping that was taken before.
+    /// Returns the module of a mapping that was added before.
     pub(crate) fn find(&self, mapping: &Mmap) -> Option<ModuleIdx> {
         self.by_identity.get(&identity(mapping)).copied()
     }

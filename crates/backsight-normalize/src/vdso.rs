@@ -1,4 +1,5 @@
-//! The vDSO: a small ELF image that has no file, only a place in each process.
+//! Reads the vDSO: a small ELF image without a file, which the kernel maps into each
+//! process.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -13,11 +14,11 @@ use crate::image::{ModuleImage, NormalizedModule};
 use crate::options::BuildIds;
 use crate::process::OpenProcess;
 
-/// Real images have 4 to 16 KiB.
+/// The maximum size of the image. Real ones have 4 to 16 KiB.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// Reads the image out of the process. It differs among the processes of one
-/// kernel (32 and 64-bit), so no other process's will do.
+/// Reads the image from the process's memory. 32-bit and 64-bit processes have different
+/// images, so the image of another process cannot be used.
 pub(crate) fn learn(process: &OpenProcess<'_>, vma: &Vma, learnt: &mut NormalizedModule) {
     let options = process.options;
     let module = &mut learnt.module;

@@ -1,12 +1,12 @@
-//! What is known of an address space: which answer holds where.
+//! The cache of an address space: which answer is valid for which range.
 //!
-//! Each [`Span`] is a range of addresses with one answer: a VMA that was met, or a
-//! gap that was proven. They lie disjoint and sorted, so a lookup is a bisection;
-//! an [`Index`] stands in front of it for batches that jump about.
+//! Each [`Span`] is a range of addresses with one answer: a VMA that was found, or a gap
+//! that was proven. Spans are disjoint and sorted, so a lookup is a binary search. For
+//! unsorted addresses, an [`Index`] is tried first.
 //!
-//! A session that re-checks what it knows marks its spans *stale* between two calls: no
-//! address falls into a stale span, and the slow way asks the kernel once and makes it valid
-//! again. So the fast way looks at nothing else.
+//! With [`Trust::Recheck`], spans are marked *stale* between two calls. No address is
+//! inside a stale span, so the fast path needs no extra check. The slow path queries the
+//! kernel once and makes the span valid again.
 
 use backsight_types::{AbsAddr, AbsRange, Outcome};
 
@@ -16,25 +16,25 @@ use crate::modules::make_room;
 use crate::options::Trust;
 use crate::span::{LIMIT, Span};
 
-/// Where a lookup found something.
+/// The result of a lookup.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FoundSpan {
-    /// It holds.
+    /// A valid span.
     Valid(Span),
-    /// It held in an earlier call.
+    /// A span from an earlier call that has to be checked.
     Stale(Slot, Span),
-    /// Nothing is known there.
+    /// No span; where one would be inserted.
     Nothing(Between),
 }
 
-/// How many spans begin below an unknown address, good until the cache changes.
+/// How many spans start below an address, in each list. Valid until the cache changes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Between {
     spans: usize,
     fresh: usize,
 }
 
-/// A span's place, good until the next change of the cache.
+/// The position of a span. Valid until the cache changes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     fresh: bool,
@@ -45,35 +45,36 @@ pub(crate) struct Slot {
 #[derive(Debug)]
 pub(crate) struct VmaCache {
     trust: Trust,
-    /// Sorted, disjoint.
+    /// Sorted and disjoint.
     spans: Vec<Span>,
-    /// As `spans`, and disjoint with them: what came lately, out of order. Merged
-    /// into `spans` when it is an eighth of them, so that many cost no more moves than few.
+    /// Spans that were added recently, out of order. Sorted, and disjoint also with
+    /// `spans`. They are merged into `spans` when they are an eighth as many, so that the
+    /// number of moves per span stays constant.
     fresh: Vec<Span>,
     confirmed: Confirmed,
-    /// Of `spans`, once addresses jumped about.
+    /// The index over `spans`, once unsorted addresses were looked up.
     index: Option<Box<Index>>,
-    /// The addresses that jumped about since a span changed.
-    jumped: usize,
+    /// The number of unsorted addresses since the last change of a span.
+    unsorted_count: usize,
 }
 
-/// What becomes stale when the next call begins.
+/// The spans that become stale when the next call starts.
 #[derive(Debug, Default)]
 struct Confirmed {
     starts: Vec<AbsAddr>,
-    /// Whether they are not all there: so many, or among so few, that all spans are
-    /// looked at instead.
+    /// Whether `starts` is incomplete. If many spans were confirmed, or there are few in
+    /// all, all spans are marked instead.
     incomplete: bool,
 }
 
-/// Room for so many spans is made at once.
+/// The initial capacity of `spans`.
 const FIRST_SPANS: usize = 16;
 
-/// So many fresh spans are borne in any case.
-const FEW_FRESH: usize = 32;
+/// Up to this many fresh spans are never merged.
+const MIN_FRESH_TO_MERGE: usize = 32;
 
-/// Among so few spans it is not worth while to remember which were confirmed.
-const FEW_SPANS: usize = 64;
+/// With fewer spans, it does not pay to record which were confirmed.
+const MIN_SPANS_TO_TRACK: usize = 64;
 
 impl VmaCache {
     pub(crate) fn new(trust: Trust) -> Self {
@@ -86,11 +87,11 @@ impl VmaCache {
                 ..Confirmed::default()
             },
             index: None,
-            jumped: 0,
+            unsorted_count: 0,
         }
     }
 
-    /// Begins a call: marks stale what the last one confirmed.
+    /// Starts a call: marks the spans stale that the last call confirmed.
     pub(crate) fn begin(&mut self) {
         self.merge_many();
         if self.trust == Trust::UntilTold {
@@ -127,7 +128,7 @@ impl VmaCache {
 
     fn forget_confirmed(&mut self) {
         self.confirmed.starts.clear();
-        self.confirmed.incomplete = self.spans.len() < FEW_SPANS;
+        self.confirmed.incomplete = self.spans.len() < MIN_SPANS_TO_TRACK;
     }
 
     fn note_confirmed(&mut self, start: AbsAddr) {
@@ -138,11 +139,11 @@ impl VmaCache {
         self.confirmed.incomplete = self.confirmed.starts.len() > self.spans.len() / 8;
     }
 
-    /// Appends what the index knows of addresses that jump about, and
-    /// [`PENDING`](crate::span::PENDING) for those of which it knows nothing. Notes these in
-    /// `missed`, and returns how many they are.
+    /// Appends the outcomes of unsorted addresses from the index. Those that it does not
+    /// have are [`PENDING`](crate::span::PENDING): their positions are recorded in
+    /// `missed`, and their number is returned.
     #[inline]
-    pub(crate) fn answer_jumps(
+    pub(crate) fn answer_unsorted(
         &self,
         addrs: &[AbsAddr],
         outcomes: &mut Vec<Outcome>,
@@ -154,7 +155,7 @@ impl VmaCache {
         }
     }
 
-    /// Returns what is known at `addr`, by bisection.
+    /// Returns the span at `addr`, found by binary search.
     pub(crate) fn find(&self, addr: AbsAddr) -> FoundSpan {
         let mut below = [0, 0];
         let lists = [(&self.spans, false), (&self.fresh, true)];
@@ -173,7 +174,7 @@ impl VmaCache {
         FoundSpan::Nothing(Between { spans, fresh })
     }
 
-    /// Takes note that a stale span was asked about and still holds.
+    /// Makes a stale span valid, after the source confirmed it.
     pub(crate) fn confirm(&mut self, slot: Slot) {
         let (spans, index) = match slot.fresh {
             true => (&mut self.fresh, None),
@@ -189,8 +190,8 @@ impl VmaCache {
         }
     }
 
-    /// Takes up what was just found where nothing was known. Most often it fits in there,
-    /// and nothing is searched for.
+    /// Inserts a new span at the position of a failed lookup. Usually it fits there, and
+    /// no search is needed.
     #[inline]
     pub(crate) fn insert_between(&mut self, between: Between, span: Span) {
         let Between { spans, fresh } = between;
@@ -203,7 +204,7 @@ impl VmaCache {
         self.insert_fresh(fresh, span);
     }
 
-    /// At the end of them it moves none, so there more are borne.
+    /// An insertion at the end moves no spans, so it does not trigger a merge.
     fn insert_fresh(&mut self, at: usize, span: Span) {
         self.fresh.insert(at, span);
         if at.saturating_add(1) < self.fresh.len() {
@@ -212,12 +213,12 @@ impl VmaCache {
     }
 
     fn merge_many(&mut self) {
-        if self.fresh.len() > FEW_FRESH.max(self.spans.len() / 8) {
+        if self.fresh.len() > MIN_FRESH_TO_MERGE.max(self.spans.len() / 8) {
             self.merge();
         }
     }
 
-    /// Takes up what was just found, in place of all that overlaps it.
+    /// Inserts a new span, and removes all spans that it overlaps.
     pub(crate) fn insert(&mut self, span: Span) {
         if span.range().end > LIMIT {
             return;
@@ -228,10 +229,10 @@ impl VmaCache {
             self.spans.push(span);
             return;
         }
-        if self.lengthens(span) {
+        if self.extend_gap(span) {
             return;
         }
-        // What overlaps is older: the process has changed since.
+        // Overlapping spans are older: the process has changed its mappings since.
         self.remove(span.range());
         let at = self
             .fresh
@@ -239,9 +240,9 @@ impl VmaCache {
         self.insert_fresh(at, span);
     }
 
-    /// Lets a gap begin lower than it was known to, if `span` is such a one. No place
-    /// changes, so the index stays good for what it knows.
-    fn lengthens(&mut self, span: Span) -> bool {
+    /// If `span` is a known gap with a lower start, extends that gap. Positions do not
+    /// change, so the index stays valid for the spans that it has.
+    fn extend_gap(&mut self, span: Span) -> bool {
         if !span.is_gap() {
             return false;
         }
@@ -265,11 +266,11 @@ impl VmaCache {
         false
     }
 
-    /// Forgets all spans that overlap `range`.
+    /// Removes all spans that overlap `range`.
     pub(crate) fn remove(&mut self, range: AbsRange) {
         for spans in [&mut self.spans, &mut self.fresh] {
             let first = spans.partition_point(|span| span.range().end <= range.start);
-            // Most often nothing overlaps: the next span begins behind the range.
+            // Usually nothing overlaps: the next span starts after the range.
             let overlapping = spans
                 .iter()
                 .skip(first)
@@ -282,7 +283,7 @@ impl VmaCache {
         }
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub(crate) fn clear(&mut self) {
         self.spans.clear();
         self.fresh.clear();
@@ -290,29 +291,30 @@ impl VmaCache {
         self.forget_confirmed();
     }
 
-    /// Prepares for more addresses that jump about.
+    /// Prepares for more unsorted addresses.
     ///
-    /// The more addresses come while no span changes, the finer an index pays: it is
-    /// built anew when it is outdated, or could be four times as fine.
+    /// The more addresses follow without a change of a span, the smaller the pages of the
+    /// index may be. It is rebuilt if it is outdated, or if it could have four times as
+    /// many pages.
     pub(crate) fn build_index(&mut self, coming: &[AbsAddr]) {
         if coming.is_empty() || self.spans.is_empty() {
             return;
         }
         let outdated = !self.is_indexed();
-        self.jumped = match outdated {
+        self.unsorted_count = match outdated {
             true => coming.len(),
-            false => self.jumped.saturating_add(coming.len()),
+            false => self.unsorted_count.saturating_add(coming.len()),
         };
-        let is_fine = |index: &Index| !index.could_be_finer(self.jumped);
+        let is_fine = |index: &Index| !index.could_be_finer(self.unsorted_count);
         if !outdated && self.index.as_deref().is_some_and(is_fine) {
             return;
         }
         self.merge();
         let index = self.index.get_or_insert_default();
-        index.build(&self.spans, coming, self.jumped);
+        index.build(&self.spans, coming, self.unsorted_count);
     }
 
-    /// Returns whether the index knows all spans that there are.
+    /// Returns whether the index has all spans.
     fn is_indexed(&self) -> bool {
         let covers = |index: &Index| index.covers(self.spans.len());
         self.fresh.is_empty() && self.index.as_deref().is_some_and(covers)
@@ -322,7 +324,7 @@ impl VmaCache {
         if self.fresh.is_empty() {
             return;
         }
-        // From the back, in the room that grows there: nothing else is allocated.
+        // Merges from the end into the extended list, so that nothing else is allocated.
         let Self { spans, fresh, .. } = self;
         let mut below = spans.len();
         spans.resize(below.saturating_add(fresh.len()), Span::nowhere());
@@ -349,7 +351,7 @@ impl VmaCache {
     }
 }
 
-/// Returns whether `span` overlaps none of those beside the place `at`.
+/// Returns whether `span` does not overlap the spans before and after the position `at`.
 #[inline]
 fn fits(spans: &[Span], at: usize, span: &Span) -> bool {
     let below = spans.get(at.wrapping_sub(1));
@@ -357,7 +359,7 @@ fn fits(spans: &[Span], at: usize, span: &Span) -> bool {
     below.is_none_or(|below| below.is_below(span)) && above.is_none_or(|above| span.is_below(above))
 }
 
-/// Takes note that spans have changed their places.
+/// Clears the index, because positions of spans have changed.
 fn clear(index: &mut Option<Box<Index>>) {
     if let Some(index) = index {
         index.clear();
@@ -383,7 +385,7 @@ mod tests {
                     FoundSpan::Nothing(between) => cache.insert_between(between, span),
                     _ => cache.insert(span),
                 }
-                // Whatever it overlaps is older, and forgotten as a whole.
+                // Spans that it overlaps are older, and are removed completely.
                 let over = known[start as usize..][..size as usize].to_vec();
                 known.iter_mut().filter(|of| over.contains(of)).for_each(|of| *of = None);
                 known[start as usize..][..size as usize].fill(Some(span.at_zero()));

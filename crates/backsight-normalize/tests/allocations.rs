@@ -1,4 +1,4 @@
-//! A warm session takes nothing from the heap.
+//! A session that has cached its spans allocates nothing.
 
 #![expect(unsafe_code, reason = "a counting allocator is an unsafe trait")]
 
@@ -10,7 +10,7 @@ use testkit::child::Child;
 use testkit::kernel::{Ioctl, ioctl};
 
 thread_local! {
-    /// Of this thread alone: other tests run beside it.
+    /// Counted per thread, as other tests run in parallel.
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -20,27 +20,27 @@ static COUNTING: Counting = Counting;
 struct Counting;
 
 fn note() {
-    // A thread that ends has no count any more.
+    // In a thread that is ending, the counter may be destroyed already.
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
 }
 
-// SAFETY: every call goes to the system's allocator as it came, which upholds what
-// is asked of one; counting allocates nothing.
+// SAFETY: every call is forwarded unchanged to the system allocator, which fulfils the
+// contract. Counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note();
-        // SAFETY: the caller keeps what the trait asks.
+        // SAFETY: the caller fulfils the contract of the trait.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         note();
-        // SAFETY: the caller keeps what the trait asks; `memory` is the system's.
+        // SAFETY: the caller fulfils the contract of the trait; `memory` is from the system allocator.
         unsafe { System.realloc(memory, layout, size) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps what the trait asks; `memory` is the system's.
+        // SAFETY: the caller fulfils the contract of the trait; `memory` is from the system allocator.
         unsafe { System.dealloc(memory, layout) }
     }
 }
@@ -52,7 +52,7 @@ fn allocations_of(work: impl FnOnce()) -> u64 {
     ALLOCATIONS.get() - before
 }
 
-/// Addresses in code, data and holes that jump about, and sorted.
+/// Addresses in code, data and gaps, unsorted and sorted.
 fn batches(child: &mut Child, count: u64, vmas: u64) -> [(&'static str, Vec<AbsAddr>); 2] {
     const PAGE: u64 = 4096;
     let layout = child.layout("/bin/true", vmas);
@@ -65,7 +65,7 @@ fn batches(child: &mut Child, count: u64, vmas: u64) -> [(&'static str, Vec<AbsA
     [("unsorted", jumping), ("sorted", sorted)]
 }
 
-/// What a caller may want to know of modules.
+/// Combinations of options for modules.
 fn wishes() -> [(&'static str, Options); 3] {
     let kernel = Options::bare().with_build_ids(BuildIds::Kernel);
     [
@@ -75,11 +75,11 @@ fn wishes() -> [(&'static str, Options); 3] {
     ]
 }
 
-/// What a call that reads the text may take: its buffer, and a name.
+/// The allocations of a call that reads the text: its buffer, and a name.
 const BY_TEXT: u64 = 8;
 
-/// Normalizes the same again, and fails when that takes anything from the heap. By text
-/// a session that asks again reads again, into a buffer of that call.
+/// Normalizes the same addresses again, and fails if that allocates. By text, a session
+/// that checks its cache reads the text again, into a buffer of that call.
 fn holds(trust: Trust, vmas: u64) {
     let by_text = matches!(ioctl(), Ioctl::Refused(_)) && trust == Trust::Recheck;
     let allowed = if by_text { 3 * BY_TEXT } else { 0 };
@@ -91,7 +91,7 @@ fn holds(trust: Trust, vmas: u64) {
             let mut session = Session::open(child.pid(), options).unwrap();
             let mut outcomes = Vec::new();
             for (order, batch) in &batches {
-                // The first call learns, the second builds an index of it.
+                // The first call fills the cache, the second builds the index.
                 for _ in 0..2 {
                     session.normalize(batch, &mut outcomes).unwrap();
                 }

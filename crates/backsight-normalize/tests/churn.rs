@@ -1,8 +1,8 @@
-//! A process that maps and unmaps while it is asked, and one that ends meanwhile.
+//! A process that maps and unmaps memory during queries, and one that ends meanwhile.
 //!
-//! Each slot of a region is allowed two files at two offsets, or nothing, or memory
-//! that may not run; a thread changes slots at full speed. So of every answer it is
-//! known whether it is one of the states that existed.
+//! Each slot of a region can have two files at two offsets, or nothing, or memory that is
+//! not executable. A thread changes slots at full speed. So each answer can be compared
+//! with the states that are possible.
 #![expect(unsafe_code, reason = "a test that remaps its own memory")]
 
 use std::fs;
@@ -17,7 +17,8 @@ use testkit::kernel::{Ioctl, ioctl};
 
 const PAGE: usize = 0x1000;
 const SLOTS: usize = 64;
-/// Pages of a slot; its neighbours are other files, so that VMAs never merge.
+/// The size of a slot in pages. Adjacent slots have different files, so that VMAs never
+/// merge.
 const SLOT: usize = 4 * PAGE;
 
 fn backends() -> Vec<Backend> {
@@ -27,14 +28,14 @@ fn backends() -> Vec<Backend> {
     }
 }
 
-/// Memory that is ours alone, and the two files of each slot.
+/// Memory that only the test uses, and the two files of each slot.
 struct Region {
     start: u64,
     files: Vec<[fs::File; 2]>,
     _dir: tempfile::TempDir,
 }
 
-/// The second file of a slot is mapped from here on.
+/// The offset from which the second file of a slot is mapped.
 const SECOND_OFFSET: u64 = 0x2000;
 
 impl Region {
@@ -67,7 +68,7 @@ impl Region {
         }
     }
 
-    /// Puts a slot into one of its five states.
+    /// Changes a slot to one of its five states.
     fn change(&self, slot: usize, state: u64) {
         let at = (self.start as usize + slot * SLOT) as *mut libc::c_void;
         let map = |which: usize, offset: u64, perms: i32| {
@@ -75,16 +76,16 @@ impl Region {
                 self.files[slot][which].as_raw_fd(),
                 libc::MAP_PRIVATE | libc::MAP_FIXED,
             );
-            // SAFETY: the slot lies in the region, which nothing else uses and no
-            // Rust reference points into; the file is longer than the mapping.
+            // SAFETY: the slot lies in the region, which nothing else uses and which no
+            // Rust reference points into. The file is longer than the mapping.
             unsafe { libc::mmap(at, SLOT, perms, flags, fd, offset as i64) }
         };
         let done = match state {
             0 => map(0, 0, libc::PROT_READ | libc::PROT_EXEC),
             1 => map(1, SECOND_OFFSET, libc::PROT_READ | libc::PROT_EXEC),
             2 => map(0, 0, libc::PROT_READ),
-            // SAFETY: as above; nobody else's mapping can come to the gap, as the
-            // next change maps with MAP_FIXED whatever is there.
+            // SAFETY: as above. If another mapping were placed in the gap, the next
+            // change would replace it with MAP_FIXED.
             3 => unsafe {
                 libc::mprotect(at, SLOT, libc::PROT_NONE);
                 at
@@ -94,7 +95,7 @@ impl Region {
         assert_ne!(done, libc::MAP_FAILED);
     }
 
-    /// Whether an answer is one of the states that the slot of `addr` can have.
+    /// Returns whether an answer fits one of the states that the slot of `addr` can have.
     fn allows(&self, session: &Session, addr: AbsAddr, outcome: Outcome) -> bool {
         let into = addr.0 - self.start;
         let (slot, into_slot) = (into as usize / SLOT, into % SLOT as u64);
@@ -162,7 +163,7 @@ fn a_million_addresses_of_a_changing_process_are_never_another_modules() {
                 }
                 match session.normalize(&addrs, &mut outcomes) {
                     Ok(()) => {}
-                    // A text that kept changing through several readings says so.
+                    // A text that is torn in all of several readings gives this error.
                     Err(Error::Torn) if backend == Backend::Text => {
                         torn += 1;
                         continue;
@@ -180,7 +181,7 @@ fn a_million_addresses_of_a_changing_process_are_never_another_modules() {
     });
     let changes = changes.into_inner();
     println!(
-        "{asked} asked, {located} located, {wrong} wrong, {torn} texts torn, {changes} changes"
+        "{asked} addresses, {located} located, {wrong} wrong, {torn} texts torn, {changes} changes"
     );
     assert_eq!(wrong, 0, "of {asked}");
     assert!(asked >= 1_000_000 || ioctl() != Ioctl::Answers, "{asked}");
@@ -204,7 +205,8 @@ fn a_process_that_ends_in_mid_batch_leaves_typed_outcomes() {
             let options = Options::bare().with_backend(backend);
             let got = std::thread::scope(|scope| {
                 let asking = scope.spawn(|| normalize(pid, &addrs, options));
-                // Sooner or later within the batch: nothing is asserted of when.
+                // The process ends at some time within the batch; nothing is asserted
+                // about the time.
                 for _ in 0..nth * 200 {
                     std::hint::spin_loop();
                 }

@@ -1,4 +1,4 @@
-//! What other normalizers get wrong, each held right here.
+//! Cases that other normalizers get wrong.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,7 +10,7 @@ use testkit::child::Child;
 use testkit::elf::{Elf, Note, Shape};
 use testkit::kernel::{Ioctl, ioctl};
 
-/// Runs `check` with each backend that this kernel has.
+/// Runs `check` with each backend that this kernel supports.
 fn by_both(pid: u32, addrs: &[u64], check: impl Fn(&Normalized, &str)) {
     let addrs = AbsAddr::from_slice(addrs);
     let forced = |backend| normalize(pid, addrs, Options::default().with_backend(backend));
@@ -27,7 +27,7 @@ fn by_both(pid: u32, addrs: &[u64], check: impl Fn(&Normalized, &str)) {
     }
 }
 
-/// Returns a copy of a real library with another build ID: one byte of it turned.
+/// Returns a copy of a real library with another build ID, in which one byte is changed.
 fn library_with_build_id(like: &Path, to: &Path, turn: u8) -> BuildId {
     let mut bytes = fs::read(like).unwrap();
     let old = backsight_elf::Headers::parse(bytes.as_slice())
@@ -83,7 +83,7 @@ fn a_deleted_library_keeps_its_own_build_id_though_another_took_its_path() {
             assert_ne!(module(0).inode, module(1).inode, "{backend}: two files");
             assert!(module(0).deleted && !module(1).deleted, "{backend}");
             assert_eq!(module(1).build_id, Some(new_id), "{backend}");
-            // Without map_files (not root) and by text, nothing can read the old file.
+            // Without map_files (not root), and by text, the old file cannot be read.
             let reachable = testkit::is_root() || backend == "ioctl";
             assert_eq!(module(0).build_id, reachable.then_some(old_id), "{backend}");
             if !testkit::is_root() {
@@ -95,7 +95,7 @@ fn a_deleted_library_keeps_its_own_build_id_though_another_took_its_path() {
 
 #[test]
 fn a_note_of_another_owner_is_no_build_id() {
-    // libc has a .note.stapsdt, whose type number is that of a build ID.
+    // libc has a .note.stapsdt, which has the same type number as a build ID note.
     let notes = [Note::stapsdt(), Note::gnu_build_id(&[7; 20])];
     let stapsdt_first = Elf::new(Shape::ELF64_LITTLE)
         .note_segment(&notes, 4)

@@ -1,4 +1,4 @@
-//! By ioctl, by live text, by saved text and by a naive scan: one answer.
+//! The ioctl, the live text, the saved text and a naive scan give the same answers.
 
 use std::fs;
 use std::ops::Range;
@@ -16,7 +16,8 @@ use testkit::tools::{Load, readelf_build_id, readelf_segments, tool};
 /// Adds a mapping to a process.
 type Shape<'s> = dyn Fn(&mut Child) -> Range<u64> + 's;
 
-/// Twenty processes of many shapes, all standing still, and what must outlive them.
+/// Twenty processes with different mappings that do not change, and the files that they
+/// map.
 fn processes() -> (Vec<Child>, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
@@ -39,7 +40,7 @@ fn processes() -> (Vec<Child>, tempfile::TempDir) {
     ];
     let children = (0..20).map(|n| {
         let mut child = Child::spawn();
-        // Each has its own mixture: one shape, or two, or all of them.
+        // Each has its own mixture of kinds of mappings: one, or two, or all of them.
         for (place, shape) in shapes.iter().enumerate() {
             if n == place || n / 2 == place || n == 19 {
                 shape(&mut child);
@@ -54,7 +55,7 @@ fn processes() -> (Vec<Child>, tempfile::TempDir) {
     (children, dir)
 }
 
-/// A number generator that needs no seed from outside: failures repeat.
+/// A random number generator with a fixed seed, so that failures are reproducible.
 struct Random(u64);
 
 impl Random {
@@ -67,7 +68,7 @@ impl Random {
     }
 }
 
-/// Addresses in VMAs, at their edges, in gaps and at the ends of everything.
+/// Addresses in VMAs, at their edges, in gaps, and at both ends of the address space.
 fn addresses(text: &[u8], count: usize, random: &mut Random) -> Vec<AbsAddr> {
     let lines: Vec<_> = naive::lines(text).collect();
     let code: Vec<_> = lines.iter().filter(|line| line.perms[2] == b'x').collect();
@@ -88,7 +89,7 @@ fn addresses(text: &[u8], count: usize, random: &mut Random) -> Vec<AbsAddr> {
     (0..count).map(|_| AbsAddr(one(random))).collect()
 }
 
-/// Holds one result against the naive scan, address by address.
+/// Compares a result with the naive scan, address by address.
 fn assert_naive(got: &Normalized, addrs: &[AbsAddr], want: &[Found], who: &str) {
     assert_eq!(got.outcomes.len(), addrs.len(), "{who}");
     for ((addr, outcome), want) in addrs.iter().zip(&got.outcomes).zip(want) {
@@ -176,8 +177,8 @@ fn ten_thousand_addresses_in_twenty_processes() {
     assert_eq!(compared, 10_000);
 }
 
-/// Outcomes and their modules alike, field for field. Modules are numbered as they are
-/// met, and by text that is from the lowest address on.
+/// Compares outcomes and their modules, field for field. Modules are numbered in the
+/// order in which they are found; by text, that is in order of address.
 fn assert_same(one: &Normalized, other: &Normalized) {
     let resolved = |of: &Normalized, outcome: Outcome| match outcome {
         Outcome::Located {
@@ -186,8 +187,8 @@ fn assert_same(one: &Normalized, other: &Normalized) {
         } => {
             let mut module = of.modules[module.as_usize()].module.clone();
             if !testkit::is_root() && module.unreadable.is_some() {
-                // Without map_files a file that has no path (any more) cannot be read.
-                // Its build ID is the kernel's to give, and only the ioctl asks it.
+                // Without map_files, a file without a path cannot be read. Then only the
+                // kernel can give the build ID, by ioctl.
                 module.build_id = None;
             }
             Ok((module, file_offset))
@@ -233,7 +234,8 @@ fn virtual_offsets_and_build_ids_are_readelfs() {
                     readelf_build_id(&path).unwrap(),
                 )
             });
-            // Code first, as documented: segments may share bytes of the file.
+            // Executable segments take precedence, as documented: segments may share
+            // bytes of the file.
             let virt_of = |segment: &Load| {
                 let into = file_offset.0.checked_sub(segment.offset)?;
                 (into < segment.file_size).then_some(segment.virt + into)
@@ -297,7 +299,7 @@ fn a_batch_is_its_addresses_one_by_one_in_any_order() {
 
 #[test]
 fn a_text_of_two_million_lines_streams_past() {
-    // A reader that makes its lines as they are asked for: nobody holds the text.
+    // A reader that generates lines on demand, so that the text is never in memory.
     struct Lines(u64, Vec<u8>, usize);
     impl std::io::Read for Lines {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
@@ -337,7 +339,7 @@ fn a_text_of_two_million_lines_streams_past() {
     assert_eq!(
         paths,
         ["/lib/1999999", "/lib/0", "/lib/1000000"],
-        "and no other is kept"
+        "and no other module is kept"
     );
     assert_eq!(got.outcomes[2], Outcome::Unresolved(Reason::Unmapped));
     assert_eq!(got.outcomes[4], Outcome::Unresolved(Reason::Unmapped));

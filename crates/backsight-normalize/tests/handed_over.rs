@@ -1,5 +1,5 @@
-//! A user who may not look into a process normalizes with the maps file that one who
-//! may handed over: the same result.
+//! A user without access to a process gets the same result with a maps file that a user
+//! with access passed on.
 
 use std::os::unix::net::UnixStream;
 
@@ -10,7 +10,7 @@ use testkit::naive;
 use testkit::user::unprivileged;
 use vma_query::{OpenOptions, ProcMaps};
 
-/// Returns addresses in all lines of a text, between them and beyond.
+/// Returns addresses in all lines of a text, between them and above them.
 fn addresses(text: &[u8]) -> Vec<AbsAddr> {
     let around = |line: testkit::maps::Line| {
         let middle = line.start + (line.end - line.start) / 2;
@@ -21,10 +21,10 @@ fn addresses(text: &[u8]) -> Vec<AbsAddr> {
     all.into_iter().map(AbsAddr).collect()
 }
 
-/// What a module is, whoever looks.
+/// The fields of a module that do not depend on the user.
 fn identity(module: &Module) -> impl PartialEq + std::fmt::Debug + use<> {
     let path = module.path_lossy().into_owned();
-    // The image of the vDSO can be read by who may read the process's memory.
+    // Only users who may read the process's memory can read the image of the vDSO.
     let build_id = module.build_id.filter(|_| path != "[vdso]");
     (path, module.device, module.inode, module.deleted, build_id)
 }
@@ -99,11 +99,14 @@ fn a_process_that_closes_itself_half_way_is_still_located() {
     own.unwrap().normalize(&addrs, &mut want).unwrap();
     unprivileged(|| {
         let mut session = Session::open(child.pid(), Options::default()).unwrap();
-        // Its maps are open; its files and memory come too late.
+        // Its maps are open already, but its files and memory can no longer be opened.
         child.close();
         let mut got = Vec::new();
         session.normalize(&addrs, &mut got).unwrap();
-        assert_eq!(got, want, "a file that cannot be opened loses no address");
+        assert_eq!(
+            got, want,
+            "addresses are located even if the file cannot be opened"
+        );
         for module in session.modules() {
             let module = &module.module;
             assert!(module.segments.is_none(), "{}", module.path_lossy());
@@ -119,7 +122,7 @@ fn a_process_whose_first_thread_ended_is_located_with_its_files() {
     let mut child = Child::spawn();
     let code = child.map("/proc/self/exe", "r-xp");
     child.end_leader();
-    // Start times count in hundredths of a second: a thread that young proves nothing.
+    // Start times are in hundredths of a second: a younger thread proves nothing.
     std::thread::sleep(std::time::Duration::from_millis(50));
     let addr = [AbsAddr(code.start)];
     for backend in [vma_query::Backend::Auto, vma_query::Backend::Text] {

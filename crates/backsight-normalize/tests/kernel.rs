@@ -1,4 +1,4 @@
-//! Addresses of the kernel that runs here, compared with its own list of symbols.
+//! Compares addresses of the running kernel with its own list of symbols.
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
@@ -6,10 +6,11 @@ use std::io::BufReader;
 use backsight_sources::kallsyms::{Kallsyms, KallsymsError};
 use backsight_types::AbsAddr;
 
-/// As many addresses as are looked up.
+/// The number of addresses that are looked up.
 const ADDRESSES: u64 = 10_000;
 
-/// The names of code by address, read without our code; an address with data alone has none.
+/// The names of code symbols by address, read without the crates' code. An address with
+/// only data symbols has an empty list.
 fn by_hand(text: &str) -> BTreeMap<u64, Vec<(&str, Option<&str>)>> {
     let mut all = BTreeMap::<u64, Vec<_>>::new();
     for line in text.lines() {
@@ -25,7 +26,7 @@ fn by_hand(text: &str) -> BTreeMap<u64, Vec<(&str, Option<&str>)>> {
     all
 }
 
-/// Numbers that differ, and are the same in each run.
+/// Pseudorandom numbers, the same in each run.
 fn scattered(count: u64) -> impl Iterator<Item = u64> {
     (0..count).scan(0x9e37_79b9_7f4a_7c15_u64, |state, _| {
         *state ^= *state << 13;
@@ -53,7 +54,7 @@ fn names_are_those_of_an_independent_search() {
     let code = kernel.code().expect("a kernel has _stext and _etext");
     let spans: Vec<_> = want.keys().zip(want.keys().skip(1)).collect();
     let mut addrs = Vec::new();
-    // Half of them anywhere in the code of the image, half in functions of all kinds.
+    // Half of them anywhere in the code of the image, half in any function.
     for (at, number) in scattered(ADDRESSES).enumerate() {
         addrs.push(match at % 2 {
             0 => code.start.0 + number % (code.end.0 - code.start.0),
@@ -64,14 +65,17 @@ fn names_are_those_of_an_independent_search() {
             }
         });
     }
-    // And each function of a module, of a BPF program, and each trampoline.
+    // Also each function of a module or a BPF program, and each trampoline.
     let outside = want
         .iter()
         .filter(|(_, names)| names.iter().any(|(_, module)| module.is_some()));
     addrs.extend(outside.map(|(addr, _)| addr + 1));
     let mut named = 0_usize;
     for addr in addrs {
-        let (start, names) = want.range(..=addr).next_back().expect("behind the first");
+        let (start, names) = want
+            .range(..=addr)
+            .next_back()
+            .expect("an address above the first symbol");
         match kernel.at(AbsAddr(addr)) {
             Some(found) => {
                 assert_eq!(found.start.0, *start, "{addr:x}");

@@ -1,4 +1,4 @@
-//! Processes that cannot be asked, or end while they are.
+//! Processes that cannot be queried, or that end meanwhile.
 
 use backsight_normalize::{
     AbsAddr, Backend, Error, ModuleIdx, Options, Outcome, Reason, Session, normalize,
@@ -6,7 +6,7 @@ use backsight_normalize::{
 use testkit::child::Child;
 use testkit::kernel::{Ioctl, ioctl};
 
-/// The backends that this kernel has.
+/// The backends that this kernel supports.
 fn backends() -> Vec<Backend> {
     match ioctl() {
         Ioctl::Answers => vec![Backend::Auto, Backend::Text, Backend::Ioctl],
@@ -23,7 +23,7 @@ const SOME: &[AbsAddr] = &[AbsAddr(0x1000)];
 #[test]
 fn a_pid_that_nobody_has_is_said() {
     for backend in backends() {
-        // Above the largest pid that Linux gives (2^22).
+        // Above the largest pid of Linux (2^22).
         let missing = normalize(0x7fff_ffff, SOME, options(backend));
         assert!(matches!(missing, Err(Error::NoSuchProcess)), "{backend:?}");
     }
@@ -48,13 +48,13 @@ fn a_zombie_and_a_kernel_thread_have_no_memory() {
     child.exit();
     for backend in backends() {
         let zombie = normalize(child.pid(), SOME, options(backend));
-        // An ordinary user may not even open a zombie's maps.
+        // An unprivileged user may not even open a zombie's maps.
         assert!(
             matches!(zombie, Err(Error::ProcessGone | Error::Denied(_))),
             "{backend:?}"
         );
         if testkit::is_root() {
-            // kthreadd; in a container pid 2 may be anything or nothing.
+            // kthreadd. In a container, pid 2 may be another process or not exist.
             if std::fs::read_to_string("/proc/2/comm").is_ok_and(|comm| comm == "kthreadd\n") {
                 let thread = normalize(2, SOME, options(backend));
                 assert!(matches!(thread, Err(Error::ProcessGone)), "{backend:?}");
@@ -138,7 +138,7 @@ fn what_a_session_learnt_stays_and_what_is_unmapped_goes() {
             [Outcome::Unresolved(Reason::Unmapped)],
             "{backend:?}"
         );
-        // Another file at the same place.
+        // Another file at the same address.
         child.map_at(start, "/bin/ls", "r-xp", 0..end - start);
         session.normalize(&[AbsAddr(start)], &mut outcomes).unwrap();
         assert!(matches!(
@@ -172,8 +172,8 @@ fn descriptors_are_given_back() {
         let options = Options::default().with_images(images);
         normalize(child.pid(), &[code], options).unwrap()
     };
-    // Other tests of this binary open and close files meanwhile, so the count is
-    // taken of many runs: a leak of one descriptor each would stand out.
+    // Other tests of this binary open and close files meanwhile. With many runs, a leak
+    // of one descriptor per run exceeds their number.
     let before = open();
     for _ in 0..200 {
         drop(run(true));

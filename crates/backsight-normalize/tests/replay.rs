@@ -1,4 +1,4 @@
-//! A trace replayed, against the last record that speaks of an address.
+//! Compares replayed traces with a naive search for the last record about an address.
 
 mod trace;
 
@@ -20,7 +20,7 @@ fn code(range: AbsRange, offset: u64, name: &str) -> Mmap {
     }
 }
 
-/// Each outcome as `path+offset` or as its reason.
+/// Returns each outcome as `path+offset` or as its reason.
 fn shown(got: &Replayed) -> Vec<Vec<String>> {
     let one = |outcome: &Outcome| match *outcome {
         Outcome::Located {
@@ -68,7 +68,7 @@ fn a_mapping_belongs_to_the_time_of_the_sample() {
         ["process-gone", "process-gone", "process-gone"],
     ];
     assert_eq!(shown(&replay(&records, &samples)), want);
-    // In any order of the input.
+    // The order of the input does not matter.
     let backwards: Vec<CapturedAddrs> = samples.into_iter().rev().collect();
     let mut records = records.to_vec();
     records.reverse();
@@ -177,7 +177,7 @@ fn a_module_is_what_its_records_say_it_is() {
     assert_eq!(modules, [vec![0, 1, 2], vec![0]]);
 }
 
-/// The slow and obvious answer: the last record before `limit` that speaks of `addr`.
+/// The naive answer: from the last record before `limit` that concerns `addr`.
 fn naive(records: &[ProcessRecord], limit: usize, pid: u32, addr: u64) -> String {
     let (mut perms, mut later) = (None, false);
     for (place, record) in records.iter().enumerate().take(limit).rev() {
@@ -196,7 +196,7 @@ fn naive(records: &[ProcessRecord], limit: usize, pid: u32, addr: u64) -> String
             ProcessChange::Munmap(range) if inside(range) => break,
             ProcessChange::Mprotect(range, now) if inside(range) => perms = perms.or(Some(*now)),
             ProcessChange::Fork { parent } => {
-                // What was protected since still holds; what the parent did too.
+                // Later mprotect records apply too, also those of the parent.
                 let inherited = naive(records, place, *parent, addr);
                 return match perms {
                     None => inherited,
@@ -209,7 +209,7 @@ fn naive(records: &[ProcessRecord], limit: usize, pid: u32, addr: u64) -> String
                 .replace("process-gone", "unmapped");
             }
             ProcessChange::Exec => break,
-            // What comes after an exit is another process of the same ID.
+            // Records after an exit are of another process with the same ID.
             ProcessChange::Exit if later => break,
             ProcessChange::Exit => return Reason::ProcessGone.to_string(),
             _ => {}

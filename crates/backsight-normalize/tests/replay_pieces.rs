@@ -1,4 +1,4 @@
-//! A trace fed piece by piece, and the kernel's own mappings.
+//! Traces that are fed in pieces, and mappings of the kernel.
 
 mod trace;
 
@@ -11,7 +11,7 @@ use backsight_types::{ModuleKind, Perms};
 use proptest::prelude::*;
 use trace::{PAGE, at, pages, sample};
 
-/// Where x86-64 has the kernel's image.
+/// The address of the kernel image on x86-64.
 const TEXT: u64 = 0xffff_ffff_8100_0000;
 
 fn code(start: u64, pages: u64, name: &str) -> ProcessChange {
@@ -96,7 +96,7 @@ fn change() -> impl Strategy<Value = ProcessChange> {
 }
 
 proptest! {
-    /// Cut in pieces anywhere, a trace comes to the same.
+    /// A trace gives the same result with any division into pieces.
     #[test]
     fn pieces_give_what_the_whole_gives(
         changes in prop::collection::vec((0_u32..5, change()), 1..60),
@@ -113,7 +113,7 @@ proptest! {
             .zip(addrs)
             .take(records.len())
             .map(|(time, (of, addrs))| {
-                // Every other address in the kernel's half.
+                // Every second address in the kernel half.
                 let halves = addrs.iter().zip([0, TEXT].into_iter().cycle());
                 let addrs: Vec<u64> = halves.map(|(addr, half)| addr + half).collect();
                 sample(2 * time + 1, pid(of), &addrs)

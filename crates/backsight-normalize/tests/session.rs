@@ -1,4 +1,4 @@
-//! What a session relies on, and what it is told.
+//! What a session caches, and how it reacts to reported changes.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ fn ask(session: &mut Session, addr: u64) -> Outcome {
     outcomes[0]
 }
 
-/// The path behind an outcome, or its reason.
+/// Returns the path of an outcome's module, or its reason.
 fn shown(session: &Session, outcome: Outcome) -> String {
     match outcome {
         Outcome::Located { module, .. } => {
@@ -138,7 +138,7 @@ fn exec_without_the_directory_ends_a_session() {
 
 #[test]
 fn an_inode_given_to_another_file_is_another_module() {
-    // A new file often gets the number of the one deleted last.
+    // A new file often gets the inode number of the file deleted last.
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("lib.so");
     for backend in backends() {
@@ -192,7 +192,8 @@ fn many_spans_in_any_order_are_found_again() {
     let mut child = Child::spawn();
     let range = child.gaps("/bin/cat", 600);
     let pages: Vec<u64> = (range.start..range.end).step_by(0x1000).collect();
-    // Neighbours far apart in time, so that nothing comes in order.
+    // Adjacent spans are looked up at different times, so that spans are not found in
+    // order.
     let mut addrs: Vec<AbsAddr> = pages.iter().map(|page| AbsAddr(page + 0x10)).collect();
     let count = addrs.len();
     for nth in 0..count {

@@ -1,4 +1,4 @@
-//! What is kept of a process between two pieces of a trace.
+//! The state of a process that is kept between two pieces of a trace.
 
 use backsight_types::Reason;
 
@@ -6,12 +6,12 @@ use crate::address_space::AddressSpace;
 use crate::options::Trust;
 use crate::vma_cache::VmaCache;
 
-/// A process ID, as the last piece left it.
+/// The state of a process ID after the last piece.
 #[derive(Debug)]
 pub(super) struct TracedProcess {
     pub(super) space: AddressSpace,
     pub(super) cache: VmaCache,
-    /// Why nothing is known of it.
+    /// The reason why its mappings are unknown, if they are.
     pub(super) lost: Option<Reason>,
 }
 

@@ -1,10 +1,10 @@
-//! Records and samples of captured traces, made by hand.
+//! Constructors of records and samples of captured traces.
 
 use backsight_normalize::{AbsAddr, AbsRange, CapturedAddrs, ProcessChange, ProcessRecord};
 
 pub(crate) const PAGE: u64 = 0x1000;
 
-/// The range from one page to before another.
+/// The range from one page up to another, which is excluded.
 pub(crate) fn pages(from: u64, to: u64) -> AbsRange {
     AbsRange {
         start: AbsAddr(from * PAGE),

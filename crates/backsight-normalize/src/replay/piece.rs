@@ -1,4 +1,4 @@
-//! One process within one piece of a trace, and the kernel, which is one for all.
+//! The replay of one process, and of the kernel, within one piece of a trace.
 
 use backsight_types::trace::CapturedAddrs;
 use backsight_types::{AbsAddr, AbsRange, Outcome, Perms, Reason};
@@ -9,20 +9,20 @@ use crate::batch::BatchRun;
 use crate::span::KERNEL;
 use crate::vma_cache::VmaCache;
 
-/// A process ID within one piece.
+/// The state, records and samples of one process ID within one piece.
 #[derive(Debug)]
-pub(super) struct Life {
-    /// As the piece before left it.
+pub(super) struct ProcessPiece {
+    /// The mappings after the piece before.
     pub(super) space: AddressSpace,
     pub(super) cache: VmaCache,
     pub(super) lost: Option<Reason>,
-    /// In order of time.
+    /// The times and steps, in order of time.
     pub(super) steps: Vec<(u64, Step)>,
-    /// The times and places of its samples.
+    /// The times of its samples and their indices in the caller's list.
     pub(super) samples: Vec<(u64, usize)>,
 }
 
-impl Default for Life {
+impl Default for ProcessPiece {
     fn default() -> Self {
         let TracedProcess { space, cache, lost } = TracedProcess::default();
         Self {
@@ -35,24 +35,25 @@ impl Default for Life {
     }
 }
 
-/// What became of a process in one piece.
-pub(super) struct Lived {
-    /// Of its samples, each with the sample's place.
+/// The result of one process for one piece.
+pub(super) struct PieceResult {
+    /// The outcomes of its samples, each with the index of the sample.
     pub(super) outcomes: Vec<(usize, Vec<Outcome>)>,
-    /// The times and places of samples with addresses in the kernel's half.
+    /// The times and indices of samples with addresses in the kernel half.
     pub(super) in_kernel: Vec<(u64, usize)>,
     pub(super) cache: VmaCache,
     pub(super) lost: Option<Reason>,
 }
 
-/// What a process does by itself: forks have their parent's mappings already.
+/// A change of a process that does not depend on other processes: a fork contains the
+/// mappings of the parent.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Map(Mapped),
     Unmap(AbsRange),
     Protect(AbsRange, Perms),
     Become(AddressSpace),
-    /// Nothing is known of it any more.
+    /// The mappings are unknown from now on.
     Lose(Reason),
 }
 
@@ -67,7 +68,7 @@ impl Step {
         }
     }
 
-    /// Returns the addresses of which nothing remembered holds any more.
+    /// Returns the addresses whose cached spans become invalid.
     fn touches(&self) -> AbsRange {
         match self {
             Self::Map(mapped) => mapped.vma.range(),
@@ -80,8 +81,8 @@ impl Step {
     }
 }
 
-impl Life {
-    pub(super) fn replay(mut self, samples: &[CapturedAddrs]) -> Lived {
+impl ProcessPiece {
+    pub(super) fn replay(mut self, samples: &[CapturedAddrs]) -> PieceResult {
         self.samples.sort_by_key(|(time_ns, _)| *time_ns);
         let mut outcomes = Vec::with_capacity(self.samples.len());
         let mut in_kernel = Vec::new();
@@ -107,7 +108,7 @@ impl Life {
                     cache: &mut self.cache,
                     pending: &mut pending,
                 };
-                // A trace has no system call that could fail.
+                // The lookup in a trace makes no system calls, so it cannot fail.
                 let _: Result<(), vma_query::Error> = run.run(&sample.addrs, &mut found);
             }
             if sample.addrs.iter().any(|addr| *addr >= KERNEL) {
@@ -118,7 +119,7 @@ impl Life {
         for (_, step) in steps {
             self.take(step);
         }
-        Lived {
+        PieceResult {
             outcomes,
             in_kernel,
             cache: self.cache,
@@ -132,27 +133,28 @@ impl Life {
         self.lost = match step {
             Step::Lose(reason) => Some(*reason),
             Step::Become(_) => None,
-            // A process that is not whole does not become so by what it maps next.
+            // After mappings were dropped because of the limit, later mappings do not
+            // make the process complete again.
             _ => self.lost.filter(|reason| *reason == Reason::Limit),
         };
     }
 
-    pub(super) fn for_kernel(&self) -> KernelLife {
-        KernelLife {
+    pub(super) fn for_kernel(&self) -> KernelPiece {
+        KernelPiece {
             space: self.space.clone(),
             steps: self.steps.clone(),
         }
     }
 }
 
-/// What the kernel has mapped in one piece.
-pub(super) struct KernelLife {
+/// The mappings of the kernel, and their changes, within one piece.
+pub(super) struct KernelPiece {
     pub(super) space: AddressSpace,
     pub(super) steps: Vec<(u64, Step)>,
 }
 
-impl KernelLife {
-    /// Gives the addresses of the kernel's half their places.
+impl KernelPiece {
+    /// Resolves the addresses in the kernel half.
     pub(super) fn resolve(
         mut self,
         mut in_kernel: Vec<(u64, usize)>,
