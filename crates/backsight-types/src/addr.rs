@@ -1,4 +1,4 @@
-//! Three address spaces, one type each, all of them a bare `u64` in memory.
+//! The types of the three address spaces. Each is a `u64` in memory.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,14 +15,13 @@ macro_rules! address_space {
         impl $name {
             cast::slices!($name);
 
-            /// Returns the place `bytes` further on, or `None` past `u64::MAX`.
+            /// Returns the address `bytes` above, or `None` if it exceeds `u64::MAX`.
             #[must_use]
             pub fn checked_add(self, bytes: u64) -> Option<Self> {
                 self.0.checked_add(bytes).map(Self)
             }
 
-            /// Returns how many bytes `self` lies behind `origin`, or `None`
-            /// when it lies before it.
+            /// Returns how many bytes `self` is above `origin`, or `None` if it is below.
             #[must_use]
             pub fn distance_from(self, origin: Self) -> Option<u64> {
                 self.0.checked_sub(origin.0)
@@ -50,7 +49,7 @@ macro_rules! address_space {
         impl FromStr for $name {
             type Err = ParseAddrError;
 
-            /// Reads hexadecimal digits, with or without `0x`.
+            /// Parses hexadecimal digits, with or without `0x`.
             fn from_str(text: &str) -> Result<Self, ParseAddrError> {
                 parse_hex(text).map(Self)
             }
@@ -59,28 +58,28 @@ macro_rules! address_space {
 }
 
 address_space! {
-    /// An absolute address: what a process sees. Others say AVMA.
+    /// An absolute address, in the virtual memory of a process. Also called AVMA.
     AbsAddr
 }
 address_space! {
-    /// A byte's place in a file. Not yet an address that ELF or DWARF speaks of:
+    /// The offset of a byte in a file. ELF symbols and DWARF use virtual offsets instead:
     /// `Segments` converts.
     FileOffset
 }
 address_space! {
-    /// A virtual offset: a place in the `p_vaddr` space of an ELF file, which its
-    /// symbols and DWARF use. Others say SVMA.
+    /// A virtual offset: an address in the `p_vaddr` space of an ELF file, which its
+    /// symbols and DWARF use. Also called SVMA.
     VirtOffset
 }
 
-/// A text that is not a hexadecimal address of at most 64 bits.
+/// The error for a text that is not a hexadecimal address of at most 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseAddrError {
     /// There are no digits, or only `0x`.
     #[error("no hexadecimal digits")]
     Empty,
-    /// Something else than a hexadecimal digit stands in it.
+    /// It contains a character that is not a hexadecimal digit.
     #[error("not a hexadecimal address")]
     NotHex,
     /// The number does not fit 64 bits.
@@ -96,7 +95,7 @@ fn parse_hex(text: &str) -> Result<u64, ParseAddrError> {
     if digits.is_empty() {
         return Err(ParseAddrError::Empty);
     }
-    // `from_str_radix` would take a sign.
+    // `from_str_radix` would accept a sign.
     if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(ParseAddrError::NotHex);
     }

@@ -1,13 +1,13 @@
-//! The machine an ELF file is for.
+//! The machine architecture of an ELF file.
 
 use std::fmt;
 
-/// An ELF `e_machine` number. It shows as the name Linux gives that machine,
-/// or as `em-N` when it has none here.
+/// An ELF `e_machine` number. It is displayed as the name of the machine in Linux, or as
+/// `em-N` if the name is not known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Arch(pub u16);
 
-/// `e_machine` numbers of the gABI and the names `uname -m` prints for them.
+/// `e_machine` numbers of the gABI, and the names that `uname -m` prints.
 const NAMES: [(u16, &str); 10] = [
     (3, "i386"),
     (8, "mips"),
@@ -22,7 +22,7 @@ const NAMES: [(u16, &str); 10] = [
 ];
 
 impl Arch {
-    /// Reads a name as [`fmt::Display`] writes it.
+    /// Parses a name as [`fmt::Display`] writes it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let named = NAMES

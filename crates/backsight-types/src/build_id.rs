@@ -1,20 +1,20 @@
-//! Build IDs: raw bytes inside, hexadecimal digits only at the edges.
+//! Build IDs: stored as raw bytes, parsed and displayed as hexadecimal digits.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The bytes of a GNU build ID note, 1 to 64 of them, held without a heap.
+/// The bytes of a GNU build ID note: 1 to 64 bytes, stored inline.
 ///
-/// Linkers write 20 bytes (SHA-1) by default, 16 (`md5`, `uuid`), 8 (lld's
-/// `fast`) or any number (`--build-id=0x…`), so nothing here assumes 20. As
-/// digits never reach a file system unchecked, a build ID cannot traverse paths.
+/// Linkers write 20 bytes (SHA-1) by default, 16 (`md5`, `uuid`), 8 (lld's `fast`) or any
+/// number (`--build-id=0x…`), so no length is assumed. A build ID is displayed as
+/// hexadecimal digits only, so it is safe as a part of a path.
 #[derive(Clone, Copy)]
 pub struct BuildId {
     len: u8,
     bytes: [u8; BuildId::MAX_LEN],
 }
 
-/// A build ID that cannot be one.
+/// The error for bytes or text that are not a valid build ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildIdError {
@@ -27,10 +27,10 @@ pub enum BuildIdError {
 }
 
 impl BuildId {
-    /// The most bytes a build ID can have here.
+    /// The maximum length in bytes that is supported.
     pub const MAX_LEN: usize = 64;
 
-    /// Takes the raw bytes of a note's descriptor.
+    /// Returns the build ID with the raw bytes of a note's descriptor.
     ///
     /// # Errors
     /// [`BuildIdError::Length`] for no bytes and for more than 64.

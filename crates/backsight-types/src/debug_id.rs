@@ -1,4 +1,4 @@
-//! Debug IDs: how Breakpad names a build, and how that follows from a build ID.
+//! Debug IDs, by which Breakpad identifies builds, and their relation to build IDs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,11 @@ use crate::build_id::BuildId;
 /// The identifier of a build in Breakpad's symbol files and symbol servers: a GUID and an age,
 /// such as `000102030405060708090A0B0C0D0E0F0`.
 ///
-/// Of an ELF file the GUID is the first 16 bytes of the build ID, with zeros behind a shorter
-/// one, and the age is 0. A GUID begins with three numbers (4, 2 and 2 bytes), which are
-/// printed with their first digit first. In the build ID they are in the byte order of the
-/// file, so for a little-endian one their bytes are printed backwards.
+/// For an ELF file, the GUID is the first 16 bytes of the build ID, padded with zeros if
+/// it is shorter, and the age is 0. A GUID starts with three numbers of 4, 2 and 2 bytes,
+/// which are printed with the most significant digit first. In the build ID they are in
+/// the byte order of the file, so for a little-endian file their bytes are printed in
+/// reverse order.
 ///
 /// Source: `FileID::ConvertIdentifierToUUIDString` of Breakpad, and its `docs/symbol_files.md`.
 ///
@@ -25,19 +26,21 @@ use crate::build_id::BuildId;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DebugId {
-    /// In the order in which they are printed.
+    /// The bytes in the order in which they are printed.
     guid: [u8; 16],
     age: u32,
 }
 
-/// Text that is no debug ID: 32 hexadecimal digits of a GUID, then 1 to 8 of an age.
+/// The error for a text that is not a debug ID: 32 hexadecimal digits of a GUID, then 1
+/// to 8 digits of an age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a debug ID is 33 to 40 hexadecimal digits: those of a GUID, then those of an age")]
 pub struct DebugIdError;
 
 impl DebugId {
-    /// Returns the debug IDs that a file of this build ID can have: that of a little-endian
-    /// file, then that of a big-endian one. The build ID does not say which of the two it is.
+    /// Returns the debug IDs that a file with this build ID can have: that of a
+    /// little-endian file, then that of a big-endian one. The build ID does not tell
+    /// which applies.
     #[must_use]
     pub fn of_build_id(id: &BuildId) -> [Self; 2] {
         let mut guid = [0; 16];
@@ -54,8 +57,8 @@ impl DebugId {
         [swapped, as_is]
     }
 
-    /// Returns whether a file of this build ID has this debug ID. Only the first 16 bytes of
-    /// the build ID count.
+    /// Returns whether a file with this build ID can have this debug ID. Only the first
+    /// 16 bytes of the build ID count.
     #[must_use]
     pub fn is_of(&self, id: &BuildId) -> bool {
         Self::of_build_id(id).contains(self)

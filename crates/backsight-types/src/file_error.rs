@@ -1,12 +1,12 @@
-//! A failed operation on a file: what was to be done, on which file, and why it failed.
+//! The error of a failed operation on a file: operation, path and cause.
 
 use std::path::{Path, PathBuf};
 use std::{error, fmt};
 
-/// A failed operation on a file, such as `open /proc/1/maps: Permission denied (os error 13)`.
-/// Why it failed is an `E`, such as [`std::io::Error`].
+/// A failed operation on a file, such as `open /proc/1/maps: Permission denied (os error
+/// 13)`. The cause is an `E`, such as [`std::io::Error`].
 ///
-/// It takes one pointer, so that an operation that succeeds does not pay for what it holds.
+/// It has the size of one pointer, so that results of successful operations stay small.
 ///
 /// ```
 /// use std::path::Path;
@@ -40,8 +40,8 @@ impl<E> FileError<E> {
         }))
     }
 
-    /// Sets the path, for a caller that knows more of the file than its descriptor or its name
-    /// in a directory.
+    /// Sets the path, for a caller that knows more than a descriptor or a name in a
+    /// directory.
     #[must_use]
     pub fn with_path(mut self, path: impl Into<PathBuf>) -> Self {
         self.0.path = Some(path.into());
@@ -61,7 +61,7 @@ impl<E> FileError<E> {
         self.0.path.as_deref()
     }
 
-    /// Returns why it failed. Its text does not repeat the path.
+    /// Returns the cause. Its text does not repeat the path.
     #[must_use]
     pub fn error(&self) -> &E {
         &self.0.error

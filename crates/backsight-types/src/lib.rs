@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   AbsAddr ──VMA──▶ FileOffset ──Segments──▶ VirtOffset ──▶ symbol, line
-//!   (a process)      (a file's bytes)         (what ELF and DWARF speak)
+//!   (a process)      (a file's bytes)         (symbols and DWARF)
 //! ```
 //!
 //! ```
@@ -26,7 +26,7 @@
 //!
 //! # What it does not do
 //!
-//! Nothing here does I/O or parses a format. The model of a profile is a crate of its own,
+//! It does no I/O and parses no format. The model of a profile is in a separate crate,
 //! `backsight-profile`, so that this one stays small.
 
 #![deny(unsafe_code)]
@@ -69,7 +69,7 @@ pub use range::AbsRange;
 pub use reason::{Reason, UnknownReason};
 pub use segments::{Segment, Segments};
 
-/// The examples of the README.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Modules: what one host hands to another about the files its addresses lie in.
+//! Modules: the description of a mapped file that one host sends to another.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use crate::build_id::BuildId;
 use crate::reason::Reason;
 use crate::segments::Segments;
 
-/// The number of a block device, as `stat` and the maps text print it.
+/// A device number, as `stat` and the maps text print it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Device {
     /// The major number.
@@ -22,21 +22,22 @@ pub struct Device {
 }
 
 impl fmt::Display for Device {
-    /// Writes `fe:00`: hexadecimal, two digits or more, as the maps text does.
+    /// Writes hexadecimal numbers of two digits or more, such as `fe:00`, as the maps
+    /// text does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02x}:{:02x}", self.major, self.minor)
     }
 }
 
-/// The index of a module in the list that came with it: the modules of a normalized batch, of a
-/// profile, or of a stream of NDJSON. A symbolizer has a `ModuleId` of its own for a module
-/// that it was given.
+/// The index of a module in the list that it belongs to: the modules of a normalized
+/// batch, of a profile, or of a stream of NDJSON. A symbolizer identifies its modules by
+/// `ModuleId` instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct ModuleIdx(pub u32);
 
 impl ModuleIdx {
-    /// Returns the place as a slice index.
+    /// Returns it as a slice index.
     #[must_use]
     pub fn as_usize(self) -> usize {
         // `usize` has at least 32 bits wherever Linux runs.
@@ -51,14 +52,14 @@ pub enum ModuleKind {
     /// A file, or a memfd, which has an inode like a file.
     #[default]
     File,
-    /// The code page that the kernel maps into every process.
+    /// The vDSO: code that the kernel maps into every process.
     Vdso,
-    /// The kernel's image, or one of its modules, in a captured trace. File offsets
-    /// count from the first address of its mapping: of the image, from `_text`.
+    /// The kernel's image, or one of its modules, in a captured trace. File offsets count
+    /// from the first address of its mapping, which is `_text` for the image.
     Kernel,
-    /// Memory without a file, in which code was made at run time. Its path is what `perf`
-    /// calls it, `/tmp/perf-PID.map`, whether there is such a file or not; a file offset
-    /// in it is the address itself.
+    /// Memory without a file, with code that was generated at run time. Its path is the
+    /// name that `perf` uses, `/tmp/perf-PID.map`, whether that file exists or not. A
+    /// file offset in it is the address itself.
     Anonymous,
 }
 
@@ -74,7 +75,7 @@ impl ModuleKind {
         }
     }
 
-    /// Reads such a name.
+    /// Returns the kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let all = [Self::File, Self::Vdso, Self::Kernel, Self::Anonymous];
@@ -82,34 +83,34 @@ impl ModuleKind {
     }
 }
 
-/// A file's identity across processes, and what is known of its layout.
+/// A file's identity across processes, and its layout, as far as it is known.
 ///
-/// Its identity is device, inode and build ID. The path is for show: another
-/// file may stand under it by now, and in another mount namespace surely does.
+/// Its identity is device, inode and build ID. The path is only for display: another file
+/// may have that path now, or in another mount namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Module {
-    /// Where the bytes come from.
+    /// The kind of the module: where its bytes come from.
     pub kind: ModuleKind,
-    /// The path as the kernel gave it, raw bytes, without ` (deleted)`.
+    /// The path from the kernel as raw bytes, without ` (deleted)`.
     pub path: Vec<u8>,
     /// Whether the kernel marked the path ` (deleted)`.
     pub deleted: bool,
-    /// The device in the maps text. Overlayfs and btrfs report another one
-    /// than `stat` does.
+    /// The device in the maps text. On overlayfs and btrfs, it differs from that of
+    /// `stat`.
     pub device: Device,
     /// The inode number.
     pub inode: u64,
-    /// The GNU build ID, when there is one and it could be read.
+    /// The GNU build ID, if there is one and it could be read.
     pub build_id: Option<BuildId>,
-    /// The `PT_LOAD` headers, when the file could be read as ELF.
+    /// The `PT_LOAD` headers, if the file could be read as ELF.
     pub segments: Option<Segments>,
-    /// The machine, when the file could be read as ELF.
+    /// The machine, if the file could be read as ELF.
     pub arch: Option<Arch>,
-    /// Why the file could not be read, when it was tried and could not.
+    /// Why the file could not be read, if reading it was tried and failed.
     pub unreadable: Option<Reason>,
-    /// Whether what is known of its file comes from one that stood under its path and that
-    /// nothing proved to be the one, because the user said so.
+    /// Whether the data is from a file that was found by path only. The user allowed
+    /// that; nothing proves that it is the mapped file.
     pub by_path: bool,
 }
 
@@ -173,20 +174,20 @@ impl Module {
         Self { unreadable, ..self }
     }
 
-    /// Sets whether nothing but the path proves the file.
+    /// Sets whether the file was found by path only.
     #[must_use]
     pub fn with_by_path(self, by_path: bool) -> Self {
         Self { by_path, ..self }
     }
 
-    /// Returns the virtual offset of a byte of this file; `None` without
-    /// segments, or when none of them loads that byte.
+    /// Returns the virtual offset of a byte of this file; `None` without segments, or if
+    /// none of them loads that byte.
     #[must_use]
     pub fn virt_offset_of(&self, offset: FileOffset) -> Option<VirtOffset> {
         self.segments.as_ref()?.virt_offset_of(offset)
     }
 
-    /// Returns the path as the standard library has it.
+    /// Returns the path as a [`Path`].
     ///
     /// ```
     /// # use backsight_types::Module;
@@ -198,7 +199,7 @@ impl Module {
         Path::new(OsStr::from_bytes(&self.path))
     }
 
-    /// Returns the path as text for messages; bytes that are not UTF-8 show as �.
+    /// Returns the path as text for messages; bytes that are not UTF-8 are replaced by �.
     #[must_use]
     pub fn path_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.path)

@@ -1,39 +1,39 @@
-//! What becomes of one address: a place in a module, or the reason why not.
+//! The result of normalizing one address: a place in a module, or a reason.
 
 use crate::addr::FileOffset;
 use crate::cast;
 use crate::module::{ModuleIdx, ModuleKind};
 use crate::reason::Reason;
 
-/// What normalization found for one address. 16 bytes.
+/// The result of normalizing one address. It has 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// Whole words: with a tag of one byte, writing an outcome takes five stores.
+// A tag of a whole word: with a tag of one byte, writing an outcome takes five stores.
 #[repr(u32)]
 #[non_exhaustive]
 pub enum Outcome {
     /// The address lies in executable, file-backed memory (or in the vDSO).
     Located {
-        /// The module in the list that came with this outcome.
+        /// The index in the list of modules of the same result.
         module: ModuleIdx,
-        /// The byte of that module's file.
+        /// The offset in that module's file.
         file_offset: FileOffset,
     },
-    /// The address has no place in a file.
+    /// The address is not in a file, or its file is not known.
     Unresolved(Reason),
 }
 
 // A batch of ten thousand addresses should stay within a cache of 256 KiB.
 const _: () = assert!(size_of::<Outcome>() == 16);
 
-/// Places in one module, to be written many at a time.
+/// Constructs many outcomes in one module.
 ///
-/// Module and tag are one word here, which stays in a register: an outcome is then written
-/// by two stores instead of three.
+/// Module and tag are combined in one word, which stays in a register. An outcome is then
+/// written with two stores instead of three.
 #[derive(Clone, Copy, Debug)]
 pub struct InModule(u64);
 
 impl InModule {
-    /// Begins places in `module`.
+    /// Returns a constructor of outcomes in `module`.
     #[must_use]
     #[inline]
     pub fn new(module: ModuleIdx) -> Self {
@@ -53,17 +53,17 @@ impl InModule {
     }
 }
 
-/// What kind of memory an address lies in.
+/// The kind of memory that contains an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AddrKind {
     /// A file's bytes.
     File,
-    /// The code page that the kernel maps into every process.
+    /// The vDSO: code that the kernel maps into every process.
     Vdso,
     /// Executable memory without a file.
     Anonymous,
-    /// The kernel's half of the address space.
+    /// The kernel half of the address space.
     Kernel,
 }
 
@@ -91,14 +91,14 @@ impl AddrKind {
     }
 }
 
-/// How a captured address is to be looked up.
+/// How to look up a captured address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Lookup {
     /// The address of the instruction itself: the first of a stack.
     #[default]
     Exact,
-    /// Where a call returns to: the call stands one byte before, and there it is
-    /// looked up. The address itself stays as captured.
+    /// A return address: the instruction after a call. It is looked up one byte lower,
+    /// where the call is. The address itself is not changed.
     Return,
 }
 

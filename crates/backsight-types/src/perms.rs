@@ -1,4 +1,4 @@
-//! What a VMA or an ELF segment allows.
+//! The permissions of a VMA or an ELF segment.
 
 use std::fmt;
 use std::ops::BitOr;
@@ -11,18 +11,18 @@ use std::str::FromStr;
 pub struct Perms(u8);
 
 impl Perms {
-    /// Nothing is allowed.
+    /// No permissions.
     pub const NONE: Self = Self(0);
-    /// May be read.
+    /// Readable.
     pub const READ: Self = Self(1);
-    /// May be written.
+    /// Writable.
     pub const WRITE: Self = Self(2);
-    /// May be executed.
+    /// Executable.
     pub const EXECUTE: Self = Self(4);
-    /// Shared among processes: the maps text's `s`, as against `p`, private.
+    /// Shared among processes: `s` in the maps text, where `p` means private.
     pub const SHARED: Self = Self(8);
 
-    /// Takes the low four bits; others are dropped.
+    /// Returns the permissions of the low four bits; other bits are ignored.
     #[must_use]
     pub const fn from_bits(bits: u8) -> Self {
         Self(bits & 0xf)
@@ -34,19 +34,19 @@ impl Perms {
         self.0
     }
 
-    /// Returns whether all of `these` are allowed.
+    /// Returns whether all of `these` are set.
     #[must_use]
     pub const fn contains(self, these: Self) -> bool {
         self.0 & these.0 == these.0
     }
 
-    /// Returns whether code may run here.
+    /// Returns whether it is executable.
     #[must_use]
     pub const fn is_executable(self) -> bool {
         self.contains(Self::EXECUTE)
     }
 
-    /// Returns `r-x` and the like: three characters without the sharing.
+    /// Returns three characters such as `r-x`, without the sharing.
     #[must_use]
     pub fn rwx(self) -> impl fmt::Display {
         let full = self.to_bytes();
@@ -93,9 +93,9 @@ impl fmt::Debug for Perms {
     }
 }
 
-/// A text that is not `[r-][w-][x-]` with an optional `[sp]`.
+/// The error for a text that is not `[r-][w-][x-]` with an optional `[sp]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("permissions look like r-xp or r-x")]
+#[error("permissions must be of the form r-xp or r-x")]
 pub struct ParsePermsError;
 
 impl FromStr for Perms {

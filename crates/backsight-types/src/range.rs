@@ -2,17 +2,17 @@
 
 use crate::addr::AbsAddr;
 
-/// The addresses from `start` on, up to but without `end`.
+/// The addresses from `start` to `end`, without `end`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AbsRange {
-    /// The first address inside.
+    /// The first address.
     pub start: AbsAddr,
-    /// The first address behind the range.
+    /// The first address after the range.
     pub end: AbsAddr,
 }
 
 impl AbsRange {
-    /// Returns the range, or `None` when `end` lies before `start`.
+    /// Returns the range, or `None` if `end` is below `start`.
     #[must_use]
     pub fn new(start: AbsAddr, end: AbsAddr) -> Option<Self> {
         (start <= end).then_some(Self { start, end })
@@ -24,7 +24,7 @@ impl AbsRange {
         self.start <= addr && addr < self.end
     }
 
-    /// Returns the number of bytes; 0 for a range that runs backwards.
+    /// Returns the size in bytes; 0 if `end` is below `start`.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.end.0.saturating_sub(self.start.0)

@@ -11,31 +11,31 @@ use std::str::FromStr;
 pub enum Reason {
     /// No VMA covers the address.
     Unmapped,
-    /// The VMA that covers it does not allow execution.
+    /// The VMA that covers the address is not executable.
     NotExecutable,
-    /// Executable memory without a file: just-in-time compiled code, most often.
+    /// Executable memory without a file, usually just-in-time compiled code.
     Anonymous,
     /// In the vDSO, whose image could not be read or has no symbol there.
     VdsoNoSymbols,
-    /// In the kernel: by what a recording says of it, else in the kernel's half of the
-    /// address space.
+    /// In the kernel, according to the recording, or else because the address is in the
+    /// kernel half.
     Kernel,
-    /// The file was deleted or replaced, and cannot be reached any more.
+    /// The file was deleted or replaced, and can no longer be opened.
     Deleted,
     /// The file cannot be opened or read, or is not an ELF file.
     Unreadable,
-    /// A file stands under the path, but nothing proves that it is the mapped one.
+    /// There is a file at the path, but nothing proves that it is the mapped one.
     IdentityUnproven,
-    /// The file has no symbol and no debug information for it.
+    /// The file has neither a symbol nor debug information for the address.
     NoSymbols,
-    /// A file offset alone was given, and the program headers that turn it into
-    /// a virtual offset are not at hand.
+    /// Only a file offset was given, and the program headers that convert it to a virtual
+    /// offset are not available.
     NeedsProgramHeaders,
     /// A limit on memory, depth or work was reached.
     Limit,
-    /// The process ended before its turn.
+    /// The process ended before the address was looked up.
     ProcessGone,
-    /// In a virtual machine's kernel, whose mappings are not known.
+    /// In the kernel of a virtual machine, whose mappings are not known.
     GuestKernel,
     /// In a program that runs in a virtual machine.
     GuestUser,

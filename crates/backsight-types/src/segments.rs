@@ -1,16 +1,16 @@
-//! The way from file offsets to the addresses an ELF file states.
+//! Converts between file offsets and virtual offsets of an ELF file.
 //!
-//! A profiler knows *file offsets*; symbol tables and DWARF speak *virtual
-//! offsets*. The `PT_LOAD` headers join the two, and nothing else does: lld,
-//! for one, gives code a `p_vaddr` unequal to its `p_offset`.
+//! A profiler has *file offsets*; symbol tables and DWARF use *virtual offsets*. Only the
+//! `PT_LOAD` headers relate the two: lld, for example, gives code a `p_vaddr` that
+//! differs from its `p_offset`.
 
 use crate::addr::{FileOffset, VirtOffset};
 use crate::perms::Perms;
 
-/// One `PT_LOAD` program header: which bytes of the file stand where.
+/// One `PT_LOAD` program header: which bytes of the file are loaded at which address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// `p_flags`: what the loaded bytes allow.
+    /// `p_flags`: the permissions of the loaded bytes.
     pub flags: Perms,
     /// `p_offset`, in bytes from the file's start.
     pub file_offset: FileOffset,
@@ -18,7 +18,7 @@ pub struct Segment {
     pub virt_offset: VirtOffset,
     /// `p_filesz`: how many bytes come from the file.
     pub file_size: u64,
-    /// `p_memsz`: how many bytes it occupies; the rest is zero.
+    /// `p_memsz`: how many bytes it occupies in memory; those after `p_filesz` are zero.
     pub memory_size: u64,
 }
 
@@ -39,7 +39,7 @@ impl Segment {
 pub struct Segments(Vec<Segment>);
 
 impl Segments {
-    /// Takes the headers in the file's order.
+    /// Returns the segments with these headers, in the file's order.
     #[must_use]
     pub fn new(segments: Vec<Segment>) -> Self {
         Self(segments)
@@ -53,13 +53,12 @@ impl Segments {
 
     /// Returns the virtual offset that the byte at `offset` is loaded to.
     ///
-    /// Segments may share file bytes. Code is what a profiler asks for, so an
-    /// executable segment goes before the others, and the first of several
-    /// before the rest.
+    /// Segments may share file bytes. Profilers look up code, so executable segments take
+    /// precedence, and among them the first in the file.
     ///
-    /// Returns `None` when no segment loads that byte (section headers, debug
-    /// sections, the padding that fills a segment's last page), or when the sum
-    /// passes `u64::MAX` (a forged file can say so).
+    /// Returns `None` if no segment loads that byte (section headers, debug sections, the
+    /// padding that fills a segment's last page), or if the sum exceeds `u64::MAX`
+    /// (possible with a forged file).
     #[must_use]
     pub fn virt_offset_of(&self, offset: FileOffset) -> Option<VirtOffset> {
         self.code_first()
@@ -68,8 +67,7 @@ impl Segments {
 
     /// Returns the file offset of the byte that is loaded to `virt`.
     ///
-    /// Returns `None` when no segment covers it or when it has no byte in the
-    /// file (`.bss`).
+    /// Returns `None` if no segment covers it, or if it has no byte in the file (`.bss`).
     #[must_use]
     pub fn file_offset_of(&self, virt: VirtOffset) -> Option<FileOffset> {
         self.code_first()
@@ -106,7 +104,8 @@ mod tests {
         }
     }
 
-    /// Shaped as lld lays a file out: code at a virtual offset one page on.
+    /// A layout as by lld: the virtual offset of the code is one page higher than its
+    /// file offset.
     fn lld() -> Segments {
         Segments::new(vec![
             segment(Perms::READ, 0, 0, 0x1234),

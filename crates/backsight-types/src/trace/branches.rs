@@ -1,11 +1,11 @@
-//! The branches that the processor took last, as it kept them itself.
+//! The last branches that the processor took, from its branch records (LBR).
 //!
-//! In call-stack mode (`perf record --call-graph lbr`) it forgets a call when that
-//! returns, so that what it keeps is the stack of the user's code: each entry is a call,
-//! with where it came from and what it called.
+//! In call-stack mode (`perf record --call-graph lbr`), the processor removes a call when
+//! it returns. So the entries are the stack of the user code: each is a call, with the
+//! address of the call and the address of the called function.
 //!
 //! ```text
-//!   entry 0:  from main+8    to leaf        the chain:  leaf, main+8, start+4
+//!   entry 0:  from main+8    to leaf        chain:  leaf, main+8, start+4
 //!   entry 1:  from start+4   to main
 //! ```
 //!
@@ -27,8 +27,8 @@ impl<'a> Branches<'a> {
     /// The size of `struct perf_branch_entry`: from, to, and flags.
     pub const ENTRY_SIZE: u64 = 24;
 
-    /// Takes entries of that size, the latest first, and whether they are calls that have
-    /// not returned.
+    /// Returns branches from entries of that size, the latest first. `are_calls` says
+    /// whether they are calls that have not returned.
     #[must_use]
     #[inline]
     pub fn new(bytes: &'a [u8], are_calls: bool, order: ByteOrder) -> Self {
@@ -46,14 +46,14 @@ impl<'a> Branches<'a> {
         self.bytes.is_empty()
     }
 
-    /// Returns whether they are calls that have not returned, and so a stack.
+    /// Returns whether they are calls that have not returned, which form a stack.
     #[must_use]
     #[inline]
     pub fn are_calls(&self) -> bool {
         self.are_calls
     }
 
-    /// Walks over them: from where, and to where.
+    /// Iterates over the branches as pairs of source and target address.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (AbsAddr, AbsAddr)> + use<'a> {
         let mut at = Words::new(self.bytes, self.order);
@@ -64,8 +64,8 @@ impl<'a> Branches<'a> {
         })
     }
 
-    /// Walks over the stack that calls are, innermost first: what was called last, then
-    /// where each call stands.
+    /// Iterates over the stack, innermost first: the last called function, then the
+    /// address of each call.
     #[inline]
     pub(crate) fn stack(&self) -> impl Iterator<Item = AbsAddr> + use<'a> {
         let first = self.iter().next().map(|(_, to)| to);

@@ -1,16 +1,16 @@
-//! Numbers as the machine that wrote them had them.
+//! Reads numbers in the byte order of the machine that wrote them.
 
-/// Which byte of a number comes first.
+/// Which byte of a number is stored first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByteOrder {
-    /// The lowest.
+    /// The least significant.
     Little,
-    /// The highest.
+    /// The most significant.
     Big,
 }
 
 impl ByteOrder {
-    /// The order of this machine.
+    /// The byte order of this machine.
     pub const NATIVE: Self = match cfg!(target_endian = "big") {
         true => Self::Big,
         false => Self::Little,
@@ -23,7 +23,7 @@ impl Default for ByteOrder {
     }
 }
 
-/// Numbers that follow each other.
+/// Reads consecutive numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'a> {
     rest: &'a [u8],

@@ -1,13 +1,13 @@
-//! Addresses without a call chain's shape.
+//! Captured addresses without the markers of a call chain.
 
 use crate::addr::AbsAddr;
 
-/// Addresses that were caught together, most often one stack.
+/// Addresses that were captured together, usually one stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapturedAddrs {
-    /// When, on the clock of the records.
+    /// The time in nanoseconds, on the clock of the records.
     pub time_ns: u64,
-    /// In which process.
+    /// The process ID.
     pub pid: u32,
     /// The addresses, in any order.
     pub addrs: Vec<AbsAddr>,

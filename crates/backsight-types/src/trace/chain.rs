@@ -1,24 +1,24 @@
-//! Call chains: addresses, and whose code they belong to.
+//! Call chains: addresses, and the contexts that they belong to.
 
 use crate::addr::AbsAddr;
 use crate::outcome::Lookup;
 
-/// Whose code an address belongs to.
+/// The context of an address: which code it belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Context {
-    /// The process.
+    /// User code of the process.
     #[default]
     User,
     /// The kernel.
     Kernel,
     /// The hypervisor.
     Hypervisor,
-    /// The kernel of a guest, whose addresses mean nothing here.
+    /// The kernel of a guest, whose addresses cannot be resolved on this host.
     GuestKernel,
     /// A program in a guest.
     GuestUser,
-    /// Nothing says whose: the process's or the kernel's, as the address tells.
+    /// The recording does not say it: user or kernel, decided by the address.
     Unknown,
 }
 
@@ -27,22 +27,22 @@ pub enum Context {
 pub struct ChainEntry {
     /// The address as captured.
     pub addr: AbsAddr,
-    /// How it is to be looked up. The first of each context is where that code stood;
-    /// the others are where calls return to.
+    /// How to look it up. The first entry of each context is a program counter, the
+    /// others are return addresses.
     pub lookup: Lookup,
-    /// Whose code it is.
+    /// Its context.
     pub context: Context,
 }
 
-/// What stands among the addresses of a chain as the kernel writes it, and names whose the
-/// next ones are: `PERF_CONTEXT_*`.
+/// Markers among the addresses of a chain, which set the context of the following ones:
+/// `PERF_CONTEXT_*`.
 pub mod marker {
-    /// No address is so high; every marker is at least that.
+    /// The lowest value of a marker. All addresses are lower.
     pub const LOWEST: u64 = (-4095_i64).cast_unsigned();
-    /// The user's part of the chain follows.
+    /// The user part of the chain follows.
     pub const USER: u64 = (-512_i64).cast_unsigned();
-    /// The user's part is taken when the thread comes back to its own code, in a record
-    /// that names the number which follows. Since Linux 6.19.
+    /// The user part is recorded later, when the thread returns to user code, in a
+    /// separate record with the number that follows the marker. Since Linux 6.19.
     pub const USER_DEFERRED: u64 = (-640_i64).cast_unsigned();
 }
 
@@ -52,7 +52,7 @@ impl Context {
         match marker.cast_signed() {
             -32 => Self::Hypervisor,
             -128 => Self::Kernel,
-            // Before Linux 2.6.36 guests had no other.
+            // Before Linux 2.6.36, all guest addresses had this marker.
             -2048 | -2176 => Self::GuestKernel,
             -2560 => Self::GuestUser,
             -512 => Self::User,
@@ -60,7 +60,8 @@ impl Context {
         }
     }
 
-    /// Reads the `misc` field of a record's header: `PERF_RECORD_MISC_CPUMODE_MASK`.
+    /// Returns the context in the `misc` field of a record's header:
+    /// `PERF_RECORD_MISC_CPUMODE_MASK`.
     #[must_use]
     #[inline]
     pub fn of_misc(misc: u16) -> Self {

@@ -1,30 +1,30 @@
-//! What happened, one thing at a time.
+//! The events of a trace.
 
 use crate::trace::process::{ProcessRecord, ThreadRecord};
 use crate::trace::sample::SampleRecord;
 
-/// One thing that happened, in order of time.
+/// One event of a trace.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A process, or the kernel, mapped something or became something else. Its time
-    /// is 0 for what was there before the recording began.
+    /// A change of a process or of the kernel, such as a mapping or an exec. Its time is
+    /// 0 for the state before the recording started.
     Process(ProcessRecord),
-    /// A thread began, was named, or ended.
+    /// A thread started, got a name, or ended.
     Thread(ThreadRecord),
     /// A sample.
     Sample(SampleRecord<'a>),
-    /// A thread gave its processor away, or got one.
+    /// A context switch: a thread was scheduled out or in.
     Switched {
-        /// When, in nanoseconds.
+        /// The time in nanoseconds.
         time_ns: u64,
         /// The thread.
         tid: u32,
-        /// Whether it runs no more.
+        /// Whether it was scheduled out.
         is_out: bool,
     },
-    /// So many records were lost, since nobody emptied the buffers in time.
+    /// This many records were lost, because the buffers were not read in time.
     Lost(u64),
-    /// The kernel took fewer samples for a while: they took too much time.
+    /// The kernel throttled sampling because it took too much time.
     Throttled,
 }

@@ -1,4 +1,4 @@
-//! What a recording says of the machine, the command, the events and the files it is of.
+//! The metadata of a recording: machine, command, events and files.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::build_id::BuildId;
 
-/// What a recording says of itself.
+/// The metadata of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Facts {
@@ -16,35 +16,35 @@ pub struct Facts {
     pub os_release: Option<String>,
     /// The version of perf.
     pub perf_version: Option<String>,
-    /// The machine, as `uname -m` names it.
+    /// The machine, as `uname -m` prints it.
     pub arch: Option<String>,
     /// The processor.
     pub cpu: Option<String>,
-    /// The words of the command line that made the recording.
+    /// The arguments of the command that made the recording.
     pub command: Vec<String>,
     /// The events that were recorded.
     pub events: Vec<EventType>,
     /// The build IDs of files. `perf record` reads them when it ends.
     pub build_ids: Vec<FileBuildId>,
-    /// One instant in nanoseconds since 1970, and on the recording's clock.
+    /// The same time in nanoseconds since 1970 and on the recording's clock.
     pub clock: Option<(u64, u64)>,
-    /// Which clock that is, as `clock_gettime` numbers them.
+    /// The number of that clock in `clock_gettime`.
     pub clock_id: Option<u32>,
 }
 
 /// The build ID of a file that was mapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileBuildId {
-    /// The path, as mappings name it; `[kernel.kallsyms]` for the kernel's image.
+    /// The path, as in mappings; `[kernel.kallsyms]` for the kernel's image.
     pub path: Vec<u8>,
     /// Its build ID.
     pub build_id: BuildId,
-    /// Whether the kernel has it mapped.
+    /// Whether it is the kernel's image or one of its modules.
     pub is_kernel: bool,
 }
 
 impl FileBuildId {
-    /// Returns the path as the standard library has it.
+    /// Returns the path as a [`Path`].
     #[must_use]
     pub fn as_path(&self) -> &Path {
         Path::new(OsStr::from_bytes(&self.path))
@@ -59,16 +59,16 @@ pub struct EventType {
     pub name: String,
     /// What its periods count.
     pub unit: EventUnit,
-    /// A sample was taken each so many units, when that was fixed beforehand.
+    /// The number of units between two samples, if it is fixed.
     pub period: Option<u64>,
-    /// So many samples a second were aimed at.
+    /// The intended number of samples per second, if the period is adjusted to reach it.
     pub frequency: Option<u64>,
-    /// Whether there is a sample each time that a thread gives its processor away.
+    /// Whether a sample is taken each time that a thread is scheduled out.
     pub is_of_switches: bool,
 }
 
 impl EventType {
-    /// Begins an event that is called so, whose periods count how often it happened.
+    /// Returns an event with this name, whose periods count occurrences.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl EventType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventUnit {
-    /// How often it happened.
+    /// The number of occurrences.
     Count,
     /// Nanoseconds of a clock.
     Nanoseconds,

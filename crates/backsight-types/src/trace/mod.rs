@@ -1,13 +1,13 @@
-//! What a captured trace tells: events, each at its time, whoever recorded them.
+//! The events of a captured trace, from any recorder.
 //!
-//! A reader of `perf.data` makes these, and so can who empties the kernel's ring buffers
-//! himself:
+//! A reader of `perf.data` produces them. A program that reads the kernel's ring buffers
+//! can produce them too:
 //!
 //! ```
 //! use backsight_types::trace::{ByteOrder, Event, SampleRecord, marker};
 //! use backsight_types::{AbsAddr, Lookup};
 //!
-//! // As the kernel writes it: whose code follows, where it stood, where its call returns.
+//! // As the kernel writes it: a marker, the program counter, a return address.
 //! let chain = [marker::USER, 0x55_1000, 0x55_2000].map(u64::to_ne_bytes).concat();
 //! let mut sample = SampleRecord::new(42, 42).with_chain(&chain, ByteOrder::NATIVE);
 //! sample.time_ns = Some(1_000);

@@ -1,4 +1,4 @@
-//! What processes mapped and became.
+//! Changes of processes and threads in a trace.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -10,31 +10,30 @@ use crate::module::Device;
 use crate::perms::Perms;
 use crate::range::AbsRange;
 
-/// The process that the kernel's own mappings are recorded under: its image, and its
-/// modules.
+/// The process ID of the kernel's own mappings: its image and its modules.
 pub const KERNEL_PID: u32 = u32::MAX;
 
-/// What a process mapped.
+/// A mapping of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mmap {
     /// The addresses.
     pub range: AbsRange,
-    /// Where in the file the first byte comes from.
+    /// The offset in the file of the first byte.
     pub offset: FileOffset,
-    /// What may be done with it.
+    /// The access permissions.
     pub perms: Perms,
-    /// The device of the file, as the record has it; `00:00` when it has none.
+    /// The device of the file from the record; `00:00` if the record has none.
     pub device: Device,
-    /// The inode of the file, as the record has it; 0 when it has none.
+    /// The inode of the file from the record; 0 if the record has none.
     pub inode: u64,
-    /// The build ID, when the record carries one.
+    /// The build ID, if the record has one.
     pub build_id: Option<BuildId>,
-    /// The name as the kernel gives it: a path, `[vdso]`, `//anon`, or nothing.
+    /// The name from the kernel: a path, `[vdso]`, `//anon`, or empty.
     pub name: Vec<u8>,
 }
 
 impl Mmap {
-    /// Returns the name as a path, if it is one: `//anon` and `[vdso]` are none.
+    /// Returns the name as a path; `None` for names such as `//anon` and `[vdso]`.
     ///
     /// ```
     /// # use backsight_types::trace::Mmap;
@@ -49,64 +48,64 @@ impl Mmap {
     }
 }
 
-/// What happened to a process.
+/// A change of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProcessChange {
-    /// It mapped something, in place of what was there.
+    /// It mapped memory, which replaces mappings that overlap.
     Mmap(Mmap),
     /// It unmapped these addresses.
     Munmap(AbsRange),
-    /// It changed what may be done with these addresses.
+    /// It changed the permissions of these addresses.
     Mprotect(AbsRange, Perms),
-    /// It began as a copy of its parent.
+    /// It started as a copy of its parent.
     Fork {
         /// The parent's process ID.
         parent: u32,
     },
-    /// It runs another program now: nothing of what was mapped is left.
+    /// It executed another program: all earlier mappings are gone.
     Exec,
     /// It ended. A later process can have the same ID.
     Exit,
 }
 
-/// What happened to a process, and when.
+/// A change of a process, with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessRecord {
-    /// When, in nanoseconds of any one clock.
+    /// The time in nanoseconds. All records use the same clock.
     pub time_ns: u64,
-    /// Of which process.
+    /// The process ID.
     pub pid: u32,
-    /// What happened.
+    /// The change.
     pub change: ProcessChange,
 }
 
-/// What happened to a thread, and when. Comes behind the record of its process's part of
-/// the same fact.
+/// A change of a thread, with its time. If the same event also changes the process, the
+/// record of the process comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadRecord {
-    /// When, in nanoseconds; 0 for before the recording began.
+    /// The time in nanoseconds; 0 if it was before the recording started.
     pub time_ns: u64,
-    /// Its process.
+    /// The ID of its process.
     pub pid: u32,
     /// Its ID.
     pub tid: u32,
-    /// What became of it.
+    /// The change.
     pub change: ThreadChange,
 }
 
-/// What became of a thread.
+/// A change of a thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ThreadChange {
-    /// It began, with the name of the thread that began it.
+    /// It started, with the name of the thread that started it.
     Began {
-        /// The process of that thread.
+        /// The process ID of that thread.
         parent_pid: u32,
-        /// That thread.
+        /// The ID of that thread.
         parent_tid: u32,
     },
-    /// It has this name now.
+    /// It was given this name.
     Named(Vec<u8>),
     /// It ended.
     Ended,

@@ -1,4 +1,5 @@
-//! One sample: who was where, and what the registers and the stack held.
+//! A sample record: process, thread, call chain, and optionally registers and stack
+//! memory.
 
 use crate::addr::AbsAddr;
 use crate::outcome::Lookup;
@@ -6,54 +7,54 @@ use crate::trace::branches::Branches;
 use crate::trace::byte_order::{ByteOrder, Words};
 use crate::trace::chain::{ChainEntry, Context, marker};
 
-/// A sample, as the kernel wrote it. [`SampleRecord::new`] begins one.
+/// A sample, as the kernel wrote it. [`SampleRecord::new`] creates one.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SampleRecord<'a> {
-    /// When, in nanoseconds of the recording's clock.
+    /// The time in nanoseconds, on the recording's clock.
     pub time_ns: Option<u64>,
-    /// The process; `u32::MAX` for one that is about to be gone.
+    /// The process ID; `u32::MAX` for a process that is exiting.
     pub pid: u32,
-    /// The thread.
+    /// The thread ID.
     pub tid: u32,
-    /// The processor.
+    /// The number of the processor.
     pub cpu: Option<u32>,
-    /// The place of its event among those that were recorded.
+    /// The index of its event among the recorded ones.
     pub event: usize,
-    /// How much of what the event counts it stands for.
+    /// How many units of its event the sample represents.
     pub period: u64,
-    /// Where the program counter stood.
+    /// The program counter.
     pub pc: Option<AbsAddr>,
-    /// Whose instruction that was.
+    /// The context of the program counter.
     pub context: Context,
-    /// The user's registers and stack, to be unwound.
+    /// The user registers and stack memory, for unwinding.
     pub user: Option<UserStack<'a>>,
-    /// What else its event had to say, in a form of its own: of a tracepoint its fields.
+    /// Raw data of its event: for a tracepoint, the fields.
     pub raw: &'a [u8],
-    /// The branches that were taken last.
+    /// The last branches that were taken.
     pub branches: Branches<'a>,
-    /// The call chain as numbers.
+    /// The call chain as raw numbers, with markers.
     chain: &'a [u8],
     order: ByteOrder,
 }
 
-/// What user code's registers and the top of its stack held.
+/// The registers of user code, and the memory at the top of its stack.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct UserStack<'a> {
     /// Whether the process ran 32-bit code.
     pub is_32_bit: bool,
-    /// Which registers were taken, by the numbers of `asm/perf_regs.h`.
+    /// The recorded registers, as a bit mask by the numbers of `asm/perf_regs.h`.
     mask: u64,
     regs: &'a [u8],
-    /// The stack's memory, from the stack pointer upwards.
+    /// The stack memory, from the stack pointer upwards.
     pub stack: &'a [u8],
     order: ByteOrder,
 }
 
 impl<'a> SampleRecord<'a> {
-    /// Begins a sample of this process and thread that stands for one of what its event
-    /// counts. The other fields are set by themselves.
+    /// Returns a sample of this process and thread with a period of 1. Set the other
+    /// fields directly.
     #[must_use]
     #[inline]
     pub fn new(pid: u32, tid: u32) -> Self {
@@ -74,8 +75,9 @@ impl<'a> SampleRecord<'a> {
         }
     }
 
-    /// Takes the call chain as the kernel writes it: 64 bits each, innermost first, with
-    /// [`marker`]s among the addresses. [`SampleRecord::raw`] is in this order too.
+    /// Sets the call chain as the kernel writes it: 64-bit numbers, innermost first, with
+    /// [`marker`]s among the addresses. The byte order also applies to
+    /// [`SampleRecord::raw`].
     #[must_use]
     #[inline]
     pub fn with_chain(self, chain: &'a [u8], order: ByteOrder) -> Self {
@@ -86,9 +88,9 @@ impl<'a> SampleRecord<'a> {
         }
     }
 
-    /// Walks over the call chain, innermost first; over the program counter alone when
-    /// there is none. Where the processor kept the stack of calls, that is the user's
-    /// part, whose addresses are the calls themselves.
+    /// Iterates over the call chain, innermost first. Without a call chain, yields the
+    /// program counter. If the branches are a stack of calls, they replace the user part;
+    /// their addresses are those of the calls themselves.
     #[inline]
     pub fn chain(&self) -> impl Iterator<Item = ChainEntry> + use<'a> {
         let mut at = Words::new(self.chain, self.order);
@@ -122,7 +124,8 @@ impl<'a> SampleRecord<'a> {
                     if number == marker::USER {
                         stack = calls.map(|calls| calls.stack());
                     } else if number == marker::USER_DEFERRED {
-                        // No address: it names what was not found.
+                        // The number after the marker is not an address: it identifies
+                        // the record with the user part.
                         at.u64();
                     }
                     continue;
@@ -138,15 +141,15 @@ impl<'a> SampleRecord<'a> {
         })
     }
 
-    /// Returns whether the user's part of the chain is in the branches.
+    /// Returns whether the branches have the user part of the chain.
     #[must_use]
     #[inline]
     pub fn has_stack_of_calls(&self) -> bool {
         self.branches.are_calls() && !self.branches.is_empty()
     }
 
-    /// Returns the bytes of the call chain as they were recorded: equal ones are
-    /// equal chains, unless the user's part is in the branches. Empty when there is none.
+    /// Returns the recorded bytes of the call chain, or nothing if there is none. Equal
+    /// bytes are equal chains, unless the branches have the user part.
     #[must_use]
     #[inline]
     pub fn raw_chain(&self) -> &'a [u8] {
@@ -162,8 +165,9 @@ impl<'a> SampleRecord<'a> {
 }
 
 impl<'a> UserStack<'a> {
-    /// Takes the registers of `mask`, by the numbers of `asm/perf_regs.h`, 64 bits each and
-    /// the lowest number first; and memory from the stack pointer upwards.
+    /// Returns a user stack. `registers` has the registers of `mask`, by the numbers of
+    /// `asm/perf_regs.h`, 64 bits each and the lowest number first. `stack` is memory
+    /// from the stack pointer upwards.
     #[must_use]
     #[inline]
     pub fn new(mask: u64, registers: &'a [u8], stack: &'a [u8], order: ByteOrder) -> Self {
@@ -176,8 +180,8 @@ impl<'a> UserStack<'a> {
         }
     }
 
-    /// Returns a register, by its number in `asm/perf_regs.h`; `None` when it was not
-    /// taken.
+    /// Returns a register, by its number in `asm/perf_regs.h`; `None` if it was not
+    /// recorded.
     #[must_use]
     #[inline]
     pub fn register(&self, number: u32) -> Option<u64> {
@@ -190,8 +194,8 @@ impl<'a> UserStack<'a> {
         Words::new(self.regs.get(at..)?, self.order).u64()
     }
 
-    /// Returns the word of the stack at `addr`, when the stack pointer is `sp`; `None`
-    /// outside of what was taken.
+    /// Returns the 64-bit word of the stack at `addr`, if the stack pointer is `sp`;
+    /// `None` outside of the recorded memory.
     #[must_use]
     #[inline]
     pub fn word(&self, sp: u64, addr: u64) -> Option<u64> {
@@ -199,7 +203,7 @@ impl<'a> UserStack<'a> {
         Words::new(self.stack.get(at..)?, self.order).u64()
     }
 
-    /// The same of four bytes: a word of 32-bit code.
+    /// As [`word`](Self::word), with four bytes: a word of 32-bit code.
     #[must_use]
     #[inline]
     pub fn half_word(&self, sp: u64, addr: u64) -> Option<u64> {
