@@ -1,6 +1,6 @@
-//! The places of rows in their tables: a number, and a type for each table.
+//! The indices of rows in tables, with a type for each table.
 
-/// Declares the place of a row in its table.
+/// Declares the index type of a table.
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -8,14 +8,14 @@ macro_rules! index {
         pub struct $name(pub u32);
 
         impl $name {
-            /// Returns the place behind the last row of a table that has `rows` now;
-            /// `None` when there are 2^32.
+            /// Returns the index of the next row of a table that has `rows` rows; `None`
+            /// if it has 2^32.
             #[must_use]
             pub fn behind(rows: usize) -> Option<Self> {
                 u32::try_from(rows).ok().map(Self)
             }
 
-            /// Returns the place as a slice index.
+            /// Returns it as a slice index.
             #[must_use]
             pub fn as_usize(self) -> usize {
                 // `usize` has at least 32 bits wherever Linux runs.
@@ -27,14 +27,14 @@ macro_rules! index {
 pub(crate) use index;
 
 index!(
-    /// The place of a process in [`Profile::processes`](crate::Profile::processes).
+    /// The index of a process in [`Profile::processes`](crate::Profile::processes).
     ProcessIdx
 );
 index!(
-    /// The place of a thread in [`Profile::threads`](crate::Profile::threads).
+    /// The index of a thread in [`Profile::threads`](crate::Profile::threads).
     ThreadIdx
 );
 index!(
-    /// The place of a location in [`Profile::locations`](crate::Profile::locations).
+    /// The index of a location in [`Profile::locations`](crate::Profile::locations).
     LocationIdx
 );

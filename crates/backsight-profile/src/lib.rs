@@ -1,19 +1,20 @@
-//! The plain model of a profile: what every format is read into and written from.
+//! The in-memory model of a profile. Every profile format is read into it and written
+//! from it.
 //!
 //! ```text
-//!   Sample ──▶ Thread ──▶ Process            who
-//!     │ └────▶ values, labels                how much, and what else
-//!     └──────▶ Stack ──▶ Location ──▶ Module where, innermost first
-//!                            └──────▶ Frames what it is called, once symbolized
+//!   Sample ──▶ Thread ──▶ Process
+//!     │ └────▶ values, labels
+//!     └──────▶ Stack ──▶ Location ──▶ Module     (innermost first)
+//!                            └──────▶ Frames     (after symbolization)
 //! ```
 //!
-//! Everything stands once, in a table, and is named by its place there. A location is
-//! what normalization left of an address: a place in a module, or a reason. Its frames
-//! come with symbolization, and there are several when calls were inlined.
+//! Each item is stored once, in a table, and is referred to by its index. A location is
+//! the result of normalizing an address: a place in a module, or a reason. Symbolization
+//! adds its frames; there are several if calls were inlined.
 //!
-//! Nothing here is checked against itself: a reader of hostile input must take care
-//! that what it names is there, and a writer that it is. Both go through the `get`
-//! methods, and a name that leads nowhere is `None`.
+//! The tables are not checked for consistency: an index may refer to a row that does not
+//! exist. The `get` methods then return `None`, so readers of untrusted input and writers
+//! have to use them.
 //!
 //! Two samples of one stack, `work` called by `main`:
 //!
@@ -27,8 +28,8 @@
 //! let places = ["main", "work"].map(|name| {
 //!     let function = Some(profile.strings.intern(name));
 //!     let frames = profile.add_frames([ProfileFrame { function, ..ProfileFrame::default() }]);
-//!     let frames = frames.expect("far fewer than 2^32");
-//!     profile.add_location(Location { frames, ..Location::default() }).expect("as few")
+//!     let frames = frames.expect("fewer than 2^32 frames");
+//!     profile.add_location(Location { frames, ..Location::default() }).expect("fewer than 2^32 locations")
 //! });
 //! // Outermost first.
 //! let stack = profile.stacks.intern(places);
@@ -36,7 +37,7 @@
 //! profile.samples.sum(sample, &[1], &[]);
 //! profile.samples.sum(sample, &[1], &[]);
 //!
-//! let (sample, values, _labels) = profile.samples.get(0).expect("both are one row");
+//! let (sample, values, _labels) = profile.samples.get(0).expect("both samples are in one row");
 //! assert_eq!(values, [2]);
 //! // Innermost first.
 //! let names: Vec<&str> = (profile.stacks.iter(sample.stack))
@@ -49,9 +50,9 @@
 //!
 //! # What it does not do
 //!
-//! It reads and writes no format (`backsight-formats` does) and looks nothing up
-//! (`backsight` does). It is one capture's tables, not a store of many: nothing is ever
-//! taken out of a table but all samples at once ([`Samples::clear`]).
+//! It does not read or write formats (`backsight-formats` does) and does not symbolize
+//! (`backsight` does). It has the tables of one capture and is not a store for many: rows
+//! are never removed, except for all samples at once ([`Samples::clear`]).
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -78,7 +79,7 @@ pub use samples::{Label, LabelValue, Sample, Samples};
 pub use stacks::{StackIdx, Stacks};
 pub use strings::{StrIdx, Strings};
 
-/// The examples of the README.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

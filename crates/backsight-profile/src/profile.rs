@@ -1,4 +1,4 @@
-//! What one capture came to: all tables of it.
+//! The tables of a profile.
 
 use backsight_types::{
     AbsAddr, AbsRange, AddrKind, FileOffset, Lookup, Module, ModuleIdx, Perms, Reason, VirtOffset,
@@ -9,35 +9,34 @@ use crate::samples::{Label, Samples};
 use crate::stacks::Stacks;
 use crate::strings::{StrIdx, Strings};
 
-/// What one capture came to.
+/// The profile of one capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// What the values of the samples count.
+    /// What the values of the samples measure.
     pub sample_types: Vec<ValueType>,
-    /// Which of them is shown when nobody asks for another: a place among them. `None`
-    /// is the first.
+    /// The index of the sample type that is shown by default. `None` means the first.
     pub default_type: Option<u32>,
-    /// How often samples were taken: one for each so many units.
+    /// The sampling period: the number of units between two samples.
     pub period: Option<(ValueType, i64)>,
-    /// When the first sample could have been taken, in nanoseconds since 1970.
+    /// The start of the recording, in nanoseconds since 1970.
     pub start_ns: Option<u64>,
-    /// For how long samples were taken, in nanoseconds.
+    /// The duration of the recording, in nanoseconds.
     pub duration_ns: Option<u64>,
-    /// What made the capture, and what it says of itself, for people.
+    /// Text for people: the tool that made the capture, and its notes.
     pub comments: Vec<StrIdx>,
-    /// The processes. A process ID that was used twice stands twice.
+    /// The processes. A process ID that was reused occurs twice.
     pub processes: Vec<Process>,
     /// Their threads.
     pub threads: Vec<Thread>,
-    /// The files that addresses lie in.
+    /// The files that contain addresses.
     pub modules: Vec<Module>,
-    /// Where they were mapped, and when.
+    /// The addresses at which modules were mapped, and the times.
     pub mappings: Vec<Mapping>,
-    /// What stacks are made of.
+    /// The locations that stacks consist of.
     pub locations: Vec<Location>,
     /// The frames of all locations.
     pub frames: Vec<ProfileFrame>,
-    /// What else is known of modules and locations.
+    /// Further properties of modules and locations.
     pub attributes: Vec<Attribute>,
     /// The stacks, each once.
     pub stacks: Stacks,
@@ -47,12 +46,12 @@ pub struct Profile {
     pub strings: Strings,
 }
 
-/// What a value counts, and in what.
+/// What a value measures, and its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ValueType {
-    /// What is counted: `samples`, `cpu-clock`, `alloc_space`.
+    /// What is measured: `samples`, `cpu-clock`, `alloc_space`.
     pub kind: StrIdx,
-    /// In what: `count`, `nanoseconds`, `bytes`.
+    /// The unit: `count`, `nanoseconds`, `bytes`.
     pub unit: StrIdx,
 }
 
@@ -63,7 +62,7 @@ pub struct Process {
     pub pid: u32,
     /// Its name.
     pub name: Option<StrIdx>,
-    /// When it began, in nanoseconds on the clock of the samples.
+    /// When it started, in nanoseconds on the clock of the samples.
     pub start_ns: Option<u64>,
     /// When it ended, on the same clock.
     pub end_ns: Option<u64>,
@@ -74,34 +73,34 @@ pub struct Process {
 pub struct Thread {
     /// The process.
     pub process: ProcessIdx,
-    /// Its ID, when the format knows threads.
+    /// Its ID, if the format has threads.
     pub tid: Option<u32>,
     /// Its name.
     pub name: Option<StrIdx>,
 }
 
-/// Where a module was mapped in a process, and when.
+/// A mapping of a module in a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// The process; `None` where the format knows no processes.
+    /// The process; `None` if the format has no processes.
     pub process: Option<ProcessIdx>,
-    /// The addresses.
+    /// The range of addresses.
     pub range: AbsRange,
-    /// The byte of the file at the first of them.
+    /// The offset in the file of the first address.
     pub file_offset: FileOffset,
-    /// What may be done with it.
+    /// The access permissions.
     pub perms: Perms,
     /// The module.
     pub module: Option<ModuleIdx>,
-    /// Since when, in nanoseconds on the clock of the samples.
+    /// When it was mapped, in nanoseconds on the clock of the samples.
     pub start_ns: Option<u64>,
 }
 
-/// A place in code, as far as it is known.
+/// A code address, with all that is known of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Location {
-    /// What the process saw. Absent where the place in the module says it all: then a
-    /// location is shared by all processes.
+    /// The address in the process. `None` if the place in the module is sufficient: then
+    /// all processes share the location.
     pub address: Option<AbsAddr>,
     /// How to look it up.
     pub lookup: Lookup,
@@ -109,27 +108,27 @@ pub struct Location {
     pub kind: Option<AddrKind>,
     /// The module.
     pub module: Option<ModuleIdx>,
-    /// The byte of the module's file.
+    /// The offset in the module's file.
     pub file_offset: Option<FileOffset>,
-    /// The same place as the file's symbols and DWARF call it.
+    /// The same place in the address space of the file's symbols and DWARF.
     pub virt_offset: Option<VirtOffset>,
-    /// Why there is no answer, or why there is no more of one.
+    /// Why the location was not resolved, or only in part.
     pub reason: Option<Reason>,
-    /// Its frames in [`Profile::frames`], innermost first; none before symbolization.
+    /// Its frames in [`Profile::frames`], innermost first; empty before symbolization.
     pub frames: FrameRange,
 }
 
-/// What is known of a row besides what its type tells: few rows have one.
+/// A property of a row that its type has no field for. Few rows have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attribute {
-    /// The row.
+    /// The row that it belongs to.
     pub of: Subject,
-    /// What is known of it.
+    /// The property.
     pub label: Label,
 }
 
-/// What an attribute is of. All are to be matched: a writer that passes over one would
-/// lose it in silence.
+/// The row that an attribute belongs to. It is exhaustive, so that every writer handles
+/// all variants and none is lost silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
     /// A module.
@@ -138,33 +137,33 @@ pub enum Subject {
     Location(LocationIdx),
 }
 
-/// Places in [`Profile::frames`] that follow each other.
+/// A range of consecutive rows in [`Profile::frames`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FrameRange {
-    /// The first.
+    /// The index of the first.
     pub start: u32,
-    /// How many.
+    /// The number of rows.
     pub len: u32,
 }
 
 /// One call level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ProfileFrame {
-    /// The function's name for people.
+    /// The function's name for display.
     pub function: Option<StrIdx>,
-    /// Its name for the linker, when it is another one.
+    /// Its name in the symbol table, if it differs.
     pub linkage_name: Option<StrIdx>,
     /// The source file.
     pub file: Option<StrIdx>,
-    /// The line, from 1.
+    /// The line, counted from 1.
     pub line: Option<u32>,
-    /// The column, from 1.
+    /// The column, counted from 1.
     pub column: Option<u32>,
-    /// The line that the function begins on, from 1.
+    /// The line where the function starts, counted from 1.
     pub start_line: Option<u32>,
-    /// Whether the compiler folded it into the frame that follows.
+    /// Whether the compiler inlined it into the next frame.
     pub inlined: bool,
-    /// Where the function begins.
+    /// The start of the function.
     pub start: Option<VirtOffset>,
 }
 
@@ -193,7 +192,7 @@ impl Profile {
         self.locations.get(index.as_usize())
     }
 
-    /// Returns the frames of a location, innermost first; none when it has none.
+    /// Returns the frames of a location, innermost first; empty if it has none.
     #[must_use]
     pub fn frames_of(&self, location: &Location) -> &[ProfileFrame] {
         let FrameRange { start, len } = location.frames;
@@ -206,16 +205,18 @@ impl Profile {
             .unwrap_or_default()
     }
 
-    /// Adds a location; `None` when there are 2^32.
+    /// Adds a location; returns `None` if there are 2^32.
     ///
-    /// Equal ones are not looked for: each format has a key of its own that is cheaper.
+    /// It does not search for an equal one, because each format has a cheaper key to do
+    /// so.
     pub fn add_location(&mut self, location: Location) -> Option<LocationIdx> {
         let index = LocationIdx::behind(self.locations.len())?;
         self.locations.push(location);
         Some(index)
     }
 
-    /// Adds the frames of one location, innermost first; `None` when there are 2^32.
+    /// Adds the frames of one location, innermost first; returns `None` if there are
+    /// 2^32.
     pub fn add_frames(
         &mut self,
         frames: impl IntoIterator<Item = ProfileFrame>,

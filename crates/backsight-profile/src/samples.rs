@@ -8,36 +8,36 @@ use crate::index::ThreadIdx;
 use crate::stacks::StackIdx;
 use crate::strings::StrIdx;
 
-/// A stack, who ran it, and when.
+/// A sample: stack, thread and time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sample {
-    /// The thread, when the format knows it.
+    /// The thread, if the format has threads.
     pub thread: Option<ThreadIdx>,
-    /// When it was taken, in nanoseconds of any one clock.
+    /// When it was taken, in nanoseconds. All samples use the same clock.
     pub time_ns: Option<u64>,
-    /// The stack; `None` for one without a single address.
+    /// The stack; `None` if it has no addresses.
     pub stack: Option<StackIdx>,
-    /// What the first of its values counts: a place among the profile's sample types.
-    /// Its other values follow in their order, and all other types are zero.
+    /// The sample type of its first value: an index in the profile's sample types. The
+    /// other values belong to the following types. All other types are zero.
     pub first_type: u32,
 }
 
-/// What else is known of a sample.
+/// A property of a sample, as key and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Label {
     /// Its name.
     pub key: StrIdx,
-    /// What it is.
+    /// Its value.
     pub value: LabelValue,
 }
 
-/// The value of a label. It has these two forms in every format; a third one would be a
-/// question to each writer, so that all are to be matched.
+/// The value of a label. All formats have these two forms. It is exhaustive, because
+/// every writer would have to handle a third form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LabelValue {
     /// A text.
     Text(StrIdx),
-    /// A number, in a unit if it has one.
+    /// A number, with its unit if it has one.
     Number(i64, Option<StrIdx>),
 }
 
@@ -55,7 +55,8 @@ pub struct Samples {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
     sample: Sample,
-    /// Where its values end, and its labels; they begin where those before end.
+    /// The end of its values and of its labels. They start at the end of those of the row
+    /// before.
     values_end: usize,
     labels_end: usize,
 }
@@ -72,10 +73,10 @@ impl Samples {
         });
     }
 
-    /// Adds to the values of the sample that is alike but for its time, as formats
-    /// without time do; it is pushed, without its time, when there is none.
+    /// Adds the values to those of an equal sample, ignoring the time, for formats
+    /// without times. If there is no such sample, it is added without its time.
     ///
-    /// Values that would leave the range of 64 bits stop there.
+    /// Sums are saturating.
     pub fn sum(&mut self, sample: Sample, values: &[i64], labels: &[Label]) {
         let sample = Sample {
             time_ns: None,
@@ -100,7 +101,7 @@ impl Samples {
         }
         let place = u32::try_from(self.rows.len());
         self.push(sample, values, labels);
-        // The 2^32th and those behind it stand alone.
+        // Rows from the 2^32nd on are not found again.
         if let Ok(place) = place {
             let mut sums = std::mem::take(&mut self.sums);
             sums.insert_unique(hash, place, |place| {
@@ -133,24 +134,24 @@ impl Samples {
         Some(start..self.rows.get(at)?.values_end)
     }
 
-    /// Walks over the samples with their values and labels.
+    /// Iterates over the samples with their values and labels.
     pub fn iter(&self) -> impl Iterator<Item = (Sample, &[i64], &[Label])> {
         (0..self.rows.len()).filter_map(|at| self.get(at))
     }
 
-    /// Returns how many there are.
+    /// Returns the number of samples.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there are no samples.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Removes all of them and keeps the memory: for a writer that has written them.
+    /// Removes all samples and keeps the memory, for writers that write in parts.
     pub fn clear(&mut self) {
         self.rows.clear();
         self.values.clear();

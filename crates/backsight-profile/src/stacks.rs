@@ -1,4 +1,4 @@
-//! Stacks, each once: a tree whose paths share what they have in common.
+//! Stacks, each stored once: a tree in which stacks share their outer frames.
 
 use std::hash::BuildHasher;
 
@@ -7,14 +7,14 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use crate::index::{LocationIdx, index};
 
 index!(
-    /// The place of a stack in [`Stacks`]: of its innermost location.
+    /// The index of a stack in [`Stacks`]: that of the node of its innermost location.
     StackIdx
 );
 
-/// Stacks as a tree: a node is a location, and the stack that called it.
+/// Stacks as a tree: a node is a location, and the stack of its caller.
 ///
-/// A node stands behind its caller, so a walk over all of them in order meets callers
-/// first.
+/// The index of a node is higher than that of its caller, so a loop over all nodes in
+/// order processes callers first.
 #[derive(Clone, Debug, Default)]
 pub struct Stacks {
     nodes: Vec<Node>,
@@ -29,12 +29,12 @@ struct Node {
 }
 
 impl Stacks {
-    /// Returns the stack in which `caller` calls `location`, which is taken in if it is
-    /// new. `None` as caller begins a stack, outermost.
+    /// Returns the stack in which `caller` calls `location`, and adds it if it is new.
+    /// Without a caller, `location` is the outermost one.
     ///
     /// # Panics
     ///
-    /// With 2^32 different stacks, which take 64 GiB and more of memory.
+    /// With 2^32 different stacks, which take at least 64 GiB of memory.
     pub fn call(&mut self, caller: Option<StackIdx>, location: LocationIdx) -> StackIdx {
         let node = Node { caller, location };
         let hash = self.hasher.hash_one(node);
@@ -49,7 +49,8 @@ impl Stacks {
         StackIdx(place)
     }
 
-    /// Returns the stack of these locations, outermost first; `None` without any.
+    /// Returns the stack of these locations, outermost first; `None` if there are no
+    /// locations.
     pub fn intern(
         &mut self,
         outermost_first: impl IntoIterator<Item = LocationIdx>,
@@ -65,7 +66,7 @@ impl Stacks {
         Some((location, caller))
     }
 
-    /// Walks over the locations of a stack, innermost first.
+    /// Iterates over the locations of a stack, innermost first.
     pub fn iter(&self, stack: Option<StackIdx>) -> impl Iterator<Item = LocationIdx> {
         let mut at = stack;
         std::iter::from_fn(move || {
@@ -75,13 +76,13 @@ impl Stacks {
         })
     }
 
-    /// Returns how many nodes the tree has.
+    /// Returns the number of nodes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there are no stacks.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()

@@ -1,4 +1,4 @@
-//! Names and paths, each once.
+//! Names and paths, each stored once.
 
 use std::hash::BuildHasher;
 
@@ -7,27 +7,27 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use crate::index::index;
 
 index!(
-    /// The place of a string in [`Strings`].
+    /// The index of a string in [`Strings`].
     StrIdx
 );
 
-/// Strings, each once, in the order in which they came.
+/// Interned strings, in the order in which they were added.
 #[derive(Clone, Debug, Default)]
 pub struct Strings {
-    /// All of them, one behind the other.
+    /// All strings, concatenated.
     text: String,
-    /// Where each ends.
+    /// The end of each string in `text`.
     ends: Vec<usize>,
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
 
 impl Strings {
-    /// Returns the place of `text`, which is taken in if it is new.
+    /// Returns the index of `text`, and adds it if it is new.
     ///
     /// # Panics
     ///
-    /// With 2^32 different strings, which take 32 GiB and more of memory.
+    /// With 2^32 different strings, which take at least 32 GiB of memory.
     pub fn intern(&mut self, text: &str) -> StrIdx {
         let hash = self.hasher.hash_one(text);
         let Self {
@@ -48,13 +48,13 @@ impl Strings {
         StrIdx(place)
     }
 
-    /// Returns a string; `None` when there is none at that place.
+    /// Returns the string with this index; `None` if there is none.
     #[must_use]
     pub fn get(&self, index: StrIdx) -> Option<&str> {
         get(&self.text, &self.ends, index.0)
     }
 
-    /// Returns the place of `text`, if it was taken in.
+    /// Returns the index of `text`; `None` if it was not added.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<StrIdx> {
         let hash = self.hasher.hash_one(text);
@@ -62,19 +62,19 @@ impl Strings {
         self.places.find(hash, is_it).copied().map(StrIdx)
     }
 
-    /// Returns how many there are.
+    /// Returns the number of strings.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there are no strings.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Walks over them in the order of their places.
+    /// Iterates over the strings in order of index.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..).map_while(|place| get(&self.text, &self.ends, place))
     }

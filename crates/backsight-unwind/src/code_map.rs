@@ -33,8 +33,8 @@ impl CodeMap {
     #[must_use]
     pub fn at(&self, addr: u64) -> Option<&MappedCode> {
         let addr = AbsAddr(addr);
-        let behind = self.pieces.partition_point(|it| it.range.start <= addr);
-        let piece = self.pieces.get(behind.checked_sub(1)?)?;
+        let after = self.pieces.partition_point(|it| it.range.start <= addr);
+        let piece = self.pieces.get(after.checked_sub(1)?)?;
         piece.range.contains(addr).then_some(piece)
     }
 

@@ -55,8 +55,8 @@ impl SearchTable {
     /// Returns the offset in `.eh_frame` of the last FDE that starts at or before `address`.
     pub(crate) fn offset_of(&self, address: u64) -> Option<usize> {
         let (rows, _) = self.rows.as_chunks::<ROW_BYTES>();
-        let behind = rows.partition_point(|row| self.address(row, 0) <= address);
-        let row = rows.get(behind.checked_sub(1)?)?;
+        let after = rows.partition_point(|row| self.address(row, 0) <= address);
+        let row = rows.get(after.checked_sub(1)?)?;
         let offset = self.address(row, 4).checked_sub(self.eh_frame)?;
         usize::try_from(offset).ok()
     }
@@ -124,8 +124,8 @@ impl FdeIndex {
 
     /// Returns the offset of the last FDE that starts at or before `address`.
     pub(crate) fn offset_of(&self, address: u64) -> Option<usize> {
-        let behind = self.0.partition_point(|(start, _)| *start <= address);
-        let (_, offset) = self.0.get(behind.checked_sub(1)?)?;
+        let after = self.0.partition_point(|(start, _)| *start <= address);
+        let (_, offset) = self.0.get(after.checked_sub(1)?)?;
         Some(*offset)
     }
 }

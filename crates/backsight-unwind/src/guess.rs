@@ -64,8 +64,8 @@ fn by_frame_pointer(
         .ok_or(WalkEnd::NoRule)?;
     let word_size = u64::from(machine.word_size());
     let above = fp.checked_add(word_size);
-    let behind = above.and_then(|above| above.checked_add(word_size));
-    let (Some(above), Some(behind)) = (above, behind) else {
+    let caller_sp = above.and_then(|above| above.checked_add(word_size));
+    let (Some(above), Some(caller_sp)) = (above, caller_sp) else {
         return Err(WalkEnd::NotCode);
     };
     if fp < sp || !fp.is_multiple_of(word_size) {
@@ -83,7 +83,7 @@ fn by_frame_pointer(
     caller.keep_only(|register| machine.is_callee_saved(register));
     caller.pc = pc;
     caller.set(machine.frame_pointer(), Some(next));
-    caller.set(machine.stack_pointer(), Some(behind));
+    caller.set(machine.stack_pointer(), Some(caller_sp));
     if machine == Machine::Aarch64 {
         caller.set(machine.return_address(), Some(pc));
     }
@@ -99,7 +99,7 @@ fn without_frame(
     word: &mut dyn FnMut(u64) -> Option<u64>,
 ) -> Option<Registers> {
     let sp = registers.get(machine.stack_pointer())?;
-    let (pc, behind) = match machine {
+    let (pc, caller_sp) = match machine {
         Machine::X86_64 | Machine::X86 => {
             let size = u64::from(machine.word_size());
             (word(sp)?, sp.checked_add(size)?)
@@ -108,6 +108,6 @@ fn without_frame(
     };
     let mut caller = *registers;
     caller.pc = pc;
-    caller.set(machine.stack_pointer(), Some(behind));
+    caller.set(machine.stack_pointer(), Some(caller_sp));
     code.may_return_to(pc).then_some(caller)
 }

@@ -55,7 +55,7 @@ pub use machine::Machine;
 pub use registers::Registers;
 pub use walker::{WalkedFrame, Walker};
 
-/// The examples of the README.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -93,13 +93,13 @@ impl Walker {
         registers.pc &= mask;
         let (mut is_exact, mut is_guessed, mut fuel) = (true, false, MAX_EVALUATED_BYTES);
         for _ in 0..MAX_FRAMES {
-            let stands = match is_exact {
+            let lookup_pc = match is_exact {
                 true => Some(registers.pc),
                 false => registers.pc.checked_sub(1),
             };
-            let piece = stands.and_then(|at| code.at(at));
+            let piece = lookup_pc.and_then(|at| code.at(at));
             let file = piece.and_then(|piece| piece.file);
-            let row = file.zip(stands).and_then(|((file, bias), at)| {
+            let row = file.zip(lookup_pc).and_then(|((file, bias), at)| {
                 Some((file, self.row(file, at.wrapping_sub(bias))?))
             });
             // A signal handler returns to a trampoline that contains no call.
