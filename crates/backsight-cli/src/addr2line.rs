@@ -12,6 +12,7 @@ use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Result};
 use crate::input::Addresses;
 use crate::sink::{Layout, Sink};
+use crate::symbol_files::SymbolFilesFlag;
 use crate::symbolize::{AddrKindArg, Listing, Symbols, elf};
 
 /// Convert addresses of a file to lines, with the flags and output of binutils' addr2line
@@ -41,6 +42,9 @@ pub(crate) struct Addr2line {
     #[command(flatten, next_help_heading = "Beyond addr2line")]
     debug_files: DebugFiles,
 
+    #[command(flatten, next_help_heading = "Beyond addr2line")]
+    symbol_files: SymbolFilesFlag,
+
     /// Print on standard error where files were looked for, and why files that were found were
     /// not used
     #[arg(long, help_heading = "Beyond addr2line")]
@@ -59,6 +63,7 @@ impl Addr2line {
         let symbols = Symbols::of(self.debug_files, self.verbose);
         // addr2line's own -v shows its version.
         let symbols = symbols.with_verbose_flag("--verbose");
+        let symbols = symbols.with_symbol_files(self.symbol_files);
         symbols.check();
         // As with addr2line, addresses are read from standard input if none are given.
         let addresses = self.addresses.or_stdin();

@@ -10,6 +10,7 @@ use backsight_symbolize::{Definition, DefinitionKind, Error, ModuleInput, Symbol
 use crate::args::Format;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
+use crate::inspect_symbol_file;
 use crate::oversized;
 use crate::symbolize::Symbols;
 use crate::symbolize::accounted::Accounted;
@@ -20,9 +21,12 @@ use crate::tool::TOOL;
 /// Reads symbol tables and debug files. For each name, prints its virtual offset, its size, and
 /// the source line of a function's start. A name that is not found is reported on standard
 /// error, and the exit code is 1.
+///
+/// Of a symbol file in a format of its own (GSYM, Breakpad's), prints which build it is of,
+/// and how many functions, lines and inlined calls it has.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inspect {
-    /// An executable, a library, an object file or a debug file
+    /// An executable, a library, an object file, a debug file or a symbol file
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -43,6 +47,21 @@ impl Inspect {
         let path = &self.file;
         let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
         self.symbols.check();
+        if inspect_symbol_file::is_symbol_file(&file) {
+            if self.format == Format::Json || !self.names.is_empty() {
+                return Err(Failure::of(
+                    Shown(path),
+                    "a symbol file is described as text alone, and not searched by name: \
+                     look addresses up with symbolize --symbols",
+                ));
+            }
+            return inspect_symbol_file::run(path, &self.symbols.options(), out);
+        }
+        if self.symbols.has_symbol_files() {
+            complain(format_args!(
+                "--symbols: not used: lists of symbols are of the file itself and its debug files"
+            ));
+        }
         let symbolizer = Accounted::new(Symbolizer::new(self.symbols.options()), &self.symbols);
         let input = ModuleInput::File {
             file: file.into(),

@@ -31,6 +31,7 @@ mod index;
 mod index_file;
 mod input;
 mod inspect;
+mod inspect_symbol_file;
 mod interrupt;
 mod jit_maps;
 mod kept_indexes;
@@ -45,6 +46,7 @@ mod perf_cache;
 mod progress;
 mod shortfalls;
 mod sink;
+mod symbol_files;
 mod symbolize;
 mod tool;
 

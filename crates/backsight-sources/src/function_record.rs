@@ -154,23 +154,6 @@ impl FunctionRecord {
     }
 }
 
-/// Returns the parts of ranges that are in others. The function's own are one, a call's a
-/// few; the product of more is not worth it.
-pub(crate) fn within(inner: &[Range<u64>], outer: &[Range<u64>]) -> Vec<Range<u64>> {
-    const MAX_PRODUCT: usize = 1 << 16;
-    if inner.len().saturating_mul(outer.len()) > MAX_PRODUCT {
-        return Vec::new();
-    }
-    let mut parts = Vec::new();
-    for one in inner {
-        let cut = outer
-            .iter()
-            .map(|other| one.start.max(other.start)..one.end.min(other.end));
-        parts.extend(cut.filter(|part| !part.is_empty()));
-    }
-    parts
-}
-
 fn frame(name: u32, place: Option<(u32, u32)>, texts: &impl Texts) -> Frame {
     let mut frame = Frame::default();
     match texts.name(name) {

@@ -1,7 +1,7 @@
 //! Why a module has no bytes to look into.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use backsight_elf::ReadError;
 use backsight_index::{IndexCause, IndexError, IndexFull};
@@ -89,6 +89,23 @@ pub enum Cause {
     /// It is not the file that was asked for.
     #[error("its build ID is missing or differs from the one asked for")]
     BuildIdMismatch,
+    /// It is of another build than what it was to be used for.
+    #[error("it is of {own}, and {wanted} was looked for")]
+    OtherBuild {
+        /// Its own identifier, such as `build ID 77c7aa4d`.
+        own: String,
+        /// That of what was looked for.
+        wanted: String,
+    },
+    /// It and another file claim to be of the same build, so that neither is used.
+    #[error("it and {} claim to be of the same build: give one of them", other.display())]
+    Ambiguous {
+        /// The other file.
+        other: PathBuf,
+    },
+    /// It has symbols in none of the formats of [`SymbolFile`](crate::SymbolFile).
+    #[error("not a symbol file: neither GSYM nor Breakpad's")]
+    NotSymbols,
     /// Its checksum is not the one of the link that leads to it.
     #[error("its checksum is not the one that the debug link has")]
     ChecksumMismatch,
@@ -150,13 +167,16 @@ impl Cause {
     pub fn reason(&self) -> Reason {
         match self {
             Self::TooLarge { .. } | Self::Oversized { .. } => Reason::Limit,
-            Self::BuildIdMismatch | Self::ChecksumMismatch | Self::NotTheUnit => {
-                Reason::IdentityUnproven
-            }
+            Self::BuildIdMismatch
+            | Self::ChecksumMismatch
+            | Self::NotTheUnit
+            | Self::OtherBuild { .. }
+            | Self::Ambiguous { .. } => Reason::IdentityUnproven,
             Self::NotFound | Self::NotTheModule | Self::NoCode => Reason::NoSymbols,
             Self::File(_)
             | Self::DamagedIndex
             | Self::NotOurs
+            | Self::NotSymbols
             | Self::BadIndex
             | Self::Packed
             | Self::Fetch(_)

@@ -1,6 +1,7 @@
 //! The files of a module, and what was read of them.
 
 mod go;
+mod headers;
 mod open;
 
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use backsight_index::engine::{CodeOffsets, Name, known_in, lossy, wide};
 use backsight_index::{Binding, Frame, Frames, IndexError, IndexView, SymbolIndex};
-use backsight_types::{BuildId, Reason, Segments, VirtOffset};
+use backsight_types::{BuildId, Reason, VirtOffset};
 
 use crate::damage_reporter::DamageReporter;
 use crate::dwarf::{DwarfAnswer, DwarfFile, DwarfLevel, Fault, SourceLocation};
@@ -105,11 +106,6 @@ impl LoadedFiles {
             (ModuleOrigin::Input(ModuleInput::File { .. }), _) if !may_stay_open => None,
             (origin, _) => Some(origin),
         }
-    }
-
-    /// Returns the program headers of the module itself.
-    pub(crate) fn segments(&self) -> Option<&Segments> {
-        self.own.as_ref().ok()?.segments()
     }
 
     /// Returns the flat index, if there is one.

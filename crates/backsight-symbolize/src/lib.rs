@@ -39,7 +39,8 @@
 //! 3. the line table of a Go program (`.gopclntab`), where it has no DWARF.
 //!
 //! Other sources ([`SymbolSource`]) can be added, before these or after them: a file of
-//! symbols in a format of its own is a [`SymbolFile`].
+//! symbols in a format of its own is a [`SymbolFile`], and [`Options::symbol_files`] finds it
+//! by build ID.
 //!
 //! Relocatable object files and kernel modules are laid out in memory first: their code
 //! sections get consecutive virtual offsets, in file order and with their alignment,
@@ -104,7 +105,10 @@ mod setters;
 mod shortfall;
 mod sought;
 mod source;
+mod symbol_catalog;
 mod symbol_file;
+mod symbol_file_id;
+mod symbol_files;
 mod symbol_list;
 mod symbol_tables;
 mod symbolizer;
@@ -138,4 +142,5 @@ pub use shortfall::{Shortfall, ShortfallKind};
 pub use sought::{Sought, SoughtKind};
 pub use source::{Detail, SymbolSource, Turn};
 pub use symbol_file::{SymbolFile, SymbolFormat};
+pub use symbol_files::SymbolFiles;
 pub use symbolizer::Symbolizer;

@@ -1,5 +1,6 @@
 //! One module, as it was given and as it is known so far.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
@@ -14,7 +15,7 @@ use crate::options::Options;
 use crate::oversized::Oversized;
 use crate::request::{ModuleInput, Place};
 use crate::shortfall::Shortfall;
-use crate::sought::{Sought, SoughtLog};
+use crate::sought::{Sought, SoughtKind, SoughtLog};
 use crate::source::{Sources, SymbolSource, Turn};
 
 /// With fewer addresses an index never pays.
@@ -50,6 +51,8 @@ pub(crate) struct SymbolModule {
     log: Arc<SoughtLog>,
     /// Other sources of its symbols.
     sources: Arc<RwLock<Sources>>,
+    /// Whether one of them is a file of [`Options::symbol_files`].
+    has_symbol_file: Arc<OnceLock<bool>>,
 }
 
 impl SymbolModule {
@@ -62,6 +65,7 @@ impl SymbolModule {
     ) -> Self {
         Self {
             sources: Arc::default(),
+            has_symbol_file: Arc::default(),
             origin: Mutex::new(Some(ModuleOrigin::Input(input))),
             may_stay_open,
             expected,
@@ -94,6 +98,7 @@ impl SymbolModule {
             not_written: Arc::default(),
             log: Arc::default(),
             sources: Arc::default(),
+            has_symbol_file: Arc::default(),
         }
     }
 
@@ -140,6 +145,7 @@ impl SymbolModule {
             not_written: Arc::clone(&self.not_written),
             log: Arc::clone(&self.log),
             sources: Arc::clone(&self.sources),
+            has_symbol_file: Arc::clone(&self.has_symbol_file),
         }
     }
 
@@ -173,7 +179,14 @@ impl SymbolModule {
     fn files(&self) -> Result<&LoadedFiles, Error> {
         let files = self.files.get_or_init(|| {
             let origin = self.origin().take().ok_or(Cause::NotFound)?;
-            let files = LoadedFiles::open(&origin, self.expected, &self.options, &self.log)?;
+            let opened = LoadedFiles::open(&origin, self.expected, &self.options, &self.log);
+            // A source that is the module itself needs no other.
+            let has_symbol_file = !matches!(origin, ModuleOrigin::Input(ModuleInput::Symbols(_)))
+                && self.join_symbol_file(&origin, opened.as_ref().ok());
+            let files = match opened {
+                Err(_) if has_symbol_file => LoadedFiles::none(),
+                opened => opened?,
+            };
             if let (ModuleOrigin::Input(ModuleInput::Symbols(source)), None) =
                 (&origin, files.indexed())
             {
@@ -183,6 +196,42 @@ impl SymbolModule {
             Ok(files)
         });
         files.as_ref().map_err(Clone::clone)
+    }
+
+    /// Adds the symbol file of the module's build, the first time, and returns whether
+    /// there is one.
+    fn join_symbol_file(&self, origin: &ModuleOrigin, files: Option<&LoadedFiles>) -> bool {
+        *self.has_symbol_file.get_or_init(|| {
+            let given = match origin {
+                ModuleOrigin::Input(ModuleInput::BuildId(id)) => Some(*id),
+                _ => self.expected,
+            };
+            let id = given.or_else(|| files?.build_id());
+            let all = self.options.symbol_files.as_deref().zip(id);
+            let Some((all, id)) = all else {
+                return false;
+            };
+            let found = all.find(&id, self.options.access, &self.options.limits);
+            let file = match found {
+                Ok(Some(file)) => file,
+                Ok(None) => return false,
+                Err(error) => {
+                    let path = error.path().unwrap_or(Path::new("")).to_owned();
+                    self.log.note(SoughtKind::SymbolFile, path, Err(error));
+                    return false;
+                }
+            };
+            if let Some(path) = file.path() {
+                self.log
+                    .note(SoughtKind::SymbolFile, path.to_owned(), Ok(()));
+            }
+            let given = self.given_segments.as_ref();
+            let segments = given.or_else(|| files?.any_segments());
+            let first = segments.and_then(|segments| segments.as_slice().first());
+            let first = first.map_or(VirtOffset(0), |first| first.virt_offset);
+            self.add_source(Turn::After, Arc::new(file.with_load_address(first)));
+            true
+        })
     }
 
     /// Returns what was read, if anything was.

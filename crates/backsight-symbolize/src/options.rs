@@ -11,6 +11,7 @@ use crate::budget::Budget;
 use crate::fetch::Fetch;
 use crate::limits::Limits;
 use crate::setters::setters;
+use crate::symbol_files::SymbolFiles;
 
 /// How a module's debug information is made searchable.
 ///
@@ -53,6 +54,10 @@ pub struct Options {
     /// Fetch modules and debug files from elsewhere, by build ID: asked in this order when
     /// no directory has the file.
     pub fetchers: Vec<Arc<dyn Fetch>>,
+    /// Symbol files in formats of their own (GSYM, Breakpad's). The one that says it is of
+    /// a module's build ID is asked where the module's own files have no answer, and where
+    /// they have a name alone; or alone, where there are none.
+    pub symbol_files: Option<Arc<SymbolFiles>>,
     /// Whether files are opened by paths that stand in debug information: `.dwo`
     /// files, and the supplementary file of `dwz` other than by its build ID. They
     /// are used only if their content proves them, but the author of a file then chooses
@@ -86,6 +91,7 @@ impl Default for Options {
             debug_dirs: vec![PathBuf::from("/usr/lib/debug")],
             roots: Vec::new(),
             fetchers: Vec::new(),
+            symbol_files: None,
             named_files: true,
             demangle: true,
             inlines: true,
@@ -103,6 +109,7 @@ impl Options {
         with_debug_dirs debug_dirs: Vec<PathBuf>,
         with_roots roots: Vec<PathBuf>,
         with_fetchers fetchers: Vec<Arc<dyn Fetch>>,
+        with_symbol_files symbol_files: impl Into<Option<Arc<SymbolFiles>>>,
         with_named_files named_files: bool,
         with_demangle demangle: bool,
         with_inlines inlines: bool,

@@ -37,10 +37,10 @@ pub enum ShortfallKind {
     DamagedSymbols,
     /// The file ends before what its headers say is in it.
     CutOff,
-    /// A file of symbols that is text has this many lines that cannot be read. The others are
+    /// A symbol file that is text has this many lines that cannot be read. The others are
     /// used.
     UnreadLines(u64),
-    /// A file of symbols has this many functions that begin inside of another, which then ends
+    /// A symbol file has this many functions that begin inside of another, which then ends
     /// there, or that begin where another does, and are not used.
     Overlapping(u64),
 }

@@ -37,6 +37,9 @@ pub enum SoughtKind {
     /// A symbol table of a file that was read, and is damaged: noted only then, with
     /// [`Cause::Damaged`] and where the file stands (nothing for bytes without a path).
     SymbolTable,
+    /// A symbol file in a format of its own, of
+    /// [`Options::symbol_files`](crate::Options::symbol_files).
+    SymbolFile,
     /// An index in [`Options::index_dir`](crate::Options::index_dir).
     Index,
 }
@@ -52,6 +55,7 @@ impl SoughtKind {
             Self::Package => "package of split units",
             Self::SplitUnit => "split unit",
             Self::SymbolTable => "sound symbol table",
+            Self::SymbolFile => "symbol file",
             Self::Index => "index",
         }
     }

@@ -1,7 +1,7 @@
-//! A file of symbols in a format of its own, as a source of symbols.
+//! A symbol file in a format of its own, as a source of symbols.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backsight_files::{Access, By, Image};
@@ -23,7 +23,7 @@ use crate::source::{Detail, SymbolSource};
 /// [`Symbolizer::add_source`](crate::Symbolizer::add_source).
 ///
 /// Whoever gives it says which module it is of; [`is_of`](Self::is_of) tells whether that is
-/// right.
+/// right. [`SymbolFiles`](crate::SymbolFiles) finds the file of a module.
 #[derive(Clone, Debug)]
 pub struct SymbolFile {
     opened: Arc<Opened>,
@@ -34,6 +34,7 @@ pub struct SymbolFile {
 #[derive(Debug)]
 struct Opened {
     image: Image,
+    path: Option<PathBuf>,
     table: Table,
     reporter: DamageReporter,
     log: Arc<SoughtLog>,
@@ -83,9 +84,19 @@ impl SymbolFile {
     ///
     /// # Errors
     /// [`Cause::File`] when it cannot be opened, [`Cause::TooLarge`] when it cannot be mapped and
-    /// is larger than [`Limits::file_bytes`], [`Cause::Damaged`] when it cannot be used.
+    /// is larger than [`Limits::file_bytes`], [`Cause::NotSymbols`] and [`Cause::Damaged`] when
+    /// it cannot be used.
     pub fn open(path: &Path, access: Access, limits: &Limits) -> Result<Self, Error> {
-        let file = backsight_files::open(path, By::Caller)?;
+        Self::open_by(path, By::Caller, access, limits)
+    }
+
+    pub(crate) fn open_by(
+        path: &Path,
+        by: By,
+        access: Access,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let file = backsight_files::open(path, by)?;
         let image = Image::of_file(&file, access, limits.file_bytes);
         let image = image.map_err(|error| Error::from(error).or_path(Some(path)))?;
         Self::of_image(image, Some(path))
@@ -94,14 +105,14 @@ impl SymbolFile {
     /// Reads where the tables of these bytes are.
     ///
     /// # Errors
-    /// [`Cause::Damaged`] when they cannot be used.
+    /// [`Cause::NotSymbols`] and [`Cause::Damaged`] when they cannot be used.
     pub fn of_bytes(bytes: Arc<[u8]>) -> Result<Self, Error> {
         Self::of_image(Image::from(bytes), None)
     }
 
     fn of_image(image: Image, path: Option<&Path>) -> Result<Self, Error> {
         let damaged = |wrong| {
-            let part = "a file of symbols";
+            let part = "a symbol file";
             Error::new("read", path, Cause::Damaged { part, wrong })
         };
         let table = match SymbolFormat::of(&image) {
@@ -111,7 +122,7 @@ impl SymbolFile {
             Some(SymbolFormat::Breakpad) => Breakpad::open(&image)
                 .map(|table| Table::Breakpad(Box::new(table)))
                 .map_err(|error| damaged(wrong_breakpad(error)))?,
-            None => return Err(damaged("it is neither GSYM nor Breakpad's")),
+            None => return Err(Error::new("read", path, Cause::NotSymbols)),
         };
         let log = Arc::default();
         let reporter = DamageReporter::new(&path.map(Path::to_owned), &log);
@@ -136,6 +147,7 @@ impl SymbolFile {
         }
         let opened = Opened {
             image,
+            path: path.map(Path::to_owned),
             table,
             reporter,
             log,
@@ -160,6 +172,12 @@ impl SymbolFile {
             load_address,
             ..self
         }
+    }
+
+    /// Returns where it was opened.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.opened.path.as_deref()
     }
 
     /// Returns its format.
@@ -194,6 +212,29 @@ impl SymbolFile {
         match &self.opened.table {
             Table::Gsym(gsym) => gsym.build_id() == Some(*id),
             Table::Breakpad(breakpad) => breakpad.module().is_of(id),
+        }
+    }
+
+    /// Returns how many functions a GSYM file has.
+    #[must_use]
+    pub fn gsym_functions(&self) -> Option<usize> {
+        match &self.opened.table {
+            Table::Gsym(gsym) => Some(gsym.functions()),
+            Table::Breakpad(_) => None,
+        }
+    }
+
+    /// Reads all unwinding rules of a Breakpad file, and returns how many ranges of code have
+    /// some that cannot be read.
+    #[must_use]
+    pub fn unread_cfi(&self) -> usize {
+        let Opened { image, table, .. } = &*self.opened;
+        match table {
+            Table::Gsym(_) => 0,
+            Table::Breakpad(breakpad) => {
+                let all = breakpad.all_cfi(image, self.load_address);
+                all.filter(|rows| rows.is_damaged).count()
+            }
         }
     }
 

@@ -96,11 +96,11 @@ const OPENERS: [(&str, Opener); 5] = [
         let opened = SymbolIndex::open(path, &Options::default());
         Some(Failed::of_index(&opened.err()?))
     }),
-    ("a file of symbols, mapped", |path| {
+    ("a symbol file, mapped", |path| {
         let opened = SymbolFile::open(path, Access::Map, &Limits::default());
         Some(Failed::of_symbols(&opened.err()?))
     }),
-    ("a file of symbols, read", |path| {
+    ("a symbol file, read", |path| {
         let small = Limits::default().with_file_bytes(4);
         let opened = SymbolFile::open(path, Access::Read, &small);
         Some(Failed::of_symbols(&opened.err()?))

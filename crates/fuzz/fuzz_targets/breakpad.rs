@@ -1,4 +1,4 @@
-//! Files of symbols as `dump_syms` writes them: one address at a time, and all at once.
+//! Symbol files as `dump_syms` writes them: one address at a time, and all at once.
 #![no_main]
 
 use backsight_index::{IndexBuilder, IndexView, ViewOptions};

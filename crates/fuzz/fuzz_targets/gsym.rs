@@ -1,4 +1,4 @@
-//! Files of symbols as `llvm-gsymutil` writes them: one address at a time, and all at once.
+//! Symbol files as `llvm-gsymutil` writes them: one address at a time, and all at once.
 #![no_main]
 
 use backsight_index::{IndexBuilder, IndexView, ViewOptions};

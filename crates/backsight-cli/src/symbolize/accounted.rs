@@ -18,6 +18,7 @@ use crate::file::Shown;
 use crate::kept_indexes::report_not_written;
 use crate::oversized;
 use crate::shortfalls;
+use crate::symbol_files::SymbolFilesFlag;
 
 /// Something that contains a symbolizer.
 pub(crate) trait HasSymbolizer {
@@ -48,6 +49,7 @@ pub(crate) struct Accounted<S: HasSymbolizer = Symbolizer> {
     of: S,
     index_dir: Option<IndexDir>,
     debuginfod: Debuginfod,
+    symbol_files: SymbolFilesFlag,
     verbose: bool,
     verbose_flag: &'static str,
 }
@@ -59,6 +61,7 @@ impl<S: HasSymbolizer> Accounted<S> {
             of,
             index_dir: symbols.index_dir.dir(),
             debuginfod: symbols.debuginfod().clone(),
+            symbol_files: symbols.symbol_files.clone(),
             verbose: symbols.verbose,
             verbose_flag: symbols.verbose_flag(),
         }
@@ -130,6 +133,7 @@ impl<S: HasSymbolizer> Drop for Accounted<S> {
             report_sought(modules.flat_map(|module| symbolizer.sought(module)));
         }
         shortfalls::report(symbolizer, self.verbose_flag);
+        self.symbol_files.report();
         report_not_written(symbolizer, self.index_dir.as_ref());
         self.debuginfod.report(self.verbose);
     }

@@ -7,12 +7,16 @@ use crate::debuginfod::Debuginfod;
 use crate::failure::{Failure, Result};
 use crate::jit_maps::JitMaps;
 use crate::kept_indexes::KeptIndexes;
+use crate::symbol_files::SymbolFilesFlag;
 
 /// How to look up symbols.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Symbols {
     #[command(flatten)]
     debug_files: DebugFiles,
+
+    #[command(flatten)]
+    pub(super) symbol_files: SymbolFilesFlag,
 
     #[command(flatten)]
     pub(super) index_dir: KeptIndexes,
@@ -51,6 +55,19 @@ impl Symbols {
         }
     }
 
+    /// With these symbol files.
+    pub(crate) fn with_symbol_files(self, symbol_files: SymbolFilesFlag) -> Self {
+        Self {
+            symbol_files,
+            ..self
+        }
+    }
+
+    /// Whether symbol files were named.
+    pub(crate) fn has_symbol_files(&self) -> bool {
+        self.symbol_files.files().is_some()
+    }
+
     /// The debuginfod servers.
     pub(crate) fn debuginfod(&self) -> &Debuginfod {
         &self.debug_files.debuginfod
@@ -78,6 +95,7 @@ impl Symbols {
     pub(crate) fn check(&self) {
         self.index_dir.check();
         self.debug_files.check();
+        self.symbol_files.check();
     }
 
     /// Sets the size of the thread pool.
@@ -94,6 +112,7 @@ impl Symbols {
     pub(crate) fn options(&self) -> backsight_symbolize::Options {
         self.debug_files
             .options()
+            .with_symbol_files(self.symbol_files.files().cloned())
             .with_inlines(!self.no_inlines)
             .with_index_dir(self.index_dir.dir())
     }

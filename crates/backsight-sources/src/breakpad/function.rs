@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
+use super::inline_tree::InlineTree;
 use super::lines::Lines;
-use super::record::{self, InlinedRecord, NO_TEXT, Record};
-use crate::function_record::{FunctionRecord, InlinedCall, LineRange, within};
-
-/// How deep inlined calls are followed.
-const MAX_DEPTH: u32 = 1024;
+use super::record::{self, NO_TEXT, Record};
+use crate::function_record::{FunctionRecord, LineRange};
 
 /// Reads what follows the line of a function. Lines that cannot be read are left out: they
 /// were counted when the file was opened.
@@ -17,8 +15,7 @@ pub(super) fn read(range: Range<u64>, lines: Lines<'_>) -> FunctionRecord {
         name: NO_TEXT,
         ..FunctionRecord::default()
     };
-    // For each level, the call that is open.
-    let mut open = Vec::new();
+    let mut calls = Vec::new();
     for (_, line) in lines {
         match record::parse(line) {
             Some(Record::Line {
@@ -30,7 +27,7 @@ pub(super) fn read(range: Range<u64>, lines: Lines<'_>) -> FunctionRecord {
                 let range = start..start.saturating_add(size.into());
                 record.lines.push(LineRange { range, file, line });
             }
-            Some(Record::Inlined(call)) => add_call(&mut record, &mut open, call),
+            Some(Record::Inlined(call)) => calls.push(call),
             Some(Record::Empty | Record::Info | Record::CodeId(_)) => {}
             // Another MODULE line was counted.
             Some(Record::Module | Record::Cfi(..)) => {}
@@ -38,33 +35,11 @@ pub(super) fn read(range: Range<u64>, lines: Lines<'_>) -> FunctionRecord {
             _ => break,
         }
     }
+    let tree = InlineTree::of(&record.range, calls);
+    record.is_damaged = tree.is_damaged;
+    record.calls = tree.calls;
     sort_lines(&mut record);
     record
-}
-
-fn add_call(record: &mut FunctionRecord, open: &mut Vec<usize>, call: InlinedRecord<'_>) {
-    let depth = usize::try_from(call.level).unwrap_or(usize::MAX);
-    if depth > open.len() || call.level >= MAX_DEPTH {
-        record.is_damaged = true;
-        return;
-    }
-    open.truncate(depth);
-    let into = open.last().copied();
-    let around = into.and_then(|at| record.calls.get(at));
-    let function = std::slice::from_ref(&record.range);
-    let around = around.map_or(function, |around| around.ranges.as_slice());
-    let all = call.ranges().unwrap_or_default();
-    // A call is nowhere but in what it is inlined into.
-    let ranges = within(&all, around);
-    open.push(record.calls.len());
-    record.calls.push(InlinedCall {
-        into,
-        depth: call.level,
-        ranges,
-        name: call.origin,
-        file: call.file,
-        line: call.line,
-    });
 }
 
 /// Lines are only in their function. One ends where the next begins, and of those at one

@@ -26,6 +26,7 @@ mod cfi_rule;
 mod error;
 mod fields;
 mod function;
+mod inline_tree;
 mod lines;
 mod module_line;
 mod record;

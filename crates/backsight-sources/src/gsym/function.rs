@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::cursor::ByteCursor;
-use crate::function_record::{FunctionRecord, InlinedCall, LineRange, within};
+use crate::function_record::{FunctionRecord, InlinedCall, LineRange};
 
 /// What follows the name of a function.
 const LINES: u32 = 1;
@@ -182,6 +182,23 @@ fn read_inlined(
         }
     }
     Some(())
+}
+
+/// Returns the parts of ranges that are in others. The function's own are one, a call's a
+/// few; the product of more is not worth it.
+fn within(inner: &[Range<u64>], outer: &[Range<u64>]) -> Vec<Range<u64>> {
+    const MAX_PRODUCT: usize = 1 << 16;
+    if inner.len().saturating_mul(outer.len()) > MAX_PRODUCT {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    for one in inner {
+        let cut = outer
+            .iter()
+            .map(|other| one.start.max(other.start)..one.end.min(other.end));
+        parts.extend(cut.filter(|part| !part.is_empty()));
+    }
+    parts
 }
 
 fn ranges(cursor: &mut ByteCursor<'_>, base: u64) -> Option<Vec<Range<u64>>> {

@@ -1,5 +1,7 @@
 //! Where the tables of a GSYM file are.
 
+use backsight_types::BuildId;
+
 use crate::bytes::{Bytes, offset};
 
 const MAGIC: u32 = 0x4753_594d;
@@ -38,8 +40,19 @@ pub(super) struct GsymHeader {
     pub(super) id: Vec<u8>,
 }
 
+/// Returns the identifier of the program that a GSYM file was made of, if it has one, from the
+/// first 48 bytes of the file.
+///
+/// # Errors
+/// Each of [`GsymError`].
+pub fn build_id_in(first: &[u8]) -> Result<Option<BuildId>, GsymError> {
+    let (_, _, id) = GsymHeader::identified(first)?;
+    Ok(BuildId::from_bytes(&id).ok())
+}
+
 impl GsymHeader {
-    pub(super) fn read(all: &[u8]) -> Result<Self, GsymError> {
+    /// Returns whether it is big-endian, the bytes of an address, and the identifier.
+    fn identified(all: &[u8]) -> Result<(bool, usize, Vec<u8>), GsymError> {
         let big_endian = match all.first_chunk() {
             Some(magic) if u32::from_le_bytes(*magic) == MAGIC => false,
             Some(magic) if u32::from_be_bytes(*magic) == MAGIC => true,
@@ -65,6 +78,17 @@ impl GsymHeader {
         }
         let id = 28..28_usize.saturating_add(id_size);
         let id = all.get(id).ok_or(cut)?.to_vec();
+        Ok((big_endian, address_size, id))
+    }
+
+    pub(super) fn read(all: &[u8]) -> Result<Self, GsymError> {
+        let (big_endian, address_size, id) = Self::identified(all)?;
+        let bytes = Bytes {
+            all,
+            big_endian,
+            pointer: 8,
+        };
+        let cut = GsymError::Damaged("it is cut off");
         let count = bytes.word(16).ok_or(cut)?;
         let texts = offset(0, bytes.word(20).ok_or(cut)?);
         let texts_size = bytes.word(24).ok_or(cut)?;

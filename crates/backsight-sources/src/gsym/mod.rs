@@ -13,5 +13,5 @@ mod function;
 mod header;
 mod table;
 
-pub use header::GsymError;
+pub use header::{GsymError, build_id_in};
 pub use table::Gsym;

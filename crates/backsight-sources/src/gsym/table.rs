@@ -56,6 +56,12 @@ impl Gsym {
         BuildId::from_bytes(&self.header.id).ok()
     }
 
+    /// Returns how many functions it has, those that are cut off left out.
+    #[must_use]
+    pub fn functions(&self) -> usize {
+        self.sound
+    }
+
     /// Returns whether its functions do not ascend: those behind are cut off.
     #[must_use]
     pub fn is_cut(&self) -> bool {

@@ -163,7 +163,8 @@ impl LoadedFiles {
         }
     }
 
-    fn none() -> Self {
+    /// No files, and no index.
+    pub(crate) fn none() -> Self {
         Self {
             own: Err(Cause::NotFound.into()),
             debug: None,

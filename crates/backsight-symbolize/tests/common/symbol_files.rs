@@ -1,4 +1,4 @@
-//! Files of symbols, asked in both ways.
+//! Symbol files, asked in both ways.
 
 use std::sync::Arc;
 

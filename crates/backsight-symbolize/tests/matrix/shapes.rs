@@ -86,7 +86,7 @@ pub(crate) const SHAPES: &[Shape] = &[
     shape("debug file without symtab", OwnFullLines, "debug; strip -o a full; llvm-objcopy -R .symtab -R .strtab $DEBUG"),
     shape("debug information without symtab", OwnFullLines, "full -g; llvm-objcopy -R .symtab -R .strtab full a"),
     shape("packed debug file", FullLines, "debug; objcopy --compress-debug-sections=zlib $DEBUG; strip -o a full"),
-    shape("debug file of symbols alone", Full, "full; objcopy --only-keep-debug full $DEBUG; strip -o a full"),
+    shape("debug symbol file alone", Full, "full; objcopy --only-keep-debug full $DEBUG; strip -o a full"),
     // Ways of writing debug information.
     shape("gcc -g", OwnLines, "full -g; mv full a"),
     shape("gcc -g1", OwnLines, "full -g1; mv full a"),

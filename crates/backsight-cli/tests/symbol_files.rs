@@ -1,0 +1,232 @@
+//! `--symbols`: GSYM and Breakpad files, through the commands that look symbols up.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use backsight_types::{BuildId, DebugId};
+use common::run;
+use object::{Object as _, ObjectSymbol as _};
+use testkit::breakpad::{Level, Stretch};
+
+/// A stripped program, and what is known of it.
+struct Program {
+    dir: tempfile::TempDir,
+    build_id: BuildId,
+    /// The address of the function `called`.
+    addr: u64,
+}
+
+const SOURCE: &str = "__attribute__((noinline)) int called(int x) {\n    return x + 1;\n}\n\
+                      int main(int argc, char **argv) {\n    (void)argv;\n    \
+                      return called(argc);\n}\n";
+
+impl Program {
+    fn made() -> Result<Self, String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("a.c"), SOURCE).expect("ours");
+        tool(
+            dir.path(),
+            "cc -g -O1 -fno-inline -Wl,--build-id -o full a.c",
+        )?;
+        tool(dir.path(), "strip -o a full")?;
+        let bytes = fs::read(dir.path().join("full")).expect("readable");
+        let file = object::File::parse(&*bytes).expect("an ELF file");
+        let id = file.build_id().expect("notes").expect("a build ID");
+        let called = file.symbol_by_name("called").expect("a symbol");
+        Ok(Self {
+            build_id: BuildId::from_bytes(id).expect("20 bytes"),
+            addr: called.address(),
+            dir,
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn debug_id(&self) -> DebugId {
+        DebugId::of_build_id(&self.build_id)[0]
+    }
+
+    /// Writes a Breakpad file of this debug ID.
+    fn breakpad(&self, name: &str, debug_id: &str) {
+        let level = Level {
+            name: "called(int)".to_owned(),
+            place: Some(("/src/a.c".to_owned(), 2)),
+        };
+        let range = self.addr..self.addr + 4;
+        let levels = vec![level];
+        let module = format!("Linux x86_64 {debug_id} a");
+        let text = testkit::breakpad::written(&module, None, &[Stretch { range, levels }]);
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("ours");
+        fs::write(path, text).expect("ours");
+    }
+
+    /// Runs a subcommand in the directory.
+    fn run(&self, words: &str) -> common::Ran {
+        let mut command = common::backsight();
+        command.current_dir(self.dir.path());
+        let words = words.replace("ADDR", &format!("{:#x}", self.addr));
+        let output = command.args(words.split_whitespace()).output();
+        output.expect("it runs").into()
+    }
+}
+
+fn tool(dir: &Path, words: &str) -> Result<(), String> {
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().expect("a tool"));
+    let output = command.args(words).current_dir(dir).output();
+    let output = output.map_err(|error| error.to_string())?;
+    let done = output.status.success();
+    done.then_some(())
+        .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+macro_rules! program {
+    () => {
+        match Program::made() {
+            Ok(program) => program,
+            Err(words) => return testkit::skip(&words),
+        }
+    };
+}
+
+#[test]
+fn a_breakpad_file_names_a_stripped_program() {
+    let program = program!();
+    let debug_id = program.debug_id().to_string();
+    program.breakpad("a.sym", &debug_id);
+    program.breakpad(&format!("store/a/{debug_id}/a.sym"), &debug_id);
+    let unnamed = program.run("symbolize -e a ADDR").ok();
+    assert!(!unnamed.contains("called"), "{unnamed}");
+    for symbols in ["a.sym", "store"] {
+        let named = program
+            .run(&format!("symbolize -e a --symbols {symbols} ADDR"))
+            .ok();
+        assert!(
+            named.contains("called(int)") && named.contains("a.c:2"),
+            "{named}"
+        );
+        let listed = program
+            .run(&format!("addr2line -f -e a --symbols {symbols} ADDR"))
+            .ok();
+        assert_eq!(listed, "called(int)\n/src/a.c:2\n", "{symbols}");
+    }
+    let ran = program.run("symbolize -v -e a --symbols a.sym ADDR");
+    ran.fails(0, &["a.sym: symbol file, used"]);
+    // Normalized elsewhere, the program not at hand.
+    let normalized = format!(
+        "{{\"type\":\"header\",\"schema_version\":1,\"tool\":\"t\"}}\n\
+         {{\"type\":\"module\",\"index\":0,\"path\":\"/gone/a\",\"deleted\":false,\
+         \"build_id_kind\":\"gnu\",\"build_id\":\"{}\"}}\n\
+         {{\"type\":\"address\",\"address\":\"0x1\",\"module\":0,\"virtual_offset\":\"{:#x}\"}}\n",
+        program.build_id, program.addr
+    );
+    fs::write(program.path("n.ndjson"), normalized).expect("ours");
+    let named = program.run("symbolize -i n.ndjson --symbols store").ok();
+    assert!(named.contains("called(int)"), "{named}");
+    let named = program.run("convert n.ndjson -o - --to ndjson --symbols a.sym");
+    assert!(named.stdout.contains("called(int)"), "{named:?}");
+}
+
+#[test]
+fn a_gsym_file_names_a_stripped_program() {
+    let program = program!();
+    let made = ["llvm-gsymutil", "llvm-gsymutil-19"].iter().any(|name| {
+        let words = format!("{name} --convert full --out-file a.gsym");
+        tool(program.dir.path(), &words).is_ok()
+    });
+    if !made {
+        return testkit::skip("llvm-gsymutil: absent");
+    }
+    let named = program.run("symbolize -e a --symbols a.gsym ADDR").ok();
+    assert!(
+        named.contains("called") && named.contains("a.c:"),
+        "{named}"
+    );
+    let about = program.run("inspect a.gsym").ok();
+    let id = program.build_id;
+    assert!(
+        about.starts_with(&format!("format    GSYM\nbuild ID  {id}\nfunctions ")),
+        "{about}"
+    );
+}
+
+#[test]
+fn what_is_not_used_is_said() {
+    let program = program!();
+    let (own, id) = (program.debug_id().to_string(), program.build_id);
+    let other = "00112233445566778899AABBCCDDEEFF0";
+    program.breakpad("other.sym", other);
+    let ran = program.run("symbolize -e a --symbols other.sym ADDR");
+    let words = format!("--symbols other.sym: it is of debug ID {other}, and build ID {id} was");
+    ran.fails(0, &[&words]);
+    // Before and behind the answers, each once.
+    let ran = program.run("symbolize -e a --symbols absent --symbols a.c ADDR");
+    ran.fails(
+        0,
+        &[
+            "--symbols absent: No such file",
+            "--symbols a.c: not a symbol file",
+        ],
+    );
+    assert_eq!(ran.stderr.matches("absent").count(), 1, "{ran:?}");
+    program.breakpad("one.sym", &own);
+    program.breakpad("two.sym", &own);
+    let ran = program.run("symbolize -e a --symbols one.sym --symbols two.sym ADDR");
+    ran.fails(
+        0,
+        &["--symbols two.sym: it and one.sym claim to be of the same build"],
+    );
+    assert!(!ran.stdout.contains("called"), "{ran:?}");
+    // Lines that cannot be read.
+    let mut text = fs::read_to_string(program.path("one.sym")).expect("ours");
+    text.push_str("FUNC 10\nFILE x\n");
+    fs::write(program.path("one.sym"), text).expect("ours");
+    let ran = program.run("symbolize -e a --symbols one.sym ADDR");
+    ran.fails(0, &["one.sym: 2 of its lines cannot be read"]);
+    assert!(ran.stdout.contains("called(int)"), "{ran:?}");
+}
+
+#[test]
+fn inspect_says_what_a_file_is() {
+    let program = program!();
+    let own = program.debug_id().to_string();
+    program.breakpad("a.sym", &own);
+    let about = program.run("inspect a.sym").ok();
+    let want = format!(
+        "format    Breakpad\nmodule    a (Linux x86_64)\nbuild ID  none\ndebug ID  {own}\n\
+         functions 1\nlines     1\ninlined   0\nsymbols   0\nSTACK CFI 0\n"
+    );
+    assert_eq!(about, want);
+    let path = program.path("a.sym");
+    let mut text = fs::read_to_string(&path).expect("ours");
+    text.push_str("STACK CFI INIT 10 4 .cfa: +\nSTACK WIN 4 1 2\n??\n");
+    fs::write(&path, text).expect("ours");
+    let ran = program.run("inspect a.sym");
+    ran.fails(
+        0,
+        &[
+            "1 of its lines cannot",
+            "1 ranges of STACK CFI have rules that cannot",
+        ],
+    );
+    assert!(
+        ran.stdout
+            .ends_with("STACK CFI 1\nSTACK WIN 1 (not used)\n"),
+        "{ran:?}"
+    );
+    let ran = program.run("inspect --format json a.sym");
+    ran.fails(1, &["a.sym: a symbol file is described as text alone"]);
+    fs::write(&path, "MODULE Linux").expect("ours");
+    program
+        .run("inspect a.sym")
+        .fails(1, &["a.sym: a symbol file: its MODULE line"]);
+    let ran = program.run("inspect --symbols a.sym full main");
+    ran.fails(0, &["--symbols: not used"]);
+    assert!(run(["inspect", "--help"]).ok().contains("GSYM"));
+}
