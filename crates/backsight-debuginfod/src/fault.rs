@@ -59,7 +59,7 @@ pub enum FetchFault {
     #[error(transparent)]
     Cache(FileError),
     /// Others can write to the cache directory: they could put other files there.
-    #[error("{}: others can change it: have it owned by this user, with chmod go-w", .0.display())]
+    #[error("{}: others can change it: its owner must be this user, and nobody else may write to it", .0.display())]
     CacheOfOthers(PathBuf),
 }
 

@@ -1,4 +1,4 @@
-//! An index made by hand: of functions, inlined calls and lines from any source.
+//! Builds an index from functions, inlined calls and lines of any source.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,12 +14,13 @@ use crate::index_full::IndexFull;
 use crate::overlaps::{self, Overlaps, RankedRange, innermost};
 use crate::symbol_index::SymbolIndex;
 
-/// Puts an index together from functions, inlined calls and lines, wherever they come
-/// from. All places are virtual offsets of the module, in bytes.
+/// Builds an index from functions, inlined calls and lines of any source. All addresses
+/// are virtual offsets of the module.
 ///
-/// Where functions overlap, the one that begins last is used, then the one that ends first;
-/// so do inlined calls of one function, the deeper before the outer. Of lines that overlap
-/// the one that was added last is used.
+/// If functions overlap, the one that starts last is used; if several do, the one that
+/// ends first. Overlapping inlined calls of one function are resolved in the same way,
+/// but deeper calls precede outer ones. Of overlapping lines, the one that was added last
+/// is used.
 ///
 /// ```
 /// use backsight_index::{CallSite, FunctionName, IndexBuilder};
@@ -36,7 +37,7 @@ use crate::symbol_index::SymbolIndex;
 #[derive(Debug, Default)]
 pub struct IndexBuilder {
     build_id: Option<BuildId>,
-    /// Names and paths, each once.
+    /// Names and paths, each stored once.
     texts: Vec<u8>,
     known: HashMap<Box<[u8]>, TextRange>,
     levels: Vec<BuilderLevel>,
@@ -52,20 +53,20 @@ pub struct IndexBuilder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LevelId(u32);
 
-/// What a function is called.
+/// The name of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FunctionName<'n> {
-    /// The mangled name, shown demangled. Preferred to `plain`.
+    /// The mangled name, which is displayed demangled. It is preferred to `plain`.
     pub linkage: Option<&'n str>,
-    /// As it is shown, where there is no other.
+    /// A name that is displayed unchanged, if there is no linkage name.
     pub plain: Option<&'n str>,
-    /// The line that declares it, from 1; 0 when that is not known.
+    /// The line of its declaration, counted from 1; 0 if unknown.
     pub line: u32,
 }
 
 impl<'n> FunctionName<'n> {
-    /// A name that is shown as it is.
+    /// Returns a name that is displayed unchanged.
     #[must_use]
     pub fn plain(name: &'n str) -> Self {
         Self {
@@ -74,13 +75,13 @@ impl<'n> FunctionName<'n> {
         }
     }
 
-    /// The same, declared on this line.
+    /// Sets the line of the declaration.
     #[must_use]
     pub fn with_line(self, line: u32) -> Self {
         Self { line, ..self }
     }
 
-    /// A name that linkers know.
+    /// Returns a mangled name.
     #[must_use]
     pub fn linkage(name: &'n str) -> Self {
         Self {
@@ -96,14 +97,14 @@ impl<'n> FunctionName<'n> {
 pub struct CallSite<'n> {
     /// The path of the file.
     pub file: Option<&'n str>,
-    /// From 1; 0 when that is not known.
+    /// Counted from 1; 0 if unknown.
     pub line: u32,
-    /// From 1; 0 when that is not known.
+    /// Counted from 1; 0 if unknown.
     pub column: u16,
 }
 
 impl<'n> CallSite<'n> {
-    /// In this line of a file.
+    /// Returns a call in this line of a file.
     #[must_use]
     pub fn at(file: &'n str, line: u32) -> Self {
         Self {
@@ -113,14 +114,14 @@ impl<'n> CallSite<'n> {
         }
     }
 
-    /// The same in this column.
+    /// Sets the column.
     #[must_use]
     pub fn with_column(self, column: u16) -> Self {
         Self { column, ..self }
     }
 }
 
-/// Where a text begins, and its length.
+/// The offset of a text, and its length.
 type TextRange = (usize, usize);
 
 #[derive(Clone, Copy, Debug)]
@@ -128,9 +129,10 @@ struct BuilderLevel {
     linkage: Option<TextRange>,
     plain: Option<TextRange>,
     line: u32,
-    /// Of an inlined call: what it is in, and the function around it all.
+    /// For an inlined call: the level that it is inlined into, and the outermost
+    /// function.
     into: Option<(u32, u32)>,
-    /// How many calls are around it.
+    /// The number of calls that it is nested in.
     depth: u32,
     call_file: Option<TextRange>,
     call_line: u32,
@@ -147,7 +149,7 @@ struct BuilderLine {
 }
 
 impl IndexBuilder {
-    /// Sets the build ID of the module that it describes.
+    /// Sets the build ID of the module.
     #[must_use]
     pub fn build_id(self, id: BuildId) -> Self {
         Self {
@@ -156,10 +158,10 @@ impl IndexBuilder {
         }
     }
 
-    /// Adds a function with code of its own. It is entered where its first range begins.
+    /// Adds a function that is not inlined. Its entry is the start of its first range.
     ///
     /// # Errors
-    /// [`IndexFull`] when there are 2^31.
+    /// [`IndexFull`] when there are 2^31 functions and inlined calls.
     pub fn function(
         &mut self,
         ranges: &[Range<u64>],
@@ -173,7 +175,7 @@ impl IndexBuilder {
     /// Adds a call that was inlined into a function, or into another inlined call.
     ///
     /// # Errors
-    /// [`IndexFull`] when there are 2^31.
+    /// [`IndexFull`] when there are 2^31 functions and inlined calls.
     pub fn inlined(
         &mut self,
         into: LevelId,
@@ -196,11 +198,11 @@ impl IndexBuilder {
         Ok(id)
     }
 
-    /// Adds a stretch of code that one line of a file was made into. 0 is a line, or a
-    /// column, that is not known.
+    /// Adds a range of code that was compiled from one line of a file. A line or column
+    /// of 0 is unknown.
     ///
     /// # Errors
-    /// [`IndexFull`] when there are 2^32.
+    /// [`IndexFull`] when there are 2^32 lines.
     pub fn line(
         &mut self,
         range: Range<u64>,
@@ -211,7 +213,7 @@ impl IndexBuilder {
         let at = u32::try_from(self.line_rows.len()).map_err(|_| IndexFull)?;
         let file = self.text(file);
         self.line_rows.push(BuilderLine { file, line, column });
-        // The last one added goes first.
+        // A line that is added later takes precedence.
         self.lines
             .extend(items(&[range], u32::MAX.saturating_sub(at), at));
         Ok(())
@@ -259,10 +261,10 @@ impl IndexBuilder {
         rest.get(..length).unwrap_or_default()
     }
 
-    /// Makes the index, in rayon's current thread pool.
+    /// Builds the index, in rayon's current thread pool.
     ///
     /// # Errors
-    /// [`IndexFull`] when all code takes 4 GiB or more.
+    /// [`IndexFull`] when there are 4 GiB of code or more.
     pub fn finish(mut self) -> Result<SymbolIndex, IndexFull> {
         let inlined = std::mem::take(&mut self.inlined);
         let all = self
@@ -277,8 +279,8 @@ impl IndexBuilder {
         let all = Overlaps::new(all.collect(), 1);
         let code =
             CodeOffsets::new(all.covered().map(|(begin, end, _)| (begin, end))).ok_or(IndexFull)?;
-        let mut claims = UnitRanges::default();
-        claims.fill(&all, &[0], &code);
+        let mut unit_ranges = UnitRanges::default();
+        unit_ranges.fill(&all, &[0], &code);
         let part = self.part(inlined, &code);
         let symbols = TableSymbols {
             symbols: &NoSymbols,
@@ -291,10 +293,10 @@ impl IndexBuilder {
             inline_depth: u16::MAX,
             name_bytes: usize::MAX,
         };
-        Ok(merge(vec![part], |_| claims, &symbols, merging))
+        Ok(merge(vec![part], |_| unit_ranges, &symbols, merging))
     }
 
-    /// Lays all out as one unit.
+    /// Lays out everything as one unit.
     fn part(&self, mut inlined: Vec<(u32, RankedRange)>, code: &CodeOffsets) -> UnitPart<'_> {
         let mut part = UnitPart::default();
         let mut files = HashMap::new();

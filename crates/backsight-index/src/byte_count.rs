@@ -1,9 +1,8 @@
-//! Counts the bytes that tables take while lookups add to them.
+//! Counts the bytes of tables while lookups add to them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A sum of bytes. What is counted is the tables themselves, not what an allocator
-/// adds to them.
+/// A sum of bytes. Only the tables are counted, without the overhead of the allocator.
 #[derive(Debug, Default)]
 pub struct ByteCount(AtomicU64);
 
@@ -11,7 +10,7 @@ impl ByteCount {
     /// Adds this many bytes.
     #[inline]
     pub fn add(&self, bytes: usize) {
-        // Sums of tables that fit memory fit 64 bits.
+        // The size of tables in memory fits 64 bits.
         self.0.fetch_add(wide(bytes), Ordering::Relaxed);
     }
 
@@ -22,7 +21,7 @@ impl ByteCount {
     }
 }
 
-/// Returns what the rows of a table take.
+/// Returns the bytes that the rows of a table take.
 #[inline]
 pub fn bytes_of<T>(rows: &[T]) -> usize {
     size_of_val(rows)

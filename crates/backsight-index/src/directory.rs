@@ -1,22 +1,24 @@
-//! A directory of index files, which processes share.
+//! A directory of index files that processes share.
 //!
 //! ```text
-//!   DIR/93ac61ec5a8e….index             of this build ID, put here by a user
-//!   DIR/93ac61ec5a8e…-51c0f3….index     of this build ID, built from these files
-//!   DIR/.….index.PID-N.part             being written, where the filesystem has no file
-//!                                       without a name; takes its own when it is whole
+//!   DIR/93ac61ec5a8e….index             for this build ID, added by a user
+//!   DIR/93ac61ec5a8e…-51c0f3….index     for this build ID, built from certain files
+//!   DIR/.….index.PID-N.part             being written, if the filesystem has no unnamed
+//!                                       files; renamed when it is complete
 //! ```
 //!
-//! A build ID is a claim: any program may carry that of the C++ library. So an index that a
-//! lookup writes here is named by the files that it was built from ([`Binding`]), and is used
-//! only for them. An index without a binding was put here on purpose ([`IndexDir::keep`]).
-//! Neither is built from files that others can change, and a directory or an index that
-//! others can change is not used at all.
+//! A build ID proves nothing: any program may contain that of the C++ library. So the
+//! name of an index that a lookup writes here identifies the files that it was built from
+//! ([`Binding`]), and it is used only for them. An index without a binding was added
+//! deliberately ([`IndexDir::keep`]). No index is kept if it was built from files that
+//! other users can change, and a directory or an index that other users can change is not
+//! used.
 //!
 //! Files are written atomically ([`Whole`](backsight_files::Whole)) and removed by
-//! unlinking, so readers need no lock: a mapped file stays readable after it is removed. Only
-//! eviction takes a lock, of the directory itself, as two evictions at once would remove too
-//! much; the second is skipped. Files without our names and our magic are never touched.
+//! unlinking, so readers need no lock: a mapped file stays readable after it is removed.
+//! Only eviction locks the directory, as two evictions at once would remove too much; the
+//! second one is skipped. Files without the names and the magic of an index are never
+//! changed.
 
 mod name;
 
@@ -38,25 +40,26 @@ use crate::symbol_index::SymbolIndex;
 pub use name::Binding;
 use name::{NameKind, kind_of, name_of};
 
-/// A directory where indexes are kept between runs, by build ID.
+/// A directory that keeps indexes between runs, by build ID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexDir {
-    /// The directory. It is made, for its owner alone, when the first index is kept. One
-    /// that others can write to is not used.
+    /// The directory. It is created when the first index is kept, with access only for
+    /// its owner. A directory that other users can write to is not used.
     pub path: PathBuf,
-    /// The bytes that all indexes in it may take together. When they take more, those
-    /// go that were not used for longest.
+    /// The maximum size of all indexes in it, in bytes. If it is exceeded, the least
+    /// recently used ones are removed.
     pub max_bytes: u64,
 }
 
-/// Eviction stops at this fill, so that not every new index evicts.
+/// Eviction stops at this fraction of the maximum size, so that not every new index
+/// causes one.
 const FULL_TO_TENTHS: u64 = 9;
 
 /// The time of last use is updated at most this often.
 const USE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A file that is unfinished after this time was abandoned.
+/// An unfinished file that is older than this was abandoned.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// An open directory whose owner and mode were checked. It stays the same directory even
@@ -64,7 +67,7 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 struct OpenDirectory {
     directory: File,
     path: PathBuf,
-    /// As it was named, for messages.
+    /// The path that the caller gave, for messages.
     named: PathBuf,
 }
 
@@ -73,7 +76,7 @@ impl OpenDirectory {
         self.path.join(name)
     }
 
-    /// Opens a regular file that only we can change.
+    /// Opens a regular file that only root and this user can change.
     fn open(&self, name: &Path) -> Result<(File, Metadata), IndexError> {
         let opened = self.open_file(name);
         let (file, metadata) = opened.map_err(|error| error.with_path(self.named.join(name)))?;
@@ -103,7 +106,7 @@ fn is_not_found(error: &IndexError) -> bool {
 }
 
 impl IndexDir {
-    /// This directory, for so many bytes of indexes.
+    /// Returns the directory at this path, with a maximum size of all indexes in bytes.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, max_bytes: u64) -> Self {
         Self {
@@ -112,23 +115,23 @@ impl IndexDir {
         }
     }
 
-    /// Returns where the index of this build ID is kept that somebody vouched for.
+    /// Returns the path of the index of this build ID without a binding.
     #[must_use]
     pub fn path_of(&self, id: BuildId) -> PathBuf {
         self.path.join(name_of(id, None))
     }
 
-    /// The same of one that is bound to files.
+    /// As [`path_of`](Self::path_of), for an index that is bound to files.
     #[must_use]
     pub fn path_bound(&self, id: BuildId, binding: Option<Binding>) -> PathBuf {
         self.path.join(name_of(id, binding))
     }
 
-    /// Returns the index of this build ID, of these files or by itself, if one is kept
-    /// that can be read.
+    /// Returns the index of this build ID with this binding, or without one for `None`.
     ///
     /// # Errors
-    /// Why not; the system's [`NotFound`](std::io::ErrorKind::NotFound) when there is none.
+    /// An error of the kind [`NotFound`](std::io::ErrorKind::NotFound) if there is none;
+    /// otherwise the reason why it cannot be used.
     pub fn get(
         &self,
         id: BuildId,
@@ -150,18 +153,20 @@ impl IndexDir {
         Ok(index)
     }
 
-    /// Keeps an index, and makes room for it. It is used for every file of its build ID
-    /// from then on: the caller vouches for that.
+    /// Keeps an index, and removes others if it does not fit. It is then used for every
+    /// file with its build ID, so the caller must be sure that it is right for all of
+    /// them.
     ///
     /// # Errors
-    /// Those of [`SymbolIndex::write`]; also when the index has no build ID to be kept
-    /// by, was built from files that others can change, or alone exceeds the room, and
-    /// when others can change the directory.
+    /// Those of [`SymbolIndex::write`]. Also when the index has no build ID, was built
+    /// from files that other users can change, or is larger than the maximum size, and
+    /// when other users can change the directory.
     pub fn keep(&self, index: &SymbolIndex) -> Result<(), IndexError> {
         self.keep_bound(index, None)
     }
 
-    /// The same for the files alone that it was built from.
+    /// As [`keep`](Self::keep), but the index is used only for the files that it was
+    /// built from.
     ///
     /// # Errors
     /// As [`keep`](Self::keep).
@@ -201,8 +206,8 @@ impl IndexDir {
         Ok(())
     }
 
-    /// Says whether the directory can be used: it is one that nobody else can change, or
-    /// is not there yet.
+    /// Checks that the directory can be used: other users cannot change it, or it does
+    /// not exist yet.
     ///
     /// # Errors
     /// [`IndexCause::NotOurs`], and [`IndexCause::File`] when it cannot be opened.
@@ -222,7 +227,7 @@ impl IndexDir {
         if !only_we_can_change(&directory.metadata().map_err(failed)?) {
             return Err(IndexError::of_file("open", &self.path, IndexCause::NotOurs));
         }
-        // Its path may lead elsewhere by the next call.
+        // The path may refer to another directory at the next call.
         let path = path_of(&directory);
         Ok(OpenDirectory {
             directory,
@@ -235,18 +240,18 @@ impl IndexDir {
     pub fn remove(&self, id: BuildId, binding: Option<Binding>) {
         if let Ok(held) = self.held() {
             let path = held.path_of(&name_of(id, binding));
-            // If that fails, the next reader finds the damage again.
+            // If this fails, the next reader finds the damage again.
             let _ = std::fs::remove_file(path);
         }
     }
 
-    /// Removes the indexes that were not used for longest until the others fit.
-    /// Returns how many bytes they take then.
+    /// Removes the least recently used indexes until the others fit. Returns the
+    /// remaining size in bytes.
     ///
-    /// Does nothing while another process does the same.
+    /// Does nothing while another process evicts.
     ///
     /// # Errors
-    /// When the directory cannot be read, or others can change it.
+    /// When the directory cannot be read, or other users can change it.
     pub fn make_room(&self) -> Result<u64, IndexError> {
         self.make_room_in(&self.held()?)
     }
@@ -271,7 +276,7 @@ impl IndexDir {
             if total <= goal {
                 break;
             }
-            // Someone else may have removed it, which is as well.
+            // Another process may have removed it already.
             if std::fs::remove_file(held.path_of(&kept.name)).is_ok() {
                 total = total.saturating_sub(kept.size);
             }
@@ -280,14 +285,14 @@ impl IndexDir {
     }
 }
 
-/// Lists the indexes, and removes what writers that died have left.
+/// Lists the indexes, and removes abandoned unfinished files.
 fn kept(held: &OpenDirectory) -> Result<Vec<IndexFile>, IndexError> {
     let now = SystemTime::now();
     let mut all = Vec::new();
     let entries = std::fs::read_dir(&held.path);
     let entries = entries.map_err(|error| IndexError::of_file("list", &held.named, error))?;
     for entry in entries {
-        // Removed meanwhile: not counted.
+        // A file that was removed meanwhile is not counted.
         let Some(name) = entry
             .ok()
             .and_then(|entry| entry.file_name().into_string().ok())
@@ -304,16 +309,16 @@ fn kept(held: &OpenDirectory) -> Result<Vec<IndexFile>, IndexError> {
             continue;
         };
         match kind {
-            NameKind::Index if begins_as_index(&file, MAGIC.len()) => all.push(IndexFile {
+            NameKind::Index if starts_as_index(&file, MAGIC.len()) => all.push(IndexFile {
                 name,
                 size: metadata.len(),
                 used,
             }),
             NameKind::New
                 if now.duration_since(used).is_ok_and(|age| age > ABANDONED)
-                    && begins_as_index(&file, 0) =>
+                    && starts_as_index(&file, 0) =>
             {
-                // If that fails, the next one tries.
+                // If this fails, the next eviction tries again.
                 let _ = std::fs::remove_file(held.path_of(&name));
             }
             NameKind::Index | NameKind::New => {}
@@ -329,16 +334,16 @@ struct IndexFile {
     used: SystemTime,
 }
 
-/// Returns whether a file begins as an index does, as far as it goes, which is at least
-/// so many bytes.
-fn begins_as_index(file: &File, at_least: usize) -> bool {
+/// Returns whether a file starts with the magic of an index. A file shorter than the
+/// magic must have at least `at_least` bytes, and only these are compared.
+fn starts_as_index(file: &File, at_least: usize) -> bool {
     let mut begin = [0; MAGIC.len()];
     let read = file.read_at(&mut begin, 0);
     read.is_ok_and(|read| read >= at_least && begin.get(..read) == MAGIC.get(..read))
 }
 
-/// Updates the time of last use, unless it is recent. This fails in a directory of another
-/// user, whose own uses then decide what is evicted.
+/// Updates the time of last use, unless it is recent. This fails in a directory of
+/// another user; then only that user's accesses count for eviction.
 fn note_use(file: &File) {
     let now = SystemTime::now();
     let modified = file.metadata().and_then(|metadata| metadata.modified());

@@ -1,8 +1,8 @@
-//! Why nothing more goes into an index.
+//! The error for a full index.
 
-/// There is more of something than an index has room for: 4 GiB of code, 2^31 functions
-/// and inlined calls, 2^32 lines.
+/// A limit of the index format is exceeded: 4 GiB of code, 2^31 functions and inlined
+/// calls, 2^32 lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-#[error("more code, functions or lines than an index has room for")]
+#[error("more code, functions or lines than an index can hold")]
 pub struct IndexFull;

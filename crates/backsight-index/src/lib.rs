@@ -1,9 +1,9 @@
-//! What a module's debug information says of its code, as one flat file: functions, inlined
-//! calls and lines by address.
+//! The symbol index: functions, inlined calls and source lines of a module by address, as
+//! sorted tables in one file.
 //!
-//! An index is built once, from any source that knows functions and lines, and opened
-//! without reading it through: a lookup touches a few rows of the mapped file. `docs/index-format.md`
-//! in the repository describes each byte of it.
+//! An index is built once, from any source of functions and lines. It is opened without
+//! reading all of it: a lookup reads a few rows of the mapped file.
+//! `docs/index-format.md` in the repository describes each byte of it.
 //!
 //! ```
 //! use backsight_index::{
@@ -11,7 +11,7 @@
 //! };
 //! use backsight_types::VirtOffset;
 //!
-//! // Built by hand, of what some source knows.
+//! // Build an index from the data of some source.
 //! let mut index = IndexBuilder::default();
 //! let main = index.function(&[0x1000..0x1040], FunctionName::plain("main"))?;
 //! let call = CallSite::at("main.c", 7);
@@ -19,7 +19,7 @@
 //! index.line(0x1000..0x1010, "main.c", 5, 1)?;
 //! index.line(0x1010..0x1018, "square.h", 2, 1)?;
 //!
-//! // Written, opened again, and looked up in.
+//! // Write it, open it again, and look up an address.
 //! let directory = tempfile::tempdir()?;
 //! let path = directory.path().join("main.index");
 //! index.finish()?.write(&path)?;
@@ -32,12 +32,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Indexes that processes share by build ID stand in an [`IndexDir`].
+//! An [`IndexDir`] keeps indexes by build ID, for several processes.
 //!
-//! The crate reads no DWARF and no ELF (`backsight-symbolize` makes indexes of them), knows
-//! no process and no path under `/proc`, prints nothing and reads no environment. Every byte
-//! of a file is taken for hostile: its frame is checked when it is opened, each page and each
-//! number where it is used, and [`SymbolIndex::verify`] checks all.
+//! The crate reads neither DWARF nor ELF (`backsight-symbolize` builds indexes from
+//! them), uses no processes and no paths under `/proc`, prints nothing and reads no
+//! environment variables. Index files are untrusted: the header and the sizes of the
+//! tables are checked when a file is opened, each page and each number where it is used,
+//! and [`SymbolIndex::verify`] checks everything.
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -74,8 +75,9 @@ pub use lookup::{
 pub use read_options::ReadOptions;
 pub use symbol_index::{SymbolIndex, TableSize};
 
-/// What `backsight-symbolize` makes indexes with, and shares with them: parts of units,
-/// overlapping ranges, names. It may change with any version; [`IndexBuilder`] does not.
+/// Internals that `backsight-symbolize` uses to build indexes: parts of units,
+/// overlapping ranges, names. They are not covered by semantic versioning; use
+/// [`IndexBuilder`] instead.
 #[doc(hidden)]
 pub mod engine {
     pub use crate::build::{

@@ -1,29 +1,30 @@
-//! A function's name, ready to be handed out.
+//! The names of a function, in the form in which answers return them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use backsight_demangle::{demangle, demangle_ada};
 
-/// How names are spelled for people.
+/// How names are formatted for display.
 #[derive(Clone, Copy, Debug)]
 pub struct Spelling {
     /// Whether they are demangled.
     pub demangle: bool,
-    /// Bytes of a demangled name at most.
+    /// The maximum length of a demangled name in bytes.
     pub limit: usize,
 }
 
 /// The two forms of a function's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Name {
-    /// For people: demangled if so wished and possible.
+    /// The name for display: demangled if requested and possible.
     pub function: Option<Arc<str>>,
-    /// For the linker.
+    /// The name in the symbol table.
     pub linkage: Option<Arc<str>>,
-    /// The line where the source declares the function, from 1; 0 when unknown.
+    /// The line of the function's declaration, counted from 1; 0 if unknown.
     pub line: u32,
-    /// Bytes of `function` that are namespaces and classes put before a plain name.
+    /// The length in bytes of the namespaces and classes at the start of `function`, if
+    /// it is a plain name.
     scopes: u32,
 }
 
@@ -33,7 +34,7 @@ impl Name {
         Self::decoded(raw, spelling, demangle)
     }
 
-    /// Returns the name that GNAT encoded in these bytes.
+    /// Returns the name of these bytes in the encoding of GNAT (Ada).
     pub fn of_ada(raw: &[u8], spelling: Spelling) -> Self {
         Self::decoded(raw, spelling, demangle_ada)
     }
@@ -55,7 +56,7 @@ impl Name {
         }
     }
 
-    /// Returns the name of which the demangled form is known.
+    /// Returns the name with this linkage name and this demangled form.
     pub fn of_both(raw: &[u8], demangled: &[u8]) -> Self {
         let text = |bytes| lossy(bytes).into();
         Self {
@@ -77,20 +78,19 @@ impl Name {
         text(&self.function).saturating_add(linkage)
     }
 
-    /// Returns the name of a function that the linker does not know by name, without its
-    /// namespaces and classes.
+    /// Returns the plain name without its namespaces and classes.
     pub fn bare(&self) -> Option<&str> {
         let scopes = usize::try_from(self.scopes).ok()?;
         self.function.as_deref()?.get(scopes..)
     }
 
-    /// Returns the same name, declared on this line.
+    /// Sets the line of the declaration.
     pub fn at_line(self, line: u32) -> Self {
         Self { line, ..self }
     }
 
-    /// Returns the name of a function that the linker does not know by name. So many of
-    /// its bytes are the namespaces and classes that it stands in.
+    /// Returns the name of a function without a linkage name. Its first `scopes` bytes
+    /// are its namespaces and classes.
     pub fn of_plain(raw: &[u8], scopes: u32) -> Self {
         let (scopes, name) = usize::try_from(scopes)
             .ok()
@@ -106,10 +106,10 @@ impl Name {
     }
 }
 
-/// Returns these bytes as text, with `U+FFFD` for what is not UTF-8.
+/// Returns these bytes as text, with `U+FFFD` for invalid UTF-8.
 ///
-/// `String::from_utf8_lossy` looks at each byte. Nearly all texts are valid, which `from_utf8`
-/// checks many bytes at a time.
+/// `String::from_utf8_lossy` checks byte by byte. Nearly all texts are valid, and
+/// `from_utf8` checks many bytes at a time.
 #[inline]
 pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
@@ -118,8 +118,8 @@ pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Returns the bytes that a shared text takes: its own, two counts, and what allocators
-/// add, 16 as a rule.
+/// Returns the memory of a shared text in bytes: the text, two reference counts, and the
+/// overhead of the allocator, which is usually 16.
 #[inline]
 pub fn text_bytes(text: &str) -> usize {
     text.len().saturating_add(32)

@@ -1,10 +1,10 @@
-//! Ranges that may overlap, made into a table that bisection can search.
+//! Resolves ranges that may overlap into a table for binary search.
 //!
-//! Compilers mean ranges to be disjoint or nested. Forged files, identical code
-//! folding and functions the linker dropped say otherwise, and a search that
-//! assumes it would answer by chance, or walk every range for each address. So
-//! the overlaps are resolved once, in n·log n, into disjoint spans, each with the
-//! best few values that cover it:
+//! Ranges from compilers are usually disjoint or nested. Forged files, identical code
+//! folding and functions that the linker dropped violate this. A search that assumes it
+//! would give arbitrary answers, and one that does not would check every range for each
+//! address. So the overlaps are resolved once, in O(n log n), into disjoint spans, each
+//! with the few most preferred values that cover it:
 //!
 //! ```text
 //!   a ├──────────────┤
@@ -17,17 +17,17 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::byte_count::bytes_of;
 
-/// A half-open range, `begin` to `end`, and what it stands for.
+/// A half-open range, from `begin` to `end`, with a value.
 #[derive(Clone, Copy, Debug)]
 pub struct RankedRange {
-    /// Where it begins.
+    /// Its start.
     pub begin: u64,
-    /// Where it ends.
+    /// Its end, exclusive.
     pub end: u64,
-    /// Lower goes first. Among equals the range that begins last, then the one
-    /// that ends first, then the one with the lower value: the innermost.
+    /// A lower rank takes precedence. With equal ranks, the innermost range does: the one
+    /// that starts last, then the one that ends first, then the one with the lower value.
     pub rank: u32,
-    /// What it stands for.
+    /// Its value.
     pub value: u32,
 }
 
@@ -46,10 +46,10 @@ struct OverlapSpan {
 }
 
 impl Overlaps {
-    /// Resolves the overlaps; a span keeps at most `keep` values.
+    /// Resolves the overlaps. Each span keeps at most `keep` values.
     ///
-    /// Empty and backward ranges count as absent. Values past 2^32 in all are
-    /// dropped, which takes more ranges than any limit lets through.
+    /// Ranges whose end is not above their start are ignored. Values beyond 2^32 in all
+    /// are dropped; the limits of the callers do not allow that many ranges.
     pub fn new(mut items: Vec<RankedRange>, keep: usize) -> Self {
         let mut overlaps = Self::default();
         overlaps.fill(&mut items, keep);
@@ -58,7 +58,7 @@ impl Overlaps {
         overlaps
     }
 
-    /// Forgets all, and keeps the room.
+    /// Removes all spans, and keeps the allocations.
     pub fn clear(&mut self) {
         self.spans.clear();
         self.values.clear();
@@ -84,7 +84,7 @@ impl Overlaps {
     }
 
     fn take_overlapping(&mut self, items: &[RankedRange], keep: usize) {
-        // Ordered by preference, respectively by end.
+        // `active` is ordered by preference, `ends` by end.
         let mut active: BTreeSet<(u32, u64, u64, u32)> = BTreeSet::new();
         let mut ends: BTreeSet<(u64, u64, u32, u32)> = BTreeSet::new();
         let mut items = items.iter().peekable();
@@ -106,7 +106,7 @@ impl Overlaps {
         }
     }
 
-    /// What nearly every table is: nothing to resolve.
+    /// Adds ranges that do not overlap, as in nearly all tables.
     fn take_disjoint(&mut self, items: &[RankedRange], keep: usize) {
         let mut last_end = None;
         for item in items {
@@ -153,24 +153,23 @@ impl Overlaps {
         values.get(..count).unwrap_or_default()
     }
 
-    /// Returns each span that a value covers: its begin, its end, its values,
-    /// the preferred first.
+    /// Returns each span that has values: its start, its end, and the values, the
+    /// preferred first.
     pub fn spans(&self) -> impl Iterator<Item = (u64, u64, &[u32])> {
-        // Behind the last span nothing is covered: it ends all others.
+        // The last span has no values and only ends the one before.
         let ends = self.spans.iter().skip(1).map(|span| span.begin);
         let spans = self.spans.iter().zip(ends);
         let spans = spans.map(|(span, end)| (span.begin, end, self.of(span)));
         spans.filter(|(_, _, values)| !values.is_empty())
     }
 
-    /// Returns each span that a value covers: its begin, its end, the preferred
-    /// value.
+    /// Returns each span that has values: its start, its end, and the preferred value.
     pub fn covered(&self) -> impl Iterator<Item = (u64, u64, u32)> {
         self.spans()
             .filter_map(|(begin, end, values)| Some((begin, end, *values.first()?)))
     }
 
-    /// Returns where the span around `addr` ends, if a value covers it.
+    /// Returns the end of the span that contains `addr`, if it has a value.
     #[inline]
     pub fn end_of(&self, addr: u64) -> Option<u64> {
         let after = self.spans.partition_point(|span| span.begin <= addr);
@@ -179,7 +178,7 @@ impl Overlaps {
         (!self.of(span).is_empty()).then_some(end)
     }
 
-    /// Returns the values whose ranges cover `addr`, the preferred first.
+    /// Returns the values of the ranges that contain `addr`, the preferred first.
     #[must_use]
     #[inline]
     pub fn find(&self, addr: u64) -> &[u32] {
@@ -189,13 +188,14 @@ impl Overlaps {
     }
 }
 
-/// Where the preferred value changes, and to what; `None` where there is none.
+/// An address where the preferred value changes, and the new value; `None` if no range
+/// covers it.
 pub type ValueChange = (u64, Option<u32>);
 
 /// Buffers of [`innermost`], reused between calls.
 #[derive(Debug, Default)]
 pub struct OverlapScratch {
-    /// The ranges around the next one, the outermost first.
+    /// The ranges that contain the next one, the outermost first.
     open: Vec<RankedRange>,
     active: BinaryHeap<Reverse<(u32, u64, u64, u32)>>,
 }
@@ -211,8 +211,8 @@ pub fn sort(items: &mut [RankedRange]) {
     }
 }
 
-/// Adds to `changes`, in ascending order, wherever the preferred value changes. Expects
-/// items as [`sort`] leaves them.
+/// Adds to `changes`, in ascending order, each change of the preferred value. `items`
+/// must be sorted by [`sort`].
 pub fn innermost(items: &[RankedRange], room: &mut OverlapScratch, changes: &mut Vec<ValueChange>) {
     let first = changes.len();
     if !nested(items, &mut room.open, changes) {
@@ -221,8 +221,9 @@ pub fn innermost(items: &[RankedRange], room: &mut OverlapScratch, changes: &mut
     }
 }
 
-/// Does so where each range lies within those that begin before it and have not ended,
-/// and is preferred to them, as nearly all are; else returns `false`.
+/// The fast path of [`innermost`], for nested ranges: each range lies within all ranges
+/// that contain its start, and is preferred to them. Returns `false` if the ranges are
+/// not nested.
 fn nested(
     items: &[RankedRange],
     open: &mut Vec<RankedRange>,
@@ -243,7 +244,7 @@ fn nested(
     true
 }
 
-/// Closes the ranges that have ended at `until`.
+/// Closes the ranges that end at or before `until`.
 fn close(open: &mut Vec<RankedRange>, until: u64, changes: &mut Vec<ValueChange>, first: usize) {
     while let Some(ended) = open.pop_if(|item| item.end <= until) {
         let outer = open.last().map(|outer| outer.value);
@@ -251,7 +252,8 @@ fn close(open: &mut Vec<RankedRange>, until: u64, changes: &mut Vec<ValueChange>
     }
 }
 
-/// Adds a change to those from `first` on. Of several at one address the last is used.
+/// Adds a change to those from `first` on. If there are several at one address, the last
+/// one is kept.
 fn change(changes: &mut Vec<ValueChange>, first: usize, new: ValueChange) {
     if changes.len() > first {
         changes.pop_if(|last| last.0 == new.0);
@@ -262,10 +264,10 @@ fn change(changes: &mut Vec<ValueChange>, first: usize, new: ValueChange) {
     }
 }
 
-/// Does so whatever the ranges are.
+/// The general path of [`innermost`], for any ranges.
 ///
-/// A range that has ended stays among the active ones until it would be
-/// preferred: only then does its end matter.
+/// A range that has ended stays in the heap until it is at the top: its end matters only
+/// then.
 fn overlapping(
     items: &[RankedRange],
     active: &mut BinaryHeap<Reverse<(u32, u64, u64, u32)>>,
@@ -352,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_naive_search_agrees() {
-        // A small generator is enough to reach all ways of overlapping.
+        // A simple generator suffices to produce all kinds of overlaps.
         let mut state = 1_u64;
         let mut next = |below: u64| {
             state = state
@@ -364,7 +366,7 @@ mod tests {
             let ranges: Vec<(u64, u64, u32)> = (0..next(7))
                 .map(|_| {
                     let begin = next(30);
-                    // Short ones are disjoint at times.
+                    // Short ranges are sometimes disjoint.
                     let end = if round % 2 == 0 {
                         next(30)
                     } else {

@@ -6,9 +6,10 @@ use backsight_files::Access;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadOptions {
-    /// How its bytes get into memory.
+    /// Whether the file is mapped or read.
     pub access: Access,
-    /// Bytes of a file that is read because it cannot be mapped safely. 1 GiB.
+    /// The maximum size in bytes of a file that is read because it cannot be mapped
+    /// safely. The default is 1 GiB.
     pub file_bytes: u64,
 }
 
@@ -22,13 +23,13 @@ impl Default for ReadOptions {
 }
 
 impl ReadOptions {
-    /// The same, by this way into memory.
+    /// Sets whether the file is mapped or read.
     #[must_use]
     pub fn with_access(self, access: Access) -> Self {
         Self { access, ..self }
     }
 
-    /// The same, with so many bytes to be read at most.
+    /// Sets the maximum size in bytes of a file that is read.
     #[must_use]
     pub fn with_file_bytes(self, file_bytes: u64) -> Self {
         Self { file_bytes, ..self }

@@ -1,4 +1,4 @@
-//! The flat index as a public value: built once, kept in a file, used later.
+//! The public type of an index, and reading and writing its file.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -10,14 +10,15 @@ use backsight_types::BuildId;
 use crate::format::{FlatIndex, IndexError};
 use crate::read_options::ReadOptions;
 
-/// All that a module's debug files say of its code, as sorted tables.
+/// The symbol index of a module: functions, inlined calls and lines as sorted tables.
 ///
-/// `docs/index-format.md` describes the file. An index holds what lookups need
-/// and nothing else; it stands in for the debug files, which may be gone.
+/// `docs/index-format.md` describes the file. An index has everything that lookups need,
+/// so the debug files are no longer needed.
 #[derive(Debug)]
 pub struct SymbolIndex {
     pub(crate) index: FlatIndex,
-    /// Whether others decide what a file says that it was built from, or it itself.
+    /// Whether other users can change the index file or a file that the index was built
+    /// from.
     pub(crate) is_of_strangers: bool,
 }
 
@@ -25,16 +26,17 @@ pub struct SymbolIndex {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableSize {
-    /// What it holds.
+    /// Its name.
     pub name: &'static str,
-    /// How many rows it has; of texts, how many bytes.
+    /// The number of rows; for texts, the number of bytes.
     pub rows: usize,
-    /// What it takes in a file.
+    /// Its size in the file.
     pub bytes: usize,
 }
 
 impl SymbolIndex {
-    /// An index built from files that only root and we can change.
+    /// Returns an index that was built from files that only root and this user can
+    /// change.
     pub(crate) fn of_index(index: FlatIndex) -> Self {
         Self {
             index,
@@ -44,24 +46,24 @@ impl SymbolIndex {
 
     /// Stores the demangled names of all functions, in rayon's current thread pool.
     ///
-    /// Lookups need not make them then, and readers of the file no demangler; the
-    /// index takes longer to build and more room.
-    /// Names of more than `name_bytes` bytes stay as they are.
+    /// Lookups then do not demangle, and other readers of the file need no demangler. The
+    /// index takes longer to build and is larger. Names that would exceed `name_bytes`
+    /// bytes are not demangled.
     pub fn add_demangled(&mut self, name_bytes: usize) {
         self.index.add_demangled(name_bytes);
     }
 
-    /// Opens an index file. Costs the same for any size: what is in the tables is
-    /// checked where it is used.
+    /// Opens an index file. The time does not depend on its size: the rows of the tables
+    /// are checked when they are used.
     ///
     /// # Errors
-    /// All causes but [`IndexCause::BuildIdMismatch`].
+    /// All causes but [`IndexCause::BuildIdMismatch`](crate::IndexCause::BuildIdMismatch).
     pub fn open(path: &Path, options: impl Into<ReadOptions>) -> Result<Self, IndexError> {
         let file = backsight_files::open(path, By::Caller)?;
         Self::of_file(&file, path, &options.into())
     }
 
-    /// Takes an open index file; the path is for messages.
+    /// Reads an open index file; the path is for messages.
     pub(crate) fn of_file(
         file: &File,
         path: &Path,
@@ -79,7 +81,7 @@ impl SymbolIndex {
         })
     }
 
-    /// Takes the bytes of an index file.
+    /// Reads the bytes of an index file.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -92,20 +94,20 @@ impl SymbolIndex {
         })
     }
 
-    /// Writes the index to `path`, all of it or nothing: to a file without a
-    /// name, which is then linked at `path`. Concurrent writers and readers see one whole file
-    /// or another. A process that is killed meanwhile leaves nothing, except on filesystems
-    /// without unnamed files, where a temporary file stays beside `path`.
+    /// Writes the index to `path` atomically: to an unnamed file, which is then linked at
+    /// `path`. Concurrent writers and readers never see a partial file. A process that is
+    /// killed meanwhile leaves nothing, except on filesystems without unnamed files,
+    /// where a temporary file remains next to `path`.
     ///
     /// # Errors
-    /// [`IndexCause::File`].
+    /// [`IndexCause::File`](crate::IndexCause::File).
     pub fn write(&self, path: &Path) -> Result<(), IndexError> {
         Ok(self.write_whole(path)?)
     }
 
     pub(crate) fn write_whole(&self, path: &Path) -> Result<(), FileError> {
         let unwritten = |error: std::io::Error| FileError::new("write", Some(path), error);
-        // One that others can write to would not be used.
+        // An index that other users can write to would not be used.
         let file = Whole::begin(path, 0o644)?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
         self.write_to(&mut out).map_err(unwritten)?;
@@ -122,19 +124,19 @@ impl SymbolIndex {
         self.index.write(out)
     }
 
-    /// Reads the index through: checksums, the order of its rows, and that each
-    /// place a row points to is there.
+    /// Checks the whole index: checksums, the order of rows, and that each row that is
+    /// referred to exists.
     ///
     /// # Errors
-    /// [`IndexCause::Malformed`] with what is wrong; the path is not known here.
+    /// [`IndexCause::Malformed`](crate::IndexCause::Malformed) with the part that is wrong. The error has no path.
     pub fn verify(&self) -> Result<(), IndexError> {
         let verified = self.index.verify();
         verified.map_err(|cause| IndexError::new("verify", None, cause))
     }
 
-    /// Says whether others than root and this process's user can change a file that it was
-    /// built from: it is then kept in no [directory](crate::IndexDir). An index built by
-    /// hand is not.
+    /// Sets whether users other than root and the user of this process can change a file
+    /// that it was built from. If so, no [directory](crate::IndexDir) keeps it. The
+    /// default is `false` for an index of an [`IndexBuilder`](crate::IndexBuilder).
     #[must_use]
     pub fn with_strangers(self, is_of_strangers: bool) -> Self {
         Self {
@@ -143,14 +145,14 @@ impl SymbolIndex {
         }
     }
 
-    /// Returns whether others can change a file that it was built from, or that it was
-    /// read from.
+    /// Returns whether other users can change a file that it was built from or read from.
     #[must_use]
     pub fn is_of_strangers(&self) -> bool {
         self.is_of_strangers
     }
 
-    /// Moves its tables into pages of their own, which go back to the system with it.
+    /// Moves its tables to separate memory pages, which are returned to the OS when it is
+    /// dropped.
     #[must_use]
     pub fn into_pages(self) -> Self {
         Self {
@@ -159,33 +161,32 @@ impl SymbolIndex {
         }
     }
 
-    /// Returns the bytes of memory that its tables take: none when they are mapped.
+    /// Returns the memory of its tables in bytes; 0 if they are mapped.
     #[must_use]
     pub fn kept_bytes(&self) -> u64 {
         self.index.kept_bytes()
     }
 
-    /// Returns the build ID of the module it describes.
+    /// Returns the build ID of the module.
     #[must_use]
     pub fn build_id(&self) -> Option<BuildId> {
         self.index.build_id()
     }
 
-    /// Returns whether a limit left something out of it.
+    /// Returns whether it is incomplete because a limit was reached.
     #[must_use]
     pub fn limit_reached(&self) -> bool {
         self.index.meta().limited
     }
 
-    /// Returns whether debug information, or a part of it that stands in a file of
-    /// its own, was not found when it was built: then it says no more than the files
-    /// that were.
+    /// Returns whether debug information, or a separate file with a part of it, was not
+    /// found when it was built. Then it has only the data of the files that were found.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         self.index.meta().incomplete
     }
 
-    /// Returns what takes how much room, in the order of the file.
+    /// Returns the sizes of the tables, in the order of the file.
     #[must_use]
     pub fn tables(&self) -> Vec<TableSize> {
         let tables = self.index.tables().into_iter();

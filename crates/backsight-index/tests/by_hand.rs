@@ -1,5 +1,5 @@
-//! An index that is built by hand says what it was told, from memory and from its file; a
-//! file that was changed is noticed.
+//! An index of an `IndexBuilder` gives the same answers from memory and from its file; a
+//! changed file is detected.
 
 use std::path::Path;
 use std::slice::from_ref;
@@ -11,8 +11,8 @@ use backsight_index::{
 };
 use backsight_types::VirtOffset;
 
-/// `main` with `outer` folded into it, and `inner` into that; and a function that overlaps
-/// its end, of which the linker alone knows the name.
+/// `main`, with `outer` inlined into it and `inner` into that; and a function that
+/// overlaps its end and has only a linkage name.
 fn index() -> SymbolIndex {
     build().expect("room")
 }
@@ -34,7 +34,7 @@ fn build() -> Result<SymbolIndex, backsight_index::IndexFull> {
     index.finish()
 }
 
-/// What stands at a place: function, file and line of each level.
+/// The answer for an address: function, file and line of each level.
 type Levels = Vec<(Option<String>, Option<String>, Option<u32>)>;
 
 fn levels(view: &IndexView, at: u64) -> Levels {
@@ -48,7 +48,7 @@ fn level(function: &str, file: Option<&str>, line: Option<u32>) -> Levels {
     vec![(Some(function.to_owned()), file.map(str::to_owned), line)]
 }
 
-/// All there is to find, and what lies beside it.
+/// All addresses with answers, and some next to them.
 fn wanted() -> Vec<(u64, Levels)> {
     let (main, inner) = (Some("/src/main.c"), Some("/src/inner.h"));
     let plain = level("main", main, Some(10));
@@ -79,7 +79,7 @@ fn wanted() -> Vec<(u64, Levels)> {
     ]
 }
 
-/// Returns why an operation failed.
+/// Returns the cause of a failed operation.
 fn cause<T>(of: Result<T, IndexError>) -> Option<IndexCause> {
     Some(of.err()?.cause().clone())
 }
@@ -118,7 +118,7 @@ fn what_was_told_is_found_from_memory_and_from_the_file() {
         let view = IndexView::new(index, ViewOptions::default());
         for (at, want) in wanted() {
             assert_eq!(levels(&view, at), want, "{what}: {at:#x}");
-            // With texts of their own they are the same.
+            // Owned frames are the same.
             let owned = view.find(at).map(|hit| view.frames(hit));
             let owned = owned.iter().flat_map(|frames| frames.iter());
             let owned = owned.map(|it| {
@@ -135,7 +135,7 @@ fn what_was_told_is_found_from_memory_and_from_the_file() {
 fn answers_are_shown_as_they_are_wanted() {
     let options = ViewOptions::default().with_inlines(false);
     let view = IndexView::new(index(), options);
-    // The physical function alone, at the line in it.
+    // Only the physical function, with the line in it.
     let main = level("main", Some("/src/main.c"), Some(20));
     assert_eq!(levels(&view, 0x1018), main);
     let options = ViewOptions::default().with_demangle(false);

@@ -1,4 +1,4 @@
-//! Indexes that are kept for others: by build ID, for all files of it or for some.
+//! Indexes in a directory: for all files of a build ID, or only for certain files.
 
 use std::os::unix::fs::PermissionsExt;
 use std::slice::from_ref;
@@ -24,7 +24,7 @@ fn dir(of: &tempfile::TempDir) -> IndexDir {
     IndexDir::new(of.path().join("indexes"), 1 << 20)
 }
 
-/// Returns why an operation failed.
+/// Returns the cause of a failed operation.
 fn cause<T>(of: Result<T, IndexError>) -> Option<IndexCause> {
     Some(of.err()?.cause().clone())
 }
@@ -47,7 +47,7 @@ fn an_index_is_used_for_the_files_that_it_was_kept_for() {
         Some(a)
     );
     assert!(is_missing(dir.get(b, None, &options)));
-    // Of two files that claim one build ID, each has its own.
+    // Two files with the same build ID have separate indexes.
     let identity = |name: &str| {
         let path = place.path().join(name);
         std::fs::write(&path, name).expect("written");
@@ -79,7 +79,7 @@ fn what_others_decide_is_not_kept() {
     let kept = dir.keep(&nameless.finish().expect("room"));
     assert_eq!(cause(kept), Some(IndexCause::BuildIdMismatch));
     dir.keep(&index_of(a)).expect("kept");
-    // One of another module, under this one's name.
+    // An index of another module with the file name of this one.
     index_of(id("bbbb"))
         .write(&dir.path_of(a))
         .expect("written");
@@ -118,7 +118,7 @@ fn the_longest_unused_make_room() {
     assert_eq!((kept.operation(), kept.path()), ("keep", Some(&*path)));
 }
 
-/// Files are opened by paths that stay valid: messages have the one that was given.
+/// Files are opened by internal paths; messages must have the path that the caller gave.
 #[test]
 fn an_error_names_the_file_as_the_caller_would() {
     let place = tempfile::tempdir().expect("a directory");
@@ -139,7 +139,7 @@ fn an_error_names_the_file_as_the_caller_would() {
     let kept = dir.keep(&index_of(id)).map_err(said).expect_err("taken");
     let want = format!("create {}: ", path.display());
     assert!(kept.starts_with(&want), "{kept}");
-    // Whatever is wrong with the file is said of the file.
+    // Errors of a damaged file have its path, too.
     std::fs::remove_dir(&path).expect("empty");
     let whole = {
         dir.keep(&index_of(id)).expect("kept");

@@ -113,7 +113,9 @@ pub enum Cause {
     #[error("a debug file, without the code and its program headers")]
     NotTheModule,
     /// Others can change it, or the directory that it is in: an index is then not used.
-    #[error("others can change it: have it owned by this user or root, with chmod go-w")]
+    #[error(
+        "others can change it: its owner must be this user or root, and nobody else may write to it"
+    )]
     NotOurs,
     /// It is no index of this version, or is damaged.
     #[error("no sound symbol index of this version: build it again")]

@@ -1,4 +1,4 @@
-//! The blocks of all units, brought into one order without overlaps.
+//! Orders the blocks of all units, without overlaps.
 
 use rayon::prelude::*;
 
@@ -6,28 +6,26 @@ use super::part::Block;
 use super::unit_ranges::UnitRanges;
 use crate::overlaps::{Overlaps, RankedRange};
 
-/// A block, or a part of one, that holds where it stands.
+/// A block, or a part of one, with its final position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PlacedBlock {
     pub(super) begin: u32,
     pub(super) end: u32,
     pub(super) unit: u32,
-    /// Where its rows are in the unit's part.
+    /// Its first row in the unit's part.
     pub(super) first: u32,
     pub(super) count: u32,
 }
 
-/// How many blocks are weighed where several overlap.
+/// The maximum number of overlapping blocks that are considered.
 const OVERLAPPING_BLOCKS: usize = 16;
 
-/// Orders the blocks of all units, given unit by unit, where their units claim
-/// the code.
+/// Orders the blocks of all units within the ranges of their units.
 ///
-/// Where several overlap, the unit that goes first is used; within a unit, the innermost
-/// block.
+/// If blocks overlap, the preferred unit's is used; within a unit, the innermost block.
 pub(super) fn place<'b>(
     blocks: impl Iterator<Item = &'b [Block]>,
-    claims: &UnitRanges,
+    unit_ranges: &UnitRanges,
 ) -> Vec<PlacedBlock> {
     let mut all: Vec<PlacedBlock> = Vec::new();
     for (blocks, unit) in blocks.zip(0..) {
@@ -44,7 +42,7 @@ pub(super) fn place<'b>(
     let disjoint = |pair: &[PlacedBlock]| matches!(pair, [a, b] if a.end <= b.begin);
     if all.windows(2).all(disjoint) {
         for block in &all {
-            place_best(block.begin, block.end, &[block], claims, &mut placed);
+            place_best(block.begin, block.end, &[block], unit_ranges, &mut placed);
         }
         return placed;
     }
@@ -61,22 +59,22 @@ pub(super) fn place<'b>(
             .filter_map(|at| all.get(usize::try_from(*at).ok()?));
         let candidates: Vec<&PlacedBlock> = candidates.collect();
         if let (Ok(begin), Ok(end)) = (u32::try_from(begin), u32::try_from(end)) {
-            place_best(begin, end, &candidates, claims, &mut placed);
+            place_best(begin, end, &candidates, unit_ranges, &mut placed);
         }
     }
     placed
 }
 
-/// Places the best of the blocks that cover `begin..end`, the innermost first,
-/// wherever one of their units claims it.
+/// Places the best of the blocks that cover `begin..end`, within the ranges of their
+/// units. `candidates` has the innermost block first.
 fn place_best(
     begin: u32,
     end: u32,
     candidates: &[&PlacedBlock],
-    claims: &UnitRanges,
+    unit_ranges: &UnitRanges,
     placed: &mut Vec<PlacedBlock>,
 ) {
-    for (from, to, units) in claims.from(begin) {
+    for (from, to, units) in unit_ranges.from(begin) {
         if from >= end {
             break;
         }
@@ -84,13 +82,13 @@ fn place_best(
         let ranked = candidates
             .iter()
             .filter_map(|block| Some((rank(block)?, block)));
-        // Among equals the first is used: the innermost.
+        // With equal ranks, the first is used: the innermost.
         let Some((_, best)) = ranked.min_by_key(|(rank, _)| *rank) else {
             continue;
         };
         let (from, to) = (from.max(begin), to.min(end));
         match placed.last_mut() {
-            // The same block goes on behind the edge of a claim or of a block that
+            // The same block continues after the end of a unit's range or of a block that
             // was not chosen.
             Some(last)
                 if last.end == from && (last.unit, last.first) == (best.unit, best.first) =>
@@ -122,7 +120,7 @@ mod tests {
         }
     }
 
-    /// Places blocks where the units claim `0..100` in this order.
+    /// Places blocks of units that have the range `0..100`, preferred in this order.
     fn placed(units: &[&[Block]], order: &[u32]) -> Vec<(u32, u32, u32, u32)> {
         let items = order.iter().zip(0..).map(|(unit, rank)| RankedRange {
             begin: 0,
@@ -131,9 +129,9 @@ mod tests {
             value: *unit,
         });
         let code = CodeOffsets::new([(0, 1000)].into_iter()).unwrap();
-        let mut claims = UnitRanges::default();
-        claims.fill(&Overlaps::new(items.collect(), 16), &[0, 1], &code);
-        let placed = place(units.iter().copied(), &claims);
+        let mut unit_ranges = UnitRanges::default();
+        unit_ranges.fill(&Overlaps::new(items.collect(), 16), &[0, 1], &code);
+        let placed = place(units.iter().copied(), &unit_ranges);
         let row = placed.iter();
         row.map(|block| (block.begin, block.end, block.unit, block.first))
             .collect()
@@ -155,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_counts_only_where_its_unit_claims_the_code() {
+    fn a_block_is_placed_only_within_the_ranges_of_its_unit() {
         let units: [&[Block]; 2] = [&[block(90, 110, 0)], &[block(0, 10, 0)]];
         assert_eq!(placed(&units, &[0]), [(90, 100, 0, 0)]);
     }

@@ -1,16 +1,16 @@
-//! Code offsets: the bytes of all code, counted through.
+//! Code offsets: offsets in the concatenation of all code.
 //!
 //! ```text
 //!   virtual offsets   ├─.init─┤      ├──.text──┤ ├─.fini─┤
 //!   code offsets      0      17     17       9000       9009
 //! ```
 //!
-//! Sections may lie anywhere in 64 bits, but no file has 4 GiB of code: numbered
-//! so, every place in it fits 32 bits.
+//! Sections may be at any 64-bit address, but no file has 4 GiB of code, so code offsets
+//! fit 32 bits.
 
 use crate::format::{Window, code_offset, virt_offset, window_at};
 
-/// Where a file's code is.
+/// The ranges of a file's code.
 #[derive(Debug)]
 pub struct CodeOffsets {
     windows: Vec<Window>,
@@ -18,8 +18,8 @@ pub struct CodeOffsets {
 }
 
 impl CodeOffsets {
-    /// Takes ascending, disjoint ranges. Returns `None` when they hold 4 GiB or
-    /// more.
+    /// Returns the code offsets of ascending, disjoint ranges; `None` if they have 4 GiB
+    /// or more.
     pub fn new(ranges: impl Iterator<Item = (u64, u64)>) -> Option<Self> {
         let mut windows = Vec::new();
         let mut size: u32 = 0;
@@ -31,7 +31,7 @@ impl CodeOffsets {
         Some(Self { windows, size })
     }
 
-    /// In bytes.
+    /// Returns the size of all code in bytes.
     pub fn size(&self) -> u32 {
         self.size
     }
@@ -40,7 +40,7 @@ impl CodeOffsets {
         self.windows
     }
 
-    /// Returns the code offset of `addr`, `None` where no code is.
+    /// Returns the code offset of `addr`; `None` if there is no code.
     #[inline]
     pub fn offset(&self, addr: u64) -> Option<u32> {
         code_offset(&self.windows, addr)
@@ -52,8 +52,8 @@ impl CodeOffsets {
         virt_offset(&self.windows, at)
     }
 
-    /// Calls `found` for each part of `begin..end` that is code: the virtual
-    /// offset where it begins, and the code offsets where it begins and ends.
+    /// Calls `found` for each part of `begin..end` that is code, with the virtual offset
+    /// of its start and the code offsets of its start and end.
     pub fn parts(&self, begin: u64, end: u64, mut found: impl FnMut(u64, u32, u32)) {
         let first = window_at(&self.windows, begin).unwrap_or(0);
         for window in self.windows.get(first..).unwrap_or_default() {
@@ -61,7 +61,7 @@ impl CodeOffsets {
             if start >= end {
                 break;
             }
-            // Both within the window, and so within 32 bits.
+            // The result is within the window, so it fits 32 bits.
             let within = |addr: u64| {
                 let into = addr.saturating_sub(start).min(size.into());
                 window

@@ -1,4 +1,4 @@
-//! The source files of all units, each once.
+//! Merges the source files of all units, without duplicates.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,15 @@ use hashbrown::HashMap;
 use super::path::PathParts;
 use crate::format::{FileRecord, Le32, NONE, PointerMap, push_text};
 
-/// Files on their way into an index.
+/// The table of source files while an index is built.
 #[derive(Debug, Default)]
 pub(super) struct FileMerger<'d> {
     records: Vec<FileRecord>,
     strings: Vec<u8>,
-    /// By where the parts stand, which is the same for many units since linkers
-    /// merge strings: joining them is what costs.
+    /// Rows by the addresses of the path's parts. Linkers merge strings, so many units
+    /// have the same addresses, and joining the parts again is avoided.
     by_parts: PointerMap<[(usize, usize); 3], u32>,
-    /// The same for absolute directories, to which a file name is simply appended.
+    /// Directories by the addresses of their parts, if they are absolute.
     by_directory: PointerMap<[(usize, usize); 2], Option<JoinedDirectory>>,
     directories: HashMap<String, u32>,
     by_record: HashMap<(u32, Cow<'d, str>), u32>,
@@ -26,12 +26,12 @@ pub(super) struct FileMerger<'d> {
 #[derive(Clone, Copy, Debug)]
 struct JoinedDirectory {
     row: u32,
-    /// In bytes.
+    /// The length in bytes.
     length: usize,
 }
 
 impl<'d> FileMerger<'d> {
-    /// `limit` is the most bytes a path may have.
+    /// `limit` is the maximum length of a path in bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -39,7 +39,7 @@ impl<'d> FileMerger<'d> {
         }
     }
 
-    /// Returns the file's row, or [`NONE`] when its path is too long.
+    /// Returns the file's row, or [`NONE`] if its path is too long.
     pub(super) fn add(&mut self, parts: &PathParts<'d>) -> u32 {
         let key = parts.addresses();
         if let Some(row) = self.by_parts.get(&key) {
@@ -55,8 +55,9 @@ impl<'d> FileMerger<'d> {
         row
     }
 
-    /// Adds a file whose path is its directory, a slash and its name, as nearly all are,
-    /// without joining them; `None` where it takes more, or is too long.
+    /// Adds a file whose path is an absolute directory, a slash and a name, without
+    /// joining them. This applies to nearly all files. Returns `None` for others, and if
+    /// the path is too long.
     fn add_plain(&mut self, parts: &PathParts<'d>) -> Option<u32> {
         let name = std::str::from_utf8(parts.name).ok()?;
         if name.is_empty() || name.contains(['/', '\\']) {
@@ -87,7 +88,7 @@ impl<'d> FileMerger<'d> {
 
     fn add_path(&mut self, path: &str) -> u32 {
         let (directory, name) = match path.rsplit_once('/') {
-            // A name that is empty would stand for no name.
+            // An empty name would mean that there is no name.
             Some((directory, name)) if !directory.is_empty() && !name.is_empty() => {
                 (directory, name)
             }
@@ -134,14 +135,14 @@ impl<'d> FileMerger<'d> {
         at
     }
 
-    /// Returns how many there are.
+    /// Returns the number of files.
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Returns the files and the bytes of their texts, which follow `before` other bytes.
+    /// Returns the files and their texts. The texts will follow `before` other bytes.
     pub(super) fn into_tables(self, before: usize) -> (Vec<FileRecord>, Vec<u8>) {
-        // A table that outgrows 32 bits has texts that are not found, not wrong ones.
+        // If the offsets exceed 32 bits, texts are not found, but never wrong.
         let before = u32::try_from(before).unwrap_or(NONE);
         let moved = |at: Le32| match at.get() {
             0 => at,
@@ -162,7 +163,7 @@ mod tests {
     use crate::build::path::PathParts;
     use crate::format::{NONE, text_at};
 
-    /// More than any of the paths below but one.
+    /// Longer than all but one of the paths below.
     const LIMIT: usize = 40;
 
     fn path_of(files: &FileMerger<'_>, row: u32) -> Option<String> {

@@ -1,12 +1,12 @@
-//! The functions of all units, without duplicates.
+//! Merges the functions of all units, without duplicates.
 
 use super::raw_name::RawName;
 use crate::format::{FunctionRecord, IndexStrings, Le32, PointerMap};
 
-/// Functions on their way into an index.
+/// The table of functions while an index is built.
 ///
-/// The same function is inlined in many units, and each has a copy of its
-/// DIE. As linkers merge strings, equal names are the same bytes.
+/// A function that is inlined in many units has a DIE in each. Linkers merge strings, so
+/// equal names have the same address.
 #[derive(Debug)]
 pub(super) struct FunctionMerger<'d> {
     records: Vec<FunctionRecord>,
@@ -15,7 +15,7 @@ pub(super) struct FunctionMerger<'d> {
 }
 
 impl<'d> FunctionMerger<'d> {
-    /// Reserves room for this many, so that adding them never reallocates.
+    /// Reserves room for this many functions, so that adding them does not reallocate.
     pub(super) fn with_capacity(count: usize) -> Self {
         Self {
             records: Vec::with_capacity(count),
@@ -27,7 +27,7 @@ impl<'d> FunctionMerger<'d> {
     /// Returns the function's row.
     pub(super) fn add(&mut self, name: &RawName<'d>) -> u32 {
         let linkage = self.strings.add(name.linkage.unwrap_or_default());
-        // A function that the linker knows by name is shown by that name.
+        // A function with a linkage name is displayed by that name.
         let is_kept = name.linkage.is_none() || name.is_ada();
         let plain = name.plain.filter(|_| is_kept);
         let plain = self.strings.add(plain.unwrap_or_default());
@@ -44,13 +44,13 @@ impl<'d> FunctionMerger<'d> {
         row
     }
 
-    /// Returns the bytes of their names.
+    /// Returns the size of their names in bytes.
     pub(super) fn string_bytes(&self) -> usize {
         self.strings.bytes()
     }
 
-    /// Returns the functions, and the texts that they name with `behind` behind them.
-    pub(super) fn into_tables(self, behind: &[u8]) -> (Vec<FunctionRecord>, Vec<u8>) {
-        (self.records, self.strings.into_bytes(behind))
+    /// Returns the functions and their texts, followed by `other_texts`.
+    pub(super) fn into_tables(self, other_texts: &[u8]) -> (Vec<FunctionRecord>, Vec<u8>) {
+        (self.records, self.strings.into_bytes(other_texts))
     }
 }

@@ -1,6 +1,6 @@
-//! Code without debug information gets its names from symbols.
+//! Names code without debug information by symbols.
 //!
-//! Assembly, stubs and whole libraries have a name and a size but no DIE.
+//! Assembly, stubs and whole libraries have symbols but no DIEs.
 
 use std::collections::HashMap;
 
@@ -11,12 +11,12 @@ use super::raw_name::RawName;
 use super::symbol_list::SymbolList;
 use crate::format::{CallNode, NONE, OffsetRow};
 
-/// What one symbol covers, in code offsets.
+/// The range of a symbol, in code offsets.
 #[derive(Clone, Copy, Debug)]
 struct SymbolSpan {
     begin: u32,
     end: u32,
-    /// Its place among the symbols.
+    /// The number of the symbol.
     symbol: usize,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn fill<'d>(
     fill_from(scopes, &spans(symbols, code), &mut namer, code.size())
 }
 
-/// Names the functions of a unit that symbols have a better name for.
+/// Replaces names of a unit's functions for which symbols have a better one.
 pub(super) fn name_functions<'d>(
     part: &mut UnitPart<'d>,
     symbols: &'d dyn SymbolList,
@@ -84,7 +84,7 @@ fn linkage_only(name: &[u8]) -> RawName<'_> {
     }
 }
 
-/// Makes a root node for each symbol that fills a gap.
+/// Creates a root node for each symbol that fills a gap.
 struct GapFiller<'n, 'd> {
     nodes: &'n mut Vec<CallNode>,
     functions: &'n mut FunctionMerger<'d>,
@@ -138,21 +138,21 @@ fn fill_from(
             filled.push(OffsetRow::new(at, NONE));
         }
     };
-    // Before the first scope is a gap, too.
+    // The code before the first scope is a gap, too.
     let first = scopes.first().map_or(size, |scope| scope.start.get());
     fill(&mut filled, 0, first);
-    // Scopes between gaps are taken over as they stand.
+    // Scopes between gaps are copied unchanged.
     let mut rest = scopes;
     let mut before = 0;
-    while let Some((scope, behind)) = rest.get(before..).and_then(<[_]>::split_first) {
+    while let Some((scope, after)) = rest.get(before..).and_then(<[_]>::split_first) {
         let begin = scope.start.get();
-        let end = behind.first().map_or(size, |scope| scope.start.get());
+        let end = after.first().map_or(size, |scope| scope.start.get());
         if scope.value.get() != NONE && begin != end {
             before = before.saturating_add(1);
             continue;
         }
         filled.extend_from_slice(rest.get(..before).unwrap_or_default());
-        (rest, before) = (behind, 0);
+        (rest, before) = (after, 0);
         if begin != end {
             fill(&mut filled, begin, end);
         }

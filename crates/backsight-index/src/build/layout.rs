@@ -1,5 +1,5 @@
-//! The rows of placed blocks, concatenated: counted first, then written in place by all
-//! threads.
+//! Concatenates the rows of placed blocks: counts them first, then all threads write to
+//! their parts of the result.
 
 use rayon::prelude::*;
 
@@ -9,11 +9,11 @@ use crate::format::{Le32, NONE, OffsetRow};
 /// Blocks that one thread lays out at a time.
 const BLOCKS_PER_TASK: usize = 1024;
 
-/// Rows of one unit: where they start, and what they name.
+/// Rows of one unit: their start, and their value.
 type UnitRowSlice<'u> = &'u [(Le32, Le32)];
 
-/// Lays out the rows of placed blocks. `rows` returns the rows of a unit, and a
-/// function from a value of theirs to its row in the index.
+/// Lays out the rows of placed blocks. `rows` returns the rows of a unit, and a function
+/// that converts a value in them to its row in the index.
 pub(super) fn lay_out<'u, F: Fn(u32) -> u32>(
     placed: &[PlacedBlock],
     rows: impl Fn(usize) -> Option<(UnitRowSlice<'u>, F)> + Sync,
@@ -42,7 +42,8 @@ pub(super) fn lay_out<'u, F: Fn(u32) -> u32>(
             for (block, gap) in with_gaps(placed, next) {
                 if let Some((rows, row)) = rows_of_unit(block) {
                     let rows = rows_of(rows, block);
-                    // The rows first: the room of one that is not there stays.
+                    // `rows` is first in the zip: if it ends first, no element of `room`
+                    // is lost.
                     for ((start, named), to) in rows.iter().zip(room.by_ref()) {
                         *to = OffsetRow::new(start.get().max(block.begin), row(named.get()));
                     }
@@ -55,7 +56,7 @@ pub(super) fn lay_out<'u, F: Fn(u32) -> u32>(
     laid_out
 }
 
-/// Chunks of blocks, each with where the first block behind it begins.
+/// Returns chunks of blocks, each with the start of the first block after it.
 fn chunks(placed: &[PlacedBlock]) -> impl IndexedParallelIterator<Item = (&[PlacedBlock], u32)> {
     let next_of = |at: usize| {
         let next = at.saturating_add(1).saturating_mul(BLOCKS_PER_TASK);
@@ -73,8 +74,7 @@ fn with_gaps(placed: &[PlacedBlock], next: u32) -> impl Iterator<Item = (&Placed
     pairs.map(|(block, next)| (block, block.end < next))
 }
 
-/// Returns the rows that hold within the placed block, which may be less than
-/// the block it was.
+/// Returns the rows within the placed block, which may be a part of the original block.
 fn rows_of<'r>(rows: &'r [(Le32, Le32)], block: &PlacedBlock) -> &'r [(Le32, Le32)] {
     let first = usize::try_from(block.first).unwrap_or(usize::MAX);
     let count = usize::try_from(block.count).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The parts of all units, made into one index.
+//! Merges the parts of all units into one index.
 
 use rayon::prelude::*;
 
@@ -18,19 +18,19 @@ use crate::format::{
 };
 use crate::symbol_index::SymbolIndex;
 
-/// What is left of a unit's part, and the rows that its own have in the index.
+/// The rows of a unit that are still needed, and their rows in the index.
 struct UnitRows {
     scopes: Vec<(Le32, Le32)>,
     scope_blocks: Vec<Block>,
     line_blocks: Vec<Block>,
     nodes: UnitNodes,
-    /// Its nodes follow those of the units before it.
+    /// The number of nodes of the units before it.
     nodes_before: u32,
-    /// The part's lines: where they start, and the unit's spot.
+    /// The part's lines: their start, and the unit's spot.
     lines: Vec<(Le32, Le32)>,
 }
 
-/// What is found of a unit again, kept from one unit to the next.
+/// Buffers that are reused from one unit to the next.
 #[derive(Default)]
 struct MergeScratch {
     spots: SpotMerger,
@@ -38,8 +38,8 @@ struct MergeScratch {
 }
 
 impl UnitRows {
-    /// Takes the part of a unit whose functions and files have these rows, and frees
-    /// the rest. Also returns the unit's spots.
+    /// Converts the part of a unit, whose functions and files have these rows in the
+    /// index. Also returns the unit's spots.
     fn of(
         part: UnitPart<'_>,
         functions: &[u32],
@@ -65,41 +65,42 @@ impl UnitRows {
     }
 }
 
-/// What an index has of its functions and calls, the places of these aside.
+/// Scopes, nodes, functions and files of the index, without the spots.
 struct MergedScopes {
     rows: Vec<OffsetRow>,
-    /// With the spots of their units; behind those of all units the ones of symbols.
+    /// The nodes of all units, with the spots of their units, followed by those of
+    /// symbols.
     nodes: Vec<CallNode>,
     functions: Vec<FunctionRecord>,
     files: Vec<FileRecord>,
     strings: Vec<u8>,
 }
 
-/// Merges the parts of all units, in the units' order. `claims` says which unit is used
-/// where several have code.
+/// Merges the parts of all units, in the order of the units. `unit_ranges` says which
+/// unit is used for code that several have.
 ///
 /// Sequential phases run in pairs, in parallel.
 pub fn merge<'d>(
     mut parts: Vec<UnitPart<'d>>,
-    claims: impl FnOnce(&CodeOffsets) -> UnitRanges + Send,
+    unit_ranges: impl FnOnce(&CodeOffsets) -> UnitRanges + Send,
     symbols: &TableSymbols<'d>,
     merging: MergeInput,
 ) -> SymbolIndex {
     let code = &merging.code;
     let named = parts.par_iter_mut();
     named.for_each(|part| gaps::name_functions(part, symbols.symbols, code));
-    let ((functions, function_rows), ((files, file_rows), claims)) = rayon::join(
+    let ((functions, function_rows), ((files, file_rows), unit_ranges)) = rayon::join(
         || function_rows(&parts),
         || {
             let files = || file_rows(&parts, merging.name_bytes);
-            rayon::join(files, || claims(code))
+            rayon::join(files, || unit_ranges(code))
         },
     );
     let meta = IndexMeta {
         build_id: merging.build_id,
         inline_depth: merging.inline_depth.into(),
         incomplete: merging.is_incomplete,
-        limited: symbols.limited || claims.limited || parts.iter().any(|part| part.limited),
+        limited: symbols.limited || unit_ranges.limited || parts.iter().any(|part| part.limited),
         ..IndexMeta::default()
     };
     let shared = SharedFiles::of(&file_rows, files.len());
@@ -117,8 +118,8 @@ pub fn merge<'d>(
         || {
             let blocks = merged.iter().map(|source| source.line_blocks.as_slice());
             rayon::join(
-                || blocks::place(blocks, &claims),
-                || scopes(&merged, &claims, functions, files, symbols, code),
+                || blocks::place(blocks, &unit_ranges),
+                || scopes(&merged, &unit_ranges, functions, files, symbols, code),
             )
         },
     );
@@ -152,7 +153,7 @@ pub fn merge<'d>(
 }
 
 fn function_rows<'d>(parts: &[UnitPart<'d>]) -> (FunctionMerger<'d>, Vec<Vec<u32>>) {
-    // Half of them are new, as a rule.
+    // Usually half of them are new.
     let count = parts.iter().map(|part| part.functions.len()).sum::<usize>() / 2;
     let mut functions = FunctionMerger::with_capacity(count);
     let mut add = |part: &UnitPart<'d>| {
@@ -173,7 +174,7 @@ fn file_rows<'d>(parts: &[UnitPart<'d>], limit: usize) -> (FileMerger<'d>, Vec<V
     (files, rows)
 }
 
-/// Gives the nodes of all units their rows in the index.
+/// Numbers the nodes of all units.
 fn number(units: Vec<(UnitRows, SpotTables)>) -> (Vec<UnitRows>, Vec<SpotTables>) {
     let mut nodes_before: u32 = 0;
     let numbered = units.into_iter().map(|(mut source, spots)| {
@@ -185,10 +186,9 @@ fn number(units: Vec<(UnitRows, SpotTables)>) -> (Vec<UnitRows>, Vec<SpotTables>
     numbered.unzip()
 }
 
-/// Returns the spots of all units, and for each unit the rows that its own have among
-/// them.
+/// Returns the spots of all units, and for each unit the rows of its spots in the result.
 fn all_spots(units: Vec<SpotTables>, shared: &SharedFiles) -> (SpotTables, Vec<Vec<u32>>) {
-    // Half of them are new, as a rule.
+    // Usually half of them are new.
     let count = units.iter().map(|(spots, _)| spots.len()).sum::<usize>() / 2;
     let mut all = SpotMerger::with_capacity(count);
     let rows = units.iter().map(|spots| all.add_all(spots, shared));
@@ -196,8 +196,8 @@ fn all_spots(units: Vec<SpotTables>, shared: &SharedFiles) -> (SpotTables, Vec<V
     (all.into_tables(), rows)
 }
 
-/// Returns the rows of nodes that stand in their units' order, where the spots of each
-/// unit have these rows; and the extents of those that have one.
+/// Returns the rows and the extents of nodes, which are in the order of their units.
+/// `spot_rows` has the rows of each unit's spots.
 fn node_rows(
     nodes: Vec<CallNode>,
     merged: &[UnitRows],
@@ -210,22 +210,22 @@ fn node_rows(
         let own = nodes.by_ref().take(source.nodes.len());
         rows.extend(own.map(|node| at_row(node, spots).to_row(&mut extents)));
     }
-    // Those of symbols are functions, which are at no spot.
+    // The nodes of symbols are functions, which have no spot.
     rows.extend(nodes.map(|node| node.to_row(&mut extents)));
     (rows, extents)
 }
 
-/// Returns the scopes of all units, and what symbols fill the gaps between them with.
+/// Returns the scopes of all units, with the gaps between them filled by symbols.
 fn scopes<'d>(
     merged: &[UnitRows],
-    claims: &UnitRanges,
+    unit_ranges: &UnitRanges,
     mut functions: FunctionMerger<'d>,
     files: FileMerger<'d>,
     symbols: &TableSymbols<'d>,
     code: &CodeOffsets,
 ) -> MergedScopes {
     let blocks = merged.iter().map(|source| source.scope_blocks.as_slice());
-    let placed = blocks::place(blocks, claims);
+    let placed = blocks::place(blocks, unit_ranges);
     let rows = |unit: usize| {
         let source = merged.get(unit)?;
         let row = |node| {
@@ -240,7 +240,7 @@ fn scopes<'d>(
     let count = merged.iter().map(|source| source.nodes.len()).sum();
     let mut nodes = Vec::with_capacity(count);
     for source in merged {
-        nodes.extend(source.nodes.behind(source.nodes_before));
+        nodes.extend(source.nodes.renumbered(source.nodes_before));
     }
     let rows = gaps::fill(&rows, &mut nodes, &mut functions, symbols.symbols, code);
     let (files, paths) = files.into_tables(functions.string_bytes());
@@ -254,7 +254,7 @@ fn scopes<'d>(
     }
 }
 
-/// Lines, and their spots.
+/// Returns the lines of all units, with their spots.
 fn lines(merged: &[UnitRows], placed: &[PlacedBlock], spot_rows: &[Vec<u32>]) -> Vec<OffsetRow> {
     let rows = |unit: usize| {
         let (source, spots) = merged.get(unit).zip(spot_rows.get(unit))?;

@@ -1,30 +1,30 @@
-//! What merging needs beside the parts of an index.
+//! The inputs of merging, besides the parts.
 
 use backsight_types::BuildId;
 
 use super::code_offsets::CodeOffsets;
 use super::symbol_list::SymbolList;
 
-/// What merging needs beside the parts of an index.
+/// The inputs of merging, besides the parts.
 #[derive(Debug)]
 pub struct MergeInput {
-    /// Of the module.
+    /// The build ID of the module.
     pub build_id: Option<BuildId>,
-    /// Where code is.
+    /// The ranges of code.
     pub code: CodeOffsets,
     /// Whether some debug information is missing.
     pub is_incomplete: bool,
-    /// The most inlined calls above one another.
+    /// The maximum number of nested inlined calls.
     pub inline_depth: u16,
-    /// Bytes of a path: longer ones are dropped.
+    /// The maximum length of a path in bytes; longer ones are dropped.
     pub name_bytes: usize,
 }
 
-/// What the symbol tables of a module's files say.
+/// The symbols of a module's files.
 #[derive(Debug)]
 pub struct TableSymbols<'s> {
-    /// What they list.
+    /// The symbols.
     pub symbols: &'s dyn SymbolList,
-    /// Whether a limit kept a table from being read.
+    /// Whether a table was not read because of a limit.
     pub limited: bool,
 }

@@ -1,4 +1,4 @@
-//! Making an index: of parts, one of each unit, in parallel.
+//! Builds an index from parts, one for each unit, in parallel.
 //!
 //! ```text
 //!   part ─┐
@@ -6,8 +6,8 @@
 //!   part ─┘
 //! ```
 //!
-//! Which unit answers where several claim an address, and which symbol where no
-//! unit does, the caller says ([`UnitRanges`], [`SymbolList`]).
+//! The caller decides which unit is used for addresses of several units ([`UnitRanges`]),
+//! and which symbol for addresses of none ([`SymbolList`]).
 
 mod blocks;
 mod code_offsets;

@@ -1,8 +1,8 @@
-//! The call levels of one unit, each once, without those that lead nowhere.
+//! The call levels of one unit, without duplicates and without those that have no code.
 //!
-//! Debug information has a DIE for every inlined call, whether code is left of it or
-//! not: of a C++ program's calls a third have none. And one call at one place stands
-//! there several times when its code was unrolled or split, a fifth of the others.
+//! Debug information has a DIE for every inlined call, even if the optimizer removed all
+//! its code: in a C++ program, a third of the calls have none. And a call has several
+//! DIEs if its code was unrolled or split: in the same program, a fifth of the others.
 
 use std::collections::hash_map::Entry;
 
@@ -10,21 +10,21 @@ use super::part::UnitPart;
 use super::spots::{SpotMerger, row_of};
 use crate::format::{CallNode, Le16, NONE, PointerMap, empty};
 
-/// The nodes of one unit that an index keeps: parents are rows among these, spots rows
-/// of the unit's, and functions rows of the index.
+/// The nodes of one unit that an index keeps. Parents refer to these rows, spots to the
+/// unit's rows, and functions to rows of the index.
 #[derive(Debug)]
 pub(super) struct UnitNodes {
     nodes: Vec<CallNode>,
-    /// For each node of the unit, its row here.
+    /// For each node of the unit, its row in `nodes`.
     rows: Vec<u32>,
 }
 
-/// The rows of nodes, to find equal ones.
+/// The rows of nodes, for finding equal ones.
 pub(super) type KnownNodes = PointerMap<CallNode, u32>;
 
 impl UnitNodes {
-    /// Takes the nodes of a unit whose functions and files have these rows. `known` is
-    /// emptied, and filled with them.
+    /// Converts the nodes of a unit, whose functions and files have these rows in the
+    /// index. `known` is cleared and reused.
     pub(super) fn of(
         part: &UnitPart<'_>,
         functions: &[u32],
@@ -69,18 +69,19 @@ impl UnitNodes {
         self.nodes.len()
     }
 
-    /// Returns the row here of a node of the unit.
+    /// Returns the row in `nodes` of a node of the unit.
     pub(super) fn row_of(&self, node: u32) -> u32 {
         row_of(&self.rows, node)
     }
 
-    /// Returns the nodes where so many others go before; spots are still the unit's.
-    pub(super) fn behind(&self, others: u32) -> impl Iterator<Item = CallNode> {
-        self.nodes.iter().map(move |node| node.behind(others))
+    /// Returns the nodes, renumbered for this many nodes before them. Spots still refer
+    /// to the unit's rows.
+    pub(super) fn renumbered(&self, others: u32) -> impl Iterator<Item = CallNode> {
+        self.nodes.iter().map(move |node| node.renumbered(others))
     }
 }
 
-/// Returns the node of a unit whose spots have these rows.
+/// Converts the spot of a node, where the unit's spots have these rows.
 pub(super) fn at_row(node: CallNode, spots: &[u32]) -> CallNode {
     match node.row.parent() {
         Some(_) => node.at_spot(row_of(spots, node.row.place())),
@@ -88,8 +89,8 @@ pub(super) fn at_row(node: CallNode, spots: &[u32]) -> CallNode {
     }
 }
 
-/// Returns for each node whether there is code that leads to it. Functions themselves
-/// are kept in any case: they are what a module defines.
+/// Returns for each node whether it is needed: it, or a call inlined into it, has code.
+/// Functions are always kept.
 fn needed(part: &UnitPart<'_>) -> Vec<bool> {
     let mut needed: Vec<bool> = (part.nodes.iter())
         .map(|node| node.row.parent().is_none())
@@ -103,7 +104,7 @@ fn needed(part: &UnitPart<'_>) -> Vec<bool> {
     for (_, node) in &part.scopes {
         need(&mut needed, node.get());
     }
-    // Parents go before their children.
+    // Parents precede their children.
     for (at, node) in part.nodes.iter().enumerate().rev() {
         if let (Some(parent), Some(true)) = (node.row.parent(), needed.get(at)) {
             need(&mut needed, parent);
@@ -119,7 +120,7 @@ mod tests {
     use crate::build::spots::SpotMerger;
     use crate::format::{CallNode, Le16, Le32, NONE};
 
-    /// A unit of these nodes, with scopes of some of them.
+    /// Returns a unit with these nodes, and with scopes of some of them.
     fn unit(nodes: &[CallNode], scopes: &[u32]) -> UnitPart<'static> {
         UnitPart {
             nodes: nodes.to_vec(),
@@ -155,7 +156,7 @@ mod tests {
             CallNode::root(7, 8, 8),
         ];
         let moved = |others| {
-            let nodes = kept.behind(others).map(|node| at_row(node, &[3, 4]));
+            let nodes = kept.renumbered(others).map(|node| at_row(node, &[3, 4]));
             nodes.collect::<Vec<CallNode>>()
         };
         assert_eq!(moved(0), want);
@@ -180,7 +181,7 @@ mod tests {
             CallNode::inlined(2, 1, 1, 11),
             CallNode::inlined(0, 1, 0, 10).cut(),
         ];
-        // The second and third function are one, and so are the files.
+        // The second and third function have the same row, and so do the files.
         let mut spots = SpotMerger::default();
         let unit = unit(&nodes, &[0, 1, 2, 3, 4, 5]);
         let mut known = KnownNodes::default();
@@ -191,7 +192,7 @@ mod tests {
             CallNode::inlined(1, 1, 1, 0),
             CallNode::inlined(0, 1, 0, 0).cut(),
         ];
-        assert_eq!(kept.behind(0).collect::<Vec<CallNode>>(), want);
+        assert_eq!(kept.renumbered(0).collect::<Vec<CallNode>>(), want);
         let rows = [0, 1, 2, 3, 4, 5].map(|node| kept.row_of(node));
         assert_eq!(rows, [0, 1, 1, 2, 2, 3]);
     }

@@ -1,4 +1,4 @@
-//! One unit's part of the index, and how its rows are laid out.
+//! One unit's part of the index, and the layout of its rows.
 
 use super::path::PathParts;
 use super::raw_name::RawName;
@@ -9,39 +9,39 @@ use crate::format::{CallNode, Le16, Le32};
 pub struct UnitPart<'d> {
     /// The call levels; an inlined call follows its parent.
     pub nodes: Vec<CallNode>,
-    /// For each node the column of its call, or 0.
+    /// For each node the column of its call; 0 if unknown.
     pub node_columns: Vec<Le16>,
-    /// What the nodes' functions are called.
+    /// The names of the nodes' functions.
     pub functions: Vec<RawName<'d>>,
     /// Source files.
     pub files: Vec<PathParts<'d>>,
-    /// Code offsets where the call level changes, and the node from there on.
+    /// Code offsets where the call level changes, with the new node.
     pub scopes: Vec<(Le32, Le32)>,
-    /// The scopes of one function's range each.
+    /// Blocks of scopes, one for each range of a function.
     pub scope_blocks: Vec<Block>,
-    /// Where the place in the source changes.
+    /// The rows where the source line changes.
     pub lines: Vec<LineRow>,
-    /// The lines of one sequence each.
+    /// Blocks of lines, one for each sequence.
     pub line_blocks: Vec<Block>,
-    /// Whether linkers may know its functions by mangled names that it does not have.
+    /// Whether its functions may have mangled names in the symbol table that the unit
+    /// does not have.
     pub mangles: bool,
-    /// Whether a limit left something out.
+    /// Whether it is incomplete because a limit was reached.
     pub limited: bool,
     /// Whether a part of the unit could not be read.
     pub damaged: bool,
 }
 
-/// Rows that hold from `begin` to `end`, in code offsets; the first row starts at
-/// `begin`.
+/// Rows for the code offsets from `begin` to `end`. The first row starts at `begin`.
 #[derive(Clone, Copy, Debug)]
 pub struct Block {
-    /// Where it begins.
+    /// Its start.
     pub begin: u32,
-    /// Where it ends.
+    /// Its end, exclusive.
     pub end: u32,
-    /// The first of its rows.
+    /// Its first row.
     pub first: u32,
-    /// How many they are.
+    /// The number of its rows.
     pub count: u32,
 }
 
@@ -52,27 +52,28 @@ pub struct LineRow {
     pub start: u32,
     /// A row of the files, or [`NONE`](crate::format::NONE).
     pub file: u32,
-    /// 0 is unknown.
+    /// 0 if unknown.
     pub line: u32,
-    /// 0 is unknown.
+    /// 0 if unknown.
     pub column: u16,
 }
 
-/// One row of a sequence on its way into a part: 16 bytes, as a kernel has millions.
+/// One row of a sequence, before it is added to a part. It has only 16 bytes, as a kernel
+/// has millions.
 #[derive(Clone, Copy, Debug)]
 pub struct SequenceRow {
-    /// Bytes from the begin of its sequence.
+    /// The offset in bytes from the start of its sequence.
     pub into: u32,
-    /// A number of the line program's.
+    /// The number of the file in the line program.
     pub file: u32,
-    /// 0 is unknown.
+    /// 0 if unknown.
     pub line: u32,
-    /// 0 is unknown.
+    /// 0 if unknown.
     pub column: u16,
 }
 
-/// Tables up to this many bytes are copied, so that their allocation is reused. Larger ones
-/// are handed over: the allocator takes such blocks from the OS each time.
+/// Tables up to this many bytes are copied, so that their allocation is reused. Larger
+/// ones are moved: the allocator takes such blocks from the OS each time.
 const COPIED_TABLE_BYTES: usize = 1 << 15;
 
 impl UnitPart<'_> {
@@ -93,9 +94,9 @@ impl UnitPart<'_> {
         }
     }
 
-    /// Lays out a part of one function's range, which begins at the virtual offset
-    /// `virt` and spans the code offsets `begin` to `end`: the spans inlined into
-    /// it, and the function itself, the node `root`, between them.
+    /// Adds the scopes of a part of one function's range, which starts at the virtual
+    /// offset `virt` and has the code offsets `begin` to `end`. `spans` are the inlined
+    /// calls; the code between them belongs to the function itself, the node `root`.
     pub fn push_scopes(
         &mut self,
         virt: u64,
@@ -121,8 +122,8 @@ impl UnitPart<'_> {
         push_block(&mut self.scope_blocks, begin, end, first, self.scopes.len());
     }
 
-    /// Lays out the rows of a sequence from `into` bytes after its begin, for the code
-    /// offsets `begin` to `end`. `file_row` is asked for the row of a file.
+    /// Adds the rows of a sequence from `into` bytes after its start, for the code
+    /// offsets `begin` to `end`. `file_row` returns the row of a file.
     pub fn push_lines(
         &mut self,
         into: u64,
@@ -151,7 +152,7 @@ impl UnitPart<'_> {
         push_block(&mut self.line_blocks, begin, end, first, self.lines.len());
     }
 
-    /// Lays out one row that holds up to the code offset `end`.
+    /// Adds one row that ends at the code offset `end`.
     pub fn push_line(&mut self, row: LineRow, end: u32) {
         let first = self.lines.len();
         self.lines.push(row);
@@ -165,8 +166,8 @@ impl UnitPart<'_> {
     }
 }
 
-/// Returns the rows, and keeps the allocation: copying a few rows costs less than growing a
-/// new table for each unit.
+/// Returns the rows and empties the table, but keeps its allocation: copying a few rows
+/// costs less than growing a new table for each unit.
 fn take<T: Clone>(rows: &mut Vec<T>) -> Vec<T> {
     if size_of_val(rows.as_slice()) > COPIED_TABLE_BYTES {
         return std::mem::take(rows);
@@ -176,7 +177,8 @@ fn take<T: Clone>(rows: &mut Vec<T>) -> Vec<T> {
     taken
 }
 
-/// Returns the code offset of `addr` when `virt` is at `begin`; `None` from `end` on.
+/// Returns the code offset of `addr`, if `virt` has the code offset `begin`; `None` from
+/// `end` on.
 #[inline]
 fn moved(addr: u64, virt: u64, begin: u32, end: u32) -> Option<u32> {
     let into = u32::try_from(addr.saturating_sub(virt)).ok()?;

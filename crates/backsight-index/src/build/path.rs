@@ -1,31 +1,31 @@
-//! The path of a source file, as line programs write it: in parts.
+//! The path of a source file, in the parts that line programs have.
 
 use crate::name::lossy;
 
-/// What a file's path is joined from, as the line program has it.
+/// The parts of a file's path in the line program.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PathParts<'d> {
     /// The compilation directory.
     pub comp_dir: Option<&'d [u8]>,
-    /// The directory, which may begin at the compilation directory.
+    /// The directory, which may be relative to the compilation directory.
     pub dir: Option<&'d [u8]>,
-    /// The name, which may begin at either.
+    /// The name, which may be relative to either directory.
     pub name: &'d [u8],
 }
 
 impl PathParts<'_> {
-    /// Returns the path, unless it has more than `limit` bytes.
+    /// Returns the path; `None` if it has more than `limit` bytes.
     pub fn join(&self, limit: usize) -> Option<String> {
         join([self.comp_dir, self.dir, Some(self.name)], limit)
     }
 
-    /// Returns the path without the file's name, unless it has more than `limit` bytes.
+    /// Returns the path of the directory; `None` if it has more than `limit` bytes.
     pub fn join_directory(&self, limit: usize) -> Option<String> {
         join([self.comp_dir, self.dir, None], limit)
     }
 
-    /// Returns where each part stands and how long it is: the same for parts that
-    /// are the same bytes of the file.
+    /// Returns the address and length of each part. They are equal for parts that are the
+    /// same bytes of the file.
     pub fn addresses(&self) -> [(usize, usize); 3] {
         let place = |part: &[u8]| (part.as_ptr().addr(), part.len());
         let optional = |part: Option<&[u8]>| part.map_or((0, 0), place);
@@ -39,7 +39,7 @@ impl PathParts<'_> {
 
 fn join(parts: [Option<&[u8]>; 3], limit: usize) -> Option<String> {
     let sizes = parts.iter().flatten().map(|part| part.len());
-    // Room for what separates them too, as far as the limit lets it be a path.
+    // Includes the separators, but does not exceed the limit.
     let room = sizes.fold(parts.len(), usize::saturating_add);
     let mut path = String::with_capacity(room.min(limit));
     for part in parts.into_iter().flatten() {
@@ -51,8 +51,8 @@ fn join(parts: [Option<&[u8]>; 3], limit: usize) -> Option<String> {
     (path.len() <= limit).then_some(path)
 }
 
-/// Puts `part` behind `path`, or in its place when it is absolute, in the manner
-/// of Unix or of Windows: cross compilers write both.
+/// Appends `part` to `path`, or replaces `path` if `part` is absolute. Handles paths of
+/// Unix and of Windows, as cross compilers write both.
 fn push_path(path: &mut String, part: &str) {
     if is_absolute(part.as_bytes()) {
         path.clear();
@@ -69,7 +69,7 @@ fn push_path(path: &mut String, part: &str) {
     path.push_str(part);
 }
 
-/// Returns whether a path begins at a root, in either manner.
+/// Returns whether a path is absolute, on Unix or on Windows.
 pub fn is_absolute(path: &[u8]) -> bool {
     path.starts_with(b"/") || path.get(1..3) == Some(b":/") || is_of_windows(path)
 }

@@ -5,12 +5,13 @@
 pub struct RawName<'d> {
     /// The mangled name.
     pub linkage: Option<&'d [u8]>,
-    /// `DW_AT_name`, if it was found before a linkage name, with its namespaces and classes
-    /// before it. For Ada it equals `linkage`, which marks a name as Ada's.
+    /// `DW_AT_name`, if it was found before a linkage name, with its namespaces and
+    /// classes as a prefix. For Ada it equals `linkage`, which marks the name as one of
+    /// Ada.
     pub plain: Option<&'d [u8]>,
-    /// Bytes of `plain` that are namespaces and classes.
+    /// The length in bytes of the namespaces and classes at the start of `plain`.
     pub scopes: u32,
-    /// The line where the source declares it, from 1; 0 when unknown.
+    /// The line of its declaration, counted from 1; 0 if unknown.
     pub line: u32,
 }
 
@@ -21,7 +22,7 @@ impl RawName<'_> {
         self.plain?.get(scopes..)
     }
 
-    /// Whether the linkage name is Ada's, which its text does not show.
+    /// Returns whether the linkage name is encoded by Ada, which its text does not tell.
     pub fn is_ada(&self) -> bool {
         self.linkage.is_some() && self.linkage == self.plain
     }

@@ -1,16 +1,16 @@
-//! Places in the source, each once.
+//! Merges source locations ("spots") without duplicates.
 //!
-//! Many line rows repeat a place, above all in inlined code: of ripgrep's, one in nine is
-//! new.
+//! Many line rows repeat a location, above all in inlined code: of those of ripgrep, one
+//! in nine is new.
 
 use std::collections::hash_map::Entry;
 
 use crate::format::{Le16, Le32, NONE, PointerMap, SourceSpot, empty};
 
-/// Places, and their columns.
+/// Source locations, and their columns.
 pub(super) type SpotTables = (Vec<SourceSpot>, Vec<Le16>);
 
-/// Places on their way into an index.
+/// The table of source locations while an index is built.
 #[derive(Debug, Default)]
 pub(super) struct SpotMerger {
     spots: Vec<SourceSpot>,
@@ -19,7 +19,7 @@ pub(super) struct SpotMerger {
 }
 
 impl SpotMerger {
-    /// Reserves room for this many.
+    /// Reserves room for this many locations.
     pub(super) fn with_capacity(count: usize) -> Self {
         Self {
             spots: Vec::with_capacity(count),
@@ -28,7 +28,7 @@ impl SpotMerger {
         }
     }
 
-    /// Returns the row of a place; [`NONE`] where neither file nor line is known.
+    /// Returns the row of a location; [`NONE`] if neither file nor line is known.
     pub(super) fn add(&mut self, file: u32, line: u32, column: u16) -> u32 {
         if file == NONE && line == 0 {
             return NONE;
@@ -50,8 +50,8 @@ impl SpotMerger {
         }
     }
 
-    /// Adds the places of a unit, each once, and returns the row of each. Those in files
-    /// that no other unit has are not looked for.
+    /// Adds the locations of a unit, which has no duplicates, and returns their rows.
+    /// Locations in files that no other unit has are added without a search.
     pub(super) fn add_all(
         &mut self,
         (spots, columns): &SpotTables,
@@ -68,10 +68,10 @@ impl SpotMerger {
         (self.spots, self.columns)
     }
 
-    /// Returns the places, and starts over.
+    /// Returns the locations, and clears the tables.
     pub(super) fn take_tables(&mut self) -> SpotTables {
         empty(&mut self.known, self.spots.len());
-        // What stays is no larger than it has to be.
+        // Cloned, so that the returned tables have no unused capacity.
         let tables = (self.spots.clone(), self.columns.clone());
         self.spots.clear();
         self.columns.clear();
@@ -91,12 +91,14 @@ fn push(
     row
 }
 
-/// Which files more than one unit has: of a C program nearly all places are in others.
+/// Which files are in more than one unit. In a C program, nearly all locations are in
+/// files of only one unit.
 #[derive(Debug)]
 pub(super) struct SharedFiles(Vec<bool>);
 
 impl SharedFiles {
-    /// Takes each unit's rows among so many files.
+    /// Finds the shared files. `units` has the file rows of each unit, `files` is the
+    /// number of files.
     pub(super) fn of(units: &[Vec<u32>], files: usize) -> Self {
         let mut shared = vec![false; files];
         let mut first_unit = vec![usize::MAX; files];
@@ -111,14 +113,14 @@ impl SharedFiles {
         Self(shared)
     }
 
-    /// Returns whether several units have the file of this row, as far as is known.
+    /// Returns whether several units have this file, or if that is unknown.
     fn has(&self, file: u32) -> bool {
         let at = usize::try_from(file).ok();
         at.and_then(|at| self.0.get(at)).copied().unwrap_or(true)
     }
 }
 
-/// Returns the row of a unit's place.
+/// Returns the row of a unit's location.
 pub(super) fn row_of(rows: &[u32], spot: u32) -> u32 {
     let row = usize::try_from(spot).ok().and_then(|at| rows.get(at));
     row.copied().unwrap_or(NONE)
@@ -167,8 +169,12 @@ mod tests {
     fn what_is_not_known_has_no_row() {
         let mut spots = SpotMerger::default();
         assert_eq!(spots.add(NONE, 0, 0), NONE);
-        assert_ne!(spots.add(NONE, 7, 0), NONE, "a line alone is known");
-        assert_ne!(spots.add(7, 0, 0), NONE, "a file alone is known");
+        assert_ne!(
+            spots.add(NONE, 7, 0),
+            NONE,
+            "a line without a file is known"
+        );
+        assert_ne!(spots.add(7, 0, 0), NONE, "a file without a line is known");
         assert_eq!(row_of(&[4], NONE), NONE);
         assert_eq!(row_of(&[4], 0), 4);
     }

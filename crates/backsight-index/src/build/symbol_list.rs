@@ -1,21 +1,21 @@
-//! Symbols that name what debug information does not.
+//! The symbols that name code without debug information.
 
 use std::fmt::Debug;
 
-/// Symbols that name the code which no debug information covers, and functions whose
-/// names debug information has in part.
+/// Symbols that name code without debug information, and functions whose names debug
+/// information has only in part.
 ///
-/// They are asked from several threads at once.
+/// Several threads call it at once.
 pub trait SymbolList: Debug + Sync {
-    /// Calls `found` for each stretch of code that a symbol names, in ascending order:
-    /// where it begins and ends, and the number of the symbol.
+    /// Calls `found` for each range of code that a symbol names, in ascending order, with
+    /// its start, its end, and the number of the symbol.
     fn for_each_span(&self, found: &mut dyn FnMut(u64, u64, usize));
 
-    /// Returns the symbol of this number.
+    /// Returns the symbol with this number.
     fn symbol(&self, number: usize) -> Option<ListedSymbol<'_>>;
 
-    /// Returns the linkage name of the function that is entered here, which debug
-    /// information calls `plain`, or nothing, if a symbol has a better one.
+    /// Returns the linkage name of the function with this entry, if a symbol has a better
+    /// name than debug information. `plain` is the name there, if any.
     fn name_of(&self, entry: u64, plain: Option<&[u8]>) -> Option<&[u8]>;
 }
 
@@ -24,9 +24,9 @@ pub trait SymbolList: Debug + Sync {
 pub struct ListedSymbol<'d> {
     /// The virtual offset of its first byte.
     pub start: u64,
-    /// In bytes; 0 when that is not known.
+    /// The size in bytes; 0 if unknown.
     pub size: u64,
-    /// As the linker knows it.
+    /// The name in the symbol table.
     pub name: &'d [u8],
 }
 

@@ -1,20 +1,20 @@
-//! Which units claim which code, and which of them goes first.
+//! The ranges of code of each unit, and which unit is preferred.
 
 use super::code_offsets::CodeOffsets;
 use crate::format::NONE;
 use crate::overlaps::Overlaps;
 
-/// Stretches of code and the units that claim them, ascending and disjoint.
+/// Ranges of code with their units, ascending and disjoint.
 #[derive(Debug, Default)]
 pub struct UnitRanges {
-    spans: Vec<UnitClaim>,
+    spans: Vec<UnitSpan>,
     units: Vec<u32>,
-    /// Whether a limit kept a claim from being read.
+    /// Whether ranges are missing because a limit was reached.
     pub limited: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct UnitClaim {
+struct UnitSpan {
     begin: u32,
     end: u32,
     first: usize,
@@ -22,8 +22,8 @@ struct UnitClaim {
 }
 
 impl UnitRanges {
-    /// Adds these claims where there are none yet. `units` has the unit of
-    /// each value in `overlaps`.
+    /// Adds these ranges where there are none yet. `units` has the unit of each value in
+    /// `overlaps`.
     pub fn fill(&mut self, overlaps: &Overlaps, units: &[u32], code: &CodeOffsets) {
         let before = std::mem::take(&mut self.spans);
         let mut known = before.iter().peekable();
@@ -35,7 +35,7 @@ impl UnitRanges {
             code.parts(begin, end, |_, begin, end| {
                 let mut push = |begin: u32, end: u32| {
                     if begin < end {
-                        self.spans.push(UnitClaim {
+                        self.spans.push(UnitSpan {
                             begin,
                             end,
                             first,
@@ -44,10 +44,10 @@ impl UnitRanges {
                     }
                 };
                 let mut at = begin;
-                while let Some(claim) = known.peek().filter(|claim| claim.begin < end) {
-                    push(at, claim.begin);
-                    at = at.max(claim.end);
-                    if claim.end > end {
+                while let Some(span) = known.peek().filter(|span| span.begin < end) {
+                    push(at, span.begin);
+                    at = at.max(span.end);
+                    if span.end > end {
                         break;
                     }
                     known.next();
@@ -56,18 +56,18 @@ impl UnitRanges {
             });
         }
         self.spans.extend(before);
-        self.spans.sort_unstable_by_key(|claim| claim.begin);
+        self.spans.sort_unstable_by_key(|span| span.begin);
     }
 
-    /// Returns the claims from the one that ends behind `at` on: begin, end, and
-    /// the units, the preferred first.
+    /// Returns the ranges that end after `at`: start, end, and units, the preferred
+    /// first.
     pub(crate) fn from(&self, at: u32) -> impl Iterator<Item = (u32, u32, &[u32])> {
-        let from = self.spans.partition_point(|claim| claim.end <= at);
+        let from = self.spans.partition_point(|span| span.end <= at);
         let spans = self.spans.get(from..).unwrap_or_default().iter();
-        spans.map(|claim| {
-            let units = self.units.get(claim.first..).unwrap_or_default();
-            let units = units.get(..claim.count).unwrap_or_default();
-            (claim.begin, claim.end, units)
+        spans.map(|span| {
+            let units = self.units.get(span.first..).unwrap_or_default();
+            let units = units.get(..span.count).unwrap_or_default();
+            (span.begin, span.end, units)
         })
     }
 }

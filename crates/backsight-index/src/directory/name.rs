@@ -1,16 +1,16 @@
-//! What the files of an index directory are called.
+//! The file names of an index directory.
 
 use backsight_files::Identity;
 use backsight_types::BuildId;
 use sha2::{Digest, Sha256};
 
-/// Which files an index was built from: their devices, inodes, sizes, times and owners,
-/// summed up.
+/// A hash that identifies the files that an index was built from: their devices, inodes,
+/// sizes, times and owners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding([u8; 16]);
 
 impl Binding {
-    /// Of the module and its debug file, where they are there.
+    /// Returns the binding to the module and its debug file, if they exist.
     #[must_use]
     pub fn of(own: Option<Identity>, debug: Option<Identity>) -> Self {
         let mut hash = Sha256::new();
@@ -28,7 +28,7 @@ impl Binding {
                 hash.update(nanos.to_le_bytes());
             }
         }
-        // Half of the hash: a second preimage takes 2^128 attempts.
+        // Half of the hash suffices: a second preimage takes 2^128 attempts.
         let hash: [u8; 32] = hash.finalize().into();
         Self(*hash.first_chunk().unwrap_or(&[0; 16]))
     }
@@ -50,11 +50,12 @@ pub(super) const SUFFIX: &str = ".index";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NameKind {
     Index,
-    /// Of one that is being written.
+    /// A file that is being written.
     New,
 }
 
-/// Returns what a name of ours stands for; `None` for all others.
+/// Returns the kind of a file by its name; `None` for files that do not belong to the
+/// directory.
 pub(super) fn kind_of(name: &str) -> Option<NameKind> {
     let hidden = name.strip_prefix('.');
     let (stem, rest) = hidden.unwrap_or(name).split_once(SUFFIX)?;
@@ -73,7 +74,7 @@ pub(super) fn kind_of(name: &str) -> Option<NameKind> {
     if rest.is_empty() {
         return hidden.is_none().then_some(NameKind::Index);
     }
-    // Earlier ones were called `….index.PID-N.new`.
+    // Earlier versions used `….index.PID-N.new`.
     let end = if hidden.is_some() { ".part" } else { ".new" };
     let (pid, number) = rest.strip_prefix('.')?.strip_suffix(end)?.split_once('-')?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! The buckets, by which a search begins near its end.
+//! The buckets, which narrow a search to a few rows.
 
 use super::layout::{Bucket, Le32, OffsetRow};
 

@@ -1,21 +1,21 @@
 //! Checksums of an index file's pages. A page is verified when it is first read.
 //!
-//! Without them a flipped bit would give wrong names silently, and to verify the whole file
-//! when it is opened would cost more than most lookups. A page is verified once: only we can
-//! change the file, and we do not.
+//! Without them, a flipped bit would give wrong names silently, and verifying the whole
+//! file when it is opened would cost more than most lookups. Each page is verified once:
+//! only this user and root can change the file.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// The page size of most machines: the kernel reads that much from the disk anyway.
+/// The page size of most machines, which is what the kernel reads at least.
 pub(super) const CHECKED_PAGE_BYTES: usize = 4096;
 
-/// Which pages were found sound.
+/// The pages that were verified.
 #[derive(Debug)]
 pub(super) struct PageChecks {
     /// The address that the file is mapped at; it never moves.
     base: usize,
-    /// Where the tables begin, and where they end and the checksums of the pages begin.
+    /// The range of the tables. The checksums of the pages follow.
     tables: Range<usize>,
     /// A bit for each page.
     sound: Vec<AtomicU64>,
@@ -23,7 +23,8 @@ pub(super) struct PageChecks {
 }
 
 impl PageChecks {
-    /// For a file whose tables are there. `None` when it has no room for the checksums.
+    /// Creates the checks for a file with tables in this range. Returns `None` if the
+    /// file is too short for the checksums.
     pub(super) fn new(tables: Range<usize>, file: &[u8]) -> Option<Self> {
         let end = tables.end;
         file.get(sums(end))?;
@@ -40,7 +41,8 @@ impl PageChecks {
         })
     }
 
-    /// Returns whether these rows of the file are what was written. Nothing is always.
+    /// Returns whether the checksums of these rows of the file are correct; `true` for no
+    /// rows.
     #[inline]
     pub(super) fn are_sound<'f, T>(&self, rows: &[T], file: impl Fn() -> Option<&'f [u8]>) -> bool {
         let Some(before_end) = size_of_val(rows).checked_sub(1) else {
@@ -59,13 +61,13 @@ impl PageChecks {
         (first..=last).all(is_sound)
     }
 
-    /// Returns whether all pages are what was written.
+    /// Returns whether the checksums of all pages are correct.
     pub(super) fn are_all_sound(&self, file: &[u8]) -> bool {
         let pages = self.tables.end.div_ceil(CHECKED_PAGE_BYTES);
         (0..pages).all(|page| self.is_known(page) || self.check(file, page))
     }
 
-    /// Whether a page was asked for that is not what was written.
+    /// Returns whether a page with a wrong checksum was read.
     #[inline]
     pub(super) fn found_damage(&self) -> bool {
         self.damaged.load(Ordering::Relaxed)
@@ -96,7 +98,7 @@ impl PageChecks {
     }
 }
 
-/// Returns where the checksums stand behind tables that end there.
+/// Returns the range of the checksums after tables with this end.
 pub(super) fn sums(end: usize) -> Range<usize> {
     let size = end.div_ceil(CHECKED_PAGE_BYTES).saturating_mul(4);
     end..end.saturating_add(size)
@@ -115,17 +117,17 @@ fn sum_of(file: &[u8], end: usize, page: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*sum))
 }
 
-/// Sums up the pages of tables as they are written.
+/// Computes the checksums of pages while tables are written.
 #[derive(Debug)]
 pub(super) struct PageSums {
     page: crc32fast::Hasher,
-    /// Bytes until the end of the page.
+    /// The bytes until the end of the page.
     left: usize,
     sums: Vec<u8>,
 }
 
 impl PageSums {
-    /// For tables that begin there in the file, within its first page.
+    /// `tables` is the offset of the tables in the file, within the first page.
     pub(super) fn new(tables: usize) -> Self {
         Self {
             page: crc32fast::Hasher::new(),

@@ -1,4 +1,4 @@
-//! Demangled names, stored so that no lookup has to make them.
+//! Stores demangled names, so that lookups do not demangle.
 
 use backsight_demangle::{demangle, demangle_ada};
 use rayon::prelude::*;
@@ -8,10 +8,10 @@ use super::strings;
 use super::table::{FlatIndex, TableRows};
 
 impl FlatIndex {
-    /// Stores the demangled names of all functions, in rayon's current thread pool.
-    /// Names of more than `limit` bytes stay as they are.
+    /// Stores the demangled names of all functions, in rayon's current thread pool. Names
+    /// that would exceed `limit` bytes are not demangled.
     pub(crate) fn add_demangled(&mut self, limit: usize) {
-        // What is copied is not checked again.
+        // Copied tables are not checked again.
         if !self.is_all_sound() {
             return;
         }
@@ -29,7 +29,7 @@ impl FlatIndex {
         let names: Vec<Option<String>> = functions.map(demangled).collect();
         let mut texts = self.strings().to_vec();
         if texts.is_empty() {
-            // The place 0 says that there is none.
+            // Offset 0 means that there is no text.
             texts.push(0);
         }
         let add = |name: Option<String>| {

@@ -1,4 +1,4 @@
-//! Why a file does not serve as an index.
+//! The errors of index files.
 
 use std::path::Path;
 
@@ -6,14 +6,15 @@ use backsight_types::FileError;
 
 use super::layout::VERSION;
 
-/// A failed operation on an index: what was to be done, on which file, and the cause. Such as
-/// `read /a.index: a damaged symbol index: its header is wrong; build it again`.
+/// A failed operation on an index: operation, path and cause. For example `read /a.index:
+/// a damaged symbol index: its header is wrong; build it again`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
 pub struct IndexError(FileError<IndexCause>);
 
 impl IndexError {
-    /// The path is that of the index, or of its directory; `None` for bytes in memory.
+    /// Returns an error. The path is that of the index, or of its directory; `None` for
+    /// bytes in memory.
     pub(crate) fn new(
         operation: &'static str,
         path: Option<&Path>,
@@ -22,7 +23,7 @@ impl IndexError {
         Self(FileError::new(operation, path, cause))
     }
 
-    /// An operation that failed, on the file of this path.
+    /// Returns the error of an operation on the file at this path.
     pub(crate) fn of_file(
         operation: &'static str,
         path: &Path,
@@ -43,7 +44,7 @@ impl IndexError {
         self.0.path()
     }
 
-    /// Returns why it failed. Its text does not repeat the path.
+    /// Returns the cause. Its text does not repeat the path.
     #[must_use]
     pub fn cause(&self) -> &IndexCause {
         self.0.error()
@@ -62,30 +63,33 @@ impl From<std::io::Error> for IndexCause {
     }
 }
 
-/// Why a file does not serve as an index.
+/// Why an operation on an index failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexCause {
-    /// It cannot be opened, read or written, or is no regular file.
+    /// The file cannot be opened, read or written, or is not a regular file.
     #[error(transparent)]
     File(#[from] backsight_files::Error),
-    /// It does not begin like one.
+    /// The file does not start like an index.
     #[error("not a symbol index")]
     NotAnIndex,
-    /// It was written by another version, and has to be built again.
+    /// It was written by another version, and must be built again.
     #[error("a symbol index of version {0}, where {expected} is read: build it again", expected = VERSION)]
     Version(u32),
-    /// It contradicts itself.
+    /// Its contents are inconsistent.
     #[error("a damaged symbol index: {0} is wrong; build it again")]
     Malformed(&'static str),
-    /// Others can change it, or the directory that it is in.
-    #[error("others can change it: have it owned by this user or root, with chmod go-w")]
+    /// Other users can change it, or its directory.
+    #[error(
+        "others can change it: its owner must be this user or root, and nobody else may write to it"
+    )]
     NotOurs,
-    /// A file that it was built from can be changed by others. In a shared directory they
-    /// would decide the answers for every file of that build ID, so it is not kept there.
-    #[error("built from a file that others can change: write it to a file of its own")]
+    /// Other users can change a file that it was built from. In a shared directory, they
+    /// would control the answers for every file with that build ID, so it is not kept
+    /// there.
+    #[error("built from a file that others can change: write it to a separate file")]
     OfStrangers,
-    /// It describes another module.
+    /// It belongs to another module.
     #[error("the symbol index of another build ID")]
     BuildIdMismatch,
 }

@@ -1,9 +1,9 @@
-//! The index as a file: written whole, opened without reading it through.
+//! Reads and writes the file of an index. Opening does not read all of it.
 //!
-//! docs/index-format.md has the layout. Opening checks the frame: the header and
-//! its checksum, that each table lies within the file and has as many rows as the
-//! tables beside it. What the rows say is checked where they are used, so that
-//! opening costs the same for any size. [`FlatIndex::verify`] reads everything.
+//! docs/index-format.md has the layout. Opening checks the header and its checksum, that
+//! each table lies within the file, and that related tables have the same number of rows.
+//! The values in rows are checked where they are used, so that the time to open does not
+//! depend on the size. [`FlatIndex::verify`] checks everything.
 
 use std::io::{self, Write};
 
@@ -16,10 +16,10 @@ use super::table::{FlatIndex, IndexParts};
 use backsight_files::Image;
 
 impl FlatIndex {
-    /// Takes the bytes of an index file.
+    /// Opens the bytes of an index file.
     ///
     /// # Errors
-    /// All of [`IndexCause`] but a wrong build ID, which the caller knows.
+    /// All of [`IndexCause`], except for a wrong build ID, which the caller checks.
     pub(crate) fn open(image: Image) -> Result<Self, IndexCause> {
         let (meta, entries) = header::decode(&image)?;
         let mut parts = IndexParts {
@@ -44,7 +44,7 @@ impl FlatIndex {
     /// # Errors
     /// Those of `out`.
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        // With new checksums damage would look sound.
+        // New checksums would hide existing damage.
         if !self.is_all_sound() {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -80,7 +80,7 @@ impl FlatIndex {
         end.saturating_add(padded(sums(end).len()))
     }
 
-    /// Checks that tables which belong together have as many rows.
+    /// Checks that related tables have the same number of rows.
     fn check_frame(&self) -> Result<(), IndexCause> {
         let same = |name, rows: usize, optional: bool, of: usize| {
             let fits = rows == of || (optional && rows == 0);
@@ -110,7 +110,8 @@ impl FlatIndex {
         )
     }
 
-    /// Returns the bytes of code, having checked that the windows lie end to end.
+    /// Returns the size of the code in bytes, after checking that the code offsets of the
+    /// windows are contiguous.
     fn code_size(&self) -> Result<u32, IndexCause> {
         let wrong = IndexCause::Malformed("where code lies");
         let (mut size, mut end) = (0_u32, 0_u64);
@@ -130,13 +131,13 @@ impl FlatIndex {
         Ok(size)
     }
 
-    /// Reads the whole index: each table's checksum, the order of its rows, and
-    /// that each row another one points to is there.
+    /// Checks the whole index: each table's checksum, the order of its rows, and that
+    /// each row that is referred to exists.
     ///
     /// # Errors
-    /// [`IndexCause::Malformed`] with what is wrong first.
+    /// [`IndexCause::Malformed`] with the first part that is wrong.
     pub(crate) fn verify(&self) -> Result<(), IndexCause> {
-        // In pages of its own, or with tables added, it is no file any more.
+        // After its tables were moved or added to, it no longer has the bytes of a file.
         if let Some(image) = self.image().filter(|_| self.is_checked()) {
             self.verify_bytes(image)?;
         }
@@ -166,7 +167,7 @@ impl FlatIndex {
         wrong("a spot's file", files.all(below(self.files().len())))?;
         for (node, at) in self.nodes().iter().zip(0_u32..) {
             wrong("a node's function", functions(node.function()))?;
-            // Parents go before their children, so no walk runs in circles.
+            // Parents precede their children, so there are no cycles.
             wrong(
                 "a node's parent",
                 node.parent().is_none_or(|parent| parent < at),
@@ -193,7 +194,7 @@ impl FlatIndex {
         wrong("a bucket", counted == self.buckets())
     }
 
-    /// Checks that each byte is a table's, whose checksum it fits, or zero.
+    /// Checks the checksums of all tables, and that all other bytes are zero.
     fn verify_bytes(&self, image: &[u8]) -> Result<(), IndexCause> {
         let (meta, entries) = header::decode(image)?;
         let head = header::encode(&meta, &entries);
@@ -214,8 +215,8 @@ impl FlatIndex {
         let mut summing = PageSums::new(TABLES_AT);
         summing.add(image.get(TABLES_AT..end).unwrap_or_default());
         let (summed, sums) = (summing.finish(), sums(end));
-        let behind = image.get(sums.end..sums.start.saturating_add(padded(summed.len())));
-        let is_clean = behind.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+        let after = image.get(sums.end..sums.start.saturating_add(padded(summed.len())));
+        let is_clean = after.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
         if image.get(sums) != Some(&*summed) || !is_clean {
             return Err(IndexCause::Malformed("the checksums of its pages"));
         }
@@ -232,28 +233,28 @@ fn padded(size: usize) -> usize {
     size.checked_next_multiple_of(8).unwrap_or(usize::MAX)
 }
 
-/// What stands behind bytes up to a multiple of 8.
+/// Returns the padding after bytes up to a multiple of 8.
 fn padding_of(bytes: &[u8]) -> &'static [u8] {
     let padding = padded(bytes.len()).saturating_sub(bytes.len());
     const ZEROS: &[u8] = &[0; 8];
     ZEROS.get(..padding).unwrap_or_default()
 }
 
-/// Returns where a table ends, its padding included.
+/// Returns the end of a table, including its padding.
 fn end_of(entry: &TableEntry) -> usize {
     let [offset, size] =
         [entry.offset, entry.size].map(|it| usize::try_from(it).unwrap_or(usize::MAX));
     offset.saturating_add(padded(size))
 }
 
-/// Says where in the file one table is.
+/// Sets the position of a table in the file.
 fn place(parts: &mut IndexParts, entry: &TableEntry, file_size: usize) -> Result<(), IndexCause> {
     let wrong = IndexCause::Malformed(entry.kind.name());
     let offset = usize::try_from(entry.offset).map_err(|_| wrong.clone())?;
     let size = usize::try_from(entry.size).map_err(|_| wrong.clone())?;
     let end = offset.checked_add(size).ok_or(wrong.clone())?;
     let whole = size.checked_rem(entry.kind.row_size()) == Some(0);
-    // Rows are numbered in 32 bits, with one number set aside.
+    // Rows have 32-bit numbers, and one number is reserved.
     if end > file_size || !whole || u32::try_from(size).is_err() {
         return Err(wrong);
     }

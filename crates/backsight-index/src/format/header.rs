@@ -1,4 +1,4 @@
-//! The header of a file: which module it describes, and where its tables are.
+//! The header of a file: its module, and the positions of its tables.
 
 use backsight_types::BuildId;
 
@@ -7,28 +7,31 @@ use super::layout::VERSION;
 use super::meta::IndexMeta;
 use super::table::TableId;
 
-/// The first bytes of the file: not text, and broken by a transfer as text.
+/// The first bytes of the file. They are not valid text, and a transfer in text mode
+/// changes them.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89BSIX\r\n\n";
 
-/// Set in the flags when a limit left something out.
+/// The flag for an index that is incomplete because a limit was reached.
 const LIMITED: u32 = 1;
 
-/// Set in the flags when debug information, or a file that it names, was not found.
+/// The flag for an index for which debug information, or a file that it refers to, was
+/// not found.
 const INCOMPLETE: u32 = 2;
 
-/// Before the directory of tables: magic, version, flags, bucket shift, inline
-/// depth, length of the build ID, number of tables.
+/// The size of the fixed part before the directory of tables: magic, version, flags,
+/// bucket shift, inline depth, length of the build ID, number of tables, build ID.
 const FIXED_BYTES: usize = 8 + 6 * 4 + BuildId::MAX_LEN;
 
-/// In the directory: kind, checksum, offset and size, both of 64 bits.
+/// The size of an entry of the directory: kind and checksum with 32 bits, offset and size
+/// with 64 bits.
 const ENTRY_BYTES: usize = 4 + 4 + 8 + 8;
 
-/// Where the first table starts: behind the directory and its checksum, aligned
-/// to 8 as all are.
+/// The offset of the first table: after the directory and its checksum, aligned to 8
+/// bytes as all tables.
 pub(crate) const TABLES_AT: usize =
     (FIXED_BYTES + TableId::ALL.len() * ENTRY_BYTES + 4).next_multiple_of(8);
 
-/// Where one table is, and what its bytes sum up to.
+/// The position and the checksum of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TableEntry {
     pub(crate) kind: TableId,
@@ -71,7 +74,7 @@ pub(crate) fn encode(meta: &IndexMeta, entries: &[TableEntry]) -> Vec<u8> {
     bytes
 }
 
-/// Reads the bytes before the tables.
+/// Decodes the bytes before the tables.
 ///
 /// # Errors
 /// [`IndexCause::NotAnIndex`], [`IndexCause::Version`] and
@@ -83,7 +86,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), Index
     }
     let mut rest = HeaderReader(bytes.get(MAGIC.len()..).unwrap_or_default());
     let cut = IndexCause::Malformed("it ends in its header");
-    // The version is read first: all behind it may look different in another.
+    // The version is checked first: everything after it may differ in other versions.
     let version = rest.u32().ok_or(cut.clone())?;
     if version != VERSION {
         return Err(IndexCause::Version(version));
@@ -123,7 +126,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), Index
             size: size.ok_or(cut.clone())?,
         });
     }
-    // It bounds walks that forged parents lead in circles, so it needs a bound.
+    // It bounds walks over forged cycles of parents, so it must be bounded itself.
     if inline_depth > u16::MAX.into() {
         return Err(IndexCause::Malformed("its inline depth"));
     }
@@ -137,7 +140,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(IndexMeta, Vec<TableEntry>), Index
     Ok((meta, entries))
 }
 
-/// Little-endian numbers, one after another.
+/// Reads consecutive little-endian numbers.
 struct HeaderReader<'b>(&'b [u8]);
 
 impl<'b> HeaderReader<'b> {

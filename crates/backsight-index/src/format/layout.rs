@@ -1,23 +1,24 @@
-//! The records of the index: little-endian, without alignment, all values valid.
+//! The records of the index: little-endian, without alignment, and any bytes are a valid
+//! record.
 //!
-//! Every record is a row of 32-bit words, so that a table is a cast away from
-//! the bytes of a file on any machine.
+//! So the bytes of a file can be cast to a table on any machine. Nearly all fields are
+//! 32-bit words.
 
 use bytemuck::{Pod, Zeroable};
 
-/// The version of the layout. A file of another one is built again, not read.
+/// The version of the layout. Files of other versions are not read but built again.
 pub(crate) const VERSION: u32 = 3;
 
-/// Where a table would say "row 7", and there is no row.
+/// The value of a reference to a row, if there is no row.
 pub const NONE: u32 = u32::MAX;
 
-/// A 32-bit number as it stands in the file.
+/// A 32-bit number in the byte order of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct Le32([u8; 4]);
 
 impl Le32 {
-    /// Takes a number.
+    /// Converts a number to the byte order of the file.
     #[inline]
     pub fn new(value: u32) -> Self {
         Self(value.to_le_bytes())
@@ -30,13 +31,13 @@ impl Le32 {
     }
 }
 
-/// A 16-bit number as it stands in the file.
+/// A 16-bit number in the byte order of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct Le16([u8; 2]);
 
 impl Le16 {
-    /// Takes a number.
+    /// Converts a number to the byte order of the file.
     #[inline]
     pub fn new(value: u16) -> Self {
         Self(value.to_le_bytes())
@@ -49,7 +50,7 @@ impl Le16 {
     }
 }
 
-/// A stretch of virtual offsets that holds code, and its first code offset.
+/// A range of virtual offsets with code, and its first code offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Window {
@@ -93,15 +94,15 @@ fn halves(value: u64) -> [u32; 2] {
     [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes)
 }
 
-/// One call level on its way into an index.
+/// A call level while an index is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallNode {
-    /// As it will be, but for its place. Of an inlined call that is the file it stands in,
-    /// or [`NONE`]; once it has a spot, that. Of a root: the code offset where the function
-    /// is entered.
+    /// The row, except for its `place`. For an inlined call, `place` is the file of the
+    /// call, or [`NONE`], until it has a spot. For a root, it is the code offset of the
+    /// function's entry.
     pub(crate) row: NodeRow,
-    /// Of an inlined call: its line, or 0. Of a root: the bytes of its first
-    /// range.
+    /// For an inlined call: the line of the call, or 0. For a root: the size of its first
+    /// range in bytes.
     extent: Le32,
 }
 
@@ -109,23 +110,23 @@ pub struct CallNode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct NodeRow {
-    /// The node this one is inlined into; [`NONE`] at a root.
+    /// The node that this one is inlined into; [`NONE`] for a root.
     parent: Le32,
-    /// The function, and in the highest bit whether a limit was reached here.
+    /// The function. The highest bit says whether a limit cut the call levels here.
     function: Le32,
-    /// Of an inlined call: its spot, or [`NONE`]. Of a root: the row of its extent.
+    /// For an inlined call: its spot, or [`NONE`]. For a root: the row of its extent.
     place: Le32,
 }
 
-/// A row of a sorted table: from this code offset on, this value holds.
+/// A row of a sorted table: the value applies from this code offset on.
 ///
-/// Both are adjacent, so that a search reads one cache line.
+/// Both fields are adjacent, so that a search reads one cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct OffsetRow {
     /// A code offset.
     pub(crate) start: Le32,
-    /// A node or a spot from there on, or [`NONE`].
+    /// The node or spot, or [`NONE`].
     pub(crate) value: Le32,
 }
 
@@ -138,7 +139,7 @@ impl OffsetRow {
     }
 }
 
-/// How many rows start before the end of a bucket.
+/// The number of rows that start before the end of a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Bucket {
@@ -146,23 +147,23 @@ pub(crate) struct Bucket {
     pub(crate) lines: Le32,
 }
 
-/// A place in the source.
+/// A source location, without its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct SourceSpot {
-    /// Or [`NONE`].
+    /// The file, or [`NONE`].
     pub(crate) file: Le32,
-    /// 0 is unknown.
+    /// The line; 0 if unknown.
     pub(crate) line: Le32,
 }
 
-/// Where a function has code of its own.
+/// The code of a function that is not inlined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Extent {
-    /// The code offset where it is entered.
+    /// The code offset of its entry.
     pub(crate) entry: Le32,
-    /// The bytes of its first range.
+    /// The size of its first range in bytes.
     pub(crate) size: Le32,
 }
 
@@ -172,27 +173,27 @@ impl SourceSpot {
         line: Le32([0; 4]),
     };
 
-    /// Returns whether its file or its line is known.
+    /// Returns whether the location is known.
     #[inline]
     pub(crate) fn is_known(&self) -> bool {
-        // Lines count in a file.
+        // A line has no meaning without a file.
         self.file.get() != NONE
     }
 }
 
-/// Set in the function of a node if a limit cut its call levels.
+/// The bit in `function` of a node that says that a limit cut its call levels.
 const CUT_BIT: u32 = 1 << 31;
 
 impl CallNode {
-    /// A function with code of its own: where it is entered, as a code offset, and the bytes
-    /// of its first range.
+    /// Returns the node of a function that is not inlined: `entry` is the code offset of
+    /// its entry, `size` the size of its first range in bytes.
     #[inline]
     pub fn root(function: u32, entry: u32, size: u32) -> Self {
         Self::raw(NONE, function, entry, size)
     }
 
-    /// A call that was inlined into the node `parent`, from this line of a file, or 0 and
-    /// [`NONE`].
+    /// Returns the node of a call that was inlined into the node `parent`. The file and
+    /// line of the call are [`NONE`] and 0 if unknown.
     #[inline]
     pub fn inlined(parent: u32, function: u32, file: u32, line: u32) -> Self {
         Self::raw(parent, function, file, line)
@@ -210,21 +211,20 @@ impl CallNode {
         }
     }
 
-    /// The same, whose answer lacks something because of a limit.
+    /// Marks the node: its answer is incomplete because a limit was reached.
     #[inline]
     pub fn cut(mut self) -> Self {
         self.row.function = Le32::new(self.row.function.get() | CUT_BIT);
         self
     }
 
-    /// The same with another function.
+    /// Sets the function.
     pub(crate) fn named(mut self, function: u32) -> Self {
         self.row.function = Le32::new(function | (self.row.function.get() & CUT_BIT));
         self
     }
 
-    /// The same by other rows: for each row of its kind, the one that it becomes. Its
-    /// place stays what it is.
+    /// Converts the parent and the function to new row numbers. Its place is not changed.
     pub(crate) fn moved(mut self, nodes: &[u32], functions: &[u32]) -> Self {
         let row = |rows: &[u32], at: u32| {
             let at = usize::try_from(at).ok();
@@ -235,15 +235,14 @@ impl CallNode {
         self.named(row(functions, self.row.function()))
     }
 
-    /// The same inlined call at this spot.
+    /// Sets the spot of an inlined call.
     pub(crate) fn at_spot(mut self, spot: u32) -> Self {
         self.row.place = Le32::new(spot);
         self.extent = Le32::new(0);
         self
     }
 
-    /// Returns the row of an index that it becomes. The extents of roots are added to
-    /// `extents`.
+    /// Returns its row in an index. The extent of a root is added to `extents`.
     pub(crate) fn to_row(self, extents: &mut Vec<Extent>) -> NodeRow {
         let mut row = self.row;
         if row.parent().is_none() {
@@ -256,8 +255,8 @@ impl CallNode {
         row
     }
 
-    /// The same where so many other nodes go before.
-    pub(crate) fn behind(mut self, others: u32) -> Self {
+    /// Renumbers the parent for this many nodes before those of its unit.
+    pub(crate) fn renumbered(mut self, others: u32) -> Self {
         if let Some(parent) = self.row.parent() {
             self.row.parent = Le32::new(parent.saturating_add(others));
         }
@@ -292,18 +291,19 @@ impl NodeRow {
     }
 }
 
-/// A function's names, each where its text starts in the string table, or 0.
+/// A function's names, as offsets of their texts in the string table, or 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct FunctionRecord {
     pub(crate) linkage: Le32,
     pub(crate) plain: Le32,
-    /// The line that declares it, or 0.
+    /// The line of its declaration, or 0.
     pub(crate) line: Le32,
 }
 
 impl FunctionRecord {
-    /// Whether the linkage name is Ada's: it is the plain name too.
+    /// Returns whether the linkage name is encoded by Ada. Then the plain name is the
+    /// same text.
     pub(crate) fn is_ada(&self) -> bool {
         self.linkage.get() != 0 && self.linkage == self.plain
     }
@@ -311,7 +311,8 @@ impl FunctionRecord {
 
 /// A source file's path: directory and name as texts of the string table.
 ///
-/// The path is the directory, a slash, the name; or the name alone.
+/// The path is the directory, a slash, and the name; or only the name if there is no
+/// directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct FileRecord {

@@ -1,18 +1,18 @@
-//! What is known of an index as a whole.
+//! The properties of a whole index.
 
 use backsight_types::BuildId;
 
-/// What stands in its header beside where the tables are.
+/// The fields of the header, except for the positions of the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IndexMeta {
     pub(crate) build_id: Option<BuildId>,
-    /// A bucket of the search tables holds `1 << bucket_shift` code offsets.
+    /// A bucket covers `1 << bucket_shift` code offsets.
     pub(crate) bucket_shift: u32,
-    /// The most inlined calls above one another.
+    /// The maximum number of nested inlined calls.
     pub(crate) inline_depth: u32,
-    /// Whether a limit left something out.
+    /// Whether it is incomplete because a limit was reached.
     pub(crate) limited: bool,
-    /// Whether debug information, or a file that it names, was not found.
+    /// Whether debug information, or a file that it refers to, was not found.
     pub(crate) incomplete: bool,
 }
 

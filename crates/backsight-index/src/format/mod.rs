@@ -1,17 +1,16 @@
-//! The flat symbol index: what a module's debug files say, as sorted tables.
+//! The symbol index as sorted tables.
 //!
 //! ```text
 //!   virtual offset ─windows─▶ code offset ─┬─scopes─▶ node ─parent─▶ … ─▶ root
 //!                                          └─lines──▶ spot: file, line, column
 //! ```
 //!
-//! A *code offset* counts the bytes of all code sections laid end to end, so
-//! that 32 bits suffice wherever the linker put them. A *node* is one call level
-//! inside one function: an inlined call, or at the root the function itself.
+//! A *code offset* is an offset in the concatenation of all code sections, so that 32
+//! bits suffice for any addresses. A *node* is one call level: an inlined call, or at the
+//! root the function itself.
 //!
-//! The same tables serve in memory and, as [`open`](Index::open) and
-//! [`write`](Index::write) have them, in a file. A file is hostile until proven
-//! otherwise: its frame is checked when it is opened, and each number in it
+//! The tables have the same layout in memory and in a file. Files are untrusted: the
+//! header and the sizes of the tables are checked when a file is opened, and each number
 //! where it is used.
 
 mod buckets;

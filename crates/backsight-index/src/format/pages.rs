@@ -1,4 +1,4 @@
-//! An index in pages of its own.
+//! Moves an index to separate memory pages.
 //!
 //! Allocators rarely return freed memory to the OS, and a heap that is fragmented by the
 //! tables of many indexes is hard to reuse. Pages are returned when the index is dropped.
@@ -8,8 +8,8 @@ use backsight_files::Image;
 use super::table::FlatIndex;
 
 impl FlatIndex {
-    /// Moves the tables into pages of their own, table by table. They stay where they are
-    /// if the system has no such pages to give.
+    /// Moves the tables to separate pages, one by one. They are not moved if the OS does
+    /// not provide the pages.
     pub(crate) fn into_pages(mut self) -> Self {
         let sizes = self.tables().map(|(_, bytes)| bytes.len());
         let size = sizes.into_iter().fold(0, usize::saturating_add);
@@ -21,13 +21,13 @@ impl FlatIndex {
             let mut rest = pages;
             let mut start: usize = 0;
             for (kind, bytes) in self.tables() {
-                let Some((room, behind)) = rest.split_at_mut_checked(bytes.len()) else {
+                let Some((room, after)) = rest.split_at_mut_checked(bytes.len()) else {
                     return;
                 };
                 room.copy_from_slice(bytes);
                 places.push((kind, start, bytes.len()));
                 start = start.saturating_add(bytes.len());
-                rest = behind;
+                rest = after;
             }
         });
         let Some(pages) = pages else {

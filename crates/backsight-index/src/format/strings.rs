@@ -1,23 +1,21 @@
-//! The string table: each text once, found by where it starts.
+//! The string table: each text is stored once, and is referred to by its offset.
 //!
-//! A text is its length (ULEB128) and its bytes. Text 0 is absent, which is what
-//! a record without a name points to.
+//! A text is its length (ULEB128) and its bytes. Offset 0 means that there is no text.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use rayon::prelude::*;
 
-/// Texts on their way into an index.
+/// The string table while an index is built.
 ///
-/// A text is known by the address and length of the bytes it comes from, not by
-/// their content: linkers have merged equal strings already, and hashing a
-/// pointer costs nothing beside hashing a mangled name. The bytes are copied at
-/// the end, by all threads.
+/// Duplicates are found by the address and length of the source bytes, not by their
+/// contents: linkers have already merged equal strings, and hashing a pointer costs far
+/// less than hashing a mangled name. The bytes are copied at the end, by all threads.
 #[derive(Debug)]
 pub(crate) struct IndexStrings<'d> {
     texts: Vec<&'d [u8]>,
-    /// Where the next text starts.
+    /// The offset of the next text.
     end: usize,
     known: PointerMap<(usize, usize), u32>,
 }
@@ -26,7 +24,7 @@ pub(crate) struct IndexStrings<'d> {
 const STRINGS_PER_TASK: usize = 4096;
 
 impl<'d> IndexStrings<'d> {
-    /// Makes room for this many texts.
+    /// Reserves room for this many texts.
     pub(crate) fn with_capacity(count: usize) -> Self {
         Self {
             texts: Vec::with_capacity(count),
@@ -35,9 +33,9 @@ impl<'d> IndexStrings<'d> {
         }
     }
 
-    /// Returns where `text` starts.
+    /// Returns the offset of `text`, and adds it if it is new.
     ///
-    /// An empty text is absent; so are texts once the table is full, at 4 GiB.
+    /// Returns 0 for an empty text, and if the table is full, at 4 GiB.
     pub(crate) fn add(&mut self, text: &'d [u8]) -> u32 {
         if text.is_empty() {
             return 0;
@@ -55,14 +53,14 @@ impl<'d> IndexStrings<'d> {
         at
     }
 
-    /// Returns how many bytes all texts take.
+    /// Returns the size of all texts in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.end
     }
 
-    /// Returns the texts, and `behind` behind them.
-    pub(crate) fn into_bytes(self, behind: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; self.end.saturating_add(behind.len())];
+    /// Returns the texts, followed by `other_texts`.
+    pub(crate) fn into_bytes(self, other_texts: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; self.end.saturating_add(other_texts.len())];
         let (_, mut rest) = bytes.split_at_mut(1);
         let mut rooms = Vec::new();
         for texts in self.texts.chunks(STRINGS_PER_TASK) {
@@ -71,7 +69,7 @@ impl<'d> IndexStrings<'d> {
             rooms.push((room, texts));
             rest = after;
         }
-        rest.copy_from_slice(behind);
+        rest.copy_from_slice(other_texts);
         rooms.into_par_iter().for_each(|(room, texts)| {
             let mut room = room;
             for text in texts {
@@ -82,7 +80,7 @@ impl<'d> IndexStrings<'d> {
     }
 }
 
-/// Writes a text to the begin of `room`, and returns what is left of it.
+/// Writes a text to the start of `room`, and returns the rest of `room`.
 fn write<'r>(mut room: &'r mut [u8], text: &[u8]) -> &'r mut [u8] {
     let mut length = text.len();
     loop {
@@ -105,9 +103,9 @@ fn write<'r>(mut room: &'r mut [u8], text: &[u8]) -> &'r mut [u8] {
     after
 }
 
-/// Returns the bytes that a text takes with its length.
+/// Returns the size in bytes of a text with its length.
 fn stored_size(text: &[u8]) -> usize {
-    // Seven bits of the length a byte.
+    // Each byte has seven bits of the length.
     let bits = usize::BITS.saturating_sub(text.len().leading_zeros());
     let length = usize::try_from(bits.div_ceil(7)).unwrap_or(0).max(1);
     length.saturating_add(text.len())
@@ -120,7 +118,8 @@ pub(crate) fn push(bytes: &mut Vec<u8>, text: &[u8]) {
     write(bytes.get_mut(start..).unwrap_or_default(), text);
 }
 
-/// Returns the text that starts at `at`, unless that is 0 or lies outside.
+/// Returns the text at the offset `at`; `None` for 0 and for an offset outside of the
+/// table.
 #[inline]
 pub(crate) fn get(table: &[u8], at: u32) -> Option<&[u8]> {
     let mut rest = table.get(usize::try_from(at).ok().filter(|at| *at > 0)?..)?;
@@ -136,11 +135,11 @@ pub(crate) fn get(table: &[u8], at: u32) -> Option<&[u8]> {
     None
 }
 
-/// A map whose keys are places in memory, or numbers made from such.
+/// A map whose keys are addresses, or numbers derived from them.
 pub(crate) type PointerMap<K, V> = HashMap<K, V, BuildHasherDefault<PointerHasher>>;
 
-/// Empties a map that will take about `next` entries. A far larger one is replaced: keys
-/// would spread over all of it and miss the caches.
+/// Clears a map that will have about `next` entries. A far larger map is replaced: keys
+/// would be distributed over all of it and cause cache misses.
 pub(crate) fn empty<K, V>(map: &mut PointerMap<K, V>, next: usize) {
     if map.capacity() / 8 > next {
         *map = PointerMap::default();
@@ -149,7 +148,8 @@ pub(crate) fn empty<K, V>(map: &mut PointerMap<K, V>, next: usize) {
     }
 }
 
-/// Mixes a pointer and a length; no attacker chooses where a file is mapped.
+/// Hashes a pointer and a length. It need not resist attacks, as an attacker cannot
+/// choose the addresses.
 #[derive(Debug, Default)]
 pub(crate) struct PointerHasher(u64);
 
@@ -176,7 +176,8 @@ impl Hasher for PointerHasher {
 
     #[inline]
     fn write_u64(&mut self, value: u64) {
-        // Fibonacci hashing: the golden ratio's bits spread neighbours apart.
+        // Fibonacci hashing: the multiplier distributes adjacent values over the whole
+        // range.
         let mixed = (self.0.rotate_left(32) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.0 = mixed ^ (mixed >> 29);
     }

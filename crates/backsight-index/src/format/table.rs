@@ -1,4 +1,4 @@
-//! The tables of one index, in memory or in a file's bytes.
+//! The tables of an index, in memory or in the bytes of a file.
 
 use backsight_types::BuildId;
 use bytemuck::{AnyBitPattern, NoUninit};
@@ -12,11 +12,11 @@ use super::strings;
 use crate::byte_count::wide;
 use backsight_files::Image;
 
-/// One table: built here, or somewhere in the file.
+/// One table: built in memory, or a range of the file.
 #[derive(Debug)]
 pub(crate) enum TableRows<T> {
     Built(Vec<T>),
-    /// Where its bytes start, and how many there are.
+    /// The offset and the size of its bytes.
     InFile(usize, usize),
 }
 
@@ -27,7 +27,7 @@ impl<T> Default for TableRows<T> {
 }
 
 impl<T: AnyBitPattern + NoUninit> TableRows<T> {
-    /// Gives the room back that was made for more rows than came.
+    /// Frees unused capacity.
     fn shrink(&mut self) {
         if let Self::Built(rows) = self {
             rows.shrink_to_fit();
@@ -39,15 +39,16 @@ impl<T: AnyBitPattern + NoUninit> TableRows<T> {
             Self::Built(rows) => rows,
             Self::InFile(start, size) => {
                 let bytes = image.and_then(|image| image.get(*start..)?.get(..*size));
-                // Records have no alignment, and `open` made the size a multiple.
+                // This succeeds: records have no alignment, and `open` checked that the
+                // size is a multiple of theirs.
                 bytemuck::try_cast_slice(bytes.unwrap_or_default()).unwrap_or_default()
             }
         }
     }
 }
 
-/// Declares the tables: their order in a file, the numbers by which it names them,
-/// what `index show` calls them, and what their rows are.
+/// Declares the tables: their order and numbers in a file, their names in `index show`,
+/// and the types of their rows.
 macro_rules! tables {
     ($($(#[$doc:meta])* $kind:ident $name:ident: $row:ty = $number:literal, $shown:literal;)*) => {
         /// The kinds of tables.
@@ -57,24 +58,24 @@ macro_rules! tables {
         }
 
         impl TableId {
-            /// In the order of a file.
+            /// All tables, in the order of a file.
             pub(crate) const ALL: [Self; [$($number),*].len()] = [$(Self::$kind),*];
 
-            /// By which a file names it.
+            /// Returns its number in a file.
             pub(super) fn number(self) -> u32 {
                 match self {
                     $(Self::$kind => $number,)*
                 }
             }
 
-            /// In bytes.
+            /// Returns the size of a row in bytes.
             pub(crate) fn row_size(self) -> usize {
                 match self {
                     $(Self::$kind => size_of::<$row>(),)*
                 }
             }
 
-            /// What `index show` calls it.
+            /// Returns its name in `index show`.
             pub(crate) fn name(self) -> &'static str {
                 match self {
                     $(Self::$kind => $shown,)*
@@ -82,7 +83,7 @@ macro_rules! tables {
             }
         }
 
-        /// The tables, and what is known of them as a whole.
+        /// The tables, and the properties of the index.
         #[derive(Debug, Default)]
         pub(crate) struct IndexParts {
             pub(crate) meta: IndexMeta,
@@ -94,8 +95,8 @@ macro_rules! tables {
                 $(self.$name.shrink();)*
             }
 
-            /// Says where in the file one table is: where its bytes start, and how
-            /// many there are.
+            /// Sets the position of a table in the file: the offset and the size of its
+            /// bytes.
             pub(super) fn place(&mut self, kind: TableId, start: usize, size: usize) {
                 match kind {
                     $(TableId::$kind => self.$name = TableRows::InFile(start, size),)*
@@ -103,8 +104,8 @@ macro_rules! tables {
             }
         }
 
-        /// The rows of the tables, wherever they are. A lookup reads a dozen of them, and
-        /// is not to find out each time which bytes they are.
+        /// The rows of the tables as slices. A lookup reads a dozen rows, so the slices
+        /// are resolved only once.
         #[derive(Debug)]
         struct TableSlices<'o> {
             $($name: &'o [$row],)*
@@ -134,25 +135,25 @@ macro_rules! tables {
 }
 
 tables! {
-    /// Ascending and disjoint in both offsets.
+    /// Ranges of code, ascending and disjoint in virtual offsets and code offsets.
     Windows windows: Window = 1, "windows";
-    /// Where the innermost call level changes, and to which node.
+    /// Where the innermost call level changes, with the new node.
     Scopes scopes: OffsetRow = 2, "scopes";
-    /// Where the place in the source changes, and to which spot.
+    /// Where the source location changes, with the new spot.
     Lines lines: OffsetRow = 3, "lines";
-    /// For each bucket of code offsets, how many of both start before its end.
+    /// For each bucket of code offsets, how many scopes and lines start before its end.
     Buckets buckets: Bucket = 4, "buckets";
-    /// Places in the source.
+    /// Source locations.
     Spots spots: SourceSpot = 5, "spots";
-    /// Their columns; 0 is unknown. May be left out.
+    /// The columns of the spots; 0 if unknown. Optional.
     SpotColumns spot_columns: Le16 = 6, "spot columns";
     /// The call levels.
     Nodes nodes: NodeRow = 7, "nodes";
-    /// Where functions have code of their own.
+    /// The code of functions that are not inlined.
     Extents extents: Extent = 8, "extents";
-    /// Their names.
+    /// The names of functions.
     Functions functions: FunctionRecord = 9, "functions";
-    /// Demangled names of the functions, as texts. May be left out.
+    /// Demangled names of the functions, as texts. Optional.
     Demangled demangled: Le32 = 10, "demangled names";
     /// Source files.
     Files files: FileRecord = 11, "files";
@@ -160,7 +161,7 @@ tables! {
     Strings strings: u8 = 12, "strings";
 }
 
-/// What the tables are read from.
+/// The data that the tables refer to.
 #[derive(Debug)]
 struct Owner {
     image: Option<Image>,
@@ -181,18 +182,18 @@ self_cell::self_cell! {
 #[derive(Debug)]
 pub(crate) struct FlatIndex {
     cell: Cell,
-    /// Of one that is read from a file.
+    /// The checksums, if it is read from a file.
     checks: Option<Box<PageChecks>>,
 }
 
 impl FlatIndex {
-    /// Takes tables that were just built.
+    /// Creates an index from tables that were just built.
     pub(crate) fn new(mut parts: IndexParts) -> Self {
         parts.shrink();
         Self::of(None, parts)
     }
 
-    /// Takes tables, some of which may be in the image.
+    /// Creates an index from tables, some of which may be in the image.
     pub(super) fn of(image: Option<Image>, parts: IndexParts) -> Self {
         Self {
             cell: Cell::new(Owner { image, parts }, |owner| TableSlices::of(owner)),
@@ -215,19 +216,19 @@ impl FlatIndex {
         }
     }
 
-    /// The same of all tables.
+    /// As [`is_sound`](Self::is_sound), for all tables.
     pub(crate) fn is_all_sound(&self) -> bool {
         let checks = self.checks.as_ref().zip(self.image());
         checks.is_none_or(|(checks, image)| checks.are_all_sound(image))
     }
 
-    /// Whether it is checked at all.
+    /// Returns whether checksums are enabled.
     #[inline]
     pub(crate) fn is_checked(&self) -> bool {
         self.checks.is_some()
     }
 
-    /// Whether something was asked for that is not what was written.
+    /// Returns whether a page with a wrong checksum was read.
     #[inline]
     pub(crate) fn found_damage(&self) -> bool {
         self.checks
@@ -235,8 +236,7 @@ impl FlatIndex {
             .is_some_and(|checks| checks.found_damage())
     }
 
-    /// Changes where tables are, and what they are read from. What is not checked by
-    /// then is not any more.
+    /// Changes the positions of tables and the image. This disables checksums.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Option<Image>, &mut IndexParts)) {
         let empty = Self::of(None, IndexParts::default());
         let mut owner = std::mem::replace(self, empty).cell.into_owner();
@@ -244,12 +244,12 @@ impl FlatIndex {
         *self = Self::of(owner.image, owner.parts);
     }
 
-    /// Returns the bytes that it is read from, unless all tables were built here.
+    /// Returns the bytes that it is read from; `None` if all tables were built in memory.
     pub(super) fn image(&self) -> Option<&Image> {
         self.cell.borrow_owner().image.as_ref()
     }
 
-    /// Returns the bytes of memory that its tables take: none when they are mapped.
+    /// Returns the memory of its tables in bytes; 0 if they are mapped.
     pub(crate) fn kept_bytes(&self) -> u64 {
         match self.image() {
             Some(image) => image.read_bytes(),
@@ -262,7 +262,7 @@ impl FlatIndex {
         &self.cell.borrow_owner().parts.meta
     }
 
-    /// Returns the build ID of the module it describes.
+    /// Returns the build ID of the module.
     pub(crate) fn build_id(&self) -> Option<BuildId> {
         self.meta().build_id
     }
@@ -275,11 +275,11 @@ impl FlatIndex {
             .then_some(function)
     }
 
-    /// Returns the text that starts at `at`.
+    /// Returns the text at the offset `at`.
     #[inline]
     pub(crate) fn text(&self, at: u32) -> Option<&[u8]> {
         let table = self.strings();
-        // Its length first, which says where it ends.
+        // The length is checked first, as it gives the end.
         let begin = table.get(usize::try_from(at).ok()?..)?;
         let text = self.is_sound(begin.get(..5).unwrap_or(begin));
         let text = text.then(|| strings::get(table, at)).flatten()?;

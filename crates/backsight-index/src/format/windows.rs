@@ -1,8 +1,8 @@
-//! Where code is, and the way between virtual offsets and code offsets.
+//! Converts between virtual offsets and code offsets.
 
 use super::layout::Window;
 
-/// Returns the code offset of the virtual offset `addr`; `None` where no code is.
+/// Returns the code offset of the virtual offset `addr`; `None` if there is no code.
 #[inline]
 pub(crate) fn code_offset(windows: &[Window], addr: u64) -> Option<u32> {
     let window = windows.get(window_at(windows, addr)?)?;
@@ -28,7 +28,7 @@ pub(crate) fn virt_offset(windows: &[Window], at: u32) -> Option<u64> {
 /// Returns the last window that starts at or below `addr`.
 #[inline]
 pub(crate) fn window_at(windows: &[Window], addr: u64) -> Option<usize> {
-    // A dozen at most, but for relocatable objects.
+    // There are at most a dozen windows, except in relocatable objects.
     let after = windows.partition_point(|window| window.start() <= addr);
     after.checked_sub(1)
 }

@@ -1,4 +1,4 @@
-//! What is found at a place: a stack of call levels.
+//! The answer for an address: a list of call levels.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,32 +9,33 @@ use backsight_types::VirtOffset;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Frame {
-    /// The function's name: the linkage name demangled (or as it stands, where
-    /// that fails or is not wanted), else the name that DWARF gives.
+    /// The function's name: the demangled linkage name (or unchanged, if demangling fails
+    /// or is disabled), or else the name in DWARF.
     ///
-    /// Names come from the file: escape them before they reach a terminal.
+    /// Names are untrusted data of the file: escape them before printing to a terminal.
     pub function: Option<Arc<str>>,
-    /// The name the linker knows, when the source has one. Bytes that are not
-    /// UTF-8 stand as �.
+    /// The name in the symbol table, if the source has one. Invalid UTF-8 is replaced by
+    /// �.
     pub linkage_name: Option<Arc<str>>,
-    /// The source file's full path, as the compiler wrote it: compilation
-    /// directory, include directory and name joined, nothing tidied.
+    /// The source file's full path from the compiler: compilation directory, include
+    /// directory and name joined, not normalized.
     pub file: Option<Arc<str>>,
-    /// The line in that file, from 1. `None` for code that has no line, or no file.
+    /// The line in that file, counted from 1. `None` for code without a line or a file.
     pub line: Option<u32>,
-    /// The column in that line, from 1. `None` also for the left edge.
+    /// The column in that line, counted from 1. `None` also if the compiler gave 0, the
+    /// left edge of the line.
     pub column: Option<u32>,
-    /// The line where the source declares the function, from 1.
+    /// The line of the function's declaration, counted from 1.
     pub start_line: Option<u32>,
     /// Whether the compiler inlined this level into the next.
     pub inlined: bool,
-    /// Where the function begins: on the physical function alone, as an ELF
-    /// virtual offset.
+    /// The entry of the function, as an ELF virtual offset. Only the physical function
+    /// has one.
     pub start: Option<VirtOffset>,
 }
 
 impl Frame {
-    /// A physical function of this name, and nothing else that is known of it.
+    /// Returns a physical function with this name, and no other data.
     #[must_use]
     pub fn named(function: impl Into<Arc<str>>) -> Self {
         Self {
@@ -43,7 +44,7 @@ impl Frame {
         }
     }
 
-    /// The same, with a place in the source.
+    /// Sets the file and line.
     #[must_use]
     pub fn at(self, file: impl Into<Arc<str>>, line: u32) -> Self {
         Self {
@@ -53,7 +54,7 @@ impl Frame {
         }
     }
 
-    /// The same, as a call that was inlined into the next level.
+    /// Marks it as a call that was inlined into the next level.
     #[must_use]
     pub fn folded(self) -> Self {
         Self {
@@ -63,8 +64,8 @@ impl Frame {
     }
 }
 
-/// The call levels at one place: inlined functions, innermost first, and the
-/// physical function last. Never empty.
+/// The call levels at one address: inlined functions, innermost first, and the physical
+/// function last. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frames {
     list: Arc<[Frame]>,
@@ -72,8 +73,8 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Takes call levels, innermost first, the physical function last: `None` when there
-    /// are none. For sources of one's own.
+    /// Returns frames of these call levels, innermost first, the physical function last;
+    /// `None` if there are none. For custom sources.
     #[must_use]
     pub fn of(levels: Vec<Frame>) -> Option<Self> {
         (!levels.is_empty()).then(|| Self::new(levels, false))
@@ -82,21 +83,24 @@ impl Frames {
     #[doc(hidden)]
     #[must_use]
     pub fn new(list: Vec<Frame>, limit_reached: bool) -> Self {
-        debug_assert!(!list.is_empty(), "no frames is a reason, not an answer");
+        debug_assert!(
+            !list.is_empty(),
+            "an answer has at least one frame; otherwise return a reason"
+        );
         Self {
             list: list.into(),
             limit_reached,
         }
     }
 
-    /// Returns whether a limit was reached on the way, so that levels, a file or
-    /// a line may be missing here.
+    /// Returns whether a limit was reached, so that levels, a file or a line may be
+    /// missing.
     #[must_use]
     pub fn limit_reached(&self) -> bool {
         self.limit_reached
     }
 
-    /// Returns the physical function, which stands last.
+    /// Returns the physical function, which is last.
     #[must_use]
     pub fn physical(&self) -> Option<&Frame> {
         self.list.last()
@@ -120,13 +124,13 @@ impl<'f> IntoIterator for &'f Frames {
     }
 }
 
-/// Of lines and columns 0 is unknown.
+/// Converts a line or column, of which 0 means unknown.
 #[inline]
 pub(crate) fn known(number: u32) -> Option<u32> {
     Some(number).filter(|number| *number > 0)
 }
 
-/// Returns a line or a column in this file: without one, a number says nothing.
+/// Returns a line or a column in this file. Without a file, the number has no meaning.
 #[inline]
 pub fn known_in<T>(file: &Option<T>, number: u32) -> Option<u32> {
     known(number).filter(|_| file.is_some())

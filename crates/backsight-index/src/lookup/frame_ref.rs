@@ -1,4 +1,4 @@
-//! One call level of an answer, without a text copied.
+//! One call level of an answer, with borrowed texts.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use super::frame::{Frame, Frames, known_in};
 use super::search::Hit;
 use super::view::{IndexView, Levels};
 
-/// One call level, as [`Frame`] has it, its texts borrowed. What is rarely asked for is
-/// looked up when it is.
+/// One call level, as [`Frame`], with borrowed texts. Data that is rarely needed is
+/// looked up on request.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FrameRef<'a> {
@@ -26,7 +26,7 @@ pub struct FrameRef<'a> {
     origin: FrameOrigin<'a>,
 }
 
-/// Where the rest of a call level is.
+/// Where the other data of a call level is.
 #[derive(Clone, Copy, Debug)]
 enum FrameOrigin<'a> {
     /// In the node with this number.
@@ -91,15 +91,15 @@ impl<'a> From<&'a Frame> for FrameRef<'a> {
 }
 
 impl IndexView {
-    /// Returns the call levels at a virtual offset, innermost first, their texts borrowed;
-    /// `None` where nothing is known. Of a return address one asks for the byte before.
+    /// Returns the call levels at a virtual offset, innermost first, with borrowed texts;
+    /// `None` if nothing is known. For a return address, look up the byte before.
     #[must_use]
     pub fn look_up(&self, at: VirtOffset) -> Option<StackFrames<'_>> {
         self.find(at.0).map(|hit| StackFrames::of_hit(self, hit))
     }
 }
 
-/// The call levels at one place, innermost first, their texts borrowed.
+/// The call levels at one address, innermost first, with borrowed texts.
 #[derive(Clone, Debug)]
 pub struct StackFrames<'a>(FrameSource<'a>);
 
@@ -110,14 +110,14 @@ enum FrameSource<'a> {
 }
 
 impl<'a> StackFrames<'a> {
-    /// Those of what an index was found to have.
+    /// Returns the call levels of a hit in an index.
     #[must_use]
     #[inline]
     pub fn of_hit(indexed: &'a IndexView, hit: Hit) -> Self {
         Self(FrameSource::Indexed(indexed, indexed.levels(hit)))
     }
 
-    /// Those of a stack with texts of its own.
+    /// Returns the call levels of owned frames.
     #[must_use]
     pub fn of_frames(frames: &'a Frames) -> Self {
         Self(FrameSource::Frames(frames.iter()))

@@ -1,4 +1,4 @@
-//! From a virtual offset to call levels, whose texts are made on first use.
+//! Looks up the call levels of virtual offsets. Their texts are created on first use.
 
 mod frame;
 mod frame_ref;

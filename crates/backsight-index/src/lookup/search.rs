@@ -1,16 +1,16 @@
-//! From a virtual offset to call levels.
+//! Searches the call levels of a virtual offset.
 
 use crate::format::{
     Bucket, FlatIndex, FunctionRecord, Le32, NONE, NodeRow, OffsetRow, SourceSpot, code_offset,
     virt_offset,
 };
 
-/// The result of a lookup: rows of the index that it was found in.
+/// The result of a lookup: rows of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// The innermost call level, or [`NONE`].
     pub(crate) node: u32,
-    /// The place in the source, or [`NONE`].
+    /// The source location, or [`NONE`].
     pub(crate) spot: u32,
 }
 
@@ -47,23 +47,23 @@ pub(crate) struct IndexLevel {
     pub(crate) inlined: bool,
 }
 
-/// How far the walk over a hit's call levels has come.
+/// The state of an iteration over a hit's call levels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LevelWalk {
     next: Hit,
-    /// Levels that may follow: a forged file may lead in circles.
+    /// The maximum number of levels that may follow, as a forged file may have cycles.
     left: u32,
 }
 
 impl FlatIndex {
-    /// Returns what stands at the virtual offset `addr`.
+    /// Returns the hit at the virtual offset `addr`.
     #[inline]
     pub(crate) fn find(&self, addr: u64) -> Hit {
         let search = self.search(addr);
         search.map_or(Hit::NOTHING, |search| self.finish(search))
     }
 
-    /// Begins to look a virtual offset up; `None` where no code is.
+    /// Starts the search for a virtual offset; `None` if there is no code.
     #[inline]
     pub(crate) fn search(&self, addr: u64) -> Option<PendingSearch> {
         let at = code_offset(self.windows(), addr)?;
@@ -71,8 +71,9 @@ impl FlatIndex {
         Some(PendingSearch { at, before, last })
     }
 
-    /// Reads what the end of a search is going to need, and returns something of it. Of
-    /// many searches these reads overlap, while the ends of two hardly do.
+    /// Prefetches the rows that [`finish`](Self::finish) will read, and returns a value
+    /// of them so that the reads are not optimized away. The cache misses of many
+    /// searches overlap here, which those in `finish` hardly do.
     #[inline]
     pub(crate) fn touch(&self, search: &PendingSearch) -> u32 {
         let PendingSearch { before, last, .. } = search;
@@ -85,7 +86,7 @@ impl FlatIndex {
             ^ touch(self.lines(), before.lines, last.lines)
     }
 
-    /// Finishes a search that was begun in this index.
+    /// Finishes a search that was started in this index.
     #[inline]
     pub(crate) fn finish(&self, PendingSearch { at, before, last }: PendingSearch) -> Hit {
         let node = self.find_row(self.scopes(), before.scopes, last.scopes, at);
@@ -96,8 +97,8 @@ impl FlatIndex {
         }
     }
 
-    /// Returns how many rows start before the bucket of a code offset, and before its
-    /// end.
+    /// Returns how many rows start before the bucket of a code offset, and before the
+    /// bucket's end.
     #[inline]
     fn bucket(&self, at: u32) -> Option<(Bucket, Bucket)> {
         let bucket = usize::try_from(at >> self.meta().bucket_shift).ok()?;
@@ -118,15 +119,15 @@ impl FlatIndex {
         virt_offset(self.windows(), at)
     }
 
-    /// Returns whether a hit has a function, a file or a line. A forged one may name a
-    /// node that is not there.
+    /// Returns whether a hit has a function, a file or a line. In a forged file, the node
+    /// may not exist.
     #[inline]
     pub(crate) fn is_known(&self, hit: Hit) -> bool {
         self.node(hit.node).is_some()
             || (self.spot(hit.spot)).is_some_and(|(spot, _)| spot.is_known())
     }
 
-    /// Returns whether a limit left something out of this hit's answer.
+    /// Returns whether this hit's answer is incomplete because of a limit.
     pub(crate) fn is_cut(&self, hit: Hit) -> bool {
         self.meta().limited || self.node(hit.node).is_some_and(NodeRow::is_cut)
     }
@@ -145,8 +146,7 @@ impl FlatIndex {
         self.function(self.node(node)?.function())
     }
 
-    /// Returns the code offset where a physical function is entered; `None` for an
-    /// inlined one.
+    /// Returns the code offset of a physical function's entry; `None` for an inlined one.
     pub(crate) fn entry(&self, node: u32) -> Option<u32> {
         let node = self.node(node).filter(|node| node.parent().is_none())?;
         let extent = self.extents().get(usize::try_from(node.place()).ok()?)?;
@@ -154,14 +154,14 @@ impl FlatIndex {
         is_sound.then(|| extent.entry.get())
     }
 
-    /// Returns a row of the nodes; none is at [`NONE`], as tables end before.
+    /// Returns a row of the nodes. There is none at [`NONE`], as tables are shorter.
     #[inline]
     fn node(&self, row: u32) -> Option<&NodeRow> {
         let node = self.nodes().get(usize::try_from(row).ok()?)?;
         self.is_sound(std::slice::from_ref(node)).then_some(node)
     }
 
-    /// Returns a place in the source with its column.
+    /// Returns a source location with its column.
     #[inline]
     fn spot(&self, row: u32) -> Option<(SourceSpot, u16)> {
         let row = usize::try_from(row).ok()?;
@@ -172,13 +172,13 @@ impl FlatIndex {
         is_sound.then(|| (*spot, column.map_or(0, |column| column.get())))
     }
 
-    /// Returns the value of the last row that starts at or before `at`. Of those before
-    /// the bucket only the last can be it.
+    /// Returns the value of the last row that starts at or before `at`: one of the
+    /// bucket, or the last one before it.
     #[inline]
     fn find_row(&self, rows: &[OffsetRow], before: Le32, end: Le32, at: u32) -> Option<u32> {
         let before = usize::try_from(before.get()).ok()?;
         let end = usize::try_from(end.get()).ok()?;
-        // Forged buckets may point anywhere; ranges that are none have no rows.
+        // Forged buckets may have any values; invalid ranges have no rows.
         let first = before.saturating_sub(1);
         let inside = rows.get(before..end)?;
         if !self.is_sound(rows.get(first..end)?) {
@@ -191,8 +191,8 @@ impl FlatIndex {
 }
 
 impl LevelWalk {
-    /// Returns the next call level outwards. Of a hit without a function the
-    /// only level says where the line table places it.
+    /// Returns the next outer call level. A hit without a function has one level, with
+    /// the location from the line table.
     #[inline]
     pub(crate) fn next(&mut self, index: &FlatIndex) -> Option<IndexLevel> {
         self.left = self.left.checked_sub(1)?;

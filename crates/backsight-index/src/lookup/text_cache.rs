@@ -1,8 +1,8 @@
-//! Demangled names and joined paths, each made once.
+//! Caches demangled names and joined paths.
 //!
-//! Demangling a name and joining a path cost far more than the lookup, so both are kept. A
-//! batch makes the names that it needs first, before its answers are read, so that they are
-//! adjacent in memory. The others are created on first use.
+//! Demangling a name and joining a path cost far more than the lookup, so the results are
+//! cached. A batch creates the names that it needs before its answers are read, so that
+//! they are adjacent in memory. The others are created on first use.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::byte_count::{ByteCount, bytes_of, wide};
 use crate::format::{FileRecord, FlatIndex, FunctionRecord, NONE};
 use crate::name::{Name, Spelling, lossy, text_bytes};
 
-/// The texts that lookups in one index have asked for so far.
+/// The texts that lookups in one index have used so far.
 #[derive(Debug)]
 pub(crate) struct TextCache {
     lent: BorrowedTexts,
@@ -27,7 +27,7 @@ pub(crate) struct TextCache {
     seen: Chunked<AtomicU64>,
     /// A bit for each node and each file whose checksums were found correct.
     checked: [Chunked<AtomicU64>; 2],
-    /// What owned names and paths take.
+    /// The memory of owned names and paths.
     bytes: ByteCount,
 }
 
@@ -44,7 +44,7 @@ self_cell::self_cell! {
 /// Texts that answers borrow.
 #[derive(Debug)]
 struct TextCells<'t> {
-    /// The name for people of each function.
+    /// The display name of each function.
     names: Chunked<TextCell<'t>>,
     /// The path of each file.
     paths: Chunked<TextCell<'t>>,
@@ -83,7 +83,7 @@ impl<T: Default> Chunked<T> {
 }
 
 impl Chunked<TextCell<'_>> {
-    /// Returns whether there is such a row, whose text is not there yet.
+    /// Returns whether the row exists and its text is not set yet.
     fn is_empty_at(&self, row: u32) -> bool {
         let row = usize::try_from(row).ok();
         let cell = row.and_then(|row| self.get(row));
@@ -107,7 +107,7 @@ impl TextCache {
         }
     }
 
-    /// Returns the bytes that it takes.
+    /// Returns its memory in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         let lent = self.lent.with_dependent(|_, cells| {
             let names = cells.names.bytes();
@@ -126,7 +126,7 @@ impl TextCache {
         texts.saturating_add(wide(cells))
     }
 
-    /// Makes the texts that the call levels of these hits will be asked for.
+    /// Creates the texts of the call levels of these hits.
     pub(crate) fn prepare(
         &self,
         index: &FlatIndex,
@@ -150,7 +150,8 @@ impl TextCache {
         });
     }
 
-    /// Asks for all that is shown of these hits, each once, so that its pages are checked.
+    /// Reads all data of these hits' answers, each once, so that the checksums of its
+    /// pages are verified.
     pub(crate) fn check(&self, index: &FlatIndex, hits: impl Iterator<Item = Hit>) {
         let [nodes, files] = &self.checked;
         for hit in hits {
@@ -175,7 +176,7 @@ impl TextCache {
         }
     }
 
-    /// Adds the functions and files of a hit's call levels whose texts are not there yet.
+    /// Adds the functions and files of a hit's call levels whose texts are not set yet.
     #[cold]
     fn gather(&self, index: &FlatIndex, hit: Hit, names: &mut Vec<u32>, paths: &mut Vec<u32>) {
         self.lent.with_dependent(|_, cells| {
@@ -185,11 +186,11 @@ impl TextCache {
                 paths.extend(Some(level.file).filter(|row| cells.paths.is_empty_at(*row)));
             }
         });
-        // A thread that sees the bit before the texts are stored makes them itself.
+        // A thread that sees the bit before the texts are stored creates them itself.
         set(&self.seen, hit.node);
     }
 
-    /// Returns the name for people of this row of the function table.
+    /// Returns the display name of this row of the function table.
     #[inline]
     pub(crate) fn shown(
         &self,
@@ -212,8 +213,7 @@ impl TextCache {
         })
     }
 
-    /// Returns both names of this row of the function table, to be kept without the
-    /// index.
+    /// Returns both names of this row of the function table, as owned texts.
     pub(crate) fn owned_name(
         &self,
         index: &FlatIndex,
@@ -228,7 +228,7 @@ impl TextCache {
         }))
     }
 
-    /// Returns the path of this row of the file table, to be kept without the index.
+    /// Returns the path of this row of the file table, as owned text.
     pub(crate) fn owned_path(&self, index: &FlatIndex, file: u32) -> Option<&Arc<str>> {
         let cell = self.owned_paths.get(usize::try_from(file).ok()?)?;
         let path = cell.get_or_init(|| {
@@ -240,7 +240,7 @@ impl TextCache {
     }
 }
 
-/// Returns a row's text, and makes it on first use.
+/// Returns a row's text, and creates it on first use.
 #[inline]
 fn lent<'t, 'i>(
     texts: &'t TextStore,
@@ -256,7 +256,7 @@ fn lent<'t, 'i>(
     *cell.get()?
 }
 
-/// Makes the texts of these rows, in one segment.
+/// Creates the texts of these rows, in one segment.
 #[cold]
 fn make<'t, 'i>(
     texts: &'t TextStore,
@@ -279,7 +279,7 @@ fn make<'t, 'i>(
         let text = end.and_then(|end| segment?.get(start..end));
         start = end.unwrap_or(start);
         if let Some(cell) = usize::try_from(*row).ok().and_then(|row| cells.get(row)) {
-            // Another thread may have been faster, with the same text.
+            // Another thread may have set the same text already.
             let _ = cell.set(text);
         }
     }
@@ -291,7 +291,7 @@ fn distinct(mut rows: Vec<u32>) -> Vec<u32> {
     rows
 }
 
-/// Returns the name for people, from the text that has it.
+/// Returns the display name.
 fn shown<'i>(index: &'i FlatIndex, function: u32, spelling: Spelling) -> Option<Cow<'i, str>> {
     let (record, stored) = rows(index, function)?;
     let Some(linkage) = index.text(record.linkage.get()) else {
@@ -300,7 +300,8 @@ fn shown<'i>(index: &'i FlatIndex, function: u32, spelling: Spelling) -> Option<
     let linkage = lossy(linkage);
     let is_ada = record.is_ada();
     let demangled = match stored.filter(|_| spelling.demangle) {
-        // Without a text of its own it is no mangled name.
+        // If the index stores demangled names, a function without one has a name that is
+        // not mangled.
         Some(stored) => index.text(stored).map(lossy),
         None if spelling.demangle => {
             let demangled = if is_ada { demangle_ada } else { demangle };
@@ -327,7 +328,8 @@ pub(crate) fn name(index: &FlatIndex, function: u32, spelling: Spelling) -> Opti
     Some(name.at_line(record.line.get()))
 }
 
-/// Returns a function's row, and where its demangled name is if the index stores such.
+/// Returns a function's row, and the offset of its demangled name if the index stores
+/// them.
 fn rows(index: &FlatIndex, function: u32) -> Option<(&FunctionRecord, Option<u32>)> {
     let at = usize::try_from(function).ok()?;
     let stored = index.demangled().get(at);
@@ -363,7 +365,7 @@ fn touch_function(index: &FlatIndex, function: u32) {
     }
 }
 
-/// Joins the two parts that the path was split into.
+/// Joins directory and name of a path.
 pub(crate) fn path(index: &FlatIndex, record: &FileRecord) -> Option<String> {
     let name = index.text(record.name.get())?;
     let mut path = Vec::new();

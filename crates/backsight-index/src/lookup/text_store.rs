@@ -1,4 +1,4 @@
-//! An append-only store of texts that many threads add to and read.
+//! An append-only store of texts for concurrent use.
 //!
 //! A text never moves, so references to it live as long as the store. Texts that are added
 //! together are adjacent in memory.
@@ -19,19 +19,19 @@ pub(super) struct TextStore {
     bytes: ByteCount,
 }
 
-/// Room for segments.
+/// The slots of one level.
 type SegmentSlots = Box<[OnceLock<Box<str>>]>;
 
-/// Segments of the first level, as a power of two.
+/// log2 of the number of segments of the first level.
 const FIRST_LEVEL_LOG2: u32 = 4;
 
-/// As many as fit an address space.
+/// Enough levels for all segments that fit an address space.
 const MAX_LEVELS: usize = 32;
 
 impl TextStore {
-    /// Keeps a segment, and returns it to be cut into its texts.
+    /// Stores a segment, and returns it, to be split into its texts.
     ///
-    /// Returns `None` when there are as many as there can be.
+    /// Returns `None` if the store is full.
     pub(super) fn keep(&self, segment: String) -> Option<&str> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let (level, slot) = slot_of(number)?;
@@ -50,7 +50,7 @@ impl TextStore {
         kept.get().map(|segment| &**segment)
     }
 
-    /// Returns the bytes that they take.
+    /// Returns the memory of the texts in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.get()
     }

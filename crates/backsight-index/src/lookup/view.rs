@@ -1,4 +1,4 @@
-//! An index that is looked up in, and the texts it has handed out.
+//! An index for lookups, with the texts that it has returned.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::format::FlatIndex;
 use crate::name::lossy;
 use crate::symbol_index::SymbolIndex;
 
-/// An index, and the texts that lookups in it have made so far.
+/// An index for lookups, with a cache of the texts that it has returned so far.
 #[derive(Debug)]
 pub struct IndexView {
     index: FlatIndex,
@@ -22,7 +22,7 @@ pub struct IndexView {
 }
 
 impl IndexView {
-    /// Takes an index, to show its answers so.
+    /// Creates a view of an index, whose answers are formatted by `options`.
     #[must_use]
     pub fn new(index: SymbolIndex, options: ViewOptions) -> Self {
         let index = index.index;
@@ -34,20 +34,21 @@ impl IndexView {
         }
     }
 
-    /// Returns the build ID of the module that it describes.
+    /// Returns the build ID of the module.
     #[must_use]
     pub fn build_id(&self) -> Option<BuildId> {
         self.index.build_id()
     }
 
-    /// Whether what is read of it is checked when it is: it is of a file.
+    /// Returns whether its checksums are verified when it is read. This is so for an
+    /// index from a file.
     #[must_use]
     #[inline]
     pub fn is_checked(&self) -> bool {
         self.index.is_checked()
     }
 
-    /// Whether something was asked for that is not what was written: answers so far may be
+    /// Returns whether a page with a wrong checksum was read. Then answers so far may be
     /// wrong.
     #[must_use]
     #[inline]
@@ -55,14 +56,14 @@ impl IndexView {
         self.index.found_damage()
     }
 
-    /// Whether all of it is what was written. Reads it through, the first time.
+    /// Returns whether all checksums are correct. The first call reads the whole file.
     #[must_use]
     pub fn is_all_sound(&self) -> bool {
         self.index.is_all_sound()
     }
 
-    /// Calls `found` for each function that has code of its own, with its name, where
-    /// it is entered and the bytes of its first range.
+    /// Calls `found` for each function that is not inlined, with its name, its entry and
+    /// the size of its first range in bytes.
     pub fn for_each_function(&self, mut found: impl FnMut(&str, u64, u32)) {
         let index = &self.index;
         if !index.is_all_sound() {
@@ -82,8 +83,8 @@ impl IndexView {
         }
     }
 
-    /// Returns the file and line that the instruction at this virtual offset comes
-    /// from, in the function that has code of its own there.
+    /// Returns the file and line of the instruction at this virtual offset, in the
+    /// physical function.
     #[must_use]
     pub fn place(&self, addr: u64) -> Option<(Option<Arc<str>>, Option<u32>)> {
         let frames = self.frames(self.find(addr)?);
@@ -91,49 +92,50 @@ impl IndexView {
         Some((physical.file.clone(), physical.line))
     }
 
-    /// Returns the bytes of memory that it takes.
+    /// Returns its memory in bytes.
     #[must_use]
     pub fn kept_bytes(&self) -> u64 {
         self.index.kept_bytes().saturating_add(self.memo.bytes())
     }
 
-    /// Makes the names that these hits will be asked for.
+    /// Creates the texts of these hits' answers.
     pub fn prepare(&self, hits: impl Iterator<Item = Hit>) {
         self.memo
             .prepare(&self.index, hits, self.options.spelling());
     }
 
-    /// Has all looked at that will be shown of these hits, if the index is checked as it
-    /// is read: damage is found before anything is handed out.
+    /// If checksums are verified: reads all data of these hits' answers, so that damage
+    /// is found before answers are returned.
     pub fn check(&self, hits: impl Iterator<Item = Hit>) {
         if self.index.is_checked() {
             self.memo.check(&self.index, hits);
         }
     }
 
-    /// Begins to look a virtual offset up; `None` where no code is.
+    /// Starts the search for a virtual offset; `None` if there is no code.
     #[must_use]
     #[inline]
     pub fn search(&self, addr: u64) -> Option<PendingSearch> {
         self.index.search(addr)
     }
 
-    /// Reads what the end of a search is going to need, and returns something of it. Of
-    /// many searches these reads overlap, while the ends of two hardly do.
+    /// Prefetches the rows that [`finish`](Self::finish) will read, and returns a value
+    /// of them so that the reads are not optimized away. The cache misses of many
+    /// searches overlap here, which those in `finish` hardly do.
     #[must_use]
     #[inline]
     pub fn touch(&self, search: &PendingSearch) -> u32 {
         self.index.touch(search)
     }
 
-    /// Returns what stands at this virtual offset.
+    /// Returns the hit at this virtual offset.
     #[must_use]
     #[inline]
     pub fn find(&self, addr: u64) -> Option<Hit> {
         self.checked(self.index.find(addr))
     }
 
-    /// Finishes a search that was begun in this index.
+    /// Finishes a search that was started in this index.
     #[must_use]
     #[inline]
     pub fn finish(&self, search: PendingSearch) -> Option<Hit> {
@@ -149,14 +151,14 @@ impl IndexView {
         if !self.index.is_known(hit) {
             return None;
         }
-        // Inlined calls without a physical function are forged.
+        // Inlined calls without a physical function occur only in forged files.
         if !self.options.inlines && self.levels(hit).next().is_none() {
             return None;
         }
         Some(hit)
     }
 
-    /// Returns why nothing stands where nothing was found.
+    /// Returns the reason for addresses without a hit.
     #[must_use]
     pub fn missing_reason(&self) -> Reason {
         match self.index.meta().limited {
@@ -174,7 +176,7 @@ impl IndexView {
         }
     }
 
-    /// Returns whether a limit left something out of this hit's answer.
+    /// Returns whether this hit's answer is incomplete because of a limit.
     #[must_use]
     pub fn is_cut(&self, hit: Hit) -> bool {
         self.index.is_cut(hit)
@@ -193,7 +195,7 @@ impl IndexView {
                 line: known_in(&file, level.line),
                 column: known_in(&file, level.column.into()),
                 file,
-                // Known of some functions that have no name.
+                // Some functions without a name have a line.
                 start_line: self.start_line(level.node),
                 inlined: level.inlined,
                 start: self.start(level.node),
@@ -202,7 +204,7 @@ impl IndexView {
         Frames::new(self.levels(hit).map(frame).collect(), self.is_cut(hit))
     }
 
-    /// Returns the name for people of a call level's function.
+    /// Returns the display name of a call level's function.
     #[inline]
     pub(crate) fn name(&self, level: &IndexLevel) -> Option<&str> {
         let Self { index, options, .. } = self;
@@ -215,18 +217,18 @@ impl IndexView {
         self.memo.path(&self.index, level.file)
     }
 
-    /// Returns the name of a node's function as the linker knows it.
+    /// Returns the linkage name of a node's function.
     pub(crate) fn linkage_name(&self, node: u32) -> Option<Cow<'_, str>> {
         let linkage = self.index.function_of(node)?.linkage.get();
         self.index.text(linkage).map(lossy)
     }
 
-    /// Returns the line that declares a node's function.
+    /// Returns the line of the declaration of a node's function.
     pub(crate) fn start_line(&self, node: u32) -> Option<u32> {
         known(self.index.function_of(node)?.line.get())
     }
 
-    /// Returns where a node's function is entered, unless it is inlined there.
+    /// Returns the entry of a node's function, unless it is inlined.
     pub(crate) fn start(&self, node: u32) -> Option<VirtOffset> {
         let entry = self.index.entry(node)?;
         self.index.virt_offset(entry).map(VirtOffset)
@@ -243,13 +245,13 @@ pub(crate) struct Levels<'i> {
 impl Iterator for Levels<'_> {
     type Item = IndexLevel;
 
-    /// Returns the next call level that is to be shown.
+    /// Returns the next call level of the answer.
     #[inline]
     fn next(&mut self) -> Option<IndexLevel> {
         let IndexView { index, options, .. } = self.indexed;
         let mut level = self.walk.next(index)?;
         if !options.inlines {
-            // The physical function alone, at the line in it.
+            // Without inlined frames: only the physical function, with the line in it.
             while level.inlined {
                 level = self.walk.next(index)?;
             }

@@ -1,17 +1,18 @@
-//! How the answers of an index are shown.
+//! The options of lookups in an index.
 
 use crate::name::Spelling;
 
-/// How the answers of an [`IndexView`](crate::IndexView) are shown.
+/// The options of an [`IndexView`](crate::IndexView).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ViewOptions {
-    /// Whether names are demangled. They are.
+    /// Whether names are demangled. The default is `true`.
     pub demangle: bool,
-    /// Whether inlined frames are given. Without them the physical function stands alone,
-    /// at the line in it (not at the line inlined there). They are.
+    /// Whether answers include inlined frames. The default is `true`. Otherwise an answer
+    /// has only the physical function, with the line in it, not the line of the inlined
+    /// code.
     pub inlines: bool,
-    /// Bytes of a name: none is demangled to more than this. 64 KiB.
+    /// The maximum length of a demangled name in bytes. The default is 64 KiB.
     pub name_bytes: usize,
 }
 
@@ -26,25 +27,25 @@ impl Default for ViewOptions {
 }
 
 impl ViewOptions {
-    /// The same, and names are demangled or not.
+    /// Sets whether names are demangled.
     #[must_use]
     pub fn with_demangle(self, demangle: bool) -> Self {
         Self { demangle, ..self }
     }
 
-    /// The same, with inlined frames or without.
+    /// Sets whether answers include inlined frames.
     #[must_use]
     pub fn with_inlines(self, inlines: bool) -> Self {
         Self { inlines, ..self }
     }
 
-    /// The same, with names of so many bytes at most.
+    /// Sets the maximum length of a demangled name in bytes.
     #[must_use]
     pub fn with_name_bytes(self, name_bytes: usize) -> Self {
         Self { name_bytes, ..self }
     }
 
-    /// Returns how names are to be spelled.
+    /// Returns how names are formatted.
     #[inline]
     pub(crate) fn spelling(&self) -> Spelling {
         Spelling {
