@@ -200,8 +200,8 @@ fn what_is_left_out_has_its_cause() {
     let input = file("perf.data");
     std::fs::write(&input, written().file()).unwrap();
     let damaged = [
-        "samples of an event that nothing describes",
-        "samples that are not as their event says",
+        "samples of events that are not described",
+        "samples that do not fit the attribute of their event",
     ];
     let said = |args: &[&str]| {
         let (account, _) = account(args);

@@ -73,7 +73,7 @@ impl MappedFiles {
                 module,
                 start_ns: None,
             }),
-            None => flaws.count("mappings that end before they begin"),
+            None => flaws.count("mappings whose end precedes their start"),
         }
         Ok(MappedFile {
             module: module.and_then(|index| Some((index, profile.module(index)?.kind))),
@@ -122,7 +122,7 @@ impl MappedFile {
         let into = address.checked_sub(self.start);
         let inside = known && into.is_some() && address < self.limit;
         if known && !inside && address != 0 {
-            flaws.count("locations outside of their mappings");
+            flaws.count("locations outside their mappings");
         }
         let file_offset = into.filter(|_| inside);
         let file_offset = file_offset.and_then(|into| self.file_offset.checked_add(into));

@@ -241,7 +241,7 @@ impl<R: Read> Reader<R> {
         let time = time.filter(|_| attr.has(attr::sample::TIME));
         let is_off_cpu = events.is_off_cpu(event);
         let Some(fields) = SampleFields::parse(&record, attr, time, is_off_cpu) else {
-            let what = "samples that are not as their event says";
+            let what = "samples that do not fit the attribute of their event";
             return problems.flaws.count(what);
         };
         if let Some((record, cookie)) = taken.zip(fields.cookie) {
@@ -252,7 +252,7 @@ impl<R: Read> Reader<R> {
         if !counters.split(read, attr, fields.tid, events, flaws, parts) {
             parts.push((event, fields.period));
         } else if parts.is_empty() {
-            flaws.leave_out("samples in which no counter had moved");
+            flaws.leave_out("samples in which no counter changed");
         }
         parts.reverse();
         self.current = Current { fields, has_waited };
@@ -273,8 +273,8 @@ impl<R: Read> Reader<R> {
     fn say_what_was_left(&mut self) {
         let flaws = &mut self.problems.flaws;
         let Deferred { alone, unused, .. } = &mut self.deferred;
-        flaws.leave_out_many("user stacks that were to come later and did not", *alone);
-        flaws.leave_out_many("user stacks that came later for no sample", *unused);
+        flaws.leave_out_many("deferred user stacks that are missing", *alone);
+        flaws.leave_out_many("deferred user stacks without a sample", *unused);
         (*alone, *unused) = (0, 0);
     }
 }

@@ -39,7 +39,7 @@ impl<'a> ReadStrings<'a> {
     pub(crate) fn bytes(&self, place: i64, flaws: &mut Flaws) -> Option<&'a [u8]> {
         let row = usize::try_from(place).ok().and_then(|at| self.rows.get(at));
         if row.is_none() {
-            flaws.count("names that the table of strings does not have");
+            flaws.count("references beyond the end of the string table");
         }
         row.copied().filter(|row| !row.is_empty())
     }

@@ -197,9 +197,9 @@ fn what_others_write_is_read() {
                 #novalue\nnovalue\nword x\na 99999999999999999999\nx -1\n#ctor;main 2\nlast 1";
     let (profile, malformed) = unfold(text);
     let want = [
-        "line 8: no value behind a space at its end",
-        "line 9: its value is no number of 64 bits",
-        "line 10: its value is no number of 64 bits",
+        "line 8: no value after its last space",
+        "line 9: its value is not a number of 64 bits",
+        "line 10: its value is not a number of 64 bits",
     ];
     assert_eq!(malformed, want);
     let sums = sums(&profile, 0);
@@ -227,10 +227,10 @@ fn fractions_keep_their_shares_and_their_total() {
     let total = |profile: &Profile| -> i64 { sums(profile, 0).values().sum() };
     let scaled = |stacks| {
         format!(
-            "{stacks} stacks, counted in the part of one that the unit says: values have fractions"
+            "{stacks} stacks, counted in fractions as the unit says: values have decimal places"
         )
     };
-    let rounded = |count| format!("{count} values with digits that were rounded off");
+    let rounded = |count| format!("{count} values that were rounded");
     let cases: [(&str, &str, i64, Vec<String>); 7] = [
         ("a;b 1.5\na;c 0.4\nd 3\n", "1e-1", 49, vec![scaled(3)]),
         (
@@ -298,7 +298,7 @@ fn a_comparison_has_two_values() {
     for (place, want) in [(0, "a;b 320\nd 45\n"), (1, "a;b 350\na;c 70\n")] {
         assert_eq!(folded(&profile, place, RootFrame::None), want);
     }
-    let two = "3 stacks with two values, as of a comparison: read as `before` and `after`";
+    let two = "3 stacks with two values, which are a comparison: read as `before` and `after`";
     assert_eq!(said[0], two);
     assert_eq!(said.len(), 2, "{said:?}");
     let (profile, said) = unfold("a;b 31 33\nc 7\n");
@@ -307,10 +307,7 @@ fn a_comparison_has_two_values() {
     // A later line of one value is none of a comparison.
     let (profile, said) = unfold(&["a;b 1 2\n".repeat(32), "a;c 3\n".to_owned()].concat());
     assert_eq!(profile.samples.len(), 1);
-    assert_eq!(
-        said[0],
-        "line 33: one value, where lines before it have two"
-    );
+    assert_eq!(said[0], "line 33: one value, but earlier lines have two");
 }
 
 #[test]

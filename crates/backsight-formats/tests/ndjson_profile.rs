@@ -179,12 +179,12 @@ fn what_is_wrong_is_said_and_the_rest_is_kept() {
     let (profile, malformed) = read(text.as_bytes());
     let want = [
         "line 3: EOF while parsing a value, column 38",
-        "line 4: no line before introduces module 7",
-        "line 5: no line before is address 1",
-        "line 6: no line before introduces thread 9",
-        "line 7: no line before introduces process 4",
+        "line 4: module 7 is not defined by an earlier line",
+        "line 5: address 1 is not defined by an earlier line",
+        "line 6: thread 9 is not defined by an earlier line",
+        "line 7: process 4 is not defined by an earlier line",
         "line 8: label \"x\" has no value",
-        "line 9: its end stands before its start",
+        "line 9: its end precedes its start",
     ];
     assert_eq!(malformed, want);
     let samples: Vec<_> = profile

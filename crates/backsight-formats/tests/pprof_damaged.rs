@@ -99,7 +99,7 @@ fn what_is_wrong_is_counted_and_the_rest_is_read() {
         (
             "sample in nothing",
             small().message(2, &[(1, 51), (2, 1)]),
-            "stacks that name a location that is not there",
+            "stacks that refer to a missing location",
         ),
         (
             "no value",
@@ -129,22 +129,22 @@ fn what_is_wrong_is_counted_and_the_rest_is_read() {
         (
             "location twice",
             small().message(4, &[(1, 50), (3, 7)]),
-            "locations whose ID another one has",
+            "locations with the ID of another one",
         ),
         (
             "location nowhere",
             small().message(4, &[(1, 51), (2, 8)]),
-            "locations in mappings that are not there",
+            "locations that refer to a missing mapping",
         ),
         (
             "location outside",
             small().message(4, &[(1, 51), (2, 9), (3, 0x7000)]),
-            "locations outside of their mappings",
+            "locations outside their mappings",
         ),
         (
             "folded",
             small().message(4, &[(1, 51), (5, 1)]),
-            "locations of functions that the linker folded into one",
+            "locations of functions that the linker folded (is_folded)",
         ),
         (
             "mapping 0",
@@ -154,17 +154,17 @@ fn what_is_wrong_is_counted_and_the_rest_is_read() {
         (
             "mapping twice",
             small().message(3, &[(1, 9)]),
-            "mappings whose ID another one has",
+            "mappings with the ID of another one",
         ),
         (
             "mapping backwards",
             small().message(3, &[(1, 8), (2, 9), (3, 8)]),
-            "mappings that end before they begin",
+            "mappings whose end precedes their start",
         ),
         (
             "function twice",
             small().message(5, &[(1, 70)]),
-            "functions whose ID another one has",
+            "functions with the ID of another one",
         ),
         (
             "a build ID of letters",
@@ -174,17 +174,17 @@ fn what_is_wrong_is_counted_and_the_rest_is_read() {
         (
             "a name past the table",
             small().message(3, &[(1, 8), (5, 77)]),
-            "names that the table of strings does not have",
+            "references beyond the end of the string table",
         ),
         (
             "a name before the table",
             small().message(3, &[(1, 8), (5, u64::MAX)]),
-            "names that the table of strings does not have",
+            "references beyond the end of the string table",
         ),
         (
             "another default",
             small().number(14, 4),
-            "default sample types that are none of the types",
+            "default sample types that are not among the sample types",
         ),
     ];
     for (name, message, want) in cases {

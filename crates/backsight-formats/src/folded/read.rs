@@ -35,13 +35,14 @@ const UNITS: [&str; 10] = [
 ];
 
 /// Reported for stacks if some values have fractions.
-const SCALED: &str = "stacks, counted in the part of one that the unit says: values have fractions";
+const SCALED: &str = "stacks, counted in fractions as the unit says: values have decimal places";
 
 /// Reported for stacks with two values.
-const COMPARED: &str = "stacks with two values, as of a comparison: read as `before` and `after`";
+const COMPARED: &str =
+    "stacks with two values, which are a comparison: read as `before` and `after`";
 
 /// Reported for values that had to be rounded.
-const ROUNDED: &str = "values with digits that were rounded off";
+const ROUNDED: &str = "values that were rounded";
 
 /// Reads folded stacks. Returns the profile, and counts of what was not read as written; each
 /// malformed line is passed to `malformed`.
@@ -145,8 +146,8 @@ fn parted(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
 fn parted_at_last(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
     let (names, value) = line
         .rsplit_once([' ', '\t'])
-        .ok_or("no value behind a space at its end")?;
-    let value = Decimal::read(value).ok_or("its value is no number of 64 bits")?;
+        .ok_or("no value after its last space")?;
+    let value = Decimal::read(value).ok_or("its value is not a number of 64 bits")?;
     Ok((names, value))
 }
 
@@ -172,7 +173,7 @@ impl FoldedParser {
         let (names, (before, lost_before)) = match self.is_compared {
             true => {
                 let parted = parted_at_last(names);
-                parted.map_err(|_| "one value, where lines before it have two")?
+                parted.map_err(|_| "one value, but earlier lines have two")?
             }
             false => (names, (Decimal::default(), false)),
         };
@@ -186,7 +187,7 @@ impl FoldedParser {
                 Some(location) => *location,
                 None => {
                     let location = called(&mut self.profile, name);
-                    let location = location.ok_or("there are 2^32 names before it")?;
+                    let location = location.ok_or("more than 2^32 names")?;
                     self.locations.insert(name, location);
                     location
                 }

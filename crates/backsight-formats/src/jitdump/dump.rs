@@ -22,7 +22,7 @@ pub enum Error {
     #[error("not a jitdump file")]
     NotJitdump,
     /// Its version is not supported.
-    #[error("jitdump of version {0}, which is not known")]
+    #[error("jitdump version {0}, which is not supported")]
     Version(u32),
     /// Reading the input failed.
     #[error(transparent)]

@@ -33,7 +33,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
         if let Some((key, value)) = line.split_once('=') {
             let number = value.trim_ascii().parse::<i64>();
             let number = number.ok().filter(|number| *number >= 0);
-            let number = number.ok_or("a setting that is no number of 63 bits");
+            let number = number.ok_or("a setting that is not a number of 63 bits");
             match key.trim_ascii() {
                 "cycles/second" => cycles = Some(number?).filter(|cycles| *cycles > 0),
                 "sampling period" => period = number?,
@@ -47,17 +47,17 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
                     if lost > 0 {
                         builder
                             .flaws
-                            .change("samples that the profiler discarded itself", lost);
+                            .change("samples that the profiler discarded", lost);
                     }
                 }
                 "format" | "resolution" => {
                     return Err("a setting of Java's profiles, which are not read");
                 }
-                _ => return Err("a setting that is not known"),
+                _ => return Err("an unknown setting"),
             }
             return Ok(Vec::new());
         }
-        let (numbers, addrs) = line.split_once('@').ok_or("no stack behind an @")?;
+        let (numbers, addrs) = line.split_once('@').ok_or("no @ with a stack after it")?;
         let mut numbers = numbers.split_ascii_whitespace().map(str::parse::<i64>);
         let (Some(Ok(delay)), Some(Ok(count)), None) =
             (numbers.next(), numbers.next(), numbers.next())

@@ -30,15 +30,15 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
 ) -> io::Result<()> {
     text.next_but_comments()?;
     let Some(kind) = kind_of(&text.line).map(str::to_owned) else {
-        text.wrong("no header of counts");
+        text.wrong("not the header of counts");
         return Ok(());
     };
     builder.count(&[(&kind, "count")]);
     builder.period((&kind, "count"), 1);
     stacks(text, builder, |line, builder| {
-        let (count, addrs) = line.split_once('@').ok_or("no stack behind an @")?;
+        let (count, addrs) = line.split_once('@').ok_or("no @ with a stack after it")?;
         let count = count.trim_ascii().parse::<i64>();
-        let count = count.map_err(|_| "a count that is no number of 64 bits")?;
+        let count = count.map_err(|_| "a count that is not a number of 64 bits")?;
         let stack = builder.stack(&addresses(addrs)?, Lookup::Return);
         builder.sample(&stack, None, &[count], &[]);
         Ok(stack)

@@ -78,7 +78,7 @@ pub(super) fn read(
     let [_, _, java, period, _] = header;
     if java?.unwrap_or(0) != 0 {
         return Err(Error::Malformed(
-            "a CPU profile of Java, whose functions are not read: give what it was converted from",
+            "a CPU profile of Java, which is not supported: give the recording it was converted from",
         ));
     }
     let period = period?.and_then(|it| i64::try_from(it).ok()?.checked_mul(1000));
@@ -90,7 +90,7 @@ pub(super) fn read(
         let (Some(count), Some(depth)) = (words.next(input)?, words.next(input)?) else {
             builder
                 .flaws
-                .count("ends of samples that are not there: the file was cut off");
+                .count("missing ends of the samples: the file was cut off");
             return Ok(());
         };
         let depth = usize::try_from(depth)
@@ -100,7 +100,7 @@ pub(super) fn read(
             // The next stack cannot be found.
             builder
                 .flaws
-                .count("stacks of more than 65,536 addresses: all behind is lost");
+                .count("stacks of more than 65,536 addresses: all after them is lost");
             return Ok(());
         };
         addrs.clear();
@@ -108,7 +108,7 @@ pub(super) fn read(
             let Some(addr) = words.next(input)? else {
                 builder
                     .flaws
-                    .count("ends of samples that are not there: the file was cut off");
+                    .count("missing ends of the samples: the file was cut off");
                 return Ok(());
             };
             addrs.push(addr);
@@ -126,7 +126,7 @@ fn sample(count: u64, addrs: &mut Vec<u64>, period: i64, builder: &mut LegacyBui
         && leaf == next
     {
         addrs.remove(0);
-        builder.flaws.change("leaves that stood twice", 1);
+        builder.flaws.change("leaves that were recorded twice", 1);
     }
     let stack = builder.stack(addrs, Lookup::Exact);
     let count = i64::try_from(count).ok();

@@ -85,7 +85,7 @@ impl Header {
     ) -> Result<(), &'static str> {
         let [count, size, all, all_size] = numbers;
         let of = |count: i64, size: i64| match (count, self.is_sampled) {
-            (0, _) if size != 0 => Err("bytes in no object"),
+            (0, _) if size != 0 => Err("bytes without objects"),
             (_, true) => Ok(unsampled(count, size, self.rate)),
             (_, false) => Ok((count, size)),
         };
@@ -116,12 +116,12 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
 ) -> io::Result<()> {
     text.next_but_comments()?;
     let Some(header) = Header::parse(&text.line) else {
-        text.wrong("no header of a heap");
+        text.wrong("not the header of a heap profile");
         return Ok(());
     };
     header.begin(builder);
     stacks(text, builder, |line, builder| {
-        let (numbers, addrs) = line.split_once('@').ok_or("no stack behind an @")?;
+        let (numbers, addrs) = line.split_once('@').ok_or("no @ with a stack after it")?;
         let numbers = four(numbers).ok_or("not the four numbers of a stack")?;
         let stack = builder.stack(&addresses(addrs)?, Lookup::Return);
         header.sample(numbers, &stack, builder)?;
@@ -142,7 +142,7 @@ pub(super) fn stacks<R: BufRead, F: FnMut(&LineError)>(
             if frames.len() < MAX_FRAMES {
                 frames.push(frame);
             } else {
-                text.wrong("more than 65,536 functions of one stack");
+                text.wrong("more than 65,536 functions in one stack");
             }
             continue;
         }

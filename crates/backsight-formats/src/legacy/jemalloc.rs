@@ -30,7 +30,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
 ) -> io::Result<()> {
     text.next_but_comments()?;
     let Some(rate) = rate(&text.line) else {
-        text.wrong("no header of a heap");
+        text.wrong("not the header of a heap profile");
         return Ok(());
     };
     let mut header = None;
@@ -42,7 +42,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
         }
         if text.line.starts_with('@') {
             if stack.is_some() {
-                text.wrong("the stack before it has no numbers");
+                text.wrong("the previous stack has no numbers");
                 stack = None;
             }
             match addresses(text.line.strip_prefix('@').unwrap_or_default()) {
@@ -52,7 +52,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
             continue;
         }
         let Some((thread, numbers)) = text.line.split_once(':') else {
-            text.wrong("neither a stack nor its numbers");
+            text.wrong("neither a stack nor the numbers of one");
             continue;
         };
         let Some(numbers) = four(numbers).filter(|_| thread.starts_with('t')) else {
@@ -86,7 +86,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
         }
     }
     if stack.is_some() {
-        text.wrong("the stack before it has no numbers");
+        text.wrong("the previous stack has no numbers");
     }
     Ok(())
 }

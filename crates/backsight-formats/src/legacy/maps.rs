@@ -48,7 +48,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
                     names.push((format!("${name}"), value.trim_ascii().to_owned()));
                 }
                 _ if super::text::begins_maps(&text.line) || text.line.starts_with('#') => {}
-                _ => text.wrong("no line of a memory map"),
+                _ => text.wrong("not a line of a memory map"),
             },
         }
     }

@@ -9,7 +9,7 @@ pub(super) fn addresses(text: &str) -> Result<Vec<u64>, &'static str> {
     for word in text.split_ascii_whitespace() {
         let digits = word.strip_prefix("0x").ok_or("an address without 0x")?;
         let addr = u64::from_str_radix(digits, 16);
-        addrs.push(addr.map_err(|_| "an address that is no number of 64 bits")?);
+        addrs.push(addr.map_err(|_| "an address that is not a number of 64 bits")?);
         if addrs.len() > MAX_FRAMES {
             return Err("more than 65,536 addresses in one stack");
         }

@@ -51,7 +51,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
                 None if text.line.starts_with("---- no stack trace for") => {
                     builder.flaws.leave_out("threads without a stack");
                 }
-                None => text.wrong("no beginning of a thread"),
+                None => text.wrong("not the start of a thread"),
             }
         } else if text.line.contains("same as previous thread") {
             addrs.clone_from(&before);
@@ -98,5 +98,5 @@ fn numbers(line: &str) -> Result<Vec<u64>, &'static str> {
     let is_hex = |it: &&str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_hexdigit());
     let numbers = digits.filter(is_hex).map(|it| u64::from_str_radix(it, 16));
     let numbers: Result<Vec<u64>, _> = numbers.collect();
-    numbers.map_err(|_| "an address that is no number of 64 bits")
+    numbers.map_err(|_| "an address that is not a number of 64 bits")
 }

@@ -86,16 +86,14 @@ impl<'a> Dictionary<'a> {
             return Some(place);
         }
         let Some(location) = self.profile.location(index) else {
-            self.flaws
-                .count("stacks that name a location that is not there");
+            self.flaws.count("stacks that refer to a missing location");
             return None;
         };
         let place = self.placement.places.get(index.as_usize()).copied();
         let place = place.unwrap_or_default();
         let frames = self.profile.frames_of(location).iter();
         if location.frames.len > 0 && frames.len() == 0 {
-            self.flaws
-                .count("locations that name frames that are not there");
+            self.flaws.count("locations that refer to missing frames");
         }
         let mut lines: Vec<proto::Line> = frames.map(|frame| self.line(frame)).collect();
         if lines.is_empty() && place.row.is_none() {
@@ -194,7 +192,7 @@ impl<'a> Dictionary<'a> {
             let name = self.profile.strings.get(label.key).unwrap_or_default();
             if but.contains(&name) || name.is_empty() || used.contains(&label.key) {
                 self.flaws
-                    .count("attributes without a name, or with that of another one there");
+                    .count("attributes without a name, or with the name of another one");
                 continue;
             }
             used.push(label.key);

@@ -156,7 +156,7 @@ impl FieldValue<'_> {
                 self.head(1);
                 self.out.extend_from_slice(&value.to_le_bytes());
             }
-            _ => return Err(E::custom("a number where there is none")),
+            _ => return Err(E::custom("an unexpected number")),
         }
         Ok(())
     }
@@ -233,16 +233,16 @@ impl<'de> Visitor<'de> for FieldValue<'_> {
             Varint | Fixed64 => {
                 let signed = text.parse::<i64>().map(i64::cast_unsigned);
                 let number = text.parse::<u64>().or(signed);
-                return self.number(number.map_err(|_| E::custom("no number of 64 bits"))?);
+                return self.number(number.map_err(|_| E::custom("not a number of 64 bits"))?);
             }
-            Message(_) => return Err(E::custom("a text where there is none")),
+            Message(_) => return Err(E::custom("an unexpected string")),
         }
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<(), A::Error> {
         let Message(of) = self.kind else {
-            return Err(A::Error::custom("an object where there is none"));
+            return Err(A::Error::custom("an unexpected object"));
         };
         let mut out = Vec::new();
         let object = Object {
@@ -256,7 +256,7 @@ impl<'de> Visitor<'de> for FieldValue<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         if !self.several {
-            return Err(A::Error::custom("a list where there is none"));
+            return Err(A::Error::custom("an unexpected list"));
         }
         loop {
             let part = FieldValue {

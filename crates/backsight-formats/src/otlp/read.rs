@@ -77,7 +77,7 @@ pub fn read(input: impl Read, limits: &Limits) -> Result<(Profile, Flaws), Error
     if count == 0 {
         return Err(Error::Malformed {
             offset: 0,
-            reason: "no message in it",
+            reason: "it contains no message",
         });
     }
     Ok(state.finish())

@@ -263,7 +263,7 @@ impl<'a> Writer<'a> {
             let Some(samples) = group.samples.get_mut(at) else {
                 self.dictionary
                     .flaws
-                    .count("values of samples past the last sample type");
+                    .count("values of samples after the last sample type");
                 continue;
             };
             let key = (at, stack, attributes.clone(), time.is_some());
@@ -311,7 +311,7 @@ impl<'a> Writer<'a> {
             if key == 0 || used.contains(&key) {
                 self.dictionary.flaws.count(match key {
                     0 => "labels without a name",
-                    _ => "labels whose name another one of the sample has",
+                    _ => "labels with the name of another label of the sample",
                 });
                 continue;
             }

@@ -49,12 +49,12 @@ impl Counters {
                 return;
             };
             let Some(event) = events.with_id(id) else {
-                return flaws.count("values of counters that no event has");
+                return flaws.count("values of counters that belong to no event");
             };
             match self.period(thread, id, value) {
                 Some(0) => {}
                 Some(period) => parts.push((event, period)),
-                None => flaws.count("values of counters that are less than before"),
+                None => flaws.count("values of counters that decreased"),
             }
         };
         if has(format::GROUP) {

@@ -63,7 +63,8 @@ impl Events {
         if is_told || self.events.iter().all(is_alike) {
             return Ok(());
         }
-        let reason = "its events are laid out differently, and no record says which it is of";
+        let reason =
+            "its events have different layouts, and records do not say which event they are of";
         Err(Error::Unsupported(reason))
     }
 

@@ -94,7 +94,7 @@ impl FileHeader {
         let table = table(input, big, size)?;
         let behind = size.max(FILE_HEADER);
         let before_data = (table.data.offset.checked_sub(behind))
-            .ok_or(Error::Malformed("its records begin within its header"))?;
+            .ok_or(Error::Malformed("its records start within its header"))?;
         if before_data > MAX_SECTION {
             return Err(Error::Malformed("more than 64 MiB before its records"));
         }

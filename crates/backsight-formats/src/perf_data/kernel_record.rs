@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
-use backsight_types::trace::{Event, ProcessChange, ProcessRecord, ThreadChange, ThreadRecord};
+use backsight_types::trace::{
+    Context, Event, ProcessChange, ProcessRecord, ThreadChange, ThreadRecord,
+};
 
 use super::error::Problems;
 use super::kinds::kind;
@@ -42,9 +44,13 @@ impl<R: Read> Reader<R> {
                 let trailer = self.events.attr(event).trailer();
                 let tid = thread.map(|(_, tid)| tid);
                 if self.deferred.take(&record, tid, trailer).is_none() {
-                    let what = "user stacks that came later and are too short";
+                    let what = "deferred user stacks that are too short";
                     self.problems.flaws.count(what);
                 }
+                return None;
+            }
+            kind::MMAP | kind::MMAP2 if is_of_guest(record.misc) => {
+                self.problems.flaws.leave_out("mappings of guests");
                 return None;
             }
             _ => {}
@@ -80,4 +86,10 @@ impl<R: Read> Reader<R> {
         }
         first
     }
+}
+
+/// Whether a record is of a virtual machine, whose address space is another one.
+fn is_of_guest(misc: u16) -> bool {
+    let context = Context::of_misc(misc);
+    matches!(context, Context::GuestKernel | Context::GuestUser)
 }

@@ -120,15 +120,9 @@ fn mapping(record: &RawRecord<'_>, at: &mut Bytes<'_>, time: u64) -> Option<Proc
         };
     }
     mapping.name = at.text().to_vec();
-    match Context::of_misc(record.misc) {
-        Context::Kernel => {
-            as_kernel(&mut mapping);
-            pid = KERNEL_PID;
-        }
-        // Mappings of guests are in the address space of another machine.
-        Context::GuestKernel | Context::GuestUser => return Some(ProcessChanges::default()),
-        // Records of the process, and records synthesized by perf, whose mode is not set.
-        _ => {}
+    if Context::of_misc(record.misc) == Context::Kernel {
+        as_kernel(&mut mapping);
+        pid = KERNEL_PID;
     }
     Some(ProcessChanges::change(
         time,

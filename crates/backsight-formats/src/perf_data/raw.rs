@@ -109,7 +109,7 @@ impl<R: Read> Records<R> {
                 _ if !whole => return Err(ReadEnd::Cut),
                 kind::HEADER_TRACING_DATA | kind::AUXTRACE => {
                     let Some(count) = behind(kind, self.plain.take(size), big) else {
-                        let reason = "a record that does not say how much stands behind it";
+                        let reason = "a record without the size of the data after it";
                         return Err(self.plain.damaged(reason));
                     };
                     self.plain.skip(count)?;
@@ -317,7 +317,7 @@ impl CompressedRecords {
         let written = u64::try_from(written).unwrap_or(u64::MAX);
         run.map_err(|_| "a compressed record that cannot be decompressed")?;
         self.budget = (self.budget.checked_sub(written))
-            .ok_or("a compressed record that becomes more than a thousand times as large")?;
+            .ok_or("a compressed record that expands by more than a factor of 1024")?;
         // Prevents an endless loop if the decoder neither reads nor writes.
         if read == 0 && written == 0 {
             self.packed_at = self.packed.len();

@@ -114,16 +114,16 @@ impl<R: Read> Streams<R> {
         while !stream.is_done && !stream.sorter.has_ready() {
             match stream.records.next() {
                 Ok(Some(record)) if !is_known(record.kind) => {
-                    flaws.leave_out("records of a type that is not known");
+                    flaws.leave_out("records of unknown types");
                 }
                 Ok(Some(record)) if record.kind < kind::FIRST_OF_PERF => {
                     let Some(event) = events.of(&record) else {
-                        flaws.count("samples of an event that nothing describes");
+                        flaws.count("samples of events that are not described");
                         continue;
                     };
                     let time = events.time_of(event, &record);
                     if time.is_some_and(|time| time > MAX_TIME && time != NO_TIME) {
-                        flaws.count("records with a time that no clock shows");
+                        flaws.count("records with an invalid time");
                     }
                     stream.sorter.push(&record, event, time);
                     if stream.sorter.is_full() {
@@ -135,7 +135,7 @@ impl<R: Read> Streams<R> {
                 }
                 Ok(Some(record)) => {
                     if record.kind == kind::AUXTRACE {
-                        flaws.leave_out("pieces of hardware traces");
+                        flaws.leave_out("buffers of hardware traces");
                     }
                     if perf_record::take(&record, events, facts).is_none() {
                         flaws.count("records about the recording that are too short");

@@ -227,7 +227,7 @@ impl ScriptParser {
                 self.pending = Some((number, line.to_owned()));
                 Ok(())
             }
-            None => Err("neither a sample, with what those before it have, nor a part of one"),
+            None => Err("neither a sample with the fields of earlier ones, nor a part of one"),
         }
     }
 
@@ -251,12 +251,12 @@ impl ScriptParser {
                 Some(shape) if shape == Shape::default() => {
                     self.begin(&SampleHead::default(), shape)?;
                 }
-                _ => return Err("a frame of no sample"),
+                _ => return Err("a frame without a sample"),
             }
         }
         match frame::parse(line) {
             Some(frame) => self.frame(&frame, true),
-            None => Err("no frame: its address is not hexadecimal"),
+            None => Err("not a frame: its address is not hexadecimal"),
         }
     }
 

@@ -73,7 +73,7 @@ impl ScriptTables {
         let thread = match head.ids {
             Some(ids) => {
                 let thread = self.thread(ids, head.comm);
-                Some(thread.ok_or("there are 2^32 threads before it")?)
+                Some(thread.ok_or("more than 2^32 threads")?)
             }
             None => {
                 // A name without an ID cannot be assigned to a thread. It becomes a label, as in

@@ -109,7 +109,7 @@ impl<'a, W: Write> Writer<'a, W> {
         let placement = Placement::new(self.profile);
         for _ in &self.profile.attributes {
             self.flaws
-                .leave_out("attributes of mappings and locations, which pprof has no place for");
+                .leave_out("attributes of mappings and locations, which pprof cannot represent");
         }
         self.head(&placement)?;
         self.samples()?;
@@ -249,8 +249,7 @@ impl<'a, W: Write> Writer<'a, W> {
             if profile.location(location).is_some() {
                 written.location_id.push(location_id(location));
             } else {
-                self.flaws
-                    .count("stacks that name a location that is not there");
+                self.flaws.count("stacks that refer to a missing location");
             }
         }
         self.thread(sample, &mut written.label);

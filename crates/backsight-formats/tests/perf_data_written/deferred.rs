@@ -54,8 +54,8 @@ fn line(tid: u32, time: u64, user: &str) -> String {
 }
 
 const WHOLE: &str = "401000u 402000ur";
-const LOST: &str = "user stacks that were to come later and did not";
-const UNUSED: &str = "user stacks that came later for no sample";
+const LOST: &str = "deferred user stacks that are missing";
+const UNUSED: &str = "deferred user stacks without a sample";
 
 /// A name, what is recorded, the samples wanted, and what is to be said.
 type Case<'a> = (&'a str, &'a [Part], &'a [String], &'a [String]);
@@ -147,7 +147,7 @@ fn a_cookie_is_no_address_even_of_a_damaged_record() {
         file
     });
     assert_eq!(samples, ["7/7 Some(12) 0: 1000 1234k", &line(7, 10, "")]);
-    let damaged = "wrong: 1 user stacks that came later and are too short";
+    let damaged = "wrong: 1 deferred user stacks that are too short";
     assert_eq!(said, [&format!("1 {LOST}"), damaged]);
 }
 

@@ -76,12 +76,37 @@ fn every_type_is_passed_by_its_length() {
         let newer = matches!(kind, 23..64 | 87..);
         let want: &[&str] = match kind {
             9 => &[],
-            22 => &["1 user stacks that came later for no sample"],
-            71 => &["1 pieces of hardware traces"],
-            _ if newer => &["1 records of a type that is not known"],
+            22 => &["1 deferred user stacks without a sample"],
+            71 => &["1 buffers of hardware traces"],
+            _ if newer => &["1 records of unknown types"],
             _ => &[],
         };
         assert_eq!(said, want, "type {kind}");
+    }
+}
+
+/// A guest's mapping is in the memory of another machine.
+#[test]
+fn mappings_of_guests_are_left_out_and_counted() {
+    const GUEST_KERNEL: u16 = 4;
+    const GUEST_USER: u16 = 5;
+    for kind in [1, 10] {
+        let (samples, said) = every_way(|big| {
+            let mut file = PerfFile::new(big, &[cycles(&[1])]);
+            for mode in [GUEST_KERNEL, GUEST_USER] {
+                file.record(kind, mode, |at| {
+                    at.u32(7).u32(7).words(&[0x40_0000, 0x1000, 0]);
+                    if kind == 10 {
+                        at.zeros(32);
+                    }
+                    at.text("/bin/guest").trailer(7, 7, 50, 1);
+                });
+            }
+            sample(&mut file, 100);
+            file
+        });
+        assert_eq!(samples.len(), 1, "{samples:?}");
+        assert_eq!(said, ["2 mappings of guests"], "type {kind}");
     }
 }
 
@@ -105,8 +130,8 @@ fn perf_reads_on_behind_them_too() {
 #[test]
 fn what_should_stand_behind_and_does_not_is_said() {
     let cases = [
-        (66, 0, "does not say how much"),
-        (71, 4, "does not say how much"),
+        (66, 0, "without the size of the data"),
+        (71, 4, "without the size of the data"),
     ];
     for (kind, size, want) in cases {
         let (samples, said) = every_way(|big| {

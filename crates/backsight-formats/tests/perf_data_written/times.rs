@@ -33,7 +33,7 @@ fn a_time_that_no_clock_shows_is_none() {
         .map(|line| line.split(' ').nth(1).unwrap())
         .collect();
     assert_eq!(times, ["Some(10)", "None", "None", "Some(20)"]);
-    assert_eq!(said, ["wrong: 1 records with a time that no clock shows"]);
+    assert_eq!(said, ["wrong: 1 records with an invalid time"]);
 }
 
 /// `perf record --off-cpu` up to perf 6.15: plain samples behind all others.
@@ -100,5 +100,8 @@ fn one_that_is_cut_is_counted() {
         file
     });
     assert_eq!(samples.len(), 2);
-    assert_eq!(said, ["wrong: 1 samples that are not as their event says"]);
+    assert_eq!(
+        said,
+        ["wrong: 1 samples that do not fit the attribute of their event"]
+    );
 }

@@ -3,7 +3,7 @@
 use backsight_profile::LocationIdx;
 
 /// Why a line is refused if indices are exhausted.
-pub(super) const TOO_MANY: &str = "there are 2^32 before it, and no more fit";
+pub(super) const TOO_MANY: &str = "more than 2^32 lines of this type";
 
 /// The location of each line of type `address`, by index.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl AddressLines {
         };
         let number = number.unwrap_or(next);
         if number < next {
-            return Err(format!("address {number} stands before it already"));
+            return Err(format!("address {number} is defined already"));
         }
         self.rows.push((number, at));
         Ok(())

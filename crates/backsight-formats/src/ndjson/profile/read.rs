@@ -124,7 +124,7 @@ impl ProfileReader {
         let period = period.map(|of| (value_type(&of.kind, &of.unit), of.value));
         // A later line may add sample types after the existing ones.
         if !profile.samples.is_empty() && !types.starts_with(&profile.sample_types) {
-            return Err("samples of other types stand before it".to_owned());
+            return Err("samples of other types precede it".to_owned());
         }
         profile.sample_types = types;
         profile.default_type = about.default_type;
@@ -158,8 +158,8 @@ impl ProfileReader {
 
     fn thread(&mut self, line: ThreadLine) -> Result<(), String> {
         let known = self.processes.get(&line.process).copied();
-        let process =
-            known.ok_or_else(|| format!("no line before introduces process {}", line.process))?;
+        let process = known
+            .ok_or_else(|| format!("process {} is not defined by an earlier line", line.process))?;
         let profile = &mut self.profile;
         let thread = profile::Thread {
             process,
@@ -201,11 +201,11 @@ impl ProfileReader {
     }
 
     fn mapping(&mut self, line: &MappingLine) -> Result<(), String> {
-        let range = AbsRange::new(line.start, line.end).ok_or("its end stands before its start")?;
+        let range = AbsRange::new(line.start, line.end).ok_or("its end precedes its start")?;
         let process = match (line.process, line.pid) {
             (Some(index), _) => {
                 let known = self.processes.get(&index).copied();
-                let unknown = || format!("no line before introduces process {index}");
+                let unknown = || format!("process {index} is not defined by an earlier line");
                 Some(known.ok_or_else(unknown)?)
             }
             (None, Some(pid)) => Some(self.process_of(pid)?),
@@ -225,7 +225,7 @@ impl ProfileReader {
 
     fn module(&self, index: ModuleIdx) -> Result<ModuleIdx, String> {
         let known = self.modules.get(&index.0).copied();
-        known.ok_or_else(|| format!("no line before introduces module {}", index.0))
+        known.ok_or_else(|| format!("module {} is not defined by an earlier line", index.0))
     }
 
     fn process_of(&mut self, pid: u32) -> Result<ProcessIdx, String> {
@@ -307,7 +307,9 @@ impl ProfileReader {
             let location = match self.places.get(*number) {
                 Some(location) => location,
                 None => {
-                    wrong = Some(format!("no line before is address {number}"));
+                    wrong = Some(format!(
+                        "address {number} is not defined by an earlier line"
+                    ));
                     self.lost()?
                 }
             };
@@ -339,7 +341,8 @@ impl ProfileReader {
     fn thread_of(&mut self, line: &SampleLine) -> Result<Option<ThreadIdx>, String> {
         if let Some(index) = line.thread {
             let known = self.threads.get(&index).copied();
-            let known = known.ok_or_else(|| format!("no line before introduces thread {index}"));
+            let known =
+                known.ok_or_else(|| format!("thread {index} is not defined by an earlier line"));
             return known.map(Some);
         }
         let Some(pid) = line.pid else {
@@ -373,10 +376,10 @@ impl ProfileReader {
             (Some(module), None) => profile::Subject::Module(self.module(ModuleIdx(module))?),
             (None, Some(address)) => {
                 let found = self.places.get(address);
-                let none = || format!("no line before is address {address}");
+                let none = || format!("address {address} is not defined by an earlier line");
                 profile::Subject::Location(found.ok_or_else(none)?)
             }
-            _ => return Err("an attribute is of a module or of an address".to_owned()),
+            _ => return Err("an attribute needs either a module or an address".to_owned()),
         };
         let label = label_of(&line.label, &mut self.profile.strings)?;
         self.profile

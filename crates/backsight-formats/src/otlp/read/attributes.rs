@@ -98,9 +98,10 @@ impl Reader<'_> {
             Some(Value::BoolValue(value)) => LabelValue::Text(strings.intern(&value.to_string())),
             Some(Value::DoubleValue(value)) => LabelValue::Text(strings.intern(&value.to_string())),
             Some(list @ (Value::ArrayValue(_) | Value::KvlistValue(_) | Value::BytesValue(_))) => {
-                self.state
-                    .flaws
-                    .change("attributes that are no texts or numbers: they are JSON", 1);
+                self.state.flaws.change(
+                    "attributes that are neither texts nor numbers: read as JSON texts",
+                    1,
+                );
                 LabelValue::Text(strings.intern(&json_of(Some(list)).to_string()))
             }
             None => {

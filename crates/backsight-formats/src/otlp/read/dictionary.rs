@@ -56,7 +56,7 @@ impl<'a, T: Copy> DictionaryTable<'a, T> {
             (Some(Some(known)), _) => RowState::Known(*known),
             (_, Some(row)) => RowState::New(at, row),
             _ => {
-                flaws.count("references past the end of a table");
+                flaws.count("references beyond the end of a table");
                 RowState::Known(None)
             }
         }

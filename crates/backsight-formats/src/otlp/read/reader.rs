@@ -42,7 +42,7 @@ impl ReadState {
         let mut types = profile.sample_types.iter();
         let at = default.and_then(|name| types.position(|kind| kind.kind == name));
         if default.is_some() && at.is_none() {
-            flaws.count("default sample types that are none of the types");
+            flaws.count("default sample types that are not among the sample types");
         }
         profile.default_type = at.and_then(|at| u32::try_from(at).ok());
         (profile, flaws)
@@ -62,11 +62,11 @@ impl Reader<'_> {
         if labels.iter().any(|known| known.key == label.key) {
             self.state
                 .flaws
-                .count("attributes whose name another one there has");
+                .count("attributes with the name of another one");
         } else if labels.len() >= MOST_SHARED {
             self.state
                 .flaws
-                .leave_out("attributes of resources and scopes past the 256th");
+                .leave_out("attributes of resources and scopes after the 256th");
         } else {
             labels.push(label);
         }
@@ -82,7 +82,7 @@ impl Reader<'_> {
         });
         if at >= MOST_TYPES {
             types.truncate(MOST_TYPES);
-            self.state.flaws.count("sample types past the 1024th");
+            self.state.flaws.count("sample types after the 1024th");
             return None;
         }
         u32::try_from(at).ok()

@@ -105,7 +105,7 @@ impl Reader<'_> {
     fn function(&self, place: i32, flaws: &mut Flaws) -> Option<proto::Function> {
         let row = (usize::try_from(place).ok()).and_then(|at| self.dictionary.functions.get(at));
         if row.is_none() && place != 0 {
-            flaws.count("references past the end of a table");
+            flaws.count("references beyond the end of a table");
         }
         decode(row?, "functions that cannot be decoded", flaws)
     }
@@ -222,7 +222,7 @@ impl Reader<'_> {
     fn leave_out_attribute(&mut self) {
         self.state
             .flaws
-            .leave_out("attributes of mappings that are of no file");
+            .leave_out("attributes of mappings without a file");
     }
 
     /// Returns the texts of an attribute with this name whose value is a list.

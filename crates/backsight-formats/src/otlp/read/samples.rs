@@ -116,14 +116,14 @@ impl<'a> Reader<'a> {
         let layout = votes.layout();
         if layout.is_none() && votes.unclear > 0 {
             self.state.flaws.change(
-                "samples that OTLP 1.9 and 1.10 mean differently, read as those of 1.10",
+                "samples that are valid in OTLP 1.9 and 1.10 with different meanings: read as 1.10",
                 votes.unclear,
             );
         }
         let other = votes.since_1_8.min(votes.since_1_10);
         if other > 0 {
             self.state.flaws.change(
-                "samples in another OTLP version's layout than the rest",
+                "samples in the layout of another OTLP version than most",
                 other,
             );
         }
@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
         if row.link != 0 {
             self.state
                 .flaws
-                .leave_out("links to spans, which the model has no place for");
+                .leave_out("links to spans, which cannot be represented");
         }
         let stack = self.stack(row.stack)?;
         let mut context = head.context;
@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
             if labels.iter().any(|own| own.key == label.key) {
                 self.state
                     .flaws
-                    .leave_out("attributes that a sample has another value of");
+                    .leave_out("attributes that a sample overrides");
             } else {
                 labels.push(*label);
             }
@@ -205,7 +205,9 @@ impl<'a> Reader<'a> {
         let times = &row.times;
         let values = &row.values;
         if times.is_empty() && values.is_empty() {
-            self.state.flaws.count("samples without a value and a time");
+            self.state
+                .flaws
+                .count("samples with neither a value nor a time");
             return Ok(());
         }
         let of_labels = size_of::<Label>().saturating_mul(labels.len());
@@ -233,7 +235,7 @@ impl<'a> Reader<'a> {
         if !values.is_empty() && values.len() != times.len() {
             self.state
                 .flaws
-                .count("samples that have not as many values as times");
+                .count("samples whose numbers of values and times differ");
         }
         let ones = std::iter::repeat_n(&1, if values.is_empty() { times.len() } else { 0 });
         for (time, value) in times.iter().zip(values.iter().chain(ones)) {

@@ -27,7 +27,7 @@ impl FileTables<'_> {
                 continue;
             }
             if files.contains_key(&row.id) {
-                flaws.count("mappings whose ID another one has");
+                flaws.count("mappings with the ID of another one");
                 continue;
             }
             let name = self.texts.bytes(row.filename, flaws).unwrap_or_default();
@@ -69,7 +69,7 @@ impl FileTables<'_> {
                 continue;
             }
             if ids.contains_key(&row.id) {
-                flaws.count("locations whose ID another one has");
+                flaws.count("locations with the ID of another one");
                 continue;
             }
             budget.take_rows::<ProfileFrame>(row.line.len().saturating_mul(2))?;
@@ -89,11 +89,11 @@ impl FileTables<'_> {
         flaws: &mut Flaws,
     ) -> Location {
         if row.is_folded {
-            flaws.leave_out("locations of functions that the linker folded into one");
+            flaws.leave_out("locations of functions that the linker folded (is_folded)");
         }
         let file = files.get(&row.mapping_id);
         if file.is_none() && row.mapping_id != 0 {
-            flaws.count("locations in mappings that are not there");
+            flaws.count("locations that refer to a missing mapping");
         }
         let in_file = file.and_then(|file| file.location(row.address, flaws));
         let mut location =
@@ -133,7 +133,7 @@ impl FileTables<'_> {
             Some(function) => *function,
             None => {
                 if line.function_id != 0 {
-                    flaws.count("lines of functions that are not there");
+                    flaws.count("lines that refer to a missing function");
                 }
                 proto::Function::default()
             }

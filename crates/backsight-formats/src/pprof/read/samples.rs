@@ -46,7 +46,7 @@ impl FileTables<'_> {
             let found = row.location_id.iter().rev().filter_map(|id| {
                 let found = ids.get(id).copied();
                 if found.is_none() {
-                    flaws.count("stacks that name a location that is not there");
+                    flaws.count("stacks that refer to a missing location");
                 }
                 found
             });

@@ -61,7 +61,7 @@ impl<'a> FileTables<'a> {
     ) -> Result<(), Error> {
         match (number, value) {
             (1, Value::Bytes(_)) if self.sample_types.len() >= MOST_TYPES => {
-                flaws.count("sample types past the 1024th");
+                flaws.count("sample types after the 1024th");
             }
             (1, Value::Bytes(row)) => {
                 budget.take_rows::<proto::ValueType>(2)?;
@@ -115,7 +115,7 @@ impl<'a> FileTables<'a> {
             (7..=10 | 12 | 14 | 15, Value::Varint(value)) => {
                 self.numbers.insert(number, value);
             }
-            _ => flaws.leave_out("fields that the format does not have"),
+            _ => flaws.leave_out("unknown fields"),
         }
         Ok(())
     }
@@ -124,7 +124,7 @@ impl<'a> FileTables<'a> {
         if function.id == 0 {
             flaws.count("functions without an ID");
         } else if self.functions.contains_key(&function.id) {
-            flaws.count("functions whose ID another one has");
+            flaws.count("functions with the ID of another one");
         } else {
             self.functions.insert(function.id, function);
         }
@@ -164,7 +164,7 @@ impl<'a> FileTables<'a> {
                     self.texts.bytes(kind.kind, &mut Flaws::default()) == Some(name)
                 };
                 self.sample_types.iter().position(is_it).unwrap_or_else(|| {
-                    flaws.count("default sample types that are none of the types");
+                    flaws.count("default sample types that are not among the sample types");
                     last
                 })
             }

@@ -64,8 +64,7 @@ impl<W: Write> Writer<'_, W> {
     fn location(&mut self, location: &Location, place: MappedPlace, id: u64) -> proto::Location {
         let mut frames = self.profile.frames_of(location).iter().peekable();
         if location.frames.len > 0 && frames.peek().is_none() {
-            self.flaws
-                .count("locations that name frames that are not there");
+            self.flaws.count("locations that refer to missing frames");
         }
         let mut line: Vec<proto::Line> = frames.map(|frame| self.line(frame)).collect();
         if line.is_empty() && place.row.is_none() {
