@@ -160,7 +160,7 @@ mod tests {
         let mut out = Vec::new();
         style(flags)
             .write(&mut out, 0x1139, width, frames)
-            .expect("a vector takes all");
+            .expect("writing to a vector cannot fail");
         String::from_utf8(out).expect("UTF-8")
     }
 

@@ -1,5 +1,5 @@
-//! The Firefox Profiler's JSON, read back by nothing of ours: every index is in range,
-//! and the stacks rebuilt from the tables are the profile's.
+//! The Firefox Profiler's JSON, read by a reader that shares no code with the writer: all indices
+//! are valid, and the stacks in the tables are those of the profile.
 
 mod common;
 
@@ -26,10 +26,10 @@ type Level = (String, Value, Value, Value, Value, u64, i64, Value, String);
 /// Levels innermost first, and the weight.
 type Stack = (Vec<Level>, f64);
 
-/// A thread's process ID, its own, and its samples with their times.
+/// The process ID and thread ID of a thread, and its samples with their times.
 type Thread = (String, String, Vec<(f64, Stack)>);
 
-/// The threads in the order of the file.
+/// Returns the threads in the order of the file.
 fn rebuilt(file: &Value) -> Vec<Thread> {
     let libs = file["libs"].as_array().expect("libs");
     let categories = file["meta"]["categories"].as_array().expect("categories");
@@ -114,7 +114,7 @@ fn rebuilt(file: &Value) -> Vec<Thread> {
                 let here = index(stack);
                 levels.push(level(index(row("stackTable", "frame", here))));
                 stack = row("stackTable", "prefix", here);
-                // Callers stand first, so this ends.
+                // A stack refers to an earlier one, so that this loop ends.
                 assert!(stack.is_null() || index(stack) < here);
             }
             let delta = row("samples", "timeDeltas", at).as_f64().expect("a time");
@@ -133,7 +133,7 @@ fn rebuilt(file: &Value) -> Vec<Thread> {
     all
 }
 
-/// The same, off the model alone.
+/// Returns the same from the model.
 fn expected(profile: &Profile, sample_type: usize) -> Vec<Vec<(Option<u64>, Stack)>> {
     let unit = profile.strings.get(profile.sample_types[sample_type].unit);
     let mut threads: BTreeMap<_, Vec<(Option<u64>, Stack)>> = BTreeMap::new();
@@ -233,7 +233,7 @@ proptest! {
                 for ((time, _), (time_ns, _)) in samples.iter().zip(wanted) {
                     if let Some(time_ns) = time_ns {
                         let wanted = (time_ns - start) as f64 / 1e6;
-                        // Sums of differences, as doubles.
+                        // The times are sums of rounded differences.
                         prop_assert!((time - wanted).abs() <= wanted.abs() * 1e-12);
                     }
                 }
@@ -242,7 +242,8 @@ proptest! {
     }
 }
 
-/// The keys of every object of a value, with the path to it; rows of lists as one.
+/// Returns the keys of all objects in a value, with their paths; the elements of a list count as
+/// one.
 fn keys(value: &Value, path: &str, all: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
@@ -257,7 +258,7 @@ fn keys(value: &Value, path: &str, all: &mut BTreeSet<String>) {
     }
 }
 
-/// The page refuses what misses a key; its own people's crate writes what it wants.
+/// The page rejects files without a required key. The crate by its authors writes all of them.
 #[test]
 fn the_keys_are_those_of_the_profilers_own_writer() {
     let mut theirs = peer::Profile::new(
@@ -315,7 +316,7 @@ fn the_keys_are_those_of_the_profilers_own_writer() {
         ours["libs"][0]["breakpadId"],
         theirs["libs"][0]["breakpadId"]
     );
-    // A breakpad ID as the same people's crate makes it of a build ID.
+    // A Breakpad ID that the same crate made from a build ID.
     let id = "0102030405060708090a0b0c0d0e0f1011121314";
     profile.modules[0].build_id = Some(id.parse().expect("digits"));
     let guid: Vec<u8> = (1..=16).collect();

@@ -1,4 +1,4 @@
-//! Folded stacks, in and out.
+//! Folded stacks, read and written.
 
 mod common;
 
@@ -31,7 +31,7 @@ fn unfold(text: &str) -> (Profile, Vec<String>) {
     (profile, malformed)
 }
 
-/// The names of each stack and the sum of its values: read off the model alone.
+/// Returns the names of each stack and the sum of its values, from the model.
 fn sums(profile: &Profile, sample_type: usize) -> BTreeMap<Vec<String>, i64> {
     let mut sums = BTreeMap::new();
     for (sample, values, _) in profile.samples.iter() {
@@ -84,7 +84,8 @@ proptest! {
     }
 }
 
-/// A process of two threads: an inlined call, a place without a name, one in no file.
+/// A process with two threads: an inlined call, a location without a name, and one that is in no
+/// file.
 fn survey() -> Profile {
     let mut profile = Profile::default();
     let [kind, unit, name, worker, main, read, aim] = [
@@ -217,7 +218,7 @@ fn what_others_write_is_read() {
     assert_eq!(sums, want.map(|(names, sum)| (names.to_owned(), sum)));
 }
 
-/// Each total is what Python's `decimal` makes of the same lines.
+/// The totals were calculated from the same lines with Python's `decimal`.
 #[test]
 fn fractions_keep_their_shares_and_their_total() {
     let unit = |profile: &Profile| {
@@ -239,7 +240,7 @@ fn fractions_keep_their_shares_and_their_total() {
             20_000_000_125,
             vec![scaled(2)],
         ),
-        // The sum of a stack needs no fraction.
+        // The sum of the stack has no fraction.
         ("a 0.5\na 0.5\nb 2.0\n", "count", 3, vec![]),
         (
             "a 0.12345678949\n",
@@ -247,7 +248,7 @@ fn fractions_keep_their_shares_and_their_total() {
             123_456_789,
             vec![rounded(1), scaled(1)],
         ),
-        // No room for all digits: as many as fit.
+        // The digits do not fit: as many as possible are kept.
         (
             "a 9000000000000000000\nb 0.6\n",
             "count",
@@ -284,7 +285,7 @@ fn a_name_that_begins_as_a_comment_does_is_read_back() {
     }
 }
 
-/// What `difffolded.pl` writes of two files, and `flamegraph.pl` draws by the last.
+/// The output of `difffolded.pl` for two files. `flamegraph.pl` draws the last value.
 #[test]
 fn a_comparison_has_two_values() {
     let text = "a;b 31 33\na;c 0 7\n# a comment 1\nd 4.5 0\na;b 1 2\n";
@@ -304,7 +305,7 @@ fn a_comparison_has_two_values() {
     let (profile, said) = unfold("a;b 31 33\nc 7\n");
     assert_eq!(profile.sample_types.len(), 1, "a name may end in a number");
     assert_eq!((profile.samples.len(), said.len()), (2, 0));
-    // A later line of one value is none of a comparison.
+    // A later line with one value is malformed in a comparison.
     let (profile, said) = unfold(&["a;b 1 2\n".repeat(32), "a;c 3\n".to_owned()].concat());
     assert_eq!(profile.samples.len(), 1);
     assert_eq!(said[0], "line 33: one value, but earlier lines have two");

@@ -1,4 +1,4 @@
-//! pprof against the format's own tool: `go tool pprof` reads what we write.
+//! Our pprof files, read by the format's own tool, `go tool pprof`.
 
 mod go;
 mod profiles;
@@ -28,7 +28,7 @@ fn written(profile: &Profile, times: bool) -> Vec<u8> {
     bytes
 }
 
-/// Numbers that look drawn by chance and are the same in every run.
+/// Pseudorandom numbers that are the same in every run.
 struct Chance(u64);
 
 impl Chance {
@@ -41,7 +41,7 @@ impl Chance {
     }
 }
 
-/// Stacks of functions, some inlined, of places without a name, and of reasons.
+/// Stacks of functions, some of them inlined, of locations without names, and of reasons.
 fn busy() -> Profile {
     let mut profile = Profile::default();
     let mut chance = Chance(1);
@@ -63,7 +63,7 @@ fn busy() -> Profile {
             .push(Module::default().with_kind(kind).with_path(path));
     }
     for at in 0..120 {
-        // One in eight has no name, one in ten has no module either.
+        // One in eight has no name, and one in ten has no module either.
         let named = if at % 8 == 0 { 0 } else { 1 + chance.below(3) };
         let frames: Vec<ProfileFrame> = (0..named)
             .map(|level| ProfileFrame {
@@ -125,7 +125,7 @@ fn busy() -> Profile {
     profile
 }
 
-/// What the tool calls the levels of a location, innermost first, and whether they are
+/// Returns the tool's names for the call levels of a location, innermost first, and whether each is
 /// inlined.
 fn names(profile: &Profile, location: LocationIdx) -> Vec<(String, bool)> {
     let location = profile.location(location).unwrap();
@@ -161,7 +161,7 @@ fn top_says_what_we_say() {
             .map(|(name, _)| name)
             .collect();
         want.entry(levels[0].clone()).or_default().0 += value;
-        // A function that calls itself counts once.
+        // A recursive function counts once.
         for name in levels.into_iter().collect::<BTreeSet<_>>() {
             want.entry(name).or_default().1 += value;
         }
@@ -224,8 +224,8 @@ fn traces_are_ours_with_their_inlined_frames() {
     assert_eq!(got, want);
 }
 
-/// What the tool keeps: it has no columns, sorts labels, and leaves out those that are
-/// empty or 0, and samples without a stack.
+/// What the tool keeps: it has no columns, sorts labels, and removes empty labels, labels with the
+/// value 0, and samples without a stack.
 fn kept(profile: &Profile) -> BTreeMap<String, Vec<i64>> {
     let mut kept: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for sample in said(profile, true) {
@@ -300,7 +300,7 @@ fn what_has_no_names_is_symbolized_by_the_tool() {
             profile
                 .modules
                 .push(Module::default().with_path(file.to_str().unwrap()));
-            // The first instruction of one, and the byte behind a call in the other.
+            // The first instruction of one function, and the return address of a call in the other.
             for (symbol, into, lookup) in
                 [("inner", 0, Lookup::Exact), ("main", 10, Lookup::Return)]
             {
@@ -328,8 +328,8 @@ fn what_has_no_names_is_symbolized_by_the_tool() {
     }
 }
 
-/// What `-raw` prints, with addresses as offsets in their files, and without the
-/// mappings' flags: Go claims functions alone, we all that there is.
+/// The output of `-raw`, with addresses as file offsets, and without the flags of mappings: Go sets
+/// only that for functions, and we set all of them.
 fn raw(text: &str) -> Vec<String> {
     let (head, mappings) = text.split_once("\nMappings\n").unwrap();
     let (head, locations) = head.split_once("\nLocations\n").unwrap();
@@ -349,7 +349,7 @@ fn raw(text: &str) -> Vec<String> {
         ));
     }
     for location in locations.lines() {
-        // `1: 0x45f3a2 M=1 main.main …`; inlined callers follow on lines of their own.
+        // `1: 0x45f3a2 M=1 main.main …`; callers of inlined functions are on the following lines.
         let words: Vec<&str> = location.split_whitespace().collect();
         match bases.get(words[2]) {
             Some(base) if words[0].ends_with(':') => {

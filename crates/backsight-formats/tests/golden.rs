@@ -1,4 +1,5 @@
-//! The spelling of every key, held by a file: what `schema_version` 1 promises.
+//! The spelling of all keys, compared with files: `schema_version` 1 promises that it never
+//! changes.
 
 use backsight_formats::maps_text::MapsLine;
 use backsight_formats::ndjson::{
@@ -232,7 +233,7 @@ fn a_check_is_spelled_so() {
     );
     let lines = writer.into_inner();
     assert_eq!(str::from_utf8(&lines), Ok(want));
-    // Whoever reads addresses passes over it.
+    // A reader of addresses ignores these lines.
     assert_eq!(Reader::new(lines.as_slice()).count(), 0);
 }
 
@@ -260,6 +261,6 @@ fn an_index_is_spelled_so() {
     );
     let lines = writer.into_inner();
     assert_eq!(str::from_utf8(&lines), Ok(want));
-    // Whoever reads addresses passes over it.
+    // A reader of addresses ignores these lines.
     assert_eq!(Reader::new(lines.as_slice()).count(), 0);
 }

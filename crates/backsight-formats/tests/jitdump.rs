@@ -1,5 +1,4 @@
-//! What a just-in-time compiler tells of its code: in either byte order, in time, and
-//! damaged in every way.
+//! Jitdump files: in either byte order, with changes over time, and damaged.
 
 use backsight_formats::jitdump::{Error, Jitdump, JitdumpEnd, Limits, Timeline};
 use backsight_types::AbsAddr;
@@ -7,7 +6,7 @@ use testkit::perf_file::Bytes;
 
 const MAGIC: u32 = 0x4a69_5444;
 
-/// A file that is being written.
+/// A file under construction.
 struct Dump {
     bytes: Bytes,
     big: bool,
@@ -68,7 +67,7 @@ fn code_is_where_it_was_at_each_time() {
         let mut file = Dump::new(big);
         file.load(10, 0x1000, 0x100, "first")
             .load(20, 0x2000, 0x80, "other");
-        // A kind that is not known, and one that tells how to unwind.
+        // A record of an unknown type, and one with unwinding information.
         file.record(9, 21, |at| {
             at.u64(1);
         })
@@ -77,7 +76,7 @@ fn code_is_where_it_was_at_each_time() {
         });
         file.moved(30, 0x2000, 0x3000, 0x80)
             .load(40, 0x1040, 0x40, "second");
-        // Threads write side by side.
+        // Threads write concurrently, so that times are not in order.
         file.load(35, 0x5000, 0x10, "late").record(3, 50, |_| ());
         let dump = file.read();
         assert_eq!(
@@ -138,7 +137,7 @@ fn lines_are_of_the_code_that_comes_next() {
     assert_eq!([line(0, 0), line(0, 7)], [at("a.js", 3), at("a.js", 3)]);
     assert_eq!([line(0, 8), line(0, 0x1f)], [at("a.js", 4), at("b.js", 9)]);
     assert_eq!(line(1, 0), None);
-    // V8 counts the header of an ELF file in.
+    // The addresses by V8 include the size of an ELF header.
     let mut file = Dump::new(false);
     let rows = [(0x1040, 3, &b"a.js"[..]), (0x1048, 4, same)];
     file.lines(0x1000, 2, &rows).load(1, 0x1000, 0x20, "f");
@@ -150,7 +149,7 @@ fn lines_are_of_the_code_that_comes_next() {
 #[test]
 fn what_cannot_be_is_counted_and_takes_no_memory() {
     let mut file = Dump::new(false);
-    // Billions of lines, of which one is there.
+    // A count of billions of lines, of which one exists.
     file.lines(0x1000, u64::MAX, &[(0x1000, 1, b"a.js")])
         .load(1, 0x1000, 8, "f");
     file.record(0, 2, |at| {
@@ -178,7 +177,7 @@ fn what_cannot_be_is_counted_and_takes_no_memory() {
         (1, 7, JitdumpEnd::Whole)
     );
     assert_eq!(dump.line(0, 0), Some((&b"a.js"[..], 1)));
-    // A move of all there is moves the code and no more.
+    // Moving the whole address space moves only the code.
     let mut timeline = Timeline::default();
     timeline.advance(&dump, 9);
     assert_eq!(

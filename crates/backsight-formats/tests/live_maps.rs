@@ -1,11 +1,11 @@
-//! The writer's lines against the kernel's, for every process at hand.
+//! The lines of our writer, compared with the kernel's for each process of this host.
 
 use std::fs;
 
 use backsight_formats::maps_text::MapsLine;
 use backsight_types::{AbsAddr, AbsRange, Device, FileOffset};
 
-/// Reads a line the slow and obvious way.
+/// Parses a line in a simple and slow way.
 fn naive(line: &str) -> Option<MapsLine<'_>> {
     let mut fields = line.splitn(6, ' ');
     let (start, end) = fields.next()?.split_once('-')?;
@@ -23,7 +23,7 @@ fn naive(line: &str) -> Option<MapsLine<'_>> {
             minor: u32::from_str_radix(minor, 16).ok()?,
         },
         inode,
-        // Only leading spaces are padding: a name may end in one.
+        // Only leading spaces are padding: a name can end in a space.
         name: fields.next()?.trim_start_matches(' ').as_bytes(),
     })
 }
@@ -32,7 +32,7 @@ fn naive(line: &str) -> Option<MapsLine<'_>> {
 fn every_line_is_written_as_the_kernel_printed_it() {
     let mut count = 0;
     for entry in fs::read_dir("/proc").unwrap().flatten() {
-        // Without the right to read it, or gone by now.
+        // Not permitted, or the process has ended.
         let Ok(text) = fs::read(entry.path().join("maps")) else {
             continue;
         };

@@ -1,4 +1,4 @@
-//! A profile as NDJSON: what is written is read back, at once or as it comes.
+//! Profiles as NDJSON, written at once or in pieces, and read back.
 
 mod common;
 
@@ -40,7 +40,7 @@ proptest! {
         let whole = profile.clone();
         let samples = std::mem::take(&mut profile.samples);
         let mut writer = ProfileWriter::new(&HeaderLine::new("test"), Vec::new());
-        // What becomes known only later.
+        // Known only later.
         profile.duration_ns = None;
         profile.processes[0].end_ns = None;
         let last_id = profile.modules.last_mut().and_then(|module| module.build_id.take());
@@ -73,7 +73,7 @@ proptest! {
 
 const GROWN: &str = include_str!("golden/profile.ndjson");
 
-/// The spelling of the lines of a profile that grows, and their order.
+/// The spelling and order of the lines of a profile that is written in pieces.
 #[test]
 fn a_profile_that_grew_is_spelled_as_the_golden_file() {
     let mut profile = Profile::default();
@@ -208,7 +208,7 @@ fn what_is_wrong_is_said_and_the_rest_is_kept() {
     assert_eq!(samples, want);
 }
 
-/// `cat a.ndjson b.ndjson`: each has its own indexes.
+/// `cat a.ndjson b.ndjson`: each capture has its own indices.
 #[test]
 fn captures_can_follow_each_other() {
     let one = concat!(

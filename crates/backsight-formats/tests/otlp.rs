@@ -1,5 +1,4 @@
-//! OTLP profiles, written and read; and what OpenTelemetry's own messages for Python
-//! make of them.
+//! OTLP profiles, written and read back, and read by OpenTelemetry's messages for Python.
 
 #![cfg(feature = "otlp")]
 
@@ -38,8 +37,8 @@ fn read(bytes: &[u8]) -> Profile {
     profile
 }
 
-/// What samples say in sum. The format has each value by itself, in no order, and moves
-/// times to the start of the profile.
+/// Sums of samples. The format stores each value separately and in no order, and shifts times to
+/// the start of the profile.
 fn sums(profile: &Profile, times: bool) -> BTreeMap<String, Vec<i64>> {
     let mut sums: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     let said = said(profile, times);
@@ -56,15 +55,14 @@ fn sums(profile: &Profile, times: bool) -> BTreeMap<String, Vec<i64>> {
         let key = format!("{time:?} {thread:?} {labels:?} {stack:#?}");
         let sum = sums.entry(key).or_insert_with(|| vec![0; values.len()]);
         for (sum, value) in sum.iter_mut().zip(values) {
-            // Each value is written alone; the writer stops at the ends of 64 bits.
+            // Values are written separately, and the writer saturates at the limits of 64 bits.
             *sum = sum.saturating_add(value);
         }
     }
     sums
 }
 
-/// The sums of the test, and those of the writer, do not stop at the ends of 64 bits in
-/// the same order: values small enough never get there.
+/// Reduces values so that no sum saturates: the test and the writer add in different orders.
 fn with_small_values(mut profile: Profile) -> Profile {
     let samples = std::mem::take(&mut profile.samples);
     for (sample, values, labels) in samples.iter() {
@@ -87,7 +85,7 @@ proptest! {
                 let types: Vec<_> = types.collect();
                 let comments: Vec<_> = profile.comments.iter().map(|it| text(*it)).collect();
                 let period = profile.period.map(|(it, n)| (text(it.kind), text(it.unit), n));
-                // Made longer when a sample is behind its end.
+                // The duration is extended if a sample is after its end.
                 let duration = profile.duration_ns.filter(|_| !options.times);
                 let times = (profile.start_ns, duration);
                 (types, comments, period, times, profile.default_type)
@@ -115,8 +113,8 @@ proptest! {
     }
 }
 
-/// Runs the script that checks a file. `BACKSIGHT_PYTHON` names a Python that has
-/// OpenTelemetry's messages, when `python3` has not.
+/// Runs the script that checks a file. `BACKSIGHT_PYTHON` names a Python with OpenTelemetry's
+/// messages, if `python3` does not have them.
 fn checked(bytes: &[u8]) -> Option<Vec<serde_json::Value>> {
     let python = std::env::var_os("BACKSIGHT_PYTHON").unwrap_or_else(|| "python3".into());
     let import = "import opentelemetry.proto.profiles.v1development.profiles_pb2";
@@ -147,7 +145,7 @@ fn checked(bytes: &[u8]) -> Option<Vec<serde_json::Value>> {
     )
 }
 
-/// What the script should print, in sum.
+/// Returns the expected output of the script, as sums.
 fn by_python(profile: &Profile) -> BTreeMap<String, i64> {
     let mut sums = BTreeMap::new();
     for (sample, values, _) in profile.samples.iter() {

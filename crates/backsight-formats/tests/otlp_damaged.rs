@@ -1,5 +1,5 @@
-//! OTLP profiles that are damaged, forged or of other tools: what can be read is read,
-//! what is wrong is counted, and nothing costs more memory than it may.
+//! OTLP profiles that are damaged, forged or by other tools: valid parts are read, malformed parts
+//! are counted, and memory is bounded.
 
 #![cfg(feature = "otlp")]
 
@@ -17,7 +17,7 @@ use damage::{FILES, flipped, packed};
 use message::Message;
 use proptest::prelude::*;
 
-/// A dictionary of strings 1 to 6, one mapping, location, function and stack, and three
+/// A dictionary with the strings 1 to 6, one mapping, location, function and stack, and three
 /// attributes: `thread.id` 7, `kind` "batch", and a list.
 fn dictionary() -> Message {
     let texts = [
@@ -56,8 +56,8 @@ fn dictionary() -> Message {
         .bytes(6, attribute(6, list))
 }
 
-/// The file with these samples in a profile of one resource, whose `process.pid` is 5 if
-/// `pid` says so.
+/// A file with these samples in a profile of one resource. If `pid`, the resource has the
+/// `process.pid` 5.
 fn file(dictionary: &Message, pid: bool, samples: &[Message]) -> Vec<u8> {
     let profile = Message::default().message(1, &[(1, 1), (2, 2)]);
     let profile = samples
@@ -110,7 +110,7 @@ fn files_of_other_tools_are_read() {
     );
     assert!(matches!(labels[0].value, LabelValue::Text(text)
         if profile.strings.get(text) == Some("batch")));
-    // Without a process, a thread is a label.
+    // Without a process, a thread ID is a label.
     let (profile, _) = read(&file(&dictionary(), false, &[with_attributes]));
     let (sample, _, labels) = profile.samples.get(0).unwrap();
     assert_eq!((sample.thread, labels.len()), (None, 2));
@@ -222,7 +222,7 @@ fn what_is_no_profile_is_refused() {
             "{name}: {got:?}"
         );
     }
-    // Without an end: its beginning tells.
+    // An endless input is rejected by its start.
     let got = otlp::read(std::io::repeat(0), &Limits::default());
     assert!(matches!(got, Err(Error::Malformed { .. })), "{got:?}");
 }
@@ -230,7 +230,7 @@ fn what_is_no_profile_is_refused() {
 #[test]
 fn a_bomb_is_refused_at_the_limit() {
     let many = |part: &[u8]| Message(part.repeat((1 << 20) / part.len()));
-    // Each element of a list is as large as the largest value there is.
+    // Each element of a decoded list takes the memory of the largest type.
     let list = Message::default().bytes(1, many(&[0x0a, 0]).0).0;
     let attribute = Message::default()
         .number(1, 6)
@@ -268,7 +268,7 @@ fn a_bomb_is_refused_at_the_limit() {
 
 #[test]
 fn one_long_name_for_many_files_is_counted_for_each() {
-    // Modules have their paths by themselves: 64 KiB of name for each of 4,096 mappings.
+    // Each of 4,096 modules has a copy of a path of 64 KiB.
     let name = "n".repeat(1 << 16);
     let mut dictionary = dictionary().bytes(5, name);
     let mut stack = Vec::new();
@@ -300,7 +300,7 @@ fn one_long_name_for_many_files_is_counted_for_each() {
     assert_eq!(got.unwrap().0.modules.len(), 4096);
 }
 
-/// Some files of ours, packed and not.
+/// Some files written by backsight, gzipped and not.
 static OURS: LazyLock<[Vec<u8>; FILES]> = LazyLock::new(|| {
     damage::files(|nth, profile| {
         let mut bytes = Vec::new();
@@ -330,7 +330,7 @@ proptest! {
     #[test]
     fn flipped_bits_cost_neither_panic_nor_memory(bytes in flipped(&*OURS)) {
         if let Ok((profile, _)) = otlp::read(&*bytes, &Limits::default().with_memory(1 << 22)) {
-            // What was read can be written, and read again without a complaint.
+            // What was read can be written, and read back without flaws.
             let mut again = Vec::new();
             otlp::write(&profile, &mut again, &Options::default()).unwrap();
             otlp::read(&*again, &Limits::default()).unwrap();

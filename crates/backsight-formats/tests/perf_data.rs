@@ -1,4 +1,4 @@
-//! Recordings made here and now, against what `perf script` says of them.
+//! Recordings made when the test runs, compared with `perf script`.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -25,7 +25,7 @@ fn record(args: &[&str], what: &str) -> Option<Recording> {
     }
 }
 
-/// One sample as both sides can say it: pid, tid, time, period, event and chain.
+/// Describes samples by what both sides know: pid, tid, time, period, event and call chain.
 fn ours(recording: &Recording) -> Vec<String> {
     let open = |path: &Path| BufReader::new(File::open(path).unwrap());
     let mut reader = match recording.data.is_dir() {
@@ -66,10 +66,10 @@ fn ours(recording: &Recording) -> Vec<String> {
     samples
 }
 
-/// What `perf script` prints of each sample in one line.
+/// The options with which `perf script` prints each sample on one line.
 const FIELDS: [&str; 4] = ["-G", "--ns", "-F", "pid,tid,time,period,event"];
 
-/// The same of `perf script`: one line of fields, and what the raw dump has as chain.
+/// The same from `perf script`: the fields of its output, and call chains of its raw dump.
 fn theirs(recording: &Recording) -> Vec<String> {
     let heads = recording.script(&FIELDS);
     let dump = recording.script(&["-D", "-G", "--no-inline"]);
@@ -104,7 +104,7 @@ fn theirs(recording: &Recording) -> Vec<String> {
         if chain.len() > 1 {
             chain.remove(0);
         }
-        // What is not above PERF_CONTEXT_MAX is an address, odd as it may be.
+        // Values up to PERF_CONTEXT_MAX are addresses.
         chain.retain(|addr| u64::from_str_radix(addr, 16).unwrap() < -4095_i64 as u64);
         let head: Vec<&str> = head.split_whitespace().collect();
         let [who, time, period, event] = head[..] else {
@@ -140,7 +140,7 @@ fn members_of_a_group_have_what_they_counted() {
         let words: Vec<&str> = line.split_whitespace().collect();
         words.join(" ").replace(": ", " ")
     };
-    // Without the address, which stands behind the event.
+    // Without the address, which follows the event.
     let ours = ours(&recording);
     let heads = ours.iter().map(|line| line.rsplit_once(": ").unwrap().0);
     let ours: Vec<String> = heads.map(words).collect();

@@ -1,4 +1,4 @@
-//! Recordings that are cut off, damaged or forged: what was whole is read.
+//! Recordings that are cut off, damaged or forged: valid parts are read.
 
 use std::io::Cursor;
 
@@ -21,7 +21,7 @@ fn recording(args: &[&str], what: &str, turns: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// How often each kind of event came.
+/// The number of events of each kind.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     samples: usize,
@@ -30,7 +30,7 @@ struct Counts {
     others: usize,
 }
 
-/// Reads all there is, as a file or as a stream, and looks at every part of it.
+/// Reads all events, from a file or a stream, and inspects all of their parts.
 fn read(bytes: &[u8], as_file: bool) -> Result<(Counts, bool), Error> {
     fn all<R: std::io::Read>(mut reader: Reader<R>) -> (Counts, bool) {
         let mut counts = Counts::default();
@@ -59,7 +59,7 @@ fn read(bytes: &[u8], as_file: bool) -> Result<(Counts, bool), Error> {
     })
 }
 
-/// Counts the samples of a file that end before `cut`, without our code.
+/// Counts the samples of a file that end before `cut`, without the tested code.
 fn samples_before(bytes: &[u8], cut: usize) -> usize {
     let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
     let (mut at, mut count) = (word(40) as usize, 0);
@@ -92,7 +92,7 @@ fn a_file_cut_anywhere_gives_all_before_the_cut() {
             }
             let (counts, is_well) = read.unwrap();
             assert_eq!(counts.samples, samples_before(&bytes, cut), "cut at {cut}");
-            // A stream has no features, and does not miss them.
+            // A stream has no feature sections, so that none are missing.
             let in_features = counts.samples == whole.samples && !as_file;
             assert!(!is_well || in_features, "cut at {cut}");
         }
@@ -108,7 +108,7 @@ fn a_recording_that_perf_did_not_finish_is_read() {
     let end = u64::from_le_bytes(bytes[40..48].try_into().unwrap())
         + u64::from_le_bytes(bytes[48..56].try_into().unwrap());
     bytes.truncate(end as usize);
-    // perf fills in the size and the features when it ends.
+    // perf writes the size and the features when it ends.
     bytes[48..56].fill(0);
     bytes[72..104].fill(0);
     let (counts, is_well) = read(&bytes, true).unwrap();
@@ -128,7 +128,7 @@ fn a_pipe_cut_anywhere_gives_what_came_before() {
         assert!(is_well && whole.samples > 20, "{whole:?}");
         let mut before = 0;
         for cut in (0..bytes.len()).step_by(67) {
-            // Its start has no event, and so nothing can be said of it.
+            // The part has no event, so that no recording can be read.
             let Ok((counts, _)) = read(&bytes[..cut], false) else {
                 continue;
             };
@@ -166,7 +166,8 @@ fn flipped_bits_are_survived() {
         let mut read_at_all = 0;
         for round in 0..250 {
             let mut damaged = bytes.clone();
-            // The first bytes steer the rest; they get their share.
+            // A third of the rounds damages only the first bytes, which determine how the rest is
+            // read.
             let span = if round % 3 == 0 { 600 } else { damaged.len() };
             for _ in 0..=round % 4 {
                 damaged[below(span)] ^= 1 << below(8);

@@ -1,14 +1,15 @@
-//! The same recording as machines of either byte order write it.
+//! The same recording in both byte orders.
 //!
-//! `perf` writes in the order of its machine. A big one is written here by hand, by the
-//! kernel's and perf's own description of each record, and must read as the little one.
+//! `perf` writes in the byte order of its machine. The big-endian recording is written by hand,
+//! following the descriptions of records by the kernel and perf, and must give the same result as
+//! the little-endian one.
 
 use std::io::Cursor;
 
 use backsight_formats::perf_data::Reader;
 use backsight_types::trace::Event;
 
-/// What samples hold: IP, TID, TIME, CALLCHAIN, CPU, PERIOD, REGS_USER, STACK_USER.
+/// The fields of samples: IP, TID, TIME, CALLCHAIN, CPU, PERIOD, REGS_USER, STACK_USER.
 const SAMPLE_TYPE: u64 = 1 | 1 << 1 | 1 << 2 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12 | 1 << 13;
 
 /// Registers 0 and 7.
@@ -43,7 +44,7 @@ impl Writer {
         self.number(value.to_le_bytes())
     }
 
-    /// Ends with a zero at least, and is a multiple of eight bytes long.
+    /// Writes a text with at least one zero byte after it, padded to a multiple of eight bytes.
     fn text(&mut self, text: &str) -> &mut Self {
         self.bytes.extend(text.as_bytes());
         let missing = 8 - text.len() % 8;
@@ -51,7 +52,7 @@ impl Writer {
         self
     }
 
-    /// Writes a record, and what stands at the end of each that is no sample.
+    /// Writes a record that is not a sample, with its trailer.
     fn record(&mut self, kind: u32, misc: u16, time: u64, body: impl FnOnce(&mut Self)) {
         let begin = self.bytes.len();
         self.u32(kind).u16(misc).u16(0);
@@ -111,8 +112,8 @@ fn recording(big: bool) -> Vec<u8> {
     for _ in 0..4 {
         file.u64(0);
     }
-    // The software clock; each record says whose and when it is. Bit fields begin where
-    // bytes do.
+    // The software clock, with `sample_id_all`. Bit fields are allocated from the highest bit in
+    // big-endian files.
     let flags: u64 = 1 << 18;
     let flags = if big { flags.reverse_bits() } else { flags };
     file.u32(1)

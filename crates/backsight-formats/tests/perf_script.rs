@@ -1,4 +1,4 @@
-//! What `perf script` prints, as a profile: by hand, and against perf's own fields.
+//! The output of `perf script`: texts written by hand, and texts compared with perf's fields.
 
 use backsight_formats::folded::{self, RootFrame};
 use backsight_formats::perf_script::{Error, is_one, read};
@@ -92,7 +92,7 @@ fn frames_come_as_perf_names_them() {
         (last.path_lossy().as_ref(), last.deleted),
         ("/usr/lib/lib (x).so", true)
     );
-    // One address alone is absolute.
+    // A single address is absolute.
     let (second, values, _) = profile.samples.get(1).unwrap();
     let only = profile.stacks.iter(second.stack).next().unwrap();
     assert_eq!(
@@ -163,7 +163,7 @@ fn damaged_text_is_survived() {
     }
 }
 
-/// Texts without time, event, IDs: each with what `folded` says of it, led by threads.
+/// Texts without time, event or IDs, each with its folded stacks, whose root frames are threads.
 #[test]
 fn fields_may_be_missing() {
     let cases = [
@@ -232,7 +232,7 @@ fn fields_may_be_missing() {
     );
 }
 
-/// A damaged line is never one of another layout.
+/// A damaged line is never read in a different layout.
 #[test]
 fn what_the_first_sample_has_the_others_must_have() {
     let good = "w 7/8 1.25: 5 cycles: \n\t1146 aim (/a)\n\n";
@@ -252,12 +252,12 @@ fn what_the_first_sample_has_the_others_must_have() {
         let lines: Vec<u64> = errors.iter().map(|error| error.line).collect();
         assert_eq!((profile.samples.len(), lines), (2, vec![4, 5]), "{line}");
     }
-    // The end of a sample, whose beginning was cut off.
+    // The end of a sample whose start was cut off.
     let cut = format!("\t1146 aim (/a)\n\t2000 main (/a)\n\n{good}{good}");
     let (profile, errors) = parse(&cut, false);
     let lines: Vec<u64> = errors.iter().map(|error| error.line).collect();
     assert_eq!((profile.samples.len(), lines), (2, vec![1]));
-    // Words that are no sample.
+    // Words that are not a sample.
     let (profile, errors) = parse("Some words\nand more of 12 of them\n", false);
     assert_eq!((profile.samples.len(), errors.len()), (0, 2), "{errors:?}");
 }
@@ -274,8 +274,8 @@ fn a_text_may_begin_with_a_place_that_nothing_is_known_of() {
     }
 }
 
-/// Every selection of fields against the fields that perf prints for scripts: the sums by
-/// stack must be those of all fields, whatever is left out.
+/// Each selection of fields, compared with the fields that perf passes to scripts: the sums by
+/// stack must be equal, whichever fields are missing.
 #[test]
 fn every_selection_of_fields_counts_the_same() {
     let Some(program) = perf::program() else {
@@ -318,7 +318,7 @@ fn every_selection_of_fields_counts_the_same() {
             let values = stacks.lines().map(|line| line.rsplit_once(' ').unwrap().1);
             let sum: usize = values.map(|value| value.parse::<usize>().unwrap()).sum();
             assert_eq!(sum, heads, "{fields}, chains: {chains}");
-            // Without files, places that have no name have no place.
+            // Without files, locations without names cannot be told apart.
             if fields.contains("dso") {
                 assert_eq!(of_all.get_or_insert(stacks.clone()), &stacks, "{fields}");
             }
@@ -327,7 +327,7 @@ fn every_selection_of_fields_counts_the_same() {
     }
 }
 
-/// Stacks of the text against those that perf prints for scripts, field by field.
+/// Stacks of the text, compared with those that perf passes to scripts, field by field.
 #[test]
 fn every_frame_of_a_recording_is_read() {
     let Some(program) = perf::program() else {

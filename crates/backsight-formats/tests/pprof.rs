@@ -1,4 +1,4 @@
-//! pprof, written and read: what the format can hold comes back.
+//! pprof, written and read back: everything that the format can represent is kept.
 
 mod profiles;
 mod said;

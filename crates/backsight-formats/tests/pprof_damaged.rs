@@ -1,5 +1,5 @@
-//! pprof files that are damaged, forged or of other tools: what can be read is read,
-//! what is wrong is counted, and nothing costs more memory than it may.
+//! pprof files that are damaged, forged or by other tools: valid parts are read, malformed parts
+//! are counted, and memory is bounded.
 
 mod damage;
 mod message;
@@ -21,7 +21,7 @@ fn read(message: &Message) -> (Profile, Vec<(&'static str, u64)>) {
     (profile, flaws)
 }
 
-/// Strings 1 to 6, one sample type, a mapping with a location.
+/// The strings 1 to 6, one sample type, and a mapping with a location.
 fn small() -> Message {
     let texts = [
         "",
@@ -67,7 +67,7 @@ fn addresses_of_a_process_become_file_offsets() {
 
 #[test]
 fn virtual_offsets_are_those_that_a_comment_tells_of() {
-    // Merged with a profile of a process: that one's addresses are no virtual offsets.
+    // Merged with a profile whose addresses are those of a process, and not virtual offsets.
     let message = small()
         .bytes(6, pprof::VIRTUAL_OFFSETS)
         .number(13, 7)
@@ -214,7 +214,7 @@ fn texts_that_are_not_utf_8_cost_their_bytes_alone() {
         ("a\u{fffd}b", "\u{1b}[31m")
     );
     assert_eq!(profile.modules[1].path, b"a\xffb");
-    // Written, it is text, and two such paths stay two.
+    // Written as text, the two paths remain different.
     let mut bytes = Vec::new();
     pprof::write(
         &profile,
@@ -270,7 +270,7 @@ fn what_is_no_profile_is_refused() {
             "{name}: {got:?}"
         );
     }
-    // Without an end: its beginning tells.
+    // An endless input is rejected by its start.
     let got = pprof::read(std::io::repeat(0), &Limits::default());
     assert!(matches!(got, Err(Error::Malformed { .. })), "{got:?}");
 }
@@ -297,7 +297,7 @@ fn a_bomb_is_refused_at_the_limit() {
     }
 }
 
-/// Some files of ours, packed and not.
+/// Some files written by backsight, gzipped and not.
 static OURS: LazyLock<[Vec<u8>; FILES]> = LazyLock::new(|| {
     damage::files(|nth, profile| {
         let mut bytes = Vec::new();
@@ -314,7 +314,7 @@ fn files_cut_off_anywhere_are_refused_or_read() {
         assert_eq!(whole.unwrap().1, Flaws::default());
         for end in 0..bytes.len() {
             let cut = pprof::read(&bytes[..end], &Limits::default());
-            // Where a field ends, so may a message: names are missing then, and said.
+            // A message may end after any field. Then names are missing, which is counted.
             let is_said = cut.as_ref().map_or(true, |(_, flaws)| !flaws.is_empty());
             let is_bare = cut.is_ok_and(|(profile, _)| profile.samples.is_empty());
             assert!(is_said || is_bare, "{end} of {}", bytes.len());
@@ -326,7 +326,7 @@ proptest! {
     #[test]
     fn flipped_bits_cost_neither_panic_nor_memory(bytes in flipped(&*OURS)) {
         if let Ok((profile, _)) = pprof::read(&*bytes, &Limits::default().with_memory(1 << 22)) {
-            // What was read can be written, and read again without a complaint.
+            // What was read can be written, and read back without flaws.
             let mut again = Vec::new();
             pprof::write(&profile, &mut again, &Options::default()).unwrap();
             pprof::read(&*again, &Limits::default()).unwrap();

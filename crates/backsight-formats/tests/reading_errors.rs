@@ -1,5 +1,5 @@
-//! Errors of inputs that cannot be read, or only in part: the cause with its errno, where it is, and
-//! no path. The caller has opened the file and names it.
+//! Errors of inputs that cannot be read, or only in part: they have the cause with its errno, and
+//! where it is, but no path. The caller has opened the file and names it.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
@@ -13,7 +13,7 @@ use testkit::perf_file::{self, PerfFile};
 /// `EIO` and `EISDIR`.
 const ERRNOS: [i32; 2] = [5, 21];
 
-/// Has some bytes, and then fails.
+/// An input that fails after some bytes.
 struct Failing {
     bytes: Cursor<Vec<u8>>,
     errno: i32,
@@ -28,7 +28,7 @@ impl Read for Failing {
     }
 }
 
-/// Why nothing more was read: the text, and the errno if it was a system call.
+/// The text of an error, and its errno if a system call failed.
 #[derive(Debug, PartialEq, Eq)]
 struct Refusal {
     text: String,
@@ -94,7 +94,7 @@ fn perf_data(input: Box<dyn BufRead>) -> Option<Refusal> {
     }
 }
 
-/// Every reader of a format.
+/// The reader of each format.
 fn readers() -> Vec<(&'static str, Reads)> {
     vec![
         ("address list", address_list),
@@ -131,7 +131,7 @@ fn readers() -> Vec<(&'static str, Reads)> {
     ]
 }
 
-/// The beginning of a valid input of each format.
+/// The start of a valid input of each format.
 fn beginning(format: &str) -> Vec<u8> {
     match format {
         "address list" => b"10\n".to_vec(),
@@ -186,7 +186,7 @@ fn an_input_that_fails_gives_its_errno_once_and_no_path() {
     }
 }
 
-/// What the bytes are is wrong, not how they are read: the error says where.
+/// If the contents are wrong, the error says where.
 #[test]
 fn a_damaged_or_cut_input_says_where() {
     let gzip = |bytes: &[u8]| {
@@ -226,7 +226,7 @@ fn a_damaged_or_cut_input_says_where() {
              byte 2",
         ),
         (
-            // Ten bytes of header, five of the block, and 40 of its content.
+            // Ten bytes of the gzip header, five of the block header, and 40 of its contents.
             "pprof",
             &packed[..55],
             "damaged, or not a profile in this format: its gzip stream is damaged or cut off, at \
@@ -253,7 +253,7 @@ fn a_damaged_or_cut_input_says_where() {
     }
 }
 
-/// Each file of a directory that `perf record --threads` wrote ends on its own.
+/// Each file of a directory that `perf record --threads` wrote can be cut off.
 #[test]
 fn each_file_of_a_recording_that_was_cut_is_named_by_its_position() {
     let event = perf_file::Event {

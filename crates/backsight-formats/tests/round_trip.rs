@@ -1,4 +1,4 @@
-//! What is written is read back, whatever it holds.
+//! What is written is read back, for random profiles.
 
 use std::borrow::Cow;
 

@@ -143,7 +143,10 @@ pub(super) fn ms(ns: u64) -> f64 {
 }
 
 /// Browsers read numbers in JSON as doubles.
-#[expect(clippy::cast_precision_loss, reason = "a browser reads it so anyway")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "browsers read numbers as doubles"
+)]
 fn float(number: u64) -> f64 {
     number as f64
 }

@@ -82,7 +82,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    reason = "as pprof reckons; a float that is too large becomes the largest integer"
+    reason = "the calculation of pprof; casts of floats saturate"
 )]
 fn nanoseconds(cycles: i64, period: i64, per_second: i64) -> i64 {
     let per_nanosecond = per_second as f64 / 1e9;

@@ -62,7 +62,7 @@ pub(super) fn go_frame(line: &str) -> Option<GoFrame> {
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    reason = "an estimate; a float that is too large for an integer becomes the largest"
+    reason = "an estimate; casts of floats saturate"
 )]
 pub(super) fn unsampled(count: i64, size: i64, rate: i64) -> (i64, i64) {
     if count == 0 || size == 0 {

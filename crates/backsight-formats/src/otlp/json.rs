@@ -184,7 +184,10 @@ impl<'de> Visitor<'de> for FieldValue<'_> {
 
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
         match self.kind {
-            #[expect(clippy::cast_precision_loss, reason = "a whole number for a double")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "an integer in a field of type double"
+            )]
             Double => {
                 self.double(value as f64);
                 Ok(())
@@ -195,7 +198,10 @@ impl<'de> Visitor<'de> for FieldValue<'_> {
 
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
         match self.kind {
-            #[expect(clippy::cast_precision_loss, reason = "a whole number for a double")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "an integer in a field of type double"
+            )]
             Double => {
                 self.double(value as f64);
                 Ok(())

@@ -174,7 +174,7 @@ impl SampleFields {
 }
 
 /// Parses user registers and stack. The outer `None` means that the sample is damaged.
-#[expect(clippy::option_option, reason = "damaged, or not there")]
+#[expect(clippy::option_option, reason = "damaged, or absent")]
 fn user_fields(
     at: &mut Bytes<'_>,
     record: &RawRecord<'_>,

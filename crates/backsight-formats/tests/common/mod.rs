@@ -1,4 +1,4 @@
-//! Profiles of any shape, and what they say, whatever the order of their tables.
+//! Random profiles, and a description of a profile that does not depend on the order of its tables.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -14,7 +14,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// Names as they come, and as nobody would wish.
+/// Ordinary names, and names that are hard to escape.
 pub(crate) fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z:<>_]{1,8}",
@@ -134,7 +134,7 @@ fn what() -> impl Strategy<Value = What> {
     )
 }
 
-/// Any profile whose parts name each other.
+/// A random profile whose indices are all valid.
 pub(crate) fn profile() -> impl Strategy<Value = Profile> {
     let about = (
         prop::collection::vec((name(), name()), 1..3),
@@ -296,8 +296,8 @@ fn add_samples(profile: &mut Profile, samples: Vec<What>) {
     }
 }
 
-/// Everything that a profile says, every name spelled out: two that differ in the order
-/// of their strings, frames and stacks alone say the same.
+/// Describes everything in a profile, with strings in place of indices. Two profiles that differ
+/// only in the order of their strings, frames and stacks have the same description.
 pub(crate) fn said(profile: &Profile) -> Vec<String> {
     let name = |at: StrIdx| profile.strings.get(at).expect("it is there").to_owned();
     let names = |at: Option<StrIdx>| at.map(name);

@@ -1,4 +1,4 @@
-//! Files to damage, and ways to do so.
+//! Files to damage, and ways to damage them.
 
 use std::io::Write as _;
 
@@ -10,10 +10,10 @@ use proptest::test_runner::TestRunner;
 
 use crate::profiles::profiles;
 
-/// How many files [`files`] makes.
+/// The number of files that [`files`] makes.
 pub(crate) const FILES: usize = 4;
 
-/// Writes some profiles, the same in each run. `write` is told which it is.
+/// Writes some profiles, the same ones in each run. `write` gets the number of the file.
 pub(crate) fn files(write: impl Fn(usize, &Profile) -> Vec<u8>) -> [Vec<u8>; FILES] {
     let mut runner = TestRunner::deterministic();
     std::array::from_fn(|nth| {
@@ -35,7 +35,7 @@ pub(crate) fn flipped(files: &'static [Vec<u8>]) -> impl Strategy<Value = Vec<u8
     })
 }
 
-/// Packs bytes as small as gzip can.
+/// Compresses bytes with the highest level of gzip.
 pub(crate) fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packed.write_all(bytes).unwrap();

@@ -1,15 +1,15 @@
-//! Debian's Go: its pprof, and programs of its runtime.
+//! Debian's Go: its pprof, and programs with its runtime.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Go, and a folder for what it makes.
+/// Go, and a directory for its output.
 pub(crate) struct Go {
     dir: tempfile::TempDir,
 }
 
 impl Go {
-    /// Returns it if it is installed; else says that the test is skipped.
+    /// Finds Go; if it is not installed, reports that the test is skipped.
     pub(crate) fn find() -> Option<Self> {
         if testkit::tools::tool("go").is_none() {
             testkit::skip("go is not installed");
@@ -33,17 +33,17 @@ impl Go {
         command
     }
 
-    /// Returns what `go tool pprof` prints of a profile.
+    /// Returns the output of `go tool pprof` for a profile.
     pub(crate) fn pprof(&self, args: &[&str], profile: &[u8]) -> String {
         self.run(&[&["-symbolize=none"], args].concat(), profile)
     }
 
-    /// The same, with the names that the tool finds in the files.
+    /// The same, with the symbols that the tool finds in the files.
     pub(crate) fn pprof_symbolizing(&self, args: &[&str], profile: &[u8]) -> String {
         self.run(&[&["-symbolize=local"], args].concat(), profile)
     }
 
-    /// Returns the file that `go tool pprof` makes of a profile.
+    /// Returns the file that `go tool pprof` writes for a profile.
     pub(crate) fn pprof_bytes(&self, args: &[&str], profile: &[u8]) -> Vec<u8> {
         let output = self.dir.path().join("output");
         let to = format!("-output={}", output.display());
@@ -63,7 +63,7 @@ impl Go {
         printed(done.unwrap())
     }
 
-    /// Returns a processor profile and a heap profile, as Go's runtime writes them.
+    /// Returns a CPU profile and a heap profile written by Go's runtime.
     pub(crate) fn runtime_profiles(&self) -> [Vec<u8>; 2] {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go/profiles.go");
         let program = self.dir.path().join("program");
@@ -75,7 +75,7 @@ impl Go {
         files.map(|file| std::fs::read(file).unwrap())
     }
 
-    /// Returns the address of a symbol as `nm` prints it.
+    /// Returns the address of a symbol, as printed by `nm`.
     pub(crate) fn symbol(&self, file: &Path, name: &str) -> u64 {
         let text = printed(self.command("nm").arg(file).output().unwrap());
         let line = text

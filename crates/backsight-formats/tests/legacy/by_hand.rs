@@ -1,11 +1,11 @@
-//! Profiles that nobody writes any more.
+//! Profiles in formats that no program here writes.
 
 use crate::parse;
 use crate::pprof_raw::{Sums, by_pprof, kinds, sums};
 use backsight_formats::legacy::{Error, read};
 use std::fs;
 
-/// A CPU profile of two stacks, and a map.
+/// A CPU profile with two stacks and a memory map.
 pub(crate) fn cpu(is_long: bool, is_big: bool, words: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for word in words {
@@ -49,7 +49,7 @@ fn words_of_every_machine_are_read() {
         assert!(flaws.is_empty(), "{flaws:?}");
         assert_eq!(profile.period.unwrap().1, 10_000_000);
         assert_eq!(profile.modules[0].device.to_string(), "fe:01");
-        // pprof has the same samples, but for the frame that it takes out.
+        // pprof has the same samples, except for the frame that it removes.
         let file = dir.path().join("cpu");
         fs::write(&file, &bytes).unwrap();
         let Some((_, theirs)) = by_pprof(&file) else {
@@ -58,7 +58,7 @@ fn words_of_every_machine_are_read() {
         let values: Vec<_> = theirs.values().map(|values| values[0]).collect();
         assert_eq!(values.iter().sum::<i64>(), 7);
     }
-    // Cut off anywhere: what is lost is counted, what was read is there.
+    // The file is cut at each byte: what is lost is counted, and what is there is read.
     let bytes = cpu(true, false, &WORDS);
     for cut in 40..WORDS.len() * 8 {
         let (profile, flaws, _) = parse(&bytes[..cut]);
@@ -120,10 +120,10 @@ fn texts_by_hand_are_what_pprof_reads() {
             );
         }
     }
-    // pprof does not read jemalloc's own: the same heap says the same.
+    // pprof does not read jemalloc's format. The same heap in another format gives the same result.
     let (heap, jemalloc) = (parse(HEAP.as_bytes()), parse(JEMALLOC.as_bytes()));
     assert_eq!((sums(&jemalloc.0), jemalloc.2), (sums(&heap.0), vec![]));
-    // Of threads it keeps no names, and counts the second as the first.
+    // pprof drops the names of threads, and counts the second thread as the first.
     let (profile, _, wrong) = parse(THREADS.as_bytes());
     assert_eq!(wrong, []);
     let file = dir.path().join("threads");

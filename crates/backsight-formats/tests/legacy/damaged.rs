@@ -1,4 +1,4 @@
-//! Profiles that somebody damaged.
+//! Damaged profiles.
 
 use crate::by_hand::{CONTENTION, HEAP, JEMALLOC, THREADS, WORDS, cpu};
 use crate::parse;

@@ -1,4 +1,4 @@
-//! Profiles that gperftools, tcmalloc, jemalloc and Go make here and now.
+//! Profiles that gperftools, tcmalloc, jemalloc and Go write when the test runs.
 
 use crate::pprof_raw::{Sums, by_pprof, kinds, sums};
 use crate::{agrees_with_pprof, parse};
@@ -72,8 +72,8 @@ fn gperftools_profiles_are_what_pprof_reads() {
         return;
     };
     assert_eq!(kinds(&profile).len(), 4);
-    // pprof takes out what nearly all samples have behind their leaf: here, nothing of it
-    // but what all stacks have at their roots.
+    // pprof removes a frame that nearly all samples have next to their leaf. Here that is only a
+    // frame that all stacks have at their roots.
     let (profile, flaws, wrong) = parse(&fs::read(&cpu).unwrap());
     assert_eq!((wrong.len(), flaws.iter().count()), (0, 0), "{flaws:?}");
     let (want_kinds, want) = by_pprof(&cpu).unwrap();
@@ -90,7 +90,7 @@ fn gperftools_profiles_are_what_pprof_reads() {
         leaves
     };
     assert_eq!(leaves(&got), leaves(&want));
-    // Nothing of a stack is missing.
+    // No stack lacks a frame.
     assert!(
         got.keys().filter(|stack| stack.len() >= 4).count() >= 2,
         "{got:?}"
@@ -144,7 +144,7 @@ fn jemalloc_heaps_have_the_total_that_jeprof_has() {
         .find_map(|line| line.strip_prefix("Total: "))
         .expect("a total");
     let want: i64 = total.split(' ').next().unwrap().parse().unwrap();
-    // Each stack is rounded down by us, as by pprof, and their sum by jeprof.
+    // We round the value of each stack down, as pprof does; jeprof rounds the sum.
     let stacks = i64::try_from(profile.samples.len()).unwrap();
     assert!((want - got).abs() <= stacks && got > 0, "{got} {want}");
     assert!(
@@ -169,9 +169,9 @@ func main() {
 	for i := 0; i < 4; i++ { go func() { for j := 0; j < 20; j++ { m.Lock(); time.Sleep(time.Millisecond); m.Unlock() } }() }
 	time.Sleep(60 * time.Millisecond)
 	var keep [][]byte
-	// So many that one is sampled at the rate that was set before, too.
+	// So many allocations that one is sampled even at the default rate.
 	for i := 0; i < 20000; i++ { keep = append(keep, make([]byte, 1000)) }
-	// One that runs already publishes what was allocated before it.
+	// A second collection publishes what was allocated before the first.
 	runtime.GC()
 	runtime.GC()
 	for _, n := range []string{"goroutine", "heap", "mutex", "block"} {

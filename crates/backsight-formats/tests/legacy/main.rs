@@ -1,6 +1,6 @@
-//! Profiles from before `profile.proto`: made by gperftools, tcmalloc, jemalloc and Go here
-//! and now, and held against what `go tool pprof` and `jeprof` read in the same file; by
-//! hand where nobody writes them any more; and damaged.
+//! The formats before `profile.proto`: profiles written by gperftools, tcmalloc, jemalloc and Go
+//! when the test runs, compared with the results of `go tool pprof` and `jeprof`; profiles written
+//! by hand in formats that no program here writes; and damaged profiles.
 
 mod by_hand;
 mod damaged;

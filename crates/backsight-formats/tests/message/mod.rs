@@ -1,18 +1,18 @@
-//! Messages of protobuf made by hand, so that they can be wrong.
+//! Protobuf messages written by hand, so that they can be malformed.
 
-/// A message, field by field.
+/// A message under construction.
 #[derive(Clone, Default)]
 pub(crate) struct Message(pub(crate) Vec<u8>);
 
 impl Message {
-    /// Adds a field that is a number.
+    /// Adds a varint field.
     pub(crate) fn number(mut self, field: u64, value: u64) -> Self {
         self.varint(field << 3);
         self.varint(value);
         self
     }
 
-    /// Adds a field of bytes: a text, a list, a message.
+    /// Adds a length-delimited field: a string, packed numbers, or a message.
     pub(crate) fn bytes(mut self, field: u64, value: impl AsRef<[u8]>) -> Self {
         self.varint(field << 3 | 2);
         self.varint(value.as_ref().len() as u64);
@@ -20,7 +20,7 @@ impl Message {
         self
     }
 
-    /// Adds a message of numbers, of which the fields are told too.
+    /// Adds a message with these varint fields, given by number and value.
     pub(crate) fn message(self, field: u64, numbers: &[(u64, u64)]) -> Self {
         let rows = numbers.iter();
         let inner = rows.fold(Self::default(), |inner, (field, value)| {

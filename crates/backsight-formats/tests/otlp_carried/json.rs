@@ -1,4 +1,4 @@
-//! Messages in JSON, and what is damaged.
+//! OTLP in JSON, valid and damaged.
 
 use crate::profiles;
 use crate::said::said;
@@ -10,7 +10,7 @@ use proptest::strategy::ValueTree as _;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs a few lines of Python on `data`, a message.
+/// Runs some lines of Python with `data`, a message.
 pub(crate) fn python(bytes: &[u8], lines: &str) -> Option<String> {
     let python = std::env::var_os("BACKSIGHT_PYTHON").unwrap_or_else(|| "python3".into());
     let import = "import sys\nfrom opentelemetry.proto.profiles.v1development.profiles_pb2 import \
@@ -73,7 +73,7 @@ fn the_json_that_python_writes_says_the_same() {
             all.push_str(&json);
         }
     }
-    // One behind the other, as the Collector's file exporter writes lines.
+    // Several objects after each other, as the Collector's file exporter writes them.
     let (got, _) = read(all.as_bytes());
     let count = |bytes: &Vec<u8>| read(bytes).0.samples.len() * 2;
     assert_eq!(got.samples.len(), files.iter().map(count).sum::<usize>());

@@ -1,5 +1,5 @@
-//! What OTLP files of others hold besides samples: attributes of every level, either
-//! numbering of samples, lengths before messages, JSON.
+//! OTLP files by other tools: attributes of all levels, both layouts of samples, length prefixes,
+//! JSON.
 
 #![cfg(feature = "otlp")]
 
@@ -90,7 +90,7 @@ fn key_value(key: &str, text: &str) -> Vec<u8> {
     Message::default().bytes(1, key).bytes(2, value.0).0
 }
 
-/// A message of these samples, with attributes of resource and scope.
+/// A message with these samples, and attributes of the resource and scope.
 fn message(samples: &[Message]) -> Vec<u8> {
     let profile = Message::default().message(1, &[(1, 1), (2, 2)]);
     let profile = samples
@@ -199,14 +199,14 @@ fn attributes_of_every_level_are_carried() {
     ];
     assert_eq!(attributes(&profile), of_rows);
 
-    // Through NDJSON nothing is lost.
+    // NDJSON loses nothing.
     let mut lines = Vec::new();
     ndjson::write_profile(&ndjson::HeaderLine::new("test"), &profile, &mut lines).unwrap();
     let again = ndjson::read_profile(&lines[..], false, |error| panic!("{error}")).unwrap();
     assert_eq!(said(&again, true), said(&profile, true));
     assert_eq!(attributes(&again), of_rows);
 
-    // Out as OTLP: each where it came from.
+    // In OTLP, each attribute is written back to where it was read from.
     let mut bytes = Vec::new();
     let flaws = otlp::write(&again, &mut bytes, &Options::default()).unwrap();
     assert!(flaws.is_empty(), "{flaws:?}");
@@ -224,7 +224,7 @@ fn attributes_of_every_level_are_carried() {
         assert_eq!(said, want);
     }
 
-    // In pprof samples have them as labels; for the others there is no place, which is said.
+    // In pprof, attributes of samples are labels. Others cannot be represented, which is counted.
     let mut bytes = Vec::new();
     let flaws = pprof::write(&profile, &mut bytes, &pprof::Options::default()).unwrap();
     assert_eq!(
@@ -240,7 +240,7 @@ fn both_numberings_of_samples_say_the_same() {
     let (new, _) = read(&message(&[new_sample()]));
     let (old, _) = read(&message(&[old_sample()]));
     assert_eq!(said(&old, true), said(&new, true));
-    // Nothing tells of the second what the first has told.
+    // A sample whose layout is ambiguous; that of the first sample is used.
     let silent = Message::default()
         .number(1, 1)
         .bytes(2, [1])
@@ -252,10 +252,10 @@ fn both_numberings_of_samples_say_the_same() {
         (values.to_vec(), labels(&profile).len(), said)
     };
     assert_eq!(time(&[old_sample(), silent.clone()]).0, [1]);
-    // Nothing tells at all: read as the newer one, and said.
+    // If no sample determines the layout, the newer one is used, and that is counted.
     let (values, count, said) = time(std::slice::from_ref(&silent));
     assert_eq!((values, count, said), (vec![1], 8, vec![1]));
-    // Each tells by itself, and that there are both is said.
+    // If layouts are mixed, each sample is read in its own, and that is counted.
     let (_, flaws) = read(&message(&[old_sample(), new_sample(), new_sample()]));
     assert!(
         flaws
@@ -296,9 +296,9 @@ fn messages_behind_their_lengths_are_all_read() {
     assert_eq!(flaws.iter().count(), 0, "{flaws:?}");
     let values = profile.samples.iter().map(|(_, values, _)| values[0]);
     assert_eq!(values.sum::<i64>(), 9);
-    // A file is one module, however many messages name it.
+    // A file is one module, even if several messages refer to it.
     assert_eq!((profile.modules.len(), profile.attributes.len()), (1, 3));
-    // What is lost is counted: a message cut off, one that is none, and the rest is there.
+    // A message that is cut off, or that is invalid, is counted; the others are read.
     for cut in [1, 3, 4, 20, two.len()] {
         let (profile, flaws) = read(&bytes[..bytes.len() - cut]);
         assert!(

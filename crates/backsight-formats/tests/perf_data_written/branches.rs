@@ -1,4 +1,4 @@
-//! The stack of calls that a processor kept, against `perf script`.
+//! Call stacks in branch stacks, compared with `perf script`.
 
 use testkit::perf_file::{Event, KERNEL, PerfFile, USER, sample};
 
@@ -13,7 +13,7 @@ const CALL_STACK: u64 = 1 << 11;
 const HW_INDEX: u64 = 1 << 17;
 const COUNTERS: u64 = 1 << 19;
 
-/// main calls middle, and that leaf: from, to.
+/// main calls middle, and middle calls leaf: source and target addresses.
 const CALLS: [(u64, u64); 3] = [
     (0x40_2010, 0x40_3000),
     (0x40_1010, 0x40_2000),
@@ -28,13 +28,13 @@ fn write(big: bool, branch_type: u64, calls: &[(u64, u64)]) -> PerfFile {
     };
     let mut file = PerfFile::new(big, &[event]);
     let chains: [(u16, &[u64]); 4] = [
-        // The frame pointer was lost at the second frame.
+        // Unwinding with frame pointers lost the second frame.
         (USER, &[USER_MARK, 0x40_3008, 0x40_2014]),
         (
             KERNEL,
             &[KERNEL_MARK, 0xffff_ffff_8100_0000, USER_MARK, 0x40_3008],
         ),
-        // The kernel's alone: its thread has no other.
+        // A kernel thread, which has no user part.
         (KERNEL, &[KERNEL_MARK, 0xffff_ffff_8100_0000]),
         (USER, &[USER_MARK]),
     ];
@@ -61,7 +61,7 @@ fn write(big: bool, branch_type: u64, calls: &[(u64, u64)]) -> PerfFile {
     file
 }
 
-/// The addresses of each sample as perf prints them.
+/// Returns the addresses of each sample, as printed by perf.
 fn theirs(file: &PerfFile) -> Option<Vec<String>> {
     let lines = of_perf(&file.file(), &["-F", "time,ip"])?;
     let mut samples: Vec<Vec<String>> = Vec::new();
@@ -119,7 +119,7 @@ fn other_branches_leave_the_chain_as_it_is() {
             "{samples:?}"
         );
         if calls.is_empty() {
-            // perf 6.1 reads the first of none.
+            // perf 6.1 reads the first entry even if there is none.
             continue;
         }
         let Some(theirs) = theirs(&write(false, branch_type, calls)) else {

@@ -1,11 +1,11 @@
-//! Each of these recordings with each of its bytes damaged, and cut anywhere: a sample
-//! that is missing is said, and nothing is read beyond the end.
+//! Recordings with each byte damaged, and cut at each byte: missing samples are reported, and
+//! nothing is read after the end.
 
 use testkit::perf_file::{Event, KERNEL, PerfFile, sample};
 
 use super::{USUAL, cycles, read_file, read_pipe};
 
-/// A record of each kind that is joined, split or passed over.
+/// Records of all types that are merged, split or skipped.
 fn recording() -> PerfFile {
     let event = Event {
         branch_type: 1 | 1 << 11 | 1 << 17,
@@ -57,8 +57,8 @@ fn a_sample_that_is_missing_is_said() {
     let file = recording();
     let whole = read_file(&file.file()).unwrap();
     assert_eq!((whole.0.len(), whole.1.is_empty()), (3, true), "{whole:?}");
-    // Where types and sizes of records stand: what becomes another type, or takes the next
-    // record in, says nothing of itself.
+    // The positions of types and sizes of records. A record with a damaged type, or one whose size
+    // includes the next record, cannot be noticed.
     let mut types = Vec::new();
     let bytes = file.file();
     let start = u64::from_le_bytes(bytes[40..48].try_into().unwrap()) as usize;
@@ -89,7 +89,7 @@ fn no_cut_and_no_flipped_bit_is_too_much() {
         for cut in (0..bytes.len()).step_by(step) {
             for read in [read_file, read_pipe] {
                 if let Ok((samples, problems)) = read(&bytes[..cut]) {
-                    // A pipe may end behind any record.
+                    // A pipe may end after any record.
                     let all = samples.len() == 3 || !is_file;
                     assert!(all || !problems.is_empty(), "cut at {cut}: {samples:?}");
                 }

@@ -1,5 +1,5 @@
-//! User stacks that come later than their samples, by the rules of Linux 6.19: what perf
-//! prints of one is written out here, as no perf at hand knows them.
+//! Deferred user stacks, by the rules of Linux 6.19. What perf prints for them is written by hand,
+//! because the installed perf does not know them.
 
 use testkit::perf_file::{KERNEL, PerfFile};
 
@@ -9,7 +9,7 @@ const KERNEL_MARK: u64 = -128_i64 as u64;
 const USER_MARK: u64 = -512_i64 as u64;
 const DEFERRED: u64 = -640_i64 as u64;
 
-/// One record of such a recording.
+/// A record.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     /// Thread, time, cookie.
@@ -57,7 +57,7 @@ const WHOLE: &str = "401000u 402000ur";
 const LOST: &str = "deferred user stacks that are missing";
 const UNUSED: &str = "deferred user stacks without a sample";
 
-/// A name, what is recorded, the samples wanted, and what is to be said.
+/// The name, the records, the expected samples, and the expected problems.
 type Case<'a> = (&'a str, &'a [Part], &'a [String], &'a [String]);
 
 #[test]
@@ -134,12 +134,12 @@ fn they_are_joined_by_cookie_and_thread() {
 fn a_cookie_is_no_address_even_of_a_damaged_record() {
     let (samples, said) = every_way(|big| {
         let mut file = write(big, &[Sample(7, 10, 0x40_5555)]);
-        // It counts more addresses than it has.
+        // A count of more addresses than it has.
         file.record(22, 0, |at| {
             at.words(&[0x40_5555, 1000, USER_MARK, 0x40_1000])
                 .trailer(7, 7, 11, 1);
         });
-        // And a marker at the very end, without its cookie.
+        // A marker at the end, without a cookie.
         file.record(9, KERNEL, |at| {
             at.words(&[1, 0xffff_ffff_8100_0000]).u32(7).u32(7);
             at.words(&[12, 1000, 2, 0x1234, DEFERRED]);

@@ -1,4 +1,4 @@
-//! Groups of counters, of which one takes samples for all: against `perf script`.
+//! Event groups, of which one event is sampled, compared with `perf script`.
 
 use testkit::perf_file::{Event, PerfFile, USER, sample};
 
@@ -30,7 +30,7 @@ fn events(read_format: u64, flags: u64) -> [Event; 2] {
     [leader, member]
 }
 
-/// Samples of these threads, each with what its counters, by their IDs, have counted.
+/// A recording with samples of these threads, each with the values of counters by ID.
 fn write(big: bool, read_format: u64, flags: u64, samples: &[(u32, &[(u64, u64)])]) -> PerfFile {
     let mut file = PerfFile::new(big, &events(read_format, flags));
     for (at, (tid, values)) in samples.iter().enumerate() {
@@ -58,7 +58,7 @@ fn write(big: bool, read_format: u64, flags: u64, samples: &[(u32, &[(u64, u64)]
     file
 }
 
-/// Time, event and period of each sample, as perf prints them.
+/// Returns time, event and period of each sample, as printed by perf.
 fn theirs(file: &PerfFile) -> Option<Vec<String>> {
     let lines = of_perf(&file.file(), &["--ns", "-F", "tid,time,period,event"])?;
     let one = |line: &String| {
@@ -114,7 +114,7 @@ fn a_counter_by_itself_says_its_period_too() {
             assert_eq!(ours, theirs);
         }
     }
-    // Where nothing says whose value it is, the sample's own period holds.
+    // Without IDs of values, the period of the sample is used.
     let (ours, said) = every_way(|big| write(big, 0, 0, samples));
     assert!(
         ours.iter().all(|line| line.contains(" 0: 1000 ")),
@@ -130,7 +130,7 @@ fn inherited_counters_are_each_thread_s() {
         (8, &[(11, 400), (21, 4)]),
         (7, &[(11, 1500), (21, 12)]),
     ];
-    // Since Linux 6.12; an older perf takes both threads for one.
+    // Since Linux 6.12; an older perf does not separate the threads.
     let (ours, said) = every_way(|big| write(big, GROUP | ID, INHERIT, samples));
     let periods: Vec<&str> = ours
         .iter()
@@ -144,10 +144,10 @@ fn inherited_counters_are_each_thread_s() {
 fn values_that_cannot_be_are_counted() {
     let samples: &[(u32, &[(u64, u64)])] = &[
         (7, &[(11, 1000), (21, 700)]),
-        // One of no event, and one that went back.
+        // A value of an unknown event, and one that decreased.
         (7, &[(11, 1500), (99, 5)]),
         (7, &[(11, 2500), (21, 600)]),
-        // None that moved.
+        // No value has changed.
         (7, &[(11, 2500), (21, 600)]),
     ];
     let (ours, said) = every_way(|big| write(big, GROUP | ID, 0, samples));

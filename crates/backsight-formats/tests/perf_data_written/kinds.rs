@@ -1,4 +1,4 @@
-//! Each type of record is passed by its own length, and by that of what stands behind it.
+//! Records of all types are skipped by their size and that of the data after them.
 
 use testkit::perf_file::{PerfFile, USER};
 
@@ -11,8 +11,8 @@ fn sample(file: &mut PerfFile, time: u64) {
     });
 }
 
-/// What `perf` makes of the tracing system when nothing of it is used: no formats, no
-/// names. Source: `tools/perf/util/trace-event-info.c`.
+/// What `perf` writes about tracing if it is not used: no formats and no names. Source:
+/// `tools/perf/util/trace-event-info.c`.
 fn tracing_data() -> Vec<u8> {
     let mut data = vec![23, 8, 68];
     data.extend(b"tracing0.6\0");
@@ -27,13 +27,13 @@ fn tracing_data() -> Vec<u8> {
         data.extend((text.len() as u64).to_le_bytes());
         data.extend(text.as_bytes());
     }
-    // Formats of ftrace, systems, kallsyms, formats of printk.
+    // Formats of ftrace and of systems, kallsyms, formats of printk; all empty.
     data.extend([0; 16]);
     data.extend(0_u64.to_le_bytes());
     data
 }
 
-/// A sample, this type of record, and another sample.
+/// A sample, a record of this type, and another sample.
 fn around(big: bool, kind: u32) -> PerfFile {
     let mut file = PerfFile::new(big, &[cycles(&[1])]);
     sample(&mut file, 100);
@@ -43,7 +43,7 @@ fn around(big: bool, kind: u32) -> PerfFile {
             data.resize(data.len().next_multiple_of(8), 0);
             data
         }
-        // What would end the reading if it were taken for a record.
+        // Data that would end the reading if it were parsed as a record.
         71 => vec![0; 1000],
         _ => Vec::new(),
     };
@@ -68,7 +68,8 @@ fn around(big: bool, kind: u32) -> PerfFile {
 
 #[test]
 fn every_type_is_passed_by_its_length() {
-    // Attributes change how samples are read: each pipe has them in its first records.
+    // Without attributes (64), because they change how samples are read; each pipe starts with
+    // some.
     for kind in (1..=40).chain(65..=120) {
         let (samples, said) = every_way(|big| around(big, kind));
         let want = if kind == 9 { 3 } else { 2 };
@@ -85,7 +86,7 @@ fn every_type_is_passed_by_its_length() {
     }
 }
 
-/// A guest's mapping is in the memory of another machine.
+/// The mapping of a guest is in the address space of another machine.
 #[test]
 fn mappings_of_guests_are_left_out_and_counted() {
     const GUEST_KERNEL: u16 = 4;
@@ -112,11 +113,11 @@ fn mappings_of_guests_are_left_out_and_counted() {
 
 #[test]
 fn perf_reads_on_behind_them_too() {
-    // Those that perf 6.1 knows, and takes without what belongs to them: no hardware
-    // traces, which are for the decoder of their processor.
+    // The types that perf 6.1 reads without other records. Hardware traces are not among them,
+    // because they need a decoder.
     for kind in [1, 3, 66, 68, 69, 73, 74, 82] {
         let file = around(false, kind);
-        // Those of the tracing system it looks for in a file's first bytes.
+        // In a file, perf expects the tracing data at the start.
         let in_file = Some(file.file()).filter(|_| kind != 66);
         for bytes in in_file.into_iter().chain([file.pipe()]) {
             let Some(lines) = of_perf(&bytes, &["-G", "-F", "pid,time"]) else {
@@ -171,7 +172,7 @@ fn compressed_records_are_one_stream_with_padding_or_without() {
             }
             let packed = zstd::stream::encode_all(inner.records(), 3).unwrap();
             let mut file = PerfFile::new(big, &[cycles(&[1])]);
-            // Cut where no record ends, and with what would be no zstd behind it.
+            // Cut within a record, and followed by padding that is not valid zstd.
             for part in packed.chunks(packed.len() / 2 + 1) {
                 let padding = part.len().next_multiple_of(8) - part.len();
                 file.record(kind, 0, |at| {

@@ -1,5 +1,5 @@
-//! Recordings written by hand, of what no machine here records: in both byte orders, as
-//! files and through pipes, and against `perf script` where that knows them.
+//! Recordings with features that no machine here can record, written by hand: in both byte orders,
+//! as files and pipes, and compared with `perf script` if that supports them.
 
 mod branches;
 mod damage;
@@ -16,8 +16,8 @@ use backsight_types::trace::Event;
 use testkit::perf_file::{Event as Attr, PerfFile, sample};
 use testkit::{perf, skip};
 
-/// What the samples hold that most recordings here have, in this order: identifier,
-/// address, thread, time, period, and then the chain.
+/// The fields of samples in most recordings here, in this order: identifier, address, thread, time,
+/// period, and the call chain.
 const USUAL: u64 = sample::IDENTIFIER
     | sample::IP
     | sample::TID
@@ -36,7 +36,7 @@ fn cycles(ids: &[u64]) -> Attr {
     }
 }
 
-/// A sample as one line, and how many there were.
+/// Returns each sample as a line, and the problems.
 fn samples<R: Read>(mut reader: Reader<R>) -> (Vec<String>, Problems) {
     let mut seen = Vec::new();
     while let Some(event) = reader.next() {
@@ -67,8 +67,8 @@ fn read_pipe(bytes: &[u8]) -> Result<(Vec<String>, Problems), Error> {
     Ok(samples(Reader::stream(bytes)?))
 }
 
-/// Reads what `write` makes in each byte order and as file and pipe: all must say the
-/// same, which is returned with what was left out and what was wrong.
+/// Reads the recording by `write` in each byte order, as a file and as a pipe. All must give the
+/// same samples and problems, which are returned.
 fn every_way(write: impl Fn(bool) -> PerfFile) -> (Vec<String>, Vec<String>) {
     let said = |problems: &Problems| -> Vec<String> {
         let left_out = problems
@@ -79,7 +79,7 @@ fn every_way(write: impl Fn(bool) -> PerfFile) -> (Vec<String>, Vec<String>) {
             .flaws
             .iter()
             .map(|(what, n)| format!("wrong: {n} {what}"));
-        // Attributes are among the records of a pipe: they stand at other bytes.
+        // Offsets differ, because the records of a pipe include attributes.
         let end = problems.ends.iter().map(|end| {
             let text = end.reason.to_string();
             text.replace(|c: char| c.is_ascii_digit(), "")
@@ -99,8 +99,7 @@ fn every_way(write: impl Fn(bool) -> PerfFile) -> (Vec<String>, Vec<String>) {
     little
 }
 
-/// Returns what `perf script` prints of these bytes, line by line without blanks at the
-/// ends; `None` where there is no perf.
+/// Returns the lines that `perf script` prints for these bytes, trimmed; `None` without perf.
 fn of_perf(bytes: &[u8], args: &[&str]) -> Option<Vec<String>> {
     if testkit::tools::tool("perf").is_none() {
         skip("no perf");

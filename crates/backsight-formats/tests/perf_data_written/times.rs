@@ -1,10 +1,10 @@
-//! Times that are none, and samples that BPF made.
+//! Invalid times, and samples written by perf's BPF program.
 
 use testkit::perf_file::{Event, PerfFile, USER, sample};
 
 use super::{USUAL, cycles, every_way, of_perf};
 
-/// What perf writes where it knows no time.
+/// The time that perf writes if it knows none.
 const NO_TIME: u64 = 0xffff_ffff_0000_0000;
 
 const USER_MARK: u64 = -512_i64 as u64;
@@ -36,7 +36,7 @@ fn a_time_that_no_clock_shows_is_none() {
     assert_eq!(said, ["wrong: 1 records with an invalid time"]);
 }
 
-/// `perf record --off-cpu` up to perf 6.15: plain samples behind all others.
+/// `perf record --off-cpu` up to perf 6.15: ordinary samples, after all others.
 fn off_cpu(big: bool) -> PerfFile {
     let off = Event {
         name: "offcpu-time",
@@ -50,7 +50,7 @@ fn off_cpu(big: bool) -> PerfFile {
     file
 }
 
-/// Since perf 6.16: the sample stands in the raw part of another.
+/// Since perf 6.16: samples in the raw data of other samples.
 fn off_cpu_embedded(big: bool) -> PerfFile {
     let off = Event {
         name: "offcpu-time",

@@ -1,4 +1,4 @@
-//! What `go tool pprof -raw` says of a file, and what we do, in the same words.
+//! Compares the output of `go tool pprof -raw` for a file with ours.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use backsight_profile::Profile;
 use backsight_types::Lookup;
 use testkit::skip;
 
-/// Stacks with the sums of their values: of each place the file, and the instruction in it.
+/// Stacks with the sums of their values; each location is a file and the offset of an instruction.
 pub(crate) type Sums = BTreeMap<Vec<String>, Vec<i64>>;
 
 pub(crate) fn sums(profile: &Profile) -> Sums {
@@ -27,7 +27,7 @@ pub(crate) fn sums(profile: &Profile) -> Sums {
         });
         add(&mut sums, stack.collect(), values);
     }
-    // pprof leaves out what counts nothing.
+    // pprof drops samples whose values are all 0.
     sums.retain(|_, values| values.iter().any(|value| *value != 0));
     sums
 }
@@ -39,7 +39,7 @@ fn add(sums: &mut Sums, stack: Vec<String>, values: &[i64]) {
     }
 }
 
-/// What `go tool pprof -raw` says of a file, and the kinds of its values.
+/// Returns the output of `go tool pprof -raw` for a file, and the names of its sample types.
 pub(crate) fn by_pprof(file: &Path) -> Option<(Vec<String>, Sums)> {
     let mut pprof = Command::new("go");
     pprof
@@ -95,7 +95,7 @@ pub(crate) fn by_pprof(file: &Path) -> Option<(Vec<String>, Sums)> {
     let kinds = kinds.map(|kind| kind.replace("[dflt]", "")).collect();
     let mut sums = Sums::new();
     for line in lines {
-        // Labels have a line of their own.
+        // Labels are on separate lines.
         let Some((values, stack)) = line.split_once(':').filter(|it| !it.0.contains("bytes"))
         else {
             continue;

@@ -1,4 +1,4 @@
-//! Profiles made at random, of all that a profile can say.
+//! Random profiles that use everything that a profile can contain.
 
 use backsight_profile::{
     Label, LabelValue, Location, Mapping, Process, ProcessIdx, Profile, ProfileFrame, Sample,
@@ -10,7 +10,7 @@ use backsight_types::{
 };
 use proptest::prelude::*;
 
-/// Names with all that a sink could stumble over.
+/// Names with all characters that writers have to escape.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z:<>]{1,12}",
@@ -19,8 +19,8 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// How a module is made: its kind, name, distance to virtual offsets if they are known,
-/// build ID, and the pages of it that are mapped.
+/// A module: its kind, name, the distance to virtual offsets if they are known, its build ID, and
+/// its mapped pages.
 type MadeModule = (
     ModuleKind,
     String,
@@ -47,7 +47,7 @@ fn module() -> impl Strategy<Value = MadeModule> {
     )
 }
 
-/// How a location is made: its module, where in it, how it is looked up, its frames.
+/// A location: its module and offset, whether it is a return address, and its frames.
 type MadeLocation = (usize, u64, bool, Vec<MadeFrame>);
 type MadeFrame = (String, Option<String>, Option<String>, u32, u32);
 
@@ -63,7 +63,7 @@ fn location() -> impl Strategy<Value = MadeLocation> {
     (0..8_usize, 1_u64..0x4000, any::<bool>(), frames)
 }
 
-/// How a sample is made: locations, thread, time, values, labels.
+/// A sample: its locations, thread, time, values and labels.
 type MadeSample = (
     Vec<usize>,
     usize,
@@ -87,7 +87,7 @@ fn sample() -> impl Strategy<Value = MadeSample> {
     )
 }
 
-/// Profiles that say all that a profile can.
+/// Random profiles.
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
     (
         prop::collection::vec(module(), 1..4),
@@ -137,7 +137,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
 }
 
 fn add_module(profile: &mut Profile, at: usize, (kind, name, _, id, pages): &MadeModule) {
-    // Paths tell the kind, and apart.
+    // The path gives the kind, and differs for each module.
     let path = match kind {
         ModuleKind::File => format!("/usr/lib/{at}{name}"),
         ModuleKind::Vdso => format!("[vdso{at}]"),

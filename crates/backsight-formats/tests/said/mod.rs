@@ -1,9 +1,9 @@
-//! What the samples of a profile say, with nothing left to look up.
+//! Describes the samples of a profile, with strings in place of indices.
 
 use backsight_profile::{Label, LabelValue, Location, Profile, ProfileFrame};
 use backsight_types::Lookup;
 
-/// A sample with nothing left to look up.
+/// A sample with strings in place of indices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) values: Vec<i64>,
@@ -15,7 +15,7 @@ pub(crate) struct Said {
     pub(crate) stack: Vec<String>,
 }
 
-/// Returns what all samples say; with `times` or without.
+/// Describes all samples, with or without their times.
 pub(crate) fn said(profile: &Profile, times: bool) -> Vec<Said> {
     let samples = profile.samples.iter();
     let said = samples.map(|(sample, given, labels)| {
@@ -52,8 +52,8 @@ pub(crate) fn said(profile: &Profile, times: bool) -> Vec<Said> {
     said.collect()
 }
 
-/// Returns all that formats hold of a location. Return addresses are one less, as is
-/// the place that they are looked up at.
+/// Describes a location by what formats can represent. One is subtracted from return addresses,
+/// because that is where they are looked up.
 fn place(profile: &Profile, location: &Location) -> String {
     let text = |index: Option<_>| index.map_or("", |index| profile.strings.get(index).unwrap());
     let back = u64::from(location.lookup == Lookup::Return);
