@@ -48,7 +48,7 @@ fn a_text_that_no_kernel_prints_is_refused_by_line_and_cause() {
             "backwards",
             b"2000-1000 r-xp 00000000 fe:00 1 /x\n".into(),
             "line 1",
-            "ends before it begins",
+            "the range does not end after its start",
         ),
         (
             "binary",
