@@ -9,8 +9,8 @@
 //! | [`kallsyms`] | the functions of a running kernel, its modules and BPF programs, as it lists them |
 //!
 //! A source is given bytes and the addresses they are mapped at ([`Memory`]). It opens no
-//! file and reads no ELF: `backsight-symbolize` does, and asks these sources where debug
-//! information does not say.
+//! file and reads no ELF: `backsight-symbolize` does, and decides in which order sources are
+//! asked.
 //!
 //! Every byte is taken for hostile: offsets and counts are checked where they are used,
 //! walks are bounded, and a table that contradicts itself is said to be damaged.
