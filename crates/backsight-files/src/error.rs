@@ -30,6 +30,12 @@ pub enum Error {
     /// Another file was at its path by the time it was opened.
     #[error("it was replaced while it was opened")]
     Replaced,
+    /// It is a zip archive whose directory is damaged or cut off.
+    #[error("a damaged zip archive: its directory cannot be read")]
+    DamagedArchive,
+    /// It is an archive without this member, or the member is compressed.
+    #[error("the archive has no uncompressed member of this name")]
+    NoMember,
     /// It is too large to be read into memory.
     #[error("larger than the limit of {limit} bytes for files that are not mapped")]
     TooLarge {

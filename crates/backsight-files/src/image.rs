@@ -7,13 +7,16 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::{Mmap, MmapMut, UncheckedAdvice};
+use memmap2::{Mmap, MmapMut, MmapOptions, UncheckedAdvice};
 
 use crate::access::Access;
+use crate::archive_member::ArchiveMember;
 use crate::error::FileError;
 use crate::error::{Error, NonRegularKind};
 use crate::owner::only_we_can_change;
@@ -64,6 +67,39 @@ impl Image {
     /// # Errors
     /// [`Error::Io`], [`Error::NotRegular`] and [`Error::TooLarge`], without a path.
     pub fn of_file(file: &File, access: Access, limit: u64) -> Result<Self, FileError> {
+        Self::of_range(file, None, access, limit)
+    }
+
+    /// Maps or reads what `path` names in an open file: if it is the path of an archive's member
+    /// ([`ArchiveMember::split`]) and the file is an archive, that member; otherwise all of it.
+    ///
+    /// # Errors
+    /// As [`Image::of_file`]; [`Error::DamagedArchive`] and [`Error::NoMember`], without a path.
+    pub fn of_path(
+        file: &File,
+        path: Option<&Path>,
+        access: Access,
+        limit: u64,
+    ) -> Result<Self, FileError> {
+        let split = path.and_then(|path| ArchiveMember::split(path.as_os_str().as_bytes()));
+        let range = match split {
+            Some((_, name)) if ArchiveMember::is_archive(file)? => {
+                let member = ArchiveMember::named(file, name)?;
+                let none = || FileError::new("read", None, Error::NoMember);
+                Some(member.ok_or_else(none)?.range)
+            }
+            _ => None,
+        };
+        Self::of_range(file, range, access, limit)
+    }
+
+    /// Maps or reads a range of an open file, or all of it.
+    fn of_range(
+        file: &File,
+        range: Option<Range<u64>>,
+        access: Access,
+        limit: u64,
+    ) -> Result<Self, FileError> {
         let failed = |operation| move |error: Error| FileError::new(operation, None, error);
         let metadata = file
             .metadata()
@@ -77,12 +113,15 @@ impl Image {
             Access::Read => false,
             Access::Auto => only_we_can_change(&metadata),
         };
+        // A page after the end of the file cannot be read.
+        let range = range.unwrap_or(0..metadata.len());
+        let range = range.start.min(metadata.len())..range.end.min(metadata.len());
         // An empty file cannot be mapped.
-        if map && metadata.len() > 0 {
-            let map = map_file(file).map_err(failed("map"))?;
+        if map && !range.is_empty() {
+            let map = map_file(file, &range).map_err(failed("map"))?;
             return Ok(Self(Bytes::Mapped(map)));
         }
-        let bytes = read_file(file, metadata.len(), limit);
+        let bytes = read_file(file, &range, limit);
         bytes.map(Self::from).map_err(failed("read"))
     }
 
@@ -127,16 +166,21 @@ fn release_pages(map: &Mmap) {
 }
 
 #[expect(unsafe_code, reason = "mapping a file is unsafe in any crate")]
-fn map_file(file: &File) -> Result<Mmap, Error> {
+fn map_file(file: &File, range: &Range<u64>) -> Result<Mmap, Error> {
+    let size = range.end.saturating_sub(range.start);
+    let size = usize::try_from(size).map_err(|_| Error::Io(ErrorKind::OutOfMemory.into()))?;
+    let mut options = MmapOptions::new();
+    let options = options.offset(range.start).len(size);
     // SAFETY: the mapping is private and read-only, so nothing here writes to it. `Access`
     // ensures that the file does not change: with `Auto`, a file is mapped only if
     // `only_we_can_change` excludes writes by other users, and with `Map` the caller guarantees
     // it. The bytes are parsed as untrusted, whatever they are.
-    let map = unsafe { Mmap::map(file) }?;
+    let map = unsafe { options.map(file) }?;
     Ok(map)
 }
 
-fn read_file(file: &File, size: u64, limit: u64) -> Result<Vec<u8>, Error> {
+fn read_file(file: &File, range: &Range<u64>, limit: u64) -> Result<Vec<u8>, Error> {
+    let size = range.end.saturating_sub(range.start);
     let too_large = Error::TooLarge { limit };
     if size > limit {
         return Err(too_large);
@@ -150,7 +194,8 @@ fn read_file(file: &File, size: u64, limit: u64) -> Result<Vec<u8>, Error> {
     // A file that shrinks meanwhile ends early; one that grows is cut at its previous size.
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, u64::try_from(filled).unwrap_or(u64::MAX)) {
+        let at = u64::try_from(filled).unwrap_or(u64::MAX);
+        match file.read_at(rest, range.start.saturating_add(at)) {
             Ok(0) => break,
             Ok(count) => filled = filled.saturating_add(count),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

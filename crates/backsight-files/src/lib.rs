@@ -9,7 +9,8 @@
 //! path has changed: `open(2)`, `proc_pid_fd(5)`.
 //!
 //! A file that is written gets its name only when it is complete ([`Whole`]). A file that is
-//! read is mapped only if no other user can truncate it meanwhile ([`Image`]).
+//! read is mapped only if no other user can truncate it meanwhile ([`Image`]). A library that is
+//! mapped from inside an APK is a part of a file ([`ArchiveMember`]).
 //!
 //! The origin of a path determines what it may refer to ([`By`]). Inside another root directory
 //! ([`open_inside`]), no link leads out of it.
@@ -28,6 +29,7 @@
 )]
 
 mod access;
+mod archive_member;
 mod error;
 mod filesystem;
 mod image;
@@ -38,6 +40,7 @@ mod unlinked;
 mod whole;
 
 pub use access::Access;
+pub use archive_member::ArchiveMember;
 pub use error::{Error, FileError, NonRegularKind};
 pub use image::Image;
 pub use io_error::IoError;

@@ -46,6 +46,7 @@ mod skip;
 pub mod tools;
 pub mod user;
 pub mod workload;
+pub mod zip;
 
 pub use fixtures::{fixture, fixture_path};
 pub use skip::skip;
