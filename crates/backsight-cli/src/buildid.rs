@@ -39,7 +39,7 @@ impl BuildIdCommand {
 
 fn read(path: &Path) -> Result<backsight_types::BuildId, String> {
     let file = open_regular(path).map_err(|error| WithWayOut(&error).to_string())?;
-    let headers = backsight::headers(&file).map_err(|error| error.to_string())?;
+    let headers = backsight::headers(&file, Some(path)).map_err(|error| error.to_string())?;
     headers
         .build_id
         .ok_or_else(|| "it has no GNU build ID: link it with -Wl,--build-id".to_owned())

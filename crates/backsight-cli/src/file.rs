@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use backsight_files::By;
+use backsight_files::{ArchiveMember, By};
 use backsight_formats::escape::Terminal;
 use nix::libc::O_NOCTTY;
 
@@ -18,7 +18,9 @@ use crate::failure::Failure;
 /// Opening a FIFO without a writer would block forever,
 /// and opening a device may have side effects.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    backsight_files::open(path, By::Caller).map_err(|error| error.into_error().into())
+    let open = |path: &Path| backsight_files::open(path, By::Caller);
+    let opened = ArchiveMember::open_archive_or_file(path, open);
+    opened.map_err(|error| error.into_error().into())
 }
 
 /// Opens a regular file named by another file or a process: like [`open_regular`], and refuses

@@ -8,10 +8,13 @@
 //! Format: APPNOTE.TXT, sections 4.3.7 (local file header), 4.3.12 (central directory) and
 //! 4.3.16 (its end); read by `rawzip`.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ReaderAt, ZipArchive, ZipLocator};
 
@@ -85,6 +88,26 @@ impl ArchiveMember {
         search(archive, |found, _| found == name)
     }
 
+    /// Opens the file at a path by `open`; if there is none, and the path is that of a member, the
+    /// archive. [`Image::of_path`](crate::Image::of_path) then has the member's bytes.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn open_archive_or_file(
+        path: &Path,
+        open: impl Fn(&Path) -> Result<File, FileError>,
+    ) -> Result<File, FileError> {
+        open(path).or_else(|error| {
+            let split = Self::split(path.as_os_str().as_bytes());
+            match (split, error.error()) {
+                (Some((archive, _)), Error::Io(cause)) if is_missing(cause.kind()) => {
+                    open(Path::new(OsStr::from_bytes(archive)))
+                }
+                _ => Err(error),
+            }
+        })
+    }
+
     /// Returns the path of the member: that of the archive, `!/`, and its name.
     #[must_use]
     pub fn path_in(&self, archive: &[u8]) -> Vec<u8> {
@@ -103,6 +126,10 @@ impl ArchiveMember {
         let name = rest.strip_prefix(SEPARATOR)?;
         (!archive.is_empty() && !name.is_empty()).then_some((archive, name))
     }
+}
+
+fn is_missing(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Returns the first uncompressed member that is accepted by its name and the offset of its

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use backsight_files::By;
+use backsight_files::{ArchiveMember, By};
 use backsight_types::{BuildId, FileOffset, Lookup, VirtOffset};
 
 use crate::error::Error;
@@ -22,7 +22,9 @@ pub enum ModuleInput {
         /// Where it stands, in [`Options::roots`](crate::Options::roots) or on the
         /// host. It is never opened again: files that go with it, such as one that
         /// its debug link names, are looked for around there. Without a path they
-        /// are looked for by build ID alone.
+        /// are looked for by build ID alone. If the file is a zip archive, the path names the
+        /// member that is the module: `base.apk!/lib/x86_64/liba.so`
+        /// ([`backsight_files::ArchiveMember`]).
         path: Option<PathBuf>,
     },
     /// Bytes in memory: a vDSO, or a file that was fetched from elsewhere.
@@ -36,14 +38,17 @@ pub enum ModuleInput {
 }
 
 impl ModuleInput {
-    /// Opens a regular file, and keeps its path. Other kinds of files are not opened.
+    /// Opens a regular file, and keeps its path. Other kinds of files are not opened. If the
+    /// path is that of an archive's member, the archive is opened.
     ///
     /// # Errors
     /// [`Cause::File`](crate::Cause::File), with the path: it cannot be opened, or is a
     /// directory, FIFO, socket or device.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self::File {
-            file: Arc::new(backsight_files::open(path, By::Caller)?),
+            file: Arc::new(ArchiveMember::open_archive_or_file(path, |path| {
+                backsight_files::open(path, By::Caller)
+            })?),
             path: Some(path.to_owned()),
         })
     }

@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use backsight_files::By;
+use backsight_files::{ArchiveMember, By};
 use backsight_symbolize::{Cause, ModuleInput, Options, Symbolizer};
 use backsight_types::{Device, Module, ModuleKind, Reason};
 use nix::sys::stat::{major, minor};
@@ -111,7 +111,8 @@ impl ModuleFiles {
         Ok((input, by_path_alone))
     }
 
-    /// Opens the file of a module, if it is proven to be the module's.
+    /// Opens the file of a module, if it is proven to be the module's. Of a module whose path is
+    /// that of an archive's member, it is the archive, unless the member was extracted.
     ///
     /// # Errors
     /// The reason why there is no such file.
@@ -152,11 +153,15 @@ impl ModuleFiles {
         }
         let is_it = |file: &File| self.trust_paths || is_same_file(file, module);
         let roots = self.options.roots.iter();
-        let mut inside = roots.filter_map(|root| backsight_files::open_inside(root, path).ok());
+        let mut inside = roots.filter_map(|root| {
+            let open = |path: &Path| backsight_files::open_inside(root, path);
+            ArchiveMember::open_archive_or_file(path, open).ok()
+        });
         if let Some(file) = inside.find(is_it) {
             return Ok(file);
         }
-        let file = backsight_files::open(path, By::File).map_err(|_| None)?;
+        let open = |path: &Path| backsight_files::open(path, By::File);
+        let file = ArchiveMember::open_archive_or_file(path, open).map_err(|_| None)?;
         match is_it(&file) {
             true => Ok(file),
             false => Err(Some(Reason::IdentityUnproven)),
@@ -172,7 +177,7 @@ impl ModuleFiles {
     }
 }
 
-fn path_of(module: &Module) -> &Path {
+pub(crate) fn path_of(module: &Module) -> &Path {
     Path::new(OsStr::from_bytes(&module.path))
 }
 

@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use backsight_elf::{Headers, ReadError};
+use backsight_files::{Access, ArchiveMember, FileError, Image};
 use backsight_symbolize::{Cause, Limits, unpacked_file};
 
 /// Why the ELF headers of a file cannot be read.
@@ -14,6 +16,9 @@ pub enum HeadersError {
     /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The file is an archive without the member that was asked for, or is damaged.
+    #[error("{}", .0.error())]
+    Archive(#[from] FileError),
     /// The file is not ELF, or its headers are damaged.
     #[error(transparent)]
     Elf(#[from] backsight_elf::Error),
@@ -23,15 +28,21 @@ pub enum HeadersError {
 }
 
 /// Reads only the ELF headers, whatever the size of the file. A file that is compressed as a
-/// whole, such as a kernel module, is decompressed first.
+/// whole, such as a kernel module, is decompressed first. If the file is an archive and `path`
+/// that of a member ([`ArchiveMember::split`]), they are the headers of the member.
 ///
 /// # Errors
 /// If it cannot be read, is not an ELF file, or is damaged.
-pub fn headers(file: &File) -> Result<Headers, HeadersError> {
+pub fn headers(file: &File, path: Option<&Path>) -> Result<Headers, HeadersError> {
     match Headers::read(file) {
         Ok(headers) => Ok(headers),
         Err(ReadError::Elf(error @ backsight_elf::Error::NotElf)) => match unpacked(file)? {
             Some(bytes) => Ok(Headers::parse(&bytes)?),
+            None if ArchiveMember::is_archive(file)? => {
+                let limit = Limits::default().file_bytes;
+                let image = Image::of_path(file, path, Access::Auto, limit)?;
+                Ok(Headers::parse(&image)?)
+            }
             None => Err(error.into()),
         },
         Err(ReadError::Elf(error)) => Err(error.into()),

@@ -1,9 +1,10 @@
 //! The call frame information of a module, used to unwind stacks in its code.
 
+use backsight_files::{ArchiveMember, Image};
 use backsight_types::{Module, ModuleKind};
 use backsight_unwind::CallFrames;
 
-use crate::find::ModuleFiles;
+use crate::find::{ModuleFiles, path_of};
 
 /// Reads the call frame information of a module from its own file, and from its debug file if
 /// `.debug_frame` was stripped. Returns `None` if no file is proven to be the module's, or if
@@ -16,7 +17,15 @@ pub fn call_frames(module: &Module, files: &ModuleFiles) -> Option<CallFrames> {
     // Segments are set only if the file's identity was proven.
     module.segments.as_ref()?;
     let file = files.open(module).ok()?;
-    let mut frames = CallFrames::read(&file)?;
+    let mut frames = match ArchiveMember::is_archive(&file).ok()? {
+        false => CallFrames::read(&file)?,
+        true => {
+            let symbols = files.symbols();
+            let (path, limit) = (path_of(module), symbols.limits.file_bytes);
+            let image = Image::of_path(&file, Some(path), symbols.access, limit);
+            CallFrames::parse(&image.ok()?)?
+        }
+    };
     // `strip` removes `.debug_frame` but keeps `.eh_frame`, which may cover only a few
     // functions.
     if !frames.has_debug_frame()

@@ -59,7 +59,7 @@ pub(crate) fn run(
 }
 
 fn describe(path: &Path, file: &File) -> Result<Module, String> {
-    let headers = backsight::headers(file).map_err(|error| error.to_string())?;
+    let headers = backsight::headers(file, Some(path)).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     let part = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Module::default()

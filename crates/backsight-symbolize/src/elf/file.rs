@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use backsight_files::Identity;
@@ -53,11 +54,16 @@ impl ElfFile {
         })
     }
 
-    /// Reads an open file, also one that is packed as a whole; `limit` bounds the bytes
-    /// of one that cannot be mapped.
-    pub(crate) fn read(file: &File, limit: u64, options: &Options) -> Result<Self, Error> {
+    /// Reads an open file, or the member of an archive that the path names, also one that is
+    /// packed as a whole; `limit` bounds the bytes of one that cannot be mapped.
+    pub(crate) fn read(
+        file: &File,
+        path: Option<&Path>,
+        limit: u64,
+        options: &Options,
+    ) -> Result<Self, Error> {
         let identity = Identity::of(file)?;
-        let image = Image::of_file(file, options.access, limit)?;
+        let image = Image::of_path(file, path, options.access, limit)?;
         let elf = Self::parse(unpacked(image, &options.limits)?)?;
         Ok(Self {
             identity: Some(identity),

@@ -41,7 +41,7 @@ impl LoadedFiles {
                 let base = SearchBase::new(None, None, Arc::clone(log));
                 let base = &base;
                 let file = FileSearch { options, base }.module(None, id);
-                let elf = file.and_then(|file| ElfFile::read(&file, limit, options));
+                let elf = file.and_then(|file| ElfFile::read(&file, None, limit, options));
                 let elf = elf.map_err(|_| Cause::NotFound.into());
                 (elf.map(Arc::new), None, Some(*id))
             }
@@ -51,7 +51,7 @@ impl LoadedFiles {
                 (elf.map(Arc::new), None, expected)
             }
             ModuleOrigin::Input(ModuleInput::File { file, path }) => {
-                let elf = ElfFile::read(file, limit, options);
+                let elf = ElfFile::read(file, path.as_deref(), limit, options);
                 (elf.map(Arc::new), path.clone(), expected)
             }
             ModuleOrigin::Mapped(own, path) => (Ok(Arc::clone(own)), path.clone(), expected),

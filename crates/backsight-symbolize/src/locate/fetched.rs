@@ -26,7 +26,7 @@ impl FileSearch<'_> {
     fn fetched_elf(self, kind: SoughtKind, id: &BuildId) -> Option<LocatedFile> {
         let limit = self.options.limits.file_bytes;
         self.each_fetched(kind, id, |fetched| {
-            let elf = ElfFile::read(&fetched.file, limit, self.options)?;
+            let elf = ElfFile::read(&fetched.file, None, limit, self.options)?;
             match elf.build_id() == Some(*id) {
                 true => Ok(elf),
                 false => Err(Cause::BuildIdMismatch.into()),
@@ -38,7 +38,7 @@ impl FileSearch<'_> {
     /// Returns the module of this build ID that a fetcher brings.
     pub(super) fn fetched_module(self, id: &BuildId) -> Option<File> {
         let proven = self.each_fetched(SoughtKind::Module, id, |fetched| {
-            module::prove(&fetched.file, id, self.options)?;
+            module::prove(&fetched.file, None, id, self.options)?;
             Ok(fetched.file.try_clone()?)
         });
         proven.map(|(file, _)| file)

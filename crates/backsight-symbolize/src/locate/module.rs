@@ -73,18 +73,23 @@ pub fn find(path: Option<&Path>, id: BuildId, options: &Options) -> Result<File,
 
 fn open(site: &Site, id: &BuildId, options: &Options) -> Result<File, Error> {
     let file = site.open()?;
-    match prove(&file, id, options) {
+    match prove(&file, Some(site.path()), id, options) {
         Ok(()) => Ok(file),
         Err(error) => Err(error.or_path(Some(&site.shown()))),
     }
 }
 
-/// Says why a file is not the module of this build ID.
-pub(super) fn prove(file: &File, id: &BuildId, options: &Options) -> Result<(), Error> {
+/// Says why a file, or the member of it that the path names, is not the module of this build ID.
+pub(super) fn prove(
+    file: &File,
+    path: Option<&Path>,
+    id: &BuildId,
+    options: &Options,
+) -> Result<(), Error> {
     match Headers::read(file) {
-        // Kernel modules are packed as a whole.
+        // Kernel modules are packed as a whole; libraries are members of APKs.
         Err(ReadError::Elf(backsight_elf::Error::NotElf)) => {
-            let image = Image::of_file(file, options.access, options.limits.file_bytes)?;
+            let image = Image::of_path(file, path, options.access, options.limits.file_bytes)?;
             let image = unpacked(image, &options.limits)?;
             check(&Headers::parse(&image)?, &*image, id)
         }

@@ -23,7 +23,7 @@ use crate::sought::SoughtKind;
 #[must_use]
 pub fn find_debug_file(module: &File, path: Option<&Path>, options: &Options) -> Option<File> {
     let base = SearchBase::new(None, path.map(Path::to_owned), Arc::default());
-    let own = ElfFile::read(module, options.limits.file_bytes, options).ok()?;
+    let own = ElfFile::read(module, path, options.limits.file_bytes, options).ok()?;
     let search = FileSearch {
         options,
         base: &base,
@@ -182,7 +182,7 @@ impl<'o> FileSearch<'o> {
     /// Reads the file at this site; `limit` bounds the bytes of one that cannot
     /// be mapped.
     pub(crate) fn read(self, site: &Site, limit: u64) -> Result<ElfFile, Error> {
-        let elf = ElfFile::read(&site.open()?, limit, self.options);
+        let elf = ElfFile::read(&site.open()?, None, limit, self.options);
         let elf = elf.map_err(|error| error.or_path(Some(&site.shown())))?;
         let is_hosts = || site.is_hosts(elf.identity());
         match site.is_inside() && !is_hosts() {

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use backsight_files::{By, Identity};
+use backsight_files::{ArchiveMember, By, Identity};
 
 use crate::error::Error;
 
@@ -155,13 +155,14 @@ impl Site {
         self.is_in_same_folder
     }
 
-    /// Opens a regular file, unless it is one that the kernel makes up (procfs).
+    /// Opens a regular file, unless it is one that the kernel makes up (procfs). Of the member of
+    /// an archive, the archive is opened.
     pub(crate) fn open(&self) -> Result<File, Error> {
-        let opened = match &self.root {
-            Some(root) => backsight_files::open_inside(root, &self.path),
-            None => backsight_files::open(&self.path, self.by),
+        let open = |path: &Path| match &self.root {
+            Some(root) => backsight_files::open_inside(root, path),
+            None => backsight_files::open(path, self.by),
         };
-        Ok(opened?)
+        Ok(ArchiveMember::open_archive_or_file(&self.path, open)?)
     }
 }
 

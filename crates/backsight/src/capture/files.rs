@@ -3,7 +3,7 @@
 use backsight_profile::Profile;
 use backsight_types::{Module, ModuleKind, Reason};
 
-use crate::find::ModuleFiles;
+use crate::find::{ModuleFiles, path_of};
 use crate::headers::headers;
 use crate::host::Host;
 
@@ -25,7 +25,7 @@ pub(super) fn learn(module: &mut Module, files: &ModuleFiles, trust_inodes: bool
     module.by_path = is_unproven;
     match files.open(module) {
         Ok(opened) => {
-            let Ok(headers) = headers(&opened) else {
+            let Ok(headers) = headers(&opened, Some(path_of(module))) else {
                 module.unreadable = Some(Reason::Unreadable);
                 return;
             };
