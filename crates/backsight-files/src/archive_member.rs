@@ -88,6 +88,22 @@ impl ArchiveMember {
         search(archive, |found, _| found == name)
     }
 
+    /// Returns the member that a path names, if the file is an archive and the path that of a
+    /// member; `None` for any other file.
+    ///
+    /// # Errors
+    /// As [`ArchiveMember::at`]; [`Error::NoMember`].
+    pub fn of_path(file: &File, path: Option<&Path>) -> Result<Option<Self>, FileError> {
+        let split = path.and_then(|path| Self::split(path.as_os_str().as_bytes()));
+        match split {
+            Some((_, name)) if Self::is_archive(file)? => {
+                let none = || FileError::new("read", None, Error::NoMember);
+                Self::named(file, name)?.ok_or_else(none).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Opens the file at a path by `open`; if there is none, and the path is that of a member, the
     /// archive. [`Image::of_path`](crate::Image::of_path) then has the member's bytes.
     ///

@@ -8,7 +8,6 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::{Deref, Range};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -81,16 +80,8 @@ impl Image {
         access: Access,
         limit: u64,
     ) -> Result<Self, FileError> {
-        let split = path.and_then(|path| ArchiveMember::split(path.as_os_str().as_bytes()));
-        let range = match split {
-            Some((_, name)) if ArchiveMember::is_archive(file)? => {
-                let member = ArchiveMember::named(file, name)?;
-                let none = || FileError::new("read", None, Error::NoMember);
-                Some(member.ok_or_else(none)?.range)
-            }
-            _ => None,
-        };
-        Self::of_range(file, range, access, limit)
+        let member = ArchiveMember::of_path(file, path)?;
+        Self::of_range(file, member.map(|member| member.range), access, limit)
     }
 
     /// Maps or reads a range of an open file, or all of it.

@@ -31,6 +31,7 @@
 mod access;
 mod archive_member;
 mod error;
+mod file_part;
 mod filesystem;
 mod image;
 mod io_error;
@@ -42,6 +43,7 @@ mod whole;
 pub use access::Access;
 pub use archive_member::ArchiveMember;
 pub use error::{Error, FileError, NonRegularKind};
+pub use file_part::FilePart;
 pub use image::Image;
 pub use io_error::IoError;
 pub use open::{By, hold_at, open, open_inside, path_of, reopen};

@@ -1,6 +1,7 @@
 //! A module, and the bytes of its file.
 
 use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 
 use backsight_types::Module;
@@ -11,6 +12,10 @@ use backsight_types::Module;
 pub struct NormalizedModule {
     /// Its identity and layout, to be sent to another host.
     pub module: Module,
+    /// Where it is in its file, in bytes, if it is the member of an archive: a library that is
+    /// mapped from inside an APK. Its path then ends in `!/` and the member's name, and file
+    /// offsets count from the start of the member. `None` for a file that is the module.
+    pub member: Option<Range<u64>>,
     /// Its bytes, for a symbolizer on this host.
     pub image: Option<ModuleImage>,
 }
@@ -19,8 +24,8 @@ pub struct NormalizedModule {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ModuleImage {
-    /// The open file. It is shared because clones of a `File` would share its position
-    /// anyway: read it by offset.
+    /// The open file; the archive if the module is a member of one. It is shared because clones
+    /// of a `File` would share its position anyway: read it by offset.
     File(Arc<File>),
     /// The vDSO's image, copied out of the process.
     Bytes(Arc<[u8]>),

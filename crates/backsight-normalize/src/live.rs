@@ -46,7 +46,9 @@ impl VmaSource for LiveVmas<'_> {
                 module,
                 file_offset,
             } => {
-                vma.is_executable() && vma.offset == file_offset && self.modules.is_of(module, vma)
+                vma.is_executable()
+                    && self.modules.is_of(module, vma)
+                    && self.modules.offset_in(module, vma) == Some(file_offset)
             }
             Outcome::Unresolved(Reason::NotExecutable) => !vma.is_executable(),
             Outcome::Unresolved(Reason::Anonymous) => vma.is_executable() && !vma.is_file_backed(),
@@ -135,9 +137,9 @@ impl LiveVmas<'_> {
             by_kernel,
         };
         match self.modules.module_of(mapped, self.process) {
-            Some(module) => Outcome::Located {
+            Some((module, file_offset)) => Outcome::Located {
                 module,
-                file_offset: vma.offset,
+                file_offset,
             },
             None => Outcome::Unresolved(Reason::Limit),
         }

@@ -26,7 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backsight_elf::Headers;
-use backsight_files::reopen;
+use backsight_files::{ArchiveMember, FilePart, reopen};
 use backsight_types::{BuildId, Device, Reason};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
@@ -62,22 +62,47 @@ pub(crate) fn learn(
         Ok(Proven {
             file,
             headers: Some(headers),
-        }) => {
-            if matches!(options.build_ids, BuildIds::Auto | BuildIds::File) {
-                learnt.module.build_id = by_kernel.or(headers.build_id);
+        }) => take(options, file, headers, by_kernel, learnt),
+        Ok(Proven {
+            file,
+            headers: None,
+        }) => match member_at(&file, vma) {
+            Some((member, headers)) => {
+                learnt.module.path = member.path_in(&learnt.module.path);
+                learnt.member = Some(member.range);
+                take(options, file, headers, by_kernel, learnt);
             }
-            if options.segments {
-                learnt.module.arch = Some(headers.arch);
-                learnt.module.segments = Some(headers.segments);
-            }
-            learnt.image = options.images.then(|| ModuleImage::File(Arc::new(file)));
-        }
-        Ok(Proven { headers: None, .. }) => {
-            learnt.module.unreadable = Some(Reason::Unreadable);
-        }
+            None => learnt.module.unreadable = Some(Reason::Unreadable),
+        },
         Err(_) if learnt.module.deleted => learnt.module.unreadable = Some(Reason::Deleted),
         Err(reason) => learnt.module.unreadable = Some(reason),
     }
+}
+
+/// Fills in what the headers of the module have.
+fn take(
+    options: &Options,
+    file: File,
+    headers: Headers,
+    by_kernel: Option<BuildId>,
+    learnt: &mut NormalizedModule,
+) {
+    if matches!(options.build_ids, BuildIds::Auto | BuildIds::File) {
+        learnt.module.build_id = by_kernel.or(headers.build_id);
+    }
+    if options.segments {
+        learnt.module.arch = Some(headers.arch);
+        learnt.module.segments = Some(headers.segments);
+    }
+    learnt.image = options.images.then(|| ModuleImage::File(Arc::new(file)));
+}
+
+/// Returns the library that a VMA of an archive maps, and its headers. `None` if the file is no
+/// archive, or has no ELF file there.
+fn member_at(file: &File, vma: &Vma) -> Option<(ArchiveMember, Headers)> {
+    let member = ArchiveMember::at(file, vma.offset.0).ok()??;
+    let headers = Headers::read(FilePart::new(file, member.range.clone())).ok()?;
+    Some((member, headers))
 }
 
 fn open_proven(

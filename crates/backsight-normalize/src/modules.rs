@@ -1,6 +1,7 @@
 //! The table of modules, by file identity. Each module is read once.
 
-use backsight_types::{BuildId, Device, Module, ModuleIdx, ModuleKind};
+use backsight_files::ArchiveMember;
+use backsight_types::{BuildId, Device, FileOffset, Module, ModuleIdx, ModuleKind, Reason};
 use vma_query::{Vma, VmaName};
 
 use crate::build_id;
@@ -82,6 +83,24 @@ impl ModuleTable {
         &mut self,
         mapped: ExecutableVma<'_>,
         process: Option<&OpenProcess<'_>>,
+    ) -> Option<(ModuleIdx, FileOffset)> {
+        let module = self.index_of(mapped, process)?;
+        Some((module, self.offset_in(module, mapped.vma)?))
+    }
+
+    /// Returns the offset in the module of the first byte of a VMA: that in its file, unless the
+    /// module is the member of an archive. `None` if the VMA begins before it.
+    #[inline]
+    pub(crate) fn offset_in(&self, module: ModuleIdx, vma: &Vma) -> Option<FileOffset> {
+        let known = self.modules.get(module.as_usize())?;
+        let start = known.member.as_ref().map_or(0, |range| range.start);
+        vma.offset.0.checked_sub(start).map(FileOffset)
+    }
+
+    fn index_of(
+        &mut self,
+        mapped: ExecutableVma<'_>,
+        process: Option<&OpenProcess<'_>>,
     ) -> Option<ModuleIdx> {
         let key = (
             mapped.backing == Backing::Vdso,
@@ -90,7 +109,7 @@ impl ModuleTable {
         );
         let shown = shown(mapped.raw_name);
         let place = self.place_of(key);
-        match self.known(key, place, shown) {
+        match self.known(key, place, shown, mapped.vma.offset) {
             Some(known) if self.is_still(known, &mapped, process) => Some(known),
             _ => self.learn(&mapped, key, place, shown, process),
         }
@@ -115,7 +134,11 @@ impl ModuleTable {
 
     /// Returns the modules with this device and inode; `place` is from
     /// [`Self::place_of`].
-    fn same_inode(&self, key: FileKey, place: usize) -> impl Iterator<Item = (ModuleIdx, &Module)> {
+    fn same_inode(
+        &self,
+        key: FileKey,
+        place: usize,
+    ) -> impl Iterator<Item = (ModuleIdx, &NormalizedModule)> {
         let few = match self.by_file.is_empty() {
             true => self.modules.as_slice(),
             false => &[],
@@ -124,22 +147,22 @@ impl ModuleTable {
         let wanted = digest(key);
         let after = self.by_file.get(place..).unwrap_or_default().iter();
         let sorted = after.take_while(move |(known, _)| *known == wanted);
-        let sorted =
-            sorted.filter_map(|(_, at)| Some((*at, &self.modules.get(at.as_usize())?.module)));
-        few.map(|(at, known)| (at, &known.module))
-            .chain(sorted)
-            .filter(move |(_, module)| file_key(module) == key)
+        let sorted = sorted.filter_map(|(_, at)| Some((*at, self.modules.get(at.as_usize())?)));
+        few.chain(sorted)
+            .filter(move |(_, known)| file_key(&known.module) == key)
     }
 
-    /// Returns the latest module with the same device, inode and name.
+    /// Returns the latest module with the same device, inode and name, in which a VMA with this
+    /// file offset is.
     fn known(
         &self,
         key: FileKey,
         place: usize,
         (path, deleted): (&[u8], bool),
+        offset: FileOffset,
     ) -> Option<ModuleIdx> {
         self.same_inode(key, place)
-            .filter(|(_, module)| module.path == path && module.deleted == deleted)
+            .filter(|(_, known)| known.module.deleted == deleted && covers(known, path, offset))
             .map(|(at, _)| at)
             .last()
     }
@@ -192,6 +215,7 @@ impl ModuleTable {
                 .with_deleted(deleted)
                 .with_device(vma.device)
                 .with_inode(vma.inode),
+            member: None,
             image: None,
         };
         if let Some(process) = process.filter(|process| process.options.reads_modules()) {
@@ -204,7 +228,9 @@ impl ModuleTable {
             }
             // It may be known already: by another path (a hard link, a bind mount), or
             // from an earlier call if only reading the file could prove it.
-            let is_this = |known: &Module| is_same_file(known, &learnt.module);
+            let is_this = |known: &NormalizedModule| {
+                known.member == learnt.member && is_same_file(&known.module, &learnt.module)
+            };
             if let Some((met, _)) = self
                 .same_inode(key, place)
                 .find(|(_, known)| is_this(known))
@@ -254,6 +280,22 @@ fn is_same_file(known: &Module, now: &Module) -> bool {
         (None, None) => known == now,
         _ => false,
     }
+}
+
+/// Returns whether a module of the same device and inode has this path, and a VMA with this file
+/// offset is in it.
+fn covers(known: &NormalizedModule, path: &[u8], offset: FileOffset) -> bool {
+    match &known.member {
+        Some(range) => range.contains(&offset.0) && is_member_of(&known.module.path, path),
+        // An archive with nothing at one offset may have a member at another. So what could not
+        // be read is read again.
+        None => known.module.path == path && known.module.unreadable != Some(Reason::Unreadable),
+    }
+}
+
+/// Returns whether `path` is that of a member of this archive.
+fn is_member_of(path: &[u8], archive: &[u8]) -> bool {
+    ArchiveMember::split(path).is_some_and(|(of, _)| of == archive)
 }
 
 fn file_key(module: &Module) -> FileKey {

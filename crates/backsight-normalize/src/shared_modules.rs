@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use backsight_types::ModuleIdx;
+use backsight_types::{FileOffset, ModuleIdx};
 use vma_query::Vma;
 
 use crate::image::NormalizedModule;
@@ -88,12 +88,21 @@ impl Modules {
         }
     }
 
+    /// As [`ModuleTable::offset_in`].
+    #[inline]
+    pub(crate) fn offset_in(&self, module: ModuleIdx, vma: &Vma) -> Option<FileOffset> {
+        match self {
+            Self::Own(table) => table.offset_in(module, vma),
+            Self::Shared(shared) => shared.read().0.offset_in(module, vma),
+        }
+    }
+
     /// As [`ModuleTable::module_of`].
     pub(crate) fn module_of(
         &mut self,
         mapped: ExecutableVma<'_>,
         process: Option<&OpenProcess<'_>>,
-    ) -> Option<ModuleIdx> {
+    ) -> Option<(ModuleIdx, FileOffset)> {
         match self {
             Self::Own(table) => table.module_of(mapped, process),
             Self::Shared(SharedModules(table)) => {

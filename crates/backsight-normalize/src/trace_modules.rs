@@ -94,6 +94,7 @@ impl TraceModules {
                 .with_build_id(build_id);
             self.modules.push(NormalizedModule {
                 module,
+                member: None,
                 image: None,
             });
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use backsight_elf::{Headers, ReadError};
-use backsight_files::{Access, ArchiveMember, FileError, Image};
+use backsight_files::{ArchiveMember, FileError, FilePart};
 use backsight_symbolize::{Cause, Limits, unpacked_file};
 
 /// Why the ELF headers of a file cannot be read.
@@ -35,19 +35,26 @@ pub enum HeadersError {
 /// If it cannot be read, is not an ELF file, or is damaged.
 pub fn headers(file: &File, path: Option<&Path>) -> Result<Headers, HeadersError> {
     match Headers::read(file) {
-        Ok(headers) => Ok(headers),
-        Err(ReadError::Elf(error @ backsight_elf::Error::NotElf)) => match unpacked(file)? {
-            Some(bytes) => Ok(Headers::parse(&bytes)?),
-            None if ArchiveMember::is_archive(file)? => {
-                let limit = Limits::default().file_bytes;
-                let image = Image::of_path(file, path, Access::Auto, limit)?;
-                Ok(Headers::parse(&image)?)
+        Err(ReadError::Elf(backsight_elf::Error::NotElf)) => {
+            if let Some(bytes) = unpacked(file)? {
+                return Ok(Headers::parse(&bytes)?);
             }
-            None => Err(error.into()),
-        },
-        Err(ReadError::Elf(error)) => Err(error.into()),
-        Err(ReadError::Io(error)) => Err(error.into()),
-        Err(other) => Err(io::Error::other(other).into()),
+            match ArchiveMember::of_path(file, path)? {
+                Some(member) => Ok(Headers::read(FilePart::new(file, member.range))?),
+                None => Err(backsight_elf::Error::NotElf.into()),
+            }
+        }
+        read => Ok(read?),
+    }
+}
+
+impl From<ReadError> for HeadersError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Elf(error) => error.into(),
+            ReadError::Io(error) => error.into(),
+            other => io::Error::other(other).into(),
+        }
     }
 }
 

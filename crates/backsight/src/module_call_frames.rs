@@ -1,6 +1,6 @@
 //! The call frame information of a module, used to unwind stacks in its code.
 
-use backsight_files::{ArchiveMember, Image};
+use backsight_files::{ArchiveMember, FilePart};
 use backsight_types::{Module, ModuleKind};
 use backsight_unwind::CallFrames;
 
@@ -17,14 +17,10 @@ pub fn call_frames(module: &Module, files: &ModuleFiles) -> Option<CallFrames> {
     // Segments are set only if the file's identity was proven.
     module.segments.as_ref()?;
     let file = files.open(module).ok()?;
-    let mut frames = match ArchiveMember::is_archive(&file).ok()? {
-        false => CallFrames::read(&file)?,
-        true => {
-            let symbols = files.symbols();
-            let (path, limit) = (path_of(module), symbols.limits.file_bytes);
-            let image = Image::of_path(&file, Some(path), symbols.access, limit);
-            CallFrames::parse(&image.ok()?)?
-        }
+    let member = ArchiveMember::of_path(&file, Some(path_of(module))).ok()?;
+    let mut frames = match member {
+        None => CallFrames::read(&file)?,
+        Some(member) => CallFrames::read(FilePart::new(&file, member.range))?,
     };
     // `strip` removes `.debug_frame` but keeps `.eh_frame`, which may cover only a few
     // functions.

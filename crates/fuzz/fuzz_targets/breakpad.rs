@@ -30,6 +30,9 @@ fuzz_target!(|bytes: &[u8]| {
     for addr in (0..64).chain((0..16).map(|at| 0x1000 + at * 7)) {
         let (found, _) = breakpad.find(&bytes, 0, addr);
         let listed = view.look_up(VirtOffset(addr));
-        assert!(is_damaged || found.is_some() == listed.is_some(), "{addr:#x}");
+        assert!(
+            is_damaged || found.is_some() == listed.is_some(),
+            "{addr:#x}"
+        );
     }
 });

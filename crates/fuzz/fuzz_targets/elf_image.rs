@@ -2,7 +2,7 @@
 //! known or a limit was reached; and all that the bytes define.
 #![no_main]
 
-use backsight_symbolize::{Options, Place, Request, ModuleInput, Symbolizer, Tier};
+use backsight_symbolize::{ModuleInput, Options, Place, Request, Symbolizer, Tier};
 use backsight_types::{Lookup, VirtOffset};
 use libfuzzer_sys::fuzz_target;
 

@@ -2,10 +2,12 @@
 //! end.
 #![no_main]
 
-use backsight_index::engine::{CodeOffsets, MergeInput, NoSymbols, TableSymbols, UnitRanges, merge};
+use backsight_index::engine::{
+    CodeOffsets, MergeInput, NoSymbols, TableSymbols, UnitRanges, merge,
+};
 use backsight_sources::go_build_info::go_release;
 use backsight_sources::go_pclntab::{GoLimits, GoTable, find_tables};
-use backsight_sources::{Memory, MappedPart};
+use backsight_sources::{MappedPart, Memory};
 use libfuzzer_sys::fuzz_target;
 
 const BASE: u64 = 0x1000;
@@ -28,11 +30,15 @@ fuzz_target!(|bytes: &[u8]| {
             continue;
         };
         let entries = table.some_entries(16, &memory);
-        for entry in entries.iter().flat_map(|entry| [*entry, entry.wrapping_add(7)]) {
+        for entry in entries
+            .iter()
+            .flat_map(|entry| [*entry, entry.wrapping_add(7)])
+        {
             let _ = table.look_up(entry, &memory, limits);
         }
         let first = entries.iter().min().copied().unwrap_or(0);
-        let Some(code) = CodeOffsets::new([(first, first.saturating_add(1 << 20))].into_iter()) else {
+        let Some(code) = CodeOffsets::new([(first, first.saturating_add(1 << 20))].into_iter())
+        else {
             continue;
         };
         let names = table.names(&memory);
@@ -51,6 +57,11 @@ fuzz_target!(|bytes: &[u8]| {
             inline_depth: 16,
             name_bytes: 256,
         };
-        let _ = merge(std::mem::take(&mut units.parts), |_| claims, &symbols, merging);
+        let _ = merge(
+            std::mem::take(&mut units.parts),
+            |_| claims,
+            &symbols,
+            merging,
+        );
     }
 });

@@ -21,7 +21,10 @@ fuzz_target!(|text: &[u8]| {
     assert!(kernel.functions().eq(again.functions()));
     let mut last = None;
     for function in kernel.functions() {
-        assert!(last < Some(function.start), "ascending, one for each address");
+        assert!(
+            last < Some(function.start),
+            "ascending, one for each address"
+        );
         last = Some(function.start);
         assert_eq!(kernel.at(function.start), Some(function));
     }

@@ -1,7 +1,7 @@
 //! A list of names of code that was made at run time, whole and as it grows.
 #![no_main]
 
-use backsight_formats::perf_map::{Limits, PerfMap, LastLine, JitName};
+use backsight_formats::perf_map::{JitName, LastLine, Limits, PerfMap};
 use backsight_types::AbsAddr;
 use libfuzzer_sys::fuzz_target;
 

@@ -26,6 +26,7 @@
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+pub mod archived;
 pub mod breakpad;
 pub mod child;
 #[cfg(feature = "differential")]

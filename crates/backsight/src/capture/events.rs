@@ -5,6 +5,7 @@ use backsight_profile::{self as profile, Profile};
 use backsight_types::trace::{Event, EventType, Facts, SampleRecord, ThreadChange, ThreadRecord};
 
 use super::about;
+use super::archives::Archives;
 use super::build_ids::RecordedBuildIds;
 use super::columns::Columns;
 use super::ends::Ends;
@@ -36,6 +37,7 @@ pub(super) struct Capture {
     /// Samples with branch records that are not a call stack.
     pub(super) branches: u64,
     build_ids: RecordedBuildIds,
+    archives: Archives,
     pub(super) columns: Columns,
     off_cpu: OffCpu,
     exited: ExitedProcesses,
@@ -64,6 +66,7 @@ impl Capture {
             calls: Unwound::default(),
             branches: 0,
             build_ids: RecordedBuildIds::default(),
+            archives: Archives::default(),
             columns: Columns::new(options.event),
             off_cpu: OffCpu::default(),
             exited: ExitedProcesses::default(),
@@ -271,6 +274,10 @@ impl Capture {
                 let is_kernel = pid == KERNEL_PID;
                 if mapping.build_id.is_none() {
                     mapping.build_id = self.build_ids.of(&mut mapping.name, is_kernel);
+                }
+                if !is_kernel {
+                    let trust_inodes = self.piece.trust_inodes;
+                    self.archives.mapped(mapping, &self.files, trust_inodes);
                 }
                 (self.piece.places.made).dump_mapped(pid, mapping, &self.files);
                 if is_made(pid, mapping) {

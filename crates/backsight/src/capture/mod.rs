@@ -11,6 +11,7 @@
 //! the writer. Only the tables of the profile stay in memory, not the samples.
 
 mod about;
+mod archives;
 mod build_ids;
 mod builder;
 mod chains;

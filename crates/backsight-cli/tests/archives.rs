@@ -1,0 +1,153 @@
+//! Libraries that are mapped from inside an archive: live, captured, and recorded by `perf`.
+
+mod common;
+
+use common::{backends, json, of_type, run};
+use serde_json::Value;
+use testkit::archived::{Archived, LIBRARIES, archived, member};
+use testkit::skip;
+
+fn made() -> Option<Archived> {
+    let made = archived();
+    if made.is_none() {
+        skip("no compiler, or none for this machine");
+    }
+    made
+}
+
+/// What a library of its own is answered with, at the entry of its function.
+fn of_library(archived: &Archived, number: usize) -> (String, String) {
+    let name = LIBRARIES[number];
+    let path = archived.dir().join(format!("lib{name}.so"));
+    let path = path.display().to_string();
+    let offset = format!("{:#x}", archived.functions[number]);
+    let shown = run(["symbolize", "-e", &path, "--addr-kind", "offset", &offset]).ok();
+    let id = run(["buildid", &path]).ok().trim().to_owned();
+    (shown, id)
+}
+
+#[test]
+fn a_live_process_has_the_members_as_modules() {
+    let Some(archived) = made() else { return };
+    let (process, functions) = archived.mapped();
+    let pid = process.0.id().to_string();
+    let addresses: Vec<String> = functions.iter().map(|at| format!("{at:#x}")).collect();
+    for backend in backends() {
+        let args = [
+            "normalize",
+            "-p",
+            &pid,
+            "--backend",
+            backend,
+            "--format",
+            "json",
+        ];
+        let lines = run([&args[..], &[&addresses[0], &addresses[1]]].concat());
+        let capture = lines.ok();
+        let lines = json(&capture);
+        let (modules, answers) = (of_type(&lines, "module"), of_type(&lines, "address"));
+        for (number, name) in LIBRARIES.iter().enumerate() {
+            let (_, id) = of_library(&archived, number);
+            let path = format!("{}!/{}", archived.archive().display(), member(name));
+            let of_path = |it: &&Value| it["path"] == path.as_str();
+            let module = modules.iter().find(of_path);
+            let module = module.unwrap_or_else(|| panic!("no {path} by {backend}: {capture}"));
+            assert_eq!(module["build_id"], id.as_str(), "{backend}");
+            let answer = &answers[number];
+            assert_eq!(answer["module"], module["index"], "{backend}");
+            let offset = format!("{:#x}", archived.functions[number]);
+            assert_eq!(answer["file_offset"], offset.as_str(), "{backend}");
+        }
+        // Elsewhere: from the archive, or with the libraries alone.
+        let input = archived.dir().join("capture.ndjson");
+        std::fs::write(&input, &capture).expect("written");
+        let shown = run(["symbolize", "-i", &input.display().to_string()]).ok();
+        for name in LIBRARIES {
+            assert!(
+                shown.contains(&format!("spin_{name}")),
+                "{backend}: {shown}"
+            );
+        }
+    }
+    let live = run(["symbolize", "-p", &pid, &addresses[0], &addresses[1]]).ok();
+    for (number, name) in LIBRARIES.iter().enumerate() {
+        let (shown, _) = of_library(&archived, number);
+        assert!(shown.contains(&format!("spin_{name}")), "{shown}");
+        assert!(live.contains(&format!("spin_{name}")), "{live}");
+        assert!(live.contains("a.c:7"), "{live}");
+    }
+}
+
+/// As many addresses as use the index over pages, and again in one session.
+#[test]
+fn many_addresses_are_in_the_same_members_as_few() {
+    let Some(archived) = made() else { return };
+    let (process, functions) = archived.mapped();
+    let pid = process.0.id().to_string();
+    let of = |count: u64| {
+        let addresses = (0..count).flat_map(|nth| functions.iter().map(move |at| at + nth % 8));
+        let mut args = vec!["normalize".to_owned(), "-p".to_owned(), pid.clone()];
+        args.extend(["--format", "json"].map(str::to_owned));
+        args.extend(addresses.map(|at| format!("{at:#x}")));
+        let lines = json(&run(args).ok());
+        let key = |it: &Value| format!("{} {} {}", it["address"], it["module"], it["file_offset"]);
+        let mut answers: Vec<String> = of_type(&lines, "address").iter().map(key).collect();
+        answers.sort();
+        answers.dedup();
+        (of_type(&lines, "module").len(), answers)
+    };
+    let few = of(8);
+    assert_eq!(few.1.len(), 16);
+    assert_eq!(of(1000), few);
+}
+
+#[test]
+fn every_command_takes_the_path_of_a_member() {
+    let Some(archived) = made() else { return };
+    for (number, name) in LIBRARIES.iter().enumerate() {
+        let path = format!("{}!/{}", archived.archive().display(), member(name));
+        let (shown, id) = of_library(&archived, number);
+        let offset = format!("{:#x}", archived.functions[number]);
+        let answer = run(["symbolize", "-e", &path, "--addr-kind", "offset", &offset]).ok();
+        let library = archived.dir().join(format!("lib{name}.so"));
+        let library = library.display().to_string();
+        assert_eq!(answer.replace(&path, &library), shown);
+        assert_eq!(run(["buildid", &path]).ok().trim(), id);
+        let inspected = run(["inspect", &path]).ok();
+        assert!(inspected.contains(&format!("leaf_{name}")), "{inspected}");
+    }
+    let none = format!("{}!/lib/x86_64/libnone.so", archived.archive().display());
+    let manifest = format!("{}!/AndroidManifest.xml", archived.archive().display());
+    for path in [none, manifest] {
+        for command in [&["buildid"][..], &["inspect"], &["symbolize", "0x0", "-e"]] {
+            let ran = run([command, &[&path]].concat());
+            ran.fails(1, &["no uncompressed member", &path]);
+        }
+    }
+}
+
+#[test]
+fn a_recording_has_the_members_as_modules() {
+    let Some(archived) = made() else { return };
+    let command = archived.command(100_000);
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let recording = match testkit::perf::record(&["-e", "cpu-clock", "-g"], &command) {
+        Ok(recording) => recording,
+        Err(why) => return skip(&why),
+    };
+    let data = recording.data.display().to_string();
+    let out = recording.dir().join("out.folded").display().to_string();
+    run(["convert", &data, "-o", &out]).ok();
+    let folded = std::fs::read_to_string(&out).expect("converted");
+    let count = |name: &str| -> u64 {
+        let lines = folded.lines().filter(|line| line.contains(name));
+        let count = |line: &str| line.rsplit(' ').next()?.parse::<u64>().ok();
+        lines.filter_map(count).sum()
+    };
+    let all = count("");
+    for name in LIBRARIES {
+        let stack = format!("main;call_all;spin_{name};leaf_{name}");
+        let named = count(&stack);
+        assert!(named * 3 > all, "{named} of {all} have {stack}: {folded}");
+    }
+}
