@@ -45,11 +45,7 @@ impl VmaSource for LiveVmas<'_> {
             Outcome::Located {
                 module,
                 file_offset,
-            } => {
-                vma.is_executable()
-                    && self.modules.is_of(module, vma)
-                    && self.modules.offset_in(module, vma) == Some(file_offset)
-            }
+            } => vma.is_executable() && self.modules.is_at(module, file_offset, vma),
             Outcome::Unresolved(Reason::NotExecutable) => !vma.is_executable(),
             Outcome::Unresolved(Reason::Anonymous) => vma.is_executable() && !vma.is_file_backed(),
             // Queried again, with the name.

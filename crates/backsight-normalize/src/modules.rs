@@ -85,16 +85,8 @@ impl ModuleTable {
         process: Option<&OpenProcess<'_>>,
     ) -> Option<(ModuleIdx, FileOffset)> {
         let module = self.index_of(mapped, process)?;
-        Some((module, self.offset_in(module, mapped.vma)?))
-    }
-
-    /// Returns the offset in the module of the first byte of a VMA: that in its file, unless the
-    /// module is the member of an archive. `None` if the VMA begins before it.
-    #[inline]
-    pub(crate) fn offset_in(&self, module: ModuleIdx, vma: &Vma) -> Option<FileOffset> {
         let known = self.modules.get(module.as_usize())?;
-        let start = known.member.as_ref().map_or(0, |range| range.start);
-        vma.offset.0.checked_sub(start).map(FileOffset)
+        Some((module, offset_in(known, mapped.vma)?))
     }
 
     fn index_of(
@@ -115,14 +107,15 @@ impl ModuleTable {
         }
     }
 
-    /// Returns whether a VMA's device and inode are those of this module.
+    /// Returns whether a VMA's device and inode are those of this module, and its first byte is
+    /// at this offset of the module.
     #[inline]
-    pub(crate) fn is_of(&self, module: ModuleIdx, vma: &Vma) -> bool {
-        let module = self
-            .modules
-            .get(module.as_usize())
-            .map(|known| &known.module);
-        module.is_some_and(|module| module.inode == vma.inode && module.device == vma.device)
+    pub(crate) fn is_at(&self, module: ModuleIdx, offset: FileOffset, vma: &Vma) -> bool {
+        self.modules.get(module.as_usize()).is_some_and(|known| {
+            known.module.inode == vma.inode
+                && known.module.device == vma.device
+                && offset_in(known, vma) == Some(offset)
+        })
     }
 
     /// Returns the position in `by_file` of the first module with this device and inode,
@@ -280,6 +273,14 @@ fn is_same_file(known: &Module, now: &Module) -> bool {
         (None, None) => known == now,
         _ => false,
     }
+}
+
+/// Returns the offset in the module of the first byte of a VMA: that in its file, unless the
+/// module is the member of an archive. `None` if the VMA begins before it.
+#[inline]
+fn offset_in(known: &NormalizedModule, vma: &Vma) -> Option<FileOffset> {
+    let start = known.member.as_ref().map_or(0, |range| range.start);
+    vma.offset.0.checked_sub(start).map(FileOffset)
 }
 
 /// Returns whether a module of the same device and inode has this path, and a VMA with this file

@@ -79,21 +79,12 @@ impl Modules {
         }
     }
 
-    /// As [`ModuleTable::is_of`].
+    /// As [`ModuleTable::is_at`].
     #[inline]
-    pub(crate) fn is_of(&self, module: ModuleIdx, vma: &Vma) -> bool {
+    pub(crate) fn is_at(&self, module: ModuleIdx, offset: FileOffset, vma: &Vma) -> bool {
         match self {
-            Self::Own(table) => table.is_of(module, vma),
-            Self::Shared(shared) => shared.read().0.is_of(module, vma),
-        }
-    }
-
-    /// As [`ModuleTable::offset_in`].
-    #[inline]
-    pub(crate) fn offset_in(&self, module: ModuleIdx, vma: &Vma) -> Option<FileOffset> {
-        match self {
-            Self::Own(table) => table.offset_in(module, vma),
-            Self::Shared(shared) => shared.read().0.offset_in(module, vma),
+            Self::Own(table) => table.is_at(module, offset, vma),
+            Self::Shared(shared) => shared.read().0.is_at(module, offset, vma),
         }
     }
 
