@@ -196,14 +196,14 @@ impl<R: Read> Reader<R> {
                 self.begin_sample(event, time, true);
                 continue;
             }
-            while let Some(stream) = self.streams.unknown() {
+            while let Some(stream) = self.streams.without_record() {
                 self.read_round(stream);
             }
             let Some(next) = self.streams.next(self.big) else {
                 if self.deferred.finish(self.big) {
                     continue;
                 }
-                self.say_what_was_left();
+                self.count_missing();
                 return None;
             };
             if next.record.kind == kind::SAMPLE {
@@ -270,7 +270,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Counts what is known to be missing only at the end.
-    fn say_what_was_left(&mut self) {
+    fn count_missing(&mut self) {
         let flaws = &mut self.problems.flaws;
         let Deferred { alone, unused, .. } = &mut self.deferred;
         flaws.leave_out_many("deferred user stacks that are missing", *alone);

@@ -104,8 +104,8 @@ pub fn read(
 fn is_compared<'l>(lines: impl Iterator<Item = &'l str>) -> bool {
     let mut has_call = false;
     let stacks = lines.filter(|line| !is_comment(line));
-    for (names, _) in stacks.filter_map(|line| parted(line).ok()) {
-        match parted_at_last(names) {
+    for (names, _) in stacks.filter_map(|line| split_value(line).ok()) {
+        match split_at_last_blank(names) {
             Ok((names, _)) => has_call |= names.contains(';'),
             Err(_) => return false,
         }
@@ -125,7 +125,7 @@ pub fn is_one(begin: &[u8]) -> bool {
     let lines = lines.map(String::from_utf8_lossy);
     let mut has_call = false;
     for line in lines.filter(|line| !is_comment(line) && !line.trim_ascii().is_empty()) {
-        match parted(&line) {
+        match split_value(&line) {
             Ok((names, _)) => has_call |= names.contains(';'),
             Err(_) => return false,
         }
@@ -134,16 +134,16 @@ pub fn is_one(begin: &[u8]) -> bool {
 }
 
 fn is_comment(line: &str) -> bool {
-    let call = |line: &str| parted(line).is_ok_and(|(names, _)| names.contains(';'));
+    let call = |line: &str| split_value(line).is_ok_and(|(names, _)| names.contains(';'));
     line.starts_with('#') && !call(line)
 }
 
 /// Splits a line into its names and its value. The flag says whether the value was rounded.
-fn parted(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
-    parted_at_last(line.trim_ascii_end())
+fn split_value(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
+    split_at_last_blank(line.trim_ascii_end())
 }
 
-fn parted_at_last(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
+fn split_at_last_blank(line: &str) -> Result<(&str, (Decimal, bool)), &'static str> {
     let (names, value) = line
         .rsplit_once([' ', '\t'])
         .ok_or("no value after its last space")?;
@@ -169,10 +169,10 @@ impl FoldedParser {
         if line.trim_ascii().is_empty() || is_comment(line) {
             return Ok(());
         }
-        let (names, (value, lost)) = parted(line)?;
+        let (names, (value, lost)) = split_value(line)?;
         let (names, (before, lost_before)) = match self.is_compared {
             true => {
-                let parted = parted_at_last(names);
+                let parted = split_at_last_blank(names);
                 parted.map_err(|_| "one value, but earlier lines have two")?
             }
             false => (names, (Decimal::default(), false)),
@@ -186,7 +186,7 @@ impl FoldedParser {
             let location = match self.locations.get(&name) {
                 Some(location) => *location,
                 None => {
-                    let location = called(&mut self.profile, name);
+                    let location = add_named_location(&mut self.profile, name);
                     let location = location.ok_or("more than 2^32 names")?;
                     self.locations.insert(name, location);
                     location
@@ -260,7 +260,7 @@ impl FoldedParser {
     }
 }
 
-fn called(profile: &mut Profile, function: StrIdx) -> Option<LocationIdx> {
+fn add_named_location(profile: &mut Profile, function: StrIdx) -> Option<LocationIdx> {
     let frames = profile.add_frames([ProfileFrame {
         function: Some(function),
         ..ProfileFrame::default()

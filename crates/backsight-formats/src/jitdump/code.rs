@@ -89,7 +89,7 @@ impl Codes {
     }
 
     /// Sorts changes by time: threads write to the file concurrently, so that it is not in order.
-    pub(super) fn put_in_order(&mut self) {
+    pub(super) fn sort_changes(&mut self) {
         self.steps.sort_by_key(|step| step.time_ns);
     }
 

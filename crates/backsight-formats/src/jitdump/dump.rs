@@ -86,7 +86,7 @@ impl Jitdump {
                 }
             }
         };
-        dump.codes.put_in_order();
+        dump.codes.sort_changes();
         dump.lines.finish();
         Ok(dump)
     }
@@ -99,7 +99,7 @@ impl Jitdump {
                 size,
                 name,
             } => {
-                let lines = self.lines.taken_by(start);
+                let lines = self.lines.take_for(start);
                 let is_taken = self.codes.load(time, start, size, &name, lines);
                 self.malformed = self.malformed.saturating_add(u64::from(!is_taken));
             }

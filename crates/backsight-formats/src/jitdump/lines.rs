@@ -84,7 +84,7 @@ impl JitLines {
     }
 
     /// Returns the entries of the code that is loaded at `start`.
-    pub(super) fn taken_by(&mut self, start: u64) -> Range<u32> {
+    pub(super) fn take_for(&mut self, start: u64) -> Range<u32> {
         let waiting = self.waiting.take_if(|(of, _)| *of == start);
         waiting.map_or(0..0, |(_, range)| range)
     }

@@ -16,7 +16,7 @@ use backsight_types::Lookup;
 
 use super::build::LegacyBuilder;
 use super::sample_line::MAX_FRAMES;
-use super::sample_line::{addresses, four, go_frame, unsampled};
+use super::sample_line::{addresses, four_numbers, go_frame, unsampled};
 use super::text::LineError;
 use super::text::{TextLines, begins_maps};
 
@@ -35,7 +35,7 @@ impl Header {
     pub(super) fn parse(line: &str) -> Option<Self> {
         let rest = line.trim_ascii().strip_prefix("heap profile:")?;
         let (numbers, kind) = rest.split_once('@')?;
-        let [count, size, all, all_size] = four(numbers)?;
+        let [count, size, all, all_size] = four_numbers(numbers)?;
         let kind = kind.trim_ascii();
         let (kind, rate) = kind.split_once('/').unwrap_or((kind, ""));
         let rate = match rate {
@@ -122,7 +122,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
     header.begin(builder);
     stacks(text, builder, |line, builder| {
         let (numbers, addrs) = line.split_once('@').ok_or("no @ with a stack after it")?;
-        let numbers = four(numbers).ok_or("not the four numbers of a stack")?;
+        let numbers = four_numbers(numbers).ok_or("not the four numbers of a stack")?;
         let stack = builder.stack(&addresses(addrs)?, Lookup::Return);
         header.sample(numbers, &stack, builder)?;
         Ok(stack)

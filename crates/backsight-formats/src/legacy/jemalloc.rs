@@ -14,7 +14,7 @@ use backsight_types::Lookup;
 
 use super::build::LegacyBuilder;
 use super::heap::Header;
-use super::sample_line::{addresses, four};
+use super::sample_line::{addresses, four_numbers};
 use super::text::LineError;
 use super::text::{TextLines, begins_maps};
 
@@ -55,7 +55,7 @@ pub(super) fn read<R: BufRead, F: FnMut(&LineError)>(
             text.wrong("neither a stack nor the numbers of one");
             continue;
         };
-        let Some(numbers) = four(numbers).filter(|_| thread.starts_with('t')) else {
+        let Some(numbers) = four_numbers(numbers).filter(|_| thread.starts_with('t')) else {
             text.wrong("not the four numbers of a stack");
             continue;
         };

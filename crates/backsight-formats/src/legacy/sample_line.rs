@@ -18,7 +18,7 @@ pub(super) fn addresses(text: &str) -> Result<Vec<u64>, &'static str> {
 }
 
 /// Parses `1: 64 [2: 128]`; `None` for anything else.
-pub(super) fn four(text: &str) -> Option<[i64; 4]> {
+pub(super) fn four_numbers(text: &str) -> Option<[i64; 4]> {
     let (in_use, total) = text.trim_ascii().strip_suffix(']')?.split_once('[')?;
     let pair = |text: &str| {
         let (count, size) = text.split_once(':')?;
@@ -78,14 +78,14 @@ pub(super) fn unsampled(count: i64, size: i64, rate: i64) -> (i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{GoFrame, addresses, four, go_frame, unsampled};
+    use super::{GoFrame, addresses, four_numbers, go_frame, unsampled};
 
     #[test]
     fn lines_are_read() {
         assert_eq!(addresses("0x1 0xff"), Ok(vec![1, 255]));
         assert!(addresses("1").is_err() && addresses("0x10000000000000000").is_err());
-        assert_eq!(four("  1:   64 [ 2: -128]"), Some([1, 64, 2, -128]));
-        assert_eq!(four("1: 64 [2: 128"), None);
+        assert_eq!(four_numbers("  1:   64 [ 2: -128]"), Some([1, 64, 2, -128]));
+        assert_eq!(four_numbers("1: 64 [2: 128"), None);
         let want = GoFrame {
             addr: 0x4b,
             function: "main.(*T).run".to_owned(),

@@ -142,7 +142,7 @@ impl Sorter {
     }
 
     /// Releases the older half.
-    pub(super) fn relieve(&mut self) {
+    pub(super) fn release_older_half(&mut self) {
         let mut times: Vec<u64> = self.waiting.held.iter().map(|held| held.time).collect();
         let middle = times.len() / 2;
         if middle < times.len() {
@@ -288,7 +288,7 @@ mod tests {
             push(&mut sorter, time, b"12345678");
         }
         assert!(sorter.is_full());
-        sorter.relieve();
+        sorter.release_older_half();
         assert_eq!(times(&mut sorter), [1, 2, 3, 4]);
         assert!(!sorter.is_full());
         push(&mut sorter, 3, b"");

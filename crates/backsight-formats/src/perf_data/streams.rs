@@ -50,7 +50,7 @@ impl<R: Read> Streams<R> {
     }
 
     /// Returns a file whose next record is not known yet.
-    pub(super) fn unknown(&mut self) -> Option<usize> {
+    pub(super) fn without_record(&mut self) -> Option<usize> {
         while let Some(stream) = self.all.get(self.begun) {
             if !stream.is_known() {
                 return Some(self.begun);
@@ -61,7 +61,7 @@ impl<R: Read> Streams<R> {
         (!current.is_known()).then_some(self.current)
     }
 
-    /// Takes the earliest record. [`Streams::unknown`] must be `None`.
+    /// Takes the earliest record. [`Streams::without_record`] must be `None`.
     pub(super) fn next(&mut self, big: bool) -> Option<Sorted<'_>> {
         if self.all.len() > 1 {
             self.choose();
@@ -127,7 +127,7 @@ impl<R: Read> Streams<R> {
                     }
                     stream.sorter.push(&record, event, time);
                     if stream.sorter.is_full() {
-                        stream.sorter.relieve();
+                        stream.sorter.release_older_half();
                     }
                 }
                 Ok(Some(record)) if record.kind == kind::FINISHED_ROUND => {
@@ -208,7 +208,7 @@ mod tests {
             stream(&[7]),
         ];
         let mut times = Vec::new();
-        while streams.unknown().is_none() {
+        while streams.without_record().is_none() {
             let Some(next) = streams.next(false) else {
                 break;
             };

@@ -79,7 +79,7 @@ fn with_time(line: &str, shape: Shape) -> Option<FirstLine<'_>> {
         let Some(time_ns) = time(word) else { continue };
         let before = line.get(..start)?;
         let found = match shape.ids {
-            true => who(before).map(|(comm, ids)| (comm, Some(ids))),
+            true => name_and_ids(before).map(|(comm, ids)| (comm, Some(ids))),
             false => Some((without_flags(before).trim_ascii(), None)),
         };
         if let Some((comm, ids)) = found
@@ -266,7 +266,7 @@ fn is_like_time(word: &str) -> bool {
 }
 
 /// Parses the name and IDs, which a processor number and flags may follow.
-fn who(before: &str) -> Option<(&str, (u32, u32))> {
+fn name_and_ids(before: &str) -> Option<(&str, (u32, u32))> {
     let rest = without_flags(before);
     let (comm, word) = rest
         .rsplit_once(|c: char| c.is_ascii_whitespace())

@@ -87,25 +87,28 @@ pub fn is_one(begin: &[u8]) -> bool {
     if first.starts_with('\t') {
         return is_frame(&first) && next.is_none_or(|next| is_frame(&next));
     }
-    if strong(&first).is_some() {
+    if with_time_printed(&first).is_some() {
         return true;
     }
     match next {
-        Some(next) if is_frame(&next) && weak(&first, false).is_some() => true,
-        Some(next) => weak(&first, true).is_some() && weak(&next, true).is_some(),
-        None => weak(&first, true).is_some(),
+        Some(next) if is_frame(&next) && without_time_printed(&first, false).is_some() => true,
+        Some(next) => {
+            without_time_printed(&first, true).is_some()
+                && without_time_printed(&next, true).is_some()
+        }
+        None => without_time_printed(&first, true).is_some(),
     }
 }
 
 /// Parses a first line that has a time.
-fn strong(line: &str) -> Option<(FirstLine<'_>, Shape)> {
+fn with_time_printed(line: &str) -> Option<(FirstLine<'_>, Shape)> {
     let shapes = Shape::ALL.into_iter().filter(|shape| shape.time);
     first(line, shapes)
 }
 
 /// Parses a first line without a time. `with_frame` says whether its only frame is on the same
 /// line.
-fn weak(line: &str, with_frame: bool) -> Option<(FirstLine<'_>, Shape)> {
+fn without_time_printed(line: &str, with_frame: bool) -> Option<(FirstLine<'_>, Shape)> {
     let mut shapes = Shape::ALL.into_iter().filter(|shape| !shape.time);
     shapes.find_map(|shape| match head::parse(line, shape)? {
         FirstLine::Sample(head) => {
@@ -187,7 +190,7 @@ impl ScriptParser {
     /// sample that the previous line may start.
     fn goes_on_pending(&self, line: &str) -> bool {
         let frame = frame::parse(line).filter(|_| line.starts_with("    "));
-        let begins = |text: &String| weak(text, false).is_some();
+        let begins = |text: &String| without_time_printed(text, false).is_some();
         frame.is_some_and(|frame| frame.function.is_some())
             && (self.pending.as_ref()).is_some_and(|(_, text)| begins(text))
     }
@@ -195,11 +198,11 @@ impl ScriptParser {
     /// Whether an indented line can start a sample instead of continuing one.
     fn may_begin(&self, line: &str) -> bool {
         let Some(shape) = self.shape else {
-            return strong(line).is_some();
+            return with_time_printed(line).is_some();
         };
         match (shape == Shape::default(), self.one_line) {
-            (true, false) => strong(line).is_some(),
-            (true, true) => weak(line, true).is_some(),
+            (true, false) => with_time_printed(line).is_some(),
+            (true, true) => without_time_printed(line, true).is_some(),
             (false, _) => self.parse(line, shape).is_some(),
         }
     }
@@ -218,7 +221,7 @@ impl ScriptParser {
         self.finish_sample();
         let found = match self.shape {
             Some(shape) => self.parse(line, shape),
-            None => strong(line).or_else(|| weak(line, true)),
+            None => with_time_printed(line).or_else(|| without_time_printed(line, true)),
         };
         match found {
             Some((FirstLine::Record, _)) => Ok(()),
@@ -234,7 +237,7 @@ impl ScriptParser {
     /// Takes a frame of a call chain. It can show that the previous line started a sample.
     fn chain_line(&mut self, number: u64, line: &str) -> Result<(), &'static str> {
         if let Some((before, text)) = self.pending.take() {
-            match weak(&text, false) {
+            match without_time_printed(&text, false) {
                 Some((FirstLine::Sample(head), shape)) => self.begin(&head, shape)?,
                 _ => self.refuse(before),
             }
