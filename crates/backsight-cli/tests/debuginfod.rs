@@ -214,7 +214,7 @@ fn what_went_wrong_is_said_and_lookups_go_on() {
     let ran = programs.symbolize("a", &[&flag]);
     assert_eq!(ran.code, Some(0));
     let words = [
-        "without the build ID that was asked for",
+        "without the requested build ID",
         &stub.url(),
         "files: 1 failed; 1 requests",
     ];

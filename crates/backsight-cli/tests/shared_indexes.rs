@@ -145,7 +145,7 @@ fn a_stranger_s_file_is_not_indexed_for_others() {
         1,
         &[
             "built from a file that others can change",
-            "a file of its own",
+            "a separate file",
         ],
     );
     assert!(names(&pair.path("indexes")).is_empty());

@@ -1,15 +1,15 @@
-//! The directory that fetched files are kept in.
+//! The cache directory of fetched files.
 //!
 //! ```text
-//!   DIR/77c7…4d/debuginfo             a file of this build ID
+//!   DIR/77c7…4d/debuginfo             a file with this build ID
 //!   DIR/77c7…4d/executable
-//!   DIR/77c7…4d/debuginfo.absent      no server had it at this file's time of change
-//!   DIR/77c7…4d/debuginfo.part-…      what came of a transfer that failed
-//!   DIR/locks/77                      held by whoever changes files of such build IDs
+//!   DIR/77c7…4d/debuginfo.absent      no server had it at the mtime of this file
+//!   DIR/77c7…4d/debuginfo.part-…      the received part of a failed transfer
+//!   DIR/locks/77                      the lock for files whose build ID starts with 77
 //! ```
 //!
-//! The time of change of a file is when it was last used. Nothing is added or removed without
-//! the lock, so that no file is removed while somebody writes it.
+//! The mtime of a file is the time of its last use. Files are added and removed only with
+//! the lock, so that no file is removed while it is written.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -25,29 +25,29 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::fault::FetchFault;
 use crate::file_kind::FileKind;
 
-/// The directory of locks: no build ID is written so.
+/// The directory of locks. It cannot be confused with a build ID.
 const LOCKS: &str = "locks";
 
-/// The extension of a note that no server has a file.
+/// The extension of a marker: no server has the file.
 const ABSENT: &str = "absent";
 
-/// The directory.
+/// The cache directory.
 #[derive(Debug)]
 pub(crate) struct Cache {
     dir: PathBuf,
 }
 
-/// One file of the cache, there or not.
+/// One file of the cache, which may not exist.
 #[derive(Debug)]
 pub(crate) struct CacheEntry {
     path: PathBuf,
 }
 
-/// The right to change files of some build IDs, until it is dropped.
+/// The lock for the files of some build IDs, held until it is dropped.
 pub(crate) type CacheLock = Flock<File>;
 
 impl Cache {
-    /// Takes a directory that only this user and root can change, if it is there.
+    /// Uses a directory that only this user and root can change. It need not exist yet.
     pub(crate) fn new(dir: PathBuf) -> Result<Self, FetchFault> {
         match fs::metadata(&dir) {
             Ok(metadata) if !only_we_can_change(&metadata) => Err(FetchFault::CacheOfOthers(dir)),
@@ -68,8 +68,8 @@ impl Cache {
         }
     }
 
-    /// Waits until nobody else changes files of such build IDs, in this process or another,
-    /// and makes the directory of the entry.
+    /// Waits for the lock of the entry, which other threads and processes may hold, and
+    /// creates its directory.
     pub(crate) fn lock(&self, entry: &CacheEntry) -> Result<CacheLock, FetchFault> {
         let folder = entry.folder();
         let lock = self.lock_of(folder, FlockArg::LockExclusive)?;
@@ -77,7 +77,7 @@ impl Cache {
         Ok(lock)
     }
 
-    /// One lock for all build IDs with the same first byte.
+    /// Takes the lock, which all build IDs with the same first byte share.
     fn lock_of(&self, folder: &Path, how: FlockArg) -> Result<CacheLock, FetchFault> {
         let locks = self.dir.join(LOCKS);
         make_dir(&locks)?;
@@ -94,9 +94,9 @@ impl Cache {
             .map_err(|(_, errno)| FetchFault::of_cache("lock", &path, errno.into()))
     }
 
-    /// Removes notes that are older than `absent_for`, and the files that were not used for
-    /// longest, until `limit` bytes are left. What somebody changes just now stays, and so do
-    /// files of the locks that the caller holds.
+    /// Removes markers that are older than `absent_for`, and the least recently used
+    /// files until at most `limit` bytes are left. Files whose lock is held are kept,
+    /// also if the caller holds it.
     pub(crate) fn trim(&self, limit: u64, absent_for: Duration) {
         let folders = entries(&self.dir).into_iter();
         let folders = folders.filter(|folder| !folder.ends_with(LOCKS));
@@ -128,7 +128,7 @@ impl Cache {
         }
     }
 
-    /// Removes a file, and its directory when that is empty, unless somebody changes it.
+    /// Removes a file, and its directory if that is empty, unless the lock is held.
     fn remove(&self, path: &Path) -> bool {
         let Some(folder) = path.parent() else {
             return false;
@@ -137,7 +137,7 @@ impl Cache {
             return false;
         };
         let removed = fs::remove_file(path).is_ok();
-        // It fails while there is another file.
+        // This fails if the directory has another file.
         drop(fs::remove_dir(folder));
         drop(lock);
         removed
@@ -153,29 +153,30 @@ impl CacheEntry {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// Opens the file, and notes that it is used.
+    /// Opens the file, and updates the time of its last use.
     pub(crate) fn open(&self) -> Option<File> {
         let file = File::open(&self.path).ok()?;
-        // A cache that cannot be written to is read all the same.
+        // A read-only cache can be used, too.
         drop(file.set_modified(SystemTime::now()));
         Some(file)
     }
 
-    /// Whether no server had it less than this time ago.
+    /// Returns whether a marker says that no server had it, and is younger than this
+    /// time.
     pub(crate) fn is_known_absent(&self, time: Duration) -> bool {
         is_younger(&self.absent(), time)
     }
 
-    /// Notes that no server has it now.
+    /// Creates the marker that no server has it.
     pub(crate) fn note_absent(&self) -> Result<(), FetchFault> {
         let path = self.absent();
         let made = File::create(&path).and_then(|file| file.set_modified(SystemTime::now()));
         made.map_err(|error| FetchFault::of_cache("create", &path, error))
     }
 
-    /// Forgets that no server had it.
+    /// Removes the marker that no server has it.
     pub(crate) fn note_present(&self) {
-        // Most often there is no such note.
+        // Usually there is no marker.
         drop(fs::remove_file(self.absent()));
     }
 
@@ -184,8 +185,8 @@ impl CacheEntry {
     }
 }
 
-/// Whether a file is there and was changed less than this time ago. A time in the future is
-/// of another clock, and counts for nothing.
+/// Returns whether a file exists and was changed less than this time ago. A time in the
+/// future, from another clock, does not count.
 fn is_younger(path: &Path, time: Duration) -> bool {
     let changed = fs::metadata(path).and_then(|metadata| metadata.modified());
     let age = changed.ok().and_then(|changed| changed.elapsed().ok());
@@ -197,7 +198,7 @@ fn make_dir(dir: &Path) -> Result<(), FetchFault> {
     made.map_err(|error| FetchFault::of_cache("create", dir, error))
 }
 
-/// Returns what is in a directory; nothing when it cannot be read.
+/// Returns the entries of a directory; none if it cannot be read.
 fn entries(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten();
     entries.flatten().map(|entry| entry.path()).collect()

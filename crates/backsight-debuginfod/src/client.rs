@@ -24,48 +24,48 @@ use crate::slots::Slots;
 use crate::transfer::{Transfer, TransferOutcome};
 use crate::transfers::Transfers;
 
-/// So many files that no server has are noted before old notes are looked for.
-const NOTES_BETWEEN_TRIMS: usize = 64;
+/// After this many new markers of absent files, old markers are removed.
+const MARKERS_BETWEEN_TRIMS: usize = 64;
 
-/// A client of debuginfod servers, for many threads at once.
+/// A client of debuginfod servers, for concurrent use by many threads.
 ///
-/// A file is asked for by one of them (and one process with the same cache) at a time; the
+/// Only one thread, of all processes with the same cache, requests a file at a time; the
 /// others wait for it.
 #[derive(Debug)]
 pub struct Client {
     options: Options,
-    asked: Vec<AskedServer>,
+    servers: Vec<ServerState>,
     cache: Cache,
     slots: Slots,
     spent: AtomicU64,
     only: Mutex<Option<HashSet<BuildId>>>,
     transfers: Mutex<Transfers>,
-    /// Files and notes that were added to the cache.
+    /// The number of files and markers that were added to the cache.
     added: AtomicUsize,
 }
 
 #[derive(Debug)]
-struct AskedServer {
+struct ServerState {
     server: Server,
     agent: Agent,
     health: ServerHealth,
 }
 
 impl Client {
-    /// Makes a client. It makes no request and no directory yet.
+    /// Creates a client. This makes no requests and creates no directories.
     ///
     /// # Errors
     /// [`FetchFault::Cache`] and [`FetchFault::CacheOfOthers`] for a cache directory that cannot be
     /// used.
     pub fn new(options: Options) -> Result<Self, FetchFault> {
         let servers = options.servers.iter().cloned();
-        let asked = servers.map(|server| AskedServer {
+        let states = servers.map(|server| ServerState {
             agent: download::agent(&options, &server),
             server,
             health: ServerHealth::default(),
         });
         Ok(Self {
-            asked: asked.collect(),
+            servers: states.collect(),
             cache: Cache::new(options.cache_dir.clone())?,
             slots: Slots::new(options.transfers_at_once),
             spent: AtomicU64::new(0),
@@ -76,24 +76,25 @@ impl Client {
         })
     }
 
-    /// From now on, asks servers for the files of these modules alone: those that are worth a
-    /// request. Files of others are taken from the cache.
+    /// From now on, requests only files of these modules from servers. Files of other
+    /// modules are used only from the cache.
     pub fn ask_only_for(&self, modules: impl IntoIterator<Item = BuildId>) {
         let mut only = self.only.lock().unwrap_or_else(PoisonError::into_inner);
         *only = Some(modules.into_iter().collect());
     }
 
-    /// Returns a file, open for reading, and where it is kept; `None` when no server has it.
+    /// Returns a file, open for reading, and its path in the cache; `None` if no server
+    /// has it.
     ///
     /// # Errors
-    /// Why it could not be had, though a server may have it.
+    /// Why it could not be fetched, although a server may have it.
     pub fn get(&self, id: &BuildId, kind: FileKind) -> Result<Option<(File, PathBuf)>, FetchFault> {
         self.get_if(id, kind, true)
     }
 
-    /// Returns what came of each file so far, in the order in which they were first asked for:
-    /// the requests, bytes and times of all attempts, and the outcome of the last. Each attempt
-    /// is told to [`Options::progress`].
+    /// Returns the result of each file so far, in the order in which they were first
+    /// requested: the requests, bytes and times of all attempts, and the outcome of the
+    /// last. [`Options::progress`] gets each attempt.
     #[must_use]
     pub fn transfers(&self) -> Vec<Transfer> {
         let transfers = self.transfers.lock();
@@ -107,17 +108,17 @@ impl Client {
         &self.options
     }
 
-    /// Returns a file, from the cache alone unless it is `worth_asking` for.
+    /// Returns a file, from the cache or, if `use_servers`, from a server.
     fn get_if(
         &self,
         id: &BuildId,
         kind: FileKind,
-        worth_asking: bool,
+        use_servers: bool,
     ) -> Result<Option<(File, PathBuf)>, FetchFault> {
         let began = Instant::now();
         let entry = self.cache.entry(id, kind);
         let mut cost = Cost::default();
-        let (outcome, file) = self.obtain(&entry, id, kind, worth_asking, &mut cost);
+        let (outcome, file) = self.obtain(&entry, id, kind, use_servers, &mut cost);
         let transfer = Transfer {
             build_id: *id,
             kind,
@@ -142,7 +143,7 @@ impl Client {
         entry: &CacheEntry,
         id: &BuildId,
         kind: FileKind,
-        worth_asking: bool,
+        use_servers: bool,
         cost: &mut Cost,
     ) -> (TransferOutcome, Option<File>) {
         if let Some(file) = entry.open() {
@@ -151,14 +152,14 @@ impl Client {
         if self.options.offline {
             return (TransferOutcome::Offline, None);
         }
-        if !worth_asking {
+        if !use_servers {
             return (TransferOutcome::LeftOut, None);
         }
         let lock = match self.cache.lock(entry) {
             Ok(lock) => lock,
             Err(fault) => return (TransferOutcome::Failed(None, fault), None),
         };
-        // Somebody else may have asked while this waited.
+        // Another thread or process may have fetched it meanwhile.
         if let Some(file) = entry.open() {
             return (TransferOutcome::Cached, Some(file));
         }
@@ -175,10 +176,10 @@ impl Client {
         (outcome, file)
     }
 
-    /// Trims the cache after each file, and now and then of notes.
+    /// Trims the cache after each file, and occasionally after markers.
     fn trim(&self, has_file: bool) {
         let added = self.added.fetch_add(1, Ordering::Relaxed);
-        if has_file || added.is_multiple_of(NOTES_BETWEEN_TRIMS) {
+        if has_file || added.is_multiple_of(MARKERS_BETWEEN_TRIMS) {
             let Options {
                 cache_bytes,
                 absent_for,
@@ -188,7 +189,7 @@ impl Client {
         }
     }
 
-    /// Asks one server after the other.
+    /// Requests the file from one server after the other.
     fn ask_all(
         &self,
         entry: &CacheEntry,
@@ -198,20 +199,20 @@ impl Client {
     ) -> TransferOutcome {
         let slot = self.slots.take();
         let mut failed = None;
-        for asked in &self.asked {
-            let answer = asked.health.check(self.options.server_failures);
+        for state in &self.servers {
+            let answer = state.health.check(self.options.server_failures);
             let answer = answer.and_then(|()| {
-                let answer = self.ask(asked, entry, id, kind, cost);
-                asked.health.note(&answer);
+                let answer = self.ask(state, entry, id, kind, cost);
+                state.health.note(&answer);
                 answer
             });
             match answer {
                 Ok(Answer::Whole) => {
                     entry.note_present();
-                    return TransferOutcome::Fetched(asked.server.clone());
+                    return TransferOutcome::Fetched(state.server.clone());
                 }
                 Ok(Answer::Absent) => {}
-                Err(fault) => failed = Some((asked.server.clone(), fault)),
+                Err(fault) => failed = Some((state.server.clone(), fault)),
             }
         }
         drop(slot);
@@ -226,16 +227,16 @@ impl Client {
 
     fn ask(
         &self,
-        asked: &AskedServer,
+        state: &ServerState,
         entry: &CacheEntry,
         id: &BuildId,
         kind: FileKind,
         cost: &mut Cost,
     ) -> Result<Answer, FetchFault> {
-        let mut partial = Partial::open(entry.path(), &asked.server)?;
+        let mut partial = Partial::open(entry.path(), &state.server)?;
         let download = Download {
-            agent: &asked.agent,
-            server: &asked.server,
+            agent: &state.agent,
+            server: &state.server,
             options: &self.options,
             id,
             kind,
@@ -256,7 +257,7 @@ impl Client {
                 Err(FetchFault::WrongBuildId)
             }
             answer => {
-                // Of an endless answer nothing is worth keeping.
+                // Nothing of an endless answer is worth keeping.
                 if partial.have() == 0 || matches!(answer, Err(FetchFault::TooLarge { .. })) {
                     partial.remove();
                 }
@@ -285,10 +286,10 @@ impl Fetch for Client {
         let Some(kind) = FileKind::of(wanted.kind) else {
             return Ok(None);
         };
-        // A supplementary file is wanted where the debug file is here already.
-        let worth_asking =
+        // A supplementary file is needed only if the debug file is available already.
+        let use_servers =
             wanted.kind == SoughtKind::Supplementary || self.is_wanted(wanted.build_id);
-        match self.get_if(wanted.build_id, kind, worth_asking) {
+        match self.get_if(wanted.build_id, kind, use_servers) {
             Ok(found) => Ok(found.map(|(file, path)| Fetched::new(file, path))),
             Err(fault) => Err(FetchError::new(
                 format!("debuginfod/{}/{kind}", wanted.build_id),

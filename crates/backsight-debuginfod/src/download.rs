@@ -16,19 +16,19 @@ use crate::partial::Partial;
 use crate::progress::Ongoing;
 use crate::server::Server;
 
-/// Bytes that are read and written at once.
+/// The number of bytes that are read and written at once.
 const PART_BYTES: usize = 64 << 10;
 
-/// What a server said of a file.
+/// The result of a request to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It is here, all of it.
+    /// The file was received completely.
     Whole,
     /// The server does not have it.
     Absent,
 }
 
-/// What one transfer took.
+/// The requests and bytes of one transfer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     pub(crate) requests: u32,
@@ -43,11 +43,11 @@ pub(crate) struct Download<'d> {
     pub(crate) options: &'d Options,
     pub(crate) id: &'d BuildId,
     pub(crate) kind: FileKind,
-    /// Bytes that all transfers of the client took so far.
+    /// The bytes that all transfers of the client have received so far.
     pub(crate) spent: &'d AtomicU64,
 }
 
-/// Makes what asks a server, with the limits of `options`.
+/// Creates an HTTP agent for a server, with the limits of `options`.
 pub(crate) fn agent(options: &Options, server: &Server) -> Agent {
     let config = Agent::config_builder()
         .timeout_resolve(Some(options.connect_time))
@@ -65,17 +65,17 @@ pub(crate) fn agent(options: &Options, server: &Server) -> Agent {
 }
 
 impl Download<'_> {
-    /// Asks for the file, or for what `partial` lacks of it.
+    /// Requests the file, or the part that `partial` lacks.
     pub(crate) fn run(&self, partial: &mut Partial, cost: &mut Cost) -> Result<Answer, FetchFault> {
         let mut answer = self.ask(partial.have(), cost)?;
         if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
-            // What is here is longer than the file, so it is not of it.
+            // The partial file is longer than the file, so it is not a part of it.
             partial.restart()?;
             answer = self.ask(0, cost)?;
         }
         match answer.status() {
             StatusCode::OK => partial.restart()?,
-            StatusCode::PARTIAL_CONTENT if begins_at(&answer, partial.have()) => {}
+            StatusCode::PARTIAL_CONTENT if starts_at(&answer, partial.have()) => {}
             StatusCode::NOT_FOUND => return Ok(Answer::Absent),
             status => return Err(FetchFault::Status(status.as_u16())),
         }
@@ -181,15 +181,15 @@ impl Download<'_> {
     }
 }
 
-/// Whether the answer is the part of the file from this byte on (RFC 9110, 14.4).
-fn begins_at(answer: &Response<ureq::Body>, offset: u64) -> bool {
+/// Returns whether the answer is the part of the file from this byte on (RFC 9110, 14.4).
+fn starts_at(answer: &Response<ureq::Body>, offset: u64) -> bool {
     let range = answer.headers().get(CONTENT_RANGE);
     let text = range.and_then(|value| value.to_str().ok());
     let begin = text.and_then(|text| text.strip_prefix("bytes ")?.split('-').next());
     begin.is_some_and(|begin| begin.trim().parse() == Ok(offset))
 }
 
-/// What came in the last [`Options::stall_time`], at least in part.
+/// The bytes received in the current period of [`Options::stall_time`].
 struct Window {
     began: Instant,
     bytes: u64,
@@ -203,17 +203,20 @@ impl Window {
         }
     }
 
-    /// Notes bytes, and says when they are too few.
+    /// Adds bytes. Fails if too few were received in a period.
     fn note(&mut self, bytes: u64, options: &Options) -> Result<(), FetchFault> {
         self.bytes = self.bytes.saturating_add(bytes);
         let time: Duration = self.began.elapsed();
         if time < options.stall_time {
             return Ok(());
         }
-        let came = self.bytes;
+        let received = self.bytes;
         *self = Self::new();
-        match came < options.stall_bytes {
-            true => Err(FetchFault::Stalled { bytes: came, time }),
+        match received < options.stall_bytes {
+            true => Err(FetchFault::Stalled {
+                bytes: received,
+                time,
+            }),
             false => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Why a file could not be had, though a server may have it.
+//! Why a file could not be fetched, although a server may have it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,29 +6,30 @@ use std::time::Duration;
 
 use backsight_files::FileError;
 
-/// Why a file could not be had, though a server may have it.
+/// Why a file could not be fetched, although a server may have it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchFault {
-    /// No connection: the name is not known, nobody listens, or the certificate is not
-    /// accepted.
+    /// No connection: the host name is unknown, the connection is refused, or the
+    /// certificate is not accepted.
     #[error("no connection: {0}")]
     Connection(String),
     /// The server answered with this status.
     #[error("the server answered {0}")]
     Status(u16),
-    /// An answer, or the next part of it, took longer than this.
+    /// No answer, or no further part of it, was received within this time.
     #[error("no answer within {} s", .0.as_secs_f32())]
     TimedOut(Duration),
-    /// Fewer than [`Options::stall_bytes`](crate::Options::stall_bytes) came in this time.
+    /// Fewer than [`Options::stall_bytes`](crate::Options::stall_bytes) were received in
+    /// this time.
     #[error("too slow: {bytes} bytes in {} s", .time.as_secs_f32())]
     Stalled {
-        /// What came.
+        /// The bytes received.
         bytes: u64,
-        /// In which time.
+        /// The period.
         time: Duration,
     },
-    /// The answer is longer than it may be, or never ends.
+    /// The answer exceeds the limit, or never ends.
     #[error("larger than the limit of {limit} bytes")]
     TooLarge {
         /// [`Options::file_bytes`](crate::Options::file_bytes), or what is left of
@@ -38,38 +39,38 @@ pub enum FetchFault {
     /// The answer ended before its announced length.
     #[error("the answer ended after {got} of {announced} bytes")]
     CutOff {
-        /// Bytes that came.
+        /// The bytes received.
         got: u64,
         /// The length that the server announced.
         announced: u64,
     },
-    /// The server leads from one address to the next, more often than it may.
+    /// The server sent more redirects than the limit.
     #[error("more redirects than the limit")]
     Redirects,
-    /// What came is no ELF file of the build ID that was asked for.
-    #[error("the server sent a file without the build ID that was asked for")]
+    /// The received file is not an ELF file with the requested build ID.
+    #[error("the server sent a file without the requested build ID")]
     WrongBuildId,
-    /// The server failed so often in a row that it is asked no more.
-    #[error("not asked: the server failed {0} times in a row")]
+    /// The server is no longer used, because it failed too often in a row.
+    #[error("not used: the server failed {0} times in a row")]
     GivenUp(u32),
-    /// What is no answer of HTTP.
+    /// The answer is not valid HTTP.
     #[error("{0}")]
     Protocol(String),
-    /// The cache directory, or a file in it.
+    /// An operation on the cache directory, or on a file in it, failed.
     #[error(transparent)]
     Cache(FileError),
-    /// Others can write to the cache directory: they could put other files there.
-    #[error("{}: others can change it: its owner must be this user, and nobody else may write to it", .0.display())]
+    /// Other users can write to the cache directory, so they could add other files.
+    #[error("{}: others can change it: make this user its owner, and run chmod go-w", .0.display())]
     CacheOfOthers(PathBuf),
 }
 
 impl FetchFault {
-    /// A failed operation on a file of the cache.
+    /// Returns the error of an operation on a file of the cache.
     pub(crate) fn of_cache(operation: &'static str, path: &Path, error: io::Error) -> Self {
         Self::Cache(FileError::new(operation, Some(path), error))
     }
 
-    /// Whether the server itself is at fault, rather than this one file of it.
+    /// Returns whether the server failed, rather than the request for this file.
     pub(crate) fn is_of_server(&self) -> bool {
         matches!(
             self,

@@ -1,22 +1,22 @@
-//! Which file of a build ID is wanted.
+//! The kinds of files of a build ID.
 
 use std::fmt;
 
 use backsight_symbolize::SoughtKind;
 
-/// Which file of a build ID.
+/// A kind of file of a build ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileKind {
-    /// The file with the debug information: a separate debug file, or the supplementary file
-    /// of `dwz`, which has a build ID of its own.
+    /// The file with the debug information: a separate debug file, or the supplementary
+    /// file of `dwz`, which has its own build ID.
     DebugInfo,
     /// The executable or library itself.
     Executable,
 }
 
 impl FileKind {
-    /// Returns the last part of its address, which is also its name in the cache.
+    /// Returns the last component of its URL, which is also its name in the cache.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::DebugInfo => "debuginfo",
@@ -24,8 +24,8 @@ impl FileKind {
         }
     }
 
-    /// Returns the kind that holds what a symbolizer looks for; `None` for what no server
-    /// has by a build ID.
+    /// Returns the kind for a file that a symbolizer searches; `None` if servers do not
+    /// have such files by build ID.
     pub(crate) fn of(kind: SoughtKind) -> Option<Self> {
         match kind {
             SoughtKind::DebugFile | SoughtKind::Supplementary => Some(Self::DebugInfo),

@@ -1,8 +1,8 @@
-//! Debug files and executables by build ID, from debuginfod servers.
+//! Fetches debug files and executables by build ID from debuginfod servers.
 //!
-//! A [`Client`] is a [`Fetch`](backsight_symbolize::Fetch): a symbolizer asks it for what no
-//! directory has. What it brings is bounded in bytes and time, has the build ID that was asked
-//! for, and is kept in a cache directory.
+//! A [`Client`] is a [`Fetch`](backsight_symbolize::Fetch): a symbolizer uses it for
+//! files that no directory has. Its transfers are bounded in bytes and time. Each file
+//! has the requested build ID, and is kept in a cache directory.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -23,15 +23,15 @@
 //! # }
 //! ```
 //!
-//! It asks nobody unless it is made: no environment variable turns it on.
-//! [`servers_in`] reads the list that `DEBUGINFOD_URLS` holds.
+//! No environment variable enables it: requests are made only by a client that the
+//! program creates. [`servers_in`] parses the list of the variable `DEBUGINFOD_URLS`.
 //!
-//! What it does not do: it fetches no sources, and no single sections of a file
-//! (`/section/NAME`); it checks no signatures (`ima:` in `DEBUGINFOD_URLS`), so a server is
-//! trusted to send the file of a build ID, and not another one with the same note.
+//! It does not fetch source files or single sections of a file (`/section/NAME`). It does
+//! not check signatures (`ima:` in `DEBUGINFOD_URLS`): a server is trusted not to send
+//! another file with the same build ID note.
 //!
-//! The protocol is that of debuginfod(8): `GET SERVER/buildid/ID/debuginfo` and `/executable`;
-//! 404 where a server has none.
+//! The protocol is that of debuginfod(8): `GET SERVER/buildid/ID/debuginfo` and
+//! `/executable`; 404 if a server does not have it.
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -68,7 +68,7 @@ pub use progress::{Ongoing, Progress};
 pub use server::{NotAServer, Server, servers_in};
 pub use transfer::{Transfer, TransferOutcome};
 
-/// The examples of the README.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

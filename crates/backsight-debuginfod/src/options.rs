@@ -1,4 +1,4 @@
-//! Which servers are asked, and how much of them is borne.
+//! The options of a client: servers and limits.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,49 +7,50 @@ use std::time::Duration;
 use crate::progress::Progress;
 use crate::server::Server;
 
-/// Which servers are asked, and how much of them is borne. The defaults are those of
-/// elfutils' client where it has one (debuginfod-client-config(7)).
+/// The servers, and the limits of transfers. The defaults are those of elfutils' client,
+/// if it has one (debuginfod-client-config(7)).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Asked in this order. Default: none.
+    /// The servers, in the order in which they are used. Default: none.
     pub servers: Vec<Server>,
-    /// Where files are kept: made when it is missing. Others must not be able to write to it.
+    /// The cache directory, which is created if it does not exist. Other users must not
+    /// be able to write to it.
     pub cache_dir: PathBuf,
-    /// Bytes of files in the cache. Those that were not used for longest are removed when
-    /// a new one exceeds it. Default: 8 GiB.
+    /// The maximum size of all files in the cache, in bytes. If a new file exceeds it,
+    /// the least recently used ones are removed. Default: 8 GiB.
     pub cache_bytes: u64,
-    /// Whether no server is asked. Default: false.
+    /// Whether only the cache is used, without requests to servers. Default: false.
     pub offline: bool,
-    /// The time for a connection. Default: 10 s.
+    /// The maximum time to connect. Default: 10 s.
     pub connect_time: Duration,
-    /// The time for one file, from its first byte to its last. Default: 15 min.
+    /// The maximum time for one file, from its first byte to its last. Default: 15 min.
     pub file_time: Duration,
-    /// At least so many bytes must come in each [`stall_time`](Self::stall_time). Default:
-    /// 100 KiB.
+    /// The minimum number of bytes to receive in each [`stall_time`](Self::stall_time).
+    /// Default: 100 KiB.
     pub stall_bytes: u64,
-    /// The longest wait for an answer, in which a server may have to unpack a package, and
-    /// for [`stall_bytes`](Self::stall_bytes) after it. Default: 90 s.
+    /// The maximum time to wait for an answer, as a server may have to unpack a package,
+    /// and then for each [`stall_bytes`](Self::stall_bytes). Default: 90 s.
     pub stall_time: Duration,
-    /// Bytes of one file. Default: 4 GiB.
+    /// The maximum size of one file in bytes. Default: 4 GiB.
     pub file_bytes: u64,
-    /// Bytes of all files that one client fetches. Default: 16 GiB.
+    /// The maximum number of bytes that one client receives in all. Default: 16 GiB.
     pub total_bytes: u64,
-    /// Transfers at once. Default: 4.
+    /// The maximum number of simultaneous transfers. Default: 4.
     pub transfers_at_once: usize,
-    /// How long a server is not asked again for what it did not have. Default: 10 min.
+    /// How long a file that no server had is not requested again. Default: 10 min.
     pub absent_for: Duration,
-    /// How often an answer may lead to another address. From `https` it never leads to
-    /// `http`. Default: 5.
+    /// The maximum number of redirects. Redirects from `https` to `http` are never
+    /// followed. Default: 5.
     pub redirects: u32,
-    /// After so many failures of a server in a row, it is asked no more. Default: 3.
+    /// After this many consecutive failures, a server is no longer used. Default: 3.
     pub server_failures: u32,
-    /// Who is told how far transfers are. Default: nobody.
+    /// A callback for the progress of transfers. Default: none.
     pub progress: Option<Arc<dyn Progress>>,
 }
 
 impl Options {
-    /// The defaults, without a server.
+    /// Returns the defaults, without a server.
     #[must_use]
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -71,19 +72,19 @@ impl Options {
         }
     }
 
-    /// Sets the servers, in the order in which they are asked.
+    /// Sets the servers, in the order in which they are used.
     #[must_use]
     pub fn with_servers(self, servers: Vec<Server>) -> Self {
         Self { servers, ..self }
     }
 
-    /// Sets whether no server is asked.
+    /// Sets whether only the cache is used.
     #[must_use]
     pub fn with_offline(self, offline: bool) -> Self {
         Self { offline, ..self }
     }
 
-    /// Sets who is told how far transfers are.
+    /// Sets the callback for the progress of transfers.
     #[must_use]
     pub fn with_progress(self, progress: Arc<dyn Progress>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A file on its way into the cache, which a later transfer may go on with.
+//! A partly received file, which a later transfer can continue.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File, OpenOptions};
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::fault::FetchFault;
 use crate::server::Server;
 
-/// The file of one server, as much of it as is here. What is here of a transfer that failed
-/// is kept, and the next one asks for the rest.
+/// The received part of a file of one server. After a failed transfer it is kept, and the
+/// next transfer requests the rest.
 #[derive(Debug)]
 pub(crate) struct Partial {
     file: File,
@@ -20,8 +20,8 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Opens what is here of the file `target` from this server. Servers may have files of one
-    /// build ID that differ (in how they are compressed), so each has one of its own.
+    /// Opens the part of the file `target` from this server. Files with the same build ID
+    /// may differ between servers (by compression), so each server has its own part.
     pub(crate) fn open(target: &Path, server: &Server) -> Result<Self, FetchFault> {
         let mut hasher = DefaultHasher::new();
         server.hash(&mut hasher);
@@ -39,12 +39,12 @@ impl Partial {
         }
     }
 
-    /// Returns how much of it is here, in bytes.
+    /// Returns the size of the received part in bytes.
     pub(crate) fn have(&self) -> u64 {
         self.have
     }
 
-    /// Begins again.
+    /// Discards the received part.
     pub(crate) fn restart(&mut self) -> Result<(), FetchFault> {
         self.have = 0;
         self.file
@@ -52,7 +52,7 @@ impl Partial {
             .map_err(|error| self.failed("truncate", error))
     }
 
-    /// Adds the bytes that come next.
+    /// Appends received bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), FetchFault> {
         let written = self.file.write_all(bytes);
         written.map_err(|error| self.failed("write", error))?;
@@ -61,21 +61,21 @@ impl Partial {
         Ok(())
     }
 
-    /// Returns what is here, from its start.
+    /// Returns the file, positioned at its start.
     pub(crate) fn rewound(&mut self) -> Result<&File, FetchFault> {
         let rewound = self.file.seek(SeekFrom::Start(0));
         rewound.map_err(|error| self.failed("seek", error))?;
         Ok(&self.file)
     }
 
-    /// Gives it its name: it is complete, and proven.
+    /// Renames it to its final name, after it is complete and verified.
     pub(crate) fn finish(self, target: &Path) -> Result<(), FetchFault> {
         fs::rename(&self.path, target).map_err(|error| self.failed("rename", error))
     }
 
-    /// Removes it: it is not what was asked for, or nothing came.
+    /// Removes it, because it is not the requested file or nothing was received.
     pub(crate) fn remove(self) {
-        // Should it stay, the cache is trimmed of it some day.
+        // If this fails, a later trim of the cache removes it.
         drop(fs::remove_file(&self.path));
     }
 

@@ -1,4 +1,4 @@
-//! Who is told how far transfers are.
+//! Callbacks for the progress of transfers.
 
 use std::fmt::Debug;
 
@@ -8,28 +8,28 @@ use crate::file_kind::FileKind;
 use crate::server::Server;
 use crate::transfer::Transfer;
 
-/// Is told how far transfers are, from several threads at once.
+/// Callbacks for the progress of transfers. Several threads may call them at once.
 pub trait Progress: Debug + Send + Sync {
-    /// A file is on its way. Told before the first byte, and after each part of at most
-    /// 64 KiB.
+    /// A transfer is running. Called before the first byte, and after each part of at
+    /// most 64 KiB.
     fn advanced(&self, ongoing: &Ongoing<'_>);
 
-    /// A file that was asked for came, or did not.
+    /// The request of a file has ended, with or without success.
     fn ended(&self, transfer: &Transfer);
 }
 
-/// A file on its way.
+/// A running transfer.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Ongoing<'o> {
     /// The build ID.
     pub build_id: &'o BuildId,
-    /// Which file of it.
+    /// The kind of file.
     pub kind: FileKind,
-    /// Who sends it.
+    /// The server that sends it.
     pub server: &'o Server,
-    /// Bytes of the file that are here.
+    /// The bytes of the file received so far.
     pub received_bytes: u64,
-    /// Its length, where the server announced it.
+    /// Its length in bytes, if the server announced it.
     pub announced_bytes: Option<u64>,
 }

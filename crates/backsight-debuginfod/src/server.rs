@@ -7,28 +7,28 @@ use backsight_types::BuildId;
 
 use crate::file_kind::FileKind;
 
-/// The address of a server, as `https://debuginfod.debian.net`.
+/// The address of a server, such as `https://debuginfod.debian.net`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server(String);
 
-/// A text that is no address of a server.
+/// The error for a text that is not the address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not the address of a debuginfod server: it begins with http:// or https://")]
+#[error("{0:?} is not the address of a debuginfod server: it must start with http:// or https://")]
 pub struct NotAServer(String);
 
 impl Server {
-    /// Returns the address of a file.
+    /// Returns the URL of a file.
     pub(crate) fn url_of(&self, id: &BuildId, kind: FileKind) -> String {
         format!("{}/buildid/{id}/{}", self.0, kind.name())
     }
 
-    /// Whether what it sends cannot be changed on the way. It may then not lead to an
-    /// address where it can.
+    /// Returns whether the connection is encrypted. Then redirects to unencrypted
+    /// addresses are not followed.
     pub(crate) fn is_secure(&self) -> bool {
         self.0.starts_with("https://")
     }
 
-    /// Returns the address as it was given, without a slash at its end.
+    /// Returns the address, without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -57,11 +57,12 @@ impl fmt::Display for Server {
     }
 }
 
-/// Reads a list of servers as `DEBUGINFOD_URLS` has it: addresses with spaces between them.
-/// Words about signatures (`ima:enforcing`), which are not checked here, are passed over.
+/// Parses a list of servers in the format of `DEBUGINFOD_URLS`: addresses separated by
+/// spaces. Words about signatures (`ima:enforcing`) are skipped, as signatures are not
+/// checked.
 ///
 /// # Errors
-/// [`NotAServer`] for the first word that is none.
+/// [`NotAServer`] for the first word that is not an address.
 pub fn servers_in(list: &str) -> Result<Vec<Server>, NotAServer> {
     let words = list.split_whitespace();
     let addresses = words.filter(|word| !word.starts_with("ima:"));

@@ -1,15 +1,15 @@
-//! A server that fails again and again is asked no more.
+//! Stops the use of servers that fail repeatedly.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::fault::FetchFault;
 
-/// How often a server failed in a row.
+/// The number of consecutive failures of a server.
 #[derive(Debug, Default)]
 pub(crate) struct ServerHealth(AtomicU32);
 
 impl ServerHealth {
-    /// Says why a server that failed so often is not asked.
+    /// Returns an error if the server has failed too often to be used.
     pub(crate) fn check(&self, limit: u32) -> Result<(), FetchFault> {
         let failures = self.0.load(Ordering::Relaxed);
         match failures >= limit.max(1) {
@@ -18,7 +18,7 @@ impl ServerHealth {
         }
     }
 
-    /// Notes what came of a request.
+    /// Records the result of a request.
     pub(crate) fn note<T>(&self, outcome: &Result<T, FetchFault>) {
         match outcome {
             Err(fault) if fault.is_of_server() => {

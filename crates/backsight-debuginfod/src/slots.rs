@@ -1,20 +1,20 @@
-//! How many transfers run at once.
+//! Limits the number of simultaneous transfers.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Places for transfers.
+/// A counting semaphore for transfers.
 #[derive(Debug)]
 pub(crate) struct Slots {
     free: Mutex<usize>,
     freed: Condvar,
 }
 
-/// A place that is taken until this is dropped.
+/// A slot, held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Slot<'s>(&'s Slots);
 
 impl Slots {
-    /// At least one.
+    /// Creates this many slots, at least one.
     pub(crate) fn new(count: usize) -> Self {
         Self {
             free: Mutex::new(count.max(1)),
@@ -22,7 +22,7 @@ impl Slots {
         }
     }
 
-    /// Waits for a place.
+    /// Waits for a free slot.
     pub(crate) fn take(&self) -> Slot<'_> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let free = self.freed.wait_while(free, |free| *free == 0);

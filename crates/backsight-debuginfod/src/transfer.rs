@@ -1,4 +1,4 @@
-//! What came of one file that was asked for.
+//! The result of the request of a file.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,25 +9,25 @@ use crate::fault::FetchFault;
 use crate::file_kind::FileKind;
 use crate::server::Server;
 
-/// What came of one file that was asked for.
+/// The result of all requests of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transfer {
     /// The build ID.
     pub build_id: BuildId,
-    /// Which file of it.
+    /// The kind of file.
     pub kind: FileKind,
-    /// Bytes that came over the network for it, also where it failed.
+    /// The bytes received over the network for it, also in failed attempts.
     pub received_bytes: u64,
-    /// Requests that were made for it.
+    /// The number of HTTP requests for it.
     pub requests: u32,
-    /// How long it took, waiting for other transfers included.
+    /// The time that it took, including waits for other transfers.
     pub elapsed: Duration,
-    /// What came of it.
+    /// The outcome.
     pub outcome: TransferOutcome,
 }
 
-/// What came of a file.
+/// The outcome of the request of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransferOutcome {
@@ -35,17 +35,19 @@ pub enum TransferOutcome {
     Fetched(Server),
     /// It was in the cache.
     Cached,
-    /// No server has it. They are asked again after
+    /// No server has it. It is requested again after
     /// [`Options::absent_for`](crate::Options::absent_for).
     Absent,
-    /// No server had it a while ago, and none was asked.
+    /// No server had it within [`Options::absent_for`](crate::Options::absent_for), so it
+    /// was not requested.
     KnownAbsent,
     /// It is not in the cache, and [`Options::offline`](crate::Options::offline) is set.
     Offline,
-    /// Its module has a smaller share of the profile than is worth a request
-    /// ([`Client::ask_only_for`](crate::Client::ask_only_for)).
+    /// Its module is not among those to request
+    /// ([`Client::ask_only_for`](crate::Client::ask_only_for)), because its share of the
+    /// profile is too small.
     LeftOut,
-    /// It could not be had; the last server's reason.
+    /// It could not be fetched, with the error of the last server.
     Failed(Option<Server>, FetchFault),
 }
 
@@ -61,9 +63,9 @@ impl fmt::Display for Transfer {
             ),
             TransferOutcome::Cached => f.write_str("from the cache"),
             TransferOutcome::Absent => f.write_str("no server has it"),
-            TransferOutcome::KnownAbsent => f.write_str("no server had it a while ago"),
-            TransferOutcome::Offline => f.write_str("not in the cache, and no server is asked"),
-            TransferOutcome::LeftOut => f.write_str("left out, as few samples want it"),
+            TransferOutcome::KnownAbsent => f.write_str("not requested: no server had it recently"),
+            TransferOutcome::Offline => f.write_str("not in the cache, and servers are not used"),
+            TransferOutcome::LeftOut => f.write_str("not requested: too few samples need it"),
             TransferOutcome::Failed(Some(server), fault) => write!(f, "{server}: {fault}"),
             TransferOutcome::Failed(None, fault) => write!(f, "{fault}"),
         }

@@ -1,4 +1,4 @@
-//! What came of the files that were asked for, each file once.
+//! The results of all requested files, each file once.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use backsight_types::BuildId;
 use crate::file_kind::FileKind;
 use crate::transfer::{Transfer, TransferOutcome};
 
-/// What came of each file, in the order in which they were first asked for. It takes memory
-/// for each file, and none for asking again.
+/// The result of each file, in the order in which they were first requested. Repeated
+/// requests of a file take no more memory.
 #[derive(Debug, Default)]
 pub(crate) struct Transfers {
     list: Vec<Transfer>,
@@ -16,7 +16,7 @@ pub(crate) struct Transfers {
 }
 
 impl Transfers {
-    /// Adds what came of a file to what came of it before.
+    /// Merges a result with earlier ones of the same file.
     pub(crate) fn add(&mut self, new: Transfer) {
         let key = (new.build_id, new.kind);
         let place = *self.places.entry(key).or_insert(self.list.len());
@@ -26,7 +26,7 @@ impl Transfers {
                 known.requests = known.requests.saturating_add(new.requests);
                 known.received_bytes = known.received_bytes.saturating_add(new.received_bytes);
                 known.elapsed = known.elapsed.saturating_add(new.elapsed);
-                // That it is in the cache does not say who sent it.
+                // `Fetched` is kept instead of `Cached`, because it has the server.
                 let is_fetched = matches!(known.outcome, TransferOutcome::Fetched(_));
                 if !(is_fetched && new.outcome == TransferOutcome::Cached) {
                     known.outcome = new.outcome;

@@ -1,4 +1,4 @@
-//! The cache directory: whose it is, and what it loses.
+//! The cache directory: its owner and mode, and eviction.
 
 mod common;
 
@@ -47,11 +47,11 @@ fn the_cache_loses_what_was_not_used_for_longest() {
             .get(&id(byte), FileKind::DebugInfo)
             .expect("a file")
             .expect("it");
-        // Times of files are those of the clock's last tick.
+        // The kernel sets file times with the resolution of a clock tick.
         std::thread::sleep(Duration::from_millis(20));
         got
     };
-    // The first is used again before the third pushes one out.
+    // The first file is used again before the third one causes an eviction.
     for byte in [1, 2, 1, 3] {
         drop(get(byte));
     }

@@ -1,4 +1,4 @@
-//! A client and servers that do as they please.
+//! Tests a client with correct and faulty servers.
 
 mod common;
 
@@ -12,7 +12,7 @@ use common::{Watched, elf, file, id, options, sound};
 use tempfile::TempDir;
 use testkit::http::{Reply, Request, Stub};
 
-/// Asks for the file, and says what came of it.
+/// Requests the file, and returns the outcome.
 fn ask(client: &Watched) -> TransferOutcome {
     ask_for(client, &id(0x11))
 }
@@ -21,7 +21,7 @@ fn ask_for(watched: &Watched, id: &BuildId) -> TransferOutcome {
     let before = watched.attempts().len();
     let got = watched.client.get(id, FileKind::DebugInfo);
     let transfers = watched.attempts();
-    assert_eq!(transfers.len(), before + 1, "each is accounted for");
+    assert_eq!(transfers.len(), before + 1, "each request is recorded");
     let outcome = transfers[before].outcome.clone();
     match (&outcome, got) {
         (TransferOutcome::Fetched(_) | TransferOutcome::Cached, Ok(Some((_, path)))) => {
@@ -40,7 +40,8 @@ fn ask_for(watched: &Watched, id: &BuildId) -> TransferOutcome {
     outcome
 }
 
-/// Returns why the file could not be had, and asserts that nothing of it is taken later.
+/// Returns why the file could not be fetched, and asserts that no part of it is used
+/// later.
 fn fault(cache: &TempDir, options: Options) -> FetchFault {
     let client = Watched::new(options.clone());
     let outcome = ask(&client);
@@ -90,12 +91,12 @@ fn cold_warm_and_offline() {
     let bytes = u64::try_from(file().len()).expect("64 bits");
     assert_eq!((cold.requests, cold.received_bytes), (1, bytes));
     assert_eq!((warm.requests, warm.received_bytes), (0, 0));
-    // A file is counted once, however often it is asked for.
+    // A file is counted once, however often it is requested.
     let transfers = client.client.transfers();
     let counted = transfers.iter().map(|of| (&of.outcome, of.requests));
     assert_eq!(counted.collect::<Vec<_>>(), [(&cold.outcome, 1)]);
     drop(stub);
-    // The server is gone: another process has the file from the cache.
+    // Without the server, another process gets the file from the cache.
     let offline = Watched::new(options(&cache, &[]).with_offline(true));
     assert_eq!(ask(&offline), TransferOutcome::Cached);
     assert_eq!(ask_for(&offline, &id(0x22)), TransferOutcome::Offline);
@@ -106,7 +107,7 @@ fn what_no_server_has_is_not_asked_for_again_at_once() {
     let (cache, stub) = (TempDir::new().expect("room"), Stub::new(sound));
     let mut options = options(&cache, &[&stub, &stub]);
     let client = Watched::new(options.clone());
-    // A storm: each is asked for once, of each server.
+    // Many requests at once: each file is requested once from each server.
     for _ in 0..3 {
         for byte in 0x20..0x60 {
             ask_for(&client, &id(byte));
@@ -125,7 +126,7 @@ fn what_no_server_has_is_not_asked_for_again_at_once() {
             .iter()
             .all(|outcome| *outcome == TransferOutcome::KnownAbsent)
     );
-    // After a while it is.
+    // Later it is requested again.
     options.absent_for = Duration::ZERO;
     let client = Watched::new(options);
     assert_eq!(ask_for(&client, &id(0x20)), TransferOutcome::Absent);
@@ -206,7 +207,7 @@ fn other_answers_are_said() {
     let garbage = Stub::new(|_| Reply::Garbage);
     let got = fault(&cache, options(&cache, &[&garbage]));
     assert!(matches!(got, FetchFault::Protocol(_)), "{got:?}");
-    // Nobody listens.
+    // No server listens at this address.
     let gone = Stub::new(sound).url();
     let mut nobody = options(&cache, &[]);
     nobody.servers = vec![gone.parse().expect("an address")];
@@ -259,7 +260,8 @@ fn a_transfer_that_broke_off_goes_on_where_it_ended() {
         .collect();
     assert_eq!(received, [100_000, announced - 100_000]);
 
-    // One that knows nothing of parts sends all, and one whose file is shorter says so.
+    // A server without range requests sends the whole file; one with a shorter file
+    // refuses the range.
     for ignores in [true, false] {
         let cache = TempDir::new().expect("room");
         let count = AtomicUsize::new(0);
@@ -289,7 +291,7 @@ fn one_request_per_file_and_a_few_files_at_once() {
     });
     let mut options = options(&cache, &[&stub]);
     options.transfers_at_once = 2;
-    // Two clients are two processes to each other.
+    // Two clients behave like two processes.
     let clients = [(); 2].map(|()| Client::new(options.clone()).expect("a cache"));
     std::thread::scope(|scope| {
         for client in clients.iter().cycle().take(8) {

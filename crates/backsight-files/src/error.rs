@@ -7,7 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 
 use crate::io_error::IoError;
 
-/// A failed operation on a file, and why.
+/// A failed operation on a file: operation, path and cause.
 pub type FileError = backsight_types::FileError<Error>;
 
 /// Why a file was not opened or not read.
@@ -27,7 +27,7 @@ pub enum Error {
     /// `/proc` is not mounted, so a file cannot be checked before it is opened.
     #[error("not opened because another file names it and /proc is not mounted: mount /proc")]
     NoProc,
-    /// Another file was at its path by the time it was opened.
+    /// The file at its path was replaced before it was opened.
     #[error("it was replaced while it was opened")]
     Replaced,
     /// It is a zip archive whose directory is damaged or cut off.
@@ -50,13 +50,13 @@ pub enum Error {
 pub enum NonRegularKind {
     /// A directory.
     Directory,
-    /// A FIFO, whose open waits for the other end.
+    /// A FIFO. Opening it blocks until the other end is opened.
     Fifo,
     /// A socket.
     Socket,
-    /// A device, whose open may have any effect.
+    /// A device. Opening it may have side effects.
     Device,
-    /// A symbolic link, where links are not followed.
+    /// A symbolic link, if links are not followed.
     Link,
     /// Any other kind.
     Other,

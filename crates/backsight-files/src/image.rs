@@ -46,7 +46,7 @@ impl Deref for Image {
     }
 }
 
-/// Bytes in memory of our own, which count as read.
+/// Owned bytes, which count as read.
 impl From<Vec<u8>> for Image {
     fn from(bytes: Vec<u8>) -> Self {
         Self(Bytes::Read(bytes))

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 
-/// An I/O error as a plain value. The path is stored beside it, or is known to the caller.
+/// An I/O error as a plain value. The path is stored separately, or the caller has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IoError {
     kind: ErrorKind,

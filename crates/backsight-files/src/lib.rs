@@ -51,7 +51,7 @@ pub use owner::{Identity, only_we_can_change};
 pub use unlinked::{folder, folder_inside, open_unlinked};
 pub use whole::Whole;
 
-/// The examples of the README.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

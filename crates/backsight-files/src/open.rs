@@ -89,7 +89,7 @@ pub(crate) fn resolve_inside(root: &Path, path: &Path, flags: OFlag) -> Result<O
     descriptor(openat2(folder, path, how))
 }
 
-/// Returns the path by which this host knows a file inside a root, unless links lead elsewhere.
+/// Returns the path on this host of a file inside a root, without resolving links.
 pub(crate) fn path_inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
@@ -105,8 +105,8 @@ pub fn hold_at(directory: impl AsFd, name: &Path) -> Result<OwnedFd, FileError> 
     held.map_err(|error| FileError::new("open", Some(name), error))
 }
 
-/// Opens the file that an `O_PATH` descriptor refers to, if it is a regular file and not on a
-/// filesystem that exposes kernel state. Returns also which file it is, in which state.
+/// Opens the file that an `O_PATH` descriptor refers to, if it is a regular file and not
+/// on a filesystem that exposes kernel state. Also returns its identity.
 ///
 /// # Errors
 /// Every variant of [`Error`], without a path.
@@ -121,7 +121,7 @@ fn reopen_any(place: OwnedFd) -> Result<(File, Identity), Error> {
     Ok((by_descriptor(&place)?, Identity::from(&metadata)))
 }
 
-/// Returns the descriptor that a system call gave, or why it gave none.
+/// Converts the result of a system call that returns a descriptor.
 fn descriptor(opened: nix::Result<OwnedFd>) -> Result<OwnedFd, Error> {
     Ok(opened.map_err(io::Error::from)?)
 }
@@ -143,7 +143,7 @@ fn without_magic(path: &Path) -> Result<OwnedFd, Error> {
         .flags(PATH_ONLY)
         .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
     match openat2(AT_FDCWD, path, how) {
-        // Linux before 5.6, or a seccomp filter that does not know the call.
+        // Linux before 5.6, or a seccomp filter that does not allow the call.
         Err(Errno::ENOSYS | Errno::EPERM) => descriptor(open_path(path, PATH_ONLY, Mode::empty())),
         Err(Errno::ELOOP) if path.exists() => Err(Error::Kernels),
         held => descriptor(held),

@@ -1,4 +1,5 @@
-//! Files of a folder that anybody may write to, `/tmp` above all: no link is one of them.
+//! Opens files in a directory that all users may write to, such as `/tmp`, without
+//! following links.
 
 use std::fs::File;
 use std::io;
@@ -15,7 +16,8 @@ const FOLDER: OFlag = OFlag::O_PATH
     .union(OFlag::O_CLOEXEC)
     .union(OFlag::O_DIRECTORY);
 
-/// Holds a folder of this host, whatever links lead to it.
+/// Returns an `O_PATH` descriptor of a directory on this host. Links in the path are
+/// followed.
 ///
 /// # Errors
 /// [`Error::Io`](crate::Error::Io).
@@ -24,16 +26,18 @@ pub fn folder(path: &Path) -> Result<OwnedFd, FileError> {
     held.map_err(|errno| FileError::new("open", Some(path), io::Error::from(errno)))
 }
 
-/// Holds a folder inside another root directory. No link leads out of it.
+/// Returns an `O_PATH` descriptor of a directory inside another root directory. No link
+/// leads out of it.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io); also where the kernel has no `openat2` (before Linux 5.6).
+/// [`Error::Io`](crate::Error::Io); also if the kernel has no `openat2` (before Linux
+/// 5.6).
 pub fn folder_inside(root: &Path, path: &Path) -> Result<OwnedFd, FileError> {
     resolve_inside(root, path, FOLDER)
         .map_err(|error| FileError::new("open", Some(&path_inside(root, path)), error))
 }
 
-/// Opens the regular file that has this name in a folder, where no link stands.
+/// Opens the regular file with this name in a directory, if it is not a link.
 ///
 /// # Errors
 /// Every variant of [`Error`](crate::Error), with the name as the path.

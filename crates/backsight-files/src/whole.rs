@@ -1,11 +1,11 @@
 //! Writes a file that gets its name only when it is complete.
 //!
-//! A file that is written under its final name, or under a temporary name for a later rename,
-//! stays behind incomplete if the process is killed; after `SIGKILL` no cleanup can run. An
-//! unnamed file (`O_TMPFILE`, open(2)) disappears with the process. It gets its name by
-//! `linkat`, which does not replace a file. So if the name exists, the file is linked to a
-//! temporary name first, and then renamed: the temporary name exists only between two system
-//! calls.
+//! A file that is written under its final name, or under a temporary name for a later
+//! rename, remains incomplete if the process is killed; after `SIGKILL` no cleanup can
+//! run. An unnamed file (`O_TMPFILE`, open(2)) disappears with the process. It gets its
+//! name by `linkat`, which does not replace a file. So if the name exists, the file is
+//! linked to a temporary name first, and then renamed: the temporary name exists only
+//! between two system calls.
 //!
 //! Filesystems without unnamed files (FAT, NFS, overlayfs before Linux 6.1) get a temporary name
 //! instead: [`Whole::leftover`] returns it, so that a signal handler can remove it.

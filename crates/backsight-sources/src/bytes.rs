@@ -1,16 +1,16 @@
-//! Numbers and texts at offsets of a byte slice that may end anywhere.
+//! Reads numbers and texts at offsets of a byte slice, with bounds checks.
 
-/// Bytes, and how numbers stand in them.
+/// Bytes, and the encoding of numbers in them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bytes<'d> {
     pub(crate) all: &'d [u8],
     pub(crate) big_endian: bool,
-    /// Bytes of an address: 4 or 8.
+    /// The size of an address in bytes: 4 or 8.
     pub(crate) pointer: usize,
 }
 
 impl<'d> Bytes<'d> {
-    /// Returns the unsigned number of so many bytes, at most 8.
+    /// Returns the unsigned number of `size` bytes, at most 8.
     fn number(&self, at: usize, size: usize) -> Option<u64> {
         let bytes = self.all.get(at..at.checked_add(size)?)?;
         let digit = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
@@ -41,7 +41,7 @@ impl<'d> Bytes<'d> {
         usize::try_from(self.address(at)?).ok()
     }
 
-    /// Returns the bytes up to the next NUL, unless they are more than `limit`.
+    /// Returns the bytes up to the next NUL; `None` if there are more than `limit`.
     pub(crate) fn text(&self, at: usize, limit: usize) -> Option<&'d [u8]> {
         let rest = self.all.get(at..)?;
         let most = limit.saturating_add(1).min(rest.len());
@@ -50,7 +50,7 @@ impl<'d> Bytes<'d> {
     }
 }
 
-/// Returns an offset that is further on by a 32-bit number.
+/// Returns an offset plus a 32-bit number.
 pub(crate) fn offset(base: usize, more: u32) -> Option<usize> {
     base.checked_add(usize::try_from(more).ok()?)
 }

@@ -1,4 +1,4 @@
-//! What a source says of one function: its lines, and the calls inlined into it.
+//! One function of a source: its lines, and the calls inlined into it.
 
 use std::ops::Range;
 
@@ -6,20 +6,20 @@ use backsight_index::engine::{Name, Spelling, known_in};
 use backsight_index::{CallSite, Frame, Frames, FunctionName, IndexBuilder, IndexFull};
 use backsight_types::VirtOffset;
 
-/// Bytes of a demangled name at most.
+/// The maximum length of a demangled name in bytes.
 const LONGEST_NAME: usize = 64 << 10;
 
-/// A function with all that is known of it. Names and files are numbers, which [`Texts`]
-/// knows.
+/// A function with its lines and inlined calls. Names and files are numbers, which
+/// [`Texts`] converts to texts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FunctionRecord {
     pub(crate) range: Range<u64>,
     pub(crate) name: u32,
-    /// A call is behind the one that it is inlined into.
+    /// A call follows the one that it is inlined into.
     pub(crate) calls: Vec<InlinedCall>,
-    /// Ascending, and none within another.
+    /// Ascending and disjoint.
     pub(crate) lines: Vec<LineRange>,
-    /// Whether some of it could not be read.
+    /// Whether a part of it could not be read.
     pub(crate) is_damaged: bool,
 }
 
@@ -27,12 +27,12 @@ pub(crate) struct FunctionRecord {
 pub(crate) struct InlinedCall {
     /// The call that it is inlined into; `None` for the function itself.
     pub(crate) into: Option<usize>,
-    /// How many calls are around it.
+    /// The number of calls that it is nested in.
     pub(crate) depth: u32,
     pub(crate) ranges: Vec<Range<u64>>,
     pub(crate) name: u32,
     pub(crate) file: u32,
-    /// 0 is unknown.
+    /// 0 if unknown.
     pub(crate) line: u32,
 }
 
@@ -40,16 +40,16 @@ pub(crate) struct InlinedCall {
 pub(crate) struct LineRange {
     pub(crate) range: Range<u64>,
     pub(crate) file: u32,
-    /// 0 is unknown.
+    /// 0 if unknown.
     pub(crate) line: u32,
 }
 
-/// A name, as its source has it.
+/// A name in the form that the source has.
 #[derive(Clone, Debug)]
 pub(crate) enum TextName {
-    /// As linkers know it: mangled where the language does that.
+    /// The name in the symbol table, which may be mangled.
     Linkage(String),
-    /// As it is shown.
+    /// The name for display.
     Plain(String),
 }
 
@@ -64,15 +64,15 @@ impl TextName {
 
 /// The names and paths that a record refers to.
 pub(crate) trait Texts {
-    /// Returns a name; `None` when it is empty or cannot be read.
+    /// Returns a name; `None` if it is empty or cannot be read.
     fn name(&self, number: u32) -> Option<TextName>;
 
-    /// Returns a path; `None` when it is empty or cannot be read.
+    /// Returns a path; `None` if it is empty or cannot be read.
     fn path(&self, number: u32) -> Option<String>;
 }
 
 impl FunctionRecord {
-    /// Returns it with all addresses this much higher; `None` if one has no room for that.
+    /// Adds `base` to all addresses; `None` if one would overflow.
     pub(crate) fn moved(mut self, base: u64) -> Option<Self> {
         let calls = self.calls.iter_mut().flat_map(|call| &mut call.ranges);
         let lines = self.lines.iter_mut().map(|row| &mut row.range);
@@ -101,8 +101,8 @@ impl FunctionRecord {
         Frames::of(levels)
     }
 
-    /// Returns the call that an index would choose: the deepest, then the one that begins
-    /// last, ends first, and was added first.
+    /// Returns the innermost call at this address, chosen as in an index: the deepest,
+    /// then the one that starts last, ends first, and was added first.
     fn innermost(&self, addr: u64) -> Option<usize> {
         let holding = self.calls.iter().zip(0_usize..).flat_map(|(call, at)| {
             let ranges = call.ranges.iter().filter(|range| range.contains(&addr));
@@ -115,7 +115,7 @@ impl FunctionRecord {
         holding.min().map(|(_, _, _, at)| at)
     }
 
-    /// Puts it into an index.
+    /// Adds it to an index.
     pub(crate) fn put_into(
         &self,
         index: &mut IndexBuilder,
@@ -138,7 +138,7 @@ impl FunctionRecord {
             let into = around.unwrap_or(function);
             known.push(index.inlined(into, &call.ranges, name.unwrap_or_default(), site)?);
         }
-        // Of one function most lines are in one file.
+        // Most lines of a function are in the same file.
         let mut last: Option<(u32, Option<String>)> = None;
         for row in &self.lines {
             let path = match last.take() {

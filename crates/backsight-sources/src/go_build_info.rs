@@ -1,4 +1,4 @@
-//! Which release of Go made a program: the section `.go.buildinfo`.
+//! The release of Go that built a program, from the section `.go.buildinfo`.
 //!
 //! ```text
 //!   "\xff Go buildinf:"  pointer size  flags   …
@@ -11,11 +11,11 @@ use crate::memory::Memory;
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 
-/// More than any release is called.
+/// The maximum length of the name of a release.
 const LONGEST: usize = 256;
 
-/// Returns the release, such as `go1.19.8`, from the bytes of the section and what else is
-/// mapped.
+/// Returns the release, such as `go1.19.8`, from the bytes of the section and the mapped
+/// memory.
 #[must_use]
 pub fn go_release<'d>(section: &'d [u8], memory: &Memory<'d>) -> Option<&'d str> {
     if !section.starts_with(MAGIC) {
@@ -47,7 +47,8 @@ pub fn go_release<'d>(section: &'d [u8], memory: &Memory<'d>) -> Option<&'d str>
         .filter(|text| !text.is_empty())
 }
 
-/// Returns the number in `go1.NUMBER`, of any later spelling: `go1.22rc1`, `go1.19.8 X:…`.
+/// Returns the number in `go1.NUMBER`, also in forms such as `go1.22rc1` and `go1.19.8
+/// X:…`.
 #[must_use]
 pub fn minor_release(release: &str) -> Option<u32> {
     let rest = release.strip_prefix("go1.")?;
@@ -55,7 +56,7 @@ pub fn minor_release(release: &str) -> Option<u32> {
     rest.get(..digits)?.parse().ok()
 }
 
-/// Returns a number of at most 3 bytes, 7 bits each, and how many bytes it took.
+/// Returns a number of at most 3 bytes with 7 bits each, and its length in bytes.
 fn varint(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0_usize;
     for (at, byte) in bytes.iter().take(3).enumerate() {

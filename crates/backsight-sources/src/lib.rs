@@ -1,19 +1,19 @@
-//! Symbols that neither ELF tables nor DWARF have.
+//! Symbol sources other than ELF tables and DWARF.
 //!
 //! | source | what it is |
 //! |---|---|
-//! | [`breakpad`] | functions, lines, inlined calls and unwinding rules as text, as `dump_syms` writes them |
-//! | [`go_pclntab`] | the table of functions, files, lines and inlined calls that Go's runtime keeps in every program, stripped ones too |
-//! | [`go_build_info`] | which release of Go made a program |
-//! | [`gsym`] | functions, lines and inlined calls as `llvm-gsymutil` writes them |
-//! | [`kallsyms`] | the functions of a running kernel, its modules and BPF programs, as it lists them |
+//! | [`breakpad`] | functions, lines, inlined calls and unwinding rules as text, written by `dump_syms` |
+//! | [`go_pclntab`] | the table of functions, files, lines and inlined calls of Go's runtime, also in stripped programs |
+//! | [`go_build_info`] | the release of Go that built a program |
+//! | [`gsym`] | functions, lines and inlined calls, written by `llvm-gsymutil` |
+//! | [`kallsyms`] | the functions of a running kernel, its modules and BPF programs, from `/proc/kallsyms` |
 //!
-//! A source is given bytes and the addresses they are mapped at ([`Memory`]). It opens no
-//! file and reads no ELF: `backsight-symbolize` does, and decides in which order sources are
-//! asked.
+//! The caller passes bytes, and the addresses at which they are mapped ([`Memory`]). The
+//! crate opens no files and reads no ELF: `backsight-symbolize` does, and decides the order
+//! in which sources are used.
 //!
-//! Every byte is taken for hostile: offsets and counts are checked where they are used,
-//! walks are bounded, and a table that contradicts itself is said to be damaged.
+//! All input is untrusted: offsets and counts are checked where they are used, loops are
+//! bounded, and an inconsistent table is reported as damaged.
 
 #![forbid(unsafe_code)]
 #![warn(

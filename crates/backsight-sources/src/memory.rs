@@ -1,25 +1,25 @@
-//! What a file maps, by address.
+//! The mapped memory of a file, by address.
 
 /// Bytes that are mapped at consecutive addresses.
 #[derive(Clone, Copy, Debug)]
 pub struct MappedPart<'d> {
     /// The address of the first byte.
     pub addr: u64,
-    /// What the file has there.
+    /// The bytes of the file.
     pub bytes: &'d [u8],
-    /// Whether a process may write to it.
+    /// Whether it is mapped writable.
     pub is_writable: bool,
 }
 
-/// What a file maps that is not code.
+/// The mapped parts of a file, except for code.
 #[derive(Clone, Debug, Default)]
 pub struct Memory<'d> {
-    /// In any order.
+    /// The parts, in any order.
     pub parts: Vec<MappedPart<'d>>,
 }
 
 impl<'d> Memory<'d> {
-    /// Returns the bytes from this address to the end of what is mapped together with it.
+    /// Returns the bytes from this address to the end of the part that contains it.
     #[must_use]
     pub fn from(&self, addr: u64) -> Option<&'d [u8]> {
         self.parts.iter().find_map(|part| {
@@ -29,11 +29,11 @@ impl<'d> Memory<'d> {
     }
 }
 
-/// An address that is written when a file is loaded, and need not be in its bytes.
+/// An address that is written when a file is loaded, and may not be in its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relocation {
-    /// Where it is written.
+    /// The address where it is written.
     pub addr: u64,
-    /// What is written, of a file that is loaded where it says.
+    /// The value that is written, if the load bias is 0.
     pub target: u64,
 }

@@ -113,9 +113,7 @@ pub enum Cause {
     #[error("a debug file, without the code and its program headers")]
     NotTheModule,
     /// Others can change it, or the directory that it is in: an index is then not used.
-    #[error(
-        "others can change it: its owner must be this user or root, and nobody else may write to it"
-    )]
+    #[error("others can change it: make this user or root its owner, and run chmod go-w")]
     NotOurs,
     /// It is no index of this version, or is damaged.
     #[error("no sound symbol index of this version: build it again")]

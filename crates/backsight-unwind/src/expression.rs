@@ -40,7 +40,7 @@ pub(crate) fn evaluate(
             EvaluationResult::Complete => break,
             EvaluationResult::RequiresRegister { register, .. } => {
                 let value = match register {
-                    // The column that stands for the program counter on x86.
+                    // The column that represents the program counter on x86.
                     Register(number) if number == return_address && matches!(number, 8 | 16) => {
                         registers.pc
                     }

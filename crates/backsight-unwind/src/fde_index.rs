@@ -17,7 +17,8 @@ use hashbrown::HashMap;
 
 use crate::expression::Bytes;
 
-/// No file has so many functions, but a malicious one may claim to.
+/// The maximum number of functions. It is larger than that of any real file, and bounds
+/// the work for a malicious one.
 const MAX_FUNCTIONS: usize = 1 << 22;
 
 /// The search table of `.eh_frame_hdr`.

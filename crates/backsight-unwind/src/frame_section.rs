@@ -72,7 +72,8 @@ impl FrameSection {
         self.is_eh_frame
     }
 
-    /// AArch64 has an operation of its own that toggles the signing of return addresses.
+    /// AArch64 has a vendor-specific operation that toggles the signing of return
+    /// addresses.
     fn vendor(&self) -> Vendor {
         match self.machine {
             Machine::Aarch64 => Vendor::AArch64,

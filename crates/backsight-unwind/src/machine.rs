@@ -35,8 +35,8 @@ impl Machine {
         }
     }
 
-    /// Returns the number of the return address: `x30` on AArch64; on x86 a column that is not a
-    /// register but stands for the program counter.
+    /// Returns the number of the return address: `x30` on AArch64; on x86 a column that
+    /// is not a register but represents the program counter.
     #[must_use]
     pub const fn return_address(self) -> u16 {
         match self {

@@ -1,4 +1,4 @@
-//! A file, and a server that has it.
+//! A test file, and a server that has it.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -11,14 +11,14 @@ use tempfile::TempDir;
 use testkit::elf::{Elf, Note, Shape};
 use testkit::http::{Reply, Request, Stub};
 
-/// The only file that there is.
+/// The only file of the server.
 pub(crate) const ID: [u8; 8] = [0x11; 8];
 
 pub(crate) fn id(byte: u8) -> BuildId {
     BuildId::from_bytes(&[byte; 8]).expect("eight bytes")
 }
 
-/// An ELF file of this build ID, of about this size.
+/// Returns an ELF file with this build ID and about this size.
 pub(crate) fn elf(id: &[u8], size: usize) -> Vec<u8> {
     let mut file = Elf::new(Shape::ELF64_LITTLE)
         .note_section(".note.gnu.build-id", &[Note::gnu_build_id(id)], 4)
@@ -31,7 +31,7 @@ pub(crate) fn file() -> Vec<u8> {
     elf(&ID, 300_000)
 }
 
-/// What a sound server says.
+/// The answer of a correct server.
 pub(crate) fn sound(request: &Request) -> Reply {
     match (
         request.path == format!("/buildid/{}/debuginfo", id(0x11)),
@@ -48,12 +48,13 @@ pub(crate) fn options(cache: &TempDir, servers: &[&Stub]) -> Options {
         .iter()
         .map(|stub| stub.url().parse().expect("an address"));
     let mut options = Options::new(cache.path().join("cache")).with_servers(servers.collect());
-    // A busy machine may answer late; who waits for a limit sets one.
+    // The limit is high because a busy machine may answer late; tests of the limit set
+    // their own.
     options.stall_time = Duration::from_secs(30);
     options
 }
 
-/// A client, and what came of each attempt with it.
+/// A client, and the result of each attempt.
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) client: Client,

@@ -80,9 +80,7 @@ pub enum IndexCause {
     #[error("a damaged symbol index: {0} is wrong; build it again")]
     Malformed(&'static str),
     /// Other users can change it, or its directory.
-    #[error(
-        "others can change it: its owner must be this user or root, and nobody else may write to it"
-    )]
+    #[error("others can change it: make this user or root its owner, and run chmod go-w")]
     NotOurs,
     /// Other users can change a file that it was built from. In a shared directory, they
     /// would control the answers for every file with that build ID, so it is not kept

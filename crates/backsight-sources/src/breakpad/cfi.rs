@@ -7,30 +7,30 @@ use super::lines::Lines;
 use super::record::{self, Record};
 use super::scan::CfiEntry;
 
-/// Registers that one row has rules for. The processors that are known have fewer that are
-/// kept across calls.
+/// The maximum number of registers with rules in one row. The known processors have fewer
+/// callee-saved registers.
 const MAX_RULES: usize = 64;
 
 /// The unwinding rules of one range of code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CfiRows {
-    /// Ascending, each up to the next. Of rules that cannot be read, and what is behind them,
-    /// there are none.
+    /// The rows in ascending order, each up to the next. Rows from the first rule that
+    /// cannot be read are left out.
     pub rows: Vec<CfiRow>,
     /// Whether some rules cannot be read.
     pub is_damaged: bool,
 }
 
-/// The unwinding rules of the instructions of a range. There is one of `.cfa` (the canonical
-/// frame address), and one of `.ra` (the return address) unless nothing has called the code:
-/// `dump_syms` leaves it out in `_start`.
+/// The unwinding rules for the instructions of a range. There is always a rule for `.cfa`
+/// (the canonical frame address). There is one for `.ra` (the return address), except for
+/// code without a caller: `dump_syms` omits it in `_start`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CfiRow {
-    /// Virtual offsets of the module.
+    /// The virtual offsets in the module.
     pub range: Range<u64>,
-    /// By the name of the register. Registers without a rule keep their value if the
+    /// The rules by register name. Registers without a rule keep their value if the
     /// processor's calling convention says so.
     pub rules: Vec<(String, CfiRule)>,
 }
@@ -69,7 +69,8 @@ fn fill(rows: &mut Vec<CfiRow>, bytes: &[u8], entry: &CfiEntry, base: u64) -> Op
         let (addr, more) = match record::parse(line) {
             Some(Record::Cfi(addr, more)) => (addr.checked_add(base)?, more),
             Some(Record::Empty) => continue,
-            // A line that cannot be read was counted; what it says is not known.
+            // A rule that cannot be read. The scan has counted it; the rules after it are
+            // unknown.
             None if line.starts_with(b"STACK CFI ") && !line.starts_with(b"STACK CFI INIT ") => {
                 return None;
             }
@@ -86,7 +87,7 @@ fn fill(rows: &mut Vec<CfiRow>, bytes: &[u8], entry: &CfiEntry, base: u64) -> Op
     Some(())
 }
 
-/// Returns rules with those of a line in their place.
+/// Adds the rules of a line, which replace earlier rules for the same registers.
 fn added(mut rules: Vec<(String, CfiRule)>, line: &[u8]) -> Option<Vec<(String, CfiRule)>> {
     let line = std::str::from_utf8(line).ok()?;
     let mut words = line.split_ascii_whitespace().peekable();

@@ -1,31 +1,32 @@
-//! One unwinding rule: how the caller's value of a register follows from the callee's.
+//! One unwinding rule: how the caller's value of a register is computed.
 
-/// How the caller's value of a register, or the canonical frame address (CFA), is computed.
-/// Registers have the names of the file: `$rsp` of x86, `x29` of AArch64.
+/// How the caller's value of a register, or the canonical frame address (CFA), is
+/// computed. Registers have the names of the file, such as `$rsp` on x86 and `x29` on
+/// AArch64.
 ///
-/// Source: "STACK CFI records" in Breakpad's `docs/symbol_files.md`; `.undef`, which it does
-/// not have, is what `dump_syms` of Mozilla writes.
+/// Source: "STACK CFI records" in Breakpad's `docs/symbol_files.md`; `.undef`, which is
+/// not described there, is written by `dump_syms` of Mozilla.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CfiRule {
     /// A register of the callee, plus an offset in bytes.
     Register {
-        /// The name.
+        /// The name of the register.
         register: String,
-        /// Bytes.
+        /// The offset in bytes.
         offset: i64,
     },
-    /// The CFA plus so many bytes.
+    /// The CFA plus this number of bytes.
     Cfa(i64),
-    /// In memory, at the CFA plus so many bytes.
+    /// In memory, at the CFA plus this number of bytes.
     AtCfa(i64),
-    /// The value cannot be known. Of the return address: there is no caller.
+    /// The value is not recoverable. For the return address: there is no caller.
     Undefined,
-    /// Any other expression: its tokens, which leave one value on the stack.
+    /// Any other expression, as tokens that leave one value on the stack.
     Expression(Vec<CfiToken>),
 }
 
-/// A token of an expression in postfix notation. Operators take two values, but for
+/// A token of an expression in postfix notation. Operators take two values, except for
 /// [`Deref`](Self::Deref).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -48,11 +49,11 @@ pub enum CfiToken {
     Remainder,
     /// `@`: the first, rounded down to a multiple of the second, which is a power of two.
     Align,
-    /// `^`: the word in memory at the one value.
+    /// `^`: the word in memory at the address on the stack.
     Deref,
 }
 
-/// Tokens of one expression: compilers need a dozen.
+/// The maximum number of tokens of an expression. Compilers need a dozen.
 const MAX_TOKENS: usize = 256;
 
 impl CfiRule {
@@ -116,7 +117,7 @@ impl CfiToken {
     }
 }
 
-/// Whether one value is left, and none is taken that is not there.
+/// Returns whether the stack never underflows, and has one value at the end.
 fn is_whole(tokens: &[CfiToken]) -> bool {
     let mut depth = 0_usize;
     for token in tokens {

@@ -1,11 +1,11 @@
 //! The fields of a line, which are separated by spaces.
 
-/// A line that is read from the front.
+/// The rest of a line that is still to be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'l>(pub(super) &'l [u8]);
 
 impl<'l> Fields<'l> {
-    /// Returns the next field; an empty one at the end.
+    /// Returns the next field, or an empty one at the end of the line.
     pub(super) fn word(&mut self) -> &'l [u8] {
         self.skip_spaces();
         let end = self.0.iter().position(|byte| *byte == b' ');
@@ -14,7 +14,7 @@ impl<'l> Fields<'l> {
         word
     }
 
-    /// Returns the rest of the line, which may have spaces in it.
+    /// Returns the rest of the line, which may contain spaces.
     pub(super) fn rest(mut self) -> &'l [u8] {
         self.skip_spaces();
         self.0

@@ -7,8 +7,8 @@ use super::lines::Lines;
 use super::record::{self, NO_TEXT, Record};
 use crate::function_record::{FunctionRecord, LineRange};
 
-/// Reads what follows the line of a function. Lines that cannot be read are left out: they
-/// were counted when the file was opened.
+/// Reads the lines after the `FUNC` line of a function. Lines that cannot be read are
+/// left out; they were counted when the file was opened.
 pub(super) fn read(range: Range<u64>, lines: Lines<'_>) -> FunctionRecord {
     let mut record = FunctionRecord {
         range,
@@ -29,7 +29,7 @@ pub(super) fn read(range: Range<u64>, lines: Lines<'_>) -> FunctionRecord {
             }
             Some(Record::Inlined(call)) => calls.push(call),
             Some(Record::Empty | Record::Info | Record::CodeId(_)) => {}
-            // Another MODULE line was counted.
+            // A misplaced line, which was counted when the file was opened.
             Some(Record::Module | Record::Cfi(..)) => {}
             None if !line.starts_with(b"FUNC ") && !line.starts_with(b"STACK CFI INIT ") => {}
             _ => break,
@@ -42,8 +42,8 @@ pub(super) fn read(range: Range<u64>, lines: Lines<'_>) -> FunctionRecord {
     record
 }
 
-/// Lines are only in their function. One ends where the next begins, and of those at one
-/// address the last counts.
+/// Limits lines to their function. A line ends at the start of the next one. If several
+/// have the same address, the last one is used.
 fn sort_lines(record: &mut FunctionRecord) {
     let (Range { start, end }, lines) = (record.range.clone(), &mut record.lines);
     lines.sort_by_key(|row| row.range.start);

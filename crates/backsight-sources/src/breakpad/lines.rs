@@ -1,10 +1,10 @@
-//! The lines of a text, each with its place.
+//! Splits a text into lines, with their offsets.
 
-/// Longer lines are not read: those that `dump_syms` writes have a few thousand bytes, of names
-/// of C++ and of calls with many ranges.
+/// The maximum length of a line. Those of `dump_syms` have at most a few thousand bytes,
+/// for long C++ names and calls with many ranges.
 pub(super) const LONGEST_LINE: usize = 1 << 20;
 
-/// The lines of a text from a place on.
+/// The lines of a text from an offset on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lines<'d> {
     text: &'d [u8],
@@ -18,7 +18,7 @@ impl<'d> Lines<'d> {
 }
 
 impl<'d> Iterator for Lines<'d> {
-    /// Where a line begins, and the line without its end.
+    /// The offset of a line, and the line without its line ending.
     type Item = (usize, &'d [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {

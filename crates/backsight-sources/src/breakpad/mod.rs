@@ -2,7 +2,7 @@
 //! `dump_syms` writes and symbol servers of crash reporters keep.
 //!
 //! ```text
-//!   MODULE Linux x86_64 A5C2…0 name      which build
+//!   MODULE Linux x86_64 A5C2…0 name      the build
 //!   FILE 0 a.c                           paths and names, by number
 //!   INLINE_ORIGIN 0 square
 //!   FUNC 1000 40 0 main                  a function,
@@ -12,11 +12,11 @@
 //!   STACK CFI INIT 1000 40 .cfa: $rsp 8 +
 //! ```
 //!
-//! The file is read once, line by line: each line is checked, and what begins a record is noted
-//! with its place. The rest of a function is read when its address is asked for, so that the
-//! tables are small beside the text.
+//! When the file is opened, all lines are read once: each line is checked, and the offset
+//! of each record is stored. The lines of a function are read when one of its addresses
+//! is looked up, so that the tables are much smaller than the text.
 //!
-//! Addresses count from the address of the first `PT_LOAD` segment, in bytes: 0 for shared
+//! Addresses are relative to the first `PT_LOAD` segment, whose address is 0 in shared
 //! libraries and position-independent programs.
 //!
 //! Source: `docs/symbol_files.md` of Breakpad.

@@ -1,4 +1,4 @@
-//! Which build a Breakpad symbol file is of.
+//! The module and build of a Breakpad symbol file.
 
 use backsight_types::{BuildId, DebugId};
 
@@ -7,26 +7,26 @@ use super::fields::Fields;
 use super::lines::Lines;
 use super::record::{self, Record};
 
-/// The first lines of a Breakpad symbol file: of which module it is, and of which build.
+/// The first lines of a Breakpad symbol file, which identify the module and its build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BreakpadModule {
-    /// Such as `Linux`.
+    /// The operating system, such as `Linux`.
     pub os: String,
-    /// Such as `x86_64`.
+    /// The processor, such as `x86_64`.
     pub cpu: String,
     /// The debug ID.
     pub debug_id: DebugId,
     /// The file name of the module.
     pub name: String,
-    /// The whole build ID, if there is an `INFO CODE_ID` line and it has one for this debug
+    /// The complete build ID, if an `INFO CODE_ID` line has one that matches the debug
     /// ID.
     pub build_id: Option<BuildId>,
 }
 
 impl BreakpadModule {
-    /// Reads the first lines, up to the first that is neither `MODULE` nor `INFO`. The rest of
-    /// the file need not be there: its first few KiB are enough.
+    /// Reads the first lines, up to the first that is neither `MODULE` nor `INFO`. The
+    /// first few KiB of the file are sufficient.
     ///
     /// # Errors
     /// [`BreakpadError::NotBreakpad`] and [`BreakpadError::BadModule`].
@@ -60,8 +60,8 @@ impl BreakpadModule {
         })
     }
 
-    /// Returns whether it is of this build: by the whole build ID if it has that, else by the
-    /// debug ID, which has the first 16 bytes.
+    /// Returns whether it belongs to this build: by the complete build ID if the file has
+    /// it, otherwise by the debug ID, which has the first 16 bytes.
     #[must_use]
     pub fn is_of(&self, id: &BuildId) -> bool {
         match self.build_id {
@@ -95,7 +95,7 @@ mod tests {
         let code_id = ID.to_uppercase();
         let module = read(&format!("{first}INFO CODE_ID {code_id}\nFILE 0 a")).unwrap();
         assert_eq!(module.build_id, ID.parse().ok());
-        // Of another build with the same first bytes.
+        // A different build ID with the same first 16 bytes.
         let other = ID.replace("01234567", "76543210").parse().unwrap();
         assert!(module.debug_id.is_of(&other) && !module.is_of(&other));
         // It contradicts the first line.

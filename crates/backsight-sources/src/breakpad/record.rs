@@ -1,27 +1,27 @@
-//! What one line says.
+//! Parses one line.
 
 use std::ops::Range;
 
 use super::fields::{Fields, decimal, hex};
 use super::lines::LONGEST_LINE;
 
-/// No text has this number. In a record of an inlined call it stands for a file that is not
-/// known, and in a function for its own name.
+/// A number that no text has. In an inlined call it means that the file is unknown, and
+/// in a function its own name.
 pub(super) const NO_TEXT: u32 = u32::MAX;
 
-/// A line. Texts are what is left of it.
+/// The record of a line. Texts extend to the end of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Record<'l> {
     Module,
-    /// The build ID, or of a file of Windows what it has instead.
+    /// The build ID, or the corresponding ID of a Windows file.
     CodeId(&'l [u8]),
-    /// Who made it, and where it came from.
+    /// Other information, such as the tool and the origin of the file.
     Info,
     File(u32, &'l [u8]),
     Origin(u32, &'l [u8]),
     Function {
         start: u64,
-        /// 0 is unknown.
+        /// 0 if unknown.
         size: u32,
         name: &'l [u8],
     },
@@ -33,13 +33,13 @@ pub(super) enum Record<'l> {
         file: u32,
     },
     Public(u64, &'l [u8]),
-    /// The rules where a range of code begins.
+    /// The rules at the start of a range of code.
     CfiInit {
         start: u64,
         size: u32,
         rules: &'l [u8],
     },
-    /// Those that change at an address in that range.
+    /// The rules that change at an address in that range.
     Cfi(u64, &'l [u8]),
     /// Rules for 32-bit Windows.
     Win,
@@ -49,7 +49,7 @@ pub(super) enum Record<'l> {
 /// A call that was inlined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InlinedRecord<'l> {
-    /// How many calls are around it.
+    /// The number of calls that it is nested in.
     pub(super) level: u32,
     pub(super) line: u32,
     pub(super) file: u32,
@@ -81,7 +81,7 @@ impl InlinedRecord<'_> {
     }
 }
 
-/// Returns what a line says; `None` if it cannot be read.
+/// Parses a line; `None` if it is malformed.
 pub(super) fn parse(line: &[u8]) -> Option<Record<'_>> {
     if line.len() > LONGEST_LINE {
         return None;
@@ -175,7 +175,7 @@ fn start_and_size(fields: &mut Fields<'_>) -> Option<(u64, u32)> {
     Some((start, size_from(start, fields)?))
 }
 
-/// What ends behind the last address cannot be.
+/// Parses a size. Fails if the end would exceed the address space.
 fn size_from(start: u64, fields: &mut Fields<'_>) -> Option<u32> {
     let size = u32::try_from(fields.hex()?).ok()?;
     start.checked_add(size.into()).map(|_| size)

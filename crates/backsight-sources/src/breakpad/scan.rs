@@ -1,12 +1,12 @@
-//! The one pass over all lines: where functions, symbols, paths and names are.
+//! The pass over all lines that finds the offsets of functions, symbols, paths and names.
 
 use super::error::BreakpadError;
 use super::lines::Lines;
 use super::record::{self, Record};
 use super::text_table::TextTable;
 
-/// What is kept of all records together: up to 400 MB. The largest browser's file has a
-/// tenth of this.
+/// The maximum number of records that are kept, which take up to 400 MB. The file of the
+/// largest browser has a tenth of them.
 const MAX_RECORDS: usize = 1 << 24;
 
 /// How many records of each kind a Breakpad symbol file has.
@@ -23,13 +23,13 @@ pub struct BreakpadCounts {
     pub symbols: u64,
     /// `STACK CFI INIT`.
     pub cfi_ranges: u64,
-    /// `STACK WIN`, which are not used: the rules of 32-bit Windows.
+    /// `STACK WIN`: rules of 32-bit Windows, which are not used.
     pub stack_win: u64,
-    /// Lines that cannot be read, that belong to no function, or that repeat a number of a
-    /// path or a name. They are not used.
+    /// Lines that are malformed, that belong to no function, or that repeat the number of
+    /// a path or a name. They are not used.
     pub unread: u64,
-    /// Functions that begin inside of another, which ends there, or that begin where another
-    /// does, and are not used.
+    /// Functions that start inside another one, which then ends there; and functions with
+    /// the same start as another one, which are not used.
     pub overlapping: u64,
 }
 
@@ -37,7 +37,7 @@ pub struct BreakpadCounts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) start: u64,
-    /// Where its line is in the file.
+    /// The offset of its line in the file.
     pub(super) at: u64,
     /// 0 is unknown.
     pub(super) size: u32,
@@ -48,15 +48,15 @@ pub(super) struct Entry {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CfiEntry {
     pub(super) start: u64,
-    /// Where its line is in the file.
+    /// The offset of its line in the file.
     pub(super) at: u64,
     pub(super) size: u32,
 }
 
-/// What the pass found.
+/// The result of the pass.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scan {
-    /// Ascending. None begins where another does; each ends where the next begins, at the
+    /// Ascending, with different starts. Each ends at the start of the next one at the
     /// latest.
     pub(super) entries: Vec<Entry>,
     pub(super) files: TextTable,
@@ -66,7 +66,7 @@ pub(super) struct Scan {
     pub(super) counts: BreakpadCounts,
 }
 
-/// Which records may follow.
+/// The record that following lines may belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
     Nothing,
@@ -83,7 +83,7 @@ impl Scan {
             let place = u64::try_from(at).unwrap_or(u64::MAX);
             let is_kept = match record::parse(line) {
                 Some(record) => scan.add(record, place, line.len(), &mut open),
-                // Of a function that cannot be read, its lines cannot either.
+                // The lines of a malformed function cannot be used.
                 None => {
                     if line.starts_with(b"FUNC ") || line.starts_with(b"STACK CFI INIT ") {
                         open = Open::Nothing;
@@ -101,11 +101,11 @@ impl Scan {
         Ok(scan)
     }
 
-    /// Adds a line of this length, and returns whether something is kept of it.
+    /// Adds the record of a line of this length, and returns whether it is kept.
     fn add(&mut self, record: Record<'_>, at: u64, length: usize, open: &mut Open) -> bool {
         let counts = &mut self.counts;
         let count = |counter: &mut u64| *counter = counter.saturating_add(1);
-        // A text is the last of its line.
+        // A text extends to the end of its line.
         let place_of = |text: &[u8]| {
             let before = u64::try_from(length.saturating_sub(text.len()));
             at.saturating_add(before.unwrap_or(0))
@@ -173,7 +173,8 @@ impl Scan {
         self.counts.unread = self.counts.unread.saturating_add(repeated);
         self.cfi.sort_by_key(|entry| entry.start);
         self.cfi.shrink_to_fit();
-        // A function before a symbol, and the longest function first.
+        // At the same address, functions precede symbols, and the longest function is
+        // first.
         let order = |entry: &Entry| {
             let longest = std::cmp::Reverse(entry.size);
             (entry.start, entry.is_public, longest, entry.at)

@@ -13,10 +13,10 @@ use super::record::{self, NO_TEXT, Record};
 use super::scan::{BreakpadCounts, CfiEntry, Entry, Scan};
 use crate::function_record::{FunctionRecord, TextName, Texts};
 
-/// What `dump_syms` writes for a function of which debug information has no name.
+/// The text that `dump_syms` writes for a function without a name in debug information.
 const NO_NAME: &[u8] = b"<name omitted>";
 
-/// The tables of a Breakpad symbol file. The bytes themselves are given to each call.
+/// The tables of a Breakpad symbol file. Pass the bytes of the file to each call.
 #[derive(Clone, Debug)]
 pub struct Breakpad {
     module: BreakpadModule,
@@ -24,8 +24,8 @@ pub struct Breakpad {
 }
 
 impl Breakpad {
-    /// Reads all lines once, and notes where functions, symbols, paths and names are. Takes
-    /// at most 24 bytes for each of these.
+    /// Reads all lines once, and stores the offsets of functions, symbols, paths and
+    /// names. Takes at most 24 bytes for each of these.
     ///
     /// # Errors
     /// Each of [`BreakpadError`].
@@ -35,21 +35,21 @@ impl Breakpad {
         Ok(Self { module, scan })
     }
 
-    /// Returns of which module and build it is.
+    /// Returns its module and build.
     #[must_use]
     pub fn module(&self) -> &BreakpadModule {
         &self.module
     }
 
-    /// Returns how many records of each kind it has, and how many lines cannot be read.
+    /// Returns the number of records of each kind, and of malformed lines.
     #[must_use]
     pub fn counts(&self) -> BreakpadCounts {
         self.scan.counts
     }
 
-    /// Returns what stands at this address, and whether something of the function there is
-    /// damaged. `base` is the address of the first segment, which the file's addresses count
-    /// from.
+    /// Returns the answer for this address, and whether a part of the function is
+    /// damaged. `base` is the address of the first segment, which the file's addresses
+    /// are relative to.
     #[must_use]
     pub fn find(&self, bytes: &[u8], base: u64, addr: u64) -> (Option<Frames>, bool) {
         let Some(inside) = addr.checked_sub(base) else {
@@ -73,9 +73,9 @@ impl Breakpad {
         (record.frames(addr, &texts), record.is_damaged)
     }
 
-    /// Puts all functions and symbols into an index, and returns whether something was damaged.
-    /// `base` is the address of the first segment. A function that it leads behind the last
-    /// address counts as damaged.
+    /// Adds all functions and symbols to an index, and returns whether a part was
+    /// damaged. `base` is the address of the first segment. A function that would exceed
+    /// the address space counts as damaged.
     ///
     /// # Errors
     /// [`IndexFull`].
@@ -104,8 +104,8 @@ impl Breakpad {
         Ok(is_damaged)
     }
 
-    /// Returns the unwinding rules of the code around this address, if it has any; `base` is
-    /// the address of the first segment.
+    /// Returns the unwinding rules of the range of code that contains this address, if
+    /// there are any; `base` is the address of the first segment.
     #[must_use]
     pub fn cfi(&self, bytes: &[u8], base: u64, addr: u64) -> Option<CfiRows> {
         let entry = self.cfi_entry(addr.checked_sub(base)?)?;
@@ -118,8 +118,8 @@ impl Breakpad {
         entries.map(move |entry| cfi::read(bytes, entry, base))
     }
 
-    /// Returns the code of an entry, which ends where the next begins at the latest. The last
-    /// symbol ends where its unwinding rules do.
+    /// Returns the code of an entry, which ends at the start of the next one at the
+    /// latest. The last symbol ends with its unwinding rules.
     fn range(&self, number: usize) -> Option<Range<u64>> {
         let entries = &self.scan.entries;
         let Entry { start, size, .. } = *entries.get(number)?;
@@ -148,7 +148,7 @@ impl Breakpad {
         (into < u64::from(entry.size)).then_some(entry)
     }
 
-    /// Reads an entry, and returns its name, too. `base` is added to each address.
+    /// Reads an entry and its name. `base` is added to each address.
     fn function<'d>(
         &self,
         bytes: &'d [u8],
@@ -199,8 +199,8 @@ impl Texts for FunctionTexts<'_, '_> {
         if text.is_empty() || text == NO_NAME {
             return None;
         }
-        // Names of C++ are written as they are shown; those of C, and of symbols, as linkers
-        // know them.
+        // Names of C++ functions are in display form; those of C and of symbols are
+        // linkage names.
         let is_linkage = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.$@".contains(byte);
         let is_linkage = text.iter().all(is_linkage);
         let text = String::from_utf8_lossy(text).into_owned();

@@ -1,6 +1,6 @@
 //! Paths, or names, by number.
 
-/// Where the text of each number stands in the file.
+/// The offset in the file of the text of each number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TextTable(Vec<(u32, u64)>);
 
@@ -9,8 +9,8 @@ impl TextTable {
         self.0.push((number, at));
     }
 
-    /// Sorts it, and returns how many texts are left out: those of a number that another,
-    /// before them in the file, has already.
+    /// Sorts it, and removes texts whose number an earlier text in the file has. Returns
+    /// how many were removed.
     pub(super) fn finish(&mut self) -> usize {
         self.0.sort_by_key(|(number, _)| *number);
         let before = self.0.len();

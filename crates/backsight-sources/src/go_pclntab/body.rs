@@ -1,29 +1,29 @@
-//! The runs of one function: which file, line and inlined call its code is of.
+//! The runs of one function: the file, line and inlined call of its code.
 
 use super::functions::Function;
 use super::runs::{Run, Runs};
 use super::table::TableView;
 use crate::bytes::offset;
 
-/// What holds for the code of one function.
+/// The runs of one function's code.
 #[derive(Debug, Default)]
 pub(super) struct Body {
-    /// Bytes of code: what linkers fill up to the next function with is none.
+    /// The size of the code in bytes, without the padding up to the next function.
     pub(super) size: u64,
     pub(super) files: Vec<Run>,
     pub(super) lines: Vec<Run>,
-    /// Rows of the inline tree; negative where nothing was folded in.
+    /// Rows of the inline tree; negative for code that is not inlined.
     pub(super) calls: Vec<Run>,
     pub(super) is_damaged: bool,
 }
 
 impl Body {
-    /// Reads the runs of a function in place of those before.
+    /// Reads the runs of a function, which replace the current ones.
     pub(super) fn read(&mut self, view: &TableView<'_, '_>, function: &Function) {
         self.is_damaged = false;
         let mut fill = |runs: &mut Vec<Run>, at: u32| {
             runs.clear();
-            // No runs begin at the very begin.
+            // Offset 0 means that there are no runs.
             let start = offset(view.table.header.runs, at).filter(|_| at > 0);
             let Some(start) = start else {
                 return;
@@ -48,13 +48,13 @@ impl Body {
         };
     }
 
-    /// Returns how many runs it has.
+    /// Returns the number of runs, plus one.
     pub(super) fn runs(&self) -> usize {
         let counts = [self.files.len(), self.lines.len(), self.calls.len()];
         counts.into_iter().fold(1, usize::saturating_add)
     }
 
-    /// Returns the file and the line of a byte of the code; negative is unknown.
+    /// Returns the file and the line of a byte of the code; negative if unknown.
     pub(super) fn place(&self, into: u64) -> (i32, i32) {
         (value(&self.files, into), value(&self.lines, into))
     }

@@ -1,29 +1,29 @@
-//! Calls that were folded into a function, and into each other.
+//! The tree of calls that were inlined into a function.
 
 use super::body::Body;
 use super::functions::Function;
 use super::header::Layout;
 use super::table::TableView;
 
-/// A call that was folded in.
+/// An inlined call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
-    /// The name of what was called.
+    /// The name of the called function.
     pub(super) name: u32,
     /// The line of its declaration; 0 before Go 1.20.
     pub(super) start_line: u32,
-    /// The row of the call that it was folded into; negative for the function itself.
+    /// The row of the call that it was inlined into; negative for the function itself.
     pub(super) into: i32,
     /// The file and the line of the call.
     pub(super) site: (i32, i32),
 }
 
-/// Calls around one address that are followed. What Go's compiler folds in is far less
-/// deep; forged rows may lead in a circle.
+/// The maximum number of nested calls. Go's compiler nests far fewer, but forged rows may
+/// form a cycle.
 pub(super) const LONGEST: usize = 1024;
 
 impl TableView<'_, '_> {
-    /// Reads a row of a function's tree.
+    /// Reads a row of a function's inline tree.
     pub(super) fn call(&self, function: &Function, body: &Body, row: i32) -> Option<Call> {
         let has_sites = self.table.header.layout < Layout::Go1_20;
         let size: u64 = if has_sites { 20 } else { 16 };
@@ -39,7 +39,8 @@ impl TableView<'_, '_> {
                 start_line: 0,
             });
         }
-        // An instruction that is of the line of the call, and of the call around it.
+        // The offset of an instruction whose runs give the line of the call and the
+        // enclosing call.
         let at = u64::try_from(number(8)?).ok()?;
         Some(Call {
             name: bytes.word(4)?,
@@ -49,8 +50,8 @@ impl TableView<'_, '_> {
         })
     }
 
-    /// Puts the calls around a row into `found`, innermost first. Returns `false`, and none,
-    /// when one cannot be read or they lead in a circle.
+    /// Puts the calls from a row outwards into `found`, innermost first. Returns `false`,
+    /// and no calls, if one cannot be read or they form a cycle.
     pub(super) fn calls(
         &self,
         function: &Function,

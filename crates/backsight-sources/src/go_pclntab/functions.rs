@@ -1,33 +1,33 @@
-//! The list of functions, and what the record of one says.
+//! The list of functions, and the record of each.
 
 use super::header::Layout;
 use super::table::TableView;
 use crate::bytes::offset;
 
-/// What the table says of one function.
+/// The record of a function.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Function {
     pub(super) entry: u64,
-    /// Where the next one begins, from the entry on.
+    /// The distance to the next function in bytes.
     pub(super) room: u64,
     pub(super) name: u32,
     /// The line of its declaration; 0 before Go 1.20.
     pub(super) start_line: u32,
-    /// What numbers of files count from.
+    /// The first file number of its compilation unit.
     pub(super) unit: u32,
     pub(super) file_runs: u32,
     pub(super) line_runs: u32,
-    /// 0 when nothing was folded in.
+    /// 0 if nothing was inlined.
     pub(super) call_runs: u32,
-    /// Where its inlined calls are.
+    /// The address of its inline tree.
     pub(super) tree: Option<u64>,
 }
 
-/// None, of data that is an offset.
+/// The offset of function data that does not exist.
 const NO_DATA: u32 = u32::MAX;
 
 impl TableView<'_, '_> {
-    /// Returns the address-sized number at this offset of the table, as a process has it.
+    /// Returns the address-sized number at this offset of the table, after relocation.
     fn loaded(&self, at: usize) -> Option<u64> {
         let relocated = &self.table.relocated;
         if !relocated.is_empty() {
@@ -45,7 +45,8 @@ impl TableView<'_, '_> {
         header.functab.checked_add(into)
     }
 
-    /// Returns the address of a function; of the number behind the last, where code ends.
+    /// Returns the address of a function; for the number after the last one, the end of
+    /// the code.
     pub(super) fn entry(&self, number: usize) -> Option<u64> {
         let at = self.entry_at(number)?;
         match self.table.header.has_offsets() {
@@ -54,7 +55,8 @@ impl TableView<'_, '_> {
         }
     }
 
-    /// Returns where the record of the last function begins: nothing is far behind it.
+    /// Returns the offset of the record of the last function, which is near the end of
+    /// the table.
     pub(super) fn record_end(&self) -> usize {
         let last = self.table.functions.checked_sub(1);
         last.and_then(|last| self.record_at(last)).unwrap_or(0)
@@ -70,10 +72,10 @@ impl TableView<'_, '_> {
         header.records.checked_add(record)
     }
 
-    /// Returns the number of the function that this address is in.
+    /// Returns the number of the function that contains this address.
     pub(super) fn find(&self, addr: u64) -> Option<usize> {
         let (mut first, mut last) = (0, self.table.functions);
-        // The last one that begins at the address or before.
+        // Finds the last one that starts at or before the address.
         while first < last {
             let middle = first.midpoint(last);
             if self.entry(middle)? <= addr {
@@ -112,11 +114,12 @@ impl TableView<'_, '_> {
             call_runs: 0,
             tree: None,
         };
-        // Four bytes: which special function it is, flags, nothing, and how many data.
-        let behind = fields.checked_add(counts.checked_mul(4)?)?;
-        let data_count = self.bytes.byte(behind.checked_add(3)?)?;
+        // Four bytes: the ID of a special function, flags, padding, and the number of
+        // function data.
+        let after_fields = fields.checked_add(counts.checked_mul(4)?)?;
+        let data_count = self.bytes.byte(after_fields.checked_add(3)?)?;
         let run_count = field(6)?;
-        let runs = behind.checked_add(4)?;
+        let runs = after_fields.checked_add(4)?;
         if let Some(trees) = self.table.trees
             && trees.runs < run_count
             && trees.data < data_count
@@ -129,7 +132,8 @@ impl TableView<'_, '_> {
         Some(function)
     }
 
-    /// Returns the address of one of the data of a function, which begin here.
+    /// Returns the address of an item of a function's data, which start at the offset
+    /// `at`.
     fn data(&self, at: usize, number: u8, base: u64) -> Option<u64> {
         let number = usize::from(number);
         if self.table.header.has_offsets() {
@@ -138,7 +142,7 @@ impl TableView<'_, '_> {
             return base.checked_add(offset.into());
         }
         let pointer = self.bytes.pointer;
-        // Aligned where it is loaded.
+        // The data are aligned by their load address.
         let mask = pointer.checked_sub(1)?;
         let addr = self.table.addr.checked_add(u64::try_from(at).ok()?)?;
         let over = usize::try_from(addr).ok()? & mask;

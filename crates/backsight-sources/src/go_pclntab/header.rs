@@ -1,4 +1,4 @@
-//! The header of a table: which layout it has, and where its parts are.
+//! The header of a table: its layout, and the offsets of its parts.
 
 use crate::bytes::Bytes;
 use crate::memory::MappedPart;
@@ -19,32 +19,33 @@ const MAGICS: [(u32, Layout); 4] = [
     (0xffff_fff1, Layout::Go1_20),
 ];
 
-/// What the header says. Offsets count from the begin of the table.
+/// The header. Offsets count from the start of the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PclntabHeader {
     pub(super) layout: Layout,
     pub(super) big_endian: bool,
-    /// Bytes of an address: 4 or 8.
+    /// The size of an address in bytes: 4 or 8.
     pub(super) pointer: usize,
-    /// What distances in code are counted in: 1, 2 or 4 bytes.
+    /// The unit of distances in code: 1, 2 or 4 bytes.
     pub(super) quantum: u32,
-    /// How many functions it claims to have.
+    /// The number of functions according to the header.
     pub(super) functions: usize,
-    /// Where it says that code begins. Releases from 1.26 on write 0.
+    /// The offset of the header field with the start of code. Releases since 1.26 write 0
+    /// there.
     pub(super) text: Option<usize>,
     pub(super) names: usize,
-    /// The rows of each compilation unit's files.
+    /// The offset of the rows of each compilation unit's files.
     pub(super) units: usize,
     pub(super) files: usize,
     pub(super) runs: usize,
-    /// What the offsets of functions count from.
+    /// The base of the offsets of function records.
     pub(super) records: usize,
-    /// Entries and records of all functions.
+    /// The offset of the list with the entry and record of each function.
     pub(super) functab: usize,
 }
 
 impl PclntabHeader {
-    /// Reads the header of a table that begins here.
+    /// Reads the header of a table from its first bytes.
     pub(super) fn read(table: &[u8]) -> Option<Self> {
         let start = table.get(..8)?;
         let [a, b, c, d, 0, 0, quantum @ (1 | 2 | 4), pointer @ (4 | 8)] = *start else {
@@ -77,10 +78,10 @@ impl PclntabHeader {
         };
         if layout == Layout::Go1_2 {
             let entries = header.functions.checked_mul(header.entry_size())?;
-            // Behind the entry that ends them.
-            let behind = header.functab.checked_add(entries)?;
-            let behind = behind.checked_add(bytes.pointer)?;
-            header.files = usize::try_from(bytes.word(behind)?).ok()?;
+            // After the final entry, which has the end of the code.
+            let after = header.functab.checked_add(entries)?;
+            let after = after.checked_add(bytes.pointer)?;
+            header.files = usize::try_from(bytes.word(after)?).ok()?;
         } else {
             let first = if layout >= Layout::Go1_18 { 3 } else { 2 };
             header.text = (first == 3).then(|| at(2)).flatten();
@@ -108,12 +109,13 @@ impl PclntabHeader {
         is_inside.then_some(header)
     }
 
-    /// Bytes of an entry and the offset of its record.
+    /// Returns the size in bytes of an item of the list: an entry and the offset of its
+    /// record.
     pub(super) fn entry_size(&self) -> usize {
         self.entry_bytes().saturating_mul(2)
     }
 
-    /// Bytes of each of these.
+    /// Returns the size in bytes of each of the two.
     pub(super) fn entry_bytes(&self) -> usize {
         match self.has_offsets() {
             true => 4,
@@ -121,7 +123,7 @@ impl PclntabHeader {
         }
     }
 
-    /// Whether entries and function data are offsets and not addresses.
+    /// Returns whether entries and function data are offsets instead of addresses.
     pub(super) fn has_offsets(&self) -> bool {
         self.layout >= Layout::Go1_18
     }
@@ -135,11 +137,11 @@ impl PclntabHeader {
     }
 }
 
-/// Tables that are looked at where several places look like the begin of one.
-const MOST: usize = 16;
+/// The maximum number of possible tables that are returned.
+const MAX_CANDIDATES: usize = 16;
 
-/// Returns the addresses where a table may begin: for files that do not name a section
-/// `.gopclntab`. What is there is checked when it is opened.
+/// Returns the addresses where a table may start, for files without a section named
+/// `.gopclntab`. The candidates are checked when they are opened.
 #[must_use]
 pub fn find_tables(parts: &[MappedPart<'_>]) -> Vec<u64> {
     let mut found = Vec::new();
@@ -152,11 +154,11 @@ pub fn find_tables(parts: &[MappedPart<'_>]) -> Vec<u64> {
                     let addr = u64::try_from(at).ok();
                     let addr = addr.and_then(|at| part.addr.checked_add(at));
                     let table = part.bytes.get(at..).unwrap_or_default();
-                    // Linkers align it to an address at least.
+                    // Linkers align it at least to 4 bytes.
                     let addr =
                         addr.filter(|addr| addr % 4 == 0 && PclntabHeader::read(table).is_some());
                     found.extend(addr);
-                    if found.len() >= MOST {
+                    if found.len() >= MAX_CANDIDATES {
                         return found;
                     }
                 }

@@ -1,4 +1,4 @@
-//! What a table says of one address.
+//! Looks up one address in a table.
 
 use std::borrow::Cow;
 
@@ -7,43 +7,44 @@ use super::functions::Function;
 use super::table::{GoTable, TableView};
 use crate::memory::Memory;
 
-/// What is left out of an answer.
+/// The limits of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct GoLimits {
-    /// Inlined calls at one address. Those nearest the physical function are kept.
+    /// The maximum number of inlined calls at one address. The outermost ones are kept.
     pub inline_depth: usize,
-    /// Bytes of a name or a path.
+    /// The maximum length of a name or a path in bytes.
     pub name_bytes: usize,
 }
 
 /// One call level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoLevel<'d> {
-    /// As Go prints it; `None` when it cannot be read.
+    /// The name as Go prints it; `None` if it cannot be read.
     pub name: Option<Cow<'d, [u8]>>,
-    /// The line that declares it; 0 before Go 1.20.
+    /// The line of its declaration; 0 before Go 1.20.
     pub start_line: u32,
     /// The path of the source file.
     pub file: Option<&'d [u8]>,
-    /// 0 is unknown.
+    /// The line; 0 if unknown.
     pub line: u32,
 }
 
-/// What stands at one address.
+/// The answer for one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoAnswer<'d> {
-    /// Innermost first; the last is the function itself. None when its record cannot be read.
+    /// The call levels, innermost first; the last is the function itself. Empty if its
+    /// record cannot be read.
     pub levels: Vec<GoLevel<'d>>,
-    /// Where the function begins.
+    /// The entry of the function.
     pub entry: u64,
-    /// Whether there are more calls than the limit allows.
+    /// Whether calls were left out because of the limit.
     pub is_limited: bool,
-    /// Whether something of the function could not be read.
+    /// Whether a part of the function could not be read.
     pub is_damaged: bool,
 }
 
 impl GoTable {
-    /// Returns what stands at this address; `None` where no function is.
+    /// Returns the answer for this address; `None` if there is no function.
     #[must_use]
     pub fn look_up<'d>(
         &self,

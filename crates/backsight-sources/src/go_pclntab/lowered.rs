@@ -1,4 +1,4 @@
-//! All that a table says, laid out for an index.
+//! Lays out a whole table for an index.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,31 +18,33 @@ use super::runs::Run;
 use super::table::{GoTable, TableView};
 use crate::memory::Memory;
 
-/// Functions that are laid out as one unit.
+/// The number of functions that are laid out as one unit.
 const PER_UNIT: usize = 2048;
 
-/// Runs of all functions, for each byte of the table: 0.09 were counted of a program with
-/// 63,000 functions, 0.13 of one with 9,000. Forged records may all share the same runs.
+/// The maximum number of runs of all functions for each byte of the table. A program with
+/// 63,000 functions has 0.09, one with 9,000 has 0.13. The limit is needed because forged
+/// records may all share the same runs.
 const RUNS_PER_BYTE: usize = 1;
 
-/// A table, laid out.
+/// A table that is laid out for an index.
 #[derive(Debug, Default)]
 pub struct GoUnits<'d> {
-    /// So many functions each.
+    /// The parts, with a fixed number of functions each.
     pub parts: Vec<UnitPart<'d>>,
-    /// The code that each part is of; a value is the place of its part.
+    /// The ranges of the functions. The value is the index of the part.
     functions: Vec<RankedRange>,
 }
 
 impl GoUnits<'_> {
-    /// Lets the parts count where nothing does yet. `units` has the unit of each.
+    /// Adds the parts to `ranges` for code that no unit has yet. `units` has the unit of
+    /// each part.
     pub fn claim(&self, ranges: &mut UnitRanges, units: &[u32], code: &CodeOffsets) {
         ranges.fill(&Overlaps::new(self.functions.clone(), 1), units, code);
     }
 }
 
 impl GoTable {
-    /// Lays all out, in rayon's current thread pool.
+    /// Lays out the table, in rayon's current thread pool.
     #[must_use]
     pub fn units<'d>(
         &self,
@@ -75,7 +77,7 @@ impl GoTable {
     }
 }
 
-/// Functions on their way into a part.
+/// The state while functions are added to a part.
 struct Lowering<'t, 'd> {
     view: TableView<'t, 'd>,
     names: &'d GoNames,
@@ -86,10 +88,10 @@ struct Lowering<'t, 'd> {
     ranges: Vec<RankedRange>,
     /// Rows of functions, by name and line.
     functions: HashMap<(u32, u32), u32>,
-    /// Rows of files, by where their path stands.
+    /// Rows of files, by the offset of their path.
     files: HashMap<usize, u32>,
     body: Body,
-    /// Of one function: the node of each row of its tree, and how deep that is.
+    /// For one function: the node of each row of its inline tree, and its depth.
     nodes: HashMap<i32, (u32, usize)>,
     calls: Vec<(i32, Call)>,
     scopes: Vec<(u64, Option<u32>)>,
@@ -210,7 +212,7 @@ impl<'t, 'd> Lowering<'t, 'd> {
         (row, if row == NONE { 0 } else { line })
     }
 
-    /// Lays out where the call level changes.
+    /// Lays out the changes of the call level.
     fn lay_out_calls(&mut self, function: &Function, root: u32) {
         self.nodes.clear();
         self.scopes.clear();
@@ -229,7 +231,8 @@ impl<'t, 'd> Lowering<'t, 'd> {
         self.scopes.push((begin, Some(root)));
     }
 
-    /// Returns the node of a row of the tree, and makes it and those around it.
+    /// Returns the node of a row of the tree. Creates it and the enclosing ones if
+    /// needed.
     fn node(&mut self, function: &Function, root: u32, row: i32) -> u32 {
         if let Some((node, _)) = self.nodes.get(&row) {
             return *node;
@@ -260,7 +263,7 @@ impl<'t, 'd> Lowering<'t, 'd> {
         node
     }
 
-    /// Lays out where the place in the source changes.
+    /// Lays out the changes of the source line.
     fn lay_out_lines(&mut self, function: &Function) {
         self.rows.clear();
         let end_of = |runs: &[Run], at: usize| runs.get(at).map_or(u64::MAX, |run| run.end);

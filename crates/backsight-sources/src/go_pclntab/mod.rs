@@ -1,21 +1,22 @@
-//! The table by which Go's runtime knows functions, files, lines and inlined calls
-//! (`.gopclntab`). It is in every program that Go makes, and `-s -w` and `strip` leave it.
+//! The table of functions, files, lines and inlined calls of Go's runtime (`.gopclntab`).
+//! Every Go program has it, and `-s -w` and `strip` do not remove it.
 //!
 //! ```text
-//!   header     magic, smallest instruction, size of an address, where the parts are
-//!   functab    entry of a function ─▶ its record                     ascending: bisected
-//!   record     name, and which runs of numbers hold for its code:
+//!   header     magic, smallest instruction, size of an address, offsets of the parts
+//!   functab    entry of a function ─▶ its record             ascending: binary search
+//!   record     name, and runs of numbers for its code:
 //!   runs         bytes of code ─▶ file      bytes of code ─▶ line
 //!                bytes of code ─▶ row of the inline tree
-//!   tree       function that was folded in, and where it was called; outside the table, in
-//!              what the linker calls go:func.*
+//!   tree       inlined functions and the locations of the calls; outside the table, in
+//!              the linker's symbol go:func.*
 //! ```
 //!
-//! Four layouts are told apart by their magic: of Go 1.2, 1.16, 1.18 and 1.20 to today's.
-//! Inlined calls are read from Go 1.14 on.
+//! There are four layouts with different magic numbers, since Go 1.2, 1.16, 1.18 and
+//! 1.20. Inlined calls are supported since Go 1.14.
 //!
-//! [`GoTable::open`] checks the header and that the functions ascend; a lookup then bisects
-//! and reads the runs of one function. [`GoTable::units`] lays all out for an index.
+//! [`GoTable::open`] checks the header and that the functions ascend. A lookup does a
+//! binary search and reads the runs of one function. [`GoTable::units`] lays out the
+//! whole table for an index.
 //!
 //! Names are those that Go prints in a traceback: `main.(*T).Method`, `main.Map[...]`.
 

@@ -1,8 +1,8 @@
-//! What the linker tells the runtime of a program (`runtime.firstmoduledata`): where code
-//! begins, and what the offsets of inline trees count from.
+//! The data that the linker writes for the runtime (`runtime.firstmoduledata`): the start
+//! of the code, and the base of the offsets of inline trees.
 //!
-//! Nothing names it in a stripped file. It begins with the address of the line table, behind
-//! which come addresses that the table's header says too.
+//! A stripped file has no symbol for it. It is found by its contents: it starts with the
+//! address of the line table, followed by addresses that are also in the table's header.
 //!
 //! ```text
 //!   0   the table
@@ -19,21 +19,21 @@ use crate::memory::{MappedPart, Memory, Relocation};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ModuleData {
     pub(super) text: u64,
-    /// What the offsets of inline trees count from.
+    /// The base of the offsets of inline trees.
     pub(super) trees: Option<u64>,
 }
 
-/// Places that are looked at, of all that have the table's address.
-const MOST: usize = 64;
+/// The maximum number of places with the table's address that are checked.
+const MAX_CANDIDATES: usize = 64;
 
-/// Words of it that are looked at.
+/// The number of its words that are read.
 const WORDS: u64 = 64;
 
-/// The word that has the begin of code.
+/// The word with the start of the code.
 const TEXT: u64 = 22;
 
-/// The first word, and the last, that the sections of code may begin at: each release of Go
-/// has a few more before.
+/// The words at which the list of code sections may start. Each release of Go has a few
+/// more words before it.
 const SECTIONS: std::ops::Range<u64> = 32..60;
 
 pub(super) fn find(
@@ -45,12 +45,12 @@ pub(super) fn find(
     let moved = relocations.iter().filter(|moved| moved.target == table);
     let moved = moved.map(|moved| moved.addr);
     let written = places(header, table, memory);
-    let places = moved.chain(written).take(MOST);
+    let places = moved.chain(written).take(MAX_CANDIDATES);
     let mut places = places.map(|addr| Words::new(header, addr, memory, relocations));
     places.find_map(|words| words.read(table))
 }
 
-/// Returns where the address of the table is written.
+/// Returns the places that contain the address of the table.
 fn places(header: &PclntabHeader, table: u64, memory: &Memory<'_>) -> Vec<u64> {
     let size = header.pointer;
     let bytes = match header.big_endian {
@@ -63,24 +63,24 @@ fn places(header: &PclntabHeader, table: u64, memory: &Memory<'_>) -> Vec<u64> {
     };
     let align = u64::try_from(size).unwrap_or(1);
     let mut found = Vec::new();
-    // It is written to when the program starts.
+    // Writable parts first: the runtime writes to the data when the program starts.
     let mut parts: Vec<&MappedPart<'_>> = memory.parts.iter().collect();
     parts.sort_by_key(|part| !part.is_writable);
     for part in parts {
         let all = memchr::memmem::find_iter(part.bytes, wanted.unwrap_or_default());
         let all = all.filter_map(|at| part.addr.checked_add(u64::try_from(at).ok()?));
         let aligned = all.filter(|addr| addr.checked_rem(align) == Some(0));
-        found.extend(aligned.take(MOST.saturating_sub(found.len())));
+        found.extend(aligned.take(MAX_CANDIDATES.saturating_sub(found.len())));
     }
     found
 }
 
-/// The words of what may be it.
+/// The words of a candidate.
 struct Words<'m, 'd> {
     header: &'m PclntabHeader,
     addr: u64,
     memory: &'m Memory<'d>,
-    /// Those that are within.
+    /// The relocations within it.
     relocations: Vec<Relocation>,
 }
 
@@ -120,7 +120,7 @@ impl<'m, 'd> Words<'m, 'd> {
     fn read(&self, table: u64) -> Option<ModuleData> {
         let inside = |at: usize| table.checked_add(u64::try_from(at).ok()?);
         let header = self.header;
-        // Names, files and functions, each a slice that is full.
+        // Names, files and functions: slices whose length and capacity are equal.
         for (word, at) in [
             (1_u64, header.names),
             (7, header.files),
@@ -147,7 +147,7 @@ impl<'m, 'd> Words<'m, 'd> {
             .find(|word| self.is_sections(*word, text) == Some(true))?;
         let before = |words: u64| self.get(sections.checked_sub(words)?);
         let end = self.get(13)?.checked_add(self.get(14)?)?;
-        // The end of the table came between.
+        // From Go 1.26 on, the end of the table is in between.
         let has_end = before(1)? >= end && before(1)?.checked_sub(end)? < 1 << 32;
         let base = if has_end && before(2)? > before(3)? {
             before(2)?
@@ -157,7 +157,7 @@ impl<'m, 'd> Words<'m, 'd> {
         (base != 0).then_some(base)
     }
 
-    /// Returns whether the sections of code begin with this word.
+    /// Returns whether the list of code sections starts at this word.
     fn is_sections(&self, word: u64, text: u64) -> Option<bool> {
         let (addr, size) = (self.get(word)?, self.get(word.checked_add(1)?)?);
         let room = self.get(word.checked_add(2)?)?;
@@ -166,7 +166,7 @@ impl<'m, 'd> Words<'m, 'd> {
         }
         let pointer = u64::try_from(self.header.pointer).ok()?;
         let base = addr.checked_add(pointer.checked_mul(2)?)?;
-        // In a file that is loaded anywhere, the address is written when it is.
+        // In a position-independent file, the address is written by a relocation.
         let is_moved = self.written(base)? == 0;
         Some(self.written(addr)? == 0 && (is_moved || self.written(base)? == text))
     }

@@ -7,34 +7,37 @@ use super::table::{GoTable, TableView};
 use crate::bytes::offset;
 use crate::memory::Memory;
 
-/// What is between the outermost brackets of a name is not printed.
+/// The text that Go prints instead of the outermost brackets of a name and their
+/// contents.
 const LEFT_OUT: &[u8] = b"[...]";
 
 impl<'d> TableView<'_, 'd> {
-    /// Returns a function's name as Go prints it, unless it has more than `limit` bytes.
+    /// Returns a function's name as Go prints it; `None` if it has more than `limit`
+    /// bytes.
     pub(super) fn name(&self, name: u32, limit: usize) -> Option<Cow<'d, [u8]>> {
         self.raw_name(name, limit).map(|(_, raw)| printed(raw))
     }
 
-    /// Returns a function's name as the table has it, and where it stands.
+    /// Returns the offset of a function's name, and the name in the table.
     pub(super) fn raw_name(&self, name: u32, limit: usize) -> Option<(usize, &'d [u8])> {
         let at = offset(self.table.header.names, name)?;
         let raw = self.bytes.text(at, limit)?;
         (!raw.is_empty()).then_some((at, raw))
     }
 
-    /// Whether a function's name leads out of the table, or has no end.
+    /// Returns whether the offset of a function's name is outside the table, or the name
+    /// has no end.
     pub(super) fn is_name_damaged(&self, name: u32) -> bool {
         let at = offset(self.table.header.names, name);
         at.and_then(|at| self.bytes.text(at, usize::MAX)).is_none()
     }
 
-    /// Returns where the path of a file stands, of which a function's runs have this number.
+    /// Returns the offset of the path of the file with this number in a function's runs.
     pub(super) fn path_at(&self, unit: u32, file: i32) -> Option<usize> {
         let header = &self.table.header;
         let file = u32::try_from(file).ok()?;
         if header.layout == Layout::Go1_2 {
-            // The first number is how many there are.
+            // The first number is the number of rows.
             let known = self.bytes.word(header.files)?;
             let row = offset(header.files, file.checked_mul(4)?)?;
             let is_known = (1..known).contains(&file);
@@ -45,14 +48,14 @@ impl<'d> TableView<'_, 'd> {
         offset(header.files, path)
     }
 
-    /// Returns the path that stands there, unless it has more than `limit` bytes.
+    /// Returns the path at this offset; `None` if it has more than `limit` bytes.
     pub(super) fn path(&self, at: usize, limit: usize) -> Option<&'d [u8]> {
         self.bytes.text(at, limit).filter(|path| !path.is_empty())
     }
 }
 
-/// Returns the name as it is printed: without what is between brackets, which is the shape
-/// of type arguments that was compiled once for all that have it.
+/// Returns the name as Go prints it. The text in brackets, the shape of type arguments,
+/// is replaced, because the code is shared by all type arguments of that shape.
 fn printed(raw: &[u8]) -> Cow<'_, [u8]> {
     let brackets = memchr::memchr(b'[', raw).zip(memchr::memrchr(b']', raw));
     let inside = brackets.filter(|(first, last)| first < last);
@@ -67,29 +70,29 @@ fn printed(raw: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Names that are printed otherwise than the table has them.
+/// The names whose printed form differs from that in the table.
 #[derive(Debug, Default)]
 pub struct GoNames(Vec<(usize, Box<[u8]>)>);
 
 impl GoNames {
-    /// Returns the name that stands at this offset of the table.
+    /// Returns the printed name at this offset of the table.
     pub(super) fn printed<'n>(&'n self, at: usize, raw: &'n [u8]) -> Option<&'n [u8]> {
         match self.0.binary_search_by_key(&at, |known| known.0) {
             Ok(found) => self.0.get(found).map(|known| &*known.1),
-            // A forged offset may lead into the middle of one.
+            // A forged offset may point into the middle of a name.
             Err(_) => matches!(printed(raw), Cow::Borrowed(_)).then_some(raw),
         }
     }
 }
 
 impl GoTable {
-    /// Reads the names that are printed otherwise than the table has them.
+    /// Reads the names whose printed form differs from that in the table.
     #[must_use]
     pub fn names(&self, memory: &Memory<'_>) -> GoNames {
         let Some(view) = self.view(memory) else {
             return GoNames::default();
         };
-        // Before, linkers wrote them as they are printed.
+        // Earlier linkers wrote names in their printed form.
         if self.header.layout < Layout::Go1_20 {
             return GoNames::default();
         }

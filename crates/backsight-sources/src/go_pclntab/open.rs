@@ -1,4 +1,5 @@
-//! Opening a table: its header, its functions in order, and what is told elsewhere.
+//! Opens a table: checks the header and the order of functions, and reads data that is
+//! stored elsewhere.
 
 use super::header::{Layout, PclntabHeader};
 use super::module_data::{self, ModuleData};
@@ -7,11 +8,11 @@ use crate::go_build_info::minor_release;
 use crate::memory::{Memory, Relocation};
 
 impl GoTable {
-    /// Opens the table that is mapped at `addr`. `release` is what made the file, as
-    /// [`go_release`](crate::go_build_info::go_release) tells it: Go 1.14 and 1.15 are told
-    /// from their forerunners by it alone.
+    /// Opens the table that is mapped at `addr`. `release` is the release of Go that
+    /// built the file, from [`go_release`](crate::go_build_info::go_release). It is the
+    /// only way to distinguish Go 1.14 and 1.15 from earlier releases.
     ///
-    /// `None` when there is no table, or no function of it can be found.
+    /// Returns `None` if there is no table, or if none of its functions can be found.
     #[must_use]
     pub fn open(
         addr: u64,
@@ -51,12 +52,12 @@ impl GoTable {
     }
 }
 
-/// Returns what the entries of functions count from.
+/// Returns the base of the entries of functions.
 fn text(table: &GoTable, module: Option<&ModuleData>, memory: &Memory<'_>) -> Option<u64> {
     if let Some(module) = module {
         return Some(module.text);
     }
-    // Releases from 1.26 on leave it 0, and files that are loaded anywhere may.
+    // Releases since 1.26 write 0, and position-independent files may have 0.
     let at = table.header.text?;
     let addr = table.addr.checked_add(u64::try_from(at).ok()?)?;
     let moved = table.relocated.iter().find(|moved| moved.0 == addr);
@@ -68,7 +69,7 @@ fn text(table: &GoTable, module: Option<&ModuleData>, memory: &Memory<'_>) -> Op
     (text != 0).then_some(text)
 }
 
-/// Returns how many functions ascend.
+/// Returns the number of functions from the first on that ascend.
 fn ascending(view: &TableView<'_, '_>) -> usize {
     let Some(mut last) = view.entry(0) else {
         return 0;
@@ -83,7 +84,7 @@ fn ascending(view: &TableView<'_, '_>) -> usize {
     view.table.header.functions
 }
 
-/// Where inlined calls are depends on the release.
+/// Returns where inlined calls are, which depends on the release.
 fn trees(
     header: &PclntabHeader,
     module: Option<&ModuleData>,

@@ -1,9 +1,10 @@
-//! Runs of numbers: which number holds for which bytes of a function's code.
+//! Runs of numbers: each number applies to a range of a function's code.
 //!
-//! Pairs of varints: how the number changes (zigzag), and for how many instructions it
-//! then holds. A change of 0 ends them.
+//! They are encoded as pairs of varints: the change of the number (zigzag), and the
+//! length of the range in instructions. A change of 0 ends the list.
 
-/// From `begin` to `end`, in bytes of the function's code, this number holds.
+/// The number for a range of code, from `begin` to `end` in bytes from the function's
+/// start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) end: u64,
@@ -18,12 +19,12 @@ pub(super) struct Runs<'d> {
     end: u64,
     value: i32,
     is_over: bool,
-    /// Whether they broke off where they should not.
+    /// Whether the list ended unexpectedly.
     pub(super) is_damaged: bool,
 }
 
 impl<'d> Runs<'d> {
-    /// Reads the runs that begin where these bytes do.
+    /// Reads the runs at the start of these bytes.
     pub(super) fn new(rest: &'d [u8], quantum: u32) -> Self {
         Self {
             rest,
@@ -59,8 +60,8 @@ impl<'d> Runs<'d> {
         };
         self.value = self.value.wrapping_add(change.cast_signed());
         let length = self.read()?.checked_mul(self.quantum)?;
-        // No linker writes a number that holds nowhere. Without these, there are no more
-        // runs than bytes of code.
+        // Linkers write no empty ranges. Rejecting them bounds the number of runs by the
+        // bytes of code.
         if length == 0 {
             return None;
         }

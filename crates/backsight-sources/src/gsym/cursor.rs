@@ -1,6 +1,6 @@
-//! Numbers of any length, one behind the other.
+//! Reads consecutive variable-length numbers.
 
-/// Bytes that are read from the front.
+/// The bytes that are still to be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ByteCursor<'d>(pub(super) &'d [u8]);
 
@@ -20,7 +20,7 @@ impl ByteCursor<'_> {
         })
     }
 
-    /// Returns an unsigned LEB128 number; `None` also where it has more than 64 bits.
+    /// Returns an unsigned LEB128 number; `None` also if it has more than 64 bits.
     pub(super) fn unsigned(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {

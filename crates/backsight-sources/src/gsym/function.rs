@@ -5,14 +5,15 @@ use std::ops::Range;
 use super::cursor::ByteCursor;
 use crate::function_record::{FunctionRecord, InlinedCall, LineRange};
 
-/// What follows the name of a function.
+/// The types of data blocks of a function.
 const LINES: u32 = 1;
 const INLINED: u32 = 2;
 
-/// How deep inlined calls are followed.
+/// The maximum depth of inlined calls.
 const MAX_DEPTH: u32 = 1024;
 
-/// Reads what follows the size of a function. What cannot be read is left out, and said.
+/// Reads the data after the size of a function. Parts that cannot be read are left out,
+/// and mark the record as damaged.
 pub(super) fn read(range: Range<u64>, data: &[u8], big_endian: bool) -> FunctionRecord {
     let mut record = FunctionRecord {
         range,
@@ -22,7 +23,7 @@ pub(super) fn read(range: Range<u64>, data: &[u8], big_endian: bool) -> Function
     record
 }
 
-/// Returns how many bytes a function takes.
+/// Returns the size of a function's data in bytes.
 pub(super) fn size_of(data: &[u8], big_endian: bool) -> usize {
     let mut cursor = ByteCursor(data);
     let _name = cursor.word(big_endian);
@@ -53,13 +54,13 @@ fn read_into(
         match kind {
             LINES => read_lines(record, ByteCursor(data))?,
             INLINED => read_inlined(record, ByteCursor(data), big_endian)?,
-            // What later releases add is for others: functions that were merged, call sites.
+            // Other blocks of later releases are ignored: merged functions, call sites.
             _ => {}
         }
     }
 }
 
-/// Of several rows at one address the last counts.
+/// Reads the lines. If several rows have the same address, the last one is used.
 fn read_lines(record: &mut FunctionRecord, mut cursor: ByteCursor<'_>) -> Option<()> {
     let Range { start, end } = record.range;
     let lowest = cursor.signed()?;
@@ -119,13 +120,15 @@ fn read_lines(record: &mut FunctionRecord, mut cursor: ByteCursor<'_>) -> Option
     whole
 }
 
-/// The tree of calls, the function itself at its root. A loop, as hostile trees are deep.
+/// Reads the tree of calls, whose root is the function itself. It is a loop because
+/// forged trees may be too deep for recursion.
 fn read_inlined(
     record: &mut FunctionRecord,
     mut cursor: ByteCursor<'_>,
     big_endian: bool,
 ) -> Option<()> {
-    /// A call whose children are read: its number, where its ranges begin, and what holds it.
+    /// A call whose children are being read: its index, the base of its children's
+    /// ranges, and its ranges.
     struct Open {
         call: Option<usize>,
         base: u64,
@@ -162,7 +165,7 @@ fn read_inlined(
         if depth >= MAX_DEPTH {
             return None;
         }
-        // A call is nowhere but in what it is inlined into.
+        // The ranges of a call are limited to those of the enclosing one.
         let ranges = within(&all, &around.ranges);
         let call = InlinedCall {
             into: around.call,
@@ -184,8 +187,8 @@ fn read_inlined(
     Some(())
 }
 
-/// Returns the parts of ranges that are in others. The function's own are one, a call's a
-/// few; the product of more is not worth it.
+/// Returns the intersection of two lists of ranges. A function has one range, a call a
+/// few; longer lists, whose product is too large, give no ranges.
 fn within(inner: &[Range<u64>], outer: &[Range<u64>]) -> Vec<Range<u64>> {
     const MAX_PRODUCT: usize = 1 << 16;
     if inner.len().saturating_mul(outer.len()) > MAX_PRODUCT {
@@ -204,7 +207,7 @@ fn within(inner: &[Range<u64>], outer: &[Range<u64>]) -> Vec<Range<u64>> {
 fn ranges(cursor: &mut ByteCursor<'_>, base: u64) -> Option<Vec<Range<u64>>> {
     let count = cursor.unsigned()?;
     let mut all = Vec::new();
-    // Each takes two bytes at least, so a count that lies ends with the bytes.
+    // Each range takes at least two bytes, so the data bounds a forged count.
     for _ in 0..count {
         let start = base.checked_add(cursor.unsigned()?)?;
         let end = start.checked_add(cursor.unsigned()?)?;

@@ -1,4 +1,4 @@
-//! Where the tables of a GSYM file are.
+//! The header of a GSYM file, with the offsets of its tables.
 
 use backsight_types::BuildId;
 
@@ -8,17 +8,17 @@ const MAGIC: u32 = 0x4753_594d;
 const HEADER_BYTES: usize = 48;
 const MAX_ID_BYTES: usize = 20;
 
-/// Why bytes are no GSYM file that can be read.
+/// Why bytes cannot be read as a GSYM file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GsymError {
-    /// It does not begin like one.
+    /// It does not start like one.
     #[error("not a GSYM file")]
     NotGsym,
-    /// Only version 1 is known.
-    #[error("GSYM of version {0}, and only version 1 can be read")]
+    /// Only version 1 is supported.
+    #[error("GSYM of version {0}, but only version 1 is supported")]
     Version(u16),
-    /// A size in it is none that exists, or a table ends outside.
+    /// A size in it is invalid, or a table exceeds the file.
     #[error("a damaged GSYM file: {0}")]
     Damaged(&'static str),
 }
@@ -27,7 +27,7 @@ pub enum GsymError {
 #[derive(Clone, Debug)]
 pub(super) struct GsymHeader {
     pub(super) big_endian: bool,
-    /// Bytes of an entry of the table of addresses.
+    /// The size in bytes of an entry of the address table.
     pub(super) address_size: usize,
     pub(super) base: u64,
     pub(super) count: usize,
@@ -40,8 +40,8 @@ pub(super) struct GsymHeader {
     pub(super) id: Vec<u8>,
 }
 
-/// Returns the identifier of the program that a GSYM file was made of, if it has one, from the
-/// first 48 bytes of the file.
+/// Returns the build ID of the program that a GSYM file was created from, if it has one,
+/// from the first 48 bytes of the file.
 ///
 /// # Errors
 /// Each of [`GsymError`].
@@ -70,11 +70,11 @@ impl GsymHeader {
         }
         let address_size = usize::from(bytes.byte(6).ok_or(cut)?);
         if ![1, 2, 4, 8].contains(&address_size) {
-            return Err(GsymError::Damaged("addresses of a size that none have"));
+            return Err(GsymError::Damaged("the size of its addresses is invalid"));
         }
         let id_size = usize::from(bytes.byte(7).ok_or(cut)?);
         if id_size > MAX_ID_BYTES {
-            return Err(GsymError::Damaged("an identifier longer than its place"));
+            return Err(GsymError::Damaged("its build ID is too long"));
         }
         let id = 28..28_usize.saturating_add(id_size);
         let id = all.get(id).ok_or(cut)?.to_vec();
@@ -96,7 +96,7 @@ impl GsymHeader {
             let texts = texts?;
             let texts_end = offset(texts, texts_size)?;
             let count = usize::try_from(count).ok()?;
-            // A multiple of each size that addresses may have.
+            // The header's size is a multiple of each size of addresses.
             let addresses = HEADER_BYTES;
             let end = addresses.checked_add(count.checked_mul(address_size)?)?;
             let infos = end.checked_next_multiple_of(4)?;
@@ -108,7 +108,7 @@ impl GsymHeader {
             let is_inside = files_end <= all.len() && texts_end <= all.len();
             is_inside.then_some((count, addresses, infos, files, file_count, texts, texts_end))
         };
-        let outside = GsymError::Damaged("a table ends outside of it");
+        let outside = GsymError::Damaged("a table exceeds the file");
         let (count, addresses, infos, files, file_count, texts, texts_end) =
             tables().ok_or(outside)?;
         Ok(Self {

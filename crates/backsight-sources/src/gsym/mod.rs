@@ -1,12 +1,12 @@
 //! GSYM: functions, lines and inlined calls as LLVM's `llvm-gsymutil` writes them.
 //!
 //! ```text
-//!   header ─▶ addresses (ascending, bisected) ─▶ offsets ─▶ function ─▶ lines
-//!                                                              └──────▶ inlined calls
-//!             files, texts ◀── numbers of the function ─────────┘
+//!   header ─▶ addresses (sorted) ─▶ offsets ─▶ function ─▶ lines
+//!                                                   └──────▶ inlined calls
+//!             files, texts ◀── numbers in the function
 //! ```
 //!
-//! Version 1, in both byte orders.
+//! Version 1 is supported, in both byte orders.
 
 mod cursor;
 mod function;

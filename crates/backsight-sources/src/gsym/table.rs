@@ -8,27 +8,28 @@ use super::header::{GsymError, GsymHeader};
 use crate::bytes::{Bytes, offset};
 use crate::function_record::{FunctionRecord, TextName, Texts};
 
-/// Bytes of a name or a path at most.
+/// The maximum length of a name or a path in bytes.
 const LONGEST_TEXT: usize = 1 << 20;
 
-/// The tables of a GSYM file. The bytes themselves are given to each call.
+/// The tables of a GSYM file. Pass the bytes of the file to each call.
 #[derive(Clone, Debug)]
 pub struct Gsym {
     header: GsymHeader,
-    /// Addresses that ascend, from the first on.
-    sound: usize,
+    /// The number of addresses from the first on that ascend.
+    ascending: usize,
 }
 
-/// What stands at an address.
+/// The function at an address.
 #[derive(Clone, Debug)]
 struct FunctionAt<'d, 'h> {
     bytes: Bytes<'d>,
     header: &'h GsymHeader,
-    sound: usize,
+    ascending: usize,
 }
 
 impl Gsym {
-    /// Reads the header, and checks that the tables are inside of the file and ascend.
+    /// Reads the header, and checks that the tables are within the file and that
+    /// addresses ascend.
     ///
     /// # Errors
     /// Each of [`GsymError`].
@@ -37,20 +38,20 @@ impl Gsym {
         let count = header.count;
         let mut gsym = Self {
             header,
-            sound: count,
+            ascending: count,
         };
         let view = gsym.view(bytes);
         let mut last = 0;
-        let sound = (0..count).take_while(|at| {
+        let ascending = (0..count).take_while(|at| {
             let addr = view.addr(*at).filter(|addr| *addr >= last);
             last = addr.unwrap_or(last);
             addr.is_some()
         });
-        gsym.sound = sound.count();
+        gsym.ascending = ascending.count();
         Ok(gsym)
     }
 
-    /// Returns the identifier of the program that it was made of.
+    /// Returns the build ID of the program that it was created from.
     #[must_use]
     pub fn build_id(&self) -> Option<BuildId> {
         BuildId::from_bytes(&self.header.id).ok()
@@ -59,16 +60,18 @@ impl Gsym {
     /// Returns how many functions it has, those that are cut off left out.
     #[must_use]
     pub fn functions(&self) -> usize {
-        self.sound
+        self.ascending
     }
 
-    /// Returns whether its functions do not ascend: those behind are cut off.
+    /// Returns whether its functions do not ascend. Those after the first violation are
+    /// not used.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        self.sound < self.header.count
+        self.ascending < self.header.count
     }
 
-    /// Returns what stands at this address, and whether something of it is damaged.
+    /// Returns the answer for this address, and whether a part of the function is
+    /// damaged.
     #[must_use]
     pub fn find(&self, bytes: &[u8], addr: u64) -> (Option<Frames>, bool) {
         let view = self.view(bytes);
@@ -83,18 +86,20 @@ impl Gsym {
         (frames, found.is_damaged)
     }
 
-    /// Puts all functions into an index, and returns whether something was damaged.
+    /// Adds all functions to an index, and returns whether a part was damaged.
     ///
     /// # Errors
     /// [`IndexFull`].
     pub fn list(&self, bytes: &[u8], index: &mut IndexBuilder) -> Result<bool, IndexFull> {
         let view = self.view(bytes);
         let mut is_damaged = self.is_cut();
-        // Each function has bytes of its own, if nobody lies.
+        // In a valid file, functions do not share bytes. This bounds the work for a
+        // forged one.
         let mut left = bytes.len();
-        for at in 0..self.sound {
-            // Of those at one address the last counts: it is the longest.
-            let next = at.checked_add(1).filter(|next| *next < self.sound);
+        for at in 0..self.ascending {
+            // If several functions have the same address, the last one is used: it is the
+            // longest.
+            let next = at.checked_add(1).filter(|next| *next < self.ascending);
             if next.is_some_and(|next| view.addr(next) == view.addr(at)) {
                 continue;
             }
@@ -120,7 +125,7 @@ impl Gsym {
                 pointer: 8,
             },
             header: &self.header,
-            sound: self.sound,
+            ascending: self.ascending,
         }
     }
 }
@@ -141,9 +146,9 @@ impl<'d> FunctionAt<'d, '_> {
         self.header.base.checked_add(more)
     }
 
-    /// Returns the last function that begins at this address or before.
+    /// Returns the last function that starts at or before this address.
     fn last_until(&self, addr: u64) -> Option<usize> {
-        let (mut low, mut high) = (0_usize, self.sound);
+        let (mut low, mut high) = (0_usize, self.ascending);
         while low < high {
             let middle = low.midpoint(high);
             if self.addr(middle)? <= addr {
@@ -155,7 +160,7 @@ impl<'d> FunctionAt<'d, '_> {
         low.checked_sub(1)
     }
 
-    /// Returns the bytes from a function on, and how many it takes.
+    /// Returns the bytes from a function's data on, and the data's size.
     fn info(&self, number: usize) -> Option<(&'d [u8], usize)> {
         let at = self.header.infos.checked_add(number.checked_mul(4)?)?;
         let at = offset(0, self.bytes.word(at)?)?;
@@ -165,7 +170,7 @@ impl<'d> FunctionAt<'d, '_> {
         Some((data, size))
     }
 
-    /// Reads a function, which ends where the next begins at the latest.
+    /// Reads a function, which ends at the start of the next one at the latest.
     fn function(&self, number: usize) -> Option<FunctionRecord> {
         let begin = self.addr(number)?;
         let (data, _) = self.info(number)?;
@@ -174,10 +179,10 @@ impl<'d> FunctionAt<'d, '_> {
             true => u32::from_be_bytes(*size),
             false => u32::from_le_bytes(*size),
         };
-        let next = number.checked_add(1).filter(|next| *next < self.sound);
+        let next = number.checked_add(1).filter(|next| *next < self.ascending);
         let next = next.and_then(|next| self.addr(next));
         let end = match (size, next) {
-            // A label without a size: up to the next.
+            // A label without a size extends to the next one.
             (0, Some(next)) => next,
             (0, None) => begin.checked_add(1)?,
             (size, next) => begin

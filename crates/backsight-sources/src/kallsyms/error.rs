@@ -1,4 +1,4 @@
-//! Why a list has no symbols to give.
+//! The errors of the kernel's list of symbols.
 
 use std::io;
 
@@ -9,7 +9,7 @@ pub enum KallsymsError {
     /// It cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It has symbols, and all addresses are zero.
+    /// All addresses are zero.
     #[error(
         "all addresses are zero, because the kernel hides them from this process \
          (kernel.kptr_restrict): run as root or with CAP_SYSLOG, with kernel.kptr_restrict at 1 \

@@ -3,14 +3,14 @@
 /// The longest name that is kept: `KSYM_NAME_LEN` is 512, and `MODULE_NAME_LEN` 56 or 64.
 const MAX_NAME_BYTES: usize = 1024;
 
-/// A symbol as its line has it.
+/// The symbol of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line<'t> {
     pub(super) addr: u64,
-    /// The letter that `nm` prints: upper case for a global symbol.
+    /// The letter of `nm`: upper case for a global symbol.
     pub(super) kind: u8,
     pub(super) name: &'t str,
-    /// The name in brackets; `None` in the image.
+    /// The name in brackets; `None` for the image.
     pub(super) module: Option<&'t str>,
 }
 
@@ -41,18 +41,18 @@ impl<'t> Line<'t> {
         })
     }
 
-    /// Whether it is code, by its letter.
+    /// Returns whether it is code, by its letter.
     pub(super) const fn is_code(&self) -> bool {
         matches!(self.kind, b't' | b'T' | b'w' | b'W')
     }
 
-    /// Whether another definition may replace it.
+    /// Returns whether it is a weak symbol.
     pub(super) const fn is_weak(&self) -> bool {
         matches!(self.kind, b'w' | b'W')
     }
 }
 
-/// Parses digits up to the first other byte. An address has 16 at most.
+/// Parses digits up to the first other byte. An address has at most 16.
 fn hexadecimal(line: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0_u64;
     for (count, byte) in line.iter().take(17).enumerate() {
@@ -65,7 +65,8 @@ fn hexadecimal(line: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
-/// Returns a name that has text, is not overlong, and is all of the line's printable bytes.
+/// Returns the name if it is not empty, not too long, and has only printable ASCII
+/// characters.
 fn plain(name: &[u8]) -> Option<&str> {
     let fits = (1..=MAX_NAME_BYTES).contains(&name.len());
     let name = fits.then(|| str::from_utf8(name).ok()).flatten()?;

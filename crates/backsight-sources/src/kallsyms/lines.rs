@@ -5,18 +5,20 @@ use std::ops::ControlFlow;
 
 use super::line::Line;
 
-/// Longer than any line: a name has up to 511 bytes, the name of a module 63.
+/// The maximum length of a line. A name has up to 511 bytes, the name of a module 63.
 const MAX_LINE_BYTES: usize = 4096;
 
-/// Many times the text of a kernel with all its modules, which is 20 MiB.
+/// The maximum size of the text: many times that of a kernel with all its modules, which
+/// is 20 MiB.
 const MAX_TEXT_BYTES: usize = 1 << 30;
 
-/// The first symbols may be per-CPU variables, whose addresses begin at zero.
+/// How many lines with the address zero are read before addresses count as hidden. The
+/// first symbols may be per-CPU variables, whose addresses start at zero.
 const MAX_LINES_OF_ZEROS: u32 = 2000;
 
-/// Calls `take` with each complete line that is a symbol, until it breaks off. Returns how many
-/// other lines were skipped: malformed, overlong, or without their line feed, as the last one
-/// of a text that was cut short is.
+/// Calls `take` with each complete line that is a symbol, until it returns a break.
+/// Returns how many other lines were skipped: malformed, too long, or without a line
+/// feed, as the last one of a truncated text.
 ///
 /// # Errors
 /// Those of the input.
@@ -25,7 +27,7 @@ pub(super) fn each_symbol(
     mut take: impl FnMut(Line<'_>) -> ControlFlow<()>,
 ) -> io::Result<u64> {
     let mut skipped = 0_u64;
-    // The beginning of a line whose end was not read yet.
+    // The start of a line whose end was not read yet.
     let mut begun: Vec<u8> = Vec::new();
     let mut is_overlong = false;
     let mut left = MAX_TEXT_BYTES;
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn lines_are_the_same_whatever_the_buffer() {
         let long = "y".repeat(2 * MAX_LINE_BYTES);
-        // What follows in an overlong line is no line of its own.
+        // The rest of a line that is too long is not read as another line.
         let text = format!("10 t one\nno line\n20 t {long} 30 t forged\n40 t two\t[m]\n50 t cut");
         for buffer_bytes in [1, 2, 7, 100, MAX_LINE_BYTES, 1 << 20] {
             let (found, skipped) = names(text.as_bytes(), buffer_bytes);

@@ -7,13 +7,14 @@
 //!   ffffffffc0401000 t ftrace_trampoline<TAB>[__builtin__ftrace]
 //! ```
 //!
-//! The addresses are those of one boot: with KASLR, the image and its modules are elsewhere
-//! after the next one. The caller makes sure that its addresses are of the same boot, or
-//! counts from [`Kallsyms::text`].
+//! The addresses are valid for one boot: with KASLR, the image and its modules have other
+//! addresses after the next one. The caller must use addresses of the same boot, or
+//! offsets from [`Kallsyms::text`].
 //!
-//! The list has no sizes: a function extends to the next symbol. Of several names for one
-//! address the one is taken that `perf` takes (`tools/perf/util/symbol.c`), as far as the
-//! list has what it looks at: code before data, not weak, global, with few underscores, long.
+//! The list has no sizes: a function extends to the next symbol. If an address has
+//! several names, the one that `perf` prefers is used (`tools/perf/util/symbol.c`), as
+//! far as the list has the data: code before data, then not weak, then global, then with
+//! the fewest underscores, then the longest.
 //!
 //! Source: `kernel/kallsyms.c`.
 

@@ -1,30 +1,31 @@
-//! A symbol in 16 bytes. A kernel has 150,000 of them and more.
+//! A symbol in 16 bytes. A kernel has more than 150,000 symbols.
 
 use std::cmp::Reverse;
 
 use super::line::Line;
 
-/// A symbol, whose name is in a text that all share.
+/// A symbol, whose name is in a text shared by all symbols.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PackedSymbol {
     pub(super) addr: u64,
-    /// Where its name begins.
+    /// The offset of its name.
     name: u32,
-    /// The length of its name, and in the upper bits what [`rank`](Self::rank) looks at.
+    /// The length of its name, and in the upper bits the properties that
+    /// [`rank`](Self::rank) compares.
     shape: u16,
-    /// 0 for the image; otherwise one more than the index of its module.
+    /// 0 for the image; otherwise the index of its module plus one.
     pub(super) module: u16,
 }
 
-/// The bits of a name's length: [`Line::parse`] returns none above 1024 bytes.
+/// The bits of a name's length: [`Line::parse`] returns no name of more than 1024 bytes.
 const LENGTH: u16 = 0x0fff;
 const DATA: u16 = 0x4000;
 const WEAK: u16 = 0x2000;
 const LOCAL: u16 = 0x1000;
 
 impl PackedSymbol {
-    /// Packs a symbol, and puts its name behind those of others. The name of data is not kept:
-    /// data only ends the function before it. `None` if there is no room.
+    /// Packs a symbol, and appends its name to `names`. The names of data are not kept,
+    /// because data only ends the function before it. Returns `None` if there is no room.
     pub(super) fn new(line: &Line<'_>, module: u16, names: &mut String) -> Option<Self> {
         let name = if line.is_code() { line.name } else { "" };
         let len = u16::try_from(name.len())
@@ -48,15 +49,15 @@ impl PackedSymbol {
         self.shape & DATA == 0
     }
 
-    /// Returns its name, of the text that all share.
+    /// Returns its name from the shared text.
     pub(super) fn name<'n>(&self, names: &'n str) -> &'n str {
         let start = usize::try_from(self.name).unwrap_or(usize::MAX);
         let end = start.saturating_add(usize::from(self.shape & LENGTH));
         names.get(start..end).unwrap_or_default()
     }
 
-    /// Orders the names of one address, the best first: code, not weak, global, with few
-    /// underscores in front, long.
+    /// Orders the names of one address, the best first: code, not weak, global, with the
+    /// fewest leading underscores, longest.
     pub(super) fn rank(&self, names: &str) -> (u16, usize, Reverse<usize>) {
         let name = self.name(names);
         let underscores = name.bytes().take_while(|byte| *byte == b'_').count();

@@ -1,4 +1,4 @@
-//! The symbols by address, and what is at one.
+//! The symbols of a running kernel, by address.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
@@ -11,10 +11,10 @@ use super::line::Line;
 use super::lines;
 use super::packed_symbol::PackedSymbol;
 
-/// Several times the symbols of a kernel with all its modules.
+/// The maximum number of symbols: several times those of a kernel with all its modules.
 const MAX_SYMBOLS: usize = 1 << 22;
 
-/// The names of so many symbols: they have about 25 bytes.
+/// The maximum size of all names in bytes. A name has about 25 bytes.
 const MAX_NAME_BYTES: usize = 256 << 20;
 
 /// The functions of a running kernel, by address.
@@ -31,17 +31,18 @@ const MAX_NAME_BYTES: usize = 256 << 20;
 /// ```
 #[derive(Debug, Default)]
 pub struct Kallsyms {
-    /// Ascending, one for each address; of several data symbols in a row only the first.
+    /// Ascending, one for each address. Of consecutive data symbols, only the first is
+    /// kept.
     symbols: Vec<PackedSymbol>,
     names: String,
     modules: Vec<Box<str>>,
-    /// Kept apart: another name may be shown for the same address.
+    /// Stored separately, as the same address may have another preferred name.
     marks: Marks,
     skipped_lines: u64,
     is_cut: bool,
 }
 
-/// The addresses of symbols that say where the image is.
+/// The addresses of the symbols that delimit the image.
 #[derive(Clone, Copy, Debug, Default)]
 struct Marks {
     text: Option<u64>,
@@ -56,14 +57,14 @@ struct Marks {
 pub struct KernelSymbol<'k> {
     /// The function's name.
     pub name: &'k str,
-    /// The name in brackets: of the kernel module that has it, `bpf` for a BPF program, or
-    /// `__builtin__ftrace` and the like for a trampoline. `None` in the image.
+    /// The name in brackets: that of its kernel module, `bpf` for a BPF program, or a
+    /// name such as `__builtin__ftrace` for a trampoline. `None` for the image.
     pub module: Option<&'k str>,
-    /// Where it begins.
+    /// The start of the function.
     pub start: AbsAddr,
 }
 
-/// Where code of the kernel comes from.
+/// The origin of kernel code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KernelCode {
@@ -71,14 +72,14 @@ pub enum KernelCode {
     Image,
     /// The file of a kernel module.
     Module,
-    /// A BPF program or trampoline. No file has it.
+    /// A BPF program or trampoline, which is in no file.
     Bpf,
-    /// A trampoline or a copied instruction of ftrace or kprobes. No file has it.
+    /// A trampoline or a copied instruction of ftrace or kprobes, which is in no file.
     Trampoline,
 }
 
 impl KernelSymbol<'_> {
-    /// Returns where the code comes from.
+    /// Returns the origin of the code.
     #[must_use]
     pub fn code(&self) -> KernelCode {
         match self.module {
@@ -125,8 +126,8 @@ impl Kallsyms {
         Ok(kernel)
     }
 
-    /// Returns whether the list has addresses, from its first lines. The kernel prints zeros
-    /// to those who may not know them: see `kernel.kptr_restrict`.
+    /// Returns whether the list has addresses, according to its first lines. The kernel
+    /// prints zeros to processes that may not see them: see `kernel.kptr_restrict`.
     ///
     /// # Errors
     /// Those of the input.
@@ -140,7 +141,7 @@ impl Kallsyms {
                 self.marks.note(line);
                 0
             }
-            // The symbols of a module are printed one after the other.
+            // The symbols of a module are consecutive.
             Some(name) if self.modules.last().is_some_and(|last| **last == *name) => {
                 u16::try_from(self.modules.len()).ok()?
             }
@@ -161,7 +162,7 @@ impl Kallsyms {
 
     fn sort(&mut self) {
         let Self { symbols, names, .. } = self;
-        // Stable, since the kernel prints its image in order.
+        // A stable sort, which is fast because the kernel prints its image in order.
         symbols.sort_by(|a, b| {
             let by_addr = a.addr.cmp(&b.addr);
             by_addr.then_with(|| a.rank(names).cmp(&b.rank(names)))
@@ -172,8 +173,8 @@ impl Kallsyms {
         names.shrink_to_fit();
     }
 
-    /// Returns the function that covers `addr`: the last one that begins there or below,
-    /// since the list has no sizes. `None` below the first, and in data.
+    /// Returns the function that covers `addr`: the last one that starts at or below it,
+    /// since the list has no sizes. `None` below the first one, and in data.
     #[must_use]
     pub fn at(&self, addr: AbsAddr) -> Option<KernelSymbol<'_>> {
         let behind = self.symbols.partition_point(|symbol| symbol.addr <= addr.0);
@@ -197,8 +198,7 @@ impl Kallsyms {
         }
     }
 
-    /// Returns the address where the image begins, `_text`. With KASLR it differs from boot to
-    /// boot.
+    /// Returns the start of the image, `_text`. With KASLR it differs from boot to boot.
     #[must_use]
     pub fn text(&self) -> Option<AbsAddr> {
         self.marks.text.map(AbsAddr)
@@ -225,19 +225,19 @@ impl Kallsyms {
         (range.start < range.end).then_some(range)
     }
 
-    /// Returns how many lines were no symbol, and were skipped.
+    /// Returns how many lines were not symbols, and were skipped.
     #[must_use]
     pub fn skipped_lines(&self) -> u64 {
         self.skipped_lines
     }
 
-    /// Returns whether there were more symbols than any kernel has, and the rest was not read.
+    /// Returns whether the list exceeded a limit, so that the rest was not read.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// Returns how many bytes of memory the symbols take.
+    /// Returns the memory of the symbols in bytes.
     #[must_use]
     pub fn byte_count(&self) -> usize {
         let symbols = self.symbols.capacity();

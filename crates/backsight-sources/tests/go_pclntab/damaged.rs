@@ -1,5 +1,5 @@
-//! Real tables with bytes that lie: nothing panics, nothing runs away, and what was not
-//! touched is still answered.
+//! Real tables with changed bytes: nothing panics, all work is bounded, and unchanged
+//! parts still give answers.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use crate::mapped::{Mapped, bytes_of};
 use crate::{LIMITS, addresses};
 use testkit::go::{Build, build};
 
-/// A stripped program, and where its table is.
+/// A stripped program, and the address of its table.
 struct Whole {
     bytes: Vec<u8>,
     table: u64,
@@ -42,7 +42,7 @@ fn whole() -> Option<&'static Whole> {
     WHOLE.get_or_init(make).as_ref()
 }
 
-/// Changes a copy of what is mapped with the table, from its begin on.
+/// Changes a copy of the mapped part that contains the table, from the table's start on.
 fn with_changed(whole: &Whole, change: impl FnOnce(&mut Vec<u8>), ask: impl FnOnce(&Memory<'_>)) {
     let mapped = Mapped::new(&whole.bytes);
     let rest = mapped.memory.from(whole.table).expect("mapped");
@@ -53,7 +53,7 @@ fn with_changed(whole: &Whole, change: impl FnOnce(&mut Vec<u8>), ask: impl FnOn
         bytes: &changed,
         is_writable: false,
     };
-    // What comes first counts.
+    // The first matching part is used.
     let mut parts = vec![table];
     parts.extend(mapped.memory.parts.iter().map(|part| {
         let before = usize::try_from(whole.table.saturating_sub(part.addr)).expect("small");
@@ -68,7 +68,7 @@ fn with_changed(whole: &Whole, change: impl FnOnce(&mut Vec<u8>), ask: impl FnOn
     ask(&Memory { parts });
 }
 
-/// Asks for some addresses, and lays all out; returns how many have a name.
+/// Looks up some addresses, and lays out the whole table; returns how many have a name.
 fn ask_all(whole: &Whole, memory: &Memory<'_>, table: &GoTable, lay_out: bool) -> usize {
     let mut named = 0;
     for addr in whole.addresses.iter().step_by(100) {
@@ -95,7 +95,7 @@ fn changed_bytes_cost_no_more_than_their_answers() {
     let outcome = runner.run(&all, |(changes, lay_out)| {
         let change = |bytes: &mut Vec<u8>| {
             for (at, byte, scale) in &changes {
-                // Most of all where counts and offsets are.
+                // Mostly bytes of counts and offsets.
                 let at = at >> [0, 4, 9, 13][*scale];
                 if let Some(place) = bytes.get_mut(at) {
                     *place = *byte;
@@ -212,7 +212,8 @@ fn calls_that_lead_in_a_circle_leave_the_function() {
     let sound = table
         .look_up(addr, &mapped.memory, LIMITS)
         .expect("an answer");
-    // Every row of every tree is in itself: they are before the table, in the same part.
+    // Makes every row of every tree its own parent. The trees are before the table, in
+    // the same part.
     let rows = table.tree_at(addr, &mapped.memory).expect("a tree");
     let mut bytes: Vec<Vec<u8>> = mapped
         .memory

@@ -1,4 +1,4 @@
-//! What a file maps, as the `object` crate reads it.
+//! The mapped memory of a file, read with the `object` crate.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use backsight_sources::{MappedPart, Memory, Relocation};
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, Object as _, ObjectSection as _, elf};
 
-/// A file's memory, and what is written to it when it is loaded.
+/// A file's memory, and its relocations.
 #[derive(Debug, Default)]
 pub(crate) struct Mapped<'d> {
     pub(crate) memory: Memory<'d>,
     pub(crate) relocations: Vec<Relocation>,
-    /// Where code is.
+    /// The ranges of code.
     pub(crate) code: Vec<(u64, u64)>,
     pub(crate) release: Option<String>,
-    /// Where a section says that the table is.
+    /// The address of the table according to its section.
     pub(crate) named: Option<u64>,
 }
 
@@ -77,7 +77,7 @@ impl<'d> Mapped<'d> {
         mapped
     }
 
-    /// Opens the table at the section, else where one is found.
+    /// Opens the table of the section, or else one that is found by searching.
     pub(crate) fn open(&self) -> Option<GoTable> {
         let found = find_tables(&self.memory.parts);
         let mut places = self.named.into_iter().chain(found);
