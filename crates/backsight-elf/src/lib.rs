@@ -38,10 +38,12 @@ mod build_id;
 mod error;
 mod error_keeper;
 mod headers;
+mod notes;
 
 pub use build_id::build_id_in_notes;
 pub use error::{Error, ReadError};
 pub use headers::Headers;
+pub use notes::note_named;
 
 /// The examples of the README.
 #[cfg(doctest)]

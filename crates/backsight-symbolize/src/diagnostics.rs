@@ -18,6 +18,14 @@ impl Symbolizer {
         module.map_or_else(Vec::new, |module| module.sought())
     }
 
+    /// Notes where the caller looked for a file of a module before it was added, for
+    /// [`sought`](Self::sought). Does nothing for an id of another symbolizer.
+    pub fn note_sought(&self, module: ModuleId, sought: Sought) {
+        if let Some(module) = self.module(module) {
+            module.note_sought(sought);
+        }
+    }
+
     /// Returns all modules, in the order in which they were added.
     #[must_use]
     pub fn module_ids(&self) -> Vec<ModuleId> {

@@ -322,6 +322,11 @@ impl SymbolModule {
         self.read_files()?.go_program(&self.options)
     }
 
+    /// Notes where the caller looked for a file of it.
+    pub(crate) fn note_sought(&self, sought: Sought) {
+        self.log.push(sought);
+    }
+
     /// Returns what was looked for so far.
     pub(crate) fn sought(&self) -> Vec<Sought> {
         self.log.list()

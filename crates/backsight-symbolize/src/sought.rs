@@ -20,6 +20,18 @@ pub struct Sought {
     pub outcome: Result<(), Error>,
 }
 
+impl Sought {
+    /// A file of this kind was looked for there, with this outcome.
+    #[must_use]
+    pub fn new(kind: SoughtKind, path: PathBuf, outcome: Result<(), Error>) -> Self {
+        Self {
+            kind,
+            path,
+            outcome,
+        }
+    }
+}
+
 /// What was looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,7 +97,7 @@ impl SoughtLog {
     }
 
     /// Evicted files are opened again, with the same outcome: listed once.
-    fn push(&self, new: Sought) {
+    pub(crate) fn push(&self, new: Sought) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() < Self::MAX && !all.contains(&new) {
             all.push(new);
