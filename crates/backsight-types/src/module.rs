@@ -54,8 +54,9 @@ pub enum ModuleKind {
     File,
     /// The vDSO: code that the kernel maps into every process.
     Vdso,
-    /// The kernel's image, or one of its modules, in a captured trace. File offsets count
-    /// from the first address of its mapping, which is `_text` for the image.
+    /// The kernel's image, or one of its modules. File offsets count from the first address
+    /// of its mapping, which is `_text` for the image. In code of the kernel that has no
+    /// file, such as `[bpf]`, a file offset is the address itself.
     Kernel,
     /// Memory without a file, with code that was generated at run time. Its path is the
     /// name that `perf` uses, `/tmp/perf-PID.map`, whether that file exists or not. A

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use backsight_files::{ArchiveMember, By};
 use backsight_symbolize::{Cause, ModuleInput, Options, Symbolizer};
@@ -22,6 +22,9 @@ use backsight_types::{Device, Module, ModuleKind, Reason};
 use nix::sys::stat::{major, minor};
 
 use crate::host::Host;
+use crate::kernel::{
+    IMAGE_PATH, Installed, KernelFiles, KernelOptions, ModuleNames, RunningKernel,
+};
 use crate::lookup::Known;
 
 /// Where the files of modules are looked for, and what proves their identity.
@@ -33,6 +36,16 @@ pub struct ModuleFiles {
     options: Options,
     trust_paths: bool,
     host: Host,
+    /// Shared by copies, since listing it takes a while.
+    kernel: Arc<HostKernel>,
+}
+
+/// What is known of the host's kernel, and of those that are installed.
+#[derive(Debug, Default)]
+struct HostKernel {
+    installed: Installed,
+    /// `None` if it lists no symbols for this user.
+    running: OnceLock<Option<Arc<RunningKernel>>>,
 }
 
 impl ModuleFiles {
@@ -47,7 +60,15 @@ impl ModuleFiles {
     /// kernel's functions get names.
     #[must_use]
     pub fn with_host(self, host: Host) -> Self {
-        Self { host, ..self }
+        let kernel = Arc::new(HostKernel {
+            installed: Installed::all(host.kernel_release.as_deref()),
+            running: OnceLock::new(),
+        });
+        Self {
+            host,
+            kernel,
+            ..self
+        }
     }
 
     /// Sets the options of the symbolizer, such as roots and debug directories.
@@ -86,7 +107,7 @@ impl ModuleFiles {
         let found = match module.kind {
             ModuleKind::File => self.file_of(module),
             ModuleKind::Vdso => self.vdso_of(module),
-            ModuleKind::Kernel => Err(Reason::Kernel),
+            ModuleKind::Kernel => return self.introduce_kernel(symbolizer, module),
             ModuleKind::Anonymous => Err(Reason::Anonymous),
             // Nothing says where its bytes are.
             _ => Err(Reason::Unreadable),
@@ -98,6 +119,34 @@ impl ModuleFiles {
             },
             Err(otherwise) => Known::by_build_id(symbolizer, module, otherwise),
         }
+    }
+
+    /// Adds the image or a module of a kernel, of this host or of another.
+    fn introduce_kernel(&self, symbolizer: &Symbolizer, module: &Module) -> Known {
+        let running = self.running_kernel(module);
+        let names = running.and_then(|kernel| ModuleNames::of_captured(kernel, module));
+        let files = KernelFiles {
+            options: &self.options,
+            installed: &self.kernel.installed,
+            trust_paths: self.trust_paths,
+            names,
+        };
+        files.introduce(symbolizer, module)
+    }
+
+    /// Returns the host's kernel, if the module may be its own.
+    fn running_kernel(&self, module: &Module) -> Option<&Arc<RunningKernel>> {
+        let root = self.host.kernel_root.as_ref()?;
+        let is_image = module.path == IMAGE_PATH;
+        if module.build_id.is_none() || is_image && module.build_id != self.host.kernel_build_id {
+            return None;
+        }
+        let open = || {
+            let options = KernelOptions::default().with_root(root.clone());
+            RunningKernel::open(options.with_symbols(self.options.clone())).ok()
+        };
+        let running = &self.kernel.running;
+        running.get_or_init(|| open().map(Arc::new)).as_ref()
     }
 
     fn file_of(&self, module: &Module) -> Result<(ModuleInput, bool), Reason> {

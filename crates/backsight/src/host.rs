@@ -35,6 +35,10 @@ pub struct Host {
     /// A file with its kernel's symbols, in the format of `/proc/kallsyms`. It is opened only
     /// when a recording of this kernel is read.
     pub kallsyms: Option<PathBuf>,
+    /// The directory with `proc`, `sys`, `boot` and `lib` of its kernel. They are read only when
+    /// an address of this kernel or of one of its modules, by build ID, is looked up that its
+    /// files do not name.
+    pub kernel_root: Option<PathBuf>,
     /// Where just-in-time compilers leave lists of names, `perf-PID.map`.
     pub perf_maps: Option<PathBuf>,
     /// The ELF image of its kernel's vDSO.
@@ -48,6 +52,7 @@ impl Host {
         let mut host = Self {
             kernel_build_id: running_build_id(),
             kallsyms: Some(PathBuf::from("/proc/kallsyms")),
+            kernel_root: Some(PathBuf::from("/")),
             perf_maps: Some(PathBuf::from("/tmp")),
             vdso: own_vdso().map(Arc::from),
             ..Self::default()

@@ -33,7 +33,8 @@
 //!
 //! It prints nothing, reads neither the environment nor configuration files, changes no limit of
 //! the process, and uses no network. All it knows about this machine is passed in as [`Host`];
-//! only [`Host::this`] inspects the machine. Files whose identity is not proven are not used,
+//! only [`Host::this`] inspects the machine, as do [`Live`] and [`RunningKernel`], which are about
+//! it. Files whose identity is not proven are not used,
 //! unless [`ModuleFiles::with_trust_in_paths`] allows it.
 //!
 //! Addresses have types: an address of a process is an `AbsAddr`, an offset in a file is a
@@ -48,7 +49,9 @@ mod find;
 mod headers;
 mod host;
 mod jit;
+mod kernel;
 mod live;
+mod live_kernel;
 mod lookup;
 mod module_call_frames;
 mod module_shares;
@@ -74,6 +77,9 @@ pub use headers::{HeadersError, headers};
 pub use host::Host;
 pub use jit::options::{MapOptions, MapsOf};
 pub use jit::said::{MapRead, MapRefusal, MapUse};
+pub use kernel::{
+    KernelError, KernelOptions, KernelPlace, KernelShortfall, LiveKernel, RunningKernel,
+};
 pub use live::{Live, LiveError, LiveOptions};
 pub use lookup::{Found, Known, Lookups};
 pub use module_call_frames::call_frames;

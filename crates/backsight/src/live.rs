@@ -13,6 +13,8 @@ use vma_query::FileError;
 use crate::jit::live::LiveMap;
 use crate::jit::options::MapsOf;
 use crate::jit::said::MapUse;
+use crate::kernel::{KernelError, RunningKernel};
+use crate::live_kernel::LiveKernelNames;
 use crate::lookup::{Known, Lookups};
 use crate::threads::{self, Failure, LiveThread};
 
@@ -40,7 +42,7 @@ pub enum LiveError {
 }
 
 /// How to access the process.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LiveOptions {
     /// Where to find the process instead of `/proc`: for example, `/host/proc` in a sidecar.
@@ -50,6 +52,20 @@ pub struct LiveOptions {
     pub symbols: backsight_symbolize::Options,
     /// Whose lists of names of code that was made at run time are read.
     pub maps: MapsOf,
+    /// The directory with `proc`, `sys`, `boot` and `lib` of the kernel, which names its addresses
+    /// in stacks; `/` by default. `None` names none.
+    pub kernel_root: Option<PathBuf>,
+}
+
+impl Default for LiveOptions {
+    fn default() -> Self {
+        Self {
+            proc_root: None,
+            symbols: backsight_symbolize::Options::default(),
+            maps: MapsOf::default(),
+            kernel_root: Some(PathBuf::from("/")),
+        }
+    }
 }
 
 impl LiveOptions {
@@ -69,6 +85,15 @@ impl LiveOptions {
     #[must_use]
     pub fn with_symbols(self, symbols: backsight_symbolize::Options) -> Self {
         Self { symbols, ..self }
+    }
+
+    /// Sets the directory with `proc`, `sys`, `boot` and `lib` of the kernel.
+    #[must_use]
+    pub fn with_kernel_root(self, kernel_root: Option<PathBuf>) -> Self {
+        Self {
+            kernel_root,
+            ..self
+        }
     }
 }
 
@@ -102,6 +127,7 @@ pub struct Live {
     outcomes: Vec<Outcome>,
     /// The names of code that it made at run time.
     made: LiveMap,
+    kernel: LiveKernelNames,
 }
 
 impl Live {
@@ -122,13 +148,21 @@ impl Live {
             proc_root,
             mut symbols,
             maps,
+            kernel_root,
         } = options;
         let session = Session::open(pid, of_session(proc_root.clone()));
         let session = session.map_err(|error| LiveError::Process { pid, error })?;
+        // Files of the kernel are not looked for in the root of a process.
+        let kernel = LiveKernelNames::new(kernel_root, &symbols);
         if symbols.roots.is_empty() {
             symbols.roots.push(root_of(pid, proc_root.as_deref()));
         }
-        Ok(Self::new(pid, proc_root, session, symbols, maps))
+        let made = LiveMap::new(pid, proc_root.as_deref(), maps);
+        Ok(Self {
+            made,
+            kernel,
+            ..Self::new(pid, proc_root, session, symbols)
+        })
     }
 
     /// Opens the calling process.
@@ -139,13 +173,15 @@ impl Live {
         let pid = std::process::id();
         let session = Session::open_self(of_session(None));
         let session = session.map_err(|error| LiveError::Process { pid, error })?;
-        Ok(Self::new(
-            pid,
-            None,
-            session,
-            LiveOptions::default().symbols,
-            MapsOf::default(),
-        ))
+        let LiveOptions {
+            symbols,
+            kernel_root,
+            ..
+        } = LiveOptions::default();
+        Ok(Self {
+            kernel: LiveKernelNames::new(kernel_root, &symbols),
+            ..Self::new(pid, None, session, symbols)
+        })
     }
 
     fn new(
@@ -153,10 +189,10 @@ impl Live {
         proc_root: Option<PathBuf>,
         session: Session,
         symbols: backsight_symbolize::Options,
-        maps: MapsOf,
     ) -> Self {
         Self {
-            made: LiveMap::new(pid, proc_root.as_deref(), maps),
+            made: LiveMap::new(pid, proc_root.as_deref(), MapsOf::default()),
+            kernel: LiveKernelNames::new(None, &symbols),
             pid,
             proc_root,
             session,
@@ -200,8 +236,15 @@ impl Live {
         if self.outcomes.contains(&anonymous) {
             self.made.refresh();
         }
+        let kernel = Outcome::Unresolved(Reason::Kernel);
         let mut batch = Lookups::default();
         for ((addr, lookup), outcome) in addrs.into_iter().zip(lookups).zip(&self.outcomes) {
+            if *outcome == kernel
+                && let Some((answer, known)) = self.kernel.answer(addr, lookup, &self.symbolizer)
+            {
+                batch.push(answer, known);
+                continue;
+            }
             let module = match outcome {
                 Outcome::Located { module, .. } => self.session.modules().get(module.as_usize()),
                 _ => None,
@@ -249,8 +292,15 @@ impl Live {
 
     /// Returns the module that an answer refers to.
     pub fn module_of(&self, answer: &AddressLine<'_>) -> Option<&Module> {
-        let known = self.session.modules().get(answer.module?.as_usize());
-        known.map(|known| &known.module)
+        let index = answer.module?;
+        let known = self.session.modules().get(index.as_usize());
+        known.map_or_else(|| self.kernel.module(index), |known| Some(&known.module))
+    }
+
+    /// Returns the kernel, whose shortfalls say what is not known of it; or why nothing is.
+    /// `None` if no address was in it.
+    pub fn kernel(&self) -> Option<Result<&RunningKernel, &KernelError>> {
+        self.kernel.get()
     }
 
     /// Returns what came of looking for names of code that the process made at run time;

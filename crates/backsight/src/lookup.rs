@@ -17,6 +17,12 @@ pub struct Known {
     pub otherwise: Reason,
     /// Whether its file was accepted by path alone, without proof of identity.
     pub by_path_alone: bool,
+    /// Whether its files may have inlined calls and lines for an address of the kernel that has
+    /// a name already.
+    pub may_add_lines: bool,
+    /// Whether these count only for the same function: a kernel module's file may be laid out in
+    /// another way than the module was. The build ID alone proves where the image's code is.
+    pub(crate) adds_to_same_function: bool,
 }
 
 impl Known {
@@ -32,6 +38,28 @@ impl Known {
                 _ => Reason::NoSymbols,
             },
             by_path_alone: false,
+            may_add_lines: false,
+            adds_to_same_function: true,
+        }
+    }
+
+    /// The image or a module of a kernel, which was added by its file or build ID.
+    pub(crate) fn of_kernel(id: ModuleId) -> Self {
+        Self {
+            id: Some(id),
+            may_add_lines: true,
+            ..Self::without_id(Reason::Kernel)
+        }
+    }
+
+    /// A module that was not added.
+    pub(crate) fn without_id(otherwise: Reason) -> Self {
+        Self {
+            id: None,
+            otherwise,
+            by_path_alone: false,
+            may_add_lines: false,
+            adds_to_same_function: true,
         }
     }
 
@@ -42,8 +70,7 @@ impl Known {
         let add = |id| symbolizer.add(ModuleInput::BuildId(id), Some(id), segments);
         Self {
             id: module.build_id.map(add),
-            otherwise,
-            by_path_alone: false,
+            ..Self::without_id(otherwise)
         }
     }
 }
@@ -55,29 +82,31 @@ impl Known {
 pub struct Lookups<'a> {
     answers: Vec<AddressLine<'a>>,
     requests: Vec<Request>,
-    /// For each request: the index of its answer, and the reason given if no symbol is found.
-    asked: Vec<(usize, Reason)>,
+    /// For each request: the index of its answer, and the module.
+    asked: Vec<(usize, Known)>,
 }
 
 impl<'a> Lookups<'a> {
     /// Adds a normalized address. `known` is the module that it refers to. Frames that it
     /// already has are kept: the machine that recorded it may have had better information, above
-    /// all about its kernel.
+    /// all about its kernel. The name of a kernel's function is replaced by frames with lines,
+    /// if its files have them and agree that this function is there.
     pub fn push(&mut self, mut answer: AddressLine<'a>, known: Option<Known>) {
         let place = match (answer.virtual_offset, answer.file_offset) {
-            _ if !answer.frames.is_empty() => None,
+            _ if !answer.frames.is_empty() && !known.is_some_and(may_add_lines(&answer)) => None,
             (Some(virt), _) => Some(Place::Virt(virt)),
             (None, Some(offset)) => Some(Place::File(offset)),
             (None, None) => None,
         };
-        if let (Some(place), Some(Known { id, otherwise, .. })) = (place, known) {
-            match id {
+        if let (Some(place), Some(known)) = (place, known) {
+            match known.id {
                 Some(module) => {
-                    self.asked.push((self.answers.len(), otherwise));
+                    self.asked.push((self.answers.len(), known));
                     self.requests
                         .push(Request::new(module, place, answer.lookup));
                 }
-                None => answer.reason = Some(otherwise),
+                None if answer.frames.is_empty() => answer.reason = Some(known.otherwise),
+                None => {}
             }
         }
         self.answers.push(answer);
@@ -123,13 +152,22 @@ impl Found<'_> {
         let mut found = asked.iter().zip(&self.frames).peekable();
         for (place, mut answer) in answers.into_iter().enumerate() {
             let mine = found.next_if(|((asked, _), _)| *asked == place);
-            if let Some(((_, otherwise), result)) = mine {
+            if let Some(((_, known), result)) = mine {
                 match result {
+                    _ if !answer.frames.is_empty() => {
+                        let found = result.as_ref().ok();
+                        if let Some(better) =
+                            found.filter(|found| adds_lines(found, &answer, known))
+                        {
+                            answer.frames = shown(better);
+                            answer.reason = better.limit_reached().then_some(Reason::Limit);
+                        }
+                    }
                     Ok(frames) => {
                         answer.frames = shown(frames);
                         answer.reason = frames.limit_reached().then_some(Reason::Limit);
                     }
-                    Err(Reason::NoSymbols) => answer.reason = Some(*otherwise),
+                    Err(Reason::NoSymbols) => answer.reason = Some(known.otherwise),
                     Err(reason) => answer.reason = Some(*reason),
                 }
             }
@@ -137,6 +175,36 @@ impl Found<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns whether files may add lines to a named address.
+fn may_add_lines(answer: &AddressLine<'_>) -> impl Fn(Known) -> bool {
+    let has_lines = answer.frames.iter().any(|frame| frame.line.is_some());
+    move |known| known.may_add_lines && !has_lines
+}
+
+/// Returns whether frames have a line, and are of the function that the address has as its name.
+fn adds_lines(found: &Frames, answer: &AddressLine<'_>, known: &Known) -> bool {
+    let has_line = found.iter().any(|frame| frame.line.is_some());
+    let (Some(found), Some(named)) = (found.last(), answer.frames.last()) else {
+        return false;
+    };
+    let is_same = || match (found.start, named.start) {
+        (Some(found), Some(named)) => found == named,
+        _ => {
+            let names = [&found.linkage_name, &found.function];
+            let listed = named.linkage_name.as_ref().or(named.function.as_ref());
+            let listed = listed.map(|name| without_suffix(name));
+            let mut names = names.into_iter().flatten();
+            names.any(|name| Some(without_suffix(name)) == listed)
+        }
+    };
+    has_line && (!known.adds_to_same_function || is_same())
+}
+
+/// Returns a name without what the compiler adds to clones: `.isra.0`, `.cold`.
+fn without_suffix(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(name, _)| name)
 }
 
 fn shown(frames: &Frames) -> Vec<JsonFrame<'_>> {

@@ -8,6 +8,7 @@
 //! | [`elf`] | a builder of ELF files, including invalid ones |
 //! | [`http`] | a server that answers late, wrong or for ever |
 //! | [`kernel`] | the behaviour of this kernel's `PROCMAP_QUERY`, tested without our code |
+//! | [`kernel_tree`] | a made-up root directory of a kernel |
 //! | [`maps`] | maps texts, printed as the kernel prints them |
 //! | [`memory`] | the peak memory of a command |
 //! | [`naive`] | a simple and slow lookup of an address |
@@ -36,6 +37,7 @@ mod fixtures;
 pub mod go;
 pub mod http;
 pub mod kernel;
+pub mod kernel_tree;
 pub mod maps;
 pub mod memory;
 pub mod naive;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use backsight_types::BuildId;
 use backsight_types::trace::Facts;
 
-use super::kernel::KERNEL_IMAGE;
+use crate::kernel::IMAGE_PATH;
 
 /// Build IDs by path, and by whether the file belongs to the kernel.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ impl RecordedBuildIds {
             // The kernel image may be listed under the path of a vmlinux.
             let is_image = file.is_kernel && !is_kernel_module(&file.path);
             let path = if is_image {
-                KERNEL_IMAGE.to_vec()
+                IMAGE_PATH.to_vec()
             } else {
                 file.path.clone()
             };

@@ -12,9 +12,6 @@ use backsight_types::{AbsAddr, BuildId, Lookup, Module};
 
 use crate::host::Host;
 
-/// The name of the kernel image in mmap records.
-pub(super) const KERNEL_IMAGE: &[u8] = b"[kernel.kallsyms]";
-
 /// The kernel's symbols; `None` if they are not available.
 #[derive(Debug, Default)]
 pub(super) struct KernelSymbols(Option<Kallsyms>);

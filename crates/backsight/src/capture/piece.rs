@@ -9,13 +9,14 @@ use hashbrown::HashMap;
 
 use super::chains::{ChainContext, ChainIdx, Chains};
 use super::files;
-use super::kernel::{KERNEL_IMAGE, KernelSymbols, RecordedKernel};
+use super::kernel::{KernelSymbols, RecordedKernel};
 use super::made_code::told_from_file;
 use super::off_cpu::Switches;
 use super::places::Places;
 use super::spaces::{self, ChainQuery, LookupPids};
 use super::threads::Mapped;
 use crate::find::ModuleFiles;
+use crate::kernel::IMAGE_PATH;
 
 /// A piece ends when one of these limits is reached. The buffers take at most 10 MB.
 const MAX_SAMPLES: usize = 1 << 16;
@@ -215,7 +216,7 @@ impl Piece {
             let mut module = known.module.clone();
             told_from_file(&mut module);
             files::learn(&mut module, found_in, self.trust_inodes);
-            if module.kind == ModuleKind::Kernel && module.path == KERNEL_IMAGE {
+            if module.kind == ModuleKind::Kernel && module.path == IMAGE_PATH {
                 let mut mapped = self.replay.code_of(KERNEL_PID);
                 let image =
                     mapped.find(|mapped| mapped.module.is_some_and(|it| it.as_usize() == at));

@@ -1,0 +1,67 @@
+//! Addresses of the kernel in the stacks of a live process.
+
+use std::path::PathBuf;
+
+use backsight_formats::ndjson::AddressLine;
+use backsight_symbolize::{Options, Symbolizer};
+use backsight_types::{AbsAddr, Lookup, Module, ModuleIdx};
+
+use crate::kernel::{KernelError, KernelOptions, KernelSession, RunningKernel};
+use crate::lookup::Known;
+
+/// The kernel's modules have the indexes from here on, since those of the process grow. No
+/// process has so many.
+const FIRST_INDEX: u32 = 1 << 31;
+
+/// The kernel, which is opened when the first of its addresses is looked up.
+#[derive(Debug)]
+pub(crate) struct LiveKernelNames {
+    /// How it is opened; `None` once it was, or if its addresses are not looked up.
+    unopened: Option<KernelOptions>,
+    opened: Option<Result<KernelSession, KernelError>>,
+}
+
+impl LiveKernelNames {
+    /// Looks for the kernel beneath this directory; nowhere if `None`.
+    pub(crate) fn new(root: Option<PathBuf>, symbols: &Options) -> Self {
+        let options = |root| {
+            KernelOptions::default()
+                .with_root(root)
+                .with_symbols(symbols.clone())
+        };
+        Self {
+            unopened: root.map(options),
+            opened: None,
+        }
+    }
+
+    /// Returns an address with the name that the kernel lists, and its module in the symbolizer.
+    /// `None` if the kernel lists nothing, or this address is not known.
+    pub(crate) fn answer(
+        &mut self,
+        addr: AbsAddr,
+        lookup: Lookup,
+        symbolizer: &Symbolizer,
+    ) -> Option<(AddressLine<'static>, Option<Known>)> {
+        if let Some(options) = self.unopened.take() {
+            self.opened = Some(KernelSession::open(options));
+        }
+        let session = self.opened.as_mut()?.as_mut().ok()?;
+        let (mut answer, known) = session.answer(addr, lookup, symbolizer);
+        let index = answer.module?.0.checked_add(FIRST_INDEX)?;
+        answer.module = Some(ModuleIdx(index));
+        Some((answer, known))
+    }
+
+    /// Returns the module of an index, if it is one of the kernel's.
+    pub(crate) fn module(&self, index: ModuleIdx) -> Option<&Module> {
+        let own = index.0.checked_sub(FIRST_INDEX)?;
+        self.get()?.ok()?.module(ModuleIdx(own))
+    }
+
+    /// Returns the kernel, or why nothing is known of it; `None` if it was not asked for.
+    pub(crate) fn get(&self) -> Option<Result<&RunningKernel, &KernelError>> {
+        let opened = self.opened.as_ref()?;
+        Some(opened.as_ref().map(KernelSession::kernel))
+    }
+}
