@@ -35,6 +35,7 @@ mod inspect_symbol_file;
 mod interrupt;
 mod jit_maps;
 mod kept_indexes;
+mod kernel_shortfalls;
 mod man;
 mod maps;
 mod memory;

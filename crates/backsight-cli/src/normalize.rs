@@ -1,6 +1,8 @@
 //! `backsight normalize`: converts addresses of a process, or of a recording, to modules and
 //! offsets.
 
+mod kernel;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -40,6 +42,13 @@ pub(crate) struct Normalize {
     /// A saved /proc/PID/maps instead of a live process
     #[arg(long, value_name = "FILE", group = "source")]
     maps: Option<PathBuf>,
+
+    /// The kernel that runs here, which lists its addresses for root (CAP_SYSLOG). ROOT is the
+    /// directory with its proc, sys, boot and lib, such as /host in a sidecar
+    #[arg(long, value_name = "ROOT", num_args = 0..=1, require_equals = true, group = "source")]
+    #[arg(default_missing_value = "/")]
+    #[arg(conflicts_with_all = ["backend", "build_id", "virtual_offset", "map_files", "proc_root"])]
+    kernel: Option<PathBuf>,
 
     /// A `perf record` file instead of addresses; `-` is standard input
     #[arg(short, long, value_name = "CAPTURE", group = "source")]
@@ -160,7 +169,7 @@ impl Normalize {
             let convert = convert.with_event(self.event).with_account(self.account);
             return convert.run(out);
         }
-        if !self.debug_files.is_default() {
+        if !self.debug_files.is_default() && self.kernel.is_none() {
             let message = "--debug-dir, --root and --trust-paths apply only to a recording (-i): the \
                            files of a process are opened through the process";
             return Err(Failure::Usage(message.to_owned()));
@@ -188,6 +197,12 @@ impl Normalize {
                 return Err(Failure::Usage(message.to_owned()));
             }
         };
+        if let Some(root) = &self.kernel {
+            let mut sink = Sink::new(out, layout);
+            let symbols = self.debug_files.options();
+            let malformed = kernel::run(root, symbols, self.addresses, &mut sink)?;
+            return Ok(Done::under(self.strict, malformed + sink.unresolved));
+        }
         let mut source = self.maps_source()?;
         let mut header = Some(HeaderLine {
             pid: self.pid,

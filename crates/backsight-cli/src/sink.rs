@@ -55,6 +55,8 @@ pub(crate) struct Sink<W> {
     /// Whether text output identifies locations without an address by file offset, because that
     /// was the input; otherwise by virtual offset.
     pub(crate) shows_file_offsets: bool,
+    /// Whether text output has the module and the offset of an address that has a name, too.
+    pub(crate) shows_places: bool,
 }
 
 impl<W: Write> Sink<W> {
@@ -68,6 +70,7 @@ impl<W: Write> Sink<W> {
             end_mark: String::new(),
             unresolved: 0,
             shows_file_offsets: false,
+            shows_places: false,
         }
     }
 
@@ -150,7 +153,11 @@ impl<W: Write> Sink<W> {
         match &self.layout {
             Layout::Text(palette) => {
                 let asked = asked(answer, self.shows_file_offsets);
-                return text::write(self.out.get_mut(), palette, asked, answer, module);
+                let out = self.out.get_mut();
+                return match self.shows_places {
+                    true => text::write_named_place(out, palette, asked, answer, module),
+                    false => text::write(out, palette, asked, answer, module),
+                };
             }
             Layout::Addr2line(style) => {
                 let asked = asked(answer, self.shows_file_offsets).unwrap_or_default();

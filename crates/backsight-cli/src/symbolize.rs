@@ -4,6 +4,7 @@ pub(crate) mod accounted;
 mod addr_kind;
 mod captured;
 pub(crate) mod elf;
+mod kernel;
 mod listing;
 mod process;
 mod symbols;
@@ -42,6 +43,13 @@ pub(crate) struct Symbolize {
     #[arg(short, long, value_name = "ELF", group = "source")]
     elf: Option<PathBuf>,
 
+    /// The kernel that runs here, which lists its addresses for root (CAP_SYSLOG). ROOT is the
+    /// directory with its proc, sys, boot and lib, such as /host in a sidecar. Lines come from
+    /// vmlinux and the .ko files, or their debug files
+    #[arg(long, value_name = "ROOT", num_args = 0..=1, require_equals = true, group = "source")]
+    #[arg(default_missing_value = "/")]
+    kernel: Option<PathBuf>,
+
     /// The output of `backsight normalize --format json`, from this or another host; `-` reads
     /// it from standard input
     #[arg(short, long, value_name = "NORMALIZED", group = "source")]
@@ -58,7 +66,7 @@ pub(crate) struct Symbolize {
     symbols: Symbols,
 
     /// Where to find processes instead of /proc, such as /host/proc in a sidecar
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["elf", "input"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["elf", "input", "kernel"])]
     proc_root: Option<PathBuf>,
 
     /// How to print the answers [default: text; with a flag of addr2line, addr2line]
@@ -119,8 +127,10 @@ impl Symbolize {
                 &self.symbols,
                 &mut sink,
             )?
+        } else if let Some(root) = &self.kernel {
+            kernel::run(root, self.addresses, &self.symbols, &mut sink)?
         } else {
-            // clap requires one of the three.
+            // clap requires one of the four.
             let processes = process::Processes {
                 pids: all_pids(&self.pid),
                 proc_root: self.proc_root,

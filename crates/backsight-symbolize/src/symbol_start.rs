@@ -22,7 +22,7 @@ pub fn symbol_start(
     name: &str,
     options: &Options,
 ) -> Result<Option<VirtOffset>, Error> {
-    let elf = ElfFile::read(file, options.limits.file_bytes, options)?;
+    let elf = ElfFile::read(file, None, options.limits.file_bytes, options)?;
     Ok(start_in(elf, name, options))
 }
 

@@ -23,7 +23,8 @@ pub(super) fn write(
     let asked = asked.map_or_else(|| "?".to_owned(), |raw| format!("{raw:#x}"));
     write!(out, "{asked:<ADDRESS_WIDTH$} ")?;
     if answer.frames.is_empty() {
-        return write_place(out, palette, answer, module);
+        write_place(out, palette, answer, module)?;
+        return writeln!(out);
     }
     for (i, frame) in answer.frames.iter().enumerate() {
         if i > 0 {
@@ -41,6 +42,25 @@ pub(super) fn write(
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// Writes an answer as text: the module and offset, and the function if there is one, on one
+/// line.
+pub(super) fn write_named_place(
+    out: &mut impl Write,
+    palette: &Palette,
+    asked: Option<u64>,
+    answer: &AddressLine<'_>,
+    module: Option<&Module>,
+) -> io::Result<()> {
+    let asked = asked.map_or_else(|| "?".to_owned(), |raw| format!("{raw:#x}"));
+    write!(out, "{asked:<ADDRESS_WIDTH$} ")?;
+    write_place(out, palette, answer, module)?;
+    for frame in &answer.frames {
+        write!(out, "  ")?;
+        write_frame(out, palette, frame, answer)?;
+    }
+    writeln!(out)
 }
 
 /// Writes an entry that is not an address, and what is wrong with it.
@@ -114,7 +134,7 @@ fn write_place(
         let gap = if module.is_some() { "  " } else { "" };
         write!(out, "{gap}[{reason}]")?;
     }
-    writeln!(out)
+    Ok(())
 }
 
 /// A module's path, escaped for a terminal.

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use backsight::{Live, Lookups, ProfileSymbolizer};
+use backsight::{Live, LiveKernel, Lookups, ProfileSymbolizer};
 use backsight_formats::ndjson::AddressLine;
 use backsight_profile::Profile;
 use backsight_symbolize::{IndexDir, Sought, Symbolizer};
@@ -38,6 +38,12 @@ impl HasSymbolizer for ProfileSymbolizer {
 }
 
 impl HasSymbolizer for Live {
+    fn symbolizer(&self) -> &Symbolizer {
+        self.symbolizer()
+    }
+}
+
+impl HasSymbolizer for LiveKernel {
     fn symbolizer(&self) -> &Symbolizer {
         self.symbolizer()
     }

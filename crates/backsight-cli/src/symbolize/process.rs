@@ -14,6 +14,7 @@ use crate::account;
 use crate::args::backend_name;
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
 use crate::input::Addresses;
+use crate::kernel_shortfalls;
 use crate::sink::Sink;
 use crate::tool::TOOL;
 
@@ -112,13 +113,19 @@ pub(crate) struct LiveProcess {
     live: Accounted<backsight::Live>,
     begun: bool,
     map_was_said: bool,
+    kernel_was_said: bool,
 }
 
 impl LiveProcess {
     /// Opens a process, from `proc_root` instead of `/proc` if given.
     pub(crate) fn open(pid: u32, proc_root: Option<PathBuf>, symbols: &Symbols) -> Result<Self> {
+        let kernel_root = match &proc_root {
+            None => Path::new("/"),
+            Some(proc) => proc.parent().unwrap_or(Path::new("/")),
+        };
         let options = LiveOptions::default()
-            .with_proc_root(proc_root)
+            .with_kernel_root(Some(kernel_root.to_owned()))
+            .with_proc_root(proc_root.clone())
             .with_symbols(symbols.options())
             .with_maps_of(symbols.maps_of());
         allow_open_files();
@@ -128,6 +135,7 @@ impl LiveProcess {
             live: Accounted::new(live, symbols),
             begun: false,
             map_was_said: false,
+            kernel_was_said: false,
         })
     }
 
@@ -182,7 +190,20 @@ impl LiveProcess {
         let live = &self.live;
         live.answer(batch, |answer| write(sink, answer, live.module_of(answer)))?;
         self.say_map();
+        self.say_kernel();
         Ok(())
+    }
+
+    /// Says once what is not known of the kernel that the process has addresses in.
+    fn say_kernel(&mut self) {
+        if let Some(kernel) = self.live.kernel()
+            && !std::mem::replace(&mut self.kernel_was_said, true)
+        {
+            match kernel {
+                Ok(kernel) => kernel_shortfalls::report(kernel),
+                Err(error) => kernel_shortfalls::report_none(self.pid, error),
+            }
+        }
     }
 
     /// Says once what is amiss with the names of code that was made at run time.
