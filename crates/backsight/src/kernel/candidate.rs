@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use backsight_elf::Headers;
+use backsight_elf::{Headers, ReadError};
 use backsight_files::By;
 use backsight_symbolize::{Cause, Error, Options, Sought, SoughtKind};
 use backsight_types::BuildId;
@@ -62,16 +62,19 @@ fn open(root: Option<&Path>, path: &Path, proof: Proof) -> Result<File, Cause> {
     let file = file.map_err(|error| Cause::from(error.into_error()))?;
     let found = match (proof, Headers::read(&file)) {
         (Proof::Path, _) => return Ok(file),
-        (Proof::BuildIdWhenRead(_), Err(backsight_elf::Error::NotElf)) => return Ok(file),
+        (Proof::BuildIdWhenRead(_), Err(ReadError::Elf(backsight_elf::Error::NotElf))) => {
+            return Ok(file);
+        }
         (_, Ok(headers)) => headers.build_id,
         (Proof::BuildId(_), Err(_)) => {
             let headers = headers(&file).map_err(|error| match error {
+                HeadersError::Io(error) => Cause::from(error),
                 HeadersError::Elf(error) => Cause::from(error),
                 HeadersError::Packed(error) => error.cause().clone(),
             })?;
             headers.build_id
         }
-        (Proof::BuildIdWhenRead(_), Err(error)) => return Err(error.into()),
+        (Proof::BuildIdWhenRead(_), Err(error)) => return Err(Error::from(error).cause().clone()),
     };
     let wanted = match proof {
         Proof::BuildId(id) | Proof::BuildIdWhenRead(id) => Some(id),

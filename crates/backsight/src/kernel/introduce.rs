@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use backsight_symbolize::{ModuleId, ModuleInput, Options, Place, Request, Sought, Symbolizer, Turn};
+use backsight_symbolize::{
+    ModuleId, ModuleInput, Options, Place, Request, Sought, Symbolizer, Turn,
+};
 use backsight_types::{BuildId, Lookup, Module, Reason, VirtOffset};
 
 use super::candidate::{Candidates, Proof};
