@@ -67,8 +67,9 @@ fn open(root: Option<&Path>, path: &Path, proof: Proof) -> Result<File, Cause> {
         }
         (_, Ok(headers)) => headers.build_id,
         (Proof::BuildId(_), Err(_)) => {
-            let headers = headers(&file).map_err(|error| match error {
+            let headers = headers(&file, None).map_err(|error| match error {
                 HeadersError::Io(error) => Cause::from(error),
+                HeadersError::Archive(error) => Cause::from(error.into_error()),
                 HeadersError::Elf(error) => Cause::from(error),
                 HeadersError::Packed(error) => error.cause().clone(),
             })?;
