@@ -22,10 +22,12 @@ pub enum Error {
     NotRegular(NonRegularKind),
     /// It is on a filesystem that exposes kernel state, such as `/proc` and `/sys`, or behind a
     /// magic link of `/proc`, and its path came from another file. It was not opened.
-    #[error("a file of the kernel's own, which is not opened because another file names it")]
+    #[error("not opened: it exposes kernel state, and its path is from another file")]
     Kernels,
     /// `/proc` is not mounted, so a file cannot be checked before it is opened.
-    #[error("not opened because another file names it and /proc is not mounted: mount /proc")]
+    #[error(
+        "not opened: its path is from another file, and it cannot be checked without /proc: mount /proc"
+    )]
     NoProc,
     /// The file at its path was replaced before it was opened.
     #[error("it was replaced while it was opened")]
