@@ -8,8 +8,7 @@ corpus=crates/fuzz/corpus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for target in maps_text elf_image index_open folded_in ndjson_in pprof_in otlp_in perf_data_in \
-    perf_script_in kallsyms cfi_unwind; do
-    perf_script_in kallsyms legacy_in; do
+    perf_script_in kallsyms legacy_in cfi_unwind gsym breakpad; do
     mkdir -p "$corpus/$target"
 done
 
@@ -43,6 +42,17 @@ fi
 gcc -g -c -o "$corpus/elf_image/object" "$work/a.c"
 objcopy --compress-debug-sections=zlib "$work/v5" "$corpus/elf_image/zlib"
 objcopy --compress-debug-sections=zstd "$work/v5" "$corpus/elf_image/zstd" 2>/dev/null || true
+
+for tool in llvm-gsymutil /usr/bin/llvm-gsymutil-[0-9]*; do
+    "$tool" --convert "$work/v5" --out-file "$corpus/gsym/v5" >/dev/null 2>&1 || true
+done
+# The target puts the first line before it.
+printf '%s\n' 'INFO CODE_ID 33221100554477668899AABBCCDDEEFF01234567' 'FILE 0 /a.c' \
+    'INLINE_ORIGIN 0 inner' 'INLINE_ORIGIN 1 outer(int)' 'FUNC 10 20 0 main' \
+    'INLINE 0 7 0 0 14 4 1a 2' 'INLINE 1 3 0 1 14 2' '10 4 6 0' '14 8 2 0' 'FUNC m 40 8 0 f' \
+    '40 8 20 0' 'PUBLIC m 60 0 _start' 'STACK WIN 4 10 20 0 0 0 0 0 0 1 x' \
+    'STACK CFI INIT 10 20 .cfa: $rsp 8 + .ra: .cfa -8 + ^' \
+    'STACK CFI 14 .cfa: $rsp 16 + $rbx: .cfa -16 + ^' >"$corpus/breakpad/each"
 
 cp /proc/self/maps "$corpus/maps_text/self"
 printf 'heap profile: 3: 640 [5: 4096] @ heap_v2/524288\n2: 512 [4: 3968] @ 0x11 0x21\nMAPPED_LIBRARIES:\n' |

@@ -124,7 +124,9 @@ pub use backsight_index::{
     CallSite, Frame, FrameRef, Frames, FunctionName, IndexBuilder, IndexCause, IndexDir,
     IndexError, IndexFull, LevelId, ReadOptions, StackFrames, SymbolIndex, TableSize,
 };
-pub use backsight_sources::breakpad::{BreakpadCounts, BreakpadModule};
+pub use backsight_sources::breakpad::{
+    BreakpadCounts, BreakpadModule, CfiRow, CfiRows, CfiRule, CfiToken,
+};
 pub use backsight_sources::kallsyms::{Kallsyms, KallsymsError, KernelCode, KernelSymbol};
 pub use budget::{Budget, Usage};
 pub use built_index::BuiltIndex;

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use backsight_files::{Access, By, Image};
 use backsight_index::{Frames, IndexBuilder};
-use backsight_sources::breakpad::{Breakpad, BreakpadCounts, BreakpadError, BreakpadModule};
+use backsight_sources::breakpad::{
+    Breakpad, BreakpadCounts, BreakpadError, BreakpadModule, CfiRows,
+};
 use backsight_sources::gsym::{Gsym, GsymError};
 use backsight_types::{BuildId, DebugId, VirtOffset};
 
@@ -29,6 +31,19 @@ pub struct SymbolFile {
     opened: Arc<Opened>,
     /// What addresses of a Breakpad file count from.
     load_address: u64,
+}
+
+/// A file that may be open no longer.
+#[derive(Debug)]
+pub(crate) struct WeakSymbolFile(Weak<Opened>);
+
+impl WeakSymbolFile {
+    pub(crate) fn upgrade(&self) -> Option<SymbolFile> {
+        Some(SymbolFile {
+            opened: self.0.upgrade()?,
+            load_address: 0,
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -88,6 +103,11 @@ impl SymbolFile {
     /// it cannot be used.
     pub fn open(path: &Path, access: Access, limits: &Limits) -> Result<Self, Error> {
         Self::open_by(path, By::Caller, access, limits)
+    }
+
+    /// Returns the same file again, as long as somebody has it open.
+    pub(crate) fn downgrade(&self) -> WeakSymbolFile {
+        WeakSymbolFile(Arc::downgrade(&self.opened))
     }
 
     pub(crate) fn open_by(
@@ -221,6 +241,16 @@ impl SymbolFile {
         match &self.opened.table {
             Table::Gsym(gsym) => Some(gsym.functions()),
             Table::Breakpad(_) => None,
+        }
+    }
+
+    /// Returns the unwinding rules of a Breakpad file for the code around this virtual offset.
+    #[must_use]
+    pub fn cfi(&self, place: VirtOffset) -> Option<CfiRows> {
+        let Opened { image, table, .. } = &*self.opened;
+        match table {
+            Table::Gsym(_) => None,
+            Table::Breakpad(breakpad) => breakpad.cfi(image, self.load_address, place.0),
         }
     }
 

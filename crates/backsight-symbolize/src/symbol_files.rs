@@ -1,6 +1,6 @@
 //! The symbol files that somebody named, found by build ID.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use backsight_types::BuildId;
 use crate::error::{Cause, Error};
 use crate::limits::Limits;
 use crate::symbol_catalog::{ListedSymbolFile, SymbolCatalog};
-use crate::symbol_file::SymbolFile;
+use crate::symbol_file::{SymbolFile, WeakSymbolFile};
 
 /// Symbol files in formats of their own ([`SymbolFile`]), found by build ID: for
 /// [`Options::symbol_files`](crate::Options::symbol_files).
@@ -48,6 +48,8 @@ struct FindingLog {
     /// The places of those that were used, or that were refused with a problem.
     settled: HashSet<usize>,
     problems: Vec<Error>,
+    /// Files that may still be open.
+    open: HashMap<usize, WeakSymbolFile>,
     /// The first builds that were looked for, each once.
     asked: Vec<BuildId>,
     asked_others: usize,
@@ -123,7 +125,7 @@ impl SymbolFiles {
         limits: &Limits,
     ) -> Result<Option<SymbolFile>, Error> {
         let catalog = self.catalog();
-        let mut found: Option<&ListedSymbolFile> = None;
+        let mut found: Option<(usize, &ListedSymbolFile)> = None;
         for at in catalog.candidates(id) {
             let Some(file) = catalog.files.get(at) else {
                 continue;
@@ -140,22 +142,34 @@ impl SymbolFiles {
             }
             self.log().settled.insert(at);
             match found {
-                Some(first) if !is_same_file(&first.path, &file.path) => {
+                Some((_, first)) if !is_same_file(&first.path, &file.path) => {
                     let other = first.path.clone();
                     let cause = Cause::Ambiguous { other };
                     return Err(Error::new("use", Some(&file.path), cause));
                 }
                 Some(_) => {}
-                None => found = Some(file),
+                None => found = Some((at, file)),
             }
         }
-        let Some(file) = found else {
+        let Some((number, file)) = found else {
             return Ok(None);
         };
+        // Who unwinds stacks needs the same file as who names functions.
+        let open = self
+            .log()
+            .open
+            .get(&number)
+            .and_then(WeakSymbolFile::upgrade);
+        if open.is_some() {
+            return Ok(open);
+        }
         let opened = SymbolFile::open_by(&file.path, file.opened_by(), access, limits)?;
         // It may have been replaced meanwhile.
         match opened.is_of(id) {
-            true => Ok(Some(opened)),
+            true => {
+                self.log().open.insert(number, opened.downgrade());
+                Ok(Some(opened))
+            }
             false => Err(other_build(&file.path, "another build".to_owned(), id)),
         }
     }

@@ -1,6 +1,7 @@
 //! The call frame information of a file, and the load bias of its code.
 
 use std::io::{Read, Seek};
+use std::sync::Arc;
 
 use backsight_types::{AbsAddr, AbsRange, FileOffset};
 use gimli::BaseAddresses;
@@ -12,6 +13,7 @@ use crate::fde_index::{SearchTable, eh_frame_of};
 use crate::frame_section::FrameSection;
 use crate::machine::Machine;
 use crate::packed;
+use crate::row_source::RowSource;
 
 /// Larger sections are ignored. The largest browser's is a tenth of this.
 const MAX_SECTION_BYTES: u64 = 256 << 20;
@@ -22,6 +24,8 @@ pub struct CallFrames {
     machine: Machine,
     /// In search order.
     pub(crate) sections: Vec<FrameSection>,
+    /// Asked where no section has a row.
+    pub(crate) row_source: Option<Arc<dyn RowSource>>,
     /// The executable segments.
     code: Vec<CodeSegment>,
 }
@@ -73,6 +77,7 @@ impl CallFrames {
         Some(Self {
             machine,
             sections: eh_frame.into_iter().chain(debug_frame).collect(),
+            row_source: None,
             code: code.collect(),
         })
     }
@@ -93,6 +98,15 @@ impl CallFrames {
         is_there
     }
 
+    /// The same, with rows from elsewhere for code that neither section covers.
+    #[must_use]
+    pub fn with_row_source(self, source: Arc<dyn RowSource>) -> Self {
+        Self {
+            row_source: Some(source),
+            ..self
+        }
+    }
+
     fn debug_frame_in<'d, H: FileHeader<Endian = LittleEndian>>(
         &self,
         elf: &Elf<'d, H, impl ReadRef<'d>>,
@@ -110,7 +124,7 @@ impl CallFrames {
     /// Returns whether the file has no call frame information.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.sections.is_empty()
+        self.sections.is_empty() && self.row_source.is_none()
     }
 
     /// Returns whether it has `.debug_frame`.

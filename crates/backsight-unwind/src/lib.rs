@@ -44,6 +44,7 @@ mod packed;
 mod registers;
 mod row;
 mod row_choice;
+mod row_source;
 mod step;
 mod walker;
 
@@ -53,6 +54,7 @@ pub use end::WalkEnd;
 pub use file_idx::FileIdx;
 pub use machine::Machine;
 pub use registers::Registers;
+pub use row_source::{CallerValue, RowSource, SourceRow};
 pub use walker::{WalkedFrame, Walker};
 
 /// Compiles the examples of the README.

@@ -45,8 +45,8 @@ pub(crate) struct Row {
     /// A signal frame: its caller was interrupted, so the caller's address is exact.
     pub(crate) is_signal: bool,
     pub(crate) encoding: Encoding,
-    /// The section of the file that contains the row's expressions.
-    pub(crate) section: usize,
+    /// The section of the file that contains the row's expressions; `None` if it has none.
+    pub(crate) section: Option<usize>,
 }
 
 /// Higher numbers are vector and floating-point registers.
@@ -85,7 +85,7 @@ impl Row {
             return_address: fde.cie().return_address_register().0,
             is_signal: fde.is_signal_trampoline(),
             encoding: fde.cie().encoding(),
-            section: number,
+            section: Some(number),
         })
     }
 

@@ -7,12 +7,14 @@ use hashbrown::HashMap;
 use crate::call_frames::CallFrames;
 use crate::code_map::CodeMap;
 use crate::end::WalkEnd;
+use crate::expression::Bytes;
 use crate::file_idx::FileIdx;
 use crate::guess::{self, FirstGuess};
 use crate::machine::Machine;
 use crate::registers::Registers;
 use crate::row::Row;
 use crate::row_choice::row_for;
+use crate::row_source::row_of;
 use crate::step::Step;
 
 /// The maximum number of frames of a stack.
@@ -165,12 +167,16 @@ impl Walker {
         word: &mut dyn FnMut(u64) -> Option<u64>,
     ) -> Result<(Registers, bool), WalkEnd> {
         let row = self.rows.get(row).ok_or(WalkEnd::NoRule)?;
-        let section = self
-            .file(file)
-            .and_then(|file| file.sections.get(row.section));
+        let section = match row.section {
+            Some(number) => {
+                let section = self.file(file).and_then(|file| file.sections.get(number));
+                section.ok_or(WalkEnd::NoRule)?.bytes()
+            }
+            None => Bytes::default(),
+        };
         let mut step = Step {
             machine,
-            section: section.ok_or(WalkEnd::NoRule)?.bytes(),
+            section,
             is_exact,
             fuel,
             word,
@@ -193,7 +199,11 @@ impl Walker {
         }
         let file = self.files.get(usize::try_from(index.0).ok()?)?;
         let row = row_for(file, &mut self.context, address);
-        let place = row.map(|row| {
+        let from_source = || {
+            let row = file.row_source.as_ref()?.row(address)?;
+            Some(row_of(&row, file.machine()))
+        };
+        let place = row.or_else(from_source).map(|row| {
             self.rows.push(row);
             self.rows.len().saturating_sub(1)
         });

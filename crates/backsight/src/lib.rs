@@ -56,6 +56,7 @@ mod lookup;
 mod module_call_frames;
 mod module_shares;
 mod profile_symbolizer;
+mod symbol_file_rows;
 mod threads;
 
 /// The file formats of profiles.

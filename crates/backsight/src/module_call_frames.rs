@@ -5,10 +5,12 @@ use backsight_types::{Module, ModuleKind};
 use backsight_unwind::CallFrames;
 
 use crate::find::{ModuleFiles, path_of};
+use crate::symbol_file_rows::symbol_file_rows;
 
 /// Reads the call frame information of a module from its own file, and from its debug file if
-/// `.debug_frame` was stripped. Returns `None` if no file is proven to be the module's, or if
-/// the file has no call frame information.
+/// `.debug_frame` was stripped; for code that neither covers, from its Breakpad symbol file.
+/// Returns `None` if no file is proven to be the module's, or if the file has no call frame
+/// information.
 pub fn call_frames(module: &Module, files: &ModuleFiles) -> Option<CallFrames> {
     if module.kind == ModuleKind::Vdso {
         let image = files.host().vdso_with(module.build_id?)?;
@@ -29,5 +31,8 @@ pub fn call_frames(module: &Module, files: &ModuleFiles) -> Option<CallFrames> {
     {
         frames.add_debug_file(debug_file);
     }
-    Some(frames)
+    match symbol_file_rows(module, files, frames.machine()) {
+        Some(rows) => Some(frames.with_row_source(rows)),
+        None => Some(frames),
+    }
 }

@@ -9,19 +9,20 @@ pub(crate) mod common;
 mod oracle;
 mod shapes;
 mod store;
+mod symbol_file;
 mod ways;
 
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use backsight_symbolize::Options;
+use backsight_symbolize::{Options, SymbolFiles};
 use common::Fixture;
 use object::{Object as _, ObjectSection as _};
 use oracle::Known;
 use shapes::{Oracle, SHAPES, SOURCES, Shape};
-use ways::Asked;
+use ways::{Answer, Asked};
 
 /// Addresses of each file.
 const ADDRESSES: usize = 1_000;
@@ -97,6 +98,12 @@ fn ask(shape: &Shape, fixture: &Fixture) -> (usize, Vec<String>) {
     if let Some(bytes) = shape.unpacked {
         options.limits.unpacked_bytes = bytes;
     }
+    let mut has_symbols = false;
+    if let Some(format) = shape.symbols {
+        let file = symbol_file::made(fixture, format);
+        options.symbol_files = Some(Arc::new(SymbolFiles::new([file])));
+        has_symbols = true;
+    }
     let asked = Asked {
         name: shape.name,
         path: &path,
@@ -105,8 +112,17 @@ fn ask(shape: &Shape, fixture: &Fixture) -> (usize, Vec<String>) {
         indexed: OnceLock::new(),
     };
     std::fs::create_dir(asked.dir).expect("a new directory");
-    let has_index = asked.prepare();
+    // An index is of the module's own files.
+    let has_index = asked.prepare() && !has_symbols;
     let want = asked.one_by_one(&addresses);
+    let has_line = |answer: &&Answer| {
+        let frames = answer.iter().flat_map(|frames| frames.iter());
+        frames.into_iter().any(|frame| frame.line.is_some())
+    };
+    let lines = want.iter().filter(has_line).count();
+    if has_symbols && lines * 4 < addresses.len() {
+        objections.push(format!("{}: {lines} lines", shape.name));
+    }
     if shape.unpacked.is_some() && !asked.says_that_it_is_too_large(&addresses) {
         objections.push(format!(
             "{}: nothing says why there are no lines",
@@ -151,6 +167,16 @@ fn ask(shape: &Shape, fixture: &Fixture) -> (usize, Vec<String>) {
 
 /// Returns addresses spread over the code of a file, and some beside it.
 fn addresses(path: &Path) -> Vec<u64> {
+    let all = code_of(path);
+    let step = all.len().div_ceil(ADDRESSES).max(1);
+    let mut few: Vec<u64> = all.into_iter().step_by(step).collect();
+    few.sort_unstable();
+    few.dedup();
+    few
+}
+
+/// Returns every address of the code of a file, and some beside each section.
+fn code_of(path: &Path) -> Vec<u64> {
     let bytes = std::fs::read(path).expect("readable");
     let file = object::File::parse(&*bytes).expect("an object file");
     let code = file
@@ -160,10 +186,5 @@ fn addresses(path: &Path) -> Vec<u64> {
         let (start, size) = (section.address(), section.size());
         start.saturating_sub(2)..start + size + 2
     });
-    let all: Vec<u64> = all.collect();
-    let step = all.len().div_ceil(ADDRESSES).max(1);
-    let mut few: Vec<u64> = all.into_iter().step_by(step).collect();
-    few.sort_unstable();
-    few.dedup();
-    few
+    all.collect()
 }

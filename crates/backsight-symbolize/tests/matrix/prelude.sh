@@ -11,6 +11,18 @@ debug() {
     objcopy --only-keep-debug full "$DEBUG"
 }
 
+# A library with debug information, and the GSYM of it.
+symbols() {
+    full -g
+    for tool in llvm-gsymutil /usr/bin/llvm-gsymutil-[0-9]*; do
+        if "$tool" --convert full --out-file a.gsym > /dev/null 2>&1; then
+            return
+        fi
+    done
+    echo "no llvm-gsymutil here" >&2
+    return 1
+}
+
 # `mini.xz`, to be packed into a file: the symbols of `full` that its .dynsym lacks.
 mini() {
     full -g

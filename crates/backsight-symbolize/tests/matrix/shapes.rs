@@ -6,6 +6,8 @@
 //! for. `$ID` is a build ID, `$DEBUG` the place of its debug file; `prelude.sh` has
 //! functions for what many need.
 
+use backsight_symbolize::SymbolFormat;
+
 /// A shape of files.
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
@@ -14,6 +16,9 @@ pub(crate) struct Shape {
     pub(crate) oracle: Oracle,
     /// So much debug information may be unpacked, which `a` passes.
     pub(crate) unpacked: Option<u64>,
+    /// A symbol file of this format goes with it: `a.gsym`, which the script makes, or
+    /// `a.sym`, which is written of the debug information of `full`.
+    pub(crate) symbols: Option<SymbolFormat>,
 }
 
 /// What the oracles are to read.
@@ -43,6 +48,15 @@ const fn shape(name: &'static str, oracle: Oracle, script: &'static str) -> Shap
         script,
         oracle,
         unpacked: None,
+        symbols: None,
+    }
+}
+
+/// One with a symbol file.
+const fn with_symbols(name: &'static str, format: SymbolFormat, script: &'static str) -> Shape {
+    Shape {
+        symbols: Some(format),
+        ..shape(name, Nothing, script)
     }
 }
 
@@ -86,7 +100,7 @@ pub(crate) const SHAPES: &[Shape] = &[
     shape("debug file without symtab", OwnFullLines, "debug; strip -o a full; llvm-objcopy -R .symtab -R .strtab $DEBUG"),
     shape("debug information without symtab", OwnFullLines, "full -g; llvm-objcopy -R .symtab -R .strtab full a"),
     shape("packed debug file", FullLines, "debug; objcopy --compress-debug-sections=zlib $DEBUG; strip -o a full"),
-    shape("debug symbol file alone", Full, "full; objcopy --only-keep-debug full $DEBUG; strip -o a full"),
+    shape("debug file of symbols alone", Full, "full; objcopy --only-keep-debug full $DEBUG; strip -o a full"),
     // Ways of writing debug information.
     shape("gcc -g", OwnLines, "full -g; mv full a"),
     shape("gcc -g1", OwnLines, "full -g1; mv full a"),
@@ -117,6 +131,11 @@ pub(crate) const SHAPES: &[Shape] = &[
     shape("dwz of two files", FullLines, "full -g; cp full a; cp full other; dwz -m common a other"),
     shape("dwz of two files, in a package unpacked elsewhere", FullLines, "full -g; cp full a; cp full other
         dwz -m common -M /usr/lib/debug/.dwz/none/common a other; mkdir -p debug/.dwz/none; mv common debug/.dwz/none"),
+    // Symbol files, which tests/{gsym,breakpad}.rs compare with debug information.
+    with_symbols("GSYM, stripped", SymbolFormat::Gsym, "symbols; strip -o a full"),
+    with_symbols("GSYM, symtab left", SymbolFormat::Gsym, "symbols; strip -g -o a full"),
+    with_symbols("Breakpad, stripped", SymbolFormat::Breakpad, "full -g; strip -o a full"),
+    with_symbols("Breakpad, symtab left", SymbolFormat::Breakpad, "full -g; strip -g -o a full"),
     // Not linked.
     shape("object", Own, "gcc -O2 -g -c -o a c.c"),
     shape("kernel module", Nothing, "gcc -O2 -g -c -fno-pic module.c; ld -r --build-id=0x$ID -o a module.o"),
