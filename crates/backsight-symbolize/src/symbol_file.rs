@@ -139,7 +139,7 @@ impl SymbolFile {
             Some(SymbolFormat::Gsym) => Gsym::open(&image)
                 .map(Table::Gsym)
                 .map_err(|error| damaged(wrong_gsym(error)))?,
-            Some(SymbolFormat::Breakpad) => Breakpad::open(&image)
+            Some(SymbolFormat::Breakpad) => Breakpad::open_in_pieces(&image, || image.release())
                 .map(|table| Table::Breakpad(Box::new(table)))
                 .map_err(|error| damaged(wrong_breakpad(error)))?,
             None => return Err(Error::new("read", path, Cause::NotSymbols)),
@@ -161,8 +161,6 @@ impl SymbolFile {
                 if overlapping > 0 {
                     reporter.report(ShortfallKind::Overlapping(overlapping));
                 }
-                // Lookups read again the few pages that they need.
-                image.release();
             }
         }
         let opened = Opened {

@@ -53,7 +53,8 @@ pub enum CfiToken {
     Deref,
 }
 
-/// The maximum number of tokens of an expression. Compilers need a dozen.
+/// The maximum number of tokens of an expression. Those that `dump_syms` 2.3.9 writes of x86-64
+/// programs have up to 4.
 const MAX_TOKENS: usize = 256;
 
 impl CfiRule {

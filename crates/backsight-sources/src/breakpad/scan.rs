@@ -5,9 +5,12 @@ use super::lines::Lines;
 use super::record::{self, Record};
 use super::text_table::TextTable;
 
-/// The maximum number of records that are kept, which take up to 400 MB. The file of the
-/// largest browser has a tenth of them.
+/// The maximum number of records that are kept, which take up to 400 MB. The file of
+/// python3.11 has 14,371.
 const MAX_RECORDS: usize = 1 << 24;
+
+/// How many bytes are read between two releases of the pages of a mapped file.
+const PIECE_BYTES: usize = 64 << 20;
 
 /// How many records of each kind a Breakpad symbol file has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,11 +78,17 @@ enum Open {
 }
 
 impl Scan {
-    pub(super) fn of(bytes: &[u8]) -> Result<Self, BreakpadError> {
+    /// Calls `release` after each piece of the file.
+    pub(super) fn of(bytes: &[u8], release: &mut impl FnMut()) -> Result<Self, BreakpadError> {
+        let mut piece_end = PIECE_BYTES;
         let mut scan = Self::default();
         let mut open = Open::Nothing;
         let mut kept = 0_usize;
         for (at, line) in Lines::from(bytes, 0) {
+            if at >= piece_end {
+                release();
+                piece_end = at.saturating_add(PIECE_BYTES);
+            }
             let place = u64::try_from(at).unwrap_or(u64::MAX);
             let is_kept = match record::parse(line) {
                 Some(record) => scan.add(record, place, line.len(), &mut open),

@@ -30,8 +30,18 @@ impl Breakpad {
     /// # Errors
     /// Each of [`BreakpadError`].
     pub fn open(bytes: &[u8]) -> Result<Self, BreakpadError> {
+        Self::open_in_pieces(bytes, || ())
+    }
+
+    /// The same for bytes of a mapped file: calls `release` after every 64 MiB, and at the end,
+    /// when the pages so far are not needed soon.
+    ///
+    /// # Errors
+    /// Each of [`BreakpadError`].
+    pub fn open_in_pieces(bytes: &[u8], mut release: impl FnMut()) -> Result<Self, BreakpadError> {
         let module = BreakpadModule::read(bytes)?;
-        let scan = Scan::of(bytes)?;
+        let scan = Scan::of(bytes, &mut release)?;
+        release();
         Ok(Self { module, scan })
     }
 
