@@ -126,6 +126,76 @@ fn a_live_node_in_namespaces_of_its_own_has_its_own_list() {
     assert_eq!((is_fib(&answer["frames"][0]), &*said), (true, ""));
 }
 
+/// Returns the address of code of `fib` in a jitdump, once it is there: of the last load of such
+/// code, by the fields of the format. It may be optimized (`:*fib`) or not (`:^fib`).
+fn fib_in_dump(dump: &str) -> u64 {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let bytes = fs::read(dump).unwrap_or_default();
+        let word = |at: usize| {
+            let bytes = bytes.get(at..at + 4)?;
+            Some(u32::from_le_bytes(bytes.try_into().unwrap()))
+        };
+        let long = |at: usize| {
+            let bytes = bytes.get(at..at + 8)?;
+            Some(u64::from_le_bytes(bytes.try_into().unwrap()))
+        };
+        let (mut at, mut found) = (40, None);
+        while let (Some(kind), Some(size)) = (word(at), word(at + 4)) {
+            let record = bytes.get(at..at + size as usize).unwrap_or_default();
+            // The name is after the fields of a load.
+            let name = record.get(56..).unwrap_or_default();
+            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+            if kind == 0 && String::from_utf8_lossy(name).contains("fib ") {
+                found = long(at + 32);
+            }
+            at += size.max(16) as usize;
+        }
+        if let Some(addr) = found {
+            return addr;
+        }
+        assert!(Instant::now() < end, "no fib in {dump}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_live_node_has_the_names_and_lines_of_its_jitdump() {
+    if tool("node").is_none() {
+        return skip("there is no node");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("loop.js"), LOOP.replace("; }", ";\n}")).unwrap();
+    let args = ["--perf-prof", "--perf-prof-unwinding-info", "loop.js"];
+    let child = node(Command::new("node").args(args).current_dir(dir.path()));
+    let pid = child.0.id();
+    let dump = dir.path().join(format!("jit-{pid}.dump"));
+    let addr = fib_in_dump(&dump.display().to_string());
+    let (now, said) = answer(pid, addr + 8, &[]);
+    assert_eq!(said, "");
+    assert_eq!(now["kind"], "anonymous");
+    let frame = &now["frames"][0];
+    let is_fib = |frame: &Value| {
+        frame["function"]
+            .as_str()
+            .is_some_and(|it| it.ends_with("fib"))
+    };
+    assert!(is_fib(frame), "{now}");
+    let file = frame["file"].as_str().unwrap_or_default();
+    assert!(file.ends_with("loop.js"), "{now}");
+    assert_eq!(frame["line"], 1, "{now}");
+    let (now, said) = answer(pid, addr + 8, &["--jit-maps", "none"]);
+    assert_eq!((&now["reason"], &*said), (&"anonymous".into(), ""));
+    // Another file under its path is not the one that is mapped: that still is read, by root.
+    fs::remove_file(&dump).unwrap();
+    fs::write(&dump, "JiTD").unwrap();
+    let (now, said) = answer(pid, addr + 8, &[]);
+    match is_root() {
+        true => assert_eq!((is_fib(&now["frames"][0]), &*said), (true, ""), "{now}"),
+        false => assert!(said.contains("is not read"), "{said}"),
+    }
+}
+
 /// `JS:` since node 20, `LazyCompile:` before.
 fn is_fib(frame: &Value) -> bool {
     let function = frame["function"].as_str();

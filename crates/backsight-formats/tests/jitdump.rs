@@ -137,6 +137,14 @@ fn lines_are_of_the_code_that_comes_next() {
     assert_eq!([line(0, 0), line(0, 7)], [at("a.js", 3), at("a.js", 3)]);
     assert_eq!([line(0, 8), line(0, 0x1f)], [at("a.js", 4), at("b.js", 9)]);
     assert_eq!(line(1, 0), None);
+    // Bytes of an object in place of a name.
+    let mut file = Dump::new(false);
+    let garbage: &[u8] = b"\xc4*\x01";
+    let rows = [(0x1000, 3, garbage), (0x1008, 4, same)];
+    file.lines(0x1000, 2, &rows).load(1, 0x1000, 0x20, "f");
+    let dump = file.read();
+    assert_eq!(dump.line(0, 0), Some((&b""[..], 3)));
+    assert_eq!(dump.line(0, 8), Some((&b""[..], 4)));
     // The addresses by V8 include the size of an ELF header.
     let mut file = Dump::new(false);
     let rows = [(0x1040, 3, &b"a.js"[..]), (0x1048, 4, same)];
@@ -232,4 +240,47 @@ fn cut_anywhere_it_has_what_stands_before() {
             .all(|(_, end)| matches!(end, JitdumpEnd::Whole | JitdumpEnd::InRecord))
     );
     assert!(ends.is_sorted_by_key(|(len, _)| *len));
+}
+
+/// A file that grows: read up to any byte, asked, and then to its end.
+#[test]
+fn read_in_two_parts_it_says_the_same() {
+    let mut file = Dump::new(false);
+    let rows = [(0x1000, 3, &b"a.js"[..])];
+    file.lines(0x1000, 1, &rows)
+        .load(10, 0x1000, 8, "f")
+        .load(30, 0x2000, 8, "g")
+        // Added later, and of before.
+        .load(20, 0x2000, 0x10, "early")
+        .moved(40, 0x1000, 0x3000, 8)
+        .load(50, 0x1000, 8, "last");
+    let whole = &file.bytes.bytes;
+    let places = [0x1000, 0x2000, 0x2008, 0x3004];
+    let said = |dump: &Jitdump, timeline: &Timeline| {
+        let names = places.map(|addr| name_at(dump, timeline, addr));
+        (names, dump.len(), dump.malformed(), dump.end())
+    };
+    let mut at_once = Timeline::default();
+    let dump = file.read();
+    at_once.advance(&dump, u64::MAX);
+    let want = said(&dump, &at_once);
+    let name = |name: &str, offset| Some((name.to_owned(), offset));
+    let names = [
+        name("last", 0),
+        name("g", 0),
+        name("early", 8),
+        name("f", 4),
+    ];
+    assert_eq!(want, (names, 4, 0, JitdumpEnd::Whole));
+    for cut in 40..=whole.len() {
+        let mut dump = Jitdump::read(&whole[..cut], &Limits::default()).unwrap();
+        let mut timeline = Timeline::default();
+        timeline.advance(&dump, u64::MAX);
+        let read = usize::try_from(dump.bytes_read()).unwrap();
+        assert!(read <= cut);
+        dump.read_more(&whole[read..], &Limits::default()).unwrap();
+        timeline.advance(&dump, u64::MAX);
+        assert_eq!(said(&dump, &timeline), want, "in two parts at {cut}");
+        assert_eq!(dump.line(0, 0), Some((&b"a.js"[..], 3)), "{cut}");
+    }
 }

@@ -51,6 +51,12 @@ impl Session {
         Ok(Self::new(options.open().open(pid)?, options))
     }
 
+    /// Returns the memory map of the process, for other questions about it.
+    #[must_use]
+    pub fn maps(&self) -> &ProcMaps {
+        &self.maps
+    }
+
     /// Opens the calling process.
     ///
     /// # Errors

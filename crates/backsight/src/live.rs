@@ -234,7 +234,7 @@ impl Live {
         self.normalize(&addrs)?;
         let anonymous = Outcome::Unresolved(Reason::Anonymous);
         if self.outcomes.contains(&anonymous) {
-            self.made.refresh();
+            self.made.refresh(self.session.maps());
         }
         let kernel = Outcome::Unresolved(Reason::Kernel);
         let mut batch = Lookups::default();
@@ -307,6 +307,12 @@ impl Live {
     /// `None` when no address was in such code.
     pub fn map(&self) -> Option<&MapUse> {
         self.made.said()
+    }
+
+    /// Returns what came of the jitdump that the process has mapped; `None` when there is none,
+    /// or no address was in code that was made at run time.
+    pub fn jitdump(&self) -> Option<&MapUse> {
+        self.made.dump_said()
     }
 
     /// Returns how the memory map is read: by ioctl or as text.

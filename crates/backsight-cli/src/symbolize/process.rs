@@ -208,7 +208,8 @@ impl LiveProcess {
 
     /// Says once what is amiss with the names of code that was made at run time.
     fn say_map(&mut self) {
-        let amiss = self.live.map().and_then(account::map_amiss);
+        let looked_at = [self.live.jitdump(), self.live.map()];
+        let amiss = looked_at.into_iter().flatten().find_map(account::map_amiss);
         if let Some(amiss) = amiss
             && !std::mem::replace(&mut self.map_was_said, true)
         {

@@ -24,6 +24,10 @@ pub(super) struct Codes {
     names: Vec<u8>,
     all: Vec<Loaded>,
     pub(super) steps: Vec<TimedChange>,
+    /// How many of the steps are sorted.
+    sorted: usize,
+    /// How often a step was added before those that were sorted.
+    pub(super) reorders: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -90,7 +94,14 @@ impl Codes {
 
     /// Sorts changes by time: threads write to the file concurrently, so that it is not in order.
     pub(super) fn sort_changes(&mut self) {
+        let (old, new) = self.steps.split_at(self.sorted.min(self.steps.len()));
+        let earliest = new.iter().map(|step| step.time_ns).min();
+        let last = old.last().map(|step| step.time_ns);
+        if earliest < last && earliest.is_some() {
+            self.reorders = self.reorders.wrapping_add(1);
+        }
         self.steps.sort_by_key(|step| step.time_ns);
+        self.sorted = self.steps.len();
     }
 
     pub(super) fn get(&self, number: u32) -> Option<JitCode<'_>> {

@@ -38,10 +38,13 @@ pub struct Jitdump {
     lines: JitLines,
     malformed: u64,
     end: JitdumpEnd,
+    is_big: bool,
+    /// Bytes of the header and of whole records that were read.
+    read: u64,
 }
 
 impl Jitdump {
-    /// Reads a file. Malformed records are counted.
+    /// Reads a file from its start. Malformed records are counted.
     ///
     /// # Errors
     /// Every variant of [`Error`].
@@ -66,29 +69,53 @@ impl Jitdump {
         let mut dump = Self {
             pid,
             has_own_clock: flags & ARCH_TIMESTAMP != 0,
+            is_big,
             ..Self::default()
         };
         // Skip header fields of later versions.
         let more = u64::from(size.saturating_sub(HEADER));
         pass(&mut input, more)?;
-        let mut read = u64::from(HEADER).saturating_add(more);
-        dump.end = loop {
+        dump.read = u64::from(HEADER).saturating_add(more);
+        dump.read_more(input, limits)?;
+        Ok(dump)
+    }
+
+    /// Reads what was added to the file since: `input` begins at [`bytes_read`](Self::bytes_read).
+    /// A record that was not whole then is read now. A [`Timeline`](super::Timeline) of this file
+    /// can be advanced further; if earlier changes were added, it starts again by itself.
+    ///
+    /// # Errors
+    /// Those of `input`. What was read before the error counts.
+    pub fn read_more(&mut self, mut input: impl BufRead, limits: &Limits) -> io::Result<()> {
+        let added = self.add_records(&mut input, limits);
+        self.codes.sort_changes();
+        self.lines.finish();
+        self.end = added?;
+        Ok(())
+    }
+
+    fn add_records(&mut self, input: &mut impl BufRead, limits: &Limits) -> io::Result<JitdumpEnd> {
+        loop {
             let is_full =
-                dump.codes.steps.len() >= limits.codes || dump.lines.len() >= limits.lines;
-            if read >= limits.bytes || is_full {
-                break JitdumpEnd::Limit;
+                self.codes.steps.len() >= limits.codes || self.lines.len() >= limits.lines;
+            if self.read >= limits.bytes || is_full {
+                return Ok(JitdumpEnd::Limit);
             }
-            match next(&mut input, is_big, limits)? {
-                (JitRecord::End(end), _) => break end,
+            match next(input, self.is_big, limits)? {
+                (JitRecord::End(end), _) => return Ok(end),
                 (part, size) => {
-                    read = read.saturating_add(size);
-                    dump.take(part);
+                    self.read = self.read.saturating_add(size);
+                    self.take(part);
                 }
             }
-        };
-        dump.codes.sort_changes();
-        dump.lines.finish();
-        Ok(dump)
+        }
+    }
+
+    /// Returns the size in bytes of the header and of the whole records that were read: where
+    /// [`read_more`](Self::read_more) goes on.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.read
     }
 
     fn take(&mut self, part: JitRecord) {
@@ -155,7 +182,8 @@ impl Jitdump {
         self.codes.get(number)
     }
 
-    /// Returns the file and line of the byte at `offset` in a piece of code.
+    /// Returns the file and line of the byte at `offset` in a piece of code. The file is empty if
+    /// the table has no readable name for it: it is then the one of the code's own name, if any.
     #[must_use]
     pub fn line(&self, number: u32, offset: u64) -> Option<(&[u8], u32)> {
         self.lines.at(self.codes.lines_of(number)?, offset)

@@ -145,6 +145,8 @@ fn lines(body: &mut impl BufRead, is_big: bool, limits: &Limits) -> io::Result<J
         let file = match file {
             SAME_FILE => None,
             file if file.len() as u64 > limits.name => break,
+            // Node 18 writes bytes of an object in place of the name of a script's file.
+            file if file.iter().any(u8::is_ascii_control) => Some(Vec::new()),
             file => Some(file.to_vec()),
         };
         rows.push(DebugEntry { addr, line, file });

@@ -12,6 +12,8 @@ use super::dump::Jitdump;
 pub struct Timeline {
     /// The number of changes that were applied.
     taken: usize,
+    /// The order of changes that `taken` counts in.
+    reorders: u32,
     /// Pieces that do not overlap, by start address.
     pieces: BTreeMap<u64, Piece>,
 }
@@ -27,6 +29,12 @@ struct Piece {
 impl Timeline {
     /// Applies the changes up to and including a time.
     pub fn advance(&mut self, dump: &Jitdump, time_ns: u64) {
+        if self.reorders != dump.codes.reorders {
+            *self = Self {
+                reorders: dump.codes.reorders,
+                ..Self::default()
+            };
+        }
         let steps = dump.codes.steps.get(self.taken..).unwrap_or_default();
         let due = steps.iter().take_while(|step| step.time_ns <= time_ns);
         for step in due {

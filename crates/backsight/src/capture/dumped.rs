@@ -115,10 +115,13 @@ impl Dumps {
         let known = dump.code(number)?;
         let mut frame = named(known.name, VirtOffset(known.start.0), strings);
         if let Some((file, line)) = dump.line(number, offset) {
-            let file = strings.intern(&String::from_utf8_lossy(file));
-            // Where a function begins is said in its own file.
-            frame.start_line = frame.start_line.filter(|_| frame.file == Some(file));
-            (frame.file, frame.line) = (Some(file), Some(line).filter(|line| *line > 0));
+            if !file.is_empty() {
+                let file = strings.intern(&String::from_utf8_lossy(file));
+                // The line where the function begins is one of its own file.
+                frame.start_line = frame.start_line.filter(|_| frame.file == Some(file));
+                frame.file = Some(file);
+            }
+            frame.line = Some(line).filter(|line| *line > 0);
         }
         Some(frame)
     }

@@ -51,7 +51,7 @@ pub(crate) fn found_dump(
 }
 
 /// `jit-PID.dump`.
-fn is_dump(name: &[u8]) -> bool {
+pub(super) fn is_dump(name: &[u8]) -> bool {
     let number = name.strip_prefix(b"jit-");
     let number = number.and_then(|name| name.strip_suffix(b".dump"));
     number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))

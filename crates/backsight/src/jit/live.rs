@@ -1,17 +1,20 @@
-//! The list of names of a process that lives, which grows as it makes code.
+//! The names of the code that a live process makes: its perf map, which grows as it makes code,
+//! and its jitdump if it writes one.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use backsight_formats::ndjson::{AddressLine, JsonFrame};
-use backsight_formats::perf_map::{JitName, LastLine, Limits, PerfMap};
-use backsight_types::{AbsAddr, Lookup, VirtOffset};
+use backsight_formats::ndjson::AddressLine;
+use backsight_formats::perf_map::{LastLine, Limits, PerfMap};
+use backsight_types::{AbsAddr, Lookup};
 use nix::unistd::geteuid;
+use vma_query::ProcMaps;
 
 use super::found::{is_older, opened, owned};
+use super::jit_frame::frame_of;
+use super::live_dump::LiveDump;
 use super::options::MapsOf;
 use super::process::LiveProcess;
 use super::said::{MapRead, MapRefusal, MapUse};
@@ -23,7 +26,8 @@ pub(crate) struct LiveMap {
     pid: u32,
     proc_root: PathBuf,
     map: PerfMap,
-    /// The file, by device and inode, and how much of it was read.
+    dump: LiveDump,
+    /// The file of the map, by device and inode, and how much of it was read.
     file: Option<(u64, u64)>,
     read: u64,
     /// What came of it when it was looked at last.
@@ -35,13 +39,14 @@ impl LiveMap {
         Self {
             of,
             pid,
+            dump: LiveDump::new(pid),
             proc_root: proc_root.unwrap_or(Path::new("/proc")).to_owned(),
             ..Self::default()
         }
     }
 
     /// Reads what was written since the last time.
-    pub(crate) fn refresh(&mut self) {
+    pub(crate) fn refresh(&mut self, maps: &ProcMaps) {
         if self.of == MapsOf::Nobody {
             return;
         }
@@ -49,9 +54,14 @@ impl LiveMap {
         let Some(process) = process else { return };
         let path = process.root.join("tmp").join(process.map_name());
         let read = self.file_of(&process).and_then(|file| self.read(file));
+        let of = self.of;
+        let may_own = |user| may_own(of, &process, user);
+        let folder = self.proc_root.join(self.pid.to_string());
+        self.dump.refresh(maps, &folder, &process.root, may_own);
         // What was read is of another process.
         if LiveProcess::of(&self.proc_root, self.pid).as_ref() != Some(&process) {
             self.forget();
+            self.dump = LiveDump::new(self.pid);
             return;
         }
         if read.is_err() {
@@ -69,25 +79,28 @@ impl LiveMap {
     pub(crate) fn name(&self, answer: &mut AddressLine<'_>) -> Option<()> {
         let back = u64::from(answer.lookup == Lookup::Return);
         let addr = AbsAddr(answer.address?.0.checked_sub(back)?);
+        if let Some(frame) = self.dump.frame(addr) {
+            answer.reason = None;
+            answer.frames = vec![frame];
+            return Some(());
+        }
         let code = self.map.at(addr)?;
-        let name = String::from_utf8_lossy(code.name);
-        let written = JitName::of(&name);
-        let owned = |text: &str| Some(Cow::Owned(text.to_owned()));
         answer.reason = None;
-        answer.frames = vec![JsonFrame {
-            function: owned(written.function),
-            linkage_name: owned(&name).filter(|_| written.function != &*name),
-            file: written.file.and_then(owned),
-            start_line: written.start_line,
-            start: Some(VirtOffset(code.start.0)),
-            ..JsonFrame::default()
-        }];
+        answer.frames = vec![frame_of(code.name, code.start)];
         Some(())
     }
 
-    /// Returns what came of it when it was looked at last; `None` when it never was.
+    /// Returns what came of the map when it was looked at last; `None` when it never was. A
+    /// process that writes a jitdump needs no map.
     pub(crate) fn said(&self) -> Option<&MapUse> {
-        self.said.as_ref()
+        let said = self.said.as_ref();
+        let has_dump = self.dump.said().is_some_and(|used| used.read.is_ok());
+        said.filter(|used| !has_dump || used.read != Err(MapRefusal::Missing))
+    }
+
+    /// Returns what came of the jitdump; `None` if the process has mapped none.
+    pub(crate) fn dump_said(&self) -> Option<&MapUse> {
+        self.dump.said()
     }
 
     fn forget(&mut self) {
@@ -128,4 +141,10 @@ impl LiveMap {
         }
         Ok(MapRead::of(&self.map))
     }
+}
+
+/// Whether a file of this user is read: one that may say what the process runs.
+fn may_own(of: MapsOf, process: &LiveProcess, user: u32) -> bool {
+    let is_wanted = of != MapsOf::Own || process.user == geteuid().as_raw();
+    is_wanted && (user == 0 || user == process.user)
 }

@@ -9,7 +9,9 @@
 
 pub(crate) mod dump_file;
 pub(crate) mod found;
+mod jit_frame;
 pub(crate) mod live;
+pub(crate) mod live_dump;
 pub(crate) mod options;
 pub(crate) mod process;
 pub(crate) mod said;
