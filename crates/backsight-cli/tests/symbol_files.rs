@@ -183,6 +183,8 @@ fn what_is_not_used_is_said() {
         &["--symbols two.sym: it and one.sym claim to be of the same build"],
     );
     assert!(!ran.stdout.contains("called"), "{ran:?}");
+    let ran = program.run("symbolize -e one.sym ADDR");
+    ran.fails(1, &["one.sym: a symbol file: name the program with -e"]);
     // Lines that cannot be read.
     let mut text = fs::read_to_string(program.path("one.sym")).expect("ours");
     text.push_str("FUNC 10\nFILE x\n");

@@ -21,6 +21,7 @@ use super::symbols::Symbols;
 use crate::failure::{Failure, Result};
 use crate::file::{Shown, open_regular};
 use crate::input::Addresses;
+use crate::inspect_symbol_file::is_symbol_file;
 use crate::sink::Sink;
 use crate::tool::TOOL;
 
@@ -33,6 +34,12 @@ pub(crate) fn run(
     sink: &mut Sink<impl Write>,
 ) -> Result<u64> {
     let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
+    if is_symbol_file(&file) {
+        return Err(Failure::of(
+            Shown(path),
+            "a symbol file: name the program with -e, and this file with --symbols",
+        ));
+    }
     let module = describe(path, &file).map_err(|cause| Failure::of(Shown(path), cause))?;
     let symbolizer = Accounted::new(Symbolizer::new(symbols.options()), symbols);
     let input = ModuleInput::File {
