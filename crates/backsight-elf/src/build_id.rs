@@ -17,7 +17,7 @@ const MAX_NOTES_SIZE: u64 = 1 << 20;
 
 /// An object file made with `-ffunction-sections` can pass 65,535; four times
 /// that is 16 MiB of headers.
-const MAX_SECTIONS: u32 = 1 << 18;
+pub(crate) const MAX_SECTIONS: u32 = 1 << 18;
 
 /// Returns the first GNU build ID of the file's notes.
 pub(crate) fn find<'d, Elf, R>(

@@ -35,12 +35,14 @@
 )]
 
 mod build_id;
+mod contents;
 mod error;
 mod error_keeper;
 mod headers;
 mod notes;
 
 pub use build_id::build_id_in_notes;
+pub use contents::ElfContents;
 pub use error::{Error, ReadError};
 pub use headers::Headers;
 pub use notes::note_named;

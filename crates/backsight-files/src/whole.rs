@@ -63,13 +63,20 @@ impl Whole {
         }
         let (file, path) = with_temporary_name(&target, |path| {
             let mut options = OpenOptions::new();
-            options.write(true).create_new(true).mode(mode).open(path)
+            options.read(true).write(true).create_new(true);
+            options.mode(mode).open(path)
         })?;
         Ok(Self {
             file,
             target,
             temporary: Some(path),
         })
+    }
+
+    /// Returns the file, open for reading and writing, for a caller that checks what it wrote.
+    #[must_use]
+    pub fn as_file(&self) -> &File {
+        &self.file
     }
 
     /// Returns the name of the file that would be left behind if the process were killed now;
@@ -86,6 +93,38 @@ impl Whole {
     pub fn finish(mut self) -> Result<(), FileError> {
         self.name()
             .map_err(|error| FileError::new("create", Some(&self.target), error))
+    }
+
+    /// Gives the file its name, unless a file has it already: then returns false, and nothing is
+    /// left of this one.
+    ///
+    /// On a filesystem that has neither unnamed files nor hard links (FAT), a file that another
+    /// process creates at this moment is replaced.
+    ///
+    /// # Errors
+    /// If the directory does not allow it.
+    pub fn finish_new(mut self) -> Result<bool, FileError> {
+        self.name_new()
+            .map_err(|error| FileError::new("create", Some(&self.target), error))
+    }
+
+    fn name_new(&mut self) -> io::Result<bool> {
+        let linked = match &self.temporary {
+            Some(path) => fs::hard_link(path, &self.target),
+            None => link(&self.file, &self.target),
+        };
+        match linked {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => match &self.temporary {
+                Some(path) if self.target.symlink_metadata().is_err() => {
+                    fs::rename(path, &self.target)?;
+                    self.temporary = None;
+                    Ok(true)
+                }
+                _ => Err(error),
+            },
+        }
     }
 
     fn name(&mut self) -> io::Result<()> {
@@ -125,7 +164,7 @@ impl Drop for Whole {
 /// Creates an unnamed file; `None` if the filesystem does not support it, or if it could not be
 /// named because `/proc` is not mounted.
 fn unnamed(directory: &Path, mode: u32) -> io::Result<Option<File>> {
-    let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC;
     let file = match open(directory, flags, Mode::from_bits_truncate(mode)) {
         Ok(file) => File::from(file),
         // EISDIR is the error of a kernel that does not know the flag.
@@ -184,7 +223,7 @@ fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::io::Write as _;
+    use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
@@ -220,6 +259,23 @@ mod tests {
         drop(Whole::begin(&path, 0o640).unwrap());
         assert_eq!(names(dir.path()), ["a"]);
         assert_eq!(fs::read_to_string(&path).unwrap(), "second");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_stays_another_file_s() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        for (text, is_new) in [("first", true), ("second", false)] {
+            let mut whole = Whole::begin(&path, 0o640).unwrap();
+            whole.write_all(text.as_bytes()).unwrap();
+            let mut read = String::new();
+            whole.as_file().seek(SeekFrom::Start(0)).unwrap();
+            whole.as_file().read_to_string(&mut read).unwrap();
+            assert_eq!(read, text);
+            assert_eq!(whole.finish_new().unwrap(), is_new);
+            assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+            assert_eq!(names(dir.path()), ["a"]);
+        }
     }
 
     #[test]

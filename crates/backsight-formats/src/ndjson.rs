@@ -25,6 +25,7 @@ mod module;
 mod profile;
 mod read;
 mod record;
+mod stored;
 mod symbol;
 mod text;
 mod version;
@@ -39,6 +40,7 @@ pub use profile::{
 };
 pub use read::{Error, Reader};
 pub use record::{AddressLine, HeaderLine, JsonFrame, JsonLine, MappingLine, SampleLine, VmaLine};
+pub use stored::StoredLine;
 pub use symbol::SymbolLine;
 pub use version::SCHEMA_VERSION;
 pub use write::Writer;

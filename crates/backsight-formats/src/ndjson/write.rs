@@ -10,6 +10,7 @@ use super::dialogue::{EndLine, MalformedLine};
 use super::index::IndexLine;
 use super::module::ModuleLine;
 use super::record::{AddressLine, HeaderLine, JsonLine, MappingLine, SampleLine, VmaLine};
+use super::stored::StoredLine;
 use super::symbol::SymbolLine;
 
 /// Writes lines. It does not buffer.
@@ -96,6 +97,14 @@ impl<W: Write> Writer<W> {
     /// Those of the output.
     pub fn index(&mut self, index: &IndexLine<'_>) -> io::Result<()> {
         self.line(index)
+    }
+
+    /// Writes a file of a store.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn stored(&mut self, stored: &StoredLine<'_>) -> io::Result<()> {
+        self.line(stored)
     }
 
     /// Writes a symbol of `backsight inspect`.
