@@ -4,7 +4,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::{
     addr2line, buildid, completions, convert, demo, doctor, guide, index, inspect, man, maps,
-    normalize, symbolize,
+    normalize, store, symbolize,
 };
 
 /// Convert raw stack addresses of Linux processes to functions and lines
@@ -29,6 +29,7 @@ pub(crate) enum Command {
     BuildId(buildid::BuildIdCommand),
     Index(index::Index),
     Inspect(inspect::Inspect),
+    Store(store::StoreCommand),
     Demo(demo::Demo),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),

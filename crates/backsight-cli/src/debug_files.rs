@@ -1,5 +1,6 @@
 //! Flags for finding the files of modules and bounding their memory, common to all commands.
 
+use std::mem;
 use std::path::PathBuf;
 
 use backsight_symbolize::Options;
@@ -10,6 +11,7 @@ use crate::failure::{WithWayOut, complain};
 use crate::file::Shown;
 use crate::memory;
 use crate::perf_cache;
+use crate::store_dir;
 
 /// Where files are looked for.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -20,8 +22,9 @@ pub(crate) struct DebugFiles {
     #[arg(long, value_name = "DIR")]
     debug_dir: Vec<PathBuf>,
 
-    /// Search no other directories than those of --debug-dir: neither /usr/lib/debug nor perf's
-    /// cache ($PERF_BUILDID_DIR, buildid.dir in ~/.perfconfig, or ~/.debug)
+    /// Search no other directories than those of --debug-dir: neither the store (`backsight store`)
+    /// nor /usr/lib/debug nor perf's cache ($PERF_BUILDID_DIR, buildid.dir in ~/.perfconfig, or
+    /// ~/.debug)
     #[arg(long)]
     no_default_debug_dir: bool,
 
@@ -83,7 +86,9 @@ impl DebugFiles {
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::default();
         options.roots.clone_from(&self.root);
-        let defaults = std::mem::take(&mut options.debug_dirs).into_iter();
+        // What the user added to the store is preferred; most users have none.
+        let store = store_dir::default_dir().filter(|dir| dir.is_dir());
+        let defaults = store.into_iter().chain(mem::take(&mut options.debug_dirs));
         let defaults = defaults.chain(perf_cache::directory());
         options.debug_dirs.clone_from(&self.debug_dir);
         if !self.no_default_debug_dir {

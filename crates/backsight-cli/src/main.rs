@@ -47,9 +47,12 @@ mod perf_cache;
 mod progress;
 mod shortfalls;
 mod sink;
+mod store;
+mod store_dir;
 mod symbol_files;
 mod symbolize;
 mod tool;
+mod utc;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -101,6 +104,7 @@ fn run(command: Command) -> Result {
         Command::Addr2line(addr2line) => addr2line.run(&mut out),
         Command::Index(index) => index.run(&mut out),
         Command::Inspect(inspect) => inspect.run(&mut out),
+        Command::Store(store) => store.run(&mut out),
         Command::Doctor(doctor) => doctor.run(&mut out),
         Command::Completions(completions) => completions.run(command_line::whole(), &mut out),
         Command::Man(man) => man.run(command_line::whole(), &mut out),

@@ -78,7 +78,7 @@ impl Page {
         roff.render_synopsis_section(&mut page)?;
         roff.render_description_section(&mut page)?;
         roff.render_options_section(&mut page)?;
-        if matches!(&*self.name, "backsight" | "index") {
+        if matches!(&*self.name, "backsight" | "index" | "store") {
             roff.render_subcommands_section(&mut page)?;
         }
         self.guide().to_writer(&mut page)?;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use common::{run, run_with};
 
-const SUBCOMMANDS: [&str; 12] = [
+const SUBCOMMANDS: [&str; 13] = [
     "maps",
     "normalize",
     "symbolize",
@@ -16,6 +16,7 @@ const SUBCOMMANDS: [&str; 12] = [
     "buildid",
     "index",
     "inspect",
+    "store",
     "demo",
     "doctor",
     "completions",
@@ -23,7 +24,14 @@ const SUBCOMMANDS: [&str; 12] = [
 ];
 
 /// Nested subcommands, which have manual pages, too.
-const NESTED: [&str; 3] = ["index-build", "index-show", "index-verify"];
+const NESTED: [&str; 6] = [
+    "index-build",
+    "index-show",
+    "index-verify",
+    "store-add",
+    "store-gc",
+    "store-ls",
+];
 
 /// The pages of the command and of all subcommands.
 const PAGES: usize = 1 + SUBCOMMANDS.len() + NESTED.len();

@@ -31,6 +31,11 @@ const DEBUG_FILES: (&str, &str) = (
     "separate debug files, at .build-id/xx/rest.debug or by debug link",
 );
 
+const STORE: (&str, &str) = (
+    "~/.local/share/backsight/store",
+    "the default store, in $XDG_DATA_HOME if that is set",
+);
+
 pub(super) const GUIDES: &[Guide] = &[
     Guide {
         command: "backsight",
@@ -255,6 +260,56 @@ pub(super) const GUIDES: &[Guide] = &[
         ],
         files: &[],
         see_also: &["backsight-index-build(1)"],
+    },
+    Guide {
+        command: "store",
+        examples: &[
+            (
+                "keep the binaries of a release and their debug files",
+                "backsight store add target/release /usr/lib/debug/.build-id",
+            ),
+            ("at most 20 GiB", "backsight store gc --size 20G"),
+        ],
+        exit_status: SIMPLE_STATUS,
+        files: &[STORE],
+        see_also: &["backsight-store-add(1)", "backsight-symbolize(1)"],
+    },
+    Guide {
+        command: "store add",
+        examples: &[
+            (
+                "a library",
+                "backsight store add /usr/lib/x86_64-linux-gnu/libc.so.6",
+            ),
+            (
+                "all that a build made, without copying it",
+                "backsight store add --link target/release",
+            ),
+        ],
+        exit_status: &[
+            ("0", "each file that was named is in the store"),
+            (
+                "1",
+                "a file that could not be added was reported, or the store cannot be used",
+            ),
+            ("2", "wrong usage"),
+        ],
+        files: &[STORE],
+        see_also: &["backsight-store-ls(1)", "backsight-store-gc(1)"],
+    },
+    Guide {
+        command: "store ls",
+        examples: &[("what was not used for longest", "backsight store ls | head")],
+        exit_status: SIMPLE_STATUS,
+        files: &[STORE],
+        see_also: &["backsight-store-add(1)"],
+    },
+    Guide {
+        command: "store gc",
+        examples: &[("at most 20 GiB", "backsight store gc --size 20G")],
+        exit_status: SIMPLE_STATUS,
+        files: &[STORE],
+        see_also: &["backsight-store-ls(1)"],
     },
     Guide {
         command: "inspect",

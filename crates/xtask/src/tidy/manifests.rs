@@ -5,7 +5,7 @@ use super::tree::{Crate, File, Tree};
 
 /// The dependencies allowed between our crates: data flows from left to right. A crate that is
 /// not listed may have none.
-const ARROW: [(&str, &[&str]); 17] = [
+const ARROW: [(&str, &[&str]); 18] = [
     ("backsight-types", &[]),
     ("backsight-profile", &["backsight-types"]),
     ("backsight-demangle", &[]),
@@ -67,6 +67,15 @@ const ARROW: [(&str, &[&str]); 17] = [
             "backsight-symbolize",
         ],
     ),
+    (
+        "backsight-store",
+        &[
+            "backsight-types",
+            "backsight-elf",
+            "backsight-files",
+            "backsight-sources",
+        ],
+    ),
     ("backsight-agent", LIBRARIES),
     ("backsight-capi", LIBRARIES),
     ("backsight-cli", LIBRARIES),
@@ -87,6 +96,7 @@ const LIBRARIES: &[&str] = &[
     "backsight-unwind",
     "backsight",
     "backsight-debuginfod",
+    "backsight-store",
     "backsight-agent",
 ];
 
