@@ -199,7 +199,9 @@ fn adds_lines(found: &Frames, answer: &AddressLine<'_>, known: &Known) -> bool {
             names.any(|name| Some(without_suffix(name)) == listed)
         }
     };
-    has_line && (!known.adds_to_same_function || is_same())
+    // Behind the last instruction of a function there may be a line, and no function.
+    let has_name = found.function.is_some();
+    has_line && has_name && (!known.adds_to_same_function || is_same())
 }
 
 /// Returns a name without what the compiler adds to clones: `.isra.0`, `.cold`.
@@ -226,4 +228,87 @@ fn shown(frames: &Frames) -> Vec<JsonFrame<'_>> {
 
 fn text(shared: &Option<Arc<str>>) -> Option<Cow<'_, str>> {
     shared.as_deref().map(Cow::Borrowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use backsight_formats::ndjson::{AddressLine, JsonFrame};
+    use backsight_symbolize::{Frame, Frames};
+    use backsight_types::{Reason, VirtOffset};
+
+    use super::{Known, adds_lines};
+
+    fn frame(function: Option<&str>, start: u64, line: Option<u32>) -> Frames {
+        let mut frame = Frame::default();
+        frame.function = function.map(Into::into);
+        frame.start = Some(VirtOffset(start));
+        frame.line = line;
+        Frames::of(vec![frame]).expect("a frame")
+    }
+
+    #[test]
+    fn lines_replace_a_name_where_they_are_of_its_function() {
+        let (module, mut image) = (
+            Known::without_id(Reason::Kernel),
+            Known::without_id(Reason::Kernel),
+        );
+        image.adds_to_same_function = false;
+        let listed = |start: Option<u64>| AddressLine {
+            frames: vec![JsonFrame {
+                function: Some("f.isra.0".into()),
+                start: start.map(VirtOffset),
+                ..JsonFrame::default()
+            }],
+            ..AddressLine::default()
+        };
+        let cases = [
+            (
+                "the same",
+                frame(Some("f"), 16, Some(1)),
+                Some(16),
+                true,
+                true,
+            ),
+            (
+                "no line",
+                frame(Some("f"), 16, None),
+                Some(16),
+                false,
+                false,
+            ),
+            (
+                "no function",
+                frame(None, 16, Some(1)),
+                Some(16),
+                false,
+                false,
+            ),
+            (
+                "another start",
+                frame(Some("f"), 32, Some(1)),
+                Some(16),
+                false,
+                true,
+            ),
+            (
+                "the name alone",
+                frame(Some("f"), 16, Some(1)),
+                None,
+                true,
+                true,
+            ),
+            (
+                "another name",
+                frame(Some("g"), 16, Some(1)),
+                None,
+                false,
+                true,
+            ),
+        ];
+        for (name, found, start, of_module, of_image) in cases {
+            let answer = listed(start);
+            assert_eq!(adds_lines(&found, &answer, &module), of_module, "{name}");
+            assert_eq!(adds_lines(&found, &answer, &image), of_image, "{name}");
+        }
+    }
 }
