@@ -7,6 +7,7 @@ mod allocator;
 mod converting;
 mod end_to_end;
 mod floor;
+mod kernel;
 mod live;
 mod normalize;
 mod ours;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         normalize::ROWS,
         symbolize::ROWS,
         live::ROWS,
+        kernel::ROWS,
         converting::ROWS,
         end_to_end::ROWS,
     ]
