@@ -207,3 +207,26 @@ fn hits_of_a_search_are_those_of_find() {
         assert_eq!(search, found, "{at:#x}");
     }
 }
+
+/// One symbol that claims gigabytes of code takes memory by its rows, and is found at each place.
+#[test]
+fn a_symbol_that_claims_gigabytes_takes_no_room() {
+    let mut index = IndexBuilder::default();
+    let huge = 0x1000..0x1000 + (3_u64 << 30);
+    index
+        .function(from_ref(&huge), FunctionName::plain("huge"))
+        .expect("room");
+    index
+        .function(from_ref(&(0x2000..0x2010)), FunctionName::plain("small"))
+        .expect("room");
+    let index = index.finish().expect("room");
+    assert!(index.file_size() < 1 << 20, "{}", index.file_size());
+    assert_eq!(index.verify(), Ok(()));
+    let view = IndexView::new(index, ViewOptions::default());
+    let name = |at: u64| Some(levels(&view, at).first()?.0.clone()?);
+    for at in [huge.start, 0x1fff, 0x2010, 1 << 30, huge.end - 1] {
+        assert_eq!(name(at).as_deref(), Some("huge"), "{at:#x}");
+    }
+    assert_eq!(name(0x200f).as_deref(), Some("small"));
+    assert_eq!((name(0xfff), name(huge.end)), (None, None));
+}

@@ -14,7 +14,7 @@ use super::unit_ranges::UnitRanges;
 use super::{gaps, layout};
 use crate::format::{
     CallNode, Extent, FileRecord, FlatIndex, FunctionRecord, IndexMeta, IndexParts, Le32, NONE,
-    NodeRow, OffsetRow, TableRows, buckets,
+    NodeRow, OffsetRow, TableRows, bucket_shift, buckets,
 };
 use crate::symbol_index::SymbolIndex;
 
@@ -96,7 +96,7 @@ pub fn merge<'d>(
             rayon::join(files, || unit_ranges(code))
         },
     );
-    let meta = IndexMeta {
+    let mut meta = IndexMeta {
         build_id: merging.build_id,
         inline_depth: merging.inline_depth.into(),
         incomplete: merging.is_incomplete,
@@ -128,7 +128,10 @@ pub fn merge<'d>(
         || lines(&merged, &placed_lines, &spot_rows),
     );
     let scope_rows = scopes.rows;
-    let (shift, size) = (meta.bucket_shift, code.size());
+    let size = code.size();
+    let rows = scope_rows.len().saturating_add(lines.len());
+    meta.bucket_shift = bucket_shift(meta.bucket_shift, rows, size);
+    let shift = meta.bucket_shift;
     let (buckets, ()) = rayon::join(
         || buckets(&scope_rows, &lines, shift, size),
         || merged.into_par_iter().for_each(drop),

@@ -2,6 +2,22 @@
 
 use super::layout::{Bucket, Le32, OffsetRow};
 
+/// Buckets per row that an index has at most, beside [`MIN_BUCKETS`]. Usual code has several
+/// rows in each bucket; one symbol of a damaged file can claim gigabytes.
+const BUCKETS_PER_ROW: usize = 16;
+
+const MIN_BUCKETS: usize = 4096;
+
+/// Returns the shift for buckets of `usual` or, if few rows cover much code, of larger ones, so
+/// that the buckets take memory by the rows and not by the size that the code claims.
+pub(crate) fn bucket_shift(usual: u32, rows: usize, code_size: u32) -> u32 {
+    let most = rows.saturating_mul(BUCKETS_PER_ROW);
+    let most = most.saturating_add(MIN_BUCKETS);
+    let count = |shift: u32| usize::try_from(code_size >> shift).unwrap_or(usize::MAX);
+    let fits = |shift: &u32| count(*shift) <= most;
+    (usual..u32::BITS).find(fits).unwrap_or(usual)
+}
+
 /// Returns for each bucket of `1 << shift` code offsets how many rows start before its
 /// end.
 pub(crate) fn buckets(

@@ -26,7 +26,7 @@ mod strings;
 mod table;
 mod windows;
 
-pub(crate) use buckets::buckets;
+pub(crate) use buckets::{bucket_shift, buckets};
 pub use error::{IndexCause, IndexError};
 pub(crate) use header::MAGIC;
 pub(crate) use layout::{
