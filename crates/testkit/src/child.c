@@ -223,6 +223,38 @@ static void unmap(char **word)
 	ok(start, end);
 }
 
+/* Text of several pages, so that a part of it can be moved. */
+__asm__(".pushsection .text\n\t.balign 4096\n\t.skip 16384\n\t.popsection");
+
+/* remap START END: a copy in anonymous memory takes the place of the pages, as programs do that
+ * move their text to huge pages. It may be the code that runs here. */
+static void remap(char **word)
+{
+	u64 start = number(word[1]), len = number(word[2]) - start;
+	void *at = (void *)(uintptr_t)start;
+	void *copy = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return no("mmap");
+	memcpy(copy, at, len);
+	if (mprotect(copy, len, PROT_READ | PROT_EXEC))
+		return no("mprotect");
+	if (mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
+		return no("mremap");
+	ok(start, start + len);
+}
+
+/* poke START END: inverts the bytes of private pages, which become writable */
+static void poke(char **word)
+{
+	u64 start = number(word[1]), end = number(word[2]), first = start / page * page;
+	if (mprotect((void *)(uintptr_t)first, pages_up(end - first),
+		     PROT_READ | PROT_WRITE | PROT_EXEC))
+		return no("mprotect");
+	for (u64 at = start; at < end; at++)
+		*(unsigned char *)(uintptr_t)at ^= 0xff;
+	ok(start, end);
+}
+
 /* heap LEN */
 static void heap(char **word)
 {
@@ -361,6 +393,8 @@ static void command(char **word)
 	else if (!strcmp(verb, "gaps")) gaps(word);
 	else if (!strcmp(verb, "protect")) protect(word);
 	else if (!strcmp(verb, "unmap")) unmap(word);
+	else if (!strcmp(verb, "remap")) remap(word);
+	else if (!strcmp(verb, "poke")) poke(word);
 	else if (!strcmp(verb, "heap")) heap(word);
 	else if (!strcmp(verb, "stack")) stack(word);
 	else if (!strcmp(verb, "churn")) churn(word);

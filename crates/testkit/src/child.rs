@@ -217,6 +217,19 @@ impl Child {
         self.does(&format!("unmap {start:x} {end:x}"));
     }
 
+    /// Replaces pages by a copy of them in anonymous `r-x` memory, as programs do that move their
+    /// text to huge pages. The pages may be the child's own text.
+    pub fn remap(&mut self, range: &Range<u64>) {
+        let Range { start, end } = range;
+        self.does(&format!("remap {start:x} {end:x}"));
+    }
+
+    /// Inverts bytes of private pages, which become writable.
+    pub fn poke(&mut self, range: Range<u64>) {
+        let Range { start, end } = range;
+        self.does(&format!("poke {start:x} {end:x}"));
+    }
+
     /// Returns `len` bytes of the heap.
     pub fn heap(&mut self, len: u64) -> Range<u64> {
         self.does(&format!("heap {len:x}"))
