@@ -18,6 +18,16 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Whether to do what may be impossible.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AutoOrNever {
+    /// If possible
+    #[default]
+    Auto,
+    /// Never
+    Never,
+}
+
 /// How to read the VMAs of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendArg {

@@ -7,6 +7,7 @@ mod stack;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use backsight::LiveOptions;
 use backsight_formats::ndjson::AddressLine;
 use backsight_normalize::{Normalized, Options, normalize};
 use backsight_types::{AbsAddr, Lookup, Outcome};
@@ -64,7 +65,7 @@ impl Demo {
             )?;
         }
         writeln!(out, "\nSymbolized:")?;
-        let mut live = LiveProcess::open(pid, None, &Symbols::default())?;
+        let mut live = LiveProcess::open(pid, LiveOptions::default(), &Symbols::default())?;
         live.answer(lookups(&stack), &mut Sink::new(&mut *out, layout))?;
         Ok(Done::Fully)
     }

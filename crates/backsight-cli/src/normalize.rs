@@ -15,7 +15,7 @@ use clap::ValueEnum;
 use vma_query::{Error, Snapshot};
 
 use crate::account::AccountFlags;
-use crate::args::{BackendArg, backend_name, check_proc_root, parse_pid};
+use crate::args::{AutoOrNever, BackendArg, backend_name, check_proc_root, parse_pid};
 use crate::convert::{self, Convert};
 use crate::debug_files::DebugFiles;
 use crate::failure::{self, Done, Failure, Result, complain};
@@ -53,7 +53,7 @@ pub(crate) struct Normalize {
     /// A `perf record` file instead of addresses; `-` is standard input
     #[arg(short, long, value_name = "CAPTURE", group = "source")]
     #[arg(conflicts_with_all = ["list", "stack", "backend", "build_id"])]
-    #[arg(conflicts_with_all = ["virtual_offset", "map_files", "proc_root"])]
+    #[arg(conflicts_with_all = ["virtual_offset", "map_files", "remapped_text", "proc_root"])]
     input: Option<PathBuf>,
 
     /// The format of the recording; overrides its name and content
@@ -93,6 +93,17 @@ pub(crate) struct Normalize {
     #[arg(long, value_enum, default_value_t, num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "auto", conflicts_with = "maps")]
     map_files: AutoOrNever,
+
+    /// Whether text of a file that the program moved to memory without a file, such as huge
+    /// pages, is taken as that file's, and marked as inferred
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        conflicts_with = "maps"
+    )]
+    remapped_text: AutoOrNever,
 
     #[command(flatten)]
     debug_files: DebugFiles,
@@ -134,15 +145,6 @@ enum BuildIdFrom {
     File,
     /// No build IDs
     None,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum AutoOrNever {
-    /// If possible
-    #[default]
-    Auto,
-    /// Never
-    Never,
 }
 
 impl Normalize {
@@ -251,6 +253,7 @@ impl Normalize {
             })
             .with_segments(self.virtual_offset == AutoOrNever::Auto)
             .with_map_files(self.map_files == AutoOrNever::Auto)
+            .with_remapped_text(self.remapped_text == AutoOrNever::Auto)
             .with_images(false)
             .with_proc_root(self.proc_root.clone());
         let session = Session::open(pid, options);

@@ -16,7 +16,7 @@ use backsight_formats::addr2line_text::Style;
 use clap::ValueEnum;
 
 use crate::account::AccountFlags;
-use crate::args::{Pids, all_pids, check_proc_root, parse_pids};
+use crate::args::{AutoOrNever, Pids, all_pids, check_proc_root, parse_pids};
 use crate::failure::{Done, Failure, Result};
 use crate::input::Addresses;
 use crate::palette::Palette;
@@ -68,6 +68,12 @@ pub(crate) struct Symbolize {
     /// Where to find processes instead of /proc, such as /host/proc in a sidecar
     #[arg(long, value_name = "DIR", conflicts_with_all = ["elf", "input", "kernel"])]
     proc_root: Option<PathBuf>,
+
+    /// Whether text of a file that the program moved to memory without a file, such as huge
+    /// pages, is taken as that file's, and marked as inferred
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    #[arg(conflicts_with_all = ["elf", "input"])]
+    remapped_text: AutoOrNever,
 
     /// How to print the answers [default: text; with a flag of addr2line, addr2line]
     #[arg(long, value_enum)]
@@ -134,6 +140,7 @@ impl Symbolize {
             let processes = process::Processes {
                 pids: all_pids(&self.pid),
                 proc_root: self.proc_root,
+                remapped_text: self.remapped_text,
                 symbols: &self.symbols,
             };
             check_proc_root(processes.proc_root.as_deref())?;

@@ -47,7 +47,7 @@ prop_compose! {
         arch in option::of(any::<u16>()),
         unreadable in option::of(reason()),
     ) -> Module {
-        Module::default().with_kind(if vdso { ModuleKind::Vdso } else { ModuleKind::File }).with_path(path).with_deleted(deleted).with_device(Device { major, minor }).with_inode(inode).with_build_id(build_id).with_segments(segments.map(Segments::new)).with_arch(arch.map(Arch)).with_unreadable(unreadable).with_by_path(deleted)
+        Module::default().with_kind(if vdso { ModuleKind::Vdso } else { ModuleKind::File }).with_path(path).with_deleted(deleted).with_device(Device { major, minor }).with_inode(inode).with_build_id(build_id).with_segments(segments.map(Segments::new)).with_arch(arch.map(Arch)).with_unreadable(unreadable).with_by_path(deleted).with_from_memory(vdso).with_inferred(deleted)
     }
 }
 

@@ -6,6 +6,7 @@ use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
 use crate::batch::VmaSource;
 use crate::modules::{Backing, ExecutableVma};
 use crate::process::OpenProcess;
+use crate::remapped_text::{self, Neighbours};
 use crate::shared_modules::Modules;
 use crate::span::Span;
 
@@ -26,6 +27,8 @@ pub(crate) struct LiveVmas<'p> {
     /// requested. It is the most expensive part, so this ends with the first query that
     /// finds no code.
     pub(crate) identifies: bool,
+    /// The VMAs around anonymous code.
+    pub(crate) neighbours: Neighbours,
 }
 
 impl VmaSource for LiveVmas<'_> {
@@ -120,7 +123,7 @@ impl LiveVmas<'_> {
         } else if self.name.name() == VmaName::Vdso {
             Backing::Vdso
         } else {
-            return Outcome::Unresolved(Reason::Anonymous);
+            return self.anonymous_outcome(vma);
         };
         // In a forged text, the end of the range may exceed the largest offset.
         if vma.offset.checked_add(vma.range().size()).is_none() {
@@ -136,6 +139,22 @@ impl LiveVmas<'_> {
             Some((module, file_offset)) => Outcome::Located {
                 module,
                 file_offset,
+            },
+            None => Outcome::Unresolved(Reason::Limit),
+        }
+    }
+
+    /// Returns the outcome of the first byte of executable memory without a file: usually made at
+    /// run time, but it may be text of a file that was moved there.
+    fn anonymous_outcome(&mut self, vma: &Vma) -> Outcome {
+        let find = |process| remapped_text::find(process, &mut self.neighbours, vma);
+        let Some(text) = self.process.and_then(find) else {
+            return Outcome::Unresolved(Reason::Anonymous);
+        };
+        match self.modules.add_inferred(text.module) {
+            Some(module) => Outcome::Located {
+                module,
+                file_offset: text.file_offset,
             },
             None => Outcome::Unresolved(Reason::Limit),
         }

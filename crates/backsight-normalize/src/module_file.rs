@@ -9,7 +9,11 @@
 //!    inode of the VMA, and the build ID that the kernel read from the mapped file. On
 //!    overlayfs and btrfs, `stat` returns a different device than the maps text, so a
 //!    different device alone is not a mismatch. But without a build ID to compare, the
-//!    device must match too, or nothing is proven.
+//!    device must match too, or nothing is proven. If the kernel gives none, as by text, the
+//!    build ID in the process's memory is compared.
+//!
+//! If no file can be opened, its headers are read from the process's memory
+//! ([`mapped_headers`]).
 //!
 //! Only regular files are opened: opening a FIFO can block, and opening a device can have
 //! side effects such as rewinding a tape. A file found by path is checked before it is
@@ -34,6 +38,7 @@ use vma_query::Vma;
 
 use crate::build_id;
 use crate::image::{ModuleImage, NormalizedModule};
+use crate::mapped_headers;
 use crate::options::{BuildIds, Options};
 use crate::process::{OPEN_PATH, OpenProcess};
 
@@ -46,43 +51,49 @@ struct Proven {
 
 /// Reads what `process.options` requests of the mapped file of `vma` into `learnt`.
 /// `by_kernel` is the build ID that the kernel read from that file, if it was requested
-/// and found.
+/// and found. Returns the file, if one was opened.
 pub(crate) fn learn(
     process: &OpenProcess<'_>,
     vma: &Vma,
     by_kernel: Option<BuildId>,
     learnt: &mut NormalizedModule,
-) {
+) -> Option<Arc<File>> {
     let options = process.options;
     learnt.module.build_id = by_kernel;
     if !needs_file(options, by_kernel) {
-        return;
+        return None;
     }
-    match open_proven(process, vma, &learnt.module.path, by_kernel) {
-        Ok(Proven {
-            file,
-            headers: Some(headers),
-        }) => take(options, file, headers, by_kernel, learnt),
-        Ok(Proven {
-            file,
-            headers: None,
-        }) => match member_at(&file, vma) {
-            Some((member, headers)) => {
-                learnt.module.path = member.path_in(&learnt.module.path);
-                learnt.member = Some(member.range);
-                take(options, file, headers, by_kernel, learnt);
+    let Proven { file, headers } = match open_proven(process, vma, &learnt.module.path, by_kernel) {
+        Ok(proven) => proven,
+        Err(reason) => {
+            let deleted = learnt.module.deleted.then_some(Reason::Deleted);
+            learnt.module.unreadable = Some(deleted.unwrap_or(reason));
+            if let Some(headers) = mapped_headers::read(process, vma, by_kernel) {
+                take(options, headers, by_kernel, learnt);
+                learnt.module.from_memory = true;
             }
-            None => learnt.module.unreadable = Some(Reason::Unreadable),
-        },
-        Err(_) if learnt.module.deleted => learnt.module.unreadable = Some(Reason::Deleted),
-        Err(reason) => learnt.module.unreadable = Some(reason),
-    }
+            return None;
+        }
+    };
+    let headers = headers.or_else(|| {
+        let (member, headers) = member_at(&file, vma)?;
+        learnt.module.path = member.path_in(&learnt.module.path);
+        learnt.member = Some(member.range);
+        Some(headers)
+    });
+    let Some(headers) = headers else {
+        learnt.module.unreadable = Some(Reason::Unreadable);
+        return None;
+    };
+    let file = Arc::new(file);
+    take(options, headers, by_kernel, learnt);
+    learnt.image = options.images.then(|| ModuleImage::File(Arc::clone(&file)));
+    Some(file)
 }
 
 /// Fills in what the headers of the module have.
 fn take(
     options: &Options,
-    file: File,
     headers: Headers,
     by_kernel: Option<BuildId>,
     learnt: &mut NormalizedModule,
@@ -94,7 +105,6 @@ fn take(
         learnt.module.arch = Some(headers.arch);
         learnt.module.segments = Some(headers.segments);
     }
-    learnt.image = options.images.then(|| ModuleImage::File(Arc::new(file)));
 }
 
 /// Returns the library that a VMA of an archive maps, and its headers. `None` if the file is no
@@ -149,7 +159,8 @@ fn open_proven(
         in_file: headers.as_ref().and_then(|headers| headers.build_id),
     };
     let by_kernel = || by_kernel.or_else(|| build_id::by_kernel(process, vma));
-    match evidence.proves(by_kernel) {
+    let in_memory = || mapped_headers::read(process, vma, None)?.build_id;
+    match evidence.proves(by_kernel, in_memory) {
         true => Ok(Proven { file, headers }),
         false => Err(Reason::IdentityUnproven),
     }
@@ -207,12 +218,17 @@ struct Evidence {
 
 impl Evidence {
     /// Returns whether it is the mapped file. `by_kernel` returns the build ID that the
-    /// kernel reads from that file.
-    fn proves(&self, by_kernel: impl FnOnce() -> Option<BuildId>) -> bool {
+    /// kernel reads from that file, `in_memory` the one that the process has mapped.
+    fn proves(
+        &self,
+        by_kernel: impl FnOnce() -> Option<BuildId>,
+        in_memory: impl FnOnce() -> Option<BuildId>,
+    ) -> bool {
         self.same_inode
             && match by_kernel() {
                 Some(mapped) => self.in_file == Some(mapped),
-                None => self.same_device,
+                None if self.same_device => true,
+                None => self.in_file.is_some() && self.in_file == in_memory(),
             }
     }
 }
@@ -227,39 +243,52 @@ mod tests {
     fn what_proves_a_file_is_inode_and_build_id_or_device() {
         let id = |byte| BuildId::from_bytes(&[byte; 20]).ok();
         let cases = [
-            // same inode, same device, in the file, by the kernel
-            ("all the same", true, true, id(1), id(1), true),
-            ("overlayfs", true, false, id(1), id(1), true),
+            // same inode, same device, in the file, by the kernel, in memory
+            ("all the same", true, true, id(1), id(1), None, true),
+            ("overlayfs", true, false, id(1), id(1), None, true),
             (
-                "inode reused on another device",
+                "reused on another device",
                 true,
                 false,
                 id(1),
                 id(2),
+                id(1),
                 false,
             ),
             (
-                "inode reused on the same device",
+                "reused on the same device",
                 true,
                 true,
                 id(1),
                 id(2),
+                id(1),
                 false,
             ),
-            ("the id was stripped", true, true, None, id(1), false),
-            ("another inode", false, true, id(1), id(1), false),
-            ("no id, same device", true, true, None, None, true),
-            ("no id, another device", true, false, None, None, false),
-            ("by text, same device", true, true, id(1), None, true),
-            ("by text, overlayfs", true, false, id(1), None, false),
+            ("the id was stripped", true, true, None, id(1), None, false),
+            ("another inode", false, true, id(1), id(1), id(1), false),
+            ("no id, same device", true, true, None, None, None, true),
+            (
+                "no id, another device",
+                true,
+                false,
+                None,
+                None,
+                None,
+                false,
+            ),
+            ("by text, same device", true, true, id(1), None, None, true),
+            ("by text, overlayfs", true, false, id(1), None, id(1), true),
+            ("by text, reused", true, false, id(1), None, id(2), false),
+            ("by text, no memory", true, false, id(1), None, None, false),
         ];
-        for (name, same_inode, same_device, in_file, by_kernel, want) in cases {
+        for (name, same_inode, same_device, in_file, by_kernel, in_memory, want) in cases {
             let evidence = Evidence {
                 same_inode,
                 same_device,
                 in_file,
             };
-            assert_eq!(evidence.proves(|| by_kernel), want, "{name}");
+            let got = evidence.proves(|| by_kernel, || in_memory);
+            assert_eq!(got, want, "{name}");
         }
     }
 }

@@ -60,8 +60,18 @@ const BINARY_MIN: usize = LINEAR_MAX + 1;
 /// The initial capacity, chosen for the sizes that the C library allocates fastest.
 const FIRST_MODULES: usize = 6;
 
-/// Whether it is the vDSO, which has neither inode nor device; the inode; the device.
-type FileKey = (bool, u64, Device);
+/// The group of modules, the inode, and the device.
+type FileKey = (Group, u64, Device);
+
+/// Modules of one group only are compared by inode and device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    File,
+    /// It has neither inode nor device.
+    Vdso,
+    /// Files whose code is in anonymous memory.
+    Inferred,
+}
 
 impl ModuleTable {
     pub(crate) fn as_slice(&self) -> &[NormalizedModule] {
@@ -94,11 +104,11 @@ impl ModuleTable {
         mapped: ExecutableVma<'_>,
         process: Option<&OpenProcess<'_>>,
     ) -> Option<ModuleIdx> {
-        let key = (
-            mapped.backing == Backing::Vdso,
-            mapped.vma.inode,
-            mapped.vma.device,
-        );
+        let group = match mapped.backing {
+            Backing::File => Group::File,
+            Backing::Vdso => Group::Vdso,
+        };
+        let key = (group, mapped.vma.inode, mapped.vma.device);
         let shown = shown(mapped.raw_name);
         let place = self.place_of(key);
         match self.known(key, place, shown, mapped.vma.offset) {
@@ -194,8 +204,7 @@ impl ModuleTable {
         process: Option<&OpenProcess<'_>>,
     ) -> Option<ModuleIdx> {
         let vma = mapped.vma;
-        let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
-        let (is_vdso, ..) = key;
+        let is_vdso = mapped.backing == Backing::Vdso;
         let kind = if is_vdso {
             ModuleKind::Vdso
         } else {
@@ -224,13 +233,28 @@ impl ModuleTable {
             let is_this = |known: &NormalizedModule| {
                 known.member == learnt.member && is_same_file(&known.module, &learnt.module)
             };
-            if let Some((met, _)) = self
-                .same_inode(key, place)
-                .find(|(_, known)| is_this(known))
-            {
+            let mut alike = self.same_inode(key, place);
+            if let Some((met, _)) = alike.find(|(_, known)| is_this(known)) {
                 return Some(met);
             }
         }
+        self.push(learnt, key, place)
+    }
+
+    /// Returns the index of a module whose code is in anonymous memory, and adds it if it is
+    /// new. Returns `None` if there are 2^32 modules already.
+    pub(crate) fn add_inferred(&mut self, learnt: NormalizedModule) -> Option<ModuleIdx> {
+        let key = file_key(&learnt.module);
+        let place = self.place_of(key);
+        let met = self
+            .same_inode(key, place)
+            .find(|(_, known)| is_same_file(&known.module, &learnt.module))
+            .map(|(met, _)| met);
+        met.or_else(|| self.push(learnt, key, place))
+    }
+
+    fn push(&mut self, learnt: NormalizedModule, key: FileKey, place: usize) -> Option<ModuleIdx> {
+        let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
         make_room(&mut self.modules, FIRST_MODULES);
         self.modules.push(learnt);
         match self.modules.len() {
@@ -300,13 +324,18 @@ fn is_member_of(path: &[u8], archive: &[u8]) -> bool {
 }
 
 fn file_key(module: &Module) -> FileKey {
-    (module.kind == ModuleKind::Vdso, module.inode, module.device)
+    let group = match module.kind {
+        ModuleKind::Vdso => Group::Vdso,
+        _ if module.inferred => Group::Inferred,
+        _ => Group::File,
+    };
+    (group, module.inode, module.device)
 }
 
 /// Returns a hash of a file's key.
-fn digest((is_vdso, inode, device): FileKey) -> u64 {
+fn digest((group, inode, device): FileKey) -> u64 {
     let device = u64::from(device.major).rotate_left(20) ^ u64::from(device.minor);
-    (inode ^ device.rotate_left(32)).wrapping_add(u64::from(is_vdso))
+    (inode ^ device.rotate_left(32)).wrapping_add(u64::from(group != Group::File))
 }
 
 /// Returns the path for display, and whether it was marked as deleted.

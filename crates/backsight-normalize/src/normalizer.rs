@@ -10,6 +10,7 @@ use crate::image::NormalizedModule;
 use crate::live::LiveVmas;
 use crate::modules::ModuleTable;
 use crate::options::{Options, Trust};
+use crate::remapped_text::Neighbours;
 use crate::session::Session;
 use crate::shared_modules::Modules;
 use crate::vma_cache::VmaCache;
@@ -81,6 +82,7 @@ pub fn normalize_snapshot(maps: &Snapshot, addrs: &[AbsAddr]) -> Result<Normaliz
         ahead: None,
         expects_code: true,
         identifies: false,
+        neighbours: Neighbours::default(),
     };
     let (mut cache, mut pending) = (VmaCache::new(Trust::Recheck), Vec::new());
     let run = BatchRun {

@@ -47,6 +47,11 @@ pub struct Options {
     /// Whether files are opened through `/proc/PID/map_files` if that is permitted. Such
     /// a link is the mapped file itself, even if it was deleted or replaced.
     pub map_files: bool,
+    /// Whether executable memory without a file is taken as the text of a file that was moved
+    /// there, for example to huge pages, if the mappings around it and the program headers of
+    /// that file prove it. Such a module is marked [inferred](backsight_types::Module::inferred).
+    /// Without [`segments`](Self::segments) it has no effect.
+    pub remapped_text: bool,
     /// Whether a session verifies what it cached in earlier calls.
     pub trust: Trust,
     /// The directory to use instead of `/proc`.
@@ -62,6 +67,7 @@ impl Default for Options {
             segments: true,
             images: false,
             map_files: true,
+            remapped_text: true,
             trust: Trust::Recheck,
             proc_root: None,
         }
@@ -110,6 +116,15 @@ impl Options {
         Self { map_files, ..self }
     }
 
+    /// Sets whether text that was moved to anonymous memory is recovered.
+    #[must_use]
+    pub fn with_remapped_text(self, remapped_text: bool) -> Self {
+        Self {
+            remapped_text,
+            ..self
+        }
+    }
+
     /// Sets whether a session verifies what it cached.
     #[must_use]
     pub fn with_trust(self, trust: Trust) -> Self {
@@ -126,6 +141,12 @@ impl Options {
     /// Returns whether anything of a module is requested beyond its path and inode.
     pub(crate) fn reads_modules(&self) -> bool {
         self.opens_files() || self.build_ids == BuildIds::Kernel
+    }
+
+    /// Returns whether text that was moved to anonymous memory is recovered. That takes program
+    /// headers.
+    pub(crate) fn recovers_remapped_text(&self) -> bool {
+        self.remapped_text && self.segments
     }
 
     /// Returns whether the kernel is queried for build IDs.

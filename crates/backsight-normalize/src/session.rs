@@ -10,6 +10,7 @@ use crate::modules::ModuleTable;
 use crate::options::Options;
 use crate::packing::Packed;
 use crate::process::{OpenProcess, Root};
+use crate::remapped_text::Neighbours;
 use crate::shared_modules::{Modules, SharedModules};
 use crate::vma_cache::VmaCache;
 
@@ -139,6 +140,7 @@ impl Session {
             ahead: None,
             expects_code: true,
             identifies: options.asks_kernel(),
+            neighbours: Neighbours::default(),
         };
         BatchRun {
             source,

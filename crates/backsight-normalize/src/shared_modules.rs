@@ -103,4 +103,15 @@ impl Modules {
             }
         }
     }
+
+    /// As [`ModuleTable::add_inferred`].
+    pub(crate) fn add_inferred(&mut self, module: NormalizedModule) -> Option<ModuleIdx> {
+        match self {
+            Self::Own(table) => table.add_inferred(module),
+            Self::Shared(SharedModules(table)) => {
+                let mut table = table.write().unwrap_or_else(PoisonError::into_inner);
+                table.add_inferred(module)
+            }
+        }
+    }
 }

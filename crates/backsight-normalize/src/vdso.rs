@@ -1,16 +1,12 @@
 //! Reads the vDSO: a small ELF image without a file, which the kernel maps into each
 //! process.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
 use backsight_elf::Headers;
 use backsight_types::Reason;
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::Mode;
 use vma_query::Vma;
 
 use crate::image::{ModuleImage, NormalizedModule};
+use crate::memory;
 use crate::options::BuildIds;
 use crate::process::OpenProcess;
 
@@ -41,17 +37,7 @@ fn read(process: &OpenProcess<'_>, vma: &Vma) -> Option<(Vec<u8>, Headers)> {
     if size > MAX_SIZE {
         return None;
     }
-    let directory = process.maps.directory()?;
-    let memory = openat(
-        directory,
-        "mem",
-        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    );
-    let mut image = vec![0; usize::try_from(size).ok()?];
-    File::from(memory.ok()?)
-        .read_exact_at(&mut image, vma.start.0)
-        .ok()?;
+    let image = memory::read(process, vma.start, size)?;
     let headers = Headers::parse(image.as_slice()).ok()?;
     Some((image, headers))
 }

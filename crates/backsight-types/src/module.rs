@@ -113,6 +113,12 @@ pub struct Module {
     /// Whether the data is from a file that was found by path only. The user allowed
     /// that; nothing proves that it is the mapped file.
     pub by_path: bool,
+    /// Whether build ID and segments were read from the memory of the process, because the file
+    /// could not be opened: see [`unreadable`](Self::unreadable).
+    pub from_memory: bool,
+    /// Whether no mapping says that this code is of the file: it is in anonymous memory, where
+    /// the program moved its text, and follows from the mappings around it.
+    pub inferred: bool,
 }
 
 impl Module {
@@ -179,6 +185,21 @@ impl Module {
     #[must_use]
     pub fn with_by_path(self, by_path: bool) -> Self {
         Self { by_path, ..self }
+    }
+
+    /// Sets whether build ID and segments were read from the memory of the process.
+    #[must_use]
+    pub fn with_from_memory(self, from_memory: bool) -> Self {
+        Self {
+            from_memory,
+            ..self
+        }
+    }
+
+    /// Sets whether it follows from the mappings around it that this code is of the file.
+    #[must_use]
+    pub fn with_inferred(self, inferred: bool) -> Self {
+        Self { inferred, ..self }
     }
 
     /// Returns the virtual offset of a byte of this file; `None` without segments, or if

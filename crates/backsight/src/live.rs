@@ -55,6 +55,9 @@ pub struct LiveOptions {
     /// The directory with `proc`, `sys`, `boot` and `lib` of the kernel, which names its addresses
     /// in stacks; `/` by default. `None` names none.
     pub kernel_root: Option<PathBuf>,
+    /// Whether text that the program moved to memory without a file, such as huge pages, is
+    /// taken as that of its file. The module is then marked as inferred.
+    pub remapped_text: bool,
 }
 
 impl Default for LiveOptions {
@@ -64,6 +67,7 @@ impl Default for LiveOptions {
             symbols: backsight_symbolize::Options::default(),
             maps: MapsOf::default(),
             kernel_root: Some(PathBuf::from("/")),
+            remapped_text: true,
         }
     }
 }
@@ -85,6 +89,15 @@ impl LiveOptions {
     #[must_use]
     pub fn with_symbols(self, symbols: backsight_symbolize::Options) -> Self {
         Self { symbols, ..self }
+    }
+
+    /// Sets whether text that the program moved to memory without a file is recovered.
+    #[must_use]
+    pub fn with_remapped_text(self, remapped_text: bool) -> Self {
+        Self {
+            remapped_text,
+            ..self
+        }
     }
 
     /// Sets the directory with `proc`, `sys`, `boot` and `lib` of the kernel.
@@ -149,8 +162,10 @@ impl Live {
             mut symbols,
             maps,
             kernel_root,
+            remapped_text,
         } = options;
-        let session = Session::open(pid, of_session(proc_root.clone()));
+        let of_session = of_session(proc_root.clone()).with_remapped_text(remapped_text);
+        let session = Session::open(pid, of_session);
         let session = session.map_err(|error| LiveError::Process { pid, error })?;
         // Files of the kernel are not looked for in the root of a process.
         let kernel = LiveKernelNames::new(kernel_root, &symbols);

@@ -35,6 +35,7 @@ pub(super) fn write(
         if let (true, Some(module)) = (last, module) {
             let dim = palette.module;
             write!(out, "  {dim}({}){dim:#}", Path(module))?;
+            out.write_all(inferred(module))?;
         }
         if let (true, Some(reason)) = (last, answer.reason) {
             write!(out, "  [{reason}]")?;
@@ -126,6 +127,7 @@ fn write_place(
         if let Some(id) = module.build_id {
             write!(out, "  [build id {id}]")?;
         }
+        out.write_all(inferred(module))?;
         if let (Some(reason), None) = (module.unreadable, answer.reason) {
             write!(out, "  [{reason}]")?;
         }
@@ -135,6 +137,14 @@ fn write_place(
         write!(out, "{gap}[{reason}]")?;
     }
     Ok(())
+}
+
+/// Returns a mark, if no mapping says that the code is of this module.
+fn inferred(module: &Module) -> &'static [u8] {
+    match module.inferred {
+        true => b"  [inferred]",
+        false => b"",
+    }
 }
 
 /// A module's path, escaped for a terminal.

@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::accounted::Accounted;
 use super::symbols::Symbols;
 use crate::account;
-use crate::args::backend_name;
+use crate::args::{AutoOrNever, backend_name};
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
 use crate::input::Addresses;
 use crate::kernel_shortfalls;
@@ -23,6 +23,7 @@ use crate::tool::TOOL;
 pub(super) struct Processes<'s> {
     pub(super) pids: Vec<u32>,
     pub(super) proc_root: Option<PathBuf>,
+    pub(super) remapped_text: AutoOrNever,
     pub(super) symbols: &'s Symbols,
 }
 
@@ -60,7 +61,10 @@ impl Processes<'_> {
     }
 
     fn open(&self, pid: u32) -> Result<LiveProcess> {
-        LiveProcess::open(pid, self.proc_root.clone(), self.symbols)
+        let options = LiveOptions::default()
+            .with_proc_root(self.proc_root.clone())
+            .with_remapped_text(self.remapped_text == AutoOrNever::Auto);
+        LiveProcess::open(pid, options, self.symbols)
     }
 
     /// Returns the arguments after `-p PID` if they are process IDs rather than addresses, as a
@@ -117,15 +121,16 @@ pub(crate) struct LiveProcess {
 }
 
 impl LiveProcess {
-    /// Opens a process, from `proc_root` instead of `/proc` if given.
-    pub(crate) fn open(pid: u32, proc_root: Option<PathBuf>, symbols: &Symbols) -> Result<Self> {
-        let kernel_root = match &proc_root {
+    /// Opens a process as `options` say, with the kernel beside its `/proc`, and looks for symbols
+    /// as these flags say.
+    pub(crate) fn open(pid: u32, options: LiveOptions, symbols: &Symbols) -> Result<Self> {
+        let kernel_root = match &options.proc_root {
             None => Path::new("/"),
             Some(proc) => proc.parent().unwrap_or(Path::new("/")),
         };
-        let options = LiveOptions::default()
-            .with_kernel_root(Some(kernel_root.to_owned()))
-            .with_proc_root(proc_root.clone())
+        let kernel_root = kernel_root.to_owned();
+        let options = options
+            .with_kernel_root(Some(kernel_root))
             .with_symbols(symbols.options())
             .with_maps_of(symbols.maps_of());
         allow_open_files();

@@ -56,6 +56,12 @@ pub(super) struct ModuleLine {
     /// Whether only its path identifies the file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     by_path: bool,
+    /// Whether build ID and segments are from the memory of the process.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    from_memory: bool,
+    /// Whether the code is in anonymous memory, and follows from the mappings around it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    inferred: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     segments: Option<Vec<SegmentText>>,
 }
@@ -102,6 +108,8 @@ impl ModuleLine {
             arch: module.arch.map(ArchText),
             reason: module.unreadable,
             by_path: module.by_path,
+            from_memory: module.from_memory,
+            inferred: module.inferred,
             segments: segments.map(|all| all.iter().map(SegmentText::new).collect()),
         }
     }
@@ -134,7 +142,9 @@ impl ModuleLine {
             .with_segments(segments)
             .with_arch(self.arch.map(|text| text.0))
             .with_unreadable(self.reason)
-            .with_by_path(self.by_path);
+            .with_by_path(self.by_path)
+            .with_from_memory(self.from_memory)
+            .with_inferred(self.inferred);
         Ok((ModuleIdx(self.index), module))
     }
 }

@@ -1,0 +1,79 @@
+//! `symbolize -p` and `normalize -p` of a program that moved its own text to anonymous memory.
+
+mod common;
+
+use common::{json, of_type, run};
+use testkit::child::{Child, program};
+
+/// Returns the executable VMA of the child's program, and addresses in two of its functions.
+fn text_and_functions(child: &Child) -> (std::ops::Range<u64>, Vec<String>) {
+    let name = program().to_str().expect("text").to_owned();
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", child.pid())).expect("ours");
+    let its = maps.lines().filter(|line| line.ends_with(&name));
+    let hex = |digits: &str| u64::from_str_radix(digits, 16).expect("an address");
+    let range = |line: &str| {
+        let (start, end) = line.split(' ').next()?.split_once('-')?;
+        Some(hex(start)..hex(end))
+    };
+    let base = its.clone().find_map(range).expect("it is mapped").start;
+    let text = its.filter(|line| line.contains(" r-xp "));
+    let text = text.clone().find_map(range).expect("it runs");
+    let found = run(["inspect", &name, "main", "obey"]).ok();
+    let words = found.split_whitespace();
+    let offsets = words.filter_map(|word| word.strip_prefix("0x"));
+    let addrs: Vec<String> = offsets
+        .map(|digits| format!("{:#x}", base + hex(digits) + 4))
+        .collect();
+    assert_eq!(addrs.len(), 2, "{found}");
+    (text, addrs)
+}
+
+#[test]
+fn moved_text_keeps_its_names_and_is_marked() {
+    let mut child = Child::spawn();
+    let (text, addrs) = text_and_functions(&child);
+    let pid = child.pid().to_string();
+    let try_to_ask = |command: &str, more: &[&str]| {
+        let addrs = addrs.iter().map(|addr| &**addr);
+        let args = [command, "-p", &pid]
+            .into_iter()
+            .chain(more.iter().copied());
+        run(args.chain(addrs))
+    };
+    let ask = |command: &str, more: &[&str]| try_to_ask(command, more).ok();
+    let before = ["symbolize", "normalize"].map(|command| ask(command, &[]));
+    let frames = |text: &str| -> Vec<_> {
+        let lines = of_type(&json(text), "address");
+        lines.iter().map(|line| line["frames"].clone()).collect()
+    };
+    let frames_before = frames(&ask("symbolize", &["--format", "json"]));
+    assert_eq!(frames_before[0][0]["function"], "main");
+    child.remap(&text);
+    for (command, before) in ["symbolize", "normalize"].into_iter().zip(before) {
+        let after = ask(command, &[]);
+        assert_eq!(
+            after.matches("  [inferred]\n").count(),
+            addrs.len(),
+            "{after}"
+        );
+        assert_eq!(after.replace("  [inferred]", ""), before);
+        let json_text = ask(command, &["--format", "json"]);
+        let modules = of_type(&json(&json_text), "module");
+        assert_eq!(
+            (modules.len(), &modules[0]["inferred"]),
+            (1, &true.into()),
+            "{json_text}"
+        );
+        // Another host has the mark, and the names.
+        let capture = common::run_with(
+            ["symbolize", "-i", "-", "--format", "json"],
+            json_text.as_bytes(),
+        );
+        let capture = capture.ok();
+        assert!(capture.contains("\"inferred\":true"), "{capture}");
+        assert_eq!(frames(&capture), frames_before);
+        // What would name code that was made at run time is said then.
+        let off = try_to_ask(command, &["--remapped-text", "never"]).stdout;
+        assert_eq!(off.matches("[anonymous]").count(), addrs.len(), "{off}");
+    }
+}
