@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use backsight_files::{By, Whole, only_we_can_change};
+use backsight_types::BuildId;
 
 use crate::directory::{RecordedState, StoreDir, StoreLock, stored};
 use crate::error::StoreError;
@@ -65,6 +66,49 @@ impl Store {
         };
         each(path, outcome);
         Ok(())
+    }
+
+    /// Adds an open file, which is called by the last part of `name` in the listing.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub fn add_file(
+        &self,
+        file: &File,
+        name: &Path,
+        options: &AddOptions,
+    ) -> Result<AddOutcome, StoreError> {
+        let dir = StoreDir::create(self.path())?;
+        Adding { dir, options }.add(file, name)
+    }
+
+    /// Opens the executable or debug file of a build, if the store has it, and counts that as a
+    /// use. The file has this build ID. It may also be one that another tool put there.
+    ///
+    /// # Errors
+    /// When the store cannot be used, as [`list`](Self::list), and when the file cannot be read
+    /// or has another build ID: [`StoreError::Occupied`].
+    pub fn get(
+        &self,
+        id: &BuildId,
+        kind: StoredKind,
+    ) -> Result<Option<(File, PathBuf)>, StoreError> {
+        let is_elf = matches!(kind, StoredKind::Executable | StoredKind::DebugFile);
+        let place = StorePlace::of_elf(id, kind).filter(|_| is_elf);
+        let (Some(dir), Some(place)) = (StoreDir::open(self.path())?, place) else {
+            return Ok(None);
+        };
+        let options = &AddOptions::default();
+        let adding = Adding { dir, options };
+        match adding.state(&place)? {
+            PlaceState::Free => Ok(None),
+            PlaceState::Occupied(path) => Err(StoreError::Occupied(path)),
+            PlaceState::Filled(path) => {
+                adding.dir.note_use(&place);
+                let file = backsight_files::open(&path, By::Folder)?;
+                Ok(Some((file, path)))
+            }
+        }
     }
 }
 

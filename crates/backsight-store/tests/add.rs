@@ -264,3 +264,29 @@ fn a_store_that_others_can_change_is_refused() {
     );
     assert_eq!(fs::read_dir(outside).unwrap().count(), 0);
 }
+
+#[test]
+fn a_file_is_opened_by_its_build_id() {
+    let stage = Stage::new();
+    let id = "01020304".parse().unwrap();
+    let get = |kind| stage.store.get(&id, kind);
+    assert!(get(StoredKind::Executable).unwrap().is_none());
+    stage.add_one(&stage.write("a", &elf(1, Kind::Whole)));
+    stage.add_one(&stage.write("a.gsym", &gsym(1)));
+    for kind in [StoredKind::Executable, StoredKind::DebugFile] {
+        let (file, path) = get(kind).unwrap().unwrap();
+        assert_eq!(
+            file.metadata().unwrap().len(),
+            fs::metadata(path).unwrap().len()
+        );
+    }
+    assert!(get(StoredKind::Gsym).unwrap().is_none(), "not an ELF file");
+    let other = stage
+        .store
+        .get(&"01020305".parse().unwrap(), StoredKind::Executable);
+    assert!(other.unwrap().is_none());
+    let path = stage.store.path().join(".build-id/01/020304");
+    fs::write(&path, elf(2, Kind::Stripped)).unwrap();
+    let wrong = get(StoredKind::Executable).unwrap_err();
+    assert_eq!(wrong, StoreError::Occupied(path));
+}

@@ -13,6 +13,8 @@ pub struct Request {
     pub path: String,
     /// The first byte that is wanted, of a request for a part.
     pub from: Option<usize>,
+    /// The header `Authorization`, with which requests are signed.
+    pub authorization: Option<String>,
 }
 
 /// What is sent.
@@ -128,19 +130,30 @@ fn serve(stream: &TcpStream, shared: &Shared, answer: &dyn Fn(&Request) -> Reply
 fn read(lines: &mut impl Iterator<Item = String>) -> Option<Request> {
     let first = lines.next()?;
     let path = first.split(' ').nth(1)?.to_owned();
-    let mut from = None;
+    let (mut from, mut authorization) = (None, None);
     for line in lines.by_ref().take_while(|line| !line.is_empty()) {
+        if let Some((name, value)) = line.split_once(": ")
+            && name.eq_ignore_ascii_case("authorization")
+        {
+            authorization = Some(value.to_owned());
+        }
         if let Some(range) = line.to_ascii_lowercase().strip_prefix("range: bytes=") {
             from = range.trim_end_matches('-').parse().ok();
         }
     }
-    Some(Request { path, from })
+    Some(Request {
+        path,
+        from,
+        authorization,
+    })
 }
 
 /// Sends an answer; `None` when the connection ends with it.
 fn send(mut stream: &TcpStream, shared: &Shared, reply: Reply) -> Option<()> {
     let head = |status: &str, length: usize| {
-        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n")
+        // Services of objects always say when an object was changed, and its tag.
+        let times = "Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\nETag: \"1\"";
+        format!("HTTP/1.1 {status}\r\n{times}\r\nContent-Length: {length}\r\n\r\n")
     };
     match reply {
         Reply::Content(bytes) => {

@@ -5,7 +5,7 @@ use super::tree::{Crate, File, Tree};
 
 /// The dependencies allowed between our crates: data flows from left to right. A crate that is
 /// not listed may have none.
-const ARROW: [(&str, &[&str]); 18] = [
+const ARROW: [(&str, &[&str]); 19] = [
     ("backsight-types", &[]),
     ("backsight-profile", &["backsight-types"]),
     ("backsight-demangle", &[]),
@@ -76,6 +76,16 @@ const ARROW: [(&str, &[&str]); 18] = [
             "backsight-sources",
         ],
     ),
+    (
+        "backsight-object-store",
+        &[
+            "backsight-types",
+            "backsight-elf",
+            "backsight-files",
+            "backsight-store",
+            "backsight-symbolize",
+        ],
+    ),
     ("backsight-agent", LIBRARIES),
     ("backsight-capi", LIBRARIES),
     ("backsight-cli", LIBRARIES),
@@ -97,6 +107,7 @@ const LIBRARIES: &[&str] = &[
     "backsight",
     "backsight-debuginfod",
     "backsight-store",
+    "backsight-object-store",
     "backsight-agent",
 ];
 

@@ -1,0 +1,115 @@
+//! An object of a service on its way to this host.
+
+use std::future::poll_fn;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backsight_files::Whole;
+use object_store::aws::AmazonS3Builder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::path::Path;
+use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, RetryConfig};
+use tokio::runtime::Builder;
+
+use crate::bucket_url::BucketKind;
+use crate::error::BucketError;
+use crate::http::UreqConnector;
+use crate::options::BucketOptions;
+
+/// Requests that failed are repeated for as long.
+const RETRY_TIME: Duration = Duration::from_secs(60);
+
+/// A bucket of a service.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    service: Arc<dyn ObjectStore>,
+}
+
+impl Remote {
+    /// Connects to nothing yet; `None` for a directory.
+    pub(crate) fn new(options: &BucketOptions) -> Result<Option<Self>, BucketError> {
+        let retry = RetryConfig {
+            backoff: BackoffConfig::default(),
+            max_retries: options.retries,
+            retry_timeout: RETRY_TIME.min(options.file_time),
+        };
+        let connector = UreqConnector::new(options);
+        let name = options.url.name();
+        let service: Arc<dyn ObjectStore> = match options.url.kind() {
+            BucketKind::S3 => {
+                let mut builder = AmazonS3Builder::new();
+                for (key, value) in &options.settings {
+                    builder = builder.with_config(setting(key)?, value);
+                }
+                let builder = builder.with_bucket_name(name).with_retry(retry);
+                Arc::new(builder.with_http_connector(connector).build().map_err(of)?)
+            }
+            BucketKind::Gcs => {
+                let mut builder = GoogleCloudStorageBuilder::new();
+                for (key, value) in &options.settings {
+                    builder = builder.with_config(setting(key)?, value);
+                }
+                let builder = builder.with_bucket_name(name).with_retry(retry);
+                Arc::new(builder.with_http_connector(connector).build().map_err(of)?)
+            }
+            BucketKind::Directory => return Ok(None),
+        };
+        Ok(Some(Self { service }))
+    }
+
+    /// Writes an object into a file; false when there is none.
+    pub(crate) fn receive(
+        &self,
+        path: &str,
+        file: &mut Whole,
+        options: &BucketOptions,
+    ) -> Result<bool, BucketError> {
+        let path = Path::parse(path).map_err(|error| BucketError::Service(error.to_string()))?;
+        let runtime = Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(|error| BucketError::Service(error.to_string()))?;
+        runtime.block_on(self.receive_all(&path, file, options))
+    }
+
+    async fn receive_all(
+        &self,
+        path: &Path,
+        file: &mut Whole,
+        options: &BucketOptions,
+    ) -> Result<bool, BucketError> {
+        let begun = Instant::now();
+        let object = match self.service.get(path).await {
+            Ok(object) => object,
+            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(of(error)),
+        };
+        let limit = options.file_bytes;
+        if object.meta.size > limit {
+            return Err(BucketError::TooLarge { limit });
+        }
+        let mut parts = object.into_stream();
+        let mut left = limit;
+        while let Some(part) = poll_fn(|context| parts.as_mut().poll_next(context)).await {
+            let part = part.map_err(of)?;
+            let size = u64::try_from(part.len()).unwrap_or(u64::MAX);
+            left = left
+                .checked_sub(size)
+                .ok_or(BucketError::TooLarge { limit })?;
+            if begun.elapsed() > options.file_time {
+                return Err(BucketError::TooSlow(options.file_time));
+            }
+            file.write_all(&part)
+                .map_err(|error| BucketError::Service(error.to_string()))?;
+        }
+        Ok(true)
+    }
+}
+
+fn setting<K: std::str::FromStr>(name: &str) -> Result<K, BucketError> {
+    let unknown = |_| BucketError::UnknownSetting(name.to_owned());
+    name.to_ascii_lowercase().parse().map_err(unknown)
+}
+
+fn of(error: object_store::Error) -> BucketError {
+    BucketError::Service(error.to_string())
+}
