@@ -116,6 +116,10 @@ fn every_command_takes_the_path_of_a_member() {
         let inspected = run(["inspect", &path]).ok();
         assert!(inspected.contains(&format!("leaf_{name}")), "{inspected}");
     }
+    // A file that is no archive has no members.
+    let library = archived.dir().join("libone.so");
+    let inside = format!("{}!/anything", library.display());
+    run(["buildid", &inside]).fails(1, &["No such file", &inside]);
     let none = format!("{}!/lib/x86_64/libnone.so", archived.archive().display());
     let manifest = format!("{}!/AndroidManifest.xml", archived.archive().display());
     for path in [none, manifest] {

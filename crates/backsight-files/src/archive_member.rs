@@ -117,7 +117,9 @@ impl ArchiveMember {
             let split = Self::split(path.as_os_str().as_bytes());
             match (split, error.error()) {
                 (Some((archive, _)), Error::Io(cause)) if is_missing(cause.kind()) => {
-                    open(Path::new(OsStr::from_bytes(archive)))
+                    let file = open(Path::new(OsStr::from_bytes(archive)))?;
+                    // Any other file has no members.
+                    Self::is_archive(&file)?.then_some(file).ok_or(error)
                 }
                 _ => Err(error),
             }

@@ -36,7 +36,9 @@ pub enum Error {
     #[error("a damaged zip archive: its directory cannot be read")]
     DamagedArchive,
     /// It is an archive without this member, or the member is compressed.
-    #[error("the archive has no uncompressed member of this name")]
+    #[error(
+        "the archive has no uncompressed member of this name: `unzip -v` lists all, extract a compressed one"
+    )]
     NoMember,
     /// It is too large to be read into memory.
     #[error("larger than the limit of {limit} bytes for files that are not mapped")]

@@ -1,12 +1,12 @@
 //! From an offset in a module to its functions, inlined calls and source lines.
 //!
 //! ```
-//! use backsight_symbolize::{Options, Place, Request, ModuleInput, Symbolizer};
+//! use backsight_symbolize::{ModuleInput, Options, Place, Request, Symbolizer};
 //! use backsight_types::{Lookup, VirtOffset};
 //!
 //! let symbolizer = Symbolizer::new(Options::default());
-//! let source = Source::open(&std::env::current_exe()?)?;
-//! let module = symbolizer.add(source, None, None);
+//! let input = ModuleInput::open(&std::env::current_exe()?)?;
+//! let module = symbolizer.add(input, None, None);
 //! let request = Request::new(module, Place::Virt(VirtOffset(0x1000)), Lookup::Exact);
 //! for frames in symbolizer.symbolize(&[request]) {
 //!     match frames {

@@ -43,11 +43,16 @@ fn outcomes(options: Options, bytes: &[u8], kind: SoughtKind) -> Vec<Result<(), 
     there.map(|sought| cause(&sought)).collect()
 }
 
-/// Returns what came of one, whose error has its path.
+/// Returns what came of one, whose error has its path, or that of the directory that is refused.
 fn cause(sought: &Sought) -> Result<(), Cause> {
     let outcome = sought.outcome.as_ref();
     outcome.copied().map_err(|error| {
-        assert_eq!(error.path(), Some(&*sought.path), "{error}");
+        let of_directory = Some(&*sought.path).and_then(Path::parent);
+        let named = error.path();
+        assert!(
+            named == Some(&*sought.path) || named == of_directory,
+            "{error}"
+        );
         error.cause().clone()
     })
 }
