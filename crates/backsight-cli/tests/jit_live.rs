@@ -181,8 +181,8 @@ fn a_live_node_has_the_names_and_lines_of_its_jitdump() {
             .is_some_and(|it| it.ends_with("fib"))
     };
     assert!(is_fib(frame), "{now}");
-    let file = frame["file"].as_str().unwrap_or_default();
-    assert!(file.ends_with("loop.js"), "{now}");
+    // Not the file: node 18 writes other bytes in place of the name of a script's file, of which
+    // not all can be told from a name.
     assert_eq!(frame["line"], 1, "{now}");
     let (now, said) = answer(pid, addr + 8, &["--jit-maps", "none"]);
     assert_eq!((&now["reason"], &*said), (&"anonymous".into(), ""));
