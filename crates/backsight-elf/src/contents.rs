@@ -1,16 +1,16 @@
 //! What an ELF file is good for, by its section headers: code, debug information, or both.
 
-use std::cell::RefCell;
 use std::io::{Read, Seek};
 
 use backsight_types::BuildId;
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
-use object::{Endianness, FileKind, ReadCache, ReadRef};
+use object::{Endianness, FileKind, ReadRef};
 
 use crate::build_id::{self, MAX_SECTIONS};
 use crate::error::{Error, ReadError};
-use crate::error_keeper::ErrorKeeper;
+use crate::error_keeper::parse_file;
+use crate::programs::Programs;
 
 /// What an ELF file has, and which build it is of.
 ///
@@ -38,16 +38,7 @@ impl ElfContents {
     /// other files, [`Error::Malformed`] when the ELF header, the program headers or the section
     /// headers cannot be read.
     pub fn read(file: impl Read + Seek) -> Result<Self, ReadError> {
-        let first_error = RefCell::new(None);
-        let kept = ErrorKeeper {
-            inner: file,
-            first_error: &first_error,
-        };
-        let parsed = parse_any(&ReadCache::new(kept));
-        match first_error.into_inner() {
-            Some(error) => Err(error.into()),
-            None => Ok(parsed?),
-        }
+        parse_file(file, |data| parse_any(data))
     }
 }
 
@@ -62,13 +53,11 @@ fn parse_any<'d>(data: impl ReadRef<'d>) -> Result<ElfContents, Error> {
 fn parse<'d, Elf: FileHeader<Endian = Endianness>>(
     data: impl ReadRef<'d>,
 ) -> Result<ElfContents, Error> {
-    let header = Elf::parse(data).map_err(|_| Error::Malformed("the ELF header"))?;
-    let endian = header
-        .endian()
-        .map_err(|_| Error::Malformed("the byte order"))?;
-    let programs = header
-        .program_headers(endian, data)
-        .map_err(|_| Error::Malformed("the program headers lie outside the file"))?;
+    let Programs {
+        header,
+        endian,
+        programs,
+    } = Programs::<Elf>::parse(data)?;
     let mut contents = ElfContents {
         build_id: build_id::find(header, endian, programs, data),
         has_loaded_bytes: false,

@@ -3,12 +3,34 @@
 use std::cell::RefCell;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use object::ReadCache;
+
+use crate::error::{Error, ReadError};
+
+/// Parses an open file, and reads no more of it than `parse` asks for. A part that cannot be read
+/// is an error, even if `parse` can do without it.
+pub(crate) fn parse_file<R: Read + Seek, T>(
+    file: R,
+    parse: impl FnOnce(&ReadCache<ErrorKeeper<'_, R>>) -> Result<T, Error>,
+) -> Result<T, ReadError> {
+    let first_error = RefCell::new(None);
+    let kept = ErrorKeeper {
+        inner: file,
+        first_error: &first_error,
+    };
+    let parsed = parse(&ReadCache::new(kept));
+    match first_error.into_inner() {
+        Some(error) => Err(error.into()),
+        None => Ok(parsed?),
+    }
+}
+
 /// A reader that keeps its first error, because [`object::ReadCache`] returns none. A read past
 /// the end is no error: it returns no bytes.
 #[derive(Debug)]
 pub(crate) struct ErrorKeeper<'k, R> {
-    pub(crate) inner: R,
-    pub(crate) first_error: &'k RefCell<Option<io::Error>>,
+    inner: R,
+    first_error: &'k RefCell<Option<io::Error>>,
 }
 
 impl<R> ErrorKeeper<'_, R> {

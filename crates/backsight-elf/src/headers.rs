@@ -1,20 +1,16 @@
 //! The ELF header and the program headers.
 
-use std::cell::RefCell;
 use std::io::{Read, Seek};
 
 use backsight_types::{Arch, BuildId, FileOffset, Perms, Segment, Segments, VirtOffset};
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader};
-use object::{Endianness, FileKind, ReadCache, ReadRef};
+use object::{Endianness, FileKind, ReadRef};
 
 use crate::build_id;
 use crate::error::{Error, ReadError};
-use crate::error_keeper::ErrorKeeper;
-
-/// The kernel itself loads no more than this (64 KiB of headers, in
-/// `load_elf_phdrs`, would be fewer still).
-const MAX_PROGRAM_HEADERS: u32 = 0xffff;
+use crate::error_keeper::parse_file;
+use crate::programs::Programs;
 
 /// What an ELF file's headers say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,16 +46,7 @@ impl Headers {
     /// [`ReadError::Io`] if any part that was asked for cannot be read, also of the notes, so
     /// that no build ID is lost silently; otherwise as [`Headers::parse`].
     pub fn read(file: impl Read + Seek) -> Result<Self, ReadError> {
-        let first_error = RefCell::new(None);
-        let kept = ErrorKeeper {
-            inner: file,
-            first_error: &first_error,
-        };
-        let parsed = parse_any(&ReadCache::new(kept));
-        match first_error.into_inner() {
-            Some(error) => Err(error.into()),
-            None => Ok(parsed?),
-        }
+        parse_file(file, |data| parse_any(data))
     }
 }
 
@@ -74,21 +61,11 @@ fn parse_any<'d>(data: impl ReadRef<'d>) -> Result<Headers, Error> {
 fn parse<'d, Elf: FileHeader<Endian = Endianness>>(
     data: impl ReadRef<'d>,
 ) -> Result<Headers, Error> {
-    let header = Elf::parse(data).map_err(|_| Error::Malformed("the ELF header"))?;
-    let endian = header
-        .endian()
-        .map_err(|_| Error::Malformed("the byte order"))?;
-    let count = header
-        .phnum(endian, data)
-        .map_err(|_| Error::Malformed("the program headers"))?;
-    if count > MAX_PROGRAM_HEADERS {
-        return Err(Error::Malformed(
-            "more program headers than any linker writes",
-        ));
-    }
-    let programs = header
-        .program_headers(endian, data)
-        .map_err(|_| Error::Malformed("the program headers lie outside the file"))?;
+    let Programs {
+        header,
+        endian,
+        programs,
+    } = Programs::<Elf>::parse(data)?;
     let loads = programs
         .iter()
         .filter(|program| program.p_type(endian) == elf::PT_LOAD);

@@ -40,6 +40,7 @@ mod error;
 mod error_keeper;
 mod headers;
 mod notes;
+mod programs;
 
 pub use build_id::build_id_in_notes;
 pub use contents::ElfContents;
