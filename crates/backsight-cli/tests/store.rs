@@ -6,59 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use backsight_types::{BuildId, DebugId};
+use backsight_types::DebugId;
+use common::stripped_program::Program;
 use common::{Ran, backsight, json, of_type};
-use object::{Object as _, ObjectSymbol as _};
 use testkit::breakpad::{Level, Stretch};
 use testkit::tools::tool;
-
-const SOURCE: &str = "__attribute__((noinline)) int called(int x) {\n    return x + 1;\n}\n\
-                      int main(int argc, char **argv) {\n    (void)argv;\n    \
-                      return called(argc);\n}\n";
 
 /// What the address of `called` is called with DWARF.
 const NAMED: &str = "called+0x0";
 
-/// A program `full`; the same stripped, `a`; and its debug file, `a.debug`.
-struct Program {
-    dir: tempfile::TempDir,
-    build_id: BuildId,
-    /// The address of the function `called`.
-    addr: u64,
-}
-
 impl Program {
-    fn made() -> Result<Self, String> {
-        let dir = tempfile::tempdir().expect("a directory");
-        fs::write(dir.path().join("a.c"), SOURCE).expect("ours");
-        for words in [
-            "cc -g -O1 -fno-inline -Wl,--build-id -o full a.c",
-            "objcopy --only-keep-debug full a.debug",
-            "strip -o a full",
-        ] {
-            let mut words = words.split_whitespace();
-            let mut command = Command::new(words.next().expect("a tool"));
-            let output = command.args(words).current_dir(dir.path()).output();
-            let output = output.map_err(|error| error.to_string())?;
-            if !output.status.success() {
-                return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-            }
-        }
-        let bytes = fs::read(dir.path().join("full")).expect("readable");
-        let file = object::File::parse(&*bytes).expect("an ELF file");
-        let id = file.build_id().expect("notes").expect("a build ID");
-        let called = file.symbol_by_name("called").expect("a symbol");
-        Ok(Self {
-            build_id: BuildId::from_bytes(id).expect("20 bytes"),
-            addr: called.address(),
-            dir,
-        })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
     /// Where the default store is.
     fn store(&self) -> PathBuf {
         self.path("data/backsight/store")

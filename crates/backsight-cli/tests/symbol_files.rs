@@ -3,50 +3,13 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use backsight_types::{BuildId, DebugId};
+use backsight_types::DebugId;
 use common::run;
-use object::{Object as _, ObjectSymbol as _};
+use common::stripped_program::{Program, run_tool};
 use testkit::breakpad::{Level, Stretch};
 
-/// A stripped program, and what is known of it.
-struct Program {
-    dir: tempfile::TempDir,
-    build_id: BuildId,
-    /// The address of the function `called`.
-    addr: u64,
-}
-
-const SOURCE: &str = "__attribute__((noinline)) int called(int x) {\n    return x + 1;\n}\n\
-                      int main(int argc, char **argv) {\n    (void)argv;\n    \
-                      return called(argc);\n}\n";
-
 impl Program {
-    fn made() -> Result<Self, String> {
-        let dir = tempfile::tempdir().expect("a directory");
-        fs::write(dir.path().join("a.c"), SOURCE).expect("ours");
-        tool(
-            dir.path(),
-            "cc -g -O1 -fno-inline -Wl,--build-id -o full a.c",
-        )?;
-        tool(dir.path(), "strip -o a full")?;
-        let bytes = fs::read(dir.path().join("full")).expect("readable");
-        let file = object::File::parse(&*bytes).expect("an ELF file");
-        let id = file.build_id().expect("notes").expect("a build ID");
-        let called = file.symbol_by_name("called").expect("a symbol");
-        Ok(Self {
-            build_id: BuildId::from_bytes(id).expect("20 bytes"),
-            addr: called.address(),
-            dir,
-        })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
     fn debug_id(&self) -> DebugId {
         DebugId::of_build_id(&self.build_id)[0]
     }
@@ -74,16 +37,6 @@ impl Program {
         let output = command.args(words.split_whitespace()).output();
         output.expect("it runs").into()
     }
-}
-
-fn tool(dir: &Path, words: &str) -> Result<(), String> {
-    let mut words = words.split_whitespace();
-    let mut command = Command::new(words.next().expect("a tool"));
-    let output = command.args(words).current_dir(dir).output();
-    let output = output.map_err(|error| error.to_string())?;
-    let done = output.status.success();
-    done.then_some(())
-        .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 macro_rules! program {
@@ -138,7 +91,7 @@ fn a_gsym_file_names_a_stripped_program() {
     let program = program!();
     let made = ["llvm-gsymutil", "llvm-gsymutil-19"].iter().any(|name| {
         let words = format!("{name} --convert full --out-file a.gsym");
-        tool(program.dir.path(), &words).is_ok()
+        run_tool(program.dir.path(), &words).is_ok()
     });
     if !made {
         return testkit::skip("llvm-gsymutil: absent");

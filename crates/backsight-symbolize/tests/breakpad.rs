@@ -9,35 +9,14 @@ use backsight_symbolize::{
     Access, Frames, Limits, SymbolFile, SymbolFormat, SymbolSource as _, Turn,
 };
 use backsight_types::{BuildId, DebugId, Reason, VirtOffset};
-use common::symbol_files::{Shown, both_ways, levels, opened};
+use common::symbol_files::{SHOP_SOURCE, Shown, both_ways, levels, opened};
 use common::{Fixture, at, symbolizer_of};
 use object::{Object as _, ObjectSection as _, ObjectSegment as _};
 use testkit::breakpad::{Level, Stretch};
 
-const SOURCE: &str = r#"
-#include <vector>
-#include <algorithm>
-#include <string>
-namespace shop {
-static volatile int sink;
-static inline __attribute__((always_inline)) int square(int x) { sink = x; return x * x; }
-static inline __attribute__((always_inline)) int twice(int x) { return square(x) + square(x + 1); }
-struct Till { __attribute__((noinline)) int add(int x) { sink = x; return twice(x) + square(x); } };
-template <class T> __attribute__((noinline)) T order(std::vector<T> all) {
-  std::sort(all.begin(), all.end()); all.push_back(T()); return all[0];
-}
-}
-extern "C" __attribute__((noinline, cold)) int rare(int x) { shop::sink = -x; return x; }
-int main(int argc, char **argv) {
-  std::vector<std::string> words(argv, argv + argc);
-  return shop::Till().add(argc) + rare(argc) + shop::twice(argc) + shop::order(words).size()
-    + shop::order(std::vector<int>(argc, 2)) + shop::order(std::vector<double>(argc, 2.0));
-}
-"#;
-
 /// A program, linked as these words say.
 fn made(fixture: &Fixture, link: &str) -> Result<PathBuf, String> {
-    fixture.write("shop.cpp", SOURCE);
+    fixture.write("shop.cpp", SHOP_SOURCE);
     let words = [
         "-g",
         "-O2",

@@ -10,30 +10,9 @@ use backsight_symbolize::{
     Access, Frames, Limits, ModuleInput, Options, ShortfallKind, SymbolFile, Symbolizer, Turn,
 };
 use backsight_types::Reason;
-use common::symbol_files::{both_ways, levels};
+use common::symbol_files::{SHOP_SOURCE, both_ways, levels};
 use common::{Fixture, at, symbolizer_with};
 use object::{Object as _, ObjectSection as _, SectionKind};
-
-const SOURCE: &str = r#"
-#include <vector>
-#include <algorithm>
-#include <string>
-namespace shop {
-static volatile int sink;
-static inline __attribute__((always_inline)) int square(int x) { sink = x; return x * x; }
-static inline __attribute__((always_inline)) int twice(int x) { return square(x) + square(x + 1); }
-struct Till { __attribute__((noinline)) int add(int x) { sink = x; return twice(x) + square(x); } };
-template <class T> __attribute__((noinline)) T order(std::vector<T> all) {
-  std::sort(all.begin(), all.end()); all.push_back(T()); return all[0];
-}
-}
-extern "C" __attribute__((noinline, cold)) int rare(int x) { shop::sink = -x; return x; }
-int main(int argc, char **argv) {
-  std::vector<std::string> words(argv, argv + argc);
-  return shop::Till().add(argc) + rare(argc) + shop::twice(argc) + shop::order(words).size()
-    + shop::order(std::vector<int>(argc, 2)) + shop::order(std::vector<double>(argc, 2.0));
-}
-"#;
 
 fn tool() -> Option<&'static str> {
     let names = ["llvm-gsymutil", "llvm-gsymutil-19"];
@@ -44,7 +23,7 @@ fn tool() -> Option<&'static str> {
 /// A program, and the GSYM of it; words when a tool is absent.
 fn made(fixture: &Fixture) -> Result<(PathBuf, PathBuf), String> {
     let tool = tool().ok_or("llvm-gsymutil: absent")?;
-    fixture.write("shop.cpp", SOURCE);
+    fixture.write("shop.cpp", SHOP_SOURCE);
     let words = ["-g", "-O2", "-Wl,--build-id", "-o", "shop", "shop.cpp"];
     fixture.run("g++", &words)?;
     fixture.run(tool, &["--convert", "shop", "--out-file", "shop.gsym"])?;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod stripped_program;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;

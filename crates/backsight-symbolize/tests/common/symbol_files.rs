@@ -9,6 +9,28 @@ use backsight_types::{Reason, VirtOffset};
 
 use super::at;
 
+/// A C++ program with inlined calls in inlined calls, templates and a cold part.
+pub(crate) const SHOP_SOURCE: &str = r#"
+#include <vector>
+#include <algorithm>
+#include <string>
+namespace shop {
+static volatile int sink;
+static inline __attribute__((always_inline)) int square(int x) { sink = x; return x * x; }
+static inline __attribute__((always_inline)) int twice(int x) { return square(x) + square(x + 1); }
+struct Till { __attribute__((noinline)) int add(int x) { sink = x; return twice(x) + square(x); } };
+template <class T> __attribute__((noinline)) T order(std::vector<T> all) {
+  std::sort(all.begin(), all.end()); all.push_back(T()); return all[0];
+}
+}
+extern "C" __attribute__((noinline, cold)) int rare(int x) { shop::sink = -x; return x; }
+int main(int argc, char **argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  return shop::Till().add(argc) + rare(argc) + shop::twice(argc) + shop::order(words).size()
+    + shop::order(std::vector<int>(argc, 2)) + shop::order(std::vector<double>(argc, 2.0));
+}
+"#;
+
 /// What the format can hold: function, file, line, and whether it is inlined.
 pub(crate) type Shown = (Option<String>, Option<String>, Option<u32>, bool);
 
