@@ -223,8 +223,10 @@ static void unmap(char **word)
 	ok(start, end);
 }
 
-/* Text of several pages, so that a part of it can be moved. */
+/* Text of several pages, so that a part of it can be moved, and after it whole pages that
+ * nothing runs, so that they can be unmapped. */
 __asm__(".pushsection .text\n\t.balign 4096\n\t.skip 16384\n\t.popsection");
+__asm__(".pushsection after_text,\"ax\",%progbits\n\t.skip 8192\n\t.popsection");
 
 /* remap START END: a copy in anonymous memory takes the place of the pages, as programs do that
  * move their text to huge pages. It may be the code that runs here. */

@@ -35,7 +35,13 @@ use crate::tools::{Program, compile};
 pub const CHILD: Program<'static> = Program {
     name: "child",
     source: include_str!("child.c"),
-    args: &["-pthread"],
+    // The same layout by each linker and for each machine: its text adjoins other segments on
+    // both sides. AArch64's default leaves gaps of up to 64 KiB, and nothing below the text.
+    args: &[
+        "-pthread",
+        "-Wl,-z,separate-code",
+        "-Wl,-z,max-page-size=4096",
+    ],
 };
 
 /// The program of [`spawn_32_bit`], on x86-64 only.
