@@ -179,6 +179,12 @@ impl<R: Read> Reader<R> {
 
     /// Returns the next event; `None` at the end. [`Problems::ends`] says whether a file ended
     /// early.
+    ///
+    /// Also returns `None` if reading the input would block
+    /// ([`ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock)): then
+    /// [`is_paused`](Self::is_paused), and a later call goes on. So the input may be a recording
+    /// in progress, such as the kernel's ring buffers. Events wait for the end of the round after
+    /// theirs (`PERF_RECORD_FINISHED_ROUND`), because no earlier ones can follow then.
     #[expect(
         clippy::should_implement_trait,
         reason = "a sample borrows from the reader"
@@ -198,6 +204,9 @@ impl<R: Read> Reader<R> {
             }
             while let Some(stream) = self.streams.without_record() {
                 self.read_round(stream);
+                if self.streams.is_paused() {
+                    return None;
+                }
             }
             let Some(next) = self.streams.next(self.big) else {
                 if self.deferred.finish(self.big) {
@@ -219,6 +228,11 @@ impl<R: Read> Reader<R> {
             false => self.streams.last(self.big)?.record,
         };
         Some(Event::Sample(fields.sample(&record, event, period)))
+    }
+
+    /// Returns whether [`next`](Self::next) returned `None` because reading the input would block.
+    pub fn is_paused(&self) -> bool {
+        self.streams.is_paused()
     }
 
     /// Parses the last sample record, and determines which events it is a sample of.

@@ -98,6 +98,12 @@ impl AddressSpace {
         inside.then(|| Span::of_vma(&mapped.vma, mapped.outcome()).outcome(addr))
     }
 
+    /// Returns the mapping that covers `addr`.
+    pub(crate) fn covering(&self, addr: AbsAddr) -> Option<&Mapped> {
+        let found = self.covering_or_next(addr)?;
+        found.vma.contains(addr).then_some(found)
+    }
+
     fn covering_or_next(&self, addr: AbsAddr) -> Option<&Mapped> {
         let below = self.0.range(..=addr).next_back();
         let covering = below.filter(|(_, mapped)| mapped.vma.contains(addr));
@@ -108,7 +114,7 @@ impl AddressSpace {
 
 impl Mapped {
     /// Returns the outcome of the first byte.
-    fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         let Self { vma, module } = self;
         if !vma.is_executable() {
             return Outcome::Unresolved(Reason::NotExecutable);

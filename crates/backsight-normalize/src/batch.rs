@@ -26,7 +26,7 @@ use vma_query::{Error, Vma};
 
 use crate::missed::{BLOCK, Missed};
 use crate::packing::{self, Packed, Packing};
-use crate::span::{KERNEL, NEAR, PENDING, Span};
+use crate::span::{KERNEL, NEAR, Span};
 use crate::vma_cache::{FoundSpan, Slot, VmaCache};
 
 /// The span of the kernel half.
@@ -71,12 +71,11 @@ pub(crate) struct BatchRun<'p, G> {
 }
 
 impl<G: VmaSource> BatchRun<'_, G> {
-    /// Puts one outcome for each address into `outcomes`, which must be empty. If the
-    /// process ends during the call, the remaining ones are [`Reason::ProcessGone`].
+    /// Puts one outcome for each address into `outcomes`, which must be empty.
     ///
     /// # Errors
-    /// Those of the queries. [`Error::ProcessGone`] is returned only before the first
-    /// answer.
+    /// Those of the queries. If the process ends during the call, [`Error::ProcessGone`], with
+    /// the outcomes so far.
     pub(crate) fn run(
         mut self,
         addrs: &[AbsAddr],
@@ -84,14 +83,7 @@ impl<G: VmaSource> BatchRun<'_, G> {
     ) -> Result<(), Error> {
         self.cache.begin();
         outcomes.reserve(addrs.len());
-        let done = self.run_upwards(addrs, outcomes);
-        match done {
-            Err(Error::ProcessGone) if !outcomes.is_empty() => {
-                outcomes.resize(addrs.len(), PENDING);
-                Ok(())
-            }
-            done => done,
-        }
+        self.run_upwards(addrs, outcomes)
     }
 
     fn run_upwards(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use backsight_types::Module;
 
 /// A module, and its bytes if they were requested and could be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NormalizedModule {
     /// Its identity and layout, to be sent to another host.

@@ -4,7 +4,7 @@ use backsight_types::{AbsAddr, BuildId, Outcome, Reason};
 use vma_query::{Backend, Cursor, Error, NameBuf, Vma, VmaName};
 
 use crate::batch::VmaSource;
-use crate::modules::{Backing, ExecutableVma};
+use crate::executable_vma::{Backing, ExecutableVma};
 use crate::process::OpenProcess;
 use crate::remapped_text::{self, Neighbours};
 use crate::shared_modules::Modules;

@@ -1,53 +1,47 @@
 //! The table of modules, by file identity. Each module is read once.
 
-use backsight_files::ArchiveMember;
-use backsight_types::{BuildId, Device, FileOffset, Module, ModuleIdx, ModuleKind, Reason};
-use vma_query::{Vma, VmaName};
+use std::borrow::Borrow;
 
-use crate::build_id;
+use backsight_types::{FileOffset, Module, ModuleIdx};
+use vma_query::Vma;
+
+use crate::executable_vma::{Candidate, ExecutableVma};
 use crate::image::NormalizedModule;
-use crate::module_file;
-use crate::options::BuildIds;
+use crate::module_identity::{
+    FileKey, Group, build_id_key, covers, digest, file_key, has_key, is_file, is_same_file,
+    offset_in, shown,
+};
 use crate::process::OpenProcess;
-use crate::vdso;
 
-/// What backs an executable VMA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backing {
-    File,
-    Vdso,
-}
-
-/// An executable VMA that was found.
-#[derive(Clone, Copy)]
-pub(crate) struct ExecutableVma<'m> {
-    pub(crate) vma: &'m Vma,
-    pub(crate) backing: Backing,
-    pub(crate) raw_name: &'m [u8],
-    /// The build ID that the kernel reads from its file; `None` if it was not queried.
-    pub(crate) by_kernel: Option<Option<BuildId>>,
-}
-
-impl ExecutableVma<'_> {
-    /// Returns the build ID that the kernel reads from its file, and queries it if that
-    /// was not done before.
-    fn by_kernel(&self, process: &OpenProcess<'_>) -> Option<BuildId> {
-        let ask = || build_id::by_kernel(process, self.vma);
-        self.by_kernel.unwrap_or_else(ask)
-    }
-}
-
-/// All modules found so far.
-#[derive(Debug, Default)]
-pub(crate) struct ModuleTable {
-    modules: Vec<NormalizedModule>,
+/// All modules found so far. A shared table counts references to each, so that readers need not
+/// lock it.
+#[derive(Clone, Debug)]
+pub(crate) struct ModuleTable<M = NormalizedModule> {
+    modules: Vec<M>,
     /// All modules, sorted by [`digest`]; empty up to [`LINEAR_MAX`] modules. A device
     /// and inode can occur more than once: btrfs gives the same inode number to files of
     /// different subvolumes, one file can be mapped by several paths, and the inode
-    /// number of a deleted file is reused.
+    /// number of a deleted file is reused. A module with an inode and a build ID is listed by
+    /// both.
     by_file: Vec<(u64, ModuleIdx)>,
     /// The number of modules at the start of the call.
     before_call: usize,
+    /// How often modules were removed.
+    removals: u64,
+    /// The number of modules, from the first on, whose images were released.
+    without_image: usize,
+}
+
+impl<M> Default for ModuleTable<M> {
+    fn default() -> Self {
+        Self {
+            modules: Vec::new(),
+            by_file: Vec::new(),
+            before_call: 0,
+            removals: 0,
+            without_image: 0,
+        }
+    }
 }
 
 /// Up to this many modules, the search is linear. Most one-shot batches have no more
@@ -60,31 +54,22 @@ const BINARY_MIN: usize = LINEAR_MAX + 1;
 /// The initial capacity, chosen for the sizes that the C library allocates fastest.
 const FIRST_MODULES: usize = 6;
 
-/// The group of modules, the inode, and the device.
-type FileKey = (Group, u64, Device);
-
-/// Modules of one group only are compared by inode and device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Group {
-    File,
-    /// It has neither inode nor device.
-    Vdso,
-    /// Files whose code is in anonymous memory.
-    Inferred,
-}
-
-impl ModuleTable {
-    pub(crate) fn as_slice(&self) -> &[NormalizedModule] {
+impl<M: Borrow<NormalizedModule> + From<NormalizedModule>> ModuleTable<M> {
+    pub(crate) fn as_slice(&self) -> &[M] {
         &self.modules
     }
 
-    pub(crate) fn into_vec(self) -> Vec<NormalizedModule> {
+    pub(crate) fn into_vec(self) -> Vec<M> {
         self.modules
     }
 
     /// Starts a call: the modules known so far must be verified again.
     pub(crate) fn begin(&mut self) {
         self.before_call = self.modules.len();
+    }
+
+    fn get(&self, index: ModuleIdx) -> Option<&NormalizedModule> {
+        self.modules.get(index.as_usize()).map(Borrow::borrow)
     }
 
     /// Returns the module of an executable VMA, and adds it if it is new. Returns `None`
@@ -94,50 +79,164 @@ impl ModuleTable {
         mapped: ExecutableVma<'_>,
         process: Option<&OpenProcess<'_>>,
     ) -> Option<(ModuleIdx, FileOffset)> {
-        let module = self.index_of(mapped, process)?;
-        let known = self.modules.get(module.as_usize())?;
-        Some((module, offset_in(known, mapped.vma)?))
+        let known = self.candidate(&mapped);
+        if let Some(known) = known.filter(|known| known.is_still(&mapped, process)) {
+            return Some((known.index, known.offset?));
+        }
+        self.add(mapped.read(process), mapped.vma)
     }
 
-    fn index_of(
-        &mut self,
-        mapped: ExecutableVma<'_>,
-        process: Option<&OpenProcess<'_>>,
-    ) -> Option<ModuleIdx> {
-        let group = match mapped.backing {
-            Backing::File => Group::File,
-            Backing::Vdso => Group::Vdso,
-        };
-        let key = (group, mapped.vma.inode, mapped.vma.device);
-        let shown = shown(mapped.raw_name);
-        let place = self.place_of(key);
-        match self.known(key, place, shown, mapped.vma.offset) {
-            Some(known) if self.is_still(known, &mapped, process) => Some(known),
-            _ => self.learn(&mapped, key, place, shown, process),
-        }
+    /// Returns the latest module with the same device, inode and name as a VMA, in which the VMA
+    /// is.
+    pub(crate) fn candidate(&self, mapped: &ExecutableVma<'_>) -> Option<Candidate> {
+        let (path, deleted) = shown(mapped.raw_name);
+        let key = mapped.key();
+        self.same_key(key, self.place_of(key))
+            .filter(|(_, known)| known.module.deleted == deleted)
+            .filter(|(_, known)| covers(known, path, mapped.vma.offset))
+            .last()
+            .map(|(index, known)| Candidate {
+                index,
+                offset: offset_in(known, mapped.vma),
+                build_id: known.module.build_id,
+                is_of_this_call: index.as_usize() >= self.before_call,
+            })
     }
 
     /// Returns whether a VMA's device and inode are those of this module, and its first byte is
     /// at this offset of the module.
     #[inline]
     pub(crate) fn is_at(&self, module: ModuleIdx, offset: FileOffset, vma: &Vma) -> bool {
-        self.modules.get(module.as_usize()).is_some_and(|known| {
+        self.get(module).is_some_and(|known| {
             known.module.inode == vma.inode
                 && known.module.device == vma.device
                 && offset_in(known, vma) == Some(offset)
         })
     }
 
-    /// Returns the position in `by_file` of the first module with this device and inode,
-    /// or where one would be inserted.
+    /// Adds the module of a VMA that was read. It may be known already: by another path (a hard
+    /// link, a bind mount), from an earlier call if only reading the file could prove it, or
+    /// because another session has added it meanwhile.
+    pub(crate) fn add(
+        &mut self,
+        learnt: NormalizedModule,
+        vma: &Vma,
+    ) -> Option<(ModuleIdx, FileOffset)> {
+        let index = self.add_read(learnt)?;
+        Some((index, offset_in(self.get(index)?, vma)?))
+    }
+
+    /// Adds a module that was read, and returns its index. Returns `None` if there are 2^32
+    /// modules already.
+    pub(crate) fn add_read(&mut self, learnt: NormalizedModule) -> Option<ModuleIdx> {
+        let key = file_key(&learnt.module);
+        let is_this = |known: &NormalizedModule| {
+            known.member == learnt.member && is_same_file(&known.module, &learnt.module)
+        };
+        let met = {
+            let mut alike = self.same_key(key, self.place_of(key));
+            alike.find(|(_, known)| is_this(known)).map(|(met, _)| met)
+        };
+        if met.is_some() {
+            return met;
+        }
+        // A record of this file has named it without its inode, or before it was read.
+        if let Some(recorded) = self.only_recorded(&learnt) {
+            let index = recorded.as_usize();
+            let old_key = self.get(recorded).map(|known| file_key(&known.module));
+            if let Some(slot) = self.modules.get_mut(index) {
+                *slot = M::from(learnt);
+            }
+            if old_key != Some(key) {
+                self.list(key, recorded);
+            }
+            return Some(recorded);
+        }
+        self.push(learnt, key)
+    }
+
+    /// Returns the module of a file that only a record has named so far.
+    fn only_recorded(&self, learnt: &NormalizedModule) -> Option<ModuleIdx> {
+        let key = build_id_key(learnt.module.build_id.filter(|_| is_file(&learnt.module))?);
+        let mut alike = self.same_key(key, self.place_of(key));
+        let is_it = |known: &NormalizedModule| {
+            is_bare(&known.module) && is_recorded_as(&known.module, &learnt.module)
+        };
+        alike.find(|(_, known)| is_it(known)).map(|(met, _)| met)
+    }
+
+    /// Returns the index of a file from a record, and adds it if it is new.
+    pub(crate) fn add_recorded(&mut self, recorded: &Module) -> Option<ModuleIdx> {
+        let key = file_key(recorded);
+        let keys = [Some(key), recorded.build_id.map(build_id_key)];
+        for key in keys.into_iter().flatten() {
+            let mut alike = self.same_key(key, self.place_of(key));
+            let is_it = |known: &NormalizedModule| is_recorded_as(recorded, &known.module);
+            if let Some((met, _)) = alike.find(|(_, known)| is_it(known)) {
+                return Some(met);
+            }
+        }
+        let module = NormalizedModule {
+            module: recorded.clone(),
+            member: None,
+            image: None,
+        };
+        self.push(module, key)
+    }
+
+    /// Drops the bytes and open files of all modules but the latest `keep`. Returns how many
+    /// were dropped.
+    pub(crate) fn release_images(&mut self, keep: usize) -> usize {
+        let end = self.modules.len().saturating_sub(keep);
+        let mut count = 0_usize;
+        for at in self.without_image..end {
+            let Some(slot) = self.modules.get_mut(at) else {
+                break;
+            };
+            let known: &NormalizedModule = (*slot).borrow();
+            if known.image.is_some() {
+                let without = NormalizedModule {
+                    module: known.module.clone(),
+                    member: known.member.clone(),
+                    image: None,
+                };
+                *slot = M::from(without);
+                count = count.saturating_add(1);
+            }
+        }
+        self.without_image = self.without_image.max(end);
+        count
+    }
+
+    /// Forgets a module. Its index is not used again.
+    pub(crate) fn remove(&mut self, module: ModuleIdx) -> bool {
+        let Some(slot) = self.modules.get_mut(module.as_usize()) else {
+            return false;
+        };
+        *slot = M::from(NormalizedModule {
+            module: Module::default(),
+            member: None,
+            image: None,
+        });
+        self.by_file.retain(|(_, at)| *at != module);
+        self.removals = self.removals.wrapping_add(1);
+        true
+    }
+
+    /// Returns how often modules were removed.
+    pub(crate) fn removals(&self) -> u64 {
+        self.removals
+    }
+
+    /// Returns the position in `by_file` of the first module with this key, or where one would
+    /// be inserted.
     fn place_of(&self, key: FileKey) -> usize {
         let wanted = digest(key);
         self.by_file.partition_point(|(known, _)| *known < wanted)
     }
 
-    /// Returns the modules with this device and inode; `place` is from
-    /// [`Self::place_of`].
-    fn same_inode(
+    /// Returns the modules with this key; `place` is from [`Self::place_of`].
+    fn same_key(
         &self,
         key: FileKey,
         place: usize,
@@ -146,134 +245,73 @@ impl ModuleTable {
             true => self.modules.as_slice(),
             false => &[],
         };
-        let few = (0..).map(ModuleIdx).zip(few);
+        let few = (0..).map(ModuleIdx).zip(few.iter().map(Borrow::borrow));
         let wanted = digest(key);
         let after = self.by_file.get(place..).unwrap_or_default().iter();
         let sorted = after.take_while(move |(known, _)| *known == wanted);
-        let sorted = sorted.filter_map(|(_, at)| Some((*at, self.modules.get(at.as_usize())?)));
+        let sorted = sorted.filter_map(|(_, at)| Some((*at, self.get(*at)?)));
         few.chain(sorted)
-            .filter(move |(_, known)| file_key(&known.module) == key)
+            .filter(move |(_, known)| has_key(&known.module, key))
     }
 
-    /// Returns the latest module with the same device, inode and name, in which a VMA with this
-    /// file offset is.
-    fn known(
-        &self,
-        key: FileKey,
-        place: usize,
-        (path, deleted): (&[u8], bool),
-        offset: FileOffset,
-    ) -> Option<ModuleIdx> {
-        self.same_inode(key, place)
-            .filter(|(_, known)| known.module.deleted == deleted && covers(known, path, offset))
-            .map(|(at, _)| at)
-            .last()
-    }
-
-    /// Returns whether the file of a VMA is the module with the same device, inode and
-    /// name, and not a later file that reuses the inode of a deleted one.
-    ///
-    /// A file that was found in this call is still mapped, so its inode is not reused.
-    /// For a file found earlier, the kernel's build ID is compared. If no build IDs are
-    /// requested, only device, inode and name are compared.
-    fn is_still(
-        &self,
-        known: ModuleIdx,
-        mapped: &ExecutableVma<'_>,
-        process: Option<&OpenProcess<'_>>,
-    ) -> bool {
-        let Some(process) = process.filter(|it| it.options.build_ids != BuildIds::None) else {
-            return true;
-        };
-        let module = self
-            .modules
-            .get(known.as_usize())
-            .map(|known| &known.module);
-        known.as_usize() >= self.before_call
-            || mapped
-                .by_kernel(process)
-                .is_some_and(|now| module.is_some_and(|module| module.build_id == Some(now)))
-    }
-
-    fn learn(
-        &mut self,
-        mapped: &ExecutableVma<'_>,
-        key: FileKey,
-        place: usize,
-        (path, deleted): (&[u8], bool),
-        process: Option<&OpenProcess<'_>>,
-    ) -> Option<ModuleIdx> {
-        let vma = mapped.vma;
-        let is_vdso = mapped.backing == Backing::Vdso;
-        let kind = if is_vdso {
-            ModuleKind::Vdso
-        } else {
-            ModuleKind::File
-        };
-        let mut learnt = NormalizedModule {
-            module: Module::default()
-                .with_kind(kind)
-                .with_path(path.to_vec())
-                .with_deleted(deleted)
-                .with_device(vma.device)
-                .with_inode(vma.inode),
-            member: None,
-            image: None,
-        };
-        if let Some(process) = process.filter(|process| process.options.reads_modules()) {
-            if is_vdso {
-                vdso::learn(process, vma, &mut learnt);
-            } else {
-                let asks = process.options.asks_kernel();
-                let by_kernel = asks.then(|| mapped.by_kernel(process)).flatten();
-                module_file::learn(process, vma, by_kernel, &mut learnt);
-            }
-            // It may be known already: by another path (a hard link, a bind mount), or
-            // from an earlier call if only reading the file could prove it.
-            let is_this = |known: &NormalizedModule| {
-                known.member == learnt.member && is_same_file(&known.module, &learnt.module)
-            };
-            let mut alike = self.same_inode(key, place);
-            if let Some((met, _)) = alike.find(|(_, known)| is_this(known)) {
-                return Some(met);
-            }
-        }
-        self.push(learnt, key, place)
-    }
-
-    /// Returns the index of a module whose code is in anonymous memory, and adds it if it is
-    /// new. Returns `None` if there are 2^32 modules already.
-    pub(crate) fn add_inferred(&mut self, learnt: NormalizedModule) -> Option<ModuleIdx> {
-        let key = file_key(&learnt.module);
-        let place = self.place_of(key);
-        let met = self
-            .same_inode(key, place)
-            .find(|(_, known)| is_same_file(&known.module, &learnt.module))
-            .map(|(met, _)| met);
-        met.or_else(|| self.push(learnt, key, place))
-    }
-
-    fn push(&mut self, learnt: NormalizedModule, key: FileKey, place: usize) -> Option<ModuleIdx> {
+    fn push(&mut self, learnt: NormalizedModule, key: FileKey) -> Option<ModuleIdx> {
         let index = ModuleIdx(u32::try_from(self.modules.len()).ok()?);
+        let also = also_by(&learnt.module, key);
         make_room(&mut self.modules, FIRST_MODULES);
-        self.modules.push(learnt);
+        self.modules.push(M::from(learnt));
         match self.modules.len() {
             ..=LINEAR_MAX => {}
             BINARY_MIN => {
                 let all = (0..).map(ModuleIdx).zip(&self.modules);
-                let all = all.map(|(at, known)| (digest(file_key(&known.module)), at));
-                self.by_file = all.collect();
+                let keys = all.flat_map(|(at, known)| {
+                    let module = &Borrow::<NormalizedModule>::borrow(known).module;
+                    let key = file_key(module);
+                    let both = std::iter::once(key).chain(also_by(module, key));
+                    both.map(move |key| (digest(key), at))
+                });
+                self.by_file = keys.collect();
                 self.by_file.sort_unstable();
             }
             _ => {
-                let new = (digest(key), index);
-                let after = self.by_file.get(place..).unwrap_or_default();
-                let alike = after.iter().take_while(|known| **known < new).count();
-                self.by_file.insert(place.saturating_add(alike), new);
+                self.list(key, index);
+                if let Some(also) = also {
+                    self.list(also, index);
+                }
             }
         }
         Some(index)
     }
+
+    /// Lists a module by a key, if the search is binary.
+    fn list(&mut self, key: FileKey, index: ModuleIdx) {
+        if self.by_file.is_empty() {
+            return;
+        }
+        let new = (digest(key), index);
+        let at = self.by_file.partition_point(|known| *known < new);
+        self.by_file.insert(at, new);
+    }
+}
+
+/// Returns the second key of a module: by its build ID, if it has an inode, too.
+fn also_by(module: &Module, key: FileKey) -> Option<FileKey> {
+    let id = module.build_id.filter(|_| key.0 == Group::File)?;
+    Some(build_id_key(id))
+}
+
+/// Returns whether a module has nothing but what a record says.
+fn is_bare(module: &Module) -> bool {
+    module.segments.is_none() && module.unreadable.is_none() && module.arch.is_none()
+}
+
+/// Returns whether a record that named a file so can be of this module: it has the path, and the
+/// build ID and inode do not contradict.
+fn is_recorded_as(recorded: &Module, known: &Module) -> bool {
+    let agrees = |a: u64, b: u64| a == b || a == 0 || b == 0;
+    recorded.path == known.path
+        && recorded.kind == known.kind
+        && (recorded.build_id.is_none() || recorded.build_id == known.build_id)
+        && agrees(recorded.inode, known.inode)
 }
 
 /// Makes room for one more element. The initial capacity is `first`. The first growth
@@ -286,68 +324,6 @@ pub(crate) fn make_room<T>(list: &mut Vec<T>, first: usize) {
     } else if list.len() == list.capacity() {
         let factor = if list.len() == first { 10 } else { 1 };
         list.reserve(list.len().saturating_mul(factor));
-    }
-}
-
-/// Returns whether two files with the same device and inode, found at different times,
-/// are the same: by build ID, or without one by all other fields.
-fn is_same_file(known: &Module, now: &Module) -> bool {
-    match (known.build_id, now.build_id) {
-        (Some(known), Some(now)) => known == now,
-        (None, None) => known == now,
-        _ => false,
-    }
-}
-
-/// Returns the offset in the module of the first byte of a VMA: that in its file, unless the
-/// module is the member of an archive. `None` if the VMA begins before it.
-#[inline]
-fn offset_in(known: &NormalizedModule, vma: &Vma) -> Option<FileOffset> {
-    let start = known.member.as_ref().map_or(0, |range| range.start);
-    vma.offset.0.checked_sub(start).map(FileOffset)
-}
-
-/// Returns whether a module of the same device and inode has this path, and a VMA with this file
-/// offset is in it.
-fn covers(known: &NormalizedModule, path: &[u8], offset: FileOffset) -> bool {
-    match &known.member {
-        Some(range) => range.contains(&offset.0) && is_member_of(&known.module.path, path),
-        // An archive with nothing at one offset may have a member at another. So what could not
-        // be read is read again.
-        None => known.module.path == path && known.module.unreadable != Some(Reason::Unreadable),
-    }
-}
-
-/// Returns whether `path` is that of a member of this archive.
-fn is_member_of(path: &[u8], archive: &[u8]) -> bool {
-    ArchiveMember::split(path).is_some_and(|(of, _)| of == archive)
-}
-
-fn file_key(module: &Module) -> FileKey {
-    let group = match module.kind {
-        ModuleKind::Vdso => Group::Vdso,
-        _ if module.inferred => Group::Inferred,
-        _ => Group::File,
-    };
-    (group, module.inode, module.device)
-}
-
-/// Returns a hash of a file's key.
-fn digest((group, inode, device): FileKey) -> u64 {
-    let device = u64::from(device.major).rotate_left(20) ^ u64::from(device.minor);
-    (inode ^ device.rotate_left(32)).wrapping_add(u64::from(group != Group::File))
-}
-
-/// Returns the path for display, and whether it was marked as deleted.
-pub(crate) fn shown(raw_name: &[u8]) -> (&[u8], bool) {
-    match VmaName::new(raw_name) {
-        VmaName::Path { path, deleted } => (path, deleted),
-        // A memfd never has a path, so ` (deleted)` has no meaning for it.
-        VmaName::Memfd { .. } => (
-            raw_name.strip_suffix(b" (deleted)").unwrap_or(raw_name),
-            false,
-        ),
-        _ => (raw_name, false),
     }
 }
 

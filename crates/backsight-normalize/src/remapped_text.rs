@@ -26,7 +26,7 @@ use crate::image::NormalizedModule;
 use crate::load_bias;
 use crate::memory;
 use crate::module_file;
-use crate::modules::shown;
+use crate::module_identity::shown;
 use crate::process::OpenProcess;
 
 /// How many anonymous VMAs in a row may lie between two VMAs of the file: `madvise` and

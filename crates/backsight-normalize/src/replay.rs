@@ -79,6 +79,10 @@ impl Default for Replay {
 /// memory.
 const MAX_MAPPINGS: usize = 1 << 21;
 
+/// With fewer samples, one thread is done before another is awake, and an embedder's process gets
+/// no thread pool for them.
+const PARALLEL_MIN_SAMPLES: usize = 512;
+
 /// An executable mapping of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -186,10 +190,12 @@ impl Replay {
         let mut pieces: Vec<(u32, ProcessPiece)> = pieces.into_iter().collect();
         // Longest first, so that no thread runs the longest one alone at the end.
         pieces.sort_by_key(|(_, piece)| std::cmp::Reverse(piece.samples.len()));
-        let done: Vec<(u32, PieceResult)> = pieces
-            .into_par_iter()
-            .map(|(pid, piece)| (pid, piece.replay(samples)))
-            .collect();
+        let replay = |(pid, piece): (u32, ProcessPiece)| (pid, piece.replay(samples));
+        let is_small = pieces.len() < 2 || samples.len() < PARALLEL_MIN_SAMPLES;
+        let done: Vec<(u32, PieceResult)> = match is_small {
+            true => pieces.into_iter().map(replay).collect(),
+            false => pieces.into_par_iter().map(replay).collect(),
+        };
         let mut outcomes = Vec::new();
         outcomes.resize_with(samples.len(), Vec::new);
         let mut in_kernel = Vec::new();

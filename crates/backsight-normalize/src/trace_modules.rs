@@ -8,14 +8,14 @@ use vma_query::{Vma, VmaName};
 
 use crate::address_space::Mapped;
 use crate::image::NormalizedModule;
-use crate::modules::shown;
+use crate::module_identity::shown;
 
 /// A file's identity in a record: name, device, inode, build ID. A record with a build ID
 /// may have neither device nor inode, so the name is needed to distinguish files.
 type RecordedIdentity = (Vec<u8>, Device, u64, Option<BuildId>);
 
 /// The modules in the order in which they first occur in records.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct TraceModules {
     modules: Vec<NormalizedModule>,
     by_identity: HashMap<RecordedIdentity, ModuleIdx>,

@@ -248,8 +248,10 @@ impl Live {
         let (addrs, lookups): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         self.normalize(&addrs)?;
         let anonymous = Outcome::Unresolved(Reason::Anonymous);
-        if self.outcomes.contains(&anonymous) {
-            self.made.refresh(self.session.maps());
+        if self.outcomes.contains(&anonymous)
+            && let Some(maps) = self.session.maps()
+        {
+            self.made.refresh(maps);
         }
         let kernel = Outcome::Unresolved(Reason::Kernel);
         let mut batch = Lookups::default();

@@ -51,7 +51,9 @@ struct RecordInput<R> {
     input: R,
     /// The number of bytes left in the input; `None` if it is read up to its end.
     left: Option<u64>,
+    /// Room for what is read; `filled` bytes of it were, and `at` of those were taken.
     buffer: Vec<u8>,
+    filled: usize,
     at: usize,
     /// The offset of the next record, in bytes from the first.
     offset: u64,
@@ -69,6 +71,7 @@ impl<R: Read> Records<R> {
                 input,
                 left: size,
                 buffer: Vec::new(),
+                filled: 0,
                 at: 0,
                 offset: 0,
             },
@@ -152,31 +155,30 @@ fn packed_in(kind: u32, body: &[u8], big: bool) -> &[u8] {
 impl<R: Read> RecordInput<R> {
     /// Reads until `size` bytes are buffered. Returns `false` at the end of the input.
     fn hold(&mut self, size: usize) -> Result<bool, ReadEnd> {
-        let held = |plain: &Self| plain.buffer.len().saturating_sub(plain.at);
-        if held(self) >= size {
+        if self.filled.saturating_sub(self.at) >= size {
             return Ok(true);
         }
-        self.buffer.drain(..self.at.min(self.buffer.len()));
+        let rest = self.at.min(self.filled)..self.filled;
+        self.filled = rest.len();
+        self.buffer.copy_within(rest, 0);
         self.at = 0;
-        while self.buffer.len() < size {
-            let room = CHUNK.saturating_sub(self.buffer.len()).max(size);
+        if self.buffer.len() < size.max(CHUNK) {
+            self.buffer.resize(size.max(CHUNK), 0);
+        }
+        while self.filled < size {
+            let room = self.buffer.len().saturating_sub(self.filled);
             let most = (self.left).map_or(room, |left| {
                 usize::try_from(left).map_or(room, |left| left.min(room))
             });
-            let from = self.buffer.len();
-            self.buffer.resize(from.saturating_add(most), 0);
-            let read = loop {
-                match self
-                    .input
-                    .read(self.buffer.get_mut(from..).unwrap_or_default())
-                {
+            let end = self.filled.saturating_add(most);
+            let count = loop {
+                let room = self.buffer.get_mut(self.filled..end).unwrap_or_default();
+                match self.input.read(room) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    read => break read,
+                    read => break read.map_err(ReadEnd::Io)?,
                 }
             };
-            let count = *read.as_ref().unwrap_or(&0);
-            self.buffer.truncate(from.saturating_add(count));
-            read.map_err(ReadEnd::Io)?;
+            self.filled = self.filled.saturating_add(count);
             if count == 0 {
                 return Ok(false);
             }
@@ -190,10 +192,10 @@ impl<R: Read> RecordInput<R> {
     /// Returns type, `misc` and size of the next record, without taking it.
     fn peek(&mut self, big: bool) -> RecordResult<(u32, u16, usize)> {
         if !self.hold(HEADER)? {
-            let is_end = self.buffer.is_empty() && self.left.unwrap_or_default() == 0;
+            let is_end = self.filled == 0 && self.left.unwrap_or_default() == 0;
             return if is_end { Ok(None) } else { Err(ReadEnd::Cut) };
         }
-        let rest = self.buffer.get(self.at..).unwrap_or_default();
+        let rest = self.buffer.get(self.at..self.filled).unwrap_or_default();
         match header(rest, big) {
             Some(header) => Ok(Some(header)),
             None => Err(self.damaged("a record smaller than its header")),
@@ -202,7 +204,7 @@ impl<R: Read> RecordInput<R> {
 
     /// Takes a record of this size, or what is left of it, and returns its body.
     fn take(&mut self, size: usize) -> &[u8] {
-        let end = self.at.saturating_add(size).min(self.buffer.len());
+        let end = self.at.saturating_add(size).min(self.filled);
         let record = self.buffer.get(self.at..end).unwrap_or_default();
         self.at = end;
         let size = u64::try_from(size).unwrap_or(u64::MAX);

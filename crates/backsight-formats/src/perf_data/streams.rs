@@ -3,11 +3,11 @@
 //! A recording is a file, or a directory of files (`perf record --threads`), each written by one
 //! thread of perf. The next record of each file is known, and the earliest of them is emitted.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use backsight_types::trace::Facts;
 
-use super::error::Problems;
+use super::error::{Problems, ReadEnd};
 use super::event_attrs::Events;
 use super::kinds::{is_known, kind};
 use super::perf_record;
@@ -29,6 +29,8 @@ pub(super) struct Streams<R> {
     /// The file with the earliest record, and the time up to which its records are the earliest.
     current: usize,
     until: Option<u64>,
+    /// Whether an input had nothing to read for the moment.
+    is_paused: bool,
 }
 
 impl<R: Read> Streams<R> {
@@ -46,7 +48,13 @@ impl<R: Read> Streams<R> {
             begun: 0,
             current: 0,
             until: None,
+            is_paused: false,
         }
+    }
+
+    /// Returns whether the last round ended because its input has nothing to read for the moment.
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused
     }
 
     /// Returns a file whose next record is not known yet.
@@ -111,6 +119,7 @@ impl<R: Read> Streams<R> {
         };
         let flaws = &mut problems.flaws;
         let mut end = None;
+        self.is_paused = false;
         while !stream.is_done && !stream.sorter.has_ready() {
             match stream.records.next() {
                 Ok(Some(record)) if !is_known(record.kind) => {
@@ -142,6 +151,10 @@ impl<R: Read> Streams<R> {
                     }
                 }
                 Ok(None) => stream.finish(),
+                Err(ReadEnd::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    self.is_paused = true;
+                    break;
+                }
                 Err(error) => {
                     end = Some(error);
                     stream.finish();
