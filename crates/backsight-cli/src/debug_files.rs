@@ -106,7 +106,7 @@ impl DebugFiles {
         let (limits, budget) = (&mut options.limits, &mut options.budget);
         if let Some(half) = memory::available().map(|bytes| bytes / 2) {
             limits.unpacked_bytes = half;
-            budget.transient_bytes = budget.transient_bytes.min(half);
+            budget.indexing_bytes = budget.indexing_bytes.min(half);
             budget.kept_bytes = budget.kept_bytes.min(half);
         }
         if let Some(most) = self.max_unpacked {
@@ -114,7 +114,7 @@ impl DebugFiles {
             // If the user names a limit, the file is trusted to decompress to that size,
             // whatever the ratio.
             limits.unpack_ratio_exempt_bytes = most;
-            budget.transient_bytes = budget.transient_bytes.max(most);
+            budget.indexing_bytes = budget.indexing_bytes.max(most);
         }
         // A file that cannot be mapped is read into memory.
         limits.file_bytes = limits.file_bytes.max(limits.unpacked_bytes);

@@ -47,7 +47,7 @@ pub(crate) struct BatchPlan<'m> {
     /// The modules of which an index was built, or read.
     pub(crate) newly_indexed: Vec<usize>,
     /// What indexing the largest of them may have taken for a while.
-    pub(crate) transient_bytes: u64,
+    pub(crate) indexing_bytes: u64,
 }
 
 impl<'m> BatchPlan<'m> {
@@ -135,9 +135,9 @@ impl<'m> BatchPlan<'m> {
             numbers,
             walks_units,
             reads: !unindexed.is_empty(),
-            transient_bytes: newly_indexed
+            indexing_bytes: newly_indexed
                 .iter()
-                .filter_map(|at| Some(modules.get(*at)?.transient_bytes()))
+                .filter_map(|at| Some(modules.get(*at)?.indexing_bytes()))
                 .max()
                 .unwrap_or(0),
             newly_indexed,

@@ -18,8 +18,9 @@ pub struct Budget {
     /// back. 2 GiB.
     pub kept_bytes: u64,
     /// Bytes that indexing one module may take for a while. A module that would take
-    /// more is looked up unit by unit. 4 GiB.
-    pub transient_bytes: u64,
+    /// more is looked up unit by unit, unless [`Tier::Flat`](crate::Tier::Flat) asks for
+    /// its index. 4 GiB.
+    pub indexing_bytes: u64,
     /// Files that stay open. Only those that were read need to, so that they can be
     /// read again; a mapped file is closed. The modules beyond it keep what was read
     /// of them. 256.
@@ -29,7 +30,7 @@ pub struct Budget {
 impl Budget {
     setters! {
         with_kept_bytes kept_bytes: u64,
-        with_transient_bytes transient_bytes: u64,
+        with_indexing_bytes indexing_bytes: u64,
         with_open_files open_files: usize,
     }
 }
@@ -38,7 +39,7 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             kept_bytes: 2 << 30,
-            transient_bytes: 4 << 30,
+            indexing_bytes: 4 << 30,
             open_files: 256,
         }
     }

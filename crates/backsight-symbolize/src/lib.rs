@@ -29,14 +29,14 @@
 //!
 //! # Sources
 //!
-//! The best of these that has an answer is used:
+//! The best of these that has an answer is used (where a program of Go has no DWARF, its line
+//! table `.gopclntab` comes first):
 //!
 //! 1. DWARF 2 to 5 in the separate debug file, found by build ID or by debug link,
 //!    else in the module itself; with the parts of it that are in `.dwo` files, in a
 //!    `.dwp` package, or in a supplementary file (dwz);
 //! 2. ELF symbols: `.symtab` of the debug file, of the module and of its
-//!    MiniDebugInfo, then `.dynsym`;
-//! 3. the line table of a Go program (`.gopclntab`), where it has no DWARF.
+//!    MiniDebugInfo, then `.dynsym`.
 //!
 //! Other sources ([`SymbolSource`]) can be added, before these or after them: a file of
 //! symbols in a format of its own is a [`SymbolFile`], and [`Options::symbol_files`] finds it

@@ -354,11 +354,11 @@ impl SymbolModule {
         };
         let size = files.info_size(&self.options);
         asked.saturating_mul(INFO_BYTES_PER_ADDRESS) >= size
-            && self.transient_bytes() <= self.options.budget.transient_bytes
+            && self.indexing_bytes() <= self.options.budget.indexing_bytes
     }
 
     /// Returns the bytes that indexing it may take for a while, as far as is known.
-    pub(crate) fn transient_bytes(&self) -> u64 {
+    pub(crate) fn indexing_bytes(&self) -> u64 {
         let files = self.files().ok();
         let size = files.map_or(0, |files| files.info_size(&self.options));
         let sections = files.map_or(0, LoadedFiles::section_bytes);

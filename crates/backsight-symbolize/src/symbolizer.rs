@@ -40,7 +40,7 @@ pub struct Symbolizer {
     /// Modules that were evicted so far.
     evicted: AtomicU64,
     /// What indexing the largest module so far may have taken for a while.
-    transient: AtomicU64,
+    largest_indexing: AtomicU64,
 }
 
 // Not to compile if a field ever forbids sharing it.
@@ -58,7 +58,7 @@ impl Symbolizer {
             modules: RwLock::default(),
             batches: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
-            transient: AtomicU64::new(0),
+            largest_indexing: AtomicU64::new(0),
         }
     }
 
@@ -259,13 +259,13 @@ impl Symbolizer {
             plan.walk_units(requests, answers);
         }
         let (reads, new) = (plan.reads, plan.newly_indexed);
-        let took = plan.transient_bytes;
+        let took = plan.indexing_bytes;
         drop(modules);
-        self.transient.fetch_max(took, Ordering::Relaxed);
+        self.largest_indexing.fetch_max(took, Ordering::Relaxed);
         self.drop_indexed_dwarf(&new);
         if reads || batch.is_multiple_of(BATCHES_PER_RECOUNT) {
             let kept = self.options.budget.kept_bytes;
-            let free = self.transient.load(Ordering::Relaxed).min(kept / 2);
+            let free = self.largest_indexing.load(Ordering::Relaxed).min(kept / 2);
             // Of a heap in which indexes were built a third lies idle, between small texts
             // that stay.
             let room = kept.saturating_sub(free);

@@ -145,9 +145,9 @@ fn a_file_that_was_read_stays_open_only_within_the_budget() {
 #[test]
 fn a_module_that_would_take_too_much_is_not_indexed() {
     let Some(fixture) = programs() else { return };
-    for (transient_bytes, indexed) in [(0, 0), (u64::MAX, MODULES)] {
+    for (indexing_bytes, indexed) in [(0, 0), (u64::MAX, MODULES)] {
         let mut options = options(u64::MAX, Tier::Auto, Access::Auto);
-        options.budget.transient_bytes = transient_bytes;
+        options.budget.indexing_bytes = indexing_bytes;
         let (symbolizer, modules) = symbolizer(&fixture, options);
         // Together enough of each to be worth an index.
         for _ in 0..8 {

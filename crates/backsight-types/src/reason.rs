@@ -44,7 +44,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason, in the order of the documentation.
+    /// Every reason, in the order of the variants.
     pub const ALL: [Self; 15] = [
         Self::Unmapped,
         Self::NotExecutable,

@@ -14,7 +14,6 @@ use crate::machine::Machine;
 use crate::registers::Registers;
 use crate::row::Row;
 use crate::row_choice::row_for;
-use crate::row_source::row_of;
 use crate::step::Step;
 
 /// The maximum number of frames of a stack.
@@ -199,11 +198,7 @@ impl Walker {
         }
         let file = self.files.get(usize::try_from(index.0).ok()?)?;
         let row = row_for(file, &mut self.context, address);
-        let from_source = || {
-            let row = file.row_source.as_ref()?.row(address)?;
-            Some(row_of(&row, file.machine()))
-        };
-        let place = row.or_else(from_source).map(|row| {
+        let place = row.map(|row| {
             self.rows.push(row);
             self.rows.len().saturating_sub(1)
         });

@@ -2,8 +2,8 @@
 //!
 //! A capture has only the file's path, and another file may be at that path now or on this host.
 //! So a file counts only if it has the module's build ID or, if the capture has none, its device
-//! and inode. It is looked for inside the given roots, on this host, in debug directories, and
-//! in perf's cache. An unproven file is not used for names: no name is better than a wrong one.
+//! and inode. It is looked for inside the given roots, on this host, and in debug directories (of
+//! which perf's cache is one to the command). An unproven file is not used for names: no name is better than a wrong one.
 //!
 //! The recorded process is not used to find its files. Its PID may have been reused, and the new
 //! process may have mapped a file with any build ID. If you know that the process is still

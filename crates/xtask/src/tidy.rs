@@ -6,6 +6,7 @@
 mod arrows;
 mod circles;
 mod code;
+mod code_map;
 mod complaint;
 mod file_graph;
 mod files;
@@ -84,6 +85,7 @@ const RULES: &[(&str, Rule)] = &[
         "public types have different names",
         names::public_types_differ,
     ),
+    ("the code map is true", code_map::the_code_map_is_true),
     ("files are short", files::files_are_short),
     ("files are small", files::files_are_small),
     ("no machine's paths", files::no_machine_paths),

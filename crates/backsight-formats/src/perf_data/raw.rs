@@ -254,7 +254,7 @@ struct CompressedRecords {
     unpacked: Vec<u8>,
     at: usize,
     /// The number of bytes to which the current compressed bytes may still expand.
-    budget: u64,
+    allowance: u64,
 }
 
 /// The number of bytes that are decompressed at once; no record is larger.
@@ -269,7 +269,7 @@ impl CompressedRecords {
             full: false,
             unpacked: Vec::new(),
             at: 0,
-            budget: 0,
+            allowance: 0,
         })
     }
 
@@ -279,7 +279,7 @@ impl CompressedRecords {
         self.packed_at = 0;
         let size = u64::try_from(packed.len()).unwrap_or(u64::MAX);
         let piece = u64::try_from(PIECE).unwrap_or(u64::MAX);
-        self.budget = size.saturating_mul(MAX_GROWTH).saturating_add(piece);
+        self.allowance = size.saturating_mul(MAX_GROWTH).saturating_add(piece);
     }
 
     fn holds_part(&self) -> bool {
@@ -318,7 +318,7 @@ impl CompressedRecords {
         self.unpacked.truncate(from.saturating_add(written));
         let written = u64::try_from(written).unwrap_or(u64::MAX);
         run.map_err(|_| "a compressed record that cannot be decompressed")?;
-        self.budget = (self.budget.checked_sub(written))
+        self.allowance = (self.allowance.checked_sub(written))
             .ok_or("a compressed record that expands by more than a factor of 1024")?;
         // Prevents an endless loop if the decoder neither reads nor writes.
         if read == 0 && written == 0 {

@@ -23,16 +23,16 @@ fn read<Elf: FileHeader<Endian = Endianness>>(file: &ElfHeaders, mut found: impl
     }
     let endian = file.endian();
     // Forged headers may all claim the same bytes.
-    let mut budget = file.image().len();
+    let mut allowance = file.image().len();
     for section in file.sections().iter().filter(|section| section.is_loaded()) {
         if section.kind != elf::SHT_RELA.0 {
             continue;
         }
         let bytes = section.raw(file.image()).unwrap_or_default();
-        let Some(left) = budget.checked_sub(bytes.len()) else {
+        let Some(left) = allowance.checked_sub(bytes.len()) else {
             break;
         };
-        budget = left;
+        allowance = left;
         let count = bytes.len().checked_div(size_of::<Elf::Rela>()).unwrap_or(0);
         let all = pod::slice_from_bytes::<Elf::Rela>(bytes, count);
         for rela in all.map_or(&[][..], |(all, _)| all) {

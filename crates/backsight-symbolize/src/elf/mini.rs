@@ -20,10 +20,10 @@ pub(crate) fn mini_debug_info(
 ) -> Option<Result<ElfFile, UnpackError>> {
     let packed = file.section(".gnu_debugdata")?.raw(file.image())?;
     let by_ratio = wide(packed.len()).saturating_mul(limits.unpack_ratio);
-    let budget = by_ratio
+    let allowance = by_ratio
         .min(limits.unpacked_bytes)
         .max(limits.mini_debug_bytes);
-    let unpacked = xz::unpack(packed, budget).and_then(|bytes| {
+    let unpacked = xz::unpack(packed, allowance).and_then(|bytes| {
         let image = Image::from(bytes);
         let mut inside = ElfFile::parse(image).map_err(|_| UnpackError::Malformed)?;
         inside.take_descriptors(file);

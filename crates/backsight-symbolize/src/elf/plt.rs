@@ -72,12 +72,12 @@ impl Plt {
         }
         let namer = SlotNames::new(file, descriptors, &slots);
         // Each stub and its name is in the file once. A forged one claims more.
-        let mut budget = file.image().len();
+        let mut allowance = file.image().len();
         for table in tables(file) {
-            let Some(left) = budget.checked_sub(table.bytes.len()) else {
+            let Some(left) = allowance.checked_sub(table.bytes.len()) else {
                 break;
             };
-            budget = left;
+            allowance = left;
             let found = table.stubs(&decode, &slots);
             plt.add(&table, &found, &slots, &namer);
         }
@@ -129,9 +129,9 @@ impl Plt {
             };
             usual = size;
             let end = stub.start.saturating_add(size).min(table.end());
-            let budget = namer.budget().saturating_sub(self.names.len());
+            let allowance = namer.allowance().saturating_sub(self.names.len());
             self.push(stub.start..end, |names| {
-                slots.write_name(stub.slot, namer, budget, names)?;
+                slots.write_name(stub.slot, namer, allowance, names)?;
                 names.extend_from_slice(PLT_SUFFIX);
                 Some(())
             });

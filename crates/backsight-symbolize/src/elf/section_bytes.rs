@@ -3,7 +3,7 @@
 //!
 //! Three layouts are in use: bytes as they are, `SHF_COMPRESSED` (a header that
 //! names zlib or zstd and the size), and the older `.zdebug_` (the letters
-//! `ZLIB` and a big-endian size). The declared size is weighed against a budget
+//! `ZLIB` and a big-endian size). The declared size is weighed against an allowance
 //! before anything is allocated, and unpacking stops there: a stream that goes
 //! on is refused, not followed.
 

@@ -64,18 +64,18 @@ impl GotSlots {
         self.at(*addr, true)
     }
 
-    /// Adds to `names` what the slot's function is called, in at most `budget` bytes.
+    /// Adds to `names` what the slot's function is called, in at most `allowance` bytes.
     pub(super) fn write_name(
         &self,
         slot: usize,
         namer: &SlotNames<'_>,
-        budget: usize,
+        allowance: usize,
         names: &mut Vec<u8>,
     ) -> Option<()> {
         let (name, addend) = match self.all.get(slot)?.target {
-            SlotTarget::Symbol(symbol, addend) => (namer.symbol(symbol, budget)?, addend),
+            SlotTarget::Symbol(symbol, addend) => (namer.symbol(symbol, allowance)?, addend),
             SlotTarget::Resolver(addr) => match namer.resolver(addr) {
-                Some(name) => (name.get(..name.len().min(budget))?, 0),
+                Some(name) => (name.get(..name.len().min(allowance))?, 0),
                 // That is how binutils has it: no symbol, and a number.
                 None => (b"*ABS*".as_slice(), addr),
             },
@@ -124,14 +124,14 @@ impl<'d> SlotNames<'d> {
 
     /// Returns how many bytes all names together may have: each is in the file, and
     /// something beside it that is longer than what is added to it.
-    pub(super) fn budget(&self) -> usize {
+    pub(super) fn allowance(&self) -> usize {
         self.file.image().len()
     }
 
-    fn symbol(&self, number: u32, budget: usize) -> Option<&'d [u8]> {
+    fn symbol(&self, number: u32, allowance: usize) -> Option<&'d [u8]> {
         let at = *self.symbols.get(usize::try_from(number).ok()?)?;
         let name = self.strings.get(at..)?;
-        let name = name.get(..budget).unwrap_or(name);
+        let name = name.get(..allowance).unwrap_or(name);
         let length = name.iter().position(|byte| *byte == 0)?;
         name.get(..length).filter(|name| !name.is_empty())
     }
@@ -270,17 +270,17 @@ fn read<Elf: FileHeader<Endian = Endianness>>(file: &ElfHeaders) -> GotSlots {
     };
     let endian = file.endian();
     // Forged headers may all claim the same bytes.
-    let mut budget = file.image().len();
+    let mut allowance = file.image().len();
     for section in file.sections().iter().filter(|section| section.is_loaded()) {
         let is_rela = section.kind == elf::SHT_RELA.0;
         if !is_rela && section.kind != elf::SHT_REL.0 {
             continue;
         }
         let bytes = section.raw(file.image()).unwrap_or_default();
-        let Some(left) = budget.checked_sub(bytes.len()) else {
+        let Some(left) = allowance.checked_sub(bytes.len()) else {
             break;
         };
-        budget = left;
+        allowance = left;
         if is_rela {
             let relocations = all::<Elf::Rela>(bytes).iter().map(|rela| SlotRelocation {
                 addr: rela.r_offset(endian).into(),

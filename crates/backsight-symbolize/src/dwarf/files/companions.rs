@@ -180,7 +180,7 @@ impl Companions {
         }
     }
 
-    /// Reads a file, as far as the budget for all of them lasts.
+    /// Reads a file, as far as the allowance for all of them lasts.
     fn read(&self, kind: SoughtKind, site: &Site) -> Option<ElfFile> {
         let limit = self.options.limits.file_bytes;
         let limit = limit.saturating_sub(self.taken().read);
