@@ -83,8 +83,14 @@ pub(crate) fn is_same_file(known: &Module, now: &Module) -> bool {
 /// module is the member of an archive. `None` if the VMA begins before it.
 #[inline]
 pub(crate) fn offset_in(known: &NormalizedModule, vma: &Vma) -> Option<FileOffset> {
-    let start = known.member.as_ref().map_or(0, |range| range.start);
-    vma.offset.0.checked_sub(start).map(FileOffset)
+    vma.offset.0.checked_sub(start_of(known)).map(FileOffset)
+}
+
+/// Returns where in its file a module begins, in bytes: not at 0 if it is the member of an
+/// archive.
+#[inline]
+pub(crate) fn start_of(known: &NormalizedModule) -> u64 {
+    known.member.as_ref().map_or(0, |range| range.start)
 }
 
 /// Returns whether a module of the same device and inode has this path, and a VMA with this file

@@ -2,14 +2,14 @@
 
 use std::borrow::Borrow;
 
-use backsight_types::{FileOffset, Module, ModuleIdx};
+use backsight_types::{Device, FileOffset, Module, ModuleIdx};
 use vma_query::Vma;
 
 use crate::executable_vma::{Candidate, ExecutableVma};
 use crate::image::NormalizedModule;
 use crate::module_identity::{
     FileKey, Group, build_id_key, covers, digest, file_key, has_key, is_file, is_same_file,
-    offset_in, shown,
+    offset_in, shown, start_of,
 };
 use crate::process::OpenProcess;
 
@@ -18,6 +18,9 @@ use crate::process::OpenProcess;
 #[derive(Clone, Debug)]
 pub(crate) struct ModuleTable<M = NormalizedModule> {
     modules: Vec<M>,
+    /// Where the first modules are mapped from: a copy of the few bytes that a session compares
+    /// for each VMA in each call. A process may have thousands of modules.
+    origins: Vec<Origin>,
     /// All modules, sorted by [`digest`]; empty up to [`LINEAR_MAX`] modules. A device
     /// and inode can occur more than once: btrfs gives the same inode number to files of
     /// different subvolumes, one file can be mapped by several paths, and the inode
@@ -32,10 +35,29 @@ pub(crate) struct ModuleTable<M = NormalizedModule> {
     without_image: usize,
 }
 
+/// The file that a module is mapped from, and where in it the module begins, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Origin {
+    inode: u64,
+    start: u64,
+    device: Device,
+}
+
+impl Origin {
+    fn of(known: &NormalizedModule) -> Self {
+        Self {
+            inode: known.module.inode,
+            start: start_of(known),
+            device: known.module.device,
+        }
+    }
+}
+
 impl<M> Default for ModuleTable<M> {
     fn default() -> Self {
         Self {
             modules: Vec::new(),
+            origins: Vec::new(),
             by_file: Vec::new(),
             before_call: 0,
             removals: 0,
@@ -66,6 +88,19 @@ impl<M: Borrow<NormalizedModule> + From<NormalizedModule>> ModuleTable<M> {
     /// Starts a call: the modules known so far must be verified again.
     pub(crate) fn begin(&mut self) {
         self.before_call = self.modules.len();
+        let new = self.modules.get(self.origins.len()..).unwrap_or_default();
+        let new = new.iter().map(|known| Origin::of(known.borrow()));
+        self.origins.extend(new);
+    }
+
+    /// Replaces a module.
+    fn set(&mut self, index: ModuleIdx, module: NormalizedModule) {
+        if let Some(origin) = self.origins.get_mut(index.as_usize()) {
+            *origin = Origin::of(&module);
+        }
+        if let Some(slot) = self.modules.get_mut(index.as_usize()) {
+            *slot = M::from(module);
+        }
     }
 
     fn get(&self, index: ModuleIdx) -> Option<&NormalizedModule> {
@@ -107,10 +142,12 @@ impl<M: Borrow<NormalizedModule> + From<NormalizedModule>> ModuleTable<M> {
     /// at this offset of the module.
     #[inline]
     pub(crate) fn is_at(&self, module: ModuleIdx, offset: FileOffset, vma: &Vma) -> bool {
-        self.get(module).is_some_and(|known| {
-            known.module.inode == vma.inode
-                && known.module.device == vma.device
-                && offset_in(known, vma) == Some(offset)
+        let origin = self.origins.get(module.as_usize()).copied();
+        let origin = origin.or_else(|| self.get(module).map(Origin::of));
+        origin.is_some_and(|origin| {
+            origin.inode == vma.inode
+                && origin.device == vma.device
+                && vma.offset.0.checked_sub(origin.start) == Some(offset.0)
         })
     }
 
@@ -142,11 +179,8 @@ impl<M: Borrow<NormalizedModule> + From<NormalizedModule>> ModuleTable<M> {
         }
         // A record of this file has named it without its inode, or before it was read.
         if let Some(recorded) = self.only_recorded(&learnt) {
-            let index = recorded.as_usize();
             let old_key = self.get(recorded).map(|known| file_key(&known.module));
-            if let Some(slot) = self.modules.get_mut(index) {
-                *slot = M::from(learnt);
-            }
+            self.set(recorded, learnt);
             if old_key != Some(key) {
                 self.list(key, recorded);
             }
@@ -210,14 +244,15 @@ impl<M: Borrow<NormalizedModule> + From<NormalizedModule>> ModuleTable<M> {
 
     /// Forgets a module. Its index is not used again.
     pub(crate) fn remove(&mut self, module: ModuleIdx) -> bool {
-        let Some(slot) = self.modules.get_mut(module.as_usize()) else {
+        if module.as_usize() >= self.modules.len() {
             return false;
-        };
-        *slot = M::from(NormalizedModule {
+        }
+        let nothing = NormalizedModule {
             module: Module::default(),
             member: None,
             image: None,
-        });
+        };
+        self.set(module, nothing);
         self.by_file.retain(|(_, at)| *at != module);
         self.removals = self.removals.wrapping_add(1);
         true
