@@ -13,6 +13,7 @@
 mod code;
 mod dump;
 mod limits;
+mod line_rows;
 mod lines;
 mod record;
 mod timeline;

@@ -2,57 +2,10 @@
 
 use backsight_formats::jitdump::{Error, Jitdump, JitdumpEnd, Limits, Timeline};
 use backsight_types::AbsAddr;
-use testkit::perf_file::Bytes;
+use testkit::jitdump::JitdumpFile;
 
-const MAGIC: u32 = 0x4a69_5444;
-
-/// A file under construction.
-struct Dump {
-    bytes: Bytes,
-    big: bool,
-}
-
-impl Dump {
-    fn new(big: bool) -> Self {
-        let mut bytes = Bytes::new(big);
-        bytes.u32(MAGIC).u32(1).u32(40).u32(62).u32(0).u32(77);
-        bytes.words(&[5, 0]);
-        Self { bytes, big }
-    }
-
-    fn record(&mut self, kind: u32, time: u64, body: impl FnOnce(&mut Bytes)) -> &mut Self {
-        let mut inside = Bytes::new(self.big);
-        body(&mut inside);
-        let size = inside.bytes.len() as u32 + 16;
-        self.bytes.u32(kind).u32(size).u64(time).raw(&inside.bytes);
-        self
-    }
-
-    fn load(&mut self, time: u64, start: u64, size: u64, name: &str) -> &mut Self {
-        self.record(0, time, |at| {
-            at.u32(77).u32(78).words(&[start, start, size, 1]);
-            at.raw(name.as_bytes()).raw(&[0]).zeros(size as usize);
-        })
-    }
-
-    fn moved(&mut self, time: u64, from: u64, to: u64, size: u64) -> &mut Self {
-        self.record(1, time, |at| {
-            at.u32(77).u32(78).words(&[from, from, to, size, 1]);
-        })
-    }
-
-    fn lines(&mut self, start: u64, told: u64, rows: &[(u64, u32, &[u8])]) -> &mut Self {
-        self.record(2, 0, |at| {
-            at.words(&[start, told]);
-            for (addr, line, file) in rows {
-                at.u64(*addr).u32(*line).u32(0).raw(file).raw(&[0]);
-            }
-        })
-    }
-
-    fn read(&self) -> Jitdump {
-        Jitdump::read(&self.bytes.bytes[..], &Limits::default()).unwrap()
-    }
+fn read(file: &JitdumpFile) -> Jitdump {
+    Jitdump::read(&file.bytes.bytes[..], &Limits::default()).unwrap()
 }
 
 fn name_at(dump: &Jitdump, timeline: &Timeline, addr: u64) -> Option<(String, u64)> {
@@ -64,7 +17,7 @@ fn name_at(dump: &Jitdump, timeline: &Timeline, addr: u64) -> Option<(String, u6
 #[test]
 fn code_is_where_it_was_at_each_time() {
     for big in [false, true] {
-        let mut file = Dump::new(big);
+        let mut file = JitdumpFile::new(big);
         file.load(10, 0x1000, 0x100, "first")
             .load(20, 0x2000, 0x80, "other");
         // A record of an unknown type, and one with unwinding information.
@@ -78,7 +31,7 @@ fn code_is_where_it_was_at_each_time() {
             .load(40, 0x1040, 0x40, "second");
         // Threads write concurrently, so that times are not in order.
         file.load(35, 0x5000, 0x10, "late").record(3, 50, |_| ());
-        let dump = file.read();
+        let dump = read(&file);
         assert_eq!(
             (dump.pid(), dump.len(), dump.malformed(), dump.end()),
             (77, 4, 0, JitdumpEnd::Whole)
@@ -118,7 +71,7 @@ fn code_is_where_it_was_at_each_time() {
 
 #[test]
 fn lines_are_of_the_code_that_comes_next() {
-    let mut file = Dump::new(false);
+    let mut file = JitdumpFile::new(false);
     let same: &[u8] = b"\xff";
     let rows = [
         (0x1000, 3, &b"a.js"[..]),
@@ -128,7 +81,7 @@ fn lines_are_of_the_code_that_comes_next() {
     file.lines(0x1000, 3, &rows).load(1, 0x1000, 0x20, "f");
     file.lines(0x9999, 1, &[(0x9999, 1, b"c.js")])
         .load(2, 0x2000, 0x20, "g");
-    let dump = file.read();
+    let dump = read(&file);
     let line = |number, offset| {
         let found = dump.line(number, offset)?;
         Some((String::from_utf8(found.0.to_vec()).unwrap(), found.1))
@@ -138,25 +91,104 @@ fn lines_are_of_the_code_that_comes_next() {
     assert_eq!([line(0, 8), line(0, 0x1f)], [at("a.js", 4), at("b.js", 9)]);
     assert_eq!(line(1, 0), None);
     // Bytes of an object in place of a name.
-    let mut file = Dump::new(false);
+    let mut file = JitdumpFile::new(false);
     let garbage: &[u8] = b"\xc4*\x01";
     let rows = [(0x1000, 3, garbage), (0x1008, 4, same)];
     file.lines(0x1000, 2, &rows).load(1, 0x1000, 0x20, "f");
-    let dump = file.read();
+    let dump = read(&file);
     assert_eq!(dump.line(0, 0), Some((&b""[..], 3)));
     assert_eq!(dump.line(0, 8), Some((&b""[..], 4)));
     // The addresses by V8 include the size of an ELF header.
-    let mut file = Dump::new(false);
+    let mut file = JitdumpFile::new(false);
     let rows = [(0x1040, 3, &b"a.js"[..]), (0x1048, 4, same)];
     file.lines(0x1000, 2, &rows).load(1, 0x1000, 0x20, "f");
-    let dump = file.read();
+    let dump = read(&file);
     assert_eq!(dump.line(0, 0), Some((&b"a.js"[..], 3)));
     assert_eq!(dump.line(0, 8), Some((&b"a.js"[..], 4)));
 }
 
+/// What node 18 and 20 write in place of a name that they freed: glibc has put two words into
+/// the first bytes, which may have zero bytes anywhere.
+fn freed(len: usize, zeros: &[usize]) -> Vec<u8> {
+    let garbage = b"\x01\x10\x02a\xee3\x9c'S\xee\xf8Zq(7x";
+    let mut name: Vec<u8> = garbage.iter().copied().chain(b'a'..=b'z').collect();
+    name.extend(b"/some/folder/of/a/project/".iter().cycle().take(60));
+    name.truncate(len);
+    for zero in zeros.iter().filter(|zero| **zero < len) {
+        name[*zero] = 0;
+    }
+    name
+}
+
+#[test]
+fn a_name_that_is_none_is_never_a_file_and_does_not_shift_the_rows() {
+    let zeros: [&[usize]; 5] = [&[], &[0], &[3, 4, 5, 6, 7], &[6, 7], &[1, 9, 14]];
+    for (big, count) in [
+        (false, 1_u64),
+        (true, 2),
+        (false, 3),
+        (true, 8),
+        (false, 40),
+    ] {
+        for (len, zeros) in (10..60).flat_map(|len| zeros.map(|zeros| (len, zeros))) {
+            let name = freed(len, zeros);
+            let case = format!("{count} rows, {len} bytes, zeros at {zeros:?}, big: {big}");
+            let rows: Vec<(u64, u32, &[u8])> = (0..count)
+                .map(|row| (0x7f00_0000_1040 + 4 * row, 10 + row as u32, &name[..]))
+                .collect();
+            let mut file = JitdumpFile::new(big);
+            file.record(2, 0, |at| {
+                at.words(&[0x7f00_0000_1000, count]);
+                for (addr, line, file) in &rows {
+                    at.u64(*addr).u32(*line).u32(7).raw(file).raw(&[0]);
+                }
+                at.zeros(at.bytes.len().next_multiple_of(8) - at.bytes.len());
+            });
+            file.load(1, 0x7f00_0000_1000, 0x200, "f");
+            let dump = read(&file);
+            assert_eq!((dump.malformed(), dump.len()), (0, 1), "{case}");
+            assert_eq!(dump.unreadable_file_names(), count, "{case}");
+            for row in 0..count {
+                let found = dump.line(0, 4 * row + 1);
+                assert_eq!(found, Some((&b""[..], 10 + row as u32)), "{case}");
+            }
+        }
+    }
+}
+
+/// Names that end where they should are kept, in rows of any length, whatever other tables have.
+#[test]
+fn names_of_other_rows_and_tables_are_kept() {
+    let mut file = JitdumpFile::new(false);
+    let names: [&[u8]; 3] = [
+        "/srv/\u{e9}t\u{e9} \u{4e00}.js".as_bytes(),
+        b"x",
+        b"node:internal/a",
+    ];
+    let rows = [
+        (0x1040, 3, names[0]),
+        (0x1048, 4, names[1]),
+        (0x1050, 5, names[2]),
+        // In the bytes of the one-byte strings of V8, which are Latin-1.
+        (0x1058, 6, b"/srv/\xe9.js"),
+    ];
+    file.lines(0x1000, 4, &rows).load(1, 0x1000, 0x80, "f");
+    // A table whose second row is of other code, and that no length divides.
+    let rows = [(0x2040, 3, names[0]), (0x9, 4, names[1])];
+    file.lines(0x2000, 2, &rows).load(1, 0x2000, 0x80, "g");
+    let dump = read(&file);
+    assert_eq!((dump.malformed(), dump.unreadable_file_names()), (1, 1));
+    for (row, name) in names.iter().enumerate() {
+        let found = dump.line(0, 8 * row as u64);
+        assert_eq!(found, Some((*name, 3 + row as u32)));
+    }
+    assert_eq!(dump.line(0, 0x18), Some((&b""[..], 6)));
+    assert_eq!(dump.line(1, 0), None);
+}
+
 #[test]
 fn what_cannot_be_is_counted_and_takes_no_memory() {
-    let mut file = Dump::new(false);
+    let mut file = JitdumpFile::new(false);
     // A count of billions of lines, of which one exists.
     file.lines(0x1000, u64::MAX, &[(0x1000, 1, b"a.js")])
         .load(1, 0x1000, 8, "f");
@@ -179,7 +211,7 @@ fn what_cannot_be_is_counted_and_takes_no_memory() {
         at.u64(1);
     });
     file.moved(4, 0x1000, 0x4000, u64::MAX);
-    let dump = file.read();
+    let dump = read(&file);
     assert_eq!(
         (dump.len(), dump.malformed(), dump.end()),
         (1, 7, JitdumpEnd::Whole)
@@ -196,32 +228,32 @@ fn what_cannot_be_is_counted_and_takes_no_memory() {
     );
     assert_eq!(name_at(&dump, &timeline, 0x4008), None);
 
-    let mut file = Dump::new(false);
+    let mut file = JitdumpFile::new(false);
     file.load(1, 0x1000, 8, "f");
     file.bytes.u32(0).u32(15).u64(3);
     assert_eq!(
-        (file.read().len(), file.read().end()),
+        (read(&file).len(), read(&file).end()),
         (1, JitdumpEnd::Damaged)
     );
-    let mut file = Dump::new(false);
+    let mut file = JitdumpFile::new(false);
     file.load(1, 0x1000, 8, "f");
     file.bytes.u32(0).u32(u32::MAX).u64(3);
     assert_eq!(
-        (file.read().len(), file.read().end()),
+        (read(&file).len(), read(&file).end()),
         (1, JitdumpEnd::InRecord)
     );
 
-    let read = |bytes: &[u8]| Jitdump::read(bytes, &Limits::default());
-    assert!(matches!(read(b"ELF"), Err(Error::NotJitdump)));
-    assert!(matches!(read(&[0; 40]), Err(Error::NotJitdump)));
-    let mut later = Dump::new(false).bytes.bytes;
+    let read_bytes = |bytes: &[u8]| Jitdump::read(bytes, &Limits::default());
+    assert!(matches!(read_bytes(b"ELF"), Err(Error::NotJitdump)));
+    assert!(matches!(read_bytes(&[0; 40]), Err(Error::NotJitdump)));
+    let mut later = JitdumpFile::new(false).bytes.bytes;
     later[4] = 9;
-    assert!(matches!(read(&later), Err(Error::Version(9))));
+    assert!(matches!(read_bytes(&later), Err(Error::Version(9))));
 }
 
 #[test]
 fn cut_anywhere_it_has_what_stands_before() {
-    let mut file = Dump::new(false);
+    let mut file = JitdumpFile::new(false);
     let rows = [(0x1000, 3, &b"a.js"[..])];
     file.lines(0x1000, 1, &rows)
         .load(1, 0x1000, 8, "f")
@@ -245,7 +277,7 @@ fn cut_anywhere_it_has_what_stands_before() {
 /// A file that grows: read up to any byte, asked, and then to its end.
 #[test]
 fn read_in_two_parts_it_says_the_same() {
-    let mut file = Dump::new(false);
+    let mut file = JitdumpFile::new(false);
     let rows = [(0x1000, 3, &b"a.js"[..])];
     file.lines(0x1000, 1, &rows)
         .load(10, 0x1000, 8, "f")
@@ -261,7 +293,7 @@ fn read_in_two_parts_it_says_the_same() {
         (names, dump.len(), dump.malformed(), dump.end())
     };
     let mut at_once = Timeline::default();
-    let dump = file.read();
+    let dump = read(&file);
     at_once.advance(&dump, u64::MAX);
     let want = said(&dump, &at_once);
     let name = |name: &str, offset| Some((name.to_owned(), offset));

@@ -7,6 +7,7 @@
 //! | `differential` | other symbolizers, and their known differences (a feature) |
 //! | [`elf`] | a builder of ELF files, including invalid ones |
 //! | [`http`] | a server that answers late, wrong or for ever |
+//! | [`jitdump`] | jitdump files, written by the fields of the format |
 //! | [`kernel`] | the behaviour of this kernel's `PROCMAP_QUERY`, tested without our code |
 //! | [`kernel_tree`] | a made-up root directory of a kernel |
 //! | [`maps`] | maps texts, printed as the kernel prints them |
@@ -36,6 +37,7 @@ pub mod elf;
 mod fixtures;
 pub mod go;
 pub mod http;
+pub mod jitdump;
 pub mod kernel;
 pub mod kernel_tree;
 pub mod maps;

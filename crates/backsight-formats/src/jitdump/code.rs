@@ -5,7 +5,7 @@ use std::ops::Range;
 use backsight_types::AbsAddr;
 
 /// No function is larger.
-const MAX_SIZE: u64 = 1 << 32;
+pub(super) const MAX_SIZE: u64 = 1 << 32;
 
 /// A piece of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -37,6 +37,7 @@ pub struct Jitdump {
     pub(super) codes: Codes,
     lines: JitLines,
     malformed: u64,
+    unreadable_names: u64,
     end: JitdumpEnd,
     is_big: bool,
     /// Bytes of the header and of whole records that were read.
@@ -139,13 +140,12 @@ impl Jitdump {
                 .codes
                 .steps
                 .push(TimedChange::moved(time, from, to, size)),
-            JitRecord::Lines {
-                start,
-                rows,
-                is_whole,
-            } => {
-                self.lines.add(start, rows);
-                self.malformed = self.malformed.saturating_add(u64::from(!is_whole));
+            JitRecord::Lines { start, table } => {
+                self.lines.add(start, table.rows);
+                let names = table.unreadable_names;
+                self.unreadable_names = self.unreadable_names.saturating_add(names);
+                let is_malformed = !table.is_whole;
+                self.malformed = self.malformed.saturating_add(u64::from(is_malformed));
             }
             JitRecord::Other | JitRecord::End(_) => {}
             JitRecord::Malformed => self.malformed = self.malformed.saturating_add(1),
@@ -193,6 +193,13 @@ impl Jitdump {
     #[must_use]
     pub fn malformed(&self) -> u64 {
         self.malformed
+    }
+
+    /// Returns the number of rows in line tables whose name of a file cannot be read: see
+    /// [`line`](Self::line).
+    #[must_use]
+    pub fn unreadable_file_names(&self) -> u64 {
+        self.unreadable_names
     }
 
     /// Returns why the reading ended.

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use super::limits::{JitdumpEnd, Limits};
-use super::lines::DebugEntry;
+use super::line_rows::{self, LineRows};
 use crate::bytes::Bytes;
 
 mod kind {
@@ -15,8 +15,6 @@ mod kind {
 const HEADER: u64 = 16;
 /// The size of the fields before the name.
 const LOAD: usize = 40;
-/// The name that stands for the file of the previous entry.
-const SAME_FILE: &[u8] = b"\xff";
 
 /// A record.
 #[derive(Debug)]
@@ -36,9 +34,7 @@ pub(super) enum JitRecord {
     /// The line table of the code that starts at `start` and is loaded next.
     Lines {
         start: u64,
-        rows: Vec<DebugEntry>,
-        /// Whether there are as many entries as the record says.
-        is_whole: bool,
+        table: LineRows,
     },
     /// A record that is not used: unwinding information, the end, an unknown type.
     Other,
@@ -137,29 +133,6 @@ fn lines(body: &mut impl BufRead, is_big: bool, limits: &Limits) -> io::Result<J
     let (Some(start), Some(count)) = (at.u64(), at.u64()) else {
         return Ok(JitRecord::Malformed);
     };
-    let mut rows: Vec<DebugEntry> = Vec::new();
-    for _ in 0..count {
-        let Some((addr, line, file)) = row(&mut at) else {
-            break;
-        };
-        let file = match file {
-            SAME_FILE => None,
-            file if file.len() as u64 > limits.name => break,
-            // Node 18 writes bytes of an object in place of the name of a script's file.
-            file if file.iter().any(u8::is_ascii_control) => Some(Vec::new()),
-            file => Some(file.to_vec()),
-        };
-        rows.push(DebugEntry { addr, line, file });
-    }
-    let is_whole = rows.len() as u64 == count;
-    Ok(JitRecord::Lines {
-        start,
-        rows,
-        is_whole,
-    })
-}
-
-fn row<'b>(at: &mut Bytes<'b>) -> Option<(u64, u32, &'b [u8])> {
-    let (addr, line, _discriminator) = (at.u64()?, at.u32()?, at.u32()?);
-    Some((addr, line, at.terminated()?))
+    let table = line_rows::parse(at, start, count, limits.name);
+    Ok(JitRecord::Lines { start, table })
 }
