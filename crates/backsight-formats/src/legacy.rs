@@ -103,7 +103,7 @@ pub fn read(
         cpu::read(&mut input, words, &mut builder)?;
         let mut text = TextLines::new(input, malformed);
         maps::read(&mut text, &mut builder)?;
-        return Ok(builder.finish());
+        return Ok(finished(builder, &text));
     }
     let mut text = TextLines::new(input, malformed);
     match kind {
@@ -115,5 +115,18 @@ pub fn read(
     }
     text.skip_to_maps()?;
     maps::read(&mut text, &mut builder)?;
-    Ok(builder.finish())
+    Ok(finished(builder, &text))
+}
+
+/// Reported if the text may have been cut within its last line.
+const CUT: &str = "last line without a line end: the text may have been cut there";
+
+fn finished<R: BufRead, F: FnMut(&LineError)>(
+    mut builder: LegacyBuilder,
+    text: &TextLines<R, F>,
+) -> (Profile, Flaws) {
+    if !text.is_ended() {
+        builder.flaws.change(CUT, 1);
+    }
+    builder.finish()
 }

@@ -9,6 +9,9 @@ pub(crate) struct LineReader<R> {
     limit: u64,
     buffer: Vec<u8>,
     number: u64,
+    /// Whether the last line read has a line end.
+    is_ended: bool,
+    is_too_long: bool,
 }
 
 /// A line without its line end.
@@ -27,6 +30,8 @@ impl<R: BufRead> LineReader<R> {
             limit,
             buffer: Vec::new(),
             number: 0,
+            is_ended: true,
+            is_too_long: false,
         }
     }
 
@@ -39,25 +44,49 @@ impl<R: BufRead> LineReader<R> {
         self.number
     }
 
+    /// Whether the last line read has a line end. If not, it was the last one of the input, which
+    /// may have been cut within it.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// Like [`next`](Self::next), with whether the line has a line end.
+    pub(crate) fn next_ended(&mut self) -> io::Result<Option<(u64, BoundedLine<'_>, bool)>> {
+        if !self.advance()? {
+            return Ok(None);
+        }
+        let line = match self.is_too_long {
+            false => BoundedLine::Whole(&self.buffer),
+            true => BoundedLine::TooLong,
+        };
+        Ok(Some((self.number, line, self.is_ended)))
+    }
+
     /// Returns the next line and its number, counted from 1; `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<(u64, BoundedLine<'_>)>> {
+        Ok(self.next_ended()?.map(|(number, line, _)| (number, line)))
+    }
+
+    /// Reads the next line into the buffer; `false` at the end.
+    fn advance(&mut self) -> io::Result<bool> {
         self.buffer.clear();
         // One more byte for the line end.
         let most = self.limit.saturating_add(1);
         let mut part = self.input.by_ref().take(most);
         if part.read_until(b'\n', &mut self.buffer)? == 0 {
-            return Ok(None);
+            return Ok(false);
         }
         self.number = self.number.saturating_add(1);
         let ended = self.buffer.pop_if(|last| *last == b'\n').is_some();
-        let line = if ended || part.limit() > 0 {
-            self.buffer.pop_if(|last| *last == b'\r');
-            BoundedLine::Whole(&self.buffer)
-        } else {
-            self.skip_rest()?;
-            BoundedLine::TooLong
-        };
-        Ok(Some((self.number, line)))
+        self.is_ended = ended;
+        self.is_too_long = !ended && part.limit() == 0;
+        match self.is_too_long {
+            false => {
+                self.buffer.pop_if(|last| *last == b'\r');
+            }
+            true => self.skip_rest()?,
+        }
+        Ok(true)
     }
 
     fn skip_rest(&mut self) -> io::Result<()> {
@@ -65,7 +94,8 @@ impl<R: BufRead> LineReader<R> {
             self.buffer.clear();
             let mut part = self.input.by_ref().take(self.limit.max(1));
             let count = part.read_until(b'\n', &mut self.buffer)?;
-            if count == 0 || self.buffer.last() == Some(&b'\n') {
+            self.is_ended = self.buffer.last() == Some(&b'\n');
+            if count == 0 || self.is_ended {
                 return Ok(());
             }
         }
@@ -87,6 +117,24 @@ mod tests {
             all.push((number, whole));
         }
         all
+    }
+
+    #[test]
+    fn a_last_line_without_its_end_is_known() {
+        for (text, is_ended) in [
+            ("", true),
+            ("ab\n", true),
+            ("ab\r\n", true),
+            ("ab", false),
+            ("ab\nc", false),
+            ("abcdefgh\n", true),
+            ("abcdefgh", false),
+            ("abcde", false),
+        ] {
+            let mut lines = LineReader::new(text.as_bytes(), 4);
+            while lines.next().unwrap().is_some() {}
+            assert_eq!(lines.is_ended(), is_ended, "{text:?}");
+        }
     }
 
     #[test]

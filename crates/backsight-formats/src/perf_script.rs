@@ -25,6 +25,8 @@
 mod frame;
 mod head;
 mod read;
+mod recognize;
 mod tables;
 
-pub use read::{Error, is_one, read};
+pub use read::{Error, read};
+pub use recognize::is_one;

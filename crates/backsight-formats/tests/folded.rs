@@ -201,6 +201,7 @@ fn what_others_write_is_read() {
         "line 8: no value after its last space",
         "line 9: its value is not a number of 64 bits",
         "line 10: its value is not a number of 64 bits",
+        "1 last line without a line end: if the text was cut, its value is too small",
     ];
     assert_eq!(malformed, want);
     let sums = sums(&profile, 0);

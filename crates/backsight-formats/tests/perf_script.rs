@@ -29,7 +29,7 @@ survey  8137 28296.545593:     500000 cpu-clock:
 
 fn parse(text: &str, summed: bool) -> (Profile, Vec<Error>) {
     let mut errors = Vec::new();
-    let profile = read(text.as_bytes(), summed, |error| errors.push(error.clone())).unwrap();
+    let (profile, _) = read(text.as_bytes(), summed, |error| errors.push(error.clone())).unwrap();
     (profile, errors)
 }
 
@@ -158,7 +158,7 @@ fn damaged_text_is_survived() {
             let at = below(damaged.len());
             damaged[at] = below(256) as u8;
         }
-        let profile = read(&damaged[..], true, |_| {}).unwrap();
+        let (profile, _) = read(&damaged[..], true, |_| {}).unwrap();
         folded(&profile);
     }
 }

@@ -135,7 +135,8 @@ fn read(
         InputFormat::PerfScript => {
             let input = opened.unpacked();
             let read = perf_script::read(input, summed, |error| malformed.report(error));
-            let mut profile = read.map_err(|error| Failure::io(Shown(path), &error))?;
+            let (mut profile, flaws) = read.map_err(|error| Failure::io(Shown(path), &error))?;
+            malformed.count(&flaws);
             if let Some(event) = options.event {
                 let what = format_args!("--event {event}");
                 let others = text_event::take(&mut profile, event, summed);

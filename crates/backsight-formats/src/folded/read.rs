@@ -44,6 +44,9 @@ const COMPARED: &str =
 /// Reported for values that had to be rounded.
 const ROUNDED: &str = "values that were rounded";
 
+/// Reported if the text may have been cut within its last value. Some tools end no last line.
+const CUT: &str = "last line without a line end: if the text was cut, its value is too small";
+
 /// Reads folded stacks. Returns the profile, and counts of what was not read as written; each
 /// malformed line is passed to `malformed`.
 ///
@@ -56,7 +59,8 @@ const ROUNDED: &str = "values that were rounded";
 /// `flamegraph.pl` draws.
 ///
 /// A line that starts with `#` and contains no call is a comment; [`write`](super::write) escapes a
-/// name that would look like one. Bytes that are not UTF-8 are replaced by �.
+/// name that would look like one. A text that was cut between two lines cannot be told from a whole
+/// one. Bytes that are not UTF-8 are replaced by �.
 ///
 /// # Errors
 /// Those of the input.
@@ -95,6 +99,9 @@ pub fn read(
     first.into_iter().for_each(&mut take);
     while let Some(line) = next()? {
         take(line);
+    }
+    if !lines.is_ended() {
+        text.flaws.change(CUT, 1);
     }
     Ok(text.finish())
 }

@@ -82,6 +82,11 @@ impl<R: BufRead, F: FnMut(&LineError)> TextLines<R, F> {
         Ok(false)
     }
 
+    /// Whether the last line read has a line end.
+    pub(super) fn is_ended(&self) -> bool {
+        self.lines.is_ended()
+    }
+
     /// Reports the current line as malformed.
     pub(super) fn wrong(&mut self, cause: &'static str) {
         let line = self.number;

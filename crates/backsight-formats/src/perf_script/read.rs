@@ -7,7 +7,9 @@ use backsight_types::Lookup;
 
 use super::frame::{self, FrameLine};
 use super::head::{self, FirstLine, SampleHead, Shape};
+use super::recognize::{first, with_time_printed, without_time_printed};
 use super::tables::{FramePlace, LocationKey, NamedFrame, OpenSample, ScriptTables, is_kernel};
+use crate::flaws::Flaws;
 use crate::lines::{BoundedLine, LineReader};
 
 /// A C++ name takes about a hundredth of this.
@@ -15,9 +17,6 @@ const MAX_LINE: u64 = 1 << 20;
 
 /// Maximum number of frames in a stack.
 const MAX_FRAMES: usize = 1 << 16;
-
-/// The maximum length of a thread name in the kernel, without the final zero byte.
-const MAX_COMM: usize = 15;
 
 /// A malformed line. It is skipped, and reading continues.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,8 +29,17 @@ pub struct Error {
     pub cause: &'static str,
 }
 
+/// Where the text ends if it was cut there: `perf script` ends each line, and each sample with a
+/// call chain with a blank line.
+const CUT_LINE: &str = "last line without a line end, left out: the text was cut";
+const CUT_SAMPLE: &str =
+    "sample without the blank line after its stack: the text was cut, and the stack may be";
+
 /// Reads the output of `perf script`, and passes each malformed line to `malformed`. With `summed`,
-/// samples that differ only in time are summed.
+/// samples that differ only in time are summed. Returns the profile with counts of its flaws.
+///
+/// If the text was cut within a line, that line is left out: a part of a name would look like a
+/// name. If it was cut between two samples, or between two samples of one line each, nothing tells.
 ///
 /// Bytes that are not UTF-8 are replaced by �.
 ///
@@ -41,13 +49,18 @@ pub fn read(
     input: impl BufRead,
     summed: bool,
     mut malformed: impl FnMut(&Error),
-) -> io::Result<Profile> {
+) -> io::Result<(Profile, Flaws)> {
     let mut text = ScriptParser {
         summed,
         ..ScriptParser::default()
     };
     let mut lines = LineReader::new(input, MAX_LINE);
-    while let Some((line, whole)) = lines.next()? {
+    let mut flaws = Flaws::default();
+    while let Some((line, whole, is_ended)) = lines.next_ended()? {
+        if !is_ended {
+            flaws.count(CUT_LINE);
+            break;
+        }
         let taken = match whole {
             BoundedLine::Whole(bytes) => text.take(line, &String::from_utf8_lossy(bytes)),
             BoundedLine::TooLong => Err("longer than 1 MiB"),
@@ -57,84 +70,12 @@ pub fn read(
         }
         text.wrong.drain(..).for_each(|wrong| malformed(&wrong));
     }
-    let profile = text.finish();
-    profile.1.iter().for_each(malformed);
-    Ok(profile.0)
-}
-
-/// Whether a text that starts like this is the output of `perf script`.
-///
-/// A line with a time is enough. Otherwise the first line that is not a comment must start a
-/// sample, and the next line must continue it.
-#[must_use]
-pub fn is_one(begin: &[u8]) -> bool {
-    let lines = begin.split(|byte| *byte == b'\n');
-    let lines = lines.map(|line| String::from_utf8_lossy(line.trim_ascii_end()));
-    let mut lines = lines.filter(|line| !line.trim_ascii().is_empty() && !line.starts_with('#'));
-    let Some(first) = lines.next() else {
-        return false;
-    };
-    // Source lines are printed between frames.
-    let is_source = |line: &str| line.starts_with(' ') && frame::source_line(line).is_some();
-    let next = lines.find(|line| !is_source(line));
-    let is_frame = |line: &str| {
-        let is_inside = line.starts_with('\t') || line.starts_with("    ");
-        let frame = frame::parse(line).filter(|_| is_inside);
-        // perf prints this for unknown functions and files.
-        let is_unknown = line.contains("[unknown]");
-        frame.is_some_and(|frame| frame.function.is_some() || frame.dso.is_some() || is_unknown)
-    };
-    if first.starts_with('\t') {
-        return is_frame(&first) && next.is_none_or(|next| is_frame(&next));
+    if text.is_in_chain() {
+        flaws.count(CUT_SAMPLE);
     }
-    if with_time_printed(&first).is_some() {
-        return true;
-    }
-    match next {
-        Some(next) if is_frame(&next) && without_time_printed(&first, false).is_some() => true,
-        Some(next) => {
-            without_time_printed(&first, true).is_some()
-                && without_time_printed(&next, true).is_some()
-        }
-        None => without_time_printed(&first, true).is_some(),
-    }
-}
-
-/// Parses a first line that has a time.
-fn with_time_printed(line: &str) -> Option<(FirstLine<'_>, Shape)> {
-    let shapes = Shape::ALL.into_iter().filter(|shape| shape.time);
-    first(line, shapes)
-}
-
-/// Parses a first line without a time. `with_frame` says whether its only frame is on the same
-/// line.
-fn without_time_printed(line: &str, with_frame: bool) -> Option<(FirstLine<'_>, Shape)> {
-    let mut shapes = Shape::ALL.into_iter().filter(|shape| !shape.time);
-    shapes.find_map(|shape| match head::parse(line, shape)? {
-        FirstLine::Sample(head) => {
-            let is_name = shape != Shape::default() || head.comm.len() <= MAX_COMM;
-            let frame = head::only_frame(head.rest);
-            let fits = is_name
-                && match with_frame {
-                    true => frame.is_some_and(has_long_address),
-                    false => frame.is_none(),
-                };
-            fits.then_some((FirstLine::Sample(head), shape))
-        }
-        FirstLine::Record => None,
-    })
-}
-
-/// Whether a frame has an address that cannot be a word: it has at least six digits, because code
-/// starts at 4 MiB or higher.
-fn has_long_address(frame: &str) -> bool {
-    let addr = frame.split_ascii_whitespace().next().unwrap_or_default();
-    addr.len() >= 6 && addr.bytes().any(|byte| byte.is_ascii_digit())
-}
-
-fn first(line: &str, shapes: impl Iterator<Item = Shape>) -> Option<(FirstLine<'_>, Shape)> {
-    let mut shapes = shapes;
-    shapes.find_map(|shape| Some((head::parse(line, shape)?, shape)))
+    let (profile, wrong) = text.finish();
+    wrong.iter().for_each(malformed);
+    Ok((profile, flaws))
 }
 
 #[derive(Debug, Default)]
@@ -154,6 +95,8 @@ struct ScriptParser {
     /// The current sample, and its locations, innermost first.
     sample: Option<OpenSample>,
     stack: Vec<LocationIdx>,
+    /// Whether samples have frames on lines of their own, which a blank line ends.
+    has_chains: bool,
     /// The current location: its frames so far, and its address when its last frame was read.
     key: LocationKey,
     place: Option<FramePlace>,
@@ -263,6 +206,11 @@ impl ScriptParser {
         }
     }
 
+    /// Whether the last line belongs to a stack that goes on up to a blank line.
+    fn is_in_chain(&self) -> bool {
+        self.has_chains && !self.one_line && self.sample.is_some()
+    }
+
     fn refuse_pending(&mut self) {
         if let Some((line, _)) = self.pending.take() {
             self.refuse(line);
@@ -307,6 +255,7 @@ impl ScriptParser {
     /// Takes a frame. In a call chain, addresses of user code are file offsets.
     fn frame(&mut self, frame: &FrameLine<'_>, in_chain: bool) -> Result<(), &'static str> {
         self.finish_location();
+        self.has_chains |= in_chain;
         if self.stack.len() >= MAX_FRAMES || self.key.frames.len() >= MAX_FRAMES {
             return Err("more than 65,536 frames in one stack");
         }
