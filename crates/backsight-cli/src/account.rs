@@ -9,5 +9,5 @@ mod maps;
 mod report;
 
 pub(crate) use flags::{AccountFlags, When};
-pub(crate) use maps::amiss as map_amiss;
+pub(crate) use maps::LiveListReport;
 pub(crate) use report::report;

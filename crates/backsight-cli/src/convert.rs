@@ -33,6 +33,7 @@ use crate::args::{parse_percent, parse_size};
 use crate::debug_files::DebugFiles;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, is_same};
+use crate::jit_maps::JitMaps;
 use crate::output;
 use crate::progress::Progress;
 use crate::symbolize::Symbols;
@@ -163,6 +164,12 @@ impl Convert {
     /// Sets the flags of the account.
     pub(crate) fn with_account(self, account: AccountFlags) -> Self {
         Self { account, ..self }
+    }
+
+    /// Reads the lists of names of code that was made at run time of these users.
+    pub(crate) fn with_jit_maps(self, jit_maps: JitMaps) -> Self {
+        let symbols = self.symbols.with_jit_maps(jit_maps);
+        Self { symbols, ..self }
     }
 
     /// Takes only the samples of this event.

@@ -2,28 +2,31 @@
 //! offsets.
 
 mod kernel;
+mod saved;
+mod source;
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 
+use backsight::LiveJit;
 use backsight_formats::ndjson::{AddressLine, HeaderLine};
-use backsight_normalize::{BuildIds, Options, Session, normalize_snapshot};
-use backsight_types::{AbsAddr, Device, Module, ModuleIdx, Outcome};
+use backsight_normalize::{BuildIds, Options, Session};
 use clap::ValueEnum;
-use vma_query::{Error, Snapshot};
 
-use crate::account::AccountFlags;
-use crate::args::{AutoOrNever, BackendArg, backend_name, check_proc_root, parse_pid};
+use crate::account::{AccountFlags, LiveListReport};
+use crate::args::{AutoOrNever, BackendArg, check_proc_root, parse_pid};
 use crate::convert::{self, Convert};
 use crate::debug_files::DebugFiles;
-use crate::failure::{self, Done, Failure, Result, complain};
-use crate::file::{Shown, open_text};
+use crate::failure::{self, Done, Failure, Result};
+use crate::file::Shown;
 use crate::input::{Addresses, Batch};
+use crate::jit_maps::JitMaps;
 use crate::palette::Palette;
 use crate::sink::{Layout, Sink};
 use crate::tool::TOOL;
+use saved::Saved;
+use source::{LiveSource, MapsSource};
 
 /// Convert addresses of a process or a recording to modules and offsets, which are valid on any
 /// host
@@ -105,6 +108,14 @@ pub(crate) struct Normalize {
     )]
     remapped_text: AutoOrNever,
 
+    /// Whose lists of names of code that was made at run time are read (perf-PID.map,
+    /// jit-PID.dump), since no other host has them: of a recording, those beside it, in /tmp of
+    /// each --root, and in /tmp; of a live process, its own. Another user may write there what
+    /// they like
+    #[arg(long, value_enum, value_name = "WHOSE", default_value_t)]
+    #[arg(conflicts_with_all = ["maps", "kernel"])]
+    jit_maps: JitMaps,
+
     #[command(flatten)]
     debug_files: DebugFiles,
 
@@ -112,7 +123,8 @@ pub(crate) struct Normalize {
     #[arg(long, value_name = "DIR", conflicts_with = "maps")]
     proc_root: Option<PathBuf>,
 
-    /// Exit with code 3 if an address is not in a file, or a line is malformed
+    /// Exit with code 3 if an address is neither in a file nor in code with a name, or a line is
+    /// malformed
     #[arg(long)]
     strict: bool,
 
@@ -169,6 +181,7 @@ impl Normalize {
                 self.debug_files,
             );
             let convert = convert.with_event(self.event).with_account(self.account);
+            let convert = convert.with_jit_maps(self.jit_maps);
             return convert.run(out);
         }
         if !self.debug_files.is_default() && self.kernel.is_none() {
@@ -224,10 +237,14 @@ impl Normalize {
             }
             for ((addr, lookup), outcome) in batch.iter().zip(&outcomes) {
                 let module = source.module_of(*outcome);
-                let answer = AddressLine::normalized(addr, lookup, *outcome, module);
+                let mut answer = AddressLine::normalized(addr, lookup, *outcome, module);
+                source.name(&mut answer);
+                let module = source.module_of(*outcome);
                 sink.answer(&answer, module)?;
             }
-            Ok(sink.flush()?)
+            sink.flush()?;
+            source.report();
+            Ok(())
         })?;
         if let Some(header) = header {
             sink.header(&header)?;
@@ -258,129 +275,12 @@ impl Normalize {
             .with_proc_root(self.proc_root.clone());
         let session = Session::open(pid, options);
         let session = session.map_err(|error| failure::process(pid, &error))?;
-        Ok(MapsSource::Live(Box::new(session), pid))
-    }
-}
-
-/// The source of mappings.
-enum MapsSource {
-    Live(Box<Session>, u32),
-    Saved(Box<Saved>),
-}
-
-impl MapsSource {
-    fn normalize(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<()> {
-        match self {
-            Self::Live(session, pid) => session
-                .normalize(addrs, outcomes)
-                .map_err(|error| failure::process(*pid, &error)),
-            Self::Saved(saved) => saved.normalize(addrs, outcomes),
-        }
-    }
-
-    fn module_of(&self, outcome: Outcome) -> Option<&Module> {
-        let Outcome::Located { module, .. } = outcome else {
-            return None;
-        };
-        match self {
-            Self::Live(session, _) => {
-                let known = session.modules().get(module.as_usize());
-                known.map(|known| &known.module)
-            }
-            Self::Saved(saved) => saved.modules.get(module.as_usize()),
-        }
-    }
-
-    fn backend(&self) -> Option<String> {
-        match self {
-            Self::Live(session, _) => backend_name(session.backend()).map(str::to_owned),
-            Self::Saved(_) => Some("text".to_owned()),
-        }
-    }
-}
-
-/// A saved maps text, and the modules of all batches so far.
-struct Saved {
-    snapshot: Snapshot,
-    modules: Vec<Module>,
-    known: HashMap<(Device, u64, Vec<u8>, bool), ModuleIdx>,
-}
-
-/// Four times the text of two million VMAs, the most that a process was seen with.
-const MAX_TEXT_BYTES: u64 = 1 << 30;
-
-impl Saved {
-    /// Reads a text, which may be a pipe: `--maps <(ssh host cat /proc/1/maps)`.
-    ///
-    /// If all addresses are known, only the lines that contain them are kept, whatever the size
-    /// of the text. Otherwise all lines are kept.
-    fn read(path: &Path, addrs: Option<&[AbsAddr]>) -> Result<Self> {
-        let file = open_text(path).map_err(|error| Failure::io(Shown(path), &error))?;
-        let (read, is_all) = match addrs {
-            Some(addrs) => (Snapshot::read_at(BufReader::new(file), addrs), true),
-            None => {
-                let mut bounded = BufReader::new(file).take(MAX_TEXT_BYTES + 1);
-                let read = Snapshot::read(&mut bounded, |_| true);
-                (read, bounded.limit() > 0)
-            }
-        };
-        if !is_all {
-            let cause = "larger than 1 GiB, so it is not the maps text of one process";
-            return Err(Failure::of(Shown(path), cause));
-        }
-        let snapshot = read.map_err(|error| match error {
-            Error::Io(error) => Failure::io(Shown(path), error.error()),
-            error => {
-                let way_out = "give the complete text of /proc/PID/maps of one process";
-                Failure::of(Shown(path), format_args!("{error}: {way_out}"))
-            }
-        })?;
-        // The text may be cut within a name, and further lines may be missing.
-        if snapshot.is_cut() {
-            let cause = "its last line has no end: the text may be cut short";
-            complain(format_args!("{}: {cause}", Shown(path)));
-        }
-        Ok(Self {
-            snapshot,
-            modules: Vec::new(),
-            known: HashMap::new(),
-        })
-    }
-
-    /// Module indexes are valid for one batch; they are mapped to indexes that stay valid.
-    fn normalize(&mut self, addrs: &[AbsAddr], outcomes: &mut Vec<Outcome>) -> Result<()> {
-        let found = normalize_snapshot(&self.snapshot, addrs)
-            .map_err(|error| Failure::of("the maps text", error))?;
-        let lasting: Vec<ModuleIdx> = found
-            .modules
-            .into_iter()
-            .map(|new| self.index_of(new.module))
-            .collect();
-        outcomes.clear();
-        outcomes.extend(found.outcomes.into_iter().map(|outcome| match outcome {
-            Outcome::Located {
-                module,
-                file_offset,
-            } => Outcome::Located {
-                module: lasting.get(module.as_usize()).copied().unwrap_or(module),
-                file_offset,
-            },
-            unresolved => unresolved,
-        }));
-        Ok(())
-    }
-
-    fn index_of(&mut self, module: Module) -> ModuleIdx {
-        let next = ModuleIdx(u32::try_from(self.modules.len()).unwrap_or(u32::MAX));
-        let key = (
-            module.device,
-            module.inode,
-            module.path.clone(),
-            module.deleted,
-        );
-        *self.known.entry(key).or_insert_with(|| {
-            self.modules.push(module);
-            next
-        })
+        let jit = LiveJit::new(pid, self.proc_root.as_deref(), self.jit_maps.into());
+        Ok(MapsSource::Live(Box::new(LiveSource {
+            pid,
+            session,
+            jit,
+            lists: LiveListReport::default(),
+        })))
     }
 }

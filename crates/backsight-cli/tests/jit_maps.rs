@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use common::{json, run};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::jitdump::JitdumpFile;
 use testkit::perf_file::{Event, PerfFile, USER, sample};
 use testkit::skip;
 use testkit::user::is_root;
@@ -31,6 +32,15 @@ struct Recorded {
 impl Recorded {
     /// With a time at which the process began, if that is in the recording.
     fn new(began_ns: Option<u64>) -> Self {
+        Self::of(began_ns, false)
+    }
+
+    /// Of a process that mapped its jitdump.
+    fn with_dump() -> Self {
+        Self::of(None, true)
+    }
+
+    fn of(began_ns: Option<u64>, has_dump: bool) -> Self {
         use sample::{CALLCHAIN, IDENTIFIER, IP, PERIOD, TID, TIME};
         let event = Event {
             name: "cpu-clock",
@@ -48,6 +58,13 @@ impl Recorded {
             });
         }
         file.comm(PID, PID, "maker", 1);
+        if has_dump {
+            let path = format!("/nowhere/jit-{PID}.dump");
+            file.record(1, USER, |at| {
+                at.u32(PID).u32(PID).words(&[CODE - 0x1000, 0x1000, 0]);
+                at.text(&path).trailer(PID, PID, 150, 1);
+            });
+        }
         file.record(1, USER, |at| {
             at.u32(PID)
                 .u32(PID)
@@ -65,6 +82,27 @@ impl Recorded {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("perf.data"), file.file()).unwrap();
         Self { dir }
+    }
+
+    fn dump(&self) -> PathBuf {
+        self.dir.path().join(format!("jit-{PID}.dump"))
+    }
+
+    /// Returns the account as text.
+    fn account(&self) -> String {
+        let data = self.dir.path().join("perf.data");
+        let data = data.to_str().unwrap();
+        let ran = run([
+            "convert",
+            "--account",
+            "always",
+            data,
+            "-",
+            "--to",
+            "folded",
+        ]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.stderr
     }
 
     fn map(&self) -> PathBuf {
@@ -118,6 +156,70 @@ fn the_last_entry_counts_and_lines_that_are_none_are_counted() {
     assert_eq!(said["path"], recorded.map().to_str().unwrap());
     let (name, said) = recorded.converted(&["--jit-maps", "none"]);
     assert_eq!((name, said), (nameless(), Value::Null));
+}
+
+#[test]
+fn a_list_that_is_cut_is_said_to_be_with_advice_that_fits() {
+    let _alone = alone();
+    let recorded = Recorded::with_dump();
+    let mut file = JitdumpFile::new(false);
+    file.load(1, CODE + 0x100, 0x40, "other");
+    let before = file.bytes.bytes.len();
+    file.load(2, CODE, 0x40, "wanted");
+    let whole = &file.bytes.bytes;
+    for cut in before + 1..whole.len() {
+        fs::write(recorded.dump(), &whole[..cut]).unwrap();
+        let (name, said) = recorded.converted(&[]);
+        assert_eq!(name, nameless(), "{cut}");
+        assert_eq!(
+            (&said["names"], &said["end"], &said["limit_reached"]),
+            (&1.into(), &"in-record".into(), &false.into()),
+            "{cut}: {said}"
+        );
+    }
+    let account = recorded.account();
+    let dump = recorded.dump();
+    let dump = dump.display();
+    for said in [
+        format!("{dump}: 1 names, and then the file ends within a record"),
+        format!("the rest of {dump}"),
+    ] {
+        assert!(account.contains(&said), "{said:?} in {account}");
+    }
+    for wrong in ["limit", "--perf-basic-prof"] {
+        assert!(!account.contains(wrong), "{account}");
+    }
+    // A record of an impossible size.
+    fs::write(
+        recorded.dump(),
+        [&whole[..before], &[0, 0, 0, 0, 15, 0, 0, 0], &[0; 8]].concat(),
+    )
+    .unwrap();
+    assert_eq!(recorded.converted(&[]).1["end"], "damaged");
+    let account = recorded.account();
+    assert!(
+        account.contains("a record without a valid size"),
+        "{account}"
+    );
+    assert!(!account.contains("--perf-basic-prof"), "{account}");
+    // Whole, it has no name for other code: a list that was read need not be written.
+    fs::write(recorded.dump(), &whole[..before]).unwrap();
+    assert_eq!(recorded.converted(&[]).1["end"], "whole");
+    let account = recorded.account();
+    assert!(account.contains(&format!("a name in {dump}")), "{account}");
+    fs::write(recorded.dump(), whole).unwrap();
+    assert_eq!(recorded.converted(&[]).0, "wanted");
+    fs::remove_file(recorded.dump()).unwrap();
+
+    // A map ends within a line: a name may be incomplete.
+    let recorded = Recorded::new(None);
+    fs::write(recorded.map(), format!("{CODE:x} 40 wan")).unwrap();
+    let (name, said) = recorded.converted(&[]);
+    assert_eq!((&*name, &said["end"]), ("wan", &"in-line".into()));
+    let account = recorded.account();
+    assert!(account.contains("the last may be incomplete"), "{account}");
+    fs::write(recorded.map(), format!("{CODE:x} 40 wanted\n")).unwrap();
+    assert_eq!(recorded.converted(&[]).1["end"], "whole");
 }
 
 #[test]

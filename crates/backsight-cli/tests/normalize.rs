@@ -42,7 +42,13 @@ fn every_address_has_its_answer_in_order() {
         ];
         let hex = addrs.map(|addr| format!("{addr:#x}"));
         args.extend(hex.iter().map(String::as_str));
-        let lines = json(&run(args).ok());
+        let ran = run(args);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        // What would name the code that the process made.
+        let said = ran.stderr.lines().collect::<Vec<_>>();
+        let is_said = matches!(*said, [line] if line.contains("there is no perf-PID.map"));
+        assert!(is_said, "{said:?}");
+        let lines = json(&ran.stdout);
         let answers = of_type(&lines, "address");
         let got: Vec<_> = answers.iter().map(|line| line["address"].clone()).collect();
         assert_eq!(got, hex);

@@ -58,6 +58,7 @@ pub struct PerfMap {
     malformed: u64,
     bytes: u64,
     is_cut: bool,
+    ends_in_line: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -113,8 +114,8 @@ impl PerfMap {
             };
             let last = taken;
             taken = lines.get_ref().read();
-            let is_unfinished = lines.get_ref().is_in_line() && !is_too_long;
-            if is_unfinished && tail == LastLine::Unfinished {
+            self.ends_in_line = lines.get_ref().is_in_line();
+            if self.ends_in_line && !is_too_long && tail == LastLine::Unfinished {
                 if added == Some(true) {
                     self.entries.pop();
                 }
@@ -176,6 +177,18 @@ impl PerfMap {
         self.entries.is_empty()
     }
 
+    /// Returns the number of bytes that it keeps in memory.
+    #[must_use]
+    pub fn byte_count(&self) -> usize {
+        let entries = self
+            .entries
+            .capacity()
+            .saturating_mul(size_of::<StoredEntry>());
+        entries
+            .saturating_add(self.names.capacity())
+            .saturating_add(self.newest.byte_count())
+    }
+
     /// Returns the number of lines that are not entries.
     #[must_use]
     pub fn malformed(&self) -> u64 {
@@ -186,5 +199,12 @@ impl PerfMap {
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.is_cut
+    }
+
+    /// Whether the last line that was read has no line end: the file may have been cut, or is
+    /// still being written. Its name may then be incomplete.
+    #[must_use]
+    pub fn ends_in_line(&self) -> bool {
+        self.ends_in_line
     }
 }

@@ -76,8 +76,9 @@ pub use capture::{
 pub use find::ModuleFiles;
 pub use headers::{HeadersError, headers};
 pub use host::Host;
+pub use jit::live::LiveJit;
 pub use jit::options::{MapOptions, MapsOf};
-pub use jit::said::{MapRead, MapRefusal, MapUse};
+pub use jit::said::{MapEnd, MapRead, MapRefusal, MapUse};
 pub use kernel::{
     KernelError, KernelOptions, KernelPlace, KernelShortfall, LiveKernel, RunningKernel,
 };

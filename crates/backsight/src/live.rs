@@ -10,9 +10,8 @@ use backsight_symbolize::{ModuleInput, Symbolizer};
 use backsight_types::{AbsAddr, Lookup, Module, Outcome, Reason};
 use vma_query::FileError;
 
-use crate::jit::live::LiveMap;
+use crate::jit::live::LiveJit;
 use crate::jit::options::MapsOf;
-use crate::jit::said::MapUse;
 use crate::kernel::{KernelError, RunningKernel};
 use crate::live_kernel::LiveKernelNames;
 use crate::lookup::{Known, Lookups};
@@ -139,7 +138,7 @@ pub struct Live {
     known: Vec<Known>,
     outcomes: Vec<Outcome>,
     /// The names of code that it made at run time.
-    made: LiveMap,
+    made: LiveJit,
     kernel: LiveKernelNames,
 }
 
@@ -172,7 +171,7 @@ impl Live {
         if symbols.roots.is_empty() {
             symbols.roots.push(root_of(pid, proc_root.as_deref()));
         }
-        let made = LiveMap::new(pid, proc_root.as_deref(), maps);
+        let made = LiveJit::new(pid, proc_root.as_deref(), maps);
         Ok(Self {
             made,
             kernel,
@@ -206,7 +205,7 @@ impl Live {
         symbols: backsight_symbolize::Options,
     ) -> Self {
         Self {
-            made: LiveMap::new(pid, proc_root.as_deref(), MapsOf::default()),
+            made: LiveJit::new(pid, proc_root.as_deref(), MapsOf::default()),
             kernel: LiveKernelNames::new(None, &symbols),
             pid,
             proc_root,
@@ -268,9 +267,7 @@ impl Live {
             };
             let module = module.map(|known| &known.module);
             let mut answer = AddressLine::normalized(addr, lookup, *outcome, module);
-            if *outcome == anonymous {
-                self.made.name(&mut answer);
-            }
+            self.made.name(&mut answer);
             let known = answer.module;
             let known = known.and_then(|index| self.known.get(index.as_usize()));
             batch.push(answer, known.copied());
@@ -320,16 +317,10 @@ impl Live {
         self.kernel.get()
     }
 
-    /// Returns what came of looking for names of code that the process made at run time;
-    /// `None` when no address was in such code.
-    pub fn map(&self) -> Option<&MapUse> {
-        self.made.said()
-    }
-
-    /// Returns what came of the jitdump that the process has mapped; `None` when there is none,
-    /// or no address was in code that was made at run time.
-    pub fn jitdump(&self) -> Option<&MapUse> {
-        self.made.dump_said()
+    /// Returns the names of the code that the process made at run time, and what came of looking
+    /// for them.
+    pub fn jit(&self) -> &LiveJit {
+        &self.made
     }
 
     /// Returns how the memory map is read: by ioctl or as text.

@@ -6,7 +6,7 @@ use backsight_types::{ModuleKind, Reason};
 pub(super) const RUNTIMES: &str = "node --perf-basic-prof, python -X perf, \
     java -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit, erl +JPperf true";
 
-const NAMES: &str = "a list of its names, which runtimes write when they are told to (node \
+pub(super) const NAMES: &str = "a list of its names, which runtimes write when they are told to (node \
     --perf-basic-prof, python -X perf, java -XX:+UnlockDiagnosticVMOptions \
     -XX:+DumpPerfMapAtExit, erl +JPperf true)";
 
@@ -15,13 +15,12 @@ pub(super) fn name(reason: Option<Reason>) -> &'static str {
     reason.map_or("unknown", Reason::as_str)
 }
 
-/// Returns what would give names to the frames of a module.
+/// Returns what would give names to the frames of a module with a file.
 pub(super) fn module_advice(kind: ModuleKind, reason: Option<Reason>) -> &'static str {
     match (kind, reason) {
         (ModuleKind::Kernel, _) => {
             "reading /proc/kallsyms as root or with kernel.kptr_restrict=0, while the recorded kernel runs,"
         }
-        (ModuleKind::Anonymous, _) => NAMES,
         (_, Some(Reason::NoSymbols | Reason::VdsoNoSymbols)) => "its debug package",
         (_, Some(Reason::IdentityUnproven)) => {
             "the mapped file below a --root, or its build ID in the input (perf record \

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write as _};
 
 use backsight::account::{Account, FrameCounts};
 use backsight_profile::Profile;
+use backsight_types::ModuleKind;
 use serde_json::{Map, Value, json};
 
 use super::ends;
@@ -100,12 +101,15 @@ impl Report<'_> {
             let Some(module) = profile.module(index) else {
                 continue;
             };
+            let advice = match module.kind {
+                ModuleKind::Anonymous => maps::advice(&self.0.left_out.maps, &module.path),
+                kind => module_advice(kind, reason).to_owned(),
+            };
             lines.push(format!(
-                "  {} in {} ({}): {} would help",
+                "  {} in {} ({}): {advice} would help",
                 self.share(count),
                 String::from_utf8_lossy(&module.path),
                 name(reason),
-                module_advice(module.kind, reason)
             ));
         }
         // Then advice for the most frequent reason outside of modules that has one. It is about

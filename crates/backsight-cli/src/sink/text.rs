@@ -86,9 +86,7 @@ fn write_frame(
     }
     if frame.inlined {
         write!(out, " [inlined]")?;
-    } else if let (Some(start), Some(at)) = (frame.start, answer.virtual_offset)
-        && let Some(into) = at.distance_from(start)
-    {
+    } else if let Some(into) = answer.offset_in(frame) {
         write!(out, "+{into:#x}")?;
     }
     if let Some(file) = &frame.file {

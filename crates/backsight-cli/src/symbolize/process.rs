@@ -10,7 +10,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::accounted::Accounted;
 use super::symbols::Symbols;
-use crate::account;
+use crate::account::LiveListReport;
 use crate::args::{AutoOrNever, backend_name};
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
 use crate::input::Addresses;
@@ -116,7 +116,7 @@ pub(crate) struct LiveProcess {
     pid: u32,
     live: Accounted<backsight::Live>,
     begun: bool,
-    map_was_said: bool,
+    lists: LiveListReport,
     kernel_was_said: bool,
 }
 
@@ -139,7 +139,7 @@ impl LiveProcess {
             pid,
             live: Accounted::new(live, symbols),
             begun: false,
-            map_was_said: false,
+            lists: LiveListReport::default(),
             kernel_was_said: false,
         })
     }
@@ -194,7 +194,7 @@ impl LiveProcess {
         self.begin(sink)?;
         let live = &self.live;
         live.answer(batch, |answer| write(sink, answer, live.module_of(answer)))?;
-        self.say_map();
+        self.lists.say(self.pid, self.live.jit());
         self.say_kernel();
         Ok(())
     }
@@ -208,17 +208,6 @@ impl LiveProcess {
                 Ok(kernel) => kernel_shortfalls::report(kernel),
                 Err(error) => kernel_shortfalls::report_none(self.pid, error),
             }
-        }
-    }
-
-    /// Says once what is amiss with the names of code that was made at run time.
-    fn say_map(&mut self) {
-        let looked_at = [self.live.jitdump(), self.live.map()];
-        let amiss = looked_at.into_iter().flatten().find_map(account::map_amiss);
-        if let Some(amiss) = amiss
-            && !std::mem::replace(&mut self.map_was_said, true)
-        {
-            complain(format_args!("process {}: {amiss}", self.pid));
         }
     }
 

@@ -78,6 +78,11 @@ impl Symbols {
         self.jit_maps.into()
     }
 
+    /// With the lists of these users.
+    pub(crate) fn with_jit_maps(self, jit_maps: JitMaps) -> Self {
+        Self { jit_maps, ..self }
+    }
+
     /// In a command that spells `--verbose` so.
     pub(crate) fn with_verbose_flag(self, flag: &'static str) -> Self {
         Self {

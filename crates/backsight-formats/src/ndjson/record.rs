@@ -318,6 +318,19 @@ impl AddressLine<'_> {
         }
     }
 
+    /// Returns by how many bytes the address lies behind the start of a frame's function, if both
+    /// are known.
+    ///
+    /// The start is a virtual offset. Code that was made at run time has no file, so that its
+    /// virtual offsets are the addresses in the process.
+    #[must_use]
+    pub fn offset_in(&self, frame: &JsonFrame<'_>) -> Option<u64> {
+        let is_made = self.kind == Some(AddrKind::Anonymous);
+        let address = self.address.filter(|_| is_made);
+        let at = self.virtual_offset.or(address.map(|at| VirtOffset(at.0)));
+        at?.distance_from(frame.start?)
+    }
+
     /// Returns the outcome of normalization; `None` if the line has neither a file offset nor a
     /// reason.
     #[must_use]

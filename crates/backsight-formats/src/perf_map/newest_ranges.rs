@@ -42,6 +42,16 @@ impl NewestRanges {
         }
     }
 
+    /// Returns the number of bytes that it keeps in memory.
+    pub(super) fn byte_count(&self) -> usize {
+        let starts = self.starts.capacity().saturating_mul(size_of::<u64>());
+        let spans = self
+            .spans
+            .capacity()
+            .saturating_mul(size_of::<(u64, u32)>());
+        starts.saturating_add(spans)
+    }
+
     fn push(&mut self, start: u64, end: u64, number: u32) {
         if start >= end {
             return;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 
-use backsight_formats::jitdump::{Error, Jitdump, JitdumpEnd, Limits, Timeline};
+use backsight_formats::jitdump::{Error, Jitdump, Limits, Timeline};
 use backsight_profile::{ProfileFrame, Strings};
 use backsight_types::trace::Mmap;
 use backsight_types::{AbsAddr, VirtOffset};
@@ -56,10 +56,8 @@ impl Dumps {
         let read = file.and_then(|file| read(&file)).map(|dump| {
             let is_timed = self.is_timed && !dump.has_own_clock();
             let read = MapRead {
-                entries: dump.len(),
-                malformed: dump.malformed(),
-                is_cut: dump.end() != JitdumpEnd::Whole,
                 lacks_times: !is_timed,
+                ..MapRead::of_dump(&dump)
             };
             let mut now = Timeline::default();
             if !is_timed {

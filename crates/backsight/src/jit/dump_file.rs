@@ -7,7 +7,7 @@ use std::path::Path;
 use backsight_types::Module;
 use backsight_types::trace::Mmap;
 
-use super::found::{FoundMap, may_own, opened, owned};
+use super::found::{FoundMap, check_owner, opened, owned};
 use super::options::MapOptions;
 use super::said::MapRefusal;
 use crate::find::ModuleFiles;
@@ -24,13 +24,13 @@ pub(crate) fn found_dump(
     let path = Path::new(OsStr::from_bytes(&mapping.name));
     let name = path.file_name()?;
     is_dump(name.as_bytes()).then_some(())?;
-    let may_own = |user: u32| may_own(options.of, user);
+    let check_owner = |user: u32| check_owner(options.of, user);
     if let Some(folder) = options.folder.as_deref()
         && let Some(file) = opened(backsight_files::folder(folder), Path::new(name))
     {
         return Some(FoundMap {
             path: Some(folder.join(name)),
-            file: file.and_then(|file| owned(file, may_own)),
+            file: file.and_then(|file| owned(file, check_owner)),
         });
     }
     let module = Module::default()
@@ -46,7 +46,7 @@ pub(crate) fn found_dump(
     };
     Some(FoundMap {
         path: Some(path.to_owned()),
-        file: file.and_then(|file| owned(file, may_own)),
+        file: file.and_then(|file| owned(file, check_owner)),
     })
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn found(
     is_of_host: bool,
 ) -> FoundMap {
     let name = PathBuf::from(format!("perf-{pid}.map"));
-    let may_own = |user: u32| may_own(options.of, user);
+    let check_owner = |user: u32| check_owner(options.of, user);
     let beside = options.folder.as_deref().map(|folder| {
         let path = folder.join(&name);
         (path, backsight_files::folder(folder))
@@ -49,7 +49,7 @@ pub(crate) fn found(
     });
     for (path, folder) in beside.into_iter().chain(roots) {
         if let Some(file) = opened(folder, &name) {
-            let file = file.and_then(|file| owned(file, may_own));
+            let file = file.and_then(|file| owned(file, check_owner));
             let path = Some(path);
             return FoundMap { path, file };
         }
@@ -65,7 +65,7 @@ pub(crate) fn found(
             file: Err(MapRefusal::Missing),
         };
     };
-    let file = file.and_then(|file| owned(file, may_own));
+    let file = file.and_then(|file| owned(file, check_owner));
     let file = file.and_then(|file| of_its_time(file, pid, times));
     FoundMap {
         path: Some(path),
@@ -73,13 +73,14 @@ pub(crate) fn found(
     }
 }
 
-/// Whether a list of this user is read.
-pub(super) fn may_own(of: MapsOf, user: u32) -> bool {
-    match of {
+/// Checks that a list of this user is read for a process of a recording, whose user is not known.
+pub(super) fn check_owner(of: MapsOf, user: u32) -> Result<(), MapRefusal> {
+    let is_read = match of {
         MapsOf::Own => user == 0 || user == geteuid().as_raw(),
         MapsOf::All => true,
         MapsOf::Nobody => false,
-    }
+    };
+    is_read.then_some(()).ok_or(MapRefusal::OfUser(user))
 }
 
 /// Opens a list; `None` where there is none.
@@ -98,13 +99,14 @@ pub(super) fn opened(
 }
 
 /// Returns the file again if its owner is one who may say what the process runs.
-pub(super) fn owned(file: File, may: impl Fn(u32) -> bool) -> Result<File, MapRefusal> {
+pub(super) fn owned(
+    file: File,
+    check: impl Fn(u32) -> Result<(), MapRefusal>,
+) -> Result<File, MapRefusal> {
     let metadata = file.metadata();
     let metadata = metadata.map_err(|error| MapRefusal::of_file("stat", error))?;
-    match may(metadata.uid()) {
-        true => Ok(file),
-        false => Err(MapRefusal::OfUser(metadata.uid())),
-    }
+    check(metadata.uid())?;
+    Ok(file)
 }
 
 /// Returns the file again if the process can have written it.

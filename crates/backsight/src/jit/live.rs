@@ -6,9 +6,9 @@ use std::io::{BufReader, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use backsight_formats::ndjson::AddressLine;
+use backsight_formats::ndjson::{AddressLine, JsonFrame};
 use backsight_formats::perf_map::{LastLine, Limits, PerfMap};
-use backsight_types::{AbsAddr, Lookup};
+use backsight_types::{AbsAddr, Lookup, Reason};
 use nix::unistd::geteuid;
 use vma_query::ProcMaps;
 
@@ -19,9 +19,29 @@ use super::options::MapsOf;
 use super::process::LiveProcess;
 use super::said::{MapRead, MapRefusal, MapUse};
 
-/// The names of the code that a process makes.
+/// The names of the code that a live process made at run time, as its perf map and its jitdump
+/// have them. No other host can look them up: they belong to the normalized addresses.
+///
+/// ```no_run
+/// use backsight::{LiveJit, MapsOf};
+/// use backsight::formats::ndjson::AddressLine;
+/// use backsight::types::{AbsAddr, Lookup};
+/// use backsight_normalize::{Options, Session};
+///
+/// let (pid, addr) = (1234, AbsAddr(0x7f00_0000_1040));
+/// let mut session = Session::open(pid, Options::default())?;
+/// let mut jit = LiveJit::new(pid, None, MapsOf::Own);
+/// let mut outcomes = Vec::new();
+/// session.normalize(&[addr], &mut outcomes)?;
+/// let mut answer = AddressLine::normalized(addr, Lookup::Exact, outcomes[0], None);
+/// if let Some(maps) = session.maps().filter(|_| LiveJit::may_name(&answer)) {
+///     jit.refresh(maps);
+///     jit.name(&mut answer);
+/// }
+/// # Ok::<(), vma_query::Error>(())
+/// ```
 #[derive(Debug, Default)]
-pub(crate) struct LiveMap {
+pub struct LiveJit {
     of: MapsOf,
     pid: u32,
     proc_root: PathBuf,
@@ -30,12 +50,16 @@ pub(crate) struct LiveMap {
     /// The file of the map, by device and inode, and how much of it was read.
     file: Option<(u64, u64)>,
     read: u64,
+    nameless: u64,
     /// What came of it when it was looked at last.
     said: Option<MapUse>,
 }
 
-impl LiveMap {
-    pub(crate) fn new(pid: u32, proc_root: Option<&Path>, of: MapsOf) -> Self {
+impl LiveJit {
+    /// Creates the names of a process, which are read by [`refresh`](Self::refresh). The process
+    /// is looked for in `proc_root` instead of `/proc`, if that is given.
+    #[must_use]
+    pub fn new(pid: u32, proc_root: Option<&Path>, of: MapsOf) -> Self {
         Self {
             of,
             pid,
@@ -45,8 +69,15 @@ impl LiveMap {
         }
     }
 
-    /// Reads what was written since the last time.
-    pub(crate) fn refresh(&mut self, maps: &ProcMaps) {
+    /// Whether an address is in code that was made at run time, and has no name yet.
+    #[must_use]
+    pub fn may_name(answer: &AddressLine<'_>) -> bool {
+        answer.reason == Some(Reason::Anonymous) && answer.frames.is_empty()
+    }
+
+    /// Reads what was written since the last time. `maps` are those of the process: a jitdump is
+    /// mapped.
+    pub fn refresh(&mut self, maps: &ProcMaps) {
         if self.of == MapsOf::Nobody {
             return;
         }
@@ -55,9 +86,9 @@ impl LiveMap {
         let path = process.root.join("tmp").join(process.map_name());
         let read = self.file_of(&process).and_then(|file| self.read(file));
         let of = self.of;
-        let may_own = |user| may_own(of, &process, user);
+        let check_owner = |user| check_owner(of, &process, user);
         let folder = self.proc_root.join(self.pid.to_string());
-        self.dump.refresh(maps, &folder, &process.root, may_own);
+        self.dump.refresh(maps, &folder, &process.root, check_owner);
         // What was read is of another process.
         if LiveProcess::of(&self.proc_root, self.pid).as_ref() != Some(&process) {
             self.forget();
@@ -75,31 +106,48 @@ impl LiveMap {
         });
     }
 
-    /// Names an address in such code, as far as its name is known.
-    pub(crate) fn name(&self, answer: &mut AddressLine<'_>) -> Option<()> {
-        let back = u64::from(answer.lookup == Lookup::Return);
-        let addr = AbsAddr(answer.address?.0.checked_sub(back)?);
-        if let Some(frame) = self.dump.frame(addr) {
-            answer.reason = None;
-            answer.frames = vec![frame];
-            return Some(());
-        }
-        let code = self.map.at(addr)?;
+    /// Adds the name to an address in such code, and file and line if a jitdump has them. Returns
+    /// whether it is known.
+    pub fn name(&mut self, answer: &mut AddressLine<'_>) -> bool {
+        let Some(addr) = answer.address.filter(|_| Self::may_name(answer)) else {
+            return false;
+        };
+        let Some(frame) = self.frame(addr, answer.lookup) else {
+            self.nameless = self.nameless.saturating_add(1);
+            return false;
+        };
         answer.reason = None;
-        answer.frames = vec![frame_of(code.name, code.start)];
-        Some(())
+        answer.frames = vec![frame];
+        true
+    }
+
+    /// Returns the number of addresses in such code that got no name.
+    #[must_use]
+    pub fn nameless(&self) -> u64 {
+        self.nameless
+    }
+
+    fn frame(&self, addr: AbsAddr, lookup: Lookup) -> Option<JsonFrame<'static>> {
+        let back = u64::from(lookup == Lookup::Return);
+        let addr = AbsAddr(addr.0.checked_sub(back)?);
+        self.dump.frame(addr).or_else(|| {
+            let code = self.map.at(addr)?;
+            Some(frame_of(code.name, code.start))
+        })
     }
 
     /// Returns what came of the map when it was looked at last; `None` when it never was. A
     /// process that writes a jitdump needs no map.
-    pub(crate) fn said(&self) -> Option<&MapUse> {
+    #[must_use]
+    pub fn map(&self) -> Option<&MapUse> {
         let said = self.said.as_ref();
         let has_dump = self.dump.said().is_some_and(|used| used.read.is_ok());
         said.filter(|used| !has_dump || used.read != Err(MapRefusal::Missing))
     }
 
     /// Returns what came of the jitdump; `None` if the process has mapped none.
-    pub(crate) fn dump_said(&self) -> Option<&MapUse> {
+    #[must_use]
+    pub fn jitdump(&self) -> Option<&MapUse> {
         self.dump.said()
     }
 
@@ -108,14 +156,10 @@ impl LiveMap {
     }
 
     fn file_of(&self, process: &LiveProcess) -> Result<File, MapRefusal> {
-        let own = geteuid().as_raw();
-        if self.of == MapsOf::Own && process.user != own {
-            return Err(MapRefusal::OfUser(process.user));
-        }
         let folder = backsight_files::folder_inside(&process.root, Path::new("/tmp"));
         let file = opened(folder, &process.map_name());
         let file = file.unwrap_or(Err(MapRefusal::Missing))?;
-        let file = owned(file, |user| user == 0 || user == process.user)?;
+        let file = owned(file, |user| check_owner(self.of, process, user))?;
         let written = file.metadata().and_then(|it| it.modified());
         match written.is_ok_and(|written| is_older(written, process.began)) {
             true => Err(MapRefusal::Older),
@@ -143,8 +187,18 @@ impl LiveMap {
     }
 }
 
-/// Whether a file of this user is read: one that may say what the process runs.
-fn may_own(of: MapsOf, process: &LiveProcess, user: u32) -> bool {
-    let is_wanted = of != MapsOf::Own || process.user == geteuid().as_raw();
-    is_wanted && (user == 0 || user == process.user)
+/// Checks that a file of this user is read: of one who may say what the process runs, or of the
+/// user who asks.
+fn check_owner(of: MapsOf, process: &LiveProcess, user: u32) -> Result<(), MapRefusal> {
+    let own = geteuid().as_raw();
+    if of == MapsOf::Own && process.user != own {
+        return Err(MapRefusal::ProcessOfUser(process.user));
+    }
+    match user == 0 || user == process.user || user == own {
+        true => Ok(()),
+        false => Err(MapRefusal::OfStranger {
+            owner: user,
+            process: process.user,
+        }),
+    }
 }

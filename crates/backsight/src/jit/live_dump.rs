@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use backsight_files::{By, Identity};
-use backsight_formats::jitdump::{Error, Jitdump, JitdumpEnd, Limits, Timeline};
+use backsight_formats::jitdump::{Error, Jitdump, Limits, Timeline};
 use backsight_formats::ndjson::JsonFrame;
 use backsight_types::{AbsAddr, Reason};
 use nix::sys::stat::{major, minor};
@@ -48,7 +48,7 @@ impl LiveDump {
         maps: &ProcMaps,
         folder: &Path,
         root: &Path,
-        may_own: impl Fn(u32) -> bool,
+        check_owner: impl Fn(u32) -> Result<(), MapRefusal>,
     ) {
         let Some((vma, path)) = marker(maps) else {
             *self = Self::new(self.pid);
@@ -56,7 +56,7 @@ impl LiveDump {
         };
         let file = mapped_file(&vma, &path, folder, root);
         let read = file
-            .and_then(|file| owned(file, may_own))
+            .and_then(|file| owned(file, check_owner))
             .and_then(|file| self.read(file));
         if read.is_err() {
             *self = Self::new(self.pid);
@@ -113,13 +113,7 @@ impl LiveDump {
         }
         (self.file, self.size) = (Some(identity), size);
         self.now.advance(&self.dump, u64::MAX);
-        Ok(MapRead {
-            entries: self.dump.len(),
-            malformed: self.dump.malformed(),
-            // The last record of a file that is being written may not be whole yet.
-            is_cut: matches!(self.dump.end(), JitdumpEnd::Limit | JitdumpEnd::Damaged),
-            lacks_times: false,
-        })
+        Ok(MapRead::of_dump(&self.dump))
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use backsight_files::FileError;
+use backsight_formats::jitdump::{Jitdump, JitdumpEnd};
 use backsight_formats::perf_map::PerfMap;
 use backsight_types::Reason;
 
@@ -27,11 +28,33 @@ pub struct MapRead {
     pub entries: usize,
     /// Lines that are none.
     pub malformed: u64,
-    /// Whether a limit ended the reading.
-    pub is_cut: bool,
+    /// Where the reading ended.
+    pub end: MapEnd,
+    /// Lines of code in a jitdump whose file has a name that cannot be read. The file is then
+    /// that of the code's own name, if it has one.
+    pub unreadable_file_names: u64,
     /// Whether it says when code was where and the recording is of another clock: then the
     /// last code at each address counts.
     pub lacks_times: bool,
+}
+
+/// Where the reading of a list ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MapEnd {
+    /// At its end, after a whole line or record.
+    #[default]
+    Whole,
+    /// At its end, within a line: the name in it may be incomplete. The file was cut, or its
+    /// writer had not written the rest yet.
+    InLine,
+    /// At its end, within a record, which is left out. The file was cut, or its writer had not
+    /// written the rest yet.
+    InRecord,
+    /// At a record whose size is invalid, so that the next one cannot be found.
+    Damaged,
+    /// At a limit.
+    Limit,
 }
 
 impl MapRead {
@@ -40,8 +63,28 @@ impl MapRead {
         Self {
             entries: map.len(),
             malformed: map.malformed(),
-            is_cut: map.is_cut(),
-            lacks_times: false,
+            end: match (map.is_cut(), map.ends_in_line()) {
+                (true, _) => MapEnd::Limit,
+                (false, true) => MapEnd::InLine,
+                (false, false) => MapEnd::Whole,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// What was read of a `jit-PID.dump`.
+    pub(crate) fn of_dump(dump: &Jitdump) -> Self {
+        Self {
+            entries: dump.len(),
+            malformed: dump.malformed(),
+            end: match dump.end() {
+                JitdumpEnd::InRecord => MapEnd::InRecord,
+                JitdumpEnd::Damaged => MapEnd::Damaged,
+                JitdumpEnd::Limit => MapEnd::Limit,
+                _ => MapEnd::Whole,
+            },
+            unreadable_file_names: dump.unreadable_file_names(),
+            ..Self::default()
         }
     }
 }
@@ -53,9 +96,20 @@ pub enum MapRefusal {
     /// There is none.
     #[error("there is none")]
     Missing,
-    /// It is of another user.
+    /// It is of another user. [`MapsOf::All`](crate::MapsOf::All) reads it.
     #[error("it is of user {0}")]
     OfUser(u32),
+    /// The process is of another user. [`MapsOf::All`](crate::MapsOf::All) reads its lists.
+    #[error("the process is of user {0}")]
+    ProcessOfUser(u32),
+    /// It is of a user who has no say in what the process runs.
+    #[error("it is of user {owner}, and the process of user {process}")]
+    OfStranger {
+        /// The user whose list it is.
+        owner: u32,
+        /// The user whose process it is.
+        process: u32,
+    },
     /// It was last written before the process began.
     #[error("it is older than the process")]
     Older,
