@@ -55,6 +55,24 @@ fn open(path: &Path) -> ModuleInput {
     ModuleInput::open(path).expect("a regular file")
 }
 
+/// `perf record` and `perf buildid-cache` put debug files that they find, or that debuginfod has,
+/// beside the copies of executables.
+#[test]
+fn the_debug_file_is_found_in_perfs_cache() {
+    let fixture = match split(None) {
+        Ok(fixture) => fixture,
+        Err(words) => return testkit::skip(&words),
+    };
+    let of_id = fixture.path(&format!("debug/.build-id/{}/{}", &ID[..2], &ID[2..]));
+    std::fs::create_dir(&of_id).expect("a directory");
+    let debug_file = fixture.path(&debug_path());
+    std::fs::rename(debug_file, of_id.join("debug")).expect("the same file system");
+    let (start, _) = symbol(&fixture.path("full"), "hidden");
+    let symbolizer = Symbolizer::new(options(&fixture));
+    let module = symbolizer.add(open(&fixture.path("a")), None, None);
+    assert_eq!(brief(&find(&symbolizer, module, start)), "hidden@3");
+}
+
 #[test]
 fn the_debug_file_is_found_plain_and_compressed() {
     for compress in [None, Some("zlib"), Some("zlib-gnu"), Some("zstd")] {

@@ -66,7 +66,10 @@ impl<'o> FileSearch<'o> {
 
     fn by_build_id(self, id: &BuildId) -> Option<LocatedFile> {
         let path = path_of(id);
-        let mut sites = self.debug_dirs().map(|dir| dir.join(&path));
+        let by_perf = path.with_extension("").join("debug");
+        let mut sites = self
+            .debug_dirs()
+            .flat_map(|dir| [&path, &by_perf].map(|name| dir.join(name)));
         sites.find_map(|site| self.take_with_id(id, site))
     }
 
@@ -218,7 +221,8 @@ fn paths_of_debug_files(module: &Path) -> Vec<PathBuf> {
     files.collect()
 }
 
-/// Returns where a debug directory has the debug file of this build ID.
+/// Returns where a debug directory has the debug file of this build ID. (perf's cache has a
+/// directory for each ID, and in it `debug`.)
 pub(super) fn path_of(build_id: &BuildId) -> PathBuf {
     let digits = build_id.to_string();
     let (first, rest) = digits.split_at_checked(2).unwrap_or((&digits, ""));
