@@ -4,7 +4,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::{
     addr2line, buildid, completions, convert, demo, doctor, guide, index, inspect, man, maps,
-    normalize, store, symbolize,
+    normalize, record, store, symbolize,
 };
 
 /// Convert raw stack addresses of Linux processes to functions and lines
@@ -24,6 +24,7 @@ pub(crate) enum Command {
     Normalize(normalize::Normalize),
     Symbolize(symbolize::Symbolize),
     Convert(convert::Convert),
+    Record(record::Record),
     Addr2line(addr2line::Addr2line),
     #[command(name = "buildid")]
     BuildId(buildid::BuildIdCommand),
@@ -37,6 +38,9 @@ pub(crate) enum Command {
     /// The process that `demo` inspects
     #[command(hide = true)]
     DemoChild,
+    /// The process that becomes the command of `record`
+    #[command(hide = true)]
+    RecordLaunched(record::Launched),
 }
 
 /// Returns the clap command with the additional help sections.

@@ -45,6 +45,8 @@ use paths::Paths;
 use read::{InputOptions, ReadReport};
 
 pub(crate) use format::{InputFormat, Output};
+pub(crate) use shown::{left_out as left_out_by, value as shown_value};
+pub(crate) use write::run as write_profile;
 
 /// Convert a profile to another format, with functions and lines
 ///

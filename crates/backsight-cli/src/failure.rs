@@ -27,6 +27,8 @@ pub(crate) enum Done {
     WithGaps,
     /// Some of several files failed, and each was reported.
     InPart,
+    /// With the exit code of a command that was run.
+    Code(u8),
 }
 
 pub(crate) type Result<T = Done, E = Failure> = std::result::Result<T, E>;
@@ -116,6 +118,7 @@ pub(crate) fn exit_code(result: Result) -> ExitCode {
         Ok(Done::Fully) => return ExitCode::SUCCESS,
         Ok(Done::InPart) => return ExitCode::from(1),
         Ok(Done::WithGaps) => return ExitCode::from(3),
+        Ok(Done::Code(code)) => return ExitCode::from(code),
         // The reader has closed the pipe, as in `backsight … | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             return ExitCode::SUCCESS;

@@ -3,6 +3,7 @@
 
 mod entry;
 mod pages;
+mod record_page;
 
 use clap::Command;
 
@@ -36,9 +37,8 @@ pub(crate) fn add_to(command: Command) -> Command {
 const POINTERS: &[(&[&str], &str)] = &[
     (&["version"], "`backsight --version` prints the version"),
     (
-        &["record", "profile", "top", "stat"],
-        "backsight does not record: run `perf record -g -- PROGRAM`, then `backsight convert \
-         perf.data flame.svg`",
+        &["profile", "top", "sample", "stat"],
+        "`backsight record -o flame.svg -- PROGRAM` records one, -p PID what runs",
     ),
     (
         &["flamegraph", "flame", "svg"],

@@ -1,15 +1,24 @@
-//! Removes unfinished files when a signal ends the command.
+//! Removes unfinished files when a signal ends the command, and tells commands that end by
+//! themselves.
 //!
-//! Needed only where the file system has no unnamed temporary files (`O_TMPFILE`).
+//! Unfinished files are there only where the file system has no unnamed temporary files
+//! (`O_TMPFILE`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+
+/// Whether the command ends by itself when a first signal comes, and whether one came.
+static ENDS_ITSELF: AtomicBool = AtomicBool::new(false);
+static CALLED_OFF: AtomicBool = AtomicBool::new(false);
+
+static WATCH: Once = Once::new();
 
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
@@ -23,7 +32,6 @@ pub(crate) fn removing<T, E>(
     make: impl FnOnce() -> Result<T, E>,
     file_of: impl FnOnce(&T) -> Option<&Path>,
 ) -> Result<(T, Option<RemoveOnSignal>), E> {
-    static WATCH: Once = Once::new();
     WATCH.call_once(watch);
     with_list(|list| {
         let made = make()?;
@@ -31,6 +39,18 @@ pub(crate) fn removing<T, E>(
         list.extend(file.clone());
         Ok((made, file.map(RemoveOnSignal)))
     })
+}
+
+/// From now on, the first signal that asks the command to end only sets what
+/// [`is_called_off`] returns. A second one ends it at once.
+pub(crate) fn end_by_itself() {
+    ENDS_ITSELF.store(true, Ordering::Relaxed);
+    WATCH.call_once(watch);
+}
+
+/// Whether a signal has asked the command to end.
+pub(crate) fn is_called_off() -> bool {
+    CALLED_OFF.load(Ordering::Relaxed)
 }
 
 impl Drop for RemoveOnSignal {
@@ -53,6 +73,9 @@ fn watch() {
     };
     thread::spawn(move || {
         for signal in signals.forever() {
+            if ENDS_ITSELF.load(Ordering::Relaxed) && !CALLED_OFF.swap(true, Ordering::Relaxed) {
+                continue;
+            }
             with_list(|list| {
                 for path in list.drain(..) {
                     let _ = fs::remove_file(path);

@@ -45,6 +45,7 @@ mod oversized;
 mod palette;
 mod perf_cache;
 mod progress;
+mod record;
 mod shortfalls;
 mod sink;
 mod store;
@@ -100,6 +101,8 @@ fn run(command: Command) -> Result {
         Command::Normalize(normalize) => normalize.run(&mut out),
         Command::Symbolize(symbolize) => symbolize.run(&mut out),
         Command::Convert(convert) => convert.run(&mut out),
+        Command::Record(record) => record.run(&mut out),
+        Command::RecordLaunched(launched) => Ok(failure::Done::Code(launched.run())),
         Command::BuildId(build_id) => build_id.run(&mut out),
         Command::Addr2line(addr2line) => addr2line.run(&mut out),
         Command::Index(index) => index.run(&mut out),

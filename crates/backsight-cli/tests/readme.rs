@@ -25,7 +25,7 @@ fn the_first_minute_does_what_it_says() {
     let blocks = blocks();
     assert_eq!(
         blocks.len(),
-        3,
+        4,
         "as many as are looked at below: {blocks:#?}"
     );
     let shell = Shell::new();
@@ -35,6 +35,11 @@ fn the_first_minute_does_what_it_says() {
     // The blocks depend on each other: one starts a process that the next one inspects.
     let script = format!("{}\nkill $!\n", blocks.concat());
     shell.run(&script).unwrap_or_else(|words| panic!("{words}"));
+    let listing = fs::read_to_string(shell.folder().join("listing.svg"));
+    let listing = listing.expect("a flame graph of a recording");
+    for name in ["all", "ls"] {
+        assert!(listing.contains(&format!("<title>{name} ")), "no {name}");
+    }
     let flames = fs::read_to_string(shell.folder().join("flame.svg")).expect("a flame graph");
     for name in ["_start", "backsight::main"] {
         assert!(

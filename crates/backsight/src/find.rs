@@ -35,6 +35,8 @@ use crate::lookup::Known;
 pub struct ModuleFiles {
     options: Options,
     trust_paths: bool,
+    /// Whether no file of a module is opened.
+    is_closed: bool,
     host: Host,
     /// Shared by copies, since listing it takes a while.
     kernel: Arc<HostKernel>,
@@ -85,6 +87,21 @@ impl ModuleFiles {
             trust_paths,
             ..self
         }
+    }
+
+    /// Opens no file of a module: a recorder then has build IDs and offsets only, which are looked
+    /// up elsewhere.
+    #[must_use]
+    pub fn without_files(self) -> Self {
+        Self {
+            is_closed: true,
+            ..self
+        }
+    }
+
+    /// Whether files of modules may be opened.
+    pub(crate) fn may_open(&self) -> bool {
+        !self.is_closed
     }
 
     /// Returns the options of the symbolizer.

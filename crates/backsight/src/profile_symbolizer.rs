@@ -76,6 +76,13 @@ impl ProfileSymbolizer {
         report
     }
 
+    /// Goes on with another profile that has the same modules with the same indices, such as the
+    /// next one of [`ProfileBuilder::take_profile`](crate::ProfileBuilder::take_profile). What was
+    /// read of the modules is kept.
+    pub fn restart(&mut self) {
+        self.done = 0;
+    }
+
     /// Finds and opens the files of these modules, as many at once as given and in this order:
     /// for files that are fetched, of which those that most samples wait for come first.
     /// [`look_up`](Self::look_up) alone opens them in any order.

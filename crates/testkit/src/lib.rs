@@ -30,6 +30,7 @@
 
 pub mod archived;
 pub mod breakpad;
+pub mod busy;
 pub mod child;
 #[cfg(feature = "differential")]
 pub mod differential;

@@ -161,6 +161,12 @@ impl Output {
         })
     }
 
+    /// Returns the end of the names of such files.
+    pub(crate) fn ending(self) -> &'static str {
+        let named = OUTPUTS.iter().find(|(_, format)| *format == self);
+        named.map_or("", |(end, _)| end)
+    }
+
     /// Whether samples have room for only one value.
     pub(crate) fn has_one_type(self) -> bool {
         matches!(self, Self::Folded | Self::Svg | Self::Firefox)

@@ -9,7 +9,7 @@ use backsight_profile::Profile;
 /// a single value are not counted, because profiles other than recordings have one sample for
 /// each type then. The exception is a text without periods, in which each sample has only the
 /// count.
-pub(super) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
+pub(crate) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
     let firsts: HashSet<usize> = (profile.samples.iter())
         .filter_map(|(sample, ..)| usize::try_from(sample.first_type).ok())
         .collect();
@@ -50,7 +50,7 @@ pub(super) fn left_out(profile: &Profile, shown: usize) -> Option<String> {
 }
 
 /// Returns the value that is shown, and its unit: `cpu-clock in nanoseconds`.
-pub(super) fn value(profile: &Profile) -> Option<String> {
+pub(crate) fn value(profile: &Profile) -> Option<String> {
     let at = usize::try_from(profile.default_type.unwrap_or_default()).ok()?;
     let name = kind(profile, at)?;
     let unit = profile.strings.get(profile.sample_types.get(at)?.unit);

@@ -16,7 +16,7 @@ use crate::failure::{Result, complain};
 use crate::tool::TOOL;
 
 /// Writes a profile, and reports what could not be represented.
-pub(super) fn run(
+pub(crate) fn run(
     profile: &Profile,
     format: Output,
     root_frame: RootFrame,

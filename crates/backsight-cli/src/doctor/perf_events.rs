@@ -12,21 +12,17 @@ fn of_level(level: Option<i64>, may_perfmon: bool) -> Finding {
     let lower = "run with CAP_PERFMON, or sysctl kernel.perf_event_paranoid=1";
     match level {
         None => Finding::missing(
-            "not supported by this kernel; not used by backsight yet",
+            "not supported by this kernel",
             "use a kernel with CONFIG_PERF_EVENTS; in a sandbox, ask for access to them",
         ),
         Some(level) if may_perfmon || level <= 1 => Finding::ok(format!(
-            "of user and kernel code (perf_event_paranoid is {level}); not used by backsight yet"
+            "of user and kernel code (perf_event_paranoid is {level})"
         )),
         Some(2) => Finding::limited(
-            "of this user's code, without the kernel's (perf_event_paranoid is 2); not used by \
-             backsight yet",
+            "of this user's code, without the kernel's (perf_event_paranoid is 2)",
             lower,
         ),
-        Some(level) => Finding::missing(
-            format!("none (perf_event_paranoid is {level}); not used by backsight yet"),
-            lower,
-        ),
+        Some(level) => Finding::missing(format!("none (perf_event_paranoid is {level})"), lower),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The guides of all subcommands.
 
 use super::entry::Guide;
+use super::record_page::RECORD;
 
 /// Exit status of commands that answer addresses.
 const ANSWER_STATUS: &[(&str, &str)] = &[
@@ -45,6 +46,10 @@ pub(super) const GUIDES: &[Guide] = &[
                 "backsight symbolize -p $(pidof server)",
             ),
             (
+                "a flame graph of a program",
+                "backsight record -o flame.svg -- ./program",
+            ),
+            (
                 "a flame graph of a perf recording",
                 "backsight convert perf.data flame.svg",
             ),
@@ -57,6 +62,7 @@ pub(super) const GUIDES: &[Guide] = &[
         files: &[],
         see_also: &["perf-record(1)", "addr2line(1)", "proc(5)"],
     },
+    RECORD,
     Guide {
         command: "maps",
         examples: &[

@@ -113,6 +113,24 @@ impl ProfileBuilder {
         self.capture.events(events);
     }
 
+    /// Completes the current piece: its samples are in the profile, and the files of its modules
+    /// were looked at. A recorder calls it from time to time, while the processes are alive.
+    pub fn flush(&mut self) {
+        self.capture.finish_piece();
+    }
+
+    /// Returns the profile as built so far, without the samples of the current piece.
+    pub fn profile(&self) -> &Profile {
+        &self.capture.profile
+    }
+
+    /// Takes the profile since the start, or since the last call, and goes on with an empty one.
+    /// What is known of the processes is kept. Modules keep their indices, and have them in all
+    /// profiles of a builder.
+    pub fn take_profile(&mut self, facts: &Facts) -> Profile {
+        self.capture.take_profile(facts)
+    }
+
     /// Returns the profile as built so far, without the samples of the current piece.
     pub fn profile_mut(&mut self) -> &mut Profile {
         &mut self.capture.profile
@@ -120,9 +138,15 @@ impl ProfileBuilder {
 
     /// Returns the finished profile. `facts` describes the recording as known at its end.
     #[must_use]
-    pub fn finish(mut self, facts: &Facts) -> Finished {
+    pub fn finish(self, facts: &Facts) -> Finished {
+        self.finish_with(facts, Problems::default())
+    }
+
+    /// As [`finish`](Self::finish), with the problems that the reader of the events had.
+    #[must_use]
+    pub fn finish_with(mut self, facts: &Facts, problems: Problems) -> Finished {
         let unproven = self.conclude(facts);
-        self.finished(Problems::default(), unproven)
+        self.finished(problems, unproven)
     }
 
     /// Completes the last piece. Called once, after the last event.

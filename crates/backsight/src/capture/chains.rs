@@ -107,10 +107,15 @@ impl Chains {
     pub(super) fn clear_if_large(&mut self) {
         let table = self.chains.len().saturating_mul(size_of::<Chain>());
         if self.bytes.len().saturating_add(table) > MAX_CACHE_BYTES {
-            self.bytes.clear();
-            self.chains.clear();
-            self.places.clear();
+            self.clear();
         }
+    }
+
+    /// Clears the cache. That invalidates all handles.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.chains.clear();
+        self.places.clear();
     }
 }
 

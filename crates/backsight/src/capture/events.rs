@@ -27,22 +27,22 @@ use crate::jit::said::MapUse;
 #[derive(Debug)]
 pub(super) struct Capture {
     pub(super) profile: Profile,
-    files: ModuleFiles,
-    piece: Piece,
-    threads: ThreadTable,
+    pub(super) files: ModuleFiles,
+    pub(super) piece: Piece,
+    pub(super) threads: ThreadTable,
     execs: Execs,
     unwinders: Unwinders,
     /// The chain of a sample with LBR call stack.
     calls: Unwound,
     /// Samples with branch records that are not a call stack.
     pub(super) branches: u64,
-    build_ids: RecordedBuildIds,
+    pub(super) build_ids: RecordedBuildIds,
     archives: Archives,
     pub(super) columns: Columns,
-    off_cpu: OffCpu,
+    pub(super) off_cpu: OffCpu,
     exited: ExitedProcesses,
     /// The times of the first and the last sample, in nanoseconds.
-    times: Option<(u64, u64)>,
+    pub(super) times: Option<(u64, u64)>,
     /// The number of the current event. It serves as time in the replay, since events come in
     /// order.
     order: u64,

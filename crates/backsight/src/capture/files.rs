@@ -13,7 +13,7 @@ use crate::host::Host;
 /// Only a file that is proven to be the module's counts: by build ID, or else by device and
 /// inode if the recording was made on this machine.
 pub(super) fn learn(module: &mut Module, files: &ModuleFiles, trust_inodes: bool) {
-    if module.kind != ModuleKind::File {
+    if module.kind != ModuleKind::File || !files.may_open() {
         return;
     }
     let is_unproven = module.build_id.is_none() && !trust_inodes;

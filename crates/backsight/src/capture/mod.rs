@@ -32,6 +32,7 @@ mod places;
 mod reader;
 mod registers;
 mod spaces;
+mod taking;
 mod threads;
 mod unwind;
 mod written;

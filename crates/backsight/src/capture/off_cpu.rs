@@ -46,6 +46,11 @@ pub(super) struct Switches {
 }
 
 impl Switches {
+    /// Keeps a sample until its time is known.
+    pub(super) fn wait(&mut self, number: u64, sample: profile::Sample) {
+        self.untimed.insert(number, sample);
+    }
+
     fn close(&mut self, number: u64, ns: u64) {
         let ns = i64::try_from(ns).unwrap_or(i64::MAX);
         match self.untimed.remove(&number) {
@@ -126,6 +131,28 @@ impl OffCpu {
             self.runs(tid, time_ns, switches);
             self.ended.insert(tid);
         }
+    }
+
+    /// Splits all waits that go on: what they took until now is final. Returns for each the number
+    /// of the rest, and its sample.
+    pub(super) fn split(&mut self, switches: &mut Switches) -> Vec<(u64, profile::Sample)> {
+        let Self {
+            since,
+            numbers,
+            last_ns,
+            ..
+        } = self;
+        let mut rest = Vec::new();
+        for (begin, number) in since.values_mut() {
+            let Some(sample) = switches.untimed.get(number).copied() else {
+                continue;
+            };
+            switches.close(*number, last_ns.saturating_sub(*begin));
+            (*begin, *number) = (*last_ns, *numbers);
+            *numbers = numbers.wrapping_add(1);
+            rest.push((*number, sample));
+        }
+        rest
     }
 
     /// Ends the recording.

@@ -1,10 +1,10 @@
 //! Data of a recording that is buffered to be replayed together.
 
-use backsight_normalize::{KERNEL_PID, ProcessRecord, Replay};
+use backsight_normalize::{KERNEL_PID, Mmap, ProcessRecord, Replay};
 use backsight_profile::{self as profile, Profile};
-use backsight_types::ModuleKind;
 use backsight_types::trace;
 use backsight_types::trace::{ChainEntry, SampleRecord};
+use backsight_types::{ModuleKind, Perms};
 use hashbrown::HashMap;
 
 use super::chains::{ChainContext, ChainIdx, Chains};
@@ -228,6 +228,34 @@ impl Piece {
             }
             profile.modules.push(module);
         }
+    }
+
+    /// Goes on with an empty profile, after [`Self::finish`].
+    pub(super) fn begin_profile(&mut self) {
+        self.places.begin_profile();
+        self.chains.clear();
+    }
+
+    /// Returns the mappings with code that a process has, as its records said them.
+    pub(super) fn mappings_of(&self, pid: u32) -> Vec<Mmap> {
+        let modules = self.replay.modules();
+        let mappings = self.replay.code_of(pid).filter_map(|code| {
+            let module = &modules.get(code.module?.as_usize())?.module;
+            let mut name = module.path.clone();
+            if module.deleted {
+                name.extend_from_slice(b" (deleted)");
+            }
+            Some(Mmap {
+                range: code.range,
+                offset: code.offset,
+                perms: Perms::READ | Perms::EXECUTE,
+                device: module.device,
+                inode: module.inode,
+                build_id: module.build_id,
+                name,
+            })
+        });
+        mappings.collect()
     }
 
     /// Adds mappings to the profile. Their modules must be those of a finished piece.

@@ -24,6 +24,12 @@ pub(super) struct Places {
 }
 
 impl Places {
+    /// Goes on with a profile that has no locations.
+    pub(super) fn begin_profile(&mut self) {
+        self.located.clear();
+        self.unresolved.clear();
+    }
+
     /// Returns the location of a chain entry, adding it if it is new. Returns `None` if there
     /// are 2^32 locations already.
     pub(super) fn location(

@@ -182,6 +182,10 @@ impl ThreadTable {
     /// dropped once many others have exited.
     pub(super) fn ended(&mut self, who: (u32, u32)) {
         const MAX_EXITED: usize = 1024;
+        if let Some(thread) = self.threads.get_mut(&who) {
+            // When does not matter.
+            thread.end_ns = Some(0);
+        }
         if self.ended_now.insert(who) {
             self.ended.push_back(who);
         }
@@ -222,6 +226,24 @@ impl ThreadTable {
         let row = row.and_then(|row| profile.processes.get_mut(row.as_usize()));
         if let Some(process) = row {
             process.end_ns = Some(time_ns);
+        }
+    }
+
+    /// Goes on with an empty profile: no thread has a row any more, and those that ended are
+    /// forgotten. `code_of` returns the mappings that a process has.
+    pub(super) fn begin_profile(&mut self, code_of: impl Fn(u32) -> Vec<Mmap>) {
+        self.last = None;
+        self.mapped.clear();
+        self.threads.retain(|_, thread| thread.end_ns.is_none());
+        self.processes.retain(|_, process| process.end_ns.is_none());
+        self.threads
+            .values_mut()
+            .for_each(|thread| thread.row = None);
+        for (pid, process) in &mut self.processes {
+            if process.row.take().is_some() {
+                let code = code_of(*pid).into_iter().map(|mapping| (0, mapping));
+                self.waiting.insert(*pid, code.collect());
+            }
         }
     }
 

@@ -1,0 +1,76 @@
+//! The functions that took most of the time, at the end of a recording.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use backsight_profile::{Location, Profile};
+
+/// How many functions are listed.
+const MAX_LISTED: usize = 10;
+
+/// A function, and what its own code took of the whole, in percent.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Hot {
+    pub(super) percent: f64,
+    pub(super) function: String,
+    /// The file name of its module.
+    pub(super) module: Option<String>,
+}
+
+/// Returns the functions whose own code took most of a value of the samples, the hottest first.
+/// `value` is the index of its type.
+pub(super) fn hottest(profile: &Profile, value: u32) -> Vec<Hot> {
+    let mut by_place: HashMap<(String, Option<String>), i64> = HashMap::new();
+    let mut whole = 0_i64;
+    for (sample, values, _) in profile.samples.iter() {
+        let Some(at) = value.checked_sub(sample.first_type) else {
+            continue;
+        };
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let Some(amount) = values.get(at).filter(|amount| **amount > 0) else {
+            continue;
+        };
+        whole = whole.saturating_add(*amount);
+        let innermost = profile.stacks.iter(sample.stack).next();
+        let Some(location) = innermost.and_then(|index| profile.location(index)) else {
+            continue;
+        };
+        let sum = by_place.entry(named(profile, location)).or_default();
+        *sum = sum.saturating_add(*amount);
+    }
+    let mut all: Vec<_> = by_place.into_iter().collect();
+    // Equal ones by name, so that the order is always the same.
+    all.sort_by(|(a, x), (b, y)| Reverse(x).cmp(&Reverse(y)).then_with(|| a.cmp(b)));
+    let share = |amount: i64| percent(amount, whole);
+    let listed = all.into_iter().take(MAX_LISTED);
+    let listed = listed.map(|((function, module), amount)| Hot {
+        percent: share(amount),
+        function,
+        module,
+    });
+    listed.collect()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a share is shown with one digit"
+)]
+fn percent(amount: i64, whole: i64) -> f64 {
+    amount as f64 / whole.max(1) as f64 * 100.0
+}
+
+/// Returns the function of a location, and the file name of its module. What was inlined counts
+/// for the function that it was inlined into, as in a list of symbols.
+fn named(profile: &Profile, location: &Location) -> (String, Option<String>) {
+    let module = location.module.and_then(|index| profile.module(index));
+    let path = module.map(|module| module.path_lossy().into_owned());
+    let module = path.map(|path| path.rsplit('/').next().unwrap_or_default().to_owned());
+    let frames = profile.frames_of(location);
+    let function = frames.last().and_then(|frame| frame.function);
+    let function = function.and_then(|name| profile.strings.get(name));
+    let unnamed = || match location.reason {
+        Some(reason) => format!("[{reason}]"),
+        None => "[no name]".to_owned(),
+    };
+    (function.map_or_else(unnamed, str::to_owned), module)
+}

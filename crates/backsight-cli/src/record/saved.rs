@@ -1,0 +1,166 @@
+//! Completes a profile with functions and lines, and writes it to a file.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use backsight::account::{LeftOut, Tally};
+use backsight::{ModuleFiles, ProfileSymbolizer};
+use backsight_formats::folded::RootFrame;
+use backsight_profile::Profile;
+
+use super::flags::Record;
+use super::hottest;
+use crate::account;
+use crate::convert::{Output, left_out_by, shown_value, write_profile};
+use crate::failure::{Failure, Result, complain};
+use crate::file::Shown;
+use crate::output;
+use crate::symbolize::accounted::Accounted;
+use crate::utc::Utc;
+
+/// Where profiles go.
+#[derive(Debug)]
+pub(super) struct Saver<'a> {
+    flags: &'a Record,
+    to: Output,
+    place: PathBuf,
+    /// `None` with `--normalize-only`.
+    symbolizer: Option<Accounted<ProfileSymbolizer>>,
+}
+
+impl<'a> Saver<'a> {
+    /// Checks that the output can be written, before anything is recorded.
+    pub(super) fn new(flags: &'a Record, files: &ModuleFiles) -> Result<Self> {
+        let place = flags.place()?;
+        let to = match flags.every {
+            Some(_) => flags.to.unwrap_or(Output::Pprof),
+            None => Output::of(&place, flags.to)?,
+        };
+        if flags.every.is_some() {
+            fs::create_dir_all(&place).map_err(|error| Failure::io(Shown(&place), &error))?;
+        } else if let Some(folder) = place.parent().filter(|it| !it.as_os_str().is_empty())
+            && !folder.is_dir()
+        {
+            let cause = "no such directory: create it first";
+            return Err(Failure::of(Shown(folder), cause));
+        }
+        let symbolizer = (!flags.normalize_only)
+            .then(|| Accounted::new(ProfileSymbolizer::new(files.clone()), &flags.symbols));
+        Ok(Self {
+            flags,
+            to,
+            place,
+            symbolizer,
+        })
+    }
+
+    /// Whether samples that differ only in time are summed.
+    pub(super) fn sums(&self) -> bool {
+        !self.to.has_time()
+    }
+
+    /// Looks up functions, and writes the profile. `began` is when its recording began. Returns
+    /// the path.
+    pub(super) fn save(
+        &mut self,
+        profile: &mut Profile,
+        began: SystemTime,
+        mut left_out: LeftOut,
+        out: &mut impl Write,
+    ) -> Result<PathBuf> {
+        if let Some(symbolizer) = &mut self.symbolizer {
+            symbolizer.restart();
+            symbolizer.look_up_all(profile, 0.0);
+        }
+        let path = match self.flags.every {
+            Some(_) => self.place.join(file_name(began, self.to)),
+            None => self.place.clone(),
+        };
+        let shown = profile.default_type.unwrap_or_default();
+        let shown = usize::try_from(shown).unwrap_or_default();
+        let has_one = self.to.has_one_type();
+        if let Some(what) = left_out_by(profile, shown).filter(|_| has_one) {
+            let way_out = "a .pb.gz, .ndjson or .otlp file has all";
+            complain(format_args!("{}: {what} ({way_out})", Shown(&path)));
+        }
+        let mut tally = Tally::default();
+        let others = tally.take(profile, Some(shown).filter(|_| has_one));
+        left_out.add("samples of values that are not shown", others);
+        let write =
+            |mut out: &mut dyn Write| write_profile(profile, self.to, RootFrame::Process, &mut out);
+        match path == Path::new("-") {
+            true => write(out)?,
+            false => output::replace(&path, write)?,
+        }
+        let account = tally.account(profile, left_out, !self.flags.normalize_only);
+        let value = shown_value(profile).filter(|_| has_one);
+        account::report(
+            &account,
+            self.flags.account.when(),
+            profile,
+            value.as_deref(),
+        );
+        Ok(path)
+    }
+
+    /// Says which functions took most of the time, and where to look next.
+    pub(super) fn summarize(&self, profile: &Profile, path: &Path) {
+        if self.flags.account.when() == account::When::Never {
+            return;
+        }
+        if profile.samples.is_empty() {
+            let why = "nothing of the target ran meanwhile";
+            return complain(format_args!("no samples: {why}"));
+        }
+        if !self.flags.normalize_only {
+            let value = profile.default_type.unwrap_or_default();
+            let types = profile
+                .sample_types
+                .get(usize::try_from(value).unwrap_or_default());
+            let name = types.and_then(|it| profile.strings.get(it.kind));
+            complain(format_args!(
+                "hottest functions, by their own {}:",
+                name.unwrap_or("samples")
+            ));
+            for hot in hottest::hottest(profile, value) {
+                let module = hot.module.map(|module| format!("  ({module})"));
+                let module = module.unwrap_or_default();
+                complain(format_args!(
+                    "{:6.1} %  {}{module}",
+                    hot.percent, hot.function
+                ));
+            }
+        }
+        if path != Path::new("-") {
+            complain(format_args!(
+                "{}",
+                next_step(self.to, &path.display().to_string())
+            ));
+        }
+    }
+}
+
+/// Returns what to do with a file of this format.
+fn next_step(format: Output, path: &str) -> String {
+    match format {
+        Output::Pprof | Output::Pb => {
+            format!(
+                "written: {path}; go tool pprof -http=: {path}, or backsight convert {path} flame.svg"
+            )
+        }
+        Output::Svg => format!("written: {path}; open it in a browser"),
+        Output::Firefox => format!("written: {path}; load it at https://profiler.firefox.com"),
+        Output::Folded => {
+            format!("written: {path}; flamegraph.pl or https://speedscope.app read it")
+        }
+        _ => format!("written: {path}; backsight convert {path} flame.svg draws it"),
+    }
+}
+
+/// Returns the name of a file of an interval: its begin, without characters that need quotes.
+fn file_name(began: SystemTime, format: Output) -> String {
+    let began = Utc(began).to_string().replace(':', "");
+    format!("{began}{}", format.ending())
+}
