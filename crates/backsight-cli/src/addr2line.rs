@@ -64,7 +64,7 @@ impl Addr2line {
         // addr2line's own -v shows its version.
         let symbols = symbols.with_verbose_flag("--verbose");
         let symbols = symbols.with_symbol_files(self.symbol_files);
-        symbols.check();
+        let checked = symbols.check();
         // As with addr2line, addresses are read from standard input if none are given.
         let addresses = self.addresses.or_stdin();
         let malformed = elf::run(
@@ -74,6 +74,6 @@ impl Addr2line {
             &symbols,
             &mut sink,
         )?;
-        Ok(Done::under(self.strict, malformed + sink.unresolved))
+        Ok(Done::under(self.strict, malformed + sink.unresolved).and(checked))
     }
 }

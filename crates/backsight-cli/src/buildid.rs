@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Done, Result, WithWayOut, complain};
 use crate::file::{Shown, open_regular};
+use crate::not_elf;
 
 /// Print the GNU build IDs of files, one per line
 ///
@@ -39,7 +40,8 @@ impl BuildIdCommand {
 
 fn read(path: &Path) -> Result<backsight_types::BuildId, String> {
     let file = open_regular(path).map_err(|error| WithWayOut(&error).to_string())?;
-    let headers = backsight::headers(&file, Some(path)).map_err(|error| error.to_string())?;
+    let headers = backsight::headers(&file, Some(path))
+        .map_err(|error| not_elf::of_headers(&error, &file, path))?;
     headers
         .build_id
         .ok_or_else(|| "it has no GNU build ID: link it with -Wl,--build-id".to_owned())

@@ -184,9 +184,10 @@ impl Convert {
         let to = Output::of(output, self.to)?;
         check_not_input(output, input)?;
         self.symbols.use_jobs()?;
-        if !self.no_symbols {
-            self.symbols.check();
-        }
+        let checked = match self.no_symbols {
+            true => self.symbols.check_debug_files(),
+            false => self.symbols.check(),
+        };
         let mut tally = Tally::default();
         let (
             profile,
@@ -215,7 +216,7 @@ impl Convert {
         };
         let gaps = profile.locations.iter().filter(has_gap).count();
         let gaps = u64::try_from(gaps).unwrap_or(u64::MAX);
-        Ok(Done::under(self.strict, malformed.saturating_add(gaps)))
+        Ok(Done::under(self.strict, malformed.saturating_add(gaps)).and(checked))
     }
 
     /// Writes samples as they are read. With a streamed input format, memory does not grow with

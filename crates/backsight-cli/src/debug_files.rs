@@ -7,7 +7,7 @@ use backsight_symbolize::Options;
 
 use crate::args::parse_size;
 use crate::debuginfod::Debuginfod;
-use crate::failure::{WithWayOut, complain};
+use crate::failure::{Done, WithWayOut, complain};
 use crate::file::Shown;
 use crate::memory;
 use crate::perf_cache;
@@ -54,8 +54,11 @@ pub(crate) struct DebugFiles {
 impl DebugFiles {
     /// Reports directories that do not exist, and servers that cannot be asked. The others are
     /// still used.
-    pub(crate) fn check(&self) {
-        self.debuginfod.client();
+    pub(crate) fn check(&self) -> Done {
+        let mut done = match self.debuginfod.is_default() || self.debuginfod.client().is_some() {
+            true => Done::Fully,
+            false => Done::InPart,
+        };
         let debug_dirs = self.debug_dir.iter().map(|dir| ("--debug-dir", dir));
         let root = self.root.iter().map(|dir| ("--root", dir));
         for (flag, dir) in debug_dirs.chain(root) {
@@ -71,7 +74,9 @@ impl DebugFiles {
                 Err(error) => WithWayOut(&error).to_string(),
             };
             complain(format_args!("{flag} {}: {cause}", Shown(dir)));
+            done = Done::InPart;
         }
+        done
     }
 
     /// Whether no flag was given.

@@ -25,7 +25,7 @@ pub(crate) enum Done {
     Fully,
     /// With `--strict`, something was unresolved or malformed.
     WithGaps,
-    /// Some of several files failed, and each was reported.
+    /// Some of several files or directories that were named failed, and each was reported.
     InPart,
     /// With the exit code of a command that was run.
     Code(u8),
@@ -34,6 +34,15 @@ pub(crate) enum Done {
 pub(crate) type Result<T = Done, E = Failure> = std::result::Result<T, E>;
 
 impl Done {
+    /// Returns how a command ended of which another part ended so.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::InPart, _) | (_, Self::InPart) => Self::InPart,
+            (Self::WithGaps, _) | (_, Self::WithGaps) => Self::WithGaps,
+            (Self::Fully, Self::Fully) => Self::Fully,
+        }
+    }
+
     /// Returns the end of a command that met `gaps` malformed or unresolved entries.
     pub(crate) fn under(strict: bool, gaps: u64) -> Self {
         if strict && gaps > 0 {

@@ -4,8 +4,7 @@ use std::io::Read;
 
 use flate2::bufread::MultiGzDecoder;
 
-/// How many bytes of a file are inspected.
-const INSPECTED_BYTES: usize = 4096;
+use crate::known_file::{INSPECTED_BYTES, by_magic};
 
 /// The magic number of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -43,72 +42,14 @@ pub(crate) fn known(begin: &[u8]) -> Option<(&'static str, &'static str)> {
         let way_out = "nothing was written to it: record again";
         return Some(("empty", way_out));
     }
-    by_magic(begin).or_else(|| by_text(begin))
+    match by_magic(begin) {
+        Some(known) => known.for_stacks.map(|way_out| (known.what, way_out)),
+        None => by_text(begin),
+    }
 }
 
-fn by_magic(begin: &[u8]) -> Option<(&'static str, &'static str)> {
-    const PICTURE: &str =
-        "a picture does not contain the stacks: give the recording it was drawn from";
-    const UNPACK: &str = "unpack it first, and give the file in it";
-    let known: [(&[u8], &str, &str); 16] = [
-        (b"\x89PNG\r\n", "a PNG picture", PICTURE),
-        (b"\xff\xd8\xff", "a JPEG picture", PICTURE),
-        (b"GIF8", "a GIF picture", PICTURE),
-        (b"%PDF-", "a PDF document", PICTURE),
-        (
-            b"\x7fELF",
-            "a program or library (ELF)",
-            "give a recording of it; `backsight symbolize -e FILE ADDR…` looks addresses up in it",
-        ),
-        (
-            b"FLR\0",
-            "a recording of Java's Flight Recorder (JFR)",
-            "convert it with async-profiler's jfrconv, `-o pprof` or `-o collapsed`",
-        ),
-        (b"PK\x03\x04", "a zip archive", UNPACK),
-        (b"PK\x05\x06", "an empty zip archive", UNPACK),
-        (
-            b"\x28\xb5\x2f\xfd",
-            "packed by zstd",
-            "unpack it first: `zstd -d FILE`",
-        ),
-        (
-            b"\xfd7zXZ\0",
-            "packed by xz",
-            "unpack it first: `xz -dk FILE`",
-        ),
-        (
-            b"BZh",
-            "packed by bzip2",
-            "unpack it first: `bunzip2 -k FILE`",
-        ),
-        (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
-        (
-            b"\x1f\x8b",
-            "damaged, or packed twice",
-            "unpack it first: `gunzip -k FILE`, which says what is wrong",
-        ),
-        (
-            b"PAR1",
-            "a Parquet file",
-            "backsight does not read it: give the profile that it was made from",
-        ),
-        (
-            b"ARROW1",
-            "an Arrow file",
-            "backsight does not read it: give what it was made from",
-        ),
-        (
-            b"\x89BSIX",
-            "an index of symbols",
-            "it has no stacks: give a recording, and the folder of indexes by --index-dir",
-        ),
-    ];
-    let found = known.iter().find(|(magic, ..)| begin.starts_with(magic));
-    found.map(|(_, what, way_out)| (*what, *way_out))
-}
-
-fn by_text(begin: &[u8]) -> Option<(&'static str, &'static str)> {
+/// Returns what a text is, and where stacks were to be in it, the way out.
+pub(crate) fn by_text(begin: &[u8]) -> Option<(&'static str, &'static str)> {
     let text = String::from_utf8_lossy(begin);
     let text = text.trim_start_matches('\u{feff}').trim_ascii_start();
     let has = |word: &str| text.contains(word);

@@ -101,6 +101,17 @@ impl Addresses {
         self.list.is_empty()
     }
 
+    /// Fails if no arguments are given.
+    pub(crate) fn check_given(&self) -> Result<()> {
+        match self.is_empty() {
+            true => {
+                let message = "no addresses given: `-` reads them from standard input";
+                Err(Failure::Usage(message.to_owned()))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// Returns all addresses; `None` if they come from standard input.
     pub(crate) fn all(&self) -> Option<Vec<AbsAddr>> {
         let addr = |entry: &Entry| match entry {
@@ -152,11 +163,6 @@ impl Addresses {
                 return Err(Failure::Usage(message.to_owned()));
             };
             batch.push(addr, lookups.next());
-        }
-        if batch.addrs.is_empty() {
-            complain(format_args!(
-                "no addresses given; `-` reads them from standard input"
-            ));
         }
         answer(&batch)?;
         Ok(0)

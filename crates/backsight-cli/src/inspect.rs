@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use backsight_formats::escape::Terminal;
 use backsight_formats::ndjson::{HeaderLine, SymbolLine, Writer};
@@ -11,6 +12,7 @@ use crate::args::Format;
 use crate::failure::{Done, Failure, Result, complain};
 use crate::file::{Shown, open_regular};
 use crate::inspect_symbol_file;
+use crate::not_elf;
 use crate::oversized;
 use crate::symbolize::Symbols;
 use crate::symbolize::accounted::Accounted;
@@ -46,7 +48,7 @@ impl Inspect {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         let path = &self.file;
         let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
-        self.symbols.check();
+        let checked = self.symbols.check();
         if inspect_symbol_file::is_symbol_file(&file) {
             if self.format == Format::Json || !self.names.is_empty() {
                 return Err(Failure::of(
@@ -55,7 +57,8 @@ impl Inspect {
                      look addresses up with symbolize --symbols",
                 ));
             }
-            return inspect_symbol_file::run(path, &self.symbols.options(), out);
+            let done = inspect_symbol_file::run(path, &self.symbols.options(), out)?;
+            return Ok(done.and(checked));
         }
         if self.symbols.has_symbol_files() {
             complain(format_args!(
@@ -63,12 +66,16 @@ impl Inspect {
             ));
         }
         let symbolizer = Accounted::new(Symbolizer::new(self.symbols.options()), &self.symbols);
+        let file = Arc::new(file);
         let input = ModuleInput::File {
-            file: file.into(),
+            file: Arc::clone(&file),
             path: Some(path.clone()),
         };
         let module = symbolizer.add(input, None, None);
-        let failed = |error: Error| Failure::of(Shown(path), error.cause());
+        let failed = |error: Error| {
+            let cause = not_elf::of_cause(error.cause(), &file, path);
+            Failure::of(Shown(path), cause)
+        };
         if self.format == Format::Json {
             Writer::new(&mut *out).header(&HeaderLine::new(TOOL))?;
         }
@@ -76,9 +83,9 @@ impl Inspect {
             let all = symbolizer.definitions(module).map_err(failed)?;
             oversized::report(&symbolizer, [module].into_iter());
             self.write(out, &all)?;
-            return Ok(Done::Fully);
+            return Ok(checked);
         }
-        let mut done = Done::Fully;
+        let mut done = checked;
         for name in &self.names {
             let found = symbolizer.definitions_named(module, name);
             let found = found.map_err(failed)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use backsight_symbolize::{IndexCause, IndexDir, Symbolizer};
 
 use crate::args::parse_size;
-use crate::failure::complain;
+use crate::failure::{Done, complain};
 use crate::file::Shown;
 use crate::index_file;
 
@@ -25,15 +25,22 @@ pub(crate) struct KeptIndexes {
 
 impl KeptIndexes {
     /// Reports why the directory cannot be used, if so. Lookups then work without it.
-    pub(crate) fn check(&self) {
+    pub(crate) fn check(&self) -> Done {
         let Some(dir) = self.dir() else {
-            return;
+            return Done::Fully;
         };
-        if let Err(error) = dir.check() {
-            report(
-                &dir.path,
-                format_args!("not used: {}", index_file::cause(&error)),
-            );
+        // It is created when the first index is written.
+        let checked = dir.check().map_err(|error| index_file::cause(&error));
+        let checked = checked.and_then(|()| match dir.path.metadata() {
+            Ok(metadata) if !metadata.is_dir() => Err("not a directory".to_owned()),
+            _ => Ok(()),
+        });
+        match checked {
+            Ok(()) => Done::Fully,
+            Err(cause) => {
+                report(&dir.path, format_args!("not used: {cause}"));
+                Done::InPart
+            }
         }
     }
 

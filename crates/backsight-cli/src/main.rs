@@ -14,6 +14,7 @@
 
 mod account;
 mod addr2line;
+mod archive_problems;
 mod args;
 mod buildid;
 mod command_line;
@@ -36,10 +37,12 @@ mod interrupt;
 mod jit_maps;
 mod kept_indexes;
 mod kernel_shortfalls;
+mod known_file;
 mod man;
 mod maps;
 mod memory;
 mod normalize;
+mod not_elf;
 mod output;
 mod oversized;
 mod palette;

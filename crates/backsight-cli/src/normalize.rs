@@ -15,6 +15,7 @@ use backsight_normalize::{BuildIds, Options, Session};
 use clap::ValueEnum;
 
 use crate::account::{AccountFlags, LiveListReport};
+use crate::archive_problems::ArchiveProblems;
 use crate::args::{AutoOrNever, BackendArg, check_proc_root, parse_pid};
 use crate::convert::{self, Convert};
 use crate::debug_files::DebugFiles;
@@ -189,6 +190,7 @@ impl Normalize {
                            files of a process are opened through the process";
             return Err(Failure::Usage(message.to_owned()));
         }
+        self.addresses.check_given()?;
         match &self.output {
             None => self.write(out, Palette::of_stdout()),
             Some(path) => {
@@ -214,9 +216,10 @@ impl Normalize {
         };
         if let Some(root) = &self.kernel {
             let mut sink = Sink::new(out, layout);
+            let checked = self.debug_files.check();
             let symbols = self.debug_files.options();
             let malformed = kernel::run(root, symbols, self.addresses, &mut sink)?;
-            return Ok(Done::under(self.strict, malformed + sink.unresolved));
+            return Ok(Done::under(self.strict, malformed + sink.unresolved).and(checked));
         }
         let mut source = self.maps_source()?;
         let mut header = Some(HeaderLine {
@@ -281,6 +284,7 @@ impl Normalize {
             session,
             jit,
             lists: LiveListReport::default(),
+            archive_problems: ArchiveProblems::default(),
         })))
     }
 }

@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use backsight_symbolize::{Error, SymbolFiles};
 
-use crate::failure::complain;
+use crate::failure::{Done, complain};
 use crate::file::Shown;
+use crate::not_elf;
 
 /// Symbol files that the user named.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -33,13 +34,22 @@ impl SymbolFilesFlag {
         (!self.paths.is_empty()).then(|| self.files.get_or_init(make))
     }
 
-    /// Reports paths that cannot be used. The others are.
-    pub(crate) fn check(&self) {
+    /// Reports paths that cannot be used. The others are. A file of a named directory that
+    /// cannot be used is reported, too, and is no failure: the directory may be a server's.
+    pub(crate) fn check(&self) -> Done {
         let problems = self.files().map(|files| files.problems());
         let problems = problems.unwrap_or_default();
         report(&problems);
         // The first check counts.
         let _ = self.reported.set(problems.len());
+        let is_named = |problem: &Error| {
+            let path = problem.path();
+            path.is_some_and(|path| self.paths.iter().any(|named| named == path))
+        };
+        match problems.iter().any(is_named) {
+            true => Done::InPart,
+            false => Done::Fully,
+        }
     }
 
     /// Reports why files were not used.
@@ -51,6 +61,12 @@ impl SymbolFilesFlag {
         let reported = self.reported.get().copied().unwrap_or(0);
         let problems = files.problems();
         report(problems.get(reported..).unwrap_or_default());
+        let others = files.other_problems();
+        if others > 0 {
+            complain(format_args!(
+                "--symbols: {others} more problems with symbol files are not listed"
+            ));
+        }
         report(&files.unused());
     }
 }
@@ -61,7 +77,7 @@ fn report(problems: &[Error]) {
         complain(format_args!(
             "--symbols {}: {}",
             Shown(path),
-            problem.cause()
+            not_elf::of_symbols(problem.cause(), path)
         ));
     }
 }

@@ -112,10 +112,14 @@ enum SymbolizeFormat {
 impl Symbolize {
     pub(crate) fn run(self, out: &mut impl Write) -> Result {
         self.symbols.use_jobs()?;
-        self.symbols.check();
+        let checked = self.symbols.check();
         if self.input.is_none() && !self.account.is_default() {
             let message = "--account and --quiet apply only to a capture (-i)";
             return Err(Failure::Usage(message.to_owned()));
+        }
+        // Without addresses, the threads of a process are listed, and a capture has its own.
+        if self.elf.is_some() || self.kernel.is_some() {
+            self.addresses.check_given()?;
         }
         let mut sink = Sink::new(out, self.layout()?);
         let malformed = if let Some(input) = &self.input {
@@ -146,11 +150,11 @@ impl Symbolize {
             check_proc_root(processes.proc_root.as_deref())?;
             let (done, malformed) = processes.run(self.addresses, &mut sink)?;
             if done != Done::Fully {
-                return Ok(done);
+                return Ok(done.and(checked));
             }
             malformed
         };
-        Ok(Done::under(self.strict, malformed + sink.unresolved))
+        Ok(Done::under(self.strict, malformed + sink.unresolved).and(checked))
     }
 
     /// Returns the output format. A flag of addr2line selects its format; with another format it

@@ -4,7 +4,7 @@ mod common;
 
 use common::{backends, json, of_type, run};
 use serde_json::Value;
-use testkit::archived::{Archived, LIBRARIES, archived, member};
+use testkit::archived::{ArchiveShape, Archived, LIBRARIES, archived, archived_as, member};
 use testkit::skip;
 
 fn made() -> Option<Archived> {
@@ -153,5 +153,75 @@ fn a_recording_has_the_members_as_modules() {
         let stack = format!("main;call_all;spin_{name};leaf_{name}");
         let named = count(&stack);
         assert!(named * 3 > all, "{named} of {all} have {stack}: {folded}");
+    }
+}
+
+/// Whatever is around the archive, a live process, its capture and the path of a member lead to
+/// the same answers.
+#[test]
+fn archives_of_other_shapes_are_answered_as_the_libraries_are() {
+    for shape in [
+        ArchiveShape::BehindProgram,
+        ArchiveShape::SignatureInComment,
+        ArchiveShape::SameNames,
+    ] {
+        let Some(archived) = archived_as(shape) else {
+            return skip("no compiler, or none for this machine");
+        };
+        let (process, functions) = archived.mapped();
+        let pid = process.0.id().to_string();
+        let addresses: Vec<String> = functions.iter().map(|at| format!("{at:#x}")).collect();
+        let live = run(["symbolize", "-p", &pid, &addresses[0], &addresses[1]]);
+        let args = ["normalize", "-p", &pid, "--format", "json"];
+        let capture = run([&args[..], &[&addresses[0], &addresses[1]]].concat());
+        assert_eq!((&*live.stderr, &*capture.stderr), ("", ""), "{shape:?}");
+        let capture = capture.ok();
+        let input = archived.dir().join("capture.ndjson");
+        std::fs::write(&input, &capture).expect("written");
+        let elsewhere = run(["symbolize", "-i", &input.display().to_string()]).ok();
+        let live = live.ok();
+        let lines = json(&capture);
+        for (number, name) in LIBRARIES.iter().enumerate() {
+            let (_, id) = of_library(&archived, number);
+            let function = format!("spin_{name}");
+            assert!(live.contains(&function), "{shape:?}: {live}");
+            assert!(elsewhere.contains(&function), "{shape:?}: {elsewhere}");
+            let modules = of_type(&lines, "module");
+            let module = modules.iter().find(|it| it["build_id"] == id.as_str());
+            let module = module.unwrap_or_else(|| panic!("{shape:?}: no {id}: {capture}"));
+            // Its path leads to it in every command.
+            let path = module["path"].as_str().expect("a path");
+            assert_eq!(run(["buildid", path]).ok().trim(), id, "{shape:?}: {path}");
+        }
+    }
+}
+
+#[test]
+fn a_name_of_several_members_is_ambiguous() {
+    let Some(archived) = archived_as(ArchiveShape::SameNames) else {
+        return skip("no compiler, or none for this machine");
+    };
+    let path = format!("{}!/{}", archived.archive().display(), member(LIBRARIES[0]));
+    for command in [&["buildid"][..], &["inspect"], &["symbolize", "0x0", "-e"]] {
+        let ran = run([command, &[&path]].concat());
+        let words = "several members of the archive have this name: choose one by the offset";
+        ran.fails(1, &[words, &path, "@0x1000"]);
+    }
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_is_said_of_a_live_process() {
+    let Some(archived) = archived_as(ArchiveShape::WithoutEnd) else {
+        return skip("no compiler, or none for this machine");
+    };
+    let (process, functions) = archived.mapped();
+    let pid = process.0.id().to_string();
+    let addresses: Vec<String> = functions.iter().map(|at| format!("{at:#x}")).collect();
+    let archive = archived.archive().display().to_string();
+    for command in ["normalize", "symbolize"] {
+        let ran = run([command, "-p", &pid, &addresses[0], &addresses[1]]);
+        let words = "a damaged zip archive: its directory cannot be read; `unzip -t`";
+        ran.fails(0, &[&format!("{archive}: {words}")]);
+        assert_eq!(ran.stderr.matches(words).count(), 1, "{command}: {ran:?}");
     }
 }

@@ -223,7 +223,7 @@ fn an_empty_batch_is_no_failure() {
     let child = sleeping();
     let pid = child.0.id().to_string();
     let ran = run(["normalize", "-p", &pid]);
-    ran.fails(0, &["no addresses given"]);
+    ran.fails(2, &["no addresses given"]);
     assert_eq!(ran.stdout, "");
     for input in ["", "\n\n", "# nothing\n"] {
         assert_eq!(

@@ -77,7 +77,7 @@ fn a_debug_link_is_followed_beside_the_file_and_in_a_root() {
         std::fs::remove_file(to).expect("ours");
     }
     let ran = run(["symbolize", "-e", elf, "--root=/no/such", &addr]);
-    ran.fails(0, &["--root /no/such: No such file"]);
+    ran.fails(1, &["--root /no/such: No such file"]);
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn what_is_not_used_is_said() {
     // Before and behind the answers, each once.
     let ran = program.run("symbolize -e a --symbols absent --symbols a.c ADDR");
     ran.fails(
-        0,
+        1,
         &[
             "--symbols absent: No such file",
             "--symbols a.c: not a symbol file",
@@ -130,6 +130,9 @@ fn what_is_not_used_is_said() {
     assert_eq!(ran.stderr.matches("absent").count(), 1, "{ran:?}");
     program.breakpad("one.sym", &own);
     program.breakpad("two.sym", &own);
+    let mut text = fs::read_to_string(program.path("two.sym")).expect("ours");
+    text.push_str("PUBLIC ffff 0 other\n");
+    fs::write(program.path("two.sym"), text).expect("ours");
     let ran = program.run("symbolize -e a --symbols one.sym --symbols two.sym ADDR");
     ran.fails(
         0,
@@ -137,7 +140,10 @@ fn what_is_not_used_is_said() {
     );
     assert!(!ran.stdout.contains("called"), "{ran:?}");
     let ran = program.run("symbolize -e one.sym ADDR");
-    ran.fails(1, &["one.sym: a symbol file: name the program with -e"]);
+    ran.fails(
+        1,
+        &["one.sym: not an ELF file, but a symbol file of Breakpad: give it with --symbols"],
+    );
     // Lines that cannot be read.
     let mut text = fs::read_to_string(program.path("one.sym")).expect("ours");
     text.push_str("FUNC 10\nFILE x\n");
@@ -145,6 +151,32 @@ fn what_is_not_used_is_said() {
     let ran = program.run("symbolize -e a --symbols one.sym ADDR");
     ran.fails(0, &["one.sym: 2 of its lines cannot be read"]);
     assert!(ran.stdout.contains("called(int)"), "{ran:?}");
+}
+
+#[test]
+fn a_file_that_claims_two_builds_is_refused_everywhere() {
+    let program = program!();
+    let own = program.debug_id();
+    program.breakpad("two.sym", &own.to_string());
+    let path = program.path("two.sym");
+    let text = fs::read_to_string(&path).expect("ours");
+    let (first, rest) = text.split_once('\n').expect("lines");
+    let other = "ab".repeat(20);
+    fs::write(&path, format!("{first}\nINFO CODE_ID {other}\n{rest}")).expect("ours");
+    let words = format!("it claims debug ID {own} and build ID {other}, which contradict");
+    let commands = [
+        ("symbolize -e a --symbols two.sym ADDR", 1),
+        ("symbolize -e a --symbols . ADDR", 0),
+        ("addr2line -f -e a --symbols two.sym ADDR", 1),
+        ("inspect two.sym", 1),
+    ];
+    for (command, code) in commands {
+        let ran = program.run(command);
+        ran.fails(code, &["two.sym: ", &words]);
+        assert!(!ran.stdout.contains("called(int)"), "{command}: {ran:?}");
+    }
+    let ran = program.run("store add --store kept two.sym");
+    ran.fails(1, &["two.sym", "which contradict each other"]);
 }
 
 #[test]
@@ -182,6 +214,6 @@ fn inspect_says_what_a_file_is() {
         .run("inspect a.sym")
         .fails(1, &["a.sym: a symbol file: its MODULE line"]);
     let ran = program.run("inspect --symbols a.sym full main");
-    ran.fails(0, &["--symbols: not used"]);
+    ran.fails(1, &["--symbols: not used", "its MODULE line"]);
     assert!(run(["inspect", "--help"]).ok().contains("GSYM"));
 }

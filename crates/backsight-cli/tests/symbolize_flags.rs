@@ -94,6 +94,7 @@ fn a_debug_folder_that_is_none_is_said() {
             "10",
         ]);
         let file = format!("--debug-dir {own}: not a directory");
-        ran.fails(0, &["--debug-dir /no/such: No such file", &file]);
+        ran.fails(1, &["--debug-dir /no/such: No such file", &file]);
+        assert!(!ran.stdout.is_empty(), "what was asked is answered");
     }
 }

@@ -5,40 +5,32 @@
 //! of the archive and offsets in it. A member is named `base.apk!/lib/arm64-v8a/libx.so`, as
 //! the dynamic linker of Android names it.
 //!
-//! Format: APPNOTE.TXT, sections 4.3.7 (local file header), 4.3.12 (central directory) and
-//! 4.3.16 (its end); read by `rawzip`.
+//! Names need not be unique. If several members have the name, each is named with the offset of
+//! its contents behind it, as `lib/x.so@0x1000`, and the bare name is ambiguous.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ReaderAt, ZipArchive, ZipLocator};
-
+use crate::archive_directory::{ArchiveDirectory, ArchiveEntry};
 use crate::error::{Error, FileError};
 
 /// What separates the path of an archive from the name of its member.
 const SEPARATOR: &[u8] = b"!/";
 
-/// The signature of a local file header, with which an archive begins. A file with anything
-/// before it, such as a program that unpacks itself, is not searched.
-const MAGIC: [u8; 4] = *b"PK\x03\x04";
-
-/// Entries of the central directory that are read. The largest APKs have tens of thousands;
-/// 16-bit archives cannot have more than 65,535.
-const MAX_ENTRIES: usize = 1 << 20;
-
-/// The end of the central directory has a comment of up to 65,535 bytes after it.
-const MAX_END_BYTES: u64 = 1 << 17;
+/// What separates the name of a member from its offset.
+const OFFSET_MARK: &[u8] = b"@0x";
 
 /// A member of an archive that is stored without compression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArchiveMember {
-    /// Its name, such as `lib/arm64-v8a/libx.so`, raw bytes.
+    /// Its name, such as `lib/arm64-v8a/libx.so`, raw bytes; with `@0x` and the offset of its
+    /// contents behind it if other members have the same name.
     pub name: Vec<u8>,
     /// Its contents, as offsets in the archive.
     pub range: Range<u64>,
@@ -51,57 +43,117 @@ impl ArchiveMember {
     /// # Errors
     /// [`Error::Io`], and [`Error::DamagedArchive`]; without a path.
     pub fn at(archive: &File, offset: u64) -> Result<Option<Self>, FileError> {
-        let mut nearest = None;
-        // A member's contents follow its local header, so only the last header before the
-        // offset can be the one.
-        let found = search(archive, |_, header| {
-            if header <= offset && nearest.is_none_or(|known| known < header) {
-                nearest = Some(header);
-            }
-            false
-        })?;
-        debug_assert!(found.is_none(), "nothing was accepted");
-        let Some(nearest) = nearest else {
+        let Some(directory) = ArchiveDirectory::open(archive)? else {
             return Ok(None);
         };
-        let member = search(archive, |_, header| header == nearest)?;
-        Ok(member.filter(|member| member.range.contains(&offset)))
+        // A member's contents follow its local header, so only the last header before the
+        // offset can be the one.
+        let mut nearest: Option<(Vec<u8>, ArchiveEntry)> = None;
+        directory.each(|name, entry| {
+            let known = nearest.as_ref().map(|(_, known)| known.header);
+            if entry.is_stored && entry.header <= offset && known.is_none_or(|at| at < entry.header)
+            {
+                nearest = Some((name.to_owned(), entry));
+            }
+        })?;
+        let Some((name, entry)) = nearest else {
+            return Ok(None);
+        };
+        let range = directory.range_of(&entry)?;
+        if !range.contains(&offset) {
+            return Ok(None);
+        }
+        let namesakes = Namesakes::of(&directory, &name)?;
+        if namesakes.others == 0 {
+            return Ok(Some(Self { name, range }));
+        }
+        let offset = format!("{:x}", range.start);
+        let name = [&name, OFFSET_MARK, offset.as_bytes()].concat();
+        // Another member may be called so.
+        match Self::in_directory(&directory, &name)? {
+            Some(found) if found.range == range => Ok(Some(found)),
+            _ => Err(namesakes.ambiguous()),
+        }
     }
 
-    /// Returns whether a file begins as an archive does.
+    /// Returns whether a file is an archive, sound or damaged.
     ///
     /// # Errors
     /// [`Error::Io`], without a path.
     pub fn is_archive(file: &File) -> Result<bool, FileError> {
-        let mut magic = [0; MAGIC.len()];
-        let read = file.read_at(&mut magic, 0);
-        let read = read.map_err(|error| FileError::new("read", None, error))?;
-        Ok(read == magic.len() && magic == MAGIC)
+        match ArchiveDirectory::open(file) {
+            Ok(directory) => Ok(directory.is_some()),
+            Err(error) if *error.error() == Error::DamagedArchive => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the member of this name. `None` if the file is not an archive, or has no such
-    /// member, or has it compressed.
+    /// member, or has it compressed or encrypted.
     ///
     /// # Errors
-    /// As [`ArchiveMember::at`].
+    /// As [`ArchiveMember::at`]; [`Error::AmbiguousMember`].
     pub fn named(archive: &File, name: &[u8]) -> Result<Option<Self>, FileError> {
-        search(archive, |found, _| found == name)
+        match ArchiveDirectory::open(archive)? {
+            Some(directory) => Self::in_directory(&directory, name),
+            None => Ok(None),
+        }
+    }
+
+    fn in_directory(
+        directory: &ArchiveDirectory<'_>,
+        name: &[u8],
+    ) -> Result<Option<Self>, FileError> {
+        let of = |entry: Option<ArchiveEntry>| {
+            let entry = entry.filter(|entry| entry.is_stored);
+            let range = entry.map(|entry| directory.range_of(&entry)).transpose()?;
+            let name = name.to_owned();
+            Ok(range.map(|range| Self { name, range }))
+        };
+        let namesakes = Namesakes::of(directory, name)?;
+        match (&namesakes.first, namesakes.others) {
+            (None, _) => {}
+            (Some((entry, _)), 0) => return of(Some(entry.clone())),
+            _ => return Err(namesakes.ambiguous()),
+        }
+        let Some((plain, offset)) = split_offset(name) else {
+            return Ok(None);
+        };
+        let mut entries = Vec::new();
+        directory.each(|found, entry| {
+            if found == plain && entry.is_stored && entry.header < offset {
+                entries.push(entry);
+            }
+        })?;
+        for entry in entries {
+            if directory.range_of(&entry)?.start == offset {
+                return of(Some(entry));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the member that a path names, if the file is an archive and the path that of a
     /// member; `None` for any other file.
     ///
     /// # Errors
-    /// As [`ArchiveMember::at`]; [`Error::NoMember`].
+    /// As [`ArchiveMember::named`]; [`Error::NoMember`].
     pub fn of_path(file: &File, path: Option<&Path>) -> Result<Option<Self>, FileError> {
         let split = path.and_then(|path| Self::split(path.as_os_str().as_bytes()));
-        match split {
-            Some((_, name)) if Self::is_archive(file)? => {
-                let none = || FileError::new("read", None, Error::NoMember);
-                Self::named(file, name)?.ok_or_else(none).map(Some)
-            }
-            _ => Ok(None),
+        let (Some((_, name)), Some(path)) = (split, path) else {
+            return Ok(None);
+        };
+        // A file in a directory `a!`, such as a program that unpacks itself.
+        if is_at(file, path) {
+            return Ok(None);
         }
+        let Some(directory) = ArchiveDirectory::open(file)? else {
+            return Ok(None);
+        };
+        let none = || FileError::new("read", None, Error::NoMember);
+        Self::in_directory(&directory, name)?
+            .ok_or_else(none)
+            .map(Some)
     }
 
     /// Opens the file at a path by `open`; if there is none, and the path is that of a member, the
@@ -146,64 +198,72 @@ impl ArchiveMember {
     }
 }
 
+/// Whether this file is what the whole path leads to.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    let there = std::fs::metadata(path).map(identity);
+    there.is_ok_and(|there| file.metadata().is_ok_and(|file| identity(file) == there))
+}
+
 fn is_missing(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Returns the first uncompressed member that is accepted by its name and the offset of its
-/// local header.
-fn search(
-    archive: &File,
-    mut accepts: impl FnMut(&[u8], u64) -> bool,
-) -> Result<Option<ArchiveMember>, FileError> {
-    let failed = |error: Error| FileError::new("read", None, error);
-    let of_system = |error: io::Error| failed(error.into());
-    if !ArchiveMember::is_archive(archive)? {
-        return Ok(None);
-    }
-    let size = archive.metadata().map_err(of_system)?.len();
-    let damaged = |error: rawzip::Error| {
-        failed(match error.kind() {
-            rawzip::ErrorKind::IO(error) if error.raw_os_error().is_some() => {
-                Error::Io(error.kind().into())
-            }
-            _ => Error::DamagedArchive,
-        })
-    };
-    let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
-    let locator = ZipLocator::new().max_search_space(MAX_END_BYTES);
-    let located = locator.locate_in_reader(At(archive), &mut buffer, size);
-    let directory: ZipArchive<At<'_>> = located.map_err(|(_, error)| damaged(error))?;
-    let mut entries = directory.entries(&mut buffer);
-    for _ in 0..MAX_ENTRIES {
-        let Some(entry) = entries.next_entry().map_err(damaged)? else {
-            return Ok(None);
-        };
-        if entry.compression_method() != CompressionMethod::STORE {
-            continue;
-        }
-        let name = entry.file_path();
-        let name: &[u8] = name.as_ref();
-        if !accepts(name, entry.local_header_offset()) {
-            continue;
-        }
-        let name = name.to_vec();
-        let contents = directory.get_entry(entry.wayfinder()).map_err(damaged)?;
-        let (start, end) = contents.compressed_data_range();
-        if start > end || end > size {
-            return Err(failed(Error::DamagedArchive));
-        }
-        let range = start..end;
-        return Ok(Some(ArchiveMember { name, range }));
-    }
-    Err(failed(Error::DamagedArchive))
+/// Splits the offset off a name.
+fn split_offset(name: &[u8]) -> Option<(&[u8], u64)> {
+    let mark = |window: &[u8]| window == OFFSET_MARK;
+    let at = name.windows(OFFSET_MARK.len()).rposition(mark)?;
+    let (plain, rest) = name.split_at_checked(at)?;
+    let digits = str::from_utf8(rest.strip_prefix(OFFSET_MARK)?).ok()?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let offset = u64::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
+    Some((plain, offset))
 }
 
-/// Reads an open file at any offset, without moving its position.
-struct At<'f>(&'f File);
+/// The entries of one name.
+#[derive(Debug, Default)]
+struct Namesakes {
+    /// With where its contents begin, if other entries have the same name.
+    first: Option<(ArchiveEntry, u64)>,
+    second: u64,
+    /// How many more there are with contents of their own.
+    others: usize,
+}
 
-impl ReaderAt for At<'_> {
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(bytes, offset)
+impl Namesakes {
+    fn of(directory: &ArchiveDirectory<'_>, name: &[u8]) -> Result<Self, FileError> {
+        let mut namesakes = Self::default();
+        let mut second: Option<ArchiveEntry> = None;
+        directory.each(|found, entry| {
+            if found != name {
+                return;
+            }
+            match &namesakes.first {
+                None => namesakes.first = Some((entry, 0)),
+                // Listed twice, it is one member.
+                Some((first, _)) if first.header == entry.header => {
+                    if entry.is_stored && !first.is_stored {
+                        namesakes.first = Some((entry, 0));
+                    }
+                }
+                Some(_) => {
+                    namesakes.others = namesakes.others.saturating_add(1);
+                    second.get_or_insert(entry);
+                }
+            }
+        })?;
+        if let (Some((first, start)), Some(second)) = (&mut namesakes.first, second) {
+            *start = directory.range_of(first)?.start;
+            namesakes.second = directory.range_of(&second)?.start;
+        }
+        Ok(namesakes)
+    }
+
+    fn ambiguous(&self) -> FileError {
+        let error = Error::AmbiguousMember {
+            first: self.first.as_ref().map_or(0, |(_, start)| *start),
+            second: self.second,
+        };
+        FileError::new("read", None, error)
     }
 }

@@ -33,11 +33,26 @@ pub enum Error {
     #[error("it was replaced while it was opened")]
     Replaced,
     /// It is a zip archive whose directory is damaged or cut off.
-    #[error("a damaged zip archive: its directory cannot be read")]
+    #[error("a damaged zip archive: its directory cannot be read; `unzip -t` says what is wrong")]
     DamagedArchive,
+    /// Several members of the archive have this name.
+    #[error(
+        "several members of the archive have this name: choose one by the offset of its contents, with @{first:#x} or @{second:#x} behind the name"
+    )]
+    AmbiguousMember {
+        /// Where the contents of one begin, in bytes from the start of the archive's file.
+        first: u64,
+        /// The same of another.
+        second: u64,
+    },
+    /// A mapping begins at an offset of an archive that no member has.
+    #[error(
+        "a zip archive that has no uncompressed member at the mapped offset {0:#x}: `unzip -v` lists all"
+    )]
+    NoMemberAt(u64),
     /// It is an archive without this member, or the member is compressed.
     #[error(
-        "the archive has no uncompressed member of this name: `unzip -v` lists all, extract a compressed one"
+        "the archive has no uncompressed member of this name: `unzip -v` lists all, extract one that is compressed or encrypted"
     )]
     NoMember,
     /// It is too large to be read into memory.

@@ -29,6 +29,7 @@
 )]
 
 mod access;
+mod archive_directory;
 mod archive_member;
 mod error;
 mod file_part;

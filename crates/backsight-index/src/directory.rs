@@ -142,12 +142,12 @@ impl IndexDir {
         let (file, _) = self.held()?.open(Path::new(&name))?;
         let index = SymbolIndex::of_file(&file, &self.path.join(&name), options)?;
         if index.build_id() != Some(id) {
-            let path = self.path.join(&name);
-            return Err(IndexError::of_file(
-                "read",
-                &path,
-                IndexCause::BuildIdMismatch,
-            ));
+            let own = index.build_id().map(|own| format!("build ID {own}"));
+            let cause = IndexCause::OtherBuild {
+                own: own.unwrap_or_else(|| "a build without ID".to_owned()),
+                wanted: format!("build ID {id}"),
+            };
+            return Err(IndexError::of_file("read", &self.path.join(&name), cause));
         }
         note_use(&file);
         Ok(index)
@@ -179,7 +179,7 @@ impl IndexDir {
             limit: self.max_bytes,
         };
         let Some(id) = index.build_id() else {
-            let cause = IndexCause::BuildIdMismatch;
+            let cause = IndexCause::NoBuildId;
             return Err(IndexError::of_file("keep", &self.path, cause));
         };
         let refused = |cause: IndexCause| {

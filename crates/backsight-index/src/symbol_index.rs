@@ -57,7 +57,8 @@ impl SymbolIndex {
     /// are checked when they are used.
     ///
     /// # Errors
-    /// All causes but [`IndexCause::BuildIdMismatch`](crate::IndexCause::BuildIdMismatch).
+    /// All causes but [`IndexCause::OtherBuild`](crate::IndexCause::OtherBuild) and
+    /// [`IndexCause::NoBuildId`](crate::IndexCause::NoBuildId).
     pub fn open(path: &Path, options: impl Into<ReadOptions>) -> Result<Self, IndexError> {
         let file = backsight_files::open(path, By::Caller)?;
         Self::of_file(&file, path, &options.into())

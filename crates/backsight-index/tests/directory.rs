@@ -77,14 +77,16 @@ fn what_others_decide_is_not_kept() {
         .function(from_ref(&(0..1)), FunctionName::plain("f"))
         .expect("room");
     let kept = dir.keep(&nameless.finish().expect("room"));
-    assert_eq!(cause(kept), Some(IndexCause::BuildIdMismatch));
+    assert_eq!(cause(kept), Some(IndexCause::NoBuildId));
     dir.keep(&index_of(a)).expect("kept");
     // An index of another module with the file name of this one.
     index_of(id("bbbb"))
         .write(&dir.path_of(a))
         .expect("written");
     let got = dir.get(a, None, &ReadOptions::default());
-    assert_eq!(cause(got), Some(IndexCause::BuildIdMismatch));
+    let text = cause(got).map(|cause| cause.to_string());
+    let want = "the symbol index of build ID bbbb, where that of build ID aaaa was looked for";
+    assert_eq!(text.as_deref(), Some(want));
     let all = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(&dir.path, all).expect("ours");
     assert_eq!(cause(dir.check()), Some(IndexCause::NotOurs));

@@ -101,6 +101,7 @@ impl ExecutableVma<'_> {
                 .with_device(vma.device)
                 .with_inode(vma.inode),
             member: None,
+            problem: None,
             image: None,
         };
         if let Some(process) = process.filter(|process| process.options.reads_modules()) {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
+use backsight_files::FileError;
 use backsight_types::Module;
 
 /// A module, and its bytes if they were requested and could be read.
@@ -16,6 +17,9 @@ pub struct NormalizedModule {
     /// mapped from inside an APK. Its path then ends in `!/` and the member's name, and file
     /// offsets count from the start of the member. `None` for a file that is the module.
     pub member: Option<Range<u64>>,
+    /// Why the contents of its file could not be used, if its file could be opened and is an
+    /// archive; without a path. [`Module::unreadable`] is then set.
+    pub problem: Option<FileError>,
     /// Its bytes, for a symbolizer on this host.
     pub image: Option<ModuleImage>,
 }

@@ -30,7 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backsight_elf::Headers;
-use backsight_files::{ArchiveMember, FilePart, reopen};
+use backsight_files::{ArchiveMember, Error as FilesError, FileError, FilePart, reopen};
 use backsight_types::{BuildId, Device, Reason};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
@@ -75,17 +75,27 @@ pub(crate) fn learn(
             return None;
         }
     };
-    let headers = headers.or_else(|| {
-        let (member, headers) = member_at(&file, vma)?;
-        learnt.module.path = member.path_in(&learnt.module.path);
-        learnt.member = Some(member.range);
-        Some(headers)
-    });
-    let Some(headers) = headers else {
-        learnt.module.unreadable = Some(Reason::Unreadable);
-        return None;
+    // An archive may be behind the segments of a program.
+    let is_loaded = headers.as_ref().is_some_and(|found| loads(found, vma));
+    let headers = match (headers, is_loaded) {
+        (Some(headers), true) => headers,
+        (headers, _) => match (member_at(&file, vma), headers) {
+            (Ok(Some((member, headers))), _) => {
+                learnt.module.path = member.path_in(&learnt.module.path);
+                learnt.member = Some(member.range);
+                headers
+            }
+            (_, Some(headers)) => headers,
+            (otherwise, None) => {
+                learnt.module.unreadable = Some(Reason::Unreadable);
+                learnt.problem = otherwise.err();
+                return None;
+            }
+        },
     };
     let file = Arc::new(file);
+    // The kernel reads the build ID of what the file begins with.
+    let by_kernel = by_kernel.filter(|_| learnt.member.is_none());
     take(options, headers, by_kernel, learnt);
     learnt.image = options.images.then(|| ModuleImage::File(Arc::clone(&file)));
     Some(file)
@@ -107,12 +117,29 @@ fn take(
     }
 }
 
+/// Whether a VMA has bytes of one of the file's segments.
+fn loads(headers: &Headers, vma: &Vma) -> bool {
+    let start = vma.offset.0;
+    let end = start.saturating_add(vma.end.0.saturating_sub(vma.start.0));
+    let mut segments = headers.segments.as_slice().iter();
+    segments.any(|segment| {
+        let segment_end = segment.file_offset.0.saturating_add(segment.file_size);
+        segment.file_offset.0 < end && start < segment_end
+    })
+}
+
 /// Returns the library that a VMA of an archive maps, and its headers. `None` if the file is no
 /// archive, or has no ELF file there.
-fn member_at(file: &File, vma: &Vma) -> Option<(ArchiveMember, Headers)> {
-    let member = ArchiveMember::at(file, vma.offset.0).ok()??;
-    let headers = Headers::read(FilePart::new(file, member.range.clone())).ok()?;
-    Some((member, headers))
+fn member_at(file: &File, vma: &Vma) -> Result<Option<(ArchiveMember, Headers)>, FileError> {
+    let Some(member) = ArchiveMember::at(file, vma.offset.0)? else {
+        let none = || FileError::new("read", None, FilesError::NoMemberAt(vma.offset.0));
+        return match ArchiveMember::is_archive(file)? {
+            true => Err(none()),
+            false => Ok(None),
+        };
+    };
+    let headers = Headers::read(FilePart::new(file, member.range.clone())).ok();
+    Ok(headers.map(|headers| (member, headers)))
 }
 
 fn open_proven(

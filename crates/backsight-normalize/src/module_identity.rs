@@ -100,8 +100,20 @@ pub(crate) fn covers(known: &NormalizedModule, path: &[u8], offset: FileOffset) 
         Some(range) => range.contains(&offset.0) && is_member_of(&known.module.path, path),
         // An archive with nothing at one offset may have a member at another. So what could not
         // be read is read again.
-        None => known.module.path == path && known.module.unreadable != Some(Reason::Unreadable),
+        None => {
+            known.module.path == path
+                && known.module.unreadable != Some(Reason::Unreadable)
+                && !is_behind_segments(&known.module, offset)
+        }
     }
+}
+
+/// Returns whether a program ends before this file offset. An archive may be behind it.
+fn is_behind_segments(module: &Module, offset: FileOffset) -> bool {
+    let segments = module.segments.as_ref().map(|all| all.as_slice());
+    let ends = segments.unwrap_or_default().iter();
+    let ends = ends.map(|one| one.file_offset.0.saturating_add(one.file_size));
+    ends.max().is_some_and(|end| end <= offset.0)
 }
 
 /// Returns whether `path` is that of a member of this archive.

@@ -213,6 +213,7 @@ impl<M: Borrow<NormalizedModule> + From<NormalizedModule>> ModuleTable<M> {
         let module = NormalizedModule {
             module: recorded.clone(),
             member: None,
+            problem: None,
             image: None,
         };
         self.push(module, key)
@@ -232,6 +233,7 @@ impl<M: Borrow<NormalizedModule> + From<NormalizedModule>> ModuleTable<M> {
                 let without = NormalizedModule {
                     module: known.module.clone(),
                     member: known.member.clone(),
+                    problem: known.problem.clone(),
                     image: None,
                 };
                 *slot = M::from(without);
@@ -250,6 +252,7 @@ impl<M: Borrow<NormalizedModule> + From<NormalizedModule>> ModuleTable<M> {
         let nothing = NormalizedModule {
             module: Module::default(),
             member: None,
+            problem: None,
             image: None,
         };
         self.set(module, nothing);

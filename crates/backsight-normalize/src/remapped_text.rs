@@ -132,6 +132,7 @@ pub(crate) fn find(
             .with_inode(below.inode)
             .with_inferred(true),
         member: None,
+        problem: None,
         image: None,
     };
     let asks = process.options.asks_kernel();

@@ -95,6 +95,7 @@ impl TraceModules {
             self.modules.push(NormalizedModule {
                 module,
                 member: None,
+                problem: None,
                 image: None,
             });
         }

@@ -34,6 +34,7 @@ pub mod go_build_info;
 pub mod go_pclntab;
 pub mod gsym;
 pub mod kallsyms;
+pub mod linker_marks;
 mod memory;
 
 pub use memory::{MappedPart, Memory, Relocation};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use backsight_elf::ReadError;
 use backsight_index::{IndexCause, IndexError, IndexFull};
-use backsight_types::{FileError, Reason};
+use backsight_types::{BuildId, FileError, Reason};
 
 use crate::fetch_error::FetchError;
 
@@ -86,13 +86,10 @@ pub enum Cause {
     /// It is not an ELF file, or contradicts itself.
     #[error(transparent)]
     Elf(#[from] backsight_elf::Error),
-    /// It is not the file that was asked for.
-    #[error("its build ID is missing or differs from the one asked for")]
-    BuildIdMismatch,
     /// It is of another build than what it was to be used for.
     #[error("it is of {own}, and {wanted} was looked for")]
     OtherBuild {
-        /// Its own identifier, such as `build ID 77c7aa4d`.
+        /// Its own identifier, such as `build ID 77c7aa4d`, or `a build without ID`.
         own: String,
         /// That of what was looked for.
         wanted: String,
@@ -103,12 +100,37 @@ pub enum Cause {
         /// The other file.
         other: PathBuf,
     },
+    /// Another file of the same build proves it better, and is used: by the whole build ID
+    /// rather than by a debug ID, which has the first 16 bytes of it.
+    #[error("only its debug ID says of which build it is, and {} has the whole build ID: that one is used", other.display())]
+    LessProven {
+        /// The other file.
+        other: PathBuf,
+    },
+    /// It claims to be of two builds, so that it is used for none.
+    #[error(
+        "it claims {first} and {second}, which contradict each other: write it again, with `dump_syms`"
+    )]
+    ContradictoryIds {
+        /// One identifier, such as `debug ID 000102030405060708090A0B0C0D0E0F0`.
+        first: String,
+        /// The other one.
+        second: String,
+    },
     /// It has symbols in none of the formats of [`SymbolFile`](crate::SymbolFile).
     #[error("not a symbol file: neither GSYM nor Breakpad's")]
     NotSymbols,
+    /// It is a directory without symbol files.
+    #[error("no symbol file in it: *.gsym and *.sym are looked for, and NAME/DEBUG_ID/*.sym")]
+    NoSymbolFiles,
     /// Its checksum is not the one of the link that leads to it.
-    #[error("its checksum is not the one that the debug link has")]
-    ChecksumMismatch,
+    #[error("its checksum is {own}, and the link to it has {wanted}")]
+    ChecksumMismatch {
+        /// That of the file, in hexadecimal digits; `none` if it has none.
+        own: String,
+        /// That of the link.
+        wanted: String,
+    },
     /// It is a debug file, and the module itself was looked for.
     #[error("a debug file, without the code and its program headers")]
     NotTheModule,
@@ -134,8 +156,13 @@ pub enum Cause {
     #[error("no code of its own: index the program that it belongs to")]
     NoCode,
     /// It is a file of split units, and has none of the id that was asked for.
-    #[error("no split unit of the id asked for: it is of another compilation")]
-    NotTheUnit,
+    #[error(
+        "it has no split unit of the id {wanted:#018x}, which was looked for: it is of another compilation"
+    )]
+    NotTheUnit {
+        /// The id that was looked for.
+        wanted: u64,
+    },
     /// A fetcher could not bring it, though it may be there.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -150,6 +177,29 @@ impl Cause {
         part: "the file",
         wrong: "it is cut off",
     };
+
+    /// A file with this build ID was found, or with none, where another one was looked for.
+    #[must_use]
+    pub fn other_build(own: Option<&BuildId>, wanted: &BuildId) -> Self {
+        Self::OtherBuild {
+            own: own.map_or_else(
+                || "a build without ID".to_owned(),
+                |own| format!("build ID {own}"),
+            ),
+            wanted: format!("build ID {wanted}"),
+        }
+    }
+
+    /// Returns whether the file begins as no ELF file does.
+    #[must_use]
+    pub fn is_not_elf(&self) -> bool {
+        matches!(self, Self::Elf(backsight_elf::Error::NotElf))
+    }
+
+    /// Whether there is a file, and not a directory of that name, as perf's cache has.
+    pub(crate) fn is_of_a_file(&self) -> bool {
+        !matches!(self, Self::File(backsight_files::Error::NotRegular(_)))
+    }
 
     /// Whether there is no such file.
     pub(crate) fn is_missing(&self) -> bool {
@@ -167,12 +217,15 @@ impl Cause {
     pub fn reason(&self) -> Reason {
         match self {
             Self::TooLarge { .. } | Self::Oversized { .. } => Reason::Limit,
-            Self::BuildIdMismatch
-            | Self::ChecksumMismatch
-            | Self::NotTheUnit
-            | Self::OtherBuild { .. }
+            Self::OtherBuild { .. }
+            | Self::ChecksumMismatch { .. }
+            | Self::NotTheUnit { .. }
+            | Self::ContradictoryIds { .. }
+            | Self::LessProven { .. }
             | Self::Ambiguous { .. } => Reason::IdentityUnproven,
-            Self::NotFound | Self::NotTheModule | Self::NoCode => Reason::NoSymbols,
+            Self::NotFound | Self::NotTheModule | Self::NoCode | Self::NoSymbolFiles => {
+                Reason::NoSymbols
+            }
             Self::File(_)
             | Self::DamagedIndex
             | Self::NotOurs
@@ -264,7 +317,10 @@ impl From<&IndexError> for Error {
         let cause = match error.cause() {
             IndexCause::File(error) => error.clone().into(),
             IndexCause::NotOurs | IndexCause::OfStrangers => Cause::NotOurs,
-            IndexCause::BuildIdMismatch => Cause::BuildIdMismatch,
+            IndexCause::OtherBuild { own, wanted } => Cause::OtherBuild {
+                own: own.clone(),
+                wanted: wanted.clone(),
+            },
             // It does not begin like one, is of another version, or contradicts itself.
             _ => Cause::BadIndex,
         };

@@ -28,8 +28,8 @@ impl Shortfall {
 pub enum ShortfallKind {
     /// It names another file, a `.dwo`, a `.dwp` or one that dwz made, which was not found.
     Missing,
-    /// Debug information names it, and it is there, but is damaged or another's, and was
-    /// not read. [`Symbolizer::sought`](crate::Symbolizer::sought) says why.
+    /// It is there, and was not read: a debug file, or a file that debug information names, that is
+    /// damaged or of another build. [`Symbolizer::sought`](crate::Symbolizer::sought) says why.
     Refused,
     /// A part of it cannot be read. What precedes that part is used.
     Damaged,
@@ -66,7 +66,7 @@ impl fmt::Display for ShortfallKind {
                  inlined functions, names or lines may be missing"
             }
             Self::Refused => {
-                "inlined functions, names or lines of the program that names it may be missing"
+                "inlined functions, names or lines of the module that it was looked for may be missing"
             }
             Self::Damaged => {
                 "its debug information is damaged: functions, inlined functions or lines may be \

@@ -124,15 +124,15 @@ impl SoughtLog {
     }
 
     /// Returns where files of this kind are that were looked for, and do not count for
-    /// what they are.
-    pub(crate) fn refused(&self, kind: SoughtKind) -> Vec<PathBuf> {
+    /// what they are, with one of these causes.
+    pub(crate) fn refused(&self, kind: SoughtKind, which: fn(&Cause) -> bool) -> Vec<PathBuf> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = all.iter().filter(|sought| sought.kind == kind);
         let refused = refused.filter(|sought| match &sought.outcome {
             Ok(()) => false,
             Err(error) => match error.cause() {
                 Cause::TooLarge { .. } | Cause::Oversized { .. } => false,
-                cause => !cause.is_missing(),
+                cause => !cause.is_missing() && which(cause),
             },
         });
         refused.map(|sought| sought.path.clone()).collect()

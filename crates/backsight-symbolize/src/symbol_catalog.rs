@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use backsight_files::By;
 use backsight_types::{BuildId, DebugId};
 
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::symbol_file_id::SymbolFileId;
 
 /// Names that are read of all directories together. A server's store of ten thousand modules
@@ -65,7 +65,14 @@ impl SymbolCatalog {
         let mut catalog = Self::default();
         for path in paths {
             match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => catalog.add_directory(path),
+                Ok(metadata) if metadata.is_dir() => {
+                    let before = (catalog.files.len(), catalog.problems.len());
+                    catalog.add_directory(path);
+                    if before == (catalog.files.len(), catalog.problems.len()) {
+                        let none = Error::new("use", Some(path), Cause::NoSymbolFiles);
+                        catalog.problems.push(none);
+                    }
+                }
                 Ok(_) => catalog.add_file(path, true),
                 Err(error) => catalog.problems.push(Error::new("open", Some(path), error)),
             }

@@ -141,7 +141,7 @@ impl SymbolFile {
                 .map_err(|error| damaged(wrong_gsym(error)))?,
             Some(SymbolFormat::Breakpad) => Breakpad::open_in_pieces(&image, || image.release())
                 .map(|table| Table::Breakpad(Box::new(table)))
-                .map_err(|error| damaged(wrong_breakpad(error)))?,
+                .map_err(|error| Error::new("read", path, Cause::of_breakpad(error)))?,
             None => return Err(Error::new("read", path, Cause::NotSymbols)),
         };
         let log = Arc::default();
@@ -330,11 +330,25 @@ fn wrong_gsym(error: GsymError) -> &'static str {
     }
 }
 
-fn wrong_breakpad(error: BreakpadError) -> &'static str {
-    match error {
-        BreakpadError::NotBreakpad => "it is not Breakpad's",
-        BreakpadError::BadModule => "its MODULE line has no debug ID and name",
-        BreakpadError::TooManyRecords(_) => "it has more functions, names and paths than are kept",
-        _ => "it cannot be read",
+impl Cause {
+    /// Why a Breakpad file is not used.
+    pub(crate) fn of_breakpad(error: BreakpadError) -> Self {
+        let wrong = match error {
+            BreakpadError::NotBreakpad => return Self::NotSymbols,
+            BreakpadError::ContradictoryIds(claims) => {
+                let [first, second] = *claims;
+                return Self::ContradictoryIds {
+                    first: first.to_string(),
+                    second: second.to_string(),
+                };
+            }
+            BreakpadError::BadModule => "its MODULE line has no debug ID and name",
+            BreakpadError::TooManyRecords(_) => {
+                "it has more functions, names and paths than are kept"
+            }
+            _ => "it cannot be read",
+        };
+        let part = "a symbol file";
+        Self::Damaged { part, wrong }
     }
 }

@@ -53,15 +53,16 @@ impl SymbolFileId {
                 return Err(Cause::Damaged { part, wrong });
             }
         }
-        BreakpadModule::read(first)
-            .map(Self::Breakpad)
-            .map_err(|error| match error {
-                backsight_sources::breakpad::BreakpadError::NotBreakpad => Cause::NotSymbols,
-                _ => Cause::Damaged {
-                    part,
-                    wrong: "its MODULE line has no debug ID and name",
-                },
-            })
+        let module = BreakpadModule::read(first);
+        module.map(Self::Breakpad).map_err(Cause::of_breakpad)
+    }
+
+    /// Returns whether it has the whole build ID. A debug ID has the first 16 bytes.
+    pub(crate) fn has_build_id(&self) -> bool {
+        match self {
+            Self::Gsym(own) => own.is_some(),
+            Self::Breakpad(module) => module.build_id.is_some(),
+        }
     }
 
     /// Returns whether it is of this build.

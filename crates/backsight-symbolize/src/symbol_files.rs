@@ -1,12 +1,13 @@
 //! The symbol files that somebody named, found by build ID.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use backsight_files::Access;
+use backsight_files::{Access, By};
 use backsight_types::BuildId;
 
 use crate::error::{Cause, Error};
@@ -17,8 +18,10 @@ use crate::symbol_file::{SymbolFile, WeakSymbolFile};
 /// Symbol files in formats of their own ([`SymbolFile`]), found by build ID: for
 /// [`Options::symbol_files`](crate::Options::symbol_files).
 ///
-/// A file is used only for a module of the build that it says it is of. Of two files that claim
-/// the same build none is used.
+/// A file is used only for a module of the build that it says it is of; one that contradicts
+/// itself is used for none. Of two files that claim the same build, the one with the whole build
+/// ID is used rather than one with a debug ID alone. Otherwise none is, unless one is a copy of
+/// the other.
 ///
 /// Each path is a file, or a directory with files `*.sym` and `*.gsym`, or laid out as symbol
 /// servers do: `NAME/DEBUG_ID/NAME.sym`. They are read when the first file is looked for.
@@ -48,11 +51,22 @@ struct FindingLog {
     /// The places of those that were used, or that were refused with a problem.
     settled: HashSet<usize>,
     problems: Vec<Error>,
+    /// How many more problems there were.
+    other_problems: usize,
     /// Files that may still be open.
     open: HashMap<usize, WeakSymbolFile>,
     /// The first builds that were looked for, each once.
     asked: Vec<BuildId>,
     asked_others: usize,
+}
+
+/// A file that claims the build that is looked for.
+#[derive(Clone, Copy, Debug)]
+struct ProvenFile<'c> {
+    at: usize,
+    file: &'c ListedSymbolFile,
+    /// Whether it has the whole build ID.
+    is_whole: bool,
 }
 
 /// Builds that are listed when a file is of none of them.
@@ -85,10 +99,7 @@ impl SymbolFiles {
         self.note_asked(id);
         let found = self.opened(id, access, limits);
         if let Err(error) = &found {
-            let mut log = self.log();
-            if log.problems.len() < MAX_PROBLEMS && !log.problems.contains(error) {
-                log.problems.push(error.clone());
-            }
+            self.note_problem(error.clone());
         }
         found
     }
@@ -100,6 +111,14 @@ impl SymbolFiles {
         all.truncate(MAX_PROBLEMS);
         all.extend(self.log().problems.iter().cloned());
         all
+    }
+
+    /// Returns how many problems there are beside those that [`problems`](Self::problems)
+    /// lists.
+    #[must_use]
+    pub fn other_problems(&self) -> usize {
+        let of_paths = self.catalog().problems.len().saturating_sub(MAX_PROBLEMS);
+        self.log().other_problems.saturating_add(of_paths)
     }
 
     /// Returns those that were named themselves, and are of none of the builds that were looked
@@ -124,34 +143,7 @@ impl SymbolFiles {
         access: Access,
         limits: &Limits,
     ) -> Result<Option<SymbolFile>, Error> {
-        let catalog = self.catalog();
-        let mut found: Option<(usize, &ListedSymbolFile)> = None;
-        for at in catalog.candidates(id) {
-            let Some(file) = catalog.files.get(at) else {
-                continue;
-            };
-            match file.id() {
-                Ok(own) if own.is_of(id) => {}
-                // A directory is called by the debug ID, and the file in it is of another.
-                Ok(own) if file.id.is_none() => {
-                    return Err(other_build(&file.path, own.to_string(), id));
-                }
-                // The same debug ID, and another build ID.
-                Ok(_) => continue,
-                Err(error) => return Err(error),
-            }
-            self.log().settled.insert(at);
-            match found {
-                Some((_, first)) if !is_same_file(&first.path, &file.path) => {
-                    let other = first.path.clone();
-                    let cause = Cause::Ambiguous { other };
-                    return Err(Error::new("use", Some(&file.path), cause));
-                }
-                Some(_) => {}
-                None => found = Some((at, file)),
-            }
-        }
-        let Some((number, file)) = found else {
+        let Some((number, file)) = self.chosen(id)? else {
             return Ok(None);
         };
         // Who unwinds stacks needs the same file as who names functions.
@@ -171,6 +163,73 @@ impl SymbolFiles {
                 Ok(Some(opened))
             }
             false => Err(other_build(&file.path, "another build".to_owned(), id)),
+        }
+    }
+
+    /// Returns the file that is used for this build, and its place in the catalog. Why
+    /// others are not is a problem.
+    fn chosen(&self, id: &BuildId) -> Result<Option<(usize, &ListedSymbolFile)>, Error> {
+        let catalog = self.catalog();
+        let mut found: Vec<ProvenFile<'_>> = Vec::new();
+        let mut refused = Vec::new();
+        for at in catalog.candidates(id) {
+            let Some(file) = catalog.files.get(at) else {
+                continue;
+            };
+            let own = match file.id() {
+                Ok(own) if own.is_of(id) => own,
+                // A directory is called by the debug ID, and the file in it is of another.
+                Ok(own) if file.id.is_none() => {
+                    refused.push(other_build(&file.path, own.to_string(), id));
+                    continue;
+                }
+                // The same debug ID, and another build ID.
+                Ok(_) => continue,
+                Err(error) => {
+                    refused.push(error);
+                    continue;
+                }
+            };
+            self.log().settled.insert(at);
+            found.push(ProvenFile {
+                at,
+                file,
+                is_whole: own.has_build_id(),
+            });
+        }
+        // The whole build ID proves more than a debug ID. Then the order counts in which
+        // they were named.
+        found.sort_by_key(|one| (!one.is_whole, one.at));
+        let Some((first, others)) = found.split_first() else {
+            return refused.into_iter().next().map_or(Ok(None), Err);
+        };
+        refused
+            .into_iter()
+            .for_each(|error| self.note_problem(error));
+        for other in others {
+            if is_same_file(&first.file.path, &other.file.path) {
+                continue;
+            }
+            let path = first.file.path.clone();
+            if first.is_whole && !other.is_whole {
+                let cause = Cause::LessProven { other: path };
+                self.note_problem(Error::new("use", Some(&other.file.path), cause));
+                continue;
+            }
+            let cause = Cause::Ambiguous { other: path };
+            return Err(Error::new("use", Some(&other.file.path), cause));
+        }
+        Ok(Some((first.at, first.file)))
+    }
+
+    fn note_problem(&self, problem: Error) {
+        let mut log = self.log();
+        if log.problems.contains(&problem) {
+            return;
+        }
+        match log.problems.len() < MAX_PROBLEMS {
+            true => log.problems.push(problem),
+            false => log.other_problems = log.other_problems.saturating_add(1),
         }
     }
 
@@ -210,11 +269,33 @@ fn other_build(path: &Path, own: String, id: &BuildId) -> Error {
     Error::new("use", Some(path), Cause::OtherBuild { own, wanted })
 }
 
-/// A file may be named twice: itself, and by its directory or a link.
+/// A file may be named twice: itself, and by its directory or a link. A copy of it says the
+/// same.
 fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| {
-        let metadata = fs::metadata(path).ok()?;
-        Some((metadata.dev(), metadata.ino()))
+    let (Ok(one_file), Ok(other_file)) = (fs::metadata(one), fs::metadata(other)) else {
+        return false;
     };
-    identity(one).is_some_and(|one| identity(other) == Some(one))
+    let identity = |file: &Metadata| (file.dev(), file.ino());
+    identity(&one_file) == identity(&other_file)
+        || (one_file.len() == other_file.len() && have_same_bytes(one, other).unwrap_or(false))
+}
+
+fn have_same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
+    let open = |path: &Path| {
+        let file = backsight_files::open(path, By::Folder).map_err(io::Error::other)?;
+        Ok::<_, io::Error>(BufReader::with_capacity(1 << 16, file))
+    };
+    let (mut one, mut other) = (open(one)?, open(other)?);
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let count = left.len().min(right.len());
+        if count == 0 {
+            return Ok(left.len() == right.len());
+        }
+        if left.get(..count) != right.get(..count) {
+            return Ok(false);
+        }
+        one.consume(count);
+        other.consume(count);
+    }
 }

@@ -104,7 +104,10 @@ fn a_debug_file_is_brought_and_proven() {
         let outcomes: Vec<_> = of_store
             .map(|it| it.outcome.clone().map_err(|error| error.cause().clone()))
             .collect();
-        assert_eq!(outcomes, [Err(Cause::BuildIdMismatch), Ok(())]);
+        let [Err(Cause::OtherBuild { wanted, .. }), Ok(())] = &*outcomes else {
+            panic!("{outcomes:?}");
+        };
+        assert_eq!(*wanted, format!("build ID {ID}"));
     }
 }
 

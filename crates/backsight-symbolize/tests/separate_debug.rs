@@ -7,6 +7,7 @@ use std::path::Path;
 use backsight_symbolize::{Cause, Error, ModuleInput, Options, Place, Request, Symbolizer};
 use backsight_types::{BuildId, FileOffset, Lookup, Reason};
 use common::{Fixture, at, brief, find, symbol};
+use object::Object as _;
 
 const SOURCE: &str = r#"
 volatile int sink;
@@ -151,7 +152,12 @@ fn a_module_of_another_build_id_is_refused() {
     let other: BuildId = "abcd".parse().expect("digits");
     let symbolizer = Symbolizer::new(options(&fixture));
     let module = symbolizer.add(open(&fixture.path("full")), Some(other), None);
-    let want = Error::new("read", Some(&fixture.path("full")), Cause::BuildIdMismatch);
+    let bytes = std::fs::read(fixture.path("full")).expect("made");
+    let own = object::File::parse(&*bytes).expect("an ELF file");
+    let own = own.build_id().expect("notes").map(BuildId::from_bytes);
+    let own = own.transpose().expect("at most 64 bytes");
+    let cause = Cause::other_build(own.as_ref(), &other);
+    let want = Error::new("read", Some(&fixture.path("full")), cause);
     assert_eq!(symbolizer.load(module), Err(want));
     let (start, _) = symbol(&fixture.path("full"), "hidden");
     assert_eq!(

@@ -187,6 +187,102 @@ fn of_two_that_claim_a_build_none_is_used() {
     }
 }
 
+/// The line that only a wrong file has, and the file of this name is not used.
+fn refused(asked: &Asked, name: &str, words: &[&str]) {
+    let problems = asked.files.problems();
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let [problem] = &*problems else {
+        panic!("{problems:?}");
+    };
+    for word in [&[name], words].concat() {
+        assert!(problem.contains(word), "{word}: {problem}");
+    }
+}
+
+#[test]
+fn a_file_that_claims_two_builds_is_used_for_none() {
+    let fixture = Fixture::new();
+    let Some((id, addr)) = program(&fixture, "-pie") else {
+        return;
+    };
+    let (hex, debug_id) = (id.to_string(), debug_id(&id));
+    let other = "ab".repeat(20);
+    let wrong = breakpad(&debug_id, Some(&other), addr, "wrong");
+    // Behind other lines, where the first bytes do not tell it.
+    let late = breakpad(&debug_id, None, addr, "wrong")
+        + &format!(
+            "PUBLIC ffff 0 x\n{}INFO CODE_ID {other}\n",
+            "\n".repeat(5000)
+        );
+    fixture.write("wrong.sym", &wrong);
+    fixture.write("late.sym", &late);
+    fixture.write("flat/wrong.sym", &wrong);
+    fixture.write(&format!("store/a/{debug_id}/wrong.sym"), &wrong);
+    let ids = [format!("debug ID {debug_id}"), format!("build ID {other}")];
+    let ids = ids.each_ref().map(String::as_str);
+    for path in ["wrong.sym", "late.sym", "flat", "store"] {
+        for input in [bare(&fixture), ModuleInput::BuildId(id)] {
+            let asked = ask(&fixture, input, addr, &[path]);
+            assert!(asked.answer.is_err(), "{path}: {:?}", asked.answer);
+            let name = if path == "late.sym" {
+                path
+            } else {
+                "wrong.sym"
+            };
+            refused(&asked, name, &ids);
+        }
+    }
+    // It does not keep a sound one from being used.
+    fixture.write("sound.sym", breakpad(&debug_id, Some(&hex), addr, "right"));
+    fixture.write("sound/sound.sym", breakpad(&debug_id, None, addr, "right"));
+    for paths in [
+        ["store", "sound.sym"],
+        ["sound", "store"],
+        ["flat", "sound"],
+    ] {
+        let asked = ask(&fixture, bare(&fixture), addr, &paths);
+        assert_eq!(asked.name.as_deref(), Some("right"), "{paths:?}");
+        refused(&asked, "wrong.sym", &ids);
+    }
+}
+
+#[test]
+fn the_whole_build_id_counts_more_than_a_debug_id() {
+    let fixture = Fixture::new();
+    let Some((id, addr)) = program(&fixture, "-pie") else {
+        return;
+    };
+    let (hex, debug_id) = (id.to_string(), debug_id(&id));
+    fixture.write("whole.sym", breakpad(&debug_id, Some(&hex), addr, "whole"));
+    fixture.write("short.sym", breakpad(&debug_id, None, addr, "short"));
+    for paths in [["whole.sym", "short.sym"], ["short.sym", "whole.sym"]] {
+        let asked = ask(&fixture, bare(&fixture), addr, &paths);
+        assert_eq!(asked.name.as_deref(), Some("whole"), "{paths:?}");
+        refused(&asked, "short.sym", &["whole.sym has the whole build ID"]);
+        assert_eq!(asked.files.unused(), []);
+    }
+    // A copy says the same.
+    fixture.write("copy.sym", breakpad(&debug_id, None, addr, "short"));
+    let asked = ask(&fixture, bare(&fixture), addr, &["short.sym", "copy.sym"]);
+    assert_eq!(asked.name.as_deref(), Some("short"));
+    assert_eq!(
+        (asked.files.problems(), asked.files.unused()),
+        (vec![], vec![])
+    );
+}
+
+#[test]
+fn problems_that_are_not_listed_are_counted() {
+    let fixture = Fixture::new();
+    let id = "00112233445566778899AABBCCDDEEFF0";
+    let wrong = breakpad(id, Some(&"ab".repeat(20)), 0x10, "wrong");
+    for number in 0..70 {
+        fixture.write(&format!("many/{number}.sym"), &wrong);
+    }
+    let files = SymbolFiles::new([fixture.path("many")]);
+    assert_eq!((files.problems().len(), files.other_problems()), (64, 6));
+}
+
 #[test]
 fn what_cannot_be_read_is_named() {
     let fixture = Fixture::new();

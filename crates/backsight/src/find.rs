@@ -194,7 +194,7 @@ impl ModuleFiles {
         };
         let found = backsight_symbolize::open_module(Some(path), id, &self.options);
         found.map_err(|error| match error.cause() {
-            Cause::BuildIdMismatch => Reason::IdentityUnproven,
+            Cause::OtherBuild { .. } => Reason::IdentityUnproven,
             // A path without a leading `/`, such as `[heap]`, does not name a file of this host.
             _ if !path.is_absolute() => module.unreadable.unwrap_or(Reason::Unreadable),
             _ => otherwise,

@@ -34,17 +34,24 @@ pub enum HeadersError {
 /// # Errors
 /// If it cannot be read, is not an ELF file, or is damaged.
 pub fn headers(file: &File, path: Option<&Path>) -> Result<Headers, HeadersError> {
+    // An archive may begin with a program, which is not what the path names.
+    if let Some(member) = ArchiveMember::of_path(file, path)? {
+        return Ok(Headers::read(FilePart::new(file, member.range))?);
+    }
     match Headers::read(file) {
-        Err(ReadError::Elf(backsight_elf::Error::NotElf)) => {
-            if let Some(bytes) = unpacked(file)? {
-                return Ok(Headers::parse(&bytes)?);
-            }
-            match ArchiveMember::of_path(file, path)? {
-                Some(member) => Ok(Headers::read(FilePart::new(file, member.range))?),
-                None => Err(backsight_elf::Error::NotElf.into()),
-            }
-        }
+        Err(ReadError::Elf(backsight_elf::Error::NotElf)) => match unpacked(file)? {
+            Some(bytes) => Ok(Headers::parse(&bytes)?),
+            None => Err(backsight_elf::Error::NotElf.into()),
+        },
         read => Ok(read?),
+    }
+}
+
+impl HeadersError {
+    /// Returns whether the file begins as no ELF file does.
+    #[must_use]
+    pub fn is_not_elf(&self) -> bool {
+        matches!(self, Self::Elf(backsight_elf::Error::NotElf))
     }
 }
 

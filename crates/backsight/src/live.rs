@@ -317,6 +317,13 @@ impl Live {
         self.kernel.get()
     }
 
+    /// Returns the archives, such as an APK, that the process runs code of and that could not be
+    /// used: the path of each as the process names it, and the cause.
+    pub fn archive_problems(&self) -> impl Iterator<Item = (&[u8], &backsight_files::Error)> {
+        let modules = self.session.modules().iter();
+        modules.filter_map(|known| Some((&*known.module.path, known.problem.as_ref()?.error())))
+    }
+
     /// Returns the names of the code that the process made at run time, and what came of looking
     /// for them.
     pub fn jit(&self) -> &LiveJit {

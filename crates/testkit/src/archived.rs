@@ -39,12 +39,37 @@ int spin_{name}(int x) {{
     )
 }
 
+/// What is unusual about an archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ArchiveShape {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// A program is in front of it, as of one that unpacks itself.
+    BehindProgram,
+    /// Its comment has the signature of the end of an archive in it.
+    SignatureInComment,
+    /// Both libraries have the name of the first.
+    SameNames,
+    /// Its directory cannot be found.
+    WithoutEnd,
+}
+
 /// Builds the libraries and the archive. `None` without a C compiler for this machine.
 ///
 /// # Panics
 /// When what the compiler made is not as expected.
 #[must_use]
 pub fn archived() -> Option<Archived> {
+    archived_as(ArchiveShape::Plain)
+}
+
+/// The same, with an archive of this shape.
+///
+/// # Panics
+/// As [`archived`].
+#[must_use]
+pub fn archived_as(shape: ArchiveShape) -> Option<Archived> {
     let args = ["-fno-omit-frame-pointer"];
     let program = compile("mapper", include_str!("mapper.c"), &args).ok()?;
     let dir = tempfile::tempdir().expect("a directory");
@@ -67,9 +92,29 @@ pub fn archived() -> Option<Archived> {
         let code = segments.iter().find(|it| it.flags.contains('E'))?;
         let function = symbol(&path, &format!("spin_{name}"))? - code.virt;
         parts.push((bytes.clone(), code.offset, code.file_size, function));
-        zip = zip.stored(&member(name), &bytes, 4096);
+        let shown = match shape {
+            ArchiveShape::SameNames => LIBRARIES[0],
+            _ => name,
+        };
+        zip = zip.stored(&member(shown), &bytes, 4096);
     }
-    let bytes = zip.build();
+    let mut bytes = zip.build();
+    let end = bytes.len() - 22;
+    match shape {
+        ArchiveShape::Plain | ArchiveShape::SameNames => {}
+        ArchiveShape::BehindProgram => {
+            let mut before = std::fs::read(&program).expect("made");
+            before.resize(before.len().next_multiple_of(4096), 0);
+            bytes = [before, bytes].concat();
+        }
+        ArchiveShape::SignatureInComment => {
+            let comment = b"signed PK\x05\x06, and more behind the signature";
+            let size = u16::try_from(comment.len()).expect("short");
+            bytes[end + 20..].copy_from_slice(&size.to_le_bytes());
+            bytes.extend(comment);
+        }
+        ArchiveShape::WithoutEnd => bytes.truncate(end),
+    }
     let code = parts.iter().map(|(library, offset, size, function)| {
         let start = bytes.windows(library.len()).position(|it| it == library);
         let start = u64::try_from(start.expect("it is stored")).expect("64 bits");

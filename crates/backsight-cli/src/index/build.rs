@@ -13,10 +13,11 @@ use backsight_symbolize::{
 use super::listing;
 use crate::args::Format;
 use crate::debug_files::DebugFiles;
-use crate::failure::{Done, Failure, Result, WithWayOut, complain};
+use crate::failure::{Failure, Result, WithWayOut, complain};
 use crate::file::{Shown, is_same, open_regular};
 use crate::index_file;
 use crate::kept_indexes::KeptIndexes;
+use crate::not_elf;
 use crate::output;
 use crate::oversized;
 use crate::shortfalls;
@@ -67,9 +68,10 @@ impl Build {
             check_output(&output, &file).map_err(|cause| Failure::of(Shown(&output), cause))?;
         }
         let symbols = Symbols::of(self.debug_files, self.verbose);
-        symbols.check();
+        let checked = symbols.check();
+        let file = Arc::new(file);
         let input = ModuleInput::File {
-            file: Arc::new(file),
+            file: Arc::clone(&file),
             path: Some(path.clone()),
         };
         let options = symbols.options();
@@ -78,7 +80,7 @@ impl Build {
             Cause::Oversized { needed, allowed } => {
                 Failure::of(Shown(path), oversized::cause(*needed, *allowed))
             }
-            cause => Failure::of(Shown(path), cause),
+            cause => Failure::of(Shown(path), not_elf::of_cause(cause, &file, path)),
         })?;
         built.oversized.iter().for_each(oversized::report_file);
         let damaged = |it: &&Shortfall| it.kind != ShortfallKind::Missing;
@@ -112,7 +114,7 @@ impl Build {
         };
         listing::begin(out, self.format)?;
         listing::write(out, self.format, &to, &index)?;
-        Ok(Done::Fully)
+        Ok(checked)
     }
 }
 

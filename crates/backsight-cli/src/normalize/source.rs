@@ -7,6 +7,7 @@ use backsight_types::{AbsAddr, Module, Outcome, Reason};
 
 use super::saved::Saved;
 use crate::account::LiveListReport;
+use crate::archive_problems::ArchiveProblems;
 use crate::args::backend_name;
 use crate::failure::{self, Result};
 
@@ -22,6 +23,7 @@ pub(super) struct LiveSource {
     pub(super) session: Session,
     pub(super) jit: LiveJit,
     pub(super) lists: LiveListReport,
+    pub(super) archive_problems: ArchiveProblems,
 }
 
 impl MapsSource {
@@ -56,10 +58,11 @@ impl MapsSource {
         }
     }
 
-    /// Reports what is amiss with the names, once.
+    /// Reports what is amiss with the names and with archives, once.
     pub(super) fn report(&mut self) {
         if let Self::Live(live) = self {
             live.lists.say(live.pid, &live.jit);
+            live.archive_problems.report_of(live.session.modules());
         }
     }
 

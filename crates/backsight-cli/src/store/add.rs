@@ -9,6 +9,7 @@ use super::store_flag::StoreFlag;
 use super::text::{Id, cause, failed, files, message};
 use crate::failure::{Done, Result, complain};
 use crate::file::Shown;
+use crate::not_elf;
 use crate::progress::Progress;
 
 /// Add files to the store, each under its own build ID
@@ -141,6 +142,14 @@ impl AddCounts {
             match outcome {
                 AddOutcome::Failed(error) => {
                     complain(format_args!("{path}: {}", of_file(error, entry.path)))
+                }
+                AddOutcome::NotRecognized if entry.is_named => {
+                    let what = not_elf::of_path(entry.path);
+                    let what = what.map(|what| format!(", but {what}"));
+                    complain(format_args!(
+                        "{path}: {outcome}{}",
+                        what.unwrap_or_default()
+                    ));
                 }
                 outcome => complain(format_args!("{path}: {outcome}")),
             }

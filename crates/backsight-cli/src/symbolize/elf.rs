@@ -21,7 +21,7 @@ use super::symbols::Symbols;
 use crate::failure::{Failure, Result};
 use crate::file::{Shown, open_regular};
 use crate::input::Addresses;
-use crate::inspect_symbol_file::is_symbol_file;
+use crate::not_elf;
 use crate::sink::Sink;
 use crate::tool::TOOL;
 
@@ -34,12 +34,6 @@ pub(crate) fn run(
     sink: &mut Sink<impl Write>,
 ) -> Result<u64> {
     let file = open_regular(path).map_err(|error| Failure::io(Shown(path), &error))?;
-    if is_symbol_file(&file) {
-        return Err(Failure::of(
-            Shown(path),
-            "a symbol file: name the program with -e, and this file with --symbols",
-        ));
-    }
     let module = describe(path, &file).map_err(|cause| Failure::of(Shown(path), cause))?;
     let symbolizer = Accounted::new(Symbolizer::new(symbols.options()), symbols);
     let input = ModuleInput::File {
@@ -66,7 +60,8 @@ pub(crate) fn run(
 }
 
 fn describe(path: &Path, file: &File) -> Result<Module, String> {
-    let headers = backsight::headers(file, Some(path)).map_err(|error| error.to_string())?;
+    let headers = backsight::headers(file, Some(path))
+        .map_err(|error| not_elf::of_headers(&error, file, path))?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     let part = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Module::default()

@@ -29,7 +29,7 @@ pub(super) fn run(
     let mut live = Accounted::new(kernel, symbols);
     sink.header(&HeaderLine::new(TOOL))?;
     sink.set_end_mark(addresses.end_mark.as_deref());
-    let malformed = addresses.or_stdin().each_batch(|batch| {
+    let malformed = addresses.each_batch(|batch| {
         sink.begin_batch(&batch.marks);
         let lookups = live.begin(batch.iter());
         live.answer(lookups, |answer| {

@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::accounted::Accounted;
 use super::symbols::Symbols;
 use crate::account::LiveListReport;
+use crate::archive_problems::ArchiveProblems;
 use crate::args::{AutoOrNever, backend_name};
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
 use crate::input::Addresses;
@@ -118,6 +119,7 @@ pub(crate) struct LiveProcess {
     begun: bool,
     lists: LiveListReport,
     kernel_was_said: bool,
+    archive_problems: ArchiveProblems,
 }
 
 impl LiveProcess {
@@ -141,6 +143,7 @@ impl LiveProcess {
             begun: false,
             lists: LiveListReport::default(),
             kernel_was_said: false,
+            archive_problems: ArchiveProblems::default(),
         })
     }
 
@@ -194,6 +197,7 @@ impl LiveProcess {
         self.begin(sink)?;
         let live = &self.live;
         live.answer(batch, |answer| write(sink, answer, live.module_of(answer)))?;
+        self.archive_problems.report(self.live.archive_problems());
         self.lists.say(self.pid, self.live.jit());
         self.say_kernel();
         Ok(())

@@ -4,7 +4,7 @@ use backsight::{MapsOf, ModuleFiles};
 
 use crate::debug_files::DebugFiles;
 use crate::debuginfod::Debuginfod;
-use crate::failure::{Failure, Result};
+use crate::failure::{Done, Failure, Result};
 use crate::jit_maps::JitMaps;
 use crate::kept_indexes::KeptIndexes;
 use crate::symbol_files::SymbolFilesFlag;
@@ -96,11 +96,17 @@ impl Symbols {
         self.verbose_flag.unwrap_or("-v")
     }
 
-    /// Reports directories that do not exist. The others are still used.
-    pub(crate) fn check(&self) {
-        self.index_dir.check();
-        self.debug_files.check();
-        self.symbol_files.check();
+    /// Reports files and directories that do not exist or cannot be used. The others are still
+    /// used.
+    pub(crate) fn check(&self) -> Done {
+        let indexes = self.index_dir.check();
+        let debug_files = self.debug_files.check();
+        indexes.and(debug_files).and(self.symbol_files.check())
+    }
+
+    /// As [`check`](Self::check), where files are found and no symbols are looked up.
+    pub(crate) fn check_debug_files(&self) -> Done {
+        self.debug_files.check()
     }
 
     /// Sets the size of the thread pool.

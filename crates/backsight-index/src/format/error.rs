@@ -87,7 +87,15 @@ pub enum IndexCause {
     /// there.
     #[error("built from a file that others can change: write it to a separate file")]
     OfStrangers,
+    /// It has no build ID, by which a directory keeps indexes.
+    #[error("a symbol index without build ID: write it to a separate file")]
+    NoBuildId,
     /// It belongs to another module.
-    #[error("the symbol index of another build ID")]
-    BuildIdMismatch,
+    #[error("the symbol index of {own}, where that of {wanted} was looked for")]
+    OtherBuild {
+        /// Its own build, such as `build ID 77c7aa4d`, or `a build without ID`.
+        own: String,
+        /// The build that was looked for.
+        wanted: String,
+    },
 }

@@ -36,7 +36,7 @@ mod text_table;
 
 pub use cfi::{CfiRow, CfiRows};
 pub use cfi_rule::{CfiRule, CfiToken};
-pub use error::BreakpadError;
+pub use error::{BreakpadClaim, BreakpadError};
 pub use module_line::BreakpadModule;
 pub use scan::BreakpadCounts;
 pub use table::Breakpad;

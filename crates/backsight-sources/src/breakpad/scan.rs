@@ -1,9 +1,13 @@
 //! The pass over all lines that finds the offsets of functions, symbols, paths and names.
 
+use backsight_types::BuildId;
+
 use super::error::BreakpadError;
 use super::lines::Lines;
+use super::module_line::build_id;
 use super::record::{self, Record};
 use super::text_table::TextTable;
+use crate::linker_marks::{is_end_mark, is_local_mark};
 
 /// The maximum number of records that are kept, which take up to 400 MB. The file of
 /// python3.11 has 14,371.
@@ -45,6 +49,8 @@ pub(super) struct Entry {
     /// 0 is unknown.
     pub(super) size: u32,
     pub(super) is_public: bool,
+    /// Whether it is a symbol that marks an end, and covers nothing.
+    pub(super) is_end: bool,
 }
 
 /// A range of code with unwinding rules.
@@ -67,7 +73,12 @@ pub(super) struct Scan {
     /// Ascending.
     pub(super) cfi: Vec<CfiEntry>,
     pub(super) counts: BreakpadCounts,
+    /// The first different ones of `INFO CODE_ID` lines.
+    pub(super) build_ids: Vec<BuildId>,
 }
+
+/// More are not needed to find that they contradict each other.
+const MAX_BUILD_IDS: usize = 2;
 
 /// The record that following lines may belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,24 +134,27 @@ impl Scan {
             Record::Function { start, size, .. } => {
                 count(&mut counts.functions);
                 *open = Open::Function;
-                let is_public = false;
                 self.entries.push(Entry {
                     start,
                     at,
                     size,
-                    is_public,
+                    is_public: false,
+                    is_end: false,
                 });
                 return true;
             }
-            Record::Public(start, _) => {
+            Record::Public(start, name) => {
                 count(&mut counts.symbols);
                 *open = Open::Nothing;
-                let (size, is_public) = (0, true);
+                if is_local_mark(name) {
+                    return false;
+                }
                 self.entries.push(Entry {
                     start,
                     at,
-                    size,
-                    is_public,
+                    size: 0,
+                    is_public: true,
+                    is_end: is_end_mark(name),
                 });
                 return true;
             }
@@ -168,7 +182,12 @@ impl Scan {
                 count(&mut counts.stack_win);
             }
             Record::Module if at == 0 => {}
-            Record::CodeId(_) | Record::Info | Record::Empty => {}
+            Record::CodeId(id) => {
+                let new = build_id(id).filter(|id| !self.build_ids.contains(id));
+                let room = MAX_BUILD_IDS.saturating_sub(self.build_ids.len());
+                self.build_ids.extend(new.into_iter().take(room));
+            }
+            Record::Info | Record::Empty => {}
             Record::Module | Record::Line { .. } | Record::Inlined(_) | Record::Cfi(..) => {
                 count(&mut counts.unread);
             }
@@ -186,7 +205,13 @@ impl Scan {
         // first.
         let order = |entry: &Entry| {
             let longest = std::cmp::Reverse(entry.size);
-            (entry.start, entry.is_public, longest, entry.at)
+            (
+                entry.start,
+                entry.is_public,
+                entry.is_end,
+                longest,
+                entry.at,
+            )
         };
         self.entries.sort_unstable_by_key(order);
         let (mut last, mut covered, mut overlapping) = (None, 0_u64, 0_u64);

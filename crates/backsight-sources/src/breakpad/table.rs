@@ -39,8 +39,12 @@ impl Breakpad {
     /// # Errors
     /// Each of [`BreakpadError`].
     pub fn open_in_pieces(bytes: &[u8], mut release: impl FnMut()) -> Result<Self, BreakpadError> {
-        let module = BreakpadModule::read(bytes)?;
+        let mut module = BreakpadModule::read(bytes)?;
         let scan = Scan::of(bytes, &mut release)?;
+        // Those behind other lines, too.
+        for id in &scan.build_ids {
+            module.take_build_id(*id)?;
+        }
         release();
         Ok(Self { module, scan })
     }
@@ -132,7 +136,15 @@ impl Breakpad {
     /// latest. The last symbol ends with its unwinding rules.
     fn range(&self, number: usize) -> Option<Range<u64>> {
         let entries = &self.scan.entries;
-        let Entry { start, size, .. } = *entries.get(number)?;
+        let Entry {
+            start,
+            size,
+            is_end,
+            ..
+        } = *entries.get(number)?;
+        if is_end {
+            return Some(start..start);
+        }
         let next = entries.get(number.checked_add(1)?).map(|next| next.start);
         let end = match (size, next) {
             (0, Some(next)) => next,

@@ -7,6 +7,7 @@ use super::function;
 use super::header::{GsymError, GsymHeader};
 use crate::bytes::{Bytes, offset};
 use crate::function_record::{FunctionRecord, TextName, Texts};
+use crate::linker_marks::is_end_mark;
 
 /// The maximum length of a name or a path in bytes.
 const LONGEST_TEXT: usize = 1 << 20;
@@ -189,7 +190,11 @@ impl<'d> FunctionAt<'d, '_> {
                 .checked_add(size.into())?
                 .min(next.unwrap_or(u64::MAX)),
         };
-        Some(function::read(begin..end, rest, self.header.big_endian))
+        let mut found = function::read(begin..end, rest, self.header.big_endian);
+        if size == 0 && self.text(found.name).is_some_and(is_end_mark) {
+            found.range = begin..begin;
+        }
+        Some(found)
     }
 
     fn text(&self, number: u32) -> Option<&'d [u8]> {

@@ -1,5 +1,7 @@
 //! One line of the list.
 
+use crate::linker_marks::is_end_mark;
+
 /// The longest name that is kept: `KSYM_NAME_LEN` is 512, and `MODULE_NAME_LEN` 56 or 64.
 const MAX_NAME_BYTES: usize = 1024;
 
@@ -41,9 +43,9 @@ impl<'t> Line<'t> {
         })
     }
 
-    /// Returns whether it is code, by its letter.
-    pub(super) const fn is_code(&self) -> bool {
-        matches!(self.kind, b't' | b'T' | b'w' | b'W')
+    /// Returns whether code is behind it: by its letter, and its name marks no end.
+    pub(super) fn is_code(&self) -> bool {
+        matches!(self.kind, b't' | b'T' | b'w' | b'W') && !is_end_mark(self.name.as_bytes())
     }
 
     /// Returns whether it is a weak symbol.

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::line::Line;
+use crate::linker_marks::is_section_mark;
 
 /// A symbol, whose name is in a text shared by all symbols.
 #[derive(Clone, Copy, Debug)]
@@ -19,13 +20,14 @@ pub(super) struct PackedSymbol {
 
 /// The bits of a name's length: [`Line::parse`] returns no name of more than 1024 bytes.
 const LENGTH: u16 = 0x0fff;
+const MARK: u16 = 0x8000;
 const DATA: u16 = 0x4000;
 const WEAK: u16 = 0x2000;
 const LOCAL: u16 = 0x1000;
 
 impl PackedSymbol {
-    /// Packs a symbol, and appends its name to `names`. The names of data are not kept,
-    /// because data only ends the function before it. Returns `None` if there is no room.
+    /// Packs a symbol, and appends its name to `names`. The names of data and of marks of an
+    /// end are not kept, because these only end the function before them. Returns `None` if there is no room.
     pub(super) fn new(line: &Line<'_>, module: u16, names: &mut String) -> Option<Self> {
         let name = if line.is_code() { line.name } else { "" };
         let len = u16::try_from(name.len())
@@ -36,6 +38,7 @@ impl PackedSymbol {
             addr: line.addr,
             name: u32::try_from(names.len()).ok()?,
             shape: len
+                | bit(is_section_mark(line.name.as_bytes()), MARK)
                 | bit(!line.is_code(), DATA)
                 | bit(line.is_weak(), WEAK)
                 | bit(line.kind.is_ascii_lowercase(), LOCAL),
@@ -56,8 +59,8 @@ impl PackedSymbol {
         names.get(start..end).unwrap_or_default()
     }
 
-    /// Orders the names of one address, the best first: code, not weak, global, with the
-    /// fewest leading underscores, longest.
+    /// Orders the names of one address, the best first: no mark of a section, code, not weak,
+    /// global, with the fewest leading underscores, longest.
     pub(super) fn rank(&self, names: &str) -> (u16, usize, Reverse<usize>) {
         let name = self.name(names);
         let underscores = name.bytes().take_while(|byte| *byte == b'_').count();

@@ -10,6 +10,7 @@ use super::error::KallsymsError;
 use super::line::Line;
 use super::lines;
 use super::packed_symbol::PackedSymbol;
+use crate::linker_marks::is_local_mark;
 
 /// The maximum number of symbols: several times those of a kernel with all its modules.
 const MAX_SYMBOLS: usize = 1 << 22;
@@ -105,6 +106,9 @@ impl Kallsyms {
         let skipped = lines::each_symbol(input, |line| {
             if line.addr == 0 {
                 are_hidden = true;
+                return ControlFlow::Continue(());
+            }
+            if is_local_mark(line.name.as_bytes()) {
                 return ControlFlow::Continue(());
             }
             let has_room =
@@ -298,12 +302,14 @@ ffffffffc0203000 t cut";
         let cases = [
             ("below all", 0xffff_ffff_80ff_ffff, None),
             (
-                "the longest of the global ones",
+                "not the marks of sections",
                 0xffff_ffff_8100_0000,
-                image("_stext"),
+                image("a_local_one"),
             ),
             ("not the weak one", 0xffff_ffff_8100_01ff, image("__strong")),
             ("the last byte", 0xffff_ffff_8100_027f, image("next")),
+            ("behind the code", 0xffff_ffff_8100_0280, None),
+            ("at the last byte behind it", 0xffff_ffff_8100_02ff, None),
             ("in data", 0xffff_ffff_8100_0300, None),
             ("in more data", 0xffff_ffff_8100_0400, None),
             (
@@ -343,7 +349,7 @@ ffffffffc0203000 t cut";
             start,
         };
         assert_eq!(kernel.at(AbsAddr(0xffff_ffff_c020_1010)), Some(found));
-        assert_eq!(kernel.functions().count(), 8);
+        assert_eq!(kernel.functions().count(), 7);
     }
 
     #[test]

@@ -56,17 +56,18 @@ impl ElfFile {
 
     /// Returns whether this is the supplementary file that is meant.
     pub(crate) fn is_proven(&self, proof: Proof<'_>) -> bool {
-        let own = || {
-            debug_sup(
-                self.section(".debug_sup")?.raw(self.image())?,
-                self.endian(),
-            )
-        };
         match proof {
             Proof::BuildId(id) => self.build_id() == Some(id),
-            Proof::Checksum(wanted) => {
-                matches!(own(), Some(Sup::Itself { checksum }) if checksum == wanted)
-            }
+            Proof::Checksum(wanted) => self.supplementary_checksum() == Some(wanted),
+        }
+    }
+
+    /// Returns the checksum by which others name this file, if it is a supplementary one.
+    pub(crate) fn supplementary_checksum(&self) -> Option<&[u8]> {
+        let section = self.section(".debug_sup")?.raw(self.image())?;
+        match debug_sup(section, self.endian())? {
+            Sup::Itself { checksum } => Some(checksum),
+            Sup::Of { .. } => None,
         }
     }
 

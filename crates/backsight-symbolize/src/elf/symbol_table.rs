@@ -10,9 +10,12 @@
 //! - Mapping symbols, by which ARM, AArch64 and RISC-V say where code and data begin:
 //!   local, untyped, of size 0, `$a` or `$d.7`. Any other name may begin with `$`:
 //!   Swift's do. Sources: "Mapping symbols" in AAELF32, AAELF64 and the RISC-V psABI.
+//! - Marks of the end of a section, such as `_etext`, name nothing behind them, and end the
+//!   symbol before them: [`linker_marks`](backsight_sources::linker_marks).
 //! - Labels that the assembler made or kept (`.L5`): local, untyped, of size 0. On
 //!   RISC-V they stay in the table, as the linker still moves code about.
 
+use backsight_sources::linker_marks::is_end_mark;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, Sym};
 use object::{Endianness, U32, pod};
@@ -20,6 +23,9 @@ use object::{Endianness, U32, pod};
 use super::headers::ElfHeaders;
 use super::opd::Descriptors;
 use super::section::ElfSection;
+
+/// More bytes than the name of a mark has.
+const LONGEST_MARK: usize = 64;
 
 /// Which of a file's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +94,17 @@ impl SymbolRow<'_> {
     /// Returns whether code can stand there.
     pub(crate) fn is_in_code(&self) -> bool {
         self.limit.is_some()
+    }
+
+    /// Returns whether it is a symbol such as `_etext`, behind which there is nothing of its
+    /// name. One with a size or a type is a function.
+    fn is_end_mark(&self) -> bool {
+        let name = || {
+            let rest = self.strings.get(self.name_at..).unwrap_or_default();
+            let rest = rest.get(..LONGEST_MARK).unwrap_or(rest);
+            rest.split(|byte| *byte == 0).next().unwrap_or_default()
+        };
+        self.kind == SymbolKind::Untyped && self.size == 0 && is_end_mark(name())
     }
 
     /// Returns whether it is one of those marks that name nothing.
@@ -176,7 +193,7 @@ fn read<'d, Elf: FileHeader<Endian = Endianness>>(
         if kind == SymbolKind::Function {
             (start, limit) = functions.place(file, start, limit);
         }
-        let row = SymbolRow {
+        let mut row = SymbolRow {
             kind,
             start,
             size,
@@ -186,6 +203,10 @@ fn read<'d, Elf: FileHeader<Endian = Endianness>>(
             strings_at,
             name_at: usize::try_from(symbol.st_name(endian)).ok()?,
         };
+        if row.limit.is_some() && row.is_end_mark() {
+            // It ends the symbol before it.
+            row.limit = Some(row.start);
+        }
         if !row.is_mark(machine) {
             found(row);
         }

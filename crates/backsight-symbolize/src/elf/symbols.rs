@@ -13,10 +13,13 @@
 //!    functions, and end with them.
 //! 3. Of nested symbols the innermost counts: the one that starts last, then the
 //!    one that ends first.
-//! 4. Of aliases, global and weak go before local, functions (`STT_FUNC`,
+//! 4. Of aliases, functions and labels go before marks of sections (`__sched_text_start`), then
+//!    global and weak before local, functions (`STT_FUNC`,
 //!    `STT_GNU_IFUNC`) before untyped, then fewer leading underscores, then global
 //!    before weak, then the shorter name, then the alphabet: `malloc`, not
 //!    `__libc_malloc`, and `kill`, though it is weak, not `__kill`.
+//!
+//! A mark of an end (`_etext`) covers nothing, and ends what is before it.
 //!
 //! Sections, files, thread-local, absolute and undefined symbols name no code, nor do
 //! marks such as mapping symbols: [`symbol_table`](super::symbol_table). No symbol reaches
@@ -35,6 +38,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use backsight_index::engine::{Overlaps, RankedRange, bytes_of};
+use backsight_sources::linker_marks::is_section_mark;
 use object::elf;
 
 use super::file::{ElfFile, for_each};
@@ -183,6 +187,7 @@ impl SymbolSet {
         let internal = |byte: &&u8| matches!(byte, b'_' | b'.');
         let underscores = name.iter().take_while(internal).count();
         (
+            entry.size == 0 && is_section_mark(name),
             entry.kind == SymbolKind::Object,
             entry.binding == LOCAL_RANK,
             entry.kind != SymbolKind::Function,
@@ -193,7 +198,7 @@ impl SymbolSet {
     }
 }
 
-type Preference<'d> = (bool, bool, bool, (usize, u8, usize), &'d [u8], u8);
+type Preference<'d> = (bool, bool, bool, bool, (usize, u8, usize), &'d [u8], u8);
 
 /// Expects the entries as they are kept.
 fn overlaps_of(entries: &[SymbolEntry]) -> Overlaps {

@@ -57,7 +57,9 @@ impl LoadedFiles {
             ModuleOrigin::Mapped(own, path) => (Ok(Arc::clone(own)), path.clone(), expected),
         };
         let own = own.and_then(|own| match expected {
-            Some(id) if own.build_id() != Some(id) => Err(Cause::BuildIdMismatch.into()),
+            Some(id) if own.build_id() != Some(id) => {
+                Err(Cause::other_build(own.build_id().as_ref(), &id).into())
+            }
             _ => Ok(own),
         });
         let own = own.map_err(|error| error.or_path(path.as_deref()));

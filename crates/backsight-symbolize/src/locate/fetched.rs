@@ -29,7 +29,7 @@ impl FileSearch<'_> {
             let elf = ElfFile::read(&fetched.file, None, limit, self.options)?;
             match elf.build_id() == Some(*id) {
                 true => Ok(elf),
-                false => Err(Cause::BuildIdMismatch.into()),
+                false => Err(Cause::other_build(elf.build_id().as_ref(), id).into()),
             }
         })
         .map(|(elf, site)| LocatedFile { elf, site })

@@ -16,7 +16,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use backsight_elf::{Headers, ReadError};
-use backsight_files::By;
+use backsight_files::{ArchiveMember, By, FilePart};
 use backsight_types::BuildId;
 use object::elf::{SHF_EXECINSTR, SHT_NOBITS};
 use object::read::{Object, ObjectSection, ReadCache, ReadRef, SectionFlags};
@@ -86,10 +86,15 @@ pub(super) fn prove(
     id: &BuildId,
     options: &Options,
 ) -> Result<(), Error> {
+    // An archive may begin with a program, which is not what the path names.
+    if let Some(member) = ArchiveMember::of_path(file, path)? {
+        let mut part = FilePart::new(file, member.range);
+        return check(&Headers::read(&mut part)?, &ReadCache::new(part), id);
+    }
     match Headers::read(file) {
-        // Kernel modules are packed as a whole; libraries are members of APKs.
+        // Kernel modules are packed as a whole.
         Err(ReadError::Elf(backsight_elf::Error::NotElf)) => {
-            let image = Image::of_path(file, path, options.access, options.limits.file_bytes)?;
+            let image = Image::of_file(file, options.access, options.limits.file_bytes)?;
             let image = unpacked(image, &options.limits)?;
             check(&Headers::parse(&image)?, &*image, id)
         }
@@ -100,7 +105,7 @@ pub(super) fn prove(
 /// Says why it is not the module of this build ID.
 fn check<'d>(headers: &Headers, file: impl ReadRef<'d>, id: &BuildId) -> Result<(), Error> {
     if headers.build_id != Some(*id) {
-        return Err(Cause::BuildIdMismatch.into());
+        return Err(Cause::other_build(headers.build_id.as_ref(), id).into());
     }
     match has_code(file) {
         true => Ok(()),

@@ -52,8 +52,15 @@ impl<'o> FileSearch<'o> {
                 }
                 match (elf.is_proven(link.proof), link.proof) {
                     (true, _) => Ok(()),
-                    (false, Proof::BuildId(_)) => Err(Cause::BuildIdMismatch.into()),
-                    (false, Proof::Checksum(_)) => Err(Cause::ChecksumMismatch.into()),
+                    (false, Proof::BuildId(id)) => {
+                        Err(Cause::other_build(elf.build_id().as_ref(), &id).into())
+                    }
+                    (false, Proof::Checksum(wanted)) => {
+                        let own = elf.supplementary_checksum();
+                        let own = own.map_or_else(|| "none".to_owned(), hex_digits);
+                        let wanted = hex_digits(wanted);
+                        Err(Cause::ChecksumMismatch { own, wanted }.into())
+                    }
                 }
             })
         });
@@ -104,6 +111,10 @@ impl<'o> FileSearch<'o> {
             self.folders().map(|file| file.beside(path)).collect()
         }
     }
+}
+
+fn hex_digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns where below a debug directory the file of this path is, when it was made for

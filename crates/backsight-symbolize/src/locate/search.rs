@@ -1,7 +1,9 @@
 //! The search for a debug file, place by place.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use super::site::Site;
 use crate::elf::ElfFile;
 use crate::error::{Cause, Error};
 use crate::options::Options;
+use crate::shortfall::ShortfallKind;
 use crate::sought::SoughtKind;
 
 /// Opens the debug file that goes with a module: by its build ID, by its debug link, or by
@@ -61,7 +64,32 @@ impl<'o> FileSearch<'o> {
         let by_link = || self.by_debug_link(id, own?);
         let by_path = || id.and_then(|id| self.by_path(&id));
         let fetched = || id.and_then(|id| self.fetched_debug_file(&id));
-        by_id().or_else(by_link).or_else(by_path).or_else(fetched)
+        let found = by_id().or_else(by_link).or_else(by_path).or_else(fetched);
+        if found.is_none() {
+            self.note_refused(own);
+        }
+        found
+    }
+
+    /// Says of which files lines were to come, that cannot be used or are another's.
+    fn note_refused(self, own: Option<&ElfFile>) {
+        let is_itself = |path: &PathBuf| {
+            let found = std::fs::metadata(path);
+            let found = found.map(|metadata| (metadata.dev(), metadata.ino()));
+            let own = own.and_then(ElfFile::identity);
+            found.is_ok_and(|found| own.is_some_and(|own| (own.device, own.inode) == found))
+        };
+        let refused = self
+            .base
+            .refused(SoughtKind::DebugFile, Cause::is_of_a_file);
+        // One file has several names: by its folder, and by that of a link to it.
+        let mut named = HashSet::new();
+        for path in refused {
+            // The debug link of a module may have its own name.
+            if named.insert(path.canonicalize().ok()) && !is_itself(&path) {
+                self.base.note_shortfall_of(path, ShortfallKind::Refused);
+            }
+        }
     }
 
     fn by_build_id(self, id: &BuildId) -> Option<LocatedFile> {
@@ -90,7 +118,7 @@ impl<'o> FileSearch<'o> {
         self.take(SoughtKind::DebugFile, site, |elf| {
             match elf.build_id() == Some(*id) {
                 true => Ok(()),
-                false => Err(Cause::BuildIdMismatch.into()),
+                false => Err(Cause::other_build(elf.build_id().as_ref(), id).into()),
             }
         })
     }
@@ -100,12 +128,18 @@ impl<'o> FileSearch<'o> {
         let name = Path::new(link.name);
         let proven = |site: Site| {
             self.take(SoughtKind::DebugFile, site, |elf| {
-                if id.is_some() && elf.build_id().is_some() && elf.build_id() != id {
-                    return Err(Cause::BuildIdMismatch.into());
+                if let (Some(wanted), Some(found)) = (id, elf.build_id())
+                    && wanted != found
+                {
+                    return Err(Cause::other_build(Some(&found), &wanted).into());
                 }
-                match self.checksum(elf)? == link.crc {
-                    true => Ok(()),
-                    false => Err(Cause::ChecksumMismatch.into()),
+                match self.checksum(elf)? {
+                    found if found == link.crc => Ok(()),
+                    found => Err(Cause::ChecksumMismatch {
+                        own: format!("{found:08x}"),
+                        wanted: format!("{:08x}", link.crc),
+                    }
+                    .into()),
                 }
             })
         };

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use backsight_files::By;
 
 use super::site::Site;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::options::Options;
 use crate::oversized::OversizedFiles;
 use crate::shortfall::{Shortfall, ShortfallKind};
@@ -52,9 +52,9 @@ impl SearchBase {
         self.log.shortfalls.note(Shortfall { path, kind });
     }
 
-    /// Returns which files of this kind were refused so far.
-    pub(crate) fn refused(&self, kind: SoughtKind) -> Vec<PathBuf> {
-        self.log.refused(kind)
+    /// Returns which files of this kind were refused so far for one of these causes.
+    pub(crate) fn refused(&self, kind: SoughtKind, which: fn(&Cause) -> bool) -> Vec<PathBuf> {
+        self.log.refused(kind, which)
     }
 
     /// Returns the path of the module, as it was given.

@@ -7,6 +7,7 @@
 )]
 
 pub(crate) mod dwarf;
+pub(crate) mod gsym_bytes;
 mod oracle;
 pub(crate) mod symbol_files;
 pub(crate) mod symbols;

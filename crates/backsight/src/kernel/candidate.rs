@@ -81,8 +81,8 @@ fn open(root: Option<&Path>, path: &Path, proof: Proof) -> Result<File, Cause> {
         Proof::BuildId(id) | Proof::BuildIdWhenRead(id) => Some(id),
         Proof::Path => None,
     };
-    match found == wanted {
-        true => Ok(file),
-        false => Err(Cause::BuildIdMismatch),
+    match wanted {
+        Some(wanted) if found != Some(wanted) => Err(Cause::other_build(found.as_ref(), &wanted)),
+        _ => Ok(file),
     }
 }

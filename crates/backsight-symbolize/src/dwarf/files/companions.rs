@@ -77,7 +77,7 @@ impl Companions {
         companions.supplementary = found
             .and_then(|found| companions.load(found.elf, FileRole::Supplementary, &found.site));
         if link.is_some() && companions.supplementary.is_none() {
-            let refused = companions.base.refused(SoughtKind::Supplementary);
+            let refused = companions.base.refused(SoughtKind::Supplementary, |_| true);
             companions.note_lack(refused);
         }
         companions
@@ -123,10 +123,10 @@ impl Companions {
             is_it.ok().and_then(|()| self.split.keep(sections))
         });
         if found.is_none() {
-            let mut refused = self.base.refused(SoughtKind::SplitUnit);
+            let mut refused = self.base.refused(SoughtKind::SplitUnit, |_| true);
             refused.retain(|path| sites.iter().any(|site| site.shown() == *path));
             // A package stands in for all of them.
-            refused.extend(self.base.refused(SoughtKind::Package));
+            refused.extend(self.base.refused(SoughtKind::Package, |_| true));
             self.note_lack(refused);
         }
         found

@@ -85,7 +85,9 @@ impl<'d> SplitUnits<'d> {
                 });
                 match is_there {
                     true => Ok(()),
-                    false if has_any && !damage.is_noted() => Err(Cause::NotTheUnit.into()),
+                    false if has_any && !damage.is_noted() => {
+                        Err(Cause::NotTheUnit { wanted: id.0 }.into())
+                    }
                     false => Err(NO_UNIT.into()),
                 }
             };
