@@ -5,6 +5,7 @@
 //!                               how many floors the files of each crate stand
 //! features                      each shipped crate builds with each feature alone
 //! surface [--check]             the public items of each library, in docs/surface/
+//! licenses                      each dependency has a licence that deny.toml allows
 //! package                       each shipped crate can be packaged, with what it should have
 //! fixtures [rebuild]            each fixture is what its hash says
 //! old-kernel ERRNO|all [ARGS]   the suite on a kernel that refuses PROCMAP_QUERY;
@@ -27,6 +28,7 @@ mod features;
 mod fixtures;
 mod kernels;
 mod libtest;
+mod licenses;
 mod old_kernel;
 mod package;
 mod root;
@@ -40,7 +42,7 @@ use std::process::ExitCode;
 
 use root::root;
 
-const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | surface [--check] | package | \
+const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | surface [--check] | licenses | package | \
      fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
      kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…] | \
      differential [--dir DIR] [NAME…|FILE…] | exports [--dir DIR]";
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["tidy", "--floors"] => tidy::floors(),
         ["features"] => features::run(),
+        ["licenses"] => licenses::run(),
         ["package"] => package::run(),
         ["surface"] => return surface::run(false),
         ["surface", "--check"] => return surface::run(true),
