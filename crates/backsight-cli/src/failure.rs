@@ -37,6 +37,9 @@ impl Done {
     /// Returns how a command ended of which another part ended so.
     pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
+            // Of a command that was run, its own code counts.
+            (Self::Code(code), _) | (_, Self::Code(code)) if code > 0 => Self::Code(code),
+            (Self::Code(_), other) | (other, Self::Code(_)) => other,
             (Self::InPart, _) | (_, Self::InPart) => Self::InPart,
             (Self::WithGaps, _) | (_, Self::WithGaps) => Self::WithGaps,
             (Self::Fully, Self::Fully) => Self::Fully,

@@ -27,7 +27,7 @@ impl Record {
     pub(crate) fn run(&self, out: &mut impl Write) -> Result {
         let whom = self.whom()?;
         self.symbols.use_jobs()?;
-        self.symbols.check();
+        let checked = self.symbols.check();
         let files = self.files();
         let mut saver = Saver::new(self, &files)?;
         interrupt::end_by_itself();
@@ -82,8 +82,8 @@ impl Record {
         let path = saver.save(&mut finished.profile, began, left_out, out)?;
         saver.summarize(&finished.profile, &path);
         match child {
-            Some(child) => self.end(child).map(Done::Code),
-            None => Ok(Done::Fully),
+            Some(child) => Ok(Done::Code(self.end(child)?).and(checked)),
+            None => Ok(checked),
         }
     }
 
