@@ -1,7 +1,12 @@
 //! Runs of numbers: each number applies to a range of a function's code.
 //!
 //! They are encoded as pairs of varints: the change of the number (zigzag), and the
-//! length of the range in instructions. A change of 0 ends the list.
+//! length of the range in instructions. A change of 0 ends the list. A range may be empty: on
+//! s390x, some functions of Go's package `math` have such.
+
+/// How many empty ranges may follow each other. It bounds the work by the bytes of code; programs
+/// have one.
+const MAX_EMPTY: usize = 8;
 
 /// The number for a range of code, from `begin` to `end` in bytes from the function's
 /// start.
@@ -60,11 +65,6 @@ impl<'d> Runs<'d> {
         };
         self.value = self.value.wrapping_add(change.cast_signed());
         let length = self.read()?.checked_mul(self.quantum)?;
-        // Linkers write no empty ranges. Rejecting them bounds the number of runs by the
-        // bytes of code.
-        if length == 0 {
-            return None;
-        }
         self.end = self.end.checked_add(length.into())?;
         Some(Some(Run {
             end: self.end,
@@ -80,11 +80,22 @@ impl Iterator for Runs<'_> {
         if self.is_over {
             return None;
         }
-        let step = self.step();
-        self.is_damaged |= step.is_none();
-        let run = step.flatten();
-        self.is_over = run.is_none();
-        run
+        for _ in 0..=MAX_EMPTY {
+            let begin = self.end;
+            match self.step() {
+                Some(Some(run)) if run.end > begin => return Some(run),
+                // Empty: the number that follows applies.
+                Some(Some(_)) => {}
+                Some(None) => {
+                    self.is_over = true;
+                    return None;
+                }
+                None => break,
+            }
+        }
+        self.is_over = true;
+        self.is_damaged = true;
+        None
     }
 }
 
@@ -103,12 +114,26 @@ mod tests {
     }
 
     #[test]
+    fn empty_ranges_change_the_number_alone() {
+        // 11 for no instruction, 12 for 4, 13 for none, 14 for none, 15 for 2.
+        let bytes = [24, 0, 2, 4, 2, 0, 2, 0, 2, 2, 0];
+        let mut all = Runs::new(&bytes, 2);
+        let runs: Vec<Run> = all.by_ref().collect();
+        let want = [(8, 12), (12, 15)].map(|(end, value)| Run { end, value });
+        assert_eq!(runs, want);
+        assert!(!all.is_damaged);
+    }
+
+    #[test]
     fn what_breaks_off_is_damaged() {
         for bytes in [
             &[24_u8, 4][..],
             &[24],
             &[],
             &[24, 0, 0],
+            &[
+                2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 4, 0,
+            ],
             &[24, 4, 0x80, 0x80, 0x80, 0x80, 0x80, 1],
         ] {
             let mut runs = Runs::new(bytes, 1);

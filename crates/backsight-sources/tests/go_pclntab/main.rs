@@ -55,6 +55,19 @@ fn compare(build: &Build, twins: &Twins) -> usize {
         .unwrap_or_else(|| panic!("{}: no table", build.name));
     assert!(!table.is_damaged(), "{}", build.name);
     assert!(table.functions() > 1_000, "{}", build.name);
+    // Nothing of a sound program is taken as damaged.
+    let code = mapped
+        .code
+        .iter()
+        .flat_map(|(from, to)| (*from..*to).step_by(64));
+    for addr in code {
+        let answer = table.look_up(addr, &mapped.memory, LIMITS);
+        assert!(
+            answer.is_none_or(|answer| !answer.is_damaged),
+            "{}: {addr:#x}",
+            build.name
+        );
+    }
     let addresses = addresses(&mapped.code);
     let lines = addr2line(&twins.full, &addresses);
     let inlined = llvm(&twins.full, &addresses);
