@@ -59,3 +59,33 @@ fn what_cannot_be_read_is_said() {
     run(["inspect", "/proc/self/maps"]).fails(1, &["/proc/self/maps: "]);
     run(["inspect", "/nowhere"]).fails(1, &["/nowhere: ", "No such file"]);
 }
+
+/// Of a stripped Go program there is Go's own line table, which has where functions are declared
+/// (since Go 1.20) or where their code begins.
+#[test]
+fn functions_of_a_stripped_go_program_have_their_lines() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let twins = match testkit::go::build(dir.path(), &testkit::go::Build::new("plain", &[])) {
+        Ok(twins) => twins,
+        Err(words) => return testkit::skip(&words),
+    };
+    let path = twins.stripped.to_str().expect("ours");
+    let listed = run(["inspect", path, "--format", "json"]).ok();
+    let symbols = of_type(&json(&listed), "symbol");
+    for (name, declared) in [
+        ("main.main", "func main()"),
+        ("main.(*tree).walk", "func (t *tree) walk("),
+    ] {
+        let mut named = symbols.iter().filter(|symbol| symbol["name"] == name);
+        let symbol = named.next().unwrap_or_else(|| panic!("no {name}"));
+        let file = symbol["file"].as_str().expect("a file");
+        assert!(file.ends_with("/main.go"), "{symbol}");
+        let line = testkit::go::WALK
+            .lines()
+            .position(|line| line.starts_with(declared));
+        let line = line.expect("it is declared") + 1;
+        assert_eq!(symbol["line"], line, "{symbol}");
+    }
+    let with_line = symbols.iter().filter(|symbol| symbol["line"].is_u64());
+    assert!(with_line.count() > 1_000, "{listed}");
+}

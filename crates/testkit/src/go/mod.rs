@@ -4,4 +4,4 @@ mod oracle;
 mod program;
 
 pub use oracle::{Level, addr2line, are_same_calls, llvm, printed};
-pub use program::{Build, Twins, build};
+pub use program::{Build, Twins, WALK, build};

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Generics, methods, closures, calls folded into calls, and enough of the library.
-const WALK: &str = include_str!("walk.go.txt");
+/// Generics, methods, closures, calls folded into calls, and enough of the library: the source of
+/// the program, `main.go`.
+pub const WALK: &str = include_str!("walk.go.txt");
 
 /// Calls C, and is called.
 const CGO: &str = include_str!("cgo.go.txt");
