@@ -4,6 +4,7 @@ mod common;
 
 use common::{json, of_type, run};
 use testkit::child::{Child, program};
+use testkit::perf_file::{Event, PerfFile, USER, sample};
 
 /// Returns the executable VMA of the child's program, and addresses in two of its functions.
 fn text_and_functions(child: &Child) -> (std::ops::Range<u64>, Vec<String>) {
@@ -76,4 +77,67 @@ fn moved_text_keeps_its_names_and_is_marked() {
         let off = try_to_ask(command, &["--remapped-text", "never"]).stdout;
         assert_eq!(off.matches("[anonymous]").count(), addrs.len(), "{off}");
     }
+}
+
+/// `mremap` leaves no record, so `perf` still has the file there, and the names are right. Another
+/// anonymous mapping over the text is recorded: its code may be any.
+#[test]
+fn recorded_samples_in_moved_text_are_named_or_counted() {
+    let path = program();
+    let Some(Some(id)) = testkit::tools::readelf_build_id(&path) else {
+        return testkit::skip("readelf, or the linker writes no build ID");
+    };
+    let name = path.to_str().expect("text");
+    let found = run(["inspect", name, "main"]).ok();
+    let offset = found
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("0x"));
+    let offset = u64::from_str_radix(offset.expect("an offset"), 16).expect("digits");
+    let (base, page) = (0x5555_0000_0000_u64, 0x1000);
+    let event = Event {
+        name: "cycles",
+        sample_type: sample::IDENTIFIER | sample::IP | sample::TID | sample::TIME,
+        ids: vec![1],
+        ..Event::default()
+    };
+    let mut file = PerfFile::new(false, &[event]);
+    let mut bytes: Vec<u8> = (0..id.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&id[at..at + 2], 16).expect("digits"))
+        .collect();
+    bytes.resize(24, 0);
+    file.record(67, USER, |at| {
+        at.u32(7).raw(&bytes).text(name);
+    });
+    file.comm(7, 7, "moves", 1);
+    let sample_at = |file: &mut PerfFile, time: u64| {
+        file.record(9, USER, |at| {
+            at.words(&[1, base + offset + 4]).u32(7).u32(7).u64(time);
+        });
+    };
+    file.map(7, base, 0x10 * page, name, 1);
+    for time in [1, 2] {
+        sample_at(&mut file, time);
+    }
+    let text = base + offset / page * page;
+    file.record(1, USER, |at| {
+        at.u32(7).u32(7).words(&[text, page, 0]).text("//anon");
+        at.trailer(7, 7, 3, 1);
+    });
+    for time in [4, 5, 6] {
+        sample_at(&mut file, time);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("perf.data");
+    std::fs::write(&data, file.file()).expect("written");
+    let data = data.to_str().expect("text");
+    let ran = run(["convert", data, "-", "--to", "folded", "--account", "json"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("moves;main 2\n"), "{ran:?}");
+    let account = ran.stderr.lines().find(|line| line.starts_with('{'));
+    let account: serde_json::Value = serde_json::from_str(account.expect("one")).expect("JSON");
+    assert_eq!(account["samples_read"], 5, "{account}");
+    assert_eq!(account["frames_with_name"], 2, "{account}");
+    let without = serde_json::json!({ "anonymous": 3 });
+    assert_eq!(account["frames_without_name"], without, "{account}");
 }
