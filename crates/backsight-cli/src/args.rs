@@ -1,6 +1,6 @@
 //! Argument types that several commands share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use backsight_types::AbsAddr;
 use clap::ValueEnum;
@@ -123,6 +123,15 @@ pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
     let number = text.trim_end_matches('%').parse().ok();
     let percent = number.filter(|number| (0.0..=100.0).contains(number));
     percent.ok_or_else(|| "a number from 0 to 100".to_owned())
+}
+
+/// Returns the directory of the kernel whose processes are in `--proc-root`.
+pub(crate) fn kernel_root_of(proc_root: Option<&Path>) -> PathBuf {
+    let root = match proc_root {
+        None => Path::new("/"),
+        Some(proc) => proc.parent().unwrap_or(Path::new("/")),
+    };
+    root.to_owned()
 }
 
 /// Checks that `--proc-root` is a directory. Otherwise every process would be reported as

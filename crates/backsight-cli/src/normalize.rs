@@ -9,14 +9,14 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use backsight::LiveJit;
-use backsight_formats::ndjson::{AddressLine, HeaderLine};
+use backsight::{LiveJit, LiveKernelNames};
+use backsight_formats::ndjson::HeaderLine;
 use backsight_normalize::{BuildIds, Options, Session};
 use clap::ValueEnum;
 
 use crate::account::{AccountFlags, LiveListReport};
 use crate::archive_problems::ArchiveProblems;
-use crate::args::{AutoOrNever, BackendArg, check_proc_root, parse_pid};
+use crate::args::{AutoOrNever, BackendArg, check_proc_root, kernel_root_of, parse_pid};
 use crate::convert::{self, Convert};
 use crate::debug_files::DebugFiles;
 use crate::failure::{self, Done, Failure, Result};
@@ -227,6 +227,7 @@ impl Normalize {
             ..HeaderLine::new(TOOL)
         });
         let mut sink = Sink::new(out, layout);
+        sink.shows_places = true;
         let mut outcomes = Vec::new();
         sink.set_end_mark(self.addresses.end_mark.as_deref());
         let malformed = self.addresses.each_batch(|batch: &Batch| {
@@ -239,10 +240,8 @@ impl Normalize {
                 })?;
             }
             for ((addr, lookup), outcome) in batch.iter().zip(&outcomes) {
-                let module = source.module_of(*outcome);
-                let mut answer = AddressLine::normalized(addr, lookup, *outcome, module);
-                source.name(&mut answer);
-                let module = source.module_of(*outcome);
+                let answer = source.answer(addr, lookup, *outcome);
+                let module = answer.module.and_then(|index| source.module(index));
                 sink.answer(&answer, module)?;
             }
             sink.flush()?;
@@ -278,6 +277,7 @@ impl Normalize {
             .with_proc_root(self.proc_root.clone());
         let session = Session::open(pid, options);
         let session = session.map_err(|error| failure::process(pid, &error))?;
+        let kernel_root = kernel_root_of(self.proc_root.as_deref());
         let jit = LiveJit::new(pid, self.proc_root.as_deref(), self.jit_maps.into());
         Ok(MapsSource::Live(Box::new(LiveSource {
             pid,
@@ -285,6 +285,8 @@ impl Normalize {
             jit,
             lists: LiveListReport::default(),
             archive_problems: ArchiveProblems::default(),
+            kernel: LiveKernelNames::new(Some(kernel_root), &self.debug_files.options()),
+            kernel_was_said: false,
         })))
     }
 }

@@ -55,7 +55,8 @@ pub(crate) struct Sink<W> {
     /// Whether text output identifies locations without an address by file offset, because that
     /// was the input; otherwise by virtual offset.
     pub(crate) shows_file_offsets: bool,
-    /// Whether text output has the module and the offset of an address that has a name, too.
+    /// Whether text output has the module and the offset of an address that has a name, too, if it
+    /// is in a module.
     pub(crate) shows_places: bool,
 }
 
@@ -154,7 +155,7 @@ impl<W: Write> Sink<W> {
             Layout::Text(palette) => {
                 let asked = asked(answer, self.shows_file_offsets);
                 let out = self.out.get_mut();
-                return match self.shows_places {
+                return match self.shows_places && module.is_some() {
                     true => text::write_named_place(out, palette, asked, answer, module),
                     false => text::write(out, palette, asked, answer, module),
                 };

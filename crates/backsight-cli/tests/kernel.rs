@@ -23,7 +23,7 @@ fn places_are_shown_with_offset_build_id_and_name() {
     let args = ["normalize", &kernel(&tree)].map(str::to_owned);
     let text = run(args.iter().chain(&asked)).ok();
     let want = format!(
-        "{image:#x} [kernel.kallsyms]+0x104  [build id {IMAGE_ID}]  second_of_image\n\
+        "{image:#x} [kernel.kallsyms]+0x104  [build id {IMAGE_ID}]  second_of_image+0x4\n\
          {module:#x} [served]+0x104  virtual 0x104  [build id {MODULE_ID}]  served_second+0x4\n\
          {bpf:#x} [bpf]+{bpf:#x}  virtual {bpf:#x}  bpf_prog_6deef7357e7b4530_count+0x4\n\
          0x10               [unmapped]\n\

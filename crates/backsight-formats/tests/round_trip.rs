@@ -71,6 +71,7 @@ prop_compose! {
             start_line,
             inlined,
             start: start.map(VirtOffset),
+            start_file_offset: start.map(FileOffset),
         }
     }
 }

@@ -165,6 +165,9 @@ pub struct ProfileFrame {
     pub inlined: bool,
     /// The start of the function.
     pub start: Option<VirtOffset>,
+    /// The start of the function as an offset in the module, if its virtual offset is not known:
+    /// in the kernel's image, whose offsets count from its first byte.
+    pub start_file_offset: Option<FileOffset>,
 }
 
 impl Profile {

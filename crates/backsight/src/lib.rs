@@ -83,6 +83,7 @@ pub use kernel::{
     KernelError, KernelOptions, KernelPlace, KernelShortfall, LiveKernel, RunningKernel,
 };
 pub use live::{Live, LiveError, LiveOptions};
+pub use live_kernel::LiveKernelNames;
 pub use lookup::{Found, Known, Lookups};
 pub use module_call_frames::call_frames;
 pub use module_shares::{ModuleShare, module_shares};

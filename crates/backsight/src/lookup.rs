@@ -222,6 +222,7 @@ fn shown(frames: &Frames) -> Vec<JsonFrame<'_>> {
             start_line: frame.start_line,
             inlined: frame.inlined,
             start: frame.start,
+            start_file_offset: None,
         })
         .collect()
 }

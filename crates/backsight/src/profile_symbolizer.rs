@@ -260,5 +260,6 @@ fn shown(strings: &mut Strings, frame: FrameRef<'_>) -> ProfileFrame {
         start_line: frame.start_line(),
         inlined: frame.inlined,
         start: frame.start(),
+        start_file_offset: None,
     }
 }

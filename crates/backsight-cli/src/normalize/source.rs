@@ -1,15 +1,16 @@
 //! The source of mappings: a live process, or a saved maps text.
 
-use backsight::LiveJit;
+use backsight::{LiveJit, LiveKernelNames};
 use backsight_formats::ndjson::AddressLine;
 use backsight_normalize::Session;
-use backsight_types::{AbsAddr, Module, Outcome, Reason};
+use backsight_types::{AbsAddr, Lookup, Module, ModuleIdx, Outcome, Reason};
 
 use super::saved::Saved;
 use crate::account::LiveListReport;
 use crate::archive_problems::ArchiveProblems;
 use crate::args::backend_name;
 use crate::failure::{self, Result};
+use crate::kernel_shortfalls;
 
 /// The source of mappings.
 pub(super) enum MapsSource {
@@ -17,13 +18,16 @@ pub(super) enum MapsSource {
     Saved(Box<Saved>),
 }
 
-/// A live process, and the names of the code that it made.
+/// A live process, and the names that no other host can look up: those of the code that it made,
+/// and of the kernel.
 pub(super) struct LiveSource {
     pub(super) pid: u32,
     pub(super) session: Session,
     pub(super) jit: LiveJit,
     pub(super) lists: LiveListReport,
     pub(super) archive_problems: ArchiveProblems,
+    pub(super) kernel: LiveKernelNames,
+    pub(super) kernel_was_said: bool,
 }
 
 impl MapsSource {
@@ -38,24 +42,40 @@ impl MapsSource {
         }
     }
 
-    pub(super) fn module_of(&self, outcome: Outcome) -> Option<&Module> {
-        let Outcome::Located { module, .. } = outcome else {
-            return None;
-        };
+    /// Returns the module of an index in an outcome or an answer.
+    pub(super) fn module(&self, index: ModuleIdx) -> Option<&Module> {
         match self {
             Self::Live(live) => {
-                let known = live.session.modules().get(module.as_usize());
-                known.map(|known| &known.module)
+                let known = live.session.modules().get(index.as_usize());
+                let own = known.map(|known| &known.module);
+                own.or_else(|| live.kernel.module(index))
             }
-            Self::Saved(saved) => saved.modules.get(module.as_usize()),
+            Self::Saved(saved) => saved.modules.get(index.as_usize()),
         }
     }
 
-    /// Names an address that was just normalized, if no other host can.
-    pub(super) fn name(&mut self, answer: &mut AddressLine<'_>) {
+    /// Returns the answer for an address that was just normalized. It has its name if no other
+    /// host can look that up.
+    pub(super) fn answer(
+        &mut self,
+        addr: AbsAddr,
+        lookup: Lookup,
+        outcome: Outcome,
+    ) -> AddressLine<'static> {
+        let module = match outcome {
+            Outcome::Located { module, .. } => self.module(module),
+            _ => None,
+        };
+        let mut answer = AddressLine::normalized(addr, lookup, outcome, module);
         if let Self::Live(live) = self {
-            live.jit.name(answer);
+            live.jit.name(&mut answer);
+            if outcome == Outcome::Unresolved(Reason::Kernel)
+                && let Some(listed) = live.kernel.listed(addr, lookup)
+            {
+                return listed;
+            }
         }
+        answer
     }
 
     /// Reports what is amiss with the names and with archives, once.
@@ -63,6 +83,14 @@ impl MapsSource {
         if let Self::Live(live) = self {
             live.lists.say(live.pid, &live.jit);
             live.archive_problems.report_of(live.session.modules());
+            if let Some(kernel) = live.kernel.get()
+                && !std::mem::replace(&mut live.kernel_was_said, true)
+            {
+                match kernel {
+                    Ok(kernel) => kernel_shortfalls::report(kernel),
+                    Err(error) => kernel_shortfalls::report_none(live.pid, error),
+                }
+            }
         }
     }
 

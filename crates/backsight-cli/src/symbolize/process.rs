@@ -12,7 +12,7 @@ use super::accounted::Accounted;
 use super::symbols::Symbols;
 use crate::account::LiveListReport;
 use crate::archive_problems::ArchiveProblems;
-use crate::args::{AutoOrNever, backend_name};
+use crate::args::{AutoOrNever, backend_name, kernel_root_of};
 use crate::failure::{self, Done, Failure, Result, complain, each_process};
 use crate::input::Addresses;
 use crate::kernel_shortfalls;
@@ -126,11 +126,7 @@ impl LiveProcess {
     /// Opens a process as `options` say, with the kernel beside its `/proc`, and looks for symbols
     /// as these flags say.
     pub(crate) fn open(pid: u32, options: LiveOptions, symbols: &Symbols) -> Result<Self> {
-        let kernel_root = match &options.proc_root {
-            None => Path::new("/"),
-            Some(proc) => proc.parent().unwrap_or(Path::new("/")),
-        };
-        let kernel_root = kernel_root.to_owned();
+        let kernel_root = kernel_root_of(options.proc_root.as_deref());
         let options = options
             .with_kernel_root(Some(kernel_root))
             .with_symbols(symbols.options())

@@ -144,6 +144,14 @@ pub struct JsonFrame<'a> {
         with = "text::option"
     )]
     pub start: Option<VirtOffset>,
+    /// The start of the function as an offset in the file of the module, if its virtual offset is
+    /// not known: in the kernel's image, whose offsets count from its first byte.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "text::option"
+    )]
+    pub start_file_offset: Option<FileOffset>,
 }
 
 /// A mapping of a module.
@@ -321,14 +329,16 @@ impl AddressLine<'_> {
     /// Returns by how many bytes the address lies behind the start of a frame's function, if both
     /// are known.
     ///
-    /// The start is a virtual offset. Code that was made at run time has no file, so that its
+    /// The start is a virtual offset, or an offset in the file if that is not known. Code that was made at run time has no file, so that its
     /// virtual offsets are the addresses in the process.
     #[must_use]
     pub fn offset_in(&self, frame: &JsonFrame<'_>) -> Option<u64> {
         let is_made = self.kind == Some(AddrKind::Anonymous);
         let address = self.address.filter(|_| is_made);
         let at = self.virtual_offset.or(address.map(|at| VirtOffset(at.0)));
-        at?.distance_from(frame.start?)
+        let by_virt = || at?.distance_from(frame.start?);
+        let by_file = || self.file_offset?.distance_from(frame.start_file_offset?);
+        by_virt().or_else(by_file)
     }
 
     /// Returns the outcome of normalization; `None` if the line has neither a file offset nor a

@@ -234,6 +234,7 @@ pub(crate) fn profile() -> impl Strategy<Value = Profile> {
                                     start_line,
                                     inlined,
                                     start: start.map(VirtOffset),
+                                    start_file_offset: start.map(FileOffset),
                                 }
                             },
                         )

@@ -190,6 +190,7 @@ fn add_location(profile: &mut Profile, modules: &[MadeModule], made: &MadeLocati
                 start_line: number(line / 2),
                 inlined: at < last,
                 start: None,
+                start_file_offset: None,
             }
         })
         .collect();

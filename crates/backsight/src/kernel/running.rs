@@ -205,6 +205,11 @@ impl RunningKernel {
             let into = addr.distance_from(symbol.start)?;
             answer.virtual_offset?.0.checked_sub(into).map(VirtOffset)
         };
+        let start_file_offset = |symbol: &KernelSymbol<'_>| {
+            let into = addr.distance_from(symbol.start)?;
+            let start = file_offset.0.checked_sub(into).map(FileOffset);
+            start.filter(|_| answer.virtual_offset.is_none())
+        };
         if let Some(symbol) = symbol {
             let name = symbol.name.to_owned();
             let shown = demangle(&name, MAX_NAME_BYTES);
@@ -216,6 +221,7 @@ impl RunningKernel {
                 function: Some(function.into()),
                 linkage_name,
                 start: start(&symbol),
+                start_file_offset: start_file_offset(&symbol),
                 ..JsonFrame::default()
             }];
         }

@@ -289,6 +289,7 @@ impl ProfileReader {
             start_line: line.start_line,
             inlined: line.inlined,
             start: line.start,
+            start_file_offset: line.start_file_offset,
         }));
         Ok(FrameRange { start, len })
     }

@@ -231,6 +231,7 @@ fn address<'a>(
         start_line: frame.start_line,
         inlined: frame.inlined,
         start: frame.start,
+        start_file_offset: frame.start_file_offset,
     };
     AddressLine {
         index: index.map(|index| u64::from(index.0)),

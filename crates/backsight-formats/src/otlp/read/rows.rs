@@ -130,6 +130,7 @@ impl Reader<'_> {
             start_line: number(function.start_line, &mut flaws),
             inlined: false,
             start: None,
+            start_file_offset: None,
         };
         self.state.flaws = flaws;
         frame

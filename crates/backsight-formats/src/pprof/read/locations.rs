@@ -150,6 +150,7 @@ impl FileTables<'_> {
             start_line: number(function.start_line, flaws),
             inlined: false,
             start: None,
+            start_file_offset: None,
         }
     }
 }
