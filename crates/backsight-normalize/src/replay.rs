@@ -21,7 +21,7 @@
 mod piece;
 mod process;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use backsight_types::trace::{CapturedAddrs, KERNEL_PID, Mmap, ProcessChange, ProcessRecord};
 use backsight_types::{AbsRange, FileOffset, ModuleIdx, Outcome, Reason};
@@ -63,6 +63,8 @@ pub fn replay(records: &[ProcessRecord], samples: &[CapturedAddrs]) -> Replayed 
 pub struct Replay {
     modules: TraceModules,
     processes: HashMap<u32, TracedProcess>,
+    /// The processes that have ended: an agent sees 100,000 of them, and there is no more to know.
+    gone: HashSet<u32>,
     /// The number of mappings of all processes, and its limit.
     mappings: usize,
     max_mappings: usize,
@@ -106,6 +108,7 @@ impl Replay {
         Self {
             modules: TraceModules::default(),
             processes: HashMap::new(),
+            gone: HashSet::new(),
             mappings: 0,
             max_mappings,
         }
@@ -167,7 +170,12 @@ impl Replay {
         order.sort_by_key(|record| record.time_ns);
         for record in order {
             let mut step = self.step_of(record);
-            let process = self.processes.entry(record.pid).or_default();
+            let gone = &mut self.gone;
+            let begin = || TracedProcess {
+                lost: gone.remove(&record.pid).then_some(Reason::ProcessGone),
+                ..TracedProcess::default()
+            };
+            let process = self.processes.entry(record.pid).or_insert_with(begin);
             let piece = pieces.entry(record.pid).or_insert_with(|| process.begin());
             let others = self.mappings.saturating_sub(process.space.len());
             step.apply(&mut process.space);
@@ -181,7 +189,14 @@ impl Replay {
         for (place, sample) in samples.iter().enumerate() {
             let piece = pieces.entry(sample.pid).or_insert_with(|| {
                 let process = self.processes.get_mut(&sample.pid);
-                process.map(TracedProcess::begin).unwrap_or_default()
+                let is_gone = self.gone.contains(&sample.pid);
+                process.map_or_else(
+                    || ProcessPiece {
+                        lost: is_gone.then_some(Reason::ProcessGone),
+                        ..ProcessPiece::default()
+                    },
+                    TracedProcess::begin,
+                )
             });
             piece.samples.push((sample.time_ns, place));
         }
@@ -204,6 +219,10 @@ impl Replay {
             if let Some(process) = self.processes.get_mut(&pid) {
                 process.cache = result.cache;
                 process.lost = result.lost;
+                if process.lost == Some(Reason::ProcessGone) {
+                    self.processes.remove(&pid);
+                    self.gone.insert(pid);
+                }
             }
             in_kernel.extend(result.in_kernel);
             for (place, found) in result.outcomes {
@@ -289,6 +308,31 @@ mod tests {
             pid,
             change,
         }
+    }
+
+    #[test]
+    fn what_an_ended_process_had_is_forgotten_but_not_that_it_ended() {
+        let sample = |time_ns, pid| CapturedAddrs {
+            time_ns,
+            pid,
+            addrs: vec![AbsAddr(0x1000)],
+        };
+        let mut replay = Replay::new();
+        let gone = Outcome::Unresolved(Reason::ProcessGone);
+        for pid in 1..=100 {
+            let records = [map(0, pid, 1), at(2, pid, ProcessChange::Exit)];
+            let outcomes = replay.feed(&records, &[sample(1, pid), sample(3, pid)]);
+            assert!(matches!(outcomes[0][0], Outcome::Located { .. }));
+            assert_eq!(outcomes[1], [gone]);
+        }
+        assert_eq!((replay.processes.len(), replay.gone.len()), (0, 100));
+        // Another process gets the number.
+        let records = [map(5, 7, 1)];
+        let outcomes = replay.feed(&records, &[sample(4, 7), sample(6, 7), sample(6, 8)]);
+        assert_eq!(outcomes[0], [gone]);
+        assert!(matches!(outcomes[1][0], Outcome::Located { .. }));
+        assert_eq!(outcomes[2], [gone]);
+        assert_eq!((replay.processes.len(), replay.gone.len()), (1, 99));
     }
 
     #[test]

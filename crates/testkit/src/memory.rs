@@ -1,9 +1,19 @@
-//! The peak memory of a command, as measured by the kernel.
+//! The peak memory and the processor time of a command, as measured by the kernel.
 
 #![expect(unsafe_code, reason = "the standard library waits without the usage")]
 
 use std::mem::MaybeUninit;
 use std::process::Command;
+use std::time::Duration;
+
+/// What a command took.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// The maximum resident memory, in bytes.
+    pub peak: u64,
+    /// The processor time, of user code and the kernel.
+    pub processor: Duration,
+}
 
 /// Runs a command, and returns its maximum resident memory in bytes.
 ///
@@ -11,6 +21,15 @@ use std::process::Command;
 /// When it cannot be run, or fails.
 #[must_use]
 pub fn peak(command: &mut Command) -> u64 {
+    usage(command).peak
+}
+
+/// Runs a command, and returns what it took.
+///
+/// # Panics
+/// When it cannot be run, or fails.
+#[must_use]
+pub fn usage(command: &mut Command) -> Usage {
     #[expect(clippy::zombie_processes, reason = "waited for below, with its usage")]
     let child = command.spawn().expect("it runs");
     let pid = libc::pid_t::try_from(child.id()).expect("a process ID");
@@ -22,5 +41,13 @@ pub fn peak(command: &mut Command) -> u64 {
     assert_eq!((waited, status), (pid, 0), "{command:?}");
     // SAFETY: the structure consists of numbers, for which zeros are valid.
     let usage = unsafe { usage.assume_init() };
-    u64::try_from(usage.ru_maxrss).expect("a size") * 1024
+    let time = |time: libc::timeval| {
+        let seconds = u64::try_from(time.tv_sec).expect("a time");
+        let micros = u64::try_from(time.tv_usec).expect("a time");
+        Duration::from_micros(seconds * 1_000_000 + micros)
+    };
+    Usage {
+        peak: u64::try_from(usage.ru_maxrss).expect("a size") * 1024,
+        processor: time(usage.ru_utime) + time(usage.ru_stime),
+    }
 }

@@ -15,6 +15,7 @@
 //! workloads [--dir DIR] [NAME…] the large programs that symbolization is measured on
 //! differential [--dir DIR] [NAME…|FILE…]
 //!                               programs of Debian's packages, asked of us and of others
+//! agent-bench PROGRAM [SECONDS] what `PROGRAM record` costs, and how right it is, beside perf
 //! exports [--dir DIR]           exported functions of stripped libraries have names
 //! ```
 //!
@@ -22,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent_bench;
 mod debian;
 mod differential;
 mod features;
@@ -45,7 +47,8 @@ use root::root;
 const USAGE: &str = "usage: cargo xtask tidy [--floors] | features | surface [--check] | licenses | package | \
      fixtures [rebuild] | old-kernel ERRNO|all [ARGS] | \
      kernels [--only 6.1|6.12|amd64|arm64] | workloads [--dir DIR] [NAME…] | \
-     differential [--dir DIR] [NAME…|FILE…] | exports [--dir DIR]";
+     differential [--dir DIR] [NAME…|FILE…] | exports [--dir DIR] | \
+     agent-bench PROGRAM [SECONDS]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         ["kernels", args @ ..] => return kernels::run(args),
         ["workloads", args @ ..] => return workloads::run(args),
         ["differential", args @ ..] => return differential::run(args),
+        ["agent-bench", args @ ..] => agent_bench::run(args),
         ["exports", args @ ..] => return differential::run_exports(args),
         _ => {
             eprintln!("{USAGE}");
